@@ -1,0 +1,43 @@
+/** Runs a program to its end and takes the operating system's own accounting of it: GNU time (Debian package `time`). */
+
+export interface Run {
+  stdout: string;
+  stderr: string;
+  wallSeconds: number;
+  cpuSeconds: number;
+  /** Largest resident set of one process, in megabytes. */
+  peakMegabytes: number;
+}
+
+/** Runs the command and waits for it. Throws when it cannot be started; its exit code is for the caller to judge. */
+export async function measure(command: string[]): Promise<Run> {
+  const report = await Deno.makeTempFile();
+  try {
+    const { stdout, stderr } = await new Deno.Command("/usr/bin/time", {
+      args: ["-q", "-o", report, "-f", "%e %U %S %M", ...command],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).output();
+    const [wall, user, system, kilobytes] = (await Deno.readTextFile(report)).trim().split("\n").at(-1)!.split(" ").map(
+      Number,
+    );
+    return {
+      stdout: new TextDecoder().decode(stdout),
+      stderr: new TextDecoder().decode(stderr),
+      wallSeconds: wall!,
+      cpuSeconds: user! + system!,
+      peakMegabytes: kilobytes! / 1024,
+    };
+  } finally {
+    await Deno.remove(report);
+  }
+}
+
+/** Rows of texts as aligned columns; numbers to the right. */
+export function alignColumns(rows: string[][]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) =>
+    row.map((cell, i) => i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)).join("  ")
+  ).join("\n");
+}

@@ -1,0 +1,46 @@
+/** The programs that a benchmark runs: ours from source or compiled, and the simulator in a process of its own. */
+import { maybeProgram } from "../tests/peers.ts";
+
+const root = new URL("../", import.meta.url).pathname;
+const grants = ["--no-prompt", "--allow-net", "--allow-read", "--allow-write", "--allow-env", "--allow-sys"];
+
+/** OPENDCA names another executable, such as dist/opendca; without it the source is run. */
+export function opendca(): string[] {
+  const program = Deno.env.get("OPENDCA");
+  return program === undefined ? [Deno.execPath(), "run", ...grants, `${root}main.ts`] : [program];
+}
+
+/** The path of a Debian program, or undefined with a line that says what to install. */
+export function maybePeer(name: string, debianPackage: string): string | undefined {
+  const path = maybeProgram(name);
+  if (path === undefined) console.log(`${name} is not installed (apt-get install ${debianPackage}); left out`);
+  return path;
+}
+
+export interface RunningSimulator extends AsyncDisposable {
+  devices: { address: string; port: number; name: string }[];
+}
+
+/** Starts the simulator with a fleet file of simulator/fleet and waits until it answers. */
+export async function startFleet(fleet: string): Promise<RunningSimulator> {
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["run", ...grants, `${root}simulator/main.ts`, "--fleet", `${root}simulator/fleet/${fleet}`],
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const lines = process.stdout.pipeThrough(new TextDecoderStream());
+  let text = "";
+  for await (const chunk of lines.values({ preventCancel: true })) {
+    text += chunk;
+    if (text.includes("\n")) break;
+  }
+  const { devices } = JSON.parse(text.slice(0, text.indexOf("\n")));
+  return {
+    devices,
+    async [Symbol.asyncDispose]() {
+      process.kill("SIGTERM");
+      await lines.cancel();
+      await process.status;
+    },
+  };
+}

@@ -1,0 +1,21 @@
+/** The simulator's real files, terminal and signals. */
+import { exitCodeFor, messageOf } from "../src/core/errors.ts";
+import type { CommandHost } from "./command.ts";
+
+export function denoHost(): CommandHost & { reportError(error: unknown): void } {
+  return {
+    args: Deno.args,
+    printLine: (line) => console.log(line),
+    printError: (line) => console.error(line),
+    readText: (path) => Deno.readTextFileSync(path),
+    listFiles: (path) => [...Deno.readDirSync(path)].filter((entry) => entry.isFile).map((entry) => entry.name),
+    stopped: new Promise((resolve) => {
+      for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => resolve());
+    }),
+    reportError(error) {
+      // A bug needs its stack; everything else says what to do.
+      console.error(exitCodeFor(error) === 70 ? error : `error: ${messageOf(error)}`);
+      if (error instanceof Error && "hint" in error && error.hint) console.error(`hint: ${error.hint}`);
+    },
+  };
+}

@@ -1,0 +1,271 @@
+/**
+ * Devices that answer SNMP on loopback. Every device has a socket of its own, as only that makes the source address of an
+ * answer right; 1,000 of them in one process are fine.
+ */
+import { BerSyntaxError } from "../src/snmp/ber.ts";
+import { decodeMessage } from "../src/snmp/message.ts";
+import type { Pdu, SnmpMessage } from "../src/snmp/message.ts";
+import { isUnder } from "../src/snmp/oid.ts";
+import type { Varbind } from "../src/snmp/value.ts";
+import { maybeCommunityAnswer } from "./community_agent.ts";
+import { deviceOf } from "./device.ts";
+import type { Device, DeviceOptions } from "./device.ts";
+import { sendWithFaults, siblingAddress } from "./faulty_send.ts";
+import { armFaults, dueFaults } from "./faults.ts";
+import type { Fault, FaultState } from "./faults.ts";
+import { ObjectTable } from "./object_table.ts";
+import { seededRandom } from "./random.ts";
+import { createUsmEngine, maybeUsmAnswer } from "./usm_agent.ts";
+import type { UsmEngine } from "./usm_agent.ts";
+
+export interface SimulatorClock {
+  /** Milliseconds that never go back. */
+  now(): number;
+  /** Resolves after so many milliseconds, or at once when aborted. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+export interface SimulatorOptions {
+  devices: Iterable<DeviceOptions>;
+  /** Of everything random: probabilities, garbage, salts. 1 unless told. */
+  seed?: number;
+  clock?: SimulatorClock;
+  /** Keeps every request that could be decoded; off unless told. */
+  log?: boolean;
+}
+
+/** A request as it arrived; `pdu` is absent where it could not be read (encrypted for somebody else). */
+export interface LoggedRequest {
+  device: string;
+  from: string;
+  version: "1" | "2c" | "3";
+  type?: number;
+  oids: string[];
+  maxRepetitions?: number;
+}
+
+export interface Endpoint {
+  name: string;
+  address: string;
+  port: number;
+}
+
+/** `device` below is a name, an address, or `address:port`; an unknown one throws `RangeError`. */
+export interface Simulator extends AsyncDisposable {
+  readonly endpoints: readonly Endpoint[];
+  /** Datagrams that arrived at all devices, malformed ones included. */
+  readonly packetsReceived: number;
+  readonly packetsSent: number;
+  /** Set requests that arrived; a reader never sends one. */
+  readonly sets: number;
+  readonly log: readonly LoggedRequest[];
+  /** Datagrams that arrived at one device. */
+  requests(device: string): number;
+  /** Replaces the faults and their counts. */
+  setFaults(device: string, faults: readonly Fault[]): void;
+  /** Adds objects of the default context or changes their values. */
+  setObjects(device: string, objects: Iterable<Varbind>): void;
+  /** Removes every object of the default context at or below `under`. */
+  removeObjects(device: string, under: string): void;
+}
+
+interface Running {
+  device: Device;
+  socket: Deno.DatagramConn;
+  /** The other address of the fault `wrong-address`; opened when first needed. */
+  stray?: Deno.DatagramConn;
+  faults: FaultState[];
+  engine: UsmEngine;
+  requests: number;
+}
+
+const realClock: SimulatorClock = {
+  now: () => performance.now(),
+  sleep: (ms, signal) =>
+    new Promise((resolve) => {
+      if (signal.aborted) return resolve();
+      const done = () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      signal.addEventListener("abort", done, { once: true });
+    }),
+};
+
+/** Binds every device and answers until disposed; a port that cannot be bound rejects and nothing stays open. */
+export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
+  const { clock = realClock } = options;
+  const random = seededRandom(options.seed ?? 1);
+  const stop = new AbortController();
+  const startedAt = clock.now();
+  const running: Running[] = [];
+  const byName = new Map<string, Running>();
+  const log: LoggedRequest[] = [];
+  const late = new Set<Promise<void>>();
+  let packetsReceived = 0, packetsSent = 0, sets = 0;
+
+  function open(one: DeviceOptions): void {
+    const device = deviceOf(one);
+    const socket = Deno.listenDatagram({ transport: "udp", hostname: device.address, port: device.port });
+    device.port = (socket.addr as Deno.NetAddr).port;
+    const engine = createUsmEngine(device, random);
+    const entry: Running = { device, socket, faults: armFaults(device.faults), engine, requests: 0 };
+    running.push(entry);
+    for (const key of [device.name, device.address, `${device.address}:${device.port}`]) {
+      if (!byName.has(key)) byName.set(key, entry);
+    }
+  }
+
+  async function serve(entry: Running): Promise<void> {
+    // Requests are small; what does not fit is cut and dropped as malformed.
+    const buffer = new Uint8Array(4096);
+    while (!stop.signal.aborted) {
+      let packet: Uint8Array, from: Deno.Addr;
+      try {
+        [packet, from] = await entry.socket.receive(buffer);
+      } catch (error) {
+        if (stop.signal.aborted) return;
+        throw error;
+      }
+      packetsReceived++;
+      entry.requests++;
+      const { answer, faults } = answerPacket(entry, packet, from as Deno.NetAddr);
+      if (answer === undefined) continue;
+      const sending = deliver(entry, { answer, faults, to: from });
+      if (faults.length === 0) {
+        await sending;
+      } else {
+        // A late answer must not hold up the next request.
+        late.add(sending);
+        sending.finally(() => late.delete(sending));
+      }
+    }
+  }
+
+  function deliver(entry: Running, datagram: { answer: Uint8Array; faults: Fault[]; to: Deno.Addr }): Promise<void> {
+    const { answer, faults, to } = datagram;
+    return sendWithFaults(answer, {
+      faults,
+      random,
+      clock,
+      signal: stop.signal,
+      async send(octets, astray) {
+        if (stop.signal.aborted) return;
+        const socket = astray ? entry.stray ??= openStray(entry.device) : entry.socket;
+        packetsSent++;
+        await socket.send(octets, to);
+      },
+    });
+  }
+
+  function answerPacket(entry: Running, packet: Uint8Array, from: Deno.NetAddr) {
+    const { device } = entry;
+    const silence = { answer: undefined, faults: [] as Fault[] };
+    const message = maybeMessage(packet);
+    if (message === undefined) return silence;
+    const version = message.version === 0 ? "1" : message.version === 1 ? "2c" : "3";
+    if (!device.versions.has(version)) return silence;
+    const elapsedMs = clock.now() - startedAt;
+    let faults: Fault[] = [];
+    // The request is only known once it is decrypted, so the agent asks back which faults are due.
+    function decide(pdu: Pdu | undefined): Fault[] {
+      if (pdu?.type === 0xa3) sets++;
+      if (options.log) log.push(logged(device, from, version, pdu));
+      return faults = dueFaults(entry.faults, pdu, random);
+    }
+    const common = {
+      ...(device.upTimeSeconds === undefined
+        ? {}
+        : { upTimeTicks: Math.floor(device.upTimeSeconds * 100 + elapsedMs / 10) % 0x100000000 }),
+      maxMessageSize: device.maxMessageSize,
+    };
+    if (message.version === 3) {
+      const answer = maybeUsmAnswer(packet, message, { engine: entry.engine, elapsedMs, decide, ...common });
+      return { answer, faults };
+    }
+    if (!device.communities.has(latin1(message.community))) return silence;
+    const view = { table: device.contexts.get("")!, faults: decide(message.pdu), ...common };
+    return { answer: maybeCommunityAnswer(message, view), faults };
+  }
+
+  function find(name: string): Running {
+    const entry = byName.get(name);
+    if (entry === undefined) throw new RangeError(`Cannot find a simulated device: current value is "${name}"`);
+    return entry;
+  }
+
+  async function close(): Promise<void> {
+    stop.abort();
+    for (const { socket, stray } of running) {
+      socket.close();
+      stray?.close();
+    }
+    await Promise.all([...loops, ...late]);
+  }
+
+  let loops: Promise<void>[] = [];
+  try {
+    for (const one of options.devices) open(one);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  loops = running.map(serve);
+
+  return {
+    endpoints: running.map(({ device: { name, address, port } }) => ({ name, address, port })),
+    get packetsReceived() {
+      return packetsReceived;
+    },
+    get packetsSent() {
+      return packetsSent;
+    },
+    get sets() {
+      return sets;
+    },
+    log,
+    requests: (device) => find(device).requests,
+    setFaults: (device, faults) => {
+      find(device).faults = armFaults(faults);
+    },
+    setObjects: (name, objects) => changeObjects(find(name).device, objects),
+    removeObjects: (name, under) => {
+      const { device } = find(name);
+      device.contexts.set("", device.contexts.get("")!.filtered((oid) => !isUnder(oid, under)));
+    },
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function changeObjects(device: Device, objects: Iterable<Varbind>): void {
+  device.contexts.set("", device.contexts.get("")!.merged(ObjectTable.from(objects)));
+}
+
+function maybeMessage(packet: Uint8Array): SnmpMessage | undefined {
+  try {
+    return decodeMessage(packet);
+  } catch (error) {
+    // Agents drop what they cannot parse (RFC 3412 section 7.2), without a word.
+    if (error instanceof BerSyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function logged(device: Device, from: Deno.NetAddr, version: "1" | "2c" | "3", pdu: Pdu | undefined): LoggedRequest {
+  const entry: LoggedRequest = { device: device.name, from: `${from.hostname}:${from.port}`, version, oids: [] };
+  if (pdu === undefined) return entry;
+  entry.type = pdu.type;
+  entry.oids = pdu.varbinds.map((varbind) => varbind.oid);
+  if (pdu.type === 0xa5) entry.maxRepetitions = pdu.errorIndex;
+  return entry;
+}
+
+function openStray(device: Device): Deno.DatagramConn {
+  return Deno.listenDatagram({ transport: "udp", hostname: siblingAddress(device.address), port: 0 });
+}
+
+function latin1(octets: Uint8Array): string {
+  return String.fromCharCode(...octets);
+}

@@ -1,0 +1,100 @@
+/**
+ * Recordings of snmpsim: one object a line, `OID|TAG|VALUE`. TAG is the ASN.1 tag as a decimal number, with an `x` where
+ * VALUE is hexadecimal (`4x`). VALUE is everything behind the second bar, bars included. Lines that are none of this are
+ * skipped and counted, as recordings are cut and edited by hand.
+ */
+import { compareOids } from "../src/snmp/oid.ts";
+import { Tag } from "../src/snmp/value.ts";
+import type { SnmpValue, Varbind } from "../src/snmp/value.ts";
+
+export interface Recording {
+  /** In MIB order, one a name. */
+  objects: Varbind[];
+  malformedLines: number;
+}
+
+/** Reads a recording; of several lines for one OID the last wins. Never throws. */
+export function parseSnmprec(text: string): Recording {
+  const byOid = new Map<string, Varbind>();
+  let malformedLines = 0;
+  for (const line of text.split(/\r?\n/)) {
+    if (line.trim() === "" || line.startsWith("#")) continue;
+    const object = maybeObject(line);
+    if (object === undefined) malformedLines++;
+    else byOid.set(object.oid, object);
+  }
+  return { objects: [...byOid.values()].sort((a, b) => compareOids(a.oid, b.oid)), malformedLines };
+}
+
+function maybeObject(line: string): Varbind | undefined {
+  const match = /^\.?(\d+(?:\.\d+)+)\|(\d+)(x?)\|(.*)$/s.exec(line);
+  if (match === null) return undefined;
+  const [, oid, tag, hex, text] = match;
+  if (!isOid(oid!)) return undefined;
+  const value = hex === "x" ? maybeHexValue(Number(tag), text!) : maybeValue(Number(tag), text!);
+  return value === undefined ? undefined : { oid: oid!, ...value };
+}
+
+function maybeValue(tag: number, text: string): SnmpValue | undefined {
+  switch (tag) {
+    case Tag.integer:
+      return /^-?\d+$/.test(text) ? inRange(tag, BigInt(text), -(2n ** 63n), 2n ** 63n - 1n) : undefined;
+    case Tag.counter32:
+    case Tag.gauge32:
+    case Tag.timeTicks:
+      return /^\d+$/.test(text) ? inRange(tag, BigInt(text), 0n, 2n ** 32n - 1n) : undefined;
+    case Tag.counter64:
+      return /^\d+$/.test(text) && BigInt(text) < 2n ** 64n ? { tag, value: BigInt(text) } : undefined;
+    case Tag.octetString:
+    case Tag.opaque:
+      return { tag, value: new TextEncoder().encode(text) };
+    case Tag.null:
+      return { tag, value: null };
+    case Tag.oid: {
+      const oid = text.replace(/^\./, "");
+      return isOid(oid) ? { tag, value: oid } : undefined;
+    }
+    case Tag.ipAddress: {
+      const octets = text.split(".").map((part) => /^\d{1,3}$/.test(part) ? Number(part) : 256);
+      return octets.length === 4 && octets.every((octet) => octet < 256)
+        ? { tag, value: Uint8Array.from(octets) }
+        : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
+function maybeHexValue(tag: number, text: string): SnmpValue | undefined {
+  if (!/^(?:[0-9a-fA-F]{2})*$/.test(text)) return undefined;
+  const octets = Uint8Array.fromHex(text);
+  switch (tag) {
+    case Tag.octetString:
+    case Tag.opaque:
+      return { tag, value: octets };
+    case Tag.ipAddress:
+      return octets.length === 4 ? { tag, value: octets } : undefined;
+    case Tag.integer:
+    case Tag.counter32:
+    case Tag.gauge32:
+    case Tag.timeTicks:
+    case Tag.counter64:
+      return text === "" ? undefined : maybeValue(tag, BigInt(`0x${text}`).toString());
+    default:
+      return undefined;
+  }
+}
+
+function inRange(tag: number, value: bigint, low: bigint, high: bigint): SnmpValue | undefined {
+  if (value < low || value > high) return undefined;
+  const exact = value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER);
+  return { tag, value: exact ? Number(value) : value };
+}
+
+/** What BER can carry: first arc 0 to 2, second below 40 under 0 and 1, all within 32 bits. */
+function isOid(text: string): boolean {
+  if (!/^\d+(?:\.\d+)+$/.test(text)) return false;
+  const arcs = text.split(".").map(Number);
+  return arcs[0]! <= 2 && (arcs[0] === 2 || arcs[1]! < 40) && arcs.every((arc) => arc <= 0xffffffff) &&
+    arcs.length <= 128;
+}

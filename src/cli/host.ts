@@ -1,0 +1,35 @@
+/** The machine as the commands see it; `src/host/deno_host.ts` is the real one. */
+import type { Clock } from "../core/clock.ts";
+import type { ScannerWorker } from "../supervisor/supervise_scan.ts";
+
+export interface Host {
+  clock: Clock;
+  env(name: string): string | undefined;
+  /** Number of processors. */
+  processors: number;
+  stdout: OutputStream;
+  stderr: OutputStream;
+  readTextFile(path: string): Promise<string>;
+  /** All addresses of a host name; empty or rejecting when there are none. */
+  resolve(host: string): Promise<string[]>;
+  createWorker(netPermissions: string[]): ScannerWorker;
+  /** A file that appears under its name only when it is complete. Throws the errors of core/errors.ts. */
+  createFile(path: string): Promise<PendingFile>;
+  /** Calls back on Ctrl-C or a request to end, until the returned function is called. */
+  onInterrupt(callback: () => void): () => void;
+}
+
+export interface OutputStream {
+  isTerminal: boolean;
+  /** Width in cells; 80 where there is no terminal. */
+  columns(): number;
+  write(text: string): Promise<void>;
+}
+
+export interface PendingFile {
+  write(text: string): Promise<void>;
+  /** Gives the file its name. */
+  commit(): Promise<void>;
+  /** Removes what was written. */
+  discard(): Promise<void>;
+}

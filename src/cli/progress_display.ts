@@ -1,0 +1,62 @@
+/** The progress of a scan on standard error: a line that moves on a terminal, a new line every few seconds elsewhere. */
+import { formatProgressLine, renderProgress } from "../report/progress.ts";
+import type { ProgressState } from "../report/progress.ts";
+import type { ScanProgress } from "../supervisor/supervise_scan.ts";
+import type { Host } from "./host.ts";
+
+export interface ProgressDisplay {
+  update(progress: ScanProgress): void;
+  /** Removes the moving line, so that what follows begins on an empty one. */
+  clear(): Promise<void>;
+}
+
+const terminalEveryMs = 100;
+const plainEveryMs = 5_000;
+/** The rate is taken over about this time. */
+const rateOverMs = 2_000;
+
+export function showProgress(host: Host, quiet: boolean): ProgressDisplay {
+  if (quiet) return { update: () => {}, clear: () => Promise.resolve() };
+  const { clock, stderr } = host;
+  const startedMs = clock.monotonicMs();
+  const samples: { at: number; sent: number }[] = [{ at: startedMs, sent: 0 }];
+  let shownMs = startedMs;
+  let shown = false;
+  let writing = Promise.resolve();
+
+  function stateOf(progress: ScanProgress, now: number): ProgressState {
+    samples.push({ at: now, sent: progress.packetsSent });
+    while (samples.length > 2 && now - samples[1]!.at > rateOverMs) samples.shift();
+    const [first] = samples;
+    const seconds = (now - first!.at) / 1000;
+    return {
+      addresses: progress.addresses,
+      probed: progress.probed,
+      answered: progress.answered,
+      printers: progress.printers,
+      reading: progress.reading,
+      packetsSent: progress.packetsSent,
+      elapsedMs: now - startedMs,
+      ratePerSecond: seconds > 0 ? (progress.packetsSent - first!.sent) / seconds : 0,
+    };
+  }
+
+  return {
+    update(progress) {
+      const now = clock.monotonicMs();
+      if (now - shownMs < (stderr.isTerminal ? terminalEveryMs : plainEveryMs)) return;
+      shownMs = now;
+      const state = stateOf(progress, now);
+      const text = stderr.isTerminal
+        ? `\r\x1b[2K${renderProgress(state, { columns: stderr.columns() - 1 })}`
+        : `${formatProgressLine(state)}\n`;
+      shown = stderr.isTerminal;
+      writing = writing.then(() => stderr.write(text));
+    },
+    async clear() {
+      await writing;
+      if (shown) await stderr.write("\r\x1b[2K");
+      shown = false;
+    },
+  };
+}

@@ -1,0 +1,64 @@
+/** The command line: which command, with which options, and what a failure looks like. */
+import { Command, CommanderError } from "commander";
+import { exitCodeFor, messageOf, UsageError } from "../core/errors.ts";
+import { safeText } from "../report/safe_text.ts";
+import type { Host } from "./host.ts";
+import { addScanCommand } from "./scan_command.ts";
+import { version } from "./version.ts";
+
+/** Runs one command and returns the exit code: 0 done, 64 usage, 69 unreachable, 70 a bug, 77 not permitted, 78 configuration, 130 interrupted. */
+export async function runCli(args: readonly string[], host: Host): Promise<number> {
+  let exitCode = 0;
+  const program = createProgram(host, (code) => exitCode = code);
+  try {
+    await program.parseAsync(args as string[], { from: "user" });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    const failure = error instanceof CommanderError ? usageErrorOf(error) : error;
+    await host.stderr.write(renderError(failure));
+    return exitCodeFor(failure);
+  }
+}
+
+/** The whole command tree, also for the golden files of --help. */
+export function createProgram(host: Host, setExitCode: (code: number) => void): Command {
+  const program = new Command("opendca")
+    .description(
+      "Data collection agent for managed print: finds the printers of a network and reads their meters,\nsupplies and alerts over SNMP.",
+    )
+    .version(`opendca ${version}`, "-V, --version", "print the version")
+    .helpOption("-h, --help", "show this help")
+    .helpCommand("help [command]", "show the help of a command")
+    .showSuggestionAfterError(true)
+    .exitOverride()
+    .configureHelp({ helpWidth: Math.min(100, host.stdout.columns()) })
+    .configureOutput({
+      writeOut: (text) => void host.stdout.write(text),
+      // A mistake is reported by `runCli`, in one voice.
+      writeErr: () => {},
+    });
+  addScanCommand(program, host, setExitCode);
+  program.action(() => {
+    throw new UsageError("Cannot run as no command was given", "opendca scan 192.168.1.0/24, or opendca --help");
+  });
+  return program;
+}
+
+function usageErrorOf(error: CommanderError): UsageError {
+  const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
+  const suggestion = rest.join(" ").match(/Did you mean (.+)\?/)?.[1];
+  const hint = suggestion === undefined ? "opendca scan --help lists the options" : `did you mean ${suggestion}?`;
+  return new UsageError(`Cannot run the command: ${first}`, hint, { cause: error });
+}
+
+function renderError(error: unknown): string {
+  const hint = error instanceof Error && "hint" in error && typeof error.hint === "string" ? error.hint : undefined;
+  const lines = [`error: ${safeText(messageOf(error))}`];
+  if (hint !== undefined) lines.push(`hint: ${safeText(hint)}`);
+  if (exitCodeFor(error) === 70) {
+    lines.push("hint: this is a defect of opendca; please report it with the lines below");
+    if (error instanceof Error && error.stack !== undefined) lines.push(error.stack);
+  }
+  return lines.join("\n") + "\n";
+}

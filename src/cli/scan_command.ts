@@ -1,0 +1,234 @@
+/** `opendca scan TARGET…`: from the arguments to a document on the screen or in a file. */
+import type { Command } from "commander";
+import { ConfigError, messageOf, UnavailableError, UsageError } from "../core/errors.ts";
+import { tryParseIp } from "../core/ip.ts";
+import { defaultPlan, planToWire } from "../credentials/credential.ts";
+import type { CredentialPlan } from "../credentials/credential.ts";
+import { parseCredentials } from "../credentials/parse_credentials.ts";
+import type { Reading, ScanDocument } from "../printers/reading.ts";
+import { renderCsv } from "../report/csv.ts";
+import { renderHtml } from "../report/html.ts";
+import { renderJson, renderJsonLine } from "../report/json.ts";
+import { renderTable } from "../report/table.ts";
+import { superviseScan } from "../supervisor/supervise_scan.ts";
+import type { ScanResult } from "../supervisor/supervise_scan.ts";
+import { parseTargets } from "../targets/parse_targets.ts";
+import type { Host, OutputStream } from "./host.ts";
+import { showProgress } from "./progress_display.ts";
+import { addScanOptions, formatOf } from "./scan_options.ts";
+import type { ScanFormat, ScanOptions } from "./scan_options.ts";
+
+/** Exit code of a scan that was stopped by Ctrl-C: 128 + SIGINT, as shells count. */
+const interruptedExitCode = 130;
+
+/** Devices that one worker reads at the same time; one outstanding request each. */
+const maxReading = 48;
+
+const examples = `
+Targets:
+  192.168.1.0/24   10.0.0.1-10.0.0.99   10.0.0.1-99   10.0.0.7   fd00::7   printer.example
+  HOST:PORT   [fd00::7]:PORT   @FILE (one target a line, # begins a comment)
+
+Examples:
+  opendca scan 192.168.1.0/24
+  opendca scan 10.1.0.0/16 --exclude 10.1.9.0/24 --credentials snmp.yaml -o fleet.html
+  opendca scan @sites.txt -f jsonl | jq .serial
+
+Exit codes: 0 done, 64 wrong usage, 69 cannot be reached, 77 not permitted, 78 bad configuration, 130 interrupted.
+`;
+
+/** Adds the command to the program. */
+export function addScanCommand(program: Command, host: Host, setExitCode: (code: number) => void): void {
+  addScanOptions(program.command("scan").description("find the printers of a network and read them"))
+    .argument("<target...>", "addresses, ranges, blocks, host names or @file")
+    .addHelpText("after", examples)
+    .action(async (targets: string[], options: ScanOptions) => setExitCode(await runScan(targets, options, host)));
+}
+
+async function runScan(targets: string[], options: ScanOptions, host: Host): Promise<number> {
+  const format = formatOf(options);
+  const plan = await credentialPlan(options, host);
+  const space = await parseTargets(targets, {
+    exclude: options.exclude,
+    port: options.port,
+    maxAddresses: options.maxAddresses,
+    resolve: host.resolve,
+    readTextFile: host.readTextFile,
+  });
+  const sink = await openSink(options, format, host);
+  const stop = new AbortController();
+  const stopListening = host.onInterrupt(() => stop.abort());
+  const startedAt = host.clock.now();
+  const startedMs = host.clock.monotonicMs();
+  const progress = showProgress(host, options.quiet);
+  try {
+    const result = await superviseScan({
+      space,
+      credentials: planToWire(plan),
+      ratePerSecond: options.rate,
+      timeoutMs: options.timeout,
+      retries: options.retries,
+      workers: options.workers ?? workersFor(space.size, host.processors),
+      deviceDeadlineMs: options.deadline * 1000,
+      maxReading,
+      seed: crypto.getRandomValues(new Uint32Array(1))[0]!,
+    }, {
+      createWorker: host.createWorker,
+      clock: host.clock,
+      signal: stop.signal,
+      onProgress: progress.update,
+      onReading: sink.onReading,
+    });
+    await progress.clear();
+    const document = documentOf(result, {
+      startedAt,
+      finishedAt: host.clock.now(),
+      durationMs: Math.round(host.clock.monotonicMs() - startedMs),
+      addresses: space.size,
+      all: options.all,
+    });
+    await sink.finish(document);
+    return await conclude(result, document, host);
+  } catch (error) {
+    await progress.clear();
+    await sink.discard();
+    throw error;
+  } finally {
+    stopListening();
+  }
+}
+
+async function credentialPlan(options: ScanOptions, host: Host): Promise<CredentialPlan> {
+  if (options.credentials === undefined) {
+    return defaultPlan(options.community.length > 0 ? [...new Set(options.community)] : ["public"]);
+  }
+  if (options.community.length > 0) {
+    throw new UsageError(
+      "Cannot use --community together with --credentials as the file says what is tried and in which order",
+      "add the community to the file",
+    );
+  }
+  const file = options.credentials;
+  let text: string;
+  try {
+    text = await host.readTextFile(file);
+  } catch (error) {
+    throw new ConfigError(
+      `Cannot read the credentials file "${file}": ${messageOf(error)}`,
+      "check the path and its permissions",
+      {
+        cause: error,
+      },
+    );
+  }
+  return await parseCredentials(text, { file, env: host.env, readTextFile: host.readTextFile });
+}
+
+function workersFor(addresses: number, processors: number): number {
+  return Math.max(1, Math.min(4, processors, Math.ceil(addresses / 64)));
+}
+
+interface Sink {
+  onReading(reading: Reading): void;
+  finish(document: ScanDocument): Promise<void>;
+  discard(): Promise<void>;
+}
+
+async function openSink(options: ScanOptions, format: ScanFormat, host: Host): Promise<Sink> {
+  const file = options.output === undefined ? undefined : await host.createFile(options.output);
+  const write = (text: string) => file === undefined ? host.stdout.write(text) : file.write(text);
+  let written = Promise.resolve();
+  return {
+    onReading(reading) {
+      if (format === "jsonl") written = written.then(() => write(renderJsonLine(reading)));
+    },
+    async finish(document) {
+      await written;
+      if (format !== "jsonl") await write(renderDocument(document, format, file === undefined ? host : undefined));
+      await file?.commit();
+    },
+    async discard() {
+      // The first failure is what is reported; a write that failed after it has nothing to add.
+      await written.catch(() => {});
+      await file?.discard();
+    },
+  };
+}
+
+function renderDocument(document: ScanDocument, format: ScanFormat, host: Host | undefined): string {
+  if (format === "json") return renderJson(document);
+  if (format === "csv") return renderCsv(document);
+  if (format === "html") return renderHtml(document);
+  const screen: OutputStream | undefined = host?.stdout;
+  return renderTable(document, {
+    columns: screen?.isTerminal ? screen.columns() : 100,
+    color: screen !== undefined && screen.isTerminal && host?.env("NO_COLOR") === undefined &&
+      host?.env("TERM") !== "dumb",
+    unicode: host === undefined || speaksUnicode(host),
+  });
+}
+
+function speaksUnicode(host: Host): boolean {
+  const locale = host.env("LC_ALL") || host.env("LC_CTYPE") || host.env("LANG");
+  // No locale at all is what services, containers and Windows have; they show UTF-8.
+  return locale === undefined || locale === "" || /utf-?8/i.test(locale);
+}
+
+function documentOf(
+  result: ScanResult,
+  run: { startedAt: Date; finishedAt: Date; durationMs: number; addresses: number; all: boolean },
+): ScanDocument {
+  const { counters } = result;
+  const problems = [...result.problems];
+  if (counters.malformed > 0) {
+    problems.push({
+      code: "malformed-datagrams",
+      message: `Dropped ${counters.malformed} datagrams that are not SNMP`,
+    });
+  }
+  if (result.interrupted) {
+    problems.push({
+      code: "interrupted",
+      message: `The scan was stopped: ${result.notProbed} of ${run.addresses} addresses were not asked`,
+    });
+  }
+  return {
+    schema: "opendca.scan/1",
+    startedAt: run.startedAt.toISOString(),
+    finishedAt: run.finishedAt.toISOString(),
+    stats: {
+      addresses: run.addresses,
+      answered: counters.answered,
+      printers: result.printers.length,
+      packetsSent: counters.packetsSent,
+      packetsReceived: counters.packetsReceived,
+      durationMs: run.durationMs,
+    },
+    printers: result.printers.sort(byAddress),
+    ...(run.all ? { others: result.others.sort(byAddress) } : {}),
+    problems,
+  };
+}
+
+function byAddress(a: { address: string; port?: number }, b: { address: string; port?: number }): number {
+  const left = tryParseIp(a.address), right = tryParseIp(b.address);
+  if (left === undefined || right === undefined) return a.address < b.address ? -1 : 1;
+  const order = left.family - right.family || Number(left.value - right.value);
+  return order || (a.port ?? 0) - (b.port ?? 0);
+}
+
+async function conclude(result: ScanResult, document: ScanDocument, host: Host): Promise<number> {
+  if (result.interrupted) {
+    const { stats } = document;
+    await host.stderr.write(
+      `interrupted: ${stats.addresses - result.notProbed} of ${stats.addresses} addresses asked, ` +
+        `${stats.printers} printers read and kept\n`,
+    );
+    return interruptedExitCode;
+  }
+  const refused = document.problems.find((problem) => problem.code === "send-refused");
+  if (refused !== undefined && result.counters.packetsReceived === 0) {
+    throw new UnavailableError(refused.message, "check the routes and the firewall of this machine");
+  }
+  return 0;
+}

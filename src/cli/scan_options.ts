@@ -1,0 +1,77 @@
+/** The options of `opendca scan`, checked before any packet is sent. */
+import { InvalidArgumentError, Option } from "commander";
+import type { Command } from "commander";
+import { UsageError } from "../core/errors.ts";
+
+export const scanFormats = ["table", "json", "jsonl", "csv", "html"] as const;
+export type ScanFormat = (typeof scanFormats)[number];
+
+export interface ScanOptions {
+  community: string[];
+  credentials?: string;
+  exclude: string[];
+  port: number;
+  rate: number;
+  timeout: number;
+  retries: number;
+  workers?: number;
+  deadline: number;
+  maxAddresses: number;
+  format?: ScanFormat;
+  output?: string;
+  all: boolean;
+  quiet: boolean;
+}
+
+/** Declares the options with their defaults and ranges. */
+export function addScanOptions(command: Command): Command {
+  return command
+    .option("-c, --community <name>", "SNMP community; repeat it to try several (default: public)", collect, [])
+    .option("--credentials <file>", "YAML file with communities and SNMPv3 users per range")
+    .option("--exclude <target>", "never send to these addresses; repeatable", collect, [])
+    .option("-p, --port <number>", "UDP port of the devices", integer(1, 65535), 161)
+    .option("--rate <packets>", "packets per second of the whole scan, 0 for no limit", integer(0, 10_000_000), 2000)
+    .option("--timeout <ms>", "how long one request waits for its answer", integer(50, 60_000), 1000)
+    .option("--retries <count>", "further tries of a silent address", integer(0, 10), 1)
+    .option("--workers <count>", "scanner threads (default: one a processor, at most 4)", integer(1, 64))
+    .option("--deadline <seconds>", "longest time for one device", integer(1, 3600), 60)
+    .option("--max-addresses <count>", "refuse to scan more addresses than this", integer(1, 16_777_216), 1_048_576)
+    .addOption(
+      new Option(
+        "-f, --format <format>",
+        "table, json, jsonl, csv or html (default: by the ending of --output, else table)",
+      )
+        .choices(scanFormats),
+    )
+    .option("-o, --output <file>", "write to this file instead of the screen")
+    .option("-a, --all", "list the devices that are not printers as well", false)
+    .option("-q, --quiet", "no progress on standard error", false);
+}
+
+/** The format that was asked for, by name or by the file's ending. Throws `UsageError` for an ending that is none. */
+export function formatOf(options: Pick<ScanOptions, "format" | "output">): ScanFormat {
+  if (options.format !== undefined) return options.format;
+  const ending = options.output?.match(/\.([a-z]+)$/i)?.[1]?.toLowerCase();
+  if (ending === undefined || ending === "txt") return "table";
+  const format = ending === "ndjson" ? "jsonl" : ending === "htm" ? "html" : ending;
+  const known = scanFormats.find((name) => name === format);
+  if (known !== undefined) return known;
+  throw new UsageError(
+    `Cannot tell the format from the file name: current value is "${options.output}"`,
+    `add --format ${scanFormats.join("|")}`,
+  );
+}
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value];
+}
+
+function integer(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < min || value > max) {
+      throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+    }
+    return value;
+  };
+}

@@ -1,0 +1,50 @@
+/**
+ * Errors that a caller decides by. Anything that is none of these is a bug and ends with exit code 70.
+ * Messages read "Cannot X as Y: current value is Z"; `hint` is the next thing to type or to look at.
+ */
+
+/** A mistake in the command line or in an input file that a user can mend: exit code 64. */
+export class UsageError extends Error {
+  override readonly name: string = "UsageError";
+  constructor(message: string, readonly hint?: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** A file that the operator wrote does not say what it must: exit code 78. */
+export class ConfigError extends Error {
+  override readonly name: string = "ConfigError";
+  constructor(message: string, readonly hint?: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** A peer, a disk or the network cannot be reached now; worth a retry after `retryAfterMs`: exit code 69. */
+export class UnavailableError extends Error {
+  override readonly name: string = "UnavailableError";
+  constructor(message: string, readonly hint?: string, readonly retryAfterMs = 0, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** Not permitted by the operating system, by policy or by the lock: exit code 77. */
+export class NotPermittedError extends Error {
+  override readonly name: string = "NotPermittedError";
+  constructor(message: string, readonly hint?: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** Exit code of sysexits.h for an error: 64 usage, 69 unavailable, 77 not permitted, 78 configuration, 70 a bug. */
+export function exitCodeFor(error: unknown): number {
+  if (error instanceof UsageError) return 64;
+  if (error instanceof UnavailableError) return 69;
+  if (error instanceof NotPermittedError) return 77;
+  if (error instanceof ConfigError) return 78;
+  return 70;
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,266 @@
+/**
+ * The credentials file, as YAML:
+ *
+ *     default: [{ community: public }]
+ *     ranges:
+ *       - range: 10.1.0.0/16            # or a list; blocks, ranges and addresses
+ *         credentials:
+ *           - community: { env: NAME }  # or { file: /path }, or the text itself
+ *             versions: [2c, 1]
+ *           - user: monitor
+ *             level: authPriv           # may be left out
+ *             auth: { protocol: sha256, key: { env: NAME } }
+ *             priv: { protocol: aes128, key: { file: /path } }
+ *             context: ""
+ *
+ * The first range in the order of the file that holds an address decides; `default` is for all others.
+ */
+import { messageOf } from "../core/errors.ts";
+import type { IpRange } from "../core/ip_range.ts";
+import { Secret } from "../core/secret.ts";
+import type { AuthProtocolName, PrivProtocolName } from "../snmp/usm_protocols.ts";
+import { parseTargetSpec, TargetSyntaxError } from "../targets/target_spec.ts";
+import type { Credential, CredentialPlan, SecurityLevel } from "./credential.ts";
+import { maybeNearestWord } from "./nearest_word.ts";
+import { authNames, maybeAuthProtocol, maybePrivProtocols, privNames } from "./protocol_names.ts";
+import type { YamlValue } from "./yaml_reader.ts";
+import {
+  isYamlList,
+  isYamlText,
+  lineOf,
+  parseYaml,
+  readYamlList,
+  readYamlMap,
+  readYamlText,
+  yamlError,
+} from "./yaml_reader.ts";
+
+export interface CredentialFileOptions {
+  /** Name of the file in messages. */
+  file: string;
+  env: (name: string) => string | undefined;
+  readTextFile: (path: string) => Promise<string>;
+}
+
+/** RFC 3414 section 11.2. */
+const minKeyLength = 8;
+
+const levels: readonly SecurityLevel[] = ["noAuthNoPriv", "authNoPriv", "authPriv"];
+
+/** Reads the whole file or throws a `ConfigError` that says where the mistake is and shows no secret. */
+export async function parseCredentials(text: string, options: CredentialFileOptions): Promise<CredentialPlan> {
+  const root = parseYaml(text, options.file);
+  const keys = readYamlMap(root, { what: "the file", known: ["default", "ranges"] });
+  const rules: CredentialPlan["rules"] = [];
+  for (const item of keys.ranges === undefined ? [] : readYamlList(keys.ranges, "ranges")) {
+    const rule = readYamlMap(item, { what: "an item of ranges", known: ["range", "credentials"] });
+    const range = required(rule.range, item, "range", "such as range: 10.1.0.0/16");
+    const list = required(rule.credentials, item, "credentials", "such as credentials: [{ community: public }]");
+    rules.push({ ranges: readRanges(range), credentials: await readCredentials(list, "credentials", options) });
+  }
+  if (keys.default !== undefined) {
+    rules.push({ ranges: null, credentials: await readCredentials(keys.default, "default", options) });
+  }
+  if (rules.length === 0) throw yamlError(root, "it names no credentials", "such as default: [{ community: public }]");
+  return { rules };
+}
+
+function readRanges(value: YamlValue): IpRange[] {
+  return (isYamlList(value) ? readYamlList(value, "range") : [value]).map(readRange);
+}
+
+function readRange(value: YamlValue): IpRange {
+  const text = readYamlText(value, "range");
+  try {
+    const spec = parseTargetSpec(text);
+    if (spec.kind === "name") throw new TargetSyntaxError("a range cannot be a host name", "give its address");
+    if (spec.port !== undefined) throw new TargetSyntaxError("a range has no port", "leave the port out");
+    return spec.range;
+  } catch (error) {
+    if (!(error instanceof TargetSyntaxError)) throw error;
+    throw yamlError(value, `${error.reason}: current value is "${text}"`, error.hint);
+  }
+}
+
+async function readCredentials(value: YamlValue, what: string, options: CredentialFileOptions): Promise<Credential[]> {
+  const credentials: Credential[] = [];
+  for (const item of readYamlList(value, what)) credentials.push(...await readCredential(item, options));
+  return credentials;
+}
+
+const communityKeys = ["name", "community", "versions"] as const;
+const usmKeys = ["name", "user", "level", "auth", "priv", "context"] as const;
+
+async function readCredential(value: YamlValue, options: CredentialFileOptions): Promise<Credential[]> {
+  const known = [...new Set([...communityKeys, ...usmKeys])];
+  const keys = readYamlMap(value, { what: "a credential", known, keysMayBeSecret: true });
+  const label = keys.name && readYamlText(keys.name, "name");
+  const place = `${options.file}:${lineOf(value)}`;
+  if (keys.community !== undefined) {
+    refuseOthers(keys, communityKeys, "community");
+    const community = await readSecret(keys.community, "the community", options);
+    return [{
+      kind: "community",
+      name: label ?? `community of ${place}`,
+      versions: readVersions(keys.versions),
+      community,
+    }];
+  }
+  const user = readYamlText(required(keys.user, value, "community or user", "each credential has one of them"), "user");
+  refuseOthers(keys, usmKeys, "user");
+  const auth = keys.auth ? await readAuth(keys.auth, options) : null;
+  const priv = keys.priv ? await readPriv(keys.priv, auth?.protocol ?? null, options) : null;
+  const level = readLevel(keys.level, { hasAuth: auth !== null, hasPriv: priv !== null });
+  const context = keys.context ? readYamlText(keys.context, "context", true) : "";
+  const name = label ?? `user ${user} of ${place}`;
+  if (priv === null) return [{ kind: "usm", name, user, level, auth, priv, context }];
+  return priv.protocols.map((protocol): Credential => ({
+    kind: "usm",
+    name: priv.protocols.length === 1 ? name : `${name} with ${protocol}`,
+    user,
+    level,
+    auth,
+    priv: { protocol, key: priv.key },
+    context,
+  }));
+}
+
+function refuseOthers(
+  keys: Partial<Record<string, YamlValue>>,
+  allowed: readonly string[],
+  owner: "community" | "user",
+): void {
+  for (const [key, value] of Object.entries(keys)) {
+    if (value === undefined || allowed.includes(key)) continue;
+    throw yamlError(value, `"${key}" does not go with "${owner}"`, `with ${owner} go ${allowed.join(", ")}`);
+  }
+}
+
+function readVersions(value: YamlValue | undefined): ("1" | "2c")[] {
+  if (value === undefined) return ["2c", "1"];
+  const items = isYamlList(value) ? readYamlList(value, "versions") : [value];
+  return [...new Set(items.map(readVersion))];
+}
+
+function readVersion(value: YamlValue): "1" | "2c" {
+  const text = readYamlText(value, "a version");
+  if (text === "1" || text === "2c") return text;
+  const hint = text === "3" ? "version 3 has users: write user instead of community" : "the versions are 1 and 2c";
+  throw yamlError(value, `the version is not known: current value is "${text}"`, hint);
+}
+
+async function readAuth(
+  value: YamlValue,
+  options: CredentialFileOptions,
+): Promise<{ protocol: AuthProtocolName; key: Secret }> {
+  const keys = readYamlMap(value, { what: "auth", known: ["protocol", "key"], keysMayBeSecret: true });
+  const at = required(keys.protocol, value, "protocol", `one of ${authNames.join(", ")}`);
+  const text = readYamlText(at, "the auth protocol");
+  const protocol = maybeAuthProtocol(text);
+  if (protocol === undefined) throw unknownProtocol(at, "auth", { text, names: authNames });
+  return { protocol, key: await readKey(keys.key, value, options) };
+}
+
+async function readPriv(
+  value: YamlValue,
+  auth: AuthProtocolName | null,
+  options: CredentialFileOptions,
+): Promise<{ protocols: PrivProtocolName[]; key: Secret }> {
+  const keys = readYamlMap(value, { what: "priv", known: ["protocol", "key"], keysMayBeSecret: true });
+  const at = required(keys.protocol, value, "protocol", `one of ${privNames.join(", ")}`);
+  const text = readYamlText(at, "the priv protocol");
+  if (auth === null) {
+    throw yamlError(value, `"priv" needs "auth" beside it`, "USM has no privacy without authentication");
+  }
+  const protocols = maybePrivProtocols(text, auth);
+  if (protocols === undefined) throw unknownProtocol(at, "priv", { text, names: privNames });
+  return { protocols, key: await readKey(keys.key, value, options) };
+}
+
+function unknownProtocol(at: YamlValue, what: string, { text, names }: { text: string; names: readonly string[] }) {
+  const nearest = maybeNearestWord(text, names);
+  const hint = `${nearest ? `did you mean "${nearest}"? ` : ""}the protocols are ${names.join(", ")}`;
+  return yamlError(at, `the ${what} protocol is not known: current value is "${text}"`, hint);
+}
+
+async function readKey(
+  value: YamlValue | undefined,
+  parent: YamlValue,
+  options: CredentialFileOptions,
+): Promise<Secret> {
+  const at = required(value, parent, "key", "such as key: { env: NAME }");
+  const key = await readSecret(at, "the key", options);
+  if (key.reveal().length < minKeyLength) {
+    throw yamlError(
+      at,
+      `the key is shorter than ${minKeyLength} characters`,
+      `RFC 3414 section 11.2 asks for ${minKeyLength} or more; set a longer one on the printer, too`,
+    );
+  }
+  return key;
+}
+
+async function readSecret(value: YamlValue, what: string, options: CredentialFileOptions): Promise<Secret> {
+  if (isYamlText(value)) return new Secret(readYamlText(value, what));
+  const from = readYamlMap(value, { what, known: ["env", "file"], keysMayBeSecret: true });
+  if ((from.env === undefined) === (from.file === undefined)) {
+    throw yamlError(value, `${what} needs one of "env" and "file"`, "such as { env: NAME }, or the text in quotes");
+  }
+  const secret = from.env ? secretOfEnv(from.env, what, options) : await secretOfFile(from.file!, what, options);
+  if (secret === "") throw yamlError(value, `${what} is empty where it comes from`);
+  if (/[\r\n]/.test(secret)) throw yamlError(value, `${what} is more than one line where it comes from`);
+  return new Secret(secret);
+}
+
+function secretOfEnv(value: YamlValue, what: string, options: CredentialFileOptions): string {
+  const name = readYamlText(value, "env");
+  const secret = options.env(name);
+  if (secret === undefined) {
+    throw yamlError(
+      value,
+      `${what} is not in the environment: current value is "${name}"`,
+      `set ${name} before the start`,
+    );
+  }
+  return secret;
+}
+
+async function secretOfFile(value: YamlValue, what: string, options: CredentialFileOptions): Promise<string> {
+  const path = readYamlText(value, "file");
+  try {
+    // Editors and `echo` end a file with a newline that is no part of the secret.
+    return (await options.readTextFile(path)).replace(/\r?\n$/, "");
+  } catch (cause) {
+    const reason = `${what} cannot be read from its file (${messageOf(cause)}): current value is "${path}"`;
+    throw yamlError(value, reason, "check the path and who may read it", { cause });
+  }
+}
+
+function readLevel(
+  value: YamlValue | undefined,
+  { hasAuth, hasPriv }: { hasAuth: boolean; hasPriv: boolean },
+): SecurityLevel {
+  const given: SecurityLevel = hasPriv ? "authPriv" : hasAuth ? "authNoPriv" : "noAuthNoPriv";
+  if (value === undefined) return given;
+  const text = readYamlText(value, "level");
+  const level = levels.find((known) => known === text);
+  if (level === undefined) {
+    const nearest = levels.find((known) => known.toLowerCase() === text.toLowerCase()) ??
+      maybeNearestWord(text, levels);
+    const hint = nearest ? `did you mean "${nearest}"?` : `the levels are ${levels.join(", ")}`;
+    throw yamlError(value, `the level is not known: current value is "${text}"`, hint);
+  }
+  if (level === given) return level;
+  const needed = levels.indexOf(level) > levels.indexOf(given);
+  const key = level === "noAuthNoPriv" ? "auth" : "priv";
+  throw yamlError(
+    value,
+    needed ? `level ${level} needs "${hasAuth ? "priv" : "auth"}"` : `level ${level} does not use "${key}"`,
+    needed ? `add it, or write level: ${given}` : `write level: ${given}, or leave "${key}" out`,
+  );
+}
+
+function required(value: YamlValue | undefined, parent: YamlValue, key: string, hint: string): YamlValue {
+  if (value === undefined) throw yamlError(parent, `${key} is missing`, hint);
+  return value;
+}

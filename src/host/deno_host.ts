@@ -1,0 +1,50 @@
+import { lookup } from "node:dns/promises";
+import type { Host, OutputStream } from "../cli/host.ts";
+import { systemClock } from "../core/clock.ts";
+import { createPendingFile } from "./pending_file.ts";
+import { startScannerWorker } from "./scanner_worker.ts";
+
+/** The machine that the program runs on. */
+export function denoHost(): Host {
+  return {
+    clock: systemClock,
+    env: (name) => Deno.env.get(name),
+    processors: navigator.hardwareConcurrency,
+    stdout: outputStream(Deno.stdout),
+    stderr: outputStream(Deno.stderr),
+    readTextFile: (path) => Deno.readTextFile(path),
+    resolve: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
+    createWorker: (netPermissions) => startScannerWorker(netPermissions),
+    createFile: createPendingFile,
+    onInterrupt(callback) {
+      const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
+      for (const signal of signals) Deno.addSignalListener(signal, callback);
+      return () => {
+        for (const signal of signals) Deno.removeSignalListener(signal, callback);
+      };
+    },
+  };
+}
+
+function outputStream(stream: typeof Deno.stdout | typeof Deno.stderr): OutputStream {
+  return {
+    isTerminal: stream.isTerminal(),
+    columns() {
+      try {
+        return Deno.consoleSize().columns || 80;
+      } catch {
+        // No terminal at all, such as under cron: the width of a plain screen.
+        return 80;
+      }
+    },
+    async write(text) {
+      const bytes = new TextEncoder().encode(text);
+      try {
+        for (let at = 0; at < bytes.length;) at += await stream.write(bytes.subarray(at));
+      } catch (error) {
+        // `opendca scan … | head` closes the pipe early; what was read stays read.
+        if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+      }
+    },
+  };
+}

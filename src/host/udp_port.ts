@@ -1,0 +1,37 @@
+import type { DatagramPort } from "../snmp/datagram_hub.ts";
+
+/** Largest UDP payload; Deno's own default of 1,024 octets would cut GetBulk answers. */
+const bufferSize = 65_535;
+
+/** Opens a client socket on a port that the system chooses. It answers nobody: what comes in unasked is dropped. */
+export function openUdpPort(family: 4 | 6): DatagramPort {
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: family === 4 ? "0.0.0.0" : "::", port: 0 });
+  const buffer = new Uint8Array(bufferSize);
+  let closed = false;
+  return {
+    async send(bytes, address, port) {
+      await socket.send(bytes, { transport: "udp", hostname: address, port });
+    },
+    async receive() {
+      while (!closed) {
+        try {
+          const [bytes, from] = await socket.receive(buffer);
+          const { hostname, port } = from as Deno.NetAddr;
+          return { bytes: bytes.slice(), address: hostname, port };
+        } catch (error) {
+          if (closed || error instanceof Deno.errors.BadResource) return undefined;
+          // Windows reports an ICMP "port unreachable" of an earlier send here; the socket goes on working.
+          if (!(error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.ConnectionRefused)) {
+            throw error;
+          }
+        }
+      }
+      return undefined;
+    },
+    close() {
+      if (closed) return;
+      closed = true;
+      socket.close();
+    },
+  };
+}

@@ -1,0 +1,43 @@
+import { type Inquiry, maybeText } from "./inquiry.ts";
+import { alertGroups, oids } from "./printer_mib.ts";
+import { maybeInteger } from "./raw_value.ts";
+import type { Alert } from "./reading.ts";
+import { rowsOf } from "./table_rows.ts";
+
+/** PrtAlertSeverityLevelTC; a binary change event warning (5) is a warning. */
+const severities: Readonly<Record<number, Alert["severity"]>> = { 3: "critical", 4: "warning", 5: "warning" };
+
+/** Rows of prtAlertTable that say something. Some devices keep emptied rows, with group 0 and no text. */
+export function readAlerts(inquiry: Inquiry, observedAt: Date): Alert[] {
+  const upTime = maybeInteger(inquiry.store.get(oids.sysUpTime));
+  const columns = {
+    severity: oids.prtAlertSeverityLevel,
+    group: oids.prtAlertGroup,
+    code: oids.prtAlertCode,
+    description: oids.prtAlertDescription,
+    time: oids.prtAlertTime,
+  };
+  const alerts: Alert[] = [];
+  for (const { index, values } of rowsOf(inquiry.store, columns)) {
+    if (index.split(".")[0] !== inquiry.device) continue;
+    const group = maybeInteger(values.group);
+    const description = maybeText(values.description, inquiry.charset) ?? "";
+    if (description === "" && (group === undefined || group <= 0)) continue;
+    alerts.push({
+      severity: severities[maybeInteger(values.severity) ?? 0] ?? "other",
+      code: maybeInteger(values.code) ?? null,
+      group: alertGroups[group ?? 0] ?? "other",
+      description,
+      since: since(observedAt, { upTime, alertTime: maybeInteger(values.time) }),
+    });
+  }
+  return alerts;
+}
+
+/** prtAlertTime is sysUpTime when the alert began, in hundredths of a second; 0 is what devices send that keep none. */
+function since(observedAt: Date, ticks: { upTime: number | undefined; alertTime: number | undefined }): string | null {
+  const { upTime, alertTime } = ticks;
+  if (upTime === undefined || alertTime === undefined || alertTime <= 0 || alertTime > upTime) return null;
+  const began = observedAt.getTime() - (upTime - alertTime) * 10;
+  return Number.isFinite(began) ? new Date(began).toISOString() : null;
+}

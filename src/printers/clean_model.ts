@@ -1,0 +1,47 @@
+/** What else is known of the device and does not belong into its model. */
+export interface KnownIdentity {
+  manufacturer: string | null;
+  serial: string | null;
+  firmware: string | null;
+}
+
+/** Names that makers print before the model, beside the maker as it is printed in a reading. */
+const makerPrefixes =
+  /^(?:hewlett[- ]packard|hp inc\.?|hp|brother|canon|dell(?: inc\.?)?|develop|ineo|epson|seiko epson|fuji ?xerox|fujifilm(?: business innovation)?|fujifilm|ibm|infoprint solutions company|konica ?minolta|kyocera(?: document solutions| mita)?|lexmark(?: international)?|oki(?: data)?(?: corp(?:oration)?)?|panasonic|pantum|ricoh|lanier|gestetner|nrg|savin|infotec|rex[- ]rotary|samsung(?: electronics)?|sharp|ta[_ /-]triumph[- ]adler|triumph[- ]adler|utax(?:[_ ]ta)?|ta|toshiba(?: tec)?|xerox|zebra(?: technologies)?|ztc|tsc|sato)(?=[\s_]|$)[\s_]*/i;
+
+/** Words after a model that say what kind of machine it is. */
+const kindSuffixes =
+  /[\s,]+(?:series|multifunction(?:al)?(?: printer| system| device)?|all-in-one(?: printer)?|(?:colou?r |laser |inkjet |network |digital )*printers?|(?:printing|document) system|copier|\(?\d+ ?ppm\)?)$/i;
+
+/** The bare model of a text that may hold maker, firmware, serial and kind of machine, or undefined if nothing is left. */
+export function cleanModel(text: string, known: KnownIdentity): string | undefined {
+  let model = text.replace(/[;|].*$/s, "")
+    .replace(/\s+\/\s+.*$/, "")
+    .replace(/\s+\/[A-Z]$/, "")
+    .replace(/[,\s]+(?:version|ver\.?|firmware|fw|rev\.?|S\/N|SN|serial)[\s:.#]+.*$/i, "")
+    .trim();
+  model = withoutTokens(model, known);
+  const maker = known.manufacturer;
+  for (let before = ""; before !== model;) {
+    before = model;
+    if (maker !== null && model.toLowerCase().startsWith(`${maker.toLowerCase()} `)) model = model.slice(maker.length);
+    model = model.replace(makerPrefixes, "").replace(kindSuffixes, "").trim();
+  }
+  // A model has a digit or a letter group that is no maker; what is only a maker or a kind says nothing.
+  if (model === "" || model.length > 80 || /^(?:unknown|none|n\/a|printer|generic|wired|wireless|-+)$/i.test(model)) {
+    return undefined;
+  }
+  return model;
+}
+
+/** Lexmark and Dell append serial and firmware to the model; the serial may be cut short there. */
+function withoutTokens(model: string, known: KnownIdentity): string {
+  const serial = known.serial?.toUpperCase() ?? "";
+  const firmware = known.firmware?.toUpperCase() ?? "";
+  return model.split(" ").filter((token, position) => {
+    if (position === 0) return true;
+    const word = token.toUpperCase();
+    if (word.length >= 6 && serial !== "" && (serial.startsWith(word) || word === serial)) return false;
+    return !(word.length >= 4 && word === firmware);
+  }).join(" ");
+}

@@ -1,0 +1,158 @@
+import type { SnmpValue } from "../snmp/value.ts";
+import { maybeDeviceId } from "./device_id.ts";
+import { type Inquiry, maybeText } from "./inquiry.ts";
+import { cleanModel } from "./clean_model.ts";
+import { oids } from "./printer_mib.ts";
+import type { FieldRule } from "./profile.ts";
+import { maybeInteger, maybeOctets } from "./raw_value.ts";
+import { deviceIdObjects } from "./recognise.ts";
+import { decodeText } from "./text.ts";
+import { firstValid, type Offer } from "./trace.ts";
+
+export interface Identity {
+  manufacturer: string | null;
+  model: string | null;
+  serial: string | null;
+  firmware: string | null;
+  mac: string | null;
+}
+
+/** Who a printer is. The model comes last, because serial and firmware are removed from it. */
+export function readIdentity(inquiry: Inquiry): Identity {
+  const serial = readSerial(inquiry);
+  const firmware = readFirmware(inquiry);
+  const manufacturer = readManufacturer(inquiry);
+  return {
+    manufacturer,
+    model: readModel(inquiry, { manufacturer, serial, firmware }),
+    serial,
+    firmware,
+    mac: readMac(inquiry),
+  };
+}
+
+function readManufacturer(inquiry: Inquiry): string | null {
+  const { profile, store, trace } = inquiry;
+  const offers: Offer<string>[] = [];
+  if (profile.maker !== "") {
+    offers.push({
+      oid: oids.sysObjectID,
+      rule: `profile.${profile.id}`,
+      answered: store.get(oids.sysObjectID),
+      value: profile.maker,
+    });
+  }
+  for (const { oid, id } of deviceIdObjects(store)) {
+    offers.push({ oid, rule: "ieee1284.maker", answered: store.get(oid), value: knownText(id.maker ?? undefined) });
+  }
+  return firstValid(trace, "manufacturer", offers)?.value ?? null;
+}
+
+function readModel(
+  inquiry: Inquiry,
+  known: { manufacturer: string | null; serial: string | null; firmware: string | null },
+): string | null {
+  const { profile, store, trace, device } = inquiry;
+  const offers = (profile.model ?? []).map((rule) => fieldOffer(inquiry, rule, (text) => cleanModel(text, known)));
+  const deviceDescr = `${oids.hrDeviceDescr}.${device}`;
+  offers.push(
+    fieldOffer(inquiry, { oid: deviceDescr, rule: "hostResources.device" }, (text) => cleanModel(text, known)),
+  );
+  for (const { oid, id } of deviceIdObjects(store)) {
+    const value = id.model === null ? undefined : cleanModel(id.model, known);
+    offers.push({ oid, rule: "ieee1284.model", answered: store.get(oid), value });
+  }
+  return firstValid(trace, "model", offers)?.value ?? null;
+}
+
+function readSerial(inquiry: Inquiry): string | null {
+  const { profile, store, trace, device } = inquiry;
+  const standard = { oid: `${oids.prtGeneralSerialNumber}.${device}`, rule: "rfc3805.serial" };
+  const offers = [standard, ...profile.serial ?? []].map((rule) => fieldOffer(inquiry, rule, maybeSerial));
+  for (const { oid, id } of deviceIdObjects(store)) {
+    if (id.serial === null) continue;
+    offers.push({ oid, rule: "ieee1284.serial", answered: store.get(oid), value: maybeSerial(id.serial) });
+  }
+  return firstValid(trace, "serial", offers)?.value ?? null;
+}
+
+function readFirmware(inquiry: Inquiry): string | null {
+  const offers = (inquiry.profile.firmware ?? []).map((rule) => fieldOffer(inquiry, rule, knownText));
+  return firstValid(inquiry.trace, "firmware", offers)?.value ?? null;
+}
+
+/** A text field by the profile's rules, undefined when none of them is answered. */
+export function readField(inquiry: Inquiry, field: string, rules: FieldRule[] | undefined): string | null {
+  const offers = (rules ?? []).map((rule) => fieldOffer(inquiry, rule, knownText));
+  return firstValid(inquiry.trace, field, offers)?.value ?? null;
+}
+
+function fieldOffer(inquiry: Inquiry, rule: FieldRule, accept: (text: string) => string | undefined): Offer<string> {
+  const answered = inquiry.store.get(rule.oid);
+  const text = taken(answered, rule.take ?? "text", inquiry.charset);
+  const value = text === undefined ? undefined : accept(text);
+  const offer: Offer<string> = { oid: rule.oid, rule: rule.rule, answered, value };
+  return answered !== undefined && value === undefined ? { ...offer, reason: "empty or a placeholder" } : offer;
+}
+
+function taken(answered: SnmpValue | undefined, take: NonNullable<FieldRule["take"]>, charset?: number) {
+  if (take === "pml") {
+    // PML strings start with a two-octet symbol set; its first octet is 0 or 1, which no text starts with.
+    const octets = maybeOctets(answered);
+    if (octets === undefined) return undefined;
+    return decodeText(octets.length > 2 && octets[0]! < 2 ? octets.subarray(2) : octets, charset) || undefined;
+  }
+  const text = maybeText(answered, charset);
+  if (text === undefined || take === "text") return text;
+  if (take === "deviceId") return maybeDeviceId(text)?.model ?? undefined;
+  return take.exec(text)?.[1];
+}
+
+/** Texts that stand for nothing. */
+export function knownText(text: string | undefined): string | undefined {
+  const trimmed = text?.replace(/^["']+|["']+$/g, "").trim();
+  if (trimmed === undefined || trimmed === "") return undefined;
+  return placeholder.test(trimmed) ? undefined : trimmed;
+}
+
+const placeholder =
+  /^(?:unknown|n\/?a|none|null(?:; ?blank)?|blank|not (?:set|available|specified|installed|supported)|undefined|-+|\?+|\.+|x+|no ?such ?(?:object|instance))$/i;
+
+/** A serial number, or undefined for padding, zeros, ones repeated and placeholder words. */
+export function maybeSerial(text: string): string | undefined {
+  const known = knownText(text)?.replace(/^(?:S\/?N|serial(?: ?(?:no|number))?)\s*[:.#]\s*/i, "").trim();
+  if (known === undefined || known.length < 3 || known.length > 64) return undefined;
+  const core = known.replace(/[\s:._/-]/g, "");
+  // "0000000000", "FFFFFFFF", "XXXXXXXXXX", "1111111": one character repeated is what an unset field holds.
+  if (core === "" || /^(.)\1*$/.test(core) || !/\d/.test(core) && !/^[A-Z0-9]{6,}$/i.test(core)) return undefined;
+  if (/^(?:0?123456789?0?|default|serial.?number|unregistered)$/i.test(core)) return undefined;
+  return known;
+}
+
+function readMac(inquiry: Inquiry): string | null {
+  const { store, trace } = inquiry;
+  const offers: Offer<string>[] = store.column(oids.ifPhysAddress).map(([index, answered]) => {
+    const oid = `${oids.ifPhysAddress}.${index}`;
+    const rule = "ifMib.physAddress";
+    if (maybeInteger(store.get(`${oids.ifType}.${index}`)) === softwareLoopback) {
+      return { oid, rule, answered, value: undefined, reason: "loopback interface" };
+    }
+    return { oid, rule, answered, value: maybeMac(answered) };
+  });
+  return firstValid(trace, "mac", offers)?.value ?? null;
+}
+
+/** IANAifType softwareLoopback(24). */
+const softwareLoopback = 24;
+
+/** A MAC address as six lower-case pairs, or undefined for zeros, group addresses and other lengths. */
+export function maybeMac(value: SnmpValue): string | undefined {
+  let octets = maybeOctets(value);
+  if (octets !== undefined && octets.length !== 6) {
+    const digits = new TextDecoder("latin1").decode(octets).trim().replace(/[:-]/g, "");
+    if (!/^[0-9a-f]{12}$/i.test(digits)) return undefined;
+    octets = Uint8Array.fromHex(digits);
+  }
+  if (octets === undefined || octets.every((octet) => octet === 0) || (octets[0]! & 1) === 1) return undefined;
+  return [...octets].map((octet) => octet.toString(16).padStart(2, "0")).join(":");
+}

@@ -1,0 +1,74 @@
+import type { SnmpValue } from "../snmp/value.ts";
+import type { ObjectStore } from "./object_store.ts";
+import { oids } from "./printer_mib.ts";
+import type { Profile } from "./profile.ts";
+import { maybeInteger, maybeOctets } from "./raw_value.ts";
+import type { Problem } from "./reading.ts";
+import { decodeText } from "./text.ts";
+import type { Trace } from "./trace.ts";
+
+/** What the readers of one device share: the answers, the maker's rules, and where findings are written. */
+export interface Inquiry {
+  store: ObjectStore;
+  profile: Profile;
+  trace: Trace;
+  problems: Problem[];
+  /** hrDeviceIndex of the printer. */
+  device: string;
+  /** IANA MIBenum of localized texts, undefined when the device declares none. */
+  charset: number | undefined;
+  /** IANA MIBenum of the panel's texts. */
+  panelCharset: number | undefined;
+  /** Set once the identity is read: some rules hold for a product line only. */
+  model: string | null;
+}
+
+/** Opens the answers of one device for reading. */
+export function openInquiry(store: ObjectStore, profile: Profile, problems: Problem[]): Inquiry {
+  const device = printerDevice(store);
+  const charset = charsetOf(store, { device, selector: oids.prtGeneralCurrentLocalization });
+  const panelCharset = charsetOf(store, { device, selector: oids.prtConsoleLocalization });
+  return { store, profile, trace: [], problems, device, charset, panelCharset, model: null };
+}
+
+/** Text of a value, or undefined when it is absent, empty or no text. */
+export function maybeText(value: SnmpValue | undefined, charset?: number): string | undefined {
+  const octets = maybeOctets(value);
+  if (octets === undefined) return undefined;
+  return decodeText(octets, charset) || undefined;
+}
+
+/**
+ * hrDeviceIndex of the printer: Printer-MIB rows name it; hrPrinterTable and hrDeviceType are asked only when there are
+ * none, because print servers have several printers and hosts list print queues.
+ */
+export function printerDevice(store: ObjectStore): string {
+  const tables = [
+    oids.prtGeneralCurrentLocalization,
+    oids.prtConsoleLocalization,
+    oids.prtGeneralPrinterName,
+    oids.prtGeneralSerialNumber,
+    oids.prtMarkerLifeCount,
+    oids.prtMarkerSuppliesLevel,
+    oids.hrPrinterStatus,
+    oids.hrPrinterDetectedErrorState,
+  ];
+  for (const column of tables) {
+    const index = store.column(column)[0]?.[0];
+    if (index !== undefined) return index.split(".")[0]!;
+  }
+  return store.column(oids.hrDeviceType).find(([, value]) => value.value === oids.hrDevicePrinter)?.[0] ?? "1";
+}
+
+/** Row of the localization table that a selector object points to: `hrDeviceIndex.prtLocalizationIndex`. */
+export function localizationRow(store: ObjectStore, options: { device: string; selector: string }): string {
+  const chosen = maybeInteger(store.get(`${options.selector}.${options.device}`));
+  return `${options.device}.${chosen !== undefined && chosen > 0 ? chosen : 1}`;
+}
+
+function charsetOf(store: ObjectStore, options: { device: string; selector: string }): number | undefined {
+  const row = localizationRow(store, options);
+  const declared = maybeInteger(store.get(`${oids.prtLocalizationCharacterSet}.${row}`));
+  // Most devices have one character set for all languages, so any row is a better guess than none.
+  return declared ?? maybeInteger(store.column(oids.prtLocalizationCharacterSet)[0]?.[1]);
+}

@@ -1,0 +1,59 @@
+import { percentUnit, SupplyClass } from "./printer_mib.ts";
+import type { StandardSupplyQuirks } from "./profile.ts";
+import type { Level } from "./reading.ts";
+
+/** Numbers of one row as the device answered them; undefined where it did not. */
+export interface RawLevel {
+  level: number | undefined;
+  capacity: number | undefined;
+  unit?: number | undefined;
+  /** PrtMarkerSuppliesClassTC. */
+  supplyClass?: number | undefined;
+}
+
+/**
+ * What a level says (RFC 3805 prtMarkerSuppliesLevel, prtInputCurrentLevel): −1 no restriction, −2 unknown, −3 at least
+ * one unit. Of receptacles the level is room left, so that 0 is full and `empty` means that no room is left. Never a
+ * percentage outside 0 to 100, and never one for what is unknown.
+ */
+export function interpretLevel(raw: RawLevel, quirks: StandardSupplyQuirks = {}): Level {
+  const level = finite(raw.level);
+  const capacity = finite(raw.capacity);
+  const known: Level = {
+    kind: "unknown",
+    percent: null,
+    level: level !== undefined && level >= 0 ? level : null,
+    capacity: capacity !== undefined && capacity > 0 ? capacity : null,
+  };
+  if (level === undefined) return known;
+  const code = quirks.codes?.find((it) => it.level === level && (it.capacity ?? capacity) === capacity);
+  if (code !== undefined) return { ...known, kind: code.kind, percent: code.kind === "empty" ? 0 : null, level: null };
+  if (level === -1) return { ...known, kind: "unlimited" };
+  if (level === -3) return { ...known, kind: "some" };
+  if (level < 0) return known;
+  const whole = wholeOf(raw.unit, { level, capacity, quirks });
+  if (whole === undefined) return known;
+  const share = Math.min(100, level / whole * 100);
+  const left = raw.supplyClass === SupplyClass.receptacle && quirks.receptacle === "fill" ? 100 - share : share;
+  return { ...known, kind: left === 0 ? "empty" : "exact", percent: Math.round(left) };
+}
+
+/** Whether a device reports more than there is room for; the level is then read as full. */
+export function exceedsCapacity(raw: RawLevel): boolean {
+  const whole = wholeOf(raw.unit, { level: raw.level ?? 0, capacity: finite(raw.capacity), quirks: {} });
+  return whole !== undefined && (finite(raw.level) ?? 0) > whole;
+}
+
+/** What the level is a part of, or undefined when the device does not say. */
+function wholeOf(
+  unit: number | undefined,
+  seen: { level: number; capacity: number | undefined; quirks: StandardSupplyQuirks },
+): number | undefined {
+  if (seen.capacity !== undefined && seen.capacity > 0) return seen.capacity;
+  if (unit === percentUnit) return 100;
+  return seen.quirks.percentWithoutCapacity && seen.level <= 100 ? 100 : undefined;
+}
+
+function finite(number: number | undefined): number | undefined {
+  return number !== undefined && Number.isFinite(number) ? number : undefined;
+}

@@ -1,0 +1,48 @@
+import type { Inquiry } from "./inquiry.ts";
+import { oids, units } from "./printer_mib.ts";
+import { maybeCounter, maybeInteger, rawOf } from "./raw_value.ts";
+import type { MeterOffer } from "./meters.ts";
+import { agree } from "./meter_checks.ts";
+
+/**
+ * The total by prtMarkerLifeCount. Of several markers: the sum where the device's own black and colour counters say that
+ * the markers print different pages, otherwise the largest, because markers of one colour each see the same page.
+ */
+export function markerTotals(inquiry: Inquiry, own: MeterOffer[]): MeterOffer[] {
+  const rows = inquiry.store.column(oids.prtMarkerLifeCount)
+    .filter(([index]) => index.split(".")[0] === inquiry.device)
+    .map(([index, answered]) => {
+      const unit = units[maybeInteger(inquiry.store.get(`${oids.prtMarkerCounterUnit}.${index}`)) ?? 7] ?? "unknown";
+      return { oid: `${oids.prtMarkerLifeCount}.${index}`, answered, count: maybeCounter(answered), unit };
+    });
+  const offerOf = (row: typeof rows[number], rule: string): MeterOffer => {
+    const value = row.count === undefined ? undefined : { value: row.count, unit: row.unit };
+    return { meter: "total", oid: row.oid, rule, answered: row.answered, value };
+  };
+  const counted = rows.filter(({ count }) => count !== undefined);
+  if (counted.length < 2) return rows.map((row) => offerOf(row, "rfc3805.lifeCount"));
+  const first = counted[0]!;
+  const largest = counted.reduce((best, row) => row.count! > best.count! ? row : best);
+  if (first.count === largest.count) return [offerOf(first, "rfc3805.lifeCount")];
+  const sum = counted.reduce((total, row) => total + row.count!, 0);
+  const raw = Object.fromEntries(counted.map(({ oid, answered }) => [oid, rawOf(answered)]));
+  const sameUnit = counted.every(({ unit }) => unit === first.unit);
+  if (sameUnit && ownTotal(own) !== undefined && agree(ownTotal(own)!, sum)) {
+    const value = { value: sum, unit: first.unit };
+    return [{ meter: "total", oid: first.oid, rule: "rfc3805.sumOfMarkers", answered: first.answered, value, raw }];
+  }
+  inquiry.problems.push({
+    code: "severalMarkers",
+    message: `${counted.length} markers count differently (${
+      counted.map(({ count }) => count).join(", ")
+    }); the largest is the total`,
+    oid: first.oid,
+  });
+  return [{ ...offerOf(largest, "rfc3805.largestMarker"), raw }];
+}
+
+function ownTotal(own: MeterOffer[]): number | undefined {
+  const valueOf = (name: string) => own.find(({ meter, value }) => meter === name && value !== undefined)?.value?.value;
+  const mono = valueOf("mono"), color = valueOf("color");
+  return valueOf("total") ?? (mono !== undefined && color !== undefined ? mono + color : undefined);
+}

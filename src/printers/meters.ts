@@ -1,0 +1,151 @@
+import { type Inquiry, maybeText } from "./inquiry.ts";
+import type { LabelledMeters, MeterRule, RecordMeters, SumMeter, TypedMeters } from "./profile.ts";
+import { maybeCounter, maybeFirstNumber, maybeInteger, maybeOctets, rawOf } from "./raw_value.ts";
+import type { Meter, RawValue } from "./reading.ts";
+import { decodeRecords } from "./records.ts";
+import { markerTotals } from "./marker_totals.ts";
+import { firstValid, type Offer } from "./trace.ts";
+
+interface Count {
+  value: number;
+  unit: string;
+}
+
+export type MeterOffer = Offer<Count> & { meter: string };
+
+/** Every meter that the device answers, each from the first rule that is valid. */
+export function readMeters(inquiry: Inquiry): Meter[] {
+  const own = (inquiry.profile.meters ?? []).flatMap((rule) => offersOf(inquiry, rule));
+  const preferOwn = inquiry.profile.totalFrom === "profile";
+  const standard = markerTotals(inquiry, own);
+  const offers = preferOwn ? [...own, ...standard] : [...standard, ...own];
+  offers.push(...derivedTotal(offers));
+  const meters: Meter[] = [];
+  for (const name of new Set(offers.map(({ meter }) => meter))) {
+    const won = firstValid(inquiry.trace, `meters.${name}`, offers.filter(({ meter }) => meter === name));
+    if (won === undefined) continue;
+    const { value, oid, rule, raw } = won;
+    meters.push({ name, value: value.value, unit: value.unit, source: { oid, rule, raw } });
+  }
+  return meters;
+}
+
+function offersOf(inquiry: Inquiry, rule: MeterRule): MeterOffer[] {
+  switch (rule.kind) {
+    case "scalar": {
+      const answered = inquiry.store.get(rule.oid);
+      const number = rule.read === "text" ? maybeFirstNumber(answered) : maybeCounter(answered);
+      return [offer(rule, { meter: rule.meter, oid: rule.oid, number, unit: rule.unit, answered })];
+    }
+    case "sum":
+      return [sumOffer(inquiry, rule)];
+    case "labelled":
+      return labelledOffers(inquiry, rule);
+    case "typed":
+      return typedOffers(inquiry, rule);
+    case "records":
+      return recordOffers(inquiry, rule);
+  }
+}
+
+function sumOffer(inquiry: Inquiry, rule: SumMeter): MeterOffer {
+  const answers = rule.oids.map((oid) => inquiry.store.get(oid));
+  const numbers = answers.map(maybeCounter);
+  const raw: RawValue = Object.fromEntries(rule.oids.map((oid, i) => [oid, rawOf(answers[i])]));
+  const number = numbers.every((it) => it !== undefined) ? numbers.reduce((sum, it) => sum! + it!, 0) : undefined;
+  const seen = { meter: rule.meter, oid: rule.oids[0]!, number, unit: rule.unit, answered: answers[0] };
+  const reason = answers.some((it) => it === undefined) ? "a part is not answered" : "a part is not valid";
+  return { ...offer(rule, seen), raw, reason };
+}
+
+function labelledOffers(inquiry: Inquiry, rule: LabelledMeters): MeterOffer[] {
+  const rows: NamedRow[] = [];
+  for (const [index, value] of inquiry.store.column(rule.values).slice(0, rule.maxRows ?? 128)) {
+    const label = maybeText(inquiry.store.get(`${rule.labels}.${index}`), inquiry.charset) ?? "";
+    const name = rule.names.find(([pattern]) => pattern.test(label));
+    if (name !== undefined) rows.push({ meter: name[1], unit: name[2], oid: `${rule.values}.${index}`, value, label });
+  }
+  return addUp(rule, rows);
+}
+
+function typedOffers(inquiry: Inquiry, rule: TypedMeters): MeterOffer[] {
+  const rows: NamedRow[] = [];
+  for (const [index, value] of inquiry.store.column(rule.values).slice(0, rule.maxRows ?? 128)) {
+    const type = maybeInteger(inquiry.store.get(`${rule.types}.${index}`));
+    const { where } = rule;
+    if (where !== undefined && maybeInteger(inquiry.store.get(`${where.column}.${index}`)) !== where.equals) continue;
+    const name = rule.names.find(([number]) => number === type);
+    if (name === undefined) continue;
+    rows.push({ meter: name[1], unit: name[2], oid: `${rule.values}.${index}`, value, label: String(type) });
+  }
+  return addUp(rule, rows);
+}
+
+interface NamedRow {
+  meter: string;
+  unit: string | undefined;
+  oid: string;
+  value: Parameters<typeof rawOf>[0];
+  label: string;
+}
+
+/** Rows of one meter add up: scans by e-mail and scans to the network are both scans. */
+function addUp(rule: { rule: string }, rows: NamedRow[]): MeterOffer[] {
+  return [...Map.groupBy(rows, ({ meter }) => meter)].map(([meter, same]) => {
+    const counts = same.map(({ value }) => maybeCounter(value)).filter((count) => count !== undefined);
+    const number = counts.length === 0 ? undefined : counts.reduce((sum, count) => sum + count, 0);
+    const [first] = same;
+    const seen = { meter, oid: first!.oid, number, unit: first!.unit, answered: first!.value };
+    const raw = same.length > 1
+      ? Object.fromEntries(same.map(({ oid, value }) => [oid, rawOf(value)]))
+      : { label: first!.label, value: rawOf(first!.value) };
+    return { ...offer(rule, seen), raw };
+  });
+}
+
+function recordOffers(inquiry: Inquiry, rule: RecordMeters): MeterOffer[] {
+  const answered = inquiry.store.get(rule.oid);
+  const octets = maybeOctets(answered);
+  const { records, truncated } = octets === undefined
+    ? { records: [], truncated: false }
+    : decodeRecords(octets, rule.layout);
+  if (truncated) {
+    inquiry.problems.push({
+      code: "recordsTruncated",
+      message: `The records of ${rule.rule} end in the middle of a record; what comes before it was read`,
+      oid: rule.oid,
+    });
+  }
+  return rule.fields.map((field) => {
+    const record = records.find(({ id }) => id === field.id);
+    const seen = { meter: field.meter, oid: rule.oid, number: record?.value, unit: field.unit, answered };
+    const reason = octets === undefined ? "not answered" : `no record ${field.id.toString(16).padStart(2, "0")}`;
+    return { ...offer(rule, seen), reason };
+  });
+}
+
+/** A device that counts black and colour but no total: the total is their sum. */
+function derivedTotal(offers: MeterOffer[]): MeterOffer[] {
+  const [mono, color] = ["mono", "color"].map((name) =>
+    offers.find(({ meter, value }) => meter === name && value !== undefined)
+  );
+  if (mono?.value === undefined || color?.value === undefined || mono.value.unit !== color.value.unit) return [];
+  const value = { value: mono.value.value + color.value.value, unit: mono.value.unit };
+  const raw = { mono: mono.value.value, color: color.value.value };
+  return [{ meter: "total", oid: mono.oid, rule: "derived.monoPlusColor", answered: mono.answered, value, raw }];
+}
+
+function offer(
+  rule: { rule: string },
+  seen: {
+    meter: string;
+    oid: string;
+    number: number | undefined;
+    unit: string | undefined;
+    answered: Parameters<typeof rawOf>[0];
+  },
+): MeterOffer {
+  const { meter, oid, number, answered } = seen;
+  const value = number === undefined ? undefined : { value: number, unit: seen.unit ?? "impressions" };
+  return { meter, oid, rule: rule.rule, answered, value };
+}

@@ -1,0 +1,66 @@
+import { compareOids, isUnder, maybeSuffix } from "../snmp/oid.ts";
+import type { SnmpValue, Varbind } from "../snmp/value.ts";
+import { isException } from "../snmp/value.ts";
+
+/**
+ * What one device answered, by object identifier. The meaning of a device is computed from this alone, so that a
+ * recording, a live device and a test are read by the same code.
+ */
+export class ObjectStore {
+  readonly #values = new Map<string, SnmpValue>();
+  #sorted: string[] | undefined;
+
+  /** Keeps a value; "no such object" answers are not values. */
+  add(varbind: Varbind): void {
+    if (isException(varbind)) return;
+    if (!this.#values.has(varbind.oid)) this.#sorted = undefined;
+    this.#values.set(varbind.oid, { tag: varbind.tag, value: varbind.value });
+  }
+
+  get size(): number {
+    return this.#values.size;
+  }
+
+  get(oid: string): SnmpValue | undefined {
+    return this.#values.get(oid);
+  }
+
+  /** Rows of one column in MIB order: index suffix ("1.4") and value. */
+  column(base: string): [index: string, value: SnmpValue][] {
+    const sorted = this.#inOrder();
+    const rows: [string, SnmpValue][] = [];
+    for (let i = firstAtOrAfter(sorted, base); i < sorted.length; i++) {
+      const oid = sorted[i]!;
+      if (!isUnder(oid, base)) break;
+      const index = maybeSuffix(oid, base);
+      if (index !== undefined) rows.push([index, this.#values.get(oid)!]);
+    }
+    return rows;
+  }
+
+  /** Whether anything at or below `base` was answered. */
+  has(base: string): boolean {
+    const sorted = this.#inOrder();
+    const oid = sorted[firstAtOrAfter(sorted, base)];
+    return oid !== undefined && isUnder(oid, base);
+  }
+
+  /** Every object in MIB order. */
+  *[Symbol.iterator](): IterableIterator<[oid: string, value: SnmpValue]> {
+    for (const oid of this.#inOrder()) yield [oid, this.#values.get(oid)!];
+  }
+
+  #inOrder(): string[] {
+    return this.#sorted ??= [...this.#values.keys()].sort(compareOids);
+  }
+}
+
+function firstAtOrAfter(sorted: string[], base: string): number {
+  let low = 0, high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (compareOids(sorted[middle]!, base) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,188 @@
+import type { SnmpValue } from "../snmp/value.ts";
+import { type Inquiry, maybeText } from "./inquiry.ts";
+import { interpretLevel } from "./level.ts";
+import type { RecordSupplies, ScalarSupply, SupplyDetail, SupplyFact, TableSupplies } from "./profile.ts";
+import { maybeInteger, maybeOctets, rawOf } from "./raw_value.ts";
+import type { Level, Source, Supply } from "./reading.ts";
+import { decodeRecords } from "./records.ts";
+import { colorantFromWords, kindFromWords } from "./supply_names.ts";
+import type { TracedValue } from "./trace.ts";
+
+/** A supply that a private object tells of. */
+interface Finding extends SupplyFact {
+  index: string;
+  level: Level;
+  source: Source;
+}
+
+/**
+ * Merges the maker's private supplies into the standard rows: a private level replaces a standard one that is not a
+ * percentage, and a supply that the standard table does not list is added. A standard percentage is kept.
+ */
+export function privateSupplies(inquiry: Inquiry, standard: Supply[]): Supply[] {
+  const supplies = standard.map((supply) => ({ ...supply }));
+  for (const rule of inquiry.profile.supplies ?? []) {
+    if (rule.kind === "detail") addDetail(inquiry, { rule, supplies });
+    else for (const finding of findings(inquiry, rule)) merge(inquiry, { finding, supplies });
+  }
+  return supplies;
+}
+
+function findings(inquiry: Inquiry, rule: RecordSupplies | ScalarSupply | TableSupplies): Finding[] {
+  if (rule.kind === "records") return recordFindings(inquiry, rule);
+  if (rule.kind === "scalar") return scalarFindings(inquiry, rule);
+  return tableFindings(inquiry, rule);
+}
+
+function recordFindings(inquiry: Inquiry, rule: RecordSupplies): Finding[] {
+  const octets = maybeOctets(inquiry.store.get(rule.oid));
+  if (octets === undefined || (rule.models !== undefined && !rule.models.test(inquiry.model ?? ""))) return [];
+  const { records } = decodeRecords(octets, rule.layout);
+  const found: Finding[] = [];
+  for (const field of rule.fields) {
+    const record = records.find(({ id }) => id === field.id);
+    if (record === undefined || record.octets < (field.minOctets ?? 1)) continue;
+    const id = field.id.toString(16).padStart(2, "0");
+    const raw = record.value.toString(16).padStart(record.octets * 2, "0");
+    found.push({
+      ...factOf(field),
+      index: `record.${id}`,
+      level: recordLevel(field.read, record.value),
+      source: { oid: rule.oid, rule: rule.rule, raw: { id, value: raw } },
+    });
+  }
+  return found;
+}
+
+function recordLevel(read: number | "ratio" | "pages", value: number): Level {
+  // Two octets: level, then capacity.
+  if (read === "ratio") return { ...interpretLevel({ level: value >> 8 & 0xff, capacity: value & 0xff }), unit: null };
+  if (read !== "pages") return percentLevel(value * read);
+  return {
+    kind: value === 0 ? "empty" : "some",
+    percent: value === 0 ? 0 : null,
+    level: value,
+    capacity: null,
+    unit: "impressions",
+  };
+}
+
+function scalarFindings(inquiry: Inquiry, rule: ScalarSupply): Finding[] {
+  const answered = inquiry.store.get(rule.oid);
+  const number = maybeInteger(answered);
+  if (number === undefined) return [];
+  const capacity = rule.capacityOid === undefined ? undefined : maybeInteger(inquiry.store.get(rule.capacityOid));
+  const level = rule.read === "level"
+    ? { ...interpretLevel({ level: number, capacity }), unit: null }
+    : percentLevel(rule.read === "used" ? 100 - number : number);
+  return [{
+    ...rule.supply,
+    index: rule.oid.slice(rule.oid.lastIndexOf(".", rule.oid.length - 3) + 1),
+    level,
+    source: source(rule, answered),
+  }];
+}
+
+function tableFindings(inquiry: Inquiry, rule: TableSupplies): Finding[] {
+  const found: Finding[] = [];
+  for (const [index, answered] of inquiry.store.column(rule.levels).slice(0, rule.maxRows ?? 64)) {
+    const number = maybeInteger(answered);
+    const description = maybeText(inquiry.store.get(`${rule.names}.${index}`), inquiry.charset) ?? "";
+    if (number === undefined) continue;
+    const code = rule.codes?.find(({ value }) => value === number);
+    const level: Level = code === undefined
+      ? percentLevel(rule.read === "used" && number >= 0 ? 100 - number : number)
+      : { kind: code.level, percent: code.level === "empty" ? 0 : null, level: null, capacity: null, unit: null };
+    const kind = kindFromWords(description) ?? "toner";
+    const colorant = colorantFromWords(description) ?? "none";
+    const oid = `${rule.levels}.${index}`;
+    found.push({
+      kind,
+      colorant,
+      description,
+      index: `private.${index}`,
+      level,
+      source: source({ ...rule, oid }, answered),
+    });
+  }
+  return found;
+}
+
+function percentLevel(percent: number): Level {
+  if (!Number.isFinite(percent) || percent < 0 || percent > 100) {
+    return { kind: "unknown", percent: null, level: null, capacity: null, unit: "percent" };
+  }
+  const rounded = Math.round(percent);
+  return { kind: percent === 0 ? "empty" : "exact", percent: rounded, level: rounded, capacity: 100, unit: "percent" };
+}
+
+function merge(inquiry: Inquiry, seen: { finding: Finding; supplies: Supply[] }): void {
+  const { finding, supplies } = seen;
+  const same = matching(finding, supplies);
+  const verdict = (won: boolean): TracedValue["candidates"][number] => ({
+    oid: finding.source.oid,
+    rule: finding.source.rule,
+    raw: finding.source.raw,
+    value: finding.level.percent,
+    verdict: won ? "won" : finding.level.percent === null ? finding.level.kind : "an earlier one won",
+  });
+  if (same === undefined) {
+    const { kind, colorant, description, index, level, source } = finding;
+    supplies.push({ index, kind, colorant, description, partNumber: null, serial: null, level, source });
+    inquiry.trace.push({ field: `supplies.${index}.level`, candidates: [verdict(true)] });
+    return;
+  }
+  const won = same.level.percent === null && same.level.kind !== "unlimited" && betters(finding.level, same.level);
+  const traced = inquiry.trace.find(({ field }) => field === `supplies.${same.index}.level`);
+  if (won) {
+    for (const candidate of traced?.candidates ?? []) {
+      if (candidate.verdict === "won") candidate.verdict = same.level.kind;
+    }
+  }
+  traced?.candidates.push(verdict(won));
+  if (same.description === "") same.description = finding.description;
+  if (!won) return;
+  same.level = finding.level;
+  same.source = finding.source;
+}
+
+function betters(level: Level, than: Level): boolean {
+  return level.percent !== null || (than.kind === "unknown" && level.kind !== "unknown");
+}
+
+/** The row of the same kind and colour; a black or colourless row is the same where the kind has only one row. */
+function matching(finding: Finding, supplies: Supply[]): Supply | undefined {
+  const alike = supplies.filter((supply) => family(supply.kind) === family(finding.kind));
+  const exact = alike.find(({ colorant }) => colorant === finding.colorant);
+  if (exact !== undefined) return exact;
+  const plain = (colorant: string) => colorant === "none" || colorant === "black";
+  return alike.length === 1 && plain(alike[0]!.colorant) && plain(finding.colorant) ? alike[0] : undefined;
+}
+
+function family(kind: string): string {
+  if (kind === "tonerCartridge") return "toner";
+  return kind === "inkCartridge" ? "ink" : kind;
+}
+
+function addDetail(inquiry: Inquiry, seen: { rule: SupplyDetail; supplies: Supply[] }): void {
+  const { rule, supplies } = seen;
+  for (const [index, value] of inquiry.store.column(rule.column)) {
+    const arcs = index.split(".");
+    const supplyIndex = arcs.length > 1 && arcs.at(-1) === "0" ? arcs.at(-2) : arcs.at(-1);
+    const supply = supplies.find((it) => it.index === `${inquiry.device}.${supplyIndex}`);
+    const text = maybeText(value, inquiry.charset) ?? String(rawOf(value) ?? "");
+    if (supply === undefined || !/[1-9]/.test(text) || supply[rule.field] !== null) continue;
+    supply[rule.field] = text;
+    const oid = `${rule.column}.${index}`;
+    const candidate = { oid, rule: rule.rule, raw: rawOf(value), value: text, verdict: "won" };
+    inquiry.trace.push({ field: `supplies.${supply.index}.${rule.field}`, candidates: [candidate] });
+  }
+}
+
+function source(rule: { oid: string; rule: string }, answered: SnmpValue | undefined): Source {
+  return { oid: rule.oid, rule: rule.rule, raw: rawOf(answered) };
+}
+
+function factOf(field: SupplyFact): SupplyFact {
+  return { kind: field.kind, colorant: field.colorant, description: field.description };
+}

@@ -1,0 +1,183 @@
+/**
+ * What is known of one maker, as data: how its printers are recognised and which objects give which value. A new maker
+ * is a new file in profiles/ with one exported `Profile` and a line in profiles/all.ts; no code of the reader changes.
+ * Every fact names its source in a comment beside it.
+ */
+
+/** Evidence that a device is of a maker. Each list is "any of"; every kind of evidence that matches adds to the score. */
+export interface Recognition {
+  /** sysObjectID prefixes that this maker's printers report. Not proof: OEMs and network cards lie. */
+  objectIds?: string[];
+  /** Against sysDescr.0. Each must mean a *printer* of the maker: it suffices when the device tells nothing else. */
+  descriptions?: RegExp[];
+  /** Against hrDeviceDescr of the printer's row. Proof of the maker only: hosts list their print queues there. */
+  devices?: RegExp[];
+  /** Against MFG:/MANUFACTURER: of an IEEE-1284 device id. */
+  deviceIds?: RegExp[];
+  /** sysDescr, hrDeviceDescr or sysObjectID texts that rule the maker's printers out (scanners, projectors, switches). */
+  never?: RegExp[];
+}
+
+/** One place that a text field can be read from. */
+export interface FieldRule {
+  oid: string;
+  /** Name in the reading's `source.rule`, such as `brother.serial`. */
+  rule: string;
+  /**
+   * `text`: the whole value. `deviceId`: the model of an IEEE-1284 device id. `pml`: HP's PML string, two octets of
+   * symbol set before the text. A RegExp: its first group.
+   */
+  take?: "text" | "deviceId" | "pml" | RegExp;
+}
+
+/** One counter at one object. */
+export interface ScalarMeter {
+  kind: "scalar";
+  meter: string;
+  oid: string;
+  rule: string;
+  /** PrtMarkerCounterUnitTC name; `impressions` unless told. */
+  unit?: string;
+  /** `text`: the first number in a text. */
+  read?: "number" | "text";
+}
+
+/** A counter that is the sum of several objects, all of which must be there. */
+export interface SumMeter {
+  kind: "sum";
+  meter: string;
+  oids: string[];
+  rule: string;
+  unit?: string;
+}
+
+/** A table that names its own rows: value column and label column with the same index. */
+export interface LabelledMeters {
+  kind: "labelled";
+  rule: string;
+  values: string;
+  labels: string;
+  /** First match wins; rows of the same meter add up; a row that matches none is not a known meter. */
+  names: [label: RegExp, meter: string, unit?: string][];
+  /** Upper limit of rows read; larger tables are cut and reported. */
+  maxRows?: number;
+}
+
+/** A table whose rows are identified by a type column instead of a text. Rows of the same meter add up. */
+export interface TypedMeters {
+  kind: "typed";
+  rule: string;
+  values: string;
+  types: string;
+  /** Only rows in which this column has this number count, such as one unit of several. */
+  where?: { column: string; equals: number };
+  names: [type: number, meter: string, unit?: string][];
+  maxRows?: number;
+}
+
+/**
+ * Counters or levels packed into one octet string. `id-type-length-value`: one octet id, one octet type, one octet
+ * length, value of that length, ended by ff. `id-length-value`: without the type.
+ */
+export interface RecordMeters {
+  kind: "records";
+  rule: string;
+  oid: string;
+  layout: "id-type-length-value" | "id-length-value";
+  fields: { id: number; meter: string; unit?: string }[];
+}
+
+export type MeterRule = ScalarMeter | SumMeter | LabelledMeters | TypedMeters | RecordMeters;
+
+/** A supply that private objects describe, merged with the standard row of the same kind and colorant. */
+export interface SupplyFact {
+  kind: string;
+  colorant: string;
+  /** Used when the standard table has no row for it. */
+  description: string;
+}
+
+export interface RecordSupplies {
+  kind: "records";
+  rule: string;
+  oid: string;
+  layout: "id-type-length-value" | "id-length-value";
+  /** Only for models that match: one record number can mean toner on one product line and ink on another. */
+  models?: RegExp;
+  fields: RecordSupplyField[];
+}
+
+export interface RecordSupplyField extends SupplyFact {
+  id: number;
+  /**
+   * A number: the value times it is the remaining percentage. `ratio`: two octets, level and capacity. `pages`:
+   * impressions that remain, of an unknown capacity.
+   */
+  read: number | "ratio" | "pages";
+  /** Octets that the value must have at least: on some models the same record in one octet is a status code. */
+  minOctets?: number;
+}
+
+export interface ScalarSupply {
+  kind: "scalar";
+  rule: string;
+  oid: string;
+  supply: SupplyFact;
+  /** `percent`: remaining 0–100. `used`: percentage used. With `capacityOid`: the level in its unit. */
+  read: "percent" | "used" | "level";
+  capacityOid?: string;
+}
+
+/** A private supplies table with a level column and a name or type column. */
+export interface TableSupplies {
+  kind: "table";
+  rule: string;
+  levels: string;
+  names: string;
+  read: "percent" | "used";
+  /** Makers' own codes in the level column, such as −100 for empty. */
+  codes?: { value: number; level: "empty" | "some" | "unknown" }[];
+  maxRows?: number;
+}
+
+/** Adds part number or serial to the standard row with the same supply index. */
+export interface SupplyDetail {
+  kind: "detail";
+  rule: string;
+  field: "partNumber" | "serial";
+  /** Column whose last index arc (or the arc before a final 0) is prtMarkerSuppliesIndex. */
+  column: string;
+}
+
+export type SupplyRule = RecordSupplies | ScalarSupply | TableSupplies | SupplyDetail;
+
+/** How this maker reads the standard supplies table, where it deviates from RFC 3805. */
+export interface StandardSupplyQuirks {
+  /** Level codes in prtMarkerSuppliesLevel that are not quantities, such as Brother's 0–3 when the capacity is −2. */
+  codes?: { level: number; capacity?: number; kind: "empty" | "some" | "unknown" }[];
+  /** What the level of a receptacle counts: `room` left as RFC 3805 says, or `fill`. */
+  receptacle?: "room" | "fill";
+  /** The level is a percentage although the capacity is −2 (Sharp). */
+  percentWithoutCapacity?: boolean;
+}
+
+export interface Profile {
+  /** File name without ending. */
+  id: string;
+  /** Maker as printed in a reading. */
+  maker: string;
+  recognise: Recognition;
+  /** Tried before hrDeviceDescr and the IEEE-1284 device id. */
+  model?: FieldRule[];
+  /** Tried after prtGeneralSerialNumber. */
+  serial?: FieldRule[];
+  firmware?: FieldRule[];
+  hostname?: FieldRule[];
+  panel?: FieldRule[];
+  /** Of several rules for one meter the first that is answered wins. */
+  meters?: MeterRule[];
+  /** `profile`: the maker's own total is what its panel shows, prtMarkerLifeCount is something else. */
+  totalFrom?: "standard" | "profile";
+  supplies?: SupplyRule[];
+  standardSupplies?: StandardSupplyQuirks;
+}

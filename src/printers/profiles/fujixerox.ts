@@ -1,0 +1,31 @@
+import type { Profile } from "../profile.ts";
+import { xeroxMeters } from "./xerox.ts";
+
+/** FUJIFILM Business Innovation, until 2021 Fuji Xerox: enterprise 297, private objects as Xerox (XCMI). */
+function named(id: string, maker: string, pattern: RegExp): Profile {
+  return {
+    id,
+    maker,
+    recognise: {
+      objectIds: ["1.3.6.1.4.1.297"],
+      descriptions: [pattern],
+      devices: [pattern],
+      deviceIds: [pattern],
+    },
+    model: [
+      // "FUJI XEROX ApeosPort-VI C4471;ESS1.0.217,…"
+      { oid: "1.3.6.1.2.1.1.1.0", rule: "fujixerox.description", take: /^(?:FUJI ?XEROX|FUJIFILM) ([^;]+)/i },
+    ],
+    firmware: [
+      { oid: "1.3.6.1.2.1.1.1.0", rule: "fujixerox.controller", take: /\b(?:ESS|Controller) ?([\d.]+)/i },
+    ],
+    meters: xeroxMeters,
+  };
+}
+
+export const fujixerox = named("fujixerox", "Fuji Xerox", /^FUJI ?XEROX\b/i);
+export const fujifilm = named(
+  "fujifilm",
+  "Fujifilm",
+  /^FUJIFILM (?:Apeos|Revoria|DocuPrint|DocuCentre|ApeosPro|.*Printer)/i,
+);

@@ -1,0 +1,43 @@
+import type { Profile } from "../profile.ts";
+
+/** PML objects of LaserJet MIBs (LJ*-MIB, HP-LASERJET-COMMON-MIB). */
+const pml = "1.3.6.1.4.1.11.2.3.9.4.2.1";
+
+export const hp: Profile = {
+  id: "hp",
+  maker: "HP",
+  recognise: {
+    // HP netPeripheral; switches (11.2.3.7), blades (11.5.7) and servers (232) are elsewhere.
+    objectIds: ["1.3.6.1.4.1.11.2.3.9"],
+    descriptions: [
+      /JETDIRECT|^HP ETHERNET MULTI-ENVIRONMENT/i,
+      /\b(?:HP|Hewlett[- ]Packard)\b.*\b(?:LaserJet|OfficeJet|DeskJet|DesignJet|PhotoSmart|PageWide|ENVY|Smart Tank|DeskWriter)\b/i,
+    ],
+    devices: [/^(?:HP|Hewlett[- ]Packard)\b|LaserJet|Office[Jj]et|Desk[Jj]et|Design[Jj]et|PageWide|^ENVY\b/i],
+    deviceIds: [/^(?:HP|Hewlett[- ]?Packard)\b/i],
+    never: [/onboard administrator|virtual connect|procurve|integrated lights-out/i],
+  },
+  model: [],
+  serial: [
+    // serial-number; glpi-agent HPNetPeripheral.pm, librenms jetdirect.yaml
+    { oid: `${pml}.1.3.3.0`, rule: "hp.serial", take: "pml" },
+  ],
+  firmware: [
+    // fw-rom-revision; the date code (1.3.5) stands in on old ones; glpi-agent HPNetPeripheral.pm, librenms jetdirect.yaml
+    { oid: `${pml}.1.3.6.0`, rule: "hp.firmware", take: "pml" },
+    { oid: `${pml}.1.3.5.0`, rule: "hp.firmwareDate", take: "pml" },
+  ],
+  meters: [
+    // librenms jetdirect.yaml, glpi-agent HPNetPeripheral.pm
+    { kind: "scalar", meter: "total", oid: `${pml}.4.1.2.5.0`, rule: "hp.totalEnginePageCount" },
+    { kind: "scalar", meter: "mono", oid: `${pml}.4.1.2.6.0`, rule: "hp.totalMonoPageCount" },
+    { kind: "scalar", meter: "color", oid: `${pml}.4.1.2.7.0`, rule: "hp.totalColorPageCount" },
+    { kind: "scalar", meter: "duplex", oid: `${pml}.4.1.2.22.0`, rule: "hp.duplexPageCount" },
+    { kind: "scalar", meter: "scan.total", oid: `${pml}.2.2.1.74.0`, rule: "hp.scannerFlatbedPageCount" },
+  ],
+  supplies: [
+    // Cartridge order code and serial by prtMarkerSuppliesIndex; recording hp-officejet-pro-x476dw
+    { kind: "detail", rule: "hp.partNumber", field: "partNumber", column: `${pml}.4.1.10.1.1.1` },
+    { kind: "detail", rule: "hp.supplySerial", field: "serial", column: `${pml}.4.1.10.1.1.3` },
+  ],
+};

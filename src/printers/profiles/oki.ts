@@ -1,0 +1,36 @@
+import type { Profile, SupplyRule } from "../profile.ts";
+
+const general = "1.3.6.1.4.1.2001.1.1.1.1.11.1.10";
+/** zabbix community-templates Printers/OKI template_oki_color_laser: current .3, largest .4 */
+const life = "1.3.6.1.4.1.2001.1.1.1.1.100";
+
+const toners = (["black", "cyan", "magenta", "yellow"] as const).map((colorant, i): SupplyRule => ({
+  kind: "scalar",
+  rule: "oki.toner",
+  oid: `${life}.3.1.1.3.${i + 1}`,
+  supply: { kind: "toner", colorant, description: `${colorant[0]!.toUpperCase()}${colorant.slice(1)} Toner` },
+  read: "percent",
+}));
+
+export const oki: Profile = {
+  id: "oki",
+  maker: "OKI",
+  recognise: {
+    objectIds: ["1.3.6.1.4.1.2001.1"],
+    descriptions: [/^OKI (?:DATA|OkiLAN|B\d|C\d|MB\d|MC\d|ES\d|ML\d|Pro\d)|OkiLAN|^OKIDATA/i],
+    devices: [/^OKI(?:DATA)?\b/i],
+    deviceIds: [/^OKI(?:DATA)?\b/i],
+  },
+  model: [
+    // glpi-agent Oki.pm
+    { oid: `${general}.25.0`, rule: "oki.model" },
+  ],
+  serial: [
+    // glpi-agent Oki.pm
+    { oid: `${general}.45.0`, rule: "oki.serial" },
+  ],
+  meters: [
+    { kind: "scalar", meter: "total", oid: `${life}.1.1.1.3.1`, rule: "oki.total" },
+  ],
+  supplies: toners,
+};

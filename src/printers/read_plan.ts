@@ -1,0 +1,155 @@
+import { maybeInteger } from "./raw_value.ts";
+import { localizationRow, printerDevice } from "./inquiry.ts";
+import type { ObjectStore } from "./object_store.ts";
+import { oids } from "./printer_mib.ts";
+import type { MeterRule, Profile, SupplyRule } from "./profile.ts";
+import { deviceIdColumns } from "./recognise.ts";
+
+/**
+ * Objects that tell a printer from other devices, and whose it is: each asked once with GETNEXT, so that parents stand
+ * for their first instance. sysDescr.0 and sysObjectID.0 are known before.
+ */
+export const identifyColumns: readonly string[] = [
+  "1.3.6.1.2.1.1.3",
+  "1.3.6.1.2.1.1.4",
+  "1.3.6.1.2.1.1.5",
+  "1.3.6.1.2.1.1.6",
+  oids.hrDeviceType,
+  oids.hrDeviceDescr,
+  oids.hrDeviceStatus,
+  oids.hrPrinterStatus,
+  oids.hrPrinterDetectedErrorState,
+  oids.prtGeneralCurrentLocalization,
+  oids.prtConsoleLocalization,
+  oids.prtGeneralPrinterName,
+  oids.prtGeneralSerialNumber,
+  oids.prtLocalizationCharacterSet,
+  oids.prtMarkerCounterUnit,
+  oids.prtMarkerLifeCount,
+  oids.prtMarkerSuppliesLevel,
+  ...deviceIdColumns,
+];
+
+/** Columns of one table, to be walked together. `expectedRows` sizes the first request, `maxRows` bounds the last. */
+export interface ColumnGroup {
+  name: string;
+  columns: string[];
+  expectedRows: number;
+  maxRows: number;
+}
+
+export interface ReadPlan {
+  gets: string[];
+  groups: ColumnGroup[];
+}
+
+const standardGroups: readonly ColumnGroup[] = [
+  {
+    name: "supplies",
+    columns: [
+      oids.prtMarkerSuppliesColorantIndex,
+      oids.prtMarkerSuppliesClass,
+      oids.prtMarkerSuppliesType,
+      oids.prtMarkerSuppliesDescription,
+      oids.prtMarkerSuppliesSupplyUnit,
+      oids.prtMarkerSuppliesMaxCapacity,
+      oids.prtMarkerSuppliesLevel,
+    ],
+    expectedRows: 6,
+    maxRows: 64,
+  },
+  { name: "colorants", columns: [oids.prtMarkerColorantValue], expectedRows: 4, maxRows: 32 },
+  { name: "markers", columns: [oids.prtMarkerCounterUnit, oids.prtMarkerLifeCount], expectedRows: 1, maxRows: 16 },
+  {
+    name: "inputs",
+    columns: [
+      oids.prtInputCapacityUnit,
+      oids.prtInputMaxCapacity,
+      oids.prtInputCurrentLevel,
+      oids.prtInputMediaName,
+      oids.prtInputName,
+      oids.prtInputDescription,
+    ],
+    expectedRows: 4,
+    maxRows: 32,
+  },
+  {
+    name: "alerts",
+    columns: [
+      oids.prtAlertSeverityLevel,
+      oids.prtAlertGroup,
+      oids.prtAlertCode,
+      oids.prtAlertDescription,
+      oids.prtAlertTime,
+    ],
+    expectedRows: 3,
+    maxRows: 64,
+  },
+  { name: "console", columns: [oids.prtConsoleDisplayBufferText], expectedRows: 4, maxRows: 16 },
+  { name: "interfaces", columns: [oids.ifType, oids.ifPhysAddress], expectedRows: 2, maxRows: 16 },
+];
+
+/** What else to ask a printer: exact objects, and tables by column. Asks nothing that no rule reads. */
+export function readPlan(store: ObjectStore, profile: Profile): ReadPlan {
+  const device = printerDevice(store);
+  const gets = new Set<string>([
+    `${oids.hrDeviceDescr}.${device}`,
+    `${oids.hrDeviceStatus}.${device}`,
+    `${oids.hrPrinterStatus}.${device}`,
+    `${oids.hrPrinterDetectedErrorState}.${device}`,
+  ]);
+  for (const selector of [oids.prtGeneralCurrentLocalization, oids.prtConsoleLocalization]) {
+    // Only a device that points to a language is asked for that language's character set.
+    if (maybeInteger(store.get(`${selector}.${device}`)) === undefined) continue;
+    gets.add(`${oids.prtLocalizationCharacterSet}.${localizationRow(store, { device, selector })}`);
+  }
+  for (const field of [profile.model, profile.serial, profile.firmware, profile.hostname, profile.panel]) {
+    for (const rule of field ?? []) gets.add(rule.oid);
+  }
+  const groups = standardGroups.map((group) => ({ ...group, columns: [...group.columns] }));
+  for (const rule of [...profile.meters ?? [], ...profile.supplies ?? []]) {
+    for (const oid of scalarsOf(rule)) gets.add(oid);
+    const group = maybeGroup(rule);
+    if (group !== undefined) mergeGroup(groups, group);
+  }
+  return { gets: [...gets].filter((oid) => store.get(oid) === undefined), groups };
+}
+
+function scalarsOf(rule: MeterRule | SupplyRule): string[] {
+  if (rule.kind === "sum") return rule.oids;
+  if (rule.kind === "records") return [rule.oid];
+  if (rule.kind !== "scalar") return [];
+  return "capacityOid" in rule && rule.capacityOid !== undefined ? [rule.oid, rule.capacityOid] : [rule.oid];
+}
+
+function maybeGroup(rule: MeterRule | SupplyRule): ColumnGroup | undefined {
+  const sized = (columns: string[], rows: number, maxRows = 128): ColumnGroup => ({
+    name: rule.rule,
+    columns,
+    expectedRows: rows,
+    maxRows,
+  });
+  switch (rule.kind) {
+    case "labelled":
+      return sized([rule.labels, rule.values], 20, rule.maxRows);
+    case "typed":
+      return sized([rule.types, ...rule.where === undefined ? [] : [rule.where.column], rule.values], 24, rule.maxRows);
+    case "table":
+      return sized([rule.names, rule.levels], 5, rule.maxRows);
+    case "detail":
+      return sized([rule.column], 4, 32);
+    default:
+      return undefined;
+  }
+}
+
+/** Rules that read one table differently share its columns. */
+function mergeGroup(groups: ColumnGroup[], group: ColumnGroup): void {
+  const same = groups.find(({ columns }) => columns.some((column) => group.columns.includes(column)));
+  if (same === undefined) {
+    groups.push(group);
+    return;
+  }
+  same.columns = [...new Set([...same.columns, ...group.columns])];
+  same.maxRows = Math.max(same.maxRows, group.maxRows);
+}

@@ -1,0 +1,143 @@
+/**
+ * The reading: everything read from one device at one time. This is the contract of `scan --format json`
+ * (docs/reading.schema.json). A value that is not known is `null` or an empty list, never left out and never invented.
+ */
+
+/** Where a value came from: the object asked, the rule that read it and the raw value as it was answered. */
+export interface Source {
+  /** Object identifier of the value, or of the table row's first column. */
+  oid: string;
+  /** Name of the rule, such as `rfc3805` or `brother.counter`. */
+  rule: string;
+  /** The value before interpretation: number, text, or hexadecimal for binary octets. */
+  raw: RawValue;
+}
+
+export type RawValue = number | string | null | { [column: string]: number | string | null };
+
+export type PrinterState = "idle" | "printing" | "warmup" | "sleeping" | "stopped" | "unknown";
+
+export interface PrinterStatus {
+  state: PrinterState;
+  /** Bits of hrPrinterDetectedErrorState (RFC 2790) by name, such as `lowPaper`. */
+  errors: string[];
+  /** Text of the front panel, lines joined by one space. */
+  panel: string | null;
+}
+
+export interface Meter {
+  /** `total`, `mono`, `color`, `print.total`, `copy.color`, `scan.total`, `duplex`, `large.mono` … */
+  name: string;
+  value: number;
+  /** PrtMarkerCounterUnitTC by name: `impressions`, `sheets`, `metres`, … */
+  unit: string;
+  source: Source;
+}
+
+/**
+ * `exact`: percent is known. `some`: at least one unit is left (RFC 3805 −3). `unknown`: −2 or unreadable.
+ * `empty`: exactly nothing left. `unlimited`: no restriction (−1).
+ */
+export type LevelKind = "exact" | "some" | "unknown" | "empty" | "unlimited";
+
+export interface Level {
+  kind: LevelKind;
+  /** 0 to 100, remaining for what is consumed, remaining room for receptacles; null unless kind is `exact` or `empty`. */
+  percent: number | null;
+  /** As the device reports it; null when it reports none or a code. */
+  level: number | null;
+  capacity: number | null;
+  unit?: string | null;
+}
+
+export interface Supply {
+  /** `hrDeviceIndex.prtMarkerSuppliesIndex`, or the profile's own index for private tables. */
+  index: string;
+  /** PrtMarkerSuppliesTypeTC by name, except `drum` for `opc`. */
+  kind: string;
+  /** `black`, `cyan`, `magenta`, `yellow`, …, or `none`. */
+  colorant: string;
+  description: string;
+  partNumber: string | null;
+  serial: string | null;
+  level: Level;
+  source: Source;
+}
+
+export interface Tray {
+  index: string;
+  name: string;
+  media: string | null;
+  level: Level;
+}
+
+export interface Alert {
+  severity: "critical" | "warning" | "other";
+  /** PrtAlertCodeTC number. */
+  code: number | null;
+  /** PrtAlertGroupTC by name, such as `markerSupplies`. */
+  group: string;
+  description: string;
+  /** When the alert began, as an RFC 3339 timestamp, when prtAlertTime and sysUpTime allow it. */
+  since: string | null;
+}
+
+/** What could not be read or does not agree, and why. `code` is stable; `message` is one sentence for a person. */
+export interface Problem {
+  code: string;
+  message: string;
+  address?: string;
+  oid?: string;
+}
+
+export interface Reading {
+  /** RFC 3339, UTC. */
+  observedAt: string;
+  address: string;
+  port: number;
+  hostname: string | null;
+  snmp: { version: "1" | "2c" | "3"; engineId: string | null };
+  manufacturer: string | null;
+  model: string | null;
+  serial: string | null;
+  mac: string | null;
+  firmware: string | null;
+  location: string | null;
+  contact: string | null;
+  description: string | null;
+  objectId: string | null;
+  status: PrinterStatus;
+  meters: Meter[];
+  supplies: Supply[];
+  trays: Tray[];
+  alerts: Alert[];
+  problems: Problem[];
+}
+
+/** A device that answered and is not a printer. */
+export interface OtherDevice {
+  address: string;
+  description: string | null;
+  objectId: string | null;
+}
+
+export interface ScanStats {
+  addresses: number;
+  answered: number;
+  printers: number;
+  packetsSent: number;
+  packetsReceived: number;
+  durationMs: number;
+}
+
+/** The document that `scan --format json` prints. */
+export interface ScanDocument {
+  schema: "opendca.scan/1";
+  startedAt: string;
+  finishedAt: string;
+  stats: ScanStats;
+  printers: Reading[];
+  /** Present only with `--all`. */
+  others?: OtherDevice[];
+  problems: Problem[];
+}

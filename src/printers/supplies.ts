@@ -1,0 +1,116 @@
+import { exceedsCapacity, interpretLevel } from "./level.ts";
+import { type Inquiry, maybeText } from "./inquiry.ts";
+import { privateSupplies } from "./private_supplies.ts";
+import { oids, SupplyClass, supplyTypes, units } from "./printer_mib.ts";
+import { maybeInteger } from "./raw_value.ts";
+import type { Supply } from "./reading.ts";
+import { colorantFromWords, kindFromWords, splitSupplyName } from "./supply_names.ts";
+import { rowsOf, type TableRow } from "./table_rows.ts";
+
+const columns = {
+  colorantIndex: oids.prtMarkerSuppliesColorantIndex,
+  class: oids.prtMarkerSuppliesClass,
+  type: oids.prtMarkerSuppliesType,
+  description: oids.prtMarkerSuppliesDescription,
+  unit: oids.prtMarkerSuppliesSupplyUnit,
+  capacity: oids.prtMarkerSuppliesMaxCapacity,
+  level: oids.prtMarkerSuppliesLevel,
+};
+
+type Row = TableRow<keyof typeof columns>;
+
+/** Supplies of prtMarkerSuppliesTable, completed and extended by the maker's private objects. */
+export function readSupplies(inquiry: Inquiry): Supply[] {
+  const rows = rowsOf(inquiry.store, columns).filter(({ index }) => index.split(".")[0] === inquiry.device);
+  const colorants = learnColorants(inquiry, rows);
+  const supplies = rows.map((row) => standardSupply(inquiry, { row, colorants }));
+  nameOnlyToner(supplies);
+  return privateSupplies(inquiry, supplies);
+}
+
+function standardSupply(inquiry: Inquiry, seen: { row: Row; colorants: Map<number, string> }): Supply {
+  const { index, values } = seen.row;
+  const name = splitSupplyName(maybeText(values.description, inquiry.charset) ?? "");
+  const type = maybeInteger(values.type);
+  const typed = supplyTypes[type ?? 2] ?? "unknown";
+  const kind = typed === "other" || typed === "unknown" ? kindFromWords(name.description) ?? typed : typed;
+  const numbers = {
+    level: maybeInteger(values.level),
+    capacity: maybeInteger(values.capacity),
+    unit: maybeInteger(values.unit),
+    // Containers of waste are receptacles even where a device leaves the class out.
+    supplyClass: maybeInteger(values.class) ?? (kind.startsWith("waste") ? SupplyClass.receptacle : undefined),
+  };
+  const level = interpretLevel(numbers, inquiry.profile.standardSupplies);
+  const oid = `${oids.prtMarkerSuppliesLevel}.${index}`;
+  if (exceedsCapacity(numbers)) {
+    inquiry.problems.push({
+      code: "levelAboveCapacity",
+      message: `Supply "${name.description}" reports level ${numbers.level} of ${
+        numbers.capacity ?? 100
+      }, read as full`,
+      oid,
+    });
+  }
+  const raw = {
+    level: numbers.level ?? null,
+    capacity: numbers.capacity ?? null,
+    unit: numbers.unit ?? null,
+    class: maybeInteger(values.class) ?? null,
+    type: type ?? null,
+  };
+  inquiry.trace.push({
+    field: `supplies.${index}.level`,
+    candidates: [{
+      oid,
+      rule: "rfc3805",
+      raw,
+      value: level.percent,
+      verdict: level.percent === null ? level.kind : "won",
+    }],
+  });
+  return {
+    index,
+    kind,
+    colorant: colorantOf(seen.row, { description: name.description, colorants: seen.colorants }),
+    ...name,
+    level: { ...level, unit: units[numbers.unit ?? 0] ?? null },
+    source: { oid, rule: "rfc3805", raw },
+  };
+}
+
+/**
+ * Colorants by prtMarkerColorantIndex: from the colorant table, and where that has no row, from supplies of the same
+ * index that name their colour. An index that stands for two colours stands for none.
+ */
+function learnColorants(inquiry: Inquiry, rows: Row[]): Map<number, string> {
+  const table = new Map<number, string>();
+  for (const [index, value] of inquiry.store.column(oids.prtMarkerColorantValue)) {
+    const [device, colorantIndex] = index.split(".");
+    const text = maybeText(value, inquiry.charset) ?? "";
+    const colorant = colorantFromWords(text) ??
+      (/^(?:other|unknown|none)?$/i.test(text) ? undefined : text.toLowerCase());
+    if (device === inquiry.device && colorant !== undefined) table.set(Number(colorantIndex), colorant);
+  }
+  const learned = new Map<number, Set<string>>();
+  for (const { values } of rows) {
+    const index = maybeInteger(values.colorantIndex) ?? 0;
+    const named = colorantFromWords(maybeText(values.description, inquiry.charset) ?? "");
+    if (index <= 0 || table.has(index) || named === undefined) continue;
+    learned.set(index, (learned.get(index) ?? new Set()).add(named));
+  }
+  for (const [index, names] of learned) if (names.size === 1) table.set(index, [...names][0]!);
+  return table;
+}
+
+function colorantOf(row: Row, known: { description: string; colorants: Map<number, string> }): string {
+  const named = colorantFromWords(known.description);
+  // A description that names its colour is right where the index is wrong: it is what the person at the device reads.
+  return named ?? known.colorants.get(maybeInteger(row.values.colorantIndex) ?? 0) ?? "none";
+}
+
+/** A printer with a single toner prints black, whatever the toner is called. */
+function nameOnlyToner(supplies: Supply[]): void {
+  const toners = supplies.filter(({ kind }) => kind === "toner" || kind === "tonerCartridge");
+  if (toners.length === 1 && toners[0]!.colorant === "none") toners[0]!.colorant = "black";
+}

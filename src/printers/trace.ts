@@ -1,0 +1,63 @@
+import type { SnmpValue } from "../snmp/value.ts";
+import type { RawValue } from "./reading.ts";
+import { rawOf } from "./raw_value.ts";
+
+/** One place that a value could have come from. `verdict` is `won`, or why it lost. */
+export interface Candidate {
+  oid: string;
+  rule: string;
+  raw: RawValue;
+  value: string | number | null;
+  verdict: string;
+}
+
+/** How one value of a reading was chosen: its candidates in the order in which they were tried. */
+export interface TracedValue {
+  /** Path in the reading, such as `serial`, `meters.total` or `supplies.1.4.level`. */
+  field: string;
+  candidates: Candidate[];
+}
+
+export type Trace = TracedValue[];
+
+/** A candidate before the choice: `value` undefined means that `reason` (or silence) rules it out. */
+export interface Offer<T> {
+  oid: string;
+  rule: string;
+  answered: SnmpValue | undefined;
+  value: T | undefined;
+  reason?: string;
+  /** What to keep as raw when one object is not the whole answer. */
+  raw?: RawValue;
+}
+
+export interface Won<T> {
+  value: T;
+  oid: string;
+  rule: string;
+  raw: RawValue;
+}
+
+/** Chooses the first valid offer and records why each of the others lost. */
+export function firstValid<T>(trace: Trace, field: string, offers: Offer<T>[]): Won<T> | undefined {
+  let won: Won<T> | undefined;
+  const candidates: Candidate[] = [];
+  for (const offer of offers) {
+    const raw = offer.raw ?? rawOf(offer.answered);
+    let verdict = "an earlier one won";
+    if (offer.value === undefined) {
+      verdict = offer.reason ?? (offer.answered === undefined ? "not answered" : "not valid");
+    } else if (won === undefined) {
+      won = { value: offer.value, oid: offer.oid, rule: offer.rule, raw };
+      verdict = "won";
+    }
+    candidates.push({ oid: offer.oid, rule: offer.rule, raw, value: printable(offer.value), verdict });
+  }
+  if (candidates.length > 0) trace.push({ field, candidates });
+  return won;
+}
+
+function printable(value: unknown): string | number | null {
+  if (typeof value === "number" || typeof value === "string") return value;
+  return value === undefined ? null : JSON.stringify(value);
+}

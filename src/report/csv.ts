@@ -1,0 +1,91 @@
+import { stringify } from "csv-stringify/sync";
+import type { Level, Reading, ScanDocument, Supply } from "../printers/reading.ts";
+import { meterOf } from "./fleet.ts";
+import { safeText } from "./safe_text.ts";
+import { isColorant, shownPercent, verdictOf, words } from "./supply_verdict.ts";
+
+/** A column of the CSV; names and order are stable, new columns are added at the end. */
+export interface CsvColumn {
+  name: string;
+  meaning: string;
+  valueOf: (reading: Reading) => string | number | null;
+}
+
+/* The most that a spreadsheet keeps in one cell. */
+const maxCellLength = 32_767;
+
+/**
+ * Columns in order. A level is the remaining percent as a number (remaining room for waste), the lowest where a printer
+ * has several, `some`, `unknown` or `unlimited` where there is no number, and empty where there is no such supply.
+ */
+export const csvColumns: readonly CsvColumn[] = [
+  { name: "address", meaning: "IP address", valueOf: (reading) => reading.address },
+  { name: "hostname", meaning: "name as targeted, else sysName", valueOf: (reading) => reading.hostname },
+  { name: "manufacturer", meaning: "maker", valueOf: (reading) => reading.manufacturer },
+  { name: "model", meaning: "model without maker", valueOf: (reading) => reading.model },
+  { name: "serial", meaning: "serial number", valueOf: (reading) => reading.serial },
+  { name: "mac", meaning: "hardware address", valueOf: (reading) => reading.mac },
+  { name: "firmware", meaning: "firmware version", valueOf: (reading) => reading.firmware },
+  { name: "location", meaning: "sysLocation", valueOf: (reading) => reading.location },
+  { name: "observedAt", meaning: "when it was read, UTC", valueOf: (reading) => reading.observedAt },
+  meterColumn("total", "pages of the printer's life"),
+  meterColumn("mono", "of these, black and white"),
+  meterColumn("color", "of these, colour"),
+  meterColumn("print.total", "printed pages"),
+  meterColumn("copy.total", "copied pages"),
+  meterColumn("fax.total", "fax pages"),
+  meterColumn("scan.total", "scanned pages"),
+  meterColumn("duplex", "two-sided sheets"),
+  supplyColumn("black", "black toner or ink", (supply) => isColorant(supply) && supply.colorant === "black"),
+  supplyColumn("cyan", "cyan toner or ink", (supply) => isColorant(supply) && supply.colorant === "cyan"),
+  supplyColumn("magenta", "magenta toner or ink", (supply) => isColorant(supply) && supply.colorant === "magenta"),
+  supplyColumn("yellow", "yellow toner or ink", (supply) => isColorant(supply) && supply.colorant === "yellow"),
+  supplyColumn("drum", "drums", (supply) => supply.kind === "drum"),
+  supplyColumn("waste", "room left for waste", (supply) => supply.kind.startsWith("waste")),
+  { name: "state", meaning: "idle, printing, … as in the JSON", valueOf: (reading) => reading.status.state },
+  { name: "errors", meaning: "detected errors", valueOf: (reading) => reading.status.errors.map(words).join("; ") },
+  { name: "alerts", meaning: "number of active alerts", valueOf: (reading) => reading.alerts.length },
+  { name: "problems", meaning: "what could not be read", valueOf: (reading) => joinedProblems(reading) },
+];
+
+/** One row per printer under a heading row, RFC 4180; `bom` is for spreadsheets that otherwise guess the encoding. */
+export function renderCsv(document: ScanDocument, options: { bom?: boolean } = {}): string {
+  const rows = document.printers.map((reading) => csvColumns.map(({ valueOf }) => cellOf(valueOf(reading))));
+  return stringify([csvColumns.map(({ name }) => name), ...rows], {
+    bom: options.bom ?? false,
+    record_delimiter: "\r\n",
+    // A model called "=cmd|…" is text and not a formula; applies to text cells only, so that numbers stay numbers.
+    escape_formulas: true,
+  });
+}
+
+function cellOf(value: string | number | null): string | number | null {
+  return typeof value === "string" ? safeText(value, maxCellLength - 1) : value;
+}
+
+function meterColumn(name: string, meaning: string): CsvColumn {
+  return { name, meaning, valueOf: (reading) => meterOf(reading, name) ?? null };
+}
+
+function supplyColumn(name: string, meaning: string, matches: (supply: Supply) => boolean): CsvColumn {
+  return {
+    name,
+    meaning: `${meaning}: percent left`,
+    valueOf: (reading) => lowestOf(reading.supplies.filter(matches).map((supply) => supply.level)),
+  };
+}
+
+const withoutNumber = ["some", "unknown", "unlimited"] as const;
+
+function lowestOf(levels: Level[]): number | string | null {
+  const percents = levels.filter((level) =>
+    level.kind === "empty" || (level.kind === "exact" && level.percent !== null)
+  )
+    .map((level) => level.kind === "empty" ? 0 : shownPercent(level.percent!));
+  if (percents.length > 0) return Math.min(...percents);
+  return withoutNumber.find((kind) => levels.some((level) => verdictOf(level) === kind)) ?? null;
+}
+
+function joinedProblems(reading: Reading): string {
+  return reading.problems.map((problem) => problem.message).join("; ");
+}

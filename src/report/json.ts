@@ -1,0 +1,92 @@
+import type { Alert, Level, Meter, Problem, Reading, ScanDocument, Source, Supply, Tray } from "../printers/reading.ts";
+
+/** The document that `scan --format json` prints: two spaces, keys in the documented order, a line end at the end. */
+export function renderJson(document: ScanDocument): string {
+  return `${visible(JSON.stringify(orderedDocument(document), null, 2))}\n`;
+}
+
+/** One reading as one line of JSON Lines, with its line end. */
+export function renderJsonLine(reading: Reading): string {
+  return `${visible(JSON.stringify(orderedReading(reading)))}\n`;
+}
+
+/* JSON.stringify leaves C1 controls and bidirectional overrides as they are, and standard output may be a terminal.
+ * Outside of strings JSON is ASCII, so that escaping them everywhere changes no value. */
+function visible(json: string): string {
+  return json.replace(/[\u007f-\u009f\u2028\u2029\p{Cf}]/gu, (character) => {
+    const units = Array.from({ length: character.length }, (_, index) => character.charCodeAt(index));
+    return units.map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`).join("");
+  });
+}
+
+function orderedDocument(document: ScanDocument): ScanDocument {
+  const { schema, startedAt, finishedAt, stats, printers, others, problems } = document;
+  const { addresses, answered, printers: count, packetsSent, packetsReceived, durationMs } = stats;
+  return {
+    schema,
+    startedAt,
+    finishedAt,
+    stats: { addresses, answered, printers: count, packetsSent, packetsReceived, durationMs },
+    printers: printers.map(orderedReading),
+    ...(others === undefined ? {} : {
+      others: others.map(({ address, description, objectId }) => ({ address, description, objectId })),
+    }),
+    problems: problems.map(orderedProblem),
+  };
+}
+
+function orderedReading(reading: Reading): Reading {
+  const { observedAt, address, port, hostname, snmp, manufacturer, model, serial, mac, firmware } = reading;
+  const { location, contact, description, objectId, status } = reading;
+  return {
+    observedAt,
+    address,
+    port,
+    hostname,
+    snmp: { version: snmp.version, engineId: snmp.engineId },
+    manufacturer,
+    model,
+    serial,
+    mac,
+    firmware,
+    location,
+    contact,
+    description,
+    objectId,
+    status: { state: status.state, errors: status.errors, panel: status.panel },
+    meters: reading.meters.map(orderedMeter),
+    supplies: reading.supplies.map(orderedSupply),
+    trays: reading.trays.map(orderedTray),
+    alerts: reading.alerts.map(orderedAlert),
+    problems: reading.problems.map(orderedProblem),
+  };
+}
+
+function orderedMeter({ name, value, unit, source }: Meter): Meter {
+  return { name, value, unit, source: orderedSource(source) };
+}
+
+function orderedSupply({ index, kind, colorant, description, partNumber, serial, level, source }: Supply): Supply {
+  const ordered = { index, kind, colorant, description, partNumber, serial };
+  return { ...ordered, level: orderedLevel(level), source: orderedSource(source) };
+}
+
+function orderedTray({ index, name, media, level }: Tray): Tray {
+  return { index, name, media, level: orderedLevel(level) };
+}
+
+function orderedLevel({ kind, percent, level, capacity, unit }: Level): Level {
+  return { kind, percent, level, capacity, ...(unit === undefined ? {} : { unit }) };
+}
+
+function orderedAlert({ severity, code, group, description, since }: Alert): Alert {
+  return { severity, code, group, description, since };
+}
+
+function orderedProblem({ code, message, address, oid }: Problem): Problem {
+  return { code, message, ...(address === undefined ? {} : { address }), ...(oid === undefined ? {} : { oid }) };
+}
+
+function orderedSource({ oid, rule, raw }: Source): Source {
+  return { oid, rule, raw };
+}

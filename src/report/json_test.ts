@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { assertGolden } from "../../tests/golden/golden.ts";
+import {
+  documentOf,
+  hostileReading,
+  hostileTexts,
+  readingOf,
+  sampleDocument,
+} from "../../tests/golden/sample_document.ts";
+import { renderJson, renderJsonLine } from "./json.ts";
+
+Deno.test("renderJson() of the sample", () => assertGolden("scan.json", renderJson(sampleDocument)));
+
+Deno.test("renderJson() says everything that the document says", () => {
+  assert.deepEqual(JSON.parse(renderJson(sampleDocument)), sampleDocument);
+  for (const text of hostileTexts) {
+    const document = documentOf([hostileReading(text)]);
+    assert.deepEqual(JSON.parse(renderJson(document)), JSON.parse(JSON.stringify(document)));
+  }
+});
+
+Deno.test("renderJson() writes keys in one order, however the document was made", () => {
+  const reversed = <T>(value: T): T =>
+    (Array.isArray(value) ? value.map(reversed) : value !== null && typeof value === "object"
+      ? Object.fromEntries(
+        Object.entries(value).reverse().map(([key, inner]) => [key, key === "raw" ? inner : reversed(inner)]),
+      )
+      : value) as T;
+  assert.equal(renderJson(reversed(sampleDocument)), renderJson(sampleDocument));
+});
+
+Deno.test("renderJson() has `others` only when they were asked for", () => {
+  const document = documentOf([]);
+  assert.equal("others" in JSON.parse(renderJson(document)), false);
+  assert.deepEqual(JSON.parse(renderJson({ ...document, others: [] })).others, []);
+});
+
+Deno.test("renderJsonLine() is one line, whatever a device says", () => {
+  for (const text of hostileTexts) {
+    const line = renderJsonLine(hostileReading(text));
+    assert.equal(line.indexOf("\n"), line.length - 1);
+    assert.doesNotMatch(line.slice(0, -1), /[\p{Cc}\p{Cf}\u2028\u2029]/u);
+    assert.equal(JSON.parse(line).model, text.toWellFormed() === text ? text : JSON.parse(JSON.stringify(text)));
+  }
+});
+
+Deno.test("renderJson() keeps characters beyond the basic plane that it must escape", () => {
+  const reading = readingOf("10.0.0.1", { model: "a\u{E0041}\u{1F600}" });
+  assert.match(renderJsonLine(reading), /a\\udb40\\udc41😀/);
+  assert.equal(JSON.parse(renderJsonLine(reading)).model, "a\u{E0041}\u{1F600}");
+});

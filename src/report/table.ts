@@ -1,0 +1,125 @@
+import type { OtherDevice, Problem, ScanDocument } from "../printers/reading.ts";
+import { counted, fleetOf, grouped } from "./fleet.ts";
+import type { Fleet, LowSupply } from "./fleet.ts";
+import { headingSpans, layoutFor, printerBlock } from "./printer_block.ts";
+import { safeText } from "./safe_text.ts";
+import { verdictSign } from "./supply_bar.ts";
+import { isReceptacle, shortName, shownPercent, verdictOf } from "./supply_verdict.ts";
+import { flow, renderLine } from "./terminal_line.ts";
+import type { Span } from "./terminal_line.ts";
+
+export interface TableOptions {
+  /** Width of the terminal in cells; no line is wider. */
+  columns: number;
+  color: boolean;
+  /** False where only ASCII can be shown; what devices say is still shown as they say it. */
+  unicode: boolean;
+}
+
+const mostProblems = 10;
+const mostNamed = 12;
+/* Empty lines between printers help the eye as long as they do not push the first one off the screen. */
+const mostAiry = 20;
+
+/** The default screen of `opendca scan`: printers by address, then what needs somebody, then one line of counts. */
+export function renderTable(document: ScanDocument, options: TableOptions): string {
+  const fleet = fleetOf(document);
+  const layout = layoutFor(fleet.printers, options);
+  const lines: Span[][] = [];
+  if (fleet.printers.length > 0) lines.push(headingSpans(layout));
+  const airy = fleet.printers.length <= mostAiry;
+  for (const reading of fleet.printers) lines.push(...printerBlock(reading, layout), ...(airy ? [[]] : []));
+  if (!airy) lines.push([]);
+  if (document.others !== undefined) lines.push(...otherLines(document.others));
+  lines.push(...problemLines(document.problems), ...attentionLines(fleet, options), summaryLine(document, fleet));
+  if (fleet.printers.length === 0) lines.push(...hintLines(document));
+  return lines.map((line) => `${renderLine(line, options)}\n`).join("");
+}
+
+function otherLines(others: OtherDevice[]): Span[][] {
+  if (others.length === 0) return [];
+  const lines: Span[][] = [[{ text: "Other devices", style: "bold" }]];
+  for (const { address, description, objectId } of others) {
+    lines.push([{ text: `  ${safeText(address)}  ${safeText(description ?? objectId ?? "no description")}` }]);
+  }
+  return [...lines, []];
+}
+
+function problemLines(problems: Problem[]): Span[][] {
+  if (problems.length === 0) return [];
+  const lines: Span[][] = [[{ text: "Problems of this scan", style: "bold" }]];
+  for (const { address, message } of problems.slice(0, mostProblems)) {
+    const where = address === undefined ? "" : `${safeText(address)}: `;
+    lines.push([{ text: "! ", style: "warn" }, { text: `${where}${safeText(message)}` }]);
+  }
+  const missing = problems.length - mostProblems;
+  if (missing > 0) lines.push([{ text: `  and ${missing} more: see --format json`, style: "dim" }]);
+  return [...lines, []];
+}
+
+/* The last lines are what stays on the screen after 500 printers have scrolled by. */
+function attentionLines(fleet: Fleet, options: TableOptions): Span[][] {
+  const bad = options.unicode ? "✖" : "X";
+  const lines = [
+    ...namedLines(
+      { text: `${bad} Stopped or in error:`, style: "bad" },
+      fleet.troubled.map((reading) => safeText(reading.address)),
+      options,
+    ),
+    ...namedLines(
+      { text: `${verdictSign("low", options.unicode)} Low supplies:`, style: "warn" },
+      lowByPrinter(fleet.lowSupplies, options.unicode),
+      options,
+    ),
+  ];
+  return lines.length === 0 ? [] : [...lines, []];
+}
+
+function namedLines(title: Span, names: string[], options: TableOptions): Span[][] {
+  if (names.length === 0) return [];
+  const shown = names.slice(0, mostNamed);
+  const missing = names.length - shown.length;
+  const items = shown.map((text, index): Span[] => [{ text: index < shown.length - 1 ? `${text},` : text }]);
+  if (missing > 0) items.push([{ text: `and ${missing} more`, style: "dim" }]);
+  const width = options.columns - 2;
+  return flow([[title], ...items], { width, gap: 1 }).map((line, index) =>
+    index === 0 ? line : [{ text: "  " }, ...line]
+  );
+}
+
+/** "10.1.0.7 C 12% Y 0%", the printer with the lowest supply first. */
+function lowByPrinter(lowSupplies: LowSupply[], unicode: boolean): string[] {
+  const byAddress = new Map<string, string[]>();
+  for (const { reading, supply } of lowSupplies) {
+    const percent = verdictOf(supply.level) === "empty" ? 0 : shownPercent(supply.level.percent ?? 0);
+    const sign = verdictSign(verdictOf(supply.level), unicode);
+    const levels = byAddress.get(reading.address) ?? [];
+    const room = isReceptacle(supply) ? " free" : "";
+    byAddress.set(reading.address, [...levels, `${safeText(shortName(supply), 24)} ${percent}%${room}${sign}`]);
+  }
+  return [...byAddress].map(([address, levels]) => `${safeText(address)} ${levels.join(" ")}`);
+}
+
+function summaryLine(document: ScanDocument, fleet: Fleet): Span[] {
+  const { addresses, answered, durationMs } = document.stats;
+  const parts: Span[] = [
+    { text: counted(addresses, "address") },
+    { text: `${grouped(answered)} answered` },
+    { text: counted(fleet.printers.length, "printer"), style: "bold" },
+    { text: `${grouped(fleet.lowSupplies.length)} low`, style: fleet.lowSupplies.length > 0 ? "warn" : "plain" },
+    { text: `${grouped(fleet.troubled.length)} in error`, style: fleet.troubled.length > 0 ? "bad" : "plain" },
+    { text: `${grouped(fleet.partlyRead.length)} partly read`, style: fleet.partlyRead.length > 0 ? "warn" : "plain" },
+    { text: `${(durationMs / 1000).toFixed(1)} s` },
+  ];
+  return parts.flatMap((part, index) => index === 0 ? [part] : [{ text: ", " }, part]);
+}
+
+function hintLines(document: ScanDocument): Span[][] {
+  const hints = document.stats.answered === 0
+    ? [
+      "hint: nothing answered SNMP; check the ranges, the community or user,",
+      "      and that UDP port 161 is open from this machine",
+    ]
+    : ["hint: devices answered, but none is a printer; --all lists them"];
+  return hints.map((text) => [{ text, style: "dim" }]);
+}

@@ -1,0 +1,219 @@
+/**
+ * From "somebody answers there" to a reading: find the credential that works, see whether it is a printer, ask what its
+ * profile names, and leave the meaning to src/printers. A device that goes silent half-way gives what it gave.
+ */
+import { messageOf } from "../core/errors.ts";
+import type { Credential } from "../credentials/credential.ts";
+import { interpretReading } from "../printers/interpret_reading.ts";
+import { ObjectStore } from "../printers/object_store.ts";
+import type { Profile } from "../printers/profile.ts";
+import { identifyColumns, readPlan } from "../printers/read_plan.ts";
+import { recognise } from "../printers/recognise.ts";
+import type { OtherDevice, Problem, Reading } from "../printers/reading.ts";
+import type { DatagramHub } from "../snmp/datagram_hub.ts";
+import { sysDescr, sysObjectId } from "../snmp/probe.ts";
+import { readNextObjects, readObjects, walkColumns } from "../snmp/read_objects.ts";
+import type { ReadProblem } from "../snmp/read_objects.ts";
+import { openSession, SnmpError } from "../snmp/session.ts";
+import type { SnmpSession } from "../snmp/session.ts";
+import type { Varbind } from "../snmp/value.ts";
+import type { Target } from "../targets/address_space.ts";
+import type { Found } from "./sweep_shard.ts";
+
+export interface ReadDeviceOptions {
+  hub: DatagramHub;
+  credentials: readonly Credential[];
+  timeoutMs: number;
+  retries: number;
+  deadlineMs: number;
+  pace: () => Promise<void> | undefined;
+  now: () => Date;
+}
+
+export interface DeviceOutcome {
+  reading?: Reading;
+  other?: OtherDevice;
+  problems: Problem[];
+}
+
+/** Reads one device; never throws for anything that a device does. */
+export async function readDevice(found: Found, options: ReadDeviceOptions): Promise<DeviceOutcome> {
+  const { target } = found;
+  const observedAt = options.now();
+  let session: SnmpSession | undefined;
+  let expired = false;
+  const deadline = setTimeout(() => {
+    expired = true;
+    session?.close();
+  }, options.deadlineMs);
+  try {
+    const opened = await negotiate(found, options, () => expired, (candidate) => session = candidate);
+    if ("problems" in opened) {
+      return { other: { address: target.address, description: null, objectId: null }, problems: opened.problems };
+    }
+    session = opened.session;
+    return await readWith(
+      session,
+      opened.varbinds,
+      { target, observedAt, deadlineMs: options.deadlineMs },
+      () => expired,
+    );
+  } finally {
+    clearTimeout(deadline);
+    session?.close();
+  }
+}
+
+async function readWith(
+  session: SnmpSession,
+  first: Varbind[],
+  device: { target: Target; observedAt: Date; deadlineMs: number },
+  expired: () => boolean,
+): Promise<DeviceOutcome> {
+  const { target, observedAt } = device;
+  const store = new ObjectStore();
+  for (const varbind of first) store.add(varbind);
+  const problems: Problem[] = [];
+  const keep = (outcome: { varbinds: Varbind[]; problems: ReadProblem[] }) => {
+    for (const varbind of outcome.varbinds) store.add(varbind);
+    problems.push(...outcome.problems);
+  };
+  let recognition = recognise(store);
+  try {
+    keep(await readNextObjects(session, identifyColumns));
+    recognition = recognise(store);
+    if (recognition.printer) {
+      const plan = readPlan(store, recognition.profile);
+      keep(await readObjects(session, plan.gets));
+      problems.push(...await walkColumns(session, plan.groups, (varbind) => store.add(varbind)));
+    }
+  } catch (error) {
+    if (!(error instanceof SnmpError)) throw error;
+    problems.push(incompleteProblem(error, device, expired()));
+  }
+  if (session.malformed > 0) {
+    problems.push({
+      code: "malformed-answers",
+      message: `Dropped ${session.malformed} malformed answers of this device`,
+    });
+  }
+  if (!recognition.printer) {
+    const reading = interpretReading(store, contextOf(session, device, [], recognition.profile)).reading;
+    const other: OtherDevice = {
+      address: target.address,
+      description: reading.description,
+      objectId: reading.objectId,
+    };
+    return { other, problems: problems.map((problem) => ({ ...problem, address: target.address })) };
+  }
+  const { reading } = interpretReading(store, contextOf(session, device, problems, recognition.profile));
+  return { reading, problems: [] };
+}
+
+function contextOf(
+  session: SnmpSession,
+  device: { target: Target; observedAt: Date },
+  problems: Problem[],
+  profile: Profile,
+) {
+  const { target, observedAt } = device;
+  return {
+    observedAt,
+    address: target.address,
+    port: target.port,
+    targetName: target.hostname,
+    snmp: { version: session.version, engineId: session.engineId() },
+    problems,
+    profile,
+  };
+}
+
+function incompleteProblem(error: SnmpError, device: { deadlineMs: number }, expired: boolean): Problem {
+  if (expired) {
+    const seconds = device.deadlineMs / 1000;
+    return { code: "deadline", message: `Reading took longer than ${seconds} s and was stopped, the rest is missing` };
+  }
+  const code = error.failure === "timeout" ? "silent" : "read-failed";
+  return { code, message: `${error.message}, the rest of the reading is missing` };
+}
+
+type Opened = { session: SnmpSession; varbinds: Varbind[] } | { problems: Problem[] };
+
+/** Tries the credentials in their order; a wrong one only costs its own time. */
+async function negotiate(
+  found: Found,
+  options: ReadDeviceOptions,
+  expired: () => boolean,
+  onOpen: (session: SnmpSession) => void,
+): Promise<Opened> {
+  const { target } = found;
+  const failures: string[] = [];
+  for (const candidate of candidatesFor(found, options.credentials)) {
+    if (expired()) break;
+    const session = openSession(options.hub, target, candidate.credential, {
+      timeoutMs: options.timeoutMs,
+      retries: candidate.retries === undefined ? Math.max(1, options.retries) : candidate.retries,
+      pace: options.pace,
+      ...(candidate.version === undefined ? {} : { version: candidate.version }),
+    });
+    onOpen(session);
+    if (candidate.proven) return { session, varbinds: found.varbinds };
+    try {
+      return { session, varbinds: (await readObjects(session, [sysDescr, sysObjectId])).varbinds };
+    } catch (error) {
+      session.close();
+      if (!(error instanceof SnmpError)) throw error;
+      failures.push(`${candidate.credential.name}: ${error.detail.usm ?? error.failure}`);
+    }
+  }
+  return { problems: [noCredentialProblem(target, found, failures)] };
+}
+
+interface Candidate {
+  credential: Credential;
+  version?: "1" | "2c";
+  retries?: number;
+  /** The sweep has its answer already. */
+  proven: boolean;
+}
+
+/** Credentials in order, without the communities that the sweep has tried and the device did not answer. */
+function candidatesFor(found: Found, credentials: readonly Credential[]): Candidate[] {
+  const candidates: Candidate[] = [];
+  for (const credential of credentials) {
+    if (credential.kind === "usm") {
+      candidates.push({ credential, proven: false });
+    } else if (found.community === undefined) {
+      for (const version of credential.versions) candidates.push({ credential, version, retries: 0, proven: false });
+    } else if (found.community.name === credential.community.reveal()) {
+      const { version } = found.community;
+      // The v2c probe may only have been lost, and GetBulk is worth one more question.
+      if (version === "1" && credential.versions.includes("2c")) {
+        candidates.push({ credential, version: "2c", retries: 0, proven: false });
+      }
+      candidates.push({ credential, version, proven: true });
+    }
+  }
+  return candidates;
+}
+
+function noCredentialProblem(target: Target, found: Found, failures: string[]): Problem {
+  const who = found.community === undefined ? "an SNMPv3 engine answers" : "a device answers";
+  const tried = failures.length === 0 ? "none is configured for it" : failures.join("; ");
+  return {
+    code: "no-credential",
+    message: `Cannot read ${target.address} port ${target.port} as ${who} but no credential works: ${tried}`,
+    address: target.address,
+  };
+}
+
+/** A bug while one device was read: named, so that the scan goes on without it. */
+export function bugOutcome(target: Target, error: unknown): DeviceOutcome {
+  return {
+    problems: [{
+      code: "bug",
+      message: `Cannot read ${target.address} because of a defect in this program: ${messageOf(error)}`,
+      address: target.address,
+    }],
+  };
+}

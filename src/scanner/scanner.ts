@@ -1,0 +1,220 @@
+/**
+ * One worker's scanning: takes shards, sweeps them, reads who answers, and reports in batches. Several shards are under
+ * way at once, so that waiting for silent addresses costs no time; the number of devices read at once is limited, and no
+ * shard is pulled while many devices wait, so that memory stays bounded.
+ */
+import type { Clock } from "../core/clock.ts";
+import { messageOf } from "../core/errors.ts";
+import { credentialsFor, planFromWire } from "../credentials/credential.ts";
+import type { Credential } from "../credentials/credential.ts";
+import type { Problem } from "../printers/reading.ts";
+import type { DatagramHub } from "../snmp/datagram_hub.ts";
+import { maxProbeId, minProbeId } from "../snmp/probe.ts";
+import type { ProbeTemplate } from "../snmp/probe.ts";
+import { targetAt } from "../targets/address_space.ts";
+import type { Target } from "../targets/address_space.ts";
+import { permute } from "../targets/permute.ts";
+import { probeRounds } from "./probe_rounds.ts";
+import { bugOutcome, readDevice } from "./read_device.ts";
+import type { DeviceOutcome } from "./read_device.ts";
+import { idOf, maybeMessage, sweepShard } from "./sweep_shard.ts";
+import type { Found, ShardSweep } from "./sweep_shard.ts";
+import { createPacer } from "./token_bucket.ts";
+import type { DeviceResult, FromScanner, ScannerConfig, ScannerCounters, Shard } from "./worker_messages.ts";
+
+export interface ScannerParts {
+  hub: DatagramHub;
+  clock: Clock;
+  post: (message: FromScanner) => void;
+}
+
+export interface Scanner {
+  take(shard: Shard): void;
+  /** Stops asking, reports what was read and resolves when nothing is under way. */
+  stop(): Promise<void>;
+}
+
+const reportEveryMs = 250;
+/** Shards whose answers are waited for at the same time. */
+const maxShards = 16;
+/** Found devices that may wait for their reading before no further shard is pulled. */
+const maxWaiting = 512;
+/** Rounds of probes that a lossy network can cause. */
+const maxRounds = 6;
+
+export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanner {
+  const { hub, clock, post } = parts;
+  const plan = planFromWire(config.credentials);
+  const pacer = createPacer(config.ratePerSecond, clock);
+  const stopping = new AbortController();
+  const counters: Omit<ScannerCounters, "packetsSent" | "packetsReceived" | "stray"> = {
+    malformed: 0,
+    probed: 0,
+    answered: 0,
+    reading: 0,
+  };
+  const sweeps = new Map<number, { firstId: number; size: number; sweep: ShardSweep }>();
+  const roundsOf = new Map<readonly Credential[], ProbeTemplate[][]>();
+  let nextId = minProbeId + Math.floor(Math.random() * 0x10000000);
+  const results: DeviceResult[] = [];
+  let underWay = 0;
+  let readingNow = 0;
+  const waiting: (() => void)[] = [];
+  let wantsShard = false;
+  let settled: (() => void) | undefined;
+
+  hub.setSweep((bytes, address, port) => {
+    const message = maybeMessage(bytes);
+    if (message === undefined) {
+      counters.malformed++;
+      return false;
+    }
+    const id = idOf(message);
+    for (const { firstId, size, sweep } of sweeps.values()) {
+      if (id >= firstId && id < firstId + size) return sweep.accept(bytes, address, port, message);
+    }
+    return false;
+  });
+
+  const reporter = setInterval(report, reportEveryMs);
+
+  function report(): void {
+    if (results.length > 0) post({ type: "results", results: results.splice(0) });
+    const { sent, received, stray } = hub.counters;
+    post({ type: "progress", counters: { ...counters, packetsSent: sent, packetsReceived: received, stray } });
+  }
+
+  // Most plans have one rule for all, and then an address need not be looked up.
+  const [firstRule] = plan.rules;
+  const forAll = firstRule?.ranges === null ? firstRule.credentials : undefined;
+
+  function credentialsOf(target: Target): readonly Credential[] {
+    return forAll ?? credentialsFor(plan, target.address);
+  }
+
+  function roundsFor(target: Target): ProbeTemplate[][] {
+    const credentials = credentialsOf(target);
+    const known = roundsOf.get(credentials);
+    if (known !== undefined) return known;
+    const rounds = probeRounds(credentials, config.retries);
+    roundsOf.set(credentials, rounds);
+    return rounds;
+  }
+
+  async function runShard(shard: Shard): Promise<void> {
+    const size = shard.to - shard.from;
+    const skip = new Set(shard.skip);
+    const problems: Problem[] = [];
+    const readings: Promise<void>[] = [];
+    const firstId = nextId + size > maxProbeId ? minProbeId : nextId;
+    nextId = firstId + size;
+    const sweep = sweepShard({
+      size,
+      firstId,
+      targetAt: (position) => {
+        const target = targetAt(config.space, permute(shard.from + position, config.space.size, config.seed));
+        return skip.size > 0 && skip.has(keyOf(target)) ? undefined : target;
+      },
+      roundsFor,
+      retries: config.retries,
+      maxRounds,
+      timeoutMs: config.timeoutMs,
+      clock,
+      signal: stopping.signal,
+      pace: () => pacer.take(),
+      send: (bytes, target) => hub.send(bytes, target.address, target.port),
+      onFound: (found) => {
+        counters.answered++;
+        readings.push(read(shard.id, found));
+      },
+      onRefused: (target, message) => {
+        problems.push({
+          code: "send-refused",
+          message: `Cannot send to ${target.address} port ${target.port} (and perhaps others): ${message}`,
+          address: target.address,
+        });
+      },
+      onFirstRoundSent: () => {
+        wantsShard = true;
+        pullIfRoom();
+      },
+      onProbed: (count) => counters.probed += count,
+    });
+    sweeps.set(shard.id, { firstId, size, sweep });
+    try {
+      await sweep.run();
+    } catch (error) {
+      if (!stopping.signal.aborted) throw error;
+    } finally {
+      sweeps.delete(shard.id);
+    }
+    await Promise.all(readings);
+    report();
+    post({ type: "shardDone", shard: shard.id, problems });
+  }
+
+  async function read(shard: number, found: Found): Promise<void> {
+    counters.reading++;
+    if (readingNow >= config.maxReading) await new Promise<void>((resolve) => waiting.push(resolve));
+    if (!stopping.signal.aborted) {
+      readingNow++;
+      const outcome = await readOne(found);
+      readingNow--;
+      results.push({ shard, key: keyOf(found.target), ...outcome });
+      if (results.length >= 64) report();
+    }
+    counters.reading--;
+    waiting.shift()?.();
+    pullIfRoom();
+  }
+
+  async function readOne(found: Found): Promise<DeviceOutcome> {
+    try {
+      return await readDevice(found, {
+        hub,
+        credentials: credentialsOf(found.target),
+        timeoutMs: config.timeoutMs,
+        retries: config.retries,
+        deadlineMs: config.deviceDeadlineMs,
+        pace: () => pacer.take(),
+        now: () => clock.now(),
+      });
+    } catch (error) {
+      return bugOutcome(found.target, error);
+    }
+  }
+
+  function pullIfRoom(): void {
+    if (!wantsShard || stopping.signal.aborted || underWay >= maxShards || waiting.length >= maxWaiting) return;
+    wantsShard = false;
+    post({ type: "pull" });
+  }
+
+  return {
+    take(shard) {
+      underWay++;
+      void runShard(shard).catch((error) => {
+        post({ type: "failed", code: "bug", message: messageOf(error) });
+      }).finally(() => {
+        underWay--;
+        if (underWay === 0) {
+          wantsShard = true;
+          settled?.();
+        }
+        pullIfRoom();
+      });
+    },
+    async stop() {
+      stopping.abort(new DOMException("The scan was stopped", "AbortError"));
+      report();
+      for (const next of waiting.splice(0)) next();
+      if (underWay > 0) await new Promise<void>((resolve) => settled = resolve);
+      clearInterval(reporter);
+      report();
+    },
+  };
+}
+
+function keyOf(target: Target): string {
+  return `${target.address} ${target.port}`;
+}

@@ -1,0 +1,162 @@
+/**
+ * The sweep of one shard: a slice of the shuffled address space, asked in rounds.
+ *
+ * An id belongs to one address of the shard for the whole sweep (`firstId` + position), so an answer to any round counts,
+ * however late, and an answer counts only when it comes from the very address and port that the id was sent to.
+ *
+ * Round 1 sends the first choice of every credential, round 2 asks those that stayed silent with the second choice (the
+ * other SNMP version). Further rounds repeat these for as long as the round before still found somebody: a clean
+ * network is asked twice, a lossy one more often.
+ */
+import type { Clock } from "../core/clock.ts";
+import { messageOf } from "../core/errors.ts";
+import { BerSyntaxError } from "../snmp/ber.ts";
+import { decodeMessage, PduType } from "../snmp/message.ts";
+import type { SnmpMessage } from "../snmp/message.ts";
+import { probeFor } from "../snmp/probe.ts";
+import type { ProbeTemplate } from "../snmp/probe.ts";
+import type { Varbind } from "../snmp/value.ts";
+import type { Target } from "../targets/address_space.ts";
+
+/** How a device was found. */
+export interface Found {
+  target: Target;
+  /** Absent when only the SNMPv3 engine answered. */
+  community?: { version: "1" | "2c"; name: string };
+  varbinds: Varbind[];
+}
+
+export interface SweepOptions {
+  /** Position in the shard → target; undefined for one that is not to be asked. */
+  targetAt: (position: number) => Target | undefined;
+  size: number;
+  firstId: number;
+  /** Probes of one address by round: `waves[round]` are sent one after the other. */
+  roundsFor: (target: Target) => readonly (readonly ProbeTemplate[])[];
+  /** Tries after the first round: 1 is the normal second try; further ones depend on what the last found. */
+  retries: number;
+  maxRounds: number;
+  timeoutMs: number;
+  send: (bytes: Uint8Array, target: Target) => Promise<void>;
+  pace: () => Promise<void> | undefined;
+  clock: Clock;
+  signal: AbortSignal;
+  onFound: (found: Found) => void;
+  /** The system or the sandbox refused to send; called once for each message. */
+  onRefused: (target: Target, message: string) => void;
+  /** Called when the first round has been sent: the worker may begin the next shard meanwhile. */
+  onFirstRoundSent: () => void;
+  onProbed: (count: number) => void;
+}
+
+export interface ShardSweep {
+  /** Whether the datagram answers a probe of this shard. Throws nothing. */
+  accept(bytes: Uint8Array, address: string, port: number, message: SnmpMessage): boolean;
+  /** Resolves when nobody is waited for any more. Rejects only with the abort reason. */
+  run(): Promise<void>;
+}
+
+/** Sends in flight at once: enough to keep the socket busy, few enough not to flood the event loop. */
+const sendWindow = 32;
+
+/** Decodes a datagram for `accept`; undefined when it is malformed. */
+export function maybeMessage(bytes: Uint8Array): SnmpMessage | undefined {
+  try {
+    return decodeMessage(bytes);
+  } catch (error) {
+    if (error instanceof BerSyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** The id of a message as the probes set it. */
+export function idOf(message: SnmpMessage): number {
+  return message.version === 3 ? message.msgId : message.pdu.requestId;
+}
+
+export function sweepShard(options: SweepOptions): ShardSweep {
+  const { size, firstId, clock, signal } = options;
+  const answered = new Uint8Array(size);
+  let found = 0;
+  const refused = new Set<string>();
+
+  function accept(_bytes: Uint8Array, address: string, port: number, message: SnmpMessage): boolean {
+    const position = idOf(message) - firstId;
+    if (position < 0 || position >= size) return false;
+    const target = options.targetAt(position);
+    if (target === undefined || target.address !== address || target.port !== port) return false;
+    const answer = answerOf(message);
+    if (answer === undefined) return false;
+    if (answered[position] === 1) return true;
+    answered[position] = 1;
+    found++;
+    options.onFound({ target, ...answer });
+    return true;
+  }
+
+  async function sendRound(round: number): Promise<void> {
+    let window: Promise<void>[] = [];
+    for (let position = 0; position < size; position++) {
+      if (answered[position] === 1) continue;
+      const target = options.targetAt(position);
+      if (target === undefined) continue;
+      const rounds = options.roundsFor(target);
+      const probes = rounds[round % rounds.length] ?? [];
+      for (const template of probes) {
+        const paced = options.pace();
+        if (paced !== undefined) await paced;
+        signal.throwIfAborted();
+        window.push(send(probeFor(template, firstId + position), target));
+        if (window.length >= sendWindow) {
+          await Promise.all(window);
+          window = [];
+        }
+      }
+      if (round === 0) options.onProbed(1);
+    }
+    await Promise.all(window);
+  }
+
+  async function send(bytes: Uint8Array, target: Target): Promise<void> {
+    try {
+      await options.send(bytes, target);
+    } catch (error) {
+      const message = messageOf(error);
+      if (refused.has(message)) return;
+      if (refused.size < 100) refused.add(message);
+      options.onRefused(target, message);
+    }
+  }
+
+  async function run(): Promise<void> {
+    for (let round = 0;; round++) {
+      const startedAt = clock.monotonicMs();
+      const foundBefore = found;
+      await sendRound(round);
+      if (round === 0) options.onFirstRoundSent();
+      if (round >= options.retries) {
+        await clock.sleep(options.timeoutMs, signal);
+        const worthAnother = options.retries > 0 && found > foundBefore && round + 1 < options.maxRounds;
+        if (!worthAnother) return;
+      } else {
+        // Half the timeout after its own probe an address is asked again; an answer to the first still counts.
+        const elapsed = clock.monotonicMs() - startedAt;
+        await clock.sleep(Math.max(0, options.timeoutMs / 2 - elapsed), signal);
+      }
+    }
+  }
+
+  return { accept, run };
+}
+
+function answerOf(message: SnmpMessage): Omit<Found, "target"> | undefined {
+  if (message.version === 3) {
+    return message.scopedPdu?.pdu.type === PduType.report ? { varbinds: [] } : undefined;
+  }
+  if (message.pdu.type !== PduType.response) return undefined;
+  const name = new TextDecoder().decode(message.community);
+  return {
+    community: { version: message.version === 0 ? "1" : "2c", name },
+    varbinds: message.pdu.errorStatus === 0 ? message.pdu.varbinds : [],
+  };
+}

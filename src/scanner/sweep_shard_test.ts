@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { encodeCommunityMessage, PduType } from "../snmp/message.ts";
+import { communityProbe } from "../snmp/probe.ts";
+import { Tag } from "../snmp/value.ts";
+import type { Target } from "../targets/address_space.ts";
+import { idOf, maybeMessage, sweepShard } from "./sweep_shard.ts";
+import type { Found, SweepOptions } from "./sweep_shard.ts";
+
+const v2c = communityProbe(1, "public");
+const v1 = communityProbe(0, "public");
+
+/** A network of `size` addresses in which `answers` says who answers which try (counted from 1) of which version. */
+function network(size: number, answers: (host: number, attempt: number, version: number) => boolean) {
+  const clock = new FakeClock();
+  const abort = new AbortController();
+  const found: Found[] = [];
+  const sent: { host: number; version: number; atMs: number }[] = [];
+  const refusals: string[] = [];
+  const targets = Array.from({ length: size }, (_, i): Target => ({
+    family: 4,
+    address: `127.0.0.${i + 1}`,
+    port: 161,
+    hostname: null,
+  }));
+  const options: SweepOptions = {
+    size,
+    firstId: 0x01000000,
+    targetAt: (position) => targets[position],
+    roundsFor: () => [[v2c], [v1]],
+    retries: 1,
+    maxRounds: 6,
+    timeoutMs: 1000,
+    clock,
+    signal: abort.signal,
+    pace: () => undefined,
+    send: (bytes, target) => {
+      const message = maybeMessage(bytes);
+      assert(message !== undefined && message.version !== 3);
+      const host = targets.indexOf(target);
+      sent.push({ host, version: message.version, atMs: clock.monotonicMs() });
+      const attempt = sent.filter((packet) => packet.host === host).length;
+      if (answers(host, attempt, message.version)) answer(bytes, target.address);
+      return Promise.resolve();
+    },
+    onFound: (one) => found.push(one),
+    onRefused: (_target, message) => refusals.push(message),
+    onFirstRoundSent: () => {},
+    onProbed: () => {},
+  };
+  const sweep = sweepShard(options);
+
+  function answer(request: Uint8Array, from: string, changes: { id?: number; type?: number } = {}): boolean {
+    const message = maybeMessage(request);
+    assert(message !== undefined && message.version !== 3);
+    const reply = encodeCommunityMessage({
+      ...message,
+      pdu: {
+        ...message.pdu,
+        type: changes.type ?? PduType.response,
+        requestId: changes.id ?? message.pdu.requestId,
+        varbinds: [{ oid: "1.3.6.1.2.1.1.1.0", tag: Tag.octetString, value: new TextEncoder().encode("Laser") }],
+      },
+    });
+    return sweep.accept(reply, from, 161, maybeMessage(reply)!);
+  }
+
+  return { clock, abort, found, sent, refusals, options, sweep, answer };
+}
+
+Deno.test("sweepShard() asks a clean network twice, once in each version", async () => {
+  const net = network(5, () => false);
+  const run = net.sweep.run();
+  await net.clock.advance(10_000);
+  await run;
+  assert.equal(net.sent.length, 10);
+  assert.deepEqual(net.sent.filter(({ host }) => host === 0).map(({ version, atMs }) => [version, atMs]), [[1, 0], [
+    0,
+    500,
+  ]]);
+});
+
+Deno.test("sweepShard() does not ask again who has answered", async () => {
+  const net = network(4, (host) => host === 2);
+  const run = net.sweep.run();
+  await net.clock.advance(10_000);
+  await run;
+  assert.deepEqual(net.found.map(({ target }) => target.address), ["127.0.0.3"]);
+  assert.equal(net.sent.filter(({ host }) => host === 2).length, 1);
+});
+
+Deno.test("sweepShard() goes on for as long as the last try found somebody", async () => {
+  const net = network(6, (host, attempt) => attempt > host);
+  const run = net.sweep.run();
+  await net.clock.advance(60_000);
+  await run;
+  assert.equal(net.found.length, 6);
+});
+
+Deno.test("sweepShard() stops at the limit of rounds", async () => {
+  const net = network(20, (host, attempt) => attempt > host);
+  const run = net.sweep.run();
+  await net.clock.advance(60_000);
+  await run;
+  assert.equal(net.found.length, 6);
+  assert.equal(net.sent.filter(({ host }) => host === 19).length, 6);
+});
+
+Deno.test("sweepShard() finds agents that speak only SNMPv1", async () => {
+  const net = network(3, (host, _attempt, version) => host === 1 && version === 0);
+  const run = net.sweep.run();
+  await net.clock.advance(10_000);
+  await run;
+  assert.deepEqual(net.found.map(({ community }) => community), [{ version: "1", name: "public" }]);
+});
+
+Deno.test("ShardSweep.accept() takes an answer to the first try after the second was sent", async () => {
+  const net = network(1, () => false);
+  const run = net.sweep.run();
+  await net.clock.advance(900);
+  const late = v2c.bytes.slice();
+  new DataView(late.buffer).setUint32(v2c.idOffset, 0x01000000);
+  assert.equal(net.answer(late, "127.0.0.1"), true);
+  await net.clock.advance(10_000);
+  await run;
+  assert.equal(net.found.length, 1);
+});
+
+const forged = [
+  { name: "from another address", from: "127.0.0.9", changes: {} },
+  { name: "with an id of another address", from: "127.0.0.1", changes: { id: 0x01000001 } },
+  { name: "with an id that was never sent", from: "127.0.0.1", changes: { id: 7 } },
+  { name: "that is no response", from: "127.0.0.1", changes: { type: PduType.get } },
+];
+for (const { name, from, changes } of forged) {
+  Deno.test(`ShardSweep.accept() refuses an answer ${name}`, async () => {
+    const net = network(2, () => false);
+    const run = net.sweep.run();
+    await net.clock.advance(0);
+    const request = v2c.bytes.slice();
+    new DataView(request.buffer).setUint32(v2c.idOffset, 0x01000000);
+    assert.equal(idOf(maybeMessage(request)!), 0x01000000);
+    assert.equal(net.answer(request, from, changes), false);
+    await net.clock.advance(10_000);
+    await run;
+    assert.equal(net.found.length, 0);
+  });
+}
+
+Deno.test("sweepShard() reports a refused destination once and goes on", async () => {
+  const net = network(3, () => false);
+  net.options.send = () => Promise.reject(new Error("Network is unreachable"));
+  const run = sweepShard(net.options).run();
+  await net.clock.advance(10_000);
+  await run;
+  assert.deepEqual(net.refusals, ["Network is unreachable"]);
+});
+
+Deno.test("sweepShard() ends at once when it is aborted", async () => {
+  const net = network(3, () => false);
+  const run = net.sweep.run();
+  await net.clock.advance(100);
+  net.abort.abort(new Error("stopped"));
+  await assert.rejects(run, /stopped/);
+});

@@ -1,0 +1,69 @@
+/**
+ * What the supervisor and a scanner worker say to each other. Plain data only: an error does not survive the boundary
+ * with its fields, so failures travel as code and message.
+ */
+import type { WireCredentialPlan } from "../credentials/credential.ts";
+import type { OtherDevice, Problem, Reading } from "../printers/reading.ts";
+import type { AddressSpace } from "../targets/address_space.ts";
+
+export interface ScannerConfig {
+  space: AddressSpace;
+  /** Seed of the shuffled order in which addresses are visited. */
+  seed: number;
+  credentials: WireCredentialPlan;
+  /** Packets per second of this worker; 0 is unlimited. */
+  ratePerSecond: number;
+  /** How long one request waits for its answer. */
+  timeoutMs: number;
+  retries: number;
+  /** Longest time that one device may take. */
+  deviceDeadlineMs: number;
+  /** Devices read at the same time. */
+  maxReading: number;
+}
+
+/** A slice `[from, to)` of the shuffled order; `skip` are the "address port" keys whose results have arrived already. */
+export interface Shard {
+  id: number;
+  from: number;
+  to: number;
+  skip: string[];
+}
+
+export type ToScanner =
+  | { type: "start"; config: ScannerConfig }
+  | { type: "shard"; shard: Shard }
+  | { type: "stop" };
+
+export interface ScannerCounters {
+  packetsSent: number;
+  packetsReceived: number;
+  /** Datagrams that nobody had asked for. */
+  stray: number;
+  /** Datagrams that are not SNMP. */
+  malformed: number;
+  probed: number;
+  answered: number;
+  /** Devices being read or waiting for it. */
+  reading: number;
+}
+
+/** One device's outcome; `key` is "address port". */
+export interface DeviceResult {
+  shard: number;
+  key: string;
+  reading?: Reading;
+  other?: OtherDevice;
+  problems: Problem[];
+}
+
+export type FromScanner =
+  | { type: "ready" }
+  /** Every quarter of a second, so that its absence shows a worker that hangs. */
+  | { type: "progress"; counters: ScannerCounters }
+  /** The worker can take another shard while it waits for answers. */
+  | { type: "pull" }
+  | { type: "results"; results: DeviceResult[] }
+  | { type: "shardDone"; shard: number; problems: Problem[] }
+  | { type: "stopped" }
+  | { type: "failed"; code: string; message: string };

@@ -1,0 +1,305 @@
+/**
+ * Runs a scan over a pool of sandboxed workers. Idle workers pull the next shard, so a slow subnet never holds the others
+ * up. A worker that throws or falls silent is replaced after a growing pause and its shards are done again by others;
+ * what it had reported is kept and not asked twice.
+ */
+import type { Clock } from "../core/clock.ts";
+import { UnavailableError } from "../core/errors.ts";
+import type { WireCredentialPlan } from "../credentials/credential.ts";
+import type { OtherDevice, Problem, Reading } from "../printers/reading.ts";
+import type { DeviceResult, FromScanner, ScannerCounters, ToScanner } from "../scanner/worker_messages.ts";
+import type { AddressSpace } from "../targets/address_space.ts";
+import { netPermissions, targetAt } from "../targets/address_space.ts";
+import { permute } from "../targets/permute.ts";
+import { createShardQueue } from "./shard_queue.ts";
+import type { QueuedShard } from "./shard_queue.ts";
+
+export interface ScanRequest {
+  space: AddressSpace;
+  credentials: WireCredentialPlan;
+  /** Packets per second of the whole scan; 0 is unlimited. */
+  ratePerSecond: number;
+  timeoutMs: number;
+  retries: number;
+  workers: number;
+  deviceDeadlineMs: number;
+  /** Devices that one worker reads at the same time. */
+  maxReading: number;
+  seed: number;
+}
+
+/** A thread with a scanner in it. */
+export interface ScannerWorker {
+  post(message: ToScanner): void;
+  onMessage: (message: FromScanner) => void;
+  /** The thread has thrown and is gone. */
+  onCrash: (message: string) => void;
+  terminate(): void;
+}
+
+export interface ScanParts {
+  /** Starts a thread that may send to exactly these hosts and ports. */
+  createWorker: (netPermissions: string[]) => ScannerWorker;
+  clock: Clock;
+  signal: AbortSignal;
+  onProgress: (progress: ScanProgress) => void;
+  onReading: (reading: Reading) => void;
+}
+
+export interface ScanProgress extends ScannerCounters {
+  addresses: number;
+  printers: number;
+}
+
+export interface ScanResult {
+  printers: Reading[];
+  others: OtherDevice[];
+  problems: Problem[];
+  counters: ScannerCounters;
+  interrupted: boolean;
+  /** Addresses that no probe was sent to, because the scan was stopped. */
+  notProbed: number;
+}
+
+interface Slot {
+  worker: ScannerWorker;
+  ready: boolean;
+  shards: Map<number, QueuedShard>;
+  counters: ScannerCounters;
+  heardAt: number;
+  /** When its counters last changed. */
+  movedAt: number;
+  crashes: number;
+  stopped: boolean;
+}
+
+/** A worker reports every quarter of a second; one that is silent for so long hangs. */
+const silentMs = 10_000;
+/** Beyond the device deadline, a worker with shards that makes no step hangs as well. */
+const stalledMs = 30_000;
+const watchEveryMs = 1_000;
+const maxStartFailures = 5;
+/** How long workers may take to finish after a stop. */
+const stopWithinMs = 2_000;
+
+const noCounters: ScannerCounters = {
+  packetsSent: 0,
+  packetsReceived: 0,
+  stray: 0,
+  malformed: 0,
+  probed: 0,
+  answered: 0,
+  reading: 0,
+};
+
+/** Scans the whole space. Resolves also when it was stopped; rejects when no worker can be started. */
+export async function superviseScan(request: ScanRequest, parts: ScanParts): Promise<ScanResult> {
+  const { space } = request;
+  const { clock, signal } = parts;
+  const permissions = netPermissions(space);
+  const queue = createShardQueue(space.size, request.workers);
+  const workers = Math.min(request.workers, queue.length);
+  const printers: Reading[] = [];
+  const others: OtherDevice[] = [];
+  const problems: Problem[] = [];
+  const slots = new Set<Slot>();
+  const buried = { ...noCounters };
+  let startFailures = 0;
+  const done = Promise.withResolvers<void>();
+  const closing = new AbortController();
+
+  function startWorker(crashes: number): void {
+    const worker = parts.createWorker(permissions);
+    const now = clock.monotonicMs();
+    const slot: Slot = {
+      worker,
+      ready: false,
+      shards: new Map(),
+      counters: { ...noCounters },
+      heardAt: now,
+      movedAt: now,
+      crashes,
+      stopped: false,
+    };
+    slots.add(slot);
+    worker.onMessage = (message) => onMessage(slot, message);
+    worker.onCrash = (message) => bury(slot, `crashed: ${message}`);
+    worker.post({
+      type: "start",
+      config: {
+        space,
+        seed: request.seed,
+        credentials: request.credentials,
+        ratePerSecond: request.ratePerSecond / workers,
+        timeoutMs: request.timeoutMs,
+        retries: request.retries,
+        deviceDeadlineMs: request.deviceDeadlineMs,
+        maxReading: request.maxReading,
+      },
+    });
+  }
+
+  function onMessage(slot: Slot, message: FromScanner): void {
+    slot.heardAt = clock.monotonicMs();
+    switch (message.type) {
+      case "ready":
+        slot.ready = true;
+        startFailures = 0;
+        return assign(slot);
+      case "pull":
+        return assign(slot);
+      case "progress":
+        return onProgress(slot, message.counters);
+      case "results":
+        for (const result of message.results) onResult(slot, result);
+        return;
+      case "shardDone":
+        slot.shards.delete(message.shard);
+        slot.crashes = 0;
+        slot.movedAt = slot.heardAt;
+        problems.push(...message.problems);
+        assign(slot);
+        return finishIfDone();
+      case "stopped":
+        slot.stopped = true;
+        if ([...slots].every((other) => other.stopped)) done.resolve();
+        return;
+      case "failed":
+        return bury(slot, `failed: ${message.message}`);
+    }
+  }
+
+  function onProgress(slot: Slot, counters: ScannerCounters): void {
+    if (Object.entries(counters).some(([name, value]) => slot.counters[name as keyof ScannerCounters] !== value)) {
+      slot.movedAt = slot.heardAt;
+    }
+    slot.counters = counters;
+    reportProgress();
+  }
+
+  function reportProgress(): void {
+    parts.onProgress({ ...totals(), addresses: space.size, printers: printers.length });
+  }
+
+  function totals(): ScannerCounters {
+    const sum = { ...buried };
+    for (const slot of slots) add(sum, slot.counters);
+    sum.probed = Math.min(sum.probed, space.size);
+    return sum;
+  }
+
+  function onResult(slot: Slot, result: DeviceResult): void {
+    slot.shards.get(result.shard)?.reported.add(result.key);
+    problems.push(...result.problems);
+    if (result.other !== undefined) others.push(result.other);
+    if (result.reading === undefined) return;
+    printers.push(result.reading);
+    parts.onReading(result.reading);
+  }
+
+  function assign(slot: Slot): void {
+    if (!slot.ready || signal.aborted) return;
+    const idle = slot.shards.size === 0;
+    if ([...slot.shards.values()].some((shard) => shard.failures > 0)) return;
+    if (!idle && queue.onlySuspects) return;
+    const shard = queue.next(idle);
+    if (shard === undefined) return;
+    slot.shards.set(shard.id, shard);
+    slot.movedAt = clock.monotonicMs();
+    const { id, from, to, reported } = shard;
+    slot.worker.post({ type: "shard", shard: { id, from, to, skip: [...reported] } });
+  }
+
+  /** Ends a worker that crashed or hangs, and has its work done by others. */
+  function bury(slot: Slot, why: string): void {
+    if (!slots.delete(slot)) return;
+    slot.worker.terminate();
+    const kept = { ...slot.counters, reading: 0 };
+    add(buried, kept);
+    if (!slot.ready && ++startFailures >= maxStartFailures) {
+      done.reject(
+        new UnavailableError(
+          `Cannot start a scanner worker: it ${why}`,
+          "see whether the machine allows more sockets and threads",
+        ),
+      );
+      return;
+    }
+    for (const shard of slot.shards.values()) {
+      const index = queue.fail(shard);
+      if (index === undefined) continue;
+      const { address, port } = targetAt(space, permute(index, space.size, request.seed));
+      problems.push({
+        code: "worker-crash",
+        message: `Cannot scan ${address} port ${port} as the scanner ${why}, three times; the address was left out`,
+        address,
+      });
+    }
+    if (signal.aborted) {
+      if ([...slots].every((other) => other.stopped)) done.resolve();
+      return;
+    }
+    const pauseMs = Math.min(5_000, 50 * 2 ** slot.crashes);
+    // Rejects only when the scan is over, and then nobody needs the worker.
+    void clock.sleep(pauseMs, closing.signal).then(() => startWorker(slot.crashes + 1), () => {});
+    finishIfDone();
+  }
+
+  function finishIfDone(): void {
+    if (queue.length > 0 || [...slots].some((slot) => slot.shards.size > 0)) return;
+    stopAll();
+  }
+
+  function stopAll(): void {
+    for (const slot of slots) slot.worker.post({ type: "stop" });
+    if (slots.size === 0) done.resolve();
+  }
+
+  function watch(): void {
+    const now = clock.monotonicMs();
+    for (const slot of slots) {
+      if (slot.stopped) continue;
+      if (now - slot.heardAt > silentMs) bury(slot, `was silent for ${silentMs / 1000} s`);
+      else if (slot.shards.size > 0 && now - slot.movedAt > stalledMs + request.deviceDeadlineMs) {
+        bury(slot, "made no progress");
+      }
+    }
+  }
+
+  async function keepWatch(): Promise<void> {
+    for (;;) {
+      await clock.sleep(watchEveryMs, closing.signal);
+      watch();
+    }
+  }
+
+  // Ends by the rejection of its sleep when the scan is over.
+  void keepWatch().catch(() => {});
+  const onAbort = () => {
+    stopAll();
+    void clock.sleep(stopWithinMs, closing.signal).then(() => done.resolve(), () => {});
+  };
+  if (signal.aborted) onAbort();
+  else signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    if (!signal.aborted) { for (let i = 0; i < workers; i++) startWorker(0); }
+    await done.promise;
+  } finally {
+    closing.abort();
+    signal.removeEventListener("abort", onAbort);
+    for (const slot of slots) slot.worker.terminate();
+  }
+  const counters = totals();
+  return {
+    printers,
+    others,
+    problems,
+    counters,
+    interrupted: signal.aborted,
+    notProbed: signal.aborted ? space.size - counters.probed : 0,
+  };
+}
+
+function add(sum: ScannerCounters, counters: ScannerCounters): void {
+  for (const name of Object.keys(sum) as (keyof ScannerCounters)[]) sum[name] += counters[name];
+}

@@ -1,0 +1,181 @@
+import assert from "node:assert/strict";
+import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { UnavailableError } from "../core/errors.ts";
+import { defaultPlan, planToWire } from "../credentials/credential.ts";
+import type { FromScanner, Shard, ToScanner } from "../scanner/worker_messages.ts";
+import { parseTargets } from "../targets/parse_targets.ts";
+import { targetAt } from "../targets/address_space.ts";
+import { permute } from "../targets/permute.ts";
+import { superviseScan } from "./supervise_scan.ts";
+import type { ScannerWorker, ScanResult } from "./supervise_scan.ts";
+
+const seed = 7;
+
+interface FakeWorker extends ScannerWorker {
+  shards: Shard[];
+  terminated: boolean;
+}
+
+/** Runs a scan whose workers do what `behave` says with each shard. */
+async function supervise(
+  range: string,
+  behave: (worker: FakeWorker, shard: Shard, tell: (message: FromScanner) => void, clock: FakeClock) => void,
+  options: { workers?: number; startup?: (worker: FakeWorker) => boolean; untilMs?: number; abortAtMs?: number } = {},
+) {
+  const clock = new FakeClock();
+  const abort = new AbortController();
+  const space = await parseTargets([range], {
+    exclude: [],
+    port: 161,
+    maxAddresses: 100_000,
+    resolve: () => Promise.resolve([]),
+    readTextFile: () => Promise.reject(new Error("no files here")),
+  });
+  const workers: FakeWorker[] = [];
+  const scan = superviseScan({
+    space,
+    credentials: planToWire(defaultPlan(["public"])),
+    ratePerSecond: 0,
+    timeoutMs: 1000,
+    retries: 1,
+    workers: options.workers ?? 1,
+    deviceDeadlineMs: 60_000,
+    maxReading: 4,
+    seed,
+  }, {
+    createWorker: () => {
+      const tell = (message: FromScanner) => {
+        if (!worker.terminated) void Promise.resolve().then(() => worker.onMessage(message));
+      };
+      const worker: FakeWorker = {
+        shards: [],
+        terminated: false,
+        onMessage: () => {},
+        onCrash: () => {},
+        terminate: () => worker.terminated = true,
+        post: (message: ToScanner) => {
+          if (message.type === "start") {
+            if (options.startup?.(worker) ?? true) tell({ type: "ready" });
+          } else if (message.type === "stop") tell({ type: "stopped" });
+          else {
+            worker.shards.push(message.shard);
+            behave(worker, message.shard, tell, clock);
+          }
+        },
+      };
+      workers.push(worker);
+      return worker;
+    },
+    clock,
+    signal: abort.signal,
+    onProgress: () => {},
+    onReading: () => {},
+  });
+  let result: ScanResult | undefined;
+  const settled = scan.then((value) => result = value);
+  if (options.abortAtMs !== undefined) {
+    await clock.advance(options.abortAtMs);
+    abort.abort();
+  }
+  await clock.advance(options.untilMs ?? 600_000);
+  await settled;
+  const addressAt = (index: number) => targetAt(space, permute(index, space.size, seed)).address;
+  return { result: result!, workers, addressAt };
+}
+
+const finish = (_worker: FakeWorker, shard: Shard, tell: (message: FromScanner) => void) =>
+  tell({ type: "shardDone", shard: shard.id, problems: [] });
+
+Deno.test("superviseScan() gives every address to a worker once", async () => {
+  const { workers, result } = await supervise("127.0.0.0-127.0.3.255", finish, { workers: 2 });
+  const covered = workers.flatMap(({ shards }) => shards).reduce((sum, { from, to }) => sum + to - from, 0);
+  assert.equal(covered, 1024);
+  assert.equal(result.interrupted, false);
+  assert(workers.every(({ terminated }) => terminated));
+});
+
+Deno.test("superviseScan() replaces a worker that crashes and has its shard done again", async () => {
+  let crashes = 0;
+  const { result, workers } = await supervise("127.0.0.0-127.0.0.63", (worker, shard, tell) => {
+    if (crashes++ === 0) worker.onCrash("boom");
+    else finish(worker, shard, tell);
+  });
+  assert.equal(workers.length, 2);
+  assert.deepEqual(result.problems, []);
+  const done = workers[1]!.shards.reduce((sum, { from, to }) => sum + to - from, 0);
+  assert.equal(done, 64);
+});
+
+Deno.test("superviseScan() names the one address that kills every worker and does the rest", async () => {
+  const bad = 21;
+  const completed = new Set<number>();
+  const { result, addressAt } = await supervise("127.0.0.0-127.0.0.63", (worker, shard, tell) => {
+    if (shard.from <= bad && bad < shard.to) return worker.onCrash("boom");
+    for (let i = shard.from; i < shard.to; i++) completed.add(i);
+    finish(worker, shard, tell);
+  });
+  assert.equal(completed.size, 63);
+  assert.deepEqual(result.problems.map(({ code, address }) => [code, address]), [["worker-crash", addressAt(bad)]]);
+});
+
+Deno.test("superviseScan() replaces a worker that falls silent", async () => {
+  let silent = true;
+  const { workers, result } = await supervise("127.0.0.0-127.0.0.15", (worker, shard, tell) => {
+    if (!silent) finish(worker, shard, tell);
+    silent = false;
+  });
+  assert.equal(workers.length, 2);
+  assert.deepEqual(result.problems, []);
+});
+Deno.test("superviseScan() replaces a worker that lives but makes no progress", async () => {
+  let first = true;
+  let buriedAtMs = 0;
+  const { workers } = await supervise("127.0.0.0-127.0.0.15", (worker, shard, tell, clock) => {
+    if (!first) {
+      buriedAtMs = clock.monotonicMs();
+      return finish(worker, shard, tell);
+    }
+    first = false;
+    const counters = { packetsSent: 1, packetsReceived: 0, stray: 0, malformed: 0, probed: 1, answered: 0, reading: 0 };
+    void (async () => {
+      while (!worker.terminated) {
+        await clock.sleep(250);
+        tell({ type: "progress", counters });
+      }
+    })();
+  });
+  assert.equal(workers.length, 2);
+  assert(buriedAtMs > 90_000, `given up after ${buriedAtMs} ms`);
+});
+
+Deno.test("superviseScan() does not ask again who was reported before the crash", async () => {
+  let first = true;
+  const { result, workers } = await supervise("127.0.0.0-127.0.0.15", (worker, shard, tell) => {
+    if (!first) return finish(worker, shard, tell);
+    first = false;
+    const other = { address: "127.0.0.3", description: "x", objectId: null };
+    worker.onMessage({ type: "results", results: [{ shard: shard.id, key: "127.0.0.3 161", other, problems: [] }] });
+    worker.onCrash("boom");
+  });
+  assert.deepEqual(workers[1]!.shards.map(({ skip }) => skip), [["127.0.0.3 161"]]);
+  assert.equal(result.others.length, 1);
+});
+
+Deno.test("superviseScan() gives up with one sentence when no worker starts", async () => {
+  const scan = supervise("127.0.0.0-127.0.0.15", finish, {
+    startup: (worker) => {
+      void Promise.resolve().then(() => worker.onCrash("no threads"));
+      return false;
+    },
+  });
+  await assert.rejects(scan, (error: Error) => error instanceof UnavailableError && /no threads/.test(error.message));
+});
+
+Deno.test("superviseScan() ends within two seconds of an interruption, also when workers do not answer", async () => {
+  const { result, workers } = await supervise("127.0.0.0-127.0.0.63", (worker) => {
+    worker.post = () => {};
+  }, { workers: 2, abortAtMs: 100, untilMs: 2_000 });
+  assert.equal(result.interrupted, true);
+  assert.equal(result.notProbed, 64);
+  assert(workers.every(({ terminated }) => terminated));
+});

@@ -1,0 +1,203 @@
+/**
+ * From what an operator typed to the addresses of a scan. A block of /30 or larger is scanned without its network and
+ * broadcast address; a range, a single address and blocks of /31 and /32 are scanned as they stand. Blocks that touch
+ * or overlap are merged, so no address and port is asked twice.
+ */
+import { UnavailableError, UsageError } from "../core/errors.ts";
+import type { IpRange } from "../core/ip_range.ts";
+import { bitsOf, cidrRange, countOf, rangeContains, subtractRanges, tryParseCidr } from "../core/ip_range.ts";
+import type { IpAddress } from "../core/ip.ts";
+import { tryParseIp } from "../core/ip.ts";
+import type { AddressSpace, AllowedRange, Segment } from "./address_space.ts";
+import type { TargetEntry } from "./target_entry.ts";
+import { entryError, readTargetEntries } from "./target_entry.ts";
+
+export interface TargetOptions {
+  /** What is never sent to, in the forms of targets; without a port it holds for every port. */
+  exclude: string[];
+  /** Where a target names no port. */
+  port: number;
+  maxAddresses: number;
+  /** All A and AAAA addresses of a name; may reject or be empty when there are none. */
+  resolve: (host: string) => Promise<string[]>;
+  readTextFile: (path: string) => Promise<string>;
+}
+
+/** IPv6 addresses are single entries of the scanner's permissions, each of which is compared with each packet. */
+const maxIpv6Addresses = 4096;
+
+/** Names that are looked up at the same time. */
+const resolveAtOnce = 16;
+
+const unscannable: readonly [cidr: string, what: string][] = [
+  ["0.0.0.0/8", "unspecified addresses"],
+  ["224.0.0.0/4", "multicast addresses"],
+  ["240.0.0.0/4", "reserved and broadcast addresses"],
+  ["::/128", "the unspecified address"],
+  ["fe80::/10", "link-local addresses, which need an interface"],
+  ["ff00::/8", "multicast addresses"],
+];
+
+/** A name's address or a range, on one port. */
+interface Claim extends IpRange {
+  port: number;
+  hostname: string | null;
+  isBlock: boolean;
+}
+
+/**
+ * The addresses to scan. Throws `UsageError` for a mistake in the input and `UnavailableError` for a name that has no
+ * address now.
+ */
+export async function parseTargets(specs: string[], options: TargetOptions): Promise<AddressSpace> {
+  if (specs.length === 0) {
+    throw new UsageError("Cannot scan as no target is given", "name a network, such as 192.0.2.0/24, or a printer");
+  }
+  const wanted = await readTargetEntries(specs, { ...options, what: "target" });
+  const excluded = await readTargetEntries(options.exclude, { ...options, what: "exclusion" });
+  for (const entry of wanted) refuseUnscannable(entry);
+  const resolved = await resolveNames([...wanted, ...excluded], options.resolve);
+  const claims = wanted.flatMap((entry) => claimsOf(entry, resolved, options.port));
+  const holes = excluded.flatMap((entry) =>
+    claimsOf(entry, resolved, 0).map((hole): Hole => ({ ...hole, port: entry.spec.port ?? null }))
+  );
+  return buildSpace(claims, holes, (ranges) => refuseTooMany(ranges, wanted, options));
+}
+
+interface Hole extends IpRange {
+  /** Null: on every port. */
+  port: number | null;
+}
+
+function buildSpace(claims: Claim[], holes: Hole[], check: (ranges: IpRange[]) => void): AddressSpace {
+  const scanned: (IpRange & { port: number; hostname: string | null })[] = [];
+  const allowed: AllowedRange[] = [];
+  for (const port of new Set(claims.map((claim) => claim.port))) {
+    const here = claims.filter((claim) => claim.port === port);
+    const closed = holes.filter((hole) => hole.port === null || hole.port === port);
+    const names = new Map<string, Claim>();
+    for (const claim of here) {
+      const key = `${claim.family}/${claim.first}`;
+      if (claim.hostname === null || names.has(key) || isIn(closed, { ...claim, value: claim.first })) continue;
+      names.set(key, claim);
+    }
+    const unnamed = subtractRanges(here.map(withoutEnds), [...closed, ...names.values()]);
+    for (const range of unnamed) scanned.push({ ...range, port, hostname: null });
+    for (const { family, first, last, hostname } of names.values()) {
+      scanned.push({ family, first, last, port, hostname });
+    }
+    for (const range of subtractRanges(here, closed)) allowed.push({ ...range, port });
+  }
+  if (scanned.length === 0) {
+    throw new UsageError("Cannot scan as every target is excluded", "leave out an --exclude, or add a target");
+  }
+  check(scanned);
+  scanned.sort((a, b) => a.family - b.family || (a.first < b.first ? -1 : a.first > b.first ? 1 : a.port - b.port));
+  let size = 0;
+  const segments = scanned.map((range): Segment => {
+    const { port, hostname } = range;
+    const common = { count: Number(countOf(range)), port, hostname, index: size };
+    size += common.count;
+    return range.family === 4
+      ? { family: 4, first: Number(range.first), ...common }
+      : { family: 6, first: range.first, ...common };
+  });
+  return { size, segments, allowed };
+}
+
+function isIn(ranges: IpRange[], address: IpAddress): boolean {
+  return ranges.some((range) => rangeContains(range, address));
+}
+
+function withoutEnds(claim: Claim): IpRange {
+  const { family, first, last } = claim;
+  const hasEnds = claim.isBlock && family === 4 && last - first > 1n;
+  return hasEnds ? { family, first: first + 1n, last: last - 1n } : { family, first, last };
+}
+
+function refuseUnscannable(entry: TargetEntry): void {
+  if (entry.spec.kind !== "range") return;
+  const { range } = entry.spec;
+  for (const [cidr, what] of unscannable) {
+    const bad = tryParseCidr(cidr)!;
+    if (bad.family === range.family && bad.first <= range.last && range.first <= bad.last) {
+      throw entryError(entry, `${cidr} holds ${what}`);
+    }
+  }
+}
+
+function refuseTooMany(ranges: IpRange[], wanted: TargetEntry[], options: TargetOptions): void {
+  const v6 = sum(ranges.filter((range) => range.family === 6));
+  const v6Entries = wanted.filter((entry) => entry.spec.kind === "name" || entry.spec.range.family === 6);
+  if (v6 > BigInt(maxIpv6Addresses)) {
+    throw new UsageError(
+      `Cannot scan ${v6} IPv6 addresses as the limit is ${maxIpv6Addresses}: current value is ${textOf(v6Entries)}`,
+      "an IPv6 network is too large to sweep: give the printers' addresses or names",
+    );
+  }
+  const count = sum(ranges);
+  if (count > BigInt(options.maxAddresses)) {
+    throw new UsageError(
+      `Cannot scan ${count} addresses as the limit is ${options.maxAddresses}: current value is ${textOf(wanted)}`,
+      `scan a smaller network, or raise the limit: --max-addresses ${count}`,
+    );
+  }
+}
+
+function sum(ranges: IpRange[]): bigint {
+  return ranges.reduce((total, range) => total + countOf(range), 0n);
+}
+
+function textOf(entries: TargetEntry[]): string {
+  const [first] = entries;
+  const more = entries.length > 1 ? ` and ${entries.length - 1} more` : "";
+  return `"${first?.text ?? ""}"${more}`;
+}
+
+function claimsOf(entry: TargetEntry, resolved: Map<string, IpAddress[]>, defaultPort: number): Claim[] {
+  const { spec } = entry;
+  const port = spec.port ?? defaultPort;
+  if (spec.kind === "range") return [{ ...spec.range, port, hostname: null, isBlock: spec.isBlock }];
+  return resolved.get(spec.name)!.map((address) => ({
+    ...cidrRange(address, bitsOf(address.family)),
+    port,
+    hostname: spec.name,
+    isBlock: false,
+  }));
+}
+
+async function resolveNames(
+  entries: TargetEntry[],
+  resolve: TargetOptions["resolve"],
+): Promise<Map<string, IpAddress[]>> {
+  const names = [...new Set(entries.flatMap(({ spec }) => spec.kind === "name" ? [spec.name] : []))];
+  const resolved = new Map<string, IpAddress[]>();
+  for (let i = 0; i < names.length; i += resolveAtOnce) {
+    const batch = names.slice(i, i + resolveAtOnce);
+    const answers = await Promise.all(batch.map((name) => resolveName(name, resolve)));
+    batch.forEach((name, at) => resolved.set(name, answers[at]!));
+  }
+  return resolved;
+}
+
+async function resolveName(name: string, resolve: TargetOptions["resolve"]): Promise<IpAddress[]> {
+  let texts: string[];
+  try {
+    texts = await resolve(name);
+  } catch (cause) {
+    throw unresolved(name, { cause });
+  }
+  const bad = unscannable.map(([cidr]) => tryParseCidr(cidr)!);
+  const addresses = texts.map(tryParseIp).filter((address) => address !== undefined && !isIn(bad, address));
+  if (addresses.length === 0) throw unresolved(name);
+  return addresses as IpAddress[];
+}
+
+function unresolved(name: string, options?: ErrorOptions): UnavailableError {
+  return new UnavailableError(
+    `Cannot resolve a host name as it has no address that can be scanned: current value is "${name}"`,
+    "check the name and this machine's DNS, or give the printer's address",
+    60_000,
+    options,
+  );
+}

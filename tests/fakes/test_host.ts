@@ -1,0 +1,46 @@
+import type { Host, OutputStream } from "../../src/cli/host.ts";
+import { systemClock } from "../../src/core/clock.ts";
+import { createPendingFile } from "../../src/host/pending_file.ts";
+import { startScannerWorker } from "../../src/host/scanner_worker.ts";
+
+export interface TestHost extends Host {
+  /** What was written so far. */
+  out: string;
+  err: string;
+  /** Presses Ctrl-C. */
+  interrupt(): void;
+}
+
+/** A machine with real threads, sockets and files, whose screen is a string. */
+export function testHost(
+  options: { env?: Record<string, string>; names?: Record<string, string[]>; terminal?: boolean } = {},
+): TestHost {
+  let pressed = () => {};
+  const stream = (field: "out" | "err"): OutputStream => ({
+    isTerminal: options.terminal ?? false,
+    columns: () => 100,
+    write: (text) => {
+      host[field] += text;
+      return Promise.resolve();
+    },
+  });
+  const host: TestHost = {
+    out: "",
+    err: "",
+    interrupt: () => pressed(),
+    clock: systemClock,
+    env: (name) => options.env?.[name],
+    processors: 2,
+    stdout: stream("out"),
+    stderr: stream("err"),
+    readTextFile: (path) => Deno.readTextFile(path),
+    resolve: (name) => Promise.resolve(options.names?.[name] ?? []),
+    createWorker: (net) => startScannerWorker(net),
+    createFile: createPendingFile,
+    onInterrupt: (callback) => {
+      pressed = callback;
+      return () => pressed = () => {};
+    },
+  };
+  return host;
+}

@@ -1,0 +1,59 @@
+/**
+ * Tests against real peers (Debian's snmpd, snmpsim, snmp tools). Where a program is missing the test is skipped by
+ * name; with OPENDCA_REQUIRE_PEERS=1, as in continuous integration, a missing program fails the test instead.
+ */
+const searchPath = ["/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/local/bin"];
+
+/** Absolute path of a program, or undefined when it is not installed. */
+export function maybeProgram(name: string): string | undefined {
+  for (const folder of searchPath) {
+    try {
+      if (Deno.statSync(`${folder}/${name}`).isFile) return `${folder}/${name}`;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return undefined;
+}
+
+export const peersRequired = Deno.env.get("OPENDCA_REQUIRE_PEERS") === "1";
+
+/** Registers a test that needs the named programs. */
+export function peerTest(name: string, programs: string[], body: (t: Deno.TestContext) => Promise<void>): void {
+  const missing = programs.filter((program) => maybeProgram(program) === undefined);
+  if (missing.length === 0) return Deno.test({ name, fn: body });
+  if (peersRequired) {
+    return Deno.test(name, () => {
+      throw new Error(`Cannot run "${name}" as ${missing.join(", ")} is not installed`);
+    });
+  }
+  console.warn(`skipped: ${name} (not installed: ${missing.join(", ")})`);
+  Deno.test({ name, ignore: true, fn: body });
+}
+
+/**
+ * Folder of real recordings beside the checkout, or undefined. They may not be committed, so tests over them are
+ * skipped where they are absent and required in continuous integration.
+ */
+export function maybeRecordings(): string | undefined {
+  const folder = new URL("../../shared/recordings/", import.meta.url).pathname;
+  try {
+    return Deno.statSync(folder).isDirectory ? folder : undefined;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    return undefined;
+  }
+}
+
+/** Registers a test that needs the real recordings. */
+export function recordingsTest(name: string, body: (folder: string) => Promise<void> | void): void {
+  const folder = maybeRecordings();
+  if (folder !== undefined) return Deno.test(name, () => body(folder));
+  if (peersRequired) {
+    return Deno.test(name, () => {
+      throw new Error(`Cannot run "${name}" as ../shared/recordings is missing`);
+    });
+  }
+  console.warn(`skipped: ${name} (no ../shared/recordings)`);
+  Deno.test({ name, ignore: true, fn: () => {} });
+}

@@ -1,0 +1,63 @@
+/**
+ * Import directions: which folder may know which. A folder that is not named may import nothing of ours.
+ * Run by `deno task imports`; prints each import that points the wrong way and fails.
+ */
+
+const pure = ["core", "snmp", "targets", "credentials", "printers"];
+const allowed: Record<string, string[]> = {
+  "src/core": [],
+  "src/snmp": ["core", "credentials"],
+  "src/targets": ["core"],
+  "src/credentials": ["core", "targets", "snmp"],
+  "src/printers": ["core", "snmp"],
+  "src/report": ["core", "printers"],
+  "src/scanner": pure,
+  "src/supervisor": [...pure, "scanner"],
+  "src/cli": [...pure, "scanner", "supervisor", "report"],
+  "src/host": [...pure, "scanner", "supervisor", "cli"],
+  "src": ["cli", "host", "core"],
+  ".": ["cli", "."],
+  "workers": ["core", "host", "scanner", "snmp"],
+  "simulator": ["core", "snmp", "cli", "host", "."],
+};
+
+const root = new URL("../", import.meta.url);
+const importPattern = /^\s*(?:import|export)\b[^;]*?from\s+"(\.[^"]+)"/gm;
+
+function folderOf(path: string): string {
+  const folder = path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : ".";
+  if (folder.startsWith("src/")) return folder.split("/").slice(0, 2).join("/");
+  return folder.split("/")[0]!;
+}
+
+/** Wrong imports of one file, as sentences. */
+export function wrongImports(path: string, text: string): string[] {
+  const from = folderOf(path);
+  const may = allowed[from];
+  if (may === undefined) return [];
+  const wrong: string[] = [];
+  for (const [, target] of text.matchAll(importPattern)) {
+    const to = folderOf(new URL(target!, new URL(path, "file:///")).pathname.slice(1));
+    const name = to.replace(/^src\//, "").replace(/^src$/, ".");
+    if (to !== from && !may.includes(name)) wrong.push(`${path} imports ${target}: ${from} may not know ${to}`);
+  }
+  return wrong;
+}
+
+function* sourceFiles(folder: URL, prefix: string): Iterable<string> {
+  for (const entry of Deno.readDirSync(folder)) {
+    if (entry.isDirectory) {
+      if (!/^(\.|node_modules$|dist$|tests$|bench$|docs$|tools$)/.test(entry.name)) {
+        yield* sourceFiles(new URL(`${entry.name}/`, folder), `${prefix}${entry.name}/`);
+      }
+    } else if (/\.ts$/.test(entry.name) && !/_test\.ts$/.test(entry.name)) yield `${prefix}${entry.name}`;
+  }
+}
+
+if (import.meta.main) {
+  const wrong = [...sourceFiles(root, "")].flatMap((path) =>
+    wrongImports(path, Deno.readTextFileSync(new URL(path, root)))
+  );
+  for (const line of wrong) console.error(line);
+  if (wrong.length > 0) throw new Error(`${wrong.length} imports point the wrong way`);
+}

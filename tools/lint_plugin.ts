@@ -1,0 +1,42 @@
+/** House rules that `deno lint` keeps: see CONTRIBUTING.md. */
+const plugin: Deno.lint.Plugin = {
+  name: "opendca",
+  rules: {
+    "only-main-exits": {
+      create(context) {
+        if (/(^|[\\/])(main|[a-z_]+_test)\.ts$/.test(context.filename)) return {};
+        return {
+          'MemberExpression[object.name="Deno"][property.name="exit"]'(node) {
+            context.report({ node, message: "Only main.ts ends the process: return an exit code or throw" });
+          },
+        };
+      },
+    },
+    "pure-core": {
+      create(context) {
+        const pure = /[\\/]src[\\/](core|snmp|printers|report|targets|credentials)[\\/]/.test(context.filename);
+        if (!pure || context.filename.endsWith("_test.ts")) return {};
+        return {
+          'MemberExpression[object.name="Deno"]'(node) {
+            context.report({ node, message: "This folder is pure: have the caller hand in what Deno does" });
+          },
+        };
+      },
+    },
+    "todo-with-issue": {
+      create(context) {
+        return {
+          Program() {
+            for (const comment of context.sourceCode.getAllComments()) {
+              if (/\bTODO\b(?!\(#\d+\))/.test(comment.value)) {
+                context.report({ range: comment.range, message: "A TODO names its issue: TODO(#123): …" });
+              }
+            }
+          },
+        };
+      },
+    },
+  },
+};
+
+export default plugin;

@@ -1,0 +1,44 @@
+/** Thread entry of a scanner: opens its sockets inside its sandbox, hands messages to the scanner, nothing else. */
+import { systemClock } from "../src/core/clock.ts";
+import { messageOf } from "../src/core/errors.ts";
+import { openUdpPort } from "../src/host/udp_port.ts";
+import { startScanner } from "../src/scanner/scanner.ts";
+import type { Scanner } from "../src/scanner/scanner.ts";
+import type { FromScanner, ScannerConfig, ToScanner } from "../src/scanner/worker_messages.ts";
+import { startDatagramHub } from "../src/snmp/datagram_hub.ts";
+import type { DatagramHub } from "../src/snmp/datagram_hub.ts";
+
+/** The worker's own global scope; the library types of the main thread do not know its `postMessage`. */
+const scope = globalThis as unknown as {
+  postMessage(message: FromScanner): void;
+  onmessage: ((event: MessageEvent<ToScanner>) => void) | null;
+};
+
+let hub: DatagramHub | undefined;
+let scanner: Scanner | undefined;
+
+function start(config: ScannerConfig): void {
+  const has = (family: 4 | 6) => config.space.segments.some((segment) => segment.family === family);
+  hub = startDatagramHub({
+    ipv4: has(4) ? openUdpPort(4) : undefined,
+    ipv6: has(6) ? openUdpPort(6) : undefined,
+  });
+  scanner = startScanner(config, { hub, clock: systemClock, post: (message) => scope.postMessage(message) });
+  scope.postMessage({ type: "ready" });
+}
+
+async function stop(): Promise<void> {
+  await scanner?.stop();
+  await hub?.close();
+  scope.postMessage({ type: "stopped" });
+}
+
+scope.onmessage = ({ data }) => {
+  try {
+    if (data.type === "start") start(data.config);
+    else if (data.type === "shard") scanner?.take(data.shard);
+    else void stop();
+  } catch (error) {
+    scope.postMessage({ type: "failed", code: "start", message: messageOf(error) });
+  }
+};
