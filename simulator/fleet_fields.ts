@@ -1,7 +1,7 @@
 /** Reading of a YAML document whose every mistake is named by its place, such as `printers[2].supplies[0].unit`. */
 import { ConfigError } from "../src/core/errors.ts";
 
-/** A value and where it stands. */
+/** A value and where it stands. Mappings are `Map`s, so that keys keep their order even where they look like numbers. */
 export interface Place {
   readonly value: unknown;
   /** Empty for the document itself. */
@@ -11,8 +11,10 @@ export interface Place {
 
 /** The error for a value that is not what it must be. */
 export function wrongValue(place: Place, what: string, hint?: string): ConfigError {
-  const shown = typeof place.value === "object" && place.value !== null
-    ? JSON.stringify(place.value).slice(0, 80)
+  const shown = place.value instanceof Map
+    ? "a mapping"
+    : Array.isArray(place.value)
+    ? "a list"
     : typeof place.value === "string"
     ? JSON.stringify(place.value)
     : String(place.value);
@@ -45,9 +47,8 @@ export function readMapping<K extends string>(place: Place, keys: readonly K[]):
 /** A mapping with keys of any name; none when it is not given. */
 export function readAnyMapping(place: Place): Map<string, Place> {
   if (!isGiven(place)) return new Map();
-  if (typeof place.value !== "object" || Array.isArray(place.value)) throw wrongValue(place, "a mapping");
-  const entries = Object.entries(place.value as Record<string, unknown>);
-  return new Map(entries.map(([key, value]) => [key, child(place, key, value)]));
+  if (!(place.value instanceof Map)) throw wrongValue(place, "a mapping");
+  return new Map([...place.value].map(([key, value]) => [String(key), child(place, String(key), value)]));
 }
 
 /** A list; empty when it is not given. */

@@ -41,7 +41,11 @@ export function parseFleet(yaml: string, options: FleetOptions = {}): DeviceOpti
   const document = parseDocument(yaml);
   const broken = document.errors[0];
   if (broken) throw new ConfigError(`Cannot read ${file} as YAML: ${broken.message}`, undefined, { cause: broken });
-  const root = readMapping({ value: document.toJS(), path: "", file }, ["listen", "printers", "hosts"]);
+  const root = readMapping({ value: document.toJS({ mapAsMap: true }), path: "", file }, [
+    "listen",
+    "printers",
+    "hosts",
+  ]);
   const listen = readMapping(root.listen, ["network", "port"]);
   const network = maybeLoopbackRange(listen.network) ?? { first: 0x7f4d0000, size: 256 };
   const port = maybeNumber(listen.port, { low: 1, high: 65535 }) ?? defaultPort;

@@ -102,7 +102,7 @@ function encodeRecords(place: Place, layout: typeof recordLayouts[number]): Uint
       throw wrongValue({ ...field, value: id }, "the id of a record", 'two hexadecimal digits in quotes, such as "0a"');
     }
     const isShort = typeof field.value === "number";
-    const parts = readMapping(isShort ? { ...field, value: { value: field.value } } : field, [
+    const parts = readMapping(isShort ? { ...field, value: new Map([["value", field.value]]) } : field, [
       "value",
       "length",
       "type",

@@ -2,6 +2,7 @@
  * Devices that answer SNMP on loopback. Every device has a socket of its own, as only that makes the source address of an
  * answer right; 1,000 of them in one process are fine.
  */
+import { messageOf, UnavailableError } from "../src/core/errors.ts";
 import { BerSyntaxError } from "../src/snmp/ber.ts";
 import { decodeMessage } from "../src/snmp/message.ts";
 import type { Pdu, SnmpMessage } from "../src/snmp/message.ts";
@@ -108,7 +109,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
 
   function open(one: DeviceOptions): void {
     const device = deviceOf(one);
-    const socket = Deno.listenDatagram({ transport: "udp", hostname: device.address, port: device.port });
+    const socket = bind(device);
     device.port = (socket.addr as Deno.NetAddr).port;
     const engine = createUsmEngine(device, random);
     const entry: Running = { device, socket, faults: armFaults(device.faults), engine, requests: 0 };
@@ -260,6 +261,18 @@ function logged(device: Device, from: Deno.NetAddr, version: "1" | "2c" | "3", p
   entry.oids = pdu.varbinds.map((varbind) => varbind.oid);
   if (pdu.type === 0xa5) entry.maxRepetitions = pdu.errorIndex;
   return entry;
+}
+
+function bind({ name, address, port }: Device): Deno.DatagramConn {
+  try {
+    return Deno.listenDatagram({ transport: "udp", hostname: address, port });
+  } catch (error) {
+    const hint = error instanceof Deno.errors.PermissionDenied
+      ? "ports below 1024 need CAP_NET_BIND_SERVICE"
+      : "another simulator may be running";
+    const message = `Cannot listen as ${name}: ${address} port ${port} is refused: ${messageOf(error)}`;
+    throw new UnavailableError(message, hint, 0, { cause: error });
+  }
 }
 
 function openStray(device: Device): Deno.DatagramConn {

@@ -70,7 +70,6 @@ function members(ranges: IpRange[]): Set<string> {
 Deno.test("mergeRanges() keeps the addresses, sorted, with a gap between any two", () => {
   fc.assert(fc.property(smallRanges, (ranges) => {
     const merged = mergeRanges(ranges);
-    assert.deepEqual(members(merged), members(merged.concat(ranges)));
     assert.deepEqual([...members(merged)].sort(), [...members(ranges)].sort());
     for (let i = 1; i < merged.length; i++) {
       const [before, after] = [merged[i - 1]!, merged[i]!];
@@ -102,7 +101,6 @@ function fewestBlocks(first: bigint, last: bigint): number {
   let fewest = Infinity;
   for (let size = 1n; first % size === 0n && first + size - 1n <= last; size *= 2n) {
     fewest = Math.min(fewest, 1 + fewestBlocks(first + size, last));
-    if (first === 0n && size > last) break;
   }
   return fewest;
 }

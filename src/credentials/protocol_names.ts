@@ -11,25 +11,26 @@ function longNames(): string[] {
   return Object.keys(privProtocols).filter((name) => name.includes("-"));
 }
 
-const authAliases: Readonly<Record<string, AuthProtocolName>> = { sha: "sha1" };
+const authAliases: ReadonlyMap<string, AuthProtocolName> = new Map([["sha", "sha1"]]);
 
-const privAliases: Readonly<Record<string, PrivProtocolName>> = {
-  aes: "aes128",
-  aes192b: "aes192-blumenthal",
-  aes192blmt: "aes192-blumenthal",
-  aes192c: "aes192-reeder",
-  aes192cisco: "aes192-reeder",
-  aes192r: "aes192-reeder",
-  aes256b: "aes256-blumenthal",
-  aes256blmt: "aes256-blumenthal",
-  aes256c: "aes256-reeder",
-  aes256cisco: "aes256-reeder",
-  aes256r: "aes256-reeder",
-};
+const privAliases: ReadonlyMap<string, PrivProtocolName> = new Map([
+  ["aes", "aes128"],
+  ["aes192b", "aes192-blumenthal"],
+  ["aes192blmt", "aes192-blumenthal"],
+  ["aes192c", "aes192-reeder"],
+  ["aes192cisco", "aes192-reeder"],
+  ["aes192r", "aes192-reeder"],
+  ["aes256b", "aes256-blumenthal"],
+  ["aes256blmt", "aes256-blumenthal"],
+  ["aes256c", "aes256-reeder"],
+  ["aes256cisco", "aes256-reeder"],
+  ["aes256r", "aes256-reeder"],
+]);
 
+/** Letter case, dashes and underscores do not matter; "sha" alone is SHA-1, as other tools mean it. */
 export function maybeAuthProtocol(text: string): AuthProtocolName | undefined {
   const word = plain(text);
-  return Object.keys(authProtocols).find((name): name is AuthProtocolName => name === word) ?? authAliases[word];
+  return Object.keys(authProtocols).find((name): name is AuthProtocolName => name === word) ?? authAliases.get(word);
 }
 
 /**
@@ -41,7 +42,7 @@ export function maybeAuthProtocol(text: string): AuthProtocolName | undefined {
 export function maybePrivProtocols(text: string, auth: AuthProtocolName): PrivProtocolName[] | undefined {
   const word = plain(text);
   const exact = Object.keys(privProtocols).find((name): name is PrivProtocolName => plain(name) === word);
-  const one = exact ?? privAliases[word];
+  const one = exact ?? privAliases.get(word);
   if (one !== undefined) return [one];
   if (word === "aes192") {
     return usmHashes[auth].length >= 24 ? ["aes192-reeder"] : ["aes192-reeder", "aes192-blumenthal"];

@@ -1,8 +1,11 @@
 import type { Meter, Problem } from "./reading.ts";
 
-/** Whether two page counts are the same but for pages that printed between two requests: 1 %, and at least 10. */
+/**
+ * Whether two page counts are the same but for blank and maintenance pages, which some totals include, and for what was
+ * printed between two requests: 2 %, and at least 20.
+ */
 export function agree(a: number, b: number): boolean {
-  return Math.abs(a - b) <= Math.max(10, Math.max(a, b) * 0.01);
+  return Math.abs(a - b) <= Math.max(20, Math.max(a, b) * 0.02);
 }
 
 /** What the meters of one reading say against each other. Nothing is corrected: a person decides. */

@@ -49,12 +49,15 @@ function offersOf(inquiry: Inquiry, rule: MeterRule): MeterOffer[] {
 }
 
 function sumOffer(inquiry: Inquiry, rule: SumMeter): MeterOffer {
-  const answers = rule.oids.map((oid) => inquiry.store.get(oid));
-  const numbers = answers.map(maybeCounter);
-  const raw: RawValue = Object.fromEntries(rule.oids.map((oid, i) => [oid, rawOf(answers[i])]));
-  const number = numbers.every((it) => it !== undefined) ? numbers.reduce((sum, it) => sum! + it!, 0) : undefined;
-  const seen = { meter: rule.meter, oid: rule.oids[0]!, number, unit: rule.unit, answered: answers[0] };
-  const reason = answers.some((it) => it === undefined) ? "a part is not answered" : "a part is not valid";
+  const parts = rule.oids.map((oid) => ({ oid, answered: inquiry.store.get(oid) }));
+  const there = parts.filter(({ answered }) => answered !== undefined);
+  const counts = there.map(({ answered }) => maybeCounter(answered)).filter((count) => count !== undefined);
+  const enough = rule.needs === "any" ? counts.length > 0 : counts.length === parts.length;
+  const number = enough ? counts.reduce((sum, count) => sum + count, 0) : undefined;
+  const first = there[0] ?? parts[0]!;
+  const seen = { meter: rule.meter, oid: first.oid, number, unit: rule.unit, answered: first.answered };
+  const raw: RawValue = Object.fromEntries(there.map(({ oid, answered }) => [oid, rawOf(answered)]));
+  const reason = there.length === 0 ? "not answered" : "a part is not answered or not valid";
   return { ...offer(rule, seen), raw, reason };
 }
 

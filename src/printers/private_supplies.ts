@@ -11,6 +11,8 @@ import type { TracedValue } from "./trace.ts";
 /** A supply that a private object tells of. */
 interface Finding extends SupplyFact {
   index: string;
+  /** Index of the row in a private table, which names the standard row of the same index where that has no name. */
+  row?: string;
   level: Level;
   source: Source;
 }
@@ -77,7 +79,7 @@ function scalarFindings(inquiry: Inquiry, rule: ScalarSupply): Finding[] {
     : percentLevel(rule.read === "used" ? 100 - number : number);
   return [{
     ...rule.supply,
-    index: rule.oid.slice(rule.oid.lastIndexOf(".", rule.oid.length - 3) + 1),
+    index: `private.${rule.oid.split(".").slice(-2).join(".")}`,
     level,
     source: source(rule, answered),
   }];
@@ -100,6 +102,7 @@ function tableFindings(inquiry: Inquiry, rule: TableSupplies): Finding[] {
       kind,
       colorant,
       description,
+      row: index,
       index: `private.${index}`,
       level,
       source: source({ ...rule, oid }, answered),
@@ -118,7 +121,7 @@ function percentLevel(percent: number): Level {
 
 function merge(inquiry: Inquiry, seen: { finding: Finding; supplies: Supply[] }): void {
   const { finding, supplies } = seen;
-  const same = matching(finding, supplies);
+  const same = matching(finding, supplies) ?? unnamed(finding, supplies);
   const verdict = (won: boolean): TracedValue["candidates"][number] => ({
     oid: finding.source.oid,
     rule: finding.source.rule,
@@ -141,6 +144,8 @@ function merge(inquiry: Inquiry, seen: { finding: Finding; supplies: Supply[] })
   }
   traced?.candidates.push(verdict(won));
   if (same.description === "") same.description = finding.description;
+  if (same.kind === "unknown" || same.kind === "other") same.kind = finding.kind;
+  if (same.colorant === "none") same.colorant = finding.colorant;
   if (!won) return;
   same.level = finding.level;
   same.source = finding.source;
@@ -152,11 +157,22 @@ function betters(level: Level, than: Level): boolean {
 
 /** The row of the same kind and colour; a black or colourless row is the same where the kind has only one row. */
 function matching(finding: Finding, supplies: Supply[]): Supply | undefined {
-  const alike = supplies.filter((supply) => family(supply.kind) === family(finding.kind));
+  const vague = finding.kind === "other" || finding.kind === "unknown";
+  const alike = supplies.filter((supply) =>
+    family(supply.kind) === family(finding.kind) &&
+    (!vague || supply.description.toLowerCase() === finding.description.toLowerCase())
+  );
   const exact = alike.find(({ colorant }) => colorant === finding.colorant);
   if (exact !== undefined) return exact;
   const plain = (colorant: string) => colorant === "none" || colorant === "black";
   return alike.length === 1 && plain(alike[0]!.colorant) && plain(finding.colorant) ? alike[0] : undefined;
+}
+
+/** A standard row without a name of its own, by index (Ricoh names its supplies in the private table only). */
+function unnamed(finding: Finding, supplies: Supply[]): Supply | undefined {
+  if (finding.row === undefined) return undefined;
+  const vague = (supply: Supply) => supply.kind === "unknown" || supply.kind === "other";
+  return supplies.find((it) => it.description === "" && vague(it) && it.index.split(".").at(-1) === finding.row);
 }
 
 function family(kind: string): string {

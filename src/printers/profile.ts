@@ -42,13 +42,15 @@ export interface ScalarMeter {
   read?: "number" | "text";
 }
 
-/** A counter that is the sum of several objects, all of which must be there. */
+/** A counter that is the sum of several objects. */
 export interface SumMeter {
   kind: "sum";
   meter: string;
   oids: string[];
   rule: string;
   unit?: string;
+  /** `all`, unless told: one object that is not answered makes the sum invalid. `any`: it counts nothing. */
+  needs?: "all" | "any";
 }
 
 /** A table that names its own rows: value column and label column with the same index. */
@@ -159,6 +161,8 @@ export interface StandardSupplyQuirks {
   receptacle?: "room" | "fill";
   /** The level is a percentage although the capacity is −2 (Sharp). */
   percentWithoutCapacity?: boolean;
+  /** Long descriptions go on, after a line feed, as octets spelt in hexadecimal (librenms PrinterSupplies.php). */
+  hexContinuation?: boolean;
 }
 
 export interface Profile {

@@ -43,8 +43,11 @@ export function recognise(store: ObjectStore): Recognised {
     if (judged.score > best.score) best = { profile, ...judged };
   }
   evidence.push(...best.evidence);
+  const unknownPrinter = testimony.deviceIds.find(({ deviceClass }) => isPrinterClass(deviceClass));
+  if (unknownPrinter !== undefined && !best.telling) evidence.push("IEEE-1284 device id of class PRINTER");
+  const telling = best.telling || unknownPrinter !== undefined;
   const ruledOut = generallyNever.some((pattern) => pattern.test(testimony.description));
-  return { printer: rows.length > 0 || (best.telling && !ruledOut), profile: best.profile, evidence };
+  return { printer: rows.length > 0 || (telling && !ruledOut), profile: best.profile, evidence };
 }
 
 /** Devices of printer makers that are no printers; matters only when there are no Printer-MIB rows. */
@@ -65,7 +68,7 @@ function judge(profile: Profile, testimony: Testimony): { score: number; telling
   const id = testimony.deviceIds.find(({ maker }) => maker !== null && deviceIds?.some((it) => it.test(maker)));
   if (id !== undefined) {
     score += weights.deviceId;
-    telling = id.deviceClass === null || id.deviceClass.includes("PRINT");
+    telling = id.deviceClass === null || isPrinterClass(id.deviceClass);
     evidence.push(`IEEE-1284 device id names ${id.maker}`);
   }
   if (descriptions?.some((pattern) => pattern.test(testimony.description))) {
@@ -86,6 +89,10 @@ function judge(profile: Profile, testimony: Testimony): { score: number; telling
     evidence.push(`private objects of ${profile.maker} were answered`);
   }
   return { score, telling, evidence };
+}
+
+function isPrinterClass(deviceClass: string | null): boolean {
+  return deviceClass !== null && /PRINT|MFP/.test(deviceClass);
 }
 
 function hear(store: ObjectStore): Testimony {

@@ -1,9 +1,11 @@
+import type { SnmpValue } from "../snmp/value.ts";
 import { exceedsCapacity, interpretLevel } from "./level.ts";
 import { type Inquiry, maybeText } from "./inquiry.ts";
 import { privateSupplies } from "./private_supplies.ts";
 import { oids, SupplyClass, supplyTypes, units } from "./printer_mib.ts";
-import { maybeInteger } from "./raw_value.ts";
+import { maybeInteger, maybeOctets } from "./raw_value.ts";
 import type { Supply } from "./reading.ts";
+import { decodeHexContinued, decodeText } from "./text.ts";
 import { colorantFromWords, kindFromWords, splitSupplyName } from "./supply_names.ts";
 import { rowsOf, type TableRow } from "./table_rows.ts";
 
@@ -30,7 +32,7 @@ export function readSupplies(inquiry: Inquiry): Supply[] {
 
 function standardSupply(inquiry: Inquiry, seen: { row: Row; colorants: Map<number, string> }): Supply {
   const { index, values } = seen.row;
-  const name = splitSupplyName(maybeText(values.description, inquiry.charset) ?? "");
+  const name = splitSupplyName(describe(inquiry, values.description));
   const type = maybeInteger(values.type);
   const typed = supplyTypes[type ?? 2] ?? "unknown";
   const kind = typed === "other" || typed === "unknown" ? kindFromWords(name.description) ?? typed : typed;
@@ -79,6 +81,13 @@ function standardSupply(inquiry: Inquiry, seen: { row: Row; colorants: Map<numbe
   };
 }
 
+function describe(inquiry: Inquiry, value: SnmpValue | undefined): string {
+  const octets = maybeOctets(value);
+  if (octets === undefined) return "";
+  const decode = inquiry.profile.standardSupplies?.hexContinuation ? decodeHexContinued : decodeText;
+  return decode(octets, inquiry.charset);
+}
+
 /**
  * Colorants by prtMarkerColorantIndex: from the colorant table, and where that has no row, from supplies of the same
  * index that name their colour. An index that stands for two colours stands for none.
@@ -95,7 +104,7 @@ function learnColorants(inquiry: Inquiry, rows: Row[]): Map<number, string> {
   const learned = new Map<number, Set<string>>();
   for (const { values } of rows) {
     const index = maybeInteger(values.colorantIndex) ?? 0;
-    const named = colorantFromWords(maybeText(values.description, inquiry.charset) ?? "");
+    const named = colorantFromWords(describe(inquiry, values.description));
     if (index <= 0 || table.has(index) || named === undefined) continue;
     learned.set(index, (learned.get(index) ?? new Set()).add(named));
   }

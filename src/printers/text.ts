@@ -75,6 +75,16 @@ export function decodeText(octets: Uint8Array, charset?: number): string {
   return cleanText(decodeOctets(withoutTrailingNuls(octets), charset));
 }
 
+/** Text of octets whose lines after the first may be octets in hexadecimal: "Black Cartr\n69 64 67 65". */
+export function decodeHexContinued(octets: Uint8Array, charset?: number): string {
+  const [first = "", ...rest] = new TextDecoder("latin1").decode(octets).split("\n");
+  if (rest.length === 0 || !rest.every((line) => hexLine.test(line))) return decodeText(octets, charset);
+  const tail = rest.flatMap((line) => line.trim().split(" ").map((pair) => Number.parseInt(pair, 16)));
+  return decodeText(Uint8Array.from([...octets.subarray(0, first.length), ...tail]), charset);
+}
+
+const hexLine = /^(?:[0-9A-Fa-f]{2} )*[0-9A-Fa-f]{2} ?$/;
+
 /** Removes escape sequences, control and bidirectional characters, and folds white space to single spaces. */
 export function cleanText(text: string): string {
   return text.toWellFormed()

@@ -20,6 +20,11 @@ Deno.test("fleetOf() lists low supplies lowest first and counts troubled printer
   assert.deepEqual(fleet.partlyRead.map((reading) => reading.address), ["10.1.1.99"]);
 });
 
+Deno.test("fleetOf() says the same in whatever order printers answered", () => {
+  const reversed = { ...sampleDocument, printers: sampleDocument.printers.toReversed() };
+  assert.deepEqual(fleetOf(reversed), fleetOf(sampleDocument));
+});
+
 Deno.test("fleetOf() does not change the order of the document", () => {
   const document = documentOf([readingOf("10.0.0.2"), readingOf("10.0.0.1")]);
   fleetOf(document);

@@ -2,7 +2,7 @@ import type { Level, Supply } from "../printers/reading.ts";
 import { grouped } from "./fleet.ts";
 import { markup } from "./markup.ts";
 import type { Markup } from "./markup.ts";
-import { isReceptacle, longName, shortName, shownPercent, verdictOf } from "./supply_verdict.ts";
+import { isReceptacle, letterOf, longName, shortName, shownPercent, verdictOf } from "./supply_verdict.ts";
 import type { SupplyVerdict } from "./supply_verdict.ts";
 
 const verdictSigns: Partial<Record<SupplyVerdict, [sign: string, word: string]>> = {
@@ -27,11 +27,13 @@ export function plainLevel(supply: Supply): Markup {
 }
 
 function barAndValue(supply: Supply, verdict: SupplyVerdict): Markup {
-  const letter = { black: " k", cyan: " c", magenta: " m", yellow: " y" }[supply.colorant] ?? "";
+  const letter = letterOf(supply.colorant)?.toLowerCase();
   const width = verdict === "unlimited" ? 100 : shownPercent(supply.level.percent ?? 0);
   // The width is an attribute of SVG and not a style, which the Content-Security-Policy would refuse.
   const filled = width > 0 && markup`<rect width="${width}" height="9"/>`;
-  return markup`<svg class="bar${letter}" viewBox="0 0 100 9" preserveAspectRatio="none" aria-hidden="true">${filled}</svg>
+  return markup`<svg class="bar${
+    letter !== undefined && ` ${letter}`
+  }" viewBox="0 0 100 9" preserveAspectRatio="none" aria-hidden="true">${filled}</svg>
 <span class="pc">${valueText(supply, verdict)}</span>${signOf(supply, verdict)}`;
 }
 

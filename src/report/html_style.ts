@@ -65,7 +65,8 @@ thead th { color: var(--muted); font-size: 12.5px; border-top: 0; white-space: n
 .fleet .name { font-weight: 600; color: inherit; }
 .fleet .sub { display: block; font-size: 12.5px; color: var(--muted); }
 .fleet .who { width: 24%; }
-.fleet .supplies { min-width: 434px; }
+.fleet .supplies { min-width: 220px; }
+@media (min-width: 1120px) { .fleet .supplies { min-width: 434px; } }
 .fleet .needs { width: 24%; }
 .bars { list-style: none; margin: 0; padding: 0; display: flex; flex-wrap: wrap; gap: 3px 12px; }
 .bars li { min-width: 196px; }
@@ -122,7 +123,7 @@ summary .end { margin-left: auto; }
 .plain { padding: 10px 14px; margin: 0; }
 .back { margin: 12px 0 0; }
 footer { margin-top: 36px; color: var(--muted); font-size: 12.5px; max-width: 80ch; }
-@media (max-width: 760px) {
+@media (max-width: 1000px) {
   .sheet { padding: 18px 12px 32px; }
   .tiles { grid-template-columns: repeat(2, 1fr); gap: 8px; }
   .folds thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }

@@ -25,7 +25,7 @@ function tagsOf(html: string): string[] {
   return tags;
 }
 
-Deno.test("renderHtml() of the sample", () => assertGolden("scan.html", renderHtml(sampleDocument)));
+Deno.test("renderHtml() of the sample", () => assertGolden("scan.html.golden", renderHtml(sampleDocument)));
 
 Deno.test("renderHtml() is well formed, also of nothing", () => {
   for (const document of [sampleDocument, emptyDocument]) assert.ok(tagsOf(renderHtml(document)).length > 20);
@@ -40,6 +40,11 @@ Deno.test("renderHtml() lets a device add no element and no attribute", () => {
     })));
   const harmless = tags("x");
   for (const text of hostileTexts) assert.deepEqual(tags(text), harmless, JSON.stringify(text.slice(0, 60)));
+});
+
+Deno.test("renderHtml() holds no control, bidirectional or invisible character of a device", () => {
+  const html = renderHtml(documentOf(hostileTexts.map(hostileReading)));
+  assert.doesNotMatch(html.replaceAll("\n", ""), /[\p{Cc}\p{Cf}\u2028\u2029]/u);
 });
 
 Deno.test("renderHtml() shows what a device says as text", () => {

@@ -35,16 +35,17 @@ export function isReceptacle(supply: Supply): boolean {
   return /^waste/i.test(supply.kind) || /receptacle/i.test(supply.kind);
 }
 
-const letters: Record<string, string> = { black: "K", cyan: "C", magenta: "M", yellow: "Y" };
-const shortKinds: Record<string, string> = {
-  toner: "",
-  tonerCartridge: "",
-  ink: "",
-  inkCartridge: "",
-  wasteToner: "waste",
-  wasteInk: "waste",
-  transferUnit: "transfer",
-};
+/* Maps and not objects: a device may call its colorant "constructor". */
+const letters = new Map([["black", "K"], ["cyan", "C"], ["magenta", "M"], ["yellow", "Y"]]);
+const shortKinds = new Map([
+  ["toner", ""],
+  ["tonerCartridge", ""],
+  ["ink", ""],
+  ["inkCartridge", ""],
+  ["wasteToner", "waste"],
+  ["wasteInk", "waste"],
+  ["transferUnit", "transfer"],
+]);
 
 /** "mediaPath" as "media path": names of the standards as words. */
 export function words(name: string): string {
@@ -53,13 +54,18 @@ export function words(name: string): string {
 
 /** Whether a supply is the toner or ink of a printer, not a part of it. */
 export function isColorant(supply: Supply): boolean {
-  return shortKinds[supply.kind] === "";
+  return shortKinds.get(supply.kind) === "";
+}
+
+/** `K`, `C`, `M` or `Y` of the four process colours, or undefined. */
+export function letterOf(colorant: string): string | undefined {
+  return letters.get(colorant);
 }
 
 /** Short label of a supply: `K` for black toner or ink, `drum C`, `waste`. */
 export function shortName(supply: Supply): string {
-  const color = supply.colorant === "none" ? "" : letters[supply.colorant] ?? words(supply.colorant);
-  const kind = shortKinds[supply.kind] ?? words(supply.kind);
+  const color = supply.colorant === "none" ? "" : letterOf(supply.colorant) ?? words(supply.colorant);
+  const kind = shortKinds.get(supply.kind) ?? words(supply.kind);
   return [kind, color].filter((part) => part !== "").join(" ") || words(supply.kind);
 }
 

@@ -120,6 +120,6 @@ function hintLines(document: ScanDocument): Span[][] {
       "hint: nothing answered SNMP; check the ranges, the community or user,",
       "      and that UDP port 161 is open from this machine",
     ]
-    : ["hint: devices answered, but none is a printer; --all lists them"];
+    : [`hint: devices answered, but none is a printer${document.others === undefined ? "; --all lists them" : ""}`];
   return hints.map((text) => [{ text, style: "dim" }]);
 }

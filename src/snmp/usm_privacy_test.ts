@@ -137,6 +137,15 @@ Deno.test("installUsmPrivacy() makes net-snmp localise keys as RFC 3414 A.3.1 an
   assert.equal(key(authProtocols.sha1), "6695febc9288e36282235fc7151f128497b38f3f");
 });
 
+Deno.test("installUsmPrivacy() does nothing the second time, so that no salt comes twice", () => {
+  installUsmPrivacy();
+  const before = { ...snmp.Encryption.algorithms };
+  installUsmPrivacy();
+  for (const protocol of Object.values(privProtocols)) {
+    assert.equal(snmp.Encryption.algorithms[protocol], before[protocol]);
+  }
+});
+
 Deno.test("createUsmKeys() keeps keys of users, engines and expansions apart", () => {
   const keys = createUsmKeys();
   const [one, two] = [Buffer.from("01", "hex"), Buffer.from("02", "hex")];

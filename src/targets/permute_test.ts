@@ -50,6 +50,19 @@ Deno.test("permute() spreads neighbours over the whole space", () => {
   }
 });
 
+Deno.test("permute() does not walk from one subnet to the next", () => {
+  for (const seed of [0, 1, 0xdeadbeef]) {
+    const subnets = Array.from({ length: 4096 }, (_, i) => permute(i, 65_536, seed) >> 8);
+    const steps = new Map<number, number>();
+    for (let i = 1; i < subnets.length; i++) {
+      const step = (subnets[i]! - subnets[i - 1]! + 256) % 256;
+      steps.set(step, (steps.get(step) ?? 0) + 1);
+    }
+    // 16 of each step are expected of chance.
+    assert.ok(Math.max(...steps.values()) < 48, `seed ${seed}: ${Math.max(...steps.values())}`);
+  }
+});
+
 Deno.test("permute() refuses an index outside the size", () => {
   for (const [index, size] of [[-1, 5], [5, 5], [0, 0], [NaN, 5], [0, 2 ** 33]]) {
     assert.throws(() => permute(index!, size!, 1), RangeError);

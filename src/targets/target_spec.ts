@@ -83,13 +83,18 @@ function parseBlock(text: string): IpRange {
   const address = tryParseIp(host);
   if (address === undefined) throw notAnAddress(host);
   const bits = bitsOf(address.family);
-  const prefixOfMask = tryParseNetmask(prefix);
-  const hint = prefixOfMask !== undefined && address.family === 4
-    ? `did you mean ${formatIp({ family: 4, value: cidrRange(address, prefixOfMask).first })}/${prefixOfMask}?`
-    : address.family === 4
-    ? `did you mean ${formatIp({ family: 4, value: cidrRange(address, 24).first })}/24?`
-    : undefined;
+  const hint = address.family === 4 ? hintOfBlock(address, prefix) : hintOfBlock6(host, prefix);
   throw new TargetSyntaxError(`prefix length "${prefix}" is not a number from 0 to ${bits}`, hint);
+}
+
+function hintOfBlock(address: IpAddress, prefix: string): string {
+  const length = tryParseNetmask(prefix) ?? 24;
+  return `did you mean ${formatIp({ family: 4, value: cidrRange(address, length).first })}/${length}?`;
+}
+
+function hintOfBlock6(host: string, prefix: string): string | undefined {
+  const withPort = /^(\d+):(\d+)$/.exec(prefix);
+  return withPort ? `did you mean [${host}/${withPort[1]}]:${withPort[2]}?` : undefined;
 }
 
 function tryParseNetmask(text: string): number | undefined {
@@ -123,7 +128,7 @@ function notAnAddress(text: string): TargetSyntaxError {
     return new TargetSyntaxError("an octet starts with 0", `did you mean ${plain}?`);
   }
   const known = octets.filter((octet) => /^\d+$/.test(octet)).slice(0, 3);
-  const isPrefix = known.length > 0 &&
+  const isPrefix = octets.length > 1 && known.length > 0 &&
     octets.every((octet, i) => i < known.length ? octet === known[i] : /^\*?$/.test(octet));
   if (isPrefix) {
     const network = [...known, "0", "0", "0"].slice(0, 4).join(".");

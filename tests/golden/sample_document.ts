@@ -268,6 +268,8 @@ export const hostileTexts = [
   "漢".repeat(10_000),
   `Z${"\u0300".repeat(500)}algo`,
   "\ud800 lone",
+  "constructor",
+  "__proto__",
 ];
 
 /** A printer that says `text` wherever a device can say something. */

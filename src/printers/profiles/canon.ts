@@ -40,12 +40,14 @@ export const canon: Profile = {
     { oid: `${product}.4.0`, rule: "canon.productVersion" },
   ],
   meters: [
-    // glpi-agent Canon.pm, zabbix community-templates Printers/Canon, librenms issue 6990. Total 2 counts large pages twice.
+    // glpi-agent Canon.pm, zabbix community-templates Printers/Canon, librenms issue 6990. Those named "2" count large
+    // pages twice.
     code("total", 101),
     code("total", 102),
     code("mono", 108),
+    { kind: "sum", meter: "mono", oids: [`${counts}.112`, `${counts}.113`], rule: "canon.counter.112+113" },
     code("mono", 109),
-    code("color", 106),
+    { kind: "sum", meter: "color", oids: [`${counts}.122`, `${counts}.123`], rule: "canon.counter.122+123" },
     code("color", 124),
     code("large.mono", 112),
     code("small.mono", 113),

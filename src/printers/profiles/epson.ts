@@ -3,6 +3,9 @@ import type { Profile } from "../profile.ts";
 /** Printer table of EPSON-MIB. */
 const printer = "1.3.6.1.4.1.1248.1.2.2.1.1.1";
 
+/** Page counters; by function in .6.1: total .4, colour .5, row 1 print, 2 copy. */
+const pages = "1.3.6.1.4.1.1248.1.2.2.27";
+
 export const epson: Profile = {
   id: "epson",
   maker: "Epson",
@@ -31,5 +34,14 @@ export const epson: Profile = {
     // glpi-agent Epson.pm: versions by unit; the first is the main one
     { oid: "1.3.6.1.4.1.1248.1.2.2.2.1.1.2.1.1", rule: "epson.firmware" },
     { oid: "1.3.6.1.4.1.1248.1.2.2.2.1.1.2.1", rule: "epson.firmware" },
+  ],
+  meters: [
+    // mstrhakr/printmaster docs/vendor (checked there against the printer's web page)
+    { kind: "scalar", meter: "mono", oid: `${pages}.1.1.3.1.1`, rule: "epson.mono" },
+    { kind: "scalar", meter: "color", oid: `${pages}.1.1.4.1.1`, rule: "epson.colour" },
+    { kind: "scalar", meter: "print.total", oid: `${pages}.6.1.4.1.1.1`, rule: "epson.function" },
+    { kind: "scalar", meter: "print.color", oid: `${pages}.6.1.5.1.1.1`, rule: "epson.function" },
+    { kind: "scalar", meter: "copy.total", oid: `${pages}.6.1.4.1.1.2`, rule: "epson.function" },
+    { kind: "scalar", meter: "copy.color", oid: `${pages}.6.1.5.1.1.2`, rule: "epson.function" },
   ],
 };

@@ -40,4 +40,6 @@ export const hp: Profile = {
     { kind: "detail", rule: "hp.partNumber", field: "partNumber", column: `${pml}.4.1.10.1.1.1` },
     { kind: "detail", rule: "hp.supplySerial", field: "serial", column: `${pml}.4.1.10.1.1.3` },
   ],
+  // recording hp-color-laserjet-flow-mfp-m880
+  standardSupplies: { hexContinuation: true },
 };

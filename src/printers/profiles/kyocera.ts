@@ -5,6 +5,11 @@ const kyoceraRoot = "1.3.6.1.4.1.1347";
 const sizes = `${kyoceraRoot}.42.2.1.1.1`;
 const functions = `${kyoceraRoot}.42.3.1`;
 
+function colour(meter: string, task: number): MeterRule {
+  const oids = [2, 3].map((mode) => `${functions}.2.1.1.${task}.${mode}`);
+  return { kind: "sum", meter, oids, rule: "kyocera.functionColour", needs: "any" };
+}
+
 /**
  * fusioninventory-agent issues 520 and 638, glpi-agent Hardware.pm, zabbix community-templates Printers/Kyocera.
  * prtMarkerLifeCount stays the total: 43.10.1.1.12.1.1 is left to devices without it (glpi-agent issue 382).
@@ -15,9 +20,10 @@ export const kyoceraMeters: MeterRule[] = [
   { kind: "scalar", meter: "copy.total", oid: `${functions}.1.1.1.2`, rule: "kyocera.copy" },
   { kind: "scalar", meter: "fax.total", oid: `${functions}.1.1.1.4`, rule: "kyocera.fax" },
   { kind: "scalar", meter: "print.mono", oid: `${functions}.2.1.1.1.1`, rule: "kyocera.printMono" },
-  { kind: "scalar", meter: "print.color", oid: `${functions}.2.1.1.1.3`, rule: "kyocera.printColour" },
+  // 2 single colour, 3 full colour; ECOSYS count in 2, TASKalfa in 3
+  colour("print.color", 1),
   { kind: "scalar", meter: "copy.mono", oid: `${functions}.2.1.1.2.1`, rule: "kyocera.copyMono" },
-  { kind: "scalar", meter: "copy.color", oid: `${functions}.2.1.1.2.3`, rule: "kyocera.copyColour" },
+  colour("copy.color", 2),
   // Printers without other functions: 1 monochrome, 2 single colour, 3 full colour
   { kind: "scalar", meter: "print.mono", oid: `${kyoceraRoot}.42.2.2.1.1.3.1.1`, rule: "kyocera.mono" },
   {
@@ -25,6 +31,7 @@ export const kyoceraMeters: MeterRule[] = [
     meter: "print.color",
     oids: [`${kyoceraRoot}.42.2.2.1.1.3.1.2`, `${kyoceraRoot}.42.2.2.1.1.3.1.3`],
     rule: "kyocera.colour",
+    needs: "any",
   },
   { kind: "sum", meter: "large.mono", oids: [`${sizes}.7.1.1`, `${sizes}.7.1.7`], rule: "kyocera.a3Mono" },
   { kind: "sum", meter: "large.color", oids: [`${sizes}.8.1.1`, `${sizes}.8.1.7`], rule: "kyocera.a3Colour" },

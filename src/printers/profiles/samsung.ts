@@ -29,7 +29,7 @@ export const samsung: Profile = {
   ],
   firmware: [
     { oid: `${general}.2.0`, rule: "samsung.firmware" },
-    { oid: "1.3.6.1.2.1.1.1.0", rule: "samsung.description", take: /^[^;]*?(?:; *| OS )(V?\d[\w.]*)/i },
+    { oid: "1.3.6.1.2.1.1.1.0", rule: "samsung.description", take: /^[^;]*?(?:; *| OS )(V?\d[^;]*)/i },
   ],
   supplies: [
     { kind: "detail", rule: "samsung.cartridgeSerial", field: "serial", column: `${cartridge}.8` },

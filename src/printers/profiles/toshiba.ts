@@ -1,7 +1,15 @@
-import type { Profile } from "../profile.ts";
+import type { MeterRule, Profile } from "../profile.ts";
 import { lexmarkMeters } from "./lexmark.ts";
 
 /** e-STUDIO; the small ones are made by Lexmark and answer its private objects. */
+/** Pages by category and colour (1 full, 2 two colours, 3 black, 4 all); fusioninventory and other public agents. */
+const pages = "1.3.6.1.4.1.1129.2.3.50.1.3.21.6.1";
+
+function count(meter: string, category: number, colours: number[]): MeterRule {
+  const oids = colours.map((colour) => `${pages}.${category}.1.${colour}`);
+  return { kind: "sum", meter, oids, rule: `toshiba.pages.${category}`, needs: "any" };
+}
+
 export const toshiba: Profile = {
   id: "toshiba",
   maker: "Toshiba",
@@ -17,7 +25,20 @@ export const toshiba: Profile = {
   firmware: [
     { oid: "1.3.6.1.2.1.1.1.0", rule: "toshiba.description", take: / version (\S+)/i },
   ],
-  meters: lexmarkMeters,
+  meters: [
+    // 2 all functions, 3 print, 4 copy, 7 fax, 207 large paper
+    count("total", 2, [1, 2, 3]),
+    count("mono", 2, [3]),
+    count("color", 2, [1, 2]),
+    count("print.mono", 3, [3]),
+    count("print.color", 3, [1, 2]),
+    count("copy.mono", 4, [3]),
+    count("copy.color", 4, [1, 2]),
+    count("fax.mono", 7, [3]),
+    count("large.mono", 207, [3]),
+    count("large.color", 207, [1, 2]),
+    ...lexmarkMeters,
+  ],
 };
 
 /** TEC-LABEL-PRINTER objects; glpi-agent Toshiba.pm and issue 1044 */

@@ -3,16 +3,15 @@ import type { MeterRule, Profile } from "../profile.ts";
 /** xcmHrDevDetail value column of XEROX-HOST-RESOURCES-EXT-MIB; then group, 20 (counters), code. */
 const detail = "1.3.6.1.4.1.253.8.53.13.2.1.6";
 
-/** Group numbers of a function, which differ between product lines: controllers by Xerox first, by Fuji Xerox second. */
-const groups = { scan: [10, 102], copy: [11, 103], fax: [10, 104] } as const;
+/**
+ * Services are numbered in the order in which they are installed: from 10 on Xerox's controllers, from 102 on Fuji
+ * Xerox's. The code says what is counted, and each of these belongs to one kind of service.
+ */
+const services = [10, 11, 12, 13, 14, 15, 102, 103, 104];
 
-function either(meter: string, group: keyof typeof groups, code: number): MeterRule[] {
-  return groups[group].map((number) => ({
-    kind: "scalar",
-    meter,
-    oid: `${detail}.${number}.20.${code}`,
-    rule: `xerox.detail.${code}`,
-  }));
+function anyService(meter: string, codes: number[]): MeterRule {
+  const oids = services.flatMap((service) => codes.map((code) => `${detail}.${service}.20.${code}`));
+  return { kind: "sum", meter, oids, rule: `xerox.detail.${codes.join("+")}`, needs: "any" };
 }
 
 /** Meters of XCMI; steledama/lac profiles.json, glpi-agent Xerox.pm, zabbix community-templates, and the device's labels. */
@@ -35,17 +34,12 @@ export const xeroxMeters: MeterRule[] = [
     unit: "sheets",
   },
   { kind: "scalar", meter: "duplex", oid: `${detail}.1.20.9`, rule: "xerox.detail.9", unit: "sheets" },
-  ...either("copy.mono", "copy", 3),
-  ...either("copy.color", "copy", 25),
-  // Fuji Xerox controllers sum what was sent; others count network and e-mail scans apart.
-  ...groups.scan.map((number): MeterRule => ({
-    kind: "sum",
-    meter: "scan.total",
-    oids: [`${detail}.${number}.20.11`, `${detail}.${number}.20.12`],
-    rule: "xerox.detail.11+12",
-  })),
+  anyService("copy.mono", [3]),
+  anyService("copy.color", [25]),
+  // Network and e-mail scans; faxed impressions of the device, then those of each fax service
+  anyService("scan.total", [11, 12]),
   { kind: "scalar", meter: "fax.total", oid: `${detail}.1.20.71`, rule: "xerox.detail.71" },
-  ...either("fax.total", "fax", 14),
+  anyService("fax.total", [14]),
 ];
 
 export const xerox: Profile = {
