@@ -2,6 +2,9 @@
  * Recordings of snmpsim: one object a line, `OID|TAG|VALUE`. TAG is the ASN.1 tag as a decimal number, with an `x` where
  * VALUE is hexadecimal (`4x`). VALUE is everything behind the second bar, bars included. Lines that are none of this are
  * skipped and counted, as recordings are cut and edited by hand.
+ *
+ * As snmpsim 0.4.5 does it, white space at the end of a line is no part of the value, and a character up to U+00FF in a
+ * text is one octet. What it cannot hold in one octet (it fails there) is UTF-8 here.
  */
 import { compareOids } from "../src/snmp/oid.ts";
 import { Tag } from "../src/snmp/value.ts";
@@ -19,7 +22,7 @@ export function parseSnmprec(text: string): Recording {
   let malformedLines = 0;
   for (const line of text.split(/\r?\n/)) {
     if (line.trim() === "" || line.startsWith("#")) continue;
-    const object = maybeObject(line);
+    const object = maybeObject(line.trim());
     if (object === undefined) malformedLines++;
     else byOid.set(object.oid, object);
   }
@@ -47,7 +50,7 @@ function maybeValue(tag: number, text: string): SnmpValue | undefined {
       return /^\d+$/.test(text) && BigInt(text) < 2n ** 64n ? { tag, value: BigInt(text) } : undefined;
     case Tag.octetString:
     case Tag.opaque:
-      return { tag, value: new TextEncoder().encode(text) };
+      return { tag, value: textOctets(text) };
     case Tag.null:
       return { tag, value: null };
     case Tag.oid: {
@@ -63,6 +66,11 @@ function maybeValue(tag: number, text: string): SnmpValue | undefined {
     default:
       return undefined;
   }
+}
+
+function textOctets(text: string): Uint8Array {
+  const units = Uint16Array.from(text, (unit) => unit.length > 1 ? 0xffff : unit.charCodeAt(0));
+  return units.every((unit) => unit <= 0xff) ? Uint8Array.from(units) : new TextEncoder().encode(text);
 }
 
 function maybeHexValue(tag: number, text: string): SnmpValue | undefined {

@@ -260,7 +260,9 @@ function byWords(supplies: Supply[], description: string): Supply | undefined {
     : kindFromWords(words) ?? (/cartridge/.test(words) ? "toner" : "other");
   const colorant = colorantFromWords(words);
   const alike = supplies.filter((supply) => supply.kind.replace("Cartridge", "") === kind.replace("Cartridge", ""));
-  if (kind === "other") return alike.find((it) => it.description.toLowerCase().startsWith(words.split(" unit")[0]!));
+  if (kind === "other") {
+    return alike.find((it) => it.description.toLowerCase().startsWith(words.split(" unit")[0]!.toLowerCase()));
+  }
   return alike.find((it) => colorant === undefined || it.colorant === colorant) ??
     (alike.length === 1 ? alike[0] : undefined);
 }

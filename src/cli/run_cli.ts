@@ -11,6 +11,9 @@ export async function runCli(args: readonly string[], host: Host): Promise<numbe
   let exitCode = 0;
   const program = createProgram(host, (code) => exitCode = code);
   try {
+    if (args.length === 0) {
+      throw new UsageError("Cannot run as no command was given", "opendca scan 192.168.1.0/24, or opendca --help");
+    }
     await program.parseAsync(args as string[], { from: "user" });
     return exitCode;
   } catch (error) {
@@ -39,9 +42,6 @@ export function createProgram(host: Host, setExitCode: (code: number) => void): 
       writeErr: () => {},
     });
   addScanCommand(program, host, setExitCode);
-  program.action(() => {
-    throw new UsageError("Cannot run as no command was given", "opendca scan 192.168.1.0/24, or opendca --help");
-  });
   return program;
 }
 

@@ -49,7 +49,7 @@ async function runScan(targets: string[], options: ScanOptions, host: Host): Pro
   const format = formatOf(options);
   const plan = await credentialPlan(options, host);
   const space = await parseTargets(targets, {
-    exclude: options.exclude,
+    exclude: options.exclude ?? [],
     port: options.port,
     maxAddresses: options.maxAddresses,
     resolve: host.resolve,
@@ -60,7 +60,7 @@ async function runScan(targets: string[], options: ScanOptions, host: Host): Pro
   const stopListening = host.onInterrupt(() => stop.abort());
   const startedAt = host.clock.now();
   const startedMs = host.clock.monotonicMs();
-  const progress = showProgress(host, options.quiet);
+  const progress = showProgress(host, options.quiet === true);
   try {
     const result = await superviseScan({
       space,
@@ -72,6 +72,7 @@ async function runScan(targets: string[], options: ScanOptions, host: Host): Pro
       deviceDeadlineMs: options.deadline * 1000,
       maxReading,
       seed: crypto.getRandomValues(new Uint32Array(1))[0]!,
+      capture: null,
     }, {
       createWorker: host.createWorker,
       clock: host.clock,
@@ -85,7 +86,7 @@ async function runScan(targets: string[], options: ScanOptions, host: Host): Pro
       finishedAt: host.clock.now(),
       durationMs: Math.round(host.clock.monotonicMs() - startedMs),
       addresses: space.size,
-      all: options.all,
+      all: options.all === true,
     });
     await sink.finish(document);
     return await conclude(result, document, host);
@@ -99,10 +100,8 @@ async function runScan(targets: string[], options: ScanOptions, host: Host): Pro
 }
 
 async function credentialPlan(options: ScanOptions, host: Host): Promise<CredentialPlan> {
-  if (options.credentials === undefined) {
-    return defaultPlan(options.community.length > 0 ? [...new Set(options.community)] : ["public"]);
-  }
-  if (options.community.length > 0) {
+  if (options.credentials === undefined) return defaultPlan([...new Set(options.community ?? ["public"])]);
+  if (options.community !== undefined) {
     throw new UsageError(
       "Cannot use --community together with --credentials as the file says what is tried and in which order",
       "add the community to the file",

@@ -7,9 +7,9 @@ export const scanFormats = ["table", "json", "jsonl", "csv", "html"] as const;
 export type ScanFormat = (typeof scanFormats)[number];
 
 export interface ScanOptions {
-  community: string[];
+  community?: string[];
   credentials?: string;
-  exclude: string[];
+  exclude?: string[];
   port: number;
   rate: number;
   timeout: number;
@@ -19,16 +19,16 @@ export interface ScanOptions {
   maxAddresses: number;
   format?: ScanFormat;
   output?: string;
-  all: boolean;
-  quiet: boolean;
+  all?: boolean;
+  quiet?: boolean;
 }
 
 /** Declares the options with their defaults and ranges. */
 export function addScanOptions(command: Command): Command {
   return command
-    .option("-c, --community <name>", "SNMP community; repeat it to try several (default: public)", collect, [])
+    .option("-c, --community <name>", "SNMP community, repeatable (default: public)", collect)
     .option("--credentials <file>", "YAML file with communities and SNMPv3 users per range")
-    .option("--exclude <target>", "never send to these addresses; repeatable", collect, [])
+    .option("--exclude <target>", "never send to these addresses; repeatable", collect)
     .option("-p, --port <number>", "UDP port of the devices", integer(1, 65535), 161)
     .option("--rate <packets>", "packets per second of the whole scan, 0 for no limit", integer(0, 10_000_000), 2000)
     .option("--timeout <ms>", "how long one request waits for its answer", integer(50, 60_000), 1000)
@@ -39,13 +39,13 @@ export function addScanOptions(command: Command): Command {
     .addOption(
       new Option(
         "-f, --format <format>",
-        "table, json, jsonl, csv or html (default: by the ending of --output, else table)",
+        "how to show it (default: by the ending of --output, else table)",
       )
         .choices(scanFormats),
     )
     .option("-o, --output <file>", "write to this file instead of the screen")
-    .option("-a, --all", "list the devices that are not printers as well", false)
-    .option("-q, --quiet", "no progress on standard error", false);
+    .option("-a, --all", "list the devices that are not printers as well")
+    .option("-q, --quiet", "no progress on standard error");
 }
 
 /** The format that was asked for, by name or by the file's ending. Throws `UsageError` for an ending that is none. */
@@ -62,7 +62,7 @@ export function formatOf(options: Pick<ScanOptions, "format" | "output">): ScanF
   );
 }
 
-function collect(value: string, before: string[]): string[] {
+function collect(value: string, before: string[] = []): string[] {
   return [...before, value];
 }
 

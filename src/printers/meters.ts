@@ -1,3 +1,4 @@
+import { isUnder } from "../snmp/oid.ts";
 import { type Inquiry, maybeText } from "./inquiry.ts";
 import type { LabelledMeters, MeterRule, RecordMeters, SumMeter, TypedMeters } from "./profile.ts";
 import { maybeCounter, maybeFirstNumber, maybeInteger, maybeOctets, rawOf } from "./raw_value.ts";
@@ -54,8 +55,8 @@ function sumOffer(inquiry: Inquiry, rule: SumMeter): MeterOffer {
   const counts = there.map(({ answered }) => maybeCounter(answered)).filter((count) => count !== undefined);
   const enough = rule.needs === "any" ? counts.length > 0 : counts.length === parts.length;
   const number = enough ? counts.reduce((sum, count) => sum + count, 0) : undefined;
-  const first = there[0] ?? parts[0]!;
-  const seen = { meter: rule.meter, oid: first.oid, number, unit: rule.unit, answered: first.answered };
+  const oid = sharedBase((there.length > 0 ? there : parts).map((part) => part.oid));
+  const seen = { meter: rule.meter, oid, number, unit: rule.unit, answered: there[0]?.answered };
   const raw: RawValue = Object.fromEntries(there.map(({ oid, answered }) => [oid, rawOf(answered)]));
   const reason = there.length === 0 ? "not answered" : "a part is not answered or not valid";
   return { ...offer(rule, seen), raw, reason };
@@ -98,7 +99,8 @@ function addUp(rule: { rule: string }, rows: NamedRow[]): MeterOffer[] {
     const counts = same.map(({ value }) => maybeCounter(value)).filter((count) => count !== undefined);
     const number = counts.length === 0 ? undefined : counts.reduce((sum, count) => sum + count, 0);
     const [first] = same;
-    const seen = { meter, oid: first!.oid, number, unit: first!.unit, answered: first!.value };
+    const oid = sharedBase(same.map((row) => row.oid));
+    const seen = { meter, oid, number, unit: first!.unit, answered: first!.value };
     const raw = same.length > 1
       ? Object.fromEntries(same.map(({ oid, value }) => [oid, rawOf(value)]))
       : { label: first!.label, value: rawOf(first!.value) };
@@ -136,6 +138,14 @@ function derivedTotal(offers: MeterOffer[]): MeterOffer[] {
   const value = { value: mono.value.value + color.value.value, unit: mono.value.unit };
   const raw = { mono: mono.value.value, color: color.value.value };
   return [{ meter: "total", oid: mono.oid, rule: "derived.monoPlusColor", answered: mono.answered, value, raw }];
+}
+
+/** What a sum of objects is named after: the longest identifier that all of them are at or under. */
+function sharedBase(oids: string[]): string {
+  const [first = "", ...others] = oids;
+  let base = first;
+  while (!others.every((oid) => isUnder(oid, base))) base = base.slice(0, base.lastIndexOf("."));
+  return base;
 }
 
 function offer(

@@ -13,7 +13,7 @@ import type { OtherDevice, Problem, Reading } from "../printers/reading.ts";
 import type { DatagramHub } from "../snmp/datagram_hub.ts";
 import { sysDescr, sysObjectId } from "../snmp/probe.ts";
 import { readNextObjects, readObjects, walkColumns } from "../snmp/read_objects.ts";
-import type { ReadProblem } from "../snmp/read_objects.ts";
+import type { ColumnGroup, ReadProblem } from "../snmp/read_objects.ts";
 import { openSession, SnmpError } from "../snmp/session.ts";
 import type { SnmpSession } from "../snmp/session.ts";
 import type { Varbind } from "../snmp/value.ts";
@@ -28,11 +28,13 @@ export interface ReadDeviceOptions {
   deadlineMs: number;
   pace: () => Promise<void> | undefined;
   now: () => Date;
+  capture: ColumnGroup[] | null;
 }
 
 export interface DeviceOutcome {
   reading?: Reading;
   other?: OtherDevice;
+  captured?: Varbind[];
   problems: Problem[];
 }
 
@@ -55,7 +57,7 @@ export async function readDevice(found: Found, options: ReadDeviceOptions): Prom
     return await readWith(
       session,
       opened.varbinds,
-      { target, observedAt, deadlineMs: options.deadlineMs },
+      { target, observedAt, deadlineMs: options.deadlineMs, capture: options.capture },
       () => expired,
     );
   } finally {
@@ -64,13 +66,20 @@ export async function readDevice(found: Found, options: ReadDeviceOptions): Prom
   }
 }
 
+interface Device {
+  target: Target;
+  observedAt: Date;
+  deadlineMs: number;
+  capture: ColumnGroup[] | null;
+}
+
 async function readWith(
   session: SnmpSession,
   first: Varbind[],
-  device: { target: Target; observedAt: Date; deadlineMs: number },
+  device: Device,
   expired: () => boolean,
 ): Promise<DeviceOutcome> {
-  const { target, observedAt } = device;
+  const { target, capture } = device;
   const store = new ObjectStore();
   for (const varbind of first) store.add(varbind);
   const problems: Problem[] = [];
@@ -87,6 +96,7 @@ async function readWith(
       keep(await readObjects(session, plan.gets));
       problems.push(...await walkColumns(session, plan.groups, (varbind) => store.add(varbind)));
     }
+    if (capture !== null) await walkColumns(session, capture, (varbind) => store.add(varbind));
   } catch (error) {
     if (!(error instanceof SnmpError)) throw error;
     problems.push(incompleteProblem(error, device, expired()));
@@ -97,6 +107,7 @@ async function readWith(
       message: `Dropped ${session.malformed} malformed answers of this device`,
     });
   }
+  const captured = capture === null ? {} : { captured: [...store].map(([oid, value]) => ({ oid, ...value })) };
   if (!recognition.printer) {
     const reading = interpretReading(store, contextOf(session, device, [], recognition.profile)).reading;
     const other: OtherDevice = {
@@ -104,15 +115,15 @@ async function readWith(
       description: reading.description,
       objectId: reading.objectId,
     };
-    return { other, problems: problems.map((problem) => ({ ...problem, address: target.address })) };
+    return { other, ...captured, problems: problems.map((problem) => ({ ...problem, address: target.address })) };
   }
   const { reading } = interpretReading(store, contextOf(session, device, problems, recognition.profile));
-  return { reading, problems: [] };
+  return { reading, ...captured, problems: [] };
 }
 
 function contextOf(
   session: SnmpSession,
-  device: { target: Target; observedAt: Date },
+  device: Device,
   problems: Problem[],
   profile: Profile,
 ) {
@@ -128,7 +139,7 @@ function contextOf(
   };
 }
 
-function incompleteProblem(error: SnmpError, device: { deadlineMs: number }, expired: boolean): Problem {
+function incompleteProblem(error: SnmpError, device: Device, expired: boolean): Problem {
   if (expired) {
     const seconds = device.deadlineMs / 1000;
     return { code: "deadline", message: `Reading took longer than ${seconds} s and was stopped, the rest is missing` };
@@ -163,10 +174,18 @@ async function negotiate(
     } catch (error) {
       session.close();
       if (!(error instanceof SnmpError)) throw error;
-      failures.push(`${candidate.credential.name}: ${error.detail.usm ?? error.failure}`);
+      failures.push(`${candidate.credential.name}: ${whyRefused(error, session, candidate.credential)}`);
     }
   }
   return { problems: [noCredentialProblem(target, found, failures)] };
+}
+
+/** Agents answer a wrong privacy key or protocol with silence, so silence after the engine was discovered has a reason. */
+function whyRefused(error: SnmpError, session: SnmpSession, credential: Credential): string {
+  if (error.detail.usm !== undefined) return error.detail.usm;
+  const discovered = credential.kind === "usm" && credential.priv !== null && session.engineId() !== null;
+  if (error.failure === "timeout" && discovered) return "silent, so the privacy key or protocol is probably wrong";
+  return error.failure;
 }
 
 interface Candidate {

@@ -178,6 +178,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
         deadlineMs: config.deviceDeadlineMs,
         pace: () => pacer.take(),
         now: () => clock.now(),
+        capture: config.capture,
       });
     } catch (error) {
       return bugOutcome(found.target, error);

@@ -4,6 +4,8 @@
  */
 import type { WireCredentialPlan } from "../credentials/credential.ts";
 import type { OtherDevice, Problem, Reading } from "../printers/reading.ts";
+import type { ColumnGroup } from "../snmp/read_objects.ts";
+import type { Varbind } from "../snmp/value.ts";
 import type { AddressSpace } from "../targets/address_space.ts";
 
 export interface ScannerConfig {
@@ -20,6 +22,8 @@ export interface ScannerConfig {
   deviceDeadlineMs: number;
   /** Devices read at the same time. */
   maxReading: number;
+  /** Sends the answers themselves back as well, and walks these groups in addition; null in a normal scan. */
+  capture: ColumnGroup[] | null;
 }
 
 /** A slice `[from, to)` of the shuffled order; `skip` are the "address port" keys whose results have arrived already. */
@@ -54,6 +58,8 @@ export interface DeviceResult {
   key: string;
   reading?: Reading;
   other?: OtherDevice;
+  /** What the device answered, when the configuration says to capture. */
+  captured?: Varbind[];
   problems: Problem[];
 }
 

@@ -8,6 +8,8 @@ import { UnavailableError } from "../core/errors.ts";
 import type { WireCredentialPlan } from "../credentials/credential.ts";
 import type { OtherDevice, Problem, Reading } from "../printers/reading.ts";
 import type { DeviceResult, FromScanner, ScannerCounters, ToScanner } from "../scanner/worker_messages.ts";
+import type { ColumnGroup } from "../snmp/read_objects.ts";
+import type { Varbind } from "../snmp/value.ts";
 import type { AddressSpace } from "../targets/address_space.ts";
 import { netPermissions, targetAt } from "../targets/address_space.ts";
 import { permute } from "../targets/permute.ts";
@@ -26,6 +28,8 @@ export interface ScanRequest {
   /** Devices that one worker reads at the same time. */
   maxReading: number;
   seed: number;
+  /** Keeps what the devices answered, and has these groups walked in addition; null in a normal scan. */
+  capture: ColumnGroup[] | null;
 }
 
 /** A thread with a scanner in it. */
@@ -54,6 +58,8 @@ export interface ScanProgress extends ScannerCounters {
 export interface ScanResult {
   printers: Reading[];
   others: OtherDevice[];
+  /** Answers by device, when the request says to capture. */
+  captured: { key: string; varbinds: Varbind[] }[];
   problems: Problem[];
   counters: ScannerCounters;
   interrupted: boolean;
@@ -101,6 +107,7 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
   const workers = Math.min(request.workers, queue.length);
   const printers: Reading[] = [];
   const others: OtherDevice[] = [];
+  const captured: ScanResult["captured"] = [];
   const problems: Problem[] = [];
   const slots = new Set<Slot>();
   const buried = { ...noCounters };
@@ -135,6 +142,7 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
         retries: request.retries,
         deviceDeadlineMs: request.deviceDeadlineMs,
         maxReading: request.maxReading,
+        capture: request.capture,
       },
     });
   }
@@ -191,6 +199,7 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
   function onResult(slot: Slot, result: DeviceResult): void {
     slot.shards.get(result.shard)?.reported.add(result.key);
     problems.push(...result.problems);
+    if (result.captured !== undefined) captured.push({ key: result.key, varbinds: result.captured });
     if (result.other !== undefined) others.push(result.other);
     if (result.reading === undefined) return;
     printers.push(result.reading);
@@ -293,6 +302,7 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
   return {
     printers,
     others,
+    captured,
     problems,
     counters,
     interrupted: signal.aborted,

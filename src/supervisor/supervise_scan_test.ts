@@ -42,6 +42,7 @@ async function supervise(
     deviceDeadlineMs: 60_000,
     maxReading: 4,
     seed,
+    capture: null,
   }, {
     createWorker: () => {
       const tell = (message: FromScanner) => {

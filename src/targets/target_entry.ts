@@ -30,6 +30,8 @@ export async function readTargetEntries(
   return entries;
 }
 
+const targetForms = "targets look like 10.1.0.0/24, 10.1.0.1-99, 10.1.0.7, 10.1.0.7:1161, fd00::7 or printer.example";
+
 /** The error for an entry that reads well but cannot be used. */
 export function entryError({ text, place }: Pick<TargetEntry, "text" | "place">, reason: string, hint?: string) {
   return new UsageError(`Cannot use ${place} as ${reason}: current value is "${text}"`, hint);
@@ -40,7 +42,7 @@ function readEntry(text: string, place: string): TargetEntry {
     return { text, spec: parseTargetSpec(text), place };
   } catch (error) {
     if (!(error instanceof TargetSyntaxError)) throw error;
-    throw entryError({ text, place }, error.reason, error.hint);
+    throw entryError({ text, place }, error.reason, error.hint ?? targetForms);
   }
 }
 

@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { testHost } from "../../tests/fakes/test_host.ts";
+import { assertGolden } from "../../tests/golden/golden.ts";
+import { runCli } from "./run_cli.ts";
+
+for (
+  const { file, args } of [
+    { file: "help.txt", args: ["--help"] },
+    { file: "help_scan.txt", args: ["scan", "--help"] },
+  ]
+) {
+  Deno.test(`runCli() prints ${args.join(" ")} as in ${file}`, async () => {
+    const host = testHost();
+    assert.equal(await runCli(args, host), 0);
+    assertGolden(file, host.out);
+    assert.equal(host.err, "");
+  });
+}
+
+Deno.test("runCli() prints the version", async () => {
+  const host = testHost();
+  assert.equal(await runCli(["--version"], host), 0);
+  assert.match(host.out, /^opendca \d+\.\d+\.\d+\n$/);
+});
+
+const folder = await Deno.makeTempDir();
+const yaml = `${folder}/broken.yaml`;
+await Deno.writeTextFile(yaml, "default:\n  - user: monitor\n    auth: { protocol: sha257, key: long-enough }\n");
+globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+
+const mistakes = [
+  { args: [], code: 64, error: /no command/, hint: /opendca scan 192/ },
+  { args: ["scna"], code: 64, error: /unknown command 'scna'/, hint: /did you mean scan\?/ },
+  { args: ["scan"], code: 64, error: /missing required argument 'target'/, hint: /--help/ },
+  {
+    args: ["scan", "127.0.0.1", "--comunity", "x"],
+    code: 64,
+    error: /unknown option '--comunity'/,
+    hint: /did you mean --community\?/,
+  },
+  { args: ["scan", "127.0.0.1", "--port", "99999"], code: 64, error: /--port.*99999.*from 1 to 65535/, hint: /--help/ },
+  { args: ["scan", "127.0.0.1", "--rate", "fast"], code: 64, error: /--rate.*fast/, hint: /--help/ },
+  { args: ["scan", "127.0.0.1", "-f", "xml"], code: 64, error: /xml.*table, json, jsonl, csv, html/, hint: /--help/ },
+  { args: ["scan", "127.0.0.1", "-o", "fleet.pdf"], code: 64, error: /"fleet\.pdf"/, hint: /--format/ },
+  { args: ["scan", "127.0.0.999"], code: 64, error: /127\.0\.0\.999/, hint: /./ },
+  { args: ["scan", "127.0.0.1/33"], code: 64, error: /127\.0\.0\.1\/33/, hint: /./ },
+  { args: ["scan", "10.0.0.0/8"], code: 64, error: /10\.0\.0\.0\/8/, hint: /--max-addresses/ },
+  { args: ["scan", "@/nowhere/targets.txt"], code: 64, error: /\/nowhere\/targets\.txt/, hint: /./ },
+  { args: ["scan", "no-such-printer.invalid"], code: 69, error: /no-such-printer\.invalid/, hint: /./ },
+  {
+    args: ["scan", "127.0.0.1", "--credentials", "/nowhere/snmp.yaml"],
+    code: 78,
+    error: /\/nowhere\/snmp\.yaml/,
+    hint: /./,
+  },
+  { args: ["scan", "127.0.0.1", "--credentials", yaml], code: 78, error: /broken\.yaml:3:.*sha257/, hint: /sha256/ },
+  {
+    args: ["scan", "127.0.0.1", "--credentials", yaml, "-c", "x"],
+    code: 64,
+    error: /--community together with --credentials/,
+    hint: /./,
+  },
+  {
+    args: ["scan", "127.0.0.1", "-q", "-o", "/nowhere/out.json"],
+    code: 64,
+    error: /\/nowhere\/out\.json/,
+    hint: /directory/,
+  },
+  { args: ["scan", "127.0.0.1", "-q", "-f", "csv", "-o", folder], code: 64, error: /is a directory/, hint: /./ },
+];
+for (const { args, code, error, hint } of mistakes) {
+  Deno.test(`runCli() answers "${args.join(" ").replace(folder, "DIR")}" with one sentence and a hint`, async () => {
+    const host = testHost();
+    assert.equal(await runCli(args, host), code, host.err);
+    const [first = "", second = "", ...more] = host.err.trimEnd().split("\n");
+    assert.match(first, /^error: Cannot /);
+    assert.match(first, error);
+    assert.match(second, /^hint: /);
+    assert.match(second, hint);
+    assert.deepEqual(more, []);
+    assert.equal(host.out, "");
+  });
+}
+
+Deno.test("runCli() shows a defect with its stack and exit code 70", async () => {
+  const host = testHost();
+  host.createWorker = () => {
+    throw new TypeError("x is undefined");
+  };
+  assert.equal(await runCli(["scan", "127.0.0.1"], host), 70);
+  assert.match(host.err, /^error: x is undefined\nhint: this is a defect of opendca.*\n.*TypeError/s);
+});
+
+Deno.test("runCli() leaves no partial file behind when a scan fails", async () => {
+  const host = testHost();
+  host.createWorker = () => {
+    throw new TypeError("x is undefined");
+  };
+  const out = await Deno.makeTempDir();
+  await runCli(["scan", "127.0.0.1", "-o", `${out}/fleet.json`], host);
+  assert.deepEqual([...Deno.readDirSync(out)], []);
+  await Deno.remove(out);
+});
+
+Deno.test("runCli() says that nothing can be sent when the network refuses every packet", async () => {
+  const host = testHost();
+  // Nothing is routed to the documentation range from a thread that may send only to loopback.
+  const createWorker = host.createWorker;
+  host.createWorker = () => createWorker(["127.0.0.1:9", "0.0.0.0:0"]);
+  assert.equal(await runCli(["scan", "192.0.2.1", "-q", "--timeout", "50"], host), 69);
+  assert.match(host.err, /^error: Cannot send to 192\.0\.2\.1 port 161 .*net access.*\nhint: .*\n$/);
+});
