@@ -1,5 +1,6 @@
 /** The programs that a benchmark runs: ours from source or compiled, and the simulator in a process of its own. */
 import { maybeProgram } from "../tests/peers.ts";
+import { usageOf } from "./measure.ts";
 
 const root = new URL("../", import.meta.url).pathname;
 const grants = ["--no-prompt", "--allow-net", "--allow-read", "--allow-write", "--allow-env", "--allow-sys"];
@@ -17,8 +18,16 @@ export function maybePeer(name: string, debianPackage: string): string | undefin
   return path;
 }
 
+/** What the simulator did until it was stopped; its processor time is taken from whom it answered. */
+export interface SimulatorWork {
+  packetsReceived: number;
+  cpuSeconds: number;
+}
+
 export interface RunningSimulator extends AsyncDisposable {
   devices: { address: string; port: number; name: string }[];
+  /** Ends it; a second call gives the same answer. */
+  stop(): Promise<SimulatorWork>;
 }
 
 /** Starts the simulator with a fleet file of simulator/fleet and waits until it answers. */
@@ -26,21 +35,35 @@ export async function startFleet(fleet: string): Promise<RunningSimulator> {
   const process = new Deno.Command(Deno.execPath(), {
     args: ["run", ...grants, `${root}simulator/main.ts`, "--fleet", `${root}simulator/fleet/${fleet}`],
     stdout: "piped",
-    stderr: "null",
+    stderr: "piped",
   }).spawn();
+  const complaints = new Response(process.stderr).text();
   const lines = process.stdout.pipeThrough(new TextDecoderStream());
   let text = "";
   for await (const chunk of lines.values({ preventCancel: true })) {
     text += chunk;
     if (text.includes("\n")) break;
   }
+  if (!text.includes("\n")) throw new Error(`Cannot start the simulator: ${(await complaints).trim()}`);
   const { devices } = JSON.parse(text.slice(0, text.indexOf("\n")));
+  const started = usageOf(process.pid).cpuSeconds;
+  let stopped: Promise<SimulatorWork> | undefined;
+
+  async function end(): Promise<SimulatorWork> {
+    const cpuSeconds = usageOf(process.pid).cpuSeconds - started;
+    process.kill("SIGTERM");
+    await lines.cancel();
+    await process.status;
+    const received = /^(\d+) packets received/m.exec(await complaints)?.[1];
+    return { packetsReceived: Number(received), cpuSeconds };
+  }
+
+  const stop = () => stopped ??= end();
   return {
     devices,
+    stop,
     async [Symbol.asyncDispose]() {
-      process.kill("SIGTERM");
-      await lines.cancel();
-      await process.status;
+      await stop();
     },
   };
 }

@@ -70,6 +70,11 @@ const cases: { name: string; asked: Asked; want: unknown }[] = [
     want: [0, 0, "1.1.0=descr", "1.1.5=0x81", "1.9.0=0x80", "43.11.1.1.9.2.7=0x81", "43.11.1.1.8.1.1=0x80"],
   },
   {
+    name: "v2c Get of names that are no instance",
+    asked: { oids: [`${mib}.1.1`, `${mib}.1.77`, `${mib}.1`, "1.4"] },
+    want: [0, 0, "1.1=0x81", "1.77=0x80", "1=0x80", "1.4=0x80"],
+  },
+  {
     name: "v1 Get: the whole request fails at the first missing name",
     asked: { version: 0, oids: [`${mib}.1.1.0`, `${mib}.1.9.0`, `${mib}.1.10.0`] },
     want: [2, 2, "1.1.0=0x5", "1.9.0=0x5", "1.10.0=0x5"],
@@ -126,9 +131,14 @@ const cases: { name: string; asked: Asked; want: unknown }[] = [
     want: [0, 0, "1.1.0=descr"],
   },
   {
-    name: "GetBulk with negative numbers as with zero",
-    asked: { type: PduType.getBulk, nonRepeaters: -1, maxRepetitions: -1, oids: [`${mib}.1`] },
+    name: "GetBulk with negative max-repetitions as with zero",
+    asked: { type: PduType.getBulk, maxRepetitions: -1, oids: [`${mib}.1`] },
     want: [0, 0],
+  },
+  {
+    name: "GetBulk with negative non-repeaters as with zero",
+    asked: { type: PduType.getBulk, nonRepeaters: -1, maxRepetitions: 2, oids: [`${mib}.1`, `${mib}.43.11.1.1.9`] },
+    want: [0, 0, "1.1.0=descr", "43.11.1.1.9.1.1=50", "1.3.0=5", "43.11.1.1.9.1.2=60"],
   },
   {
     name: "v1 Set with noSuchName",

@@ -5,7 +5,7 @@ import type { DeviceOptions } from "./device.ts";
 import { parseFleet } from "./fleet_file.ts";
 import { dottedAddress, maybeLoopbackRange } from "./loopback_range.ts";
 import { startSimulator } from "./simulator.ts";
-import { parseSnmprec } from "./snmprec.ts";
+import { parseSnmprec } from "../src/recording/snmprec.ts";
 
 const usage =
   "simulator/main.ts --fleet FILE [--fleet FILE…] [--recordings DIR [--network CIDR] [--port PORT]] [--seed N]";

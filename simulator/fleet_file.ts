@@ -15,7 +15,7 @@ import type { LoopbackRange } from "./loopback_range.ts";
 import { ObjectTable } from "./object_table.ts";
 import { printerObjects } from "./printer_mib.ts";
 import { identityObjects, identityOf, withIdentity } from "./replica.ts";
-import { parseSnmprec } from "./snmprec.ts";
+import { parseSnmprec } from "../src/recording/snmprec.ts";
 import { systemObjects } from "./system_mib.ts";
 
 export interface FleetOptions {

@@ -80,11 +80,12 @@ export function maybeUsmAnswer(
   const engineTime = Math.floor((device.upTimeSeconds ?? 0) + options.elapsedMs / 1000);
   const sender: Sender = { message, engine, engineTime };
 
-  function refuse(report: Report, at: { keys?: UserKeys; level?: SecurityLevel; requestId?: number } = {}) {
-    decide(message.scopedPdu?.pdu);
+  function refuse(report: Report, at: { keys?: UserKeys; level?: SecurityLevel; pdu?: Pdu } = {}) {
+    const pdu = at.pdu ?? message.scopedPdu?.pdu;
+    decide(pdu);
     engine.counters[report]++;
-    if ((message.msgFlags & MsgFlag.reportable) === 0) return undefined;
-    const requestId = at.requestId ?? message.scopedPdu?.pdu.requestId ?? 0;
+    if (!isReportable(message, pdu)) return undefined;
+    const requestId = pdu?.requestId ?? 0;
     const counter = { oid: ReportOid[report], tag: Tag.counter32, value: engine.counters[report] };
     const answer = { requestId, errorStatus: 0, errorIndex: 0, varbinds: [encodeVarbind(counter)] };
     return seal(scopedPdu(answer, device, { type: PduType.report, contextName: new Uint8Array() }), {
@@ -109,16 +110,18 @@ export function maybeUsmAnswer(
       return refuse("notInTimeWindows", { keys, level: "authNoPriv" });
     }
   }
-  const scoped = level === "authPriv" ? maybeOpened(message, keys) : message.scopedPdu;
-  if (scoped === undefined) return refuse("decryptionErrors");
+  const plain = level === "authPriv" ? maybePlain(message, keys) : undefined;
+  if (level === "authPriv" && plain === undefined) return refuse("decryptionErrors");
+  const scoped = plain ? maybeScopedPdu(plain) : message.scopedPdu;
+  if (scoped === undefined) return undefined;
   const { pdu, contextName } = scoped;
   const sealed = { ...sender, keys, level };
   if (!equal(scoped.contextEngineId, device.engineId)) {
-    return refuse("unknownPduHandlers", { keys, level, requestId: pdu.requestId });
+    return refuse("unknownPduHandlers", { keys, level, pdu });
   }
   const context = new TextDecoder().decode(contextName);
   const table = device.contexts.get(context);
-  if (table === undefined) return refuse("unknownContexts", { keys, level, requestId: pdu.requestId });
+  if (table === undefined) return refuse("unknownContexts", { keys, level, pdu });
 
   const faults = decide(pdu);
   if (maybeFault(faults, "wrong-request-id")) sealed.message = { ...message, msgId: (message.msgId + 1) & 0x7fffffff };
@@ -149,6 +152,12 @@ interface Sealed extends Sender {
   level: SecurityLevel;
 }
 
+/** The flag counts only where the PDU cannot be read (RFC 3412 section 6.4); otherwise every request wants an answer. */
+function isReportable(message: V3Message, pdu: Pdu | undefined): boolean {
+  if (pdu === undefined) return (message.msgFlags & MsgFlag.reportable) !== 0;
+  return ([PduType.get, PduType.getNext, PduType.getBulk, PduType.set] as number[]).includes(pdu.type);
+}
+
 /** msgFlags with privacy and no authentication are invalid (RFC 3412 section 7.2). */
 function maybeLevel({ msgFlags }: V3Message): SecurityLevel | undefined {
   return ([securityLevels[0], securityLevels[1], undefined, securityLevels[2]] as const)[msgFlags & 3];
@@ -175,15 +184,17 @@ function isPermitted(user: SimulatedUser, level: SecurityLevel, context: string)
     (user.contexts === undefined || user.contexts.includes(context));
 }
 
-function maybeOpened(message: V3Message, keys: UserKeys): ScopedPdu | undefined {
+function maybePlain(message: V3Message, keys: UserKeys): Uint8Array | undefined {
   const { engineBoots, engineTime, privParameters: salt } = message;
   const options: CipherOptions = { protocol: keys.user.priv!, key: keys.priv!, salt, engineBoots, engineTime };
-  const plain = maybeDecrypted(message.encryptedPdu!, options);
-  if (plain === undefined) return undefined;
+  return maybeDecrypted(message.encryptedPdu!, options);
+}
+
+/** What a wrong key decrypts to is noise; RFC 3412 section 7.2 discards that without a report, and so does Net-SNMP. */
+function maybeScopedPdu(plain: Uint8Array): ScopedPdu | undefined {
   try {
     return decodeScopedPdu(new BerReader(plain));
   } catch (error) {
-    // What a wrong key decrypts to is noise.
     if (error instanceof BerSyntaxError) return undefined;
     throw error;
   }

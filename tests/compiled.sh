@@ -8,8 +8,10 @@ got="$("$program" --version)"
 [ "$got" = "$want" ] || { echo "--version says \"$got\" where \"$want\" is wanted"; exit 1; }
 
 work="$(mktemp -d)"
-npx -y deno@2.9.3 task simulate --fleet simulator/fleet/office.yaml >"$work/ready" 2>"$work/simulator.log" &
-trap 'pkill -TERM -P $! 2>/dev/null || true; kill $! 2>/dev/null || true; rm -rf "$work"' EXIT
+# In a process group of its own, as npx and the task are processes in between.
+setsid npx -y deno@2.9.3 task simulate --fleet simulator/fleet/office.yaml >"$work/ready" 2>"$work/simulator.log" &
+simulator=$!
+trap 'kill -- "-$simulator" 2>/dev/null || true; rm -rf "$work"' EXIT
 for _ in $(seq 100); do grep -q '"ready":true' "$work/ready" && break; sleep 0.2; done
 grep -q '"ready":true' "$work/ready" || { cat "$work/simulator.log"; exit 1; }
 

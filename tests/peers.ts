@@ -18,9 +18,14 @@ export function maybeProgram(name: string): string | undefined {
 
 export const peersRequired = Deno.env.get("OPENDCA_REQUIRE_PEERS") === "1";
 
-/** Registers a test that needs the named programs. */
+/** What `peerTest` lists beside programs: the folder of real recordings. */
+export const recordings = "../shared/recordings";
+
+/** Registers a test that needs the named programs (or `recordings`). */
 export function peerTest(name: string, programs: string[], body: (t: Deno.TestContext) => Promise<void>): void {
-  const missing = programs.filter((program) => maybeProgram(program) === undefined);
+  const missing = programs.filter((program) =>
+    program === recordings ? maybeRecordings() === undefined : maybeProgram(program) === undefined
+  );
   if (missing.length === 0) return Deno.test({ name, fn: body });
   if (peersRequired) {
     return Deno.test(name, () => {

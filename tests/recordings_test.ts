@@ -4,7 +4,7 @@
  * listed in `explained` with the reason; any other fails.
  */
 import assert from "node:assert/strict";
-import { parseSnmprec } from "../simulator/snmprec.ts";
+import { parseSnmprec } from "../src/recording/snmprec.ts";
 import { interpretReading } from "../src/printers/interpret_reading.ts";
 import { ObjectStore } from "../src/printers/object_store.ts";
 import type { Profile } from "../src/printers/profile.ts";

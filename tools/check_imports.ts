@@ -22,7 +22,7 @@ const allowed: Record<string, string[]> = {
 };
 
 const root = new URL("../", import.meta.url);
-const importPattern = /^\s*(?:import|export)\b[^;]*?from\s+"(\.[^"]+)"/gm;
+const importPattern = /^\s*(?:import|export)\b[^;]*?from\s+"(\.[^"]+\.ts)"/gm;
 
 function folderOf(path: string): string {
   const folder = path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : ".";

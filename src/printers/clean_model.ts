@@ -7,7 +7,7 @@ export interface KnownIdentity {
 
 /** Names that makers print before the model, beside the maker as it is printed in a reading. */
 const makerPrefixes =
-  /^(?:hewlett[- ]packard|hp inc\.?|hp|brother|canon|dell(?: inc\.?)?|develop|ineo|epson|seiko epson|fuji ?xerox|fujifilm(?: business innovation)?|fujifilm|ibm|infoprint solutions company|konica ?minolta|kyocera(?: document solutions| mita)?|lexmark(?: international)?|oki(?: data)?(?: corp(?:oration)?)?|panasonic|pantum|ricoh|lanier|gestetner|nrg|savin|infotec|rex[- ]rotary|samsung(?: electronics)?|sharp|ta[_ /-]triumph[- ]adler|triumph[- ]adler|utax(?:[_ ]ta)?|ta|toshiba(?: tec)?|xerox|zebra(?: technologies)?|ztc|tsc|sato)(?=[\s_]|$)[\s_]*/i;
+  /^(?:hewlett[- ]packard|hp inc\.?|hp|brother|canon|dell(?: inc\.?)?|develop|ineo|epson|seiko epson|fuji ?xerox|fujifilm(?: business innovation)?|fujifilm|ibm|infoprint solutions company|konica ?minolta|kyocera(?: document solutions| mita)?|lexmark(?: international)?|oki(?: data)?(?: corp(?:oration)?)?|panasonic|pantum|ricoh|lanier|gestetner|nrg|savin|infotec|rex[- ]rotary|samsung(?: electronics)?|sharp|ta[_ /-]triumph[- ]adler|triumph[- ]adler|utax(?:[_ ]ta)?|ta|toshiba(?: tec)?|xerox|zebra(?: technologies)?|ztc|tsc|sato|olivetti|sindoh|muratec|godex|printronix|riso|oc[ée])(?=[\s_]|$)[\s_]*/i;
 
 /** Words after a model that say what kind of machine it is. */
 const kindSuffixes =

@@ -23,7 +23,10 @@ export function markerTotals(inquiry: Inquiry, own: MeterOffer[]): MeterOffer[] 
   if (counted.length < 2) return rows.map((row) => offerOf(row, "rfc3805.lifeCount"));
   const first = counted[0]!;
   const largest = counted.reduce((best, row) => row.count! > best.count! ? row : best);
-  if (first.count === largest.count) return [offerOf(first, "rfc3805.lifeCount")];
+  // A marker that never printed is one that is not fitted.
+  if (counted.every(({ count }) => count === largest.count || count === 0)) {
+    return [offerOf(largest, "rfc3805.lifeCount")];
+  }
   const sum = counted.reduce((total, row) => total + row.count!, 0);
   const raw = Object.fromEntries(counted.map(({ oid, answered }) => [oid, rawOf(answered)]));
   const sameUnit = counted.every(({ unit }) => unit === first.unit);

@@ -144,7 +144,9 @@ function derivedTotal(offers: MeterOffer[]): MeterOffer[] {
 function sharedBase(oids: string[]): string {
   const [first = "", ...others] = oids;
   let base = first;
-  while (!others.every((oid) => isUnder(oid, base))) base = base.slice(0, base.lastIndexOf("."));
+  while (base !== "" && !others.every((oid) => isUnder(oid, base))) {
+    base = base.slice(0, Math.max(0, base.lastIndexOf(".")));
+  }
   return base;
 }
 
@@ -159,6 +161,8 @@ function offer(
   },
 ): MeterOffer {
   const { meter, oid, number, answered } = seen;
-  const value = number === undefined ? undefined : { value: number, unit: seen.unit ?? "impressions" };
+  const value = number === undefined || !Number.isSafeInteger(number)
+    ? undefined
+    : { value: number, unit: seen.unit ?? "impressions" };
   return { meter, oid, rule: rule.rule, answered, value };
 }

@@ -42,6 +42,10 @@ export function recognise(store: ObjectStore): Recognised {
     const judged = judge(profile, testimony);
     if (judged.score > best.score) best = { profile, ...judged };
   }
+  // Numbers alone do not outweigh a maker's own name, even one that is not known here: many answer HP's objects.
+  if (best.score < weights.device && testimony.deviceIds.some(({ maker }) => maker !== null)) {
+    best = { profile: genericProfile, score: 0, telling: false, evidence: [] };
+  }
   evidence.push(...best.evidence);
   const unknownPrinter = testimony.deviceIds.find(({ deviceClass }) => isPrinterClass(deviceClass));
   if (unknownPrinter !== undefined && !best.telling) evidence.push("IEEE-1284 device id of class PRINTER");

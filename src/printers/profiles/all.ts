@@ -13,6 +13,7 @@ import { kyocera } from "./kyocera.ts";
 import { tsc, zebra } from "./label_printers.ts";
 import { lexmark } from "./lexmark.ts";
 import { oki } from "./oki.ts";
+import { otherMakers } from "./other_makers.ts";
 import { panasonic } from "./panasonic.ts";
 import { pantum } from "./pantum.ts";
 import { ricoh, ricohBrands } from "./ricoh.ts";
@@ -50,6 +51,7 @@ export const allProfiles: readonly Profile[] = [
   zebra,
   tsc,
   hp,
+  ...otherMakers,
 ];
 
 /** For printers of makers that are not in the list. */

@@ -8,8 +8,9 @@ export const dell: Profile = {
   recognise: {
     objectIds: ["1.3.6.1.4.1.674.10898.2", "1.3.6.1.4.1.674.10898.10", "1.3.6.1.4.1.674.10898.100"],
     descriptions: [
-      /^Dell (?:\w+ )?(?:[A-Z]*\d{3,4}[a-z]{1,4}|.*(?:Laser|Printer|MFP))\b.*(?:version|;|$)/i,
-      /^Dell .*\b(?:Laser|Color|Cloud|Smart) .*(?:Printer|MFP)/i,
+      /^Dell .+ version \S+ kernel /i,
+      /^Dell [^;]+;.*\b(?:Controller|ESS|IOT|Engine|Net)\b/i,
+      /^Dell .*\b(?:Laser|Printer|MFP)\b/i,
     ],
     devices: [/^Dell\b/i],
     deviceIds: [/^Dell\b/i],

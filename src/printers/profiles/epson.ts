@@ -23,7 +23,7 @@ export const epson: Profile = {
   model: [
     // glpi-agent Epson.pm
     { oid: `${printer}.2.1`, rule: "epson.model" },
-    // The network card's sysDescr has no model; sysName as delivered does: "EpsonStylusOfficeBX525WD-66FFF5"
+    // The network card's sysDescr has no model; sysName as delivered does: "EpsonStylus…-" and six hexadecimal digits (recording epson-bx525wd)
     { oid: "1.3.6.1.2.1.1.5.0", rule: "epson.sysName", take: /^Epson(?=[A-Z])(\w*?\d\w*)-[0-9A-F]{6}$/i },
   ],
   serial: [

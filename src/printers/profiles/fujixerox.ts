@@ -13,7 +13,7 @@ function named(id: string, maker: string, pattern: RegExp): Profile {
       deviceIds: [pattern],
     },
     model: [
-      // "FUJI XEROX ApeosPort-VI C4471;ESS1.0.217,…"
+      // "FUJI XEROX MODEL;ESS VERSION,…"
       { oid: "1.3.6.1.2.1.1.1.0", rule: "fujixerox.description", take: /^(?:FUJI ?XEROX|FUJIFILM) ([^;]+)/i },
     ],
     firmware: [

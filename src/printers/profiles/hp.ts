@@ -11,13 +11,13 @@ export const hp: Profile = {
     objectIds: ["1.3.6.1.4.1.11.2.3.9"],
     descriptions: [
       /JETDIRECT|^HP ETHERNET MULTI-ENVIRONMENT/i,
-      /\b(?:HP|Hewlett[- ]Packard)\b.*\b(?:LaserJet|OfficeJet|DeskJet|DesignJet|PhotoSmart|PageWide|ENVY|Smart Tank|DeskWriter)\b/i,
+      /\b(?:HP|Hewlett[- ]Packard)\b.*\b(?:(?:Laser|Office|Desk|Design)Jet|PhotoSmart|PageWide|ENVY|Smart Tank)\b/i,
+      /^HP (?:Color )?(?:Laser|Neverstop)\b/i,
     ],
     devices: [/^(?:HP|Hewlett[- ]Packard)\b|LaserJet|Office[Jj]et|Desk[Jj]et|Design[Jj]et|PageWide|^ENVY\b/i],
     deviceIds: [/^(?:HP|Hewlett[- ]?Packard)\b/i],
     never: [/onboard administrator|virtual connect|procurve|integrated lights-out/i],
   },
-  model: [],
   serial: [
     // serial-number; glpi-agent HPNetPeripheral.pm, librenms jetdirect.yaml
     { oid: `${pml}.1.3.3.0`, rule: "hp.serial", take: "pml" },

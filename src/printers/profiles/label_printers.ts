@@ -13,7 +13,7 @@ export const zebra: Profile = {
     descriptions: [/^Zebra\b|ZebraNet|^ZTC\b/i],
     devices: [/^Zebra\b|^ZTC\b/i],
     deviceIds: [/^Zebra\b|^ZTC\b/i],
-    never: [/Zebra (?:WiNG|FX|RFID|AP)/i],
+    never: [/\b(?:RFID|reader|WiNG|access point)\b|\bFX\d/i],
   },
   model: [
     { oid: `${zebraRoot}.200.19.7.0`, rule: "zebra.productName" },
@@ -43,15 +43,13 @@ export const zebra: Profile = {
   ],
 };
 
-/** TSC and Godex share "Version:" after the model; enterprise 51966 is TSC's (librenms tsc.yaml). */
+/** "MODEL Version: FIRMWARE"; enterprise 51966 (recording tsc) */
 export const tsc: Profile = {
   id: "tsc",
   maker: "TSC",
   recognise: {
     objectIds: ["1.3.6.1.4.1.51966"],
-    descriptions: [
-      /^(?:TSC\b|T[TDEAX][A-Z]?-?\d{3}|TTP-?\d|MX\d{3} Version|TDP-?\d|ME\d{3}|DA\d{3}|MB\d{3}\w* Version)/i,
-    ],
+    descriptions: [/^TSC\b|^(?:T[A-Z]{1,2}|M[A-Z]|DA)-?\d{3}\w* Version:/i],
     devices: [/^TSC\b/i],
     deviceIds: [/^TSC\b/i],
   },

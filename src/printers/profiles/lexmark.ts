@@ -57,7 +57,7 @@ export const lexmark: Profile = {
     deviceIds: [/^Lexmark\b/i],
   },
   model: [
-    // "Lexmark T640 version NS.NP.N219 kernel 2.6.6 All-N-1"
+    // "Lexmark MODEL version FIRMWARE kernel …"
     { oid: "1.3.6.1.2.1.1.1.0", rule: "lexmark.description", take: /^Lexmark (.+?) version /i },
     // deviceModel of LEXMARK-MPS-MIB; glpi-agent Lexmark.pm
     { oid: "1.3.6.1.4.1.641.6.2.3.1.4.1", rule: "lexmark.deviceModel" },

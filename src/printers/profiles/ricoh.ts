@@ -50,7 +50,7 @@ const supplies: SupplyRule[] = [
 /** librenms ricoh.yaml */
 const model: FieldRule[] = [
   { oid: `${ricohRoot}.1.1.1.0`, rule: "ricoh.model" },
-  // "RICOH Aficio MP 201 1.04 / RICOH Network Printer C model / …"
+  // "RICOH MODEL FIRMWARE / RICOH Network Printer C model / …"
   { oid: "1.3.6.1.2.1.1.1.0", rule: "ricoh.description", take: /^\S+ (.+?) \d+(?:\.\d+)+ \/ / },
 ];
 const serial: FieldRule[] = [{ oid: `${ricohRoot}.2.1.4.0`, rule: "ricoh.serial" }];

@@ -19,7 +19,7 @@ export const samsung: Profile = {
     deviceIds: [/^Samsung\b/i],
   },
   model: [
-    // "Samsung M4080FX; V11…": the exact model, where other objects name the series.
+    // "Samsung MODEL; FIRMWARE;Engine …": the exact model, where other objects name the series.
     { oid: "1.3.6.1.2.1.1.1.0", rule: "samsung.description", take: /^Samsung (.+?)(?:;| OS |$)/i },
     { oid: `${general}.1.0`, rule: "samsung.model" },
   ],

@@ -56,7 +56,7 @@ export const xerox: Profile = {
     never: [/^FUJI ?XEROX|FreeFlow|DocuShare/i],
   },
   model: [
-    // "Xerox WorkCentre 6605DN; Network 90.66, …"
+    // "Xerox MODEL; Network VERSION, Controller VERSION, …"
     { oid: "1.3.6.1.2.1.1.1.0", rule: "xerox.description", take: /^Xerox ([^;]+?)(?:;|$| v\d)/i },
   ],
   serial: [

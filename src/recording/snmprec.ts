@@ -3,12 +3,11 @@
  * VALUE is hexadecimal (`4x`). VALUE is everything behind the second bar, bars included. Lines that are none of this are
  * skipped and counted, as recordings are cut and edited by hand.
  *
- * As snmpsim 0.4.5 does it, white space at the end of a line is no part of the value, and a character up to U+00FF in a
- * text is one octet. What it cannot hold in one octet (it fails there) is UTF-8 here.
+ * As snmpsim 0.4.5 does it, a text is UTF-8 and white space at the end of a line is no part of the value.
  */
-import { compareOids } from "../src/snmp/oid.ts";
-import { Tag } from "../src/snmp/value.ts";
-import type { SnmpValue, Varbind } from "../src/snmp/value.ts";
+import { compareOids } from "../snmp/oid.ts";
+import { Tag } from "../snmp/value.ts";
+import type { SnmpValue, Varbind } from "../snmp/value.ts";
 
 export interface Recording {
   /** In MIB order, one a name. */
@@ -50,7 +49,7 @@ function maybeValue(tag: number, text: string): SnmpValue | undefined {
       return /^\d+$/.test(text) && BigInt(text) < 2n ** 64n ? { tag, value: BigInt(text) } : undefined;
     case Tag.octetString:
     case Tag.opaque:
-      return { tag, value: textOctets(text) };
+      return { tag, value: new TextEncoder().encode(text) };
     case Tag.null:
       return { tag, value: null };
     case Tag.oid: {
@@ -66,11 +65,6 @@ function maybeValue(tag: number, text: string): SnmpValue | undefined {
     default:
       return undefined;
   }
-}
-
-function textOctets(text: string): Uint8Array {
-  const units = Uint16Array.from(text, (unit) => unit.length > 1 ? 0xffff : unit.charCodeAt(0));
-  return units.every((unit) => unit <= 0xff) ? Uint8Array.from(units) : new TextEncoder().encode(text);
 }
 
 function maybeHexValue(tag: number, text: string): SnmpValue | undefined {

@@ -1,0 +1,107 @@
+/**
+ * `deno task bench:read`: 1,000 printers read completely. OpenDCA beside snmpbulkwalk, prometheus-snmp-exporter and
+ * fusioninventory-netinventory (the last reads one printer in twenty, as it takes long), in one run.
+ *
+ * Every program gets a simulator that was started for it and that counts its requests. The simulator runs on the same
+ * machine, so its processor time is shown: where it comes near the wall time, the simulator is what was waited for.
+ */
+import { alignColumns } from "./measure.ts";
+import { maybePeer, startFleet } from "./programs.ts";
+import { runBulkwalk, runFusionInventory, runOpendca, runSnmpExporter } from "./read_programs.ts";
+import type { Measured } from "./read_programs.ts";
+
+interface Row extends Measured {
+  name: string;
+  printers: number;
+  requests: number;
+  simulatorCpuSeconds: number;
+}
+
+const rows: Row[] = [];
+
+async function add(name: string, read: (addresses: string[]) => Promise<Measured>, oneIn = 1): Promise<Row> {
+  await using simulator = await startFleet("read.yaml");
+  const addresses = simulator.devices.map(({ address }) => address).filter((_, i) => i % oneIn === 0);
+  console.log(`running ${name} …`);
+  const measured = await read(addresses);
+  const { packetsReceived, cpuSeconds } = await simulator.stop();
+  const printers = addresses.length;
+  const row = { name, printers, ...measured, requests: packetsReceived, simulatorCpuSeconds: cpuSeconds };
+  rows.push(row);
+  return row;
+}
+
+const wallPerPrinter = ({ run, printers }: Row) => run.wallSeconds / printers;
+const cpuPerPrinter = ({ run, printers }: Row) => run.cpuSeconds / printers;
+
+const ours = await add("opendca", runOpendca);
+const notes: string[] = [];
+const wanted: [name: string, rows: Row[]][] = [];
+
+const bulkwalk = maybePeer("snmpbulkwalk", "snmp");
+if (bulkwalk !== undefined) {
+  const walk = (options: string[], atOnce: number) => (addresses: string[]) =>
+    runBulkwalk(addresses, { program: bulkwalk, options, atOnce });
+  const walks = [
+    await add("snmpbulkwalk, one by one", walk([], 1)),
+    await add("snmpbulkwalk, 4 at once", walk([], 4)),
+    // Its best: no MIB files to look for, and 40 values an answer.
+    await add('snmpbulkwalk -m "" -Cr40, 4 at once', walk(["-m", "''", "-Cr40"], 4)),
+  ];
+  wanted.push(["snmpbulkwalk", walks]);
+  const supplies = walks[0]!.supplies;
+  notes.push(`supplies: ${ours.supplies}, snmpbulkwalk ${supplies} (wanted: as many)`);
+}
+
+const exporter = maybePeer("prometheus-snmp-exporter", "prometheus-snmp-exporter");
+if (exporter !== undefined) {
+  const row = await add("snmp_exporter, 16 at once", (addresses) => runSnmpExporter(addresses, exporter));
+  wanted.push(["snmp_exporter", [row]]);
+  notes.push(`snmp_exporter: fetching its pages cost ${row.clientCpuSeconds!.toFixed(2)} s CPU more, not in the table`);
+}
+
+const netinventory = maybePeer("fusioninventory-netinventory", "fusioninventory-agent-task-network");
+if (netinventory !== undefined) {
+  const row = await add("fusioninventory (1 in 20)", (addresses) => runFusionInventory(addresses, netinventory), 20);
+  wanted.push(["FusionInventory", [row]]);
+  const cpu = cpuPerPrinter(ours) / cpuPerPrinter(row);
+  notes.push(`CPU per printer: ${cpu.toFixed(3)} × FusionInventory's (wanted: at most 0.05)`);
+}
+
+const table = [[
+  "",
+  "printers",
+  "complete",
+  "supplies",
+  "wall s",
+  "printers/s",
+  "requests/printer",
+  "CPU ms/printer",
+  "peak MB",
+  "simulator CPU s",
+]];
+for (const row of rows) {
+  const { name, printers, complete, supplies, run, requests, simulatorCpuSeconds } = row;
+  table.push([
+    name,
+    String(printers),
+    String(complete),
+    String(supplies),
+    run.wallSeconds.toFixed(2),
+    (1 / wallPerPrinter(row)).toFixed(0),
+    (requests / printers).toFixed(1),
+    (cpuPerPrinter(row) * 1000).toFixed(2),
+    run.peakMegabytes.toFixed(0),
+    simulatorCpuSeconds.toFixed(2),
+  ]);
+}
+console.log(`\n${alignColumns(table)}\n`);
+
+console.log(`complete: ${ours.complete} of ${ours.printers} (wanted: all)`);
+console.log(`requests per printer: ${(ours.requests / ours.printers).toFixed(1)} (wanted: at most 12)`);
+for (const [name, theirs] of wanted) {
+  const best = Math.min(...theirs.map(wallPerPrinter));
+  console.log(`wall time per printer: ${(wallPerPrinter(ours) / best).toFixed(2)} × ${name}'s (wanted: under 1)`);
+}
+for (const note of notes) console.log(note);
+console.log(`peak memory: ${ours.run.peakMegabytes.toFixed(0)} MB`);

@@ -1,0 +1,143 @@
+/** How bench/read.ts runs each program over the printers' addresses, and what it finds in the answers. */
+import { cpuUsage } from "node:process";
+import type { Reading } from "../src/printers/reading.ts";
+import { measure, usageOf } from "./measure.ts";
+import type { Run } from "./measure.ts";
+import { opendca } from "./programs.ts";
+
+/** What a program read, by its own output. */
+export interface Harvest {
+  /** Printers of which it gave a total meter and at least one supply. */
+  complete: number;
+  /** Supplies of all printers together. */
+  supplies: number;
+}
+
+export interface Measured extends Harvest {
+  run: Run;
+  /** Processor seconds of the benchmark itself for asking a program that is a server. */
+  clientCpuSeconds?: number;
+}
+
+/** Scans exactly the addresses: every probe goes to a printer. */
+export async function runOpendca(addresses: string[]): Promise<Measured> {
+  const targets = await Deno.makeTempFile();
+  try {
+    await Deno.writeTextFile(targets, addresses.join("\n"));
+    const options = ["--rate", "0", "--format", "json", "--quiet"];
+    const run = await measure([...opendca(), "scan", `@${targets}`, ...options]);
+    const { printers }: { printers: Reading[] } = JSON.parse(run.stdout);
+    const complete = printers.filter(({ meters, supplies, problems }) =>
+      meters.some(({ name }) => name === "total") && supplies.length > 0 && problems.length === 0
+    );
+    return { run, complete: complete.length, supplies: printers.flatMap(({ supplies }) => supplies).length };
+  } finally {
+    await Deno.remove(targets);
+  }
+}
+
+/** One snmpbulkwalk of Printer-MIB for each printer, so many at the same time, each into a file of its own. */
+export async function runBulkwalk(
+  addresses: string[],
+  walk: { program: string; options: string[]; atOnce: number },
+): Promise<Measured> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const list = `${folder}/addresses`;
+    await Deno.writeTextFile(list, addresses.join("\n"));
+    // One shell for 25 printers, so that its own start weighs nothing.
+    const command = [walk.program, "-v2c", "-c", "public", ...walk.options, "-On", '"$a"', "1.3.6.1.2.1.43"].join(" ");
+    const script = `for a; do ${command} > "$0/$a.walk"; done`;
+    const run = await measure(["xargs", "-a", list, "-P", `${walk.atOnce}`, "-n", "25", "sh", "-c", script, folder]);
+    return { run, ...await harvestFiles(folder) };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function harvestFiles(folder: string): Promise<Harvest> {
+  const harvest: Harvest = { complete: 0, supplies: 0 };
+  for await (const { name } of Deno.readDir(folder)) {
+    if (!name.endsWith(".walk")) continue;
+    const text = await Deno.readTextFile(`${folder}/${name}`);
+    count(harvest, text, {
+      total: /^\.1\.3\.6\.1\.2\.1\.43\.10\.2\.1\.4\./m,
+      supply: /^\.1\.3\.6\.1\.2\.1\.43\.11\.1\.1\.9\./gm,
+    });
+  }
+  return harvest;
+}
+
+function count(harvest: Harvest, text: string, { total, supply }: { total: RegExp; supply: RegExp }): void {
+  const supplies = text.match(supply)?.length ?? 0;
+  harvest.supplies += supplies;
+  if (supplies > 0 && total.test(text)) harvest.complete++;
+}
+
+/** Scrapes of a running exporter that are under way at the same time. */
+const scrapesAtOnce = 16;
+
+/** Its processor time and memory are those of the exporter since its start; the time is from the first scrape on. */
+export async function runSnmpExporter(addresses: string[], program: string): Promise<Measured> {
+  const config = new URL("snmp_exporter.yml", import.meta.url).pathname;
+  const listen = `127.0.0.1:${freePort()}`;
+  const exporter = new Deno.Command(program, {
+    args: [`--config.file=${config}`, `--web.listen-address=${listen}`, "--log.level=error"],
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  try {
+    await untilItAnswers(`http://${listen}/`);
+    const harvest: Harvest = { complete: 0, supplies: 0 };
+    const left = addresses.values();
+    const scrape = async () => {
+      for (const address of left) {
+        const answer = await fetch(`http://${listen}/snmp?target=${address}&module=printer`);
+        const text = await answer.text();
+        if (answer.ok) count(harvest, text, { total: /^prtMarkerLifeCount\{/m, supply: /^prtMarkerSuppliesLevel\{/gm });
+      }
+    };
+    const before = cpuUsage();
+    const startedAt = performance.now();
+    await Promise.all(Array.from({ length: scrapesAtOnce }, scrape));
+    const wallSeconds = (performance.now() - startedAt) / 1000;
+    const client = cpuUsage(before);
+    const run = { stdout: "", stderr: "", wallSeconds, ...usageOf(exporter.pid) };
+    return { run, ...harvest, clientCpuSeconds: (client.user + client.system) / 1e6 };
+  } finally {
+    exporter.kill("SIGTERM");
+    await exporter.status;
+  }
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+async function untilItAnswers(url: string): Promise<void> {
+  const giveUpAt = performance.now() + 10_000;
+  for (;;) {
+    try {
+      await (await fetch(url)).body?.cancel();
+      return;
+    } catch (error) {
+      // Refused until it listens.
+      if (performance.now() > giveUpAt) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
+export async function runFusionInventory(addresses: string[], program: string): Promise<Measured> {
+  const hosts = addresses.flatMap((address) => ["--host", address]);
+  const run = await measure([program, ...hosts, "--credentials", "version:2c,community:public"]);
+  const harvest: Harvest = { complete: 0, supplies: 0 };
+  for (const device of run.stdout.split("</DEVICE>")) {
+    const cartridges = /<CARTRIDGES>.*<\/CARTRIDGES>/s.exec(device)?.[0] ?? "";
+    const supplies = cartridges.match(/<([A-Z]+)>[^<]*<\/\1>/g)?.length ?? 0;
+    harvest.supplies += supplies;
+    if (supplies > 0 && device.includes("<TOTAL>")) harvest.complete++;
+  }
+  return { run, ...harvest };
+}

@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { cleanModel } from "./clean_model.ts";
+
+const cases: { text: string; want: string | undefined; serial?: string; firmware?: string; maker?: string }[] = [
+  { text: "Brother HL-1000DW series", want: "HL-1000DW" },
+  { text: "HP Color LaserJet flow MFP M000", want: "Color LaserJet flow MFP M000" },
+  { text: "Hewlett-Packard HP LaserJet 1000", want: "LaserJet 1000" },
+  { text: "ENVY 1000 All-in-One Printer series", want: "ENVY 1000" },
+  { text: "Xerox AltaLink C1000 Multifunction Printer", want: "AltaLink C1000" },
+  { text: "Xerox Phaser 1000N; Net 1.2,ESS 2000", want: "Phaser 1000N" },
+  {
+    text: "Lexmark XC1000 0123456789ABC CXTZJ.000.001",
+    want: "XC1000",
+    serial: "0123456789ABC",
+    firmware: "CXTZJ.000.001",
+  },
+  { text: "Dell S1000dn 7ABCDEF LW00", want: "S1000dn LW00", serial: "7ABCDEF-1-2" },
+  { text: "Canon iR-ADV C1000 /P", want: "iR-ADV C1000" },
+  { text: "KONICA MINOLTA bizhub C100i", want: "bizhub C100i" },
+  { text: "RICOH Aficio MP 100 1.04 / RICOH Network Printer", want: "Aficio MP 100 1.04" },
+  { text: "TTP100CE Version: 1.23 X", want: "TTP100CE" },
+  { text: "FUJI XEROX ApeosPort-VI C1000", want: "ApeosPort-VI C1000" },
+  { text: "Acme Corp Z9", want: "Z9", maker: "Acme Corp" },
+  { text: "TASKalfa 1000ci", want: "TASKalfa 1000ci" },
+  { text: "Brother", want: undefined },
+  { text: "HP Printer", want: undefined },
+  { text: "unknown", want: undefined },
+];
+for (const { text, want, serial, firmware, maker } of cases) {
+  Deno.test(`cleanModel() cleans "${text}"`, () => {
+    const known = { manufacturer: maker ?? null, serial: serial ?? null, firmware: firmware ?? null };
+    assert.equal(cleanModel(text, known), want);
+  });
+}

@@ -1,0 +1,197 @@
+import assert from "node:assert/strict";
+import { openInquiry } from "./inquiry.ts";
+import { agree, checkMeters } from "./meter_checks.ts";
+import { readMeters } from "./meters.ts";
+import { oids } from "./printer_mib.ts";
+import type { MeterRule, Profile } from "./profile.ts";
+import type { Meter, Problem } from "./reading.ts";
+import { storeOf, type TestValue } from "./store_of.ts";
+
+function meters(objects: Record<string, TestValue>, rules: MeterRule[] = [], more: Partial<Profile> = {}) {
+  const problems: Problem[] = [];
+  const profile: Profile = { id: "acme", maker: "Acme", recognise: {}, meters: rules, ...more };
+  const inquiry = openInquiry(storeOf(objects), profile, problems);
+  const found = readMeters(inquiry);
+  return { byName: Object.fromEntries(found.map(({ name, value }) => [name, value])), found, problems };
+}
+
+const life = oids.prtMarkerLifeCount, unit = oids.prtMarkerCounterUnit;
+const scalar = (meter: string, oid: string): MeterRule => ({ kind: "scalar", meter, oid, rule: `acme.${oid}` });
+
+Deno.test("readMeters() reads prtMarkerLifeCount in its unit", () => {
+  assert.deepEqual(meters({ [`${life} 1.1`]: 12, [`${unit} 1.1`]: 8 }).found, [{
+    name: "total",
+    value: 12,
+    unit: "sheets",
+    source: { oid: `${life}.1.1`, rule: "rfc3805.lifeCount", raw: 12 },
+  }]);
+});
+
+Deno.test("readMeters() prefers the standard total unless the profile says otherwise", () => {
+  const objects = { [`${life} 1.1`]: 12, "1.3.9.1.0": 10 };
+  assert.equal(meters(objects, [scalar("total", "1.3.9.1.0")]).byName.total, 12);
+  assert.equal(meters(objects, [scalar("total", "1.3.9.1.0")], { totalFrom: "profile" }).byName.total, 10);
+  assert.equal(meters({ "1.3.9.1.0": 10 }, [scalar("total", "1.3.9.1.0")]).byName.total, 10);
+});
+
+Deno.test("readMeters() takes the first rule that is answered", () => {
+  const rules = [scalar("mono", "1.3.9.1.0"), scalar("mono", "1.3.9.2.0")];
+  assert.equal(meters({ "1.3.9.2.0": 5 }, rules).byName.mono, 5);
+  assert.equal(meters({ "1.3.9.1.0": -2, "1.3.9.2.0": 5 }, rules).byName.mono, 5);
+});
+
+const sums: [needs: "all" | "any", objects: Record<string, TestValue>, want: number | undefined][] = [
+  ["all", { "1.3.9.1": 1, "1.3.9.2": 2 }, 3],
+  ["all", { "1.3.9.1": 1 }, undefined],
+  ["any", { "1.3.9.1": 1 }, 1],
+  ["any", {}, undefined],
+];
+for (const [needs, objects, want] of sums) {
+  Deno.test(`readMeters() adds up ${Object.keys(objects).length} of two objects where it needs ${needs}`, () => {
+    const rule: MeterRule = { kind: "sum", meter: "duplex", oids: ["1.3.9.1", "1.3.9.2"], rule: "acme.sum", needs };
+    assert.equal(meters(objects, [rule]).byName.duplex, want);
+  });
+}
+
+Deno.test("readMeters() never names a sum after one of its parts", () => {
+  const rule: MeterRule = { kind: "sum", meter: "duplex", oids: ["1.3.9.1", "1.3.9.2"], rule: "acme.sum" };
+  assert.equal(meters({ "1.3.9.1": 1, "1.3.9.2": 2 }, [rule]).found[0]!.source.oid, "1.3.9");
+});
+
+Deno.test("readMeters() reads a table by its labels and adds rows of one meter", () => {
+  const rule: MeterRule = {
+    kind: "labelled",
+    rule: "acme.table",
+    values: "1.3.9.3",
+    labels: "1.3.9.2",
+    names: [[/^Total 1$/, "total"], [/^Scan/, "scan.total"]],
+  };
+  const objects = {
+    "1.3.9.2.1": "Total 1",
+    "1.3.9.3.1": 100,
+    "1.3.9.2.5": "Scan (mail)",
+    "1.3.9.3.5": 3,
+    "1.3.9.2.9": "Scan (folder)",
+    "1.3.9.3.9": 4,
+    "1.3.9.2.10": "Total 2",
+    "1.3.9.3.10": 900,
+  };
+  assert.deepEqual(meters(objects, [rule]).byName, { total: 100, "scan.total": 7 });
+});
+
+Deno.test("readMeters() reads a table by its types, rows of one unit only", () => {
+  const rule: MeterRule = {
+    kind: "typed",
+    rule: "acme.typed",
+    values: "1.3.9.4",
+    types: "1.3.9.2",
+    where: { column: "1.3.9.3", equals: 4 },
+    names: [[1, "total"], [3, "mono"]],
+  };
+  const objects = {
+    "1.3.9.2.1": 1,
+    "1.3.9.3.1": 4,
+    "1.3.9.4.1": 96,
+    "1.3.9.2.2": 1,
+    "1.3.9.3.2": 5,
+    "1.3.9.4.2": 59,
+    "1.3.9.2.3": 3,
+    "1.3.9.3.3": 4,
+    "1.3.9.4.3": 21,
+  };
+  assert.deepEqual(meters(objects, [rule]).byName, { total: 96, mono: 21 });
+});
+
+const records: MeterRule = {
+  kind: "records",
+  rule: "acme.records",
+  oid: "1.3.9.10.0",
+  layout: "id-type-length-value",
+  fields: [{ id: 0, meter: "total" }, { id: 1, meter: "mono" }, { id: 2, meter: "color" }],
+};
+
+Deno.test("readMeters() derives the total of a device that counts mono and color only", () => {
+  const { found } = meters({ "1.3.9.10.0": Uint8Array.fromHex("01010400000064020104000000c8ff") }, [records]);
+  const total = found.find(({ name }) => name === "total")!;
+  assert.deepEqual([total.value, total.source.rule], [300, "derived.monoPlusColor"]);
+});
+
+Deno.test("readMeters() reports records that are cut off and keeps those before", () => {
+  const { byName, problems } = meters({ "1.3.9.10.0": Uint8Array.fromHex("00010400000fa00101") }, [records]);
+  assert.deepEqual(byName, { total: 4000 });
+  assert.deepEqual(problems.map(({ code }) => code), ["recordsTruncated"]);
+});
+
+Deno.test("readMeters() reads an odometer that is a text", () => {
+  const rule: MeterRule = {
+    kind: "scalar",
+    meter: "total",
+    oid: "1.3.9.1.0",
+    rule: "acme.odometer",
+    unit: "inches",
+    read: "text",
+  };
+  const [odometer] = meters({ "1.3.9.1.0": "1920 INCHES, 4876 CENTIMETERS" }, [rule]).found;
+  assert.deepEqual([odometer!.value, odometer!.unit], [1920, "inches"]);
+});
+
+const markers: [
+  name: string,
+  counts: number[],
+  own: [number, number] | undefined,
+  want: [number, string],
+  problems: string[],
+][] = [
+  ["the one count of markers that agree", [50, 50, 50, 50], undefined, [50, "rfc3805.lifeCount"], []],
+  ["the one count beside a marker that never printed", [50, 0], undefined, [50, "rfc3805.lifeCount"], []],
+  ["the largest of markers that differ, and says so", [500, 120, 130, 90], undefined, [500, "rfc3805.largestMarker"], [
+    "severalMarkers",
+  ]],
+  ["the sum of markers that print different pages", [5000, 3000], [5000, 3000], [8000, "rfc3805.sumOfMarkers"], []],
+];
+for (const [name, counts, own, want, problems] of markers) {
+  Deno.test(`readMeters() takes as total ${name}`, () => {
+    const objects = Object.fromEntries(counts.map((count, i) => [`${life}.1.${i + 1}`, count]));
+    const rules = own === undefined ? [] : [scalar("mono", "1.3.9.1.0"), scalar("color", "1.3.9.2.0")];
+    const got = meters({ ...objects, ...own && { "1.3.9.1.0": own[0], "1.3.9.2.0": own[1] } }, rules);
+    const total = got.found.find((meter) => meter.name === "total")!;
+    assert.deepEqual([total.value, total.source.rule], want);
+    assert.deepEqual(got.problems.map(({ code }) => code), problems);
+  });
+}
+
+const meter = (name: string, value: number, unitName = "impressions"): Meter => ({
+  name,
+  value,
+  unit: unitName,
+  source: { oid: "1.3", rule: "test", raw: value },
+});
+const checks: [name: string, given: Meter[], want: string[]][] = [
+  ["nothing of meters that agree", [meter("total", 1000), meter("mono", 600), meter("color", 400)], []],
+  [
+    "nothing of a difference within the tolerance",
+    [meter("total", 10000), meter("mono", 6000), meter("color", 3800)],
+    [],
+  ],
+  ["a total that is not the sum", [meter("total", 10000), meter("mono", 6000), meter("color", 3799)], [
+    "metersDisagree",
+  ]],
+  ["a part above the total", [meter("total", 100), meter("mono", 900)], ["metersDisagree"]],
+  ["nothing of other units", [meter("total", 100, "sheets"), meter("mono", 90), meter("color", 90)], []],
+  ["a snapshot of zeros", [meter("total", 0), meter("mono", 0)], ["metersAllZero"]],
+  ["nothing of a single zero", [meter("total", 0)], []],
+];
+for (const [name, given, want] of checks) {
+  Deno.test(`checkMeters() reports ${name}`, () => {
+    assert.deepEqual(checkMeters(given).map(({ code }) => code), want);
+  });
+}
+
+Deno.test("checkMeters() names what disagrees", () => {
+  const [problem] = checkMeters([meter("total", 10), meter("mono", 600), meter("color", 400)]);
+  assert.equal(problem!.message, "total is 10, but mono and color add up to 600 + 400 = 1000");
+});
+
+Deno.test("agree() allows twenty pages, then two percent", () => {
+  assert.deepEqual([agree(0, 20), agree(0, 21), agree(10000, 9800), agree(10000, 9799)], [true, false, true, false]);
+});

@@ -1,0 +1,214 @@
+import assert from "node:assert/strict";
+import { openInquiry } from "./inquiry.ts";
+import { oids } from "./printer_mib.ts";
+import type { Profile } from "./profile.ts";
+import type { Problem } from "./reading.ts";
+import { storeOf, type TestValue } from "./store_of.ts";
+import { readSupplies } from "./supplies.ts";
+
+const plain: Profile = { id: "acme", maker: "Acme", recognise: {} };
+
+type Row = {
+  colorant?: number;
+  class?: number;
+  type?: number;
+  name?: string;
+  unit?: number;
+  max?: number;
+  level?: number;
+};
+
+/** Rows of prtMarkerSuppliesTable by index, and other objects. */
+function supplies(rows: Record<string, Row>, others: Record<string, TestValue> = {}, profile: Profile = plain) {
+  const objects = { ...others };
+  for (const [index, row] of Object.entries(rows)) {
+    const put = (column: string, value: TestValue | undefined) => {
+      if (value !== undefined) objects[`${column}.${index}`] = value;
+    };
+    put(oids.prtMarkerSuppliesColorantIndex, row.colorant);
+    put(oids.prtMarkerSuppliesClass, row.class);
+    put(oids.prtMarkerSuppliesType, row.type);
+    put(oids.prtMarkerSuppliesDescription, row.name);
+    put(oids.prtMarkerSuppliesSupplyUnit, row.unit);
+    put(oids.prtMarkerSuppliesMaxCapacity, row.max);
+    put(oids.prtMarkerSuppliesLevel, row.level);
+  }
+  const problems: Problem[] = [];
+  const inquiry = openInquiry(storeOf(objects), profile, problems);
+  inquiry.model = "Z-1";
+  return { supplies: readSupplies(inquiry), problems, trace: inquiry.trace };
+}
+
+Deno.test("readSupplies() keeps sparse indexes in MIB order", () => {
+  const got = supplies({
+    "1.39": { type: 15, level: -3 },
+    "1.5": { type: 4, level: -2 },
+    "1.12": { type: 9, max: 10, level: 5 },
+  });
+  assert.deepEqual(got.supplies.map(({ index, kind }) => [index, kind]), [
+    ["1.5", "wasteToner"],
+    ["1.12", "drum"],
+    ["1.39", "fuser"],
+  ]);
+});
+
+const colours: { name: string; rows: Record<string, Row>; others?: Record<string, TestValue>; want: string[] }[] = [
+  {
+    name: "the colorant table",
+    rows: { "1.1": { colorant: 1, type: 3, name: "Toner A" }, "1.2": { colorant: 2, type: 3, name: "Toner B" } },
+    others: { [`${oids.prtMarkerColorantValue} 1.1`]: "cyan", [`${oids.prtMarkerColorantValue} 1.2`]: "black" },
+    want: ["cyan", "black"],
+  },
+  {
+    name: "the description where the index is 0",
+    rows: { "1.1": { colorant: 0, type: 3, name: "Yellow Toner" }, "1.2": { colorant: 0, type: 15, name: "Fuser" } },
+    want: ["yellow", "none"],
+  },
+  {
+    name: "another supply of the same index where the table has no row",
+    rows: { "1.1": { colorant: 4, type: 3, name: "Black Toner" }, "1.5": { colorant: 4, type: 9, name: "Drum (R1)" } },
+    want: ["black", "black"],
+  },
+  {
+    name: "nothing from an index that stands for two colours",
+    rows: {
+      "1.1": { colorant: 1, type: 3, name: "Black Toner" },
+      "1.2": { colorant: 1, type: 3, name: "Cyan Toner" },
+      "1.3": { colorant: 1, type: 9, name: "Drum" },
+    },
+    want: ["black", "cyan", "none"],
+  },
+  {
+    name: "nothing from a colorant called other",
+    rows: { "1.1": { colorant: 2, type: 4, name: "Waste" } },
+    others: { [`${oids.prtMarkerColorantValue} 1.2`]: "other" },
+    want: ["none"],
+  },
+  { name: "black for the only toner", rows: { "1.1": { type: 3, name: "TK-1234" } }, want: ["black"] },
+  {
+    name: "no colour for one of two nameless toners",
+    rows: { "1.1": { type: 3, name: "A" }, "1.2": { type: 3, name: "B" } },
+    want: ["none", "none"],
+  },
+];
+for (const { name, rows, others, want } of colours) {
+  Deno.test(`readSupplies() takes the colorant from ${name}`, () => {
+    assert.deepEqual(supplies(rows, others).supplies.map(({ colorant }) => colorant), want);
+  });
+}
+
+Deno.test("readSupplies() keeps raw numbers and unit beside the share", () => {
+  const [toner] =
+    supplies({ "1.1": { class: 3, type: 3, name: "Black Toner", unit: 7, max: 5300, level: 1484 } }).supplies;
+  assert.deepEqual(toner!.level, { kind: "exact", percent: 28, level: 1484, capacity: 5300, unit: "impressions" });
+  assert.deepEqual(toner!.source.raw, { level: 1484, capacity: 5300, unit: 7, class: 3, type: 3 });
+  assert.equal(toner!.source.oid, `${oids.prtMarkerSuppliesLevel}.1.1`);
+});
+
+Deno.test("readSupplies() reports a level above the capacity and reads it as full", () => {
+  const got = supplies({ "1.1": { type: 3, name: "Black Toner", unit: 7, max: 100, level: 150 } });
+  assert.equal(got.supplies[0]!.level.percent, 100);
+  assert.deepEqual(got.problems.map(({ code }) => code), ["levelAboveCapacity"]);
+});
+
+const levels = "1.3.9.5", names = "1.3.9.3";
+const table: Profile = {
+  ...plain,
+  supplies: [{
+    kind: "table",
+    rule: "acme.toner",
+    levels,
+    names,
+    read: "percent",
+    codes: [{ value: -100, level: "empty" }],
+  }],
+};
+
+Deno.test("readSupplies() replaces some by a private percentage, and keeps a standard one", () => {
+  const rows = {
+    "1.1": { type: 3, name: "Black Toner", max: -2, level: -3 },
+    "1.2": { type: 3, name: "Cyan Toner", max: 100, level: 60 },
+  };
+  const got = supplies(rows, {
+    [`${levels}.1`]: 40,
+    [`${names}.1`]: "black",
+    [`${levels}.2`]: 10,
+    [`${names}.2`]: "cyan",
+  }, table);
+  assert.deepEqual(got.supplies.map(({ level, source }) => [level.percent, source.rule]), [
+    [40, "acme.toner"],
+    [60, "rfc3805"],
+  ]);
+  const verdicts = got.trace.find(({ field }) => field === "supplies.1.1.level")!.candidates.map((it) => it.verdict);
+  assert.deepEqual(verdicts, ["some", "won"]);
+});
+
+Deno.test("readSupplies() names nameless standard rows by their index in the private table", () => {
+  const got = supplies({ "1.1": { level: -3 } }, { [`${levels}.1`]: -100, [`${names}.1`]: "magenta toner" }, table);
+  const [only, ...rest] = got.supplies;
+  assert.deepEqual([only!.kind, only!.colorant, only!.description], ["toner", "magenta", "magenta toner"]);
+  assert.deepEqual([only!.level.kind, only!.level.percent], ["empty", 0]);
+  assert.equal(rest.length, 0);
+});
+
+Deno.test("readSupplies() adds what the standard table does not list", () => {
+  const got = supplies({}, { [`${levels}.3`]: 70, [`${names}.3`]: "Cyan Toner" }, table);
+  assert.deepEqual(got.supplies.map(({ index, level }) => [index, level.percent]), [["private.3", 70]]);
+});
+
+const records: Profile = {
+  ...plain,
+  supplies: [{
+    kind: "records",
+    rule: "acme.records",
+    oid: "1.3.9.8.0",
+    layout: "id-type-length-value",
+    models: /^Z/,
+    fields: [
+      { id: 0x41, kind: "drum", colorant: "none", description: "Drum", read: 0.01, minOctets: 2 },
+      { id: 0xa1, kind: "ink", colorant: "black", description: "Black", read: "ratio" },
+      { id: 0x82, kind: "fuser", colorant: "none", description: "Fuser", read: "pages" },
+      { id: 0x6b, kind: "other", colorant: "none", description: "Laser", read: 1 },
+      { id: 0x6c, kind: "other", colorant: "none", description: "Kit", read: 1 },
+    ],
+  }],
+};
+const recordCases: [name: string, hex: string, want: [string, string, number | null][]][] = [
+  ["hundredths of a percent", "41010400001b58ff", [["record.41", "exact", 70]]],
+  ["no level from a status code in one octet", "41010103ff", []],
+  ["level and capacity in one octet each", "a101020414ff", [["record.a1", "exact", 20]]],
+  ["pages that remain", "82010400001388ff", [["record.82", "some", null]]],
+  ["no pages that remain as empty", "82010400000000ff", [["record.82", "empty", 0]]],
+  ["two kits apart", "6b0101326c010114ff", [["record.6b", "exact", 50], ["record.6c", "exact", 20]]],
+  ["more than all as unknown", "41010400007530ff", [["record.41", "unknown", null]]],
+];
+for (const [name, hex, want] of recordCases) {
+  Deno.test(`readSupplies() reads from records ${name}`, () => {
+    const got = supplies({}, { "1.3.9.8.0": Uint8Array.fromHex(hex) }, records).supplies;
+    assert.deepEqual(got.map(({ index, level }) => [index, level.kind, level.percent]), want);
+  });
+}
+
+Deno.test("readSupplies() leaves records of another product line alone", () => {
+  const other: Profile = {
+    ...records,
+    supplies: records.supplies!.map((it) => ({ ...it, models: /^X/ })) as Profile["supplies"] & object,
+  };
+  assert.deepEqual(supplies({}, { "1.3.9.8.0": Uint8Array.fromHex("6b010132ff") }, other).supplies, []);
+});
+
+Deno.test("readSupplies() adds part number and serial by supply index, but no zeros", () => {
+  const profile: Profile = {
+    ...plain,
+    supplies: [
+      { kind: "detail", rule: "acme.part", field: "partNumber", column: "1.3.9.1" },
+      { kind: "detail", rule: "acme.serial", field: "serial", column: "1.3.9.2" },
+    ],
+  };
+  const got = supplies(
+    { "1.4": { type: 3, name: "Black Toner" } },
+    { "1.3.9.1.4.0": "AB12", "1.3.9.2.1.4": "0000" },
+    profile,
+  );
+  assert.deepEqual([got.supplies[0]!.partNumber, got.supplies[0]!.serial], ["AB12", null]);
+});

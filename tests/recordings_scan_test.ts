@@ -1,0 +1,114 @@
+/** The whole command against Debian's snmpsim that replays the real recordings. */
+import assert from "node:assert/strict";
+import { runCli } from "../src/cli/run_cli.ts";
+import type { ScanDocument } from "../src/printers/reading.ts";
+import { testHost } from "./fakes/test_host.ts";
+import { maybeProgram, maybeRecordings, peerTest, recordings } from "./peers.ts";
+
+const port = 11_615;
+const network = "127.93.0";
+
+interface Served {
+  address: string;
+  name: string;
+  text: string;
+}
+
+function readRecordings(folder: string, kind: string, firstHost: number): Served[] {
+  const names = [...Deno.readDirSync(`${folder}/${kind}`)].map(({ name }) => name).sort();
+  assert(names.length > 0, `no recordings in ${kind}`);
+  return names.map((name, i) => ({
+    address: `${network}.${firstHost + i}`,
+    name: name.replace(".snmprec", ""),
+    text: Deno.readTextFileSync(`${folder}/${kind}/${name}`),
+  }));
+}
+
+/** snmpsim drops root, so what it reads and caches must belong to nobody's reach. */
+async function startSnmpsim(served: Served[], folder: string): Promise<Deno.ChildProcess> {
+  const groups: string[] = [];
+  for (const { address, name, text } of served) {
+    const data = `${folder}/${name}`;
+    await Deno.mkdir(data, { mode: 0o755 });
+    await Deno.writeTextFile(`${data}/public.snmprec`, text);
+    groups.push("--v3-engine-id=auto", `--data-dir=${data}`, `--agent-udpv4-endpoint=${address}:${port}`);
+  }
+  await Deno.mkdir(`${folder}/cache`);
+  await Deno.chmod(folder, 0o755);
+  await Deno.chmod(`${folder}/cache`, 0o777);
+  const asNobody = Deno.uid() === 0 ? ["--process-user=nobody", "--process-group=nogroup"] : [];
+  return new Deno.Command(maybeProgram("snmpsimd")!, {
+    args: [...asNobody, `--cache-dir=${folder}/cache`, "--logging-method=null", ...groups],
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+}
+
+/** Waits until the last endpoint answers: snmpsim indexes every recording first. */
+async function waitForAnswer(address: string): Promise<void> {
+  for (let attempt = 0; attempt < 120; attempt++) {
+    const { success } = await new Deno.Command(maybeProgram("snmpgetnext")!, {
+      args: ["-v2c", "-c", "public", "-t", "0.5", "-r", "0", `${address}:${port}`, "1.3.6.1"],
+      stdout: "null",
+      stderr: "null",
+    }).output();
+    if (success) return;
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+  throw new Error(`snmpsim did not answer at ${address}`);
+}
+
+peerTest(
+  "scan finds every recorded printer that snmpsim replays, and no other device",
+  ["snmpsimd", "snmpgetnext", recordings],
+  async () => {
+    const folder = maybeRecordings();
+    assert(folder !== undefined, "the recordings (../shared/recordings) are missing");
+    const printers = readRecordings(folder, "recordings", 1);
+    const others = readRecordings(folder, "negatives", 101);
+    const served = [...printers, ...others];
+    const work = await Deno.makeTempDir({ prefix: "opendca-snmpsim-" });
+    const snmpsim = await startSnmpsim(served, work);
+    try {
+      await waitForAnswer(served.at(-1)!.address);
+      const host = testHost();
+      // snmpsim is one slow process for all: the timeout is generous, the count of devices read at once is the default.
+      const args = [
+        "scan",
+        `${network}.0/24`,
+        "--port",
+        String(port),
+        "--timeout",
+        "8000",
+        "--format",
+        "json",
+        "--all",
+        "-q",
+      ];
+      assert.equal(await runCli(args, host), 0, host.err);
+      const document: ScanDocument = JSON.parse(host.out);
+      const found = new Map(document.printers.map((reading) => [reading.address, reading]));
+      const missed = printers.filter(({ address, text }) => text.includes("1.3.6.1.2.1.1.1.0|") && !found.has(address));
+      assert.deepEqual(missed.map(({ name }) => name), []);
+      assert.deepEqual(others.filter(({ address }) => found.has(address)).map(({ name }) => name), []);
+      for (const { address, name, text } of printers) {
+        const reading = found.get(address);
+        if (reading === undefined) continue;
+        assert.notEqual(reading.manufacturer, null, name);
+        assert.deepEqual(reading.problems.filter(({ code }) => code === "silent" || code === "deadline"), [], name);
+        const lifeCount = text.match(/^1\.3\.6\.1\.2\.1\.43\.10\.2\.1\.4\.1\.1\|65\|(\d+)$/m)?.[1];
+        const total = reading.meters.find((meter) => meter.name === "total");
+        if (lifeCount !== undefined && Number(lifeCount) > 0) {
+          assert(
+            total !== undefined && total.value > 0,
+            `${name} has no total`,
+          );
+        }
+      }
+    } finally {
+      snmpsim.kill("SIGTERM");
+      await snmpsim.status;
+      await Deno.remove(work, { recursive: true });
+    }
+  },
+);
