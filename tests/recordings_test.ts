@@ -4,16 +4,16 @@
  * listed in `explained` with the reason; any other fails.
  */
 import assert from "node:assert/strict";
-import { parseSnmprec } from "../src/recording/snmprec.ts";
 import { interpretReading } from "../src/printers/interpret_reading.ts";
 import { ObjectStore } from "../src/printers/object_store.ts";
 import type { Profile } from "../src/printers/profile.ts";
 import { allProfiles, genericProfile } from "../src/printers/profiles/all.ts";
-import { identifyColumns, readPlan } from "../src/printers/read_plan.ts";
+import { identifyColumns } from "../src/printers/read_plan.ts";
 import type { Reading, Supply } from "../src/printers/reading.ts";
 import { recognise } from "../src/printers/recognise.ts";
 import { colorantFromWords, kindFromWords } from "../src/printers/supply_names.ts";
-import { compareOids, isUnder } from "../src/snmp/oid.ts";
+import { simulateRead } from "../src/recording/replay.ts";
+import { parseSnmprec } from "../src/recording/snmprec.ts";
 import type { Varbind } from "../src/snmp/value.ts";
 import { recordingsTest } from "./peers.ts";
 
@@ -114,47 +114,6 @@ recordingsTest("readPlan() keeps a typical printer within twelve requests of 45 
     assert.ok(asked + identifyColumns.length + 2 <= 12 * 45, `${name} takes ${asked} varbinds`);
   }
 });
-
-/** What the agent's reader would have in its store, and how many varbinds the read after identification takes. */
-function simulateRead(objects: Varbind[], forced?: Profile): { store: ObjectStore; profile: Profile; asked: number } {
-  const store = new ObjectStore();
-  const byOid = new Map(objects.map((object) => [object.oid, object]));
-  const get = (oid: string) => byOid.has(oid) && store.add(byOid.get(oid)!);
-  get("1.3.6.1.2.1.1.1.0");
-  get("1.3.6.1.2.1.1.2.0");
-  for (const column of identifyColumns) {
-    const next = successor(objects, column);
-    if (next !== undefined) store.add(next);
-  }
-  const profile = forced ?? recognise(store).profile;
-  const plan = readPlan(store, profile);
-  let asked = plan.gets.length;
-  plan.gets.forEach(get);
-  for (const { columns, maxRows } of plan.groups) {
-    for (const column of columns) {
-      let at = column;
-      for (let row = 0; row < maxRows; row++) {
-        asked++;
-        const next = successor(objects, at);
-        if (next === undefined || !isUnder(next.oid, column)) break;
-        store.add(next);
-        at = next.oid;
-      }
-    }
-  }
-  return { store, profile, asked };
-}
-
-/** The answer to a GETNEXT. */
-function successor(objects: Varbind[], oid: string): Varbind | undefined {
-  let low = 0, high = objects.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (compareOids(objects[middle]!.oid, oid) <= 0) low = middle + 1;
-    else high = middle;
-  }
-  return objects[low];
-}
 
 function read(name: string, objects: Varbind[], forced: Profile | undefined): Seen {
   const { store, profile } = simulateRead(objects, forced);

@@ -11,14 +11,15 @@ const allowed: Record<string, string[]> = {
   "src/credentials": ["core", "targets", "snmp"],
   "src/printers": ["core", "snmp"],
   "src/report": ["core", "printers"],
+  "src/recording": ["core", "snmp", "printers"],
   "src/scanner": pure,
   "src/supervisor": [...pure, "scanner"],
-  "src/cli": [...pure, "scanner", "supervisor", "report"],
+  "src/cli": [...pure, "scanner", "supervisor", "report", "recording"],
   "src/host": [...pure, "scanner", "supervisor", "cli"],
   "src": ["cli", "host", "core"],
   ".": ["cli", "."],
   "workers": ["core", "host", "scanner", "snmp"],
-  "simulator": ["core", "snmp", "cli", "host", "."],
+  "simulator": ["core", "snmp", "recording", "cli", "host", "."],
 };
 
 const root = new URL("../", import.meta.url);

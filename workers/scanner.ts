@@ -33,6 +33,16 @@ async function stop(): Promise<void> {
   scope.postMessage({ type: "stopped" });
 }
 
+// Told as a message, so that a defect ends in one sentence of the supervisor and not in a stack trace on the screen.
+globalThis.addEventListener("error", (event) => {
+  event.preventDefault();
+  scope.postMessage({ type: "failed", code: "bug", message: event.message });
+});
+globalThis.addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  scope.postMessage({ type: "failed", code: "bug", message: messageOf(event.reason) });
+});
+
 scope.onmessage = ({ data }) => {
   try {
     if (data.type === "start") start(data.config);

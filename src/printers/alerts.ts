@@ -1,8 +1,9 @@
 import { type Inquiry, maybeText } from "./inquiry.ts";
 import { alertGroups, oids } from "./printer_mib.ts";
-import { maybeInteger } from "./raw_value.ts";
+import { maybeInteger, rawOf } from "./raw_value.ts";
 import type { Alert } from "./reading.ts";
 import { rowsOf } from "./table_rows.ts";
+import { firstValid } from "./trace.ts";
 
 /** PrtAlertSeverityLevelTC; a binary change event warning (5) is a warning. */
 const severities: Readonly<Record<number, Alert["severity"]>> = { 3: "critical", 4: "warning", 5: "warning" };
@@ -23,6 +24,14 @@ export function readAlerts(inquiry: Inquiry, observedAt: Date): Alert[] {
     const group = maybeInteger(values.group);
     const description = maybeText(values.description, inquiry.charset) ?? "";
     if (description === "" && (group === undefined || group <= 0)) continue;
+    // An alert has no index in the reading, so it is traced by its place in the list.
+    firstValid(inquiry.trace, `alerts.${alerts.length}`, [{
+      oid: `${oids.prtAlertDescription}.${index}`,
+      rule: "rfc3805.alert",
+      answered: values.description,
+      raw: Object.fromEntries(Object.entries(values).map(([name, value]) => [name, rawOf(value)])),
+      value: description,
+    }]);
     alerts.push({
       severity: severities[maybeInteger(values.severity) ?? 0] ?? "other",
       code: maybeInteger(values.code) ?? null,

@@ -87,7 +87,12 @@ export function readField(inquiry: Inquiry, field: string, rules: FieldRule[] | 
   return firstValid(inquiry.trace, field, offers)?.value ?? null;
 }
 
-function fieldOffer(inquiry: Inquiry, rule: FieldRule, accept: (text: string) => string | undefined): Offer<string> {
+/** What one rule makes of its object. */
+export function fieldOffer(
+  inquiry: Inquiry,
+  rule: FieldRule,
+  accept: (text: string) => string | undefined,
+): Offer<string> {
   const answered = inquiry.store.get(rule.oid);
   const text = taken(answered, rule.take ?? "text", inquiry.charset);
   const value = text === undefined ? undefined : accept(text);

@@ -1,6 +1,6 @@
 import { readAlerts } from "./alerts.ts";
 import { knownText, readField, readIdentity } from "./identity.ts";
-import { maybeText, openInquiry } from "./inquiry.ts";
+import { type Inquiry, maybeText, openInquiry } from "./inquiry.ts";
 import { checkMeters } from "./meter_checks.ts";
 import { readMeters } from "./meters.ts";
 import type { ObjectStore } from "./object_store.ts";
@@ -10,7 +10,7 @@ import type { Problem, Reading } from "./reading.ts";
 import { recognise } from "./recognise.ts";
 import { readStatus } from "./status.ts";
 import { readSupplies } from "./supplies.ts";
-import type { Trace } from "./trace.ts";
+import { firstValid, type Trace } from "./trace.ts";
 import { readTrays } from "./trays.ts";
 
 /** What the network knows of a device and its answers do not say. */
@@ -34,7 +34,6 @@ export function interpretReading(
 ): { reading: Reading; trace: Trace } {
   const profile = context.profile ?? recognise(store).profile;
   const inquiry = openInquiry(store, profile, context.problems.map((problem) => ({ ...problem })));
-  const text = (oid: string) => maybeText(store.get(oid), inquiry.charset) ?? null;
   const identity = readIdentity(inquiry);
   inquiry.model = identity.model;
   const status = readStatus(inquiry);
@@ -42,8 +41,8 @@ export function interpretReading(
   const supplies = readSupplies(inquiry);
   const trays = readTrays(inquiry);
   const alerts = readAlerts(inquiry, context.observedAt);
-  const hostname = context.targetName ?? readField(inquiry, "hostname", hostnameRules(profile));
-  const objectId = store.get(oids.sysObjectID)?.value;
+  const hostname = readHostname(inquiry, context.targetName);
+  const system = readSystem(inquiry);
   inquiry.problems.push(...checkMeters(meters));
   const reading: Reading = {
     observedAt: context.observedAt.toISOString(),
@@ -56,10 +55,7 @@ export function interpretReading(
     serial: identity.serial,
     mac: identity.mac,
     firmware: identity.firmware,
-    location: knownText(text(oids.sysLocation) ?? undefined) ?? null,
-    contact: knownText(text(oids.sysContact) ?? undefined) ?? null,
-    description: text(oids.sysDescr),
-    objectId: typeof objectId === "string" ? objectId : null,
+    ...system,
     status,
     meters,
     supplies,
@@ -70,6 +66,37 @@ export function interpretReading(
   return { reading, trace: inquiry.trace };
 }
 
-function hostnameRules(profile: Profile) {
-  return [{ oid: oids.sysName, rule: "system.name" }, ...profile.hostname ?? []];
+/** The name by which the device was targeted comes first: it is how its people call it. */
+function readHostname(inquiry: Inquiry, targetName: string | null): string | null {
+  if (targetName === null) {
+    return readField(inquiry, "hostname", [
+      { oid: oids.sysName, rule: "system.name" },
+      ...inquiry.profile.hostname ?? [],
+    ]);
+  }
+  const offer = { oid: "", rule: "target.name", answered: undefined, value: targetName, raw: targetName };
+  return firstValid(inquiry.trace, "hostname", [offer])?.value ?? null;
+}
+
+/** What the system group says. The description is kept as it is, a placeholder too. */
+function readSystem(inquiry: Inquiry): Pick<Reading, "location" | "contact" | "description" | "objectId"> {
+  const { store, trace, charset } = inquiry;
+  const read = (field: string, from: { oid: string; rule: string; value: string | undefined }) => {
+    const answered = store.get(from.oid);
+    const reason = answered === undefined ? "not answered" : "empty or a placeholder";
+    return firstValid(trace, field, [{ ...from, answered, reason }])?.value ?? null;
+  };
+  const text = (oid: string) => maybeText(store.get(oid), charset);
+  const objectId = store.get(oids.sysObjectID)?.value;
+  const known = typeof objectId === "string" ? objectId : undefined;
+  return {
+    location: read("location", {
+      oid: oids.sysLocation,
+      rule: "system.location",
+      value: knownText(text(oids.sysLocation)),
+    }),
+    contact: read("contact", { oid: oids.sysContact, rule: "system.contact", value: knownText(text(oids.sysContact)) }),
+    description: read("description", { oid: oids.sysDescr, rule: "system.description", value: text(oids.sysDescr) }),
+    objectId: read("objectId", { oid: oids.sysObjectID, rule: "system.objectId", value: known }),
+  };
 }

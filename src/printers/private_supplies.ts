@@ -6,7 +6,7 @@ import { maybeInteger, maybeOctets, rawOf } from "./raw_value.ts";
 import type { Level, Source, Supply } from "./reading.ts";
 import { decodeRecords } from "./records.ts";
 import { colorantFromWords, kindFromWords } from "./supply_names.ts";
-import type { TracedValue } from "./trace.ts";
+import { overrule, type TracedValue } from "./trace.ts";
 
 /** A supply that a private object tells of. */
 interface Finding extends SupplyFact {
@@ -133,6 +133,7 @@ function merge(inquiry: Inquiry, seen: { finding: Finding; supplies: Supply[] })
     const { kind, colorant, description, index, level, source } = finding;
     supplies.push({ index, kind, colorant, description, partNumber: null, serial: null, level, source });
     inquiry.trace.push({ field: `supplies.${index}.level`, candidates: [verdict(true)] });
+    for (const part of ["kind", "colorant", "description"] as const) tracePart(inquiry, { finding, index, part });
     return;
   }
   const won = same.level.percent === null && same.level.kind !== "unlimited" && betters(finding.level, same.level);
@@ -143,12 +144,28 @@ function merge(inquiry: Inquiry, seen: { finding: Finding; supplies: Supply[] })
     }
   }
   traced?.candidates.push(verdict(won));
-  if (same.description === "") same.description = finding.description;
-  if (same.kind === "unknown" || same.kind === "other") same.kind = finding.kind;
-  if (same.colorant === "none") same.colorant = finding.colorant;
+  const vague: Record<FactPart, boolean> = {
+    description: same.description === "",
+    kind: same.kind === "unknown" || same.kind === "other",
+    colorant: same.colorant === "none",
+  };
+  for (const part of ["description", "kind", "colorant"] as const) {
+    if (!vague[part] || same[part] === finding[part]) continue;
+    same[part] = finding[part];
+    tracePart(inquiry, { finding, index: same.index, part });
+  }
   if (!won) return;
   same.level = finding.level;
   same.source = finding.source;
+}
+
+type FactPart = "kind" | "colorant" | "description";
+
+/** What the profile, or the name in a private table, says that a supply is. */
+function tracePart(inquiry: Inquiry, seen: { finding: Finding; index: string; part: FactPart }): void {
+  const { finding: { source: { oid, rule, raw }, ...finding }, index, part } = seen;
+  const by = { oid, rule, raw, value: finding[part] };
+  overrule(inquiry.trace, `supplies.${index}.${part}`, { by, why: "vague, a private object says more" });
 }
 
 function betters(level: Level, than: Level): boolean {

@@ -1,8 +1,9 @@
-import { readField } from "./identity.ts";
+import { fieldOffer, knownText } from "./identity.ts";
 import { type Inquiry, maybeText } from "./inquiry.ts";
 import { detectedErrors, oids } from "./printer_mib.ts";
-import { maybeInteger, maybeOctets } from "./raw_value.ts";
+import { maybeInteger, maybeOctets, rawOf } from "./raw_value.ts";
 import type { PrinterState, PrinterStatus } from "./reading.ts";
+import { firstValid, type Offer } from "./trace.ts";
 
 /** Panel texts of a printer that sleeps, in the languages that have been seen. */
 const sleeping = new RegExp(
@@ -25,12 +26,26 @@ const sleeping = new RegExp(
  * them: `other` means standby on a running device and stopped on one that is down.
  */
 export function readStatus(inquiry: Inquiry): PrinterStatus {
-  const { store, device } = inquiry;
-  const printer = maybeInteger(store.get(`${oids.hrPrinterStatus}.${device}`));
-  const host = maybeInteger(store.get(`${oids.hrDeviceStatus}.${device}`));
-  const errors = decodeErrors(maybeOctets(store.get(`${oids.hrPrinterDetectedErrorState}.${device}`)));
+  const { store, device, trace } = inquiry;
   const panel = readPanel(inquiry);
-  return { state: stateOf({ printer, host, panel }), errors, panel };
+  const [printerOid, hostOid, errorsOid] = [
+    oids.hrPrinterStatus,
+    oids.hrDeviceStatus,
+    oids.hrPrinterDetectedErrorState,
+  ].map((column) => `${column}.${device}`) as [string, string, string];
+  const printer = maybeInteger(store.get(printerOid));
+  const host = maybeInteger(store.get(hostOid));
+  const state = stateOf({ printer, host, panel });
+  const raw = { printerStatus: printer ?? null, deviceStatus: host ?? null, panel };
+  const rule = "rfc3805.state";
+  const answered = store.get(printerOid) ?? store.get(hostOid);
+  const known = answered === undefined && panel === null ? undefined : state;
+  firstValid(trace, "status.state", [{ oid: printerOid, rule, answered, raw, value: known }]);
+  const octets = store.get(errorsOid);
+  const errors = decodeErrors(maybeOctets(octets));
+  const value = maybeOctets(octets) === undefined ? undefined : errors.join(", ");
+  firstValid(trace, "status.errors", [{ oid: errorsOid, rule: "hostResources.errors", answered: octets, value }]);
+  return { state, errors, panel };
 }
 
 /** Names of the set bits, however many octets the device sends. */
@@ -53,11 +68,19 @@ export function stateOf(
 }
 
 function readPanel(inquiry: Inquiry): string | null {
-  const own = readField({ ...inquiry, charset: inquiry.panelCharset }, "status.panel", inquiry.profile.panel);
-  if (own !== null) return own;
-  const lines = inquiry.store.column(oids.prtConsoleDisplayBufferText)
-    .filter(([index]) => index.split(".")[0] === inquiry.device)
-    .map(([, value]) => maybeText(value, inquiry.panelCharset))
-    .filter((line) => line !== undefined);
-  return lines.join(" ") || null;
+  const localized = { ...inquiry, charset: inquiry.panelCharset };
+  const offers = (inquiry.profile.panel ?? []).map((rule) => fieldOffer(localized, rule, knownText));
+  const rows = inquiry.store.column(oids.prtConsoleDisplayBufferText)
+    .filter(([index]) => index.split(".")[0] === inquiry.device);
+  const lines = rows.map(([, value]) => maybeText(value, inquiry.panelCharset)).filter((line) => line !== undefined);
+  const buffer: Offer<string> = {
+    oid: oids.prtConsoleDisplayBufferText,
+    rule: "rfc3805.console",
+    answered: rows[0]?.[1],
+    value: lines.join(" ") || undefined,
+    reason: rows.length === 0 ? "not answered" : "empty",
+  };
+  const raw = Object.fromEntries(rows.map(([index, value]) => [index, rawOf(value)]));
+  offers.push(rows.length === 0 ? buffer : { ...buffer, raw });
+  return firstValid(inquiry.trace, "status.panel", offers)?.value ?? null;
 }

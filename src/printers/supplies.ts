@@ -4,6 +4,7 @@ import { type Inquiry, maybeText } from "./inquiry.ts";
 import { privateSupplies } from "./private_supplies.ts";
 import { oids, SupplyClass, supplyTypes, units } from "./printer_mib.ts";
 import { maybeInteger, maybeOctets } from "./raw_value.ts";
+import { firstValid, overrule } from "./trace.ts";
 import type { Supply } from "./reading.ts";
 import { decodeHexContinued, decodeText } from "./text.ts";
 import { colorantFromWords, kindFromWords, splitSupplyName } from "./supply_names.ts";
@@ -26,7 +27,7 @@ export function readSupplies(inquiry: Inquiry): Supply[] {
   const rows = rowsOf(inquiry.store, columns).filter(({ index }) => index.split(".")[0] === inquiry.device);
   const colorants = learnColorants(inquiry, rows);
   const supplies = rows.map((row) => standardSupply(inquiry, { row, colorants }));
-  nameOnlyToner(supplies);
+  nameOnlyToner(inquiry, supplies);
   return privateSupplies(inquiry, supplies);
 }
 
@@ -34,8 +35,7 @@ function standardSupply(inquiry: Inquiry, seen: { row: Row; colorants: Map<numbe
   const { index, values } = seen.row;
   const name = splitSupplyName(describe(inquiry, values.description));
   const type = maybeInteger(values.type);
-  const typed = supplyTypes[type ?? 2] ?? "unknown";
-  const kind = typed === "other" || typed === "unknown" ? kindFromWords(name.description) ?? typed : typed;
+  const kind = kindOf(inquiry, { row: seen.row, description: name.description });
   const numbers = {
     level: maybeInteger(values.level),
     capacity: maybeInteger(values.capacity),
@@ -71,10 +71,17 @@ function standardSupply(inquiry: Inquiry, seen: { row: Row; colorants: Map<numbe
       verdict: level.percent === null ? level.kind : "won",
     }],
   });
+  for (const part of ["description", "partNumber", "serial"] as const) {
+    const value = name[part] || undefined;
+    if (value === undefined && part !== "description") continue;
+    const oid = `${columns.description}.${index}`;
+    const rule = part === "description" ? "rfc3805.supplyDescription" : `words.${part}`;
+    firstValid(inquiry.trace, `supplies.${index}.${part}`, [{ oid, rule, answered: values.description, value }]);
+  }
   return {
     index,
     kind,
-    colorant: colorantOf(seen.row, { description: name.description, colorants: seen.colorants }),
+    colorant: colorantOf(inquiry, { ...seen, description: name.description }),
     ...name,
     level: { ...level, unit: units[numbers.unit ?? 0] ?? null },
     source: { oid, rule: "rfc3805", raw },
@@ -112,14 +119,50 @@ function learnColorants(inquiry: Inquiry, rows: Row[]): Map<number, string> {
   return table;
 }
 
-function colorantOf(row: Row, known: { description: string; colorants: Map<number, string> }): string {
-  const named = colorantFromWords(known.description);
-  // A description that names its colour is right where the index is wrong: it is what the person at the device reads.
-  return named ?? known.colorants.get(maybeInteger(row.values.colorantIndex) ?? 0) ?? "none";
+function kindOf(inquiry: Inquiry, { row, description }: { row: Row; description: string }): string {
+  const { index, values } = row;
+  const typed = supplyTypes[maybeInteger(values.type) ?? 2] ?? "unknown";
+  const vague = typed === "other" || typed === "unknown";
+  const type = { oid: `${columns.type}.${index}`, rule: "rfc3805.type", answered: values.type };
+  const words = { oid: `${columns.description}.${index}`, rule: "words.kind", answered: values.description };
+  const offers = vague
+    ? [{ ...words, value: kindFromWords(description), reason: "names no kind" }, { ...type, value: typed }]
+    : [{ ...type, value: typed }];
+  return firstValid(inquiry.trace, `supplies.${index}.kind`, offers)?.value ?? typed;
+}
+
+function colorantOf(
+  inquiry: Inquiry,
+  seen: { row: Row; description: string; colorants: Map<number, string> },
+): string {
+  const { index, values } = seen.row;
+  const description = { oid: `${columns.description}.${index}`, answered: values.description };
+  const won = firstValid(inquiry.trace, `supplies.${index}.colorant`, [
+    // A description that names its colour is right where the index is wrong: it is what the person at the device reads.
+    {
+      ...description,
+      rule: "words.colorant",
+      value: colorantFromWords(seen.description),
+      reason: "names no colour",
+    },
+    {
+      oid: `${columns.colorantIndex}.${index}`,
+      rule: "rfc3805.colorant",
+      answered: values.colorantIndex,
+      value: seen.colorants.get(maybeInteger(values.colorantIndex) ?? 0),
+      ...values.colorantIndex === undefined ? {} : { reason: "points to no colour" },
+    },
+    { ...description, rule: "derived.noColour", value: "none" },
+  ]);
+  return won?.value ?? "none";
 }
 
 /** A printer with a single toner prints black, whatever the toner is called. */
-function nameOnlyToner(supplies: Supply[]): void {
+function nameOnlyToner(inquiry: Inquiry, supplies: Supply[]): void {
   const toners = supplies.filter(({ kind }) => kind === "toner" || kind === "tonerCartridge");
-  if (toners.length === 1 && toners[0]!.colorant === "none") toners[0]!.colorant = "black";
+  const [only] = toners;
+  if (toners.length !== 1 || only!.colorant !== "none") return;
+  only!.colorant = "black";
+  const by = { oid: `${columns.type}.${only!.index}`, rule: "derived.onlyToner", raw: null, value: "black" };
+  overrule(inquiry.trace, `supplies.${only!.index}.colorant`, { by, why: "the only toner is black" });
 }

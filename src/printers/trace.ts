@@ -20,6 +20,14 @@ export interface TracedValue {
 
 export type Trace = TracedValue[];
 
+/**
+ * Whether a traced field tells where a leaf of the reading came from: it names the leaf itself or what the leaf belongs
+ * to, as `meters.total` does for `meters.total.unit` and `alerts.0` for everything that the first alert says.
+ */
+export function tracesLeaf(field: string, leaf: string): boolean {
+  return leaf === field || leaf.startsWith(`${field}.`);
+}
+
 /** A candidate before the choice: `value` undefined means that `reason` (or silence) rules it out. */
 export interface Offer<T> {
   oid: string;
@@ -55,6 +63,14 @@ export function firstValid<T>(trace: Trace, field: string, offers: Offer<T>[]): 
   }
   if (candidates.length > 0) trace.push({ field, candidates });
   return won;
+}
+
+/** Records that a later rule replaced a value which an earlier one had given; `why` is the earlier one's verdict. */
+export function overrule(trace: Trace, field: string, change: { by: Omit<Candidate, "verdict">; why: string }): void {
+  let traced = trace.find((it) => it.field === field);
+  if (traced === undefined) trace.push(traced = { field, candidates: [] });
+  for (const candidate of traced.candidates) if (candidate.verdict === "won") candidate.verdict = change.why;
+  traced.candidates.push({ ...change.by, verdict: "won" });
 }
 
 function printable(value: unknown): string | number | null {

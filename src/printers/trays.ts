@@ -2,9 +2,10 @@ import { type Inquiry, maybeText } from "./inquiry.ts";
 import { knownText } from "./identity.ts";
 import { interpretLevel } from "./level.ts";
 import { oids, units } from "./printer_mib.ts";
-import { maybeInteger } from "./raw_value.ts";
+import { maybeInteger, rawOf } from "./raw_value.ts";
 import type { Tray } from "./reading.ts";
 import { rowsOf } from "./table_rows.ts";
+import { firstValid } from "./trace.ts";
 
 const columns = {
   unit: oids.prtInputCapacityUnit,
@@ -27,10 +28,33 @@ export function readTrays(inquiry: Inquiry): Tray[] {
       capacity: maybeInteger(values.capacity),
       unit,
     });
+    const field = `trays.${index}`;
+    const offer = (name: keyof typeof columns, rule: string) => ({
+      oid: `${columns[name]}.${index}`,
+      rule,
+      answered: values[name],
+      value: text(values[name]),
+      ...values[name] === undefined ? {} : { reason: "empty or a placeholder" },
+    });
+    const numbered = `Tray ${index.split(".").at(-1)}`;
+    const name = firstValid(inquiry.trace, `${field}.name`, [
+      offer("name", "rfc3805.inputName"),
+      offer("description", "rfc3805.inputDescription"),
+      { oid: `${columns.name}.${index}`, rule: "derived.trayNumber", answered: undefined, value: numbered },
+    ]);
+    const media = firstValid(inquiry.trace, `${field}.media`, [offer("media", "rfc3805.inputMedia")]);
+    firstValid(inquiry.trace, `${field}.level`, [{
+      oid: `${columns.level}.${index}`,
+      rule: "rfc3805.input",
+      answered: values.level,
+      raw: { level: rawOf(values.level), capacity: rawOf(values.capacity), unit: rawOf(values.unit) },
+      value: level.percent ?? undefined,
+      reason: level.kind,
+    }]);
     trays.push({
       index,
-      name: text(values.name) ?? text(values.description) ?? `Tray ${index.split(".").at(-1)}`,
-      media: text(values.media) ?? null,
+      name: name?.value ?? numbered,
+      media: media?.value ?? null,
       level: { ...level, unit: units[unit ?? 0] ?? null },
     });
   }

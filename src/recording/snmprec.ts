@@ -5,6 +5,7 @@
  *
  * As snmpsim 0.4.5 does it, a text is UTF-8 and white space at the end of a line is no part of the value.
  */
+import { formatIpv4 } from "../core/ip.ts";
 import { compareOids } from "../snmp/oid.ts";
 import { Tag } from "../snmp/value.ts";
 import type { SnmpValue, Varbind } from "../snmp/value.ts";
@@ -13,19 +14,42 @@ export interface Recording {
   /** In MIB order, one a name. */
   objects: Varbind[];
   malformedLines: number;
+  /** Counted from 1; null when every line is an object, empty or a comment. */
+  firstMalformedLine: number | null;
 }
 
 /** Reads a recording; of several lines for one OID the last wins. Never throws. */
 export function parseSnmprec(text: string): Recording {
   const byOid = new Map<string, Varbind>();
   let malformedLines = 0;
-  for (const line of text.split(/\r?\n/)) {
+  let firstMalformedLine: number | null = null;
+  for (const [i, line] of text.split(/\r?\n/).entries()) {
     if (line.trim() === "" || line.startsWith("#")) continue;
     const object = maybeObject(line.trim());
-    if (object === undefined) malformedLines++;
-    else byOid.set(object.oid, object);
+    if (object === undefined) {
+      malformedLines++;
+      firstMalformedLine ??= i + 1;
+    } else byOid.set(object.oid, object);
   }
-  return { objects: [...byOid.values()].sort((a, b) => compareOids(a.oid, b.oid)), malformedLines };
+  const objects = [...byOid.values()].sort((a, b) => compareOids(a.oid, b.oid));
+  return { objects, malformedLines, firstMalformedLine };
+}
+
+/** The lines of a recording in MIB order, each ended; `parseSnmprec` reads the same objects from them. */
+export function formatSnmprec(objects: readonly Varbind[]): string {
+  return objects.toSorted((a, b) => compareOids(a.oid, b.oid)).map(formatObject).join("");
+}
+
+function formatObject({ oid, tag, value }: Varbind): string {
+  if (!(value instanceof Uint8Array)) return `${oid}|${tag}|${value ?? ""}\n`;
+  if (tag === Tag.ipAddress && value.length === 4) {
+    const address = new DataView(value.buffer, value.byteOffset, 4).getUint32(0);
+    return `${oid}|${tag}|${formatIpv4(address)}\n`;
+  }
+  // White space at either end would be lost with the line's own; everything beyond ASCII means different octets elsewhere.
+  const isPlain = tag === Tag.octetString && value.every((octet) => octet >= 0x20 && octet < 0x7f) &&
+    value.at(-1) !== 0x20;
+  return isPlain ? `${oid}|${tag}|${new TextDecoder().decode(value)}\n` : `${oid}|${tag}x|${value.toHex()}\n`;
 }
 
 function maybeObject(line: string): Varbind | undefined {

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
-import { parseSnmprec } from "./snmprec.ts";
+import fc from "fast-check";
+import { Tag } from "../snmp/value.ts";
+import type { SnmpValue } from "../snmp/value.ts";
+import { formatSnmprec, parseSnmprec } from "./snmprec.ts";
 
 const values: { name: string; line: string; want: { tag: number; value: unknown } | undefined }[] = [
   { name: "an INTEGER", line: "2|-3", want: { tag: 2, value: -3 } },
@@ -40,5 +43,31 @@ Deno.test("parseSnmprec() sorts by number, keeps the last of a name and skips em
   assert.deepEqual(parseSnmprec(text), {
     objects: [{ oid: "1.3.6.1.9.0", tag: 2, value: 2 }, { oid: "1.3.6.1.10.0", tag: 2, value: 3 }],
     malformedLines: 2,
+    firstMalformedLine: 6,
   });
+});
+
+const octets = fc.uint8Array({ maxLength: 12 }).map((value) => ({ tag: Tag.octetString as number, value }));
+const text = fc.string({ maxLength: 12 }).map((value) => ({
+  tag: Tag.octetString as number,
+  value: new TextEncoder().encode(value),
+}));
+const value: fc.Arbitrary<SnmpValue> = fc.oneof(
+  octets,
+  text,
+  fc.integer().map((value) => ({ tag: Tag.integer, value })),
+  fc.nat().map((value) => ({ tag: Tag.counter32, value })),
+  fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map((value) => ({ tag: Tag.counter64, value })),
+  fc.uint8Array({ minLength: 4, maxLength: 4 }).map((value) => ({ tag: Tag.ipAddress, value })),
+  fc.uint8Array({ maxLength: 4 }).map((value) => ({ tag: Tag.opaque, value })),
+  fc.constant({ tag: Tag.oid, value: "1.3.6.1.4.1.32473.1" }),
+  fc.constant({ tag: Tag.null, value: null }),
+);
+
+Deno.test("formatSnmprec() writes what parseSnmprec() reads", () => {
+  fc.assert(fc.property(fc.array(value, { maxLength: 12 }), (values) => {
+    const objects = values.map((value, i) => ({ oid: `1.3.6.1.9.${i + 1}.0`, ...value }));
+    const parsed = parseSnmprec(formatSnmprec(objects.toReversed()));
+    assert.deepEqual(parsed, { objects, malformedLines: 0, firstMalformedLine: null });
+  }));
 });

@@ -1,0 +1,43 @@
+/** A scanner thread with one bad address: sending to 127.94.0.7 kills the thread, sending to 127.94.1.7 makes it hang. */
+import { systemClock } from "../../src/core/clock.ts";
+import { openUdpPort } from "../../src/host/udp_port.ts";
+import { startScanner } from "../../src/scanner/scanner.ts";
+import type { Scanner } from "../../src/scanner/scanner.ts";
+import type { FromScanner, ToScanner } from "../../src/scanner/worker_messages.ts";
+import { startDatagramHub } from "../../src/snmp/datagram_hub.ts";
+
+const scope = globalThis as unknown as {
+  postMessage(message: FromScanner): void;
+  onmessage: ((event: MessageEvent<ToScanner>) => void) | null;
+};
+const hub = startDatagramHub({ ipv4: openUdpPort(4), ipv6: undefined });
+const poisoned: typeof hub = {
+  ...hub,
+  counters: hub.counters,
+  send(bytes, address, port) {
+    if (address === "127.94.0.7") {
+      queueMicrotask(() => {
+        throw new Error("poisoned");
+      });
+    }
+    while (address === "127.94.1.7");
+    return hub.send(bytes, address, port);
+  },
+};
+let scanner: Scanner | undefined;
+
+scope.onmessage = async ({ data }) => {
+  if (data.type === "start") {
+    scanner = startScanner(data.config, {
+      hub: poisoned,
+      clock: systemClock,
+      post: (message) => scope.postMessage(message),
+    });
+    scope.postMessage({ type: "ready" });
+  } else if (data.type === "shard") scanner?.take(data.shard);
+  else {
+    await scanner?.stop();
+    await hub.close();
+    scope.postMessage({ type: "stopped" });
+  }
+};
