@@ -9,7 +9,8 @@ import { version } from "./version.ts";
 /** Runs one command and returns the exit code: 0 done, 64 usage, 69 unreachable, 70 a bug, 77 not permitted, 78 configuration, 130 interrupted. */
 export async function runCli(args: readonly string[], host: Host): Promise<number> {
   let exitCode = 0;
-  const program = createProgram(host, (code) => exitCode = code);
+  let shown = "";
+  const program = createProgram(host, { setExitCode: (code) => exitCode = code, show: (text) => shown += text });
   try {
     if (args.length === 0) {
       throw new UsageError("Cannot run as no command was given", "opendca scan 192.168.1.0/24, or opendca --help");
@@ -17,15 +18,24 @@ export async function runCli(args: readonly string[], host: Host): Promise<numbe
     await program.parseAsync(args as string[], { from: "user" });
     return exitCode;
   } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    // Help and version end the parser by an error; they are written here, where they can be waited for.
+    if (error instanceof CommanderError && error.exitCode === 0) {
+      await host.stdout.write(shown);
+      return 0;
+    }
     const failure = error instanceof CommanderError ? usageErrorOf(error) : error;
     await host.stderr.write(renderError(failure));
     return exitCodeFor(failure);
   }
 }
 
-/** The whole command tree, also for the golden files of --help. */
-export function createProgram(host: Host, setExitCode: (code: number) => void): Command {
+interface ProgramHooks {
+  setExitCode(code: number): void;
+  /** Takes the text of --help and --version. */
+  show(text: string): void;
+}
+
+function createProgram(host: Host, hooks: ProgramHooks): Command {
   const program = new Command("opendca")
     .description(
       "Data collection agent for managed print: finds the printers of a network and reads their meters,\nsupplies and alerts over SNMP.",
@@ -37,11 +47,11 @@ export function createProgram(host: Host, setExitCode: (code: number) => void): 
     .exitOverride()
     .configureHelp({ helpWidth: Math.min(100, host.stdout.columns()) })
     .configureOutput({
-      writeOut: (text) => void host.stdout.write(text),
+      writeOut: hooks.show,
       // A mistake is reported by `runCli`, in one voice.
       writeErr: () => {},
     });
-  addScanCommand(program, host, setExitCode);
+  addScanCommand(program, host, hooks.setExitCode);
   return program;
 }
 

@@ -1,10 +1,8 @@
 /** `opendca scan TARGET…`: from the arguments to a document on the screen or in a file. */
 import type { Command } from "commander";
-import { ConfigError, messageOf, UnavailableError, UsageError } from "../core/errors.ts";
+import { UnavailableError } from "../core/errors.ts";
 import { tryParseIp } from "../core/ip.ts";
-import { defaultPlan, planToWire } from "../credentials/credential.ts";
-import type { CredentialPlan } from "../credentials/credential.ts";
-import { parseCredentials } from "../credentials/parse_credentials.ts";
+import { planToWire } from "../credentials/credential.ts";
 import type { Reading, ScanDocument } from "../printers/reading.ts";
 import { renderCsv } from "../report/csv.ts";
 import { renderHtml } from "../report/html.ts";
@@ -13,10 +11,12 @@ import { renderTable } from "../report/table.ts";
 import { superviseScan } from "../supervisor/supervise_scan.ts";
 import type { ScanResult } from "../supervisor/supervise_scan.ts";
 import { parseTargets } from "../targets/parse_targets.ts";
-import type { Host, OutputStream } from "./host.ts";
+import { credentialPlan } from "./credential_plan.ts";
+import type { Host } from "./host.ts";
 import { showProgress } from "./progress_display.ts";
 import { addScanOptions, formatOf } from "./scan_options.ts";
 import type { ScanFormat, ScanOptions } from "./scan_options.ts";
+import { screenOptions } from "./screen.ts";
 
 /** Exit code of a scan that was stopped by Ctrl-C: 128 + SIGINT, as shells count. */
 const interruptedExitCode = 130;
@@ -99,30 +99,6 @@ async function runScan(targets: string[], options: ScanOptions, host: Host): Pro
   }
 }
 
-async function credentialPlan(options: ScanOptions, host: Host): Promise<CredentialPlan> {
-  if (options.credentials === undefined) return defaultPlan([...new Set(options.community ?? ["public"])]);
-  if (options.community !== undefined) {
-    throw new UsageError(
-      "Cannot use --community together with --credentials as the file says what is tried and in which order",
-      "add the community to the file",
-    );
-  }
-  const file = options.credentials;
-  let text: string;
-  try {
-    text = await host.readTextFile(file);
-  } catch (error) {
-    throw new ConfigError(
-      `Cannot read the credentials file "${file}": ${messageOf(error)}`,
-      "check the path and its permissions",
-      {
-        cause: error,
-      },
-    );
-  }
-  return await parseCredentials(text, { file, env: host.env, readTextFile: host.readTextFile });
-}
-
 function workersFor(addresses: number, processors: number): number {
   return Math.max(1, Math.min(4, processors, Math.ceil(addresses / 64)));
 }
@@ -158,19 +134,7 @@ function renderDocument(document: ScanDocument, format: ScanFormat, host: Host |
   if (format === "json") return renderJson(document);
   if (format === "csv") return renderCsv(document);
   if (format === "html") return renderHtml(document);
-  const screen: OutputStream | undefined = host?.stdout;
-  return renderTable(document, {
-    columns: screen?.isTerminal ? screen.columns() : 100,
-    color: screen !== undefined && screen.isTerminal && host?.env("NO_COLOR") === undefined &&
-      host?.env("TERM") !== "dumb",
-    unicode: host === undefined || speaksUnicode(host),
-  });
-}
-
-function speaksUnicode(host: Host): boolean {
-  const locale = host.env("LC_ALL") || host.env("LC_CTYPE") || host.env("LANG");
-  // No locale at all is what services, containers and Windows have; they show UTF-8.
-  return locale === undefined || locale === "" || /utf-?8/i.test(locale);
+  return renderTable(document, screenOptions(host));
 }
 
 function documentOf(

@@ -23,16 +23,29 @@ export interface ScanOptions {
   quiet?: boolean;
 }
 
+/** Options of every command that asks devices; made anew for each command. */
+export const readOptions = {
+  community: () =>
+    new Option("-c, --community <name>", "SNMP community, repeatable (default: public)").argParser(collect),
+  credentials: () => new Option("--credentials <file>", "YAML file with communities and SNMPv3 users per range"),
+  port: () => new Option("-p, --port <number>", "UDP port of the devices").argParser(integer(1, 65535)).default(161),
+  timeout: () =>
+    new Option("--timeout <ms>", "how long one request waits for its answer")
+      .argParser(integer(50, 60_000)).default(1000),
+  retries: () =>
+    new Option("--retries <count>", "further tries of a silent address").argParser(integer(0, 10)).default(1),
+};
+
 /** Declares the options with their defaults and ranges. */
 export function addScanOptions(command: Command): Command {
   return command
-    .option("-c, --community <name>", "SNMP community, repeatable (default: public)", collect)
-    .option("--credentials <file>", "YAML file with communities and SNMPv3 users per range")
+    .addOption(readOptions.community())
+    .addOption(readOptions.credentials())
     .option("--exclude <target>", "never send to these addresses; repeatable", collect)
-    .option("-p, --port <number>", "UDP port of the devices", integer(1, 65535), 161)
+    .addOption(readOptions.port())
     .option("--rate <packets>", "packets per second of the whole scan, 0 for no limit", integer(0, 10_000_000), 2000)
-    .option("--timeout <ms>", "how long one request waits for its answer", integer(50, 60_000), 1000)
-    .option("--retries <count>", "further tries of a silent address", integer(0, 10), 1)
+    .addOption(readOptions.timeout())
+    .addOption(readOptions.retries())
     .option("--workers <count>", "scanner threads (default: one a processor, at most 4)", integer(1, 64))
     .option("--deadline <seconds>", "longest time for one device", integer(1, 3600), 60)
     .option("--max-addresses <count>", "refuse to scan more addresses than this", integer(1, 16_777_216), 1_048_576)
@@ -62,8 +75,8 @@ export function formatOf(options: Pick<ScanOptions, "format" | "output">): ScanF
   );
 }
 
-function collect(value: string, before: string[] = []): string[] {
-  return [...before, value];
+function collect(value: string, before: string[] | undefined): string[] {
+  return [...before ?? [], value];
 }
 
 function integer(min: number, max: number): (text: string) => number {

@@ -2,7 +2,9 @@
 import { ObjectStore } from "../printers/object_store.ts";
 import type { Profile } from "../printers/profile.ts";
 import { identifyColumns, readPlan } from "../printers/read_plan.ts";
+import type { ReadPlan } from "../printers/read_plan.ts";
 import { recognise } from "../printers/recognise.ts";
+import type { Recognised } from "../printers/recognise.ts";
 import { compareOids, isUnder } from "../snmp/oid.ts";
 import type { Varbind } from "../snmp/value.ts";
 
@@ -11,6 +13,9 @@ export interface SimulatedRead {
   store: ObjectStore;
   /** The given one, else the recognised one. */
   profile: Profile;
+  /** What the device is, by the objects of identification alone. */
+  recognised: Recognised;
+  plan: ReadPlan;
   /** Varbinds that the read takes after identification. */
   asked: number;
 }
@@ -26,7 +31,8 @@ export function simulateRead(objects: readonly Varbind[], forced?: Profile): Sim
     const next = successor(objects, column);
     if (next !== undefined) store.add(next);
   }
-  const profile = forced ?? recognise(store).profile;
+  const recognised = recognise(store);
+  const profile = forced ?? recognised.profile;
   const plan = readPlan(store, profile);
   let asked = plan.gets.length;
   plan.gets.forEach(get);
@@ -42,7 +48,7 @@ export function simulateRead(objects: readonly Varbind[], forced?: Profile): Sim
       }
     }
   }
-  return { store, profile, asked };
+  return { store, profile, recognised, plan, asked };
 }
 
 /** The answer to a GETNEXT. */

@@ -96,7 +96,7 @@ async function readWith(
       keep(await readObjects(session, plan.gets));
       problems.push(...await walkColumns(session, plan.groups, (varbind) => store.add(varbind)));
     }
-    if (capture !== null) await walkColumns(session, capture, (varbind) => store.add(varbind));
+    if (capture !== null) problems.push(...await walkColumns(session, capture, (varbind) => store.add(varbind)));
   } catch (error) {
     if (!(error instanceof SnmpError)) throw error;
     problems.push(incompleteProblem(error, device, expired()));

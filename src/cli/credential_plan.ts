@@ -1,0 +1,34 @@
+import { ConfigError, messageOf, UsageError } from "../core/errors.ts";
+import { defaultPlan } from "../credentials/credential.ts";
+import type { CredentialPlan } from "../credentials/credential.ts";
+import { parseCredentials } from "../credentials/parse_credentials.ts";
+import type { Host } from "./host.ts";
+import type { ScanOptions } from "./scan_options.ts";
+
+/** The plan of --credentials or --community. Throws `UsageError` for both at once and `ConfigError` for a bad file. */
+export async function credentialPlan(
+  options: Pick<ScanOptions, "community" | "credentials">,
+  host: Host,
+): Promise<CredentialPlan> {
+  if (options.credentials === undefined) return defaultPlan([...new Set(options.community ?? ["public"])]);
+  if (options.community !== undefined) {
+    throw new UsageError(
+      "Cannot use --community together with --credentials as the file says what is tried and in which order",
+      "add the community to the file",
+    );
+  }
+  const file = options.credentials;
+  let text: string;
+  try {
+    text = await host.readTextFile(file);
+  } catch (error) {
+    throw new ConfigError(
+      `Cannot read the credentials file "${file}": ${messageOf(error)}`,
+      "check the path and its permissions",
+      {
+        cause: error,
+      },
+    );
+  }
+  return await parseCredentials(text, { file, env: host.env, readTextFile: host.readTextFile });
+}
