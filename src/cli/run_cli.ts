@@ -1,9 +1,17 @@
 /** The command line: which command, with which options, and what a failure looks like. */
 import { Command, CommanderError } from "commander";
+import { refuseWhenLocked } from "../activation/lock_gate.ts";
+import { activationStore, likelyStateDirectory } from "../activation/store_options.ts";
+import { ConfigMistakesError } from "../config/config_mistakes.ts";
+import { configPath } from "../config/read_config.ts";
 import { exitCodeFor, messageOf, UsageError } from "../core/errors.ts";
 import { safeText } from "../report/safe_text.ts";
+import { addActivateCommand } from "./activate_command.ts";
+import { addConfigCommand } from "./config_command.ts";
 import type { Host } from "./host.ts";
+import { addLedgerCommand } from "./ledger_command.ts";
 import { addScanCommand } from "./scan_command.ts";
+import { addUnlockCommand } from "./unlock_command.ts";
 import { version } from "./version.ts";
 
 /** Runs one command and returns the exit code: 0 done, 64 usage, 69 unreachable, 70 a bug, 77 not permitted, 78 configuration, 130 interrupted. */
@@ -52,7 +60,21 @@ function createProgram(host: Host, hooks: ProgramHooks): Command {
       writeErr: () => {},
     });
   addScanCommand(program, host, hooks.setExitCode);
+  addConfigCommand(program, host);
+  addActivateCommand(program, host, hooks.setExitCode);
+  addUnlockCommand(program, host);
+  addLedgerCommand(program, host, hooks.setExitCode);
+  program.hook("preAction", async (_, command) => {
+    const { config } = command.opts<{ config?: string }>();
+    const directory = await likelyStateDirectory(configPath(config, host.env), host);
+    await refuseWhenLocked(nameOf(command), await activationStore(directory, host.env));
+  });
   return program;
+}
+
+/** `config` for `opendca config check`. */
+function nameOf(command: Command): string {
+  return command.parent?.parent ? nameOf(command.parent) : command.name();
 }
 
 function usageErrorOf(error: CommanderError): UsageError {
@@ -63,6 +85,7 @@ function usageErrorOf(error: CommanderError): UsageError {
 }
 
 function renderError(error: unknown): string {
+  if (error instanceof ConfigMistakesError) return error.mistakes.map(renderError).join("");
   const hint = error instanceof Error && "hint" in error && typeof error.hint === "string" ? error.hint : undefined;
   const lines = [`error: ${safeText(messageOf(error))}`];
   if (hint !== undefined) lines.push(`hint: ${safeText(hint)}`);

@@ -35,10 +35,19 @@ export class NotPermittedError extends Error {
   }
 }
 
+/** The platform will never take this, however often it is sent: set it aside, and go on. */
+export class RejectedError extends Error {
+  override readonly name: string = "RejectedError";
+  constructor(message: string, readonly hint?: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
 /** Exit code of sysexits.h for an error: 64 usage, 69 unavailable, 77 not permitted, 78 configuration, 70 a bug. */
 export function exitCodeFor(error: unknown): number {
   if (error instanceof UsageError) return 64;
   if (error instanceof UnavailableError) return 69;
+  if (error instanceof RejectedError) return 69;
   if (error instanceof NotPermittedError) return 77;
   if (error instanceof ConfigError) return 78;
   return 70;

@@ -15,25 +15,27 @@
  *
  * The first range in the order of the file that holds an address decides; `default` is for all others.
  */
-import { messageOf } from "../core/errors.ts";
+import { withFileTexts } from "../core/file_texts.ts";
 import type { IpRange } from "../core/ip_range.ts";
-import { Secret } from "../core/secret.ts";
-import type { AuthProtocolName, PrivProtocolName } from "../snmp/usm_protocols.ts";
-import { parseTargetSpec, TargetSyntaxError } from "../targets/target_spec.ts";
-import type { Credential, CredentialPlan, SecurityLevel } from "./credential.ts";
-import { maybeNearestWord } from "./nearest_word.ts";
-import { authNames, maybeAuthProtocol, maybePrivProtocols, privNames } from "./protocol_names.ts";
-import type { YamlValue } from "./yaml_reader.ts";
+import { maybeNearestWord } from "../core/nearest_word.ts";
+import { readSecret } from "../core/read_secret.ts";
+import type { SecretSources } from "../core/read_secret.ts";
+import type { Secret } from "../core/secret.ts";
+import type { MistakeListener, YamlValue } from "../core/yaml_reader.ts";
 import {
   isYamlList,
-  isYamlText,
   lineOf,
   parseYaml,
   readYamlList,
   readYamlMap,
   readYamlText,
+  tryReadYaml,
   yamlError,
-} from "./yaml_reader.ts";
+} from "../core/yaml_reader.ts";
+import type { AuthProtocolName, PrivProtocolName } from "../snmp/usm_protocols.ts";
+import { parseTargetSpec, TargetSyntaxError } from "../targets/target_spec.ts";
+import type { Credential, CredentialPlan, SecurityLevel } from "./credential.ts";
+import { authNames, maybeAuthProtocol, maybePrivProtocols, privNames } from "./protocol_names.ts";
 
 export interface CredentialFileOptions {
   /** Name of the file in messages. */
@@ -50,19 +52,50 @@ const levels: readonly SecurityLevel[] = ["noAuthNoPriv", "authNoPriv", "authPri
 /** Reads the whole file or throws a `ConfigError` that says where the mistake is and shows no secret. */
 export async function parseCredentials(text: string, options: CredentialFileOptions): Promise<CredentialPlan> {
   const root = parseYaml(text, options.file);
-  const keys = readYamlMap(root, { what: "the file", known: ["default", "ranges"] });
+  return await withFileTexts(
+    options.readTextFile,
+    (readFile) => readCredentialPlan(root, { env: options.env, readFile, what: "the file" }),
+  );
+}
+
+export interface CredentialReadOptions extends SecretSources {
+  /** What the mapping is called in messages. */
+  what: string;
+  /** Takes the mistake of each credential, so that the next one is read, too. */
+  onMistake?: MistakeListener;
+}
+
+/** Reads credentials that are a part of a file: `default` and `ranges`, or a list alone, which is for all addresses. */
+export function readCredentialPlan(value: YamlValue, options: CredentialReadOptions): CredentialPlan {
+  if (isYamlList(value)) {
+    return { rules: [{ ranges: null, credentials: readCredentials(value, options.what, options) }] };
+  }
+  const { what } = options;
+  const keys = readYamlMap(value, { ...options, known: ["default", "ranges"] });
   const rules: CredentialPlan["rules"] = [];
   for (const item of keys.ranges === undefined ? [] : readYamlList(keys.ranges, "ranges")) {
-    const rule = readYamlMap(item, { what: "an item of ranges", known: ["range", "credentials"] });
-    const range = required(rule.range, item, "range", "such as range: 10.1.0.0/16");
-    const list = required(rule.credentials, item, "credentials", "such as credentials: [{ community: public }]");
-    rules.push({ ranges: readRanges(range), credentials: await readCredentials(list, "credentials", options) });
+    const rule = reading(options, () => readRule(item, options));
+    if (rule !== undefined) rules.push(rule);
   }
   if (keys.default !== undefined) {
-    rules.push({ ranges: null, credentials: await readCredentials(keys.default, "default", options) });
+    rules.push({ ranges: null, credentials: readCredentials(keys.default, "default", options) });
   }
-  if (rules.length === 0) throw yamlError(root, "it names no credentials", "such as default: [{ community: public }]");
+  if (keys.ranges === undefined && keys.default === undefined) {
+    const subject = what === "the file" ? "it" : what;
+    throw yamlError(value, `${subject} names no credentials`, "such as default: [{ community: public }]");
+  }
   return { rules };
+}
+
+function reading<T>({ onMistake }: CredentialReadOptions, read: () => T): T | undefined {
+  return onMistake === undefined ? read() : tryReadYaml(onMistake, read);
+}
+
+function readRule(item: YamlValue, options: CredentialReadOptions): CredentialPlan["rules"][number] {
+  const rule = readYamlMap(item, { ...options, what: "an item of ranges", known: ["range", "credentials"] });
+  const range = required(rule.range, item, "range", "such as range: 10.1.0.0/16");
+  const list = required(rule.credentials, item, "credentials", "such as credentials: [{ community: public }]");
+  return { ranges: readRanges(range), credentials: readCredentials(list, "credentials", options) };
 }
 
 function readRanges(value: YamlValue): IpRange[] {
@@ -82,23 +115,21 @@ function readRange(value: YamlValue): IpRange {
   }
 }
 
-async function readCredentials(value: YamlValue, what: string, options: CredentialFileOptions): Promise<Credential[]> {
-  const credentials: Credential[] = [];
-  for (const item of readYamlList(value, what)) credentials.push(...await readCredential(item, options));
-  return credentials;
+function readCredentials(value: YamlValue, what: string, options: CredentialReadOptions): Credential[] {
+  return readYamlList(value, what).flatMap((item) => reading(options, () => readCredential(item, options)) ?? []);
 }
 
 const communityKeys = ["name", "community", "versions"] as const;
 const usmKeys = ["name", "user", "level", "auth", "priv", "context"] as const;
 
-async function readCredential(value: YamlValue, options: CredentialFileOptions): Promise<Credential[]> {
+function readCredential(value: YamlValue, options: CredentialReadOptions): Credential[] {
   const known = [...new Set([...communityKeys, ...usmKeys])];
   const keys = readYamlMap(value, { what: "a credential", known, keysMayBeSecret: true });
   const label = keys.name && readYamlText(keys.name, "name");
-  const place = `${options.file}:${lineOf(value)}`;
+  const place = `${value.file.name}:${lineOf(value)}`;
   if (keys.community !== undefined) {
     refuseOthers(keys, communityKeys, "community");
-    const community = await readSecret(keys.community, "the community", options);
+    const community = readSecret(keys.community, "the community", options);
     return [{
       kind: "community",
       name: label ?? `community of ${place}`,
@@ -108,8 +139,8 @@ async function readCredential(value: YamlValue, options: CredentialFileOptions):
   }
   const user = readYamlText(required(keys.user, value, "community or user", "each credential has one of them"), "user");
   refuseOthers(keys, usmKeys, "user");
-  const auth = keys.auth ? await readAuth(keys.auth, options) : null;
-  const priv = keys.priv ? await readPriv(keys.priv, auth?.protocol ?? null, options) : null;
+  const auth = keys.auth ? readAuth(keys.auth, options) : null;
+  const priv = keys.priv ? readPriv(keys.priv, auth?.protocol ?? null, options) : null;
   const level = readLevel(keys.level, { hasAuth: auth !== null, hasPriv: priv !== null });
   const context = keys.context ? readYamlText(keys.context, "context", true) : "";
   const name = label ?? `user ${user} of ${place}`;
@@ -149,23 +180,23 @@ function readVersion(value: YamlValue): "1" | "2c" {
   throw yamlError(value, `the version is not known: current value is "${text}"`, hint);
 }
 
-async function readAuth(
+function readAuth(
   value: YamlValue,
-  options: CredentialFileOptions,
-): Promise<{ protocol: AuthProtocolName; key: Secret }> {
+  options: CredentialReadOptions,
+): { protocol: AuthProtocolName; key: Secret } {
   const keys = readYamlMap(value, { what: "auth", known: ["protocol", "key"], keysMayBeSecret: true });
   const at = required(keys.protocol, value, "protocol", `one of ${authNames.join(", ")}`);
   const text = readYamlText(at, "the auth protocol");
   const protocol = maybeAuthProtocol(text);
   if (protocol === undefined) throw unknownProtocol(at, "auth", { text, names: authNames });
-  return { protocol, key: await readKey(keys.key, value, options) };
+  return { protocol, key: readKey(keys.key, value, options) };
 }
 
-async function readPriv(
+function readPriv(
   value: YamlValue,
   auth: AuthProtocolName | null,
-  options: CredentialFileOptions,
-): Promise<{ protocols: PrivProtocolName[]; key: Secret }> {
+  options: CredentialReadOptions,
+): { protocols: PrivProtocolName[]; key: Secret } {
   const keys = readYamlMap(value, { what: "priv", known: ["protocol", "key"], keysMayBeSecret: true });
   const at = required(keys.protocol, value, "protocol", `one of ${privNames.join(", ")}`);
   const text = readYamlText(at, "the priv protocol");
@@ -174,7 +205,7 @@ async function readPriv(
   }
   const protocols = maybePrivProtocols(text, auth);
   if (protocols === undefined) throw unknownProtocol(at, "priv", { text, names: privNames });
-  return { protocols, key: await readKey(keys.key, value, options) };
+  return { protocols, key: readKey(keys.key, value, options) };
 }
 
 function unknownProtocol(at: YamlValue, what: string, { text, names }: { text: string; names: readonly string[] }) {
@@ -183,13 +214,13 @@ function unknownProtocol(at: YamlValue, what: string, { text, names }: { text: s
   return yamlError(at, `the ${what} protocol is not known: current value is "${text}"`, hint);
 }
 
-async function readKey(
+function readKey(
   value: YamlValue | undefined,
   parent: YamlValue,
-  options: CredentialFileOptions,
-): Promise<Secret> {
+  options: CredentialReadOptions,
+): Secret {
   const at = required(value, parent, "key", "such as key: { env: NAME }");
-  const key = await readSecret(at, "the key", options);
+  const key = readSecret(at, "the key", options);
   if (key.reveal().length < minKeyLength) {
     throw yamlError(
       at,
@@ -198,42 +229,6 @@ async function readKey(
     );
   }
   return key;
-}
-
-async function readSecret(value: YamlValue, what: string, options: CredentialFileOptions): Promise<Secret> {
-  if (isYamlText(value)) return new Secret(readYamlText(value, what));
-  const from = readYamlMap(value, { what, known: ["env", "file"], keysMayBeSecret: true });
-  if ((from.env === undefined) === (from.file === undefined)) {
-    throw yamlError(value, `${what} needs one of "env" and "file"`, "such as { env: NAME }, or the text in quotes");
-  }
-  const secret = from.env ? secretOfEnv(from.env, what, options) : await secretOfFile(from.file!, what, options);
-  if (secret === "") throw yamlError(value, `${what} is empty where it comes from`);
-  if (/[\r\n]/.test(secret)) throw yamlError(value, `${what} is more than one line where it comes from`);
-  return new Secret(secret);
-}
-
-function secretOfEnv(value: YamlValue, what: string, options: CredentialFileOptions): string {
-  const name = readYamlText(value, "env");
-  const secret = options.env(name);
-  if (secret === undefined) {
-    throw yamlError(
-      value,
-      `${what} is not in the environment: current value is "${name}"`,
-      `set ${name} before the start`,
-    );
-  }
-  return secret;
-}
-
-async function secretOfFile(value: YamlValue, what: string, options: CredentialFileOptions): Promise<string> {
-  const path = readYamlText(value, "file");
-  try {
-    // Editors and `echo` end a file with a newline that is no part of the secret.
-    return (await options.readTextFile(path)).replace(/\r?\n$/, "");
-  } catch (cause) {
-    const reason = `${what} cannot be read from its file (${messageOf(cause)}): current value is "${path}"`;
-    throw yamlError(value, reason, "check the path and who may read it", { cause });
-  }
 }
 
 function readLevel(

@@ -120,10 +120,13 @@ const mistakes: [text: string, message: string, hint?: string][] = [
   [
     "default: [{community: {hunter2secret}}]",
     "1:24 as the community has a key that is not known",
-    "the keys are env, file",
+    "the keys are env, file, credential",
   ],
-  ["default: [{community: {}}]", '1:23 as the community needs one of "env" and "file"'],
-  ["default: [{community: {env: LONG, file: /key}}]", '1:23 as the community needs one of "env" and "file"'],
+  ["default: [{community: {}}]", '1:23 as the community needs one of "env", "file" and "credential"'],
+  [
+    "default: [{community: {env: LONG, file: /key}}]",
+    '1:23 as the community needs one of "env", "file" and "credential"',
+  ],
   ["default: [{community: x, user: y}]", '1:32 as "user" does not go with "community"'],
   ["default: [{user: x, versions: [1]}]", '1:31 as "versions" does not go with "user"'],
   [
@@ -215,9 +218,9 @@ for (const [text, message, hint] of mistakes) {
 }
 
 Deno.test("parseCredentials() shows no secret, wherever a character is missing or too many", async () => {
-  const secrets = ["hunter2secret", "swordfish-auth", "swordfish-priv"];
+  const secrets = ["hunter2sesame", "swordfish-auth", "swordfish-priv"];
   const text = `default:
-  - community: hunter2secret
+  - community: hunter2sesame
     versions: [2c]
   - user: monitor
     auth: { protocol: sha1, key: swordfish-auth }

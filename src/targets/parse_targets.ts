@@ -24,7 +24,7 @@ export interface TargetOptions {
 }
 
 /** IPv6 addresses are single entries of the scanner's permissions, each of which is compared with each packet. */
-const maxIpv6Addresses = 4096;
+export const maxIpv6Addresses = 4096;
 
 /** Names that are looked up at the same time. */
 const resolveAtOnce = 16;
@@ -117,13 +117,19 @@ function withoutEnds(claim: Claim): IpRange {
 
 function refuseUnscannable(entry: TargetEntry): void {
   if (entry.spec.kind !== "range") return;
-  const { range } = entry.spec;
+  const reason = maybeUnscannable(entry.spec.range);
+  if (reason !== undefined) throw entryError(entry, reason);
+}
+
+/** Why a range can be no target, such as "224.0.0.0/4 holds multicast addresses"; undefined when it can. */
+export function maybeUnscannable(range: IpRange): string | undefined {
   for (const [cidr, what] of unscannable) {
     const bad = tryParseCidr(cidr)!;
     if (bad.family === range.family && bad.first <= range.last && range.first <= bad.last) {
-      throw entryError(entry, `${cidr} holds ${what}`);
+      return `${cidr} holds ${what}`;
     }
   }
+  return undefined;
 }
 
 function refuseTooMany(ranges: IpRange[], wanted: TargetEntry[], options: TargetOptions): void {

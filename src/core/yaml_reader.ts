@@ -5,7 +5,7 @@
  */
 import type { Document, Node } from "yaml";
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
-import { ConfigError } from "../core/errors.ts";
+import { ConfigError } from "./errors.ts";
 import { maybeNearestWord } from "./nearest_word.ts";
 
 /** A value of one file; `node` is null where the file has a key without a value. */
@@ -15,6 +15,16 @@ export interface YamlValue {
   /** Start of the value, or of its key when it has none. */
   offset: number;
 }
+
+/** A mistake in a YAML file, and where: `offset` orders the mistakes of one file. */
+export class YamlMistake extends ConfigError {
+  constructor(message: string, readonly offset: number, hint?: string, options?: ErrorOptions) {
+    super(message, hint, options);
+  }
+}
+
+/** Takes a mistake so that reading can go on; without one the first mistake is thrown. */
+export type MistakeListener = (mistake: YamlMistake) => void;
 
 interface YamlFile {
   name: string;
@@ -33,8 +43,8 @@ const syntaxReasons: Readonly<Record<string, string>> = {
   MULTIPLE_DOCS: "the file holds more than one document",
 };
 
-/** Throws `ConfigError` for text that is not YAML. */
-export function parseYaml(text: string, name: string): YamlValue {
+/** Throws `YamlMistake` for text that is not YAML; with `onMistake` there is a value to read on with even then. */
+export function parseYaml(text: string, name: string, onMistake: MistakeListener = rethrow): YamlValue {
   const lines = new LineCounter();
   const document = parseDocument(text, {
     lineCounter: lines,
@@ -43,17 +53,36 @@ export function parseYaml(text: string, name: string): YamlValue {
     logLevel: "silent",
   });
   const file = { name, lines, document };
-  const [problem] = [...document.errors, ...document.warnings];
-  if (problem) {
+  let lastLine = 0;
+  for (const problem of [...document.errors, ...document.warnings]) {
+    // What follows on the same line is mostly an echo of the first.
+    const { line } = lines.linePos(problem.pos[0]);
+    if (line === lastLine) continue;
+    lastLine = line;
     const reason = syntaxReasons[problem.code] ?? "it is not YAML";
-    throw yamlError({ file, node: null, offset: problem.pos[0] }, reason, "check quotes, colons and indentation");
+    onMistake(yamlError({ file, node: null, offset: problem.pos[0] }, reason, "check quotes, colons and indentation"));
   }
   return { file, node: document.contents, offset: document.contents?.range?.[0] ?? 0 };
 }
 
+function rethrow(mistake: YamlMistake): never {
+  throw mistake;
+}
+
 /** "Cannot read FILE:LINE:COLUMN as REASON"; the reason must not hold a secret. */
-export function yamlError(at: YamlValue, reason: string, hint?: string, options?: ErrorOptions): ConfigError {
-  return new ConfigError(`Cannot read ${placeOf(at)} as ${reason}`, hint, options);
+export function yamlError(at: YamlValue, reason: string, hint?: string, options?: ErrorOptions): YamlMistake {
+  return new YamlMistake(`Cannot read ${placeOf(at)} as ${reason}`, at.offset, hint, options);
+}
+
+/** Runs `read`; its mistake goes to `onMistake` and the answer is undefined. Anything else that is thrown is a bug. */
+export function tryReadYaml<T>(onMistake: MistakeListener, read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof YamlMistake)) throw error;
+    onMistake(error);
+    return undefined;
+  }
 }
 
 /** "FILE:LINE:COLUMN", both counted from 1. */
@@ -73,7 +102,7 @@ export function lineOf({ file, offset }: YamlValue): number {
  */
 export function readYamlMap<K extends string>(
   value: YamlValue,
-  options: { what: string; known: readonly K[]; keysMayBeSecret?: boolean },
+  options: { what: string; known: readonly K[]; keysMayBeSecret?: boolean; onMistake?: MistakeListener },
 ): Partial<Record<K, YamlValue>> {
   const { what, known } = options;
   const node = resolved(value);
@@ -87,11 +116,13 @@ export function readYamlMap<K extends string>(
     if (found === undefined) {
       const nearest = maybeNearestWord(name, known);
       const shown = nearest !== undefined || !options.keysMayBeSecret;
-      throw yamlError(
+      const mistake = yamlError(
         at,
         shown ? `${what} has no key "${name}"` : `${what} has a key that is not known`,
         nearest ? `did you mean "${nearest}"?` : `the keys are ${known.join(", ")}`,
       );
+      (options.onMistake ?? rethrow)(mistake);
+      continue;
     }
     const itemNode = item as Node | null;
     values[found] = { file: value.file, node: itemNode, offset: itemNode?.range?.[0] ?? at.offset };
@@ -99,11 +130,11 @@ export function readYamlMap<K extends string>(
   return values;
 }
 
-/** The items of a list that has at least one. */
-export function readYamlList(value: YamlValue, what: string): YamlValue[] {
+/** The items of a list, which may be empty only when `mayBeEmpty`. */
+export function readYamlList(value: YamlValue, what: string, mayBeEmpty = false): YamlValue[] {
   const node = resolved(value);
   if (!isSeq(node)) throw yamlError(value, `${what} is not a list`, "start each item with a dash, or write [a, b]");
-  if (node.items.length === 0) throw yamlError(value, `${what} is an empty list`);
+  if (node.items.length === 0 && !mayBeEmpty) throw yamlError(value, `${what} is an empty list`);
   return (node.items as (Node | null)[]).map((item) => ({
     file: value.file,
     node: item,

@@ -1,0 +1,117 @@
+import type { Command } from "commander";
+import { UsageError } from "../../src/core/errors.ts";
+import { AgentStatus } from "../../proto/gen/opendca/v1/agent_service.ts";
+import { PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
+import { configDocument, maybeAgentConfig, setAgentConfig } from "../store/agent_configs.ts";
+import { type AgentRow, listAgents, maybeAgent, revokeAgent } from "../store/agents.ts";
+import type { Tenant } from "../store/store.ts";
+import { type CommandContext, customerOption } from "./command_context.ts";
+import { readConfigFile } from "./config_file.ts";
+import { oneLine, renderRows, timeText } from "./table.ts";
+
+/** `agent list|show|revoke|configure`. */
+export function addAgentCommands(program: Command, context: CommandContext): void {
+  const agent = program.command("agent").description("Agents of a customer.");
+  agent.command("list").description("All agents.").option(...customerOption).action((_, command: Command) =>
+    context.runForCustomer(command, (_, tenant) => {
+      const rows = listAgents(tenant);
+      const cells = rows.map((row) => [
+        row.agent_id,
+        stateOf(row),
+        row.site_name,
+        row.hostname,
+        row.version,
+        row.devices,
+        timeText(row.last_seen_at),
+      ]);
+      const headings = ["AGENT", "STATE", "SITE", "HOST", "VERSION", "DEVICES", "LAST SEEN"];
+      return { json: rows.map(shownAgent), text: renderRows(headings, cells) };
+    })
+  );
+  agent.command("show <agent>").description("What the agent said of itself, and its configuration.")
+    .option(...customerOption)
+    .action((agentId: string, _, command: Command) =>
+      context.runForCustomer(command, (_, tenant) => {
+        const row = agentOf(tenant, agentId);
+        const config = maybeAgentConfig(tenant, agentId);
+        const shown = {
+          ...shownAgent(row),
+          platformConfig: config === undefined ? null : PlatformConfig.toJSON(PlatformConfig.decode(config.content)),
+          effectiveConfig: row.effective_config,
+        };
+        return { json: shown, text: agentText(row) };
+      })
+    );
+  agent.command("revoke <agent>").description("Refuse the agent from now on. It has to be activated anew to come back.")
+    .option(...customerOption)
+    .requiredOption("--reason <text>", "for the audit log")
+    .action((agentId: string, options: { reason: string }, command: Command) =>
+      context.runForCustomer(command, (platform, tenant) => {
+        agentOf(tenant, agentId);
+        if (!revokeAgent(tenant, { agentId, reason: options.reason, at: context.host.clock.now() })) {
+          throw new UsageError(`Cannot revoke "${agentId}" as it is revoked`);
+        }
+        context.audit(platform, {
+          customerId: tenant.customerId,
+          action: "agentRevoked",
+          subject: agentId,
+          detail: { reason: options.reason },
+        });
+        return { json: { agentId, state: "revoked" }, text: `${agentId} revoked\n` };
+      })
+    );
+  agent.command("configure <agent>").description("Set the platform's part of the agent's configuration.")
+    .option(...customerOption)
+    .requiredOption("--file <file>", "JSON of a PlatformConfig: see docs/protocol.md")
+    .action(async (agentId: string, options: { file: string }, command: Command) => {
+      const config = await readConfigFile(context.host, options.file);
+      await context.runForCustomer(command, (platform, tenant) => {
+        agentOf(tenant, agentId);
+        const document = configDocument(config);
+        setAgentConfig(tenant, { agentId, document, at: context.host.clock.now() });
+        context.audit(platform, {
+          customerId: tenant.customerId,
+          action: "agentConfigured",
+          subject: agentId,
+          detail: { hash: document.hash },
+        });
+        return { json: { agentId, hash: document.hash }, text: `${document.hash}\n` };
+      });
+    });
+}
+
+/** Throws UsageError when the customer has no such agent. */
+export function agentOf(tenant: Tenant, agentId: string): AgentRow {
+  const row = maybeAgent(tenant, agentId);
+  if (row !== undefined) return row;
+  throw new UsageError(`Cannot find the agent "${agentId}"`, "opendca-platform agent list shows them");
+}
+
+function shownAgent(row: AgentRow) {
+  const { status, effective_config: _, ...rest } = row;
+  return { ...rest, status: status === null ? null : AgentStatus.toJSON(AgentStatus.decode(status)) };
+}
+
+function stateOf(row: AgentRow): string {
+  return row.state === "active" && row.suspected_clone_at !== null ? "active, copied?" : row.state;
+}
+
+function agentText(row: AgentRow): string {
+  const status = row.status === null ? undefined : AgentStatus.decode(row.status);
+  const lines: [string, string | number | null | undefined][] = [
+    ["Agent", row.agent_id],
+    ["State", stateOf(row)],
+    ["Copied", row.suspected_clone_reason],
+    ["Revoked", row.revoked_reason],
+    ["Host", row.hostname],
+    ["Version", row.version],
+    ["Installation", row.installation_id],
+    ["Last seen", timeText(row.last_seen_at)],
+    ["Known devices", status?.knownDevices],
+    ["In the spool", status === undefined ? undefined : `${status.spooledRecords} records, ${status.spoolBytes} bytes`],
+    ["Set aside", status?.quarantinedBatches],
+    ...(status?.faults ?? []).map(({ code, message }): [string, string] => ["Fault", `${code}: ${message}`]),
+  ];
+  return lines.filter(([, value]) => value !== null && value !== undefined)
+    .map(([name, value]) => `${name.padEnd(14)}${oneLine(String(value))}\n`).join("");
+}

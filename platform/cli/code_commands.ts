@@ -1,0 +1,91 @@
+import type { Command } from "commander";
+import { UsageError } from "../../src/core/errors.ts";
+import { type CodeRow, createActivationCode, listCodes, withdrawCode } from "../store/activation_codes.ts";
+import { listSites, maybeSite } from "../store/customers.ts";
+import type { Tenant } from "../store/store.ts";
+import { type CommandContext, customerOption, wholeNumber } from "./command_context.ts";
+import { renderRows, timeText } from "./table.ts";
+
+const dayMs = 86_400_000;
+
+/** `code create|list|withdraw`. */
+export function addCodeCommands(program: Command, context: CommandContext): void {
+  const code = program.command("code").description("Activation codes: each makes one agent, once.");
+  code.command("create").description("Make a code. It is shown once and kept as a digest.")
+    .option(...customerOption)
+    .option("--site <site>", "id or name; not needed where there is only one")
+    .option("--valid-days <number>", "until it expires", wholeNumber("--valid-days", { min: 1, max: 365 }), 14)
+    .action((options: { site?: string; validDays: number }, command: Command) =>
+      context.runForCustomer(command, (platform, tenant) => {
+        const { site_id: siteId } = siteOf(tenant, options.site);
+        const at = context.host.clock.now();
+        const expiresAt = new Date(at.getTime() + options.validDays * dayMs);
+        const { code, codeId } = createActivationCode(tenant, { siteId, at, expiresAt, pepper: platform.pepper });
+        context.audit(platform, {
+          customerId: tenant.customerId,
+          action: "activationCodeCreated",
+          subject: codeId,
+          detail: { site: siteId, expiresAt: expiresAt.toISOString() },
+        });
+        return { json: { code, codeId, siteId, expiresAt }, text: `${code}\n` };
+      })
+    );
+  code.command("list").description("All codes, newest first.").option(...customerOption)
+    .action((_, command: Command) =>
+      context.runForCustomer(command, (_, tenant) => {
+        const now = context.host.clock.now().getTime();
+        const rows = listCodes(tenant).map((row) => shownCode(row, now));
+        const cells = rows.map((row) => [
+          row.codeId,
+          row.begins,
+          row.state,
+          row.failedAttempts,
+          row.siteId,
+          row.agentId,
+          timeText(row.expiresAt),
+        ]);
+        const headings = ["ID", "CODE", "STATE", "FAILED", "SITE", "AGENT", "EXPIRES"];
+        return { json: rows, text: renderRows(headings, cells) };
+      })
+    );
+  code.command("withdraw <code-id>").description("Take back a code that nobody used.").option(...customerOption)
+    .action((codeId: string, _, command: Command) =>
+      context.runForCustomer(command, (platform, tenant) => {
+        if (!withdrawCode(tenant, codeId)) {
+          throw new UsageError(
+            `Cannot withdraw "${codeId}" as no open code has that id`,
+            "opendca-platform code list shows them",
+          );
+        }
+        context.audit(platform, {
+          customerId: tenant.customerId,
+          action: "activationCodeWithdrawn",
+          subject: codeId,
+        });
+        return { json: { codeId, state: "withdrawn" }, text: `${codeId} withdrawn\n` };
+      })
+    );
+}
+
+function shownCode(row: CodeRow, now: number) {
+  return {
+    codeId: row.code_id,
+    begins: `${row.locator}-…`,
+    state: row.state === "open" && row.expires_at <= now ? "expired" : row.state,
+    failedAttempts: row.failed_attempts,
+    siteId: row.site_id,
+    agentId: row.agent_id,
+    expiresAt: row.expires_at,
+  };
+}
+
+function siteOf(tenant: Tenant, site: string | undefined) {
+  const sites = listSites(tenant);
+  const found = site === undefined ? (sites.length === 1 ? sites[0] : undefined) : maybeSite(tenant, site);
+  if (found !== undefined) return found;
+  if (site === undefined) {
+    const hint = sites.length === 0 ? "opendca-platform site create NAME" : "name one with --site";
+    throw new UsageError(`Cannot tell which site is meant as there are ${sites.length}`, hint);
+  }
+  throw new UsageError(`Cannot find the site "${site}"`, "opendca-platform site list shows them");
+}

@@ -1,0 +1,94 @@
+/** What every command has: the store opened for as long as it runs, and one way to print. */
+import type { Command } from "commander";
+import { UsageError } from "../../src/core/errors.ts";
+import { type OpenPlatform, openPlatform } from "../compose.ts";
+import { appendAudit, type AuditEvent } from "../store/audit_log.ts";
+import { listCustomers, maybeCustomer } from "../store/customers.ts";
+import type { Tenant } from "../store/store.ts";
+import type { PlatformHost } from "./host.ts";
+import { jsonText } from "./json_text.ts";
+
+export interface Answer {
+  /** What --json prints. */
+  json: unknown;
+  text: string;
+}
+
+export interface CommandContext {
+  host: PlatformHost;
+  /** Runs a command on the opened platform and prints its answer. */
+  run(command: Command, work: (platform: OpenPlatform) => Answer | Promise<Answer>): Promise<void>;
+  /** As `run`, for one customer: the one of --customer, or the only one there is. */
+  runForCustomer(
+    command: Command,
+    work: (platform: OpenPlatform, tenant: Tenant) => Answer | Promise<Answer>,
+  ): Promise<void>;
+  audit(platform: OpenPlatform, event: Omit<AuditEvent, "at" | "actor">): void;
+}
+
+export interface GlobalOptions {
+  data?: string;
+  json?: boolean;
+  customer?: string;
+}
+
+export function commandContext(host: PlatformHost): CommandContext {
+  async function run(command: Command, work: (platform: OpenPlatform) => Answer | Promise<Answer>): Promise<void> {
+    const options = command.optsWithGlobals<GlobalOptions>();
+    using platform = await openPlatform({ dataDirectory: dataDirectory(host, options), clock: host.clock, log() {} });
+    const answer = await work(platform);
+    await host.stdout(options.json ? jsonText(answer.json) : answer.text);
+  }
+  return {
+    host,
+    run,
+    runForCustomer: (command, work) =>
+      run(command, (platform) => work(platform, customerOf(platform, command.optsWithGlobals<GlobalOptions>()))),
+    audit: (platform, event) =>
+      appendAudit(platform.store, {
+        ...event,
+        at: host.clock.now(),
+        actor: `admin:${host.env("SUDO_USER") ?? host.env("USER") ?? "unknown"}`,
+      }),
+  };
+}
+
+export function dataDirectory(host: PlatformHost, options: GlobalOptions): string {
+  return options.data ?? host.env("OPENDCA_PLATFORM_DATA") ?? host.env("STATE_DIRECTORY") ??
+    "/var/lib/opendca-platform";
+}
+
+/** The option that all commands of a customer share. */
+export const customerOption = ["--customer <customer>", "id or name; not needed where there is only one"] as const;
+
+function customerOf({ store }: OpenPlatform, { customer }: GlobalOptions): Tenant {
+  if (customer !== undefined) {
+    const row = maybeCustomer(store, customer);
+    if (row !== undefined) return store.tenant(row.customer_id);
+    throw new UsageError(`Cannot find the customer "${customer}"`, "opendca-platform customer list shows them");
+  }
+  const [only, ...others] = listCustomers(store);
+  if (only !== undefined && others.length === 0) return store.tenant(only.customer_id);
+  const hint = only === undefined
+    ? "opendca-platform customer create NAME"
+    : "opendca-platform customer list shows them";
+  throw new UsageError(`Cannot tell which customer is meant as there are ${others.length + (only ? 1 : 0)}`, hint);
+}
+
+/** A whole number of an option. Throws UsageError. */
+export function wholeNumber(option: string, range: { min: number; max: number }): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= range.min && value <= range.max) return value;
+    throw new UsageError(
+      `Cannot use ${option} as a number from ${range.min} to ${range.max}: current value is "${text}"`,
+    );
+  };
+}
+
+/** A name that people read: not empty, at most 100 characters. */
+export function checkedName(name: string): string {
+  const text = name.trim();
+  if (text.length > 0 && text.length <= 100 && !/\p{Cc}/u.test(text)) return text;
+  throw new UsageError(`Cannot use "${name}" as a name: it has 1 to 100 characters and no control characters`);
+}

@@ -1,0 +1,50 @@
+import type { Command } from "commander";
+import { createCustomer, createSite, listCustomers, listSites } from "../store/customers.ts";
+import { checkedName, type CommandContext, customerOption } from "./command_context.ts";
+import { renderRows, timeText } from "./table.ts";
+
+/** `customer create|list` and `site create|list`. */
+export function addCustomerCommands(program: Command, context: CommandContext): void {
+  const customer = program.command("customer").description("Customers, each apart from all others.");
+  customer.command("create <name>").description("Make a customer.").action((name: string, _, command: Command) =>
+    context.run(command, (platform) => {
+      const row = createCustomer(platform.store, { name: checkedName(name), at: context.host.clock.now() });
+      context.audit(platform, {
+        customerId: row.customer_id,
+        action: "customerCreated",
+        subject: row.customer_id,
+        detail: { name: row.name },
+      });
+      return { json: row, text: `${row.customer_id}\n` };
+    })
+  );
+  customer.command("list").description("All customers.").action((_, command: Command) =>
+    context.run(command, ({ store }) => {
+      const rows = listCustomers(store);
+      const cells = rows.map((row) => [row.customer_id, row.name, row.sites, row.agents, row.devices]);
+      return { json: rows, text: renderRows(["CUSTOMER", "NAME", "SITES", "AGENTS", "DEVICES"], cells) };
+    })
+  );
+
+  const site = program.command("site").description("Sites of a customer.");
+  site.command("create <name>").description("Make a site.").option(...customerOption)
+    .action((name: string, _, command: Command) =>
+      context.runForCustomer(command, (platform, tenant) => {
+        const row = createSite(tenant, { name: checkedName(name), at: context.host.clock.now() });
+        context.audit(platform, {
+          customerId: tenant.customerId,
+          action: "siteCreated",
+          subject: row.site_id,
+          detail: { name: row.name },
+        });
+        return { json: row, text: `${row.site_id}\n` };
+      })
+    );
+  site.command("list").description("All sites.").option(...customerOption).action((_, command: Command) =>
+    context.runForCustomer(command, (_, tenant) => {
+      const rows = listSites(tenant);
+      const cells = rows.map((row) => [row.site_id, row.name, timeText(row.created_at)]);
+      return { json: rows, text: renderRows(["SITE", "NAME", "CREATED"], cells) };
+    })
+  );
+}

@@ -1,0 +1,30 @@
+import { systemClock } from "../../src/core/clock.ts";
+import type { PlatformHost } from "./host.ts";
+
+/** The machine that the program runs on. */
+export function denoPlatformHost(): PlatformHost {
+  return {
+    clock: systemClock,
+    env: (name) => Deno.env.get(name),
+    columns: Deno.stdout.isTerminal() ? Deno.consoleSize().columns || 100 : 100,
+    stdout: (text) => writeAll(Deno.stdout, text),
+    stderr: (text) => writeAll(Deno.stderr, text),
+    readTextFile: (path) => Deno.readTextFile(path),
+    untilStopped() {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
+      for (const signal of signals) Deno.addSignalListener(signal, resolve);
+      return promise.finally(() => signals.forEach((signal) => Deno.removeSignalListener(signal, resolve)));
+    },
+  };
+}
+
+async function writeAll(stream: typeof Deno.stdout, text: string): Promise<void> {
+  const bytes = new TextEncoder().encode(text);
+  try {
+    for (let at = 0; at < bytes.length;) at += await stream.write(bytes.subarray(at));
+  } catch (error) {
+    // `… | head` closes the pipe early.
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
+}

@@ -1,0 +1,14 @@
+import type { Clock } from "../../src/core/clock.ts";
+
+/** The machine as the commands see it; `deno_host.ts` is the real one. */
+export interface PlatformHost {
+  clock: Pick<Clock, "now" | "monotonicMs">;
+  env(name: string): string | undefined;
+  /** Width of the terminal in cells; 100 where there is none. */
+  columns: number;
+  stdout(text: string): Promise<void>;
+  stderr(text: string): Promise<void>;
+  readTextFile(path: string): Promise<string>;
+  /** Resolves when the process is asked to end. */
+  untilStopped(): Promise<void>;
+}

@@ -1,0 +1,81 @@
+/** The command line: which command, with which options, and what a failure looks like. */
+import { Command, CommanderError } from "commander";
+import { exitCodeFor, messageOf, UsageError } from "../../src/core/errors.ts";
+import project from "../../deno.json" with { type: "json" };
+import { addAgentCommands } from "./agent_commands.ts";
+import { addAuditCommands } from "./audit_commands.ts";
+import { addCodeCommands } from "./code_commands.ts";
+import { type CommandContext, commandContext } from "./command_context.ts";
+import { addCustomerCommands } from "./customer_commands.ts";
+import { addDeviceCommands } from "./device_commands.ts";
+import type { PlatformHost } from "./host.ts";
+import { addServeCommand } from "./serve_command.ts";
+import { addTaskCommands } from "./task_commands.ts";
+import { addUnlockCommand } from "./unlock_command.ts";
+import { oneLine } from "./table.ts";
+
+/** Runs one command and returns the exit code: 0 done, 64 usage, 69 unreachable, 70 a bug, 77 not permitted, 78 configuration. */
+export async function runPlatform(args: readonly string[], host: PlatformHost): Promise<number> {
+  let shown = "";
+  const program = createProgram(commandContext(host), (text) => shown += text);
+  try {
+    if (args.length === 0) {
+      throw new UsageError("Cannot run as no command was given", "opendca-platform serve, or opendca-platform --help");
+    }
+    await program.parseAsync(args as string[], { from: "user" });
+    return 0;
+  } catch (error) {
+    // Help and version end the parser by an error; they are written here, where they can be waited for.
+    if (error instanceof CommanderError && error.exitCode === 0) {
+      await host.stdout(shown);
+      return 0;
+    }
+    const failure = error instanceof CommanderError ? usageErrorOf(error) : error;
+    await host.stderr(renderError(failure));
+    return exitCodeFor(failure);
+  }
+}
+
+function createProgram(context: CommandContext, show: (text: string) => void): Command {
+  const program = new Command("opendca-platform")
+    .description("The platform that OpenDCA agents report to: the server, and its administration.")
+    .version(`opendca-platform ${project.version}`, "-V, --version", "print the version")
+    .helpOption("-h, --help", "show this help")
+    .helpCommand("help [command]", "show the help of a command")
+    .option("--data <folder>", "data directory (default: $OPENDCA_PLATFORM_DATA or /var/lib/opendca-platform)")
+    .option("--json", "print JSON")
+    .exitOverride()
+    .configureHelp({ helpWidth: Math.min(100, context.host.columns), showGlobalOptions: true })
+    .configureOutput({ writeOut: show, writeErr: () => {} });
+  addServeCommand(program, context);
+  addCustomerCommands(program, context);
+  addCodeCommands(program, context);
+  addAgentCommands(program, context);
+  addTaskCommands(program, context);
+  addUnlockCommand(program, context);
+  addDeviceCommands(program, context);
+  addAuditCommands(program, context);
+  return program;
+}
+
+function usageErrorOf(error: CommanderError): UsageError {
+  // A group without its command, such as `customer` alone, is answered with its help.
+  if (error.code === "commander.help") {
+    return new UsageError("Cannot run the command as it is not complete", "opendca-platform --help", { cause: error });
+  }
+  const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
+  const suggestion = rest.join(" ").match(/Did you mean (.+)\?/)?.[1];
+  const hint = suggestion === undefined ? "opendca-platform --help lists the commands" : `did you mean ${suggestion}?`;
+  return new UsageError(`Cannot run the command: ${first}`, hint, { cause: error });
+}
+
+function renderError(error: unknown): string {
+  const hint = error instanceof Error && "hint" in error && typeof error.hint === "string" ? error.hint : undefined;
+  const lines = [`error: ${oneLine(messageOf(error))}`];
+  if (hint !== undefined) lines.push(`hint: ${oneLine(hint)}`);
+  if (exitCodeFor(error) === 70) {
+    lines.push("hint: this is a defect of opendca-platform; please report it with the lines below");
+    if (error instanceof Error && error.stack !== undefined) lines.push(error.stack);
+  }
+  return lines.join("\n") + "\n";
+}

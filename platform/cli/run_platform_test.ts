@@ -1,0 +1,167 @@
+import assert from "node:assert/strict";
+import { createAuthority } from "../certificates/authority.ts";
+import type { PlatformHost } from "./host.ts";
+import { runPlatform } from "./run_platform.ts";
+
+const now = new Date("2026-03-02T08:00:00Z");
+
+interface Ran {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs commands one after the other on one data directory. */
+async function withPlatform(
+  body: (run: (...args: string[]) => Promise<Ran>) => Promise<void>,
+  files: Record<string, string> = {},
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await body(async (...args) => {
+      const ran: Ran = { code: 0, stdout: "", stderr: "" };
+      const host: PlatformHost = {
+        clock: { now: () => now, monotonicMs: () => 0 },
+        env: (name) => ({ OPENDCA_PLATFORM_DATA: folder, USER: "eva" })[name],
+        columns: 100,
+        stdout: (text) => Promise.resolve(void (ran.stdout += text)),
+        stderr: (text) => Promise.resolve(void (ran.stderr += text)),
+        readTextFile: (path) =>
+          files[path] === undefined ? Promise.reject(new Deno.errors.NotFound(path)) : Promise.resolve(files[path]),
+        untilStopped: () => Promise.resolve(),
+      };
+      ran.code = await runPlatform(args, host);
+      return ran;
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("runPlatform() makes a customer, a site and a code, and tells who did", () =>
+  withPlatform(async (run) => {
+    assert.match((await run("customer", "create", "Acme GmbH")).stdout, /^cus-\w{12}\n$/);
+    assert.match((await run("site", "create", "Berlin", "--customer", "acme gmbh")).stdout, /^sit-\w{12}\n$/);
+    assert.match((await run("code", "create")).stdout, /^\w{4}-\w{4}-\w{4}\n$/);
+    const codes = JSON.parse((await run("code", "list", "--json")).stdout);
+    assert.deepEqual([codes.length, codes[0].state, codes[0].expiresAt], [1, "open", "2026-03-16T08:00:00.000Z"]);
+    const audit = JSON.parse((await run("audit", "list", "--json")).stdout);
+    assert.deepEqual(audit.map(({ actor, action }: { actor: string; action: string }) => [actor, action]), [
+      ["admin:eva", "customerCreated"],
+      ["admin:eva", "siteCreated"],
+      ["admin:eva", "activationCodeCreated"],
+    ]);
+    assert.match((await run("audit", "verify")).stdout, /^3 entries, unbroken/);
+  }));
+
+Deno.test("runPlatform() lists in columns", () =>
+  withPlatform(async (run) => {
+    await run("customer", "create", "Acme");
+    await run("customer", "create", "Ümlaut 漢字");
+    const { stdout } = await run("customer", "list");
+    assert.deepEqual(stdout.replace(/cus-\w{12}/g, "cus-000000000000").split("\n"), [
+      "CUSTOMER          NAME         SITES  AGENTS  DEVICES",
+      "cus-000000000000  Acme             0       0        0",
+      "cus-000000000000  Ümlaut 漢字      0       0        0",
+      "",
+    ]);
+  }));
+
+Deno.test("runPlatform() keeps a withdrawn code from being withdrawn again", () =>
+  withPlatform(async (run) => {
+    await run("customer", "create", "Acme");
+    await run("site", "create", "Berlin");
+    const { codeId } = JSON.parse((await run("code", "create", "--json")).stdout);
+    assert.equal((await run("code", "withdraw", codeId)).code, 0);
+    assert.equal((await run("code", "withdraw", codeId)).code, 64);
+  }));
+
+const mistakes = [
+  { args: [], says: /no command was given/ },
+  { args: ["customer"], says: /not complete/ },
+  { args: ["costumer", "list"], says: /did you mean customer/ },
+  { args: ["customer", "create", ""], says: /1 to 100 characters/ },
+  { args: ["customer", "create", "Acme"], says: /name is taken/ },
+  { args: ["site", "list", "--customer", "Nobody"], says: /Cannot find the customer "Nobody"/ },
+  { args: ["code", "create"], says: /which site is meant as there are 0/ },
+  { args: ["code", "create", "--valid-days", "0"], says: /from 1 to 365: current value is "0"/ },
+  { args: ["agent", "revoke", "agt-0", "--reason", "lost"], says: /Cannot find the agent "agt-0"/ },
+  { args: ["agent", "revoke", "agt-0"], says: /--reason/ },
+  { args: ["task", "ping", "agt-0", "10.1.0.7"], says: /Cannot find the agent/ },
+  { args: ["device", "show", "dev-0"], says: /Cannot find the device/ },
+  { args: ["unlock", "me"], says: /no UUID/ },
+  { args: ["serve", "--listen", "nowhere"], says: /HOST:PORT/ },
+  { args: ["serve", "--tls-key", "key.pem"], says: /without the other/ },
+];
+for (const { args, says } of mistakes) {
+  Deno.test(`runPlatform() says what is wrong with: ${args.join(" ")}`, () =>
+    withPlatform(async (run) => {
+      await run("customer", "create", "Acme");
+      const { code, stdout, stderr } = await run(...args);
+      assert.deepEqual([code, stdout], [64, ""]);
+      assert.match(stderr, says);
+      assert.match(stderr, /^error: [^\n]+\n(hint: [^\n]+\n)?$/);
+    }));
+}
+
+Deno.test("runPlatform() asks which customer when there are several", () =>
+  withPlatform(async (run) => {
+    assert.match((await run("site", "list")).stderr, /there are 0\nhint: opendca-platform customer create/);
+    await run("customer", "create", "A");
+    await run("customer", "create", "B");
+    assert.match((await run("site", "list")).stderr, /there are 2/);
+  }));
+
+for (
+  const { name, text, says } of [
+    { name: "no JSON", text: "poll: 5", says: /as JSON/ },
+    { name: "an unknown key", text: '{"pollIntervalSecond": 60}', says: /see "pollIntervalSecond"/ },
+    {
+      name: "a wrong type",
+      text: '{"sites": [{"name": "Berlin", "ranges": "10.0.0.0\\/8"}]}',
+      says: /see "sites.0.ranges"/,
+    },
+    { name: "a wrong enumeration", text: '{"schedule": {"allowedHours": [{"days": ["SUN"]}]}}', says: /days.0/ },
+  ]
+) {
+  Deno.test(`agent configure refuses a file with ${name}`, () =>
+    withPlatform(async (run) => {
+      const { code, stderr } = await run("agent", "configure", "agt-0", "--file", "c.json");
+      assert.equal(code, 78);
+      assert.match(stderr, says);
+    }, { "c.json": text }));
+}
+
+Deno.test("serve prints one line of JSON when it is ready", () =>
+  withPlatform(async (run) => {
+    const { code, stdout } = await run("serve", "--listen", "127.0.0.1:0", "--host-name", "localhost");
+    const ready = JSON.parse(stdout);
+    assert.equal(code, 0);
+    assert.deepEqual([ready.ready, ready.target], [true, `localhost:${ready.port}`]);
+  }));
+
+const validity = { notBefore: new Date("2026-01-01"), notAfter: new Date("2027-01-01") };
+const [own, other] = [await createAuthority("a", validity), await createAuthority("b", validity)];
+const ended = await createAuthority("c", { ...validity, notAfter: new Date("2026-02-01") });
+for (
+  const { name, certificate, key, says } of [
+    { name: "text", certificate: "hello", key: own.privateKeyPem, says: /"c\.pem" as PEM/ },
+    { name: "another's key", certificate: own.certificatePem, key: other.privateKeyPem, says: /another certificate/ },
+    { name: "no key", certificate: own.certificatePem, key: own.certificatePem, says: /"k\.pem" as PEM/ },
+    { name: "a certificate that ended", certificate: ended.certificatePem, key: ended.privateKeyPem, says: /ended on/ },
+  ]
+) {
+  Deno.test(`serve refuses --tls-certificate with ${name}`, () =>
+    withPlatform(async (run) => {
+      const args = ["serve", "--listen", "127.0.0.1:0", "--tls-certificate", "c.pem", "--tls-key", "k.pem"];
+      const { code, stderr } = await run(...args);
+      assert.equal(code, 78);
+      assert.match(stderr, says);
+    }, { "c.pem": certificate, "k.pem": key }));
+}
+
+Deno.test("--help and --version are written to standard output", () =>
+  withPlatform(async (run) => {
+    assert.match((await run("--help")).stdout, /serve .*Answer agents/);
+    assert.match((await run("--version")).stdout, /^opendca-platform \d/);
+  }));

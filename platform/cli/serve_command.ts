@@ -1,0 +1,108 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import type { Command } from "commander";
+import { ConfigError, messageOf, UsageError } from "../../src/core/errors.ts";
+import type { CertificateFiles } from "../certificates/server_certificate.ts";
+import { openPlatform, serve } from "../compose.ts";
+import { type CommandContext, dataDirectory, type GlobalOptions, wholeNumber } from "./command_context.ts";
+import type { PlatformHost } from "./host.ts";
+
+interface ServeFlags extends GlobalOptions {
+  listen: string;
+  hostName?: string[];
+  tlsCertificate?: string;
+  tlsKey?: string;
+  pollSeconds: number;
+}
+
+/** `opendca-platform serve`: prints one line of JSON when it is ready, logs JSON lines to standard error. */
+export function addServeCommand(program: Command, { host }: CommandContext): void {
+  program.command("serve")
+    .description("Answer agents until stopped.")
+    .option("--listen <host:port>", "where to listen; port 0 takes any that is free", "0.0.0.0:8443")
+    .option("--host-name <name...>", "names that agents dial, for the certificate that the platform makes (localhost)")
+    .option("--tls-certificate <file>", "a certificate of your own, PEM, with its chain")
+    .option("--tls-key <file>", "its private key, PEM")
+    .option(
+      "--poll-seconds <number>",
+      "how often agents poll",
+      wholeNumber("--poll-seconds", { min: 30, max: 86_400 }),
+      300,
+    )
+    .action((_, command: Command) => runServe(host, command.optsWithGlobals<ServeFlags>()));
+}
+
+async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
+  const certificate = await maybeCertificate(host, flags);
+  using platform = await openPlatform({
+    dataDirectory: dataDirectory(host, flags),
+    clock: host.clock,
+    pollSeconds: flags.pollSeconds,
+    log: (event, fields) => {
+      // A log that cannot be written must not stop the answer that it is about.
+      host.stderr(`${JSON.stringify({ at: host.clock.now(), event, ...fields })}\n`).catch(() => {});
+    },
+  });
+  const stopped = host.untilStopped();
+  const names = flags.hostName ?? ["localhost"];
+  await using server = await serve(platform, {
+    ...parseListen(flags.listen),
+    names,
+    ...(certificate === undefined ? {} : { certificate }),
+  });
+  await host.stdout(`${
+    JSON.stringify({
+      ready: true,
+      port: server.port,
+      target: `${names[0]}:${server.port}`,
+      ...(certificate === undefined ? { ca: platform.directory.path("server-authority.pem") } : {}),
+    })
+  }\n`);
+  await stopped;
+}
+
+function parseListen(text: string): { host: string; port: number } {
+  const match = /^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[2]);
+  if (match !== null && port <= 65_535) return { host: match[1]!, port };
+  throw new UsageError(`Cannot use --listen as HOST:PORT: current value is "${text}"`, "such as 0.0.0.0:8443");
+}
+
+async function maybeCertificate(
+  host: PlatformHost,
+  { tlsCertificate, tlsKey }: ServeFlags,
+): Promise<CertificateFiles | undefined> {
+  if (tlsCertificate === undefined && tlsKey === undefined) return undefined;
+  if (tlsCertificate === undefined || tlsKey === undefined) {
+    throw new UsageError("Cannot use one of --tls-certificate and --tls-key without the other");
+  }
+  const certificatePem = await readFile(host, tlsCertificate);
+  const privateKeyPem = await readFile(host, tlsKey);
+  // The server would take any pair, and then fail every handshake.
+  const certificate = parsed(tlsCertificate, () => new X509Certificate(certificatePem));
+  const key = parsed(tlsKey, () => createPrivateKey(privateKeyPem));
+  if (!certificate.checkPrivateKey(key)) {
+    throw new ConfigError(
+      `Cannot use "${tlsKey}" as the key of "${tlsCertificate}": it belongs to another certificate`,
+    );
+  }
+  if (Date.parse(certificate.validTo) <= host.clock.now().getTime()) {
+    throw new ConfigError(`Cannot use "${tlsCertificate}" as it ended on ${certificate.validTo}`);
+  }
+  return { certificatePem, privateKeyPem };
+}
+
+async function readFile(host: PlatformHost, path: string): Promise<string> {
+  try {
+    return await host.readTextFile(path);
+  } catch (error) {
+    throw new ConfigError(`Cannot read "${path}": ${messageOf(error)}`, undefined, { cause: error });
+  }
+}
+
+function parsed<T>(path: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw new ConfigError(`Cannot read "${path}" as PEM: ${messageOf(error)}`, undefined, { cause: error });
+  }
+}

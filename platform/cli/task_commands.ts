@@ -1,0 +1,103 @@
+import type { Command } from "commander";
+import { UsageError } from "../../src/core/errors.ts";
+import { Task, TaskResult } from "../../proto/gen/opendca/v1/task.ts";
+import { signTask } from "../signing/sign_task.ts";
+import { configDocument } from "../store/agent_configs.ts";
+import { addTask, listTasks, type TaskRow } from "../store/tasks.ts";
+import { agentOf } from "./agent_commands.ts";
+import { type CommandContext, customerOption, wholeNumber } from "./command_context.ts";
+import { readConfigFile } from "./config_file.ts";
+import { renderRows, timeText } from "./table.ts";
+
+type Payload = NonNullable<Task["payload"]>;
+
+/** `task scan|ping|diagnostics|set-config|list`. */
+export function addTaskCommands(program: Command, context: CommandContext): void {
+  const task = program.command("task").description("Ask something of an agent; it gets it with its next poll.");
+
+  async function create(command: Command, agentId: string, payload: Payload): Promise<void> {
+    const { validMinutes } = command.opts<{ validMinutes: number }>();
+    await context.runForCustomer(command, (platform, tenant) => {
+      if (agentOf(tenant, agentId).state !== "active") throw new UsageError(`Cannot ask "${agentId}" as it is revoked`);
+      const issuedAt = context.host.clock.now();
+      const expiresAt = new Date(issuedAt.getTime() + validMinutes * 60_000);
+      const taskId = crypto.randomUUID();
+      const signed = signTask(platform.signingKey, Task.create({ taskId, agentId, issuedAt, expiresAt, payload }));
+      const kind = payload.$case;
+      addTask(tenant, { taskId, agentId, kind, signed, at: issuedAt, expiresAt });
+      context.audit(platform, {
+        customerId: tenant.customerId,
+        action: "taskCreated",
+        subject: taskId,
+        detail: { agent: agentId, kind },
+      });
+      return { json: { taskId, agentId, kind, expiresAt }, text: `${taskId}\n` };
+    });
+  }
+
+  function kind(usage: string, description: string): Command {
+    return task.command(usage).description(description).option(...customerOption).option(
+      "--valid-minutes <number>",
+      "not run later than this",
+      wholeNumber("--valid-minutes", { min: 1, max: 10_080 }),
+      60,
+    );
+  }
+
+  kind("scan <agent>", "Read devices now.")
+    .option("--site <name>", "one site of the agent's configuration", "")
+    .option("--target <target...>", "addresses, ranges or host names inside the configured ones")
+    .option("--known", "only devices that are known, without a sweep")
+    .action((agentId: string, options: { site: string; target?: string[]; known?: boolean }, command: Command) =>
+      create(command, agentId, {
+        $case: "scanNow",
+        value: { site: options.site, targets: options.target ?? [], knownDevicesOnly: options.known ?? false },
+      })
+    );
+  kind("ping <agent> <target>", "Send ICMP echoes to one address inside the configured ranges.")
+    .option("--count <number>", "echoes", wholeNumber("--count", { min: 1, max: 10 }), 4)
+    .action((agentId: string, target: string, options: { count: number }, command: Command) =>
+      create(command, agentId, { $case: "ping", value: { target, count: options.count } })
+    );
+  kind("diagnostics <agent>", "Collect logs and state, without secrets.")
+    .option("--log-hours <number>", "how much of the log", wholeNumber("--log-hours", { min: 1, max: 720 }), 24)
+    .action((agentId: string, options: { logHours: number }, command: Command) =>
+      create(command, agentId, { $case: "diagnostics", value: { logHours: options.logHours } })
+    );
+  kind("set-config <agent>", "Replace the platform's part of the configuration at once.")
+    .requiredOption("--file <file>", "JSON of a PlatformConfig: see docs/protocol.md")
+    .action(async (agentId: string, options: { file: string }, command: Command) => {
+      const config = configDocument(await readConfigFile(context.host, options.file));
+      await create(command, agentId, { $case: "setConfig", value: { config } });
+    });
+  task.command("list").description("Tasks and what became of them, newest first.").option(...customerOption)
+    .option("--agent <agent>", "of one agent")
+    .action((options: { agent?: string }, command: Command) =>
+      context.runForCustomer(command, (_, tenant) => {
+        const rows = listTasks(tenant, options.agent).map(shownTask);
+        const cells = rows.map((row) => [
+          row.taskId,
+          row.agentId,
+          row.kind,
+          row.state,
+          timeText(row.createdAt),
+          row.message,
+        ]);
+        return { json: rows, text: renderRows(["TASK", "AGENT", "KIND", "STATE", "CREATED", "MESSAGE"], cells) };
+      })
+    );
+}
+
+function shownTask(row: TaskRow) {
+  return {
+    taskId: row.task_id,
+    agentId: row.agent_id,
+    kind: row.kind,
+    state: row.state,
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
+    changedAt: row.changed_at,
+    message: row.message,
+    result: row.result === null ? null : TaskResult.toJSON(TaskResult.decode(row.result)),
+  };
+}

@@ -1,0 +1,40 @@
+import type { Command } from "commander";
+import { UsageError } from "../../src/core/errors.ts";
+import { isUuid } from "../services/request_checks.ts";
+import { createUnlockToken } from "../signing/unlock_token.ts";
+import { forgetFailedAttempts } from "../store/installations.ts";
+import { type CommandContext, wholeNumber } from "./command_context.ts";
+
+/** `unlock INSTALLATION`: a token for `opendca unlock`, and five more attempts on the platform's side. */
+export function addUnlockCommand(program: Command, context: CommandContext): void {
+  program.command("unlock <installation>")
+    .description("Make the token that unlocks an agent after five wrong activation codes.")
+    .option(
+      "--lock <number>",
+      "number of the lock, as `opendca status` shows it",
+      wholeNumber("--lock", { min: 1, max: 1_000_000 }),
+      1,
+    )
+    .option("--valid-hours <number>", "until it expires", wholeNumber("--valid-hours", { min: 1, max: 720 }), 24)
+    .action((installation: string, options: { lock: number; validHours: number }, command: Command) =>
+      context.run(command, (platform) => {
+        const installationId = installation.toLowerCase();
+        if (!isUuid(installationId)) {
+          const hint = "opendca status shows it on the machine that is locked";
+          throw new UsageError(`Cannot use "${installation}" as an installation id: it is no UUID`, hint);
+        }
+        const issuedAt = context.host.clock.now();
+        const expiresAt = new Date(issuedAt.getTime() + options.validHours * 3_600_000);
+        const lockCount = options.lock;
+        const token = createUnlockToken(platform.signingKey, { installationId, lockCount, issuedAt, expiresAt });
+        forgetFailedAttempts(platform.store, installationId);
+        context.audit(platform, {
+          customerId: null,
+          action: "unlockTokenCreated",
+          subject: installationId,
+          detail: { lock: lockCount, expiresAt: expiresAt.toISOString() },
+        });
+        return { json: { token, installationId, lockCount, expiresAt }, text: `${token}\n` };
+      })
+    );
+}

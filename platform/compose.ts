@@ -1,0 +1,109 @@
+/** Where the platform's parts are joined. */
+import type { Clock } from "../src/core/clock.ts";
+import { ConfigError } from "../src/core/errors.ts";
+import { type Authority, createAuthority, loadAuthority, validityFrom } from "./certificates/authority.ts";
+import { type CertificateFiles, createServerCertificate, isCurrent } from "./certificates/server_certificate.ts";
+import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
+import type { Platform } from "./services/platform.ts";
+import { createSigningKeyPem, loadSigningKey } from "./signing/signing_key.ts";
+import { type RunningServer, startServer } from "./start_server.ts";
+import { openStore } from "./store/store.ts";
+
+export interface OpenOptions {
+  dataDirectory: string;
+  clock: Pick<Clock, "now" | "monotonicMs">;
+  log: Platform["log"];
+  /** 300 unless told. */
+  pollSeconds?: number;
+}
+
+export interface OpenPlatform extends Platform, Disposable {
+  directory: DataDirectory;
+  /** Made its server certificate, where the operator has none of a public authority. */
+  serverAuthority: Authority;
+}
+
+const authorityDays = 3653;
+const storeName = "platform.db";
+
+/** The store and the keys; both are made when the folder is new. The command line works on this, with or without a server. */
+export async function openPlatform(options: OpenOptions): Promise<OpenPlatform> {
+  const { clock, log, pollSeconds = 300 } = options;
+  const directory = openDataDirectory(options.dataDirectory);
+  const agentAuthority = await keptAuthority(directory, { name: "agent-authority", now: clock.now() });
+  const serverAuthority = await keptAuthority(directory, { name: "server-authority", now: clock.now() });
+  const signingKey = loadSigningKey(kept(directory, "signing.key", createSigningKeyPem));
+  const pepper = kept(directory, "code-pepper.key", () => crypto.getRandomValues(new Uint8Array(32)).toHex());
+  const store = openStore(directory.path(storeName));
+  return {
+    store,
+    directory,
+    agentAuthority,
+    serverAuthority,
+    signingKey,
+    pepper: Uint8Array.fromHex(pepper),
+    clock,
+    pollSeconds,
+    log,
+    [Symbol.dispose]: () => store[Symbol.dispose](),
+  };
+}
+
+export interface ServeOptions {
+  host: string;
+  port: number;
+  /** Names that agents dial, for the certificate that the platform makes itself. */
+  names: string[];
+  /** A certificate of the operator's own. */
+  certificate?: CertificateFiles;
+  callTimeoutMs?: number;
+}
+
+/** Listens until disposed. The store outlives the server, so that calls can end. */
+export async function serve(platform: OpenPlatform, options: ServeOptions): Promise<RunningServer> {
+  const certificate = options.certificate ?? await keptServerCertificate(platform, options.names);
+  return startServer(platform, { ...options, certificate });
+}
+
+/* A key that is there, or a new one in a folder that has no store yet. */
+function kept(directory: DataDirectory, name: string, make: () => string): string {
+  const known = directory.maybeText(name);
+  if (known !== undefined) return known;
+  refuseWhenUsed(directory, name);
+  const text = make();
+  directory.write(name, text);
+  return text;
+}
+
+async function keptAuthority(directory: DataDirectory, options: { name: string; now: Date }): Promise<Authority> {
+  const { name, now } = options;
+  const certificatePem = directory.maybeText(`${name}.pem`);
+  const privateKeyPem = directory.maybeText(`${name}.key`);
+  if (certificatePem !== undefined && privateKeyPem !== undefined) {
+    return loadAuthority({ certificatePem, privateKeyPem });
+  }
+  refuseWhenUsed(directory, `${name}.${certificatePem === undefined ? "pem" : "key"}`);
+  const files = await createAuthority(`OpenDCA ${name.replace("-", " ")}`, validityFrom(now, authorityDays));
+  directory.write(`${name}.key`, files.privateKeyPem);
+  directory.write(`${name}.pem`, files.certificatePem);
+  return loadAuthority(files);
+}
+
+function refuseWhenUsed(directory: DataDirectory, name: string): void {
+  if (!directory.has(storeName)) return;
+  throw new ConfigError(
+    `Cannot use the store as "${directory.path(name)}" is missing`,
+    "restore the file from a backup; with a new one, every agent would have to be activated again",
+  );
+}
+
+async function keptServerCertificate(platform: OpenPlatform, names: string[]): Promise<CertificateFiles> {
+  const { directory, clock, serverAuthority } = platform;
+  const check = { names, now: clock.now() };
+  const known = directory.maybeText("server.pem");
+  if (known !== undefined && isCurrent(known, check)) return { certificatePem: known, privateKeyPem: known };
+  const { certificatePem, privateKeyPem } = await createServerCertificate(serverAuthority, check);
+  // TLS libraries take from a PEM file the blocks that they look for.
+  directory.write("server.pem", certificatePem + privateKeyPem);
+  return { certificatePem, privateKeyPem };
+}

@@ -1,0 +1,62 @@
+/**
+ * The platform's folder, mode 0700:
+ *   platform.db                     the store
+ *   agent-authority.pem, .key       signs the certificates of agents
+ *   server-authority.pem, .key      signs the server's certificate where the operator has none; agents trust it by `ca:`
+ *   server.pem                      that certificate and its key, in one file so that they cannot differ
+ *   signing.key                     Ed25519: tasks and unlock tokens
+ *   code-pepper.key                 key of the digests of activation codes
+ * A file appears under its name when it is complete and synced. The store is made last: keys that are missing beside a
+ * store were lost, and new ones in their place would lock every agent out.
+ */
+import { ConfigError, messageOf } from "../src/core/errors.ts";
+
+export interface DataDirectory {
+  path(name: string): string;
+  has(name: string): boolean;
+  /** The text of a file, or undefined when there is none. */
+  maybeText(name: string): string | undefined;
+  /** Mode 0600. */
+  write(name: string, text: string): void;
+}
+
+/** Makes the folder when it is not there. Throws ConfigError when it cannot be used. */
+export function openDataDirectory(folder: string): DataDirectory {
+  const path = (name: string) => `${folder}/${name}`;
+  try {
+    Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const hint = "name a folder of your own with --data, or make it and give it to the platform's user";
+    throw new ConfigError(`Cannot use "${folder}" as data directory: ${messageOf(error)}`, hint, { cause: error });
+  }
+  return {
+    path,
+    has: (name) => maybeRead(path(name), (file) => Deno.statSync(file)) !== undefined,
+    maybeText: (name) => maybeRead(path(name), (file) => Deno.readTextFileSync(file)),
+    write(name, text) {
+      const temporary = `${path(name)}.new`;
+      try {
+        writeSynced(temporary, text);
+        Deno.renameSync(temporary, path(name));
+      } catch (error) {
+        throw new ConfigError(`Cannot write "${path(name)}": ${messageOf(error)}`, undefined, { cause: error });
+      }
+    },
+  };
+}
+
+function maybeRead<T>(path: string, read: (path: string) => T): T | undefined {
+  try {
+    return read(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw new ConfigError(`Cannot read "${path}": ${messageOf(error)}`, undefined, { cause: error });
+  }
+}
+
+function writeSynced(path: string, text: string): void {
+  using file = Deno.openSync(path, { write: true, create: true, truncate: true, mode: 0o600 });
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+  file.syncSync();
+}

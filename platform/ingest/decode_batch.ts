@@ -1,0 +1,121 @@
+/**
+ * The payload of a batch, taken apart. Records are cut out of the list byte for byte before they are decoded, so that the
+ * platform keeps what was sent, fields of later versions included.
+ */
+import { gunzipSync } from "node:zlib";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { type Batch, Compression, Record, RejectionReason } from "../../proto/gen/opendca/v1/batch.ts";
+
+export const maxPayloadBytes = 3 * 1024 * 1024;
+export const maxPlainBytes = 16 * 1024 * 1024;
+export const maxRecords = 5000;
+const maxRecordBytes = 2.5 * 1024 * 1024;
+
+export interface DecodedRecord {
+  record: Record;
+  bytes: Uint8Array;
+}
+
+export interface DecodedBatch {
+  records: DecodedRecord[];
+  /** Ids of the records that can never be stored, and why. */
+  refused: { recordId: string; why: string }[];
+}
+
+/** The whole batch is refused, for good. */
+export class BatchRefusedError extends Error {
+  override readonly name = "BatchRefusedError";
+  constructor(message: string, readonly reason: RejectionReason, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** Throws BatchRefusedError; `now` bounds when a record can have been observed. */
+export function decodeBatch(batch: Batch, now: Date): DecodedBatch {
+  const { payload, recordCount } = batch;
+  if (payload.length > maxPayloadBytes || recordCount > maxRecords) {
+    throw new BatchRefusedError(
+      `Cannot take a batch of ${payload.length} bytes and ${recordCount} records: at most ${maxPayloadBytes} and ${maxRecords}`,
+      RejectionReason.TOO_LARGE,
+    );
+  }
+  const parts = cutRecords(plainPayload(batch));
+  if (parts.length !== recordCount) {
+    throw new BatchRefusedError(
+      `Cannot take the batch as ${recordCount} records: it holds ${parts.length}`,
+      RejectionReason.MALFORMED,
+    );
+  }
+  const decoded: DecodedBatch = { records: [], refused: [] };
+  for (const bytes of parts) {
+    const record = decodeRecord(bytes);
+    const why = bytes.length > maxRecordBytes ? `it has ${bytes.length} bytes` : whyRefused(record, now);
+    if (why === undefined) decoded.records.push({ record, bytes });
+    else decoded.refused.push({ recordId: record.recordId, why });
+  }
+  return decoded;
+}
+
+function plainPayload({ payload, compression }: Batch): Uint8Array {
+  if (compression === Compression.UNSPECIFIED) return payload;
+  if (compression !== Compression.GZIP) {
+    throw new BatchRefusedError(
+      `Cannot decompress the batch: compression ${compression} is not known`,
+      RejectionReason.MALFORMED,
+    );
+  }
+  try {
+    // The limit holds while inflating: a small bomb never becomes a large buffer.
+    return gunzipSync(payload, { maxOutputLength: maxPlainBytes });
+  } catch (error) {
+    if (error instanceof RangeError) {
+      const message = `Cannot take a batch of more than ${maxPlainBytes} bytes`;
+      throw new BatchRefusedError(message, RejectionReason.TOO_LARGE, { cause: error });
+    }
+    throw new BatchRefusedError("Cannot decompress the batch as gzip", RejectionReason.MALFORMED, { cause: error });
+  }
+}
+
+/* RecordList has one field, `records` = 1, length-delimited: tag 0x0a. Other fields are of later versions. */
+function cutRecords(plain: Uint8Array): Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  try {
+    const reader = new BinaryReader(plain);
+    while (reader.pos < reader.len) {
+      const tag = reader.uint32();
+      if (tag === 0x0a) parts.push(reader.bytes());
+      else reader.skip(tag & 7);
+      if (parts.length > maxRecords) {
+        throw new BatchRefusedError(`Cannot take more than ${maxRecords} records`, RejectionReason.TOO_LARGE);
+      }
+    }
+  } catch (error) {
+    if (error instanceof BatchRefusedError) throw error;
+    throw new BatchRefusedError("Cannot decode the list of records", RejectionReason.MALFORMED, { cause: error });
+  }
+  return parts;
+}
+
+function decodeRecord(bytes: Uint8Array): Record {
+  try {
+    return Record.decode(bytes);
+  } catch (error) {
+    throw new BatchRefusedError("Cannot decode a record", RejectionReason.MALFORMED, { cause: error });
+  }
+}
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const earliestMs = Date.UTC(2020, 0, 1);
+/* A clock that is a day ahead is a fault that the reading survives. */
+const aheadMs = 2 * 86_400_000;
+
+function whyRefused(record: Record, now: Date): string | undefined {
+  if (!uuid.test(record.recordId)) return "its id is no UUID";
+  const at = record.observedAt?.getTime() ?? NaN;
+  if (!(at >= earliestMs && at <= now.getTime() + aheadMs)) return "it was observed at an impossible time";
+  if (record.content === undefined) return "its content is of a kind that is not known";
+  if (record.content.$case !== "reading") return undefined;
+  if (record.content.value.address === "") return "the reading has no address";
+  if (record.content.value.meters.some((meter) => !Number.isFinite(meter.value))) return "a meter is no number";
+  return undefined;
+}

@@ -1,0 +1,5 @@
+/** Process edge: arguments in, exit code out. */
+import { denoPlatformHost } from "./cli/deno_host.ts";
+import { runPlatform } from "./cli/run_platform.ts";
+
+if (import.meta.main) Deno.exit(await runPlatform(Deno.args, denoPlatformHost()));

@@ -1,0 +1,169 @@
+/**
+ * Activation: a code, and a key that the agent made, become an agent with a certificate. A wrong code counts against the
+ * installation and against the code that it was aimed at. A typing error, a bad request and a failed call count nowhere.
+ */
+import * as x509 from "../certificates/x509.ts";
+import { maybeActivationCode } from "../../src/core/activation_code.ts";
+import {
+  type ActivateRequest,
+  type ActivateResponse,
+  ActivationRefusalReason,
+} from "../../proto/gen/opendca/v1/agent_service.ts";
+import { Buffer } from "node:buffer";
+import { bundleOf, CsrError, issueAgentCertificate, parseCsr } from "../certificates/agent_certificate.ts";
+import {
+  type CodeRow,
+  countFailedCode,
+  isSecretRight,
+  maxFailedAttempts,
+  maybeAimedCode,
+  useCode,
+} from "../store/activation_codes.ts";
+import { createAgent, maybeAgent } from "../store/agents.ts";
+import { appendAudit } from "../store/audit_log.ts";
+import { addCertificate, latestCertificate } from "../store/certificates.ts";
+import { maybeCustomer, maybeSite } from "../store/customers.ts";
+import { countFailedInstallation, failedAttemptsOf, forgetFailedAttempts } from "../store/installations.ts";
+import { CallError } from "./call_error.ts";
+import type { Caller } from "./caller.ts";
+import type { Platform } from "./platform.ts";
+import { isUuid, shortText } from "./request_checks.ts";
+
+type Csr = x509.Pkcs10CertificateRequest;
+
+/** Answers one attempt. Throws CallError for a request that no agent makes. */
+export async function activate(platform: Platform, request: ActivateRequest): Promise<ActivateResponse> {
+  if (!isUuid(request.installationId) || !isUuid(request.attemptId)) {
+    throw new CallError("invalid-request", "Cannot activate as installation_id and attempt_id must be UUIDs");
+  }
+  const code = maybeActivationCode(request.code);
+  if (code === undefined) {
+    return refusal(platform, request, {
+      reason: ActivationRefusalReason.MALFORMED_CODE,
+      message: "The code has a typing error: it is twelve characters, the last of which checks the others",
+    });
+  }
+  let csr: Csr;
+  try {
+    csr = await parseCsr(request.csr);
+  } catch (error) {
+    if (!(error instanceof CsrError)) throw error;
+    return refusal(platform, request, { reason: ActivationRefusalReason.BAD_CSR, message: error.message });
+  }
+  const answer = platform.store.transaction(() => accept(platform, { ...request, code }, csr));
+  return "outcome" in answer ? answer : await activated(platform, answer, csr);
+}
+
+/* The new agent, or why not. One answer for every wrong code: nobody learns which codes exist. */
+function accept(platform: Platform, request: ActivateRequest, csr: Csr): Caller | ActivateResponse {
+  const { store, pepper, clock } = platform;
+  const { code, installationId, attemptId } = request;
+  const now = clock.now();
+  if (failedAttemptsOf(store, installationId) >= maxFailedAttempts) {
+    return refusal(platform, request, {
+      reason: ActivationRefusalReason.INSTALLATION_LOCKED,
+      message: "This installation made too many wrong attempts: ask for an unlock token",
+    });
+  }
+  const row = maybeAimedCode(store, code);
+  const isRight = row !== undefined && isSecretRight(row, { code, pepper });
+  if (isRight && isRepeated(platform, { row, request, csr })) {
+    return { tenant: store.tenant(row.customer_id), agentId: row.agent_id! };
+  }
+  if (!isRight || row.state !== "open" || row.expires_at <= now.getTime()) return rejected(platform, request, row);
+
+  const tenant = store.tenant(row.customer_id);
+  const agentId = createAgent(tenant, {
+    siteId: row.site_id,
+    installationId,
+    hostname: shortText(request.machine?.hostname ?? "", 255),
+    version: shortText(request.agentVersion, 50),
+    at: now,
+  });
+  useCode(tenant, { codeId: row.code_id, agentId, attemptId, at: now });
+  forgetFailedAttempts(store, installationId);
+  appendAudit(store, {
+    at: now,
+    customerId: row.customer_id,
+    actor: `agent:${agentId}`,
+    action: "agentActivated",
+    subject: agentId,
+    detail: { code: row.code_id, installation: installationId },
+  });
+  platform.log("agentActivated", { agentId, customerId: row.customer_id });
+  return { tenant, agentId };
+}
+
+/* The agent asks again because the answer was lost: same attempt, same installation, and the key of the certificate. */
+function isRepeated(platform: Platform, again: { row: CodeRow; request: ActivateRequest; csr: Csr }): boolean {
+  const { row, request, csr } = again;
+  if (row.state !== "used" || row.agent_id === null || row.attempt_id !== request.attemptId) return false;
+  const tenant = platform.store.tenant(row.customer_id);
+  const agent = maybeAgent(tenant, row.agent_id);
+  if (agent?.state !== "active" || agent.installation_id !== request.installationId) return false;
+  const certificate = latestCertificate(tenant, row.agent_id);
+  return certificate === undefined ||
+    (certificate.first_used_at === null && isKeyOf(new Uint8Array(certificate.der), csr));
+}
+
+function isKeyOf(der: Uint8Array<ArrayBuffer>, csr: Csr): boolean {
+  const key = Buffer.from(new x509.X509Certificate(der).publicKey.rawData);
+  return key.equals(Buffer.from(csr.publicKey.rawData));
+}
+
+async function activated(platform: Platform, { tenant, agentId }: Caller, csr: Csr): Promise<ActivateResponse> {
+  const { store, agentAuthority, signingKey, clock } = platform;
+  let der = latestCertificate(tenant, agentId)?.der;
+  if (der === undefined) {
+    const certificate = await issueAgentCertificate(agentAuthority, { agentId, csr, now: clock.now() });
+    store.transaction(() => addCertificate(tenant, { agentId, certificate }));
+    der = certificate.der;
+  }
+  return {
+    outcome: {
+      $case: "activated",
+      value: {
+        agentId,
+        customerName: maybeCustomer(store, tenant.customerId)!.name,
+        siteName: maybeSite(tenant, maybeAgent(tenant, agentId)!.site_id)!.name,
+        certificates: bundleOf(agentAuthority, { der }),
+        signingPublicKey: Buffer.from(signingKey.publicKey),
+      },
+    },
+    serverTime: clock.now(),
+  };
+}
+
+function rejected(platform: Platform, request: ActivateRequest, row: CodeRow | undefined): ActivateResponse {
+  const { store, clock } = platform;
+  const { installationId } = request;
+  const at = clock.now();
+  countFailedInstallation(store, { installationId, at });
+  const burned = row !== undefined && countFailedCode(store.tenant(row.customer_id), row.code_id);
+  appendAudit(store, {
+    at,
+    customerId: row?.customer_id ?? null,
+    actor: `installation:${installationId}`,
+    action: burned ? "activationCodeBurned" : "activationRejected",
+    subject: row?.code_id ?? "no code",
+    detail: { hostname: shortText(request.machine?.hostname ?? "", 255) },
+  });
+  platform.log("activationRejected", { installationId, burned });
+  return refusal(platform, request, {
+    reason: ActivationRefusalReason.REJECTED,
+    message: "The code is not valid: it may be wrong, expired or used",
+    countsAsAttempt: true,
+  });
+}
+
+function refusal(
+  platform: Platform,
+  request: ActivateRequest,
+  why: { reason: ActivationRefusalReason; message: string; countsAsAttempt?: boolean },
+): ActivateResponse {
+  const attemptsLeft = Math.max(0, maxFailedAttempts - failedAttemptsOf(platform.store, request.installationId));
+  return {
+    outcome: { $case: "refusal", value: { countsAsAttempt: false, ...why, attemptsLeft } },
+    serverTime: platform.clock.now(),
+  };
+}

@@ -1,0 +1,93 @@
+/** The gRPC edge: who calls, what a failure looks like to the caller, and nothing of how the services work. */
+import { type handleUnaryCall, Metadata, type sendUnaryData, type ServerUnaryCall } from "@grpc/grpc-js";
+import { messageOf, UnavailableError } from "../../src/core/errors.ts";
+import type { AgentServiceServer } from "../../proto/gen/opendca/v1/agent_service.ts";
+import { activate } from "./activate.ts";
+import { CallError } from "./call_error.ts";
+import { type Caller, callerOf } from "./caller.ts";
+import type { Platform } from "./platform.ts";
+import { poll } from "./poll.ts";
+import { rateLimit } from "./rate_limit.ts";
+import { renew } from "./renew.ts";
+import { upload } from "./upload.ts";
+
+/** Handlers for `server.addService(AgentServiceService, …)`. */
+export function agentService(platform: Platform): AgentServiceServer {
+  const { monotonicMs } = platform.clock;
+  // One office behind one address activates a few agents a day; what asks more often guesses.
+  const activations = rateLimit({ burst: 30, perMinute: 10, monotonicMs });
+  // An agent polls every few minutes; one that is drained after an outage uploads as fast as it is answered.
+  const polls = rateLimit({ burst: 20, perMinute: 20, monotonicMs });
+  const renewals = rateLimit({ burst: 5, perMinute: 1 / 60, monotonicMs });
+
+  function identified<Request, Response>(
+    handle: (caller: Caller, request: Request) => Response | Promise<Response>,
+  ): handleUnaryCall<Request, Response> {
+    return unary(platform, (call) => {
+      const { sslPeerCertificate } = call.getAuthContext();
+      return handle(callerOf(platform, sslPeerCertificate?.raw), call.request);
+    });
+  }
+
+  return {
+    activate: unary(platform, (call) => {
+      allow(activations.waitMs(addressOf(call)));
+      return activate(platform, call.request);
+    }),
+    renew: identified((caller, request) => {
+      allow(renewals.waitMs(caller.agentId));
+      return renew(platform, caller, request);
+    }),
+    poll: identified((caller, request) => {
+      allow(polls.waitMs(caller.agentId));
+      return poll(platform, caller, request);
+    }),
+    upload: identified((caller, request) => upload(platform, caller, request)),
+  };
+}
+
+function unary<Request, Response>(
+  platform: Platform,
+  handle: (call: ServerUnaryCall<Request, Response>) => Response | Promise<Response>,
+): handleUnaryCall<Request, Response> {
+  return (call, callback) => void answer(platform, () => handle(call), callback);
+}
+
+async function answer<Response>(
+  platform: Platform,
+  handle: () => Response | Promise<Response>,
+  callback: sendUnaryData<Response>,
+): Promise<void> {
+  try {
+    callback(null, await handle());
+  } catch (error) {
+    const failure = callErrorOf(error);
+    if (failure.reason === "internal") platform.log("callFailed", { message: messageOf(error), stack: stackOf(error) });
+    const metadata = new Metadata();
+    metadata.set("opendca-reason", failure.reason);
+    if (failure.retryAfterMs > 0) metadata.set("opendca-retry-after-ms", String(failure.retryAfterMs));
+    callback({ code: failure.code, details: failure.message, metadata });
+  }
+}
+
+function callErrorOf(error: unknown): CallError {
+  if (error instanceof CallError) return error;
+  if (error instanceof UnavailableError) {
+    return new CallError("store-busy", "Cannot store now", Math.max(1000, error.retryAfterMs), { cause: error });
+  }
+  // What went wrong inside is for the log, not for the caller.
+  return new CallError("internal", "Cannot answer because of a fault of the platform", 0, { cause: error });
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? error.stack ?? "" : "";
+}
+
+function allow(waitMs: number): void {
+  if (waitMs > 0) throw new CallError("too-many-requests", "Cannot answer so many calls", waitMs);
+}
+
+/* The port changes with every connection. */
+function addressOf(call: { getPeer(): string }): string {
+  return call.getPeer().replace(/:\d+$/, "");
+}

@@ -1,0 +1,37 @@
+export interface RateLimit {
+  /** 0 when the call may go on, else milliseconds to wait. */
+  waitMs(key: string): number;
+}
+
+export interface RateLimitOptions {
+  /** Calls of one key that may come at once. */
+  burst: number;
+  perMinute: number;
+  monotonicMs(): number;
+}
+
+const mostKeys = 10_000;
+
+/** A token bucket for each key; memory is bounded by forgetting the keys that are full again. */
+export function rateLimit({ burst, perMinute, monotonicMs }: RateLimitOptions): RateLimit {
+  const buckets = new Map<string, { tokens: number; atMs: number }>();
+  const perMs = perMinute / 60_000;
+  const fullAfterMs = burst / perMs;
+
+  return {
+    waitMs(key) {
+      const nowMs = monotonicMs();
+      const bucket = buckets.get(key) ?? { tokens: burst, atMs: nowMs };
+      const tokens = Math.min(burst, bucket.tokens + (nowMs - bucket.atMs) * perMs);
+      buckets.delete(key);
+      const isAllowed = tokens >= 1;
+      // Insertion order is the order of use: the first ones are the longest unused.
+      buckets.set(key, { tokens: isAllowed ? tokens - 1 : tokens, atMs: nowMs });
+      for (const [oldKey, { atMs }] of buckets) {
+        if (buckets.size <= mostKeys && nowMs - atMs < fullAfterMs) break;
+        buckets.delete(oldKey);
+      }
+      return isAllowed ? 0 : Math.ceil((1 - tokens) / perMs);
+    },
+  };
+}

@@ -1,0 +1,35 @@
+import { Buffer } from "node:buffer";
+import type { RenewRequest, RenewResponse } from "../../proto/gen/opendca/v1/agent_service.ts";
+import { bundleOf, CsrError, issueAgentCertificate, parseCsr } from "../certificates/agent_certificate.ts";
+import { appendAudit } from "../store/audit_log.ts";
+import { addCertificate } from "../store/certificates.ts";
+import { CallError } from "./call_error.ts";
+import type { Caller } from "./caller.ts";
+import type { Platform } from "./platform.ts";
+
+/** Issues a further certificate; the one in use ends when the new one is used. */
+export async function renew(platform: Platform, caller: Caller, request: RenewRequest): Promise<RenewResponse> {
+  const { store, agentAuthority, signingKey, clock } = platform;
+  const { tenant, agentId } = caller;
+  const csr = await parseCsr(request.csr).catch((error) => {
+    if (!(error instanceof CsrError)) throw error;
+    throw new CallError("invalid-request", error.message, 0, { cause: error });
+  });
+  const certificate = await issueAgentCertificate(agentAuthority, { agentId, csr, now: clock.now() });
+  store.transaction(() => {
+    addCertificate(tenant, { agentId, certificate });
+    appendAudit(store, {
+      at: clock.now(),
+      customerId: tenant.customerId,
+      actor: `agent:${agentId}`,
+      action: "certificateRenewed",
+      subject: agentId,
+      detail: { serial: certificate.serial },
+    });
+  });
+  return {
+    certificates: bundleOf(agentAuthority, certificate),
+    signingPublicKey: Buffer.from(signingKey.publicKey),
+    serverTime: clock.now(),
+  };
+}

@@ -1,0 +1,16 @@
+/** What agents send is checked before it is kept. */
+
+/** A UUID in lower case. */
+export function isUuid(text: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
+}
+
+/** Not empty, and nothing but what an id is made of. */
+export function isShortId(text: string): boolean {
+  return /^[\w.:-]{1,64}$/.test(text);
+}
+
+/** At most `most` UTF-16 units, without half characters. */
+export function shortText(text: string, most: number): string {
+  return text.slice(0, most).toWellFormed();
+}

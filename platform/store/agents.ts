@@ -1,0 +1,149 @@
+import { newId } from "./new_id.ts";
+import type { Tenant } from "./store.ts";
+
+export interface AgentRow {
+  customer_id: string;
+  agent_id: string;
+  site_id: string;
+  installation_id: string;
+  state: "active" | "revoked";
+  created_at: number;
+  revoked_at: number | null;
+  revoked_reason: string | null;
+  hostname: string;
+  version: string;
+  last_seen_at: number | null;
+  status: Uint8Array | null;
+  effective_config_hash: string | null;
+  effective_config: string | null;
+  suspected_clone_at: number | null;
+  suspected_clone_reason: string | null;
+}
+
+export interface NewAgent {
+  siteId: string;
+  installationId: string;
+  hostname: string;
+  version: string;
+  at: Date;
+}
+
+/** Returns the new agent's id. */
+export function createAgent(tenant: Tenant, agent: NewAgent): string {
+  const agentId = newId("agt");
+  tenant.run(
+    `INSERT INTO agents (customer_id, agent_id, site_id, installation_id, state, created_at, hostname, version)
+     VALUES (:customer, :agent_id, :site_id, :installation_id, 'active', :created_at, :hostname, :version)`,
+    {
+      agent_id: agentId,
+      site_id: agent.siteId,
+      installation_id: agent.installationId,
+      created_at: agent.at.getTime(),
+      hostname: agent.hostname,
+      version: agent.version,
+    },
+  );
+  return agentId;
+}
+
+export function maybeAgent(tenant: Tenant, agentId: string): AgentRow | undefined {
+  return tenant.get("SELECT * FROM agents WHERE customer_id = :customer AND agent_id = :agent_id", {
+    agent_id: agentId,
+  });
+}
+
+export function listAgents(tenant: Tenant): (AgentRow & { site_name: string; devices: number })[] {
+  return tenant.all(
+    `SELECT a.*, s.name AS site_name,
+       (SELECT count(*) FROM devices d WHERE d.customer_id = a.customer_id AND d.agent_id = a.agent_id) AS devices
+     FROM agents a JOIN sites s ON s.customer_id = a.customer_id AND s.site_id = a.site_id
+     WHERE a.customer_id = :customer ORDER BY a.created_at, a.agent_id`,
+  );
+}
+
+/** Refuses every further call of the agent; returns false when it is not active. */
+export function revokeAgent(tenant: Tenant, options: { agentId: string; reason: string; at: Date }): boolean {
+  const parameters = { agent_id: options.agentId, at: options.at.getTime() };
+  tenant.run(
+    "UPDATE certificates SET revoked_at = :at WHERE customer_id = :customer AND agent_id = :agent_id AND revoked_at IS NULL",
+    parameters,
+  );
+  return tenant.run(
+    `UPDATE agents SET state = 'revoked', revoked_at = :at, revoked_reason = :reason
+     WHERE customer_id = :customer AND agent_id = :agent_id AND state = 'active'`,
+    { ...parameters, reason: options.reason },
+  ) === 1;
+}
+
+export interface PollNote {
+  agentId: string;
+  at: Date;
+  version: string;
+  hostname: string;
+  /** Encoded AgentStatus. */
+  status: Uint8Array;
+  effectiveConfigHash: string;
+  effectiveConfig: string | undefined;
+}
+
+/** Keeps what a poll said; a configuration text that does not belong to the present hash is dropped. */
+export function notePoll(tenant: Tenant, note: PollNote): void {
+  tenant.run(
+    `UPDATE agents SET last_seen_at = :at, status = :status,
+       version = CASE :version WHEN '' THEN version ELSE :version END,
+       hostname = CASE :hostname WHEN '' THEN hostname ELSE :hostname END,
+       effective_config = CASE WHEN :config IS NOT NULL THEN :config
+         WHEN effective_config_hash IS :hash THEN effective_config END,
+       effective_config_hash = :hash
+     WHERE customer_id = :customer AND agent_id = :agent_id`,
+    {
+      agent_id: note.agentId,
+      at: note.at.getTime(),
+      version: note.version,
+      hostname: note.hostname,
+      status: note.status,
+      hash: note.effectiveConfigHash,
+      config: note.effectiveConfig ?? null,
+    },
+  );
+}
+
+export interface RunNote {
+  agentId: string;
+  runId: string;
+  at: Date;
+}
+
+/**
+ * Notes which process speaks; returns true when it is one that a later process had taken over from, which only two copies
+ * of one state directory can bring about.
+ */
+export function noteRun(tenant: Tenant, { agentId, runId, at }: RunNote): boolean {
+  const latest = tenant.get<{ run_id: string; run_number: number }>(
+    `SELECT run_id, run_number FROM agent_runs WHERE customer_id = :customer AND agent_id = :agent_id
+     ORDER BY run_number DESC LIMIT 1`,
+    { agent_id: agentId },
+  );
+  if (latest?.run_id === runId) return false;
+  const parameters = { agent_id: agentId, run_id: runId };
+  const isOld = tenant.get(
+    "SELECT 1 FROM agent_runs WHERE customer_id = :customer AND agent_id = :agent_id AND run_id = :run_id",
+    parameters,
+  ) !== undefined;
+  tenant.run(
+    `INSERT INTO agent_runs (customer_id, agent_id, run_id, run_number, first_seen_at)
+     VALUES (:customer, :agent_id, :run_id, :run_number, :at)
+     ON CONFLICT (customer_id, agent_id, run_id) DO UPDATE SET run_number = :run_number`,
+    { ...parameters, run_number: (latest?.run_number ?? 0) + 1, at: at.getTime() },
+  );
+  return isOld;
+}
+
+/** Marks an agent as one of two copies; returns true the first time. */
+export function suspectClone(tenant: Tenant, options: { agentId: string; reason: string; at: Date }): boolean {
+  return tenant.run(
+    `UPDATE agents SET suspected_clone_at = :at, suspected_clone_reason = :reason
+     WHERE customer_id = :customer AND agent_id = :agent_id AND suspected_clone_at IS NULL`,
+    { agent_id: options.agentId, reason: options.reason, at: options.at.getTime() },
+  ) === 1;
+}

@@ -1,0 +1,96 @@
+/**
+ * The audit log: append-only, and each entry's digest covers the digest before it, so that an entry that is changed or
+ * taken out shows. Cutting entries off the end shows only against a digest that was noted elsewhere: `audit verify`
+ * prints the last one for that.
+ */
+import { createHash } from "node:crypto";
+import type { Store } from "./store.ts";
+
+export interface AuditEvent {
+  at: Date;
+  /** Null for what concerns the platform itself. */
+  customerId: string | null;
+  /** `admin:NAME`, `agent:ID` or `platform`. */
+  actor: string;
+  /** Past tense, such as `agentRevoked`. */
+  action: string;
+  subject: string;
+  detail?: Record<string, string | number | boolean>;
+}
+
+export interface AuditEntry {
+  entry: number;
+  at: number;
+  customer_id: string | null;
+  actor: string;
+  action: string;
+  subject: string;
+  detail: string;
+  digest: string;
+}
+
+/** What stands before the first entry. */
+export const noDigest = "0".repeat(64);
+
+export function appendAudit(store: Store, event: AuditEvent): void {
+  store.transaction(() => {
+    const last = store.platformWide.get<AuditEntry>("SELECT entry, digest FROM audit_log ORDER BY entry DESC LIMIT 1");
+    const entry = {
+      entry: (last?.entry ?? 0) + 1,
+      at: event.at.getTime(),
+      customer_id: event.customerId,
+      actor: event.actor,
+      action: event.action,
+      subject: event.subject,
+      detail: JSON.stringify(event.detail ?? {}),
+    };
+    store.platformWide.run(
+      `INSERT INTO audit_log (entry, at, customer_id, actor, action, subject, detail, digest)
+       VALUES (:entry, :at, :customer_id, :actor, :action, :subject, :detail, :digest)`,
+      { ...entry, digest: digestOf(last?.digest ?? noDigest, entry) },
+    );
+  });
+}
+
+/** Entries oldest first; of one customer where one is given. */
+export function listAudit(store: Store, options: { customerId?: string; limit: number }): AuditEntry[] {
+  const { customerId = null, limit } = options;
+  const rows = store.platformWide.all<AuditEntry>(
+    `SELECT * FROM audit_log WHERE :customer IS NULL OR customer_id = :customer ORDER BY entry DESC LIMIT :limit`,
+    { customer: customerId, limit },
+  );
+  return rows.reverse();
+}
+
+export interface AuditVerdict {
+  entries: number;
+  /** The first entry that is missing or was changed; undefined when the chain holds. */
+  brokenAt: number | undefined;
+  lastDigest: string;
+}
+
+/** Goes over the whole chain. */
+export function verifyAudit(store: Store): AuditVerdict {
+  let lastDigest = noDigest;
+  let entries = 0;
+  while (true) {
+    const page = store.platformWide.all<AuditEntry>(
+      "SELECT * FROM audit_log WHERE entry > :from ORDER BY entry LIMIT 1000",
+      { from: entries },
+    );
+    for (const row of page) {
+      if (row.entry !== entries + 1 || row.digest !== digestOf(lastDigest, row)) {
+        return { entries, brokenAt: entries + 1, lastDigest };
+      }
+      entries += 1;
+      lastDigest = row.digest;
+    }
+    if (page.length === 0) return { entries, brokenAt: undefined, lastDigest };
+  }
+}
+
+function digestOf(before: string, entry: Omit<AuditEntry, "digest">): string {
+  const { entry: number, at, customer_id, actor, action, subject, detail } = entry;
+  const text = JSON.stringify([before, number, at, customer_id, actor, action, subject, detail]);
+  return createHash("sha256").update(text).digest("hex");
+}

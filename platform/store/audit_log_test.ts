@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
+import { appendAudit, listAudit, noDigest, verifyAudit } from "./audit_log.ts";
+import { openStore } from "./store.ts";
+
+const at = new Date("2026-03-02T08:00:00Z");
+
+/** A store with five entries, and a second connection that tampers as somebody with the file can. */
+function tampered(change: string): { brokenAt: number | undefined; entries: number } {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const path = `${folder}/platform.db`;
+    using store = openStore(path);
+    for (let i = 1; i <= 5; i++) {
+      appendAudit(store, { at, customerId: null, actor: "platform", action: "tested", subject: `s${i}` });
+    }
+    using other = new DatabaseSync(path);
+    other.exec(`DROP TRIGGER audit_log_no_update; DROP TRIGGER audit_log_no_delete; ${change}`);
+    return verifyAudit(store);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+const cases = [
+  { name: "nothing", change: "", brokenAt: undefined },
+  { name: "a changed subject", change: "UPDATE audit_log SET subject = 'x' WHERE entry = 3", brokenAt: 3 },
+  { name: "a changed time", change: "UPDATE audit_log SET at = at + 1 WHERE entry = 1", brokenAt: 1 },
+  { name: "an entry taken out", change: "DELETE FROM audit_log WHERE entry = 2", brokenAt: 2 },
+  {
+    name: "an entry taken out and the others moved up",
+    change: "DELETE FROM audit_log WHERE entry = 2; UPDATE audit_log SET entry = entry - 1 WHERE entry > 2",
+    brokenAt: 2,
+  },
+  {
+    name: "two entries that changed places",
+    change: "UPDATE audit_log SET entry = 99 WHERE entry = 2; UPDATE audit_log SET entry = 2 WHERE entry = 3; " +
+      "UPDATE audit_log SET entry = 3 WHERE entry = 99",
+    brokenAt: 2,
+  },
+];
+for (const { name, change, brokenAt } of cases) {
+  Deno.test(`verifyAudit() after ${name}`, () => assert.equal(tampered(change).brokenAt, brokenAt));
+}
+
+Deno.test("verifyAudit() after an entry that was rewritten together with its own digest", () => {
+  using store = openStore(":memory:");
+  using forger = openStore(":memory:");
+  const event = { at, customerId: null, actor: "platform", action: "tested" };
+  for (const subject of ["s1", "s2", "s3"]) appendAudit(store, { ...event, subject });
+  for (const subject of ["s1", "forged"]) appendAudit(forger, { ...event, subject });
+  const [, { digest }] = listAudit(forger, { limit: 2 }) as [unknown, { digest: string }];
+  store.platformWide.run("DROP TRIGGER audit_log_no_update");
+  store.platformWide.run("UPDATE audit_log SET subject = 'forged', digest = :digest WHERE entry = 2", { digest });
+  assert.equal(verifyAudit(store).brokenAt, 3);
+});
+
+Deno.test("the audit log can only be added to", () => {
+  using store = openStore(":memory:");
+  appendAudit(store, { at, customerId: "cus-1", actor: "platform", action: "tested", subject: "s", detail: { n: 1 } });
+  assert.throws(() => store.platformWide.run("UPDATE audit_log SET subject = 'x'"), /append-only/);
+  assert.throws(() => store.platformWide.run("DELETE FROM audit_log"), /append-only/);
+  assert.deepEqual(listAudit(store, { limit: 10 }).map(({ subject, detail }) => [subject, detail]), [["s", '{"n":1}']]);
+  assert.deepEqual(listAudit(store, { customerId: "cus-2", limit: 10 }), []);
+});
+
+Deno.test("verifyAudit() goes over more entries than one page", () => {
+  using store = openStore(":memory:");
+  store.transaction(() => {
+    for (let i = 0; i < 2001; i++) {
+      appendAudit(store, { at, customerId: null, actor: "platform", action: "tested", subject: String(i) });
+    }
+  });
+  const verdict = verifyAudit(store);
+  assert.deepEqual([verdict.entries, verdict.brokenAt], [2001, undefined]);
+  assert.notEqual(verdict.lastDigest, noDigest);
+});

@@ -1,0 +1,105 @@
+import { Rejection } from "../../proto/gen/opendca/v1/batch.ts";
+import type { Tenant } from "./store.ts";
+
+export interface BatchKey {
+  agentId: string;
+  epoch: string;
+  sequence: number;
+}
+
+export interface BatchRow {
+  batch_id: string;
+  digest: Uint8Array;
+}
+
+export function maybeBatch(tenant: Tenant, key: BatchKey): BatchRow | undefined {
+  return tenant.get(
+    `SELECT batch_id, digest FROM batches
+     WHERE customer_id = :customer AND agent_id = :agent_id AND epoch = :epoch AND sequence = :sequence`,
+    keyOf(key),
+  );
+}
+
+export interface NewBatch {
+  key: BatchKey;
+  batchId: string;
+  /** SHA-256 of the payload as uploaded. */
+  digest: Uint8Array;
+  at: Date;
+  records: number;
+  rejection: Rejection | undefined;
+}
+
+export function addBatch(tenant: Tenant, batch: NewBatch): void {
+  tenant.run(
+    `INSERT INTO batches (customer_id, agent_id, epoch, sequence, batch_id, digest, received_at, records, rejection)
+     VALUES (:customer, :agent_id, :epoch, :sequence, :batch_id, :digest, :at, :records, :rejection)`,
+    {
+      ...keyOf(batch.key),
+      batch_id: batch.batchId,
+      digest: batch.digest,
+      at: batch.at.getTime(),
+      records: batch.records,
+      rejection: batch.rejection === undefined ? null : Rejection.encode(batch.rejection).finish(),
+    },
+  );
+}
+
+/** The latest rejections of an epoch, lowest sequence first. */
+export function listRejections(tenant: Tenant, key: Omit<BatchKey, "sequence">): Rejection[] {
+  const rows = tenant.all<{ rejection: Uint8Array }>(
+    `SELECT rejection FROM batches
+     WHERE customer_id = :customer AND agent_id = :agent_id AND epoch = :epoch AND rejection IS NOT NULL
+     ORDER BY sequence DESC LIMIT 100`,
+    { agent_id: key.agentId, epoch: key.epoch },
+  );
+  return rows.reverse().map(({ rejection }) => Rejection.decode(rejection));
+}
+
+/** 0 for an epoch that is not known. */
+export function contiguousOf(tenant: Tenant, key: Omit<BatchKey, "sequence">): number {
+  return tenant.get<{ contiguous: number }>(
+    "SELECT contiguous FROM epochs WHERE customer_id = :customer AND agent_id = :agent_id AND epoch = :epoch",
+    { agent_id: key.agentId, epoch: key.epoch },
+  )?.contiguous ?? 0;
+}
+
+/** Moves the epoch's mark over all batches that follow on without a gap; returns the mark. */
+export function advanceContiguous(tenant: Tenant, key: Omit<BatchKey, "sequence">): number {
+  const parameters = { agent_id: key.agentId, epoch: key.epoch };
+  const before = contiguousOf(tenant, key);
+  let contiguous = before;
+  while (maybeBatch(tenant, { ...key, sequence: contiguous + 1 }) !== undefined) contiguous += 1;
+  if (contiguous !== before) {
+    tenant.run(
+      "UPDATE epochs SET contiguous = :contiguous WHERE customer_id = :customer AND agent_id = :agent_id AND epoch = :epoch",
+      { ...parameters, contiguous },
+    );
+  }
+  return contiguous;
+}
+
+/** Notes which spool speaks; returns true when a later spool had taken over from it. */
+export function noteEpoch(tenant: Tenant, options: { agentId: string; epoch: string; at: Date }): boolean {
+  const latest = tenant.get<{ epoch: string; epoch_number: number }>(
+    `SELECT epoch, epoch_number FROM epochs WHERE customer_id = :customer AND agent_id = :agent_id
+     ORDER BY epoch_number DESC LIMIT 1`,
+    { agent_id: options.agentId },
+  );
+  if (latest?.epoch === options.epoch) return false;
+  const made = tenant.run(
+    `INSERT INTO epochs (customer_id, agent_id, epoch, epoch_number, contiguous, first_seen_at)
+     VALUES (:customer, :agent_id, :epoch, :epoch_number, 0, :at) ON CONFLICT DO NOTHING`,
+    {
+      agent_id: options.agentId,
+      epoch: options.epoch,
+      epoch_number: (latest?.epoch_number ?? 0) + 1,
+      at: options.at.getTime(),
+    },
+  );
+  return made === 0;
+}
+
+function keyOf(key: BatchKey) {
+  return { agent_id: key.agentId, epoch: key.epoch, sequence: key.sequence };
+}

@@ -1,0 +1,82 @@
+import type { Meter } from "../../proto/gen/opendca/v1/reading.ts";
+import type { Tenant } from "./store.ts";
+
+export interface NewRecord {
+  agentId: string;
+  recordId: string;
+  deviceId: string | null;
+  observedAt: Date;
+  receivedAt: Date;
+  kind: "reading" | "device_event" | "task_result";
+  meters: readonly Meter[];
+  /** The encoded Record as it was uploaded. */
+  bytes: Uint8Array;
+}
+
+export function hasRecord(tenant: Tenant, key: { agentId: string; recordId: string }): boolean {
+  return tenant.get(
+    "SELECT 1 FROM readings WHERE customer_id = :customer AND agent_id = :agent_id AND record_id = :record_id",
+    { agent_id: key.agentId, record_id: key.recordId },
+  ) !== undefined;
+}
+
+export function addRecord(tenant: Tenant, record: NewRecord): void {
+  tenant.run(
+    `INSERT INTO readings (customer_id, agent_id, record_id, device_id, observed_at, received_at, kind, meters,
+       record)
+     VALUES (:customer, :agent_id, :record_id, :device_id, :observed_at, :received_at, :kind, :meters, :record)`,
+    {
+      agent_id: record.agentId,
+      record_id: record.recordId,
+      device_id: record.deviceId,
+      observed_at: record.observedAt.getTime(),
+      received_at: record.receivedAt.getTime(),
+      kind: record.kind,
+      meters: meterText(record.meters),
+      record: record.bytes,
+    },
+  );
+}
+
+function meterText(meters: readonly Meter[]): string | null {
+  if (meters.length === 0) return null;
+  return JSON.stringify(Object.fromEntries(meters.map(({ name, value, unit }) => [name, [value, unit]])));
+}
+
+export interface MeterRow {
+  device_id: string;
+  name: string;
+  observed_at: number;
+  value: number;
+  unit: string;
+}
+
+const meterRows = `SELECT r.device_id, m.key AS name, r.observed_at, m.value ->> 0 AS value, m.value ->> 1 AS unit
+  FROM readings r, json_each(r.meters) m WHERE r.customer_id = :customer AND r.device_id = :device_id`;
+
+/** The latest value of every meter of a device. */
+export function latestMeters(tenant: Tenant, deviceId: string): MeterRow[] {
+  // With max() alone, SQLite takes the other columns from the row of the maximum.
+  return tenant.all(
+    `SELECT device_id, name, max(observed_at) AS observed_at, value, unit FROM (${meterRows}) GROUP BY name ORDER BY name`,
+    { device_id: deviceId },
+  );
+}
+
+/** Values of one meter or of all, newest first. */
+export function meterHistory(
+  tenant: Tenant,
+  options: { deviceId: string; name: string | undefined; limit: number },
+): MeterRow[] {
+  return tenant.all(
+    `${meterRows} AND (:name IS NULL OR m.key = :name) ORDER BY r.observed_at DESC, m.key LIMIT :limit`,
+    { device_id: options.deviceId, name: options.name ?? null, limit: options.limit },
+  );
+}
+
+export function countRecords(tenant: Tenant, kind: NewRecord["kind"]): number {
+  return tenant.get<{ n: number }>(
+    "SELECT count(*) AS n FROM readings WHERE customer_id = :customer AND kind = :kind",
+    { kind },
+  )?.n ?? 0;
+}

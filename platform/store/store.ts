@@ -1,0 +1,144 @@
+/**
+ * The platform's SQLite file. Everything that a customer owns is asked for through `tenant()`, which binds `:customer`
+ * and refuses a statement that does not use it. A crash at any point leaves the last committed transaction: WAL with
+ * `synchronous=FULL`, because an acknowledged batch is deleted by its agent.
+ */
+import { closeSync, openSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import type { StatementSync } from "node:sqlite";
+import { ConfigError, messageOf, UnavailableError } from "../../src/core/errors.ts";
+import { schema } from "./schema.ts";
+
+export type SqlValue = string | number | bigint | null | Uint8Array;
+export type Parameters = Record<string, SqlValue>;
+
+export interface Queries {
+  all<Row>(sql: string, parameters?: Parameters): Row[];
+  get<Row>(sql: string, parameters?: Parameters): Row | undefined;
+  /** Number of rows that changed. */
+  run(sql: string, parameters?: Parameters): number;
+}
+
+export interface Tenant extends Queries {
+  readonly customerId: string;
+}
+
+export interface Store extends Disposable {
+  /** Queries of one customer: each statement must name `:customer`. */
+  tenant(customerId: string): Tenant;
+  /** Queries that are of no customer: finding out which one a code or a certificate belongs to, and the audit log. */
+  readonly platformWide: Queries;
+  /** All or nothing; a transaction inside another is part of it. */
+  transaction<T>(work: () => T): T;
+}
+
+const schemaVersion = 1;
+
+/** Opens or makes the store. Throws ConfigError for a file of a later version or none of ours. */
+export function openStore(path: string): Store {
+  const database = openDatabase(path);
+  const statements = new Map<string, StatementSync>();
+  let isInside = false;
+
+  function prepared(sql: string): StatementSync {
+    let statement = statements.get(sql);
+    if (statement === undefined) {
+      statement = database.prepare(sql);
+      statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  const platformWide: Queries = {
+    all: <Row>(sql: string, parameters: Parameters = {}) => prepared(sql).all(parameters) as Row[],
+    get: <Row>(sql: string, parameters: Parameters = {}) => prepared(sql).get(parameters) as Row | undefined,
+    run: (sql, parameters = {}) => Number(prepared(sql).run(parameters).changes),
+  };
+
+  function tenant(customerId: string): Tenant {
+    const scoped = (sql: string, parameters: Parameters = {}): Parameters => {
+      if (!/:customer\b/.test(sql)) throw new TypeError(`Cannot run as a customer's query: it lacks :customer: ${sql}`);
+      return { ...parameters, customer: customerId };
+    };
+    return {
+      customerId,
+      all: (sql, parameters) => platformWide.all(sql, scoped(sql, parameters)),
+      get: (sql, parameters) => platformWide.get(sql, scoped(sql, parameters)),
+      run: (sql, parameters) => platformWide.run(sql, scoped(sql, parameters)),
+    };
+  }
+
+  function transaction<T>(work: () => T): T {
+    if (isInside) return work();
+    begin(database);
+    isInside = true;
+    try {
+      const result = work();
+      database.exec("COMMIT");
+      return result;
+    } catch (error) {
+      // A full disk has already rolled back by itself.
+      if (database.isTransaction) database.exec("ROLLBACK");
+      throw error;
+    } finally {
+      isInside = false;
+    }
+  }
+
+  return {
+    tenant,
+    platformWide,
+    transaction,
+    [Symbol.dispose]() {
+      statements.clear();
+      database.close();
+    },
+  };
+}
+
+/* IMMEDIATE takes the write lock at once: a transaction that reads first could not be repeated when it loses the race. */
+function begin(database: DatabaseSync): void {
+  try {
+    database.exec("BEGIN IMMEDIATE");
+  } catch (error) {
+    if (!/locked|busy/i.test(messageOf(error))) throw error;
+    throw new UnavailableError("Cannot write to the store as another program holds it", undefined, 1000, {
+      cause: error,
+    });
+  }
+}
+
+function openDatabase(path: string): DatabaseSync {
+  let database: DatabaseSync | undefined;
+  try {
+    // SQLite makes files that everybody may read; -wal and -shm copy the mode of the main file.
+    closeSync(openSync(path, "a", 0o600));
+    database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: 5000 });
+    // Pages of 4 KiB: a larger log is copied back less often, and a page that changed many times only once.
+    database.exec(
+      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=16384;",
+    );
+    migrate(database, path);
+    return database;
+  } catch (error) {
+    database?.close();
+    if (error instanceof ConfigError) throw error;
+    const hint = "check that the folder can be written to and that the file is the platform's own";
+    throw new ConfigError(`Cannot open the store "${path}": ${messageOf(error)}`, hint, { cause: error });
+  }
+}
+
+function migrate(database: DatabaseSync, path: string): void {
+  const version = () => Number(Object.values(database.prepare("PRAGMA user_version").get() ?? {})[0]);
+  if (version() === schemaVersion) return;
+  database.exec("BEGIN IMMEDIATE");
+  // Another process may have made the tables while this one waited.
+  if (version() === 0) database.exec(`${schema}; PRAGMA user_version=${schemaVersion};`);
+  database.exec("COMMIT");
+  if (version() !== schemaVersion) {
+    throw new ConfigError(
+      `Cannot use "${path}" as a store of version ${schemaVersion}: current value is ${version()}`,
+      "it was made by a later release; run that release",
+    );
+  }
+}

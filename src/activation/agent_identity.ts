@@ -1,0 +1,48 @@
+/** What `opendca run` needs to know before it starts, and what it writes when it is told to stop for good. */
+import { NotPermittedError } from "../core/errors.ts";
+import { isLocked, lockedError, revokeState } from "./activation_state.ts";
+import type { ActivationState } from "./activation_state.ts";
+import { identityFiles } from "./identity_files.ts";
+import type { ClientIdentity } from "./identity_files.ts";
+import { foreignError, holdState, judgeState, lockState } from "./state_store.ts";
+import type { StateStoreOptions } from "./state_store.ts";
+
+export interface AgentIdentity {
+  state: ActivationState & { agentId: string };
+  identity: ClientIdentity;
+}
+
+/** Throws `NotPermittedError`, exit code 77, unless the agent is activated, here, and neither locked nor revoked. */
+export async function readAgentIdentity(store: StateStoreOptions): Promise<AgentIdentity> {
+  const verdict = await judgeState(store);
+  if (verdict.kind === "foreign") throw foreignError(store.stateDirectory, verdict.installationId);
+  const state = verdict.kind === "known" ? verdict.record.state : undefined;
+  if (state !== undefined && isLocked(state)) throw lockedError(state);
+  if (state?.phase === "revoked") {
+    throw new NotPermittedError(
+      "Cannot run as an administrator of the platform revoked this agent",
+      "ask for a new activation code; then: opendca activate CODE",
+    );
+  }
+  const identity = state?.phase === "activated"
+    ? await identityFiles(store.disk, store.stateDirectory).read()
+    : undefined;
+  if (state === undefined || state.agentId === null || identity === undefined) {
+    throw new NotPermittedError("Cannot run as this agent is not activated", "opendca activate CODE");
+  }
+  return { state: { ...state, agentId: state.agentId }, identity };
+}
+
+/** Keeps it across restarts that the platform revoked the agent. */
+export async function markRevoked(store: StateStoreOptions): Promise<void> {
+  using _lock = await lockState(store);
+  const held = await holdState(store);
+  await held.save(revokeState(held.state));
+}
+
+/** Keeps the platform's signing key, which a renewal may change. */
+export async function keepSigningKey(store: StateStoreOptions, signingKey: string): Promise<void> {
+  using _lock = await lockState(store);
+  const held = await holdState(store);
+  if (held.state.signingKey !== signingKey) await held.save({ ...held.state, signingKey });
+}

@@ -1,0 +1,72 @@
+/** The agent's key and its certificate request. The key is made here and never leaves the state directory. */
+import "reflect-metadata";
+import { PemConverter, Pkcs10CertificateRequestGenerator, X509Certificate } from "@peculiar/x509";
+import { ConfigError } from "../core/errors.ts";
+
+const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+
+/** A new ECDSA P-256 key as PKCS #8 in PEM. */
+export async function makeClientKey(): Promise<string> {
+  const { privateKey } = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  return PemConverter.encode(await crypto.subtle.exportKey("pkcs8", privateKey), "PRIVATE KEY") + "\n";
+}
+
+/** PKCS #10 in DER. The subject is the installation id; the platform names the agent itself. */
+export async function makeCertificateRequest(keyPem: string, installationId: string): Promise<Uint8Array> {
+  const keys = await keyPair(keyPem);
+  const request = await Pkcs10CertificateRequestGenerator.create({
+    name: `CN=${installationId}`,
+    keys,
+    signingAlgorithm: algorithm,
+  });
+  return new Uint8Array(request.rawData);
+}
+
+/** When a certificate is good, and whether it is for this key. */
+export interface CertificateFacts {
+  notBefore: Date;
+  notAfter: Date;
+  isForKey: boolean;
+}
+
+/** Reads a DER certificate and compares its key. Throws `TypeError` or an ASN.1 error for anything else. */
+export async function certificateFacts(der: Uint8Array, keyPem: string): Promise<CertificateFacts> {
+  const certificate = new X509Certificate(new Uint8Array(der));
+  const { publicKey } = await keyPair(keyPem);
+  const own = new Uint8Array(await crypto.subtle.exportKey("spki", publicKey));
+  const theirs = new Uint8Array(certificate.publicKey.rawData);
+  return {
+    notBefore: certificate.notBefore,
+    notAfter: certificate.notAfter,
+    isForKey: own.length === theirs.length && own.every((byte, at) => byte === theirs[at]),
+  };
+}
+
+/** Certificates in DER as one PEM text, in the same order. */
+export function certificatesToPem(chain: readonly Uint8Array[]): string {
+  return chain.map((der) => PemConverter.encode(new Uint8Array(der), "CERTIFICATE") + "\n").join("");
+}
+
+/** The first certificate of a PEM text in DER, or undefined. */
+export function firstCertificate(pem: string): Uint8Array | undefined {
+  const first = PemConverter.decode(pem)[0];
+  return first === undefined ? undefined : new Uint8Array(first);
+}
+
+async function keyPair(keyPem: string): Promise<CryptoKeyPair> {
+  try {
+    const pkcs8 = PemConverter.decodeFirst(keyPem);
+    const privateKey = await crypto.subtle.importKey("pkcs8", pkcs8, algorithm, true, ["sign"]);
+    const { kty, crv, x, y } = await crypto.subtle.exportKey("jwk", privateKey);
+    const publicKey = await crypto.subtle.importKey(
+      "jwk",
+      { kty: kty!, crv: crv!, x: x!, y: y! },
+      algorithm,
+      true,
+      ["verify"],
+    );
+    return { privateKey, publicKey };
+  } catch (cause) {
+    throw new ConfigError("Cannot read the agent's key as it is damaged", "activate again with a new code", { cause });
+  }
+}

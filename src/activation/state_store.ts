@@ -1,0 +1,165 @@
+/** Reads, compares and writes all copies of the activation state. */
+import { NotPermittedError, UnavailableError } from "../core/errors.ts";
+import { newActivationState, unlockState } from "./activation_state.ts";
+import type { ActivationState } from "./activation_state.ts";
+import { judgeCopies } from "./judge_copies.ts";
+import type { CopiesVerdict, CopyFault } from "./judge_copies.ts";
+import { codeDigestOf, decodeSealedRecord, encodeSealedRecord } from "./sealed_record.ts";
+import type { FoundRecord, SealedRecord } from "./sealed_record.ts";
+import { replaceFile } from "./state_disk.ts";
+import type { StateDisk } from "./state_disk.ts";
+
+export interface StateStoreOptions {
+  stateDirectory: string;
+  guardDirectories: readonly string[];
+  /** See machine_identity.ts. */
+  machineIdentity: string;
+  disk: StateDisk;
+  newId?: () => string;
+}
+
+/** The state while `lockState` is held; `state` is what `save` wrote last. */
+export interface HeldState {
+  readonly state: ActivationState;
+  readonly faults: readonly CopyFault[];
+  /** Guard directories that could be written at the last `save`. */
+  readonly guarded: readonly string[];
+  /** Keyed digest of an activation code. */
+  codeDigest(code: string): string;
+  /** Writes every copy with the next counter and syncs; returns only when an attempt may be sent. */
+  save(state: ActivationState): Promise<void>;
+}
+
+/** Holds off other processes until disposed. Throws `UnavailableError` while one is at it. */
+export async function lockState(options: StateStoreOptions): Promise<Disposable> {
+  const { disk, stateDirectory, guardDirectories } = options;
+  using locks = new DisposableStack();
+  await makeStateDirectory(disk, stateDirectory);
+  locks.use(await takeLock(disk, `${stateDirectory}/activation.lock`));
+  // Two state directories may go on with one installation, so the guard is locked as well, where it may be written.
+  for (const guard of guardDirectories) {
+    if (await attempt(() => disk.makeDirectory(guard))) {
+      await attempt(async () => locks.use(await takeLock(disk, `${guard}/activation.lock`)));
+    }
+  }
+  return locks.move();
+}
+
+/** What the copies say, without changing anything. Throws `Deno.errors.PermissionDenied` for a state of another user. */
+export async function judgeState(options: StateStoreOptions): Promise<CopiesVerdict> {
+  const { disk, stateDirectory, guardDirectories, machineIdentity } = options;
+  const own = await find(disk, `${stateDirectory}/agent.json`, machineIdentity);
+  const guards: FoundRecord[] = [];
+  for (const guard of guardDirectories) {
+    let names: string[] = [];
+    await attempt(async () => names = await disk.list(guard));
+    for (const name of names) {
+      if (!/^[0-9a-f-]{36}\.json$/.test(name)) continue;
+      await attempt(async () => guards.push(await find(disk, `${guard}/${name}`, machineIdentity)));
+    }
+  }
+  return judgeCopies(own, guards, machineIdentity);
+}
+
+/** The state to work on; call it with `lockState` held. Throws `NotPermittedError` for a state of another machine. */
+export async function holdState(options: StateStoreOptions): Promise<HeldState> {
+  const verdict = await judgeState(options);
+  if (verdict.kind === "foreign") throw foreignError(options.stateDirectory, verdict.installationId);
+  const newId = options.newId ?? (() => crypto.randomUUID());
+  const record = verdict.kind === "known" ? verdict.record : freshRecord(newId());
+  return held(options, record, verdict.kind === "known" ? verdict.faults : []);
+}
+
+/** Begins anew where a state of another machine lies, which only an unlock token allows. */
+export function replaceForeignState(options: StateStoreOptions, installationId: string): Promise<void> {
+  const record = freshRecord(installationId);
+  return held(options, record, []).save(unlockState(record.state));
+}
+
+/** The error for a state that this machine did not write: exit code 77. */
+export function foreignError(stateDirectory: string, installationId: string): NotPermittedError {
+  return new NotPermittedError(
+    `Cannot use the state directory "${stateDirectory}" as it was edited or comes from another machine`,
+    `ask the platform for an unlock token for installation ${installationId}, lock 1; then: opendca unlock TOKEN`,
+  );
+}
+
+function freshRecord(installationId: string): SealedRecord {
+  return { secret: crypto.getRandomValues(new Uint8Array(32)), state: newActivationState(installationId) };
+}
+
+function held(options: StateStoreOptions, record: SealedRecord, faults: readonly CopyFault[]): HeldState {
+  const { disk, stateDirectory, guardDirectories, machineIdentity } = options;
+  let state = record.state;
+  let guarded: string[] = [];
+  return {
+    get state() {
+      return state;
+    },
+    faults,
+    get guarded() {
+      return guarded;
+    },
+    codeDigest: (code) => codeDigestOf(code, record.secret),
+    async save(next) {
+      const saved = { ...next, counter: Math.max(next.counter, state.counter) + 1 };
+      const text = encodeSealedRecord({ secret: record.secret, state: saved }, machineIdentity);
+      await makeStateDirectory(disk, stateDirectory);
+      // The guard first: a crash between the two then leaves the higher count where it is harder to remove.
+      const written: string[] = [];
+      for (const guard of guardDirectories) {
+        const put = () => replaceFile(disk, `${guard}/${saved.installationId}.json`, text);
+        if (await attempt(() => disk.makeDirectory(guard)) && await attempt(put)) written.push(guard);
+      }
+      await replaceFile(disk, `${stateDirectory}/agent.json`, text);
+      state = saved;
+      guarded = written;
+    },
+  };
+}
+
+async function find(disk: StateDisk, path: string, machineIdentity: string): Promise<FoundRecord> {
+  const text = await disk.read(path);
+  return text === undefined ? { kind: "absent" } : decodeSealedRecord(text, machineIdentity);
+}
+
+async function makeStateDirectory(disk: StateDisk, path: string): Promise<void> {
+  try {
+    await disk.makeDirectory(path);
+  } catch (error) {
+    throw new NotPermittedError(
+      `Cannot use the state directory "${path}" as it cannot be made`,
+      "run as the user of the service, or name another place with stateDirectory: in agent.yaml",
+      { cause: error },
+    );
+  }
+}
+
+async function takeLock(disk: StateDisk, path: string): Promise<Disposable> {
+  const lock = await disk.tryLock(path);
+  if (lock === undefined) {
+    throw new UnavailableError(
+      `Cannot change the activation as another opendca is at it: "${path}" is locked`,
+      "wait until the other command has ended",
+    );
+  }
+  return lock;
+}
+
+/** False where this user may not write, as a service without rights outside its state directory. */
+async function attempt(action: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await action();
+    return true;
+  } catch (error) {
+    if (
+      error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable ||
+      error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory || isReadOnly(error)
+    ) return false;
+    throw error;
+  }
+}
+
+function isReadOnly(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "EROFS" || error.code === "ENOSPC");
+}

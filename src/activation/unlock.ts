@@ -1,0 +1,34 @@
+/** Lifts the lock with a token of the platform. */
+import { UsageError } from "../core/errors.ts";
+import { isLocked, lockCount, unlockState } from "./activation_state.ts";
+import { holdState, judgeState, lockState, replaceForeignState } from "./state_store.ts";
+import type { StateStoreOptions } from "./state_store.ts";
+import { checkUnlockToken, parseUnlockToken } from "./unlock_token.ts";
+
+export interface UnlockOptions {
+  store: StateStoreOptions;
+  /** Those of this build, for a state that is not of this machine and whose own keys are not believed. */
+  builtInUnlockKeys: readonly string[];
+  now: Date;
+}
+
+/** Gives five new attempts. Throws `UsageError` when nothing is locked and `NotPermittedError` for a token that does not fit. */
+export async function unlock(tokenText: string, options: UnlockOptions): Promise<void> {
+  const token = parseUnlockToken(tokenText);
+  using _lock = await lockState(options.store);
+  const verdict = await judgeState(options.store);
+  if (verdict.kind === "foreign") {
+    const { installationId } = verdict;
+    const expected = { installationId, lockCount: 1, unlockKeys: options.builtInUnlockKeys, now: options.now };
+    checkUnlockToken(token, expected);
+    await replaceForeignState(options.store, installationId);
+    return;
+  }
+  const held = await holdState(options.store);
+  if (!isLocked(held.state)) {
+    throw new UsageError("Cannot unlock as nothing is locked", "opendca status shows the state");
+  }
+  const { installationId, unlockKeys } = held.state;
+  checkUnlockToken(token, { installationId, lockCount: lockCount(held.state), unlockKeys, now: options.now });
+  await held.save(unlockState(held.state));
+}

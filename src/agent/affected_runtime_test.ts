@@ -1,0 +1,19 @@
+import assert from "node:assert/strict";
+import { isAffectedRuntime } from "./affected_runtime.ts";
+
+const cases: [version: string, affected: boolean][] = [
+  ["2.9.3", false],
+  ["2.9.4", true],
+  ["2.9.6", true],
+  ["2.9.7", false],
+  ["2.9.40", false],
+  ["2.9.5+abc", true],
+  ["2.8.5", false],
+  ["12.9.5", false],
+  ["", false],
+];
+for (const [version, affected] of cases) {
+  Deno.test(`isAffectedRuntime() of "${version}" is ${affected}`, () => {
+    assert.equal(isAffectedRuntime(version), affected);
+  });
+}

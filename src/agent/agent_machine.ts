@@ -1,0 +1,43 @@
+/** The machine as the agent sees it; `src/host/agent_machine.ts` is the real one. */
+import type { Clock } from "../core/clock.ts";
+import type { LogDisk } from "../log/file_sink.ts";
+import type { SpoolFiles } from "../spool/spool_files.ts";
+import type { ScannerWorker } from "../supervisor/supervise_scan.ts";
+
+/** What every command has as well. */
+export interface CommonMachine {
+  clock: Clock;
+  env(name: string): string | undefined;
+  processors: number;
+  stdout: { isTerminal: boolean; write(text: string): Promise<void> };
+  stderr: { write(text: string): Promise<void> };
+  readTextFile(path: string): Promise<string>;
+  resolve(host: string): Promise<string[]>;
+  createWorker(netPermissions: string[]): ScannerWorker;
+}
+
+export interface AgentMachine {
+  logDisk: LogDisk;
+  spoolFiles: SpoolFiles;
+  /** Calls back when the file may have changed, until the returned function is called. */
+  watchFile(path: string, changed: () => void): () => void;
+  /** Calls back for each SIGHUP, until the returned function is called. */
+  onHangUp(callback: () => void): () => void;
+  /** The old text or the new one is there at any time; not synced, as what is written here is made anew. */
+  replaceTextFile(path: string, text: string): Promise<void>;
+  /** Whether another process holds a lock file; `unknown` where it may not be looked at. */
+  lockState(path: string): Promise<"held" | "free" | "unknown">;
+  /** ICMP echoes, one a second. Throws `UnavailableError` where they cannot be sent. */
+  ping(address: string, options: { count: number; signal: AbortSignal }): Promise<{ roundTripMs: number[] }>;
+  readonly facts: MachineFacts;
+  residentBytes(): number;
+}
+
+export interface MachineFacts {
+  hostname: string;
+  os: string;
+  arch: string;
+  /** Of Deno. */
+  runtimeVersion: string;
+  pid: number;
+}

@@ -1,0 +1,19 @@
+/** Runs jobs in the order in which they come, at most `limit` at a time. */
+export type Lane = <T>(job: () => Promise<T>) => Promise<T>;
+
+export function createLane(limit: number): Lane {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  return async (job) => {
+    if (running >= limit) await new Promise<void>((resolve) => waiting.push(resolve));
+    else running++;
+    try {
+      return await job();
+    } finally {
+      // The place goes to the next one without being free in between.
+      const next = waiting.shift();
+      if (next === undefined) running--;
+      else next();
+    }
+  };
+}

@@ -1,0 +1,129 @@
+/** What becomes of a reading: recognised, merged with what is known, masked, and put into the spool. */
+import { DeviceEventKind } from "../../proto/gen/opendca/v1/batch.ts";
+import type { MaskableField } from "../config/agent_config.ts";
+import type { Clock } from "../core/clock.ts";
+import { DamagedDatabaseError, StorageError } from "../core/sqlite.ts";
+import { evidenceOf } from "../inventory/evidence.ts";
+import type { Inventory, KnownDevice } from "../inventory/inventory.ts";
+import { isAsleep } from "../inventory/merge_reading.ts";
+import type { Reading } from "../printers/reading.ts";
+import type { Spool } from "../spool/spool.ts";
+import type { SpoolRecord } from "../spool/spool_record.ts";
+import { recordOfEvent, recordOfReading } from "../uplink/spool_reading.ts";
+import { deviceEvent, maybeDeviceEvent } from "./device_event.ts";
+
+export type Scope = "full" | "status";
+
+export interface Heard {
+  deviceId: string;
+  site: string;
+  asleep: boolean;
+  scope: Scope;
+}
+
+export interface IntakeOptions {
+  inventory: Pick<Inventory, "observe" | "mark" | "setMark">;
+  spool: Pick<Spool, "append">;
+  clock: Pick<Clock, "now">;
+  mask(): readonly MaskableField[];
+  onHeard(heard: Heard): void;
+  /** What was put into the spool is durable. */
+  onSpooled(records: readonly SpoolRecord[]): void;
+  /** The disk did not take it: this reading is lost, and the next one is tried. */
+  onLost(error: Error, records: number): void;
+}
+
+export interface ReadingIntake {
+  /** Returns the device; undefined when the disk did not take it. */
+  take(reading: Reading, options: { site: string; scope: Scope }): string | undefined;
+  /** Tells the platform that a known device is there again, or is not. */
+  notePresence(device: KnownDevice, presence: "online" | "offline"): void;
+}
+
+/** Readings that come in one go are one transaction of the spool. */
+export function createReadingIntake(options: IntakeOptions): ReadingIntake {
+  const { inventory, spool, clock, mask } = options;
+  let waiting: SpoolRecord[] = [];
+
+  function put(records: readonly SpoolRecord[]): void {
+    if (records.length === 0) return;
+    if (waiting.length === 0) queueMicrotask(flush);
+    waiting.push(...records);
+  }
+
+  function flush(): void {
+    const records = waiting;
+    waiting = [];
+    try {
+      spool.append(records);
+      options.onSpooled(records);
+    } catch (error) {
+      options.onLost(storageFailure(error), records.length);
+    }
+  }
+
+  /** Whether the platform was told last that the device is offline; kept, so that a restart does not say it again. */
+  const presenceMark = (deviceId: string) => `presence:${deviceId}`;
+
+  return {
+    take(reading, { site, scope }) {
+      let observed;
+      try {
+        // The scanner asks for everything in both cases: a status reading is one whose meters are not sent.
+        observed = inventory.observe({ reading, site }, clock.now());
+        if (inventory.mark(presenceMark(observed.deviceId)) === "offline") {
+          inventory.setMark(presenceMark(observed.deviceId), "online");
+          put([eventRecord(DeviceEventKind.ONLINE, reading, { site, deviceId: observed.deviceId })]);
+        }
+      } catch (error) {
+        options.onLost(storageFailure(error), 1);
+        return undefined;
+      }
+      const { deviceId, merged, events } = observed;
+      const place = { site, deviceKey: deviceId };
+      const sent = scope === "full" ? merged : { ...merged, meters: [] };
+      const context = { address: reading.address, evidence: evidenceOf(reading), mask: mask() };
+      put([
+        recordOfReading(sent, { ...place, scope, mask: mask() }),
+        ...events.flatMap((event) => {
+          const told = maybeDeviceEvent(event, context);
+          return told === undefined ? [] : [recordOfEvent(told, { ...place, observedAt: event.at })];
+        }),
+      ]);
+      options.onHeard({ deviceId, site, asleep: isAsleep(reading), scope });
+      return deviceId;
+    },
+    notePresence(device, presence) {
+      try {
+        if ((inventory.mark(presenceMark(device.deviceId)) ?? "online") === presence) return;
+        inventory.setMark(presenceMark(device.deviceId), presence);
+      } catch (error) {
+        return options.onLost(storageFailure(error), 1);
+      }
+      const of = (kind: string) => device.evidence.filter((each) => each.kind === kind && each.current);
+      const event = deviceEvent(presence === "offline" ? DeviceEventKind.OFFLINE : DeviceEventKind.ONLINE, {
+        address: device.lastPlace?.address ?? "",
+        evidence: {
+          serial: of("serial")[0]?.value ?? null,
+          engineId: of("engineId")[0]?.value ?? null,
+          macs: of("mac").map(({ value }) => value),
+          maker: device.maker,
+          model: device.model,
+        },
+        mask: mask(),
+      });
+      put([recordOfEvent(event, { site: device.site, deviceKey: device.deviceId, observedAt: clock.now() })]);
+    },
+  };
+
+  function eventRecord(kind: DeviceEventKind, reading: Reading, place: { site: string; deviceId: string }): SpoolRecord {
+    const event = deviceEvent(kind, { address: reading.address, evidence: evidenceOf(reading), mask: mask() });
+    return recordOfEvent(event, { site: place.site, deviceKey: place.deviceId, observedAt: clock.now() });
+  }
+}
+
+/** Anything but a failure of the disk is a defect and must not pass as one. */
+function storageFailure(error: unknown): Error {
+  if (error instanceof StorageError || error instanceof DamagedDatabaseError) return error;
+  throw error;
+}

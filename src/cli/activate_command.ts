@@ -1,0 +1,91 @@
+/** `opendca activate`: turns a code into an agent. */
+import type { Command } from "commander";
+import { activate } from "../activation/activate.ts";
+import { machineFingerprint } from "../activation/machine_identity.ts";
+import { readCode } from "../activation/prompt_code.ts";
+import { activationStore } from "../activation/store_options.ts";
+import { builtInUnlockKeys } from "../activation/unlock_keys.ts";
+import type { AgentConfig } from "../config/agent_config.ts";
+import { configPath, readAgentConfig } from "../config/read_config.ts";
+import { safeText } from "../report/safe_text.ts";
+import { createGrpcAgentApi } from "../transport/grpc_agent_api.ts";
+import type { Host } from "./host.ts";
+import { version } from "./version.ts";
+
+const examples = `
+Without a code it asks for one, or reads one line from standard input. The code is never shown. A typing error is
+noticed here and is no attempt; neither is a platform that cannot be reached. Five refused codes lock this installation.
+
+Examples:
+  opendca activate
+  opendca activate 0EY9-M29P-1G7W --config agent.yaml
+  opendca activate < code.txt
+
+Exit codes: 0 activated, 64 typing error, 69 the platform cannot be reached, 77 refused or locked, 78 bad configuration.
+`;
+
+/** Adds the command to the program. */
+export function addActivateCommand(program: Command, host: Host, setExitCode: (code: number) => void): void {
+  program.command("activate").description("activate this agent with a code of the platform")
+    .argument("[code]", "the code; better typed or piped, as other users see the arguments of a program")
+    .option("--config <file>", "configuration file (default: $OPENDCA_CONFIG, /etc/opendca/agent.yaml)")
+    .addHelpText("after", examples)
+    .action(async (given: string | undefined, options: { config?: string }) => {
+      const config = await readAgentConfig(configPath(options.config, host.env), host);
+      const code = given ?? await readCode(Deno.stdin, (text) => host.stderr.write(text));
+      setExitCode(code === undefined ? 130 : await runActivate(code, config, host));
+    });
+}
+
+async function runActivate(code: string, config: AgentConfig, host: Host): Promise<number> {
+  const store = await activationStore(config.stateDirectory, host.env);
+  const unlockKeys = unlockKeysOf(config);
+  if (unlockKeys.length === 0) {
+    await host.stderr.write(
+      "warning: no unlock key is known; once locked after 5 refused codes, this installation cannot be unlocked\n" +
+        "hint: set platform.unlockKey in agent.yaml first\n",
+    );
+  }
+  const stop = new AbortController();
+  const stopListening = host.onInterrupt(() => stop.abort(new Error("The activation was interrupted")));
+  using api = createGrpcAgentApi({
+    ...config.platform,
+    trust: config.platform,
+    proxy: config.proxy,
+    clock: host.clock,
+  });
+  try {
+    const result = await activate(code, {
+      store,
+      api,
+      agentVersion: version,
+      machine: {
+        hostname: Deno.hostname(),
+        os: Deno.build.os,
+        arch: Deno.build.arch,
+        fingerprint: machineFingerprint(store.machineIdentity),
+      },
+      unlockKeys,
+      now: () => host.clock.now(),
+      signal: stop.signal,
+    });
+    const place = [result.customer, result.site].filter((name) => name !== "").join(", ");
+    const ends = result.notAfter.toISOString().slice(0, 10);
+    const who = `${result.agentId}${place === "" ? "" : ` for ${place}`}`;
+    await host.stdout.write(`${safeText(`activated as ${who}; the certificate ends on ${ends} and renews itself`)}\n`);
+    return 0;
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    await host.stderr.write(
+      "interrupted: if the code was sent, this counts as an attempt; the same code goes on with it\n",
+    );
+    return 130;
+  } finally {
+    stopListening();
+  }
+}
+
+function unlockKeysOf(config: AgentConfig): string[] {
+  const { unlockKeys = [] } = config.platform as AgentConfig["platform"] & { readonly unlockKeys?: readonly string[] };
+  return [...builtInUnlockKeys, ...unlockKeys];
+}

@@ -1,0 +1,79 @@
+/** `opendca config check` and `opendca config show`. */
+import type { Command } from "commander";
+import type { AgentConfig } from "../config/agent_config.ts";
+import { applyPlatformConfig } from "../config/platform_config.ts";
+import { configPath, readAgentConfig } from "../config/read_config.ts";
+import { renderConfigJson, renderConfigText } from "../config/render_config.ts";
+import { storedPlatformConfigName, tryParseStoredPlatformConfig } from "../config/stored_platform_config.ts";
+import { safeText, visibleText } from "../report/safe_text.ts";
+import type { Host } from "./host.ts";
+
+interface ConfigOptions {
+  config?: string;
+  json?: boolean;
+}
+
+const configOption = [
+  "--config <file>",
+  "configuration file (default: $OPENDCA_CONFIG, /etc/opendca/agent.yaml)",
+] as const;
+
+const examples = `
+Examples:
+  opendca config check
+  opendca config show --config agent.yaml
+  opendca config show --json | jq '.settings[] | select(.source.kind != "default")'
+
+Every key is described in docs/configuration.md. Exit codes: 0 done, 78 the file has mistakes.
+`;
+
+/** Adds the command to the program. */
+export function addConfigCommand(program: Command, host: Host): void {
+  const command = program.command("config").description("check the agent's configuration, or show what is in effect")
+    .addHelpText("after", examples);
+  command.command("check").description("name every mistake of the file with its line and what to do")
+    .option(...configOption)
+    .action(async (options: ConfigOptions) => {
+      const config = await readConfig(options, host);
+      await host.stdout.write(`${safeText(summaryOf(config))}\n`);
+    });
+  command.command("show").description("print each value and where it comes from; secrets are redacted")
+    .option(...configOption)
+    .option("--json", "print JSON")
+    .action(async (options: ConfigOptions) => {
+      const { config, refusals } = await withPlatform(await readConfig(options, host), host);
+      if (options.json === true) return await host.stdout.write(renderConfigJson(config));
+      const lines = renderConfigText(config).split("\n");
+      await host.stdout.write(lines.map((line) => visibleText(line, 10_000)).join("\n"));
+      for (const refusal of refusals) await host.stderr.write(`refused: ${safeText(refusal)}\n`);
+    });
+}
+
+function readConfig(options: ConfigOptions, host: Host): Promise<AgentConfig> {
+  return readAgentConfig(configPath(options.config, host.env), host);
+}
+
+async function withPlatform(config: AgentConfig, host: Host): Promise<{ config: AgentConfig; refusals: string[] }> {
+  let text: string;
+  try {
+    text = await host.readTextFile(`${config.stateDirectory}/${storedPlatformConfigName}`);
+  } catch {
+    // Not activated, nothing received yet, or not permitted to look: then this is the machine's own part.
+    return { config, refusals: [] };
+  }
+  const stored = tryParseStoredPlatformConfig(text);
+  return stored === undefined ? { config, refusals: [] } : applyPlatformConfig(config, stored.document);
+}
+
+function summaryOf({ file, sites, platform, proxy }: AgentConfig): string {
+  const [first] = platform.endpoints;
+  const targets = sites.reduce((sum, site) => sum + site.ranges.length + site.hosts.length, 0);
+  const by = proxy === null ? "" : ` by the proxy ${proxy.host}`;
+  return `${file} is good: ${count(sites.length, "site")} with ${count(targets, "target")}, reports to ${
+    first!.host
+  }${by}`;
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}

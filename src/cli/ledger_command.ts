@@ -1,0 +1,105 @@
+/** `opendca ledger`: what was sent and which tasks came, from the ledger in the state directory. */
+import { type Command, InvalidArgumentError } from "commander";
+import { likelyStateDirectory } from "../activation/store_options.ts";
+import { configPath } from "../config/read_config.ts";
+import { UsageError } from "../core/errors.ts";
+import { StorageError } from "../core/sqlite.ts";
+import { type Ledger, openLedger } from "../ledger/ledger.ts";
+import type { LedgerEntry } from "../ledger/ledger_entry.ts";
+import { safeText } from "../report/safe_text.ts";
+import type { Host } from "./host.ts";
+
+interface LedgerOptions {
+  since?: Date;
+  json?: boolean;
+  verify?: boolean;
+  config?: string;
+}
+
+/** EX_DATAERR of sysexits.h: the ledger is not what was written. */
+const brokenExitCode = 65;
+
+const examples = `
+Examples:
+  opendca ledger --since 7d
+  opendca ledger --json --since 2026-11-01 | jq .summary
+  opendca ledger --verify
+
+Exit codes: 0 done, 64 no ledger there, 65 an entry was changed or removed, 69 cannot be read, 70 a bug.
+`;
+
+/** Adds the command to the program. */
+export function addLedgerCommand(program: Command, host: Host, setExitCode: (code: number) => void): void {
+  program.command("ledger")
+    .description("show everything that was sent, and every task that was received")
+    .option(
+      "--since <time>",
+      "from this time on: 2026-11-23, 2026-11-23T06:00Z, or an age such as 12h or 7d",
+      timeOf(host),
+    )
+    .option("--json", "one entry a line")
+    .option("--verify", "check the chain of hashes, and name the first entry that is broken")
+    .option("--config <file>", "configuration file (default: $OPENDCA_CONFIG, /etc/opendca/agent.yaml)")
+    .addHelpText("after", examples)
+    .action(async (options: LedgerOptions) => setExitCode(await showLedger(options, host)));
+}
+
+async function showLedger(options: LedgerOptions, host: Host): Promise<number> {
+  const folder = await likelyStateDirectory(configPath(options.config, host.env), host);
+  using ledger = openExisting(`${folder}/ledger.db`);
+  if (options.verify === true) return await verify(ledger, options, host);
+  let shown = 0;
+  for (const entry of ledger.entries(options.since === undefined ? {} : { since: options.since })) {
+    await host.stdout.write(options.json === true ? JSON.stringify(entry) + "\n" : lineOf(entry));
+    shown++;
+  }
+  if (shown === 0 && options.json !== true) await host.stderr.write("nothing was sent or received in this time\n");
+  return 0;
+}
+
+async function verify(ledger: Ledger, options: LedgerOptions, host: Host): Promise<number> {
+  const verdict = ledger.verify();
+  if (options.json === true) await host.stdout.write(JSON.stringify(verdict) + "\n");
+  else if (verdict.broken === null) {
+    const pruned = verdict.pruned === 0 ? "" : `, ${verdict.pruned} earlier ones were pruned`;
+    await host.stdout.write(`intact: ${verdict.entries} entries${pruned}; head ${verdict.head}\n`);
+  } else {
+    await host.stdout.write(`broken at entry ${verdict.broken.number}: ${verdict.broken.reason}\n`);
+  }
+  return verdict.broken === null ? 0 : brokenExitCode;
+}
+
+function openExisting(path: string): Ledger {
+  try {
+    return openLedger(path, { readOnly: true });
+  } catch (error) {
+    if (!(error instanceof StorageError) || error.reason !== "cannotOpen") throw error;
+    throw new UsageError(
+      `Cannot read the ledger: there is none that may be read at "${path}"`,
+      "name the agent's configuration with --config, and run as the agent's user",
+      { cause: error },
+    );
+  }
+}
+
+/** Summaries may hold what the platform or a device wrote. */
+function lineOf({ number, at, kind, summary, size, sha256 }: LedgerEntry): string {
+  const time = at.replace("T", " ").replace(/\.\d+Z$/, "Z");
+  const content = size === 0 ? "" : `  ${size} bytes  sha256 ${sha256.slice(0, 16)}`;
+  return `${String(number).padStart(6)}  ${time}  ${kind.padEnd(10)}  ${safeText(summary)}${content}\n`;
+}
+
+function timeOf(host: Host): (text: string) => Date {
+  return (text) => {
+    const [, count, unit] = /^(\d{1,5})([mhd])$/.exec(text) ?? [];
+    if (count !== undefined) {
+      const unitMs = unit === "d" ? 86_400_000 : unit === "h" ? 3_600_000 : 60_000;
+      return new Date(host.clock.now().getTime() - Number(count) * unitMs);
+    }
+    const time = new Date(text);
+    if (!/^\d{4}-\d{2}-\d{2}/.test(text) || Number.isNaN(time.getTime())) {
+      throw new InvalidArgumentError("It must be a date, a time, or an age such as 12h or 7d.");
+    }
+    return time;
+  };
+}

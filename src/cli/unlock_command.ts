@@ -1,0 +1,20 @@
+/** `opendca unlock`: lifts the lock with a token of the platform. */
+import type { Command } from "commander";
+import { activationStore, likelyStateDirectory } from "../activation/store_options.ts";
+import { unlock } from "../activation/unlock.ts";
+import { builtInUnlockKeys } from "../activation/unlock_keys.ts";
+import { configPath } from "../config/read_config.ts";
+import type { Host } from "./host.ts";
+
+/** Adds the command to the program. It needs no sound configuration: a locked agent is unlocked first and mended then. */
+export function addUnlockCommand(program: Command, host: Host): void {
+  program.command("unlock").description("lift the lock after five refused activation codes")
+    .argument("<token>", "the token that the platform gave for this installation and lock: see opendca status")
+    .option("--config <file>", "configuration file (default: $OPENDCA_CONFIG, /etc/opendca/agent.yaml)")
+    .action(async (token: string, options: { config?: string }) => {
+      const directory = await likelyStateDirectory(configPath(options.config, host.env), host);
+      const store = await activationStore(directory, host.env);
+      await unlock(token, { store, builtInUnlockKeys, now: host.clock.now() });
+      await host.stdout.write("unlocked: five new attempts; next: opendca activate\n");
+    });
+}

@@ -1,0 +1,19 @@
+import assert from "node:assert/strict";
+import { parsePin } from "./pin.ts";
+import { ValueSyntaxError } from "./value_syntax_error.ts";
+
+const digest = new Uint8Array(32).map((_, i) => i * 8);
+const hex = digest.toHex();
+const forms = [
+  hex,
+  hex.toUpperCase(),
+  hex.replace(/..(?=.)/g, "$&:"),
+  `sha256:${hex}`,
+  `sha256/${digest.toBase64()}`,
+  `sha256//${digest.toBase64()}`,
+];
+for (const form of forms) Deno.test(`parsePin() reads ${form}`, () => assert.equal(parsePin(form), hex));
+
+for (const text of [hex.slice(1), `${hex}0`, `sha1/${digest.toBase64()}`, digest.toBase64(), "", "zz".repeat(32)]) {
+  Deno.test(`parsePin() refuses "${text}"`, () => assert.throws(() => parsePin(text), ValueSyntaxError));
+}

@@ -1,0 +1,91 @@
+/**
+ * Lays the platform's part over the machine's own configuration. The file's `policy:` is a ceiling that nothing here
+ * gets past: what is outside is left out, and each time a sentence says so. What the document does not name stays as the
+ * machine has it; hours, rates and masks can only become stricter.
+ */
+import type { AgentConfig, MaskableField, Setting, SettingValue } from "./agent_config.ts";
+import { maskableFields } from "./agent_config.ts";
+import { deepFreeze } from "./deep_freeze.ts";
+import type { PlatformDocument } from "./platform_document.ts";
+import type { PlatformNotes } from "./platform_notes.ts";
+import { applyInterval, applySchedule } from "./platform_schedule.ts";
+import { applySites } from "./platform_sites.ts";
+import { pollBounds } from "./read_limits.ts";
+
+export interface AppliedConfig {
+  config: AgentConfig;
+  /** One sentence for each thing that the policy, or what the document says itself, keeps from being used. */
+  refusals: string[];
+}
+
+/** The effective configuration. The document may hold anything: whatever it says, this does not throw. */
+export function applyPlatformConfig(local: AgentConfig, document: PlatformDocument): AppliedConfig {
+  if (!local.policy.features.setConfig) {
+    return {
+      config: local,
+      refusals: ["Cannot use the platform's configuration as policy.features.setConfig is false"],
+    };
+  }
+  const refusals: string[] = [];
+  const changes = new Map<string, SettingValue>();
+  const notes: PlatformNotes = {
+    refuse: (sentence) => void refusals.push(sentence),
+    set: (path, value) => void changes.set(path, value),
+  };
+  const intervalMs = applyInterval(document.pollIntervalSeconds, {
+    path: "poll.interval",
+    base: local.poll.intervalMs,
+    bounds: pollBounds,
+    notes,
+  });
+  const schedule = applySchedule(local.schedule, document.schedule, { path: "schedule", notes });
+  const mask = applyMask(local.policy.mask, document.maskedFields ?? [], notes);
+  const sites = applySites({ ...local, schedule }, document, notes);
+  const config: AgentConfig = {
+    ...local,
+    schedule,
+    sites,
+    poll: { intervalMs },
+    policy: { ...local.policy, mask },
+    settings: settingsWith(local.settings, changes),
+  };
+  return { config: deepFreeze(config), refusals };
+}
+
+function applyMask(
+  base: readonly MaskableField[],
+  fields: readonly string[],
+  notes: PlatformNotes,
+): readonly MaskableField[] {
+  const more = fields.flatMap((name) => {
+    const field = maskableFields.find((known) => known === name);
+    if (field === undefined) {
+      notes.refuse(`Cannot mask a field as it is not one of ${maskableFields.join(", ")}: current value is "${name}"`);
+    }
+    return field ?? [];
+  });
+  const mask = [...new Set([...base, ...more])];
+  if (mask.length > base.length) notes.set("policy.mask", mask);
+  return mask;
+}
+
+/** Changed values stand where they stood; new ones behind the last of their section. */
+function settingsWith(settings: readonly Setting[], changes: ReadonlyMap<string, SettingValue>): Setting[] {
+  const hasSites = [...changes.keys()].some((path) => path.startsWith("sites["));
+  const result = settings.filter(({ path }) => !(hasSites && path === "sites"));
+  for (const [path, value] of changes) {
+    const setting: Setting = { path, value, source: { kind: "platform" } };
+    const at = result.findIndex((known) => known.path === path);
+    if (at >= 0) {
+      result[at] = setting;
+      continue;
+    }
+    const sections = path.split(".").map((_, i, parts) => parts.slice(0, parts.length - 1 - i).join("."));
+    const top = path.replace(/[.[].*$/, "");
+    const isNear = (prefix: string) => (known: Setting) => known.path === prefix || known.path.startsWith(`${prefix}.`);
+    const near = sections.filter((prefix) => prefix !== "").map((prefix) => result.findLastIndex(isNear(prefix)));
+    const last = near.find((index) => index >= 0) ?? result.findLastIndex(({ path }) => path.startsWith(top));
+    result.splice(last < 0 ? result.length : last + 1, 0, setting);
+  }
+  return result;
+}

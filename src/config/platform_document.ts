@@ -1,0 +1,34 @@
+/**
+ * The platform's part of the configuration. The shape is that of `opendca.v1.PlatformConfig` as generated from
+ * proto/opendca/v1/config.proto, so a decoded message is one; nothing in it is trusted.
+ */
+export interface PlatformDocument {
+  readonly pollIntervalSeconds?: number | undefined;
+  readonly sites?: readonly PlatformSite[] | undefined;
+  readonly schedule?: PlatformSchedule | undefined;
+  readonly maskedFields?: readonly string[] | undefined;
+}
+
+export interface PlatformSite {
+  readonly name: string;
+  /** Empty: those of the agent's own file. */
+  readonly ranges: readonly string[];
+  readonly excludes: readonly string[];
+  readonly schedule?: PlatformSchedule | undefined;
+  readonly packetsPerSecond?: number | undefined;
+}
+
+export interface PlatformSchedule {
+  readonly sweepIntervalSeconds?: number | undefined;
+  readonly statusIntervalSeconds?: number | undefined;
+  readonly meterIntervalSeconds?: number | undefined;
+  readonly allowedHours: readonly PlatformTimeWindow[];
+}
+
+export interface PlatformTimeWindow {
+  /** ISO 8601 numbers, 1 is Monday; empty: every day. */
+  readonly days: readonly number[];
+  readonly startMinute: number;
+  /** Before the start: on the next day. */
+  readonly endMinute: number;
+}

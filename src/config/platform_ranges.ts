@@ -1,0 +1,74 @@
+/** The targets that the platform gives a site, cut down to what the policy allows. */
+import { bitsOf, countOf, rangeToCidrs } from "../core/ip_range.ts";
+import type { IpRange } from "../core/ip_range.ts";
+import { maybeUnscannable } from "../targets/parse_targets.ts";
+import type { TargetSpec } from "../targets/target_spec.ts";
+import { parseTargetSpec, TargetSyntaxError } from "../targets/target_spec.ts";
+import type { PolicyConfig, SiteConfig } from "./agent_config.ts";
+import { formatRange, intersectRanges } from "./policy.ts";
+
+/** `refuse` gets the reason for each target that is left out, wholly or in part. */
+export function siteRanges(
+  texts: readonly string[],
+  { policy, port, refuse }: { policy: PolicyConfig; port: number; refuse: (reason: string) => void },
+): Pick<SiteConfig, "ranges" | "hosts"> {
+  const ranges: string[] = [];
+  const hosts: string[] = [];
+  for (const text of texts) {
+    const found = `current value is "${text}"`;
+    const spec = tryParse(text, (reason) => refuse(`${reason}: ${found}`));
+    if (spec === undefined) continue;
+    const usedPort = spec.port ?? port;
+    if (!policy.ports.snmp.includes(usedPort)) {
+      refuse(`port ${usedPort} is outside policy.ports.snmp: ${found}`);
+    } else if (spec.kind === "name") {
+      // Where it points to is found out when it is resolved: see `maySend`.
+      hosts.push(text);
+    } else {
+      const allowed = intersectRanges([spec.range], policy.ranges);
+      const count = allowed.reduce((sum, range) => sum + countOf(range), 0n);
+      const isWhole = count === countOf(spec.range);
+      if (!isWhole) {
+        refuse(`${count === 0n ? "it" : "a part of it"} is outside policy.ranges: ${found}`);
+      }
+      ranges.push(...(isWhole ? [text] : allowed.flatMap((range) => textsOf(range, spec))));
+    }
+  }
+  return { ranges: [...new Set(ranges)], hosts: [...new Set(hosts)] };
+}
+
+function tryParse(text: string, refuse: (reason: string) => void): TargetSpec | undefined {
+  try {
+    const spec = parseTargetSpec(text);
+    const reason = spec.kind === "range" ? maybeUnscannable(spec.range) : undefined;
+    if (reason === undefined) return spec;
+    refuse(reason);
+  } catch (error) {
+    if (!(error instanceof TargetSyntaxError)) throw error;
+    refuse(error.reason);
+  }
+  return undefined;
+}
+
+/**
+ * What is left of a target, as targets. A block is scanned without its ends; what is cut out of it keeps these out, too,
+ * as nothing should be sent to a broadcast address.
+ */
+function textsOf(range: IpRange, spec: TargetSpec & { kind: "range" }): string[] {
+  const port = (text: string) => spec.port === undefined ? text : withPort(text, range, spec.port);
+  const isBlock = rangeToCidrs(range).length === 1;
+  if (!spec.isBlock) return [port(isBlock && range.first !== range.last ? dashed(range) : formatRange(range))];
+  if (isBlock) return [port(formatRange(range))];
+  const first = range.first === spec.range.first && range.family === 4 ? range.first + 1n : range.first;
+  const last = range.last === spec.range.last && range.family === 4 ? range.last - 1n : range.last;
+  return first > last ? [] : [port(formatRange({ family: range.family, first, last }))];
+}
+
+function dashed({ family, first, last }: IpRange): string {
+  const [from, to] = [first, last].map((value) => formatRange({ family, first: value, last: value }));
+  return `${from}-${to}`;
+}
+
+function withPort(text: string, range: IpRange, port: number): string {
+  return bitsOf(range.family) === 32 ? `${text}:${port}` : `[${text}]:${port}`;
+}

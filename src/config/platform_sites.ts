@@ -1,0 +1,162 @@
+/** The sites of the platform, within the policy. */
+import { parseTargetSpec, TargetSyntaxError } from "../targets/target_spec.ts";
+import type { AgentConfig, SettingValue, SiteConfig } from "./agent_config.ts";
+import type { PlatformDocument, PlatformSite } from "./platform_document.ts";
+import type { PlatformNotes } from "./platform_notes.ts";
+import { siteRanges } from "./platform_ranges.ts";
+import { applySchedule } from "./platform_schedule.ts";
+import { formatRange } from "./policy.ts";
+import { defaultSnmpPort, siteNameField } from "./read_sites.ts";
+import { maybeOverlap, maybeTooLarge, rangesOfSite } from "./site_targets.ts";
+import { ValueSyntaxError } from "./value_syntax_error.ts";
+
+/** The sites of the machine with what the platform says of them, and those that it adds. */
+export function applySites(local: AgentConfig, document: PlatformDocument, notes: PlatformNotes): SiteConfig[] {
+  const sites = local.sites.map((site, index) => {
+    const isOwn = local.settings.some(({ path }) => path.startsWith(`sites[${index}].schedule.`));
+    return isOwn ? site : { ...site, schedule: local.schedule };
+  });
+  const seen = new Set<string>();
+  let waiting = (document.sites ?? []).flatMap((asked) => {
+    const name = siteName(asked, seen, notes);
+    return name === undefined ? [] : [{ ...asked, name }];
+  });
+  // A range that moves from one site to another is free only when the first has let go of it, in whichever order.
+  for (let isStuck = false; waiting.length > 0;) {
+    const left = waiting.filter((asked) => !tryApply(asked, { local, sites, isStuck, notes }));
+    isStuck = left.length === waiting.length;
+    waiting = left;
+  }
+  return sites;
+}
+
+/** False when another site holds a range of it, unless `isStuck`: then that is final. */
+function tryApply(
+  asked: PlatformSite,
+  { local, sites, isStuck, notes }: { local: AgentConfig; sites: SiteConfig[]; isStuck: boolean; notes: PlatformNotes },
+): boolean {
+  const found = sites.findIndex((site) => site.name === asked.name);
+  const index = found < 0 ? sites.length : found;
+  const base: SiteConfig = sites[found] ?? {
+    name: asked.name,
+    ranges: [],
+    hosts: [],
+    exclude: local.policy.exclude,
+    port: defaultSnmpPort,
+    credentials: local.credentials,
+    schedule: local.schedule,
+    ratePerSecond: local.limits.ratePerSecond,
+  };
+  const refusals: string[] = [];
+  const changes = new Map<string, SettingValue>();
+  if (found < 0) changes.set(`sites[${index}].name`, asked.name);
+  const site = applySite(base, asked, {
+    local,
+    path: `sites[${index}]`,
+    notes: {
+      refuse: (sentence) => void refusals.push(sentence),
+      set: (path, value) => void changes.set(path, value),
+    },
+  });
+  const clash = site && reasonOfClash(site, sites.filter((_, at) => at !== found));
+  if (clash !== undefined && !isStuck) return false;
+  refusals.forEach(notes.refuse);
+  if (clash !== undefined) notes.refuse(`Cannot use the site "${asked.name}" as ${clash}`);
+  if (clash !== undefined || site === undefined) return true;
+  sites[index] = site;
+  for (const [path, value] of changes) notes.set(path, value);
+  return true;
+}
+
+function siteName(asked: PlatformSite, seen: Set<string>, notes: PlatformNotes): string | undefined {
+  try {
+    if (asked.name === "") throw new ValueSyntaxError("is empty");
+    const name = siteNameField.parse(asked.name);
+    if (seen.has(name)) throw new ValueSyntaxError("stands in the document twice");
+    seen.add(name);
+    return name;
+  } catch (error) {
+    if (!(error instanceof ValueSyntaxError)) throw error;
+    notes.refuse(`Cannot use a site as its name ${error.reason}: current value is ${JSON.stringify(asked.name)}`);
+    return undefined;
+  }
+}
+
+function applySite(
+  base: SiteConfig,
+  asked: PlatformSite,
+  { local, path, notes }: { local: AgentConfig; path: string; notes: PlatformNotes },
+): SiteConfig | undefined {
+  const what = `the site "${base.name}"`;
+  for (const text of asked.excludes) {
+    const reason = reasonAgainst(text);
+    if (reason === undefined) continue;
+    // To go on would be to scan what somebody wanted left alone.
+    notes.refuse(`Cannot use ${what} as an exclusion cannot be read (${reason}): current value is "${text}"`);
+    return undefined;
+  }
+  const exclude = [...new Set([...base.exclude, ...asked.excludes])];
+  if (exclude.length > base.exclude.length) notes.set(`${path}.exclude`, exclude);
+  const targets = asked.ranges.length === 0 ? base : siteRanges(asked.ranges, {
+    policy: local.policy,
+    port: base.port,
+    refuse: (reason) => notes.refuse(`Cannot use a target of ${what} as ${reason}`),
+  });
+  if (asked.ranges.length > 0) {
+    notes.set(`${path}.ranges`, targets.ranges);
+    notes.set(`${path}.hosts`, targets.hosts);
+  }
+  const site: SiteConfig = {
+    ...base,
+    ranges: targets.ranges,
+    hosts: targets.hosts,
+    exclude,
+    ratePerSecond: applyRate(base, asked, { path, notes }),
+    schedule: applySchedule(base.schedule, asked.schedule, { path: `${path}.schedule`, notes }),
+  };
+  const reason = reasonAgainstSite(site, local.limits.maxAddresses);
+  if (reason === undefined) return site;
+  notes.refuse(`Cannot use ${what} as ${reason}`);
+  return undefined;
+}
+
+function applyRate(
+  base: SiteConfig,
+  { packetsPerSecond: rate }: PlatformSite,
+  { path, notes }: { path: string; notes: PlatformNotes },
+): number {
+  if (rate === undefined || rate === base.ratePerSecond) return base.ratePerSecond;
+  const isSlower = Number.isInteger(rate) && rate > 0 && (base.ratePerSecond === 0 || rate < base.ratePerSecond);
+  if (!isSlower) {
+    const limit = base.ratePerSecond;
+    notes.refuse(`Cannot raise the rate of the site "${base.name}" over ${limit}/s: current value is ${rate}/s`);
+    return base.ratePerSecond;
+  }
+  notes.set(`${path}.rate`, rate);
+  return rate;
+}
+
+function reasonAgainstSite(site: SiteConfig, maxAddresses: number): string | undefined {
+  if (site.ranges.length === 0 && site.hosts.length === 0) return "the policy leaves nothing of it";
+  const ranges = rangesOfSite(site);
+  if (site.hosts.length === 0 && ranges.length === 0) return "everything of it is excluded";
+  return maybeTooLarge(ranges, maxAddresses);
+}
+
+function reasonOfClash(site: SiteConfig, others: readonly SiteConfig[]): string | undefined {
+  for (const other of others) {
+    const both = maybeOverlap(rangesOfSite(other), rangesOfSite(site));
+    if (both !== undefined) return `${formatRange(both)} is in the site "${other.name}" already`;
+  }
+  return undefined;
+}
+
+function reasonAgainst(target: string): string | undefined {
+  try {
+    parseTargetSpec(target);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof TargetSyntaxError)) throw error;
+    return error.reason;
+  }
+}

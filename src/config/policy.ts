@@ -1,0 +1,41 @@
+/** What the administrator's policy allows: addresses as sets, so that a ceiling is an intersection. */
+import { formatIp, tryParseIp } from "../core/ip.ts";
+import type { IpRange } from "../core/ip_range.ts";
+import { rangeContains, rangeToCidrs, subtractRanges, tryParseCidr } from "../core/ip_range.ts";
+import { parseTargetSpec } from "../targets/target_spec.ts";
+import type { PolicyConfig } from "./agent_config.ts";
+
+/** Where the file names no range at all: RFC 1918 and RFC 4193, never the Internet. */
+export const privateRanges: readonly IpRange[] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"]
+  .map((cidr) => tryParseCidr(cidr)!);
+
+/**
+ * Whether SNMP may be sent there. `hostname` is the name that the address was resolved from, when there is one: a name
+ * can be made to point anywhere, so each address that it has is to be asked for.
+ */
+export function maySend(
+  policy: PolicyConfig,
+  { address, port, hostname = null }: { address: string; port: number; hostname?: string | null },
+): boolean {
+  const ip = tryParseIp(address);
+  if (ip === undefined || !policy.ports.snmp.includes(port)) return false;
+  const isExcluded = policy.exclude.map(parseTargetSpec).some((spec) =>
+    spec.kind === "range" && (spec.port ?? port) === port && rangeContains(spec.range, ip)
+  );
+  if (isExcluded) return false;
+  if (policy.ranges.some((range) => rangeContains(range, ip))) return true;
+  return hostname !== null && policy.hosts.includes(hostname.toLowerCase().replace(/\.$/, ""));
+}
+
+/** The addresses that are in both, merged and sorted. */
+export function intersectRanges(a: readonly IpRange[], b: readonly IpRange[]): IpRange[] {
+  return subtractRanges(a, subtractRanges(a, b));
+}
+
+/** As a target is written: one block where it is one, else "first-last". */
+export function formatRange(range: IpRange): string {
+  const cidrs = rangeToCidrs(range);
+  if (cidrs.length === 1) return cidrs[0]!;
+  const { family, first, last } = range;
+  return `${formatIp({ family, value: first })}-${formatIp({ family, value: last })}`;
+}

@@ -1,0 +1,150 @@
+/** The keys `platform` and `proxy`: where the agent reports to and how it gets there. */
+import { messageOf } from "../core/errors.ts";
+import { readSecret } from "../core/read_secret.ts";
+import type { Secret } from "../core/secret.ts";
+import type { YamlValue } from "../core/yaml_reader.ts";
+import { readYamlText, yamlError } from "../core/yaml_reader.ts";
+import type { Endpoint, PlatformConfig, ProxyConfig } from "./agent_config.ts";
+import { isUnderRootDomain, parseDomain, parseEndpoint, parsePort } from "./endpoint.ts";
+import type { Field, TextField } from "./field.ts";
+import { listField, optionalField, pathField, textField } from "./field.ts";
+import { parsePin } from "./pin.ts";
+import type { ConfigReader } from "./section.ts";
+import { openSection } from "./section.ts";
+import { ValueSyntaxError } from "./value_syntax_error.ts";
+
+const defaultProxyPort = 3128;
+
+/** Reads `platform`, which every file has. */
+export function readPlatform(reader: ConfigReader, root: YamlValue, value: YamlValue | undefined): PlatformConfig {
+  if (value === undefined) {
+    const hint = "such as platform: { rootDomain: example.com, endpoints: [dca.example.com] }";
+    reader.mistakes.push(yamlError(root, "platform is missing", hint));
+  }
+  const section = openSection(reader, value, { path: "platform", known: ["rootDomain", "endpoints", "ca", "pin"] });
+  const rootDomain = section.require("rootDomain", textField(parseDomain), {
+    placeholder: "",
+    hint: "the domain that all endpoints are under, such as rootDomain: example.com",
+  });
+  const endpoints = section.require("endpoints", listField(endpointField(rootDomain), { mayBeEmpty: false }), {
+    placeholder: [],
+    hint: "such as endpoints: [dca.example.com]",
+  });
+  const ca = section.read("ca", optionalField(certificateField(reader)), null);
+  return { rootDomain, endpoints, ca, pins: section.read("pin", listField(textField(parsePin)), []) };
+}
+
+function endpointField(rootDomain: string): Field<Endpoint> {
+  return textField((text) => {
+    const endpoint = parseEndpoint(text);
+    if (rootDomain === "" || isUnderRootDomain(endpoint.host, rootDomain)) return endpoint;
+    throw new ValueSyntaxError(
+      `is outside the root domain "${rootDomain}"`,
+      `name a host under ${rootDomain}, or change platform.rootDomain`,
+    );
+  }, ({ host, port }) => `${host}:${port}`);
+}
+
+function certificateField(reader: ConfigReader): Field<NonNullable<PlatformConfig["ca"]>> {
+  return {
+    read(value, what, onMistake) {
+      const file = pathField.read(value, what, onMistake);
+      const found = `current value is "${file}"`;
+      let pem: string;
+      try {
+        pem = reader.readFile(file);
+      } catch (cause) {
+        const reason = `${what} cannot be read (${messageOf(cause)}): ${found}`;
+        throw yamlError(value, reason, "check the path and who may read it", { cause });
+      }
+      if (pem.includes("-----BEGIN CERTIFICATE-----")) return { file, pem };
+      throw yamlError(value, `${what} holds no certificate: ${found}`, "it must be PEM, with BEGIN CERTIFICATE");
+    },
+    show: (ca) => ca.file,
+  };
+}
+
+/** Reads `proxy`; null where there is none. */
+export function readProxy(reader: ConfigReader, value: YamlValue | undefined): ProxyConfig | null {
+  if (value === undefined) {
+    // The keys are known all the same.
+    openSection(reader, value, { path: "proxy", known: proxyKeys });
+    reader.settings.push({ path: "proxy", value: null, source: { kind: "default" } });
+    return null;
+  }
+  const section = openSection(reader, value, { path: "proxy", known: proxyKeys, keysMayBeSecret: true });
+  const address = section.require("url", { read: readProxyUrl, show: ({ host, port }) => `http://${host}:${port}` }, {
+    placeholder: { host: "", port: 0 },
+    hint: "such as url: http://proxy.example.com:3128",
+  });
+  const user = section.read("user", optionalField(besidePassword(textField(parseUser))), null);
+  const password = section.read("password", optionalField(passwordField(reader)), null);
+  for (const [key, other] of [["user", "password"], ["password", "user"]] as const) {
+    const at = section.value(key);
+    if (at === undefined || section.value(other) !== undefined) continue;
+    reader.mistakes.push(yamlError(at, `proxy.${key} needs proxy.${other} beside it`, "Basic authentication has both"));
+  }
+  return {
+    ...address,
+    user,
+    password,
+    noProxy: section.read("noProxy", listField(besidePassword(textField(parseNoProxy))), []),
+  };
+}
+
+function passwordField(reader: ConfigReader): Field<Secret> {
+  return { read: (value, what) => readSecret(value, what, reader), show: String };
+}
+
+const proxyKeys = ["url", "user", "password", "noProxy"] as const;
+
+/** Shows none of the text where it may hold a password. */
+function readProxyUrl(value: YamlValue, what: string): { host: string; port: number } {
+  const text = readYamlText(value, what);
+  if (text.includes("@")) {
+    throw yamlError(value, `${what} holds a user or password`, "write them as proxy.user and proxy.password");
+  }
+  const [, scheme = "http", host, bracketed, port] =
+    /^(?:([a-z0-9+.-]+):\/\/)?(?:([^:/[\]?#\s]+)|\[([0-9a-f:.]+)\])(?::(\d+))?\/?$/i.exec(text) ?? [];
+  const name = host ?? bracketed;
+  if (name === undefined) throw yamlError(value, `${what} is not a URL`, "such as http://proxy.example.com:3128");
+  if (scheme.toLowerCase() !== "http") {
+    const hint = `write http://${name}:PORT; what goes through the proxy is encrypted all the same`;
+    throw yamlError(value, `${what} is not an HTTP proxy: current value is "${scheme}"`, hint);
+  }
+  if (port === undefined) return { host: name, port: defaultProxyPort };
+  try {
+    return { host: name, port: parsePort(port) };
+  } catch (error) {
+    if (!(error instanceof ValueSyntaxError)) throw error;
+    throw yamlError(value, `${what} ${error.reason}: current value is "${port}"`);
+  }
+}
+
+/** Leaves the text out of mistakes: a line break too few makes the password a part of it. */
+function besidePassword<T>(field: TextField<T>): TextField<T> {
+  return {
+    ...field,
+    read(value, what) {
+      try {
+        return field.parse(readYamlText(value, what));
+      } catch (error) {
+        if (!(error instanceof ValueSyntaxError)) throw error;
+        throw yamlError(value, `${what} ${error.reason}`, error.hint);
+      }
+    },
+  };
+}
+
+function parseUser(text: string): string {
+  // RFC 7617 section 2.
+  if (text.includes(":")) throw new ValueSyntaxError("holds a colon, which Basic authentication cannot send");
+  return text;
+}
+
+function parseNoProxy(text: string): string {
+  if (/[\s@]|:\/\//.test(text)) {
+    throw new ValueSyntaxError("is not a host, a .domain, an address or a block", "such as .example.com or 10.0.0.0/8");
+  }
+  return text.toLowerCase();
+}

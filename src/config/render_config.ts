@@ -1,0 +1,53 @@
+/** The effective configuration for people and programs; secrets are redacted where the settings are made. */
+import { stringify } from "yaml";
+import type { AgentConfig, Setting, SettingSource } from "./agent_config.ts";
+
+/** Three columns: key, value, where it comes from. A list has a line an item. */
+export function renderConfigText(config: AgentConfig): string {
+  const rows = config.settings.flatMap(rowsOf);
+  const [pathWidth, valueWidth] = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map(([path, value, source]) =>
+    `${path.padEnd(pathWidth!)}  ${value.padEnd(valueWidth!)}  ${source}`.trimEnd() + "\n"
+  ).join("");
+}
+
+function rowsOf({ path, value, source }: Setting): [path: string, value: string, source: string][] {
+  const [first = "none", ...more] = Array.isArray(value) ? value : [value === null ? "none" : String(value)];
+  return [
+    [path, first, sourceText(source)],
+    ...more.map((item): [string, string, string] => ["", item, ""]),
+  ];
+}
+
+function sourceText(source: SettingSource): string {
+  if (source.kind === "file") return source.place;
+  if (source.kind === "environment") return source.variable;
+  return source.kind;
+}
+
+/** `{ file, settings: [{ path, value, source }] }`. */
+export function renderConfigJson(config: AgentConfig): string {
+  return JSON.stringify({ file: config.file, settings: config.settings }, null, 2) + "\n";
+}
+
+/** The values alone, in the form of the file, as the platform gets them. */
+export function effectiveConfigYaml(config: AgentConfig): string {
+  const root: Record<string, unknown> = {};
+  for (const { path, value } of config.settings) {
+    const steps = path.split(/[.[\]]+/).filter((step) => step !== "");
+    let at: Record<string, unknown> = root;
+    for (const [i, step] of steps.slice(0, -1).entries()) {
+      const next = at[step];
+      const isTree = typeof next === "object" && next !== null;
+      at = (isTree ? next : at[step] = /^\d+$/.test(steps[i + 1]!) ? [] : {}) as Record<string, unknown>;
+    }
+    at[steps.at(-1)!] = value;
+  }
+  return stringify(root);
+}
+
+/** Hexadecimal SHA-256 of `effectiveConfigYaml`. */
+export async function effectiveConfigHash(config: AgentConfig): Promise<string> {
+  const bytes = new TextEncoder().encode(effectiveConfigYaml(config));
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+}

@@ -1,0 +1,52 @@
+/** The addresses of a site as sets, for comparing sites with each other, with the limits and with the policy. */
+import type { IpRange } from "../core/ip_range.ts";
+import { countOf, subtractRanges } from "../core/ip_range.ts";
+import { maxIpv6Addresses } from "../targets/parse_targets.ts";
+import type { TargetSpec } from "../targets/target_spec.ts";
+import { parseTargetSpec } from "../targets/target_spec.ts";
+import type { SiteConfig } from "./agent_config.ts";
+
+/** A range with the port that it is scanned on. */
+export interface PortRange extends IpRange {
+  port: number;
+}
+
+/** All addresses that a site may be sent to, what it excludes taken out; its host names are not among them. */
+export function rangesOfSite(site: Pick<SiteConfig, "ranges" | "exclude" | "port">): PortRange[] {
+  const specs = site.ranges.map(parseTargetSpec);
+  const ports = new Set(specs.map((spec) => spec.port ?? site.port));
+  return [...ports].flatMap((port) =>
+    subtractRanges(
+      rangesIn(specs.filter((spec) => (spec.port ?? site.port) === port)),
+      rangesIn(site.exclude.map(parseTargetSpec).filter((spec) => spec.port === undefined || spec.port === port)),
+    ).map((range) => ({ ...range, port }))
+  );
+}
+
+/** The ranges among targets, whatever their port. */
+export function rangesIn(specs: readonly TargetSpec[]): IpRange[] {
+  return specs.flatMap((spec) => spec.kind === "range" ? [spec.range] : []);
+}
+
+/** The first range of `b` that is in `a` as well, on the same port. */
+export function maybeOverlap(a: readonly PortRange[], b: readonly PortRange[]): PortRange | undefined {
+  for (const one of b) {
+    for (const other of a) {
+      if (other.family !== one.family || other.port !== one.port) continue;
+      const first = one.first > other.first ? one.first : other.first;
+      const last = one.last < other.last ? one.last : other.last;
+      if (first <= last) return { family: one.family, port: one.port, first, last };
+    }
+  }
+  return undefined;
+}
+
+/** Why a site is too large to be scanned, as a clause; undefined when it is not. */
+export function maybeTooLarge(ranges: readonly PortRange[], maxAddresses: number): string | undefined {
+  const countIn = (some: readonly PortRange[]) => some.reduce((total, range) => total + countOf(range), 0n);
+  const v6 = countIn(ranges.filter((range) => range.family === 6));
+  if (v6 > BigInt(maxIpv6Addresses)) return `it has ${v6} IPv6 addresses and the limit is ${maxIpv6Addresses}`;
+  const count = countIn(ranges);
+  if (count > BigInt(maxAddresses)) return `it has ${count} addresses and limits.maxAddresses is ${maxAddresses}`;
+  return undefined;
+}

@@ -1,0 +1,78 @@
+/**
+ * The platform's part as it is kept in the state directory (`platform.json`), so that the agent starts with it while the
+ * platform is away, and so that `opendca config show` can tell what came from there. It is laid under the policy anew at
+ * each start: a file that somebody has changed gives nothing that the platform could not give.
+ */
+import type { PlatformDocument, PlatformSchedule, PlatformSite, PlatformTimeWindow } from "./platform_document.ts";
+
+/** Name in the state directory. */
+export const storedPlatformConfigName = "platform.json";
+
+export interface StoredPlatformConfig {
+  /** Of the ConfigDocument, as the platform said. */
+  hash: string;
+  document: PlatformDocument;
+}
+
+export function renderStoredPlatformConfig({ hash, document }: StoredPlatformConfig): string {
+  return JSON.stringify({ hash, document }, null, 2) + "\n";
+}
+
+/** Undefined for what is no such file; members of the wrong type are left out. */
+export function tryParseStoredPlatformConfig(text: string): StoredPlatformConfig | undefined {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return undefined; // Torn or not ours: the platform sends it again.
+  }
+  const file = recordOf(parsed);
+  if (typeof file.hash !== "string") return undefined;
+  const document = recordOf(file.document);
+  return {
+    hash: file.hash,
+    document: {
+      pollIntervalSeconds: numberOf(document.pollIntervalSeconds),
+      schedule: scheduleOf(document.schedule),
+      maskedFields: textsOf(document.maskedFields),
+      sites: listOf(document.sites).map((site): PlatformSite => ({
+        name: typeof site.name === "string" ? site.name : "",
+        ranges: textsOf(site.ranges),
+        excludes: textsOf(site.excludes),
+        schedule: scheduleOf(site.schedule),
+        packetsPerSecond: numberOf(site.packetsPerSecond),
+      })),
+    },
+  };
+}
+
+function scheduleOf(value: unknown): PlatformSchedule | undefined {
+  if (value === undefined || value === null) return undefined;
+  const schedule = recordOf(value);
+  return {
+    sweepIntervalSeconds: numberOf(schedule.sweepIntervalSeconds),
+    statusIntervalSeconds: numberOf(schedule.statusIntervalSeconds),
+    meterIntervalSeconds: numberOf(schedule.meterIntervalSeconds),
+    allowedHours: listOf(schedule.allowedHours).map((window): PlatformTimeWindow => ({
+      days: Array.isArray(window.days) ? window.days.map((day) => numberOf(day) ?? -1) : [],
+      startMinute: numberOf(window.startMinute) ?? -1,
+      endMinute: numberOf(window.endMinute) ?? -1,
+    })),
+  };
+}
+
+function recordOf(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
+}
+
+function listOf(value: unknown): Record<string, unknown>[] {
+  return Array.isArray(value) ? value.map(recordOf) : [];
+}
+
+function textsOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
+}
+
+function numberOf(value: unknown): number | undefined {
+  return typeof value === "number" ? value : undefined;
+}

@@ -1,0 +1,51 @@
+/** Fields that name targets. Texts are kept as they were written, since src/targets reads them again for each scan. */
+import { formatIp } from "../core/ip.ts";
+import { maybeUnscannable } from "../targets/parse_targets.ts";
+import type { TargetSpec } from "../targets/target_spec.ts";
+import { parseTargetSpec, TargetSyntaxError } from "../targets/target_spec.ts";
+import type { TextField } from "./field.ts";
+import { textField } from "./field.ts";
+
+/** Blocks, ranges and addresses, each with a port or without. */
+export const rangeField = targetField((spec) => {
+  if (spec.kind === "name") throw new TargetSyntaxError("a range cannot be a host name", "write it under hosts");
+  const reason = maybeUnscannable(spec.range);
+  if (reason !== undefined) throw new TargetSyntaxError(reason);
+});
+
+/** Host names, each with a port or without. */
+export const hostField = targetField((spec) => {
+  if (spec.kind === "range") {
+    throw new TargetSyntaxError(
+      `"${formatIp({ family: spec.range.family, value: spec.range.first })}" is not a host name`,
+      "write addresses under ranges",
+    );
+  }
+});
+
+/** What a policy is made of: ranges for every port. */
+export const policyRangeField = targetField((spec) => {
+  if (spec.kind === "name") throw new TargetSyntaxError("a range cannot be a host name", "write it under policy.hosts");
+  if (spec.port !== undefined) {
+    throw new TargetSyntaxError("a range of the policy has no port", "write ports under policy.ports.snmp");
+  }
+});
+
+export const policyHostField = targetField((spec) => {
+  if (spec.kind === "range") {
+    throw new TargetSyntaxError("an address is not a host name", "write it under policy.ranges");
+  }
+  if (spec.port !== undefined) {
+    throw new TargetSyntaxError("a host of the policy has no port", "write ports under policy.ports.snmp");
+  }
+});
+
+/** Anything that can be a target. */
+export const excludeField = targetField(() => {});
+
+function targetField(check: (spec: TargetSpec) => void): TextField<string> {
+  return textField((text) => {
+    check(parseTargetSpec(text));
+    return text;
+  });
+}

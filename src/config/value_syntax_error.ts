@@ -1,0 +1,7 @@
+/** Why a text is not what a key takes: goes on after the key's name, such as "is not a duration". */
+export class ValueSyntaxError extends SyntaxError {
+  override readonly name = "ValueSyntaxError";
+  constructor(readonly reason: string, readonly hint?: string) {
+    super(reason);
+  }
+}

@@ -1,0 +1,142 @@
+/** The verdict on activation, lock and certificate of the agent. Pure. */
+import { isLocked, lockedError } from "../activation/activation_state.ts";
+import type { ActivationState } from "../activation/activation_state.ts";
+import type { CopyFault } from "../activation/judge_copies.ts";
+import { foreignError } from "../activation/state_store.ts";
+import type { DoctorFault } from "./doctor_step.ts";
+import { durationText } from "./diagnose_endpoint.ts";
+
+export type AgentObservation =
+  /** Another user's: exit code 77. */
+  | { kind: "unreadable"; message: string }
+  | { kind: "fresh" }
+  | { kind: "foreign"; installationId: string }
+  | {
+    kind: "known";
+    state: ActivationState;
+    faults: readonly CopyFault[];
+    /** Of certificate.pem; null when there is none for the key. */
+    certificate: { notBefore: Date; notAfter: Date } | null;
+    /** What the platform says of the certificate; null: it was not asked. */
+    refusal: { name: string; message: string; advice: string } | "accepted" | null;
+  };
+
+/** `guard-missing` is not here: a service that may write nothing outside its state directory has no guard. */
+const copyFaults: Partial<Record<CopyFault, string>> = {
+  "state-rolled-back": "an older copy of it was restored",
+  "state-missing": "it was deleted, and is known from its second copy",
+  "state-forged": "it was edited, and is known from its second copy",
+  "guard-forged": "its second copy was edited",
+};
+
+/** The share of a certificate's life at whose end it should have been renewed long ago. */
+const lateShare = 0.1;
+
+export function diagnoseAgent(
+  seen: AgentObservation,
+  { stateDirectory, now }: { stateDirectory: string; now: Date },
+): { detail: string; faults: DoctorFault[] } {
+  switch (seen.kind) {
+    case "unreadable":
+      return failed("not readable", {
+        name: "state-unreadable",
+        message: `Cannot read the activation in "${stateDirectory}": ${seen.message}`,
+        advice: "run as the agent's user, or as root: sudo opendca doctor",
+      });
+    case "fresh":
+      return { detail: "not activated yet", faults: [notActivated(stateDirectory)] };
+    case "foreign": {
+      const { message, hint = "" } = foreignError(stateDirectory, seen.installationId);
+      return failed("of another machine", { name: "foreign-state", message, advice: hint });
+    }
+    case "known":
+      return ofState(seen, stateDirectory, now);
+  }
+}
+
+type Known = AgentObservation & { kind: "known" };
+
+function ofState(seen: Known, stateDirectory: string, now: Date): { detail: string; faults: DoctorFault[] } {
+  const { state } = seen;
+  if (isLocked(state)) {
+    const { message, hint = "" } = lockedError(state);
+    return failed("locked", { name: "locked", message, advice: hint });
+  }
+  if (state.phase === "revoked") {
+    return failed("revoked", {
+      name: "revoked",
+      message: "Cannot run as an administrator of the platform revoked this agent",
+      advice: "ask for a new activation code; then: opendca activate CODE",
+    });
+  }
+  const warnings = seen.faults.flatMap((fault): DoctorFault[] => {
+    const what = copyFaults[fault];
+    return what === undefined ? [] : [{
+      name: fault,
+      severity: "warning",
+      message: `Cannot trust the activation in "${stateDirectory}" by itself: ${what}`,
+      advice: "leave the state directory to the agent; nothing is lost by this",
+      exitCode: 77,
+    }];
+  });
+  if (state.phase === "new") {
+    const tried = state.attempts === 0 ? "" : `, ${state.attempts} of 5 attempts used`;
+    return { detail: `not activated yet${tried}`, faults: [notActivated(stateDirectory), ...warnings] };
+  }
+  return ofCertificate(seen, { now, warnings, stateDirectory });
+}
+
+function ofCertificate(
+  { state, certificate, refusal }: Known,
+  { now, warnings, stateDirectory }: { now: Date; warnings: DoctorFault[]; stateDirectory: string },
+): { detail: string; faults: DoctorFault[] } {
+  const again = "ask for a new activation code; then: opendca activate CODE";
+  if (certificate === null) {
+    return failed("no certificate", {
+      name: "certificate-missing",
+      message: `Cannot use the activation as "${stateDirectory}" holds no certificate for its key`,
+      advice: again,
+    });
+  }
+  const { notBefore, notAfter } = certificate;
+  if (now > notAfter) {
+    return failed("expired", {
+      name: "certificate-expired",
+      message: `Cannot use the certificate of this agent as it ended at ${notAfter.toISOString()}`,
+      advice: `${again}; if that time has not come yet, set the clock of this machine`,
+    });
+  }
+  if (refusal !== null && refusal !== "accepted") return failed("refused by the platform", refusal);
+  const leftMs = notAfter.getTime() - now.getTime();
+  if (leftMs < (notAfter.getTime() - notBefore.getTime()) * lateShare) {
+    warnings.push({
+      name: "certificate-ends-soon",
+      severity: "warning",
+      message: `Cannot go on for long with the certificate of this agent as it ends in ${durationText(leftMs)}`,
+      advice: "see in the log why it was not renewed, or start opendca run",
+      exitCode: 77,
+    });
+  }
+  const accepted = refusal === "accepted" ? "accepted by the platform, " : "";
+  const place = [state.customer, state.site].filter((part) => part !== null).join(", ");
+  return {
+    detail: `${place === "" ? "activated" : `activated for ${place}`}, certificate ${accepted}good until ` +
+      notAfter.toISOString().slice(0, 10),
+    faults: warnings,
+  };
+}
+
+function failed(detail: string, fault: Pick<DoctorFault, "name" | "message" | "advice">) {
+  return { detail, faults: [{ ...fault, severity: "failed" as const, exitCode: 77 as const }] };
+}
+
+/** A warning: the way to the platform is worth a look before the code is typed in. */
+function notActivated(stateDirectory: string): DoctorFault {
+  return {
+    name: "not-activated",
+    severity: "warning",
+    message: `Cannot run as an agent yet as "${stateDirectory}" holds no activation`,
+    advice: "opendca activate CODE",
+    exitCode: 77,
+  };
+}

@@ -1,0 +1,176 @@
+/** The verdict on the ladder of one USM credential: user, authentication, privacy, in this order. Pure. */
+import type { DoctorFault } from "./doctor_step.ts";
+import { isAuthentic } from "./observe_usm.ts";
+import type { SnmpOutcome, UsmObservation } from "./snmp_observations.ts";
+
+type Fault = Omit<DoctorFault, "severity">;
+
+/** The one fault of a credential that does not work; names users and protocols, never a key. */
+export function diagnoseUsm(seen: UsmObservation, target: string): Fault {
+  const say = (name: string, why: string, advice: string, exitCode: 69 | 77 | 78 = 77): Fault => ({
+    name,
+    message: `Cannot read ${target} as "${seen.name}": ${why}`,
+    advice,
+    exitCode,
+  });
+  const { user, level, auth, userProbe, authProbe, privProbe } = seen;
+  const probes = [userProbe, authProbe, privProbe?.outcome ?? null];
+  if (probes.some((probe) => isReport(probe, "unknownUserName"))) {
+    return say(
+      "unknown-user",
+      `the device knows no SNMPv3 user "${user}"`,
+      "check the user name on the printer, letter by letter and case by case, or make the user there",
+    );
+  }
+  const general = probes.map((probe) => ofEngine(probe)).find((found) => found !== undefined);
+  if (general !== undefined) return say(...general);
+  if (level === "noAuthNoPriv") return ofUser(seen, say);
+  if (isReport(authProbe, "wrongDigest")) return ofDigest(seen, say);
+  if (isReport(authProbe, "unsupportedSecurityLevel")) {
+    return say(
+      "no-authentication",
+      `the user "${user}" has no authentication on the device`,
+      "give the user an authentication password on the printer, or leave auth and priv out of the credential",
+    );
+  }
+  if (level === "authNoPriv") return ofSigned(seen, say);
+  return ofPrivacy(seen, say) ??
+    say(
+      "signed-silent",
+      `the user "${user}" is known, but everything that is signed with ${auth} stays without an answer`,
+      "check authentication and privacy of the user on the printer: this device does not say which of them is wrong",
+      authProbe !== null && isAuthentic(authProbe) ? 77 : 69,
+    );
+}
+
+type Say = (name: string, why: string, advice: string, exitCode?: 69 | 77 | 78) => Fault;
+
+/** Answers that say nothing about the credential, but about the engine or the request. */
+function ofEngine(probe: SnmpOutcome | null): [name: string, why: string, advice: string, code?: 69] | undefined {
+  if (isReport(probe, "notInTimeWindow")) {
+    return [
+      "engine-time",
+      "the device refuses its own engine time (notInTimeWindow)",
+      "restart the printer, and update its firmware if it comes back: its engine boots or time are not kept right",
+    ];
+  }
+  if (isReport(probe, "unknownEngineId")) {
+    return [
+      "engine-id",
+      "the engine id changes between two requests (unknownEngineID)",
+      "see whether two devices share this address",
+    ];
+  }
+  if (probe?.kind === "malformed") {
+    return [
+      "malformed-answer",
+      probe.message,
+      "check the context of the credential; if it is right, update the printer's firmware",
+    ];
+  }
+  if (probe?.kind === "unreachable") {
+    return ["send-refused", probe.message, "check the routes and the firewall of this machine", 69];
+  }
+  return undefined;
+}
+
+function ofUser({ user, userProbe }: UsmObservation, say: Say): Fault {
+  if (userProbe?.kind === "refused" || isReport(userProbe, "unsupportedSecurityLevel")) {
+    return say(
+      "level-too-low",
+      `the user "${user}" is known, but may not read without authentication`,
+      "give auth, and priv if the printer asks for it, in the credential",
+    );
+  }
+  return say(
+    "unsigned-silent",
+    `an SNMPv3 engine answers, but stays silent to the user "${user}" without authentication`,
+    "check the user on the printer, and whether it asks for authentication: this device does not say",
+  );
+}
+
+function ofDigest({ user, auth, authWouldWork, swapped }: UsmObservation, say: Say): Fault {
+  const [working] = authWouldWork ?? [];
+  if (working !== undefined) {
+    return say(
+      "wrong-authentication-protocol",
+      `the authentication password of "${user}" is right, but the protocol is ${working} and not ${auth}`,
+      `write protocol: ${working} under auth`,
+    );
+  }
+  if (swapped) {
+    return say(
+      "swapped-passwords",
+      `the passwords for authentication and privacy of "${user}" are exchanged`,
+      "exchange the keys of auth and priv",
+    );
+  }
+  return say(
+    "wrong-authentication-password",
+    `the user "${user}" is known, but the authentication password is wrong (with ${auth}, and with every other protocol)`,
+    "check the key under auth against the printer, letter by letter",
+  );
+}
+
+function ofSigned({ user, authProbe }: UsmObservation, say: Say): Fault {
+  if (authProbe?.kind === "refused") {
+    return say(
+      "level-too-low",
+      `user and authentication of "${user}" are right, but the device lets them read nothing without privacy`,
+      "give priv in the credential, or let the user read at level authNoPriv on the printer",
+    );
+  }
+  return say(
+    "signed-silent",
+    `an SNMPv3 engine answers, but stays silent to what "${user}" signs`,
+    "check user, authentication and whether the printer asks for privacy: this device does not say which it is",
+  );
+}
+
+function ofPrivacy(seen: UsmObservation, say: Say): Fault | undefined {
+  const { user, priv, privProbe, authAgain, privWouldWork } = seen;
+  if (privProbe === null) return undefined;
+  const { outcome } = privProbe;
+  if (outcome.kind === "refused") {
+    return say(
+      "no-access",
+      `user, authentication and privacy of "${user}" are right, but the device lets them read nothing`,
+      "give the user the right to read the whole MIB on the printer, and check the context of the credential",
+    );
+  }
+  if (isReport(outcome, "unsupportedSecurityLevel")) {
+    return say(
+      "no-privacy",
+      `the user "${user}" and its authentication are right, but it has no privacy on the device`,
+      "give the user a privacy password on the printer, or leave priv out of the credential",
+    );
+  }
+  if (authAgain !== null && !isAuthentic(authAgain)) {
+    return say(
+      "went-silent",
+      "the device answered to the user and its authentication, and then stopped answering at all",
+      "try again; it may have gone to sleep, been restarted, or keep out who asks too often",
+      69,
+    );
+  }
+  const given = priv.join(" or ");
+  const [working] = privWouldWork ?? [];
+  if (working !== undefined) {
+    return say(
+      "wrong-privacy-protocol",
+      `the privacy password of "${user}" is right, but the protocol is ${working} and not ${given}`,
+      `write protocol: ${working} under priv`,
+    );
+  }
+  if (privWouldWork === null) return undefined;
+  return say(
+    "wrong-privacy-password",
+    `user and authentication of "${user}" are right, but the privacy password is wrong (with ${given}, and with every ` +
+      "other protocol)",
+    "check the key under priv against the printer, letter by letter",
+  );
+}
+
+function isReport(probe: SnmpOutcome | null, report: string): boolean {
+  return probe?.kind === "report" && probe.report === report;
+}

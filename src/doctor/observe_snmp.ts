@@ -1,0 +1,161 @@
+/** Asks a printer with each credential in turn, as the scanner would, and keeps what it saw for the verdict. */
+import { messageOf } from "../core/errors.ts";
+import { formatEndpoint } from "../core/ip.ts";
+import type { CommunityCredential, Credential, UsmCredential } from "../credentials/credential.ts";
+import { ObjectStore } from "../printers/object_store.ts";
+import { identifyColumns } from "../printers/read_plan.ts";
+import { recognise } from "../printers/recognise.ts";
+import type { DatagramHub } from "../snmp/datagram_hub.ts";
+import { sysDescr, sysObjectId } from "../snmp/probe.ts";
+import { readNextObjects, readObjects } from "../snmp/read_objects.ts";
+import { openSession, SnmpError } from "../snmp/session.ts";
+import type { PrivProtocolName } from "../snmp/usm_protocols.ts";
+import { discoverEngine } from "./discover_engine.ts";
+import { observeUsm } from "./observe_usm.ts";
+import type { CommunityObservation, SnmpObservations, SnmpOutcome } from "./snmp_observations.ts";
+
+export interface ObserveOptions {
+  hub: DatagramHub;
+  credentials: readonly Credential[];
+  timeoutMs: number;
+  retries: number;
+  now: () => number;
+}
+
+/** In a search among protocols a device that answers at all answers within this many of its usual round trips. */
+const quickRoundTrips = 10;
+const minQuickMs = 200;
+
+/** Throws for a defect only: what the device or the network does is in the observations. */
+export async function observeSnmp(
+  target: { address: string; port: number },
+  options: ObserveOptions,
+): Promise<SnmpObservations> {
+  const { hub, timeoutMs, retries } = options;
+  const seen: SnmpObservations & { credentials: SnmpObservations["credentials"][number][] } = {
+    target: formatEndpoint(target.address, target.port),
+    sendRefused: null,
+    engineId: null,
+    credentials: [],
+    isPrinter: null,
+  };
+  try {
+    seen.engineId = await discoverEngine(hub, target, { timeoutMs, retries });
+  } catch (error) {
+    seen.sendRefused = messageOf(error);
+    return seen;
+  }
+  let roundTripMs = timeoutMs;
+
+  async function ask(credential: Credential, how: { version?: "1" | "2c"; quick?: boolean } = {}) {
+    const quickMs = Math.min(timeoutMs, Math.max(minQuickMs, roundTripMs * quickRoundTrips));
+    const session = openSession(hub, target, credential, {
+      timeoutMs: how.quick === true ? quickMs : timeoutMs,
+      retries,
+      pace: () => undefined,
+      ...(how.version === undefined ? {} : { version: how.version }),
+    });
+    const startedMs = options.now();
+    try {
+      await session.get([sysDescr, sysObjectId]);
+      return { kind: "answered" } satisfies SnmpOutcome;
+    } catch (error) {
+      return outcomeOf(error);
+    } finally {
+      roundTripMs = Math.min(roundTripMs, options.now() - startedMs);
+      session.close();
+    }
+  }
+
+  async function looksLikePrinter(credential: Credential, version?: "1" | "2c"): Promise<boolean | null> {
+    const session = openSession(hub, target, credential, {
+      timeoutMs,
+      retries,
+      pace: () => undefined,
+      ...(version === undefined ? {} : { version }),
+    });
+    const store = new ObjectStore();
+    try {
+      for (const varbind of (await readObjects(session, [sysDescr, sysObjectId])).varbinds) store.add(varbind);
+      for (const varbind of (await readNextObjects(session, identifyColumns)).varbinds) store.add(varbind);
+      return recognise(store).printer;
+    } catch (error) {
+      if (error instanceof SnmpError) return null; // It went away meanwhile: then this is not known.
+      throw error;
+    } finally {
+      session.close();
+    }
+  }
+
+  for (const { credential, alternatives } of grouped(options.credentials)) {
+    if (credential.kind === "community") {
+      const found = await observeCommunity(credential, ask);
+      seen.credentials.push(found);
+      const last = found.versions.at(-1);
+      if (last?.outcome.kind !== "answered") continue;
+      seen.isPrinter = await looksLikePrinter(credential, last.version);
+      break;
+    }
+    // Without an engine there is nobody to ask, and each step would only wait.
+    if (seen.engineId === null) continue;
+    const found = await observeUsm(credential, alternatives, ask);
+    seen.credentials.push(found);
+    const last = found.privProbe?.outcome ?? (credential.priv === null ? found.authProbe ?? found.userProbe : null);
+    if (last?.kind !== "answered") continue;
+    const { priv } = credential;
+    const working = found.privProbe === null || priv === null
+      ? credential
+      : { ...credential, priv: { ...priv, protocol: found.privProbe.protocol } };
+    seen.isPrinter = await looksLikePrinter(working);
+    break;
+  }
+  return seen;
+}
+
+async function observeCommunity(
+  credential: CommunityCredential,
+  ask: (credential: Credential, how: { version: "1" | "2c" }) => Promise<SnmpOutcome>,
+): Promise<CommunityObservation> {
+  const versions: CommunityObservation["versions"] = [];
+  for (const version of credential.versions) {
+    const outcome = await ask(credential, { version });
+    versions.push({ version, outcome });
+    if (outcome.kind === "answered") break;
+  }
+  return { kind: "community", name: credential.name, versions };
+}
+
+interface Group {
+  credential: Credential;
+  alternatives: PrivProtocolName[];
+}
+
+/** "aes256" without an expansion is read as two credentials; the ladder is climbed once for both. */
+function grouped(credentials: readonly Credential[]): Group[] {
+  const groups: Group[] = [];
+  for (const credential of credentials) {
+    const last = groups.at(-1);
+    if (last !== undefined && credential.kind === "usm" && isSameButPriv(last.credential, credential)) {
+      last.alternatives.push(credential.priv!.protocol);
+    } else groups.push({ credential, alternatives: [] });
+  }
+  return groups;
+}
+
+function isSameButPriv(a: Credential, b: UsmCredential): boolean {
+  return a.kind === "usm" && a.priv !== null && b.priv !== null && a.user === b.user && a.context === b.context &&
+    a.auth?.protocol === b.auth?.protocol && a.auth?.key.reveal() === b.auth?.key.reveal() &&
+    a.priv.key.reveal() === b.priv.key.reveal();
+}
+
+function outcomeOf(error: unknown): SnmpOutcome {
+  if (!(error instanceof SnmpError)) throw error;
+  const { failure, message, detail } = error;
+  if (detail.usm !== undefined) return { kind: "report", report: detail.usm };
+  if (failure === "timeout") return { kind: "silent" };
+  if (failure === "unreachable" || failure === "closed") return { kind: "unreachable", message };
+  // v1 answers noSuchName for the whole request when one object is not shown; the community is right then.
+  if (failure === "noSuchName") return { kind: "answered" };
+  if (failure === "agentError" || failure === "tooBig") return { kind: "refused", message };
+  return { kind: "malformed", message };
+}

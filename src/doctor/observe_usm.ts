@@ -1,0 +1,107 @@
+/**
+ * The ladder of a USM credential (RFC 3414 section 3.2): an engine checks the user first, then the digest, then it
+ * decrypts. It reports an unknown user and a wrong digest, and says nothing at all to a wrong privacy key, as what it
+ * decrypts is no PDU; so each step is asked by itself, and silence at the last one after an answer to the one before it
+ * has only one meaning.
+ */
+import type { UsmCredential } from "../credentials/credential.ts";
+import { usmHashes } from "../snmp/usm_keys.ts";
+import type { AuthProtocolName, PrivProtocolName } from "../snmp/usm_protocols.ts";
+import { authProtocols, privProtocols } from "../snmp/usm_protocols.ts";
+import type { SnmpOutcome, UsmObservation } from "./snmp_observations.ts";
+
+/** Asks with a credential; `quick`: with the shorter time of a search among many. */
+export type AskUsm = (credential: UsmCredential, options?: { quick: boolean }) => Promise<SnmpOutcome>;
+
+/** `alternatives` are the same credential under the other protocols that its name may mean. */
+export async function observeUsm(
+  credential: UsmCredential,
+  alternatives: readonly PrivProtocolName[],
+  ask: AskUsm,
+): Promise<UsmObservation> {
+  const { name, user, level, auth, priv } = credential;
+  const seen: UsmObservation = {
+    kind: "usm",
+    name,
+    user,
+    level,
+    auth: auth?.protocol ?? null,
+    priv: priv === null ? [] : [priv.protocol, ...alternatives],
+    userProbe: null,
+    authProbe: null,
+    authWouldWork: null,
+    swapped: false,
+    privProbe: null,
+    privWouldWork: null,
+    authAgain: null,
+  };
+  seen.userProbe = await ask({ ...credential, level: "noAuthNoPriv", auth: null, priv: null });
+  if (auth === null || isReport(seen.userProbe, "unknownUserName") || seen.userProbe.kind === "unreachable") {
+    return seen;
+  }
+  const signed: UsmCredential = { ...credential, level: "authNoPriv", priv: null };
+  seen.authProbe = await ask(signed);
+  if (isReport(seen.authProbe, "wrongDigest")) {
+    seen.authWouldWork = await authProtocolsThatWork(signed, auth, ask);
+    seen.swapped = priv !== null && seen.authWouldWork.length === 0 &&
+      isAuthentic(await ask({ ...signed, auth: { ...auth, key: priv.key } }));
+    return seen;
+  }
+  // A device that is silent here may still answer below: some want authPriv and drop everything else.
+  if (priv === null || seen.authProbe.kind === "report") return seen;
+  for (const protocol of seen.priv) {
+    seen.privProbe = { protocol, outcome: await ask({ ...credential, priv: { ...priv, protocol } }) };
+    if (!isUndecipherable(seen.privProbe.outcome)) return seen;
+  }
+  if (seen.authProbe.kind === "silent") return seen;
+  seen.authAgain = await ask(signed);
+  if (!isAuthentic(seen.authAgain)) return seen;
+  const working: PrivProtocolName[] = [];
+  for (const protocol of otherPrivProtocols(seen.priv, auth.protocol)) {
+    if (!isAuthentic(await ask({ ...credential, priv: { ...priv, protocol } }, { quick: true }))) continue;
+    // One is enough: no second one can decrypt the same message.
+    working.push(protocol);
+    break;
+  }
+  seen.privWouldWork = working;
+  return seen;
+}
+
+async function authProtocolsThatWork(
+  signed: UsmCredential,
+  auth: NonNullable<UsmCredential["auth"]>,
+  ask: AskUsm,
+): Promise<AuthProtocolName[]> {
+  for (const protocol of Object.keys(authProtocols) as AuthProtocolName[]) {
+    if (protocol === auth.protocol) continue;
+    if (isAuthentic(await ask({ ...signed, auth: { ...auth, protocol } }, { quick: true }))) return [protocol];
+  }
+  return [];
+}
+
+/** Where the digest is as long as the key, both expansions are the same and one of them is left out. */
+function otherPrivProtocols(tried: readonly PrivProtocolName[], auth: AuthProtocolName): PrivProtocolName[] {
+  const same = (protocol: PrivProtocolName) => {
+    const bits = Number(/^aes(\d+)-/.exec(protocol)?.[1] ?? 0);
+    return bits > 0 && usmHashes[auth].length * 8 >= bits ? `aes${bits}` : protocol;
+  };
+  const known = new Set(tried.map(same));
+  return (Object.keys(privProtocols) as PrivProtocolName[]).filter((protocol) => {
+    const fresh = !known.has(same(protocol));
+    known.add(same(protocol));
+    return fresh;
+  });
+}
+
+/** The digest was right: the message was answered, or refused by what lies behind authentication. */
+export function isAuthentic(outcome: SnmpOutcome): boolean {
+  return outcome.kind === "answered" || outcome.kind === "refused";
+}
+
+function isUndecipherable(outcome: SnmpOutcome): boolean {
+  return outcome.kind === "silent" || isReport(outcome, "decryptionError");
+}
+
+function isReport(outcome: SnmpOutcome, report: string): boolean {
+  return outcome.kind === "report" && outcome.report === report;
+}

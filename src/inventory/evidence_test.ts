@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { canBeSameModel, maybeDeviceMac, maybeDeviceSerial, maybeEngineId } from "./evidence.ts";
+
+for (
+  const { text, want } of [
+    { text: " cnb1234567 ", want: "CNB1234567" },
+    { text: "CNB 123 4567", want: "CNB1234567" },
+    { text: "12345", want: "12345" },
+    { text: "1234", want: null },
+    { text: "0000000000", want: null },
+    { text: "XXXXXXXX", want: null },
+    { text: "0123456789", want: null },
+    { text: "not available", want: null },
+    { text: "", want: null },
+    { text: null, want: null },
+  ]
+) {
+  Deno.test(`maybeDeviceSerial() of "${text}" is ${want}`, () => assert.equal(maybeDeviceSerial(text), want));
+}
+
+for (
+  const { text, want } of [
+    { text: "00:1B:A9:0b:a7:52", want: "00:1b:a9:0b:a7:52" },
+    { text: "001ba90ba752", want: "00:1b:a9:0b:a7:52" },
+    { text: "00:00:00:00:00:00", want: null },
+    { text: "02:1b:a9:0b:a7:52", want: null },
+    { text: "01:00:5e:00:00:01", want: null },
+    { text: "ff:ff:ff:ff:ff:ff", want: null },
+    { text: "00:1b:a9:0b:a7", want: null },
+    { text: null, want: null },
+  ]
+) {
+  Deno.test(`maybeDeviceMac() of "${text}" is ${want}`, () => assert.equal(maybeDeviceMac(text), want));
+}
+
+for (
+  const { text, want } of [
+    { text: "80000009030010E0", want: "80000009030010e0" },
+    { text: "0x8000000903", want: "8000000903" },
+    { text: "80000009", want: null },
+    { text: "0000000000", want: null },
+    { text: "80".repeat(33), want: null },
+    { text: null, want: null },
+  ]
+) {
+  Deno.test(`maybeEngineId() of ${text} is ${want}`, () => assert.equal(maybeEngineId(text), want));
+}
+
+const models: [a: string | null, b: string | null, want: boolean][] = [
+  ["LaserJet M402dn", "LaserJet Pro M402n", true],
+  ["HP LaserJet M402dn", "LaserJet M402dn", true],
+  ["TASKalfa 3252ci", "TASKalfa 3253ci", false],
+  ["HL-L2340DW", "HL-L2340DW series", true],
+  ["HL-L2340DW", "MFC-L2700DW", false],
+  ["HL-L2340DW", null, true],
+  [null, null, true],
+];
+for (const [a, b, want] of models) {
+  Deno.test(`canBeSameModel() of "${a}" and "${b}" is ${want}`, () => {
+    assert.equal(canBeSameModel({ maker: "X", model: a }, { maker: "X", model: b }), want);
+    assert.equal(canBeSameModel({ maker: "X", model: b }, { maker: "X", model: a }), want);
+  });
+}
+
+Deno.test("canBeSameModel() compares makers where a model is not known", () => {
+  assert.equal(canBeSameModel({ maker: "Brother", model: null }, { maker: "Canon", model: "X1" }), false);
+  assert.equal(
+    canBeSameModel({ maker: "Konica Minolta", model: null }, { maker: "KONICA MINOLTA", model: "C250" }),
+    true,
+  );
+});

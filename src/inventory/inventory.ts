@@ -1,0 +1,160 @@
+/** The known devices of the agent and their history, in `inventory.db`. One process has it open at a time. */
+import { type Database, openDatabase } from "../core/sqlite.ts";
+import type { Reading } from "../printers/reading.ts";
+import { eventsOf, insertEvent, type InventoryEvent } from "./inventory_event.ts";
+import { prepareInventoryDatabase } from "./inventory_database.ts";
+import type { EvidenceKind } from "./match_device.ts";
+import { type Observation, type Observed, observeDevice } from "./observe_device.ts";
+
+export interface KnownDevice {
+  deviceId: string;
+  site: string;
+  /** Null when another device answers where this one was. */
+  place: { address: string; port: number } | null;
+  /** Where it was seen last, also when another device is there now. */
+  lastPlace: { address: string; port: number } | null;
+  maker: string | null;
+  model: string | null;
+  evidence: { kind: EvidenceKind; value: string; current: boolean }[];
+  quarantined: boolean;
+  asleep: boolean;
+  /** What worked last. */
+  credential: string | null;
+  snmpVersion: Reading["snmp"]["version"] | null;
+  addedAt: Date;
+  seenAt: Date;
+}
+
+export interface Inventory extends Disposable {
+  /** Finds or adds the device of a reading and keeps what is new of it. Durable when it returns. Throws `StorageError`. */
+  observe(observation: Observation, now: Date): Observed;
+  devices(): KnownDevice[];
+  device(deviceId: string): KnownDevice | undefined;
+  lastGood(deviceId: string): Reading | undefined;
+  locations(deviceId: string): { address: string; port: number; since: Date; until: Date | null }[];
+  events(deviceId?: string): InventoryEvent[];
+  /**
+   * Undoes an `evidenceAdded`: what it gave to a device becomes a device of its own, and later observations follow.
+   * Returns the new device's id. Throws `RangeError` for an event that cannot be undone, or was.
+   */
+  undo(eventId: number, now: Date): string;
+  /** Forgets a device and its history. */
+  remove(deviceId: string): void;
+  /** A single value by name, such as when a site was swept last. */
+  mark(name: string): string | undefined;
+  setMark(name: string, value: string): void;
+}
+
+/** Opens or makes the inventory at `path`. Throws `StorageError`, or `DamagedDatabaseError` for a file that is none. */
+export function openInventory(path: string): Inventory {
+  const db = openDatabase(path);
+  try {
+    prepareInventoryDatabase(db);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+  return {
+    observe: (observation, now) => db.transaction(() => observeDevice(db, observation, now)),
+    devices: () => db.all<DeviceRow>("SELECT * FROM device ORDER BY added_at, id").map((row) => knownDevice(db, row)),
+    device(deviceId) {
+      const row = db.get<DeviceRow>("SELECT * FROM device WHERE id = ?", deviceId);
+      return row === undefined ? undefined : knownDevice(db, row);
+    },
+    lastGood(deviceId) {
+      const text = db.get<{ last_good: string }>("SELECT last_good FROM device WHERE id = ?", deviceId)?.last_good;
+      return text === undefined ? undefined : JSON.parse(text) ?? undefined;
+    },
+    locations: (deviceId) =>
+      db.all<{ address: string; port: number; since: number; until: number | null }>(
+        "SELECT address, port, since, until FROM location WHERE device = ? ORDER BY rowid",
+        deviceId,
+      ).map(({ address, port, since, until }) => ({
+        address,
+        port,
+        since: new Date(since),
+        until: until === null ? null : new Date(until),
+      })),
+    events: (deviceId) => eventsOf(db, deviceId),
+    undo: (eventId, now) => db.transaction(() => splitDevice(db, eventId, now)),
+    remove: (deviceId) =>
+      db.transaction(() => {
+        for (const table of ["evidence", "location", "event"]) {
+          db.run(`DELETE FROM ${table} WHERE device = ?`, deviceId);
+        }
+        db.run("DELETE FROM device WHERE id = ?", deviceId);
+      }),
+    mark: (name) => db.get<{ value: string }>("SELECT value FROM mark WHERE name = ?", name)?.value,
+    setMark(name, value) {
+      db.run(
+        "INSERT INTO mark (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        name,
+        value,
+      );
+    },
+    [Symbol.dispose]: () => db.close(),
+  };
+}
+
+interface DeviceRow {
+  id: string;
+  added_at: number;
+  seen_at: number;
+  site: string;
+  maker: string | null;
+  model: string | null;
+  quarantined: number;
+  asleep: number;
+  credential: string | null;
+  snmp_version: Reading["snmp"]["version"] | null;
+}
+
+function knownDevice(db: Database, row: DeviceRow): KnownDevice {
+  const last = db.get<{ address: string; port: number; until: number | null }>(
+    "SELECT address, port, until FROM location WHERE device = ? ORDER BY rowid DESC LIMIT 1",
+    row.id,
+  );
+  const lastPlace = last === undefined ? null : { address: last.address, port: last.port };
+  return {
+    deviceId: row.id,
+    site: row.site,
+    place: last?.until === null ? lastPlace : null,
+    lastPlace,
+    maker: row.maker,
+    model: row.model,
+    evidence: db.all<{ kind: EvidenceKind; value: string; current: number }>(
+      "SELECT kind, value, current FROM evidence WHERE device = ?",
+      row.id,
+    ).map((each) => ({ ...each, current: each.current === 1 })),
+    quarantined: row.quarantined === 1,
+    asleep: row.asleep === 1,
+    credential: row.credential,
+    snmpVersion: row.snmp_version,
+    addedAt: new Date(row.added_at),
+    seenAt: new Date(row.seen_at),
+  };
+}
+
+function splitDevice(db: Database, eventId: number, now: Date): string {
+  const [from] = db.all<{ device: string }>("SELECT DISTINCT device FROM evidence WHERE event = ?", eventId);
+  const type = db.get<{ type: string }>("SELECT type FROM event WHERE id = ?", eventId)?.type;
+  if (from === undefined || type !== "evidenceAdded") {
+    throw new RangeError(`Cannot undo event ${eventId} as a merge: current value of its type is "${type ?? "none"}"`);
+  }
+  const id = crypto.randomUUID();
+  db.run(
+    `INSERT INTO device (id, added_at, seen_at, site, maker, model, quarantined, asleep, last_good)
+     SELECT ?, ?, seen_at, site, maker, model, 0, 0, 'null' FROM device WHERE id = ?`,
+    id,
+    now.getTime(),
+    from.device,
+  );
+  const event = insertEvent(db, {
+    at: now,
+    type: "deviceSplit",
+    deviceId: id,
+    details: { undone: eventId, previousDeviceId: from.device },
+  });
+  db.run("UPDATE evidence SET device = ?, event = ?, current = 1 WHERE event = ?", id, event.id, eventId);
+  return id;
+}

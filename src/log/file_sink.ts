@@ -1,0 +1,109 @@
+/**
+ * JSON lines in a file that is put aside when it is full: `agent.log` becomes `agent.log.1`, that one `agent.log.2`, and
+ * so on up to `keep`; the oldest is overwritten. A crash between two renames leaves a gap in the numbers and loses
+ * nothing. A line is written at once and whole; after a failure in the middle of it the next one begins on a new line, so
+ * at most that line is not JSON. While the disk is full or the file cannot be opened lines are counted, and the first
+ * line that gets through is `logLinesLost` with their number.
+ */
+import type { Clock } from "../core/clock.ts";
+import { messageOf } from "../core/errors.ts";
+import { formatJsonLine } from "./format_line.ts";
+import type { LogRecord, LogSink } from "./log_record.ts";
+
+/** Files as the sink needs them; all of it may throw. */
+export interface LogDisk {
+  /** Opens for appending and makes the file when there is none. */
+  open(path: string): LogFile;
+  /** Replaces `to`. A `from` that does not exist is no error. */
+  rename(from: string, to: string): void;
+}
+
+export interface LogFile {
+  /** Octets that it holds now. */
+  size: number;
+  /** Octets that were written, which may be fewer than given. */
+  write(bytes: Uint8Array): number;
+  close(): void;
+}
+
+const lineFeed = 10;
+
+export interface FileSinkOptions {
+  disk: LogDisk;
+  path: string;
+  /** No file grows over it, but for a single line that is longer. */
+  maxBytes: number;
+  /** Files put aside that are kept; at least 1. */
+  keep: number;
+  clock: Clock;
+  /** Called with the reason when lines begin to be lost. */
+  onProblem?: (reason: string) => void;
+}
+
+export function createFileSink(options: FileSinkOptions): LogSink {
+  const { disk, path, maxBytes, keep, clock } = options;
+  let file: LogFile | undefined;
+  let size = 0;
+  let isTorn = false;
+  let lost = 0;
+  let reason = "";
+
+  function append(record: LogRecord): void {
+    const text = new TextEncoder().encode(formatJsonLine(record));
+    let open = file ?? openFile();
+    if (size > 0 && size + text.length > maxBytes) open = rotate();
+    const line = isTorn ? new Uint8Array([lineFeed, ...text]) : text;
+    for (let at = 0; at < line.length;) {
+      const written = open.write(line.subarray(at));
+      if (written === 0) throw new Error("the disk takes no more");
+      at += written;
+      size += written;
+      isTorn = at < line.length;
+    }
+  }
+
+  function openFile(): LogFile {
+    file = disk.open(path);
+    size = file.size;
+    return file;
+  }
+
+  function rotate(): LogFile {
+    closeFile();
+    for (let number = keep - 1; number >= 1; number--) disk.rename(`${path}.${number}`, `${path}.${number + 1}`);
+    disk.rename(path, `${path}.1`);
+    isTorn = false;
+    return openFile();
+  }
+
+  function closeFile(): void {
+    try {
+      file?.close();
+    } catch {
+      // What was written is written; there is nothing to be done about the rest.
+    }
+    file = undefined;
+  }
+
+  return {
+    write(record) {
+      try {
+        if (lost > 0) {
+          append({ time: clock.now(), level: "error", event: "logLinesLost", fields: { count: lost, reason } });
+          lost = 0;
+        }
+        append(record);
+      } catch (error) {
+        reason = messageOf(error);
+        if (lost === 0) options.onProblem?.(reason);
+        lost++;
+        // Opened again for the next line: the directory may have been mounted or mended meanwhile.
+        closeFile();
+      }
+    },
+    close() {
+      closeFile();
+      return Promise.resolve();
+    },
+  };
+}

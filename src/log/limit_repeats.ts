@@ -1,0 +1,60 @@
+/**
+ * A fault that repeats must not fill the disk: of identical records (level, event and fields) the first few in a minute
+ * are written, the rest are counted. The count follows as one record more, with `repeated`, once the minute is over.
+ */
+import type { Clock } from "../core/clock.ts";
+import type { LogRecord, LogSink } from "./log_record.ts";
+import { plainFields } from "./plain_fields.ts";
+
+const windowMs = 60_000;
+const maxInWindow = 5;
+/** Different records that are watched at the same time; beyond it the oldest is let go. */
+const maxWatched = 1_000;
+
+interface Watched {
+  last: LogRecord;
+  sinceMs: number;
+  seen: number;
+}
+
+/** There is no timer: a count is written with whatever is logged next, and at the end. */
+export function limitRepeats(sink: LogSink, clock: Clock): LogSink {
+  // In the order of `sinceMs`, as a Map keeps the order of insertion.
+  const watched = new Map<string, Watched>();
+
+  function letGo(key: string, { last, seen }: Watched): void {
+    watched.delete(key);
+    const repeated = seen - maxInWindow;
+    if (repeated > 0) sink.write({ ...last, fields: { ...last.fields, repeated } });
+  }
+
+  function letGoOver(nowMs: number): void {
+    for (const [key, entry] of watched) {
+      if (nowMs - entry.sinceMs < windowMs) return;
+      letGo(key, entry);
+    }
+  }
+
+  return {
+    write(record) {
+      const nowMs = clock.monotonicMs();
+      letGoOver(nowMs);
+      const key = JSON.stringify([record.level, record.event, plainFields(record.fields)]);
+      const entry = watched.get(key);
+      if (entry === undefined) {
+        const [oldest] = watched;
+        if (watched.size >= maxWatched && oldest !== undefined) letGo(...oldest);
+        watched.set(key, { last: record, sinceMs: nowMs, seen: 1 });
+      } else {
+        entry.last = record;
+        entry.seen++;
+        if (entry.seen > maxInWindow) return;
+      }
+      sink.write(record);
+    },
+    close() {
+      for (const [key, entry] of watched) letGo(key, entry);
+      return sink.close();
+    },
+  };
+}

@@ -1,0 +1,40 @@
+import type { Clock } from "../core/clock.ts";
+import type { LogLevel } from "./log_level.ts";
+import { isLogged } from "./log_level.ts";
+import type { EventName, LogFields, LogSink } from "./log_record.ts";
+
+/** Writes events; never throws and never waits. What each level means is said in log_level.ts. */
+export interface Logger {
+  error(event: EventName, fields?: LogFields): void;
+  warn(event: EventName, fields?: LogFields): void;
+  info(event: EventName, fields?: LogFields): void;
+  debug(event: EventName, fields?: LogFields): void;
+  /** For fields that cost something to make. */
+  isEnabled(level: LogLevel): boolean;
+  /** Writes these fields with every event; those of the event itself win. */
+  child(fields: LogFields): Logger;
+}
+
+export interface LoggerOptions {
+  clock: Clock;
+  /** Asked for each event, so that it can change while the agent runs. */
+  level: () => LogLevel;
+  sink: LogSink;
+  fields?: LogFields;
+}
+
+export function createLogger(options: LoggerOptions): Logger {
+  const { clock, sink, fields: common = {} } = options;
+  const isEnabled = (level: LogLevel) => isLogged(level, options.level());
+  const at = (level: LogLevel) => (event: EventName, fields: LogFields = {}) => {
+    if (isEnabled(level)) sink.write({ time: clock.now(), level, event, fields: { ...common, ...fields } });
+  };
+  return {
+    error: at("error"),
+    warn: at("warn"),
+    info: at("info"),
+    debug: at("debug"),
+    isEnabled,
+    child: (fields) => createLogger({ ...options, fields: { ...common, ...fields } }),
+  };
+}

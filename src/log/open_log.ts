@@ -1,0 +1,76 @@
+/** The log that a configuration asks for: a file, or standard output for a terminal, journald or whoever reads it. */
+import type { Clock } from "../core/clock.ts";
+import type { LogDisk } from "./file_sink.ts";
+import { createFileSink } from "./file_sink.ts";
+import type { LineFormat } from "./format_line.ts";
+import { formatJsonLine, formatTextLine, withPriority } from "./format_line.ts";
+import { limitRepeats } from "./limit_repeats.ts";
+import type { LogLevel } from "./log_level.ts";
+import type { LogFields, LogSink } from "./log_record.ts";
+import type { Logger } from "./logger.ts";
+import { createLogger } from "./logger.ts";
+import { createStreamSink } from "./stream_sink.ts";
+
+/** Shaped as the `log` section of the configuration. */
+export interface LogOptions {
+  level: LogLevel;
+  format: "auto" | "json" | "text";
+  file: { path: string; maxBytes: number; keep: number } | null;
+}
+
+export interface LogParts {
+  clock: Clock;
+  disk: LogDisk;
+  stdout: { isTerminal: boolean; write(text: string): Promise<void> };
+  /** Told when the file cannot be written, as the log cannot say it then. */
+  stderr: { write(text: string): Promise<void> };
+  env: (name: string) => string | undefined;
+  /** On every line, such as the version. */
+  fields?: LogFields;
+}
+
+export interface OpenLog extends AsyncDisposable {
+  logger: Logger;
+  /** Takes effect with the next event. */
+  setLevel(level: LogLevel): void;
+}
+
+/** Never fails: a file that cannot be opened is tried again with each event. Disposal writes what waits. */
+export function openLog(options: LogOptions, parts: LogParts): OpenLog {
+  const { clock } = parts;
+  let level = options.level;
+  const sink = limitRepeats(openSink(options, parts), clock);
+  const fields = parts.fields ?? {};
+  return {
+    logger: createLogger({ clock, level: () => level, sink, fields }),
+    setLevel: (next) => level = next,
+    [Symbol.asyncDispose]: () => sink.close(),
+  };
+}
+
+function openSink({ format, file }: LogOptions, { clock, disk, stdout, stderr, env }: LogParts): LogSink {
+  if (file === null) {
+    return createStreamSink({ clock, write: (text) => stdout.write(text), format: streamFormat(format, stdout, env) });
+  }
+  return createFileSink({
+    ...file,
+    disk,
+    clock,
+    onProblem: (reason) => {
+      // Where standard error is gone as well there is nobody left to tell.
+      stderr.write(`error: Cannot write the log "${file.path}": ${reason}\n`).catch(() => {});
+    },
+  });
+}
+
+function streamFormat(
+  format: LogOptions["format"],
+  stdout: LogParts["stdout"],
+  env: LogParts["env"],
+): LineFormat {
+  const isText = format === "text" || (format === "auto" && stdout.isTerminal);
+  // https://no-color.org
+  const color = stdout.isTerminal && !env("NO_COLOR");
+  const lines: LineFormat = isText ? (record) => formatTextLine(record, { color }) : formatJsonLine;
+  return env("JOURNAL_STREAM") && !stdout.isTerminal ? withPriority(lines) : lines;
+}

@@ -1,0 +1,48 @@
+import type { Clock } from "../core/clock.ts";
+import { messageOf } from "../core/errors.ts";
+import type { LineFormat } from "./format_line.ts";
+import type { LogSink } from "./log_record.ts";
+
+/** Lines that wait for a slow reader; more are dropped and counted. */
+const maxWaiting = 1_000;
+
+/** Writes lines to a stream in order. A stream that fails or does not keep up loses lines, and says so when it can. */
+export function createStreamSink(
+  { write, format, clock }: { write: (text: string) => Promise<void>; format: LineFormat; clock: Clock },
+): LogSink {
+  let waiting = 0;
+  let lost = 0;
+  let reason = "";
+  let writing = Promise.resolve();
+
+  async function writeLine(line: string): Promise<void> {
+    const before = lost;
+    try {
+      if (before > 0) {
+        const fields = { count: before, reason };
+        await write(format({ time: clock.now(), level: "error", event: "logLinesLost", fields }));
+        lost -= before;
+      }
+      await write(line);
+    } catch (error) {
+      lost++;
+      reason = messageOf(error);
+    } finally {
+      waiting--;
+    }
+  }
+
+  return {
+    write(record) {
+      if (waiting >= maxWaiting) {
+        lost++;
+        reason = "the reader does not keep up";
+        return;
+      }
+      waiting++;
+      const line = format(record);
+      writing = writing.then(() => writeLine(line));
+    },
+    close: () => writing,
+  };
+}

@@ -1,0 +1,292 @@
+import assert from "node:assert/strict";
+import type { AllowedHours } from "../config/allowed_hours.ts";
+import { type Action, nextActions } from "./next_actions.ts";
+import { deviceHeard, deviceKnown, deviceSilent, siteSearched } from "./schedule_events.ts";
+import { emptySchedule, readsPerMinuteFor, type ScheduledSite } from "./schedule_state.ts";
+
+const minute = 60_000, hour = 60 * minute, day = 24 * hour;
+const monday = Date.parse("2026-01-05T00:00:00Z");
+
+function siteOf(
+  options: {
+    allowedHours?: AllowedHours[];
+    readsPerMinute?: number;
+    statusEveryMs?: number;
+    fullSweepEveryMs?: number;
+  } = {},
+): ScheduledSite {
+  return {
+    name: "head office",
+    readsPerMinute: options.readsPerMinute ?? 600,
+    schedule: {
+      fullSweepEveryMs: options.fullSweepEveryMs ?? day,
+      statusEveryMs: options.statusEveryMs ?? 15 * minute,
+      metersEveryMs: 4 * hour,
+      allowedHours: options.allowedHours ?? [],
+      jitter: 0.1,
+    },
+  };
+}
+
+/** A site whose devices answer unless told otherwise, on two clocks that the test moves. */
+function createWorld(
+  { site = siteOf(), devices = 0, seenAgoMs = 0 }: { site?: ScheduledSite; devices?: number; seenAgoMs?: number } = {},
+) {
+  const clocks = { monotonicMs: 0, wallMs: monday };
+  let seed = 1;
+  // Park and Miller's generator: the same numbers in each run.
+  const random = () => (seed = seed * 48_271 % 2_147_483_647) / 2_147_483_647;
+  const options = () => ({ now: { ...clocks }, random });
+  let state = emptySchedule({ ...clocks });
+  for (let i = 0; i < devices; i++) {
+    const device = { deviceId: `device-${i}`, site, asleep: false, seenAt: new Date(clocks.wallMs - seenAgoMs) };
+    state = deviceKnown(state, device, options());
+  }
+  const log: (Action & { atMs: number; wallMs: number })[] = [];
+  const world = {
+    clocks,
+    log,
+    silent: new Set<string>(),
+    asleep: new Set<string>(),
+    /** Devices that a search or sweep finds at another address, where they answer from then on. */
+    elsewhere: new Set<string>(),
+    /** Sweeps and searches end. */
+    ends: true,
+    lastSweeps: new Map<string, number>(),
+    stateOf: (deviceId: string) => state.devices.get(deviceId)?.presence.state,
+    count: (type: Action["type"], sinceMs = 0) =>
+      log.filter((each) => each.type === type && each.atMs >= sinceMs).length,
+    reads: (sinceMs = 0) =>
+      log.flatMap((each) =>
+        each.type === "read" && each.atMs >= sinceMs ? each.deviceIds.map((id) => ({ ...each, id })) : []
+      ),
+    /** Runs for a time, both clocks in step. */
+    run(durationMs: number) {
+      const endMs = clocks.monotonicMs + durationMs;
+      while (clocks.monotonicMs < endMs) {
+        const next = nextActions(state, { ...clocks }, { sites: [site], random, lastSweeps: world.lastSweeps });
+        state = next.state;
+        for (const action of next.actions) perform(action);
+        const stepMs = Math.min(next.wakeAfterMs, endMs - clocks.monotonicMs);
+        clocks.monotonicMs += stepMs;
+        clocks.wallMs += stepMs;
+      }
+    },
+  };
+
+  function hear(deviceId: string, scope: "full" | "status") {
+    const heard = { deviceId, site, asleep: world.asleep.has(deviceId), scope };
+    state = deviceHeard(state, heard, options());
+  }
+
+  function perform(action: Action) {
+    log.push({ ...action, atMs: clocks.monotonicMs, wallMs: clocks.wallMs });
+    if (action.type === "read") {
+      for (const deviceId of action.deviceIds) {
+        if (world.silent.has(deviceId)) state = deviceSilent(state, { deviceId, site }, options());
+        else hear(deviceId, action.scope);
+      }
+      return;
+    }
+    if (!world.ends) return;
+    for (const deviceId of world.elsewhere) {
+      world.silent.delete(deviceId);
+      hear(deviceId, "full");
+    }
+    state = siteSearched(state, site);
+  }
+
+  return world;
+}
+
+Deno.test("nextActions() sweeps and reads on their own intervals", () => {
+  const world = createWorld({ devices: 10 });
+  world.run(10 * day);
+  assert.ok(world.count("sweep") >= 10 && world.count("sweep") <= 11, `${world.count("sweep")} sweeps`);
+  const status = world.reads().filter(({ scope }) => scope === "status").length / 10;
+  const full = world.reads().filter(({ scope }) => scope === "full").length / 10;
+  assert.ok(status + full > 10 * 96 * 0.95 && status + full < 10 * 96 * 1.1, `${status + full} reads of a device`);
+  assert.ok(full > 10 * 6 * 0.85 && full < 10 * 6 * 1.1, `${full} full reads of a device`);
+});
+
+Deno.test("nextActions() sweeps soon after the first start, and by the last sweep after a later one", () => {
+  const first = createWorld();
+  first.run(minute);
+  assert.equal(first.count("sweep"), 1);
+  const later = createWorld();
+  later.lastSweeps.set("head office", monday - 20 * hour);
+  later.run(3.9 * hour);
+  assert.equal(later.count("sweep"), 0);
+  later.run(0.2 * hour);
+  assert.equal(later.count("sweep"), 1);
+});
+
+Deno.test("nextActions() does not wait for a last sweep that lies in the future", () => {
+  const world = createWorld();
+  world.lastSweeps.set("head office", monday + 300 * day);
+  world.run(day + hour);
+  assert.equal(world.count("sweep"), 1);
+});
+
+Deno.test("nextActions() begins no second sweep before the first ends", () => {
+  const world = createWorld({ site: siteOf({ fullSweepEveryMs: 4 * hour }) });
+  world.ends = false;
+  world.run(20 * hour);
+  assert.equal(world.count("sweep"), 1);
+});
+
+const night: AllowedHours = {
+  timeZone: "Europe/Berlin",
+  windows: [{ weekday: 1, fromMinute: 22 * 60, untilMinute: 1440 }, { weekday: 2, fromMinute: 0, untilMinute: 6 * 60 }],
+};
+
+Deno.test("nextActions() acts within allowed hours only, over midnight and in their time zone", () => {
+  const world = createWorld({ devices: 5, site: siteOf({ allowedHours: [night] }) });
+  world.run(7 * day);
+  const times = world.log.map(({ wallMs }) => wallMs);
+  assert.ok(Math.min(...times) >= Date.parse("2026-01-05T21:00:00Z"));
+  assert.ok(Math.min(...times) < Date.parse("2026-01-05T21:02:00Z"));
+  assert.ok(Math.max(...times) < Date.parse("2026-01-06T05:00:00Z"));
+  assert.equal(world.count("sweep"), 1);
+});
+
+Deno.test("nextActions() keeps the rate of the site when everything is due at once", () => {
+  const allowedHours = [{ timeZone: "UTC", windows: [{ weekday: 1, fromMinute: 12 * 60, untilMinute: 1440 }] }];
+  const world = createWorld({ devices: 1000, site: siteOf({ allowedHours, readsPerMinute: 100 }) });
+  world.run(12 * hour + 15 * minute);
+  const reads = world.reads();
+  for (let from = 12 * hour; from < 12 * hour + 14 * minute; from += minute) {
+    const inMinute = reads.filter(({ atMs }) => atMs >= from && atMs < from + minute).length;
+    assert.ok(inMinute <= 117, `${inMinute} in one minute`);
+  }
+  const early = reads.filter(({ atMs }) => atMs < 12 * hour + 11 * minute);
+  assert.ok(early.length >= 1000, `${early.length} reads: the rate is used`);
+  assert.equal(new Set(early.map(({ id }) => id)).size, 1000, "who waits longest comes first");
+});
+
+Deno.test("nextActions() delays all alike when the rate is too low", () => {
+  const world = createWorld({ devices: 1000, site: siteOf({ readsPerMinute: 50 }) });
+  world.run(hour);
+  const reads = world.reads();
+  for (let i = 0; i < 1000; i++) assert.ok(reads.filter(({ id }) => id === `device-${i}`).length >= 2, `device-${i}`);
+});
+
+Deno.test("nextActions() asks a silent device for its meters no more often than for its status", () => {
+  const world = createWorld({ devices: 1, seenAgoMs: day });
+  world.silent.add("device-0");
+  world.run(6 * hour);
+  const reads = world.reads().length;
+  assert.ok(reads >= 6 && reads <= 12, `${reads} reads in 6 hours`);
+});
+
+for (
+  const { name, jumpMs, sweeps } of [
+    { name: "forward", jumpMs: day, sweeps: 1 },
+    { name: "back", jumpMs: -day, sweeps: 0 },
+  ]
+) {
+  Deno.test(`nextActions() neither storms nor stands still when the clock jumps a day ${name}`, () => {
+    const world = createWorld({ devices: 100 });
+    world.run(2 * hour);
+    world.clocks.wallMs += jumpMs;
+    world.run(hour);
+    assert.equal(world.count("sweep", 2 * hour), sweeps);
+    const perDevice = world.reads(2 * hour).length / 100;
+    assert.ok(perDevice >= 3 && perDevice <= 6, `${perDevice} reads of a device in an hour`);
+    world.run(day);
+    assert.equal(world.count("sweep", 3 * hour), 1);
+  });
+}
+
+Deno.test("nextActions() catches up once an hour, however often the clock jumps", () => {
+  const world = createWorld({ devices: 10 });
+  for (let i = 0; i < 60; i++) {
+    world.run(minute);
+    world.clocks.wallMs += i % 2 === 0 ? day : -day;
+  }
+  assert.ok(world.count("sweep") <= 2, `${world.count("sweep")} sweeps`);
+});
+
+Deno.test("nextActions() catches up after a suspend, without a burst", () => {
+  const world = createWorld({ devices: 600 });
+  world.run(hour);
+  // The monotonic clock of Linux stands while the machine sleeps.
+  world.clocks.wallMs += 3 * day;
+  world.run(20 * minute);
+  assert.equal(world.count("sweep", hour), 1);
+  assert.equal(new Set(world.reads(hour).map(({ id }) => id)).size, 600);
+  for (let from = hour; from < hour + 20 * minute; from += minute) {
+    const inMinute = world.reads(from).filter(({ atMs }) => atMs < from + minute).length;
+    assert.ok(inMinute <= 150, `${inMinute} in one minute`);
+  }
+});
+
+Deno.test("nextActions() has a silent device looked for before it is unreachable", () => {
+  const world = createWorld({ devices: 2 });
+  world.run(hour);
+  world.silent.add("device-0");
+  world.run(35 * minute);
+  const search = world.log.find(({ type }) => type === "search");
+  assert.deepEqual(search?.type === "search" && search.deviceIds, ["device-0"]);
+  assert.equal(world.stateOf("device-0"), "awake");
+  world.run(30 * minute);
+  assert.equal(world.stateOf("device-0"), "unreachable");
+  assert.equal(world.stateOf("device-1"), "awake");
+  assert.equal(world.count("search"), 1, "one search is enough");
+});
+
+Deno.test("nextActions() never calls a device unreachable that the search finds elsewhere", () => {
+  const world = createWorld({ devices: 1 });
+  world.run(hour);
+  world.silent.add("device-0");
+  world.elsewhere.add("device-0");
+  world.run(3 * hour);
+  assert.equal(world.stateOf("device-0"), "awake");
+  assert.equal(world.count("search"), 1);
+});
+
+Deno.test("nextActions() looks for all silent devices of a site in one search", () => {
+  const world = createWorld({ devices: 50 });
+  world.run(hour);
+  for (let i = 0; i < 50; i++) world.silent.add(`device-${i}`);
+  world.run(3 * hour);
+  assert.ok(world.count("search") <= 3, `${world.count("search")} searches`);
+  assert.equal(world.stateOf("device-49"), "unreachable");
+});
+
+Deno.test("nextActions() asks a sleeping device a quarter as often, and keeps it asleep when it is silent for a while", () => {
+  const world = createWorld({ devices: 1 });
+  world.asleep.add("device-0");
+  world.run(hour);
+  assert.equal(world.stateOf("device-0"), "asleep");
+  const before = world.reads().length;
+  world.run(12 * hour);
+  const reads = world.reads().length - before;
+  assert.ok(reads >= 10 && reads <= 16, `${reads} reads in 12 hours`);
+  world.silent.add("device-0");
+  world.run(2 * hour);
+  assert.equal(world.stateOf("device-0"), "asleep");
+});
+
+Deno.test("nextActions() stops asking a device that is gone, and a sweep brings it back", () => {
+  const world = createWorld({ devices: 1, site: siteOf({ statusEveryMs: 4 * hour }) });
+  world.silent.add("device-0");
+  world.run(32 * day);
+  assert.equal(world.stateOf("device-0"), "gone");
+  const at = world.clocks.monotonicMs;
+  world.run(5 * day);
+  assert.deepEqual(world.reads(at), []);
+  world.elsewhere.add("device-0");
+  world.run(2 * day);
+  assert.equal(world.stateOf("device-0"), "awake");
+});
+
+for (
+  const { rate, want } of [{ rate: 0, want: 6000 }, { rate: 200, want: 600 }, { rate: 1, want: 3 }, {
+    rate: 0.1,
+    want: 1,
+  }]
+) {
+  Deno.test(`readsPerMinuteFor() a site of ${rate} packets/s is ${want}`, () =>
+    assert.equal(readsPerMinuteFor(rate), want));
+}

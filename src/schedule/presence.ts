@@ -1,0 +1,77 @@
+/** Whether a known device is there: a state with hysteresis, made of answers and misses. Times are monotonic. */
+
+export type PresenceState =
+  | "awake"
+  | "asleep"
+  /** Silent at its address for long enough, and not found elsewhere. */
+  | "unreachable"
+  /** Unreachable for so long that it is no longer asked; a sweep that finds it brings it back. */
+  | "gone";
+
+export interface Presence {
+  state: PresenceState;
+  /** Misses since the last answer, at most one an interval. */
+  misses: number;
+  /** How long these misses span, in intervals that passed while asking was allowed. */
+  missedMs: number;
+  lastMissMs: number | null;
+  lastHeardMs: number;
+  /** Somebody looked for it elsewhere since the last answer, and did not find it. */
+  searched: boolean;
+}
+
+/** Misses in a row before a device is called unreachable; they must span `minMissedIntervals` as well. */
+const missesToUnreachable = 3;
+const minMissedIntervals = 2;
+/** Misses before it is looked for elsewhere: one may be a lost packet. */
+const missesToSearch = 2;
+
+export function heardPresence(nowMs: number, { asleep }: { asleep: boolean }): Presence {
+  return {
+    state: asleep ? "asleep" : "awake",
+    misses: 0,
+    missedMs: 0,
+    lastMissMs: null,
+    lastHeardMs: nowMs,
+    searched: false,
+  };
+}
+
+/** After a read without an answer. `intervalMs` is that between two reads of this device. */
+export function missedPresence(presence: Presence, now: { nowMs: number; intervalMs: number }): Presence {
+  const { nowMs, intervalMs } = now;
+  const sinceMs = presence.lastMissMs === null ? 0 : nowMs - presence.lastMissMs;
+  // A repetition within the interval, such as a read on request, is the same silence heard twice.
+  if (presence.lastMissMs !== null && sinceMs < intervalMs / 2) return presence;
+  // A night without allowed hours between two misses is no silence: no more than one interval counts.
+  const missedMs = presence.missedMs + Math.min(sinceMs, intervalMs);
+  const missed = { ...presence, misses: presence.misses + 1, missedMs, lastMissMs: nowMs };
+  return judged(missed, intervalMs);
+}
+
+/** After a search or a sweep of its site that ended without it. */
+export function searchedPresence(presence: Presence, { intervalMs }: { intervalMs: number }): Presence {
+  return presence.misses === 0 ? presence : judged({ ...presence, searched: true }, intervalMs);
+}
+
+/** Whether it is time to look for the device at other addresses. */
+export function wantsSearch(presence: Presence): boolean {
+  return presence.state !== "gone" && presence.misses >= missesToSearch && !presence.searched;
+}
+
+/** Gives up a device that has been unreachable for longer than `goneAfterMs`. */
+export function agedPresence(
+  presence: Presence,
+  { nowMs, goneAfterMs }: { nowMs: number; goneAfterMs: number },
+): Presence {
+  if (presence.state !== "unreachable" || nowMs - presence.lastHeardMs < goneAfterMs) return presence;
+  return { ...presence, state: "gone" };
+}
+
+function judged(presence: Presence, intervalMs: number): Presence {
+  const { state, misses, missedMs, searched } = presence;
+  if (state === "gone" || misses < missesToUnreachable || missedMs < minMissedIntervals * intervalMs || !searched) {
+    return presence;
+  }
+  return { ...presence, state: "unreachable" };
+}

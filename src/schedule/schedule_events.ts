@@ -1,0 +1,98 @@
+/** What happened, as the scheduler learns it: each function gives the state after one event. */
+import { heardPresence, missedPresence, type PresenceState, searchedPresence } from "./presence.ts";
+import { type Moment, type ScheduledSite, type ScheduleState, withDevice } from "./schedule_state.ts";
+
+/** Intervals of a device that sleeps or is silent, in those of one that is awake: it is not woken to say that it sleeps. */
+const quietFactor = 4;
+
+/** How long to the next status read of a device in this state. */
+export function statusIntervalMs(site: ScheduledSite, state: PresenceState): number {
+  return site.schedule.statusEveryMs * (state === "awake" ? 1 : quietFactor);
+}
+
+/** A device of the inventory, at the start: what was due while the agent was not there is spread over an interval. */
+export function deviceKnown(
+  state: ScheduleState,
+  device: { deviceId: string; site: ScheduledSite; asleep: boolean; seenAt: Date },
+  options: { now: Moment; random: () => number },
+): ScheduleState {
+  const { now, random } = options;
+  const { statusEveryMs, metersEveryMs } = device.site.schedule;
+  // A time of the inventory that lies in the future is of a clock that was wrong then or is wrong now.
+  const agoMs = Math.max(0, now.wallMs - device.seenAt.getTime());
+  return withDevice(state, device.deviceId, {
+    site: device.site.name,
+    presence: heardPresence(now.monotonicMs - agoMs, { asleep: device.asleep }),
+    statusDueMs: now.monotonicMs + random() * statusEveryMs,
+    metersDueMs: now.monotonicMs + Math.max(metersEveryMs - agoMs, random() * statusEveryMs),
+    busyUntilMs: 0,
+  });
+}
+
+/** A device answered, at whatever address and to whatever request. Unknown devices become known by it. */
+export function deviceHeard(
+  state: ScheduleState,
+  heard: { deviceId: string; site: ScheduledSite; asleep: boolean; scope: "full" | "status" },
+  options: { now: Moment; random: () => number },
+): ScheduleState {
+  const { now, random } = options;
+  const { site, asleep } = heard;
+  const before = state.devices.get(heard.deviceId);
+  const presence = heardPresence(now.monotonicMs, { asleep });
+  const jittered = (ms: number) => jitteredMs(ms, site.schedule.jitter, random);
+  const nextMeters = now.monotonicMs + jittered(site.schedule.metersEveryMs);
+  return withDevice(state, heard.deviceId, {
+    site: site.name,
+    presence,
+    statusDueMs: now.monotonicMs + jittered(statusIntervalMs(site, presence.state)),
+    metersDueMs: heard.scope === "full" || before === undefined ? nextMeters : before.metersDueMs,
+    busyUntilMs: 0,
+  });
+}
+
+/** A read of a device at its address was not answered. */
+export function deviceSilent(
+  state: ScheduleState,
+  silent: { deviceId: string; site: ScheduledSite },
+  { now, random }: { now: Moment; random: () => number },
+): ScheduleState {
+  const before = state.devices.get(silent.deviceId);
+  if (before === undefined) return state;
+  const nowMs = now.monotonicMs;
+  const intervalMs = statusIntervalMs(silent.site, before.presence.state);
+  const presence = missedPresence(before.presence, { nowMs, intervalMs });
+  const nextMs = nowMs + jitteredMs(statusIntervalMs(silent.site, presence.state), silent.site.schedule.jitter, random);
+  return withDevice(state, silent.deviceId, {
+    ...before,
+    presence,
+    statusDueMs: nextMs,
+    // It stays due, but not at once: a silent device is asked no more often for its meters than for its status.
+    metersDueMs: Math.max(before.metersDueMs, nextMs),
+    busyUntilMs: 0,
+  });
+}
+
+/** A sweep or search of a whole site ended: whoever has misses and was not heard is not there. */
+export function siteSearched(state: ScheduleState, site: ScheduledSite): ScheduleState {
+  const devices = new Map(state.devices);
+  for (const [deviceId, device] of state.devices) {
+    if (device.site !== site.name) continue;
+    const intervalMs = statusIntervalMs(site, device.presence.state);
+    devices.set(deviceId, { ...device, presence: searchedPresence(device.presence, { intervalMs }) });
+  }
+  const before = state.sites.get(site.name);
+  const sites = before === undefined ? state.sites : new Map(state.sites).set(site.name, { ...before, busyUntilMs: 0 });
+  return { ...state, devices, sites };
+}
+
+/** A device that was removed from the inventory. */
+export function deviceForgotten(state: ScheduleState, deviceId: string): ScheduleState {
+  const devices = new Map(state.devices);
+  devices.delete(deviceId);
+  return { ...state, devices };
+}
+
+/** An interval moved by at most `jitter` of itself to either side. */
+export function jitteredMs(ms: number, jitter: number, random: () => number): number {
+  return ms * (1 + jitter * (2 * random() - 1));
+}

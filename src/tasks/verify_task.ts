@@ -1,0 +1,66 @@
+/** Decides whether a task of the platform may run, before anything in it is believed. */
+import { Buffer } from "node:buffer";
+import { createHash, createPublicKey, verify } from "node:crypto";
+import { RefusalReason, Task } from "../../proto/gen/opendca/v1/task.ts";
+import type { SignedTask } from "../../proto/gen/opendca/v1/task.ts";
+
+/** Larger ones are refused unread. */
+export const maxTaskBytes = 256 * 1024;
+
+const context = new TextEncoder().encode("opendca.task.v1\0");
+
+export type TaskVerdict =
+  | { kind: "sound"; task: Task }
+  /** `taskId` is null where it is not known, also for a forged one: anybody could name the id of a real task. */
+  | { kind: "refused"; taskId: string | null; reason: RefusalReason; message: string };
+
+/** `signingKeys`: Ed25519, 32 bytes in base64. `now`: by the platform's clock. Repetition is for the caller to notice. */
+export function verifyTask(
+  signed: SignedTask,
+  expected: { agentId: string; signingKeys: readonly string[]; now: Date },
+): TaskVerdict {
+  if (signed.task.length > maxTaskBytes) {
+    return refused(null, RefusalReason.MALFORMED, `it is larger than ${maxTaskBytes} bytes`);
+  }
+  const task = maybeTask(signed.task);
+  const taskId = task !== undefined && /^[0-9A-Za-z-]{8,64}$/.test(task.taskId) ? task.taskId : null;
+  if (!isSigned(signed, expected.signingKeys)) {
+    const name = taskId === null ? "" : ` and calls itself ${taskId}`;
+    return refused(null, RefusalReason.BAD_SIGNATURE, `it is not signed by the platform's key${name}`);
+  }
+  if (task === undefined || taskId === null) return refused(taskId, RefusalReason.MALFORMED, "it cannot be read");
+  if (task.agentId !== expected.agentId) {
+    return refused(taskId, RefusalReason.WRONG_AGENT, `it is for another agent: current value is ${task.agentId}`);
+  }
+  if (task.expiresAt === undefined || task.expiresAt <= expected.now) {
+    return refused(taskId, RefusalReason.EXPIRED, `it expired at ${task.expiresAt?.toISOString() ?? "no time"}`);
+  }
+  if (task.payload === undefined) {
+    return refused(taskId, RefusalReason.UNKNOWN_KIND, "this agent does not know its kind");
+  }
+  return { kind: "sound", task };
+}
+
+/** First 16 hexadecimal digits of the SHA-256 of the raw key: how a task names the key that it was signed with. */
+export function keyIdOf(rawKey: Uint8Array): string {
+  return createHash("sha256").update(rawKey).digest("hex").slice(0, 16);
+}
+
+function isSigned({ task, signature, keyId }: SignedTask, signingKeys: readonly string[]): boolean {
+  const raw = signingKeys.map((key) => Buffer.from(key, "base64")).find((key) => keyIdOf(key) === keyId);
+  if (raw === undefined || raw.length !== 32 || signature.length !== 64) return false;
+  const key = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x: raw.toString("base64url") }, format: "jwk" });
+  return verify(null, Buffer.concat([context, task]), key, signature);
+}
+
+function maybeTask(bytes: Uint8Array): Task | undefined {
+  try {
+    return Task.decode(bytes);
+  } catch {
+    return undefined; // Not a Task: the verdict says so.
+  }
+}
+
+function refused(taskId: string | null, reason: RefusalReason, why: string): TaskVerdict {
+  return { kind: "refused", taskId, reason, message: `Cannot run the task as ${why}` };
+}

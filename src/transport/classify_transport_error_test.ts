@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { classifyTransportError } from "./classify_transport_error.ts";
+import type { ProbeReport } from "./probe_report.ts";
+import { faultAdvice } from "./transport_fault.ts";
+import type { TransportFaultName } from "./transport_fault.ts";
+
+// What loopback cannot be made to do; tests/transport_faults_test.ts makes the others happen.
+const now = new Date("2026-06-01T00:00:00Z");
+const certificate = {
+  subject: "CN=dca.example",
+  issuer: "CN=Good CA",
+  notBefore: new Date("2026-01-01"),
+  notAfter: new Date("2027-01-01"),
+  matchesName: true,
+};
+const sound: ProbeReport = {
+  host: "dca.example",
+  port: 443,
+  proxy: null,
+  steps: [],
+  failed: null,
+  error: null,
+  proxyStatus: null,
+  certificate,
+  distrust: null,
+  expectedIssuers: [],
+  alpn: "h2",
+  peerTime: null,
+  grpc: null,
+};
+const early = { ...certificate, notBefore: new Date("2026-07-01") };
+const late = { ...certificate, notAfter: new Date("2026-05-31") };
+const bad = { failed: "tls", distrust: "UNABLE_TO_VERIFY_LEAF_SIGNATURE" } as const;
+
+const cases: { name: string; probe: Partial<ProbeReport>; clientNotAfter?: Date; fault: TransportFaultName }[] = [
+  {
+    name: "EAI_AGAIN",
+    probe: { failed: "dns", error: { code: "EAI_AGAIN", message: "" } },
+    fault: "name-server-silent",
+  },
+  { name: "ENODATA", probe: { failed: "dns", error: { code: "ENODATA", message: "" } }, fault: "name-not-found" },
+  { name: "ETIMEDOUT", probe: { failed: "tcp", error: { code: "ETIMEDOUT", message: "" } }, fault: "connect-timeout" },
+  {
+    name: "EHOSTUNREACH",
+    probe: { failed: "tcp", error: { code: "EHOSTUNREACH", message: "" } },
+    fault: "unreachable",
+  },
+  { name: "ENETUNREACH", probe: { failed: "tcp", error: { code: "ENETUNREACH", message: "" } }, fault: "unreachable" },
+  {
+    name: "a proxy whose name is not found",
+    probe: { proxy: "proxy:8080", failed: "dns", error: { code: "ENOTFOUND", message: "" } },
+    fault: "proxy-unreachable",
+  },
+  {
+    name: "an early certificate, peer an hour apart",
+    probe: { ...bad, certificate: early, peerTime: new Date(+now + 3_600_000) },
+    fault: "server-certificate-expired",
+  },
+  {
+    name: "an early certificate, peer more than an hour apart",
+    probe: { ...bad, certificate: early, peerTime: new Date(+now + 3_600_001) },
+    fault: "clock-wrong",
+  },
+  {
+    name: "a late certificate, peer more than an hour behind",
+    probe: { ...bad, certificate: late, peerTime: new Date(+now - 3_600_001) },
+    fault: "clock-wrong",
+  },
+  {
+    name: "a late certificate, no time of the peer",
+    probe: { ...bad, certificate: late },
+    fault: "server-certificate-expired",
+  },
+  {
+    name: "an agent's certificate that ended",
+    probe: { failed: "http2", error: { code: null, message: "alert" } },
+    clientNotAfter: new Date("2026-05-31"),
+    fault: "client-certificate-expired",
+  },
+  {
+    name: "an agent's certificate that is good",
+    probe: { failed: "http2", error: { code: null, message: "alert" } },
+    clientNotAfter: now,
+    fault: "client-certificate-refused",
+  },
+  { name: "a walk that finds nothing", probe: {}, fault: "connection-cut" },
+];
+for (const { name, probe, clientNotAfter, fault } of cases) {
+  Deno.test(`classifyTransportError() names ${name}: ${fault}`, () => {
+    const found = classifyTransportError({ code: 14, details: "raw", reason: null }, {
+      endpoint: "dca.example:443",
+      now,
+      connected: false,
+      probe: { ...sound, ...probe },
+      clientNotAfter: clientNotAfter ?? null,
+    });
+    assert.equal(found.name, fault, found.message);
+    assert.match(found.message, /^Cannot reach the platform at dca\.example:443: /);
+    assert.equal(found.advice, faultAdvice[fault]);
+  });
+}

@@ -1,0 +1,65 @@
+import { Buffer } from "node:buffer";
+import type { Socket } from "node:net";
+import type { Proxy } from "./proxy_choice.ts";
+
+export interface ProxyAnswer {
+  status: number;
+  reason: string;
+  /** Its Date header. */
+  date: Date | null;
+}
+
+/** Largest head of an answer that is read; a peer that is no proxy may never end it. */
+const maxHeadBytes = 16_384;
+
+/** Sends CONNECT (RFC 9110, 9.3.6) on an open socket and reads the head of the answer. Throws for anything but HTTP. */
+export function connectByProxy(
+  socket: Socket,
+  target: { host: string; port: number },
+  proxy: Pick<Proxy, "user" | "password">,
+): Promise<ProxyAnswer> {
+  const authority = `${target.host}:${target.port}`;
+  const lines = [`CONNECT ${authority} HTTP/1.1`, `Host: ${authority}`];
+  const credentials = proxyCredentials(proxy);
+  if (credentials !== undefined) {
+    lines.push(`Proxy-Authorization: Basic ${Buffer.from(credentials, "utf8").toString("base64")}`);
+  }
+  return new Promise((resolve, reject) => {
+    let head = Buffer.alloc(0);
+    const finish = (action: () => void) => {
+      socket.off("data", onData);
+      action();
+    };
+    const onData = (bytes: Buffer) => {
+      head = Buffer.concat([head, bytes]);
+      const end = head.indexOf("\r\n\r\n");
+      if (end >= 0) finish(() => settle(head.subarray(0, end).toString("latin1")));
+      else if (head.length > maxHeadBytes) finish(() => reject(new Error("What answers is no HTTP proxy")));
+    };
+    const settle = (text: string) => {
+      const answer = parseHead(text);
+      if (answer === undefined) reject(new Error("What answers is no HTTP proxy"));
+      else resolve(answer);
+    };
+    socket.on("data", onData);
+    socket.once(
+      "close",
+      () => reject(Object.assign(new Error("The proxy closed the connection"), { code: "ECONNRESET" })),
+    );
+    socket.write(`${lines.join("\r\n")}\r\n\r\n`);
+  });
+}
+
+/** "user:password" for Basic authentication (RFC 7617), or undefined where none is configured. */
+export function proxyCredentials(proxy: Pick<Proxy, "user" | "password">): string | undefined {
+  return proxy.user === null ? undefined : `${proxy.user}:${proxy.password?.reveal() ?? ""}`;
+}
+
+function parseHead(text: string): ProxyAnswer | undefined {
+  const [first = "", ...headers] = text.split("\r\n");
+  const status = /^HTTP\/1\.[01] (\d{3})(?: (.*))?$/.exec(first);
+  if (status === null) return undefined;
+  const date = headers.map((line) => /^date:\s*(.+)$/i.exec(line)?.[1]).find((value) => value !== undefined);
+  const time = date === undefined ? Number.NaN : Date.parse(date);
+  return { status: Number(status[1]), reason: status[2] ?? "", date: Number.isNaN(time) ? null : new Date(time) };
+}

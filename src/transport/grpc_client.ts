@@ -1,0 +1,82 @@
+import { Buffer } from "node:buffer";
+import { connectivityState, credentials, logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
+import { AgentServiceClient } from "../../proto/gen/opendca/v1/agent_service.ts";
+import { proxyCredentials } from "./connect_by_proxy.ts";
+import { proxyFor } from "./proxy_choice.ts";
+import type { Proxy } from "./proxy_choice.ts";
+import { identityCheck, secureContextOf } from "./trust.ts";
+import type { ClientCertificate, TrustConfig } from "./trust.ts";
+
+/** Largest answer that is read. */
+const maxReceiveBytes = 4 * 1024 * 1024;
+
+/** A client for one endpoint; it connects with the first call. */
+export function openGrpcClient(
+  endpoint: { host: string; port: number },
+  options: { trust: TrustConfig; proxy: Proxy | null; client: ClientCertificate | undefined },
+): AgentServiceClient {
+  // What fails is thrown and named by the caller; the library's own lines would go to standard error beside it.
+  setLogVerbosity(logVerbosity.NONE);
+  const target = `${endpoint.host}:${endpoint.port}`;
+  const proxy = proxyFor(endpoint.host, options.proxy);
+  const creds = proxy === undefined ? undefined : proxyCredentials(proxy);
+  const secure = credentials.createFromSecureContext(secureContextOf(options.trust, options.client), {
+    checkServerIdentity: identityCheck(options.trust),
+  });
+  return new AgentServiceClient(proxy === undefined ? target : `dns:${proxy.host}:${proxy.port}`, secure, {
+    // The proxy comes from the configuration alone: what the environment says is read there.
+    "grpc.enable_http_proxy": 0,
+    ...(proxy === undefined ? {} : {
+      "grpc.http_connect_target": `dns:${target}`,
+      "grpc.default_authority": target,
+      ...(creds === undefined ? {} : { "grpc.http_connect_creds": creds }),
+    }),
+    "grpc.enable_retries": 0,
+    "grpc.use_local_subchannel_pool": 1,
+    "grpc.service_config_disable_resolution": 1,
+    "grpc.max_receive_message_length": maxReceiveBytes,
+    // A connection that a firewall has forgotten is noticed during a call, not hours later.
+    "grpc.keepalive_time_ms": 30_000,
+    "grpc.keepalive_timeout_ms": 10_000,
+    "grpc.primary_user_agent": "opendca",
+  });
+}
+
+class ConnectionFailedError extends Error {}
+
+/** Whether `whenConnected` threw it: nothing of the call was sent. */
+export function connectionFailed(error: unknown): error is Error {
+  return error instanceof ConnectionFailedError;
+}
+
+/** Resolves once the connection stands; rejects as soon as one attempt has failed, which gRPC itself would not tell. */
+export function whenConnected(client: AgentServiceClient, timeoutMs: number, signal?: AbortSignal): Promise<void> {
+  const channel = client.getChannel();
+  const deadline = Date.now() + timeoutMs;
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal?.reason);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    const settle = (action: () => void) => {
+      signal?.removeEventListener("abort", onAbort);
+      action();
+    };
+    function look(first: boolean): void {
+      // Asking to connect again after a failure would leave a connection behind that nobody waits for.
+      const state = channel.getConnectivityState(first);
+      if (state === connectivityState.READY) return settle(resolve);
+      if (state === connectivityState.TRANSIENT_FAILURE || state === connectivityState.SHUTDOWN) {
+        return settle(() => reject(new ConnectionFailedError("The connection cannot be made")));
+      }
+      channel.watchConnectivityState(state, deadline, (late) => {
+        if (late === undefined || late === null) look(false);
+        else settle(() => reject(new ConnectionFailedError(`The connection was not made within ${timeoutMs} ms`)));
+      });
+    }
+    look(true);
+  });
+}
+
+/** Bytes as the generated messages want them. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { chooseEndpoints } from "./endpoint_choice.ts";
+import { proxyFor } from "./proxy_choice.ts";
+
+Deno.test("chooseEndpoints() stays with what works and comes back to the first after a while", () => {
+  const choice = chooseEndpoints(3, 1000);
+  assert.deepEqual(choice.order(0), [0, 1, 2]);
+  choice.failed(0, 10);
+  choice.succeeded(1);
+  assert.deepEqual(choice.order(1009), [1, 2, 0]);
+  assert.deepEqual(choice.order(1010), [0, 1, 2]);
+  choice.failed(0, 1010);
+  choice.succeeded(1);
+  assert.deepEqual(choice.order(2009), [1, 2, 0]);
+  assert.deepEqual(choice.order(2010), [0, 1, 2]);
+  choice.succeeded(0);
+  assert.deepEqual(choice.order(9999), [0, 1, 2]);
+});
+
+Deno.test("chooseEndpoints() with one endpoint always asks it", () => {
+  const choice = chooseEndpoints(1, 1000);
+  choice.failed(0, 0);
+  assert.deepEqual(choice.order(5000), [0]);
+});
+
+for (
+  const { host, noProxy, direct } of [
+    { host: "dca.example", noProxy: [], direct: false },
+    { host: "dca.example", noProxy: ["*"], direct: true },
+    { host: "DCA.example.", noProxy: ["dca.example"], direct: true },
+    { host: "a.dca.example", noProxy: ["dca.example"], direct: true },
+    { host: "a.dca.example", noProxy: [".example"], direct: true },
+    { host: "a.dca.example", noProxy: ["*.dca.example"], direct: true },
+    { host: "notdca.example", noProxy: ["dca.example"], direct: false },
+    { host: "10.1.2.3", noProxy: ["10.1.0.0/16"], direct: true },
+    { host: "10.2.2.3", noProxy: ["10.1.0.0/16", ""], direct: false },
+    { host: "fd00::7", noProxy: ["fd00::/64"], direct: true },
+    { host: "10.1.2.3", noProxy: ["fd00::/64"], direct: false },
+  ]
+) {
+  Deno.test(`proxyFor() reaches ${host} ${direct ? "directly" : "by proxy"} with no_proxy ${noProxy.join(",")}`, () => {
+    const proxy = { host: "proxy", port: 3128, user: null, password: null, noProxy };
+    assert.equal(proxyFor(host, proxy) === undefined, direct);
+  });
+}

@@ -1,0 +1,47 @@
+/** The faults on the way to the platform, by name, each with one sentence of advice. */
+export const faultAdvice = {
+  "name-not-found":
+    "check the host name under platform.endpoints and the DNS server of this machine: it does not know the name",
+  "name-server-silent": "check the DNS servers of this machine: none answers",
+  "connection-refused": "check the port under platform.endpoints and the firewall: the connection was refused at once",
+  "unreachable": "check the cable, the default route and the firewall of this machine: there is no way to the address",
+  "connect-timeout": "have the firewall let this machine out to the platform's port: the connection was never answered",
+  "connection-cut":
+    "look for a firewall that cuts the connection: it was opened and then closed by something on the way",
+  "proxy-credentials": "set proxy.user and proxy.password in agent.yaml: the proxy asks for them (407)",
+  "proxy-forbidden":
+    "have the proxy's administrator allow CONNECT to the platform's host and port: the proxy forbids it",
+  "proxy-failed": "check the proxy: it cannot reach the platform itself",
+  "proxy-unreachable": "check proxy.url in agent.yaml: the proxy does not answer as one",
+  "tls-inspected":
+    "have TLS inspection leave the platform's host alone, or trust the inspecting authority with platform.ca in agent.yaml",
+  "unknown-authority": "name the authority of the platform's certificate with platform.ca in agent.yaml",
+  "wrong-name": "check platform.endpoints: the certificate shown is for another name",
+  "pin-mismatch": "check platform.pin in agent.yaml: no certificate shown has a pinned key",
+  "clock-wrong": "set the clock of this machine: certificates that are good seem to be from another time",
+  "server-certificate-expired": "have the platform's operator renew its certificate: it has expired",
+  "client-certificate-refused": "activate again: the platform does not accept the certificate of this agent",
+  "client-certificate-expired": "activate again: the certificate of this agent has expired",
+  "tls-failed": "look for a device on the way that speaks no TLS 1.2 or newer with SHA-256 certificates",
+  "http2-blocked": "have the proxy or firewall let HTTP/2 through: the connection falls back to HTTP/1.1 or is reset",
+  "not-the-platform": "check platform.endpoints: what answers there is not an OpenDCA platform",
+  "deadline": "try again later: the platform took longer than its deadline",
+  "message-too-large": "report this to the platform's operator: its answer is larger than 4 MB",
+  "platform-busy": "nothing: the platform asked to wait, and the agent will try again by itself",
+  "platform-failed": "report this to the platform's operator: the platform has a fault of its own",
+  "revoked": "ask the dealer: an administrator revoked this agent; activate again with a new code to use it further",
+  "copied":
+    "stop the other copy of this agent's state directory, or activate this one anew: a later certificate is in use elsewhere",
+  "request-refused": "update the agent, or report this: the platform does not understand what it sends",
+  "unknown": "run opendca doctor, which tries each step by itself",
+} as const satisfies Record<string, string>;
+
+export type TransportFaultName = keyof typeof faultAdvice;
+
+/** What is wrong, where, and what to do. */
+export interface TransportFault {
+  name: TransportFaultName;
+  /** One sentence that names the endpoint. */
+  message: string;
+  advice: string;
+}

@@ -1,0 +1,68 @@
+/** Which certificates of a platform are believed: the system's authorities or one's own, and pins on top of either. */
+import "reflect-metadata";
+import { createHash } from "node:crypto";
+import tls from "node:tls";
+import type { PeerCertificate, SecureContext } from "node:tls";
+import { X509Certificate } from "@peculiar/x509";
+
+export interface TrustConfig {
+  /** Authorities in PEM instead of the system's; null for the system's. */
+  readonly ca: { readonly pem: string } | null;
+  /** SHA-256 of SubjectPublicKeyInfo as hex; one certificate of the chain must have one of them. Empty: no pin. */
+  readonly pins: readonly string[];
+}
+
+/** The agent's own certificate for mutual TLS, in PEM. */
+export interface ClientCertificate {
+  keyPem: string;
+  certificatePem: string;
+}
+
+/** TLS 1.2 or newer with the authorities that are trusted. */
+export function secureContextOf(trust: TrustConfig, client: ClientCertificate | undefined): SecureContext {
+  return tls.createSecureContext({
+    ca: trust.ca === null ? systemAuthorities() : trust.ca.pem,
+    minVersion: "TLSv1.2",
+    ...(client === undefined ? {} : { key: client.keyPem, cert: client.certificatePem }),
+  });
+}
+
+/** What a check of pins found, as an `Error` the way `checkServerIdentity` of node:tls wants it. */
+export class PinMismatchError extends Error {
+  override readonly name = "PinMismatchError";
+  readonly code = "OPENDCA_PIN_MISMATCH";
+}
+
+/** For node:tls: the name must match as usual, and a key of the chain must be pinned where there are pins. */
+export function identityCheck(trust: TrustConfig): (host: string, certificate: PeerCertificate) => Error | undefined {
+  return (host, certificate) => {
+    const wrongName = tls.checkServerIdentity(host, certificate);
+    if (wrongName !== undefined || trust.pins.length === 0) return wrongName;
+    const shown = chainOf(certificate).map(publicKeyDigest);
+    if (shown.some((digest) => trust.pins.includes(digest))) return undefined;
+    return new PinMismatchError(`No certificate of "${host}" has a pinned key: current value is ${shown[0]}`);
+  };
+}
+
+/** SHA-256 of the SubjectPublicKeyInfo of a DER certificate, in hex: what a pin is. */
+export function publicKeyDigest(der: Uint8Array): string {
+  const { publicKey } = new X509Certificate(new Uint8Array(der));
+  return createHash("sha256").update(new Uint8Array(publicKey.rawData)).digest("hex");
+}
+
+function chainOf(certificate: PeerCertificate): Uint8Array[] {
+  const chain: Uint8Array[] = [];
+  let link: PeerCertificate & { issuerCertificate?: PeerCertificate } | undefined = certificate;
+  // A self-signed root names itself as its issuer.
+  while (link?.raw !== undefined && chain.length < 10 && !chain.includes(link.raw)) {
+    chain.push(link.raw);
+    link = link.issuerCertificate;
+  }
+  return chain;
+}
+
+function systemAuthorities(): string[] {
+  const system = tls.getCACertificates("system");
+  // Systems without a store of their own, such as small containers, get the list that the runtime brings.
+  return system.length > 0 ? system : [...tls.rootCertificates];
+}
