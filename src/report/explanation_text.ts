@@ -82,7 +82,9 @@ function candidateLines(
     { text: indent, style: "dim" },
     { text: rule, ...won ? { style: "good" } : {} },
     { text: ` ${candidate.oid}` },
-    ...candidate.name === null || candidate.oid === "" ? [] : [{ text: ` ${candidate.name}`, style: "dim" as const }],
+    ...candidate.name === null || candidate.name === candidate.rule
+      ? []
+      : [{ text: ` ${candidate.name}`, style: "dim" as const }],
   ]];
   if (!won) {
     const value = candidate.value === null ? "" : `; it says ${JSON.stringify(candidate.value)}`;
