@@ -196,8 +196,9 @@ export function openSession(
     },
     close() {
       stopListening();
-      session.close();
+      // Before the library ends its requests with a text of its own.
       fail(new SnmpError("closed", `The session with ${target.address} was closed`));
+      session.close();
     },
   };
 }
