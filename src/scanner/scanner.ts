@@ -14,6 +14,7 @@ import type { ProbeTemplate } from "../snmp/probe.ts";
 import { targetAt } from "../targets/address_space.ts";
 import type { Target } from "../targets/address_space.ts";
 import { permute } from "../targets/permute.ts";
+import { createBreather } from "./breather.ts";
 import { probeRounds } from "./probe_rounds.ts";
 import { bugOutcome, readDevice } from "./read_device.ts";
 import type { DeviceOutcome } from "./read_device.ts";
@@ -38,7 +39,7 @@ const reportEveryMs = 250;
 /** Shards whose answers are waited for at the same time. */
 const maxShards = 16;
 /** Found devices that may wait for their reading before no further shard is pulled. */
-const maxWaiting = 512;
+const maxWaiting = 64;
 /** Rounds of probes that a lossy network can cause. */
 const maxRounds = 6;
 
@@ -53,6 +54,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
     answered: 0,
     reading: 0,
   };
+  const breather = createBreather(clock, () => ({ sent: hub.counters.sent, answered: counters.answered }));
   const sweeps = new Map<number, { firstId: number; size: number; sweep: ShardSweep }>();
   const roundsOf = new Map<readonly Credential[], ProbeTemplate[][]>();
   let nextId = minProbeId + Math.floor(Math.random() * 0x10000000);
@@ -122,6 +124,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
       clock,
       signal: stopping.signal,
       pace: () => pacer.take(),
+      breathe: () => breather.breathe(),
       send: (bytes, target) => hub.send(bytes, target.address, target.port),
       onFound: (found) => {
         counters.answered++;

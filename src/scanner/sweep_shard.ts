@@ -39,6 +39,8 @@ export interface SweepOptions {
   timeoutMs: number;
   send: (bytes: Uint8Array, target: Target) => Promise<void>;
   pace: () => Promise<void> | undefined;
+  /** A pause that lets answers be received. */
+  breathe: () => Promise<void> | undefined;
   clock: Clock;
   signal: AbortSignal;
   onFound: (found: Found) => void;
@@ -79,6 +81,17 @@ export function sweepShard(options: SweepOptions): ShardSweep {
   const answered = new Uint8Array(size);
   let found = 0;
   const refused = new Set<string>();
+  // Aborted when everybody has answered, so that nobody is waited for.
+  const complete = new AbortController();
+  const untilComplete = AbortSignal.any([signal, complete.signal]);
+
+  async function wait(ms: number): Promise<void> {
+    try {
+      await clock.sleep(ms, untilComplete);
+    } catch (error) {
+      if (signal.aborted) throw error;
+    }
+  }
 
   function accept(_bytes: Uint8Array, address: string, port: number, message: SnmpMessage): boolean {
     const position = idOf(message) - firstId;
@@ -90,6 +103,7 @@ export function sweepShard(options: SweepOptions): ShardSweep {
     if (answered[position] === 1) return true;
     answered[position] = 1;
     found++;
+    if (found === size) complete.abort();
     options.onFound({ target, ...answer });
     return true;
   }
@@ -103,6 +117,8 @@ export function sweepShard(options: SweepOptions): ShardSweep {
       const rounds = options.roundsFor(target);
       const probes = rounds[round % rounds.length] ?? [];
       for (const template of probes) {
+        const breath = options.breathe();
+        if (breath !== undefined) await breath;
         const paced = options.pace();
         if (paced !== undefined) await paced;
         signal.throwIfAborted();
@@ -135,13 +151,13 @@ export function sweepShard(options: SweepOptions): ShardSweep {
       await sendRound(round);
       if (round === 0) options.onFirstRoundSent();
       if (round >= options.retries) {
-        await clock.sleep(options.timeoutMs, signal);
+        await wait(options.timeoutMs);
         const worthAnother = options.retries > 0 && found > foundBefore && round + 1 < options.maxRounds;
         if (!worthAnother) return;
       } else {
         // Half the timeout after its own probe an address is asked again; an answer to the first still counts.
         const elapsed = clock.monotonicMs() - startedAt;
-        await clock.sleep(Math.max(0, options.timeoutMs / 2 - elapsed), signal);
+        await wait(Math.max(0, options.timeoutMs / 2 - elapsed));
       }
     }
   }

@@ -197,7 +197,7 @@ export function openSession(
     close() {
       stopListening();
       // Before the library ends its requests with a text of its own.
-      fail(new SnmpError("closed", `The session with ${target.address} was closed`));
+      if (pending !== undefined) fail(new SnmpError("closed", `The session with ${target.address} was closed`));
       session.close();
     },
   };
