@@ -9,6 +9,7 @@ import { ObjectStore } from "../printers/object_store.ts";
 import type { Profile } from "../printers/profile.ts";
 import { identifyColumns, readPlan } from "../printers/read_plan.ts";
 import { recognise } from "../printers/recognise.ts";
+import type { Recognised } from "../printers/recognise.ts";
 import type { OtherDevice, Problem, Reading } from "../printers/reading.ts";
 import type { DatagramHub } from "../snmp/datagram_hub.ts";
 import { sysDescr, sysObjectId } from "../snmp/probe.ts";
@@ -87,7 +88,7 @@ async function readWith(
     for (const varbind of outcome.varbinds) store.add(varbind);
     problems.push(...outcome.problems);
   };
-  let recognition = recognise(store);
+  let recognition: Recognised | undefined;
   try {
     keep(await readNextObjects(session, identifyColumns));
     recognition = recognise(store);
@@ -101,6 +102,8 @@ async function readWith(
     if (!(error instanceof SnmpError)) throw error;
     problems.push(incompleteProblem(error, device, expired()));
   }
+  // A device that fell silent at once may still be known by its description.
+  recognition ??= recognise(store);
   if (session.malformed > 0) {
     problems.push({
       code: "malformed-answers",
