@@ -56,7 +56,7 @@ async function withPeer(
 }
 
 function communitySession(hub: DatagramHub, version: "1" | "2c" = "2c"): SnmpSession {
-  return openSession(hub, target, community, { version, timeoutMs: 30, retries: 1, pace: () => undefined });
+  return openSession(hub, target, community, { version, timeoutMs: () => 30, retries: 1, pace: () => undefined });
 }
 
 function answer(bytes: Uint8Array, changes: Partial<Pdu> = {}): Uint8Array {
@@ -195,7 +195,7 @@ function forger(bytes: Uint8Array): Reply[] {
 
 Deno.test("SnmpSession.get() drops an unauthenticated answer to an authenticated request", async () => {
   await withPeer(forger, async (hub) => {
-    const session = openSession(hub, target, user, { timeoutMs: 30, retries: 0, pace: () => undefined });
+    const session = openSession(hub, target, user, { timeoutMs: () => 30, retries: 0, pace: () => undefined });
     await assert.rejects(session.get(["1.3.1"]), { failure: "timeout" });
     assert.equal(session.malformed, 1);
     assert.equal(session.engineId(), "8000000001020304");
