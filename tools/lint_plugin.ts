@@ -14,7 +14,9 @@ const plugin: Deno.lint.Plugin = {
     },
     "pure-core": {
       create(context) {
-        const pure = /[\\/]src[\\/](core|snmp|printers|report|targets|credentials)[\\/]/.test(context.filename);
+        const pure = /[\\/]src[\\/](core|snmp|printers|recording|report|targets|credentials)[\\/]/.test(
+          context.filename,
+        );
         if (!pure || context.filename.endsWith("_test.ts")) return {};
         return {
           'MemberExpression[object.name="Deno"]'(node) {

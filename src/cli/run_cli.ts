@@ -3,6 +3,8 @@ import { Command, CommanderError } from "commander";
 import { exitCodeFor, messageOf, UsageError } from "../core/errors.ts";
 import { safeText } from "../report/safe_text.ts";
 import type { Host } from "./host.ts";
+import { addExplainCommand } from "./explain_command.ts";
+import { addRecordCommand } from "./record_command.ts";
 import { addScanCommand } from "./scan_command.ts";
 import { version } from "./version.ts";
 
@@ -23,7 +25,7 @@ export async function runCli(args: readonly string[], host: Host): Promise<numbe
       await host.stdout.write(shown);
       return 0;
     }
-    const failure = error instanceof CommanderError ? usageErrorOf(error) : error;
+    const failure = error instanceof CommanderError ? usageErrorOf(error, args[0]) : error;
     await host.stderr.write(renderError(failure));
     return exitCodeFor(failure);
   }
@@ -52,13 +54,18 @@ function createProgram(host: Host, hooks: ProgramHooks): Command {
       writeErr: () => {},
     });
   addScanCommand(program, host, hooks.setExitCode);
+  addExplainCommand(program, host, hooks.setExitCode);
+  addRecordCommand(program, host, hooks.setExitCode);
   return program;
 }
 
-function usageErrorOf(error: CommanderError): UsageError {
+function usageErrorOf(error: CommanderError, command: string | undefined): UsageError {
   const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
   const suggestion = rest.join(" ").match(/Did you mean (.+)\?/)?.[1];
-  const hint = suggestion === undefined ? "opendca scan --help lists the options" : `did you mean ${suggestion}?`;
+  const help = command !== undefined && /^[a-z]+$/.test(command) && !error.message.includes("unknown command")
+    ? `opendca ${command} --help lists the options`
+    : "opendca --help lists the commands";
+  const hint = suggestion === undefined ? help : `did you mean ${suggestion}?`;
   return new UsageError(`Cannot run the command: ${first}`, hint, { cause: error });
 }
 

@@ -70,6 +70,13 @@ function valueLines(
   return lines;
 }
 
+/** A level that lost for what it says (RFC 3805 −3, −2 and −1). */
+const levelVerdicts: Readonly<Record<string, string>> = {
+  some: "only says that some is left",
+  unknown: "says that it does not know",
+  unlimited: "says that there is no limit",
+};
+
 function candidateLines(
   candidate: ExplainedCandidate,
   { dumped, options }: { dumped: Set<string>; options: ExplanationOptions },
@@ -88,7 +95,7 @@ function candidateLines(
   ]];
   if (!won) {
     const value = candidate.value === null ? "" : `; it says ${JSON.stringify(candidate.value)}`;
-    const text = safeText(`${candidate.verdict}${value}`, 2000);
+    const text = safeText(`${levelVerdicts[candidate.verdict] ?? candidate.verdict}${value}`, 2000);
     for (const line of wrap(text, options.columns - inner.length)) lines.push([{ text: inner + line, style: "warn" }]);
   }
   const isDump = candidate.octets !== null && typeof candidate.raw === "string";
