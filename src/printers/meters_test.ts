@@ -259,6 +259,11 @@ const checks: [name: string, given: Meter[], want: string[]][] = [
     meter("copy.mono", 600),
     meter("copy.color", 400),
   ], ["metersDisagree"]],
+  ["prints that are not the sum of theirs", [
+    meter("print.total", 100),
+    meter("print.mono", 600),
+    meter("print.color", 400),
+  ], ["metersDisagree"]],
   ["more prints than pages", [meter("total", 100), meter("print.total", 900)], ["metersDisagree"]],
   ["nothing of more scans than pages", [meter("total", 100), meter("scan.total", 900)], []],
   ["more colour scans than scans", [meter("scan.total", 100), meter("scan.color", 900)], ["metersDisagree"]],

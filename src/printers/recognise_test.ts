@@ -139,7 +139,7 @@ const others: [name: string, objects: Record<string, TestValue>][] = [
     [sysDescr]: "Linux print01 5.10.0",
     [sysObjectID]: { oid: "1.3.6.1.4.1.11.2.3.9.1" },
   }],
-  ["a switch that writes itself like a device id", { [sysDescr]: "Manufacturer: HP; Model: 1900-24G Switch" }],
+  ["a switch that writes itself like a device id", { [sysDescr]: "Manufacturer: HP; Model: 1900-24G" }],
   ["a scanner with rows of prtGeneralTable", {
     [sysDescr]: "Acme Document Scanner",
     [`${oids.prtGeneralSerialNumber} 1`]: "A1",

@@ -109,6 +109,12 @@ for (const [name, value, want] of spellings) {
   });
 }
 
+Deno.test("maybeErrorBits() tells no errors from none known", () => {
+  assert.deepEqual(maybeErrorBits({ tag: Tag.integer, value: 0 }), Uint8Array.of(0, 0));
+  assert.equal(maybeErrorBits({ tag: Tag.integer, value: 4 }), undefined);
+  assert.equal(maybeErrorBits(undefined), undefined);
+});
+
 const errors: [string, number[], string[]][] = [
   ["no octets", [], []],
   ["one octet", [0x24], ["lowToner", "jammed"]],

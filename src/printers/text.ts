@@ -132,7 +132,7 @@ function withoutCutCharacter(octets: Uint8Array): Uint8Array {
   for (let back = 1; back <= 3 && back <= octets.length; back++) {
     const octet = octets.at(-back)!;
     if ((octet & 0xc0) === 0x80) continue;
-    const length = octet >= 0xf0 ? 4 : octet >= 0xe0 ? 3 : octet >= 0xc2 ? 2 : 1;
+    const length = octet >= 0xf5 ? 1 : octet >= 0xf0 ? 4 : octet >= 0xe0 ? 3 : octet >= 0xc2 ? 2 : 1;
     return length > back ? octets.subarray(0, -back) : octets;
   }
   return octets;
