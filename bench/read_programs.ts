@@ -5,18 +5,30 @@ import { measure, usageOf } from "./measure.ts";
 import type { Run } from "./measure.ts";
 import { opendca } from "./programs.ts";
 
-/** What a program read, by its own output. */
-export interface Harvest {
-  /** Printers of which it gave a total meter and at least one supply. */
-  complete: number;
-  /** Supplies of all printers together. */
+/** What a program says of one printer. */
+export interface Finding {
+  /** Pages in all, undefined when it gave none. */
+  total: number | undefined;
   supplies: number;
 }
 
-export interface Measured extends Harvest {
+export interface Measured {
   run: Run;
+  /** By the printer's address. */
+  findings: Map<string, Finding>;
   /** Processor seconds of the benchmark itself for asking a program that is a server. */
   clientCpuSeconds?: number;
+}
+
+/** Where a text has the total meter (first group) and each supply. */
+interface Marks {
+  total: RegExp;
+  supply: RegExp;
+}
+
+function findingOf(text: string, marks: Marks): Finding {
+  const total = marks.total.exec(text)?.[1];
+  return { total: total === undefined ? undefined : Number(total), supplies: text.match(marks.supply)?.length ?? 0 };
 }
 
 /** Scans exactly the addresses: every probe goes to a printer. */
@@ -27,10 +39,11 @@ export async function runOpendca(addresses: string[]): Promise<Measured> {
     const options = ["--rate", "0", "--format", "json", "--quiet"];
     const run = await measure([...opendca(), "scan", `@${targets}`, ...options]);
     const { printers }: { printers: Reading[] } = JSON.parse(run.stdout);
-    const complete = printers.filter(({ meters, supplies, problems }) =>
-      meters.some(({ name }) => name === "total") && supplies.length > 0 && problems.length === 0
-    );
-    return { run, complete: complete.length, supplies: printers.flatMap(({ supplies }) => supplies).length };
+    const findings = new Map(printers.map(({ address, meters, supplies }): [string, Finding] => {
+      const total = meters.find(({ name }) => name === "total")?.value;
+      return [address, { total, supplies: supplies.length }];
+    }));
+    return { run, findings };
   } finally {
     await Deno.remove(targets);
   }
@@ -49,30 +62,21 @@ export async function runBulkwalk(
     const command = [walk.program, "-v2c", "-c", "public", ...walk.options, "-On", '"$a"', "1.3.6.1.2.1.43"].join(" ");
     const script = `for a; do ${command} > "$0/$a.walk"; done`;
     const run = await measure(["xargs", "-a", list, "-P", `${walk.atOnce}`, "-n", "25", "sh", "-c", script, folder]);
-    return { run, ...await harvestFiles(folder) };
+    const findings = new Map<string, Finding>();
+    for (const address of addresses) {
+      findings.set(address, findingOf(await Deno.readTextFile(`${folder}/${address}.walk`), walkMarks));
+    }
+    return { run, findings };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 }
 
-async function harvestFiles(folder: string): Promise<Harvest> {
-  const harvest: Harvest = { complete: 0, supplies: 0 };
-  for await (const { name } of Deno.readDir(folder)) {
-    if (!name.endsWith(".walk")) continue;
-    const text = await Deno.readTextFile(`${folder}/${name}`);
-    count(harvest, text, {
-      total: /^\.1\.3\.6\.1\.2\.1\.43\.10\.2\.1\.4\./m,
-      supply: /^\.1\.3\.6\.1\.2\.1\.43\.11\.1\.1\.9\./gm,
-    });
-  }
-  return harvest;
-}
-
-function count(harvest: Harvest, text: string, { total, supply }: { total: RegExp; supply: RegExp }): void {
-  const supplies = text.match(supply)?.length ?? 0;
-  harvest.supplies += supplies;
-  if (supplies > 0 && total.test(text)) harvest.complete++;
-}
+/** prtMarkerLifeCount and prtMarkerSuppliesLevel. */
+const walkMarks: Marks = {
+  total: /^\.1\.3\.6\.1\.2\.1\.43\.10\.2\.1\.4\.\S+ = Counter32: (\d+)$/m,
+  supply: /^\.1\.3\.6\.1\.2\.1\.43\.11\.1\.1\.9\./gm,
+};
 
 /** Scrapes of a running exporter that are under way at the same time. */
 const scrapesAtOnce = 16;
@@ -88,13 +92,13 @@ export async function runSnmpExporter(addresses: string[], program: string): Pro
   }).spawn();
   try {
     await untilItAnswers(`http://${listen}/`);
-    const harvest: Harvest = { complete: 0, supplies: 0 };
+    const findings = new Map<string, Finding>();
     const left = addresses.values();
     const scrape = async () => {
       for (const address of left) {
         const answer = await fetch(`http://${listen}/snmp?target=${address}&module=printer`);
         const text = await answer.text();
-        if (answer.ok) count(harvest, text, { total: /^prtMarkerLifeCount\{/m, supply: /^prtMarkerSuppliesLevel\{/gm });
+        if (answer.ok) findings.set(address, findingOf(text, metricMarks));
       }
     };
     const before = cpuUsage();
@@ -103,12 +107,14 @@ export async function runSnmpExporter(addresses: string[], program: string): Pro
     const wallSeconds = (performance.now() - startedAt) / 1000;
     const client = cpuUsage(before);
     const run = { stdout: "", stderr: "", wallSeconds, ...usageOf(exporter.pid) };
-    return { run, ...harvest, clientCpuSeconds: (client.user + client.system) / 1e6 };
+    return { run, findings, clientCpuSeconds: (client.user + client.system) / 1e6 };
   } finally {
     exporter.kill("SIGTERM");
     await exporter.status;
   }
 }
+
+const metricMarks: Marks = { total: /^prtMarkerLifeCount\{.*\} (\S+)$/m, supply: /^prtMarkerSuppliesLevel\{/gm };
 
 function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -129,15 +135,19 @@ async function untilItAnswers(url: string): Promise<void> {
   }
 }
 
+/** Asks the printers one after the other, which costs it least: each further thread copies its interpreter. */
 export async function runFusionInventory(addresses: string[], program: string): Promise<Measured> {
   const hosts = addresses.flatMap((address) => ["--host", address]);
   const run = await measure([program, ...hosts, "--credentials", "version:2c,community:public"]);
-  const harvest: Harvest = { complete: 0, supplies: 0 };
+  const findings = new Map<string, Finding>();
   for (const device of run.stdout.split("</DEVICE>")) {
+    // It numbers the hosts in their order.
+    const address = addresses[Number(/<ID>(\d+)<\/ID>/.exec(device)?.[1])];
     const cartridges = /<CARTRIDGES>.*<\/CARTRIDGES>/s.exec(device)?.[0] ?? "";
-    const supplies = cartridges.match(/<([A-Z]+)>[^<]*<\/\1>/g)?.length ?? 0;
-    harvest.supplies += supplies;
-    if (supplies > 0 && device.includes("<TOTAL>")) harvest.complete++;
+    const { supplies } = findingOf(cartridges, xmlMarks);
+    if (address !== undefined) findings.set(address, { ...findingOf(device, xmlMarks), supplies });
   }
-  return { run, ...harvest };
+  return { run, findings };
 }
+
+const xmlMarks: Marks = { total: /<TOTAL>(\d+)<\/TOTAL>/, supply: /<([A-Z]+)>[^<]*<\/\1>/g };

@@ -31,14 +31,14 @@ Deno.test({
   name: "a running scan listens on no TCP port and has only client sockets (P1, P7)",
   ignore: Deno.build.os !== "linux",
   async fn() {
-    const slow = standardPrinter("127.95.0.5", { faults: [{ kind: "delay", ms: 100 }] });
+    const slow = standardPrinter("127.99.0.5", { faults: [{ kind: "delay", ms: 100 }] });
     await using simulator = await startSimulator({ devices: [slow] });
     const process = new Deno.Command(Deno.execPath(), {
       args: ["run", "--no-prompt", "-A", new URL("../main.ts", import.meta.url).pathname]
-        .concat("scan", "127.95.0.0/28", "--port", String(port), "--quiet", "--format", "json"),
+        .concat("scan", "127.99.0.0/28", "--port", String(port), "--quiet", "--format", "json"),
       stdout: "piped",
     }).spawn();
-    while (simulator.requests("127.95.0.5") < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (simulator.requests("127.99.0.5") < 3) await new Promise((resolve) => setTimeout(resolve, 5));
     const tcp = [...socketsOf(process.pid, "tcp"), ...socketsOf(process.pid, "tcp6")];
     const udp = [...socketsOf(process.pid, "udp"), ...socketsOf(process.pid, "udp6")];
     const { stdout } = await process.output();

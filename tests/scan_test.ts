@@ -123,6 +123,31 @@ Deno.test("scan says of a device whose credentials are all wrong why each failed
   assert(!host.out.includes("wrong-auth-key"), "a key stands in the output");
 });
 
+Deno.test("scan reads the objects of an SNMPv3 context", async () => {
+  const { objects } = standardPrinter("127.91.12.5");
+  const device = standardPrinter("127.91.12.5", {
+    versions: ["3"],
+    users,
+    objects: [],
+    contexts: { printer: objects },
+  });
+  const yaml = "default:\n" +
+    userYaml("monitor", "right-auth-key", "right-priv-key").replace(" }\n", ", context: printer }\n");
+  const { document } = await withCredentials(yaml, (file) => scan([device], ["127.91.12.5", "--credentials", file]));
+  assert.equal(document.printers[0]?.meters[0]?.value, 64299);
+});
+
+for (const priv of ["aes192r", "aes192b", "aes256r", "aes256b"] as const) {
+  Deno.test(`scan finds out that a printer expands its keys as ${priv}`, async () => {
+    const keys = [{ ...users[0], auth: "sha1", priv }] as const;
+    const yaml = "default:\n" + userYaml("monitor", "right-auth-key", "right-priv-key")
+      .replace("sha256", "sha1").replace("aes128", priv.slice(0, -1));
+    const device = standardPrinter("127.91.13.5", { versions: ["3"], users: keys });
+    const { document } = await withCredentials(yaml, (file) => scan([device], ["127.91.13.5", "--credentials", file]));
+    assert.equal(document.printers[0]?.supplies.length, 2);
+  });
+}
+
 Deno.test("scan reads an IPv6 address and a port in the target", async () => {
   const device = standardPrinter("127.91.8.5", { address: "::1", port: 11_613 });
   const { document } = await scan([device], ["[::1]:11613"]);

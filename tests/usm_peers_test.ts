@@ -5,7 +5,9 @@ import { maybeUsmFailure, snmp } from "../src/snmp/net_snmp.ts";
 import { installUsmPrivacy } from "../src/snmp/usm_privacy.ts";
 import type { AuthProtocolName, PrivProtocolName } from "../src/snmp/usm_protocols.ts";
 import { authProtocols, privProtocols } from "../src/snmp/usm_protocols.ts";
-import { maybeProgram, peerTest } from "./peers.ts";
+import { peerTest } from "./peers.ts";
+import { startPeer } from "./started_peer.ts";
+import type { Peer } from "./started_peer.ts";
 
 const sysDescr = "1.3.6.1.2.1.1.1.0";
 const authKey = "authentication-key", privKey = "privacy-key";
@@ -73,10 +75,6 @@ peerTest("installUsmPrivacy() reads pysnmp's agent with both key expansions and 
     assert.equal(await read("second"), "second simulated", `${auth} ${priv}`);
   }
 });
-
-interface Peer extends AsyncDisposable {
-  port: number;
-}
 
 function userOf(auth: AuthProtocolName, priv?: PrivProtocolName): NetSnmpUser {
   return {
@@ -159,56 +157,4 @@ function startSnmpsim(auth: AuthProtocolName, priv: PrivProtocolName): Promise<P
       ...(Deno.uid() === 0 ? ["--process-user=nobody", "--process-group=nogroup"] : []),
     ];
   });
-}
-
-/** Starts a program in a folder of its own and waits until it says that it is ready. */
-async function startPeer(
-  program: string,
-  ready: string,
-  prepare: (folder: string, port: number) => Promise<string[]>,
-): Promise<Peer> {
-  const folder = await Deno.makeTempDir();
-  await Deno.chmod(folder, 0o777);
-  const port = freePort();
-  const child = new Deno.Command(maybeProgram(program)!, {
-    args: await prepare(folder, port),
-    env: { SNMP_PERSISTENT_DIR: folder, MIBS: "", HOME: folder },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const { promise: isReady, resolve, reject } = Promise.withResolvers<void>();
-  let said = "";
-  const listen = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
-    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-      said += text;
-      if (said.includes(ready)) resolve();
-    }
-  };
-  const drained = Promise.all([listen(child.stdout), listen(child.stderr)]);
-  drained.then(() => reject(new Error(`Cannot start ${program} as it ended: ${said}`)));
-  const stop = async () => {
-    try {
-      child.kill("SIGKILL");
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error; // It has ended by itself.
-    }
-    await drained;
-    await child.status;
-    await Deno.remove(folder, { recursive: true });
-  };
-  try {
-    await isReady;
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-  return { port, [Symbol.asyncDispose]: stop };
-}
-
-function freePort(): number {
-  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
-  const { port } = socket.addr as Deno.NetAddr;
-  socket.close();
-  return port;
 }

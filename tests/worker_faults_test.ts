@@ -24,8 +24,8 @@ Deno.test("scan replaces a thread that hangs, and gives up only its address", as
   const real = host.clock;
   host.clock = {
     now: () => real.now(),
-    monotonicMs: () => real.monotonicMs() * 20,
-    sleep: (ms, signal) => real.sleep(ms / 20, signal),
+    monotonicMs: () => real.monotonicMs() * 8,
+    sleep: (ms, signal) => real.sleep(ms / 8, signal),
   };
   const { document } = await scan([standardPrinter("127.94.1.6")], ["127.94.1.6-127.94.1.7"], { host });
   assert.deepEqual(document.printers.map(({ address }) => address), ["127.94.1.6"]);

@@ -4,6 +4,21 @@
  */
 
 const pure = ["core", "snmp", "targets", "credentials", "printers"];
+/** What the agent as a service is made of. */
+const service = [
+  "activation",
+  "config",
+  "inventory",
+  "ledger",
+  "log",
+  "poll",
+  "proto",
+  "schedule",
+  "spool",
+  "tasks",
+  "transport",
+  "uplink",
+];
 const allowed: Record<string, string[]> = {
   "src/core": [],
   "src/snmp": ["core", "credentials"],
@@ -16,12 +31,24 @@ const allowed: Record<string, string[]> = {
   "src/recording": ["core", "snmp", "printers"],
   "src/scanner": pure,
   "src/supervisor": [...pure, "scanner"],
-  "src/cli": [...pure, "config", "log", "scanner", "supervisor", "report", "recording"],
-  "src/host": [...pure, "config", "log", "scanner", "supervisor", "cli"],
+  "src/spool": ["core"],
+  "src/ledger": ["core"],
+  "src/inventory": ["core", "printers"],
+  "src/schedule": ["core", "config", "printers", "inventory"],
+  "src/transport": ["core", "proto"],
+  "src/uplink": ["core", "config", "printers", "spool", "transport", "proto"],
+  "src/activation": ["core", "transport", "uplink", "proto"],
+  "src/poll": ["core", "transport", "uplink", "proto"],
+  "src/tasks": ["core", "config", "proto"],
+  "src/doctor": [...pure, "config", "activation", "transport", "spool"],
+  "src/agent": [...pure, ...service, "scanner", "supervisor"],
+  "src/cli": [...pure, ...service, "scanner", "supervisor", "report", "recording", "doctor", "agent"],
+  "src/host": [...pure, ...service, "scanner", "supervisor", "cli"],
   "src": ["cli", "host", "core"],
   ".": ["cli", "."],
   "workers": ["core", "host", "scanner", "snmp"],
   "simulator": ["core", "snmp", "recording", "cli", "host", "."],
+  "platform": ["core", "proto"],
 };
 
 const root = new URL("../", import.meta.url);

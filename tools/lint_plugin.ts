@@ -14,7 +14,7 @@ const plugin: Deno.lint.Plugin = {
     },
     "pure-core": {
       create(context) {
-        const pure = /[\\/]src[\\/](config|core|credentials|log|printers|report|snmp|targets)[\\/]/.test(
+        const pure = /[\\/]src[\\/](config|core|credentials|log|printers|recording|report|snmp|targets)[\\/]/.test(
           context.filename,
         );
         if (!pure || context.filename.endsWith("_test.ts")) return {};

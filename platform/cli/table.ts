@@ -1,5 +1,5 @@
 import stringWidth from "string-width";
-import { safeText } from "../../src/report/safe_text.ts";
+import { safeText } from "../../src/core/safe_text.ts";
 
 export type Cell = string | number | null;
 

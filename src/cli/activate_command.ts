@@ -7,7 +7,7 @@ import { activationStore } from "../activation/store_options.ts";
 import { builtInUnlockKeys } from "../activation/unlock_keys.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
 import { configPath, readAgentConfig } from "../config/read_config.ts";
-import { safeText } from "../report/safe_text.ts";
+import { safeText } from "../core/safe_text.ts";
 import { createGrpcAgentApi } from "../transport/grpc_agent_api.ts";
 import type { Host } from "./host.ts";
 import { version } from "./version.ts";

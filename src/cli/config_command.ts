@@ -5,7 +5,7 @@ import { applyPlatformConfig } from "../config/platform_config.ts";
 import { configPath, readAgentConfig } from "../config/read_config.ts";
 import { renderConfigJson, renderConfigText } from "../config/render_config.ts";
 import { storedPlatformConfigName, tryParseStoredPlatformConfig } from "../config/stored_platform_config.ts";
-import { safeText, visibleText } from "../report/safe_text.ts";
+import { safeText, visibleText } from "../core/safe_text.ts";
 import type { Host } from "./host.ts";
 
 interface ConfigOptions {

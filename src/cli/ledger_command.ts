@@ -6,7 +6,7 @@ import { UsageError } from "../core/errors.ts";
 import { StorageError } from "../core/sqlite.ts";
 import { type Ledger, openLedger } from "../ledger/ledger.ts";
 import type { LedgerEntry } from "../ledger/ledger_entry.ts";
-import { safeText } from "../report/safe_text.ts";
+import { safeText } from "../core/safe_text.ts";
 import type { Host } from "./host.ts";
 
 interface LedgerOptions {

@@ -5,11 +5,13 @@ import { activationStore, likelyStateDirectory } from "../activation/store_optio
 import { ConfigMistakesError } from "../config/config_mistakes.ts";
 import { configPath } from "../config/read_config.ts";
 import { exitCodeFor, messageOf, UsageError } from "../core/errors.ts";
-import { safeText } from "../report/safe_text.ts";
+import { safeText } from "../core/safe_text.ts";
 import { addActivateCommand } from "./activate_command.ts";
 import { addConfigCommand } from "./config_command.ts";
 import type { Host } from "./host.ts";
+import { addExplainCommand } from "./explain_command.ts";
 import { addLedgerCommand } from "./ledger_command.ts";
+import { addRecordCommand } from "./record_command.ts";
 import { addScanCommand } from "./scan_command.ts";
 import { addUnlockCommand } from "./unlock_command.ts";
 import { version } from "./version.ts";
@@ -31,7 +33,7 @@ export async function runCli(args: readonly string[], host: Host): Promise<numbe
       await host.stdout.write(shown);
       return 0;
     }
-    const failure = error instanceof CommanderError ? usageErrorOf(error) : error;
+    const failure = error instanceof CommanderError ? usageErrorOf(error, args[0]) : error;
     await host.stderr.write(renderError(failure));
     return exitCodeFor(failure);
   }
@@ -60,6 +62,8 @@ function createProgram(host: Host, hooks: ProgramHooks): Command {
       writeErr: () => {},
     });
   addScanCommand(program, host, hooks.setExitCode);
+  addExplainCommand(program, host, hooks.setExitCode);
+  addRecordCommand(program, host, hooks.setExitCode);
   addConfigCommand(program, host);
   addActivateCommand(program, host, hooks.setExitCode);
   addUnlockCommand(program, host);
@@ -77,10 +81,13 @@ function nameOf(command: Command): string {
   return command.parent?.parent ? nameOf(command.parent) : command.name();
 }
 
-function usageErrorOf(error: CommanderError): UsageError {
+function usageErrorOf(error: CommanderError, command: string | undefined): UsageError {
   const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
   const suggestion = rest.join(" ").match(/Did you mean (.+)\?/)?.[1];
-  const hint = suggestion === undefined ? "opendca scan --help lists the options" : `did you mean ${suggestion}?`;
+  const help = command !== undefined && /^[a-z]+$/.test(command) && !error.message.includes("unknown command")
+    ? `opendca ${command} --help lists the options`
+    : "opendca --help lists the commands";
+  const hint = suggestion === undefined ? help : `did you mean ${suggestion}?`;
   return new UsageError(`Cannot run the command: ${first}`, hint, { cause: error });
 }
 

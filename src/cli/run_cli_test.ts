@@ -7,6 +7,8 @@ for (
   const { file, args } of [
     { file: "help.txt", args: ["--help"] },
     { file: "help_scan.txt", args: ["scan", "--help"] },
+    { file: "help_explain.txt", args: ["explain", "--help"] },
+    { file: "help_record.txt", args: ["record", "--help"] },
   ]
 ) {
   Deno.test(`runCli() prints ${args.join(" ")} as in ${file}`, async () => {
@@ -26,6 +28,8 @@ Deno.test("runCli() prints the version", async () => {
 const folder = await Deno.makeTempDir();
 const yaml = `${folder}/broken.yaml`;
 await Deno.writeTextFile(yaml, "default:\n  - user: monitor\n    auth: { protocol: sha257, key: long-enough }\n");
+const empty = `${folder}/empty.snmprec`;
+await Deno.writeTextFile(empty, "# nothing\n");
 globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
 
 const mistakes = [
@@ -65,6 +69,35 @@ const mistakes = [
     code: 64,
     error: /\/nowhere\/out\.json/,
     hint: /directory/,
+  },
+  { args: ["explain"], code: 64, error: /no printer is named/, hint: /--recording/ },
+  { args: ["explain", "127.0.0.1", "127.0.0.2"], code: 64, error: /too many arguments/, hint: /explain --help/ },
+  { args: ["explain", "127.0.0.0/30"], code: 64, error: /2 addresses.*127\.0\.0\.0\/30/, hint: /opendca scan/ },
+  {
+    args: ["explain", "127.0.0.1", "--recording", yaml],
+    code: 64,
+    error: /address and a recording/,
+    hint: /leave one/,
+  },
+  { args: ["explain", "--recording", "/nowhere/r.snmprec"], code: 64, error: /\/nowhere\/r/, hint: /opendca record/ },
+  { args: ["explain", "--recording", yaml], code: 64, error: /line 1 is not OID\|TAG\|VALUE/, hint: /opendca record/ },
+  { args: ["explain", "--recording", empty], code: 64, error: /holds no object/, hint: /opendca record/ },
+  {
+    args: ["explain", "127.94.0.1:9", "--timeout", "50", "--retries", "0"],
+    code: 69,
+    error: /Cannot read 127\.94\.0\.1 port 9 as nobody answers SNMP there/,
+    hint: /--community.*opendca scan 127\.94\.0\.1:9/,
+  },
+  { args: ["record", "127.0.0.1"], code: 64, error: /required option '-o, --output <file>'/, hint: /record --help/ },
+  { args: ["record", "-o", "x"], code: 64, error: /missing required argument 'address'/, hint: /record --help/ },
+  { args: ["record", "@hosts", "-o", "x"], code: 64, error: /file of targets.*@hosts/, hint: /one printer/ },
+  { args: ["record", "127.0.0.1", "-o", "/nowhere/r.snmprec"], code: 64, error: /\/nowhere\/r/, hint: /directory/ },
+  { args: ["record", "127.0.0.1", "-o", folder], code: 64, error: /is a directory/, hint: /./ },
+  {
+    args: ["record", "127.94.0.1:9", "-o", `${folder}/none.snmprec`, "--timeout", "50", "--retries", "0"],
+    code: 69,
+    error: /Cannot read 127\.94\.0\.1 port 9 as nobody answers SNMP there/,
+    hint: /--credentials/,
   },
   { args: ["scan", "127.0.0.1", "-q", "-f", "csv", "-o", folder], code: 64, error: /is a directory/, hint: /./ },
 ];

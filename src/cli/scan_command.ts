@@ -167,17 +167,20 @@ function documentOf(
       packetsReceived: counters.packetsReceived,
       durationMs: run.durationMs,
     },
-    printers: result.printers.sort(byAddress),
-    ...(run.all ? { others: result.others.sort(byAddress) } : {}),
+    printers: sortByAddress(result.printers),
+    ...(run.all ? { others: sortByAddress(result.others) } : {}),
     problems,
   };
 }
 
-function byAddress(a: { address: string; port?: number }, b: { address: string; port?: number }): number {
-  const left = tryParseIp(a.address), right = tryParseIp(b.address);
-  if (left === undefined || right === undefined) return a.address < b.address ? -1 : 1;
-  const order = left.family - right.family || Number(left.value - right.value);
-  return order || (a.port ?? 0) - (b.port ?? 0);
+function sortByAddress<T extends { address: string; port?: number }>(devices: T[]): T[] {
+  const keyed = devices.map((device) => ({ device, ip: tryParseIp(device.address) }));
+  keyed.sort((a, b) => {
+    if (a.ip === undefined || b.ip === undefined) return a.device.address < b.device.address ? -1 : 1;
+    const order = a.ip.family - b.ip.family || Number(a.ip.value - b.ip.value);
+    return order || (a.device.port ?? 0) - (b.device.port ?? 0);
+  });
+  return keyed.map(({ device }) => device);
 }
 
 async function conclude(result: ScanResult, document: ScanDocument, host: Host): Promise<number> {

@@ -75,7 +75,8 @@ export function formatOf(options: Pick<ScanOptions, "format" | "output">): ScanF
   );
 }
 
-function collect(value: string, before: string[] | undefined): string[] {
+/** Parses an option that may be given several times. */
+export function collect(value: string, before: string[] | undefined): string[] {
   return [...before ?? [], value];
 }
 

@@ -2,7 +2,7 @@ import { type Inquiry, maybeText } from "./inquiry.ts";
 import { alertGroups, oids } from "./printer_mib.ts";
 import { maybeInteger, rawOf } from "./raw_value.ts";
 import type { Alert } from "./reading.ts";
-import { rowsOf } from "./table_rows.ts";
+import { ofPrinter, rowsOf } from "./table_rows.ts";
 import { firstValid } from "./trace.ts";
 
 /** PrtAlertSeverityLevelTC; a binary change event warning (5) is a warning. */
@@ -19,8 +19,7 @@ export function readAlerts(inquiry: Inquiry, observedAt: Date): Alert[] {
     time: oids.prtAlertTime,
   };
   const alerts: Alert[] = [];
-  for (const { index, values } of rowsOf(inquiry.store, columns)) {
-    if (index.split(".")[0] !== inquiry.device) continue;
+  for (const { index, values } of ofPrinter(rowsOf(inquiry.store, columns), inquiry.device)) {
     const group = maybeInteger(values.group);
     const description = maybeText(values.description, inquiry.charset) ?? "";
     if (description === "" && (group === undefined || group <= 0)) continue;
@@ -34,7 +33,7 @@ export function readAlerts(inquiry: Inquiry, observedAt: Date): Alert[] {
     }]);
     alerts.push({
       severity: severities[maybeInteger(values.severity) ?? 0] ?? "other",
-      code: maybeInteger(values.code) ?? null,
+      code: codeOf(maybeInteger(values.code)),
       group: alertGroups[group ?? 0] ?? "other",
       description,
       since: since(observedAt, { upTime, alertTime: maybeInteger(values.time) }),
@@ -43,10 +42,32 @@ export function readAlerts(inquiry: Inquiry, observedAt: Date): Alert[] {
   return alerts;
 }
 
-/** prtAlertTime is sysUpTime when the alert began, in hundredths of a second; 0 is what devices send that keep none. */
+/** PrtAlertCodeTC begins at 1; below are the fillers of agents that have none. */
+function codeOf(number: number | undefined): number | null {
+  return number !== undefined && number > 0 ? number : null;
+}
+
+/** Hundredths of a second in a minute: an alert may begin while the device is being read. */
+const readTicks = 6000;
+/** sysUpTime begins again after 497 days. */
+const wrapTicks = 2 ** 32;
+
+/**
+ * prtAlertTime is sysUpTime when the alert began, in hundredths of a second; 0 is what devices send that keep none. A
+ * time after sysUpTime is from before the latter began again, when it is from the second half of its range and not
+ * longer ago than that; otherwise it is no time.
+ */
 function since(observedAt: Date, ticks: { upTime: number | undefined; alertTime: number | undefined }): string | null {
   const { upTime, alertTime } = ticks;
-  if (upTime === undefined || alertTime === undefined || alertTime <= 0 || alertTime > upTime) return null;
-  const began = observedAt.getTime() - (upTime - alertTime) * 10;
+  if (upTime === undefined || alertTime === undefined || alertTime <= 0 || alertTime >= wrapTicks || upTime < 0) {
+    return null;
+  }
+  let age = upTime - alertTime;
+  if (age < 0) {
+    if (age >= -readTicks) age = 0;
+    else if (alertTime >= wrapTicks / 2 && age + wrapTicks < wrapTicks / 2) age += wrapTicks;
+    else return null;
+  }
+  const began = observedAt.getTime() - age * 10;
   return Number.isFinite(began) ? new Date(began).toISOString() : null;
 }

@@ -1,3 +1,5 @@
+import { withoutMakerName } from "./maker_names.ts";
+
 /** What else is known of the device and does not belong into its model. */
 export interface KnownIdentity {
   manufacturer: string | null;
@@ -7,7 +9,7 @@ export interface KnownIdentity {
 
 /** Names that makers print before the model, beside the maker as it is printed in a reading. */
 const makerPrefixes =
-  /^(?:hewlett[- ]packard|hp inc\.?|hp|brother|canon|dell(?: inc\.?)?|develop|ineo|epson|seiko epson|fuji ?xerox|fujifilm(?: business innovation)?|fujifilm|ibm|infoprint solutions company|konica ?minolta|kyocera(?: document solutions| mita)?|lexmark(?: international)?|oki(?: data)?(?: corp(?:oration)?)?|panasonic|pantum|ricoh|lanier|gestetner|nrg|savin|infotec|rex[- ]rotary|samsung(?: electronics)?|sharp|ta[_ /-]triumph[- ]adler|triumph[- ]adler|utax(?:[_ ]ta)?|ta|toshiba(?: tec)?|xerox|zebra(?: technologies)?|ztc|tsc|sato|olivetti|sindoh|muratec|godex|printronix|riso|oc[ée])(?=[\s_]|$)[\s_]*/i;
+  /^(?:hewlett[- ]packard|hp inc\.?|hp|brother|canon|dell(?: inc\.?)?|develop|epson|seiko epson|fuji ?xerox|fujifilm(?: business innovation(?: corp\.?)?)?|fx(?= (?:apeos|docu))|ibm|infoprint solutions company|konica ?minolta|kyocera(?: document solutions| mita)?|lexmark(?: international(?:,? inc\.?)?)?|oki(?: data)?(?: corp(?:oration)?)?|panasonic|pantum|ricoh|lanier|gestetner|nrg|savin|infotec|rex[- ]rotary|samsung(?: electronics)?|sharp|ta[_ /-]triumph[- ]adler|triumph[- ]adler|utax(?:[_ ]ta)?|ta|toshiba(?: tec)?|xerox|zebra(?: technologies)?|ztc|tsc|sato|olivetti|sindoh|muratec|godex|printronix|riso|oc[ée])(?=[\s_]|$)[\s_]*/i;
 
 /** Words after a model that say what kind of machine it is. */
 const kindSuffixes =
@@ -15,7 +17,8 @@ const kindSuffixes =
 
 /** The bare model of a text that may hold maker, firmware, serial and kind of machine, or undefined if nothing is left. */
 export function cleanModel(text: string, known: KnownIdentity): string | undefined {
-  let model = text.replace(/[;|].*$/s, "")
+  let model = text.replace(/[®™]|\((?:R|TM)\)/g, "")
+    .replace(/[;|].*$/s, "")
     .replace(/\s+\/\s+.*$/, "")
     .replace(/\s+\/[A-Z]$/, "")
     .replace(/[,\s]+(?:version|ver\.?|firmware|fw|rev\.?|S\/N|SN|serial)[\s:.#]+.*$/i, "")
@@ -24,11 +27,17 @@ export function cleanModel(text: string, known: KnownIdentity): string | undefin
   const maker = known.manufacturer;
   for (let before = ""; before !== model;) {
     before = model;
-    if (maker !== null && model.toLowerCase().startsWith(`${maker.toLowerCase()} `)) model = model.slice(maker.length);
-    model = model.replace(makerPrefixes, "").replace(kindSuffixes, "").trim();
+    // The longest form of a name first, so that "Acme International" leaves no "International".
+    model = withoutMakerName(model.replace(makerPrefixes, "").replace(kindSuffixes, "").trim());
+    if (maker !== null && model.toLowerCase().startsWith(`${maker.toLowerCase()} `)) {
+      model = model.slice(maker.length).trim();
+    }
   }
   // A model has a digit or a letter group that is no maker; what is only a maker or a kind says nothing.
-  if (model === "" || model.length > 80 || /^(?:unknown|none|n\/a|printer|generic|wired|wireless|-+)$/i.test(model)) {
+  if (
+    model === "" || model.length > 80 ||
+    /^(?:unknown|none|n\/a|printer|generic|wired|wireless|network|ethernet|device|-+)$/i.test(model)
+  ) {
     return undefined;
   }
   return model;

@@ -6,30 +6,59 @@ export interface DeviceId {
   /** CLS: in upper case, such as `PRINTER`. */
   deviceClass: string | null;
   description: string | null;
+  /** Whether it names the languages that the device prints. */
+  prints: boolean;
 }
 
+/** Keys by what they mean; IEEE 1284-2000 section 6.6 has the first of each line, makers the others. */
+const keys = {
+  maker: ["MFG", "MANUFACTURER"],
+  model: ["MDL", "MODEL"],
+  commands: ["CMD", "COMMAND SET"],
+  deviceClass: ["CLS", "CLASS"],
+  description: ["DES", "DESCRIPTION"],
+  serial: ["SN", "SERN", "SERIALNUMBER", "S/N", "SER"],
+} as const;
+
+const known = Object.values(keys).flat();
+
+/** A key behind white space or a comma begins a field too: some devices leave the semicolons out. */
+const separator = new RegExp(`;|[\\s,]+(?=(?:${known.join("|")})\\s*:)`, "i");
+
 /**
- * Reads an IEEE-1284 device id (`MFG:…;MDL:…;CLS:PRINTER;`), or undefined when the text is none. Long and short keys,
- * spaces, any case and a cut-off end occur; the first value of a repeated key counts.
+ * Reads an IEEE-1284 device id (`MFG:…;MDL:…;CLS:PRINTER;`), or undefined when the text is none. Long and short keys in any
+ * order and case, spaces, two octets of length before the first key, and a cut-off end occur; the first value of a
+ * repeated key counts.
  */
 export function maybeDeviceId(text: string): DeviceId | undefined {
   const fields = new Map<string, string>();
-  for (const part of text.split(";")) {
+  for (const [position, part] of text.split(separator).entries()) {
     const colon = part.indexOf(":");
     if (colon < 1) continue;
-    const key = part.slice(0, colon).trim().toUpperCase();
+    const key = keyOf(part.slice(0, colon), position);
     const value = part.slice(colon + 1).trim();
     if (value !== "" && !fields.has(key)) fields.set(key, value);
   }
-  const first = (...keys: string[]) => keys.map((key) => fields.get(key)).find((value) => value !== undefined) ?? null;
-  const model = first("MDL", "MODEL");
-  const maker = first("MFG", "MANUFACTURER");
+  const first = (names: readonly string[]) => {
+    const name = names.find((name) => fields.has(name));
+    return name === undefined ? null : fields.get(name)!;
+  };
+  const model = first(keys.model);
+  const maker = first(keys.maker);
   if (model === null && maker === null) return undefined;
   return {
     maker,
     model,
-    serial: first("SN", "SERN", "SERIALNUMBER", "S/N"),
-    deviceClass: first("CLS", "CLASS")?.toUpperCase() ?? null,
-    description: first("DES", "DESCRIPTION"),
+    serial: first(keys.serial),
+    deviceClass: first(keys.deviceClass)?.toUpperCase() ?? null,
+    description: first(keys.description),
+    prints: first(keys.commands) !== null,
   };
+}
+
+/** The octets of length before the first key look like one or two characters of it. */
+function keyOf(text: string, position: number): string {
+  const key = text.trim().toUpperCase();
+  if (position > 0 || known.some((name) => name === key)) return key;
+  return known.find((name) => name.length > 2 && key.endsWith(name) && key.length <= name.length + 2) ?? key;
 }

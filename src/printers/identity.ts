@@ -1,7 +1,8 @@
 import type { SnmpValue } from "../snmp/value.ts";
 import { maybeDeviceId } from "./device_id.ts";
-import { type Inquiry, maybeText } from "./inquiry.ts";
+import { type Inquiry, isPartOfHost, maybeText } from "./inquiry.ts";
 import { cleanModel } from "./clean_model.ts";
+import { makerByFirstWord, makerByName } from "./maker_names.ts";
 import { oids } from "./printer_mib.ts";
 import type { FieldRule } from "./profile.ts";
 import { maybeInteger, maybeOctets } from "./raw_value.ts";
@@ -32,7 +33,7 @@ export function readIdentity(inquiry: Inquiry): Identity {
 }
 
 function readManufacturer(inquiry: Inquiry): string | null {
-  const { profile, store, trace } = inquiry;
+  const { profile, store, trace, device, charset } = inquiry;
   const offers: Offer<string>[] = [];
   if (profile.maker !== "") {
     offers.push({
@@ -43,7 +44,18 @@ function readManufacturer(inquiry: Inquiry): string | null {
     });
   }
   for (const { oid, id } of deviceIdObjects(store)) {
-    offers.push({ oid, rule: "ieee1284.maker", answered: store.get(oid), value: knownText(id.maker ?? undefined) });
+    const maker = knownText(id.maker ?? undefined);
+    const value = maker === undefined ? undefined : makerByName(maker) ?? maker;
+    offers.push({ oid, rule: "ieee1284.maker", answered: store.get(oid), value });
+  }
+  // Texts that begin with a maker's name, first those that are known, then those that can be nothing else.
+  for (const [rule, read] of [["words.maker", makerByName], ["words.firstWord", makerByFirstWord]] as const) {
+    for (const oid of [`${oids.hrDeviceDescr}.${device}`, oids.sysDescr]) {
+      const answered = store.get(oid);
+      const text = oid !== oids.sysDescr && isPartOfHost(store, device) ? undefined : maybeText(answered, charset);
+      const value = text === undefined ? undefined : read(text);
+      offers.push({ oid, rule, answered, value, ...answered === undefined ? {} : { reason: "names no maker" } });
+    }
   }
   return firstValid(trace, "manufacturer", offers)?.value ?? null;
 }
@@ -55,14 +67,45 @@ function readModel(
   const { profile, store, trace, device } = inquiry;
   const offers = (profile.model ?? []).map((rule) => fieldOffer(inquiry, rule, (text) => cleanModel(text, known)));
   const deviceDescr = `${oids.hrDeviceDescr}.${device}`;
-  offers.push(
-    fieldOffer(inquiry, { oid: deviceDescr, rule: "hostResources.device" }, (text) => cleanModel(text, known)),
+  const own = fieldOffer(
+    inquiry,
+    { oid: deviceDescr, rule: "hostResources.device" },
+    (text) => cleanModel(text, known),
   );
+  offers.push(isPartOfHost(store, device) ? { ...own, value: undefined, reason: "the row is another device's" } : own);
   for (const { oid, id } of deviceIdObjects(store)) {
     const value = id.model === null ? undefined : cleanModel(id.model, known);
     offers.push({ oid, rule: "ieee1284.model", answered: store.get(oid), value });
   }
+  for (const rule of profile.modelFallback ?? []) {
+    offers.push(fieldOffer(inquiry, rule, (text) => cleanModel(text, known)));
+  }
+  const described = descriptionOffer(inquiry, known);
+  if (described !== undefined) offers.push(described);
   return firstValid(trace, "model", offers)?.value ?? null;
+}
+
+/** What network cards and controllers say of themselves, digits and all. */
+const cardWords =
+  /print ?server|\bnet(?:work)?\b|ethernet|lan\b|\bnc-\d|\binterface\b|print i\/f|jetdirect|firmware|wireless|\bcard\b|\bcontroller\b|\bsystem\b|\bnic\b/i;
+
+/**
+ * The last resort: a sysDescr.0 that is a printer's and names no network card, up to a comma, when it has a digit, as
+ * models have. Of a maker without a profile it must begin with the maker's name.
+ */
+function descriptionOffer(inquiry: Inquiry, known: Parameters<typeof cleanModel>[1]): Offer<string> | undefined {
+  const { profile: { recognise, maker }, store, charset } = inquiry;
+  const answered = store.get(oids.sysDescr);
+  const text = maybeText(answered, charset);
+  if (text === undefined || known.manufacturer === null) return undefined;
+  const { descriptions = [], devices = [] } = recognise;
+  const named = maker === ""
+    ? makerByName(text) === known.manufacturer || text.toLowerCase().startsWith(`${known.manufacturer.toLowerCase()} `)
+    : [...descriptions, ...devices].some((pattern) => pattern.test(text));
+  const name = text.replace(/[,;:(|].*$/, "").replace(/ version .*$/i, "").replace(/(\d\S*) v?\d+(?:\.\d+)+$/i, "$1");
+  const model = named && !cardWords.test(name) ? cleanModel(name, known) : undefined;
+  const value = model !== undefined && /\d/.test(model) ? model : undefined;
+  return { oid: oids.sysDescr, rule: "system.description", answered, value, reason: "names no model" };
 }
 
 function readSerial(inquiry: Inquiry): string | null {
@@ -127,12 +170,19 @@ const placeholder =
 export function maybeSerial(text: string): string | undefined {
   const known = knownText(text)?.replace(/^(?:S\/?N|serial(?: ?(?:no|number))?)\s*[:.#]\s*/i, "").trim();
   if (known === undefined || known.length < 3 || known.length > 64) return undefined;
+  // Whoever publishes a recording writes "<private>", "[removed]" or "***" there.
+  if (!/^[\p{L}\d][\p{L}\d .:_/+-]*$/u.test(known)) return undefined;
   const core = known.replace(/[\s:._/-]/g, "");
   // "0000000000", "FFFFFFFF", "XXXXXXXXXX", "1111111": one character repeated is what an unset field holds.
-  if (core === "" || /^(.)\1*$/.test(core) || !/\d/.test(core) && !/^[A-Z0-9]{6,}$/i.test(core)) return undefined;
-  if (/^(?:0?123456789?0?|default|serial.?number|unregistered)$/i.test(core)) return undefined;
+  if (core === "" || /^(.)\1*$/.test(core)) return undefined;
+  // Without a digit it is a word, unless it is capitals that make none.
+  if (!/\d/.test(core) && (!/^[A-Z]{8,}$/.test(core) || words.test(core))) return undefined;
+  if (/^(?:0?1234(?:5(?:6(?:7(?:8(?:90?)?)?)?)?)?|no\.?\d|serial.?(?:no|number)?\d*)$/i.test(core)) return undefined;
   return known;
 }
+
+const words =
+  /serial|number|default|printer|unknown|assign|available|provid|configur|undefined|specified|support|private|remov|redact|anonym|test|demo|none|null|empty/i;
 
 function readMac(inquiry: Inquiry): string | null {
   const { store, trace } = inquiry;

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import { Tag } from "../snmp/value.ts";
+import { makerByFirstWord, makerByName } from "./maker_names.ts";
 import { knownText, maybeMac, maybeSerial, readIdentity } from "./identity.ts";
 import { openInquiry } from "./inquiry.ts";
 import { oids } from "./printer_mib.ts";
 import type { Profile } from "./profile.ts";
+import { genericProfile } from "./profiles/all.ts";
+import { hp } from "./profiles/hp.ts";
+import { recognise } from "./recognise.ts";
 import { storeOf, type TestValue } from "./store_of.ts";
 
 const serials: [string, string | undefined][] = [
@@ -23,6 +27,19 @@ const serials: [string, string | undefined][] = [
   ['""', undefined],
   ["A", undefined],
   ["-", undefined],
+  ["<private>", undefined],
+  ["<private-1>", undefined],
+  ["[removed]", undefined],
+  ["***1234", undefined],
+  ["SERIALNUMBER", undefined],
+  ["Unassigned", undefined],
+  ["NOTAVAILABLE", undefined],
+  ["Ethernet", undefined],
+  ["constructor", undefined],
+  ["Serial No. 1", undefined],
+  ["12345", undefined],
+  ["BCDFGHJKLM", "BCDFGHJKLM"],
+  ["12/3456-783", "12/3456-783"],
 ];
 for (const [text, want] of serials) {
   Deno.test(`maybeSerial() judges "${text}"`, () => assert.equal(maybeSerial(text), want));
@@ -101,3 +118,86 @@ Deno.test("readIdentity() reads the row of the printer when it is not the first 
   });
   assert.deepEqual([identity.model, identity.serial], ["Z7", "S7000001"]);
 });
+
+Deno.test("readIdentity() takes no processor for the printer", () => {
+  const row = (type: number): Record<string, TestValue> => ({
+    [`${oids.hrDeviceType} 1`]: { oid: `1.3.6.1.2.1.25.3.1.${type}` },
+    [`${oids.hrDeviceDescr} 1`]: "Acme Z9",
+    [`${oids.prtMarkerLifeCount} 1.1`]: 1,
+  });
+  assert.equal(identify(row(3)).identity.model, null);
+  assert.equal(identify(row(5)).identity.model, "Z9");
+  assert.equal(identify(row(1)).identity.model, "Z9");
+});
+
+const makers: [name: string, objects: Record<string, TestValue>, want: [string | null, string | null]][] = [
+  ["a device id", { "1.3.6.1.4.1.11.2.3.9.1.1.7.0": "MFG:Acme;MDL:LP-2000;" }, ["Acme", "LP-2000"]],
+  ["a name that is known", { [oids.sysDescr]: "Citizen CL-S0000" }, ["Citizen", "CL-S0000"]],
+  ["hrDeviceDescr before sysDescr.0", {
+    [`${oids.hrDeviceDescr} 1`]: "Bixolon SRP-000",
+    [oids.sysDescr]: "Acme Card 9",
+  }, ["Bixolon", "SRP-000"]],
+  ["a first word before a model", { [oids.sysDescr]: "Acme LP-2000, firmware 1.2" }, ["Acme", "LP-2000"]],
+  ["no product line", { [`${oids.hrDeviceDescr} 1`]: "LaserJet 4000" }, [null, "LaserJet 4000"]],
+  ["no kind of device", { [oids.sysDescr]: "Printer 3000" }, [null, null]],
+  ["no operating system", { [oids.sysDescr]: "Linux version 2.6.18" }, [null, null]],
+  ["no word in lower case", { [oids.sysDescr]: "constructor 12" }, [null, null]],
+  ["no word without a model", { [oids.sysDescr]: "Acme" }, [null, null]],
+];
+for (const [name, objects, want] of makers) {
+  Deno.test(`readIdentity() names a maker without a profile by ${name}`, () => {
+    const { manufacturer, model } = readIdentity(openInquiry(storeOf(objects), genericProfile, []));
+    assert.deepEqual([manufacturer, model], want);
+  });
+}
+
+for (
+  const text of ["WorkForce 100", "ECOSYS P2000", "VersaLink B600", "Color 1000", "Network 10/100", "USB 2.0", "A4 20"]
+) {
+  Deno.test(`makerByFirstWord() takes "${text}" for no maker`, () => assert.equal(makerByFirstWord(text), undefined));
+}
+
+Deno.test("makerByName() wants the whole word", () => {
+  assert.equal(makerByName("Starlight 5"), undefined);
+  assert.equal(makerByName("Star TSP000"), "Star Micronics");
+});
+
+Deno.test("readIdentity() takes HP's model and serial from the network card where nothing else says them", () => {
+  const sysDescr = "HP ETHERNET MULTI-ENVIRONMENT,SN:AB0CD12345,FN:X00,SVCID:00000,PID:HP LaserJet Z000dn";
+  const read = (objects: Record<string, TestValue>) => readIdentity(openInquiry(storeOf(objects), hp, []));
+  const card = read({ [oids.sysDescr]: sysDescr });
+  assert.deepEqual([card.model, card.serial], ["LaserJet Z000dn", "AB0CD12345"]);
+  const own = read({
+    [oids.sysDescr]: sysDescr,
+    [`${oids.hrDeviceDescr} 1`]: "HP LaserJet Y000",
+    [`${oids.prtGeneralSerialNumber} 1`]: "YY0YY12345",
+  });
+  assert.deepEqual([own.model, own.serial], ["LaserJet Y000", "YY0YY12345"]);
+  assert.equal(read({ [oids.sysDescr]: sysDescr.replace("LaserJet Z000dn", "third floor") }).model, null);
+});
+
+const described: [sysDescr: string, model: string | null][] = [
+  ["Hewlett-Packard LaserJet 0000", "LaserJet 0000"],
+  ["HP LaserJet MFP E00000, firmware 5.4", "LaserJet MFP E00000"],
+  ["KONICA MINOLTA magicolor 0000", "magicolor 0000"],
+  ["EPSON WF-0000 Series", "WF-0000"],
+  ["SEIKO EPSON UB-E00", "UB-E00"],
+  ["OKI DATA CORP C000: Rev 01.00", "C000"],
+  ["Lexmark C000 1.234", "C000"],
+  ["KYOCERA ECOSYS M0000dn", "ECOSYS M0000dn"],
+  ["Aficio SP 0000N", "Aficio SP 0000N"],
+  ["Zebra ZD000", "ZD000"],
+  ["OKI OkiLAN 8000e Rev.0 Ethernet PrintServer: Attached to C0000n Rev.N0.00 : (C)", "C0000n"],
+  ["EPSON 802.11n 10/100 Print Server", null],
+  ["Brother NC-8000w, Firmware Ver.1.01", null],
+  ["OKI OkiLAN 8000e Rev.1.0", null],
+  ["KYOCERA Document Solutions Printing System", null],
+  ["Canon Network Printer", null],
+  ["HP ETHERNET MULTI-ENVIRONMENT,ROM A.00,JETDIRECT,JD000", null],
+];
+for (const [sysDescr, model] of described) {
+  Deno.test(`readIdentity() reads the model out of "${sysDescr}"`, () => {
+    const store = storeOf({ [oids.sysDescr]: sysDescr, [`${oids.prtMarkerLifeCount} 1.1`]: 1 });
+    assert.equal(readIdentity(openInquiry(store, recognise(store).profile, [])).model, model);
+  });
+}

@@ -60,6 +60,15 @@ export function printerDevice(store: ObjectStore): string {
   return store.column(oids.hrDeviceType).find(([, value]) => value.value === oids.hrDevicePrinter)?.[0] ?? "1";
 }
 
+/** hrDeviceTypes that are parts of a computer: processor, network, disk, video and so on up to memory. */
+const partTypes = /^1\.3\.6\.1\.2\.1\.25\.3\.1\.(?:3|4|6|1\d|2[01])$/;
+
+/** Whether hrDeviceTable has some other part in the printer's row, so that hrDeviceDescr there is not the printer's. */
+export function isPartOfHost(store: ObjectStore, device: string): boolean {
+  const type = store.get(`${oids.hrDeviceType}.${device}`)?.value;
+  return typeof type === "string" && partTypes.test(type);
+}
+
 /** Row of the localization table that a selector object points to: `hrDeviceIndex.prtLocalizationIndex`. */
 export function localizationRow(store: ObjectStore, options: { device: string; selector: string }): string {
   const chosen = maybeInteger(store.get(`${options.selector}.${options.device}`));

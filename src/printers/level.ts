@@ -33,12 +33,19 @@ export function interpretLevel(raw: RawLevel, quirks: StandardSupplyQuirks = {})
   if (level < 0) return known;
   const whole = wholeOf(raw.unit, { level, capacity, quirks });
   if (whole === undefined) return known;
+  if (level > whole * plausibleExcess) return known;
   const share = Math.min(100, level / whole * 100);
   const left = raw.supplyClass === SupplyClass.receptacle && quirks.receptacle === "fill" ? 100 - share : share;
   return { ...known, kind: left === 0 ? "empty" : "exact", percent: Math.round(left) };
 }
 
-/** Whether a device reports more than there is room for; the level is then read as full. */
+/**
+ * How much of its capacity a supply may report and still be full: high-yield cartridges are reported against the capacity
+ * of the ordinary ones. A level beyond that is in another unit than the capacity, such as pages beside percent.
+ */
+const plausibleExcess = 2;
+
+/** Whether a device reports more than there is room for: the level is read as full, or not at all where it is absurd. */
 export function exceedsCapacity(raw: RawLevel): boolean {
   const whole = wholeOf(raw.unit, { level: raw.level ?? 0, capacity: finite(raw.capacity), quirks: {} });
   return whole !== undefined && (finite(raw.level) ?? 0) > whole;

@@ -2,25 +2,33 @@ import type { Inquiry } from "./inquiry.ts";
 import { oids, units } from "./printer_mib.ts";
 import { maybeCounter, maybeInteger, rawOf } from "./raw_value.ts";
 import type { MeterOffer } from "./meters.ts";
-import { agree } from "./meter_checks.ts";
+import { agree, plausible } from "./meter_checks.ts";
+import { ofPrinter, rowsOf } from "./table_rows.ts";
 
 /**
  * The total by prtMarkerLifeCount. Of several markers: the sum where the device's own black and colour counters say that
  * the markers print different pages, otherwise the largest, because markers of one colour each see the same page.
  */
 export function markerTotals(inquiry: Inquiry, own: MeterOffer[]): MeterOffer[] {
-  const rows = inquiry.store.column(oids.prtMarkerLifeCount)
-    .filter(([index]) => index.split(".")[0] === inquiry.device)
-    .map(([index, answered]) => {
-      const unit = units[maybeInteger(inquiry.store.get(`${oids.prtMarkerCounterUnit}.${index}`)) ?? 7] ?? "unknown";
-      return { oid: `${oids.prtMarkerLifeCount}.${index}`, answered, count: maybeCounter(answered), unit };
+  const columns = { count: oids.prtMarkerLifeCount, unit: oids.prtMarkerCounterUnit };
+  const rows = ofPrinter(rowsOf(inquiry.store, columns), inquiry.device)
+    .filter(({ values }) => values.count !== undefined)
+    .map(({ index, values }) => {
+      const unit = units[maybeInteger(values.unit) ?? 7] ?? "unknown";
+      const number = maybeCounter(values.count);
+      const count = number !== undefined && plausible(number, unit) ? number : undefined;
+      return { oid: `${oids.prtMarkerLifeCount}.${index}`, answered: values.count, count, unit };
     });
   const offerOf = (row: typeof rows[number], rule: string): MeterOffer => {
     const value = row.count === undefined ? undefined : { value: row.count, unit: row.unit };
     return { meter: "total", oid: row.oid, rule, answered: row.answered, value };
   };
-  const counted = rows.filter(({ count }) => count !== undefined);
-  if (counted.length < 2) return rows.map((row) => offerOf(row, "rfc3805.lifeCount"));
+  // Hours and metres are not to be compared with pages.
+  const valid = rows.filter(({ count }) => count !== undefined);
+  const { unit: main } = valid.find(({ unit }) => unit === "impressions") ?? valid[0] ?? { unit: "" };
+  const counted = valid.filter(({ unit }) => unit === main);
+  if (counted.length === 0) return rows.map((row) => offerOf(row, "rfc3805.lifeCount"));
+  if (counted.length === 1) return [offerOf(counted[0]!, "rfc3805.lifeCount")];
   const first = counted[0]!;
   const largest = counted.reduce((best, row) => row.count! > best.count! ? row : best);
   // A marker that never printed is one that is not fitted.
@@ -29,8 +37,7 @@ export function markerTotals(inquiry: Inquiry, own: MeterOffer[]): MeterOffer[] 
   }
   const sum = counted.reduce((total, row) => total + row.count!, 0);
   const raw = Object.fromEntries(counted.map(({ oid, answered }) => [oid, rawOf(answered)]));
-  const sameUnit = counted.every(({ unit }) => unit === first.unit);
-  if (sameUnit && ownTotal(own) !== undefined && agree(ownTotal(own)!, sum)) {
+  if (ownTotal(own) !== undefined && agree(ownTotal(own)!, sum)) {
     const value = { value: sum, unit: first.unit };
     return [{ meter: "total", oid: first.oid, rule: "rfc3805.sumOfMarkers", answered: first.answered, value, raw }];
   }

@@ -8,30 +8,23 @@ export function agree(a: number, b: number): boolean {
   return Math.abs(a - b) <= Math.max(20, Math.max(a, b) * 0.02);
 }
 
+/** Whether a count can be one: pages beyond 2^31 have never been printed, such a number is something else. */
+export function plausible(count: number, unit: string): boolean {
+  const pages = unit === "impressions" || unit === "sheets" || unit === "unknown" || unit === "other";
+  return Number.isSafeInteger(count) && count >= 0 && (!pages || count < 2 ** 31);
+}
+
+/** Functions that are counted apart; the first is all of them. */
+const functions = ["", "print.", "copy.", "fax.", "scan.", "large.", "small."];
+
 /** What the meters of one reading say against each other. Nothing is corrected: a person decides. */
 export function checkMeters(meters: Meter[]): Problem[] {
-  const problems: Problem[] = [];
-  const valueOf = (name: string) => meters.find((meter) => meter.name === name);
-  const total = valueOf("total"), mono = valueOf("mono"), color = valueOf("color");
-  const comparable = total !== undefined && mono?.unit === total.unit && color?.unit === total.unit;
-  if (comparable && !agree(total.value, mono.value + color.value)) {
-    problems.push({
-      code: "metersDisagree",
-      message: `total is ${total.value}, but mono and color add up to ${mono.value} + ${color.value} = ${
-        mono.value + color.value
-      }`,
-      oid: total.source.oid,
-    });
-  }
-  for (const part of [mono, color]) {
-    if (total === undefined || part === undefined || part.unit !== total.unit) continue;
-    if (part.value <= total.value || agree(part.value, total.value)) continue;
-    if (comparable) continue;
-    problems.push({
-      code: "metersDisagree",
-      message: `${part.name} is ${part.value}, more than total, which is ${total.value}`,
-      oid: part.source.oid,
-    });
+  const problems = functions.flatMap((prefix) => checkFunction(meters, prefix));
+  const all = meters.find(({ name }) => name === "total");
+  for (const part of meters) {
+    // Scans are not printed, so a device may have more of them than pages.
+    if (!/^(?:print|copy|fax|large|small)\.total$/.test(part.name) || all === undefined) continue;
+    problems.push(...checkPart(part, all));
   }
   if (meters.length > 1 && meters.every(({ value }) => value === 0)) {
     problems.push({
@@ -40,4 +33,26 @@ export function checkMeters(meters: Meter[]): Problem[] {
     });
   }
   return problems;
+}
+
+/** The total of one function against its black and colour parts. */
+function checkFunction(meters: Meter[], prefix: string): Problem[] {
+  const [total, mono, color] = ["total", "mono", "color"].map((name) =>
+    meters.find((meter) => meter.name === `${prefix}${name}`)
+  );
+  if (total === undefined) return [];
+  if (mono?.unit !== total.unit || color?.unit !== total.unit) {
+    return [mono, color].flatMap((part) => part === undefined ? [] : checkPart(part, total));
+  }
+  const sum = mono.value + color.value;
+  if (agree(total.value, sum)) return [];
+  const message =
+    `${total.name} is ${total.value}, but ${mono.name} and ${color.name} add up to ${mono.value} + ${color.value} = ${sum}`;
+  return [{ code: "metersDisagree", message, oid: total.source.oid }];
+}
+
+function checkPart(part: Meter, whole: Meter): Problem[] {
+  if (part.unit !== whole.unit || part.value <= whole.value || agree(part.value, whole.value)) return [];
+  const message = `${part.name} is ${part.value}, more than ${whole.name}, which is ${whole.value}`;
+  return [{ code: "metersDisagree", message, oid: part.source.oid }];
 }

@@ -5,6 +5,7 @@ import { maybeCounter, maybeFirstNumber, maybeInteger, maybeOctets, rawOf } from
 import type { Meter, RawValue } from "./reading.ts";
 import { decodeRecords } from "./records.ts";
 import { markerTotals } from "./marker_totals.ts";
+import { plausible } from "./meter_checks.ts";
 import { firstValid, type Offer } from "./trace.ts";
 
 interface Count {
@@ -53,7 +54,9 @@ function sumOffer(inquiry: Inquiry, rule: SumMeter): MeterOffer {
   const parts = rule.oids.map((oid) => ({ oid, answered: inquiry.store.get(oid) }));
   const there = parts.filter(({ answered }) => answered !== undefined);
   const counts = there.map(({ answered }) => maybeCounter(answered)).filter((count) => count !== undefined);
-  const enough = rule.needs === "any" ? counts.length > 0 : counts.length === parts.length;
+  // A part that is answered and no count, or that may not have been asked for, is a part that is missing.
+  const lost = counts.length < there.length || isIncomplete(inquiry, rule.oids);
+  const enough = rule.needs === "any" ? counts.length > 0 && !lost : counts.length === parts.length;
   const number = enough ? counts.reduce((sum, count) => sum + count, 0) : undefined;
   const oid = sharedBase((there.length > 0 ? there : parts).map((part) => part.oid));
   const seen = { meter: rule.meter, oid, number, unit: rule.unit, answered: there[0]?.answered };
@@ -64,17 +67,17 @@ function sumOffer(inquiry: Inquiry, rule: SumMeter): MeterOffer {
 
 function labelledOffers(inquiry: Inquiry, rule: LabelledMeters): MeterOffer[] {
   const rows: NamedRow[] = [];
-  for (const [index, value] of inquiry.store.column(rule.values).slice(0, rule.maxRows ?? 128)) {
+  for (const [index, value] of inquiry.store.column(rule.values)) {
     const label = maybeText(inquiry.store.get(`${rule.labels}.${index}`), inquiry.charset) ?? "";
     const name = rule.names.find(([pattern]) => pattern.test(label));
     if (name !== undefined) rows.push({ meter: name[1], unit: name[2], oid: `${rule.values}.${index}`, value, label });
   }
-  return addUp(rule, rows);
+  return addUp(inquiry, { rule, rows, columns: [rule.values, rule.labels] });
 }
 
 function typedOffers(inquiry: Inquiry, rule: TypedMeters): MeterOffer[] {
   const rows: NamedRow[] = [];
-  for (const [index, value] of inquiry.store.column(rule.values).slice(0, rule.maxRows ?? 128)) {
+  for (const [index, value] of inquiry.store.column(rule.values)) {
     const type = maybeInteger(inquiry.store.get(`${rule.types}.${index}`));
     const { where } = rule;
     if (where !== undefined && maybeInteger(inquiry.store.get(`${where.column}.${index}`)) !== where.equals) continue;
@@ -82,7 +85,12 @@ function typedOffers(inquiry: Inquiry, rule: TypedMeters): MeterOffer[] {
     if (name === undefined) continue;
     rows.push({ meter: name[1], unit: name[2], oid: `${rule.values}.${index}`, value, label: String(type) });
   }
-  return addUp(rule, rows);
+  const { where } = rule;
+  return addUp(inquiry, {
+    rule,
+    rows,
+    columns: [rule.values, rule.types, ...where === undefined ? [] : [where.column]],
+  });
 }
 
 interface NamedRow {
@@ -93,19 +101,39 @@ interface NamedRow {
   label: string;
 }
 
-/** Rows of one meter add up: scans by e-mail and scans to the network are both scans. */
-function addUp(rule: { rule: string }, rows: NamedRow[]): MeterOffer[] {
+/**
+ * Rows of one meter add up: scans by e-mail and scans to the network are both scans. Of a table that is cut off or has a
+ * row without a count nobody knows what is missing, so there is no sum.
+ */
+function addUp(
+  inquiry: Inquiry,
+  table: { rule: LabelledMeters | TypedMeters; rows: NamedRow[]; columns: string[] },
+): MeterOffer[] {
+  const { rule, rows, columns } = table;
+  const cut = inquiry.store.column(rule.values).length >= (rule.maxRows ?? 128) || isIncomplete(inquiry, columns);
   return [...Map.groupBy(rows, ({ meter }) => meter)].map(([meter, same]) => {
     const counts = same.map(({ value }) => maybeCounter(value)).filter((count) => count !== undefined);
-    const number = counts.length === 0 ? undefined : counts.reduce((sum, count) => sum + count, 0);
+    const whole = !cut && counts.length === same.length;
+    const number = whole ? counts.reduce((sum, count) => sum + count, 0) : undefined;
     const [first] = same;
     const oid = sharedBase(same.map((row) => row.oid));
     const seen = { meter, oid, number, unit: first!.unit, answered: first!.value };
     const raw = same.length > 1
       ? Object.fromEntries(same.map(({ oid, value }) => [oid, rawOf(value)]))
       : { label: first!.label, value: rawOf(first!.value) };
-    return { ...offer(rule, seen), raw };
+    const lost = cut ? "the table was not read to its end" : "a row is not valid";
+    return { ...offer(rule, seen), raw, ...number === undefined ? { reason: lost } : {} };
   });
+}
+
+/** Problems after which the rest of the device was not read (src/scanner/read_device.ts). */
+const endings = ["silent", "deadline", "read-failed"];
+
+/** Whether some of these objects or columns may be missing because reading them failed. */
+function isIncomplete(inquiry: Inquiry, oids: string[]): boolean {
+  return inquiry.problems.some(({ code, oid }) =>
+    endings.includes(code) || (oid !== undefined && oids.some((it) => isUnder(oid, it) || isUnder(it, oid)))
+  );
 }
 
 function recordOffers(inquiry: Inquiry, rule: RecordMeters): MeterOffer[] {
@@ -160,9 +188,7 @@ function offer(
     answered: Parameters<typeof rawOf>[0];
   },
 ): MeterOffer {
-  const { meter, oid, number, answered } = seen;
-  const value = number === undefined || !Number.isSafeInteger(number)
-    ? undefined
-    : { value: number, unit: seen.unit ?? "impressions" };
+  const { meter, oid, number, answered, unit = "impressions" } = seen;
+  const value = number !== undefined && plausible(number, unit) ? { value: number, unit } : undefined;
   return { meter, oid, rule: rule.rule, answered, value };
 }

@@ -40,18 +40,81 @@ Deno.test("readMeters() takes the first rule that is answered", () => {
   assert.equal(meters({ "1.3.9.1.0": -2, "1.3.9.2.0": 5 }, rules).byName.mono, 5);
 });
 
+const implausible: [name: string, value: TestValue][] = [
+  ["−1", -1],
+  ["−2", -2],
+  ["−1 in 32 bits", 4294967295],
+  ["a count that wrapped into the sign bit", -2147483000],
+  ["a text", "many"],
+  ["a Counter64 of all ones", 2n ** 64n - 1n],
+  ["octets that are no text", Uint8Array.of(0, 1, 2, 3)],
+];
+for (const [name, value] of implausible) {
+  Deno.test(`readMeters() takes ${name} for no count of pages`, () => {
+    const rules = [scalar("total", "1.3.9.1.0"), scalar("duplex", "1.3.9.1.0")];
+    assert.deepEqual(meters({ [`${life} 1.1`]: value, "1.3.9.1.0": value }, rules).found, []);
+  });
+}
+
+const typings: [name: string, value: TestValue][] = [
+  ["an INTEGER", 4711],
+  ["a Counter64", 4711n],
+  ["text", "4711"],
+  ["text with padding", " 4711\0\0"],
+];
+for (const [name, value] of typings) {
+  Deno.test(`readMeters() reads a count that is ${name}`, () => {
+    assert.equal(meters({ [`${life} 1.1`]: value }).byName.total, 4711);
+  });
+}
+
 const sums: [needs: "all" | "any", objects: Record<string, TestValue>, want: number | undefined][] = [
   ["all", { "1.3.9.1": 1, "1.3.9.2": 2 }, 3],
   ["all", { "1.3.9.1": 1 }, undefined],
   ["any", { "1.3.9.1": 1 }, 1],
   ["any", {}, undefined],
+  ["any", { "1.3.9.1": 1, "1.3.9.2": -2 }, undefined],
+  ["any", { "1.3.9.1": 1, "1.3.9.2": "?" }, undefined],
 ];
 for (const [needs, objects, want] of sums) {
-  Deno.test(`readMeters() adds up ${Object.keys(objects).length} of two objects where it needs ${needs}`, () => {
+  const given = Object.values(objects).join(" and ") || "nothing";
+  Deno.test(`readMeters() adds up ${given} where it needs ${needs} of two objects`, () => {
     const rule: MeterRule = { kind: "sum", meter: "duplex", oids: ["1.3.9.1", "1.3.9.2"], rule: "acme.sum", needs };
     assert.equal(meters(objects, [rule]).byName.duplex, want);
   });
 }
+
+for (const code of ["silent", "deadline", "read-failed"]) {
+  Deno.test(`readMeters() adds up nothing that may lack a part: ${code}`, () => {
+    const rules: MeterRule[] = [
+      { kind: "sum", meter: "duplex", oids: ["1.3.9.1", "1.3.9.2"], rule: "acme.sum", needs: "any" },
+      { kind: "typed", rule: "acme.typed", values: "1.3.9.4", types: "1.3.9.3", names: [[7, "scan.total"]] },
+      scalar("copy.total", "1.3.9.5"),
+    ];
+    const store = storeOf({ "1.3.9.1": 1, "1.3.9.3.1": 7, "1.3.9.4.1": 5, "1.3.9.5": 6 });
+    const read = (problems: Problem[]) =>
+      readMeters(openInquiry(store, { id: "acme", maker: "Acme", recognise: {}, meters: rules }, problems))
+        .map(({ name, value }) => [name, value]);
+    assert.deepEqual(read([{ code, message: "No answer" }]), [["copy.total", 6]]);
+    assert.deepEqual(read([]), [["duplex", 1], ["scan.total", 5], ["copy.total", 6]]);
+  });
+}
+
+Deno.test("readMeters() adds up no table that is cut off or has a row without a count", () => {
+  const rule: MeterRule = {
+    kind: "typed",
+    rule: "acme.typed",
+    values: "1.3.9.4",
+    types: "1.3.9.3",
+    names: [[7, "scan.total"], [8, "copy.total"]],
+    maxRows: 3,
+  };
+  const rows = { "1.3.9.3.1": 7, "1.3.9.4.1": 5, "1.3.9.3.2": 8, "1.3.9.4.2": 6 };
+  assert.deepEqual(meters(rows, [rule]).byName, { "scan.total": 5, "copy.total": 6 });
+  assert.deepEqual(meters({ ...rows, "1.3.9.3.3": 7, "1.3.9.4.3": 5 }, [rule]).byName, {});
+  const unknown = { ...rows, "1.3.9.3.3": 7, "1.3.9.4.3": -2 };
+  assert.deepEqual(meters(unknown, [{ ...rule, maxRows: 9 }]).byName, { "copy.total": 6 });
+});
 
 Deno.test("readMeters() never names a sum after one of its parts", () => {
   const rule: MeterRule = { kind: "sum", meter: "duplex", oids: ["1.3.9.1", "1.3.9.2"], rule: "acme.sum" };
@@ -160,6 +223,17 @@ for (const [name, counts, own, want, problems] of markers) {
   });
 }
 
+Deno.test("readMeters() compares no markers of different units, and prefers the one that counts pages", () => {
+  const { found, problems } = meters({
+    [`${life} 1.1`]: 90_000,
+    [`${unit} 1.1`]: 11,
+    [`${life} 1.2`]: 400,
+    [`${unit} 1.2`]: 7,
+  });
+  assert.deepEqual(found.map(({ value, unit }) => [value, unit]), [[400, "impressions"]]);
+  assert.deepEqual(problems, []);
+});
+
 const meter = (name: string, value: number, unitName = "impressions"): Meter => ({
   name,
   value,
@@ -180,6 +254,19 @@ const checks: [name: string, given: Meter[], want: string[]][] = [
   ["nothing of other units", [meter("total", 100, "sheets"), meter("mono", 90), meter("color", 90)], []],
   ["a snapshot of zeros", [meter("total", 0), meter("mono", 0)], ["metersAllZero"]],
   ["nothing of a single zero", [meter("total", 0)], []],
+  ["copies that are not the sum of theirs", [
+    meter("copy.total", 100),
+    meter("copy.mono", 600),
+    meter("copy.color", 400),
+  ], ["metersDisagree"]],
+  ["prints that are not the sum of theirs", [
+    meter("print.total", 100),
+    meter("print.mono", 600),
+    meter("print.color", 400),
+  ], ["metersDisagree"]],
+  ["more prints than pages", [meter("total", 100), meter("print.total", 900)], ["metersDisagree"]],
+  ["nothing of more scans than pages", [meter("total", 100), meter("scan.total", 900)], []],
+  ["more colour scans than scans", [meter("scan.total", 100), meter("scan.color", 900)], ["metersDisagree"]],
 ];
 for (const [name, given, want] of checks) {
   Deno.test(`checkMeters() reports ${name}`, () => {

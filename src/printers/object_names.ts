@@ -1,21 +1,34 @@
 import { isUnder } from "../snmp/oid.ts";
 import { oids } from "./printer_mib.ts";
 import type { MeterRule, Profile, SupplyRule } from "./profile.ts";
+import { deviceIdColumns } from "./recognise.ts";
 
 /** What the standard MIBs or a profile's rule call an object, with its instance ("prtMarkerLifeCount.1.1"); else undefined. */
 export function maybeObjectName(oid: string, profile: Profile): string | undefined {
   for (const [name, base] of Object.entries(oids)) {
-    if (name.endsWith("Entry") || !isUnder(oid, base)) continue;
-    return `${name}${oid.slice(base.length)}`.replace(/^(sys\w+)$/, "$1.0");
+    if (name.endsWith("Entry")) continue;
+    // The system group is kept with its instance, and identified by a GETNEXT without it.
+    const column = base.replace(/\.0$/, "");
+    if (isUnder(oid, column)) return `${name}${oid.slice(column.length)}`;
   }
   const rules = new Set<string>();
-  for (const field of [profile.model, profile.serial, profile.firmware, profile.hostname, profile.panel]) {
+  for (
+    const field of [
+      profile.model,
+      profile.modelFallback,
+      profile.serial,
+      profile.firmware,
+      profile.hostname,
+      profile.panel,
+    ]
+  ) {
     for (const rule of field ?? []) if (rule.oid === oid) rules.add(rule.rule);
   }
   for (const rule of [...profile.meters ?? [], ...profile.supplies ?? []]) {
     if (objectsOf(rule).some((base) => isUnder(oid, base))) rules.add(rule.rule);
   }
-  return rules.size === 0 ? undefined : [...rules].join(", ");
+  if (rules.size > 0) return [...rules].join(", ");
+  return deviceIdColumns.some((base) => isUnder(oid, base)) ? "ieee1284 device id" : undefined;
 }
 
 function objectsOf(rule: MeterRule | SupplyRule): string[] {

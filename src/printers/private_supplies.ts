@@ -2,7 +2,7 @@ import type { SnmpValue } from "../snmp/value.ts";
 import { type Inquiry, maybeText } from "./inquiry.ts";
 import { interpretLevel } from "./level.ts";
 import type { RecordSupplies, ScalarSupply, SupplyDetail, SupplyFact, TableSupplies } from "./profile.ts";
-import { maybeInteger, maybeOctets, rawOf } from "./raw_value.ts";
+import { maybeLevel, maybeOctets, rawOf } from "./raw_value.ts";
 import type { Level, Source, Supply } from "./reading.ts";
 import { decodeRecords } from "./records.ts";
 import { colorantFromWords, kindFromWords } from "./supply_names.ts";
@@ -71,12 +71,12 @@ function recordLevel(read: number | "ratio" | "pages", value: number): Level {
 
 function scalarFindings(inquiry: Inquiry, rule: ScalarSupply): Finding[] {
   const answered = inquiry.store.get(rule.oid);
-  const number = maybeInteger(answered);
+  const number = maybeLevel(answered);
   if (number === undefined) return [];
-  const capacity = rule.capacityOid === undefined ? undefined : maybeInteger(inquiry.store.get(rule.capacityOid));
+  const capacity = rule.capacityOid === undefined ? undefined : maybeLevel(inquiry.store.get(rule.capacityOid));
   const level = rule.read === "level"
     ? { ...interpretLevel({ level: number, capacity }), unit: null }
-    : percentLevel(rule.read === "used" ? 100 - number : number);
+    : percentLevel(rule.read === "used" ? leftOf(number) : number);
   return [{
     ...rule.supply,
     index: `private.${rule.oid.split(".").slice(-2).join(".")}`,
@@ -88,12 +88,12 @@ function scalarFindings(inquiry: Inquiry, rule: ScalarSupply): Finding[] {
 function tableFindings(inquiry: Inquiry, rule: TableSupplies): Finding[] {
   const found: Finding[] = [];
   for (const [index, answered] of inquiry.store.column(rule.levels).slice(0, rule.maxRows ?? 64)) {
-    const number = maybeInteger(answered);
+    const number = maybeLevel(answered);
     const description = maybeText(inquiry.store.get(`${rule.names}.${index}`), inquiry.charset) ?? "";
     if (number === undefined) continue;
     const code = rule.codes?.find(({ value }) => value === number);
     const level: Level = code === undefined
-      ? percentLevel(rule.read === "used" && number >= 0 ? 100 - number : number)
+      ? percentLevel(rule.read === "used" ? leftOf(number) : number)
       : { kind: code.level, percent: code.level === "empty" ? 0 : null, level: null, capacity: null, unit: null };
     const kind = kindFromWords(description) ?? "toner";
     const colorant = colorantFromWords(description) ?? "none";
@@ -111,7 +111,14 @@ function tableFindings(inquiry: Inquiry, rule: TableSupplies): Finding[] {
   return found;
 }
 
+/** What is left of 100 after a percentage used; a number that is none stays none. */
+function leftOf(used: number): number {
+  return used >= 0 && used <= 100 ? 100 - used : Number.NaN;
+}
+
 function percentLevel(percent: number): Level {
+  // The codes of RFC 3805 occur in makers' own objects as well.
+  if (percent === -3) return { kind: "some", percent: null, level: null, capacity: null, unit: "percent" };
   if (!Number.isFinite(percent) || percent < 0 || percent > 100) {
     return { kind: "unknown", percent: null, level: null, capacity: null, unit: "percent" };
   }
@@ -130,6 +137,7 @@ function merge(inquiry: Inquiry, seen: { finding: Finding; supplies: Supply[] })
     verdict: won ? "won" : finding.level.percent === null ? finding.level.kind : "an earlier one won",
   });
   if (same === undefined) {
+    if (isAmbiguous(finding, supplies)) return;
     const { kind, colorant, description, index, level, source } = finding;
     supplies.push({ index, kind, colorant, description, partNumber: null, serial: null, level, source });
     inquiry.trace.push({ field: `supplies.${index}.level`, candidates: [verdict(true)] });
@@ -188,8 +196,16 @@ function matching(finding: Finding, supplies: Supply[]): Supply | undefined {
 /** A standard row without a name of its own, by index (Ricoh names its supplies in the private table only). */
 function unnamed(finding: Finding, supplies: Supply[]): Supply | undefined {
   if (finding.row === undefined) return undefined;
-  const vague = (supply: Supply) => supply.kind === "unknown" || supply.kind === "other";
-  return supplies.find((it) => it.description === "" && vague(it) && it.index.split(".").at(-1) === finding.row);
+  const fits = ({ kind }: Supply) => kind === "unknown" || kind === "other" || family(kind) === family(finding.kind);
+  return supplies.find((it) => it.description === "" && fits(it) && it.index.split(".").at(-1) === finding.row);
+}
+
+/** Whether it may be a row that is there already: one of its kind that says no colour, such as an order code alone. */
+function isAmbiguous(finding: Finding, supplies: Supply[]): boolean {
+  return finding.colorant !== "none" &&
+    supplies.some(({ kind, colorant, source }) =>
+      family(kind) === family(finding.kind) && colorant === "none" && source.rule === "rfc3805"
+    );
 }
 
 function family(kind: string): string {

@@ -8,8 +8,18 @@
 export interface Recognition {
   /** sysObjectID prefixes that this maker's printers report. Not proof: OEMs and network cards lie. */
   objectIds?: string[];
+  /**
+   * sysObjectID prefixes that no other kind of device reports: they suffice where the device says nothing that contradicts.
+   * Whose printer it is they prove no better than the others.
+   */
+  printerIds?: string[];
   /** Against sysDescr.0. Each must mean a *printer* of the maker: it suffices when the device tells nothing else. */
   descriptions?: RegExp[];
+  /**
+   * Against sysDescr.0: a network card or print server of this maker, which also stands before printers of others. It
+   * means a printer, but says little about whose.
+   */
+  cards?: RegExp[];
   /** Against hrDeviceDescr of the printer's row. Proof of the maker only: hosts list their print queues there. */
   devices?: RegExp[];
   /** Against MFG:/MANUFACTURER: of an IEEE-1284 device id. */
@@ -174,6 +184,8 @@ export interface Profile {
   /** Tried before hrDeviceDescr and the IEEE-1284 device id. */
   model?: FieldRule[];
   /** Tried after prtGeneralSerialNumber. */
+  /** Tried when neither hrDeviceDescr nor a device id gives one. */
+  modelFallback?: FieldRule[];
   serial?: FieldRule[];
   firmware?: FieldRule[];
   hostname?: FieldRule[];

@@ -23,13 +23,28 @@ export function maybeInteger(value: SnmpValue | undefined): number | undefined {
 }
 
 /**
- * A counter: never negative. An INTEGER below zero is a Counter32 that wrapped into the sign bit, except −1 to −3,
- * which printers use for "other", "unknown" and "some".
+ * The number that a level or capacity means: an unsigned number just below 2^32 is a negative one in a Gauge32, which
+ * cannot carry the codes −1 to −3 of RFC 3805 otherwise.
+ */
+export function maybeLevel(value: SnmpValue | undefined): number | undefined {
+  const number = maybeInteger(value);
+  return number !== undefined && isCodeOf32Bits(number) ? number - 2 ** 32 : number;
+}
+
+/**
+ * A counter: never negative. An INTEGER far below zero is a Counter32 that wrapped into the sign bit; one just below is
+ * a code, such as −1 to −3 for "other", "unknown" and "some", and so is an unsigned number just below 2^32.
  */
 export function maybeCounter(value: SnmpValue | undefined): number | undefined {
   const number = maybeInteger(value);
-  if (number === undefined || number >= 0) return number;
-  return number >= -3 || number < -(2 ** 31) ? undefined : number + 2 ** 32;
+  if (number === undefined || number < -(2 ** 31)) return undefined;
+  const count = number < 0 ? number + 2 ** 32 : number;
+  return isCodeOf32Bits(count) ? undefined : count;
+}
+
+/** Whether an unsigned number of 32 bits is −1 to −128 of a signed one. */
+function isCodeOf32Bits(number: number): boolean {
+  return number >= 2 ** 32 - 128 && number < 2 ** 32;
 }
 
 /** The first number in a text counter such as an odometer's "1920 INCHES, 4876 CENTIMETERS", or a plain counter. */

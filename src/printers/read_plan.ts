@@ -103,7 +103,16 @@ export function readPlan(store: ObjectStore, profile: Profile): ReadPlan {
     if (maybeInteger(store.get(`${selector}.${device}`)) === undefined) continue;
     gets.add(`${oids.prtLocalizationCharacterSet}.${localizationRow(store, { device, selector })}`);
   }
-  for (const field of [profile.model, profile.serial, profile.firmware, profile.hostname, profile.panel]) {
+  for (
+    const field of [
+      profile.model,
+      profile.modelFallback,
+      profile.serial,
+      profile.firmware,
+      profile.hostname,
+      profile.panel,
+    ]
+  ) {
     for (const rule of field ?? []) gets.add(rule.oid);
   }
   const groups = standardGroups.map((group) => ({ ...group, columns: [...group.columns] }));

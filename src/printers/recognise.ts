@@ -1,6 +1,7 @@
 import { isUnder } from "../snmp/oid.ts";
 import { type DeviceId, maybeDeviceId } from "./device_id.ts";
-import { maybeText, printerDevice } from "./inquiry.ts";
+import { isPartOfHost, maybeText, printerDevice } from "./inquiry.ts";
+import { makerByName } from "./maker_names.ts";
 import type { ObjectStore } from "./object_store.ts";
 import { oids } from "./printer_mib.ts";
 import type { Profile } from "./profile.ts";
@@ -23,12 +24,12 @@ interface Testimony {
 }
 
 /** Weights of evidence: what a person wrote for people outweighs numbers that OEMs and network cards share. */
-const weights = { deviceId: 6, description: 5, device: 4, objectId: 2, enterprise: 1 };
+const weights = { deviceId: 6, description: 5, device: 4, named: 3, objectId: 2, card: 1, enterprise: 1 };
 
 /**
- * Decides whether a device is a printer, and whose. Printer-MIB rows prove a printer; without them a printer's
- * sysDescr.0 or an IEEE-1284 device id of a known maker does. hrDevicePrinter proves nothing: hosts list their print
- * queues with it.
+ * Decides whether a device is a printer, and whose. Rows of markers or supplies prove a printer, those of prtGeneralTable
+ * unless the device says that it is something else, for scanners have them too; without rows a printer's sysDescr.0 or an
+ * IEEE-1284 device id of a known maker does. hrDevicePrinter proves nothing: hosts list their print queues with it.
  */
 export function recognise(store: ObjectStore): Recognised {
   const testimony = hear(store);
@@ -42,26 +43,50 @@ export function recognise(store: ObjectStore): Recognised {
     const judged = judge(profile, testimony);
     if (judged.score > best.score) best = { profile, ...judged };
   }
-  // Numbers alone do not outweigh a maker's own name, even one that is not known here: many answer HP's objects.
-  if (best.score < weights.device && testimony.deviceIds.some(({ maker }) => maker !== null)) {
-    best = { profile: genericProfile, score: 0, telling: false, evidence: [] };
+  // Numbers and network cards do not outweigh a maker's own name, even one that is not known here: many answer HP's
+  // objects, and HP's print servers stand before printers of all makers.
+  const { telling: byCard } = best;
+  const otherwise = testimony.deviceIds.some(({ maker }) => maker !== null) ||
+    makerByName(testimony.device) !== undefined;
+  if (best.score < weights.device && otherwise) {
+    best = { profile: genericProfile, score: 0, telling: byCard, evidence: [] };
   }
   evidence.push(...best.evidence);
   const unknownPrinter = testimony.deviceIds.find(({ deviceClass }) => isPrinterClass(deviceClass));
   if (unknownPrinter !== undefined && !best.telling) evidence.push("IEEE-1284 device id of class PRINTER");
   const telling = best.telling || unknownPrinter !== undefined;
-  const ruledOut = generallyNever.some((pattern) => pattern.test(testimony.description));
-  return { printer: rows.length > 0 || (telling && !ruledOut), profile: best.profile, evidence };
+  const ruledOut = generallyNever.some((pattern) => pattern.test(testimony.description)) ||
+    testimony.deviceIds.some(({ deviceClass }) => otherClasses.test(deviceClass ?? ""));
+  const proven = rows.some((entry) => entry !== oids.prtGeneralEntry);
+  const printer = proven || ((telling || rows.length > 0) && !ruledOut);
+  return { printer, profile: withRulesOf(best.profile, testimony), evidence };
+}
+
+/**
+ * A badge without rules of its own reads by those of the maker whose sysObjectID the machine answers: whoever sells it,
+ * it is the same machine.
+ */
+function withRulesOf(profile: Profile, { objectId }: Testimony): Profile {
+  if (profile === genericProfile || profile.meters !== undefined || profile.supplies !== undefined) return profile;
+  const machine = allProfiles.find(({ recognise, meters }) =>
+    meters !== undefined && recognise.objectIds?.some((base) => isUnder(objectId, base))
+  );
+  if (machine === undefined) return profile;
+  const { id, maker, recognise } = profile;
+  return { ...machine, ...profile, id, maker, recognise };
 }
 
 /** Devices of printer makers that are no printers; matters only when there are no Printer-MIB rows. */
 const generallyNever = [
+  // Hosts whose name, kernel or print queues may be called anything
+  /^(?:Linux|Darwin|FreeBSD|OpenBSD|NetBSD|SunOS|AIX|HP-UX|Hardware:|Microsoft|Windows|VMware|Cisco|JUNOS)\b/i,
+  /^(?!.*\b(?:print|mfp|copier|multifunction)).*\bscan(?:ner)?\b/i,
   /\b(?:projector|camera|scan(?:ner)? server|switch|router|firewall|ups|access point|display|video wall)\b/i,
   /\b(?:onboard administrator|integrated lights-out|virtual connect|idrac)\b/i,
 ];
 
 function judge(profile: Profile, testimony: Testimony): { score: number; telling: boolean; evidence: string[] } {
-  const { descriptions, devices, deviceIds, objectIds, never } = profile.recognise;
+  const { cards, descriptions, devices, deviceIds, objectIds, printerIds, never } = profile.recognise;
   const evidence: string[] = [];
   let score = 0;
   let telling = false;
@@ -75,15 +100,25 @@ function judge(profile: Profile, testimony: Testimony): { score: number; telling
     telling = id.deviceClass === null || isPrinterClass(id.deviceClass);
     evidence.push(`IEEE-1284 device id names ${id.maker}`);
   }
+  const card = cards?.some((pattern) => pattern.test(testimony.description)) ?? false;
+  if (card) {
+    score += weights.card;
+    telling = true;
+    evidence.push(`sysDescr.0 is that of a network card by ${profile.maker}`);
+  }
   if (descriptions?.some((pattern) => pattern.test(testimony.description))) {
     score += weights.description;
     telling = true;
     evidence.push(`sysDescr.0 is that of a ${profile.maker} printer`);
+  } else if (!card && devices?.some((pattern) => pattern.test(testimony.description))) {
+    score += weights.named;
+    evidence.push(`sysDescr.0 names ${profile.maker}`);
   }
   if (devices?.some((pattern) => pattern.test(testimony.device))) {
     score += weights.device;
     evidence.push(`hrDeviceDescr names ${profile.maker}`);
   }
+  if (printerIds?.some((base) => isUnder(testimony.objectId, base))) telling = true;
   if (objectIds?.some((base) => isUnder(testimony.objectId, base))) {
     score += weights.objectId;
     evidence.push(`sysObjectID is under ${profile.maker}`);
@@ -95,26 +130,36 @@ function judge(profile: Profile, testimony: Testimony): { score: number; telling
   return { score, telling, evidence };
 }
 
+/** The classes of IEEE 1284 that are no printers. */
+const otherClasses = /^(?:SCANNER|DIGCAM|MODEM|NET|HDC|FDC|MEDIA|PORTS)$/;
+
 function isPrinterClass(deviceClass: string | null): boolean {
   return deviceClass !== null && /PRINT|MFP/.test(deviceClass);
 }
 
+/** HP's and the PWG's objects are answered by printers and network cards of many makers. */
+const shared = new Set(["1.3.6.1.4.1.11", "1.3.6.1.4.1.2699"]);
+
 function hear(store: ObjectStore): Testimony {
   const description = maybeText(store.get(oids.sysDescr)) ?? "";
   const objectId = store.get(oids.sysObjectID)?.value;
+  const device = printerDevice(store);
   const deviceIds: DeviceId[] = [];
   const enterprises = new Set<string>();
   const ownDeviceId = maybeDeviceId(description);
-  if (ownDeviceId !== undefined) deviceIds.push(ownDeviceId);
+  // "Manufacturer: …; Model: …" is also what switches say of themselves.
+  if (ownDeviceId !== undefined && (ownDeviceId.prints || isPrinterClass(ownDeviceId.deviceClass))) {
+    deviceIds.push(ownDeviceId);
+  }
   for (const { id } of deviceIdObjects(store)) deviceIds.push(id);
   for (const [oid] of store) {
     const enterprise = enterpriseOf(oid);
-    if (enterprise !== undefined) enterprises.add(enterprise);
+    if (enterprise !== undefined && !shared.has(enterprise)) enterprises.add(enterprise);
   }
   return {
     description,
     objectId: typeof objectId === "string" ? objectId : "",
-    device: maybeText(store.get(`${oids.hrDeviceDescr}.${printerDevice(store)}`)) ?? "",
+    device: isPartOfHost(store, device) ? "" : maybeText(store.get(`${oids.hrDeviceDescr}.${device}`)) ?? "",
     deviceIds,
     enterprises,
   };

@@ -37,6 +37,57 @@ const printers: [name: string, objects: Record<string, TestValue>, maker: string
     [sysObjectID]: { oid: "1.3.6.1.4.1.641.1" },
   }, "IBM"],
   ["a maker by private objects when nothing else is answered", { ...marker, "1.3.6.1.4.1.641.6.4.1.0": 1 }, "Lexmark"],
+  ["another maker's printer behind a JetDirect box", {
+    ...marker,
+    [sysDescr]: "HP ETHERNET MULTI-ENVIRONMENT,ROM A.00.00,JETDIRECT EX,JD00",
+    [sysObjectID]: { oid: "1.3.6.1.4.1.11.2.3.9.1" },
+    [hrDeviceDescr + " 1"]: "KYOCERA FS-0000DN",
+  }, "Kyocera"],
+  ["a printer of a maker without a profile behind a JetDirect box", {
+    ...marker,
+    [sysDescr]: "HP ETHERNET MULTI-ENVIRONMENT,ROM A.00.00,JETDIRECT EX,JD00",
+    [sysObjectID]: { oid: "1.3.6.1.4.1.11.2.3.9.1" },
+    [hrDeviceDescr + " 1"]: "Citizen CL-S000",
+  }, ""],
+  ["a JetDirect card alone", { [sysDescr]: "HP ETHERNET MULTI-ENVIRONMENT,ROM none,JETDIRECT,JD000" }, "HP"],
+  ["a printer behind an Axis box", {
+    ...marker,
+    [sysDescr]: "AXIS 000 Network Print Server V0.00",
+    [hrDeviceDescr + " 1"]: "HP LaserJet 0000",
+  }, "HP"],
+  ["a printer behind an SEH box, by its device id", {
+    ...marker,
+    [sysDescr]: "SEH PS000-Z",
+    "1.3.6.1.4.1.2699.1.2.1.2.1.1.3.1.1": "MFG:Brother;MDL:HL-0;CLS:PRINTER;",
+  }, "Brother"],
+  ["a printer whose sysObjectID is another maker's and whose sysDescr.0 is empty", {
+    ...marker,
+    [sysDescr]: "",
+    [sysObjectID]: { oid: "1.3.6.1.4.1.11.2.3.9.1" },
+    [hrDeviceDescr + " 1"]: "OKI B000",
+  }, "OKI"],
+  ["no maker because HP's objects are answered", {
+    ...marker,
+    "1.3.6.1.4.1.11.2.3.9.1.1.7.0": "CLS:PRINTER;CMD:PCL;",
+  }, ""],
+  ["a printer's number where sysDescr.0 is empty", {
+    [sysDescr]: "",
+    [sysObjectID]: { oid: "1.3.6.1.4.1.253.8.62.1.1.1" },
+  }, "Xerox"],
+  ["a printer's number beside a name that says nothing", {
+    [sysDescr]: "Generic 00BW-0",
+    [sysObjectID]: { oid: "1.3.6.1.4.1.18334.1.1.1.2.1.1" },
+  }, "Konica Minolta"],
+  [
+    "a label printer",
+    { [sysDescr]: "TOSHIBA TEC B-X0", [sysObjectID]: { oid: "1.3.6.1.4.1.1129.1.2" } },
+    "Toshiba TEC",
+  ],
+  ["a printer that runs Linux and says no more", { ...marker, [sysDescr]: "Linux version 2.6.18" }, ""],
+  ["a printer whose sysDescr.0 tells of its scanner", {
+    [sysDescr]: "RICOH MP 000 1.00 / RICOH Network Printer C model / RICOH Network Scanner C model",
+  }, "Ricoh"],
+  ["a printer that calls itself constructor", { ...marker, [sysDescr]: "constructor" }, ""],
   ["a printer of an unknown maker by its device id", {
     "1.3.6.1.4.1.11.2.3.9.1.1.7.0": "MFG:Acme;MDL:Z;CLS:PRINTER;",
   }, ""],
@@ -71,9 +122,48 @@ const others: [name: string, objects: Record<string, TestValue>][] = [
     [sysDescr]: "Acme Network Projector",
     "1.3.6.1.4.1.11.2.3.9.1.1.7.0": "MFG:Acme;MDL:Z;CLS:PRINTER;",
   }],
+  ["a UPS with a printer port", { [sysDescr]: "UPS 1000, Printer port: none, HP LaserJet compatible" }],
+  ["storage with a print server", { [sysDescr]: "Acme NAS, print server, Linux 4.4" }],
+  ["a host that is called like a printer", { ...hrPrinter, [sysDescr]: "Linux hp-laserjet 5.10.0 #1 SMP x86_64" }],
+  ["a host with CUPS and a printer's device id in its name", {
+    ...hrPrinter,
+    [sysDescr]: "Linux cups 5.10 Xerox WorkCentre queue",
+    [hrDeviceDescr + " 1"]: "Xerox WorkCentre 0000",
+  }],
+  ["a Windows host with a virtual printer", {
+    ...hrPrinter,
+    [sysDescr]: "Hardware: Intel64 - Software: Windows Version 10.0",
+    [hrDeviceDescr + " 1"]: "Microsoft Print to PDF",
+  }],
+  ["a host that answers a printer's number", {
+    [sysDescr]: "Linux print01 5.10.0",
+    [sysObjectID]: { oid: "1.3.6.1.4.1.11.2.3.9.1" },
+  }],
+  ["a switch that writes itself like a device id", { [sysDescr]: "Manufacturer: HP; Model: 1900-24G" }],
+  ["a scanner with rows of prtGeneralTable", {
+    [sysDescr]: "Acme Document Scanner",
+    [`${oids.prtGeneralSerialNumber} 1`]: "A1",
+  }],
+  ["a scanner with a device id and rows of prtGeneralTable", {
+    [`${oids.prtGeneralSerialNumber} 1`]: "A1",
+    "1.3.6.1.4.1.11.2.3.9.1.1.7.0": "MFG:Acme;MDL:Z;CLS:SCANNER;",
+  }],
+  ["a print server without a printer", { [sysDescr]: "AXIS 000 Network Print Server V0.00" }],
   ["a camera", { [sysDescr]: "Canon VB-C00 Network Camera" }],
   ["a telephone system", { [sysDescr]: "Panasonic KX-NS000" }],
 ];
 for (const [name, objects] of others) {
   Deno.test(`recognise() takes for no printer ${name}`, () => assert.equal(recognise(storeOf(objects)).printer, false));
 }
+
+Deno.test("recognise() reads a badge by the rules of the maker of the machine", () => {
+  const { profile } = recognise(storeOf({
+    ...marker,
+    [sysDescr]: "Olivetti d-Copia 000",
+    [sysObjectID]: { oid: "1.3.6.1.4.1.1347.41" },
+  }));
+  assert.deepEqual([profile.id, profile.maker], ["olivetti", "Olivetti"]);
+  assert.ok(profile.meters!.length > 0);
+  const plain = recognise(storeOf({ ...marker, [sysDescr]: "Olivetti d-Copia 000" })).profile;
+  assert.equal(plain.meters, undefined);
+});

@@ -1,22 +1,33 @@
 import { fieldOffer, knownText } from "./identity.ts";
 import { type Inquiry, maybeText } from "./inquiry.ts";
 import { detectedErrors, oids } from "./printer_mib.ts";
+import type { SnmpValue } from "../snmp/value.ts";
 import { maybeInteger, maybeOctets, rawOf } from "./raw_value.ts";
 import type { PrinterState, PrinterStatus } from "./reading.ts";
+import { ofPrinter, rowsOf } from "./table_rows.ts";
 import { firstValid, type Offer } from "./trace.ts";
 
-/** Panel texts of a printer that sleeps, in the languages that have been seen. */
+/** Panel texts of a printer that sleeps, by language. An eco mode saves toner, which is no sleep. */
 const sleeping = new RegExp(
   [
-    "sleep|power ?sav|energy ?sav|deep ?sleep|low power|eco mode|hibernat",
+    // English, German, French
+    "sleep|power[ -]?sav|energy[ -]?sav|low[ -]power|hibernat",
     "energiespar|ruhe(?:modus|zustand)|schlaf|stromspar",
-    "veille|économie d'énergie|economie d'energie",
-    "risparmio|riposo|sospensione",
-    "reposo|ahorro|suspensi[oó]n",
+    "veille|[ée]conomi\\w* d['’ ]?[ée]nergie",
+    // Italian, Spanish and Portuguese, Romanian
+    "risparmio|modo riposo|a riposo|sospensione",
+    "reposo|ahorro|suspensi[oó]n|suspendid|suspensão|repouso|hiberna[cç]|(?:poupança|economia|econ\\.?) (?:de )?energia",
+    "repaus|economisire",
+    // Dutch, Danish, Norwegian, Swedish, Finnish
+    "slaap|sluimer|energiebespar|energiespaar",
+    "dvale|hvile|strømspar|strømbespar|energispar|viloläge|strömspar|lepotila|virransääst|lepotilassa",
+    // Polish, Czech and Slovak, Hungarian, Russian and Ukrainian, Turkish, Greek
     "uśpi|uspie|oszczędz|oszczedz",
-    "спящ|сон\\b|энергосбер",
-    "uyku|slaapst|dvale|hvile|viloläge|lepotila|spánku|alvó|repaus",
-    "スリープ|節電|休眠|睡眠|节能|省电",
+    "sp[aá]nk|spánok|spánek|úspor|alvó|energiatakar",
+    "спящ|(?<!\\p{L})сон(?!\\p{L})|энергосбер|эконом\\w*\\.? энерг|сплячий",
+    "uyku|αναστολή|ύπνου|αδράνεια",
+    // Japanese, Chinese, Korean
+    "スリープ|節電|省エネ|低電力|休眠|睡眠|节能|節能|省电|省電|절전|슬립",
   ].join("|"),
   "iu",
 );
@@ -42,10 +53,30 @@ export function readStatus(inquiry: Inquiry): PrinterStatus {
   const known = answered === undefined && panel === null ? undefined : state;
   firstValid(trace, "status.state", [{ oid: printerOid, rule, answered, raw, value: known }]);
   const octets = store.get(errorsOid);
-  const errors = decodeErrors(maybeOctets(octets));
-  const value = maybeOctets(octets) === undefined ? undefined : errors.join(", ");
+  const bits = maybeErrorBits(octets);
+  const errors = decodeErrors(bits);
+  const value = bits === undefined ? undefined : errors.join(", ");
   firstValid(trace, "status.errors", [{ oid: errorsOid, rule: "hostResources.errors", answered: octets, value }]);
   return { state, errors, panel };
+}
+
+/**
+ * Octets of hrPrinterDetectedErrorState. Some agents spell them as hexadecimal text ("0000", "00 40"), some answer an
+ * INTEGER: 0 is no error, a number of 16 bits is both octets, and of one below 256 nobody knows which octet it is.
+ */
+export function maybeErrorBits(value: SnmpValue | undefined): Uint8Array | undefined {
+  const octets = maybeOctets(value);
+  if (octets === undefined) {
+    const number = maybeInteger(value);
+    if (number === 0) return new Uint8Array(2);
+    return number !== undefined && number >= 256 && number < 65536
+      ? Uint8Array.of(number >> 8, number & 255)
+      : undefined;
+  }
+  const text = new TextDecoder("latin1").decode(octets).replace(/[\0\s]+$/, "").replace(/^0x/i, "");
+  // Two digits could be two octets, but never for errors that come together; longer ones are no errors of RFC 2790.
+  const isSpelt = /^\d\d$/.test(text) || /^[0-9a-f]{2}(?:[ :-]?[0-9a-f]{2})+$/i.test(text);
+  return isSpelt ? Uint8Array.fromHex(text.replace(/[^0-9a-f]/gi, "")) : octets;
 }
 
 /** Names of the set bits, however many octets the device sends. */
@@ -70,17 +101,17 @@ export function stateOf(
 function readPanel(inquiry: Inquiry): string | null {
   const localized = { ...inquiry, charset: inquiry.panelCharset };
   const offers = (inquiry.profile.panel ?? []).map((rule) => fieldOffer(localized, rule, knownText));
-  const rows = inquiry.store.column(oids.prtConsoleDisplayBufferText)
-    .filter(([index]) => index.split(".")[0] === inquiry.device);
-  const lines = rows.map(([, value]) => maybeText(value, inquiry.panelCharset)).filter((line) => line !== undefined);
+  const rows = ofPrinter(rowsOf(inquiry.store, { text: oids.prtConsoleDisplayBufferText }), inquiry.device);
+  const lines = rows.map(({ values }) => maybeText(values.text, inquiry.panelCharset))
+    .filter((line) => line !== undefined);
   const buffer: Offer<string> = {
     oid: oids.prtConsoleDisplayBufferText,
     rule: "rfc3805.console",
-    answered: rows[0]?.[1],
+    answered: rows[0]?.values.text,
     value: lines.join(" ") || undefined,
     reason: rows.length === 0 ? "not answered" : "empty",
   };
-  const raw = Object.fromEntries(rows.map(([index, value]) => [index, rawOf(value)]));
+  const raw = Object.fromEntries(rows.map(({ index, values }) => [index, rawOf(values.text)]));
   offers.push(rows.length === 0 ? buffer : { ...buffer, raw });
   return firstValid(inquiry.trace, "status.panel", offers)?.value ?? null;
 }

@@ -3,8 +3,9 @@ import { openInquiry } from "./inquiry.ts";
 import { oids } from "./printer_mib.ts";
 import { generic } from "./profiles/generic.ts";
 import type { PrinterState } from "./reading.ts";
-import { decodeErrors, readStatus, stateOf } from "./status.ts";
+import { decodeErrors, maybeErrorBits, readStatus, stateOf } from "./status.ts";
 import { storeOf } from "./store_of.ts";
+import { type SnmpValue, Tag } from "../snmp/value.ts";
 
 const states: [string, number | undefined, number | undefined, string | null, PrinterState][] = [
   ["idle on a running device", 3, 2, null, "idle"],
@@ -22,10 +23,97 @@ const states: [string, number | undefined, number | undefined, string | null, Pr
   ["a Japanese panel", 1, 3, "スリープ中", "sleeping"],
   ["a panel that is ready", undefined, undefined, "Ready", "unknown"],
   ["nothing", undefined, undefined, null, "unknown"],
+  ["unknown on a running device", 2, 2, null, "unknown"],
+  ["a panel that saves toner", 3, 2, "Ready. Eco mode", "idle"],
+  ["a panel that has another word in it", 3, 2, "Персона", "idle"],
 ];
 for (const [name, printer, host, panel, want] of states) {
   Deno.test(`stateOf() reads ${name}`, () => assert.equal(stateOf({ printer, host, panel }), want));
 }
+
+const sleepers = [
+  "Sleep",
+  "Deep Sleep",
+  "Power Save",
+  "PowerSave mode",
+  "Energy Saver",
+  "Energiesparmodus",
+  "Ruhezustand",
+  "Stromsparmodus",
+  "Veille",
+  "Mode Veille",
+  "Économie d’énergie",
+  "Risparmio energia",
+  "Modo riposo",
+  "Ahorro de energía",
+  "Modo de reposo",
+  "Economia de energia",
+  "Suspensão",
+  "Slaapstand",
+  "Energiebesparing",
+  "Dvaletilstand",
+  "Hvilemodus",
+  "Energisparläge",
+  "Viloläge",
+  "Lepotila",
+  "Virransäästö",
+  "Tryb uśpienia",
+  "Oszczędzanie energii",
+  "Režim spánku",
+  "Spánok",
+  "Úsporný režim",
+  "Alvó mód",
+  "Сон",
+  "Спящий режим",
+  "Энергосбережение",
+  "Uyku Modu",
+  "スリープ",
+  "節電モード",
+  "睡眠模式",
+  "节能",
+  "절전 모드",
+];
+for (const panel of sleepers) {
+  Deno.test(`stateOf() takes "${panel}" for sleep`, () => {
+    assert.equal(stateOf({ printer: 3, host: 2, panel }), "sleeping");
+  });
+}
+
+for (
+  const panel of ["Ready", "Bereit", "Prêt", "Pronto", "Listo", "Gotowe", "Připraven", "Готов", "印刷できます", "就绪"]
+) {
+  Deno.test(`stateOf() takes "${panel}" for no sleep`, () => {
+    assert.equal(stateOf({ printer: 3, host: 2, panel }), "idle");
+  });
+}
+
+const spellings: [name: string, value: SnmpValue["value"], want: string[]][] = [
+  ["no octets", Uint8Array.of(), []],
+  ["four octets", Uint8Array.of(0x20, 0, 0, 0), ["lowToner"]],
+  ["octets that are letters", Uint8Array.of(0x42), ["noPaper", "offline"]],
+  ["two octets that are letters and no digits", Uint8Array.of(0x40, 0x04), ["noPaper", "inputTrayEmpty"]],
+  ["text of zeros", new TextEncoder().encode("0000"), []],
+  ["short text of zeros", new TextEncoder().encode("00"), []],
+  ["text with a prefix", new TextEncoder().encode("0x4000"), ["noPaper"]],
+  ["text with a space and a NUL", new TextEncoder().encode("20 00\0"), ["lowToner"]],
+  ["text of eight digits", new TextEncoder().encode("04000000"), ["jammed"]],
+  ["INTEGER 0", 0, []],
+  ["an INTEGER of 16 bits", 0x4004, ["noPaper", "inputTrayEmpty"]],
+  ["an INTEGER that may be either octet as nothing", 4, []],
+  ["a negative INTEGER as nothing", -2, []],
+];
+for (const [name, value, want] of spellings) {
+  Deno.test(`maybeErrorBits() reads ${name}`, () => {
+    const tag = typeof value === "number" ? Tag.integer : Tag.octetString;
+    assert.deepEqual(decodeErrors(maybeErrorBits({ tag, value })), want);
+  });
+}
+
+Deno.test("maybeErrorBits() tells no errors from none known", () => {
+  assert.deepEqual(maybeErrorBits({ tag: Tag.integer, value: 0 }), Uint8Array.of(0, 0));
+  assert.equal(maybeErrorBits({ tag: Tag.integer, value: 4 }), undefined);
+  assert.equal(maybeErrorBits(undefined), undefined);
+});
 
 const errors: [string, number[], string[]][] = [
   ["no octets", [], []],

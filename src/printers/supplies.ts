@@ -3,12 +3,13 @@ import { exceedsCapacity, interpretLevel } from "./level.ts";
 import { type Inquiry, maybeText } from "./inquiry.ts";
 import { privateSupplies } from "./private_supplies.ts";
 import { oids, SupplyClass, supplyTypes, units } from "./printer_mib.ts";
-import { maybeInteger, maybeOctets } from "./raw_value.ts";
-import { firstValid, overrule } from "./trace.ts";
+import { maybeInteger, maybeLevel, maybeOctets } from "./raw_value.ts";
+import { firstValid, type Offer, overrule } from "./trace.ts";
 import type { Supply } from "./reading.ts";
 import { decodeHexContinued, decodeText } from "./text.ts";
-import { colorantFromWords, kindFromWords, splitSupplyName } from "./supply_names.ts";
-import { rowsOf, type TableRow } from "./table_rows.ts";
+import { colorantsByCode, splitSupplyName } from "./supply_codes.ts";
+import { colorantFromWords, kindFromWords } from "./supply_names.ts";
+import { ofPrinter, rowsOf, type TableRow } from "./table_rows.ts";
 
 const columns = {
   colorantIndex: oids.prtMarkerSuppliesColorantIndex,
@@ -24,9 +25,10 @@ type Row = TableRow<keyof typeof columns>;
 
 /** Supplies of prtMarkerSuppliesTable, completed and extended by the maker's private objects. */
 export function readSupplies(inquiry: Inquiry): Supply[] {
-  const rows = rowsOf(inquiry.store, columns).filter(({ index }) => index.split(".")[0] === inquiry.device);
+  const rows = ofPrinter(rowsOf(inquiry.store, columns), inquiry.device);
   const colorants = learnColorants(inquiry, rows);
   const supplies = rows.map((row) => standardSupply(inquiry, { row, colorants }));
+  nameByCode(inquiry, supplies);
   nameOnlyToner(inquiry, supplies);
   return privateSupplies(inquiry, supplies);
 }
@@ -37,8 +39,8 @@ function standardSupply(inquiry: Inquiry, seen: { row: Row; colorants: Map<numbe
   const type = maybeInteger(values.type);
   const kind = kindOf(inquiry, { row: seen.row, description: name.description });
   const numbers = {
-    level: maybeInteger(values.level),
-    capacity: maybeInteger(values.capacity),
+    level: maybeLevel(values.level),
+    capacity: maybeLevel(values.capacity),
     unit: maybeInteger(values.unit),
     // Containers of waste are receptacles even where a device leaves the class out.
     supplyClass: maybeInteger(values.class) ?? (kind.startsWith("waste") ? SupplyClass.receptacle : undefined),
@@ -48,9 +50,9 @@ function standardSupply(inquiry: Inquiry, seen: { row: Row; colorants: Map<numbe
   if (exceedsCapacity(numbers)) {
     inquiry.problems.push({
       code: "levelAboveCapacity",
-      message: `Supply "${name.description}" reports level ${numbers.level} of ${
-        numbers.capacity ?? 100
-      }, read as full`,
+      message: `Supply "${name.description}" reports level ${numbers.level} of ${numbers.capacity ?? 100}, read as ${
+        level.percent === null ? "unknown" : "full"
+      }`,
       oid,
     });
   }
@@ -88,11 +90,14 @@ function standardSupply(inquiry: Inquiry, seen: { row: Row; colorants: Map<numbe
   };
 }
 
+/** prtMarkerSuppliesDescription has at most 255 octets; some agents spell out what is longer (see hexContinuation). */
+const maxOctets = 512;
+
 function describe(inquiry: Inquiry, value: SnmpValue | undefined): string {
   const octets = maybeOctets(value);
   if (octets === undefined) return "";
   const decode = inquiry.profile.standardSupplies?.hexContinuation ? decodeHexContinued : decodeText;
-  return decode(octets, inquiry.charset);
+  return decode(octets.subarray(0, maxOctets), inquiry.charset);
 }
 
 /**
@@ -122,14 +127,32 @@ function learnColorants(inquiry: Inquiry, rows: Row[]): Map<number, string> {
 function kindOf(inquiry: Inquiry, { row, description }: { row: Row; description: string }): string {
   const { index, values } = row;
   const typed = supplyTypes[maybeInteger(values.type) ?? 2] ?? "unknown";
-  const vague = typed === "other" || typed === "unknown";
+  const named = kindFromWords(description);
+  const vague = typed === "other" || typed === "unknown" || isMistyped(typed, { named, description });
   const type = { oid: `${columns.type}.${index}`, rule: "rfc3805.type", answered: values.type };
   const words = { oid: `${columns.description}.${index}`, rule: "words.kind", answered: values.description };
   const offers = vague
-    ? [{ ...words, value: kindFromWords(description), reason: "names no kind" }, { ...type, value: typed }]
+    ? [{ ...words, value: named, reason: "names no kind" }, { ...type, value: typed }]
     : [{ ...type, value: typed }];
   return firstValid(inquiry.trace, `supplies.${index}.kind`, offers)?.value ?? typed;
 }
+
+/**
+ * Whether the description names another part than the type, and is right: some makers type everything that wears as toner
+ * or drum. "Toner" beside another word ("toner and developer") leaves a toner what it is.
+ */
+function isMistyped(typed: string, words: { named: string | undefined; description: string }): boolean {
+  const { named, description } = words;
+  if (named === undefined) return false;
+  const plain = typed.replace("Cartridge", "");
+  if (plain === "drum") return named.startsWith("waste") || ["developer", "fuser", "transferUnit"].includes(named);
+  if (plain !== "toner" && plain !== "ink") return false;
+  if (named.startsWith("waste")) return true;
+  const says = new RegExp(plain === "toner" ? "t[oó]ner|тонер|トナー|粉" : "\\bink|tint|encre|インク|墨", "i");
+  return !says.test(description) && parts.has(named) && !named.startsWith(plain);
+}
+
+const parts = new Set(["toner", "ink", "drum", "developer", "fuser", "transferUnit", "staples"]);
 
 function colorantOf(
   inquiry: Inquiry,
@@ -137,7 +160,7 @@ function colorantOf(
 ): string {
   const { index, values } = seen.row;
   const description = { oid: `${columns.description}.${index}`, answered: values.description };
-  const won = firstValid(inquiry.trace, `supplies.${index}.colorant`, [
+  const offers: Offer<string>[] = [
     // A description that names its colour is right where the index is wrong: it is what the person at the device reads.
     {
       ...description,
@@ -152,10 +175,31 @@ function colorantOf(
       value: seen.colorants.get(maybeInteger(values.colorantIndex) ?? 0),
       ...values.colorantIndex === undefined ? {} : { reason: "points to no colour" },
     },
-    { ...description, rule: "derived.noColour", value: "none" },
-  ]);
-  return won?.value ?? "none";
+  ];
+  if (offers.every(({ value }) => value === undefined)) {
+    offers.push({ ...description, rule: "derived.noColour", value: "none" });
+  }
+  return firstValid(inquiry.trace, `supplies.${index}.colorant`, offers)?.value ?? "none";
 }
+
+/** Supplies of one row of order codes, such as TK-5240K and TK-5240C. */
+function nameByCode(inquiry: Inquiry, supplies: Supply[]): void {
+  const holders = supplies.filter(({ kind }) => holdsColorant.test(kind));
+  for (const [i, colorant] of colorantsByCode(holders.map(({ partNumber }) => partNumber)).entries()) {
+    const supply = holders[i]!;
+    if (colorant === undefined || supply.colorant !== "none") continue;
+    supply.colorant = colorant;
+    const by = {
+      oid: `${columns.description}.${supply.index}`,
+      rule: "derived.orderCode",
+      raw: supply.partNumber,
+      value: colorant,
+    };
+    overrule(inquiry.trace, `supplies.${supply.index}.colorant`, { by, why: "its order code tells the colour" });
+  }
+}
+
+const holdsColorant = /^(?:toner|ink|drum|developer)/;
 
 /** A printer with a single toner prints black, whatever the toner is called. */
 function nameOnlyToner(inquiry: Inquiry, supplies: Supply[]): void {

@@ -212,3 +212,113 @@ Deno.test("readSupplies() adds part number and serial by supply index, but no ze
   );
   assert.deepEqual([got.supplies[0]!.partNumber, got.supplies[0]!.serial], ["AB12", null]);
 });
+
+Deno.test("readSupplies() names nameless toners by their index in the private table", () => {
+  const got = supplies(
+    { "1.1": { type: 3, name: "", level: -3 }, "1.2": { type: 3, name: "", level: -3 } },
+    { [`${levels}.1`]: 40, [`${names}.1`]: "Cartridge black", [`${levels}.2`]: 50, [`${names}.2`]: "Cartridge cyan" },
+    table,
+  ).supplies;
+  assert.deepEqual(got.map(({ index, colorant, level }) => [index, colorant, level.percent]), [
+    ["1.1", "black", 40],
+    ["1.2", "cyan", 50],
+  ]);
+});
+
+Deno.test("readSupplies() adds no private supply that may be a row without a colour", () => {
+  const got = supplies(
+    { "1.1": { type: 3, name: "44400001", level: -3 }, "1.2": { type: 3, name: "44400002", level: -3 } },
+    { [`${levels}.7`]: 40, [`${names}.7`]: "Cyan Toner" },
+    table,
+  ).supplies;
+  assert.deepEqual(got.map(({ index, level }) => [index, level.kind]), [["1.1", "some"], ["1.2", "some"]]);
+});
+
+const privateCodes: [name: string, value: TestValue, read: "percent" | "used", want: [string, number | null]][] = [
+  ["−3 as some", -3, "percent", ["some", null]],
+  ["−3 in 32 bits as some", 4294967293, "percent", ["some", null]],
+  ["−2 as unknown", -2, "percent", ["unknown", null]],
+  ["more than 100 as unknown", 255, "percent", ["unknown", null]],
+  ["what was used", 30, "used", ["exact", 70]],
+  ["more used than there is as unknown", 103, "used", ["unknown", null]],
+  ["all used as empty", 100, "used", ["empty", 0]],
+];
+for (const [name, value, read, want] of privateCodes) {
+  Deno.test(`readSupplies() reads from a private object ${name}`, () => {
+    const supply = { kind: "fuser", colorant: "none", description: "Fuser" };
+    const rule = { kind: "scalar", rule: "acme.fuser", oid: "1.3.9.7.0", supply, read } as const;
+    const [fuser] = supplies({}, { "1.3.9.7.0": value }, { ...plain, supplies: [rule] }).supplies;
+    assert.deepEqual([fuser!.level.kind, fuser!.level.percent], want);
+  });
+}
+
+Deno.test("readSupplies() takes colours from order codes that differ in a letter", () => {
+  const got = supplies({
+    "1.1": { type: 3, name: "TK-5240C" },
+    "1.2": { type: 3, name: "TK-5240K" },
+    "1.3": { type: 4, name: "WT-5190" },
+  });
+  assert.deepEqual(got.supplies.map(({ colorant }) => colorant), ["cyan", "black", "none"]);
+  const candidates = got.trace.find(({ field }) => field === "supplies.1.1.colorant")!.candidates;
+  assert.equal(candidates.find(({ verdict }) => verdict === "won")!.rule, "derived.orderCode");
+});
+
+const mistyped: [name: string, type: number, description: string, want: string][] = [
+  ["a drum typed as toner", 3, "Drum Cartridge", "drum"],
+  ["a waste box typed as toner", 3, "Waste Toner Box", "wasteToner"],
+  ["a developer typed as drum", 9, "Developer Unit", "developer"],
+  ["ink typed as toner", 21, "black ink cartridge", "ink"],
+  ["toner typed as ink", 6, "Black Toner", "toner"],
+  ["a toner with a drum", 21, "Toner/Drum Cartridge", "tonerCartridge"],
+  ["a drum of a toner printer", 9, "Toner Drum", "drum"],
+  ["a roller typed as a transfer unit", 20, "Pickup Roller", "transferUnit"],
+  ["a type that is a number beyond the standard", 99, "Widget", "unknown"],
+  ["a word for a type that is other", 1, "Fixiereinheit", "fuser"],
+];
+for (const [name, type, description, want] of mistyped) {
+  Deno.test(`readSupplies() reads the kind of ${name}`, () => {
+    assert.equal(supplies({ "1.1": { type, name: description } }).supplies[0]!.kind, want);
+  });
+}
+
+const directions: [name: string, row: Row, want: [string, number | null]][] = [
+  ["a receptacle as room left", { type: 4, class: 4, unit: 19, max: 100, level: 90 }, ["exact", 90]],
+  ["a receptacle that is full", { type: 4, class: 4, unit: 19, max: 100, level: 0 }, ["empty", 0]],
+  // Declared as consumed, the level is what is left of it, which is the room: the same number.
+  ["waste that is declared as consumed", { type: 4, class: 3, unit: 19, max: 100, level: 90 }, ["exact", 90]],
+  ["waste without a class", { type: 4, unit: 19, max: 100, level: 90 }, ["exact", 90]],
+  ["waste with room and no number", { type: 4, class: 4, unit: 7, max: 3000, level: -3 }, ["some", null]],
+];
+for (const [name, row, want] of directions) {
+  Deno.test(`readSupplies() reads ${name}`, () => {
+    const { level } = supplies({ "1.1": { name: "Waste Toner", ...row } }).supplies[0]!;
+    assert.deepEqual([level.kind, level.percent], want);
+  });
+}
+
+Deno.test("readSupplies() reads rows that an agent numbers from 0", () => {
+  const got = supplies(
+    {
+      "0.0": { type: 3, name: "Black Toner", max: 100, level: 5 },
+      "0.1": { type: 9, name: "Drum", max: 100, level: 6 },
+    },
+    { [`${oids.prtGeneralSerialNumber} 1`]: "AB12345" },
+  );
+  assert.deepEqual(got.supplies.map(({ index, level }) => [index, level.percent]), [["0.0", 5], ["0.1", 6]]);
+});
+
+Deno.test("readSupplies() reads no rows of another printer behind the same box", () => {
+  const got = supplies(
+    { "2.1": { type: 3, name: "Black Toner", max: 100, level: 5 } },
+    { [`${oids.prtGeneralSerialNumber} 1`]: "AB12345" },
+  );
+  assert.deepEqual(got.supplies, []);
+});
+
+Deno.test("readSupplies() keeps a colorant that is called like a method", () => {
+  const got = supplies(
+    { "1.1": { type: 3, colorant: 1, name: "T1" }, "1.2": { type: 3, colorant: 2, name: "constructor" } },
+    { [`${oids.prtMarkerColorantValue} 1.1`]: "constructor", [`${oids.prtMarkerColorantValue} 1.2`]: "K" },
+  );
+  assert.deepEqual(got.supplies.map(({ colorant }) => colorant), ["constructor", "black"]);
+});

@@ -1,126 +1,253 @@
 /**
- * What a supply is, from the words of its description. Makers leave type and colorant out, or say `other`, and write
- * the description in the language of the panel.
+ * What a supply is, from the words of its description. Makers leave type and colorant out, or say `other`, and write the
+ * description in the language of the panel. \b knows ASCII letters only, so short words stand between (?<!\p{L}) and
+ * (?!\p{L}).
  */
+
+function word(words: string): string {
+  return `(?<![\\p{L}\\d])(?:${words})(?![\\p{L}\\d])`;
+}
+
+function any(...patterns: string[]): RegExp {
+  return new RegExp(patterns.join("|"), "iu");
+}
 
 /** Colorants by name; the first match wins, so that "matte black" comes before "black". */
 const colorants: readonly [colorant: string, words: RegExp][] = [
   [
-    "color",
-    /\btri-?colou?r|\bcmy\b|\bcolou?r\b(?=.*\b(?:cartridge|developer|drum|ink|toner|kit|imaging)\b)|farbpatrone|tricolore|tricromia/i,
+    "matteBlack",
+    any(
+      "matt?e?[ -]?(?:black|bk)",
+      "mattschwarz",
+      "noir mat",
+      "nero opaco",
+      "negro mate",
+      "preto fosco|マットブラック",
+    ),
   ],
-  ["matteBlack", /\bmatt?e? ?black|mattschwarz|noir mat|nero opaco|negro mate/i],
-  ["photoBlack", /\bphoto ?black|fotoschwarz|photoschwarz|noir photo|nero foto|negro foto/i],
-  ["lightCyan", /\b(?:light|photo) ?cyan|hellcyan|cyan clair|ciano chiaro|cian claro/i],
-  ["lightMagenta", /\b(?:light|photo|vivid light) ?magenta|hellmagenta|magenta (?:clair|chiaro|claro)/i],
-  ["lightGray", /\b(?:light|photo) ?gr[ae]y|hellgrau|gris clair|grigio chiaro|gris claro/i],
+  [
+    "photoBlack",
+    any("photo[ -]?(?:black|bk)", "(?:foto|photo)schwarz", "noir photo", "nero foto", "negro foto", "フォトブラック"),
+  ],
+  ["lightLightBlack", any("light[ -]?light[ -]?black")],
+  ["lightBlack", any("light[ -]?black")],
+  [
+    "lightCyan",
+    any("(?:light|photo)[ -]?cyan", "hellcyan", "cyan clair", "ciano chiaro", "cian claro", "ライトシアン|淡青"),
+  ],
+  ["vividLightMagenta", any("vivid[ -]?light[ -]?magenta")],
+  [
+    "lightMagenta",
+    any("(?:light|photo)[ -]?magenta", "hellmagenta", "magenta (?:clair|chiaro|claro)", "ライトマゼンタ"),
+  ],
+  ["vividMagenta", any("vivid[ -]?magenta")],
+  ["photoGray", any("photo[ -]?gr[ae]y", "fotograu", "gris photo", "grigio foto", "フォトグレー")],
+  ["lightGray", any("light[ -]?gr[ae]y", "hellgrau", "gris clair", "grigio chiaro", "gris claro", "ライトグレー")],
+  ["darkGray", any("dark[ -]?gr[ae]y", "dunkelgrau", "gris (?:foncé|oscuro)", "grigio scuro")],
   [
     "black",
-    /\bblack\b|schwarz|\bnoire?\b|\bnero\b|\bnera\b|\bnegr[oa]\b|\bpret[oa]\b|czarn|черн|чёрн|svart|\bsort\b|zwart|fekete|čern|siyah|黒|黑|ブラック|검정/iu,
+    any(
+      "schwarz|czarn|черн|чёрн|чорн|čern|čierny|čierna|crn[aio](?!\\p{L})|黒|黑|ブラック|검정|블랙",
+      word("black|noire?|ner[oa]|negr[oaue]|pret[oa]|svart|sort|zwarte?|fekete|siyah|musta|must|melns|juoda|μαύρο"),
+    ),
   ],
-  ["cyan", /\bcyan\b|\bciano?\b|\bcyjan|błękitn|голуб|циан|azurov|シアン|青色|青/iu],
-  ["magenta", /magenta|purpurow|пурпур|маджент|マゼンタ|品红|洋红|红色/iu],
+  [
+    "cyan",
+    any(
+      "błękitn|голуб|циан|блакит|azurov|シアン|青|시안|청록",
+      word("cyan(?:e|fr?ag)?|ciano?|cián|cyjan(?:owy)?|cyaan|zyan|syaani|camgöbeği|tirkizn[aio]|κυανό"),
+    ),
+  ],
+  [
+    "magenta",
+    any(
+      "magenta|purpurow|purpurov|пурпур|маджент|мажент|bíbor|マゼンタ|品红|品紅|洋红|洋紅|红色|마젠타|자홍",
+      word("ματζέντα"),
+    ),
+  ],
   [
     "yellow",
-    /yellow|gelb|jaune|giall[oa]|amarill[oa]|amarel[oa]|żółt|zolt|желт|жёлт|\bgul\b|\bgeel\b|sárga|žlut|イエロー|黄/iu,
+    any(
+      "yellow|gelb|jaune|giall[oa]|amarill[oa]|amarel[oa]|żółt|zolt|желт|жёлт|жовт|žlut|žlt|sárga|keltai|イエロー|黄|黃|노랑|옐로",
+      word("gule?|gele?|geel|sarı|galben|rumen[aio]?|žut[aio]?|κίτρινο"),
+    ),
   ],
-  ["gray", /\bgr[ae]y\b|\bgrau\b|\bgris\b|\bgrigio\b|szar[ya]|серый/iu],
-  ["red", /\bred\b|\brot\b|\brouge\b|\brosso\b|\brojo\b|czerwon|красн/iu],
-  ["green", /\bgreen\b|\bgrün\b|\bvert\b|\bverde\b|zielon|зел[её]н/iu],
-  ["blue", /\bblue\b|\bblau\b|\bbleu\b|\bblu\b|\bazul\b|niebiesk|синий/iu],
-  ["orange", /\borange\b|\barancione\b|\bnaranja\b|pomarańcz|оранж/iu],
-  ["violet", /\bviolet\b|\bviola\b|\bvioleta\b/i],
-  ["white", /\bwhite\b|\bwei(?:ß|ss)\b|\bblanc\b|\bbianco\b|\bblanco\b|biał|бел[аы]/iu],
-  ["clear", /\bclear\b|\btransparent\b|gloss (?:optimizer|enhancer)/i],
+  ["gray", any("szar[ya]|сер(?:ый|ая|ые)(?!\\p{L})|グレー|灰", word("gr[ae]y|grau|gris|grigio|cinza|grijs|grå"))],
+  ["red", any("czerwon|красн|レッド", word("red|rote?|rouge|ross[oa]|roj[oa]|vermelh[oa]|rood|röd|rød"))],
+  ["green", any("zielon|зел[её]н|グリーン|绿", word("green|grün|verte?|verde|groen|grön|grøn"))],
+  ["blue", any("niebiesk|синий|ブルー|蓝", word("blue|blau|bleue?|blu|azul|blauw|blå"))],
+  ["orange", any("pomarańcz|оранж|オレンジ", word("orange|arancione|naranja|laranja|oranje"))],
+  ["violet", any(word("violett?e?|viola|violeta|purple"), "バイオレット")],
+  ["white", any("biał|бел(?:ый|ая)|ホワイト|白", word("white|wei(?:ß|ss)|blanc|bianco|blanco|branco|wit|vit|hvid"))],
+  ["clear", any(word("clear|transparente?|klar"), "(?:gloss|chroma) (?:optimi[sz]er|enhancer)|クリア")],
+  ["silver", any(word("silver|silber|argent"))],
+  ["gold", any(word("gold|oro"))],
 ];
+
+const severalColours = any(
+  "tri-?(?:colou?r|chrom)|tricromia|farbpatrone|三色|3色",
+  word("cmy|(?:three|3)[ -]colou?r|c\\/m\\/y"),
+  // "black and colour" is all of them.
+  "(?:black|schwarz|noir|nero|negro)\\s*(?:and|und|et|e|y|&|\\+|\\/)\\s*(?:colou?r|farbe|couleur|colore)",
+);
+
+/** "Color" alone means several colours only of something that holds colour: a "Color LaserJet Fuser" is no such thing. */
+const colourful = any(
+  `${
+    word("colou?r|couleur|colore|kleur|farbe")
+  }(?=.*(?:cartridge|developer|drum|ink|toner|imaging|encre|tinte|kartusche))`,
+  "(?:encre|cartouche)s? (?:de )?couleur|cartuccia (?:a )?color|カラー(?:インク|トナー)|цветн",
+);
+
+/** Abbreviations that stand for a colorant where they are the whole text, or the first or last word of a description. */
+const abbreviations: ReadonlyMap<string, string> = new Map([
+  ["k", "black"],
+  ["bk", "black"],
+  ["blk", "black"],
+  ["c", "cyan"],
+  ["cy", "cyan"],
+  ["cyn", "cyan"],
+  ["m", "magenta"],
+  ["mg", "magenta"],
+  ["mag", "magenta"],
+  ["y", "yellow"],
+  ["ye", "yellow"],
+  ["yl", "yellow"],
+  ["yel", "yellow"],
+  ["pk", "photoBlack"],
+  ["pbk", "photoBlack"],
+  ["mk", "matteBlack"],
+  ["mbk", "matteBlack"],
+  ["lk", "lightBlack"],
+  ["llk", "lightLightBlack"],
+  ["lc", "lightCyan"],
+  ["lm", "lightMagenta"],
+  ["pc", "lightCyan"],
+  ["pm", "lightMagenta"],
+  ["gy", "gray"],
+  ["lgy", "lightGray"],
+  ["pgy", "photoGray"],
+  ["cmy", "color"],
+]);
 
 /** Kinds by word, most telling first: "waste toner" is no toner and a "transfer belt cleaner" no cleaner. */
 const kinds: readonly [kind: string, words: RegExp][] = [
   [
+    "wastePaper",
+    any(
+      "(?:punch|staple|locher).*(?:waste|dust|scrap|chips?(?!\\p{L})|abfall)|(?:waste|scrap).*punch|パンチ(?:くず|屑)",
+    ),
+  ],
+  [
     "wasteInk",
-    /(?:waste|maintenance)[ -]?ink|ink waste|resttinte|maintenance (?:box|cartridge|tank)|wartungs(?:tank|patrone|kassette)|tampon d'encre/i,
+    any(
+      "(?:waste|maintenance|used)[ -]?ink|ink[ -]?(?:waste|maintenance)|resttinte|maintenance (?:box|cartridge|tank)",
+      "wartungs(?:tank|patrone|kassette|box)|tampon (?:d'|à )encre|(?:caja|cartucho) de mantenimiento|(?:caixa|cartucho) de manutenção",
+      "(?:contenitore|scatola|cartuccia) (?:di )?manutenzione|廃インク|メンテナンスボックス|废墨",
+    ),
   ],
   [
     "wasteToner",
-    /waste|resttoner|alttoner|r[ée]cup[ée]rat|usagé|scart[io]|recupero|residu|resíduo|zużyt|zuzyt|отработ|廃|废/iu,
+    any(
+      "waste|used toner|toner collect|resttoner|alttoner|restton|tonersammel|tonerauffang|tonerabfall|abfall",
+      "r[ée]cup[ée]rat|usagé|usado|scart[io]|recupero|residu|resíduo|desech|esaust",
+      "zużyt|zuzyt|odpadn|spilltoner|spildtoner|överskott|overskud|brukt toner|hukka|afval|отработ|бункер|atık",
+      "廃|回収|廢|废|폐",
+    ),
   ],
-  ["staples", /stapl|heftklammer|agraf|punt[oi] metallic|graffett|grapas|zszyw|скоб|ステープ|针|針/iu],
+  [
+    "staples",
+    any(
+      "stapl|heftklammer|heftpatrone|agraf|punt[oi] metallic|graffett|grapas|agrafos|grampos|niet(?:en|jes)",
+      "zszyw|скоб|ステープ|针|針",
+    ),
+  ],
+  ["inkRibbon", any("ribbon|farbband|nastro|ruban|inktlint|taśma barw|красящ|リボン|色带|色帶", word("cinta"))],
   [
     "developer",
-    /develop|entwickler|révélateur|developpeur|sviluppator|revelador|wywoływ|проявит|девелопер|現像|显影/iu,
+    any(
+      "develop|entwickler|révélateur|developpeur|sviluppator|revelador|wywoływ|vývojn|ontwikkel|framkall|проявит|девелопер|現像|显影|顯影",
+    ),
   ],
-  ["fuser", /\bfus(?:er|ing|ore|or)\b|fixier|fixeuse|fusion(?:e|adora)?\b|utrwal|термо|фьюзер|печк|定着|定影/iu],
-  ["transferUnit", /transfer|übertrag|trasferim|transferen|transfert|перенос|\bbelt\b|転写|转印|转写/iu],
+  ["fuserCleaningPad", any("(?:fuser|fusing)[ -]?(?:clean|web)|cleaning web")],
+  ["fuserOil", any("(?:fuser|fusing)[ -]?oil|silicone? oil")],
+  [
+    "fuser",
+    any(
+      word("fus(?:er|ing|ore|or)|fus(?:ion|ione|ión|ão)|fusionadora?|fuserenhet|печь"),
+      "(?:module|kit) (?:du |de )?four|fixier|fixeuse|fixeer|fixering|fikser|fixačn|fixace|zapékac|utrwal|nagrzew|термо(?:блок|узел|закреп)|фьюзер|фузер|печк|закреплен|定着|定影|정착",
+    ),
+  ],
+  [
+    "transferUnit",
+    any(
+      "transfer|übertrag|trasferim|transferen|transfert|överföring|přenos|перенос|転写|转印|轉印|转写|전사",
+      word("belt"),
+    ),
+  ],
+  ["coronaWire", any("corona|koronadraht|コロナ")],
   [
     "drum",
-    /drum|photo ?conduct|photorecept|imaging (?:unit|kit|drum)|image unit|\bopc\b|trommel|tambour|tambur|tambor|fotoric|fotorrec|fotoconduc|unit(?:à|a) (?:di )?imag|bęben|beben|барабан|фотобар|ドラム|感光|硒鼓|成像/iu,
+    any(
+      word("opc|dob(?:egység)?|rumpu|cilindro|cilindre"),
+      "drum|photo[ -]?conduct|photorecept|imaging (?:unit|kit|drum|assembly)|image (?:unit|drum)|trommel|tromle|trumm|tambour|tambur|tambor",
+      "fotoric|fotorrec|fotoconduc|fotocondut|fotokond|bildeinheit|unit(?:à|a) (?:di )?imag|unidad de (?:imagen|formación)|unité d['’ ]imag",
+      "bęben|beben|válec|барабан|фотобар|ドラム|感光|硒鼓|鼓|成像|드럼",
+    ),
   ],
-  ["cleanerUnit", /\bclean(?:er|ing)\b|reinigung|nettoyage|pulizia|limpieza|czyszcz/iu],
-  ["toner", /toner|tóner|тонер|トナー|碳粉|墨粉|粉盒/iu],
-  ["ink", /\binks?\b|tinte|\bencres?\b|inchiostro|\btintas?\b|atrament|чернил|インク|墨水|墨盒|printhead/iu],
+  ["cleanerUnit", any(word("clean(?:er|ing)"), "reinigung|nettoyage|pulizia|limpieza|limpeza|czyszcz|čist")],
+  ["solidWax", any("solid ink|colorstix|festtinte")],
+  ["toner", any("toner|tóner|тонер|トナー|碳粉|墨粉|粉盒|토너|tonera")],
+  [
+    "ink",
+    any(
+      word("inks?|encres?|tint[ae]s?|inkt|muste|tusze?"),
+      "tinte|(?<!\\p{L})inkt|inchiostro|atrament|inkoust|bläck|blæk|blekk|mürekkep|cerneal|чернил|インク|墨水|墨盒|잉크",
+    ),
+  ],
 ];
 
 /** A cartridge of a colour that does not say what is in it: toner, for ink is always called ink. */
-const cartridge = /cartridge|kartusche|kassette|cartouche|cartuccia|cartucho|kartridż|картридж|カートリッジ/iu;
+const cartridge = any(
+  "cartridge|kartusche|kassette|patrone|patroon|cartouche|cartuccia|cartucho|kartridż|картридж|カートリッジ",
+);
+
+/** One cartridge of several is bought and counted as toner. */
+const withToner = (() => {
+  const other = "drum|develop\\w*|trommel|tambour|tambor|tamburo|entwickler";
+  const and = " ?(?:\\/|&|\\+|and|und|et|y|e) ?";
+  return any(`toner${and}(?:${other})`, `(?:${other})${and}toner`);
+})();
 
 /** The kind that a description names, or undefined. */
 export function kindFromWords(description: string): string | undefined {
   const named = kinds.find(([, words]) => words.test(description))?.[0];
+  if ((named === "drum" || named === "developer") && withToner.test(description)) return "toner";
   if (named !== undefined) return named;
   return cartridge.test(description) && colorantFromWords(description) !== undefined ? "tonerCartridge" : undefined;
 }
 
 /** The colorant that a name or description says, `color` when it says several, or undefined. */
 export function colorantFromWords(text: string): string | undefined {
+  const whole = abbreviations.get(text.trim().toLowerCase());
+  if (whole !== undefined) return whole;
   const found = colorants.filter(([, words]) => words.test(text)).map(([colorant]) => colorant);
   const primaries = found.filter((colorant) => ["cyan", "magenta", "yellow"].includes(colorant));
-  if (primaries.length > 1) return "color";
-  if (found.length > 0) return found[0];
-  // "Toner [K] Cartridge", "Toner (C)": a letter alone in brackets.
-  const letter = /[[(]([KCMY])[\])]/.exec(text)?.[1];
-  return letter === undefined ? undefined : letters[letter];
+  if (primaries.length > 1 || severalColours.test(text)) return "color";
+  return found[0] ?? abbreviated(text) ?? (colourful.test(text) ? "color" : undefined);
 }
 
-const letters: Readonly<Record<string, string>> = { K: "black", C: "cyan", M: "magenta", Y: "yellow" };
-
-export interface SupplyName {
-  description: string;
-  partNumber: string | null;
-  serial: string | null;
-}
+const holdsColour =
+  /toner|\bink|drum|develop|cartridge|trommel|tambour|imaging|tinte|encre|kartusche|カートリッジ|トナー/i;
 
 /**
- * Takes part number and serial out of a description: `Black Toner, PN 006R00000;SN00`, `… S/N:CRUM-00`, `… PN#106R00000`,
- * `Black Cartridge HP CF000A`. "unknown" and empty ones are null, and leave the description all the same.
+ * An abbreviation in capitals, or with one: in brackets anywhere ("Toner [K] Cartridge", "Toner (Bk)"), or as the first or
+ * last word of something that holds colour ("Toner C", "BK Toner").
  */
-export function splitSupplyName(text: string): SupplyName {
-  let description = text;
-  let partNumber: string | null = null;
-  let serial: string | null = null;
-  const cut = (pattern: RegExp): string | undefined => {
-    const found = pattern.exec(description);
-    if (found === null) return undefined;
-    description = description.slice(0, found.index) + description.slice(found.index + found[0].length);
-    return found[1]?.trim();
-  };
-  serial = maybeCode(cut(/[\s,;]*\bS\/N\s*[:#]?\s*([A-Z0-9-]*)\s*$/i) ?? cut(/[,;]\s*SN[:# ]*([A-Z0-9-]*)\s*$/i));
-  partNumber = maybeCode(cut(/[\s,;]+P\/?N(?:\s*[:#]\s*|\s+)([^;,]*?)\s*(?=$|[;,])/i));
-  partNumber ??= maybeCode(
-    cut(
-      /[\s,]+(?:HP\s*)((?:[A-Z]{1,2}\d{2,4}[A-Z]{1,2}|[A-Z]\d[A-Z]\d{2}[A-Z]{1,2}|\d[A-Z]{2}\d{2}[A-Z]{1,2}|unknown|none))\s*$/i,
-    ),
-  );
-  partNumber ??= maybeCode(/\bHP ([A-Z]{1,2}\d{2,4}[A-Z]{1,2}|[A-Z]\d[A-Z]\d{2}[A-Z]{1,2})\b/.exec(description)?.[1]);
-  description = description.replace(/[\s,;:]+$/, "").trim();
-  // Kyocera and older Brothers print nothing but the order code.
-  if (/^[A-Z]{2,3}-?\d{2,5}[A-Z]{0,3}(?:\/[A-Z]{2,3}-?\d{2,5}[A-Z]{0,3})*$/.test(description)) {
-    partNumber ??= description;
-  }
-  return { description, partNumber, serial };
-}
-
-/** A code has digits and is no series of zeros. */
-function maybeCode(text: string | undefined): string | null {
-  if (text === undefined || !/\d.*\d/.test(text) || /^[0-]*$/.test(text) || /\s/.test(text)) return null;
-  return text;
+function abbreviated(text: string): string | undefined {
+  const bracketed = /[[(]([A-Z]{1,3}|[A-Z][a-z]{1,2})[\])]/.exec(text)?.[1];
+  if (bracketed !== undefined) return abbreviations.get(bracketed.toLowerCase());
+  if (!holdsColour.test(text)) return undefined;
+  const ends = /^([A-Z]{1,3}|[A-Z][a-z])[\s_:-]|[\s_:-]([A-Z]{1,3}|[A-Z][a-z])$/.exec(text.trim());
+  return abbreviations.get((ends?.[1] ?? ends?.[2] ?? "").toLowerCase());
 }

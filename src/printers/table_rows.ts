@@ -8,6 +8,16 @@ export interface TableRow<Name extends string> {
   values: { [name in Name]?: SnmpValue };
 }
 
+/**
+ * Rows of the printer: those whose first index arc is its hrDeviceIndex. Some agents number one table from 0 and the next
+ * from 1, so rows under 0 are the printer's where it has no others.
+ */
+export function ofPrinter<Row extends { index: string }>(rows: Row[], device: string): Row[] {
+  const under = (index: string) => rows.filter((row) => row.index.split(".")[0] === index);
+  const own = under(device);
+  return own.length > 0 ? own : under(device === "0" ? "1" : "0");
+}
+
 /** Rows of a table in MIB order. Columns may be sparse: a row is there when any of its columns is. */
 export function rowsOf<Name extends string>(store: ObjectStore, columns: Record<Name, string>): TableRow<Name>[] {
   const rows = new Map<string, TableRow<Name>>();

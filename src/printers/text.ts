@@ -4,76 +4,79 @@ import iconv from "iconv-lite";
  * IANA MIBenum numbers that prtLocalizationCharacterSet takes, by the name that iconv-lite or TextDecoder knows.
  * https://www.iana.org/assignments/character-sets
  */
-const charsets: Readonly<Record<number, string>> = {
-  3: "windows-1252",
-  4: "windows-1252",
-  5: "iso-8859-2",
-  6: "iso-8859-3",
-  7: "iso-8859-4",
-  8: "iso-8859-5",
-  9: "iso-8859-6",
-  10: "iso-8859-7",
-  11: "iso-8859-8",
-  12: "windows-1254",
-  13: "iso-8859-10",
-  17: "shift_jis",
-  18: "euc-jp",
-  36: "euc-kr",
-  37: "euc-kr",
-  38: "euc-kr",
-  39: "iso-2022-jp",
-  106: "utf-8",
-  109: "iso-8859-13",
-  110: "iso-8859-14",
-  111: "iso-8859-15",
-  112: "iso-8859-16",
-  113: "gbk",
-  114: "gb18030",
-  1000: "utf-16be",
-  1013: "utf-16be",
-  1014: "utf-16le",
-  1015: "utf-16be",
-  2004: "hproman8",
-  2009: "cp850",
-  2010: "cp852",
-  2011: "cp437",
-  2013: "cp862",
-  2024: "shift_jis",
-  2025: "gbk",
-  2026: "big5",
-  2027: "macintosh",
-  2045: "cp855",
-  2046: "cp855",
-  2047: "cp857",
-  2049: "cp864",
-  2052: "cp866",
-  2084: "koi8-r",
-  2085: "gb2312",
-  2086: "cp866",
-  2087: "cp775",
-  2088: "koi8-u",
-  2101: "big5-hkscs",
-  2109: "windows-874",
-  2250: "windows-1250",
-  2251: "windows-1251",
-  2252: "windows-1252",
-  2253: "windows-1253",
-  2254: "windows-1254",
-  2255: "windows-1255",
-  2256: "windows-1256",
-  2257: "windows-1257",
-  2258: "windows-1258",
-  2259: "tis-620",
-};
+const charsets: ReadonlyMap<number, string> = new Map([
+  [3, "windows-1252"],
+  [4, "windows-1252"],
+  [5, "iso-8859-2"],
+  [6, "iso-8859-3"],
+  [7, "iso-8859-4"],
+  [8, "iso-8859-5"],
+  [9, "iso-8859-6"],
+  [10, "iso-8859-7"],
+  [11, "iso-8859-8"],
+  [12, "windows-1254"],
+  [13, "iso-8859-10"],
+  [17, "shift_jis"],
+  [18, "euc-jp"],
+  [36, "euc-kr"],
+  [37, "euc-kr"],
+  [38, "euc-kr"],
+  [39, "iso-2022-jp"],
+  [106, "utf-8"],
+  [109, "iso-8859-13"],
+  [110, "iso-8859-14"],
+  [111, "iso-8859-15"],
+  [112, "iso-8859-16"],
+  [113, "gbk"],
+  [114, "gb18030"],
+  [1000, "utf-16be"],
+  [1013, "utf-16be"],
+  [1014, "utf-16le"],
+  [1015, "utf-16be"],
+  [2004, "hproman8"],
+  [2009, "cp850"],
+  [2010, "cp852"],
+  [2011, "cp437"],
+  [2013, "cp862"],
+  [2024, "shift_jis"],
+  [2025, "gbk"],
+  [2026, "big5"],
+  [2027, "macintosh"],
+  [2045, "cp855"],
+  [2046, "cp855"],
+  [2047, "cp857"],
+  [2049, "cp864"],
+  [2052, "cp866"],
+  [2084, "koi8-r"],
+  [2085, "gb2312"],
+  [2086, "cp866"],
+  [2087, "cp775"],
+  [2088, "koi8-u"],
+  [2101, "big5-hkscs"],
+  [2109, "windows-874"],
+  [2250, "windows-1250"],
+  [2251, "windows-1251"],
+  [2252, "windows-1252"],
+  [2253, "windows-1253"],
+  [2254, "windows-1254"],
+  [2255, "windows-1255"],
+  [2256, "windows-1256"],
+  [2257, "windows-1257"],
+  [2258, "windows-1258"],
+  [2259, "tis-620"],
+]);
 
 /**
- * Text of octets from a device: valid multi-octet UTF-8 is UTF-8 whatever the device declares, anything else is read
- * by the IANA MIBenum of prtLocalizationCharacterSet, or as Latin-1 when that is unknown. The result holds nothing that
- * a terminal would interpret, and no padding.
+ * Text of octets from a device: valid multi-octet UTF-8 is UTF-8 and octets with a NUL in every pair are UTF-16, whatever
+ * the device declares; anything else is read by the IANA MIBenum of prtLocalizationCharacterSet, or as Latin-1 when that
+ * is unknown. The result holds nothing that a terminal would interpret, and no padding.
  */
 export function decodeText(octets: Uint8Array, charset?: number): string {
-  return cleanText(decodeOctets(withoutTrailingNuls(octets), charset));
+  return cleanText(decodeOctets(octets.subarray(0, maxOctets), charset));
 }
+
+/** Texts of the MIBs have at most 255 octets, device ids a few times that; more would only cost time. */
+const maxOctets = 2048;
 
 /** Text of octets whose lines after the first may be octets in hexadecimal: "Black Cartr\n69 64 67 65". */
 export function decodeHexContinued(octets: Uint8Array, charset?: number): string {
@@ -103,23 +106,71 @@ const controls = /[\x00-\x1f\x7f-\x9f\u2028\u2029]+/g;
 const invisible = /[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffd\u{e0000}-\u{e007f}]/gu;
 
 function decodeOctets(octets: Uint8Array, charset: number | undefined): string {
-  if (octets.every((octet) => octet < 0x80)) {
-    // UTF-16 text is all ASCII octets and NULs for Latin script; every other listed set contains ASCII.
-    return charsetName(charset)?.startsWith("utf-16") && octets.includes(0)
-      ? decodeNamed(octets, charsetName(charset)!)
-      : new TextDecoder("utf-8").decode(octets);
-  }
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(octets);
-  } catch {
-    // Not UTF-8: the declared character set decides.
-  }
   const name = charsetName(charset);
-  return decodeNamed(octets, name === undefined || name === "utf-8" ? "windows-1252" : name);
+  const wide = wideName(octets, name);
+  if (wide !== undefined) return decodeNamed(octets.length % 2 === 0 ? octets : octets.subarray(0, -1), wide);
+  const text = firstString(octets);
+  // ISO-2022-JP is ASCII with escape sequences; of all other sets an octet below 80 is its ASCII character.
+  if (name === "iso-2022-jp" && text.includes(0x1b)) return decodeNamed(text, name);
+  if (text.every((octet) => octet < 0x80)) return new TextDecoder("utf-8").decode(text);
+  return maybeUtf8(text) ?? decodeNamed(text, singleName(text, name));
 }
 
+/**
+ * UTF-8 when it is valid, but for a character that the end of a fixed-size field cut in two, or when damage is the
+ * exception: more characters of several octets than octets that fit nowhere.
+ */
+function maybeUtf8(octets: Uint8Array): string | undefined {
+  const text = new TextDecoder("utf-8").decode(withoutCutCharacter(octets));
+  const wide = [...text].filter((character) => character.charCodeAt(0) > 0x7f && character !== "\ufffd").length;
+  const damage = text.split("\ufffd").length - 1;
+  return wide > damage * 2 ? text : undefined;
+}
+
+/** Without the first octets of a character whose others are missing. */
+function withoutCutCharacter(octets: Uint8Array): Uint8Array {
+  for (let back = 1; back <= 3 && back <= octets.length; back++) {
+    const octet = octets.at(-back)!;
+    if ((octet & 0xc0) === 0x80) continue;
+    const length = octet >= 0xf5 ? 1 : octet >= 0xf0 ? 4 : octet >= 0xe0 ? 3 : octet >= 0xc2 ? 2 : 1;
+    return length > back ? octets.subarray(0, -back) : octets;
+  }
+  return octets;
+}
+
+/** Which UTF-16 it is: by its byte order mark, by NULs in every pair, or as declared where it has a NUL or no ASCII. */
+function wideName(octets: Uint8Array, declared: string | undefined): string | undefined {
+  if (octets.length < 2) return undefined;
+  if (octets[0] === 0xff && octets[1] === 0xfe) return "utf-16le";
+  if (octets[0] === 0xfe && octets[1] === 0xff) return "utf-16be";
+  // Padding at the end says nothing, so only pairs with a character count.
+  const pairs: [number, number][] = [];
+  for (let i = 0; i + 1 < octets.length; i += 2) {
+    if (octets[i] !== 0 || octets[i + 1] !== 0) pairs.push([octets[i]!, octets[i + 1]!]);
+  }
+  if (pairs.length > 1 && pairs.every(([high]) => high === 0)) return "utf-16be";
+  if (pairs.length > 1 && pairs.every(([, low]) => low === 0)) return "utf-16le";
+  if (declared === undefined || !declared.startsWith("utf-16") || octets.length % 2 === 1) return undefined;
+  const isAscii = pairs.flat().every((octet) => octet > 0 && octet < 0x80);
+  return isAscii && !pairs.some((pair) => pair.includes(0)) ? undefined : declared;
+}
+
+/** The declared set; of one that has control characters at 80 to 9f where there are some, its extension by Windows. */
+function singleName(octets: Uint8Array, declared: string | undefined): string {
+  if (declared === undefined || declared === "utf-8" || declared.startsWith("utf-16")) return "windows-1252";
+  const extended = octets.some((octet) => octet >= 0x80 && octet < 0xa0) ? windowsSets.get(declared) : undefined;
+  return extended ?? declared;
+}
+
+const windowsSets: ReadonlyMap<string, string> = new Map([
+  ["iso-8859-2", "windows-1250"],
+  ["iso-8859-5", "windows-1251"],
+  ["iso-8859-7", "windows-1253"],
+  ["iso-8859-15", "windows-1252"],
+]);
+
 function charsetName(charset: number | undefined): string | undefined {
-  return charset === undefined ? undefined : charsets[charset];
+  return charset === undefined ? undefined : charsets.get(charset);
 }
 
 function decodeNamed(octets: Uint8Array, name: string): string {
@@ -128,8 +179,10 @@ function decodeNamed(octets: Uint8Array, name: string): string {
   return new TextDecoder(name).decode(octets);
 }
 
-function withoutTrailingNuls(octets: Uint8Array): Uint8Array {
-  let end = octets.length;
-  while (end > 0 && octets[end - 1] === 0) end--;
-  return octets.subarray(0, end);
+/** Octets up to the NUL that ends a string in C: what is behind it is padding, or what the memory held before. */
+function firstString(octets: Uint8Array): Uint8Array {
+  const start = octets.findIndex((octet) => octet !== 0);
+  if (start < 0) return new Uint8Array();
+  const end = octets.indexOf(0, start);
+  return octets.subarray(start, end < 0 ? undefined : end);
 }

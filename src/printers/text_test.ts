@@ -17,6 +17,24 @@ const cases: { name: string; hex: string; charset?: number; want: string }[] = [
   { name: "Latin-1 when the device declares UTF-8 and is wrong", hex: "756e6974e0", charset: 106, want: "unità" },
   { name: "an unknown character set as Latin-1", hex: "756e6974e0", charset: 99999, want: "unità" },
   { name: "UTF-16 by its NULs", hex: "004f006b", charset: 1013, want: "Ok" },
+  { name: "UTF-16 that nobody declares", hex: "004f006b", want: "Ok" },
+  { name: "little-endian UTF-16 that nobody declares", hex: "4f006b00", want: "Ok" },
+  { name: "little-endian UTF-16 with padding", hex: "4f006b0000000000", charset: 4, want: "Ok" },
+  { name: "UTF-16 with a byte order mark", hex: "fffe4f006b00", charset: 106, want: "Ok" },
+  { name: "UTF-16 without Latin letters", hex: "30b930ea30fc30d7", charset: 1013, want: "スリープ" },
+  { name: "little-endian UTF-16 with other letters", hex: "1e043a00", charset: 1014, want: "О:" },
+  { name: "ASCII although the device declares UTF-16", hex: "526561647921", charset: 1015, want: "Ready!" },
+  { name: "a single letter with padding", hex: "41000000", want: "A" },
+  { name: "UTF-8 whose last character is cut off", hex: "756e6974c3a0c3", charset: 4, want: "unità" },
+  { name: "UTF-8 whose last character lacks one of three", hex: "e382b9e383aae383", charset: 17, want: "スリ" },
+  { name: "UTF-8 with one damaged octet", hex: "c3a0c3a8ffc3ac", charset: 4, want: "àèì" },
+  { name: "Latin-1 that ends like UTF-8", hex: "436166c3", charset: 4, want: "CafÃ" },
+  { name: "Windows-1250 although the device declares ISO-8859-2", hex: "8c6c", charset: 5, want: "Śl" },
+  { name: "Windows-1251 although the device declares ISO-8859-5", hex: "80eeed", charset: 8, want: "Ђон" },
+  { name: "ISO-2022-JP", hex: "1b2442256a1b2842", charset: 39, want: "リ" },
+  { name: "a character set called like a method", hex: "41e9", charset: Number.NaN, want: "Aé" },
+  { name: "nothing behind the NUL that ends a string", hex: "41424300fe58590041", want: "ABC" },
+  { name: "NULs alone as nothing", hex: "00000000", want: "" },
   { name: "trailing NULs and spaces as padding", hex: "4142432020000000", want: "ABC" },
   { name: "line ends as one space", hex: "410d0a0d42", want: "A B" },
 ];
@@ -57,4 +75,8 @@ Deno.test("decodeHexContinued() joins lines of hexadecimal octets", () => {
 
 Deno.test("decodeHexContinued() leaves other second lines alone", () => {
   assert.equal(decodeHexContinued(new TextEncoder().encode("Tray\nempty")), "Tray empty");
+});
+
+Deno.test("decodeText() reads no more than a text can have", () => {
+  assert.equal(decodeText(new Uint8Array(65_000).fill(0x41)).length, 2048);
 });

@@ -75,5 +75,7 @@ export function overrule(trace: Trace, field: string, change: { by: Omit<Candida
 
 function printable(value: unknown): string | number | null {
   if (typeof value === "number" || typeof value === "string") return value;
+  // A meter is a number and its unit.
+  if (typeof value === "object" && value !== null && "value" in value) return printable(value.value);
   return value === undefined ? null : JSON.stringify(value);
 }

@@ -2,10 +2,10 @@ import { type Inquiry, maybeText } from "./inquiry.ts";
 import { knownText } from "./identity.ts";
 import { interpretLevel } from "./level.ts";
 import { oids, units } from "./printer_mib.ts";
-import { maybeInteger, rawOf } from "./raw_value.ts";
+import { maybeInteger, maybeLevel, rawOf } from "./raw_value.ts";
 import type { Tray } from "./reading.ts";
-import { rowsOf } from "./table_rows.ts";
-import { firstValid } from "./trace.ts";
+import { ofPrinter, rowsOf } from "./table_rows.ts";
+import { firstValid, type Offer } from "./trace.ts";
 
 const columns = {
   unit: oids.prtInputCapacityUnit,
@@ -19,13 +19,12 @@ const columns = {
 /** Rows of prtInputTable. */
 export function readTrays(inquiry: Inquiry): Tray[] {
   const trays: Tray[] = [];
-  for (const { index, values } of rowsOf(inquiry.store, columns)) {
-    if (index.split(".")[0] !== inquiry.device) continue;
+  for (const { index, values } of ofPrinter(rowsOf(inquiry.store, columns), inquiry.device)) {
     const text = (value: typeof values.name) => knownText(maybeText(value, inquiry.charset));
     const unit = maybeInteger(values.unit);
     const level = interpretLevel({
-      level: maybeInteger(values.level),
-      capacity: maybeInteger(values.capacity),
+      level: maybeLevel(values.level),
+      capacity: maybeLevel(values.capacity),
       unit,
     });
     const field = `trays.${index}`;
@@ -37,11 +36,15 @@ export function readTrays(inquiry: Inquiry): Tray[] {
       ...values[name] === undefined ? {} : { reason: "empty or a placeholder" },
     });
     const numbered = `Tray ${index.split(".").at(-1)}`;
-    const name = firstValid(inquiry.trace, `${field}.name`, [
+    const names: Offer<string>[] = [
       offer("name", "rfc3805.inputName"),
       offer("description", "rfc3805.inputDescription"),
-      { oid: `${columns.name}.${index}`, rule: "derived.trayNumber", answered: undefined, value: numbered },
-    ]);
+    ];
+    if (names.every(({ value }) => value === undefined)) {
+      const oid = `${columns.name}.${index}`;
+      names.push({ oid, rule: "derived.trayNumber", answered: undefined, value: numbered });
+    }
+    const name = firstValid(inquiry.trace, `${field}.name`, names);
     const media = firstValid(inquiry.trace, `${field}.media`, [offer("media", "rfc3805.inputMedia")]);
     firstValid(inquiry.trace, `${field}.level`, [{
       oid: `${columns.level}.${index}`,

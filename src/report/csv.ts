@@ -1,7 +1,7 @@
 import { stringify } from "csv-stringify/sync";
 import type { Level, Reading, ScanDocument, Supply } from "../printers/reading.ts";
 import { meterOf } from "./fleet.ts";
-import { safeText } from "./safe_text.ts";
+import { safeText } from "../core/safe_text.ts";
 import { isColorant, shownPercent, verdictOf, words } from "./supply_verdict.ts";
 
 /** A column of the CSV; names and order are stable, new columns are added at the end. */

@@ -10,7 +10,7 @@ import type { ReadPlan } from "../printers/read_plan.ts";
 import type { Level, RawValue, Reading } from "../printers/reading.ts";
 import { recognise } from "../printers/recognise.ts";
 import type { Recognised } from "../printers/recognise.ts";
-import type { Candidate } from "../printers/trace.ts";
+import type { Candidate, TracedValue } from "../printers/trace.ts";
 import { watchedStore } from "../printers/watched_store.ts";
 
 export const explanationGroups = ["identity", "status", "meters", "supplies", "trays", "alerts"] as const;
@@ -91,7 +91,8 @@ export function explainReading(
       group: groupOf(field),
       field,
       value: valueInWords(reading, field),
-      candidates: candidates.map(explained).sort((a, b) => Number(isLoser(a)) - Number(isLoser(b))),
+      candidates: settled(reading, { field, candidates }).map(explained)
+        .sort((a, b) => Number(isLoser(a)) - Number(isLoser(b))),
     })).sort((a, b) => explanationGroups.indexOf(a.group) - explanationGroups.indexOf(b.group)),
     notAnswered: asked(read).filter((oid) => !read.store.has(oid)).map((oid) => ({ oid, name: nameOf(oid) })),
     unused: [...read.store].filter(([oid]) => !used.has(oid)).map(([oid, value]) => ({
@@ -107,6 +108,18 @@ function asked({ recognised, plan }: ReadDevice): string[] {
   const system = ["1.3.6.1.2.1.1.1.0", "1.3.6.1.2.1.1.2.0"];
   const read = recognised.printer ? [...plan.gets, ...plan.groups.flatMap(({ columns }) => columns)] : [];
   return [...new Set([...system, ...identifyColumns, ...read])];
+}
+
+/** A level that is no percentage, such as "some left", is a value like any other: its source has won. */
+function settled(reading: Reading, { field, candidates }: TracedValue): Candidate[] {
+  const index = /^(?:supplies|trays)\.(.*)\.level$/.exec(field)?.[1];
+  if (index === undefined || candidates.some(({ verdict }) => verdict === "won")) return candidates;
+  const source = field.startsWith("supplies")
+    ? reading.supplies.find((supply) => supply.index === index)?.source
+    : candidates[0];
+  return candidates.map((candidate) =>
+    candidate.oid === source?.oid && candidate.rule === source.rule ? { ...candidate, verdict: "won" } : candidate
+  );
 }
 
 function isLoser({ verdict }: Candidate): boolean {

@@ -1,6 +1,6 @@
 import type { AnsweredObject, ExplainedCandidate, ExplainedValue, Explanation } from "./explanation.ts";
 import { explanationGroups } from "./explanation.ts";
-import { safeText } from "./safe_text.ts";
+import { safeText } from "../core/safe_text.ts";
 import { cells, renderLine } from "./terminal_line.ts";
 import type { Span } from "./terminal_line.ts";
 
@@ -70,6 +70,13 @@ function valueLines(
   return lines;
 }
 
+/** A level that lost for what it says (RFC 3805 −3, −2 and −1). */
+const levelVerdicts: Readonly<Record<string, string>> = {
+  some: "only says that some is left",
+  unknown: "says that it does not know",
+  unlimited: "says that there is no limit",
+};
+
 function candidateLines(
   candidate: ExplainedCandidate,
   { dumped, options }: { dumped: Set<string>; options: ExplanationOptions },
@@ -82,11 +89,13 @@ function candidateLines(
     { text: indent, style: "dim" },
     { text: rule, ...won ? { style: "good" } : {} },
     { text: ` ${candidate.oid}` },
-    ...candidate.name === null || candidate.oid === "" ? [] : [{ text: ` ${candidate.name}`, style: "dim" as const }],
+    ...candidate.name === null || candidate.name === candidate.rule
+      ? []
+      : [{ text: ` ${candidate.name}`, style: "dim" as const }],
   ]];
   if (!won) {
     const value = candidate.value === null ? "" : `; it says ${JSON.stringify(candidate.value)}`;
-    const text = safeText(`${candidate.verdict}${value}`, 2000);
+    const text = safeText(`${levelVerdicts[candidate.verdict] ?? candidate.verdict}${value}`, 2000);
     for (const line of wrap(text, options.columns - inner.length)) lines.push([{ text: inner + line, style: "warn" }]);
   }
   const isDump = candidate.octets !== null && typeof candidate.raw === "string";

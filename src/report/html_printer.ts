@@ -4,7 +4,7 @@ import { amountText, plainLevel, trayLevelText } from "./html_level.ts";
 import { markup } from "./markup.ts";
 import type { Markup } from "./markup.ts";
 import { inShownOrder, longName, words } from "./supply_verdict.ts";
-import { safeText } from "./safe_text.ts";
+import { safeText } from "../core/safe_text.ts";
 
 /**
  * Everything read of one printer, folded. The anchor is inside of the folded part: a browser that follows a link to it

@@ -1,4 +1,4 @@
-import { visibleText } from "./safe_text.ts";
+import { visibleText } from "../core/safe_text.ts";
 
 /** HTML that was made by `markup`, and nothing else: the private field cannot be forged by data. */
 class Markup {

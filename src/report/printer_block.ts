@@ -2,7 +2,7 @@ import type { Reading } from "../printers/reading.ts";
 import { isTroubled, nameOf, totalInWords, totalText } from "./fleet.ts";
 import { notesOf } from "./printer_notes.ts";
 import type { Note } from "./printer_notes.ts";
-import { safeText } from "./safe_text.ts";
+import { safeText } from "../core/safe_text.ts";
 import { supplySpans } from "./supply_bar.ts";
 import { inShownOrder, isLow } from "./supply_verdict.ts";
 import { flow, lineCells, padLeft, padRight } from "./terminal_line.ts";

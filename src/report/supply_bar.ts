@@ -1,5 +1,5 @@
 import type { Supply } from "../printers/reading.ts";
-import { safeText } from "./safe_text.ts";
+import { safeText } from "../core/safe_text.ts";
 import { isReceptacle, shortName, shownPercent, verdictOf } from "./supply_verdict.ts";
 import type { SupplyVerdict } from "./supply_verdict.ts";
 import { cut, padLeft } from "./terminal_line.ts";

@@ -2,7 +2,7 @@ import type { OtherDevice, Problem, ScanDocument } from "../printers/reading.ts"
 import { counted, fleetOf, grouped } from "./fleet.ts";
 import type { Fleet, LowSupply } from "./fleet.ts";
 import { headingSpans, layoutFor, printerBlock } from "./printer_block.ts";
-import { safeText } from "./safe_text.ts";
+import { safeText } from "../core/safe_text.ts";
 import { verdictSign } from "./supply_bar.ts";
 import { isReceptacle, shortName, shownPercent, verdictOf } from "./supply_verdict.ts";
 import { flow, renderLine } from "./terminal_line.ts";
@@ -31,7 +31,11 @@ export function renderTable(document: ScanDocument, options: TableOptions): stri
   for (const reading of fleet.printers) lines.push(...printerBlock(reading, layout), ...(airy ? [[]] : []));
   if (!airy) lines.push([]);
   if (document.others !== undefined) lines.push(...otherLines(document.others));
-  lines.push(...problemLines(document.problems), ...attentionLines(fleet, options), summaryLine(document, fleet));
+  lines.push(
+    ...problemLines(document.problems, options),
+    ...attentionLines(fleet, options),
+    summaryLine(document, fleet),
+  );
   if (fleet.printers.length === 0) lines.push(...hintLines(document));
   return lines.map((line) => `${renderLine(line, options)}\n`).join("");
 }
@@ -45,12 +49,15 @@ function otherLines(others: OtherDevice[]): Span[][] {
   return [...lines, []];
 }
 
-function problemLines(problems: Problem[]): Span[][] {
+function problemLines(problems: Problem[], options: TableOptions): Span[][] {
   if (problems.length === 0) return [];
   const lines: Span[][] = [[{ text: "Problems of this scan", style: "bold" }]];
   for (const { address, message } of problems.slice(0, mostProblems)) {
-    const where = address === undefined ? "" : `${safeText(address)}: `;
-    lines.push([{ text: "! ", style: "warn" }, { text: `${where}${safeText(message)}` }]);
+    const where = address === undefined || message.includes(address) ? "" : `${safeText(address)}: `;
+    const words = `${where}${safeText(message)}`.split(" ").map((text): Span[] => [{ text }]);
+    // Whole, as what to do about it stands at the end of the sentence.
+    const wrapped = flow([[{ text: "!", style: "warn" }], ...words], { width: options.columns - 2, gap: 1 });
+    lines.push(...wrapped.map((line, index) => index === 0 ? line : [{ text: "  " }, ...line]));
   }
   const missing = problems.length - mostProblems;
   if (missing > 0) lines.push([{ text: `  and ${missing} more: see --format json`, style: "dim" }]);

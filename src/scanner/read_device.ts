@@ -9,6 +9,7 @@ import { ObjectStore } from "../printers/object_store.ts";
 import type { Profile } from "../printers/profile.ts";
 import { identifyColumns, readPlan } from "../printers/read_plan.ts";
 import { recognise } from "../printers/recognise.ts";
+import type { Recognised } from "../printers/recognise.ts";
 import type { OtherDevice, Problem, Reading } from "../printers/reading.ts";
 import type { DatagramHub } from "../snmp/datagram_hub.ts";
 import { sysDescr, sysObjectId } from "../snmp/probe.ts";
@@ -18,13 +19,18 @@ import { openSession, SnmpError } from "../snmp/session.ts";
 import type { SnmpSession } from "../snmp/session.ts";
 import type { Varbind } from "../snmp/value.ts";
 import type { Target } from "../targets/address_space.ts";
+import type { ReadSlot } from "./read_limiter.ts";
+import type { RoundTrip } from "./round_trip.ts";
 import type { Found } from "./sweep_shard.ts";
 
 export interface ReadDeviceOptions {
   hub: DatagramHub;
   credentials: readonly Credential[];
-  timeoutMs: number;
+  /** Of all devices of the worker; learns from this one as well. */
+  roundTrip: RoundTrip;
   retries: number;
+  /** Told when the device keeps us waiting and when it answers again. */
+  slot: ReadSlot;
   deadlineMs: number;
   pace: () => Promise<void> | undefined;
   now: () => Date;
@@ -37,6 +43,9 @@ export interface DeviceOutcome {
   captured?: Varbind[];
   problems: Problem[];
 }
+
+/** A lost packet must not cost half a reading: a device that has answered before is asked three times at least. */
+const readRetries = 2;
 
 /** Reads one device; never throws for anything that a device does. */
 export async function readDevice(found: Found, options: ReadDeviceOptions): Promise<DeviceOutcome> {
@@ -87,7 +96,7 @@ async function readWith(
     for (const varbind of outcome.varbinds) store.add(varbind);
     problems.push(...outcome.problems);
   };
-  let recognition = recognise(store);
+  let recognition: Recognised | undefined;
   try {
     keep(await readNextObjects(session, identifyColumns));
     recognition = recognise(store);
@@ -101,6 +110,8 @@ async function readWith(
     if (!(error instanceof SnmpError)) throw error;
     problems.push(incompleteProblem(error, device, expired()));
   }
+  // A device that fell silent at once may still be known by its description.
+  recognition ??= recognise(store);
   if (session.malformed > 0) {
     problems.push({
       code: "malformed-answers",
@@ -162,9 +173,14 @@ async function negotiate(
   for (const candidate of candidatesFor(found, options.credentials)) {
     if (expired()) break;
     const session = openSession(options.hub, target, candidate.credential, {
-      timeoutMs: options.timeoutMs,
-      retries: candidate.retries === undefined ? Math.max(1, options.retries) : candidate.retries,
+      timeoutMs: options.roundTrip.timeoutMs,
+      retries: candidate.retries === undefined ? Math.max(readRetries, options.retries) : candidate.retries,
       pace: options.pace,
+      onRetransmit: options.slot.stall,
+      onAnswer(ms) {
+        options.roundTrip.observe(ms);
+        options.slot.move();
+      },
       ...(candidate.version === undefined ? {} : { version: candidate.version }),
     });
     onOpen(session);

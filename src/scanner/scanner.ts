@@ -14,7 +14,11 @@ import type { ProbeTemplate } from "../snmp/probe.ts";
 import { targetAt } from "../targets/address_space.ts";
 import type { Target } from "../targets/address_space.ts";
 import { permute } from "../targets/permute.ts";
+import { createBreather } from "./breather.ts";
 import { probeRounds } from "./probe_rounds.ts";
+import { createReadLimiter } from "./read_limiter.ts";
+import type { ReadSlot } from "./read_limiter.ts";
+import { createRoundTrip } from "./round_trip.ts";
 import { bugOutcome, readDevice } from "./read_device.ts";
 import type { DeviceOutcome } from "./read_device.ts";
 import { idOf, maybeMessage, sweepShard } from "./sweep_shard.ts";
@@ -38,7 +42,9 @@ const reportEveryMs = 250;
 /** Shards whose answers are waited for at the same time. */
 const maxShards = 16;
 /** Found devices that may wait for their reading before no further shard is pulled. */
-const maxWaiting = 512;
+const maxWaiting = 64;
+/** Longest wait for one answer, however slow the others were. */
+const maxTimeoutMs = 8_000;
 /** Rounds of probes that a lossy network can cause. */
 const maxRounds = 6;
 
@@ -53,13 +59,18 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
     answered: 0,
     reading: 0,
   };
+  const breather = createBreather(clock, () => ({ sent: hub.counters.sent, answered: counters.answered }));
   const sweeps = new Map<number, { firstId: number; size: number; sweep: ShardSweep }>();
   const roundsOf = new Map<readonly Credential[], ProbeTemplate[][]>();
   let nextId = minProbeId + Math.floor(Math.random() * 0x10000000);
   const results: DeviceResult[] = [];
   let underWay = 0;
-  let readingNow = 0;
-  const waiting: (() => void)[] = [];
+  const roundTrip = createRoundTrip({ minMs: config.timeoutMs, maxMs: Math.max(config.timeoutMs, maxTimeoutMs) });
+  const limiter = createReadLimiter({
+    max: config.maxReading,
+    roundTripMs: roundTrip.smoothedMs,
+    slowMs: config.timeoutMs / 2,
+  });
   let wantsShard = false;
   let settled: (() => void) | undefined;
 
@@ -118,10 +129,12 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
       roundsFor,
       retries: config.retries,
       maxRounds,
-      timeoutMs: config.timeoutMs,
+      timeoutMs: roundTrip.timeoutMs,
+      onAnswer: roundTrip.observe,
       clock,
       signal: stopping.signal,
       pace: () => pacer.take(),
+      breathe: () => breather.breathe(),
       send: (bytes, target) => hub.send(bytes, target.address, target.port),
       onFound: (found) => {
         counters.answered++;
@@ -155,25 +168,24 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
 
   async function read(shard: number, found: Found): Promise<void> {
     counters.reading++;
-    if (readingNow >= config.maxReading) await new Promise<void>((resolve) => waiting.push(resolve));
+    const slot = await limiter.acquire();
     if (!stopping.signal.aborted) {
-      readingNow++;
-      const outcome = await readOne(found);
-      readingNow--;
+      const outcome = await readOne(found, slot);
       results.push({ shard, key: keyOf(found.target), ...outcome });
       if (results.length >= 64) report();
     }
+    slot.release();
     counters.reading--;
-    waiting.shift()?.();
     pullIfRoom();
   }
 
-  async function readOne(found: Found): Promise<DeviceOutcome> {
+  async function readOne(found: Found, slot: ReadSlot): Promise<DeviceOutcome> {
     try {
       return await readDevice(found, {
         hub,
         credentials: credentialsOf(found.target),
-        timeoutMs: config.timeoutMs,
+        roundTrip,
+        slot,
         retries: config.retries,
         deadlineMs: config.deviceDeadlineMs,
         pace: () => pacer.take(),
@@ -186,7 +198,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
   }
 
   function pullIfRoom(): void {
-    if (!wantsShard || stopping.signal.aborted || underWay >= maxShards || waiting.length >= maxWaiting) return;
+    if (!wantsShard || stopping.signal.aborted || underWay >= maxShards || limiter.waiting >= maxWaiting) return;
     wantsShard = false;
     post({ type: "pull" });
   }
@@ -208,7 +220,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
     async stop() {
       stopping.abort(new DOMException("The scan was stopped", "AbortError"));
       report();
-      for (const next of waiting.splice(0)) next();
+      limiter.drain();
       if (underWay > 0) await new Promise<void>((resolve) => settled = resolve);
       clearInterval(reporter);
       report();

@@ -36,9 +36,14 @@ export interface SweepOptions {
   /** Tries after the first round: 1 is the normal second try; further ones depend on what the last found. */
   retries: number;
   maxRounds: number;
-  timeoutMs: number;
+  /** How long an answer may take; asked anew, as it is learned from the answers. */
+  timeoutMs: () => number;
+  /** Called with the milliseconds between the first probe of a device and its answer. */
+  onAnswer: (ms: number) => void;
   send: (bytes: Uint8Array, target: Target) => Promise<void>;
   pace: () => Promise<void> | undefined;
+  /** A pause that lets answers be received. */
+  breathe: () => Promise<void> | undefined;
   clock: Clock;
   signal: AbortSignal;
   onFound: (found: Found) => void;
@@ -77,8 +82,20 @@ export function idOf(message: SnmpMessage): number {
 export function sweepShard(options: SweepOptions): ShardSweep {
   const { size, firstId, clock, signal } = options;
   const answered = new Uint8Array(size);
+  const firstSentAt = new Float64Array(size);
   let found = 0;
   const refused = new Set<string>();
+  // Aborted when everybody has answered, so that nobody is waited for.
+  const complete = new AbortController();
+  const untilComplete = AbortSignal.any([signal, complete.signal]);
+
+  async function wait(ms: number): Promise<void> {
+    try {
+      await clock.sleep(ms, untilComplete);
+    } catch (error) {
+      if (signal.aborted) throw error;
+    }
+  }
 
   function accept(_bytes: Uint8Array, address: string, port: number, message: SnmpMessage): boolean {
     const position = idOf(message) - firstId;
@@ -90,6 +107,8 @@ export function sweepShard(options: SweepOptions): ShardSweep {
     if (answered[position] === 1) return true;
     answered[position] = 1;
     found++;
+    options.onAnswer(clock.monotonicMs() - firstSentAt[position]!);
+    if (found === size) complete.abort();
     options.onFound({ target, ...answer });
     return true;
   }
@@ -102,7 +121,10 @@ export function sweepShard(options: SweepOptions): ShardSweep {
       if (target === undefined) continue;
       const rounds = options.roundsFor(target);
       const probes = rounds[round % rounds.length] ?? [];
+      if (round === 0) firstSentAt[position] = clock.monotonicMs();
       for (const template of probes) {
+        const breath = options.breathe();
+        if (breath !== undefined) await breath;
         const paced = options.pace();
         if (paced !== undefined) await paced;
         signal.throwIfAborted();
@@ -135,13 +157,13 @@ export function sweepShard(options: SweepOptions): ShardSweep {
       await sendRound(round);
       if (round === 0) options.onFirstRoundSent();
       if (round >= options.retries) {
-        await clock.sleep(options.timeoutMs, signal);
+        await wait(options.timeoutMs());
         const worthAnother = options.retries > 0 && found > foundBefore && round + 1 < options.maxRounds;
         if (!worthAnother) return;
       } else {
         // Half the timeout after its own probe an address is asked again; an answer to the first still counts.
         const elapsed = clock.monotonicMs() - startedAt;
-        await clock.sleep(Math.max(0, options.timeoutMs / 2 - elapsed), signal);
+        await wait(Math.max(0, options.timeoutMs() / 2 - elapsed));
       }
     }
   }

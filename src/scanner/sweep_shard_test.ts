@@ -30,10 +30,12 @@ function network(size: number, answers: (host: number, attempt: number, version:
     roundsFor: () => [[v2c], [v1]],
     retries: 1,
     maxRounds: 6,
-    timeoutMs: 1000,
+    timeoutMs: () => 1000,
+    onAnswer: () => {},
     clock,
     signal: abort.signal,
     pace: () => undefined,
+    breathe: () => undefined,
     send: (bytes, target) => {
       const message = maybeMessage(bytes);
       assert(message !== undefined && message.version !== 3);
@@ -146,6 +148,15 @@ for (const { name, from, changes } of forged) {
     assert.equal(net.found.length, 0);
   });
 }
+
+Deno.test("sweepShard() waits for nobody when everybody has answered", async () => {
+  const net = network(3, () => true);
+  const run = net.sweep.run();
+  await net.clock.advance(0);
+  await run;
+  assert.equal(net.clock.monotonicMs(), 0);
+  assert.equal(net.found.length, 3);
+});
 
 Deno.test("sweepShard() reports a refused destination once and goes on", async () => {
   const net = network(3, () => false);

@@ -74,6 +74,20 @@ export class BerReader {
     return value;
   }
 
+  /** Counter32, Gauge32 or TimeTicks: devices leave the leading zero out, so the sign bit is part of the value. */
+  readUnsigned32(tag: number): number {
+    let value = 0;
+    for (const octet of this.#readUnsigned(tag, 5)) value = (value * 256 + octet) % 0x100000000;
+    return value;
+  }
+
+  /** Counter64 as a bigint from 0 to 2^64 − 1. */
+  readUnsigned64(tag: number): bigint {
+    let value = 0n;
+    for (const octet of this.#readUnsigned(tag, 9)) value = (value << 8n) | BigInt(octet);
+    return BigInt.asUintN(64, value);
+  }
+
   /** A view of the content of an OCTET STRING; copy it to keep it. */
   readOctets(tag: number = Tag.octetString): Uint8Array {
     const end = this.enter(tag);
@@ -87,6 +101,15 @@ export class BerReader {
     const oid = decodeOid(this.bytes, this.offset, end);
     this.offset = end;
     return oid;
+  }
+
+  #readUnsigned(tag: number, maxLength: number): Uint8Array {
+    const at = this.offset;
+    const octets = this.readOctets(tag);
+    if (octets.length === 0 || octets.length > maxLength) {
+      throw new BerSyntaxError(`Cannot read ${octets.length} bytes as an unsigned number`, at);
+    }
+    return octets;
   }
 
   #contentEnd(): number {
@@ -123,22 +146,6 @@ function decodeSigned(bytes: Uint8Array, start: number, end: number): number | b
   let value = BigInt((bytes[start]! << 24) >> 24);
   for (let i = start + 1; i < end; i++) value = (value << 8n) | BigInt(bytes[i]!);
   return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
-}
-
-/** Counter32, Gauge32 and TimeTicks: devices leave the leading zero out, so the sign bit is part of the value. */
-export function decodeUnsigned32(bytes: Uint8Array, start: number, end: number): number {
-  if (end - start > 5 || end === start) throw new BerSyntaxError(`Cannot read ${end - start} bytes as 32 bits`, start);
-  let value = 0;
-  for (let i = start; i < end; i++) value = (value * 256 + bytes[i]!) % 0x100000000;
-  return value;
-}
-
-/** Counter64 as a bigint from 0 to 2^64 − 1. */
-export function decodeUnsigned64(bytes: Uint8Array, start: number, end: number): bigint {
-  if (end - start > 9 || end === start) throw new BerSyntaxError(`Cannot read ${end - start} bytes as 64 bits`, start);
-  let value = 0n;
-  for (let i = start; i < end; i++) value = (value << 8n) | BigInt(bytes[i]!);
-  return BigInt.asUintN(64, value);
 }
 
 /** Content octets of an OBJECT IDENTIFIER as a dotted string (X.690 section 8.19); "0.0" for an empty one. */

@@ -26,7 +26,7 @@ export interface DatagramHub {
   send(bytes: Uint8Array, address: string, port: number): Promise<void>;
   /** Listens to one address and port until the returned function is called. */
   listenTo(address: string, port: number, listener: DatagramListener): () => void;
-  /** Sees every datagram before the listeners of its address. */
+  /** Sees every datagram that no listener of its address took. */
   setSweep(listener: DatagramListener): void;
   readonly counters: HubCounters;
   close(): Promise<void>;
@@ -42,10 +42,10 @@ export function startDatagramHub(
 
   function dispatch(bytes: Uint8Array, address: string, port: number): void {
     counters.received++;
-    if (sweep(bytes, address, port)) return;
     for (const listener of listeners.get(key(address, port)) ?? []) {
       if (listener(bytes, address, port)) return;
     }
+    if (sweep(bytes, address, port)) return;
     counters.stray++;
   }
 

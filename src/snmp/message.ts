@@ -3,7 +3,7 @@
  * The reader of printers uses net-snmp; this codec is for the sweep's probes, for checking every datagram before
  * anything else sees it, and for the simulator.
  */
-import { BerReader, BerSyntaxError, BerWriter, decodeUnsigned32, decodeUnsigned64 } from "./ber.ts";
+import { BerReader, BerSyntaxError, BerWriter } from "./ber.ts";
 import { Tag } from "./value.ts";
 import type { SnmpValue, Varbind } from "./value.ts";
 
@@ -147,18 +147,10 @@ export function decodeValue(reader: BerReader): SnmpValue {
       return { tag, value: reader.readOid() };
     case Tag.counter32:
     case Tag.gauge32:
-    case Tag.timeTicks: {
-      const end = reader.enter(tag);
-      const value = decodeUnsigned32(reader.bytes, reader.offset, end);
-      reader.offset = end;
-      return { tag, value };
-    }
-    case Tag.counter64: {
-      const end = reader.enter(tag);
-      const value = decodeUnsigned64(reader.bytes, reader.offset, end);
-      reader.offset = end;
-      return { tag, value };
-    }
+    case Tag.timeTicks:
+      return { tag, value: reader.readUnsigned32(tag) };
+    case Tag.counter64:
+      return { tag, value: reader.readUnsigned64(tag) };
     case Tag.null:
     case Tag.noSuchObject:
     case Tag.noSuchInstance:

@@ -65,9 +65,13 @@ export interface SnmpSession {
 }
 
 export interface SessionOptions {
-  timeoutMs: number;
+  /** How long a request waits before it is sent again; asked anew for each request. */
+  timeoutMs: () => number;
   /** Retransmissions after the first send. */
   retries: number;
+  /** Called with the milliseconds since the request was first sent. */
+  onAnswer?: (ms: number) => void;
+  onRetransmit?: () => void;
   /** Waited for before a request and by each retransmission. */
   pace: () => Promise<void> | undefined;
 }
@@ -76,6 +80,8 @@ export interface SessionOptions {
 interface OpenRequests {
   reqs: Record<number, unknown>;
   unregisterRequest(id: number): unknown;
+  /** Milliseconds until a retransmission of requests that are made from now on. */
+  timeout: number;
 }
 
 /** Opens a session; `version` is ignored for a USM credential, which is always v3. */
@@ -93,6 +99,8 @@ export function openSession(
   let pending: { resolve(pdu: Pdu | Varbind[][]): void; reject(error: Error): void } | undefined;
   let malformed = 0;
   let requests = 0;
+  let sentAt = 0;
+  socket.onRetransmit = () => options.onRetransmit?.();
 
   // An unheard "error" would end the process; the datagram that caused it has been counted already.
   session.on("error", () => malformed++);
@@ -138,6 +146,7 @@ export function openSession(
   function settle(answer: Pdu | Varbind[][]): void {
     const waiting = pending;
     pending = undefined;
+    options.onAnswer?.(performance.now() - sentAt);
     waiting?.resolve(answer);
   }
 
@@ -152,6 +161,8 @@ export function openSession(
     await options.pace();
     socket.prepaid = 1;
     requests++;
+    sentAt = performance.now();
+    open.timeout = options.timeoutMs();
     return await new Promise((resolve, reject) => {
       pending = { resolve, reject };
       start();
@@ -196,8 +207,9 @@ export function openSession(
     },
     close() {
       stopListening();
+      // Before the library ends its requests with a text of its own.
+      if (pending !== undefined) fail(new SnmpError("closed", `The session with ${target.address} was closed`));
       session.close();
-      fail(new SnmpError("closed", `The session with ${target.address} was closed`));
     },
   };
 }
@@ -205,6 +217,7 @@ export function openSession(
 /** The socket that the library sees: it sends through the shared hub and receives only what was checked. */
 class SessionSocket extends EventEmitter implements NetSnmpSocket {
   onRefused: (error: Error) => void = () => {};
+  onRetransmit: () => void = () => {};
   /** Datagrams whose pacing the caller has waited for; retransmissions and v3 discovery wait here. */
   prepaid = 0;
 
@@ -227,7 +240,9 @@ class SessionSocket extends EventEmitter implements NetSnmpSocket {
     // The library registers the request in the callback; on loopback an answer may come before the send has returned.
     callback(null, length);
     const bytes = buffer.slice(offset, offset + length);
-    const paced = this.prepaid > 0 ? undefined : this.pace();
+    const isFirst = this.prepaid > 0;
+    const paced = isFirst ? undefined : this.pace();
+    if (!isFirst) this.onRetransmit();
     this.prepaid = 0;
     void Promise.resolve(paced).then(() => this.hub.send(bytes, this.target.address, this.target.port)).catch(
       (error) => this.onRefused(error),
@@ -252,7 +267,7 @@ function createLibrarySession(
   const libraryOptions: NetSnmpOptions = {
     port: target.port,
     retries: options.retries,
-    timeout: options.timeoutMs,
+    timeout: options.timeoutMs(),
     idBitsSize: 32,
     version: snmp.Version[version],
     dgramModule: { createSocket: () => socket },

@@ -140,6 +140,10 @@ export function openSpool(path: string, options: SpoolOptions): Spool {
         }
       }
       if (!hasReserve) takeReserve();
+      if (!hasReserve) {
+        shrink(db);
+        takeReserve();
+      }
       if (!hasReserve) throw new StorageError(`Cannot append to "${path}": the disk is full`, "full");
       try {
         mending(() => appendRecords(db, records, { now: clock.now(), limits }));
@@ -187,6 +191,16 @@ function isFull(error: unknown): boolean {
 /** Pages that stay in the file for the next records; a backlog of weeks gives its room back once it is sent. */
 const keptPages = 1000;
 const pagesPerStep = 500;
+
+/** Gives all free pages and the journal back to a full disk: what was sent and deleted may be the only room there is. */
+function shrink(db: Database): void {
+  try {
+    db.exec("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)");
+  } catch (error) {
+    // Too full even for that; the caller finds out when it asks for room.
+    if (!(error instanceof StorageError)) throw error;
+  }
+}
 
 function giveBack(db: Database): void {
   const free = db.get<{ freelist_count: number }>("PRAGMA freelist_count")?.freelist_count ?? 0;

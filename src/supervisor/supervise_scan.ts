@@ -81,6 +81,8 @@ interface Slot {
 
 /** A worker reports every quarter of a second; one that is silent for so long hangs. */
 const silentMs = 10_000;
+/** Until its first word a worker loads its code, which takes long on a busy machine. */
+const startMs = 60_000;
 /** Beyond the device deadline, a worker with shards that makes no step hangs as well. */
 const stalledMs = 30_000;
 const watchEveryMs = 1_000;
@@ -268,7 +270,8 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
     const now = clock.monotonicMs();
     for (const slot of slots) {
       if (slot.stopped) continue;
-      if (now - slot.heardAt > silentMs) bury(slot, `was silent for ${silentMs / 1000} s`);
+      const patienceMs = slot.ready ? silentMs : startMs;
+      if (now - slot.heardAt > patienceMs) bury(slot, `was silent for ${patienceMs / 1000} s`);
       else if (slot.shards.size > 0 && now - slot.movedAt > stalledMs + request.deviceDeadlineMs) {
         bury(slot, "made no progress");
       }

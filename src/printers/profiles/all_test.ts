@@ -25,11 +25,12 @@ for (const profile of allProfiles) {
         : [rule.meter];
       for (const name of names) assert.match(name, meterName);
     }
-    const { descriptions = [], devices = [], deviceIds = [], never = [], objectIds = [] } = profile.recognise;
+    const { descriptions = [], devices = [], deviceIds = [], never = [], objectIds = [], printerIds = [], cards = [] } =
+      profile.recognise;
     assert.ok(descriptions.length > 0 && deviceIds.length > 0);
-    for (const oid of objectIds) assert.match(oid, /^1\.3\.6\.1\.4\.1(?:\.\d+)+$/);
+    for (const oid of [...objectIds, ...printerIds]) assert.match(oid, /^1\.3\.6\.1\.4\.1(?:\.\d+)+$/);
     // A global or sticky pattern keeps state between devices.
-    for (const pattern of [...descriptions, ...devices, ...deviceIds, ...never]) {
+    for (const pattern of [...descriptions, ...devices, ...deviceIds, ...never, ...cards]) {
       assert.doesNotMatch(pattern.flags, /[gy]/);
     }
   });

@@ -3,9 +3,13 @@ import type { Profile, RecordSupplies } from "../profile.ts";
 /** brInfo of BROTHER-MIB. */
 const info = "1.3.6.1.4.1.2435.2.3.9.4.2.1.5.5";
 
-/** Ink models carry a J in the number; the first of them only ended in CN. */
-const inkModels = /-J\d|^(?:MFC|DCP)-\d{3,4}(?:C|CN|CW)$|^(?:MFC|DCP)-\d{4}CN$/;
-const laserModels = /^(?!.*-J\d)(?!(?:MFC|DCP)-\d{3,4}(?:C|CN|CW)$).*/s;
+/**
+ * Ink models carry a J or, with tanks, a T in the number; the first of them a C behind three digits or behind four that
+ * begin with 1 to 6: MFC-9120CN and its like are colour lasers.
+ */
+const ink = "-[JT]\\d|^(?:MFC|DCP|FAX)-(?:\\d{3}|[1-6]\\d{3})C[A-Z]*$";
+const inkModels = new RegExp(ink);
+const laserModels = new RegExp(`^(?!.*(?:${ink})).*`, "s");
 
 /** Hundredths of a percent left. */
 const hundredths = { read: 0.01, minOctets: 2 } as const;
@@ -20,7 +24,7 @@ function colours(ids: [number, number, number, number], what: { kind: string; wo
 }
 
 const toner = { kind: "toner", word: "Toner Cartridge" };
-const ink = { kind: "ink", word: "Ink Cartridge" };
+const inkCartridge = { kind: "ink", word: "Ink Cartridge" };
 
 function maintenance(fields: RecordSupplies["fields"], models?: RegExp): RecordSupplies {
   const layout = "id-type-length-value" as const;
@@ -84,11 +88,14 @@ export const brother: Profile = {
     // brInfoMaintenance; bieniu/brother const.py, saper-2. 81-84 are the same in steps of ten.
     maintenance(colours([0x6f, 0x70, 0x71, 0x72], toner).map((field) => ({ ...field, ...hundredths })), laserModels),
     maintenance(colours([0x81, 0x82, 0x83, 0x84], toner).map((field) => ({ ...field, read: 1 })), laserModels),
-    maintenance(colours([0x6f, 0x70, 0x71, 0x72], ink).map((field) => ({ ...field, ...hundredths })), inkModels),
-    maintenance(colours([0x81, 0x82, 0x83, 0x84], ink).map((field) => ({ ...field, read: 1 })), inkModels),
+    maintenance(
+      colours([0x6f, 0x70, 0x71, 0x72], inkCartridge).map((field) => ({ ...field, ...hundredths })),
+      inkModels,
+    ),
+    maintenance(colours([0x81, 0x82, 0x83, 0x84], inkCartridge).map((field) => ({ ...field, read: 1 })), inkModels),
     // First ink models: level and capacity in one octet each (recording brother-mfc-5490cn).
     maintenance(
-      colours([0xa1, 0xa2, 0xa3, 0xa4], ink).map((field) => ({ ...field, read: "ratio", minOctets: 2 })),
+      colours([0xa1, 0xa2, 0xa3, 0xa4], inkCartridge).map((field) => ({ ...field, read: "ratio", minOctets: 2 })),
       inkModels,
     ),
     maintenance([

@@ -16,6 +16,7 @@ export const canon: Profile = {
   maker: "Canon",
   recognise: {
     objectIds: ["1.3.6.1.4.1.1602.4", "1.3.6.1.4.1.1602"],
+    printerIds: ["1.3.6.1.4.1.1602.4"],
     descriptions: [
       /^Canon\b.* \/P\b/i,
       /^Canon (?:iR|LBP|MF\d|D\d|TM-|TX-|TZ-|iPF|image(?:PRESS|RUNNER|CLASS|PROGRAF)|PRO-|GP-|GX|TS\d|TR\d|MG\d|MX\d|MB\d|iX|iP\d|MAXIFY|PIXMA|G\d{4}|FAX|i-SENSYS|Satera)/i,

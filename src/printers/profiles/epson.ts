@@ -14,9 +14,10 @@ export const epson: Profile = {
     objectIds: ["1.3.6.1.4.1.1248.1"],
     descriptions: [
       /EPSON.*\bPrint Server\b/i,
-      /^EPSON (?:WF|WorkForce|Stylus|AL-|AcuLaser|ET-|EcoTank|L\d|XP-|SC-|SureColor|SureLab|TM-|LX-|LQ-|FX-|PX-|LP-|EW-|BX|AM-C|LM-|M\d|CW-|ColorWorks|EPL-)/i,
+      /^SEIKO EPSON (?:UB|TM)-/i,
+      /^EPSON (?:WF|WorkForce|Stylus|AL-|AcuLaser|ET-|EcoTank|L\d|XP-|SC-|SureColor|SureLab|TM-|LX-|LQ-|FX-|PX-|LP-|EW-|BX|AM-C|LM-|M\d|WP-|B-\d|CX|NX\d|SX\d|TX\d|PM-|SL-D|R\d{3}|Expression|Artisan|PictureMate|CW-|ColorWorks|EPL-)/i,
     ],
-    devices: [/^EPSON\b/i],
+    devices: [/^(?:SEIKO )?EPSON\b/i],
     deviceIds: [/^(?:SEIKO )?EPSON\b/i],
     never: [/scan server|scanner|projector|^EPSON (?:EB|DS|EMP|GT|ES)-/i],
   },

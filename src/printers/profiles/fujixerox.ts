@@ -8,13 +8,14 @@ function named(id: string, maker: string, pattern: RegExp): Profile {
     maker,
     recognise: {
       objectIds: ["1.3.6.1.4.1.297"],
+      printerIds: ["1.3.6.1.4.1.297.1.11.93"],
       descriptions: [pattern],
       devices: [pattern],
       deviceIds: [pattern],
     },
     model: [
       // "FUJI XEROX MODEL;ESS VERSION,…"
-      { oid: "1.3.6.1.2.1.1.1.0", rule: "fujixerox.description", take: /^(?:FUJI ?XEROX|FUJIFILM) ([^;]+)/i },
+      { oid: "1.3.6.1.2.1.1.1.0", rule: "fujixerox.description", take: /^(?:FUJI ?XEROX|FX|FUJIFILM) ([^;]+)/i },
     ],
     firmware: [
       { oid: "1.3.6.1.2.1.1.1.0", rule: "fujixerox.controller", take: /\b(?:ESS|Controller) ?([\d.]+)/i },
@@ -23,9 +24,9 @@ function named(id: string, maker: string, pattern: RegExp): Profile {
   };
 }
 
-export const fujixerox = named("fujixerox", "Fuji Xerox", /^FUJI ?XEROX\b/i);
+export const fujixerox = named("fujixerox", "Fuji Xerox", /^(?:FUJI ?XEROX\b|FX (?:Apeos|Docu))/i);
 export const fujifilm = named(
   "fujifilm",
   "Fujifilm",
-  /^FUJIFILM (?:Apeos|Revoria|DocuPrint|DocuCentre|ApeosPro|.*Printer)/i,
+  /^FUJIFILM (?:Business Innovation Corp\.? )?(?:Apeos|Revoria|DocuPrint|DocuCentre|ApeosPro|.*Printer)/i,
 );

@@ -9,8 +9,9 @@ export const hp: Profile = {
   recognise: {
     // HP netPeripheral; switches (11.2.3.7), blades (11.5.7) and servers (232) are elsewhere.
     objectIds: ["1.3.6.1.4.1.11.2.3.9"],
+    printerIds: ["1.3.6.1.4.1.11.2.3.9.1"],
+    cards: [/JETDIRECT|^HP ETHERNET MULTI-ENVIRONMENT/i],
     descriptions: [
-      /JETDIRECT|^HP ETHERNET MULTI-ENVIRONMENT/i,
       /\b(?:HP|Hewlett[- ]Packard)\b.*\b(?:(?:Laser|Office|Desk|Design)Jet|PhotoSmart|PageWide|ENVY|Smart Tank)\b/i,
       /^HP (?:Color )?(?:Laser|Neverstop)\b/i,
     ],
@@ -18,9 +19,17 @@ export const hp: Profile = {
     deviceIds: [/^(?:HP|Hewlett[- ]?Packard)\b/i],
     never: [/onboard administrator|virtual connect|procurve|integrated lights-out/i],
   },
+  modelFallback: [
+    // model-name; glpi-agent HPNetPeripheral.pm
+    { oid: `${pml}.1.3.2.0`, rule: "hp.modelName", take: "pml" },
+    // "HP ETHERNET MULTI-ENVIRONMENT,SN:…,FN:…,SVCID:…,PID:MODEL": a name that people may change, so it needs a digit
+    { oid: "1.3.6.1.2.1.1.1.0", rule: "hp.description", take: /,PID:((?:HP )?[A-Z][^,]*\d[^,]*)/i },
+  ],
   serial: [
     // serial-number; glpi-agent HPNetPeripheral.pm, librenms jetdirect.yaml
     { oid: `${pml}.1.3.3.0`, rule: "hp.serial", take: "pml" },
+    // The network card's sysDescr of newer ones, as above
+    { oid: "1.3.6.1.2.1.1.1.0", rule: "hp.description", take: /,SN:([A-Z0-9]{10}),/ },
   ],
   firmware: [
     // fw-rom-revision; the date code (1.3.5) stands in on old ones; glpi-agent HPNetPeripheral.pm, librenms jetdirect.yaml

@@ -34,6 +34,7 @@ export const konica: Profile = {
   maker: "Konica Minolta",
   recognise: {
     objectIds: ["1.3.6.1.4.1.18334"],
+    printerIds: ["1.3.6.1.4.1.18334.1.1.1.2"],
     descriptions: [/^(?:KONICA )?MINOLTA\b/i, /\b(?:bizhub|magicolor|pagepro|AccurioPrint|AccurioPress)\b/i],
     devices: [/^(?:KONICA )?MINOLTA\b|\bbizhub\b/i],
     deviceIds: [/^(?:KONICA[ _]?)?MINOLTA\b/i],

@@ -51,6 +51,7 @@ export const kyocera: Profile = {
   maker: "Kyocera",
   recognise: {
     objectIds: [kyoceraRoot],
+    printerIds: [`${kyoceraRoot}.41`],
     descriptions: [/^KYOCERA\b/i, /\b(?:ECOSYS|TASKalfa)\b/i],
     devices: [/^KYOCERA\b|\b(?:ECOSYS|TASKalfa)\b|^FS-\d/i],
     deviceIds: [/^KYOCERA\b/i],

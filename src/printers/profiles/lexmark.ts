@@ -27,7 +27,7 @@ export const lexmarkMeters: MeterRule[] = [
       [49, "fax.mono"],
       [50, "fax.color"],
     ],
-    maxRows: 48,
+    maxRows: 64,
   },
   {
     kind: "typed",
@@ -35,7 +35,7 @@ export const lexmarkMeters: MeterRule[] = [
     values: `${sizes}.4`,
     types: `${sizes}.2`,
     names: large.map((size) => [size, "large.mono"]),
-    maxRows: 24,
+    maxRows: 48,
   },
   {
     kind: "typed",
@@ -43,7 +43,7 @@ export const lexmarkMeters: MeterRule[] = [
     values: `${sizes}.5`,
     types: `${sizes}.2`,
     names: large.map((size) => [size, "large.color"]),
-    maxRows: 24,
+    maxRows: 48,
   },
 ];
 
@@ -52,6 +52,7 @@ export const lexmark: Profile = {
   maker: "Lexmark",
   recognise: {
     objectIds: ["1.3.6.1.4.1.641"],
+    printerIds: ["1.3.6.1.4.1.641.1", "1.3.6.1.4.1.641.2", "1.3.6.1.4.1.641.52"],
     descriptions: [/^Lexmark\b/i],
     devices: [/^Lexmark\b/i],
     deviceIds: [/^Lexmark\b/i],
@@ -74,6 +75,8 @@ export const lexmark: Profile = {
     { oid: "1.3.6.1.4.1.641.2.1.2.1.4.1", rule: "lexmark.codeRevision" },
     { oid: "1.3.6.1.4.1.641.1.1.1.0", rule: "lexmark.firmware" },
     { oid: "1.3.6.1.2.1.1.1.0", rule: "lexmark.description", take: / version (\S+)/i },
+    // The first of the versions by unit is that of the device; glpi-agent Lexmark.pm
+    { oid: "1.3.6.1.4.1.641.6.3.3.1.7.1.1", rule: "lexmark.version" },
   ],
   meters: lexmarkMeters,
 };

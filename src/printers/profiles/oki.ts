@@ -24,6 +24,8 @@ export const oki: Profile = {
   model: [
     // glpi-agent Oki.pm
     { oid: `${general}.25.0`, rule: "oki.model" },
+    // "OKI OkiLAN … PrintServer: Attached to MODEL Rev.…"
+    { oid: "1.3.6.1.2.1.1.1.0", rule: "oki.attached", take: /\bAttached to (\S+)/i },
   ],
   serial: [
     // glpi-agent Oki.pm

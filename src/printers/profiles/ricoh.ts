@@ -26,7 +26,7 @@ const meters: MeterRule[] = [
       [870, "scan.total"],
       [871, "scan.total"],
     ],
-    maxRows: 96,
+    maxRows: 160,
   },
   // zabbix template_ricoh_aficio_3500sf_and_3510sf
   { kind: "scalar", meter: "total", oid: `${ricohRoot}.2.19.1.0`, rule: "ricoh.total" },
@@ -70,6 +70,7 @@ function brand(id: string, maker: string, names: string): Profile {
     maker,
     recognise: {
       objectIds: ["1.3.6.1.4.1.367.1", "1.3.6.1.4.1.367"],
+      printerIds: ["1.3.6.1.4.1.367.1.1"],
       descriptions: [pattern],
       devices: [pattern],
       deviceIds: [pattern],
@@ -81,6 +82,8 @@ function brand(id: string, maker: string, names: string): Profile {
     hostname,
     meters,
     supplies,
+    // As in the private table; librenms PrinterSupplies.php
+    standardSupplies: { codes: [{ level: -100, kind: "empty" }] },
   };
 }
 

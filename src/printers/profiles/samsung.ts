@@ -10,6 +10,7 @@ export const samsung: Profile = {
   maker: "Samsung",
   recognise: {
     objectIds: ["1.3.6.1.4.1.236.11.5"],
+    printerIds: ["1.3.6.1.4.1.236.11.5"],
     descriptions: [
       /^Samsung\b.*(?:;|\bOS\b)\s*(?:V?\d|Engine|OS)/i,
       /^Samsung (?:ML|CLP|CLX|SCX|SF|SL|MFP|Xpress|ProXpress|MultiXpress)[- ]?/i,

@@ -3,9 +3,15 @@ import type { MeterRule, Profile } from "../profile.ts";
 /** Counters by function, group and code: value .3, name .4; librenms printer.inc.php, recording sharp-mx-3570n. */
 const counts = "1.3.6.1.4.1.2385.1.1.19.2.1";
 
-/** Function 1 print, 4 copy, 5 all, 7 scan; code 61 black, 63 full colour, 75 duplex, 60 and 50 all. */
+/** Function 1 print, 4 copy, 5 all, 7 scan; code 61 black, 63 full colour, 64 two, 80 one, 75 duplex, 60 and 50 all. */
 function count(meter: string, path: string): MeterRule {
   return { kind: "scalar", meter, oid: `${counts}.3.${path}`, rule: `sharp.count.${path}` };
+}
+
+/** Full colour, two colours and single colour are all colour. */
+function colour(meter: string, path: string): MeterRule {
+  const oids = [63, 64, 80].map((code) => `${counts}.3.${path}.${code}`);
+  return { kind: "sum", meter, oids, rule: `sharp.count.${path}.colour`, needs: "any" };
 }
 
 export const sharp: Profile = {
@@ -13,6 +19,7 @@ export const sharp: Profile = {
   maker: "Sharp",
   recognise: {
     objectIds: ["1.3.6.1.4.1.2385.3.1", "1.3.6.1.4.1.2385.1"],
+    printerIds: ["1.3.6.1.4.1.2385.3.1"],
     // Sharp's displays answer "SHARP PN-…".
     descriptions: [/^SHARP (?:MX|AR|BP|DX|AL|AM|FO|MFP|DM|JX)-?[A-Z]*\d/i],
     devices: [/^SHARP\b/i],
@@ -30,13 +37,13 @@ export const sharp: Profile = {
   ],
   meters: [
     count("mono", "5.4.61"),
-    count("color", "5.4.63"),
+    colour("color", "5.4"),
     count("print.total", "1.4.60"),
     count("print.mono", "1.4.61"),
-    count("print.color", "1.4.63"),
+    colour("print.color", "1.4"),
     count("copy.total", "4.4.60"),
     count("copy.mono", "4.4.61"),
-    count("copy.color", "4.4.63"),
+    colour("copy.color", "4.4"),
     count("duplex", "1.4.75"),
     count("scan.total", "7.4.50"),
     count("scan.mono", "7.4.51"),

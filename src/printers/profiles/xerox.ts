@@ -47,6 +47,7 @@ export const xerox: Profile = {
   maker: "Xerox",
   recognise: {
     objectIds: ["1.3.6.1.4.1.253.8.62", "1.3.6.1.4.1.253"],
+    printerIds: ["1.3.6.1.4.1.253.8.62.1"],
     descriptions: [
       /^Xerox\b/i,
       /\bXerox\b.*\b(?:WorkCentre|Phaser|VersaLink|AltaLink|ColorQube|DocuColor|DocuPrint|PrimeLink|Versant|Color C\d+)\b/i,
@@ -57,7 +58,7 @@ export const xerox: Profile = {
   },
   model: [
     // "Xerox MODEL; Network VERSION, Controller VERSION, …"
-    { oid: "1.3.6.1.2.1.1.1.0", rule: "xerox.description", take: /^Xerox ([^;]+?)(?:;|$| v\d)/i },
+    { oid: "1.3.6.1.2.1.1.1.0", rule: "xerox.description", take: /^Xerox(?:®|\(R\))? ([^;]+?)(?:;|$| v\d)/i },
   ],
   serial: [
     // xcmHrDevDetail serial; steledama/lac

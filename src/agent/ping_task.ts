@@ -1,0 +1,42 @@
+/** The task "ping": ICMP for troubleshooting, to configured addresses alone. */
+import type { Ping, PingOutput } from "../../proto/gen/opendca/v1/task.ts";
+import type { AgentConfig } from "../config/agent_config.ts";
+import { formatIp, tryParseIp } from "../core/ip.ts";
+import type { IpAddress } from "../core/ip.ts";
+import { rangeContains } from "../core/ip_range.ts";
+import { parseTargetSpec } from "../targets/target_spec.ts";
+import { policyRefusal } from "../tasks/task_handlers.ts";
+import type { AgentMachine } from "./agent_machine.ts";
+
+/** Whether it is an address inside the policy's ranges, or a host name of a site. */
+export function mayPing(config: AgentConfig, target: string): boolean {
+  const ip = tryParseIp(target);
+  return ip === undefined ? isHostOfSite(config, target) : isInside(config, ip);
+}
+
+function isHostOfSite({ sites, policy }: AgentConfig, name: string): boolean {
+  const plain = name.toLowerCase().replace(/\.$/, "");
+  return policy.hosts.includes(plain) && sites.some(({ hosts }) =>
+    hosts.map(parseTargetSpec).some((spec) => spec.kind === "name" && spec.name === plain)
+  );
+}
+
+function isInside({ policy }: AgentConfig, ip: IpAddress): boolean {
+  return policy.ranges.some((range) => rangeContains(range, ip));
+}
+
+export interface PingParts {
+  config(): AgentConfig;
+  resolve(host: string): Promise<string[]>;
+  ping: AgentMachine["ping"];
+}
+
+/** Pings the first address that the name has; `mayPing` was asked before. */
+export async function runPingTask({ target, count }: Ping, parts: PingParts, signal: AbortSignal): Promise<PingOutput> {
+  const ip = tryParseIp(target) ??
+    (await parts.resolve(target)).map(tryParseIp).find((address) => address !== undefined);
+  if (ip === undefined) throw policyRefusal(`${target} has no address`);
+  const address = formatIp(ip);
+  const { roundTripMs } = await parts.ping(address, { count, signal });
+  return { address, sent: count, received: roundTripMs.length, roundTripMs };
+}

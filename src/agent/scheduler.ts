@@ -1,0 +1,277 @@
+/**
+ * The loop that asks src/schedule what to do and has it done. Sweeps and reads of known devices go side by side, so that a
+ * large sweep holds up no status; of each kind a few sites at a time, so that memory stays bounded.
+ */
+import type { AgentConfig, SiteConfig } from "../config/agent_config.ts";
+import { isAllowedAt } from "../config/allowed_hours.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Inventory, KnownDevice } from "../inventory/inventory.ts";
+import type { Action } from "../schedule/next_actions.ts";
+import { nextActions } from "../schedule/next_actions.ts";
+import type { PresenceState } from "../schedule/presence.ts";
+import { deviceHeard, deviceKnown, deviceSilent, siteSearched } from "../schedule/schedule_events.ts";
+import { emptySchedule, readsPerMinuteFor, withDevice } from "../schedule/schedule_state.ts";
+import type { Moment, ScheduledSite, ScheduleState } from "../schedule/schedule_state.ts";
+import { createLane } from "./lane.ts";
+import type { Heard, Scope } from "./reading_intake.ts";
+import { rateShares } from "./scan_site.ts";
+import type { Place } from "./site_space.ts";
+
+export type ScheduleEvent =
+  | { event: "sweepBegun"; site: string; looksFor: number }
+  | { event: "sweepEnded"; site: string; outcome: ScanOutcome }
+  /** The allowed hours ended, or the configuration changed; it is done again. */
+  | { event: "sweepInterrupted"; site: string }
+  | { event: "scanFailed"; site: string; error: unknown };
+
+export interface ScanOutcome {
+  addresses: number;
+  answered: number;
+  printers: number;
+  durationMs: number;
+  /** Devices of the inventory that answered. */
+  heard: ReadonlySet<string>;
+}
+
+export interface ScheduleScan {
+  site: SiteConfig;
+  /** Null: all of the site. */
+  places: readonly Place[] | null;
+  scope: Scope;
+  kind: "sweep" | "read";
+  signal: AbortSignal;
+}
+
+export interface SchedulerOptions {
+  clock: Clock;
+  config(): AgentConfig;
+  inventory: Pick<Inventory, "devices" | "device" | "mark" | "setMark">;
+  /** Every reading of it comes to `heard` before it ends. Rejects when it says nothing about the devices. */
+  scan(request: ScheduleScan): Promise<ScanOutcome>;
+  /** Silent for long enough, and looked for. */
+  onOffline(device: KnownDevice): void;
+  report(event: ScheduleEvent): void;
+  random?: () => number;
+}
+
+export interface Scheduler extends AsyncDisposable {
+  /** A device answered, to whatever request. */
+  heard(heard: Heard): void;
+  /** Stops what runs under an old configuration and goes on by the new one. */
+  configChanged(): void;
+  presences(): Record<PresenceState, number>;
+  /** When the last complete sweep of a site began. */
+  lastSweep(site: string): Date | undefined;
+  /** Sites that are swept or searched now. */
+  sweeping(): string[];
+}
+
+const sweepsAtOnce = 2;
+const readsAtOnce = 4;
+/** After a pass that could not be made at all. */
+const againAfterMs = 5 * 60_000;
+
+export function startScheduler(options: SchedulerOptions): Scheduler {
+  const { clock, inventory, report } = options;
+  const random = options.random ?? Math.random;
+  const stop = new AbortController();
+  const lanes = { sweep: createLane(sweepsAtOnce), read: createLane(readsAtOnce) };
+  const jobs = new Set<{ site: string; kind: "sweep" | "read"; begun: boolean; abort: AbortController }>();
+  const work = new Set<Promise<void>>();
+  let woken = Promise.withResolvers<void>();
+  let state = emptySchedule(moment());
+  for (const { deviceId, site, asleep, seenAt } of inventory.devices()) {
+    const scheduled = maybeSite(site);
+    if (scheduled === undefined) continue;
+    state = deviceKnown(state, { deviceId, site: scheduled, asleep, seenAt }, { now: moment(), random });
+  }
+
+  function moment(): Moment {
+    return { monotonicMs: clock.monotonicMs(), wallMs: clock.now().getTime() };
+  }
+
+  function scheduledSites(): ScheduledSite[] {
+    return options.config().sites.map(({ name, schedule, ratePerSecond }) => {
+      const readsPerMinute = readsPerMinuteFor(ratePerSecond * rateShares.read);
+      return { name, schedule, readsPerMinute };
+    });
+  }
+
+  function maybeSite(name: string): ScheduledSite | undefined {
+    return scheduledSites().find((site) => site.name === name);
+  }
+
+  function lastSweeps(): Map<string, number> {
+    return new Map(options.config().sites.flatMap(({ name }) => {
+      const at = Date.parse(inventory.mark(sweepMark(name)) ?? "");
+      return Number.isFinite(at) ? [[name, at]] : [];
+    }));
+  }
+
+  async function run(): Promise<void> {
+    while (!stop.signal.aborted) {
+      stopOutsideHours();
+      const sites = scheduledSites();
+      const next = nextActions(state, moment(), { sites, random, lastSweeps: lastSweeps() });
+      state = next.state;
+      for (const action of next.actions) begin(action);
+      const over = new AbortController();
+      const rest = clock.sleep(next.wakeAfterMs, AbortSignal.any([over.signal, stop.signal])).catch(() => {}); // Woken.
+      await Promise.race([rest, woken.promise]);
+      over.abort();
+      woken = Promise.withResolvers<void>();
+    }
+  }
+
+  function begin(action: Action): void {
+    const site = options.config().sites.find(({ name }) => name === action.site);
+    if (site === undefined) return;
+    const job = {
+      site: site.name,
+      kind: action.type === "read" ? "read" as const : "sweep" as const,
+      begun: false,
+      abort: new AbortController(),
+    };
+    jobs.add(job);
+    const signal = AbortSignal.any([stop.signal, job.abort.signal]);
+    const doing = lanes[job.kind](async () => {
+      if (signal.aborted) return giveBack(action);
+      job.begun = true;
+      if (action.type === "read") await read(action, site, signal);
+      else await sweep(action, site, signal);
+    }).catch((error: unknown) => {
+      giveBack(action);
+      if (!signal.aborted) report({ event: "scanFailed", site: site.name, error });
+    }).finally(() => {
+      jobs.delete(job);
+      work.delete(doing);
+      woken.resolve();
+    });
+    work.add(doing);
+  }
+
+  async function sweep(action: Action & { type: "sweep" | "search" }, site: SiteConfig, signal: AbortSignal) {
+    const begunAt = clock.now();
+    report({ event: "sweepBegun", site: site.name, looksFor: action.type === "search" ? action.deviceIds.length : 0 });
+    const outcome = await options.scan({ site, places: null, scope: "full", kind: "sweep", signal });
+    if (signal.aborted) {
+      giveBack(action);
+      if (!stop.signal.aborted) report({ event: "sweepInterrupted", site: site.name });
+      return;
+    }
+    if (action.type === "sweep") inventory.setMark(sweepMark(site.name), begunAt.toISOString());
+    const scheduled = maybeSite(site.name);
+    if (scheduled !== undefined) change(siteSearched(state, scheduled));
+    report({ event: "sweepEnded", site: site.name, outcome });
+  }
+
+  async function read(action: Action & { type: "read" }, site: SiteConfig, signal: AbortSignal): Promise<void> {
+    const places = action.deviceIds.flatMap((id) => inventory.device(id)?.place ?? []);
+    // A device whose place another one has taken is nowhere: it is looked for, not asked.
+    const outcome = places.length === 0
+      ? undefined
+      : await options.scan({ site, places, scope: action.scope, kind: "read", signal });
+    if (signal.aborted) return giveBack(action);
+    const scheduled = maybeSite(site.name);
+    if (scheduled === undefined) return;
+    for (const deviceId of action.deviceIds) {
+      if (outcome?.heard.has(deviceId)) continue;
+      change(deviceSilent(state, { deviceId, site: scheduled }, { now: moment(), random }));
+    }
+  }
+
+  /** What was begun and not done is due again: a sweep soon, a read with the device's next turn. */
+  function giveBack(action: Action): void {
+    if (action.type === "read") {
+      for (const id of action.deviceIds) {
+        const device = state.devices.get(id);
+        if (device !== undefined) state = withDevice(state, id, { ...device, busyUntilMs: 0 });
+      }
+      return;
+    }
+    const site = state.sites.get(action.site);
+    if (site === undefined) return;
+    const sweepDueMs = action.type === "sweep" ? clock.monotonicMs() + againAfterMs : site.sweepDueMs;
+    state = { ...state, sites: new Map(state.sites).set(action.site, { ...site, busyUntilMs: 0, sweepDueMs }) };
+  }
+
+  /** Takes a new state, and tells of the devices that have become unreachable in it. */
+  function change(next: ScheduleState): void {
+    const before = state;
+    state = next;
+    for (const [deviceId, { presence }] of next.devices) {
+      if (presence.state !== "unreachable" || before.devices.get(deviceId)?.presence.state === "unreachable") continue;
+      const device = inventory.device(deviceId);
+      if (device !== undefined) options.onOffline(device);
+    }
+  }
+
+  function stopOutsideHours(): void {
+    const now = clock.now();
+    for (const job of jobs) {
+      const site = options.config().sites.find(({ name }) => name === job.site);
+      if (site !== undefined && isAllowedAt(site.schedule.allowedHours, now)) continue;
+      job.abort.abort(new Error("The allowed hours have ended"));
+    }
+  }
+
+  const running = run();
+  return {
+    heard({ deviceId, site, asleep, scope }) {
+      const scheduled = maybeSite(site);
+      if (scheduled === undefined) return;
+      change(deviceHeard(state, { deviceId, site: scheduled, asleep, scope }, { now: moment(), random }));
+    },
+    configChanged() {
+      for (const job of jobs) job.abort.abort(new Error("The configuration has changed"));
+      state = withinIntervals(state, scheduledSites(), moment());
+      woken.resolve();
+    },
+    presences() {
+      const count: Record<PresenceState, number> = { awake: 0, asleep: 0, unreachable: 0, gone: 0 };
+      for (const { presence } of state.devices.values()) count[presence.state]++;
+      return count;
+    },
+    lastSweep(site) {
+      const at = lastSweeps().get(site);
+      return at === undefined ? undefined : new Date(at);
+    },
+    sweeping: () => [...jobs].filter(({ kind, begun }) => kind === "sweep" && begun).map(({ site }) => site),
+    async [Symbol.asyncDispose]() {
+      stop.abort(new Error("The agent is stopping"));
+      woken.resolve();
+      await running;
+      await Promise.all(work);
+    },
+  };
+}
+
+function sweepMark(site: string): string {
+  return `lastSweep:${site}`;
+}
+
+/** Nothing is due later than a whole interval from now: an interval that became shorter counts at once. */
+export function withinIntervals(state: ScheduleState, sites: readonly ScheduledSite[], now: Moment): ScheduleState {
+  const latest = (dueMs: number, everyMs: number) => Math.min(dueMs, now.monotonicMs + everyMs);
+  const schedules = new Map(sites.map(({ name, schedule }) => [name, schedule]));
+  return {
+    ...state,
+    sites: new Map(
+      [...state.sites].map(([name, site]) => {
+        const schedule = schedules.get(name);
+        if (schedule === undefined) return [name, site];
+        return [name, { ...site, sweepDueMs: latest(site.sweepDueMs, schedule.fullSweepEveryMs) }];
+      }),
+    ),
+    devices: new Map(
+      [...state.devices].map(([id, device]) => {
+        const schedule = schedules.get(device.site);
+        if (schedule === undefined) return [id, device];
+        const metersDueMs = latest(device.metersDueMs, schedule.metersEveryMs);
+        // A device that sleeps is asked less often, and the next answer puts that right.
+        return [id, { ...device, metersDueMs, statusDueMs: latest(device.statusDueMs, schedule.statusEveryMs * 4) }];
+      }),
+    ),
+  };
+}
+

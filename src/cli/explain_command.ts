@@ -1,0 +1,127 @@
+/** `opendca explain ADDRESS` and `opendca explain --recording FILE`: why a reading says what it says. */
+import { Option } from "commander";
+import type { Command } from "commander";
+import { messageOf, UsageError } from "../core/errors.ts";
+import { planToWire } from "../credentials/credential.ts";
+import { simulateRead } from "../recording/replay.ts";
+import { parseSnmprec } from "../recording/snmprec.ts";
+import { explainReading } from "../report/explanation.ts";
+import type { Explanation } from "../report/explanation.ts";
+import { renderExplanation } from "../report/explanation_text.ts";
+import type { Varbind } from "../snmp/value.ts";
+import { credentialPlan } from "./credential_plan.ts";
+import type { Host } from "./host.ts";
+import { screenOptions } from "./screen.ts";
+import { addSingleDeviceOptions, parseSingleTarget, readSingleDevice } from "./single_device.ts";
+import type { SingleDeviceOptions } from "./single_device.ts";
+
+/** Exit code after Ctrl-C: 128 + SIGINT, as shells count. */
+const interruptedExitCode = 130;
+const deadlineMs = 60_000;
+
+interface ExplainOptions extends SingleDeviceOptions {
+  recording?: string;
+  format: "text" | "json";
+}
+
+const examples = `
+For every value: the rule that won, the object that it read, the answer as it came, and the rules that lost, with why.
+
+Examples:
+  opendca explain 192.168.1.77
+  opendca explain printer.example:1161 --credentials snmp.yaml
+  opendca explain --recording printer.snmprec --format json | jq '.values[] | select(.field == "serial")'
+`;
+
+/** Adds the command to the program. */
+export function addExplainCommand(program: Command, host: Host, setExitCode: (code: number) => void): void {
+  addSingleDeviceOptions(program.command("explain").description("show where every value of one printer comes from"))
+    .argument("[address]", "address or host name of the printer, with :PORT if need be")
+    .option("--recording <file>", "explain a recording (.snmprec) instead; nothing is sent")
+    .addOption(new Option("-f, --format <format>", "how to show it").choices(["text", "json"]).default("text"))
+    .addHelpText("after", examples)
+    .action(async (address: string | undefined, options: ExplainOptions) =>
+      setExitCode(await runExplain(address, options, host))
+    );
+}
+
+async function runExplain(address: string | undefined, options: ExplainOptions, host: Host): Promise<number> {
+  if (address !== undefined && options.recording !== undefined) {
+    throw new UsageError("Cannot explain an address and a recording at once", "leave one of them out");
+  }
+  const explanation = options.recording !== undefined
+    ? await explainRecording(options.recording, host)
+    : await explainDevice(address, options, host);
+  if (explanation === null) return interruptedExitCode;
+  await host.stdout.write(
+    options.format === "json"
+      ? `${JSON.stringify(explanation, null, 2)}\n`
+      : renderExplanation(explanation, screenOptions(host)),
+  );
+  return 0;
+}
+
+async function explainDevice(
+  address: string | undefined,
+  options: ExplainOptions,
+  host: Host,
+): Promise<Explanation | null> {
+  if (address === undefined) {
+    throw new UsageError("Cannot explain as no printer is named", "opendca explain 192.168.1.77, or --recording FILE");
+  }
+  const credentials = planToWire(await credentialPlan(options, host));
+  const space = await parseSingleTarget(address, { verb: "explain", port: options.port, host });
+  const read = await readSingleDevice(space, { options, credentials, capture: [], deadlineMs }, host);
+  if (read === null) return null;
+  const { target, reading, problems } = read;
+  return explainReading(simulateRead(read.objects), {
+    subject: `${target.address} port ${target.port}`,
+    reading: reading ?? undefined,
+    observedAt: reading === null ? host.clock.now() : new Date(reading.observedAt),
+    address: target.address,
+    port: target.port,
+    targetName: target.hostname,
+    snmp: reading?.snmp ?? { version: "2c", engineId: null },
+    problems,
+  });
+}
+
+async function explainRecording(file: string, host: Host): Promise<Explanation> {
+  const objects = await readRecording(file, host);
+  return explainReading(simulateRead(objects), {
+    subject: `recording ${file}`,
+    observedAt: host.clock.now(),
+    address: "0.0.0.0",
+    port: 161,
+    targetName: null,
+    snmp: { version: "2c", engineId: null },
+    problems: [],
+  });
+}
+
+/** The objects of a recording; lines that are none are named on standard error. Throws `UsageError` for no objects. */
+async function readRecording(file: string, host: Host): Promise<Varbind[]> {
+  let text: string;
+  try {
+    text = await host.readTextFile(file);
+  } catch (error) {
+    throw new UsageError(
+      `Cannot read the recording "${file}": ${messageOf(error)}`,
+      "check the path; opendca record ADDRESS --output FILE makes a recording",
+      { cause: error },
+    );
+  }
+  const { objects, malformedLines, firstMalformedLine } = parseSnmprec(text);
+  const where = `line ${firstMalformedLine} is not OID|TAG|VALUE`;
+  if (objects.length === 0) {
+    throw new UsageError(
+      `Cannot read the recording "${file}" as ${malformedLines === 0 ? "it holds no object" : where}`,
+      "opendca record ADDRESS --output FILE makes a recording",
+    );
+  }
+  if (malformedLines > 0) {
+    const others = malformedLines === 1 ? "" : `, and ${malformedLines - 1} more`;
+    await host.stderr.write(`note: ${where}${others}: skipped\n`);
+  }
+  return objects;
+}

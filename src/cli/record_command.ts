@@ -1,0 +1,151 @@
+/** `opendca record ADDRESS --output FILE`: what a maintainer needs of a printer that reads wrong, without its secrets. */
+import type { Command } from "commander";
+import { planToWire } from "../credentials/credential.ts";
+import type { WireCredentialPlan } from "../credentials/credential.ts";
+import { captureGroups, fullRows, normalRows } from "../recording/capture_groups.ts";
+import type { Replaced, SecretKind } from "../recording/pseudonyms.ts";
+import { redactRecording } from "../recording/redact_recording.ts";
+import { simulateRead } from "../recording/replay.ts";
+import { formatSnmprec } from "../recording/snmprec.ts";
+import { safeText } from "../core/safe_text.ts";
+import { credentialPlan } from "./credential_plan.ts";
+import type { Host } from "./host.ts";
+import { addSingleDeviceOptions, parseSingleTarget, readSingleDevice } from "./single_device.ts";
+import type { DeviceRead, SingleDeviceOptions } from "./single_device.ts";
+import { collect } from "./scan_options.ts";
+
+/** Exit code after Ctrl-C: 128 + SIGINT, as shells count. */
+const interruptedExitCode = 130;
+/** Large devices answer slowly, and a recording is made once. */
+const deadlineMs = 900_000;
+
+interface RecordOptions extends SingleDeviceOptions {
+  output: string;
+  full?: boolean;
+  redact: boolean;
+  secret?: string[];
+}
+
+const examples = `
+The file is a recording for snmpsim (.snmprec): what a scan would ask, and the subtrees that a new profile is made from.
+Serial numbers, names, places, people and addresses are replaced by invented ones of the same shape before anything is
+written. Look through the file before you hand it on all the same.
+
+Examples:
+  opendca record 192.168.1.77 --output printer.snmprec
+  opendca explain --recording printer.snmprec
+`;
+
+/** Adds the command to the program. */
+export function addRecordCommand(program: Command, host: Host, setExitCode: (code: number) => void): void {
+  addSingleDeviceOptions(program.command("record").description("record the answers of one printer for its maintainer"))
+    .argument("<address>", "address or host name of the printer, with :PORT if need be")
+    .requiredOption("-o, --output <file>", "the recording")
+    .option("--full", `up to ${fullRows} objects of each subtree instead of ${normalRows}`)
+    .option("--secret <text>", "a further text to replace, such as a serial number or a name; repeatable", collect)
+    .option("--no-redact", "keep serials, names, places and addresses as they are")
+    .addHelpText("after", examples)
+    .action(async (address: string, options: RecordOptions) => setExitCode(await runRecord(address, options, host)));
+}
+
+async function runRecord(address: string, options: RecordOptions, host: Host): Promise<number> {
+  const credentials = planToWire(await credentialPlan(options, host));
+  const space = await parseSingleTarget(address, { verb: "record", port: options.port, host });
+  const file = await host.createFile(options.output);
+  try {
+    const request = { options, credentials, deadlineMs };
+    const first = await readSingleDevice(space, { ...request, capture: [] }, host);
+    if (first === null) return await stopped(file, host);
+    const capture = captureGroups(simulateRead(first.objects), { maxRows: options.full ? fullRows : normalRows });
+    const read = await readSingleDevice(space, { ...request, capture }, host);
+    if (read === null) return await stopped(file, host);
+    const { objects, replaced, serialFound } = options.redact
+      ? redactRecording(read.objects, {
+        address: read.target.address,
+        hostname: read.target.hostname,
+        credentials: secretsOf(credentials),
+        texts: options.secret ?? [],
+        draw,
+      })
+      : { objects: read.objects, replaced: null, serialFound: true };
+    await file.write(formatSnmprec(objects));
+    await file.commit();
+    await host.stderr.write(report(read, { ...options, objects: objects.length, replaced, serialFound, capture }));
+    return 0;
+  } catch (error) {
+    // The first failure is what is reported; a file that is gone already has nothing to add.
+    await file.discard().catch(() => {});
+    throw error;
+  }
+}
+
+async function stopped(file: { discard(): Promise<void> }, host: Host): Promise<number> {
+  await file.discard();
+  await host.stderr.write("interrupted: no recording was written\n");
+  return interruptedExitCode;
+}
+
+/** Draws without bias to small numbers: 2^32 is far above every limit that is asked for. */
+function draw(limit: number): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0]! % limit;
+}
+
+function secretsOf(plan: WireCredentialPlan): string[] {
+  return plan.rules.flatMap(({ credentials }) => credentials).flatMap((credential) =>
+    credential.kind === "community"
+      ? [credential.community]
+      : [credential.user, credential.auth?.key, credential.priv?.key].filter((secret) => secret !== undefined)
+  );
+}
+
+const kinds: Record<SecretKind, [one: string, more: string]> = {
+  serial: ["serial number", "serial numbers"],
+  name: ["host name", "host names"],
+  location: ["location", "locations"],
+  contact: ["contact", "contacts"],
+  credential: ["password", "passwords"],
+  job: ["print job text", "print job texts"],
+  mac: ["MAC address", "MAC addresses"],
+  address: ["IP address", "IP addresses"],
+  text: ["text of --secret", "texts of --secret"],
+};
+
+function report(
+  read: DeviceRead,
+  made: RecordOptions & {
+    objects: number;
+    replaced: Replaced | null;
+    serialFound: boolean;
+    capture: { columns: string[]; maxRows: number }[];
+  },
+): string {
+  const { reading, target, problems } = read;
+  const name = reading === null
+    ? "not recognised as a printer"
+    : safeText([reading.manufacturer, reading.model].filter((part) => part !== null).join(" ") || "model unknown");
+  const lines = [
+    `recorded ${made.objects} objects of ${target.address} port ${target.port} (${name}) in ${safeText(made.output)}`,
+  ];
+  if (made.replaced === null) {
+    lines.push("note: nothing was replaced: the file names the printer, its place and its people");
+  } else {
+    const counts = [...made.replaced].map(([kind, { secrets, places }]) =>
+      `${secrets} ${kinds[kind][secrets === 1 ? 0 : 1]} in ${places} ${places === 1 ? "place" : "places"}`
+    );
+    lines.push(`replaced: ${counts.join(", ") || "nothing"}`);
+    if (!made.serialFound && made.secret === undefined) {
+      lines.push("note: no serial number was recognised; one that you know is replaced by --secret SERIAL");
+    }
+    lines.push("note: look through the file before you hand it on: what only a person recognises is still there");
+  }
+  for (const { code, message, oid } of problems) {
+    const group = made.capture.find(({ columns }) => oid !== undefined && columns.includes(oid));
+    if (code === "table-too-long" && group !== undefined) {
+      const more = made.full ? "" : `; --full takes up to ${fullRows}`;
+      lines.push(`note: ${oid} was cut after ${group.maxRows} objects${more}`);
+    } else if (["silent", "deadline", "read-failed"].includes(code)) {
+      lines.push(`note: incomplete: ${safeText(message)}`);
+    }
+  }
+  return lines.map((line) => `${line}\n`).join("");
+}

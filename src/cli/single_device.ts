@@ -1,0 +1,141 @@
+/** One device, asked by name or address: what `explain` and `record` have in common. */
+import type { Command } from "commander";
+import { UnavailableError, UsageError } from "../core/errors.ts";
+import { formatEndpoint } from "../core/ip.ts";
+import type { WireCredentialPlan } from "../credentials/credential.ts";
+import type { ColumnGroup } from "../printers/read_plan.ts";
+import type { Problem, Reading } from "../printers/reading.ts";
+import type { Varbind } from "../snmp/value.ts";
+import { superviseScan } from "../supervisor/supervise_scan.ts";
+import type { ScanResult } from "../supervisor/supervise_scan.ts";
+import { targetAt } from "../targets/address_space.ts";
+import type { AddressSpace, Target } from "../targets/address_space.ts";
+import { parseTargets } from "../targets/parse_targets.ts";
+import type { Host } from "./host.ts";
+import { readOptions } from "./scan_options.ts";
+
+export interface SingleDeviceOptions {
+  community?: string[];
+  credentials?: string;
+  port: number;
+  timeout: number;
+  retries: number;
+}
+
+export interface DeviceRead {
+  target: Target;
+  /** Everything that the device answered, in MIB order. */
+  objects: Varbind[];
+  /** Null when it was not recognised as a printer. */
+  reading: Reading | null;
+  /** What could not be read. */
+  problems: Problem[];
+}
+
+/** Packets per second; one device never needs so many. */
+const ratePerSecond = 2000;
+
+/** Declares the options of a command that asks one device. */
+export function addSingleDeviceOptions(command: Command): Command {
+  return command
+    .addOption(readOptions.community())
+    .addOption(readOptions.credentials())
+    .addOption(readOptions.port())
+    .addOption(readOptions.timeout())
+    .addOption(readOptions.retries());
+}
+
+/** The one device that an argument names; of a name with several addresses the first. Throws `UsageError` for more. */
+export async function parseSingleTarget(
+  text: string,
+  options: { verb: string; port: number; host: Host },
+): Promise<AddressSpace> {
+  const { verb, port, host } = options;
+  const hint = `name one printer; opendca scan ${text} lists them`;
+  if (text.startsWith("@")) {
+    throw new UsageError(`Cannot ${verb} a file of targets: current value is "${text}"`, hint);
+  }
+  const space = await parseTargets([text], {
+    exclude: [],
+    port,
+    maxAddresses: 2 ** 32,
+    resolve: async (name) => (await host.resolve(name)).slice(0, 1),
+    readTextFile: host.readTextFile,
+  });
+  if (space.size === 1) return space;
+  throw new UsageError(
+    `Cannot ${verb} ${space.size} addresses as it is one printer at a time: current value is "${text}"`,
+    hint,
+  );
+}
+
+/**
+ * Reads one device in a sandboxed worker, as a scan does, with its answers. Null when Ctrl-C stopped it. Throws
+ * `UnavailableError` when nobody answers or no credential works.
+ */
+export async function readSingleDevice(
+  space: AddressSpace,
+  request: {
+    options: SingleDeviceOptions;
+    credentials: WireCredentialPlan;
+    capture: ColumnGroup[];
+    deadlineMs: number;
+  },
+  host: Host,
+): Promise<DeviceRead | null> {
+  const { options, credentials, capture, deadlineMs } = request;
+  const stop = new AbortController();
+  let interrupted = false;
+  const stopListening = host.onInterrupt(() => {
+    interrupted = true;
+    stop.abort();
+  });
+  try {
+    const result = await superviseScan({
+      space,
+      credentials,
+      ratePerSecond,
+      timeoutMs: options.timeout,
+      retries: options.retries,
+      workers: 1,
+      deviceDeadlineMs: deadlineMs,
+      maxReading: 1,
+      seed: 0,
+      capture,
+    }, {
+      createWorker: host.createWorker,
+      clock: host.clock,
+      signal: stop.signal,
+      // The one device has been read: the sweep need not wait for further answers.
+      onProgress: ({ answered, reading }) => answered > 0 && reading === 0 && stop.abort(),
+      onReading: () => {},
+    });
+    if (interrupted) return null;
+    const target = targetAt(space, 0);
+    const [captured] = result.captured;
+    if (captured !== undefined) {
+      const [reading = null] = result.printers;
+      return { target, objects: captured.varbinds, reading, problems: reading?.problems ?? result.problems };
+    }
+    throw whyUnreachable(result, target);
+  } finally {
+    stopListening();
+  }
+}
+
+function whyUnreachable(result: ScanResult, target: Target): UnavailableError {
+  const known = result.problems.find(({ code }) =>
+    ["no-credential", "send-refused", "worker-crash", "bug"].includes(code)
+  );
+  if (known !== undefined) {
+    const hint = known.code === "no-credential"
+      ? "give another with --community or --credentials"
+      : "check the routes and the firewall of this machine";
+    return new UnavailableError(known.message, hint);
+  }
+  const { address, port } = target;
+  return new UnavailableError(
+    `Cannot read ${address} port ${port} as nobody answers SNMP there`,
+    `check --community or --credentials; opendca scan ${formatEndpoint(address, port)} --all shows who answers at all`,
+  );
+}

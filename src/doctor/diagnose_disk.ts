@@ -1,0 +1,148 @@
+/** The verdict on the state directory's disk and on the spool. Pure. */
+import type { SpoolStats } from "../spool/spool_stats.ts";
+import { durationText } from "./diagnose_endpoint.ts";
+import type { DoctorFault } from "./doctor_step.ts";
+
+export type SpoolObservation =
+  | { kind: "absent" }
+  | { kind: "sound"; stats: SpoolStats }
+  | { kind: "damaged"; message: string }
+  /** Not to be read now or by this user; says nothing about its health. */
+  | { kind: "unread"; message: string };
+
+export interface DiskObservation {
+  stateDirectory: string;
+  kind: "absent" | "directory" | "other";
+  /** Why a file could not be written; `denied` where the user may not. */
+  writeError: { message: string; reason: "denied" | "full" | "readOnly" | "other" } | null;
+  freeBytes: number | null;
+  spool: SpoolObservation;
+}
+
+/** Readings of a large fleet for some days, beside the spool's reserve of 2 MB. */
+const lowBytes = 64 * 1024 * 1024;
+
+export function diagnoseDisk(seen: DiskObservation, now: Date): { detail: string; faults: DoctorFault[] } {
+  const { stateDirectory, freeBytes } = seen;
+  const free = freeBytes === null ? "" : `, ${sizeText(freeBytes)} free`;
+  if (seen.kind === "absent") {
+    return { detail: `does not exist yet${free}; opendca activate makes it`, faults: [] };
+  }
+  if (seen.kind === "other") {
+    return failed("no directory", {
+      name: "state-no-directory",
+      message: `Cannot use "${stateDirectory}" as the state directory: it is a file`,
+      advice: "move it away, or name another place with stateDirectory: in agent.yaml",
+      exitCode: 78,
+    });
+  }
+  if (seen.writeError !== null) return failed(`not writable${free}`, writeFault(stateDirectory, seen.writeError));
+  const faults = [...ofSpace(stateDirectory, freeBytes), ...ofSpool(stateDirectory, seen.spool)];
+  return { detail: `writable${free}, ${spoolText(seen.spool, now)}`, faults };
+}
+
+function writeFault(
+  stateDirectory: string,
+  { message, reason }: NonNullable<DiskObservation["writeError"]>,
+): Omit<DoctorFault, "severity"> {
+  const cannot = `Cannot write to "${stateDirectory}"`;
+  switch (reason) {
+    case "full":
+      return {
+        name: "disk-full",
+        message: `${cannot} as the disk is full`,
+        advice: "make room on the disk: new readings are refused until then, what is spooled is kept",
+        exitCode: 69,
+      };
+    case "readOnly":
+      return {
+        name: "disk-read-only",
+        message: `${cannot} as its file system is read-only`,
+        advice: "mount it for writing, or add it to ReadWritePaths= or StateDirectory= of the service",
+        exitCode: 77,
+      };
+    case "denied":
+      return {
+        name: "disk-denied",
+        message: `${cannot} as this user may not`,
+        advice: "run as the agent's user, or give it the directory: chown USER",
+        exitCode: 77,
+      };
+    case "other":
+      return {
+        name: "disk-failed",
+        message: `${cannot}: ${message}`,
+        advice: "see the system's log for errors of the disk",
+        exitCode: 69,
+      };
+  }
+}
+
+function ofSpace(stateDirectory: string, freeBytes: number | null): DoctorFault[] {
+  if (freeBytes === null || freeBytes >= lowBytes) return [];
+  return [{
+    name: "disk-nearly-full",
+    severity: "warning",
+    message: `Cannot spool for long in "${stateDirectory}" as only ${sizeText(freeBytes)} are free`,
+    advice: "make room on the disk",
+    exitCode: 69,
+  }];
+}
+
+function ofSpool(stateDirectory: string, spool: SpoolObservation): DoctorFault[] {
+  const path = `"${stateDirectory}/spool.db"`;
+  const warning = (name: string, message: string, advice: string): DoctorFault => ({
+    name,
+    severity: "warning",
+    message,
+    advice,
+    exitCode: 69,
+  });
+  if (spool.kind === "damaged") {
+    return [{
+      name: "spool-damaged",
+      severity: "failed",
+      message: `Cannot read all of the spool ${path}: ${spool.message}`,
+      advice: "start opendca run, which sets the damaged file aside and keeps what can be read; then check the disk",
+      exitCode: 69,
+    }];
+  }
+  if (spool.kind === "unread") {
+    return [warning("spool-unread", `Cannot look at the spool ${path}: ${spool.message}`, "run as the agent's user")];
+  }
+  if (spool.kind === "absent") return [];
+  const { quarantinedRecords, dropped } = spool.stats;
+  const faults: DoctorFault[] = [];
+  if (quarantinedRecords > 0) {
+    faults.push(warning(
+      "spool-quarantine",
+      `Cannot send ${quarantinedRecords} records of the spool ${path} as the platform rejected them`,
+      "see their reasons in the log (batchQuarantined), and report them to the platform's operator",
+    ));
+  }
+  if (dropped.meters + dropped.lastMeters > 0) {
+    faults.push(warning(
+      "spool-dropped",
+      `Cannot bring back ${dropped.meters + dropped.lastMeters} meter readings that did not fit into the spool ${path}`,
+      "raise limits.spool in agent.yaml, and see why the platform was away for so long",
+    ));
+  }
+  return faults;
+}
+
+function spoolText(spool: SpoolObservation, now: Date): string {
+  if (spool.kind !== "sound") return spool.kind === "absent" ? "no spool yet" : `spool ${spool.kind}`;
+  const { depth, oldestObservedAt } = spool.stats;
+  if (depth === 0 || oldestObservedAt === null) return "spool empty";
+  const age = durationText(Math.max(0, now.getTime() - oldestObservedAt.getTime()));
+  return `spool sound with ${depth} ${depth === 1 ? "record" : "records"}, the oldest ${age} old`;
+}
+
+function failed(detail: string, fault: Omit<DoctorFault, "severity">) {
+  return { detail, faults: [{ ...fault, severity: "failed" as const }] };
+}
+
+function sizeText(bytes: number): string {
+  if (bytes < 10 * 1024 ** 2) return `${Math.floor(bytes / 1024)} kB`;
+  return bytes < 10 * 1024 ** 3 ? `${Math.floor(bytes / 1024 ** 2)} MB` : `${Math.floor(bytes / 1024 ** 3)} GB`;
+}

@@ -1,0 +1,78 @@
+/** The verdict on what the process may do, and on whose the files are. Pure. */
+import type { DoctorFault } from "./doctor_step.ts";
+
+export interface FileFacts {
+  name: string;
+  isDirectory: boolean;
+  /** Null on Windows, as is `mode`. */
+  uid: number | null;
+  mode: number | null;
+}
+
+export interface PermissionsObservation {
+  stateDirectory: string;
+  /** Null where the system has no user numbers. */
+  userId: number | null;
+  /** What the runtime was not given, such as "net". */
+  missing: readonly string[];
+  /** The state directory itself; null where there is none yet. */
+  directory: FileFacts | null;
+  files: readonly FileFacts[];
+  /** Why the directory could not be looked into. */
+  listError: string | null;
+}
+
+/** Files that hold a key: nobody but their owner may read them. */
+const secretFiles = ["key.pem", "agent.json"];
+
+const othersMask = 0o077;
+
+export function diagnosePermissions(seen: PermissionsObservation): { detail: string; faults: DoctorFault[] } {
+  const { stateDirectory, userId, missing, directory, files } = seen;
+  const who = userId === null ? "this user" : userId === 0 ? "root" : `user ${userId}`;
+  if (missing.length > 0) {
+    return failed(`runs as ${who}`, {
+      name: "runtime-permissions",
+      message: `Cannot work as the runtime was started without the permissions ${missing.join(", ")}`,
+      advice: "use the executable as it is, or deno task opendca, which grants them",
+    });
+  }
+  if (directory === null) return { detail: `runs as ${who}; nothing to look at yet`, faults: [] };
+  if (seen.listError !== null) {
+    const owner = directory.uid === null ? "the agent's user" : `user ${directory.uid}`;
+    return failed(`runs as ${who}`, {
+      name: "state-not-permitted",
+      message: `Cannot look into "${stateDirectory}" as ${who}: ${seen.listError}`,
+      advice: `run as ${owner}, whose it is, or as root: sudo opendca doctor`,
+    });
+  }
+  const foreign = files.filter(({ uid }) => uid !== null && directory.uid !== 0 && uid !== directory.uid);
+  const faults: DoctorFault[] = [];
+  if (foreign.length > 0) {
+    const names = foreign.map(({ name }) => name).sort().join(", ");
+    faults.push({
+      name: "foreign-files",
+      severity: "failed",
+      message: `Cannot run as user ${directory.uid}, whose "${stateDirectory}" is, as other users own ${names} in it`,
+      advice: `chown -R ${directory.uid} "${stateDirectory}"; then run opendca as that user only`,
+      exitCode: 77,
+    });
+  }
+  const open = files.filter(({ name, mode }) => secretFiles.includes(name) && ((mode ?? 0) & othersMask) !== 0);
+  if (open.length > 0) {
+    const names = open.map(({ name }) => name).sort();
+    faults.push({
+      name: "open-secrets",
+      severity: "warning",
+      message: `Cannot keep the agent's key to itself as other users may read ${names.join(", ")} in "${stateDirectory}"`,
+      advice: `chmod 600 ${names.map((name) => `"${stateDirectory}/${name}"`).join(" ")}`,
+      exitCode: 77,
+    });
+  }
+  const owner = directory.uid === null || directory.uid === userId ? "" : `; the state is of user ${directory.uid}`;
+  return { detail: `runs as ${who}${owner}`, faults };
+}
+
+function failed(detail: string, fault: Pick<DoctorFault, "name" | "message" | "advice">) {
+  return { detail, faults: [{ ...fault, severity: "failed" as const, exitCode: 77 as const }] };
+}

@@ -1,0 +1,146 @@
+/**
+ * Invented replacements for what must not leave a customer's network. One text has one replacement, of the same length and
+ * with letters where there were letters, whatever the place and the writing of its letters, so that what belongs together
+ * still does. Replacements are drawn, not computed: nothing leads back from them.
+ */
+import { formatIpv4, formatIpv6, tryParseIpv4 } from "../core/ip.ts";
+
+export type SecretKind = "serial" | "name" | "location" | "contact" | "credential" | "job" | "mac" | "address" | "text";
+
+/** What replacing has done so far: different secrets and the places that they stood in. */
+export type Replaced = Map<SecretKind, { secrets: number; places: number }>;
+
+export interface Pseudonyms {
+  readonly replaced: Replaced;
+  /** For a text of octets as Latin-1; the same length, but for an address of `addresses: "free"`. */
+  ofText(kind: SecretKind, text: string, options?: { addresses: "free" | "fixed" }): string;
+  ofIpv4(value: number): number;
+  ofIpv6(value: bigint): bigint;
+  /** For twelve hexadecimal digits in lower case. */
+  ofMac(digits: string): string;
+}
+
+/** `draw(limit)` gives a random whole number from 0 to `limit` − 1. */
+export function createPseudonyms(draw: (limit: number) => number): Pseudonyms {
+  const known = new Map<string, string>();
+  const taken = new Set<string>();
+  const counted = new Map<SecretKind, number>();
+  const seen = new Set<string>();
+  const replaced: Replaced = new Map();
+
+  function remembered(kind: SecretKind, key: string, make: (nth: number) => string): string {
+    let made = known.get(key);
+    const entry = replaced.get(kind) ?? { secrets: 0, places: 0 };
+    if (made === undefined) {
+      const nth = (counted.get(kind) ?? 0) + 1;
+      counted.set(kind, nth);
+      made = make(nth);
+      known.set(key, made);
+      taken.add(made.toLowerCase());
+    }
+    if (!seen.has(`${kind} ${key}`)) entry.secrets++;
+    seen.add(`${kind} ${key}`);
+    entry.places++;
+    replaced.set(kind, entry);
+    return made;
+  }
+
+  function ofName(text: string): string {
+    const dot = text.indexOf(".");
+    if (dot <= 0) {
+      return remembered("name", text.toLowerCase(), (nth) => numbered(["printer-", "prn-", "p"], nth, text));
+    }
+    // The first label is the printer's own name, and stands elsewhere without the rest.
+    const label = ofName(text.slice(0, dot));
+    const rest = text.slice(dot + 1);
+    return `${label}.${remembered("name", rest.toLowerCase(), (nth) => domain(nth, rest))}`;
+  }
+
+  /** The first of the words that leaves room for the number, which is filled with zeros. */
+  function numbered(words: string[], nth: number, text: string): string {
+    const digits = String(nth);
+    for (const start of words) {
+      if (start.length + digits.length <= text.length) return start + digits.padStart(text.length - start.length, "0");
+    }
+    return shaped(text);
+  }
+
+  function domain(nth: number, text: string): string {
+    const ending = ".example";
+    const room = text.length - ending.length;
+    return room >= `net-${nth}`.length ? `net-${String(nth).padStart(room - 4, "0")}${ending}` : shaped(text);
+  }
+
+  /** Letters for letters, digits for digits, everything else as it is. */
+  function shaped(text: string): string {
+    for (let attempt = 0;; attempt++) {
+      const made = text.replace(/[a-z]/g, () => letter(97)).replace(/[A-Z]/g, () => letter(65))
+        .replace(/\d/g, () => String(draw(10))).replace(/[\x80-\xff]/g, "x");
+      // Zeros and one character repeated are what readers take for a field that was never set.
+      const usable = made !== text && !taken.has(made.toLowerCase()) && !known.has(made.toLowerCase()) &&
+        (!/[1-9]/.test(text) || /[1-9]/.test(made)) && !/^(.)\1+$/i.test(made.replace(/[\s:._/-]/g, ""));
+      if (usable || attempt === 100) return made;
+    }
+  }
+
+  const letter = (base: number) => String.fromCharCode(base + draw(26));
+
+  function ofIpv4(value: number): number {
+    const made = remembered("address", `4/${value}`, (nth) => {
+      // The three networks for documentation (RFC 5737), and then that for benchmarks (RFC 2544).
+      const networks = ["192.0.2.0", "198.51.100.0", "203.0.113.0"].map((network) => tryParseIpv4(network)!);
+      const network = networks[Math.floor((nth - 1) / 254)];
+      const at = network === undefined ? tryParseIpv4("198.18.0.0")! + nth : network + 1 + (nth - 1) % 254;
+      return formatIpv4(at >>> 0);
+    });
+    return tryParseIpv4(made)!;
+  }
+
+  function ofIpv6(value: bigint): bigint {
+    // The prefix for documentation (RFC 3849).
+    return BigInt(remembered("address", `6/${value}`, (nth) => String((0x20010db8n << 96n) + BigInt(nth))));
+  }
+
+  function ofText(kind: SecretKind, text: string, { addresses } = { addresses: "fixed" }): string {
+    const v4 = tryParseIpv4(text);
+    if (v4 !== undefined) {
+      const made = formatIpv4(ofIpv4(v4));
+      return addresses === "free" ? made : fitted(made, text);
+    }
+    if (kind === "name") return matchCase(ofName(text), text);
+    const made = remembered(kind, text.toLowerCase(), (nth) => {
+      if (kind === "location") return numbered(["location-", "place-", "l"], nth, text);
+      if (kind === "contact") return numbered(["contact-", "person-", "c"], nth, text);
+      return shaped(text);
+    });
+    return matchCase(made, text);
+  }
+
+  return {
+    replaced,
+    ofText,
+    ofIpv4,
+    ofIpv6,
+    // The range for documentation (RFC 7042) holds 256 addresses; this one is locally administered, so no maker has it.
+    ofMac: (digits) => remembered("mac", `mac/${digits}`, (nth) => `02005e${nth.toString(16).padStart(6, "0")}`),
+  };
+}
+
+/** A dotted address in the octets of another: filled with zeros, or nothing but zeros where it does not fit. */
+function fitted(made: string, text: string): string {
+  const missing = text.length - made.length;
+  if (missing < 0) return text.replace(/\d/g, "0");
+  const dot = made.lastIndexOf(".") + 1;
+  return made.slice(0, dot) + "0".repeat(missing) + made.slice(dot);
+}
+
+function matchCase(made: string, text: string): string {
+  if (/[a-z]/.test(text) === /[A-Z]/.test(text)) return made;
+  return /[a-z]/.test(text) ? made.toLowerCase() : made.toUpperCase();
+}
+
+/** An IPv6 address as text; of a fixed length the digits of the original become zeros. */
+export function ipv6Text(made: bigint, text: string, addresses: "free" | "fixed"): string {
+  const canonical = formatIpv6(made);
+  return addresses === "free" || canonical.length === text.length ? canonical : text.replace(/[0-9a-f]/gi, "0");
+}

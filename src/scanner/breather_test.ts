@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { createBreather } from "./breather.ts";
+
+/** Sends `probes`, of which a share answers at once; returns the longest burst and how many pauses there were. */
+async function sweep(probes: number, answering: number): Promise<{ longest: number; pauses: number }> {
+  const clock = new FakeClock();
+  let sent = 0, answered = 0, burst = 0, longest = 0, pauses = 0;
+  const breather = createBreather(clock, () => ({ sent, answered }));
+  while (sent < probes) {
+    const pause = breather.breathe();
+    if (pause !== undefined) {
+      await clock.advance(1);
+      await pause;
+      pauses++;
+      burst = 0;
+    }
+    sent++;
+    if (sent % Math.round(1 / answering) === 0) answered++;
+    longest = Math.max(longest, ++burst);
+  }
+  return { longest, pauses };
+}
+
+Deno.test("createBreather() pauses after 64 probes where everybody answers", async () => {
+  const { longest } = await sweep(20_000, 1);
+  assert(longest <= 65, `${longest} probes in a burst`);
+});
+
+Deno.test("createBreather() lets bursts grow where hardly anybody answers", async () => {
+  const { longest, pauses } = await sweep(65_536, 1 / 65);
+  assert(longest > 500, `${longest} probes in a burst`);
+  assert(longest / 65 <= 80, `${longest} probes in a burst`);
+  assert(pauses < 300, `${pauses} pauses`);
+});
+
+Deno.test("createBreather() has everybody wait for the same pause", async () => {
+  const clock = new FakeClock();
+  const breather = createBreather(clock, () => ({ sent: 0, answered: 0 }));
+  let pause: Promise<void> | undefined;
+  for (let i = 0; i < 64; i++) pause = breather.breathe();
+  assert(pause !== undefined);
+  assert.equal(breather.breathe(), pause);
+  await clock.advance(1);
+  assert.equal(breather.breathe(), undefined);
+});

@@ -1,0 +1,92 @@
+/**
+ * How many devices are read at once. It begins with a few and grows while answers come quickly; where they become slow,
+ * because all devices sit behind one thin line or one busy peer, it shrinks. A device that keeps us waiting gives its
+ * place to another meanwhile, so a slow device never delays the others.
+ */
+
+export interface ReadLimiter {
+  /** Resolves when another device may be read. */
+  acquire(): Promise<ReadSlot>;
+  /** Devices that wait for their turn. */
+  readonly waiting: number;
+  /** Lets everybody go who waits, as when the scan is stopped. */
+  drain(): void;
+}
+
+export interface ReadSlot {
+  /** The device has not answered in time: its place is free until it moves. */
+  stall(): void;
+  move(): void;
+  release(): void;
+}
+
+export interface ReadLimiterOptions {
+  max: number;
+  /** Smoothed round trip of all devices in milliseconds. */
+  roundTripMs: () => number;
+  /** A round trip that is normal on a slow link. */
+  slowMs: number;
+}
+
+const startWith = 8;
+const neverBelow = 4;
+
+export function createReadLimiter(options: ReadLimiterOptions): ReadLimiter {
+  const { max, roundTripMs, slowMs } = options;
+  let limit = Math.min(max, startWith);
+  let busy = 0;
+  const queue: (() => void)[] = [];
+
+  function admit(): void {
+    while (queue.length > 0 && busy < limit) {
+      busy++;
+      queue.shift()!();
+    }
+  }
+
+  function adapt(): void {
+    const ms = roundTripMs();
+    if (ms < slowMs / 2) limit = Math.min(max, limit + 1);
+    else if (ms > slowMs) limit = Math.max(Math.min(neverBelow, max), limit - 1);
+  }
+
+  function createSlot(): ReadSlot {
+    let stalled = false;
+    let released = false;
+    return {
+      stall() {
+        if (stalled || released) return;
+        stalled = true;
+        busy--;
+        admit();
+      },
+      move() {
+        if (!stalled || released) return;
+        stalled = false;
+        busy++;
+      },
+      release() {
+        if (released) return;
+        released = true;
+        if (!stalled) busy--;
+        adapt();
+        admit();
+      },
+    };
+  }
+
+  return {
+    async acquire() {
+      if (busy < limit && queue.length === 0) busy++;
+      else await new Promise<void>((resolve) => queue.push(resolve));
+      return createSlot();
+    },
+    get waiting() {
+      return queue.length;
+    },
+    drain() {
+      limit = Number.MAX_SAFE_INTEGER;
+      admit();
+    },
+  };
+}

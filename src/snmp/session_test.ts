@@ -1,0 +1,204 @@
+import assert from "node:assert/strict";
+import type { Credential } from "../credentials/credential.ts";
+import { Secret } from "../core/secret.ts";
+import { startDatagramHub } from "./datagram_hub.ts";
+import type { DatagramHub, DatagramPort } from "./datagram_hub.ts";
+import { decodeMessage, encodeCommunityMessage, encodeScopedPdu, encodeV3Message, PduType } from "./message.ts";
+import type { CommunityMessage, Pdu, V3Message } from "./message.ts";
+import { openSession, SnmpError } from "./session.ts";
+import type { SnmpSession } from "./session.ts";
+import { Tag } from "./value.ts";
+
+const target = { address: "127.0.0.1", port: 161 };
+const community: Credential = { kind: "community", name: "c", versions: ["2c", "1"], community: new Secret("public") };
+const user: Credential = {
+  kind: "usm",
+  name: "u",
+  user: "monitor",
+  level: "authNoPriv",
+  auth: { protocol: "sha256", key: new Secret("monitor-auth-key") },
+  priv: null,
+  context: "",
+};
+
+type Reply = { bytes: Uint8Array; address?: string; port?: number };
+
+/** A hub over a socket whose peer answers each datagram with what `respond` returns. */
+async function withPeer(
+  respond: (bytes: Uint8Array, count: number) => Reply[],
+  use: (hub: DatagramHub) => Promise<void>,
+): Promise<void> {
+  const queue: { bytes: Uint8Array; address: string; port: number }[] = [];
+  let wake = () => {};
+  let closed = false;
+  let count = 0;
+  const port: DatagramPort = {
+    send(bytes) {
+      for (const reply of respond(bytes, ++count)) queue.push({ ...target, ...reply });
+      wake();
+      return Promise.resolve();
+    },
+    async receive() {
+      while (queue.length === 0 && !closed) await new Promise<void>((resolve) => wake = resolve);
+      return queue.shift();
+    },
+    close() {
+      closed = true;
+      wake();
+    },
+  };
+  const hub = startDatagramHub({ ipv4: port, ipv6: undefined });
+  try {
+    await use(hub);
+  } finally {
+    await hub.close();
+  }
+}
+
+function communitySession(hub: DatagramHub, version: "1" | "2c" = "2c"): SnmpSession {
+  return openSession(hub, target, community, { version, timeoutMs: () => 30, retries: 1, pace: () => undefined });
+}
+
+function answer(bytes: Uint8Array, changes: Partial<Pdu> = {}): Uint8Array {
+  const request = decodeMessage(bytes) as CommunityMessage;
+  return encodeCommunityMessage({
+    ...request,
+    pdu: {
+      ...request.pdu,
+      type: PduType.response,
+      errorStatus: 0,
+      errorIndex: 0,
+      varbinds: request.pdu.varbinds.map(({ oid }, i) => ({ oid, tag: Tag.integer, value: i + 1 })),
+      ...changes,
+    },
+  });
+}
+
+Deno.test("SnmpSession.get() gives the values in the order of the request", async () => {
+  await withPeer((bytes) => [{ bytes: answer(bytes) }], async (hub) => {
+    const session = communitySession(hub);
+    assert.deepEqual((await session.get(["1.3.1", "1.3.2"])).map(({ value }) => value), [1, 2]);
+    session.close();
+  });
+});
+
+Deno.test("SnmpSession.getBulk() sorts a cut answer by what was asked", async () => {
+  const varbinds = ["1.3.1.1", "1.3.2.1", "1.3.1.2"].map((oid) => ({ oid, tag: Tag.integer, value: 1 }));
+  await withPeer((bytes) => [{ bytes: answer(bytes, { varbinds }) }], async (hub) => {
+    const session = communitySession(hub);
+    const lists = await session.getBulk(["1.3.1", "1.3.2"], 0, 5);
+    assert.deepEqual(lists.map((list) => list.map(({ oid }) => oid)), [["1.3.1.1", "1.3.1.2"], ["1.3.2.1"]]);
+    session.close();
+  });
+});
+
+Deno.test("SnmpSession.getBulk() takes no more than it asked for", async () => {
+  const varbinds = Array.from({ length: 5000 }, (_, i) => ({ oid: `1.3.1.${i}`, tag: Tag.integer, value: 1 }));
+  await withPeer((bytes) => [{ bytes: answer(bytes, { varbinds }) }], async (hub) => {
+    const session = communitySession(hub);
+    assert.equal((await session.getBulk(["1.3.1"], 0, 5))[0]?.length, 5);
+    session.close();
+  });
+});
+
+const failures = [
+  { name: "noSuchName with its index", pdu: { errorStatus: 2, errorIndex: 2 }, failure: "noSuchName", index: 2 },
+  { name: "tooBig", pdu: { errorStatus: 1, errorIndex: 0 }, failure: "tooBig", index: undefined },
+  { name: "genErr", pdu: { errorStatus: 5, errorIndex: 1 }, failure: "agentError", index: 1 },
+  {
+    name: "an error-status that does not exist",
+    pdu: { errorStatus: 99, errorIndex: 0 },
+    failure: "agentError",
+    index: 0,
+  },
+  { name: "too few values", pdu: { varbinds: [] }, failure: "malformed", index: undefined },
+];
+for (const { name, pdu, failure, index } of failures) {
+  Deno.test(`SnmpSession.get() fails on ${name}`, async () => {
+    await withPeer((bytes) => [{ bytes: answer(bytes, pdu) }], async (hub) => {
+      const session = communitySession(hub);
+      await assert.rejects(session.get(["1.3.1", "1.3.2"]), (error: Error) => {
+        assert(error instanceof SnmpError);
+        assert.equal(error.failure, failure);
+        assert.equal(error.detail.errorIndex, index);
+        return true;
+      });
+      session.close();
+    });
+  });
+}
+
+const ignored: { name: string; reply: (bytes: Uint8Array) => Reply; malformed: number }[] = [
+  { name: "from another address", reply: (bytes) => ({ bytes: answer(bytes), address: "127.0.0.2" }), malformed: 0 },
+  { name: "from another port", reply: (bytes) => ({ bytes: answer(bytes), port: 162 }), malformed: 0 },
+  { name: "with another request-id", reply: (bytes) => ({ bytes: answer(bytes, { requestId: 7 }) }), malformed: 0 },
+  { name: "that is a request", reply: (bytes) => ({ bytes }), malformed: 0 },
+  { name: "that is garbage", reply: () => ({ bytes: Uint8Array.of(0x30, 0x84, 1, 2, 3) }), malformed: 2 },
+];
+for (const { name, reply, malformed } of ignored) {
+  Deno.test(`SnmpSession.get() ignores an answer ${name}`, async () => {
+    await withPeer((bytes) => [reply(bytes)], async (hub) => {
+      const session = communitySession(hub);
+      await assert.rejects(session.get(["1.3.1"]), { failure: "timeout" });
+      assert.equal(session.malformed, malformed);
+      session.close();
+    });
+  });
+}
+
+Deno.test("SnmpSession.get() asks again when the first datagram is lost", async () => {
+  await withPeer((bytes, count) => count === 1 ? [] : [{ bytes: answer(bytes) }], async (hub) => {
+    const session = communitySession(hub);
+    assert.equal((await session.get(["1.3.1"])).length, 1);
+    assert.equal(hub.counters.sent, 2);
+    session.close();
+  });
+});
+
+Deno.test("SnmpSession.close() ends an open request", async () => {
+  await withPeer(() => [], async (hub) => {
+    const session = communitySession(hub);
+    const asking = assert.rejects(session.get(["1.3.1"]), { failure: "closed" });
+    await Promise.resolve();
+    session.close();
+    await asking;
+  });
+});
+
+/** Answers engine discovery, then every request without authentication, as somebody without the key could. */
+function forger(bytes: Uint8Array): Reply[] {
+  const request = decodeMessage(bytes) as V3Message;
+  const isDiscovery = request.engineId.length === 0;
+  const engineId = Uint8Array.fromHex("8000000001020304");
+  const scoped = encodeScopedPdu({
+    contextEngineId: engineId,
+    contextName: new Uint8Array(),
+    pdu: {
+      type: isDiscovery ? PduType.report : PduType.response,
+      requestId: request.scopedPdu?.pdu.requestId ?? 0,
+      errorStatus: 0,
+      errorIndex: 0,
+      varbinds: [{ oid: isDiscovery ? "1.3.6.1.6.3.15.1.1.4.0" : "1.3.1", tag: Tag.counter32, value: 1 }],
+    },
+  });
+  const { packet } = encodeV3Message({
+    ...request,
+    msgFlags: 0,
+    engineId,
+    engineBoots: 1,
+    engineTime: 1,
+    authParameters: new Uint8Array(),
+    privParameters: new Uint8Array(),
+  }, scoped);
+  return [{ bytes: packet }];
+}
+
+Deno.test("SnmpSession.get() drops an unauthenticated answer to an authenticated request", async () => {
+  await withPeer(forger, async (hub) => {
+    const session = openSession(hub, target, user, { timeoutMs: () => 30, retries: 0, pace: () => undefined });
+    await assert.rejects(session.get(["1.3.1"]), { failure: "timeout" });
+    assert.equal(session.malformed, 1);
+    assert.equal(session.engineId(), "8000000001020304");
+    session.close();
+  });
+});

@@ -1,0 +1,62 @@
+/** Fills the file system of a folder with a spool, then drains it; throws where the spool does not do as it promises. */
+import assert from "node:assert/strict";
+import { systemClock } from "../../src/core/clock.ts";
+import { StorageError } from "../../src/core/sqlite.ts";
+import { openSpool } from "../../src/spool/spool.ts";
+import { denoSpoolFiles } from "../../src/spool/spool_files.ts";
+import type { SpoolRecord } from "../../src/spool/spool_record.ts";
+
+const [folder = ""] = Deno.args;
+const payload = crypto.getRandomValues(new Uint8Array(2000));
+
+function records(): SpoolRecord[] {
+  return Array.from({ length: 20 }, () => ({
+    id: crypto.randomUUID(),
+    kind: "reading",
+    class: "meter",
+    deviceId: crypto.randomUUID(),
+    observedAt: new Date(),
+    payload,
+  }));
+}
+
+function open() {
+  return openSpool(`${folder}/spool.db`, {
+    clock: systemClock,
+    files: denoSpoolFiles,
+    onSalvage: ({ reason }) => assert.fail(reason),
+  });
+}
+
+const isFull = (error: unknown) => error instanceof StorageError && error.reason === "full";
+const kept = new Set<string>();
+{
+  using spool = open();
+  try {
+    for (;;) {
+      const more = records();
+      spool.append(more);
+      for (const { id } of more) kept.add(id);
+    }
+  } catch (error) {
+    assert.ok(isFull(error), String(error));
+  }
+  assert.equal(spool.stats().diskFull, true);
+}
+try {
+  Deno.writeFileSync(`${folder}/other`, new Uint8Array(100_000_000));
+} catch {
+  // The rest of the room is taken, which is what it was for.
+}
+using spool = open();
+assert.throws(() => spool.append(records()), isFull);
+for (;;) {
+  const batch = spool.nextBatch({ maxRecords: 200, maxBytes: 1_000_000, maxAgeMs: 0 });
+  if (batch === undefined) break;
+  for (const { id } of batch.records) assert.ok(kept.delete(id), `${id} was never appended`);
+  spool.acknowledge(batch.sequence, batch.epoch);
+}
+assert.equal(kept.size, 0, "records that were appended are lost");
+spool.append(records());
+assert.equal(spool.stats().diskFull, false);
+console.log("drained");
