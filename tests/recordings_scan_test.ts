@@ -72,14 +72,14 @@ peerTest(
     try {
       await waitForAnswer(served.at(-1)!.address);
       const host = testHost();
-      // snmpsim is one slow process for all: the timeout is twice the default as tests run beside each other.
+      // snmpsim is one slow process for all: the timeout is longer than the default as tests run beside each other.
       const args = [
         "scan",
         `${network}.0/24`,
         "--port",
         String(port),
         "--timeout",
-        "2000",
+        "4000",
         "--format",
         "json",
         "--all",
