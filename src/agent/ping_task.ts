@@ -16,9 +16,8 @@ export function mayPing(config: AgentConfig, target: string): boolean {
 
 function isHostOfSite({ sites, policy }: AgentConfig, name: string): boolean {
   const plain = name.toLowerCase().replace(/\.$/, "");
-  return policy.hosts.includes(plain) && sites.some(({ hosts }) =>
-    hosts.map(parseTargetSpec).some((spec) => spec.kind === "name" && spec.name === plain)
-  );
+  return policy.hosts.includes(plain) &&
+    sites.some(({ hosts }) => hosts.map(parseTargetSpec).some((spec) => spec.kind === "name" && spec.name === plain));
 }
 
 function isInside({ policy }: AgentConfig, ip: IpAddress): boolean {

@@ -116,7 +116,11 @@ export function createReadingIntake(options: IntakeOptions): ReadingIntake {
     },
   };
 
-  function eventRecord(kind: DeviceEventKind, reading: Reading, place: { site: string; deviceId: string }): SpoolRecord {
+  function eventRecord(
+    kind: DeviceEventKind,
+    reading: Reading,
+    place: { site: string; deviceId: string },
+  ): SpoolRecord {
     const event = deviceEvent(kind, { address: reading.address, evidence: evidenceOf(reading), mask: mask() });
     return recordOfEvent(event, { site: place.site, deviceKey: place.deviceId, observedAt: clock.now() });
   }

@@ -25,9 +25,12 @@ export interface ScanSiteOptions {
   onReading(reading: Reading): void;
 }
 
-export type ScanSiteParts = Pick<ScanParts, "createWorker" | "clock"> & Pick<SpaceOptions, "resolve" | "onUnresolved"> & {
-  processors: number;
-};
+export type ScanSiteParts =
+  & Pick<ScanParts, "createWorker" | "clock">
+  & Pick<SpaceOptions, "resolve" | "onUnresolved">
+  & {
+    processors: number;
+  };
 
 /** Devices that one thread reads at the same time. */
 const maxReading = 48;

@@ -62,7 +62,10 @@ function targetOf(text: string): TargetSpec {
     return parseTargetSpec(text);
   } catch (error) {
     if (!(error instanceof TargetSyntaxError)) throw error;
-    throw new TaskRefusal(RefusalReason.MALFORMED, `Cannot use a target as ${error.reason}: current value is "${text}"`);
+    throw new TaskRefusal(
+      RefusalReason.MALFORMED,
+      `Cannot use a target as ${error.reason}: current value is "${text}"`,
+    );
   }
 }
 
@@ -92,7 +95,9 @@ function kept(specs: readonly TargetSpec[], site: SiteConfig): { ranges: PortRan
   const ports = [...new Set([...site.ranges, ...site.hosts].map((text) => parseTargetSpec(text).port ?? site.port))];
   return {
     ranges: specs.flatMap((spec) =>
-      spec.kind === "range" ? (spec.port === undefined ? ports : [spec.port]).map((port) => ({ ...spec.range, port })) : []
+      spec.kind === "range"
+        ? (spec.port === undefined ? ports : [spec.port]).map((port) => ({ ...spec.range, port }))
+        : []
     ),
     hostnames: specs.flatMap((spec) => spec.kind === "name" ? [spec.name] : []),
   };

@@ -102,10 +102,12 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   }
 
   function lastSweeps(): Map<string, number> {
-    return new Map(options.config().sites.flatMap(({ name }) => {
-      const at = Date.parse(inventory.mark(sweepMark(name)) ?? "");
-      return Number.isFinite(at) ? [[name, at]] : [];
-    }));
+    return new Map(
+      options.config().sites.flatMap(({ name }) => {
+        const at = Date.parse(inventory.mark(sweepMark(name)) ?? "");
+        return Number.isFinite(at) ? [[name, at]] : [];
+      }),
+    );
   }
 
   async function run(): Promise<void> {
@@ -274,4 +276,3 @@ export function withinIntervals(state: ScheduleState, sites: readonly ScheduledS
     ),
   };
 }
-

@@ -16,7 +16,9 @@ export function openOrSetAside<T>(path: string, open: (path: string) => T, optio
     if (!(error instanceof DamagedDatabaseError)) throw error;
     const keptAs = `${path}.damaged-${options.now.toISOString().replace(/[:.]/g, "")}`;
     for (const suffix of ["", "-wal", "-shm"]) {
-      if (options.files.list(path + suffix).includes(path + suffix)) options.files.rename(path + suffix, keptAs + suffix);
+      if (options.files.list(path + suffix).includes(path + suffix)) {
+        options.files.rename(path + suffix, keptAs + suffix);
+      }
     }
     options.onDamage({ path, keptAs, reason: error.message });
     return open(path);

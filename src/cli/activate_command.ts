@@ -39,7 +39,7 @@ export function addActivateCommand(program: Command, host: Host, setExitCode: (c
 
 async function runActivate(code: string, config: AgentConfig, host: Host): Promise<number> {
   const store = await activationStore(config.stateDirectory, host.env);
-  const unlockKeys = unlockKeysOf(config);
+  const unlockKeys = [...builtInUnlockKeys, ...config.platform.unlockKeys];
   if (unlockKeys.length === 0) {
     await host.stderr.write(
       "warning: no unlock key is known; once locked after 5 refused codes, this installation cannot be unlocked\n" +
@@ -83,9 +83,4 @@ async function runActivate(code: string, config: AgentConfig, host: Host): Promi
   } finally {
     stopListening();
   }
-}
-
-function unlockKeysOf(config: AgentConfig): string[] {
-  const { unlockKeys = [] } = config.platform as AgentConfig["platform"] & { readonly unlockKeys?: readonly string[] };
-  return [...builtInUnlockKeys, ...unlockKeys];
 }

@@ -38,6 +38,8 @@ export interface PlatformConfig {
   readonly ca: { readonly file: string; readonly pem: string } | null;
   /** SHA-256 of public keys (SubjectPublicKeyInfo, DER) as 64 lower-case hex digits; empty: no pin. */
   readonly pins: readonly string[];
+  /** Ed25519 public keys (32 octets in base64) whose tokens lift the lock; believed when activation is first tried. */
+  readonly unlockKeys: readonly string[];
 }
 
 export interface Endpoint {

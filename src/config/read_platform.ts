@@ -9,6 +9,7 @@ import { isUnderRootDomain, parseDomain, parseEndpoint, parsePort } from "./endp
 import type { Field, TextField } from "./field.ts";
 import { listField, optionalField, pathField, textField } from "./field.ts";
 import { parsePin } from "./pin.ts";
+import { parseUnlockKey } from "./unlock_key.ts";
 import type { ConfigReader } from "./section.ts";
 import { openSection } from "./section.ts";
 import { ValueSyntaxError } from "./value_syntax_error.ts";
@@ -21,7 +22,10 @@ export function readPlatform(reader: ConfigReader, root: YamlValue, value: YamlV
     const hint = "such as platform: { rootDomain: example.com, endpoints: [dca.example.com] }";
     reader.mistakes.push(yamlError(root, "platform is missing", hint));
   }
-  const section = openSection(reader, value, { path: "platform", known: ["rootDomain", "endpoints", "ca", "pin"] });
+  const section = openSection(reader, value, {
+    path: "platform",
+    known: ["rootDomain", "endpoints", "ca", "pin", "unlockKey"],
+  });
   const rootDomain = section.require("rootDomain", textField(parseDomain), {
     placeholder: "",
     hint: "the domain that all endpoints are under, such as rootDomain: example.com",
@@ -31,7 +35,14 @@ export function readPlatform(reader: ConfigReader, root: YamlValue, value: YamlV
     hint: "such as endpoints: [dca.example.com]",
   });
   const ca = section.read("ca", optionalField(certificateField(reader)), null);
-  return { rootDomain, endpoints, ca, pins: section.read("pin", listField(textField(parsePin)), []) };
+  const pins = section.read("pin", listField(textField(parsePin)), []);
+  return {
+    rootDomain,
+    endpoints,
+    ca,
+    pins,
+    unlockKeys: section.read("unlockKey", listField(textField(parseUnlockKey)), []),
+  };
 }
 
 function endpointField(rootDomain: string): Field<Endpoint> {

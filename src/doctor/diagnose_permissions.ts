@@ -64,7 +64,9 @@ export function diagnosePermissions(seen: PermissionsObservation): { detail: str
     faults.push({
       name: "open-secrets",
       severity: "warning",
-      message: `Cannot keep the agent's key to itself as other users may read ${names.join(", ")} in "${stateDirectory}"`,
+      message: `Cannot keep the agent's key to itself as other users may read ${
+        names.join(", ")
+      } in "${stateDirectory}"`,
       advice: `chmod 600 ${names.map((name) => `"${stateDirectory}/${name}"`).join(" ")}`,
       exitCode: 77,
     });

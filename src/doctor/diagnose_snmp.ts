@@ -72,7 +72,8 @@ function ofCommunities(
     return refused.slice(0, 1).map(({ name, message }) => ({
       name: "community-refused",
       message: `Cannot read ${target} with "${name}": ${message}`,
-      advice: "let this community read the whole MIB on the printer: it is known there, but not let to the system group",
+      advice:
+        "let this community read the whole MIB on the printer: it is known there, but not let to the system group",
       exitCode: 77,
     }));
   }
@@ -85,7 +86,8 @@ function ofCommunities(
       name: "community-silent",
       message: `Cannot read ${target} by ${versions} with ${names}: the device is there ` +
         `${anotherWorks ? "" : "and answers SNMPv3, "}but is silent to it`,
-      advice: `check the community on the printer, and that ${versions} is on there and open to this machine's address: ` +
+      advice:
+        `check the community on the printer, and that ${versions} is on there and open to this machine's address: ` +
         "silence does not say which of these it is" + (anotherWorks ? "" : "; or give an SNMPv3 user"),
       exitCode: 77,
     }];
@@ -93,7 +95,8 @@ function ofCommunities(
   return [{
     name: "snmp-silent",
     message: `Cannot reach ${target} over SNMP: silent to ${names} by ${versions}, and no SNMPv3 engine answers`,
-    advice: "check that the printer is on, has this address, and has SNMP on and open to this machine's address, and that " +
+    advice:
+      "check that the printer is on, has this address, and has SNMP on and open to this machine's address, and that " +
       "no firewall is between; a wrong community looks the same, as it is never answered",
     exitCode: 69,
   }];
@@ -112,7 +115,8 @@ function noEngine({ target, engineId }: SnmpObservations): Fault {
   return {
     name: "snmp-silent",
     message: `Cannot reach ${target} over SNMP: no SNMPv3 engine answers, which needs no user or password`,
-    advice: "check that the printer is on, has this address, and has SNMPv3 on and open to this machine's address, and " +
+    advice:
+      "check that the printer is on, has this address, and has SNMPv3 on and open to this machine's address, and " +
       "that no firewall is between",
     exitCode: 69,
   };

@@ -50,7 +50,7 @@ export async function observeSnmp(
   async function ask(credential: Credential, how: { version?: "1" | "2c"; quick?: boolean } = {}) {
     const quickMs = Math.min(timeoutMs, Math.max(minQuickMs, roundTripMs * quickRoundTrips));
     const session = openSession(hub, target, credential, {
-      timeoutMs: how.quick === true ? quickMs : timeoutMs,
+      timeoutMs: () => how.quick === true ? quickMs : timeoutMs,
       retries,
       pace: () => undefined,
       ...(how.version === undefined ? {} : { version: how.version }),
@@ -69,7 +69,7 @@ export async function observeSnmp(
 
   async function looksLikePrinter(credential: Credential, version?: "1" | "2c"): Promise<boolean | null> {
     const session = openSession(hub, target, credential, {
-      timeoutMs,
+      timeoutMs: () => timeoutMs,
       retries,
       pace: () => undefined,
       ...(version === undefined ? {} : { version }),

@@ -5,8 +5,9 @@ for (
   const { text, want } of [
     { text: " cnb1234567 ", want: "CNB1234567" },
     { text: "CNB 123 4567", want: "CNB1234567" },
-    { text: "12345", want: "12345" },
-    { text: "1234", want: null },
+    { text: "74185", want: "74185" },
+    { text: "12345", want: null },
+    { text: "7418", want: null },
     { text: "0000000000", want: null },
     { text: "XXXXXXXX", want: null },
     { text: "0123456789", want: null },

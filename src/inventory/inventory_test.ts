@@ -12,7 +12,7 @@ function readingOf(options: Partial<Reading> = {}): Reading {
     snmp: { version: "2c", engineId: null },
     manufacturer: "Acme",
     model: "Printer 100",
-    serial: "SERIAL-1",
+    serial: "CNB70001",
     mac: "00:1b:a9:00:00:01",
     firmware: null,
     location: null,
@@ -29,8 +29,8 @@ function readingOf(options: Partial<Reading> = {}): Reading {
   };
 }
 
-const first = { address: "192.0.2.5", serial: "SERIAL-1", mac: "00:1b:a9:00:00:01" };
-const second = { address: "192.0.2.6", serial: "SERIAL-2", mac: "00:1b:a9:00:00:02" };
+const first = { address: "192.0.2.5", serial: "CNB70001", mac: "00:1b:a9:00:00:01" };
+const second = { address: "192.0.2.6", serial: "CNB70002", mac: "00:1b:a9:00:00:02" };
 const now = new Date("2026-01-01T00:00:00Z");
 
 /** Runs with an inventory in a temporary folder, and `see`, which observes a reading of site "one". */
@@ -170,7 +170,7 @@ Deno.test("openInventory() keeps everything over a restart, marks as well", () =
     using inventory = openInventory(`${folder}/inventory.db`);
     assert.equal(inventory.observe({ reading: readingOf(first), site: "one" }, now).deviceId, deviceId);
     assert.deepEqual([inventory.mark("sweep one"), inventory.mark("other")], ["2", undefined]);
-    assert.deepEqual(inventory.lastGood(deviceId)?.serial, "SERIAL-1");
+    assert.deepEqual(inventory.lastGood(deviceId)?.serial, "CNB70001");
     inventory.remove(deviceId);
     assert.deepEqual([inventory.devices(), inventory.events()], [[], []]);
   } finally {

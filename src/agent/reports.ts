@@ -1,0 +1,164 @@
+/** What the parts report, as log lines, faults and the few numbers that the status shows. */
+import type { RenewalEvent } from "../activation/renewal.ts";
+import type { Clock } from "../core/clock.ts";
+import type { NotPermittedError } from "../core/errors.ts";
+import { messageOf } from "../core/errors.ts";
+import type { Logger } from "../log/logger.ts";
+import type { PollEvent } from "../poll/poller.ts";
+import type { TaskEvent } from "../tasks/task_runner.ts";
+import type { UplinkEvent } from "../uplink/uplink.ts";
+import type { FaultList } from "./fault_list.ts";
+import type { ScheduleEvent } from "./scheduler.ts";
+
+export interface Contact {
+  lastPollAt: Date | null;
+  lastAnswerAt: Date | null;
+  nextPollAt: Date | null;
+  clockOffsetMs: number | null;
+  lastUploadAt: Date | null;
+}
+
+export interface ReportParts {
+  log: Logger;
+  faults: FaultList;
+  clock: Pick<Clock, "now">;
+  /** Only a new activation ends this. */
+  onRevoked(error: NotPermittedError): void;
+  /** A defect of ours: the agent must begin anew. */
+  onDefect(error: unknown): void;
+  /** The status is different. */
+  changed(): void;
+}
+
+export interface Reports {
+  readonly contact: Contact;
+  poll(event: PollEvent): void;
+  uplink(event: UplinkEvent): void;
+  task(event: TaskEvent): void;
+  renewal(event: RenewalEvent): void;
+  schedule(event: ScheduleEvent): void;
+}
+
+/** A clock this far from the platform's is worth a fault: certificates and task expiries depend on it. */
+const clockFaultMs = 5 * 60_000;
+
+export function createReports({ log, faults, clock, onRevoked, onDefect, changed }: ReportParts): Reports {
+  const contact: Contact = {
+    lastPollAt: null,
+    lastAnswerAt: null,
+    nextPollAt: null,
+    clockOffsetMs: null,
+    lastUploadAt: null,
+  };
+  const after = (ms: number) => new Date(clock.now().getTime() + ms);
+
+  return {
+    contact,
+    poll(event) {
+      contact.lastPollAt = clock.now();
+      changed();
+      switch (event.event) {
+        case "pollSucceeded": {
+          const { tasks, configChanged, clockOffsetMs, nextMs } = event;
+          const isFirst = contact.lastAnswerAt === null;
+          Object.assign(contact, { lastAnswerAt: clock.now(), nextPollAt: after(nextMs), clockOffsetMs });
+          faults.clear("poll-failed");
+          if (clockOffsetMs !== null && Math.abs(clockOffsetMs) > clockFaultMs) {
+            faults.add(
+              "clock-wrong",
+              `This machine's clock is ${-Math.round(clockOffsetMs / 1000)} s ahead of the platform's`,
+            );
+          } else faults.clear("clock-wrong");
+          return log[isFirst ? "info" : "debug"]("pollAnswered", { tasks, configChanged, nextMs, clockOffsetMs });
+        }
+        case "pollFailed":
+          contact.nextPollAt = after(event.nextMs);
+          faults.add("poll-failed", event.error.message);
+          return log.warn("pollFailed", { error: event.error, nextMs: event.nextMs });
+        case "configRefused":
+          faults.add("config-refused", event.message);
+          return log.warn("configRefused", { message: event.message });
+        case "agentRevoked":
+          return onRevoked(event.error);
+      }
+    },
+    uplink(event) {
+      switch (event.event) {
+        case "batchSent":
+          contact.lastUploadAt = clock.now();
+          faults.clear("upload-failed");
+          changed();
+          return log.info("batchSent", {
+            sequence: event.batch.sequence,
+            records: event.batch.records.length,
+            bytes: event.bytes,
+            acknowledged: event.highestContiguousSequence,
+          });
+        case "batchQuarantined":
+          faults.add("batch-quarantined", `The platform refused ${event.records} records: ${event.reason}`);
+          return log.error("batchQuarantined", {
+            sequence: event.sequence,
+            records: event.records,
+            reason: event.reason,
+          });
+        case "epochBegun":
+          faults.add("epoch-begun", `The numbering of batches began anew as ${event.reason}`);
+          return log.warn("epochBegun", { reason: event.reason, epoch: event.epoch });
+        case "uploadFailed":
+          faults.add("upload-failed", event.error.message);
+          return log.warn("uploadFailed", { error: event.error, waitMs: event.waitMs });
+        case "agentRevoked":
+          return onRevoked(event.error);
+        case "uplinkFailed":
+          log.error("uplinkFailed", { reason: messageOf(event.error) });
+          return onDefect(event.error);
+      }
+    },
+    task(event) {
+      const { taskId } = event;
+      changed();
+      switch (event.event) {
+        case "taskReceived":
+          return log.info("taskReceived", { taskId, kind: event.kind });
+        case "taskRefused":
+          faults.add("task-refused", event.message);
+          return log.warn("taskRefused", { taskId, reason: event.reason, message: event.message });
+        case "taskFinished": {
+          const level = event.state === "succeeded" ? "info" : "warn";
+          return log[level]("taskFinished", { taskId, kind: event.kind, state: event.state, message: event.message });
+        }
+      }
+    },
+    renewal(event) {
+      switch (event.event) {
+        case "certificateRenewed":
+          faults.clear("renewal-failed");
+          changed();
+          return log.info("certificateRenewed", { notAfter: event.notAfter });
+        case "renewalFailed":
+          faults.add("renewal-failed", event.error.message);
+          return log.warn("renewalFailed", { error: event.error, waitMs: event.waitMs });
+        case "agentRevoked":
+          return onRevoked(event.error);
+      }
+    },
+    schedule(event) {
+      const { site } = event;
+      changed();
+      switch (event.event) {
+        case "sweepBegun":
+          return log.info("sweepBegun", { site, ...(event.looksFor > 0 ? { looksFor: event.looksFor } : {}) });
+        case "sweepEnded": {
+          faults.clear(`scan-failed ${site}`);
+          const { addresses, answered, printers, durationMs } = event.outcome;
+          return log.info("sweepEnded", { site, addresses, answered, printers, durationMs: Math.round(durationMs) });
+        }
+        case "sweepInterrupted":
+          return log.info("sweepInterrupted", { site });
+        case "scanFailed":
+          faults.add(`scan-failed ${site}`, messageOf(event.error));
+          return log.warn("scanFailed", { site, reason: messageOf(event.error) });
+      }
+    },
+  };
+}

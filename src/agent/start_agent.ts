@@ -1,0 +1,432 @@
+/**
+ * Builds the agent downstream first. Disposal runs in reverse, so that scans stop before the uplink does, and the spool
+ * closes last. Being offline is normal: everything starts at once and keeps trying in the background.
+ */
+import type { PollRequest } from "../../proto/gen/opendca/v1/agent_service.ts";
+import { keepSigningKey, markRevoked, readAgentIdentity } from "../activation/agent_identity.ts";
+import { identityFiles } from "../activation/identity_files.ts";
+import { machineFingerprint } from "../activation/machine_identity.ts";
+import { startRenewal } from "../activation/renewal.ts";
+import type { StateStoreOptions } from "../activation/state_store.ts";
+import type { AgentConfig } from "../config/agent_config.ts";
+import { readAgentConfig } from "../config/read_config.ts";
+import { watchConfig } from "../config/watch_config.ts";
+import { messageOf, NotPermittedError } from "../core/errors.ts";
+import { openDatabase } from "../core/sqlite.ts";
+import { openInventory } from "../inventory/inventory.ts";
+import { openLedger } from "../ledger/ledger.ts";
+import { openLog } from "../log/open_log.ts";
+import { startPoller } from "../poll/poller.ts";
+import type { Poller } from "../poll/poller.ts";
+import { openSpool } from "../spool/spool.ts";
+import { createTaskHandler } from "../tasks/task_handlers.ts";
+import { openTaskMemory } from "../tasks/task_memory.ts";
+import { startTaskRunner } from "../tasks/task_runner.ts";
+import { createGrpcAgentApi } from "../transport/grpc_agent_api.ts";
+import { recordOfTaskResult } from "../uplink/spool_reading.ts";
+import { startUplink } from "../uplink/uplink.ts";
+import type { UplinkSpool } from "../uplink/uplink.ts";
+import { isAffectedRuntime } from "./affected_runtime.ts";
+import type { AgentMachine, CommonMachine } from "./agent_machine.ts";
+import { takeStateLock } from "./state_lock.ts";
+import { diagnosticsFiles } from "./diagnostics_files.ts";
+import { createFaultList } from "./fault_list.ts";
+import { ledgeredApi } from "./ledgered_api.ts";
+import { needsRestart, openLiveConfig } from "./live_config.ts";
+import { mayPing, runPingTask } from "./ping_task.ts";
+import { createReadingIntake } from "./reading_intake.ts";
+import type { Scope } from "./reading_intake.ts";
+import { createReports } from "./reports.ts";
+import { scanSite } from "./scan_site.ts";
+import type { ScanSiteOptions } from "./scan_site.ts";
+import { runScanTask } from "./scan_task.ts";
+import type { ScanOutcome, Scheduler } from "./scheduler.ts";
+import { startScheduler } from "./scheduler.ts";
+import { openOrSetAside } from "./set_aside.ts";
+import { heartbeatMs, statusFileName } from "./status_file.ts";
+import type { StatusFile } from "./status_file.ts";
+import { startStatusWriter } from "./status_writer.ts";
+
+export interface AgentParts {
+  /** The machine's own file. */
+  config: AgentConfig;
+  store: StateStoreOptions;
+  machine: CommonMachine & AgentMachine;
+  version: string;
+  random?: () => number;
+}
+
+/** Why an agent ended that nobody asked to. */
+export type AgentEnd =
+  /** Only a new activation code helps. */
+  | { kind: "revoked"; error: NotPermittedError }
+  /** A defect of ours. */
+  | { kind: "failed"; error: unknown }
+  /** The file has changed in what is opened once: to be disposed of and started again with this. */
+  | { kind: "restart"; config: AgentConfig };
+
+export interface Agent extends AsyncDisposable {
+  /** Never rejects; pending while all is well. */
+  readonly ended: Promise<AgentEnd>;
+}
+
+const dayMs = 86_400_000;
+const ledgerKeptMs = 400 * dayMs;
+
+/** Throws `NotPermittedError` for a second agent on one state directory, and for one that is not activated. */
+export async function startAgent(parts: AgentParts): Promise<Agent> {
+  const { store, machine, version } = parts;
+  const { clock } = machine;
+  const { stateDirectory } = parts.config;
+  const startedAt = clock.now(), runId = crypto.randomUUID();
+  const ended = Promise.withResolvers<AgentEnd>();
+  await using built = new AsyncDisposableStack();
+  const inState = (name: string) => `${stateDirectory}/${name}`;
+
+  built.use(await takeStateLock(store.disk, { stateDirectory, clock }));
+  const { state, identity } = await readAgentIdentity(store);
+  const openedLog = built.use(openLog(parts.config.log, { ...machine, disk: machine.logDisk }));
+  const log = openedLog.logger;
+  let changed = () => {};
+  const faults = createFaultList({ now: () => clock.now(), changed: () => changed() });
+  if (isAffectedRuntime(machine.facts.runtimeVersion)) {
+    const message =
+      `Deno ${machine.facts.runtimeVersion} corrupts memory in HTTP/2 and may crash at any time: use 2.9.3`;
+    faults.add("runtime-affected", message);
+    log.warn("runtimeAffected", { message });
+  }
+
+  const setAside = {
+    files: machine.spoolFiles,
+    now: startedAt,
+    onDamage(report: { path: string; keptAs: string; reason: string }) {
+      faults.add(
+        "database-damaged",
+        `"${report.path}" was damaged and begun anew; what it held is in "${report.keptAs}"`,
+      );
+      log.error("databaseDamaged", report);
+    },
+  };
+  const ledger = built.use(openOrSetAside(inState("ledger.db"), openLedger, setAside));
+  ledger.prune(new Date(startedAt.getTime() - ledgerKeptMs), startedAt);
+  const inventory = built.use(openOrSetAside(inState("inventory.db"), openInventory, setAside));
+  const tasksDb = openOrSetAside(inState("tasks.db"), openDatabase, setAside);
+  built.defer(() => tasksDb.close());
+  const spool = built.use(openSpool(inState("spool.db"), {
+    clock,
+    files: machine.spoolFiles,
+    limits: parts.config.limits.spool,
+    onSalvage(report) {
+      faults.add("spool-damaged", "The spool was damaged; what could be read of it was kept");
+      log.error("spoolSalvaged", { ...report });
+    },
+  }));
+
+  const live = await openLiveConfig({
+    local: parts.config,
+    readTextFile: machine.readTextFile,
+    replaceTextFile: machine.replaceTextFile,
+    onChange({ config, refusals, from }) {
+      openedLog.setLevel(config.log.level);
+      log.info("configApplied", { from, refusals });
+      scheduler?.configChanged();
+      changed();
+    },
+  });
+  if (live.refusals().length > 0) log.warn("configRefused", { refusals: live.refusals() });
+
+  let isRevoked = false;
+  const reports = createReports({
+    log,
+    faults,
+    clock,
+    changed: () => changed(),
+    onDefect: (error) => ended.resolve({ kind: "failed", error }),
+    onRevoked(error) {
+      if (isRevoked) return;
+      isRevoked = true;
+      log.error("agentRevoked", { message: error.message });
+      markRevoked(store).catch((reason: unknown) => {
+        log.error("stateUnsaved", { reason: messageOf(reason) });
+      }).finally(() => ended.resolve({ kind: "revoked", error }));
+    },
+  });
+
+  const grpc = built.use(createGrpcAgentApi({
+    endpoints: parts.config.platform.endpoints,
+    trust: parts.config.platform,
+    proxy: parts.config.proxy,
+    clock,
+  }));
+  let certificateNotAfter = identity.facts.notAfter, signingKey = state.signingKey;
+  grpc.useCertificate({ ...identity, notAfter: certificateNotAfter });
+  const api = ledgeredApi(grpc, {
+    ledger,
+    clock,
+    onLost(error) {
+      faults.add("ledger-incomplete", messageOf(error));
+      log.error("ledgerEntryLost", { reason: messageOf(error) });
+    },
+  });
+
+  function status(phase: StatusFile["phase"]): StatusFile {
+    const { depth, bytes, oldestObservedAt, quarantinedRecords, dropped, diskFull } = spool.stats();
+    const { contact } = reports;
+    return {
+      schema: "opendca.status/1",
+      writtenAt: clock.now().toISOString(),
+      phase,
+      version,
+      pid: machine.facts.pid,
+      runId,
+      startedAt: startedAt.toISOString(),
+      agentId: state.agentId,
+      certificateNotAfter: certificateNotAfter.toISOString(),
+      platform: {
+        endpoint: grpc.lastEndpoint ?? null,
+        lastPollAt: contact.lastPollAt?.toISOString() ?? null,
+        lastAnswerAt: contact.lastAnswerAt?.toISOString() ?? null,
+        nextPollAt: contact.nextPollAt?.toISOString() ?? null,
+        clockOffsetMs: contact.clockOffsetMs,
+        lastUploadAt: contact.lastUploadAt?.toISOString() ?? null,
+      },
+      spool: {
+        depth,
+        bytes,
+        oldestObservedAt: oldestObservedAt?.toISOString() ?? null,
+        quarantinedRecords,
+        dropped,
+        diskFull,
+      },
+      devices: scheduler?.presences() ?? { awake: 0, asleep: 0, unreachable: 0, gone: 0 },
+      sites: live.current().sites.map(({ name }) => ({
+        name,
+        lastSweepAt: scheduler?.lastSweep(name)?.toISOString() ?? null,
+        sweeping: scheduler?.sweeping().includes(name) ?? false,
+      })),
+      config: { platformHash: live.hash(), refusals: live.refusals() },
+      faults: faults.all().map((fault) => ({
+        ...fault,
+        firstAt: fault.firstAt.toISOString(),
+        lastAt: fault.lastAt.toISOString(),
+      })),
+    };
+  }
+
+  const statusWriter = built.use(startStatusWriter({
+    clock,
+    heartbeatMs,
+    async write(phase) {
+      try {
+        await machine.replaceTextFile(inState(statusFileName), JSON.stringify(status(phase), null, 2) + "\n");
+      } catch (error) {
+        log.warn("statusUnsaved", { reason: messageOf(error) });
+      }
+    },
+  }));
+  changed = () => statusWriter.changed();
+
+  // After a sweep the platform should not wait for records that will not come for long.
+  let flushing = true;
+  const uplinkSpool: UplinkSpool = {
+    ...spool,
+    nextBatch(options) {
+      const batch = spool.nextBatch(flushing ? { ...options, maxAgeMs: 0 } : options);
+      flushing &&= batch !== undefined;
+      return batch;
+    },
+  };
+  const uplink = built.use(startUplink({
+    spool: uplinkSpool,
+    api,
+    clock,
+    installationId: state.installationId,
+    runId,
+    report: reports.uplink,
+  }));
+  const flush = () => {
+    flushing = true;
+    uplink.wake();
+  };
+
+  const intake = createReadingIntake({
+    inventory,
+    spool,
+    clock,
+    mask: () => live.current().policy.mask,
+    onHeard: (heard) => scheduler?.heard(heard),
+    onSpooled(records) {
+      faults.clear("readings-lost");
+      if (log.isEnabled("debug")) log.debug("recordsSpooled", { ids: records.map(({ id }) => id) });
+    },
+    onLost(error, records) {
+      faults.add("readings-lost", error.message);
+      log.error("readingsLost", { records, reason: error.message });
+    },
+  });
+
+  async function scan(
+    request: Omit<ScanSiteOptions, "config" | "onReading"> & { scope: Scope },
+  ): Promise<ScanOutcome> {
+    const beganMs = clock.monotonicMs();
+    const heard = new Set<string>();
+    const site = request.site.name;
+    const result = await scanSite({
+      ...request,
+      config: live.current(),
+      onReading(reading) {
+        const deviceId = intake.take(reading, { site, scope: request.scope });
+        if (deviceId !== undefined) heard.add(deviceId);
+      },
+    }, {
+      ...machine,
+      onUnresolved: (host, reason) => log.warn("targetSkipped", { site, host, reason }),
+    });
+    // Readings are spooled behind the microtasks that brought them.
+    await Promise.resolve();
+    if (request.kind !== "read") flush();
+    const addresses = request.places?.length ?? 0;
+    const { answered, probed } = result?.counters ?? { answered: 0, probed: 0 };
+    const printers = result?.printers.length ?? 0;
+    return { addresses: probed || addresses, answered, printers, durationMs: clock.monotonicMs() - beganMs, heard };
+  }
+
+  const memory = openTaskMemory(tasksDb);
+  memory.recover(clock.now());
+  let poller: Poller | undefined;
+  const handler = createTaskHandler({
+    policy: () => live.current().policy,
+    scan: (request, signal) =>
+      runScanTask(request, {
+        config: live.current,
+        now: () => clock.now(),
+        places: (site) =>
+          inventory.devices().filter((device) => device.site === site).flatMap(({ place }) => place ?? []),
+        scan: (task) => scan({ ...task, kind: "task", scope: "full" }),
+      }, signal),
+    mayPing: (target) => mayPing(live.current(), target),
+    ping: (request, signal) => runPingTask(request, { ...machine, config: live.current }, signal),
+    diagnosticsFiles: (logHours) =>
+      diagnosticsFiles({
+        config: live.current(),
+        status: status("running"),
+        now: clock.now(),
+        logHours,
+        readTextFile: machine.readTextFile,
+      }),
+    async applyConfig(document) {
+      await live.apply(document);
+      return { effectiveConfigHash: await live.effectiveHash(), refusals: [...live.refusals()] };
+    },
+  });
+  const runner = built.use(startTaskRunner({
+    memory,
+    clock,
+    agentId: state.agentId,
+    signingKeys: () => signingKey === null ? [] : [signingKey],
+    handler,
+    spoolResult(result) {
+      spool.append([recordOfTaskResult(result, { observedAt: clock.now() })]);
+      flush();
+    },
+    report: reports.task,
+    onResult: () => poller?.wake(),
+  }));
+
+  function pollStatus(): PollRequest["status"] {
+    const { epoch, acknowledgedSequence, outstandingBatches, ...stats } = spool.stats();
+    const sweeps = live.current().sites.flatMap(({ name }) => scheduler?.lastSweep(name)?.getTime() ?? []);
+    const { awake = 0, asleep = 0, unreachable = 0, gone = 0 } = scheduler?.presences() ?? {};
+    const { hostname, os, arch, runtimeVersion } = machine.facts;
+    return {
+      agentVersion: version,
+      installationId: state.installationId,
+      runId,
+      startedAt,
+      agentTime: clock.now(),
+      agentEpoch: epoch,
+      lastSequence: BigInt(acknowledgedSequence + outstandingBatches),
+      spooledRecords: stats.depth,
+      spoolBytes: BigInt(stats.bytes),
+      oldestRecordAt: stats.oldestObservedAt ?? undefined,
+      quarantinedBatches: stats.quarantinedRecords,
+      knownDevices: awake + asleep + unreachable + gone,
+      lastSweepAt: sweeps.length === 0 ? undefined : new Date(Math.max(...sweeps)),
+      faults: faults.all().map(({ code, message, lastAt, count }) => ({ code, message, lastAt, count })),
+      machine: { hostname, os, arch, fingerprint: machineFingerprint(store.machineIdentity) },
+      runtimeVersion,
+      residentBytes: BigInt(machine.residentBytes()),
+      certificateNotAfter,
+    };
+  }
+
+  poller = built.use(startPoller({
+    api,
+    clock,
+    intervalMs: () => live.current().poll.intervalMs,
+    status: pollStatus,
+    config: live,
+    results: memory,
+    onTasks: runner.take,
+    report: reports.poll,
+  }));
+
+  built.use(startRenewal(identity, {
+    files: identityFiles(store.disk, stateDirectory),
+    api,
+    clock,
+    installationId: state.installationId,
+    async onRenewed(renewed, key) {
+      certificateNotAfter = renewed.facts.notAfter;
+      grpc.useCertificate({ ...renewed, notAfter: certificateNotAfter });
+      if (key === null || key === signingKey) return;
+      signingKey = key;
+      await keepSigningKey(store, key);
+    },
+    report: reports.renewal,
+  }));
+
+  let scheduler: Scheduler | undefined;
+  scheduler = built.use(startScheduler({
+    clock,
+    config: live.current,
+    inventory,
+    scan: (request) => scan(request),
+    onOffline: (device) => intake.notePresence(device, "offline"),
+    report: reports.schedule,
+    ...(parts.random === undefined ? {} : { random: parts.random }),
+  }));
+
+  built.use(watchConfig({
+    path: parts.config.file,
+    initial: parts.config,
+    read: (path) => readAgentConfig(path, machine),
+    clock,
+    watch(path, callback) {
+      try {
+        return machine.watchFile(path, callback);
+      } catch (error) {
+        // Too many watches on this machine; SIGHUP still works.
+        log.warn("configUnwatched", { reason: messageOf(error) });
+        return () => {};
+      }
+    },
+    signals: machine.onHangUp,
+    onChange({ config, changes }) {
+      log.info("configChanged", { changes });
+      faults.clear("config-broken");
+      if (needsRestart(changes)) return ended.resolve({ kind: "restart", config });
+      if (changes.includes("stateDirectory")) log.warn("changeIgnored", { change: "stateDirectory", until: "restart" });
+      live.setLocal({ ...config, stateDirectory });
+    },
+    onProblem(error) {
+      faults.add("config-broken", messageOf(error));
+      log.error("configRefused", { reason: messageOf(error) });
+    },
+  }));
+
+  log.info("agentStarted", { version, agentId: state.agentId, customer: state.customer, site: state.site, runId });
+  built.defer(() => void log.info("agentStopped", { runId }));
+  const stack = built.move();
+  return { ended: ended.promise, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}

@@ -1,0 +1,39 @@
+import type { StateDisk } from "../activation/state_disk.ts";
+import type { Clock } from "../core/clock.ts";
+import { NotPermittedError } from "../core/errors.ts";
+
+/** Name in the state directory; an agent that runs holds it. */
+export const stateLockName = "lock";
+
+const tries = 5;
+const pauseMs = 100;
+
+/**
+ * Keeps other agents off the state directory until disposed; the system lets go of it when the process dies in any way.
+ * Throws `NotPermittedError`, exit code 77, while another one holds it. `opendca status` holds it for a moment, hence the
+ * few tries.
+ */
+export async function takeStateLock(
+  disk: Pick<StateDisk, "makeDirectory" | "tryLock">,
+  { stateDirectory, clock }: { stateDirectory: string; clock: Clock },
+): Promise<Disposable> {
+  const path = `${stateDirectory}/${stateLockName}`;
+  try {
+    await disk.makeDirectory(stateDirectory);
+    for (let attempt = 1; attempt <= tries; attempt++) {
+      const lock = await disk.tryLock(path);
+      if (lock !== undefined) return lock;
+      if (attempt < tries) await clock.sleep(pauseMs);
+    }
+  } catch (error) {
+    throw new NotPermittedError(
+      `Cannot use the state directory "${stateDirectory}" as it cannot be written`,
+      "run as the user of the service, or name another place with stateDirectory: in agent.yaml",
+      { cause: error },
+    );
+  }
+  throw new NotPermittedError(
+    `Cannot start as another agent runs on this state directory: "${path}" is locked`,
+    "opendca status shows it; two agents need two state directories and two activation codes",
+  );
+}

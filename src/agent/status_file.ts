@@ -1,0 +1,61 @@
+/** `status.json` in the state directory: what a running agent says of itself, so that nobody needs a port to ask. */
+import type { PresenceState } from "../schedule/presence.ts";
+import type { AgentFault } from "./fault_list.ts";
+
+export const statusFileName = "status.json";
+
+/** All times are RFC 3339. */
+export interface StatusFile {
+  schema: "opendca.status/1";
+  writtenAt: string;
+  /** `stopped`: by itself or on request, in good order. */
+  phase: "running" | "stopped";
+  version: string;
+  pid: number;
+  runId: string;
+  startedAt: string;
+  agentId: string;
+  certificateNotAfter: string;
+  platform: {
+    /** HOST:PORT that answered last in this run. */
+    endpoint: string | null;
+    lastPollAt: string | null;
+    /** Of the last poll that was answered in this run. */
+    lastAnswerAt: string | null;
+    nextPollAt: string | null;
+    clockOffsetMs: number | null;
+    lastUploadAt: string | null;
+  };
+  spool: StatusSpool;
+  devices: Record<PresenceState, number>;
+  sites: { name: string; lastSweepAt: string | null; sweeping: boolean }[];
+  config: { platformHash: string; refusals: readonly string[] };
+  /** Newest first. */
+  faults: (Omit<AgentFault, "firstAt" | "lastAt"> & { firstAt: string; lastAt: string })[];
+}
+
+export interface StatusSpool {
+  depth: number;
+  bytes: number;
+  oldestObservedAt: string | null;
+  quarantinedRecords: number;
+  dropped: { status: number; meters: number; lastMeters: number; quarantined: number };
+  diskFull: boolean;
+}
+
+/** Undefined for what is no such file, such as one of another version. */
+export function tryParseStatusFile(text: string): StatusFile | undefined {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    const isOurs = typeof parsed === "object" && parsed !== null && "schema" in parsed &&
+      parsed.schema === "opendca.status/1";
+    return isOurs ? parsed as StatusFile : undefined;
+  } catch {
+    return undefined; // Not JSON: not ours.
+  }
+}
+
+/** A running agent writes it at least so often. */
+export const heartbeatMs = 10_000;
+/** Older than this, it says nothing about now. */
+export const staleAfterMs = 30_000;
