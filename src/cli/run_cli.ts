@@ -8,6 +8,7 @@ import { exitCodeFor, messageOf, UsageError } from "../core/errors.ts";
 import { safeText } from "../core/safe_text.ts";
 import { addActivateCommand } from "./activate_command.ts";
 import { addConfigCommand } from "./config_command.ts";
+import { addDoctorCommand } from "./doctor_command.ts";
 import type { Host } from "./host.ts";
 import { addExplainCommand } from "./explain_command.ts";
 import { addLedgerCommand } from "./ledger_command.ts";
@@ -68,6 +69,7 @@ function createProgram(host: Host, hooks: ProgramHooks): Command {
   addActivateCommand(program, host, hooks.setExitCode);
   addUnlockCommand(program, host);
   addLedgerCommand(program, host, hooks.setExitCode);
+  addDoctorCommand(program, host, hooks.setExitCode);
   program.hook("preAction", async (_, command) => {
     const { config } = command.opts<{ config?: string }>();
     const directory = await likelyStateDirectory(configPath(config, host.env), host);

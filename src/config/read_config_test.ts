@@ -35,6 +35,7 @@ Deno.test("parseAgentConfig() needs the platform alone and has a default for all
       endpoints: [{ host: "dca.example.com", port: 443 }],
       ca: null,
       pins: [],
+      unlockKeys: [],
     },
     proxy: null,
     stateDirectory: "/var/lib/opendca",

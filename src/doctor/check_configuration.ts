@@ -1,0 +1,71 @@
+import type { AgentConfig } from "../config/agent_config.ts";
+import { ConfigMistakesError } from "../config/config_mistakes.ts";
+import { applyPlatformConfig } from "../config/platform_config.ts";
+import { readAgentConfig } from "../config/read_config.ts";
+import { storedPlatformConfigName, tryParseStoredPlatformConfig } from "../config/stored_platform_config.ts";
+import { ConfigError } from "../core/errors.ts";
+import { formatEndpoint } from "../core/ip.ts";
+import type { DoctorStep } from "./doctor_step.ts";
+import { judgedStep, skippedStep } from "./doctor_step.ts";
+
+export interface ConfigurationCheck {
+  /** With the platform's part; null where the file is not good. */
+  config: AgentConfig | null;
+  step: DoctorStep;
+  /** Nobody named a configuration, there is none, and a printer is to be asked: then only that is done. */
+  printerOnly: boolean;
+}
+
+/** Every mistake of the file is a fault of its own. */
+export async function checkConfiguration(
+  { configFile, configIsNamed, printer }: { configFile: string; configIsNamed: boolean; printer: object | null },
+  parts: { env: (name: string) => string | undefined; readTextFile: (path: string) => Promise<string> },
+): Promise<ConfigurationCheck> {
+  let config: AgentConfig;
+  try {
+    config = await readAgentConfig(configFile, parts);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    if (printer !== null && !configIsNamed && isOutOfReach(error.cause)) {
+      const step = skippedStep("configuration", configFile, "not there for this user, so only the printer is asked");
+      return { config: null, step, printerOnly: true };
+    }
+    const mistakes = error instanceof ConfigMistakesError ? error.mistakes : [error];
+    const denied = error.cause instanceof Deno.errors.PermissionDenied;
+    const faults = mistakes.map(({ message, hint = "" }) => ({
+      name: denied ? "configuration-denied" : "configuration",
+      severity: "failed" as const,
+      message,
+      advice: denied ? "run as the agent's user, or as root: sudo opendca doctor" : hint,
+      exitCode: denied ? 77 as const : 78 as const,
+    }));
+    const detail = mistakes.length === 1 ? "1 mistake" : `${mistakes.length} mistakes`;
+    return { config: null, step: judgedStep("configuration", configFile, { detail, faults }), printerOnly: false };
+  }
+  const step = judgedStep("configuration", configFile, { detail: summaryOf(config), faults: [] });
+  return { config: await withPlatform(config, parts.readTextFile), step, printerOnly: false };
+}
+
+function isOutOfReach(cause: unknown): boolean {
+  return cause instanceof Deno.errors.NotFound || cause instanceof Deno.errors.PermissionDenied;
+}
+
+function summaryOf({ sites, platform, proxy }: AgentConfig): string {
+  const where = platform.endpoints.map(({ host, port }) => formatEndpoint(host, port)).join(", ");
+  const through = proxy === null ? "" : ` through the proxy ${formatEndpoint(proxy.host, proxy.port)}`;
+  return `good, ${sites.length} ${sites.length === 1 ? "site" : "sites"}, reports to ${where}${through}`;
+}
+
+async function withPlatform(
+  config: AgentConfig,
+  readTextFile: (path: string) => Promise<string>,
+): Promise<AgentConfig> {
+  let text: string;
+  try {
+    text = await readTextFile(`${config.stateDirectory}/${storedPlatformConfigName}`);
+  } catch {
+    return config; // Nothing received yet, or not permitted to look, which a later step tells.
+  }
+  const stored = tryParseStoredPlatformConfig(text);
+  return stored === undefined ? config : applyPlatformConfig(config, stored.document).config;
+}

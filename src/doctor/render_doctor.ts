@@ -1,0 +1,69 @@
+/** How a diagnosis looks: a line a step, then a sentence and a hint for each fault; or JSON. Pure. */
+import { safeText } from "../report/safe_text.ts";
+import type { DoctorStep, StepStatus } from "./doctor_step.ts";
+import { doctorExitCode } from "./doctor_step.ts";
+
+export interface DoctorScreen {
+  color: boolean;
+  unicode: boolean;
+}
+
+const words: Record<StepStatus, string> = { ok: "ok", warning: "warning", failed: "failed", skipped: "skipped" };
+const marks: Record<StepStatus, string> = { ok: "✓", warning: "!", failed: "✗", skipped: "–" };
+/** SGR of ECMA-48: green, yellow, red, faint. */
+const colors: Record<StepStatus, string> = { ok: "32", warning: "33", failed: "31", skipped: "2" };
+
+const nameWidth = "configuration".length;
+
+export function renderStep(step: DoctorStep, screen: DoctorScreen): string {
+  const { status, name, subject, detail } = step;
+  const mark = screen.unicode ? `${marks[status]} ${words[status].padEnd(7)}` : words[status].padEnd(7);
+  const shown = screen.color ? `\x1b[${colors[status]}m${mark}\x1b[0m` : mark;
+  const what = subject === null ? detail : `${subject}: ${detail}`;
+  return `${shown}  ${name.padEnd(nameWidth)}  ${safeText(what)}\n`;
+}
+
+/** What follows the steps: one sentence a fault, what to do, and a count. */
+export function renderFaults(steps: readonly DoctorStep[]): string {
+  const faults = steps.flatMap((step) => step.faults);
+  const order = [...faults.filter(isFailure), ...faults.filter((fault) => !isFailure(fault))];
+  const lines = order.flatMap(({ severity, message, advice }) => [
+    `${severity}: ${safeText(message, 1000)}`,
+    ...(advice === "" ? [] : [`  hint: ${safeText(advice, 1000)}`]),
+  ]);
+  const failures = faults.filter(isFailure).length;
+  const warnings = faults.length - failures;
+  const skipped = steps.filter(({ status }) => status === "skipped").length;
+  const rest = [
+    ...(warnings > 0 ? [counted(warnings, "warning")] : []),
+    ...(skipped > 0 ? [`${counted(skipped, "step")} skipped`] : []),
+  ];
+  lines.push([failures === 0 ? "nothing failed" : `${counted(failures, "fault")} found`, ...rest].join(", "));
+  return "\n" + lines.join("\n") + "\n";
+}
+
+/** Its keys stay as they are within "opendca.doctor/1"; further ones may come. */
+export function renderDoctorJson(steps: readonly DoctorStep[], times: { startedAt: Date; finishedAt: Date }): string {
+  return JSON.stringify(
+    {
+      schema: "opendca.doctor/1",
+      startedAt: times.startedAt.toISOString(),
+      finishedAt: times.finishedAt.toISOString(),
+      exitCode: doctorExitCode(steps),
+      steps: steps.map(({ name, subject, status, detail }) => ({ name, subject, status, detail })),
+      faults: steps.flatMap(({ name: step, subject, faults }) =>
+        faults.map(({ name, severity, message, advice }) => ({ step, subject, name, severity, message, advice }))
+      ),
+    },
+    null,
+    2,
+  ) + "\n";
+}
+
+function isFailure({ severity }: { severity: string }): boolean {
+  return severity === "failed";
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
