@@ -1,4 +1,4 @@
-/** A file system of 12 MB that is really full, in a mount namespace of its own; skipped where the system allows none. */
+/** A file system of 32 MB that is really full, in a mount namespace of its own; skipped where the system allows none. */
 import assert from "node:assert/strict";
 
 const namespace = ["-U", "-r", "-m"];
@@ -25,7 +25,7 @@ Deno.test({
   name: "openSpool() on a full disk keeps, sends and deletes what it has, and goes on when that made room",
   ignore: !possible,
   fn: async () => {
-    const run = `mount -t tmpfs -o size=12m none /mnt && exec "$0" run --no-prompt --no-check --allow-all "$1" /mnt`;
+    const run = `mount -t tmpfs -o size=32m none /mnt && exec "$0" run --no-prompt --no-check --allow-all "$1" /mnt`;
     const { code, stdout, stderr } = await new Deno.Command("unshare", {
       args: [...namespace, "sh", "-c", run, Deno.execPath(), program],
     }).output();

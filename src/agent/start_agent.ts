@@ -2,7 +2,6 @@
  * Builds the agent downstream first. Disposal runs in reverse, so that scans stop before the uplink does, and the spool
  * closes last. Being offline is normal: everything starts at once and keeps trying in the background.
  */
-import type { PollRequest } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { keepSigningKey, markRevoked, readAgentIdentity } from "../activation/agent_identity.ts";
 import { identityFiles } from "../activation/identity_files.ts";
 import { machineFingerprint } from "../activation/machine_identity.ts";
@@ -28,6 +27,7 @@ import { startUplink } from "../uplink/uplink.ts";
 import type { UplinkSpool } from "../uplink/uplink.ts";
 import { isAffectedRuntime } from "./affected_runtime.ts";
 import type { AgentMachine, CommonMachine } from "./agent_machine.ts";
+import { describeAgent } from "./agent_status.ts";
 import { takeStateLock } from "./state_lock.ts";
 import { diagnosticsFiles } from "./diagnostics_files.ts";
 import { createFaultList } from "./fault_list.ts";
@@ -44,7 +44,6 @@ import type { ScanOutcome, Scheduler } from "./scheduler.ts";
 import { startScheduler } from "./scheduler.ts";
 import { openOrSetAside } from "./set_aside.ts";
 import { heartbeatMs, statusFileName } from "./status_file.ts";
-import type { StatusFile } from "./status_file.ts";
 import { startStatusWriter } from "./status_writer.ts";
 
 export interface AgentParts {
@@ -88,6 +87,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   const openedLog = built.use(openLog(parts.config.log, { ...machine, disk: machine.logDisk }));
   const log = openedLog.logger;
   let changed = () => {};
+  let poller: Poller | undefined, scheduler: Scheduler | undefined;
   const faults = createFaultList({ now: () => clock.now(), changed: () => changed() });
   if (isAffectedRuntime(machine.facts.runtimeVersion)) {
     const message =
@@ -169,56 +169,29 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     },
   });
 
-  function status(phase: StatusFile["phase"]): StatusFile {
-    const { depth, bytes, oldestObservedAt, quarantinedRecords, dropped, diskFull } = spool.stats();
-    const { contact } = reports;
-    return {
-      schema: "opendca.status/1",
-      writtenAt: clock.now().toISOString(),
-      phase,
-      version,
-      pid: machine.facts.pid,
-      runId,
-      startedAt: startedAt.toISOString(),
-      agentId: state.agentId,
-      certificateNotAfter: certificateNotAfter.toISOString(),
-      platform: {
-        endpoint: grpc.lastEndpoint ?? null,
-        lastPollAt: contact.lastPollAt?.toISOString() ?? null,
-        lastAnswerAt: contact.lastAnswerAt?.toISOString() ?? null,
-        nextPollAt: contact.nextPollAt?.toISOString() ?? null,
-        clockOffsetMs: contact.clockOffsetMs,
-        lastUploadAt: contact.lastUploadAt?.toISOString() ?? null,
-      },
-      spool: {
-        depth,
-        bytes,
-        oldestObservedAt: oldestObservedAt?.toISOString() ?? null,
-        quarantinedRecords,
-        dropped,
-        diskFull,
-      },
-      devices: scheduler?.presences() ?? { awake: 0, asleep: 0, unreachable: 0, gone: 0 },
-      sites: live.current().sites.map(({ name }) => ({
-        name,
-        lastSweepAt: scheduler?.lastSweep(name)?.toISOString() ?? null,
-        sweeping: scheduler?.sweeping().includes(name) ?? false,
-      })),
-      config: { platformHash: live.hash(), refusals: live.refusals() },
-      faults: faults.all().map((fault) => ({
-        ...fault,
-        firstAt: fault.firstAt.toISOString(),
-        lastAt: fault.lastAt.toISOString(),
-      })),
-    };
-  }
-
+  const status = describeAgent({
+    clock,
+    version,
+    runId,
+    startedAt,
+    state,
+    spool,
+    live,
+    faults,
+    contact: reports.contact,
+    facts: machine.facts,
+    fingerprint: machineFingerprint(store.machineIdentity),
+    residentBytes: machine.residentBytes,
+    endpoint: () => grpc.lastEndpoint,
+    certificateNotAfter: () => certificateNotAfter,
+    scheduler: () => scheduler,
+  });
   const statusWriter = built.use(startStatusWriter({
     clock,
     heartbeatMs,
     async write(phase) {
       try {
-        await machine.replaceTextFile(inState(statusFileName), JSON.stringify(status(phase), null, 2) + "\n");
+        await machine.replaceTextFile(inState(statusFileName), JSON.stringify(status.forFile(phase), null, 2) + "\n");
       } catch (error) {
         log.warn("statusUnsaved", { reason: messageOf(error) });
       }
@@ -293,7 +266,6 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
 
   const memory = openTaskMemory(tasksDb);
   memory.recover(clock.now());
-  let poller: Poller | undefined;
   const handler = createTaskHandler({
     policy: () => live.current().policy,
     scan: (request, signal) =>
@@ -309,7 +281,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     diagnosticsFiles: (logHours) =>
       diagnosticsFiles({
         config: live.current(),
-        status: status("running"),
+        status: status.forFile("running"),
         now: clock.now(),
         logHours,
         readTextFile: machine.readTextFile,
@@ -333,38 +305,11 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     onResult: () => poller?.wake(),
   }));
 
-  function pollStatus(): PollRequest["status"] {
-    const { epoch, acknowledgedSequence, outstandingBatches, ...stats } = spool.stats();
-    const sweeps = live.current().sites.flatMap(({ name }) => scheduler?.lastSweep(name)?.getTime() ?? []);
-    const { awake = 0, asleep = 0, unreachable = 0, gone = 0 } = scheduler?.presences() ?? {};
-    const { hostname, os, arch, runtimeVersion } = machine.facts;
-    return {
-      agentVersion: version,
-      installationId: state.installationId,
-      runId,
-      startedAt,
-      agentTime: clock.now(),
-      agentEpoch: epoch,
-      lastSequence: BigInt(acknowledgedSequence + outstandingBatches),
-      spooledRecords: stats.depth,
-      spoolBytes: BigInt(stats.bytes),
-      oldestRecordAt: stats.oldestObservedAt ?? undefined,
-      quarantinedBatches: stats.quarantinedRecords,
-      knownDevices: awake + asleep + unreachable + gone,
-      lastSweepAt: sweeps.length === 0 ? undefined : new Date(Math.max(...sweeps)),
-      faults: faults.all().map(({ code, message, lastAt, count }) => ({ code, message, lastAt, count })),
-      machine: { hostname, os, arch, fingerprint: machineFingerprint(store.machineIdentity) },
-      runtimeVersion,
-      residentBytes: BigInt(machine.residentBytes()),
-      certificateNotAfter,
-    };
-  }
-
   poller = built.use(startPoller({
     api,
     clock,
     intervalMs: () => live.current().poll.intervalMs,
-    status: pollStatus,
+    status: status.forPoll,
     config: live,
     results: memory,
     onTasks: runner.take,
@@ -386,7 +331,6 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     report: reports.renewal,
   }));
 
-  let scheduler: Scheduler | undefined;
   scheduler = built.use(startScheduler({
     clock,
     config: live.current,

@@ -8,7 +8,7 @@ import { doctorExitCode } from "../doctor/doctor_step.ts";
 import type { PrinterOptions } from "../doctor/check_printer.ts";
 import { renderDoctorJson, renderFaults, renderStep } from "../doctor/render_doctor.ts";
 import { runDoctor } from "../doctor/run_doctor.ts";
-import { safeText } from "../report/safe_text.ts";
+import { safeText } from "../core/safe_text.ts";
 import { parseTargetSpec, TargetSyntaxError } from "../targets/target_spec.ts";
 import type { TargetSpec } from "../targets/target_spec.ts";
 import { credentialPlan } from "./credential_plan.ts";

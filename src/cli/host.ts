@@ -1,4 +1,5 @@
 /** The machine as the commands see it; `src/host/deno_host.ts` is the real one. */
+import type { AgentMachine } from "../agent/agent_machine.ts";
 import type { Clock } from "../core/clock.ts";
 import type { ScannerWorker } from "../supervisor/supervise_scan.ts";
 
@@ -17,6 +18,8 @@ export interface Host {
   createFile(path: string): Promise<PendingFile>;
   /** Calls back on Ctrl-C or a request to end, until the returned function is called. */
   onInterrupt(callback: () => void): () => void;
+  /** What `run` and `status` need beside this. */
+  agentMachine(): AgentMachine;
 }
 
 export interface OutputStream {

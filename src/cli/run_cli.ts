@@ -13,7 +13,9 @@ import type { Host } from "./host.ts";
 import { addExplainCommand } from "./explain_command.ts";
 import { addLedgerCommand } from "./ledger_command.ts";
 import { addRecordCommand } from "./record_command.ts";
+import { addRunCommand } from "./run_command.ts";
 import { addScanCommand } from "./scan_command.ts";
+import { addStatusCommand } from "./status_command.ts";
 import { addUnlockCommand } from "./unlock_command.ts";
 import { version } from "./version.ts";
 
@@ -68,6 +70,8 @@ function createProgram(host: Host, hooks: ProgramHooks): Command {
   addConfigCommand(program, host);
   addActivateCommand(program, host, hooks.setExitCode);
   addUnlockCommand(program, host);
+  addRunCommand(program, host);
+  addStatusCommand(program, host);
   addLedgerCommand(program, host, hooks.setExitCode);
   addDoctorCommand(program, host, hooks.setExitCode);
   program.hook("preAction", async (_, command) => {

@@ -32,7 +32,7 @@ export async function discoverEngine(
       const id = minProbeId + crypto.getRandomValues(new Uint32Array(1))[0]! % (maxProbeId - minProbeId);
       ids.add(id);
       await hub.send(probeFor(template, id), target.address, target.port);
-      const late = new Promise<undefined>((resolve) => timer = setTimeout(resolve, timeoutMs));
+      const late = new Promise<undefined>((resolve) => timer = setTimeout(() => resolve(undefined), timeoutMs));
       const engineId = await Promise.race([found.promise, late]);
       clearTimeout(timer);
       if (engineId !== undefined) return engineId;

@@ -1,5 +1,5 @@
 /** How a diagnosis looks: a line a step, then a sentence and a hint for each fault; or JSON. Pure. */
-import { safeText } from "../report/safe_text.ts";
+import { safeText } from "../core/safe_text.ts";
 import type { DoctorStep, StepStatus } from "./doctor_step.ts";
 import { doctorExitCode } from "./doctor_step.ts";
 

@@ -1,6 +1,7 @@
 import { lookup } from "node:dns/promises";
 import type { Host, OutputStream } from "../cli/host.ts";
 import { systemClock } from "../core/clock.ts";
+import { denoAgentMachine } from "./agent_machine.ts";
 import { createPendingFile } from "./pending_file.ts";
 import { startScannerWorker } from "./scanner_worker.ts";
 
@@ -16,6 +17,7 @@ export function denoHost(): Host {
     resolve: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
     createWorker: (netPermissions) => startScannerWorker(netPermissions),
     createFile: createPendingFile,
+    agentMachine: denoAgentMachine,
     onInterrupt(callback) {
       const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
       for (const signal of signals) Deno.addSignalListener(signal, callback);

@@ -49,7 +49,10 @@ export interface SpoolOptions {
   limits?: Partial<SpoolLimits>;
   /** Batches that may wait for their acknowledgement at once; see invariant 3 of the layout. */
   maxOutstandingBatches?: number;
-  /** Disk space kept aside so that a full disk does not stop what is spooled from being sent and deleted. */
+  /**
+   * Disk space kept aside so that a full disk does not stop what is spooled from being sent and deleted; the index of
+   * ids of a full spool takes that much when an acknowledgement touches all of it.
+   */
   reserveBytes?: number;
 }
 
@@ -58,7 +61,7 @@ export function openSpool(path: string, options: SpoolOptions): Spool {
   const { clock, files } = options;
   const limits = { ...defaultSpoolLimits, ...options.limits };
   const maxOutstandingBatches = options.maxOutstandingBatches ?? 4;
-  const reserve = { path: `${path}.reserve`, bytes: options.reserveBytes ?? 2 * 1024 * 1024 };
+  const reserve = { path: `${path}.reserve`, bytes: options.reserveBytes ?? 8 * 1024 * 1024 };
   let hasReserve = false, diskFull = false;
   finishSalvage(path, files);
   let db = openOnFullDisk();
@@ -69,7 +72,8 @@ export function openSpool(path: string, options: SpoolOptions): Spool {
     try {
       return openOrSalvage();
     } catch (error) {
-      if (!(error instanceof StorageError) || !files.exists(reserve.path)) throw error;
+      const mayBeRoom = error instanceof StorageError && error.reason !== "locked" && error.reason !== "readOnly";
+      if (!mayBeRoom || !files.exists(reserve.path)) throw error;
       files.remove(reserve.path);
       return openOrSalvage();
     }
@@ -117,16 +121,17 @@ export function openSpool(path: string, options: SpoolOptions): Spool {
     }
   }
 
-  /** What empties the queue may use the reserve: it is the way to get room again. */
+  /** What empties the queue may use the reserve, and begins the journal anew: it is the way to get room again. */
   function draining<T>(operation: () => T): T {
     return mending(() => {
       try {
         return operation();
       } catch (error) {
-        if (!isFull(error) || !hasReserve) throw error;
+        if (!isFull(error)) throw error;
         files.remove(reserve.path);
         hasReserve = false;
         diskFull = true;
+        tryExec(db, "PRAGMA wal_checkpoint(TRUNCATE)");
         return operation();
       }
     });
@@ -141,7 +146,9 @@ export function openSpool(path: string, options: SpoolOptions): Spool {
       }
       if (!hasReserve) takeReserve();
       if (!hasReserve) {
-        shrink(db);
+        // What was sent and deleted may be the only room there is.
+        tryExec(db, "PRAGMA incremental_vacuum");
+        tryExec(db, "PRAGMA wal_checkpoint(TRUNCATE)");
         takeReserve();
       }
       if (!hasReserve) throw new StorageError(`Cannot append to "${path}": the disk is full`, "full");
@@ -165,7 +172,7 @@ export function openSpool(path: string, options: SpoolOptions): Spool {
       draining(() => {
         if (stateOf(db).epoch !== epoch) return 0;
         const deleted = acknowledgeBatches(db, sequence);
-        if (deleted > 0) giveBack(db);
+        if (deleted > 0 && !diskFull) giveBack(db);
         return deleted;
       }),
     quarantine: (sequence, rejection) =>
@@ -192,17 +199,16 @@ function isFull(error: unknown): boolean {
 const keptPages = 1000;
 const pagesPerStep = 500;
 
-/** Gives all free pages and the journal back to a full disk: what was sent and deleted may be the only room there is. */
-function shrink(db: Database): void {
+/** Tidying that may fail on a full disk: whoever needs the room finds out when asking for it. */
+function tryExec(db: Database, sql: string): void {
   try {
-    db.exec("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)");
+    db.exec(sql);
   } catch (error) {
-    // Too full even for that; the caller finds out when it asks for room.
     if (!(error instanceof StorageError)) throw error;
   }
 }
 
 function giveBack(db: Database): void {
   const free = db.get<{ freelist_count: number }>("PRAGMA freelist_count")?.freelist_count ?? 0;
-  if (free > keptPages) db.exec(`PRAGMA incremental_vacuum(${pagesPerStep})`);
+  if (free > keptPages) tryExec(db, `PRAGMA incremental_vacuum(${pagesPerStep})`);
 }

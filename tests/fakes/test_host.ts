@@ -1,5 +1,6 @@
 import type { Host, OutputStream } from "../../src/cli/host.ts";
 import { systemClock } from "../../src/core/clock.ts";
+import { denoAgentMachine } from "../../src/host/agent_machine.ts";
 import { createPendingFile } from "../../src/host/pending_file.ts";
 import { startScannerWorker } from "../../src/host/scanner_worker.ts";
 
@@ -37,6 +38,7 @@ export function testHost(
     resolve: (name) => Promise.resolve(options.names?.[name] ?? []),
     createWorker: (net) => startScannerWorker(net),
     createFile: createPendingFile,
+    agentMachine: denoAgentMachine,
     onInterrupt: (callback) => {
       pressed = callback;
       return () => pressed = () => {};

@@ -1,0 +1,54 @@
+/** `opendca run`: the agent as a service, until it is asked to stop. */
+import type { Command } from "commander";
+import { activationStore } from "../activation/store_options.ts";
+import type { AgentEnd } from "../agent/start_agent.ts";
+import { startAgent } from "../agent/start_agent.ts";
+import type { AgentConfig } from "../config/agent_config.ts";
+import { configPath, readAgentConfig } from "../config/read_config.ts";
+import type { Host } from "./host.ts";
+import { version } from "./version.ts";
+
+const help = `
+It polls the platform, sweeps and reads on schedule, keeps readings while the platform is away and sends them once. The
+configuration is read again when its file changes or on SIGHUP; a file with mistakes keeps the old one running. Ctrl-C
+and SIGTERM stop it in good order.
+
+Exit codes: 0 stopped, 70 a bug, 77 not activated, revoked, locked or running already, 78 bad configuration.
+`;
+
+/** Adds the command to the program. */
+export function addRunCommand(program: Command, host: Host): void {
+  program.command("run").description("run the agent until it is stopped")
+    .option("--config <file>", "configuration file (default: $OPENDCA_CONFIG, /etc/opendca/agent.yaml)")
+    .addHelpText("after", help)
+    .action((options: { config?: string }) => runAgent(configPath(options.config, host.env), host));
+}
+
+async function runAgent(path: string, host: Host): Promise<void> {
+  const interrupted = Promise.withResolvers<{ kind: "interrupted" }>();
+  const stopListening = host.onInterrupt(() => interrupted.resolve({ kind: "interrupted" }));
+  try {
+    let config: AgentConfig | undefined = await readAgentConfig(path, host);
+    while (config !== undefined) config = nextConfig(await runOnce(config, host, interrupted.promise));
+  } finally {
+    stopListening();
+  }
+}
+
+type RunEnd = AgentEnd | { kind: "interrupted" };
+
+async function runOnce(config: AgentConfig, host: Host, interrupted: Promise<RunEnd>): Promise<RunEnd> {
+  await using agent = await startAgent({
+    config,
+    store: await activationStore(config.stateDirectory, host.env),
+    machine: { ...host, ...host.agentMachine() },
+    version,
+  });
+  return await Promise.race([agent.ended, interrupted]);
+}
+
+function nextConfig(end: RunEnd): AgentConfig | undefined {
+  if (end.kind === "restart") return end.config;
+  if (end.kind === "interrupted") return undefined;
+  throw end.error;
+}

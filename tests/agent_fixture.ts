@@ -1,0 +1,256 @@
+/** A real platform and real agents as processes on loopback, with simulated printers. */
+import { DatabaseSync } from "node:sqlite";
+import type { ShownStatus } from "../src/agent/read_status.ts";
+import { startSimulator } from "../simulator/simulator.ts";
+import type { Simulator } from "../simulator/simulator.ts";
+import { parseFleet } from "../simulator/fleet_file.ts";
+import type { DeviceOptions } from "../simulator/device.ts";
+import { port as printerPort } from "./scan_fixture.ts";
+
+const root = new URL("../", import.meta.url).pathname;
+const decoder = new TextDecoder();
+
+export interface ProcessOutput {
+  code: number;
+  out: string;
+  err: string;
+}
+
+/** A program of the project with arguments, until it ends. */
+export async function runProgram(
+  entry: "main.ts" | "platform/main.ts",
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<ProcessOutput> {
+  const output = await command(entry, args, env).output();
+  return { code: output.code, out: decoder.decode(output.stdout), err: decoder.decode(output.stderr) };
+}
+
+function command(entry: string, args: readonly string[], env: Record<string, string>): Deno.Command {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "--no-check", "--allow-all", root + entry, ...args],
+    env: { ...env, NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+export interface RunningProgram extends AsyncDisposable {
+  pid: number;
+  /** Lines of standard output so far. */
+  lines: readonly string[];
+  /** Standard error so far. */
+  err(): string;
+  /** The first line, from `from` on, that passes; rejects when the program ends before. */
+  line(test: (line: string) => boolean, from?: number): Promise<string>;
+  kill(signal: Deno.Signal): Promise<Deno.CommandStatus>;
+  status: Promise<Deno.CommandStatus>;
+}
+
+export function startProgram(
+  entry: "main.ts" | "platform/main.ts",
+  args: readonly string[],
+  env: Record<string, string> = {},
+): RunningProgram {
+  const child = command(entry, args, env).spawn();
+  const lines: string[] = [];
+  let err = "", ended = false;
+  let changed = Promise.withResolvers<void>();
+  const wake = () => {
+    changed.resolve();
+    changed = Promise.withResolvers();
+  };
+  const reading = Promise.all([
+    (async () => {
+      let rest = "";
+      for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+        const parts = (rest + text).split("\n");
+        rest = parts.pop()!;
+        lines.push(...parts);
+        wake();
+      }
+    })(),
+    (async () => {
+      for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) err += text;
+    })(),
+  ]).then(() => {
+    ended = true;
+    wake();
+  });
+  let dead = false;
+  const status = child.status.then(async (result) => {
+    dead = true;
+    await reading;
+    return result;
+  });
+  const kill = (signal: Deno.Signal) => {
+    if (!dead) {
+      try {
+        child.kill(signal);
+      } catch (error) {
+        // It ended in this moment.
+        if (!(error instanceof TypeError) && !(error instanceof Deno.errors.NotFound)) throw error;
+      }
+    }
+    return status;
+  };
+  return {
+    pid: child.pid,
+    lines,
+    err: () => err,
+    status,
+    kill,
+    async line(test, from = 0) {
+      for (let at = from;;) {
+        for (; at < lines.length; at++) if (test(lines[at]!)) return lines[at]!;
+        if (ended) throw new Error(`the program ended before the line came:\n${lines.slice(-20).join("\n")}\n${err}`);
+        await changed.promise;
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await kill("SIGKILL");
+    },
+  };
+}
+
+export interface AgentScene extends AsyncDisposable {
+  folder: string;
+  config: string;
+  simulator: Simulator;
+  agentId: string;
+  /** Runs an admin command of the platform; returns its standard output. */
+  admin(...args: string[]): Promise<string>;
+  startPlatform(): Promise<RunningProgram>;
+  /** `opendca run`, when it has said that it started. */
+  startAgent(): Promise<RunningProgram>;
+  /** Runs `opendca` with `--config`. */
+  opendca(...args: string[]): Promise<ProcessOutput>;
+  status(): Promise<ShownStatus>;
+  /** One question to the platform's store, which may be in use. */
+  store<Row>(sql: string): Row[];
+}
+
+export interface SceneOptions {
+  /** Third octet of 127.x, so that tests can run side by side. */
+  network: number;
+  printers: number;
+  activated?: boolean;
+  /** Further lines of agent.yaml. */
+  more?: string;
+}
+
+/** The page counter of the printer number `index`, each its own. */
+export function totalOf(index: number): number {
+  return 10_000 + 37 * index;
+}
+
+function printer(address: string, total: number): DeviceOptions[] {
+  return parseFleet(`
+printers:
+  - name: ${address}
+    address: ${address}
+    port: ${printerPort}
+    maker: Example
+    model: Laser 9000
+    serial: ZZ${address.replaceAll(".", "")}
+    description: Example Laser 9000
+    meters: { total: ${total} }
+    supplies: [{ type: toner, description: Black Toner, colorant: black, unit: percent, capacity: 100, level: 60 }]
+`);
+}
+
+/** Sets up the platform with customer, site and code, and activates an agent over `printers` simulated devices. */
+export async function startScene(options: SceneOptions): Promise<AgentScene> {
+  const { network, printers } = options;
+  await using built = new AsyncDisposableStack();
+  const folder = await Deno.makeTempDir();
+  built.defer(() => Deno.remove(folder, { recursive: true }));
+  const addresses = [...Array(printers).keys()].map((i) => `127.${network}.0.${i + 1}`);
+  const devices = addresses.flatMap((address, i) => printer(address, totalOf(i)));
+  const simulator = built.use(await startSimulator({ devices }));
+  const data = `${folder}/platform`, config = `${folder}/agent.yaml`;
+  const env = { OPENDCA_GUARD_DIRECTORY: `${folder}/guard` };
+  let port = 0;
+
+  async function admin(...args: string[]): Promise<string> {
+    const { code, out, err } = await runProgram("platform/main.ts", ["--data", data, ...args]);
+    if (code !== 0) throw new Error(`opendca-platform ${args.join(" ")} ended with ${code}: ${err}`);
+    return out.trim();
+  }
+
+  async function startPlatform(): Promise<RunningProgram> {
+    const args = ["--data", data, "serve", "--listen", `127.0.0.1:${port}`, "--poll-seconds", "30"];
+    const program = startProgram("platform/main.ts", args);
+    port = JSON.parse(await program.line((line) => line.includes('"ready"'))).port;
+    return program;
+  }
+
+  async function status(): Promise<ShownStatus> {
+    const { out, err, code } = await runProgram("main.ts", ["status", "--json", "--config", config], env);
+    if (code !== 0) throw new Error(`opendca status ended with ${code}: ${err}`);
+    return JSON.parse(out);
+  }
+
+  const scene: AgentScene = {
+    folder,
+    config,
+    simulator,
+    agentId: "",
+    admin,
+    startPlatform,
+    async startAgent() {
+      const program = startProgram("main.ts", ["run", "--config", config], env);
+      await program.line((line) => line.includes('"agentStarted"'));
+      return program;
+    },
+    opendca: (...args) => runProgram("main.ts", [...args, "--config", config], env),
+    status,
+    store<Row>(sql: string) {
+      const db = new DatabaseSync(`${data}/platform.db`, { readOnly: true });
+      try {
+        return db.prepare(sql).all() as Row[];
+      } finally {
+        db.close();
+      }
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+  await admin("customer", "create", "Acme");
+  await admin("site", "create", "Berlin");
+  {
+    await using platform = await startPlatform();
+    await Deno.writeTextFile(
+      config,
+      `platform:
+  rootDomain: localhost
+  endpoints: [localhost:${port}]
+  ca: ${data}/server-authority.pem
+stateDirectory: ${folder}/state
+sites:
+  - name: office
+    ranges: [127.${network}.0.0/24]
+    port: ${printerPort}
+    rate: 0
+limits: { timeout: 300ms, workers: 1 }
+log: { level: debug, format: json }
+${options.more ?? ""}`,
+    );
+    if (options.activated !== false) {
+      const { code, err } = await scene.opendca("activate", await admin("code", "create"));
+      if (code !== 0) throw new Error(`opendca activate ended with ${code}: ${err}`);
+      scene.agentId = (await status()).agentId!;
+    }
+    await platform.kill("SIGTERM");
+  }
+  const stack = built.move();
+  return scene;
+}
+
+/** Waits until `check` is true; for what another process does. */
+export async function until(what: string, check: () => boolean | Promise<boolean>, withinMs = 60_000): Promise<void> {
+  for (const end = Date.now() + withinMs; !(await check());) {
+    if (Date.now() > end) throw new Error(`it did not come to this within ${withinMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

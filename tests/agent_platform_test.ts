@@ -1,0 +1,167 @@
+/** The agent and the platform as programs on loopback: readings arrive, whatever is killed, and the status is true. */
+import assert from "node:assert/strict";
+import type { AgentScene, RunningProgram } from "./agent_fixture.ts";
+import { startScene, totalOf, until } from "./agent_fixture.ts";
+
+const ignore = Deno.build.os !== "linux";
+
+interface StoredReading {
+  record_id: string;
+  device_id: string;
+  observed_at: number;
+  kind: string;
+}
+
+function recordsOf(scene: AgentScene): StoredReading[] {
+  return scene.store("SELECT record_id, device_id, observed_at, kind FROM readings");
+}
+
+/** Ids of the records of which the agent has said that they are durable. */
+function spooledIds(agent: RunningProgram): string[] {
+  return agent.lines.filter((line) => line.includes('"recordsSpooled"')).flatMap((line) => JSON.parse(line).ids);
+}
+
+/** Every id is there, and no device was read twice at one time. */
+function assertExactlyOnce(scene: AgentScene, ids: readonly string[]): void {
+  const records = recordsOf(scene);
+  const stored = new Set(records.map(({ record_id }) => record_id));
+  assert.deepEqual(ids.filter((id) => !stored.has(id)), [], "records were lost");
+  assert.equal(stored.size, records.length, "records are there twice");
+  const readings = records.filter(({ kind }) => kind === "reading").map((each) =>
+    `${each.device_id} ${each.observed_at}`
+  );
+  assert.equal(new Set(readings).size, readings.length, "a reading is there under two ids");
+}
+
+Deno.test({
+  name: "opendca run brings the readings of every printer to the platform, and opendca status tells the truth",
+  ignore,
+  async fn() {
+    await using scene = await startScene({ network: 96, printers: 5, activated: false });
+    assert.equal((await scene.status()).state, "not-activated");
+    const early = await scene.opendca("run");
+    assert.deepEqual([early.code, /not activated/.test(early.err)], [77, true], early.err);
+    await using _platform = await scene.startPlatform();
+    const activation = await scene.opendca("activate", await scene.admin("code", "create"));
+    assert.equal(activation.code, 0, activation.err);
+    const { state, agentId, customer } = await scene.status();
+    assert.deepEqual([state, customer], ["stopped", "Acme"]);
+
+    await scene.admin("task", "scan", agentId!);
+    await using agent = await scene.startAgent();
+    await agent.line((line) => line.includes('"batchSent"'));
+    const devices: { address: string; total: number; serial: string }[] = JSON.parse(
+      await scene.admin("--json", "device", "list"),
+    );
+    assert.deepEqual(
+      devices.map(({ address, total }) => [address, total]).sort(),
+      [0, 1, 2, 3, 4].map((i) => [`127.96.0.${i + 1}`, totalOf(i)]),
+    );
+    const running = await scene.status();
+    assert.equal(running.state, "running");
+    await until("the status has it all", async () => {
+      const { agent: own, spool } = await scene.status();
+      return own?.devices.awake === 5 && spool?.depth === 0 && own.platform.lastAnswerAt !== null;
+    });
+    assert.deepEqual((await scene.status()).agent?.faults, []);
+
+    const second = await scene.opendca("run");
+    assert.equal(second.code, 77);
+    assert.match(second.err, /another agent runs on this state directory/);
+    assert.equal((await scene.status()).state, "running", "the second agent has disturbed the first");
+
+    await agent.kill("SIGKILL");
+    assert.equal((await scene.status()).state, "crashed");
+    await using next = await scene.startAgent();
+    assert.equal((await scene.status()).state, "running");
+    assert.equal((await next.kill("SIGTERM")).code, 0);
+    assert.match(next.lines.at(-1)!, /"agentStopped"/);
+    assert.equal((await scene.status()).state, "stopped");
+
+    await scene.admin("agent", "revoke", agentId!, "--reason", "test");
+    await using last = await scene.startAgent();
+    assert.equal((await last.status).code, 77);
+    assert.match(last.err(), /revoked/);
+    assert.equal((await scene.status()).state, "revoked");
+    const again = await scene.opendca("run");
+    assert.deepEqual([again.code, /revoked/.test(again.err)], [77, true], again.err);
+  },
+});
+
+Deno.test({
+  name: "opendca run loses and doubles nothing when it is killed 5 times and the platform once",
+  ignore,
+  async fn() {
+    await using scene = await startScene({ network: 97, printers: 6 });
+    let platform = await scene.startPlatform();
+    const ids: string[] = [];
+    for (let round = 0; round < 5; round++) {
+      await scene.admin("task", "scan", scene.agentId);
+      await using agent = await scene.startAgent();
+      // Another moment each round: while the scan runs, when readings are durable, and while or after they are sent.
+      const moments = ["taskReceived", "recordsSpooled", "taskFinished", "batchSent", "recordsSpooled"];
+      await agent.line((line) => line.includes(`"${moments[round]}"`));
+      if (round === 2) {
+        await platform.kill("SIGKILL");
+        platform = await scene.startPlatform();
+      }
+      await agent.kill("SIGKILL");
+      ids.push(...spooledIds(agent));
+    }
+    await scene.admin("task", "scan", scene.agentId);
+    await using agent = await scene.startAgent();
+    await agent.line((line) => line.includes('"taskFinished"'));
+    await until("the spool is empty", async () => (await scene.status()).spool?.depth === 0);
+    ids.push(...spooledIds(agent));
+    await agent.kill("SIGTERM");
+    assert(ids.length >= 12, `only ${ids.length} records were made, so little was proven`);
+    assertExactlyOnce(scene, ids);
+    const { code, out } = await scene.opendca("ledger", "--verify");
+    assert.equal(code, 0, out);
+    await platform[Symbol.asyncDispose]();
+  },
+});
+
+Deno.test({
+  name: "opendca run survives a platform that is away, and says so",
+  ignore,
+  async fn() {
+    await using scene = await startScene({ network: 98, printers: 4 });
+    const before = await scene.startPlatform();
+    await scene.admin("task", "scan", scene.agentId);
+    await using agent = await scene.startAgent();
+    await agent.line((line) => line.includes('"taskReceived"'));
+    await before.kill("SIGKILL");
+    await agent.line((line) => line.includes('"uploadFailed"'));
+    await until("the status shows it", async () => {
+      const { state, spool, agent: own } = await scene.status();
+      return state === "running" && (spool?.depth ?? 0) > 0 &&
+        own!.faults.some(({ code }) => code === "upload-failed");
+    });
+    await using _after = await scene.startPlatform();
+    await agent.line((line) => line.includes('"batchSent"'));
+    await until("the spool is empty", async () => (await scene.status()).spool?.depth === 0);
+    assertExactlyOnce(scene, spooledIds(agent));
+    await agent.kill("SIGTERM");
+  },
+});
+
+Deno.test({
+  name: "opendca run takes a changed file without a restart, keeps a bad one out, and starts anew where it must",
+  ignore,
+  async fn() {
+    await using scene = await startScene({ network: 99, printers: 1 });
+    await using agent = await scene.startAgent();
+    const text = await Deno.readTextFile(scene.config);
+    await Deno.writeTextFile(scene.config, text.replace("level: debug", "level: shout"));
+    await agent.line((line) => line.includes('"configRefused"'));
+    await Deno.writeTextFile(scene.config, text.replace("workers: 1", "workers: 2"));
+    assert.match(await agent.line((line) => line.includes('"configChanged"')), /limits\.workers/);
+    const seen = agent.lines.length;
+    await Deno.writeTextFile(scene.config, text.replace("workers: 1", "spool: { maxAge: 30d }"));
+    Deno.kill(agent.pid, "SIGHUP");
+    await agent.line((line) => line.includes('"agentStarted"'), seen);
+    assert.equal((await scene.status()).agent?.pid, agent.pid);
+    assert.equal((await agent.kill("SIGTERM")).code, 0);
+  },
+});
