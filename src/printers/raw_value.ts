@@ -9,7 +9,7 @@ export function rawOf(value: SnmpValue | undefined): RawValue & (number | string
   if (typeof value.value === "bigint") return Number(value.value);
   if (typeof value.value === "string") return value.value;
   const octets = value.value;
-  if (octets.every((octet) => octet >= 0x20 && octet < 0x7f)) return new TextDecoder().decode(octets);
+  if (octets.every((octet) => octet >= 0x20 && octet < 0x7f)) return String.fromCharCode(...octets);
   return octets.toHex();
 }
 

@@ -72,7 +72,14 @@ const charsets: ReadonlyMap<number, string> = new Map([
  * is unknown. The result holds nothing that a terminal would interpret, and no padding.
  */
 export function decodeText(octets: Uint8Array, charset?: number): string {
-  return cleanText(decodeOctets(octets.subarray(0, maxOctets), charset));
+  const text = octets.subarray(0, maxOctets);
+  // Nearly every text of nearly every device, and the same in every character set.
+  if (text.every(isPrintableAscii)) return String.fromCharCode(...text).replace(/ {2,}/g, " ").trim();
+  return cleanText(decodeOctets(text, charset));
+}
+
+function isPrintableAscii(octet: number): boolean {
+  return octet >= 0x20 && octet < 0x7f;
 }
 
 /** Texts of the MIBs have at most 255 octets, device ids a few times that; more would only cost time. */
@@ -80,12 +87,14 @@ const maxOctets = 2048;
 
 /** Text of octets whose lines after the first may be octets in hexadecimal: "Black Cartr\n69 64 67 65". */
 export function decodeHexContinued(octets: Uint8Array, charset?: number): string {
+  if (!octets.includes(lineFeed)) return decodeText(octets, charset);
   const [first = "", ...rest] = new TextDecoder("latin1").decode(octets).split("\n");
   if (rest.length === 0 || !rest.every((line) => hexLine.test(line))) return decodeText(octets, charset);
   const tail = rest.flatMap((line) => line.trim().split(" ").map((pair) => Number.parseInt(pair, 16)));
   return decodeText(Uint8Array.from([...octets.subarray(0, first.length), ...tail]), charset);
 }
 
+const lineFeed = 0x0a;
 const hexLine = /^(?:[0-9A-Fa-f]{2} )*[0-9A-Fa-f]{2} ?$/;
 
 /** Removes escape sequences, control and bidirectional characters, and folds white space to single spaces. */
