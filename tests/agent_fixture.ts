@@ -102,10 +102,17 @@ export function startProgram(
     status,
     kill,
     async line(test, from = 0) {
-      for (let at = from;;) {
-        for (; at < lines.length; at++) if (test(lines[at]!)) return lines[at]!;
-        if (ended) throw new Error(`the program ended before the line came:\n${lines.slice(-20).join("\n")}\n${err}`);
-        await changed.promise;
+      const late = Promise.withResolvers<never>();
+      const why = (what: string) => new Error(`${what}:\n${lines.slice(-20).join("\n")}\n${err}`);
+      const timer = setTimeout(() => late.reject(why("the line did not come within a minute")), 60_000);
+      try {
+        for (let at = from;;) {
+          for (; at < lines.length; at++) if (test(lines[at]!)) return lines[at]!;
+          if (ended) throw why("the program ended before the line came");
+          await Promise.race([changed.promise, late.promise]);
+        }
+      } finally {
+        clearTimeout(timer);
       }
     },
     async [Symbol.asyncDispose]() {
@@ -140,6 +147,11 @@ export interface SceneOptions {
   more?: string;
 }
 
+/** Stands in for ping(8), which needs a right that test machines do not give. */
+const pingScript = `#!/bin/sh
+case "$*" in "-n -c "[0-9]*" -W 2 127."*) echo "64 bytes from $6: icmp_seq=1 ttl=64 time=0.045 ms" ;; *) exit 2 ;; esac
+`;
+
 /** The page counter of the printer number `index`, each its own. */
 export function totalOf(index: number): number {
   return 10_000 + 37 * index;
@@ -170,7 +182,9 @@ export async function startScene(options: SceneOptions): Promise<AgentScene> {
   const devices = addresses.flatMap((address, i) => printer(address, totalOf(i)));
   const simulator = built.use(await startSimulator({ devices }));
   const data = `${folder}/platform`, config = `${folder}/agent.yaml`;
-  const env = { OPENDCA_GUARD_DIRECTORY: `${folder}/guard` };
+  const env = { OPENDCA_GUARD_DIRECTORY: `${folder}/guard`, PATH: `${folder}/bin:${Deno.env.get("PATH") ?? ""}` };
+  await Deno.mkdir(`${folder}/bin`);
+  await Deno.writeTextFile(`${folder}/bin/ping`, pingScript, { mode: 0o755 });
   let port = 0;
 
   async function admin(...args: string[]): Promise<string> {

@@ -55,13 +55,15 @@ interface Usm {
   authKey?: string;
   priv?: string | null;
   privKey?: string;
+  context?: string;
 }
 
 function usm(changes: Usm): string {
-  const all = { user: "monitor", auth: "sha256", authKey, priv: "aes128", privKey, ...changes };
+  const all: Usm = { user: "monitor", auth: "sha256", authKey, priv: "aes128", privKey, ...changes };
   const keys = [`user: ${all.user}`];
   if (all.auth !== null) keys.push(`auth: { protocol: ${all.auth}, key: ${all.authKey} }`);
   if (all.auth !== null && all.priv !== null) keys.push(`priv: { protocol: ${all.priv}, key: ${all.privKey} }`);
+  if (all.context !== undefined) keys.push(`context: ${all.context}`);
   return `{ ${keys.join(", ")} }`;
 }
 
@@ -156,7 +158,7 @@ const ladder: Case[] = [
   },
   {
     name: "a wrong credential before a right one",
-    credentials: [usm({ name: "old", user: "nobody" } as Usm), usm({})],
+    credentials: [usm({ user: "nobody" }), usm({})],
     want: ["warning unknown-user"],
     says: /knows no SNMPv3 user "nobody"/,
     code: 0,
@@ -243,9 +245,13 @@ peerTest("opendca doctor tells the steps of the ladder apart at pysnmp's agent",
       ...(Deno.uid() === 0 ? ["--process-user=nobody", "--process-group=nogroup"] : []),
     ];
   });
-  for (const { name, credentials, want, code } of ladder.slice(0, 5)) {
+  // It has data for contexts only.
+  const inContext = (credentials: string[]) =>
+    plan(...credentials.map((one) => one.replace(/ }$/, ", context: public }")));
+  const cases = [...ladder.slice(0, 5), { ...right[0]!, want: ["warning no-printer"], code: 0 }];
+  for (const { name, credentials, want, code } of cases) {
     await t.step(name, async () => {
-      const found = await doctor(`127.0.0.1:${agent.port}`, plan(...credentials));
+      const found = await doctor(`127.0.0.1:${agent.port}`, inContext(credentials));
       assert.deepEqual([found.names, found.code], [want, code], found.message);
     });
   }
@@ -288,12 +294,9 @@ const devices: DeviceCase[] = [
   {
     name: "an unknown context",
     device: { users: users! },
-    credentials: [
-      usm({}).replace(" }", ", context: elsewhere }").replace(/^(.*key: \S+), context: elsewhere \}/, "$1 }")
-        .replace(/ \}$/, ", context: elsewhere }"),
-    ],
-    want: ["malformed-answer"],
-    says: /./,
+    credentials: [usm({ context: "elsewhere" })],
+    want: ["wrong-context"],
+    says: /"monitor" are right, but the device shows nothing in the context "elsewhere"/,
     code: 77,
   },
   {
@@ -325,6 +328,14 @@ Deno.test("opendca doctor asks a printer by name, with -c, without configuration
   assert.deepEqual(found.statuses, { configuration: "skipped", snmp: "ok" });
   const unknown = await doctor("gone.example", undefined);
   assert.deepEqual([unknown.names, unknown.code], [["printer-name-not-found"], 69]);
+});
+
+Deno.test("opendca doctor says when a device answers SNMPv1 only", async () => {
+  const device = standardPrinter("127.0.0.1", { port: 0, versions: ["1"], communities: [community] });
+  await using simulator = await startSimulator({ devices: [device] });
+  const found = await doctor(`127.0.0.1:${simulator.endpoints[0]!.port}`, undefined, ["-c", community]);
+  assert.deepEqual([found.names, found.code], [[], 0], found.message);
+  assert.equal(found.detail, 'answers by SNMPv1 with "community", and not by SNMPv2c');
 });
 
 const mistakes = [

@@ -2,9 +2,12 @@
 import assert from "node:assert/strict";
 import { holdState, lockState } from "../src/activation/state_store.ts";
 import { activationStore } from "../src/activation/store_options.ts";
+import { listAgents, revokeAgent } from "../platform/store/agents.ts";
+import { listAudit } from "../platform/store/audit_log.ts";
 import { maxAttempts, revokeState } from "../src/activation/activation_state.ts";
 import { runCli } from "../src/cli/run_cli.ts";
 import { systemClock } from "../src/core/clock.ts";
+import { openDatabase } from "../src/core/sqlite.ts";
 import { openSpool } from "../src/spool/spool.ts";
 import { denoSpoolFiles } from "../src/spool/spool_files.ts";
 import { goodCode, judging, tryCode } from "./fakes/activation_fixture.ts";
@@ -12,6 +15,10 @@ import { closedPort, http2Peer, proxyPeer, tcpPeer, tlsPeer } from "./fakes/faul
 import type { FaultyPeer } from "./fakes/faulty_peers.ts";
 import { createTestAuthority } from "./fakes/test_authority.ts";
 import { testHost } from "./fakes/test_host.ts";
+import { startSimulator } from "../simulator/simulator.ts";
+import { standardPrinter } from "./scan_fixture.ts";
+import { assertGolden } from "./golden/golden.ts";
+import { startTestPlatform as startRealPlatform } from "./platform_fixture.ts";
 import { startTestPlatform } from "./fakes/test_platform.ts";
 import type { TestPlatform, TestPlatformHandlers } from "./fakes/test_platform.ts";
 
@@ -86,6 +93,8 @@ interface WayCase {
   proxied?: boolean;
   host?: string;
   says?: RegExp;
+  /** Trusts the system's authorities. */
+  systemTrust?: boolean;
 }
 
 const gone = async (): Promise<FaultyPeer> => ({
@@ -111,7 +120,14 @@ const ways: WayCase[] = [
     proxied: true,
   },
   {
-    name: "an authority that is not trusted",
+    name: "an authority that the system does not know",
+    want: "tls unknown-authority",
+    peer: async () => tlsPeer(await stranger.issue(), { alpn: ["h2"] }),
+    says: /Some Other Authority/,
+    systemTrust: true,
+  },
+  {
+    name: "another authority than the one that is configured",
     want: "tls tls-inspected",
     peer: async () => tlsPeer(await stranger.issue(), { alpn: ["h2"] }),
     says: /Some Other Authority/,
@@ -163,14 +179,20 @@ const ways: WayCase[] = [
   },
 ];
 const chain = ["dns", "tcp", "proxy", "tls", "http2", "grpc"];
-for (const { name, want, peer: start, proxied, host, says } of ways) {
+for (const { name, want, peer: start, proxied, host, says, systemTrust } of ways) {
   Deno.test(`opendca doctor names ${name}: ${want}`, async () => {
     await using peer = await start();
     await using here = await machine();
     const proxy = `proxy: { url: "http://127.0.0.1:${peer.port}", user: agent, password: ${proxyPassword} }`;
     await here.platformAt(proxied ? 443 : peer.port, proxied ? proxy : "", host);
+    if (systemTrust) {
+      await here.configure(`platform: { rootDomain: localhost, endpoints: ["localhost:${peer.port}"] }\n`);
+    }
     const found = await here.doctor();
     assert.deepEqual(failures(found), [want], found.text);
+    assert.deepEqual(found.faults.filter(({ severity }) => severity === "warning").map(({ name }) => name), [
+      "not-activated",
+    ]);
     assert.equal(found.code, 69);
     if (says !== undefined) assert.match(found.faults[0]!.message, says);
     const [step] = want.split(" ");
@@ -258,9 +280,10 @@ for (const { reason, code, want } of refusals) {
 }
 
 Deno.test("opendca doctor works when locked, and says how to unlock", async () => {
-  await withPlatform(async (here) => {
+  await withPlatform(async (here, platform) => {
     await here.change("locked");
     const found = await here.doctor();
+    assert.equal(platform.calls.upload.length, 0);
     assert.deepEqual([found.code, failures(found)], [77, ["credentials locked"]], found.text);
     assert.match(found.faults[0]!.advice, /opendca unlock TOKEN/);
   });
@@ -319,14 +342,26 @@ Deno.test("opendca doctor names a damaged spool, and does not touch it", async (
     const path = `${here.state}/spool.db`;
     openSpool(path, { clock: systemClock, files: denoSpoolFiles, onSalvage: () => {} })[Symbol.dispose]();
     assert.match((await here.doctor()).text, /spool empty/);
-    const bytes = await Deno.readFile(path);
-    bytes.fill(0x5a, 4096, 12_288);
-    await Deno.writeFile(path, bytes);
-    const found = await here.doctor();
-    assert.deepEqual([found.code, failures(found)], [69, ["disk spool-damaged"]], found.text);
-    assert.deepEqual(await Deno.readFile(path), bytes);
+    const whole = await Deno.readFile(path);
+    // The head of the file, and a page that nothing but the check looks at.
+    for (const page of [1, pageOf(path, "record_last")]) {
+      const bytes = whole.slice().fill(0x5a, (page - 1) * 4096 + (page === 1 ? 100 : 0), page * 4096);
+      await Deno.writeFile(path, bytes);
+      const found = await here.doctor();
+      assert.deepEqual([found.code, failures(found)], [69, ["disk spool-damaged"]], found.text);
+      assert.deepEqual(await Deno.readFile(path), bytes);
+    }
   });
 });
+
+function pageOf(path: string, name: string): number {
+  const db = openDatabase(path, { readOnly: true });
+  try {
+    return db.get<{ rootpage: number }>("SELECT rootpage FROM sqlite_schema WHERE name = ?", name)!.rootpage;
+  } finally {
+    db.close();
+  }
+}
 
 Deno.test("opendca doctor reads the spool while the agent has it open", async () => {
   await withPlatform(async (here) => {
@@ -378,6 +413,12 @@ Deno.test({
   },
 });
 
+Deno.test("opendca doctor --help prints help_doctor.txt", async () => {
+  const host = testHost();
+  assert.equal(await runCli(["doctor", "--help"], host), 0);
+  assertGolden("help_doctor.txt", host.out);
+});
+
 Deno.test("opendca doctor says in words what it found, one line a step", async () => {
   await using here = await machine();
   await here.platformAt(await closedPort());
@@ -390,4 +431,70 @@ Deno.test("opendca doctor says in words what it found, one line a step", async (
     /\nfailed: Cannot reach the platform at localhost:\d+: .*\n {2}hint: check the port under platform\.endpoints/,
   );
   assert.match(host.out, /\n1 fault found, 1 warning, \d+ steps skipped\n$/);
+});
+
+Deno.test("opendca doctor asks a printer as the configuration and its policy say", async (t) => {
+  const keyed = standardPrinter("127.0.0.1", { port: 0, communities: ["site-community"] });
+  await using simulator = await startSimulator({ devices: [keyed] });
+  const { port } = simulator.endpoints[0]!;
+  await withPlatform(async (here, platform) => {
+    const site = (more: string) =>
+      `sites: [{ name: hq, ranges: ["127.0.0.1:${port}"], credentials: [{ community: site-community }] }]\n${more}`;
+    const ask = async (more: string) => {
+      await here.platformAt(platform.port, more);
+      return await here.doctor(["--printer", `127.0.0.1:${port}`, "--timeout", "200"]);
+    };
+    await t.step("with the credentials of its site", async () => {
+      const found = await ask(site(`policy: { ports: { snmp: [${port}] } }\n`));
+      assert.deepEqual([found.code, found.faults], [0, []], found.text);
+    });
+    await t.step("with a warning where the policy does not hold it", async () => {
+      const found = await ask("credentials: [{ community: site-community }]\n");
+      assert.deepEqual([found.code, found.faults.map(({ name }) => name)], [0, ["printer-outside-policy"]], found.text);
+    });
+    await t.step("not at all where the policy excludes it", async () => {
+      const before = simulator.packetsReceived;
+      const found = await ask("policy: { exclude: [127.0.0.1] }\n");
+      assert.deepEqual([found.code, failures(found)], [77, ["snmp printer-excluded"]], found.text);
+      assert.equal(simulator.packetsReceived, before);
+    });
+  });
+});
+
+Deno.test("opendca doctor announces each step on a terminal in a line that it takes back", async () => {
+  await using here = await machine();
+  await here.platformAt(await closedPort());
+  const host = testHost({ env: here.env, terminal: true });
+  await runCli(["doctor", "--config", `${here.folder}/agent.yaml`], host);
+  const visible = (text: string) => text.replaceAll("\x1b", "ESC").replaceAll("\r", "CR");
+  assert.match(visible(host.err), /CRESC\[K {2}walking to localhost:\d+ …CRESC\[K/);
+  assert.ok(host.err.endsWith("\r\x1b[K"));
+  assert.match(visible(host.out), /^ESC\[32m✓ ok {5}ESC\[0m {2}configuration/);
+});
+
+Deno.test("opendca doctor is answered by a real platform, which keeps nothing of it but its log", async () => {
+  await using real = await startRealPlatform();
+  await using here = await machine();
+  const customer = real.customer("Acme");
+  const port = Number(real.target.split(":")[1]);
+  await here.platformAt(port);
+  await Deno.writeTextFile(`${here.folder}/ca.pem`, real.serverAuthority);
+  const platform = { port, authority: { pem: real.serverAuthority } };
+  await tryCode(real.code(customer), await here.store(), platform);
+  const rows = () =>
+    ["batches", "readings", "devices", "epochs", "agent_runs"].map((table) => {
+      const row = customer.tenant.get<{ count: number }>(
+        `SELECT count(*) AS count FROM ${table} WHERE customer_id = :customer`,
+      );
+      return `${table} ${row!.count}`;
+    }).concat(listAudit(real.platform.store, { limit: 100 }).map(({ action }) => action));
+  const before = rows();
+  const found = await here.doctor();
+  assert.deepEqual([found.code, found.faults], [0, []], found.text);
+  assert.match(found.text, /activated for Acme, Head office, certificate accepted by the platform/);
+  assert.deepEqual(rows(), before);
+  const [agent] = listAgents(customer.tenant);
+  assert.deepEqual([agent!.last_seen_at, agent!.suspected_clone_at], [null, null]);
+  revokeAgent(customer.tenant, { agentId: agent!.agent_id, reason: "lost", at: new Date() });
+  assert.deepEqual(failures(await here.doctor()), ["credentials revoked"]);
 });

@@ -54,12 +54,12 @@ Deno.test("explain tells of every value of every printer of the office which rul
     const { out, err, exitCode } = await runAgainst("explain", [address!, "--format", "json"]);
     assert.equal(exitCode, 0, err);
     const explanation: Explanation = JSON.parse(out);
-    assert(explanation.recognised.printer, name);
-    assert(explanation.recognised.evidence.length > 0, name);
-    assert(leavesOf(explanation.reading).length > 10, name);
-    assert.deepEqual(untraced(explanation), [], name);
+    assert(explanation.recognised.printer, String(name));
+    assert(explanation.recognised.evidence.length > 0, String(name));
+    assert(leavesOf(explanation.reading).length > 10, String(name));
+    assert.deepEqual(untraced(explanation), [], String(name));
     for (const { candidates } of explanation.values) {
-      for (const { octets, raw } of candidates) assert(octets === null || raw !== null || octets === "", name);
+      for (const { octets, raw } of candidates) assert(octets === null || raw !== null || octets === "", String(name));
     }
   });
 });
@@ -77,7 +77,7 @@ recordingsTest("explainReading() tells of every value of every recorded printer 
       snmp: { version: "2c", engineId: null },
       problems: [],
     });
-    assert.deepEqual(untraced(explanation), [], name);
+    assert.deepEqual(untraced(explanation), [], String(name));
     explained++;
   }
   assert(explained > 40, `Cannot explain recordings as there are only ${explained}`);

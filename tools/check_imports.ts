@@ -43,7 +43,7 @@ const allowed: Record<string, string[]> = {
   "src/doctor": [...pure, "config", "activation", "transport", "spool", "proto", "host"],
   "src/agent": [...pure, ...service, "scanner", "supervisor"],
   "src/cli": [...pure, ...service, "scanner", "supervisor", "report", "recording", "doctor", "agent"],
-  "src/host": [...pure, ...service, "scanner", "supervisor", "cli"],
+  "src/host": [...pure, ...service, "scanner", "supervisor", "agent", "cli"],
   "src": ["cli", "host", "core"],
   ".": ["cli", "."],
   "workers": ["core", "host", "scanner", "snmp"],

@@ -182,19 +182,26 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     }
   }
 
-  /** What was begun and not done is due again: a sweep soon, a read with the device's next turn. */
+  /** What was begun and not done is due again, but not at once: what failed would fail again. */
   function giveBack(action: Action): void {
+    const dueMs = clock.monotonicMs() + againAfterMs;
     if (action.type === "read") {
       for (const id of action.deviceIds) {
         const device = state.devices.get(id);
-        if (device !== undefined) state = withDevice(state, id, { ...device, busyUntilMs: 0 });
+        if (device === undefined) continue;
+        const metersDueMs = Math.max(device.metersDueMs, dueMs);
+        state = withDevice(state, id, { ...device, statusDueMs: dueMs, metersDueMs, busyUntilMs: 0 });
       }
       return;
     }
     const site = state.sites.get(action.site);
     if (site === undefined) return;
-    const sweepDueMs = action.type === "sweep" ? clock.monotonicMs() + againAfterMs : site.sweepDueMs;
-    state = { ...state, sites: new Map(state.sites).set(action.site, { ...site, busyUntilMs: 0, sweepDueMs }) };
+    const sweepDueMs = action.type === "sweep" ? dueMs : site.sweepDueMs;
+    const searchDueMs = action.type === "search" ? dueMs : site.searchDueMs;
+    state = {
+      ...state,
+      sites: new Map(state.sites).set(action.site, { ...site, busyUntilMs: 0, sweepDueMs, searchDueMs }),
+    };
   }
 
   /** Takes a new state, and tells of the devices that have become unreachable in it. */

@@ -1,6 +1,6 @@
 /** The verdict on the ladder of one USM credential: user, authentication, privacy, in this order. Pure. */
 import type { DoctorFault } from "./doctor_step.ts";
-import { isAuthentic } from "./observe_usm.ts";
+import { isAuthentic, isStillThere } from "./observe_usm.ts";
 import type { SnmpOutcome, UsmObservation } from "./snmp_observations.ts";
 
 type Fault = Omit<DoctorFault, "severity">;
@@ -22,18 +22,26 @@ export function diagnoseUsm(seen: UsmObservation, target: string): Fault {
       "check the user name on the printer, letter by letter and case by case, or make the user there",
     );
   }
+  if (seen.defaultContext?.kind === "answered") {
+    return say(
+      "wrong-context",
+      `user and keys of "${user}" are right, but the device shows nothing in the context "${seen.context}"`,
+      "leave context out of the credential: the device answers without it",
+    );
+  }
   const general = probes.map((probe) => ofEngine(probe)).find((found) => found !== undefined);
   if (general !== undefined) return say(...general);
   if (level === "noAuthNoPriv") return ofUser(seen, say);
-  if (isReport(authProbe, "wrongDigest")) return ofDigest(seen, say);
-  if (isReport(authProbe, "unsupportedSecurityLevel")) {
+  if (probes.some((probe) => isReport(probe, "wrongDigest"))) return ofDigest(seen, say);
+  if (level === "authNoPriv") return ofSigned(seen, say);
+  const isUnsupported = (probe: SnmpOutcome | null) => isReport(probe, "unsupportedSecurityLevel");
+  if (isUnsupported(authProbe) && isUnsupported(privProbe?.outcome ?? null)) {
     return say(
       "no-authentication",
       `the user "${user}" has no authentication on the device`,
       "give the user an authentication password on the printer, or leave auth and priv out of the credential",
     );
   }
-  if (level === "authNoPriv") return ofSigned(seen, say);
   return ofPrivacy(seen, say) ??
     say(
       "signed-silent",
@@ -120,6 +128,13 @@ function ofSigned({ user, authProbe }: UsmObservation, say: Say): Fault {
       "give priv in the credential, or let the user read at level authNoPriv on the printer",
     );
   }
+  if (isReport(authProbe, "unsupportedSecurityLevel")) {
+    return say(
+      "level-unsupported",
+      `the user "${user}" is known, but not at level authNoPriv: it has no authentication on the device, or privacy as well`,
+      "compare the user's level on the printer with the credential: give priv as well, or leave auth out",
+    );
+  }
   return say(
     "signed-silent",
     `an SNMPv3 engine answers, but stays silent to what "${user}" signs`,
@@ -145,7 +160,7 @@ function ofPrivacy(seen: UsmObservation, say: Say): Fault | undefined {
       "give the user a privacy password on the printer, or leave priv out of the credential",
     );
   }
-  if (authAgain !== null && !isAuthentic(authAgain)) {
+  if (authAgain !== null && !isStillThere(authAgain)) {
     return say(
       "went-silent",
       "the device answered to the user and its authentication, and then stopped answering at all",

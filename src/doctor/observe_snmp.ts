@@ -24,7 +24,7 @@ export interface ObserveOptions {
 
 /** In a search among protocols a device that answers at all answers within this many of its usual round trips. */
 const quickRoundTrips = 10;
-const minQuickMs = 200;
+const minQuickMs = 500;
 
 /** Throws for a defect only: what the device or the network does is in the observations. */
 export async function observeSnmp(

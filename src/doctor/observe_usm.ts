@@ -34,28 +34,44 @@ export async function observeUsm(
     privProbe: null,
     privWouldWork: null,
     authAgain: null,
+    context: credential.context,
+    defaultContext: null,
   };
+  await climb(seen, credential, ask);
+  const last = seen.privProbe?.outcome ?? seen.authProbe ?? seen.userProbe;
+  if (credential.context !== "" && (last?.kind === "malformed" || last?.kind === "refused")) {
+    seen.defaultContext = await ask({ ...credential, context: "" });
+  }
+  return seen;
+}
+
+async function climb(seen: UsmObservation, credential: UsmCredential, ask: AskUsm): Promise<void> {
+  const { auth, priv } = credential;
   seen.userProbe = await ask({ ...credential, level: "noAuthNoPriv", auth: null, priv: null });
   if (auth === null || isReport(seen.userProbe, "unknownUserName") || seen.userProbe.kind === "unreachable") {
-    return seen;
+    return;
   }
   const signed: UsmCredential = { ...credential, level: "authNoPriv", priv: null };
   seen.authProbe = await ask(signed);
   if (isReport(seen.authProbe, "wrongDigest")) {
     seen.authWouldWork = await authProtocolsThatWork(signed, auth, ask);
     seen.swapped = priv !== null && seen.authWouldWork.length === 0 &&
-      isAuthentic(await ask({ ...signed, auth: { ...auth, key: priv.key } }));
-    return seen;
+      isStillThere(await ask({ ...signed, auth: { ...auth, key: priv.key } }));
+    return;
   }
-  // A device that is silent here may still answer below: some want authPriv and drop everything else.
-  if (priv === null || seen.authProbe.kind === "report") return seen;
+  // A device may be silent here and answer below, or refuse a level under the user's own as pysnmp's agent does.
+  const refusesLevel = isReport(seen.authProbe, "unsupportedSecurityLevel");
+  if (priv === null || (seen.authProbe.kind === "report" && !refusesLevel)) return;
   for (const protocol of seen.priv) {
     seen.privProbe = { protocol, outcome: await ask({ ...credential, priv: { ...priv, protocol } }) };
-    if (!isUndecipherable(seen.privProbe.outcome)) return seen;
+    if (isReport(seen.privProbe.outcome, "wrongDigest")) {
+      seen.authWouldWork = await authProtocolsThatWork(credential, auth, ask);
+    }
+    if (!isUndecipherable(seen.privProbe.outcome)) return;
   }
-  if (seen.authProbe.kind === "silent") return seen;
+  if (seen.authProbe.kind === "silent") return;
   seen.authAgain = await ask(signed);
-  if (!isAuthentic(seen.authAgain)) return seen;
+  if (!isStillThere(seen.authAgain)) return;
   const working: PrivProtocolName[] = [];
   for (const protocol of otherPrivProtocols(seen.priv, auth.protocol)) {
     if (!isAuthentic(await ask({ ...credential, priv: { ...priv, protocol } }, { quick: true }))) continue;
@@ -64,7 +80,6 @@ export async function observeUsm(
     break;
   }
   seen.privWouldWork = working;
-  return seen;
 }
 
 async function authProtocolsThatWork(
@@ -74,7 +89,8 @@ async function authProtocolsThatWork(
 ): Promise<AuthProtocolName[]> {
   for (const protocol of Object.keys(authProtocols) as AuthProtocolName[]) {
     if (protocol === auth.protocol) continue;
-    if (isAuthentic(await ask({ ...signed, auth: { ...auth, protocol } }, { quick: true }))) return [protocol];
+    // Another digest was wrong at this level, so that a level that is refused now was reached by a right one.
+    if (isStillThere(await ask({ ...signed, auth: { ...auth, protocol } }, { quick: true }))) return [protocol];
   }
   return [];
 }
@@ -96,6 +112,11 @@ function otherPrivProtocols(tried: readonly PrivProtocolName[], auth: AuthProtoc
 /** The digest was right: the message was answered, or refused by what lies behind authentication. */
 export function isAuthentic(outcome: SnmpOutcome): boolean {
   return outcome.kind === "answered" || outcome.kind === "refused";
+}
+
+/** As `isAuthentic`, or refused for its level by an agent that looks at the digest first. */
+export function isStillThere(outcome: SnmpOutcome): boolean {
+  return isAuthentic(outcome) || isReport(outcome, "unsupportedSecurityLevel");
 }
 
 function isUndecipherable(outcome: SnmpOutcome): boolean {

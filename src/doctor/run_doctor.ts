@@ -64,12 +64,7 @@ export async function runDoctor(options: DoctorOptions, parts: DoctorParts): Pro
     const way = config === null ? withoutConfiguration() : await walkToPlatform(config, found, { options, parts });
     await add(...way.steps);
     if (way.open.length > 0) await parts.onBusy("asking the platform about this agent");
-    await add(await agentStep(found, { config, open: way.open, stateDirectory, parts }));
-    const now = parts.clock.now();
-    const disk = diagnoseDisk(observeDisk(stateDirectory, parts.machine), now);
-    await add(judgedStep("disk", stateDirectory, disk));
-    const permissions = diagnosePermissions(observePermissions(stateDirectory, parts.machine));
-    await add(judgedStep("permissions", null, permissions));
+    await add(...await stateSteps(found, { config, open: way.open, stateDirectory, parts }));
   }
   if (options.printer !== null) await add(await checkPrinter(options.printer, config, parts));
   return steps;
@@ -127,14 +122,36 @@ function usableIdentity(found: ActivationFound, now: Date) {
   return notBefore <= now && now <= notAfter ? found.identity : undefined;
 }
 
+interface StateContext {
+  config: AgentConfig | null;
+  open: Way["open"];
+  stateDirectory: string;
+  parts: DoctorParts;
+}
+
+/** What may not be looked at is told once, by the step of permissions. */
+async function stateSteps(found: ActivationFound, context: StateContext): Promise<DoctorStep[]> {
+  const { stateDirectory, parts } = context;
+  const permissions = judgedStep(
+    "permissions",
+    null,
+    diagnosePermissions(observePermissions(stateDirectory, parts.machine)),
+  );
+  const seen = observeDisk(stateDirectory, parts.machine);
+  const disk = judgedStep("disk", stateDirectory, diagnoseDisk(seen, parts.clock.now()));
+  const unseen = (step: DoctorStep) => skippedStep(step.name, step.subject, "not permitted, see permissions");
+  const agent = await agentStep(found, context);
+  const denied = permissions.status === "failed";
+  return [
+    denied && "kind" in found ? unseen(agent) : agent,
+    denied && seen.writeError?.reason === "denied" ? unseen(disk) : disk,
+    permissions,
+  ];
+}
+
 async function agentStep(
   found: ActivationFound,
-  { config, open, stateDirectory, parts }: {
-    config: AgentConfig | null;
-    open: Way["open"];
-    stateDirectory: string;
-    parts: DoctorParts;
-  },
+  { config, open, stateDirectory, parts }: StateContext,
 ): Promise<DoctorStep> {
   const now = parts.clock.now();
   const seen = await observeAgent();

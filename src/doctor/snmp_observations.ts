@@ -46,6 +46,10 @@ export interface UsmObservation {
   privWouldWork: readonly PrivProtocolName[] | null;
   /** The authentication probe once more, after the privacy probes were silent: is the device still there? */
   authAgain: SnmpOutcome | null;
+  /** contextName; empty for the default one. */
+  context: string;
+  /** The whole credential in the default context, after an answer that a wrong context may be the reason of. */
+  defaultContext: SnmpOutcome | null;
 }
 
 export type CredentialObservation = CommunityObservation | UsmObservation;

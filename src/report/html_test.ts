@@ -67,7 +67,7 @@ Deno.test("renderHtml() links only to what is there, once", () => {
   const html = renderHtml(sampleDocument);
   const ids = [...html.matchAll(/\sid="([^"]*)"/g)].map((match) => match[1]);
   assert.equal(new Set(ids).size, ids.length);
-  for (const [, target] of html.matchAll(/href="#([^"]*)"/g)) assert.ok(ids.includes(target), target);
+  for (const [, target] of html.matchAll(/href="#([^"]*)"/g)) assert.ok(ids.includes(target), String(target));
 });
 
 Deno.test("renderHtml() gives every bar a text, and tables headings with scope", () => {

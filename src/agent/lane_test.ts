@@ -1,0 +1,25 @@
+import assert from "node:assert/strict";
+import { createLane } from "./lane.ts";
+
+Deno.test("createLane() runs at most its limit at once, in order, also after failures", async () => {
+  const lane = createLane(2);
+  const begun: number[] = [];
+  const gates = [0, 1, 2, 3].map(() => Promise.withResolvers<void>());
+  const jobs = gates.map((gate, i) =>
+    lane(async () => {
+      begun.push(i);
+      await gate.promise;
+    })
+  );
+  await Promise.resolve();
+  assert.deepEqual(begun, [0, 1]);
+  gates[1]!.reject(new Error("broken"));
+  await assert.rejects(jobs[1]!, /broken/);
+  assert.deepEqual(begun, [0, 1, 2]);
+  gates[0]!.resolve();
+  await jobs[0];
+  assert.deepEqual(begun, [0, 1, 2, 3]);
+  gates[2]!.resolve();
+  gates[3]!.resolve();
+  await Promise.all([jobs[2], jobs[3]]);
+});

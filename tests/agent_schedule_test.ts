@@ -1,0 +1,199 @@
+/** The scheduler loop with its own clock and a network that is a list. */
+import assert from "node:assert/strict";
+import { startScheduler } from "../src/agent/scheduler.ts";
+import type { ScheduleEvent, Scheduler, ScheduleScan } from "../src/agent/scheduler.ts";
+import { parseAgentConfig } from "../src/config/read_config.ts";
+import type { AgentConfig } from "../src/config/agent_config.ts";
+import type { KnownDevice } from "../src/inventory/inventory.ts";
+import { FakeClock } from "./fakes/fake_clock.ts";
+
+const minute = 60_000;
+
+function configOf(schedule: string): AgentConfig {
+  return parseAgentConfig(
+    `
+platform: { rootDomain: example.com, endpoints: [dca.example.com] }
+sites: [{ name: office, ranges: [10.1.0.0/24] }]
+schedule: ${schedule}
+`,
+    { file: "agent.yaml", env: () => undefined, readFile: () => "" },
+  );
+}
+
+interface Scene {
+  clock: FakeClock;
+  /** Device by address. */
+  network: Map<string, string>;
+  /** What was sent to, as "kind scope place,place". */
+  sent: string[];
+  events: ScheduleEvent[];
+  offline: string[];
+  config: AgentConfig;
+  scheduler: Scheduler;
+  /** What a scan does before it answers. */
+  during: (scan: ScheduleScan) => Promise<void>;
+}
+
+async function withScheduler(schedule: string, body: (scene: Scene) => Promise<void>): Promise<void> {
+  const clock = new FakeClock();
+  const places = new Map<string, string>();
+  const marks = new Map<string, string>();
+  const known = (deviceId: string): KnownDevice => {
+    const address = places.get(deviceId);
+    const place = address === undefined ? null : { address, port: 161 };
+    return {
+      deviceId,
+      site: "office",
+      place,
+      lastPlace: place,
+      maker: null,
+      model: null,
+      evidence: [],
+      quarantined: false,
+      asleep: false,
+      credential: null,
+      snmpVersion: null,
+      addedAt: clock.now(),
+      seenAt: clock.now(),
+    };
+  };
+  const scene: Scene = {
+    clock,
+    network: new Map(),
+    sent: [],
+    events: [],
+    offline: [],
+    config: configOf(schedule),
+    scheduler: undefined as unknown as Scheduler,
+    during: () => Promise.resolve(),
+  };
+  scene.scheduler = startScheduler({
+    clock,
+    config: () => scene.config,
+    inventory: {
+      devices: () => [],
+      device: known,
+      mark: (name) => marks.get(name),
+      setMark: (name, value) => void marks.set(name, value),
+    },
+    async scan(request) {
+      const asked = request.places?.map(({ address }) => address) ?? [...scene.network.keys()];
+      scene.sent.push(`${request.kind} ${request.scope} ${request.places === null ? "all" : asked.sort().join(",")}`);
+      await scene.during(request);
+      const heard = new Set<string>();
+      for (const address of asked) {
+        const deviceId = scene.network.get(address);
+        if (deviceId === undefined || request.signal.aborted) continue;
+        places.set(deviceId, address);
+        heard.add(deviceId);
+        scene.scheduler.heard({ deviceId, site: "office", asleep: false, scope: request.scope });
+      }
+      return { addresses: asked.length, answered: heard.size, printers: heard.size, durationMs: 1, heard };
+    },
+    onOffline: ({ deviceId }) => scene.offline.push(deviceId),
+    report: (event) => scene.events.push(event),
+    random: () => 0.5,
+  });
+  try {
+    await body(scene);
+  } finally {
+    await scene.scheduler[Symbol.asyncDispose]();
+  }
+}
+
+const often = "{ fullSweepEvery: 24h, statusEvery: 10m, metersEvery: 60m, jitter: 0% }";
+
+Deno.test("startScheduler() sweeps first, then reads known addresses alone", () =>
+  withScheduler(often, async ({ clock, network, sent, scheduler }) => {
+    network.set("10.1.0.5", "a").set("10.1.0.6", "b");
+    await clock.advance(minute);
+    assert.deepEqual(sent, ["sweep full all"]);
+    assert.deepEqual(scheduler.presences(), { awake: 2, asleep: 0, unreachable: 0, gone: 0 });
+    assert.equal(scheduler.lastSweep("office")?.toISOString(), "2026-01-01T00:00:15.000Z");
+    await clock.advance(60 * minute);
+    const reads = sent.slice(1);
+    assert(reads.every((line) => /^read (status|full) 10\.1\.0\.[56](,10\.1\.0\.6)?$/.test(line)), reads.join("\n"));
+    assert.equal(reads.filter((line) => line.includes("10.1.0.5")).length, 6);
+    assert.equal(reads.filter((line) => line.startsWith("read full")).length, 1);
+  }));
+
+Deno.test("startScheduler() looks for a silent device before it calls it offline, once", () =>
+  withScheduler(often, async ({ clock, network, sent, offline, scheduler, events }) => {
+    network.set("10.1.0.5", "a");
+    await clock.advance(minute);
+    network.clear();
+    await clock.advance(25 * minute);
+    assert.deepEqual(offline, []);
+    assert.equal(sent.at(-1), "sweep full all");
+    assert(events.some((event) => event.event === "sweepBegun" && event.looksFor === 1));
+    await clock.advance(200 * minute);
+    assert.deepEqual(offline, ["a"]);
+    assert.equal(scheduler.presences().unreachable, 1);
+    network.set("10.1.0.77", "a");
+    await clock.advance(24 * 60 * minute);
+    assert.equal(scheduler.presences().awake, 1);
+    assert.deepEqual(offline, ["a"]);
+  }));
+
+Deno.test("startScheduler() finds a device that has moved without calling it offline", () =>
+  withScheduler(often, async ({ clock, network, offline, sent }) => {
+    network.set("10.1.0.5", "a");
+    await clock.advance(minute);
+    network.clear();
+    network.set("10.1.0.99", "a");
+    await clock.advance(60 * minute);
+    assert.deepEqual(offline, []);
+    assert.match(sent.at(-1)!, /^read (full|status) 10\.1\.0\.99$/);
+  }));
+
+Deno.test("startScheduler() holds no device to be silent when nothing could be sent", () =>
+  withScheduler(often, async (scene) => {
+    scene.network.set("10.1.0.5", "a");
+    await scene.clock.advance(minute);
+    scene.during = () => Promise.reject(new Error("Network is unreachable"));
+    await scene.clock.advance(300 * minute);
+    assert(scene.events.some(({ event }) => event === "scanFailed"));
+    assert(scene.sent.length <= 1 + 300 / 5, `${scene.sent.length} passes in 300 minutes`);
+    assert.deepEqual([scene.offline, scene.scheduler.presences().awake], [[], 1]);
+    scene.during = () => Promise.resolve();
+    const before = scene.sent.length;
+    await scene.clock.advance(15 * minute);
+    assert.match(scene.sent.slice(before).join(), /read/);
+  }));
+
+Deno.test("startScheduler() stops a sweep when the allowed hours end, and makes it again when they begin", () => {
+  const schedule = '{ fullSweepEvery: 24h, jitter: 0%, allowedHours: { hours: ["00:00-00:30"], timeZone: UTC } }';
+  return withScheduler(schedule, async (scene) => {
+    scene.network.set("10.1.0.5", "a");
+    scene.during = ({ signal }) => scene.clock.sleep(3 * 60 * minute, signal).catch(() => {});
+    await scene.clock.advance(40 * minute);
+    assert.deepEqual(scene.events.map(({ event }) => event), ["sweepBegun", "sweepInterrupted"]);
+    assert.equal(scene.scheduler.lastSweep("office"), undefined);
+    scene.during = () => Promise.resolve();
+    await scene.clock.advance(23 * 60 * minute);
+    assert.deepEqual(scene.sent, ["sweep full all"]);
+    await scene.clock.advance(25 * minute);
+    assert.deepEqual(scene.events.map(({ event }) => event).slice(2), ["sweepBegun", "sweepEnded"]);
+  });
+});
+
+Deno.test("startScheduler() follows a shorter interval at once", () =>
+  withScheduler("{ fullSweepEvery: 30d, statusEvery: 24h, metersEvery: 30d, jitter: 0% }", async (scene) => {
+    scene.network.set("10.1.0.5", "a");
+    await scene.clock.advance(minute);
+    scene.config = configOf("{ fullSweepEvery: 1h, statusEvery: 24h, metersEvery: 30d, jitter: 0% }");
+    scene.scheduler.configChanged();
+    await scene.clock.advance(61 * minute);
+    assert.deepEqual(scene.sent, ["sweep full all", "sweep full all"]);
+  }));
+
+Deno.test("startScheduler() ends what is under way when it is disposed of", async () => {
+  let left: Scene | undefined;
+  await withScheduler(often, async (scene) => {
+    left = scene;
+    scene.during = ({ signal }) => scene.clock.sleep(60 * minute, signal).catch(() => {});
+    await scene.clock.advance(minute);
+  });
+  assert.equal(left!.clock.waiting, 0);
+  assert.deepEqual(left!.events.map(({ event }) => event), ["sweepBegun"]);
+});

@@ -1,0 +1,73 @@
+/**
+ * Kills the agent and the platform at random moments, 200 times unless told, and counts what the platform holds:
+ *
+ *     deno run -A tests/soak_kill.ts [ROUNDS] [SEED]
+ *
+ * Run by hand, as it takes some minutes. Each round asks for a scan, so that there are always readings on their way.
+ */
+import assert from "node:assert/strict";
+import { seededRandom } from "../simulator/random.ts";
+import type { RunningProgram } from "./agent_fixture.ts";
+import { startScene, until } from "./agent_fixture.ts";
+
+const rounds = Number(Deno.args[0] ?? 200);
+const seed = Number(Deno.args[1] ?? 1);
+const longestMs = 2500;
+
+const random = seededRandom(seed);
+await using scene = await startScene({ network: 94, printers: 12 });
+const promised = new Set<string>();
+let platform = await scene.startPlatform();
+let agent: RunningProgram | undefined;
+let agentKills = 0, platformKills = 0;
+
+function keepPromises(): void {
+  for (const line of agent?.lines ?? []) {
+    if (!line.includes('"recordsSpooled"')) continue;
+    for (const id of JSON.parse(line).ids) promised.add(id);
+  }
+}
+
+for (let round = 1; round <= rounds; round++) {
+  await scene.admin("task", "scan", scene.agentId);
+  agent ??= await scene.startAgent();
+  await new Promise((resolve) => setTimeout(resolve, random() * longestMs));
+  const whom = random();
+  if (whom < 0.7) {
+    await agent.kill("SIGKILL");
+    keepPromises();
+    agent = undefined;
+    agentKills++;
+  }
+  if (whom > 0.5) {
+    await platform.kill("SIGKILL");
+    platform = await scene.startPlatform();
+    platformKills++;
+  }
+  if (round % 10 === 0) console.log(`${round}: ${promised.size} records promised, ${countRecords()} held`);
+}
+agent ??= await scene.startAgent();
+await agent.line((line) => line.includes('"pollAnswered"'));
+await until("the spool is empty", async () => (await scene.status()).spool?.depth === 0, 600_000);
+await agent.kill("SIGTERM");
+keepPromises();
+await platform.kill("SIGTERM");
+
+const records = scene.store<{ record_id: string; device_id: string; observed_at: number; kind: string }>(
+  "SELECT record_id, device_id, observed_at, kind FROM readings",
+);
+const held = new Set(records.map(({ record_id }) => record_id));
+const lost = [...promised].filter((id) => !held.has(id));
+const readings = records.filter(({ kind }) => kind === "reading");
+const distinct = new Set(readings.map((each) => `${each.device_id} ${each.observed_at}`));
+console.log(`${agentKills} kills of the agent, ${platformKills} of the platform, seed ${seed}`);
+console.log(`${promised.size} records promised, ${records.length} held, ${readings.length} of them readings`);
+assert.deepEqual(lost, [], "records were lost");
+assert.equal(held.size, records.length, "records are there twice");
+assert.equal(distinct.size, readings.length, "readings are there twice");
+assert(promised.size > rounds, "too little was promised to prove anything");
+console.log("platform holds every reading exactly once");
+
+function countRecords(): number {
+  return scene.store<{ n: number }>("SELECT count(*) AS n FROM readings")[0]!.n;
+}
