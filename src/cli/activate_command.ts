@@ -1,6 +1,5 @@
 /** `opendca activate`: turns a code into an agent. */
 import type { Command } from "commander";
-import { activate } from "../activation/activate.ts";
 import { machineFingerprint } from "../activation/machine_identity.ts";
 import { readCode } from "../activation/prompt_code.ts";
 import { activationStore } from "../activation/store_options.ts";
@@ -8,7 +7,6 @@ import { builtInUnlockKeys } from "../activation/unlock_keys.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
 import { configPath, readAgentConfig } from "../config/read_config.ts";
 import { safeText } from "../core/safe_text.ts";
-import { createGrpcAgentApi } from "../transport/grpc_agent_api.ts";
 import type { Host } from "./host.ts";
 import { version } from "./version.ts";
 
@@ -48,6 +46,9 @@ async function runActivate(code: string, config: AgentConfig, host: Host): Promi
   }
   const stop = new AbortController();
   const stopListening = host.onInterrupt(() => stop.abort(new Error("The activation was interrupted")));
+  // gRPC and certificates are loaded only where they are used, so that `scan` starts at once.
+  const { activate } = await import("../activation/activate.ts");
+  const { createGrpcAgentApi } = await import("../transport/grpc_agent_api.ts");
   using api = createGrpcAgentApi({
     ...config.platform,
     trust: config.platform,

@@ -3,11 +3,9 @@ import type { Command } from "commander";
 import { activationStore } from "../activation/store_options.ts";
 import { configPath } from "../config/read_config.ts";
 import { UsageError } from "../core/errors.ts";
-import { denoDoctorMachine } from "../doctor/doctor_machine.ts";
 import { doctorExitCode } from "../doctor/doctor_step.ts";
 import type { PrinterOptions } from "../doctor/check_printer.ts";
 import { renderDoctorJson, renderFaults, renderStep } from "../doctor/render_doctor.ts";
-import { runDoctor } from "../doctor/run_doctor.ts";
 import { safeText } from "../core/safe_text.ts";
 import { parseTargetSpec, TargetSyntaxError } from "../targets/target_spec.ts";
 import type { TargetSpec } from "../targets/target_spec.ts";
@@ -65,6 +63,9 @@ async function doctor(options: DoctorCommandOptions, host: Host): Promise<number
   // A line that is overwritten by the step that it announces; only a terminal can do that.
   const busy = host.stderr.isTerminal && host.stdout.isTerminal && !json;
   const clear = "\r\x1b[K";
+  // gRPC and certificates are loaded only where they are used, so that `scan` starts at once.
+  const { denoDoctorMachine } = await import("../doctor/doctor_machine.ts");
+  const { runDoctor } = await import("../doctor/run_doctor.ts");
   const steps = await runDoctor({
     configFile: configPath(options.config, host.env),
     configIsNamed: options.config !== undefined || (host.env("OPENDCA_CONFIG") ?? "") !== "",

@@ -2,7 +2,6 @@
 import type { Command } from "commander";
 import { activationStore } from "../activation/store_options.ts";
 import type { AgentEnd } from "../agent/start_agent.ts";
-import { startAgent } from "../agent/start_agent.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
 import { configPath, readAgentConfig } from "../config/read_config.ts";
 import type { Host } from "./host.ts";
@@ -38,6 +37,8 @@ async function runAgent(path: string, host: Host): Promise<void> {
 type RunEnd = AgentEnd | { kind: "interrupted" };
 
 async function runOnce(config: AgentConfig, host: Host, interrupted: Promise<RunEnd>): Promise<RunEnd> {
+  // gRPC and certificates are loaded only where they are used, so that `scan` starts at once.
+  const { startAgent } = await import("../agent/start_agent.ts");
   await using agent = await startAgent({
     config,
     store: await activationStore(config.stateDirectory, host.env),
