@@ -103,7 +103,7 @@ function spawn(entry: string, args: string[], options: Deno.CommandOptions): Den
   const flags = ["run", "--no-prompt", "--allow-net", "--allow-read", "--allow-write", "--allow-env", "--allow-sys"];
   return new Deno.Command(Deno.execPath(), {
     ...options,
-    args: [...flags, "--allow-run=ping", root + entry, ...args],
+    args: [...flags, root + entry, ...args],
     stdin: "null",
   }).spawn();
 }

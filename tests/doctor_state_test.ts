@@ -11,7 +11,6 @@ import { startSimulator } from "../simulator/simulator.ts";
 import { standardPrinter } from "./scan_fixture.ts";
 import { startTestPlatform as startRealPlatform } from "./platform_fixture.ts";
 import { startTestPlatform } from "./fakes/test_platform.ts";
-
 import { authority, chain, failures, fromNow, machine, withPlatform } from "./doctor_fixture.ts";
 
 const refusals = [

@@ -6,7 +6,6 @@ import type { FaultyPeer } from "./fakes/faulty_peers.ts";
 import { createTestAuthority } from "./fakes/test_authority.ts";
 import { testHost } from "./fakes/test_host.ts";
 import { assertGolden } from "./golden/golden.ts";
-
 import { authority, chain, failures, fromNow, machine, withPlatform } from "./doctor_fixture.ts";
 
 const stranger = await createTestAuthority("Some Other Authority");

@@ -37,7 +37,7 @@ export function ledgeredApi(api: AgentApi, { ledger, clock, onLost }: LedgeredOp
       if (key !== lastBatch) {
         note({
           kind: "upload",
-          summary: `Sent batch ${batch.sequence} with ${batch.recordCount} records`,
+          summary: `Sent batch ${batch.sequence} with ${countOf(batch.recordCount, "record")}`,
           bytes: Batch.encode(batch).finish(),
           details: {
             batchId: batch.batchId,
@@ -54,7 +54,7 @@ export function ledgeredApi(api: AgentApi, { ledger, clock, onLost }: LedgeredOp
       const { taskResults, effectiveConfig } = request;
       if (taskResults.length > 0 || effectiveConfig !== undefined) {
         const parts = [
-          ...(taskResults.length > 0 ? [`${taskResults.length} task results`] : []),
+          ...(taskResults.length > 0 ? [countOf(taskResults.length, "task result")] : []),
           ...(effectiveConfig === undefined ? [] : ["the effective configuration, secrets redacted"]),
         ];
         note({
@@ -85,4 +85,8 @@ function describe({ task }: SignedTask): string {
   } catch {
     return "a task that cannot be read";
   }
+}
+
+function countOf(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

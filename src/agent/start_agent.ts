@@ -87,7 +87,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   const openedLog = built.use(openLog(parts.config.log, { ...machine, disk: machine.logDisk }));
   const log = openedLog.logger;
   let changed = () => {};
-  let poller: Poller | undefined, scheduler: Scheduler | undefined;
+  // What is built further down and used by what is built first.
+  const later: { poller?: Poller; scheduler?: Scheduler } = {};
   const faults = createFaultList({ now: () => clock.now(), changed: () => changed() });
   if (isAffectedRuntime(machine.facts.runtimeVersion)) {
     const message =
@@ -129,7 +130,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     onChange({ config, refusals, from }) {
       openedLog.setLevel(config.log.level);
       log.info("configApplied", { from, refusals });
-      scheduler?.configChanged();
+      later.scheduler?.configChanged();
       changed();
     },
   });
@@ -184,7 +185,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     residentBytes: machine.residentBytes,
     endpoint: () => grpc.lastEndpoint,
     certificateNotAfter: () => certificateNotAfter,
-    scheduler: () => scheduler,
+    scheduler: () => later.scheduler,
   });
   const statusWriter = built.use(startStatusWriter({
     clock,
@@ -227,7 +228,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     spool,
     clock,
     mask: () => live.current().policy.mask,
-    onHeard: (heard) => scheduler?.heard(heard),
+    onHeard: (heard) => later.scheduler?.heard(heard),
     onSpooled(records) {
       faults.clear("readings-lost");
       if (log.isEnabled("debug")) log.debug("recordsSpooled", { ids: records.map(({ id }) => id) });
@@ -302,10 +303,10 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       flush();
     },
     report: reports.task,
-    onResult: () => poller?.wake(),
+    onResult: () => later.poller?.wake(),
   }));
 
-  poller = built.use(startPoller({
+  later.poller = built.use(startPoller({
     api,
     clock,
     intervalMs: () => live.current().poll.intervalMs,
@@ -331,7 +332,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     report: reports.renewal,
   }));
 
-  scheduler = built.use(startScheduler({
+  later.scheduler = built.use(startScheduler({
     clock,
     config: live.current,
     inventory,
