@@ -139,7 +139,7 @@ export interface AgentScene extends AsyncDisposable {
 }
 
 export interface SceneOptions {
-  /** Third octet of 127.x, so that tests can run side by side. */
+  /** Second octet of the printers, 127.x; no two tests have the same, so that they can run side by side. */
   network: number;
   printers: number;
   activated?: boolean;

@@ -33,11 +33,29 @@ function assertExactlyOnce(scene: AgentScene, ids: readonly string[]): void {
   assert.equal(new Set(readings).size, readings.length, "a reading is there under two ids");
 }
 
+/** TCP sockets of a process that listen (proc(5): state 0A). Fails when it sees no socket at all, as that proves nothing. */
+function listeningSockets(pid: number): string[] {
+  const owned = [...Deno.readDirSync(`/proc/${pid}/fd`)].flatMap(({ name }) => {
+    try {
+      return Deno.readLinkSync(`/proc/${pid}/fd/${name}`).match(/^socket:\[(\d+)\]$/)?.[1] ?? [];
+    } catch {
+      return []; // Closed between the listing and the look.
+    }
+  });
+  const rows = ["tcp", "tcp6"].flatMap((protocol) =>
+    Deno.readTextFileSync(`/proc/${pid}/net/${protocol}`).trim().split("\n").slice(1).map((row) =>
+      row.trim().split(/\s+/)
+    )
+  ).filter((fields) => owned.includes(fields[9]!));
+  assert(rows.length > 0, "the connection to the platform was not seen");
+  return rows.filter((fields) => fields[3] === "0A").map((fields) => fields[1]!);
+}
+
 Deno.test({
   name: "opendca run brings the readings of every printer to the platform, and opendca status tells the truth",
   ignore,
   async fn() {
-    await using scene = await startScene({ network: 96, printers: 5, activated: false });
+    await using scene = await startScene({ network: 230, printers: 5, activated: false });
     assert.equal((await scene.status()).state, "not-activated");
     const early = await scene.opendca("run");
     assert.deepEqual([early.code, /not activated/.test(early.err)], [77, true], early.err);
@@ -55,10 +73,11 @@ Deno.test({
     );
     assert.deepEqual(
       devices.map(({ address, total }) => [address, total]).sort(),
-      [0, 1, 2, 3, 4].map((i) => [`127.96.0.${i + 1}`, totalOf(i)]),
+      [0, 1, 2, 3, 4].map((i) => [`127.230.0.${i + 1}`, totalOf(i)]),
     );
     const running = await scene.status();
     assert.equal(running.state, "running");
+    assert.deepEqual(listeningSockets(agent.pid), [], "promise P1: nothing listens");
     await until("the status has it all", async () => {
       const { agent: own, spool } = await scene.status();
       return own?.devices.awake === 5 && spool?.depth === 0 && own.platform.lastAnswerAt !== null;
@@ -92,7 +111,7 @@ Deno.test({
   name: "opendca run loses and doubles nothing when it is killed 5 times and the platform once",
   ignore,
   async fn() {
-    await using scene = await startScene({ network: 97, printers: 6 });
+    await using scene = await startScene({ network: 231, printers: 6 });
     let platform = await scene.startPlatform();
     const ids: string[] = [];
     for (let round = 0; round < 5; round++) {
@@ -126,7 +145,7 @@ Deno.test({
   name: "opendca run survives a platform that is away, and says so",
   ignore,
   async fn() {
-    await using scene = await startScene({ network: 98, printers: 4 });
+    await using scene = await startScene({ network: 232, printers: 4 });
     const before = await scene.startPlatform();
     await scene.admin("task", "scan", scene.agentId);
     await using agent = await scene.startAgent();
@@ -150,7 +169,7 @@ Deno.test({
   name: "opendca run takes a changed file without a restart, keeps a bad one out, and starts anew where it must",
   ignore,
   async fn() {
-    await using scene = await startScene({ network: 99, printers: 1 });
+    await using scene = await startScene({ network: 233, printers: 1 });
     await using agent = await scene.startAgent();
     const text = await Deno.readTextFile(scene.config);
     await Deno.writeTextFile(scene.config, text.replace("level: debug", "level: shout"));
@@ -167,10 +186,33 @@ Deno.test({
 });
 
 Deno.test({
+  name: "opendca status works on a locked agent and on a copied state, and opendca run does not",
+  ignore,
+  async fn() {
+    await using scene = await startScene({ network: 235, printers: 1, activated: false });
+    await using _platform = await scene.startPlatform();
+    // Its check digit is right, and nobody made it.
+    for (let attempt = 0; attempt < 5; attempt++) await scene.opendca("activate", "0829-M29P-1G7Q");
+    const { state, lock, installationId } = await scene.status();
+    assert.deepEqual([state, lock, typeof installationId], ["locked", 1, "string"]);
+    const locked = await scene.opendca("run");
+    assert.deepEqual([locked.code, /locked/.test(locked.err)], [77, true], locked.err);
+    const shown = await scene.opendca("status");
+    assert.match(shown.out, new RegExp(`unlock token for installation ${installationId}, lock 1`));
+
+    const file = `${scene.folder}/state/agent.json`;
+    await Deno.remove(`${scene.folder}/guard`, { recursive: true });
+    await Deno.writeTextFile(file, (await Deno.readTextFile(file)).replace(/"attempts": ?5/, '"attempts":0'));
+    assert.equal((await scene.status()).state, "foreign");
+    assert.equal((await scene.opendca("run")).code, 77);
+  },
+});
+
+Deno.test({
   name: "opendca run does every kind of task, and refuses what the policy refuses",
   ignore,
   async fn() {
-    await using scene = await startScene({ network: 100, printers: 2 });
+    await using scene = await startScene({ network: 234, printers: 2 });
     await using _platform = await scene.startPlatform();
     const document = `${scene.folder}/platform-config.json`;
     await Deno.writeTextFile(
@@ -179,10 +221,10 @@ Deno.test({
     );
     const tasks = [
       ["set-config", scene.agentId, "--file", document],
-      ["scan", scene.agentId, "--target", "127.100.0.2"],
+      ["scan", scene.agentId, "--target", "127.234.0.2"],
       ["scan", scene.agentId, "--known"],
-      ["scan", scene.agentId, "--target", "127.101.0.1"],
-      ["ping", scene.agentId, "127.100.0.1", "--count", "1"],
+      ["scan", scene.agentId, "--target", "127.235.0.1"],
+      ["ping", scene.agentId, "127.234.0.1", "--count", "1"],
       ["ping", scene.agentId, "192.0.2.1"],
       ["diagnostics", scene.agentId],
     ];
@@ -209,7 +251,7 @@ Deno.test({
     const [configured, targeted, known, , pinged] = results;
     assert.match(JSON.stringify(configured!.result), /nonsense/);
     assert.deepEqual([targeted!.result.scan!.printers, known!.result.scan!.printers], [1, 1]);
-    assert.deepEqual(pinged!.result.ping, { address: "127.100.0.1", sent: 1, received: 1, roundTripMs: [0.045] });
+    assert.deepEqual(pinged!.result.ping, { address: "127.234.0.1", sent: 1, received: 1, roundTripMs: [0.045] });
     // The serial number is masked from the first reading on.
     const devices: { serial: string | null }[] = JSON.parse(await scene.admin("--json", "device", "list"));
     assert.deepEqual(devices.map(({ serial }) => serial), [null]);

@@ -5,7 +5,7 @@ import type { ScanDocument } from "../src/printers/reading.ts";
 import { testHost } from "./fakes/test_host.ts";
 import { maybeProgram, maybeRecordings, peerTest, recordings } from "./peers.ts";
 
-const port = 11_615;
+const port = 20_000 + Deno.pid % 12_000;
 const network = "127.93.0";
 
 interface Served {

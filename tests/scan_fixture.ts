@@ -8,8 +8,11 @@ import type { DeviceOptions } from "../simulator/device.ts";
 import type { TestHost } from "./fakes/test_host.ts";
 import { testHost } from "./fakes/test_host.ts";
 
-/** Port of the simulated devices; the tests of one file use one network of 127/8 each, so that files can run at once. */
-export const port = 11610;
+/**
+ * Port of the simulated devices. The tests of one file use one network of 127/8 each, so that files can run at once; the
+ * process decides the port, so that two runs of all tests on one machine do not meet.
+ */
+export const port = 20_000 + Deno.pid % 12_000;
 
 /** A printer of a maker that no profile knows, with everything in the standard MIB, at `address`. */
 export function standardPrinter(address: string, changes: Partial<DeviceOptions> = {}): DeviceOptions {

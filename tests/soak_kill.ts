@@ -15,7 +15,7 @@ const seed = Number(Deno.args[1] ?? 1);
 const longestMs = 2500;
 
 const random = seededRandom(seed);
-await using scene = await startScene({ network: 94, printers: 12 });
+await using scene = await startScene({ network: 236, printers: 12 });
 const promised = new Set<string>();
 let platform = await scene.startPlatform();
 let agent: RunningProgram | undefined;

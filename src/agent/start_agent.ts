@@ -18,7 +18,6 @@ import { openLog } from "../log/open_log.ts";
 import { startPoller } from "../poll/poller.ts";
 import type { Poller } from "../poll/poller.ts";
 import { openSpool } from "../spool/spool.ts";
-import { createTaskHandler } from "../tasks/task_handlers.ts";
 import { openTaskMemory } from "../tasks/task_memory.ts";
 import { startTaskRunner } from "../tasks/task_runner.ts";
 import { createGrpcAgentApi } from "../transport/grpc_agent_api.ts";
@@ -28,18 +27,16 @@ import type { UplinkSpool } from "../uplink/uplink.ts";
 import { isAffectedRuntime } from "./affected_runtime.ts";
 import type { AgentMachine, CommonMachine } from "./agent_machine.ts";
 import { describeAgent } from "./agent_status.ts";
+import { agentTasks } from "./agent_tasks.ts";
 import { takeStateLock } from "./state_lock.ts";
-import { diagnosticsFiles } from "./diagnostics_files.ts";
 import { createFaultList } from "./fault_list.ts";
 import { ledgeredApi } from "./ledgered_api.ts";
 import { needsRestart, openLiveConfig } from "./live_config.ts";
-import { mayPing, runPingTask } from "./ping_task.ts";
 import { createReadingIntake } from "./reading_intake.ts";
 import type { Scope } from "./reading_intake.ts";
 import { createReports } from "./reports.ts";
 import { scanSite } from "./scan_site.ts";
 import type { ScanSiteOptions } from "./scan_site.ts";
-import { runScanTask } from "./scan_task.ts";
 import type { ScanOutcome, Scheduler } from "./scheduler.ts";
 import { startScheduler } from "./scheduler.ts";
 import { openOrSetAside } from "./set_aside.ts";
@@ -89,6 +86,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   let changed = () => {};
   // What is built further down and used by what is built first.
   const later: { poller?: Poller; scheduler?: Scheduler } = {};
+  // What is being sent under a configuration stops with it: the administrator may have closed a range.
+  let underConfig = new AbortController();
   const faults = createFaultList({ now: () => clock.now(), changed: () => changed() });
   if (isAffectedRuntime(machine.facts.runtimeVersion)) {
     const message =
@@ -130,6 +129,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     onChange({ config, refusals, from }) {
       openedLog.setLevel(config.log.level);
       log.info("configApplied", { from, refusals });
+      underConfig.abort(new Error("The configuration has changed"));
+      underConfig = new AbortController();
       later.scheduler?.configChanged();
       changed();
     },
@@ -245,8 +246,10 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     const beganMs = clock.monotonicMs();
     const heard = new Set<string>();
     const site = request.site.name;
+    const config = underConfig.signal;
     const result = await scanSite({
       ...request,
+      signal: AbortSignal.any([request.signal, config]),
       config: live.current(),
       onReading(reading) {
         const deviceId = intake.take(reading, { site, scope: request.scope });
@@ -259,6 +262,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     // Readings are spooled behind the microtasks that brought them.
     await Promise.resolve();
     if (request.kind !== "read") flush();
+    config.throwIfAborted();
     const addresses = request.places?.length ?? 0;
     const { answered, probed } = result?.counters ?? { answered: 0, probed: 0 };
     const printers = result?.printers.length ?? 0;
@@ -267,30 +271,12 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
 
   const memory = openTaskMemory(tasksDb);
   memory.recover(clock.now());
-  const handler = createTaskHandler({
-    policy: () => live.current().policy,
-    scan: (request, signal) =>
-      runScanTask(request, {
-        config: live.current,
-        now: () => clock.now(),
-        places: (site) =>
-          inventory.devices().filter((device) => device.site === site).flatMap(({ place }) => place ?? []),
-        scan: (task) => scan({ ...task, kind: "task", scope: "full" }),
-      }, signal),
-    mayPing: (target) => mayPing(live.current(), target),
-    ping: (request, signal) => runPingTask(request, { ...machine, config: live.current }, signal),
-    diagnosticsFiles: (logHours) =>
-      diagnosticsFiles({
-        config: live.current(),
-        status: status.forFile("running"),
-        now: clock.now(),
-        logHours,
-        readTextFile: machine.readTextFile,
-      }),
-    async applyConfig(document) {
-      await live.apply(document);
-      return { effectiveConfigHash: await live.effectiveHash(), refusals: [...live.refusals()] };
-    },
+  const handler = agentTasks({
+    machine,
+    live,
+    inventory,
+    status: () => status.forFile("running"),
+    scan: (task) => scan({ ...task, kind: "task", scope: "full" }),
   });
   const runner = built.use(startTaskRunner({
     memory,

@@ -54,12 +54,25 @@ export function createFileSink(options: FileSinkOptions): LogSink {
     if (size > 0 && size + text.length > maxBytes) open = rotate();
     const line = isTorn ? new Uint8Array([lineFeed, ...text]) : text;
     for (let at = 0; at < line.length;) {
-      const written = open.write(line.subarray(at));
-      if (written === 0) throw new Error("the disk takes no more");
+      const written = writeRest(open, line.subarray(at));
+      if (written === 0) return;
       at += written;
       size += written;
       isTorn = at < line.length;
     }
+  }
+
+  /** Octets that were written; 0 when only the line feed is left over, as the line itself is kept then. */
+  function writeRest(open: LogFile, rest: Uint8Array): number {
+    try {
+      const written = open.write(rest);
+      if (written > 0) return written;
+    } catch (error) {
+      if (rest.length > 1) throw error;
+      return 0;
+    }
+    if (rest.length > 1) throw new Error("the disk takes no more");
+    return 0;
   }
 
   function openFile(): LogFile {

@@ -1,0 +1,48 @@
+/** What the platform's tasks do in this agent; src/tasks has judged the signature and the policy's features before. */
+import type { Inventory } from "../inventory/inventory.ts";
+import { createTaskHandler } from "../tasks/task_handlers.ts";
+import type { TaskHandler } from "../tasks/task_runner.ts";
+import type { AgentMachine, CommonMachine } from "./agent_machine.ts";
+import { diagnosticsFiles } from "./diagnostics_files.ts";
+import type { LiveConfig } from "./live_config.ts";
+import { mayPing, runPingTask } from "./ping_task.ts";
+import { runScanTask } from "./scan_task.ts";
+import type { ScanTaskParts } from "./scan_task.ts";
+import type { StatusFile } from "./status_file.ts";
+
+export interface AgentTaskParts {
+  machine: Pick<CommonMachine & AgentMachine, "clock" | "resolve" | "readTextFile" | "ping">;
+  live: LiveConfig;
+  inventory: Pick<Inventory, "devices">;
+  status(): StatusFile;
+  scan: ScanTaskParts["scan"];
+}
+
+export function agentTasks({ machine, live, inventory, status, scan }: AgentTaskParts): TaskHandler {
+  const now = () => machine.clock.now();
+  return createTaskHandler({
+    policy: () => live.current().policy,
+    scan: (request, signal) =>
+      runScanTask(request, {
+        config: live.current,
+        now,
+        places: (site) =>
+          inventory.devices().filter((device) => device.site === site).flatMap(({ place }) => place ?? []),
+        scan,
+      }, signal),
+    mayPing: (target) => mayPing(live.current(), target),
+    ping: (request, signal) => runPingTask(request, { ...machine, config: live.current }, signal),
+    diagnosticsFiles: (logHours) =>
+      diagnosticsFiles({
+        config: live.current(),
+        status: status(),
+        now: now(),
+        logHours,
+        readTextFile: machine.readTextFile,
+      }),
+    async applyConfig(document) {
+      await live.apply(document);
+      return { effectiveConfigHash: await live.effectiveHash(), refusals: [...live.refusals()] };
+    },
+  });
+}
