@@ -31,7 +31,7 @@ export interface SweepOptions {
   targetAt: (position: number) => Target | undefined;
   size: number;
   firstId: number;
-  /** Probes of one address by round: `waves[round]` are sent one after the other. */
+  /** Probes of one address by round; those of a round are sent one after the other, with half a timeout between. */
   roundsFor: (target: Target) => readonly (readonly ProbeTemplate[])[];
   /** Tries after the first round: 1 is the normal second try; further ones depend on what the last found. */
   retries: number;
@@ -49,7 +49,7 @@ export interface SweepOptions {
   onFound: (found: Found) => void;
   /** The system or the sandbox refused to send; called once for each message. */
   onRefused: (target: Target, message: string) => void;
-  /** Called when the first round has been sent: the worker may begin the next shard meanwhile. */
+  /** Called when every address has been sent its first probe: the worker may begin the next shard meanwhile. */
   onFirstRoundSent: () => void;
   onProbed: (count: number) => void;
 }
@@ -84,6 +84,7 @@ export function sweepShard(options: SweepOptions): ShardSweep {
   const answered = new Uint8Array(size);
   const firstSentAt = new Float64Array(size);
   let found = 0;
+  let lastWaveAt = 0;
   const refused = new Set<string>();
   // Aborted when everybody has answered, so that nobody is waited for.
   const complete = new AbortController();
@@ -113,16 +114,21 @@ export function sweepShard(options: SweepOptions): ShardSweep {
     return true;
   }
 
-  async function sendRound(round: number): Promise<void> {
+  /** Sends one probe of the round to each silent address; true when some address has a further one. */
+  async function sendWave(round: number, wave: number): Promise<boolean> {
     let window: Promise<void>[] = [];
+    let hasMore = false;
     for (let position = 0; position < size; position++) {
       if (answered[position] === 1) continue;
       const target = options.targetAt(position);
       if (target === undefined) continue;
       const rounds = options.roundsFor(target);
       const probes = rounds[round % rounds.length] ?? [];
-      if (round === 0) firstSentAt[position] = clock.monotonicMs();
-      for (const template of probes) {
+      const template = probes[wave];
+      hasMore ||= probes.length > wave + 1;
+      const isFirst = round === 0 && wave === 0;
+      if (isFirst) firstSentAt[position] = clock.monotonicMs();
+      if (template !== undefined) {
         const breath = options.breathe();
         if (breath !== undefined) await breath;
         const paced = options.pace();
@@ -134,9 +140,28 @@ export function sweepShard(options: SweepOptions): ShardSweep {
           window = [];
         }
       }
-      if (round === 0) options.onProbed(1);
+      if (isFirst) options.onProbed(1);
     }
     await Promise.all(window);
+    return hasMore;
+  }
+
+  /**
+   * Half the timeout after its own probe an address is sent the next one, so no more than two are outstanding; an answer
+   * to an earlier one still counts.
+   */
+  async function sendRound(round: number): Promise<void> {
+    let hasMore = true;
+    for (let wave = 0; hasMore; wave++) {
+      if (wave > 0) await waitHalf();
+      lastWaveAt = clock.monotonicMs();
+      hasMore = await sendWave(round, wave);
+      if (round === 0 && wave === 0) options.onFirstRoundSent();
+    }
+  }
+
+  async function waitHalf(): Promise<void> {
+    await wait(Math.max(0, options.timeoutMs() / 2 - (clock.monotonicMs() - lastWaveAt)));
   }
 
   async function send(bytes: Uint8Array, target: Target): Promise<void> {
@@ -152,18 +177,14 @@ export function sweepShard(options: SweepOptions): ShardSweep {
 
   async function run(): Promise<void> {
     for (let round = 0;; round++) {
-      const startedAt = clock.monotonicMs();
       const foundBefore = found;
       await sendRound(round);
-      if (round === 0) options.onFirstRoundSent();
       if (round >= options.retries) {
         await wait(options.timeoutMs());
         const worthAnother = options.retries > 0 && found > foundBefore && round + 1 < options.maxRounds;
         if (!worthAnother) return;
       } else {
-        // Half the timeout after its own probe an address is asked again; an answer to the first still counts.
-        const elapsed = clock.monotonicMs() - startedAt;
-        await wait(Math.max(0, options.timeoutMs() / 2 - elapsed));
+        await waitHalf();
       }
     }
   }

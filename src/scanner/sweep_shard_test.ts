@@ -82,6 +82,31 @@ Deno.test("sweepShard() asks a clean network twice, once in each version", async
   ]]);
 });
 
+Deno.test("sweepShard() never has more than two probes outstanding for one host, however many credentials there are", async () => {
+  const net = network(3, () => false);
+  const others = ["a", "b", "c"].map((name) => communityProbe(1, name));
+  net.options.roundsFor = () => [[v2c, ...others], [v1, ...others]];
+  const run = sweepShard(net.options).run();
+  await net.clock.advance(60_000);
+  await run;
+  const times = net.sent.filter(({ host }) => host === 0).map(({ atMs }) => atMs);
+  assert.equal(times.length, 8);
+  for (const time of times) {
+    const outstanding = times.filter((other) => other <= time && other > time - 1000).length;
+    assert(outstanding <= 2, `${outstanding} outstanding after ${time} ms`);
+  }
+});
+
+Deno.test("sweepShard() tries credentials in their order: the second only where the first was not answered", async () => {
+  const net = network(2, (host, attempt) => host === 0 ? attempt === 1 : attempt === 2);
+  net.options.roundsFor = () => [[v2c, communityProbe(1, "second")]];
+  const run = net.sweep.run();
+  await net.clock.advance(10_000);
+  await run;
+  assert.deepEqual(net.found.map(({ community }) => community?.name), ["public", "second"]);
+  assert.equal(net.sent.filter(({ host }) => host === 0).length, 1);
+});
+
 Deno.test("sweepShard() does not ask again who has answered", async () => {
   const net = network(4, (host) => host === 2);
   const run = net.sweep.run();
