@@ -107,9 +107,9 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   const late = new Set<Promise<void>>();
   let packetsReceived = 0, packetsSent = 0, sets = 0;
 
-  function open(one: DeviceOptions): void {
+  async function open(one: DeviceOptions): Promise<void> {
     const device = deviceOf(one);
-    const socket = bind(device);
+    const socket = await bind(device);
     device.port = (socket.addr as Deno.NetAddr).port;
     const engine = createUsmEngine(device, random);
     const entry: Running = { device, socket, faults: armFaults(device.faults), engine, requests: 0 };
@@ -208,7 +208,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
 
   let loops: Promise<void>[] = [];
   try {
-    for (const one of options.devices) open(one);
+    for (const one of options.devices) await open(one);
   } catch (error) {
     await close();
     throw error;
@@ -263,10 +263,16 @@ function logged(device: Device, from: Deno.NetAddr, version: "1" | "2c" | "3", p
   return entry;
 }
 
-function bind({ name, address, port }: Device): Deno.DatagramConn {
+/** A socket that was just closed may still be held by its last receive, so an address in use is tried again for 2 s. */
+async function bind(device: Pick<Device, "name" | "address" | "port">, triesLeft = 40): Promise<Deno.DatagramConn> {
+  const { name, address, port } = device;
   try {
     return Deno.listenDatagram({ transport: "udp", hostname: address, port });
   } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse && triesLeft > 0) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return await bind(device, triesLeft - 1);
+    }
     const hint = error instanceof Deno.errors.PermissionDenied
       ? "ports below 1024 need CAP_NET_BIND_SERVICE"
       : "another simulator may be running";
