@@ -47,12 +47,15 @@ const storageHints: Record<StorageReason, string> = {
   io: "see the system's log for errors of the disk",
 };
 
+/** SQLite's name for a database without a file. */
+const inMemory = ":memory:";
+
 /** Opens or makes a database that only its owner may read. Throws `StorageError` or `DamagedDatabaseError`. */
 export function openDatabase(path: string, options: { readOnly?: boolean } = {}): Database {
   const readOnly = options.readOnly === true;
   const connection = guarded(path, () => {
     // SQLite makes files that everybody may read; -wal and -shm copy the mode of the main file.
-    if (!readOnly) closeSync(openSync(path, "a", 0o600));
+    if (!readOnly && path !== inMemory) closeSync(openSync(path, "a", 0o600));
     return new DatabaseSync(path, { readOnly });
   });
   const statements = new Map<string, StatementSync>();

@@ -43,3 +43,8 @@ Deno.test("transaction() leaves nothing of what threw", () => {
     Deno.removeSync(folder, { recursive: true });
   }
 });
+
+Deno.test("openDatabase() of a database in memory leaves no file", () => {
+  openDatabase(":memory:").close();
+  assert.throws(() => Deno.statSync(":memory:"), Deno.errors.NotFound);
+});
