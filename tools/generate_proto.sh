@@ -1,6 +1,6 @@
 #!/bin/sh
 # Writes the TypeScript of proto/opendca/v1 to proto/gen, or to the folder that is given.
-# Needs protoc (Debian: protobuf-compiler) and npm. The generator's version is pinned: other versions write other text.
+# Needs protoc with its includes (Debian: protobuf-compiler, libprotobuf-dev) and npm. The generator's version is pinned: other versions write other text.
 set -eu
 generator=2.18.0
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -8,7 +8,7 @@ out=${1:-$root/proto/gen}
 
 command -v protoc >/dev/null || {
   echo "error: Cannot generate as protoc is missing" >&2
-  echo "hint: apt-get install protobuf-compiler" >&2
+  echo "hint: apt-get install protobuf-compiler libprotobuf-dev" >&2
   exit 69
 }
 plugin=${TS_PROTO_PLUGIN:-}

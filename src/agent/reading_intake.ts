@@ -6,13 +6,13 @@ import { DamagedDatabaseError, StorageError } from "../core/sqlite.ts";
 import { evidenceOf } from "../inventory/evidence.ts";
 import type { Inventory, KnownDevice } from "../inventory/inventory.ts";
 import { isAsleep } from "../inventory/merge_reading.ts";
-import type { Reading } from "../printers/reading.ts";
+import type { Reading, ReadingScope } from "../printers/reading.ts";
 import type { Spool } from "../spool/spool.ts";
 import type { SpoolRecord } from "../spool/spool_record.ts";
 import { recordOfEvent, recordOfReading } from "../uplink/spool_reading.ts";
 import { deviceEvent, maybeDeviceEvent } from "./device_event.ts";
 
-export type Scope = "full" | "status";
+export type Scope = ReadingScope;
 
 export interface Heard {
   deviceId: string;
@@ -69,8 +69,7 @@ export function createReadingIntake(options: IntakeOptions): ReadingIntake {
     take(reading, { site, scope }) {
       let observed;
       try {
-        // The scanner asks for everything in both cases: a status reading is one whose meters are not sent.
-        observed = inventory.observe({ reading, site }, clock.now());
+        observed = inventory.observe({ reading, site, scope }, clock.now());
         if (inventory.mark(presenceMark(observed.deviceId)) === "offline") {
           inventory.setMark(presenceMark(observed.deviceId), "online");
           put([eventRecord(DeviceEventKind.ONLINE, reading, { site, deviceId: observed.deviceId })]);
@@ -81,6 +80,7 @@ export function createReadingIntake(options: IntakeOptions): ReadingIntake {
       }
       const { deviceId, merged, events } = observed;
       const place = { site, deviceKey: deviceId };
+      // The last good meters are in it, but they were not read now.
       const sent = scope === "full" ? merged : { ...merged, meters: [] };
       const context = { address: reading.address, evidence: evidenceOf(reading), mask: mask() };
       put([

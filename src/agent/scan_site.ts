@@ -2,7 +2,7 @@
 import type { AgentConfig, SiteConfig } from "../config/agent_config.ts";
 import { UnavailableError } from "../core/errors.ts";
 import { planToWire } from "../credentials/credential.ts";
-import type { Reading } from "../printers/reading.ts";
+import type { Reading, ReadingScope } from "../printers/reading.ts";
 import { superviseScan } from "../supervisor/supervise_scan.ts";
 import type { ScanParts, ScanResult } from "../supervisor/supervise_scan.ts";
 import type { AddressSpace } from "../targets/address_space.ts";
@@ -21,6 +21,7 @@ export interface ScanSiteOptions {
   /** Keeps a part of the site; for tasks. */
   narrow?(space: AddressSpace): AddressSpace;
   kind: keyof typeof rateShares;
+  scope: ReadingScope;
   signal: AbortSignal;
   onReading(reading: Reading): void;
 }
@@ -54,6 +55,7 @@ export async function scanSite(options: ScanSiteOptions, parts: ScanSiteParts): 
     workers: limits.workers ?? Math.max(1, Math.min(4, parts.processors, Math.ceil(space.size / 256))),
     deviceDeadlineMs: limits.deviceDeadlineMs,
     maxReading,
+    scope: options.scope,
     seed: crypto.getRandomValues(new Uint32Array(1))[0]!,
     capture: null,
   }, {

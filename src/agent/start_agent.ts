@@ -33,7 +33,6 @@ import { createFaultList } from "./fault_list.ts";
 import { ledgeredApi } from "./ledgered_api.ts";
 import { needsRestart, openLiveConfig } from "./live_config.ts";
 import { createReadingIntake } from "./reading_intake.ts";
-import type { Scope } from "./reading_intake.ts";
 import { createReports } from "./reports.ts";
 import { scanSite } from "./scan_site.ts";
 import type { ScanSiteOptions } from "./scan_site.ts";
@@ -241,7 +240,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   });
 
   async function scan(
-    request: Omit<ScanSiteOptions, "config" | "onReading"> & { scope: Scope },
+    request: Omit<ScanSiteOptions, "config" | "onReading">,
   ): Promise<ScanOutcome> {
     const beganMs = clock.monotonicMs();
     const heard = new Set<string>();

@@ -72,6 +72,7 @@ async function runScan(targets: string[], options: ScanOptions, host: Host): Pro
       deviceDeadlineMs: options.deadline * 1000,
       maxReading,
       seed: crypto.getRandomValues(new Uint32Array(1))[0]!,
+      scope: "full",
       capture: null,
     }, {
       createWorker: host.createWorker,

@@ -100,6 +100,7 @@ export async function readSingleDevice(
       workers: 1,
       deviceDeadlineMs: deadlineMs,
       maxReading: 1,
+      scope: "full",
       seed: 0,
       capture,
     }, {

@@ -1,7 +1,4 @@
-import type { Level, Meter, Reading } from "../printers/reading.ts";
-
-/** What was asked of a device: everything, or what a status read asks for. */
-export type ReadingScope = "full" | "status";
+import type { Level, Meter, Reading, ReadingScope } from "../printers/reading.ts";
 
 /**
  * The last good values after a reading. An awake device is believed in everything it says, unknowns included; a sleeping

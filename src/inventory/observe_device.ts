@@ -1,10 +1,10 @@
 /** What one reading does to the inventory, within a transaction. */
 import type { Database } from "../core/sqlite.ts";
-import type { Reading } from "../printers/reading.ts";
+import type { Reading, ReadingScope } from "../printers/reading.ts";
 import { type DeviceEvidence, evidenceOf } from "./evidence.ts";
 import { insertEvent, type InventoryEvent, type InventoryEventType } from "./inventory_event.ts";
 import { type Candidate, type EvidenceKind, matchDevice, type Verdict } from "./match_device.ts";
-import { isAsleep, mergeReading, type ReadingScope } from "./merge_reading.ts";
+import { isAsleep, mergeReading } from "./merge_reading.ts";
 
 export interface Observation {
   reading: Reading;

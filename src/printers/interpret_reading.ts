@@ -13,6 +13,12 @@ import { readSupplies } from "./supplies.ts";
 import { firstValid, type Trace } from "./trace.ts";
 import { readTrays } from "./trays.ts";
 
+export interface Asked {
+  meters: boolean;
+  /** Of supplies and trays. */
+  levels: boolean;
+}
+
 /** What the network knows of a device and its answers do not say. */
 export interface ReadingContext {
   observedAt: Date;
@@ -23,6 +29,8 @@ export interface ReadingContext {
   snmp: Reading["snmp"];
   /** What could not be read. */
   problems: Problem[];
+  /** All unless told. What was not asked for is left empty, whatever of it was answered by the way. */
+  asked?: Asked;
   /** The profile that the plan was made with; recognised again when left out. */
   profile?: Profile;
 }
@@ -37,9 +45,10 @@ export function interpretReading(
   const identity = readIdentity(inquiry);
   inquiry.model = identity.model;
   const status = readStatus(inquiry);
-  const meters = readMeters(inquiry);
-  const supplies = readSupplies(inquiry);
-  const trays = readTrays(inquiry);
+  const asked = context.asked ?? { meters: true, levels: true };
+  const meters = asked.meters ? readMeters(inquiry) : [];
+  const supplies = asked.levels ? readSupplies(inquiry) : [];
+  const trays = asked.levels ? readTrays(inquiry) : [];
   const alerts = readAlerts(inquiry, context.observedAt);
   const hostname = readHostname(inquiry, context.targetName);
   const system = readSystem(inquiry);

@@ -183,9 +183,9 @@ export interface Profile {
   recognise: Recognition;
   /** Tried before hrDeviceDescr and the IEEE-1284 device id. */
   model?: FieldRule[];
-  /** Tried after prtGeneralSerialNumber. */
   /** Tried when neither hrDeviceDescr nor a device id gives one. */
   modelFallback?: FieldRule[];
+  /** Tried after prtGeneralSerialNumber. */
   serial?: FieldRule[];
   firmware?: FieldRule[];
   hostname?: FieldRule[];

@@ -43,36 +43,7 @@ export interface ReadPlan {
   groups: ColumnGroup[];
 }
 
-const standardGroups: readonly ColumnGroup[] = [
-  {
-    name: "supplies",
-    columns: [
-      oids.prtMarkerSuppliesColorantIndex,
-      oids.prtMarkerSuppliesClass,
-      oids.prtMarkerSuppliesType,
-      oids.prtMarkerSuppliesDescription,
-      oids.prtMarkerSuppliesSupplyUnit,
-      oids.prtMarkerSuppliesMaxCapacity,
-      oids.prtMarkerSuppliesLevel,
-    ],
-    expectedRows: 6,
-    maxRows: 64,
-  },
-  { name: "colorants", columns: [oids.prtMarkerColorantValue], expectedRows: 4, maxRows: 32 },
-  { name: "markers", columns: [oids.prtMarkerCounterUnit, oids.prtMarkerLifeCount], expectedRows: 1, maxRows: 16 },
-  {
-    name: "inputs",
-    columns: [
-      oids.prtInputCapacityUnit,
-      oids.prtInputMaxCapacity,
-      oids.prtInputCurrentLevel,
-      oids.prtInputMediaName,
-      oids.prtInputName,
-      oids.prtInputDescription,
-    ],
-    expectedRows: 4,
-    maxRows: 32,
-  },
+const stateGroups: readonly ColumnGroup[] = [
   {
     name: "alerts",
     columns: [
@@ -89,34 +60,85 @@ const standardGroups: readonly ColumnGroup[] = [
   { name: "interfaces", columns: [oids.ifType, oids.ifPhysAddress], expectedRows: 2, maxRows: 16 },
 ];
 
+const levelGroups: readonly ColumnGroup[] = [
+  {
+    name: "supplies",
+    columns: [
+      oids.prtMarkerSuppliesColorantIndex,
+      oids.prtMarkerSuppliesClass,
+      oids.prtMarkerSuppliesType,
+      oids.prtMarkerSuppliesDescription,
+      oids.prtMarkerSuppliesSupplyUnit,
+      oids.prtMarkerSuppliesMaxCapacity,
+      oids.prtMarkerSuppliesLevel,
+    ],
+    expectedRows: 6,
+    maxRows: 64,
+  },
+  { name: "colorants", columns: [oids.prtMarkerColorantValue], expectedRows: 4, maxRows: 32 },
+  {
+    name: "inputs",
+    columns: [
+      oids.prtInputCapacityUnit,
+      oids.prtInputMaxCapacity,
+      oids.prtInputCurrentLevel,
+      oids.prtInputMediaName,
+      oids.prtInputName,
+      oids.prtInputDescription,
+    ],
+    expectedRows: 4,
+    maxRows: 32,
+  },
+];
+
+const meterGroups: readonly ColumnGroup[] = [
+  { name: "markers", columns: [oids.prtMarkerCounterUnit, oids.prtMarkerLifeCount], expectedRows: 1, maxRows: 16 },
+];
+
 /** What else to ask a printer: exact objects, and tables by column. Asks nothing that no rule reads. */
 export function readPlan(store: ObjectStore, profile: Profile): ReadPlan {
+  return planOf(store, {
+    gets: stateObjects(store, profile),
+    groups: [...levelGroups, ...meterGroups, ...stateGroups],
+    rules: [...profile.meters ?? [], ...profile.supplies ?? []],
+  });
+}
+
+/** The part of it that tells who the printer is, its state and its alerts: all that one is asked that sleeps. */
+export function statePlan(store: ObjectStore, profile: Profile): ReadPlan {
+  return planOf(store, { gets: stateObjects(store, profile), groups: stateGroups, rules: [] });
+}
+
+/** The part of it that tells supplies and trays. */
+export function levelPlan(store: ObjectStore, profile: Profile): ReadPlan {
+  return planOf(store, { gets: [], groups: levelGroups, rules: profile.supplies ?? [] });
+}
+
+function stateObjects(store: ObjectStore, profile: Profile): string[] {
   const device = printerDevice(store);
-  const gets = new Set<string>([
+  const gets = [
     `${oids.hrDeviceDescr}.${device}`,
     `${oids.hrDeviceStatus}.${device}`,
     `${oids.hrPrinterStatus}.${device}`,
     `${oids.hrPrinterDetectedErrorState}.${device}`,
-  ]);
+  ];
   for (const selector of [oids.prtGeneralCurrentLocalization, oids.prtConsoleLocalization]) {
     // Only a device that points to a language is asked for that language's character set.
     if (maybeInteger(store.get(`${selector}.${device}`)) === undefined) continue;
-    gets.add(`${oids.prtLocalizationCharacterSet}.${localizationRow(store, { device, selector })}`);
+    gets.push(`${oids.prtLocalizationCharacterSet}.${localizationRow(store, { device, selector })}`);
   }
-  for (
-    const field of [
-      profile.model,
-      profile.modelFallback,
-      profile.serial,
-      profile.firmware,
-      profile.hostname,
-      profile.panel,
-    ]
-  ) {
-    for (const rule of field ?? []) gets.add(rule.oid);
-  }
-  const groups = standardGroups.map((group) => ({ ...group, columns: [...group.columns] }));
-  for (const rule of [...profile.meters ?? [], ...profile.supplies ?? []]) {
+  const { model, modelFallback, serial, firmware, hostname, panel } = profile;
+  const fields = [model, modelFallback, serial, firmware, hostname, panel];
+  return [...gets, ...fields.flatMap((rules) => rules ?? []).map(({ oid }) => oid)];
+}
+
+function planOf(
+  store: ObjectStore,
+  parts: { gets: string[]; groups: readonly ColumnGroup[]; rules: (MeterRule | SupplyRule)[] },
+): ReadPlan {
+  const gets = new Set(parts.gets);
+  const groups = parts.groups.map((group) => ({ ...group, columns: [...group.columns] }));
+  for (const rule of parts.rules) {
     for (const oid of scalarsOf(rule)) gets.add(oid);
     const group = maybeGroup(rule);
     if (group !== undefined) mergeGroup(groups, group);

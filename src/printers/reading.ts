@@ -3,6 +3,9 @@
  * (docs/reading.schema.json). A value that is not known is `null` or an empty list, never left out and never invented.
  */
 
+/** What a device is asked for: everything, or what changes from minute to minute: state, alerts, supplies and trays. */
+export type ReadingScope = "full" | "status";
+
 /** Where a value came from: the object asked, the rule that read it and the raw value as it was answered. */
 export interface Source {
   /** Object identifier of the value, or of the table row's first column. */

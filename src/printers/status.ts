@@ -1,6 +1,8 @@
 import { fieldOffer, knownText } from "./identity.ts";
-import { type Inquiry, maybeText } from "./inquiry.ts";
+import { type Inquiry, maybeText, openInquiry } from "./inquiry.ts";
+import type { ObjectStore } from "./object_store.ts";
 import { detectedErrors, oids } from "./printer_mib.ts";
+import type { Profile } from "./profile.ts";
 import type { SnmpValue } from "../snmp/value.ts";
 import { maybeInteger, maybeOctets, rawOf } from "./raw_value.ts";
 import type { PrinterState, PrinterStatus } from "./reading.ts";
@@ -58,6 +60,11 @@ export function readStatus(inquiry: Inquiry): PrinterStatus {
   const value = bits === undefined ? undefined : errors.join(", ");
   firstValid(trace, "status.errors", [{ oid: errorsOid, rule: "hostResources.errors", answered: octets, value }]);
   return { state, errors, panel };
+}
+
+/** Whether the state that was read so far is that of a printer that sleeps. */
+export function saysItSleeps(store: ObjectStore, profile: Profile): boolean {
+  return readStatus(openInquiry(store, profile, [])).state === "sleeping";
 }
 
 /**

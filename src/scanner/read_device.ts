@@ -5,12 +5,15 @@
 import { messageOf } from "../core/errors.ts";
 import type { Credential } from "../credentials/credential.ts";
 import { interpretReading } from "../printers/interpret_reading.ts";
+import type { Asked } from "../printers/interpret_reading.ts";
 import { ObjectStore } from "../printers/object_store.ts";
 import type { Profile } from "../printers/profile.ts";
-import { identifyColumns, readPlan } from "../printers/read_plan.ts";
+import { identifyColumns, levelPlan, readPlan, statePlan } from "../printers/read_plan.ts";
+import type { ReadPlan } from "../printers/read_plan.ts";
 import { recognise } from "../printers/recognise.ts";
 import type { Recognised } from "../printers/recognise.ts";
-import type { OtherDevice, Problem, Reading } from "../printers/reading.ts";
+import type { OtherDevice, Problem, Reading, ReadingScope } from "../printers/reading.ts";
+import { saysItSleeps } from "../printers/status.ts";
 import type { DatagramHub } from "../snmp/datagram_hub.ts";
 import { sysDescr, sysObjectId } from "../snmp/probe.ts";
 import { readNextObjects, readObjects, walkColumns } from "../snmp/read_objects.ts";
@@ -34,6 +37,7 @@ export interface ReadDeviceOptions {
   deadlineMs: number;
   pace: () => Promise<void> | undefined;
   now: () => Date;
+  scope: ReadingScope;
   capture: ColumnGroup[] | null;
 }
 
@@ -66,7 +70,7 @@ export async function readDevice(found: Found, options: ReadDeviceOptions): Prom
     return await readWith(
       session,
       opened.varbinds,
-      { target, observedAt, deadlineMs: options.deadlineMs, capture: options.capture },
+      { ...options, target, observedAt },
       () => expired,
     );
   } finally {
@@ -79,6 +83,7 @@ interface Device {
   target: Target;
   observedAt: Date;
   deadlineMs: number;
+  scope: ReadingScope;
   capture: ColumnGroup[] | null;
 }
 
@@ -88,7 +93,7 @@ async function readWith(
   device: Device,
   expired: () => boolean,
 ): Promise<DeviceOutcome> {
-  const { target, capture } = device;
+  const { target, scope, capture } = device;
   const store = new ObjectStore();
   for (const varbind of first) store.add(varbind);
   const problems: Problem[] = [];
@@ -96,14 +101,24 @@ async function readWith(
     for (const varbind of outcome.varbinds) store.add(varbind);
     problems.push(...outcome.problems);
   };
+  const ask = async (plan: ReadPlan) => {
+    keep(await readObjects(session, plan.gets));
+    problems.push(...await walkColumns(session, plan.groups, (varbind) => store.add(varbind)));
+  };
+  const asked: Asked = { meters: scope === "full", levels: scope === "full" };
   let recognition: Recognised | undefined;
   try {
     keep(await readNextObjects(session, identifyColumns));
     recognition = recognise(store);
-    if (recognition.printer) {
-      const plan = readPlan(store, recognition.profile);
-      keep(await readObjects(session, plan.gets));
-      problems.push(...await walkColumns(session, plan.groups, (varbind) => store.add(varbind)));
+    const { printer, profile } = recognition;
+    if (printer && scope === "full") await ask(readPlan(store, profile));
+    if (printer && scope === "status") {
+      await ask(statePlan(store, profile));
+      // Its levels are in a part that may have to be woken for them, and nothing is used up while it sleeps.
+      if (!saysItSleeps(store, profile)) {
+        asked.levels = true;
+        await ask(levelPlan(store, profile));
+      }
     }
     if (capture !== null) problems.push(...await walkColumns(session, capture, (varbind) => store.add(varbind)));
   } catch (error) {
@@ -112,6 +127,7 @@ async function readWith(
   }
   // A device that fell silent at once may still be known by its description.
   recognition ??= recognise(store);
+  const { profile } = recognition;
   if (session.malformed > 0) {
     problems.push({
       code: "malformed-answers",
@@ -120,7 +136,7 @@ async function readWith(
   }
   const captured = capture === null ? {} : { captured: [...store].map(([oid, value]) => ({ oid, ...value })) };
   if (!recognition.printer) {
-    const reading = interpretReading(store, contextOf(session, device, [], recognition.profile)).reading;
+    const reading = interpretReading(store, contextOf(session, device, { problems: [], asked, profile })).reading;
     const other: OtherDevice = {
       address: target.address,
       description: reading.description,
@@ -128,25 +144,23 @@ async function readWith(
     };
     return { other, ...captured, problems: problems.map((problem) => ({ ...problem, address: target.address })) };
   }
-  const { reading } = interpretReading(store, contextOf(session, device, problems, recognition.profile));
+  const { reading } = interpretReading(store, contextOf(session, device, { problems, asked, profile }));
   return { reading, ...captured, problems: [] };
 }
 
 function contextOf(
   session: SnmpSession,
   device: Device,
-  problems: Problem[],
-  profile: Profile,
+  read: { problems: Problem[]; asked: Asked; profile: Profile },
 ) {
   const { target, observedAt } = device;
   return {
+    ...read,
     observedAt,
     address: target.address,
     port: target.port,
     targetName: target.hostname,
     snmp: { version: session.version, engineId: session.engineId() },
-    problems,
-    profile,
   };
 }
 

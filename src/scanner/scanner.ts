@@ -190,6 +190,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
         deadlineMs: config.deviceDeadlineMs,
         pace: () => pacer.take(),
         now: () => clock.now(),
+        scope: config.scope,
         capture: config.capture,
       });
     } catch (error) {

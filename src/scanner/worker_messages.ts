@@ -3,7 +3,7 @@
  * with its fields, so failures travel as code and message.
  */
 import type { WireCredentialPlan } from "../credentials/credential.ts";
-import type { OtherDevice, Problem, Reading } from "../printers/reading.ts";
+import type { OtherDevice, Problem, Reading, ReadingScope } from "../printers/reading.ts";
 import type { ColumnGroup } from "../snmp/read_objects.ts";
 import type { Varbind } from "../snmp/value.ts";
 import type { AddressSpace } from "../targets/address_space.ts";
@@ -22,6 +22,7 @@ export interface ScannerConfig {
   deviceDeadlineMs: number;
   /** Devices read at the same time. */
   maxReading: number;
+  scope: ReadingScope;
   /** Sends the answers themselves back as well, and walks these groups in addition; null in a normal scan. */
   capture: ColumnGroup[] | null;
 }

@@ -45,7 +45,8 @@ export function deviceHeard(
     site: site.name,
     presence,
     statusDueMs: now.monotonicMs + jittered(statusIntervalMs(site, presence.state)),
-    metersDueMs: heard.scope === "full" || before === undefined ? nextMeters : before.metersDueMs,
+    // A status read that met an unknown device has not asked for its meters.
+    metersDueMs: heard.scope === "full" ? nextMeters : before?.metersDueMs ?? now.monotonicMs,
     busyUntilMs: 0,
   });
 }

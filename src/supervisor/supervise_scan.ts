@@ -6,7 +6,7 @@
 import type { Clock } from "../core/clock.ts";
 import { UnavailableError } from "../core/errors.ts";
 import type { WireCredentialPlan } from "../credentials/credential.ts";
-import type { OtherDevice, Problem, Reading } from "../printers/reading.ts";
+import type { OtherDevice, Problem, Reading, ReadingScope } from "../printers/reading.ts";
 import type { DeviceResult, FromScanner, ScannerCounters, ToScanner } from "../scanner/worker_messages.ts";
 import type { ColumnGroup } from "../snmp/read_objects.ts";
 import type { Varbind } from "../snmp/value.ts";
@@ -27,6 +27,7 @@ export interface ScanRequest {
   deviceDeadlineMs: number;
   /** Devices that one worker reads at the same time. */
   maxReading: number;
+  scope: ReadingScope;
   seed: number;
   /** Keeps what the devices answered, and has these groups walked in addition; null in a normal scan. */
   capture: ColumnGroup[] | null;
@@ -144,6 +145,7 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
         retries: request.retries,
         deviceDeadlineMs: request.deviceDeadlineMs,
         maxReading: request.maxReading,
+        scope: request.scope,
         capture: request.capture,
       },
     });

@@ -41,6 +41,7 @@ async function supervise(
     workers: options.workers ?? 1,
     deviceDeadlineMs: 60_000,
     maxReading: 4,
+    scope: "full",
     seed,
     capture: null,
   }, {
