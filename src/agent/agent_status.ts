@@ -2,6 +2,7 @@
 import type { AgentStatus } from "../../proto/gen/opendca/v1/agent_service.ts";
 import type { ActivationState } from "../activation/activation_state.ts";
 import type { Clock } from "../core/clock.ts";
+import type { Ledger } from "../ledger/ledger.ts";
 import type { Spool } from "../spool/spool.ts";
 import type { SpoolStats } from "../spool/spool_stats.ts";
 import type { MachineFacts } from "./agent_machine.ts";
@@ -26,6 +27,7 @@ export interface StatusParts {
   residentBytes(): number;
   endpoint(): string | undefined;
   certificateNotAfter(): Date;
+  ledger: Pick<Ledger, "head">;
   /** Undefined until it has started. */
   scheduler(): Pick<Scheduler, "presences" | "lastSweep" | "sweeping"> | undefined;
 }
@@ -40,6 +42,16 @@ export function describeAgent(parts: StatusParts): DescribedAgent {
 
   function presences() {
     return parts.scheduler()?.presences() ?? { awake: 0, asleep: 0, unreachable: 0, gone: 0 };
+  }
+
+  /** A ledger that cannot be read must not keep the agent from saying so. */
+  function ledgerHead(): AgentStatus["ledgerHead"] {
+    try {
+      const { number, hash } = parts.ledger.head();
+      return { number: BigInt(number), hash };
+    } catch {
+      return undefined; // Reported where entries are written.
+    }
   }
 
   return {
@@ -99,7 +111,7 @@ export function describeAgent(parts: StatusParts): DescribedAgent {
         runtimeVersion,
         residentBytes: BigInt(parts.residentBytes()),
         certificateNotAfter: parts.certificateNotAfter(),
-        ledgerHead: undefined,
+        ledgerHead: ledgerHead(),
       };
     },
   };

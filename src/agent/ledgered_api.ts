@@ -1,5 +1,5 @@
 /** The platform's calls with the ledger in between: what leaves is written down before it leaves. */
-import { PollRequest } from "../../proto/gen/opendca/v1/agent_service.ts";
+import { ActivateRequest, PollRequest, RenewRequest } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { Batch } from "../../proto/gen/opendca/v1/batch.ts";
 import { Task } from "../../proto/gen/opendca/v1/task.ts";
 import type { SignedTask } from "../../proto/gen/opendca/v1/task.ts";
@@ -15,8 +15,8 @@ export interface LedgeredOptions {
 }
 
 /**
- * A batch is one entry however often it is sent in one run. A poll is one when it carries more than the agent's status, or
- * brings tasks or a configuration.
+ * A batch is one entry however often it is sent in one run; every other call is one each time that it is tried. Tasks and
+ * configurations that a poll brings are entries of their own.
  */
 export function ledgeredApi(api: AgentApi, { ledger, clock, onLost }: LedgeredOptions): AgentApi {
   let lastBatch = "";
@@ -30,8 +30,25 @@ export function ledgeredApi(api: AgentApi, { ledger, clock, onLost }: LedgeredOp
   }
 
   return {
-    activate: (request, signal) => api.activate(request, signal),
-    renew: (request, signal) => api.renew(request, signal),
+    activate(request, signal) {
+      // Not the code: who reads the ledger of an attempt that goes on could use it.
+      note({
+        kind: "activation",
+        summary: "Sent an activation code with a request for a certificate",
+        bytes: ActivateRequest.encode(request).finish(),
+        details: { installationId: request.installationId, attemptId: request.attemptId },
+      });
+      return api.activate(request, signal);
+    },
+    renew(request, signal) {
+      note({
+        kind: "activation",
+        summary: "Sent a request for the renewal of the certificate",
+        bytes: RenewRequest.encode(request).finish(),
+        details: {},
+      });
+      return api.renew(request, signal);
+    },
     upload(batch, signal) {
       const key = `${batch.agentEpoch} ${batch.sequence}`;
       if (key !== lastBatch) {
@@ -51,19 +68,7 @@ export function ledgeredApi(api: AgentApi, { ledger, clock, onLost }: LedgeredOp
       return api.upload(batch, signal);
     },
     async poll(request, signal) {
-      const { taskResults, effectiveConfig } = request;
-      if (taskResults.length > 0 || effectiveConfig !== undefined) {
-        const parts = [
-          ...(taskResults.length > 0 ? [countOf(taskResults.length, "task result")] : []),
-          ...(effectiveConfig === undefined ? [] : ["the effective configuration, secrets redacted"]),
-        ];
-        note({
-          kind: effectiveConfig === undefined ? "task" : "config",
-          summary: `Sent ${parts.join(" and ")}`,
-          bytes: PollRequest.encode(request).finish(),
-          details: { tasks: taskResults.map(({ taskId }) => taskId) },
-        });
-      }
+      note(pollEntry(request));
       const answer = await api.poll(request, signal);
       for (const task of answer.tasks) {
         note({ kind: "task", summary: `Received ${describe(task)}`, bytes: task.task, details: { keyId: task.keyId } });
@@ -74,6 +79,22 @@ export function ledgeredApi(api: AgentApi, { ledger, clock, onLost }: LedgeredOp
       }
       return answer;
     },
+  };
+}
+
+function pollEntry(request: PollRequest): Omit<NewLedgerEntry, "at"> {
+  const { status, taskResults, effectiveConfig } = request;
+  const parts = [
+    `status with ${countOf(status?.faults.length ?? 0, "fault")}`,
+    ...(taskResults.length > 0 ? [countOf(taskResults.length, "task result")] : []),
+    ...(effectiveConfig === undefined ? [] : ["the effective configuration, secrets redacted"]),
+  ];
+  const kind = effectiveConfig !== undefined ? "config" : taskResults.length > 0 ? "task" : "poll";
+  return {
+    kind,
+    summary: `Sent ${parts.join(", ")}`,
+    bytes: PollRequest.encode(request).finish(),
+    details: { tasks: taskResults.map(({ taskId }) => taskId) },
   };
 }
 

@@ -177,6 +177,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     startedAt,
     state,
     spool,
+    ledger,
     live,
     faults,
     contact: reports.contact,

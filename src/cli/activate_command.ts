@@ -6,7 +6,9 @@ import { activationStore } from "../activation/store_options.ts";
 import { builtInUnlockKeys } from "../activation/unlock_keys.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
 import { configPath, readAgentConfig } from "../config/read_config.ts";
+import { messageOf } from "../core/errors.ts";
 import { safeText } from "../core/safe_text.ts";
+import { openLedger } from "../ledger/ledger.ts";
 import type { Host } from "./host.ts";
 import { version } from "./version.ts";
 
@@ -49,11 +51,24 @@ async function runActivate(code: string, config: AgentConfig, host: Host): Promi
   // gRPC and certificates are loaded only where they are used, so that `scan` starts at once.
   const { activate } = await import("../activation/activate.ts");
   const { createGrpcAgentApi } = await import("../transport/grpc_agent_api.ts");
-  using api = createGrpcAgentApi({
+  const { ledgeredApi } = await import("../agent/ledgered_api.ts");
+  using grpc = createGrpcAgentApi({
     ...config.platform,
     trust: config.platform,
     proxy: config.proxy,
     clock: host.clock,
+  });
+  let unwritten: unknown;
+  const api = ledgeredApi(grpc, {
+    // Opened when there is something to write: the attempt itself makes the state directory.
+    ledger: {
+      append(entry) {
+        using ledger = openLedger(`${config.stateDirectory}/ledger.db`);
+        return ledger.append(entry);
+      },
+    },
+    clock: host.clock,
+    onLost: (error) => unwritten = error,
   });
   try {
     const result = await activate(code, {
@@ -83,5 +98,8 @@ async function runActivate(code: string, config: AgentConfig, host: Host): Promi
     return 130;
   } finally {
     stopListening();
+    if (unwritten !== undefined) {
+      await host.stderr.write(`warning: the ledger has no entry of this: ${messageOf(unwritten)}\n`);
+    }
   }
 }

@@ -13,6 +13,7 @@ interface LedgerOptions {
   since?: Date;
   json?: boolean;
   verify?: boolean;
+  all?: boolean;
   config?: string;
 }
 
@@ -37,6 +38,7 @@ export function addLedgerCommand(program: Command, host: Host, setExitCode: (cod
       "from this time on: 2026-11-23, 2026-11-23T06:00Z, or an age such as 12h or 7d",
       timeOf(host),
     )
+    .option("--all", "with the polls that carried nothing but the agent's status")
     .option("--json", "one entry a line")
     .option("--verify", "check the chain of hashes, and name the first entry that is broken")
     .option("--config <file>", "configuration file (default: $OPENDCA_CONFIG, /etc/opendca/agent.yaml)")
@@ -48,12 +50,22 @@ async function showLedger(options: LedgerOptions, host: Host): Promise<number> {
   const folder = await likelyStateDirectory(configPath(options.config, host.env), host);
   using ledger = openExisting(`${folder}/ledger.db`);
   if (options.verify === true) return await verify(ledger, options, host);
-  let shown = 0;
+  let shown = 0, polls = 0;
   for (const entry of ledger.entries(options.since === undefined ? {} : { since: options.since })) {
+    if (entry.kind === "poll" && options.all !== true) {
+      polls++;
+      continue;
+    }
     await host.stdout.write(options.json === true ? JSON.stringify(entry) + "\n" : lineOf(entry));
     shown++;
   }
-  if (shown === 0 && options.json !== true) await host.stderr.write("nothing was sent or received in this time\n");
+  if (options.json === true) return 0;
+  if (shown + polls === 0) await host.stderr.write("nothing was sent or received in this time\n");
+  if (polls === 0) return 0;
+  const left = polls === 1
+    ? "1 poll with the agent's status alone is"
+    : `${polls} polls with the agent's status alone are`;
+  await host.stderr.write(`${left} not shown: add --all\n`);
   return 0;
 }
 

@@ -6,7 +6,8 @@
 import { createHash } from "node:crypto";
 import { canonicalJson, type JsonValue } from "./canonical_json.ts";
 
-export type LedgerKind = "upload" | "task" | "config" | "activation";
+/** `poll`: the agent's status, and nothing else that left with it. */
+export type LedgerKind = "upload" | "task" | "config" | "activation" | "poll";
 
 export interface LedgerEntry {
   /** From 1, without gaps. */

@@ -107,6 +107,21 @@ Deno.test("opendca ledger lists, also while the agent has it open", async () => 
   );
 });
 
+Deno.test("opendca ledger leaves out polls that carried the status alone, says so, and shows them with --all", async () => {
+  using state = createLedger();
+  {
+    using ledger = openLedger(state.path);
+    ledger.append({ at: at(6), kind: "poll", summary: "Sent status with 0 faults", bytes: new Uint8Array(1) });
+  }
+  const host = testHost({ env: { STATE_DIRECTORY: state.folder } });
+  assert.equal(await runCli(["ledger"], host), 0, host.err);
+  assert.equal(host.out.trimEnd().split("\n").length, 5);
+  assert.equal(host.err, "1 poll with the agent's status alone is not shown: add --all\n");
+  host.out = "";
+  assert.equal(await runCli(["ledger", "--all", "--since", "2026-01-06"], host), 0, host.err);
+  assert.match(host.out, /^ +6 .* poll +Sent status with 0 faults/);
+});
+
 Deno.test("opendca ledger --json gives one entry a line", async () => {
   using state = createLedger();
   const host = testHost({ env: { STATE_DIRECTORY: state.folder } });
