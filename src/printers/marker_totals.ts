@@ -1,8 +1,8 @@
 import type { Inquiry } from "./inquiry.ts";
 import { oids, units } from "./printer_mib.ts";
 import { maybeCounter, maybeInteger, rawOf } from "./raw_value.ts";
-import type { MeterOffer } from "./meters.ts";
 import { agree, plausible } from "./meter_checks.ts";
+import type { MeterOffer } from "./meter_offer.ts";
 import { ofPrinter, rowsOf } from "./table_rows.ts";
 
 /**

@@ -6,14 +6,8 @@ import type { Meter, RawValue } from "./reading.ts";
 import { decodeRecords } from "./records.ts";
 import { markerTotals } from "./marker_totals.ts";
 import { plausible } from "./meter_checks.ts";
-import { firstValid, type Offer } from "./trace.ts";
-
-interface Count {
-  value: number;
-  unit: string;
-}
-
-export type MeterOffer = Offer<Count> & { meter: string };
+import type { MeterOffer } from "./meter_offer.ts";
+import { firstValid } from "./trace.ts";
 
 /** Every meter that the device answers, each from the first rule that is valid. */
 export function readMeters(inquiry: Inquiry): Meter[] {

@@ -1,0 +1,4 @@
+import type { Offer } from "./trace.ts";
+
+/** A candidate for the meter `meter`, such as `copy.color`. */
+export type MeterOffer = Offer<{ value: number; unit: string }> & { meter: string };
