@@ -99,6 +99,7 @@ export function describeAgent(parts: StatusParts): DescribedAgent {
         runtimeVersion,
         residentBytes: BigInt(parts.residentBytes()),
         certificateNotAfter: parts.certificateNotAfter(),
+        ledgerHead: undefined,
       };
     },
   };

@@ -238,7 +238,25 @@ export interface AgentStatus {
   runtimeVersion: string;
   residentBytes: bigint;
   /** When the certificate in use ends. */
-  certificateNotAfter: Date | undefined;
+  certificateNotAfter:
+    | Date
+    | undefined;
+  /**
+   * Of the agent's egress ledger when this was made. The platform keeps the heads that it was told: one that is lower than
+   * an earlier one, or has another hash, shows a ledger whose end was cut off or rewritten.
+   */
+  ledgerHead: LedgerHead | undefined;
+}
+
+/** The last entry of the egress ledger: the local, hash-chained record of everything that the agent sent and received. */
+export interface LedgerHead {
+  /**
+   * Number of the last entry; 0 when the ledger is empty. A ledger that was set aside as damaged begins anew at 1.
+   * At most 2^53 - 1.
+   */
+  number: bigint;
+  /** Hash of that entry: 64 lower-case hexadecimal digits; 64 zeros when the ledger is empty. */
+  hash: string;
 }
 
 export interface AgentFault {
@@ -1480,6 +1498,7 @@ function createBaseAgentStatus(): AgentStatus {
     runtimeVersion: "",
     residentBytes: 0n,
     certificateNotAfter: undefined,
+    ledgerHead: undefined,
   };
 }
 
@@ -1547,6 +1566,9 @@ export const AgentStatus: MessageFns<AgentStatus> = {
     }
     if (message.certificateNotAfter !== undefined) {
       Timestamp.encode(toTimestamp(message.certificateNotAfter), writer.uint32(146).fork()).join();
+    }
+    if (message.ledgerHead !== undefined) {
+      LedgerHead.encode(message.ledgerHead, writer.uint32(154).fork()).join();
     }
     return writer;
   },
@@ -1708,6 +1730,14 @@ export const AgentStatus: MessageFns<AgentStatus> = {
             message.certificateNotAfter = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.ledgerHead = LedgerHead.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1806,6 +1836,11 @@ export const AgentStatus: MessageFns<AgentStatus> = {
         : isSet(object.certificate_not_after)
         ? fromJsonTimestamp(object.certificate_not_after)
         : undefined,
+      ledgerHead: isSet(object.ledgerHead)
+        ? LedgerHead.fromJSON(object.ledgerHead)
+        : isSet(object.ledger_head)
+        ? LedgerHead.fromJSON(object.ledger_head)
+        : undefined,
     };
   },
 
@@ -1865,6 +1900,9 @@ export const AgentStatus: MessageFns<AgentStatus> = {
     if (message.certificateNotAfter !== undefined) {
       obj.certificateNotAfter = message.certificateNotAfter.toISOString();
     }
+    if (message.ledgerHead !== undefined) {
+      obj.ledgerHead = LedgerHead.toJSON(message.ledgerHead);
+    }
     return obj;
   },
 
@@ -1899,6 +1937,97 @@ export const AgentStatus: MessageFns<AgentStatus> = {
       ? BigInt(object.residentBytes)
       : 0n;
     message.certificateNotAfter = object.certificateNotAfter ?? undefined;
+    message.ledgerHead = (object.ledgerHead !== undefined && object.ledgerHead !== null)
+      ? LedgerHead.fromPartial(object.ledgerHead)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseLedgerHead(): LedgerHead {
+  return { number: 0n, hash: "" };
+}
+
+export const LedgerHead: MessageFns<LedgerHead> = {
+  encode(message: LedgerHead, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.number !== 0n) {
+      if (BigInt.asUintN(64, message.number) !== message.number) {
+        throw new globalThis.Error("value provided for field message.number of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.number);
+    }
+    if (message.hash !== "") {
+      writer.uint32(18).string(message.hash);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LedgerHead {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLedgerHead();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.number = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.hash = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LedgerHead {
+    return {
+      number: isSet(object.number) ? BigInt(object.number) : 0n,
+      hash: isSet(object.hash) ? globalThis.String(object.hash) : "",
+    };
+  },
+
+  toJSON(message: LedgerHead): unknown {
+    const obj: any = {};
+    if (message.number !== 0n) {
+      obj.number = message.number.toString();
+    }
+    if (message.hash !== "") {
+      obj.hash = message.hash;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LedgerHead>): LedgerHead {
+    return LedgerHead.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LedgerHead>): LedgerHead {
+    const message = createBaseLedgerHead();
+    message.number = (object.number !== undefined && object.number !== null) ? BigInt(object.number) : 0n;
+    message.hash = object.hash ?? "";
     return message;
   },
 };
