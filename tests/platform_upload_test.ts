@@ -154,6 +154,8 @@ const single = [
   { name: "a time before there were agents", record: recordOf(readingOf(), { observedAt: new Date(0) }) },
   { name: "a time far ahead", record: recordOf(readingOf(), { observedAt: new Date(Date.now() + 3 * 86_400_000) }) },
   { name: "a meter that is no number", record: recordOf(readingOf({ total: NaN })) },
+  { name: "a meter below zero", record: recordOf(readingOf({ total: -1 })) },
+  { name: "a time after all calendars", record: recordOf(readingOf(), { observedAt: new Date("+010000-01-01") }) },
   { name: "no address", record: recordOf(readingOf({ address: "" })) },
 ];
 for (const { name, record } of single) {

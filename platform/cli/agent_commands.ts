@@ -3,13 +3,14 @@ import { UsageError } from "../../src/core/errors.ts";
 import { AgentStatus } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
 import { configDocument, maybeAgentConfig, setAgentConfig } from "../store/agent_configs.ts";
-import { type AgentRow, listAgents, maybeAgent, revokeAgent } from "../store/agents.ts";
+import { type AgentRow, configRefusalsOf, listAgents, maybeAgent, revokeAgent } from "../store/agents.ts";
+import { listLedgerHeads } from "../store/ledger_heads.ts";
 import type { Tenant } from "../store/store.ts";
 import { type CommandContext, customerOption } from "./command_context.ts";
 import { readConfigFile } from "./config_file.ts";
 import { oneLine, renderRows, timeText } from "./table.ts";
 
-/** `agent list|show|revoke|configure`. */
+/** `agent list|show|ledger-heads|revoke|configure`. */
 export function addAgentCommands(program: Command, context: CommandContext): void {
   const agent = program.command("agent").description("Agents of a customer.");
   agent.command("list").description("All agents.").option(...customerOption).action((_, command: Command) =>
@@ -40,6 +41,17 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
           effectiveConfig: row.effective_config,
         };
         return { json: shown, text: agentText(row) };
+      })
+    );
+  agent.command("ledger-heads <agent>")
+    .description("Heads of the agent's ledger as it told them, latest first: compare with `opendca ledger --verify`.")
+    .option(...customerOption)
+    .action((agentId: string, _, command: Command) =>
+      context.runForCustomer(command, (_, tenant) => {
+        agentOf(tenant, agentId);
+        const rows = listLedgerHeads(tenant, agentId);
+        const cells = rows.map((row) => [row.number, row.hash, timeText(row.first_told_at), row.rewound]);
+        return { json: rows, text: renderRows(["ENTRY", "HASH", "FIRST TOLD", "REWOUND"], cells) };
       })
     );
   agent.command("revoke <agent>").description("Refuse the agent from now on. It has to be activated anew to come back.")
@@ -88,12 +100,17 @@ export function agentOf(tenant: Tenant, agentId: string): AgentRow {
 }
 
 function shownAgent(row: AgentRow) {
-  const { status, effective_config: _, ...rest } = row;
-  return { ...rest, status: status === null ? null : AgentStatus.toJSON(AgentStatus.decode(status)) };
+  const { status, effective_config: _, config_refusals: __, ...rest } = row;
+  const configRefusals = configRefusalsOf(row);
+  return { ...rest, configRefusals, status: status === null ? null : AgentStatus.toJSON(AgentStatus.decode(status)) };
 }
 
 function stateOf(row: AgentRow): string {
-  return row.state === "active" && row.suspected_clone_at !== null ? "active, copied?" : row.state;
+  const doubts = [
+    ...(row.suspected_clone_at === null ? [] : ["copied?"]),
+    ...(row.ledger_rewound_at === null ? [] : ["ledger?"]),
+  ];
+  return row.state === "active" ? ["active", ...doubts].join(", ") : row.state;
 }
 
 function agentText(row: AgentRow): string {
@@ -102,6 +119,7 @@ function agentText(row: AgentRow): string {
     ["Agent", row.agent_id],
     ["State", stateOf(row)],
     ["Copied", row.suspected_clone_reason],
+    ["Ledger", row.ledger_rewound_reason === null ? null : `rewound: ${row.ledger_rewound_reason}`],
     ["Revoked", row.revoked_reason],
     ["Host", row.hostname],
     ["Version", row.version],
@@ -110,6 +128,8 @@ function agentText(row: AgentRow): string {
     ["Known devices", status?.knownDevices],
     ["In the spool", status === undefined ? undefined : `${status.spooledRecords} records, ${status.spoolBytes} bytes`],
     ["Set aside", status?.quarantinedBatches],
+    ["Ledger head", status?.ledgerHead === undefined ? null : `entry ${status.ledgerHead.number}`],
+    ...configRefusalsOf(row).map((refusal): [string, string] => ["Refused", refusal]),
     ...(status?.faults ?? []).map(({ code, message }): [string, string] => ["Fault", `${code}: ${message}`]),
   ];
   return lines.filter(([, value]) => value !== null && value !== undefined)

@@ -51,7 +51,8 @@ export function decodeBatch(batch: Batch, now: Date): DecodedBatch {
     const record = decodeRecord(bytes);
     const why = bytes.length > maxRecordBytes ? `it has ${bytes.length} bytes` : whyRefused(record, now);
     if (why === undefined) decoded.records.push({ record, bytes });
-    else decoded.refused.push({ recordId: record.recordId, why });
+    // An id that is none is only told so far that the answer stays small.
+    else decoded.refused.push({ recordId: record.recordId.slice(0, 64).toWellFormed(), why });
   }
   return decoded;
 }
@@ -116,6 +117,8 @@ function whyRefused(record: Record, now: Date): string | undefined {
   if (record.content === undefined) return "its content is of a kind that is not known";
   if (record.content.$case !== "reading") return undefined;
   if (record.content.value.address === "") return "the reading has no address";
-  if (record.content.value.meters.some((meter) => !Number.isFinite(meter.value))) return "a meter is no number";
+  if (record.content.value.meters.some((meter) => !(meter.value >= 0 && meter.value < Infinity))) {
+    return "a meter is no count";
+  }
   return undefined;
 }

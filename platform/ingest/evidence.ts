@@ -29,7 +29,8 @@ export interface Candidate {
 const weights: Record<EvidenceKind, number> = { serial: 60, engine: 45, mac: 45, key: 40, place: 40 };
 const enough = 40;
 const modelWeight = 10;
-const modelPenalty = 30;
+/* Less than what a serial number is above `enough`: a new release of the agent may name the model otherwise. */
+const modelPenalty = 20;
 
 /** Evidence in an observation, strongest first. An address counts only for what shows nothing better. */
 export function evidenceIn(observed: Observed): Evidence[] {
@@ -96,11 +97,15 @@ function differs(a: string | undefined, b: string | null): boolean {
   return a !== undefined && b !== null && a.toLowerCase() !== b.toLowerCase();
 }
 
+const placeholder =
+  /^(UNKNOWN|NONE|NULL|(NO)?SERIAL(NUMBER|NO)?|DEFAULT|NOTSET|UNDEFINED|INVALID|EMPTY|NOTAVAILABLE|NOTAPPLICABLE|TOBEFILLED(BYOEM)?)$/;
+
 /** Upper case letters and digits; undefined for what devices say when they have none, such as "0000000" or "N/A". */
 export function normalSerial(serial: string | undefined): string | undefined {
   const text = (serial ?? "").toUpperCase().replace(/[^0-9A-Z]/g, "");
-  if (text.length < 4 || /^(.)\1*$/.test(text)) return undefined;
-  return /^(UNKNOWN|NONE|NULL|SERIAL(NUMBER)?|DEFAULT|NOTSET|UNDEFINED|1?23456789?0?)$/.test(text) ? undefined : text;
+  if (text.length < 4 || text.length > 64 || /^(.)\1*$/.test(text)) return undefined;
+  if ("01234567890".includes(text)) return undefined;
+  return placeholder.test(text) ? undefined : text;
 }
 
 /** Lower-case hexadecimal; RFC 3411 allows 5 to 32 octets, and all zeros or ones are no id. */
@@ -109,9 +114,13 @@ export function normalEngineId(engineId: string | undefined): string | undefined
   return text.length < 10 || text.length > 64 || /^(0+|f+)$/.test(text) ? undefined : text;
 }
 
-/** Six octets with colons; undefined for none, broadcast, multicast and all zeros. */
+/* Of examples and of boards that nobody gave an address. */
+const madeUpMacs = new Set(["001122334455", "123456789abc", "aabbccddeeff"]);
+
+/** Six octets with colons; undefined for none, broadcast, multicast, (nearly) all zeros and what is made up. */
 export function normalMac(mac: string): string | undefined {
   const text = mac.toLowerCase().replace(/[^0-9a-f]/g, "");
-  if (text.length !== 12 || /^0+$/.test(text) || (parseInt(text.slice(0, 2), 16) & 1) === 1) return undefined;
+  if (text.length !== 12 || /^0{10}/.test(text) || madeUpMacs.has(text)) return undefined;
+  if ((parseInt(text.slice(0, 2), 16) & 1) === 1) return undefined;
   return text.match(/../g)!.join(":");
 }

@@ -38,9 +38,9 @@ const same = [
   { name: "the agent's own key", before: { deviceKey: "k1" }, now: { deviceKey: "k1", address: "10.1.0.9" } },
   { name: "place, when there is nothing else", before: {}, now: {} },
   {
-    name: "serial, under another model name",
-    before: { serial: "ABC12345", macs: [mac] },
-    now: { serial: "ABC12345", macs: [mac], model: "LX-100 v2" },
+    name: "serial alone, under another model name",
+    before: { serial: "ABC12345" },
+    now: { serial: "ABC12345", model: "LX-100 v2" },
   },
 ];
 for (const { name, before, now } of same) {
@@ -86,6 +86,13 @@ for (
     ["Unknown", undefined],
     ["N/A", undefined],
     ["123456789", undefined],
+    ["0123456789", undefined],
+    ["12345", undefined],
+    ["00000", undefined],
+    ["X", undefined],
+    ["To be filled by O.E.M.", undefined],
+    ["S".repeat(63) + "1", "S".repeat(63) + "1"],
+    ["S".repeat(64) + "1", undefined],
     ["", undefined],
   ] as const
 ) {
@@ -100,6 +107,8 @@ for (
     ["ff:ff:ff:ff:ff:ff", undefined],
     ["01:00:5e:00:00:01", undefined],
     ["00:1b:a9", undefined],
+    ["00:00:00:00:00:01", undefined],
+    ["00:11:22:33:44:55", undefined],
   ] as const
 ) {
   Deno.test(`normalMac() of "${text}"`, () => assert.equal(normalMac(text), want));

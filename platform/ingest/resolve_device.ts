@@ -6,12 +6,15 @@ import {
   type DeviceFacts,
   type DeviceRow,
   evidenceOf,
+  hasLostEvidence,
   maybeDevice,
   maybeEvidence,
   noteEarlierSight,
   setEvidence,
+  shareEvidence,
   updateDevice,
 } from "../store/devices.ts";
+import { shortText } from "../store/storable.ts";
 import type { Tenant } from "../store/store.ts";
 import { bestCandidate, type Evidence, evidenceIn, type Observed } from "./evidence.ts";
 
@@ -22,6 +25,11 @@ export interface Sighting {
   observedAt: Date;
 }
 
+/* How long a device stays with its agent while only another one sees it. */
+const agentKeptMs = 86_400_000;
+/* Longer names are cut: what is compared with the store must be what the store gives back. */
+const mostText = 255;
+
 /** The device that a reading is of, made when it is new; what changed about it goes into its history. */
 export function resolveReading(tenant: Tenant, sighting: Sighting, reading: Reading): string {
   const observed = observedOf(sighting, reading);
@@ -30,7 +38,13 @@ export function resolveReading(tenant: Tenant, sighting: Sighting, reading: Read
   const known = knownDevice(tenant, observed, holders);
   const deviceId = known?.device_id ?? createDevice(tenant, { facts: factsOf(sighting, reading, undefined), at });
   if (known === undefined) {
-    addHistory(tenant, { deviceId, at: at.getTime(), kind: "appeared", before: null, after: reading.address });
+    addHistory(tenant, {
+      deviceId,
+      at: at.getTime(),
+      kind: "appeared",
+      before: null,
+      after: shortText(reading.address, mostText),
+    });
   } else {
     updateKnown(tenant, { before: known, sighting, reading });
   }
@@ -46,22 +60,26 @@ export function resolveEvent(tenant: Tenant, sighting: Sighting, event: DeviceEv
     serial: event.evidence?.serial,
     engineId: event.evidence?.engineId,
     macs: event.evidence?.macs ?? [],
-    manufacturer: event.evidence?.manufacturer,
-    model: event.evidence?.model,
-    address: event.address,
+    manufacturer: maybeShort(event.evidence?.manufacturer),
+    model: maybeShort(event.evidence?.model),
+    address: shortText(event.address, mostText),
   };
   return knownDevice(tenant, observed, holdersOf(tenant, evidenceIn(observed)))?.device_id ?? null;
 }
 
-/* Evidence of an observation, and which device holds it now. */
-type Holders = [Evidence, string | undefined][];
+/* Evidence of an observation, and which device has held it since when; without what tells no device. */
+type Holders = [Evidence, { deviceId: string; seenAt: number } | undefined][];
 
 function holdersOf(tenant: Tenant, found: Evidence[]): Holders {
-  return found.map((evidence) => [evidence, maybeEvidence(tenant, evidence)?.device_id]);
+  return found.flatMap((evidence): Holders => {
+    const row = maybeEvidence(tenant, evidence);
+    if (row === undefined) return [[evidence, undefined]];
+    return row.shared_at === null ? [[evidence, { deviceId: row.device_id, seenAt: row.seen_at }]] : [];
+  });
 }
 
 function knownDevice(tenant: Tenant, observed: Observed, holders: Holders): DeviceRow | undefined {
-  const deviceIds = new Set(holders.flatMap(([, deviceId]) => deviceId ?? []));
+  const deviceIds = new Set(holders.flatMap(([, holder]) => holder?.deviceId ?? []));
   const rows = [...deviceIds].map((deviceId) => maybeDevice(tenant, deviceId)!);
   const candidates = rows.map(({ device_id: deviceId, model }) => ({
     deviceId,
@@ -82,21 +100,35 @@ function updateKnown(
   const at = sighting.observedAt;
   // Readings come late after an outage; the past does not overwrite the present.
   if (at.getTime() < before.last_seen_at) return noteEarlierSight(tenant, { deviceId, at });
-  const facts = factsOf(sighting, reading, before);
+  const isOwn = before.agent_id === sighting.agentId;
+  const seen = factsOf(sighting, reading, before);
+  // Two agents may see one device in turns, each with names of its own for the site.
+  const stays = !isOwn && at.getTime() - before.agent_seen_at < agentKeptMs;
+  const facts = stays ? { ...seen, agent_id: before.agent_id, site: before.site, address: before.address } : seen;
   for (const name of tracked) {
     if (before[name] === facts[name] || before[name] === null) continue;
     const kind = name === "agent_id" ? "agentChanged" : `${name}Changed`;
     addHistory(tenant, { deviceId, at: at.getTime(), kind, before: before[name], after: facts[name] });
   }
-  updateDevice(tenant, { deviceId, facts, at });
+  updateDevice(tenant, { deviceId, facts, at, agentSeenAt: stays ? new Date(before.agent_seen_at) : at });
 }
 
 function keepEvidence(tenant: Tenant, options: { deviceId: string; holders: Holders; at: Date }): void {
   const { deviceId, holders, at } = options;
   for (const [{ kind, value }, holder] of holders) {
-    if (holder === deviceId) continue;
+    if (holder?.deviceId === deviceId) continue;
     if (holder !== undefined) {
-      addHistory(tenant, { deviceId: holder, at: at.getTime(), kind: `${kind}Lost`, before: value, after: deviceId });
+      // Readings come late after an outage; see updateKnown.
+      if (at.getTime() < holder.seenAt) continue;
+      const entry = { at: at.getTime(), before: value };
+      // Boards move once. What comes back is a clone: two devices show it, and it tells neither.
+      if (hasLostEvidence(tenant, { deviceId, kind, value })) {
+        shareEvidence(tenant, { kind, value, at });
+        addHistory(tenant, { ...entry, deviceId, kind: `${kind}Shared`, after: holder.deviceId });
+        addHistory(tenant, { ...entry, deviceId: holder.deviceId, kind: `${kind}Shared`, after: deviceId });
+        continue;
+      }
+      addHistory(tenant, { ...entry, deviceId: holder.deviceId, kind: `${kind}Lost`, after: deviceId });
     }
     setEvidence(tenant, { kind, value, device_id: deviceId, at });
   }
@@ -107,15 +139,19 @@ function factsOf(sighting: Sighting, reading: Reading, before: DeviceRow | undef
   return {
     agent_id: sighting.agentId,
     site: sighting.site,
-    serial: reading.serial ?? before?.serial ?? null,
-    manufacturer: reading.manufacturer ?? before?.manufacturer ?? null,
-    model: reading.model ?? before?.model ?? null,
-    hostname: reading.hostname ?? before?.hostname ?? null,
-    firmware: reading.firmware ?? before?.firmware ?? null,
-    location: reading.location ?? before?.location ?? null,
-    address: reading.address,
+    serial: maybeShort(reading.serial) ?? before?.serial ?? null,
+    manufacturer: maybeShort(reading.manufacturer) ?? before?.manufacturer ?? null,
+    model: maybeShort(reading.model) ?? before?.model ?? null,
+    hostname: maybeShort(reading.hostname) ?? before?.hostname ?? null,
+    firmware: maybeShort(reading.firmware) ?? before?.firmware ?? null,
+    location: maybeShort(reading.location) ?? before?.location ?? null,
+    address: shortText(reading.address, mostText),
     state: stateName(reading.status?.state),
   };
+}
+
+function maybeShort(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : shortText(text, mostText);
 }
 
 function stateName(state: PrinterState | undefined): string {
@@ -130,8 +166,8 @@ function observedOf(sighting: Sighting, reading: Reading): Observed {
     serial: reading.serial,
     engineId: reading.snmp?.engineId,
     macs: reading.mac === undefined ? [] : [reading.mac],
-    manufacturer: reading.manufacturer,
-    model: reading.model,
-    address: reading.address,
+    manufacturer: maybeShort(reading.manufacturer),
+    model: maybeShort(reading.model),
+    address: shortText(reading.address, mostText),
   };
 }

@@ -24,10 +24,11 @@ import { appendAudit } from "../store/audit_log.ts";
 import { addCertificate, latestCertificate } from "../store/certificates.ts";
 import { maybeCustomer, maybeSite } from "../store/customers.ts";
 import { countFailedInstallation, failedAttemptsOf, forgetFailedAttempts } from "../store/installations.ts";
+import { shortText } from "../store/storable.ts";
 import { CallError } from "./call_error.ts";
 import type { Caller } from "./caller.ts";
 import type { Platform } from "./platform.ts";
-import { isUuid, shortText } from "./request_checks.ts";
+import { isUuid } from "./request_checks.ts";
 
 type Csr = x509.Pkcs10CertificateRequest;
 

@@ -1,16 +1,23 @@
 import { AgentStatus, type PollRequest, type PollResponse } from "../../proto/gen/opendca/v1/agent_service.ts";
-import { PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
+import { type ConfigDocument, PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
 import { maybeAgentConfig } from "../store/agent_configs.ts";
-import { maybeAgent, notePoll } from "../store/agents.ts";
+import { maybeAgent, noteConfigRefusals, notePoll } from "../store/agents.ts";
+import { appendAudit } from "../store/audit_log.ts";
 import { contiguousOf } from "../store/batches.ts";
-import { noteTaskResult, takeTasks } from "../store/tasks.ts";
+import { shortText } from "../store/storable.ts";
+import { takeTasks } from "../store/tasks.ts";
 import { CallError } from "./call_error.ts";
 import type { Caller } from "./caller.ts";
 import { watchForClone } from "./clone_watch.ts";
+import { keptStatus } from "./kept_status.ts";
+import { isLedgerHead, watchLedger } from "./ledger_watch.ts";
 import type { Platform } from "./platform.ts";
-import { isShortId, isUuid, shortText } from "./request_checks.ts";
+import { isShortId, isUuid } from "./request_checks.ts";
+import { takeTaskResult } from "./task_results.ts";
 
 const maxConfigLength = 256 * 1024;
+const mostRefusals = 100;
+const pace = { min: 30, max: 86_400 };
 
 /** Keeps what the agent says of itself, and answers with what it should know. */
 export function poll(platform: Platform, caller: Caller, request: PollRequest): PollResponse {
@@ -27,28 +34,45 @@ export function poll(platform: Platform, caller: Caller, request: PollRequest): 
     notePoll(tenant, {
       agentId,
       at,
-      version: shortText(status.agentVersion, 50),
-      hostname: shortText(status.machine?.hostname ?? "", 255),
+      version: status.agentVersion,
+      hostname: status.machine?.hostname ?? "",
       status: AgentStatus.encode(status).finish(),
       effectiveConfigHash: shortText(request.effectiveConfigHash, 64),
       effectiveConfig: request.effectiveConfig,
     });
-    const acknowledgedTaskIds = request.taskResults
-      .filter((result) => noteTaskResult(tenant, { agentId, result, at }))
-      .map(({ taskId }) => taskId);
+    noteRefusals(platform, caller, request.configRefusals);
+    if (status.ledgerHead !== undefined) watchLedger(platform, caller, status.ledgerHead);
+    for (const result of request.taskResults) takeTaskResult(platform, caller, result);
     const config = maybeAgentConfig(tenant, agentId);
     const agent = maybeAgent(tenant, agentId)!;
     return {
       config: config?.hash === request.configHash ? undefined : config,
       tasks: takeTasks(tenant, { agentId, at }),
-      nextPollSeconds: config === undefined
-        ? pollSeconds
-        : PlatformConfig.decode(config.content).pollIntervalSeconds ?? pollSeconds,
+      nextPollSeconds: paceOf(config) ?? pollSeconds,
       serverTime: at,
       highestContiguousSequence: BigInt(contiguousOf(tenant, { agentId, epoch: status.agentEpoch })),
-      acknowledgedTaskIds,
+      // All of them: what is not known today will not be known tomorrow.
+      acknowledgedTaskIds: request.taskResults.map(({ taskId }) => taskId),
       sendEffectiveConfig: agent.effective_config_hash !== "" && agent.effective_config === null,
     };
+  });
+}
+
+function paceOf(config: ConfigDocument | undefined): number | undefined {
+  const seconds = config === undefined ? undefined : PlatformConfig.decode(config.content).pollIntervalSeconds;
+  return seconds === undefined ? undefined : Math.min(pace.max, Math.max(pace.min, seconds));
+}
+
+function noteRefusals(platform: Platform, { tenant, agentId }: Caller, told: string[]): void {
+  const refusals = told.slice(0, mostRefusals).map((refusal) => shortText(refusal, 500));
+  if (!noteConfigRefusals(tenant, { agentId, refusals })) return;
+  appendAudit(platform.store, {
+    at: platform.clock.now(),
+    customerId: tenant.customerId,
+    actor: `agent:${agentId}`,
+    action: refusals.length === 0 ? "configRefusalsEnded" : "configRefused",
+    subject: agentId,
+    detail: { refusals: shortText(refusals.join("; "), 2000) },
   });
 }
 
@@ -63,5 +87,8 @@ function checkedStatus(request: PollRequest): AgentStatus {
   if (effectiveConfig.length > maxConfigLength || taskResults.length > 100 || status.faults.length > 100) {
     throw new CallError("invalid-request", "Cannot poll with more than 256 KiB of configuration or 100 results");
   }
-  return status;
+  if (status.ledgerHead !== undefined && !isLedgerHead(status.ledgerHead)) {
+    throw new CallError("invalid-request", "Cannot poll with a ledger_head that is no number and hash of an entry");
+  }
+  return keptStatus(status);
 }

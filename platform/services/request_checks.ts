@@ -9,8 +9,3 @@ export function isUuid(text: string): boolean {
 export function isShortId(text: string): boolean {
   return /^[\w.:-]{1,64}$/.test(text);
 }
-
-/** At most `most` UTF-16 units, without half characters. */
-export function shortText(text: string, most: number): string {
-  return text.slice(0, most).toWellFormed();
-}

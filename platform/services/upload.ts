@@ -19,12 +19,13 @@ import { appendAudit } from "../store/audit_log.ts";
 import { addBatch, advanceContiguous, type BatchKey, listRejections, maybeBatch } from "../store/batches.ts";
 import { setDeviceState } from "../store/devices.ts";
 import { addRecord, hasRecord } from "../store/readings.ts";
-import { noteTaskResult } from "../store/tasks.ts";
+import { shortText } from "../store/storable.ts";
 import { CallError } from "./call_error.ts";
 import type { Caller } from "./caller.ts";
 import { reportClone, watchForClone } from "./clone_watch.ts";
 import type { Platform } from "./platform.ts";
 import { isShortId, isUuid } from "./request_checks.ts";
+import { takeTaskResult } from "./task_results.ts";
 
 const maxSequence = BigInt(Number.MAX_SAFE_INTEGER);
 
@@ -53,6 +54,11 @@ export function upload(platform: Platform, caller: Caller, batch: Batch): Upload
   });
 }
 
+interface Arrived {
+  batch: Batch;
+  at: Date;
+}
+
 interface NamedBatch {
   batch: Batch;
   key: BatchKey;
@@ -62,7 +68,7 @@ interface NamedBatch {
 function storeBatch(platform: Platform, caller: Caller, { batch, key, digest }: NamedBatch): void {
   const { tenant } = caller;
   const at = platform.clock.now();
-  const rejection = storeRecords(caller, { batch, at });
+  const rejection = storeRecords(platform, caller, { batch, at });
   addBatch(tenant, { key, batchId: batch.batchId, digest, at, records: batch.recordCount, rejection });
   if (rejection === undefined) return;
   appendAudit(platform.store, {
@@ -76,10 +82,10 @@ function storeBatch(platform: Platform, caller: Caller, { batch, key, digest }: 
   platform.log("batchRejected", { agentId: key.agentId, sequence: key.sequence, message: rejection.message });
 }
 
-function storeRecords(caller: Caller, { batch, at }: { batch: Batch; at: Date }): Rejection | undefined {
+function storeRecords(platform: Platform, caller: Caller, { batch, at }: Arrived): Rejection | undefined {
   try {
     const { records, refused } = decodeBatch(batch, at);
-    for (const record of records) storeRecord(caller, record, at);
+    for (const record of records) storeRecord(platform, caller, { ...record, at });
     if (refused.length === 0) return undefined;
     return {
       sequence: batch.sequence,
@@ -93,12 +99,19 @@ function storeRecords(caller: Caller, { batch, at }: { batch: Batch; at: Date })
   }
 }
 
-function storeRecord({ tenant, agentId }: Caller, { record, bytes }: DecodedRecord, receivedAt: Date): void {
+function storeRecord(platform: Platform, caller: Caller, { record, bytes, at }: DecodedRecord & { at: Date }): void {
+  const { tenant, agentId } = caller;
   const { recordId, content } = record;
   // The same record in another batch: the agent began a new epoch with what it still held.
   if (content === undefined || hasRecord(tenant, { agentId, recordId })) return;
   const observedAt = record.observedAt!;
-  const sighting = { agentId, site: record.site, deviceKey: record.deviceKey, observedAt };
+  const sighting = {
+    agentId,
+    site: shortText(record.site, 200),
+    deviceKey: shortText(record.deviceKey, 200),
+    // A clock that is ahead would keep what is read after it was set right from being believed.
+    observedAt: observedAt < at ? observedAt : at,
+  };
   let deviceId: string | null = null;
   let meters: readonly Meter[] = [];
   switch (content.$case) {
@@ -109,14 +122,14 @@ function storeRecord({ tenant, agentId }: Caller, { record, bytes }: DecodedReco
     case "deviceEvent":
       deviceId = resolveEvent(tenant, sighting, content.value);
       if (deviceId !== null && content.value.kind === DeviceEventKind.OFFLINE) {
-        setDeviceState(tenant, { deviceId, state: "offline", at: observedAt });
+        setDeviceState(tenant, { deviceId, state: "offline", at: sighting.observedAt });
       }
       break;
     case "taskResult":
-      noteTaskResult(tenant, { agentId, result: content.value, at: receivedAt });
+      takeTaskResult(platform, caller, content.value);
   }
   const kind = kinds[content.$case];
-  addRecord(tenant, { agentId, recordId, deviceId, observedAt, receivedAt, kind, meters, bytes });
+  addRecord(tenant, { agentId, recordId, deviceId, observedAt, receivedAt: at, kind, meters, bytes });
 }
 
 const kinds = { reading: "reading", deviceEvent: "device_event", taskResult: "task_result" } as const;

@@ -18,6 +18,10 @@ export interface AgentRow {
   effective_config: string | null;
   suspected_clone_at: number | null;
   suspected_clone_reason: string | null;
+  /** JSON list of sentences. */
+  config_refusals: string;
+  ledger_rewound_at: number | null;
+  ledger_rewound_reason: string | null;
 }
 
 export interface NewAgent {
@@ -106,6 +110,19 @@ export function notePoll(tenant: Tenant, note: PollNote): void {
       config: note.effectiveConfig ?? null,
     },
   );
+}
+
+/** Keeps what the agent's policy refused of the configuration; returns whether that is another list than before. */
+export function noteConfigRefusals(tenant: Tenant, options: { agentId: string; refusals: string[] }): boolean {
+  return tenant.run(
+    `UPDATE agents SET config_refusals = :refusals
+     WHERE customer_id = :customer AND agent_id = :agent_id AND config_refusals <> :refusals`,
+    { agent_id: options.agentId, refusals: JSON.stringify(options.refusals) },
+  ) === 1;
+}
+
+export function configRefusalsOf(row: Pick<AgentRow, "config_refusals">): string[] {
+  return JSON.parse(row.config_refusals);
 }
 
 export interface RunNote {

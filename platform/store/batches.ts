@@ -10,11 +10,13 @@ export interface BatchKey {
 export interface BatchRow {
   batch_id: string;
   digest: Uint8Array;
+  /** Encoded Rejection. */
+  rejection: Uint8Array | null;
 }
 
 export function maybeBatch(tenant: Tenant, key: BatchKey): BatchRow | undefined {
   return tenant.get(
-    `SELECT batch_id, digest FROM batches
+    `SELECT batch_id, digest, rejection FROM batches
      WHERE customer_id = :customer AND agent_id = :agent_id AND epoch = :epoch AND sequence = :sequence`,
     keyOf(key),
   );
@@ -45,15 +47,28 @@ export function addBatch(tenant: Tenant, batch: NewBatch): void {
   );
 }
 
-/** The latest rejections of an epoch, lowest sequence first. */
-export function listRejections(tenant: Tenant, key: Omit<BatchKey, "sequence">): Rejection[] {
-  const rows = tenant.all<{ rejection: Uint8Array }>(
-    `SELECT rejection FROM batches
+/* An answer must stay below the 4 MiB that a message may have. */
+const maxRejectionBytes = 1024 * 1024;
+
+/** That of the batch, where there is one, and the latest ones of its epoch; lowest sequence first. */
+export function listRejections(tenant: Tenant, key: BatchKey): Rejection[] {
+  // Without the index that is named here, SQLite goes over all batches of the epoch.
+  const rows = tenant.all<{ sequence: number; rejection: Uint8Array }>(
+    `SELECT sequence, rejection FROM batches INDEXED BY batches_rejected
      WHERE customer_id = :customer AND agent_id = :agent_id AND epoch = :epoch AND rejection IS NOT NULL
      ORDER BY sequence DESC LIMIT 100`,
     { agent_id: key.agentId, epoch: key.epoch },
   );
-  return rows.reverse().map(({ rejection }) => Rejection.decode(rejection));
+  const own = maybeBatch(tenant, key)?.rejection ?? null;
+  const kept = own === null ? [] : [Rejection.decode(own)];
+  let bytes = own?.length ?? 0;
+  for (const { sequence, rejection } of rows) {
+    if (sequence === key.sequence) continue;
+    bytes += rejection.length;
+    if (bytes > maxRejectionBytes) break;
+    kept.push(Rejection.decode(rejection));
+  }
+  return kept.sort((a, b) => Number(a.sequence - b.sequence));
 }
 
 /** 0 for an epoch that is not known. */

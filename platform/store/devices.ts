@@ -15,15 +15,18 @@ export interface DeviceRow {
   state: string;
   first_seen_at: number;
   last_seen_at: number;
+  /** When the agent that it belongs to saw it last. */
+  agent_seen_at: number;
 }
 
-export type DeviceFacts = Omit<DeviceRow, "device_id" | "first_seen_at" | "last_seen_at">;
+export type DeviceFacts = Omit<DeviceRow, "device_id" | "first_seen_at" | "last_seen_at" | "agent_seen_at">;
 
 /** `kind` is one of ingest/evidence.ts. */
 export interface EvidenceRow {
   kind: string;
   value: string;
   device_id: string;
+  seen_at: number;
 }
 
 export interface HistoryRow {
@@ -37,21 +40,29 @@ export function createDevice(tenant: Tenant, options: { facts: DeviceFacts; at: 
   const deviceId = newId("dev");
   tenant.run(
     `INSERT INTO devices (customer_id, device_id, agent_id, site, serial, manufacturer, model, hostname, firmware, location,
-       address, state, first_seen_at, last_seen_at)
+       address, state, first_seen_at, last_seen_at, agent_seen_at)
      VALUES (:customer, :device_id, :agent_id, :site, :serial, :manufacturer, :model, :hostname, :firmware, :location,
-       :address, :state, :at, :at)`,
+       :address, :state, :at, :at, :at)`,
     { ...options.facts, device_id: deviceId, at: options.at.getTime() },
   );
   return deviceId;
 }
 
-export function updateDevice(tenant: Tenant, options: { deviceId: string; facts: DeviceFacts; at: Date }): void {
+export function updateDevice(
+  tenant: Tenant,
+  options: { deviceId: string; facts: DeviceFacts; at: Date; agentSeenAt: Date },
+): void {
   tenant.run(
     `UPDATE devices SET agent_id = :agent_id, site = :site, serial = :serial, manufacturer = :manufacturer, model = :model,
        hostname = :hostname, firmware = :firmware, location = :location, address = :address, state = :state,
-       last_seen_at = :at
+       last_seen_at = :at, agent_seen_at = :agent_seen_at
      WHERE customer_id = :customer AND device_id = :device_id`,
-    { ...options.facts, device_id: options.deviceId, at: options.at.getTime() },
+    {
+      ...options.facts,
+      device_id: options.deviceId,
+      at: options.at.getTime(),
+      agent_seen_at: options.agentSeenAt.getTime(),
+    },
   );
 }
 
@@ -88,29 +99,51 @@ export function listDevices(tenant: Tenant): (DeviceRow & { total: number | null
   );
 }
 
-export function maybeEvidence(tenant: Tenant, key: { kind: string; value: string }): EvidenceRow | undefined {
+export function maybeEvidence(
+  tenant: Tenant,
+  key: { kind: string; value: string },
+): EvidenceRow & { shared_at: number | null } | undefined {
   return tenant.get(
-    "SELECT kind, value, device_id FROM device_evidence WHERE customer_id = :customer AND kind = :kind AND value = :value",
+    `SELECT kind, value, device_id, seen_at, shared_at FROM device_evidence
+     WHERE customer_id = :customer AND kind = :kind AND value = :value`,
     { kind: key.kind, value: key.value },
   );
 }
 
+/** What tells the device; what it shares with another one does not. */
 export function evidenceOf(tenant: Tenant, deviceId: string): EvidenceRow[] {
   return tenant.all(
-    `SELECT kind, value, device_id FROM device_evidence WHERE customer_id = :customer AND device_id = :device_id
-     ORDER BY kind, value`,
+    `SELECT kind, value, device_id, seen_at FROM device_evidence
+     WHERE customer_id = :customer AND device_id = :device_id AND shared_at IS NULL ORDER BY kind, value`,
     { device_id: deviceId },
   );
 }
 
 /** Takes the evidence over from another device when that held it. */
-export function setEvidence(tenant: Tenant, evidence: EvidenceRow & { at: Date }): void {
+export function setEvidence(tenant: Tenant, evidence: Omit<EvidenceRow, "seen_at"> & { at: Date }): void {
   tenant.run(
     `INSERT INTO device_evidence (customer_id, kind, value, device_id, seen_at)
      VALUES (:customer, :kind, :value, :device_id, :at)
      ON CONFLICT (customer_id, kind, value) DO UPDATE SET device_id = :device_id, seen_at = :at`,
     { kind: evidence.kind, value: evidence.value, device_id: evidence.device_id, at: evidence.at.getTime() },
   );
+}
+
+/** From now on the value tells no device. */
+export function shareEvidence(tenant: Tenant, evidence: { kind: string; value: string; at: Date }): void {
+  tenant.run(
+    "UPDATE device_evidence SET shared_at = :at WHERE customer_id = :customer AND kind = :kind AND value = :value",
+    { kind: evidence.kind, value: evidence.value, at: evidence.at.getTime() },
+  );
+}
+
+/** Whether the device had this evidence, and another took it over. */
+export function hasLostEvidence(tenant: Tenant, key: { deviceId: string; kind: string; value: string }): boolean {
+  return tenant.get(
+    `SELECT 1 FROM device_history WHERE customer_id = :customer AND device_id = :device_id AND kind = :kind
+       AND before = :value`,
+    { device_id: key.deviceId, kind: `${key.kind}Lost`, value: key.value },
+  ) !== undefined;
 }
 
 export function addHistory(tenant: Tenant, entry: HistoryRow & { deviceId: string }): void {

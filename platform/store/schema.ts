@@ -1,5 +1,5 @@
 /**
- * Tables of the platform, first version. Times are milliseconds since 1970, UTC. `customer_id` is the first column and
+ * Tables of the platform, first version; migrations.ts has what came after it. Times are milliseconds since 1970, UTC. `customer_id` is the first column and
  * the first key part of everything that a customer owns, so that no query can be quick without it. The tables without
  * one are `customers`, `installations` (known by a failed attempt before it belongs to anybody) and `audit_log`.
  */
@@ -19,7 +19,7 @@ CREATE TABLE sites (
   UNIQUE (customer_id, name)
 ) STRICT;
 
--- The first six characters of a code say which it is; the rest is the secret. Only a keyed digest of the whole is kept.
+-- The first four characters of a code say which it is; the rest is the secret. Only a keyed digest of the whole is kept.
 CREATE TABLE activation_codes (
   customer_id TEXT NOT NULL REFERENCES customers,
   code_id TEXT NOT NULL,

@@ -7,7 +7,7 @@ import { closeSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import type { StatementSync } from "node:sqlite";
 import { ConfigError, messageOf, UnavailableError } from "../../src/core/errors.ts";
-import { schema } from "./schema.ts";
+import { migrations } from "./migrations.ts";
 
 export type SqlValue = string | number | bigint | null | Uint8Array;
 export type Parameters = Record<string, SqlValue>;
@@ -32,7 +32,8 @@ export interface Store extends Disposable {
   transaction<T>(work: () => T): T;
 }
 
-const schemaVersion = 1;
+/* SQLite's name for a database without a file. */
+const inMemory = ":memory:";
 
 /** Opens or makes the store. Throws ConfigError for a file of a later version or none of ours. */
 export function openStore(path: string): Store {
@@ -112,7 +113,7 @@ function openDatabase(path: string): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
     // SQLite makes files that everybody may read; -wal and -shm copy the mode of the main file.
-    closeSync(openSync(path, "a", 0o600));
+    if (path !== inMemory) closeSync(openSync(path, "a", 0o600));
     database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: 5000 });
     // Pages of 4 KiB: a larger log is copied back less often, and a page that changed many times only once.
     database.exec(
@@ -128,17 +129,23 @@ function openDatabase(path: string): DatabaseSync {
   }
 }
 
+/* All steps in one transaction: a crash or a full disk leaves the version that was there. */
 function migrate(database: DatabaseSync, path: string): void {
-  const version = () => Number(Object.values(database.prepare("PRAGMA user_version").get() ?? {})[0]);
-  if (version() === schemaVersion) return;
+  const one = (sql: string) => Number(Object.values(database.prepare(sql).get() ?? {})[0]);
+  const version = () => one("PRAGMA user_version");
+  if (version() === migrations.length) return;
   database.exec("BEGIN IMMEDIATE");
-  // Another process may have made the tables while this one waited.
-  if (version() === 0) database.exec(`${schema}; PRAGMA user_version=${schemaVersion};`);
-  database.exec("COMMIT");
-  if (version() !== schemaVersion) {
+  // Another process may have done it while this one waited.
+  const from = version();
+  if (from > migrations.length) {
     throw new ConfigError(
-      `Cannot use "${path}" as a store of version ${schemaVersion}: current value is ${version()}`,
+      `Cannot use "${path}" as a store of version ${migrations.length}: current value is ${from}`,
       "it was made by a later release; run that release",
     );
   }
+  if (from === 0 && one("SELECT count(*) FROM sqlite_schema") > 0) {
+    throw new ConfigError(`Cannot use "${path}" as a store: it is a database of another program`);
+  }
+  for (const step of migrations.slice(from)) database.exec(step);
+  database.exec(`PRAGMA user_version=${migrations.length}; COMMIT;`);
 }

@@ -37,6 +37,11 @@ Deno.test("transaction() inside another is undone with it", () => {
   assert.deepEqual(listCustomers(store), []);
 });
 
+Deno.test("openStore() in memory leaves no file", () => {
+  openStore(":memory:")[Symbol.dispose]();
+  assert.throws(() => Deno.statSync(":memory:"), Deno.errors.NotFound);
+});
+
 Deno.test("openStore() makes a file that only its owner reads, and finds it again", () =>
   withFolder((folder) => {
     const path = `${folder}/platform.db`;

@@ -80,11 +80,11 @@ export function takeTasks(tenant: Tenant, options: { agentId: string; at: Date }
   }));
 }
 
-/** Takes a step forward; returns whether the task is this agent's, so that the result need not be sent again. */
+/** Takes a step forward: `taken`; `kept` where the task was as far already; `unknown` where it is not this agent's. */
 export function noteTaskResult(
   tenant: Tenant,
   options: { agentId: string; result: TaskResultMessage; at: Date },
-): boolean {
+): "taken" | "kept" | "unknown" {
   const { agentId, result, at } = options;
   const key = { agent_id: agentId, task_id: result.taskId };
   const row = tenant.get<TaskRow>(
@@ -92,14 +92,14 @@ export function noteTaskResult(
     key,
   );
   const state = stateNames[result.state];
-  if (row === undefined || state === undefined) return false;
-  if (!isForward(row.state, state)) return true;
+  if (row === undefined) return "unknown";
+  if (state === undefined || !isForward(row.state, state)) return "kept";
   tenant.run(
     `UPDATE tasks SET state = :state, changed_at = :at, message = :message, result = :result
      WHERE customer_id = :customer AND agent_id = :agent_id AND task_id = :task_id`,
     { ...key, state, at: at.getTime(), message: result.message, result: TaskResult.encode(result).finish() },
   );
-  return true;
+  return "taken";
 }
 
 export function listTasks(tenant: Tenant, agentId?: string): TaskRow[] {

@@ -200,7 +200,10 @@ export interface PollRequest {
     | undefined;
   /** States and small results. What is long goes up with Upload. */
   taskResults: TaskResult[];
-  /** What the local policy refused of the platform's configuration, one sentence each. */
+  /**
+   * What the local policy refuses now of the platform's configuration, one sentence each: with every poll, so that the
+   * platform sees when it ends. At most 100 of 500 characters are kept.
+   */
   configRefusals: string[];
 }
 
@@ -282,7 +285,10 @@ export interface PollResponse {
     | undefined;
   /** Of the epoch in `status`. */
   highestContiguousSequence: bigint;
-  /** Task results that need not be sent again. */
+  /**
+   * Task results that need not be sent again: all that came with this poll, those of tasks that the platform does not know
+   * as well.
+   */
   acknowledgedTaskIds: string[];
   /** The platform does not hold the effective configuration of this hash: send it with the next poll. */
   sendEffectiveConfig: boolean;

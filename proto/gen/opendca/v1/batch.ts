@@ -175,7 +175,10 @@ export enum RejectionReason {
    * The agent begins a new epoch and sends the records there; records that are stored already are not stored again.
    */
   SEQUENCE_FORK = 3,
-  /** INVALID_RECORD - Records without an id, without a content, or observed at an impossible time. */
+  /**
+   * INVALID_RECORD - Records without a UUID as id, without a content, observed before 2020 or more than two days ahead of the platform's
+   * clock, of more than 2.5 MiB, or readings without an address or with a meter that is negative or not finite.
+   */
   INVALID_RECORD = 4,
   UNRECOGNIZED = -1,
 }
@@ -290,7 +293,10 @@ export interface DeviceEvidence {
 export interface UploadResponse {
   /** Every batch of this epoch up to here is stored or rejected for good. 0 when there is none. */
   highestContiguousSequence: bigint;
-  /** All that was rejected of this epoch, of the latest 100 rejections. The agent sets aside what it still holds of them. */
+  /**
+   * That of the batch, when it was rejected, and the latest rejections of this epoch: at most 100, and fewer where they
+   * are longer than 1 MiB together. The agent sets aside what it still holds of them.
+   */
   rejections: Rejection[];
   serverTime: Date | undefined;
 }
@@ -301,7 +307,10 @@ export interface Rejection {
   reason: RejectionReason;
   /** One sentence for a person. */
   message: string;
-  /** The records that were refused; the others of the batch are stored. Empty when the whole batch was refused. */
+  /**
+   * The records that were refused; the others of the batch are stored. Empty when the whole batch was refused. Of an id
+   * that is no UUID, the first 64 characters.
+   */
   recordIds: string[];
 }
 

@@ -290,6 +290,7 @@ export interface PrinterStatus {
 export interface Meter {
   /** `total`, `mono`, `color`, `print.total`, `copy.color`, `scan.total`, `duplex`, `large.mono` … */
   name: string;
+  /** 0 or more. */
   value: number;
   /** PrtMarkerCounterUnitTC by name: `impressions`, `sheets`, `metres` … */
   unit: string;

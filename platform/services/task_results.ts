@@ -1,0 +1,26 @@
+import { RefusalReason, type TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
+import { appendAudit } from "../store/audit_log.ts";
+import { shortText, validTime } from "../store/storable.ts";
+import { noteTaskResult } from "../store/tasks.ts";
+import type { Caller } from "./caller.ts";
+import type { Platform } from "./platform.ts";
+import { isShortId } from "./request_checks.ts";
+
+/**
+ * Keeps what came of a task; a refusal goes into the audit log. A task that the platform does not know was not made by it,
+ * or is older than the copy that its store was restored from: that is logged as well. Call in a transaction.
+ */
+export function takeTaskResult(platform: Platform, { tenant, agentId }: Caller, told: TaskResult): void {
+  const at = platform.clock.now();
+  const result = { ...told, message: shortText(told.message, 1000), at: validTime(told.at) };
+  const noted = noteTaskResult(tenant, { agentId, result, at });
+  if (result.state !== TaskState.REFUSED || noted === "kept") return;
+  appendAudit(platform.store, {
+    at,
+    customerId: tenant.customerId,
+    actor: `agent:${agentId}`,
+    action: noted === "taken" ? "taskRefused" : "unknownTaskRefused",
+    subject: isShortId(result.taskId) ? result.taskId : "no task id",
+    detail: { agent: agentId, reason: RefusalReason[result.refusal] ?? "UNSPECIFIED", message: result.message },
+  });
+}

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
+import { activatedAgent, call, connect, pollOf, startTestPlatform } from "../../tests/platform_fixture.ts";
+import { batchOf, readingOf, recordOf } from "../../tests/platform_uploads.ts";
+
+/** The statements that are prepared while `body` runs. */
+async function preparedDuring(body: () => Promise<void>): Promise<string[]> {
+  const statements: string[] = [];
+  const { prepare } = DatabaseSync.prototype;
+  DatabaseSync.prototype.prepare = function (...args) {
+    statements.push(args[0]);
+    return prepare.apply(this, args);
+  };
+  try {
+    await body();
+  } finally {
+    DatabaseSync.prototype.prepare = prepare;
+  }
+  return statements;
+}
+
+Deno.test("Poll and Upload go over no table and sort no rows of their own", async () => {
+  await using platform = await startTestPlatform();
+  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  using client = connect(platform, agent.identity);
+  const reading = (address: string) => recordOf(readingOf({ address, mac: "00:1b:a9:00:00:01" }));
+  const statements = await preparedDuring(async () => {
+    const ledgerHead = { number: 1n, hash: "a".repeat(64) };
+    await call(client, { method: client.poll, request: pollOf(agent, {}, { agentEpoch: "epoch-1", ledgerHead }) });
+    const records = [reading("10.1.0.7"), reading("10.1.0.8")];
+    await call(client, { method: client.upload, request: batchOf(agent, { sequence: 1, records }) });
+  });
+  assert.ok(statements.length > 20, `the statements were seen: ${statements.length}`);
+  using database = new DatabaseSync(platform.platform.directory.path("platform.db"));
+  const slow: string[] = [];
+  for (const sql of statements) {
+    const steps = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all().map(({ detail }) => String(detail));
+    // Tasks that wait are a handful, and are given in the order in which they were asked.
+    const isFew = /FROM tasks/.test(sql);
+    if (steps.some((step) => /^SCAN/.test(step) || (/TEMP B-TREE/.test(step) && !isFew))) slow.push(sql);
+    if (/rejection IS NOT NULL/.test(sql)) assert.match(steps.join(), /batches_rejected/);
+  }
+  assert.deepEqual(slow, []);
+});

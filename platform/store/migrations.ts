@@ -1,0 +1,37 @@
+import { schema } from "./schema.ts";
+
+/* Refusals and ledger heads of agents; devices that two agents see; indices of what each poll and upload asks. */
+const second = `
+-- JSON list: what the agent's policy refused of the platform's configuration, as it last said.
+ALTER TABLE agents ADD COLUMN config_refusals TEXT NOT NULL DEFAULT '[]';
+-- When the end of the agent's ledger was first found to be cut off or rewritten.
+ALTER TABLE agents ADD COLUMN ledger_rewound_at INTEGER;
+ALTER TABLE agents ADD COLUMN ledger_rewound_reason TEXT;
+
+-- Each head that is not the one told before it. told_number counts them.
+CREATE TABLE agent_ledger_heads (
+  customer_id TEXT NOT NULL,
+  agent_id TEXT NOT NULL,
+  told_number INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  hash TEXT NOT NULL,
+  first_told_at INTEGER NOT NULL,
+  -- Why it cannot follow the head before it; null where it can.
+  rewound TEXT,
+  PRIMARY KEY (customer_id, agent_id, told_number),
+  FOREIGN KEY (customer_id, agent_id) REFERENCES agents
+) STRICT, WITHOUT ROWID;
+
+-- When the device was last seen by the agent that it belongs to.
+ALTER TABLE devices ADD COLUMN agent_seen_at INTEGER NOT NULL DEFAULT 0;
+UPDATE devices SET agent_seen_at = last_seen_at;
+-- Set where two devices show the same value in turns, so that it tells neither.
+ALTER TABLE device_evidence ADD COLUMN shared_at INTEGER;
+
+CREATE INDEX agent_runs_by_number ON agent_runs (customer_id, agent_id, run_number);
+CREATE INDEX epochs_by_number ON epochs (customer_id, agent_id, epoch_number);
+CREATE INDEX installations_by_time ON installations (last_at);
+`;
+
+/** From each version of the store to the next, beginning with an empty file. What was released is never changed. */
+export const migrations: readonly string[] = [schema, second];

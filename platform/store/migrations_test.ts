@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
+import { configRefusalsOf, listAgents } from "./agents.ts";
+import { listDevices } from "./devices.ts";
+import { listLedgerHeads, noteLedgerHead } from "./ledger_heads.ts";
+import { migrations } from "./migrations.ts";
+import { openStore } from "./store.ts";
+
+const rows = `
+  INSERT INTO customers VALUES ('cus-1', 'Acme', 1);
+  INSERT INTO sites VALUES ('cus-1', 'sit-1', 'Berlin', 1);
+  INSERT INTO agents (customer_id, agent_id, site_id, installation_id, state, created_at, hostname, version)
+    VALUES ('cus-1', 'agt-1', 'sit-1', 'i', 'active', 1, 'server-1', '0.1.0');
+  INSERT INTO devices (customer_id, device_id, agent_id, site, address, state, first_seen_at, last_seen_at)
+    VALUES ('cus-1', 'dev-1', 'agt-1', 'Berlin', '10.1.0.7', 'idle', 5, 7);
+`;
+
+function withOldStore(body: (path: string) => void): void {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const path = `${folder}/platform.db`;
+    using old = new DatabaseSync(path);
+    old.exec(`${migrations[0]}; PRAGMA user_version = 1; ${rows}`);
+    body(path);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+function schemaOf(path: string): unknown[] {
+  using database = new DatabaseSync(path);
+  return database.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name").all();
+}
+
+Deno.test("openStore() brings a store of the first version up to date and keeps what it holds", () =>
+  withOldStore((path) => {
+    using store = openStore(path);
+    const tenant = store.tenant("cus-1");
+    const [agent] = listAgents(tenant);
+    assert.deepEqual([agent?.hostname, agent?.ledger_rewound_at, configRefusalsOf(agent!)], ["server-1", null, []]);
+    assert.deepEqual(listDevices(tenant).map(({ device_id, agent_seen_at }) => [device_id, agent_seen_at]), [[
+      "dev-1",
+      7,
+    ]]);
+    noteLedgerHead(tenant, { agentId: "agt-1", number: 1, hash: "a", at: new Date() });
+    assert.equal(listLedgerHeads(tenant, "agt-1").length, 1);
+  }));
+
+Deno.test("openStore() makes a new store as it makes an old one", () =>
+  withOldStore((path) => {
+    openStore(path)[Symbol.dispose]();
+    openStore(`${path}.new`)[Symbol.dispose]();
+    assert.deepEqual(schemaOf(path), schemaOf(`${path}.new`));
+  }));
+
+Deno.test("openStore() leaves the old version when a step fails", () =>
+  withOldStore((path) => {
+    {
+      using other = new DatabaseSync(path);
+      other.exec("CREATE INDEX installations_by_time ON installations (last_at)");
+    }
+    const before = schemaOf(path);
+    assert.throws(() => openStore(path), { name: "ConfigError", message: /already exists/ });
+    assert.deepEqual(schemaOf(path), before);
+    using after = new DatabaseSync(path);
+    assert.deepEqual({ ...after.prepare("PRAGMA user_version").get() }, { user_version: 1 });
+  }));
+
+Deno.test("openStore() does not make its tables in the database of another program", () =>
+  withOldStore((path) => {
+    using other = new DatabaseSync(path);
+    other.exec("PRAGMA user_version = 0");
+    assert.throws(() => openStore(path), { name: "ConfigError", message: /another program/ });
+  }));
