@@ -101,10 +101,12 @@ function nameOf(command: Command): string {
 }
 
 function usageErrorOf(error: CommanderError, command: string | undefined): UsageError {
-  const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
+  // The parser's own word for a command that has further ones below it, and got none of them.
+  const said = error.code === "commander.help" ? `${command} is none by itself` : error.message;
+  const [first = "", ...rest] = said.replace(/^error: /, "").split("\n");
   const suggestion = rest.join(" ").match(/Did you mean (.+)\?/)?.[1];
   const help = command !== undefined && /^[a-z]+$/.test(command) && !error.message.includes("unknown command")
-    ? `opendca ${command} --help lists the options`
+    ? `opendca ${command} --help lists what it takes`
     : "opendca --help lists the commands";
   const hint = suggestion === undefined ? help : `did you mean ${suggestion}?`;
   return new UsageError(`Cannot run the command: ${withoutSecrets(first)}`, hint, { cause: error });

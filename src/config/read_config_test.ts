@@ -194,6 +194,12 @@ const mistakes: [text: string, message: RegExp, hint?: RegExp][] = [
   ["proxy: {}", /:2:8 as proxy\.url is missing/],
   ["proxy: { url: socks5://p:1 }", /proxy\.url is not an HTTP proxy: current value is "socks5"/],
   ["proxy: { url: 'http://a:hunter2@p' }", /proxy\.url holds a user or password$/, /proxy\.user and proxy\.password/],
+  [
+    "platform: { rootDomain: example.com, endpoints: ['https://a:hunter2@dca.example.com'] }",
+    /platform\.endpoints holds a user or password$/,
+  ],
+  ["limits: {}\n---\nlimits: { retries: 9 }", /:3:1 as the file holds more than one document$/],
+  ["limits: {}\ncredentials: [{ community: hunter2\ufffd }]", /:3:35 as it is not UTF-8$/, /encoding UTF-8/],
   ["proxy: { url: 'http://p:hunter2' }", /proxy\.url is not a URL$/],
   ["proxy: { url: http://p, noProxy: [a password hunter2] }", /proxy\.noProxy is not a host[^"]*$/],
   ["proxy: { url: http://p, user: 'a:hunter2', password: x }", /proxy\.user holds a colon[^"]*$/],

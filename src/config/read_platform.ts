@@ -46,7 +46,7 @@ export function readPlatform(reader: ConfigReader, root: YamlValue, value: YamlV
 }
 
 function endpointField(rootDomain: string): Field<Endpoint> {
-  return textField((text) => {
+  const field = textField((text) => {
     const endpoint = parseEndpoint(text);
     if (rootDomain === "" || isUnderRootDomain(endpoint.host, rootDomain)) return endpoint;
     throw new ValueSyntaxError(
@@ -54,6 +54,14 @@ function endpointField(rootDomain: string): Field<Endpoint> {
       `name a host under ${rootDomain}, or change platform.rootDomain`,
     );
   }, ({ host, port }) => `${host}:${port}`);
+  return {
+    ...field,
+    read(value, what, onMistake) {
+      // None of the text is shown, as it may hold a password.
+      if (!readYamlText(value, what).includes("@")) return field.read(value, what, onMistake);
+      throw yamlError(value, `${what} holds a user or password`, "write host:port; the agent shows its certificate");
+    },
+  };
 }
 
 function certificateField(reader: ConfigReader): Field<NonNullable<PlatformConfig["ca"]>> {
