@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
+import { createTestAuthority } from "../../tests/fakes/test_authority.ts";
 import { planToWire } from "../credentials/credential.ts";
 import type { AgentConfig } from "./agent_config.ts";
 import { ConfigMistakesError } from "./config_mistakes.ts";
 import { configPath, parseAgentConfig, readAgentConfig } from "./read_config.ts";
 
 const platform = "platform: { rootDomain: example.com, endpoints: [dca.example.com] }\n";
+const { pem } = await createTestAuthority();
 const files: Record<string, string> = {
-  "/ca.pem": "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n",
+  "/ca.pem": pem,
+  "/torn.pem": pem + pem.replace(/.{10}\n-----END/, "\n-----END"),
   "/password": "hunter2\n",
 };
 
@@ -244,6 +247,11 @@ const mistakes: [text: string, message: RegExp, hint?: RegExp][] = [
   [
     "platform: { rootDomain: example.com, endpoints: [a.example.com], ca: /gone }",
     /platform\.ca cannot be read \(No such file\): current value is "\/gone"/,
+  ],
+  [
+    "platform: { rootDomain: example.com, endpoints: [a.example.com], ca: /torn.pem }",
+    /platform\.ca holds a damaged certificate, number 2 of 2: current value is "\/torn\.pem"$/,
+    /copy the file/,
   ],
   [
     "platform: { rootDomain: example.com, endpoints: [a.example.com], ca: /password }",
