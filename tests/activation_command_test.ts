@@ -106,12 +106,22 @@ withMachine(
     const { run } = machine;
     for (let i = 0; i < 5; i++) assert.equal((await run("activate", badCode)).code, 77);
     for (
-      const args of [["scan", "127.0.0.1"], ["activate", badCode], ["config", "check"], [
-        "scan",
-        "-c",
-        "--help",
-        "127.0.0.1",
-      ]]
+      const args of [
+        ["scan", "127.0.0.1"],
+        ["activate", badCode],
+        ["config", "check"],
+        [
+          "scan",
+          "-c",
+          "--help",
+          "127.0.0.1",
+        ],
+        ["scan"],
+        ["activate", "--bogus"],
+        ["ledger", "--since", "bogus"],
+        ["config"],
+        ["run", "now"],
+      ]
     ) {
       const { code, err } = await run(...args);
       assert.equal(code, 77, err);
@@ -128,6 +138,14 @@ withMachine(
     assert.equal((await run("scan", "127.0.0.1")).code, 77);
   },
 );
+
+withMachine("opendca shows no activation code that stands in the wrong place", async ({ run }) => {
+  for (const args of [[badCode], ["activate", `--code=${badCode}`], ["activate", `-k${badCode}`], ["run", badCode]]) {
+    const { code, out, err } = await run(...args);
+    assert.equal(code, 64, err);
+    assert.doesNotMatch(out + err, new RegExp(badCode.slice(0, 4)));
+  }
+});
 
 withMachine(
   "opendca activate refuses a typing error with 64 and an absent platform with 69, without an attempt",

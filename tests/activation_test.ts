@@ -1,7 +1,9 @@
 /** Activation against a platform on loopback: what counts as an attempt, what locks, and what does not help against it. */
 import assert from "node:assert/strict";
-import { readAgentIdentity } from "../src/activation/agent_identity.ts";
+import { Buffer } from "node:buffer";
+import { markRevoked, readAgentIdentity } from "../src/activation/agent_identity.ts";
 import { refuseWhenLocked } from "../src/activation/lock_gate.ts";
+import { denoStateDisk } from "../src/activation/state_disk.ts";
 import { judgeState } from "../src/activation/state_store.ts";
 import type { StateStoreOptions } from "../src/activation/state_store.ts";
 import { unlock } from "../src/activation/unlock.ts";
@@ -122,6 +124,12 @@ for (const fault of ["never", "cut"] as const) {
       own.platform.handlers.activate = () => ({ code: 14, reason: "store-busy" });
       await assert.rejects(tryCode(goodCode, own.store, own.platform), UnavailableError);
       assert.equal((await stateOf(own.store)).attempts, 1);
+      own.platform.handlers.activate = () =>
+        ActivateResponse.fromPartial({
+          outcome: { $case: "refusal", value: { reason: ActivationRefusalReason.AGENT_TOO_OLD, message: "Too old" } },
+        });
+      await assert.rejects(tryCode(goodCode, own.store, own.platform), /Too old/);
+      assert.equal((await stateOf(own.store)).attempts, 1);
       own.platform.handlers.activate = judging(authority);
       await tryCode(goodCode, own.store, own.platform);
       assert.equal(new Set(own.platform.calls.activate.map(({ attemptId }) => attemptId)).size, 1);
@@ -148,6 +156,11 @@ withInstallation("activate() refuses garbage for an answer and keeps the attempt
       return answer;
     },
   ];
+  broken.push(async (request) => {
+    const answer = await sound(request);
+    if (answer.outcome?.$case === "activated") answer.outcome.value.certificates!.agentAuthority = Buffer.alloc(9);
+    return answer;
+  });
   for (const handler of broken) {
     own.platform.handlers.activate = handler!;
     await assert.rejects(tryCode(goodCode, own.store, own.platform), UnavailableError);
@@ -175,6 +188,65 @@ withInstallation(
     await assert.rejects(refuseWhenLocked("scan", own.store), NotPermittedError);
   },
 );
+
+withInstallation(
+  "activate() goes on with the attempts of a revoked agent whose state directory is deleted",
+  async (own) => {
+    await tryCode(goodCode, own.store, own.platform);
+    await markRevoked(own.store);
+    await refusedTimes(4, own);
+    await Deno.remove(own.store.stateDirectory, { recursive: true });
+    await refusedTimes(1, own);
+    await assert.rejects(tryCode(goodCode, storeIn(own.folder, { state: "elsewhere" }), own.platform), /locked/);
+  },
+);
+
+withInstallation("activate() locks when the answer to the fifth attempt is lost, and says so", async (own) => {
+  await refusedTimes(4, own);
+  own.platform.handlers.activate = () => "cut";
+  await assert.rejects(tryCode(goodCode, own.store, own.platform), (error) => {
+    assert.ok(error instanceof NotPermittedError);
+    assert.match(error.message, /this was the last attempt/);
+    assert.match(error.hint!, /unlock token for installation .*, lock 1/);
+    return true;
+  });
+  await assert.rejects(refuseWhenLocked("scan", own.store), NotPermittedError);
+});
+
+withInstallation("activate() sends nothing when the attempt cannot be written, and says why", async (own) => {
+  const full = Object.assign(new Error("No space left on device (os error 28)"), { code: "ENOSPC" });
+  for (const error of [full, new Deno.errors.IsADirectory("Is a directory (os error 21)")]) {
+    const disk = {
+      ...denoStateDisk,
+      writeSynced: (path: string, text: string) =>
+        path.includes("agent.json") ? Promise.reject(error) : denoStateDisk.writeSynced(path, text),
+    };
+    await assert.rejects(tryCode(goodCode, storeIn(own.folder, { disk }), own.platform), UnavailableError);
+  }
+  assert.equal(own.platform.calls.activate.length, 0);
+});
+
+withInstallation("the lock holds when something else stands under the names of its files", async (own) => {
+  await refusedTimes(5, own);
+  const { installationId } = await stateOf(own.store);
+  const file = `${own.store.stateDirectory}/agent.json`, [guard = ""] = own.store.guardDirectories;
+  const copy = await Deno.readTextFile(file);
+  const places = [[file, copy], [`${guard}/${installationId}.json`, copy]] as const;
+  for (const [path, text] of places) {
+    for (const make of [() => Deno.mkdir(path), () => Deno.symlink(path, path), () => Deno.writeTextFile(path, "")]) {
+      await Deno.remove(path);
+      await make();
+      await assert.rejects(refuseWhenLocked("scan", own.store), NotPermittedError);
+    }
+    await Deno.remove(path);
+    await Deno.writeTextFile(path, text);
+  }
+  await Deno.remove(guard, { recursive: true });
+  await Deno.writeTextFile(guard, "");
+  await assert.rejects(refuseWhenLocked("scan", own.store), NotPermittedError);
+  await Deno.remove(own.store.stateDirectory, { recursive: true });
+  await refusedTimes(1, own);
+});
 
 withInstallation("activate() is not fooled by an older state directory or guard put back", async (own) => {
   await refusedTimes(1, own);
@@ -206,7 +278,10 @@ withInstallation("activate() refuses a state that was edited or comes from anoth
   const verdict = await judgeState(copied);
   assert.ok(verdict.kind === "foreign");
   const token = unlockTokenFor({ installationId: verdict.installationId, lockCount: 1 });
-  await unlock(token, { store: copied, builtInUnlockKeys: [unlockKey], now: new Date() });
+  const options = { store: copied, builtInUnlockKeys: [unlockKey], now: new Date() };
+  await unlock(token, options);
+  await refusedTimes(5, { ...own, store: copied });
+  await unlock(unlockTokenFor({ installationId: verdict.installationId, lockCount: 2 }), options);
   await tryCode(goodCode, copied, own.platform);
 });
 

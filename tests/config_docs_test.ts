@@ -1,9 +1,11 @@
 /** The documentation and the example of the configuration have every key that the agent reads, and no other. */
 import assert from "node:assert/strict";
+import { createTestAuthority } from "./fakes/test_authority.ts";
 import { isMap, isScalar, isSeq, parseDocument } from "yaml";
 import { policyFeatures } from "../src/config/agent_config.ts";
 import { configKeys, parseAgentConfig } from "../src/config/read_config.ts";
 
+const { pem } = await createTestAuthority();
 const document = await Deno.readTextFile(new URL("../docs/configuration.md", import.meta.url));
 const example = await Deno.readTextFile(new URL("../docs/agent.example.yaml", import.meta.url));
 
@@ -13,7 +15,7 @@ const complete = example.replace(/^( *)# ( *)((?:- )?[a-z][A-Za-z]*:(?: .*)?)$/g
 const parts = {
   file: "agent.example.yaml",
   env: () => undefined,
-  readFile: (path: string) => path.endsWith(".pem") ? "-----BEGIN CERTIFICATE-----" : "hunter2",
+  readFile: (path: string) => path.endsWith(".pem") ? pem : "hunter2",
 };
 
 /** Rows of the tables whose first column is the key. */

@@ -1,9 +1,9 @@
 /** Turns an activation code into an agent with a certificate. */
 import { Buffer } from "node:buffer";
 import { ActivationRefusalReason } from "../../proto/gen/opendca/v1/agent_service.ts";
-import type { Activated, ActivationRefusal, Machine } from "../../proto/gen/opendca/v1/agent_service.ts";
+import type { ActivateResponse, ActivationRefusal, Machine } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { parseActivationCode } from "../core/activation_code.ts";
-import { NotPermittedError, UnavailableError, UsageError } from "../core/errors.ts";
+import { messageOf, NotPermittedError, UnavailableError, UsageError } from "../core/errors.ts";
 import type { AgentApi } from "../transport/agent_api.ts";
 import { TransportError } from "../transport/transport_error.ts";
 import {
@@ -15,7 +15,7 @@ import {
   rejectAttempt,
   takeBackAttempt,
 } from "./activation_state.ts";
-import { certificateFacts, makeCertificateRequest } from "./client_key.ts";
+import { areCertificates, certificateFacts, makeCertificateRequest } from "./client_key.ts";
 import { identityFiles } from "./identity_files.ts";
 import { holdState, lockState } from "./state_store.ts";
 import type { HeldState, StateStoreOptions } from "./state_store.ts";
@@ -59,10 +59,10 @@ export async function activate(codeText: string, options: ActivateOptions): Prom
   const resumed = held.state.pending?.codeDigest === attempt.codeDigest;
   await held.save(beginAttempt(held.state, attempt));
   const answer = await ask(held, options, { code, csr: Buffer.from(csr), resumed });
-  if (answer.outcome?.$case === "refusal") throw await refuse(held, answer.outcome.value);
-  if (answer.outcome?.$case !== "activated") throw malformedAnswer("it says neither yes nor no");
-  const activated = answer.outcome.value;
-  const { chain, authority, facts } = await checkAnswer(activated, keyPem);
+  if (answer.outcome?.$case === "refusal") throw await refuse(held, answer.outcome.value, resumed);
+  const { activated, chain, authority, facts } = await checkAnswer(answer, keyPem).catch((error: unknown) => {
+    throw isLocked(held.state) ? lastAttemptError(held, error) : error;
+  });
   await files.write(chain, authority);
   await held.save(completeActivation(held.state, {
     agentId: activated.agentId,
@@ -110,6 +110,7 @@ async function ask(held: HeldState, options: ActivateOptions, sent: { code: stri
       throw error;
     }
     if (!(error instanceof TransportError)) throw error;
+    if (isLocked(held.state)) throw lastAttemptError(held, error);
     const left = maxAttempts - held.state.attempts;
     throw new UnavailableError(
       `${error.message}; the code was sent and may have been judged, so this counts as an attempt: ${left} left`,
@@ -120,13 +121,23 @@ async function ask(held: HeldState, options: ActivateOptions, sent: { code: stri
   }
 }
 
-async function refuse(held: HeldState, refusal: ActivationRefusal): Promise<Error> {
+/** The fifth attempt may have been judged, so that nothing goes on with it. */
+function lastAttemptError(held: HeldState, cause: unknown): NotPermittedError {
+  return new NotPermittedError(
+    `${messageOf(cause)}; the code was sent and may have been judged, and this was the last attempt`,
+    lockedError(held.state).hint,
+    { cause },
+  );
+}
+
+async function refuse(held: HeldState, refusal: ActivationRefusal, resumed: boolean): Promise<Error> {
   const platformLocked = refusal.reason === ActivationRefusalReason.INSTALLATION_LOCKED;
   if (!refusal.countsAsAttempt && !platformLocked) {
-    await held.save(takeBackAttempt(held.state));
+    // An attempt that goes on may have been judged the first time, so it stays counted.
+    if (!resumed) await held.save(takeBackAttempt(held.state));
     return new NotPermittedError(
       `Cannot activate as the platform refused the request: ${refusal.message}`,
-      "this was not counted as an attempt",
+      `this was not counted ${resumed ? "anew" : "as an attempt"}`,
     );
   }
   await held.save(rejectAttempt(held.state, { platformLocked }));
@@ -138,7 +149,9 @@ async function refuse(held: HeldState, refusal: ActivationRefusal): Promise<Erro
   );
 }
 
-async function checkAnswer({ certificates, agentId, signingPublicKey }: Activated, keyPem: string) {
+async function checkAnswer({ outcome }: ActivateResponse, keyPem: string) {
+  if (outcome?.$case !== "activated") throw malformedAnswer("it says neither yes nor no");
+  const { certificates, agentId, signingPublicKey } = outcome.value;
   const leaf = certificates?.chain[0];
   if (certificates === undefined || leaf === undefined) throw malformedAnswer("there is no certificate in it");
   if (agentId === "") throw malformedAnswer("there is no agent id in it");
@@ -147,7 +160,9 @@ async function checkAnswer({ certificates, agentId, signingPublicKey }: Activate
     throw malformedAnswer("its certificate cannot be read");
   });
   if (!facts.isForKey) throw malformedAnswer("its certificate is for another key");
-  return { chain: certificates.chain, authority: certificates.agentAuthority, facts };
+  const { chain, agentAuthority: authority } = certificates;
+  if (!areCertificates([...chain, authority])) throw malformedAnswer("its authority cannot be read");
+  return { activated: outcome.value, chain, authority, facts };
 }
 
 function malformedAnswer(why: string): UnavailableError {

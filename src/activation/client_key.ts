@@ -42,6 +42,16 @@ export async function certificateFacts(der: Uint8Array, keyPem: string): Promise
   };
 }
 
+/** Whether all of it are certificates in DER: what is none would make every later connection fail. */
+export function areCertificates(chain: readonly Uint8Array[]): boolean {
+  try {
+    for (const der of chain) new X509Certificate(new Uint8Array(der));
+    return true;
+  } catch {
+    return false; // The parser has many errors, and all mean the same.
+  }
+}
+
 /** Certificates in DER as one PEM text, in the same order. */
 export function certificatesToPem(chain: readonly Uint8Array[]): string {
   return chain.map((der) => PemConverter.encode(new Uint8Array(der), "CERTIFICATE") + "\n").join("");

@@ -1,6 +1,5 @@
 /** Which of the copies of the activation state is believed. */
 import { createHash } from "node:crypto";
-import { isLocked } from "./activation_state.ts";
 import type { FoundRecord, SealedRecord } from "./sealed_record.ts";
 
 /** Something about the copies that an administrator should know; the agent goes on. */
@@ -17,7 +16,8 @@ export type CopiesVerdict =
 /**
  * Compares the copy of the state directory with those of the guard directories. The highest counter wins, so that
  * restoring an older state directory changes nothing. A state directory that is empty goes on with an installation that
- * has attempts and is not activated yet, so that deleting it, or naming another one, changes nothing either.
+ * has attempts, be it new or one that was revoked or expired and tries again, so that deleting it, or naming another one,
+ * changes nothing either.
  */
 export function judgeCopies(own: FoundRecord, guards: readonly FoundRecord[], machineIdentity: string): CopiesVerdict {
   const valid = guards.flatMap((guard) => guard.kind === "valid" ? [guard.record] : []);
@@ -35,7 +35,7 @@ export function judgeCopies(own: FoundRecord, guards: readonly FoundRecord[], ma
   }
   const claimedId = own.kind === "forged" ? own.claimedId : null;
   const adopted = own.kind === "absent"
-    ? valid.filter((record) => record.state.phase === "new" && record.state.attempts > 0)
+    ? valid.filter(isUnfinished)
     : valid.filter((record) => record.state.installationId === claimedId || isUnfinished(record));
   if (adopted.length > 0) {
     const record = adopted.reduce((a, b) => b.state.attempts > a.state.attempts ? b : a);
@@ -46,8 +46,9 @@ export function judgeCopies(own: FoundRecord, guards: readonly FoundRecord[], ma
   return { kind: "foreign", installationId: foreignId(claimedId, machineIdentity) };
 }
 
+/** An agent that works has no attempts: they are 0 from the moment at which a code is accepted. */
 function isUnfinished(record: SealedRecord): boolean {
-  return record.state.phase === "new" && (record.state.attempts > 0 || isLocked(record.state));
+  return record.state.attempts > 0;
 }
 
 function newer(a: SealedRecord, b: SealedRecord): SealedRecord {

@@ -38,9 +38,14 @@ export async function readCode(
     input.setRaw(true);
   }
   let line: TypedLine = { text: "", done: false, interrupted: false };
+  let count = 0;
   try {
     const byte = new Uint8Array(1);
-    while (!line.done && !line.interrupted && await input.read(byte) !== null) line = typeByte(line, byte[0]!);
+    while (!line.done && !line.interrupted && await input.read(byte) !== null) {
+      line = typeByte(line, byte[0]!);
+      // Nobody types so much: a pipe such as /dev/zero would never end the line.
+      if (!terminal && ++count >= maxBytes) break;
+    }
   } finally {
     if (terminal) {
       input.setRaw(false);

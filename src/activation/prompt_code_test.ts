@@ -46,6 +46,11 @@ Deno.test("readCode() takes the first line of a pipe without a prompt", async ()
   assert.deepEqual(input.modes, []);
 });
 
+Deno.test("readCode() comes to an end with a pipe that has none", async () => {
+  const endless = { ...typed("", false), read: (bytes: Uint8Array) => Promise.resolve(bytes.fill(0x30).length) };
+  assert.equal((await readCode(endless, () => assert.fail()))!.length, 1024);
+});
+
 Deno.test("readCode() wants a code", async () => {
   await assert.rejects(readCode(typed("", false), () => assert.fail()), UsageError);
 });

@@ -4,7 +4,7 @@ import type { Clock } from "../core/clock.ts";
 import { messageOf, NotPermittedError, UnavailableError } from "../core/errors.ts";
 import type { AgentApi } from "../transport/agent_api.ts";
 import { jitteredBackoff } from "../uplink/retry.ts";
-import { certificateFacts, makeCertificateRequest } from "./client_key.ts";
+import { areCertificates, certificateFacts, makeCertificateRequest } from "./client_key.ts";
 import type { ClientIdentity, IdentityFiles } from "./identity_files.ts";
 
 /** At two thirds of a certificate's life and up to a twentieth of it later. `random` is 0 to 1. */
@@ -44,7 +44,8 @@ export async function renewCertificate(
   const { certificates, signingPublicKey } = await api.renew({ csr }, signal);
   const leaf = certificates?.chain[0];
   const facts = leaf === undefined ? undefined : await certificateFacts(leaf, keyPem).catch(() => undefined);
-  if (certificates === undefined || facts === undefined || !facts.isForKey) {
+  const isSound = certificates !== undefined && areCertificates([...certificates.chain, certificates.agentAuthority]);
+  if (!isSound || facts === undefined || !facts.isForKey) {
     throw new UnavailableError(
       "Cannot use the renewed certificate as it is not one for the agent's key",
       "the agent tries again",
@@ -53,7 +54,14 @@ export async function renewCertificate(
   await files.write(certificates.chain, certificates.agentAuthority);
   const identity = await files.read();
   if (identity === undefined) throw new UnavailableError("Cannot read the renewed certificate back", "check the disk");
-  await options.onRenewed(identity, signingPublicKey.length === 32 ? signingPublicKey.toString("base64") : null);
+  try {
+    await options.onRenewed(identity, signingPublicKey.length === 32 ? signingPublicKey.toString("base64") : null);
+  } catch (cause) {
+    // Whatever this machine refuses to keep, it is not the platform that has revoked the agent.
+    throw new UnavailableError(`Cannot keep what was renewed: ${messageOf(cause)}`, "the agent tries again", 0, {
+      cause,
+    });
+  }
   return identity;
 }
 

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { RenewResponse } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { FakeClock } from "../../tests/fakes/fake_clock.ts";
 import { createTestAuthority } from "../../tests/fakes/test_authority.ts";
-import { UnavailableError } from "../core/errors.ts";
+import { NotPermittedError, UnavailableError } from "../core/errors.ts";
 import { makeCertificateRequest } from "./client_key.ts";
 import { identityFiles } from "./identity_files.ts";
 import { renewalTime, renewCertificate } from "./renewal.ts";
@@ -70,6 +70,37 @@ Deno.test("renewCertificate() keeps the old certificate when the answer is for a
       await assert.rejects(renewed, UnavailableError);
       assert.deepEqual(await files.read(), before);
     }
+  });
+});
+
+Deno.test("renewCertificate() keeps the old certificate when the rest of the chain or the authority is garbage", async () => {
+  await withFiles(async (files) => {
+    const before = await files.read();
+    const garbage = Buffer.from([1, 2, 3]), sound = Buffer.from(authority.der);
+    for (const [rest, agentAuthority] of [[[garbage], sound], [[sound], garbage], [[], Buffer.alloc(0)]] as const) {
+      const api = {
+        async renew({ csr }: { csr: Buffer }) {
+          const chain = [Buffer.from(await authority.sign(csr, { notAfter: soon })), ...rest];
+          return RenewResponse.fromPartial({ certificates: { chain, agentAuthority } });
+        },
+      };
+      const renewed = renewCertificate({ files, installationId: "installation", api, onRenewed: () => assert.fail() });
+      await assert.rejects(renewed, UnavailableError);
+      assert.deepEqual(await files.read(), before);
+    }
+  });
+});
+
+Deno.test("renewCertificate() takes a state that cannot be kept for no revocation", async () => {
+  await withFiles(async (files) => {
+    const api = {
+      async renew({ csr }: { csr: Buffer }) {
+        const chain = [Buffer.from(await authority.sign(csr, { notAfter: soon }))];
+        return RenewResponse.fromPartial({ certificates: { chain, agentAuthority: Buffer.from(authority.der) } });
+      },
+    };
+    const onRenewed = () => Promise.reject(new NotPermittedError("Cannot use the state directory"));
+    await assert.rejects(renewCertificate({ files, installationId: "installation", api, onRenewed }), UnavailableError);
   });
 });
 

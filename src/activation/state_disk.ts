@@ -1,6 +1,9 @@
 /** The file operations of the activation state, small enough that a test can stop the process between any two. */
+import { messageOf } from "../core/errors.ts";
+import { databaseError, StorageError } from "../core/sqlite.ts";
+
 export interface StateDisk {
-  /** Undefined when there is no such file. Throws `Deno.errors.PermissionDenied` where reading is not allowed. */
+  /** Undefined when there is no such file, empty for what is no file. Throws `Deno.errors.PermissionDenied` where reading is not allowed. */
   read(path: string): Promise<string | undefined>;
   /** Names in a directory; empty when there is none. */
   list(directory: string): Promise<string[]>;
@@ -15,12 +18,27 @@ export interface StateDisk {
   tryLock(path: string): Promise<Disposable | undefined>;
 }
 
-/** Puts a file in place so that a crash leaves the old one or the new one, on disk and not in a cache. */
+/**
+ * Puts a file in place so that a crash leaves the old one or the new one, on disk and not in a cache. Throws `StorageError`
+ * for a disk that does not take it.
+ */
 export async function replaceFile(disk: StateDisk, path: string, text: string): Promise<void> {
   const temporary = `${path}.new`;
-  await disk.writeSynced(temporary, text);
-  await disk.rename(temporary, path);
-  await disk.syncDirectory(path.slice(0, Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"))));
+  try {
+    await disk.writeSynced(temporary, text);
+    await disk.rename(temporary, path);
+    await disk.syncDirectory(path.slice(0, Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"))));
+  } catch (cause) {
+    throw isNoFile(cause)
+      ? new StorageError(`Cannot write "${path}": ${messageOf(cause)}`, "io", { cause })
+      : databaseError(cause, path);
+  }
+}
+
+/** Something else stands under the name of a file. */
+export function isNoFile(error: unknown): boolean {
+  const { AlreadyExists, FilesystemLoop, IsADirectory } = Deno.errors;
+  return error instanceof AlreadyExists || error instanceof FilesystemLoop || error instanceof IsADirectory;
 }
 
 /** The machine's disk. */
@@ -30,6 +48,7 @@ export const denoStateDisk: StateDisk = {
       return await Deno.readTextFile(path);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
+      if (isNoFile(error)) return "";
       throw error;
     }
   },

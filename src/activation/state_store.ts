@@ -1,12 +1,13 @@
 /** Reads, compares and writes all copies of the activation state. */
 import { NotPermittedError, UnavailableError } from "../core/errors.ts";
+import { StorageError } from "../core/sqlite.ts";
 import { newActivationState, unlockState } from "./activation_state.ts";
 import type { ActivationState } from "./activation_state.ts";
 import { judgeCopies } from "./judge_copies.ts";
 import type { CopiesVerdict, CopyFault } from "./judge_copies.ts";
 import { codeDigestOf, decodeSealedRecord, encodeSealedRecord } from "./sealed_record.ts";
 import type { FoundRecord, SealedRecord } from "./sealed_record.ts";
-import { replaceFile } from "./state_disk.ts";
+import { isNoFile, replaceFile } from "./state_disk.ts";
 import type { StateDisk } from "./state_disk.ts";
 
 export interface StateStoreOptions {
@@ -71,9 +72,12 @@ export async function holdState(options: StateStoreOptions): Promise<HeldState> 
 }
 
 /** Begins anew where a state of another machine lies, which only an unlock token allows. */
-export function replaceForeignState(options: StateStoreOptions, installationId: string): Promise<void> {
-  const record = freshRecord(installationId);
-  return held(options, record, []).save(unlockState(record.state));
+export function replaceForeignState(
+  options: StateStoreOptions,
+  state: Pick<ActivationState, "installationId" | "unlockKeys">,
+): Promise<void> {
+  const record = freshRecord(state.installationId);
+  return held(options, record, []).save({ ...unlockState(record.state), unlockKeys: state.unlockKeys });
 }
 
 /** The error for a state that this machine did not write: exit code 77. */
@@ -153,8 +157,9 @@ async function attempt(action: () => Promise<unknown>): Promise<boolean> {
     return true;
   } catch (error) {
     if (
-      error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable ||
-      error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory || isReadOnly(error)
+      error instanceof StorageError || error instanceof Deno.errors.PermissionDenied ||
+      error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.NotADirectory || isNoFile(error) || isReadOnly(error)
     ) return false;
     throw error;
   }

@@ -21,7 +21,8 @@ export async function unlock(tokenText: string, options: UnlockOptions): Promise
     const { installationId } = verdict;
     const expected = { installationId, lockCount: 1, unlockKeys: options.builtInUnlockKeys, now: options.now };
     checkUnlockToken(token, expected);
-    await replaceForeignState(options.store, installationId);
+    // The next lock is lifted by the same keys.
+    await replaceForeignState(options.store, { installationId, unlockKeys: [...options.builtInUnlockKeys] });
     return;
   }
   const held = await holdState(options.store);

@@ -119,6 +119,7 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
       changed();
       switch (event.event) {
         case "taskReceived":
+          faults.clear("task-unsaved");
           return log.info("taskReceived", { taskId, kind: event.kind });
         case "taskRefused":
           faults.add("task-refused", event.message);
@@ -127,6 +128,9 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
           const level = event.state === "succeeded" ? "info" : "warn";
           return log[level]("taskFinished", { taskId, kind: event.kind, state: event.state, message: event.message });
         }
+        case "taskUnsaved":
+          faults.add("task-unsaved", event.message);
+          return log.error("taskUnsaved", { taskId, message: event.message });
       }
     },
     renewal(event) {

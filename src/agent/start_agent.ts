@@ -311,7 +311,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     async onRenewed(renewed, key) {
       certificateNotAfter = renewed.facts.notAfter;
       grpc.useCertificate({ ...renewed, notAfter: certificateNotAfter });
-      if (key === null || key === signingKey) return;
+      if (key === null) return;
       signingKey = key;
       await keepSigningKey(store, key);
     },

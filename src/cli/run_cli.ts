@@ -4,6 +4,7 @@ import { refuseWhenLocked } from "../activation/lock_gate.ts";
 import { activationStore, likelyStateDirectory } from "../activation/store_options.ts";
 import { ConfigMistakesError } from "../config/config_mistakes.ts";
 import { configPath } from "../config/read_config.ts";
+import { maybeActivationCode } from "../core/activation_code.ts";
 import { exitCodeFor, messageOf, UsageError } from "../core/errors.ts";
 import { safeText } from "../core/safe_text.ts";
 import { addActivateCommand } from "./activate_command.ts";
@@ -36,7 +37,9 @@ export async function runCli(args: readonly string[], host: Host): Promise<numbe
       await host.stdout.write(shown);
       return 0;
     }
-    const failure = error instanceof CommanderError ? usageErrorOf(error, args[0]) : error;
+    const failure = error instanceof CommanderError
+      ? await maybeLockedError(program, args, host) ?? usageErrorOf(error, args[0])
+      : error;
     await host.stderr.write(renderError(failure));
     return exitCodeFor(failure);
   }
@@ -74,12 +77,22 @@ function createProgram(host: Host, hooks: ProgramHooks): Command {
   addStatusCommand(program, host);
   addLedgerCommand(program, host, hooks.setExitCode);
   addDoctorCommand(program, host, hooks.setExitCode);
-  program.hook("preAction", async (_, command) => {
-    const { config } = command.opts<{ config?: string }>();
-    const directory = await likelyStateDirectory(configPath(config, host.env), host);
-    await refuseWhenLocked(nameOf(command), await activationStore(directory, host.env));
-  });
+  program.hook("preAction", (_, command) => refuseLocked(nameOf(command), command.opts<{ config?: string }>(), host));
   return program;
+}
+
+async function refuseLocked(command: string, { config }: { config?: string | undefined }, host: Host): Promise<void> {
+  const directory = await likelyStateDirectory(configPath(config, host.env), host);
+  await refuseWhenLocked(command, await activationStore(directory, host.env));
+}
+
+/** The lock comes before a mistake in the options, which ends the parser before any command is looked at. */
+async function maybeLockedError(program: Command, args: readonly string[], host: Host): Promise<unknown> {
+  const name = args.find((arg) => !arg.startsWith("-")) ?? "";
+  if (!program.commands.some((command) => command.name() === name)) return undefined;
+  const option = args.findIndex((arg) => arg === "--config" || arg.startsWith("--config="));
+  const config = option < 0 ? undefined : args[option]!.slice("--config=".length) || args[option + 1];
+  return await refuseLocked(name, { config }, host).then(() => undefined, (error: unknown) => error);
 }
 
 /** `config` for `opendca config check`. */
@@ -88,13 +101,21 @@ function nameOf(command: Command): string {
 }
 
 function usageErrorOf(error: CommanderError, command: string | undefined): UsageError {
-  const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
+  // The parser's own word for a command that has further ones below it, and got none of them.
+  const said = error.code === "commander.help" ? `${command} is none by itself` : error.message;
+  const [first = "", ...rest] = said.replace(/^error: /, "").split("\n");
   const suggestion = rest.join(" ").match(/Did you mean (.+)\?/)?.[1];
   const help = command !== undefined && /^[a-z]+$/.test(command) && !error.message.includes("unknown command")
-    ? `opendca ${command} --help lists the options`
+    ? `opendca ${command} --help lists what it takes`
     : "opendca --help lists the commands";
   const hint = suggestion === undefined ? help : `did you mean ${suggestion}?`;
-  return new UsageError(`Cannot run the command: ${first}`, hint, { cause: error });
+  return new UsageError(`Cannot run the command: ${withoutSecrets(first)}`, hint, { cause: error });
+}
+
+/** The parser quotes what it does not know, which may be a password or an activation code in the wrong place. */
+function withoutSecrets(message: string): string {
+  return message.replace(/(option '--?[A-Za-z][\w-]*)=[^']*'/g, "$1'")
+    .replace(/[0-9A-Za-z*~$=]{4}([\s-]?[0-9A-Za-z*~$=]{4}){2}/g, (text) => maybeActivationCode(text) ? "[code]" : text);
 }
 
 function renderError(error: unknown): string {

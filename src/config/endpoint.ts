@@ -23,7 +23,7 @@ export function parseEndpoint(text: string): Endpoint {
       "write host:port; the protocol is always TLS",
     );
   }
-  const [, host, port] = /^([^:/]+)(?::(\d+))?$/.exec(plain) ?? [];
+  const [, host, port] = /^([^:/@]+)(?::(\d+))?$/.exec(plain) ?? [];
   const literal = plain.replace(/^\[([^\]]*)\](?::\d+)?$/, "$1");
   if (host === undefined && tryParseIp(literal) === undefined) {
     throw new ValueSyntaxError("is not a host and port", "such as dca.example.com:443");

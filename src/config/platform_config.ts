@@ -10,7 +10,12 @@ import type { PlatformDocument } from "./platform_document.ts";
 import type { PlatformNotes } from "./platform_notes.ts";
 import { applyInterval, applySchedule } from "./platform_schedule.ts";
 import { applySites } from "./platform_sites.ts";
+import { safeText } from "../core/safe_text.ts";
 import { pollBounds } from "./read_limits.ts";
+
+/** They go into the log, the status and every poll: what a document of megabytes holds must not come back with each. */
+const maxRefusals = 50;
+const maxRefusalLength = 300;
 
 export interface AppliedConfig {
   config: AgentConfig;
@@ -28,8 +33,12 @@ export function applyPlatformConfig(local: AgentConfig, document: PlatformDocume
   }
   const refusals: string[] = [];
   const changes = new Map<string, SettingValue>();
+  let more = 0;
   const notes: PlatformNotes = {
-    refuse: (sentence) => void refusals.push(sentence),
+    refuse(sentence) {
+      if (refusals.length < maxRefusals) refusals.push(safeText(sentence, maxRefusalLength));
+      else more++;
+    },
     set: (path, value) => void changes.set(path, value),
   };
   const intervalMs = applyInterval(document.pollIntervalSeconds, {
@@ -49,6 +58,7 @@ export function applyPlatformConfig(local: AgentConfig, document: PlatformDocume
     policy: { ...local.policy, mask },
     settings: settingsWith(local.settings, changes),
   };
+  if (more > 0) refusals.push(`Cannot use ${more} more things of the platform's configuration`);
   return { config: deepFreeze(config), refusals };
 }
 

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { subtractRanges } from "../core/ip_range.ts";
+import type { IpRange } from "../core/ip_range.ts";
+import { countOf, subtractRanges } from "../core/ip_range.ts";
 import { parseTargetSpec } from "../targets/target_spec.ts";
-import type { AgentConfig } from "./agent_config.ts";
+import type { AgentConfig, SiteConfig } from "./agent_config.ts";
 import { maskableFields } from "./agent_config.ts";
 import { isAllowedAt } from "./allowed_hours.ts";
 import { applyPlatformConfig } from "./platform_config.ts";
@@ -23,6 +24,20 @@ sites:
   - { name: hq, ranges: [10.1.0.0/16], exclude: [10.1.9.0/24], rate: 100, credentials: [{ community: of-hq }] }
   - { name: lab, ranges: [10.2.0.0/24], schedule: { statusEvery: 5m } }
 policy: { ranges: [10.0.0.0/12], exclude: [10.3.0.0/24], mask: [location], ports: { snmp: [161, 1161] } }
+`);
+
+/** Every site has limits of its own, and what moves between them must not get rid of them. */
+const strict = parse(`
+sites:
+  - { name: hq, ranges: [10.1.0.0/16], hosts: [pr.example], exclude: ["10.1.9.7:1161"], rate: 50 }
+  - name: lab
+    ranges: [10.2.0.0/24, "10.1.9.7:1161"]
+    rate: 100
+    schedule: { allowedHours: { hours: ["mon-fri 20:00-22:00"], timeZone: UTC } }
+  - name: night
+    ranges: [10.3.0.0/24]
+    schedule: { allowedHours: { hours: ["sat 03:00-05:00"], timeZone: UTC } }
+policy: { ranges: [10.0.0.0/12], ports: { snmp: [161, 1161] } }
 `);
 
 function siteOf(asked: Partial<PlatformSite>): PlatformSite {
@@ -100,6 +115,24 @@ Deno.test("applyPlatformConfig() lets a range move between sites in either order
   }
 });
 
+Deno.test("applyPlatformConfig() keeps hours, rate and excluded ports with addresses that move to another site", () => {
+  const { config, refusals, sources } = apply({
+    sites: [
+      siteOf({ name: "night", ranges: ["10.3.0.1"] }),
+      siteOf({ name: "lab", ranges: ["10.2.0.1"] }),
+      siteOf({ ranges: ["10.1.0.1"] }),
+      siteOf({ name: "new", ranges: ["10.3.0.2-10.3.0.254"] }),
+      siteOf({ name: "second", ranges: ["10.1.9.0/24", "10.2.0.7"] }),
+    ],
+  }, strict);
+  assert.deepEqual(refusals, []);
+  const [hq, lab, night, added, second] = config.sites;
+  assert.deepEqual(added?.schedule.allowedHours, night?.schedule.allowedHours);
+  assert.deepEqual(second?.schedule.allowedHours, lab?.schedule.allowedHours);
+  assert.deepEqual([second?.ratePerSecond, second?.exclude, hq?.ratePerSecond], [50, ["10.1.9.7:1161"], 50]);
+  assert.equal(sources["sites[3].within"], "platform");
+});
+
 const cuts: [asked: string, want: string[]][] = [
   ["10.0.0.0/8", ["10.0.0.1-10.2.255.255", "10.3.1.0-10.15.255.255"]],
   ["10.3.0.0/23", ["10.3.1.0/24"]],
@@ -159,6 +192,15 @@ Deno.test("applyPlatformConfig() refuses a site that is larger than limits.maxAd
   assert.match(refusals.join(), /"hq" as it has 256 addresses and limits\.maxAddresses is 255$/);
 });
 
+Deno.test("applyPlatformConfig() keeps what it says of a huge document short", () => {
+  const sites = [...Array(3000).keys()].map((i) => siteOf({ name: `s${i}`, ranges: ["x".repeat(10_000)] }));
+  const { config, refusals } = apply({ sites, maskedFields: ["\x1b[2J\n".repeat(1000)] });
+  assert.equal(config.sites.length, 2);
+  assert.ok(refusals.length <= 51 && refusals.join("").length < 20_000);
+  assert.match(refusals.at(-1)!, /^Cannot use \d+ more things/);
+  assert.doesNotMatch(refusals.join(""), /\p{Cc}/u);
+});
+
 Deno.test("applyPlatformConfig() refuses the whole document where the policy forbids it", () => {
   const closed = parse("policy: { features: { setConfig: false } }");
   const { config, refusals } = apply({ pollIntervalSeconds: 60, maskedFields: ["mac"] }, closed);
@@ -207,7 +249,7 @@ const documents = fc.record({
   maskedFields: fc.array(fc.oneof(fc.constantFrom(...maskableFields), fc.string()), { maxLength: 3 }),
   sites: fc.array(
     fc.record({
-      name: fc.oneof(fc.constantFrom("hq", "lab", "new", "__proto__"), fc.string()),
+      name: fc.oneof(fc.constantFrom("hq", "lab", "night", "new", "__proto__"), fc.string()),
       ranges: fc.array(target, { maxLength: 3 }),
       excludes: fc.array(fc.oneof({ weight: 9, arbitrary: address }, target), { maxLength: 2 }),
       schedule,
@@ -217,10 +259,19 @@ const documents = fc.record({
   ),
 });
 
+/** Every four hours of a week. */
+const moments = [...Array(42).keys()].map((step) => new Date(Date.UTC(2026, 0, 5, 4 * step)));
+
+function shareAddresses(a: SiteConfig, b: SiteConfig): boolean {
+  const size = (ranges: IpRange[]) => ranges.reduce((sum, range) => sum + countOf(range), 0n);
+  const ranges = subtractRanges(rangesOfSite(a), []);
+  return size(subtractRanges(ranges, rangesOfSite(b))) < size(ranges);
+}
+
 Deno.test("applyPlatformConfig() never lets anything outside the policy result, whatever the document says", () => {
   let applied = 0;
   fc.assert(
-    fc.property(documents, (document) => {
+    fc.property(fc.constantFrom(local, strict), documents, (local, document) => {
       const before = JSON.stringify(document);
       const { config, refusals } = applyPlatformConfig(local, document);
       const { platform, proxy, stateDirectory, credentials, limits, log, file } = config;
@@ -247,6 +298,18 @@ Deno.test("applyPlatformConfig() never lets anything outside the policy result, 
         }
         for (const text of old?.exclude ?? local.policy.exclude) assert.ok(site.exclude.includes(text));
         assert.ok(site.ratePerSecond > 0 && site.ratePerSecond <= (old?.ratePerSecond ?? local.limits.ratePerSecond));
+        for (
+          const holder of local.sites.filter((own) =>
+            own === old || (site.ranges !== old?.ranges && shareAddresses(own, site))
+          )
+        ) {
+          assert.ok(site.ratePerSecond <= holder.ratePerSecond);
+          for (const moment of moments) {
+            if (!isAllowedAt(holder.schedule.allowedHours, moment)) {
+              assert.ok(!isAllowedAt(site.schedule.allowedHours, moment));
+            }
+          }
+        }
         assert.ok(site.schedule.statusEveryMs >= 60_000 && site.schedule.fullSweepEveryMs >= 300_000);
         if (old === undefined || site.ranges !== old.ranges) applied++;
       }

@@ -3,12 +3,16 @@ import { parseTargetSpec, TargetSyntaxError } from "../targets/target_spec.ts";
 import type { AgentConfig, SettingValue, SiteConfig } from "./agent_config.ts";
 import type { PlatformDocument, PlatformSite } from "./platform_document.ts";
 import type { PlatformNotes } from "./platform_notes.ts";
+import { underFile } from "./platform_ceiling.ts";
 import { siteRanges } from "./platform_ranges.ts";
 import { applySchedule } from "./platform_schedule.ts";
 import { formatRange } from "./policy.ts";
 import { defaultSnmpPort, siteNameField } from "./read_sites.ts";
 import { maybeOverlap, maybeTooLarge, rangesOfSite } from "./site_targets.ts";
 import { ValueSyntaxError } from "./value_syntax_error.ts";
+
+/** Each is compared with each other one. */
+const maxSites = 500;
 
 /** The sites of the machine with what the platform says of them, and those that it adds. */
 export function applySites(local: AgentConfig, document: PlatformDocument, notes: PlatformNotes): SiteConfig[] {
@@ -17,7 +21,11 @@ export function applySites(local: AgentConfig, document: PlatformDocument, notes
     return isOwn ? site : { ...site, schedule: local.schedule };
   });
   const seen = new Set<string>();
-  let waiting = (document.sites ?? []).flatMap((asked) => {
+  const asked = document.sites ?? [];
+  if (asked.length > maxSites) {
+    notes.refuse(`Cannot use more than ${maxSites} sites of the platform: current value is ${asked.length}`);
+  }
+  let waiting = asked.slice(0, maxSites).flatMap((asked) => {
     const name = siteName(asked, seen, notes);
     return name === undefined ? [] : [{ ...asked, name }];
   });
@@ -106,14 +114,16 @@ function applySite(
     notes.set(`${path}.ranges`, targets.ranges);
     notes.set(`${path}.hosts`, targets.hosts);
   }
-  const site: SiteConfig = {
+  const { site, within } = underFile({
     ...base,
     ranges: targets.ranges,
     hosts: targets.hosts,
     exclude,
     ratePerSecond: applyRate(base, asked, { path, notes }),
     schedule: applySchedule(base.schedule, asked.schedule, { path: `${path}.schedule`, notes }),
-  };
+    // Where the targets are those of the file, so are the limits.
+  }, asked.ranges.length === 0 ? [] : local.sites);
+  if (within.length > 0) notes.set(`${path}.within`, within);
   const reason = reasonAgainstSite(site, local.limits.maxAddresses);
   if (reason === undefined) return site;
   notes.refuse(`Cannot use ${what} as ${reason}`);

@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
+import { createTestAuthority } from "../../tests/fakes/test_authority.ts";
 import { planToWire } from "../credentials/credential.ts";
 import type { AgentConfig } from "./agent_config.ts";
 import { ConfigMistakesError } from "./config_mistakes.ts";
 import { configPath, parseAgentConfig, readAgentConfig } from "./read_config.ts";
 
 const platform = "platform: { rootDomain: example.com, endpoints: [dca.example.com] }\n";
+const { pem } = await createTestAuthority();
 const files: Record<string, string> = {
-  "/ca.pem": "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n",
+  "/ca.pem": pem,
+  "/torn.pem": pem + pem.replace(/.{10}\n-----END/, "\n-----END"),
   "/password": "hunter2\n",
 };
 
@@ -194,6 +197,12 @@ const mistakes: [text: string, message: RegExp, hint?: RegExp][] = [
   ["proxy: {}", /:2:8 as proxy\.url is missing/],
   ["proxy: { url: socks5://p:1 }", /proxy\.url is not an HTTP proxy: current value is "socks5"/],
   ["proxy: { url: 'http://a:hunter2@p' }", /proxy\.url holds a user or password$/, /proxy\.user and proxy\.password/],
+  [
+    "platform: { rootDomain: example.com, endpoints: ['https://a:hunter2@dca.example.com'] }",
+    /platform\.endpoints holds a user or password$/,
+  ],
+  ["limits: {}\n---\nlimits: { retries: 9 }", /:3:1 as the file holds more than one document$/],
+  ["limits: {}\ncredentials: [{ community: hunter2\ufffd }]", /:3:35 as it is not UTF-8$/, /encoding UTF-8/],
   ["proxy: { url: 'http://p:hunter2' }", /proxy\.url is not a URL$/],
   ["proxy: { url: http://p, noProxy: [a password hunter2] }", /proxy\.noProxy is not a host[^"]*$/],
   ["proxy: { url: http://p, user: 'a:hunter2', password: x }", /proxy\.user holds a colon[^"]*$/],
@@ -238,6 +247,11 @@ const mistakes: [text: string, message: RegExp, hint?: RegExp][] = [
   [
     "platform: { rootDomain: example.com, endpoints: [a.example.com], ca: /gone }",
     /platform\.ca cannot be read \(No such file\): current value is "\/gone"/,
+  ],
+  [
+    "platform: { rootDomain: example.com, endpoints: [a.example.com], ca: /torn.pem }",
+    /platform\.ca holds a damaged certificate, number 2 of 2: current value is "\/torn\.pem"$/,
+    /copy the file/,
   ],
   [
     "platform: { rootDomain: example.com, endpoints: [a.example.com], ca: /password }",

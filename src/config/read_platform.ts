@@ -1,4 +1,5 @@
 /** The keys `platform` and `proxy`: where the agent reports to and how it gets there. */
+import { X509Certificate } from "node:crypto";
 import { messageOf } from "../core/errors.ts";
 import { readSecret } from "../core/read_secret.ts";
 import type { Secret } from "../core/secret.ts";
@@ -46,7 +47,7 @@ export function readPlatform(reader: ConfigReader, root: YamlValue, value: YamlV
 }
 
 function endpointField(rootDomain: string): Field<Endpoint> {
-  return textField((text) => {
+  const field = textField((text) => {
     const endpoint = parseEndpoint(text);
     if (rootDomain === "" || isUnderRootDomain(endpoint.host, rootDomain)) return endpoint;
     throw new ValueSyntaxError(
@@ -54,6 +55,14 @@ function endpointField(rootDomain: string): Field<Endpoint> {
       `name a host under ${rootDomain}, or change platform.rootDomain`,
     );
   }, ({ host, port }) => `${host}:${port}`);
+  return {
+    ...field,
+    read(value, what, onMistake) {
+      // None of the text is shown, as it may hold a password.
+      if (!readYamlText(value, what).includes("@")) return field.read(value, what, onMistake);
+      throw yamlError(value, `${what} holds a user or password`, "write host:port; the agent shows its certificate");
+    },
+  };
 }
 
 function certificateField(reader: ConfigReader): Field<NonNullable<PlatformConfig["ca"]>> {
@@ -68,11 +77,26 @@ function certificateField(reader: ConfigReader): Field<NonNullable<PlatformConfi
         const reason = `${what} cannot be read (${messageOf(cause)}): ${found}`;
         throw yamlError(value, reason, "check the path and who may read it", { cause });
       }
-      if (pem.includes("-----BEGIN CERTIFICATE-----")) return { file, pem };
-      throw yamlError(value, `${what} holds no certificate: ${found}`, "it must be PEM, with BEGIN CERTIFICATE");
+      const certificates = pem.match(/-----BEGIN CERTIFICATE-----(?:[^-]|-(?!----END))*-----END CERTIFICATE-----/g) ??
+        [];
+      if (certificates.length === 0) {
+        throw yamlError(value, `${what} holds no certificate: ${found}`, "it must be PEM, with BEGIN CERTIFICATE");
+      }
+      const damaged = certificates.findIndex((certificate) => !isCertificate(certificate));
+      if (damaged < 0) return { file, pem };
+      const reason = `${what} holds a damaged certificate, number ${damaged + 1} of ${certificates.length}: ${found}`;
+      throw yamlError(value, reason, "copy the file again");
     },
     show: (ca) => ca.file,
   };
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).subject !== undefined;
+  } catch {
+    return false; // Of any kind: there is no connection with it.
+  }
 }
 
 /** Reads `proxy`; null where there is none. */

@@ -11,8 +11,17 @@ export interface PortRange extends IpRange {
   port: number;
 }
 
+/** Sites do not change, and each is compared with every other. */
+const rangesBySite = new WeakMap<object, PortRange[]>();
+
 /** All addresses that a site may be sent to, what it excludes taken out; its host names are not among them. */
-export function rangesOfSite(site: Pick<SiteConfig, "ranges" | "exclude" | "port">): PortRange[] {
+export function rangesOfSite(site: Pick<SiteConfig, "ranges" | "exclude" | "port">): readonly PortRange[] {
+  const ranges = rangesBySite.get(site) ?? findRanges(site);
+  rangesBySite.set(site, ranges);
+  return ranges;
+}
+
+function findRanges(site: Pick<SiteConfig, "ranges" | "exclude" | "port">): PortRange[] {
   const specs = site.ranges.map(parseTargetSpec);
   const ports = new Set(specs.map((spec) => spec.port ?? site.port));
   return [...ports].flatMap((port) =>

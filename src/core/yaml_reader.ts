@@ -50,9 +50,17 @@ export function parseYaml(text: string, name: string, onMistake: MistakeListener
     lineCounter: lines,
     schema: "failsafe",
     prettyErrors: false,
-    logLevel: "silent",
+    // "silent" would take the first of several documents without a word.
+    logLevel: "error",
   });
   const file = { name, lines, document };
+  // What reads the file puts U+FFFD where its bytes are no UTF-8: a password would silently be another one.
+  const broken = text.indexOf("\ufffd");
+  if (broken >= 0) {
+    onMistake(
+      yamlError({ file, node: null, offset: broken }, "it is not UTF-8", "save the file with the encoding UTF-8"),
+    );
+  }
   let lastLine = 0;
   for (const problem of [...document.errors, ...document.warnings]) {
     // What follows on the same line is mostly an echo of the first.

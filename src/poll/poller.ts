@@ -79,11 +79,11 @@ export function startPoller(options: PollerOptions): Poller {
     const answer = await api.poll(await request(), signal);
     sendEffective = answer.sendEffectiveConfig;
     options.results.acknowledge(answer.acknowledgedTaskIds);
-    const now = answer.serverTime ?? clock.now();
-    options.onTasks(answer.tasks, now);
+    const serverTime = maybeTime(answer.serverTime);
+    options.onTasks(answer.tasks, serverTime ?? clock.now());
     const configChanged = await applyConfig(answer);
     const nextMs = withJitter(paceMs(answer.nextPollSeconds, options.intervalMs()), random());
-    const clockOffsetMs = answer.serverTime === undefined ? null : answer.serverTime.getTime() - sentAt.getTime();
+    const clockOffsetMs = serverTime === undefined ? null : serverTime.getTime() - sentAt.getTime();
     report({ event: "pollSucceeded", tasks: answer.tasks.length, configChanged, nextMs, clockOffsetMs });
     // The new effective configuration, or the one that was asked for, is told at once.
     return configChanged || sendEffective ? minWakeMs : nextMs;
@@ -145,4 +145,9 @@ export function startPoller(options: PollerOptions): Poller {
       await running;
     },
   };
+}
+
+/** A timestamp out of all bounds decodes to a date that is none, and every comparison with it is false. */
+function maybeTime(time: Date | undefined): Date | undefined {
+  return Number.isNaN(time?.getTime()) ? undefined : time;
 }

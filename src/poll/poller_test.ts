@@ -176,3 +176,10 @@ withPoller("startPoller() ends when the agent was revoked", async (scene) => {
   assert.deepEqual(times(scene), [0]);
   assert.deepEqual(scene.events.map(({ event }) => event), ["agentRevoked"]);
 });
+
+withPoller("startPoller() goes by its own clock when the platform's time is none", async (scene) => {
+  scene.answer = () => ({ tasks: [SignedTask.fromPartial({})], serverTime: new Date(Number.NaN) });
+  await scene.clock.advance(0);
+  assert.deepEqual(scene.tasks, [{ count: 1, now: new Date("2026-01-01T00:00:00Z") }]);
+  assert.deepEqual(scene.events.map((event) => event.event === "pollSucceeded" && event.clockOffsetMs), [null]);
+});

@@ -1,9 +1,13 @@
-/** Runs the platform's tasks, one after the other, beside everything else that the agent does. */
+/**
+ * Runs the platform's tasks beside everything else that the agent does. Scans have a queue of their own, so that a ping or
+ * a diagnostics bundle does not wait for an hour of scanning; within a queue it is one after the other.
+ */
 import { RefusalReason, TaskState } from "../../proto/gen/opendca/v1/task.ts";
 import { TaskResult } from "../../proto/gen/opendca/v1/task.ts";
 import type { SignedTask, Task } from "../../proto/gen/opendca/v1/task.ts";
 import type { Clock } from "../core/clock.ts";
 import { messageOf } from "../core/errors.ts";
+import { DamagedDatabaseError, StorageError } from "../core/sqlite.ts";
 import type { TaskMemory } from "./task_memory.ts";
 import { verifyTask } from "./verify_task.ts";
 
@@ -22,7 +26,9 @@ export type TaskHandler = (payload: TaskPayload, signal: AbortSignal) => Promise
 export type TaskEvent =
   | { event: "taskReceived"; taskId: string; kind: string }
   | { event: "taskRefused"; taskId: string | null; reason: string; message: string }
-  | { event: "taskFinished"; taskId: string; kind: string; state: "succeeded" | "failed" | "refused"; message: string };
+  | { event: "taskFinished"; taskId: string; kind: string; state: "succeeded" | "failed" | "refused"; message: string }
+  /** The disk did not take it. A task that was not begun comes again with the next poll; what it led to is kept in memory. */
+  | { event: "taskUnsaved"; taskId: string; message: string };
 
 export interface TaskRunnerOptions {
   memory: TaskMemory;
@@ -36,6 +42,7 @@ export interface TaskRunnerOptions {
   report(event: TaskEvent): void;
   /** There is something to tell the platform. */
   onResult?(): void;
+  /** Of each queue. */
   maxQueued?: number;
   /** A task that has not ended by then has failed. */
   deadlineMs?: number;
@@ -51,22 +58,60 @@ const maxPolledBytes = 64 * 1024;
 const maxResultBytes = 2 * 1024 * 1024 + 4096;
 const maxMessage = 500;
 
+interface Waiting {
+  task: Task;
+  /** When it expires, by the monotonic clock: the platform's time is known when a poll is answered, and not later. */
+  untilMs: number;
+}
+
+interface TaskQueue {
+  waiting: Waiting[];
+  running: Promise<void> | undefined;
+}
+
 /** Nothing runs until `take`. Disposal stops the task that runs; it is reported as failed after the next start. */
 export function startTaskRunner(options: TaskRunnerOptions): TaskRunner {
   const { memory, clock, report } = options;
   const maxQueued = options.maxQueued ?? 20;
   const deadlineMs = options.deadlineMs ?? 15 * 60_000;
-  const queue: Task[] = [];
+  const scans: TaskQueue = { waiting: [], running: undefined }, others: TaskQueue = { waiting: [], running: undefined };
   const stop = new AbortController();
-  let running: Promise<void> | undefined;
+  /** Final results that the disk did not take yet, by task. */
+  const unsaved = new Map<string, { result: TaskResult; owed: boolean }>();
 
-  function refuse(taskId: string | null, reason: RefusalReason, message: string): void {
+  function refuse(
+    taskId: string | null,
+    { reason, message, now }: { reason: RefusalReason; message: string; now: Date },
+  ) {
     report({ event: "taskRefused", taskId, reason: RefusalReason[reason], message });
     if (taskId === null) return;
     const result = resultOf(taskId, TaskState.REFUSED, { message, refusal: reason });
     // For a day, as the expiry of what was refused is not to be believed.
-    memory.begin(result, new Date(clock.now().getTime() + 86_400_000));
+    memory.begin(result, new Date(now.getTime() + 86_400_000));
     options.onResult?.();
+  }
+
+  /** A disk that fails must neither end the agent nor lose what a task led to. */
+  function saved(taskId: string, action: () => void): boolean {
+    try {
+      action();
+      return true;
+    } catch (error) {
+      if (!(error instanceof StorageError || error instanceof DamagedDatabaseError)) throw error;
+      report({ event: "taskUnsaved", taskId, message: error.message });
+      return false;
+    }
+  }
+
+  function keep(result: TaskResult, { owed }: { owed: boolean }): void {
+    if (!saved(result.taskId, () => memory.put(result, { owed }))) unsaved.set(result.taskId, { result, owed });
+  }
+
+  function saveAgain(): void {
+    for (const [taskId, { result, owed }] of unsaved) {
+      if (!saved(taskId, () => memory.put(result, { owed }))) return;
+      unsaved.delete(taskId);
+    }
   }
 
   function resultOf(taskId: string, state: TaskState, rest: Partial<TaskResult>): TaskResult {
@@ -74,30 +119,34 @@ export function startTaskRunner(options: TaskRunnerOptions): TaskRunner {
     return TaskResult.fromPartial({ taskId, state, at: clock.now(), ...rest, message });
   }
 
-  async function work(): Promise<void> {
-    for (let task = queue.shift(); task !== undefined && !stop.signal.aborted; task = queue.shift()) await runOne(task);
+  async function work({ waiting }: TaskQueue): Promise<void> {
+    for (let next = waiting.shift(); next !== undefined && !stop.signal.aborted; next = waiting.shift()) {
+      await runOne(next);
+    }
   }
 
-  async function runOne(task: Task): Promise<void> {
+  async function runOne({ task, untilMs }: Waiting): Promise<void> {
     const kind = task.payload!.$case;
-    memory.put(resultOf(task.taskId, TaskState.RUNNING, {}), { owed: true });
+    // Without it the task is known as accepted, and is told as failed after a crash all the same.
+    saved(task.taskId, () => memory.put(resultOf(task.taskId, TaskState.RUNNING, {}), { owed: true }));
     let result: TaskResult;
     try {
+      if (clock.monotonicMs() >= untilMs) {
+        throw new TaskRefusal(RefusalReason.EXPIRED, "Cannot run the task as it expired while it waited for others");
+      }
       const output = await withDeadline((signal) => options.handler(task.payload!, signal));
       result = resultOf(task.taskId, TaskState.SUCCEEDED, { output });
       const bytes = TaskResult.encode(result).finish().length;
       if (bytes > maxResultBytes) throw new Error(`Cannot send a result of ${bytes} bytes`);
-      if (bytes > maxPolledBytes) {
-        options.spoolResult(result);
-        memory.put({ ...result, output: undefined }, { owed: false });
-      } else memory.put(result, { owed: true });
+      if (bytes > maxPolledBytes) options.spoolResult(result);
+      keep(bytes > maxPolledBytes ? { ...result, output: undefined } : result, { owed: bytes <= maxPolledBytes });
     } catch (error) {
       // Stopped with the agent: `recover` tells it after the next start.
       if (stop.signal.aborted) return;
       const refusal = error instanceof TaskRefusal ? { refusal: error.reason } : {};
       const state = error instanceof TaskRefusal ? TaskState.REFUSED : TaskState.FAILED;
       result = resultOf(task.taskId, state, { message: messageOf(error), ...refusal });
-      memory.put(result, { owed: true });
+      keep(result, { owed: true });
     }
     const states = { [TaskState.SUCCEEDED]: "succeeded", [TaskState.REFUSED]: "refused" } as const;
     const state = states[result.state as keyof typeof states] ?? "failed";
@@ -127,10 +176,12 @@ export function startTaskRunner(options: TaskRunnerOptions): TaskRunner {
 
   function takeOne(signed: SignedTask, now: Date): void {
     const verdict = verifyTask(signed, { agentId: options.agentId, signingKeys: options.signingKeys(), now });
-    if (verdict.kind === "refused") return refuse(verdict.taskId, verdict.reason, verdict.message);
+    if (verdict.kind === "refused") return refuse(verdict.taskId, { ...verdict, now });
     const { task } = verdict;
-    if (queue.length >= maxQueued) {
-      return refuse(task.taskId, RefusalReason.QUEUE_FULL, `Cannot run the task as ${queue.length} others are waiting`);
+    const { waiting } = queueOf(task);
+    if (waiting.length >= maxQueued) {
+      const message = `Cannot run the task as ${waiting.length} others are waiting`;
+      return refuse(task.taskId, { reason: RefusalReason.QUEUE_FULL, message, now });
     }
     if (!memory.begin(resultOf(task.taskId, TaskState.ACCEPTED, {}), task.expiresAt!)) {
       // The platform sends a task until it has a result of it; a replay gets no more than that either.
@@ -138,20 +189,28 @@ export function startTaskRunner(options: TaskRunnerOptions): TaskRunner {
       return;
     }
     report({ event: "taskReceived", taskId: task.taskId, kind: task.payload!.$case });
-    queue.push(task);
+    waiting.push({ task, untilMs: clock.monotonicMs() + task.expiresAt!.getTime() - now.getTime() });
     options.onResult?.();
+  }
+
+  function queueOf(task: Task): TaskQueue {
+    return task.payload?.$case === "scanNow" ? scans : others;
   }
 
   return {
     take(tasks, now) {
-      for (const signed of tasks) takeOne(signed, now);
-      if (running !== undefined || queue.length === 0) return;
-      running = work().finally(() => running = undefined);
+      saveAgain();
+      for (const signed of tasks) saved("", () => takeOne(signed, now));
+      saved("", () => memory.forget(now));
+      for (const queue of [scans, others]) {
+        if (queue.running !== undefined || queue.waiting.length === 0) continue;
+        queue.running = work(queue).finally(() => queue.running = undefined);
+      }
     },
     async [Symbol.asyncDispose]() {
       stop.abort(new Error("The agent is stopping"));
-      queue.length = 0;
-      await running;
+      for (const { waiting } of [scans, others]) waiting.length = 0;
+      await Promise.all([scans.running, others.running]);
     },
   };
 }

@@ -4,7 +4,7 @@ import { generateKeyPairSync, sign } from "node:crypto";
 import { RefusalReason, Task, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
 import type { SignedTask } from "../../proto/gen/opendca/v1/task.ts";
 import { FakeClock } from "../../tests/fakes/fake_clock.ts";
-import { openDatabase } from "../core/sqlite.ts";
+import { openDatabase, StorageError } from "../core/sqlite.ts";
 import type { Database } from "../core/sqlite.ts";
 import { openTaskMemory } from "./task_memory.ts";
 import type { TaskMemory } from "./task_memory.ts";
@@ -14,6 +14,7 @@ import { keyIdOf } from "./verify_task.ts";
 
 const keys = generateKeyPairSync("ed25519"), others = generateKeyPairSync("ed25519");
 const rawKey = Buffer.from(keys.publicKey.export({ format: "jwk" }).x!, "base64url");
+const context = Buffer.from("opendca.task.v1\0");
 const agentId = "11111111-2222-4333-8444-555555555555";
 
 function id(n: number): string {
@@ -29,9 +30,16 @@ function signed(task: Parameters<typeof Task.fromPartial>[0], key = keys.private
   })).finish();
   return {
     task: Buffer.from(bytes),
-    signature: sign(null, Buffer.concat([Buffer.from("opendca.task.v1\0"), bytes]), key),
+    signature: sign(null, Buffer.concat([context, bytes]), key),
     keyId: keyIdOf(rawKey),
   };
+}
+
+/** Field 4, a Timestamp of 2^60 seconds: no date holds it. */
+function endless(taskId: string): SignedTask {
+  const { task } = signed({ taskId, expiresAt: undefined });
+  const bytes = Buffer.concat([task, Buffer.of(0x22, 10, 8, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10)]);
+  return { ...signed({}), task: bytes, signature: sign(null, Buffer.concat([context, bytes]), keys.privateKey) };
 }
 
 interface Scene {
@@ -45,6 +53,9 @@ interface Scene {
   take(...tasks: SignedTask[]): Promise<void>;
   /** Task id, state and refusal of what polls would carry. */
   owed(): [string, TaskState, RefusalReason][];
+  /** What the disk says to each write. */
+  disk: () => void;
+  db: Database;
 }
 
 function withRunner(name: string, body: (scene: Scene) => Promise<void>): void {
@@ -56,6 +67,8 @@ function withRunner(name: string, body: (scene: Scene) => Promise<void>): void {
     const scene: Scene = {
       clock,
       memory,
+      db,
+      disk: () => {},
       ran: [],
       events: [],
       spooled: [],
@@ -69,7 +82,17 @@ function withRunner(name: string, body: (scene: Scene) => Promise<void>): void {
       owed: () => memory.owed().map(({ taskId, state, refusal }) => [taskId, state, refusal]),
     };
     scene.runner = startTaskRunner({
-      memory,
+      memory: {
+        ...memory,
+        begin(first, expiresAt) {
+          scene.disk();
+          return memory.begin(first, expiresAt);
+        },
+        put(result, put) {
+          scene.disk();
+          memory.put(result, put);
+        },
+      },
       clock,
       agentId,
       signingKeys: () => [rawKey.toString("base64")],
@@ -133,6 +156,7 @@ const refusals: { name: string; task: SignedTask; reason: RefusalReason; told?: 
     reason: RefusalReason.EXPIRED,
   },
   { name: "no expiry", task: signed({ taskId: id(1), expiresAt: undefined }), reason: RefusalReason.EXPIRED },
+  { name: "an expiry in a billion years", task: endless(id(1)), reason: RefusalReason.MALFORMED },
   { name: "an unknown kind", task: signed({ taskId: id(1), payload: undefined }), reason: RefusalReason.UNKNOWN_KIND },
   { name: "an id that is none", task: signed({ taskId: "'; DROP" }), reason: RefusalReason.MALFORMED, told: false },
   {
@@ -203,14 +227,110 @@ withRunner(
     scene.memory.recover(new Date("2026-01-01T01:00:00Z"));
     assert.deepEqual(scene.owed(), [[id(1), TaskState.FAILED, 0]]);
     scene.memory.acknowledge([id(1)]);
-    scene.memory.recover(new Date("2026-01-02T12:00:00Z"));
+    scene.memory.forget(new Date("2026-01-02T12:00:00Z"));
     assert.equal(scene.memory.begin(TaskResult.fromPartial({ taskId: id(1) }), new Date()), false);
-    scene.memory.recover(new Date("2026-01-03T00:00:01Z"));
+    scene.memory.forget(new Date("2026-01-03T00:00:01Z"));
     assert.equal(scene.memory.begin(TaskResult.fromPartial({ taskId: id(1) }), new Date()), true);
   },
 );
 
 withRunner("startTaskRunner() runs a real task although a forged one with its id came before", async (scene) => {
   await scene.take(signed({ taskId: id(1) }, others.privateKey), signed({ taskId: id(1) }));
+  assert.deepEqual(scene.ran, ["ping"]);
+});
+
+const scanNow = { $case: "scanNow" as const, value: {} };
+
+withRunner("startTaskRunner() does not let a ping wait for a scan, nor two scans go at once", async (scene) => {
+  const scanned = Promise.withResolvers<void>();
+  const ping = scene.handler;
+  scene.handler = async (payload, signal) => {
+    if (payload.$case !== "scanNow") return ping(payload, signal);
+    await scanned.promise;
+    return { $case: "scan", value: { addresses: 1, answered: 1, printers: 1, durationMs: 1 } };
+  };
+  await scene.take(signed({ taskId: id(1), payload: scanNow }), signed({ taskId: id(2), payload: scanNow }));
+  await scene.take(signed({ taskId: id(3) }));
+  assert.deepEqual(scene.ran, ["scanNow", "ping"]);
+  assert.deepEqual(scene.owed().map(([, state]) => state), [
+    TaskState.RUNNING,
+    TaskState.ACCEPTED,
+    TaskState.SUCCEEDED,
+  ]);
+  scanned.resolve();
+  await scene.clock.advance(0);
+  assert.deepEqual(scene.ran, ["scanNow", "ping", "scanNow"]);
+});
+
+withRunner("startTaskRunner() does not run what expired while it waited, by the platform's time", async (scene) => {
+  const platform = new Date("2026-03-01T00:00:00Z");
+  scene.handler = () => new Promise(() => {});
+  const expiresAt = new Date(platform.getTime() + 30_000);
+  scene.runner.take([signed({ taskId: id(1), expiresAt }), signed({ taskId: id(2), expiresAt })], platform);
+  await scene.clock.advance(60_000);
+  assert.deepEqual(scene.ran, ["ping"]);
+  assert.deepEqual(scene.owed().at(-1), [id(2), TaskState.REFUSED, RefusalReason.EXPIRED]);
+});
+
+withRunner("openTaskMemory() takes no answer to an earlier state for one to the final state", async (scene) => {
+  const ended = Promise.withResolvers<void>();
+  const ping = scene.handler;
+  scene.handler = async (payload, signal) => {
+    await ended.promise;
+    return await ping(payload, signal);
+  };
+  await scene.take(signed({ taskId: id(1) }));
+  // The poll that carries it is on its way when the task ends.
+  assert.deepEqual(scene.owed(), [[id(1), TaskState.RUNNING, 0]]);
+  ended.resolve();
+  await scene.clock.advance(0);
+  scene.memory.acknowledge([id(1)]);
+  assert.deepEqual(scene.owed(), [[id(1), TaskState.SUCCEEDED, 0]]);
+});
+
+withRunner(
+  "startTaskRunner() runs nothing that the disk does not take, and loses no result on a full one",
+  async (scene) => {
+    const full = () => {
+      throw new StorageError("Cannot use the disk", "full");
+    };
+    const task = signed({ taskId: id(1) });
+    scene.disk = full;
+    await scene.take(task);
+    assert.deepEqual([scene.ran, scene.owed()], [[], []]);
+    const ended = Promise.withResolvers<void>();
+    const ping = scene.handler;
+    scene.handler = async (payload, signal) => {
+      await ended.promise;
+      return await ping(payload, signal);
+    };
+    scene.disk = () => {};
+    await scene.take(task);
+    scene.disk = full;
+    ended.resolve();
+    await scene.clock.advance(0);
+    assert.deepEqual(scene.owed(), [[id(1), TaskState.RUNNING, 0]]);
+    scene.disk = () => {};
+    await scene.take();
+    assert.deepEqual([scene.ran, scene.owed()], [["ping"], [[id(1), TaskState.SUCCEEDED, 0]]]);
+    assert.equal(scene.events.filter(({ event }) => event === "taskUnsaved").length, 2);
+  },
+);
+
+withRunner("openTaskMemory() tells of a task whose row was damaged, and of the others", async (scene) => {
+  await scene.take(signed({ taskId: id(1) }), signed({ taskId: id(2) }));
+  scene.db.run("UPDATE task SET result = ? WHERE id = ?", Uint8Array.of(0x0a, 0xff), id(1));
+  scene.memory.recover(scene.clock.now());
+  assert.deepEqual(scene.owed(), [[id(1), TaskState.FAILED, 0], [id(2), TaskState.SUCCEEDED, 0]]);
+});
+
+withRunner("openTaskMemory() remembers a task although the machine's clock is years ahead", async (scene) => {
+  const task = signed({ taskId: id(1) });
+  await scene.take(task);
+  scene.owed();
+  scene.memory.acknowledge([id(1)]);
+  scene.memory.recover(new Date("2033-01-01"));
+  scene.runner.take([], new Date("2026-01-01"));
+  await scene.take(task);
   assert.deepEqual(scene.ran, ["ping"]);
 });

@@ -32,6 +32,9 @@ export function verifyTask(
   if (task.agentId !== expected.agentId) {
     return refused(taskId, RefusalReason.WRONG_AGENT, `it is for another agent: current value is ${task.agentId}`);
   }
+  if (Number.isNaN(task.expiresAt?.getTime())) {
+    return refused(taskId, RefusalReason.MALFORMED, "its expiry is no time");
+  }
   if (task.expiresAt === undefined || task.expiresAt <= expected.now) {
     return refused(taskId, RefusalReason.EXPIRED, `it expired at ${task.expiresAt?.toISOString() ?? "no time"}`);
   }
