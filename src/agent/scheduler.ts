@@ -10,7 +10,7 @@ import type { Action } from "../schedule/next_actions.ts";
 import { nextActions } from "../schedule/next_actions.ts";
 import type { PresenceState } from "../schedule/presence.ts";
 import { deviceHeard, deviceKnown, deviceSilent, siteSearched } from "../schedule/schedule_events.ts";
-import { emptySchedule, readsPerMinuteFor, withDevice } from "../schedule/schedule_state.ts";
+import { emptySchedule, readsPerMinuteFor, setDevice } from "../schedule/schedule_state.ts";
 import type { Moment, ScheduledSite, ScheduleState } from "../schedule/schedule_state.ts";
 import { createLane } from "./lane.ts";
 import type { Heard, Scope } from "./reading_intake.ts";
@@ -78,44 +78,45 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   const lanes = { sweep: createLane(sweepsAtOnce), read: createLane(readsAtOnce) };
   const jobs = new Set<{ site: string; kind: "sweep" | "read"; begun: boolean; abort: AbortController }>();
   const work = new Set<Promise<void>>();
+  let sites: { of: AgentConfig; byName: ReadonlyMap<string, ScheduledSite> } | undefined;
   let woken = Promise.withResolvers<void>();
-  let state = emptySchedule(moment());
+  const state = emptySchedule(moment());
   for (const { deviceId, site, asleep, seenAt } of inventory.devices()) {
-    const scheduled = maybeSite(site);
+    const scheduled = scheduledSites().get(site);
     if (scheduled === undefined) continue;
-    state = deviceKnown(state, { deviceId, site: scheduled, asleep, seenAt }, { now: moment(), random });
+    deviceKnown(state, { deviceId, site: scheduled, asleep, seenAt }, { now: moment(), random });
   }
 
   function moment(): Moment {
     return { monotonicMs: clock.monotonicMs(), wallMs: clock.now().getTime() };
   }
 
-  function scheduledSites(): ScheduledSite[] {
-    return options.config().sites.map(({ name, schedule, ratePerSecond }) => {
-      const readsPerMinute = readsPerMinuteFor(ratePerSecond * rateShares.read);
-      return { name, schedule, readsPerMinute };
-    });
+  /** By name; made anew only when the configuration is another, as every answer of a device asks for its site. */
+  function scheduledSites(): ReadonlyMap<string, ScheduledSite> {
+    const config = options.config();
+    if (sites?.of !== config) {
+      const made = config.sites.map(({ name, schedule, ratePerSecond }): [string, ScheduledSite] => {
+        const readsPerMinute = readsPerMinuteFor(ratePerSecond * rateShares.read);
+        return [name, { name, schedule, readsPerMinute }];
+      });
+      sites = { of: config, byName: new Map(made) };
+    }
+    return sites.byName;
   }
 
-  function maybeSite(name: string): ScheduledSite | undefined {
-    return scheduledSites().find((site) => site.name === name);
-  }
-
-  function lastSweeps(): Map<string, number> {
-    return new Map(
-      options.config().sites.flatMap(({ name }) => {
-        const at = Date.parse(inventory.mark(sweepMark(name)) ?? "");
-        return Number.isFinite(at) ? [[name, at]] : [];
-      }),
-    );
+  function lastSweep(site: string): number | undefined {
+    const at = Date.parse(inventory.mark(sweepMark(site)) ?? "");
+    return Number.isFinite(at) ? at : undefined;
   }
 
   async function run(): Promise<void> {
     while (!stop.signal.aborted) {
       stopOutsideHours();
-      const sites = scheduledSites();
-      const next = nextActions(state, moment(), { sites, random, lastSweeps: lastSweeps() });
-      state = next.state;
+      const next = nextActions(state, moment(), {
+        sites: [...scheduledSites().values()],
+        random,
+        lastSweeps: { get: lastSweep },
+      });
       for (const action of next.actions) begin(action);
       const over = new AbortController();
       const rest = clock.sleep(next.wakeAfterMs, AbortSignal.any([over.signal, stop.signal])).catch(() => {}); // Woken.
@@ -162,8 +163,8 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       return;
     }
     if (action.type === "sweep") inventory.setMark(sweepMark(site.name), begunAt.toISOString());
-    const scheduled = maybeSite(site.name);
-    if (scheduled !== undefined) change(siteSearched(state, scheduled));
+    const scheduled = scheduledSites().get(site.name);
+    if (scheduled !== undefined) tellOffline(siteSearched(state, scheduled));
     report({ event: "sweepEnded", site: site.name, outcome });
   }
 
@@ -174,11 +175,11 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       ? undefined
       : await options.scan({ site, places, scope: action.scope, kind: "read", signal });
     if (signal.aborted) return giveBack(action);
-    const scheduled = maybeSite(site.name);
+    const scheduled = scheduledSites().get(site.name);
     if (scheduled === undefined) return;
     for (const deviceId of action.deviceIds) {
       if (outcome?.heard.has(deviceId)) continue;
-      change(deviceSilent(state, { deviceId, site: scheduled }, { now: moment(), random }));
+      if (deviceSilent(state, { deviceId, site: scheduled }, { now: moment(), random })) tellOffline([deviceId]);
     }
   }
 
@@ -190,7 +191,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
         const device = state.devices.get(id);
         if (device === undefined) continue;
         const metersDueMs = Math.max(device.metersDueMs, dueMs);
-        state = withDevice(state, id, { ...device, statusDueMs: dueMs, metersDueMs, busyUntilMs: 0 });
+        setDevice(state, id, { ...device, statusDueMs: dueMs, metersDueMs, busyUntilMs: 0 });
       }
       return;
     }
@@ -198,18 +199,11 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     if (site === undefined) return;
     const sweepDueMs = action.type === "sweep" ? dueMs : site.sweepDueMs;
     const searchDueMs = action.type === "search" ? dueMs : site.searchDueMs;
-    state = {
-      ...state,
-      sites: new Map(state.sites).set(action.site, { ...site, busyUntilMs: 0, sweepDueMs, searchDueMs }),
-    };
+    state.sites.set(action.site, { ...site, busyUntilMs: 0, sweepDueMs, searchDueMs });
   }
 
-  /** Takes a new state, and tells of the devices that have become unreachable in it. */
-  function change(next: ScheduleState): void {
-    const before = state;
-    state = next;
-    for (const [deviceId, { presence }] of next.devices) {
-      if (presence.state !== "unreachable" || before.devices.get(deviceId)?.presence.state === "unreachable") continue;
+  function tellOffline(deviceIds: readonly string[]): void {
+    for (const deviceId of deviceIds) {
       const device = inventory.device(deviceId);
       if (device !== undefined) options.onOffline(device);
     }
@@ -227,13 +221,13 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   const running = run();
   return {
     heard({ deviceId, site, asleep, scope }) {
-      const scheduled = maybeSite(site);
+      const scheduled = scheduledSites().get(site);
       if (scheduled === undefined) return;
-      change(deviceHeard(state, { deviceId, site: scheduled, asleep, scope }, { now: moment(), random }));
+      deviceHeard(state, { deviceId, site: scheduled, asleep, scope }, { now: moment(), random });
     },
     configChanged() {
       for (const job of jobs) job.abort.abort(new Error("The configuration has changed"));
-      state = withinIntervals(state, scheduledSites(), moment());
+      keepWithinIntervals(state, scheduledSites(), moment());
       woken.resolve();
     },
     presences() {
@@ -242,7 +236,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       return count;
     },
     lastSweep(site) {
-      const at = lastSweeps().get(site);
+      const at = lastSweep(site);
       return at === undefined ? undefined : new Date(at);
     },
     sweeping: () => [...jobs].filter(({ kind, begun }) => kind === "sweep" && begun).map(({ site }) => site),
@@ -260,26 +254,22 @@ function sweepMark(site: string): string {
 }
 
 /** Nothing is due later than a whole interval from now: an interval that became shorter counts at once. */
-export function withinIntervals(state: ScheduleState, sites: readonly ScheduledSite[], now: Moment): ScheduleState {
+function keepWithinIntervals(state: ScheduleState, sites: ReadonlyMap<string, ScheduledSite>, now: Moment): void {
   const latest = (dueMs: number, everyMs: number) => Math.min(dueMs, now.monotonicMs + everyMs);
-  const schedules = new Map(sites.map(({ name, schedule }) => [name, schedule]));
-  return {
-    ...state,
-    sites: new Map(
-      [...state.sites].map(([name, site]) => {
-        const schedule = schedules.get(name);
-        if (schedule === undefined) return [name, site];
-        return [name, { ...site, sweepDueMs: latest(site.sweepDueMs, schedule.fullSweepEveryMs) }];
-      }),
-    ),
-    devices: new Map(
-      [...state.devices].map(([id, device]) => {
-        const schedule = schedules.get(device.site);
-        if (schedule === undefined) return [id, device];
-        const metersDueMs = latest(device.metersDueMs, schedule.metersEveryMs);
-        // A device that sleeps is asked less often, and the next answer puts that right.
-        return [id, { ...device, metersDueMs, statusDueMs: latest(device.statusDueMs, schedule.statusEveryMs * 4) }];
-      }),
-    ),
-  };
+  for (const [name, site] of state.sites) {
+    const schedule = sites.get(name)?.schedule;
+    if (schedule === undefined) continue;
+    state.sites.set(name, { ...site, sweepDueMs: latest(site.sweepDueMs, schedule.fullSweepEveryMs) });
+  }
+  for (const [id, device] of state.devices) {
+    const schedule = sites.get(device.site)?.schedule;
+    if (schedule === undefined) continue;
+    const metersDueMs = latest(device.metersDueMs, schedule.metersEveryMs);
+    // A device that sleeps is asked less often, and the next answer puts that right.
+    setDevice(state, id, {
+      ...device,
+      metersDueMs,
+      statusDueMs: latest(device.statusDueMs, schedule.statusEveryMs * 4),
+    });
+  }
 }

@@ -1,8 +1,9 @@
-/** What to do now: a pure function of what is remembered, the time and the configuration. docs/schedule.md has the rules. */
+/** What to do now, by what is remembered, the time and the configuration alone. docs/schedule.md has the rules. */
 import { isAllowedAt } from "../config/allowed_hours.ts";
-import { agedPresence, wantsSearch } from "./presence.ts";
+import { agedPresence } from "./presence.ts";
 import { jitteredMs, statusIntervalMs } from "./schedule_events.ts";
-import type { DeviceSchedule, Moment, ScheduledSite, ScheduleState, SiteSchedule } from "./schedule_state.ts";
+import { orderOf, setDevice } from "./schedule_state.ts";
+import type { Moment, ScheduledSite, ScheduleState, SiteSchedule } from "./schedule_state.ts";
 
 export type Action =
   /** Find and read everything in the site; ends with `siteSearched`. */
@@ -13,7 +14,6 @@ export type Action =
   | { type: "read"; site: string; scope: "full" | "status"; deviceIds: string[] };
 
 export interface NextActions {
-  state: ScheduleState;
   actions: Action[];
   /** When to ask again, at the latest; asking earlier is harmless. */
   wakeAfterMs: number;
@@ -23,8 +23,8 @@ export interface ScheduleOptions {
   sites: readonly ScheduledSite[];
   /** 0 to 1, 1 excluded. */
   random: () => number;
-  /** Wall-clock time of the last sweep by site, for the first call after a start. */
-  lastSweeps?: ReadonlyMap<string, number>;
+  /** Wall-clock time of the last sweep by site; asked when a site is new here. */
+  lastSweeps?: Pick<ReadonlyMap<string, number>, "get">;
 }
 
 const minuteMs = 60_000;
@@ -43,75 +43,79 @@ const goneAfterMs = 30 * 24 * 60 * minuteMs;
 const burstShare = 1 / 6;
 
 /** Decides and remembers that it was decided: an action that is returned is on its way. */
-export function nextActions(before: ScheduleState, now: Moment, options: ScheduleOptions): NextActions {
-  const caughtUp = catchUp(before, now, options);
-  const sites = new Map<string, SiteSchedule>();
-  const devices = new Map(caughtUp.devices);
+export function nextActions(state: ScheduleState, now: Moment, options: ScheduleOptions): NextActions {
+  catchUp(state, now, options);
   const actions: Action[] = [];
   let wakeMs = now.monotonicMs + maxWakeMs;
   for (const site of options.sites) {
-    let remembered = refilled(caughtUp.sites.get(site.name) ?? newSite(site, now, options), site, now.monotonicMs);
+    const known = state.sites.get(site.name) ?? newSite(site, now, options);
+    const remembered = refilled(known, site, now.monotonicMs);
     if (isAllowedAt(site.schedule.allowedHours, new Date(now.wallMs))) {
-      const done = siteActions(remembered, site, { devices, now: now.monotonicMs, random: options.random });
-      remembered = done.remembered;
-      actions.push(...done.actions);
-      wakeMs = Math.min(wakeMs, done.wakeMs);
+      const context = { state, site, now: now.monotonicMs, random: options.random };
+      actions.push(...passes(remembered, context));
+      const reads = dueReads(remembered, context);
+      actions.push(...reads.actions);
+      wakeMs = Math.min(wakeMs, Math.max(remembered.sweepDueMs, remembered.busyUntilMs), reads.wakeMs);
     }
-    sites.set(site.name, remembered);
+    state.sites.set(site.name, remembered);
   }
-  const state = { seen: now, caughtUpMs: caughtUp.caughtUpMs, sites, devices };
-  return { state, actions, wakeAfterMs: Math.max(minWakeMs, wakeMs - now.monotonicMs) };
+  // Of sites that left the configuration nothing is remembered, so that they begin anew should they come back.
+  const names = new Set(options.sites.map(({ name }) => name));
+  for (const name of state.sites.keys()) if (!names.has(name)) state.sites.delete(name);
+  state.seen = now;
+  return { actions, wakeAfterMs: Math.max(minWakeMs, wakeMs - now.monotonicMs) };
 }
 
-function siteActions(
-  before: SiteSchedule,
-  site: ScheduledSite,
-  context: { devices: Map<string, DeviceSchedule>; now: number; random: () => number },
-): { remembered: SiteSchedule; actions: Action[]; wakeMs: number } {
-  const { devices, now, random } = context;
+interface SiteContext {
+  state: ScheduleState;
+  site: ScheduledSite;
+  now: number;
+  random: () => number;
+}
+
+/** The sweep or search that a site is due, noted in `remembered`. */
+function passes(remembered: SiteSchedule, { state, site, now, random }: SiteContext): Action[] {
+  if (now < remembered.busyUntilMs) return [];
   const { schedule } = site;
-  const remembered = { ...before };
-  const actions: Action[] = [];
-  let wakeMs = Infinity;
-  const due: { deviceId: string; scope: "full" | "status"; dueMs: number }[] = [];
-  const wanted: string[] = [];
-  for (const [deviceId, device] of devices) {
-    if (device.site !== site.name) continue;
+  if (now >= remembered.sweepDueMs) {
+    remembered.sweepDueMs = now + jitteredMs(schedule.fullSweepEveryMs, schedule.jitter, random);
+    remembered.busyUntilMs = now + sweepDeadlineMs;
+    return [{ type: "sweep", site: site.name }];
+  }
+  const { wanted } = orderOf(state, site.name);
+  if (wanted.size === 0 || now < remembered.searchDueMs) return [];
+  remembered.searchDueMs = now + schedule.statusEveryMs;
+  remembered.busyUntilMs = now + sweepDeadlineMs;
+  return [{ type: "search", site: site.name, deviceIds: [...wanted] }];
+}
+
+/** Who waits longest is read first, so that a rate that is too low delays all alike. */
+function dueReads(
+  remembered: SiteSchedule,
+  { state, site, now, random }: SiteContext,
+): { actions: Action[]; wakeMs: number } {
+  const { due } = orderOf(state, site.name);
+  const deviceIds: { full: string[]; status: string[] } = { full: [], status: [] };
+  for (let first; (first = due.first()) !== undefined && first.dueMs <= now && remembered.tokens >= 1;) {
+    const device = state.devices.get(first.key)!;
     const presence = agedPresence(device.presence, { nowMs: now, goneAfterMs });
-    if (presence !== device.presence) devices.set(deviceId, { ...device, presence });
-    if (presence.state === "gone") continue;
-    if (wantsSearch(presence)) wanted.push(deviceId);
-    const dueMs = Math.max(Math.min(device.statusDueMs, device.metersDueMs), device.busyUntilMs);
-    if (dueMs > now) wakeMs = Math.min(wakeMs, dueMs);
-    else due.push({ deviceId, scope: device.metersDueMs <= now ? "full" : "status", dueMs });
-  }
-  if (now >= remembered.busyUntilMs) {
-    if (now >= remembered.sweepDueMs) {
-      actions.push({ type: "sweep", site: site.name });
-      remembered.sweepDueMs = now + jitteredMs(schedule.fullSweepEveryMs, schedule.jitter, random);
-      remembered.busyUntilMs = now + sweepDeadlineMs;
-    } else if (wanted.length > 0 && now >= remembered.searchDueMs) {
-      actions.push({ type: "search", site: site.name, deviceIds: wanted });
-      remembered.searchDueMs = now + schedule.statusEveryMs;
-      remembered.busyUntilMs = now + sweepDeadlineMs;
+    if (presence.state === "gone") {
+      setDevice(state, first.key, { ...device, presence });
+      continue;
     }
+    deviceIds[device.metersDueMs <= now ? "full" : "status"].push(first.key);
+    remembered.tokens--;
+    const intervalMs = statusIntervalMs(site, presence.state);
+    const statusDueMs = now + jitteredMs(intervalMs, site.schedule.jitter, random);
+    setDevice(state, first.key, { ...device, statusDueMs, busyUntilMs: now + readDeadlineMs });
   }
-  wakeMs = Math.min(wakeMs, Math.max(remembered.sweepDueMs, remembered.busyUntilMs));
-  // Who waits longest is read first, so that a rate that is too low delays all alike.
-  due.sort((a, b) => a.dueMs - b.dueMs);
-  const started = due.slice(0, Math.floor(remembered.tokens));
-  remembered.tokens -= started.length;
-  if (started.length < due.length) wakeMs = Math.min(wakeMs, now + minuteMs / site.readsPerMinute);
-  for (const scope of ["full", "status"] as const) {
-    const deviceIds = started.filter((each) => each.scope === scope).map(({ deviceId }) => deviceId);
-    if (deviceIds.length > 0) actions.push({ type: "read", site: site.name, scope, deviceIds });
-  }
-  for (const { deviceId } of started) {
-    const device = devices.get(deviceId)!;
-    const statusDueMs = now + jitteredMs(statusIntervalMs(site, device.presence.state), schedule.jitter, random);
-    devices.set(deviceId, { ...device, statusDueMs, busyUntilMs: now + readDeadlineMs });
-  }
-  return { remembered, actions, wakeMs };
+  const next = due.first()?.dueMs ?? Infinity;
+  return {
+    actions: (["full", "status"] as const).flatMap((scope) =>
+      deviceIds[scope].length === 0 ? [] : [{ type: "read", site: site.name, scope, deviceIds: deviceIds[scope] }]
+    ),
+    wakeMs: next > now ? next : now + minuteMs / site.readsPerMinute,
+  };
 }
 
 /**
@@ -119,32 +123,21 @@ function siteActions(
  * tell which, so that both are treated as sleep: what would have become due is done once, spread over a quarter of an
  * hour, and not again within the hour however often the clock jumps. A clock that goes back changes nothing.
  */
-function catchUp(state: ScheduleState, now: Moment, { sites, random }: ScheduleOptions): ScheduleState {
+function catchUp(state: ScheduleState, now: Moment, { random }: ScheduleOptions): void {
   const passedMs = now.monotonicMs - state.seen.monotonicMs;
   const aheadMs = now.wallMs - state.seen.wallMs - passedMs;
-  if (aheadMs < jumpMs) return state;
-  if (state.caughtUpMs !== null && now.monotonicMs - state.caughtUpMs < catchUpEveryMs) return state;
+  if (aheadMs < jumpMs) return;
+  if (state.caughtUpMs !== null && now.monotonicMs - state.caughtUpMs < catchUpEveryMs) return;
   const earlier = (dueMs: number) => {
     const soonMs = now.monotonicMs + random() * catchUpSpreadMs;
     return Math.min(dueMs, Math.max(dueMs - aheadMs, soonMs));
   };
-  const names = new Set(sites.map(({ name }) => name));
-  return {
-    ...state,
-    caughtUpMs: now.monotonicMs,
-    sites: new Map(
-      [...state.sites].filter(([name]) => names.has(name)).map((
-        [name, site],
-      ) => [name, { ...site, sweepDueMs: earlier(site.sweepDueMs) }]),
-    ),
-    devices: new Map(
-      [...state.devices].map(([id, device]) => [id, {
-        ...device,
-        statusDueMs: earlier(device.statusDueMs),
-        metersDueMs: earlier(device.metersDueMs),
-      }]),
-    ),
-  };
+  state.caughtUpMs = now.monotonicMs;
+  for (const [name, site] of state.sites) state.sites.set(name, { ...site, sweepDueMs: earlier(site.sweepDueMs) });
+  for (const [id, device] of state.devices) {
+    const { statusDueMs, metersDueMs } = device;
+    setDevice(state, id, { ...device, statusDueMs: earlier(statusDueMs), metersDueMs: earlier(metersDueMs) });
+  }
 }
 
 /** The first sweep comes soon after the start, unless a run before had one; a time in the future counts as now. */

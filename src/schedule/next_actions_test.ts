@@ -37,10 +37,10 @@ function createWorld(
   // Park and Miller's generator: the same numbers in each run.
   const random = () => (seed = seed * 48_271 % 2_147_483_647) / 2_147_483_647;
   const options = () => ({ now: { ...clocks }, random });
-  let state = emptySchedule({ ...clocks });
+  const state = emptySchedule({ ...clocks });
   for (let i = 0; i < devices; i++) {
     const device = { deviceId: `device-${i}`, site, asleep: false, seenAt: new Date(clocks.wallMs - seenAgoMs) };
-    state = deviceKnown(state, device, options());
+    deviceKnown(state, device, options());
   }
   const log: (Action & { atMs: number; wallMs: number })[] = [];
   const world = {
@@ -65,7 +65,6 @@ function createWorld(
       const endMs = clocks.monotonicMs + durationMs;
       while (clocks.monotonicMs < endMs) {
         const next = nextActions(state, { ...clocks }, { sites: [site], random, lastSweeps: world.lastSweeps });
-        state = next.state;
         for (const action of next.actions) perform(action);
         const stepMs = Math.min(next.wakeAfterMs, endMs - clocks.monotonicMs);
         clocks.monotonicMs += stepMs;
@@ -76,14 +75,14 @@ function createWorld(
 
   function hear(deviceId: string, scope: "full" | "status") {
     const heard = { deviceId, site, asleep: world.asleep.has(deviceId), scope };
-    state = deviceHeard(state, heard, options());
+    deviceHeard(state, heard, options());
   }
 
   function perform(action: Action) {
     log.push({ ...action, atMs: clocks.monotonicMs, wallMs: clocks.wallMs });
     if (action.type === "read") {
       for (const deviceId of action.deviceIds) {
-        if (world.silent.has(deviceId)) state = deviceSilent(state, { deviceId, site }, options());
+        if (world.silent.has(deviceId)) deviceSilent(state, { deviceId, site }, options());
         else hear(deviceId, action.scope);
       }
       return;
@@ -93,7 +92,7 @@ function createWorld(
       world.silent.delete(deviceId);
       hear(deviceId, "full");
     }
-    state = siteSearched(state, site);
+    siteSearched(state, site);
   }
 
   return world;

@@ -1,6 +1,6 @@
-/** What happened, as the scheduler learns it: each function gives the state after one event. */
-import { heardPresence, missedPresence, type PresenceState, searchedPresence } from "./presence.ts";
-import { type Moment, type ScheduledSite, type ScheduleState, withDevice } from "./schedule_state.ts";
+/** What happened, as the scheduler learns it: each function puts one event into the state. */
+import { heardPresence, missedPresence, type Presence, type PresenceState, searchedPresence } from "./presence.ts";
+import { type Moment, orderOf, type ScheduledSite, type ScheduleState, setDevice } from "./schedule_state.ts";
 
 /** Intervals of a device that sleeps or is silent, in those of one that is awake: it is not woken to say that it sleeps. */
 const quietFactor = 4;
@@ -15,12 +15,12 @@ export function deviceKnown(
   state: ScheduleState,
   device: { deviceId: string; site: ScheduledSite; asleep: boolean; seenAt: Date },
   options: { now: Moment; random: () => number },
-): ScheduleState {
+): void {
   const { now, random } = options;
   const { statusEveryMs, metersEveryMs } = device.site.schedule;
   // A time of the inventory that lies in the future is of a clock that was wrong then or is wrong now.
   const agoMs = Math.max(0, now.wallMs - device.seenAt.getTime());
-  return withDevice(state, device.deviceId, {
+  setDevice(state, device.deviceId, {
     site: device.site.name,
     presence: heardPresence(now.monotonicMs - agoMs, { asleep: device.asleep }),
     statusDueMs: now.monotonicMs + random() * statusEveryMs,
@@ -34,14 +34,14 @@ export function deviceHeard(
   state: ScheduleState,
   heard: { deviceId: string; site: ScheduledSite; asleep: boolean; scope: "full" | "status" },
   options: { now: Moment; random: () => number },
-): ScheduleState {
+): void {
   const { now, random } = options;
   const { site, asleep } = heard;
   const before = state.devices.get(heard.deviceId);
   const presence = heardPresence(now.monotonicMs, { asleep });
   const jittered = (ms: number) => jitteredMs(ms, site.schedule.jitter, random);
   const nextMeters = now.monotonicMs + jittered(site.schedule.metersEveryMs);
-  return withDevice(state, heard.deviceId, {
+  setDevice(state, heard.deviceId, {
     site: site.name,
     presence,
     statusDueMs: now.monotonicMs + jittered(statusIntervalMs(site, presence.state)),
@@ -51,19 +51,19 @@ export function deviceHeard(
   });
 }
 
-/** A read of a device at its address was not answered. */
+/** A read of a device at its address was not answered. Returns whether it became unreachable by that. */
 export function deviceSilent(
   state: ScheduleState,
   silent: { deviceId: string; site: ScheduledSite },
   { now, random }: { now: Moment; random: () => number },
-): ScheduleState {
+): boolean {
   const before = state.devices.get(silent.deviceId);
-  if (before === undefined) return state;
+  if (before === undefined) return false;
   const nowMs = now.monotonicMs;
   const intervalMs = statusIntervalMs(silent.site, before.presence.state);
   const presence = missedPresence(before.presence, { nowMs, intervalMs });
   const nextMs = nowMs + jitteredMs(statusIntervalMs(silent.site, presence.state), silent.site.schedule.jitter, random);
-  return withDevice(state, silent.deviceId, {
+  setDevice(state, silent.deviceId, {
     ...before,
     presence,
     statusDueMs: nextMs,
@@ -71,26 +71,29 @@ export function deviceSilent(
     metersDueMs: Math.max(before.metersDueMs, nextMs),
     busyUntilMs: 0,
   });
+  return becameUnreachable(before.presence, presence);
 }
 
-/** A sweep or search of a whole site ended: whoever has misses and was not heard is not there. */
-export function siteSearched(state: ScheduleState, site: ScheduledSite): ScheduleState {
-  const devices = new Map(state.devices);
-  for (const [deviceId, device] of state.devices) {
-    if (device.site !== site.name) continue;
+/**
+ * A sweep or search of a whole site ended: whoever has misses and was not heard is not there. Returns the devices that
+ * became unreachable by that.
+ */
+export function siteSearched(state: ScheduleState, site: ScheduledSite): string[] {
+  const unreachable: string[] = [];
+  for (const deviceId of [...orderOf(state, site.name).silent]) {
+    const device = state.devices.get(deviceId)!;
     const intervalMs = statusIntervalMs(site, device.presence.state);
-    devices.set(deviceId, { ...device, presence: searchedPresence(device.presence, { intervalMs }) });
+    const presence = searchedPresence(device.presence, { intervalMs });
+    setDevice(state, deviceId, { ...device, presence });
+    if (becameUnreachable(device.presence, presence)) unreachable.push(deviceId);
   }
   const before = state.sites.get(site.name);
-  const sites = before === undefined ? state.sites : new Map(state.sites).set(site.name, { ...before, busyUntilMs: 0 });
-  return { ...state, devices, sites };
+  if (before !== undefined) state.sites.set(site.name, { ...before, busyUntilMs: 0 });
+  return unreachable;
 }
 
-/** A device that was removed from the inventory. */
-export function deviceForgotten(state: ScheduleState, deviceId: string): ScheduleState {
-  const devices = new Map(state.devices);
-  devices.delete(deviceId);
-  return { ...state, devices };
+function becameUnreachable(before: Presence, after: Presence): boolean {
+  return before.state !== "unreachable" && after.state === "unreachable";
 }
 
 /** An interval moved by at most `jitter` of itself to either side. */
