@@ -147,11 +147,6 @@ export interface SceneOptions {
   more?: string;
 }
 
-/** Stands in for ping(8), which needs a right that test machines do not give. */
-const pingScript = `#!/bin/sh
-case "$*" in "-n -c "[0-9]*" -W 2 127."*) echo "64 bytes from $6: icmp_seq=1 ttl=64 time=0.045 ms" ;; *) exit 2 ;; esac
-`;
-
 /** The page counter of the printer number `index`, each its own. */
 export function totalOf(index: number): number {
   return 10_000 + 37 * index;
@@ -182,9 +177,7 @@ export async function startScene(options: SceneOptions): Promise<AgentScene> {
   const devices = addresses.flatMap((address, i) => printer(address, totalOf(i)));
   const simulator = built.use(await startSimulator({ devices }));
   const data = `${folder}/platform`, config = `${folder}/agent.yaml`;
-  const env = { OPENDCA_GUARD_DIRECTORY: `${folder}/guard`, PATH: `${folder}/bin:${Deno.env.get("PATH") ?? ""}` };
-  await Deno.mkdir(`${folder}/bin`);
-  await Deno.writeTextFile(`${folder}/bin/ping`, pingScript, { mode: 0o755 });
+  const env = { OPENDCA_GUARD_DIRECTORY: `${folder}/guard` };
   let port = 0;
 
   async function admin(...args: string[]): Promise<string> {

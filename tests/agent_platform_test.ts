@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { AgentScene, RunningProgram } from "./agent_fixture.ts";
 import { startScene, totalOf, until } from "./agent_fixture.ts";
+import { peerTest } from "./peers.ts";
 
 const ignore = Deno.build.os !== "linux";
 
@@ -208,57 +209,54 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "opendca run does every kind of task, and refuses what the policy refuses",
-  ignore,
-  async fn() {
-    await using scene = await startScene({ network: 234, printers: 2 });
-    await using _platform = await scene.startPlatform();
-    const document = `${scene.folder}/platform-config.json`;
-    await Deno.writeTextFile(
-      document,
-      JSON.stringify({ pollIntervalSeconds: 90, maskedFields: ["serial", "nonsense"] }),
-    );
-    const tasks = [
-      ["set-config", scene.agentId, "--file", document],
-      ["scan", scene.agentId, "--target", "127.234.0.2"],
-      ["scan", scene.agentId, "--known"],
-      ["scan", scene.agentId, "--target", "127.235.0.1"],
-      ["ping", scene.agentId, "127.234.0.1", "--count", "1"],
-      ["ping", scene.agentId, "192.0.2.1"],
-      ["diagnostics", scene.agentId],
-    ];
-    const ids: string[] = [];
-    for (const task of tasks) ids.push(await scene.admin("task", ...task));
-    await using agent = await scene.startAgent();
-    for (const id of ids) await agent.line((line) => line.includes('"taskFinished"') && line.includes(id));
-    type Task = { taskId: string; state: string; message: string; result: Record<string, Record<string, unknown>> };
-    let results: Task[] = [];
-    await until("the platform has all results", async () => {
-      const list: Task[] = JSON.parse(await scene.admin("--json", "task", "list"));
-      results = ids.map((id) => list.find(({ taskId }) => taskId === id)!);
-      return results.every(({ state }) => ["succeeded", "failed", "refused"].includes(state));
-    });
-    assert.deepEqual(results.map(({ state }) => state), [
-      "succeeded",
-      "succeeded",
-      "succeeded",
-      "refused",
-      "succeeded",
-      "refused",
-      "succeeded",
-    ], JSON.stringify(results, null, 1));
-    const [configured, targeted, known, , pinged] = results;
-    assert.match(JSON.stringify(configured!.result), /nonsense/);
-    assert.deepEqual([targeted!.result.scan!.printers, known!.result.scan!.printers], [1, 1]);
-    assert.deepEqual(pinged!.result.ping, { address: "127.234.0.1", sent: 1, received: 1, roundTripMs: [0.045] });
-    // The serial number is masked from the first reading on.
-    const devices: { serial: string | null }[] = JSON.parse(await scene.admin("--json", "device", "list"));
-    assert.deepEqual(devices.map(({ serial }) => serial), [null]);
-    const shown = await scene.opendca("config", "show");
-    assert.match(shown.out, /poll\.interval +90s? +platform|poll\.interval +\S+ +platform/);
-    const ledger = await scene.opendca("ledger");
-    assert.equal(ledger.out.split("\n").filter((line) => line.includes("Received task")).length, tasks.length);
-    await agent.kill("SIGTERM");
-  },
+peerTest("opendca run does every kind of task, and refuses what the policy refuses", ["ping"], async () => {
+  await using scene = await startScene({ network: 234, printers: 2 });
+  await using _platform = await scene.startPlatform();
+  const document = `${scene.folder}/platform-config.json`;
+  await Deno.writeTextFile(
+    document,
+    JSON.stringify({ pollIntervalSeconds: 90, maskedFields: ["serial", "nonsense"] }),
+  );
+  const tasks = [
+    ["set-config", scene.agentId, "--file", document],
+    ["scan", scene.agentId, "--target", "127.234.0.2"],
+    ["scan", scene.agentId, "--known"],
+    ["scan", scene.agentId, "--target", "127.235.0.1"],
+    ["ping", scene.agentId, "127.234.0.1", "--count", "1"],
+    ["ping", scene.agentId, "192.0.2.1"],
+    ["diagnostics", scene.agentId],
+  ];
+  const ids: string[] = [];
+  for (const task of tasks) ids.push(await scene.admin("task", ...task));
+  await using agent = await scene.startAgent();
+  for (const id of ids) await agent.line((line) => line.includes('"taskFinished"') && line.includes(id));
+  type Task = { taskId: string; state: string; message: string; result: Record<string, Record<string, unknown>> };
+  let results: Task[] = [];
+  await until("the platform has all results", async () => {
+    const list: Task[] = JSON.parse(await scene.admin("--json", "task", "list"));
+    results = ids.map((id) => list.find(({ taskId }) => taskId === id)!);
+    return results.every(({ state }) => ["succeeded", "failed", "refused"].includes(state));
+  });
+  assert.deepEqual(results.map(({ state }) => state), [
+    "succeeded",
+    "succeeded",
+    "succeeded",
+    "refused",
+    "succeeded",
+    "refused",
+    "succeeded",
+  ], JSON.stringify(results, null, 1));
+  const [configured, targeted, known, , pinged] = results;
+  assert.match(JSON.stringify(configured!.result), /nonsense/);
+  assert.deepEqual([targeted!.result.scan!.printers, known!.result.scan!.printers], [1, 1]);
+  const { address, sent, received, roundTripMs } = pinged!.result.ping!;
+  assert.deepEqual([address, sent, received, (roundTripMs as number[]).length], ["127.234.0.1", 1, 1, 1]);
+  // The serial number is masked from the first reading on.
+  const devices: { serial: string | null }[] = JSON.parse(await scene.admin("--json", "device", "list"));
+  assert.deepEqual(devices.map(({ serial }) => serial), [null]);
+  const shown = await scene.opendca("config", "show");
+  assert.match(shown.out, /poll\.interval +90s? +platform|poll\.interval +\S+ +platform/);
+  const ledger = await scene.opendca("ledger");
+  assert.equal(ledger.out.split("\n").filter((line) => line.includes("Received task")).length, tasks.length);
+  await agent.kill("SIGTERM");
 });

@@ -21,4 +21,10 @@ printers="$(python3 -c 'import json; print(len(json.load(open("scan.json"))["pri
 [ "$printers" -ge 12 ] || { echo "the executable read $printers printers of the simulated fleet"; exit 1; }
 if "$program" scan 10.0.0.999 2>error; then echo "a wrong target was accepted"; exit 1; else code=$?; fi
 [ "$code" = 64 ] || { echo "a wrong target ended with exit code $code"; cat error; exit 1; }
+cat >agent.yaml <<END
+platform: { rootDomain: localhost, endpoints: [localhost:1] }
+stateDirectory: $work/state
+sites: [{ name: office, ranges: [127.77.0.0/24] }]
+END
+"$program" ping 127.77.0.11 --count 1 --config agent.yaml | grep -q "1 of 1 answered" || { echo "the executable cannot ping"; exit 1; }
 echo "$got: $printers printers read by the executable"

@@ -16,8 +16,9 @@ export function mayPing(config: AgentConfig, target: string): boolean {
 
 function isHostOfSite({ sites, policy }: AgentConfig, name: string): boolean {
   const plain = name.toLowerCase().replace(/\.$/, "");
-  return policy.hosts.includes(plain) &&
-    sites.some(({ hosts }) => hosts.map(parseTargetSpec).some((spec) => spec.kind === "name" && spec.name === plain));
+  const names = (texts: readonly string[]) =>
+    texts.map(parseTargetSpec).some((spec) => spec.kind === "name" && spec.name === plain);
+  return policy.hosts.includes(plain) && sites.some(({ hosts }) => names(hosts)) && !names(policy.exclude);
 }
 
 function isInside({ policy }: AgentConfig, ip: IpAddress): boolean {
@@ -30,12 +31,28 @@ export interface PingParts {
   ping: AgentMachine["ping"];
 }
 
-/** Pings the first address that the name has; `mayPing` was asked before. */
+/** Pings the first address that the name has and the policy does not exclude; `mayPing` was asked before. */
 export async function runPingTask({ target, count }: Ping, parts: PingParts, signal: AbortSignal): Promise<PingOutput> {
-  const ip = tryParseIp(target) ??
-    (await parts.resolve(target)).map(tryParseIp).find((address) => address !== undefined);
-  if (ip === undefined) throw policyRefusal(`${target} has no address`);
-  const address = formatIp(ip);
+  const address = await maybePingAddress(target, { config: parts.config(), resolve: parts.resolve });
+  if (address === undefined) throw policyRefusal(`${target} has no address that may be asked`);
   const { roundTripMs } = await parts.ping(address, { count, signal });
   return { address, sent: count, received: roundTripMs.length, roundTripMs };
+}
+
+/** A name can be made to point anywhere, also to what the policy excludes. */
+export async function maybePingAddress(
+  target: string,
+  { config, resolve }: { config: AgentConfig; resolve(host: string): Promise<string[]> },
+): Promise<string | undefined> {
+  const literal = tryParseIp(target);
+  if (literal !== undefined) return formatIp(literal);
+  const found = (await resolve(target)).flatMap((text) => tryParseIp(text) ?? []);
+  const allowed = found.find((ip) => !isExcluded(config, ip));
+  return allowed === undefined ? undefined : formatIp(allowed);
+}
+
+function isExcluded({ policy }: AgentConfig, ip: IpAddress): boolean {
+  return policy.exclude.map(parseTargetSpec).some((spec) =>
+    spec.kind === "range" && spec.port === undefined && rangeContains(spec.range, ip)
+  );
 }

@@ -1,11 +1,10 @@
 /** `opendca config check` and `opendca config show`. */
 import type { Command } from "commander";
 import type { AgentConfig } from "../config/agent_config.ts";
-import { applyPlatformConfig } from "../config/platform_config.ts";
 import { configPath, readAgentConfig } from "../config/read_config.ts";
 import { renderConfigJson, renderConfigText } from "../config/render_config.ts";
-import { storedPlatformConfigName, tryParseStoredPlatformConfig } from "../config/stored_platform_config.ts";
 import { safeText, visibleText } from "../core/safe_text.ts";
+import { withPlatformPart } from "./effective_config.ts";
 import type { Host } from "./host.ts";
 
 interface ConfigOptions {
@@ -41,7 +40,7 @@ export function addConfigCommand(program: Command, host: Host): void {
     .option(...configOption)
     .option("--json", "print JSON")
     .action(async (options: ConfigOptions) => {
-      const { config, refusals } = await withPlatform(await readConfig(options, host), host);
+      const { config, refusals } = await withPlatformPart(await readConfig(options, host), host);
       if (options.json === true) return await host.stdout.write(renderConfigJson(config));
       const lines = renderConfigText(config).split("\n");
       await host.stdout.write(lines.map((line) => visibleText(line, 10_000)).join("\n"));
@@ -51,18 +50,6 @@ export function addConfigCommand(program: Command, host: Host): void {
 
 function readConfig(options: ConfigOptions, host: Host): Promise<AgentConfig> {
   return readAgentConfig(configPath(options.config, host.env), host);
-}
-
-async function withPlatform(config: AgentConfig, host: Host): Promise<{ config: AgentConfig; refusals: string[] }> {
-  let text: string;
-  try {
-    text = await host.readTextFile(`${config.stateDirectory}/${storedPlatformConfigName}`);
-  } catch {
-    // Not activated, nothing received yet, or not permitted to look: then this is the machine's own part.
-    return { config, refusals: [] };
-  }
-  const stored = tryParseStoredPlatformConfig(text);
-  return stored === undefined ? { config, refusals: [] } : applyPlatformConfig(config, stored.document);
 }
 
 function summaryOf({ file, sites, platform, proxy }: AgentConfig): string {

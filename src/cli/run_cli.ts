@@ -13,6 +13,7 @@ import { addDoctorCommand } from "./doctor_command.ts";
 import type { Host } from "./host.ts";
 import { addExplainCommand } from "./explain_command.ts";
 import { addLedgerCommand } from "./ledger_command.ts";
+import { addPingCommand } from "./ping_command.ts";
 import { addRecordCommand } from "./record_command.ts";
 import { addRunCommand } from "./run_command.ts";
 import { addScanCommand } from "./scan_command.ts";
@@ -77,6 +78,7 @@ function createProgram(host: Host, hooks: ProgramHooks): Command {
   addStatusCommand(program, host);
   addLedgerCommand(program, host, hooks.setExitCode);
   addDoctorCommand(program, host, hooks.setExitCode);
+  addPingCommand(program, host, hooks.setExitCode);
   program.hook("preAction", (_, command) => refuseLocked(nameOf(command), command.opts<{ config?: string }>(), host));
   return program;
 }

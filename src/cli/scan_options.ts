@@ -80,7 +80,8 @@ export function collect(value: string, before: string[] | undefined): string[] {
   return [...before ?? [], value];
 }
 
-function integer(min: number, max: number): (text: string) => number {
+/** Parses an option that is a whole number. */
+export function integer(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (!/^\d+$/.test(text) || value < min || value > max) {

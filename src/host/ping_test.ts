@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { roundTripsIn } from "./ping.ts";
+import { pingFailure, roundTripsIn } from "./ping.ts";
 
 const cases = [
   {
@@ -18,4 +18,31 @@ const cases = [
 ];
 for (const { name, text, want } of cases) {
   Deno.test(`roundTripsIn() reads the times of ${name}`, () => assert.deepEqual(roundTripsIn(text), want));
+}
+
+const said = [
+  {
+    name: "no right, of iputils",
+    text: "/usr/bin/ping: socktype: SOCK_RAW\n/usr/bin/ping: socket: Operation not permitted\n" +
+      "/usr/bin/ping: => missing cap_net_raw+p capability or setuid?\n",
+    want: ["NotPermittedError", /may not send ICMP$/],
+  },
+  {
+    name: "no right, of busybox",
+    text: "ping: permission denied (are you root?)\n",
+    want: ["NotPermittedError", /ICMP$/],
+  },
+  {
+    name: "no route",
+    text: "ping: connect: Network is unreachable\n",
+    want: ["UnavailableError", /^Cannot ping 10\.0\.0\.7: connect: Network is unreachable$/],
+  },
+  { name: "nothing", text: "", want: ["UnavailableError", /10\.0\.0\.7: the program did not say why$/] },
+] as const;
+for (const { name, text, want: [kind, message] } of said) {
+  Deno.test(`pingFailure() reads ${name}`, () => {
+    const error = pingFailure("10.0.0.7", text);
+    assert.equal(error.name, kind);
+    assert.match(error.message, message);
+  });
 }
