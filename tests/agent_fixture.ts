@@ -121,6 +121,11 @@ export function startProgram(
   };
 }
 
+/** Ids of the records of which the agent has said that they are durable. */
+export function spooledIds({ lines }: Pick<RunningProgram, "lines">): string[] {
+  return lines.filter((line) => line.includes('"recordsSpooled"')).flatMap((line) => JSON.parse(line).ids);
+}
+
 export interface AgentScene extends AsyncDisposable {
   folder: string;
   config: string;
@@ -131,6 +136,8 @@ export interface AgentScene extends AsyncDisposable {
   startPlatform(): Promise<RunningProgram>;
   /** `opendca run`, when it has said that it started. */
   startAgent(): Promise<RunningProgram>;
+  /** `opendca run`, which may say anything yet. */
+  spawnAgent(): RunningProgram;
   /** Runs `opendca` with `--config`. */
   opendca(...args: string[]): Promise<ProcessOutput>;
   status(): Promise<ShownStatus>;
@@ -155,6 +162,11 @@ case "$*" in "-n -c "[0-9]*" -W 2 127."*) echo "64 bytes from $6: icmp_seq=1 ttl
 /** The page counter of the printer number `index`, each its own. */
 export function totalOf(index: number): number {
   return 10_000 + 37 * index;
+}
+
+/** The page counter of the printer at an address of a scene. */
+export function totalAt(address: string): number {
+  return totalOf(Number(address.split(".")[3]) - 1);
 }
 
 function printer(address: string, total: number): DeviceOptions[] {
@@ -214,10 +226,11 @@ export async function startScene(options: SceneOptions): Promise<AgentScene> {
     admin,
     startPlatform,
     async startAgent() {
-      const program = startProgram("main.ts", ["run", "--config", config], env);
+      const program = scene.spawnAgent();
       await program.line((line) => line.includes('"agentStarted"'));
       return program;
     },
+    spawnAgent: () => startProgram("main.ts", ["run", "--config", config], env),
     opendca: (...args) => runProgram("main.ts", [...args, "--config", config], env),
     status,
     store<Row>(sql: string) {
