@@ -169,7 +169,8 @@ export function totalAt(address: string): number {
   return totalOf(Number(address.split(".")[3]) - 1);
 }
 
-function printer(address: string, total: number): DeviceOptions[] {
+/** A printer at an address of a scene, with the counter that belongs there. */
+export function scenePrinter(address: string): DeviceOptions[] {
   return parseFleet(`
 printers:
   - name: ${address}
@@ -179,7 +180,7 @@ printers:
     model: Laser 9000
     serial: ZZ${address.replaceAll(".", "")}
     description: Example Laser 9000
-    meters: { total: ${total} }
+    meters: { total: ${totalAt(address)} }
     supplies: [{ type: toner, description: Black Toner, colorant: black, unit: percent, capacity: 100, level: 60 }]
 `);
 }
@@ -191,7 +192,7 @@ export async function startScene(options: SceneOptions): Promise<AgentScene> {
   const folder = await Deno.makeTempDir();
   built.defer(() => Deno.remove(folder, { recursive: true }));
   const addresses = [...Array(printers).keys()].map((i) => `127.${network}.0.${i + 1}`);
-  const devices = addresses.flatMap((address, i) => printer(address, totalOf(i)));
+  const devices = addresses.flatMap(scenePrinter);
   const simulator = built.use(await startSimulator({ devices }));
   const data = `${folder}/platform`, config = `${folder}/agent.yaml`;
   const env = { OPENDCA_GUARD_DIRECTORY: `${folder}/guard`, PATH: `${folder}/bin:${Deno.env.get("PATH") ?? ""}` };

@@ -97,7 +97,8 @@ function storeRecord({ tenant, agentId }: Caller, { record, bytes }: DecodedReco
   const { recordId, content } = record;
   // The same record in another batch: the agent began a new epoch with what it still held.
   if (content === undefined || hasRecord(tenant, { agentId, recordId })) return;
-  const observedAt = record.observedAt!;
+  // A clock that was ahead must not make its readings the newest for as long as it was: they count from their arrival.
+  const observedAt = record.observedAt! < receivedAt ? record.observedAt! : receivedAt;
   const sighting = { agentId, site: record.site, deviceKey: record.deviceKey, observedAt };
   let deviceId: string | null = null;
   let meters: readonly Meter[] = [];
