@@ -70,6 +70,8 @@ export interface OfficeOptions {
   schedule: string;
   /** PEM of further authorities that the agent trusts. */
   alsoTrusts?: string;
+  /** Of a call, by the real clock. */
+  callTimeoutMs?: number;
 }
 
 export const minute = 60_000;
@@ -78,7 +80,7 @@ export const day = 24 * hour;
 
 /** Sets all of it up and activates the agent, which is not started yet. */
 export async function openOffice(options: OfficeOptions): Promise<Office> {
-  const { network, printers, schedule } = options;
+  const { network, printers, schedule, callTimeoutMs = 5000 } = options;
   await using built = new AsyncDisposableStack();
   const clock = new SteppedClock();
   let behindMs = 0;
@@ -163,7 +165,7 @@ log: { level: debug, format: json }
   }
 
   const connect: typeof createGrpcAgentApi = (grpcOptions) => {
-    const api = createGrpcAgentApi({ ...grpcOptions, connectTimeoutMs: 2000, callTimeoutMs: 2000 });
+    const api = createGrpcAgentApi({ ...grpcOptions, connectTimeoutMs: 5000, callTimeoutMs });
     const counted = (name: keyof typeof calls) => {
       const call = api[name].bind(api) as (request: never, signal?: AbortSignal) => Promise<never>;
       return (request: never, signal?: AbortSignal) => {

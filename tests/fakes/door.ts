@@ -2,9 +2,10 @@
 import net from "node:net";
 
 export interface DoorVisit {
-  /** The client's side, and that of the server. Both are let go of when one ends. */
   client: net.Socket;
   server: net.Socket;
+  /** Both are let go of when one ends; false keeps the server's side, as a router does that has lost the client. */
+  linked: boolean;
   /** Of this connection, from 0. */
   number: number;
 }
@@ -36,15 +37,16 @@ export async function openDoor(target: number): Promise<Door> {
   const sockets = new Set<net.Socket>();
   const listener = net.createServer((client) => {
     const server = net.connect(door.target, "127.0.0.1");
+    const visit: DoorVisit = { client, server, linked: true, number: door.count++ };
     for (const [one, other] of [[client, server], [server, client]] as const) {
       sockets.add(one);
-      one.on("error", () => other.destroy());
+      one.on("error", () => {}); // "close" follows.
       one.on("close", () => {
         sockets.delete(one);
-        other.destroy();
+        if (visit.linked) other.destroy();
       });
     }
-    door.visit({ client, server, number: door.count++ });
+    door.visit(visit);
   });
   await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
   const door: Door = {
