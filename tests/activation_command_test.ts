@@ -61,7 +61,7 @@ withMachine(
     assert.match(out, /^activated as [0-9a-z-]+ for Acme, Head office; the certificate ends on /);
     assert.doesNotMatch(out + err, new RegExp(code));
     const ledger = await run("ledger");
-    assert.match(ledger.out, /^ +1 .* activation  Sent an activation code .* sha256 [0-9a-f]{16}\n$/, ledger.err);
+    assert.match(ledger.out, /^ +1 .* activation {2}Sent an activation code .* sha256 [0-9a-f]{16}\n$/, ledger.err);
     const store = await activationStore(`${folder}/state`, (name) => (env as Record<string, string>)[name]);
     const { state, identity } = await readAgentIdentity(store);
     using api = createGrpcAgentApi({

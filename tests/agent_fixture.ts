@@ -121,6 +121,11 @@ export function startProgram(
   };
 }
 
+/** Ids of the records of which the agent has said that they are durable. */
+export function spooledIds({ lines }: Pick<RunningProgram, "lines">): string[] {
+  return lines.filter((line) => line.includes('"recordsSpooled"')).flatMap((line) => JSON.parse(line).ids);
+}
+
 export interface AgentScene extends AsyncDisposable {
   folder: string;
   config: string;
@@ -131,6 +136,8 @@ export interface AgentScene extends AsyncDisposable {
   startPlatform(): Promise<RunningProgram>;
   /** `opendca run`, when it has said that it started. */
   startAgent(): Promise<RunningProgram>;
+  /** `opendca run`, which may say anything yet. */
+  spawnAgent(): RunningProgram;
   /** Runs `opendca` with `--config`. */
   opendca(...args: string[]): Promise<ProcessOutput>;
   status(): Promise<ShownStatus>;
@@ -152,7 +159,13 @@ export function totalOf(index: number): number {
   return 10_000 + 37 * index;
 }
 
-function printer(address: string, total: number): DeviceOptions[] {
+/** The page counter of the printer at an address of a scene. */
+export function totalAt(address: string): number {
+  return totalOf(Number(address.split(".")[3]) - 1);
+}
+
+/** A printer at an address of a scene, with the counter that belongs there. */
+export function scenePrinter(address: string): DeviceOptions[] {
   return parseFleet(`
 printers:
   - name: ${address}
@@ -162,7 +175,7 @@ printers:
     model: Laser 9000
     serial: ZZ${address.replaceAll(".", "")}
     description: Example Laser 9000
-    meters: { total: ${total} }
+    meters: { total: ${totalAt(address)} }
     supplies: [{ type: toner, description: Black Toner, colorant: black, unit: percent, capacity: 100, level: 60 }]
 `);
 }
@@ -174,7 +187,7 @@ export async function startScene(options: SceneOptions): Promise<AgentScene> {
   const folder = await Deno.makeTempDir();
   built.defer(() => Deno.remove(folder, { recursive: true }));
   const addresses = [...Array(printers).keys()].map((i) => `127.${network}.0.${i + 1}`);
-  const devices = addresses.flatMap((address, i) => printer(address, totalOf(i)));
+  const devices = addresses.flatMap(scenePrinter);
   const simulator = built.use(await startSimulator({ devices }));
   const data = `${folder}/platform`, config = `${folder}/agent.yaml`;
   const env = { OPENDCA_GUARD_DIRECTORY: `${folder}/guard` };
@@ -207,10 +220,11 @@ export async function startScene(options: SceneOptions): Promise<AgentScene> {
     admin,
     startPlatform,
     async startAgent() {
-      const program = startProgram("main.ts", ["run", "--config", config], env);
+      const program = scene.spawnAgent();
       await program.line((line) => line.includes('"agentStarted"'));
       return program;
     },
+    spawnAgent: () => startProgram("main.ts", ["run", "--config", config], env),
     opendca: (...args) => runProgram("main.ts", [...args, "--config", config], env),
     status,
     store<Row>(sql: string) {

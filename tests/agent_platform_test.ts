@@ -1,37 +1,16 @@
 /** The agent and the platform as programs on loopback: readings arrive, whatever is killed, and the status is true. */
 import assert from "node:assert/strict";
-import type { AgentScene, RunningProgram } from "./agent_fixture.ts";
-import { startScene, totalOf, until } from "./agent_fixture.ts";
+import type { AgentScene } from "./agent_fixture.ts";
+import { spooledIds, startScene, totalAt, totalOf, until } from "./agent_fixture.ts";
+import { assertExactlyOnce, storedRecordsSql } from "./exactly_once.ts";
+import type { StoredRecord } from "./exactly_once.ts";
 import { peerTest } from "./peers.ts";
 
 const ignore = Deno.build.os !== "linux";
 
-interface StoredReading {
-  record_id: string;
-  device_id: string;
-  observed_at: number;
-  kind: string;
-}
-
-function recordsOf(scene: AgentScene): StoredReading[] {
-  return scene.store("SELECT record_id, device_id, observed_at, kind FROM readings");
-}
-
-/** Ids of the records of which the agent has said that they are durable. */
-function spooledIds(agent: RunningProgram): string[] {
-  return agent.lines.filter((line) => line.includes('"recordsSpooled"')).flatMap((line) => JSON.parse(line).ids);
-}
-
-/** Every id is there, and no device was read twice at one time. */
-function assertExactlyOnce(scene: AgentScene, ids: readonly string[]): void {
-  const records = recordsOf(scene);
-  const stored = new Set(records.map(({ record_id }) => record_id));
-  assert.deepEqual(ids.filter((id) => !stored.has(id)), [], "records were lost");
-  assert.equal(stored.size, records.length, "records are there twice");
-  const readings = records.filter(({ kind }) => kind === "reading").map((each) =>
-    `${each.device_id} ${each.observed_at}`
-  );
-  assert.equal(new Set(readings).size, readings.length, "a reading is there under two ids");
+/** Every id is there once, with the counter of its printer. */
+function assertAllThere(scene: AgentScene, ids: readonly string[]): void {
+  assertExactlyOnce(scene.store<StoredRecord>(storedRecordsSql), ids, totalAt);
 }
 
 /** TCP sockets of a process that listen (proc(5): state 0A). Fails when it sees no socket at all, as that proves nothing. */
@@ -135,7 +114,7 @@ Deno.test({
     ids.push(...spooledIds(agent));
     await agent.kill("SIGTERM");
     assert(ids.length >= 12, `only ${ids.length} records were made, so little was proven`);
-    assertExactlyOnce(scene, ids);
+    assertAllThere(scene, ids);
     const { code, out } = await scene.opendca("ledger", "--verify");
     assert.equal(code, 0, out);
     await platform[Symbol.asyncDispose]();
@@ -161,7 +140,7 @@ Deno.test({
     await using _after = await scene.startPlatform();
     await agent.line((line) => line.includes('"batchSent"'));
     await until("the spool is empty", async () => (await scene.status()).spool?.depth === 0);
-    assertExactlyOnce(scene, spooledIds(agent));
+    assertAllThere(scene, spooledIds(agent));
     await agent.kill("SIGTERM");
   },
 });

@@ -221,6 +221,21 @@ Deno.test("Upload of what was read before an outage does not overwrite the prese
   ]);
 });
 
+Deno.test("Upload of what was read by a clock a day ahead is not the newest for a day", async () => {
+  await using bench = await startBench();
+  const { agent } = bench;
+  const tomorrow = new Date(Date.now() + 86_400_000);
+  await bench.upload(
+    batchOf(agent, { sequence: 1, records: [recordOf(readingOf({ total: 10, observedAt: tomorrow }))] }),
+  );
+  await bench.upload(
+    batchOf(agent, { sequence: 2, records: [recordOf(readingOf({ total: 20, observedAt: new Date() }))] }),
+  );
+  const [device] = listDevices(agent.tenant);
+  assert.equal(device?.total, 20);
+  assert(device.last_seen_at <= Date.now(), "seen in the future");
+});
+
 Deno.test("Upload tells two devices at one address apart", async () => {
   await using bench = await startBench();
   const records = ["AAA11111", "BBB22222"].map((serial) => recordOf(readingOf({ serial })));

@@ -104,13 +104,13 @@ function storeRecord(platform: Platform, caller: Caller, { record, bytes, at }: 
   const { recordId, content } = record;
   // The same record in another batch: the agent began a new epoch with what it still held.
   if (content === undefined || hasRecord(tenant, { agentId, recordId })) return;
-  const observedAt = record.observedAt!;
+  // A clock that was ahead must not make its readings the newest for as long as it was: they count from their arrival.
+  const observedAt = record.observedAt! < at ? record.observedAt! : at;
   const sighting = {
     agentId,
     site: shortText(record.site, 200),
     deviceKey: shortText(record.deviceKey, 200),
-    // A clock that is ahead would keep what is read after it was set right from being believed.
-    observedAt: observedAt < at ? observedAt : at,
+    observedAt,
   };
   let deviceId: string | null = null;
   let meters: readonly Meter[] = [];
@@ -122,7 +122,7 @@ function storeRecord(platform: Platform, caller: Caller, { record, bytes, at }: 
     case "deviceEvent":
       deviceId = resolveEvent(tenant, sighting, content.value);
       if (deviceId !== null && content.value.kind === DeviceEventKind.OFFLINE) {
-        setDeviceState(tenant, { deviceId, state: "offline", at: sighting.observedAt });
+        setDeviceState(tenant, { deviceId, state: "offline", at: observedAt });
       }
       break;
     case "taskResult":

@@ -49,6 +49,8 @@ export interface AgentParts {
   machine: CommonMachine & AgentMachine;
   version: string;
   random?: () => number;
+  /** gRPC unless told. */
+  connect?: typeof createGrpcAgentApi;
 }
 
 /** Why an agent ended that nobody asked to. */
@@ -153,7 +155,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     },
   });
 
-  const grpc = built.use(createGrpcAgentApi({
+  const grpc = built.use((parts.connect ?? createGrpcAgentApi)({
     endpoints: parts.config.platform.endpoints,
     trust: parts.config.platform,
     proxy: parts.config.proxy,

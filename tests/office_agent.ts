@@ -1,0 +1,231 @@
+/**
+ * One agent within the test's process, with a clock of its own and otherwise real parts: scanner threads, simulated
+ * printers, files, gRPC over TLS through a door, and a real platform that shares the clock.
+ */
+import assert from "node:assert/strict";
+import { activationStore } from "../src/activation/store_options.ts";
+import { startAgent } from "../src/agent/start_agent.ts";
+import type { Agent } from "../src/agent/start_agent.ts";
+import type { StatusFile } from "../src/agent/status_file.ts";
+import { runCli } from "../src/cli/run_cli.ts";
+import { readAgentConfig } from "../src/config/read_config.ts";
+import { createGrpcAgentApi } from "../src/transport/grpc_agent_api.ts";
+import type { ScannerWorker } from "../src/supervisor/supervise_scan.ts";
+import { startSimulator } from "../simulator/simulator.ts";
+import type { Simulator } from "../simulator/simulator.ts";
+import { listAgents } from "../platform/store/agents.ts";
+import type { AgentRow } from "../platform/store/agents.ts";
+import type { Tenant } from "../platform/store/store.ts";
+import { scenePrinter, totalAt } from "./agent_fixture.ts";
+import { assertExactlyOnce, storedRecordsSql } from "./exactly_once.ts";
+import type { StoredRecord } from "./exactly_once.ts";
+import { openDoor } from "./fakes/door.ts";
+import type { Door } from "./fakes/door.ts";
+import { SteppedClock } from "./fakes/stepped_clock.ts";
+import { testHost } from "./fakes/test_host.ts";
+import type { MovedClock, TestPlatform } from "./platform_fixture.ts";
+import { startTestPlatform } from "./platform_fixture.ts";
+import { port as printerPort } from "./scan_fixture.ts";
+
+export interface LogLine {
+  time: string;
+  level: string;
+  event: string;
+  [field: string]: unknown;
+}
+
+export interface Office extends AsyncDisposable {
+  clock: SteppedClock;
+  /** Of the platform alone; follows `clock` but for its jumps. */
+  platformClock: MovedClock;
+  platform: TestPlatform;
+  tenant: Tenant;
+  door: Door;
+  simulator: Simulator;
+  folder: string;
+  agentId: string;
+  /** Calls of the agent to the platform since the start, by name. */
+  calls: Record<"poll" | "upload" | "renew", number>;
+  /** Passes of the scanner since the start. */
+  scans: number;
+  /** What the agent logged, over all its starts. */
+  log: LogLine[];
+  logged(event: string): LogLine[];
+  /** Lets time pass for the agent and for the platform. */
+  pass(ms: number, stepMs?: number): Promise<void>;
+  startAgent(): Promise<Agent>;
+  status(): Promise<StatusFile>;
+  /** The agent as the platform knows it. */
+  row(): AgentRow;
+  stored(): StoredRecord[];
+  /** The spool is empty, and the platform has each record that was spooled, and no other. */
+  assertAllThere(): Promise<number>;
+}
+
+export interface OfficeOptions {
+  /** Second octet of the printers, 127.x. */
+  network: number;
+  printers: number;
+  /** Value of `schedule:` in agent.yaml. */
+  schedule: string;
+  /** PEM of further authorities that the agent trusts. */
+  alsoTrusts?: string;
+  /** Of a call, by the real clock. */
+  callTimeoutMs?: number;
+}
+
+export const minute = 60_000;
+export const hour = 60 * minute;
+export const day = 24 * hour;
+
+/** Sets all of it up and activates the agent, which is not started yet. */
+export async function openOffice(options: OfficeOptions): Promise<Office> {
+  const { network, printers, schedule, callTimeoutMs = 5000 } = options;
+  await using built = new AsyncDisposableStack();
+  const clock = new SteppedClock();
+  let behindMs = 0;
+  const platformClock: MovedClock = {
+    now: () => new Date(clock.now().getTime() - behindMs),
+    monotonicMs: () => clock.monotonicMs(),
+    advance: (ms) => void (behindMs -= ms),
+  };
+  const jump = clock.jump.bind(clock);
+  clock.jump = (ms) => {
+    jump(ms);
+    behindMs += ms;
+  };
+  const platform = built.use(await startTestPlatform({ clock: platformClock }));
+  const door = built.use(await openDoor(Number(platform.target.split(":")[1])));
+  const devices = [...Array(printers).keys()].flatMap((i) => scenePrinter(`127.${network}.0.${i + 1}`));
+  const simulator = built.use(await startSimulator({ devices }));
+  const folder = await Deno.makeTempDir();
+  built.defer(() => Deno.remove(folder, { recursive: true }));
+  const path = `${folder}/agent.yaml`;
+  await Deno.writeTextFile(`${folder}/ca.pem`, platform.serverAuthority + (options.alsoTrusts ?? ""));
+  await Deno.writeTextFile(
+    path,
+    `platform: { rootDomain: localhost, endpoints: ["localhost:${door.port}"], ca: ${folder}/ca.pem }
+stateDirectory: ${folder}/state
+sites: [{ name: office, ranges: [127.${network}.0.0/28], port: ${printerPort}, rate: 0 }]
+schedule: ${schedule}
+limits: { timeout: 100ms, retries: 0, workers: 1 }
+log: { level: debug, format: json }
+`,
+  );
+  const env = { OPENDCA_GUARD_DIRECTORY: `${folder}/guard`, OPENDCA_CONFIG: path };
+  const customer = platform.customer("Acme");
+  const { tenant } = customer;
+  const activating = testHost({ env });
+  assert.equal(await runCli(["activate", platform.code(customer)], activating), 0, activating.err);
+  const config = await readAgentConfig(path, activating);
+  const calls: Office["calls"] = { poll: 0, upload: 0, renew: 0 };
+  const log: LogLine[] = [];
+  let readings = 0;
+
+  /** A machine whose clock stands while a thread, a file or a call is at work. */
+  function machine() {
+    const host = testHost({ env });
+    const agentMachine = host.agentMachine();
+    return {
+      ...host,
+      ...agentMachine,
+      clock,
+      stdout: {
+        isTerminal: false,
+        write(text: string) {
+          log.push(...text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line)));
+          return Promise.resolve();
+        },
+      },
+      readTextFile: (path: string) => clock.during(host.readTextFile(path)),
+      replaceTextFile: (path: string, text: string) => clock.during(agentMachine.replaceTextFile(path, text)),
+      createWorker(permissions: string[]) {
+        const end = clock.begin();
+        const worker = host.createWorker(permissions);
+        office.scans++;
+        // A thread has the machine's clock, which is not the one of this test; no two readings are of one time.
+        const stamped: ScannerWorker = {
+          ...worker,
+          post: (message) => worker.post(message),
+          terminate() {
+            worker.terminate();
+            end();
+          },
+        };
+        worker.onCrash = (message) => stamped.onCrash(message);
+        worker.onMessage = (message) => {
+          for (const { reading } of message.type === "results" ? message.results : []) {
+            if (reading !== undefined) reading.observedAt = new Date(clock.now().getTime() + readings++).toISOString();
+          }
+          stamped.onMessage(message);
+        };
+        return stamped;
+      },
+    };
+  }
+
+  const connect: typeof createGrpcAgentApi = (grpcOptions) => {
+    const api = createGrpcAgentApi({ ...grpcOptions, connectTimeoutMs: 5000, callTimeoutMs });
+    const counted = (name: keyof typeof calls) => {
+      const call = api[name].bind(api) as (request: never, signal?: AbortSignal) => Promise<never>;
+      return (request: never, signal?: AbortSignal) => {
+        calls[name]++;
+        return clock.during(call(request, signal));
+      };
+    };
+    return Object.assign(api, { poll: counted("poll"), upload: counted("upload"), renew: counted("renew") });
+  };
+
+  const running = new Set<Agent>();
+  const office: Office = {
+    clock,
+    platformClock,
+    platform,
+    tenant,
+    door,
+    simulator,
+    folder,
+    agentId: listAgents(tenant)[0]!.agent_id,
+    calls,
+    scans: 0,
+    log,
+    logged: (event) => log.filter((line) => line.event === event),
+    pass: (ms, stepMs) => clock.advance(ms, stepMs),
+    async startAgent() {
+      const agent = await startAgent({
+        config,
+        store: await activationStore(config.stateDirectory, (name) => (env as Record<string, string>)[name]),
+        machine: machine(),
+        version: "0.1.0",
+        random: () => 0.5,
+        connect,
+      });
+      running.add(agent);
+      await clock.settle();
+      return {
+        ended: agent.ended,
+        async [Symbol.asyncDispose]() {
+          if (running.delete(agent)) await agent[Symbol.asyncDispose]();
+        },
+      };
+    },
+    status: async () => JSON.parse(await Deno.readTextFile(`${folder}/state/status.json`)),
+    row: () => listAgents(tenant)[0]!,
+    stored: () => tenant.all<StoredRecord>(`${storedRecordsSql} WHERE customer_id = :customer`),
+    async assertAllThere() {
+      assert.equal((await office.status()).spool.depth, 0, "the spool is not empty");
+      const ids = office.logged("recordsSpooled").flatMap((line) => line.ids as string[]);
+      const stored = office.stored();
+      const others = assertExactlyOnce(stored, ids, totalAt);
+      assert.equal(others, 0, "records are there that nobody spooled");
+      assert.deepEqual(office.logged("readingsLost"), []);
+      return stored.length;
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+  built.defer(async () => {
+    for (const agent of running) await agent[Symbol.asyncDispose]();
+  });
+  const stack = built.move();
+  return office;
+}
