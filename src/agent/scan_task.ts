@@ -11,6 +11,7 @@ import type { TargetSpec } from "../targets/target_spec.ts";
 import { parseTargetSpec, TargetSyntaxError } from "../targets/target_spec.ts";
 import { policyRefusal } from "../tasks/task_handlers.ts";
 import { TaskRefusal } from "../tasks/task_runner.ts";
+import { ConfigChangedError } from "./live_config.ts";
 import type { ScanOutcome } from "./scheduler.ts";
 import { narrowSpace } from "./site_space.ts";
 import type { Place } from "./site_space.ts";
@@ -30,8 +31,19 @@ export interface ScanTaskParts {
   scan(request: TaskScan & { signal: AbortSignal }): Promise<ScanOutcome>;
 }
 
-/** Site after site; what the targets do not touch is left alone. Throws `TaskRefusal`. */
+/** Begun again, and judged again, when the configuration changes under it. Throws `TaskRefusal`. */
 export async function runScanTask(request: ScanNow, parts: ScanTaskParts, signal: AbortSignal): Promise<ScanOutput> {
+  for (;;) {
+    try {
+      return await scanSites(request, parts, signal);
+    } catch (error) {
+      if (!(error instanceof ConfigChangedError) || signal.aborted) throw error;
+    }
+  }
+}
+
+/** Site after site; what the targets do not touch is left alone. */
+async function scanSites(request: ScanNow, parts: ScanTaskParts, signal: AbortSignal): Promise<ScanOutput> {
   const config = parts.config();
   const sites = config.sites.filter(({ name }) => request.site === "" || name === request.site);
   if (sites.length === 0) throw policyRefusal(`there is no site "${request.site}"`);

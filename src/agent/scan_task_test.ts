@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { RefusalReason } from "../../proto/gen/opendca/v1/task.ts";
 import { parseAgentConfig } from "../config/read_config.ts";
 import { TaskRefusal } from "../tasks/task_runner.ts";
+import { ConfigChangedError } from "./live_config.ts";
 import { runScanTask } from "./scan_task.ts";
 import type { TaskScan } from "./scan_task.ts";
 
@@ -80,4 +81,26 @@ Deno.test("runScanTask() narrows a site to the targets", async () => {
     scans[0]!.narrow!({ ...whole, size: 8, segments: [segment] }).segments,
     [{ ...segment, first: 0x0a010008, count: 1 }],
   );
+});
+
+Deno.test("runScanTask() begins again under a configuration that has changed, and is refused where that allows no more", async () => {
+  const closed = { ...config, sites: config.sites.filter(({ name }) => name === "night") };
+  for (const [after, want] of [[config, 1], [closed, "refused"]] as const) {
+    let current = config, scans = 0;
+    const running = runScanTask({ site: "berlin", targets: [], knownDevicesOnly: false }, {
+      config: () => current,
+      now: () => new Date(Date.UTC(2026, 0, 1, 12)),
+      places: () => [],
+      scan() {
+        if (++scans > 1) {
+          return Promise.resolve({ addresses: 5, answered: 2, printers: 1, durationMs: 1, heard: new Set() });
+        }
+        current = after;
+        return Promise.reject(new ConfigChangedError());
+      },
+    }, new AbortController().signal);
+    if (want === "refused") await assert.rejects(running, TaskRefusal);
+    else assert.equal((await running).printers, want);
+    assert.equal(scans, want === "refused" ? 1 : 2);
+  }
 });

@@ -13,6 +13,7 @@ import { deviceHeard, deviceKnown, deviceSilent, siteSearched } from "../schedul
 import { emptySchedule, readsPerMinuteFor, setDevice } from "../schedule/schedule_state.ts";
 import type { Moment, ScheduledSite, ScheduleState } from "../schedule/schedule_state.ts";
 import { createLane } from "./lane.ts";
+import { ConfigChangedError } from "./live_config.ts";
 import type { Heard, Scope } from "./reading_intake.ts";
 import { rateShares } from "./scan_site.ts";
 import type { Place } from "./site_space.ts";
@@ -226,7 +227,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       deviceHeard(state, { deviceId, site: scheduled, asleep, scope }, { now: moment(), random });
     },
     configChanged() {
-      for (const job of jobs) job.abort.abort(new Error("The configuration has changed"));
+      for (const job of jobs) job.abort.abort(new ConfigChangedError());
       keepWithinIntervals(state, scheduledSites(), moment());
       woken.resolve();
     },

@@ -31,7 +31,7 @@ import { agentTasks } from "./agent_tasks.ts";
 import { takeStateLock } from "./state_lock.ts";
 import { createFaultList } from "./fault_list.ts";
 import { ledgeredApi } from "./ledgered_api.ts";
-import { needsRestart, openLiveConfig } from "./live_config.ts";
+import { ConfigChangedError, needsRestart, openLiveConfig } from "./live_config.ts";
 import { createReadingIntake } from "./reading_intake.ts";
 import { createReports } from "./reports.ts";
 import { scanSite } from "./scan_site.ts";
@@ -130,7 +130,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     onChange({ config, refusals, from }) {
       openedLog.setLevel(config.log.level);
       log.info("configApplied", { from, refusals });
-      underConfig.abort(new Error("The configuration has changed"));
+      underConfig.abort(new ConfigChangedError());
       underConfig = new AbortController();
       later.scheduler?.configChanged();
       changed();
