@@ -117,6 +117,13 @@ Deno.test({
     assertAllThere(scene, ids);
     const { code, out } = await scene.opendca("ledger", "--verify");
     assert.equal(code, 0, out);
+    const entries = (await scene.opendca("ledger", "--json", "--all")).out.trimEnd().split("\n");
+    const chain = new Map(entries.map((line) => JSON.parse(line)).map(({ number, hash }) => [number, hash]));
+    const heads: { number: number; hash: string; rewound: string | null }[] = JSON.parse(
+      await scene.admin("--json", "agent", "ledger-heads", scene.agentId),
+    );
+    assert(heads.length >= 3, `${heads.length} heads of the ledger were told`);
+    for (const { number, hash, rewound } of heads) assert.deepEqual([chain.get(number), rewound], [hash, null]);
     await platform[Symbol.asyncDispose]();
   },
 });
