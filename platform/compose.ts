@@ -57,6 +57,8 @@ export interface ServeOptions {
   /** A certificate of the operator's own. */
   certificate?: CertificateFiles;
   callTimeoutMs?: number;
+  handshakeTimeoutMs?: number;
+  maxConnections?: number;
 }
 
 /** Listens until disposed. The store outlives the server, so that calls can end. */

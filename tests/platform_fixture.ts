@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import * as x509 from "../platform/certificates/x509.ts";
-import { type OpenPlatform, openPlatform, serve } from "../platform/compose.ts";
+import { type OpenPlatform, openPlatform, serve, type ServeOptions } from "../platform/compose.ts";
 import { algorithm, pemOf, privateKeyPem } from "../platform/certificates/authority.ts";
 import { createActivationCode } from "../platform/store/activation_codes.ts";
 import { createCustomer, createSite } from "../platform/store/customers.ts";
@@ -46,14 +46,14 @@ export interface TestPlatform extends AsyncDisposable {
 
 /** The real clock's time unless told: TLS checks certificates by the machine's own. */
 export async function startTestPlatform(
-  options: { clock?: MovedClock; callTimeoutMs?: number } = {},
+  options: { clock?: MovedClock } & Pick<ServeOptions, "callTimeoutMs" | "handshakeTimeoutMs" | "maxConnections"> = {},
 ): Promise<TestPlatform> {
-  const { clock = movedClock(), callTimeoutMs = 60_000 } = options;
+  const { clock = movedClock(), ...limits } = options;
   const folder = await Deno.makeTempDir();
   const events: TestPlatform["events"] = [];
   const log = (event: string, fields: Record<string, unknown>) => void events.push({ event, fields });
   const platform = await openPlatform({ dataDirectory: folder, clock, log });
-  const server = await serve(platform, { host: "127.0.0.1", port: 0, names: ["localhost"], callTimeoutMs });
+  const server = await serve(platform, { host: "127.0.0.1", port: 0, names: ["localhost"], ...limits });
   return {
     platform,
     clock,
