@@ -4,7 +4,7 @@
  * the agent authority whose fingerprint is in the store.
  */
 import { Buffer } from "node:buffer";
-import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from "@grpc/grpc-js";
 import { AgentServiceService } from "../proto/gen/opendca/v1/agent_service.ts";
 import { messageOf, UnavailableError } from "../src/core/errors.ts";
 import { pemOf } from "./certificates/authority.ts";
@@ -38,6 +38,8 @@ const mostConnections = 10_000;
 
 /** Throws UnavailableError when the port is taken. Disposal lets calls end for five seconds, then cuts them off. */
 export async function startServer(platform: Platform, options: ListenOptions): Promise<RunningServer> {
+  // What it would write is in the errors that are thrown, and a log of JSON lines has no place for it.
+  setLogVerbosity(logVerbosity.NONE);
   const server = new Server({
     // The first is the nearest to the wire.
     interceptors: [admission(platform), callTimeout(options.callTimeoutMs ?? 60_000)],
@@ -94,7 +96,9 @@ function bind(server: Server, address: string, credentials: ServerCredentials): 
   server.bindAsync(address, credentials, (error, port) => {
     if (error === null) return resolve(port);
     const hint = "see whether another program listens there, or choose another --listen";
-    reject(new UnavailableError(`Cannot listen on ${address}: ${messageOf(error)}`, hint, 0, { cause: error }));
+    // "No address added out of total 1 resolved errors: [listen EADDRINUSE: address already in use …]"
+    const why = /\[(.+)\]/.exec(messageOf(error))?.[1] ?? messageOf(error);
+    reject(new UnavailableError(`Cannot listen on ${address}: ${why}`, hint, 0, { cause: error }));
   });
   return promise;
 }

@@ -23,6 +23,7 @@ export async function withPlatform(
       const host: PlatformHost = {
         clock: { now: () => now, monotonicMs: () => 0 },
         env: (name) => ({ OPENDCA_PLATFORM_DATA: folder, USER: "eva" })[name],
+        account: "uid 7",
         columns: 100,
         stdout: (text) => Promise.resolve(void (ran.stdout += text)),
         stderr: (text) => Promise.resolve(void (ran.stderr += text)),

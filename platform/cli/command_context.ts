@@ -56,7 +56,7 @@ export function commandContext(host: PlatformHost): CommandContext {
       appendAudit(platform.store, {
         ...event,
         at: host.clock.now(),
-        actor: `admin:${host.env("SUDO_USER") ?? host.env("USER") ?? "unknown"}`,
+        actor: `admin:${host.env("SUDO_USER") ?? host.env("USER") ?? host.env("LOGNAME") ?? host.account}`,
       }),
   };
 }

@@ -55,6 +55,8 @@ const mistakes = [
   { args: ["device", "show", "dev-0"], says: /Cannot find the device/ },
   { args: ["unlock", "me"], says: /no UUID/ },
   { args: ["serve", "--listen", "nowhere"], says: /HOST:PORT/ },
+  { args: ["serve", "--host-name", "dca.example.com", ""], says: /--host-name .* current value is ""/ },
+  { args: ["serve", "--host-name", "https://dca.example.com"], says: /--host-name/ },
   { args: ["serve", "--tls-key", "key.pem"], says: /without the other/ },
 ];
 for (const { args, says } of mistakes) {
