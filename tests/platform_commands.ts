@@ -15,6 +15,7 @@ export type RunCommand = (...args: string[]) => Promise<Ran>;
 export async function withPlatform(
   body: (run: RunCommand, folder: string) => Promise<void>,
   files: Record<string, string> = {},
+  environment: Record<string, string> = { USER: "eva" },
 ): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
@@ -22,7 +23,7 @@ export async function withPlatform(
       const ran: Ran = { code: 0, stdout: "", stderr: "" };
       const host: PlatformHost = {
         clock: { now: () => now, monotonicMs: () => 0 },
-        env: (name) => ({ OPENDCA_PLATFORM_DATA: folder, USER: "eva" })[name],
+        env: (name) => ({ OPENDCA_PLATFORM_DATA: folder, ...environment })[name],
         account: "uid 7",
         columns: 100,
         stdout: (text) => Promise.resolve(void (ran.stdout += text)),

@@ -173,3 +173,41 @@ Deno.test("every command that changes something is in the audit log with who, or
       ["admin:eva", "customerCreated"],
     ]);
   }, { "c.json": "{}" }));
+
+Deno.test("every command takes an id of another customer for one that there is not", () =>
+  withAgent(async (run, { agentId, folder }) => {
+    const { codeId } = JSON.parse((await run("code", "create", "--json")).stdout);
+    const { taskId } = JSON.parse((await run("task", "ping", agentId, "10.1.0.7", "--json")).stdout);
+    await run("customer", "create", "Other");
+    using database = new DatabaseSync(`${folder}/platform.db`);
+    const rows = () =>
+      ["agents", "agent_configs", "tasks", "activation_codes", "audit_log"].map((table) =>
+        database.prepare(`SELECT * FROM ${table}`).all()
+      );
+    const before = rows();
+    const commands = [
+      ["agent", "show", agentId],
+      ["agent", "ledger-heads", agentId],
+      ["agent", "revoke", agentId, "--reason", "x"],
+      ["agent", "configure", agentId, "--file", "c.json"],
+      ["task", "ping", agentId, "10.1.0.7"],
+      ["task", "scan", agentId],
+      ["task", "diagnostics", agentId],
+      ["task", "set-config", agentId, "--file", "c.json"],
+      ["task", "list", "--agent", agentId],
+      ["code", "withdraw", codeId],
+      ["code", "create", "--site", "Berlin"],
+    ];
+    for (const args of commands) {
+      const { code, stdout, stderr } = await run(...args, "--customer", "Other");
+      assert.deepEqual([code, stdout], [64, ""], args.join(" "));
+      assert.match(stderr, /Cannot (find|withdraw)/);
+      assert.match((await run(...args)).stderr, /which customer is meant as there are 2/);
+    }
+    for (const list of ["agent", "code", "device", "site", "task"]) {
+      assert.equal((await run(list, "list", "--customer", "Other", "--json")).stdout, "[]\n", list);
+    }
+    const audit = (await run("audit", "list", "--customer", "Other", "--json")).stdout;
+    for (const id of [agentId, codeId, taskId]) assert.ok(!audit.includes(id));
+    assert.deepEqual(rows(), before);
+  }, { "c.json": "{}" }));

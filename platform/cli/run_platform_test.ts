@@ -18,6 +18,23 @@ Deno.test("runPlatform() makes a customer, a site and a code, and tells who did"
     assert.match((await run("audit", "verify")).stdout, /^3 entries, unbroken/);
   }));
 
+const names = [
+  { environment: { SUDO_USER: "eva", USER: "root" }, actor: "admin:eva" },
+  { environment: { LOGNAME: "max" }, actor: "admin:max" },
+  { environment: {}, actor: "admin:uid 7" },
+];
+for (const { environment, actor } of names) {
+  Deno.test(`the audit log says ${actor} with ${JSON.stringify(environment)}`, () =>
+    withPlatform(
+      async (run) => {
+        await run("customer", "create", "Acme");
+        assert.equal(JSON.parse((await run("audit", "list", "--json")).stdout)[0].actor, actor);
+      },
+      {},
+      environment,
+    ));
+}
+
 Deno.test("runPlatform() lists in columns", () =>
   withPlatform(async (run) => {
     await run("customer", "create", "Acme");
