@@ -30,6 +30,7 @@ const storeName = "platform.db";
 export async function openPlatform(options: OpenOptions): Promise<OpenPlatform> {
   const { clock, log, pollSeconds = 300 } = options;
   const directory = openDataDirectory(options.dataDirectory);
+  using _ = await directory.lock();
   const agentAuthority = await keptAuthority(directory, { name: "agent-authority", now: clock.now() });
   const serverAuthority = await keptAuthority(directory, { name: "server-authority", now: clock.now() });
   const signingKey = loadSigningKey(kept(directory, "signing.key", createSigningKeyPem));
@@ -57,6 +58,8 @@ export interface ServeOptions {
   /** A certificate of the operator's own. */
   certificate?: CertificateFiles;
   callTimeoutMs?: number;
+  handshakeTimeoutMs?: number;
+  maxConnections?: number;
 }
 
 /** Listens until disposed. The store outlives the server, so that calls can end. */

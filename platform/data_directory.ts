@@ -6,6 +6,7 @@
  *   server.pem                      that certificate and its key, in one file so that they cannot differ
  *   signing.key                     Ed25519: tasks and unlock tokens
  *   code-pepper.key                 key of the digests of activation codes
+ *   lock                            held by a process while it makes or reads the keys
  * A file appears under its name when it is complete and synced. The store is made last: keys that are missing beside a
  * store were lost, and new ones in their place would lock every agent out.
  */
@@ -18,6 +19,8 @@ export interface DataDirectory {
   maybeText(name: string): string | undefined;
   /** Mode 0600. */
   write(name: string, text: string): void;
+  /** Waits until no other process is at its beginning; two of them would each make keys of their own. */
+  lock(): Promise<Disposable>;
 }
 
 /** Makes the folder when it is not there. Throws ConfigError when it cannot be used. */
@@ -40,6 +43,15 @@ export function openDataDirectory(folder: string): DataDirectory {
         Deno.renameSync(temporary, path(name));
       } catch (error) {
         throw new ConfigError(`Cannot write "${path(name)}": ${messageOf(error)}`, undefined, { cause: error });
+      }
+    },
+    async lock() {
+      try {
+        const file = Deno.openSync(path("lock"), { write: true, create: true, mode: 0o600 });
+        await file.lock(true);
+        return file;
+      } catch (error) {
+        throw new ConfigError(`Cannot lock "${path("lock")}": ${messageOf(error)}`, undefined, { cause: error });
       }
     },
   };

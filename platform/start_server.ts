@@ -4,11 +4,12 @@
  * the agent authority whose fingerprint is in the store.
  */
 import { Buffer } from "node:buffer";
-import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from "@grpc/grpc-js";
 import { AgentServiceService } from "../proto/gen/opendca/v1/agent_service.ts";
 import { messageOf, UnavailableError } from "../src/core/errors.ts";
 import { pemOf } from "./certificates/authority.ts";
 import type { CertificateFiles } from "./certificates/server_certificate.ts";
+import { admission } from "./services/admission.ts";
 import { callTimeout } from "./services/call_timeout.ts";
 import { agentService } from "./services/agent_service.ts";
 import type { Platform } from "./services/platform.ts";
@@ -20,6 +21,10 @@ export interface ListenOptions {
   certificate: CertificateFiles;
   /** How long a call may take to arrive and be answered; 60,000 unless told. */
   callTimeoutMs?: number;
+  /** How long a TLS handshake may take; 10,000 unless told. */
+  handshakeTimeoutMs?: number;
+  /** 10,000 unless told. */
+  maxConnections?: number;
 }
 
 export interface RunningServer extends AsyncDisposable {
@@ -28,11 +33,16 @@ export interface RunningServer extends AsyncDisposable {
 
 const maxMessageBytes = 4 * 1024 * 1024;
 const drainMs = 5000;
+/* Deno stops accepting for good when the process has no descriptor left; 10,000 connections are 300 MB before. */
+const mostConnections = 10_000;
 
 /** Throws UnavailableError when the port is taken. Disposal lets calls end for five seconds, then cuts them off. */
 export async function startServer(platform: Platform, options: ListenOptions): Promise<RunningServer> {
+  // What it would write is in the errors that are thrown, and a log of JSON lines has no place for it.
+  setLogVerbosity(logVerbosity.NONE);
   const server = new Server({
-    interceptors: [callTimeout(options.callTimeoutMs ?? 60_000)],
+    // The first is the nearest to the wire.
+    interceptors: [admission(platform), callTimeout(options.callTimeoutMs ?? 60_000)],
     "grpc.max_receive_message_length": maxMessageBytes,
     "grpc.max_send_message_length": maxMessageBytes,
     "grpc.max_concurrent_streams": 64,
@@ -45,7 +55,8 @@ export async function startServer(platform: Platform, options: ListenOptions): P
     "grpc.keepalive_timeout_ms": 20_000,
   });
   server.addService(AgentServiceService, agentService(platform));
-  const port = await bind(server, `${options.host}:${options.port}`, credentialsOf(platform, options.certificate));
+  const port = await bind(server, `${options.host}:${options.port}`, credentialsOf(platform, options));
+  for (const listener of listenersOf(server)) listener.maxConnections = options.maxConnections ?? mostConnections;
   return {
     port,
     async [Symbol.asyncDispose]() {
@@ -60,7 +71,8 @@ export async function startServer(platform: Platform, options: ListenOptions): P
 
 /* grpc-js knows "requires a certificate" and "asks for none". The handshake options behind that are taken over here, and
  * tests/platform_tls_test.ts fails when a later grpc-js has others. */
-function credentialsOf(platform: Platform, { certificatePem, privateKeyPem }: CertificateFiles): ServerCredentials {
+function credentialsOf(platform: Platform, options: ListenOptions): ServerCredentials {
+  const { certificatePem, privateKeyPem } = options.certificate;
   const credentials = ServerCredentials.createSsl(
     // Without this, GRPC_DEFAULT_SSL_ROOTS_FILE_PATH of the environment would say who is a client.
     Buffer.from(pemOf(platform.agentAuthority.certificate)),
@@ -68,8 +80,15 @@ function credentialsOf(platform: Platform, { certificatePem, privateKeyPem }: Ce
     true,
   );
   const handshake = credentials._getConstructorOptions();
-  credentials._getConstructorOptions = () => ({ ...handshake, requestCert: true, rejectUnauthorized: false });
+  const handshakeTimeout = options.handshakeTimeoutMs ?? 10_000;
+  const wanted = { requestCert: true, rejectUnauthorized: false, handshakeTimeout };
+  credentials._getConstructorOptions = () => ({ ...handshake, ...wanted });
   return credentials;
+}
+
+/* grpc-js has no option for this; tests/platform_tls_test.ts fails when a later one keeps its listeners elsewhere. */
+function listenersOf(server: Server): Iterable<{ maxConnections: number }> {
+  return (server as unknown as { http2Servers: Map<{ maxConnections: number }, unknown> }).http2Servers.keys();
 }
 
 function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
@@ -77,7 +96,9 @@ function bind(server: Server, address: string, credentials: ServerCredentials): 
   server.bindAsync(address, credentials, (error, port) => {
     if (error === null) return resolve(port);
     const hint = "see whether another program listens there, or choose another --listen";
-    reject(new UnavailableError(`Cannot listen on ${address}: ${messageOf(error)}`, hint, 0, { cause: error }));
+    // "No address added out of total 1 resolved errors: [listen EADDRINUSE: address already in use …]"
+    const why = /\[(.+)\]/.exec(messageOf(error))?.[1] ?? messageOf(error);
+    reject(new UnavailableError(`Cannot listen on ${address}: ${why}`, hint, 0, { cause: error }));
   });
   return promise;
 }

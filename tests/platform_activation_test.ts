@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { makeActivationCode } from "../src/core/activation_code.ts";
 import { type ActivateResponse, ActivationRefusalReason } from "../proto/gen/opendca/v1/agent_service.ts";
+import * as x509 from "../platform/certificates/x509.ts";
+import { algorithm } from "../platform/certificates/authority.ts";
 import { listCodes, withdrawCode } from "../platform/store/activation_codes.ts";
 import { listAgents } from "../platform/store/agents.ts";
 import {
@@ -157,6 +159,96 @@ Deno.test("Activate answers an expired and a withdrawn code as one that was neve
   for (const code of [withdrawn, expired, unknown]) answers.push(refusalOf(await activate(platform, { code })));
   assert.deepEqual(answers[0], answers[2]);
   assert.deepEqual(answers[1], answers[2]);
+});
+
+Deno.test("Activate of ten installations at once with one code makes one agent", async () => {
+  await using platform = await startTestPlatform();
+  const customer = platform.customer("Acme");
+  const code = platform.code(customer);
+  const answers = await Promise.all(Array.from({ length: 10 }, () => activate(platform, { code })));
+  const outcomes = answers.map(({ outcome }) => outcome?.$case === "refusal" ? REJECTED : outcome?.$case);
+  assert.deepEqual(outcomes.toSorted(), [...Array(9).fill(REJECTED), "activated"]);
+  assert.equal(listAgents(customer.tenant).length, 1);
+  assert.deepEqual(listCodes(customer.tenant).map(({ state }) => state), ["used"]);
+});
+
+Deno.test("Activate of one attempt that is sent ten times at once makes one agent", async () => {
+  await using platform = await startTestPlatform();
+  const customer = platform.customer("Acme");
+  const { csr } = await newKeyAndCsr();
+  const attempt = { installationId: crypto.randomUUID(), attemptId: crypto.randomUUID(), csr };
+  const code = platform.code(customer);
+  const answers = await Promise.all(Array.from({ length: 10 }, () => activate(platform, { code, ...attempt })));
+  const agentIds = answers.map(({ outcome }) => outcome?.$case === "activated" ? outcome.value.agentId : "");
+  assert.deepEqual(agentIds, Array(10).fill(listAgents(customer.tenant)[0]!.agent_id));
+  assert.equal(listAgents(customer.tenant).length, 1);
+});
+
+Deno.test("Activate counts nothing twice: codes, installations and agents outlive a restart", async () => {
+  await using platform = await startTestPlatform();
+  const customer = platform.customer("Acme");
+  const [code, other] = [platform.code(customer), platform.code(customer)];
+  const installationId = crypto.randomUUID();
+  const wrong = () => makeActivationCode((bytes) => crypto.getRandomValues(bytes));
+  for (let attempt = 1; attempt <= 4; attempt++) await activate(platform, { code: wrong(), installationId });
+  for (let guess = 1; guess <= 4; guess++) await activate(platform, { code: guessAt(code) });
+  const agent = await activatedAgent(platform, customer);
+  {
+    await using again = await platform.restarted();
+    assert.equal(refusalOf(await activate(again, { code: wrong(), installationId })).attemptsLeft, 0);
+    assert.equal(refusalOf(await activate(again, { code: other, installationId })).reason, INSTALLATION_LOCKED);
+    await activate(again, { code: guessAt(code) });
+    assert.equal(refusalOf(await activate(again, { code })).reason, REJECTED, "the fifth guess burned it");
+    using client = connect(again, agent.identity);
+    assert.equal(await reasonOf(call(client, { method: client.poll, request: pollOf(agent) })), "answered");
+  }
+});
+
+Deno.test("Activate gives what the platform says, whatever the request asks to be", async () => {
+  await using platform = await startTestPlatform();
+  const customer = platform.customer("Acme");
+  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({
+    name: "CN=agt-000000000000, O=Somebody else",
+    keys,
+    signingAlgorithm: algorithm,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 5, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
+      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+      new x509.SubjectAlternativeNameExtension([{ type: "dns", value: "dca.example.com" }]),
+    ],
+  });
+  const { outcome } = await activate(platform, { code: platform.code(customer), csr: Buffer.from(request.rawData) });
+  assert.equal(outcome?.$case, "activated");
+  const certificate = new x509.X509Certificate(new Uint8Array(outcome.value.certificates!.chain[0]!));
+  const { agentId } = outcome.value;
+  assert.equal(certificate.subject, `CN=${agentId}`);
+  assert.equal(certificate.getExtension(x509.BasicConstraintsExtension)?.ca, false);
+  assert.equal(certificate.getExtension(x509.KeyUsagesExtension)?.usages, x509.KeyUsageFlags.digitalSignature);
+  assert.deepEqual([...certificate.getExtension(x509.ExtendedKeyUsageExtension)!.usages], [
+    x509.ExtendedKeyUsage.clientAuth,
+  ]);
+  const names = certificate.getExtension(x509.SubjectAlternativeNameExtension)!.names.items.map(({ value }) => value);
+  assert.deepEqual(names, [`urn:opendca:agent:${agentId}`]);
+});
+
+Deno.test("Activate refuses keys of other kinds", async () => {
+  await using platform = await startTestPlatform();
+  const code = platform.code(platform.customer("Acme"));
+  const rsa = {
+    name: "RSASSA-PKCS1-v1_5",
+    hash: "SHA-256",
+    modulusLength: 2048,
+    publicExponent: new Uint8Array([1, 0, 1]),
+  };
+  for (const parameters of [rsa, { name: "Ed25519" }, { ...algorithm, hash: "SHA-1" }]) {
+    const keys = await crypto.subtle.generateKey(parameters, true, ["sign", "verify"]) as CryptoKeyPair;
+    const options = { name: "CN=x", keys, signingAlgorithm: parameters as never };
+    const request = await x509.Pkcs10CertificateRequestGenerator.create(options);
+    const answer = await activate(platform, { code, csr: Buffer.from(request.rawData) });
+    assert.equal(refusalOf(answer).reason, BAD_CSR, JSON.stringify(parameters));
+  }
 });
 
 Deno.test("Activate slows down whoever asks too often", async () => {

@@ -73,6 +73,19 @@ Deno.test("openPlatform() finds its keys again, and files that only the owner re
     }
   }));
 
+Deno.test("openPlatform() of two processes that come at once to a new folder makes one set of keys", () =>
+  withFolder(async (folder) => {
+    const opened = await Promise.all([1, 2, 3].map(() => openPlatform({ dataDirectory: folder, ...quiet })));
+    const keys = opened.map(({ signingKey, pepper, agentAuthority, serverAuthority }) => [
+      signingKey.keyId,
+      pepper.toHex(),
+      pemOf(agentAuthority.certificate),
+      pemOf(serverAuthority.certificate),
+    ]);
+    for (const platform of opened) platform[Symbol.dispose]();
+    assert.deepEqual([keys[1], keys[2]], [keys[0], keys[0]]);
+  }));
+
 for (const name of ["agent-authority.key", "agent-authority.pem", "signing.key", "code-pepper.key"]) {
   Deno.test(`openPlatform() does not replace ${name} when it was lost`, () =>
     withFolder(async (folder) => {
@@ -103,6 +116,6 @@ Deno.test("serve() says that a port is taken", () =>
     await using first = await serve(platform, { host: "127.0.0.1", port: 0, names: ["localhost"] });
     await assert.rejects(serve(platform, { host: "127.0.0.1", port: first.port, names: ["localhost"] }), {
       name: "UnavailableError",
-      message: /Cannot listen on 127\.0\.0\.1/,
+      message: /^Cannot listen on 127\.0\.0\.1:\d+: listen EADDRINUSE: address already in use [\d.:]+$/,
     });
   }));

@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import * as x509 from "../platform/certificates/x509.ts";
-import { type OpenPlatform, openPlatform, serve } from "../platform/compose.ts";
+import { type OpenPlatform, openPlatform, serve, type ServeOptions } from "../platform/compose.ts";
 import { algorithm, pemOf, privateKeyPem } from "../platform/certificates/authority.ts";
 import { createActivationCode } from "../platform/store/activation_codes.ts";
 import { createCustomer, createSite } from "../platform/store/customers.ts";
@@ -42,18 +42,41 @@ export interface TestPlatform extends AsyncDisposable {
   /** A code that is valid for a day. */
   code(customer: { tenant: Tenant; siteId: string }): string;
   events: { event: string; fields: Record<string, unknown> }[];
+  /** Stops it, and starts another one on its folder. */
+  restarted(): Promise<TestPlatform>;
 }
 
-/** The real clock's time unless told: TLS checks certificates by the machine's own. */
-export async function startTestPlatform(
-  options: { clock?: MovedClock; callTimeoutMs?: number } = {},
-): Promise<TestPlatform> {
-  const { clock = movedClock(), callTimeoutMs = 60_000 } = options;
+export type TestPlatformOptions =
+  & { clock?: MovedClock }
+  & Pick<ServeOptions, "callTimeoutMs" | "handshakeTimeoutMs" | "maxConnections">;
+
+/** On a new folder, which goes with it. The real clock's time unless told: TLS checks certificates by the machine's own. */
+export async function startTestPlatform(options: TestPlatformOptions = {}): Promise<TestPlatform> {
   const folder = await Deno.makeTempDir();
+  const platform = await startOn(folder, options);
+  const stop = platform[Symbol.asyncDispose];
+  return {
+    ...platform,
+    async [Symbol.asyncDispose]() {
+      await stop();
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+}
+
+async function startOn(folder: string, options: TestPlatformOptions): Promise<TestPlatform> {
+  const { clock = movedClock(), ...limits } = options;
   const events: TestPlatform["events"] = [];
   const log = (event: string, fields: Record<string, unknown>) => void events.push({ event, fields });
   const platform = await openPlatform({ dataDirectory: folder, clock, log });
-  const server = await serve(platform, { host: "127.0.0.1", port: 0, names: ["localhost"], callTimeoutMs });
+  const server = await serve(platform, { host: "127.0.0.1", port: 0, names: ["localhost"], ...limits });
+  let isStopped = false;
+  const stop = async () => {
+    if (isStopped) return;
+    isStopped = true;
+    await server[Symbol.asyncDispose]();
+    platform[Symbol.dispose]();
+  };
   return {
     platform,
     clock,
@@ -70,11 +93,11 @@ export async function startTestPlatform(
       const expiresAt = new Date(clock.now().getTime() + 86_400_000);
       return createActivationCode(tenant, { siteId, at: clock.now(), expiresAt, pepper: platform.pepper }).code;
     },
-    async [Symbol.asyncDispose]() {
-      await server[Symbol.asyncDispose]();
-      platform[Symbol.dispose]();
-      await Deno.remove(folder, { recursive: true });
+    async restarted() {
+      await stop();
+      return await startOn(folder, { ...options, clock });
     },
+    [Symbol.asyncDispose]: stop,
   };
 }
 

@@ -2,7 +2,13 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { gzipSync } from "node:zlib";
-import { type Batch, RejectionReason, type UploadResponse } from "../proto/gen/opendca/v1/batch.ts";
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
+import {
+  type Batch,
+  Record as UploadedRecord,
+  RejectionReason,
+  type UploadResponse,
+} from "../proto/gen/opendca/v1/batch.ts";
 import { historyOf, listDevices } from "../platform/store/devices.ts";
 import { countRecords, latestMeters } from "../platform/store/readings.ts";
 import { activatedAgent, call, connect, startTestPlatform, type TestAgent } from "./platform_fixture.ts";
@@ -113,20 +119,35 @@ Deno.test("Upload knows a device again whose texts are endless, or hold what end
   for (const { device_id } of devices) assert.equal(historyOf(agent.tenant, device_id).length, 1);
 });
 
-Deno.test("Upload stores a record whose texts are no UTF-8, and keeps its bytes", async () => {
-  await using bench = await startBench();
-  const record = recordOf({ ...readingOf(), location: "mmmm" });
-  const plain = Buffer.from(batchOf(bench.agent, { sequence: 1, records: [record] }).payload);
-  const { gunzipSync } = await import("node:zlib");
-  const bytes = gunzipSync(plain);
-  bytes.fill(0xff, bytes.indexOf("mmmm"), bytes.indexOf("mmmm") + 4);
-  const payload = Buffer.from(gzipSync(bytes));
-  assert.deepEqual(
-    (await bench.upload(batchOf(bench.agent, { sequence: 1, records: [record], payload }))).rejections,
-    [],
-  );
-  assert.deepEqual(listDevices(bench.agent.tenant).map(({ location }) => location), ["\ufffd".repeat(4)]);
-});
+const odd = [
+  {
+    name: "texts that are no UTF-8",
+    change: (bytes: Buffer) => bytes.fill(0xff, bytes.indexOf("mmmm"), bytes.indexOf("mmmm") + 4),
+    location: "\ufffd".repeat(4),
+  },
+  {
+    name: "a field of a later version",
+    // Field 99 of the record, text "new".
+    change: (bytes: Buffer) => Buffer.concat([bytes, Buffer.from([0x9a, 0x06, 3]), Buffer.from("new")]),
+    location: "mmmm",
+  },
+];
+for (const { name, change, location } of odd) {
+  Deno.test(`Upload takes a record with ${name}, and keeps it byte for byte`, async () => {
+    await using bench = await startBench();
+    const { tenant } = bench.agent;
+    const record = recordOf({ ...readingOf(), location: "mmmm" });
+    const bytes = change(Buffer.from(UploadedRecord.encode(record).finish()));
+    const list = new BinaryWriter().uint32(1 << 3 | 2).bytes(bytes);
+    // A field of a later version of the list as well.
+    const payload = Buffer.from(gzipSync(list.uint32(7 << 3 | 2).string("new").finish()));
+    const { rejections } = await bench.upload(batchOf(bench.agent, { sequence: 1, records: [record], payload }));
+    assert.deepEqual(rejections, []);
+    assert.deepEqual(listDevices(tenant).map((device) => device.location), [location]);
+    const kept = tenant.get<{ record: Uint8Array }>("SELECT record FROM readings WHERE customer_id = :customer");
+    assert.deepEqual(Buffer.from(kept!.record), bytes);
+  });
+}
 
 Deno.test("Upload believes what is read after a clock was set right", async () => {
   await using bench = await startBench();

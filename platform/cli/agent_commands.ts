@@ -50,7 +50,12 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
       context.runForCustomer(command, (_, tenant) => {
         agentOf(tenant, agentId);
         const rows = listLedgerHeads(tenant, agentId);
-        const cells = rows.map((row) => [row.number, row.hash, timeText(row.first_told_at), row.rewound]);
+        const cells = rows.map((row) => [
+          row.number,
+          row.hash.slice(0, 32),
+          timeText(row.first_told_at),
+          row.rewound === null ? null : "yes",
+        ]);
         return { json: rows, text: renderRows(["ENTRY", "HASH", "FIRST TOLD", "REWOUND"], cells) };
       })
     );
@@ -58,7 +63,7 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
     .option(...customerOption)
     .requiredOption("--reason <text>", "for the audit log")
     .action((agentId: string, options: { reason: string }, command: Command) =>
-      context.runForCustomer(command, (platform, tenant) => {
+      context.changeForCustomer(command, (platform, tenant) => {
         agentOf(tenant, agentId);
         if (!revokeAgent(tenant, { agentId, reason: options.reason, at: context.host.clock.now() })) {
           throw new UsageError(`Cannot revoke "${agentId}" as it is revoked`);
@@ -77,7 +82,7 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
     .requiredOption("--file <file>", "JSON of a PlatformConfig: see docs/protocol.md")
     .action(async (agentId: string, options: { file: string }, command: Command) => {
       const config = await readConfigFile(context.host, options.file);
-      await context.runForCustomer(command, (platform, tenant) => {
+      await context.changeForCustomer(command, (platform, tenant) => {
         agentOf(tenant, agentId);
         const document = configDocument(config);
         setAgentConfig(tenant, { agentId, document, at: context.host.clock.now() });

@@ -16,7 +16,7 @@ export function addCodeCommands(program: Command, context: CommandContext): void
     .option("--site <site>", "id or name; not needed where there is only one")
     .option("--valid-days <number>", "until it expires", wholeNumber("--valid-days", { min: 1, max: 365 }), 14)
     .action((options: { site?: string; validDays: number }, command: Command) =>
-      context.runForCustomer(command, (platform, tenant) => {
+      context.changeForCustomer(command, (platform, tenant) => {
         const { site_id: siteId } = siteOf(tenant, options.site);
         const at = context.host.clock.now();
         const expiresAt = new Date(at.getTime() + options.validDays * dayMs);
@@ -50,7 +50,7 @@ export function addCodeCommands(program: Command, context: CommandContext): void
     );
   code.command("withdraw <code-id>").description("Take back a code that nobody used.").option(...customerOption)
     .action((codeId: string, _, command: Command) =>
-      context.runForCustomer(command, (platform, tenant) => {
+      context.changeForCustomer(command, (platform, tenant) => {
         if (!withdrawCode(tenant, codeId)) {
           throw new UsageError(
             `Cannot withdraw "${codeId}" as no open code has that id`,

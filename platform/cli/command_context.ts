@@ -23,6 +23,9 @@ export interface CommandContext {
     command: Command,
     work: (platform: OpenPlatform, tenant: Tenant) => Answer | Promise<Answer>,
   ): Promise<void>;
+  /** As `run` and `runForCustomer`, for what changes something: the change and its audit entry, or neither. */
+  change(command: Command, work: (platform: OpenPlatform) => Answer): Promise<void>;
+  changeForCustomer(command: Command, work: (platform: OpenPlatform, tenant: Tenant) => Answer): Promise<void>;
   audit(platform: OpenPlatform, event: Omit<AuditEvent, "at" | "actor">): void;
 }
 
@@ -39,16 +42,21 @@ export function commandContext(host: PlatformHost): CommandContext {
     const answer = await work(platform);
     await host.stdout(options.json ? jsonText(answer.json) : answer.text);
   }
+  const tenantOf = (platform: OpenPlatform, command: Command) =>
+    customerOf(platform, command.optsWithGlobals<GlobalOptions>());
+  const change: CommandContext["change"] = (command, work) =>
+    run(command, (platform) => platform.store.transaction(() => work(platform)));
   return {
     host,
     run,
-    runForCustomer: (command, work) =>
-      run(command, (platform) => work(platform, customerOf(platform, command.optsWithGlobals<GlobalOptions>()))),
+    change,
+    runForCustomer: (command, work) => run(command, (platform) => work(platform, tenantOf(platform, command))),
+    changeForCustomer: (command, work) => change(command, (platform) => work(platform, tenantOf(platform, command))),
     audit: (platform, event) =>
       appendAudit(platform.store, {
         ...event,
         at: host.clock.now(),
-        actor: `admin:${host.env("SUDO_USER") ?? host.env("USER") ?? "unknown"}`,
+        actor: `admin:${host.env("SUDO_USER") ?? host.env("USER") ?? host.env("LOGNAME") ?? host.account}`,
       }),
   };
 }

@@ -1,5 +1,6 @@
 import { PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
 import { ConfigError, messageOf } from "../../src/core/errors.ts";
+import { configMistake, mostConfigBytes } from "./config_limits.ts";
 import type { PlatformHost } from "./host.ts";
 
 /** Reads a PlatformConfig from JSON; a key that it does not have is a mistake. Throws ConfigError. */
@@ -11,11 +12,27 @@ export async function readConfigFile(host: PlatformHost, path: string): Promise<
   } catch (error) {
     throw new ConfigError(`Cannot read "${path}" as JSON: ${messageOf(error)}`, hint, { cause: error });
   }
-  const config = PlatformConfig.fromJSON(parsed);
+  const config = understood(parsed);
+  if (config === undefined) throw new ConfigError(`Cannot use "${path}" as a configuration: see "the whole"`, hint);
   // The generated reader drops what it does not know and turns what has the wrong type into zeros.
   const wrong = firstDifference(parsed, PlatformConfig.toJSON(config), "");
   if (wrong !== undefined) throw new ConfigError(`Cannot use "${path}" as a configuration: see "${wrong}"`, hint);
+  const mistake = configMistake(config);
+  if (mistake !== undefined) throw new ConfigError(`Cannot use "${path}" as a configuration: ${mistake}`, hint);
+  const bytes = PlatformConfig.encode(config).finish().length;
+  if (bytes > mostConfigBytes) {
+    throw new ConfigError(`Cannot use "${path}" as a configuration: it has ${bytes} bytes, at most ${mostConfigBytes}`);
+  }
   return config;
+}
+
+/* The generated reader takes members of whatever it is given, null included. */
+function understood(parsed: unknown): PlatformConfig | undefined {
+  try {
+    return PlatformConfig.fromJSON(parsed);
+  } catch {
+    return undefined;
+  }
 }
 
 function firstDifference(given: unknown, understood: unknown, path: string): string | undefined {

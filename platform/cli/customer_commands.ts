@@ -7,7 +7,7 @@ import { renderRows, timeText } from "./table.ts";
 export function addCustomerCommands(program: Command, context: CommandContext): void {
   const customer = program.command("customer").description("Customers, each apart from all others.");
   customer.command("create <name>").description("Make a customer.").action((name: string, _, command: Command) =>
-    context.run(command, (platform) => {
+    context.change(command, (platform) => {
       const row = createCustomer(platform.store, { name: checkedName(name), at: context.host.clock.now() });
       context.audit(platform, {
         customerId: row.customer_id,
@@ -29,7 +29,7 @@ export function addCustomerCommands(program: Command, context: CommandContext): 
   const site = program.command("site").description("Sites of a customer.");
   site.command("create <name>").description("Make a site.").option(...customerOption)
     .action((name: string, _, command: Command) =>
-      context.runForCustomer(command, (platform, tenant) => {
+      context.changeForCustomer(command, (platform, tenant) => {
         const row = createSite(tenant, { name: checkedName(name), at: context.host.clock.now() });
         context.audit(platform, {
           customerId: tenant.customerId,

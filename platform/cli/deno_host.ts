@@ -6,6 +6,7 @@ export function denoPlatformHost(): PlatformHost {
   return {
     clock: systemClock,
     env: (name) => Deno.env.get(name),
+    account: Deno.uid() === null ? "unknown" : `uid ${Deno.uid()}`,
     columns: Deno.stdout.isTerminal() ? Deno.consoleSize().columns || 100 : 100,
     stdout: (text) => writeAll(Deno.stdout, text),
     stderr: (text) => writeAll(Deno.stderr, text),

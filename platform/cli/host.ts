@@ -4,6 +4,8 @@ import type { Clock } from "../../src/core/clock.ts";
 export interface PlatformHost {
   clock: Pick<Clock, "now" | "monotonicMs">;
   env(name: string): string | undefined;
+  /** What the operating system calls the user, for where the environment has no name: `uid 0`. */
+  account: string;
   /** Width of the terminal in cells; 100 where there is none. */
   columns: number;
   stdout(text: string): Promise<void>;

@@ -1,42 +1,6 @@
 import assert from "node:assert/strict";
 import { createAuthority } from "../certificates/authority.ts";
-import type { PlatformHost } from "./host.ts";
-import { runPlatform } from "./run_platform.ts";
-
-const now = new Date("2026-03-02T08:00:00Z");
-
-interface Ran {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-/** Runs commands one after the other on one data directory. */
-async function withPlatform(
-  body: (run: (...args: string[]) => Promise<Ran>) => Promise<void>,
-  files: Record<string, string> = {},
-): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(async (...args) => {
-      const ran: Ran = { code: 0, stdout: "", stderr: "" };
-      const host: PlatformHost = {
-        clock: { now: () => now, monotonicMs: () => 0 },
-        env: (name) => ({ OPENDCA_PLATFORM_DATA: folder, USER: "eva" })[name],
-        columns: 100,
-        stdout: (text) => Promise.resolve(void (ran.stdout += text)),
-        stderr: (text) => Promise.resolve(void (ran.stderr += text)),
-        readTextFile: (path) =>
-          files[path] === undefined ? Promise.reject(new Deno.errors.NotFound(path)) : Promise.resolve(files[path]),
-        untilStopped: () => Promise.resolve(),
-      };
-      ran.code = await runPlatform(args, host);
-      return ran;
-    });
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { withPlatform } from "../../tests/platform_commands.ts";
 
 Deno.test("runPlatform() makes a customer, a site and a code, and tells who did", () =>
   withPlatform(async (run) => {
@@ -53,6 +17,23 @@ Deno.test("runPlatform() makes a customer, a site and a code, and tells who did"
     ]);
     assert.match((await run("audit", "verify")).stdout, /^3 entries, unbroken/);
   }));
+
+const names = [
+  { environment: { SUDO_USER: "eva", USER: "root" }, actor: "admin:eva" },
+  { environment: { LOGNAME: "max" }, actor: "admin:max" },
+  { environment: {}, actor: "admin:uid 7" },
+];
+for (const { environment, actor } of names) {
+  Deno.test(`the audit log says ${actor} with ${JSON.stringify(environment)}`, () =>
+    withPlatform(
+      async (run) => {
+        await run("customer", "create", "Acme");
+        assert.equal(JSON.parse((await run("audit", "list", "--json")).stdout)[0].actor, actor);
+      },
+      {},
+      environment,
+    ));
+}
 
 Deno.test("runPlatform() lists in columns", () =>
   withPlatform(async (run) => {
@@ -91,6 +72,8 @@ const mistakes = [
   { args: ["device", "show", "dev-0"], says: /Cannot find the device/ },
   { args: ["unlock", "me"], says: /no UUID/ },
   { args: ["serve", "--listen", "nowhere"], says: /HOST:PORT/ },
+  { args: ["serve", "--host-name", "dca.example.com", ""], says: /--host-name .* current value is ""/ },
+  { args: ["serve", "--host-name", "https://dca.example.com"], says: /--host-name/ },
   { args: ["serve", "--tls-key", "key.pem"], says: /without the other/ },
 ];
 for (const { args, says } of mistakes) {

@@ -1,4 +1,5 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
 import type { Command } from "commander";
 import { ConfigError, messageOf, UsageError } from "../../src/core/errors.ts";
 import type { CertificateFiles } from "../certificates/server_certificate.ts";
@@ -32,6 +33,8 @@ export function addServeCommand(program: Command, { host }: CommandContext): voi
 }
 
 async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
+  const names = checkedNames(flags.hostName ?? ["localhost"]);
+  const listen = parseListen(flags.listen);
   const certificate = await maybeCertificate(host, flags);
   using platform = await openPlatform({
     dataDirectory: dataDirectory(host, flags),
@@ -43,9 +46,8 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
     },
   });
   const stopped = host.untilStopped();
-  const names = flags.hostName ?? ["localhost"];
   await using server = await serve(platform, {
-    ...parseListen(flags.listen),
+    ...listen,
     names,
     ...(certificate === undefined ? {} : { certificate }),
   });
@@ -58,6 +60,18 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
     })
   }\n`);
   await stopped;
+}
+
+function checkedNames(names: string[]): string[] {
+  const wrong = names.find((name) =>
+    !/^(?=.{1,253}$)(\*\.)?[a-z\d_]([a-z\d_-]*[a-z\d])?(\.[a-z\d_]([a-z\d_-]*[a-z\d])?)*$/i.test(name) &&
+    isIP(name) === 0
+  );
+  if (wrong === undefined) return names;
+  throw new UsageError(
+    `Cannot use --host-name as a name or an address: current value is "${wrong}"`,
+    "such as dca.example.com",
+  );
 }
 
 function parseListen(text: string): { host: string; port: number } {

@@ -2,12 +2,15 @@ import type { Command } from "commander";
 import { UsageError } from "../../src/core/errors.ts";
 import { Task, TaskResult } from "../../proto/gen/opendca/v1/task.ts";
 import { signTask } from "../signing/sign_task.ts";
-import { configDocument } from "../store/agent_configs.ts";
+import { configDocument, setAgentConfig } from "../store/agent_configs.ts";
 import { addTask, listTasks, type TaskRow } from "../store/tasks.ts";
 import { agentOf } from "./agent_commands.ts";
 import { type CommandContext, customerOption, wholeNumber } from "./command_context.ts";
 import { readConfigFile } from "./config_file.ts";
 import { renderRows, timeText } from "./table.ts";
+
+/* Twenty of them and a configuration go into one message of 4 MiB. */
+const mostTaskBytes = 128 * 1024;
 
 type Payload = NonNullable<Task["payload"]>;
 
@@ -17,19 +20,32 @@ export function addTaskCommands(program: Command, context: CommandContext): void
 
   async function create(command: Command, agentId: string, payload: Payload): Promise<void> {
     const { validMinutes } = command.opts<{ validMinutes: number }>();
-    await context.runForCustomer(command, (platform, tenant) => {
+    await context.changeForCustomer(command, (platform, tenant) => {
       if (agentOf(tenant, agentId).state !== "active") throw new UsageError(`Cannot ask "${agentId}" as it is revoked`);
       const issuedAt = context.host.clock.now();
       const expiresAt = new Date(issuedAt.getTime() + validMinutes * 60_000);
       const taskId = crypto.randomUUID();
+      // As with the next poll after it: another configuration there would undo the task's.
+      if (payload.$case === "setConfig") {
+        setAgentConfig(tenant, { agentId, document: payload.value.config!, at: issuedAt });
+      }
       const signed = signTask(platform.signingKey, Task.create({ taskId, agentId, issuedAt, expiresAt, payload }));
+      if (signed.task.length > mostTaskBytes) {
+        throw new UsageError(
+          `Cannot ask for so much at once: the task has ${signed.task.length} bytes, at most ${mostTaskBytes}`,
+        );
+      }
       const kind = payload.$case;
       addTask(tenant, { taskId, agentId, kind, signed, at: issuedAt, expiresAt });
       context.audit(platform, {
         customerId: tenant.customerId,
         action: "taskCreated",
         subject: taskId,
-        detail: { agent: agentId, kind },
+        detail: {
+          agent: agentId,
+          kind,
+          ...(payload.$case === "setConfig" ? { hash: payload.value.config!.hash } : {}),
+        },
       });
       return { json: { taskId, agentId, kind, expiresAt }, text: `${taskId}\n` };
     });
@@ -74,7 +90,9 @@ export function addTaskCommands(program: Command, context: CommandContext): void
     .option("--agent <agent>", "of one agent")
     .action((options: { agent?: string }, command: Command) =>
       context.runForCustomer(command, (_, tenant) => {
-        const rows = listTasks(tenant, options.agent).map(shownTask);
+        if (options.agent !== undefined) agentOf(tenant, options.agent);
+        const now = context.host.clock.now().getTime();
+        const rows = listTasks(tenant, options.agent).map((row) => shownTask(row, now));
         const cells = rows.map((row) => [
           row.taskId,
           row.agentId,
@@ -88,12 +106,14 @@ export function addTaskCommands(program: Command, context: CommandContext): void
     );
 }
 
-function shownTask(row: TaskRow) {
+function shownTask(row: TaskRow, now: number) {
+  // An agent that is away has not been told.
+  const isOver = (row.state === "waiting" || row.state === "delivered") && row.expires_at <= now;
   return {
     taskId: row.task_id,
     agentId: row.agent_id,
     kind: row.kind,
-    state: row.state,
+    state: isOver ? "expired" : row.state,
     createdAt: row.created_at,
     expiresAt: row.expires_at,
     changedAt: row.changed_at,

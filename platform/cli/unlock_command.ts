@@ -17,7 +17,7 @@ export function addUnlockCommand(program: Command, context: CommandContext): voi
     )
     .option("--valid-hours <number>", "until it expires", wholeNumber("--valid-hours", { min: 1, max: 720 }), 24)
     .action((installation: string, options: { lock: number; validHours: number }, command: Command) =>
-      context.run(command, (platform) => {
+      context.change(command, (platform) => {
         const installationId = installation.toLowerCase();
         if (!isUuid(installationId)) {
           const hint = "opendca status shows it on the machine that is locked";

@@ -1,14 +1,15 @@
 /** The gRPC edge: who calls, what a failure looks like to the caller, and nothing of how the services work. */
-import { type handleUnaryCall, Metadata, type sendUnaryData, type ServerUnaryCall } from "@grpc/grpc-js";
-import { messageOf, UnavailableError } from "../../src/core/errors.ts";
+import { type handleUnaryCall, type sendUnaryData, type ServerUnaryCall } from "@grpc/grpc-js";
 import type { AgentServiceServer } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { activate } from "./activate.ts";
 import { CallError } from "./call_error.ts";
+import { callStatusOf } from "./call_status.ts";
 import { type Caller, callerOf } from "./caller.ts";
 import type { Platform } from "./platform.ts";
 import { poll } from "./poll.ts";
 import { rateLimit } from "./rate_limit.ts";
 import { renew } from "./renew.ts";
+import { sourceOf } from "./source.ts";
 import { upload } from "./upload.ts";
 
 /** Handlers for `server.addService(AgentServiceService, …)`. */
@@ -31,7 +32,7 @@ export function agentService(platform: Platform): AgentServiceServer {
 
   return {
     activate: unary(platform, (call) => {
-      allow(activations.waitMs(addressOf(call)));
+      allow(activations.waitMs(sourceOf(call.getPeer())));
       return activate(platform, call.request);
     }),
     renew: identified((caller, request) => {
@@ -61,33 +62,10 @@ async function answer<Response>(
   try {
     callback(null, await handle());
   } catch (error) {
-    const failure = callErrorOf(error);
-    if (failure.reason === "internal") platform.log("callFailed", { message: messageOf(error), stack: stackOf(error) });
-    const metadata = new Metadata();
-    metadata.set("opendca-reason", failure.reason);
-    if (failure.retryAfterMs > 0) metadata.set("opendca-retry-after-ms", String(failure.retryAfterMs));
-    callback({ code: failure.code, details: failure.message, metadata });
+    callback(callStatusOf(platform, error));
   }
-}
-
-function callErrorOf(error: unknown): CallError {
-  if (error instanceof CallError) return error;
-  if (error instanceof UnavailableError) {
-    return new CallError("store-busy", "Cannot store now", Math.max(1000, error.retryAfterMs), { cause: error });
-  }
-  // What went wrong inside is for the log, not for the caller.
-  return new CallError("internal", "Cannot answer because of a fault of the platform", 0, { cause: error });
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error ? error.stack ?? "" : "";
 }
 
 function allow(waitMs: number): void {
   if (waitMs > 0) throw new CallError("too-many-requests", "Cannot answer so many calls", waitMs);
-}
-
-/* The port changes with every connection. */
-function addressOf(call: { getPeer(): string }): string {
-  return call.getPeer().replace(/:\d+$/, "");
 }

@@ -12,7 +12,7 @@ export interface RateLimitOptions {
 
 const mostKeys = 10_000;
 
-/** A token bucket for each key; memory is bounded by forgetting the keys that are full again. */
+/** A token bucket for each key. Forgotten are those that are full again, and beyond 10,000 the longest unused. */
 export function rateLimit({ burst, perMinute, monotonicMs }: RateLimitOptions): RateLimit {
   const buckets = new Map<string, { tokens: number; atMs: number }>();
   const perMs = perMinute / 60_000;

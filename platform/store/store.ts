@@ -51,9 +51,10 @@ export function openStore(path: string): Store {
   }
 
   const platformWide: Queries = {
-    all: <Row>(sql: string, parameters: Parameters = {}) => prepared(sql).all(parameters) as Row[],
-    get: <Row>(sql: string, parameters: Parameters = {}) => prepared(sql).get(parameters) as Row | undefined,
-    run: (sql, parameters = {}) => Number(prepared(sql).run(parameters).changes),
+    all: <Row>(sql: string, parameters: Parameters = {}) => guarded(() => prepared(sql).all(parameters) as Row[]),
+    get: <Row>(sql: string, parameters: Parameters = {}) =>
+      guarded(() => prepared(sql).get(parameters) as Row | undefined),
+    run: (sql, parameters = {}) => guarded(() => Number(prepared(sql).run(parameters).changes)),
   };
 
   function tenant(customerId: string): Tenant {
@@ -71,11 +72,12 @@ export function openStore(path: string): Store {
 
   function transaction<T>(work: () => T): T {
     if (isInside) return work();
-    begin(database);
+    // IMMEDIATE takes the write lock at once: a transaction that reads first could not be repeated when it loses the race.
+    guarded(() => database.exec("BEGIN IMMEDIATE"));
     isInside = true;
     try {
       const result = work();
-      database.exec("COMMIT");
+      guarded(() => database.exec("COMMIT"));
       return result;
     } catch (error) {
       // A full disk has already rolled back by itself.
@@ -97,15 +99,21 @@ export function openStore(path: string): Store {
   };
 }
 
-/* IMMEDIATE takes the write lock at once: a transaction that reads first could not be repeated when it loses the race. */
-function begin(database: DatabaseSync): void {
+/* What passes by itself or by making room; the rest is a defect. */
+const passing: [pattern: RegExp, hint: string][] = [
+  [/database is locked|database table is locked/, "another program holds it; try again"],
+  [/database or disk is full/, "make room on the disk"],
+  [/disk I\/O error/, "see the system's log for errors of the disk"],
+  [/readonly database|unable to open database/, "give the data directory to the user that runs this"],
+];
+
+function guarded<T>(work: () => T): T {
   try {
-    database.exec("BEGIN IMMEDIATE");
+    return work();
   } catch (error) {
-    if (!/locked|busy/i.test(messageOf(error))) throw error;
-    throw new UnavailableError("Cannot write to the store as another program holds it", undefined, 1000, {
-      cause: error,
-    });
+    const hint = passing.find(([pattern]) => pattern.test(messageOf(error)))?.[1];
+    if (hint === undefined) throw error;
+    throw new UnavailableError(`Cannot use the store: ${messageOf(error)}`, hint, 1000, { cause: error });
   }
 }
 

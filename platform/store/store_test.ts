@@ -63,3 +63,20 @@ Deno.test("openStore() refuses a file of a later version, one that is no databas
     assert.throws(() => openStore(`${folder}/text.db`), ConfigError);
     assert.throws(() => openStore(`${folder}/nowhere/platform.db`), ConfigError);
   }));
+
+Deno.test("a store without room is unavailable, keeps what it has, and goes on when there is room", () =>
+  withFolder((folder) => {
+    using store = openStore(`${folder}/platform.db`);
+    const { page_count } = store.platformWide.get<{ page_count: number }>("PRAGMA page_count")!;
+    const limit = (pages: number) => void store.platformWide.all(`PRAGMA max_page_count = ${pages}`);
+    const fill = () => {
+      for (let i = 0; i < 100; i++) createCustomer(store, { name: `${i} ${"x".repeat(1000)}`, at });
+    };
+    limit(page_count);
+    const full = { name: "UnavailableError", message: /disk is full/, hint: "make room on the disk" };
+    assert.throws(() => store.transaction(fill), full);
+    assert.deepEqual(listCustomers(store), []);
+    limit(page_count + 1000);
+    store.transaction(fill);
+    assert.equal(listCustomers(store).length, 100);
+  }));

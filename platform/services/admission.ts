@@ -1,0 +1,57 @@
+import { ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
+import { callStatusOf } from "./call_status.ts";
+import { CallError } from "./call_error.ts";
+import { callerOf } from "./caller.ts";
+import type { Platform } from "./platform.ts";
+import { sourceOf } from "./source.ts";
+
+/* A message may have 4 MiB, and whoever has no certificate may send one as slowly as the call timeout lets it. */
+const mostActivations = 16;
+const openPath = "/opendca.v1.AgentService/Activate";
+
+/**
+ * Decides on a call before its message is read, so that memory is only spent on agents, and on a few activations of one
+ * source. The handlers ask for the caller again, who may have been revoked meanwhile.
+ */
+export function admission(platform: Platform): ServerInterceptor {
+  const activations = new Map<string, number>();
+
+  function enter(source: string): () => void {
+    const count = activations.get(source) ?? 0;
+    if (count >= mostActivations) throw new CallError("too-many-requests", "Cannot answer so many calls at once", 1000);
+    activations.set(source, count + 1);
+    let isInside = true;
+    return () => {
+      if (!isInside) return;
+      isInside = false;
+      const left = activations.get(source)! - 1;
+      if (left === 0) activations.delete(source);
+      else activations.set(source, left);
+    };
+  }
+
+  return ({ path }, call) => {
+    let leave = () => {};
+    return new ServerInterceptingCall(call, {
+      start: (next) =>
+        next({
+          onReceiveMetadata(metadata, next) {
+            try {
+              if (path === openPath) leave = enter(sourceOf(call.getPeer()));
+              else callerOf(platform, call.getAuthContext().sslPeerCertificate?.raw);
+            } catch (error) {
+              return call.sendStatus(callStatusOf(platform, error));
+            }
+            next(metadata);
+          },
+          onReceiveMessage: (message, next) => next(message),
+          onReceiveHalfClose: (next) => next(),
+          onCancel: () => leave(),
+        }),
+      sendStatus(answer, next) {
+        leave();
+        next(answer);
+      },
+    });
+  };
+}
