@@ -195,6 +195,7 @@ const mistakes: [text: string, message: RegExp, hint?: RegExp][] = [
   ["proxy: { url: socks5://p:1 }", /proxy\.url is not an HTTP proxy: current value is "socks5"/],
   ["proxy: { url: 'http://a:hunter2@p' }", /proxy\.url holds a user or password$/, /proxy\.user and proxy\.password/],
   ["proxy: { url: 'http://p:hunter2' }", /proxy\.url is not a URL$/],
+  ["proxy: { url: http://p, noProxy: ['dca.example:port'] }", /proxy\.noProxy is not a host.*with a port/],
   ["proxy: { url: http://p, noProxy: [a password hunter2] }", /proxy\.noProxy is not a host[^"]*$/],
   ["proxy: { url: http://p, user: 'a:hunter2', password: x }", /proxy\.user holds a colon[^"]*$/],
   ["proxy: { url: http://p, password hunter2 }", /proxy has a key that is not known$/],
