@@ -167,12 +167,6 @@ const cases: FaultCase[] = [
     peer: async () => gone(await closedPort()),
     options: (port) => ({ proxy: proxyAt(port) }),
   },
-  {
-    name: "a host name that does not exist",
-    fault: "name-not-found",
-    peer: async () => gone(await closedPort()),
-    options: (port) => ({ endpoints: [{ host: "no-such-platform.invalid", port }] }),
-  },
 ];
 
 function gone(port: number): FaultyPeer {
