@@ -59,7 +59,7 @@ export async function probeEndpoint(
       return result;
     } catch (error) {
       report.failed = name;
-      report.error = { code: codeOf(error), message: messageOf(error) };
+      report.error = { code: codeOf(error), message: textOf(error) };
       report.steps.push({ name, durationMs: took(), detail: report.error.message });
       throw new ProbeEnd();
     }
@@ -164,6 +164,12 @@ async function within<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Where each of several addresses failed, the runtime's error has no text of its own. */
+function textOf(error: unknown): string {
+  const message = messageOf(error);
+  return message === "" && error instanceof AggregateError ? error.errors.map(messageOf).join("; ") : message;
 }
 
 function codeOf(error: unknown): string | null {
