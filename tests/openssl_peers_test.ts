@@ -1,5 +1,8 @@
 /** Promise P2 with OpenSSL's own server: old TLS and weak certificates are refused, and named. */
 import assert from "node:assert/strict";
+import { PollRequest } from "../proto/gen/opendca/v1/agent_service.ts";
+import { systemClock } from "../src/core/clock.ts";
+import { createGrpcAgentApi } from "../src/transport/grpc_agent_api.ts";
 import { failures, machine } from "./doctor_fixture.ts";
 import { peerTest } from "./peers.ts";
 import { startPeer } from "./started_peer.ts";
@@ -62,7 +65,19 @@ for (const { name, want, says, authority = "rsa:2048", key = "rsa:2048", digest 
     const found = await here.doctor();
     assert.deepEqual([failures(found), found.code], [[want], 69], found.text);
     assert.match(found.faults[0]!.message, says);
+    using api = createGrpcAgentApi({
+      endpoints: [{ host: "localhost", port: peer.port }],
+      trust: { ca: { pem: ca }, pins: [] },
+      proxy: null,
+      clock: systemClock,
+    });
+    await assert.rejects(api.poll(PollRequest.fromPartial({})), { fault: faultFields(found.faults[0]!) });
   });
+}
+
+/** What a call says is what the doctor says. */
+function faultFields({ name, message, advice }: { name: string; message: string; advice: string }) {
+  return { name, message, advice };
 }
 
 async function certify(folder: string, { authority, key, digest }: Record<"authority" | "key" | "digest", string>) {

@@ -8,7 +8,7 @@ import { closedPort, proxyPeer } from "./fakes/faulty_peers.ts";
 import { startTestPlatform } from "./fakes/test_platform.ts";
 import { peerTest } from "./peers.ts";
 import type { SquidOptions } from "./squid_peer.ts";
-import { squidOutgoing, squidPrograms, startSquid } from "./squid_peer.ts";
+import { inspectionPrograms, squidOutgoing, squidPrograms, startSquid } from "./squid_peer.ts";
 
 /** Known to squid alone. */
 const name = "platform.customer.test";
@@ -78,20 +78,24 @@ const cases: {
   },
 ];
 for (const { name: what, squid: options, setting, want, says } of cases) {
-  peerTest(`opendca doctor names ${what}: ${want}`, squidPrograms, async () => {
-    await using platform = await startPlatform();
-    await using squid = await startSquid({ users, names: [name], trusts: authority.pem, ...options });
-    await using here = await machine();
-    await configure(here, { squidPort: squid.port, platformPort: platform.port, ...setting });
-    const found = await here.doctor();
-    assert.deepEqual([failures(found), found.code], [[want], 69], found.text);
-    assert.match(found.faults[0]!.message, says);
-    const at = chain.indexOf(want.split(" ")[0]!);
-    const statuses = chain.map((step) => found.steps.find((one) => one.name === step)!.status);
-    assert.deepEqual(statuses, chain.map((_, i) => i < at ? "ok" : i > at ? "skipped" : "failed"), found.text);
-    assert.ok(!found.text.includes(password));
-    assert.equal(platform.calls.upload.length, 0);
-  });
+  peerTest(
+    `opendca doctor names ${what}: ${want}`,
+    options?.inspector === undefined ? squidPrograms : inspectionPrograms,
+    async () => {
+      await using platform = await startPlatform();
+      await using squid = await startSquid({ users, names: [name], trusts: authority.pem, ...options });
+      await using here = await machine();
+      await configure(here, { squidPort: squid.port, platformPort: platform.port, ...setting });
+      const found = await here.doctor();
+      assert.deepEqual([failures(found), found.code], [[want], 69], found.text);
+      assert.match(found.faults[0]!.message, says);
+      const at = chain.indexOf(want.split(" ")[0]!);
+      const statuses = chain.map((step) => found.steps.find((one) => one.name === step)!.status);
+      assert.deepEqual(statuses, chain.map((_, i) => i < at ? "ok" : i > at ? "skipped" : "failed"), found.text);
+      assert.ok(!found.text.includes(password));
+      assert.equal(platform.calls.upload.length, 0);
+    },
+  );
 }
 
 peerTest("opendca doctor names a squid that is not there: tcp proxy-unreachable", squidPrograms, async () => {
@@ -103,7 +107,7 @@ peerTest("opendca doctor names a squid that is not there: tcp proxy-unreachable"
 
 peerTest(
   "opendca doctor names a trusted squid that opens TLS and speaks no HTTP/2: http2-blocked",
-  squidPrograms,
+  inspectionPrograms,
   async () => {
     await using platform = await startPlatform();
     await using squid = await startSquid({ names: [name], inspector: "Acme Web Gateway", trusts: authority.pem });
@@ -118,7 +122,7 @@ peerTest(
 for (const trusted of [false, true]) {
   peerTest(
     `opendca activate tells no code to ${trusted ? "a trusted" : "an unknown"} squid that opens TLS`,
-    squidPrograms,
+    inspectionPrograms,
     async () => {
       await using platform = await startPlatform();
       await using squid = await startSquid({

@@ -6,6 +6,9 @@ import { startPeer } from "./started_peer.ts";
 /** What a test with it lists as needed. */
 export const squidPrograms = ["squid", "openssl"];
 
+/** For one that opens TLS; only the package squid-openssl has it. */
+export const inspectionPrograms = [...squidPrograms, "../lib/squid/security_file_certgen"];
+
 const helpers = "/usr/lib/squid";
 
 export interface SquidOptions {

@@ -110,7 +110,8 @@ for (const { name: what, fault, rules, way, status } of refusals) {
     assert.deepEqual([error.fault.name, error.delivery], [fault, "none"], error.message);
     assert.doesNotMatch(`${error.message} ${error.hint} ${error.stack}`, /pass:word/);
     assert.equal(platform.peers.size, 0);
-    // A call later: a client that was given up would have dialled again by now, and a password guessed thrice locks a user.
+    // Where squid is slow, for a name that it does not find, a client that was given up would have dialled again by now;
+    // each try that is not needed brings a user nearer to being locked.
     await faultOf(poll(api));
     const statuses = squid.requests().map((line) => Number(line.split(" ")[2]));
     assert.deepEqual(statuses, [status, status, status, status], "the call and the walk after it, twice");

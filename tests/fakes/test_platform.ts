@@ -50,6 +50,8 @@ export interface TestPlatformOptions {
   names?: string[];
   /** Of loopback; 127.0.0.1 without it. */
   address?: string;
+  /** Any free one without it. */
+  port?: number;
 }
 
 export async function startTestPlatform(
@@ -108,7 +110,7 @@ export async function startTestPlatform(
       a.pipe(b);
     }
   });
-  await new Promise<void>((resolve) => door.listen(0, options.address ?? "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => door.listen(options.port ?? 0, options.address ?? "127.0.0.1", resolve));
   const platform: TestPlatform = {
     port: (door.address() as net.AddressInfo).port,
     authority,
