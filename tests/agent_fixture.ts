@@ -150,6 +150,8 @@ export interface SceneOptions {
   network: number;
   printers: number;
   activated?: boolean;
+  /** Name of the platform; localhost without it. */
+  host?: string;
   /** Further lines of agent.yaml. */
   more?: string;
 }
@@ -182,7 +184,7 @@ printers:
 
 /** Sets up the platform with customer, site and code, and activates an agent over `printers` simulated devices. */
 export async function startScene(options: SceneOptions): Promise<AgentScene> {
-  const { network, printers } = options;
+  const { network, printers, host = "localhost" } = options;
   await using built = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir();
   built.defer(() => Deno.remove(folder, { recursive: true }));
@@ -200,7 +202,17 @@ export async function startScene(options: SceneOptions): Promise<AgentScene> {
   }
 
   async function startPlatform(): Promise<RunningProgram> {
-    const args = ["--data", data, "serve", "--listen", `127.0.0.1:${port}`, "--poll-seconds", "30"];
+    const args = [
+      "--data",
+      data,
+      "serve",
+      "--listen",
+      `127.0.0.1:${port}`,
+      "--host-name",
+      host,
+      "--poll-seconds",
+      "30",
+    ];
     const program = startProgram("platform/main.ts", args);
     port = JSON.parse(await program.line((line) => line.includes('"ready"'))).port;
     return program;
@@ -244,8 +256,8 @@ export async function startScene(options: SceneOptions): Promise<AgentScene> {
     await Deno.writeTextFile(
       config,
       `platform:
-  rootDomain: localhost
-  endpoints: [localhost:${port}]
+  rootDomain: ${host}
+  endpoints: [${host}:${port}]
   ca: ${data}/server-authority.pem
 stateDirectory: ${folder}/state
 sites:

@@ -19,7 +19,6 @@ interface WayCase {
   peer: () => Promise<FaultyPeer>;
   /** `port` is the peer's. */
   proxied?: boolean;
-  host?: string;
   says?: RegExp;
   /** Trusts the system's authorities. */
   systemTrust?: boolean;
@@ -31,7 +30,6 @@ const gone = async (): Promise<FaultyPeer> => ({
 });
 
 const ways: WayCase[] = [
-  { name: "a name that nobody knows", want: "dns name-not-found", peer: gone, host: "no-such-platform.invalid" },
   { name: "a refused connection", want: "tcp connection-refused", peer: gone },
   { name: "a proxy that is not there", want: "tcp proxy-unreachable", peer: gone, proxied: true },
   {
@@ -106,12 +104,12 @@ const ways: WayCase[] = [
     peer: () => http2Peer(good, { ":status": 404, "content-type": "text/html" }),
   },
 ];
-for (const { name, want, peer: start, proxied, host, says, systemTrust } of ways) {
+for (const { name, want, peer: start, proxied, says, systemTrust } of ways) {
   Deno.test(`opendca doctor names ${name}: ${want}`, async () => {
     await using peer = await start();
     await using here = await machine();
     const proxy = `proxy: { url: "http://127.0.0.1:${peer.port}", user: agent, password: ${proxyPassword} }`;
-    await here.platformAt(proxied ? 443 : peer.port, proxied ? proxy : "", host);
+    await here.platformAt(proxied ? 443 : peer.port, proxied ? proxy : "");
     if (systemTrust) {
       await here.configure(`platform: { rootDomain: localhost, endpoints: ["localhost:${peer.port}"] }\n`);
     }

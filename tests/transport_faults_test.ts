@@ -10,6 +10,7 @@ import type { Proxy } from "../src/transport/proxy_choice.ts";
 import { RevokedError, TransportError } from "../src/transport/transport_error.ts";
 import type { TransportFaultName } from "../src/transport/transport_fault.ts";
 import { publicKeyDigest } from "../src/transport/trust.ts";
+import { until } from "./agent_fixture.ts";
 import { closedPort, http2Peer, proxyPeer, tcpPeer, tlsPeer } from "./fakes/faulty_peers.ts";
 import type { FaultyPeer } from "./fakes/faulty_peers.ts";
 import { createTestAuthority } from "./fakes/test_authority.ts";
@@ -167,12 +168,6 @@ const cases: FaultCase[] = [
     peer: async () => gone(await closedPort()),
     options: (port) => ({ proxy: proxyAt(port) }),
   },
-  {
-    name: "a host name that does not exist",
-    fault: "name-not-found",
-    peer: async () => gone(await closedPort()),
-    options: (port) => ({ endpoints: [{ host: "no-such-platform.invalid", port }] }),
-  },
 ];
 
 function gone(port: number): FaultyPeer {
@@ -298,6 +293,49 @@ Deno.test("createGrpcAgentApi() turns to the next endpoint and stays there", asy
   await api.poll(PollRequest.fromPartial({}));
   assert.equal(second.calls.poll.length, 2);
   assert.equal(api.lastEndpoint, `localhost:${second.port}`);
+});
+
+Deno.test("createGrpcAgentApi() leaves an endpoint that hangs after one connection, and comes back to it after an hour", async () => {
+  const answer = () => PollResponse.fromPartial({});
+  await using second = await startTestPlatform({ poll: answer }, { authority });
+  let connections = 0;
+  const hanging = await tcpPeer((socket) => {
+    connections++;
+    socket.resume();
+  });
+  const { port } = hanging;
+  let now = 0;
+  using api = createGrpcAgentApi({
+    endpoints: [{ host: "localhost", port }, { host: "localhost", port: second.port }],
+    trust,
+    proxy: null,
+    clock: { ...systemClock, monotonicMs: () => now },
+    connectTimeoutMs: 500,
+  });
+  await api.poll(PollRequest.fromPartial({}));
+  await api.poll(PollRequest.fromPartial({}));
+  await hanging[Symbol.asyncDispose]();
+  assert.equal(connections, 1, "the second endpoint waits for no walk to the first, which is not asked again");
+  await using first = await startTestPlatform({ poll: answer }, { authority, port });
+  now = 3_599_999;
+  await api.poll(PollRequest.fromPartial({}));
+  assert.deepEqual([first.calls.poll.length, second.calls.poll.length], [0, 3]);
+  now = 3_600_000;
+  await api.poll(PollRequest.fromPartial({}));
+  assert.deepEqual([first.calls.poll.length, second.calls.poll.length], [1, 3]);
+});
+
+Deno.test("createGrpcAgentApi() leaves no connection behind at a peer that hangs, directly or as a proxy", async () => {
+  const sockets = new Set<unknown>();
+  await using peer = await tcpPeer((socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    socket.resume();
+  });
+  for (const proxy of [null, proxyAt(peer.port)]) {
+    for (let i = 0; i < 3; i++) await pollFailure(peer.port, { connectTimeoutMs: 200, proxy });
+  }
+  await until("all connections are closed", () => sockets.size === 0);
 });
 
 Deno.test("createGrpcAgentApi() shows the certificate of the agent after activation", async () => {

@@ -204,6 +204,7 @@ const mistakes: [text: string, message: RegExp, hint?: RegExp][] = [
   ["limits: {}\n---\nlimits: { retries: 9 }", /:3:1 as the file holds more than one document$/],
   ["limits: {}\ncredentials: [{ community: hunter2\ufffd }]", /:3:35 as it is not UTF-8$/, /encoding UTF-8/],
   ["proxy: { url: 'http://p:hunter2' }", /proxy\.url is not a URL$/],
+  ["proxy: { url: http://p, noProxy: ['dca.example:port'] }", /proxy\.noProxy is not a host.*with a port/],
   ["proxy: { url: http://p, noProxy: [a password hunter2] }", /proxy\.noProxy is not a host[^"]*$/],
   ["proxy: { url: http://p, user: 'a:hunter2', password: x }", /proxy\.user holds a colon[^"]*$/],
   ["proxy: { url: http://p, password hunter2 }", /proxy has a key that is not known$/],

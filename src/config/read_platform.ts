@@ -1,6 +1,8 @@
 /** The keys `platform` and `proxy`: where the agent reports to and how it gets there. */
 import { X509Certificate } from "node:crypto";
 import { messageOf } from "../core/errors.ts";
+import { formatEndpoint } from "../core/ip.ts";
+import { tryParseCidr } from "../core/ip_range.ts";
 import { readSecret } from "../core/read_secret.ts";
 import type { Secret } from "../core/secret.ts";
 import type { YamlValue } from "../core/yaml_reader.ts";
@@ -108,7 +110,10 @@ export function readProxy(reader: ConfigReader, value: YamlValue | undefined): P
     return null;
   }
   const section = openSection(reader, value, { path: "proxy", known: proxyKeys, keysMayBeSecret: true });
-  const address = section.require("url", { read: readProxyUrl, show: ({ host, port }) => `http://${host}:${port}` }, {
+  const address = section.require("url", {
+    read: readProxyUrl,
+    show: ({ host, port }) => `http://${formatEndpoint(host, port)}`,
+  }, {
     placeholder: { host: "", port: 0 },
     hint: "such as url: http://proxy.example.com:3128",
   });
@@ -178,8 +183,12 @@ function parseUser(text: string): string {
 }
 
 function parseNoProxy(text: string): string {
-  if (/[\s@]|:\/\//.test(text)) {
-    throw new ValueSyntaxError("is not a host, a .domain, an address or a block", "such as .example.com or 10.0.0.0/8");
+  const bare = text.replace(/^\[(.*)\](?::\d{1,5})?$/, "$1").replace(/^([^:]*):\d{1,5}$/, "$1");
+  if (/[\s@]|:\/\//.test(text) || (bare.includes(":") && tryParseCidr(bare) === undefined)) {
+    throw new ValueSyntaxError(
+      "is not a host, a .domain, an address or a block, nor one of them with a port",
+      "such as .example.com or dca.example.com:443",
+    );
   }
   return text.toLowerCase();
 }

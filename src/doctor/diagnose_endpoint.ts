@@ -18,6 +18,7 @@ const tlsFaults: readonly TransportFaultName[] = [
   "server-certificate-expired",
   "tls-inspected",
   "unknown-authority",
+  "weak-certificate",
   "wrong-name",
   "pin-mismatch",
   "tls-failed",

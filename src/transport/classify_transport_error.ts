@@ -86,7 +86,7 @@ function ofProbe(probe: ProbeReport, context: FailureContext): Verdict | undefin
 function ofName(probe: ProbeReport, message: string): Verdict {
   if (probe.proxy !== null) return ["proxy-unreachable", `the proxy's name cannot be found: ${message}`];
   if (probe.error?.code === "ENOTFOUND" || probe.error?.code === "ENODATA") return ["name-not-found", message];
-  return ["name-server-silent", message];
+  return ["name-server-silent", `no DNS server tells its address: ${message}`];
 }
 
 function ofConnection(code: string | null, message: string): Verdict {
@@ -124,14 +124,20 @@ function ofCertificate(probe: ProbeReport, { now }: FailureContext): Verdict | u
     }
     return ["server-certificate-expired", `its certificate: ${ends}, ${here}`];
   }
+  if (certificate.weakness !== null) return ["weak-certificate", `${shown}, and has ${certificate.weakness}`];
   if (!certificate.matchesName) return ["wrong-name", shown];
-  if (isInspected(probe)) return ["tls-inspected", shown];
+  if (isInspected(probe)) {
+    const trusting = probe.alpn === "h2" ? "" : "; it speaks no HTTP/2, so that to trust it would not be enough";
+    return ["tls-inspected", `${shown}${trusting}`];
+  }
   return ["unknown-authority", shown];
 }
 
-function isInspected({ certificate, expectedIssuers }: ProbeReport): boolean {
+function isInspected({ certificate, expectedIssuers, alpn }: ProbeReport): boolean {
   const { issuer, subject } = certificate!;
   if (inspectors.test(issuer)) return true;
+  // A platform always agrees to HTTP/2: this is the right name, and yet not the platform.
+  if (issuer !== subject && alpn !== "h2") return true;
   // Something on the way made a certificate for the very name, by an authority other than the one that is configured.
   return issuer !== subject && expectedIssuers.length > 0 && !expectedIssuers.includes(issuer);
 }
@@ -146,12 +152,18 @@ function ofSession(probe: ProbeReport, context: FailureContext, message: string)
       return ["connection-cut", `the connection ends during the TLS handshake: ${message}`];
     }
     if (/no ?application ?protocol|alpn/i.test(message)) return ["http2-blocked", message];
+    // The runtime's words where the key of a certificate is too weak to check the handshake with.
+    if (/unable to verify/i.test(message)) {
+      return ["weak-certificate", `what it signs cannot be checked, as with an RSA key of 1024 bits: ${message}`];
+    }
+    if (/ProtocolVersion/.test(message)) return ["tls-failed", `it speaks no TLS 1.2 or newer: ${message}`];
+    if (/HandshakeFailure/.test(message)) return clientEnded ?? ["tls-failed", `no cipher in common: ${message}`];
     return clientEnded ?? ["tls-failed", message];
   }
   if (probe.failed === "http2") {
     if (context.connected) return ["connection-cut", message];
     if (/certificate|bad record|alert/i.test(message)) return clientEnded ?? ["client-certificate-refused", message];
-    return clientEnded ?? ["http2-blocked", message];
+    return clientEnded ?? ["http2-blocked", `${message}; its certificate was issued by "${probe.certificate?.issuer}"`];
   }
   if (probe.failed === "grpc") return ["not-the-platform", `what answers is no gRPC service: ${message}`];
   return clientEnded;

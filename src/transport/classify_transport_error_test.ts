@@ -12,6 +12,7 @@ const certificate = {
   notBefore: new Date("2026-01-01"),
   notAfter: new Date("2027-01-01"),
   matchesName: true,
+  weakness: null,
 };
 const sound: ProbeReport = {
   host: "dca.example",
@@ -38,6 +39,7 @@ const cases: { name: string; probe: Partial<ProbeReport>; clientNotAfter?: Date;
     probe: { failed: "dns", error: { code: "EAI_AGAIN", message: "" } },
     fault: "name-server-silent",
   },
+  { name: "ENOTFOUND", probe: { failed: "dns", error: { code: "ENOTFOUND", message: "" } }, fault: "name-not-found" },
   { name: "ENODATA", probe: { failed: "dns", error: { code: "ENODATA", message: "" } }, fault: "name-not-found" },
   { name: "ETIMEDOUT", probe: { failed: "tcp", error: { code: "ETIMEDOUT", message: "" } }, fault: "connect-timeout" },
   {
@@ -82,6 +84,26 @@ const cases: { name: string; probe: Partial<ProbeReport>; clientNotAfter?: Date;
     probe: { failed: "http2", error: { code: null, message: "alert" } },
     clientNotAfter: now,
     fault: "client-certificate-refused",
+  },
+  {
+    name: "a certificate by nobody who is known, and HTTP/2",
+    probe: { ...bad, alpn: "h2" },
+    fault: "unknown-authority",
+  },
+  {
+    name: "a certificate by nobody who is known, and no HTTP/2",
+    probe: { ...bad, alpn: null },
+    fault: "tls-inspected",
+  },
+  {
+    name: "a self-signed certificate, and no HTTP/2",
+    probe: { ...bad, certificate: { ...certificate, issuer: certificate.subject }, alpn: null },
+    fault: "unknown-authority",
+  },
+  {
+    name: "a weak certificate",
+    probe: { ...bad, certificate: { ...certificate, weakness: "a signature with SHA-1" } },
+    fault: "weak-certificate",
   },
   { name: "a walk that finds nothing", probe: {}, fault: "connection-cut" },
 ];

@@ -9,6 +9,7 @@ import { classifyTransportError } from "./classify_transport_error.ts";
 import type { CallFailure } from "./classify_transport_error.ts";
 import { chooseEndpoints } from "./endpoint_choice.ts";
 import { connectionFailed, openGrpcClient, whenConnected } from "./grpc_client.ts";
+import type { GrpcClient } from "./grpc_client.ts";
 import { probeEndpoint } from "./probe_endpoint.ts";
 import type { ProbeReport } from "./probe_report.ts";
 import type { Proxy } from "./proxy_choice.ts";
@@ -54,11 +55,11 @@ export function createGrpcAgentApi(options: GrpcOptions): GrpcAgentApi {
   const connectTimeoutMs = options.connectTimeoutMs ?? 15_000;
   const callTimeoutMs = options.callTimeoutMs ?? 60_000;
   const choice = chooseEndpoints(endpoints.length, options.returnAfterMs ?? 3_600_000);
-  const clients = new Map<number, AgentServiceClient>();
+  const clients = new Map<number, GrpcClient>();
   let certificate: (ClientCertificate & { notAfter: Date }) | undefined;
   let lastEndpoint: string | undefined;
 
-  function clientOf(index: number): AgentServiceClient {
+  function clientOf(index: number): GrpcClient {
     const client = clients.get(index) ??
       openGrpcClient(endpoints[index]!, { trust: options.trust, proxy: options.proxy, client: certificate });
     clients.set(index, client);
@@ -74,14 +75,15 @@ export function createGrpcAgentApi(options: GrpcOptions): GrpcAgentApi {
   async function call<Q, A>(method: (client: AgentServiceClient) => Unary<Q, A>, request: Q, signal?: AbortSignal) {
     let last: Failed | undefined;
     let delivery: Delivery = "none";
-    for (const index of choice.order(clock.monotonicMs())) {
+    const order = choice.order(clock.monotonicMs());
+    for (const index of order) {
       signal?.throwIfAborted();
       const client = clientOf(index);
       let connected = false;
       try {
         await whenConnected(client, connectTimeoutMs, signal);
         connected = true;
-        const answer = await invoke(client, method(client), request, signal);
+        const answer = await invoke(client.stub, method(client.stub), request, signal);
         choice.succeeded(index);
         lastEndpoint = nameOf(index);
         return answer;
@@ -93,7 +95,9 @@ export function createGrpcAgentApi(options: GrpcOptions): GrpcAgentApi {
           drop(index);
           choice.failed(index, clock.monotonicMs());
         }
-        const probe = failure.reason === null && isUnexplained(failure) ? await walk(index) : null;
+        // Only the last one's fault is told, and the next one should not wait for the walk.
+        const isTold = index === order.at(-1);
+        const probe = isTold && failure.reason === null && isUnexplained(failure) ? await walk(index) : null;
         const fault = faultOf(index, failure, { probe, connected });
         if (connected && failure.reason === null) delivery = "unknown";
         last = { error: errorOf(fault, failure, delivery, error), delivery };

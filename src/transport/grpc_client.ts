@@ -1,36 +1,36 @@
 import { Buffer } from "node:buffer";
-import { connectivityState, credentials, logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
+import { connectivityState, logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
 import { AgentServiceClient } from "../../proto/gen/opendca/v1/agent_service.ts";
-import { proxyCredentials } from "./connect_by_proxy.ts";
+import { formatEndpoint } from "../core/ip.ts";
+import { EndpointCredentials } from "./endpoint_credentials.ts";
 import { proxyFor } from "./proxy_choice.ts";
 import type { Proxy } from "./proxy_choice.ts";
-import { identityCheck, secureContextOf } from "./trust.ts";
 import type { ClientCertificate, TrustConfig } from "./trust.ts";
 
 /** Largest answer that is read. */
 const maxReceiveBytes = 4 * 1024 * 1024;
 
-/** A client for one endpoint; it connects with the first call. */
+/** A client for one endpoint; it connects with the first call, and never again after `close`. */
+export interface GrpcClient {
+  stub: AgentServiceClient;
+  /** Ends what is not connected yet at once; a call that runs on an open connection may end. */
+  close(): void;
+}
+
 export function openGrpcClient(
   endpoint: { host: string; port: number },
   options: { trust: TrustConfig; proxy: Proxy | null; client: ClientCertificate | undefined },
-): AgentServiceClient {
+): GrpcClient {
   // What fails is thrown and named by the caller; the library's own lines would go to standard error beside it.
   setLogVerbosity(logVerbosity.NONE);
-  const target = `${endpoint.host}:${endpoint.port}`;
-  const proxy = proxyFor(endpoint.host, options.proxy);
-  const creds = proxy === undefined ? undefined : proxyCredentials(proxy);
-  const secure = credentials.createFromSecureContext(secureContextOf(options.trust, options.client), {
-    checkServerIdentity: identityCheck(options.trust),
-  });
-  return new AgentServiceClient(proxy === undefined ? target : `dns:${proxy.host}:${proxy.port}`, secure, {
+  const { trust, client } = options;
+  const proxy = proxyFor(endpoint, options.proxy);
+  const { host, port } = proxy ?? endpoint;
+  const credentials = new EndpointCredentials({ endpoint, trust, proxy, client });
+  const stub = new AgentServiceClient(`dns:${formatEndpoint(host, port)}`, credentials, {
     // The proxy comes from the configuration alone: what the environment says is read there.
     "grpc.enable_http_proxy": 0,
-    ...(proxy === undefined ? {} : {
-      "grpc.http_connect_target": `dns:${target}`,
-      "grpc.default_authority": target,
-      ...(creds === undefined ? {} : { "grpc.http_connect_creds": creds }),
-    }),
+    "grpc.default_authority": formatEndpoint(endpoint.host, endpoint.port),
     "grpc.enable_retries": 0,
     "grpc.use_local_subchannel_pool": 1,
     "grpc.service_config_disable_resolution": 1,
@@ -40,6 +40,14 @@ export function openGrpcClient(
     "grpc.keepalive_timeout_ms": 10_000,
     "grpc.primary_user_agent": "opendca",
   });
+  return {
+    stub,
+    close() {
+      const isOpen = stub.getChannel().getConnectivityState(false) === connectivityState.READY;
+      credentials.close({ gracefully: isOpen });
+      stub.close();
+    },
+  };
 }
 
 class ConnectionFailedError extends Error {}
@@ -50,8 +58,8 @@ export function connectionFailed(error: unknown): error is Error {
 }
 
 /** Resolves once the connection stands; rejects as soon as one attempt has failed, which gRPC itself would not tell. */
-export function whenConnected(client: AgentServiceClient, timeoutMs: number, signal?: AbortSignal): Promise<void> {
-  const channel = client.getChannel();
+export function whenConnected({ stub }: GrpcClient, timeoutMs: number, signal?: AbortSignal): Promise<void> {
+  const channel = stub.getChannel();
   const deadline = Date.now() + timeoutMs;
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal?.reason);

@@ -7,6 +7,7 @@ import net from "node:net";
 import tls from "node:tls";
 import type { Clock } from "../core/clock.ts";
 import { messageOf } from "../core/errors.ts";
+import { formatEndpoint } from "../core/ip.ts";
 import { callHttp2 } from "./call_http2.ts";
 import { connectByProxy } from "./connect_by_proxy.ts";
 import type { ProbeReport, ProbeStepName, ShownCertificate } from "./probe_report.ts";
@@ -32,11 +33,11 @@ export async function probeEndpoint(
 ): Promise<ProbeReport> {
   const { clock, stepTimeoutMs, trust } = options;
   const { host, port } = endpoint;
-  const proxy = proxyFor(host, options.proxy);
+  const proxy = proxyFor(endpoint, options.proxy);
   const report: ProbeReport = {
     host,
     port,
-    proxy: proxy === undefined ? null : `${proxy.host}:${proxy.port}`,
+    proxy: proxy === undefined ? null : formatEndpoint(proxy.host, proxy.port),
     steps: [],
     failed: null,
     error: null,
@@ -58,7 +59,7 @@ export async function probeEndpoint(
       return result;
     } catch (error) {
       report.failed = name;
-      report.error = { code: codeOf(error), message: messageOf(error) };
+      report.error = { code: codeOf(error), message: textOf(error) };
       report.steps.push({ name, durationMs: took(), detail: report.error.message });
       throw new ProbeEnd();
     }
@@ -72,7 +73,11 @@ export async function probeEndpoint(
     );
     const socket = net.connect({ host: addresses[0]!.address, port: first.port, ...happy(addresses, first.host) });
     sockets.push(socket);
-    await step("tcp", () => once(socket, "connect"), () => `${socket.remoteAddress}:${first.port}`);
+    await step(
+      "tcp",
+      () => once(socket, "connect"),
+      () => formatEndpoint(socket.remoteAddress ?? first.host, first.port),
+    );
     if (proxy !== undefined) {
       await step("proxy", async () => {
         const answer = await connectByProxy(socket, endpoint, proxy);
@@ -159,6 +164,12 @@ async function within<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Where each of several addresses failed, the runtime's error has no text of its own. */
+function textOf(error: unknown): string {
+  const message = messageOf(error);
+  return message === "" && error instanceof AggregateError ? error.errors.map(messageOf).join("; ") : message;
 }
 
 function codeOf(error: unknown): string | null {

@@ -33,4 +33,6 @@ export interface ShownCertificate {
   notAfter: Date;
   /** Whether it is for the host that was asked. */
   matchesName: boolean;
+  /** What makes it too weak to be believed, such as "a signature with SHA-1"; null where nothing does. */
+  weakness: string | null;
 }

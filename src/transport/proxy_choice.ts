@@ -8,25 +8,33 @@ export interface Proxy {
   readonly port: number;
   readonly user: string | null;
   readonly password: Secret | null;
-  /** Hosts reached directly: `*`, names, `.domain` or `*.domain` for all under it, addresses and blocks. */
+  /** Hosts reached directly: `*`, names, `.domain` or `*.domain` for all under it, addresses and blocks, each with or without `:port`. */
   readonly noProxy: readonly string[];
 }
 
-/** The proxy for a host, or undefined where `noProxy` names it. A plain name stands for all under it, as in curl. */
-export function proxyFor(host: string, proxy: Proxy | null): Proxy | undefined {
+/**
+ * The proxy for an endpoint, or undefined where `noProxy` names it. A plain name stands for all under it, as in curl; a
+ * name is not looked up to see whether its address is in a block.
+ */
+export function proxyFor(endpoint: { host: string; port: number }, proxy: Proxy | null): Proxy | undefined {
   if (proxy === null) return undefined;
-  const name = host.toLowerCase().replace(/\.$/, "");
-  return proxy.noProxy.some((entry) => matches(name, entry.trim().toLowerCase())) ? undefined : proxy;
+  const host = endpoint.host.toLowerCase().replace(/\.$/, "");
+  const isDirect = proxy.noProxy.some((entry) => matches({ host, port: endpoint.port }, entry.trim().toLowerCase()));
+  return isDirect ? undefined : proxy;
 }
 
-function matches(host: string, entry: string): boolean {
-  if (entry === "*") return true;
-  if (entry === "") return false;
+function matches({ host, port }: { host: string; port: number }, entry: string): boolean {
+  // An IPv6 address has no port behind it unless it stands in brackets.
+  const [, bracketed, plain, only] = /^(?:\[(.*)\]|([^:]*))(?::(\d{1,5}))?$/.exec(entry) ?? [];
+  const name = bracketed ?? plain ?? entry;
+  if (only !== undefined && Number(only) !== port) return false;
+  if (name === "*") return true;
+  if (name === "") return false;
   const ip = tryParseIp(host);
   if (ip !== undefined) {
-    const range = tryParseCidr(entry);
+    const range = tryParseCidr(name);
     return range !== undefined && rangeContains(range, ip);
   }
-  const domain = entry.replace(/^\*?\./, "").replace(/\.$/, "");
+  const domain = name.replace(/^\*?\./, "").replace(/\.$/, "");
   return host === domain || host.endsWith(`.${domain}`);
 }

@@ -36,10 +36,20 @@ for (
     { host: "10.2.2.3", noProxy: ["10.1.0.0/16", ""], direct: false },
     { host: "fd00::7", noProxy: ["fd00::/64"], direct: true },
     { host: "10.1.2.3", noProxy: ["fd00::/64"], direct: false },
+    { host: "dca.example", noProxy: ["dca.example:443"], direct: true },
+    { host: "dca.example", noProxy: ["dca.example:8443"], direct: false },
+    { host: "a.dca.example", noProxy: [".example:443"], direct: true },
+    { host: "a.dca.example", noProxy: [".example:44"], direct: false },
+    { host: "dca.example", noProxy: ["*:8443"], direct: false },
+    { host: "10.1.2.3", noProxy: ["10.1.0.0/16:443"], direct: true },
+    { host: "10.1.2.3", noProxy: ["10.1.0.0/16:80"], direct: false },
+    { host: "fd00::7", noProxy: ["[fd00::7]:443"], direct: true },
+    { host: "fd00::7", noProxy: ["[fd00::7]:80"], direct: false },
+    { host: "fd00::443", noProxy: ["fd00::443"], direct: true },
   ]
 ) {
   Deno.test(`proxyFor() reaches ${host} ${direct ? "directly" : "by proxy"} with no_proxy ${noProxy.join(",")}`, () => {
     const proxy = { host: "proxy", port: 3128, user: null, password: null, noProxy };
-    assert.equal(proxyFor(host, proxy) === undefined, direct);
+    assert.equal(proxyFor({ host, port: 443 }, proxy) === undefined, direct);
   });
 }

@@ -2,7 +2,7 @@
 export const faultAdvice = {
   "name-not-found":
     "check the host name under platform.endpoints and the DNS server of this machine: it does not know the name",
-  "name-server-silent": "check the DNS servers of this machine: none answers",
+  "name-server-silent": "check the DNS servers of this machine: none gives an answer",
   "connection-refused": "check the port under platform.endpoints and the firewall: the connection was refused at once",
   "unreachable": "check the cable, the default route and the firewall of this machine: there is no way to the address",
   "connect-timeout": "have the firewall let this machine out to the platform's port: the connection was never answered",
@@ -15,14 +15,17 @@ export const faultAdvice = {
   "proxy-unreachable": "check proxy.url in agent.yaml: the proxy does not answer as one",
   "tls-inspected":
     "have TLS inspection leave the platform's host alone, or trust the inspecting authority with platform.ca in agent.yaml",
-  "unknown-authority": "name the authority of the platform's certificate with platform.ca in agent.yaml",
+  "unknown-authority":
+    "name the authority of the platform's certificate with platform.ca in agent.yaml; if the platform has none of its own, something on the way inspects TLS",
+  "weak-certificate":
+    "have whoever runs what answers use certificates with SHA-256 and RSA keys of 2048 bits or more, or ECDSA",
   "wrong-name": "check platform.endpoints: the certificate shown is for another name",
   "pin-mismatch": "check platform.pin in agent.yaml: no certificate shown has a pinned key",
   "clock-wrong": "set the clock of this machine: certificates that are good seem to be from another time",
   "server-certificate-expired": "have the platform's operator renew its certificate: it has expired",
   "client-certificate-refused": "activate again: the platform does not accept the certificate of this agent",
   "client-certificate-expired": "activate again: the certificate of this agent has expired",
-  "tls-failed": "look for a device on the way that speaks no TLS 1.2 or newer with SHA-256 certificates",
+  "tls-failed": "look for what answers instead of the platform, or for a device on the way that is too old for TLS 1.2",
   "http2-blocked": "have the proxy or firewall let HTTP/2 through: the connection falls back to HTTP/1.1 or is reset",
   "not-the-platform": "check platform.endpoints: what answers there is not an OpenDCA platform",
   "deadline": "try again later: the platform took longer than its deadline",

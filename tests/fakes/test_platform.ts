@@ -36,17 +36,30 @@ export interface TestPlatform extends AsyncDisposable {
   /** Requests so far, by method. */
   calls: { activate: ActivateRequest[]; renew: RenewRequest[]; poll: PollRequest[]; upload: Batch[] };
   handlers: TestPlatformHandlers;
+  /** Addresses that connections came from. */
+  peers: Set<string>;
   /** Closes every connection. */
   cut(): void;
 }
 
-/** `mutualTls`: only clients with a certificate of the authority may connect. */
+export interface TestPlatformOptions {
+  authority?: TestAuthority;
+  /** Only clients with a certificate of the authority may connect. */
+  mutualTls?: boolean;
+  /** Names of its certificate; localhost without them. */
+  names?: string[];
+  /** Of loopback; 127.0.0.1 without it. */
+  address?: string;
+  /** Any free one without it. */
+  port?: number;
+}
+
 export async function startTestPlatform(
   handlers: TestPlatformHandlers,
-  options: { authority?: TestAuthority; mutualTls?: boolean } = {},
+  options: TestPlatformOptions = {},
 ): Promise<TestPlatform> {
   const authority = options.authority ?? await createTestAuthority();
-  const own = await authority.issue();
+  const own = await authority.issue(options.names === undefined ? {} : { names: options.names });
   const calls: TestPlatform["calls"] = { activate: [], renew: [], poll: [], upload: [] };
   const sockets = new Set<net.Socket>();
   const unanswered = new Set<() => void>();
@@ -83,7 +96,9 @@ export async function startTestPlatform(
     server.bindAsync("127.0.0.1:0", credentials, (error, port) => error === null ? resolve(port) : reject(error));
   });
   // gRPC's own server does not give its sockets away, so a door in front of it is what can be shut.
+  const peers = new Set<string>();
   const door = net.createServer((socket) => {
+    peers.add(socket.remoteAddress ?? "");
     const inside = net.connect(inner, "127.0.0.1");
     for (const [a, b] of [[socket, inside], [inside, socket]] as const) {
       sockets.add(a);
@@ -95,12 +110,13 @@ export async function startTestPlatform(
       a.pipe(b);
     }
   });
-  await new Promise<void>((resolve) => door.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => door.listen(options.port ?? 0, options.address ?? "127.0.0.1", resolve));
   const platform: TestPlatform = {
     port: (door.address() as net.AddressInfo).port,
     authority,
     calls,
     handlers,
+    peers,
     cut() {
       for (const socket of sockets) socket.destroy();
     },

@@ -1,0 +1,98 @@
+/** Promise P2 with OpenSSL's own server: old TLS and weak certificates are refused, and named. */
+import assert from "node:assert/strict";
+import { PollRequest } from "../proto/gen/opendca/v1/agent_service.ts";
+import { systemClock } from "../src/core/clock.ts";
+import { createGrpcAgentApi } from "../src/transport/grpc_agent_api.ts";
+import { failures, machine } from "./doctor_fixture.ts";
+import { peerTest } from "./peers.ts";
+import { startPeer } from "./started_peer.ts";
+
+/** OpenSSL refuses these, too, unless it is told not to. */
+const anything = ["-cipher", "ALL:@SECLEVEL=0"];
+
+interface Weak {
+  name: string;
+  want: string;
+  says: RegExp;
+  /** Keys of the authority and the server, and the digest of the signature. */
+  authority?: string;
+  key?: string;
+  digest?: string;
+  server: string[];
+}
+
+const cases: Weak[] = [
+  { name: "TLS 1.1", want: "tls tls-failed", says: /no TLS 1\.2 or newer/, server: ["-tls1_1", ...anything] },
+  { name: "TLS 1.0", want: "tls tls-failed", says: /no TLS 1\.2 or newer/, server: ["-tls1", ...anything] },
+  {
+    name: "TLS 1.2 with ciphers of before",
+    want: "tls tls-failed",
+    says: /no cipher in common/,
+    server: ["-tls1_2", "-cipher", "AES128-SHA"],
+  },
+  { name: "SHA-1", want: "tls weak-certificate", says: /a signature with SHA-1/, digest: "sha1", server: anything },
+  { name: "MD5", want: "tls weak-certificate", says: /a signature with MD5/, digest: "md5", server: anything },
+  {
+    name: "an RSA key of 1024 bits",
+    want: "tls weak-certificate",
+    says: /RSA key of 1024 bits/,
+    key: "rsa:1024",
+    server: anything,
+  },
+  {
+    name: "an authority with an RSA key of 1024 bits",
+    want: "tls weak-certificate",
+    says: /a signature with an RSA key of 1024 bits/,
+    authority: "rsa:1024",
+    server: anything,
+  },
+];
+for (const { name, want, says, authority = "rsa:2048", key = "rsa:2048", digest = "sha256", server } of cases) {
+  peerTest(`opendca doctor names a platform with ${name}: ${want}`, ["openssl"], async () => {
+    let ca = "";
+    await using peer = await startPeer("openssl", "ACCEPT", async (folder, port) => {
+      await certify(folder, { authority, key, digest });
+      ca = await Deno.readTextFile(`${folder}/ca.pem`);
+      const files = ["-cert", `${folder}/server.pem`, "-key", `${folder}/server.key`];
+      // With -www it does not read its standard input, whose end would end every connection.
+      return ["s_server", "-www", "-accept", `127.0.0.1:${port}`, "-alpn", "h2", ...files, ...server];
+    });
+    await using here = await machine();
+    await Deno.writeTextFile(`${here.folder}/weak.pem`, ca);
+    await here.configure(
+      `platform: { rootDomain: localhost, endpoints: ["localhost:${peer.port}"], ca: "${here.folder}/weak.pem" }\n`,
+    );
+    const found = await here.doctor();
+    assert.deepEqual([failures(found), found.code], [[want], 69], found.text);
+    assert.match(found.faults[0]!.message, says);
+    using api = createGrpcAgentApi({
+      endpoints: [{ host: "localhost", port: peer.port }],
+      trust: { ca: { pem: ca }, pins: [] },
+      proxy: null,
+      clock: systemClock,
+    });
+    await assert.rejects(api.poll(PollRequest.fromPartial({})), { fault: faultFields(found.faults[0]!) });
+  });
+}
+
+/** What a call says is what the doctor says. */
+function faultFields({ name, message, advice }: { name: string; message: string; advice: string }) {
+  return { name, message, advice };
+}
+
+async function certify(folder: string, { authority, key, digest }: Record<"authority" | "key" | "digest", string>) {
+  const at = (name: string) => `${folder}/${name}`;
+  const ca = ["-keyout", at("ca.key"), "-out", at("ca.pem"), "-subj", "/CN=Old Authority", "-days", "30"];
+  await openssl(["req", "-x509", "-newkey", authority, "-sha256", "-nodes", ...ca]);
+  await openssl([
+    ...["req", "-newkey", key, "-nodes", "-keyout", at("server.key"), "-out", at("csr"), "-subj", "/CN=localhost"],
+  ]);
+  await Deno.writeTextFile(at("names"), "subjectAltName=DNS:localhost\n");
+  const by = ["-CA", at("ca.pem"), "-CAkey", at("ca.key"), "-CAcreateserial", `-${digest}`, "-days", "10"];
+  await openssl(["x509", "-req", "-in", at("csr"), ...by, "-extfile", at("names"), "-out", at("server.pem")]);
+}
+
+async function openssl(args: string[]): Promise<void> {
+  const { code, stderr } = await new Deno.Command("openssl", { args, stdin: "null", stdout: "null" }).output();
+  if (code !== 0) throw new Error(`Cannot run openssl ${args[0]}: ${new TextDecoder().decode(stderr)}`);
+}
