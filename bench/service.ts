@@ -16,8 +16,6 @@ export interface Service extends AsyncDisposable {
   env: Record<string, string>;
   /** One question to the platform's store, which may be in use. */
   store<Row>(sql: string): Row[];
-  /** Further lines in the place of those that agent.yaml ends with. */
-  configure(more: string): Promise<void>;
 }
 
 /** `more`: the lines of agent.yaml behind platform and state directory. */
@@ -38,15 +36,11 @@ export async function startService(more: string): Promise<Service> {
   const platform = built.use(startProgram("platform/main.ts", listen));
   const { port } = JSON.parse(await platform.line((line) => line.includes('"ready"')));
 
-  function configure(lines: string): Promise<void> {
-    const head =
-      `platform: { rootDomain: localhost, endpoints: ["localhost:${port}"], ca: "${data}/server-authority.pem" }
+  const head =
+    `platform: { rootDomain: localhost, endpoints: ["localhost:${port}"], ca: "${data}/server-authority.pem" }
 stateDirectory: "${stateDirectory}"
 `;
-    return Deno.writeTextFile(config, head + lines);
-  }
-
-  await configure(more);
+  await Deno.writeTextFile(config, head + more);
   const code = await admin("code", "create");
   succeed(await runProgram("main.ts", ["activate", code, "--config", config], env));
   const stack = built.move();
@@ -56,7 +50,6 @@ stateDirectory: "${stateDirectory}"
     config,
     stateDirectory,
     env,
-    configure,
     startAgent: () => startProgram("main.ts", ["run", "--config", config], env),
     store<Row>(sql: string) {
       using db = new DatabaseSync(`${data}/platform.db`, { readOnly: true });
