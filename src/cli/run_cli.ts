@@ -7,25 +7,34 @@ import { configPath } from "../config/read_config.ts";
 import { maybeActivationCode } from "../core/activation_code.ts";
 import { exitCodeFor, messageOf, UsageError } from "../core/errors.ts";
 import { safeText } from "../core/safe_text.ts";
-import { addActivateCommand } from "./activate_command.ts";
-import { addConfigCommand } from "./config_command.ts";
-import { addDoctorCommand } from "./doctor_command.ts";
 import type { Host } from "./host.ts";
-import { addExplainCommand } from "./explain_command.ts";
-import { addLedgerCommand } from "./ledger_command.ts";
-import { addPingCommand } from "./ping_command.ts";
-import { addRecordCommand } from "./record_command.ts";
-import { addRunCommand } from "./run_command.ts";
-import { addScanCommand } from "./scan_command.ts";
-import { addStatusCommand } from "./status_command.ts";
-import { addUnlockCommand } from "./unlock_command.ts";
 import { version } from "./version.ts";
+
+type AddCommand = (program: Command, host: Host, setExitCode: (code: number) => void) => void;
+
+/** In the order of the help. Only the one that is asked for is loaded: a service would hold the others in memory for years. */
+const commands: Record<string, () => Promise<AddCommand>> = {
+  scan: async () => (await import("./scan_command.ts")).addScanCommand,
+  explain: async () => (await import("./explain_command.ts")).addExplainCommand,
+  record: async () => (await import("./record_command.ts")).addRecordCommand,
+  config: async () => (await import("./config_command.ts")).addConfigCommand,
+  activate: async () => (await import("./activate_command.ts")).addActivateCommand,
+  unlock: async () => (await import("./unlock_command.ts")).addUnlockCommand,
+  run: async () => (await import("./run_command.ts")).addRunCommand,
+  status: async () => (await import("./status_command.ts")).addStatusCommand,
+  ledger: async () => (await import("./ledger_command.ts")).addLedgerCommand,
+  doctor: async () => (await import("./doctor_command.ts")).addDoctorCommand,
+  ping: async () => (await import("./ping_command.ts")).addPingCommand,
+};
 
 /** Runs one command and returns the exit code: 0 done, 64 usage, 69 unreachable, 70 a bug, 77 not permitted, 78 configuration, 130 interrupted. */
 export async function runCli(args: readonly string[], host: Host): Promise<number> {
   let exitCode = 0;
   let shown = "";
-  const program = createProgram(host, { setExitCode: (code) => exitCode = code, show: (text) => shown += text });
+  const program = await createProgram(args[0], host, {
+    setExitCode: (code) => exitCode = code,
+    show: (text) => shown += text,
+  });
   try {
     if (args.length === 0) {
       throw new UsageError("Cannot run as no command was given", "opendca scan 192.168.1.0/24, or opendca --help");
@@ -52,7 +61,8 @@ interface ProgramHooks {
   show(text: string): void;
 }
 
-function createProgram(host: Host, hooks: ProgramHooks): Command {
+/** `name`: the command that is asked for; without a known one all are added, for the help and for suggestions. */
+async function createProgram(name: string | undefined, host: Host, hooks: ProgramHooks): Promise<Command> {
   const program = new Command("opendca")
     .description(
       "Data collection agent for managed print: finds the printers of a network and reads their meters,\nsupplies and alerts over SNMP.",
@@ -68,17 +78,9 @@ function createProgram(host: Host, hooks: ProgramHooks): Command {
       // A mistake is reported by `runCli`, in one voice.
       writeErr: () => {},
     });
-  addScanCommand(program, host, hooks.setExitCode);
-  addExplainCommand(program, host, hooks.setExitCode);
-  addRecordCommand(program, host, hooks.setExitCode);
-  addConfigCommand(program, host);
-  addActivateCommand(program, host, hooks.setExitCode);
-  addUnlockCommand(program, host);
-  addRunCommand(program, host);
-  addStatusCommand(program, host);
-  addLedgerCommand(program, host, hooks.setExitCode);
-  addDoctorCommand(program, host, hooks.setExitCode);
-  addPingCommand(program, host, hooks.setExitCode);
+  const isKnown = name !== undefined && Object.hasOwn(commands, name);
+  const added = await Promise.all(isKnown ? [commands[name]!()] : Object.values(commands).map((load) => load()));
+  for (const add of added) add(program, host, hooks.setExitCode);
   program.hook("preAction", (_, command) => refuseLocked(nameOf(command), command.opts<{ config?: string }>(), host));
   return program;
 }

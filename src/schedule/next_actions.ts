@@ -39,8 +39,12 @@ const catchUpSpreadMs = 15 * minuteMs;
 const readDeadlineMs = 30 * minuteMs;
 const sweepDeadlineMs = 24 * 60 * minuteMs;
 const goneAfterMs = 30 * 24 * 60 * minuteMs;
-/** Share of a minute's reads that may start at once. */
-const burstShare = 1 / 6;
+/**
+ * Reads of a site are gathered into passes: a thread for each single device costs more than what it reads. A device may
+ * wait for the next pass by a tenth of its interval, as the jitter moves it by as much, but for no longer than this.
+ */
+const longestGatherMs = minuteMs;
+const gatherShare = 0.1;
 
 /** Decides and remembers that it was decided: an action that is returned is on its way. */
 export function nextActions(state: ScheduleState, now: Moment, options: ScheduleOptions): NextActions {
@@ -95,6 +99,9 @@ function dueReads(
   { state, site, now, random }: SiteContext,
 ): { actions: Action[]; wakeMs: number } {
   const { due } = orderOf(state, site.name);
+  if (now < remembered.readsFromMs) {
+    return { actions: [], wakeMs: Math.max(remembered.readsFromMs, due.first()?.dueMs ?? Infinity) };
+  }
   const deviceIds: { full: string[]; status: string[] } = { full: [], status: [] };
   for (let first; (first = due.first()) !== undefined && first.dueMs <= now && remembered.tokens >= 1;) {
     const device = state.devices.get(first.key)!;
@@ -109,13 +116,14 @@ function dueReads(
     const statusDueMs = now + jitteredMs(intervalMs, site.schedule.jitter, random);
     setDevice(state, first.key, { ...device, statusDueMs, busyUntilMs: now + readDeadlineMs });
   }
+  const actions = (["full", "status"] as const).flatMap((scope): Action[] =>
+    deviceIds[scope].length === 0 ? [] : [{ type: "read", site: site.name, scope, deviceIds: deviceIds[scope] }]
+  );
   const next = due.first()?.dueMs ?? Infinity;
-  return {
-    actions: (["full", "status"] as const).flatMap((scope) =>
-      deviceIds[scope].length === 0 ? [] : [{ type: "read", site: site.name, scope, deviceIds: deviceIds[scope] }]
-    ),
-    wakeMs: next > now ? next : now + minuteMs / site.readsPerMinute,
-  };
+  // Somebody is due and nothing begins only where the rate gives less than one read.
+  if (actions.length === 0) return { actions, wakeMs: next > now ? next : now + minuteMs / site.readsPerMinute };
+  remembered.readsFromMs = now + gatherMs(site);
+  return { actions, wakeMs: Math.max(next, remembered.readsFromMs) };
 }
 
 /**
@@ -149,13 +157,20 @@ function newSite(site: ScheduledSite, now: Moment, { random, lastSweeps }: Sched
     sweepDueMs: now.monotonicMs + Math.max(restMs, random() * Math.min(fullSweepEveryMs, minuteMs / 2)),
     searchDueMs: now.monotonicMs,
     busyUntilMs: 0,
+    readsFromMs: 0,
     tokens: 1,
     filledMs: now.monotonicMs,
   };
 }
 
-function refilled(site: SiteSchedule, { readsPerMinute }: ScheduledSite, nowMs: number): SiteSchedule {
-  const capacity = Math.max(1, readsPerMinute * burstShare);
+function refilled(site: SiteSchedule, scheduled: ScheduledSite, nowMs: number): SiteSchedule {
+  const { readsPerMinute } = scheduled;
+  const capacity = Math.max(1, readsPerMinute * gatherMs(scheduled) / minuteMs);
   const tokens = Math.min(capacity, site.tokens + (nowMs - site.filledMs) * readsPerMinute / minuteMs);
   return { ...site, tokens, filledMs: nowMs };
+}
+
+/** From one pass of reads to the next. */
+function gatherMs({ schedule }: ScheduledSite): number {
+  return Math.min(longestGatherMs, schedule.statusEveryMs * gatherShare);
 }

@@ -163,6 +163,30 @@ Deno.test("nextActions() keeps the rate of the site when everything is due at on
   assert.equal(new Set(early.map(({ id }) => id)).size, 1000, "who waits longest comes first");
 });
 
+for (
+  const { name, statusEveryMs, passesAnHour } of [
+    { name: "a minute apart", statusEveryMs: 15 * minute, passesAnHour: 60 },
+    { name: "a tenth of a short interval apart", statusEveryMs: 2 * minute, passesAnHour: 300 },
+  ]
+) {
+  Deno.test(`nextActions() gathers the reads of many devices into passes ${name}`, () => {
+    const world = createWorld({ devices: 1000, site: siteOf({ statusEveryMs, readsPerMinute: 6000 }) });
+    world.run(2 * hour);
+    const passes = [...new Set(world.reads(hour).map(({ atMs }) => atMs))];
+    assert.ok(passes.length >= passesAnHour * 0.8 && passes.length <= passesAnHour + 1, `${passes.length} passes`);
+    const late = world.reads().filter(({ id }) => id === "device-7").map(({ atMs }) => atMs)
+      .map((atMs, i, all) => i === 0 ? 0 : atMs - all[i - 1]!);
+    assert.ok(Math.max(...late) <= statusEveryMs * 1.2, `${Math.max(...late) / minute} minutes between two reads`);
+  });
+}
+
+Deno.test("nextActions() reads a single device when it is due, not a pass later", () => {
+  const world = createWorld({ devices: 1, site: siteOf({ statusEveryMs: 15 * minute }) });
+  world.run(10 * hour);
+  const gaps = world.reads().map(({ atMs }) => atMs).map((atMs, i, all) => i === 0 ? 0 : atMs - all[i - 1]!);
+  assert.ok(Math.max(...gaps) <= 15 * minute * 1.1 + 1, `${Math.max(...gaps) / minute} minutes between two reads`);
+});
+
 Deno.test("nextActions() delays all alike when the rate is too low", () => {
   const world = createWorld({ devices: 1000, site: siteOf({ readsPerMinute: 50 }) });
   world.run(hour);

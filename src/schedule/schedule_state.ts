@@ -38,6 +38,8 @@ export interface SiteSchedule {
   searchDueMs: number;
   /** A sweep or search is on its way until it ends, or until this time in case it never says so. */
   busyUntilMs: number;
+  /** When the next pass of reads may begin. */
+  readsFromMs: number;
   /** Reads that may start now: a bucket that `readsPerMinute` fills. */
   tokens: number;
   filledMs: number;

@@ -10,7 +10,6 @@ import type { CallFailure } from "./classify_transport_error.ts";
 import { chooseEndpoints } from "./endpoint_choice.ts";
 import { connectionFailed, openGrpcClient, whenConnected } from "./grpc_client.ts";
 import type { GrpcClient } from "./grpc_client.ts";
-import { probeEndpoint } from "./probe_endpoint.ts";
 import type { ProbeReport } from "./probe_report.ts";
 import type { Proxy } from "./proxy_choice.ts";
 import { RevokedError, TransportError } from "./transport_error.ts";
@@ -121,9 +120,11 @@ export function createGrpcAgentApi(options: GrpcOptions): GrpcAgentApi {
     });
   }
 
-  function walk(index: number): Promise<ProbeReport> {
+  async function walk(index: number): Promise<ProbeReport> {
     const { trust, proxy } = options;
-    return probeEndpoint(endpoints[index]!, {
+    // Reads certificates of whoever answers, with a library of 14 MB that is not needed while all is well.
+    const { probeEndpoint } = await import("./probe_endpoint.ts");
+    return await probeEndpoint(endpoints[index]!, {
       trust,
       proxy,
       clock,

@@ -1,9 +1,7 @@
 /** Which certificates of a platform are believed: the system's authorities or one's own, and pins on top of either. */
-import "reflect-metadata";
-import { createHash } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 import tls from "node:tls";
 import type { PeerCertificate, SecureContext } from "node:tls";
-import { X509Certificate } from "@peculiar/x509";
 
 export interface TrustConfig {
   /** Authorities in PEM instead of the system's; null for the system's. */
@@ -46,8 +44,8 @@ export function identityCheck(trust: TrustConfig): (host: string, certificate: P
 
 /** SHA-256 of the SubjectPublicKeyInfo of a DER certificate, in hex: what a pin is. */
 export function publicKeyDigest(der: Uint8Array): string {
-  const { publicKey } = new X509Certificate(new Uint8Array(der));
-  return createHash("sha256").update(new Uint8Array(publicKey.rawData)).digest("hex");
+  const { publicKey } = new X509Certificate(der);
+  return createHash("sha256").update(publicKey.export({ type: "spki", format: "der" })).digest("hex");
 }
 
 function chainOf(certificate: PeerCertificate): Uint8Array[] {

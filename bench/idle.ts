@@ -1,0 +1,121 @@
+/**
+ * `deno task bench:idle`: an agent that knows 1,000 printers and has nothing to do but its schedule, for one hour, and how
+ * long `opendca run` takes to its first poll.
+ *
+ * The hour is simulated: bench/idle_agent.ts is the whole of `opendca run` with a clock that jumps from one thing to do to
+ * the next. In the figures is everything that the process does: start, schedule, reads by scanner threads, inventory,
+ * spool, ledger, uplink, polls, status file and log. Not in them are the simulator and the platform, which are processes
+ * of their own, and the sweep, which comes once a day and is measured alone. There is no peer: no other agent for
+ * printers can be had from Debian.
+ */
+import { openDatabase } from "../src/core/sqlite.ts";
+import type { IdleMeasured } from "./idle_agent.ts";
+import { alignColumns } from "./measure.ts";
+import { startFleet } from "./programs.ts";
+import { startService } from "./service.ts";
+import type { Service } from "./service.ts";
+
+const printers = 1000;
+const hourSeconds = 3600;
+const starts = 9;
+const root = new URL("../", import.meta.url).pathname;
+const denoRun = ["run", "--no-prompt", "--no-check", "--allow-all"];
+/** docs/agent.md, "Memory". */
+const smallEnv = {
+  DENO_V8_FLAGS: "--optimize-for-size",
+  MALLOC_ARENA_MAX: "1",
+  MALLOC_TRIM_THRESHOLD_: "65536",
+};
+
+async function measureAgent(service: Service, phase: "sweep" | "hour", env = {}): Promise<IdleMeasured> {
+  const { stdout, success, code } = await new Deno.Command(Deno.execPath(), {
+    args: [...denoRun, `${root}bench/idle_agent.ts`, service.config, phase],
+    env: { ...service.env, ...env },
+    stderr: "inherit",
+  }).output();
+  if (!success) throw new Error(`Cannot measure the ${phase} as the agent ended with ${code}`);
+  return JSON.parse(new TextDecoder().decode(stdout).trim().split("\n").at(-1)!);
+}
+
+/** As in a fleet that has been read for long: the meters of the devices are due at all times of the next four hours. */
+function spreadMeters({ stateDirectory }: Service): void {
+  const inventory = openDatabase(`${stateDirectory}/inventory.db`);
+  try {
+    inventory.run("UPDATE device SET seen_at = ? - abs(random() % 14400000)", Date.now());
+  } finally {
+    inventory.close();
+  }
+}
+
+function countReadings(service: Service): number {
+  return service.store<{ n: number }>("SELECT count(*) AS n FROM readings WHERE kind = 'reading'")[0]!.n;
+}
+
+/** From the start of the process to when the platform first hears of this run, by the clock that both share. */
+async function timeStart(service: Service): Promise<number> {
+  const spawnedMs = Date.now();
+  await using agent = service.startAgent();
+  await agent.line((line) => line.includes('"pollAnswered"'));
+  const [row] = service.store<{ at: number }>("SELECT max(first_seen_at) AS at FROM agent_runs");
+  return row!.at - spawnedMs;
+}
+
+await using simulator = await startFleet("read.yaml");
+if (simulator.devices.length !== printers) throw new Error(`The fleet has ${simulator.devices.length} printers`);
+await using service = await startService(`sites: [{ name: head office, ranges: [127.79.0.0/22], port: 161 }]
+log: { format: json }
+`);
+
+console.log("the first sweep …");
+const sweep = await measureAgent(service, "sweep");
+console.log(`${countReadings(service)} of ${printers} printers known after it`);
+
+const table = [[
+  "one hour",
+  "readings",
+  "threads",
+  "batches",
+  "status writes",
+  "CPU s",
+  "% of a core",
+  "resident MB",
+  "peak MB",
+]];
+const hours: IdleMeasured[] = [];
+for (const [name, env] of [["by default", {}], ["with little memory", smallEnv]] as const) {
+  console.log(`an hour ${name} …`);
+  spreadMeters(service);
+  const before = countReadings(service);
+  const measured = await measureAgent(service, "hour", env);
+  hours.push(measured);
+  table.push([
+    name,
+    String(countReadings(service) - before),
+    String(measured.scannerThreads),
+    String(measured.batches),
+    String(measured.statusWrites),
+    measured.cpuSeconds.toFixed(1),
+    (measured.cpuSeconds / hourSeconds * 100).toFixed(2),
+    measured.residentMegabytes.toFixed(0),
+    measured.peakMegabytes.toFixed(0),
+  ]);
+}
+
+console.log(`starting ${starts} times …`);
+const startMs: number[] = [];
+for (let i = 0; i < starts; i++) startMs.push(await timeStart(service));
+startMs.sort((a, b) => a - b);
+
+const [byDefault, small] = hours;
+console.log(`\n${alignColumns(table)}\n`);
+console.log(`CPU: ${(byDefault!.cpuSeconds / hourSeconds * 100).toFixed(2)} % of a core (wanted: under 1)`);
+console.log(`resident: ${byDefault!.residentMegabytes.toFixed(0)} MB by default (wanted: under 120)`);
+console.log(`resident: ${small!.residentMegabytes.toFixed(0)} MB with little memory (wanted: under 120)`);
+console.log(
+  `the first sweep: ${sweep.cpuSeconds.toFixed(1)} s CPU, peak ${sweep.peakMegabytes.toFixed(0)} MB; ` +
+    `once a day, ${(sweep.cpuSeconds / 24 / hourSeconds * 100).toFixed(3)} % of a core`,
+);
+console.log(
+  `start to first poll: median ${startMs[Math.floor(starts / 2)]} ms, ${startMs[0]} to ${startMs.at(-1)} ms ` +
+    "(wanted: under 1000)",
+);

@@ -1,0 +1,117 @@
+/**
+ * The process that bench/idle.ts measures: `opendca run` under a clock that is moved. Everything in it is the real thing,
+ * scanner threads included, but the clock: it stands still while a scanner thread is alive, which takes its time from the
+ * real one, and otherwise runs two hundred times as fast, so that calls to the platform are answered long before the
+ * agent's patience ends.
+ * Usage: idle_agent.ts CONFIG (sweep | hour). Prints what was measured as the last line.
+ */
+import { cpuUsage } from "node:process";
+import { runCli } from "../src/cli/run_cli.ts";
+import { denoHost } from "../src/compose.ts";
+import { SteppedClock } from "../tests/fakes/stepped_clock.ts";
+import { usageOf } from "./measure.ts";
+
+export interface IdleMeasured {
+  cpuSeconds: number;
+  /** Largest resident set of all samples, one each simulated minute. */
+  residentMegabytes: number;
+  /** Of the operating system, start and scans included. */
+  peakMegabytes: number;
+  scannerThreads: number;
+  statusWrites: number;
+  batches: number;
+}
+
+const stepMs = 1000;
+const speed = 200;
+
+const [path, phase] = Deno.args;
+if (path === undefined || (phase !== "sweep" && phase !== "hour")) throw new Error("Usage: CONFIG (sweep | hour)");
+
+const host = denoHost();
+const clock = new SteppedClock();
+const count = { scannerThreads: 0, statusWrites: 0, batches: 0 };
+let started = false, swept = false, spoolDepth = NaN;
+let stop = () => {};
+
+const measuredHost = {
+  ...host,
+  clock,
+  onInterrupt(callback: () => void) {
+    stop = callback;
+    return () => {};
+  },
+  // The log is written as a service's log is, and read on the way.
+  stdout: {
+    ...host.stdout,
+    write(text: string) {
+      for (const line of text.split("\n")) {
+        started ||= line.includes('"agentStarted"');
+        swept ||= line.includes('"sweepEnded"');
+        if (line.includes('"batchSent"')) count.batches++;
+      }
+      return host.stdout.write(text);
+    },
+  },
+  createWorker(net: string[]) {
+    const worker = host.createWorker(net);
+    const { terminate } = worker;
+    const end = clock.begin();
+    count.scannerThreads++;
+    worker.terminate = () => {
+      terminate();
+      end();
+    };
+    return worker;
+  },
+  agentMachine() {
+    const machine = host.agentMachine();
+    return {
+      ...machine,
+      replaceTextFile(file: string, text: string) {
+        if (file.endsWith("/status.json")) {
+          count.statusWrites++;
+          spoolDepth = JSON.parse(text).spool.depth;
+        }
+        return machine.replaceTextFile(file, text);
+      },
+    };
+  },
+};
+
+function realSleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+async function step(): Promise<void> {
+  await clock.advance(stepMs);
+  await realSleep(stepMs / speed);
+}
+
+const ended = runCli(["run", "--config", path], measuredHost);
+while (!started) await realSleep(1);
+let residentMegabytes = 0;
+if (phase === "sweep") {
+  while (!swept) await step();
+  // Until the last reading has waited for its minute.
+  for (let i = 0; i < 120 || spoolDepth > 0; i++) await step();
+} else {
+  for (let minute = 0; minute < 60; minute++) {
+    for (let i = 0; i < 60_000 / stepMs; i++) await step();
+    residentMegabytes = Math.max(residentMegabytes, Deno.memoryUsage().rss / 1024 / 1024);
+  }
+}
+stop();
+const code = await ended;
+if (code !== 0) throw new Error(`opendca run ended with ${code}`);
+const { user, system } = cpuUsage();
+const { scannerThreads, statusWrites, batches } = count;
+const measured: IdleMeasured = {
+  cpuSeconds: (user + system) / 1e6,
+  residentMegabytes,
+  peakMegabytes: usageOf(Deno.pid).peakMegabytes,
+  scannerThreads,
+  statusWrites,
+  batches,
+};
+console.log(JSON.stringify(measured));
