@@ -102,7 +102,7 @@ const refusals: {
   { name: "a name that squid does not find", fault: "proxy-failed", way: { host: "nobody.test" }, status: 500 },
 ];
 for (const { name: what, fault, rules, way, status } of refusals) {
-  peerTest(`createGrpcAgentApi() names ${what}: ${fault}, after one try of its own`, squidPrograms, async () => {
+  peerTest(`createGrpcAgentApi() names ${what}: ${fault}`, squidPrograms, async () => {
     await using platform = await platformOf();
     await using squid = await startSquid({ users: { agent: "pass:word" }, names, rules: rules ?? [] });
     using api = apiBy(squid, { port: platform.port, user: "agent", password: "pass:word", ...way });
@@ -110,8 +110,6 @@ for (const { name: what, fault, rules, way, status } of refusals) {
     assert.deepEqual([error.fault.name, error.delivery], [fault, "none"], error.message);
     assert.doesNotMatch(`${error.message} ${error.hint} ${error.stack}`, /pass:word/);
     assert.equal(platform.peers.size, 0);
-    // Where squid is slow, for a name that it does not find, a client that was given up would have dialled again by now;
-    // each try that is not needed brings a user nearer to being locked.
     await faultOf(poll(api));
     const statuses = squid.requests().map((line) => Number(line.split(" ")[2]));
     assert.deepEqual(statuses, [status, status, status, status], "the call and the walk after it, twice");
