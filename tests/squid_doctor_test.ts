@@ -187,12 +187,12 @@ peerTest("opendca goes by agent.yaml alone, whatever the environment says of pro
   assert.deepEqual([...platform.peers], [squidOutgoing]);
   assert.deepEqual(decoy.requests, []);
 
-  // And without a proxy in the file, to the platform itself.
-  await here.configure(
-    `platform: { rootDomain: localhost, endpoints: ["localhost:${await closedPort()}"], ca: "${here.folder}/ca.pem" }\n`,
-  );
-  const direct = await doctor();
-  assert.equal(direct.code, 69, direct.out);
-  assert.match(direct.out, /the connection was refused at once/);
+  // And without a proxy in the file, to the platform itself, whose certificate is not to be believed.
+  await using forged = await startTestPlatform({ activate: judging(authority) }, {});
+  await using other = await machine();
+  await other.platformAt(forged.port);
+  const direct = await activate(other, env);
+  assert.equal(direct.code, 69, direct.err);
+  assert.deepEqual([[...forged.peers], forged.calls.activate.length], [["127.0.0.1"], 0]);
   assert.deepEqual(decoy.requests, []);
 });
