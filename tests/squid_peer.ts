@@ -42,6 +42,7 @@ export const squidOutgoing = "127.0.0.77";
 
 export async function startSquid(options: SquidOptions = {}): Promise<Squid> {
   let home = "", port = 0;
+  const service = `t${crypto.randomUUID().slice(0, 8)}`;
   const peer = await startPeer("squid", "Accepting", async (folder, free) => {
     home = folder;
     port = options.port ?? free;
@@ -49,8 +50,7 @@ export async function startSquid(options: SquidOptions = {}): Promise<Squid> {
     if (options.users !== undefined) await writePasswords(`${folder}/passwords`, options.users);
     if (options.inspector !== undefined) await prepareInspection(folder, options);
     await Deno.writeTextFile(`${folder}/squid.conf`, configuration(folder, port, options));
-    // A service name of its own, as parts of it are in /dev/shm.
-    return ["-N", "-d", "1", "-n", `t${crypto.randomUUID().slice(0, 8)}`, "-f", `${folder}/squid.conf`];
+    return ["-N", "-d", "1", "-n", service, "-f", `${folder}/squid.conf`];
   });
   // It says that it accepts a moment before it does.
   const hostname = options.address?.replace(/^\[(.*)\]$/, "$1") ?? peer.address;
@@ -65,8 +65,16 @@ export async function startSquid(options: SquidOptions = {}): Promise<Squid> {
     inspectorPem: options.inspector === undefined ? "" : Deno.readTextFileSync(`${home}/inspector.pem`),
     requests: () => Deno.readTextFileSync(`${home}/access.log`).split("\n").filter((line) => /^[A-Z]/.test(line)),
     written: () => ["access.log", "cache.log"].map((name) => Deno.readTextFileSync(`${home}/${name}`)).join("\n"),
-    [Symbol.asyncDispose]: () => stopped ??= peer[Symbol.asyncDispose]() as Promise<void>,
+    [Symbol.asyncDispose]: () => stopped ??= stop(),
   };
+
+  async function stop(): Promise<void> {
+    await peer[Symbol.asyncDispose]();
+    // What is killed leaves its shared memory, which is named after the service.
+    for (const { name } of Deno.readDirSync("/dev/shm")) {
+      if (name.startsWith(`${service}-`)) await Deno.remove(`/dev/shm/${name}`);
+    }
+  }
 }
 
 function configuration(folder: string, port: number, options: SquidOptions): string {
