@@ -182,6 +182,8 @@ for (const { name, fault, peer: start, options, says, delivery } of cases) {
     assert.equal(error.fault.name, fault, error.message);
     if (says !== undefined) assert.match(error.message, says);
     assert.equal(error.delivery, delivery ?? "none");
+    // A wrong password must not come so often that the proxy's directory locks the user.
+    assert.equal(error.retryAfterMs, fault === "proxy-credentials" ? 30 * 60_000 : 0);
     assert.doesNotMatch(JSON.stringify([error.message, error.hint]), /pass:word/);
   });
 }

@@ -15,9 +15,13 @@ export class TransportError extends UnavailableError {
     readonly delivery: Delivery,
     options: { retryAfterMs?: number; cause: unknown },
   ) {
-    super(fault.message, fault.advice, options.retryAfterMs ?? 0, { cause: options.cause });
+    const leastMs = fault.name === "proxy-credentials" ? refusedPasswordPauseMs : 0;
+    super(fault.message, fault.advice, Math.max(options.retryAfterMs ?? 0, leastMs), { cause: options.cause });
   }
 }
+
+/** Directories lock a user after a handful of wrong passwords in half an hour; a changed agent.yaml is tried at once. */
+const refusedPasswordPauseMs = 30 * 60_000;
 
 /** The platform has revoked this agent, or does not know its certificate any more; no retry will change that. */
 export class RevokedError extends NotPermittedError {
