@@ -1,25 +1,21 @@
-/** A call that is stopped ends at once, also while it finds out what is wrong on the way. */
+/** The walk to an endpoint ends with its signal, so that the agent stops at once while it finds out what is wrong. */
 import assert from "node:assert/strict";
-import { PollRequest } from "../proto/gen/opendca/v1/agent_service.ts";
 import { systemClock } from "../src/core/clock.ts";
-import { createGrpcAgentApi } from "../src/transport/grpc_agent_api.ts";
+import { probeEndpoint } from "../src/transport/probe_endpoint.ts";
 
-Deno.test("createGrpcAgentApi() ends with its signal while it walks to an endpoint that is silent", async () => {
+Deno.test("probeEndpoint() ends with its signal although the endpoint is silent", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   using connections = new DisposableStack();
   const stop = new AbortController();
   const accepting = (async () => {
-    // The connection of the call is cut, the one of the walk is left without an answer.
-    (await listener.accept()).close();
-    connections.use(await listener.accept());
+    const connection = connections.use(await listener.accept());
+    await connection.read(new Uint8Array(1)); // The handshake has begun.
     stop.abort(new Error("The agent is stopping"));
   })();
-  using api = createGrpcAgentApi({
-    endpoints: [{ host: "localhost", port: listener.addr.port }],
-    trust: { ca: null, pins: [] },
-    proxy: null,
-    clock: systemClock,
-  });
-  await assert.rejects(api.poll(PollRequest.fromPartial({}), stop.signal), /The agent is stopping/);
+  const options = { trust: { ca: null, pins: [] }, proxy: null, clock: systemClock, stepTimeoutMs: 10_000 };
+  const endpoint = { host: "localhost", port: listener.addr.port };
+  const report = await probeEndpoint(endpoint, { ...options, signal: stop.signal });
   await accepting;
+  assert.deepEqual([report.failed, report.error?.message], ["tls", "The agent is stopping"]);
+  assert.equal((await probeEndpoint(endpoint, { ...options, signal: stop.signal })).failed, "dns");
 });
