@@ -358,6 +358,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       if (changes.includes("stateDirectory")) log.warn("changeIgnored", { change: "stateDirectory", until: "restart" });
       live.setLocal({ ...config, stateDirectory });
     },
+    onRecovered: () => faults.clear("config-broken"),
     onProblem(error) {
       faults.add("config-broken", messageOf(error));
       log.error("configRefused", { reason: messageOf(error) });
