@@ -1,7 +1,7 @@
 /** The commands against the real platform: activate, lock, unlock, and a reading that arrives with what activation gave. */
 import assert from "node:assert/strict";
 import { AgentStatus, PollRequest } from "../proto/gen/opendca/v1/agent_service.ts";
-import { readAgentIdentity } from "../src/activation/agent_identity.ts";
+import { markRevoked, readAgentIdentity } from "../src/activation/agent_identity.ts";
 import { identityFiles } from "../src/activation/identity_files.ts";
 import { renewCertificate } from "../src/activation/renewal.ts";
 import { activationStore } from "../src/activation/store_options.ts";
@@ -145,6 +145,18 @@ withMachine("opendca shows no activation code that stands in the wrong place", a
     assert.equal(code, 64, err);
     assert.doesNotMatch(out + err, new RegExp(badCode.slice(0, 4)));
   }
+});
+
+withMachine("opendca activate leaves nothing of what the platform had set for an earlier agent", async (machine) => {
+  const { folder, platform, run } = machine;
+  const customer = platform.customer("Acme");
+  assert.equal((await run("activate", platform.code(customer))).code, 0);
+  const document = { hash: "old", document: { pollIntervalSeconds: 60, sites: [] } };
+  await Deno.writeTextFile(`${folder}/state/platform.json`, JSON.stringify(document));
+  assert.match((await run("config", "show")).out, /poll\.interval +1m +platform/);
+  await markRevoked(await activationStore(`${folder}/state`, (name) => machine.env[name]));
+  assert.equal((await run("activate", platform.code(customer))).code, 0);
+  assert.match((await run("config", "show")).out, /poll\.interval +5m +default/);
 });
 
 withMachine(

@@ -29,6 +29,7 @@ async function withWatch(
     onChange: (change) => came.resolve(change),
     // A file that is read while it is written.
     onProblem: () => {},
+    onRecovered: () => {},
     clock,
     watch,
     signals: onHangUp,

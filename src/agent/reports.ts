@@ -3,6 +3,7 @@ import type { RenewalEvent } from "../activation/renewal.ts";
 import type { Clock } from "../core/clock.ts";
 import type { NotPermittedError } from "../core/errors.ts";
 import { messageOf } from "../core/errors.ts";
+import { DamagedDatabaseError } from "../core/sqlite.ts";
 import type { Logger } from "../log/logger.ts";
 import type { PollEvent } from "../poll/poller.ts";
 import type { TaskEvent } from "../tasks/task_runner.ts";
@@ -24,7 +25,7 @@ export interface ReportParts {
   clock: Pick<Clock, "now">;
   /** Only a new activation ends this. */
   onRevoked(error: NotPermittedError): void;
-  /** A defect of ours: the agent must begin anew. */
+  /** A defect of ours or a damaged database: the agent must begin anew. */
   onDefect(error: unknown): void;
   /** The status is different. */
   changed(): void;
@@ -74,6 +75,7 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
         case "pollFailed":
           contact.nextPollAt = after(event.nextMs);
           faults.add("poll-failed", event.error.message);
+          if (event.error instanceof DamagedDatabaseError) onDefect(event.error);
           return log.warn("pollFailed", { error: event.error, nextMs: event.nextMs });
         case "configRefused":
           faults.add("config-refused", event.message);

@@ -53,7 +53,8 @@ async function scanSites(request: ScanNow, parts: ScanTaskParts, signal: AbortSi
   if (closed.length === sites.length) throw policyRefusal("it is outside the allowed hours");
   const sum = { addresses: 0, answered: 0, printers: 0, durationMs: 0 };
   for (const site of sites) {
-    if (closed.includes(site)) continue;
+    // The sites before it may have taken until its hours were over.
+    if (!isAllowedAt(site.schedule.allowedHours, parts.now())) continue;
     const outcome = await parts.scan({
       site,
       places: request.knownDevicesOnly ? parts.places(site.name) : null,

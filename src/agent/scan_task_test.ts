@@ -67,6 +67,20 @@ Deno.test("runScanTask() scans the open sites and adds up", async () => {
   assert.deepEqual((await run({})).scans.map(({ site }) => site.name), ["berlin"]);
 });
 
+Deno.test("runScanTask() begins no site whose hours have ended meanwhile", async () => {
+  const scanned: string[] = [];
+  await runScanTask({ site: "", targets: [], knownDevicesOnly: false }, {
+    config: () => config,
+    now: () => new Date(Date.UTC(2026, 0, 1, scanned.length === 0 ? 22 : 23)),
+    places: () => [],
+    scan({ site }) {
+      scanned.push(site.name);
+      return Promise.resolve({ addresses: 1, answered: 1, printers: 1, durationMs: 1, heard: new Set() });
+    },
+  }, new AbortController().signal);
+  assert.deepEqual(scanned, ["berlin"]);
+});
+
 Deno.test("runScanTask() asks known devices where they are", async () => {
   const { scans } = await run({ site: "berlin", knownDevicesOnly: true });
   assert.deepEqual(scans[0]!.places, [{ address: "10.1.0.7", port: 161 }]);

@@ -1,4 +1,6 @@
-import { DamagedDatabaseError } from "../core/sqlite.ts";
+/** Databases that the agent can do without: what is damaged is put aside, and begun anew. */
+import { UnavailableError } from "../core/errors.ts";
+import { DamagedDatabaseError, openDatabase } from "../core/sqlite.ts";
 import type { SpoolFiles } from "../spool/spool_files.ts";
 
 export interface SetAsideOptions {
@@ -8,9 +10,10 @@ export interface SetAsideOptions {
   onDamage(report: { path: string; keptAs: string; reason: string }): void;
 }
 
-/** Opens a database; a damaged one is renamed with its journal and begun anew, as the agent's work does not rest on it. */
+/** Opens a database; one with a damaged page is renamed with its journal and begun anew. */
 export function openOrSetAside<T>(path: string, open: (path: string) => T, options: SetAsideOptions): T {
   try {
+    if (options.files.list(path).includes(path)) checkPages(path);
     return open(path);
   } catch (error) {
     if (!(error instanceof DamagedDatabaseError)) throw error;
@@ -23,4 +26,26 @@ export function openOrSetAside<T>(path: string, open: (path: string) => T, optio
     options.onDamage({ path, keptAs, reason: error.message });
     return open(path);
   }
+}
+
+/** Most damage shows only when its page is used, and then with each use until somebody looks. */
+function checkPages(path: string): void {
+  const db = openDatabase(path);
+  try {
+    const [found] = db.all<{ quick_check: string }>("PRAGMA quick_check(1)");
+    if (found?.quick_check === "ok") return;
+    throw new DamagedDatabaseError(`Cannot read "${path}": ${found?.quick_check.replaceAll("\n", " ")}`);
+  } finally {
+    db.close();
+  }
+}
+
+/** A database that is damaged in use would lose everything that goes into it, until the next start sets it aside. */
+export function damageError(cause: DamagedDatabaseError): UnavailableError {
+  return new UnavailableError(
+    `Cannot go on: ${cause.message}`,
+    "start the agent again, as the service manager does: it sets the file aside and goes on",
+    0,
+    { cause },
+  );
 }

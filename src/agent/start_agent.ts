@@ -11,7 +11,7 @@ import type { AgentConfig } from "../config/agent_config.ts";
 import { readAgentConfig } from "../config/read_config.ts";
 import { watchConfig } from "../config/watch_config.ts";
 import { messageOf, NotPermittedError } from "../core/errors.ts";
-import { openDatabase } from "../core/sqlite.ts";
+import { DamagedDatabaseError, openDatabase } from "../core/sqlite.ts";
 import { openInventory } from "../inventory/inventory.ts";
 import { openLedger } from "../ledger/ledger.ts";
 import { openLog } from "../log/open_log.ts";
@@ -38,7 +38,7 @@ import { scanSite } from "./scan_site.ts";
 import type { ScanSiteOptions } from "./scan_site.ts";
 import type { ScanOutcome, Scheduler } from "./scheduler.ts";
 import { startScheduler } from "./scheduler.ts";
-import { openOrSetAside } from "./set_aside.ts";
+import { damageError, openOrSetAside } from "./set_aside.ts";
 import { heartbeatMs, statusFileName } from "./status_file.ts";
 import { startStatusWriter } from "./status_writer.ts";
 
@@ -138,13 +138,17 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   });
   if (live.refusals().length > 0) log.warn("configRefused", { refusals: live.refusals() });
 
+  function fail(error: unknown): void {
+    ended.resolve({ kind: "failed", error: error instanceof DamagedDatabaseError ? damageError(error) : error });
+  }
+
   let isRevoked = false;
   const reports = createReports({
     log,
     faults,
     clock,
     changed: () => changed(),
-    onDefect: (error) => ended.resolve({ kind: "failed", error }),
+    onDefect: fail,
     onRevoked(error) {
       if (isRevoked) return;
       isRevoked = true;
@@ -169,6 +173,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     onLost(error) {
       faults.add("ledger-incomplete", messageOf(error));
       log.error("ledgerEntryLost", { reason: messageOf(error) });
+      if (error instanceof DamagedDatabaseError) fail(error);
     },
   });
 
@@ -239,6 +244,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     onLost(error, records) {
       faults.add("readings-lost", error.message);
       log.error("readingsLost", { records, reason: error.message });
+      if (error instanceof DamagedDatabaseError) fail(error);
     },
   });
 
@@ -352,6 +358,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       if (changes.includes("stateDirectory")) log.warn("changeIgnored", { change: "stateDirectory", until: "restart" });
       live.setLocal({ ...config, stateDirectory });
     },
+    onRecovered: () => faults.clear("config-broken"),
     onProblem(error) {
       faults.add("config-broken", messageOf(error));
       log.error("configRefused", { reason: messageOf(error) });

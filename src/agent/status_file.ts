@@ -47,12 +47,38 @@ export interface StatusSpool {
 export function tryParseStatusFile(text: string): StatusFile | undefined {
   try {
     const parsed: unknown = JSON.parse(text);
-    const isOurs = typeof parsed === "object" && parsed !== null && "schema" in parsed &&
-      parsed.schema === "opendca.status/1";
-    return isOurs ? parsed as StatusFile : undefined;
+    return hasShape(parsed, shape) && parsed.schema === shape.schema ? parsed as unknown as StatusFile : undefined;
   } catch {
     return undefined; // Not JSON: not ours.
   }
+}
+
+/** What is read of it, each by a value of the same type. Lists are of what their first item is like. */
+const shape = {
+  schema: "opendca.status/1",
+  writtenAt: "",
+  phase: "",
+  version: "",
+  startedAt: "",
+  agentId: "",
+  platform: {},
+  spool: {
+    depth: 0,
+    bytes: 0,
+    quarantinedRecords: 0,
+    dropped: { status: 0, meters: 0, lastMeters: 0, quarantined: 0 },
+  },
+  devices: { awake: 0, asleep: 0, unreachable: 0, gone: 0 },
+  sites: [{ name: "", sweeping: false }],
+  config: { refusals: [""] },
+  faults: [{ code: "", message: "", lastAt: "", count: 0 }],
+};
+
+function hasShape<T>(value: unknown, like: T): value is T {
+  if (Array.isArray(like)) return Array.isArray(value) && value.every((item) => hasShape(item, like[0]));
+  if (typeof like !== "object" || like === null) return typeof value === typeof like;
+  if (typeof value !== "object" || value === null) return false;
+  return Object.entries(like).every(([key, inner]) => hasShape((value as Record<string, unknown>)[key], inner));
 }
 
 /** A running agent writes it at least so often. */

@@ -7,6 +7,7 @@ import { builtInUnlockKeys } from "../activation/unlock_keys.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
 import { configPath, readAgentConfig } from "../config/read_config.ts";
 import { messageOf } from "../core/errors.ts";
+import { storedPlatformConfigName } from "../config/stored_platform_config.ts";
 import { safeText } from "../core/safe_text.ts";
 import { openLedger } from "../ledger/ledger.ts";
 import type { Host } from "./host.ts";
@@ -85,6 +86,8 @@ async function runActivate(code: string, config: AgentConfig, host: Host): Promi
       now: () => host.clock.now(),
       signal: stop.signal,
     });
+    // What the platform had set for the agent that this machine was before; none is sent where there is none for the new one.
+    await host.agentMachine().replaceTextFile(`${store.stateDirectory}/${storedPlatformConfigName}`, "{}\n");
     const place = [result.customer, result.site].filter((name) => name !== "").join(", ");
     const ends = result.notAfter.toISOString().slice(0, 10);
     const who = `${result.agentId}${place === "" ? "" : ` for ${place}`}`;

@@ -10,6 +10,7 @@ import type { Explanation } from "../report/explanation.ts";
 import { renderExplanation } from "../report/explanation_text.ts";
 import type { Varbind } from "../snmp/value.ts";
 import { credentialPlan } from "./credential_plan.ts";
+import { visibleJson } from "../core/visible_json.ts";
 import type { Host } from "./host.ts";
 import { screenOptions } from "./screen.ts";
 import { addSingleDeviceOptions, parseSingleTarget, readSingleDevice } from "./single_device.ts";
@@ -55,7 +56,7 @@ async function runExplain(address: string | undefined, options: ExplainOptions, 
   if (explanation === null) return interruptedExitCode;
   await host.stdout.write(
     options.format === "json"
-      ? `${JSON.stringify(explanation, null, 2)}\n`
+      ? `${visibleJson(explanation, 2)}\n`
       : renderExplanation(explanation, screenOptions(host)),
   );
   return 0;

@@ -7,6 +7,7 @@ import { StorageError } from "../core/sqlite.ts";
 import { type Ledger, openLedger } from "../ledger/ledger.ts";
 import type { LedgerEntry } from "../ledger/ledger_entry.ts";
 import { safeText } from "../core/safe_text.ts";
+import { visibleJson } from "../core/visible_json.ts";
 import type { Host } from "./host.ts";
 
 interface LedgerOptions {
@@ -56,7 +57,7 @@ async function showLedger(options: LedgerOptions, host: Host): Promise<number> {
       polls++;
       continue;
     }
-    await host.stdout.write(options.json === true ? JSON.stringify(entry) + "\n" : lineOf(entry));
+    await host.stdout.write(options.json === true ? `${visibleJson(entry)}\n` : lineOf(entry));
     shown++;
   }
   if (options.json === true) return 0;
@@ -71,10 +72,10 @@ async function showLedger(options: LedgerOptions, host: Host): Promise<number> {
 
 async function verify(ledger: Ledger, options: LedgerOptions, host: Host): Promise<number> {
   const verdict = ledger.verify();
-  if (options.json === true) await host.stdout.write(JSON.stringify(verdict) + "\n");
+  if (options.json === true) await host.stdout.write(`${visibleJson(verdict)}\n`);
   else if (verdict.broken === null) {
     const pruned = verdict.pruned === 0 ? "" : `, ${verdict.pruned} earlier ones were pruned`;
-    await host.stdout.write(`intact: ${verdict.entries} entries${pruned}; head ${verdict.head}\n`);
+    await host.stdout.write(`intact: ${verdict.entries} entries${pruned}; head ${safeText(verdict.head)}\n`);
   } else {
     await host.stdout.write(`broken at entry ${verdict.broken.number}: ${verdict.broken.reason}\n`);
   }
@@ -94,11 +95,11 @@ function openExisting(path: string): Ledger {
   }
 }
 
-/** Summaries may hold what the platform or a device wrote. */
+/** Summaries may hold what the platform or a device wrote, and all of it what somebody has put into the file. */
 function lineOf({ number, at, kind, summary, size, sha256 }: LedgerEntry): string {
-  const time = at.replace("T", " ").replace(/\.\d+Z$/, "Z");
-  const content = size === 0 ? "" : `  ${size} bytes  sha256 ${sha256.slice(0, 16)}`;
-  return `${String(number).padStart(6)}  ${time}  ${kind.padEnd(10)}  ${safeText(summary)}${content}\n`;
+  const time = safeText(at).replace("T", " ").replace(/\.\d+Z$/, "Z");
+  const content = size === 0 ? "" : `  ${size} bytes  sha256 ${safeText(sha256).slice(0, 16)}`;
+  return `${String(number).padStart(6)}  ${time}  ${safeText(kind).padEnd(10)}  ${safeText(summary)}${content}\n`;
 }
 
 function timeOf(host: Host): (text: string) => Date {

@@ -4,6 +4,7 @@ import { activationStore, likelyStateDirectory } from "../activation/store_optio
 import { readStatus } from "../agent/read_status.ts";
 import { configPath } from "../config/read_config.ts";
 import { visibleText } from "../core/safe_text.ts";
+import { visibleJson } from "../core/visible_json.ts";
 import type { Host } from "./host.ts";
 import { renderStatus } from "./status_text.ts";
 
@@ -27,7 +28,7 @@ export function addStatusCommand(program: Command, host: Host): void {
       const directory = await likelyStateDirectory(configPath(options.config, host.env), host);
       const store = await activationStore(directory, host.env);
       const status = await readStatus(store, { ...host, ...host.agentMachine() });
-      if (options.json === true) return await host.stdout.write(JSON.stringify(status, null, 2) + "\n");
+      if (options.json === true) return await host.stdout.write(`${visibleJson(status, 2)}\n`);
       const lines = renderStatus(status, host.clock.now());
       await host.stdout.write(lines.map((line) => `${visibleText(line)}\n`).join(""));
     });

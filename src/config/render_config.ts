@@ -1,5 +1,6 @@
 /** The effective configuration for people and programs; secrets are redacted where the settings are made. */
 import { stringify } from "yaml";
+import { visibleJson } from "../core/visible_json.ts";
 import type { AgentConfig, Setting, SettingSource } from "./agent_config.ts";
 
 /** Three columns: key, value, where it comes from. A list has a line an item. */
@@ -27,7 +28,7 @@ function sourceText(source: SettingSource): string {
 
 /** `{ file, settings: [{ path, value, source }] }`. */
 export function renderConfigJson(config: AgentConfig): string {
-  return JSON.stringify({ file: config.file, settings: config.settings }, null, 2) + "\n";
+  return `${visibleJson({ file: config.file, settings: config.settings }, 2)}\n`;
 }
 
 /** The values alone, in the form of the file, as the platform gets them. */

@@ -28,6 +28,8 @@ export interface WatchOptions {
   onChange: (change: ConfigChange) => void;
   /** The file cannot be used. The same file is reported once, unless it is asked for by a signal. */
   onProblem: (error: unknown) => void;
+  /** The file was broken and is again as what runs, so that there is no change to tell. */
+  onRecovered: () => void;
   clock: Clock;
   /** Calls back whenever the file may have changed, until the returned function is called. */
   watch: (path: string, changed: () => void) => () => void;
@@ -53,10 +55,12 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
     if (stop.signal.aborted) return;
     try {
       const config = await options.read(path);
+      const wasBroken = lastProblem !== undefined;
       lastProblem = undefined;
       const before = current;
       const changes = configChanges(before, config);
-      if (changes.length === 0 || stop.signal.aborted) return;
+      if (stop.signal.aborted) return;
+      if (changes.length === 0) return wasBroken ? options.onRecovered() : undefined;
       current = config;
       onChange({ before, config, changes });
     } catch (error) {

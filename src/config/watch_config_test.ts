@@ -17,6 +17,7 @@ function start() {
   const clock = new FakeClock();
   const changes: ConfigChange[] = [];
   const problems: string[] = [];
+  const recovered: number[] = [];
   const disk = { level: "info", reads: 0, watched: true, listening: true };
   let touch = () => {};
   let hangUp = () => {};
@@ -30,6 +31,7 @@ function start() {
     },
     onChange: (change) => changes.push(change),
     onProblem: (error) => problems.push((error as Error).message),
+    onRecovered: () => recovered.push(problems.length),
     clock,
     watch: (_, changed) => {
       touch = changed;
@@ -44,7 +46,7 @@ function start() {
     disk.level = level;
     touch();
   };
-  return { clock, changes, problems, disk, watch, write, hangUp: () => hangUp() };
+  return { clock, changes, problems, recovered, disk, watch, write, hangUp: () => hangUp() };
 }
 
 Deno.test("watchConfig() reads once, half a second after the last of several changes", async () => {
@@ -116,4 +118,14 @@ Deno.test("watchConfig() does nothing more once it is disposed of", async () => 
   hangUp();
   await clock.advance(10_000);
   assert.deepEqual([disk.reads, disk.watched, disk.listening, changes.length, clock.waiting], [0, false, false, 0, 0]);
+});
+
+Deno.test("watchConfig() tells once that a broken file is again as what runs", async () => {
+  const { clock, changes, recovered, watch, write } = start();
+  for (const level of ["info", "bad", "bad", "info", "info"]) {
+    write(level);
+    await clock.advance(500);
+  }
+  assert.deepEqual([changes, recovered], [[], [1]]);
+  await watch[Symbol.asyncDispose]();
 });

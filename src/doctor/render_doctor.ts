@@ -1,4 +1,5 @@
 /** How a diagnosis looks: a line a step, then a sentence and a hint for each fault; or JSON. Pure. */
+import { visibleJson } from "../core/visible_json.ts";
 import { safeText } from "../core/safe_text.ts";
 import type { DoctorStep, StepStatus } from "./doctor_step.ts";
 import { doctorExitCode } from "./doctor_step.ts";
@@ -44,20 +45,17 @@ export function renderFaults(steps: readonly DoctorStep[]): string {
 
 /** Its keys stay as they are within "opendca.doctor/1"; further ones may come. */
 export function renderDoctorJson(steps: readonly DoctorStep[], times: { startedAt: Date; finishedAt: Date }): string {
-  return JSON.stringify(
-    {
-      schema: "opendca.doctor/1",
-      startedAt: times.startedAt.toISOString(),
-      finishedAt: times.finishedAt.toISOString(),
-      exitCode: doctorExitCode(steps),
-      steps: steps.map(({ name, subject, status, detail }) => ({ name, subject, status, detail })),
-      faults: steps.flatMap(({ name: step, subject, faults }) =>
-        faults.map(({ name, severity, message, advice }) => ({ step, subject, name, severity, message, advice }))
-      ),
-    },
-    null,
-    2,
-  ) + "\n";
+  const document = {
+    schema: "opendca.doctor/1",
+    startedAt: times.startedAt.toISOString(),
+    finishedAt: times.finishedAt.toISOString(),
+    exitCode: doctorExitCode(steps),
+    steps: steps.map(({ name, subject, status, detail }) => ({ name, subject, status, detail })),
+    faults: steps.flatMap(({ name: step, subject, faults }) =>
+      faults.map(({ name, severity, message, advice }) => ({ step, subject, name, severity, message, advice }))
+    ),
+  };
+  return `${visibleJson(document, 2)}\n`;
 }
 
 function isFailure({ severity }: { severity: string }): boolean {

@@ -1,11 +1,15 @@
 import type { LogDisk } from "../log/file_sink.ts";
 
+const lineFeed = 10;
+
 /** The machine's files for the log. Its own group may read a log file, the world may not. */
 export const denoLogDisk: LogDisk = {
   open(path) {
-    const file = Deno.openSync(path, { append: true, create: true, mode: 0o640 });
+    const file = Deno.openSync(path, { append: true, create: true, read: true, mode: 0o640 });
+    const { size } = file.statSync();
     return {
-      size: file.statSync().size,
+      size,
+      isTorn: size > 0 && lastByte(file, size) !== lineFeed,
       write: (bytes) => file.writeSync(bytes),
       close: () => file.close(),
     };
@@ -18,3 +22,10 @@ export const denoLogDisk: LogDisk = {
     }
   },
 };
+
+/** Undefined for what cannot be read at a place, such as a pipe. */
+function lastByte(file: Deno.FsFile, size: number): number | undefined {
+  const byte = new Uint8Array(1);
+  file.seekSync(size - 1, Deno.SeekMode.Start);
+  return file.readSync(byte) === 1 ? byte[0] : undefined;
+}

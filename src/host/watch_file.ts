@@ -13,7 +13,8 @@ export function watchFile(path: string, changed: () => void): () => void {
       const isOurs = paths.some((touched) => basename(touched) === name || basename(touched).startsWith(".."));
       if (isOurs && kind !== "access") changed();
     }
-  })();
+    // A watcher that the system ends must not end the agent; SIGHUP still works.
+  })().catch(() => {});
   return () => watcher.close();
 }
 

@@ -3,6 +3,7 @@ import { type Database, openDatabase } from "../core/sqlite.ts";
 import type { Reading } from "../printers/reading.ts";
 import { eventsOf, insertEvent, type InventoryEvent } from "./inventory_event.ts";
 import { prepareInventoryDatabase } from "./inventory_database.ts";
+import { decodeLastGood } from "./last_good.ts";
 import type { EvidenceKind } from "./match_device.ts";
 import { type Observation, type Observed, observeDevice } from "./observe_device.ts";
 
@@ -63,7 +64,7 @@ export function openInventory(path: string): Inventory {
     },
     lastGood(deviceId) {
       const text = db.get<{ last_good: string }>("SELECT last_good FROM device WHERE id = ?", deviceId)?.last_good;
-      return text === undefined ? undefined : JSON.parse(text) ?? undefined;
+      return text === undefined ? undefined : decodeLastGood(text) ?? undefined;
     },
     locations: (deviceId) =>
       db.all<{ address: string; port: number; since: number; until: number | null }>(

@@ -1,7 +1,7 @@
 /**
  * The layout of `inventory.db`: devices, what they are recognised by, where they were and what was decided.
  *
- *   device    a row a device: names, the credential that worked, the last good reading as JSON
+ *   device    a row a device: names, the credential that worked, the last good reading (last_good.ts)
  *   evidence  everything that a device was seen with; `current` is 0 once the value was seen with another device.
  *             `event` is the decision that added it, by which a wrong one is undone
  *   location  where a device was; the row without `until` is where it is. No two devices are at one place

@@ -3,6 +3,7 @@ import type { Database } from "../core/sqlite.ts";
 import type { Reading, ReadingScope } from "../printers/reading.ts";
 import { type DeviceEvidence, evidenceOf } from "./evidence.ts";
 import { insertEvent, type InventoryEvent, type InventoryEventType } from "./inventory_event.ts";
+import { decodeLastGood, encodeLastGood } from "./last_good.ts";
 import { type Candidate, type EvidenceKind, matchDevice, type Verdict } from "./match_device.ts";
 import { isAsleep, mergeReading } from "./merge_reading.ts";
 
@@ -52,7 +53,7 @@ export function observeDevice(db: Database, observation: Observation, now: Date)
   keepEvidence(db, evidence, { deviceId, verdict, record, firstEvent: events[0]?.id ?? 0 });
   moveTo(db, reading, { deviceId, isNew: verdict.type !== "known", now, record });
   const before = db.get<DeviceRow>("SELECT * FROM device WHERE id = ?", deviceId)!;
-  const lastGood: Reading | null = verdict.type === "known" ? JSON.parse(before.last_good) : null;
+  const lastGood: Reading | null = verdict.type === "known" ? decodeLastGood(before.last_good) : null;
   const merged = mergeReading(lastGood, reading, observation.scope);
   reportMeters(lastGood, merged, (details) => record("meterWentBack", deviceId, details));
   db.run(
@@ -65,7 +66,7 @@ export function observeDevice(db: Database, observation: Observation, now: Date)
     isAsleep(reading) ? 1 : 0,
     observation.credential ?? null,
     reading.snmp.version,
-    JSON.stringify(merged),
+    encodeLastGood(merged),
     deviceId,
   );
   return { deviceId, quarantined: before.quarantined === 1, events, merged };

@@ -140,6 +140,19 @@ Deno.test("opendca ledger --verify names the first broken entry, with exit code 
   assert.match(host.out, /^broken at entry 4: its hash/);
 });
 
+Deno.test("opendca ledger shows nothing that a terminal obeys, whatever stands in the file", async () => {
+  using state = createLedger();
+  const hostile = "char(27) || '[2J' || char(155) || '31m' || char(10) || char(8238)";
+  const columns = ["at", "kind", "summary", "sha256"].map((column) => `${column} = ${column} || ${hostile}`);
+  tamper(state.path, `UPDATE entry SET ${columns.join(", ")} WHERE number = 4`);
+  for (const args of [[], ["--json"], ["--verify"]]) {
+    const host = testHost({ env: { STATE_DIRECTORY: state.folder } });
+    await runCli(["ledger", ...args], host);
+    assert.equal(host.out.split("\n").length, args.includes("--verify") ? 2 : 6, host.out);
+    assert.doesNotMatch(host.out.replaceAll("\n", ""), /[\p{Cc}\p{Cf}]/u);
+  }
+});
+
 for (
   const { args, error } of [
     { args: [], error: /\/nowhere\/ledger\.db/ },

@@ -21,6 +21,8 @@ export interface LogDisk {
 export interface LogFile {
   /** Octets that it holds now. */
   size: number;
+  /** Whether its last line has no end, as a power failure or a full disk leaves it. */
+  isTorn: boolean;
   /** Octets that were written, which may be fewer than given. */
   write(bytes: Uint8Array): number;
   close(): void;
@@ -78,6 +80,7 @@ export function createFileSink(options: FileSinkOptions): LogSink {
   function openFile(): LogFile {
     file = disk.open(path);
     size = file.size;
+    isTorn = file.isTorn;
     return file;
   }
 
@@ -85,7 +88,6 @@ export function createFileSink(options: FileSinkOptions): LogSink {
     closeFile();
     for (let number = keep - 1; number >= 1; number--) disk.rename(`${path}.${number}`, `${path}.${number + 1}`);
     disk.rename(path, `${path}.1`);
-    isTorn = false;
     return openFile();
   }
 

@@ -127,3 +127,11 @@ Deno.test("createFileSink() has each line or counts it, whatever the disk does",
     for (const text of disk.files.values()) assert.ok(text.length <= 300);
   }));
 });
+
+Deno.test("createFileSink() begins a new line behind one that a power failure has torn", () => {
+  const { disk, log, read } = start();
+  disk.files.set("/log", '{"n":0}\n{"n":');
+  log(1);
+  log(2);
+  assert.deepEqual(read("/log"), [0, "?", 1, 2]);
+});

@@ -6,6 +6,9 @@ import type { LogSink } from "./log_record.ts";
 /** Lines that wait for a slow reader; more are dropped and counted. */
 const maxWaiting = 1_000;
 
+/** A reader that has stopped reading must not keep the agent from stopping. */
+const maxCloseMs = 2_000;
+
 /** Writes lines to a stream in order. A stream that fails or does not keep up loses lines, and says so when it can. */
 export function createStreamSink(
   { write, format, clock }: { write: (text: string) => Promise<void>; format: LineFormat; clock: Clock },
@@ -43,6 +46,10 @@ export function createStreamSink(
       const line = format(record);
       writing = writing.then(() => writeLine(line));
     },
-    close: () => writing,
+    async close() {
+      const over = new AbortController();
+      await Promise.race([writing, clock.sleep(maxCloseMs, over.signal).catch(() => {})]); // Written in time.
+      over.abort();
+    },
   };
 }

@@ -61,3 +61,16 @@ Deno.test("createStreamSink() holds a thousand lines for a slow reader and no mo
   assert.ok(written.includes("lost 7"));
   assert.equal(written.at(-1), 2000);
 });
+
+Deno.test("createStreamSink() ends although nobody reads, after two seconds", async () => {
+  const clock = new FakeClock();
+  const sink = createStreamSink({ clock, format: formatJsonLine, write: () => new Promise(() => {}) });
+  sink.write(record(1));
+  let closed = false;
+  const closing = sink.close().then(() => closed = true);
+  await clock.advance(1999);
+  assert.equal(closed, false);
+  await clock.advance(1);
+  await closing;
+  assert.equal(clock.waiting, 0);
+});

@@ -1,22 +1,14 @@
+import { visibleJson } from "../core/visible_json.ts";
 import type { Alert, Level, Meter, Problem, Reading, ScanDocument, Source, Supply, Tray } from "../printers/reading.ts";
 
 /** The document that `scan --format json` prints: two spaces, keys in the documented order, a line end at the end. */
 export function renderJson(document: ScanDocument): string {
-  return `${visible(JSON.stringify(orderedDocument(document), null, 2))}\n`;
+  return `${visibleJson(orderedDocument(document), 2)}\n`;
 }
 
 /** One reading as one line of JSON Lines, with its line end. */
 export function renderJsonLine(reading: Reading): string {
-  return `${visible(JSON.stringify(orderedReading(reading)))}\n`;
-}
-
-/* JSON.stringify leaves C1 controls and bidirectional overrides as they are, and standard output may be a terminal.
- * Outside of strings JSON is ASCII, so that escaping them everywhere changes no value. */
-function visible(json: string): string {
-  return json.replace(/[\u007f-\u009f\u2028\u2029\p{Cf}]/gu, (character) => {
-    const units = Array.from({ length: character.length }, (_, index) => character.charCodeAt(index));
-    return units.map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`).join("");
-  });
+  return `${visibleJson(orderedReading(reading))}\n`;
 }
 
 function orderedDocument(document: ScanDocument): ScanDocument {

@@ -8,6 +8,7 @@ import { insertRecord } from "./append_records.ts";
 import { recordOf } from "./record_row.ts";
 import { prepareSpoolDatabase, type RecordRow } from "./spool_database.ts";
 import type { SpoolFiles } from "./spool_files.ts";
+import { sizeOf } from "./spool_record.ts";
 
 export interface SalvageReport {
   /** What SQLite or a checksum said. */
@@ -112,17 +113,17 @@ interface RefusedRow extends RecordRow {
   sequence: number;
   reason: string;
   refused_at: number;
-  size: number;
 }
 
 function insertRecords(target: Database, rows: (RecordRow & { age_ms: number })[]): number {
   let depth = 0, bytes = 0, ageMs = 0;
   for (const row of rows) {
     if (!isIntact(row)) continue;
-    const added = insertRecord(target, recordOf(row), row.age_ms);
+    // What the checksum does not cover may be anything; a record without an age is as old as the one before it.
+    if (Number.isSafeInteger(row.age_ms)) ageMs = row.age_ms;
+    const added = insertRecord(target, recordOf(row), ageMs);
     depth += added > 0 ? 1 : 0;
     bytes += added;
-    ageMs = row.age_ms;
   }
   target.run("UPDATE state SET depth = depth + ?, bytes = bytes + ?, age_ms = max(age_ms, ?)", depth, bytes, ageMs);
   return depth;
@@ -135,21 +136,25 @@ function insertRefused(target: Database, rows: RefusedRow[]): number {
     saved += target.run(
       `INSERT INTO refused (epoch, sequence, reason, refused_at, id, kind, class, device, observed_at, size, check_sum, payload)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
-      row.epoch,
-      row.sequence,
-      row.reason,
-      row.refused_at,
+      typeof row.epoch === "string" ? row.epoch : "",
+      countOr(row.sequence, 0),
+      typeof row.reason === "string" ? row.reason : "The reason was on a damaged page",
+      countOr(row.refused_at, 0),
       row.id,
       row.kind,
       row.class,
       row.device,
       row.observed_at,
-      row.size,
+      sizeOf(row.payload),
       row.check_sum,
       row.payload,
     );
   }
   return saved;
+}
+
+function countOr(value: number, other: number): number {
+  return Number.isSafeInteger(value) ? value : other;
 }
 
 function isIntact(row: RecordRow): boolean {

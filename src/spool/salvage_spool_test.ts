@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { createFakeDisk, type FakeDisk } from "../../tests/fakes/fake_disk.ts";
 import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { StorageError } from "../core/sqlite.ts";
 import type { SalvageReport } from "./salvage_spool.ts";
 import { openSpool, type Spool } from "./spool.ts";
 import type { SpoolRecord } from "./spool_record.ts";
@@ -110,6 +111,49 @@ Deno.test("nextBatch() never sends a payload that the disk has changed, and save
   assert.match(reports[0]!.reason, /"record-7".*checksum/);
   assert.ok(!batch.records.some(({ id }) => id === "record-7"));
   assert.equal(batch.records.length, 19);
+});
+
+Deno.test("openSpool() saves the records when the definition of another table is damaged", () => {
+  using disk = createFakeDisk();
+  fill(disk, 3);
+  const db = new DatabaseSync(disk.path("spool.db"), { defensive: false } as never);
+  db.exec("PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'next_sequence', 'next_sequencf')");
+  db.close();
+  const reports: SalvageReport[] = [];
+  using spool = open(disk, reports);
+  assert.match(reports[0]!.reason, /1 definitions are not its own/);
+  assert.deepEqual(idsOf(spool), ["record-1", "record-2", "record-3"]);
+});
+
+Deno.test("openSpool() tells of a file that has become empty", () => {
+  using disk = createFakeDisk();
+  fill(disk, 3);
+  Deno.truncateSync(disk.path("spool.db"));
+  const reports: SalvageReport[] = [];
+  using spool = open(disk, reports);
+  assert.match(reports[0]!.reason, /it is empty/);
+  assert.equal(spool.stats().depth, 0);
+});
+
+Deno.test("nextBatch() goes on when a salvage that found no room is tried again", () => {
+  using disk = createFakeDisk();
+  fill(disk, 20);
+  disk.rot("spool.db", (pageOfRecords(disk) - 1) * pageBytes + pageBytes - 200, new Uint8Array([99]));
+  const reports: SalvageReport[] = [];
+  let isFull = true;
+  const files = {
+    ...disk,
+    openDatabase(path: string, options?: { readOnly?: boolean }) {
+      if (isFull && path.endsWith(".salvaged")) throw new StorageError("Cannot use the disk", "full");
+      return disk.openDatabase(path, options);
+    },
+  };
+  using spool = open({ ...files, path: disk.path } as FakeDisk, reports);
+  for (let times = 0; times < 2; times++) assert.throws(() => spool.nextBatch(everything), StorageError);
+  assert.equal(spool.stats().depth, 20);
+  isFull = false;
+  assert.equal(spool.nextBatch(everything)!.records.length, 19);
+  assert.deepEqual(reports.map(({ saved, lost }) => [saved, lost]), [[19, 1]]);
 });
 
 Deno.test("openSpool() keeps the quarantine of a damaged spool", () => {

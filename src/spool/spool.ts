@@ -62,7 +62,7 @@ export function openSpool(path: string, options: SpoolOptions): Spool {
   const limits = { ...defaultSpoolLimits, ...options.limits };
   const maxOutstandingBatches = options.maxOutstandingBatches ?? 4;
   const reserve = { path: `${path}.reserve`, bytes: options.reserveBytes ?? 8 * 1024 * 1024 };
-  let hasReserve = false, diskFull = false;
+  let hasReserve = false, diskFull = false, isClosed = false;
   finishSalvage(path, files);
   let db = openOnFullDisk();
   takeReserve();
@@ -92,9 +92,11 @@ export function openSpool(path: string, options: SpoolOptions): Spool {
   }
 
   function openPrepared(): Database {
+    // The reserve is made by a spool that works: an empty file beside it has lost what it held.
+    const mayBeEmpty = !(files.exists(path) && files.exists(reserve.path));
     const opened = files.openDatabase(path);
     try {
-      prepareSpoolDatabase(opened, clock.now());
+      prepareSpoolDatabase(opened, clock.now(), { mayBeEmpty });
       return opened;
     } catch (error) {
       opened.close();
@@ -109,16 +111,26 @@ export function openSpool(path: string, options: SpoolOptions): Spool {
 
   /** Damage that shows only in use is mended on the spot, and the operation done again. */
   function mending<T>(operation: () => T): T {
+    openAgain();
     try {
       return operation();
     } catch (error) {
       if (!(error instanceof DamagedDatabaseError)) throw error;
       db.close();
+      isClosed = true;
       const report = salvageSpool(path, { files, now: clock.now(), reason: error.message });
-      db = openPrepared();
+      openAgain();
       options.onSalvage(report);
       return operation();
     }
+  }
+
+  /** A salvage for which there was no room has left the spool closed: each operation tries anew. */
+  function openAgain(): void {
+    if (!isClosed) return;
+    finishSalvage(path, files);
+    db = openOnFullDisk();
+    isClosed = false;
   }
 
   /** What empties the queue may use the reserve, and begins the journal anew: it is the way to get room again. */
@@ -147,6 +159,7 @@ export function openSpool(path: string, options: SpoolOptions): Spool {
       if (!hasReserve) takeReserve();
       if (!hasReserve) {
         // What was sent and deleted may be the only room there is.
+        openAgain();
         tryExec(db, "PRAGMA incremental_vacuum");
         tryExec(db, "PRAGMA wal_checkpoint(TRUNCATE)");
         takeReserve();
@@ -187,7 +200,9 @@ export function openSpool(path: string, options: SpoolOptions): Spool {
     beginEpoch: () => draining(() => restartEpoch(db)),
     stats: () => mending(() => statsOf(db, { diskFull })),
     quarantined: (limit = 100) => mending(() => quarantined(db, limit)),
-    [Symbol.dispose]: () => db.close(),
+    [Symbol.dispose]() {
+      if (!isClosed) db.close();
+    },
   };
 }
 

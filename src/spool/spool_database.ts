@@ -85,6 +85,9 @@ CREATE TABLE refused (
 PRAGMA user_version = ${formatVersion};
 `;
 
+/** As SQLite keeps them. */
+const statements = layout.split(";").map((statement) => statement.trim()).filter((text) => text.startsWith("CREATE "));
+
 export interface StateRow {
   epoch: string;
   next_sequence: number;
@@ -111,10 +114,14 @@ export interface RecordRow {
   payload: Uint8Array;
 }
 
-/** Makes the tables of an empty database, or checks those of an old one page by page. Throws `DamagedDatabaseError`. */
-export function prepareSpoolDatabase(db: Database, now: Date): void {
+/**
+ * Makes the tables of an empty database, unless it must not be empty, or checks those of an old one page by page. Throws
+ * `DamagedDatabaseError`.
+ */
+export function prepareSpoolDatabase(db: Database, now: Date, { mayBeEmpty = true } = {}): void {
   const version = db.get<{ user_version: number }>("PRAGMA user_version")?.user_version;
   if (version === 0 && db.all("SELECT 1 FROM sqlite_schema").length === 0) {
+    if (!mayBeEmpty) throw new DamagedDatabaseError(`Cannot read "${db.path}" as a spool: it is empty`);
     db.transaction(() => {
       db.exec(layout);
       db.run("INSERT INTO state (id, epoch, seen_at) VALUES (1, ?, ?)", crypto.randomUUID(), now.getTime());
@@ -127,6 +134,14 @@ export function prepareSpoolDatabase(db: Database, now: Date): void {
   const [found] = db.all<{ quick_check: string }>("PRAGMA quick_check(1)");
   if (found?.quick_check !== "ok") {
     throw new DamagedDatabaseError(`Cannot read "${db.path}" as a spool: ${found?.quick_check.replaceAll("\n", " ")}`);
+  }
+  // The check of the pages does not read the definitions, and a damaged one fails in use, as if our SQL were wrong.
+  const definitions = db.all<{ sql: string }>("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid");
+  const damaged = statements.filter((statement) => !definitions.some(({ sql }) => sql === statement));
+  if (damaged.length > 0) {
+    throw new DamagedDatabaseError(
+      `Cannot read "${db.path}" as a spool: ${damaged.length} definitions are not its own`,
+    );
   }
   stateOf(db);
 }

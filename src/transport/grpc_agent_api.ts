@@ -96,7 +96,8 @@ export function createGrpcAgentApi(options: GrpcOptions): GrpcAgentApi {
         }
         // Only the last one's fault is told, and the next one should not wait for the walk.
         const isTold = index === order.at(-1);
-        const probe = isTold && failure.reason === null && isUnexplained(failure) ? await walk(index) : null;
+        const probe = isTold && failure.reason === null && isUnexplained(failure) ? await walk(index, signal) : null;
+        signal?.throwIfAborted();
         const fault = faultOf(index, failure, { probe, connected });
         if (connected && failure.reason === null) delivery = "unknown";
         last = { error: errorOf(fault, failure, delivery, error), delivery };
@@ -120,7 +121,7 @@ export function createGrpcAgentApi(options: GrpcOptions): GrpcAgentApi {
     });
   }
 
-  async function walk(index: number): Promise<ProbeReport> {
+  async function walk(index: number, signal: AbortSignal | undefined): Promise<ProbeReport> {
     const { trust, proxy } = options;
     // Reads certificates of whoever answers, with a library of 14 MB that is not needed while all is well.
     const { probeEndpoint } = await import("./probe_endpoint.ts");
@@ -130,6 +131,7 @@ export function createGrpcAgentApi(options: GrpcOptions): GrpcAgentApi {
       clock,
       client: certificate,
       stepTimeoutMs: Math.min(connectTimeoutMs, 10_000),
+      signal,
     });
   }
 

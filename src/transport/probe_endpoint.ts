@@ -24,6 +24,8 @@ export interface ProbeOptions {
   clock: Pick<Clock, "monotonicMs" | "now">;
   /** Longest time for one step. */
   stepTimeoutMs: number;
+  /** Ends the step that is under way, and the walk with it. */
+  signal?: AbortSignal | undefined;
 }
 
 /** Never throws: what fails is in the report. */
@@ -54,7 +56,7 @@ export async function probeEndpoint(
     const startedMs = clock.monotonicMs();
     const took = () => Math.round(clock.monotonicMs() - startedMs);
     try {
-      const result = await within(action(), stepTimeoutMs);
+      const result = await within(action(), { timeoutMs: stepTimeoutMs, signal: options.signal });
       report.steps.push({ name, durationMs: took(), detail: detail(result) });
       return result;
     } catch (error) {
@@ -152,8 +154,14 @@ function once(socket: net.Socket, event: "connect" | "secureConnect"): Promise<v
   });
 }
 
-async function within<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
+async function within<T>(
+  promise: Promise<T>,
+  { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal | undefined },
+): Promise<T> {
   const late = Promise.withResolvers<never>();
+  const onAbort = () => late.reject(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  if (signal?.aborted) onAbort();
   const timer = setTimeout(
     () => late.reject(Object.assign(new Error(`No answer within ${timeoutMs} ms`), { code: "ETIMEDOUT" })),
     timeoutMs,
@@ -163,6 +171,7 @@ async function within<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
     return await Promise.race([promise, late.promise]);
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
   }
 }
 

@@ -22,6 +22,7 @@ export function fakeLogDisk(): FakeLogDisk {
       if (!disk.files.has(path)) disk.files.set(path, "");
       return {
         size: disk.files.get(path)!.length,
+        isTorn: /[^\n]$/.test(disk.files.get(path)!),
         write(bytes) {
           const count = Math.min(bytes.length, disk.room, disk.atOnce);
           if (count === 0) throw new Error("No space left on device");

@@ -1,0 +1,10 @@
+/**
+ * JSON for standard output, which may be a terminal: JSON.stringify leaves C1 controls and bidirectional overrides of a
+ * device or a platform as they are. Outside of strings JSON is ASCII, so that escaping them everywhere changes no value.
+ */
+export function visibleJson(value: unknown, indent?: number): string {
+  return JSON.stringify(value, null, indent).replace(/[\u007f-\u009f\u2028\u2029\p{Cf}]/gu, (character) => {
+    const units = Array.from({ length: character.length }, (_, index) => character.charCodeAt(index));
+    return units.map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`).join("");
+  });
+}
