@@ -25,7 +25,7 @@ export function agentTasks({ machine, live, inventory, status, scan }: AgentTask
     scan: (request, signal) =>
       runScanTask(request, {
         config: live.current,
-        now,
+        clock: machine.clock,
         places: (site) =>
           inventory.devices().filter((device) => device.site === site).flatMap(({ place }) => place ?? []),
         scan,

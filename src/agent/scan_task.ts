@@ -4,6 +4,7 @@ import type { ScanNow, ScanOutput } from "../../proto/gen/opendca/v1/task.ts";
 import type { AgentConfig, SiteConfig } from "../config/agent_config.ts";
 import { isAllowedAt } from "../config/allowed_hours.ts";
 import type { PortRange } from "../config/site_targets.ts";
+import type { Clock } from "../core/clock.ts";
 import type { IpRange } from "../core/ip_range.ts";
 import { subtractRanges } from "../core/ip_range.ts";
 import type { AddressSpace } from "../targets/address_space.ts";
@@ -11,6 +12,7 @@ import type { TargetSpec } from "../targets/target_spec.ts";
 import { parseTargetSpec, TargetSyntaxError } from "../targets/target_spec.ts";
 import { policyRefusal } from "../tasks/task_handlers.ts";
 import { TaskRefusal } from "../tasks/task_runner.ts";
+import { watchHours } from "./hours_watch.ts";
 import { ConfigChangedError } from "./live_config.ts";
 import type { ScanOutcome } from "./scheduler.ts";
 import { narrowSpace } from "./site_space.ts";
@@ -25,7 +27,7 @@ export interface TaskScan {
 
 export interface ScanTaskParts {
   config(): AgentConfig;
-  now(): Date;
+  clock: Pick<Clock, "now" | "sleep">;
   /** Places of the known devices of a site. */
   places(site: string): Place[];
   scan(request: TaskScan & { signal: AbortSignal }): Promise<ScanOutcome>;
@@ -49,19 +51,21 @@ async function scanSites(request: ScanNow, parts: ScanTaskParts, signal: AbortSi
   if (sites.length === 0) throw policyRefusal(`there is no site "${request.site}"`);
   const specs = request.targets.map(targetOf);
   refuseOutside(sites, specs);
-  const closed = sites.filter(({ schedule }) => !isAllowedAt(schedule.allowedHours, parts.now()));
+  const closed = sites.filter(({ schedule }) => !isAllowedAt(schedule.allowedHours, parts.clock.now()));
   if (closed.length === sites.length) throw policyRefusal("it is outside the allowed hours");
   const sum = { addresses: 0, answered: 0, printers: 0, durationMs: 0 };
   for (const site of sites) {
     // The sites before it may have taken until its hours were over.
-    if (!isAllowedAt(site.schedule.allowedHours, parts.now())) continue;
+    if (!isAllowedAt(site.schedule.allowedHours, parts.clock.now())) continue;
+    using hours = watchHours(site.schedule.allowedHours, parts.clock);
     const outcome = await parts.scan({
       site,
       places: request.knownDevicesOnly ? parts.places(site.name) : null,
       ...(specs.length === 0 ? {} : { narrow: (space: AddressSpace) => narrowSpace(space, kept(specs, site)) }),
-      signal,
+      signal: AbortSignal.any([signal, hours.signal]),
     });
     signal.throwIfAborted();
+    hours.signal.throwIfAborted();
     sum.addresses += outcome.addresses;
     sum.answered += outcome.answered;
     sum.printers += outcome.printers;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { RefusalReason } from "../../proto/gen/opendca/v1/task.ts";
+import { FakeClock } from "../../tests/fakes/fake_clock.ts";
 import { parseAgentConfig } from "../config/read_config.ts";
 import { TaskRefusal } from "../tasks/task_runner.ts";
 import { ConfigChangedError } from "./live_config.ts";
@@ -20,7 +21,7 @@ async function run(request: { site?: string; targets?: string[]; knownDevicesOnl
   const scans: TaskScan[] = [];
   const output = await runScanTask({ site: "", targets: [], knownDevicesOnly: false, ...request }, {
     config: () => config,
-    now: () => new Date(Date.UTC(2026, 0, 1, hour)),
+    clock: new FakeClock(`2026-01-01T${hour}:00:00Z`),
     places: (site) => [{ address: site === "berlin" ? "10.1.0.7" : "10.2.0.7", port: 161 }],
     scan(scan) {
       scans.push(scan);
@@ -71,7 +72,10 @@ Deno.test("runScanTask() begins no site whose hours have ended meanwhile", async
   const scanned: string[] = [];
   await runScanTask({ site: "", targets: [], knownDevicesOnly: false }, {
     config: () => config,
-    now: () => new Date(Date.UTC(2026, 0, 1, scanned.length === 0 ? 22 : 23)),
+    clock: {
+      sleep: (ms, signal) => new FakeClock().sleep(ms, signal),
+      now: () => new Date(Date.UTC(2026, 0, 1, scanned.length === 0 ? 22 : 23)),
+    },
     places: () => [],
     scan({ site }) {
       scanned.push(site.name);
@@ -79,6 +83,23 @@ Deno.test("runScanTask() begins no site whose hours have ended meanwhile", async
     },
   }, new AbortController().signal);
   assert.deepEqual(scanned, ["berlin"]);
+});
+
+Deno.test("runScanTask() stops a site whose hours end, and says so", async () => {
+  const clock = new FakeClock("2026-01-01T22:30:00Z");
+  const running = runScanTask({ site: "night", targets: [], knownDevicesOnly: false }, {
+    config: () => config,
+    clock,
+    places: () => [],
+    async scan({ signal }) {
+      await clock.sleep(86_400_000, signal).catch(() => {}); // A scan that is stopped gives what it has.
+      return { addresses: 1, answered: 1, printers: 1, durationMs: 1, heard: new Set() };
+    },
+  }, new AbortController().signal);
+  const stopped = assert.rejects(running, /allowed hours have ended/);
+  await clock.advance(31 * 60_000);
+  await stopped;
+  assert.equal(clock.waiting, 0);
 });
 
 Deno.test("runScanTask() asks known devices where they are", async () => {
@@ -103,7 +124,7 @@ Deno.test("runScanTask() begins again under a configuration that has changed, an
     let current = config, scans = 0;
     const running = runScanTask({ site: "berlin", targets: [], knownDevicesOnly: false }, {
       config: () => current,
-      now: () => new Date(Date.UTC(2026, 0, 1, 12)),
+      clock: new FakeClock("2026-01-01T12:00:00Z"),
       places: () => [],
       scan() {
         if (++scans > 1) {
