@@ -21,14 +21,21 @@ export async function runProgram(
   entry: "main.ts" | "platform/main.ts",
   args: readonly string[],
   env: Record<string, string> = {},
+  within: readonly string[] = [],
 ): Promise<ProcessOutput> {
-  const output = await command(entry, args, env).output();
+  const output = await command(entry, args, env, within).output();
   return { code: output.code, out: decoder.decode(output.stdout), err: decoder.decode(output.stderr) };
 }
 
-function command(entry: string, args: readonly string[], env: Record<string, string>): Deno.Command {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", "--no-check", "--allow-all", root + entry, ...args],
+function command(
+  entry: string,
+  args: readonly string[],
+  env: Record<string, string>,
+  within: readonly string[],
+): Deno.Command {
+  const [program, ...rest] = [...within, Deno.execPath(), "run", "--no-prompt", "--no-check", "--allow-all"];
+  return new Deno.Command(program!, {
+    args: [...rest, root + entry, ...args],
     env: { ...env, NO_COLOR: "1" },
     stdin: "null",
     stdout: "piped",
@@ -52,8 +59,9 @@ export function startProgram(
   entry: "main.ts" | "platform/main.ts",
   args: readonly string[],
   env: Record<string, string> = {},
+  within: readonly string[] = [],
 ): RunningProgram {
-  const child = command(entry, args, env).spawn();
+  const child = command(entry, args, env, within).spawn();
   const lines: string[] = [];
   let err = "", ended = false;
   let changed = Promise.withResolvers<void>();
@@ -131,13 +139,15 @@ export interface AgentScene extends AsyncDisposable {
   config: string;
   simulator: Simulator;
   agentId: string;
+  /** Command line that `opendca` is put behind, such as one that enters a namespace. */
+  within: readonly string[];
   /** Runs an admin command of the platform; returns its standard output. */
   admin(...args: string[]): Promise<string>;
   startPlatform(): Promise<RunningProgram>;
   /** `opendca run`, when it has said that it started. */
   startAgent(): Promise<RunningProgram>;
-  /** `opendca run`, which may say anything yet. */
-  spawnAgent(): RunningProgram;
+  /** `opendca run`, which may say anything yet; with the scene's configuration unless told. */
+  spawnAgent(path?: string): RunningProgram;
   /** Runs `opendca` with `--config`. */
   opendca(...args: string[]): Promise<ProcessOutput>;
   status(): Promise<ShownStatus>;
@@ -219,7 +229,7 @@ export async function startScene(options: SceneOptions): Promise<AgentScene> {
   }
 
   async function status(): Promise<ShownStatus> {
-    const { out, err, code } = await runProgram("main.ts", ["status", "--json", "--config", config], env);
+    const { out, err, code } = await runProgram("main.ts", ["status", "--json", "--config", config], env, scene.within);
     if (code !== 0) throw new Error(`opendca status ended with ${code}: ${err}`);
     return JSON.parse(out);
   }
@@ -229,6 +239,7 @@ export async function startScene(options: SceneOptions): Promise<AgentScene> {
     config,
     simulator,
     agentId: "",
+    within: [],
     admin,
     startPlatform,
     async startAgent() {
@@ -236,8 +247,8 @@ export async function startScene(options: SceneOptions): Promise<AgentScene> {
       await program.line((line) => line.includes('"agentStarted"'));
       return program;
     },
-    spawnAgent: () => startProgram("main.ts", ["run", "--config", config], env),
-    opendca: (...args) => runProgram("main.ts", [...args, "--config", config], env),
+    spawnAgent: (path = config) => startProgram("main.ts", ["run", "--config", path], env, scene.within),
+    opendca: (...args) => runProgram("main.ts", [...args, "--config", config], env, scene.within),
     status,
     store<Row>(sql: string) {
       const db = new DatabaseSync(`${data}/platform.db`, { readOnly: true });

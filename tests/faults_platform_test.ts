@@ -34,7 +34,9 @@ const madPlatforms: { name: string; handlers: TestPlatformHandlers; says: RegExp
         PollResponse.fromPartial({
           nextPollSeconds: calls % 2 === 0 ? 1 : 0,
           serverTime: new Date(0),
-          tasks: [{ task: Buffer.from(garbage), signature: Buffer.alloc(64), keyId: "" }, {}],
+          tasks: [{ task: Buffer.from(garbage), signature: Buffer.alloc(64), keyId: "" }, {}, {
+            task: Buffer.alloc(300_000),
+          }],
           config: { hash: createHash("sha256").update(nonsense).digest("hex"), content: nonsense },
           acknowledgedTaskIds: ["", "'; DROP TABLE task"],
         }),
@@ -91,8 +93,8 @@ for (const { name, handlers, says, logs } of madPlatforms) {
 
 interface Poison extends GivenTask {
   name: string;
-  /** Of the result that the platform has; undefined where the agent cannot know which task it is. */
-  told?: "refused" | "failed";
+  /** `refused` unless told: by the agent; `delivered` for ever where it cannot know which task it is. */
+  state?: "delivered" | "waiting";
 }
 
 const { privateKey: strangersKey } = generateKeyPairSync("ed25519");
@@ -102,20 +104,27 @@ const withSignature = (signed: SignedTask, of: Buffer, name = "opendca.task.v1\0
 });
 
 const poisons: Poison[] = [
-  { name: "garbage in a sound envelope", spoil: (signed) => ({ ...signed, task: Buffer.from(garbage) }) },
-  { name: "a signature of another key", spoil: (signed) => withSignature(signed, signed.task) },
-  { name: "a signature of no bytes", spoil: (signed) => ({ ...signed, signature: Buffer.alloc(0) }) },
-  { name: "a key id of nobody", spoil: (signed) => ({ ...signed, keyId: "../../../etc/passwd" }) },
-  { name: "3 MB of targets", payload: scanOf([..."x".repeat(30_000)].map((x) => x.repeat(100))) },
-  { name: "the id of no task", wrong: { taskId: "'; DROP TABLE task; --" } },
-  { name: "another agent's id", wrong: { agentId: "agt_00000000000000000000" }, told: "refused" },
-  { name: "a past expiry", expiresInMs: -1, told: "refused" },
-  { name: "no kind that is known", payload: undefined, told: "refused" },
-  { name: "a ping of an option", payload: { $case: "ping", value: { target: "-f", count: 1 } }, told: "refused" },
+  {
+    name: "garbage in a sound envelope",
+    state: "delivered",
+    spoil: (signed) => ({ ...signed, task: Buffer.from(garbage) }),
+  },
+  { name: "a signature of another key", state: "delivered", spoil: (signed) => withSignature(signed, signed.task) },
+  {
+    name: "a signature of no bytes",
+    state: "delivered",
+    spoil: (signed) => ({ ...signed, signature: Buffer.alloc(0) }),
+  },
+  { name: "a key id of nobody", state: "delivered", spoil: (signed) => ({ ...signed, keyId: "../../../etc/passwd" }) },
+  { name: "10 MB of targets", state: "waiting", payload: scanOf(Array(10_000).fill("x".repeat(1000))) },
+  { name: "the id of no task", state: "delivered", wrong: { taskId: "'; DROP TABLE task; --" } },
+  { name: "another agent's id", wrong: { agentId: "agt_00000000000000000000" } },
+  { name: "a past expiry", expiresInMs: -1 },
+  { name: "no kind that is known", payload: undefined },
+  { name: "a ping of an option", payload: { $case: "ping", value: { target: "-f", count: 1 } } },
   {
     name: "a ping of a command",
     payload: { $case: "ping", value: { target: "127.241.0.1; reboot", count: 4e9 } },
-    told: "refused",
   },
   ...[
     "$(reboot)",
@@ -131,7 +140,6 @@ const poisons: Poison[] = [
     .map((target) => ({
       name: `the target ${JSON.stringify(target.slice(0, 20))}`,
       payload: scanOf([target]),
-      told: "refused" as const,
     })),
 ];
 
@@ -162,17 +170,17 @@ Deno.test({
         assert.equal(ended, false, "the agent has given up");
         assert.equal(taskOf(office, next).state, "succeeded");
       }
-      for (const { name, told, id } of given) {
+      for (const { name, state = "refused", id } of given) {
         await t.step(`a task with ${name}`, () => {
-          const { state, result } = taskOf(office, id);
-          assert.equal(state, told ?? "delivered");
-          if (told !== undefined) assert.match(TaskResult.decode(result!).message, /^Cannot|^The target/);
+          const { state: found, result } = taskOf(office, id);
+          assert.equal(found, state);
+          if (found === "refused") assert.match(TaskResult.decode(result!).message, /^Cannot|^The target/);
         });
       }
       const refusals = office.log.slice(before).filter(({ event, state }) =>
         event === "taskRefused" || (event === "taskFinished" && state === "refused")
       );
-      assert(refusals.length >= some.length, "a refusal was not logged");
+      assert(refusals.length >= some.filter(({ state }) => state !== "waiting").length, "a refusal was not logged");
       const { faults } = AgentStatus.decode(office.row().status!);
       assert(faults.some(({ code }) => code === "task-refused"), "the platform does not know of it");
     }

@@ -37,6 +37,10 @@ const stateNames: Partial<Record<TaskState, string>> = {
 };
 const order = ["waiting", "delivered", "accepted", "running"];
 const mostAtOnce = 20;
+/** Agents refuse larger ones unread. */
+const maxTaskBytes = 256 * 1024;
+/** Of one answer, which may have 4 MiB with all that is in it. */
+const maxBytesAtOnce = 3 * 1024 * 1024;
 
 export function addTask(tenant: Tenant, task: NewTask): void {
   tenant.run(
@@ -56,17 +60,22 @@ export function addTask(tenant: Tenant, task: NewTask): void {
   );
 }
 
-/** Tasks that the agent has not reported on, oldest first; those past their expiry are marked expired and left out. */
+/**
+ * Tasks that the agent has not reported on, oldest first, as many as fit into an answer; those past their expiry are marked
+ * expired and left out, and one that is too large for any agent waits for its expiry without holding up the others.
+ */
 export function takeTasks(tenant: Tenant, options: { agentId: string; at: Date }): SignedTask[] {
   const parameters = { agent_id: options.agentId, at: options.at.getTime() };
   const open = "customer_id = :customer AND agent_id = :agent_id AND state IN ('waiting', 'delivered')";
   const rows = tenant.all<TaskRow>(
-    `SELECT * FROM tasks WHERE ${open} ORDER BY created_at, task_id LIMIT ${mostAtOnce}`,
+    `SELECT * FROM tasks WHERE ${open} AND length(task) <= ${maxTaskBytes}
+     ORDER BY created_at, task_id LIMIT ${mostAtOnce}`,
     { agent_id: options.agentId },
   );
-  if (rows.length === 0) return [];
   tenant.run(`UPDATE tasks SET state = 'expired', changed_at = :at WHERE ${open} AND expires_at <= :at`, parameters);
-  const live = rows.filter((row) => row.expires_at > options.at.getTime());
+  let bytes = 0;
+  const live = rows.filter((row) => row.expires_at > options.at.getTime())
+    .filter(({ task }) => (bytes += task.length) <= maxBytesAtOnce);
   for (const { task_id } of live) {
     tenant.run(
       "UPDATE tasks SET state = 'delivered', changed_at = :at WHERE customer_id = :customer AND task_id = :task_id AND state = 'waiting'",

@@ -25,6 +25,8 @@ export interface AgentMachine {
   onHangUp(callback: () => void): () => void;
   /** The old text or the new one is there at any time; not synced, as what is written here is made anew. */
   replaceTextFile(path: string, text: string): Promise<void>;
+  /** Writes over a file that is at least as long, with blanks behind the text; for a full disk. A reader may see half of it. */
+  overwriteTextFile(path: string, text: string): Promise<void>;
   /** Whether another process holds a lock file; `unknown` where it may not be looked at. */
   lockState(path: string): Promise<"held" | "free" | "unknown">;
   /** ICMP echoes, one a second. Throws `UnavailableError` where they cannot be sent. */

@@ -12,18 +12,21 @@ export interface LedgeredOptions {
   clock: Pick<Clock, "now">;
   /** The disk did not take an entry. The call goes on: an agent that could not send could not make room either. */
   onLost(error: unknown): void;
+  /** The disk took one. */
+  onKept?(): void;
 }
 
 /**
  * A batch is one entry however often it is sent in one run; every other call is one each time that it is tried. Tasks and
  * configurations that a poll brings are entries of their own.
  */
-export function ledgeredApi(api: AgentApi, { ledger, clock, onLost }: LedgeredOptions): AgentApi {
+export function ledgeredApi(api: AgentApi, { ledger, clock, onLost, onKept }: LedgeredOptions): AgentApi {
   let lastBatch = "";
 
   function note(entry: Omit<NewLedgerEntry, "at">): void {
     try {
       ledger.append({ at: clock.now(), ...entry });
+      onKept?.();
     } catch (error) {
       onLost(error);
     }

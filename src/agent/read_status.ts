@@ -76,7 +76,8 @@ export async function readStatus(
     attempts: state?.attempts ?? 0,
     lock: verdict.kind === "foreign" ? 1 : state !== null && isLocked(state) ? lockCount(state) : null,
     stateFaults: verdict.kind === "known" ? verdict.faults : [],
-    spool: maybeSpool(`${stateDirectory}/spool.db`, machine) ?? agent?.spool ?? null,
+    spool: maybeSpool(machine.spoolFiles, { stateDirectory, diskFull: agent?.spool.diskFull ?? false }) ??
+      agent?.spool ?? null,
     agent,
   };
 }
@@ -101,13 +102,17 @@ export function processState(
   return agent === null || agent.phase === "stopped" ? "stopped" : "crashed";
 }
 
-function maybeSpool(path: string, { spoolFiles }: Pick<AgentMachine, "spoolFiles">): StatusSpool | undefined {
+/** Whether the disk is full is known to the agent alone. */
+function maybeSpool(
+  spoolFiles: AgentMachine["spoolFiles"],
+  { stateDirectory, diskFull }: { stateDirectory: string; diskFull: boolean },
+): StatusSpool | undefined {
+  const path = `${stateDirectory}/spool.db`;
   try {
     if (!spoolFiles.exists(path)) return undefined;
     const db = spoolFiles.openDatabase(path, { readOnly: true });
     try {
-      // Whether the disk is full is known to the agent alone.
-      return statusSpool(statsOf(db, { diskFull: false }));
+      return statusSpool(statsOf(db, { diskFull }));
     } finally {
       db.close();
     }

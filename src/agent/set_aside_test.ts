@@ -19,7 +19,12 @@ Deno.test("openOrSetAside() keeps a sound database, and sets one aside whose dam
   const path = disk.path("a.db");
   const reports: { keptAs: string }[] = [];
   const open = () =>
-    openOrSetAside(path, openDatabase, { files: disk, now, onDamage: (report) => reports.push(report) });
+    openOrSetAside(path, openDatabase, {
+      files: disk,
+      now,
+      reserve: `${path}.reserve`,
+      onDamage: (report) => reports.push(report),
+    });
   open().close();
   assert.deepEqual(disk.names(), ["a.db"]);
   fill(path);

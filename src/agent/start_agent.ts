@@ -10,14 +10,14 @@ import type { StateStoreOptions } from "../activation/state_store.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
 import { readAgentConfig } from "../config/read_config.ts";
 import { watchConfig } from "../config/watch_config.ts";
-import { messageOf, NotPermittedError } from "../core/errors.ts";
-import { DamagedDatabaseError, openDatabase } from "../core/sqlite.ts";
+import { messageOf, NotPermittedError, UnavailableError } from "../core/errors.ts";
+import { DamagedDatabaseError, openDatabase, tryStore } from "../core/sqlite.ts";
 import { openInventory } from "../inventory/inventory.ts";
 import { openLedger } from "../ledger/ledger.ts";
 import { openLog } from "../log/open_log.ts";
 import { startPoller } from "../poll/poller.ts";
 import type { Poller } from "../poll/poller.ts";
-import { openSpool } from "../spool/spool.ts";
+import { openSpool, spoolReservePath } from "../spool/spool.ts";
 import { openTaskMemory } from "../tasks/task_memory.ts";
 import { startTaskRunner } from "../tasks/task_runner.ts";
 import { createGrpcAgentApi } from "../transport/grpc_agent_api.ts";
@@ -34,6 +34,7 @@ import { ledgeredApi } from "./ledgered_api.ts";
 import { ConfigChangedError, needsRestart, openLiveConfig } from "./live_config.ts";
 import { createReadingIntake } from "./reading_intake.ts";
 import { createReports } from "./reports.ts";
+import { createStatusSaver } from "./save_status.ts";
 import { scanSite } from "./scan_site.ts";
 import type { ScanSiteOptions } from "./scan_site.ts";
 import type { ScanOutcome, Scheduler } from "./scheduler.ts";
@@ -100,6 +101,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   const setAside = {
     files: machine.spoolFiles,
     now: startedAt,
+    reserve: spoolReservePath(inState("spool.db")),
     onDamage(report: { path: string; keptAs: string; reason: string }) {
       faults.add(
         "database-damaged",
@@ -109,7 +111,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     },
   };
   const ledger = built.use(openOrSetAside(inState("ledger.db"), openLedger, setAside));
-  ledger.prune(new Date(startedAt.getTime() - ledgerKeptMs), startedAt);
+  tryStore(() => ledger.prune(new Date(startedAt.getTime() - ledgerKeptMs), startedAt));
   const inventory = built.use(openOrSetAside(inState("inventory.db"), openInventory, setAside));
   const tasksDb = openOrSetAside(inState("tasks.db"), openDatabase, setAside);
   built.defer(() => tasksDb.close());
@@ -175,6 +177,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       log.error("ledgerEntryLost", { reason: messageOf(error) });
       if (error instanceof DamagedDatabaseError) fail(error);
     },
+    onKept: () => faults.clear("ledger-incomplete"),
   });
 
   const status = describeAgent({
@@ -195,16 +198,11 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     certificateNotAfter: () => certificateNotAfter,
     scheduler: () => later.scheduler,
   });
+  const saveStatus = createStatusSaver({ path: inState(statusFileName), machine, log });
   const statusWriter = built.use(startStatusWriter({
     clock,
     heartbeatMs,
-    async write(phase) {
-      try {
-        await machine.replaceTextFile(inState(statusFileName), JSON.stringify(status.forFile(phase), null, 2) + "\n");
-      } catch (error) {
-        log.warn("statusUnsaved", { reason: messageOf(error) });
-      }
-    },
+    write: (phase) => saveStatus(JSON.stringify(status.forFile(phase), null, 2)),
   }));
   changed = () => statusWriter.changed();
 
@@ -231,6 +229,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     uplink.wake();
   };
 
+  /** Records that the disk did not take. */
+  let lost = 0;
   const intake = createReadingIntake({
     inventory,
     spool,
@@ -242,6 +242,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       if (log.isEnabled("debug")) log.debug("recordsSpooled", { ids: records.map(({ id }) => id) });
     },
     onLost(error, records) {
+      lost += records;
       faults.add("readings-lost", error.message);
       log.error("readingsLost", { records, reason: error.message });
       if (error instanceof DamagedDatabaseError) fail(error);
@@ -253,6 +254,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   ): Promise<ScanOutcome> {
     const beganMs = clock.monotonicMs();
     const heard = new Set<string>();
+    const lostBefore = lost;
+    let unknown = 0;
     const site = request.site.name;
     const config = underConfig.signal;
     const result = await scanSite({
@@ -262,6 +265,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       onReading(reading) {
         const deviceId = intake.take(reading, { site, scope: request.scope });
         if (deviceId !== undefined) heard.add(deviceId);
+        else unknown++;
       },
     }, {
       ...machine,
@@ -271,6 +275,10 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     await Promise.resolve();
     if (request.kind !== "read") flush();
     config.throwIfAborted();
+    if (unknown > 0 || (request.kind === "task" && lost > lostBefore)) {
+      // Which device answered is not known then: to count it as silent would be a lie.
+      throw new UnavailableError("Cannot keep what was read as the disk does not take it", "make room on the disk");
+    }
     const addresses = request.places?.length ?? 0;
     const { answered, probed } = result?.counters ?? { answered: 0, probed: 0 };
     const printers = result?.printers.length ?? 0;
@@ -278,7 +286,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   }
 
   const memory = openTaskMemory(tasksDb);
-  memory.recover(clock.now());
+  tryStore(() => memory.recover(clock.now()));
   const handler = agentTasks({
     machine,
     live,
@@ -306,7 +314,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     intervalMs: () => live.current().poll.intervalMs,
     status: status.forPoll,
     config: live,
-    results: memory,
+    // What could not be noted is told again.
+    results: { ...memory, acknowledge: (ids) => void tryStore(() => memory.acknowledge(ids)) },
     onTasks: runner.take,
     report: reports.poll,
   }));

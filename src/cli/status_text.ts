@@ -55,6 +55,8 @@ function maybeHint(status: ShownStatus): string | undefined {
     case "locked":
     case "foreign":
       return `ask the platform for an unlock token for installation ${status.installationId}, lock ${status.lock}`;
+    case "unresponsive":
+      return "see the agent's log, and whether its state directory is read-only";
     case "stopped":
     case "crashed":
       return "opendca run, or start the service";

@@ -34,6 +34,22 @@ export class StorageError extends UnavailableError {
   }
 }
 
+/** Whether more room on the disk may help: on a full one, SQLite cannot even make the index of its journal and says "I/O error". */
+export function mayBeRoom({ reason }: StorageError): boolean {
+  return reason !== "locked" && reason !== "readOnly";
+}
+
+/** Writes what may as well be written another time; whether the disk took it. */
+export function tryStore(write: () => unknown): boolean {
+  try {
+    write();
+    return true;
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    return false;
+  }
+}
+
 /** The file is not what was written to it: set it aside and save what can be read. */
 export class DamagedDatabaseError extends Error {
   override readonly name = "DamagedDatabaseError";
@@ -44,7 +60,7 @@ const storageHints: Record<StorageReason, string> = {
   readOnly: "see whether the state directory is writable for the agent's user",
   locked: "see whether a second agent runs on this state directory",
   cannotOpen: "see whether the state directory exists and belongs to the agent's user",
-  io: "see the system's log for errors of the disk",
+  io: "see whether the disk is full, and the system's log for errors of it",
 };
 
 /** SQLite's name for a database without a file. */

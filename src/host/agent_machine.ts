@@ -12,8 +12,22 @@ export function denoAgentMachine(): AgentMachine {
     watchFile,
     onHangUp,
     async replaceTextFile(path, text) {
-      await Deno.writeTextFile(`${path}.new`, text, { mode: 0o600 });
-      await Deno.rename(`${path}.new`, path);
+      try {
+        await Deno.writeTextFile(`${path}.new`, text, { mode: 0o600 });
+        await Deno.rename(`${path}.new`, path);
+      } catch (error) {
+        await Deno.remove(`${path}.new`).catch(() => {}); // Half of a text is of no use to anybody.
+        throw error;
+      }
+    },
+    async overwriteTextFile(path, text) {
+      const bytes = new TextEncoder().encode(text);
+      using file = await Deno.open(path, { write: true });
+      const { size } = await file.stat();
+      if (bytes.length > size) throw new RangeError(`Cannot overwrite "${path}" as it has only ${size} bytes`);
+      const whole = new Uint8Array(size).fill(0x20);
+      whole.set(bytes);
+      for (let at = 0; at < size;) at += await file.write(whole.subarray(at));
     },
     async lockState(path) {
       try {

@@ -4,7 +4,7 @@
  * docs/spool.md. One process has it open at a time.
  */
 import type { Clock } from "../core/clock.ts";
-import { DamagedDatabaseError, type Database, StorageError } from "../core/sqlite.ts";
+import { DamagedDatabaseError, type Database, mayBeRoom, StorageError } from "../core/sqlite.ts";
 import { appendRecords } from "./append_records.ts";
 import { type BatchOptions, formBatch, maybeFormedBatch } from "./form_batch.ts";
 import { finishSalvage, type SalvageReport, salvageSpool } from "./salvage_spool.ts";
@@ -56,12 +56,17 @@ export interface SpoolOptions {
   reserveBytes?: number;
 }
 
+/** The file that keeps room for the spool at `path`; whoever removes it gives that room up. */
+export function spoolReservePath(path: string): string {
+  return `${path}.reserve`;
+}
+
 /** Opens or makes the spool at `path`, saving what can be read of a damaged one. Throws `StorageError`. */
 export function openSpool(path: string, options: SpoolOptions): Spool {
   const { clock, files } = options;
   const limits = { ...defaultSpoolLimits, ...options.limits };
   const maxOutstandingBatches = options.maxOutstandingBatches ?? 4;
-  const reserve = { path: `${path}.reserve`, bytes: options.reserveBytes ?? 8 * 1024 * 1024 };
+  const reserve = { path: spoolReservePath(path), bytes: options.reserveBytes ?? 8 * 1024 * 1024 };
   let hasReserve = false, diskFull = false, isClosed = false;
   finishSalvage(path, files);
   let db = openOnFullDisk();
@@ -72,8 +77,7 @@ export function openSpool(path: string, options: SpoolOptions): Spool {
     try {
       return openOrSalvage();
     } catch (error) {
-      const mayBeRoom = error instanceof StorageError && error.reason !== "locked" && error.reason !== "readOnly";
-      if (!mayBeRoom || !files.exists(reserve.path)) throw error;
+      if (!(error instanceof StorageError) || !mayBeRoom(error) || !files.exists(reserve.path)) throw error;
       files.remove(reserve.path);
       return openOrSalvage();
     }
