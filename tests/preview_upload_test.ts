@@ -32,12 +32,14 @@ function recordsOf({ batches }: PreviewDocument): Json[] {
   return batches.flatMap(({ records }) => records);
 }
 
-/** Names, contents and sizes of what is in the state directory. */
+/** Names and contents of what is in the state directory; not SQLite's shared memory, and no journal that is empty. */
 function stateOf(scene: AgentScene): string[] {
   const folder = `${scene.folder}/state`;
-  return [...Deno.readDirSync(folder)].map(({ name, isFile }) =>
-    `${name} ${isFile ? Deno.readFileSync(`${folder}/${name}`).toHex() : ""}`
-  ).sort();
+  return [...Deno.readDirSync(folder)].map(({ name, isFile }): [string, string] => [
+    name,
+    isFile ? Deno.readFileSync(`${folder}/${name}`).toHex() : "",
+  ]).filter(([name, content]) => !name.endsWith("-shm") && !(name.endsWith("-wal") && content === ""))
+    .map((file) => file.join(" ")).sort();
 }
 
 async function previewOf(scene: AgentScene): Promise<PreviewDocument> {

@@ -44,8 +44,7 @@ export function maybeHistory(
   const path = `${config.stateDirectory}/inventory.db`;
   const { spoolFiles } = host.agentMachine();
   try {
-    if (!spoolFiles.exists(path)) return undefined;
-    return copyInventory(path, { hasJournal: spoolFiles.exists(`${path}-wal`) });
+    return spoolFiles.exists(path) ? copyInventory(path) : undefined;
   } catch (error) {
     const isDenied = error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable;
     if (!isDenied && !(error instanceof StorageError) && !(error instanceof DamagedDatabaseError)) throw error;

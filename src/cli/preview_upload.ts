@@ -41,7 +41,7 @@ export async function runPreview(command: PreviewCommand, host: Host): Promise<n
   const history = maybeHistory(config, { host, notes });
   const knownDevices = history?.devices().length ?? null;
   using preview = openUploadPreview({
-    inventory: history ?? copyInventory(null, { hasJournal: false }),
+    inventory: history ?? copyInventory(null),
     clock: host.clock,
     mask: config?.policy.mask ?? [],
   });

@@ -1,4 +1,4 @@
-import { DamagedDatabaseError, openDatabase } from "../core/sqlite.ts";
+import { DamagedDatabaseError, type Database, openDatabase, type SqlValue } from "../core/sqlite.ts";
 import { type Inventory, inventoryOn } from "./inventory.ts";
 import { prepareInventoryDatabase } from "./inventory_database.ts";
 
@@ -7,33 +7,41 @@ const tables = ["device", "evidence", "location", "mark"];
 const knownVersion = 1;
 
 /**
- * An inventory in memory, with what the file at `path` holds, or empty without one: for trying out what an observation
+ * An inventory in memory with what the file at `path` holds, or empty without one: for trying out what an observation
  * would do. The file may be in use by the agent and is only read. Throws `StorageError` or `DamagedDatabaseError`.
  */
-export function copyInventory(path: string | null, options: { hasJournal: boolean }): Inventory {
+export function copyInventory(path: string | null): Inventory {
   const db = openDatabase(":memory:");
   try {
     prepareInventoryDatabase(db);
-    if (path !== null) {
-      // Without its journal the file is complete, and nobody writes it: then SQLite need not put its own files beside it.
-      db.run(
-        "ATTACH ? AS kept",
-        `file:${path.split("/").map(encodeURIComponent).join("/")}?${options.hasJournal ? "mode=ro" : "immutable=1"}`,
-      );
-      const version = db.get<{ user_version: number }>("PRAGMA kept.user_version")?.user_version;
-      if (version !== knownVersion) {
-        throw new DamagedDatabaseError(
-          `Cannot read "${path}" as an inventory: current value of its version is ${version}`,
-        );
-      }
-      db.transaction(() => {
-        for (const table of tables) db.exec(`INSERT INTO ${table} SELECT * FROM kept.${table}`);
-      });
-      db.exec("DETACH kept");
-    }
+    if (path !== null) copyRows(path, db);
     return inventoryOn(db);
   } catch (error) {
     db.close();
     throw error;
+  }
+}
+
+/** Row by row, as Deno lets no program attach a database that has less than all permissions. */
+function copyRows(path: string, db: Database): void {
+  const kept = openDatabase(path, { readOnly: true });
+  try {
+    const version = kept.get<{ user_version: number }>("PRAGMA user_version")?.user_version;
+    if (version !== knownVersion) {
+      throw new DamagedDatabaseError(
+        `Cannot read "${path}" as an inventory: current value of its version is ${version}`,
+      );
+    }
+    db.transaction(() => {
+      for (const table of tables) {
+        for (const row of kept.all<Record<string, SqlValue>>(`SELECT * FROM ${table}`)) {
+          const columns = Object.keys(row);
+          const places = columns.map(() => "?").join(", ");
+          db.run(`INSERT INTO ${table} (${columns.join(", ")}) VALUES (${places})`, ...Object.values(row));
+        }
+      }
+    });
+  } finally {
+    kept.close();
   }
 }
