@@ -57,7 +57,7 @@ Deno.test({
     );
     assert.match(
       await scene.admin("reading", "list"),
-      /^127\.230\.0\.1 +Example +Laser 9000 +idle +10000 +[-0-9]{10} [:0-9]{8} +black tonerCartridge 60%$/m,
+      /^127\.230\.0\.1 +- +Example Laser 9000 +idle +10000 +[-0-9]{10} [:0-9]{8} +black toner 60%$/m,
     );
     const running = await scene.status();
     assert.equal(running.state, "running");
