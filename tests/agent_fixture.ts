@@ -1,5 +1,6 @@
 /** A real platform and real agents as processes on loopback, with simulated printers. */
 import { DatabaseSync } from "node:sqlite";
+import project from "../deno.json" with { type: "json" };
 import type { ShownStatus } from "../src/agent/read_status.ts";
 import { startSimulator } from "../simulator/simulator.ts";
 import type { Simulator } from "../simulator/simulator.ts";
@@ -27,13 +28,23 @@ export async function runProgram(
   return { code: output.code, out: decoder.decode(output.stdout), err: decoder.decode(output.stderr) };
 }
 
+/** Those of the tasks, as a feature that needs more works for nobody but us. */
+const permissions = {
+  "main.ts": permissionsOf(project.tasks.opendca),
+  "platform/main.ts": permissionsOf(project.tasks.platform),
+};
+
+function permissionsOf({ command }: { command: string }): string[] {
+  return command.split(" ").filter((word) => word.startsWith("--allow-"));
+}
+
 function command(
-  entry: string,
+  entry: "main.ts" | "platform/main.ts",
   args: readonly string[],
   env: Record<string, string>,
   within: readonly string[],
 ): Deno.Command {
-  const [program, ...rest] = [...within, Deno.execPath(), "run", "--no-prompt", "--no-check", "--allow-all"];
+  const [program, ...rest] = [...within, Deno.execPath(), "run", "--no-prompt", "--no-check", ...permissions[entry]];
   return new Deno.Command(program!, {
     args: [...rest, root + entry, ...args],
     env: { ...env, NO_COLOR: "1" },

@@ -55,6 +55,10 @@ Deno.test({
       devices.map(({ address, total }) => [address, total]).sort(),
       [0, 1, 2, 3, 4].map((i) => [`127.230.0.${i + 1}`, totalOf(i)]),
     );
+    assert.match(
+      await scene.admin("reading", "list"),
+      /^127\.230\.0\.1 +- +Example Laser 9000 +idle +10000 +[-0-9]{10} [:0-9]{8} +black toner 60%$/m,
+    );
     const running = await scene.status();
     assert.equal(running.state, "running");
     assert.deepEqual(listeningSockets(agent.pid), [], "promise P1: nothing listens");

@@ -139,6 +139,7 @@ const probes: Record<string, (tenant: Tenant, id: string) => unknown> = {
       meters: [{ name: "total", value: 1, unit: "x", source: undefined }],
       bytes: new Uint8Array(1),
     }),
+  latestReadings: (tenant) => readings.latestReadings(tenant),
   latestMeters: (tenant, id) => readings.latestMeters(tenant, id),
   meterHistory: (tenant, id) => readings.meterHistory(tenant, { deviceId: id, name: undefined, limit: 9 }),
   countRecords: (tenant) => readings.countRecords(tenant, "reading"),

@@ -47,7 +47,8 @@ const allowed: Record<string, string[]> = {
   "src": ["cli", "host", "core"],
   ".": ["cli", "."],
   "workers": ["core", "host", "scanner", "snmp"],
-  "simulator": ["core", "snmp", "recording", "cli", "host", "."],
+  // The demo tells the whole story, and so knows whom it is about.
+  "simulator": ["core", "snmp", "recording", "cli", "host", ".", "printers", "report", "uplink", "proto", "platform"],
   "platform": ["core", "proto"],
 };
 

@@ -9,6 +9,7 @@ import { type CommandContext, commandContext } from "./command_context.ts";
 import { addCustomerCommands } from "./customer_commands.ts";
 import { addDeviceCommands } from "./device_commands.ts";
 import type { PlatformHost } from "./host.ts";
+import { addReadingCommands } from "./reading_commands.ts";
 import { addServeCommand } from "./serve_command.ts";
 import { addTaskCommands } from "./task_commands.ts";
 import { addUnlockCommand } from "./unlock_command.ts";
@@ -54,6 +55,7 @@ function createProgram(context: CommandContext, show: (text: string) => void): C
   addTaskCommands(program, context);
   addUnlockCommand(program, context);
   addDeviceCommands(program, context);
+  addReadingCommands(program, context);
   addAuditCommands(program, context);
   return program;
 }

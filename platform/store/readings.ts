@@ -74,6 +74,21 @@ export function meterHistory(
   );
 }
 
+export interface LatestReading {
+  device_id: string;
+  record: Uint8Array;
+}
+
+/** The newest full reading of each device, as it was uploaded; by site and address. */
+export function latestReadings(tenant: Tenant): LatestReading[] {
+  return tenant.all(
+    `SELECT d.device_id, r.record FROM devices d JOIN readings r ON r.reading_id = (SELECT reading_id FROM readings l
+       WHERE l.customer_id = :customer AND l.device_id = d.device_id AND l.kind = 'reading' AND l.meters IS NOT NULL
+       ORDER BY l.observed_at DESC LIMIT 1)
+     WHERE d.customer_id = :customer ORDER BY d.site, d.address, d.device_id`,
+  );
+}
+
 export function countRecords(tenant: Tenant, kind: NewRecord["kind"]): number {
   return tenant.get<{ n: number }>(
     "SELECT count(*) AS n FROM readings WHERE customer_id = :customer AND kind = :kind",

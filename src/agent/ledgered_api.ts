@@ -58,7 +58,7 @@ export function ledgeredApi(api: AgentApi, { ledger, clock, onLost, onKept }: Le
         note({
           kind: "upload",
           summary: `Sent batch ${batch.sequence} with ${countOf(batch.recordCount, "record")}`,
-          bytes: Batch.encode(batch).finish(),
+          bytes: bytesOfBatch(batch),
           details: {
             batchId: batch.batchId,
             epoch: batch.agentEpoch,
@@ -99,6 +99,11 @@ function pollEntry(request: PollRequest): Omit<NewLedgerEntry, "at"> {
     bytes: PollRequest.encode(request).finish(),
     details: { tasks: taskResults.map(({ taskId }) => taskId) },
   };
+}
+
+/** What the ledger counts and hashes of an upload: the whole message, as it is sent. */
+export function bytesOfBatch(batch: Batch): Uint8Array {
+  return Batch.encode(batch).finish();
 }
 
 /** Whether the task is sound is judged later; a person sees what it said. */

@@ -4,7 +4,7 @@ import { UnavailableError } from "../core/errors.ts";
 import { planToWire } from "../credentials/credential.ts";
 import type { Reading, ReadingScope } from "../printers/reading.ts";
 import { superviseScan } from "../supervisor/supervise_scan.ts";
-import type { ScanParts, ScanResult } from "../supervisor/supervise_scan.ts";
+import type { ScanParts, ScanProgress, ScanResult } from "../supervisor/supervise_scan.ts";
 import type { AddressSpace } from "../targets/address_space.ts";
 import type { Place } from "./site_space.ts";
 import { maybeRangeOf, narrowSpace, siteSpace } from "./site_space.ts";
@@ -24,6 +24,7 @@ export interface ScanSiteOptions {
   scope: ReadingScope;
   signal: AbortSignal;
   onReading(reading: Reading): void;
+  onProgress?(progress: ScanProgress): void;
 }
 
 export type ScanSiteParts =
@@ -62,7 +63,7 @@ export async function scanSite(options: ScanSiteOptions, parts: ScanSiteParts): 
     createWorker: parts.createWorker,
     clock: parts.clock,
     signal,
-    onProgress: () => {},
+    onProgress: (progress) => options.onProgress?.(progress),
     onReading: options.onReading,
   });
   const refused = result.problems.find(({ code }) => code === "send-refused");

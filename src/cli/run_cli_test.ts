@@ -35,7 +35,20 @@ globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive:
 const mistakes = [
   { args: [], code: 64, error: /no command/, hint: /opendca scan 192/ },
   { args: ["scna"], code: 64, error: /unknown command 'scna'/, hint: /did you mean scan\?/ },
-  { args: ["scan"], code: 64, error: /missing required argument 'target'/, hint: /--help/ },
+  { args: ["scan"], code: 64, error: /no target was given/, hint: /--help/ },
+  { args: ["scan", "127.0.0.1", "--config", yaml], code: 64, error: /--config without --preview-upload/, hint: /./ },
+  {
+    args: ["scan", "--preview-upload", "127.0.0.1", "-f", "csv"],
+    code: 64,
+    error: /preview an upload in this format.*"csv"/,
+    hint: /--format json/,
+  },
+  { args: ["scan", "--preview-upload", "127.0.0.1", "-f", "table"], code: 64, error: /"table"/, hint: /json/ },
+  { args: ["scan", "--preview-upload", "127.0.0.1", "-o", "x.html"], code: 64, error: /"html"/, hint: /json/ },
+  { args: ["scan", "--preview-upload", "127.0.0.1", "--all"], code: 64, error: /never sent/, hint: /--all/ },
+  { args: ["scan", "--preview-upload", "--rate", "9"], code: 64, error: /--rate without a target/, hint: /target/ },
+  { args: ["scan", "--preview-upload"], code: 64, error: /agent\.yaml"$/, hint: /--config FILE/ },
+  { args: ["scan", "--preview-upload", "--config", "/nowhere/a.yaml"], code: 78, error: /\/nowhere\/a/, hint: /./ },
   {
     args: ["scan", "127.0.0.1", "--comunity", "x"],
     code: 64,

@@ -1,8 +1,7 @@
 /** `opendca scan TARGET…`: from the arguments to a document on the screen or in a file. */
 import type { Command } from "commander";
-import { UnavailableError } from "../core/errors.ts";
+import { UsageError } from "../core/errors.ts";
 import { tryParseIp } from "../core/ip.ts";
-import { planToWire } from "../credentials/credential.ts";
 import type { Reading, ScanDocument } from "../printers/reading.ts";
 import { renderCsv } from "../report/csv.ts";
 import { renderHtml } from "../report/html.ts";
@@ -10,19 +9,15 @@ import { renderJson, renderJsonLine } from "../report/json.ts";
 import { renderTable } from "../report/table.ts";
 import { superviseScan } from "../supervisor/supervise_scan.ts";
 import type { ScanResult } from "../supervisor/supervise_scan.ts";
-import { parseTargets } from "../targets/parse_targets.ts";
-import { credentialPlan } from "./credential_plan.ts";
 import type { Host } from "./host.ts";
 import { showProgress } from "./progress_display.ts";
 import { addScanOptions, formatOf } from "./scan_options.ts";
 import type { ScanFormat, ScanOptions } from "./scan_options.ts";
+import { refuseUnsent, scanRequestOf } from "./scan_targets.ts";
 import { screenOptions } from "./screen.ts";
 
 /** Exit code of a scan that was stopped by Ctrl-C: 128 + SIGINT, as shells count. */
 const interruptedExitCode = 130;
-
-/** Devices that one worker reads at the same time; one outstanding request each. */
-const maxReading = 48;
 
 const examples = `
 Targets:
@@ -33,6 +28,11 @@ Examples:
   opendca scan 192.168.1.0/24
   opendca scan 10.1.0.0/16 --exclude 10.1.9.0/24 --credentials snmp.yaml -o fleet.html
   opendca scan @sites.txt -f jsonl | jq .serial
+  opendca scan --preview-upload
+  opendca scan --preview-upload 192.168.1.77 --config agent.yaml
+
+With --preview-upload the records that the agent would send are printed in place of the table, as text or as one JSON
+document (-f json); nothing is sent to the platform. Without a target the sites of the configuration are scanned.
 
 Exit codes: 0 done, 64 wrong usage, 69 cannot be reached, 77 not permitted, 78 bad configuration, 130 interrupted.
 `;
@@ -40,21 +40,29 @@ Exit codes: 0 done, 64 wrong usage, 69 cannot be reached, 77 not permitted, 78 b
 /** Adds the command to the program. */
 export function addScanCommand(program: Command, host: Host, setExitCode: (code: number) => void): void {
   addScanOptions(program.command("scan").description("find the printers of a network and read them"))
-    .argument("<target...>", "addresses, ranges, blocks, host names or @file")
+    .argument("[target...]", "addresses, ranges, blocks, host names or @file")
     .addHelpText("after", examples)
-    .action(async (targets: string[], options: ScanOptions) => setExitCode(await runScan(targets, options, host)));
+    .action(async (targets: string[], options: ScanOptions, command: Command) => {
+      if (options.previewUpload !== true) return setExitCode(await runScan(targets, options, host));
+      const given = command.options.filter((option) => command.getOptionValueSource(option.attributeName()) === "cli");
+      // The spool and gRPC are loaded only where they are used, so that `scan` starts at once.
+      const { runPreview } = await import("./preview_upload.ts");
+      setExitCode(await runPreview({ targets, options, given: given.map(({ long }) => long!) }, host));
+    });
 }
 
 async function runScan(targets: string[], options: ScanOptions, host: Host): Promise<number> {
+  if (targets.length === 0) {
+    throw new UsageError("Cannot scan as no target was given", "opendca scan 192.168.1.0/24; opendca scan --help");
+  }
+  if (options.config !== undefined) {
+    throw new UsageError(
+      "Cannot use --config without --preview-upload as a scan needs no configuration",
+      "add --preview-upload, or leave --config out",
+    );
+  }
   const format = formatOf(options);
-  const plan = await credentialPlan(options, host);
-  const space = await parseTargets(targets, {
-    exclude: options.exclude ?? [],
-    port: options.port,
-    maxAddresses: options.maxAddresses,
-    resolve: host.resolve,
-    readTextFile: host.readTextFile,
-  });
+  const request = await scanRequestOf(targets, options, host);
   const sink = await openSink(options, format, host);
   const stop = new AbortController();
   const stopListening = host.onInterrupt(() => stop.abort());
@@ -62,19 +70,7 @@ async function runScan(targets: string[], options: ScanOptions, host: Host): Pro
   const startedMs = host.clock.monotonicMs();
   const progress = showProgress(host, options.quiet === true);
   try {
-    const result = await superviseScan({
-      space,
-      credentials: planToWire(plan),
-      ratePerSecond: options.rate,
-      timeoutMs: options.timeout,
-      retries: options.retries,
-      workers: options.workers ?? workersFor(space.size, host.processors),
-      deviceDeadlineMs: options.deadline * 1000,
-      maxReading,
-      seed: crypto.getRandomValues(new Uint32Array(1))[0]!,
-      scope: "full",
-      capture: null,
-    }, {
+    const result = await superviseScan(request, {
       createWorker: host.createWorker,
       clock: host.clock,
       signal: stop.signal,
@@ -86,7 +82,7 @@ async function runScan(targets: string[], options: ScanOptions, host: Host): Pro
       startedAt,
       finishedAt: host.clock.now(),
       durationMs: Math.round(host.clock.monotonicMs() - startedMs),
-      addresses: space.size,
+      addresses: request.space.size,
       all: options.all === true,
     });
     await sink.finish(document);
@@ -98,10 +94,6 @@ async function runScan(targets: string[], options: ScanOptions, host: Host): Pro
   } finally {
     stopListening();
   }
-}
-
-function workersFor(addresses: number, processors: number): number {
-  return Math.max(1, Math.min(4, processors, Math.ceil(addresses / 64)));
 }
 
 interface Sink {
@@ -193,9 +185,6 @@ async function conclude(result: ScanResult, document: ScanDocument, host: Host):
     );
     return interruptedExitCode;
   }
-  const refused = document.problems.find((problem) => problem.code === "send-refused");
-  if (refused !== undefined && result.counters.packetsReceived === 0) {
-    throw new UnavailableError(refused.message, "check the routes and the firewall of this machine");
-  }
+  refuseUnsent({ problems: document.problems, counters: result.counters });
   return 0;
 }

@@ -21,6 +21,8 @@ export interface ScanOptions {
   output?: string;
   all?: boolean;
   quiet?: boolean;
+  previewUpload?: boolean;
+  config?: string;
 }
 
 /** Options of every command that asks devices; made anew for each command. */
@@ -58,7 +60,9 @@ export function addScanOptions(command: Command): Command {
     )
     .option("-o, --output <file>", "write to this file instead of the screen")
     .option("-a, --all", "list the devices that are not printers as well")
-    .option("-q, --quiet", "no progress on standard error");
+    .option("-q, --quiet", "no progress on standard error")
+    .option("--preview-upload", "print what the agent would send to the platform, and send nothing")
+    .option("--config <file>", "configuration of the preview (default: $OPENDCA_CONFIG, /etc/opendca/agent.yaml)");
 }
 
 /** The format that was asked for, by name or by the file's ending. Throws `UsageError` for an ending that is none. */

@@ -55,6 +55,11 @@ export function openInventory(path: string): Inventory {
     db.close();
     throw error;
   }
+  return inventoryOn(db);
+}
+
+/** The inventory on a database that has its tables; disposal closes it. */
+export function inventoryOn(db: Database): Inventory {
   return {
     observe: (observation, now) => db.transaction(() => observeDevice(db, observation, now)),
     devices: () => db.all<DeviceRow>("SELECT * FROM device ORDER BY added_at, id").map((row) => knownDevice(db, row)),

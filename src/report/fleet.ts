@@ -88,7 +88,7 @@ export function grouped(value: number): string {
 
 /** "1 printer", "2 printers", "1,024 printers". */
 export function counted(count: number, noun: string): string {
-  return `${grouped(count)} ${noun}${count === 1 ? "" : noun.endsWith("s") ? "es" : "s"}`;
+  return `${grouped(count)} ${noun}${count === 1 ? "" : /(s|ch)$/.test(noun) ? "es" : "s"}`;
 }
 
 /** Readings ordered by address as numbers, IPv4 before IPv6, names last. */

@@ -1,4 +1,4 @@
-import type { OtherDevice, Problem, ScanDocument } from "../printers/reading.ts";
+import type { OtherDevice, Problem, Reading, ScanDocument } from "../printers/reading.ts";
 import { counted, fleetOf, grouped } from "./fleet.ts";
 import type { Fleet, LowSupply } from "./fleet.ts";
 import { headingSpans, layoutFor, printerBlock } from "./printer_block.ts";
@@ -24,12 +24,7 @@ const mostAiry = 20;
 /** The default screen of `opendca scan`: printers by address, then what needs somebody, then one line of counts. */
 export function renderTable(document: ScanDocument, options: TableOptions): string {
   const fleet = fleetOf(document);
-  const layout = layoutFor(fleet.printers, options);
-  const lines: Span[][] = [];
-  if (fleet.printers.length > 0) lines.push(headingSpans(layout));
-  const airy = fleet.printers.length <= mostAiry;
-  for (const reading of fleet.printers) lines.push(...printerBlock(reading, layout), ...(airy ? [[]] : []));
-  if (!airy) lines.push([]);
+  const lines = printerLines(fleet.printers, options);
   if (document.others !== undefined) lines.push(...otherLines(document.others));
   lines.push(
     ...problemLines(document.problems, options),
@@ -37,7 +32,26 @@ export function renderTable(document: ScanDocument, options: TableOptions): stri
     summaryLine(document, fleet),
   );
   if (fleet.printers.length === 0) lines.push(...hintLines(document));
+  return textOf(lines, options);
+}
+
+/** The printers alone, in this order: for readings that come from no scan. */
+export function renderPrinters(printers: Reading[], options: TableOptions): string {
+  return textOf(printerLines(printers, options), options);
+}
+
+function textOf(lines: Span[][], options: TableOptions): string {
   return lines.map((line) => `${renderLine(line, options)}\n`).join("");
+}
+
+function printerLines(printers: Reading[], options: TableOptions): Span[][] {
+  const layout = layoutFor(printers, options);
+  const airy = printers.length <= mostAiry;
+  return [
+    ...(printers.length > 0 ? [headingSpans(layout)] : []),
+    ...printers.flatMap((reading) => [...printerBlock(reading, layout), ...(airy ? [[]] : [])]),
+    ...(airy ? [] : [[]]),
+  ];
 }
 
 function otherLines(others: OtherDevice[]): Span[][] {

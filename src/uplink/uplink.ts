@@ -45,6 +45,9 @@ export interface Uplink extends AsyncDisposable {
   wake(): void;
 }
 
+/** When a batch is formed, unless told otherwise: this many records, or bytes of them before compression, or this age. */
+export const batchLimits = { maxRecords: 500, maxBytes: 1024 * 1024, maxAgeMs: 60_000 };
+
 /** How often a quiet spool is looked at. */
 const lookEveryMs = 5000;
 
@@ -53,9 +56,9 @@ export function startUplink(options: UplinkOptions): Uplink {
   const { spool, clock, report } = options;
   const random = options.random ?? Math.random;
   const limits = {
-    maxRecords: options.maxRecords ?? 500,
-    maxBytes: options.maxBytes ?? 1024 * 1024,
-    maxAgeMs: options.maxAgeMs ?? 60_000,
+    maxRecords: options.maxRecords ?? batchLimits.maxRecords,
+    maxBytes: options.maxBytes ?? batchLimits.maxBytes,
+    maxAgeMs: options.maxAgeMs ?? batchLimits.maxAgeMs,
   };
   const stop = new AbortController();
   let woken = Promise.withResolvers<void>();

@@ -1,0 +1,66 @@
+/** What a preview is made from beside the scan: the configuration, the agent's history, and the site of a printer. */
+import type { AgentConfig } from "../config/agent_config.ts";
+import { configPath } from "../config/read_config.ts";
+import { rangesOfSite } from "../config/site_targets.ts";
+import { ConfigError, messageOf, UsageError } from "../core/errors.ts";
+import { tryParseIp } from "../core/ip.ts";
+import { rangeContains } from "../core/ip_range.ts";
+import { DamagedDatabaseError, StorageError } from "../core/sqlite.ts";
+import { copyInventory } from "../inventory/copy_inventory.ts";
+import type { Inventory } from "../inventory/inventory.ts";
+import type { Reading } from "../printers/reading.ts";
+import { parseTargetSpec } from "../targets/target_spec.ts";
+import { effectiveConfig } from "./effective_config.ts";
+import type { Host } from "./host.ts";
+import type { PreviewCommand } from "./preview_upload.ts";
+
+/** Undefined where nobody named one, none is there, and there are targets to scan. */
+export async function maybePreviewConfig(
+  { targets, options }: PreviewCommand,
+  host: Host,
+): Promise<AgentConfig | undefined> {
+  try {
+    return (await effectiveConfig(options.config, host)).config;
+  } catch (error) {
+    const isNamed = options.config !== undefined || (host.env("OPENDCA_CONFIG") ?? "") !== "";
+    if (!(error instanceof ConfigError) || !(error.cause instanceof Deno.errors.NotFound) || isNamed) throw error;
+    if (targets.length > 0) return undefined;
+    throw new UsageError(
+      `Cannot preview an upload as there is neither a target nor a configuration: looked for "${
+        configPath(undefined, host.env)
+      }"`,
+      "opendca scan --preview-upload 192.168.1.0/24, or name a configuration with --config FILE",
+      { cause: error },
+    );
+  }
+}
+
+/** The agent's inventory to merge with; undefined, and a note where there is more to say, when there is none. */
+export function maybeHistory(
+  config: AgentConfig | undefined,
+  { host, notes }: { host: Host; notes: string[] },
+): Inventory | undefined {
+  if (config === undefined) return undefined;
+  const path = `${config.stateDirectory}/inventory.db`;
+  const { spoolFiles } = host.agentMachine();
+  try {
+    return spoolFiles.exists(path) ? copyInventory(path) : undefined;
+  } catch (error) {
+    const isDenied = error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable;
+    if (!isDenied && !(error instanceof StorageError) && !(error instanceof DamagedDatabaseError)) throw error;
+    notes.push(`The agent's history cannot be read, so that none is merged: ${messageOf(error)}`);
+    return undefined;
+  }
+}
+
+/** Of the configuration, the site that the agent would find the printer in. */
+export function maybeSiteOf({ sites }: AgentConfig, { address, port, hostname }: Reading): string | undefined {
+  const ip = tryParseIp(address)!;
+  const site = sites.find((site) =>
+    rangesOfSite(site).some((range) => range.port === port && rangeContains(range, ip)) ||
+    site.hosts.map(parseTargetSpec).some((spec) =>
+      spec.kind === "name" && spec.name === hostname && (spec.port ?? site.port) === port
+    )
+  );
+  return site?.name;
+}

@@ -1,0 +1,201 @@
+/** `opendca scan --preview-upload`: what the agent would send, made by the agent's own parts, and not sent. */
+import { scanSite } from "../agent/scan_site.ts";
+import type { PreviewedBatch } from "../agent/upload_preview.ts";
+import { openUploadPreview } from "../agent/upload_preview.ts";
+import type { AgentConfig } from "../config/agent_config.ts";
+import { UsageError } from "../core/errors.ts";
+import { copyInventory } from "../inventory/copy_inventory.ts";
+import type { Problem, Reading } from "../printers/reading.ts";
+import { counted } from "../report/fleet.ts";
+import type { PreviewDocument } from "../report/preview.ts";
+import { renderPreviewJson, renderPreviewText } from "../report/preview.ts";
+import { previewNotes } from "../report/preview_notes.ts";
+import { superviseScan } from "../supervisor/supervise_scan.ts";
+import type { ScanRequest, ScanResult } from "../supervisor/supervise_scan.ts";
+import type { Host } from "./host.ts";
+import { maybeHistory, maybePreviewConfig, maybeSiteOf } from "./preview_sources.ts";
+import { showProgress } from "./progress_display.ts";
+import type { ScanOptions } from "./scan_options.ts";
+import { refuseUnsent, scanRequestOf } from "./scan_targets.ts";
+
+export interface PreviewCommand {
+  targets: string[];
+  options: ScanOptions;
+  /** Names of the options that were typed, such as `--rate`. */
+  given: string[];
+}
+
+/** Exit code after Ctrl-C: 128 + SIGINT, as shells count. */
+const interruptedExitCode = 130;
+const mostProblems = 10;
+
+/** What goes together with a configuration that says how each site is asked. */
+const withoutTarget = ["--preview-upload", "--config", "--format", "--output", "--quiet"];
+
+/** Returns the exit code; of what was read before Ctrl-C the preview is printed, too. */
+export async function runPreview(command: PreviewCommand, host: Host): Promise<number> {
+  const { targets, options } = command;
+  const render = rendererOf(command);
+  const config = await maybePreviewConfig(command, host);
+  const notes: string[] = [];
+  const history = maybeHistory(config, { host, notes });
+  const knownDevices = history?.devices().length ?? null;
+  using preview = openUploadPreview({
+    inventory: history ?? copyInventory(null),
+    clock: host.clock,
+    mask: config?.policy.mask ?? [],
+  });
+  const request = targets.length > 0 ? await scanRequestOf(targets, options, host) : undefined;
+  const file = options.output === undefined ? undefined : await host.createFile(options.output);
+  const stop = new AbortController();
+  const stopListening = host.onInterrupt(() => stop.abort());
+  let printers = 0, strangers = 0;
+  const run: ScanRun = {
+    host,
+    quiet: options.quiet === true,
+    signal: stop.signal,
+    note: (text) => void notes.push(text),
+    onReading(reading, site) {
+      if (site === undefined) return void strangers++;
+      printers++;
+      preview.take(reading, { site });
+    },
+  };
+  try {
+    const problems = request === undefined
+      ? await scanSites(config!, run)
+      : await scanTargets(request, { ...run, config });
+    const batches = await preview.batches();
+    const document: PreviewDocument = {
+      schema: "opendca.preview/1",
+      madeAt: host.clock.now().toISOString(),
+      config: config?.file ?? null,
+      masked: config?.policy.mask ?? [],
+      knownDevices,
+      totals: { printers, ...totalsOf(batches) },
+      batches,
+      notes: [
+        ...(stop.signal.aborted ? ["The scan was stopped: this is of what was read until then"] : []),
+        ...problemNotes(problems),
+        ...(strangers > 0
+          ? [`${counted(strangers, "printer")} in no site of the configuration: the agent does not ask there`]
+          : []),
+        ...notes,
+        ...previewNotes({ isConfigured: config !== undefined, hasHistory: knownDevices !== null }),
+      ],
+    };
+    const text = render(document);
+    await (file === undefined ? host.stdout.write(text) : file.write(text));
+    await file?.commit();
+    return stop.signal.aborted ? interruptedExitCode : 0;
+  } catch (error) {
+    // The first failure is what is reported.
+    await file?.discard().catch(() => {});
+    throw error;
+  } finally {
+    stopListening();
+  }
+}
+
+interface ScanRun {
+  host: Host;
+  quiet: boolean;
+  signal: AbortSignal;
+  note(text: string): void;
+  /** `site` is undefined for what the agent would not ask. */
+  onReading(reading: Reading, site: string | undefined): void;
+}
+
+/** The scan of the command line. */
+async function scanTargets(
+  request: ScanRequest,
+  { host, quiet, signal, config, onReading }: ScanRun & { config: AgentConfig | undefined },
+): Promise<Problem[]> {
+  const result = await withProgress({ host, quiet }, (onProgress) =>
+    superviseScan(request, {
+      createWorker: host.createWorker,
+      clock: host.clock,
+      signal,
+      onProgress,
+      onReading: (reading) => onReading(reading, config === undefined ? "" : maybeSiteOf(config, reading)),
+    }));
+  refuseUnsent(result);
+  return result.problems;
+}
+
+/** The agent's own sweep of each site. */
+async function scanSites(config: AgentConfig, { host, quiet, signal, note, onReading }: ScanRun): Promise<Problem[]> {
+  const problems: Problem[] = [];
+  for (const site of config.sites) {
+    if (signal.aborted) break;
+    const result = await withProgress({ host, quiet }, (onProgress) =>
+      scanSite({
+        config,
+        site,
+        places: null,
+        kind: "sweep",
+        scope: "full",
+        signal,
+        onReading: (reading) => onReading(reading, site.name),
+        onProgress,
+      }, {
+        ...host,
+        onUnresolved: (name, reason) => note(`${name} of the site ${site.name} was left out: ${reason}`),
+      }));
+    problems.push(...result?.problems ?? []);
+  }
+  return problems;
+}
+
+async function withProgress<T extends ScanResult | undefined>(
+  { host, quiet }: { host: Host; quiet: boolean },
+  scan: (onProgress: ReturnType<typeof showProgress>["update"]) => Promise<T>,
+): Promise<T> {
+  const progress = showProgress(host, quiet);
+  try {
+    return await scan(progress.update);
+  } finally {
+    await progress.clear();
+  }
+}
+
+function problemNotes(problems: readonly Problem[]): string[] {
+  const shown = problems.slice(0, mostProblems).map(({ message }) => message);
+  const missing = problems.length - shown.length;
+  return missing > 0 ? [...shown, `and ${counted(missing, "further problem")} of the scan`] : shown;
+}
+
+function totalsOf(batches: readonly PreviewedBatch[]): Omit<PreviewDocument["totals"], "printers"> {
+  const sum = (of: (batch: PreviewedBatch) => number) => batches.reduce((total, batch) => total + of(batch), 0);
+  return {
+    records: sum(({ records }) => records.length),
+    batches: batches.length,
+    plainBytes: sum(({ plainBytes }) => plainBytes),
+    compressedBytes: sum(({ compressedBytes }) => compressedBytes),
+  };
+}
+
+function rendererOf({ targets, options, given }: PreviewCommand): (document: PreviewDocument) => string {
+  const ending = options.output?.match(/\.([a-z]+)$/i)?.[1]?.toLowerCase() ?? "txt";
+  const format = options.format ?? (ending === "txt" ? "text" : ending);
+  if (format !== "text" && format !== "json") {
+    throw new UsageError(
+      `Cannot preview an upload in this format: current value is "${format}"`,
+      "leave --format out for text, or add --format json",
+    );
+  }
+  if (options.all === true) {
+    throw new UsageError(
+      "Cannot use --all with --preview-upload as devices that are no printers are never sent",
+      "opendca scan TARGET --all lists them",
+    );
+  }
+  const idle = targets.length > 0 ? undefined : given.find((name) => !withoutTarget.includes(name));
+  if (idle !== undefined) {
+    throw new UsageError(
+      `Cannot use ${idle} without a target as the configuration says how its sites are asked`,
+      `name a target, or leave ${idle} out`,
+    );
+  }
+  return format === "json" ? renderPreviewJson : renderPreviewText;
+}

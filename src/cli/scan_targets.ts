@@ -1,0 +1,47 @@
+import { UnavailableError } from "../core/errors.ts";
+import { planToWire } from "../credentials/credential.ts";
+import type { ScanRequest, ScanResult } from "../supervisor/supervise_scan.ts";
+import { parseTargets } from "../targets/parse_targets.ts";
+import { credentialPlan } from "./credential_plan.ts";
+import type { Host } from "./host.ts";
+import type { ScanOptions } from "./scan_options.ts";
+
+/** Devices that one worker reads at the same time; one outstanding request each. */
+const maxReading = 48;
+
+/** What the command line asks for. Throws the errors of core/errors.ts before anything is sent. */
+export async function scanRequestOf(targets: string[], options: ScanOptions, host: Host): Promise<ScanRequest> {
+  const plan = await credentialPlan(options, host);
+  const space = await parseTargets(targets, {
+    exclude: options.exclude ?? [],
+    port: options.port,
+    maxAddresses: options.maxAddresses,
+    resolve: host.resolve,
+    readTextFile: host.readTextFile,
+  });
+  return {
+    space,
+    credentials: planToWire(plan),
+    ratePerSecond: options.rate,
+    timeoutMs: options.timeout,
+    retries: options.retries,
+    workers: options.workers ?? workersFor(space.size, host.processors),
+    deviceDeadlineMs: options.deadline * 1000,
+    maxReading,
+    seed: crypto.getRandomValues(new Uint32Array(1))[0]!,
+    scope: "full",
+    capture: null,
+  };
+}
+
+function workersFor(addresses: number, processors: number): number {
+  return Math.max(1, Math.min(4, processors, Math.ceil(addresses / 64)));
+}
+
+/** Throws `UnavailableError` when nothing could be sent at all: silence that is this machine's own fault. */
+export function refuseUnsent({ problems, counters }: Pick<ScanResult, "problems" | "counters">): void {
+  const refused = problems.find((problem) => problem.code === "send-refused");
+  if (refused !== undefined && counters.packetsReceived === 0) {
+    throw new UnavailableError(refused.message, "check the routes and the firewall of this machine");
+  }
+}
