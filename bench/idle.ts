@@ -2,11 +2,11 @@
  * `deno task bench:idle`: an agent that knows 1,000 printers and has nothing to do but its schedule, for one hour, and how
  * long `opendca run` takes to its first poll.
  *
- * The hour is simulated: bench/idle_agent.ts is the whole of `opendca run` with a clock that jumps from one thing to do to
- * the next. In the figures is everything that the process does: start, schedule, reads by scanner threads, inventory,
- * spool, ledger, uplink, polls, status file and log. Not in them are the simulator and the platform, which are processes
- * of their own, and the sweep, which comes once a day and is measured alone. There is no peer: no other agent for
- * printers can be had from Debian.
+ * The hour is simulated: bench/idle_agent.ts is the whole of `opendca run` with a clock that goes on by itself. In the
+ * figures is everything that the process does: start, schedule, reads by scanner threads, inventory, spool, ledger,
+ * uplink, polls, status file and log. Not in them are the simulator and the platform, which are processes of their own,
+ * and the sweep, which comes once a day and is measured alone. There is no peer: FusionInventory, the nearest that Debian
+ * has, is started for each pass and is not there in between.
  */
 import { openDatabase } from "../src/core/sqlite.ts";
 import type { IdleMeasured } from "./idle_agent.ts";
@@ -19,17 +19,39 @@ const printers = 1000;
 const hourSeconds = 3600;
 const starts = 9;
 const root = new URL("../", import.meta.url).pathname;
-const denoRun = ["run", "--no-prompt", "--no-check", "--allow-all"];
+const agent = `${root}bench/idle_agent.ts`;
+const fromSource: Program = [Deno.execPath(), "run", "--no-prompt", "--no-check", "--allow-all", agent];
 /** docs/agent.md, "Memory". */
-const smallEnv = {
-  DENO_V8_FLAGS: "--optimize-for-size",
-  MALLOC_ARENA_MAX: "1",
-  MALLOC_TRIM_THRESHOLD_: "65536",
-};
+const serviceEnv = { MALLOC_ARENA_MAX: "2" };
 
-async function measureAgent(service: Service, phase: "sweep" | "hour", env = {}): Promise<IdleMeasured> {
-  const { stdout, success, code } = await new Deno.Command(Deno.execPath(), {
-    args: [...denoRun, `${root}bench/idle_agent.ts`, service.config, phase],
+type Program = readonly string[];
+
+/** The measured agent as an executable, with what `deno task compile` gives to V8; undefined where none can be made. */
+async function maybeCompiled(folder: string): Promise<Program | undefined> {
+  const { tasks } = JSON.parse(await Deno.readTextFile(`${root}deno.json`));
+  const flags = /--v8-flags=\S+/.exec(tasks.compile.command)?.[0] ?? "--v8-flags=";
+  const output = `${folder}/idle_agent`;
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["compile", "--no-check", "--allow-all", flags, "--include", "workers/scanner.ts", "--output", output, agent],
+    cwd: root,
+  }).output();
+  if (success) return [output];
+  console.log(
+    `no executable can be made here, left out: ${new TextDecoder().decode(stderr).trim().split("\n").at(-1)}`,
+  );
+  return undefined;
+}
+
+async function measureAgent(
+  service: Service,
+  { program = fromSource, phase, env = {} }: {
+    program?: Program;
+    phase: "sweep" | "hour";
+    env?: Record<string, string>;
+  },
+): Promise<IdleMeasured> {
+  const { stdout, success, code } = await new Deno.Command(program[0]!, {
+    args: [...program.slice(1), service.config, phase],
     env: { ...service.env, ...env },
     stderr: "inherit",
   }).output();
@@ -54,8 +76,8 @@ function countReadings(service: Service): number {
 /** From the start of the process to when the platform first hears of this run, by the clock that both share. */
 async function timeStart(service: Service): Promise<number> {
   const spawnedMs = Date.now();
-  await using agent = service.startAgent();
-  await agent.line((line) => line.includes('"pollAnswered"'));
+  await using started = service.startAgent();
+  await started.line((line) => line.includes('"pollAnswered"'));
   const [row] = service.store<{ at: number }>("SELECT max(first_seen_at) AS at FROM agent_runs");
   return row!.at - spawnedMs;
 }
@@ -67,7 +89,7 @@ log: { format: json }
 `);
 
 console.log("the first sweep …");
-const sweep = await measureAgent(service, "sweep");
+const sweep = await measureAgent(service, { phase: "sweep" });
 console.log(`${countReadings(service)} of ${printers} printers known after it`);
 
 const table = [[
@@ -81,13 +103,22 @@ const table = [[
   "resident MB",
   "peak MB",
 ]];
-const hours: IdleMeasured[] = [];
-for (const [name, env] of [["by default", {}], ["with little memory", smallEnv]] as const) {
-  console.log(`an hour ${name} …`);
+const folder = await Deno.makeTempDir();
+const compiled = await maybeCompiled(folder);
+const hours: [name: string, measured: IdleMeasured][] = [];
+for (
+  const [name, program, env] of [
+    ["from source", fromSource, {}],
+    ["executable", compiled, {}],
+    ["executable, as a service", compiled, serviceEnv],
+  ] as const
+) {
+  if (program === undefined) continue;
+  console.log(`an hour, ${name} …`);
   spreadMeters(service);
   const before = countReadings(service);
-  const measured = await measureAgent(service, "hour", env);
-  hours.push(measured);
+  const measured = await measureAgent(service, { program, phase: "hour", env });
+  hours.push([name, measured]);
   table.push([
     name,
     String(countReadings(service) - before),
@@ -100,17 +131,20 @@ for (const [name, env] of [["by default", {}], ["with little memory", smallEnv]]
     measured.peakMegabytes.toFixed(0),
   ]);
 }
+await Deno.remove(folder, { recursive: true });
 
 console.log(`starting ${starts} times …`);
 const startMs: number[] = [];
 for (let i = 0; i < starts; i++) startMs.push(await timeStart(service));
 startMs.sort((a, b) => a - b);
 
-const [byDefault, small] = hours;
 console.log(`\n${alignColumns(table)}\n`);
-console.log(`CPU: ${(byDefault!.cpuSeconds / hourSeconds * 100).toFixed(2)} % of a core (wanted: under 1)`);
-console.log(`resident: ${byDefault!.residentMegabytes.toFixed(0)} MB by default (wanted: under 120)`);
-console.log(`resident: ${small!.residentMegabytes.toFixed(0)} MB with little memory (wanted: under 120)`);
+for (const [name, { cpuSeconds, residentMegabytes }] of hours) {
+  const share = (cpuSeconds / hourSeconds * 100).toFixed(2);
+  console.log(
+    `${name}: ${share} % of a core (wanted: under 1), ${residentMegabytes.toFixed(0)} MB (wanted: under 120)`,
+  );
+}
 console.log(
   `the first sweep: ${sweep.cpuSeconds.toFixed(1)} s CPU, peak ${sweep.peakMegabytes.toFixed(0)} MB; ` +
     `once a day, ${(sweep.cpuSeconds / 24 / hourSeconds * 100).toFixed(3)} % of a core`,

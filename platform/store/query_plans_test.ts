@@ -1,0 +1,46 @@
+/** What is asked of the store for each reading must not grow with the fleet. */
+import assert from "node:assert/strict";
+import { evidenceOf, hasLostEvidence, maybeDevice, maybeEvidence, noteEarlierSight } from "./devices.ts";
+import { hasRecord } from "./readings.ts";
+import { openStore, type Parameters, type Tenant } from "./store.ts";
+
+const device = { deviceId: "dev-1", at: new Date(0) };
+const evidence = { kind: "mac", value: "02:00:5e:10:20:30" };
+const cases: { name: string; ask: (tenant: Tenant) => unknown; by: RegExp }[] = [
+  { name: "evidenceOf()", ask: (tenant) => evidenceOf(tenant, "dev-1"), by: /customer_id=\? AND device_id=\?/ },
+  { name: "maybeEvidence()", ask: (tenant) => maybeEvidence(tenant, evidence), by: /kind=\? AND value=\?/ },
+  { name: "maybeDevice()", ask: (tenant) => maybeDevice(tenant, "dev-1"), by: /device_id=\?/ },
+  { name: "noteEarlierSight()", ask: (tenant) => noteEarlierSight(tenant, device), by: /device_id=\?/ },
+  {
+    name: "hasLostEvidence()",
+    ask: (tenant) => hasLostEvidence(tenant, { ...evidence, deviceId: "dev-1" }),
+    by: /device_id=\?/,
+  },
+  {
+    name: "hasRecord()",
+    ask: (tenant) => hasRecord(tenant, { agentId: "agt-1", recordId: "r" }),
+    by: /agent_id=\? AND record_id=\?/,
+  },
+];
+
+for (const { name, ask, by } of cases) {
+  Deno.test(`${name} is answered by an index, not by a walk through what the customer has`, () => {
+    using store = openStore(":memory:");
+    const plans: string[] = [];
+    const explain = (sql: string, parameters: Parameters = {}) => {
+      const rows = store.platformWide.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`, {
+        ...parameters,
+        customer: "cus-1",
+      });
+      plans.push(...rows.map(({ detail }) => detail).filter((detail) => /SCAN|SEARCH/.test(detail)));
+    };
+    ask({
+      customerId: "cus-1",
+      all: (sql, parameters) => (explain(sql, parameters), []),
+      get: (sql, parameters) => (explain(sql, parameters), undefined),
+      run: (sql, parameters) => (explain(sql, parameters), 0),
+    });
+    assert.equal(plans.length, 1);
+    assert.match(plans[0]!, by);
+  });
+}
