@@ -49,6 +49,7 @@ export async function openLiveConfig(options: LiveConfigOptions): Promise<LiveCo
     () => undefined,
   );
   let applied = lay();
+  let applying = Promise.resolve();
 
   function lay(): AppliedConfig {
     return stored === undefined ? { config: local, refusals: [] } : applyPlatformConfig(local, stored.document);
@@ -71,10 +72,15 @@ export async function openLiveConfig(options: LiveConfigOptions): Promise<LiveCo
         throw new UnavailableError(`Cannot use the platform's configuration as its hash is ${digest}, not ${hash}`);
       }
       const next = { hash, document: decoded(content) };
-      await options.replaceTextFile(path, renderStoredPlatformConfig(next));
-      stored = next;
-      applied = lay();
-      options.onChange({ ...applied, from: "platform" });
+      // A poll may bring one while a task brings the other, and both would write the same new file.
+      const taking = applying.then(async () => {
+        await options.replaceTextFile(path, renderStoredPlatformConfig(next));
+        stored = next;
+        applied = lay();
+        options.onChange({ ...applied, from: "platform" });
+      });
+      applying = taking.catch(() => {}); // Told to whoever brought it.
+      await taking;
     },
   };
 }

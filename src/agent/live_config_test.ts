@@ -53,6 +53,29 @@ Deno.test("openLiveConfig() changes nothing for a document whose hash is wrong o
   assert.deepEqual([config.current().poll.intervalMs, config.hash(), files.size], [300_000, "", 0]);
 });
 
+Deno.test("openLiveConfig() writes one document after the other, and goes on after one that the disk refused", async () => {
+  const written: string[] = [];
+  let isWriting = false;
+  const config = await openLiveConfig({
+    local: local(),
+    readTextFile: () => Promise.reject(new Error("none")),
+    async replaceTextFile(_, text) {
+      assert(!isWriting, "two documents are written at the same time");
+      isWriting = true;
+      await Promise.resolve();
+      isWriting = false;
+      if (text.includes("120")) throw new Error("the disk is full");
+      written.push(text);
+    },
+    onChange: () => {},
+  });
+  const [refused, taken] = await Promise.allSettled(
+    [120, 180].map((pollIntervalSeconds) => config.apply(documentOf({ pollIntervalSeconds }))),
+  );
+  assert.deepEqual([refused!.status, taken!.status, written.length], ["rejected", "fulfilled", 1]);
+  assert.equal(config.current().poll.intervalMs, 180_000);
+});
+
 Deno.test("openLiveConfig() starts without a part that is torn", async () => {
   files.clear();
   files.set("/var/lib/opendca/platform.json", '{"hash": "12');
