@@ -243,7 +243,8 @@ peerTest("opendca run does every kind of task, and refuses what the policy refus
   assert.deepEqual([address, sent, received, (roundTripMs as number[]).length], ["127.234.0.1", 1, 1, 1]);
   // The serial number is masked from the first reading on.
   const devices: { serial: string | null }[] = JSON.parse(await scene.admin("--json", "device", "list"));
-  assert.deepEqual(devices.map(({ serial }) => serial), [null]);
+  // The schedule's own sweep may have found the other printer meanwhile.
+  assert.deepEqual([...new Set(devices.map(({ serial }) => serial))], [null]);
   const shown = await scene.opendca("config", "show");
   assert.match(shown.out, /poll\.interval +90s? +platform|poll\.interval +\S+ +platform/);
   const ledger = await scene.opendca("ledger");
