@@ -19,6 +19,8 @@ const credentials = new URL("fleet/office_credentials.yaml", import.meta.url).pa
 const network = "127.77.0.0/24";
 /** A loaded machine needs several times the usual eight seconds. */
 const arrivalMs = 120_000;
+/** Three times the interval at which the agent writes its status; then the demo shows what there is. */
+const statusMs = 30_000;
 
 export interface DemoOptions {
   /** Goes on until the signal instead of ending. */
@@ -56,6 +58,7 @@ export async function tellDemo(options: DemoOptions): Promise<void> {
   await screen.say(`The ${arrived.length} readings, as they were received, drawn as a scan draws them:\n`);
   await screen.print(renderPrinters(arrived, screen.options));
   await screen.say(comparison(scanned.printers, arrived));
+  await untilWritten(arrived.length, { opendca, children, host, signal });
   for (const command of ["status", "ledger"]) {
     await screen.say("");
     await screen.command(`opendca ${command}`);
@@ -173,6 +176,19 @@ async function untilArrived(
       );
     }
     await Promise.race([clock.sleep(300, signal), children.failed]);
+  }
+}
+
+/** The agent writes its status some seconds behind its work; a status of half of it would puzzle the reader. */
+async function untilWritten(
+  printers: number,
+  { opendca, children, host, signal }: Pick<DemoOptions, "host" | "signal"> & { opendca: Run; children: Children },
+): Promise<void> {
+  for (const endMs = host.clock.monotonicMs() + statusMs; host.clock.monotonicMs() < endMs;) {
+    const { agent, spool } = JSON.parse(await opendca("status", "--json"));
+    const { awake, asleep } = agent?.devices ?? { awake: 0, asleep: 0 };
+    if (awake + asleep >= printers && spool?.depth === 0) return;
+    await Promise.race([host.clock.sleep(300, signal), children.failed]);
   }
 }
 
