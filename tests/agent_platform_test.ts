@@ -1,5 +1,6 @@
 /** The agent and the platform as programs on loopback: readings arrive, whatever is killed, and the status is true. */
 import assert from "node:assert/strict";
+import { gunzipSync } from "node:zlib";
 import type { AgentScene } from "./agent_fixture.ts";
 import { spooledIds, startScene, totalAt, totalOf, until } from "./agent_fixture.ts";
 import { assertExactlyOnce, storedRecordsSql } from "./exactly_once.ts";
@@ -205,7 +206,7 @@ peerTest("opendca run does every kind of task, and refuses what the policy refus
   const document = `${scene.folder}/platform-config.json`;
   await Deno.writeTextFile(
     document,
-    JSON.stringify({ pollIntervalSeconds: 90, maskedFields: ["serial", "nonsense"] }),
+    JSON.stringify({ pollIntervalSeconds: 90, maskedFields: ["serial", "address", "nonsense"] }),
   );
   const tasks = [
     ["set-config", scene.agentId, "--file", document],
@@ -236,11 +237,14 @@ peerTest("opendca run does every kind of task, and refuses what the policy refus
     "refused",
     "succeeded",
   ], JSON.stringify(results, null, 1));
-  const [configured, targeted, known, , pinged] = results;
+  const [configured, targeted, known, , pinged, , diagnosed] = results;
   assert.match(JSON.stringify(configured!.result), /nonsense/);
   assert.deepEqual([targeted!.result.scan!.printers, known!.result.scan!.printers], [1, 1]);
   const { address, sent, received, roundTripMs } = pinged!.result.ping!;
-  assert.deepEqual([address, sent, received, (roundTripMs as number[]).length], ["127.234.0.1", 1, 1, 1]);
+  assert.deepEqual([address, sent, received, (roundTripMs as number[]).length], ["[masked]", 1, 1, 1]);
+  const bundle = gunzipSync(Uint8Array.fromBase64(diagnosed!.result.diagnostics!.bundle as string)).toString();
+  assert.match(bundle, /"schema": "opendca.status\/1"/);
+  assert.doesNotMatch(bundle, /127\.234\./);
   // The serial number is masked from the first reading on.
   const devices: { serial: string | null }[] = JSON.parse(await scene.admin("--json", "device", "list"));
   // The schedule's own sweep may have found the other printer meanwhile.

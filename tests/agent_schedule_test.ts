@@ -28,13 +28,19 @@ interface Scene {
   sent: string[];
   events: ScheduleEvent[];
   offline: string[];
+  defects: unknown[];
   config: AgentConfig;
   scheduler: Scheduler;
   /** What a scan does before it answers. */
   during: (scan: ScheduleScan) => Promise<void>;
 }
 
-async function withScheduler(schedule: string, body: (scene: Scene) => Promise<void>): Promise<void> {
+/** `unreadable`: what the inventory fails with. */
+async function withScheduler(
+  schedule: string,
+  body: (scene: Scene) => Promise<void>,
+  unreadable?: Error,
+): Promise<void> {
   const clock = new FakeClock();
   const places = new Map<string, string>();
   const marks = new Map<string, string>();
@@ -63,6 +69,7 @@ async function withScheduler(schedule: string, body: (scene: Scene) => Promise<v
     sent: [],
     events: [],
     offline: [],
+    defects: [],
     config: configOf(schedule),
     scheduler: undefined as unknown as Scheduler,
     during: () => Promise.resolve(),
@@ -73,7 +80,10 @@ async function withScheduler(schedule: string, body: (scene: Scene) => Promise<v
     inventory: {
       devices: () => [],
       device: known,
-      mark: (name) => marks.get(name),
+      mark(name) {
+        if (unreadable !== undefined) throw unreadable;
+        return marks.get(name);
+      },
       setMark: (name, value) => void marks.set(name, value),
     },
     async scan(request) {
@@ -92,6 +102,7 @@ async function withScheduler(schedule: string, body: (scene: Scene) => Promise<v
     },
     onOffline: ({ deviceId }) => scene.offline.push(deviceId),
     report: (event) => scene.events.push(event),
+    onDefect: (error) => scene.defects.push(error),
     random: () => 0.5,
   });
   try {
@@ -196,4 +207,12 @@ Deno.test("startScheduler() ends what is under way when it is disposed of", asyn
   });
   assert.equal(left!.clock.waiting, 0);
   assert.deepEqual(left!.events.map(({ event }) => event), ["sweepBegun"]);
+});
+
+Deno.test("startScheduler() reports a loop that has ended, and can still be disposed of", () => {
+  const unreadable = new Error("Cannot read the inventory");
+  return withScheduler(often, async (scene) => {
+    await scene.clock.advance(minute);
+    assert.deepEqual([scene.defects, scene.sent], [[unreadable], []]);
+  }, unreadable);
 });

@@ -15,6 +15,8 @@ interface Seen extends ReadingParts {
   day: number;
   site?: string;
   engineId?: string;
+  /** The agent's own id of the device. */
+  deviceKey?: string;
 }
 
 /** What the devices of one customer are after two of its agents have seen this, in this order. */
@@ -22,12 +24,12 @@ async function devicesAfter(seen: Seen[]) {
   await using platform = await startTestPlatform();
   const customer = platform.customer("Acme");
   const agents: TestAgent[] = [await activatedAgent(platform, customer), await activatedAgent(platform, customer)];
-  for (const [i, { by = 0, day, site = "Berlin", engineId, ...parts }] of seen.entries()) {
+  for (const [i, { by = 0, day, site = "Berlin", engineId, deviceKey = "", ...parts }] of seen.entries()) {
     const reading: Reading = readingOf({ observedAt: new Date(startMs + day * dayMs), ...parts });
     const agent = agents[by]!;
     using client = connect(platform, agent.identity);
     const snmp = { ...reading.snmp!, ...(engineId === undefined ? {} : { engineId }) };
-    const records = [recordOf({ ...reading, snmp }, { site })];
+    const records = [recordOf({ ...reading, snmp }, { site, deviceKey })];
     await call(client, { method: client.upload, request: batchOf(agent, { sequence: i + 1, records }) });
   }
   return listDevices(customer.tenant).map((device) => ({
@@ -113,3 +115,14 @@ for (const serial of ["00000", "X", "unknown"]) {
     assert.equal(devices.length, 2);
   });
 }
+
+Deno.test("devices of which the policy masks serial number and address are told apart by the agent's own ids", async () => {
+  const masked = { serial: "", address: "" };
+  const devices = await devicesAfter([
+    { ...masked, day: 0, deviceKey: "key-1", total: 100 },
+    { ...masked, day: 0, deviceKey: "key-2", total: 200 },
+    { ...masked, day: 1, deviceKey: "key-1", total: 110 },
+  ]);
+  assert.equal(devices.length, 2);
+  assert.deepEqual(devices.map(({ knownBy, address }) => [knownBy, address]), [[["key"], ""], [["key"], ""]]);
+});

@@ -156,7 +156,7 @@ const single = [
   { name: "a meter that is no number", record: recordOf(readingOf({ total: NaN })) },
   { name: "a meter below zero", record: recordOf(readingOf({ total: -1 })) },
   { name: "a time after all calendars", record: recordOf(readingOf(), { observedAt: new Date("+010000-01-01") }) },
-  { name: "no address", record: recordOf(readingOf({ address: "" })) },
+  { name: "neither an address nor a device key", record: recordOf(readingOf({ address: "" })) },
 ];
 for (const { name, record } of single) {
   Deno.test(`Upload refuses a record with ${name}, and stores the others of its batch`, async () => {

@@ -116,7 +116,10 @@ function whyRefused(record: Record, now: Date): string | undefined {
   if (!(at >= earliestMs && at <= now.getTime() + aheadMs)) return "it was observed at an impossible time";
   if (record.content === undefined) return "its content is of a kind that is not known";
   if (record.content.$case !== "reading") return undefined;
-  if (record.content.value.address === "") return "the reading has no address";
+  // A policy may mask the address; what tells the device then is the agent's own id of it.
+  if (record.content.value.address === "" && record.deviceKey === "") {
+    return "the reading has neither an address nor the agent's id of the device";
+  }
   if (record.content.value.meters.some((meter) => !(meter.value >= 0 && meter.value < Infinity))) {
     return "a meter is no count";
   }

@@ -28,6 +28,8 @@ export interface StatusParts {
   endpoint(): string | undefined;
   certificateNotAfter(): Date;
   ledger: Pick<Ledger, "head">;
+  /** What may leave of a text. */
+  cleanText(text: string): string;
   /** Undefined until it has started. */
   scheduler(): Pick<Scheduler, "presences" | "lastSweep" | "sweeping"> | undefined;
 }
@@ -106,7 +108,12 @@ export function describeAgent(parts: StatusParts): DescribedAgent {
         quarantinedBatches: stats.quarantinedRecords,
         knownDevices: awake + asleep + unreachable + gone,
         lastSweepAt: sweeps.length === 0 ? undefined : new Date(Math.max(...sweeps)),
-        faults: faults.all().map(({ code, message, lastAt, count }) => ({ code, message, lastAt, count })),
+        faults: faults.all().map(({ code, message, lastAt, count }) => ({
+          code,
+          message: parts.cleanText(message),
+          lastAt,
+          count,
+        })),
         machine: { hostname, os, arch, fingerprint: parts.fingerprint },
         runtimeVersion,
         residentBytes: BigInt(parts.residentBytes()),

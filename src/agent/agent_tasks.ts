@@ -15,10 +15,13 @@ export interface AgentTaskParts {
   live: LiveConfig;
   inventory: Pick<Inventory, "devices">;
   status(): StatusFile;
+  /** What may leave of a text. */
+  cleanText(text: string): string;
   scan: ScanTaskParts["scan"];
 }
 
-export function agentTasks({ machine, live, inventory, status, scan }: AgentTaskParts): TaskHandler {
+export function agentTasks(parts: AgentTaskParts): TaskHandler {
+  const { machine, live, inventory, status, cleanText, scan } = parts;
   const now = () => machine.clock.now();
   return createTaskHandler({
     policy: () => live.current().policy,
@@ -31,15 +34,20 @@ export function agentTasks({ machine, live, inventory, status, scan }: AgentTask
         scan,
       }, signal),
     mayPing: (target) => mayPing(live.current(), target),
-    ping: (request, signal) => runPingTask(request, { ...machine, config: live.current }, signal),
-    diagnosticsFiles: (logHours) =>
-      diagnosticsFiles({
+    async ping(request, signal) {
+      const output = await runPingTask(request, { ...machine, config: live.current }, signal);
+      return { ...output, address: cleanText(output.address) };
+    },
+    async diagnosticsFiles(logHours) {
+      const files = await diagnosticsFiles({
         config: live.current(),
         status: status(),
         now: now(),
         logHours,
         readTextFile: machine.readTextFile,
-      }),
+      });
+      return files.map(({ name, text }) => ({ name, text: cleanText(text) }));
+    },
     async applyConfig(document) {
       await live.apply(document);
       return { effectiveConfigHash: await live.effectiveHash(), refusals: [...live.refusals()] };

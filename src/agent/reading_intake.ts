@@ -38,12 +38,21 @@ export interface ReadingIntake {
   take(reading: Reading, options: { site: string; scope: Scope }): string | undefined;
   /** Tells the platform that a known device is there again, or is not. */
   notePresence(device: KnownDevice, presence: "online" | "offline"): void;
+  /** Records that the disk did not take so far. */
+  lost(): number;
 }
 
 /** Readings that come in one go are one transaction of the spool. */
 export function createReadingIntake(options: IntakeOptions): ReadingIntake {
   const { inventory, spool, clock, mask } = options;
   let waiting: SpoolRecord[] = [];
+  let lost = 0;
+
+  function lose(error: unknown, records: number): void {
+    const failure = storageFailure(error);
+    lost += records;
+    options.onLost(failure, records);
+  }
 
   function put(records: readonly SpoolRecord[]): void {
     if (records.length === 0) return;
@@ -58,7 +67,7 @@ export function createReadingIntake(options: IntakeOptions): ReadingIntake {
       spool.append(records);
       options.onSpooled(records);
     } catch (error) {
-      options.onLost(storageFailure(error), records.length);
+      lose(error, records.length);
     }
   }
 
@@ -66,6 +75,7 @@ export function createReadingIntake(options: IntakeOptions): ReadingIntake {
   const presenceMark = (deviceId: string) => `presence:${deviceId}`;
 
   return {
+    lost: () => lost,
     take(reading, { site, scope }) {
       let observed;
       try {
@@ -75,7 +85,7 @@ export function createReadingIntake(options: IntakeOptions): ReadingIntake {
           put([eventRecord(DeviceEventKind.ONLINE, reading, { site, deviceId: observed.deviceId })]);
         }
       } catch (error) {
-        options.onLost(storageFailure(error), 1);
+        lose(error, 1);
         return undefined;
       }
       const { deviceId, merged, events } = observed;
@@ -98,7 +108,7 @@ export function createReadingIntake(options: IntakeOptions): ReadingIntake {
         if ((inventory.mark(presenceMark(device.deviceId)) ?? "online") === presence) return;
         inventory.setMark(presenceMark(device.deviceId), presence);
       } catch (error) {
-        return options.onLost(storageFailure(error), 1);
+        return lose(error, 1);
       }
       const of = (kind: string) => device.evidence.filter((each) => each.kind === kind && each.current);
       const event = deviceEvent(presence === "offline" ? DeviceEventKind.OFFLINE : DeviceEventKind.ONLINE, {

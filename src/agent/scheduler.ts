@@ -52,6 +52,8 @@ export interface SchedulerOptions {
   /** Silent for long enough, and looked for. */
   onOffline(device: KnownDevice): void;
   report(event: ScheduleEvent): void;
+  /** The loop has ended by a defect, or as the disk does not tell what is known. */
+  onDefect(error: unknown): void;
   random?: () => number;
 }
 
@@ -219,7 +221,9 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     }
   }
 
-  const running = run();
+  const running = run().catch((error: unknown) => {
+    if (!stop.signal.aborted) options.onDefect(error);
+  });
   return {
     heard({ deviceId, site, asleep, scope }) {
       const scheduled = scheduledSites().get(site);

@@ -24,13 +24,22 @@ export function openOrSetAside<T>(path: string, open: (path: string) => T, optio
       return openOrSetAside(path, open, options);
     }
     if (!(error instanceof DamagedDatabaseError)) throw error;
-    const keptAs = `${path}.damaged-${options.now.toISOString().replace(/[:.]/g, "")}`;
-    for (const suffix of ["", "-wal", "-shm"]) {
-      if (files.list(path + suffix).includes(path + suffix)) files.rename(path + suffix, keptAs + suffix);
-    }
+    const keptAs = putAside(path, { ...options, why: "damaged" });
     options.onDamage({ path, keptAs, reason: error.message });
     return open(path);
   }
+}
+
+/** Renames a database that is closed, with its journal, and returns its new path. */
+export function putAside(
+  path: string,
+  { files, now, why }: Pick<SetAsideOptions, "now"> & { files: Pick<SpoolFiles, "rename" | "list">; why: string },
+): string {
+  const keptAs = `${path}.${why}-${now.toISOString().replace(/[:.]/g, "")}`;
+  for (const suffix of ["", "-wal", "-shm"]) {
+    if (files.list(path + suffix).includes(path + suffix)) files.rename(path + suffix, keptAs + suffix);
+  }
+  return keptAs;
 }
 
 /** Most damage shows only when its page is used, and then with each use until somebody looks. */

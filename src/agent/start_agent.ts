@@ -10,36 +10,35 @@ import type { StateStoreOptions } from "../activation/state_store.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
 import { readAgentConfig } from "../config/read_config.ts";
 import { watchConfig } from "../config/watch_config.ts";
-import { messageOf, NotPermittedError, UnavailableError } from "../core/errors.ts";
-import { DamagedDatabaseError, openDatabase, tryStore } from "../core/sqlite.ts";
-import { openInventory } from "../inventory/inventory.ts";
-import { openLedger } from "../ledger/ledger.ts";
+import { messageOf, NotPermittedError } from "../core/errors.ts";
+import { DamagedDatabaseError, tryStore } from "../core/sqlite.ts";
 import { openLog } from "../log/open_log.ts";
 import { startPoller } from "../poll/poller.ts";
 import type { Poller } from "../poll/poller.ts";
-import { openSpool, spoolReservePath } from "../spool/spool.ts";
 import { openTaskMemory } from "../tasks/task_memory.ts";
 import { startTaskRunner } from "../tasks/task_runner.ts";
 import { createGrpcAgentApi } from "../transport/grpc_agent_api.ts";
+import { maskAddresses } from "../uplink/mask_addresses.ts";
 import { recordOfTaskResult } from "../uplink/spool_reading.ts";
 import { startUplink } from "../uplink/uplink.ts";
-import type { UplinkSpool } from "../uplink/uplink.ts";
 import { isAffectedRuntime } from "./affected_runtime.ts";
 import type { AgentMachine, CommonMachine } from "./agent_machine.ts";
 import { describeAgent } from "./agent_status.ts";
 import { agentTasks } from "./agent_tasks.ts";
 import { takeStateLock } from "./state_lock.ts";
 import { createFaultList } from "./fault_list.ts";
+import { flushingSpool } from "./flushing_spool.ts";
 import { ledgeredApi } from "./ledgered_api.ts";
-import { ConfigChangedError, needsRestart, openLiveConfig } from "./live_config.ts";
+import { needsRestart, openLiveConfig } from "./live_config.ts";
+import { openStores } from "./open_stores.ts";
 import { createReadingIntake } from "./reading_intake.ts";
 import { createReports } from "./reports.ts";
 import { createStatusSaver } from "./save_status.ts";
-import { scanSite } from "./scan_site.ts";
-import type { ScanSiteOptions } from "./scan_site.ts";
-import type { ScanOutcome, Scheduler } from "./scheduler.ts";
+import type { Scheduler } from "./scheduler.ts";
 import { startScheduler } from "./scheduler.ts";
-import { damageError, openOrSetAside } from "./set_aside.ts";
+import { damageError } from "./set_aside.ts";
+import { createSiteScans } from "./site_scans.ts";
+import type { SiteScans } from "./site_scans.ts";
 import { heartbeatMs, statusFileName } from "./status_file.ts";
 import { startStatusWriter } from "./status_writer.ts";
 
@@ -68,9 +67,6 @@ export interface Agent extends AsyncDisposable {
   readonly ended: Promise<AgentEnd>;
 }
 
-const dayMs = 86_400_000;
-const ledgerKeptMs = 400 * dayMs;
-
 /** Throws `NotPermittedError` for a second agent on one state directory, and for one that is not activated. */
 export async function startAgent(parts: AgentParts): Promise<Agent> {
   const { store, machine, version } = parts;
@@ -87,9 +83,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   const log = openedLog.logger;
   let changed = () => {};
   // What is built further down and used by what is built first.
-  const later: { poller?: Poller; scheduler?: Scheduler } = {};
-  // What is being sent under a configuration stops with it: the administrator may have closed a range.
-  let underConfig = new AbortController();
+  const later: { poller?: Poller; scans?: SiteScans; scheduler?: Scheduler } = {};
   const faults = createFaultList({ now: () => clock.now(), changed: () => changed() });
   if (isAffectedRuntime(machine.facts.runtimeVersion)) {
     const message =
@@ -98,31 +92,14 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     log.warn("runtimeAffected", { message });
   }
 
-  const setAside = {
-    files: machine.spoolFiles,
-    now: startedAt,
-    reserve: spoolReservePath(inState("spool.db")),
-    onDamage(report: { path: string; keptAs: string; reason: string }) {
-      faults.add(
-        "database-damaged",
-        `"${report.path}" was damaged and begun anew; what it held is in "${report.keptAs}"`,
-      );
-      log.error("databaseDamaged", report);
-    },
-  };
-  const ledger = built.use(openOrSetAside(inState("ledger.db"), openLedger, setAside));
-  tryStore(() => ledger.prune(new Date(startedAt.getTime() - ledgerKeptMs), startedAt));
-  const inventory = built.use(openOrSetAside(inState("inventory.db"), openInventory, setAside));
-  const tasksDb = openOrSetAside(inState("tasks.db"), openDatabase, setAside);
-  built.defer(() => tasksDb.close());
-  const spool = built.use(openSpool(inState("spool.db"), {
+  const { ledger, inventory, spool, tasks: tasksDb } = built.use(openStores({
+    stateDirectory,
+    customer: state.customer ?? "",
     clock,
     files: machine.spoolFiles,
-    limits: parts.config.limits.spool,
-    onSalvage(report) {
-      faults.add("spool-damaged", "The spool was damaged; what could be read of it was kept");
-      log.error("spoolSalvaged", { ...report });
-    },
+    spoolLimits: parts.config.limits.spool,
+    faults,
+    log,
   }));
 
   const live = await openLiveConfig({
@@ -132,13 +109,14 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     onChange({ config, refusals, from }) {
       openedLog.setLevel(config.log.level);
       log.info("configApplied", { from, refusals });
-      underConfig.abort(new ConfigChangedError());
-      underConfig = new AbortController();
+      later.scans?.configChanged();
       later.scheduler?.configChanged();
       changed();
     },
   });
   if (live.refusals().length > 0) log.warn("configRefused", { refusals: live.refusals() });
+
+  const cleanText = (text: string) => maskAddresses(text, live.current().policy.mask);
 
   function fail(error: unknown): void {
     ended.resolve({ kind: "failed", error: error instanceof DamagedDatabaseError ? damageError(error) : error });
@@ -188,6 +166,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     state,
     spool,
     ledger,
+    cleanText,
     live,
     faults,
     contact: reports.contact,
@@ -206,16 +185,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   }));
   changed = () => statusWriter.changed();
 
-  // After a sweep the platform should not wait for records that will not come for long.
-  let flushing = true;
-  const uplinkSpool: UplinkSpool = {
-    ...spool,
-    nextBatch(options) {
-      const batch = spool.nextBatch(flushing ? { ...options, maxAgeMs: 0 } : options);
-      flushing &&= batch !== undefined;
-      return batch;
-    },
-  };
+  const uplinkSpool = flushingSpool(spool);
   const uplink = built.use(startUplink({
     spool: uplinkSpool,
     api,
@@ -225,12 +195,10 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     report: reports.uplink,
   }));
   const flush = () => {
-    flushing = true;
+    uplinkSpool.flush();
     uplink.wake();
   };
 
-  /** Records that the disk did not take. */
-  let lost = 0;
   const intake = createReadingIntake({
     inventory,
     spool,
@@ -242,48 +210,12 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       if (log.isEnabled("debug")) log.debug("recordsSpooled", { ids: records.map(({ id }) => id) });
     },
     onLost(error, records) {
-      lost += records;
       faults.add("readings-lost", error.message);
       log.error("readingsLost", { records, reason: error.message });
       if (error instanceof DamagedDatabaseError) fail(error);
     },
   });
-
-  async function scan(
-    request: Omit<ScanSiteOptions, "config" | "onReading">,
-  ): Promise<ScanOutcome> {
-    const beganMs = clock.monotonicMs();
-    const heard = new Set<string>();
-    const lostBefore = lost;
-    let unknown = 0;
-    const site = request.site.name;
-    const config = underConfig.signal;
-    const result = await scanSite({
-      ...request,
-      signal: AbortSignal.any([request.signal, config]),
-      config: live.current(),
-      onReading(reading) {
-        const deviceId = intake.take(reading, { site, scope: request.scope });
-        if (deviceId !== undefined) heard.add(deviceId);
-        else unknown++;
-      },
-    }, {
-      ...machine,
-      onUnresolved: (host, reason) => log.warn("targetSkipped", { site, host, reason }),
-    });
-    // Readings are spooled behind the microtasks that brought them.
-    await Promise.resolve();
-    if (request.kind !== "read") flush();
-    config.throwIfAborted();
-    if (unknown > 0 || (request.kind === "task" && lost > lostBefore)) {
-      // Which device answered is not known then: to count it as silent would be a lie.
-      throw new UnavailableError("Cannot keep what was read as the disk does not take it", "make room on the disk");
-    }
-    const addresses = request.places?.length ?? 0;
-    const { answered, probed } = result?.counters ?? { answered: 0, probed: 0 };
-    const printers = result?.printers.length ?? 0;
-    return { addresses: probed || addresses, answered, printers, durationMs: clock.monotonicMs() - beganMs, heard };
-  }
+  const scans = later.scans = createSiteScans({ machine, config: live.current, intake, log, onPassed: flush });
 
   const memory = openTaskMemory(tasksDb);
   tryStore(() => memory.recover(clock.now()));
@@ -292,7 +224,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     live,
     inventory,
     status: () => status.forFile("running"),
-    scan: (task) => scan({ ...task, kind: "task", scope: "full" }),
+    cleanText,
+    scan: (task) => scans.scan({ ...task, kind: "task", scope: "full" }),
   });
   const runner = built.use(startTaskRunner({
     memory,
@@ -305,6 +238,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       flush();
     },
     report: reports.task,
+    cleanText,
     onResult: () => later.poller?.wake(),
   }));
 
@@ -339,9 +273,10 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     clock,
     config: live.current,
     inventory,
-    scan: (request) => scan(request),
+    scan: scans.scan,
     onOffline: (device) => intake.notePresence(device, "offline"),
     report: reports.schedule,
+    onDefect: fail,
     ...(parts.random === undefined ? {} : { random: parts.random }),
   }));
 

@@ -40,6 +40,8 @@ export interface TaskRunnerOptions {
   /** A result that is too long for a poll, for the spool. */
   spoolResult(result: TaskResult): void;
   report(event: TaskEvent): void;
+  /** What may leave of a message; all of it unless told. */
+  cleanText?(text: string): string;
   /** There is something to tell the platform. */
   onResult?(): void;
   /** Of each queue. */
@@ -115,7 +117,8 @@ export function startTaskRunner(options: TaskRunnerOptions): TaskRunner {
   }
 
   function resultOf(taskId: string, state: TaskState, rest: Partial<TaskResult>): TaskResult {
-    const message = (rest.message ?? "").slice(0, maxMessage);
+    const text = rest.message ?? "";
+    const message = (options.cleanText?.(text) ?? text).slice(0, maxMessage);
     return TaskResult.fromPartial({ taskId, state, at: clock.now(), ...rest, message });
   }
 

@@ -237,7 +237,10 @@ export interface Reading {
   observedAt:
     | Date
     | undefined;
-  /** Where the device was found. An address says where a device is, never who it is. */
+  /**
+   * Where the device was found. An address says where a device is, never who it is. Empty when the policy of the machine
+   * masks it; the record has a device_key then.
+   */
   address: string;
   port: number;
   /** As targeted, else sysName. */

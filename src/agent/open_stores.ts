@@ -1,0 +1,106 @@
+/**
+ * The databases of the state directory, opened so that damage to one of them stops nothing. What was read for one
+ * customer is not sent to another: where the agent has been activated for another customer since, spool and inventory are
+ * put aside before anything is sent. A crash on the way leaves the inventory with the former customer's mark, so that the
+ * next start does it again.
+ */
+import type { Clock } from "../core/clock.ts";
+import { openDatabase, tryStore } from "../core/sqlite.ts";
+import type { Database } from "../core/sqlite.ts";
+import { openInventory } from "../inventory/inventory.ts";
+import type { Inventory } from "../inventory/inventory.ts";
+import { openLedger } from "../ledger/ledger.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { Logger } from "../log/logger.ts";
+import { openSpool, spoolReservePath } from "../spool/spool.ts";
+import type { Spool } from "../spool/spool.ts";
+import type { SpoolFiles } from "../spool/spool_files.ts";
+import type { SpoolLimits } from "../spool/spool_limits.ts";
+import type { FaultList } from "./fault_list.ts";
+import { openOrSetAside, putAside } from "./set_aside.ts";
+
+export interface StoresOptions {
+  stateDirectory: string;
+  /** Whom the agent is activated for. */
+  customer: string;
+  clock: Clock;
+  files: SpoolFiles;
+  spoolLimits: Partial<SpoolLimits>;
+  faults: Pick<FaultList, "add">;
+  log: Pick<Logger, "error" | "warn">;
+}
+
+export interface Stores extends Disposable {
+  readonly ledger: Ledger;
+  readonly inventory: Inventory;
+  readonly spool: Spool;
+  readonly tasks: Database;
+}
+
+const dayMs = 86_400_000;
+const ledgerKeptMs = 400 * dayMs;
+const customerMark = "customer";
+
+/** Throws `StorageError` where the disk does not let one of them be opened. */
+export function openStores(options: StoresOptions): Stores {
+  const { customer, clock, files, faults, log } = options;
+  const now = clock.now();
+  const paths = {
+    ledger: `${options.stateDirectory}/ledger.db`,
+    inventory: `${options.stateDirectory}/inventory.db`,
+    tasks: `${options.stateDirectory}/tasks.db`,
+    spool: `${options.stateDirectory}/spool.db`,
+  };
+  using built = new DisposableStack();
+  const setAside = {
+    files,
+    now,
+    reserve: spoolReservePath(paths.spool),
+    onDamage(report: { path: string; keptAs: string; reason: string }) {
+      const message = `"${report.path}" was damaged and begun anew; what it held is in "${report.keptAs}"`;
+      faults.add("database-damaged", message);
+      log.error("databaseDamaged", report);
+    },
+  };
+  const openThatInventory = () => openOrSetAside(paths.inventory, openInventory, setAside);
+  const openThatSpool = () =>
+    openSpool(paths.spool, {
+      clock,
+      files,
+      limits: options.spoolLimits,
+      onSalvage(report) {
+        faults.add("spool-damaged", "The spool was damaged; what could be read of it was kept");
+        log.error("spoolSalvaged", { ...report });
+      },
+    });
+
+  function putAsideFormer(former: string): void {
+    // So that a salvage that was begun is at its end and the journal is in the file.
+    openThatSpool()[Symbol.dispose]();
+    const kept = [paths.spool, paths.inventory].map((path) => putAside(path, { files, now, why: "former-customer" }));
+    faults.add(
+      "former-customer",
+      `What was read for "${former}" is not sent to "${customer}"; it is kept in ${
+        kept.map((k) => `"${k}"`).join(", ")
+      }`,
+    );
+    log.warn("customerChanged", { former, customer, kept });
+  }
+
+  const ledger = built.use(openOrSetAside(paths.ledger, openLedger, setAside));
+  tryStore(() => ledger.prune(new Date(now.getTime() - ledgerKeptMs), now));
+  let inventory = openThatInventory();
+  const former = inventory.mark(customerMark);
+  if (former !== undefined && former !== customer) {
+    inventory[Symbol.dispose]();
+    putAsideFormer(former);
+    inventory = openThatInventory();
+  }
+  built.use(inventory);
+  if (former !== customer) tryStore(() => inventory.setMark(customerMark, customer));
+  const tasks = openOrSetAside(paths.tasks, openDatabase, setAside);
+  built.defer(() => tasks.close());
+  const spool = built.use(openThatSpool());
+  const stack = built.move();
+  return { ledger, inventory, spool, tasks, [Symbol.dispose]: () => stack.dispose() };
+}

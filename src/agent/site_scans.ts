@@ -1,0 +1,70 @@
+/** Scans of sites under the configuration in effect, and what became of their readings. */
+import type { AgentConfig } from "../config/agent_config.ts";
+import { UnavailableError } from "../core/errors.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Logger } from "../log/logger.ts";
+import { ConfigChangedError } from "./live_config.ts";
+import type { ReadingIntake } from "./reading_intake.ts";
+import { scanSite } from "./scan_site.ts";
+import type { ScanSiteOptions, ScanSiteParts } from "./scan_site.ts";
+import type { ScanOutcome } from "./scheduler.ts";
+
+export interface SiteScansOptions {
+  machine: Omit<ScanSiteParts, "onUnresolved"> & { clock: Clock };
+  config(): AgentConfig;
+  intake: ReadingIntake;
+  log: Pick<Logger, "warn">;
+  /** A pass is over after which no further readings come for long. */
+  onPassed(): void;
+}
+
+export interface SiteScans {
+  /** Rejects with `ConfigChangedError`, and with `UnavailableError` when it says nothing about the devices. */
+  scan(request: Omit<ScanSiteOptions, "config" | "onReading">): Promise<ScanOutcome>;
+  /** Stops what is being sent under the former configuration: the administrator may have closed a range. */
+  configChanged(): void;
+}
+
+export function createSiteScans({ machine, config, intake, log, onPassed }: SiteScansOptions): SiteScans {
+  const { clock } = machine;
+  let underConfig = new AbortController();
+  return {
+    configChanged() {
+      underConfig.abort(new ConfigChangedError());
+      underConfig = new AbortController();
+    },
+    async scan(request) {
+      const beganMs = clock.monotonicMs();
+      const heard = new Set<string>();
+      const lostBefore = intake.lost();
+      let unknown = 0;
+      const site = request.site.name;
+      const changed = underConfig.signal;
+      const result = await scanSite({
+        ...request,
+        signal: AbortSignal.any([request.signal, changed]),
+        config: config(),
+        onReading(reading) {
+          const deviceId = intake.take(reading, { site, scope: request.scope });
+          if (deviceId !== undefined) heard.add(deviceId);
+          else unknown++;
+        },
+      }, {
+        ...machine,
+        onUnresolved: (host, reason) => log.warn("targetSkipped", { site, host, reason }),
+      });
+      // Readings are spooled behind the microtasks that brought them.
+      await Promise.resolve();
+      if (request.kind !== "read") onPassed();
+      changed.throwIfAborted();
+      if (unknown > 0 || (request.kind === "task" && intake.lost() > lostBefore)) {
+        // Which device answered is not known then: to count it as silent would be a lie.
+        throw new UnavailableError("Cannot keep what was read as the disk does not take it", "make room on the disk");
+      }
+      const addresses = request.places?.length ?? 0;
+      const { answered, probed } = result?.counters ?? { answered: 0, probed: 0 };
+      const printers = result?.printers.length ?? 0;
+      return { addresses: probed || addresses, answered, printers, durationMs: clock.monotonicMs() - beganMs, heard };
+    },
+  };
+}
