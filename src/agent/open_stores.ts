@@ -37,8 +37,6 @@ export interface Stores extends Disposable {
   readonly tasks: Database;
 }
 
-const dayMs = 86_400_000;
-const ledgerKeptMs = 400 * dayMs;
 const customerMark = "customer";
 
 /** Throws `StorageError` where the disk does not let one of them be opened. */
@@ -88,7 +86,6 @@ export function openStores(options: StoresOptions): Stores {
   }
 
   const ledger = built.use(openOrSetAside(paths.ledger, openLedger, setAside));
-  tryStore(() => ledger.prune(new Date(now.getTime() - ledgerKeptMs), now));
   let inventory = openThatInventory();
   const former = inventory.mark(customerMark);
   if (former !== undefined && former !== customer) {

@@ -41,6 +41,7 @@ import { createSiteScans } from "./site_scans.ts";
 import type { SiteScans } from "./site_scans.ts";
 import { heartbeatMs, statusFileName } from "./status_file.ts";
 import { startStatusWriter } from "./status_writer.ts";
+import { startUpkeep } from "./upkeep.ts";
 
 export interface AgentParts {
   /** The machine's own file. */
@@ -279,6 +280,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     onDefect: fail,
     ...(parts.random === undefined ? {} : { random: parts.random }),
   }));
+
+  built.use(startUpkeep({ clock, ledger, onDefect: fail }));
 
   built.use(watchConfig({
     path: parts.config.file,

@@ -27,6 +27,8 @@ export interface Ledger extends Disposable {
   verify(): LedgerVerdict;
   /** Number and hash of the last entry; number 0 in an empty ledger. */
   head(): { number: number; hash: string };
+  /** When the last entry was made; undefined in an empty ledger. */
+  lastAt(): Date | undefined;
   /** Removes the entries before `before`, but never the last one; returns how many that were. */
   prune(before: Date, now: Date): number;
 }
@@ -96,6 +98,10 @@ export function openLedger(path: string, options: { readOnly?: boolean } = {}): 
     entries,
     verify: () => verifyLedger(entries()),
     head,
+    lastAt() {
+      const last = db.get<{ at: string }>("SELECT at FROM entry ORDER BY number DESC LIMIT 1");
+      return last === undefined ? undefined : new Date(last.at);
+    },
     prune: (before, now) =>
       db.transaction(() => {
         // Times may go back with the clock; what is pruned is a run of numbers, so that the rest is one chain.

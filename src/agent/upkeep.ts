@@ -1,0 +1,42 @@
+/** What is done once a day in the state directory. */
+import type { Clock } from "../core/clock.ts";
+import { tryStore } from "../core/sqlite.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+
+export interface UpkeepOptions {
+  clock: Clock;
+  ledger: Pick<Ledger, "prune" | "lastAt">;
+  onDefect(error: unknown): void;
+}
+
+const dayMs = 86_400_000;
+/** A year, and time to look at its end. */
+const ledgerKeptMs = 400 * dayMs;
+
+/**
+ * At the start and once a day: takes out of the ledger what is older than it is kept. Time is that of its last entry
+ * before the start and what has passed since, or the clock's where that is earlier: a clock that is years ahead must not
+ * empty the ledger. A full disk puts it off.
+ */
+export function startUpkeep({ clock, ledger, onDefect }: UpkeepOptions): AsyncDisposable {
+  const stop = new AbortController();
+  const run = async (): Promise<void> => {
+    const beganMs = clock.monotonicMs();
+    const from = ledger.lastAt() ?? clock.now();
+    for (;;) {
+      const now = clock.now();
+      const passed = from.getTime() + clock.monotonicMs() - beganMs;
+      tryStore(() => ledger.prune(new Date(Math.min(passed, now.getTime()) - ledgerKeptMs), now));
+      await clock.sleep(dayMs, stop.signal);
+    }
+  };
+  const running = run().catch((error: unknown) => {
+    if (!stop.signal.aborted) onDefect(error);
+  });
+  return {
+    async [Symbol.asyncDispose]() {
+      stop.abort(new Error("The agent is stopping"));
+      await running;
+    },
+  };
+}
