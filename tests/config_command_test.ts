@@ -27,14 +27,6 @@ async function run(args: string[], env: Record<string, string> = {}) {
   return { code, out: host.out, err: host.err };
 }
 
-for (const [file, args] of [["help_config.txt", ["--help"]], ["help_config_show.txt", ["show", "--help"]]] as const) {
-  Deno.test(`opendca config ${args.join(" ")} prints ${file}`, async () => {
-    const { code, out } = await run([...args]);
-    assert.equal(code, 0);
-    assertGolden(file, out);
-  });
-}
-
 Deno.test("opendca config check says in one line that the file is good", async () => {
   assert.deepEqual(await run(["check"]), {
     code: 0,

@@ -5,7 +5,6 @@ import { closedPort, http2Peer, proxyPeer, tcpPeer, tlsPeer } from "./fakes/faul
 import type { FaultyPeer } from "./fakes/faulty_peers.ts";
 import { createTestAuthority } from "./fakes/test_authority.ts";
 import { testHost } from "./fakes/test_host.ts";
-import { assertGolden } from "./golden/golden.ts";
 import { authority, chain, failures, fromNow, machine, withPlatform } from "./doctor_fixture.ts";
 
 const stranger = await createTestAuthority("Some Other Authority");
@@ -173,12 +172,6 @@ Deno.test("opendca doctor takes a second endpoint that works for a warning on th
     ], found.text);
     assert.equal(found.code, 0);
   });
-});
-
-Deno.test("opendca doctor --help prints help_doctor.txt", async () => {
-  const host = testHost();
-  assert.equal(await runCli(["doctor", "--help"], host), 0);
-  assertGolden("help_doctor.txt", host.out);
 });
 
 Deno.test("opendca doctor says in words what it found, one line a step", async () => {

@@ -44,7 +44,7 @@ async function runActivate(code: string, config: AgentConfig, host: Host): Promi
   if (unlockKeys.length === 0) {
     await host.stderr.write(
       "warning: no unlock key is known; once locked after 5 refused codes, this installation cannot be unlocked\n" +
-        "hint: set platform.unlockKey in agent.yaml first\n",
+        "hint: set platform.unlockKey in agent.yaml first; the platform's operator has it: opendca-platform unlock-key\n",
     );
   }
   const stop = new AbortController();

@@ -26,12 +26,30 @@ Examples:
 Every key is described in docs/configuration.md. Exit codes: 0 done, 78 the file has mistakes.
 `;
 
+const checkExamples = `
+Examples:
+  opendca config check
+  opendca config check --config agent.yaml
+
+Exit codes: 0 the file is good, 78 it has mistakes or cannot be read.
+`;
+
+const showExamples = `
+Examples:
+  opendca config show
+  opendca config show --json | jq '.settings[] | select(.source.kind != "default")'
+
+What the platform asked for and the policy does not allow is printed on standard error.
+Exit codes: 0 done, 78 the file has mistakes or cannot be read.
+`;
+
 /** Adds the command to the program. */
 export function addConfigCommand(program: Command, host: Host): void {
   const command = program.command("config").description("check the agent's configuration, or show what is in effect")
     .addHelpText("after", examples);
   command.command("check").description("name every mistake of the file with its line and what to do")
     .option(...configOption)
+    .addHelpText("after", checkExamples)
     .action(async (options: ConfigOptions) => {
       const config = await readConfig(options, host);
       await host.stdout.write(`${safeText(summaryOf(config))}\n`);
@@ -39,6 +57,7 @@ export function addConfigCommand(program: Command, host: Host): void {
   command.command("show").description("print each value and where it comes from; secrets are redacted")
     .option(...configOption)
     .option("--json", "print JSON")
+    .addHelpText("after", showExamples)
     .action(async (options: ConfigOptions) => {
       const { config, refusals } = await withPlatformPart(await readConfig(options, host), host);
       if (options.json === true) return await host.stdout.write(renderConfigJson(config));

@@ -32,6 +32,9 @@ Examples:
   opendca explain 192.168.1.77
   opendca explain printer.example:1161 --credentials snmp.yaml
   opendca explain --recording printer.snmprec --format json | jq '.values[] | select(.field == "serial")'
+
+Exit codes: 0 done, 64 wrong usage or no recording, 69 cannot be reached, 77 not permitted, 78 bad credentials file, 130
+interrupted.
 `;
 
 /** Adds the command to the program. */

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import type { TestHost } from "../../tests/fakes/test_host.ts";
 import { testHost } from "../../tests/fakes/test_host.ts";
-import { assertGolden } from "../../tests/golden/golden.ts";
 import { NotPermittedError } from "../core/errors.ts";
 import { runCli } from "./run_cli.ts";
 
@@ -34,12 +33,6 @@ async function run(args: string[], ping: Ping = () => Promise.resolve({ roundTri
   const code = await runCli(["ping", ...args, "--config", config], host);
   return { code, asked, host };
 }
-
-Deno.test("opendca ping --help is as in help_ping.txt", async () => {
-  const host = testHost();
-  assert.equal(await runCli(["ping", "--help"], host), 0);
-  assertGolden("help_ping.txt", host.out);
-});
 
 Deno.test("opendca ping says how many answered, and how quickly", async () => {
   const { code, asked, host } = await run(["10.1.0.7"]);

@@ -34,6 +34,8 @@ written. Look through the file before you hand it on all the same.
 Examples:
   opendca record 192.168.1.77 --output printer.snmprec
   opendca explain --recording printer.snmprec
+
+Exit codes: 0 done, 64 wrong usage, 69 cannot be reached, 77 not permitted, 78 bad credentials file, 130 interrupted.
 `;
 
 /** Adds the command to the program. */

@@ -6,6 +6,7 @@ import { ConfigMistakesError } from "../config/config_mistakes.ts";
 import { configPath } from "../config/read_config.ts";
 import { maybeActivationCode } from "../core/activation_code.ts";
 import { exitCodeFor, messageOf, UsageError } from "../core/errors.ts";
+import { parserSentence, parserSuggestion } from "../core/parser_message.ts";
 import { safeText } from "../core/safe_text.ts";
 import type { Host } from "./host.ts";
 import { version } from "./version.ts";
@@ -26,6 +27,15 @@ const commands: Record<string, () => Promise<AddCommand>> = {
   doctor: async () => (await import("./doctor_command.ts")).addDoctorCommand,
   ping: async () => (await import("./ping_command.ts")).addPingCommand,
 };
+
+const examples = `
+Examples:
+  opendca scan 192.168.1.0/24
+  opendca scan --help
+
+Exit codes: 0 done, 64 wrong usage, 69 cannot be reached, 70 a bug, 77 not permitted, 78 bad configuration, 130
+interrupted. The help of a command says what it means by them.
+`;
 
 /** Runs one command and returns the exit code: 0 done, 64 usage, 69 unreachable, 70 a bug, 77 not permitted, 78 configuration, 130 interrupted. */
 export async function runCli(args: readonly string[], host: Host): Promise<number> {
@@ -48,7 +58,7 @@ export async function runCli(args: readonly string[], host: Host): Promise<numbe
       return 0;
     }
     const failure = error instanceof CommanderError
-      ? await maybeLockedError(program, args, host) ?? usageErrorOf(error, args[0])
+      ? await maybeLockedError(program, args, host) ?? usageErrorOf(error, args)
       : error;
     await host.stderr.write(renderError(failure));
     return exitCodeFor(failure);
@@ -65,11 +75,12 @@ interface ProgramHooks {
 async function createProgram(name: string | undefined, host: Host, hooks: ProgramHooks): Promise<Command> {
   const program = new Command("opendca")
     .description(
-      "Data collection agent for managed print: finds the printers of a network and reads their meters,\nsupplies and alerts over SNMP.",
+      "Data collection agent for managed print: finds the printers of a network and reads their meters, supplies and alerts over SNMP.",
     )
     .version(`opendca ${version}`, "-V, --version", "print the version")
     .helpOption("-h, --help", "show this help")
     .helpCommand("help [command]", "show the help of a command")
+    .addHelpText("after", examples)
     .showSuggestionAfterError(true)
     .exitOverride()
     .configureHelp({ helpWidth: Math.min(100, host.stdout.columns()) })
@@ -104,16 +115,20 @@ function nameOf(command: Command): string {
   return command.parent?.parent ? nameOf(command.parent) : command.name();
 }
 
-function usageErrorOf(error: CommanderError, command: string | undefined): UsageError {
+function usageErrorOf(error: CommanderError, [command = "", next]: readonly string[]): UsageError {
   // The parser's own word for a command that has further ones below it, and got none of them.
-  const said = error.code === "commander.help" ? `${command} is none by itself` : error.message;
-  const [first = "", ...rest] = said.replace(/^error: /, "").split("\n");
-  const suggestion = rest.join(" ").match(/Did you mean (.+)\?/)?.[1];
-  const help = command !== undefined && /^[a-z]+$/.test(command) && !error.message.includes("unknown command")
+  const isHelp = error.code === "commander.help";
+  const said = isHelp && command === "help"
+    ? `unknown command '${next}'`
+    : isHelp
+    ? `${command} is none by itself`
+    : parserSentence(error.message);
+  const suggestion = parserSuggestion(error.message);
+  const help = Object.hasOwn(commands, command)
     ? `opendca ${command} --help lists what it takes`
     : "opendca --help lists the commands";
   const hint = suggestion === undefined ? help : `did you mean ${suggestion}?`;
-  return new UsageError(`Cannot run the command: ${withoutSecrets(first)}`, hint, { cause: error });
+  return new UsageError(`Cannot run the command: ${withoutSecrets(said)}`, hint, { cause: error });
 }
 
 /** The parser quotes what it does not know, which may be a password or an activation code in the wrong place. */

@@ -3,19 +3,32 @@ import { testHost } from "../../tests/fakes/test_host.ts";
 import { assertGolden } from "../../tests/golden/golden.ts";
 import { runCli } from "./run_cli.ts";
 
-for (
-  const { file, args } of [
-    { file: "help.txt", args: ["--help"] },
-    { file: "help_scan.txt", args: ["scan", "--help"] },
-    { file: "help_explain.txt", args: ["explain", "--help"] },
-    { file: "help_record.txt", args: ["record", "--help"] },
-  ]
-) {
-  Deno.test(`runCli() prints ${args.join(" ")} as in ${file}`, async () => {
-    const host = testHost();
-    assert.equal(await runCli(args, host), 0);
-    assertGolden(file, host.out);
-    assert.equal(host.err, "");
+/** `["config", "check"]` and all others, found in the help itself, so that none is left out. */
+async function commandsBelow(path: string[] = []): Promise<string[][]> {
+  const help = await helpOf(path);
+  const section = help.split("\nCommands:\n")[1]?.split("\n\n")[0] ?? "";
+  const names = [...section.matchAll(/^ {2}([a-z][a-z-]*)/gm)].map(([, name]) => name!);
+  const below = names.filter((name) => name !== "help").map((name) => [...path, name]);
+  return [...below, ...(await Promise.all(below.map(commandsBelow))).flat()];
+}
+
+async function helpOf(path: string[]): Promise<string> {
+  const host = testHost();
+  assert.deepEqual([await runCli([...path, "--help"], host), host.err], [0, ""]);
+  return host.out;
+}
+
+const commandPaths = [[], ...await commandsBelow()];
+
+Deno.test("the help names the commands", () => assert.ok(commandPaths.length > 12));
+
+for (const path of commandPaths) {
+  const file = `${["help", ...path].join("_")}.txt`;
+  Deno.test(`${["opendca", ...path].join(" ")} --help is as in ${file}, with examples and exit codes`, async () => {
+    const help = await helpOf(path);
+    assert.match(help, /^Examples:\n {2}opendca /m);
+    assert.match(help, /\bExit codes: 0 /);
+    assertGolden(file, help);
   });
 }
 
@@ -35,6 +48,11 @@ globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive:
 const mistakes = [
   { args: [], code: 64, error: /no command/, hint: /opendca scan 192/ },
   { args: ["scna"], code: 64, error: /unknown command 'scna'/, hint: /did you mean scan\?/ },
+  { args: ["help", "scna"], code: 64, error: /unknown command 'scna'$/, hint: /--help lists the commands/ },
+  { args: ["config"], code: 64, error: /config is none by itself/, hint: /opendca config --help/ },
+  { args: ["config", "chekc"], code: 64, error: /unknown command 'chekc'/, hint: /did you mean check\?/ },
+  { args: ["config", "print"], code: 64, error: /unknown command 'print'/, hint: /opendca config --help/ },
+  { args: ["status", "now"], code: 64, error: /'status': expected 0 arguments but got 1$/, hint: /status --help/ },
   { args: ["scan"], code: 64, error: /no target was given/, hint: /--help/ },
   { args: ["scan", "127.0.0.1", "--config", yaml], code: 64, error: /--config without --preview-upload/, hint: /./ },
   {

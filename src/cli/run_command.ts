@@ -12,8 +12,12 @@ It polls the platform, sweeps and reads on schedule, keeps readings while the pl
 configuration is read again when its file changes or on SIGHUP; a file with mistakes keeps the old one running. Ctrl-C
 and SIGTERM stop it in good order.
 
-Exit codes: 0 stopped, 69 a database was damaged in use, 70 a bug, 77 not activated, revoked, locked or running already,
-78 bad configuration.
+Examples:
+  opendca run
+  opendca run --config agent.yaml
+
+Exit codes: 0 stopped, 69 the disk does not take what it must, or a database was damaged in use, 70 a bug, 77 not
+activated, revoked, locked or running already, 78 bad configuration.
 `;
 
 /** Adds the command to the program. */

@@ -6,11 +6,23 @@ import { builtInUnlockKeys } from "../activation/unlock_keys.ts";
 import { configPath } from "../config/read_config.ts";
 import type { Host } from "./host.ts";
 
+const examples = `
+The platform's operator makes the token for exactly this lock, of which opendca status shows installation and number.
+
+Examples:
+  opendca status
+  opendca unlock opendca-unlock-1.…
+
+Exit codes: 0 unlocked, 64 no token, or nothing is locked, 77 the token is for another lock,
+has ended or is not signed by a known key.
+`;
+
 /** Adds the command to the program. It needs no sound configuration: a locked agent is unlocked first and mended then. */
 export function addUnlockCommand(program: Command, host: Host): void {
   program.command("unlock").description("lift the lock after five refused activation codes")
     .argument("<token>", "the token that the platform gave for this installation and lock: see opendca status")
     .option("--config <file>", "configuration file (default: $OPENDCA_CONFIG, /etc/opendca/agent.yaml)")
+    .addHelpText("after", examples)
     .action(async (token: string, options: { config?: string }) => {
       const directory = await likelyStateDirectory(configPath(options.config, host.env), host);
       const store = await activationStore(directory, host.env);

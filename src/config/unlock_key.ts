@@ -6,6 +6,6 @@ export function parseUnlockKey(text: string): string {
   if (/^[A-Za-z0-9+/]{43}=$/.test(word)) return word;
   throw new ValueSyntaxError(
     "is not an Ed25519 public key",
-    "copy the line that opendca-platform prints: 44 characters of base64",
+    "copy what opendca-platform unlock-key prints: 44 characters of base64",
   );
 }

@@ -53,7 +53,8 @@ export function exitCodeFor(error: unknown): number {
   return 70;
 }
 
-/** The message of anything that was thrown. */
+/** The message of anything that was thrown, without the number and the call that the runtime puts behind it. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/ \(os error \d+\)(: \w+ '[^']*'( -> '[^']*')?)?$/, "");
 }

@@ -139,7 +139,7 @@ function hintLines(document: ScanDocument): Span[][] {
   const hints = document.stats.answered === 0
     ? [
       "hint: nothing answered SNMP; check the ranges, the community or user,",
-      "      and that UDP port 161 is open from this machine",
+      "      and that UDP port 161, or that of --port, is open from this machine",
     ]
     : [`hint: devices answered, but none is a printer${document.others === undefined ? "; --all lists them" : ""}`];
   return hints.map((text) => [{ text, style: "dim" }]);

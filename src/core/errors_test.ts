@@ -1,0 +1,13 @@
+import assert from "node:assert/strict";
+import { messageOf } from "./errors.ts";
+
+const cases: [thrown: unknown, message: string][] = [
+  [new Error("No such file or directory (os error 2): readfile '/a b/c.yaml'"), "No such file or directory"],
+  [new Error("Permission denied (os error 13): rename 'a' -> 'b'"), "Permission denied"],
+  [new Error("No space left on device (os error 28)"), "No space left on device"],
+  [new Error("Cannot open (os error 2) twice"), "Cannot open (os error 2) twice"],
+  ["a word", "a word"],
+];
+for (const [thrown, message] of cases) {
+  Deno.test(`messageOf() says "${message}"`, () => assert.equal(messageOf(thrown), message));
+}
