@@ -12,8 +12,8 @@ import { oneLine, renderRows, timeText } from "./table.ts";
 
 /** `agent list|show|ledger-heads|revoke|configure`. */
 export function addAgentCommands(program: Command, context: CommandContext): void {
-  const agent = program.command("agent").description("Agents of a customer.");
-  agent.command("list").description("All agents.").option(...customerOption).action((_, command: Command) =>
+  const agent = program.command("agent").description("agents of a customer");
+  agent.command("list").description("all agents").option(...customerOption).action((_, command: Command) =>
     context.runForCustomer(command, (_, tenant) => {
       const rows = listAgents(tenant);
       const cells = rows.map((row) => [
@@ -29,7 +29,7 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
       return { json: rows.map(shownAgent), text: renderRows(headings, cells) };
     })
   );
-  agent.command("show <agent>").description("What the agent said of itself, and its configuration.")
+  agent.command("show <agent>").description("what the agent said of itself, and its configuration")
     .option(...customerOption)
     .action((agentId: string, _, command: Command) =>
       context.runForCustomer(command, (_, tenant) => {
@@ -44,7 +44,7 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
       })
     );
   agent.command("ledger-heads <agent>")
-    .description("Heads of the agent's ledger as it told them, latest first: compare with `opendca ledger --verify`.")
+    .description("heads of the agent's ledger as it told them, latest first: compare with `opendca ledger --verify`")
     .option(...customerOption)
     .action((agentId: string, _, command: Command) =>
       context.runForCustomer(command, (_, tenant) => {
@@ -59,14 +59,14 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
         return { json: rows, text: renderRows(["ENTRY", "HASH", "FIRST TOLD", "REWOUND"], cells) };
       })
     );
-  agent.command("revoke <agent>").description("Refuse the agent from now on. It has to be activated anew to come back.")
+  agent.command("revoke <agent>").description("refuse the agent from now on; it has to be activated anew to come back")
     .option(...customerOption)
     .requiredOption("--reason <text>", "for the audit log")
     .action((agentId: string, options: { reason: string }, command: Command) =>
       context.changeForCustomer(command, (platform, tenant) => {
         agentOf(tenant, agentId);
         if (!revokeAgent(tenant, { agentId, reason: options.reason, at: context.host.clock.now() })) {
-          throw new UsageError(`Cannot revoke "${agentId}" as it is revoked`);
+          throw new UsageError(`Cannot revoke "${agentId}" as it is revoked`, `opendca-platform agent show ${agentId}`);
         }
         context.audit(platform, {
           customerId: tenant.customerId,
@@ -77,7 +77,7 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
         return { json: { agentId, state: "revoked" }, text: `${agentId} revoked\n` };
       })
     );
-  agent.command("configure <agent>").description("Set the platform's part of the agent's configuration.")
+  agent.command("configure <agent>").description("set the platform's part of the agent's configuration")
     .option(...customerOption)
     .requiredOption("--file <file>", "JSON of a PlatformConfig: see docs/protocol.md")
     .action(async (agentId: string, options: { file: string }, command: Command) => {

@@ -7,8 +7,8 @@ import { renderRows, timeText } from "./table.ts";
 
 /** `audit list|verify`. */
 export function addAuditCommands(program: Command, context: CommandContext): void {
-  const audit = program.command("audit").description("Who did what, in a chain that shows any change.");
-  audit.command("list").description("The latest entries, oldest first.")
+  const audit = program.command("audit").description("who did what, in a chain that shows any change");
+  audit.command("list").description("the latest entries, oldest first")
     .option("--customer <customer>", "only what concerns one customer")
     .option("--limit <number>", "at most so many", wholeNumber("--limit", { min: 1, max: 100_000 }), 50)
     .action((options: GlobalOptions & { limit: number }, command: Command) =>
@@ -31,7 +31,7 @@ export function addAuditCommands(program: Command, context: CommandContext): voi
         return { json: rows, text: renderRows(["ENTRY", "WHEN", "WHO", "WHAT", "WHOM", "DETAIL"], cells) };
       })
     );
-  audit.command("verify").description("Check the whole chain. Keep the digest: it shows later if the end was cut off.")
+  audit.command("verify").description("check the whole chain; keep the digest: it shows later if the end was cut off")
     .action((_, command: Command) =>
       context.run(command, ({ store }) => {
         const verdict = verifyAudit(store);

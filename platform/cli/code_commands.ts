@@ -10,8 +10,8 @@ const dayMs = 86_400_000;
 
 /** `code create|list|withdraw`. */
 export function addCodeCommands(program: Command, context: CommandContext): void {
-  const code = program.command("code").description("Activation codes: each makes one agent, once.");
-  code.command("create").description("Make a code. It is shown once and kept as a digest.")
+  const code = program.command("code").description("activation codes: each makes one agent, once");
+  code.command("create").description("make a code; it is shown once and kept as a digest")
     .option(...customerOption)
     .option("--site <site>", "id or name; not needed where there is only one")
     .option("--valid-days <number>", "until it expires", wholeNumber("--valid-days", { min: 1, max: 365 }), 14)
@@ -30,7 +30,7 @@ export function addCodeCommands(program: Command, context: CommandContext): void
         return { json: { code, codeId, siteId, expiresAt }, text: `${code}\n` };
       })
     );
-  code.command("list").description("All codes, newest first.").option(...customerOption)
+  code.command("list").description("all codes, newest first").option(...customerOption)
     .action((_, command: Command) =>
       context.runForCustomer(command, (_, tenant) => {
         const now = context.host.clock.now().getTime();
@@ -48,7 +48,7 @@ export function addCodeCommands(program: Command, context: CommandContext): void
         return { json: rows, text: renderRows(headings, cells) };
       })
     );
-  code.command("withdraw <code-id>").description("Take back a code that nobody used.").option(...customerOption)
+  code.command("withdraw <code-id>").description("take back a code that nobody used").option(...customerOption)
     .action((codeId: string, _, command: Command) =>
       context.changeForCustomer(command, (platform, tenant) => {
         if (!withdrawCode(tenant, codeId)) {

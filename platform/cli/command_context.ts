@@ -90,6 +90,7 @@ export function wholeNumber(option: string, range: { min: number; max: number })
     if (/^\d+$/.test(text) && value >= range.min && value <= range.max) return value;
     throw new UsageError(
       `Cannot use ${option} as a number from ${range.min} to ${range.max}: current value is "${text}"`,
+      `${option} takes a whole number`,
     );
   };
 }
@@ -98,5 +99,8 @@ export function wholeNumber(option: string, range: { min: number; max: number })
 export function checkedName(name: string): string {
   const text = name.trim();
   if (text.length > 0 && text.length <= 100 && !/\p{Cc}/u.test(text)) return text;
-  throw new UsageError(`Cannot use "${name}" as a name: it has 1 to 100 characters and no control characters`);
+  throw new UsageError(
+    `Cannot use "${name}" as a name: it has 1 to 100 characters and no control characters`,
+    "put a name with spaces in quotes",
+  );
 }

@@ -21,7 +21,10 @@ export async function readConfigFile(host: PlatformHost, path: string): Promise<
   if (mistake !== undefined) throw new ConfigError(`Cannot use "${path}" as a configuration: ${mistake}`, hint);
   const bytes = PlatformConfig.encode(config).finish().length;
   if (bytes > mostConfigBytes) {
-    throw new ConfigError(`Cannot use "${path}" as a configuration: it has ${bytes} bytes, at most ${mostConfigBytes}`);
+    throw new ConfigError(
+      `Cannot use "${path}" as a configuration: it has ${bytes} bytes, at most ${mostConfigBytes}`,
+      hint,
+    );
   }
   return config;
 }

@@ -5,8 +5,8 @@ import { renderRows, timeText } from "./table.ts";
 
 /** `customer create|list` and `site create|list`. */
 export function addCustomerCommands(program: Command, context: CommandContext): void {
-  const customer = program.command("customer").description("Customers, each apart from all others.");
-  customer.command("create <name>").description("Make a customer.").action((name: string, _, command: Command) =>
+  const customer = program.command("customer").description("customers, each apart from all others");
+  customer.command("create <name>").description("make a customer").action((name: string, _, command: Command) =>
     context.change(command, (platform) => {
       const row = createCustomer(platform.store, { name: checkedName(name), at: context.host.clock.now() });
       context.audit(platform, {
@@ -18,7 +18,7 @@ export function addCustomerCommands(program: Command, context: CommandContext): 
       return { json: row, text: `${row.customer_id}\n` };
     })
   );
-  customer.command("list").description("All customers.").action((_, command: Command) =>
+  customer.command("list").description("all customers").action((_, command: Command) =>
     context.run(command, ({ store }) => {
       const rows = listCustomers(store);
       const cells = rows.map((row) => [row.customer_id, row.name, row.sites, row.agents, row.devices]);
@@ -26,8 +26,8 @@ export function addCustomerCommands(program: Command, context: CommandContext): 
     })
   );
 
-  const site = program.command("site").description("Sites of a customer.");
-  site.command("create <name>").description("Make a site.").option(...customerOption)
+  const site = program.command("site").description("sites of a customer");
+  site.command("create <name>").description("make a site").option(...customerOption)
     .action((name: string, _, command: Command) =>
       context.changeForCustomer(command, (platform, tenant) => {
         const row = createSite(tenant, { name: checkedName(name), at: context.host.clock.now() });
@@ -40,7 +40,7 @@ export function addCustomerCommands(program: Command, context: CommandContext): 
         return { json: row, text: `${row.site_id}\n` };
       })
     );
-  site.command("list").description("All sites.").option(...customerOption).action((_, command: Command) =>
+  site.command("list").description("all sites").option(...customerOption).action((_, command: Command) =>
     context.runForCustomer(command, (_, tenant) => {
       const rows = listSites(tenant);
       const cells = rows.map((row) => [row.site_id, row.name, timeText(row.created_at)]);

@@ -8,8 +8,8 @@ import { oneLine, renderRows, timeText } from "./table.ts";
 
 /** `device list|show` and `meter list|history`. */
 export function addDeviceCommands(program: Command, context: CommandContext): void {
-  const device = program.command("device").description("Devices that agents found.");
-  device.command("list").description("All devices, by site and address.").option(...customerOption)
+  const device = program.command("device").description("devices that agents found");
+  device.command("list").description("all devices, by site and address").option(...customerOption)
     .action((_, command: Command) =>
       context.runForCustomer(command, (_, tenant) => {
         const rows = listDevices(tenant);
@@ -28,7 +28,7 @@ export function addDeviceCommands(program: Command, context: CommandContext): vo
         return { json: rows, text: renderRows(headings, cells) };
       })
     );
-  device.command("show <device>").description("What a device is known by, its meters, and what changed.")
+  device.command("show <device>").description("what a device is known by, its meters, and what changed")
     .option(...customerOption)
     .action((deviceId: string, _, command: Command) =>
       context.runForCustomer(command, (_, tenant) => {
@@ -52,8 +52,8 @@ export function addDeviceCommands(program: Command, context: CommandContext): vo
       })
     );
 
-  const meter = program.command("meter").description("Page counters.");
-  meter.command("list <device>").description("The latest value of every meter of a device.").option(...customerOption)
+  const meter = program.command("meter").description("page counters");
+  meter.command("list <device>").description("the latest value of every meter of a device").option(...customerOption)
     .action((deviceId: string, _, command: Command) =>
       context.runForCustomer(command, (_, tenant) => {
         deviceOf(tenant, deviceId);
@@ -62,7 +62,7 @@ export function addDeviceCommands(program: Command, context: CommandContext): vo
         return { json: rows, text: renderRows(["METER", "VALUE", "UNIT", "READ"], cells) };
       })
     );
-  meter.command("history <device>").description("Values over time, newest first.").option(...customerOption)
+  meter.command("history <device>").description("values over time, newest first").option(...customerOption)
     .option("--name <meter>", "one meter, such as total")
     .option("--limit <number>", "at most so many", wholeNumber("--limit", { min: 1, max: 100_000 }), 100)
     .action((deviceId: string, options: { name?: string; limit: number }, command: Command) =>

@@ -7,8 +7,8 @@ import { renderRows, timeText } from "./table.ts";
 
 /** `reading list`: what was received, as it was received. */
 export function addReadingCommands(program: Command, context: CommandContext): void {
-  const reading = program.command("reading").description("What agents read.");
-  reading.command("list").description("The latest full reading of each device; --json prints all of it.")
+  const reading = program.command("reading").description("what agents read");
+  reading.command("list").description("the latest full reading of each device; --json prints all of it")
     .option(...customerOption)
     .action((_, command: Command) =>
       context.runForCustomer(command, (_, tenant) => {

@@ -1,6 +1,7 @@
 /** The command line: which command, with which options, and what a failure looks like. */
 import { Command, CommanderError } from "commander";
 import { exitCodeFor, messageOf, UsageError } from "../../src/core/errors.ts";
+import { parserSentence, parserSuggestion } from "../../src/core/parser_message.ts";
 import project from "../../deno.json" with { type: "json" };
 import { addAgentCommands } from "./agent_commands.ts";
 import { addAuditCommands } from "./audit_commands.ts";
@@ -8,6 +9,7 @@ import { addCodeCommands } from "./code_commands.ts";
 import { type CommandContext, commandContext } from "./command_context.ts";
 import { addCustomerCommands } from "./customer_commands.ts";
 import { addDeviceCommands } from "./device_commands.ts";
+import { addHelpExamples } from "./help_examples.ts";
 import type { PlatformHost } from "./host.ts";
 import { addReadingCommands } from "./reading_commands.ts";
 import { addServeCommand } from "./serve_command.ts";
@@ -31,7 +33,7 @@ export async function runPlatform(args: readonly string[], host: PlatformHost): 
       await host.stdout(shown);
       return 0;
     }
-    const failure = error instanceof CommanderError ? usageErrorOf(error) : error;
+    const failure = error instanceof CommanderError ? usageErrorOf(error, commandPath(program, args)) : error;
     await host.stderr(renderError(failure));
     return exitCodeFor(failure);
   }
@@ -39,11 +41,14 @@ export async function runPlatform(args: readonly string[], host: PlatformHost): 
 
 function createProgram(context: CommandContext, show: (text: string) => void): Command {
   const program = new Command("opendca-platform")
-    .description("The platform that OpenDCA agents report to: the server, and its administration.")
+    .description("the platform that OpenDCA agents report to: the server, and its administration")
     .version(`opendca-platform ${project.version}`, "-V, --version", "print the version")
     .helpOption("-h, --help", "show this help")
     .helpCommand("help [command]", "show the help of a command")
-    .option("--data <folder>", "data directory (default: $OPENDCA_PLATFORM_DATA or /var/lib/opendca-platform)")
+    .option(
+      "--data <folder>",
+      "data directory (default: $OPENDCA_PLATFORM_DATA, $STATE_DIRECTORY, /var/lib/opendca-platform)",
+    )
     .option("--json", "print JSON")
     .exitOverride()
     .configureHelp({ helpWidth: Math.min(100, context.host.columns), showGlobalOptions: true })
@@ -57,18 +62,34 @@ function createProgram(context: CommandContext, show: (text: string) => void): C
   addDeviceCommands(program, context);
   addReadingCommands(program, context);
   addAuditCommands(program, context);
+  addHelpExamples(program);
   return program;
 }
 
-function usageErrorOf(error: CommanderError): UsageError {
+/** `["customer", "create"]` of `customer create --json Acme`: as far as commands of that name are known. */
+function commandPath(program: Command, args: readonly string[]): string[] {
+  const path: string[] = [];
+  let command = program;
+  for (const arg of args) {
+    const next = command.commands.find((child) => child.name() === arg);
+    if (next === undefined) continue;
+    path.push(arg);
+    command = next;
+  }
+  return path;
+}
+
+function usageErrorOf(error: CommanderError, path: readonly string[]): UsageError {
+  const help = path.length === 0
+    ? "opendca-platform --help lists the commands"
+    : `opendca-platform ${path.join(" ")} --help lists what it takes`;
   // A group without its command, such as `customer` alone, is answered with its help.
   if (error.code === "commander.help") {
-    return new UsageError("Cannot run the command as it is not complete", "opendca-platform --help", { cause: error });
+    return new UsageError("Cannot run the command as it is not complete", help, { cause: error });
   }
-  const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
-  const suggestion = rest.join(" ").match(/Did you mean (.+)\?/)?.[1];
-  const hint = suggestion === undefined ? "opendca-platform --help lists the commands" : `did you mean ${suggestion}?`;
-  return new UsageError(`Cannot run the command: ${first}`, hint, { cause: error });
+  const suggestion = parserSuggestion(error.message);
+  const hint = suggestion === undefined ? help : `did you mean ${suggestion}?`;
+  return new UsageError(`Cannot run the command: ${parserSentence(error.message)}`, hint, { cause: error });
 }
 
 function renderError(error: unknown): string {

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { checkUnlockToken, parseUnlockToken } from "../../src/activation/unlock_token.ts";
+import { parseUnlockKey } from "../../src/config/unlock_key.ts";
+import { now, withPlatform } from "../../tests/platform_commands.ts";
 import { createAuthority } from "../certificates/authority.ts";
-import { withPlatform } from "../../tests/platform_commands.ts";
 
 Deno.test("runPlatform() makes a customer, a site and a code, and tells who did", () =>
   withPlatform(async (run) => {
@@ -61,6 +63,8 @@ const mistakes = [
   { args: [], says: /no command was given/ },
   { args: ["customer"], says: /not complete/ },
   { args: ["costumer", "list"], says: /did you mean customer/ },
+  { args: ["customer", "create", "--json"], says: /hint: opendca-platform customer create --help/ },
+  { args: ["customer", "create", "A", "B"], says: /arguments for 'create': expected 1 argument but got 2\nhint/ },
   { args: ["customer", "create", ""], says: /1 to 100 characters/ },
   { args: ["customer", "create", "Acme"], says: /name is taken/ },
   { args: ["site", "list", "--customer", "Nobody"], says: /Cannot find the customer "Nobody"/ },
@@ -83,7 +87,7 @@ for (const { args, says } of mistakes) {
       const { code, stdout, stderr } = await run(...args);
       assert.deepEqual([code, stdout], [64, ""]);
       assert.match(stderr, says);
-      assert.match(stderr, /^error: [^\n]+\n(hint: [^\n]+\n)?$/);
+      assert.match(stderr, /^error: [^\n]+\nhint: [^\n]+\n$/);
     }));
 }
 
@@ -94,6 +98,33 @@ Deno.test("runPlatform() asks which customer when there are several", () =>
     await run("customer", "create", "B");
     assert.match((await run("site", "list")).stderr, /there are 2/);
   }));
+
+Deno.test("unlock-key prints what platform.unlockKey takes, and a token of unlock is believed by it", () =>
+  withPlatform(async (run) => {
+    const unlockKey = parseUnlockKey((await run("unlock-key")).stdout);
+    const installationId = "a9eba39a-daf4-40b2-b8db-c58d7b034ce3";
+    const token = parseUnlockToken((await run("unlock", installationId, "--lock", "2")).stdout);
+    const expected = { installationId, lockCount: 2, now };
+    checkUnlockToken(token, { ...expected, unlockKeys: [unlockKey] });
+    // About half of these are no point of the curve, as a key with a typing error in it.
+    for (const letter of "ABCDEFGHIJ") {
+      const another = `${letter}${unlockKey.slice(1)}`;
+      if (another === unlockKey) continue;
+      assert.throws(() => checkUnlockToken(token, { ...expected, unlockKeys: [another] }), /not signed/);
+    }
+  }));
+
+Deno.test("agent configure takes the example of docs/protocol.md", async () => {
+  const text = await Deno.readTextFile(new URL("../../docs/protocol.md", import.meta.url));
+  const [, example = ""] = /```json\n([^]*?)```/.exec(text) ?? [];
+  assert.match(example, /"allowedHours"/);
+  await withPlatform(async (run) => {
+    await run("customer", "create", "Acme");
+    const { code, stderr } = await run("agent", "configure", "agt-0", "--file", "c.json");
+    // It is read before the agent is looked for.
+    assert.deepEqual([code, /Cannot find the agent/.test(stderr)], [64, true], stderr);
+  }, { "c.json": example });
+});
 
 for (
   const { name, text, says } of [
@@ -145,6 +176,6 @@ for (
 
 Deno.test("--help and --version are written to standard output", () =>
   withPlatform(async (run) => {
-    assert.match((await run("--help")).stdout, /serve .*Answer agents/);
+    assert.match((await run("--help")).stdout, /serve .*answer agents/);
     assert.match((await run("--version")).stdout, /^opendca-platform \d/);
   }));

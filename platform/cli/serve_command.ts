@@ -18,9 +18,12 @@ interface ServeFlags extends GlobalOptions {
 /** `opendca-platform serve`: prints one line of JSON when it is ready, logs JSON lines to standard error. */
 export function addServeCommand(program: Command, { host }: CommandContext): void {
   program.command("serve")
-    .description("Answer agents until stopped.")
+    .description("answer agents until stopped")
     .option("--listen <host:port>", "where to listen; port 0 takes any that is free", "0.0.0.0:8443")
-    .option("--host-name <name...>", "names that agents dial, for the certificate that the platform makes (localhost)")
+    .option(
+      "--host-name <name...>",
+      "names that agents dial, for the certificate that the platform makes (default: localhost)",
+    )
     .option("--tls-certificate <file>", "a certificate of your own, PEM, with its chain")
     .option("--tls-key <file>", "its private key, PEM")
     .option(
@@ -87,7 +90,10 @@ async function maybeCertificate(
 ): Promise<CertificateFiles | undefined> {
   if (tlsCertificate === undefined && tlsKey === undefined) return undefined;
   if (tlsCertificate === undefined || tlsKey === undefined) {
-    throw new UsageError("Cannot use one of --tls-certificate and --tls-key without the other");
+    throw new UsageError(
+      "Cannot use one of --tls-certificate and --tls-key without the other",
+      "give both, or none for a certificate that the platform makes",
+    );
   }
   const certificatePem = await readFile(host, tlsCertificate);
   const privateKeyPem = await readFile(host, tlsKey);
@@ -97,10 +103,11 @@ async function maybeCertificate(
   if (!certificate.checkPrivateKey(key)) {
     throw new ConfigError(
       `Cannot use "${tlsKey}" as the key of "${tlsCertificate}": it belongs to another certificate`,
+      "give the key that the certificate was requested with",
     );
   }
   if (Date.parse(certificate.validTo) <= host.clock.now().getTime()) {
-    throw new ConfigError(`Cannot use "${tlsCertificate}" as it ended on ${certificate.validTo}`);
+    throw new ConfigError(`Cannot use "${tlsCertificate}" as it ended on ${certificate.validTo}`, "have it renewed");
   }
   return { certificatePem, privateKeyPem };
 }
@@ -109,7 +116,8 @@ async function readFile(host: PlatformHost, path: string): Promise<string> {
   try {
     return await host.readTextFile(path);
   } catch (error) {
-    throw new ConfigError(`Cannot read "${path}": ${messageOf(error)}`, undefined, { cause: error });
+    const hint = "check the path, and that the platform's user may read it";
+    throw new ConfigError(`Cannot read "${path}": ${messageOf(error)}`, hint, { cause: error });
   }
 }
 
@@ -117,6 +125,7 @@ function parsed<T>(path: string, parse: () => T): T {
   try {
     return parse();
   } catch (error) {
-    throw new ConfigError(`Cannot read "${path}" as PEM: ${messageOf(error)}`, undefined, { cause: error });
+    const hint = "it begins with -----BEGIN";
+    throw new ConfigError(`Cannot read "${path}" as PEM: ${messageOf(error)}`, hint, { cause: error });
   }
 }

@@ -16,12 +16,17 @@ type Payload = NonNullable<Task["payload"]>;
 
 /** `task scan|ping|diagnostics|set-config|list`. */
 export function addTaskCommands(program: Command, context: CommandContext): void {
-  const task = program.command("task").description("Ask something of an agent; it gets it with its next poll.");
+  const task = program.command("task").description("ask something of an agent; it gets it with its next poll");
 
   async function create(command: Command, agentId: string, payload: Payload): Promise<void> {
     const { validMinutes } = command.opts<{ validMinutes: number }>();
     await context.changeForCustomer(command, (platform, tenant) => {
-      if (agentOf(tenant, agentId).state !== "active") throw new UsageError(`Cannot ask "${agentId}" as it is revoked`);
+      if (agentOf(tenant, agentId).state !== "active") {
+        throw new UsageError(
+          `Cannot ask "${agentId}" as it is revoked`,
+          "opendca-platform agent list shows the others",
+        );
+      }
       const issuedAt = context.host.clock.now();
       const expiresAt = new Date(issuedAt.getTime() + validMinutes * 60_000);
       const taskId = crypto.randomUUID();
@@ -33,6 +38,7 @@ export function addTaskCommands(program: Command, context: CommandContext): void
       if (signed.task.length > mostTaskBytes) {
         throw new UsageError(
           `Cannot ask for so much at once: the task has ${signed.task.length} bytes, at most ${mostTaskBytes}`,
+          "name ranges in place of single targets, or ask twice",
         );
       }
       const kind = payload.$case;
@@ -60,33 +66,33 @@ export function addTaskCommands(program: Command, context: CommandContext): void
     );
   }
 
-  kind("scan <agent>", "Read devices now.")
-    .option("--site <name>", "one site of the agent's configuration", "")
+  kind("scan <agent>", "read devices now")
+    .option("--site <name>", "one site of the agent's configuration (default: all)")
     .option("--target <target...>", "addresses, ranges or host names inside the configured ones")
     .option("--known", "only devices that are known, without a sweep")
-    .action((agentId: string, options: { site: string; target?: string[]; known?: boolean }, command: Command) =>
+    .action((agentId: string, options: { site?: string; target?: string[]; known?: boolean }, command: Command) =>
       create(command, agentId, {
         $case: "scanNow",
-        value: { site: options.site, targets: options.target ?? [], knownDevicesOnly: options.known ?? false },
+        value: { site: options.site ?? "", targets: options.target ?? [], knownDevicesOnly: options.known ?? false },
       })
     );
-  kind("ping <agent> <target>", "Send ICMP echoes to one address inside the configured ranges.")
+  kind("ping <agent> <target>", "send ICMP echoes to one address inside the configured ranges")
     .option("--count <number>", "echoes", wholeNumber("--count", { min: 1, max: 10 }), 4)
     .action((agentId: string, target: string, options: { count: number }, command: Command) =>
       create(command, agentId, { $case: "ping", value: { target, count: options.count } })
     );
-  kind("diagnostics <agent>", "Collect logs and state, without secrets.")
+  kind("diagnostics <agent>", "collect logs and state, without secrets")
     .option("--log-hours <number>", "how much of the log", wholeNumber("--log-hours", { min: 1, max: 720 }), 24)
     .action((agentId: string, options: { logHours: number }, command: Command) =>
       create(command, agentId, { $case: "diagnostics", value: { logHours: options.logHours } })
     );
-  kind("set-config <agent>", "Replace the platform's part of the configuration at once.")
+  kind("set-config <agent>", "replace the platform's part of the configuration at once")
     .requiredOption("--file <file>", "JSON of a PlatformConfig: see docs/protocol.md")
     .action(async (agentId: string, options: { file: string }, command: Command) => {
       const config = configDocument(await readConfigFile(context.host, options.file));
       await create(command, agentId, { $case: "setConfig", value: { config } });
     });
-  task.command("list").description("Tasks and what became of them, newest first.").option(...customerOption)
+  task.command("list").description("tasks and what became of them, newest first").option(...customerOption)
     .option("--agent <agent>", "of one agent")
     .action((options: { agent?: string }, command: Command) =>
       context.runForCustomer(command, (_, tenant) => {

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import type { Command } from "commander";
 import { UsageError } from "../../src/core/errors.ts";
 import { isUuid } from "../services/request_checks.ts";
@@ -5,10 +6,13 @@ import { createUnlockToken } from "../signing/unlock_token.ts";
 import { forgetFailedAttempts } from "../store/installations.ts";
 import { type CommandContext, wholeNumber } from "./command_context.ts";
 
-/** `unlock INSTALLATION`: a token for `opendca unlock`, and five more attempts on the platform's side. */
+/**
+ * `unlock INSTALLATION`: a token for `opendca unlock`, and five more attempts on the platform's side; `unlock-key`: what
+ * an agent checks the token with.
+ */
 export function addUnlockCommand(program: Command, context: CommandContext): void {
   program.command("unlock <installation>")
-    .description("Make the token that unlocks an agent after five wrong activation codes.")
+    .description("make the token that unlocks an agent after five wrong activation codes")
     .option(
       "--lock <number>",
       "number of the lock, as `opendca status` shows it",
@@ -35,6 +39,14 @@ export function addUnlockCommand(program: Command, context: CommandContext): voi
           detail: { lock: lockCount, expiresAt: expiresAt.toISOString() },
         });
         return { json: { token, installationId, lockCount, expiresAt }, text: `${token}\n` };
+      })
+    );
+  program.command("unlock-key")
+    .description("print the key for platform.unlockKey in agent.yaml, which must be there before the first activation")
+    .action((_, command: Command) =>
+      context.run(command, ({ signingKey }) => {
+        const unlockKey = Buffer.from(signingKey.publicKey).toString("base64");
+        return { json: { unlockKey }, text: `${unlockKey}\n` };
       })
     );
 }

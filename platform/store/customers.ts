@@ -22,7 +22,10 @@ export function createCustomer(store: Store, options: { name: string; at: Date }
     "INSERT INTO customers (customer_id, name, created_at) VALUES (:customer_id, :name, :created_at) ON CONFLICT (name) DO NOTHING",
     row,
   );
-  if (made === 0) throw new UsageError(`Cannot create the customer "${options.name}" as the name is taken`);
+  if (made === 0) {
+    const hint = "opendca-platform customer list shows them";
+    throw new UsageError(`Cannot create the customer "${options.name}" as the name is taken`, hint);
+  }
   return row;
 }
 
@@ -51,7 +54,10 @@ export function createSite(tenant: Tenant, options: { name: string; at: Date }):
      ON CONFLICT (customer_id, name) DO NOTHING`,
     row,
   );
-  if (made === 0) throw new UsageError(`Cannot create the site "${options.name}" as the name is taken`);
+  if (made === 0) {
+    const hint = "opendca-platform site list shows them";
+    throw new UsageError(`Cannot create the site "${options.name}" as the name is taken`, hint);
+  }
   return { customer_id: tenant.customerId, ...row };
 }
 

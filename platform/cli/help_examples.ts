@@ -1,0 +1,62 @@
+/** What the help of each command shows at its end. A command without an example fails a test. */
+import type { Command } from "commander";
+
+const examples: Record<string, string[]> = {
+  "serve": [
+    "serve --host-name dca.example.com",
+    "serve --listen 127.0.0.1:8443 --data ./platform",
+    "serve --tls-certificate dca.pem --tls-key dca.key --poll-seconds 600",
+  ],
+  "customer create": ['customer create "Acme GmbH"'],
+  "customer list": ["customer list"],
+  "site create": ["site create Berlin", 'site create Berlin --customer "Acme GmbH"'],
+  "site list": ["site list --json"],
+  "code create": ["code create", "code create --site Berlin --valid-days 2"],
+  "code list": ["code list"],
+  "code withdraw": ["code withdraw cod-hhphe1b4e6pt"],
+  "agent list": ["agent list"],
+  "agent show": ["agent show agt-f77zkxcg8t51", "agent show agt-f77zkxcg8t51 --json | jq .effectiveConfig"],
+  "agent ledger-heads": ["agent ledger-heads agt-f77zkxcg8t51"],
+  "agent revoke": ['agent revoke agt-f77zkxcg8t51 --reason "machine was stolen"'],
+  "agent configure": ["agent configure agt-f77zkxcg8t51 --file config.json"],
+  "task scan": [
+    "task scan agt-f77zkxcg8t51",
+    "task scan agt-f77zkxcg8t51 --site office --known",
+    "task scan agt-f77zkxcg8t51 --target 10.1.0.7 10.1.0.20-29",
+  ],
+  "task ping": ["task ping agt-f77zkxcg8t51 10.1.0.7"],
+  "task diagnostics": ["task diagnostics agt-f77zkxcg8t51 --log-hours 72"],
+  "task set-config": ["task set-config agt-f77zkxcg8t51 --file config.json"],
+  "task list": ["task list --agent agt-f77zkxcg8t51", "task list --json | jq '.[0].result'"],
+  "unlock": ["unlock a9eba39a-daf4-40b2-b8db-c58d7b034ce3 --lock 1"],
+  "unlock-key": ["unlock-key"],
+  "device list": ["device list"],
+  "device show": ["device show dev-b2ee8dr2hnt4"],
+  "meter list": ["meter list dev-b2ee8dr2hnt4"],
+  "meter history": ["meter history dev-b2ee8dr2hnt4 --name total --limit 30"],
+  "reading list": ["reading list", "reading list --json | jq '.[].record.reading.serial'"],
+  "audit list": ["audit list", 'audit list --customer "Acme GmbH" --limit 1000'],
+  "audit verify": ["audit verify"],
+};
+
+const exitCodes = `
+Exit codes: 0 done, 64 wrong usage, 69 the port or the store is taken, or the disk is full, 70 a bug, 78 bad
+configuration, or an audit log that was changed.
+`;
+
+/** Adds examples and exit codes to the help of the program and of all its commands. */
+export function addHelpExamples(program: Command): void {
+  program.addHelpText("afterAll", exitCodes);
+  for (const [path, command] of leavesOf(program)) {
+    const lines = (examples[path] ?? []).map((line) => `  ${program.name()} ${line}\n`);
+    if (lines.length > 0) command.addHelpText("after", `\nExamples:\n${lines.join("").trimEnd()}`);
+  }
+}
+
+function* leavesOf(command: Command, path = ""): Iterable<[path: string, leaf: Command]> {
+  for (const child of command.commands) {
+    const at = path === "" ? child.name() : `${path} ${child.name()}`;
+    if (child.commands.length === 0) yield [at, child];
+    else yield* leavesOf(child, at);
+  }
+}
