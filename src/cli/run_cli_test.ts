@@ -146,6 +146,17 @@ for (const { args, code, error, hint } of mistakes) {
   });
 }
 
+Deno.test("opendca status says of which state directory it is when the configuration that is named is not there", async () => {
+  const env = { OPENDCA_STATE_DIRECTORY: `${folder}/state`, OPENDCA_GUARD_DIRECTORY: `${folder}/guard` };
+  const host = testHost({ env });
+  assert.equal(await runCli(["status", "--config", "/nowhere/agent.yaml"], host), 0);
+  assert.equal(host.err, `note: cannot read "/nowhere/agent.yaml", so this is of "${folder}/state"\n`);
+  assert.match(host.out, /^state +not activated$/m);
+  const unnamed = testHost({ env });
+  await runCli(["status"], unnamed);
+  assert.equal(unnamed.err, "");
+});
+
 Deno.test("runCli() shows a defect with its stack and exit code 70", async () => {
   const host = testHost();
   host.createWorker = () => {
