@@ -242,6 +242,7 @@ peerTest("opendca run does every kind of task, and refuses what the policy refus
   assert.deepEqual([targeted!.result.scan!.printers, known!.result.scan!.printers], [1, 1]);
   const { address, sent, received, roundTripMs } = pinged!.result.ping!;
   assert.deepEqual([address, sent, received, (roundTripMs as number[]).length], ["[masked]", 1, 1, 1]);
+  assert.match(await scene.admin("task", "list"), / ping +succeeded .*: 1 of 1 answered, /);
   const bundle = gunzipSync(Uint8Array.fromBase64(diagnosed!.result.diagnostics!.bundle as string)).toString();
   assert.match(bundle, /"schema": "opendca.status\/1"/);
   assert.doesNotMatch(bundle, /127\.234\./);

@@ -8,6 +8,7 @@ import { agentOf } from "./agent_commands.ts";
 import { type CommandContext, customerOption, wholeNumber } from "./command_context.ts";
 import { readConfigFile } from "./config_file.ts";
 import { renderRows, timeText } from "./table.ts";
+import { taskOutcome } from "./task_outcome.ts";
 
 /* Twenty of them and a configuration go into one message of 4 MiB. */
 const mostTaskBytes = 128 * 1024;
@@ -98,21 +99,23 @@ export function addTaskCommands(program: Command, context: CommandContext): void
       context.runForCustomer(command, (_, tenant) => {
         if (options.agent !== undefined) agentOf(tenant, options.agent);
         const now = context.host.clock.now().getTime();
-        const rows = listTasks(tenant, options.agent).map((row) => shownTask(row, now));
-        const cells = rows.map((row) => [
-          row.taskId,
-          row.agentId,
-          row.kind,
-          row.state,
-          timeText(row.createdAt),
-          row.message,
-        ]);
-        return { json: rows, text: renderRows(["TASK", "AGENT", "KIND", "STATE", "CREATED", "MESSAGE"], cells) };
+        const results = listTasks(tenant, options.agent).map((row) => ({ row, result: resultOf(row) }));
+        const shown = results.map(({ row, result }) => shownTask(row, { result, now }));
+        const cells = shown.map(({ taskId, agentId, kind, state, createdAt, message }, i) => {
+          const result = results[i]!.result;
+          const outcome = result === undefined ? message : taskOutcome(result);
+          return [taskId, agentId, kind, state, timeText(createdAt), outcome];
+        });
+        return { json: shown, text: renderRows(["TASK", "AGENT", "KIND", "STATE", "CREATED", "OUTCOME"], cells) };
       })
     );
 }
 
-function shownTask(row: TaskRow, now: number) {
+function resultOf({ result }: TaskRow): TaskResult | undefined {
+  return result === null ? undefined : TaskResult.decode(result);
+}
+
+function shownTask(row: TaskRow, { result, now }: { result: TaskResult | undefined; now: number }) {
   // An agent that is away has not been told.
   const isOver = (row.state === "waiting" || row.state === "delivered") && row.expires_at <= now;
   return {
@@ -124,6 +127,6 @@ function shownTask(row: TaskRow, now: number) {
     expiresAt: row.expires_at,
     changedAt: row.changed_at,
     message: row.message,
-    result: row.result === null ? null : TaskResult.toJSON(TaskResult.decode(row.result)),
+    result: result === undefined ? null : TaskResult.toJSON(result),
   };
 }
