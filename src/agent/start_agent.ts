@@ -281,7 +281,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     ...(parts.random === undefined ? {} : { random: parts.random }),
   }));
 
-  built.use(startUpkeep({ clock, ledger, onDefect: fail }));
+  built.use(startUpkeep({ clock, ledger, inventory, onDefect: fail }));
 
   built.use(watchConfig({
     path: parts.config.file,

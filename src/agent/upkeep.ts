@@ -1,24 +1,28 @@
 /** What is done once a day in the state directory. */
 import type { Clock } from "../core/clock.ts";
 import { tryStore } from "../core/sqlite.ts";
+import type { Inventory } from "../inventory/inventory.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 
 export interface UpkeepOptions {
   clock: Clock;
   ledger: Pick<Ledger, "prune" | "lastAt">;
+  inventory: Pick<Inventory, "prune">;
   onDefect(error: unknown): void;
 }
 
 const dayMs = 86_400_000;
 /** A year, and time to look at its end. */
 const ledgerKeptMs = 400 * dayMs;
+/** Some 30 MB. */
+const inventoryEvents = 100_000;
 
 /**
- * At the start and once a day: takes out of the ledger what is older than it is kept. Time is that of its last entry
- * before the start and what has passed since, or the clock's where that is earlier: a clock that is years ahead must not
- * empty the ledger. A full disk puts it off.
+ * At the start and once a day: takes out of the ledger what is older than it is kept, and of the inventory the oldest of
+ * its history. Time is that of the ledger's last entry before the start and what has passed since, or the clock's where
+ * that is earlier: a clock that is years ahead must not empty the ledger. A full disk puts it off.
  */
-export function startUpkeep({ clock, ledger, onDefect }: UpkeepOptions): AsyncDisposable {
+export function startUpkeep({ clock, ledger, inventory, onDefect }: UpkeepOptions): AsyncDisposable {
   const stop = new AbortController();
   const run = async (): Promise<void> => {
     const beganMs = clock.monotonicMs();
@@ -27,6 +31,7 @@ export function startUpkeep({ clock, ledger, onDefect }: UpkeepOptions): AsyncDi
       const now = clock.now();
       const passed = from.getTime() + clock.monotonicMs() - beganMs;
       tryStore(() => ledger.prune(new Date(Math.min(passed, now.getTime()) - ledgerKeptMs), now));
+      tryStore(() => inventory.prune(inventoryEvents));
       await clock.sleep(dayMs, stop.signal);
     }
   };

@@ -41,6 +41,11 @@ export interface Inventory extends Disposable {
   undo(eventId: number, now: Date): string;
   /** Forgets a device and its history. */
   remove(deviceId: string): void;
+  /**
+   * Forgets all but the latest `kept` events and former places; what undoes a merge, and where a device is or was last,
+   * stays. Counted and not dated, so that a wrong clock forgets nothing.
+   */
+  prune(kept: number): void;
   /** A single value by name, such as when a site was swept last. */
   mark(name: string): string | undefined;
   setMark(name: string, value: string): void;
@@ -89,6 +94,18 @@ export function inventoryOn(db: Database): Inventory {
           db.run(`DELETE FROM ${table} WHERE device = ?`, deviceId);
         }
         db.run("DELETE FROM device WHERE id = ?", deviceId);
+      }),
+    prune: (kept) =>
+      db.transaction(() => {
+        db.run(
+          `DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ? AND id NOT IN (SELECT event FROM evidence)`,
+          kept,
+        );
+        db.run(
+          `DELETE FROM location WHERE rowid <= (SELECT max(rowid) FROM location) - ?
+           AND rowid NOT IN (SELECT max(rowid) FROM location GROUP BY device)`,
+          kept,
+        );
       }),
     mark: (name) => db.get<{ value: string }>("SELECT value FROM mark WHERE name = ?", name)?.value,
     setMark(name, value) {

@@ -269,3 +269,19 @@ Deno.test("mergeReading() takes a cartridge with another serial number as it is"
   const merged = mergeReading(good, readingOf({ ...asleep, supplies: [supplyOf("unknown", { serial: "T2" })] }));
   assert.deepEqual(merged.supplies.map(({ serial, level }) => [serial, level.kind]), [["T2", "unknown"]]);
 });
+
+Deno.test("prune() forgets the oldest history, and neither what undoes a merge nor where a device is", () =>
+  withInventory((inventory, see) => {
+    const { deviceId: quiet } = see(second);
+    const { deviceId } = see(first);
+    const merged = see({ ...first, mac: "00:1b:a9:00:00:03" }).events.find(({ type }) => type === "evidenceAdded")!;
+    for (let i = 10; i < 30; i++) see({ ...first, address: `192.0.2.${i}` });
+    inventory.prune(5);
+    assert.equal(inventory.events(deviceId).filter(({ type }) => type === "deviceMoved").length, 5);
+    assert.equal(inventory.locations(deviceId).length, 5);
+    assert.deepEqual(
+      [inventory.device(deviceId)?.place?.address, inventory.device(quiet)?.place?.address],
+      ["192.0.2.29", second.address],
+    );
+    assert.doesNotThrow(() => inventory.undo(merged.id, now));
+  }));
