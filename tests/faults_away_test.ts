@@ -13,7 +13,7 @@ Deno.test({
   ignore,
   async fn() {
     const schedule = "{ fullSweepEvery: 24h, statusEvery: 4h, metersEvery: 12h, jitter: 0% }";
-    await using office = await openOffice({ network: 237, printers: 3, schedule });
+    await using office = await openOffice({ network: 249, printers: 3, schedule });
     await using _agent = await office.startAgent();
     await office.pass(5 * minute, 10_000);
     const sent = await office.assertAllThere();

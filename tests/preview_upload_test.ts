@@ -59,8 +59,8 @@ Deno.test({
   name: "scan --preview-upload shows what the platform then stores, before the first upload and after it",
   ignore: Deno.build.os !== "linux",
   async fn() {
-    const more = "policy: { exclude: [127.237.0.3], mask: [serial, firmware] }\n";
-    await using scene = await startScene({ network: 237, printers: 4, more });
+    const more = "policy: { exclude: [127.248.0.3], mask: [serial, firmware] }\n";
+    await using scene = await startScene({ network: 248, printers: 4, more });
     const first = await previewOf(scene);
     assert.deepEqual([first.totals.printers, first.totals.records, first.knownDevices], [3, 6, null]);
     assert.deepEqual(first.masked, ["serial", "firmware"]);

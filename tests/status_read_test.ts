@@ -8,7 +8,7 @@ import { startSimulator } from "../simulator/simulator.ts";
 import { testHost } from "./fakes/test_host.ts";
 import { port } from "./scan_fixture.ts";
 
-const address = "127.94.0.5";
+const address = "127.98.0.5";
 const counters = "1.3.6.1.4.1.2435.2.3.9.4.2.1.5.5.10";
 const brotherSupplies = "1.3.6.1.4.1.2435.2.3.9.4.2.1.5.5.8";
 const supplies = "1.3.6.1.2.1.43.11", inputs = "1.3.6.1.2.1.43.8", alerts = "1.3.6.1.2.1.43.18";
