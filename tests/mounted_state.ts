@@ -1,6 +1,6 @@
 /** A mount namespace in which the state directory of a scene is a file system of its own: small, or one that breaks. */
 import type { AgentScene } from "./agent_fixture.ts";
-import { maybeProgram, peersRequired } from "./peers.ts";
+import { succeeds, systemTest } from "./peers.ts";
 
 /** `root`: of the machine, for loop devices; without it a user namespace does. */
 function newNamespace(root: boolean): string[] {
@@ -22,31 +22,22 @@ export function loopDisk(megabytes: number): string {
 }
 
 async function canMount({ mount, root = false }: MountOptions): Promise<boolean> {
-  if (Deno.build.os !== "linux" || (root && maybeProgram("mkfs.ext4") === undefined)) return false;
   const folder = await Deno.makeTempDir();
   try {
-    const [program, ...args] = [...newNamespace(root), "sh", "-ec", `cd "$0"; mkdir mounted; ${mount}`, folder];
-    return (await new Deno.Command(program!, { args, stderr: "null" }).output()).success;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
+    return await succeeds([...newNamespace(root), "sh", "-ec", `cd "$0"; mkdir mounted; ${mount}`, folder]);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 }
 
-const possible = { small: await canMount(small), loop: await canMount(loop) };
+const systems = {
+  small: { needs: "mount namespaces", allowed: await canMount(small) },
+  loop: { needs: "loop devices with ext4", allowed: await canMount(loop), programs: ["mkfs.ext4", "fsck.ext4"] },
+};
 
-/** Registers a test that needs file systems of its own; what the system does not allow is treated as a missing peer. */
-export function mountTest(name: string, needs: keyof typeof possible, body: () => Promise<void>): void {
-  if (possible[needs]) return Deno.test(name, body);
-  if (peersRequired) {
-    return Deno.test(name, () => {
-      throw new Error(`Cannot run "${name}" as nothing can be mounted here`);
-    });
-  }
-  console.warn(`skipped: ${name} (nothing can be mounted here)`);
-  Deno.test({ name, ignore: true, fn: body });
+/** Registers a test that needs file systems of its own. */
+export function mountTest(name: string, needs: keyof typeof systems, body: () => Promise<void>): void {
+  systemTest(name, systems[needs], body);
 }
 
 export interface MountedState extends AsyncDisposable {

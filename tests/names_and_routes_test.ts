@@ -1,7 +1,7 @@
 /** Names that cannot be found, packets that vanish and hosts of one family, in namespaces with a real resolver and routes. */
 import assert from "node:assert/strict";
 import type { NamespaceFindings, NamespaceScene } from "./fakes/way_in_namespace.ts";
-import { maybeProgram, peerTest } from "./peers.ts";
+import { succeeds, systemTest } from "./peers.ts";
 
 const explorer = new URL("fakes/way_in_namespace.ts", import.meta.url).pathname;
 
@@ -35,22 +35,10 @@ exit $code
 
 const namespaces = ["-U", "-r", "-n", "-m"];
 
-async function canUnshare(): Promise<boolean> {
-  if (maybeProgram("unshare") === undefined) return false;
-  const { success } = await new Deno.Command("unshare", {
-    args: [...namespaces, "mount", "-t", "tmpfs", "none", "/mnt"],
-    stderr: "null",
-  }).output();
-  return success;
-}
+const allowed = await succeeds(["unshare", ...namespaces, "mount", "-t", "tmpfs", "none", "/mnt"]);
 
-const possible = await canUnshare();
-
-/** Skipped by name where the system allows no namespaces, as some containers do. */
 function namespaceTest(name: string, programs: string[], body: () => Promise<void>): void {
-  if (possible) return peerTest(name, ["unshare", ...programs], body);
-  console.warn(`skipped: ${name} (no network and mount namespaces here)`);
-  Deno.test({ name, ignore: true, fn: body });
+  systemTest(name, { needs: "network and mount namespaces", allowed, programs }, body);
 }
 
 async function explore(scene: NamespaceScene, nameServer: "dnsmasq" | "none"): Promise<NamespaceFindings> {

@@ -16,7 +16,7 @@ export function maybeProgram(name: string): string | undefined {
   return undefined;
 }
 
-export const peersRequired = Deno.env.get("OPENDCA_REQUIRE_PEERS") === "1";
+const peersRequired = Deno.env.get("OPENDCA_REQUIRE_PEERS") === "1";
 
 /** What `peerTest` lists beside programs: the folder of real recordings. */
 export const recordings = "../shared/recordings";
@@ -34,6 +34,35 @@ export function peerTest(name: string, programs: string[], body: (t: Deno.TestCo
   }
   console.warn(`skipped: ${name} (not installed: ${missing.join(", ")})`);
   Deno.test({ name, ignore: true, fn: body });
+}
+
+/** Whether a command ends well here; false where it is not installed. */
+export async function succeeds(command: readonly string[]): Promise<boolean> {
+  try {
+    const [program, ...args] = command;
+    return (await new Deno.Command(program!, { args, stdin: "null", stdout: "null", stderr: "null" }).output()).success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+export interface SystemNeeds {
+  /** What the system has to allow, such as "loop devices", and whether it does. */
+  needs: string;
+  allowed: boolean;
+  programs?: string[];
+}
+
+/**
+ * Registers a test that needs something of the system which no package brings: namespaces, mounts, loop devices. Where the
+ * system does not allow it, as some containers do not, there is no such test, and a line says so; nothing could be installed
+ * to have it, so that this is no missing peer.
+ */
+export function systemTest(name: string, system: SystemNeeds, body: () => Promise<void>): void {
+  const { needs, allowed, programs = [] } = system;
+  if (allowed) return peerTest(name, programs, body);
+  console.warn(`not possible here: ${name} (no ${needs})`);
 }
 
 /**

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import project from "../deno.json" with { type: "json" };
 import { pingPrograms } from "../src/host/ping.ts";
 import { startScannerWorker } from "../src/host/scanner_worker.ts";
-import { maybeProgram, peerTest } from "./peers.ts";
+import { peerTest, succeeds, systemTest } from "./peers.ts";
 
 const root = new URL("../", import.meta.url).pathname;
 const decoder = new TextDecoder();
@@ -79,27 +79,16 @@ peerTest(
 /** A network of its own has no ping_group_range; without any capability it is as in a container that drops them. */
 const bare = ["--net", "--user", "--map-root-user", "setpriv", "--bounding-set", "-all", "--inh-caps", "-all"];
 
-async function canDropRights(): Promise<boolean> {
-  if (Deno.build.os !== "linux") return false;
-  try {
-    return (await run("unshare", [...bare, "--no-new-privs", "true"])).code === 0;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
+const allowed = await succeeds(["unshare", ...bare, "--no-new-privs", "true"]);
 
-const possible = maybeProgram("ping") !== undefined && await canDropRights();
-if (!possible) console.warn("skipped: opendca ping without the right to send ICMP (no ping or no namespaces here)");
-
-Deno.test({
-  name: "opendca ping without the right to send ICMP says so in one sentence",
-  ignore: !possible,
-  fn: () =>
+systemTest(
+  "opendca ping without the right to send ICMP says so in one sentence",
+  { needs: "user and network namespaces", allowed, programs: ["ping"] },
+  () =>
     withCommand(async (args) => {
       const command = [...bare, "--no-new-privs", Deno.execPath(), ...args, "127.0.0.1"];
       const { code, out, err } = await run("unshare", command);
       assert.deepEqual([code, out], [77, ""], err);
       assert.match(err, /^error: Cannot ping as this user may not send ICMP\nhint: .*ping_group_range.*\n$/);
     }),
-});
+);
