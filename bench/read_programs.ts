@@ -1,6 +1,7 @@
 /** How bench/read.ts runs each program over the printers' addresses, and what it finds in the answers. */
 import { cpuUsage } from "node:process";
 import type { Reading } from "../src/printers/reading.ts";
+import { freePort } from "../tests/free_port.ts";
 import { measure, usageOf } from "./measure.ts";
 import type { Run } from "./measure.ts";
 import { opendca } from "./programs.ts";
@@ -115,11 +116,6 @@ export async function runSnmpExporter(addresses: string[], program: string): Pro
 }
 
 const metricMarks: Marks = { total: /^prtMarkerLifeCount\{.*\} (\S+)$/m, supply: /^prtMarkerSuppliesLevel\{/gm };
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
 
 async function untilItAnswers(url: string): Promise<void> {
   const giveUpAt = performance.now() + 10_000;

@@ -1,10 +1,11 @@
 /** Every fault on the way to the platform is planted, and `opendca doctor` must name it and no other. */
 import assert from "node:assert/strict";
 import { runCli } from "../src/cli/run_cli.ts";
-import { closedPort, http2Peer, proxyPeer, tcpPeer, tlsPeer } from "./fakes/faulty_peers.ts";
+import { http2Peer, proxyPeer, tcpPeer, tlsPeer } from "./fakes/faulty_peers.ts";
 import type { FaultyPeer } from "./fakes/faulty_peers.ts";
 import { createTestAuthority } from "./fakes/test_authority.ts";
 import { testHost } from "./fakes/test_host.ts";
+import { freePort } from "./free_port.ts";
 import { authority, chain, failures, fromNow, machine, withPlatform } from "./doctor_fixture.ts";
 
 const stranger = await createTestAuthority("Some Other Authority");
@@ -23,10 +24,11 @@ interface WayCase {
   systemTrust?: boolean;
 }
 
-const gone = async (): Promise<FaultyPeer> => ({
-  port: await closedPort(),
-  [Symbol.asyncDispose]: () => Promise.resolve(),
-});
+const gone = (): Promise<FaultyPeer> =>
+  Promise.resolve({
+    port: freePort(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  });
 
 const ways: WayCase[] = [
   { name: "a refused connection", want: "tcp connection-refused", peer: gone },
@@ -164,7 +166,7 @@ Deno.test("opendca doctor warns of a clock that is off but not so far that certi
 
 Deno.test("opendca doctor takes a second endpoint that works for a warning on the first", async () => {
   await withPlatform(async (here, platform) => {
-    const endpoints = `["localhost:${await closedPort()}", "localhost:${platform.port}"]`;
+    const endpoints = `["localhost:${freePort()}", "localhost:${platform.port}"]`;
     await here.configure(`platform: { rootDomain: localhost, endpoints: ${endpoints}, ca: "${here.folder}/ca.pem" }`);
     const found = await here.doctor();
     assert.deepEqual(found.faults.map(({ step, name, severity }) => [step, name, severity]), [
@@ -176,7 +178,7 @@ Deno.test("opendca doctor takes a second endpoint that works for a warning on th
 
 Deno.test("opendca doctor says in words what it found, one line a step", async () => {
   await using here = await machine();
-  await here.platformAt(await closedPort());
+  await here.platformAt(freePort());
   const host = testHost({ env: here.env });
   assert.equal(await runCli(["doctor", "--config", `${here.folder}/agent.yaml`], host), 69);
   assert.match(host.out, /^✓ ok {7}configuration {2}\//);
@@ -190,7 +192,7 @@ Deno.test("opendca doctor says in words what it found, one line a step", async (
 
 Deno.test("opendca doctor announces each step on a terminal in a line that it takes back", async () => {
   await using here = await machine();
-  await here.platformAt(await closedPort());
+  await here.platformAt(freePort());
   const host = testHost({ env: here.env, terminal: true });
   await runCli(["doctor", "--config", `${here.folder}/agent.yaml`], host);
   const visible = (text: string) => text.replaceAll("\x1b", "ESC").replaceAll("\r", "CR");

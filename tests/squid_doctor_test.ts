@@ -4,8 +4,9 @@ import { runProgram, until } from "./agent_fixture.ts";
 import { authority, chain, failures, machine } from "./doctor_fixture.ts";
 import type { Machine } from "./doctor_fixture.ts";
 import { goodCode, judging, unlockKey } from "./fakes/activation_fixture.ts";
-import { closedPort, proxyPeer } from "./fakes/faulty_peers.ts";
+import { proxyPeer } from "./fakes/faulty_peers.ts";
 import { startTestPlatform } from "./fakes/test_platform.ts";
+import { freePort } from "./free_port.ts";
 import { peerTest } from "./peers.ts";
 import type { SquidOptions } from "./squid_peer.ts";
 import { inspectionPrograms, squidOutgoing, squidPrograms, startSquid } from "./squid_peer.ts";
@@ -100,7 +101,7 @@ for (const { name: what, squid: options, setting, want, says } of cases) {
 
 peerTest("opendca doctor names a squid that is not there: tcp proxy-unreachable", squidPrograms, async () => {
   await using here = await machine();
-  await configure(here, { squidPort: await closedPort(), platformPort: 443 });
+  await configure(here, { squidPort: freePort(), platformPort: 443 });
   const found = await here.doctor();
   assert.deepEqual([failures(found), found.code], [["tcp proxy-unreachable"], 69], found.text);
 });

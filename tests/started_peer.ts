@@ -1,4 +1,5 @@
 /** Programs of others that run beside a test. */
+import { freePort } from "./free_port.ts";
 import { maybeProgram } from "./peers.ts";
 
 /** A program that listens on loopback; disposal kills it and removes its folder. */
@@ -50,11 +51,4 @@ export async function startPeer(
     throw error;
   }
   return { address: "127.0.0.1", port, [Symbol.asyncDispose]: stop };
-}
-
-function freePort(): number {
-  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
-  const { port } = socket.addr as Deno.NetAddr;
-  socket.close();
-  return port;
 }

@@ -11,10 +11,11 @@ import { RevokedError, TransportError } from "../src/transport/transport_error.t
 import type { TransportFaultName } from "../src/transport/transport_fault.ts";
 import { publicKeyDigest } from "../src/transport/trust.ts";
 import { until } from "./agent_fixture.ts";
-import { closedPort, http2Peer, proxyPeer, tcpPeer, tlsPeer } from "./fakes/faulty_peers.ts";
+import { http2Peer, proxyPeer, tcpPeer, tlsPeer } from "./fakes/faulty_peers.ts";
 import type { FaultyPeer } from "./fakes/faulty_peers.ts";
 import { createTestAuthority } from "./fakes/test_authority.ts";
 import { startTestPlatform } from "./fakes/test_platform.ts";
+import { freePort } from "./free_port.ts";
 
 const authority = await createTestAuthority();
 const inspector = await createTestAuthority("Zscaler Intermediate Root CA");
@@ -57,7 +58,7 @@ interface FaultCase {
 }
 
 const cases: FaultCase[] = [
-  { name: "a closed port", fault: "connection-refused", peer: async () => gone(await closedPort()) },
+  { name: "a closed port", fault: "connection-refused", peer: () => gone(freePort()) },
   {
     name: "a service that closes at once",
     fault: "connection-cut",
@@ -165,13 +166,13 @@ const cases: FaultCase[] = [
   {
     name: "a proxy that is not there",
     fault: "proxy-unreachable",
-    peer: async () => gone(await closedPort()),
+    peer: () => gone(freePort()),
     options: (port) => ({ proxy: proxyAt(port) }),
   },
 ];
 
-function gone(port: number): FaultyPeer {
-  return { port, [Symbol.asyncDispose]: () => Promise.resolve() };
+function gone(port: number): Promise<FaultyPeer> {
+  return Promise.resolve({ port, [Symbol.asyncDispose]: () => Promise.resolve() });
 }
 
 for (const { name, fault, peer: start, options, says, delivery } of cases) {
@@ -284,7 +285,7 @@ Deno.test("createGrpcAgentApi() accepts a pinned key of the platform's certifica
 Deno.test("createGrpcAgentApi() turns to the next endpoint and stays there", async () => {
   const answer = () => PollResponse.fromPartial({});
   await using second = await startTestPlatform({ poll: answer }, { authority });
-  const first = await closedPort();
+  const first = freePort();
   using api = createGrpcAgentApi({
     endpoints: [{ host: "localhost", port: first }, { host: "localhost", port: second.port }],
     trust,

@@ -36,13 +36,6 @@ export function tcpPeer(onConnection: (socket: net.Socket) => void): Promise<Fau
   }));
 }
 
-/** A port that nothing listens on. */
-export async function closedPort(): Promise<number> {
-  const peer = await tcpPeer(() => {});
-  await peer[Symbol.asyncDispose]();
-  return peer.port;
-}
-
 /** A TLS service without HTTP/2. */
 export function tlsPeer(
   certificate: TestCertificate,
