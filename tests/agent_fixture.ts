@@ -6,10 +6,13 @@ import { startSimulator } from "../simulator/simulator.ts";
 import type { Simulator } from "../simulator/simulator.ts";
 import { parseFleet } from "../simulator/fleet_file.ts";
 import type { DeviceOptions } from "../simulator/device.ts";
+import { freePort } from "./free_port.ts";
 import { port as printerPort } from "./scan_fixture.ts";
 
 const root = new URL("../", import.meta.url).pathname;
 const decoder = new TextDecoder();
+/** An agent that was cut off for a while waits about as long again before it tries, and machines may be busy. */
+const patienceMs = 180_000;
 
 export interface ProcessOutput {
   code: number;
@@ -123,7 +126,7 @@ export function startProgram(
     async line(test, from = 0) {
       const late = Promise.withResolvers<never>();
       const why = (what: string) => new Error(`${what}:\n${lines.slice(-20).join("\n")}\n${err}`);
-      const timer = setTimeout(() => late.reject(why("the line did not come within a minute")), 60_000);
+      const timer = setTimeout(() => late.reject(why("the line did not come in time")), patienceMs);
       try {
         for (let at = from;;) {
           for (; at < lines.length; at++) if (test(lines[at]!)) return lines[at]!;
@@ -214,7 +217,7 @@ export async function startScene(options: SceneOptions): Promise<AgentScene> {
   const simulator = built.use(await startSimulator({ devices }));
   const data = `${folder}/platform`, config = `${folder}/agent.yaml`;
   const env = { OPENDCA_GUARD_DIRECTORY: `${folder}/guard` };
-  let port = 0;
+  const port = freePort();
 
   async function admin(...args: string[]): Promise<string> {
     const { code, out, err } = await runProgram("platform/main.ts", ["--data", data, ...args]);
@@ -235,7 +238,7 @@ export async function startScene(options: SceneOptions): Promise<AgentScene> {
       "30",
     ];
     const program = startProgram("platform/main.ts", args);
-    port = JSON.parse(await program.line((line) => line.includes('"ready"'))).port;
+    await program.line((line) => line.includes('"ready"'));
     return program;
   }
 
@@ -303,7 +306,11 @@ ${options.more ?? ""}`,
 }
 
 /** Waits until `check` is true; for what another process does. */
-export async function until(what: string, check: () => boolean | Promise<boolean>, withinMs = 60_000): Promise<void> {
+export async function until(
+  what: string,
+  check: () => boolean | Promise<boolean>,
+  withinMs = patienceMs,
+): Promise<void> {
   for (const end = Date.now() + withinMs; !(await check());) {
     if (Date.now() > end) throw new Error(`it did not come to this within ${withinMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -74,7 +74,7 @@ function hold(session: http2.ClientHttp2Session, method: string): HeldCall {
 }
 
 Deno.test("a connection without a handshake is closed, and agents go on meanwhile", async () => {
-  await using platform = await startTestPlatform({ handshakeTimeoutMs: 50 });
+  await using platform = await startTestPlatform({ handshakeTimeoutMs: 2000 });
   const agent = await activatedAgent(platform, platform.customer("Acme"));
   const idle = await Promise.all(Array.from({ length: 200 }, () => dial(platform)));
   using client = connect(platform, agent.identity);

@@ -111,6 +111,7 @@ for (const { name: what, fault, rules, way, status } of refusals) {
     assert.doesNotMatch(`${error.message} ${error.hint} ${error.stack}`, /pass:word/);
     assert.equal(platform.peers.size, 0);
     await faultOf(poll(api));
+    await until("squid has written its answers", () => squid.requests().length >= 4);
     const statuses = squid.requests().map((line) => Number(line.split(" ")[2]));
     assert.deepEqual(statuses, [status, status, status, status], "the call and the walk after it, twice");
   });
@@ -162,7 +163,7 @@ peerTest("createGrpcAgentApi() notices a squid that is killed during a call", sq
 
 peerTest("createGrpcAgentApi() makes a new tunnel where squid has cut an idle one", squidPrograms, async () => {
   await using platform = await platformOf();
-  await using squid = await startSquid({ names, rules: ["read_timeout 1 second"] });
+  await using squid = await startSquid({ names, rules: ["read_timeout 3 seconds"] });
   using api = apiBy(squid, { port: platform.port });
   for (const tunnels of [1, 2, 3]) {
     await poll(api);
