@@ -1,10 +1,11 @@
 import type { Clock } from "../../src/core/clock.ts";
+import { Sleepers } from "./sleepers.ts";
 
 /** A clock that stands still until it is told to advance; sleepers wake in the order of their time. */
 export class FakeClock implements Clock {
   #ms = 0;
   readonly #start: number;
-  #sleepers: { at: number; wake: () => void }[] = [];
+  #sleepers = new Sleepers();
 
   constructor(start = "2026-01-01T00:00:00Z") {
     this.#start = Date.parse(start);
@@ -20,19 +21,11 @@ export class FakeClock implements Clock {
 
   /** Sleepers that wait. */
   get waiting(): number {
-    return this.#sleepers.length;
+    return this.#sleepers.count;
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason);
-      const sleeper = { at: this.#ms + ms, wake: resolve };
-      this.#sleepers.push(sleeper);
-      signal?.addEventListener("abort", () => {
-        this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
-        reject(signal.reason);
-      }, { once: true });
-    });
+    return this.#sleepers.sleep(this.#ms + ms, signal);
   }
 
   /** Moves time on and lets everything run that becomes due, also what is put to sleep meanwhile. */
@@ -40,11 +33,9 @@ export class FakeClock implements Clock {
     const end = this.#ms + ms;
     for (;;) {
       await settle();
-      const due = this.#sleepers.filter((sleeper) => sleeper.at <= end).sort((a, b) => a.at - b.at)[0];
-      if (due === undefined) break;
-      this.#sleepers = this.#sleepers.filter((sleeper) => sleeper !== due);
-      this.#ms = Math.max(this.#ms, due.at);
-      due.wake();
+      const at = this.#sleepers.wakeNext(end);
+      if (at === undefined) break;
+      this.#ms = Math.max(this.#ms, at);
     }
     this.#ms = end;
     await settle();

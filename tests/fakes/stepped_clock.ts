@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers";
 import type { Clock } from "../../src/core/clock.ts";
+import { Sleepers } from "./sleepers.ts";
 
 /** Turns of the event loop without work under way after which nothing more is expected to begin. */
 const calmTurns = 6;
@@ -11,7 +12,7 @@ const calmTurns = 6;
 export class SteppedClock implements Clock {
   #ms = 0;
   #wallMs: number;
-  #sleepers = new Set<{ at: number; wake: () => void }>();
+  #sleepers = new Sleepers();
   #busy = 0;
   #calm = Promise.withResolvers<void>();
 
@@ -29,7 +30,7 @@ export class SteppedClock implements Clock {
 
   /** Sleepers that wait. */
   get waiting(): number {
-    return this.#sleepers.size;
+    return this.#sleepers.count;
   }
 
   /** Sets the wall clock, as a person or NTP would; sleepers do not notice. */
@@ -38,20 +39,7 @@ export class SteppedClock implements Clock {
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason);
-      const sleeper = { at: this.#ms + ms, wake };
-      const onAbort = () => {
-        this.#sleepers.delete(sleeper);
-        reject(signal!.reason);
-      };
-      function wake() {
-        signal?.removeEventListener("abort", onAbort);
-        resolve();
-      }
-      this.#sleepers.add(sleeper);
-      signal?.addEventListener("abort", onAbort, { once: true });
-    });
+    return this.#sleepers.sleep(this.#ms + ms, signal);
   }
 
   /** Time stands still until the returned function is called. */
@@ -95,11 +83,7 @@ export class SteppedClock implements Clock {
       const step = Math.min(left, stepMs);
       this.#ms += step;
       this.#wallMs += step;
-      const due = [...this.#sleepers].filter(({ at }) => at <= this.#ms).sort((a, b) => a.at - b.at);
-      for (const sleeper of due) {
-        this.#sleepers.delete(sleeper);
-        sleeper.wake();
-      }
+      while (this.#sleepers.wakeNext(this.#ms) !== undefined);
       await this.settle();
     }
   }
