@@ -47,7 +47,9 @@ export interface MountedState extends AsyncDisposable {
 
 /** From now on the scene's `opendca` runs where its state directory has moved to what `mount` has mounted. */
 export async function mountState(scene: AgentScene, { mount, root = false }: MountOptions): Promise<MountedState> {
-  const script = `cd "$0"; mkdir mounted; ${mount}; cp -a state/. mounted; mount --bind mounted state`;
+  // What is not synced yet would go with a file system that breaks, as if it had never been there.
+  const copy = "cp -a state/. mounted; sync -f mounted";
+  const script = `cd "$0"; mkdir mounted; ${mount}; ${copy}; mount --bind mounted state`;
   const [program, ...rest] = newNamespace(root);
   // Lives for as long as its standard input is open, and the namespace with it.
   const holder = new Deno.Command(program!, {
