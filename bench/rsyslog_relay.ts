@@ -5,7 +5,7 @@
  * content, compresses nothing and answers no question afterwards.
  */
 import { createTestAuthority } from "../tests/fakes/test_authority.ts";
-import { until } from "../tests/agent_fixture.ts";
+import { until } from "../tests/until.ts";
 import { usageOf } from "./measure.ts";
 import type { Relayed } from "./uplink.ts";
 import { maybeConnectionBytes } from "./wire.ts";

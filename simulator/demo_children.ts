@@ -1,5 +1,6 @@
 /** The programs of the demo as processes: commands that are waited for, and servers that end with the demo. */
 import { UnavailableError } from "../src/core/errors.ts";
+import { pingPrograms } from "../src/host/ping.ts";
 
 export type Program = "opendca" | "opendca-platform";
 
@@ -32,7 +33,7 @@ export function createChildren({ folder, env, signal }: ChildrenOptions): Childr
   const servers: { end(): Promise<void> }[] = [];
   const flags: Record<Program, string[]> = {
     // Scanner threads get their own narrow list, which a parent can only give when it has the whole network.
-    "opendca": ["--allow-net", "--allow-run=/usr/bin/ping,/bin/ping,/sbin/ping"],
+    "opendca": ["--allow-net", `--allow-run=${pingPrograms.join(",")}`],
     "opendca-platform": ["--allow-net=127.0.0.1,localhost"],
   };
 

@@ -1,6 +1,5 @@
 /** A real platform and real agents as processes on loopback, with simulated printers. */
 import { DatabaseSync } from "node:sqlite";
-import project from "../deno.json" with { type: "json" };
 import type { ShownStatus } from "../src/agent/read_status.ts";
 import { startSimulator } from "../simulator/simulator.ts";
 import type { Simulator } from "../simulator/simulator.ts";
@@ -8,140 +7,8 @@ import { parseFleet } from "../simulator/fleet_file.ts";
 import type { DeviceOptions } from "../simulator/device.ts";
 import { freePort } from "./free_port.ts";
 import { port as printerPort } from "./scan_fixture.ts";
-
-const root = new URL("../", import.meta.url).pathname;
-const decoder = new TextDecoder();
-/** An agent that was cut off for a while waits about as long again before it tries, and machines may be busy. */
-const patienceMs = 180_000;
-
-export interface ProcessOutput {
-  code: number;
-  out: string;
-  err: string;
-}
-
-/** A program of the project with arguments, until it ends. */
-export async function runProgram(
-  entry: "main.ts" | "platform/main.ts",
-  args: readonly string[],
-  env: Record<string, string> = {},
-  within: readonly string[] = [],
-): Promise<ProcessOutput> {
-  const output = await command(entry, args, env, within).output();
-  return { code: output.code, out: decoder.decode(output.stdout), err: decoder.decode(output.stderr) };
-}
-
-/** Those of the tasks, as a feature that needs more works for nobody but us. */
-const permissions = {
-  "main.ts": permissionsOf(project.tasks.opendca),
-  "platform/main.ts": permissionsOf(project.tasks.platform),
-};
-
-function permissionsOf({ command }: { command: string }): string[] {
-  return command.split(" ").filter((word) => word.startsWith("--allow-"));
-}
-
-function command(
-  entry: "main.ts" | "platform/main.ts",
-  args: readonly string[],
-  env: Record<string, string>,
-  within: readonly string[],
-): Deno.Command {
-  const [program, ...rest] = [...within, Deno.execPath(), "run", "--no-prompt", "--no-check", ...permissions[entry]];
-  return new Deno.Command(program!, {
-    args: [...rest, root + entry, ...args],
-    env: { ...env, NO_COLOR: "1" },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  });
-}
-
-export interface RunningProgram extends AsyncDisposable {
-  pid: number;
-  /** Lines of standard output so far. */
-  lines: readonly string[];
-  /** Standard error so far. */
-  err(): string;
-  /** The first line, from `from` on, that passes; rejects when the program ends before. */
-  line(test: (line: string) => boolean, from?: number): Promise<string>;
-  kill(signal: Deno.Signal): Promise<Deno.CommandStatus>;
-  status: Promise<Deno.CommandStatus>;
-}
-
-export function startProgram(
-  entry: "main.ts" | "platform/main.ts",
-  args: readonly string[],
-  env: Record<string, string> = {},
-  within: readonly string[] = [],
-): RunningProgram {
-  const child = command(entry, args, env, within).spawn();
-  const lines: string[] = [];
-  let err = "", ended = false;
-  let changed = Promise.withResolvers<void>();
-  const wake = () => {
-    changed.resolve();
-    changed = Promise.withResolvers();
-  };
-  const reading = Promise.all([
-    (async () => {
-      let rest = "";
-      for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
-        const parts = (rest + text).split("\n");
-        rest = parts.pop()!;
-        lines.push(...parts);
-        wake();
-      }
-    })(),
-    (async () => {
-      for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) err += text;
-    })(),
-  ]).then(() => {
-    ended = true;
-    wake();
-  });
-  let dead = false;
-  const status = child.status.then(async (result) => {
-    dead = true;
-    await reading;
-    return result;
-  });
-  const kill = (signal: Deno.Signal) => {
-    if (!dead) {
-      try {
-        child.kill(signal);
-      } catch (error) {
-        // It ended in this moment.
-        if (!(error instanceof TypeError) && !(error instanceof Deno.errors.NotFound)) throw error;
-      }
-    }
-    return status;
-  };
-  return {
-    pid: child.pid,
-    lines,
-    err: () => err,
-    status,
-    kill,
-    async line(test, from = 0) {
-      const late = Promise.withResolvers<never>();
-      const why = (what: string) => new Error(`${what}:\n${lines.slice(-20).join("\n")}\n${err}`);
-      const timer = setTimeout(() => late.reject(why("the line did not come in time")), patienceMs);
-      try {
-        for (let at = from;;) {
-          for (; at < lines.length; at++) if (test(lines[at]!)) return lines[at]!;
-          if (ended) throw why("the program ended before the line came");
-          await Promise.race([changed.promise, late.promise]);
-        }
-      } finally {
-        clearTimeout(timer);
-      }
-    },
-    async [Symbol.asyncDispose]() {
-      await kill("SIGKILL");
-    },
-  };
-}
+import { runProgram, startProgram } from "./start_program.ts";
+import type { ProcessOutput, RunningProgram } from "./start_program.ts";
 
 /** Ids of the records of which the agent has said that they are durable. */
 export function spooledIds({ lines }: Pick<RunningProgram, "lines">): string[] {
@@ -303,16 +170,4 @@ ${options.more ?? ""}`,
   }
   const stack = built.move();
   return scene;
-}
-
-/** Waits until `check` is true; for what another process does. */
-export async function until(
-  what: string,
-  check: () => boolean | Promise<boolean>,
-  withinMs = patienceMs,
-): Promise<void> {
-  for (const end = Date.now() + withinMs; !(await check());) {
-    if (Date.now() > end) throw new Error(`it did not come to this within ${withinMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }

@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import { gunzipSync } from "node:zlib";
 import type { AgentScene } from "./agent_fixture.ts";
-import { spooledIds, startScene, totalAt, totalOf, until } from "./agent_fixture.ts";
+import { spooledIds, startScene, totalAt, totalOf } from "./agent_fixture.ts";
 import { assertExactlyOnce, storedRecordsSql } from "./exactly_once.ts";
 import type { StoredRecord } from "./exactly_once.ts";
 import { peerTest } from "./peers.ts";
+import { until } from "./until.ts";
 
 const ignore = Deno.build.os !== "linux";
 

@@ -1,9 +1,10 @@
 /** Two agents from one state directory: the platform notices, and loses nothing of either. */
 import assert from "node:assert/strict";
-import type { RunningProgram } from "./agent_fixture.ts";
-import { spooledIds, startScene, totalAt, until } from "./agent_fixture.ts";
+import { spooledIds, startScene, totalAt } from "./agent_fixture.ts";
 import { assertExactlyOnce, storedRecordsSql } from "./exactly_once.ts";
 import type { StoredRecord } from "./exactly_once.ts";
+import type { RunningProgram } from "./start_program.ts";
+import { until } from "./until.ts";
 
 Deno.test({
   name:

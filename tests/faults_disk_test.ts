@@ -1,11 +1,13 @@
 /** The disk of the running agent is really full, or breaks: it goes on, says so everywhere, and recovers. */
 import assert from "node:assert/strict";
 import { AgentStatus } from "../proto/gen/opendca/v1/agent_service.ts";
-import type { AgentScene, RunningProgram } from "./agent_fixture.ts";
-import { spooledIds, startScene, totalAt, until } from "./agent_fixture.ts";
+import type { AgentScene } from "./agent_fixture.ts";
+import { spooledIds, startScene, totalAt } from "./agent_fixture.ts";
 import { assertExactlyOnce, storedRecordsSql } from "./exactly_once.ts";
 import type { StoredRecord } from "./exactly_once.ts";
 import { loopDisk, mountState, mountTest } from "./mounted_state.ts";
+import type { RunningProgram } from "./start_program.ts";
+import { until } from "./until.ts";
 
 /** Takes all the room there is. */
 const fill = (file: string) => `head -c 100M /dev/zero > ${file} 2>/dev/null; test -s ${file}`;

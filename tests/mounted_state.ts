@@ -47,7 +47,7 @@ export interface MountedState extends AsyncDisposable {
 
 /** From now on the scene's `opendca` runs where its state directory has moved to what `mount` has mounted. */
 export async function mountState(scene: AgentScene, { mount, root = false }: MountOptions): Promise<MountedState> {
-  // What is copied here the agent has synced before, and a disk that breaks would lose it.
+  // What is not synced yet would go with a file system that breaks, as if it had never been there.
   const copy = "cp -a state/. mounted; sync -f mounted";
   const script = `cd "$0"; mkdir mounted; ${mount}; ${copy}; mount --bind mounted state`;
   const [program, ...rest] = newNamespace(root);

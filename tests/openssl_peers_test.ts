@@ -5,7 +5,7 @@ import { systemClock } from "../src/core/clock.ts";
 import { createGrpcAgentApi } from "../src/transport/grpc_agent_api.ts";
 import { failures, machine } from "./doctor_fixture.ts";
 import { peerTest } from "./peers.ts";
-import { startPeer } from "./started_peer.ts";
+import { startPeer, toolOutput } from "./started_peer.ts";
 
 /** OpenSSL refuses these, too, unless it is told not to. */
 const anything = ["-cipher", "ALL:@SECLEVEL=0"];
@@ -83,16 +83,21 @@ function faultFields({ name, message, advice }: { name: string; message: string;
 async function certify(folder: string, { authority, key, digest }: Record<"authority" | "key" | "digest", string>) {
   const at = (name: string) => `${folder}/${name}`;
   const ca = ["-keyout", at("ca.key"), "-out", at("ca.pem"), "-subj", "/CN=Old Authority", "-days", "30"];
-  await openssl(["req", "-x509", "-newkey", authority, "-sha256", "-nodes", ...ca]);
-  await openssl([
+  await toolOutput("openssl", ["req", "-x509", "-newkey", authority, "-sha256", "-nodes", ...ca]);
+  await toolOutput("openssl", [
     ...["req", "-newkey", key, "-nodes", "-keyout", at("server.key"), "-out", at("csr"), "-subj", "/CN=localhost"],
   ]);
   await Deno.writeTextFile(at("names"), "subjectAltName=DNS:localhost\n");
   const by = ["-CA", at("ca.pem"), "-CAkey", at("ca.key"), "-CAcreateserial", `-${digest}`, "-days", "10"];
-  await openssl(["x509", "-req", "-in", at("csr"), ...by, "-extfile", at("names"), "-out", at("server.pem")]);
-}
-
-async function openssl(args: string[]): Promise<void> {
-  const { code, stderr } = await new Deno.Command("openssl", { args, stdin: "null", stdout: "null" }).output();
-  if (code !== 0) throw new Error(`Cannot run openssl ${args[0]}: ${new TextDecoder().decode(stderr)}`);
+  await toolOutput("openssl", [
+    "x509",
+    "-req",
+    "-in",
+    at("csr"),
+    ...by,
+    "-extfile",
+    at("names"),
+    "-out",
+    at("server.pem"),
+  ]);
 }

@@ -24,7 +24,7 @@ export interface MovedClock {
   advance(ms: number): void;
 }
 
-export function movedClock(at = new Date()): MovedClock {
+function movedClock(at = new Date()): MovedClock {
   let ms = at.getTime();
   return { now: () => new Date(ms), monotonicMs: () => ms, advance: (by) => void (ms += by) };
 }

@@ -12,6 +12,7 @@ import {
   startTestPlatform,
   type TestPlatform,
 } from "./platform_fixture.ts";
+import { until } from "./until.ts";
 
 function portOf(platform: TestPlatform): number {
   return Number(platform.target.split(":")[1]);
@@ -23,15 +24,6 @@ function dial(platform: TestPlatform): Promise<Deno.TcpConn> {
 
 async function untilClosed(connection: Deno.TcpConn): Promise<void> {
   while (await connection.read(new Uint8Array(100)).catch(() => null) !== null);
-}
-
-/** The server hears of the end of a connection a moment later. */
-async function untilHeard(ask: () => Promise<string>, wanted: string): Promise<string> {
-  const deadlineMs = Date.now() + 20_000;
-  for (;;) {
-    const answer = await ask();
-    if (answer === wanted || Date.now() > deadlineMs) return answer;
-  }
 }
 
 /** An HTTP/2 connection without a client certificate. */
@@ -96,7 +88,7 @@ Deno.test("connections beyond the most are closed at once, and the next one is t
     using client = connect(platform, agent.identity);
     return await reasonOf(call(client, { method: client.poll, request: pollOf(agent) }));
   };
-  assert.equal(await untilHeard(poll, "answered"), "answered");
+  await until("the server has heard of the ends", async () => await poll() === "answered");
 });
 
 for (const method of ["Poll", "Upload", "Renew"]) {
@@ -122,5 +114,5 @@ Deno.test("one source may hold sixteen activations that do not go on", async () 
       () => "activated",
       (error) => String(error.metadata?.get("opendca-reason")[0]),
     );
-  assert.equal(await untilHeard(activate, "activated"), "activated");
+  await until("the server has heard of the end", async () => await activate() === "activated");
 });

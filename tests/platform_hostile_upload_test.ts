@@ -3,44 +3,19 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { gzipSync } from "node:zlib";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
-import {
-  type Batch,
-  Record as UploadedRecord,
-  RejectionReason,
-  type UploadResponse,
-} from "../proto/gen/opendca/v1/batch.ts";
+import { Record as UploadedRecord, RejectionReason, type UploadResponse } from "../proto/gen/opendca/v1/batch.ts";
 import { historyOf, listDevices } from "../platform/store/devices.ts";
 import { countRecords, latestMeters } from "../platform/store/readings.ts";
-import { activatedAgent, call, connect, startTestPlatform, type TestAgent } from "./platform_fixture.ts";
-import { batchOf, readingOf, recordOf } from "./platform_uploads.ts";
-
-interface Bench extends AsyncDisposable {
-  agent: TestAgent;
-  upload(batch: Batch): Promise<UploadResponse>;
-  /** By another connection of the same agent. */
-  uploadBeside(batch: Batch): Promise<UploadResponse>;
-}
-
-async function startBench(): Promise<Bench> {
-  const platform = await startTestPlatform();
-  const agent = await activatedAgent(platform, platform.customer("Acme"));
-  const clients = [connect(platform, agent.identity), connect(platform, agent.identity)] as const;
-  return {
-    agent,
-    upload: (request) => call(clients[0], { method: clients[0].upload, request }),
-    uploadBeside: (request) => call(clients[1], { method: clients[1].upload, request }),
-    async [Symbol.asyncDispose]() {
-      for (const client of clients) client.close();
-      await platform[Symbol.asyncDispose]();
-    },
-  };
-}
+import { call, connect } from "./platform_fixture.ts";
+import { batchOf, readingOf, recordOf, startBench } from "./platform_uploads.ts";
 
 Deno.test("Upload of one batch by two connections at once stores it once", async () => {
   await using bench = await startBench();
   const records = Array.from({ length: 500 }, () => recordOf(readingOf()));
   const batch = batchOf(bench.agent, { sequence: 1, records });
-  const answers = await Promise.all([1, 2, 3, 4].flatMap(() => [bench.upload(batch), bench.uploadBeside(batch)]));
+  using beside = connect(bench.platform, bench.agent.identity);
+  const uploadBeside = () => call(beside, { method: beside.upload, request: batch });
+  const answers = await Promise.all([1, 2, 3, 4].flatMap(() => [bench.upload(batch), uploadBeside()]));
   for (const { highestContiguousSequence, rejections } of answers) {
     assert.deepEqual([highestContiguousSequence, rejections], [1n, []]);
   }

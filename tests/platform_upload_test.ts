@@ -1,31 +1,12 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { gzipSync } from "node:zlib";
-import { type Batch, DeviceEventKind, RejectionReason, type UploadResponse } from "../proto/gen/opendca/v1/batch.ts";
+import { DeviceEventKind, RejectionReason, type UploadResponse } from "../proto/gen/opendca/v1/batch.ts";
 import { maybeAgent } from "../platform/store/agents.ts";
 import { evidenceOf, historyOf, listDevices } from "../platform/store/devices.ts";
 import { countRecords, latestMeters, meterHistory } from "../platform/store/readings.ts";
-import { activatedAgent, call, connect, reasonOf, startTestPlatform, type TestAgent } from "./platform_fixture.ts";
-import { batchOf, readingOf, recordOf } from "./platform_uploads.ts";
-
-interface Bench extends AsyncDisposable {
-  agent: TestAgent;
-  upload(batch: Batch): Promise<UploadResponse>;
-}
-
-async function startBench(): Promise<Bench> {
-  const platform = await startTestPlatform();
-  const agent = await activatedAgent(platform, platform.customer("Acme"));
-  const client = connect(platform, agent.identity);
-  return {
-    agent,
-    upload: (request) => call(client, { method: client.upload, request }),
-    async [Symbol.asyncDispose]() {
-      client.close();
-      await platform[Symbol.asyncDispose]();
-    },
-  };
-}
+import { reasonOf } from "./platform_fixture.ts";
+import { batchOf, readingOf, recordOf, startBench } from "./platform_uploads.ts";
 
 function marks({ highestContiguousSequence, rejections }: UploadResponse) {
   return [Number(highestContiguousSequence), rejections.map(({ sequence, reason }) => [Number(sequence), reason])];

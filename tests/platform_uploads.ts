@@ -1,9 +1,11 @@
 /** Batches as an agent makes them. */
 import { Buffer } from "node:buffer";
 import { gzipSync } from "node:zlib";
+import type { UploadResponse } from "../proto/gen/opendca/v1/batch.ts";
 import { Batch, Compression, Record as UploadedRecord, RecordList } from "../proto/gen/opendca/v1/batch.ts";
 import { PrinterState, Reading, SnmpVersion } from "../proto/gen/opendca/v1/reading.ts";
-import type { TestAgent } from "./platform_fixture.ts";
+import { activatedAgent, call, connect, startTestPlatform } from "./platform_fixture.ts";
+import type { TestAgent, TestPlatform } from "./platform_fixture.ts";
 
 export interface ReadingParts {
   serial?: string;
@@ -65,4 +67,26 @@ export function batchOf(
     installationId: agent.installationId,
     runId: agent.runId,
   });
+}
+
+/** A platform and an agent that uploads to it. */
+export interface Bench extends AsyncDisposable {
+  platform: TestPlatform;
+  agent: TestAgent;
+  upload(batch: Batch): Promise<UploadResponse>;
+}
+
+export async function startBench(): Promise<Bench> {
+  const platform = await startTestPlatform();
+  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  const client = connect(platform, agent.identity);
+  return {
+    platform,
+    agent,
+    upload: (request) => call(client, { method: client.upload, request }),
+    async [Symbol.asyncDispose]() {
+      client.close();
+      await platform[Symbol.asyncDispose]();
+    },
+  };
 }

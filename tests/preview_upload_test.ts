@@ -8,11 +8,12 @@ import type { MaskableField } from "../src/config/agent_config.ts";
 import { defaultConfigPath } from "../src/config/read_config.ts";
 import type { PreviewDocument } from "../src/report/preview.ts";
 import type { AgentScene } from "./agent_fixture.ts";
-import { startScene, until } from "./agent_fixture.ts";
+import { startScene } from "./agent_fixture.ts";
 import type { TestHost } from "./fakes/test_host.ts";
 import { testHost } from "./fakes/test_host.ts";
 import { officePrinters } from "./office_fixture.ts";
 import { port } from "./scan_fixture.ts";
+import { until } from "./until.ts";
 
 // deno-lint-ignore no-explicit-any -- proto JSON as the platform has it
 type Json = any;

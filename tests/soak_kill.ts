@@ -7,10 +7,11 @@
  */
 import assert from "node:assert/strict";
 import { seededRandom } from "../simulator/random.ts";
-import type { RunningProgram } from "./agent_fixture.ts";
-import { spooledIds, startScene, totalAt, until } from "./agent_fixture.ts";
+import { spooledIds, startScene, totalAt } from "./agent_fixture.ts";
 import { assertExactlyOnce, storedRecordsSql } from "./exactly_once.ts";
 import type { StoredRecord } from "./exactly_once.ts";
+import type { RunningProgram } from "./start_program.ts";
+import { until } from "./until.ts";
 
 const rounds = Number(Deno.args[0] ?? 200);
 const seed = Number(Deno.args[1] ?? 1);

@@ -1,8 +1,11 @@
 /** The agent and the platform as programs with Debian's squid between them, which is killed and comes back. */
 import assert from "node:assert/strict";
-import { startScene, until } from "./agent_fixture.ts";
+import { spooledIds, startScene, totalAt } from "./agent_fixture.ts";
+import { assertExactlyOnce, storedRecordsSql } from "./exactly_once.ts";
+import type { StoredRecord } from "./exactly_once.ts";
 import { peerTest } from "./peers.ts";
 import { squidPrograms, startSquid } from "./squid_peer.ts";
+import { until } from "./until.ts";
 
 /** Known to squid alone: what reaches the platform has come through it. */
 const host = "platform.customer.test";
@@ -32,13 +35,9 @@ peerTest(
       await until("the spool is empty", async () => (await scene.status()).spool?.depth === 0);
       await agent.kill("SIGTERM");
 
-      const spooled = agent.lines.filter((line) => line.includes('"recordsSpooled"')).flatMap((line) =>
-        JSON.parse(line).ids
-      );
-      const stored = scene.store<{ record_id: string }>("SELECT record_id FROM readings").map((row) => row.record_id);
+      const spooled = spooledIds(agent);
       assert.ok(spooled.length >= 3, `only ${spooled.length} records were made, so little was proven`);
-      assert.deepEqual(spooled.filter((id) => !stored.includes(id)), [], "records were lost");
-      assert.equal(new Set(stored).size, stored.length, "records are there twice");
+      assertExactlyOnce(scene.store<StoredRecord>(storedRecordsSql), spooled, totalAt);
       await until("squid has written its requests", () => squid.requests().length > 0);
       asked.push(...squid.requests());
       const port = /endpoints: \[\S+:(\d+)\]/.exec(await Deno.readTextFile(scene.config))![1];

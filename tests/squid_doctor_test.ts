@@ -1,6 +1,5 @@
 /** `opendca doctor` and `opendca activate` through Debian's squid, also one that opens TLS, and whatever the environment says. */
 import assert from "node:assert/strict";
-import { runProgram, until } from "./agent_fixture.ts";
 import { authority, chain, failures, machine } from "./doctor_fixture.ts";
 import type { Machine } from "./doctor_fixture.ts";
 import { goodCode, judging, unlockKey } from "./fakes/activation_fixture.ts";
@@ -10,6 +9,8 @@ import { freePort } from "./free_port.ts";
 import { peerTest } from "./peers.ts";
 import type { SquidOptions } from "./squid_peer.ts";
 import { inspectionPrograms, squidOutgoing, squidPrograms, startSquid } from "./squid_peer.ts";
+import { runProgram } from "./start_program.ts";
+import { until } from "./until.ts";
 
 /** Known to squid alone. */
 const name = "platform.customer.test";

@@ -1,7 +1,7 @@
 /** Debian's squid on loopback: a proxy as customers have it, with passwords, rules and inspection of TLS. */
-import { until } from "./agent_fixture.ts";
 import type { Peer } from "./started_peer.ts";
-import { startPeer } from "./started_peer.ts";
+import { startPeer, toolOutput } from "./started_peer.ts";
+import { until } from "./until.ts";
 
 /** What a test with it lists as needed. */
 export const squidPrograms = ["squid", "openssl"];
@@ -130,7 +130,7 @@ function configuration(folder: string, port: number, options: SquidOptions): str
 async function writePasswords(file: string, users: Record<string, string>): Promise<void> {
   const lines = await Promise.all(
     Object.entries(users).map(async ([user, password]) =>
-      `${user}:${(await run("openssl", ["passwd", "-apr1", "-stdin"], password)).trim()}`
+      `${user}:${(await toolOutput("openssl", ["passwd", "-apr1", "-stdin"], password)).trim()}`
     ),
   );
   await Deno.writeTextFile(file, lines.join("\n") + "\n", { mode: 0o644 });
@@ -140,20 +140,9 @@ async function prepareInspection(folder: string, { inspector, trusts }: SquidOpt
   const [key, pem] = [`${folder}/inspector.key`, `${folder}/inspector.pem`];
   const usage = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign"];
   const made = ["req", "-x509", "-newkey", "rsa:2048", "-sha256", "-nodes", "-days", "30", "-keyout", key, "-out", pem];
-  await run("openssl", [...made, "-subj", `/CN=${inspector}`, ...usage]);
+  await toolOutput("openssl", [...made, "-subj", `/CN=${inspector}`, ...usage]);
   await Deno.chmod(key, 0o644);
   if (trusts !== undefined) await Deno.writeTextFile(`${folder}/trusted.pem`, trusts);
-  await run(`${helpers}/security_file_certgen`, ["-c", "-s", `${folder}/certificates`, "-M", "4MB"]);
-  if (Deno.uid() === 0) await run("chown", ["-R", "proxy", `${folder}/certificates`]);
-}
-
-async function run(program: string, args: string[], input = ""): Promise<string> {
-  const child = new Deno.Command(program, { args, stdin: "piped", stdout: "piped", stderr: "piped" }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(input));
-  await writer.close();
-  const { code, stdout, stderr } = await child.output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  if (code !== 0) throw new Error(`Cannot run ${program} ${args[0]}: ${text(stderr)}`);
-  return text(stdout);
+  await toolOutput(`${helpers}/security_file_certgen`, ["-c", "-s", `${folder}/certificates`, "-M", "4MB"]);
+  if (Deno.uid() === 0) await toolOutput("chown", ["-R", "proxy", `${folder}/certificates`]);
 }

@@ -8,13 +8,13 @@ import { createGrpcAgentApi } from "../src/transport/grpc_agent_api.ts";
 import type { GrpcAgentApi } from "../src/transport/grpc_agent_api.ts";
 import { TransportError } from "../src/transport/transport_error.ts";
 import type { TransportFaultName } from "../src/transport/transport_fault.ts";
-import { until } from "./agent_fixture.ts";
 import { createTestAuthority } from "./fakes/test_authority.ts";
 import type { TestPlatform } from "./fakes/test_platform.ts";
 import { startTestPlatform } from "./fakes/test_platform.ts";
 import { peerTest } from "./peers.ts";
 import type { Squid } from "./squid_peer.ts";
 import { squidOutgoing, squidPrograms, startSquid } from "./squid_peer.ts";
+import { until } from "./until.ts";
 
 const authority = await createTestAuthority();
 /** Known to squid alone, so that an agent that went by itself would not find it. */

@@ -52,3 +52,15 @@ export async function startPeer(
   }
   return { address: "127.0.0.1", port, [Symbol.asyncDispose]: stop };
 }
+
+/** What a program prints that ends by itself; throws with what it complains of. */
+export async function toolOutput(program: string, args: string[], input = ""): Promise<string> {
+  const child = new Deno.Command(program, { args, stdin: "piped", stdout: "piped", stderr: "piped" }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(input));
+  await writer.close();
+  const { code, stdout, stderr } = await child.output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  if (code !== 0) throw new Error(`Cannot run ${program} ${args[0]}: ${text(stderr)}`);
+  return text(stdout);
+}

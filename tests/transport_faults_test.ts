@@ -10,12 +10,12 @@ import type { Proxy } from "../src/transport/proxy_choice.ts";
 import { RevokedError, TransportError } from "../src/transport/transport_error.ts";
 import type { TransportFaultName } from "../src/transport/transport_fault.ts";
 import { publicKeyDigest } from "../src/transport/trust.ts";
-import { until } from "./agent_fixture.ts";
 import { http2Peer, proxyPeer, tcpPeer, tlsPeer } from "./fakes/faulty_peers.ts";
 import type { FaultyPeer } from "./fakes/faulty_peers.ts";
 import { createTestAuthority } from "./fakes/test_authority.ts";
 import { startTestPlatform } from "./fakes/test_platform.ts";
 import { freePort } from "./free_port.ts";
+import { until } from "./until.ts";
 
 const authority = await createTestAuthority();
 const inspector = await createTestAuthority("Zscaler Intermediate Root CA");

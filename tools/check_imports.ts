@@ -53,7 +53,8 @@ const allowed: Record<string, string[]> = {
 };
 
 const root = new URL("../", import.meta.url);
-const importPattern = /^\s*(?:import|export)\b[^;]*?from\s+"(\.[^"]+\.ts)"/gm;
+/** Also of a module that is loaded when it is needed. */
+const importPattern = /(?:^\s*(?:import|export)\b[^;]*?from\s+|\bimport\()"(\.[^"]+\.ts)"/gm;
 
 function folderOf(path: string): string {
   const folder = path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : ".";
@@ -62,7 +63,7 @@ function folderOf(path: string): string {
 }
 
 /** Wrong imports of one file, as sentences. */
-export function wrongImports(path: string, text: string): string[] {
+function wrongImports(path: string, text: string): string[] {
   const from = folderOf(path);
   const may = allowed[from];
   if (may === undefined) return [];

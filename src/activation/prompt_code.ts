@@ -11,7 +11,7 @@ export interface TypedLine {
 }
 
 /** What a line is after one more byte of a terminal in raw mode. Pure. */
-export function typeByte(line: TypedLine, byte: number): TypedLine {
+function typeByte(line: TypedLine, byte: number): TypedLine {
   if (byte === 0x03) return { ...line, interrupted: true };
   if (byte === 0x0d || byte === 0x0a || byte === 0x04) return { ...line, done: true };
   if (byte === 0x7f || byte === 0x08) return { ...line, text: line.text.slice(0, -1) };

@@ -88,7 +88,7 @@ function spoolText(spool: NonNullable<ShownStatus["spool"]>, now: Date): string 
 }
 
 /** "5 min ago" or "in 5 min"; the time itself where it is no time. */
-export function ageText(time: string, now: Date): string {
+function ageText(time: string, now: Date): string {
   const ms = now.getTime() - Date.parse(time);
   if (!Number.isFinite(ms)) return time;
   const amount = amountText(Math.abs(ms) / 1000);

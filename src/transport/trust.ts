@@ -26,7 +26,7 @@ export function secureContextOf(trust: TrustConfig, client: ClientCertificate | 
 }
 
 /** What a check of pins found, as an `Error` the way `checkServerIdentity` of node:tls wants it. */
-export class PinMismatchError extends Error {
+class PinMismatchError extends Error {
   override readonly name = "PinMismatchError";
   readonly code = "OPENDCA_PIN_MISMATCH";
 }
