@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { spooledIds, startScene, totalAt } from "./agent_fixture.ts";
 import { assertExactlyOnce, storedRecordsSql } from "./exactly_once.ts";
 import type { StoredRecord } from "./exactly_once.ts";
+import { passThrough, turnAway } from "./fakes/door.ts";
+import { hour, minute, openOffice } from "./office_agent.ts";
 import type { RunningProgram } from "./start_program.ts";
 import { until } from "./until.ts";
 
@@ -48,5 +50,37 @@ Deno.test({
     await until("everything is stored", () => notStored().length === 0);
     assertExactlyOnce(scene.store<StoredRecord>(storedRecordsSql), ids, totalAt);
     for (const agent of [first, second]) assert.equal((await agent.kill("SIGTERM")).code, 0);
+  },
+});
+
+Deno.test({
+  name: "opendca run whose state directory was put back from a copy sends again what it has, and goes on",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const schedule = "{ fullSweepEvery: 24h, statusEvery: 10m, metersEvery: 20m, jitter: 0% }";
+    await using office = await openOffice({ network: 250, printers: 2, schedule });
+    const state = `${office.folder}/state`, copy = `${office.folder}/copy`;
+    {
+      await using _agent = await office.startAgent();
+      await office.pass(30 * minute, minute);
+      await office.assertAllThere();
+      office.door.visit = turnAway;
+      office.door.cut();
+      await office.pass(30 * minute, minute);
+      assert((await office.status()).spool.depth > 0, "nothing waits to be sent");
+    }
+    assert.equal((await new Deno.Command("cp", { args: ["-a", state, copy] }).output()).code, 0);
+    office.door.visit = passThrough;
+    {
+      await using _agent = await office.startAgent();
+      await office.pass(hour, minute);
+      await office.assertAllThere();
+    }
+    await Deno.remove(state, { recursive: true });
+    await Deno.rename(copy, state);
+    await using _agent = await office.startAgent();
+    await office.pass(hour, minute);
+    await office.assertAllThere();
+    assert.match(String(office.logged("epochBegun").at(-1)?.reason), /a copy of this spool/);
   },
 });

@@ -181,6 +181,18 @@ withUplink("startUplink() begins a new epoch for a platform that has lost what i
   assert.equal(scene.spool.stats().depth, 2);
 });
 
+withUplink(
+  "startUplink() begins a new epoch for a platform that has later batches of it, which a copy of the spool has sent",
+  async (scene) => {
+    const ids = append(scene, 1, 2);
+    const { epoch } = scene.spool.stats();
+    scene.answer = ({ sequence, agentEpoch }) => ({ highestContiguousSequence: agentEpoch === epoch ? 7n : sequence });
+    await scene.clock.advance(60_000);
+    assert.deepEqual(scene.sent.map(idsIn), [ids, ids]);
+    assert.equal(scene.spool.stats().depth, 0);
+  },
+);
+
 for (const highest of [0n, 7n, 2n ** 63n]) {
   withUplink(`startUplink() deletes nothing for a platform that answers ${highest}`, async (scene) => {
     append(scene, 1, 2);

@@ -105,23 +105,28 @@ export function startUplink(options: UplinkOptions): Uplink {
         if (reason === RejectionReason.SEQUENCE_FORK || Number(sequence) <= acknowledgedSequence) continue;
         quarantine({ ...batch, sequence: Number(sequence) }, message, recordIds);
       }
-      acknowledge(batch, highest);
-      if (highest >= batch.sequence) return;
-      // No progress: whoever answers this would be asked again at once, for ever.
-      throw new UnavailableError(
-        `Cannot go on with batch ${batch.sequence} as the platform does not acknowledge it: current value is ${highest}`,
-        "the agent tries again by itself",
-      );
+      if (acknowledge(batch, highest)) {
+        if (highest >= batch.sequence) return;
+        // No progress: whoever answers this would be asked again at once, for ever.
+        throw new UnavailableError(
+          `Cannot go on with batch ${batch.sequence} as the platform does not acknowledge it: current value is ${highest}`,
+          "the agent tries again by itself",
+        );
+      }
+      beginEpoch("the platform has later batches, which a copy of this spool has sent");
     }
     // A platform that forks every epoch must not be hammered; the records stay as they are.
     throw new UnavailableError("Cannot go on in the old epoch", "the agent sends the records again in a new one");
   }
 
-  function acknowledge(batch: Batch, highest: number): void {
+  /** False for what this spool never made: it is older than its copy, as after a restore, and would wait for ever. */
+  function acknowledge(batch: Batch, highest: number): boolean {
     try {
       spool.acknowledge(highest, batch.epoch);
+      return true;
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
+      if (Number.isSafeInteger(highest)) return false;
       throw new UnavailableError(
         `Cannot believe the platform as it acknowledges what was never sent: current value is ${highest}`,
         "the agent tries again by itself; report this to the platform's operator if it stays so",
