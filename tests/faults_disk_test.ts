@@ -131,6 +131,7 @@ mountTest(
     await using mounted = await mountState(scene, { mount: "mount -t tmpfs none mounted" });
     await using _platform = await scene.startPlatform();
     await using agent = await scene.startAgent();
+    await until("there is a status", async () => (await scene.status()).agent !== null);
     // As after `mount -o remount,ro`, which Linux refuses while a file is open for writing.
     await mounted.sh("mkdir ro; mount --bind state ro; mount -o remount,bind,ro ro; mount --bind ro state");
     const task = await scene.admin("task", "scan", scene.agentId);
