@@ -313,3 +313,33 @@ for (
   Deno.test(`readsPerMinuteFor() a site of ${rate} packets/s is ${want}`, () =>
     assert.equal(readsPerMinuteFor(rate), want));
 }
+
+for (
+  const { scope, metersAfterMs } of [{ scope: "status" as const, metersAfterMs: 5 * minute }, {
+    scope: "full" as const,
+    metersAfterMs: 4 * hour,
+  }]
+) {
+  Deno.test(`deviceHeard() of an unknown device by a ${scope} read has its meters read within ${metersAfterMs / minute} minutes or so`, () => {
+    const site = siteOf();
+    const state = emptySchedule({ monotonicMs: 0, wallMs: monday });
+    const random = () => 0.5;
+    deviceHeard(state, { deviceId: "new", site, asleep: false, scope }, {
+      now: { monotonicMs: 0, wallMs: monday },
+      random,
+    });
+    let firstFullMs = Infinity;
+    for (let atMs = 0; atMs < 6 * hour && firstFullMs === Infinity; atMs += minute) {
+      const now = { monotonicMs: atMs, wallMs: monday + atMs };
+      for (const action of nextActions(state, now, { sites: [site], random }).actions) {
+        if (action.type !== "read") continue;
+        if (action.scope === "full") firstFullMs = atMs;
+        deviceHeard(state, { deviceId: "new", site, asleep: false, scope: action.scope }, { now, random });
+      }
+    }
+    assert.ok(
+      firstFullMs <= metersAfterMs * 1.1 && firstFullMs >= metersAfterMs * 0.9 - 5 * minute,
+      `after ${firstFullMs / minute} minutes`,
+    );
+  });
+}
