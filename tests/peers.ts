@@ -70,7 +70,16 @@ export function systemTest(name: string, system: SystemNeeds, body: () => Promis
  * skipped where they are absent and required in continuous integration.
  */
 export function maybeRecordings(): string | undefined {
-  const folder = new URL("../../shared/recordings/", import.meta.url).pathname;
+  return maybeShared("recordings");
+}
+
+/** Folder of the small inputs from public reports, which may not be committed either. */
+export function maybeCases(): string | undefined {
+  return maybeShared("cases");
+}
+
+function maybeShared(name: string): string | undefined {
+  const folder = new URL(`../../shared/${name}/`, import.meta.url).pathname;
   try {
     return Deno.statSync(folder).isDirectory ? folder : undefined;
   } catch (error) {
@@ -81,13 +90,22 @@ export function maybeRecordings(): string | undefined {
 
 /** Registers a test that needs the real recordings. */
 export function recordingsTest(name: string, body: (folder: string) => Promise<void> | void): void {
-  const folder = maybeRecordings();
+  sharedTest(name, "recordings", body);
+}
+
+/** Registers a test that needs the cases. */
+export function casesTest(name: string, body: (folder: string) => Promise<void> | void): void {
+  sharedTest(name, "cases", body);
+}
+
+function sharedTest(name: string, shared: string, body: (folder: string) => Promise<void> | void): void {
+  const folder = maybeShared(shared);
   if (folder !== undefined) return Deno.test(name, () => body(folder));
   if (peersRequired) {
     return Deno.test(name, () => {
-      throw new Error(`Cannot run "${name}" as ../shared/recordings is missing`);
+      throw new Error(`Cannot run "${name}" as ../shared/${shared} is missing`);
     });
   }
-  console.warn(`skipped: ${name} (no ../shared/recordings)`);
+  console.warn(`skipped: ${name} (no ../shared/${shared})`);
   Deno.test({ name, ignore: true, fn: () => {} });
 }

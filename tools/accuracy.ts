@@ -1,10 +1,15 @@
-/** Writes docs/accuracy.md from ../shared/recordings; run by `deno task accuracy`. */
+/** Writes docs/accuracy.md from ../shared/recordings and ../shared/cases; run by `deno task accuracy`. */
 import { accuracyDocument } from "../tests/accuracy/accuracy_document.ts";
 import { surveyRecordings } from "../tests/accuracy/survey.ts";
-import { maybeRecordings } from "../tests/peers.ts";
+import { surveyCases } from "../tests/accuracy/cases.ts";
+import { maybeCases, maybeRecordings } from "../tests/peers.ts";
 
 if (import.meta.main) {
-  const root = maybeRecordings();
-  if (root === undefined) throw new Error("Cannot write docs/accuracy.md as ../shared/recordings is missing");
-  Deno.writeTextFileSync(new URL("../docs/accuracy.md", import.meta.url), accuracyDocument(surveyRecordings(root)));
+  const recordings = maybeRecordings();
+  const cases = maybeCases();
+  if (recordings === undefined || cases === undefined) {
+    throw new Error("Cannot write docs/accuracy.md as ../shared/recordings or ../shared/cases is missing");
+  }
+  const document = accuracyDocument(surveyRecordings(recordings), surveyCases(cases));
+  Deno.writeTextFileSync(new URL("../docs/accuracy.md", import.meta.url), document);
 }

@@ -4,6 +4,7 @@
  */
 import type { Judgement, Verdict } from "./judge.ts";
 import type { FieldKind } from "./stated.ts";
+import type { Case } from "./cases.ts";
 import type { Survey, Surveyed } from "./survey.ts";
 
 const kinds: [kind: FieldKind, name: string][] = [
@@ -26,7 +27,7 @@ const verdicts: Readonly<Record<Verdict, string>> = {
 };
 
 /** The document, formatted as `deno fmt` leaves it. */
-export function accuracyDocument({ devices, negatives }: Survey): string {
+export function accuracyDocument({ devices, negatives }: Survey, cases: readonly Case[]): string {
   const judgements = devices.flatMap((device) => device.judgements);
   const system = devices.filter((device) => device.system);
   const stated = devices.filter((device) => device.judgements.length > 0);
@@ -73,6 +74,16 @@ export function accuracyDocument({ devices, negatives }: Survey): string {
     table([
       ["device", "taken for a printer"],
       ...negatives.map(({ name, mistaken }) => [name, mistaken.length > 0 ? "**yes**" : "no"]),
+    ]),
+    "## Cases",
+    wrapped(
+      "Small inputs from public bug reports and forum posts (`../shared/cases`), and mutations of them (`m-`): the same " +
+        "structure at another maker, in another language or at another index. Each states few facts.",
+    ),
+    `Right: ${cases.filter(({ wrong }) => wrong.length === 0).length} of ${cases.length} cases.`,
+    table([
+      ["case", "what", "right / stated"],
+      ...cases.map(({ name, what, stated, wrong }) => [name, what, `${stated - wrong.length} / ${stated}`]),
     ]),
   ].join("\n\n") + "\n";
 }

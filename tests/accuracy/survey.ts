@@ -1,5 +1,5 @@
 /** All recordings, read as the agent would read the devices, and held against what their sources state. */
-import { interpretReading } from "../../src/printers/interpret_reading.ts";
+import { interpretReading, type ReadingContext } from "../../src/printers/interpret_reading.ts";
 import { ObjectStore } from "../../src/printers/object_store.ts";
 import type { Profile } from "../../src/printers/profile.ts";
 import { allProfiles, genericProfile } from "../../src/printers/profiles/all.ts";
@@ -36,6 +36,16 @@ export interface Survey {
   negatives: Negative[];
 }
 
+/** Where and when a recorded device is said to have been read. */
+export const simulatedContext: Omit<ReadingContext, "profile"> = {
+  observedAt: new Date("2026-01-02T03:04:05Z"),
+  address: "192.0.2.1",
+  port: 161,
+  targetName: null,
+  snmp: { version: "2c", engineId: null },
+  problems: [],
+};
+
 const sysDescr = "1.3.6.1.2.1.1.1.0";
 
 /** Reads everything below `root`, the folder of recordings; throws when there are suspiciously few. */
@@ -70,15 +80,7 @@ function survey({ root, folder, name, objects, entry }: Recorded): Surveyed {
   // Walks that begin behind the system group test rules, not recognition: their maker is given.
   const given = system || folder !== "recordings" ? undefined : profileOf(entry.vendor);
   const { store, profile, asked } = simulateRead(objects, given);
-  const { reading, trace } = interpretReading(store, {
-    observedAt: new Date("2026-01-02T03:04:05Z"),
-    address: "192.0.2.1",
-    port: 161,
-    targetName: null,
-    snmp: { version: "2c", engineId: null },
-    problems: [],
-    profile,
-  });
+  const { reading, trace } = interpretReading(store, { ...simulatedContext, profile });
   const statement = maybeStatement(`${root}expected/${name}.json`);
   const { facts, outside, convention } = statedFacts(statement ?? {});
   const seen: Seen = { name, reading, objects, model: entry.model, convention };
