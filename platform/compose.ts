@@ -13,8 +13,8 @@ export interface OpenOptions {
   dataDirectory: string;
   clock: Pick<Clock, "now" | "monotonicMs">;
   log: Platform["log"];
-  /** 300 unless told. */
-  pollSeconds?: number;
+  /** Agents go by their own file unless told. */
+  pollSeconds?: number | undefined;
 }
 
 export interface OpenPlatform extends Platform, Disposable {
@@ -28,7 +28,7 @@ const storeName = "platform.db";
 
 /** The store and the keys; both are made when the folder is new. The command line works on this, with or without a server. */
 export async function openPlatform(options: OpenOptions): Promise<OpenPlatform> {
-  const { clock, log, pollSeconds = 300 } = options;
+  const { clock, log, pollSeconds } = options;
   const directory = openDataDirectory(options.dataDirectory);
   using _ = await directory.lock();
   const agentAuthority = await keptAuthority(directory, { name: "agent-authority", now: clock.now() });

@@ -74,6 +74,8 @@ export interface OfficeOptions {
   alsoTrusts?: string;
   /** Of a call, by the real clock. */
   callTimeoutMs?: number;
+  /** Further lines of agent.yaml. */
+  more?: string;
   /** Of Deno, as the agent believes; the real one unless told. */
   runtimeVersion?: string;
 }
@@ -114,7 +116,7 @@ sites: [{ name: office, ranges: [127.${network}.0.0/28], port: ${printerPort}, r
 schedule: ${schedule}
 limits: { timeout: 100ms, retries: 0, workers: 1 }
 log: { level: debug, format: json }
-`,
+${options.more ?? ""}`,
   );
   const env = { OPENDCA_GUARD_DIRECTORY: `${folder}/guard`, OPENDCA_CONFIG: path };
   const customer = platform.customer("Acme");

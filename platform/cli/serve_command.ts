@@ -12,7 +12,7 @@ interface ServeFlags extends GlobalOptions {
   hostName?: string[];
   tlsCertificate?: string;
   tlsKey?: string;
-  pollSeconds: number;
+  pollSeconds?: number;
 }
 
 /** `opendca-platform serve`: prints one line of JSON when it is ready, logs JSON lines to standard error. */
@@ -28,9 +28,8 @@ export function addServeCommand(program: Command, { host }: CommandContext): voi
     .option("--tls-key <file>", "its private key, PEM")
     .option(
       "--poll-seconds <number>",
-      "how often agents poll",
+      "how often agents poll, over what their own files say",
       wholeNumber("--poll-seconds", { min: 30, max: 86_400 }),
-      300,
     )
     .action((_, command: Command) => runServe(host, command.optsWithGlobals<ServeFlags>()));
 }

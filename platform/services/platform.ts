@@ -11,7 +11,7 @@ export interface Platform {
   /** Key of the digests of activation codes. */
   pepper: Uint8Array;
   clock: Pick<Clock, "now" | "monotonicMs">;
-  /** Where an agent that has no setting of its own polls next. */
-  pollSeconds: number;
+  /** For agents without a platform's configuration that says it; undefined where each goes by its own file. */
+  pollSeconds: number | undefined;
   log(event: string, fields: Record<string, string | number | boolean>): void;
 }

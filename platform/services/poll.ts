@@ -48,7 +48,7 @@ export function poll(platform: Platform, caller: Caller, request: PollRequest): 
     return {
       config: config?.hash === request.configHash ? undefined : config,
       tasks: takeTasks(tenant, { agentId, at }),
-      nextPollSeconds: paceOf(config) ?? pollSeconds,
+      nextPollSeconds: paceOf(config) ?? pollSeconds ?? 0,
       serverTime: at,
       highestContiguousSequence: BigInt(contiguousOf(tenant, { agentId, epoch: status.agentEpoch })),
       // All of them: what is not known today will not be known tomorrow.

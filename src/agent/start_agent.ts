@@ -109,6 +109,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     replaceTextFile: machine.replaceTextFile,
     onChange({ config, refusals, from }) {
       openedLog.setLevel(config.log.level);
+      if (config.poll.intervalMs !== pollIntervalMs) later.poller?.wake();
+      pollIntervalMs = config.poll.intervalMs;
       log.info("configApplied", { from, refusals });
       later.scans?.configChanged();
       later.scheduler?.configChanged();
@@ -117,6 +119,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   });
   if (live.refusals().length > 0) log.warn("configRefused", { refusals: live.refusals() });
 
+  let pollIntervalMs = live.current().poll.intervalMs;
   const cleanText = (text: string) => maskAddresses(text, live.current().policy.mask);
 
   function fail(error: unknown): void {

@@ -278,7 +278,7 @@ export interface PollResponse {
     | undefined;
   /** Not yet reported on by the agent; the same task comes again until a result of it arrives. */
   tasks: SignedTask[];
-  /** 30 to 86,400. The agent adds jitter. */
+  /** 30 to 86,400; 0 where the platform has no wish: the agent goes by its own `poll.interval`. The agent adds jitter. */
   nextPollSeconds: number;
   serverTime:
     | Date
