@@ -52,6 +52,16 @@ export function classifyTransportError(failure: CallFailure, context: FailureCon
   };
 }
 
+/**
+ * Whether the connection ended under the call. gRPC says UNAVAILABLE for most ends, and INTERNAL with the reset of the
+ * stream for those that its own write met first (EPIPE), or where HTTP/2 was ended in good order before the answer.
+ */
+export function wasCut({ code, details, reason }: CallFailure): boolean {
+  if (reason !== null) return false;
+  if (code === Status.UNAVAILABLE) return !/HTTP status code/.test(details);
+  return code === Status.CANCELLED || (code === Status.INTERNAL && /RST_STREAM/.test(details));
+}
+
 type Verdict = [name: TransportFaultName, detail: string];
 
 function verdict(failure: CallFailure, context: FailureContext): Verdict {
@@ -67,7 +77,7 @@ function verdict(failure: CallFailure, context: FailureContext): Verdict {
     return ["message-too-large", "its answer is larger than 4 MB"];
   }
   if (failure.code === Status.DEADLINE_EXCEEDED) return ["deadline", "it did not answer in time"];
-  if (failure.code === Status.UNAVAILABLE) return ["connection-cut", failure.details];
+  if (wasCut(failure)) return ["connection-cut", failure.details];
   // A proxy's page, another service, or bytes that are no message: gRPC maps HTTP 403, 404 and 502 to such codes.
   return ["not-the-platform", failure.details];
 }

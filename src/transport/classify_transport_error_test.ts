@@ -121,3 +121,23 @@ for (const { name, probe, clientNotAfter, fault } of cases) {
     assert.equal(found.advice, faultAdvice[fault]);
   });
 }
+
+const ends: { code: number; details: string; fault: TransportFaultName }[] = [
+  { code: 14, details: "Connection dropped", fault: "connection-cut" },
+  {
+    code: 13,
+    details: "Received RST_STREAM with code 2 triggered by internal client error: write EPIPE",
+    fault: "connection-cut",
+  },
+  { code: 13, details: "Received RST_STREAM with code 0 (Call ended without gRPC status)", fault: "connection-cut" },
+  { code: 1, details: "Call cancelled", fault: "connection-cut" },
+  { code: 14, details: "Received HTTP status code 502", fault: "not-the-platform" },
+  { code: 13, details: "Response message parsing error: index out of range", fault: "not-the-platform" },
+  { code: 4, details: "Deadline exceeded", fault: "deadline" },
+];
+for (const { code, details, fault } of ends) {
+  Deno.test(`classifyTransportError() names ${code} "${details}": ${fault}`, () => {
+    const context = { endpoint: "dca.example:443", now, connected: true, probe: sound, clientNotAfter: null };
+    assert.equal(classifyTransportError({ code, details, reason: null }, context).name, fault);
+  });
+}

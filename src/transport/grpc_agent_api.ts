@@ -5,10 +5,10 @@ import type { AgentServiceClient } from "../../proto/gen/opendca/v1/agent_servic
 import type { Clock } from "../core/clock.ts";
 import { RejectedError } from "../core/errors.ts";
 import type { AgentApi } from "./agent_api.ts";
-import { classifyTransportError } from "./classify_transport_error.ts";
+import { classifyTransportError, wasCut } from "./classify_transport_error.ts";
 import type { CallFailure } from "./classify_transport_error.ts";
 import { chooseEndpoints } from "./endpoint_choice.ts";
-import { connectionFailed, openGrpcClient, whenConnected } from "./grpc_client.ts";
+import { connectionFailed, defaultKeepAliveMs, openGrpcClient, whenConnected } from "./grpc_client.ts";
 import type { GrpcClient } from "./grpc_client.ts";
 import type { ProbeReport } from "./probe_report.ts";
 import type { Proxy } from "./proxy_choice.ts";
@@ -25,6 +25,8 @@ export interface GrpcOptions {
   /** Longest time to connect to one endpoint, and for one call on it. */
   connectTimeoutMs?: number;
   callTimeoutMs?: number;
+  /** A connection that is silent for so long is pinged. */
+  keepAliveMs?: number;
   /** How long an endpoint other than the first is kept while it works. */
   returnAfterMs?: number;
 }
@@ -59,8 +61,9 @@ export function createGrpcAgentApi(options: GrpcOptions): GrpcAgentApi {
   let lastEndpoint: string | undefined;
 
   function clientOf(index: number): GrpcClient {
+    const { trust, proxy, keepAliveMs = defaultKeepAliveMs } = options;
     const client = clients.get(index) ??
-      openGrpcClient(endpoints[index]!, { trust: options.trust, proxy: options.proxy, client: certificate });
+      openGrpcClient(endpoints[index]!, { trust, proxy, keepAliveMs, client: certificate });
     clients.set(index, client);
     return client;
   }
@@ -75,9 +78,11 @@ export function createGrpcAgentApi(options: GrpcOptions): GrpcAgentApi {
     let last: Failed | undefined;
     let delivery: Delivery = "none";
     const order = choice.order(clock.monotonicMs());
-    for (const index of order) {
+    for (let at = 0; at < order.length; at++) {
+      const index = order[at]!;
       signal?.throwIfAborted();
       const client = clientOf(index);
+      const reused = client.isConnected();
       let connected = false;
       try {
         await whenConnected(client, connectTimeoutMs, signal);
@@ -90,16 +95,19 @@ export function createGrpcAgentApi(options: GrpcOptions): GrpcAgentApi {
         signal?.throwIfAborted();
         const failure = failureOf(error);
         if (failure === undefined) throw error;
-        if (failure.reason === null) {
-          drop(index);
-          choice.failed(index, clock.monotonicMs());
+        if (failure.reason === null) drop(index);
+        if (connected && failure.reason === null) delivery = "unknown";
+        if (reused && wasCut(failure)) {
+          // The connection ended since the last call, or the way has forgotten it. A new one shows how the way is now.
+          at--;
+          continue;
         }
+        if (failure.reason === null) choice.failed(index, clock.monotonicMs());
         // Only the last one's fault is told, and the next one should not wait for the walk.
         const isTold = index === order.at(-1);
         const probe = isTold && failure.reason === null && isUnexplained(failure) ? await walk(index, signal) : null;
         signal?.throwIfAborted();
         const fault = faultOf(index, failure, { probe, connected });
-        if (connected && failure.reason === null) delivery = "unknown";
         last = { error: errorOf(fault, failure, delivery, error), delivery };
         // The platform has spoken; another endpoint of it would say the same.
         if (failure.reason !== null && failure.reason !== "store-busy") throw last.error;

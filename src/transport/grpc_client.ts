@@ -10,20 +10,31 @@ import type { ClientCertificate, TrustConfig } from "./trust.ts";
 /** Largest answer that is read. */
 const maxReceiveBytes = 4 * 1024 * 1024;
 
+/** Firewalls and routers forget a flow that is silent for a minute. */
+export const defaultKeepAliveMs = 45_000;
+const keepAliveTimeoutMs = 10_000;
+
 /** A client for one endpoint; it connects with the first call, and never again after `close`. */
 export interface GrpcClient {
   stub: AgentServiceClient;
+  /** Whether a connection stands, as far as this side knows. */
+  isConnected(): boolean;
   /** Ends what is not connected yet at once; a call that runs on an open connection may end. */
   close(): void;
 }
 
 export function openGrpcClient(
   endpoint: { host: string; port: number },
-  options: { trust: TrustConfig; proxy: Proxy | null; client: ClientCertificate | undefined },
+  options: {
+    trust: TrustConfig;
+    proxy: Proxy | null;
+    client: ClientCertificate | undefined;
+    keepAliveMs: number;
+  },
 ): GrpcClient {
   // What fails is thrown and named by the caller; the library's own lines would go to standard error beside it.
   setLogVerbosity(logVerbosity.NONE);
-  const { trust, client } = options;
+  const { trust, client, keepAliveMs } = options;
   const proxy = proxyFor(endpoint, options.proxy);
   const { host, port } = proxy ?? endpoint;
   const credentials = new EndpointCredentials({ endpoint, trust, proxy, client });
@@ -35,16 +46,18 @@ export function openGrpcClient(
     "grpc.use_local_subchannel_pool": 1,
     "grpc.service_config_disable_resolution": 1,
     "grpc.max_receive_message_length": maxReceiveBytes,
-    // A connection that a firewall has forgotten is noticed during a call, not hours later.
-    "grpc.keepalive_time_ms": 30_000,
-    "grpc.keepalive_timeout_ms": 10_000,
+    // Between polls as well, and on a connection that is dead it fails before the deadline of a call.
+    "grpc.keepalive_time_ms": keepAliveMs,
+    "grpc.keepalive_timeout_ms": Math.min(keepAliveMs, keepAliveTimeoutMs),
+    "grpc.keepalive_permit_without_calls": 1,
     "grpc.primary_user_agent": "opendca",
   });
+  const isConnected = () => stub.getChannel().getConnectivityState(false) === connectivityState.READY;
   return {
     stub,
+    isConnected,
     close() {
-      const isOpen = stub.getChannel().getConnectivityState(false) === connectivityState.READY;
-      credentials.close({ gracefully: isOpen });
+      credentials.close({ gracefully: isConnected() });
       stub.close();
     },
   };

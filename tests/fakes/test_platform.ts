@@ -38,6 +38,8 @@ export interface TestPlatform extends AsyncDisposable {
   handlers: TestPlatformHandlers;
   /** Addresses that connections came from. */
   peers: Set<string>;
+  /** Accepted so far. */
+  connections: number;
   /** Closes every connection. */
   cut(): void;
 }
@@ -99,6 +101,7 @@ export async function startTestPlatform(
   const peers = new Set<string>();
   const door = net.createServer((socket) => {
     peers.add(socket.remoteAddress ?? "");
+    platform.connections++;
     const inside = net.connect(inner, "127.0.0.1");
     for (const [a, b] of [[socket, inside], [inside, socket]] as const) {
       sockets.add(a);
@@ -112,6 +115,7 @@ export async function startTestPlatform(
   });
   await new Promise<void>((resolve) => door.listen(options.port ?? 0, options.address ?? "127.0.0.1", resolve));
   const platform: TestPlatform = {
+    connections: 0,
     port: (door.address() as net.AddressInfo).port,
     authority,
     calls,
