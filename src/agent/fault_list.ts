@@ -18,10 +18,19 @@ export interface FaultList {
   all(): AgentFault[];
 }
 
-const maxFaults = 20;
+const maxShown = 20;
+/** More than is shown, so that the end of each of many is told. */
+const maxKept = 2000;
 const maxMessage = 500;
 
-export function createFaultList({ now, changed }: { now: () => Date; changed: () => void }): FaultList {
+export interface FaultListOptions {
+  now(): Date;
+  changed(): void;
+  /** What failed works again. */
+  ended(fault: AgentFault): void;
+}
+
+export function createFaultList({ now, changed, ended }: FaultListOptions): FaultList {
   // In the order of their last time, as a fault that comes again is put in anew.
   const faults = new Map<string, AgentFault>();
   return {
@@ -37,12 +46,16 @@ export function createFaultList({ now, changed }: { now: () => Date; changed: ()
         count: (before?.count ?? 0) + 1,
       });
       const [oldest] = faults.keys();
-      if (faults.size > maxFaults && oldest !== undefined) faults.delete(oldest);
+      if (faults.size > maxKept && oldest !== undefined) faults.delete(oldest);
       changed();
     },
     clear(code) {
-      if (faults.delete(code)) changed();
+      const fault = faults.get(code);
+      if (fault === undefined) return;
+      faults.delete(code);
+      ended(fault);
+      changed();
     },
-    all: () => [...faults.values()].reverse(),
+    all: () => [...faults.values()].slice(-maxShown).reverse(),
   };
 }

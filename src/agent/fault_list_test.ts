@@ -3,8 +3,13 @@ import { createFaultList } from "./fault_list.ts";
 
 function list() {
   let ms = 0, changes = 0;
-  const faults = createFaultList({ now: () => new Date(ms += 1000), changed: () => changes++ });
-  return { faults, changes: () => changes };
+  const ended: string[] = [];
+  const faults = createFaultList({
+    now: () => new Date(ms += 1000),
+    changed: () => void changes++,
+    ended: ({ code, count }) => void ended.push(`${code} ${count}`),
+  });
+  return { faults, ended, changes: () => changes };
 }
 
 Deno.test("createFaultList() counts repetitions and puts the newest first", () => {
@@ -21,8 +26,8 @@ Deno.test("createFaultList() counts repetitions and puts the newest first", () =
   assert.deepEqual([a!.firstAt.getTime(), a!.lastAt.getTime()], [1000, 3000]);
 });
 
-Deno.test("createFaultList() forgets what works again and the oldest of more than 20", () => {
-  const { faults, changes } = list();
+Deno.test("createFaultList() shows the newest 20 and tells once of each that it has ended", () => {
+  const { faults, ended, changes } = list();
   for (let i = 0; i < 21; i++) faults.add(`fault ${i}`, "x".repeat(600));
   assert.equal(faults.all().length, 20);
   assert.equal(faults.all().at(-1)!.code, "fault 1");
@@ -31,4 +36,7 @@ Deno.test("createFaultList() forgets what works again and the oldest of more tha
   faults.clear("fault 20");
   assert.equal(faults.all()[0]!.code, "fault 19");
   assert.equal(changes(), 22);
+  faults.clear("fault 0");
+  faults.clear("never there");
+  assert.deepEqual(ended, ["fault 20 1", "fault 0 1"]);
 });

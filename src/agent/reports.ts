@@ -51,6 +51,7 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
     clockOffsetMs: null,
     lastUploadAt: null,
   };
+  let refusedConfig = false;
   const after = (ms: number) => new Date(clock.now().getTime() + ms);
 
   return {
@@ -64,6 +65,9 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
           const isFirst = contact.lastAnswerAt === null;
           Object.assign(contact, { lastAnswerAt: clock.now(), nextPollAt: after(nextMs), clockOffsetMs });
           faults.clear("poll-failed");
+          // A document that is still refused was told of before this.
+          if (!refusedConfig) faults.clear("config-refused");
+          refusedConfig = false;
           if (clockOffsetMs !== null && Math.abs(clockOffsetMs) > clockFaultMs) {
             faults.add(
               "clock-wrong",
@@ -78,6 +82,7 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
           if (event.error instanceof DamagedDatabaseError) onDefect(event.error);
           return log.warn("pollFailed", { error: event.error, nextMs: event.nextMs });
         case "configRefused":
+          refusedConfig = true;
           faults.add("config-refused", event.message);
           return log.warn("configRefused", { message: event.message });
         case "agentRevoked":
@@ -121,7 +126,6 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
       changed();
       switch (event.event) {
         case "taskReceived":
-          faults.clear("task-unsaved");
           return log.info("taskReceived", { taskId, kind: event.kind });
         case "taskRefused":
           faults.add("task-refused", event.message);
@@ -130,6 +134,8 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
           const level = event.state === "succeeded" ? "info" : "warn";
           return log[level]("taskFinished", { taskId, kind: event.kind, state: event.state, message: event.message });
         }
+        case "tasksSaved":
+          return faults.clear("task-unsaved");
         case "taskUnsaved":
           faults.add("task-unsaved", event.message);
           return log.error("taskUnsaved", { taskId, message: event.message });
@@ -159,6 +165,8 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
           const { addresses, answered, printers, durationMs } = event.outcome;
           return log.info("sweepEnded", { site, addresses, answered, printers, durationMs: Math.round(durationMs) });
         }
+        case "readEnded":
+          return faults.clear(`scan-failed ${site}`);
         case "sweepInterrupted":
           return log.info("sweepInterrupted", { site });
         case "scanFailed":

@@ -6,6 +6,52 @@ import { createLogger } from "../log/logger.ts";
 import { createFaultList } from "./fault_list.ts";
 import { createReports } from "./reports.ts";
 
+function reportsOn(ended: string[], onDefect: (defect: unknown) => void = () => assert.fail()) {
+  const clock = new FakeClock();
+  return createReports({
+    log: createLogger({ clock, level: () => "error", sink: { write: () => {}, close: () => Promise.resolve() } }),
+    faults: createFaultList({ now: () => clock.now(), changed: () => {}, ended: ({ code }) => void ended.push(code) }),
+    clock,
+    onRevoked: () => assert.fail(),
+    onDefect,
+    changed: () => {},
+  });
+}
+
+const answered = { event: "pollSucceeded", tasks: 0, configChanged: false, clockOffsetMs: 0, nextMs: 1 } as const;
+const outcome = { addresses: 1, answered: 1, printers: 1, durationMs: 1, heard: new Set<string>() };
+
+Deno.test("createReports() tells the end of each fault that can end", () => {
+  const ended: string[] = [];
+  const { poll, schedule, task, renewal, uplink } = reportsOn(ended);
+  const error = new UnavailableError("Cannot do it");
+  poll({ event: "pollFailed", error, nextMs: 1 });
+  poll({ event: "configRefused", message: "poison" });
+  // Refused by this very poll.
+  poll(answered);
+  assert.deepEqual(ended.splice(0), ["poll-failed"]);
+  poll(answered);
+  assert.deepEqual(ended.splice(0), ["config-refused"]);
+  poll({ ...answered, clockOffsetMs: 3_600_000 });
+  poll(answered);
+  assert.deepEqual(ended.splice(0), ["clock-wrong"]);
+  schedule({ event: "scanFailed", site: "a", error });
+  schedule({ event: "scanFailed", site: "b", error });
+  schedule({ event: "readEnded", site: "a" });
+  schedule({ event: "sweepEnded", site: "b", outcome });
+  assert.deepEqual(ended.splice(0), ["scan-failed a", "scan-failed b"]);
+  task({ event: "taskUnsaved", taskId: "t", message: "full" });
+  task({ event: "taskReceived", taskId: "t", kind: "ping" });
+  assert.deepEqual(ended.splice(0), []);
+  task({ event: "tasksSaved", taskId: null });
+  renewal({ event: "renewalFailed", error, waitMs: 1 });
+  renewal({ event: "certificateRenewed", notAfter: new Date(0) });
+  uplink({ event: "uploadFailed", error, waitMs: 1 });
+  const batch = { epoch: "e", sequence: 1, batchId: "b", formedAt: new Date(0), records: [] };
+  uplink({ event: "batchSent", batch, bytes: 1, highestContiguousSequence: 1 });
+  assert.deepEqual(ended.splice(0), ["task-unsaved", "renewal-failed", "upload-failed"]);
+});
+
 for (
   const { error, want } of [
     { error: new UnavailableError("Cannot reach the platform"), want: 0 },
@@ -13,16 +59,8 @@ for (
   ]
 ) {
   Deno.test(`createReports() has the agent begin anew ${want} times after a poll that failed by ${error.name}`, () => {
-    const clock = new FakeClock();
     const defects: unknown[] = [];
-    const reports = createReports({
-      log: createLogger({ clock, level: () => "error", sink: { write: () => {}, close: () => Promise.resolve() } }),
-      faults: createFaultList({ now: () => clock.now(), changed: () => {} }),
-      clock,
-      onRevoked: () => assert.fail(),
-      onDefect: (defect) => defects.push(defect),
-      changed: () => {},
-    });
+    const reports = reportsOn([], (defect) => defects.push(defect));
     reports.poll({ event: "pollFailed", error, nextMs: 5000 });
     assert.equal(defects.length, want);
   });

@@ -21,6 +21,8 @@ import type { Place } from "./site_space.ts";
 export type ScheduleEvent =
   | { event: "sweepBegun"; site: string; looksFor: number }
   | { event: "sweepEnded"; site: string; outcome: ScanOutcome }
+  /** Known devices were asked, whether they answered or not. */
+  | { event: "readEnded"; site: string }
   /** The allowed hours ended, or the configuration changed; it is done again. */
   | { event: "sweepInterrupted"; site: string }
   | { event: "scanFailed"; site: string; error: unknown };
@@ -178,6 +180,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       ? undefined
       : await options.scan({ site, places, scope: action.scope, kind: "read", signal });
     if (signal.aborted) return giveBack(action);
+    if (outcome !== undefined) report({ event: "readEnded", site: site.name });
     const scheduled = scheduledSites().get(site.name);
     if (scheduled === undefined) return;
     for (const deviceId of action.deviceIds) {

@@ -13,7 +13,7 @@ export interface SiteScansOptions {
   machine: Omit<ScanSiteParts, "onUnresolved"> & { clock: Clock };
   config(): AgentConfig;
   intake: ReadingIntake;
-  log: Pick<Logger, "warn">;
+  log: Pick<Logger, "warn" | "info">;
   /** A pass is over after which no further readings come for long. */
   onPassed(): void;
 }
@@ -27,6 +27,8 @@ export interface SiteScans {
 
 export function createSiteScans({ machine, config, intake, log, onPassed }: SiteScansOptions): SiteScans {
   const { clock } = machine;
+  /** Hosts of each site that its last pass could not ask. */
+  const skipped = new Map<string, ReadonlySet<string>>();
   let underConfig = new AbortController();
   return {
     configChanged() {
@@ -37,6 +39,7 @@ export function createSiteScans({ machine, config, intake, log, onPassed }: Site
       const beganMs = clock.monotonicMs();
       const heard = new Set<string>();
       const lostBefore = intake.lost();
+      const skippedNow = new Set<string>();
       let unknown = 0;
       const site = request.site.name;
       const changed = underConfig.signal;
@@ -51,8 +54,13 @@ export function createSiteScans({ machine, config, intake, log, onPassed }: Site
         },
       }, {
         ...machine,
-        onUnresolved: (host, reason) => log.warn("targetSkipped", { site, host, reason }),
+        onUnresolved(host, reason) {
+          skippedNow.add(host);
+          log.warn("targetSkipped", { site, host, reason });
+        },
       });
+      for (const host of skipped.get(site) ?? []) if (!skippedNow.has(host)) log.info("targetResolved", { site, host });
+      skipped.set(site, skippedNow);
       // Readings are spooled behind the microtasks that brought them.
       await Promise.resolve();
       if (request.kind !== "read") onPassed();

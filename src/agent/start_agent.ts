@@ -12,6 +12,7 @@ import { readAgentConfig } from "../config/read_config.ts";
 import { watchConfig } from "../config/watch_config.ts";
 import { messageOf, NotPermittedError } from "../core/errors.ts";
 import { DamagedDatabaseError, tryStore } from "../core/sqlite.ts";
+import type { EventName } from "../log/log_record.ts";
 import { openLog } from "../log/open_log.ts";
 import { startPoller } from "../poll/poller.ts";
 import type { Poller } from "../poll/poller.ts";
@@ -68,6 +69,9 @@ export interface Agent extends AsyncDisposable {
   readonly ended: Promise<AgentEnd>;
 }
 
+/** What is told in words of its own when it works again. */
+const endEvents: Record<string, EventName> = { "poll-failed": "platformReturned", "config-broken": "configRecovered" };
+
 /** Throws `NotPermittedError` for a second agent on one state directory, and for one that is not activated. */
 export async function startAgent(parts: AgentParts): Promise<Agent> {
   const { store, machine, version } = parts;
@@ -85,7 +89,13 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   let changed = () => {};
   // What is built further down and used by what is built first.
   const later: { poller?: Poller; scans?: SiteScans; scheduler?: Scheduler } = {};
-  const faults = createFaultList({ now: () => clock.now(), changed: () => changed() });
+  const faults = createFaultList({
+    now: () => clock.now(),
+    changed: () => changed(),
+    // The last line about a thing is its present state, whatever the thing is.
+    ended: ({ code, message, firstAt, count }) =>
+      log.info(endEvents[code] ?? "faultEnded", { code, was: message, since: firstAt.toISOString(), count }),
+  });
   if (isAffectedRuntime(machine.facts.runtimeVersion)) {
     const message =
       `Deno ${machine.facts.runtimeVersion} corrupts memory in HTTP/2 and may crash at any time: use 2.9.3`;

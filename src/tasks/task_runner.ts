@@ -28,7 +28,9 @@ export type TaskEvent =
   | { event: "taskRefused"; taskId: string | null; reason: string; message: string }
   | { event: "taskFinished"; taskId: string; kind: string; state: "succeeded" | "failed" | "refused"; message: string }
   /** The disk did not take it. A task that was not begun comes again with the next poll; what it led to is kept in memory. */
-  | { event: "taskUnsaved"; taskId: string; message: string };
+  | { event: "taskUnsaved"; taskId: string; message: string }
+  /** After `taskUnsaved`: the disk has all of it. */
+  | { event: "tasksSaved"; taskId: null };
 
 export interface TaskRunnerOptions {
   memory: TaskMemory;
@@ -79,6 +81,7 @@ export function startTaskRunner(options: TaskRunnerOptions): TaskRunner {
   const scans: TaskQueue = { waiting: [], running: undefined }, others: TaskQueue = { waiting: [], running: undefined };
   const stop = new AbortController();
   /** Final results that the disk did not take yet, by task. */
+  let isFailing = false;
   const unsaved = new Map<string, { result: TaskResult; owed: boolean }>();
 
   function refuse(
@@ -100,6 +103,7 @@ export function startTaskRunner(options: TaskRunnerOptions): TaskRunner {
       return true;
     } catch (error) {
       if (!(error instanceof StorageError || error instanceof DamagedDatabaseError)) throw error;
+      isFailing = true;
       report({ event: "taskUnsaved", taskId, message: error.message });
       return false;
     }
@@ -203,8 +207,12 @@ export function startTaskRunner(options: TaskRunnerOptions): TaskRunner {
   return {
     take(tasks, now) {
       saveAgain();
-      for (const signed of tasks) saved("", () => takeOne(signed, now));
-      saved("", () => memory.forget(now));
+      const all = [...tasks.map((signed) => () => takeOne(signed, now)), () => memory.forget(now)];
+      const areSaved = all.map((each) => saved("", each)).every((isSaved) => isSaved) && unsaved.size === 0;
+      if (isFailing && areSaved) {
+        isFailing = false;
+        report({ event: "tasksSaved", taskId: null });
+      }
       for (const queue of [scans, others]) {
         if (queue.running !== undefined || queue.waiting.length === 0) continue;
         queue.running = work(queue).finally(() => queue.running = undefined);

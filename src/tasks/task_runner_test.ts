@@ -314,6 +314,10 @@ withRunner(
     await scene.take();
     assert.deepEqual([scene.ran, scene.owed()], [["ping"], [[id(1), TaskState.SUCCEEDED, 0]]]);
     assert.equal(scene.events.filter(({ event }) => event === "taskUnsaved").length, 2);
+    assert.deepEqual(scene.events.map(({ event }) => event).filter((event) => event === "tasksSaved"), [
+      "tasksSaved",
+      "tasksSaved",
+    ]);
   },
 );
 
