@@ -32,3 +32,40 @@ export function createRoundTrip(limits: { minMs: number; maxMs: number }): Round
     smoothedMs: () => smoothed ?? 0,
   };
 }
+
+/** How long the datagrams of one device wait for their answers: RFC 6298 with its backoff. */
+export interface AnswerWait {
+  /** Takes note of an answer after so many milliseconds. */
+  observe(ms: number): void;
+  /** Milliseconds to wait for the answer to a datagram, after so many that had none. */
+  waitMs(unanswered: number): number;
+}
+
+export interface AnswerWaitLimits {
+  /** Shortest wait: devices do not answer all questions equally fast. */
+  floorMs: number;
+  /** Wait before the first answer. */
+  firstMs: number;
+  /** Waits do not double beyond this, or beyond what the device's own answers take; twice that before the first. */
+  patientMs: number;
+  maxMs: number;
+}
+
+/** An estimate for one device. Waits double while nothing is answered, and begin again with each answer. */
+export function createAnswerWait(limits: AnswerWaitLimits): AnswerWait {
+  const { floorMs, firstMs, patientMs, maxMs } = limits;
+  const measured = createRoundTrip({ minMs: floorMs, maxMs });
+  let isKnown = false;
+  return {
+    observe(ms) {
+      isKnown = true;
+      measured.observe(ms);
+    },
+    waitMs(unanswered) {
+      const first = isKnown ? measured.timeoutMs() : Math.min(maxMs, firstMs);
+      // A lossy network is not a congested one: beyond some waiting, doubling only makes the reading slow.
+      const most = Math.max(first, isKnown ? patientMs : 2 * patientMs);
+      return Math.min(maxMs, most, first * 2 ** Math.min(unanswered, 16));
+    },
+  };
+}

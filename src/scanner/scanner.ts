@@ -186,6 +186,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
         credentials: credentialsOf(found.target),
         roundTrip,
         slot,
+        timeoutMs: config.timeoutMs,
         retries: config.retries,
         deadlineMs: config.deviceDeadlineMs,
         pace: () => pacer.take(),

@@ -24,6 +24,8 @@ export interface Found {
   /** Absent when only the SNMPv3 engine answered. */
   community?: { version: "1" | "2c"; name: string };
   varbinds: Varbind[];
+  /** How long after its first probe it answered; certain when that was its only one. */
+  heard?: { afterMs: number; certain: boolean };
 }
 
 export interface SweepOptions {
@@ -83,6 +85,8 @@ export function sweepShard(options: SweepOptions): ShardSweep {
   const { size, firstId, clock, signal } = options;
   const answered = new Uint8Array(size);
   const firstSentAt = new Float64Array(size);
+  /** Probes of each address, as far as one byte counts. */
+  const probed = new Uint8Array(size);
   let found = 0;
   let lastWaveAt = 0;
   const refused = new Set<string>();
@@ -108,9 +112,10 @@ export function sweepShard(options: SweepOptions): ShardSweep {
     if (answered[position] === 1) return true;
     answered[position] = 1;
     found++;
-    options.onAnswer(clock.monotonicMs() - firstSentAt[position]!);
+    const afterMs = clock.monotonicMs() - firstSentAt[position]!;
+    options.onAnswer(afterMs);
     if (found === size) complete.abort();
-    options.onFound({ target, ...answer });
+    options.onFound({ target, ...answer, heard: { afterMs, certain: probed[position] === 1 } });
     return true;
   }
 
@@ -134,6 +139,7 @@ export function sweepShard(options: SweepOptions): ShardSweep {
         const paced = options.pace();
         if (paced !== undefined) await paced;
         signal.throwIfAborted();
+        if (probed[position]! < 255) probed[position]!++;
         window.push(send(probeFor(template, firstId + position), target));
         if (window.length >= sendWindow) {
           await Promise.all(window);
@@ -192,7 +198,7 @@ export function sweepShard(options: SweepOptions): ShardSweep {
   return { accept, run };
 }
 
-function answerOf(message: SnmpMessage): Omit<Found, "target"> | undefined {
+function answerOf(message: SnmpMessage): Omit<Found, "target" | "heard"> | undefined {
   if (message.version === 3) {
     return message.scopedPdu?.pdu.type === PduType.report ? { varbinds: [] } : undefined;
   }

@@ -1,7 +1,7 @@
 /**
  * SNMP messages: v1 and v2c (RFC 1157, RFC 1901) whole, v3 (RFC 3412) as far as it is readable without keys.
- * The reader of printers uses net-snmp; this codec is for the sweep's probes, for checking every datagram before
- * anything else sees it, and for the simulator.
+ * For the sweep's probes, for reading with communities, for checking every datagram before anything else sees it, and
+ * for the simulator; SNMPv3 is read through net-snmp.
  */
 import { BerReader, BerSyntaxError, BerWriter } from "./ber.ts";
 import { Tag } from "./value.ts";

@@ -121,7 +121,6 @@ export interface NetSnmpPrivacy {
 }
 
 interface NetSnmp {
-  createSession(target: string, community: string, options: NetSnmpOptions): NetSnmpSession;
   createV3Session(target: string, user: NetSnmpUser, options: NetSnmpOptions): NetSnmpSession;
   Version: { "1": 0; "2c": 1; "3": 3 };
   SecurityLevel: { noAuthNoPriv: 1; authNoPriv: 2; authPriv: 3 };

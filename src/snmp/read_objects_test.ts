@@ -57,6 +57,8 @@ function agent(
     engineId: () => null,
     malformed: 0,
     requests: 0,
+    answers: 1,
+    overheadOctets: 40,
     close: () => {},
   };
 }

@@ -1,87 +1,72 @@
 /**
- * One conversation with one device through net-snmp: it encodes, retransmits and secures requests. Every datagram is
- * decoded here first, so that malformed octets never reach the library, answers to v1 and v2c requests are read by our
- * own tolerant codec (unsigned values without their leading zero, error-index), and a v3 answer below the request's
- * security level is dropped (RFC 3412 section 7.2), which the library would accept.
+ * One conversation with one device: v1 and v2c by community_session.ts, v3 here through net-snmp, which encodes and
+ * secures requests. Every datagram is decoded here first, so that malformed octets never reach the library, and a v3
+ * answer below the request's security level is dropped (RFC 3412 section 7.2), which the library would accept. What is
+ * sent again when an answer is late are the same octets, by our own time: the library has one timeout for all.
  */
 import { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
-import type { Credential } from "../credentials/credential.ts";
+import { messageOf } from "../core/errors.ts";
+import { systemClock } from "../core/clock.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Credential, UsmCredential } from "../credentials/credential.ts";
+import { openCommunitySession } from "./community_session.ts";
 import type { DatagramHub } from "./datagram_hub.ts";
 import { BerSyntaxError } from "./ber.ts";
-import { decodeMessage, ErrorStatus, MsgFlag, PduType } from "./message.ts";
-import type { Pdu, SnmpMessage } from "./message.ts";
+import { decodeMessage, MsgFlag, PduType } from "./message.ts";
+import type { SnmpMessage } from "./message.ts";
 import { authProtocols, maybeUsmFailure, privProtocols, snmp } from "./net_snmp.ts";
-import type {
-  NetSnmpOptions,
-  NetSnmpSession,
-  NetSnmpSocket,
-  NetSnmpUser,
-  NetSnmpVarbind,
-  UsmFailure,
-} from "./net_snmp.ts";
+import type { NetSnmpOptions, NetSnmpSession, NetSnmpSocket, NetSnmpUser, NetSnmpVarbind } from "./net_snmp.ts";
+import { sendUntilDone } from "./retransmit.ts";
+import { triesOf } from "./session_tries.ts";
+import type { Patience } from "./session_tries.ts";
+import { agentError, SnmpError } from "./snmp_error.ts";
 import { installUsmPrivacy } from "./usm_privacy.ts";
 import { Tag } from "./value.ts";
 import type { Varbind } from "./value.ts";
 
 export type SnmpVersion = "1" | "2c" | "3";
 
-export type SnmpFailure =
-  | "timeout"
-  | "tooBig"
-  | "noSuchName"
-  | "agentError"
-  | "usm"
-  | "malformed"
-  | "unreachable"
-  | "closed";
+export { SnmpError } from "./snmp_error.ts";
+export type { SnmpFailure } from "./snmp_error.ts";
 
-/** Why a request has no answer; `errorIndex` is 1-based as in RFC 3416 and 0 when the agent named no variable. */
-export class SnmpError extends Error {
-  override readonly name = "SnmpError";
-  constructor(
-    readonly failure: SnmpFailure,
-    message: string,
-    readonly detail: { errorIndex?: number; usm?: UsmFailure } = {},
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-  }
-}
-
+/** One request at a time. */
 export interface SnmpSession {
   readonly version: SnmpVersion;
-  /** One varbind for each OID, "no such" exceptions included. */
-  get(oids: string[]): Promise<Varbind[]>;
-  getNext(oids: string[]): Promise<Varbind[]>;
+  /** One varbind for each OID, "no such" exceptions included. Patience is long unless told. */
+  get(oids: string[], patience?: Patience): Promise<Varbind[]>;
+  getNext(oids: string[], patience?: Patience): Promise<Varbind[]>;
   /** One list for each OID: one varbind for a non-repeater, up to `maxRepetitions` for the others. */
-  getBulk(oids: string[], nonRepeaters: number, maxRepetitions: number): Promise<Varbind[][]>;
+  getBulk(oids: string[], nonRepeaters: number, maxRepetitions: number, patience?: Patience): Promise<Varbind[][]>;
   /** Hexadecimal snmpEngineID once it is known (v3). */
   engineId(): string | null;
+  /** Octets of a message around its variable bindings, at most. */
+  readonly overheadOctets: number;
   /** Datagrams from this device that were dropped because they were malformed or not secured as asked. */
   readonly malformed: number;
   readonly requests: number;
+  /** Datagrams that answered one of its requests. */
+  readonly answers: number;
   close(): void;
 }
 
 export interface SessionOptions {
-  /** How long a request waits before it is sent again; asked anew for each request. */
-  timeoutMs: () => number;
+  /** How long a datagram waits for its answer, after so many that had none. */
+  timeoutMs: (unanswered: number) => number;
   /** Retransmissions after the first send. */
   retries: number;
-  /** Called with the milliseconds since the request was first sent. */
-  onAnswer?: (ms: number) => void;
+  /** An answer has come; with the milliseconds that it took, where it is certain which datagram it answers. */
+  onAnswer?: (ms: number | undefined) => void;
   onRetransmit?: () => void;
-  /** Waited for before a request and by each retransmission. */
+  /** Waited for before each datagram. */
   pace: () => Promise<void> | undefined;
+  /** The machine's unless told. */
+  clock?: Clock;
 }
 
-/** What the library keeps of an open request, by request-id or msgID. */
+/** What the library keeps of an open request, by msgID. */
 interface OpenRequests {
   reqs: Record<number, unknown>;
-  unregisterRequest(id: number): unknown;
-  /** Milliseconds until a retransmission of requests that are made from now on. */
-  timeout: number;
 }
 
 /** Opens a session; `version` is ignored for a USM credential, which is always v3. */
@@ -91,20 +76,56 @@ export function openSession(
   credential: Credential,
   options: SessionOptions & { version?: "1" | "2c" },
 ): SnmpSession {
-  const version: SnmpVersion = credential.kind === "usm" ? "3" : options.version ?? "2c";
-  const socket = new SessionSocket(hub, target, options.pace);
-  const session = createLibrarySession(target, credential, version, socket, options);
+  return credential.kind === "usm"
+    ? openUsmSession(hub, target, credential, options)
+    : openCommunitySession(hub, target, credential, options);
+}
+
+function openUsmSession(
+  hub: DatagramHub,
+  target: { address: string; port: number },
+  credential: UsmCredential,
+  options: SessionOptions,
+): SnmpSession {
+  const { clock = systemClock } = options;
+  const socket = new SessionSocket();
+  const session = createLibrarySession(target, credential, socket);
   const open = session as unknown as OpenRequests;
-  const requiredFlags = credential.kind === "usm" ? flagsOf(credential.level) : 0;
-  let pending: { resolve(pdu: Pdu | Varbind[][]): void; reject(error: Error): void } | undefined;
-  let malformed = 0;
-  let requests = 0;
-  let sentAt = 0;
-  socket.onRetransmit = () => options.onRetransmit?.();
+  const requiredFlags = flagsOf(credential.level);
+  let pending: { resolve(lists: Varbind[][]): void; reject(error: Error): void } | undefined;
+  let patience: Patience = "long";
+  let malformed = 0, requests = 0, answers = 0;
+  let isClosed = false;
+  /** Datagrams since the last answer: the waits double with them (RFC 6298 section 5.5). */
+  let unanswered = 0;
+  /** The datagram that waits for its answer. */
+  let exchange: { done: AbortController; sentAt: number; repeated: boolean } | undefined;
 
   // An unheard "error" would end the process; the datagram that caused it has been counted already.
   session.on("error", () => malformed++);
-  socket.onRefused = (error) => fail(new SnmpError("unreachable", error.message, {}, { cause: error }));
+  socket.onSend = (bytes) => {
+    exchange?.done.abort();
+    const mine = { done: new AbortController(), sentAt: 0, repeated: false };
+    exchange = mine;
+    void sendUntilDone({
+      send: async (sentBefore) => {
+        if (sentBefore > 0) {
+          mine.repeated = true;
+          options.onRetransmit?.();
+        }
+        mine.sentAt = clock.monotonicMs();
+        unanswered++;
+        await hub.send(bytes, target.address, target.port);
+      },
+      tries: triesOf(patience, { retries: options.retries, hasAnswered: answers > 0 }),
+      waitMs: () => options.timeoutMs(unanswered - 1),
+      pace: options.pace,
+      done: mine.done.signal,
+      clock,
+    }).then((isDone) => {
+      if (!isDone) fail(new SnmpError("timeout", `${target.address} did not answer in time`));
+    }, (error) => fail(new SnmpError("unreachable", messageOf(error), {}, { cause: error })));
+  };
 
   const stopListening = hub.listenTo(target.address, target.port, (bytes) => {
     let message: SnmpMessage;
@@ -115,24 +136,17 @@ export function openSession(
       malformed++;
       return true;
     }
-    return message.version === 3 ? onV3(bytes, message) : onCommunity(message);
+    return message.version === 3 && onV3(bytes, message);
   });
 
-  function onCommunity(message: SnmpMessage & { version: 0 | 1 }): boolean {
-    if (version === "3" || message.pdu.type !== PduType.response) return false;
-    if (open.reqs[message.pdu.requestId] === undefined) return false;
-    open.unregisterRequest(message.pdu.requestId);
-    settle(message.pdu);
-    return true;
-  }
-
   function onV3(bytes: Uint8Array, message: SnmpMessage & { version: 3 }): boolean {
-    if (version !== "3" || open.reqs[message.msgId] === undefined) return false;
+    if (open.reqs[message.msgId] === undefined) return false;
     const isReport = message.scopedPdu?.pdu.type === PduType.report;
     if (!isReport && (message.msgFlags & requiredFlags) !== requiredFlags) {
       malformed++;
       return true;
     }
+    endExchange();
     try {
       socket.emit("message", Buffer.from(bytes));
     } catch (error) {
@@ -143,41 +157,53 @@ export function openSession(
     return true;
   }
 
-  function settle(answer: Pdu | Varbind[][]): void {
-    const waiting = pending;
-    pending = undefined;
-    options.onAnswer?.(performance.now() - sentAt);
-    waiting?.resolve(answer);
+  /** The datagram that was sent last has its answer; one that was sent twice does not tell how long it took. */
+  function endExchange(): void {
+    answers++;
+    unanswered = 0;
+    const ended = exchange;
+    exchange = undefined;
+    ended?.done.abort();
+    options.onAnswer?.(ended === undefined || ended.repeated ? undefined : clock.monotonicMs() - ended.sentAt);
   }
 
   function fail(error: Error): void {
     const waiting = pending;
     pending = undefined;
+    exchange?.done.abort();
+    exchange = undefined;
     waiting?.reject(error);
   }
 
-  async function request(start: () => void): Promise<Pdu | Varbind[][]> {
+  type Callback = (error: Error | null, lists: NetSnmpVarbind[][] | undefined) => void;
+
+  async function request(howLong: Patience, start: (callback: Callback) => void): Promise<Varbind[][]> {
     if (pending !== undefined) throw new RangeError("Cannot send two requests at once in one session");
-    await options.pace();
-    socket.prepaid = 1;
+    if (isClosed) throw closedError();
     requests++;
-    sentAt = performance.now();
-    open.timeout = options.timeoutMs();
-    return await new Promise((resolve, reject) => {
-      pending = { resolve, reject };
-      start();
+    patience = howLong;
+    const { promise, resolve, reject } = Promise.withResolvers<Varbind[][]>();
+    const mine = { resolve, reject };
+    pending = mine;
+    start((error, lists) => {
+      // The library may end a request that was given up long ago.
+      if (pending !== mine) return;
+      if (error !== null) return fail(toSnmpError(error, target.address));
+      pending = undefined;
+      resolve((lists ?? []).map((list) => list.map(toVarbind)));
     });
+    return await promise;
   }
 
-  /** Callback for the library: v3 answers and every failure arrive here, community answers do not. */
-  function finish(error: Error | null, lists: NetSnmpVarbind[][] | undefined): void {
-    if (error !== null) fail(toSnmpError(error, target.address));
-    else settle((lists ?? []).map((list) => list.map(toVarbind)));
+  function closedError(): SnmpError {
+    return new SnmpError("closed", `The session with ${target.address} was closed`);
   }
 
-  async function ask(kind: "get" | "getNext", oids: string[]): Promise<Varbind[]> {
-    const answer = await request(() => session[kind](oids, (error, list) => finish(error, list && [list])));
-    const varbinds = isPdu(answer) ? checkPdu(answer, target.address).varbinds : answer[0] ?? [];
+  async function ask(kind: "get" | "getNext", oids: string[], howLong: Patience): Promise<Varbind[]> {
+    const [varbinds = []] = await request(
+      howLong,
+      (callback) => session[kind](oids, (error, list) => callback(error, list && [list])),
+    );
     if (varbinds.length !== oids.length) {
       throw new SnmpError("malformed", `${target.address} answered ${varbinds.length} of ${oids.length} values`);
     }
@@ -185,49 +211,46 @@ export function openSession(
   }
 
   return {
-    version,
-    get: (oids) => ask("get", oids),
-    getNext: (oids) => ask("getNext", oids),
-    async getBulk(oids, nonRepeaters, maxRepetitions) {
-      const answer = await request(() =>
-        session.getBulk(oids, nonRepeaters, maxRepetitions, (error, lists) => {
-          finish(error, lists?.map((list) => Array.isArray(list) ? list : [list]));
-        })
+    version: "3",
+    get: (oids, howLong = "long") => ask("get", oids, howLong),
+    getNext: (oids, howLong = "long") => ask("getNext", oids, howLong),
+    async getBulk(oids, nonRepeaters, maxRepetitions, howLong = "long") {
+      const lists = await request(
+        howLong,
+        (callback) =>
+          session.getBulk(oids, nonRepeaters, maxRepetitions, (error, lists) => {
+            callback(error, lists?.map((list) => Array.isArray(list) ? list : [list]));
+          }),
       );
-      if (!isPdu(answer)) return answer.map((list) => list.slice(0, maxRepetitions));
-      const { varbinds } = checkPdu(answer, target.address);
-      return toLists(varbinds, oids.length, nonRepeaters, maxRepetitions);
+      return lists.map((list) => list.slice(0, maxRepetitions));
     },
     engineId: () => session.msgSecurityParameters?.msgAuthoritativeEngineID.toString("hex") ?? null,
+    overheadOctets: overhead + credential.user.length + credential.context.length,
     get malformed() {
       return malformed;
     },
     get requests() {
       return requests;
     },
+    get answers() {
+      return answers;
+    },
     close() {
+      isClosed = true;
       stopListening();
       // Before the library ends its requests with a text of its own.
-      if (pending !== undefined) fail(new SnmpError("closed", `The session with ${target.address} was closed`));
+      fail(closedError());
       session.close();
     },
   };
 }
 
-/** The socket that the library sees: it sends through the shared hub and receives only what was checked. */
-class SessionSocket extends EventEmitter implements NetSnmpSocket {
-  onRefused: (error: Error) => void = () => {};
-  onRetransmit: () => void = () => {};
-  /** Datagrams whose pacing the caller has waited for; retransmissions and v3 discovery wait here. */
-  prepaid = 0;
+/** Headers, two engine ids of 32 octets, digest, salt, PDU and padding: at most. */
+const overhead = 220;
 
-  constructor(
-    readonly hub: DatagramHub,
-    readonly target: { address: string; port: number },
-    readonly pace: () => Promise<void> | undefined,
-  ) {
-    super();
-  }
+/** The socket that the library sees: what it sends goes to `onSend`, and it receives only what was checked. */
+class SessionSocket extends EventEmitter implements NetSnmpSocket {
+  onSend: (bytes: Uint8Array) => void = () => {};
 
   send(
     buffer: Uint8Array,
@@ -239,14 +262,7 @@ class SessionSocket extends EventEmitter implements NetSnmpSocket {
   ): void {
     // The library registers the request in the callback; on loopback an answer may come before the send has returned.
     callback(null, length);
-    const bytes = buffer.slice(offset, offset + length);
-    const isFirst = this.prepaid > 0;
-    const paced = isFirst ? undefined : this.pace();
-    if (!isFirst) this.onRetransmit();
-    this.prepaid = 0;
-    void Promise.resolve(paced).then(() => this.hub.send(bytes, this.target.address, this.target.port)).catch(
-      (error) => this.onRefused(error),
-    );
+    this.onSend(buffer.slice(offset, offset + length));
   }
 
   bind(): void {}
@@ -257,24 +273,22 @@ class SessionSocket extends EventEmitter implements NetSnmpSocket {
   }
 }
 
+/** Longer than any device is read: the library never ends a request by its own time. */
+const libraryTimeoutMs = 24 * 3600 * 1000;
+
 function createLibrarySession(
   target: { address: string; port: number },
-  credential: Credential,
-  version: SnmpVersion,
+  credential: UsmCredential,
   socket: NetSnmpSocket,
-  options: SessionOptions,
 ): NetSnmpSession {
   const libraryOptions: NetSnmpOptions = {
     port: target.port,
-    retries: options.retries,
-    timeout: options.timeoutMs(),
+    retries: 0,
+    timeout: libraryTimeoutMs,
     idBitsSize: 32,
-    version: snmp.Version[version],
+    version: snmp.Version["3"],
     dgramModule: { createSocket: () => socket },
   };
-  if (credential.kind === "community") {
-    return snmp.createSession(target.address, credential.community.reveal(), libraryOptions);
-  }
   installUsmPrivacy();
   const user: NetSnmpUser = { name: credential.user, level: snmp.SecurityLevel[credential.level] };
   if (credential.auth !== null) {
@@ -293,48 +307,12 @@ function flagsOf(level: "noAuthNoPriv" | "authNoPriv" | "authPriv"): number {
   return level === "authNoPriv" ? MsgFlag.auth : 0;
 }
 
-function isPdu(answer: Pdu | Varbind[][]): answer is Pdu {
-  return !Array.isArray(answer);
-}
-
-function checkPdu(pdu: Pdu, address: string): Pdu {
-  if (pdu.errorStatus === ErrorStatus.noError) return pdu;
-  throw agentError(pdu.errorStatus, pdu.errorIndex, address);
-}
-
-function agentError(status: number, errorIndex: number, address: string): SnmpError {
-  if (status === ErrorStatus.tooBig) return new SnmpError("tooBig", `${address} answered that the answer is too big`);
-  if (status === ErrorStatus.noSuchName) {
-    return new SnmpError("noSuchName", `${address} does not have object ${errorIndex} of the request`, { errorIndex });
-  }
-  const name = snmp.ErrorStatus[status] ?? `error-status ${status}`;
-  return new SnmpError("agentError", `${address} answered ${name}`, { errorIndex });
-}
-
 function toSnmpError(error: Error, address: string): SnmpError {
   if (error instanceof SnmpError) return error;
-  if (isTimeout(error)) return new SnmpError("timeout", `${address} did not answer in time`);
   if (error instanceof snmp.RequestFailedError) return agentError(error.status, 0, address);
   const usm = maybeUsmFailure(error);
   if (usm !== undefined) return new SnmpError("usm", `${address} refused the SNMPv3 message: ${usm}`, { usm });
   return new SnmpError("malformed", `Cannot read the answer of ${address}: ${error.message}`, {}, { cause: error });
-}
-
-/** Apart from its caller, as the library's classes differ only by name and would narrow each other away. */
-function isTimeout(error: unknown): boolean {
-  return error instanceof snmp.RequestTimedOutError;
-}
-
-/** Sorts the varbinds of a GetBulk answer by the OID they answer (RFC 3416 section 4.2.3); a cut answer is normal. */
-function toLists(varbinds: Varbind[], oids: number, nonRepeaters: number, maxRepetitions: number): Varbind[][] {
-  const lists: Varbind[][] = Array.from({ length: oids }, () => []);
-  const repeaters = oids - nonRepeaters;
-  const most = nonRepeaters + repeaters * maxRepetitions;
-  varbinds.slice(0, most).forEach((varbind, i) => {
-    const at = i < nonRepeaters ? i : nonRepeaters + (i - nonRepeaters) % repeaters;
-    lists[at]!.push(varbind);
-  });
-  return lists;
 }
 
 function toVarbind({ oid, type, value }: NetSnmpVarbind): Varbind {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { FakeClock } from "../../tests/fakes/fake_clock.ts";
 import type { Credential } from "../credentials/credential.ts";
 import { Secret } from "../core/secret.ts";
 import { startDatagramHub } from "./datagram_hub.ts";
@@ -57,6 +58,23 @@ async function withPeer(
 
 function communitySession(hub: DatagramHub, version: "1" | "2c" = "2c"): SnmpSession {
   return openSession(hub, target, community, { version, timeoutMs: () => 30, retries: 1, pace: () => undefined });
+}
+
+/** A hub that keeps what is sent; `listeners` gets those that are to be told of answers. */
+function recordingHub(sent: Uint8Array[], listeners: ((bytes: Uint8Array) => boolean)[]): DatagramHub {
+  return {
+    send(bytes) {
+      sent.push(bytes);
+      return Promise.resolve();
+    },
+    listenTo(address, port, listener) {
+      listeners.push((bytes) => listener(bytes, address, port));
+      return () => {};
+    },
+    setSweep() {},
+    counters: { sent: 0, received: 0, stray: 0 },
+    close: () => Promise.resolve(),
+  };
 }
 
 function answer(bytes: Uint8Array, changes: Partial<Pdu> = {}): Uint8Array {
@@ -153,6 +171,70 @@ Deno.test("SnmpSession.get() asks again when the first datagram is lost", async 
     assert.equal(hub.counters.sent, 2);
     session.close();
   });
+});
+
+Deno.test("SnmpSession.get() takes the late answer to its first datagram, and knows how long it took", async () => {
+  const clock = new FakeClock();
+  const asked: Uint8Array[] = [];
+  const took: (number | undefined)[] = [];
+  const listeners: ((bytes: Uint8Array) => boolean)[] = [];
+  const session = openSession(recordingHub(asked, listeners), target, community, {
+    timeoutMs: (unanswered) => 1000 * 2 ** unanswered,
+    retries: 5,
+    pace: () => undefined,
+    onAnswer: (ms) => took.push(ms),
+    clock,
+  });
+  const getting = session.get(["1.3.1"]);
+  await clock.advance(4000);
+  assert.equal(asked.length, 3, "at 0, 1 and 3 seconds");
+  assert.equal(new Set(asked.map((bytes) => (decodeMessage(bytes) as CommunityMessage).pdu.requestId)).size, 3);
+  assert(listeners[0]!(answer(asked[0]!)));
+  assert.equal((await getting).length, 1);
+  assert(listeners[0]!(answer(asked[2]!)), "nor is the answer to a repetition a stray one");
+  assert(!listeners[0]!(answer(asked[2]!)), "but the second answer to one datagram is");
+  assert.deepEqual(took, [4000, 1000]);
+  session.close();
+});
+
+for (const { patience, tries } of [{ patience: "short", tries: 3 }, { patience: "long", tries: 8 }] as const) {
+  Deno.test(`SnmpSession.get() with ${patience} patience asks a device that has answered ${tries} times`, async () => {
+    const clock = new FakeClock();
+    const asked: Uint8Array[] = [];
+    const listeners: ((bytes: Uint8Array) => boolean)[] = [];
+    const session = openSession(recordingHub(asked, listeners), target, community, {
+      timeoutMs: () => 1000,
+      retries: 7,
+      pace: () => undefined,
+      clock,
+    });
+    const first = session.get(["1.3.1"]);
+    await clock.advance(0);
+    listeners[0]!(answer(asked.pop()!));
+    await first;
+    const silent = assert.rejects(session.get(["1.3.1"], patience), { failure: "timeout" });
+    await clock.advance(60_000);
+    await silent;
+    assert.equal(asked.length, tries);
+    session.close();
+  });
+}
+
+Deno.test("SnmpSession.get() of a v3 session asks for the engine again when it is late", async () => {
+  const clock = new FakeClock();
+  const asked: Uint8Array[] = [];
+  const session = openSession(recordingHub(asked, []), target, user, {
+    timeoutMs: (unanswered) => 1000 * 2 ** unanswered,
+    retries: 2,
+    pace: () => undefined,
+    clock,
+  });
+  const silent = assert.rejects(session.get(["1.3.1"]), { failure: "timeout" });
+  await clock.advance(7000);
+  await silent;
+  assert.equal(asked.length, 3);
+  session.close();
+  await assert.rejects(session.get(["1.3.1"]), { failure: "closed" });
 });
 
 Deno.test("SnmpSession.close() ends an open request", async () => {

@@ -1,0 +1,36 @@
+import { ErrorStatus } from "./message.ts";
+import { snmp } from "./net_snmp.ts";
+import type { UsmFailure } from "./net_snmp.ts";
+
+export type SnmpFailure =
+  | "timeout"
+  | "tooBig"
+  | "noSuchName"
+  | "agentError"
+  | "usm"
+  | "malformed"
+  | "unreachable"
+  | "closed";
+
+/** Why a request has no answer; `errorIndex` is 1-based as in RFC 3416 and 0 when the agent named no variable. */
+export class SnmpError extends Error {
+  override readonly name = "SnmpError";
+  constructor(
+    readonly failure: SnmpFailure,
+    message: string,
+    readonly detail: { errorIndex?: number; usm?: UsmFailure } = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** The error of an answer whose error-status is not noError. */
+export function agentError(status: number, errorIndex: number, address: string): SnmpError {
+  if (status === ErrorStatus.tooBig) return new SnmpError("tooBig", `${address} answered that the answer is too big`);
+  if (status === ErrorStatus.noSuchName) {
+    return new SnmpError("noSuchName", `${address} does not have object ${errorIndex} of the request`, { errorIndex });
+  }
+  const name = snmp.ErrorStatus[status] ?? `error-status ${status}`;
+  return new SnmpError("agentError", `${address} answered ${name}`, { errorIndex });
+}
