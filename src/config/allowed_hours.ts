@@ -100,25 +100,136 @@ export function parseTimeZone(text: string): string {
 /** Whether all of `hours` allow traffic at that moment; nothing is forbidden where the list is empty. */
 export function isAllowedAt(hours: readonly AllowedHours[], date: Date): boolean {
   return hours.every(({ timeZone, windows }) => {
-    const { weekday, minute } = localTime(date, timeZone);
-    return windows.some((window) =>
-      window.weekday === weekday && window.fromMinute <= minute && minute < window.untilMinute
-    );
+    const minute = minuteOfWeek(date.getTime(), timeZone);
+    return windows.some(({ weekday, fromMinute, untilMinute }) => {
+      const midnight = (weekday - 1) * minutesOfDay;
+      return midnight + fromMinute <= minute && minute < midnight + untilMinute;
+    });
   });
 }
 
-function localTime(date: Date, timeZone: string | null): { weekday: number; minute: number } {
-  if (timeZone === null) return { weekday: date.getDay() || 7, minute: date.getHours() * 60 + date.getMinutes() };
-  const format = new Intl.DateTimeFormat("en-GB", {
-    timeZone,
-    weekday: "short",
-    hour: "2-digit",
-    minute: "2-digit",
-    hourCycle: "h23",
-  });
-  const parts = Object.fromEntries(format.formatToParts(date).map(({ type, value }) => [type, value]));
-  const weekday = weekdays.findIndex((day) => day === parts.weekday?.toLowerCase()) + 1;
-  return { weekday, minute: Number(parts.hour) * 60 + Number(parts.minute) };
+/** A time in which nothing changes: from `fromMs` on, and before `untilMs`, both of the wall clock. */
+export interface Stretch {
+  readonly allowed: boolean;
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
+/** The latest answer for each list, as the same stretch is asked for many times; what lies far ahead is looked at again. */
+const stretches = new WeakMap<readonly AllowedHours[], { stretch: Stretch; foundMs: number }>();
+const believedMs = 86_400_000;
+
+/**
+ * The stretch that a moment of the wall clock is in, with adjacent windows as one and changes of the clock in the time
+ * zone taken into account; infinite on a side where nothing changes within a week.
+ */
+export function stretchAt(hours: readonly AllowedHours[], atMs: number): Stretch {
+  const known = stretches.get(hours);
+  if (known !== undefined && Math.abs(atMs - known.foundMs) < believedMs) {
+    const { stretch } = known;
+    if (stretch.fromMs <= atMs && atMs < stretch.untilMs) return stretch;
+  }
+  const stretch = findStretch(hours, atMs);
+  stretches.set(hours, { stretch, foundMs: atMs });
+  return stretch;
+}
+
+function findStretch(hours: readonly AllowedHours[], atMs: number): Stretch {
+  const allowed = isAllowedAt(hours, new Date(atMs));
+  const edges = [...new Set(hours.flatMap((each) => edgesAround(each, atMs)))].sort((a, b) => a - b);
+  const changesAt = (ms: number) => isAllowedAt(hours, new Date(ms)) !== allowed;
+  return {
+    allowed,
+    // An edge is the first moment of what follows it.
+    fromMs: edges.findLast((edge) => edge <= atMs && changesAt(edge - 1)) ?? -Infinity,
+    untilMs: edges.find((edge) => edge > atMs && changesAt(edge)) ?? Infinity,
+  };
+}
+
+/** Moments within about a week at which hours may begin or end: there may be more of them than do. */
+function edgesAround({ timeZone, windows }: AllowedHours, atMs: number): number[] {
+  const offset = (ms: number) => zoneOffsetMs(ms, timeZone);
+  const [before, at, after] = [atMs - weekMs, atMs, atMs + weekMs];
+  const edges = [...maybeTransition(before, at, offset), ...maybeTransition(at, after, offset)];
+  for (const offsetMs of new Set([before, at, after].map(offset))) {
+    const monday = atMs - minuteOfWeek(atMs, timeZone) * minuteMs - atMs % minuteMs + offset(atMs) - offsetMs;
+    for (const { weekday, fromMinute, untilMinute } of windows) {
+      for (const minute of [fromMinute, untilMinute]) {
+        const edge = monday + ((weekday - 1) * minutesOfDay + minute) * minuteMs;
+        edges.push(edge - weekMs, edge, edge + weekMs);
+      }
+    }
+  }
+  return edges;
+}
+
+/** When the clock of the time zone is changed between two moments; there is one such change in a week at most. */
+function maybeTransition(from: number, until: number, offset: (ms: number) => number): number[] {
+  const offsetMs = offset(from);
+  if (offset(until) === offsetMs) return [];
+  let [low, high] = [Math.floor(from / minuteMs), Math.ceil(until / minuteMs)];
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    if (offset(middle * minuteMs) === offsetMs) low = middle;
+    else high = middle;
+  }
+  return [high * minuteMs];
+}
+
+const minuteMs = 60_000;
+const weekMs = 7 * minutesOfDay * minuteMs;
+/** 1970-01-01 was a Thursday. */
+const firstMinute = 3 * minutesOfDay;
+
+/** Minutes since Monday, 00:00, on the clocks of the zone. */
+function minuteOfWeek(ms: number, timeZone: string | null): number {
+  const minutes = Math.floor((ms + zoneOffsetMs(ms, timeZone)) / minuteMs) + firstMinute;
+  return (minutes % (7 * minutesOfDay) + 7 * minutesOfDay) % (7 * minutesOfDay);
+}
+
+/** What the clocks of the zone are ahead of UTC. */
+function zoneOffsetMs(ms: number, timeZone: string | null): number {
+  if (timeZone === null) return -new Date(ms).getTimezoneOffset() * minuteMs;
+  const parts = Object.fromEntries(formatOf(timeZone).formatToParts(ms).map(({ type, value }) => [type, value]));
+  const { year, month, day, hour, minute } = parts;
+  const local = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute));
+  return local - Math.floor(ms / minuteMs) * minuteMs;
+}
+
+/** To make one takes a hundred times as long as to use it. */
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function formatOf(timeZone: string): Intl.DateTimeFormat {
+  let format = formats.get(timeZone);
+  if (format === undefined) {
+    format = new Intl.DateTimeFormat("en-GB", {
+      timeZone,
+      year: "numeric",
+      month: "2-digit",
+      day: "2-digit",
+      hour: "2-digit",
+      minute: "2-digit",
+      hourCycle: "h23",
+    });
+    formats.set(timeZone, format);
+  }
+  return format;
+}
+
+/** When datagrams may leave this process, in milliseconds of the wall clock: from `fromMs` on, and before `untilMs`. */
+export interface SendWindow {
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
+/** The system may hold a datagram for a moment (ARP, a full buffer): the last second of the hours is for that. */
+const lastMs = 1_000;
+
+/** The window that a moment of the wall clock is in; undefined where nothing may be sent. */
+export function sendWindowAt(hours: readonly AllowedHours[], atMs: number): SendWindow | undefined {
+  const { allowed, fromMs, untilMs } = stretchAt(hours, atMs);
+  const window = { fromMs, untilMs: untilMs - lastMs };
+  return allowed && atMs < window.untilMs ? window : undefined;
 }
 
 /** One line a window, as `parseDayWindows` reads it. */

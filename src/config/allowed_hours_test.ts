@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { AllowedHours } from "./allowed_hours.ts";
-import { byTime, formatWindows, isAllowedAt, parseDayWindows, parseTimeZone } from "./allowed_hours.ts";
+import {
+  byTime,
+  formatWindows,
+  isAllowedAt,
+  parseDayWindows,
+  parseTimeZone,
+  sendWindowAt,
+  stretchAt,
+} from "./allowed_hours.ts";
 import { ValueSyntaxError } from "./value_syntax_error.ts";
 
 const good: [text: string, want: string[]][] = [
@@ -87,4 +95,153 @@ Deno.test("formatWindows() is read back as the same windows", () => {
     const sorted = windows.toSorted(byTime);
     assert.deepEqual(formatWindows(sorted).flatMap(parseDayWindows), sorted);
   }));
+});
+
+const hoursOf = (text: string, timeZone = "Europe/Berlin"): AllowedHours => ({
+  timeZone,
+  windows: text.split(";").flatMap(parseDayWindows).sort(byTime),
+});
+const stretchCases: [why: string, hours: AllowedHours[], at: string, allowed: boolean, from: string, until: string][] =
+  [
+    ["within", [berlin], "2026-01-05T12:00:00Z", true, "2026-01-05T06:00:00Z", "2026-01-05T18:00:00Z"],
+    ["at its first moment", [berlin], "2026-01-05T06:00:00Z", true, "2026-01-05T06:00:00Z", "2026-01-05T18:00:00Z"],
+    ["over the weekend", [berlin], "2026-01-10T12:00:00Z", false, "2026-01-09T18:00:00Z", "2026-01-12T06:00:00Z"],
+    [
+      "over midnight and the end of the week",
+      [hoursOf("sun 22:00-06:00")],
+      "2026-01-04T23:30:00Z",
+      true,
+      "2026-01-04T21:00:00Z",
+      "2026-01-05T05:00:00Z",
+    ],
+    [
+      "with windows that touch and overlap",
+      [hoursOf("mon 07:00-12:00;mon 11:00-15:00;mon 15:00-16:00")],
+      "2026-01-05T10:00:00Z",
+      true,
+      "2026-01-05T06:00:00Z",
+      "2026-01-05T15:00:00Z",
+    ],
+    [
+      "where two lists agree",
+      [berlin, hoursOf("mon 17:00-20:00", "UTC")],
+      "2026-01-05T17:30:00Z",
+      true,
+      "2026-01-05T17:00:00Z",
+      "2026-01-05T18:00:00Z",
+    ],
+    // Clocks go from 02:00 to 03:00 on 2026-03-29, and from 03:00 to 02:00 on 2026-10-25.
+    [
+      "an hour shorter when the clock is put forward",
+      [hoursOf("sat 22:00-06:00")],
+      "2026-03-29T00:30:00Z",
+      true,
+      "2026-03-28T21:00:00Z",
+      "2026-03-29T04:00:00Z",
+    ],
+    [
+      "that would end in the hour that is left out",
+      [hoursOf("sun 00:00-02:30")],
+      "2026-03-29T00:30:00Z",
+      true,
+      "2026-03-28T23:00:00Z",
+      "2026-03-29T01:00:00Z",
+    ],
+    [
+      "that would begin in the hour that is left out",
+      [hoursOf("sun 02:30-04:00")],
+      "2026-03-29T00:30:00Z",
+      false,
+      "2026-03-22T03:00:00Z",
+      "2026-03-29T01:00:00Z",
+    ],
+    [
+      "of the hour that comes twice",
+      [hoursOf("sun 02:00-03:00")],
+      "2026-10-25T00:30:00Z",
+      true,
+      "2026-10-25T00:00:00Z",
+      "2026-10-25T02:00:00Z",
+    ],
+    [
+      "whose end comes twice",
+      [hoursOf("sun 01:00-02:30")],
+      "2026-10-25T00:10:00Z",
+      true,
+      "2026-10-24T23:00:00Z",
+      "2026-10-25T00:30:00Z",
+    ],
+    [
+      "in a zone with half an hour of summer time",
+      [hoursOf("sun 01:00-03:00", "Australia/Lord_Howe")],
+      "2026-10-03T15:00:00Z",
+      true,
+      "2026-10-03T14:30:00Z",
+      "2026-10-03T16:00:00Z",
+    ],
+  ];
+for (const [why, hours, at, allowed, from, until] of stretchCases) {
+  Deno.test(`stretchAt() finds the stretch ${why}`, () => {
+    assert.deepEqual(stretchAt(hours, Date.parse(at)), {
+      allowed,
+      fromMs: Date.parse(from),
+      untilMs: Date.parse(until),
+    });
+  });
+}
+
+Deno.test("stretchAt() has no end where nothing ever changes", () => {
+  const at = Date.parse("2026-03-28T12:00:00Z");
+  const always = { allowed: true, fromMs: -Infinity, untilMs: Infinity };
+  assert.deepEqual(stretchAt([], at), always);
+  assert.deepEqual(stretchAt([hoursOf("mon-sun 00:00-24:00")], at), always);
+  assert.deepEqual(stretchAt([{ timeZone: null, windows: [] }], at), { ...always, allowed: false });
+});
+
+Deno.test("stretchAt() finds again what was further away than a week", () => {
+  // Kolkata keeps its time; in Berlin 18:00 is 22:30 there in winter, and 21:30 in summer.
+  const hours = [hoursOf("mon 18:00-18:30"), hoursOf("mon 21:30-22:00", "Asia/Kolkata")];
+  assert.equal(stretchAt(hours, Date.parse("2026-01-05T12:00:00Z")).untilMs, Infinity);
+  assert.ok(stretchAt(hours, Date.parse("2026-07-06T16:10:00Z")).allowed);
+});
+
+Deno.test("stretchAt() agrees with isAllowedAt() at each minute of a year, in every order", () => {
+  const zones = [
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Asia/Kolkata",
+    "Africa/Casablanca",
+    "UTC",
+  ];
+  const window = fc.tuple(fc.integer({ min: 1, max: 7 }), fc.nat(1439), fc.integer({ min: 1, max: 1440 }))
+    .map(([weekday, fromMinute, length]) => ({
+      weekday,
+      fromMinute,
+      untilMinute: Math.min(1440, fromMinute + length),
+    }));
+  const list = fc.record({ timeZone: fc.constantFrom(...zones), windows: fc.array(window, { maxLength: 5 }) });
+  const minutes = fc.array(fc.nat(365 * 1440), { minLength: 1, maxLength: 5 });
+  fc.assert(fc.property(fc.array(list, { maxLength: 2 }), minutes, (hours, ats) => {
+    for (const minute of ats) {
+      const at = Date.UTC(2026, 0, 1) + minute * 60_000 + 17;
+      const { allowed, fromMs, untilMs } = stretchAt(hours, at);
+      assert.ok(fromMs <= at && at < untilMs);
+      const until = Math.min(untilMs, at + 6 * 86_400_000), from = Math.max(fromMs, at - 6 * 86_400_000);
+      for (let ms = from; ms < until; ms += (until - from) / 50) {
+        assert.equal(isAllowedAt(hours, new Date(ms)), allowed, new Date(ms).toISOString());
+      }
+      if (untilMs < Infinity) assert.equal(isAllowedAt(hours, new Date(untilMs)), !allowed);
+      if (fromMs > -Infinity) assert.equal(isAllowedAt(hours, new Date(fromMs - 1)), !allowed);
+    }
+  }));
+});
+
+Deno.test("sendWindowAt() ends a second before the hours do", () => {
+  const until = Date.parse("2026-01-05T18:00:00Z");
+  const window = { fromMs: Date.parse("2026-01-05T06:00:00Z"), untilMs: until - 1000 };
+  assert.deepEqual(sendWindowAt([berlin], until - 1001), window);
+  assert.equal(sendWindowAt([berlin], until - 1000), undefined);
+  assert.equal(sendWindowAt([berlin], until), undefined);
+  assert.deepEqual(sendWindowAt([], until), { fromMs: -Infinity, untilMs: Infinity });
 });
