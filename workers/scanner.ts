@@ -27,8 +27,8 @@ function start(config: ScannerConfig): void {
   scope.postMessage({ type: "ready" });
 }
 
-async function stop(): Promise<void> {
-  await scanner?.stop();
+async function stop(options: { atOnce: boolean }): Promise<void> {
+  await scanner?.stop(options);
   await hub?.close();
   scope.postMessage({ type: "stopped" });
 }
@@ -47,7 +47,7 @@ scope.onmessage = ({ data }) => {
   try {
     if (data.type === "start") start(data.config);
     else if (data.type === "shard") scanner?.take(data.shard);
-    else void stop();
+    else void stop(data);
   } catch (error) {
     scope.postMessage({ type: "failed", code: "start", message: messageOf(error) });
   }

@@ -18,6 +18,7 @@ import { createBreather } from "./breather.ts";
 import { probeRounds } from "./probe_rounds.ts";
 import { createReadLimiter } from "./read_limiter.ts";
 import type { ReadSlot } from "./read_limiter.ts";
+import { withinWindow } from "./send_window.ts";
 import { createRoundTrip } from "./round_trip.ts";
 import { bugOutcome, readDevice } from "./read_device.ts";
 import type { DeviceOutcome } from "./read_device.ts";
@@ -34,8 +35,8 @@ export interface ScannerParts {
 
 export interface Scanner {
   take(shard: Shard): void;
-  /** Stops asking, reports what was read and resolves when nothing is under way. */
-  stop(): Promise<void>;
+  /** Begins nothing more, reports what was read and resolves when nothing is under way, or at once. */
+  stop(options: { atOnce: boolean }): Promise<void>;
 }
 
 const reportEveryMs = 250;
@@ -49,10 +50,15 @@ const maxTimeoutMs = 8_000;
 const maxRounds = 6;
 
 export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanner {
-  const { hub, clock, post } = parts;
+  const { clock, post } = parts;
   const plan = planFromWire(config.credentials);
   const pacer = createPacer(config.ratePerSecond, clock);
   const stopping = new AbortController();
+  const { hub, closeSending, isClosed } = withinWindow(parts.hub, {
+    window: config.window,
+    clock,
+    onClosed: () => stopping.abort(new DOMException("Nothing may be sent any more", "AbortError")),
+  });
   const counters: Omit<ScannerCounters, "packetsSent" | "packetsReceived" | "stray"> = {
     malformed: 0,
     probed: 0,
@@ -163,7 +169,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
     }
     await Promise.all(readings);
     report();
-    post({ type: "shardDone", shard: shard.id, problems });
+    post({ type: "shardDone", shard: shard.id, complete: !stopping.signal.aborted, problems });
   }
 
   async function read(shard: number, found: Found): Promise<void> {
@@ -171,7 +177,8 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
     const slot = await limiter.acquire();
     if (!stopping.signal.aborted) {
       const outcome = await readOne(found, slot);
-      results.push({ shard, key: keyOf(found.target), ...outcome });
+      // What was cut off is no reading: the device is read again as a whole.
+      if (!isClosed()) results.push({ shard, key: keyOf(found.target), ...outcome });
       if (results.length >= 64) report();
     }
     slot.release();
@@ -219,9 +226,14 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
         pullIfRoom();
       });
     },
-    async stop() {
+    async stop({ atOnce }) {
       stopping.abort(new DOMException("The scan was stopped", "AbortError"));
       report();
+      if (atOnce) {
+        closeSending();
+        clearInterval(reporter);
+        return;
+      }
       limiter.drain();
       if (underWay > 0) await new Promise<void>((resolve) => settled = resolve);
       clearInterval(reporter);

@@ -25,6 +25,14 @@ export interface ScannerConfig {
   scope: ReadingScope;
   /** Sends the answers themselves back as well, and walks these groups in addition; null in a normal scan. */
   capture: ColumnGroup[] | null;
+  /** When datagrams may leave; at any time where it is left out. */
+  window?: SendWindow;
+}
+
+/** Milliseconds of the wall clock: from `fromMs` on, and before `untilMs`. */
+export interface SendWindow {
+  fromMs: number;
+  untilMs: number;
 }
 
 /** A slice `[from, to)` of the shuffled order; `skip` are the "address port" keys whose results have arrived already. */
@@ -38,7 +46,8 @@ export interface Shard {
 export type ToScanner =
   | { type: "start"; config: ScannerConfig }
   | { type: "shard"; shard: Shard }
-  | { type: "stop" };
+  /** `atOnce`: nothing is sent any more; else the devices that are being read are read to their end. */
+  | { type: "stop"; atOnce: boolean };
 
 export interface ScannerCounters {
   packetsSent: number;
@@ -71,6 +80,7 @@ export type FromScanner =
   /** The worker can take another shard while it waits for answers. */
   | { type: "pull" }
   | { type: "results"; results: DeviceResult[] }
-  | { type: "shardDone"; shard: number; problems: Problem[] }
+  /** Not complete where the worker was stopped meanwhile: only what was reported of it is done. */
+  | { type: "shardDone"; shard: number; complete: boolean; problems: Problem[] }
   | { type: "stopped" }
   | { type: "failed"; code: string; message: string };

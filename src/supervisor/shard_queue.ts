@@ -23,15 +23,47 @@ export interface ShardQueue {
   readonly length: number;
   /** Puts a failed shard back; returns the index of the address that was set aside, if it came to that. */
   fail(shard: QueuedShard): number | undefined;
+  /** All that have not been taken. */
+  waiting(): readonly QueuedShard[];
 }
 
-/** Cuts `size` addresses into shards for `workers`: about eight for each, none over 4,096 addresses. */
-export function createShardQueue(size: number, workers: number): ShardQueue {
-  const step = Math.min(4096, Math.max(16, Math.ceil(size / (workers * 8))));
+/** How far a scan has come, as data: slices `[from, to)` of the shuffled order. */
+export interface ScanPosition {
+  /** Sorted, and none touches another. */
+  done: [from: number, to: number][];
+  /** Begun and not done; `reported` are the "address port" keys of devices whose results have arrived. */
+  begun: { from: number; to: number; reported: string[] }[];
+}
+
+export interface ShardQueueOptions {
+  workers: number;
+  /** Packets per second of the whole scan; 0 is unlimited. */
+  ratePerSecond: number;
+  timeoutMs: number;
+  /** Where an earlier scan of the same order stopped. */
+  position?: ScanPosition;
+}
+
+/**
+ * What a scan that is stopped has to do again is what its shards have begun, so that by a rate they are short. While one
+ * waits for its answers others are sent, and a worker has only so many: they are longer where the timeout is.
+ */
+const shardMs = 500;
+const shardTimeouts = 0.25;
+
+/** Cuts what is to be done of `size` addresses into shards: about eight for each worker, none over 4,096 addresses. */
+export function createShardQueue(size: number, options: ShardQueueOptions): ShardQueue {
+  const { workers, ratePerSecond, timeoutMs, position = { done: [], begun: [] } } = options;
+  const longestMs = Math.max(shardMs, shardTimeouts * timeoutMs);
+  const longest = ratePerSecond === 0 ? 4096 : Math.ceil(longestMs / 1000 * ratePerSecond / workers);
+  const step = Math.max(16, Math.min(4096, longest, Math.ceil(size / (workers * 8))));
   const fresh: QueuedShard[] = [];
   const suspects: QueuedShard[] = [];
   let nextId = 1;
-  for (let from = 0; from < size; from += step) fresh.push(shard(from, Math.min(size, from + step), 0, new Set()));
+  for (const { from, to, reported } of position.begun) fresh.push(shard(from, to, 0, new Set(reported)));
+  for (const [first, end] of rest(size, [...position.done, ...position.begun.map(sliceOf)])) {
+    for (let from = first; from < end; from += step) fresh.push(shard(from, Math.min(end, from + step), 0, new Set()));
+  }
   fresh.reverse();
 
   function shard(from: number, to: number, failures: number, reported: Set<string>): QueuedShard {
@@ -60,5 +92,29 @@ export function createShardQueue(size: number, workers: number): ShardQueue {
       }
       return undefined;
     },
+    waiting: () => [...fresh, ...suspects],
   };
+}
+
+function sliceOf({ from, to }: { from: number; to: number }): [from: number, to: number] {
+  return [from, to];
+}
+
+/** The slices below `size` that are not among `slices`. */
+function rest(size: number, slices: [from: number, to: number][]): [from: number, to: number][] {
+  const merged = mergeSlices(slices);
+  const ends = [...merged.map(([from]) => from), size];
+  const begins = [0, ...merged.map(([, to]) => to)];
+  return begins.map((begin, i): [number, number] => [begin, ends[i]!]).filter(([from, to]) => from < to);
+}
+
+/** The same slices, sorted, with those that touch as one. */
+export function mergeSlices(slices: [from: number, to: number][]): [from: number, to: number][] {
+  const merged: [from: number, to: number][] = [];
+  for (const [from, to] of slices.toSorted((a, b) => a[0] - b[0])) {
+    const last = merged.at(-1);
+    if (last !== undefined && from <= last[1]) last[1] = Math.max(last[1], to);
+    else merged.push([from, to]);
+  }
+  return merged;
 }

@@ -7,14 +7,14 @@ import type { Clock } from "../core/clock.ts";
 import { UnavailableError } from "../core/errors.ts";
 import type { WireCredentialPlan } from "../credentials/credential.ts";
 import type { OtherDevice, Problem, Reading, ReadingScope } from "../printers/reading.ts";
-import type { DeviceResult, FromScanner, ScannerCounters, ToScanner } from "../scanner/worker_messages.ts";
+import type { DeviceResult, FromScanner, ScannerCounters, SendWindow, ToScanner } from "../scanner/worker_messages.ts";
 import type { ColumnGroup } from "../snmp/read_objects.ts";
 import type { Varbind } from "../snmp/value.ts";
 import type { AddressSpace } from "../targets/address_space.ts";
 import { netPermissions, targetAt } from "../targets/address_space.ts";
 import { permute } from "../targets/permute.ts";
-import { createShardQueue } from "./shard_queue.ts";
-import type { QueuedShard } from "./shard_queue.ts";
+import { createShardQueue, mergeSlices } from "./shard_queue.ts";
+import type { QueuedShard, ScanPosition } from "./shard_queue.ts";
 
 export interface ScanRequest {
   space: AddressSpace;
@@ -31,6 +31,12 @@ export interface ScanRequest {
   seed: number;
   /** Keeps what the devices answered, and has these groups walked in addition; null in a normal scan. */
   capture: ColumnGroup[] | null;
+  /** When datagrams may leave; at any time where it is left out. */
+  window?: SendWindow;
+  /** Where an earlier scan of the same space with the same seed stopped. */
+  position?: ScanPosition;
+  /** Nothing is sent after an interruption; else devices that are being read may be read to their end. */
+  stopsAtOnce?: boolean;
 }
 
 /** A thread with a scanner in it. */
@@ -49,6 +55,8 @@ export interface ScanParts {
   signal: AbortSignal;
   onProgress: (progress: ScanProgress) => void;
   onReading: (reading: Reading) => void;
+  /** Some more of the space is done. */
+  onShardDone?: (position: () => ScanPosition) => void;
 }
 
 export interface ScanProgress extends ScannerCounters {
@@ -64,6 +72,8 @@ export interface ScanResult {
   problems: Problem[];
   counters: ScannerCounters;
   interrupted: boolean;
+  /** Where it stopped. */
+  position: ScanPosition;
   /** Addresses that no probe was sent to, because the scan was stopped. */
   notProbed: number;
 }
@@ -106,7 +116,8 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
   const { space } = request;
   const { clock, signal } = parts;
   const permissions = netPermissions(space);
-  const queue = createShardQueue(space.size, request.workers);
+  const queue = createShardQueue(space.size, request);
+  const done: [from: number, to: number][] = [...request.position?.done ?? []];
   const workers = Math.min(request.workers, queue.length);
   const printers: Reading[] = [];
   const others: OtherDevice[] = [];
@@ -115,7 +126,7 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
   const slots = new Set<Slot>();
   const buried = { ...noCounters };
   let startFailures = 0;
-  const done = Promise.withResolvers<void>();
+  const over = Promise.withResolvers<void>();
   const closing = new AbortController();
 
   function startWorker(crashes: number): void {
@@ -147,6 +158,7 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
         maxReading: request.maxReading,
         scope: request.scope,
         capture: request.capture,
+        ...(request.window === undefined ? {} : { window: request.window }),
       },
     });
   }
@@ -166,19 +178,35 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
         for (const result of message.results) onResult(slot, result);
         return;
       case "shardDone":
-        slot.shards.delete(message.shard);
-        slot.crashes = 0;
-        slot.movedAt = slot.heardAt;
         problems.push(...message.problems);
-        assign(slot);
-        return finishIfDone();
+        return message.complete ? onShardDone(slot, message.shard) : undefined;
       case "stopped":
         slot.stopped = true;
-        if ([...slots].every((other) => other.stopped)) done.resolve();
+        if ([...slots].every((other) => other.stopped)) over.resolve();
         return;
       case "failed":
         return bury(slot, `failed: ${message.message}`);
     }
+  }
+
+  function onShardDone(slot: Slot, id: number): void {
+    const shard = slot.shards.get(id);
+    if (shard !== undefined) done.push([shard.from, shard.to]);
+    slot.shards.delete(id);
+    slot.crashes = 0;
+    slot.movedAt = slot.heardAt;
+    parts.onShardDone?.(position);
+    assign(slot);
+    finishIfDone();
+  }
+
+  function position(): ScanPosition {
+    const begun = [...queue.waiting(), ...[...slots].flatMap(({ shards }) => [...shards.values()])]
+      .filter(({ reported }) => reported.size > 0);
+    return {
+      done: mergeSlices(done),
+      begun: begun.map(({ from, to, reported }) => ({ from, to, reported: [...reported] })),
+    };
   }
 
   function onProgress(slot: Slot, counters: ScannerCounters): void {
@@ -230,7 +258,7 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
     const kept = { ...slot.counters, reading: 0 };
     add(buried, kept);
     if (!slot.ready && ++startFailures >= maxStartFailures) {
-      done.reject(
+      over.reject(
         new UnavailableError(
           `Cannot start a scanner worker: it ${why}`,
           "see whether the machine allows more sockets and threads",
@@ -241,6 +269,7 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
     for (const shard of slot.shards.values()) {
       const index = queue.fail(shard);
       if (index === undefined) continue;
+      done.push([index, index + 1]);
       const { address, port } = targetAt(space, permute(index, space.size, request.seed));
       problems.push({
         code: "worker-crash",
@@ -249,7 +278,7 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
       });
     }
     if (signal.aborted) {
-      if ([...slots].every((other) => other.stopped)) done.resolve();
+      if ([...slots].every((other) => other.stopped)) over.resolve();
       return;
     }
     const pauseMs = Math.min(5_000, 50 * 2 ** slot.crashes);
@@ -264,8 +293,8 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
   }
 
   function stopAll(): void {
-    for (const slot of slots) slot.worker.post({ type: "stop" });
-    if (slots.size === 0) done.resolve();
+    for (const slot of slots) slot.worker.post({ type: "stop", atOnce: request.stopsAtOnce ?? false });
+    if (slots.size === 0) over.resolve();
   }
 
   function watch(): void {
@@ -291,26 +320,31 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
   void keepWatch().catch(() => {});
   const onAbort = () => {
     stopAll();
-    void clock.sleep(stopWithinMs, closing.signal).then(() => done.resolve(), () => {});
+    void clock.sleep(stopWithinMs, closing.signal).then(() => over.resolve(), () => {});
   };
   if (signal.aborted) onAbort();
   else signal.addEventListener("abort", onAbort, { once: true });
   try {
-    if (!signal.aborted) { for (let i = 0; i < workers; i++) startWorker(0); }
-    await done.promise;
+    if (!signal.aborted) {
+      for (let i = 0; i < workers; i++) startWorker(0);
+      finishIfDone();
+    }
+    await over.promise;
   } finally {
     closing.abort();
     signal.removeEventListener("abort", onAbort);
     for (const slot of slots) slot.worker.terminate();
   }
   const counters = totals();
+  const isComplete = queue.length === 0 && [...slots].every(({ shards }) => shards.size === 0);
   return {
     printers,
     others,
     captured,
     problems,
     counters,
-    interrupted: signal.aborted,
+    interrupted: signal.aborted || !isComplete,
+    position: position(),
     notProbed: signal.aborted ? space.size - counters.probed : 0,
   };
 }

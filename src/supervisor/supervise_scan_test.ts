@@ -6,12 +6,14 @@ import type { FromScanner, Shard, ToScanner } from "../scanner/worker_messages.t
 import { parseTargets } from "../targets/parse_targets.ts";
 import { targetAt } from "../targets/address_space.ts";
 import { permute } from "../targets/permute.ts";
+import type { ScanPosition } from "./shard_queue.ts";
 import { superviseScan } from "./supervise_scan.ts";
 import type { ScannerWorker, ScanResult } from "./supervise_scan.ts";
 
 const seed = 7;
 
 interface FakeWorker extends ScannerWorker {
+  stops: boolean[];
   shards: Shard[];
   terminated: boolean;
 }
@@ -20,7 +22,14 @@ interface FakeWorker extends ScannerWorker {
 async function supervise(
   range: string,
   behave: (worker: FakeWorker, shard: Shard, tell: (message: FromScanner) => void, clock: FakeClock) => void,
-  options: { workers?: number; startup?: (worker: FakeWorker) => boolean; untilMs?: number; abortAtMs?: number } = {},
+  options: {
+    workers?: number;
+    startup?: (worker: FakeWorker) => boolean;
+    untilMs?: number;
+    abortAtMs?: number;
+    position?: ScanPosition;
+    stopsAtOnce?: boolean;
+  } = {},
 ) {
   const clock = new FakeClock();
   const abort = new AbortController();
@@ -44,6 +53,8 @@ async function supervise(
     scope: "full",
     seed,
     capture: null,
+    ...(options.position === undefined ? {} : { position: options.position }),
+    stopsAtOnce: options.stopsAtOnce ?? false,
   }, {
     createWorker: () => {
       const tell = (message: FromScanner) => {
@@ -51,6 +62,7 @@ async function supervise(
       };
       const worker: FakeWorker = {
         shards: [],
+        stops: [],
         terminated: false,
         onMessage: () => {},
         onCrash: () => {},
@@ -58,8 +70,10 @@ async function supervise(
         post: (message: ToScanner) => {
           if (message.type === "start") {
             if (options.startup?.(worker) ?? true) tell({ type: "ready" });
-          } else if (message.type === "stop") tell({ type: "stopped" });
-          else {
+          } else if (message.type === "stop") {
+            worker.stops.push(message.atOnce);
+            tell({ type: "stopped" });
+          } else {
             worker.shards.push(message.shard);
             behave(worker, message.shard, tell, clock);
           }
@@ -86,7 +100,7 @@ async function supervise(
 }
 
 const finish = (_worker: FakeWorker, shard: Shard, tell: (message: FromScanner) => void) =>
-  tell({ type: "shardDone", shard: shard.id, problems: [] });
+  tell({ type: "shardDone", shard: shard.id, complete: true, problems: [] });
 
 Deno.test("superviseScan() gives every address to a worker once", async () => {
   const { workers, result } = await supervise("127.0.0.0-127.0.3.255", finish, { workers: 2 });
@@ -180,4 +194,40 @@ Deno.test("superviseScan() ends within two seconds of an interruption, also when
   assert.equal(result.interrupted, true);
   assert.equal(result.notProbed, 64);
   assert(workers.every(({ terminated }) => terminated));
+});
+
+const device = (shard: Shard, key: string): FromScanner => ({
+  type: "results",
+  results: [{ shard: shard.id, key, other: { address: "127.0.0.3", description: "x", objectId: null }, problems: [] }],
+});
+
+Deno.test("superviseScan() that is stopped says where, and goes on from there without asking again what is done", async () => {
+  let count = 0;
+  const { result, workers } = await supervise("127.0.0.0-127.0.0.99", (worker, shard, tell) => {
+    // The second one is stopped half-way, when one of its devices has been read; of the others nothing is known.
+    if (++count === 1) finish(worker, shard, tell);
+    if (count !== 2) return;
+    tell(device(shard, "127.0.0.3 161"));
+    tell({ type: "pull" });
+    tell({ type: "shardDone", shard: shard.id, complete: false, problems: [] });
+  }, { abortAtMs: 100, stopsAtOnce: true });
+  assert.equal(result.interrupted, true);
+  assert.deepEqual(workers[0]!.stops, [true]);
+  assert.deepEqual(result.position, {
+    done: [[0, 16]],
+    begun: [{ from: 16, to: 32, reported: ["127.0.0.3 161"] }],
+  });
+  const next = await supervise("127.0.0.0-127.0.0.99", finish, { position: result.position });
+  const [first, ...others] = next.workers[0]!.shards;
+  assert.deepEqual([first!.from, first!.to, first!.skip], [16, 32, ["127.0.0.3 161"]]);
+  assert.deepEqual([others[0]!.from, others.at(-1)!.to], [32, 100]);
+  assert.equal(next.result.interrupted, false);
+  assert.deepEqual(next.result.position, { done: [[0, 100]], begun: [] });
+});
+
+Deno.test("superviseScan() has nothing to do at a position where all is done", async () => {
+  const { result, workers } = await supervise("127.0.0.0-127.0.0.99", finish, {
+    position: { done: [[0, 100]], begun: [] },
+  });
+  assert.deepEqual([result.interrupted, workers.length], [false, 0]);
 });

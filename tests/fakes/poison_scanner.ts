@@ -36,7 +36,7 @@ scope.onmessage = async ({ data }) => {
     scope.postMessage({ type: "ready" });
   } else if (data.type === "shard") scanner?.take(data.shard);
   else {
-    await scanner?.stop();
+    await scanner?.stop(data);
     await hub.close();
     scope.postMessage({ type: "stopped" });
   }
