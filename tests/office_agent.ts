@@ -161,8 +161,8 @@ ${options.more ?? ""}`,
         };
         worker.onCrash = (message) => stamped.onCrash(message);
         worker.onMessage = (message) => {
-          for (const { reading } of message.type === "results" ? message.results : []) {
-            if (reading !== undefined) reading.observedAt = new Date(clock.now().getTime() + readings++).toISOString();
+          for (const reading of message.type === "results" ? message.results.flatMap((it) => it.readings) : []) {
+            reading.observedAt = new Date(clock.now().getTime() + readings++).toISOString();
           }
           stamped.onMessage(message);
         };

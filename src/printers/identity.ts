@@ -43,7 +43,7 @@ function readManufacturer(inquiry: Inquiry): string | null {
       value: profile.maker,
     });
   }
-  for (const { oid, id } of deviceIdObjects(store)) {
+  for (const { oid, id } of ownDeviceIds(inquiry)) {
     const maker = knownText(id.maker ?? undefined);
     const value = maker === undefined ? undefined : makerByName(maker) ?? maker;
     offers.push({ oid, rule: "ieee1284.maker", answered: store.get(oid), value });
@@ -51,6 +51,7 @@ function readManufacturer(inquiry: Inquiry): string | null {
   // Texts that begin with a maker's name, first those that are known, then those that can be nothing else.
   for (const [rule, read] of [["words.maker", makerByName], ["words.firstWord", makerByFirstWord]] as const) {
     for (const oid of [`${oids.hrDeviceDescr}.${device}`, oids.sysDescr]) {
+      if (oid === oids.sysDescr && inquiry.isOneOfSeveral) continue;
       const answered = store.get(oid);
       const text = oid !== oids.sysDescr && isPartOfHost(store, device) ? undefined : maybeText(answered, charset);
       const value = text === undefined ? undefined : read(text);
@@ -73,7 +74,7 @@ function readModel(
     (text) => cleanModel(text, known),
   );
   offers.push(isPartOfHost(store, device) ? { ...own, value: undefined, reason: "the row is another device's" } : own);
-  for (const { oid, id } of deviceIdObjects(store)) {
+  for (const { oid, id } of ownDeviceIds(inquiry)) {
     const value = id.model === null ? undefined : cleanModel(id.model, known);
     offers.push({ oid, rule: "ieee1284.model", answered: store.get(oid), value });
   }
@@ -97,7 +98,7 @@ function descriptionOffer(inquiry: Inquiry, known: Parameters<typeof cleanModel>
   const { profile: { recognise, maker }, store, charset } = inquiry;
   const answered = store.get(oids.sysDescr);
   const text = maybeText(answered, charset);
-  if (text === undefined || known.manufacturer === null) return undefined;
+  if (text === undefined || known.manufacturer === null || inquiry.isOneOfSeveral) return undefined;
   const { descriptions = [], devices = [] } = recognise;
   const named = maker === ""
     ? makerByName(text) === known.manufacturer || text.toLowerCase().startsWith(`${known.manufacturer.toLowerCase()} `)
@@ -108,11 +109,15 @@ function descriptionOffer(inquiry: Inquiry, known: Parameters<typeof cleanModel>
   return { oid: oids.sysDescr, rule: "system.description", answered, value, reason: "names no model" };
 }
 
+function ownDeviceIds({ store, device, isOneOfSeveral }: Inquiry) {
+  return deviceIdObjects(store, isOneOfSeveral ? device : undefined);
+}
+
 function readSerial(inquiry: Inquiry): string | null {
   const { profile, store, trace, device } = inquiry;
   const standard = { oid: `${oids.prtGeneralSerialNumber}.${device}`, rule: "rfc3805.serial" };
   const offers = [standard, ...profile.serial ?? []].map((rule) => fieldOffer(inquiry, rule, maybeSerial));
-  for (const { oid, id } of deviceIdObjects(store)) {
+  for (const { oid, id } of ownDeviceIds(inquiry)) {
     if (id.serial === null) continue;
     offers.push({ oid, rule: "ieee1284.serial", answered: store.get(oid), value: maybeSerial(id.serial) });
   }
@@ -185,13 +190,14 @@ const words =
   /serial|number|default|printer|unknown|assign|available|provid|configur|undefined|specified|support|private|remov|redact|anonym|test|demo|none|null|empty/i;
 
 function readMac(inquiry: Inquiry): string | null {
-  const { store, trace } = inquiry;
+  const { store, trace, isOneOfSeveral } = inquiry;
   const offers: Offer<string>[] = store.column(oids.ifPhysAddress).map(([index, answered]) => {
     const oid = `${oids.ifPhysAddress}.${index}`;
     const rule = "ifMib.physAddress";
     if (maybeInteger(store.get(`${oids.ifType}.${index}`)) === softwareLoopback) {
       return { oid, rule, answered, value: undefined, reason: "loopback interface" };
     }
+    if (isOneOfSeveral) return { oid, rule, answered, value: undefined, reason: "the print server's" };
     return { oid, rule, answered, value: maybeMac(answered) };
   });
   return firstValid(trace, "mac", offers)?.value ?? null;

@@ -15,6 +15,8 @@ export interface Inquiry {
   problems: Problem[];
   /** hrDeviceIndex of the printer. */
   device: string;
+  /** Whether other printers answer at the same address: what has no row of this one is not its own. */
+  isOneOfSeveral: boolean;
   /** IANA MIBenum of localized texts, undefined when the device declares none. */
   charset: number | undefined;
   /** IANA MIBenum of the panel's texts. */
@@ -23,12 +25,18 @@ export interface Inquiry {
   model: string | null;
 }
 
-/** Opens the answers of one device for reading. */
-export function openInquiry(store: ObjectStore, profile: Profile, problems: Problem[]): Inquiry {
-  const device = printerDevice(store);
+/** Opens the answers of one device for reading; `oneOfSeveral` is the hrDeviceIndex of one of several printers. */
+export function openInquiry(
+  store: ObjectStore,
+  profile: Profile,
+  problems: Problem[],
+  oneOfSeveral?: string,
+): Inquiry {
+  const device = oneOfSeveral ?? printerDevice(store);
+  const isOneOfSeveral = oneOfSeveral !== undefined;
   const charset = charsetOf(store, { device, selector: oids.prtGeneralCurrentLocalization });
   const panelCharset = charsetOf(store, { device, selector: oids.prtConsoleLocalization });
-  return { store, profile, trace: [], problems, device, charset, panelCharset, model: null };
+  return { store, profile, trace: [], problems, device, isOneOfSeveral, charset, panelCharset, model: null };
 }
 
 /** Text of a value, or undefined when it is absent, empty or no text. */

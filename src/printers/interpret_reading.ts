@@ -8,6 +8,7 @@ import { oids } from "./printer_mib.ts";
 import type { Profile } from "./profile.ts";
 import type { Problem, Reading } from "./reading.ts";
 import { recognise } from "./recognise.ts";
+import { answeringPrinters } from "./several_printers.ts";
 import { readStatus } from "./status.ts";
 import { readSupplies } from "./supplies.ts";
 import { firstValid, type Trace } from "./trace.ts";
@@ -33,15 +34,48 @@ export interface ReadingContext {
   asked?: Asked;
   /** The profile that the plan was made with; recognised again when left out. */
   profile?: Profile;
+  /** hrDeviceIndex of the printer to be read, where several answer at the address; else the first. */
+  oneOfSeveral?: string;
+}
+
+export interface Interpreted {
+  reading: Reading;
+  trace: Trace;
+}
+
+/** The readings of all printers that answer at one address: one as a rule, several behind a print server. */
+export function interpretReadings(store: ObjectStore, context: ReadingContext): Interpreted[] {
+  const { devices, silent } = answeringPrinters(store);
+  const problems = silent.length === 0 ? context.problems : [...context.problems, {
+    code: "several-printers",
+    message: `${devices.length + silent.length} printers are behind this address and only ${
+      counted(devices.length)
+    } read: nothing is answered of ${silent.map((device) => nameOfDevice(store, device)).join(", ")}`,
+  }];
+  if (devices.length < 2) return [interpretReading(store, { ...context, problems })];
+  return devices.map((oneOfSeveral) => {
+    const { profile } = recognise(store, oneOfSeveral);
+    // Private objects are outside of hrDeviceTable: nobody knows whose they are.
+    const { id, maker, recognise: by, standardSupplies } = profile;
+    const standard = { id, maker, recognise: by, ...standardSupplies && { standardSupplies } };
+    return interpretReading(store, { ...context, problems, profile: standard, oneOfSeveral });
+  });
+}
+
+function counted(count: number): string {
+  return count === 1 ? "1 is" : `${count} are`;
+}
+
+function nameOfDevice(store: ObjectStore, device: string): string {
+  const name = knownText(maybeText(store.get(`${oids.hrDeviceDescr}.${device}`)));
+  return name === undefined ? `device ${device}` : `"${name}" (device ${device})`;
 }
 
 /** The meaning of what one device answered. Never throws: what cannot be read is null, an empty list or a problem. */
-export function interpretReading(
-  store: ObjectStore,
-  context: ReadingContext,
-): { reading: Reading; trace: Trace } {
-  const profile = context.profile ?? recognise(store).profile;
-  const inquiry = openInquiry(store, profile, context.problems.map((problem) => ({ ...problem })));
+export function interpretReading(store: ObjectStore, context: ReadingContext): Interpreted {
+  const { oneOfSeveral } = context;
+  const profile = context.profile ?? recognise(store, oneOfSeveral).profile;
+  const inquiry = openInquiry(store, profile, context.problems.map((problem) => ({ ...problem })), oneOfSeveral);
   const identity = readIdentity(inquiry);
   inquiry.model = identity.model;
   const status = readStatus(inquiry);
@@ -57,8 +91,9 @@ export function interpretReading(
     observedAt: context.observedAt.toISOString(),
     address: context.address,
     port: context.port,
+    ...oneOfSeveral === undefined ? {} : { deviceIndex: Number(oneOfSeveral) },
     hostname,
-    snmp: context.snmp,
+    snmp: oneOfSeveral === undefined ? context.snmp : { ...context.snmp, engineId: null },
     manufacturer: identity.manufacturer,
     model: identity.model,
     serial: identity.serial,

@@ -4,6 +4,7 @@ import type { ObjectStore } from "./object_store.ts";
 import { oids } from "./printer_mib.ts";
 import type { MeterRule, Profile, SupplyRule } from "./profile.ts";
 import { deviceIdColumns } from "./recognise.ts";
+import { maybeSeveral, printerColumns } from "./several_printers.ts";
 
 /**
  * Objects that tell a printer from other devices, and whose it is: each asked once with GETNEXT, so that parents stand
@@ -58,6 +59,29 @@ const stateGroups: readonly ColumnGroup[] = [
   },
   { name: "console", columns: [oids.prtConsoleDisplayBufferText], expectedRows: 4, maxRows: 16 },
   { name: "interfaces", columns: [oids.ifType, oids.ifPhysAddress], expectedRows: 2, maxRows: 16 },
+  { name: "printers", columns: [...printerColumns], expectedRows: 1, maxRows: 32 },
+];
+
+/** What tells the printers behind one address apart. */
+const severalGroups: readonly ColumnGroup[] = [
+  {
+    name: "devices",
+    columns: [oids.hrDeviceType, oids.hrDeviceDescr, oids.hrDeviceStatus],
+    expectedRows: 4,
+    maxRows: 64,
+  },
+  {
+    name: "printers",
+    columns: [
+      oids.hrPrinterDetectedErrorState,
+      oids.prtConsoleLocalization,
+      oids.prtGeneralPrinterName,
+      oids.ppmPrinterIEEE1284DeviceId,
+    ],
+    expectedRows: 4,
+    maxRows: 32,
+  },
+  { name: "localizations", columns: [oids.prtLocalizationCharacterSet], expectedRows: 8, maxRows: 64 },
 ];
 
 const levelGroups: readonly ColumnGroup[] = [
@@ -107,6 +131,23 @@ export function readPlan(store: ObjectStore, profile: Profile): ReadPlan {
 /** The part of it that tells who the printer is, its state and its alerts: all that one is asked that sleeps. */
 export function statePlan(store: ObjectStore, profile: Profile): ReadPlan {
   return planOf(store, { gets: stateObjects(store, profile), groups: stateGroups, rules: [] });
+}
+
+/** What else to ask where more than one printer answers, or undefined where there is one. */
+export function severalPlan(store: ObjectStore): ReadPlan | undefined {
+  return maybeSeveral(store) ? { gets: [], groups: [...severalGroups] } : undefined;
+}
+
+/**
+ * The printer's own row of hrDeviceTable, where it is not the first: what it says tells whose the printer is, and so what
+ * to ask. Empty where it is answered already.
+ */
+export function ownRow(store: ObjectStore): string[] {
+  const device = printerDevice(store);
+  const others = [oids.hrDeviceType, oids.hrDeviceDescr].some((column) => store.has(column));
+  return others
+    ? [`${oids.hrDeviceType}.${device}`, `${oids.hrDeviceDescr}.${device}`].filter((oid) => !store.has(oid))
+    : [];
 }
 
 /** The part of it that tells supplies and trays. */

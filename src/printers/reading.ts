@@ -98,6 +98,11 @@ export interface Reading {
   observedAt: string;
   address: string;
   port: number;
+  /**
+   * hrDeviceIndex of the printer where several answer at one address and port, as behind a print server; left out where
+   * there is one. `mac` and `snmp.engineId` are null then: they are the print server's and tell no printer.
+   */
+  deviceIndex?: number;
   hostname: string | null;
   snmp: { version: "1" | "2c" | "3"; engineId: string | null };
   manufacturer: string | null;

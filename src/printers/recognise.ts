@@ -30,9 +30,10 @@ const weights = { deviceId: 6, description: 5, device: 4, named: 3, objectId: 2,
  * Decides whether a device is a printer, and whose. Rows of markers or supplies prove a printer, those of prtGeneralTable
  * unless the device says that it is something else, for scanners have them too; without rows a printer's sysDescr.0 or an
  * IEEE-1284 device id of a known maker does. hrDevicePrinter proves nothing: hosts list their print queues with it.
+ * `oneOfSeveral` is the hrDeviceIndex of one printer behind a print server, of which only its own rows tell.
  */
-export function recognise(store: ObjectStore): Recognised {
-  const testimony = hear(store);
+export function recognise(store: ObjectStore, oneOfSeveral?: string): Recognised {
+  const testimony = hear(store, oneOfSeveral);
   const evidence: string[] = [];
   const rows = [oids.prtGeneralEntry, oids.prtMarkerEntry, oids.prtMarkerSuppliesEntry].filter((entry) =>
     store.has(entry)
@@ -140,10 +141,11 @@ function isPrinterClass(deviceClass: string | null): boolean {
 /** HP's and the PWG's objects are answered by printers and network cards of many makers. */
 const shared = new Set(["1.3.6.1.4.1.11", "1.3.6.1.4.1.2699"]);
 
-function hear(store: ObjectStore): Testimony {
-  const description = maybeText(store.get(oids.sysDescr)) ?? "";
-  const objectId = store.get(oids.sysObjectID)?.value;
-  const device = printerDevice(store);
+function hear(store: ObjectStore, oneOfSeveral?: string): Testimony {
+  const isAlone = oneOfSeveral === undefined;
+  const description = isAlone ? maybeText(store.get(oids.sysDescr)) ?? "" : "";
+  const objectId = isAlone ? store.get(oids.sysObjectID)?.value : undefined;
+  const device = oneOfSeveral ?? printerDevice(store);
   const deviceIds: DeviceId[] = [];
   const enterprises = new Set<string>();
   const ownDeviceId = maybeDeviceId(description);
@@ -151,8 +153,8 @@ function hear(store: ObjectStore): Testimony {
   if (ownDeviceId !== undefined && (ownDeviceId.prints || isPrinterClass(ownDeviceId.deviceClass))) {
     deviceIds.push(ownDeviceId);
   }
-  for (const { id } of deviceIdObjects(store)) deviceIds.push(id);
-  for (const [oid] of store) {
+  for (const { id } of deviceIdObjects(store, oneOfSeveral)) deviceIds.push(id);
+  for (const [oid] of isAlone ? store : []) {
     const enterprise = enterpriseOf(oid);
     if (enterprise !== undefined && !shared.has(enterprise)) enterprises.add(enterprise);
   }
@@ -165,11 +167,12 @@ function hear(store: ObjectStore): Testimony {
   };
 }
 
-/** IEEE-1284 device ids among the answers. */
-export function deviceIdObjects(store: ObjectStore): { oid: string; id: DeviceId }[] {
+/** IEEE-1284 device ids among the answers; of one of several printers those whose index begins with its hrDeviceIndex. */
+export function deviceIdObjects(store: ObjectStore, oneOfSeveral?: string): { oid: string; id: DeviceId }[] {
   const found: { oid: string; id: DeviceId }[] = [];
   for (const base of deviceIdColumns) {
     const under: [string, ReturnType<ObjectStore["get"]>][] = store.column(base)
+      .filter(([index]) => oneOfSeveral === undefined || index.split(".")[0] === oneOfSeveral)
       .map(([index, value]) => [`${base}.${index}`, value]);
     for (const [oid, value] of under) {
       const id = maybeDeviceId(maybeText(value) ?? "");

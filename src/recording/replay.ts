@@ -1,7 +1,7 @@
 /** A recording read as the agent would read the device: only what identifyColumns and readPlan ask for. */
 import { ObjectStore } from "../printers/object_store.ts";
 import type { Profile } from "../printers/profile.ts";
-import { identifyColumns, readPlan } from "../printers/read_plan.ts";
+import { identifyColumns, ownRow, readPlan, severalPlan } from "../printers/read_plan.ts";
 import type { ReadPlan } from "../printers/read_plan.ts";
 import { recognise } from "../printers/recognise.ts";
 import type { Recognised } from "../printers/recognise.ts";
@@ -31,23 +31,29 @@ export function simulateRead(objects: readonly Varbind[], forced?: Profile): Sim
     const next = successor(objects, column);
     if (next !== undefined) store.add(next);
   }
+  ownRow(store).forEach(get);
   const recognised = recognise(store);
   const profile = forced ?? recognised.profile;
   const plan = readPlan(store, profile);
   let asked = plan.gets.length;
   plan.gets.forEach(get);
-  for (const { columns, maxRows } of plan.groups) {
-    for (const column of columns) {
-      let at = column;
-      for (let row = 0; row < maxRows; row++) {
-        asked++;
-        const next = successor(objects, at);
-        if (next === undefined || !isUnder(next.oid, column)) break;
-        store.add(next);
-        at = next.oid;
+  const walk = (groups: ReadPlan["groups"]) => {
+    for (const { columns, maxRows } of groups) {
+      for (const column of columns) {
+        let at = column;
+        for (let row = 0; row < maxRows; row++) {
+          asked++;
+          const next = successor(objects, at);
+          if (next === undefined || !isUnder(next.oid, column)) break;
+          store.add(next);
+          at = next.oid;
+        }
       }
     }
-  }
+  };
+  walk(plan.groups);
+  const several = severalPlan(store);
+  if (several !== undefined) walk(several.groups);
   return { store, profile, recognised, plan, asked };
 }
 

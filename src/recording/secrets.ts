@@ -1,6 +1,6 @@
 import { tryParseIp } from "../core/ip.ts";
 import { knownText } from "../printers/identity.ts";
-import { interpretReading } from "../printers/interpret_reading.ts";
+import { interpretReadings } from "../printers/interpret_reading.ts";
 import { decodeText } from "../printers/text.ts";
 import { isUnder } from "../snmp/oid.ts";
 import { Tag } from "../snmp/value.ts";
@@ -82,7 +82,7 @@ const ordinary =
 /** What must not leave the network, from what the device answered. */
 export function findSecrets(objects: readonly Varbind[], known: KnownSecrets): Secrets & { serial: string | null } {
   const { store, profile } = simulateRead(objects);
-  const { reading, trace } = interpretReading(store, {
+  const interpreted = interpretReadings(store, {
     observedAt: new Date(0),
     address: known.address,
     port: 161,
@@ -91,6 +91,8 @@ export function findSecrets(objects: readonly Varbind[], known: KnownSecrets): S
     problems: [],
     profile,
   });
+  const { reading } = interpreted[0]!;
+  const trace = interpreted.flatMap((it) => it.trace);
   const product = `${reading.manufacturer ?? ""} ${reading.model ?? ""}`.toLowerCase();
   const texts = new Map<string, SecretText>();
   const add = (kind: SecretKind, text: string) => {

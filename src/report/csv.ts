@@ -46,6 +46,11 @@ export const csvColumns: readonly CsvColumn[] = [
   { name: "errors", meaning: "detected errors", valueOf: (reading) => reading.status.errors.map(words).join("; ") },
   { name: "alerts", meaning: "number of active alerts", valueOf: (reading) => reading.alerts.length },
   { name: "problems", meaning: "what could not be read", valueOf: (reading) => joinedProblems(reading) },
+  {
+    name: "deviceIndex",
+    meaning: "which of several printers at the address",
+    valueOf: (reading) => reading.deviceIndex ?? null,
+  },
 ];
 
 /** One row per printer under a heading row, RFC 4180; `bom` is for spreadsheets that otherwise guess the encoding. */

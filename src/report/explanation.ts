@@ -1,5 +1,5 @@
 /** Why a reading says what it says: for every value the objects asked, the rule that won and those that lost. */
-import { interpretReading } from "../printers/interpret_reading.ts";
+import { interpretReadings } from "../printers/interpret_reading.ts";
 import type { ReadingContext } from "../printers/interpret_reading.ts";
 import { maybeObjectName } from "../printers/object_names.ts";
 import type { ObjectStore } from "../printers/object_store.ts";
@@ -69,7 +69,8 @@ export function explainReading(
   const { profile, recognised } = read;
   const { store, used } = watchedStore(read.store);
   recognise(store);
-  const interpreted = interpretReading(store, { ...context, profile });
+  const all = interpretReadings(store, { ...context, profile });
+  const interpreted = all.find((each) => each.reading.deviceIndex === context.reading?.deviceIndex) ?? all[0]!;
   const reading = context.reading ?? interpreted.reading;
   const nameOf = (oid: string) => maybeObjectName(oid, profile) ?? null;
   const explained = (candidate: Candidate): ExplainedCandidate => ({

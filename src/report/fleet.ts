@@ -58,6 +58,11 @@ export function nameOf(reading: Reading): string {
   return `${manufacturer} ${model}`;
 }
 
+/** Where a printer answers: its address, and which one of it where several answer there ("10.0.0.7 #2"). */
+export function placeOf({ address, deviceIndex }: Pick<Reading, "address" | "deviceIndex">): string {
+  return deviceIndex === undefined ? address : `${address} #${deviceIndex}`;
+}
+
 /** The value of a meter by name, or undefined when the device has none. */
 export function meterOf(reading: Reading, name: string): number | undefined {
   return reading.meters.find((meter) => meter.name === name)?.value;
@@ -93,6 +98,7 @@ export function counted(count: number, noun: string): string {
 
 /** Readings ordered by address as numbers, IPv4 before IPv6, names last. */
 export function inAddressOrder(readings: Reading[]): Reading[] {
+  // Of one address they come in the order of their device index, and the sort is stable.
   return readings.map((reading) => ({ reading, key: addressKey(reading.address) }))
     .sort((a, b) => a.key < b.key ? -1 : a.key > b.key ? 1 : 0)
     .map(({ reading }) => reading);

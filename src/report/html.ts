@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { OtherDevice, Problem, Reading, ScanDocument } from "../printers/reading.ts";
-import { counted, fleetOf, grouped, isTroubled, nameOf, totalText } from "./fleet.ts";
+import { counted, fleetOf, grouped, isTroubled, nameOf, placeOf, totalText } from "./fleet.ts";
 import type { Fleet, LowSupply } from "./fleet.ts";
 import { namedLevel, plainLevel } from "./html_level.ts";
 import { noteList } from "./html_notes.ts";
@@ -84,7 +84,7 @@ function lowSection(lowSupplies: LowSupply[], anchors: Map<Reading, string>): Ma
     markup`<tr role="row"><th role="rowheader" scope="row" class="what">${longName(supply)}</th>
 <td role="cell" class="left">${plainLevel(supply)}</td><td role="cell" class="part">${supply.partNumber ?? ""}</td>
 <td role="cell" class="who"><a href="#${anchors.get(reading)!}">${short(nameOf(reading))}</a></td>
-<td role="cell" class="where">${short(reading.address)}</td>
+<td role="cell" class="where">${short(placeOf(reading))}</td>
 <td role="cell" class="place">${short(reading.location ?? "")}</td></tr>
 `
   );
@@ -120,7 +120,7 @@ ${printers.map((reading) => fleetRow(reading, anchors.get(reading)!))}</tbody></
 function fleetRow(reading: Reading, anchor: string): Markup {
   const details = [reading.serial, reading.location].filter((text) => text !== null)
     .map((text) => markup`<span class="sub">${short(text)}</span>`);
-  return markup`<tr role="row"><td role="cell" class="where"><a href="#${anchor}">${short(reading.address)}</a></td>
+  return markup`<tr role="row"><td role="cell" class="where"><a href="#${anchor}">${short(placeOf(reading))}</a></td>
 <th scope="row" role="rowheader" class="who"><a class="name" href="#${anchor}">${
     short(nameOf(reading))
   }</a>${details}</th>

@@ -1,5 +1,5 @@
 import type { Meter, RawValue, Reading, Source, Supply, Tray } from "../printers/reading.ts";
-import { grouped, nameOf, totalInWords } from "./fleet.ts";
+import { grouped, nameOf, placeOf, totalInWords } from "./fleet.ts";
 import { amountText, plainLevel, trayLevelText } from "./html_level.ts";
 import { markup } from "./markup.ts";
 import type { Markup } from "./markup.ts";
@@ -14,7 +14,7 @@ export function printerSection(reading: Reading, options: { anchor: string; open
   const { anchor, open } = options;
   const { state } = reading.status;
   return markup`<article class="printer card"><details${open && markup` open`}><summary>
-<h3>${short(nameOf(reading))}</h3><span class="muted">${short(reading.address)}</span>
+<h3>${short(nameOf(reading))}</h3><span class="muted">${short(placeOf(reading))}</span>
 <span class="end muted">${totalInWords(reading)}, ${state === "unknown" ? "state unknown" : stateText(reading)}</span>
 </summary><div class="inside" id="${anchor}">
 ${facts(reading)}
@@ -48,7 +48,12 @@ function facts(reading: Reading): Markup {
   const { snmp, status } = reading;
   const rows: [term: string, value: string | null, wide?: boolean][] = [
     ["Serial number", reading.serial],
-    ["Address", `${reading.address}, UDP port ${reading.port}`],
+    [
+      "Address",
+      `${reading.address}, UDP port ${reading.port}${
+        reading.deviceIndex === undefined ? "" : `, device ${reading.deviceIndex}`
+      }`,
+    ],
     ["Host name", reading.hostname],
     ["Hardware address", reading.mac],
     ["Firmware", reading.firmware],

@@ -28,12 +28,14 @@ function orderedDocument(document: ScanDocument): ScanDocument {
 }
 
 function orderedReading(reading: Reading): Reading {
-  const { observedAt, address, port, hostname, snmp, manufacturer, model, serial, mac, firmware } = reading;
+  const { observedAt, address, port, deviceIndex, hostname, snmp, manufacturer, model, serial, mac, firmware } =
+    reading;
   const { location, contact, description, objectId, status } = reading;
   return {
     observedAt,
     address,
     port,
+    ...(deviceIndex === undefined ? {} : { deviceIndex }),
     hostname,
     snmp: { version: snmp.version, engineId: snmp.engineId },
     manufacturer,

@@ -1,5 +1,5 @@
 import type { Reading } from "../printers/reading.ts";
-import { isTroubled, nameOf, totalInWords, totalText } from "./fleet.ts";
+import { isTroubled, nameOf, placeOf, totalInWords, totalText } from "./fleet.ts";
 import { notesOf } from "./printer_notes.ts";
 import type { Note } from "./printer_notes.ts";
 import { safeText } from "../core/safe_text.ts";
@@ -27,7 +27,7 @@ const leastName = 16;
 /** Column widths for a set of printers: what they need, within what the terminal has. */
 export function layoutFor(printers: Reading[], options: { columns: number; unicode: boolean }): BlockLayout {
   const { columns, unicode } = options;
-  const address = widest(printers.map((reading) => safeText(reading.address)), 9, 39);
+  const address = widest(printers.map((reading) => safeText(placeOf(reading))), 9, 44);
   const pages = widest(printers.map(pagesText), 5, 16);
   const serial = widest(printers.map((reading) => safeText(reading.serial ?? "")), 6, 20);
   const name = widest(printers.map((reading) => safeText(nameOf(reading))), 7, 48);
@@ -66,7 +66,7 @@ export function printerBlock(reading: Reading, layout: BlockLayout): Span[][] {
     width === 0 ? [] : [{ text: padRight(safeText(text), width, unicode), style }, separator];
   const head: Span[] = [
     markOf(reading, unicode),
-    ...cell(reading.address, layout.address),
+    ...cell(placeOf(reading), layout.address),
     ...cell(nameOf(reading), layout.name, "bold"),
     ...cell(reading.serial ?? "-", layout.serial),
   ];

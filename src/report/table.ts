@@ -1,5 +1,5 @@
 import type { OtherDevice, Problem, Reading, ScanDocument } from "../printers/reading.ts";
-import { counted, fleetOf, grouped } from "./fleet.ts";
+import { counted, fleetOf, grouped, placeOf } from "./fleet.ts";
 import type { Fleet, LowSupply } from "./fleet.ts";
 import { headingSpans, layoutFor, printerBlock } from "./printer_block.ts";
 import { safeText } from "../core/safe_text.ts";
@@ -84,7 +84,7 @@ function attentionLines(fleet: Fleet, options: TableOptions): Span[][] {
   const lines = [
     ...namedLines(
       { text: `${bad} Stopped or in error:`, style: "bad" },
-      fleet.troubled.map((reading) => safeText(reading.address)),
+      fleet.troubled.map((reading) => safeText(placeOf(reading))),
       options,
     ),
     ...namedLines(
@@ -110,15 +110,16 @@ function namedLines(title: Span, names: string[], options: TableOptions): Span[]
 
 /** "10.1.0.7 C 12% Y 0%", the printer with the lowest supply first. */
 function lowByPrinter(lowSupplies: LowSupply[], unicode: boolean): string[] {
-  const byAddress = new Map<string, string[]>();
+  const byPlace = new Map<string, string[]>();
   for (const { reading, supply } of lowSupplies) {
     const percent = verdictOf(supply.level) === "empty" ? 0 : shownPercent(supply.level.percent ?? 0);
     const sign = verdictSign(verdictOf(supply.level), unicode);
-    const levels = byAddress.get(reading.address) ?? [];
+    const place = placeOf(reading);
+    const levels = byPlace.get(place) ?? [];
     const room = isReceptacle(supply) ? " free" : "";
-    byAddress.set(reading.address, [...levels, `${safeText(shortName(supply), 24)} ${percent}%${room}${sign}`]);
+    byPlace.set(place, [...levels, `${safeText(shortName(supply), 24)} ${percent}%${room}${sign}`]);
   }
-  return [...byAddress].map(([address, levels]) => `${safeText(address)} ${levels.join(" ")}`);
+  return [...byPlace].map(([place, levels]) => `${safeText(place)} ${levels.join(" ")}`);
 }
 
 function summaryLine(document: ScanDocument, fleet: Fleet): Span[] {

@@ -3,11 +3,11 @@
  * profile names, and leave the meaning to src/printers. A device that goes silent half-way gives what it gave.
  */
 import { messageOf } from "../core/errors.ts";
-import { interpretReading } from "../printers/interpret_reading.ts";
+import { interpretReading, interpretReadings } from "../printers/interpret_reading.ts";
 import type { Asked } from "../printers/interpret_reading.ts";
 import { ObjectStore } from "../printers/object_store.ts";
 import type { Profile } from "../printers/profile.ts";
-import { identifyColumns, levelPlan, readPlan, statePlan } from "../printers/read_plan.ts";
+import { identifyColumns, levelPlan, ownRow, readPlan, severalPlan, statePlan } from "../printers/read_plan.ts";
 import type { ReadPlan } from "../printers/read_plan.ts";
 import { recognise } from "../printers/recognise.ts";
 import type { Recognised } from "../printers/recognise.ts";
@@ -31,7 +31,8 @@ export interface ReadDeviceOptions extends NegotiateOptions {
 }
 
 export interface DeviceOutcome {
-  reading?: Reading;
+  /** One, or as many as printers answer at the address; none of a device that is no printer. */
+  readings: Reading[];
   other?: OtherDevice;
   captured?: Varbind[];
   problems: Problem[];
@@ -50,7 +51,8 @@ export async function readDevice(found: Found, options: ReadDeviceOptions): Prom
   try {
     const opened = await negotiate(found, options, () => expired, (candidate) => session = candidate);
     if ("problems" in opened) {
-      return { other: { address: target.address, description: null, objectId: null }, problems: opened.problems };
+      const other = { address: target.address, description: null, objectId: null };
+      return { readings: [], other, problems: opened.problems };
     }
     session = opened.session;
     return await readWith(
@@ -95,17 +97,21 @@ async function readWith(
   let recognition: Recognised | undefined;
   try {
     keep(await readNextObjects(session, identifyColumns));
+    const own = ownRow(store);
+    if (own.length > 0) keep(await readObjects(session, own));
     recognition = recognise(store);
     const { printer, profile } = recognition;
     if (printer && scope === "full") await ask(readPlan(store, profile));
     if (printer && scope === "status") {
       await ask(statePlan(store, profile));
       // Its levels are in a part that may have to be woken for them, and nothing is used up while it sleeps.
-      if (!saysItSleeps(store, profile)) {
+      if (severalPlan(store) !== undefined || !saysItSleeps(store, profile)) {
         asked.levels = true;
         await ask(levelPlan(store, profile));
       }
     }
+    const several = printer ? severalPlan(store) : undefined;
+    if (several !== undefined) await ask(several);
     if (capture !== null) problems.push(...await walkColumns(session, capture, (varbind) => store.add(varbind)));
   } catch (error) {
     if (!(error instanceof SnmpError)) throw error;
@@ -128,10 +134,15 @@ async function readWith(
       description: reading.description,
       objectId: reading.objectId,
     };
-    return { other, ...captured, problems: problems.map((problem) => ({ ...problem, address: target.address })) };
+    return {
+      readings: [],
+      other,
+      ...captured,
+      problems: problems.map((problem) => ({ ...problem, address: target.address })),
+    };
   }
-  const { reading } = interpretReading(store, contextOf(session, device, { problems, asked, profile }));
-  return { reading, ...captured, problems: [] };
+  const readings = interpretReadings(store, contextOf(session, device, { problems, asked, profile }));
+  return { readings: readings.map(({ reading }) => reading), ...captured, problems: [] };
 }
 
 function contextOf(
@@ -162,6 +173,7 @@ function incompleteProblem(error: SnmpError, device: Device, expired: boolean): 
 /** A bug while one device was read: named, so that the scan goes on without it. */
 export function bugOutcome(target: Target, error: unknown): DeviceOutcome {
   return {
+    readings: [],
     problems: [{
       code: "bug",
       message: `Cannot read ${target.address} because of a defect in this program: ${messageOf(error)}`,

@@ -66,7 +66,7 @@ export interface ScannerCounters {
 export interface DeviceResult {
   shard: number;
   key: string;
-  reading?: Reading;
+  readings: Reading[];
   other?: OtherDevice;
   /** What the device answered, when the configuration says to capture. */
   captured?: Varbind[];

@@ -233,9 +233,10 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
     problems.push(...result.problems);
     if (result.captured !== undefined) captured.push({ key: result.key, varbinds: result.captured });
     if (result.other !== undefined) others.push(result.other);
-    if (result.reading === undefined) return;
-    printers.push(result.reading);
-    parts.onReading(result.reading);
+    for (const reading of result.readings) {
+      printers.push(reading);
+      parts.onReading(reading);
+    }
   }
 
   function assign(slot: Slot): void {

@@ -170,7 +170,10 @@ Deno.test("superviseScan() does not ask again who was reported before the crash"
     if (!first) return finish(worker, shard, tell);
     first = false;
     const other = { address: "127.0.0.3", description: "x", objectId: null };
-    worker.onMessage({ type: "results", results: [{ shard: shard.id, key: "127.0.0.3 161", other, problems: [] }] });
+    worker.onMessage({
+      type: "results",
+      results: [{ shard: shard.id, key: "127.0.0.3 161", readings: [], other, problems: [] }],
+    });
     worker.onCrash("boom");
   });
   assert.deepEqual(workers[1]!.shards.map(({ skip }) => skip), [["127.0.0.3 161"]]);

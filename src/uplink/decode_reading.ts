@@ -9,6 +9,7 @@ export function readingFromMessage(message: proto.Reading): Reading {
     observedAt: (message.observedAt ?? new Date(0)).toISOString(),
     address: message.address,
     port: message.port,
+    ...(message.deviceIndex === undefined ? {} : { deviceIndex: message.deviceIndex }),
     hostname: message.hostname ?? null,
     snmp: { version: versions.get(message.snmp?.version ?? 0) ?? "1", engineId: message.snmp?.engineId ?? null },
     manufacturer: message.manufacturer ?? null,

@@ -45,6 +45,7 @@ export function readingToMessage(reading: Reading): proto.Reading {
     observedAt: new Date(reading.observedAt),
     address: reading.address,
     port: reading.port,
+    deviceIndex: reading.deviceIndex,
     hostname: reading.hostname ?? undefined,
     snmp: { version: versions[reading.snmp.version], engineId: reading.snmp.engineId ?? undefined },
     manufacturer: reading.manufacturer ?? undefined,

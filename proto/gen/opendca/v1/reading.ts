@@ -274,6 +274,11 @@ export interface Reading {
   alerts: Alert[];
   /** What could not be read or does not agree, and why. */
   problems: Problem[];
+  /**
+   * hrDeviceIndex of the printer where several answer at one address and port, as behind a print server. `mac` and
+   * `snmp.engine_id` are not set then: they are the print server's.
+   */
+  deviceIndex?: number | undefined;
 }
 
 export interface SnmpSource {
@@ -409,6 +414,7 @@ function createBaseReading(): Reading {
     trays: [],
     alerts: [],
     problems: [],
+    deviceIndex: undefined,
   };
 }
 
@@ -473,6 +479,9 @@ export const Reading: MessageFns<Reading> = {
     }
     for (const v of message.problems) {
       Problem.encode(v!, writer.uint32(162).fork()).join();
+    }
+    if (message.deviceIndex !== undefined) {
+      writer.uint32(168).uint32(message.deviceIndex);
     }
     return writer;
   },
@@ -650,6 +659,14 @@ export const Reading: MessageFns<Reading> = {
             message.problems.push(Problem.decode(reader, reader.uint32()));
             continue;
           }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.deviceIndex = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -692,6 +709,11 @@ export const Reading: MessageFns<Reading> = {
       trays: globalThis.Array.isArray(object?.trays) ? object.trays.map((e: any) => Tray.fromJSON(e)) : [],
       alerts: globalThis.Array.isArray(object?.alerts) ? object.alerts.map((e: any) => Alert.fromJSON(e)) : [],
       problems: globalThis.Array.isArray(object?.problems) ? object.problems.map((e: any) => Problem.fromJSON(e)) : [],
+      deviceIndex: isSet(object.deviceIndex)
+        ? globalThis.Number(object.deviceIndex)
+        : isSet(object.device_index)
+        ? globalThis.Number(object.device_index)
+        : undefined,
     };
   },
 
@@ -757,6 +779,9 @@ export const Reading: MessageFns<Reading> = {
     if (message.problems?.length) {
       obj.problems = message.problems.map((e) => Problem.toJSON(e));
     }
+    if (message.deviceIndex !== undefined) {
+      obj.deviceIndex = Math.round(message.deviceIndex);
+    }
     return obj;
   },
 
@@ -789,6 +814,7 @@ export const Reading: MessageFns<Reading> = {
     message.trays = object.trays?.map((e) => Tray.fromPartial(e)) || [];
     message.alerts = object.alerts?.map((e) => Alert.fromPartial(e)) || [];
     message.problems = object.problems?.map((e) => Problem.fromPartial(e)) || [];
+    message.deviceIndex = object.deviceIndex ?? undefined;
     return message;
   },
 };
