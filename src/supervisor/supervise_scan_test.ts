@@ -201,7 +201,13 @@ Deno.test("superviseScan() ends within two seconds of an interruption, also when
 
 const device = (shard: Shard, key: string): FromScanner => ({
   type: "results",
-  results: [{ shard: shard.id, key, other: { address: "127.0.0.3", description: "x", objectId: null }, problems: [] }],
+  results: [{
+    shard: shard.id,
+    key,
+    readings: [],
+    other: { address: "127.0.0.3", description: "x", objectId: null },
+    problems: [],
+  }],
 });
 
 Deno.test("superviseScan() that is stopped says where, and goes on from there without asking again what is done", async () => {
