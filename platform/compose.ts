@@ -1,6 +1,7 @@
 /** Where the platform's parts are joined. */
 import type { Clock } from "../src/core/clock.ts";
 import { ConfigError } from "../src/core/errors.ts";
+import { idleJournals, journalLookMs } from "../src/core/idle_journals.ts";
 import { type Authority, createAuthority, loadAuthority, validityFrom } from "./certificates/authority.ts";
 import { type CertificateFiles, createServerCertificate, isCurrent } from "./certificates/server_certificate.ts";
 import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
@@ -60,12 +61,23 @@ export interface ServeOptions {
   callTimeoutMs?: number;
   handshakeTimeoutMs?: number;
   maxConnections?: number;
+  /** How often the store's write-ahead log is looked at; 30,000 unless told. */
+  journalLookMs?: number;
 }
 
 /** Listens until disposed. The store outlives the server, so that calls can end. */
 export async function serve(platform: OpenPlatform, options: ServeOptions): Promise<RunningServer> {
   const certificate = options.certificate ?? await keptServerCertificate(platform, options.names);
-  return startServer(platform, { ...options, certificate });
+  const server = await startServer(platform, { ...options, certificate });
+  const truncate = idleJournals([platform.directory.path(storeName)]);
+  const looking = setInterval(truncate, options.journalLookMs ?? journalLookMs);
+  return {
+    port: server.port,
+    async [Symbol.asyncDispose]() {
+      clearInterval(looking);
+      await server[Symbol.asyncDispose]();
+    },
+  };
 }
 
 /* A key that is there, or a new one in a folder that has no store yet. */

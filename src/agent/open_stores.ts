@@ -5,6 +5,7 @@
  * next start does it again.
  */
 import type { Clock } from "../core/clock.ts";
+import { idleJournals } from "../core/idle_journals.ts";
 import { openDatabase, tryStore } from "../core/sqlite.ts";
 import type { Database } from "../core/sqlite.ts";
 import { openInventory } from "../inventory/inventory.ts";
@@ -35,6 +36,8 @@ export interface Stores extends Disposable {
   readonly inventory: Inventory;
   readonly spool: Spool;
   readonly tasks: Database;
+  /** To be called now and then: see `idleJournals`. */
+  truncateJournals(): void;
 }
 
 const customerMark = "customer";
@@ -99,5 +102,6 @@ export function openStores(options: StoresOptions): Stores {
   built.defer(() => tasks.close());
   const spool = built.use(openThatSpool());
   const stack = built.move();
-  return { ledger, inventory, spool, tasks, [Symbol.dispose]: () => stack.dispose() };
+  const truncateJournals = idleJournals(Object.values(paths));
+  return { ledger, inventory, spool, tasks, truncateJournals, [Symbol.dispose]: () => stack.dispose() };
 }

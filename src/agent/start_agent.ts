@@ -103,7 +103,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     log.warn("runtimeAffected", { message });
   }
 
-  const { ledger, inventory, spool, tasks: tasksDb } = built.use(openStores({
+  const { ledger, inventory, spool, tasks: tasksDb, truncateJournals } = built.use(openStores({
     stateDirectory,
     customer: state.customer ?? "",
     clock,
@@ -294,7 +294,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     ...(parts.random === undefined ? {} : { random: parts.random }),
   }));
 
-  built.use(startUpkeep({ clock, ledger, inventory, onDefect: fail }));
+  built.use(startUpkeep({ clock, ledger, inventory, truncateJournals, onDefect: fail }));
 
   built.use(watchConfig({
     path: parts.config.file,

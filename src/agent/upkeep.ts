@@ -1,5 +1,6 @@
-/** What is done once a day in the state directory. */
+/** What is done now and then in the state directory. */
 import type { Clock } from "../core/clock.ts";
+import { journalLookMs } from "../core/idle_journals.ts";
 import { tryStore } from "../core/sqlite.ts";
 import type { Inventory } from "../inventory/inventory.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -8,6 +9,8 @@ export interface UpkeepOptions {
   clock: Clock;
   ledger: Pick<Ledger, "prune" | "lastAt">;
   inventory: Pick<Inventory, "prune">;
+  /** See `idleJournals`. */
+  truncateJournals(): void;
   onDefect(error: unknown): void;
 }
 
@@ -20,9 +23,10 @@ const inventoryEvents = 100_000;
 /**
  * At the start and once a day: takes out of the ledger what is older than it is kept, and of the inventory the oldest of
  * its history. Time is that of the ledger's last entry before the start and what has passed since, or the clock's where
- * that is earlier: a clock that is years ahead must not empty the ledger. A full disk puts it off.
+ * that is earlier: a clock that is years ahead must not empty the ledger. A full disk puts it off. The journals of idle
+ * databases are looked at twice a minute.
  */
-export function startUpkeep({ clock, ledger, inventory, onDefect }: UpkeepOptions): AsyncDisposable {
+export function startUpkeep({ clock, ledger, inventory, truncateJournals, onDefect }: UpkeepOptions): AsyncDisposable {
   const stop = new AbortController();
   const run = async (): Promise<void> => {
     const beganMs = clock.monotonicMs();
@@ -35,13 +39,20 @@ export function startUpkeep({ clock, ledger, inventory, onDefect }: UpkeepOption
       await clock.sleep(dayMs, stop.signal);
     }
   };
-  const running = run().catch((error: unknown) => {
+  const look = async (): Promise<void> => {
+    for (;;) {
+      await clock.sleep(journalLookMs, stop.signal);
+      truncateJournals();
+    }
+  };
+  const tell = (error: unknown) => {
     if (!stop.signal.aborted) onDefect(error);
-  });
+  };
+  const running = [run().catch(tell), look().catch(tell)];
   return {
     async [Symbol.asyncDispose]() {
       stop.abort(new Error("The agent is stopping"));
-      await running;
+      await Promise.all(running);
     },
   };
 }

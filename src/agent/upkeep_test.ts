@@ -5,6 +5,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import { startUpkeep } from "./upkeep.ts";
 
 const inventory = { prune: () => {} };
+const truncateJournals = () => {};
 const dayMs = 86_400_000;
 const start = Date.parse("2026-01-01T00:00:00Z");
 
@@ -24,7 +25,7 @@ const kept = (ledger: Ledger) =>
 Deno.test("startUpkeep() keeps the ledger for 400 days, and goes on with that day by day", async () => {
   using ledger = ledgerOf([401, 399, 100, 0]);
   const clock = new FakeClock();
-  await using _upkeep = startUpkeep({ clock, ledger, inventory, onDefect: assert.fail });
+  await using _upkeep = startUpkeep({ clock, ledger, inventory, truncateJournals, onDefect: assert.fail });
   assert.deepEqual(kept(ledger), [399, 100, 0]);
   await clock.advance(2 * dayMs);
   assert.deepEqual(kept(ledger), [100, 0]);
@@ -34,7 +35,7 @@ Deno.test("startUpkeep() keeps the ledger for 400 days, and goes on with that da
 Deno.test("startUpkeep() believes no clock that is years ahead of the last entry", async () => {
   using ledger = ledgerOf([100, 50, 1]);
   const clock = new FakeClock("2028-01-01T00:00:00Z");
-  await using _upkeep = startUpkeep({ clock, ledger, inventory, onDefect: assert.fail });
+  await using _upkeep = startUpkeep({ clock, ledger, inventory, truncateJournals, onDefect: assert.fail });
   await clock.advance(30 * dayMs);
   assert.deepEqual(kept(ledger), [100, 50, 1]);
 });
@@ -51,8 +52,19 @@ Deno.test("startUpkeep() tells of a ledger that cannot be read", async () => {
       prune: () => 0,
     },
     inventory,
+    truncateJournals,
     onDefect: (error) => defects.push(error),
   });
   await Promise.resolve();
   assert.deepEqual(defects, [broken]);
+});
+
+Deno.test("startUpkeep() looks at the journals twice a minute", async () => {
+  using ledger = ledgerOf([0]);
+  const clock = new FakeClock();
+  let looks = 0;
+  const truncate = () => void looks++;
+  await using _upkeep = startUpkeep({ clock, ledger, inventory, truncateJournals: truncate, onDefect: assert.fail });
+  await clock.advance(120_000);
+  assert.equal(looks, 4);
 });
