@@ -27,6 +27,12 @@ export interface DeviceOptions {
   engineId?: Uint8Array;
   /** 1 unless told. */
   engineBoots?: number;
+  /** Boots and time that its unauthenticated reports name in place of the right ones. */
+  discoveryTime?: { boots: number; time: number };
+  /** It restarts each time after it was sent so many v3 messages: boots grow by one, and its time begins again. */
+  restartsAfter?: readonly number[];
+  /** A restart leaves the boots as they are, as on devices that do not store them. */
+  forgetsBoots?: boolean;
   /** Octets of the largest answer; 1472 unless told. */
   maxMessageSize?: number;
   faults?: readonly Fault[];
@@ -47,6 +53,9 @@ export interface Device {
   users: Map<string, SimulatedUser>;
   engineId: Uint8Array;
   engineBoots: number;
+  discoveryTime: { boots: number; time: number } | undefined;
+  restartsAfter: readonly number[];
+  forgetsBoots: boolean;
   maxMessageSize: number;
   faults: readonly Fault[];
   upTimeSeconds: number | undefined;
@@ -69,6 +78,9 @@ export function deviceOf(options: DeviceOptions): Device {
     users: new Map(users.map((user) => [user.name, user])),
     engineId: options.engineId ?? textEngineId(name),
     engineBoots: options.engineBoots ?? 1,
+    discoveryTime: options.discoveryTime,
+    restartsAfter: options.restartsAfter ?? [],
+    forgetsBoots: options.forgetsBoots ?? false,
     maxMessageSize: options.maxMessageSize ?? 1472,
     faults: options.faults ?? [],
     upTimeSeconds: options.upTimeSeconds,

@@ -47,6 +47,11 @@ export interface UsmEngine {
   /** Localised keys, made when a user is first seen. */
   readonly keys: Map<string, UserKeys>;
   readonly counters: Record<Report, number>;
+  /** v3 messages so far; decides when it restarts. */
+  messages: number;
+  boots: number;
+  /** Milliseconds after the simulator's start at which it last restarted; null before. */
+  restartedMs: number | null;
   /** Next privacy salt; starts anywhere, never repeats (RFC 3826 section 3.1.2.1). */
   salt: bigint;
 }
@@ -64,7 +69,7 @@ export interface UsmAnswerOptions {
 export function createUsmEngine(device: Device, random: () => number): UsmEngine {
   const salt = BigInt(Math.floor(random() * 0x100000000)) << 16n;
   const counters = Object.fromEntries(Object.keys(ReportOid).map((name) => [name, 0])) as Record<Report, number>;
-  return { device, keys: new Map(), counters, salt };
+  return { device, keys: new Map(), counters, messages: 0, boots: device.engineBoots, restartedMs: null, salt };
 }
 
 /** The response or report to a v3 message, or undefined where an agent stays silent. */
@@ -77,7 +82,12 @@ export function maybeUsmAnswer(
   const { device } = engine;
   const level = maybeLevel(message);
   if (message.securityModel !== 3 || level === undefined) return undefined;
-  const engineTime = Math.floor((device.upTimeSeconds ?? 0) + options.elapsedMs / 1000);
+  if (device.restartsAfter.includes(engine.messages++)) {
+    if (!device.forgetsBoots) engine.boots++;
+    engine.restartedMs = options.elapsedMs;
+  }
+  const upSeconds = engine.restartedMs === null ? device.upTimeSeconds ?? 0 : 0;
+  const engineTime = Math.floor(upSeconds + (options.elapsedMs - (engine.restartedMs ?? 0)) / 1000);
   const sender: Sender = { message, engine, engineTime };
 
   function refuse(report: Report, at: { keys?: UserKeys; level?: SecurityLevel; pdu?: Pdu } = {}) {
@@ -106,7 +116,9 @@ export function maybeUsmAnswer(
     const digest = { protocol: user.auth!, key: keys.auth!, digest: message.authParameters };
     if (!isAuthentic(packet, { ...digest, offset: message.authParametersOffset })) return refuse("wrongDigests");
     const lateness = Math.abs(message.engineTime - engineTime);
-    if (message.engineBoots !== device.engineBoots || lateness > timeWindowSeconds) {
+    // Boots that have reached their end are never in the window (RFC 3414 section 3.2 step 7).
+    const latched = engine.boots === 0x7fffffff;
+    if (latched || message.engineBoots !== engine.boots || lateness > timeWindowSeconds) {
       return refuse("notInTimeWindows", { keys, level: "authNoPriv" });
     }
   }
@@ -211,8 +223,7 @@ function scopedPdu(answer: Answer, device: Device, options: { type: number; cont
 
 /** Encrypts and signs as the level asks. */
 function seal(scoped: Uint8Array, { message, engine, engineTime, keys, level }: Sealed): Uint8Array {
-  const { device } = engine;
-  const { engineBoots } = device;
+  const { boots: engineBoots } = engine;
   const user = keys?.user;
   const outgoing = {
     ...header({ message, engine, engineTime, keys, level }),
@@ -236,15 +247,16 @@ function seal(scoped: Uint8Array, { message, engine, engineTime, keys, level }: 
   }
 }
 
-function header({ message, engine: { device }, engineTime, keys, level }: Sealed) {
+function header({ message, engine: { device, boots }, engineTime, keys, level }: Sealed) {
+  const told = level === "noAuthNoPriv" && device.discoveryTime || { boots, time: engineTime };
   return {
     msgId: message.msgId,
     msgMaxSize: device.maxMessageSize,
     msgFlags: securityLevels.indexOf(level) === 2 ? 3 : securityLevels.indexOf(level),
     securityModel: 3,
     engineId: device.engineId,
-    engineBoots: device.engineBoots,
-    engineTime,
+    engineBoots: told.boots,
+    engineTime: told.time,
     userName: message.userName,
     authParameters: level === "noAuthNoPriv" ? new Uint8Array() : emptyDigest(keys!.user.auth!),
   };

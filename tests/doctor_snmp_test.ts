@@ -17,6 +17,7 @@ interface Found {
   /** Names of faults with their severity where it is a warning. */
   names: string[];
   message: string;
+  advice: string;
   detail: string;
   statuses: Record<string, string>;
 }
@@ -41,6 +42,7 @@ async function doctor(printer: string, yaml: string | undefined, more: string[] 
       code,
       names: faults.map((f: Record<string, string>) => f.severity === "failed" ? f.name : `${f.severity} ${f.name}`),
       message: faults[0]?.message ?? "",
+      advice: faults[0]?.advice ?? "",
       detail: steps.at(-1).detail,
       statuses: Object.fromEntries(steps.map((step: Record<string, string>) => [step.name, step.status])),
     };
@@ -213,6 +215,46 @@ peerTest("opendca doctor names each fault of a credential at Net-SNMP's agent", 
     return ["-f", "-Lo", "-C", "-c", `${folder}/snmpd.conf`, `udp:127.0.0.1:${port}`];
   });
   await climb(t, `127.0.0.1:${agent.port}`, false);
+});
+
+peerTest("opendca doctor tells a wrong context from a wrong password at Net-SNMP's agent", ["snmpd"], async (t) => {
+  // It is silent in a context that it does not have; `lost` may read nothing without one.
+  await using agent = await startPeer("snmpd", "NET-SNMP version", async (folder, port) => {
+    await Deno.writeTextFile(
+      `${folder}/snmpd.conf`,
+      [
+        "sysDescr a host",
+        `createUser monitor SHA-256 ${authKey} AES-128 ${privKey}`,
+        "rouser monitor priv",
+        `createUser lost SHA-256 ${authKey} AES-128 ${privKey}`,
+        "",
+      ].join("\n"),
+    );
+    return ["-f", "-Lo", "-C", "-c", `${folder}/snmpd.conf`, `udp:127.0.0.1:${port}`];
+  });
+  const cases = [
+    { credential: usm({ context: "attic" }), want: "wrong-context", says: /shows nothing in the context "attic"/ },
+    { credential: usm({ user: "lost", context: "attic" }), want: "wrong-context", says: /keys of "lost" are right/ },
+    { credential: usm({ user: "lost" }), want: "no-access", says: /lets them read nothing/ },
+    {
+      credential: usm({ privKey: wrongKey, context: "attic" }),
+      want: "signed-silent",
+      says: /stays without an answer/,
+    },
+    {
+      credential: usm({ authKey: wrongKey, context: "attic" }),
+      want: "wrong-authentication-password",
+      says: /is wrong/,
+    },
+  ];
+  for (const { credential, want, says } of cases) {
+    await t.step(`${want}: ${credential.replaceAll(/key: [\w-]+/g, "key")}`, async () => {
+      const found = await doctor(`127.0.0.1:${agent.port}`, plan(credential));
+      assert.deepEqual(found.names, [want], found.message);
+      assert.match(found.message, says);
+      if (want === "signed-silent") assert.match(found.advice, /or the context "attic"/);
+    });
+  }
 });
 
 const users: DeviceOptions["users"] = [

@@ -1,6 +1,7 @@
 /** The verdict on the ladder of one USM credential: user, authentication, privacy, in this order. Pure. */
+import { usmReasons } from "../snmp/usm_reasons.ts";
 import type { DoctorFault } from "./doctor_step.ts";
-import { isAuthentic, isStillThere } from "./observe_usm.ts";
+import { isAuthentic, isContextReport, isStillThere } from "./observe_usm.ts";
 import type { SnmpOutcome, UsmObservation } from "./snmp_observations.ts";
 
 type Fault = Omit<DoctorFault, "severity">;
@@ -22,13 +23,8 @@ export function diagnoseUsm(seen: UsmObservation, target: string): Fault {
       "check the user name on the printer, letter by letter and case by case, or make the user there",
     );
   }
-  if (seen.defaultContext?.kind === "answered") {
-    return say(
-      "wrong-context",
-      `user and keys of "${user}" are right, but the device shows nothing in the context "${seen.context}"`,
-      "leave context out of the credential: the device answers without it",
-    );
-  }
+  const context = ofContext(seen, say);
+  if (context !== undefined) return context;
   const general = probes.map((probe) => ofEngine(probe)).find((found) => found !== undefined);
   if (general !== undefined) return say(...general);
   if (level === "noAuthNoPriv") return ofUser(seen, say);
@@ -46,26 +42,58 @@ export function diagnoseUsm(seen: UsmObservation, target: string): Fault {
     say(
       "signed-silent",
       `the user "${user}" is known, but everything that is signed with ${auth} stays without an answer`,
-      "check authentication and privacy of the user on the printer: this device does not say which of them is wrong",
+      `check authentication and privacy of the user${
+        orContext(seen)
+      } on the printer: this device does not say which of ` +
+        "them is wrong",
       authProbe !== null && isAuthentic(authProbe) ? 77 : 69,
     );
+}
+
+/** Where the device says nothing in the context, nor without it. */
+function orContext({ context }: UsmObservation): string {
+  return context === "" ? "" : `, or the context "${context}",`;
+}
+
+/** What is asked without the context tells it from the keys; an engine that reports it has found the keys right. */
+function ofContext(seen: UsmObservation, say: Say): Fault | undefined {
+  const { user, context, defaultContext, userProbe, authProbe, privProbe } = seen;
+  const last = privProbe?.outcome ?? authProbe ?? userProbe;
+  const isKnown = last === null || !isContextReport(last);
+  if (context === "" || (isKnown && (defaultContext === null || !isAuthentic(defaultContext)))) return undefined;
+  // Refused in both: it is the user's rights.
+  if (last?.kind === "refused" && defaultContext?.kind !== "answered") return undefined;
+  return say(
+    "wrong-context",
+    `user and keys of "${user}" are right, but the device shows nothing in the context "${context}"`,
+    defaultContext?.kind === "answered"
+      ? "leave context out of the credential: the device answers without it"
+      : "check the context on the printer, letter by letter: without one the device lets this user read nothing",
+  );
 }
 
 type Say = (name: string, why: string, advice: string, exitCode?: 69 | 77 | 78) => Fault;
 
 /** Answers that say nothing about the credential, but about the engine or the request. */
 function ofEngine(probe: SnmpOutcome | null): [name: string, why: string, advice: string, code?: 69] | undefined {
+  if (isReport(probe, "bootsAtMaximum")) {
+    return [
+      "engine-boots",
+      `${usmReasons.bootsAtMaximum} (RFC 3414 section 2.2.2)`,
+      "give the printer a new SNMPv3 engine id, or reset its SNMPv3 settings and make the user there again",
+    ];
+  }
   if (isReport(probe, "notInTimeWindow")) {
     return [
       "engine-time",
-      "the device refuses its own engine time (notInTimeWindow)",
+      usmReasons.notInTimeWindow,
       "restart the printer, and update its firmware if it comes back: its engine boots or time are not kept right",
     ];
   }
   if (isReport(probe, "unknownEngineId")) {
     return [
       "engine-id",
-      "the engine id changes between two requests (unknownEngineID)",
+      usmReasons.unknownEngineId,
       "see whether two devices share this address",
     ];
   }
@@ -82,7 +110,8 @@ function ofEngine(probe: SnmpOutcome | null): [name: string, why: string, advice
   return undefined;
 }
 
-function ofUser({ user, userProbe }: UsmObservation, say: Say): Fault {
+function ofUser(seen: UsmObservation, say: Say): Fault {
+  const { user, userProbe } = seen;
   if (userProbe?.kind === "refused" || isReport(userProbe, "unsupportedSecurityLevel")) {
     return say(
       "level-too-low",
@@ -93,7 +122,7 @@ function ofUser({ user, userProbe }: UsmObservation, say: Say): Fault {
   return say(
     "unsigned-silent",
     `an SNMPv3 engine answers, but stays silent to the user "${user}" without authentication`,
-    "check the user on the printer, and whether it asks for authentication: this device does not say",
+    `check the user${orContext(seen)} on the printer, and whether it asks for authentication: this device does not say`,
   );
 }
 
@@ -120,7 +149,8 @@ function ofDigest({ user, auth, authWouldWork, swapped }: UsmObservation, say: S
   );
 }
 
-function ofSigned({ user, authProbe }: UsmObservation, say: Say): Fault {
+function ofSigned(seen: UsmObservation, say: Say): Fault {
+  const { user, authProbe } = seen;
   if (authProbe?.kind === "refused") {
     return say(
       "level-too-low",
@@ -138,7 +168,8 @@ function ofSigned({ user, authProbe }: UsmObservation, say: Say): Fault {
   return say(
     "signed-silent",
     `an SNMPv3 engine answers, but stays silent to what "${user}" signs`,
-    "check user, authentication and whether the printer asks for privacy: this device does not say which it is",
+    `check user, authentication${orContext(seen)} and whether the printer asks for privacy: this device does not say ` +
+      "which it is",
   );
 }
 

@@ -39,10 +39,23 @@ export async function observeUsm(
   };
   await climb(seen, credential, ask);
   const last = seen.privProbe?.outcome ?? seen.authProbe ?? seen.userProbe;
-  if (credential.context !== "" && (last?.kind === "malformed" || last?.kind === "refused")) {
-    seen.defaultContext = await ask({ ...credential, context: "" });
+  if (credential.context !== "" && last !== null && mayBeContext(last)) {
+    for (const protocol of priv === null ? [null] : seen.priv) {
+      seen.defaultContext = await ask({
+        ...credential,
+        priv: priv === null || protocol === null ? null : { ...priv, protocol },
+        context: "",
+      });
+      if (!isUndecipherable(seen.defaultContext)) break;
+    }
   }
   return seen;
+}
+
+/** Engines report an unknown context, refuse what is asked in it, or, as Net-SNMP's agent, are silent. */
+function mayBeContext(outcome: SnmpOutcome): boolean {
+  return outcome.kind === "malformed" || outcome.kind === "refused" || outcome.kind === "silent" ||
+    isContextReport(outcome) || isReport(outcome, "otherReport");
 }
 
 async function climb(seen: UsmObservation, credential: UsmCredential, ask: AskUsm): Promise<void> {
@@ -61,7 +74,7 @@ async function climb(seen: UsmObservation, credential: UsmCredential, ask: AskUs
   }
   // A device may be silent here and answer below, or refuse a level under the user's own as pysnmp's agent does.
   const refusesLevel = isReport(seen.authProbe, "unsupportedSecurityLevel");
-  if (priv === null || (seen.authProbe.kind === "report" && !refusesLevel)) return;
+  if (priv === null || (seen.authProbe.kind === "report" && !refusesLevel && !isContextReport(seen.authProbe))) return;
   for (const protocol of seen.priv) {
     seen.privProbe = { protocol, outcome: await ask({ ...credential, priv: { ...priv, protocol } }) };
     if (isReport(seen.privProbe.outcome, "wrongDigest")) {
@@ -111,7 +124,12 @@ function otherPrivProtocols(tried: readonly PrivProtocolName[], auth: AuthProtoc
 
 /** The digest was right: the message was answered, or refused by what lies behind authentication. */
 export function isAuthentic(outcome: SnmpOutcome): boolean {
-  return outcome.kind === "answered" || outcome.kind === "refused";
+  return outcome.kind === "answered" || outcome.kind === "refused" || isContextReport(outcome);
+}
+
+/** The context is looked at behind user, digest and privacy. */
+export function isContextReport(outcome: SnmpOutcome): boolean {
+  return isReport(outcome, "unknownContext") || isReport(outcome, "unavailableContext");
 }
 
 /** As `isAuthentic`, or refused for its level by an agent that looks at the digest first. */

@@ -6,6 +6,7 @@ import { sysDescr, sysObjectId } from "../snmp/probe.ts";
 import { readObjects } from "../snmp/read_objects.ts";
 import { openSession, SnmpError } from "../snmp/session.ts";
 import type { SnmpSession } from "../snmp/session.ts";
+import { usmReasons } from "../snmp/usm_reasons.ts";
 import type { Varbind } from "../snmp/value.ts";
 import type { Target } from "../targets/address_space.ts";
 import type { ReadSlot } from "./read_limiter.ts";
@@ -84,7 +85,7 @@ export async function negotiate(
 
 /** Agents answer a wrong privacy key or protocol with silence, so silence after the engine was discovered has a reason. */
 function whyRefused(error: SnmpError, session: SnmpSession, credential: Credential): string {
-  if (error.detail.usm !== undefined) return error.detail.usm;
+  if (error.detail.usm !== undefined) return usmReasons[error.detail.usm];
   const discovered = credential.kind === "usm" && credential.priv !== null && session.engineId() !== null;
   if (error.failure === "timeout" && discovered) return "silent, so the privacy key or protocol is probably wrong";
   return error.failure;

@@ -43,6 +43,21 @@ export interface NetSnmpSession {
     msgAuthoritativeEngineBoots: number;
     msgAuthoritativeEngineTime: number;
   };
+  /** Asked of each v3 message that came, once its digest was found right; the library has no other hook there. */
+  isInTimeWindow(message: NetSnmpMessage): boolean;
+  /** The engine's boots and time by the last authentic message; null before. */
+  engineTimeBoots?: number | null;
+  engineTimeBase?: number;
+  latestReceivedEngineTime?: number;
+  /** By `performance.now()`. */
+  engineTimeReceivedAt?: number;
+}
+
+/** A v3 message that came, decrypted. */
+export interface NetSnmpMessage {
+  msgSecurityParameters: { msgAuthoritativeEngineBoots: number; msgAuthoritativeEngineTime: number };
+  pdu: { type: number; varbinds: NetSnmpVarbind[] } | null;
+  hasAuthentication(): boolean;
 }
 
 /** What a session needs of a socket; `node:dgram` fits, and so does one that many sessions share. */
@@ -150,19 +165,27 @@ export function maybeUsmFailure(error: unknown): UsmFailure | undefined {
   const { code, message } = error;
   if (code === snmp.ResponseInvalidCode.ECouldNotDecrypt) return "decryptionError";
   if (code === snmp.ResponseInvalidCode.ENotInTimeWindow) return "notInTimeWindow";
+  if (code === snmp.ResponseInvalidCode.EUnexpectedReport) return "otherReport";
   if (code !== snmp.ResponseInvalidCode.EAuthFailure) return undefined;
   // The library gives every USM report the same code; only its own fixed texts tell them apart.
   return usmReports.find(([text]) => message.startsWith(text))?.[1];
 }
 
-/** Names of the usmStats objects (RFC 3414 section 5) that a refused message increments. */
+/**
+ * Names of the usmStats objects (RFC 3414 section 5) that a refused message increments, and below them what else an engine
+ * reports; `bootsAtMaximum` is a notInTimeWindow that no other time mends.
+ */
 export type UsmFailure =
   | "unsupportedSecurityLevel"
   | "notInTimeWindow"
   | "unknownUserName"
   | "unknownEngineId"
   | "wrongDigest"
-  | "decryptionError";
+  | "decryptionError"
+  | "bootsAtMaximum"
+  | "unknownContext"
+  | "unavailableContext"
+  | "otherReport";
 
 const usmReports: readonly [text: string, failure: UsmFailure][] = [
   ["Unsupported Security Level", "unsupportedSecurityLevel"],
@@ -172,4 +195,5 @@ const usmReports: readonly [text: string, failure: UsmFailure][] = [
   ["Wrong Digest", "wrongDigest"],
   ["Authentication digest", "wrongDigest"],
   ["Decryption Error", "decryptionError"],
+  ["Unexpected Report PDU", "otherReport"],
 ];

@@ -13,7 +13,7 @@ const cases: [message: string, code: number | undefined, want: string | undefine
   ["Decryption Error", EAuthFailure, "decryptionError"],
   ["Failed to decrypt PDU: RangeError", ECouldNotDecrypt, "decryptionError"],
   ["Message with engineBoots '1' is outside the time window", ENotInTimeWindow, "notInTimeWindow"],
-  ["Unexpected Report PDU", EAuthFailure, undefined],
+  ["Unexpected Report PDU", EAuthFailure, "otherReport"],
   ["OID '1.3' does not precede OID '1.2'", EOutOfOrder, undefined],
 ];
 for (const [message, code, want] of cases) {

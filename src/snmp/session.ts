@@ -22,6 +22,8 @@ import { triesOf } from "./session_tries.ts";
 import type { Patience } from "./session_tries.ts";
 import { agentError, SnmpError } from "./snmp_error.ts";
 import { installUsmPrivacy } from "./usm_privacy.ts";
+import { watchV3 } from "./v3_watch.ts";
+import type { V3Watch } from "./v3_watch.ts";
 import { Tag } from "./value.ts";
 import type { Varbind } from "./value.ts";
 
@@ -91,6 +93,7 @@ function openUsmSession(
   const socket = new SessionSocket();
   const session = createLibrarySession(target, credential, socket);
   const open = session as unknown as OpenRequests;
+  const v3 = watchV3(session);
   const requiredFlags = flagsOf(credential.level);
   let pending: { resolve(lists: Varbind[][]): void; reject(error: Error): void } | undefined;
   let patience: Patience = "long";
@@ -177,7 +180,18 @@ function openUsmSession(
 
   type Callback = (error: Error | null, lists: NetSnmpVarbind[][] | undefined) => void;
 
+  /** Asks once more where the engine was restarted meanwhile, or had told another time at discovery (RFC 3414 section 2.3). */
   async function request(howLong: Patience, start: (callback: Callback) => void): Promise<Varbind[][]> {
+    try {
+      return await requestOnce(howLong, start);
+    } catch (error) {
+      const usm = error instanceof SnmpError ? error.detail.usm : undefined;
+      if (usm === undefined || !v3.synchronise(usm)) throw error;
+      return await requestOnce(howLong, start);
+    }
+  }
+
+  async function requestOnce(howLong: Patience, start: (callback: Callback) => void): Promise<Varbind[][]> {
     if (pending !== undefined) throw new RangeError("Cannot send two requests at once in one session");
     if (isClosed) throw closedError();
     requests++;
@@ -188,7 +202,7 @@ function openUsmSession(
     start((error, lists) => {
       // The library may end a request that was given up long ago.
       if (pending !== mine) return;
-      if (error !== null) return fail(toSnmpError(error, target.address));
+      if (error !== null) return fail(toSnmpError(error, target.address, v3.maybeFailure));
       pending = undefined;
       resolve((lists ?? []).map((list) => list.map(toVarbind)));
     });
@@ -307,10 +321,10 @@ function flagsOf(level: "noAuthNoPriv" | "authNoPriv" | "authPriv"): number {
   return level === "authNoPriv" ? MsgFlag.auth : 0;
 }
 
-function toSnmpError(error: Error, address: string): SnmpError {
+function toSnmpError(error: Error, address: string, maybeFailure: V3Watch["maybeFailure"]): SnmpError {
   if (error instanceof SnmpError) return error;
   if (error instanceof snmp.RequestFailedError) return agentError(error.status, 0, address);
-  const usm = maybeUsmFailure(error);
+  const usm = maybeFailure(maybeUsmFailure(error));
   if (usm !== undefined) return new SnmpError("usm", `${address} refused the SNMPv3 message: ${usm}`, { usm });
   return new SnmpError("malformed", `Cannot read the answer of ${address}: ${error.message}`, {}, { cause: error });
 }
