@@ -7,9 +7,10 @@ import { ofPrinter, rowsOf } from "./table_rows.ts";
 
 /**
  * The total by prtMarkerLifeCount. Of several markers: the sum where the device's own black and colour counters say that
- * the markers print different pages, otherwise the largest, because markers of one colour each see the same page.
+ * the markers print different pages, otherwise the largest, because markers of one colour each see the same page. What
+ * the markers say needs no explanation where the device's own total is taken, which `isLast` tells.
  */
-export function markerTotals(inquiry: Inquiry, own: MeterOffer[]): MeterOffer[] {
+export function markerTotals(inquiry: Inquiry, own: MeterOffer[], isLast: boolean): MeterOffer[] {
   const columns = { count: oids.prtMarkerLifeCount, unit: oids.prtMarkerCounterUnit };
   const rows = ofPrinter(rowsOf(inquiry.store, columns), inquiry.device)
     .filter(({ values }) => values.count !== undefined)
@@ -41,13 +42,15 @@ export function markerTotals(inquiry: Inquiry, own: MeterOffer[]): MeterOffer[] 
     const value = { value: sum, unit: first.unit };
     return [{ meter: "total", oid: first.oid, rule: "rfc3805.sumOfMarkers", answered: first.answered, value, raw }];
   }
-  inquiry.problems.push({
-    code: "severalMarkers",
-    message: `${counted.length} markers count differently (${
-      counted.map(({ count }) => count).join(", ")
-    }); the largest is the total`,
-    oid: first.oid,
-  });
+  if (!isLast) {
+    inquiry.problems.push({
+      code: "severalMarkers",
+      message: `${counted.length} markers count differently (${
+        counted.map(({ count }) => count).join(", ")
+      }); the largest is the total`,
+      oid: first.oid,
+    });
+  }
   return [{ ...offerOf(largest, "rfc3805.largestMarker"), raw }];
 }
 

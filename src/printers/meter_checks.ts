@@ -1,3 +1,4 @@
+import type { MeterOffer } from "./meter_offer.ts";
 import type { Meter, Problem } from "./reading.ts";
 
 /**
@@ -14,6 +15,17 @@ export function plausible(count: number, unit: string): boolean {
   return Number.isSafeInteger(count) && count >= 0 && (!pages || count < 2 ** 31);
 }
 
+/** Counters of the same pages that disagree with the one that was taken. */
+export function checkCandidates({ name, value, unit, source }: Meter, candidates: MeterOffer[]): Problem[] {
+  return candidates.flatMap((other) => {
+    if (!other.check || other.value === undefined || other.value.value === 0 || other.value.unit !== unit) return [];
+    if (agree(value, other.value.value)) return [];
+    const message =
+      `${name} is ${value} by ${source.rule}, but ${other.value.value} by ${other.rule}; the first is taken`;
+    return [{ code: "metersDisagree", message, oid: other.oid }];
+  });
+}
+
 /** Functions that are counted apart; the first is all of them. */
 const functions = ["", "print.", "copy.", "fax.", "scan.", "large.", "small."];
 
@@ -26,6 +38,7 @@ export function checkMeters(meters: Meter[]): Problem[] {
     if (!/^(?:print|copy|fax|large|small)\.total$/.test(part.name) || all === undefined) continue;
     problems.push(...checkPart(part, all));
   }
+  problems.push(...checkFunctionSum(meters));
   if (meters.length > 1 && meters.every(({ value }) => value === 0)) {
     problems.push({
       code: "metersAllZero",
@@ -49,6 +62,21 @@ function checkFunction(meters: Meter[], prefix: string): Problem[] {
   const message =
     `${total.name} is ${total.value}, but ${mono.name} and ${color.name} add up to ${mono.value} + ${color.value} = ${sum}`;
   return [{ code: "metersDisagree", message, oid: total.source.oid }];
+}
+
+/** Pages of all functions together: fewer than the total leave room for reports and the like, more do not. */
+function checkFunctionSum(meters: Meter[]): Problem[] {
+  const all = meters.find(({ name }) => name === "total");
+  const parts = meters.filter(({ name, unit }) => /^(?:print|copy|fax)\.total$/.test(name) && unit === all?.unit);
+  const sum = parts.reduce((total, { value }) => total + value, 0);
+  // One that is too large alone is told already.
+  if (all === undefined || parts.length < 2 || sum <= all.value || agree(sum, all.value)) return [];
+  if (parts.some(({ value }) => value > all.value)) return [];
+  const names = parts.map(({ name }) => name).join(", ");
+  const message = `${names} add up to ${
+    parts.map(({ value }) => value).join(" + ")
+  } = ${sum}, more than total, which is ${all.value}`;
+  return [{ code: "metersDisagree", message, oid: all.source.oid }];
 }
 
 function checkPart(part: Meter, whole: Meter): Problem[] {

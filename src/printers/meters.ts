@@ -5,28 +5,50 @@ import { maybeCounter, maybeFirstNumber, maybeInteger, maybeOctets, rawOf } from
 import type { Meter, RawValue } from "./reading.ts";
 import { decodeRecords } from "./records.ts";
 import { markerTotals } from "./marker_totals.ts";
-import { plausible } from "./meter_checks.ts";
+import { checkCandidates, plausible } from "./meter_checks.ts";
 import type { MeterOffer } from "./meter_offer.ts";
 import { firstValid } from "./trace.ts";
 
-/** Every meter that the device answers, each from the first rule that is valid. */
+/**
+ * Every meter that the device answers, each from the first rule that is valid: the device's own counters, then
+ * prtMarkerLifeCount, then what can be derived.
+ */
 export function readMeters(inquiry: Inquiry): Meter[] {
-  const own = (inquiry.profile.meters ?? []).flatMap((rule) => offersOf(inquiry, rule));
-  const preferOwn = inquiry.profile.totalFrom === "profile";
-  const standard = markerTotals(inquiry, own);
-  const offers = preferOwn ? [...own, ...standard] : [...standard, ...own];
+  const rules = inquiry.profile.meters ?? [];
+  const offersBy = (chosen: MeterRule[]) => chosen.flatMap((rule) => offersOf(inquiry, rule));
+  const own = offersBy(rules.filter((rule) => rule.fallback === undefined));
+  const fallback = offersBy(rules.filter((rule) => rule.fallback !== undefined));
+  const hasTotal = own.some(({ meter, value }) => meter === "total" && value !== undefined && value.value > 0);
+  const offers = [...own, ...markerTotals(inquiry, [...own, ...fallback], hasTotal), ...fallback];
   offers.push(...derivedTotal(offers));
-  const meters: Meter[] = [];
-  for (const name of new Set(offers.map(({ meter }) => meter))) {
-    const won = firstValid(inquiry.trace, `meters.${name}`, offers.filter(({ meter }) => meter === name));
-    if (won === undefined) continue;
+  const names = new Set(["total", ...offers.map(({ meter }) => meter)]);
+  return [...names].flatMap((name) => {
+    const candidates = inOrder(name, offers.filter(({ meter }) => meter === name));
+    const won = firstValid(inquiry.trace, `meters.${name}`, candidates);
+    if (won === undefined) return [];
     const { value, oid, rule, raw } = won;
-    meters.push({ name, value: value.value, unit: value.unit, source: { oid, rule, raw } });
-  }
-  return meters;
+    const meter: Meter = { name, value: value.value, unit: value.unit, source: { oid, rule, raw } };
+    inquiry.problems.push(...checkCandidates(meter, candidates));
+    return [meter];
+  });
+}
+
+/**
+ * An overall counter that stays at 0 is one that the device does not keep, where another one counts. Of one function it
+ * says that the function is not used: a counter that stands in for it may count others as well.
+ */
+function inOrder(name: string, offers: MeterOffer[]): MeterOffer[] {
+  if (/^(?:print|copy|fax)\./.test(name)) return offers;
+  const isZero = ({ value }: MeterOffer) => value?.value === 0;
+  return [...offers.filter((offer) => !isZero(offer)), ...offers.filter(isZero)];
 }
 
 function offersOf(inquiry: Inquiry, rule: MeterRule): MeterOffer[] {
+  const offers = offersByKind(inquiry, rule);
+  return rule.check ? offers.map((offer) => ({ ...offer, check: true })) : offers;
+}
+
+function offersByKind(inquiry: Inquiry, rule: MeterRule): MeterOffer[] {
   switch (rule.kind) {
     case "scalar": {
       const answered = inquiry.store.get(rule.oid);
@@ -60,13 +82,26 @@ function sumOffer(inquiry: Inquiry, rule: SumMeter): MeterOffer {
 }
 
 function labelledOffers(inquiry: Inquiry, rule: LabelledMeters): MeterOffer[] {
-  const rows: NamedRow[] = [];
-  for (const [index, value] of inquiry.store.column(rule.values)) {
-    const label = maybeText(inquiry.store.get(`${rule.labels}.${index}`), inquiry.charset) ?? "";
-    const name = rule.names.find(([pattern]) => pattern.test(label));
-    if (name !== undefined) rows.push({ meter: name[1], unit: name[2], oid: `${rule.values}.${index}`, value, label });
+  const labelled = new Map<string, string>();
+  for (const [index, value] of inquiry.store.column(rule.labels)) {
+    const label = maybeText(value, inquiry.charset);
+    if (label !== undefined && rule.names.some(([pattern]) => pattern.test(label))) labelled.set(index, label);
   }
-  return addUp(inquiry, { rule, rows, columns: [rule.values, rule.labels] });
+  const nameOf = (index: string) => {
+    const label = labelled.get(index);
+    if (label !== undefined) return { label, name: rule.names.find(([pattern]) => pattern.test(label)) };
+    return { label: index, name: labelled.size > 0 ? undefined : rule.indexes?.find(([it]) => it === index) };
+  };
+  const columns = [rule.values].flat();
+  const rows = columns.flatMap((column) =>
+    inquiry.store.column(column).flatMap(([index, value]): NamedRow[] => {
+      const { label, name: [, meter, unit] = [] } = nameOf(index);
+      // The same label in another column is another counter.
+      const key = columns.length > 1 ? `${column} ${label}` : label;
+      return meter == null ? [] : [{ meter, unit, oid: `${column}.${index}`, value, label, key }];
+    })
+  );
+  return addUp(inquiry, { rule, rows, columns: [...columns, rule.labels] });
 }
 
 function typedOffers(inquiry: Inquiry, rule: TypedMeters): MeterOffer[] {
@@ -77,7 +112,8 @@ function typedOffers(inquiry: Inquiry, rule: TypedMeters): MeterOffer[] {
     if (where !== undefined && maybeInteger(inquiry.store.get(`${where.column}.${index}`)) !== where.equals) continue;
     const name = rule.names.find(([number]) => number === type);
     if (name === undefined) continue;
-    rows.push({ meter: name[1], unit: name[2], oid: `${rule.values}.${index}`, value, label: String(type) });
+    const label = String(type);
+    rows.push({ meter: name[1], unit: name[2], oid: `${rule.values}.${index}`, value, label, key: label });
   }
   const { where } = rule;
   return addUp(inquiry, {
@@ -93,6 +129,8 @@ interface NamedRow {
   oid: string;
   value: Parameters<typeof rawOf>[0];
   label: string;
+  /** What the row is told apart by. */
+  key: string;
 }
 
 /**
@@ -104,8 +142,10 @@ function addUp(
   table: { rule: LabelledMeters | TypedMeters; rows: NamedRow[]; columns: string[] },
 ): MeterOffer[] {
   const { rule, rows, columns } = table;
-  const cut = inquiry.store.column(rule.values).length >= (rule.maxRows ?? 128) || isIncomplete(inquiry, columns);
-  return [...Map.groupBy(rows, ({ meter }) => meter)].map(([meter, same]) => {
+  const isCut = (column: string) => inquiry.store.column(column).length >= (rule.maxRows ?? 128);
+  const cut = [rule.values].flat().some(isCut) || isIncomplete(inquiry, columns);
+  return [...Map.groupBy(rows, ({ meter }) => meter)].map(([meter, found]) => {
+    const same = rule.once ? found.filter((row, i) => found.findIndex(({ key }) => key === row.key) === i) : found;
     const counts = same.map(({ value }) => maybeCounter(value)).filter((count) => count !== undefined);
     const whole = !cut && counts.length === same.length;
     const number = whole ? counts.reduce((sum, count) => sum + count, 0) : undefined;

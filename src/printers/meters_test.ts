@@ -27,11 +27,37 @@ Deno.test("readMeters() reads prtMarkerLifeCount in its unit", () => {
   }]);
 });
 
-Deno.test("readMeters() prefers the standard total unless the profile says otherwise", () => {
+Deno.test("readMeters() prefers the device's own total to prtMarkerLifeCount, unless it is a fallback", () => {
+  const own = scalar("total", "1.3.9.1.0");
   const objects = { [`${life} 1.1`]: 12, "1.3.9.1.0": 10 };
-  assert.equal(meters(objects, [scalar("total", "1.3.9.1.0")]).byName.total, 12);
-  assert.equal(meters(objects, [scalar("total", "1.3.9.1.0")], { totalFrom: "profile" }).byName.total, 10);
-  assert.equal(meters({ "1.3.9.1.0": 10 }, [scalar("total", "1.3.9.1.0")]).byName.total, 10);
+  assert.equal(meters(objects, [own]).byName.total, 10);
+  assert.equal(meters(objects, [{ ...own, fallback: true }]).byName.total, 12);
+  assert.equal(meters({ "1.3.9.1.0": 10 }, [{ ...own, fallback: true }]).byName.total, 10);
+  assert.equal(meters({ ...objects, "1.3.9.1.0": -1 }, [own]).byName.total, 12);
+});
+
+Deno.test("readMeters() takes an overall counter that stays at 0 for one that is not kept, where another counts", () => {
+  const rules = [scalar("total", "1.3.9.1.0"), scalar("print.color", "1.3.9.2.0"), scalar("print.color", "1.3.9.3.0")];
+  const objects = { [`${life} 1.1`]: 12, "1.3.9.1.0": 0, "1.3.9.2.0": 0, "1.3.9.3.0": 4 };
+  assert.deepEqual(meters(objects, rules).byName, { total: 12, "print.color": 0 });
+  assert.equal(meters({ "1.3.9.1.0": 0 }, rules).byName.total, 0);
+});
+
+Deno.test("readMeters() tells counters of the same pages that disagree, where the rule says that they are the same", () => {
+  const rules: MeterRule[] = [
+    scalar("total", "1.3.9.1.0"),
+    { ...scalar("total", "1.3.9.2.0"), check: true },
+    scalar("total", "1.3.9.3.0"),
+  ];
+  const { byName, problems } = meters({ "1.3.9.1.0": 9000, "1.3.9.2.0": 8000, "1.3.9.3.0": 7000 }, rules);
+  assert.equal(byName.total, 9000);
+  assert.deepEqual(problems, [{
+    code: "metersDisagree",
+    message: "total is 9000 by acme.1.3.9.1.0, but 8000 by acme.1.3.9.2.0; the first is taken",
+    oid: "1.3.9.2.0",
+  }]);
+  assert.deepEqual(meters({ "1.3.9.1.0": 9000, "1.3.9.2.0": 8990 }, rules).problems, []);
+  assert.deepEqual(meters({ "1.3.9.1.0": 9000, "1.3.9.2.0": 0 }, rules).problems, []);
 });
 
 Deno.test("readMeters() takes the first rule that is answered", () => {
@@ -140,6 +166,53 @@ Deno.test("readMeters() reads a table by its labels and adds rows of one meter",
     "1.3.9.3.10": 900,
   };
   assert.deepEqual(meters(objects, [rule]).byName, { total: 100, "scan.total": 7 });
+});
+
+const named: MeterRule = {
+  kind: "labelled",
+  rule: "acme.table",
+  values: ["1.3.9.3", "1.3.9.4"],
+  labels: "1.3.9.2",
+  names: [[/^A3$/, "large.color"], [/^A4$/, null]],
+  indexes: [["1", "large.color"]],
+};
+
+Deno.test("readMeters() adds up several columns of a table", () => {
+  const objects = {
+    "1.3.9.2.1": "A4",
+    "1.3.9.3.1": 50,
+    "1.3.9.4.1": 60,
+    "1.3.9.2.2": "A3",
+    "1.3.9.3.2": 5,
+    "1.3.9.4.2": 6,
+  };
+  assert.deepEqual(meters(objects, [named]).byName, { "large.color": 11 });
+  assert.deepEqual(meters({ ...objects, "1.3.9.4.2": -2 }, [named]).byName, {});
+});
+
+Deno.test("readMeters() reads a table by its index where no label is known", () => {
+  const rows = { "1.3.9.3.1": 5, "1.3.9.3.2": 50 };
+  assert.deepEqual(meters(rows, [named]).byName, { "large.color": 5 });
+  assert.deepEqual(meters({ ...rows, "1.3.9.2.1": "Grand", "1.3.9.2.2": "Petit" }, [named]).byName, {
+    "large.color": 5,
+  });
+  assert.deepEqual(meters({ ...rows, "1.3.9.2.1": "A4", "1.3.9.2.2": "Petit" }, [named]).byName, {});
+});
+
+Deno.test("readMeters() counts a row that a table tells twice only once, where the rule says so", () => {
+  const rows = { "1.3.9.2.1": "A3", "1.3.9.3.1": 5, "1.3.9.2.2": "A3", "1.3.9.3.2": 5 };
+  assert.deepEqual(meters(rows, [{ ...named, once: true }]).byName, { "large.color": 5 });
+  assert.deepEqual(meters(rows, [named]).byName, { "large.color": 10 });
+  const typed: MeterRule = {
+    kind: "typed",
+    rule: "acme.typed",
+    values: "1.3.9.3",
+    types: "1.3.9.2",
+    names: [[10, "total"]],
+    once: true,
+  };
+  const types = { ...rows, "1.3.9.2.1": 10, "1.3.9.2.2": 10 };
+  assert.deepEqual(meters(types, [typed]).byName, { total: 5 });
 });
 
 Deno.test("readMeters() reads a table by its types, rows of one unit only", () => {
@@ -266,6 +339,16 @@ const checks: [name: string, given: Meter[], want: string[]][] = [
   ], ["metersDisagree"]],
   ["more prints than pages", [meter("total", 100), meter("print.total", 900)], ["metersDisagree"]],
   ["nothing of more scans than pages", [meter("total", 100), meter("scan.total", 900)], []],
+  ["functions that add up to more than the total", [
+    meter("total", 100_000),
+    meter("print.total", 90_000),
+    meter("copy.total", 20_000),
+  ], ["metersDisagree"]],
+  ["nothing of functions that leave some of the total", [
+    meter("total", 100_000),
+    meter("print.total", 50_000),
+    meter("copy.total", 20_000),
+  ], []],
   ["more colour scans than scans", [meter("scan.total", 100), meter("scan.color", 900)], ["metersDisagree"]],
 ];
 for (const [name, given, want] of checks) {

@@ -40,7 +40,7 @@ function objectsOf(rule: MeterRule | SupplyRule): string[] {
     case "scalar":
       return "capacityOid" in rule && rule.capacityOid !== undefined ? [rule.oid, rule.capacityOid] : [rule.oid];
     case "labelled":
-      return [rule.labels, rule.values];
+      return [rule.labels, rule.values].flat();
     case "typed":
       return [rule.types, rule.values, ...rule.where === undefined ? [] : [rule.where.column]];
     case "table":

@@ -40,8 +40,19 @@ export interface FieldRule {
   take?: "text" | "deviceId" | "pml" | RegExp;
 }
 
+/** What every rule for meters may say besides where the counter is. */
+interface AnyMeterRule {
+  /**
+   * Only where prtMarkerLifeCount is not answered. Any other counter of the device's own comes before it: that is the life
+   * of the engine, and goes on or begins again when boards and engines are replaced.
+   */
+  fallback?: true;
+  /** The same pages, counted another way: where it disagrees with the counter that is taken, that is a problem. */
+  check?: true;
+}
+
 /** One counter at one object. */
-export interface ScalarMeter {
+export interface ScalarMeter extends AnyMeterRule {
   kind: "scalar";
   meter: string;
   oid: string;
@@ -53,7 +64,7 @@ export interface ScalarMeter {
 }
 
 /** A counter that is the sum of several objects. */
-export interface SumMeter {
+export interface SumMeter extends AnyMeterRule {
   kind: "sum";
   meter: string;
   oids: string[];
@@ -63,20 +74,28 @@ export interface SumMeter {
   needs?: "all" | "any";
 }
 
-/** A table that names its own rows: value column and label column with the same index. */
-export interface LabelledMeters {
+/** A table that names its own rows: value columns and a label column with the same index. */
+export interface LabelledMeters extends AnyMeterRule {
   kind: "labelled";
   rule: string;
-  values: string;
+  /** Rows of several columns add up as well. */
+  values: string | string[];
   labels: string;
-  /** First match wins; rows of the same meter add up; a row that matches none is not a known meter. */
-  names: [label: RegExp, meter: string, unit?: string][];
+  /**
+   * First match wins; rows of the same meter add up; a row that matches none, or one without a meter, is not a known
+   * meter.
+   */
+  names: [label: RegExp, meter: string | null, unit?: string][];
+  /** Meters by the index of the row, for tables of which no label is known: none is answered, or in other words. */
+  indexes?: [index: string, meter: string, unit?: string][];
+  /** Rows with the same label are one counter told twice, and do not add up. */
+  once?: true;
   /** Upper limit of rows read; larger tables are cut and reported. */
   maxRows?: number;
 }
 
 /** A table whose rows are identified by a type column instead of a text. Rows of the same meter add up. */
-export interface TypedMeters {
+export interface TypedMeters extends AnyMeterRule {
   kind: "typed";
   rule: string;
   values: string;
@@ -84,6 +103,8 @@ export interface TypedMeters {
   /** Only rows in which this column has this number count, such as one unit of several. */
   where?: { column: string; equals: number };
   names: [type: number, meter: string, unit?: string][];
+  /** Rows of the same type are one counter told twice, and do not add up. */
+  once?: true;
   maxRows?: number;
 }
 
@@ -91,7 +112,7 @@ export interface TypedMeters {
  * Counters or levels packed into one octet string. `id-type-length-value`: one octet id, one octet type, one octet
  * length, value of that length, ended by ff. `id-length-value`: without the type.
  */
-export interface RecordMeters {
+export interface RecordMeters extends AnyMeterRule {
   kind: "records";
   rule: string;
   oid: string;
@@ -192,8 +213,6 @@ export interface Profile {
   panel?: FieldRule[];
   /** Of several rules for one meter the first that is answered wins. */
   meters?: MeterRule[];
-  /** `profile`: the maker's own total is what its panel shows, prtMarkerLifeCount is something else. */
-  totalFrom?: "standard" | "profile";
   supplies?: SupplyRule[];
   standardSupplies?: StandardSupplyQuirks;
 }

@@ -203,7 +203,7 @@ function maybeGroup(rule: MeterRule | SupplyRule): ColumnGroup | undefined {
   });
   switch (rule.kind) {
     case "labelled":
-      return sized([rule.labels, rule.values], 20, rule.maxRows);
+      return sized([rule.labels, ...[rule.values].flat()], 20, rule.maxRows);
     case "typed":
       return sized([rule.types, ...rule.where === undefined ? [] : [rule.where.column], rule.values], 24, rule.maxRows);
     case "table":

@@ -159,11 +159,11 @@ for (const [name, objects] of others) {
 Deno.test("recognise() reads a badge by the rules of the maker of the machine", () => {
   const { profile } = recognise(storeOf({
     ...marker,
-    [sysDescr]: "Olivetti d-Copia 000",
+    [sysDescr]: "Sindoh D000",
     [sysObjectID]: { oid: "1.3.6.1.4.1.1347.41" },
   }));
-  assert.deepEqual([profile.id, profile.maker], ["olivetti", "Olivetti"]);
+  assert.deepEqual([profile.id, profile.maker], ["sindoh", "Sindoh"]);
   assert.ok(profile.meters!.length > 0);
-  const plain = recognise(storeOf({ ...marker, [sysDescr]: "Olivetti d-Copia 000" })).profile;
+  const plain = recognise(storeOf({ ...marker, [sysDescr]: "Sindoh D000" })).profile;
   assert.equal(plain.meters, undefined);
 });

@@ -13,6 +13,7 @@ import { kyocera } from "./kyocera.ts";
 import { tsc, zebra } from "./label_printers.ts";
 import { lexmark } from "./lexmark.ts";
 import { oki } from "./oki.ts";
+import { olivetti } from "./olivetti.ts";
 import { otherMakers } from "./other_makers.ts";
 import { panasonic } from "./panasonic.ts";
 import { pantum } from "./pantum.ts";
@@ -20,7 +21,7 @@ import { ricoh, ricohBrands } from "./ricoh.ts";
 import { samsung } from "./samsung.ts";
 import { sharp } from "./sharp.ts";
 import { toshiba, toshibaTec } from "./toshiba.ts";
-import { triumphAdler, utax } from "./utax.ts";
+import { copystar, triumphAdler, utax } from "./utax.ts";
 import { xerox } from "./xerox.ts";
 
 /** Every maker. Of two with the same score the earlier wins, so makers come before those who sell their machines. */
@@ -36,6 +37,8 @@ export const allProfiles: readonly Profile[] = [
   kyocera,
   utax,
   triumphAdler,
+  copystar,
+  olivetti,
   lexmark,
   dell,
   ibm,

@@ -21,7 +21,7 @@ for (const profile of allProfiles) {
       const names = rule.kind === "records"
         ? rule.fields.map(({ meter }) => meter)
         : "names" in rule
-        ? rule.names.map(([, meter]) => meter)
+        ? rule.names.flatMap(([, meter]) => meter ?? [])
         : [rule.meter];
       for (const name of names) assert.match(name, meterName);
     }

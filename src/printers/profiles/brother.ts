@@ -66,7 +66,6 @@ export const brother: Profile = {
     { oid: "1.3.6.1.4.1.2435.2.3.9.4.2.1.5.4.5.2.0", rule: "brother.panel" },
   ],
   // The panel's page counter is record 00; prtMarkerLifeCount may count more (recording brother-hl-l2340dw).
-  totalFrom: "profile",
   meters: [
     {
       // brInfoCounter; bieniu/brother const.py, saper-2/BRN-Printer-sCounters-Info

@@ -6,7 +6,6 @@ function known(id: string, maker: string, pattern: RegExp): Profile {
 }
 
 export const otherMakers: Profile[] = [
-  known("olivetti", "Olivetti", /^Olivetti\b/i),
   known("sindoh", "Sindoh", /^Sindoh\b/i),
   known("muratec", "Muratec", /^Muratec\b/i),
   known("sato", "SATO", /^SATO\b/i),

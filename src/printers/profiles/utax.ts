@@ -17,3 +17,4 @@ function badge(id: string, maker: string, pattern: RegExp): Profile {
 
 export const utax = badge("utax", "UTAX", /\bUTAX\b|^TA[_ /]?UTAX/i);
 export const triumphAdler = badge("triumph_adler", "Triumph-Adler", /^(?:TRIUMPH|TA)[-_ /]?(?:TRIUMPH[- ])?ADLER\b/i);
+export const copystar = badge("copystar", "Copystar", /^Copystar\b/i);
