@@ -1,7 +1,10 @@
 /** The scheduler loop with its own clock and a network that is a list. */
 import assert from "node:assert/strict";
+import { HoursEndedError, watchHours } from "../src/agent/hours_watch.ts";
 import { startScheduler } from "../src/agent/scheduler.ts";
 import type { ScheduleEvent, Scheduler, ScheduleScan } from "../src/agent/scheduler.ts";
+import type { SweepPosition } from "../src/agent/sweep_position.ts";
+import { sendWindowAt } from "../src/config/allowed_hours.ts";
 import { parseAgentConfig } from "../src/config/read_config.ts";
 import type { AgentConfig } from "../src/config/agent_config.ts";
 import type { KnownDevice } from "../src/inventory/inventory.ts";
@@ -26,6 +29,9 @@ interface Scene {
   network: Map<string, string>;
   /** What was sent to, as "kind scope place,place". */
   sent: string[];
+  /** Where each sweep went on, by the seed of the earlier one. */
+  resumed: (number | undefined)[];
+  marks: Map<string, string>;
   events: ScheduleEvent[];
   offline: string[];
   defects: unknown[];
@@ -40,10 +46,10 @@ async function withScheduler(
   schedule: string,
   body: (scene: Scene) => Promise<void>,
   unreadable?: Error,
+  before: { clock?: FakeClock; marks?: Map<string, string> } = {},
 ): Promise<void> {
-  const clock = new FakeClock();
+  const { clock = new FakeClock(), marks = new Map<string, string>() } = before;
   const places = new Map<string, string>();
-  const marks = new Map<string, string>();
   const known = (deviceId: string): KnownDevice => {
     const address = places.get(deviceId);
     const place = address === undefined ? null : { address, port: 161 };
@@ -67,6 +73,8 @@ async function withScheduler(
     clock,
     network: new Map(),
     sent: [],
+    resumed: [],
+    marks,
     events: [],
     offline: [],
     defects: [],
@@ -88,8 +96,14 @@ async function withScheduler(
     },
     async scan(request) {
       const asked = request.places?.map(({ address }) => address) ?? [...scene.network.keys()];
+      if (request.places === null) scene.resumed.push(request.resume?.seed);
       scene.sent.push(`${request.kind} ${request.scope} ${request.places === null ? "all" : asked.sort().join(",")}`);
-      await scene.during(request);
+      const begunAt = clock.now();
+      const window = sendWindowAt(request.site.schedule.allowedHours, clock.now().getTime());
+      if (window === undefined) throw new HoursEndedError();
+      using hours = watchHours(window, clock);
+      await scene.during({ ...request, signal: AbortSignal.any([request.signal, hours.signal]) });
+      hours.signal.throwIfAborted();
       const heard = new Set<string>();
       for (const address of asked) {
         const deviceId = scene.network.get(address);
@@ -98,7 +112,8 @@ async function withScheduler(
         heard.add(deviceId);
         scene.scheduler.heard({ deviceId, site: "office", asleep: false, scope: request.scope });
       }
-      return { addresses: asked.length, answered: heard.size, printers: heard.size, durationMs: 1, heard };
+      const count = { addresses: asked.length, answered: heard.size, printers: heard.size };
+      return { ...count, durationMs: 1, begunAt: new Date(request.resume?.begunAt ?? begunAt), packets: 1, heard };
     },
     onOffline: ({ deviceId }) => scene.offline.push(deviceId),
     report: (event) => scene.events.push(event),
@@ -110,6 +125,25 @@ async function withScheduler(
   } finally {
     await scene.scheduler[Symbol.asyncDispose]();
   }
+}
+
+const position: SweepPosition = {
+  digest: "00c0ffee",
+  seed: 4711,
+  begunAt: "2026-01-01T00:00:10.000Z",
+  activeMs: 1000,
+  answered: 1,
+  printers: 1,
+  done: [[0, 100]],
+  begun: [],
+};
+
+/** Stops half-way, and says where. */
+function untilStopped(clock: FakeClock) {
+  return async (scan: ScheduleScan) => {
+    await clock.sleep(30 * 60 * minute, scan.signal).catch(() => {}); // A scan that is stopped gives what it has.
+    if (scan.signal.aborted) scan.onPosition?.(position);
+  };
 }
 
 const often = "{ fullSweepEvery: 24h, statusEvery: 10m, metersEvery: 60m, jitter: 0% }";
@@ -172,21 +206,90 @@ Deno.test("startScheduler() holds no device to be silent when nothing could be s
     assert.match(scene.sent.slice(before).join(), /read/);
   }));
 
-Deno.test("startScheduler() stops a sweep when the allowed hours end, and makes it again when they begin", () => {
-  const schedule = '{ fullSweepEvery: 24h, jitter: 0%, allowedHours: { hours: ["00:00-00:30"], timeZone: UTC } }';
-  return withScheduler(schedule, async (scene) => {
+const halfAnHour = '{ fullSweepEvery: 24h, jitter: 0%, allowedHours: { hours: ["00:00-00:30"], timeZone: UTC } }';
+
+Deno.test("startScheduler() stops a sweep a second before the allowed hours end, and goes on with it when they begin", () =>
+  withScheduler(halfAnHour, async (scene) => {
+    const { clock, events } = scene;
     scene.network.set("10.1.0.5", "a");
-    scene.during = ({ signal }) => scene.clock.sleep(3 * 60 * minute, signal).catch(() => {});
-    await scene.clock.advance(40 * minute);
-    assert.deepEqual(scene.events.map(({ event }) => event), ["sweepBegun", "sweepInterrupted"]);
+    scene.during = untilStopped(clock);
+    await clock.advance(30 * minute - 1001);
+    assert.deepEqual(events.map(({ event }) => event), ["sweepBegun"]);
+    await clock.advance(1);
+    assert.deepEqual(events.slice(1), [
+      { event: "sweepInterrupted", site: "office", reason: "The allowed hours have ended", done: 100 },
+    ]);
     assert.equal(scene.scheduler.lastSweep("office"), undefined);
     scene.during = () => Promise.resolve();
-    await scene.clock.advance(23 * 60 * minute);
-    assert.deepEqual(scene.sent, ["sweep full all"]);
-    await scene.clock.advance(25 * minute);
-    assert.deepEqual(scene.events.map(({ event }) => event).slice(2), ["sweepBegun", "sweepEnded"]);
+    await clock.advance(24 * 60 * minute - 30 * minute + 1000);
+    await clock.advance(1);
+    assert.deepEqual(events.slice(2).map(({ event }) => event), ["sweepBegun", "sweepEnded"], "at the first moment");
+    assert.deepEqual(scene.resumed, [undefined, 4711]);
+    assert.equal(scene.scheduler.lastSweep("office")?.toISOString(), position.begunAt, "it counts from its first part");
+    await clock.advance(24 * 60 * minute);
+    assert.deepEqual(scene.resumed, [undefined, 4711, undefined], "the next one begins anew");
+  }));
+
+for (
+  const { name, mark, want } of [
+    { name: "goes on with the sweep of the run before, at once", mark: JSON.stringify(position), want: 4711 },
+    { name: "begins anew where the position is torn", mark: JSON.stringify(position).slice(0, 50), want: undefined },
+    { name: "begins anew where the position is another's", mark: '{"digest":1,"done":[[5,1]]}', want: undefined },
+  ]
+) {
+  Deno.test(`startScheduler() ${name}`, () => {
+    const marks = new Map([["sweepPosition:office", mark], ["lastSweep:office", "2025-12-31T23:00:00.000Z"]]);
+    return withScheduler(
+      halfAnHour,
+      async ({ clock, resumed }) => {
+        await clock.advance(1);
+        assert.deepEqual(resumed, want === undefined ? [] : [want]);
+        await clock.advance(25 * 60 * minute);
+        assert.deepEqual(resumed, want === undefined ? [undefined] : [want, undefined]);
+      },
+      undefined,
+      { marks },
+    );
+  });
+}
+
+Deno.test("startScheduler() goes on at once with a sweep that a new configuration has stopped", () =>
+  withScheduler(often, async (scene) => {
+    scene.during = untilStopped(scene.clock);
+    await scene.clock.advance(minute);
+    scene.config = configOf(often);
+    scene.scheduler.configChanged();
+    await scene.clock.advance(1000);
+    assert.deepEqual(scene.resumed, [undefined, 4711]);
+  }));
+
+Deno.test("startScheduler() makes reads that were cut off at the first moment of the hours", () => {
+  const schedule = `{ fullSweepEvery: 7d, statusEvery: 10m, metersEvery: 7d, jitter: 0%,
+    allowedHours: { hours: ["00:00-00:30"], timeZone: UTC } }`;
+  return withScheduler(schedule, async (scene) => {
+    const { clock, network, sent } = scene;
+    network.set("10.1.0.5", "a").set("10.1.0.6", "b");
+    await clock.advance(16 * minute);
+    scene.during = untilStopped(clock);
+    sent.length = 0;
+    await clock.advance(23 * 60 * minute + 44 * minute - 1);
+    const [cut] = sent.splice(0);
+    assert.match(cut!, /^read status/);
+    scene.during = () => Promise.resolve();
+    await clock.advance(1001);
+    assert.equal(sent[0], "read status 10.1.0.5,10.1.0.6", "at the first moment of the hours");
+    assert.deepEqual(scene.offline, []);
   });
 });
+
+Deno.test("startScheduler() sweeps no site twice at once, however long it takes", () =>
+  withScheduler("{ fullSweepEvery: 12h, jitter: 0% }", async (scene) => {
+    scene.during = ({ signal }) => scene.clock.sleep(80 * 60 * minute, signal).catch(() => {});
+    await scene.clock.advance(79 * 60 * minute);
+    assert.equal(scene.resumed.length, 1);
+    await scene.clock.advance(26 * 60 * minute);
+    assert.equal(scene.resumed.length, 2);
+  }));
 
 Deno.test("startScheduler() follows a shorter interval at once", () =>
   withScheduler("{ fullSweepEvery: 30d, statusEvery: 24h, metersEvery: 30d, jitter: 0% }", async (scene) => {

@@ -1,22 +1,33 @@
-import { isAllowedAt } from "../config/allowed_hours.ts";
-import type { AllowedHours } from "../config/allowed_hours.ts";
+import type { SendWindow } from "../config/allowed_hours.ts";
 import type { Clock } from "../core/clock.ts";
 
-/** Allowed hours begin and end by the minute. */
-const lookEveryMs = 60_000;
+/** Why a scan was stopped, or not begun: nothing may be sent now. */
+export class HoursEndedError extends Error {
+  override readonly name = "HoursEndedError";
+  constructor() {
+    super("The allowed hours have ended");
+  }
+}
+
+/** The wall clock may be set at any time. */
+const lookEveryMs = 1_000;
 
 export interface HoursWatch extends Disposable {
-  /** Aborts when the hours have ended. */
+  /** Aborts with `HoursEndedError`. */
   readonly signal: AbortSignal;
 }
 
-/** Stops what sends to a site's printers when its hours end; dispose of it when that is over. */
-export function watchHours(hours: readonly AllowedHours[], clock: Pick<Clock, "now" | "sleep">): HoursWatch {
+/** Tells when the wall clock leaves a window; dispose of it when what is watched is over. */
+export function watchHours(window: SendWindow, clock: Pick<Clock, "now" | "sleep">): HoursWatch {
+  const { fromMs, untilMs } = window;
   const ended = new AbortController(), over = new AbortController();
   const look = async (): Promise<void> => {
-    while (isAllowedAt(hours, clock.now())) await clock.sleep(lookEveryMs, over.signal);
-    ended.abort(new Error("The allowed hours have ended"));
+    for (let now; now = clock.now().getTime(), fromMs <= now && now < untilMs;) {
+      await clock.sleep(Math.min(lookEveryMs, untilMs - now), over.signal);
+    }
+    ended.abort(new HoursEndedError());
   };
-  look().catch(() => {}); // Disposed of.
+  // Disposed of. Where there are no hours there is nothing to look at.
+  if (fromMs > -Infinity || untilMs < Infinity) look().catch(() => {});
   return { signal: ended.signal, [Symbol.dispose]: () => over.abort(new Error("No longer watched")) };
 }

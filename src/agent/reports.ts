@@ -159,7 +159,11 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
       changed();
       switch (event.event) {
         case "sweepBegun":
-          return log.info("sweepBegun", { site, ...(event.looksFor > 0 ? { looksFor: event.looksFor } : {}) });
+          return log.info("sweepBegun", {
+            site,
+            ...(event.looksFor > 0 ? { looksFor: event.looksFor } : {}),
+            ...(event.done > 0 ? { done: event.done } : {}),
+          });
         case "sweepEnded": {
           faults.clear(`scan-failed ${site}`);
           const { addresses, answered, printers, durationMs } = event.outcome;
@@ -168,7 +172,7 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
         case "readEnded":
           return faults.clear(`scan-failed ${site}`);
         case "sweepInterrupted":
-          return log.info("sweepInterrupted", { site });
+          return log.info("sweepInterrupted", { site, reason: event.reason, done: event.done });
         case "scanFailed":
           faults.add(`scan-failed ${site}`, messageOf(event.error));
           return log.warn("scanFailed", { site, reason: messageOf(event.error) });

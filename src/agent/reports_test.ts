@@ -19,7 +19,15 @@ function reportsOn(ended: string[], onDefect: (defect: unknown) => void = () => 
 }
 
 const answered = { event: "pollSucceeded", tasks: 0, configChanged: false, clockOffsetMs: 0, nextMs: 1 } as const;
-const outcome = { addresses: 1, answered: 1, printers: 1, durationMs: 1, heard: new Set<string>() };
+const outcome = {
+  addresses: 1,
+  answered: 1,
+  printers: 1,
+  durationMs: 1,
+  begunAt: new Date(0),
+  packets: 1,
+  heard: new Set<string>(),
+};
 
 Deno.test("createReports() tells the end of each fault that can end", () => {
   const ended: string[] = [];

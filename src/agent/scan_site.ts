@@ -1,14 +1,18 @@
 /** One pass over a part of a site, by the scanner's sandboxed threads. */
 import type { AgentConfig, SiteConfig } from "../config/agent_config.ts";
+import type { SendWindow } from "../config/allowed_hours.ts";
 import { UnavailableError } from "../core/errors.ts";
 import { planToWire } from "../credentials/credential.ts";
 import type { Reading, ReadingScope } from "../printers/reading.ts";
+import type { ScanPosition } from "../supervisor/shard_queue.ts";
 import { superviseScan } from "../supervisor/supervise_scan.ts";
 import type { ScanParts, ScanProgress, ScanResult } from "../supervisor/supervise_scan.ts";
 import type { AddressSpace } from "../targets/address_space.ts";
 import type { Place } from "./site_space.ts";
 import { maybeRangeOf, narrowSpace, siteSpace } from "./site_space.ts";
 import type { SpaceOptions } from "./site_space.ts";
+import { digestOf, doneOf } from "./sweep_position.ts";
+import type { SweepPosition } from "./sweep_position.ts";
 
 /** Passes of one kind share a site's packet rate with those of the others that may be under way. */
 export const rateShares = { sweep: 0.5, read: 0.25, task: 0.25 } as const;
@@ -23,8 +27,21 @@ export interface ScanSiteOptions {
   kind: keyof typeof rateShares;
   scope: ReadingScope;
   signal: AbortSignal;
+  /** Nothing is sent once `signal` was aborted; else devices that are being read may be read to their end. */
+  stopsAtOnce?: boolean;
   onReading(reading: Reading): void;
   onProgress?(progress: ScanProgress): void;
+  /** When datagrams may leave; at any time where it is left out. */
+  window?: SendWindow;
+  /** Where an earlier pass over all of the site stopped; of use when it was over the same addresses. */
+  resume?: SweepPosition | undefined;
+  /** How far a pass over all of the site has come: now and then, and when it was stopped. */
+  onPosition?(position: SweepPosition): void;
+}
+
+/** Of all parts of a pass that went on where an earlier one stopped, but for `printers` and `counters`. */
+export interface SiteScanResult extends ScanResult {
+  pass: Pick<SweepPosition, "begunAt" | "activeMs" | "answered" | "printers"> & { addresses: number };
 }
 
 export type ScanSiteParts =
@@ -36,9 +53,11 @@ export type ScanSiteParts =
 
 /** Devices that one thread reads at the same time. */
 const maxReading = 48;
+/** A position costs a transaction, and what came after it is asked again after a crash. */
+const positionEveryMs = 15_000;
 
 /** Undefined when nothing is left to be asked. Throws `UnavailableError` when nothing could be sent at all. */
-export async function scanSite(options: ScanSiteOptions, parts: ScanSiteParts): Promise<ScanResult | undefined> {
+export async function scanSite(options: ScanSiteOptions, parts: ScanSiteParts): Promise<SiteScanResult | undefined> {
   const { config, site, places, signal } = options;
   const whole = await siteSpace(site, { config, resolve: parts.resolve, onUnresolved: parts.onUnresolved });
   if (whole === undefined) return undefined;
@@ -47,9 +66,25 @@ export async function scanSite(options: ScanSiteOptions, parts: ScanSiteParts): 
   const space = options.narrow?.(known) ?? known;
   if (space.size === 0) return undefined;
   const { limits } = config;
+  const { clock } = parts;
+  const credentials = planToWire(site.credentials);
+  const digest = digestOf(space, credentials);
+  const before = options.resume?.digest === digest ? options.resume : undefined;
+  const seed = before?.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!;
+  const begunAt = before?.begunAt ?? clock.now().toISOString(), startedMs = clock.monotonicMs();
+  let answered = 0, printers = 0;
+  const passSoFar = () => ({
+    begunAt,
+    activeMs: Math.round((before?.activeMs ?? 0) + clock.monotonicMs() - startedMs),
+    answered: (before?.answered ?? 0) + answered,
+    printers: (before?.printers ?? 0) + printers,
+  });
+  const positionAt = (position: ScanPosition) => ({ digest, seed, ...passSoFar(), ...position });
+  let keptMs = startedMs;
+
   const result = await superviseScan({
     space,
-    credentials: planToWire(site.credentials),
+    credentials,
     ratePerSecond: site.ratePerSecond === 0 ? 0 : Math.max(1, site.ratePerSecond * rateShares[options.kind]),
     timeoutMs: limits.timeoutMs,
     retries: limits.retries,
@@ -57,19 +92,38 @@ export async function scanSite(options: ScanSiteOptions, parts: ScanSiteParts): 
     deviceDeadlineMs: limits.deviceDeadlineMs,
     maxReading,
     scope: options.scope,
-    seed: crypto.getRandomValues(new Uint32Array(1))[0]!,
+    seed,
     capture: null,
+    ...(options.window === undefined ? {} : { window: options.window }),
+    ...(before === undefined ? {} : { position: before }),
+    stopsAtOnce: options.stopsAtOnce ?? false,
   }, {
     createWorker: parts.createWorker,
-    clock: parts.clock,
+    clock,
     signal,
-    onProgress: (progress) => options.onProgress?.(progress),
-    onReading: options.onReading,
+    onProgress(progress) {
+      answered = progress.answered;
+      options.onProgress?.(progress);
+    },
+    onReading(reading) {
+      printers++;
+      options.onReading(reading);
+    },
+    onShardDone(position) {
+      if (options.onPosition === undefined || clock.monotonicMs() - keptMs < positionEveryMs) return;
+      keptMs = clock.monotonicMs();
+      options.onPosition(positionAt(position()));
+    },
   });
+  answered = result.counters.answered;
+  if (result.interrupted) options.onPosition?.(positionAt(result.position));
   const refused = result.problems.find(({ code }) => code === "send-refused");
   if (refused !== undefined && result.counters.packetsReceived === 0) {
     // Silence that is this machine's own fault says nothing about the devices.
     throw new UnavailableError(refused.message, "check the routes and the firewall of this machine");
   }
-  return result;
+  return {
+    ...result,
+    pass: { ...passSoFar(), addresses: (before === undefined ? 0 : doneOf(before)) + result.counters.probed },
+  };
 }

@@ -2,7 +2,7 @@
 import { RefusalReason } from "../../proto/gen/opendca/v1/task.ts";
 import type { ScanNow, ScanOutput } from "../../proto/gen/opendca/v1/task.ts";
 import type { AgentConfig, SiteConfig } from "../config/agent_config.ts";
-import { isAllowedAt } from "../config/allowed_hours.ts";
+import { sendWindowAt } from "../config/allowed_hours.ts";
 import type { PortRange } from "../config/site_targets.ts";
 import type { Clock } from "../core/clock.ts";
 import type { IpRange } from "../core/ip_range.ts";
@@ -12,7 +12,6 @@ import type { TargetSpec } from "../targets/target_spec.ts";
 import { parseTargetSpec, TargetSyntaxError } from "../targets/target_spec.ts";
 import { policyRefusal } from "../tasks/task_handlers.ts";
 import { TaskRefusal } from "../tasks/task_runner.ts";
-import { watchHours } from "./hours_watch.ts";
 import { ConfigChangedError } from "./live_config.ts";
 import type { ScanOutcome } from "./scheduler.ts";
 import { narrowSpace } from "./site_space.ts";
@@ -27,9 +26,10 @@ export interface TaskScan {
 
 export interface ScanTaskParts {
   config(): AgentConfig;
-  clock: Pick<Clock, "now" | "sleep">;
+  clock: Pick<Clock, "now">;
   /** Places of the known devices of a site. */
   places(site: string): Place[];
+  /** Rejects with `HoursEndedError` when the hours of the site end meanwhile. */
   scan(request: TaskScan & { signal: AbortSignal }): Promise<ScanOutcome>;
 }
 
@@ -51,21 +51,20 @@ async function scanSites(request: ScanNow, parts: ScanTaskParts, signal: AbortSi
   if (sites.length === 0) throw policyRefusal(`there is no site "${request.site}"`);
   const specs = request.targets.map(targetOf);
   refuseOutside(sites, specs);
-  const closed = sites.filter(({ schedule }) => !isAllowedAt(schedule.allowedHours, parts.clock.now()));
-  if (closed.length === sites.length) throw policyRefusal("it is outside the allowed hours");
+  const mayScan = ({ schedule }: SiteConfig) =>
+    sendWindowAt(schedule.allowedHours, parts.clock.now().getTime()) !== undefined;
+  if (!sites.some(mayScan)) throw policyRefusal("it is outside the allowed hours");
   const sum = { addresses: 0, answered: 0, printers: 0, durationMs: 0 };
   for (const site of sites) {
     // The sites before it may have taken until its hours were over.
-    if (!isAllowedAt(site.schedule.allowedHours, parts.clock.now())) continue;
-    using hours = watchHours(site.schedule.allowedHours, parts.clock);
+    if (!mayScan(site)) continue;
     const outcome = await parts.scan({
       site,
       places: request.knownDevicesOnly ? parts.places(site.name) : null,
       ...(specs.length === 0 ? {} : { narrow: (space: AddressSpace) => narrowSpace(space, kept(specs, site)) }),
-      signal: AbortSignal.any([signal, hours.signal]),
+      signal,
     });
     signal.throwIfAborted();
-    hours.signal.throwIfAborted();
     sum.addresses += outcome.addresses;
     sum.answered += outcome.answered;
     sum.printers += outcome.printers;

@@ -3,9 +3,11 @@ import { RefusalReason } from "../../proto/gen/opendca/v1/task.ts";
 import { FakeClock } from "../../tests/fakes/fake_clock.ts";
 import { parseAgentConfig } from "../config/read_config.ts";
 import { TaskRefusal } from "../tasks/task_runner.ts";
+import { HoursEndedError } from "./hours_watch.ts";
 import { ConfigChangedError } from "./live_config.ts";
 import { runScanTask } from "./scan_task.ts";
 import type { TaskScan } from "./scan_task.ts";
+import type { ScanOutcome } from "./scheduler.ts";
 
 const config = parseAgentConfig(
   `
@@ -17,6 +19,16 @@ sites:
   { file: "agent.yaml", env: () => undefined, readFile: () => "" },
 );
 
+const outcome: ScanOutcome = {
+  addresses: 5,
+  answered: 2,
+  printers: 1,
+  durationMs: 1,
+  begunAt: new Date(0),
+  packets: 9,
+  heard: new Set(),
+};
+
 async function run(request: { site?: string; targets?: string[]; knownDevicesOnly?: boolean }, hour = 12) {
   const scans: TaskScan[] = [];
   const output = await runScanTask({ site: "", targets: [], knownDevicesOnly: false, ...request }, {
@@ -25,7 +37,7 @@ async function run(request: { site?: string; targets?: string[]; knownDevicesOnl
     places: (site) => [{ address: site === "berlin" ? "10.1.0.7" : "10.2.0.7", port: 161 }],
     scan(scan) {
       scans.push(scan);
-      return Promise.resolve({ addresses: 5, answered: 2, printers: 1, durationMs: 1.5, heard: new Set() });
+      return Promise.resolve({ ...outcome, durationMs: 1.5 });
     },
   }, new AbortController().signal);
   return { output, scans };
@@ -73,33 +85,35 @@ Deno.test("runScanTask() begins no site whose hours have ended meanwhile", async
   await runScanTask({ site: "", targets: [], knownDevicesOnly: false }, {
     config: () => config,
     clock: {
-      sleep: (ms, signal) => new FakeClock().sleep(ms, signal),
       now: () => new Date(Date.UTC(2026, 0, 1, scanned.length === 0 ? 22 : 23)),
     },
     places: () => [],
     scan({ site }) {
       scanned.push(site.name);
-      return Promise.resolve({ addresses: 1, answered: 1, printers: 1, durationMs: 1, heard: new Set() });
+      return Promise.resolve(outcome);
     },
   }, new AbortController().signal);
   assert.deepEqual(scanned, ["berlin"]);
 });
 
-Deno.test("runScanTask() stops a site whose hours end, and says so", async () => {
-  const clock = new FakeClock("2026-01-01T22:30:00Z");
+Deno.test("runScanTask() says so when the hours of a site end meanwhile", async () => {
   const running = runScanTask({ site: "night", targets: [], knownDevicesOnly: false }, {
     config: () => config,
-    clock,
+    clock: new FakeClock("2026-01-01T22:30:00Z"),
     places: () => [],
-    async scan({ signal }) {
-      await clock.sleep(86_400_000, signal).catch(() => {}); // A scan that is stopped gives what it has.
-      return { addresses: 1, answered: 1, printers: 1, durationMs: 1, heard: new Set() };
-    },
+    scan: () => Promise.reject(new HoursEndedError()),
   }, new AbortController().signal);
-  const stopped = assert.rejects(running, /allowed hours have ended/);
-  await clock.advance(31 * 60_000);
-  await stopped;
-  assert.equal(clock.waiting, 0);
+  await assert.rejects(running, /allowed hours have ended/);
+});
+
+Deno.test("runScanTask() begins nothing in the last second of the hours", async () => {
+  const running = runScanTask({ site: "night", targets: [], knownDevicesOnly: false }, {
+    config: () => config,
+    clock: new FakeClock("2026-01-01T22:59:59.500Z"),
+    places: () => [],
+    scan: () => assert.fail("It scans"),
+  }, new AbortController().signal);
+  await assert.rejects(running, TaskRefusal);
 });
 
 Deno.test("runScanTask() asks known devices where they are", async () => {
@@ -128,7 +142,7 @@ Deno.test("runScanTask() begins again under a configuration that has changed, an
       places: () => [],
       scan() {
         if (++scans > 1) {
-          return Promise.resolve({ addresses: 5, answered: 2, printers: 1, durationMs: 1, heard: new Set() });
+          return Promise.resolve(outcome);
         }
         current = after;
         return Promise.reject(new ConfigChangedError());

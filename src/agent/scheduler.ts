@@ -3,28 +3,41 @@
  * large sweep holds up no status; of each kind a few sites at a time, so that memory stays bounded.
  */
 import type { AgentConfig, SiteConfig } from "../config/agent_config.ts";
-import { isAllowedAt } from "../config/allowed_hours.ts";
+import { sendWindowAt } from "../config/allowed_hours.ts";
 import type { Clock } from "../core/clock.ts";
+import { messageOf } from "../core/errors.ts";
+import { DamagedDatabaseError, StorageError } from "../core/sqlite.ts";
 import type { Inventory, KnownDevice } from "../inventory/inventory.ts";
 import type { Action } from "../schedule/next_actions.ts";
 import { nextActions } from "../schedule/next_actions.ts";
 import type { PresenceState } from "../schedule/presence.ts";
-import { deviceHeard, deviceKnown, deviceSilent, siteSearched } from "../schedule/schedule_events.ts";
+import {
+  deviceHeard,
+  deviceKnown,
+  deviceSilent,
+  passCutOff,
+  readsCutOff,
+  siteSearched,
+} from "../schedule/schedule_events.ts";
 import { emptySchedule, readsPerMinuteFor, setDevice } from "../schedule/schedule_state.ts";
 import type { Moment, ScheduledSite, ScheduleState } from "../schedule/schedule_state.ts";
+import { HoursEndedError } from "./hours_watch.ts";
 import { createLane } from "./lane.ts";
 import { ConfigChangedError } from "./live_config.ts";
 import type { Heard, Scope } from "./reading_intake.ts";
 import { rateShares } from "./scan_site.ts";
 import type { Place } from "./site_space.ts";
+import { doneOf, tryParsePosition } from "./sweep_position.ts";
+import type { SweepPosition } from "./sweep_position.ts";
 
 export type ScheduleEvent =
-  | { event: "sweepBegun"; site: string; looksFor: number }
+  /** `done`: addresses that an earlier part of it has asked. */
+  | { event: "sweepBegun"; site: string; looksFor: number; done: number }
   | { event: "sweepEnded"; site: string; outcome: ScanOutcome }
   /** Known devices were asked, whether they answered or not. */
   | { event: "readEnded"; site: string }
-  /** The allowed hours ended, or the configuration changed; it is done again. */
-  | { event: "sweepInterrupted"; site: string }
+  /** It goes on where it stopped, when the hours begin or by the new configuration. */
+  | { event: "sweepInterrupted"; site: string; reason: string; done: number }
   | { event: "scanFailed"; site: string; error: unknown };
 
 export interface ScanOutcome {
@@ -32,6 +45,10 @@ export interface ScanOutcome {
   answered: number;
   printers: number;
   durationMs: number;
+  /** Of the first part, where it has gone on where an earlier one stopped; then the numbers are of all of them. */
+  begunAt: Date;
+  /** That were sent, in the last part. */
+  packets: number;
   /** Devices of the inventory that answered. */
   heard: ReadonlySet<string>;
 }
@@ -43,13 +60,19 @@ export interface ScheduleScan {
   scope: Scope;
   kind: "sweep" | "read";
   signal: AbortSignal;
+  /** Where the last one stopped. */
+  resume?: SweepPosition | undefined;
+  onPosition?(position: SweepPosition): void;
 }
 
 export interface SchedulerOptions {
   clock: Clock;
   config(): AgentConfig;
   inventory: Pick<Inventory, "devices" | "device" | "mark" | "setMark">;
-  /** Every reading of it comes to `heard` before it ends. Rejects when it says nothing about the devices. */
+  /**
+   * Every reading of it comes to `heard` before it ends. Rejects with `HoursEndedError` or `ConfigChangedError` when it was
+   * cut short, and with others when it says nothing about the devices.
+   */
   scan(request: ScheduleScan): Promise<ScanOutcome>;
   /** Silent for long enough, and looked for. */
   onOffline(device: KnownDevice): void;
@@ -75,6 +98,8 @@ const sweepsAtOnce = 2;
 const readsAtOnce = 4;
 /** After a pass that could not be made at all. */
 const againAfterMs = 5 * 60_000;
+/** Reads that have waited so long for their turn have been decided on again meanwhile. */
+const staleAfterMs = 30 * 60_000;
 
 export function startScheduler(options: SchedulerOptions): Scheduler {
   const { clock, inventory, report } = options;
@@ -114,13 +139,28 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     return Number.isFinite(at) ? at : undefined;
   }
 
+  /** What cannot be read is no position, and one that the disk does not take has more asked again. */
+  function positionOf(site: string): SweepPosition | undefined {
+    const text = inventory.mark(positionMark(site));
+    return text === undefined ? undefined : tryParsePosition(text);
+  }
+
+  function keepPosition(site: string, position: SweepPosition | null): void {
+    try {
+      inventory.setMark(positionMark(site), position === null ? "" : JSON.stringify(position));
+    } catch (error) {
+      // What is wrong with the disk shows with each reading.
+      if (!(error instanceof StorageError || error instanceof DamagedDatabaseError)) throw error;
+    }
+  }
+
   async function run(): Promise<void> {
     while (!stop.signal.aborted) {
-      stopOutsideHours();
       const next = nextActions(state, moment(), {
         sites: [...scheduledSites().values()],
         random,
         lastSweeps: { get: lastSweep },
+        unfinished: { has: (site) => positionOf(site) !== undefined },
       });
       for (const action of next.actions) begin(action);
       const over = new AbortController();
@@ -134,22 +174,23 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   function begin(action: Action): void {
     const site = options.config().sites.find(({ name }) => name === action.site);
     if (site === undefined) return;
-    const job = {
-      site: site.name,
-      kind: action.type === "read" ? "read" as const : "sweep" as const,
-      begun: false,
-      abort: new AbortController(),
-    };
+    const kind = action.type === "read" ? "read" as const : "sweep" as const;
+    // One that takes longer than a day is decided on again.
+    if (kind === "sweep" && [...jobs].some((job) => job.kind === kind && job.site === site.name)) return;
+    const job = { site: site.name, kind, begun: false, abort: new AbortController() };
     jobs.add(job);
     const signal = AbortSignal.any([stop.signal, job.abort.signal]);
-    const doing = lanes[job.kind](async () => {
-      if (signal.aborted) return giveBack(action);
+    const decidedMs = clock.monotonicMs();
+    const doing = lanes[kind](async () => {
+      if (kind === "read" && clock.monotonicMs() - decidedMs > staleAfterMs) return;
+      if (signal.aborted || !mayScan(site)) return cutOff(action);
       job.begun = true;
       if (action.type === "read") await read(action, site, signal);
       else await sweep(action, site, signal);
     }).catch((error: unknown) => {
-      giveBack(action);
-      if (!signal.aborted) report({ event: "scanFailed", site: site.name, error });
+      if (signal.aborted || isCut(error)) return cutOff(action);
+      putOff(action);
+      report({ event: "scanFailed", site: site.name, error });
     }).finally(() => {
       jobs.delete(job);
       work.delete(doing);
@@ -158,19 +199,58 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     work.add(doing);
   }
 
+  function mayScan({ schedule }: SiteConfig): boolean {
+    return sendWindowAt(schedule.allowedHours, clock.now().getTime()) !== undefined;
+  }
+
   async function sweep(action: Action & { type: "sweep" | "search" }, site: SiteConfig, signal: AbortSignal) {
-    const begunAt = clock.now();
-    report({ event: "sweepBegun", site: site.name, looksFor: action.type === "search" ? action.deviceIds.length : 0 });
-    const outcome = await options.scan({ site, places: null, scope: "full", kind: "sweep", signal });
-    if (signal.aborted) {
-      giveBack(action);
-      if (!stop.signal.aborted) report({ event: "sweepInterrupted", site: site.name });
-      return;
+    const resume = positionOf(site.name);
+    const looksFor = action.type === "search" ? action.deviceIds.length : 0;
+    report({ event: "sweepBegun", site: site.name, looksFor, done: resume === undefined ? 0 : doneOf(resume) });
+    let reached = resume;
+    try {
+      const outcome = await options.scan({
+        site,
+        places: null,
+        scope: "full",
+        kind: "sweep",
+        signal,
+        resume,
+        onPosition(position) {
+          reached = position;
+          keepPosition(site.name, position);
+        },
+      });
+      signal.throwIfAborted();
+      keepPosition(site.name, null);
+      swept(action, site, outcome);
+    } catch (error) {
+      if (!stop.signal.aborted && (signal.aborted || isCut(error))) {
+        const done = reached === undefined ? 0 : doneOf(reached);
+        report({ event: "sweepInterrupted", site: site.name, reason: messageOf(error), done });
+      }
+      throw error;
     }
-    if (action.type === "sweep") inventory.setMark(sweepMark(site.name), begunAt.toISOString());
+  }
+
+  function swept(action: Action & { type: "sweep" | "search" }, site: SiteConfig, outcome: ScanOutcome): void {
+    if (action.type === "sweep") inventory.setMark(sweepMark(site.name), outcome.begunAt.toISOString());
     const scheduled = scheduledSites().get(site.name);
-    if (scheduled !== undefined) tellOffline(siteSearched(state, scheduled));
+    if (scheduled !== undefined) {
+      const now = moment();
+      const begunMs = now.monotonicMs - Math.max(0, now.wallMs - outcome.begunAt.getTime());
+      tellOffline(siteSearched(state, scheduled, begunMs));
+      if (action.type === "sweep") dueAfter(site, begunMs);
+    }
     report({ event: "sweepEnded", site: site.name, outcome });
+  }
+
+  /** A sweep in several parts counts from its first one. */
+  function dueAfter({ name, schedule }: SiteConfig, begunMs: number): void {
+    const before = state.sites.get(name);
+    if (before === undefined) return;
+    const latestMs = begunMs + schedule.fullSweepEveryMs * (1 + schedule.jitter);
+    state.sites.set(name, { ...before, sweepDueMs: Math.min(before.sweepDueMs, latestMs) });
   }
 
   async function read(action: Action & { type: "read" }, site: SiteConfig, signal: AbortSignal): Promise<void> {
@@ -179,7 +259,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     const outcome = places.length === 0
       ? undefined
       : await options.scan({ site, places, scope: action.scope, kind: "read", signal });
-    if (signal.aborted) return giveBack(action);
+    signal.throwIfAborted();
     if (outcome !== undefined) report({ event: "readEnded", site: site.name });
     const scheduled = scheduledSites().get(site.name);
     if (scheduled === undefined) return;
@@ -189,8 +269,14 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     }
   }
 
-  /** What was begun and not done is due again, but not at once: what failed would fail again. */
-  function giveBack(action: Action): void {
+  /** It is due as it was before: who waits longest comes first when it may go on. */
+  function cutOff(action: Action): void {
+    if (action.type === "read") readsCutOff(state, action.deviceIds);
+    else passCutOff(state, action.site, action.type, moment());
+  }
+
+  /** What failed is due again, but not at once: it would fail again. */
+  function putOff(action: Action): void {
     const dueMs = clock.monotonicMs() + againAfterMs;
     if (action.type === "read") {
       for (const id of action.deviceIds) {
@@ -212,15 +298,6 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     for (const deviceId of deviceIds) {
       const device = inventory.device(deviceId);
       if (device !== undefined) options.onOffline(device);
-    }
-  }
-
-  function stopOutsideHours(): void {
-    const now = clock.now();
-    for (const job of jobs) {
-      const site = options.config().sites.find(({ name }) => name === job.site);
-      if (site !== undefined && isAllowedAt(site.schedule.allowedHours, now)) continue;
-      job.abort.abort(new Error("The allowed hours have ended"));
     }
   }
 
@@ -259,6 +336,15 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
 
 function sweepMark(site: string): string {
   return `lastSweep:${site}`;
+}
+
+function positionMark(site: string): string {
+  return `sweepPosition:${site}`;
+}
+
+/** Whether a scan was cut short: that says nothing about devices or network, and it may go on. */
+function isCut(error: unknown): boolean {
+  return error instanceof HoursEndedError || error instanceof ConfigChangedError;
 }
 
 /** Nothing is due later than a whole interval from now: an interval that became shorter counts at once. */

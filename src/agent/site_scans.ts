@@ -1,8 +1,10 @@
 /** Scans of sites under the configuration in effect, and what became of their readings. */
 import type { AgentConfig } from "../config/agent_config.ts";
+import { sendWindowAt } from "../config/allowed_hours.ts";
 import { UnavailableError } from "../core/errors.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../log/logger.ts";
+import { HoursEndedError, watchHours } from "./hours_watch.ts";
 import { ConfigChangedError } from "./live_config.ts";
 import type { ReadingIntake } from "./reading_intake.ts";
 import { scanSite } from "./scan_site.ts";
@@ -19,8 +21,11 @@ export interface SiteScansOptions {
 }
 
 export interface SiteScans {
-  /** Rejects with `ConfigChangedError`, and with `UnavailableError` when it says nothing about the devices. */
-  scan(request: Omit<ScanSiteOptions, "config" | "onReading">): Promise<ScanOutcome>;
+  /**
+   * Within the allowed hours of the site. Rejects with `HoursEndedError` or `ConfigChangedError` when it was cut short by
+   * these, and with `UnavailableError` when it says nothing about the devices.
+   */
+  scan(request: Omit<ScanSiteOptions, "config" | "onReading" | "window" | "stopsAtOnce">): Promise<ScanOutcome>;
   /** Stops what is being sent under the former configuration: the administrator may have closed a range. */
   configChanged(): void;
 }
@@ -43,9 +48,14 @@ export function createSiteScans({ machine, config, intake, log, onPassed }: Site
       let unknown = 0;
       const site = request.site.name;
       const changed = underConfig.signal;
+      const window = sendWindowAt(request.site.schedule.allowedHours, clock.now().getTime());
+      if (window === undefined) throw new HoursEndedError();
+      using hours = watchHours(window, clock);
       const result = await scanSite({
         ...request,
-        signal: AbortSignal.any([request.signal, changed]),
+        signal: AbortSignal.any([request.signal, changed, hours.signal]),
+        window,
+        stopsAtOnce: true,
         config: config(),
         onReading(reading) {
           const deviceId = intake.take(reading, { site, scope: request.scope });
@@ -65,14 +75,29 @@ export function createSiteScans({ machine, config, intake, log, onPassed }: Site
       await Promise.resolve();
       if (request.kind !== "read") onPassed();
       changed.throwIfAborted();
+      hours.signal.throwIfAborted();
+      // A thread looks at the wall clock for each datagram, and may have seen it set before it was set back.
+      if (result?.interrupted === true && !request.signal.aborted) throw new HoursEndedError();
       if (unknown > 0 || (request.kind === "task" && intake.lost() > lostBefore)) {
         // Which device answered is not known then: to count it as silent would be a lie.
         throw new UnavailableError("Cannot keep what was read as the disk does not take it", "make room on the disk");
       }
-      const addresses = request.places?.length ?? 0;
-      const { answered, probed } = result?.counters ?? { answered: 0, probed: 0 };
-      const printers = result?.printers.length ?? 0;
-      return { addresses: probed || addresses, answered, printers, durationMs: clock.monotonicMs() - beganMs, heard };
+      const addresses = request.places?.length ?? 0, durationMs = clock.monotonicMs() - beganMs;
+      const { begunAt, activeMs, ...pass } = result?.pass ?? {
+        begunAt: new Date(clock.now().getTime() - durationMs).toISOString(),
+        activeMs: durationMs,
+        addresses: 0,
+        answered: 0,
+        printers: 0,
+      };
+      return {
+        ...pass,
+        addresses: pass.addresses || addresses,
+        begunAt: new Date(begunAt),
+        durationMs: activeMs,
+        packets: result?.counters.packetsSent ?? 0,
+        heard,
+      };
     },
   };
 }

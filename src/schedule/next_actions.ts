@@ -1,5 +1,5 @@
 /** What to do now, by what is remembered, the time and the configuration alone. docs/schedule.md has the rules. */
-import { isAllowedAt } from "../config/allowed_hours.ts";
+import { sendWindowAt, stretchAt } from "../config/allowed_hours.ts";
 import { agedPresence } from "./presence.ts";
 import { jitteredMs, statusIntervalMs } from "./schedule_events.ts";
 import { orderOf, setDevice } from "./schedule_state.ts";
@@ -25,10 +25,12 @@ export interface ScheduleOptions {
   random: () => number;
   /** Wall-clock time of the last sweep by site; asked when a site is new here. */
   lastSweeps?: Pick<ReadonlyMap<string, number>, "get">;
+  /** Sites with a sweep that was cut off before the start; asked when a site is new here. */
+  unfinished?: Pick<ReadonlySet<string>, "has">;
 }
 
 const minuteMs = 60_000;
-/** Allowed hours begin and end by the minute, and a suspend must not go unnoticed for long. */
+/** The wall clock may be set, and a suspend must not go unnoticed for long. */
 const maxWakeMs = minuteMs;
 const minWakeMs = 250;
 /** Beyond this the wall clock was set or the machine slept; below it two clocks drift. */
@@ -54,7 +56,11 @@ export function nextActions(state: ScheduleState, now: Moment, options: Schedule
   for (const site of options.sites) {
     const known = state.sites.get(site.name) ?? newSite(site, now, options);
     const remembered = refilled(known, site, now.monotonicMs);
-    if (isAllowedAt(site.schedule.allowedHours, new Date(now.wallMs))) {
+    const { allowedHours } = site.schedule;
+    if (sendWindowAt(allowedHours, now.wallMs) === undefined) {
+      // They begin with the next stretch, or with the one after it in their own last moment.
+      wakeMs = Math.min(wakeMs, now.monotonicMs + stretchAt(allowedHours, now.wallMs).untilMs - now.wallMs);
+    } else {
       const context = { state, site, now: now.monotonicMs, random: options.random };
       actions.push(...passes(remembered, context));
       const reads = dueReads(remembered, context);
@@ -114,7 +120,7 @@ function dueReads(
     remembered.tokens--;
     const intervalMs = statusIntervalMs(site, presence.state);
     const statusDueMs = now + jitteredMs(intervalMs, site.schedule.jitter, random);
-    setDevice(state, first.key, { ...device, statusDueMs, busyUntilMs: now + readDeadlineMs });
+    setDevice(state, first.key, { ...device, statusDueMs, busyUntilMs: now + readDeadlineMs, wasDueMs: first.dueMs });
   }
   const actions = (["full", "status"] as const).flatMap((scope): Action[] =>
     deviceIds[scope].length === 0 ? [] : [{ type: "read", site: site.name, scope, deviceIds: deviceIds[scope] }]
@@ -148,19 +154,24 @@ function catchUp(state: ScheduleState, now: Moment, { random }: ScheduleOptions)
   }
 }
 
-/** The first sweep comes soon after the start, unless a run before had one; a time in the future counts as now. */
-function newSite(site: ScheduledSite, now: Moment, { random, lastSweeps }: ScheduleOptions): SiteSchedule {
-  const { fullSweepEveryMs } = site.schedule;
-  const lastSweep = lastSweeps?.get(site.name);
-  const restMs = lastSweep === undefined ? 0 : fullSweepEveryMs - Math.max(0, now.wallMs - lastSweep);
+/** The first sweep comes soon after the start, unless a run before had one; what it has cut off goes on at once. */
+function newSite(site: ScheduledSite, now: Moment, options: ScheduleOptions): SiteSchedule {
   return {
-    sweepDueMs: now.monotonicMs + Math.max(restMs, random() * Math.min(fullSweepEveryMs, minuteMs / 2)),
+    sweepDueMs: now.monotonicMs + (options.unfinished?.has(site.name) ? 0 : firstSweepAfterMs(site, now, options)),
     searchDueMs: now.monotonicMs,
     busyUntilMs: 0,
     readsFromMs: 0,
     tokens: 1,
     filledMs: now.monotonicMs,
   };
+}
+
+/** A last sweep in the future counts as one now. */
+function firstSweepAfterMs(site: ScheduledSite, now: Moment, { random, lastSweeps }: ScheduleOptions): number {
+  const { fullSweepEveryMs } = site.schedule;
+  const lastSweep = lastSweeps?.get(site.name);
+  const restMs = lastSweep === undefined ? 0 : fullSweepEveryMs - Math.max(0, now.wallMs - lastSweep);
+  return Math.max(restMs, random() * Math.min(fullSweepEveryMs, minuteMs / 2));
 }
 
 function refilled(site: SiteSchedule, scheduled: ScheduledSite, nowMs: number): SiteSchedule {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { AllowedHours } from "../config/allowed_hours.ts";
 import { type Action, nextActions } from "./next_actions.ts";
-import { deviceHeard, deviceKnown, deviceSilent, siteSearched } from "./schedule_events.ts";
+import { deviceHeard, deviceKnown, deviceSilent, readsCutOff, siteSearched } from "./schedule_events.ts";
 import { emptySchedule, readsPerMinuteFor, type ScheduledSite } from "./schedule_state.ts";
 
 const minute = 60_000, hour = 60 * minute, day = 24 * hour;
@@ -343,3 +343,66 @@ for (
     );
   });
 }
+
+Deno.test("nextActions() wakes for the first moment of the hours, and begins nothing in their last second", () => {
+  const site = siteOf({ allowedHours: [night] });
+  const begin = Date.parse("2026-01-05T21:00:00Z"), end = Date.parse("2026-01-06T05:00:00Z");
+  const at = (wallMs: number) => {
+    const now = { monotonicMs: 0, wallMs };
+    const random = () => 0;
+    return nextActions(emptySchedule(now), now, { sites: [site], random });
+  };
+  assert.deepEqual(at(begin - 10_000), { actions: [], wakeAfterMs: 10_000 });
+  assert.deepEqual(at(begin - day), { actions: [], wakeAfterMs: minute });
+  assert.equal(at(begin).actions.length, 1);
+  assert.equal(at(end - 1001).actions.length, 1);
+  assert.deepEqual(at(end - 1000), { actions: [], wakeAfterMs: 1000 });
+});
+
+Deno.test("readsCutOff() has those read first that have waited longest, but for those that answered", () => {
+  const site = siteOf({ readsPerMinute: 10 });
+  const now = { monotonicMs: 0, wallMs: monday };
+  const random = () => 0.5;
+  const state = emptySchedule(now);
+  // Due one after the other, from the first on.
+  for (let i = 0; i < 30; i++) {
+    const turn = { now, random: () => (i + 1) / 100 };
+    deviceKnown(state, { deviceId: `device-${i}`, site, asleep: false, seenAt: new Date(monday) }, turn);
+  }
+  const readAt = (monotonicMs: number) =>
+    nextActions(state, { monotonicMs, wallMs: monday + monotonicMs }, { sites: [site], random })
+      .actions.flatMap((action) => action.type === "read" ? action.deviceIds : []);
+  const ids = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `device-${from + i}`);
+  assert.deepEqual(readAt(0), []);
+  // The bucket holds ten reads.
+  assert.deepEqual(readAt(hour), ids(0, 10));
+  deviceHeard(state, { deviceId: "device-3", site, asleep: false, scope: "status" }, {
+    now: { monotonicMs: hour + 1, wallMs: monday + hour + 1 },
+    random,
+  });
+  readsCutOff(state, ids(0, 10));
+  const again = readAt(hour + minute);
+  assert.deepEqual(again, ids(0, 11).filter((id) => id !== "device-3"));
+});
+
+Deno.test("siteSearched() says nothing of a device that was heard since a sweep of several days began", () => {
+  const site = siteOf();
+  const random = () => 0.5;
+  const at = (monotonicMs: number) => ({ now: { monotonicMs, wallMs: monday + monotonicMs }, random });
+  const state = emptySchedule(at(0).now);
+  for (const [deviceId, heardMs] of [["before", 0], ["since", day + 1]] as const) {
+    deviceHeard(state, { deviceId, site, asleep: false, scope: "full" }, at(heardMs));
+    for (let i = 1; i <= 3; i++) deviceSilent(state, { deviceId, site }, at(heardMs + i * hour));
+  }
+  assert.deepEqual(siteSearched(state, site, day), ["before"]);
+  assert.deepEqual(siteSearched(state, site, 2 * day), ["since"]);
+});
+
+Deno.test("nextActions() goes on at the start with a sweep that was cut off before, whenever the last one was", () => {
+  const now = { monotonicMs: 0, wallMs: monday };
+  const lastSweeps = new Map([["head office", monday - minute]]);
+  const begin = (unfinished: Set<string>) =>
+    nextActions(emptySchedule(now), now, { sites: [siteOf()], random: () => 0.5, lastSweeps, unfinished }).actions;
+  assert.deepEqual(begin(new Set()), []);
+  assert.deepEqual(begin(new Set(["head office"])), [{ type: "sweep", site: "head office" }]);
+});

@@ -76,12 +76,14 @@ export function deviceSilent(
 
 /**
  * A sweep or search of a whole site ended: whoever has misses and was not heard is not there. Returns the devices that
- * became unreachable by that.
+ * became unreachable by that. Of one that was heard since the sweep began nothing is known: where it is now may have been
+ * asked before, as a sweep may go over several days.
  */
-export function siteSearched(state: ScheduleState, site: ScheduledSite): string[] {
+export function siteSearched(state: ScheduleState, site: ScheduledSite, begunMs = Infinity): string[] {
   const unreachable: string[] = [];
   for (const deviceId of [...orderOf(state, site.name).silent]) {
     const device = state.devices.get(deviceId)!;
+    if (device.presence.lastHeardMs > begunMs) continue;
     const intervalMs = statusIntervalMs(site, device.presence.state);
     const presence = searchedPresence(device.presence, { intervalMs });
     setDevice(state, deviceId, { ...device, presence });
@@ -90,6 +92,23 @@ export function siteSearched(state: ScheduleState, site: ScheduledSite): string[
   const before = state.sites.get(site.name);
   if (before !== undefined) state.sites.set(site.name, { ...before, busyUntilMs: 0 });
   return unreachable;
+}
+
+/** Reads that were cut off are due again as they were, so that who waits longest comes first; answers since then count. */
+export function readsCutOff(state: ScheduleState, deviceIds: readonly string[]): void {
+  for (const deviceId of deviceIds) {
+    const device = state.devices.get(deviceId);
+    if (device?.wasDueMs === undefined || device.busyUntilMs === 0) continue;
+    setDevice(state, deviceId, { ...device, statusDueMs: device.wasDueMs, busyUntilMs: 0 });
+  }
+}
+
+/** A sweep or search that was cut off is due at once, which is when the allowed hours begin. */
+export function passCutOff(state: ScheduleState, site: string, type: "sweep" | "search", now: Moment): void {
+  const before = state.sites.get(site);
+  if (before === undefined) return;
+  const due = type === "sweep" ? { sweepDueMs: now.monotonicMs } : { searchDueMs: now.monotonicMs };
+  state.sites.set(site, { ...before, ...due, busyUntilMs: 0 });
 }
 
 function becameUnreachable(before: Presence, after: Presence): boolean {

@@ -31,6 +31,8 @@ export interface DeviceSchedule {
   metersDueMs: number;
   /** A read is on its way until its outcome comes, or until this time in case it never does. */
   busyUntilMs: number;
+  /** When the read that was begun last had been due, which it is again when it was cut off. */
+  wasDueMs?: number;
 }
 
 export interface SiteSchedule {
@@ -107,12 +109,12 @@ function member(set: Set<string>, key: string, isMember: boolean): void {
   else set.delete(key);
 }
 
-/** Packets of a read of one device, about. */
-const packetsPerRead = 20;
+/** Packets of a read of one device, about, where nothing has been measured. */
+export const assumedPacketsPerRead = 20;
 const mostReadsPerMinute = 6000;
 
 /** Reads of single devices that a site's packets per second allow; 0 is unlimited. */
-export function readsPerMinuteFor(packetsPerSecond: number): number {
+export function readsPerMinuteFor(packetsPerSecond: number, packetsPerRead = assumedPacketsPerRead): number {
   if (packetsPerSecond === 0) return mostReadsPerMinute;
   return Math.min(mostReadsPerMinute, Math.max(1, Math.floor(packetsPerSecond * 60 / packetsPerRead)));
 }
