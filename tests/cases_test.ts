@@ -14,7 +14,6 @@ const notYet: readonly string[] = [
   "m-brother-hp-emulation-name",
   "m-dell-old-counters",
   "m-kyocera-null-text",
-  "m-lanier-named-counters",
   "m-lexmark-old-no-life",
   "m-oki-hp-emulation",
   "m-panasonic-same-names",
@@ -27,7 +26,6 @@ const notYet: readonly string[] = [
   "m-waste-hp-nameless",
   "m-waste-hp5550",
   "oki-mono-colour",
-  "ricoh-named-counters",
   "ricoh-sp3600dn-null-text",
   "ricoh-toner-names-plain",
 ];

@@ -1,4 +1,5 @@
 import { isUnder } from "../snmp/oid.ts";
+import { derivedColours, derivedTotal } from "./derived_meters.ts";
 import { type Inquiry, maybeText } from "./inquiry.ts";
 import type { LabelledMeters, MeterRule, RecordMeters, SumMeter, TypedMeters } from "./profile.ts";
 import { maybeCounter, maybeFirstNumber, maybeInteger, maybeOctets, rawOf } from "./raw_value.ts";
@@ -6,7 +7,7 @@ import type { Meter, RawValue } from "./reading.ts";
 import { decodeRecords } from "./records.ts";
 import { markerTotals } from "./marker_totals.ts";
 import { checkCandidates, plausible } from "./meter_checks.ts";
-import type { MeterOffer } from "./meter_offer.ts";
+import { inOrder, type MeterOffer, sharedBase } from "./meter_offer.ts";
 import { firstValid } from "./trace.ts";
 
 /**
@@ -21,6 +22,7 @@ export function readMeters(inquiry: Inquiry): Meter[] {
   const hasTotal = own.some(({ meter, value }) => meter === "total" && value !== undefined && value.value > 0);
   const offers = [...own, ...markerTotals(inquiry, [...own, ...fallback], hasTotal), ...fallback];
   offers.push(...derivedTotal(offers));
+  offers.push(...derivedColours(offers));
   const names = new Set(["total", ...offers.map(({ meter }) => meter)]);
   return [...names].flatMap((name) => {
     const candidates = inOrder(name, offers.filter(({ meter }) => meter === name));
@@ -31,16 +33,6 @@ export function readMeters(inquiry: Inquiry): Meter[] {
     inquiry.problems.push(...checkCandidates(meter, candidates));
     return [meter];
   });
-}
-
-/**
- * An overall counter that stays at 0 is one that the device does not keep, where another one counts. Of one function it
- * says that the function is not used: a counter that stands in for it may count others as well.
- */
-function inOrder(name: string, offers: MeterOffer[]): MeterOffer[] {
-  if (/^(?:print|copy|fax)\./.test(name)) return offers;
-  const isZero = ({ value }: MeterOffer) => value?.value === 0;
-  return [...offers.filter((offer) => !isZero(offer)), ...offers.filter(isZero)];
 }
 
 function offersOf(inquiry: Inquiry, rule: MeterRule): MeterOffer[] {
@@ -189,27 +181,6 @@ function recordOffers(inquiry: Inquiry, rule: RecordMeters): MeterOffer[] {
     const reason = octets === undefined ? "not answered" : `no record ${field.id.toString(16).padStart(2, "0")}`;
     return { ...offer(rule, seen), reason };
   });
-}
-
-/** A device that counts black and colour but no total: the total is their sum. */
-function derivedTotal(offers: MeterOffer[]): MeterOffer[] {
-  const [mono, color] = ["mono", "color"].map((name) =>
-    offers.find(({ meter, value }) => meter === name && value !== undefined)
-  );
-  if (mono?.value === undefined || color?.value === undefined || mono.value.unit !== color.value.unit) return [];
-  const value = { value: mono.value.value + color.value.value, unit: mono.value.unit };
-  const raw = { mono: mono.value.value, color: color.value.value };
-  return [{ meter: "total", oid: mono.oid, rule: "derived.monoPlusColor", answered: mono.answered, value, raw }];
-}
-
-/** What a sum of objects is named after: the longest identifier that all of them are at or under. */
-function sharedBase(oids: string[]): string {
-  const [first = "", ...others] = oids;
-  let base = first;
-  while (base !== "" && !others.every((oid) => isUnder(oid, base))) {
-    base = base.slice(0, Math.max(0, base.lastIndexOf(".")));
-  }
-  return base;
 }
 
 function offer(

@@ -252,6 +252,29 @@ Deno.test("readMeters() derives the total of a device that counts mono and color
   assert.deepEqual([total.value, total.source.rule], [300, "derived.monoPlusColor"]);
 });
 
+const byFunction = ["print.mono", "print.color", "copy.mono", "copy.color", "fax.total"];
+const derived: [name: string, counts: number[], want: [mono: number | undefined, color: number | undefined]][] = [
+  ["the sums of functions that make up the total", [100, 50, 30, 15, 5], [135, 65]],
+  ["black alone of a machine without colour", [170, -1, 25, -1, 5], [200, undefined]],
+  ["nothing where the functions are not all", [70, 50, 30, 15, 5], [undefined, undefined]],
+];
+for (const [name, counts, [mono, color]] of derived) {
+  Deno.test(`readMeters() derives as black and colour ${name}`, () => {
+    const rules = byFunction.map((meter, i) => scalar(meter, `1.3.9.${i}.0`));
+    const objects = Object.fromEntries(counts.map((count, i) => [`1.3.9.${i}.0`, count]));
+    const { byName } = meters({ [`${life} 1.1`]: 200, ...objects }, rules);
+    assert.deepEqual([byName.mono, byName.color], [mono, color]);
+  });
+}
+
+Deno.test("readMeters() derives colour beside a counter of black", () => {
+  const rules = ["mono", "print.color", "copy.color"].map((meter, i) => scalar(meter, `1.3.9.${i}.0`));
+  const { found } = meters({ [`${life} 1.1`]: 200, "1.3.9.0.0": 150, "1.3.9.1.0": 40, "1.3.9.2.0": 10 }, rules);
+  const { value, source } = found.find(({ name }) => name === "color")!;
+  assert.deepEqual([value, source.rule], [50, "derived.functions"]);
+  assert.deepEqual(source.raw, { "print.color": 40, "copy.color": 10 });
+});
+
 Deno.test("readMeters() reports records that are cut off and keeps those before", () => {
   const { byName, problems } = meters({ "1.3.9.10.0": Uint8Array.fromHex("00010400000fa00101") }, [records]);
   assert.deepEqual(byName, { total: 4000 });

@@ -1,38 +1,9 @@
-import type { FieldRule, MeterRule, Profile, SupplyRule } from "../profile.ts";
+import type { FieldRule, Profile, SupplyRule } from "../profile.ts";
+import { ricohMeters } from "./ricoh_meters.ts";
 
 /** RICOH-PRIVATE-MIB. */
 const ricohRoot = "1.3.6.1.4.1.367.3.2.1";
-const counter = `${ricohRoot}.2.19.5.1`;
 const tonerTable = `${ricohRoot}.2.24.1.1`;
-
-/** glpi-agent Ricoh.pm, zabbix community-templates template_ricoh_snmp_printers: type .2, name .5, value .9 */
-const meters: MeterRule[] = [
-  {
-    kind: "typed",
-    rule: "ricoh.counter",
-    values: `${counter}.9`,
-    types: `${counter}.2`,
-    names: [
-      [10, "total"],
-      [200, "copy.total"],
-      [201, "copy.mono"],
-      [202, "copy.color"],
-      [203, "copy.color"],
-      [300, "fax.total"],
-      [400, "print.total"],
-      [401, "print.mono"],
-      [402, "print.color"],
-      [403, "print.color"],
-      [870, "scan.total"],
-      [871, "scan.total"],
-    ],
-    maxRows: 160,
-  },
-  // zabbix template_ricoh_aficio_3500sf_and_3510sf
-  { kind: "scalar", meter: "total", oid: `${ricohRoot}.2.19.1.0`, rule: "ricoh.total" },
-  { kind: "scalar", meter: "print.total", oid: `${ricohRoot}.2.19.2.0`, rule: "ricoh.printed" },
-  { kind: "scalar", meter: "copy.total", oid: `${ricohRoot}.2.19.4.0`, rule: "ricoh.copied" },
-];
 
 const supplies: SupplyRule[] = [
   {
@@ -80,7 +51,7 @@ function brand(id: string, maker: string, names: string): Profile {
     serial,
     firmware,
     hostname,
-    meters,
+    meters: ricohMeters,
     supplies,
     // As in the private table; librenms PrinterSupplies.php
     standardSupplies: { codes: [{ level: -100, kind: "empty" }] },
