@@ -33,7 +33,8 @@ const weights = { deviceId: 6, description: 5, device: 4, named: 3, objectId: 2,
  * `oneOfSeveral` is the hrDeviceIndex of one printer behind a print server, of which only its own rows tell.
  */
 export function recognise(store: ObjectStore, oneOfSeveral?: string): Recognised {
-  const testimony = hear(store, oneOfSeveral);
+  const heard = hear(store, oneOfSeveral);
+  const testimony = withoutEmulation(heard);
   const evidence: string[] = [];
   const rows = [oids.prtGeneralEntry, oids.prtMarkerEntry, oids.prtMarkerSuppliesEntry].filter((entry) =>
     store.has(entry)
@@ -53,14 +54,76 @@ export function recognise(store: ObjectStore, oneOfSeveral?: string): Recognised
     best = { profile: genericProfile, score: 0, telling: byCard, evidence: [] };
   }
   evidence.push(...best.evidence);
-  const unknownPrinter = testimony.deviceIds.find(({ deviceClass }) => isPrinterClass(deviceClass));
+  const unknownPrinter = heard.deviceIds.find(({ deviceClass }) => isPrinterClass(deviceClass));
   if (unknownPrinter !== undefined && !best.telling) evidence.push("IEEE-1284 device id of class PRINTER");
-  const telling = best.telling || unknownPrinter !== undefined;
+  const telling = best.telling || unknownPrinter !== undefined || emulatesPrinter(heard, testimony);
   const ruledOut = generallyNever.some((pattern) => pattern.test(testimony.description)) ||
     testimony.deviceIds.some(({ deviceClass }) => otherClasses.test(deviceClass ?? ""));
   const proven = rows.some((entry) => entry !== oids.prtGeneralEntry);
   const printer = proven || ((telling || rows.length > 0) && !ruledOut);
   return { printer, profile: withRulesOf(best.profile, testimony), evidence };
+}
+
+/** Makers whose printers others emulate: languages, and with them device ids, names and numbers. */
+const emulated = allProfiles.filter(({ id }) => ["hp", "epson", "ibm"].includes(id));
+
+/** The maker that the device itself names in words, where that is none whose printers others emulate. */
+function ownMaker({ description, device }: Testimony): string | undefined {
+  const others = allProfiles.filter((profile) => !emulated.includes(profile));
+  const names = (text: string, kind: "descriptions" | "devices") =>
+    others.find(({ recognise: { [kind]: patterns, never } }) =>
+      patterns?.some((pattern) => pattern.test(text)) && !never?.some((pattern) => pattern.test(text))
+    )?.maker;
+  const isCard = [...allProfiles.flatMap(({ recognise }) => recognise.cards ?? []), anyonesServer]
+    .some((pattern) => pattern.test(description));
+  const said = isCard ? undefined : names(description, "descriptions") ?? names(description, "devices") ??
+    maybeNamed(description);
+  if (said !== undefined) return said;
+  // What stands before a printer says whose it is itself; a printer's own sentence is no emulation.
+  const isOwn = !isCard && emulated.some(({ recognise }) => recognise.descriptions?.some((it) => it.test(description)));
+  return isOwn ? undefined : names(device, "devices") ?? maybeNamed(device);
+}
+
+/** Print servers that stand before printers of all makers. */
+const anyonesServer = /^(?:AXIS|SEH|Intel|D-Link|TRENDnet|Netgear|Linksys|Lantronix|Castelle|Extended Systems)\b/i;
+
+/** A maker without a profile. TROY sells HP's printers, which emulate nobody. */
+function maybeNamed(text: string): string | undefined {
+  const maker = makerByName(text);
+  return maker === "TROY" ? undefined : maker;
+}
+
+/** What the device says without what it only emulates: a Brother that answers as HP's LaserJet 4 is a Brother. */
+function withoutEmulation(testimony: Testimony): Testimony {
+  const own = ownMaker(testimony);
+  if (own === undefined) return testimony;
+  const { device, deviceIds, objectId } = testimony;
+  return {
+    ...testimony,
+    device: isEmulated(device, own) ? "" : device,
+    deviceIds: deviceIds.filter(({ maker }) => maker === null || !isEmulated(maker, own)),
+    objectId: emulated.some(({ recognise }) => recognise.objectIds?.some((base) => isUnder(objectId, base)))
+      ? ""
+      : objectId,
+  };
+}
+
+function isEmulated(text: string, own: string): boolean {
+  return emulated.some(({ maker, recognise: { devices = [], deviceIds = [] } }) =>
+    maker !== own && [...devices, ...deviceIds].some((pattern) => pattern.test(text))
+  );
+}
+
+/** Whether a number that only printers have was left out as emulated. */
+function emulatesPrinter(heard: Testimony, testimony: Testimony): boolean {
+  return heard.objectId !== testimony.objectId &&
+    emulated.some(({ recognise }) => recognise.printerIds?.some((base) => isUnder(heard.objectId, base)));
+}
+
+/** Which of a device's texts are those of a printer that it emulates, and so say nothing of itself. */
+export function emulation(store: ObjectStore, oneOfSeveral?: string): (text: string) => boolean {
+  const own = ownMaker(hear(store, oneOfSeveral));
+  return (text) => own !== undefined && isEmulated(text, own);
 }
 
 /**

@@ -53,7 +53,9 @@ export const lexmark: Profile = {
   recognise: {
     objectIds: ["1.3.6.1.4.1.641"],
     printerIds: ["1.3.6.1.4.1.641.1", "1.3.6.1.4.1.641.2", "1.3.6.1.4.1.641.52"],
-    descriptions: [/^Lexmark\b/i],
+    descriptions: [/^Lexmark\b(?!.*\bMarkNet\b)/i],
+    // MarkNet print servers stand before printers of others as well.
+    cards: [/^Lexmark\b.*\bMarkNet\b/i],
     devices: [/^Lexmark\b/i],
     deviceIds: [/^Lexmark\b/i],
   },
