@@ -1,4 +1,5 @@
 import { type Inquiry, maybeText } from "./inquiry.ts";
+import { knownText } from "./known_text.ts";
 import { alertGroups, oids } from "./printer_mib.ts";
 import { maybeInteger, rawOf } from "./raw_value.ts";
 import type { Alert } from "./reading.ts";
@@ -21,7 +22,7 @@ export function readAlerts(inquiry: Inquiry, observedAt: Date): Alert[] {
   const alerts: Alert[] = [];
   for (const { index, values } of ofPrinter(rowsOf(inquiry.store, columns), inquiry.device)) {
     const group = maybeInteger(values.group);
-    const description = maybeText(values.description, inquiry.charset) ?? "";
+    const description = knownText(maybeText(values.description, inquiry.charset)) ?? "";
     if (description === "" && (group === undefined || group <= 0)) continue;
     // An alert has no index in the reading, so it is traced by its place in the list.
     firstValid(inquiry.trace, `alerts.${alerts.length}`, [{

@@ -1,3 +1,4 @@
+import { knownText } from "./known_text.ts";
 import { withoutMakerName } from "./maker_names.ts";
 
 /** What else is known of the device and does not belong into its model. */
@@ -9,7 +10,7 @@ export interface KnownIdentity {
 
 /** Names that makers print before the model, beside the maker as it is printed in a reading. */
 const makerPrefixes =
-  /^(?:hewlett[- ]packard|hp inc\.?|hp|brother|canon|dell(?: inc\.?)?|develop|epson|seiko epson|fuji ?xerox|fujifilm(?: business innovation(?: corp\.?)?)?|fx(?= (?:apeos|docu))|ibm|infoprint solutions company|konica ?minolta|kyocera(?: document solutions| mita)?|lexmark(?: international(?:,? inc\.?)?)?|oki(?: data)?(?: corp(?:oration)?)?|panasonic|pantum|ricoh|lanier|gestetner|nrg|savin|infotec|rex[- ]rotary|samsung(?: electronics)?|sharp|ta[_ /-]triumph[- ]adler|triumph[- ]adler|utax(?:[_ ]ta)?|ta|toshiba(?: tec)?|xerox|zebra(?: technologies)?|ztc|tsc|sato|olivetti|sindoh|muratec|godex|printronix|riso|oc[ée])(?=[\s_]|$)[\s_]*/i;
+  /^(?:hewlett[- ]packard|hp inc\.?|hp|brother|canon|dell(?: inc\.?)?|develop|epson|seiko epson|fuji ?xerox|fujifilm(?: business innovation(?: corp\.?)?)?|fx(?= (?:apeos|docu))|ibm|infoprint solutions company|(?:konica ?)?minolta(?:-qms)?|kyocera(?: document solutions| mita)?|lexmark(?: international(?:,? inc\.?)?)?|oki(?: data)?(?: corp(?:oration)?)?|panasonic|pantum|ricoh|lanier|gestetner|nrg|savin|infotec|rex[- ]rotary|samsung(?: electronics)?|sharp|ta[_ /-]triumph[- ]adler|triumph[- ]adler|utax(?:[_ ]ta)?|ta|toshiba(?: tec)?|xerox|zebra(?: technologies)?|ztc|tsc|sato|olivetti|sindoh|muratec|godex|printronix|riso|oc[ée])(?=[\s_]|$)[\s_]*/i;
 
 /** Words after a model that say what kind of machine it is. */
 const kindSuffixes =
@@ -17,7 +18,7 @@ const kindSuffixes =
 
 /** The bare model of a text that may hold maker, firmware, serial and kind of machine, or undefined if nothing is left. */
 export function cleanModel(text: string, known: KnownIdentity): string | undefined {
-  let model = text.replace(/[®™]|\((?:R|TM)\)/g, "")
+  let model = withoutAddress(knownText(text) ?? "").replace(/[®™]|\((?:R|TM)\)/g, "")
     .replace(/[;|].*$/s, "")
     .replace(/\s+\/\s+.*$/, "")
     .replace(/\s+\/[A-Z]$/, "")
@@ -35,12 +36,32 @@ export function cleanModel(text: string, known: KnownIdentity): string | undefin
   }
   // A model has a digit or a letter group that is no maker; what is only a maker or a kind says nothing.
   if (
-    model === "" || model.length > 80 ||
-    /^(?:unknown|none|n\/a|printer|generic|wired|wireless|network|ethernet|device|-+)$/i.test(model)
+    model.length > 80 || knownText(model) === undefined ||
+    /^(?:printer|generic|wired|wireless|network|ethernet|device|-+)$/i.test(model)
   ) {
     return undefined;
   }
   return model;
+}
+
+const mac = "[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}|[0-9a-f]{12}";
+const ipv4 = "\\d{1,3}(?:\\.\\d{1,3}){3}";
+/** How network cards call themselves as delivered: a prefix of the maker's and the end of the MAC address. */
+const cardName = "(?:NPI|BRN|BRW|XRX|RNP|SEC|EPSON|KM|HP)[0-9a-f]{6,12}";
+
+/** What tells one device from others of its model: "[001b…]", "(NPI12AB34)", "00:1B:A9:…", an address. */
+const addresses = [
+  new RegExp(
+    `[\\s,;_-]*\\[\\s*(?:MAC\\s*[:=]?\\s*)?(?:${mac}|${cardName}|${ipv4}|[0-9a-f]{4,12}(?:\\.{2,}|…)?)\\s*\\]?`,
+    "i",
+  ),
+  new RegExp(`[\\s,;_-]*[(<{]\\s*(?:MAC\\s*[:=]?\\s*)?(?:${mac}|${cardName}|${ipv4})\\s*[)>}]?`, "i"),
+  new RegExp(`[\\s,;_-]+(?:MAC\\s*[:=]?\\s*)?(?:${mac}|${cardName})(?![0-9a-z])`, "i"),
+  new RegExp(`[\\s,;_]+(?:IP\\s*[:=]?\\s*)?${ipv4}(?![0-9.])`, "i"),
+];
+
+function withoutAddress(text: string): string {
+  return addresses.reduce((rest, pattern) => rest.replace(pattern, ""), text);
 }
 
 /** Lexmark and Dell append serial and firmware to the model; the serial may be cut short there. */

@@ -1,3 +1,5 @@
+import { knownText } from "./known_text.ts";
+
 /** Fields of an IEEE-1284 device id that say who made what. */
 export interface DeviceId {
   maker: string | null;
@@ -36,8 +38,8 @@ export function maybeDeviceId(text: string): DeviceId | undefined {
     const colon = part.indexOf(":");
     if (colon < 1) continue;
     const key = keyOf(part.slice(0, colon), position);
-    const value = part.slice(colon + 1).trim();
-    if (value !== "" && !fields.has(key)) fields.set(key, value);
+    const value = knownText(part.slice(colon + 1));
+    if (value !== undefined && !fields.has(key)) fields.set(key, value);
   }
   const first = (names: readonly string[]) => {
     const name = names.find((name) => fields.has(name));

@@ -1,12 +1,13 @@
 import type { SnmpValue } from "../snmp/value.ts";
-import { maybeDeviceId } from "./device_id.ts";
+import { type DeviceId, maybeDeviceId } from "./device_id.ts";
 import { type Inquiry, isPartOfHost, maybeText } from "./inquiry.ts";
 import { cleanModel } from "./clean_model.ts";
+import { knownText } from "./known_text.ts";
 import { makerByFirstWord, makerByName } from "./maker_names.ts";
 import { oids } from "./printer_mib.ts";
 import type { FieldRule } from "./profile.ts";
 import { maybeInteger, maybeOctets } from "./raw_value.ts";
-import { deviceIdObjects } from "./recognise.ts";
+import { deviceIdObjects, emulation } from "./recognise.ts";
 import { decodeText } from "./text.ts";
 import { firstValid, type Offer } from "./trace.ts";
 
@@ -18,8 +19,14 @@ export interface Identity {
   mac: string | null;
 }
 
+interface Identifying extends Inquiry {
+  /** Whether a text is that of a printer which this one emulates. */
+  isEmulated: (text: string) => boolean;
+}
+
 /** Who a printer is. The model comes last, because serial and firmware are removed from it. */
-export function readIdentity(inquiry: Inquiry): Identity {
+export function readIdentity(of: Inquiry): Identity {
+  const inquiry = { ...of, isEmulated: emulation(of.store, of.isOneOfSeveral ? of.device : undefined) };
   const serial = readSerial(inquiry);
   const firmware = readFirmware(inquiry);
   const manufacturer = readManufacturer(inquiry);
@@ -32,8 +39,8 @@ export function readIdentity(inquiry: Inquiry): Identity {
   };
 }
 
-function readManufacturer(inquiry: Inquiry): string | null {
-  const { profile, store, trace, device, charset } = inquiry;
+function readManufacturer(inquiry: Identifying): string | null {
+  const { profile, store, trace, device, charset, isEmulated } = inquiry;
   const offers: Offer<string>[] = [];
   if (profile.maker !== "") {
     offers.push({
@@ -54,7 +61,7 @@ function readManufacturer(inquiry: Inquiry): string | null {
       if (oid === oids.sysDescr && inquiry.isOneOfSeveral) continue;
       const answered = store.get(oid);
       const text = oid !== oids.sysDescr && isPartOfHost(store, device) ? undefined : maybeText(answered, charset);
-      const value = text === undefined ? undefined : read(text);
+      const value = text === undefined || isEmulated(text) ? undefined : read(text);
       offers.push({ oid, rule, answered, value, ...answered === undefined ? {} : { reason: "names no maker" } });
     }
   }
@@ -62,7 +69,7 @@ function readManufacturer(inquiry: Inquiry): string | null {
 }
 
 function readModel(
-  inquiry: Inquiry,
+  inquiry: Identifying,
   known: { manufacturer: string | null; serial: string | null; firmware: string | null },
 ): string | null {
   const { profile, store, trace, device } = inquiry;
@@ -73,7 +80,11 @@ function readModel(
     { oid: deviceDescr, rule: "hostResources.device" },
     (text) => cleanModel(text, known),
   );
-  offers.push(isPartOfHost(store, device) ? { ...own, value: undefined, reason: "the row is another device's" } : own);
+  const named = maybeText(own.answered, inquiry.charset);
+  if (isPartOfHost(store, device)) offers.push({ ...own, value: undefined, reason: "the row is another device's" });
+  else if (named !== undefined && inquiry.isEmulated(named)) {
+    offers.push({ ...own, value: undefined, reason: "the name of a printer that it emulates" });
+  } else offers.push(own);
   for (const { oid, id } of ownDeviceIds(inquiry)) {
     const value = id.model === null ? undefined : cleanModel(id.model, known);
     offers.push({ oid, rule: "ieee1284.model", answered: store.get(oid), value });
@@ -81,9 +92,24 @@ function readModel(
   for (const rule of profile.modelFallback ?? []) {
     offers.push(fieldOffer(inquiry, rule, (text) => cleanModel(text, known)));
   }
+  offers.push(nameOffer(inquiry, known));
   const described = descriptionOffer(inquiry, known);
   if (described !== undefined) offers.push(described);
   return firstValid(trace, "model", offers)?.value ?? null;
+}
+
+/** prtGeneralPrinterName, which people may change: only when it begins with the maker's name and has a digit. */
+function nameOffer(inquiry: Inquiry, known: Parameters<typeof cleanModel>[1]): Offer<string> {
+  const own = { oid: `${oids.prtGeneralPrinterName}.${inquiry.device}`, rule: "rfc3805.printerName" };
+  const begins = (text: string) => {
+    const { maker, recognise: { devices = [] } } = inquiry.profile;
+    return maker === "" ? makerByName(text) === known.manufacturer : devices.some((pattern) => pattern.test(text));
+  };
+  const offer = fieldOffer(inquiry, own, (text) => {
+    const model = known.manufacturer !== null && begins(text) ? cleanModel(text, known) : undefined;
+    return model !== undefined && /\d/.test(model) ? model : undefined;
+  });
+  return offer.answered !== undefined && offer.value === undefined ? { ...offer, reason: "names no model" } : offer;
 }
 
 /** What network cards and controllers say of themselves, digits and all. */
@@ -109,11 +135,14 @@ function descriptionOffer(inquiry: Inquiry, known: Parameters<typeof cleanModel>
   return { oid: oids.sysDescr, rule: "system.description", answered, value, reason: "names no model" };
 }
 
-function ownDeviceIds({ store, device, isOneOfSeveral }: Inquiry) {
-  return deviceIdObjects(store, isOneOfSeveral ? device : undefined);
+/** IEEE-1284 device ids that are the printer's own. */
+function ownDeviceIds(inquiry: Identifying): { oid: string; id: DeviceId }[] {
+  const { store, device, isOneOfSeveral, isEmulated } = inquiry;
+  return deviceIdObjects(store, isOneOfSeveral ? device : undefined)
+    .filter(({ id: { maker } }) => maker === null || !isEmulated(maker));
 }
 
-function readSerial(inquiry: Inquiry): string | null {
+function readSerial(inquiry: Identifying): string | null {
   const { profile, store, trace, device } = inquiry;
   const standard = { oid: `${oids.prtGeneralSerialNumber}.${device}`, rule: "rfc3805.serial" };
   const offers = [standard, ...profile.serial ?? []].map((rule) => fieldOffer(inquiry, rule, maybeSerial));
@@ -161,16 +190,6 @@ function taken(answered: SnmpValue | undefined, take: NonNullable<FieldRule["tak
   return take.exec(text)?.[1];
 }
 
-/** Texts that stand for nothing. */
-export function knownText(text: string | undefined): string | undefined {
-  const trimmed = text?.replace(/^["']+|["']+$/g, "").trim();
-  if (trimmed === undefined || trimmed === "") return undefined;
-  return placeholder.test(trimmed) ? undefined : trimmed;
-}
-
-const placeholder =
-  /^(?:unknown|n\/?a|none|null(?:; ?blank)?|blank|not (?:set|available|specified|installed|supported)|undefined|-+|\?+|\.+|x+|no ?such ?(?:object|instance))$/i;
-
 /** A serial number, or undefined for padding, zeros, ones repeated and placeholder words. */
 export function maybeSerial(text: string): string | undefined {
   const known = knownText(text)?.replace(/^(?:S\/?N|serial(?: ?(?:no|number))?)\s*[:.#]\s*/i, "").trim();
@@ -182,6 +201,8 @@ export function maybeSerial(text: string): string | undefined {
   if (core === "" || /^(.)\1*$/.test(core)) return undefined;
   // Without a digit it is a word, unless it is capitals that make none.
   if (!/\d/.test(core) && (!/^[A-Z]{8,}$/.test(core) || words.test(core))) return undefined;
+  // Letters of a product line before zeros, and the alphabet, are no numbers either.
+  if (/^[A-Z]{1,4}0{4,}$|^ABCDEFG?H?I?/i.test(core)) return undefined;
   if (/^(?:0?1234(?:5(?:6(?:7(?:8(?:90?)?)?)?)?)?|no\.?\d|serial.?(?:no|number)?\d*)$/i.test(core)) return undefined;
   return known;
 }

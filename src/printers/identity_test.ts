@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { Tag } from "../snmp/value.ts";
+import { knownText } from "./known_text.ts";
 import { makerByFirstWord, makerByName } from "./maker_names.ts";
-import { knownText, maybeMac, maybeSerial, readIdentity } from "./identity.ts";
+import { maybeMac, maybeSerial, readIdentity } from "./identity.ts";
 import { openInquiry } from "./inquiry.ts";
 import { oids } from "./printer_mib.ts";
 import type { Profile } from "./profile.ts";
-import { genericProfile } from "./profiles/all.ts";
+import { allProfiles, genericProfile } from "./profiles/all.ts";
 import { hp } from "./profiles/hp.ts";
 import { recognise } from "./recognise.ts";
 import { storeOf, type TestValue } from "./store_of.ts";
@@ -38,6 +39,10 @@ const serials: [string, string | undefined][] = [
   ["constructor", undefined],
   ["Serial No. 1", undefined],
   ["12345", undefined],
+  ["CN0000000000", undefined],
+  ["ABCDEFGHIJ", undefined],
+  ["(null)", undefined],
+  ["To Be Filled By O.E.M.", undefined],
   ["BCDFGHJKLM", "BCDFGHJKLM"],
   ["12/3456-783", "12/3456-783"],
 ];
@@ -45,9 +50,70 @@ for (const [text, want] of serials) {
   Deno.test(`maybeSerial() judges "${text}"`, () => assert.equal(maybeSerial(text), want));
 }
 
-for (const text of ["unknown", "N/A", "none", '"none"', "---", "Not Installed", "  "]) {
+const nothings = [
+  ...[
+    "unknown",
+    "N/A",
+    "n.a.",
+    "none",
+    '"none"',
+    "(none)",
+    "NULL",
+    "(null)",
+    "<null>",
+    "[NULL]",
+    "nil",
+    "Not Installed",
+  ],
+  ...[
+    "not available",
+    "Not Specified",
+    "Unspecified",
+    "Unknown Model",
+    "To Be Filled By O.E.M.",
+    "Default string",
+    "TBD",
+  ],
+  ...[
+    "---",
+    "- -",
+    "???",
+    "...",
+    "0",
+    "0000000000",
+    "00:00:00:00:00:00",
+    "0.0",
+    "  ",
+    "''",
+    "unbekannt",
+    "non disponible",
+  ],
+  ...["desconocido", "неизвестно", "不明", "未设置"],
+];
+for (const text of nothings) {
   Deno.test(`knownText() takes "${text}" for nothing`, () => assert.equal(knownText(text), undefined));
 }
+for (const text of ["Nullarbor", "0.1", "10", "None of us", "Nanterre", "Not here", "V0", "Noname Ltd", "ready"]) {
+  Deno.test(`knownText() keeps "${text}"`, () => assert.equal(knownText(text), text));
+}
+
+Deno.test("readIdentity() takes no placeholder for a value, whoever's object it is", () => {
+  for (const profile of allProfiles) {
+    for (const text of ["NULL", "(null)", "N/A", "unknown", "none", "000000", "----", "To Be Filled By O.E.M."]) {
+      const rules = [profile.model, profile.modelFallback, profile.serial, profile.firmware, profile.hostname];
+      const store = storeOf({
+        ...Object.fromEntries(rules.flatMap((rule) => rule ?? []).map(({ oid }) => [oid, text])),
+        [`${oids.prtGeneralSerialNumber} 1`]: text,
+        [`${oids.prtGeneralPrinterName} 1`]: text,
+        [`${oids.hrDeviceDescr} 1`]: text,
+        [oids.sysDescr]: text,
+        "1.3.6.1.4.1.11.2.3.9.1.1.7.0": `MFG:${text};MDL:${text};SN:${text};CLS:PRINTER;`,
+      });
+      const { model, serial, firmware } = readIdentity(openInquiry(store, profile, []));
+      assert.deepEqual([model, serial, firmware], [null, null, null], `${profile.id}: ${text}`);
+    }
+  }
+});
 
 const macs: [string, Uint8Array, string | undefined][] = [
   ["six octets", Uint8Array.of(0, 0x1b, 0xa9, 1, 2, 0xfe), "00:1b:a9:01:02:fe"],
@@ -92,7 +158,7 @@ Deno.test("readIdentity() takes the first valid candidate and says why the other
   const verdicts = trace.find(({ field }) => field === "serial")?.candidates.map(({ verdict }) => verdict);
   assert.deepEqual(verdicts, ["empty or a placeholder", "won"]);
   const model = trace.find(({ field }) => field === "model")?.candidates.map(({ verdict }) => verdict);
-  assert.deepEqual(model, ["not answered", "won"]);
+  assert.deepEqual(model, ["not answered", "won", "not answered"]);
 });
 
 Deno.test("readIdentity() drops the symbol set before a PML string", () => {
@@ -175,6 +241,82 @@ Deno.test("readIdentity() takes HP's model and serial from the network card wher
   assert.deepEqual([own.model, own.serial], ["LaserJet Y000", "YY0YY12345"]);
   assert.equal(read({ [oids.sysDescr]: sysDescr.replace("LaserJet Z000dn", "third floor") }).model, null);
 });
+
+const hpObjects: Record<string, TestValue> = {
+  [oids.sysObjectID]: { oid: "1.3.6.1.4.1.11.2.3.9.1" },
+  "1.3.6.1.4.1.11.2.3.9.1.1.7.0":
+    "MFG:Hewlett-Packard;CMD:PJL,PCL;MDL:HP LaserJet 0000 Series;CLS:PRINTER;SN:USAB00077;",
+  [`${oids.prtMarkerLifeCount} 1.1`]: 1,
+};
+const hpName = { [`${oids.hrDeviceDescr} 1`]: "HP LaserJet 0000 Series" };
+const jetDirect = { [oids.sysDescr]: "HP ETHERNET MULTI-ENVIRONMENT,ROM none,JETDIRECT,JD00,EEPROM V.00" };
+const emulations: [name: string, objects: Record<string, TestValue>, want: [string | null, string | null]][] = [
+  ["a Brother's card", { [oids.sysDescr]: "Brother NC-0000h, Firmware Ver.1.11 ,MID 00X" }, ["Brother", null]],
+  ["a Kyocera", { [oids.sysDescr]: "KYOCERA MITA Printing System" }, ["Kyocera", null]],
+  ["an OKI", { [oids.sysDescr]: "OKI OkiLAN 0000e Rev.01.00" }, ["OKI", null]],
+  ["a Xerox", { [oids.sysDescr]: "Xerox Phaser 0000" }, ["Xerox", "Phaser 0000"]],
+  ["a Lexmark", { [oids.sysDescr]: "Lexmark T000 version 1.2.3 kernel 2.4 All-N-1" }, ["Lexmark", "T000"]],
+  ["a Canon", { [oids.sysDescr]: "Canon LBP0000 /P" }, ["Canon", "LBP0000"]],
+  ["a Samsung", { [oids.sysDescr]: "Samsung ML-0000; V1.00; Engine 1" }, ["Samsung", "ML-0000"]],
+  ["a Ricoh", { [oids.sysDescr]: "RICOH Aficio AP000 1.00 / RICOH Network Printer C model" }, [
+    "Ricoh",
+    "Aficio AP000",
+  ]],
+  ["a Konica Minolta", { [oids.sysDescr]: "MINOLTA-QMS magicolor 0000" }, ["Konica Minolta", "magicolor 0000"]],
+  ["a Panasonic", { [oids.sysDescr]: "Panasonic DP-0000" }, ["Panasonic", "DP-0000"]],
+  ["a maker without a profile", { [oids.sysDescr]: "Tektronix Phaser 000" }, ["Tektronix", "Phaser 000"]],
+  ["a printer by its name", {
+    [oids.sysDescr]: "Brother NC-0000h, Firmware Ver.1.11",
+    [`${oids.prtGeneralPrinterName} 1`]: "Brother HL-0000DN",
+  }, ["Brother", "HL-0000DN"]],
+  ["a name that people gave", {
+    [oids.sysDescr]: "Brother NC-0000h, Firmware Ver.1.11",
+    [`${oids.prtGeneralPrinterName} 1`]: "LaserJet of room 12",
+  }, ["Brother", null]],
+];
+for (const [name, objects, want] of emulations) {
+  for (const emulated of [hpObjects, { ...hpObjects, ...hpName }]) {
+    const also = emulated === hpObjects ? "" : " in hrDeviceDescr as well";
+    Deno.test(`readIdentity() believes ${name} that emulates an HP${also}`, () => {
+      const store = storeOf({ ...emulated, ...objects });
+      const { profile, printer } = recognise(store);
+      const { manufacturer, model, serial } = readIdentity(openInquiry(store, profile, []));
+      assert.deepEqual([manufacturer, model, serial, printer], [...want, null, true]);
+    });
+  }
+}
+
+const servers: [name: string, objects: Record<string, TestValue>, want: [string, string]][] = [
+  ["an HP behind a JetDirect", { ...jetDirect, ...hpName }, ["HP", "LaserJet 0000"]],
+  ["an HP behind an Axis", { [oids.sysDescr]: "AXIS 0000 Network Print Server", ...hpName }, ["HP", "LaserJet 0000"]],
+  ["an HP behind a MarkNet", { [oids.sysDescr]: "Lexmark MarkNet N0000", ...hpName }, ["HP", "LaserJet 0000"]],
+  ["a Brother behind a JetDirect", { ...jetDirect, [`${oids.hrDeviceDescr} 1`]: "Brother HL-0000N" }, [
+    "Brother",
+    "HL-0000N",
+  ]],
+  ["a Genicom behind a JetDirect", { ...jetDirect, [`${oids.hrDeviceDescr} 1`]: "Genicom LN00" }, ["Genicom", "LN00"]],
+];
+for (const [name, objects, want] of servers) {
+  Deno.test(`readIdentity() believes ${name}`, () => {
+    const store = storeOf({ ...hpObjects, ...objects });
+    const { manufacturer, model } = readIdentity(openInquiry(store, recognise(store).profile, []));
+    assert.deepEqual([manufacturer, model], want);
+  });
+}
+
+const attached: [sysDescr: string, model: string | null, firmware: string | null][] = [
+  ["OKI OkiLAN 8000e Rev.02.01 10/100BASE PrintServer: Attached to C0000 Rev.01.51 : (C)2000 Oki", "C0000", "01.51"],
+  ["OKI OkiLAN 8000e Rev.02.01 PrintServer: Attached to MC000 MFP Rev.N0.00: (C)", "MC000 MFP", "N0.00"],
+  ["OKI OkiLAN 8000e Rev.02.01 PrintServer: Attached to B000", "B000", null],
+  ["OKI OkiLAN 8000e Rev.02.01", null, null],
+];
+for (const [sysDescr, model, firmware] of attached) {
+  Deno.test(`readIdentity() tells the printer's firmware from the network card's in "${sysDescr}"`, () => {
+    const store = storeOf({ [oids.sysDescr]: sysDescr, [`${oids.prtMarkerLifeCount} 1.1`]: 1 });
+    const identity = readIdentity(openInquiry(store, recognise(store).profile, []));
+    assert.deepEqual([identity.model, identity.firmware], [model, firmware]);
+  });
+}
 
 const described: [sysDescr: string, model: string | null][] = [
   ["Hewlett-Packard LaserJet 0000", "LaserJet 0000"],

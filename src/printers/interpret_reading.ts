@@ -1,5 +1,6 @@
 import { readAlerts } from "./alerts.ts";
-import { knownText, readField, readIdentity } from "./identity.ts";
+import { readField, readIdentity } from "./identity.ts";
+import { knownText } from "./known_text.ts";
 import { type Inquiry, maybeText, openInquiry } from "./inquiry.ts";
 import { checkMeters } from "./meter_checks.ts";
 import { readMeters } from "./meters.ts";
@@ -122,7 +123,7 @@ function readHostname(inquiry: Inquiry, targetName: string | null): string | nul
   return firstValid(inquiry.trace, "hostname", [offer])?.value ?? null;
 }
 
-/** What the system group says. The description is kept as it is, a placeholder too. */
+/** What the system group says. */
 function readSystem(inquiry: Inquiry): Pick<Reading, "location" | "contact" | "description" | "objectId"> {
   const { store, trace, charset } = inquiry;
   const read = (field: string, from: { oid: string; rule: string; value: string | undefined }) => {
@@ -132,7 +133,8 @@ function readSystem(inquiry: Inquiry): Pick<Reading, "location" | "contact" | "d
   };
   const text = (oid: string) => maybeText(store.get(oid), charset);
   const objectId = store.get(oids.sysObjectID)?.value;
-  const known = typeof objectId === "string" ? objectId : undefined;
+  // "0.0" (zeroDotZero of RFC 2578) is what agents without a number of their own answer.
+  const known = typeof objectId === "string" && objectId !== "0.0" ? objectId : undefined;
   return {
     location: read("location", {
       oid: oids.sysLocation,
@@ -140,7 +142,11 @@ function readSystem(inquiry: Inquiry): Pick<Reading, "location" | "contact" | "d
       value: knownText(text(oids.sysLocation)),
     }),
     contact: read("contact", { oid: oids.sysContact, rule: "system.contact", value: knownText(text(oids.sysContact)) }),
-    description: read("description", { oid: oids.sysDescr, rule: "system.description", value: text(oids.sysDescr) }),
+    description: read("description", {
+      oid: oids.sysDescr,
+      rule: "system.description",
+      value: knownText(text(oids.sysDescr)),
+    }),
     objectId: read("objectId", { oid: oids.sysObjectID, rule: "system.objectId", value: known }),
   };
 }

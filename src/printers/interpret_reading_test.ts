@@ -50,10 +50,13 @@ Deno.test("interpretReading() prefers the targeted name, then sysName.0", () => 
   const store = storeOf({
     [oids.sysName]: "prn-1",
     [oids.sysLocation]: "unknown",
+    [oids.sysDescr]: "(null)",
+    [oids.sysObjectID]: { oid: "0.0" },
     [oids.sysContact]: "it@example.com",
   });
   const { reading } = interpretReading(store, context);
   assert.deepEqual([reading.hostname, reading.location, reading.contact], ["prn-1", null, "it@example.com"]);
+  assert.deepEqual([reading.description, reading.objectId], [null, null]);
   assert.equal(interpretReading(store, { ...context, targetName: "a.example" }).reading.hostname, "a.example");
 });
 

@@ -1,5 +1,6 @@
 import type { SnmpValue } from "../snmp/value.ts";
 import { type Inquiry, maybeText } from "./inquiry.ts";
+import { knownText } from "./known_text.ts";
 import { interpretLevel } from "./level.ts";
 import type { RecordSupplies, ScalarSupply, SupplyDetail, SupplyFact, TableSupplies } from "./profile.ts";
 import { maybeLevel, maybeOctets, rawOf } from "./raw_value.ts";
@@ -89,7 +90,7 @@ function tableFindings(inquiry: Inquiry, rule: TableSupplies): Finding[] {
   const found: Finding[] = [];
   for (const [index, answered] of inquiry.store.column(rule.levels).slice(0, rule.maxRows ?? 64)) {
     const number = maybeLevel(answered);
-    const description = maybeText(inquiry.store.get(`${rule.names}.${index}`), inquiry.charset) ?? "";
+    const description = knownText(maybeText(inquiry.store.get(`${rule.names}.${index}`), inquiry.charset)) ?? "";
     if (number === undefined) continue;
     const code = rule.codes?.find(({ value }) => value === number);
     const level: Level = code === undefined
@@ -219,8 +220,8 @@ function addDetail(inquiry: Inquiry, seen: { rule: SupplyDetail; supplies: Suppl
     const arcs = index.split(".");
     const supplyIndex = arcs.length > 1 && arcs.at(-1) === "0" ? arcs.at(-2) : arcs.at(-1);
     const supply = supplies.find((it) => it.index === `${inquiry.device}.${supplyIndex}`);
-    const text = maybeText(value, inquiry.charset) ?? String(rawOf(value) ?? "");
-    if (supply === undefined || !/[1-9]/.test(text) || supply[rule.field] !== null) continue;
+    const text = knownText(maybeText(value, inquiry.charset) ?? String(rawOf(value) ?? ""));
+    if (supply === undefined || text === undefined || !/[1-9]/.test(text) || supply[rule.field] !== null) continue;
     supply[rule.field] = text;
     const oid = `${rule.column}.${index}`;
     const candidate = { oid, rule: rule.rule, raw: rawOf(value), value: text, verdict: "won" };

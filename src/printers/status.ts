@@ -1,4 +1,5 @@
-import { fieldOffer, knownText } from "./identity.ts";
+import { fieldOffer } from "./identity.ts";
+import { knownText } from "./known_text.ts";
 import { type Inquiry, maybeText, openInquiry } from "./inquiry.ts";
 import type { ObjectStore } from "./object_store.ts";
 import { detectedErrors, oids } from "./printer_mib.ts";
@@ -109,7 +110,7 @@ function readPanel(inquiry: Inquiry): string | null {
   const localized = { ...inquiry, charset: inquiry.panelCharset };
   const offers = (inquiry.profile.panel ?? []).map((rule) => fieldOffer(localized, rule, knownText));
   const rows = ofPrinter(rowsOf(inquiry.store, { text: oids.prtConsoleDisplayBufferText }), inquiry.device);
-  const lines = rows.map(({ values }) => maybeText(values.text, inquiry.panelCharset))
+  const lines = rows.map(({ values }) => knownText(maybeText(values.text, inquiry.panelCharset)))
     .filter((line) => line !== undefined);
   const buffer: Offer<string> = {
     oid: oids.prtConsoleDisplayBufferText,

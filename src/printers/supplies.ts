@@ -1,6 +1,7 @@
 import type { SnmpValue } from "../snmp/value.ts";
 import { exceedsCapacity, interpretLevel } from "./level.ts";
 import { type Inquiry, maybeText } from "./inquiry.ts";
+import { knownText } from "./known_text.ts";
 import { privateSupplies } from "./private_supplies.ts";
 import { oids, SupplyClass, supplyTypes, units } from "./printer_mib.ts";
 import { maybeInteger, maybeLevel, maybeOctets } from "./raw_value.ts";
@@ -97,7 +98,7 @@ function describe(inquiry: Inquiry, value: SnmpValue | undefined): string {
   const octets = maybeOctets(value);
   if (octets === undefined) return "";
   const decode = inquiry.profile.standardSupplies?.hexContinuation ? decodeHexContinued : decodeText;
-  return decode(octets.subarray(0, maxOctets), inquiry.charset);
+  return knownText(decode(octets.subarray(0, maxOctets), inquiry.charset)) ?? "";
 }
 
 /**

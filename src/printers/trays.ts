@@ -1,5 +1,5 @@
 import { type Inquiry, maybeText } from "./inquiry.ts";
-import { knownText } from "./identity.ts";
+import { knownText } from "./known_text.ts";
 import { interpretLevel } from "./level.ts";
 import { oids, units } from "./printer_mib.ts";
 import { maybeInteger, maybeLevel, rawOf } from "./raw_value.ts";

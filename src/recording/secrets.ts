@@ -1,5 +1,5 @@
 import { tryParseIp } from "../core/ip.ts";
-import { knownText } from "../printers/identity.ts";
+import { knownText } from "../printers/known_text.ts";
 import { interpretReadings } from "../printers/interpret_reading.ts";
 import { decodeText } from "../printers/text.ts";
 import { isUnder } from "../snmp/oid.ts";

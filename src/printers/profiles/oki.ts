@@ -24,8 +24,11 @@ export const oki: Profile = {
   model: [
     // glpi-agent Oki.pm
     { oid: `${general}.25.0`, rule: "oki.model" },
-    // "OKI OkiLAN … PrintServer: Attached to MODEL Rev.…"
-    { oid: "1.3.6.1.2.1.1.1.0", rule: "oki.attached", take: /\bAttached to (\S+)/i },
+    // "OKI OkiLAN … Rev.… PrintServer: Attached to MODEL Rev.…": the first revision is that of the network card.
+    { oid: "1.3.6.1.2.1.1.1.0", rule: "oki.attached", take: /\bAttached to (\S.*?)\s*(?:\bRev\b|[,;:(]|$)/i },
+  ],
+  firmware: [
+    { oid: "1.3.6.1.2.1.1.1.0", rule: "oki.attached", take: /\bAttached to \S.*?\bRev\.?[ :]*(\S*[^\s:;,])/i },
   ],
   serial: [
     // glpi-agent Oki.pm
