@@ -9,8 +9,6 @@ import type { Reading } from "../src/printers/reading.ts";
 const notYet: readonly string[] = [
   "brother-mfc-j5110dw",
   "hp-cm4540-collection-unit",
-  "m-dell-old-counters",
-  "m-lexmark-old-no-life",
   "m-panasonic-same-names",
   "m-prismasync-bare",
   "m-prismasync-oce-name",
@@ -20,7 +18,6 @@ const notYet: readonly string[] = [
   "m-ricoh-plain-standard",
   "m-waste-hp-nameless",
   "m-waste-hp5550",
-  "oki-mono-colour",
   "ricoh-toner-names-plain",
 ];
 

@@ -72,6 +72,11 @@ const implausible: [name: string, value: TestValue][] = [
   ["−1 in 32 bits", 4294967295],
   ["a count that wrapped into the sign bit", -2147483000],
   ["a text", "many"],
+  ["a fraction", "47.11"],
+  ["an empty text", ""],
+  ["text of two numbers", "4711 of 5000"],
+  ["text of a negative number", "-4,711"],
+  ["text of a percentage", "47 %"],
   ["a Counter64 of all ones", 2n ** 64n - 1n],
   ["octets that are no text", Uint8Array.of(0, 1, 2, 3)],
 ];
@@ -87,6 +92,7 @@ const typings: [name: string, value: TestValue][] = [
   ["a Counter64", 4711n],
   ["text", "4711"],
   ["text with padding", " 4711\0\0"],
+  ["text with a group of thousands", "4,711"],
 ];
 for (const [name, value] of typings) {
   Deno.test(`readMeters() reads a count that is ${name}`, () => {

@@ -36,10 +36,20 @@ export function maybeLevel(value: SnmpValue | undefined): number | undefined {
  * a code, such as −1 to −3 for "other", "unknown" and "some", and so is an unsigned number just below 2^32.
  */
 export function maybeCounter(value: SnmpValue | undefined): number | undefined {
-  const number = maybeInteger(value);
+  const number = maybeInteger(value) ?? maybeGrouped(value);
   if (number === undefined || number < -(2 ** 31)) return undefined;
   const count = number < 0 ? number + 2 ** 32 : number;
   return isCodeOf32Bits(count) ? undefined : count;
+}
+
+/** The number of a text for people, with its digits in groups of three: "30,211". */
+function maybeGrouped(value: SnmpValue | undefined): number | undefined {
+  const octets = maybeOctets(value);
+  if (octets === undefined || octets.length > 24) return undefined;
+  // deno-lint-ignore no-control-regex -- as in maybeNumeral()
+  const digits = /^\s*(\d{1,3}(?:[.,' ]\d{3})+)[\s\x00]*$/.exec(new TextDecoder("latin1").decode(octets))?.[1];
+  const number = Number(digits?.replace(/\D/g, ""));
+  return digits !== undefined && Number.isSafeInteger(number) ? number : undefined;
 }
 
 /** Whether an unsigned number of 32 bits is −1 to −128 of a signed one. */

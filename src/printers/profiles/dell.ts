@@ -1,5 +1,9 @@
 import type { Profile } from "../profile.ts";
+import { lexmarkOldMeters } from "./lexmark.ts";
 import { xeroxMeters } from "./xerox.ts";
+
+/** As Lexmark's 641. */
+const lexmarkTree = "1.3.6.1.4.1.674.10898.100";
 
 /** Dell sold lasers made by Lexmark (private tree 674.10898.100, as Lexmark's 641) and by Fuji Xerox. */
 export const dell: Profile = {
@@ -19,18 +23,22 @@ export const dell: Profile = {
   model: [
     { oid: "1.3.6.1.2.1.1.1.0", rule: "dell.description", take: /^Dell (.+?)(?: version |;)/i },
     // 1284 string; librenms DellLaser.php
-    { oid: "1.3.6.1.4.1.674.10898.100.2.1.2.1.3.1", rule: "dell.model", take: "deviceId" },
+    { oid: `${lexmarkTree}.2.1.2.1.3.1`, rule: "dell.model", take: "deviceId" },
     { oid: "1.3.6.1.4.1.253.8.51.10.2.1.7.2.28110202", rule: "dell.xeroxModel", take: "deviceId" },
   ],
   serial: [
     // As prtgenSerialNo of Lexmark
-    { oid: "1.3.6.1.4.1.674.10898.100.2.1.2.1.6.1", rule: "dell.serial" },
+    { oid: `${lexmarkTree}.2.1.2.1.6.1`, rule: "dell.serial" },
   ],
   firmware: [
     // librenms dell-laser.yaml
-    { oid: "1.3.6.1.4.1.674.10898.100.1.1.1.0", rule: "dell.firmware" },
+    { oid: `${lexmarkTree}.1.1.1.0`, rule: "dell.firmware" },
     { oid: "1.3.6.1.2.1.1.1.0", rule: "dell.description", take: / version (\S+)/i },
     { oid: "1.3.6.1.2.1.1.1.0", rule: "dell.controller", take: /\b(?:Controller|ESS) ?([\d.]+)/i },
   ],
-  meters: xeroxMeters.filter((rule) => ["total", "mono", "color"].includes("meter" in rule ? rule.meter : "")),
+  meters: [
+    ...xeroxMeters.filter((rule) => ["total", "mono", "color"].includes("meter" in rule ? rule.meter : "")),
+    ...lexmarkOldMeters("1.3.6.1.4.1.641"),
+    ...lexmarkOldMeters(lexmarkTree),
+  ],
 };

@@ -38,11 +38,19 @@ export const hp: Profile = {
   ],
   meters: [
     // librenms jetdirect.yaml, glpi-agent HPNetPeripheral.pm
-    { kind: "scalar", meter: "total", oid: `${pml}.4.1.2.5.0`, rule: "hp.totalEnginePageCount" },
+    // The same count as prtMarkerLifeCount: that of the engine
+    { kind: "scalar", meter: "total", oid: `${pml}.4.1.2.5.0`, rule: "hp.totalEnginePageCount", fallback: true },
     { kind: "scalar", meter: "mono", oid: `${pml}.4.1.2.6.0`, rule: "hp.totalMonoPageCount" },
     { kind: "scalar", meter: "color", oid: `${pml}.4.1.2.7.0`, rule: "hp.totalColorPageCount" },
     { kind: "scalar", meter: "duplex", oid: `${pml}.4.1.2.22.0`, rule: "hp.duplexPageCount" },
-    { kind: "scalar", meter: "scan.total", oid: `${pml}.2.2.1.74.0`, rule: "hp.scannerFlatbedPageCount" },
+    {
+      // Originals through the feeder and on the glass; mstrhakr/printmaster, script id 55732967453
+      kind: "sum",
+      meter: "scan.total",
+      oids: [`${pml}.2.2.1.44.0`, `${pml}.2.2.1.74.0`],
+      rule: "hp.scannerPageCounts",
+      needs: "any",
+    },
   ],
   supplies: [
     // Cartridge order code and serial by prtMarkerSuppliesIndex; recording hp-officejet-pro-x476dw

@@ -8,6 +8,18 @@ const sizes = "1.3.6.1.4.1.641.6.4.2.2.1";
 /** Size codes are rows of their own: 67 is A3 (recording lexmark-xc9235 and the printer's web page). */
 const large = [67];
 
+/**
+ * Total, black and colour of printers before LEXMARK-MPS-MIB; public counter scripts (ids 71267114123, 69510293606 and
+ * 66847302376). `root` is Lexmark's subtree, or that of a maker which sells its printers.
+ */
+export function lexmarkOldMeters(root: string): MeterRule[] {
+  return ["total", "mono", "color"].flatMap((meter, i) =>
+    [0, 1].map((instance): MeterRule => (
+      { kind: "scalar", meter, oid: `${root}.2.1.5.${i + 1}.${instance}`, rule: `lexmark.old.${i + 1}` }
+    ))
+  );
+}
+
 export const lexmarkMeters: MeterRule[] = [
   {
     // Types by steledama/lac profiles.json and the printer's web page; 16, 32 and 48 on by function: they add up to 1.
@@ -45,6 +57,7 @@ export const lexmarkMeters: MeterRule[] = [
     names: large.map((size) => [size, "large.color"]),
     maxRows: 48,
   },
+  ...lexmarkOldMeters("1.3.6.1.4.1.641"),
 ];
 
 export const lexmark: Profile = {

@@ -35,7 +35,10 @@ export const oki: Profile = {
     { oid: `${general}.45.0`, rule: "oki.serial" },
   ],
   meters: [
-    { kind: "scalar", meter: "total", oid: `${life}.1.1.1.3.1`, rule: "oki.total" },
+    // Public counter scripts (ids 10666471517 and 22584827451)
+    { kind: "scalar", meter: "mono", oid: `${general}.170.1.7.1`, rule: "oki.mono" },
+    { kind: "scalar", meter: "color", oid: `${general}.170.1.6.1`, rule: "oki.colour" },
+    { kind: "scalar", meter: "total", oid: `${life}.1.1.1.3.1`, rule: "oki.total", fallback: true },
   ],
   supplies: toners,
 };

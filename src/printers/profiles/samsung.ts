@@ -2,6 +2,7 @@ import type { Profile } from "../profile.ts";
 
 /** scmGenPrinter of SAMSUNG-PRINTER-EXT-MIB; zabbix community-templates Printers/Samsung, recordings samsung-*. */
 const general = "1.3.6.1.4.1.236.11.5.1.1.1";
+const pages = "1.3.6.1.4.1.236.11.5.11.53.11.1";
 /** Cartridges by prtMarkerSuppliesIndex; recordings samsung-* (AsaavedraTecno/printsnmp). */
 const cartridge = "1.3.6.1.4.1.236.11.5.11.53.61.5.2.1";
 
@@ -31,6 +32,11 @@ export const samsung: Profile = {
   firmware: [
     { oid: `${general}.2.0`, rule: "samsung.firmware" },
     { oid: "1.3.6.1.2.1.1.1.0", rule: "samsung.description", take: /^[^;]*?(?:; *| OS )(V?\d[^;]*)/i },
+  ],
+  meters: [
+    // Public counter scripts (ids 46041501261, 69510293606 and 53481030295)
+    { kind: "scalar", meter: "mono", oid: `${pages}.2.0`, rule: "samsung.mono" },
+    { kind: "scalar", meter: "color", oid: `${pages}.1.0`, rule: "samsung.colour" },
   ],
   supplies: [
     { kind: "detail", rule: "samsung.cartridgeSerial", field: "serial", column: `${cartridge}.8` },
