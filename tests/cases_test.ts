@@ -10,8 +10,6 @@ const notYet: readonly string[] = [
   "brother-mfc-j5110dw",
   "hp-cm4540-collection-unit",
   "m-panasonic-same-names",
-  "m-prismasync-bare",
-  "m-prismasync-oce-name",
   "m-ricoh-lang-id",
   "m-ricoh-lang-th",
   "m-ricoh-lang-vi",

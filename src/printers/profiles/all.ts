@@ -12,6 +12,7 @@ import { konica } from "./konica.ts";
 import { kyocera } from "./kyocera.ts";
 import { tsc, zebra } from "./label_printers.ts";
 import { lexmark } from "./lexmark.ts";
+import { oce } from "./oce.ts";
 import { oki } from "./oki.ts";
 import { olivetti } from "./olivetti.ts";
 import { otherMakers } from "./other_makers.ts";
@@ -42,6 +43,7 @@ export const allProfiles: readonly Profile[] = [
   lexmark,
   dell,
   ibm,
+  oce,
   oki,
   panasonic,
   pantum,

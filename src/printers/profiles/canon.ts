@@ -1,15 +1,96 @@
-import type { MeterRule, Profile } from "../profile.ts";
+import type { LabelledMeters, MeterRule, Profile, SumMeter } from "../profile.ts";
 
 /** canPdInfo of CANON-MIB. */
 const product = "1.3.6.1.4.1.1602.1.1.1";
-/** Counters by Canon's counter code. */
-const counts = "1.3.6.1.4.1.1602.1.11.1.3.1.4";
 /** Counters that name themselves. */
 const named = "1.3.6.1.4.1.1602.1.11.2.1.1";
 
-function code(meter: string, number: number): MeterRule {
-  return { kind: "scalar", meter, oid: `${counts}.${number}`, rule: `canon.counter.${number}` };
+/**
+ * Counters by Canon's counter code, which is the index below `counts`: glpi-agent Canon.pm, zabbix community-templates
+ * Printers/Canon, librenms issue 6990, and the codes with their names in script id 35767688656. Those named "2" count
+ * large pages twice. Single colour is colour.
+ */
+export function canonCodes(counts: string, maker: string): MeterRule[] {
+  const sum = (meter: string, codes: number[], more: Partial<SumMeter> = {}): MeterRule => {
+    const oids = codes.map((code) => `${counts}.${code}`);
+    return { kind: "sum", meter, oids, rule: `${maker}.counter.${codes.join("+")}`, ...more };
+  };
+  return [
+    sum("total", [101]),
+    sum("total", [103, 104]),
+    sum("total", [102], { fallback: true }),
+    sum("mono", [108]),
+    sum("mono", [112, 113]),
+    sum("mono", [109]),
+    sum("color", [122, 123]),
+    sum("color", [125]),
+    sum("color", [105, 118], { needs: "any" }),
+    sum("color", [124]),
+    sum("large.total", [103]),
+    sum("large.mono", [112]),
+    sum("large.color", [122]),
+    sum("small.total", [104]),
+    sum("small.mono", [113]),
+    sum("small.color", [123]),
+    sum("duplex", [114]),
+    sum("copy.total", [201]),
+    sum("copy.mono", [221]),
+    sum("copy.mono", [227, 228]),
+    sum("copy.color", [229, 230]),
+    sum("copy.color", [232]),
+    sum("print.total", [301]),
+    sum("print.mono", [313]),
+    sum("print.mono", [319, 320]),
+    sum("print.color", [321, 322]),
+    sum("print.color", [324]),
+    sum("scan.total", [501]),
+    sum("scan.mono", [505]),
+    sum("scan.color", [509]),
+  ];
 }
+
+const black = "Black(?: ?& ?White)?";
+const full = "Full Colou?r";
+const single = "Single Colou?r";
+const both = `(?:Full )?Colou?r ?\\+ ?${single}`;
+
+function label(group: string, what: string): RegExp {
+  return new RegExp(`^${group} ?\\(${what}\\)$`, "i");
+}
+
+/** What comes later stands in for what comes earlier. */
+function byName(names: LabelledMeters["names"]): MeterRule {
+  return {
+    kind: "labelled",
+    rule: "canon.namedCounter",
+    values: `${named}.3`,
+    labels: `${named}.2`,
+    names,
+    maxRows: 64,
+  };
+}
+
+const namedMeters: MeterRule[] = [
+  byName([
+    [/^Total ?1$/i, "total"],
+    [label("Total", `${black} ?1`), "mono"],
+    [label("Total", `(?:${both}|Colou?r) ?1`), "color"],
+    [label("Total", `${black} ?/ ?Large`), "large.mono"],
+    [label("Total", `${black} ?/ ?Small`), "small.mono"],
+    [label("Total", `${both} ?/ ?Large`), "large.color"],
+    [label("Total", `${both} ?/ ?Small`), "small.color"],
+    [label("Print", "Total ?1"), "print.total"],
+    [label("Copy", "Total ?1"), "copy.total"],
+    [label("Scan", "Total ?1"), "scan.total"],
+  ]),
+  byName([
+    [label("Total", `${black} ?/ ?(?:Large|Small)`), "mono"],
+    [label("Total", `(?:${full}|${single}) ?1`), "color"],
+    [label("Total", `(?:${full}|${single}|Colou?r) ?/ ?Large`), "large.color"],
+    [label("Total", `(?:${full}|${single}|Colou?r) ?/ ?Small`), "small.color"],
+  ]),
+  byName([[label("Total", `${both} ?/ ?(?:Large|Small)`), "color"]]),
+];
 
 export const canon: Profile = {
   id: "canon",
@@ -19,6 +100,7 @@ export const canon: Profile = {
     printerIds: ["1.3.6.1.4.1.1602.4"],
     descriptions: [
       /^Canon\b.* \/P\b/i,
+      /^Canon\b.*\bPRISMAsync\b/i,
       /^Canon (?:iR|LBP|MF\d|D\d|TM-|TX-|TZ-|iPF|image(?:PRESS|RUNNER|CLASS|PROGRAF)|PRO-|GP-|GX|TS\d|TR\d|MG\d|MX\d|MB\d|iX|iP\d|MAXIFY|PIXMA|G\d{4}|FAX|i-SENSYS|Satera)/i,
     ],
     devices: [/^Canon\b/i],
@@ -40,40 +122,5 @@ export const canon: Profile = {
     // canPdInfoProductVersion; librenms canonprinter.yaml
     { oid: `${product}.4.0`, rule: "canon.productVersion" },
   ],
-  meters: [
-    // glpi-agent Canon.pm, zabbix community-templates Printers/Canon, librenms issue 6990. Those named "2" count large
-    // pages twice.
-    code("total", 101),
-    code("total", 102),
-    code("mono", 108),
-    { kind: "sum", meter: "mono", oids: [`${counts}.112`, `${counts}.113`], rule: "canon.counter.112+113" },
-    code("mono", 109),
-    { kind: "sum", meter: "color", oids: [`${counts}.122`, `${counts}.123`], rule: "canon.counter.122+123" },
-    code("color", 124),
-    code("large.mono", 112),
-    code("small.mono", 113),
-    code("large.color", 122),
-    code("small.color", 123),
-    code("print.total", 301),
-    code("scan.total", 501),
-    {
-      kind: "labelled",
-      rule: "canon.namedCounter",
-      values: `${named}.3`,
-      labels: `${named}.2`,
-      names: [
-        [/^Total 1$/i, "total"],
-        [/^Total \(Black ?1\)$/i, "mono"],
-        [/^Total \((?:Full )?Colou?r(?: \+ Single Colou?r)? ?1\)$/i, "color"],
-        [/^Total \(Black ?\/ ?Large\)$/i, "large.mono"],
-        [/^Total \(Black ?\/ ?Small\)$/i, "small.mono"],
-        [/^Total \((?:Full )?Colou?r.*\/ ?Large\)$/i, "large.color"],
-        [/^Total \((?:Full )?Colou?r.*\/ ?Small\)$/i, "small.color"],
-        [/^Print \(Total 1\)$/i, "print.total"],
-        [/^Copy \(Total 1\)$/i, "copy.total"],
-        [/^Scan \(Total 1\)$/i, "scan.total"],
-      ],
-      maxRows: 64,
-    },
-  ],
+  meters: [...canonCodes("1.3.6.1.4.1.1602.1.11.1.3.1.4", "canon"), ...namedMeters],
 };

@@ -13,5 +13,4 @@ export const otherMakers: Profile[] = [
   known("printronix", "Printronix", /^Printronix\b/i),
   known("tallygenicom", "TallyGenicom", /^Tally ?Genicom\b/i),
   known("riso", "RISO", /^RISO\b/i),
-  known("oce", "Océ", /^Oc[ée] /i),
 ];
