@@ -37,8 +37,10 @@ function cellsOf(reading: Reading) {
   return [address, manufacturer, model, state, total, timeText(observedAt?.getTime() ?? null), lowest];
 }
 
-function supplyText({ kind, colorant, level }: Supply): string {
-  const name = colorant === "none" || colorant === "" ? kind : `${colorant} ${kind}`;
+/** "black toner 44%"; a supply of a kind that says nothing is called as the device calls it. */
+export function supplyText({ kind, colorant, description, level }: Supply): string {
+  const isNamed = (kind === "other" || kind === "unknown" || kind === "") && description !== "";
+  const name = isNamed ? description : colorant === "none" || colorant === "" ? kind : `${colorant} ${kind}`;
   return `${name} ${levelText(level)}`;
 }
 

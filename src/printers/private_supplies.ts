@@ -20,15 +20,71 @@ interface Finding extends SupplyFact {
 
 /**
  * Merges the maker's private supplies into the standard rows: a private level replaces a standard one that is not a
- * percentage, and a supply that the standard table does not list is added. A standard percentage is kept.
+ * percentage, and a supply that the standard table does not list is added. A standard percentage is kept. No two findings
+ * of one rule are merged into one supply.
  */
 export function privateSupplies(inquiry: Inquiry, standard: Supply[]): Supply[] {
   const supplies = standard.map((supply) => ({ ...supply }));
   for (const rule of inquiry.profile.supplies ?? []) {
-    if (rule.kind === "detail") addDetail(inquiry, { rule, supplies });
-    else for (const finding of findings(inquiry, rule)) merge(inquiry, { finding, supplies });
+    if (rule.kind === "detail") {
+      addDetail(inquiry, { rule, supplies });
+      continue;
+    }
+    const found = findings(inquiry, rule);
+    const byRow = matchRows(found, supplies);
+    const taken = new Set<Supply>(byRow.values());
+    for (const finding of found) {
+      const same = byRow.get(finding) ?? matching(finding, supplies.filter((supply) => !taken.has(supply)));
+      const merged = merge(inquiry, { finding, supplies, same });
+      if (merged !== undefined) taken.add(merged);
+    }
   }
   return supplies;
+}
+
+/**
+ * Which standard row each row of a private table is. A colour that both name decides; rows that say no colour are matched
+ * by their index, or by their order where a table lists as many of the kind as the other and numbers them differently.
+ */
+function matchRows(found: readonly Finding[], supplies: readonly Supply[]): Map<Finding, Supply> {
+  const matched = new Map<Finding, Supply>();
+  const rows = found.filter(({ row }) => row !== undefined);
+  const free = (supply: Supply) => ![...matched.values()].includes(supply);
+  const match = (finding: Finding, supply: Supply | undefined) => {
+    if (supply !== undefined && free(supply)) matched.set(finding, supply);
+  };
+  const isAlone = (finding: Finding) =>
+    rows.filter((it) => family(it.kind) === family(finding.kind) && it.colorant === finding.colorant).length === 1;
+  for (const finding of rows) {
+    if (finding.colorant === "none" || !isAlone(finding)) continue;
+    const same = supplies.filter((it) => isOfKind(it, finding) && it.colorant === finding.colorant);
+    if (same.length === 1) match(finding, same[0]);
+  }
+  for (const kind of new Set(rows.map((finding) => family(finding.kind)))) {
+    const left = rows.filter((finding) => family(finding.kind) === kind && !matched.has(finding));
+    const open = supplies.filter((supply) =>
+      free(supply) && (family(supply.kind) === kind || (isVague(supply) && supply.description === ""))
+    );
+    const isSame = (finding: Finding, supply: Supply) =>
+      finding.colorant === "none" || supply.colorant === "none" || finding.colorant === supply.colorant;
+    const byIndex = left.map((finding) => open.find(({ index }) => index.split(".").at(-1) === finding.row));
+    const inOrder = open.length === left.length && left.every((finding, i) => isSame(finding, open[i]!));
+    for (const [i, finding] of left.entries()) {
+      const indexed = byIndex[i];
+      if (indexed !== undefined && !isSame(finding, indexed)) continue;
+      // An index that some rows lack is not that of the standard table.
+      match(finding, byIndex.includes(undefined) && inOrder ? open[i] : indexed);
+    }
+  }
+  return matched;
+}
+
+function isOfKind(supply: Supply, finding: Finding): boolean {
+  return family(supply.kind) === family(finding.kind) || (isVague(supply) && supply.description === "");
+}
+
+function isVague({ kind }: { kind: string }): boolean {
+  return kind === "unknown" || kind === "other";
 }
 
 function findings(inquiry: Inquiry, rule: RecordSupplies | ScalarSupply | TableSupplies): Finding[] {
@@ -90,14 +146,19 @@ function tableFindings(inquiry: Inquiry, rule: TableSupplies): Finding[] {
   const found: Finding[] = [];
   for (const [index, answered] of inquiry.store.column(rule.levels).slice(0, rule.maxRows ?? 64)) {
     const number = maybeLevel(answered);
-    const description = knownText(maybeText(inquiry.store.get(`${rule.names}.${index}`), inquiry.charset)) ?? "";
+    const textOf = (column: string | undefined) =>
+      column === undefined ? undefined : knownText(maybeText(inquiry.store.get(`${column}.${index}`), inquiry.charset));
+    const plain = textOf(rule.plainNames) ?? "";
+    const description = textOf(rule.names) ?? plain;
     if (number === undefined) continue;
     const code = rule.codes?.find(({ value }) => value === number);
     const level: Level = code === undefined
       ? percentLevel(rule.read === "used" ? leftOf(number) : number)
       : { kind: code.level, percent: code.level === "empty" ? 0 : null, level: null, capacity: null, unit: null };
-    const kind = kindFromWords(description) ?? "toner";
-    const colorant = colorantFromWords(description) ?? "none";
+    const kind = kindFromWords(plain) ?? kindFromWords(description) ?? "toner";
+    const colourCode = rule.colorants && maybeLevel(inquiry.store.get(`${rule.colorants.column}.${index}`));
+    const colorant = rule.colorants?.codes.find(([code]) => code === colourCode)?.[1] ?? colorantFromWords(plain) ??
+      colorantFromWords(description) ?? "none";
     const oid = `${rule.levels}.${index}`;
     found.push({
       kind,
@@ -127,9 +188,12 @@ function percentLevel(percent: number): Level {
   return { kind: percent === 0 ? "empty" : "exact", percent: rounded, level: rounded, capacity: 100, unit: "percent" };
 }
 
-function merge(inquiry: Inquiry, seen: { finding: Finding; supplies: Supply[] }): void {
-  const { finding, supplies } = seen;
-  const same = matching(finding, supplies) ?? unnamed(finding, supplies);
+/** Returns the supply that the finding tells of, or undefined when it is left out. */
+function merge(
+  inquiry: Inquiry,
+  seen: { finding: Finding; supplies: Supply[]; same: Supply | undefined },
+): Supply | undefined {
+  const { finding, supplies, same } = seen;
   const verdict = (won: boolean): TracedValue["candidates"][number] => ({
     oid: finding.source.oid,
     rule: finding.source.rule,
@@ -138,12 +202,13 @@ function merge(inquiry: Inquiry, seen: { finding: Finding; supplies: Supply[] })
     verdict: won ? "won" : finding.level.percent === null ? finding.level.kind : "an earlier one won",
   });
   if (same === undefined) {
-    if (isAmbiguous(finding, supplies)) return;
+    if (isAmbiguous(finding, supplies)) return undefined;
     const { kind, colorant, description, index, level, source } = finding;
-    supplies.push({ index, kind, colorant, description, partNumber: null, serial: null, level, source });
+    const added = { index, kind, colorant, description, partNumber: null, serial: null, level, source };
+    supplies.push(added);
     inquiry.trace.push({ field: `supplies.${index}.level`, candidates: [verdict(true)] });
     for (const part of ["kind", "colorant", "description"] as const) tracePart(inquiry, { finding, index, part });
-    return;
+    return added;
   }
   const won = same.level.percent === null && same.level.kind !== "unlimited" && betters(finding.level, same.level);
   const traced = inquiry.trace.find(({ field }) => field === `supplies.${same.index}.level`);
@@ -155,7 +220,7 @@ function merge(inquiry: Inquiry, seen: { finding: Finding; supplies: Supply[] })
   traced?.candidates.push(verdict(won));
   const vague: Record<FactPart, boolean> = {
     description: same.description === "",
-    kind: same.kind === "unknown" || same.kind === "other",
+    kind: isVague(same),
     colorant: same.colorant === "none",
   };
   for (const part of ["description", "kind", "colorant"] as const) {
@@ -163,9 +228,11 @@ function merge(inquiry: Inquiry, seen: { finding: Finding; supplies: Supply[] })
     same[part] = finding[part];
     tracePart(inquiry, { finding, index: same.index, part });
   }
-  if (!won) return;
-  same.level = finding.level;
-  same.source = finding.source;
+  if (won) {
+    same.level = finding.level;
+    same.source = finding.source;
+  }
+  return same;
 }
 
 type FactPart = "kind" | "colorant" | "description";
@@ -183,7 +250,9 @@ function betters(level: Level, than: Level): boolean {
 
 /** The row of the same kind and colour; a black or colourless row is the same where the kind has only one row. */
 function matching(finding: Finding, supplies: Supply[]): Supply | undefined {
-  const vague = finding.kind === "other" || finding.kind === "unknown";
+  // A row of a table without a colour is matched by its row or not at all.
+  if (finding.row !== undefined && finding.colorant === "none") return undefined;
+  const vague = isVague(finding);
   const alike = supplies.filter((supply) =>
     family(supply.kind) === family(finding.kind) &&
     (!vague || supply.description.toLowerCase() === finding.description.toLowerCase())
@@ -194,19 +263,20 @@ function matching(finding: Finding, supplies: Supply[]): Supply | undefined {
   return alike.length === 1 && plain(alike[0]!.colorant) && plain(finding.colorant) ? alike[0] : undefined;
 }
 
-/** A standard row without a name of its own, by index (Ricoh names its supplies in the private table only). */
-function unnamed(finding: Finding, supplies: Supply[]): Supply | undefined {
-  if (finding.row === undefined) return undefined;
-  const fits = ({ kind }: Supply) => kind === "unknown" || kind === "other" || family(kind) === family(finding.kind);
-  return supplies.find((it) => it.description === "" && fits(it) && it.index.split(".").at(-1) === finding.row);
+/**
+ * Whether it may be a row that is there already: one of its kind that says no colour, such as an order code alone, or any of
+ * its kind where it says none itself.
+ */
+function isAmbiguous(finding: Finding, supplies: Supply[]): boolean {
+  const isTableRow = finding.row !== undefined;
+  return supplies.some(({ kind, colorant, index }) =>
+    family(kind) === family(finding.kind) && isStandard(index) &&
+    (finding.colorant === "none" ? isTableRow : colorant === "none")
+  );
 }
 
-/** Whether it may be a row that is there already: one of its kind that says no colour, such as an order code alone. */
-function isAmbiguous(finding: Finding, supplies: Supply[]): boolean {
-  return finding.colorant !== "none" &&
-    supplies.some(({ kind, colorant, source }) =>
-      family(kind) === family(finding.kind) && colorant === "none" && source.rule === "rfc3805"
-    );
+function isStandard(index: string): boolean {
+  return /^\d/.test(index);
 }
 
 function family(kind: string): string {

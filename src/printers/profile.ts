@@ -161,12 +161,20 @@ export interface ScalarSupply {
   capacityOid?: string;
 }
 
-/** A private supplies table with a level column and a name or type column. */
+/**
+ * A private supplies table with a level column and a name column. Its rows are never merged with one another, whatever
+ * they are called.
+ */
 export interface TableSupplies {
   kind: "table";
   rule: string;
   levels: string;
+  /** In the language of the panel. */
   names: string;
+  /** The same in English, whatever the panel speaks: tells kind and colour before `names`. */
+  plainNames?: string;
+  /** A column of numbers that tells the colour before all names. */
+  colorants?: { column: string; codes: [code: number, colorant: string][] };
   read: "percent" | "used";
   /** Makers' own codes in the level column, such as −100 for empty. */
   codes?: { value: number; level: "empty" | "some" | "unknown" }[];

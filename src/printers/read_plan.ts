@@ -2,7 +2,7 @@ import { maybeInteger } from "./raw_value.ts";
 import { localizationRow, printerDevice } from "./inquiry.ts";
 import type { ObjectStore } from "./object_store.ts";
 import { oids } from "./printer_mib.ts";
-import type { MeterRule, Profile, SupplyRule } from "./profile.ts";
+import type { MeterRule, Profile, SupplyRule, TableSupplies } from "./profile.ts";
 import { deviceIdColumns } from "./recognise.ts";
 import { maybeSeveral, printerColumns } from "./several_printers.ts";
 
@@ -207,12 +207,20 @@ function maybeGroup(rule: MeterRule | SupplyRule): ColumnGroup | undefined {
     case "typed":
       return sized([rule.types, ...rule.where === undefined ? [] : [rule.where.column], rule.values], 24, rule.maxRows);
     case "table":
-      return sized([rule.names, rule.levels], 5, rule.maxRows);
+      return sized(
+        [rule.names, ...tableColumns(rule), rule.levels],
+        5,
+        rule.maxRows,
+      );
     case "detail":
       return sized([rule.column], 4, 32);
     default:
       return undefined;
   }
+}
+
+function tableColumns({ plainNames, colorants }: TableSupplies): string[] {
+  return [plainNames, colorants?.column].filter((column) => column !== undefined);
 }
 
 /** Rules that read one table differently share its columns. */

@@ -31,7 +31,9 @@ export function readSupplies(inquiry: Inquiry): Supply[] {
   const supplies = rows.map((row) => standardSupply(inquiry, { row, colorants }));
   nameByCode(inquiry, supplies);
   nameOnlyToner(inquiry, supplies);
-  return privateSupplies(inquiry, supplies);
+  const all = privateSupplies(inquiry, supplies);
+  nameOnlyToner(inquiry, all);
+  return all;
 }
 
 function standardSupply(inquiry: Inquiry, seen: { row: Row; colorants: Map<number, string> }): Supply {
@@ -125,10 +127,28 @@ function learnColorants(inquiry: Inquiry, rows: Row[]): Map<number, string> {
   return table;
 }
 
+/** Types that no container of waste has: a cleaner, and those that say nothing. */
+const noWaste = new Set(["cleanerUnit", "fuserCleaningPad", "other", "unknown"]);
+
+/** What is collected in a receptacle that says nothing else: the ink of an ink printer, or toner. */
+function wasteOf(inquiry: Inquiry): string {
+  const types = inquiry.store.column(oids.prtMarkerSuppliesType).map(([, value]) =>
+    supplyTypes[maybeInteger(value) ?? 2]
+  );
+  return types.some((type) => type === "ink" || type === "inkCartridge") ? "wasteInk" : "wasteToner";
+}
+
 function kindOf(inquiry: Inquiry, { row, description }: { row: Row; description: string }): string {
   const { index, values } = row;
   const typed = supplyTypes[maybeInteger(values.type) ?? 2] ?? "unknown";
   const named = kindFromWords(description);
+  const isReceptacle = maybeInteger(values.class) === SupplyClass.receptacle;
+  if (isReceptacle && noWaste.has(typed) && !named?.startsWith("waste")) {
+    const type = { oid: `${columns.type}.${index}`, rule: "rfc3805.type", answered: values.type, value: undefined };
+    const kind = { oid: `${columns.class}.${index}`, rule: "rfc3805.class", answered: values.class };
+    const offers = [{ ...type, reason: "a receptacle is none" }, { ...kind, value: wasteOf(inquiry) }];
+    return firstValid(inquiry.trace, `supplies.${index}.kind`, offers)!.value;
+  }
   const vague = typed === "other" || typed === "unknown" || isMistyped(typed, { named, description });
   const type = { oid: `${columns.type}.${index}`, rule: "rfc3805.type", answered: values.type };
   const words = { oid: `${columns.description}.${index}`, rule: "words.kind", answered: values.description };
@@ -145,6 +165,7 @@ function kindOf(inquiry: Inquiry, { row, description }: { row: Row; description:
 function isMistyped(typed: string, words: { named: string | undefined; description: string }): boolean {
   const { named, description } = words;
   if (named === undefined) return false;
+  if (typed === "cleanerUnit" || typed === "fuserCleaningPad") return named.startsWith("waste");
   const plain = typed.replace("Cartridge", "");
   if (plain === "drum") return named.startsWith("waste") || ["developer", "fuser", "transferUnit"].includes(named);
   if (plain !== "toner" && plain !== "ink") return false;

@@ -322,3 +322,150 @@ Deno.test("readSupplies() keeps a colorant that is called like a method", () => 
   );
   assert.deepEqual(got.supplies.map(({ colorant }) => colorant), ["constructor", "black"]);
 });
+
+const plainNames = "1.3.9.2", colourCodes = "1.3.9.4";
+const bilingual: Profile = {
+  ...plain,
+  supplies: [{
+    kind: "table",
+    rule: "acme.toner",
+    levels,
+    names,
+    plainNames,
+    colorants: { column: colourCodes, codes: [[10, "cyan"], [13, "black"]] },
+    read: "percent",
+    codes: [{ value: -100, level: "empty" }],
+  }],
+};
+
+/** A private table: name and level by row. */
+function tableOf(rows: Record<string, [name: string, level: number]>, nameColumn = names): Record<string, TestValue> {
+  return Object.fromEntries(
+    Object.entries(rows).flatMap(([row, [name, level]]) => [
+      [`${nameColumn}.${row}`, name],
+      [`${levels}.${row}`, level],
+    ]),
+  );
+}
+
+const four: Record<string, [string, number]> = {
+  1: ["Toner", 30],
+  2: ["Toner", 20],
+  3: ["Toner", 20],
+  4: ["Toner", -100],
+};
+
+Deno.test("readSupplies() keeps rows of one private table apart, whatever they are called", () => {
+  for (const name of ["Toner", "", "ผงหมึก", "Black Toner"]) {
+    const rows = Object.fromEntries(
+      Object.entries(four).map(([row, [, level]]) => [row, [name, level]]),
+    ) as typeof four;
+    const got = supplies({}, tableOf(rows), bilingual).supplies;
+    assert.deepEqual(got.map(({ index, level }) => [index, level.percent]), [
+      ["private.1", 30],
+      ["private.2", 20],
+      ["private.3", 20],
+      ["private.4", 0],
+    ]);
+  }
+});
+
+const fourColours = (first: number): Record<string, Row> =>
+  Object.fromEntries(
+    ["Black", "Cyan", "Magenta", "Yellow"].map((colour, i) => [
+      `1.${first + i}`,
+      { type: 3, name: `${colour} Toner`, max: -2, level: -3 },
+    ]),
+  );
+
+const matchings: [name: string, standard: Record<string, Row>, rows: typeof four, want: [string, number | null][]][] = [
+  ["by their index", fourColours(1), four, [["black", 30], ["cyan", 20], ["magenta", 20], ["yellow", 0]]],
+  [
+    "by their order where they are numbered differently",
+    {
+      "1.1": { type: 4, name: "Waste Toner", max: -2, level: -3 },
+      ...fourColours(2),
+    },
+    four,
+    [["none", null], ["black", 30], ["cyan", 20], ["magenta", 20], ["yellow", 0]],
+  ],
+  ["not at all where there are fewer", fourColours(5), { 1: ["Toner", 30], 2: ["Toner", 20] }, [
+    ["black", null],
+    ["cyan", null],
+    ["magenta", null],
+    ["yellow", null],
+  ]],
+  ["by colour in any order", fourColours(1), {
+    1: ["Yellow Toner", 10],
+    2: ["Magenta Toner", 20],
+    3: ["Cyan Toner", 30],
+    4: ["Black Toner", 40],
+  }, [["black", 40], ["cyan", 30], ["magenta", 20], ["yellow", 10]]],
+  ["but never a colour to another", fourColours(1), { 2: ["Black Toner", 10], 9: ["Toner", 20] }, [
+    ["black", 10],
+    ["cyan", null],
+    ["magenta", null],
+    ["yellow", null],
+  ]],
+];
+for (const [name, standard, rows, want] of matchings) {
+  Deno.test(`readSupplies() matches private rows with standard ones ${name}`, () => {
+    const got = supplies(standard, tableOf(rows), table).supplies;
+    assert.deepEqual(got.map(({ colorant, level }) => [colorant, level.percent]), want);
+  });
+}
+
+Deno.test("readSupplies() takes the colour from the column that is in no language, then from the English one", () => {
+  const got = supplies({}, {
+    ...tableOf({ 1: ["ผงหมึกสีดำ", 30], 2: ["ผงหมึกสีฟ้า", 20], 3: ["黄粉", 10] }),
+    [`${colourCodes}.1`]: 13,
+    [`${colourCodes}.2`]: 2,
+    [`${plainNames}.1`]: "Toner",
+    [`${plainNames}.2`]: "Cyan Toner",
+    [`${plainNames}.3`]: "(null)",
+  }, bilingual).supplies;
+  assert.deepEqual(got.map(({ colorant, description }) => [colorant, description]), [
+    ["black", "ผงหมึกสีดำ"],
+    ["cyan", "ผงหมึกสีฟ้า"],
+    ["yellow", "黄粉"],
+  ]);
+});
+
+const receptacles: [name: string, row: Row, others: Record<string, Row>, want: string][] = [
+  ["a collection unit typed as a cleaner", { type: 18, name: "Toner Collection Unit" }, {}, "wasteToner"],
+  ["a nameless one", { type: 18, name: "" }, {}, "wasteToner"],
+  ["an order code", { type: 18, name: "CE265A" }, {}, "wasteToner"],
+  ["one that is called a cleaner", { type: 18, name: "Cleaning Unit" }, {}, "wasteToner"],
+  ["one of type other", { type: 1, name: "Collection Box" }, {}, "wasteToner"],
+  ["one without a type", { name: "" }, {}, "wasteToner"],
+  ["a nameless one of an ink printer", { type: 18, name: "" }, { "1.2": { type: 6, name: "Black" } }, "wasteInk"],
+  ["a maintenance box", { type: 1, name: "Maintenance Box" }, {}, "wasteInk"],
+  ["a box of punch waste", { type: 1, name: "Punch Waste Box" }, {}, "wastePaper"],
+  ["waste ink", { type: 8, name: "" }, {}, "wasteInk"],
+];
+for (const [name, row, others, want] of receptacles) {
+  Deno.test(`readSupplies() takes for no cleaner ${name}`, () => {
+    assert.equal(supplies({ "1.1": { class: 4, ...row }, ...others }).supplies[0]!.kind, want);
+  });
+}
+
+Deno.test("readSupplies() leaves a cleaner that is consumed a cleaner", () => {
+  assert.equal(supplies({ "1.1": { class: 3, type: 18, name: "Web" } }).supplies[0]!.kind, "cleanerUnit");
+  assert.equal(supplies({ "1.1": { type: 18, name: "Waste Toner Box" } }).supplies[0]!.kind, "wasteToner");
+});
+
+Deno.test("readSupplies() takes no placeholder for a description, a part number or a serial", () => {
+  const profile: Profile = {
+    ...plain,
+    supplies: [
+      { kind: "detail", rule: "acme.part", field: "partNumber", column: "1.3.9.1" },
+      { kind: "detail", rule: "acme.serial", field: "serial", column: "1.3.9.2" },
+    ],
+  };
+  for (const text of ["NULL", "(null)", "N/A", "unknown", "0000", "---"]) {
+    const rows = { "1.1": { type: 3, name: text }, "1.2": { type: 3, name: "Toner;SN" + text + ", PN " + text } };
+    const got = supplies(rows, { "1.3.9.1.1.0": text, "1.3.9.2.1.1": text }, profile).supplies;
+    assert.deepEqual(got.map(({ partNumber, serial }) => [partNumber, serial]), [[null, null], [null, null]], text);
+    assert.equal(got[0]!.description, "");
+  }
+});

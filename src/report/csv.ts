@@ -2,7 +2,7 @@ import { stringify } from "csv-stringify/sync";
 import type { Level, Reading, ScanDocument, Supply } from "../printers/reading.ts";
 import { meterOf } from "./fleet.ts";
 import { safeText } from "../core/safe_text.ts";
-import { isColorant, shownPercent, verdictOf, words } from "./supply_verdict.ts";
+import { inShownOrder, isColorant, longName, shownPercent, verdictOf, words } from "./supply_verdict.ts";
 
 /** A column of the CSV; names and order are stable, new columns are added at the end. */
 export interface CsvColumn {
@@ -10,6 +10,21 @@ export interface CsvColumn {
   meaning: string;
   valueOf: (reading: Reading) => string | number | null;
 }
+
+const colourOf = (colorant: string) => ({
+  meaning: `${colorant} toner or ink`,
+  matches: (supply: Supply) => isColorant(supply) && supply.colorant === colorant,
+});
+
+/** Supplies that have a column of their own. */
+const ownColumns: Record<string, { meaning: string; matches: (supply: Supply) => boolean }> = {
+  black: colourOf("black"),
+  cyan: colourOf("cyan"),
+  magenta: colourOf("magenta"),
+  yellow: colourOf("yellow"),
+  drum: { meaning: "drums", matches: (supply) => supply.kind === "drum" },
+  waste: { meaning: "room left for waste", matches: (supply) => supply.kind.startsWith("waste") },
+};
 
 /* The most that a spreadsheet keeps in one cell. */
 const maxCellLength = 32_767;
@@ -36,16 +51,12 @@ export const csvColumns: readonly CsvColumn[] = [
   meterColumn("fax.total", "fax pages"),
   meterColumn("scan.total", "scanned pages"),
   meterColumn("duplex", "two-sided sheets"),
-  supplyColumn("black", "black toner or ink", (supply) => isColorant(supply) && supply.colorant === "black"),
-  supplyColumn("cyan", "cyan toner or ink", (supply) => isColorant(supply) && supply.colorant === "cyan"),
-  supplyColumn("magenta", "magenta toner or ink", (supply) => isColorant(supply) && supply.colorant === "magenta"),
-  supplyColumn("yellow", "yellow toner or ink", (supply) => isColorant(supply) && supply.colorant === "yellow"),
-  supplyColumn("drum", "drums", (supply) => supply.kind === "drum"),
-  supplyColumn("waste", "room left for waste", (supply) => supply.kind.startsWith("waste")),
+  ...Object.entries(ownColumns).map(([name, { meaning, matches }]) => supplyColumn(name, meaning, matches)),
   { name: "state", meaning: "idle, printing, … as in the JSON", valueOf: (reading) => reading.status.state },
   { name: "errors", meaning: "detected errors", valueOf: (reading) => reading.status.errors.map(words).join("; ") },
   { name: "alerts", meaning: "number of active alerts", valueOf: (reading) => reading.alerts.length },
   { name: "problems", meaning: "what could not be read", valueOf: (reading) => joinedProblems(reading) },
+  { name: "parts", meaning: "further supplies by name: percent left", valueOf: (reading) => furtherSupplies(reading) },
   {
     name: "deviceIndex",
     meaning: "which of several printers at the address",
@@ -78,6 +89,13 @@ function supplyColumn(name: string, meaning: string, matches: (supply: Supply) =
     meaning: `${meaning}: percent left`,
     valueOf: (reading) => lowestOf(reading.supplies.filter(matches).map((supply) => supply.level)),
   };
+}
+
+/** "fuser: 80; Tray 1 Roller: 55" of the supplies without a column. */
+function furtherSupplies(reading: Reading): string {
+  const further = inShownOrder(reading.supplies)
+    .filter((supply) => !Object.values(ownColumns).some(({ matches }) => matches(supply)));
+  return further.map((supply) => `${longName(supply)}: ${lowestOf([supply.level]) ?? "unknown"}`).join("; ");
 }
 
 const withoutNumber = ["some", "unknown", "unlimited"] as const;

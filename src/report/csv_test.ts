@@ -53,6 +53,16 @@ Deno.test("renderCsv() keeps drum, waste and toner apart", () => {
   assert.deepEqual(row, ["33", "11", "22"]);
 });
 
+Deno.test("renderCsv() names the supplies that have no column", () => {
+  const supplies = [
+    supplyOf(1, "other none", exactly(11), { description: "Tray 1 Roller" }),
+    supplyOf(2, "fuser none", sample.someLevel),
+    supplyOf(3, "toner photoBlack", exactly(33)),
+    supplyOf(4, "toner black", exactly(44)),
+  ];
+  assert.equal(cellOf("parts", { supplies }), "photo black toner: 33; Tray 1 Roller: 11; fuser: some");
+});
+
 for (const start of ["=", "+", "-", "@", "\t=", "\r=", " =", "\0=", "\u202e=", "＝"]) {
   Deno.test(`renderCsv() defuses a formula that starts with ${JSON.stringify(start)}`, () => {
     assert.match(cellOf("model", { model: `${start}cmd|' /C calc'!A0` }), /^'/);

@@ -76,7 +76,7 @@ function facts(reading: Reading): Markup {
 function supplyTable(supplies: Supply[]): Markup {
   const rows = inShownOrder(supplies).map((supply) =>
     markup`<tr><th scope="row">${longName(supply)}<span class="muted"> ${supply.index}</span>
-<div class="muted">${supply.description}</div></th>
+${supply.description !== longName(supply) && markup`<div class="muted">${supply.description}</div>`}</th>
 <td>${plainLevel(supply)}</td><td class="num">${amountText(supply.level)}</td>
 <td>${supply.partNumber ?? "–"}</td><td>${supply.serial ?? "–"}</td>${sourceCell(supply.source)}</tr>\n`
   );

@@ -62,16 +62,24 @@ export function letterOf(colorant: string): string | undefined {
   return letters.get(colorant);
 }
 
-/** Short label of a supply: `K` for black toner or ink, `drum C`, `waste`. */
+/** A supply of a kind that says nothing is called as the device calls it. */
+function ownName({ kind, description }: Supply): string | undefined {
+  return kind === "other" || kind === "unknown" ? description || undefined : undefined;
+}
+
+/** Short label of a supply: `K` for black toner or ink, `drum C`, `waste`, `Tray 1 Roller`. */
 export function shortName(supply: Supply): string {
+  const own = ownName(supply);
+  if (own !== undefined) return own;
   const color = supply.colorant === "none" ? "" : letterOf(supply.colorant) ?? words(supply.colorant);
   const kind = shortKinds.get(supply.kind) ?? words(supply.kind);
   return [kind, color].filter((part) => part !== "").join(" ") || words(supply.kind);
 }
 
-/** Full label of a supply: "cyan toner", "drum". */
+/** Full label of a supply: "cyan toner", "drum", "Tray 1 Roller". */
 export function longName(supply: Supply): string {
-  return supply.colorant === "none" ? words(supply.kind) : `${words(supply.colorant)} ${words(supply.kind)}`;
+  return ownName(supply) ??
+    (supply.colorant === "none" ? words(supply.kind) : `${words(supply.colorant)} ${words(supply.kind)}`);
 }
 
 const order = ["black", "cyan", "magenta", "yellow"];

@@ -42,6 +42,12 @@ const names = [
   { supply: supplyOf(1, "drum cyan", someLevel), short: "drum C", long: "cyan drum" },
   { supply: supplyOf(1, "wasteToner none", someLevel), short: "waste", long: "waste toner" },
   { supply: supplyOf(1, "toner none", someLevel), short: "toner", long: "toner" },
+  {
+    supply: supplyOf(1, "other none", someLevel, { description: "Tray 1 Roller" }),
+    short: "Tray 1 Roller",
+    long: "Tray 1 Roller",
+  },
+  { supply: supplyOf(1, "unknown black", someLevel, { description: "" }), short: "unknown K", long: "black unknown" },
 ];
 for (const { supply, short, long } of names) {
   Deno.test(`shortName() and longName() of ${supply.kind} ${supply.colorant}`, () => {

@@ -97,6 +97,8 @@ export const brother: Profile = {
       colours([0xa1, 0xa2, 0xa3, 0xa4], inkCartridge).map((field) => ({ ...field, read: "ratio", minOctets: 2 })),
       inkModels,
     ),
+    // The waste ink box of ink models, room left; bieniu/brother issue 850
+    maintenance([{ id: 0x85, kind: "wasteInk", colorant: "none", description: "Waste Ink Box", read: 1 }], inkModels),
     maintenance([
       // One octet in 41 is a status code (recording brother-hl-5350dn).
       { id: 0x41, kind: "drum", colorant: "none", description: "Drum Unit", ...hundredths },

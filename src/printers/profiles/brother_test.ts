@@ -38,6 +38,17 @@ for (const [model, kind] of lines) {
   });
 }
 
+Deno.test("brother profile reads the waste ink box of ink models, and takes it for none of a laser", () => {
+  const objects = { [maintenance]: Uint8Array.fromHex("81010400000062850104000000" + "4bff") };
+  assert.deepEqual(supplies("MFC-J0000DW", objects), [["ink", "black", "exact", 98], [
+    "wasteInk",
+    "none",
+    "exact",
+    75,
+  ]]);
+  assert.deepEqual(supplies("MFC-L0000CDW", objects), [["toner", "black", "exact", 98]]);
+});
+
 Deno.test("brother profile honours the length octet", () => {
   // The value ff in a record of two octets does not end the records.
   const hex = "310101016f01020fff70010400000fa0ff";

@@ -11,7 +11,14 @@ const supplies: SupplyRule[] = [
     kind: "table",
     rule: "ricoh.toner",
     levels: `${tonerTable}.5`,
+    // .3 is in the language of the panel, .2 in English (Checkmk printer_supply_ricoh), and .4 a number: 3 and 4 are black and
+    // red of monochrome machines, 10 to 13 those of colour ones (public header made from Ricoh's MIB specification 4.09)
     names: `${tonerTable}.3`,
+    plainNames: `${tonerTable}.2`,
+    colorants: {
+      column: `${tonerTable}.4`,
+      codes: [[3, "black"], [4, "red"], [10, "cyan"], [11, "magenta"], [12, "yellow"], [13, "black"]],
+    },
     read: "percent",
     codes: [{ value: -100, level: "empty" }, { value: -3, level: "some" }, { value: -2, level: "unknown" }],
     maxRows: 16,
