@@ -12,6 +12,8 @@ export interface Recognised {
   printer: boolean;
   profile: Profile;
   evidence: string[];
+  /** It says that it is something else; Printer-MIB rows may still prove a printer. */
+  ruledOut: boolean;
 }
 
 /** What a device says of itself, decoded once. */
@@ -61,7 +63,7 @@ export function recognise(store: ObjectStore, oneOfSeveral?: string): Recognised
     testimony.deviceIds.some(({ deviceClass }) => otherClasses.test(deviceClass ?? ""));
   const proven = rows.some((entry) => entry !== oids.prtGeneralEntry);
   const printer = proven || ((telling || rows.length > 0) && !ruledOut);
-  return { printer, profile: withRulesOf(best.profile, testimony), evidence };
+  return { printer, profile: withRulesOf(best.profile, testimony), evidence, ruledOut };
 }
 
 /** Makers whose printers others emulate: languages, and with them device ids, names and numbers. */

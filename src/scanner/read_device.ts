@@ -5,22 +5,20 @@
 import { messageOf } from "../core/errors.ts";
 import { interpretReading, interpretReadings } from "../printers/interpret_reading.ts";
 import type { Asked } from "../printers/interpret_reading.ts";
-import { ObjectStore } from "../printers/object_store.ts";
 import type { Profile } from "../printers/profile.ts";
-import { identifyColumns, levelPlan, ownRow, readPlan, severalPlan, statePlan } from "../printers/read_plan.ts";
+import { levelPlan, readPlan, severalPlan, statePlan } from "../printers/read_plan.ts";
 import type { ReadPlan } from "../printers/read_plan.ts";
-import { recognise } from "../printers/recognise.ts";
-import type { Recognised } from "../printers/recognise.ts";
 import type { OtherDevice, Problem, Reading, ReadingScope } from "../printers/reading.ts";
 import { saysItSleeps } from "../printers/status.ts";
-import { readNextObjects, readObjects, walkColumns } from "../snmp/read_objects.ts";
+import { readObjects, walkColumns } from "../snmp/read_objects.ts";
 import type { ColumnGroup, ReadProblem } from "../snmp/read_objects.ts";
 import { SnmpError } from "../snmp/session.ts";
 import type { SnmpSession } from "../snmp/session.ts";
 import type { Varbind } from "../snmp/value.ts";
 import type { Target } from "../targets/address_space.ts";
+import type { Access } from "./access.ts";
 import { negotiate } from "./negotiate.ts";
-import type { NegotiateOptions } from "./negotiate.ts";
+import type { NegotiateOptions, Opened } from "./negotiate.ts";
 import type { Found } from "./sweep_shard.ts";
 
 export interface ReadDeviceOptions extends NegotiateOptions {
@@ -36,6 +34,8 @@ export interface DeviceOutcome {
   other?: OtherDevice;
   captured?: Varbind[];
   problems: Problem[];
+  /** Absent where nothing was tried. */
+  access?: Access;
 }
 
 /** Reads one device; never throws for anything that a device does. */
@@ -50,17 +50,15 @@ export async function readDevice(found: Found, options: ReadDeviceOptions): Prom
   }, options.deadlineMs);
   try {
     const opened = await negotiate(found, options, () => expired, (candidate) => session = candidate);
-    if ("problems" in opened) {
+    const access = opened.access === undefined ? {} : { access: opened.access };
+    if (opened.session === null) {
       const other = { address: target.address, description: null, objectId: null };
-      return { readings: [], other, problems: opened.problems };
+      return { readings: [], other, ...access, problems: opened.problems };
     }
     session = opened.session;
-    return await readWith(
-      session,
-      opened.varbinds,
-      { ...options, target, observedAt },
-      () => expired,
-    );
+    // The time may have been over while a further credential was tried.
+    if (expired) session.close();
+    return { ...await readWith(opened, { ...options, target, observedAt }, () => expired), ...access };
   } finally {
     clearTimeout(deadline);
     session?.close();
@@ -76,15 +74,14 @@ interface Device {
 }
 
 async function readWith(
-  session: SnmpSession,
-  first: Varbind[],
+  opened: Opened & { session: SnmpSession },
   device: Device,
   expired: () => boolean,
 ): Promise<DeviceOutcome> {
+  const { session } = opened;
   const { target, scope, capture } = device;
-  const store = new ObjectStore();
-  for (const varbind of first) store.add(varbind);
-  const problems: Problem[] = [];
+  const { store, recognised, error: fellSilent } = opened.identified;
+  const problems: Problem[] = [...opened.problems, ...opened.identified.problems];
   const keep = (outcome: { varbinds: Varbind[]; problems: ReadProblem[] }) => {
     for (const varbind of outcome.varbinds) store.add(varbind);
     problems.push(...outcome.problems);
@@ -94,13 +91,10 @@ async function readWith(
     problems.push(...await walkColumns(session, plan.groups, (varbind) => store.add(varbind)));
   };
   const asked: Asked = { meters: scope === "full", levels: scope === "full" };
-  let recognition: Recognised | undefined;
+  // A device that fell silent at once may still be known by its description.
+  const { printer, profile } = recognised;
   try {
-    keep(await readNextObjects(session, identifyColumns));
-    const own = ownRow(store);
-    if (own.length > 0) keep(await readObjects(session, own));
-    recognition = recognise(store);
-    const { printer, profile } = recognition;
+    if (fellSilent !== null) throw fellSilent;
     if (printer && scope === "full") await ask(readPlan(store, profile));
     if (printer && scope === "status") {
       await ask(statePlan(store, profile));
@@ -117,9 +111,6 @@ async function readWith(
     if (!(error instanceof SnmpError)) throw error;
     problems.push(incompleteProblem(error, device, expired()));
   }
-  // A device that fell silent at once may still be known by its description.
-  recognition ??= recognise(store);
-  const { profile } = recognition;
   if (session.malformed > 0) {
     problems.push({
       code: "malformed-answers",
@@ -127,7 +118,7 @@ async function readWith(
     });
   }
   const captured = capture === null ? {} : { captured: [...store].map(([oid, value]) => ({ oid, ...value })) };
-  if (!recognition.printer) {
+  if (!printer) {
     const reading = interpretReading(store, contextOf(session, device, { problems: [], asked, profile })).reading;
     const other: OtherDevice = {
       address: target.address,

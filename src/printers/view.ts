@@ -1,0 +1,51 @@
+/** How much of a device a credential shows, as the access rules on the device (RFC 3415) let it. Pure. */
+import type { ObjectStore } from "./object_store.ts";
+import { oids } from "./printer_mib.ts";
+import type { Recognised } from "./recognise.ts";
+
+/**
+ * From less to more: nothing; the system group alone; more, but nothing of the Printer MIB; the Printer MIB without markers
+ * and supplies; these as well, which is what a reading needs.
+ */
+export const views = ["nothing", "system", "noPrinterMib", "noMarkers", "printer"] as const;
+export type View = typeof views[number];
+
+/** `nothing` is what is shown of an agent's own counters and settings, too: they say nothing about a printer. */
+const ofTheAgent = ["1.3.6.1.2.1.11", "1.3.6.1.6"];
+const system = "1.3.6.1.2.1.1";
+
+/** The view after `identifyColumns` were asked with GETNEXT, which answers with whatever comes next in the view. */
+export function viewOf(store: ObjectStore): View {
+  if (store.has(oids.prtMarkerEntry) || store.has(oids.prtMarkerSuppliesEntry)) return "printer";
+  if (store.has("1.3.6.1.2.1.43")) return "noMarkers";
+  const told = [...store].map(([oid]) => oid).filter((oid) => !ofTheAgent.some((base) => oid.startsWith(`${base}.`)));
+  if (told.some((oid) => !oid.startsWith(`${system}.`))) return "noPrinterMib";
+  return told.length > 0 ? "system" : "nothing";
+}
+
+/** Whether `view` shows as much as `other` or more. */
+export function showsAsMuch(view: View, other: View): boolean {
+  return views.indexOf(view) >= views.indexOf(other);
+}
+
+/**
+ * Whether another credential could show what this one does not: of a printer that lacks its MIB, and of a device that
+ * shows too little to say that it is none.
+ */
+export function mayShowMore(store: ObjectStore, { printer, ruledOut }: Recognised): boolean {
+  const view = viewOf(store);
+  if (view === "printer") return false;
+  if (printer) return true;
+  if (ruledOut) return false;
+  return !showsAsMuch(view, "noPrinterMib") ||
+    store.column(oids.hrDeviceType).some(([, { value }]) => value === oids.hrDevicePrinter);
+}
+
+/** The end of a sentence about a credential. */
+export const viewWords: Readonly<Record<View, string>> = {
+  nothing: "shows nothing",
+  system: "shows the system group alone",
+  noPrinterMib: "shows no Printer MIB",
+  noMarkers: "shows the Printer MIB without markers and supplies",
+  printer: "shows the Printer MIB",
+};
