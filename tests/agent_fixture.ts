@@ -43,6 +43,8 @@ export interface SceneOptions {
   activated?: boolean;
   /** Name of the platform; localhost without it. */
   host?: string;
+  /** SNMP packets per second of the site; unlimited without it. */
+  rate?: number;
   /** Further lines of agent.yaml. */
   more?: string;
 }
@@ -156,7 +158,7 @@ sites:
   - name: office
     ranges: [127.${network}.0.0/24]
     port: ${printerPort}
-    rate: 0
+    rate: ${options.rate ?? 0}
 limits: { timeout: 300ms, workers: 1 }
 log: { level: debug, format: json }
 ${options.more ?? ""}`,

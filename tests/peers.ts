@@ -47,6 +47,20 @@ export async function succeeds(command: readonly string[]): Promise<boolean> {
   }
 }
 
+/** The library that gives a program another time (Debian's `faketime`), or undefined. */
+export function maybeLibfaketime(): string | undefined {
+  const folders = ["/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/aarch64-linux-gnu/faketime", "/usr/lib/faketime"];
+  const paths = folders.map((folder) => `${folder}/libfaketimeMT.so.1`);
+  return paths.find((path) => {
+    try {
+      return Deno.statSync(path).isFile;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      return false;
+    }
+  });
+}
+
 export interface SystemNeeds {
   /** What the system has to allow, such as "loop devices", and whether it does. */
   needs: string;

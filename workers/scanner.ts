@@ -2,6 +2,7 @@
 import { systemClock } from "../src/core/clock.ts";
 import { messageOf } from "../src/core/errors.ts";
 import { openUdpPort } from "../src/host/udp_port.ts";
+import { createSendGate } from "../src/scanner/send_gate.ts";
 import { startScanner } from "../src/scanner/scanner.ts";
 import type { Scanner } from "../src/scanner/scanner.ts";
 import type { FromScanner, ScannerConfig, ToScanner } from "../src/scanner/worker_messages.ts";
@@ -19,11 +20,12 @@ let scanner: Scanner | undefined;
 
 function start(config: ScannerConfig): void {
   const has = (family: 4 | 6) => config.space.segments.some((segment) => segment.family === family);
+  const gate = createSendGate(config.window, systemClock);
   hub = startDatagramHub({
-    ipv4: has(4) ? openUdpPort(4) : undefined,
-    ipv6: has(6) ? openUdpPort(6) : undefined,
+    ipv4: has(4) ? gate.guard(openUdpPort(4)) : undefined,
+    ipv6: has(6) ? gate.guard(openUdpPort(6)) : undefined,
   });
-  scanner = startScanner(config, { hub, clock: systemClock, post: (message) => scope.postMessage(message) });
+  scanner = startScanner(config, { hub, gate, clock: systemClock, post: (message) => scope.postMessage(message) });
   scope.postMessage({ type: "ready" });
 }
 

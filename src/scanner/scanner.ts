@@ -18,7 +18,7 @@ import { createBreather } from "./breather.ts";
 import { probeRounds } from "./probe_rounds.ts";
 import { createReadLimiter } from "./read_limiter.ts";
 import type { ReadSlot } from "./read_limiter.ts";
-import { withinWindow } from "./send_window.ts";
+import type { SendGate } from "./send_gate.ts";
 import { createRoundTrip } from "./round_trip.ts";
 import { bugOutcome, readDevice } from "./read_device.ts";
 import type { DeviceOutcome } from "./read_device.ts";
@@ -29,6 +29,8 @@ import type { DeviceResult, FromScanner, ScannerConfig, ScannerCounters, Shard }
 
 export interface ScannerParts {
   hub: DatagramHub;
+  /** Its sockets are guarded by this. */
+  gate: SendGate;
   clock: Clock;
   post: (message: FromScanner) => void;
 }
@@ -42,6 +44,8 @@ export interface Scanner {
 const reportEveryMs = 250;
 /** Shards whose answers are waited for at the same time. */
 const maxShards = 16;
+/** Shards that send at the same time where a rate holds them back: the others would only be finished later. */
+const maxSending = 2;
 /** Found devices that may wait for their reading before no further shard is pulled. */
 const maxWaiting = 64;
 /** Longest wait for one answer, however slow the others were. */
@@ -50,15 +54,11 @@ const maxTimeoutMs = 8_000;
 const maxRounds = 6;
 
 export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanner {
-  const { clock, post } = parts;
+  const { hub, gate, clock, post } = parts;
   const plan = planFromWire(config.credentials);
   const pacer = createPacer(config.ratePerSecond, clock);
   const stopping = new AbortController();
-  const { hub, closeSending, isClosed } = withinWindow(parts.hub, {
-    window: config.window,
-    clock,
-    onClosed: () => stopping.abort(new DOMException("Nothing may be sent any more", "AbortError")),
-  });
+  gate.closed.addEventListener("abort", () => stopping.abort(gate.closed.reason));
   const counters: Omit<ScannerCounters, "packetsSent" | "packetsReceived" | "stray"> = {
     malformed: 0,
     probed: 0,
@@ -70,7 +70,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
   const roundsOf = new Map<readonly Credential[], ProbeTemplate[][]>();
   let nextId = minProbeId + Math.floor(Math.random() * 0x10000000);
   const results: DeviceResult[] = [];
-  let underWay = 0;
+  let underWay = 0, sending = 0;
   const roundTrip = createRoundTrip({ minMs: config.timeoutMs, maxMs: Math.max(config.timeoutMs, maxTimeoutMs) });
   const limiter = createReadLimiter({
     max: config.maxReading,
@@ -158,13 +158,19 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
         pullIfRoom();
       },
       onProbed: (count) => counters.probed += count,
+      onRest(isResting) {
+        sending += isResting ? -1 : 1;
+        if (isResting) pullIfRoom();
+      },
     });
     sweeps.set(shard.id, { firstId, size, sweep });
+    sending++;
     try {
       await sweep.run();
     } catch (error) {
       if (!stopping.signal.aborted) throw error;
     } finally {
+      sending--;
       sweeps.delete(shard.id);
     }
     await Promise.all(readings);
@@ -178,7 +184,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
     if (!stopping.signal.aborted) {
       const outcome = await readOne(found, slot);
       // What was cut off is no reading: the device is read again as a whole.
-      if (!isClosed()) results.push({ shard, key: keyOf(found.target), ...outcome });
+      if (!gate.closed.aborted) results.push({ shard, key: keyOf(found.target), ...outcome });
       if (results.length >= 64) report();
     }
     slot.release();
@@ -208,6 +214,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
 
   function pullIfRoom(): void {
     if (!wantsShard || stopping.signal.aborted || underWay >= maxShards || limiter.waiting >= maxWaiting) return;
+    if (config.ratePerSecond > 0 && sending >= maxSending) return;
     wantsShard = false;
     post({ type: "pull" });
   }
@@ -230,7 +237,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
       stopping.abort(new DOMException("The scan was stopped", "AbortError"));
       report();
       if (atOnce) {
-        closeSending();
+        gate.close();
         clearInterval(reporter);
         return;
       }

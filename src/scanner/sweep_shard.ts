@@ -54,6 +54,8 @@ export interface SweepOptions {
   /** Called when every address has been sent its first probe: the worker may begin the next shard meanwhile. */
   onFirstRoundSent: () => void;
   onProbed: (count: number) => void;
+  /** Whether nothing is sent while answers are waited for. */
+  onRest?: (isResting: boolean) => void;
 }
 
 export interface ShardSweep {
@@ -95,10 +97,13 @@ export function sweepShard(options: SweepOptions): ShardSweep {
   const untilComplete = AbortSignal.any([signal, complete.signal]);
 
   async function wait(ms: number): Promise<void> {
+    options.onRest?.(true);
     try {
       await clock.sleep(ms, untilComplete);
     } catch (error) {
       if (signal.aborted) throw error;
+    } finally {
+      options.onRest?.(false);
     }
   }
 

@@ -48,7 +48,7 @@ export interface ShardQueueOptions {
  * What a scan that is stopped has to do again is what its shards have begun, so that by a rate they are short. While one
  * waits for its answers others are sent, and a worker has only so many: they are longer where the timeout is.
  */
-const shardMs = 500;
+const shardMs = 250;
 const shardTimeouts = 0.25;
 
 /** Cuts what is to be done of `size` addresses into shards: about eight for each worker, none over 4,096 addresses. */

@@ -81,7 +81,8 @@ Deno.test("createShardQueue() goes on at a position: what was begun first, what 
 
 const rates: [ratePerSecond: number, timeoutMs: number, want: number][] = [
   [0, 1000, 4096],
-  [1000, 1000, 250],
+  [1000, 1000, 125],
+  [1000, 100, 125],
   [1000, 10_000, 1250],
   [10, 1000, 16],
   [1e6, 1000, 4096],

@@ -1,6 +1,7 @@
 /** A scanner thread with one bad address: sending to 127.94.0.7 kills the thread, sending to 127.94.1.7 makes it hang. */
 import { systemClock } from "../../src/core/clock.ts";
 import { openUdpPort } from "../../src/host/udp_port.ts";
+import { createSendGate } from "../../src/scanner/send_gate.ts";
 import { startScanner } from "../../src/scanner/scanner.ts";
 import type { Scanner } from "../../src/scanner/scanner.ts";
 import type { FromScanner, ToScanner } from "../../src/scanner/worker_messages.ts";
@@ -30,6 +31,7 @@ scope.onmessage = async ({ data }) => {
   if (data.type === "start") {
     scanner = startScanner(data.config, {
       hub: poisoned,
+      gate: createSendGate(undefined, systemClock),
       clock: systemClock,
       post: (message) => scope.postMessage(message),
     });

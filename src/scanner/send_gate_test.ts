@@ -1,28 +1,21 @@
 import assert from "node:assert/strict";
-import type { DatagramHub } from "../snmp/datagram_hub.ts";
-import { withinWindow } from "./send_window.ts";
+import type { DatagramPort } from "../snmp/datagram_hub.ts";
+import { createSendGate } from "./send_gate.ts";
 
 function scene(window: { fromMs: number; untilMs: number } | undefined) {
   const wall = { ms: 1000 };
   const sent: number[] = [];
-  let closings = 0;
-  const hub: DatagramHub = {
+  const port: DatagramPort = {
     send(bytes) {
       sent.push(bytes[0]!);
       return Promise.resolve();
     },
-    listenTo: () => () => {},
-    setSweep: () => {},
-    counters: { sent: 0, received: 0, stray: 0 },
-    close: () => Promise.resolve(),
+    receive: () => Promise.resolve({ bytes: Uint8Array.of(7), address: "127.0.0.1", port: 161 }),
+    close: () => {},
   };
-  const closable = withinWindow(hub, {
-    window,
-    clock: { now: () => new Date(wall.ms) },
-    onClosed: () => closings++,
-  });
-  const send = (id: number) => closable.hub.send(Uint8Array.of(id), "127.0.0.1", 161);
-  return { wall, sent, send, closable, closings: () => closings };
+  const gate = createSendGate(window, { now: () => new Date(wall.ms) });
+  const guarded = gate.guard(port);
+  return { wall, sent, gate, guarded, send: (id: number) => guarded.send(Uint8Array.of(id), "127.0.0.1", 161) };
 }
 
 const steps: [name: string, window: { fromMs: number; untilMs: number } | undefined, atMs: number[], want: number[]][] =
@@ -40,20 +33,21 @@ const steps: [name: string, window: { fromMs: number; untilMs: number } | undefi
     ],
   ];
 for (const [name, window, atMs, want] of steps) {
-  Deno.test(`withinWindow() ${name}`, async () => {
-    const { wall, sent, send, closings } = scene(window);
+  Deno.test(`createSendGate() ${name}`, async () => {
+    const { wall, sent, send, gate } = scene(window);
     for (const [id, ms] of atMs.entries()) {
       wall.ms = ms;
       await send(id);
     }
     assert.deepEqual(sent.map((id) => atMs[id]), want);
-    assert.equal(closings(), want.length === atMs.length ? 0 : 1);
+    assert.equal(gate.closed.aborted, want.length < atMs.length);
   });
 }
 
-Deno.test("withinWindow() sends nothing once it was closed", async () => {
-  const { sent, send, closable, closings } = scene(undefined);
-  closable.closeSending();
+Deno.test("createSendGate() sends nothing by any socket once it was closed, and still receives", async () => {
+  const { sent, send, gate, guarded } = scene(undefined);
+  gate.close();
   await send(1);
-  assert.deepEqual([sent, closings(), closable.isClosed()], [[], 1, true]);
+  assert.deepEqual(sent, []);
+  assert.deepEqual((await guarded.receive())?.bytes, Uint8Array.of(7));
 });
