@@ -3,16 +3,11 @@ import assert from "node:assert/strict";
 import { runCli } from "../src/cli/run_cli.ts";
 import type { ScanDocument } from "../src/printers/reading.ts";
 import { testHost } from "./fakes/test_host.ts";
-import { maybeProgram, maybeRecordings, peerTest, recordings } from "./peers.ts";
+import { maybeRecordings, peerTest, recordings } from "./peers.ts";
+import { type Served, startSnmpsim } from "./snmpsim.ts";
 
 const port = 20_000 + Deno.pid % 12_000;
 const network = "127.93.0";
-
-interface Served {
-  address: string;
-  name: string;
-  text: string;
-}
 
 function readRecordings(folder: string, kind: string, firstHost: number): Served[] {
   const names = [...Deno.readDirSync(`${folder}/${kind}`)].map(({ name }) => name).sort();
@@ -24,40 +19,6 @@ function readRecordings(folder: string, kind: string, firstHost: number): Served
   }));
 }
 
-/** snmpsim drops root, so what it reads and caches must belong to nobody's reach. */
-async function startSnmpsim(served: Served[], folder: string): Promise<Deno.ChildProcess> {
-  const groups: string[] = [];
-  for (const { address, name, text } of served) {
-    const data = `${folder}/${name}`;
-    await Deno.mkdir(data, { mode: 0o755 });
-    await Deno.writeTextFile(`${data}/public.snmprec`, text);
-    groups.push("--v3-engine-id=auto", `--data-dir=${data}`, `--agent-udpv4-endpoint=${address}:${port}`);
-  }
-  await Deno.mkdir(`${folder}/cache`);
-  await Deno.chmod(folder, 0o755);
-  await Deno.chmod(`${folder}/cache`, 0o777);
-  const asNobody = Deno.uid() === 0 ? ["--process-user=nobody", "--process-group=nogroup"] : [];
-  return new Deno.Command(maybeProgram("snmpsimd")!, {
-    args: [...asNobody, `--cache-dir=${folder}/cache`, "--logging-method=null", ...groups],
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-}
-
-/** Waits until the last endpoint answers: snmpsim indexes every recording first. */
-async function waitForAnswer(address: string): Promise<void> {
-  for (let attempt = 0; attempt < 120; attempt++) {
-    const { success } = await new Deno.Command(maybeProgram("snmpgetnext")!, {
-      args: ["-v2c", "-c", "public", "-t", "0.5", "-r", "0", `${address}:${port}`, "1.3.6.1"],
-      stdout: "null",
-      stderr: "null",
-    }).output();
-    if (success) return;
-    await new Promise((resolve) => setTimeout(resolve, 250));
-  }
-  throw new Error(`snmpsim did not answer at ${address}`);
-}
-
 peerTest(
   "scan finds every recorded printer that snmpsim replays, and no other device",
   ["snmpsimd", "snmpgetnext", recordings],
@@ -67,10 +28,8 @@ peerTest(
     const printers = readRecordings(folder, "recordings", 1);
     const others = readRecordings(folder, "negatives", 101);
     const served = [...printers, ...others];
-    const work = await Deno.makeTempDir({ prefix: "opendca-snmpsim-" });
-    const snmpsim = await startSnmpsim(served, work);
-    try {
-      await waitForAnswer(served.at(-1)!.address);
+    await using _ = await startSnmpsim(served, port);
+    {
       const host = testHost();
       // snmpsim is one slow process for all: the timeout is longer than the default as tests run beside each other.
       const args = [
@@ -105,10 +64,6 @@ peerTest(
           );
         }
       }
-    } finally {
-      snmpsim.kill("SIGTERM");
-      await snmpsim.status;
-      await Deno.remove(work, { recursive: true });
     }
   },
 );
