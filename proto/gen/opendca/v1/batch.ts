@@ -109,6 +109,8 @@ export enum DeviceEventKind {
   REPLACED = 5,
   /** METER_WENT_BACK - A counter is lower than before: a board was changed or the counter was reset. */
   METER_WENT_BACK = 6,
+  /** MERGED - Two devices of the agent turned out to be one: device_key of the record stays, merged_device_key goes. */
+  MERGED = 7,
   UNRECOGNIZED = -1,
 }
 
@@ -135,6 +137,9 @@ export function deviceEventKindFromJSON(object: any): DeviceEventKind {
     case 6:
     case "DEVICE_EVENT_KIND_METER_WENT_BACK":
       return DeviceEventKind.METER_WENT_BACK;
+    case 7:
+    case "DEVICE_EVENT_KIND_MERGED":
+      return DeviceEventKind.MERGED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -158,6 +163,8 @@ export function deviceEventKindToJSON(object: DeviceEventKind): string {
       return "DEVICE_EVENT_KIND_REPLACED";
     case DeviceEventKind.METER_WENT_BACK:
       return "DEVICE_EVENT_KIND_METER_WENT_BACK";
+    case DeviceEventKind.MERGED:
+      return "DEVICE_EVENT_KIND_MERGED";
     case DeviceEventKind.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -279,6 +286,8 @@ export interface DeviceEvent {
     | undefined;
   /** One sentence for a person. */
   message: string;
+  /** MERGED only: the agent's own id that the device had as well, and has no more. */
+  mergedDeviceKey?: string | undefined;
 }
 
 /** What a device is recognised by, strongest first. */
@@ -815,7 +824,14 @@ export const Record: MessageFns<Record> = {
 };
 
 function createBaseDeviceEvent(): DeviceEvent {
-  return { kind: 0, address: "", previousAddress: undefined, evidence: undefined, message: "" };
+  return {
+    kind: 0,
+    address: "",
+    previousAddress: undefined,
+    evidence: undefined,
+    message: "",
+    mergedDeviceKey: undefined,
+  };
 }
 
 export const DeviceEvent: MessageFns<DeviceEvent> = {
@@ -834,6 +850,9 @@ export const DeviceEvent: MessageFns<DeviceEvent> = {
     }
     if (message.message !== "") {
       writer.uint32(42).string(message.message);
+    }
+    if (message.mergedDeviceKey !== undefined) {
+      writer.uint32(50).string(message.mergedDeviceKey);
     }
     return writer;
   },
@@ -891,6 +910,14 @@ export const DeviceEvent: MessageFns<DeviceEvent> = {
             message.message = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.mergedDeviceKey = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -914,6 +941,11 @@ export const DeviceEvent: MessageFns<DeviceEvent> = {
         : undefined,
       evidence: isSet(object.evidence) ? DeviceEvidence.fromJSON(object.evidence) : undefined,
       message: isSet(object.message) ? globalThis.String(object.message) : "",
+      mergedDeviceKey: isSet(object.mergedDeviceKey)
+        ? globalThis.String(object.mergedDeviceKey)
+        : isSet(object.merged_device_key)
+        ? globalThis.String(object.merged_device_key)
+        : undefined,
     };
   },
 
@@ -934,6 +966,9 @@ export const DeviceEvent: MessageFns<DeviceEvent> = {
     if (message.message !== "") {
       obj.message = message.message;
     }
+    if (message.mergedDeviceKey !== undefined) {
+      obj.mergedDeviceKey = message.mergedDeviceKey;
+    }
     return obj;
   },
 
@@ -949,6 +984,7 @@ export const DeviceEvent: MessageFns<DeviceEvent> = {
       ? DeviceEvidence.fromPartial(object.evidence)
       : undefined;
     message.message = object.message ?? "";
+    message.mergedDeviceKey = object.mergedDeviceKey ?? undefined;
     return message;
   },
 };
