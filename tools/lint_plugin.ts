@@ -14,9 +14,9 @@ const plugin: Deno.lint.Plugin = {
     },
     "pure-core": {
       create(context) {
-        const pure = /[\\/]src[\\/](config|core|credentials|log|printers|recording|report|snmp|targets)[\\/]/.test(
-          context.filename,
-        );
+        const pure =
+          /[\\/](common[\\/]reading|src[\\/](config|core|credentials|log|printers|recording|report|snmp|targets))[\\/]/
+            .test(context.filename);
         if (!pure || context.filename.endsWith("_test.ts")) return {};
         return {
           'MemberExpression[object.name="Deno"]'(node) {

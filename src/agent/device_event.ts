@@ -1,14 +1,15 @@
 /** What the inventory decided, as the platform is told. */
+import type { DeviceEvidence } from "../../common/reading/device_evidence.ts";
 import { DeviceEventKind } from "../../proto/gen/opendca/v1/batch.ts";
 import type { DeviceEvent } from "../../proto/gen/opendca/v1/batch.ts";
 import type { MaskableField } from "../config/agent_config.ts";
-import type { DeviceEvidence } from "../inventory/evidence.ts";
 import type { InventoryEvent, InventoryEventType } from "../inventory/inventory_event.ts";
 
 const kinds: Partial<Record<InventoryEventType, DeviceEventKind>> = {
   deviceAdded: DeviceEventKind.APPEARED,
   deviceMoved: DeviceEventKind.ADDRESS_CHANGED,
   deviceReplaced: DeviceEventKind.REPLACED,
+  deviceMerged: DeviceEventKind.MERGED,
   meterWentBack: DeviceEventKind.METER_WENT_BACK,
 };
 
@@ -29,6 +30,7 @@ export function maybeDeviceEvent({ type, details }: InventoryEvent, place: Event
       ? `The meter "${String(details.meter)}" went from ${String(details.before)} to ${String(details.after)}`
       : sentences[kind] ?? "",
     ...(kind === DeviceEventKind.ADDRESS_CHANGED && previous !== undefined ? { previousAddress: previous } : {}),
+    ...(kind === DeviceEventKind.MERGED ? { mergedDeviceKey: String(details.mergedDeviceId) } : {}),
   });
 }
 
@@ -36,6 +38,7 @@ const sentences: Partial<Record<DeviceEventKind, string>> = {
   [DeviceEventKind.APPEARED]: "A device that was not known answered",
   [DeviceEventKind.ADDRESS_CHANGED]: "The device answered at another address",
   [DeviceEventKind.REPLACED]: "Another device answers at this address",
+  [DeviceEventKind.MERGED]: "Two devices of the inventory turned out to be one",
   [DeviceEventKind.OFFLINE]: "The device is silent at its address and was not found elsewhere",
   [DeviceEventKind.ONLINE]: "The device answers again",
 };
@@ -43,9 +46,9 @@ const sentences: Partial<Record<DeviceEventKind, string>> = {
 /** The event with what the policy masks left out. */
 export function deviceEvent(
   kind: DeviceEventKind,
-  options: EventPlace & { message?: string; previousAddress?: string },
+  options: EventPlace & { message?: string; previousAddress?: string; mergedDeviceKey?: string },
 ): DeviceEvent {
-  const { evidence, mask, address, previousAddress } = options;
+  const { evidence, mask, address, previousAddress, mergedDeviceKey } = options;
   const hides = (field: MaskableField) => mask.includes(field);
   return {
     kind,
@@ -59,5 +62,6 @@ export function deviceEvent(
       model: evidence.model ?? undefined,
     },
     message: options.message ?? sentences[kind] ?? "",
+    mergedDeviceKey,
   };
 }

@@ -28,7 +28,7 @@ function visit(stateDirectory: string, customer: string, options: { keep: boolea
   const found = { records: spool.stats().depth, devices: inventory.devices().length, faults };
   if (!options.keep) return found;
   const reading = interpretedReading();
-  const { deviceId } = inventory.observe({ reading, site: "office" }, new Date(reading.observedAt));
+  const { deviceId } = inventory.observe({ reading, site: "office" }, new Date(reading.observedAt))[0]!;
   spool.append([recordOfReading(reading, { site: "office", deviceKey: deviceId, scope: "full", mask: [] })]);
   return found;
 }

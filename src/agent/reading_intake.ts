@@ -3,8 +3,8 @@ import { DeviceEventKind } from "../../proto/gen/opendca/v1/batch.ts";
 import type { MaskableField } from "../config/agent_config.ts";
 import type { Clock } from "../core/clock.ts";
 import { DamagedDatabaseError, StorageError } from "../core/sqlite.ts";
-import { evidenceOf } from "../inventory/evidence.ts";
 import type { Inventory, KnownDevice } from "../inventory/inventory.ts";
+import { evidenceOfReading } from "../inventory/known_evidence.ts";
 import { isAsleep } from "../inventory/merge_reading.ts";
 import type { Reading, ReadingScope } from "../printers/reading.ts";
 import type { Spool } from "../spool/spool.ts";
@@ -22,20 +22,28 @@ export interface Heard {
 }
 
 export interface IntakeOptions {
-  inventory: Pick<Inventory, "observe" | "mark" | "setMark">;
+  inventory: Pick<Inventory, "observe" | "device" | "takeMerges" | "mark" | "setMark">;
   spool: Pick<Spool, "append">;
   clock: Pick<Clock, "now">;
   mask(): readonly MaskableField[];
   onHeard(heard: Heard): void;
+  /** A device was found to be another one, and is known no more. */
+  onMerged(deviceId: string): void;
   /** What was put into the spool is durable. */
   onSpooled(records: readonly SpoolRecord[]): void;
   /** The disk did not take it: this reading is lost, and the next one is tried. */
   onLost(error: Error, records: number): void;
+  /** False where what is in doubt is not asked a second time. */
+  mayHold?: boolean;
 }
 
+/** The device of a reading; `held` when a second look must show whose it is, `lost` when the disk did not take it. */
+export type Taken = { deviceId: string } | "held" | "lost";
+
 export interface ReadingIntake {
-  /** Returns the device; undefined when the disk did not take it. */
-  take(reading: Reading, options: { site: string; scope: Scope }): string | undefined;
+  take(reading: Reading, options: { site: string; scope: Scope }): Taken;
+  /** Tells the platform which devices were merged when the inventory was brought up to date. */
+  tellMerges(): void;
   /** Tells the platform that a known device is there again, or is not. */
   notePresence(device: KnownDevice, presence: "online" | "offline"): void;
   /** Records that the disk did not take so far. */
@@ -44,7 +52,7 @@ export interface ReadingIntake {
 
 /** Readings that come in one go are one transaction of the spool. */
 export function createReadingIntake(options: IntakeOptions): ReadingIntake {
-  const { inventory, spool, clock, mask } = options;
+  const { inventory, spool, clock, mask, mayHold = true } = options;
   let waiting: SpoolRecord[] = [];
   let lost = 0;
 
@@ -79,29 +87,52 @@ export function createReadingIntake(options: IntakeOptions): ReadingIntake {
     take(reading, { site, scope }) {
       let observed;
       try {
-        observed = inventory.observe({ reading, site, scope }, clock.now());
-        if (inventory.mark(presenceMark(observed.deviceId)) === "offline") {
-          inventory.setMark(presenceMark(observed.deviceId), "online");
-          put([eventRecord(DeviceEventKind.ONLINE, reading, { site, deviceId: observed.deviceId })]);
+        observed = inventory.observe({ reading, site, scope, mayHold }, clock.now());
+        const deviceId = observed.at(-1)?.deviceId;
+        if (deviceId === undefined) return "held";
+        if (inventory.mark(presenceMark(deviceId)) === "offline") {
+          inventory.setMark(presenceMark(deviceId), "online");
+          put([eventRecord(DeviceEventKind.ONLINE, reading, { site, deviceId })]);
         }
       } catch (error) {
         lose(error, 1);
-        return undefined;
+        return "lost";
       }
-      const { deviceId, merged, events } = observed;
-      const place = { site, deviceKey: deviceId };
-      // The last good meters are in it, but they were not read now.
-      const sent = scope === "full" ? merged : { ...merged, meters: [] };
-      const context = { address: reading.address, evidence: evidenceOf(reading), mask: mask() };
-      put([
-        recordOfReading(sent, { ...place, scope, mask: mask() }),
-        ...events.flatMap((event) => {
-          const told = maybeDeviceEvent(event, context);
-          return told === undefined ? [] : [recordOfEvent(told, { ...place, observedAt: event.at })];
-        }),
-      ]);
+      const context = { address: reading.address, evidence: evidenceOfReading(reading), mask: mask() };
+      for (const { deviceId, merged, events, site, scope } of observed) {
+        const place = { site, deviceKey: deviceId };
+        // The last good meters are in it, but they were not read now.
+        const sent = scope === "full" ? merged : { ...merged, meters: [] };
+        put([
+          recordOfReading(sent, { ...place, scope, mask: mask() }),
+          ...events.flatMap((event) => {
+            if (event.type === "deviceMerged") options.onMerged(String(event.details.mergedDeviceId));
+            const told = maybeDeviceEvent(event, context);
+            return told === undefined ? [] : [recordOfEvent(told, { ...place, observedAt: event.at })];
+          }),
+        ]);
+      }
+      const { deviceId } = observed.at(-1)!;
       options.onHeard({ deviceId, site, asleep: isAsleep(reading), scope });
-      return deviceId;
+      return { deviceId };
+    },
+    tellMerges() {
+      try {
+        inventory.takeMerges((events) =>
+          spool.append(events.flatMap((event) => {
+            const device = inventory.device(event.deviceId);
+            const told = device === undefined
+              ? undefined
+              : maybeDeviceEvent(event, { ...contextOf(device), mask: mask() });
+            return device === undefined || told === undefined
+              ? []
+              : [recordOfEvent(told, { site: device.site, deviceKey: device.deviceId, observedAt: event.at })];
+          }))
+        );
+      } catch (error) {
+        // They are told at the next start.
+        storageFailure(error);
+      }
     },
     notePresence(device, presence) {
       try {
@@ -110,16 +141,8 @@ export function createReadingIntake(options: IntakeOptions): ReadingIntake {
       } catch (error) {
         return lose(error, 1);
       }
-      const of = (kind: string) => device.evidence.filter((each) => each.kind === kind && each.current);
       const event = deviceEvent(presence === "offline" ? DeviceEventKind.OFFLINE : DeviceEventKind.ONLINE, {
-        address: device.lastPlace?.address ?? "",
-        evidence: {
-          serial: of("serial")[0]?.value ?? null,
-          engineId: of("engineId")[0]?.value ?? null,
-          macs: of("mac").map(({ value }) => value),
-          maker: device.maker,
-          model: device.model,
-        },
+        ...contextOf(device),
         mask: mask(),
       });
       put([recordOfEvent(event, { site: device.site, deviceKey: device.deviceId, observedAt: clock.now() })]);
@@ -131,9 +154,23 @@ export function createReadingIntake(options: IntakeOptions): ReadingIntake {
     reading: Reading,
     place: { site: string; deviceId: string },
   ): SpoolRecord {
-    const event = deviceEvent(kind, { address: reading.address, evidence: evidenceOf(reading), mask: mask() });
+    const event = deviceEvent(kind, { address: reading.address, evidence: evidenceOfReading(reading), mask: mask() });
     return recordOfEvent(event, { site: place.site, deviceKey: place.deviceId, observedAt: clock.now() });
   }
+}
+
+function contextOf(device: KnownDevice) {
+  const of = (kind: string) => device.evidence.filter((each) => each.kind === kind && each.current && !each.shared);
+  return {
+    address: device.lastPlace?.address ?? "",
+    evidence: {
+      serial: of("serial")[0]?.value ?? null,
+      engineId: of("engineId")[0]?.value ?? null,
+      macs: of("mac").map(({ value }) => value),
+      maker: device.maker,
+      model: device.model,
+    },
+  };
 }
 
 /** Anything but a failure of the disk is a defect and must not pass as one. */

@@ -19,7 +19,7 @@ import {
   readsCutOff,
   siteSearched,
 } from "../schedule/schedule_events.ts";
-import { emptySchedule, readsPerMinuteFor, setDevice } from "../schedule/schedule_state.ts";
+import { deleteDevice, emptySchedule, readsPerMinuteFor, setDevice } from "../schedule/schedule_state.ts";
 import type { Moment, ScheduledSite, ScheduleState } from "../schedule/schedule_state.ts";
 import { HoursEndedError } from "./hours_watch.ts";
 import { createLane } from "./lane.ts";
@@ -85,6 +85,8 @@ export interface SchedulerOptions {
 export interface Scheduler extends AsyncDisposable {
   /** A device answered, to whatever request. */
   heard(heard: Heard): void;
+  /** A device is known no more, as it was found to be another one. */
+  forget(deviceId: string): void;
   /** Stops what runs under an old configuration and goes on by the new one. */
   configChanged(): void;
   presences(): Record<PresenceState, number>;
@@ -310,6 +312,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       if (scheduled === undefined) return;
       deviceHeard(state, { deviceId, site: scheduled, asleep, scope }, { now: moment(), random });
     },
+    forget: (deviceId) => deleteDevice(state, deviceId),
     configChanged() {
       for (const job of jobs) job.abort.abort(new ConfigChangedError());
       keepWithinIntervals(state, scheduledSites(), moment());

@@ -10,6 +10,7 @@ import type { ReadingIntake } from "./reading_intake.ts";
 import { scanSite } from "./scan_site.ts";
 import type { ScanSiteOptions, ScanSiteParts } from "./scan_site.ts";
 import type { ScanOutcome } from "./scheduler.ts";
+import type { Place } from "./site_space.ts";
 
 export interface SiteScansOptions {
   machine: Omit<ScanSiteParts, "onUnresolved"> & { clock: Clock };
@@ -29,6 +30,9 @@ export interface SiteScans {
   /** Stops what is being sent under the former configuration: the administrator may have closed a range. */
   configChanged(): void;
 }
+
+/** Devices that cannot be told by one reading are read again at once, twice at most. */
+const secondLooks = 2;
 
 export function createSiteScans({ machine, config, intake, log, onPassed }: SiteScansOptions): SiteScans {
   const { clock } = machine;
@@ -51,24 +55,36 @@ export function createSiteScans({ machine, config, intake, log, onPassed }: Site
       const window = sendWindowAt(request.site.schedule.allowedHours, clock.now().getTime());
       if (window === undefined) throw new HoursEndedError();
       using hours = watchHours(window, clock);
-      const result = await scanSite({
-        ...request,
-        signal: AbortSignal.any([request.signal, changed, hours.signal]),
-        window,
-        stopsAtOnce: true,
-        config: config(),
-        onReading(reading) {
-          const deviceId = intake.take(reading, { site, scope: request.scope });
-          if (deviceId !== undefined) heard.add(deviceId);
-          else unknown++;
-        },
-      }, {
-        ...machine,
-        onUnresolved(host, reason) {
-          skippedNow.add(host);
-          log.warn("targetSkipped", { site, host, reason });
-        },
-      });
+      const signal = AbortSignal.any([request.signal, changed, hours.signal]);
+      let inDoubt: Place[] = [];
+      const passOf = (options: typeof request) =>
+        scanSite({
+          ...options,
+          signal,
+          window,
+          stopsAtOnce: true,
+          config: config(),
+          onReading(reading) {
+            const taken = intake.take(reading, { site, scope: options.scope });
+            if (taken === "held") inDoubt.push(reading);
+            else if (taken === "lost") unknown++;
+            else heard.add(taken.deviceId);
+          },
+        }, {
+          ...machine,
+          onUnresolved(host, reason) {
+            if (skippedNow.has(host)) return;
+            skippedNow.add(host);
+            log.warn("targetSkipped", { site, host, reason });
+          },
+        });
+      const result = await passOf(request);
+      for (let looks = 0; looks < secondLooks && inDoubt.length > 0 && !signal.aborted; looks++) {
+        const places = inDoubt.map(({ address, port }) => ({ address, port }));
+        inDoubt = [];
+        const { site, kind, narrow } = request;
+        await passOf({ site, places, kind, scope: "full", signal, ...(narrow === undefined ? {} : { narrow }) });
+      }
       for (const host of skipped.get(site) ?? []) if (!skippedNow.has(host)) log.info("targetResolved", { site, host });
       skipped.set(site, skippedNow);
       // Readings are spooled behind the microtasks that brought them.

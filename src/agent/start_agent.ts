@@ -219,6 +219,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     clock,
     mask: () => live.current().policy.mask,
     onHeard: (heard) => later.scheduler?.heard(heard),
+    onMerged: (deviceId) => later.scheduler?.forget(deviceId),
     onSpooled(records) {
       faults.clear("readings-lost");
       if (log.isEnabled("debug")) log.debug("recordsSpooled", { ids: records.map(({ id }) => id) });
@@ -229,6 +230,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       if (error instanceof DamagedDatabaseError) fail(error);
     },
   });
+  intake.tellMerges();
   const scans = later.scans = createSiteScans({ machine, config: live.current, intake, log, onPassed: flush });
 
   const memory = openTaskMemory(tasksDb);

@@ -68,7 +68,9 @@ export function openUploadPreview({ inventory, clock, mask }: PreviewOptions): U
     spool,
     clock,
     mask: () => mask,
+    mayHold: false,
     onHeard: () => {},
+    onMerged: () => {},
     onSpooled: () => {},
     onLost: (error) => failure ??= error,
   });

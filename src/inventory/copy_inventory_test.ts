@@ -21,7 +21,7 @@ Deno.test("copyInventory() knows what the file knows and leaves it as it was", (
     let deviceId: string;
     {
       using inventory = openInventory(path);
-      ({ deviceId } = inventory.observe({ reading: interpretedReading(), site: "one" }, now));
+      ({ deviceId } = inventory.observe({ reading: interpretedReading(), site: "one" }, now)[0]!);
       inventory.setMark("presence", "offline");
     }
     const before = Deno.readFileSync(path);
@@ -32,7 +32,7 @@ Deno.test("copyInventory() knows what the file knows and leaves it as it was", (
       status: { state: "sleeping" as const, errors: [], panel: null },
       meters: [],
     };
-    const observed = copy.observe({ reading: asleep, site: "one" }, now);
+    const observed = copy.observe({ reading: asleep, site: "one" }, now)[0]!;
     assert.equal(observed.deviceId, deviceId);
     assert.deepEqual(observed.merged.meters.map(({ value }) => value), [64_299]);
     assert.deepEqual(observed.merged.problems.map(({ code }) => code), ["kept-while-asleep"]);
@@ -42,7 +42,7 @@ Deno.test("copyInventory() knows what the file knows and leaves it as it was", (
 Deno.test("copyInventory() reads what is still in the journal of an agent that runs, and changes nothing of it", () =>
   withFile((path) => {
     using inventory = openInventory(path);
-    const { deviceId } = inventory.observe({ reading: interpretedReading(), site: "one" }, now);
+    const { deviceId } = inventory.observe({ reading: interpretedReading(), site: "one" }, now)[0]!;
     {
       using copy = copyInventory(path);
       assert.deepEqual(copy.devices().map((device) => device.deviceId), [deviceId]);
@@ -63,7 +63,7 @@ Deno.test("copyInventory() of nothing is empty, of a later layout an error", () 
     }
     openInventory(path)[Symbol.dispose]();
     const db = openDatabase(path);
-    db.exec("PRAGMA user_version = 2");
+    db.exec("PRAGMA user_version = 99");
     db.close();
     assert.throws(() => copyInventory(path), DamagedDatabaseError);
   }));

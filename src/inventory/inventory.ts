@@ -1,22 +1,23 @@
 /** The known devices of the agent and their history, in `inventory.db`. One process has it open at a time. */
+import type { KnownValue } from "../../common/reading/device_identity.ts";
 import { type Database, openDatabase } from "../core/sqlite.ts";
 import type { Reading } from "../printers/reading.ts";
 import { eventsOf, insertEvent, type InventoryEvent } from "./inventory_event.ts";
-import { prepareInventoryDatabase } from "./inventory_database.ts";
+import { prepareInventoryDatabase, untoldMergesMark } from "./inventory_database.ts";
+import { knownEvidence } from "./known_evidence.ts";
 import { decodeLastGood } from "./last_good.ts";
-import type { EvidenceKind } from "./match_device.ts";
 import { type Observation, type Observed, observeDevice } from "./observe_device.ts";
 
 export interface KnownDevice {
   deviceId: string;
   site: string;
-  /** Null when another device answers where this one was. */
+  /** Of several the one where it was seen last; null when another device answers where this one was. */
   place: { address: string; port: number } | null;
   /** Where it was seen last, also when another device is there now. */
   lastPlace: { address: string; port: number } | null;
   maker: string | null;
   model: string | null;
-  evidence: { kind: EvidenceKind; value: string; current: boolean }[];
+  evidence: KnownValue[];
   quarantined: boolean;
   asleep: boolean;
   /** What worked last. */
@@ -27,18 +28,27 @@ export interface KnownDevice {
 }
 
 export interface Inventory extends Disposable {
-  /** Finds or adds the device of a reading and keeps what is new of it. Durable when it returns. Throws `StorageError`. */
-  observe(observation: Observation, now: Date): Observed;
+  /**
+   * Finds or adds the device of a reading and keeps what is new of it. Returns the readings whose device is known by that:
+   * those that were held, and this one last; nothing where a second look is needed. Durable when it returns. Throws
+   * `StorageError`.
+   */
+  observe(observation: Observation, now: Date): Observed[];
   devices(): KnownDevice[];
   device(deviceId: string): KnownDevice | undefined;
   lastGood(deviceId: string): Reading | undefined;
   locations(deviceId: string): { address: string; port: number; since: Date; until: Date | null }[];
   events(deviceId?: string): InventoryEvent[];
   /**
-   * Undoes an `evidenceAdded`: what it gave to a device becomes a device of its own, and later observations follow.
+   * Undoes an `evidenceAdded` or `deviceMerged`: what it gave to a device becomes a device of its own, and later observations follow.
    * Returns the new device's id. Throws `RangeError` for an event that cannot be undone, or was.
    */
   undo(eventId: number, now: Date): string;
+  /**
+   * Hands over the merges that were made when an older file was brought up to date, and forgets that they are to be told
+   * when `tell` returns.
+   */
+  takeMerges(tell: (events: InventoryEvent[]) => void): void;
   /** Forgets a device and its history. */
   remove(deviceId: string): void;
   /**
@@ -50,6 +60,9 @@ export interface Inventory extends Disposable {
   mark(name: string): string | undefined;
   setMark(name: string, value: string): void;
 }
+
+/** Readings that wait for a second look. */
+const mostHeld = 1000;
 
 /** Opens or makes the inventory at `path`. Throws `StorageError`, or `DamagedDatabaseError` for a file that is none. */
 export function openInventory(path: string): Inventory {
@@ -88,6 +101,12 @@ export function inventoryOn(db: Database): Inventory {
       })),
     events: (deviceId) => eventsOf(db, deviceId),
     undo: (eventId, now) => db.transaction(() => splitDevice(db, eventId, now)),
+    takeMerges(tell) {
+      const first = db.get<{ value: string }>("SELECT value FROM mark WHERE name = ?", untoldMergesMark)?.value;
+      if (first === undefined) return;
+      tell(eventsOf(db).filter(({ id, type }) => type === "deviceMerged" && id >= Number(first)));
+      db.run("DELETE FROM mark WHERE name = ?", untoldMergesMark);
+    },
     remove: (deviceId) =>
       db.transaction(() => {
         for (const table of ["evidence", "location", "event"]) {
@@ -103,9 +122,10 @@ export function inventoryOn(db: Database): Inventory {
         );
         db.run(
           `DELETE FROM location WHERE rowid <= (SELECT max(rowid) FROM location) - ?
-           AND rowid NOT IN (SELECT max(rowid) FROM location GROUP BY device)`,
+           AND until IS NOT NULL AND rowid NOT IN (SELECT max(rowid) FROM location GROUP BY device)`,
           kept,
         );
+        db.run("DELETE FROM held WHERE id <= (SELECT max(id) FROM held) - ?", Math.min(kept, mostHeld));
       }),
     mark: (name) => db.get<{ value: string }>("SELECT value FROM mark WHERE name = ?", name)?.value,
     setMark(name, value) {
@@ -134,7 +154,7 @@ interface DeviceRow {
 
 function knownDevice(db: Database, row: DeviceRow): KnownDevice {
   const last = db.get<{ address: string; port: number; until: number | null }>(
-    "SELECT address, port, until FROM location WHERE device = ? ORDER BY rowid DESC LIMIT 1",
+    "SELECT address, port, until FROM location WHERE device = ? ORDER BY until IS NULL DESC, seen_at DESC, rowid DESC",
     row.id,
   );
   const lastPlace = last === undefined ? null : { address: last.address, port: last.port };
@@ -145,10 +165,7 @@ function knownDevice(db: Database, row: DeviceRow): KnownDevice {
     lastPlace,
     maker: row.maker,
     model: row.model,
-    evidence: db.all<{ kind: EvidenceKind; value: string; current: number }>(
-      "SELECT kind, value, current FROM evidence WHERE device = ?",
-      row.id,
-    ).map((each) => ({ ...each, current: each.current === 1 })),
+    evidence: knownEvidence(db, row.id),
     quarantined: row.quarantined === 1,
     asleep: row.asleep === 1,
     credential: row.credential,
@@ -161,7 +178,7 @@ function knownDevice(db: Database, row: DeviceRow): KnownDevice {
 function splitDevice(db: Database, eventId: number, now: Date): string {
   const [from] = db.all<{ device: string }>("SELECT DISTINCT device FROM evidence WHERE event = ?", eventId);
   const type = db.get<{ type: string }>("SELECT type FROM event WHERE id = ?", eventId)?.type;
-  if (from === undefined || type !== "evidenceAdded") {
+  if (from === undefined || (type !== "evidenceAdded" && type !== "deviceMerged")) {
     throw new RangeError(`Cannot undo event ${eventId} as a merge: current value of its type is "${type ?? "none"}"`);
   }
   const id = crypto.randomUUID();

@@ -11,6 +11,13 @@ export type InventoryEventType =
   | "identityConflict"
   /** A known device was seen with something new. `details`: added, reasons. Can be undone. */
   | "evidenceAdded"
+  /**
+   * Something that is not the known device answered where it is, for the first time. `details`: address, by, evidence. What
+   * it said is held until a second look shows whose it is.
+   */
+  | "identityDoubted"
+  /** Two devices turned out to be this one. `details`: mergedDeviceId. Can be undone. */
+  | "deviceMerged"
   /** A decision was undone. `details`: undone event, previousDeviceId. */
   | "deviceSplit"
   /** A counter is lower than before. `details`: meter, before, after. */

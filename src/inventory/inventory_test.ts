@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Reading, Supply } from "../printers/reading.ts";
 import { type Inventory, openInventory } from "./inventory.ts";
+import type { Observed } from "./observe_device.ts";
 import { mergeReading } from "./merge_reading.ts";
 
 function readingOf(options: Partial<Reading> = {}): Reading {
@@ -33,23 +34,32 @@ const first = { address: "192.0.2.5", serial: "CNB70001", mac: "00:1b:a9:00:00:0
 const second = { address: "192.0.2.6", serial: "CNB70002", mac: "00:1b:a9:00:00:02" };
 const now = new Date("2026-01-01T00:00:00Z");
 
-/** Runs with an inventory in a temporary folder, and `see`, which observes a reading of site "one". */
-function withInventory(
-  body: (inventory: Inventory, see: (reading: Partial<Reading>) => ReturnType<Inventory["observe"]>) => void,
-) {
+interface See {
+  /** Observes a reading of site "one" that is of a device at once. */
+  (reading: Partial<Reading>): Observed;
+  /** All that comes of it: nothing for one that is held. */
+  all(reading: Partial<Reading>, options?: { at?: Date; scope?: "status" }): Observed[];
+}
+
+/** Runs with an inventory in a temporary folder. */
+function withInventory(body: (inventory: Inventory, see: See) => void) {
   const folder = Deno.makeTempDirSync();
   try {
     using inventory = openInventory(`${folder}/inventory.db`);
-    body(
-      inventory,
-      (reading) => inventory.observe({ reading: readingOf(reading), site: "one", credential: "public" }, now),
-    );
+    const all: See["all"] = (reading, { at = now, ...scope } = {}) =>
+      inventory.observe({ reading: readingOf(reading), site: "one", credential: "public", ...scope }, at);
+    const see = (reading: Partial<Reading>) => {
+      const observed = all(reading);
+      assert.equal(observed.length, 1);
+      return observed[0]!;
+    };
+    body(inventory, Object.assign(see, { all }));
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
 }
 
-function typesOf({ events }: ReturnType<Inventory["observe"]>): string[] {
+function typesOf({ events }: Observed): string[] {
   return events.map(({ type }) => type);
 }
 
@@ -93,7 +103,7 @@ Deno.test("observe() makes no duplicate of two devices that swap their addresses
 Deno.test("observe() reports no move of a device that is back where it was last", () =>
   withInventory((_, see) => {
     const { deviceId } = see(first);
-    see({ ...second, address: first.address });
+    for (let looks = 0; looks < 2; looks++) see.all({ ...second, address: first.address });
     const back = see(first);
     assert.deepEqual([back.deviceId, typesOf(back)], [deviceId, []]);
   }));
@@ -101,10 +111,14 @@ Deno.test("observe() reports no move of a device that is back where it was last"
 Deno.test("observe() reports a new device in the place of a known one", () =>
   withInventory((inventory, see) => {
     const old = see(first).deviceId;
-    const replaced = see({ ...second, address: first.address });
-    assert.deepEqual(typesOf(replaced), ["deviceAdded", "deviceReplaced"]);
-    assert.deepEqual(replaced.events[1]?.details, { address: first.address, previousDeviceId: old });
+    assert.deepEqual(see.all({ ...second, address: first.address }), []);
+    assert.deepEqual([inventory.devices().length, inventory.device(old)?.place?.address], [1, first.address]);
+    const [held, replaced] = see.all({ ...second, address: first.address });
+    assert.equal(held?.deviceId, replaced?.deviceId);
+    assert.deepEqual([typesOf(held!), typesOf(replaced!)], [[], ["deviceAdded", "deviceReplaced"]]);
+    assert.deepEqual(replaced!.events[1]?.details, { address: first.address, previousDeviceId: old });
     assert.equal(inventory.devices().length, 2);
+    assert.deepEqual(inventory.events(old).map(({ type }) => type), ["deviceAdded", "identityDoubted"]);
   }));
 
 Deno.test("observe() keeps a device whose board was swapped, and follows the board afterwards", () =>
@@ -163,12 +177,12 @@ Deno.test("openInventory() keeps everything over a restart, marks as well", () =
     let deviceId;
     {
       using inventory = openInventory(`${folder}/inventory.db`);
-      deviceId = inventory.observe({ reading: readingOf(first), site: "one" }, now).deviceId;
+      deviceId = inventory.observe({ reading: readingOf(first), site: "one" }, now)[0]!.deviceId;
       inventory.setMark("sweep one", "1");
       inventory.setMark("sweep one", "2");
     }
     using inventory = openInventory(`${folder}/inventory.db`);
-    assert.equal(inventory.observe({ reading: readingOf(first), site: "one" }, now).deviceId, deviceId);
+    assert.equal(inventory.observe({ reading: readingOf(first), site: "one" }, now)[0]!.deviceId, deviceId);
     assert.deepEqual([inventory.mark("sweep one"), inventory.mark("other")], ["2", undefined]);
     assert.deepEqual(inventory.lastGood(deviceId)?.serial, "CNB70001");
     inventory.remove(deviceId);

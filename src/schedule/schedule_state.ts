@@ -94,7 +94,7 @@ export function setDevice(state: ScheduleState, deviceId: string, device: Device
   member(wanted, deviceId, wantsSearch(presence));
 }
 
-function deleteDevice(state: ScheduleState, deviceId: string): void {
+export function deleteDevice(state: ScheduleState, deviceId: string): void {
   const device = state.devices.get(deviceId);
   if (device === undefined) return;
   state.devices.delete(deviceId);

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { canBeSameModel, maybeDeviceMac, maybeDeviceSerial, maybeEngineId } from "./evidence.ts";
+import { canBeSameModel, isWhole, maybeDeviceMac, maybeDeviceSerial, maybeEngineId } from "./device_evidence.ts";
 
 for (
   const { text, want } of [
     { text: " cnb1234567 ", want: "CNB1234567" },
     { text: "CNB 123 4567", want: "CNB1234567" },
+    { text: "cnbrr-123456", want: "CNBRR123456" },
+    { text: "ＣＮＢ１２３４５６", want: "CNB123456" },
     { text: "74185", want: "74185" },
     { text: "12345", want: null },
     { text: "7418", want: null },
@@ -12,6 +14,15 @@ for (
     { text: "XXXXXXXX", want: null },
     { text: "0123456789", want: null },
     { text: "not available", want: null },
+    { text: "N/A", want: null },
+    { text: "Unknown", want: null },
+    { text: "(null)", want: null },
+    { text: "To be filled by O.E.M.", want: null },
+    { text: "X", want: null },
+    { text: "00000", want: null },
+    { text: "123456789", want: null },
+    { text: `${"S".repeat(63)}1`, want: `${"S".repeat(63)}1` },
+    { text: `${"S".repeat(64)}1`, want: null },
     { text: "", want: null },
     { text: null, want: null },
   ]
@@ -27,6 +38,9 @@ for (
     { text: "02:1b:a9:0b:a7:52", want: null },
     { text: "01:00:5e:00:00:01", want: null },
     { text: "ff:ff:ff:ff:ff:ff", want: null },
+    { text: "00:00:00:00:00:01", want: null },
+    { text: "00:11:22:33:44:55", want: null },
+    { text: "00-1B-A9-0B-A7-52", want: "00:1b:a9:0b:a7:52" },
     { text: "00:1b:a9:0b:a7", want: null },
     { text: null, want: null },
   ]
@@ -70,3 +84,17 @@ Deno.test("canBeSameModel() compares makers where a model is not known", () => {
     true,
   );
 });
+
+for (
+  const [scope, codes, want] of [
+    ["full", [], true],
+    ["full", ["kept-while-asleep", "no-bulk", "too-big"], true],
+    ["full", ["silent"], false],
+    ["full", ["no-bulk", "deadline"], false],
+    ["status", [], false],
+  ] as const
+) {
+  Deno.test(`isWhole() of a ${scope} reading with the problems "${codes}" is ${want}`, () => {
+    assert.equal(isWhole({ scope, problems: codes.map((code) => ({ code })) }), want);
+  });
+}
