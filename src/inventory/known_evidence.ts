@@ -13,7 +13,7 @@ export interface DevicePlace {
   printer: number;
 }
 
-export function placeOf({ address, port, deviceIndex }: Reading & { deviceIndex?: number | null }): DevicePlace {
+export function placeOf({ address, port, deviceIndex }: Reading): DevicePlace {
   return { address, port, printer: deviceIndex ?? 0 };
 }
 

@@ -294,7 +294,7 @@ Deno.test("observe() knows a device that answers at two addresses as one that is
 
 Deno.test("observe() knows several printers behind one address by their index, and by their serial number when that is new", () => {
   using s = scene();
-  const of = (deviceIndex: number, options: object = {}) => ({ deviceIndex, ...options }) as Partial<Reading>;
+  const of = (deviceIndex: number, options: Partial<Reading> = {}) => ({ deviceIndex, ...options });
   const ids = [1, 2, 3].map((index) => s.id(of(index, { model: null })));
   assert.equal(new Set(ids).size, 3);
   assert.deepEqual([1, 2, 3].map((index) => s.id(of(index, { serial: `CNB7000${index}` }))), ids);
