@@ -74,15 +74,16 @@ function sumOffer(inquiry: Inquiry, rule: SumMeter): MeterOffer {
 }
 
 function labelledOffers(inquiry: Inquiry, rule: LabelledMeters): MeterOffer[] {
-  const labelled = new Map<string, string>();
-  for (const [index, value] of inquiry.store.column(rule.labels)) {
-    const label = maybeText(value, inquiry.charset);
-    if (label !== undefined && rule.names.some(([pattern]) => pattern.test(label))) labelled.set(index, label);
-  }
+  const labels = new Map(
+    inquiry.store.column(rule.labels).map(([index, value]) => [index, maybeText(value, inquiry.charset)]),
+  );
+  const nameBy = (label: string | undefined) =>
+    label === undefined ? undefined : rule.names.find(([pattern]) => pattern.test(label));
+  const isKnown = [...labels.values()].some((label) => nameBy(label) !== undefined);
   const nameOf = (index: string) => {
-    const label = labelled.get(index);
-    if (label !== undefined) return { label, name: rule.names.find(([pattern]) => pattern.test(label)) };
-    return { label: index, name: labelled.size > 0 ? undefined : rule.indexes?.find(([it]) => it === index) };
+    const label = labels.get(index);
+    const useIndex = label === undefined || !isKnown;
+    return { label: label ?? index, name: nameBy(label) ?? (useIndex ? nameByIndex(rule, index) : undefined) };
   };
   const columns = [rule.values].flat();
   const rows = columns.flatMap((column) =>
@@ -94,6 +95,10 @@ function labelledOffers(inquiry: Inquiry, rule: LabelledMeters): MeterOffer[] {
     })
   );
   return addUp(inquiry, { rule, rows, columns: [...columns, rule.labels] });
+}
+
+function nameByIndex(rule: LabelledMeters, index: string) {
+  return rule.indexes?.find(([it]) => it === index);
 }
 
 function typedOffers(inquiry: Inquiry, rule: TypedMeters): MeterOffer[] {

@@ -203,6 +203,7 @@ Deno.test("readMeters() reads a table by its index where no label is known", () 
     "large.color": 5,
   });
   assert.deepEqual(meters({ ...rows, "1.3.9.2.1": "A4", "1.3.9.2.2": "Petit" }, [named]).byName, {});
+  assert.deepEqual(meters({ ...rows, "1.3.9.2.2": "A4" }, [named]).byName, { "large.color": 5 });
 });
 
 Deno.test("readMeters() counts a row that a table tells twice only once, where the rule says so", () => {

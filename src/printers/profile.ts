@@ -86,7 +86,7 @@ export interface LabelledMeters extends AnyMeterRule {
    * meter.
    */
   names: [label: RegExp, meter: string | null, unit?: string][];
-  /** Meters by the index of the row, for tables of which no label is known: none is answered, or in other words. */
+  /** Meters by the index of the row, for rows without a label and tables of which no label is known, in whatever language. */
   indexes?: [index: string, meter: string, unit?: string][];
   /** Rows with the same label are one counter told twice, and do not add up. */
   once?: true;

@@ -80,7 +80,9 @@ export const brother: Profile = {
         { id: 0x06, meter: "duplex" },
       ],
     },
-    // brScanCountCounter; glpi-agent BrotherNetConfig.pm
+    // brScanCountCounter: feeder, flatbed, both sides through a feeder that does that, and last all of them; glpi-agent
+    // BrotherNetConfig.pm, script ids 55732967453 and 43729657279
+    { kind: "scalar", meter: "scan.total", oid: `${info}.54.2.2.1.3.4`, rule: "brother.scanCount" },
     { kind: "scalar", meter: "scan.total", oid: `${info}.54.2.2.1.3.3`, rule: "brother.scanCount" },
   ],
   supplies: [

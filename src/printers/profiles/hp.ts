@@ -1,7 +1,12 @@
-import type { Profile } from "../profile.ts";
+import type { MeterRule, Profile } from "../profile.ts";
 
 /** PML objects of LaserJet MIBs (LJ*-MIB, HP-LASERJET-COMMON-MIB). */
 const pml = "1.3.6.1.4.1.11.2.3.9.4.2.1";
+
+function scans(numbers: number[]): MeterRule {
+  const oids = numbers.map((number) => `${pml}.2.2.1.${number}.0`);
+  return { kind: "sum", meter: "scan.total", oids, rule: `hp.scans.${numbers.join("+")}`, needs: "any" };
+}
 
 export const hp: Profile = {
   id: "hp",
@@ -43,14 +48,9 @@ export const hp: Profile = {
     { kind: "scalar", meter: "mono", oid: `${pml}.4.1.2.6.0`, rule: "hp.totalMonoPageCount" },
     { kind: "scalar", meter: "color", oid: `${pml}.4.1.2.7.0`, rule: "hp.totalColorPageCount" },
     { kind: "scalar", meter: "duplex", oid: `${pml}.4.1.2.22.0`, rule: "hp.duplexPageCount" },
-    {
-      // Originals through the feeder and on the glass; mstrhakr/printmaster, script id 55732967453
-      kind: "sum",
-      meter: "scan.total",
-      oids: [`${pml}.2.2.1.44.0`, `${pml}.2.2.1.74.0`],
-      rule: "hp.scannerPageCounts",
-      needs: "any",
-    },
+    // Originals through the feeder and on the glass; mstrhakr/printmaster, script ids 55732967453 and 34990467103
+    scans([44, 74]),
+    scans([20, 21]),
   ],
   supplies: [
     // Cartridge order code and serial by prtMarkerSuppliesIndex; recording hp-officejet-pro-x476dw

@@ -12,6 +12,8 @@ const dell = "1.3.6.1.4.1.674.10898.100.2.1.5";
 const oki = "1.3.6.1.4.1.2001.1.1.1.1.11.1.10.170.1";
 const okiLife = "1.3.6.1.4.1.2001.1.1.1.1.100.1.1.1.3.1";
 const samsung = "1.3.6.1.4.1.236.11.5.11.53.11.1";
+const brother = "1.3.6.1.4.1.2435.2.3.9.4.2.1.5.5.54.2.2.1.3";
+const toshiba = "1.3.6.1.4.1.1129.2.3.50.1.3.21.6.1";
 const hp = "1.3.6.1.4.1.11.2.3.9.4.2.1";
 
 function read(id: string, objects: Record<string, TestValue>) {
@@ -63,6 +65,35 @@ const cases: [id: string, what: string, objects: Record<string, TestValue>, want
   ["samsung", "black pages alone", { [life]: 910, [`${samsung}.2.0`]: 905 }, { total: 910, mono: 905 }],
   ["hp", "scans through the feeder and on the glass", { [`${hp}.2.2.1.44.0`]: 50, [`${hp}.2.2.1.74.0`]: 7 }, {
     "scan.total": 57,
+  }],
+  ["hp", "scans of newer models", { [`${hp}.2.2.1.20.0`]: 50, [`${hp}.2.2.1.21.0`]: 7 }, { "scan.total": 57 }],
+  ["brother", "all scans of a feeder that scans both sides", { [`${brother}.3`]: 20, [`${brother}.4`]: 57 }, {
+    "scan.total": 57,
+  }],
+  ["brother", "all scans of others", { [`${brother}.1`]: 50, [`${brother}.2`]: 7, [`${brother}.3`]: 57 }, {
+    "scan.total": 57,
+  }],
+  ["toshiba", "full and two colours as colour, and all scans", {
+    [life]: 1020,
+    [`${toshiba}.2.1.1`]: 250,
+    [`${toshiba}.2.1.2`]: 50,
+    [`${toshiba}.2.1.3`]: 700,
+    [`${toshiba}.2.1.4`]: 1000,
+    [`${toshiba}.3.1.1`]: 150,
+    [`${toshiba}.3.1.3`]: 650,
+    [`${toshiba}.8.1.1`]: 5,
+    [`${toshiba}.8.1.3`]: 6,
+    [`${toshiba}.9.1.3`]: 7,
+  }, {
+    total: 1000,
+    mono: 700,
+    color: 300,
+    "print.total": 800,
+    "print.mono": 650,
+    "print.color": 150,
+    "scan.total": 18,
+    "scan.mono": 13,
+    "scan.color": 5,
   }],
   ["hp", "scans of a flatbed", { [`${hp}.2.2.1.74.0`]: 7 }, { "scan.total": 7 }],
   ["hp", "prtMarkerLifeCount before the same count of its own", { [life]: 910, [`${hp}.4.1.2.5.0`]: 905 }, {

@@ -3,16 +3,29 @@ import type { MeterRule, Profile } from "../profile.ts";
 /** Counters by function, group and code: value .3, name .4; librenms printer.inc.php, recording sharp-mx-3570n. */
 const counts = "1.3.6.1.4.1.2385.1.1.19.2.1";
 
-/** Function 1 print, 4 copy, 5 all, 7 scan; code 61 black, 63 full colour, 64 two, 80 one, 75 duplex, 60 and 50 all. */
-function count(meter: string, path: string): MeterRule {
-  return { kind: "scalar", meter, oid: `${counts}.3.${path}`, rule: `sharp.count.${path}` };
+const mono = "(?:Black ?(?:&|and) ?White|B ?[&/] ?W|Monochrome)";
+/** Full colour, two colours and single colour are all colour. */
+const colour = "(?:Full|Two|Single|2|1)[- ]?Colou?r";
+
+/** By the names of the table, and where it has none by function (1 print, 4 copy, 5 all, 7 and 8 scan) and code. */
+function count(names: [what: string, meter: string][], indexes: Record<string, string[]>): MeterRule {
+  return {
+    kind: "labelled",
+    rule: "sharp.count",
+    values: `${counts}.3`,
+    labels: `${counts}.4`,
+    names: names.map(([what, meter]) => [new RegExp(`^${what}$`, "i"), meter]),
+    indexes: Object.entries(indexes).flatMap(([meter, paths]) => paths.map((path): [string, string] => [path, meter])),
+  };
 }
 
-/** Full colour, two colours and single colour are all colour. */
-function colour(meter: string, path: string): MeterRule {
-  const oids = [63, 64, 80].map((code) => `${counts}.3.${path}.${code}`);
-  return { kind: "sum", meter, oids, rule: `sharp.count.${path}.colour`, needs: "any" };
+/** Pages of one function by colour: 61 black, 63 full, 64 two, 80 single. */
+function codes(path: string): { mono: string[]; color: string[] } {
+  return { mono: [`${path}.61`], color: [63, 64, 80].map((code) => `${path}.${code}`) };
 }
+
+const all = codes("5.4"), prints = codes("1.4"), copies = codes("4.4");
+const scans = { mono: ["7.4.51", "8.4.51"], color: ["7.4.53", "8.4.53", "8.4.54"] };
 
 export const sharp: Profile = {
   id: "sharp",
@@ -36,18 +49,38 @@ export const sharp: Profile = {
     { oid: "1.3.6.1.4.1.2385.2.1.1.2.1.2.1", rule: "sharp.version" },
   ],
   meters: [
-    count("mono", "5.4.61"),
-    colour("color", "5.4"),
-    count("print.total", "1.4.60"),
-    count("print.mono", "1.4.61"),
-    colour("print.color", "1.4"),
-    count("copy.total", "4.4.60"),
-    count("copy.mono", "4.4.61"),
-    colour("copy.color", "4.4"),
-    count("duplex", "1.4.75"),
-    count("scan.total", "7.4.50"),
-    count("scan.mono", "7.4.51"),
-    count("scan.color", "7.4.53"),
+    count([[".+ Total Count", "total"]], { total: [...all.mono, ...all.color] }),
+    count([
+      [`${mono} Total Count`, "mono"],
+      [`${colour} Total Count`, "color"],
+      ["Prints", "print.total"],
+      [`${mono} Print Count`, "print.mono"],
+      [`${colour} Print Count`, "print.color"],
+      ["Copies", "copy.total"],
+      [`${mono} Copy Count`, "copy.mono"],
+      [`${colour} Copy Count`, "copy.color"],
+      ["Duplex", "duplex"],
+      // To e-mail, FTP, the disk and others: together they are all scans.
+      ["Scan to .*(?<!Count)", "scan.total"],
+      [`${mono} (?:Scanner|Scan to .+) Count`, "scan.mono"],
+      [`${colour} (?:Scanner|Scan to .+) Count`, "scan.color"],
+    ], {
+      mono: all.mono,
+      color: all.color,
+      "print.total": ["1.4.60"],
+      "print.mono": prints.mono,
+      "print.color": prints.color,
+      "copy.total": ["4.4.60"],
+      "copy.mono": copies.mono,
+      "copy.color": copies.color,
+      duplex: ["1.4.75"],
+      "scan.total": ["7.4.50", "8.4.50"],
+      "scan.mono": scans.mono,
+      "scan.color": scans.color,
+    }),
+    count([[`(?:${mono}|${colour}) (?:Scanner|Scan to .+) Count`, "scan.total"]], {
+      "scan.total": [...scans.mono, ...scans.color],
+    }),
   ],
   // Capacity −2 beside a level of 0 to 100; librenms, recording sharp-mx-3570n
   standardSupplies: { percentWithoutCapacity: true },

@@ -5,10 +5,20 @@ import { lexmarkMeters } from "./lexmark.ts";
 /** Pages by category and colour (1 full, 2 two colours, 3 black, 4 all); fusioninventory and other public agents. */
 const pages = "1.3.6.1.4.1.1129.2.3.50.1.3.21.6.1";
 
-function count(meter: string, category: number, colours: number[]): MeterRule {
-  const oids = colours.map((colour) => `${pages}.${category}.1.${colour}`);
-  return { kind: "sum", meter, oids, rule: `toshiba.pages.${category}`, needs: "any" };
+function count(meter: string, categories: number[], colours: number[]): MeterRule {
+  const oids = categories.flatMap((category) => colours.map((colour) => `${pages}.${category}.1.${colour}`));
+  return { kind: "sum", meter, oids, rule: `toshiba.pages.${categories.join("+")}`, needs: "any" };
 }
+
+const all = [4], black = [3], colours = [1, 2];
+
+/** Pages of one category in all colours, as the device counts them, else as they add up. */
+function total(meter: string, categories: number[]): MeterRule[] {
+  return [count(meter, categories, all), count(meter, categories, [...colours, ...black])];
+}
+
+/** 2 all functions, 3 print, 4 copy, 7 fax, 207 large paper; scans: 8 to the network, 9 for copies, 10 for faxes. */
+const scans = [8, 9, 10];
 
 export const toshiba: Profile = {
   id: "toshiba",
@@ -26,17 +36,22 @@ export const toshiba: Profile = {
     { oid: "1.3.6.1.2.1.1.1.0", rule: "toshiba.description", take: / version (\S+)/i },
   ],
   meters: [
-    // 2 all functions, 3 print, 4 copy, 7 fax, 207 large paper
-    count("total", 2, [1, 2, 3]),
-    count("mono", 2, [3]),
-    count("color", 2, [1, 2]),
-    count("print.mono", 3, [3]),
-    count("print.color", 3, [1, 2]),
-    count("copy.mono", 4, [3]),
-    count("copy.color", 4, [1, 2]),
-    count("fax.mono", 7, [3]),
-    count("large.mono", 207, [3]),
-    count("large.color", 207, [1, 2]),
+    // Scans: script ids 22327299272 and 53277607705
+    ...total("total", [2]),
+    count("mono", [2], black),
+    count("color", [2], colours),
+    ...total("print.total", [3]),
+    count("print.mono", [3], black),
+    count("print.color", [3], colours),
+    ...total("copy.total", [4]),
+    count("copy.mono", [4], black),
+    count("copy.color", [4], colours),
+    count("fax.mono", [7], black),
+    count("large.mono", [207], black),
+    count("large.color", [207], colours),
+    ...total("scan.total", scans),
+    count("scan.mono", scans, black),
+    count("scan.color", scans, colours),
     ...lexmarkMeters,
   ],
 };
