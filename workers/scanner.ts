@@ -1,7 +1,7 @@
 /** Thread entry of a scanner: opens its sockets inside its sandbox, hands messages to the scanner, nothing else. */
 import { systemClock } from "../src/core/clock.ts";
 import { messageOf } from "../src/core/errors.ts";
-import { openUdpPort } from "../src/host/udp_port.ts";
+import { maybeUdpPort, openUdpPort } from "../src/host/udp_port.ts";
 import { createSendGate } from "../src/scanner/send_gate.ts";
 import { startScanner } from "../src/scanner/scanner.ts";
 import type { Scanner } from "../src/scanner/scanner.ts";
@@ -24,6 +24,10 @@ function start(config: ScannerConfig): void {
   hub = startDatagramHub({
     ipv4: has(4) ? gate.guard(openUdpPort(4)) : undefined,
     ipv6: has(6) ? gate.guard(openUdpPort(6)) : undefined,
+    openMore(family) {
+      const port = maybeUdpPort(family);
+      return port === undefined ? undefined : gate.guard(port);
+    },
   });
   scanner = startScanner(config, { hub, gate, clock: systemClock, post: (message) => scope.postMessage(message) });
   scope.postMessage({ type: "ready" });

@@ -35,3 +35,12 @@ export function openUdpPort(family: 4 | 6): DatagramPort {
     },
   };
 }
+
+/** A further socket where the system still gives one: a scan goes on, more slowly, with those it has. */
+export function maybeUdpPort(family: 4 | 6): DatagramPort | undefined {
+  try {
+    return openUdpPort(family);
+  } catch {
+    return undefined;
+  }
+}

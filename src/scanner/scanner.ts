@@ -141,7 +141,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
       signal: stopping.signal,
       pace: () => pacer.take(),
       breathe: () => breather.breathe(),
-      send: (bytes, target) => hub.send(bytes, target.address, target.port),
+      send: (bytes, target) => hub.probe(bytes, target.address, target.port),
       onFound: (found) => {
         counters.answered++;
         readings.push(read(shard.id, found));

@@ -42,6 +42,7 @@ export interface SweepOptions {
   timeoutMs: () => number;
   /** Called with the milliseconds between the first probe of a device and its answer. */
   onAnswer: (ms: number) => void;
+  /** Resolves when the system has taken the datagram; nothing else of the shard is sent meanwhile. */
   send: (bytes: Uint8Array, target: Target) => Promise<void>;
   pace: () => Promise<void> | undefined;
   /** A pause that lets answers be received. */
@@ -64,9 +65,6 @@ export interface ShardSweep {
   /** Resolves when nobody is waited for any more. Rejects only with the abort reason. */
   run(): Promise<void>;
 }
-
-/** Sends in flight at once: enough to keep the socket busy, few enough not to flood the event loop. */
-const sendWindow = 32;
 
 /** Decodes a datagram for `accept`; undefined when it is malformed. */
 export function maybeMessage(bytes: Uint8Array): SnmpMessage | undefined {
@@ -126,7 +124,6 @@ export function sweepShard(options: SweepOptions): ShardSweep {
 
   /** Sends one probe of the round to each silent address; true when some address has a further one. */
   async function sendWave(round: number, wave: number): Promise<boolean> {
-    let window: Promise<void>[] = [];
     let hasMore = false;
     for (let position = 0; position < size; position++) {
       if (answered[position] === 1) continue;
@@ -145,15 +142,10 @@ export function sweepShard(options: SweepOptions): ShardSweep {
         if (paced !== undefined) await paced;
         signal.throwIfAborted();
         if (probed[position]! < 255) probed[position]!++;
-        window.push(send(probeFor(template, firstId + position), target));
-        if (window.length >= sendWindow) {
-          await Promise.all(window);
-          window = [];
-        }
+        await send(probeFor(template, firstId + position), target);
       }
       if (isFirst) options.onProbed(1);
     }
-    await Promise.all(window);
     return hasMore;
   }
 

@@ -1,7 +1,10 @@
 /**
- * One UDP socket for a whole worker: the sweep and every session send through it, and each answer goes only to who asked
- * that very address and port. What nobody asked for is dropped and counted.
+ * The UDP sockets of a whole worker: every session sends through one, the sweep through others, so that what the system
+ * holds back of a sweep holds up no session. Each answer goes only to who asked that very address and port. What nobody
+ * asked for is dropped and counted.
  */
+import { createProbeLanes } from "./probe_lanes.ts";
+import type { ProbeLanes } from "./probe_lanes.ts";
 
 /** A bound UDP socket of one address family. */
 export interface DatagramPort {
@@ -24,6 +27,8 @@ export interface HubCounters {
 
 export interface DatagramHub {
   send(bytes: Uint8Array, address: string, port: number): Promise<void>;
+  /** The same for a probe of a sweep. */
+  probe(bytes: Uint8Array, address: string, port: number): Promise<void>;
   /** Listens to one address and port until the returned function is called. */
   listenTo(address: string, port: number, listener: DatagramListener): () => void;
   /** Sees every datagram that no listener of its address took. */
@@ -32,13 +37,20 @@ export interface DatagramHub {
   close(): Promise<void>;
 }
 
-/** Starts receiving on the given ports; the IPv6 port serves addresses with a colon. */
-export function startDatagramHub(
-  ports: { ipv4: DatagramPort | undefined; ipv6: DatagramPort | undefined },
-): DatagramHub {
+export interface HubPorts {
+  ipv4: DatagramPort | undefined;
+  /** Serves addresses with a colon. */
+  ipv6: DatagramPort | undefined;
+  /** Opens a further socket for probes; without it, or where it gives none, they share the one of the sessions. */
+  openMore?: (family: 4 | 6) => DatagramPort | undefined;
+}
+
+/** Starts receiving on the given ports. */
+export function startDatagramHub(ports: HubPorts): DatagramHub {
   const listeners = new Map<string, Set<DatagramListener>>();
   const counters: HubCounters = { sent: 0, received: 0, stray: 0 };
   let sweep: DatagramListener = () => false;
+  let closed = false;
 
   function dispatch(bytes: Uint8Array, address: string, port: number): void {
     counters.received++;
@@ -57,15 +69,47 @@ export function startDatagramHub(
     }
   }
 
-  const loops = [ports.ipv4, ports.ipv6].filter((port) => port !== undefined).map(receiveAll);
+  const open: DatagramPort[] = [];
+  const loops: Promise<void>[] = [];
+
+  function receiving(port: DatagramPort): DatagramPort {
+    open.push(port);
+    loops.push(receiveAll(port));
+    return port;
+  }
+
+  function openMore(family: 4 | 6): DatagramPort | undefined {
+    const port = closed ? undefined : ports.openMore?.(family);
+    return port === undefined ? undefined : receiving(port);
+  }
+
+  const lanes: Partial<Record<4 | 6, ProbeLanes>> = {};
+
+  function lanesOf(family: 4 | 6): ProbeLanes {
+    return lanes[family] ??= createProbeLanes({
+      first: openMore(family) ?? portOf(family),
+      open: () => openMore(family),
+    });
+  }
+
+  function portOf(family: 4 | 6): DatagramPort {
+    const port = family === 6 ? ports.ipv6 : ports.ipv4;
+    if (port === undefined) throw new RangeError(`Cannot send as no socket for IPv${family} is open`);
+    return port;
+  }
+
+  for (const port of [ports.ipv4, ports.ipv6]) if (port !== undefined) receiving(port);
 
   return {
     counters,
     async send(bytes, address, port) {
-      const socket = address.includes(":") ? ports.ipv6 : ports.ipv4;
-      if (socket === undefined) throw new RangeError(`Cannot send to ${address} as no socket of its family is open`);
+      const socket = portOf(familyOf(address));
       counters.sent++;
       await socket.send(bytes, address, port);
+    },
+    async probe(bytes, address, port) {
+      counters.sent++;
+      await lanesOf(familyOf(address)).send(bytes, address, port);
     },
     listenTo(address, port, listener) {
       const at = key(address, port);
@@ -81,11 +125,15 @@ export function startDatagramHub(
       sweep = listener;
     },
     async close() {
-      ports.ipv4?.close();
-      ports.ipv6?.close();
+      closed = true;
+      for (const port of open) port.close();
       await Promise.all(loops);
     },
   };
+}
+
+function familyOf(address: string): 4 | 6 {
+  return address.includes(":") ? 6 : 4;
 }
 
 function key(address: string, port: number): string {

@@ -67,6 +67,7 @@ function recordingHub(sent: Uint8Array[], listeners: ((bytes: Uint8Array) => boo
       sent.push(bytes);
       return Promise.resolve();
     },
+    probe: () => Promise.resolve(),
     listenTo(address, port, listener) {
       listeners.push((bytes) => listener(bytes, address, port));
       return () => {};

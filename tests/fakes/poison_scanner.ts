@@ -15,14 +15,14 @@ const hub = startDatagramHub({ ipv4: openUdpPort(4), ipv6: undefined });
 const poisoned: typeof hub = {
   ...hub,
   counters: hub.counters,
-  send(bytes, address, port) {
+  probe(bytes, address, port) {
     if (address === "127.94.0.7") {
       queueMicrotask(() => {
         throw new Error("poisoned");
       });
     }
     while (address === "127.94.1.7");
-    return hub.send(bytes, address, port);
+    return hub.probe(bytes, address, port);
   },
 };
 let scanner: Scanner | undefined;

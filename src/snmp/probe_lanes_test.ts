@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import type { DatagramPort } from "./datagram_hub.ts";
+import { createProbeLanes } from "./probe_lanes.ts";
+
+/** Sockets that take `room` datagrams each and hold the next one until they are drained, as the system does. */
+function fullSockets({ room, most }: { room: number; most: number }) {
+  const sockets: { taken: number[]; drain(): void }[] = [];
+
+  function open(): DatagramPort | undefined {
+    if (sockets.length === most) return undefined;
+    const taken: number[] = [];
+    let left = room;
+    let drained = Promise.withResolvers<void>();
+    sockets.push({
+      taken,
+      drain() {
+        left = room;
+        drained.resolve();
+        drained = Promise.withResolvers();
+      },
+    });
+    return {
+      async send(bytes, address) {
+        if (address === "127.0.0.255") throw new Deno.errors.PermissionDenied("broadcast");
+        while (left === 0) await drained.promise;
+        left--;
+        taken.push(bytes[0]!);
+      },
+      receive: () => Promise.resolve(undefined),
+      close() {},
+    };
+  }
+
+  const lanes = createProbeLanes({ first: open()!, open, pause: () => Promise.resolve() });
+  const send = (n: number, address = "127.0.0.1") => lanes.send(Uint8Array.of(n), address, 161);
+  return { sockets, send };
+}
+
+Deno.test("createProbeLanes() sends through one socket for as long as it takes what it is given", async () => {
+  const { sockets, send } = fullSockets({ room: 1000, most: 8 });
+  for (let n = 0; n < 200; n++) await send(n);
+  await Promise.all([...Array(20).keys()].map((n) => send(n)));
+  assert.equal(sockets.length, 1);
+  assert.equal(sockets[0]!.taken.length, 220);
+});
+
+Deno.test("createProbeLanes() opens a further socket when all are full, and goes on at once", async () => {
+  const { sockets, send } = fullSockets({ room: 10, most: 8 });
+  for (let n = 0; n < 35; n++) await send(n);
+  assert.equal(sockets.length, 4);
+  assert.deepEqual(sockets.flatMap(({ taken }) => taken), [...Array(35).keys()]);
+});
+
+Deno.test("createProbeLanes() waits where there is no further socket, and loses nothing", async () => {
+  const { sockets, send } = fullSockets({ room: 3, most: 2 });
+  for (let n = 0; n < 6; n++) await send(n);
+  let done = false;
+  const last = send(6).then(() => done = true);
+  for (let turns = 0; turns < 100; turns++) await undefined;
+  assert.equal(done, false);
+  sockets[0]!.drain();
+  await last;
+  assert(sockets[0]!.taken.includes(6));
+  // The socket that was free first is the one that goes on.
+  await send(7);
+  assert(sockets[0]!.taken.includes(7));
+});
+
+Deno.test("createProbeLanes() tells a refused destination to who sent to it, and goes on", async () => {
+  const { sockets, send } = fullSockets({ room: 100, most: 8 });
+  await assert.rejects(send(1, "127.0.0.255"), /broadcast/);
+  await send(2);
+  assert.deepEqual(sockets.map(({ taken }) => taken), [[2]]);
+});

@@ -1,0 +1,63 @@
+/** Sweeps of the machine's own link, where the system asks by ARP who has an address: a real one, in namespaces. */
+import assert from "node:assert/strict";
+import type { ScanDocument } from "../src/printers/reading.ts";
+import { succeeds, systemTest } from "./peers.ts";
+
+const main = new URL("../main.ts", import.meta.url).pathname;
+
+/** `near` is ours, with 10.99.0.1; behind it a host with snmpd at each address of `$hosts`, and nobody else. */
+const setUp = `
+ip link set lo up
+unshare -n sh -ec '
+  ip link set lo up
+  until ip link show far >/dev/null 2>&1; do sleep 0.02; done
+  for host in $hosts; do ip address add "$host$block" dev far; done
+  ip link set far up
+  for host in $hosts; do agents="$agents udp:$host:161"; done
+  exec snmpd -f -Ln -C -c "$folder/snmpd.conf" -p "$folder/pid" $agents' &
+# Not before the child has a namespace of its own.
+until [ "$(readlink /proc/$!/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do kill -0 $! && sleep 0.02 || exit 1; done
+ip link add name near type veth peer name far netns $!
+ip address add "10.99.0.1$block" dev near
+ip link set near up
+until [ -e "$folder/pid" ]; do kill -0 $! && sleep 0.02 || exit 1; done
+"$@"
+code=$?
+kill $!
+exit $code
+`;
+
+const namespaces = ["-U", "-r", "-n", "-m"];
+
+const allowed = await succeeds(["unshare", ...namespaces, "ip", "link", "add", "name", "near", "type", "veth"]);
+
+function linkTest(name: string, body: () => Promise<void>): void {
+  systemTest(name, { needs: "network namespaces", allowed, programs: ["ip", "snmpd"] }, body);
+}
+
+/** Runs `opendca scan` on the link; `hosts` answer, and nobody else. */
+async function scanLink(args: string[], options: { block: string; hosts: string[] }): Promise<ScanDocument> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/snmpd.conf`, "rocommunity public\n");
+    const { code, stdout, stderr } = await new Deno.Command("unshare", {
+      args: [...namespaces, "sh", "-c", setUp, "sh", Deno.execPath(), "run", "--no-check", "-A", main, "scan", ...args],
+      env: { folder, block: options.block, hosts: options.hosts.join(" ") },
+    }).output();
+    assert.equal(code, 0, new TextDecoder().decode(stderr));
+    return JSON.parse(new TextDecoder().decode(stdout));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+linkTest("opendca scan is not held up by the silent addresses of its own link, and finds who is there", async () => {
+  const hosts = ["10.99.0.77", "10.99.3.200"];
+  const scanned = await scanLink(
+    ["10.99.0.0/22", "--rate", "0", "--workers", "1", "--format", "json", "--all", "--quiet"],
+    { block: "/22", hosts },
+  );
+  assert.deepEqual(scanned.others?.map(({ address }) => address), hosts);
+  // One socket alone needs 22 seconds for these: 13 milliseconds for each datagram that ARP does not resolve.
+  assert(scanned.stats.durationMs < 11_000, `it took ${scanned.stats.durationMs} ms`);
+});
