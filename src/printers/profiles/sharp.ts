@@ -25,7 +25,6 @@ function codes(path: string): { mono: string[]; color: string[] } {
 }
 
 const all = codes("5.4"), prints = codes("1.4"), copies = codes("4.4");
-const scans = { mono: ["7.4.51", "8.4.51"], color: ["7.4.53", "8.4.53", "8.4.54"] };
 
 export const sharp: Profile = {
   id: "sharp",
@@ -60,10 +59,10 @@ export const sharp: Profile = {
       [`${mono} Copy Count`, "copy.mono"],
       [`${colour} Copy Count`, "copy.color"],
       ["Duplex", "duplex"],
-      // To e-mail, FTP, the disk and others: together they are all scans.
-      ["Scan to .*(?<!Count)", "scan.total"],
-      [`${mono} (?:Scanner|Scan to .+) Count`, "scan.mono"],
-      [`${colour} (?:Scanner|Scan to .+) Count`, "scan.color"],
+      // What is kept on the disk is filing, and counted apart (recording sharp-mx-3570n).
+      ["Scan to (?!HDD).*(?<!Count)", "scan.total"],
+      [`${mono} Scanner Count`, "scan.mono"],
+      [`${colour} Scanner Count`, "scan.color"],
     ], {
       mono: all.mono,
       color: all.color,
@@ -74,13 +73,17 @@ export const sharp: Profile = {
       "copy.mono": copies.mono,
       "copy.color": copies.color,
       duplex: ["1.4.75"],
-      "scan.total": ["7.4.50", "8.4.50"],
-      "scan.mono": scans.mono,
-      "scan.color": scans.color,
+      "scan.total": ["7.4.50"],
+      "scan.mono": ["7.4.51"],
+      "scan.color": ["7.4.53"],
     }),
-    count([[`(?:${mono}|${colour}) (?:Scanner|Scan to .+) Count`, "scan.total"]], {
-      "scan.total": [...scans.mono, ...scans.color],
-    }),
+    count([[`(?:${mono}|${colour}) Scanner Count`, "scan.total"]], { "scan.total": ["7.4.51", "7.4.53"] }),
+    // Machines that scan to the disk only
+    count([
+      ["Scan to HDD", "scan.total"],
+      [`${mono} Scan to HDD Count`, "scan.mono"],
+      [`${colour} Scan to HDD Count`, "scan.color"],
+    ], { "scan.total": ["8.4.50"], "scan.mono": ["8.4.51"], "scan.color": ["8.4.53", "8.4.54"] }),
   ],
   // Capacity −2 beside a level of 0 to 100; librenms, recording sharp-mx-3570n
   standardSupplies: { percentWithoutCapacity: true },
