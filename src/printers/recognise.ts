@@ -131,16 +131,17 @@ export function emulation(store: ObjectStore, oneOfSeveral?: string): (text: str
 /**
  * A badge without rules of its own reads by those of the maker whose sysObjectID the machine answers: whoever sells it,
  * it is the same machine. A badge with rules reads that maker's counters besides its own: Canon's presses behind Océ's
- * controller, OKI's machines by Toshiba. HP's number says nothing, because so many answer it.
+ * controller, OKI's machines by Toshiba. So does a machine of a maker without a profile. HP's number says nothing, because so many answer
+ * it.
  */
 function withRulesOf(profile: Profile, { objectId }: Testimony): Profile {
-  if (profile === genericProfile) return profile;
   const machine = allProfiles.find(({ recognise, meters }) =>
     meters !== undefined && recognise.objectIds?.some((base) => isUnder(objectId, base))
   );
   if (machine === undefined) return profile;
   const { id, maker, recognise, meters, supplies } = profile;
-  if (meters === undefined && supplies === undefined) return { ...machine, ...profile, id, maker, recognise };
+  const isBadge = profile !== genericProfile && meters === undefined && supplies === undefined;
+  if (isBadge) return { ...machine, ...profile, id, maker, recognise };
   const others = (machine.meters ?? []).filter((rule) => !meters?.includes(rule));
   if (others.length === 0 || machine.id === id || shared.has(enterpriseOf(objectId) ?? "")) return profile;
   return { ...profile, meters: [...meters ?? [], ...others] };

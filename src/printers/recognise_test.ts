@@ -167,3 +167,17 @@ Deno.test("recognise() reads a badge by the rules of the maker of the machine", 
   const plain = recognise(storeOf({ ...marker, [sysDescr]: "Sindoh D000" })).profile;
   assert.equal(plain.meters, undefined);
 });
+
+Deno.test("recognise() reads the counters of the machine also where nobody knows the badge", () => {
+  const read = (number: string) =>
+    recognise(storeOf({
+      ...marker,
+      [sysDescr]: "Copier",
+      [`${oids.hrDeviceDescr} 1`]: "Imagistics im0000",
+      [sysObjectID]: { oid: number },
+    })).profile;
+  const konica = read("1.3.6.1.4.1.18334.1.1.1.2.1");
+  assert.equal(konica.id, "generic");
+  assert.ok(konica.meters!.length > 0);
+  assert.equal(read("1.3.6.1.4.1.11.2.3.9.1").meters, undefined);
+});
