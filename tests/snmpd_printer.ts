@@ -1,6 +1,5 @@
 /** Net-SNMP's agent as a printer with views, users and contexts, and its counts of what was refused. */
-import { toolOutput } from "./started_peer.ts";
-import { startPeer } from "./started_peer.ts";
+import { startPeer, toolOutput } from "./started_peer.ts";
 import { maybeProgram } from "./peers.ts";
 
 export const authKey = "right-auth-key", privKey = "right-priv-key";
@@ -43,16 +42,20 @@ export interface SnmpdPrinter extends AsyncDisposable {
 }
 
 /** `lines` of snmpd.conf follow those of a printer and of the views `all`, `limited`, `host`, `general`, `nothing`. */
-export async function startSnmpdPrinter(lines: string[], address = "127.0.0.1"): Promise<SnmpdPrinter> {
-  const agent = await startPeer("snmpd", "NET-SNMP version", async (folder, port) => {
+export async function startSnmpdPrinter(lines: string[], at: { port?: number } = {}): Promise<SnmpdPrinter> {
+  const address = "127.0.0.1";
+  let port = 0;
+  const agent = await startPeer("snmpd", "NET-SNMP version", async (folder, freePort) => {
+    port = at.port ?? freePort;
     const all = [...printer, ...views, "rocommunity for-the-test default -V all", ...lines, ""];
     await Deno.writeTextFile(`${folder}/own.conf`, all.join("\n"));
     return ["-f", "-Lo", "-C", "-c", `${folder}/own.conf`, `udp:${address}:${port}`];
   });
-  const target = `${address}:${agent.port}`;
+  const target = `${address}:${port}`;
+  let isRunning = true;
   return {
     target,
-    port: agent.port,
+    port,
     async refusals() {
       const oids = ["1.3.6.1.2.1.11.4.0", "1.3.6.1.6.3.15.1.1.3.0", "1.3.6.1.6.3.15.1.1.5.0"];
       const args = ["-v2c", "-c", "for-the-test", "-Oqv", "-t", "5", target, ...oids];
@@ -60,7 +63,10 @@ export async function startSnmpdPrinter(lines: string[], address = "127.0.0.1"):
       const [badCommunities = NaN, unknownUsers = NaN, wrongDigests = NaN] = counts;
       return { badCommunities, unknownUsers, wrongDigests };
     },
-    [Symbol.asyncDispose]: () => agent[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      if (isRunning) await agent[Symbol.asyncDispose]();
+      isRunning = false;
+    },
   };
 }
 

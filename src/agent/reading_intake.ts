@@ -41,7 +41,7 @@ export interface IntakeOptions {
 export type Taken = { deviceId: string } | "held" | "lost";
 
 export interface ReadingIntake {
-  take(reading: Reading, options: { site: string; scope: Scope }): Taken;
+  take(reading: Reading, options: { site: string; scope: Scope; credential?: string | null }): Taken;
   /** Tells the platform which devices were merged when the inventory was brought up to date. */
   tellMerges(): void;
   /** Tells the platform that a known device is there again, or is not. */
@@ -84,10 +84,13 @@ export function createReadingIntake(options: IntakeOptions): ReadingIntake {
 
   return {
     lost: () => lost,
-    take(reading, { site, scope }) {
+    take(reading, { site, scope, credential = null }) {
       let observed;
       try {
-        observed = inventory.observe({ reading, site, scope, mayHold }, clock.now());
+        observed = inventory.observe(
+          { reading, site, scope, mayHold, ...(credential === null ? {} : { credential }) },
+          clock.now(),
+        );
         const deviceId = observed.at(-1)?.deviceId;
         if (deviceId === undefined) return "held";
         if (inventory.mark(presenceMark(deviceId)) === "offline") {

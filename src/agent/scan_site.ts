@@ -4,6 +4,7 @@ import type { SendWindow } from "../config/allowed_hours.ts";
 import { UnavailableError } from "../core/errors.ts";
 import { planToWire } from "../credentials/credential.ts";
 import type { Reading, ReadingScope } from "../printers/reading.ts";
+import type { Access, RememberedAccess } from "../scanner/access.ts";
 import type { ScanPosition } from "../supervisor/shard_queue.ts";
 import { superviseScan } from "../supervisor/supervise_scan.ts";
 import type { ScanParts, ScanProgress, ScanResult } from "../supervisor/supervise_scan.ts";
@@ -29,7 +30,10 @@ export interface ScanSiteOptions {
   signal: AbortSignal;
   /** Nothing is sent once `signal` was aborted; else devices that are being read may be read to their end. */
   stopsAtOnce?: boolean;
-  onReading(reading: Reading): void;
+  onReading(reading: Reading, access: Access | undefined): void;
+  onAccess?: ScanParts["onAccess"];
+  /** What is known of devices of the site from before. */
+  remembered?: RememberedAccess;
   onProgress?(progress: ScanProgress): void;
   /** When datagrams may leave; at any time where it is left out. */
   window?: SendWindow;
@@ -85,6 +89,7 @@ export async function scanSite(options: ScanSiteOptions, parts: ScanSiteParts): 
   const result = await superviseScan({
     space,
     credentials,
+    ...(options.remembered === undefined ? {} : { remembered: options.remembered }),
     ratePerSecond: site.ratePerSecond === 0 ? 0 : Math.max(1, site.ratePerSecond * rateShares[options.kind]),
     timeoutMs: limits.timeoutMs,
     retries: limits.retries,
@@ -105,10 +110,11 @@ export async function scanSite(options: ScanSiteOptions, parts: ScanSiteParts): 
       answered = progress.answered;
       options.onProgress?.(progress);
     },
-    onReading(reading) {
+    onReading(reading, access) {
       printers++;
-      options.onReading(reading);
+      options.onReading(reading, access);
     },
+    ...(options.onAccess === undefined ? {} : { onAccess: options.onAccess }),
     onShardDone(position) {
       if (options.onPosition === undefined || clock.monotonicMs() - keptMs < positionEveryMs) return;
       keptMs = clock.monotonicMs();

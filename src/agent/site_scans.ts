@@ -4,9 +4,11 @@ import { sendWindowAt } from "../config/allowed_hours.ts";
 import { UnavailableError } from "../core/errors.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../log/logger.ts";
+import type { AccessMemory } from "./access_memory.ts";
 import { HoursEndedError, watchHours } from "./hours_watch.ts";
 import { ConfigChangedError } from "./live_config.ts";
 import type { ReadingIntake } from "./reading_intake.ts";
+import type { Access } from "../scanner/access.ts";
 import { scanSite } from "./scan_site.ts";
 import type { ScanSiteOptions, ScanSiteParts } from "./scan_site.ts";
 import type { ScanOutcome } from "./scheduler.ts";
@@ -16,6 +18,7 @@ export interface SiteScansOptions {
   machine: Omit<ScanSiteParts, "onUnresolved"> & { clock: Clock };
   config(): AgentConfig;
   intake: ReadingIntake;
+  access: AccessMemory;
   log: Pick<Logger, "warn" | "info">;
   /** A pass is over after which no further readings come for long. */
   onPassed(): void;
@@ -26,7 +29,9 @@ export interface SiteScans {
    * Within the allowed hours of the site. Rejects with `HoursEndedError` or `ConfigChangedError` when it was cut short by
    * these, and with `UnavailableError` when it says nothing about the devices.
    */
-  scan(request: Omit<ScanSiteOptions, "config" | "onReading" | "window" | "stopsAtOnce">): Promise<ScanOutcome>;
+  scan(
+    request: Omit<ScanSiteOptions, "config" | "onReading" | "onAccess" | "remembered" | "window" | "stopsAtOnce">,
+  ): Promise<ScanOutcome>;
   /** Stops what is being sent under the former configuration: the administrator may have closed a range. */
   configChanged(): void;
 }
@@ -34,7 +39,7 @@ export interface SiteScans {
 /** Devices that cannot be told by one reading are read again at once, twice at most. */
 const secondLooks = 2;
 
-export function createSiteScans({ machine, config, intake, log, onPassed }: SiteScansOptions): SiteScans {
+export function createSiteScans({ machine, config, intake, access, log, onPassed }: SiteScansOptions): SiteScans {
   const { clock } = machine;
   /** Hosts of each site that its last pass could not ask. */
   const skipped = new Map<string, ReadonlySet<string>>();
@@ -43,6 +48,7 @@ export function createSiteScans({ machine, config, intake, log, onPassed }: Site
     configChanged() {
       underConfig.abort(new ConfigChangedError());
       underConfig = new AbortController();
+      access.configChanged();
     },
     async scan(request) {
       const beganMs = clock.monotonicMs();
@@ -52,6 +58,16 @@ export function createSiteScans({ machine, config, intake, log, onPassed }: Site
       let unknown = 0;
       const site = request.site.name;
       const changed = underConfig.signal;
+      const tellAccess = (key: string, how: Access) => {
+        const news = access.note(site, key, how);
+        if (news === undefined) return;
+        const [address = "", port] = key.split(" ");
+        const seen = how.seen.map(({ name, version, saw }) => ({ credential: name, version, saw }));
+        const device = { site, address, port: Number(port), seen };
+        if (news === "refused") log.warn("credentialsRefused", device);
+        else if (news === "limited") log.warn("credentialsLimited", device);
+        else log.info("credentialFound", device);
+      };
       const window = sendWindowAt(request.site.schedule.allowedHours, clock.now().getTime());
       if (window === undefined) throw new HoursEndedError();
       using hours = watchHours(window, clock);
@@ -64,8 +80,11 @@ export function createSiteScans({ machine, config, intake, log, onPassed }: Site
           window,
           stopsAtOnce: true,
           config: config(),
-          onReading(reading) {
-            const taken = intake.take(reading, { site, scope: options.scope });
+          remembered: access.remembered(site, { trying: options.kind === "task" }),
+          onAccess: tellAccess,
+          onReading(reading, how) {
+            const credential = how?.credential ?? null;
+            const taken = intake.take(reading, { site, scope: options.scope, credential });
             if (taken === "held") inDoubt.push(reading);
             else if (taken === "lost") unknown++;
             else heard.add(taken.deviceId);

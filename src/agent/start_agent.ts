@@ -32,6 +32,7 @@ import { flushingSpool } from "./flushing_spool.ts";
 import { ledgeredApi } from "./ledgered_api.ts";
 import { needsRestart, openLiveConfig } from "./live_config.ts";
 import { openStores } from "./open_stores.ts";
+import { createAccessMemory } from "./access_memory.ts";
 import { createReadingIntake } from "./reading_intake.ts";
 import { createReports } from "./reports.ts";
 import { createStatusSaver } from "./save_status.ts";
@@ -231,7 +232,14 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     },
   });
   intake.tellMerges();
-  const scans = later.scans = createSiteScans({ machine, config: live.current, intake, log, onPassed: flush });
+  const scans = later.scans = createSiteScans({
+    machine,
+    config: live.current,
+    intake,
+    access: createAccessMemory(clock, inventory.devices()),
+    log,
+    onPassed: flush,
+  });
 
   const memory = openTaskMemory(tasksDb);
   tryStore(() => memory.recover(clock.now()));

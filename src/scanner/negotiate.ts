@@ -68,7 +68,7 @@ export async function negotiate(
   const candidates = candidatesFor(found, options.credentials, remembered);
   const seen: CredentialSight[] = [];
   let best: { session: SnmpSession; identified: Identified; sight: CredentialSight } | undefined;
-  let hasEngine = true, triedAll = true;
+  let hasEngine = true, triedAll = true, wasStopped = false;
   for (const candidate of candidates) {
     const { credential } = candidate;
     if (credential.kind === "usm" && !hasEngine) continue;
@@ -86,6 +86,8 @@ export async function negotiate(
     } catch (error) {
       session.close();
       if (!(error instanceof SnmpError)) throw error;
+      // Nothing of the credential: the scan was stopped, the device's time is over, or this machine cannot send.
+      wasStopped ||= error.failure === "closed" || error.failure === "unreachable";
       if (session.engineId() === null && error.failure === "timeout") hasEngine &&= credential.kind !== "usm";
       see(null, whyRefused(error, session, { credential, without: await withoutContext(candidate, error) }));
       continue;
@@ -107,8 +109,9 @@ export async function negotiate(
     if (!identified.mayShowMore || error !== null || isAsBefore(credential, identified, remembered)) triedAll = false;
   }
   if (best === undefined) {
-    const access: Access = { credential: null, view: "nothing", triedAll, seen };
-    return { session: null, access, problems: [noCredentialProblem(found, seen)] };
+    const problems = [noCredentialProblem(found, seen)];
+    if (wasStopped || !triedAll) return { session: null, problems };
+    return { session: null, access: { credential: null, view: "nothing", triedAll, seen }, problems };
   }
   const { session, identified, sight } = best;
   const access: Access = { credential: sight.name, view: identified.view, triedAll, seen };

@@ -5,9 +5,20 @@ import type { ProbeTemplate } from "../snmp/probe.ts";
 /**
  * What an address is asked, by round: first each credential in its first version (and one engine discovery for all USM
  * users), then in its second. With no second try the second versions join the first round, or agents that speak
- * only them would never be found.
+ * only them would never be found. Where a credential is known to work (`preferred`), the others are asked only in the second
+ * round, of a device that is silent to it.
  */
-export function probeRounds(credentials: readonly Credential[], retries: number): ProbeTemplate[][] {
+export function probeRounds(
+  credentials: readonly Credential[],
+  retries: number,
+  preferred: string | null = null,
+): ProbeTemplate[][] {
+  const known = credentials.filter(({ name }) => name === preferred);
+  if (known.length > 0 && known.length < credentials.length) {
+    const [first = [], second = []] = probeRounds(known, retries);
+    const others = probeRounds(credentials.filter((one) => !known.includes(one)), 0).flat();
+    return retries > 0 ? [first, [...second, ...others]] : [[...first, ...others]];
+  }
   const first: ProbeTemplate[] = [];
   const second: ProbeTemplate[] = [];
   let discovery: ProbeTemplate | undefined;

@@ -14,6 +14,7 @@ import type { ProbeTemplate } from "../snmp/probe.ts";
 import { targetAt } from "../targets/address_space.ts";
 import type { Target } from "../targets/address_space.ts";
 import { permute } from "../targets/permute.ts";
+import type { Remembered } from "./access.ts";
 import { createBreather } from "./breather.ts";
 import { probeRounds } from "./probe_rounds.ts";
 import { createReadLimiter } from "./read_limiter.ts";
@@ -67,7 +68,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
   };
   const breather = createBreather(clock, () => ({ sent: hub.counters.sent, answered: counters.answered }));
   const sweeps = new Map<number, { firstId: number; size: number; sweep: ShardSweep }>();
-  const roundsOf = new Map<readonly Credential[], ProbeTemplate[][]>();
+  const roundsOf = new Map<readonly Credential[], Map<string | null, ProbeTemplate[][]>>();
   let nextId = minProbeId + Math.floor(Math.random() * 0x10000000);
   const results: DeviceResult[] = [];
   let underWay = 0, sending = 0;
@@ -109,12 +110,17 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
     return forAll ?? credentialsFor(plan, target.address);
   }
 
+  function rememberedOf(target: Target): Remembered | undefined {
+    return config.remembered?.[keyOf(target)];
+  }
+
   function roundsFor(target: Target): ProbeTemplate[][] {
     const credentials = credentialsOf(target);
-    const known = roundsOf.get(credentials);
-    if (known !== undefined) return known;
-    const rounds = probeRounds(credentials, config.retries);
-    roundsOf.set(credentials, rounds);
+    const preferred = rememberedOf(target)?.credential ?? null;
+    let byPreferred = roundsOf.get(credentials);
+    if (byPreferred === undefined) roundsOf.set(credentials, byPreferred = new Map());
+    let rounds = byPreferred.get(preferred);
+    if (rounds === undefined) byPreferred.set(preferred, rounds = probeRounds(credentials, config.retries, preferred));
     return rounds;
   }
 
@@ -197,6 +203,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
       return await readDevice(found, {
         hub,
         credentials: credentialsOf(found.target),
+        remembered: rememberedOf(found.target),
         roundTrip,
         slot,
         timeoutMs: config.timeoutMs,

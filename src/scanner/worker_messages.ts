@@ -7,12 +7,15 @@ import type { OtherDevice, Problem, Reading, ReadingScope } from "../printers/re
 import type { ColumnGroup } from "../snmp/read_objects.ts";
 import type { Varbind } from "../snmp/value.ts";
 import type { AddressSpace } from "../targets/address_space.ts";
+import type { Access, RememberedAccess } from "./access.ts";
 
 export interface ScannerConfig {
   space: AddressSpace;
   /** Seed of the shuffled order in which addresses are visited. */
   seed: number;
   credentials: WireCredentialPlan;
+  /** What is known of devices from before; nothing where it is left out. */
+  remembered?: RememberedAccess;
   /** Packets per second of this worker; 0 is unlimited. */
   ratePerSecond: number;
   /** How long one request waits for its answer. */
@@ -68,6 +71,8 @@ export interface DeviceResult {
   key: string;
   readings: Reading[];
   other?: OtherDevice;
+  /** Absent where nothing was tried. */
+  access?: Access;
   /** What the device answered, when the configuration says to capture. */
   captured?: Varbind[];
   problems: Problem[];

@@ -7,6 +7,7 @@ import type { Clock } from "../core/clock.ts";
 import { UnavailableError } from "../core/errors.ts";
 import type { WireCredentialPlan } from "../credentials/credential.ts";
 import type { OtherDevice, Problem, Reading, ReadingScope } from "../printers/reading.ts";
+import type { Access, RememberedAccess } from "../scanner/access.ts";
 import type { DeviceResult, FromScanner, ScannerCounters, SendWindow, ToScanner } from "../scanner/worker_messages.ts";
 import type { ColumnGroup } from "../snmp/read_objects.ts";
 import type { Varbind } from "../snmp/value.ts";
@@ -19,6 +20,8 @@ import type { QueuedShard, ScanPosition } from "./shard_queue.ts";
 export interface ScanRequest {
   space: AddressSpace;
   credentials: WireCredentialPlan;
+  /** What is known of devices from before. */
+  remembered?: RememberedAccess;
   /** Packets per second of the whole scan; 0 is unlimited. */
   ratePerSecond: number;
   timeoutMs: number;
@@ -54,7 +57,9 @@ export interface ScanParts {
   clock: Clock;
   signal: AbortSignal;
   onProgress: (progress: ScanProgress) => void;
-  onReading: (reading: Reading) => void;
+  onReading: (reading: Reading, access: Access | undefined) => void;
+  /** How a device, by "address port", was opened or was not; before its readings. */
+  onAccess?: (key: string, access: Access) => void;
   /** Some more of the space is done. */
   onShardDone?: (position: () => ScanPosition) => void;
 }
@@ -151,6 +156,7 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
         space,
         seed: request.seed,
         credentials: request.credentials,
+        ...(request.remembered === undefined ? {} : { remembered: request.remembered }),
         ratePerSecond: request.ratePerSecond / workers,
         timeoutMs: request.timeoutMs,
         retries: request.retries,
@@ -233,9 +239,10 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
     problems.push(...result.problems);
     if (result.captured !== undefined) captured.push({ key: result.key, varbinds: result.captured });
     if (result.other !== undefined) others.push(result.other);
+    if (result.access !== undefined) parts.onAccess?.(result.key, result.access);
     for (const reading of result.readings) {
       printers.push(reading);
-      parts.onReading(reading);
+      parts.onReading(reading, result.access);
     }
   }
 
