@@ -1,6 +1,7 @@
 import { isUnder } from "../snmp/oid.ts";
 import { derivedColours, derivedTotal } from "./derived_meters.ts";
 import { type Inquiry, maybeText } from "./inquiry.ts";
+import { oids } from "./printer_mib.ts";
 import type { LabelledMeters, MeterRule, RecordMeters, SumMeter, TypedMeters } from "./profile.ts";
 import { maybeCounter, maybeFirstNumber, maybeInteger, maybeOctets, rawOf } from "./raw_value.ts";
 import type { Meter, RawValue } from "./reading.ts";
@@ -20,7 +21,8 @@ export function readMeters(inquiry: Inquiry): Meter[] {
   const own = offersBy(rules.filter((rule) => rule.fallback === undefined));
   const fallback = offersBy(rules.filter((rule) => rule.fallback !== undefined));
   const hasTotal = own.some(({ meter, value }) => meter === "total" && value !== undefined && value.value > 0);
-  const offers = [...own, ...markerTotals(inquiry, [...own, ...fallback], hasTotal), ...fallback];
+  const standard = markerTotals(inquiry, [...own, ...fallback], hasTotal);
+  const offers = [...own, ...!hasTotal && mayLackTotal(inquiry) ? standard.map(withheld) : standard, ...fallback];
   offers.push(...derivedTotal(offers));
   offers.push(...derivedColours(offers));
   const names = new Set(["total", ...offers.map(({ meter }) => meter)]);
@@ -68,7 +70,9 @@ function sumOffer(inquiry: Inquiry, rule: SumMeter): MeterOffer {
   const number = enough ? counts.reduce((sum, count) => sum + count, 0) : undefined;
   const oid = sharedBase((there.length > 0 ? there : parts).map((part) => part.oid));
   const seen = { meter: rule.meter, oid, number, unit: rule.unit, answered: there[0]?.answered };
-  const raw: RawValue = Object.fromEntries(there.map(({ oid, answered }) => [oid, rawOf(answered)]));
+  const raw: RawValue = parts.length === 1
+    ? rawOf(there[0]?.answered)
+    : Object.fromEntries(there.map(({ oid, answered }) => [oid, rawOf(answered)]));
   const reason = there.length === 0 ? "not answered" : "a part is not answered or not valid";
   return { ...offer(rule, seen), raw, reason };
 }
@@ -155,6 +159,38 @@ function addUp(
     const lost = cut ? "the table was not read to its end" : "a row is not valid";
     return { ...offer(rule, seen), raw, ...number === undefined ? { reason: lost } : {} };
   });
+}
+
+/**
+ * Whether a total of the device's own may be missing because the read ended early. The life of the engine is another
+ * number: to tell it once and the device's own again the next time would be a counter that jumps.
+ */
+function mayLackTotal(inquiry: Inquiry): boolean {
+  if (!inquiry.problems.some(({ code }) => endings.includes(code))) return false;
+  // Tables are walked after all single objects were asked.
+  const walked = walkedColumns.some((column) => inquiry.store.has(column));
+  return (inquiry.profile.meters ?? []).some((rule) => {
+    if (rule.fallback || !metersOf(rule).includes("total")) return false;
+    const isSeen = "values" in rule && [rule.values].flat().some((column) => inquiry.store.has(column));
+    return !walked || isSeen;
+  });
+}
+
+/** Columns that a read walks and identification does not ask for. */
+const walkedColumns = [
+  oids.ifType,
+  oids.prtMarkerSuppliesType,
+  oids.prtInputMaxCapacity,
+  oids.prtConsoleDisplayBufferText,
+];
+
+function metersOf(rule: MeterRule): (string | null)[] {
+  if (rule.kind === "records") return rule.fields.map(({ meter }) => meter);
+  return "names" in rule ? rule.names.map(([, meter]) => meter) : [rule.meter];
+}
+
+function withheld(offer: MeterOffer): MeterOffer {
+  return { ...offer, value: undefined, reason: "the device's own total may not have been read" };
 }
 
 /** Problems after which the rest of the device was not read (src/scanner/read_device.ts). */

@@ -36,6 +36,32 @@ Deno.test("readMeters() prefers the device's own total to prtMarkerLifeCount, un
   assert.equal(meters({ ...objects, "1.3.9.1.0": -1 }, [own]).byName.total, 12);
 });
 
+const ownTable: MeterRule = {
+  kind: "typed",
+  rule: "acme.typed",
+  values: "1.3.9.4",
+  types: "1.3.9.3",
+  names: [[10, "total"]],
+};
+const early: [name: string, rules: MeterRule[], objects: Record<string, TestValue>, total: number | undefined][] = [
+  ["where its own may have been lost", [scalar("total", "1.3.9.1.0")], {}, undefined],
+  ["where its own was asked for", [scalar("total", "1.3.9.1.0")], { [`${oids.ifType} 1`]: 6 }, 12],
+  ["where its own is a table that was begun", [ownTable], { [`${oids.ifType} 1`]: 6, "1.3.9.4.1": 10 }, undefined],
+  ["where its own is a table of which nothing was seen", [ownTable], { [`${oids.ifType} 1`]: 6 }, 12],
+  ["where its own is no better", [{ ...scalar("total", "1.3.9.1.0"), fallback: true }], {}, 12],
+  ["where it has none of its own", [scalar("mono", "1.3.9.1.0")], {}, 12],
+];
+for (const [name, rules, objects, total] of early) {
+  Deno.test(`readMeters() of a read that ended early tells ${total === undefined ? "no" : "the"} life count ${name}`, () => {
+    const store = storeOf({ [`${life} 1.1`]: 12, ...objects });
+    const profile = { id: "acme", maker: "Acme", recognise: {}, meters: rules };
+    const found = readMeters(openInquiry(store, profile, [{ code: "silent", message: "No answer" }]));
+    assert.equal(found.find(({ name }) => name === "total")?.value, total);
+    const whole = readMeters(openInquiry(store, profile, []));
+    if (!("1.3.9.4.1" in objects)) assert.equal(whole.find(({ name }) => name === "total")?.value, 12);
+  });
+}
+
 Deno.test("readMeters() takes an overall counter that stays at 0 for one that is not kept, where another counts", () => {
   const rules = [scalar("total", "1.3.9.1.0"), scalar("print.color", "1.3.9.2.0"), scalar("print.color", "1.3.9.3.0")];
   const objects = { [`${life} 1.1`]: 12, "1.3.9.1.0": 0, "1.3.9.2.0": 0, "1.3.9.3.0": 4 };
