@@ -145,7 +145,7 @@ function report(
     if (code === "table-too-long" && group !== undefined) {
       const more = made.full ? "" : `; --full takes up to ${fullRows}`;
       lines.push(`note: ${oid} was cut after ${group.maxRows} objects${more}`);
-    } else if (["silent", "deadline", "read-failed"].includes(code)) {
+    } else if (["silent", "deadline", "read-failed", "no-answer"].includes(code)) {
       lines.push(`note: incomplete: ${safeText(message)}`);
     }
   }

@@ -31,6 +31,17 @@ export const identifyColumns: readonly string[] = [
   ...deviceIdColumns,
 ];
 
+/** Octets of the values that are longer than numbers, as printers have them: what is asked first is sized by these. */
+export const valueOctets: Readonly<Record<string, number>> = {
+  [oids.prtMarkerSuppliesDescription]: 40,
+  [oids.prtMarkerColorantValue]: 12,
+  [oids.prtInputMediaName]: 16,
+  [oids.prtInputName]: 16,
+  [oids.prtInputDescription]: 24,
+  [oids.prtConsoleDisplayBufferText]: 40,
+  [oids.prtAlertDescription]: 190,
+};
+
 /** Columns of one table, to be walked together. `expectedRows` sizes the first request, `maxRows` bounds the last. */
 export interface ColumnGroup {
   name: string;

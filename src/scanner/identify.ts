@@ -1,10 +1,12 @@
 /** The first questions to a device: what it is, and how much of it a credential shows. */
 import { ObjectStore } from "../printers/object_store.ts";
-import { identifyColumns, ownRow } from "../printers/read_plan.ts";
+import { identifyColumns, ownRow, valueOctets } from "../printers/read_plan.ts";
 import { recognise } from "../printers/recognise.ts";
 import type { Recognised } from "../printers/recognise.ts";
 import type { View } from "../printers/view.ts";
 import { mayShowMore, viewOf } from "../printers/view.ts";
+import { createAnswerSizes } from "../snmp/answer_sizes.ts";
+import type { AnswerSizes } from "../snmp/answer_sizes.ts";
 import { compareOids } from "../snmp/oid.ts";
 import { sysDescr, sysObjectId } from "../snmp/probe.ts";
 import { readNextObjects, readObjects } from "../snmp/read_objects.ts";
@@ -20,6 +22,8 @@ export interface Identified {
   /** Another credential could show more. */
   mayShowMore: boolean;
   problems: ReadProblem[];
+  /** What its answers have been like. */
+  sizes: AnswerSizes;
   /** Why nothing is asked any more: the device fell silent. */
   error: SnmpError | null;
 }
@@ -30,6 +34,7 @@ export interface Identified {
  */
 export async function identify(session: SnmpSession, known: readonly Varbind[] = []): Promise<Identified> {
   const store = new ObjectStore();
+  const sizes = createAnswerSizes(session.overheadOctets, valueOctets);
   const problems: ReadProblem[] = [];
   const keep = (outcome: ReadOutcome) => {
     for (const varbind of outcome.varbinds) store.add(varbind);
@@ -37,21 +42,29 @@ export async function identify(session: SnmpSession, known: readonly Varbind[] =
   };
   for (const varbind of known) store.add(varbind);
   let error: SnmpError | null = null;
-  if (known.length === 0) keep(await readObjects(session, [sysDescr, sysObjectId]));
+  if (known.length === 0) keep(await readObjects(session, [sysDescr, sysObjectId], sizes));
   // Whoever is refused these two is refused all others, one by one.
   const isRefused = store.size === 0 && problems.length > 0;
   try {
     if (!isRefused) {
-      keep(await readNextObjects(session, await columnsToAsk(session)));
+      keep(await readNextObjects(session, await columnsToAsk(session), sizes));
       const own = ownRow(store);
-      if (own.length > 0) keep(await readObjects(session, own));
+      if (own.length > 0) keep(await readObjects(session, own, sizes));
     }
   } catch (reason) {
     if (!(reason instanceof SnmpError)) throw reason;
     error = reason;
   }
   const recognised = recognise(store);
-  return { store, recognised, view: viewOf(store), mayShowMore: mayShowMore(store, recognised), problems, error };
+  return {
+    store,
+    recognised,
+    view: viewOf(store),
+    mayShowMore: mayShowMore(store, recognised),
+    problems,
+    sizes,
+    error,
+  };
 }
 
 /** SNMPv1 refuses a request for one object that is not there, and names it: behind a small view all, one by one. */

@@ -120,12 +120,10 @@ export async function negotiate(
   function open(candidate: Candidate): SnmpSession {
     const { credential } = candidate;
     const isSure = candidate.trusted || candidate.proven || candidates.length === 1;
-    // Of an engine the first answer is that to the discovery, which needs no user.
-    const opening = credential.kind === "usm" ? 2 : 1;
     const session = openSession(options.hub, found.target, credential, {
       timeoutMs: wait.waitMs,
       get retries() {
-        if (isSure || session.answers >= opening) return Math.max(readRetries, options.retries);
+        if (isSure || session.answers > 0) return Math.max(readRetries, options.retries);
         return candidate.retries ?? Math.max(openingRetries, options.retries);
       },
       pace: options.pace,

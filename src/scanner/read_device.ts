@@ -80,15 +80,17 @@ async function readWith(
 ): Promise<DeviceOutcome> {
   const { session } = opened;
   const { target, scope, capture } = device;
-  const { store, recognised, error: fellSilent } = opened.identified;
+  const { store, recognised, sizes, error: fellSilent } = opened.identified;
   const problems: Problem[] = [...opened.problems, ...opened.identified.problems];
   const keep = (outcome: { varbinds: Varbind[]; problems: ReadProblem[] }) => {
     for (const varbind of outcome.varbinds) store.add(varbind);
     problems.push(...outcome.problems);
   };
+  const walk = async (groups: ColumnGroup[]) =>
+    void problems.push(...await walkColumns(session, groups, (varbind) => store.add(varbind), sizes));
   const ask = async (plan: ReadPlan) => {
-    keep(await readObjects(session, plan.gets));
-    problems.push(...await walkColumns(session, plan.groups, (varbind) => store.add(varbind)));
+    keep(await readObjects(session, plan.gets, sizes));
+    await walk(plan.groups);
   };
   const asked: Asked = { meters: scope === "full", levels: scope === "full" };
   // A device that fell silent at once may still be known by its description.
@@ -106,7 +108,7 @@ async function readWith(
     }
     const several = printer ? severalPlan(store) : undefined;
     if (several !== undefined) await ask(several);
-    if (capture !== null) problems.push(...await walkColumns(session, capture, (varbind) => store.add(varbind)));
+    if (capture !== null) await walk(capture);
   } catch (error) {
     if (!(error instanceof SnmpError)) throw error;
     problems.push(incompleteProblem(error, device, expired()));

@@ -1,10 +1,16 @@
 /**
- * Reads objects with as few round trips as a device allows, and gets along with agents that break the rules:
- * noSuchName drops the named object (RFC 1157 fails the whole request), tooBig and silence halve the request,
- * a GetBulk that fails is replaced by GetNext, and an answer that does not move forward ends its column.
+ * Reads objects with as few round trips as a device and its network allow, and gets along with agents that break the
+ * rules: noSuchName drops the named object (RFC 1157 fails the whole request), a GetBulk that fails is replaced by
+ * GetNext, and an answer that does not move forward ends its column.
+ *
+ * Each request is made as large as its answer may be (answer_sizes.ts). What is refused as too big, or never arrives
+ * although the device answers something small, is asked for in halves, down to single objects.
  */
+import { createAnswerSizes, octetsOfAll } from "./answer_sizes.ts";
+import type { AnswerSizes } from "./answer_sizes.ts";
 import type { SnmpSession } from "./session.ts";
 import { SnmpError } from "./session.ts";
+import type { Patience } from "./session_tries.ts";
 import { compareOids, isUnder } from "./oid.ts";
 import type { Varbind } from "./value.ts";
 import { isException, Tag } from "./value.ts";
@@ -22,7 +28,7 @@ export interface ColumnGroup {
 
 /** Something that the device does wrong; the reading goes on without it. */
 export interface ReadProblem {
-  code: "agent-error" | "too-big" | "non-increasing" | "table-too-long" | "no-bulk";
+  code: "agent-error" | "too-big" | "non-increasing" | "table-too-long" | "no-bulk" | "no-answer";
   message: string;
   oid?: string;
 }
@@ -32,38 +38,93 @@ export interface ReadOutcome {
   problems: ReadProblem[];
 }
 
-/** Varbinds of a request: an answer of that many stays within two Ethernet frames. */
-export const varbindBudget = 45;
+/** Most varbinds of an answer. */
+const bulkBudget = 45;
 
-/** Objects of one GET or GETNEXT. */
+/** Most objects of one GET or GETNEXT. */
 const getBudget = 30;
 
 /** GET of exact objects; those that do not exist are left out. Throws `SnmpError` when the device falls silent. */
-export async function readObjects(session: SnmpSession, oids: string[]): Promise<ReadOutcome> {
-  return await readInPieces(oids, (piece) => session.get(piece));
+export async function readObjects(
+  session: SnmpSession,
+  oids: string[],
+  sizes = createAnswerSizes(session.overheadOctets),
+): Promise<ReadOutcome> {
+  return await readInPieces(session, oids, sizes, (piece, patience) => session.get(piece, patience));
 }
 
 /** The first object at or after each OID; past the end there is none. Throws `SnmpError` as `readObjects` does. */
-export async function readNextObjects(session: SnmpSession, oids: readonly string[]): Promise<ReadOutcome> {
-  return await readInPieces([...oids], (piece) => session.getNext(piece));
+export async function readNextObjects(
+  session: SnmpSession,
+  oids: readonly string[],
+  sizes = createAnswerSizes(session.overheadOctets),
+): Promise<ReadOutcome> {
+  return await readInPieces(session, [...oids], sizes, (piece, patience) => session.getNext(piece, patience));
 }
 
-async function readInPieces(oids: string[], ask: (oids: string[]) => Promise<Varbind[]>): Promise<ReadOutcome> {
+async function readInPieces(
+  session: SnmpSession,
+  oids: string[],
+  sizes: AnswerSizes,
+  ask: (oids: string[], patience: Patience) => Promise<Varbind[]>,
+): Promise<ReadOutcome> {
   const outcome: ReadOutcome = { varbinds: [], problems: [] };
-  const pieces: string[][] = [];
-  for (let i = 0; i < oids.length; i += getBudget) pieces.push(oids.slice(i, i + getBudget));
+  const pieces: string[][] = oids.length > 0 ? [oids] : [];
   for (let piece = pieces.shift(); piece !== undefined; piece = pieces.shift()) {
+    const fitting = countFitting(piece, sizes);
+    if (fitting < piece.length) {
+      pieces.unshift(piece.slice(fitting));
+      piece = piece.slice(0, fitting);
+    }
+    // The first question of all may go to nobody, or to somebody who does not know our credential.
+    const isFirst = session.answers === 0 && piece.length <= 2;
     try {
-      for (const varbind of await ask(piece)) if (!isException(varbind)) outcome.varbinds.push(varbind);
+      const varbinds = await ask(piece, isFirst || piece.length === 1 ? "long" : "short");
+      varbinds.forEach((varbind, i) => sizes.learn(piece![i]!, varbind));
+      sizes.arrived(octetsOfAll(varbinds));
+      for (const varbind of varbinds) if (!isException(varbind)) outcome.varbinds.push(varbind);
     } catch (error) {
-      pieces.unshift(...smallerPieces(piece, error, outcome.problems));
+      if (error instanceof SnmpError && error.failure === "timeout") {
+        if (isFirst) throw error;
+        await checkAlive(session, error);
+      }
+      pieces.unshift(...smallerPieces(piece, error, { sizes, problems: outcome.problems }));
     }
   }
   return outcome;
 }
 
+/** How many of the objects fit into one answer; one does always. */
+function countFitting(oids: readonly string[], sizes: AnswerSizes): number {
+  let octets = 0;
+  for (let count = 0; count < oids.length; count++) {
+    octets += sizes.expected(oids[count]!);
+    if (count > 0 && (count >= getBudget || octets > sizes.room())) return count;
+  }
+  return oids.length;
+}
+
+/** sysUpTime.0: every agent has it, and it is small. */
+const smallObject = "1.3.6.1.2.1.1.3.0";
+
+/** Throws `silence` when the device answers nothing at all; then its large answers are what does not arrive. */
+async function checkAlive(session: SnmpSession, silence: SnmpError): Promise<void> {
+  try {
+    await session.get([smallObject]);
+  } catch (error) {
+    if (!(error instanceof SnmpError)) throw error;
+    if (error.failure === "timeout") throw silence;
+    if (error.failure === "unreachable" || error.failure === "closed" || error.failure === "usm") throw error;
+    // Any other error is an answer too.
+  }
+}
+
 /** What to ask instead of a GET or GETNEXT that failed; throws what a smaller request cannot mend. */
-function smallerPieces(piece: string[], error: unknown, problems: ReadProblem[]): string[][] {
+function smallerPieces(
+  piece: string[],
+  error: unknown,
+  { sizes, problems }: { sizes: AnswerSizes; problems: ReadProblem[] },
+): string[][] {
   if (!(error instanceof SnmpError) || !isWorthSplitting(error)) throw error;
   const at = (error.detail.errorIndex ?? 0) - 1;
   const named = piece[at] ?? (piece.length === 1 ? piece[0] : undefined);
@@ -72,17 +133,22 @@ function smallerPieces(piece: string[], error: unknown, problems: ReadProblem[])
       problems.push({ code: "agent-error", message: `${error.message} for ${named}`, oid: named });
     } else if (error.failure === "tooBig") {
       problems.push({ code: "too-big", message: `The value of ${named} does not fit into one answer`, oid: named });
+    } else if (error.failure === "timeout") {
+      problems.push({ code: "no-answer", message: `No answer comes to the question for ${named}`, oid: named });
     }
     const rest = piece.filter((oid) => oid !== named);
     return rest.length > 0 ? [rest] : [];
   }
+  const octets = piece.reduce((sum, oid) => sum + sizes.expected(oid), 0);
+  if (error.failure === "timeout") sizes.failed(octets, "lost");
+  if (error.failure === "tooBig") sizes.failed(octets, "refused");
   const middle = Math.ceil(piece.length / 2);
   return [piece.slice(0, middle), piece.slice(middle)];
 }
 
 function isWorthSplitting(error: SnmpError): boolean {
   return error.failure === "noSuchName" || error.failure === "tooBig" || error.failure === "agentError" ||
-    error.failure === "malformed";
+    error.failure === "malformed" || error.failure === "timeout";
 }
 
 interface Column {
@@ -94,64 +160,109 @@ interface Column {
 }
 
 /**
- * Walks tables side by side: as many columns as fit share one GetBulk. Throws `SnmpError` when the device falls silent;
- * what was read until then has been handed to `keep`.
+ * Walks tables side by side: as many columns as fit share one GetBulk, those first that are nearly complete. Throws
+ * `SnmpError` when the device falls silent; what was read until then has been handed to `keep`.
  */
 export async function walkColumns(
   session: SnmpSession,
   groups: ColumnGroup[],
   keep: (varbind: Varbind) => void,
+  sizes = createAnswerSizes(session.overheadOctets),
 ): Promise<ReadProblem[]> {
   const problems: ReadProblem[] = [];
   const columns = groups.flatMap((group) =>
     group.columns.map((base): Column => ({ base, cursor: base, rows: 0, group, done: false }))
   );
   let bulk = session.version !== "1";
-  let budget = varbindBudget;
-  const useGetNext = () => {
-    bulk = false;
-    budget = getBudget;
-  };
-  if (!bulk) useGetNext();
+  let bulkWorks = false, bulkFailures = 0;
   for (let open = columns; open.length > 0; open = columns.filter((column) => !column.done)) {
-    const { batch, repetitions } = nextBatch(open, budget, bulk);
+    const { batch, repetitions, octets } = nextBatch(open, { sizes, bulk, columns });
     const oids = batch.map((column) => column.cursor);
+    const isSmallest = batch.length * repetitions === 1;
+    const patience = isSmallest ? "long" : "short";
     try {
       const lists = bulk
-        ? await session.getBulk(oids, 0, repetitions)
-        : (await session.getNext(oids)).map((varbind) => [varbind]);
+        ? await session.getBulk(oids, 0, repetitions, patience)
+        : (await session.getNext(oids, patience)).map((varbind) => [varbind]);
+      bulkWorks = bulk;
+      sizes.arrived(octetsOfAll(lists.flat()));
+      lists.forEach((list, i) => list.forEach((varbind) => sizes.learn(batch[i]!.base, varbind)));
       const moved = batch.map((column, i) => advance(column, lists[i] ?? [], keep, problems));
       if (!moved.includes(true)) giveUp(batch, "agent-error", "answers without values", problems);
     } catch (error) {
       if (!(error instanceof SnmpError)) throw error;
-      if (bulk && batch.length * repetitions > 1 && (error.failure === "tooBig" || error.failure === "timeout")) {
-        // Small stacks answer only what fits one frame, or nothing at all.
-        budget = Math.floor(batch.length * repetitions / 3);
-        if (budget < 8) useGetNext();
-      } else if (bulk && error.failure !== "unreachable" && error.failure !== "closed" && error.failure !== "usm") {
-        useGetNext();
+      const isLost = error.failure === "timeout";
+      if (isLost) await checkAlive(session, error);
+      if (bulk && (isLost || error.failure === "tooBig") && !isSmallest) {
+        sizes.failed(octets, isLost ? "lost" : "refused");
+        // Small stacks answer no GetBulk at all, or only what fits one frame.
+        if (isLost && !bulkWorks && ++bulkFailures >= 2) bulk = false;
+      } else if (bulk && !(isLost && bulkWorks) && isFaultOfBulk(error)) {
+        bulk = false;
+        if (isLost) continue;
         problems.push({
           code: "no-bulk",
           message: `GetBulk does not work (${error.message}), GetNext is used instead`,
         });
       } else {
-        endColumns(batch, error, problems, (smaller) => budget = smaller);
+        endColumns(batch, error, problems, () => {
+          sizes.failed(octets, error.failure === "tooBig" ? "refused" : "lost");
+        });
       }
     }
   }
   return problems;
 }
 
-function nextBatch(open: Column[], budget: number, bulk: boolean): { batch: Column[]; repetitions: number } {
+function isFaultOfBulk({ failure }: SnmpError): boolean {
+  return failure !== "unreachable" && failure !== "closed" && failure !== "usm";
+}
+
+interface Batch {
+  batch: Column[];
+  repetitions: number;
+  /** Expected size of the answer's varbinds. */
+  octets: number;
+}
+
+/** The next request: rows for the first open column, and as many further columns as there is room for. */
+function nextBatch(
+  open: Column[],
+  { sizes, bulk, columns }: { sizes: AnswerSizes; bulk: boolean; columns: Column[] },
+): Batch {
   const first = open[0]!;
-  const wanted = first.rows === 0 ? first.group.expectedRows + 1 : Math.max(4, first.group.expectedRows);
-  const left = first.group.maxRows + 1 - first.rows;
-  const repetitions = bulk ? Math.max(1, Math.min(wanted, left, budget)) : 1;
-  return { batch: open.slice(0, Math.max(1, Math.floor(budget / repetitions))), repetitions };
+  const room = sizes.room();
+  const firstOctets = sizes.expectedRow(first.base);
+  const most = Math.min(rowsWanted(first, columns), first.group.maxRows + 1 - first.rows, bulkBudget);
+  const repetitions = bulk ? Math.max(1, Math.min(most, Math.floor(room / firstOctets))) : 1;
+  const batch = [first];
+  let octets = firstOctets * repetitions;
+  for (const column of open.slice(1)) {
+    octets += sizes.expectedRow(column.base) * repetitions;
+    const tooMany = (batch.length + 1) * repetitions > (bulk ? bulkBudget : getBudget);
+    if (tooMany || octets > room) {
+      octets -= sizes.expectedRow(column.base) * repetitions;
+      break;
+    }
+    batch.push(column);
+  }
+  return { batch, repetitions, octets };
+}
+
+/** Rows to ask of a column, with one more to see its end. Other columns of its table tell how many there are. */
+function rowsWanted({ rows, group }: Column, columns: Column[]): number {
+  const complete = columns.find((other) => other.group === group && other.done && other.rows > rows);
+  if (complete !== undefined) return complete.rows + 1 - rows;
+  return rows === 0 ? group.expectedRows + 1 : Math.max(4, group.expectedRows);
 }
 
 /** Takes one column's part of an answer; false when it brought neither a row nor the column's end. */
-function advance(column: Column, list: Varbind[], keep: (varbind: Varbind) => void, problems: ReadProblem[]): boolean {
+function advance(
+  column: Column,
+  list: Varbind[],
+  keep: (varbind: Varbind) => void,
+  problems: ReadProblem[],
+): boolean {
   for (const varbind of list) {
     if (varbind.tag === Tag.endOfMibView || isException(varbind) || !isUnder(varbind.oid, column.base)) {
       column.done = true;
@@ -177,23 +288,28 @@ function endColumns(
   batch: Column[],
   error: SnmpError,
   problems: ReadProblem[],
-  setBudget: (budget: number) => void,
+  askForLess: () => void,
 ): void {
   if (!isWorthSplitting(error)) throw error;
   const named = batch[(error.detail.errorIndex ?? 0) - 1] ?? (batch.length === 1 ? batch[0] : undefined);
   if (named === undefined) {
-    setBudget(Math.ceil(batch.length / 2));
+    askForLess();
     return;
   }
   // SNMPv1 says noSuchName at the end of the MIB; that is how a walk ends.
   if (error.failure === "noSuchName") named.done = true;
-  else giveUp([named], error.failure === "tooBig" ? "too-big" : "agent-error", error.message, problems);
+  else giveUp([named], codeOf(error), error.message, problems);
+}
+
+function codeOf({ failure }: SnmpError): ReadProblem["code"] {
+  if (failure === "timeout") return "no-answer";
+  return failure === "tooBig" ? "too-big" : "agent-error";
 }
 
 function giveUp(columns: Column[], code: ReadProblem["code"], what: string, problems: ReadProblem[]): void {
   for (const column of columns) {
     column.done = true;
-    const rest = code === "agent-error" && what.includes(" ") ? `: ${what}` : ` ${what}`;
+    const rest = (code === "agent-error" || code === "no-answer") && what.includes(" ") ? `: ${what}` : ` ${what}`;
     problems.push({ code, message: `Table column ${column.base} (${column.group.name})${rest}`, oid: column.base });
   }
 }

@@ -47,7 +47,7 @@ export interface SnmpSession {
   /** Datagrams from this device that were dropped because they were malformed or not secured as asked. */
   readonly malformed: number;
   readonly requests: number;
-  /** Datagrams that answered one of its requests. */
+  /** Datagrams that answered one of its requests; those that told of the engine alone are not counted. */
   readonly answers: number;
   close(): void;
 }
@@ -149,7 +149,7 @@ function openUsmSession(
       malformed++;
       return true;
     }
-    endExchange();
+    endExchange(isReport);
     try {
       socket.emit("message", Buffer.from(bytes));
     } catch (error) {
@@ -161,8 +161,8 @@ function openUsmSession(
   }
 
   /** The datagram that was sent last has its answer; one that was sent twice does not tell how long it took. */
-  function endExchange(): void {
-    answers++;
+  function endExchange(isReport: boolean): void {
+    if (!isReport) answers++;
     unanswered = 0;
     const ended = exchange;
     exchange = undefined;
