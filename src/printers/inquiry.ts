@@ -34,8 +34,8 @@ export function openInquiry(
 ): Inquiry {
   const device = oneOfSeveral ?? printerDevice(store);
   const isOneOfSeveral = oneOfSeveral !== undefined;
-  const charset = charsetOf(store, { device, selector: oids.prtGeneralCurrentLocalization });
-  const panelCharset = charsetOf(store, { device, selector: oids.prtConsoleLocalization });
+  const charset = charsetOf(store, { device, selector: oids.prtGeneralCurrentLocalization }) ?? profile.charset;
+  const panelCharset = charsetOf(store, { device, selector: oids.prtConsoleLocalization }) ?? profile.charset;
   return { store, profile, trace: [], problems, device, isOneOfSeveral, charset, panelCharset, model: null };
 }
 
@@ -85,7 +85,13 @@ export function localizationRow(store: ObjectStore, options: { device: string; s
 
 function charsetOf(store: ObjectStore, options: { device: string; selector: string }): number | undefined {
   const row = localizationRow(store, options);
-  const declared = maybeInteger(store.get(`${oids.prtLocalizationCharacterSet}.${row}`));
+  const declared = maybeCharset(store.get(`${oids.prtLocalizationCharacterSet}.${row}`));
   // Most devices have one character set for all languages, so any row is a better guess than none.
-  return declared ?? maybeInteger(store.column(oids.prtLocalizationCharacterSet)[0]?.[1]);
+  return declared ?? maybeCharset(store.column(oids.prtLocalizationCharacterSet)[0]?.[1]);
+}
+
+/** A character set that is told: 1 and 2 of the IANA's numbers are "other" and "unknown". */
+function maybeCharset(value: SnmpValue | undefined): number | undefined {
+  const number = maybeInteger(value);
+  return number !== undefined && number > 2 ? number : undefined;
 }

@@ -6,7 +6,7 @@ import type { RecordSupplies, ScalarSupply, SupplyDetail, SupplyFact, TableSuppl
 import { maybeLevel, maybeOctets, rawOf } from "./raw_value.ts";
 import type { Level, Source, Supply } from "./reading.ts";
 import { decodeRecords } from "./records.ts";
-import { colorantFromWords, kindFromWords } from "./supply_names.ts";
+import { colorantFromWords, kindFromWords, mayBeToner } from "./supply_names.ts";
 import { overrule, type TracedValue } from "./trace.ts";
 
 /** A supply that a private object tells of. */
@@ -155,7 +155,8 @@ function tableFindings(inquiry: Inquiry, rule: TableSupplies): Finding[] {
     const level: Level = code === undefined
       ? percentLevel(rule.read === "used" ? leftOf(number) : number)
       : { kind: code.level, percent: code.level === "empty" ? 0 : null, level: null, capacity: null, unit: null };
-    const kind = kindFromWords(plain) ?? kindFromWords(description) ?? "toner";
+    const named = kindFromWords(plain) ?? kindFromWords(description) ?? "toner";
+    const kind = named === "ink" && mayBeToner(description) ? "toner" : named;
     const colourCode = rule.colorants && maybeLevel(inquiry.store.get(`${rule.colorants.column}.${index}`));
     const colorant = rule.colorants?.codes.find(([code]) => code === colourCode)?.[1] ?? colorantFromWords(plain) ??
       colorantFromWords(description) ?? "none";

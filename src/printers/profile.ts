@@ -210,6 +210,8 @@ export interface Profile {
   /** Maker as printed in a reading. */
   maker: string;
   recognise: Recognition;
+  /** IANA MIBenum of texts where the device declares no character set. */
+  charset?: number;
   /** Tried before hrDeviceDescr and the IEEE-1284 device id. */
   model?: FieldRule[];
   /** Tried when neither hrDeviceDescr nor a device id gives one. */

@@ -14,23 +14,35 @@ import { firstValid, type Offer } from "./trace.ts";
 const sleeping = new RegExp(
   [
     // English, German, French
-    "sleep|power[ -]?sav|energy[ -]?sav|low[ -]power|hibernat",
-    "energiespar|ruhe(?:modus|zustand)|schlaf|stromspar",
-    "veille|[ée]conomi\\w* d['’ ]?[ée]nergie",
-    // Italian, Spanish and Portuguese, Romanian
-    "risparmio|modo riposo|a riposo|sospensione",
-    "reposo|ahorro|suspensi[oó]n|suspendid|suspensão|repouso|hiberna[cç]|(?:poupança|economia|econ\\.?) (?:de )?energia",
-    "repaus|economisire",
-    // Dutch, Danish, Norwegian, Swedish, Finnish
-    "slaap|sluimer|energiebespar|energiespaar",
-    "dvale|hvile|strømspar|strømbespar|energispar|viloläge|strömspar|lepotila|virransääst|lepotilassa",
-    // Polish, Czech and Slovak, Hungarian, Russian and Ukrainian, Turkish, Greek
-    "uśpi|uspie|oszczędz|oszczedz",
-    "sp[aá]nk|spánok|spánek|úspor|alvó|energiatakar",
-    "спящ|(?<!\\p{L})сон(?!\\p{L})|энергосбер|эконом\\w*\\.? энерг|сплячий",
-    "uyku|αναστολή|ύπνου|αδράνεια",
+    "sleep|power[ -]?sav|energy[ -]?sav|low[ -]?power|hibernat",
+    "energiespar|ruhe(?:modus|zustand|stellung)|schlaf|stromspar",
+    "veille|sommeil|hibernation|[ée]conomi\\w* d['’ ]?[ée]nergie|[ée]conomiseur d['’]énergie",
+    // Italian, Spanish and Portuguese, Catalan and Galician, Basque, Romanian
+    "risparmio(?! (?:di )?(?:toner|inchiostro))|(?:modo|modalità|a) riposo|sospensione|ibernazione",
+    "reposo|ahorro(?! de (?:t[oó]ner|tinta))|suspensi[oó]n|suspendid|durmiendo|hibernaci|suspensão|suspenso|repouso|hiberna[cç]|a dormir",
+    "(?:poupança|economia|economizador|econ\\.?) (?:de )?energia|poupar energia",
+    "repòs|estalvi d['’]energia|suspensió|adormit|aforro de enerx[ií]a|lo (?:egoera|modu)|lotan|energia.?aurrez",
+    "repaus|economisire(?! (?:de )?toner)|(?<!\\p{L})somn(?!\\p{L})|adormit|hibernare|inactivitate",
+    // Dutch, Danish, Norwegian, Swedish, Finnish, Icelandic, Estonian
+    "slaap|sluimer|energiebespar|energiespaar|stroombespar",
+    "dvale|hvile|slumre|strømspar|strømbespar|energispar|energibespar|viloläge|vilar|strömspar|energibespar",
+    "(?<!\\p{L})sov(?:er|e)(?!\\p{L})|lepotila|virransääst|horros|lepotilassa|energiansääst|unitila|svefn|orkuspar|une(?:re[zž]iim|olek)|puhkere[zž]iim|energiasääst",
+    // Polish, Czech and Slovak, Hungarian, Croatian and Slovenian, Lithuanian and Latvian
+    "uśpi|uspie|hibernacj|oszcz[ęe]dz(?!\\p{L}* toner)|(?:tryb|stan) snu",
+    "sp[aá]nk|spánok|spánek|(?<!\\p{L})spí(?!\\p{L})|úspor(?!\\p{L}* toner)|alvó|alvás|energiatakar",
+    "mirovanj|spavanj|(?<!\\p{L})spava|(?:štednj|ušted)\\p{L}* energije|spanj|varčev\\p{L}* z energijo|(?<!\\p{L})spanec",
+    "mieg[oaų]|energijos taup|miega|energoekonom|enerģijas taup",
+    // Russian, Ukrainian, Bulgarian, Serbian, Kazakh
+    "спящ|(?<!\\p{L})(?:сон|сна|сну|спит)(?!\\p{L})|энергосбер|эконом\\p{L}*\\.? энерг|сплячий|сплячого|енергозбер|енергоощад|економі\\p{L}* енерг",
+    "спящ|(?<!\\p{L})сън(?!\\p{L})|заспа|енергоспест|пестене на енерг|спавањ|мировањ|уштед\\p{L}* енерг|ұйқы",
+    // Turkish, Greek
+    "uyku|uyuyor|güç tasarruf|enerji tasarruf|αναστολ[ηή]|[υύ]πν|αδράνεια|νάρκη|εξοικονόμηση ενέργειας",
+    // Arabic, Persian, Hebrew, Hindi
+    "سكون|سبات|السبات|النوم|وضع نوم|توفير الطاقة|خمول|خواب|ذخیره انرژی|صرفه.?جویی در|שינה|תרדמה|חי?סכון ב?(?:חשמל|אנרגיה)|स्लीप|निद्रा",
+    // Thai, Vietnamese, Indonesian and Malay, Filipino
+    "พัก|หลับ|สลีป|ประหยัดพลังงาน|ngủ|tiết kiệm (?:năng lượng|điện)|(?<!\\p{L})tidur|hemat (?:daya|energi)|penghemat|jimat (?:kuasa|tenaga)|natutulog",
     // Japanese, Chinese, Korean
-    "スリープ|節電|省エネ|低電力|休眠|睡眠|节能|節能|省电|省電|절전|슬립",
+    "スリープ|節電|省エネ|低電力|休止|休眠|睡眠|节能|節能|节电|省电|省電|低功耗|低耗|절전|슬립|수면|휴면",
   ].join("|"),
   "iu",
 );
@@ -100,7 +112,7 @@ export function stateOf(
   if (seen.printer === 4) return "printing";
   if (seen.host === 5) return seen.printer === 5 ? "warmup" : "stopped";
   if (seen.printer === 5) return "warmup";
-  if (seen.panel !== null && sleeping.test(seen.panel)) return "sleeping";
+  if (seen.panel !== null && sleeping.test(seen.panel.normalize("NFKC"))) return "sleeping";
   if (seen.printer === 3) return "idle";
   if (seen.printer === 1 && seen.host === 2) return "sleeping";
   return "unknown";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { openInquiry } from "./inquiry.ts";
 import { oids } from "./printer_mib.ts";
+import { brother } from "./profiles/brother.ts";
 import { generic } from "./profiles/generic.ts";
 import type { PrinterState } from "./reading.ts";
 import { decodeErrors, maybeErrorBits, readStatus, stateOf } from "./status.ts";
@@ -29,6 +30,37 @@ const states: [string, number | undefined, number | undefined, string | null, Pr
 ];
 for (const [name, printer, host, panel, want] of states) {
   Deno.test(`stateOf() reads ${name}`, () => assert.equal(stateOf({ printer, host, panel }), want));
+}
+
+const panels: [name: string, charset: number | null, hex: string, want: string][] = [
+  ["UTF-8", 106, "e58786e5a487e5b0b1e7bbaa", "准备就绪"],
+  ["UTF-8 that is declared as Latin-1", 4, "4765c3a46e64657274", "Geändert"],
+  ["Latin-1", 4, "476572e474", "Gerät"],
+  ["HP Roman-8", 2004, "476572cc7420626572656974", "Gerät bereit"],
+  ["HP Roman-8 that a Brother does not declare", null, "537461702e204b6f706965cd6e", "Stap. Kopieën"],
+  ["HP Roman-8 of an unknown character set", 2, "476572cc74", "Gerät"],
+  ["Latin-2", 5, "50f86970726176656e", "Připraven"],
+  ["Cyrillic", 8, "b3dee2ded2", "Готов"],
+  ["Latin-5", 12, "48617afd72", "Hazır"],
+  ["Greek", 10, "b8f4efe9ecef", "Έτοιμο"],
+  ["Hebrew", 11, "eee5ebef", "מוכן"],
+  ["Arabic", 9, "ccc7e7d2", "جاهز"],
+  ["Thai", 2259, "bec3e9cdc1", "พร้อม"],
+  ["Shift_JIS", 17, "8358838a815b8376", "スリープ"],
+  ["EUC-JP", 18, "a5b9a5eaa1bca5d7", "スリープ"],
+  ["ISO-2022-JP", 39, "1b24422539256a213c25571b2842", "スリープ"],
+  ["GB 2312", 2025, "becdd0f7", "就绪"],
+  ["Big5", 2026, "b44ebafc", "就緒"],
+  ["EUC-KR", 38, "c0fdc0fc", "절전"],
+];
+for (const [name, charset, hex, want] of panels) {
+  Deno.test(`readStatus() reads a panel in ${name}`, () => {
+    const store = storeOf({
+      ...charset === null ? {} : { [`${oids.prtLocalizationCharacterSet} 1.1`]: charset },
+      "1.3.6.1.4.1.2435.2.3.9.4.2.1.5.4.5.2.0": Uint8Array.fromHex(hex),
+    });
+    assert.equal(readStatus(openInquiry(store, brother, [])).panel, want);
+  });
 }
 
 const sleepers = [
@@ -72,6 +104,52 @@ const sleepers = [
   "睡眠模式",
   "节能",
   "절전 모드",
+  "Mode sommeil",
+  "Tiefschlaf",
+  "Ruhezustand",
+  "Sospensione",
+  "En reposo",
+  "Suspensão",
+  "Mode repòs",
+  "Aforro de enerxía",
+  "Lo egoera",
+  "Repaus",
+  "Mod somn",
+  "Slaapstand",
+  "Dvaletilstand",
+  "Hvilemodus",
+  "Viloläge",
+  "Lepotila",
+  "Svefnhamur",
+  "Unerežiim",
+  "Tryb uśpienia",
+  "Režim spánku",
+  "Alvó üzemmód",
+  "Stanje mirovanja",
+  "Način spanja",
+  "Miego režimas",
+  "Miega režīms",
+  "Спящий режим",
+  "Режим сну",
+  "Режим на сън",
+  "Режим спавања",
+  "Uyku modu",
+  "ΑΝΑΣΤΟΛΗ",
+  "Λειτουργία ύπνου",
+  "وضع السكون",
+  "حالت خواب",
+  "מצב שינה",
+  "स्लीप मोड",
+  "โหมดพัก",
+  "ประหยัดพลังงาน",
+  "Chế độ ngủ",
+  "Mode tidur",
+  "Hemat Daya",
+  "ｽﾘｰﾌﾟ",
+  "休止中",
+  "睡眠模式",
+  "節電中",
+  "절전 모드",
 ];
 for (const panel of sleepers) {
   Deno.test(`stateOf() takes "${panel}" for sleep`, () => {
@@ -80,7 +158,44 @@ for (const panel of sleepers) {
 }
 
 for (
-  const panel of ["Ready", "Bereit", "Prêt", "Pronto", "Listo", "Gotowe", "Připraven", "Готов", "印刷できます", "就绪"]
+  const panel of [
+    "Ready",
+    "Bereit",
+    "Prêt",
+    "Pronto",
+    "Listo",
+    "Gotowe",
+    "Připraven",
+    "Готов",
+    "印刷できます",
+    "就绪",
+    "Sẵn sàng",
+    "พร้อม",
+    "Siap",
+    "جاهز",
+    "מוכן",
+    "Hazır",
+    "Kész",
+    "Pregătit",
+    "Preparada",
+    "Έτοιμο",
+    "Готово",
+    "Valmis",
+    "Klar",
+    "Pripravený",
+    "Spremno",
+    "Parengta",
+    "Gatavs",
+    "Песнь",
+    "Toner sparen",
+    "Ahorro de tóner",
+    "Risparmio toner",
+    "Ušteda tonera",
+    "Tiết kiệm mực",
+    "Oszczędzanie tonera",
+    "Økonomi",
+    "대기",
+  ]
 ) {
   Deno.test(`stateOf() takes "${panel}" for no sleep`, () => {
     assert.equal(stateOf({ printer: 3, host: 2, panel }), "idle");

@@ -9,7 +9,7 @@ import { firstValid, type Offer, overrule } from "./trace.ts";
 import type { Supply } from "./reading.ts";
 import { decodeHexContinued, decodeText } from "./text.ts";
 import { colorantsByCode, splitSupplyName } from "./supply_codes.ts";
-import { colorantFromWords, kindFromWords } from "./supply_names.ts";
+import { colorantFromWords, kindFromWords, mayBeToner } from "./supply_names.ts";
 import { ofPrinter, rowsOf, type TableRow } from "./table_rows.ts";
 
 const columns = {
@@ -171,6 +171,7 @@ function isMistyped(typed: string, words: { named: string | undefined; descripti
   if (plain !== "toner" && plain !== "ink") return false;
   if (named.startsWith("waste")) return true;
   const says = new RegExp(plain === "toner" ? "t[oó]ner|тонер|トナー|粉" : "\\bink|tint|encre|インク|墨", "i");
+  if (plain === "toner" && named === "ink" && mayBeToner(description)) return false;
   return !says.test(description) && parts.has(named) && !named.startsWith(plain);
 }
 

@@ -273,6 +273,7 @@ const mistyped: [name: string, type: number, description: string, want: string][
   ["a drum of a toner printer", 9, "Toner Drum", "drum"],
   ["a roller typed as a transfer unit", 20, "Pickup Roller", "transferUnit"],
   ["a type that is a number beyond the standard", 99, "Widget", "unknown"],
+  ["a toner whose language has one word for toner and ink", 3, "Mực đen", "toner"],
   ["a word for a type that is other", 1, "Fixiereinheit", "fuser"],
 ];
 for (const [name, type, description, want] of mistyped) {

@@ -190,3 +190,79 @@ const colours: [string, string | undefined][] = [
 for (const [text, want] of colours) {
   Deno.test(`colorantFromWords() names "${text}"`, () => assert.equal(colorantFromWords(text), want));
 }
+
+/** Black, cyan, magenta and yellow as the makers' panels write them. */
+const languages: Record<string, [black: string, cyan: string, magenta: string, yellow: string]> = {
+  "Thai": ["ผงหมึกสีดำ", "ผงหมึกสีฟ้า", "ผงหมึกสีม่วงแดง", "ผงหมึกสีเหลือง"],
+  "Vietnamese": ["Mực đen", "Mực xanh lam", "Mực đỏ tươi", "Mực vàng"],
+  "Indonesian": ["Toner Hitam", "Toner Sian", "Toner Magenta", "Toner Kuning"],
+  "Malay": ["Toner Hitam", "Toner Sian", "Toner Magenta", "Toner Kuning"],
+  "Filipino": ["Itim na toner", "Cyan na toner", "Magenta na toner", "Dilaw na toner"],
+  "Arabic": ["حبر أسود", "حبر سماوي", "حبر أرجواني", "حبر أصفر"],
+  "Persian": ["تونر سیاه", "تونر فیروزه‌ای", "تونر سرخابی", "تونر زرد"],
+  "Hebrew": ["טונר שחור", "טונר ציאן", "טונר מגנטה", "טונר צהוב"],
+  "Hindi": ["काला टोनर", "सियान टोनर", "मैजेंटा टोनर", "पीला टोनर"],
+  "Turkish": ["Siyah toner", "Camgöbeği toner", "Macenta toner", "Sarı toner"],
+  "Turkish in capitals": ["SİYAH", "CAMGÖBEĞİ", "MACENTA", "SARI"],
+  "Kazakh": ["қара тонер", "көгілдір тонер", "қызғылт тонер", "сары тонер"],
+  "Hungarian": ["Fekete festékkazetta", "Cián festékkazetta", "Bíbor festékkazetta", "Sárga festékkazetta"],
+  "Romanian": ["Toner negru", "Toner cyan", "Toner magenta", "Toner galben"],
+  "Greek": ["Μαύρο τόνερ", "Κυανό τόνερ", "Ματζέντα τόνερ", "Κίτρινο τόνερ"],
+  "Greek in capitals": ["ΜΑΥΡΟ", "ΚΥΑΝΟ", "ΜΑΤΖΕΝΤΑ", "ΚΙΤΡΙΝΟ"],
+  "Bulgarian": ["Черен тонер", "Синьозелен тонер", "Магента тонер", "Жълт тонер"],
+  "Ukrainian": ["Чорний тонер", "Блакитний тонер", "Пурпуровий тонер", "Жовтий тонер"],
+  "Belarusian": ["Чорны тонер", "Блакітны тонер", "Пурпурны тонер", "Жоўты тонер"],
+  "Serbian": ["Црни тонер", "Цијан тонер", "Магента тонер", "Жути тонер"],
+  "Macedonian": ["Црн тонер", "Цијан тонер", "Магента тонер", "Жолт тонер"],
+  "Croatian": ["Crni toner", "Cijan toner", "Grimizni toner", "Žuti toner"],
+  "Slovak": ["Čierny toner", "Azúrový toner", "Purpurový toner", "Žltý toner"],
+  "Slovenian": ["Črni toner", "Cijan toner", "Škrlatni toner", "Rumeni toner"],
+  "Lithuanian": ["Juodi dažai", "Žydri dažai", "Purpuriniai dažai", "Geltoni dažai"],
+  "Latvian": ["Melns toneris", "Ciāna toneris", "Fuksīna toneris", "Dzeltens toneris"],
+  "Estonian": ["Must tooner", "Tsüaan tooner", "Magenta tooner", "Kollane tooner"],
+  "Finnish": ["Musta väriaine", "Syaani väriaine", "Magenta väriaine", "Keltainen väriaine"],
+  "Icelandic": ["Svartur", "Blágrænn", "Rauðblár", "Gulur"],
+  "Norwegian": ["Svart toner", "Cyan toner", "Magenta toner", "Gul toner"],
+  "Danish": ["Sort toner", "Cyan toner", "Magenta toner", "Gul toner"],
+  "Catalan": ["Tòner negre", "Tòner cian", "Tòner magenta", "Tòner groc"],
+  "Galician": ["Tóner negro", "Tóner cian", "Tóner maxenta", "Tóner amarelo"],
+  "Basque": ["Toner beltza", "Toner ziana", "Toner magenta", "Toner horia"],
+  "Albanian": ["Toner i zi", "Toner cian", "Toner magenta", "Toner i verdhë"],
+  "Afrikaans": ["Swart toner", "Siaan toner", "Magenta toner", "Geel toner"],
+  "Chinese (Taiwan)": ["黑色碳粉", "青色碳粉", "洋紅色碳粉", "黃色碳粉"],
+  "Korean": ["검은색 토너", "청록색 토너", "심홍색 토너", "노란색 토너"],
+  "Japanese at half width": ["ﾌﾞﾗｯｸ", "ｼｱﾝ", "ﾏｾﾞﾝﾀ", "ｲｴﾛｰ"],
+};
+for (const [language, names] of Object.entries(languages)) {
+  Deno.test(`colorantFromWords() knows the colours in ${language}`, () => {
+    const want = ["black", "cyan", "magenta", "yellow"];
+    for (const form of ["NFC", "NFD"]) {
+      assert.deepEqual(names.map((name) => colorantFromWords(name.normalize(form))), want, form);
+    }
+  });
+}
+
+const wastes = {
+  Thai: "กล่องเก็บผงหมึกที่ใช้แล้ว",
+  Vietnamese: "Hộp mực thải",
+  Indonesian: "Kotak Limbah Toner",
+  Arabic: "حاوية نفايات مسحوق الحبر",
+  Hebrew: "מיכל פסולת טונר",
+  Turkish: "Atık toner kutusu",
+  Hungarian: "Használt festék tartálya",
+  Romanian: "Recipient toner uzat",
+  Greek: "Δοχείο άχρηστου τόνερ",
+  Bulgarian: "Контейнер за отпадъчен тонер",
+  Ukrainian: "Контейнер для відпрацьованого тонера",
+  Croatian: "Spremnik otpadnog tonera",
+  Slovak: "Odpadová nádoba na toner",
+  Lithuanian: "Panaudoto tonerio talpykla",
+  Latvian: "Izlietotā tonera tvertne",
+  Estonian: "Kasutatud tooneri anum",
+  Catalan: "Contenidor de tòner residual",
+  Korean: "폐토너 용기",
+};
+for (const [language, name] of Object.entries(wastes)) {
+  Deno.test(`kindFromWords() knows the waste box in ${language}`, () =>
+    assert.equal(kindFromWords(name), "wasteToner"));
+}

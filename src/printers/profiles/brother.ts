@@ -41,6 +41,8 @@ export const brother: Profile = {
     deviceIds: [/^Brother\b/i],
     never: [/Brother ADS-|Scanner$/i],
   },
+  // HP Roman-8, which its panels are in; bieniu/brother issue 12
+  charset: 2004,
   model: [
     // brmDNSPrinterName; librenms LibreNMS/OS/Brother.php
     { oid: "1.3.6.1.4.1.2435.2.4.3.2435.5.13.3.0", rule: "brother.model" },
