@@ -7,6 +7,7 @@ import type { SweepPosition } from "../src/agent/sweep_position.ts";
 import { sendWindowAt } from "../src/config/allowed_hours.ts";
 import { parseAgentConfig } from "../src/config/read_config.ts";
 import type { AgentConfig } from "../src/config/agent_config.ts";
+import type { CapacityFinding } from "../src/schedule/capacity.ts";
 import type { KnownDevice } from "../src/inventory/inventory.ts";
 import { FakeClock } from "./fakes/fake_clock.ts";
 
@@ -33,6 +34,7 @@ interface Scene {
   resumed: (number | undefined)[];
   marks: Map<string, string>;
   events: ScheduleEvent[];
+  findings: readonly CapacityFinding[];
   offline: string[];
   defects: unknown[];
   config: AgentConfig;
@@ -76,6 +78,7 @@ async function withScheduler(
     resumed: [],
     marks,
     events: [],
+    findings: [],
     offline: [],
     defects: [],
     config: configOf(schedule),
@@ -116,7 +119,7 @@ async function withScheduler(
       return { ...count, durationMs: 1, begunAt: new Date(request.resume?.begunAt ?? begunAt), packets: 1, heard };
     },
     onOffline: ({ deviceId }) => scene.offline.push(deviceId),
-    report: (event) => scene.events.push(event),
+    report: (event) => event.event === "capacityJudged" ? scene.findings = event.findings : scene.events.push(event),
     onDefect: (error) => scene.defects.push(error),
     random: () => 0.5,
   });
@@ -130,6 +133,7 @@ async function withScheduler(
 const position: SweepPosition = {
   digest: "00c0ffee",
   seed: 4711,
+  size: 254,
   begunAt: "2026-01-01T00:00:10.000Z",
   activeMs: 1000,
   answered: 1,
@@ -318,4 +322,50 @@ Deno.test("startScheduler() reports a loop that has ended, and can still be disp
     await scene.clock.advance(minute);
     assert.deepEqual([scene.defects, scene.sent], [[unreadable], []]);
   }, unreadable);
+});
+
+Deno.test("startScheduler() finds that a window is too short by what the part of a sweep has taken", () =>
+  withScheduler(halfAnHour, async (scene) => {
+    // A hundred of 254 addresses in almost half an hour.
+    scene.during = async (scan) => {
+      await scene.clock.sleep(60 * minute, scan.signal).catch(() => {}); // Stopped.
+      scan.onPosition?.({ ...position, activeMs: 29 * minute });
+    };
+    await scene.clock.advance(20 * minute);
+    assert.equal(scene.findings.length, 0);
+    await scene.clock.advance(11 * minute);
+    assert.match(scene.findings[0]!.message, /"office": a sweep needs about 74 min, the longest window has 30 min/);
+  }));
+
+Deno.test("startScheduler() plans reads by the packets that reads have taken, also after a restart", async () => {
+  const schedule = "{ fullSweepEvery: 7d, statusEvery: 10m, metersEvery: 7d, jitter: 0% }";
+  const marks = new Map<string, string>();
+  const configured = configOf(schedule);
+  const slow = { ...configured, sites: configured.sites.map((site) => ({ ...site, ratePerSecond: 8 })) };
+  const run = (body: (scene: Scene) => Promise<void>) => {
+    marks.delete("lastSweep:office");
+    return withScheduler(
+      schedule,
+      async (scene) => {
+        scene.config = slow;
+        scene.scheduler.configChanged();
+        for (let i = 1; i <= 90; i++) scene.network.set(`10.1.0.${i}`, `device-${i}`);
+        await body(scene);
+      },
+      undefined,
+      { marks, clock: new FakeClock() },
+    );
+  };
+  await run(({ clock }) => clock.advance(30 * minute));
+  // A packet each, as this network has it, in place of twenty.
+  await run(async (scene) => {
+    await scene.clock.advance(2 * minute);
+    assert.equal(scene.scheduler.presences().awake, 90);
+    assert.equal(scene.findings.length, 0);
+  });
+  marks.delete("measured:office");
+  await run(async (scene) => {
+    await scene.clock.advance(2 * minute);
+    assert.match(scene.findings[0]!.message, /90 devices at 6 reads a minute take 15 min, statusEvery is 10m/);
+  });
 });

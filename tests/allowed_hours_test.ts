@@ -46,7 +46,7 @@ systemTest(
     // A sweep that was cut off goes on at once, and of other addresses it begins anew: the test need not wait for the first.
     {
       using inventory = openInventory(`${scene.folder}/state/inventory.db`);
-      const anew = { digest: "", seed: 0, activeMs: 0, answered: 0, printers: 0, done: [], begun: [] };
+      const anew = { digest: "", seed: 0, size: 254, activeMs: 0, answered: 0, printers: 0, done: [], begun: [] };
       inventory.setMark("sweepPosition:office", JSON.stringify({ ...anew, begunAt: "2026-01-01T00:00:00Z" }));
     }
     const silent = Array.from({ length: 248 }, (_, i) => `127.229.0.${i + 7}`);

@@ -7,6 +7,14 @@ import { assertGolden } from "./golden/golden.ts";
 const platform = "platform: { rootDomain: example.com, endpoints: [dca.example.com] }\n";
 const files: Record<string, string> = {
   "/etc/opendca/agent.yaml": `${platform}sites: [{ name: hq, ranges: [10.1.0.0/24], hosts: [pr.example] }]\n`,
+  "/tight.yaml": `${platform}sites:
+  - name: hq
+    ranges: [10.1.0.0/16]
+    rate: 600
+    schedule: { allowedHours: { hours: ["02:00-02:01"], timeZone: UTC } }
+  - { name: named, rate: 1, hosts: [${Array.from({ length: 70 }, (_, i) => `p${i}.example`)}] }
+  - { name: well, ranges: [10.2.0.0/24] }
+`,
   "/bad.yaml": `${platform}limits: { timeout: 5 }\nlog: { level: inof }\n`,
   "/torn/platform.json": '{"hash":',
   "/state/platform.json": renderStoredPlatformConfig({
@@ -33,6 +41,21 @@ Deno.test("opendca config check says in one line that the file is good", async (
     out: "/etc/opendca/agent.yaml is good: 1 site with 2 targets, reports to dca.example.com\n",
     err: "",
   });
+});
+
+Deno.test("opendca config check warns of sites whose rate or hours are too little, and the file is good", async () => {
+  const { code, out, err } = await run(["check", "--config", "/tight.yaml"]);
+  assert.deepEqual([code, out], [
+    0,
+    "/tight.yaml is good: 3 sites with 72 targets, reports to dca.example.com\n",
+  ]);
+  assert.equal(
+    err,
+    'warning: The allowed hours are too short for the site "hq": a sweep needs about 7 min, the longest window has 60 s; ' +
+      "the sweep goes on in the next one and is complete after 8 windows in 7 days, and fullSweepEvery is 24h\n" +
+      'warning: The rate of the site "named" does not hold its intervals: 70 devices at 1 reads a minute take 70 min, ' +
+      "statusEvery is 30m\n",
+  );
 });
 
 Deno.test("opendca config check names all mistakes with place and hint, and ends with 78", async () => {

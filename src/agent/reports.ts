@@ -6,6 +6,7 @@ import { messageOf } from "../core/errors.ts";
 import { DamagedDatabaseError } from "../core/sqlite.ts";
 import type { Logger } from "../log/logger.ts";
 import type { PollEvent } from "../poll/poller.ts";
+import type { CapacityFinding } from "../schedule/capacity.ts";
 import type { TaskEvent } from "../tasks/task_runner.ts";
 import type { UplinkEvent } from "../uplink/uplink.ts";
 import type { FaultList } from "./fault_list.ts";
@@ -40,6 +41,8 @@ export interface Reports {
   schedule(event: ScheduleEvent): void;
 }
 
+/** Sites that are named; they must not crowd out what else is wrong. */
+const maxFindings = 8;
 /** A clock this far from the platform's is worth a fault: certificates and task expiries depend on it. */
 const clockFaultMs = 5 * 60_000;
 
@@ -52,6 +55,22 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
     lastUploadAt: null,
   };
   let refusedConfig = false;
+  let tight: ReadonlyMap<string, string> = new Map();
+
+  /** Told once: it stays as it is until somebody changes hours, rate or intervals. */
+  function capacity(findings: readonly CapacityFinding[]): void {
+    const told = new Map(findings.slice(0, maxFindings).map(({ code, message }): [string, string] => [code, message]));
+    const more = findings.length - told.size;
+    if (more > 0) told.set("capacity-more", `${more} more sites have too little rate or too short hours`);
+    for (const code of tight.keys()) if (!told.has(code)) faults.clear(code);
+    for (const [code, message] of told) {
+      if (tight.get(code) === message) continue;
+      faults.add(code, message);
+      if (!tight.has(code)) log.warn("capacityExceeded", { message });
+    }
+    tight = told;
+  }
+
   const after = (ms: number) => new Date(clock.now().getTime() + ms);
 
   return {
@@ -155,6 +174,7 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
       }
     },
     schedule(event) {
+      if (event.event === "capacityJudged") return capacity(event.findings);
       const { site } = event;
       changed();
       switch (event.event) {

@@ -8,14 +8,20 @@ import { createReports } from "./reports.ts";
 
 function reportsOn(ended: string[], onDefect: (defect: unknown) => void = () => assert.fail()) {
   const clock = new FakeClock();
-  return createReports({
+  const faults = createFaultList({
+    now: () => clock.now(),
+    changed: () => {},
+    ended: ({ code }) => void ended.push(code),
+  });
+  const reports = createReports({
     log: createLogger({ clock, level: () => "error", sink: { write: () => {}, close: () => Promise.resolve() } }),
-    faults: createFaultList({ now: () => clock.now(), changed: () => {}, ended: ({ code }) => void ended.push(code) }),
+    faults,
     clock,
     onRevoked: () => assert.fail(),
     onDefect,
     changed: () => {},
   });
+  return { ...reports, faults };
 }
 
 const answered = { event: "pollSucceeded", tasks: 0, configChanged: false, clockOffsetMs: 0, nextMs: 1 } as const;
@@ -73,3 +79,23 @@ for (
     assert.equal(defects.length, want);
   });
 }
+
+Deno.test("createReports() has a fault for each site that is short of rate or hours, once, and names no more than a few", () => {
+  const ended: string[] = [];
+  const { schedule, faults } = reportsOn(ended);
+  const finding = (i: number, message = "too slow") => ({ code: `reads-too-slow ${i}` as const, message });
+  const judge = (...findings: ReturnType<typeof finding>[]) => schedule({ event: "capacityJudged", findings });
+  judge(finding(1), finding(2));
+  judge(finding(1), finding(2, "slower"));
+  assert.deepEqual(faults.all().map(({ code, message, count }) => [code, message, count]), [
+    ["reads-too-slow 2", "slower", 2],
+    ["reads-too-slow 1", "too slow", 1],
+  ]);
+  judge(finding(2, "slower"));
+  assert.deepEqual(ended.splice(0), ["reads-too-slow 1"]);
+  judge(...Array.from({ length: 20 }, (_, i) => finding(i)));
+  assert.equal(faults.all().length, 9);
+  assert.equal(faults.all()[0]!.message, "12 more sites have too little rate or too short hours");
+  judge();
+  assert.deepEqual(faults.all(), []);
+});

@@ -83,7 +83,7 @@ export async function scanSite(options: ScanSiteOptions, parts: ScanSiteParts): 
     answered: (before?.answered ?? 0) + answered,
     printers: (before?.printers ?? 0) + printers,
   });
-  const positionAt = (position: ScanPosition) => ({ digest, seed, ...passSoFar(), ...position });
+  const positionAt = (position: ScanPosition) => ({ digest, seed, size: space.size, ...passSoFar(), ...position });
   let keptMs = startedMs;
 
   const result = await superviseScan({

@@ -8,6 +8,8 @@ import type { Clock } from "../core/clock.ts";
 import { messageOf } from "../core/errors.ts";
 import { DamagedDatabaseError, StorageError } from "../core/sqlite.ts";
 import type { Inventory, KnownDevice } from "../inventory/inventory.ts";
+import { judgeCapacity } from "../schedule/capacity.ts";
+import type { CapacityFinding } from "../schedule/capacity.ts";
 import type { Action } from "../schedule/next_actions.ts";
 import { nextActions } from "../schedule/next_actions.ts";
 import type { PresenceState } from "../schedule/presence.ts";
@@ -19,15 +21,16 @@ import {
   readsCutOff,
   siteSearched,
 } from "../schedule/schedule_events.ts";
-import { deleteDevice, emptySchedule, readsPerMinuteFor, setDevice } from "../schedule/schedule_state.ts";
+import { deleteDevice, devicesToRead, emptySchedule, setDevice } from "../schedule/schedule_state.ts";
 import type { Moment, ScheduledSite, ScheduleState } from "../schedule/schedule_state.ts";
 import { HoursEndedError } from "./hours_watch.ts";
 import { createLane } from "./lane.ts";
 import { ConfigChangedError } from "./live_config.ts";
 import type { Heard, Scope } from "./reading_intake.ts";
-import { rateShares } from "./scan_site.ts";
+import { packetsPerRead, parseMeasure, siteLoad, siteReadsPerMinute, withRead } from "./site_load.ts";
+import type { SiteMeasure } from "./site_load.ts";
 import type { Place } from "./site_space.ts";
-import { doneOf, tryParsePosition } from "./sweep_position.ts";
+import { doneOf, tryParsePosition, wholeSweepMs } from "./sweep_position.ts";
 import type { SweepPosition } from "./sweep_position.ts";
 
 export type ScheduleEvent =
@@ -38,7 +41,9 @@ export type ScheduleEvent =
   | { event: "readEnded"; site: string }
   /** It goes on where it stopped, when the hours begin or by the new configuration. */
   | { event: "sweepInterrupted"; site: string; reason: string; done: number }
-  | { event: "scanFailed"; site: string; error: unknown };
+  | { event: "scanFailed"; site: string; error: unknown }
+  /** All sites together; what is no longer among the findings is over. */
+  | { event: "capacityJudged"; findings: readonly CapacityFinding[] };
 
 export interface ScanOutcome {
   addresses: number;
@@ -100,6 +105,8 @@ const sweepsAtOnce = 2;
 const readsAtOnce = 4;
 /** After a pass that could not be made at all. */
 const againAfterMs = 5 * 60_000;
+/** Devices come and go, and each pass measures; nobody needs to know it sooner. */
+const judgeEveryMs = 60_000;
 /** Reads that have waited so long for their turn have been decided on again meanwhile. */
 const staleAfterMs = 30 * 60_000;
 
@@ -110,6 +117,8 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   const lanes = { sweep: createLane(sweepsAtOnce), read: createLane(readsAtOnce) };
   const jobs = new Set<{ site: string; kind: "sweep" | "read"; begun: boolean; abort: AbortController }>();
   const work = new Set<Promise<void>>();
+  const measures = new Map<string, SiteMeasure>();
+  let found: ReadonlySet<string> = new Set(), judgeFromMs = 0;
   let sites: { of: AgentConfig; byName: ReadonlyMap<string, ScheduledSite> } | undefined;
   let woken = Promise.withResolvers<void>();
   const state = emptySchedule(moment());
@@ -127,13 +136,48 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   function scheduledSites(): ReadonlyMap<string, ScheduledSite> {
     const config = options.config();
     if (sites?.of !== config) {
-      const made = config.sites.map(({ name, schedule, ratePerSecond }): [string, ScheduledSite] => {
-        const readsPerMinute = readsPerMinuteFor(ratePerSecond * rateShares.read);
-        return [name, { name, schedule, readsPerMinute }];
+      const made = config.sites.map((site): [string, ScheduledSite] => {
+        const { name, schedule } = site;
+        return [name, { name, schedule, readsPerMinute: siteReadsPerMinute(site, measureOf(name)) }];
       });
       sites = { of: config, byName: new Map(made) };
     }
     return sites.byName;
+  }
+
+  function measureOf(site: string): SiteMeasure {
+    const known = measures.get(site);
+    if (known !== undefined) return known;
+    const measure = parseMeasure(inventory.mark(measureMark(site)));
+    measures.set(site, measure);
+    return measure;
+  }
+
+  /** Kept when it tells something else than before: each read of a device moves it a little. */
+  function noteMeasure(site: string, measure: SiteMeasure): void {
+    const kept = parseMeasure(inventory.mark(measureMark(site)));
+    measures.set(site, measure);
+    const change = packetsPerRead(measure) / packetsPerRead(kept);
+    if (measure.sweep === kept.sweep && Math.abs(change - 1) < 0.1) return;
+    sites = undefined;
+    tryKeep(measureMark(site), JSON.stringify(measure));
+  }
+
+  function judge(): void {
+    const { monotonicMs, wallMs } = moment();
+    if (monotonicMs < judgeFromMs) return;
+    judgeFromMs = monotonicMs + judgeEveryMs;
+    const config = options.config();
+    const devices = devicesToRead(state);
+    const findings = config.sites.flatMap((site) => {
+      const { name } = site;
+      const position = positionOf(name);
+      const underWayMs = position === undefined ? undefined : wholeSweepMs(position);
+      const load = siteLoad(site, { config, devices: devices.get(name) ?? 0, measure: measureOf(name), underWayMs });
+      return judgeCapacity(load, { nowMs: wallMs, isFound: (code) => found.has(code) });
+    });
+    found = new Set(findings.map(({ code }) => code));
+    report({ event: "capacityJudged", findings });
   }
 
   function lastSweep(site: string): number | undefined {
@@ -148,8 +192,12 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   }
 
   function keepPosition(site: string, position: SweepPosition | null): void {
+    tryKeep(positionMark(site), position === null ? "" : JSON.stringify(position));
+  }
+
+  function tryKeep(mark: string, value: string): void {
     try {
-      inventory.setMark(positionMark(site), position === null ? "" : JSON.stringify(position));
+      inventory.setMark(mark, value);
     } catch (error) {
       // What is wrong with the disk shows with each reading.
       if (!(error instanceof StorageError || error instanceof DamagedDatabaseError)) throw error;
@@ -165,6 +213,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
         unfinished: { has: (site) => positionOf(site) !== undefined },
       });
       for (const action of next.actions) begin(action);
+      judge();
       const over = new AbortController();
       const rest = clock.sleep(next.wakeAfterMs, AbortSignal.any([over.signal, stop.signal])).catch(() => {}); // Woken.
       await Promise.race([rest, woken.promise]);
@@ -229,6 +278,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     } catch (error) {
       if (!stop.signal.aborted && (signal.aborted || isCut(error))) {
         const done = reached === undefined ? 0 : doneOf(reached);
+        judgeFromMs = 0;
         report({ event: "sweepInterrupted", site: site.name, reason: messageOf(error), done });
       }
       throw error;
@@ -244,6 +294,9 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       tellOffline(siteSearched(state, scheduled, begunMs));
       if (action.type === "sweep") dueAfter(site, begunMs);
     }
+    const { addresses, durationMs: ms } = outcome;
+    noteMeasure(site.name, { ...measureOf(site.name), sweep: { addresses, ms, ratePerSecond: site.ratePerSecond } });
+    judgeFromMs = 0;
     report({ event: "sweepEnded", site: site.name, outcome });
   }
 
@@ -262,7 +315,10 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       ? undefined
       : await options.scan({ site, places, scope: action.scope, kind: "read", signal });
     signal.throwIfAborted();
-    if (outcome !== undefined) report({ event: "readEnded", site: site.name });
+    if (outcome !== undefined) {
+      noteMeasure(site.name, withRead(measureOf(site.name), { packets: outcome.packets, devices: places.length }));
+      report({ event: "readEnded", site: site.name });
+    }
     const scheduled = scheduledSites().get(site.name);
     if (scheduled === undefined) return;
     for (const deviceId of action.deviceIds) {
@@ -315,6 +371,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     forget: (deviceId) => deleteDevice(state, deviceId),
     configChanged() {
       for (const job of jobs) job.abort.abort(new ConfigChangedError());
+      judgeFromMs = 0;
       keepWithinIntervals(state, scheduledSites(), moment());
       woken.resolve();
     },
@@ -339,6 +396,10 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
 
 function sweepMark(site: string): string {
   return `lastSweep:${site}`;
+}
+
+function measureMark(site: string): string {
+  return `measured:${site}`;
 }
 
 function positionMark(site: string): string {

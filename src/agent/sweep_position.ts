@@ -11,6 +11,8 @@ import type { AddressSpace } from "../targets/address_space.ts";
 export interface SweepPosition extends ScanPosition {
   digest: string;
   seed: number;
+  /** Addresses altogether. */
+  size: number;
   /** RFC 3339; of its first part. */
   begunAt: string;
   /** Of all parts together. */
@@ -45,13 +47,14 @@ export function tryParsePosition(text: string): SweepPosition | undefined {
 
 function isPosition(value: SweepPosition): boolean {
   if (typeof value !== "object" || value === null) return false;
-  const { digest, seed, begunAt, activeMs, answered, printers, done, begun } = value;
-  if (typeof digest !== "string" || !isCount(seed) || !Number.isFinite(Date.parse(begunAt))) return false;
+  const { digest, seed, size, begunAt, activeMs, answered, printers, done, begun } = value;
+  if (typeof digest !== "string" || ![seed, size].every(isCount) || !Number.isFinite(Date.parse(begunAt))) return false;
   if (![activeMs, answered, printers].every(isCount) || !Array.isArray(done) || !Array.isArray(begun)) return false;
   const areTexts = begun.every((slice) =>
     Array.isArray(slice?.reported) && slice.reported.every((key: unknown) => typeof key === "string")
   );
-  return areTexts && areApart([...done, ...begun.map(({ from, to }): [number, number] => [from, to])]);
+  return areTexts &&
+    areApart([...done, ...begun.map(({ from, to }): [number, number] => [from, to]), [size, Infinity]]);
 }
 
 function isCount(value: unknown): boolean {
@@ -60,7 +63,11 @@ function isCount(value: unknown): boolean {
 
 /** Slices that overlap would have addresses asked twice, or never. */
 function areApart(slices: [from: number, to: number][]): boolean {
-  if (!slices.every((slice) => Array.isArray(slice) && slice.length === 2 && slice.every(isCount))) return false;
+  if (
+    !slices.every((slice) =>
+      Array.isArray(slice) && slice.length === 2 && slice.every((end) => isCount(end) || end === Infinity)
+    )
+  ) return false;
   const sorted = slices.toSorted((a, b) => a[0] - b[0]);
   return sorted.every(([from, to], i) => from < to && (i === 0 || sorted[i - 1]![1] <= from));
 }
@@ -70,3 +77,11 @@ export function doneOf({ done, begun }: ScanPosition): number {
   const slices = done.reduce((sum, [from, to]) => sum + to - from, 0);
   return begun.reduce((sum, { reported }) => sum + reported.length, slices);
 }
+
+/** What the whole sweep takes by what is done of it; undefined where that is too little to tell. */
+export function wholeSweepMs(position: SweepPosition): number | undefined {
+  const done = doneOf(position);
+  return done < position.size * leastShare ? undefined : position.activeMs * position.size / done;
+}
+
+const leastShare = 0.05;

@@ -3,12 +3,13 @@ import { Secret } from "../core/secret.ts";
 import { planToWire } from "../credentials/credential.ts";
 import type { CredentialPlan } from "../credentials/credential.ts";
 import { parseTargets } from "../targets/parse_targets.ts";
-import { digestOf, doneOf, tryParsePosition } from "./sweep_position.ts";
+import { digestOf, doneOf, tryParsePosition, wholeSweepMs } from "./sweep_position.ts";
 import type { SweepPosition } from "./sweep_position.ts";
 
 const position: SweepPosition = {
   digest: "00c0ffee",
   seed: 4711,
+  size: 200,
   begunAt: "2026-01-01T00:00:10.000Z",
   activeMs: 1000,
   answered: 7,
@@ -20,6 +21,8 @@ const position: SweepPosition = {
 Deno.test("tryParsePosition() reads what was kept", () => {
   assert.deepEqual(tryParsePosition(JSON.stringify(position)), position);
   assert.equal(doneOf(position), 111);
+  assert.equal(Math.round(wholeSweepMs(position)!), 1802);
+  assert.equal(wholeSweepMs({ ...position, done: [[0, 8]], begun: [] }), undefined);
 });
 
 const bad: [name: string, text: string][] = [
@@ -36,6 +39,8 @@ const bad: [name: string, text: string][] = [
     ["a count below zero", { answered: -1 }],
     ["a slice that ends before it begins", { done: [[10, 5]] }],
     ["a slice of three", { done: [[1, 2, 3]] }],
+    ["a slice beyond the addresses", { size: 129 }],
+    ["no size", { size: undefined }],
     ["a fraction", { done: [[0, 1.5]] }],
     ["slices that overlap", { done: [[0, 101]] }],
     ["a slice without devices", { begun: [{ from: 100, to: 120 }] }],

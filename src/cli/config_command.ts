@@ -1,8 +1,11 @@
 /** `opendca config check` and `opendca config show`. */
 import type { Command } from "commander";
+import { fileLoad } from "../agent/site_load.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
 import { configPath, readAgentConfig } from "../config/read_config.ts";
 import { renderConfigJson, renderConfigText } from "../config/render_config.ts";
+import { judgeCapacity } from "../schedule/capacity.ts";
+import type { CapacityFinding } from "../schedule/capacity.ts";
 import { safeText, visibleText } from "../core/safe_text.ts";
 import { withPlatformPart } from "./effective_config.ts";
 import type { Host } from "./host.ts";
@@ -31,6 +34,7 @@ Examples:
   opendca config check
   opendca config check --config agent.yaml
 
+A site whose rate or allowed hours are too little for its addresses and intervals is named by a warning.
 Exit codes: 0 the file is good, 78 it has mistakes or cannot be read.
 `;
 
@@ -53,6 +57,9 @@ export function addConfigCommand(program: Command, host: Host): void {
     .action(async (options: ConfigOptions) => {
       const config = await readConfig(options, host);
       await host.stdout.write(`${safeText(summaryOf(config))}\n`);
+      for (const { message } of capacityOf(config, host.clock.now())) {
+        await host.stderr.write(`warning: ${safeText(message)}\n`);
+      }
     });
   command.command("show").description("print each value and where it comes from; secrets are redacted")
     .option(...configOption)
@@ -69,6 +76,11 @@ export function addConfigCommand(program: Command, host: Host): void {
 
 function readConfig(options: ConfigOptions, host: Host): Promise<AgentConfig> {
   return readAgentConfig(configPath(options.config, host.env), host);
+}
+
+/** As far as the file alone tells: a good file may still ask for more than its rate and hours allow. */
+function capacityOf(config: AgentConfig, now: Date): CapacityFinding[] {
+  return config.sites.flatMap((site) => judgeCapacity(fileLoad(site, config), { nowMs: now.getTime() }));
 }
 
 function summaryOf({ file, sites, platform, proxy }: AgentConfig): string {

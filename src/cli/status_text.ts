@@ -1,5 +1,6 @@
 /** The status for a person: one line a subject, what is wrong last. */
 import type { ShownStatus } from "../agent/read_status.ts";
+import { roundDuration } from "../config/duration.ts";
 
 const stateTexts: Record<ShownStatus["state"], string> = {
   "running": "running",
@@ -91,13 +92,6 @@ function spoolText(spool: NonNullable<ShownStatus["spool"]>, now: Date): string 
 function ageText(time: string, now: Date): string {
   const ms = now.getTime() - Date.parse(time);
   if (!Number.isFinite(ms)) return time;
-  const amount = amountText(Math.abs(ms) / 1000);
+  const amount = roundDuration(Math.abs(ms));
   return ms >= 0 ? `${amount} ago` : `in ${amount}`;
-}
-
-function amountText(seconds: number): string {
-  if (seconds < 90) return `${Math.round(seconds)} s`;
-  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
-  if (seconds < 172_800) return `${Math.round(seconds / 3600)} h`;
-  return `${Math.round(seconds / 86_400)} days`;
 }

@@ -40,3 +40,12 @@ export function formatDuration(ms: number): string {
   const [unit, size] = ms === 0 ? ["s", 1000] as const : found ?? ["ms", 1] as const;
   return `${ms / size}${unit}`;
 }
+
+/** For a person, rounded: "45 s", "7 min", "3 h", "9 days". */
+export function roundDuration(ms: number): string {
+  const seconds = ms / 1000;
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.round(seconds / 3600)} h`;
+  return `${Math.round(seconds / 86_400)} days`;
+}

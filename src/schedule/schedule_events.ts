@@ -1,9 +1,13 @@
 /** What happened, as the scheduler learns it: each function puts one event into the state. */
 import { heardPresence, missedPresence, type Presence, type PresenceState, searchedPresence } from "./presence.ts";
-import { type Moment, orderOf, type ScheduledSite, type ScheduleState, setDevice } from "./schedule_state.ts";
-
-/** Intervals of a device that sleeps or is silent, in those of one that is awake: it is not woken to say that it sleeps. */
-const quietFactor = 4;
+import {
+  type Moment,
+  orderOf,
+  quietFactor,
+  type ScheduledSite,
+  type ScheduleState,
+  setDevice,
+} from "./schedule_state.ts";
 
 /** How long to the next status read of a device in this state. */
 export function statusIntervalMs(site: ScheduledSite, state: PresenceState): number {

@@ -72,6 +72,19 @@ export function emptySchedule(now: Moment): ScheduleState {
   return { seen: now, caughtUpMs: null, sites: new Map(), devices: new Map(), orders: new Map() };
 }
 
+/** How many devices of each site are read in one `statusEvery`, about: of those that sleep or are silent a quarter. */
+export function devicesToRead({ devices }: ScheduleState): Map<string, number> {
+  const quarters = new Map<string, number>();
+  for (const { site, presence } of devices.values()) {
+    if (presence.state === "gone") continue;
+    quarters.set(site, (quarters.get(site) ?? 0) + (presence.state === "awake" ? quietFactor : 1));
+  }
+  return new Map([...quarters].map(([site, count]) => [site, Math.round(count / quietFactor)]));
+}
+
+/** Intervals of a device that sleeps or is silent, in those of one that is awake: it is not woken to say that it sleeps. */
+export const quietFactor = 4;
+
 export function orderOf(state: ScheduleState, site: string): SiteOrder {
   let order = state.orders.get(site);
   if (order === undefined) {

@@ -1,0 +1,161 @@
+/** Whether a site's hours and rate allow what its intervals ask for, by what is configured and what was measured. */
+import type { ScheduleConfig } from "../config/agent_config.ts";
+import { sendWindowAt, stretchAt } from "../config/allowed_hours.ts";
+import { formatDuration, roundDuration } from "../config/duration.ts";
+
+export interface SiteLoad {
+  name: string;
+  schedule: ScheduleConfig;
+  /** How long a sweep takes while it may send; undefined where nothing tells. */
+  sweepMs: number | undefined;
+  /** Devices to be read in one `statusEvery`, about. */
+  devices: number;
+  readsPerMinute: number;
+}
+
+export interface CapacityFinding {
+  /** Stable; a site has one of each at most. */
+  code: `hours-never ${string}` | `sweep-too-long ${string}` | `reads-too-slow ${string}`;
+  /** One sentence. */
+  message: string;
+}
+
+export interface CapacityOptions {
+  /** Wall clock: windows are those of the week that begins here. */
+  nowMs: number;
+  /** Whether it was found before: a fault that comes and goes with each measurement tells nobody anything. */
+  isFound?: (code: CapacityFinding["code"]) => boolean;
+}
+
+const dayMs = 86_400_000, weekMs = 7 * dayMs;
+/** What was found is over when there is so much room. */
+const overAt = 0.9;
+/** A sweep that needs more windows is not counted any further. */
+const maxWindows = 1000;
+
+export function judgeCapacity(load: SiteLoad, options: CapacityOptions): CapacityFinding[] {
+  const windows = windowsOfWeek(load.schedule, options.nowMs);
+  if (windows?.length === 0) {
+    const message =
+      `Nothing is ever sent to the site "${load.name}" as its allowed hours, those of the file and of the ` +
+      "platform together, have no time in common";
+    return [{ code: `hours-never ${load.name}`, message }];
+  }
+  return [maybeSweepFinding(load, windows, options), maybeReadFinding(load, windows, options)]
+    .filter((finding) => finding !== undefined);
+}
+
+interface Window {
+  fromMs: number;
+  /** As configured. */
+  hoursMs: number;
+  /** In which something is sent. */
+  lengthMs: number;
+}
+
+/** Found anew once a day, as a week has many of them. */
+const weeks = new WeakMap<ScheduleConfig["allowedHours"], { foundMs: number; windows: Window[] | undefined }>();
+
+function windowsOfWeek({ allowedHours }: ScheduleConfig, nowMs: number): Window[] | undefined {
+  const known = weeks.get(allowedHours);
+  if (known !== undefined && Math.abs(nowMs - known.foundMs) < dayMs) return known.windows;
+  const windows = findWindows(allowedHours, nowMs);
+  weeks.set(allowedHours, { foundMs: nowMs, windows });
+  return windows;
+}
+
+/** The windows of a week, and undefined where there is traffic at any time. */
+function findWindows(allowedHours: ScheduleConfig["allowedHours"], nowMs: number): Window[] | undefined {
+  const windows: Window[] = [];
+  for (let at = nowMs; at < nowMs + weekMs;) {
+    const stretch = stretchAt(allowedHours, at);
+    if (stretch.allowed && stretch.untilMs === Infinity) return undefined;
+    if (stretch.allowed && stretch.fromMs > -Infinity) {
+      const window = sendWindowAt(allowedHours, stretch.fromMs);
+      const isNextWeek = windows.length > 0 && stretch.fromMs >= windows[0]!.fromMs + weekMs;
+      if (window !== undefined && !isNextWeek) {
+        windows.push({
+          fromMs: window.fromMs,
+          hoursMs: stretch.untilMs - stretch.fromMs,
+          lengthMs: window.untilMs - window.fromMs,
+        });
+      }
+    }
+    at = stretch.untilMs;
+  }
+  return windows;
+}
+
+function maybeSweepFinding(
+  { name, schedule, sweepMs }: SiteLoad,
+  windows: Window[] | undefined,
+  { isFound }: CapacityOptions,
+): CapacityFinding | undefined {
+  if (sweepMs === undefined) return undefined;
+  const code = `sweep-too-long ${name}` as const;
+  const share = isFound?.(code) ? overAt : 1;
+  const needs = `a sweep needs about ${roundDuration(sweepMs)}`;
+  const every = `fullSweepEvery is ${formatDuration(schedule.fullSweepEveryMs)}`;
+  if (windows === undefined) {
+    if (sweepMs <= share * schedule.fullSweepEveryMs) return undefined;
+    return { code, message: `The site "${name}" is too large for its rate: ${needs}, and ${every}` };
+  }
+  const longest = longestOf(windows);
+  if (sweepMs <= share * longest.lengthMs) return undefined;
+  const { count, spanMs } = windowsFor(sweepMs, windows);
+  const late = spanMs > schedule.fullSweepEveryMs ? `, and ${every}` : "";
+  return {
+    code,
+    message: `The allowed hours are too short for the site "${name}": ${needs}, the longest window has ` +
+      `${
+        roundDuration(longest.hoursMs)
+      }; the sweep goes on in the next one and is complete after ${count} windows in ` +
+      `${roundDuration(spanMs)}${late}`,
+  };
+}
+
+function maybeReadFinding(
+  { name, schedule, devices, readsPerMinute }: SiteLoad,
+  windows: Window[] | undefined,
+  { isFound }: CapacityOptions,
+): CapacityFinding | undefined {
+  const code = `reads-too-slow ${name}` as const;
+  const share = isFound?.(code) ? overAt : 1;
+  const takesMs = devices / readsPerMinute * 60_000;
+  const longestMs = windows === undefined ? Infinity : longestOf(windows).hoursMs;
+  if (takesMs <= share * Math.min(schedule.statusEveryMs, longestMs)) return undefined;
+  const reads = `${numberText(devices)} devices at ${numberText(readsPerMinute)} reads a minute take ${
+    minutesText(takesMs)
+  }`;
+  const limit = longestMs < schedule.statusEveryMs
+    ? `the longest window of the allowed hours has ${roundDuration(longestMs)}`
+    : `statusEvery is ${formatDuration(schedule.statusEveryMs)}`;
+  return { code, message: `The rate of the site "${name}" does not hold its intervals: ${reads}, ${limit}` };
+}
+
+function longestOf(windows: readonly Window[]): Window {
+  return windows.reduce((longest, window) => window.lengthMs > longest.lengthMs ? window : longest);
+}
+
+/** How many windows a sweep takes, from the first one of the week on, and how long that is altogether. */
+function windowsFor(sweepMs: number, windows: readonly Window[]): { count: number; spanMs: number } {
+  const begin = windows[0]!.fromMs;
+  let left = sweepMs, count = 0, spanMs = 0;
+  while (left > 0 && count < maxWindows) {
+    const { fromMs, lengthMs } = windows[count % windows.length]!;
+    const usedMs = Math.min(left, lengthMs);
+    spanMs = fromMs + weekMs * Math.floor(count / windows.length) + usedMs - begin;
+    left -= usedMs;
+    count++;
+  }
+  return { count, spanMs };
+}
+
+/** The rule of thumb counts in minutes. */
+function minutesText(ms: number): string {
+  return ms < 600 * 60_000 ? `${numberText(Math.round(ms / 60_000))} min` : roundDuration(ms);
+}
+
+function numberText(count: number): string {
+  return count.toLocaleString("en-US", { maximumFractionDigits: 0 });
+}
