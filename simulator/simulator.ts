@@ -39,6 +39,8 @@ export interface SimulatorOptions {
 export interface LoggedRequest {
   device: string;
   from: string;
+  /** When it arrived, of the simulator's clock. */
+  atMs: number;
   version: "1" | "2c" | "3";
   type?: number;
   oids: string[];
@@ -173,7 +175,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     // The request is only known once it is decrypted, so the agent asks back which faults are due.
     function decide(pdu: Pdu | undefined): Fault[] {
       if (pdu?.type === 0xa3) sets++;
-      if (options.log) log.push(logged(device, from, version, pdu));
+      if (options.log) log.push(logged(device, { from, atMs: clock.now() }, version, pdu));
       return faults = dueFaults(entry.faults, pdu, random);
     }
     const common = {
@@ -254,8 +256,13 @@ function maybeMessage(packet: Uint8Array): SnmpMessage | undefined {
   }
 }
 
-function logged(device: Device, from: Deno.NetAddr, version: "1" | "2c" | "3", pdu: Pdu | undefined): LoggedRequest {
-  const entry: LoggedRequest = { device: device.name, from: `${from.hostname}:${from.port}`, version, oids: [] };
+function logged(
+  device: Device,
+  { from, atMs }: { from: Deno.NetAddr; atMs: number },
+  version: "1" | "2c" | "3",
+  pdu: Pdu | undefined,
+): LoggedRequest {
+  const entry: LoggedRequest = { device: device.name, from: `${from.hostname}:${from.port}`, atMs, version, oids: [] };
   if (pdu === undefined) return entry;
   entry.type = pdu.type;
   entry.oids = pdu.varbinds.map((varbind) => varbind.oid);

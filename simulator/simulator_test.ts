@@ -103,7 +103,7 @@ Deno.test("Simulator.log tells who asked for what, only when it was asked to", a
   await withSimulator({}, async (simulator, client) => {
     await client.send({ type: PduType.getNext });
     await client.receive();
-    const [{ from: _, ...entry } = { from: "" }] = simulator.log;
+    const [{ from: _, atMs: __, ...entry } = { from: "", atMs: 0 }] = simulator.log;
     assert.deepEqual(entry, { device: "one", version: "2c", type: PduType.getNext, oids: [sysName] });
   }, { log: true });
   await withSimulator({}, async (simulator, client) => {

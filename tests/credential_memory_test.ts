@@ -59,6 +59,7 @@ limits: { timeout: 250ms, workers: 1 }
         },
       },
       log: { warn: (event) => void this.log.push(event), info: (event) => void this.log.push(event) },
+      devices: () => 1,
       onPassed: () => {},
     });
     await scans.scan({

@@ -9,6 +9,7 @@ import type { ScanPosition } from "../supervisor/shard_queue.ts";
 import { superviseScan } from "../supervisor/supervise_scan.ts";
 import type { ScanParts, ScanProgress, ScanResult } from "../supervisor/supervise_scan.ts";
 import type { AddressSpace } from "../targets/address_space.ts";
+import { readBurst, readRateFor } from "./read_rate.ts";
 import type { Place } from "./site_space.ts";
 import { maybeRangeOf, narrowSpace, siteSpace } from "./site_space.ts";
 import type { SpaceOptions } from "./site_space.ts";
@@ -27,6 +28,8 @@ export interface ScanSiteOptions {
   narrow?(space: AddressSpace): AddressSpace;
   kind: keyof typeof rateShares;
   scope: ReadingScope;
+  /** About how many devices are there: their reads are spread by it; without it they are read as fast as the rate allows. */
+  devices?: number;
   signal: AbortSignal;
   /** Nothing is sent once `signal` was aborted; else devices that are being read may be read to their end. */
   stopsAtOnce?: boolean;
@@ -55,8 +58,11 @@ export type ScanSiteParts =
     processors: number;
   };
 
-/** Devices that one thread reads at the same time. */
+/** Devices that one thread reads at the same time: few where reads are spread, so that none is under way for long. */
 const maxReading = 48;
+const leastReading = 4;
+/** Of a device whose turn comes with those of the others. */
+const requestsPerSecond = 4;
 /** A position costs a transaction, and what came after it is asked again after a crash. */
 const positionEveryMs = 15_000;
 
@@ -86,16 +92,25 @@ export async function scanSite(options: ScanSiteOptions, parts: ScanSiteParts): 
   const positionAt = (position: ScanPosition) => ({ digest, seed, size: space.size, ...passSoFar(), ...position });
   let keptMs = startedMs;
 
+  const ratePerSecond = site.ratePerSecond === 0 ? 0 : Math.max(1, site.ratePerSecond * rateShares[options.kind]);
+  const workers = limits.workers ?? Math.max(1, Math.min(4, parts.processors, Math.ceil(space.size / 256)));
+  const perSecond = options.devices === undefined
+    ? 0
+    : readRateFor({ kind: options.kind, devices: options.devices, packetsPerSecond: ratePerSecond });
+
   const result = await superviseScan({
     space,
     credentials,
     ...(options.remembered === undefined ? {} : { remembered: options.remembered }),
-    ratePerSecond: site.ratePerSecond === 0 ? 0 : Math.max(1, site.ratePerSecond * rateShares[options.kind]),
+    ratePerSecond,
     timeoutMs: limits.timeoutMs,
     retries: limits.retries,
-    workers: limits.workers ?? Math.max(1, Math.min(4, parts.processors, Math.ceil(space.size / 256))),
+    workers,
     deviceDeadlineMs: limits.deviceDeadlineMs,
-    maxReading,
+    maxReading: perSecond === 0
+      ? maxReading
+      : Math.min(maxReading, Math.max(leastReading, Math.floor(perSecond / workers / requestsPerSecond))),
+    ...(perSecond === 0 ? {} : { reads: { perSecond, burst: readBurst } }),
     scope: options.scope,
     seed,
     capture: null,

@@ -20,6 +20,8 @@ export interface SiteScansOptions {
   intake: ReadingIntake;
   access: AccessMemory;
   log: Pick<Logger, "warn" | "info">;
+  /** How many devices of a site are known. */
+  devices(site: string): number;
   /** A pass is over after which no further readings come for long. */
   onPassed(): void;
 }
@@ -30,7 +32,10 @@ export interface SiteScans {
    * these, and with `UnavailableError` when it says nothing about the devices.
    */
   scan(
-    request: Omit<ScanSiteOptions, "config" | "onReading" | "onAccess" | "remembered" | "window" | "stopsAtOnce">,
+    request: Omit<
+      ScanSiteOptions,
+      "config" | "onReading" | "onAccess" | "remembered" | "window" | "stopsAtOnce" | "devices"
+    >,
   ): Promise<ScanOutcome>;
   /** Stops what is being sent under the former configuration: the administrator may have closed a range. */
   configChanged(): void;
@@ -39,7 +44,8 @@ export interface SiteScans {
 /** Devices that cannot be told by one reading are read again at once, twice at most. */
 const secondLooks = 2;
 
-export function createSiteScans({ machine, config, intake, access, log, onPassed }: SiteScansOptions): SiteScans {
+export function createSiteScans(options: SiteScansOptions): SiteScans {
+  const { machine, config, intake, access, log, devices, onPassed } = options;
   const { clock } = machine;
   /** Hosts of each site that its last pass could not ask. */
   const skipped = new Map<string, ReadonlySet<string>>();
@@ -76,6 +82,7 @@ export function createSiteScans({ machine, config, intake, access, log, onPassed
       const passOf = (options: typeof request) =>
         scanSite({
           ...options,
+          devices: options.places?.length ?? devices(site),
           signal,
           window,
           stopsAtOnce: true,

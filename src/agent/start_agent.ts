@@ -238,6 +238,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     intake,
     access: createAccessMemory(clock, inventory.devices()),
     log,
+    devices: (site) => inventory.devices().filter((device) => device.site === site).length,
     onPassed: flush,
   });
 

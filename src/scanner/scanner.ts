@@ -58,6 +58,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
   const { hub, gate, clock, post } = parts;
   const plan = planFromWire(config.credentials);
   const pacer = createPacer(config.ratePerSecond, clock);
+  const readPacer = createPacer(config.reads?.perSecond ?? 0, clock, config.reads?.burst);
   const stopping = new AbortController();
   gate.closed.addEventListener("abort", () => stopping.abort(gate.closed.reason));
   const counters: Omit<ScannerCounters, "packetsSent" | "packetsReceived" | "stray"> = {
@@ -209,7 +210,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
         timeoutMs: config.timeoutMs,
         retries: config.retries,
         deadlineMs: config.deviceDeadlineMs,
-        pace: () => pacer.take(),
+        pace: paceRead,
         now: () => clock.now(),
         scope: config.scope,
         capture: config.capture,
@@ -217,6 +218,12 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
     } catch (error) {
       return bugOutcome(found.target, error);
     }
+  }
+
+  /** Never faster than the reads may be, nor than everything together. */
+  function paceRead(): Promise<void> | undefined {
+    const paced = readPacer.take();
+    return paced === undefined ? pacer.take() : paced.then(() => pacer.take());
   }
 
   function pullIfRoom(): void {

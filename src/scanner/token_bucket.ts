@@ -1,15 +1,15 @@
 import type { Clock } from "../core/clock.ts";
 
-/** Paces packets: at most `ratePerSecond` on average, and never more than 20 ms worth of them at once. */
+/** Paces packets: at most `ratePerSecond` on average, and never more than `burst` at once. */
 export interface Pacer {
   /** Resolves when one more packet may leave. Undefined when it may leave at once, which spares the sweep a turn. */
   take(): Promise<void> | undefined;
 }
 
-/** A token bucket; a rate of 0 does not pace. Waiters are served in the order in which they came. */
-export function createPacer(ratePerSecond: number, clock: Clock): Pacer {
+/** A token bucket; a rate of 0 does not pace. Waiters are served in the order in which they came. 20 ms worth at once unless told. */
+export function createPacer(ratePerSecond: number, clock: Clock, burst = ratePerSecond / 50): Pacer {
   if (ratePerSecond === 0) return { take: () => undefined };
-  const capacity = Math.max(1, ratePerSecond / 50);
+  const capacity = Math.max(1, burst);
   let tokens = capacity;
   let refilledAt = clock.monotonicMs();
   let tail: Promise<void> | undefined;

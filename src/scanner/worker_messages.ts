@@ -18,6 +18,8 @@ export interface ScannerConfig {
   remembered?: RememberedAccess;
   /** Packets per second of this worker; 0 is unlimited. */
   ratePerSecond: number;
+  /** Of these, requests to devices that are being read, and how many of them at once; without it as many as packets. */
+  reads?: { perSecond: number; burst: number };
   /** How long one request waits for its answer. */
   timeoutMs: number;
   retries: number;

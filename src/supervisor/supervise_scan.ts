@@ -24,6 +24,8 @@ export interface ScanRequest {
   remembered?: RememberedAccess;
   /** Packets per second of the whole scan; 0 is unlimited. */
   ratePerSecond: number;
+  /** Of these, requests to devices that are being read, and how many of them at once; without it as many as packets. */
+  reads?: { perSecond: number; burst: number };
   timeoutMs: number;
   retries: number;
   workers: number;
@@ -118,7 +120,7 @@ const noCounters: ScannerCounters = {
 
 /** Scans the whole space. Resolves also when it was stopped; rejects when no worker can be started. */
 export async function superviseScan(request: ScanRequest, parts: ScanParts): Promise<ScanResult> {
-  const { space } = request;
+  const { space, reads } = request;
   const { clock, signal } = parts;
   const permissions = netPermissions(space);
   const queue = createShardQueue(space.size, request);
@@ -158,6 +160,9 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
         credentials: request.credentials,
         ...(request.remembered === undefined ? {} : { remembered: request.remembered }),
         ratePerSecond: request.ratePerSecond / workers,
+        ...(reads === undefined
+          ? {}
+          : { reads: { perSecond: reads.perSecond / workers, burst: reads.burst / workers } }),
         timeoutMs: request.timeoutMs,
         retries: request.retries,
         deviceDeadlineMs: request.deviceDeadlineMs,

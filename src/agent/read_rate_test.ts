@@ -1,0 +1,16 @@
+import assert from "node:assert/strict";
+import { readRateFor } from "./read_rate.ts";
+
+const rates: [pass: Parameters<typeof readRateFor>[0], want: number][] = [
+  [{ kind: "sweep", devices: 0, packetsPerSecond: 1000 }, 40],
+  [{ kind: "sweep", devices: 50, packetsPerSecond: 1000 }, 40],
+  [{ kind: "sweep", devices: 6000, packetsPerSecond: 1000 }, 200],
+  [{ kind: "read", devices: 33, packetsPerSecond: 500 }, 40],
+  [{ kind: "read", devices: 750, packetsPerSecond: 500 }, 500],
+  [{ kind: "read", devices: 1500, packetsPerSecond: 500 }, 500],
+  [{ kind: "task", devices: 1, packetsPerSecond: 10 }, 10],
+  [{ kind: "read", devices: 1500, packetsPerSecond: 0 }, 0],
+];
+for (const [pass, want] of rates) {
+  Deno.test(`readRateFor() is ${want} for ${JSON.stringify(pass)}`, () => assert.equal(readRateFor(pass), want));
+}
