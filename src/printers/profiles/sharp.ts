@@ -5,7 +5,7 @@ const counts = "1.3.6.1.4.1.2385.1.1.19.2.1";
 
 const mono = "(?:Black ?(?:&|and) ?White|B ?[&/] ?W|Monochrome)";
 /** Full colour, two colours and single colour are all colour. */
-const colour = "(?:Full|Two|Single|2|1)[- ]?Colou?r";
+const colour = "(?:(?:Full|Two|Single|2|1)[- ]?)?Colou?r";
 
 /** By the names of the table, and where it has none by function (1 print, 4 copy, 5 all, 7 and 8 scan) and code. */
 function count(names: [what: string, meter: string][], indexes: Record<string, string[]>): MeterRule {
@@ -48,16 +48,18 @@ export const sharp: Profile = {
     { oid: "1.3.6.1.4.1.2385.2.1.1.2.1.2.1", rule: "sharp.version" },
   ],
   meters: [
-    count([[".+ Total Count", "total"]], { total: [...all.mono, ...all.color] }),
+    count([[".+ Total(?: Print)? Count", "total"]], { total: [...all.mono, ...all.color] }),
     count([
-      [`${mono} Total Count`, "mono"],
-      [`${colour} Total Count`, "color"],
+      [`${mono} Total(?: Print)? Count`, "mono"],
+      [`${colour} Total(?: Print)? Count`, "color"],
       ["Prints", "print.total"],
       [`${mono} Print Count`, "print.mono"],
       [`${colour} Print Count`, "print.color"],
       ["Copies", "copy.total"],
       [`${mono} Copy Count`, "copy.mono"],
       [`${colour} Copy Count`, "copy.color"],
+      // Received faxes are printed: with the other functions they add up to the total (script id 28378298197).
+      ["(?:I-?)?Fax Receive(?: Line ?\\d)?(?: Count)?", "fax.total"],
       ["Duplex", "duplex"],
       // What is kept on the disk is filing, and counted apart (recording sharp-mx-3570n).
       ["Scan to (?!HDD).*(?<!Count)", "scan.total"],

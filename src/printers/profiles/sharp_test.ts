@@ -61,6 +61,15 @@ const tables: [
     "7.4.51": ["Black & White Scanner Count", 4],
     "8.4.53": ["Full Color Scanner Count", 6],
   }, { total: 130, "scan.total": 10, "scan.mono": 4, "scan.color": 6 }],
+  ["received faxes of all lines", {
+    "9.1.60": ["Fax Receive Line1", 3],
+    "9.2.60": ["Fax Receive Line2", 4],
+    "9.3.60": ["I-Fax Receive Count", 1],
+    "9.4.60": ["Fax Send", 9],
+    "5.4.61": ["Black & White Total Print Count", 70],
+    "5.4.63": ["Color Total Print Count", 20],
+    "5.4.80": ["Single Color Total Print Count", 10],
+  }, { total: 100, mono: 70, color: 30, "fax.total": 8 }],
   ["scans to the disk alone", {
     "8.4.50": ["Scan to HDD", 9],
     "8.4.53": ["Full Color Scan to HDD Count", 6],
