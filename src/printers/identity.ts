@@ -40,7 +40,7 @@ export function readIdentity(of: Inquiry): Identity {
 }
 
 function readManufacturer(inquiry: Identifying): string | null {
-  const { profile, store, trace, device, charset, isEmulated } = inquiry;
+  const { profile, store, trace, hostRow, charset, isEmulated } = inquiry;
   const offers: Offer<string>[] = [];
   if (profile.maker !== "") {
     offers.push({
@@ -57,10 +57,10 @@ function readManufacturer(inquiry: Identifying): string | null {
   }
   // Texts that begin with a maker's name, first those that are known, then those that can be nothing else.
   for (const [rule, read] of [["words.maker", makerByName], ["words.firstWord", makerByFirstWord]] as const) {
-    for (const oid of [`${oids.hrDeviceDescr}.${device}`, oids.sysDescr]) {
+    for (const oid of [`${oids.hrDeviceDescr}.${hostRow}`, oids.sysDescr]) {
       if (oid === oids.sysDescr && inquiry.isOneOfSeveral) continue;
       const answered = store.get(oid);
-      const text = oid !== oids.sysDescr && isPartOfHost(store, device) ? undefined : maybeText(answered, charset);
+      const text = oid !== oids.sysDescr && isPartOfHost(store, hostRow) ? undefined : maybeText(answered, charset);
       const value = text === undefined || isEmulated(text) ? undefined : read(text);
       offers.push({ oid, rule, answered, value, ...answered === undefined ? {} : { reason: "names no maker" } });
     }
@@ -72,16 +72,16 @@ function readModel(
   inquiry: Identifying,
   known: { manufacturer: string | null; serial: string | null; firmware: string | null },
 ): string | null {
-  const { profile, store, trace, device } = inquiry;
+  const { profile, store, trace, hostRow } = inquiry;
   const offers = (profile.model ?? []).map((rule) => fieldOffer(inquiry, rule, (text) => cleanModel(text, known)));
-  const deviceDescr = `${oids.hrDeviceDescr}.${device}`;
+  const deviceDescr = `${oids.hrDeviceDescr}.${hostRow}`;
   const own = fieldOffer(
     inquiry,
     { oid: deviceDescr, rule: "hostResources.device" },
     (text) => cleanModel(text, known),
   );
   const named = maybeText(own.answered, inquiry.charset);
-  if (isPartOfHost(store, device)) offers.push({ ...own, value: undefined, reason: "the row is another device's" });
+  if (isPartOfHost(store, hostRow)) offers.push({ ...own, value: undefined, reason: "the row is another device's" });
   else if (named !== undefined && inquiry.isEmulated(named)) {
     offers.push({ ...own, value: undefined, reason: "the name of a printer that it emulates" });
   } else offers.push(own);

@@ -185,6 +185,22 @@ Deno.test("readIdentity() reads the row of the printer when it is not the first 
   assert.deepEqual([identity.model, identity.serial], ["Z7", "S7000001"]);
 });
 
+const counted: [name: string, objects: Record<string, TestValue>][] = [
+  ["a processor in the row of that index", {
+    [`${oids.hrDeviceType} 1`]: { oid: "1.3.6.1.2.1.25.3.1.3" },
+    [`${oids.hrDeviceDescr} 1`]: "ARM CPU",
+    [`${oids.hrDeviceType} 7`]: { oid: oids.hrDevicePrinter },
+  }],
+  ["nothing in the row of that index", { [`${oids.hrPrinterStatus} 7`]: 3 }],
+];
+for (const [name, objects] of counted) {
+  Deno.test(`readIdentity() finds the printer's row with ${name}`, () => {
+    const own = { [`${oids.hrDeviceDescr} 7`]: "Acme Z7", [`${oids.prtGeneralSerialNumber} 1`]: "S7000001" };
+    const { identity } = identify({ ...objects, ...own });
+    assert.deepEqual([identity.model, identity.serial], ["Z7", "S7000001"]);
+  });
+}
+
 Deno.test("readIdentity() takes no processor for the printer", () => {
   const row = (type: number): Record<string, TestValue> => ({
     [`${oids.hrDeviceType} 1`]: { oid: `1.3.6.1.2.1.25.3.1.${type}` },
@@ -264,6 +280,7 @@ const emulations: [name: string, objects: Record<string, TestValue>, want: [stri
   ]],
   ["a Konica Minolta", { [oids.sysDescr]: "MINOLTA-QMS magicolor 0000" }, ["Konica Minolta", "magicolor 0000"]],
   ["a Panasonic", { [oids.sysDescr]: "Panasonic DP-0000" }, ["Panasonic", "DP-0000"]],
+  ["an Epson", { [oids.sysDescr]: "EPSON AL-C0000 Series" }, ["Epson", "AL-C0000"]],
   ["a maker without a profile", { [oids.sysDescr]: "Tektronix Phaser 000" }, ["Tektronix", "Phaser 000"]],
   ["a printer by its name", {
     [oids.sysDescr]: "Brother NC-0000h, Firmware Ver.1.11",

@@ -15,6 +15,8 @@ export interface Inquiry {
   problems: Problem[];
   /** hrDeviceIndex of the printer. */
   device: string;
+  /** Row of the printer in the tables of HOST-RESOURCES-MIB: hrDeviceIndex, but for agents that count differently there. */
+  hostRow: string;
   /** Whether other printers answer at the same address: what has no row of this one is not its own. */
   isOneOfSeveral: boolean;
   /** IANA MIBenum of localized texts, undefined when the device declares none. */
@@ -34,9 +36,10 @@ export function openInquiry(
 ): Inquiry {
   const device = oneOfSeveral ?? printerDevice(store);
   const isOneOfSeveral = oneOfSeveral !== undefined;
+  const hostRow = oneOfSeveral ?? hostRowOf(store, device);
   const charset = charsetOf(store, { device, selector: oids.prtGeneralCurrentLocalization }) ?? profile.charset;
   const panelCharset = charsetOf(store, { device, selector: oids.prtConsoleLocalization }) ?? profile.charset;
-  return { store, profile, trace: [], problems, device, isOneOfSeveral, charset, panelCharset, model: null };
+  return { store, profile, trace: [], problems, device, hostRow, isOneOfSeveral, charset, panelCharset, model: null };
 }
 
 /** Text of a value, or undefined when it is absent, empty or no text. */
@@ -66,6 +69,26 @@ export function printerDevice(store: ObjectStore): string {
     if (index !== undefined) return index.split(".")[0]!;
   }
   return store.column(oids.hrDeviceType).find(([, value]) => value.value === oids.hrDevicePrinter)?.[0] ?? "1";
+}
+
+/**
+ * Row of the one printer in hrDeviceTable and hrPrinterTable: its hrDeviceIndex, or the only printer's row there where an
+ * agent has numbered the Printer-MIB by itself, so that a processor or nothing stands in the row of that index.
+ */
+export function hostRowOf(store: ObjectStore, device: string): string {
+  const isOwn = [oids.hrPrinterStatus, oids.hrPrinterDetectedErrorState].some((column) =>
+    store.get(`${column}.${device}`) !== undefined
+  );
+  const named = store.get(`${oids.hrDeviceDescr}.${device}`) !== undefined;
+  if (isOwn || (named && !isPartOfHost(store, device))) return device;
+  const printers = new Set([
+    ...store.column(oids.hrPrinterStatus).map(([index]) => index),
+    ...store.column(oids.hrPrinterDetectedErrorState).map(([index]) => index),
+    ...store.column(oids.hrDeviceType).filter(([, { value }]) => value === oids.hrDevicePrinter).map(([index]) =>
+      index
+    ),
+  ]);
+  return printers.size === 1 ? [...printers][0]! : device;
 }
 
 /** hrDeviceTypes that are parts of a computer: processor, network, disk, video and so on up to memory. */

@@ -1,5 +1,5 @@
 import { maybeInteger } from "./raw_value.ts";
-import { localizationRow, printerDevice } from "./inquiry.ts";
+import { hostRowOf, isPartOfHost, localizationRow, printerDevice } from "./inquiry.ts";
 import type { ObjectStore } from "./object_store.ts";
 import { oids } from "./printer_mib.ts";
 import type { MeterRule, Profile, SupplyRule, TableSupplies } from "./profile.ts";
@@ -154,11 +154,19 @@ export function severalPlan(store: ObjectStore): ReadPlan | undefined {
  * to ask. Empty where it is answered already.
  */
 export function ownRow(store: ObjectStore): string[] {
-  const device = printerDevice(store);
+  const device = hostRowOf(store, printerDevice(store));
   const others = [oids.hrDeviceType, oids.hrDeviceDescr].some((column) => store.has(column));
   return others
     ? [`${oids.hrDeviceType}.${device}`, `${oids.hrDeviceDescr}.${device}`].filter((oid) => !store.has(oid))
     : [];
+}
+
+/** hrDeviceTable as a whole, for a printer whose index is that of a processor or the like there; else nothing. */
+export function deviceTable(store: ObjectStore): ColumnGroup[] {
+  const isPrinter = [oids.prtGeneralEntry, oids.prtMarkerEntry, oids.prtMarkerSuppliesEntry].some((it) =>
+    store.has(it)
+  );
+  return isPrinter && isPartOfHost(store, hostRowOf(store, printerDevice(store))) ? [severalGroups[0]!] : [];
 }
 
 /** The part of it that tells supplies and trays. */
@@ -168,11 +176,12 @@ export function levelPlan(store: ObjectStore, profile: Profile): ReadPlan {
 
 function stateObjects(store: ObjectStore, profile: Profile): string[] {
   const device = printerDevice(store);
+  const row = hostRowOf(store, device);
   const gets = [
-    `${oids.hrDeviceDescr}.${device}`,
-    `${oids.hrDeviceStatus}.${device}`,
-    `${oids.hrPrinterStatus}.${device}`,
-    `${oids.hrPrinterDetectedErrorState}.${device}`,
+    `${oids.hrDeviceDescr}.${row}`,
+    `${oids.hrDeviceStatus}.${row}`,
+    `${oids.hrPrinterStatus}.${row}`,
+    `${oids.hrPrinterDetectedErrorState}.${row}`,
   ];
   for (const selector of [oids.prtGeneralCurrentLocalization, oids.prtConsoleLocalization]) {
     // Only a device that points to a language is asked for that language's character set.

@@ -1,6 +1,6 @@
 import { isUnder } from "../snmp/oid.ts";
 import { type DeviceId, maybeDeviceId } from "./device_id.ts";
-import { isPartOfHost, maybeText, printerDevice } from "./inquiry.ts";
+import { hostRowOf, isPartOfHost, maybeText, printerDevice } from "./inquiry.ts";
 import { makerByName } from "./maker_names.ts";
 import type { ObjectStore } from "./object_store.ts";
 import { oids } from "./printer_mib.ts";
@@ -69,9 +69,9 @@ export function recognise(store: ObjectStore, oneOfSeveral?: string): Recognised
 /** Makers whose printers others emulate: languages, and with them device ids, names and numbers. */
 const emulated = allProfiles.filter(({ id }) => ["hp", "epson", "ibm"].includes(id));
 
-/** The maker that the device itself names in words, where that is none whose printers others emulate. */
+/** The maker that the device itself names in words, where that is not HP, whom all others emulate. */
 function ownMaker({ description, device }: Testimony): string | undefined {
-  const others = allProfiles.filter((profile) => !emulated.includes(profile));
+  const others = allProfiles.filter(({ id }) => id !== "hp");
   const names = (text: string, kind: "descriptions" | "devices") =>
     others.find(({ recognise: { [kind]: patterns, never } }) =>
       patterns?.some((pattern) => pattern.test(text)) && !never?.some((pattern) => pattern.test(text))
@@ -82,7 +82,8 @@ function ownMaker({ description, device }: Testimony): string | undefined {
     maybeNamed(description);
   if (said !== undefined) return said;
   // What stands before a printer says whose it is itself; a printer's own sentence is no emulation.
-  const isOwn = !isCard && emulated.some(({ recognise }) => recognise.descriptions?.some((it) => it.test(description)));
+  const isOwn = !isCard &&
+    allProfiles.some(({ recognise }) => recognise.descriptions?.some((it) => it.test(description)));
   return isOwn ? undefined : names(device, "devices") ?? maybeNamed(device);
 }
 
@@ -215,7 +216,7 @@ function hear(store: ObjectStore, oneOfSeveral?: string): Testimony {
   const isAlone = oneOfSeveral === undefined;
   const description = isAlone ? maybeText(store.get(oids.sysDescr)) ?? "" : "";
   const objectId = isAlone ? store.get(oids.sysObjectID)?.value : undefined;
-  const device = oneOfSeveral ?? printerDevice(store);
+  const device = oneOfSeveral ?? hostRowOf(store, printerDevice(store));
   const deviceIds: DeviceId[] = [];
   const enterprises = new Set<string>();
   const ownDeviceId = maybeDeviceId(description);
@@ -231,10 +232,17 @@ function hear(store: ObjectStore, oneOfSeveral?: string): Testimony {
   return {
     description,
     objectId: typeof objectId === "string" ? objectId : "",
-    device: isPartOfHost(store, device) ? "" : maybeText(store.get(`${oids.hrDeviceDescr}.${device}`)) ?? "",
+    device: isPartOfHost(store, device)
+      ? ""
+      : maybeText(store.get(`${oids.hrDeviceDescr}.${device}`)) ?? (isAlone ? "" : nameOf(store, device)),
     deviceIds,
     enterprises,
   };
+}
+
+/** Behind a print server without hrDeviceTable the name that it gives the printer. */
+function nameOf(store: ObjectStore, device: string): string {
+  return maybeText(store.get(`${oids.prtGeneralPrinterName}.${device}`)) ?? "";
 }
 
 /** IEEE-1284 device ids among the answers; of one of several printers those whose index begins with its hrDeviceIndex. */

@@ -100,6 +100,19 @@ Deno.test("interpretReadings() names the printers of which nothing is answered",
   }]);
 });
 
+Deno.test("interpretReadings() takes the names of printers where the print server has no hrDeviceTable", () => {
+  const readings = readingsOf({
+    [`${oids.prtGeneralPrinterName} 1`]: "HP LaserJet 9000",
+    [`${oids.prtGeneralPrinterName} 2`]: "Brother HL-0000N",
+    [`${oids.prtMarkerLifeCount} 1.1`]: 5,
+    [`${oids.prtMarkerLifeCount} 2.1`]: 6,
+  });
+  assert.deepEqual(readings.map(({ manufacturer, model, meters }) => [manufacturer, model, meters[0]?.value]), [
+    ["HP", "LaserJet 9000", 5],
+    ["Brother", "HL-0000N", 6],
+  ]);
+});
+
 const single: { name: string; objects: Record<string, TestValue> }[] = [
   { name: "a table that is numbered from 0", objects: { [`${oids.prtMarkerLifeCount} 0.1`]: 5 } },
   { name: "tables that are numbered differently", objects: { [`${oids.prtMarkerLifeCount} 2.1`]: 5 } },

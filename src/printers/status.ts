@@ -52,13 +52,13 @@ const sleeping = new RegExp(
  * them: `other` means standby on a running device and stopped on one that is down.
  */
 export function readStatus(inquiry: Inquiry): PrinterStatus {
-  const { store, device, trace } = inquiry;
+  const { store, hostRow, trace } = inquiry;
   const panel = readPanel(inquiry);
   const [printerOid, hostOid, errorsOid] = [
     oids.hrPrinterStatus,
     oids.hrDeviceStatus,
     oids.hrPrinterDetectedErrorState,
-  ].map((column) => `${column}.${device}`) as [string, string, string];
+  ].map((column) => `${column}.${hostRow}`) as [string, string, string];
   const printer = maybeInteger(store.get(printerOid));
   const host = maybeInteger(store.get(hostOid));
   const state = stateOf({ printer, host, panel });

@@ -202,6 +202,20 @@ for (
   });
 }
 
+Deno.test("readStatus() reads the printer's row where an agent counts differently in hrPrinterTable", () => {
+  const store = storeOf({
+    [`${oids.prtGeneralSerialNumber} 1`]: "S7000001",
+    [`${oids.hrDeviceType} 1`]: { oid: "1.3.6.1.2.1.25.3.1.3" },
+    [`${oids.hrPrinterStatus} 3`]: 4,
+    [`${oids.hrPrinterDetectedErrorState} 3`]: Uint8Array.of(0x20),
+  });
+  assert.deepEqual(readStatus(openInquiry(store, generic, [])), {
+    state: "printing",
+    errors: ["lowToner"],
+    panel: null,
+  });
+});
+
 const spellings: [name: string, value: SnmpValue["value"], want: string[]][] = [
   ["no octets", Uint8Array.of(), []],
   ["four octets", Uint8Array.of(0x20, 0, 0, 0), ["lowToner"]],

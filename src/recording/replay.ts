@@ -1,7 +1,7 @@
 /** A recording read as the agent would read the device: only what identifyColumns and readPlan ask for. */
 import { ObjectStore } from "../printers/object_store.ts";
 import type { Profile } from "../printers/profile.ts";
-import { identifyColumns, ownRow, readPlan, severalPlan } from "../printers/read_plan.ts";
+import { deviceTable, identifyColumns, ownRow, readPlan, severalPlan } from "../printers/read_plan.ts";
 import type { ReadPlan } from "../printers/read_plan.ts";
 import { recognise } from "../printers/recognise.ts";
 import type { Recognised } from "../printers/recognise.ts";
@@ -31,12 +31,7 @@ export function simulateRead(objects: readonly Varbind[], forced?: Profile): Sim
     const next = successor(objects, column);
     if (next !== undefined) store.add(next);
   }
-  ownRow(store).forEach(get);
-  const recognised = recognise(store);
-  const profile = forced ?? recognised.profile;
-  const plan = readPlan(store, profile);
-  let asked = plan.gets.length;
-  plan.gets.forEach(get);
+  let asked = 0;
   const walk = (groups: ReadPlan["groups"]) => {
     for (const { columns, maxRows } of groups) {
       for (const column of columns) {
@@ -51,6 +46,13 @@ export function simulateRead(objects: readonly Varbind[], forced?: Profile): Sim
       }
     }
   };
+  ownRow(store).forEach(get);
+  walk(deviceTable(store));
+  const recognised = recognise(store);
+  const profile = forced ?? recognised.profile;
+  const plan = readPlan(store, profile);
+  asked += plan.gets.length;
+  plan.gets.forEach(get);
   walk(plan.groups);
   const several = severalPlan(store);
   if (several !== undefined) walk(several.groups);

@@ -1,6 +1,6 @@
 /** The first questions to a device: what it is, and how much of it a credential shows. */
 import { ObjectStore } from "../printers/object_store.ts";
-import { identifyColumns, ownRow, valueOctets } from "../printers/read_plan.ts";
+import { deviceTable, identifyColumns, ownRow, valueOctets } from "../printers/read_plan.ts";
 import { recognise } from "../printers/recognise.ts";
 import type { Recognised } from "../printers/recognise.ts";
 import type { View } from "../printers/view.ts";
@@ -9,7 +9,7 @@ import { createAnswerSizes } from "../snmp/answer_sizes.ts";
 import type { AnswerSizes } from "../snmp/answer_sizes.ts";
 import { compareOids } from "../snmp/oid.ts";
 import { sysDescr, sysObjectId } from "../snmp/probe.ts";
-import { readNextObjects, readObjects } from "../snmp/read_objects.ts";
+import { readNextObjects, readObjects, walkColumns } from "../snmp/read_objects.ts";
 import type { ReadOutcome, ReadProblem } from "../snmp/read_objects.ts";
 import { SnmpError } from "../snmp/session.ts";
 import type { SnmpSession } from "../snmp/session.ts";
@@ -50,6 +50,8 @@ export async function identify(session: SnmpSession, known: readonly Varbind[] =
       keep(await readNextObjects(session, await columnsToAsk(session), sizes));
       const own = ownRow(store);
       if (own.length > 0) keep(await readObjects(session, own, sizes));
+      const devices = deviceTable(store);
+      if (devices.length > 0) problems.push(...await walkColumns(session, devices, (it) => store.add(it), sizes));
     }
   } catch (reason) {
     if (!(reason instanceof SnmpError)) throw reason;
