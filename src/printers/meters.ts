@@ -1,5 +1,5 @@
 import { isUnder } from "../snmp/oid.ts";
-import { derivedColours, derivedTotal } from "./derived_meters.ts";
+import { derivedColours, derivedTotal, withoutIdleColours } from "./derived_meters.ts";
 import { type Inquiry, maybeText } from "./inquiry.ts";
 import { oids } from "./printer_mib.ts";
 import type { LabelledMeters, MeterRule, RecordMeters, SumMeter, TypedMeters } from "./profile.ts";
@@ -22,7 +22,11 @@ export function readMeters(inquiry: Inquiry): Meter[] {
   const fallback = offersBy(rules.filter((rule) => rule.fallback !== undefined));
   const hasTotal = own.some(({ meter, value }) => meter === "total" && value !== undefined && value.value > 0);
   const standard = markerTotals(inquiry, [...own, ...fallback], hasTotal);
-  const offers = [...own, ...!hasTotal && mayLackTotal(inquiry) ? standard.map(withheld) : standard, ...fallback];
+  const offers = withoutIdleColours([
+    ...own,
+    ...!hasTotal && mayLackTotal(inquiry) ? standard.map(withheld) : standard,
+    ...fallback,
+  ]);
   offers.push(...derivedTotal(offers));
   offers.push(...derivedColours(offers));
   const names = new Set(["total", ...offers.map(({ meter }) => meter)]);

@@ -300,6 +300,21 @@ for (const [name, counts, [mono, color]] of derived) {
   });
 }
 
+Deno.test("readMeters() takes black and colour for not kept that are both 0 while pages are counted", () => {
+  const rules = ["mono", "color", "print.mono", "print.color"].map((meter, i) => scalar(meter, `1.3.9.${i}.0`));
+  const idle = { [`${life} 1.1`]: 200, "1.3.9.0.0": 0, "1.3.9.1.0": 0 };
+  assert.deepEqual(meters(idle, rules).byName, { total: 200 });
+  assert.deepEqual(meters({ ...idle, "1.3.9.2.0": 150, "1.3.9.3.0": 50 }, rules).byName, {
+    total: 200,
+    "print.mono": 150,
+    "print.color": 50,
+    mono: 150,
+    color: 50,
+  });
+  assert.deepEqual(meters({ ...idle, "1.3.9.0.0": 200 }, rules).byName, { total: 200, mono: 200, color: 0 });
+  assert.deepEqual(meters({ ...idle, [`${life} 1.1`]: 3 }, rules).byName, { total: 3, mono: 0, color: 0 });
+});
+
 Deno.test("readMeters() derives colour beside a counter of black", () => {
   const rules = ["mono", "print.color", "copy.color"].map((meter, i) => scalar(meter, `1.3.9.${i}.0`));
   const { found } = meters({ [`${life} 1.1`]: 200, "1.3.9.0.0": 150, "1.3.9.1.0": 40, "1.3.9.2.0": 10 }, rules);
