@@ -134,6 +134,22 @@ peerTest("scan reads by the credential that shows most where none shows all", pe
   assert.equal(printers[0]?.serial, "SN1234567");
 });
 
+peerTest("explain shows what each credential saw", peers, async () => {
+  await using agent = await startSnmpdPrinter(agentLines);
+  const file = await Deno.makeTempFile({ suffix: ".yaml" });
+  try {
+    await Deno.writeTextFile(file, `default: [${[modest, limited, full].join(", ")}]\n`);
+    const host = testHost();
+    await runCli(["explain", agent.target, "--timeout", "200", "--credentials", file], host);
+    assert.match(
+      host.out,
+      /^credential "modest" by SNMP 3: shows the system group alone\ncredential "limited" by SNMP 2c: .*\n(?:credential "limited" by SNMP 1: .*\n)?credential "full" by SNMP 2c: shows the Printer MIB$/m,
+    );
+  } finally {
+    await Deno.remove(file);
+  }
+});
+
 peerTest("scan does not try further credentials on a host that is no printer", peers, async () => {
   await using agent = await startSnmpdPrinter(["sysDescr Linux host 6.1", "rocommunity limited default -V limited"]);
   const { printers, problems, others } = await scan(agent.target, [

@@ -77,7 +77,7 @@ async function explainDevice(
   const space = await parseSingleTarget(address, { verb: "explain", port: options.port, host });
   const read = await readSingleDevice(space, { options, credentials, capture: [], deadlineMs }, host);
   if (read === null) return null;
-  const { target, reading, problems } = read;
+  const { target, reading, problems, credentials: tried } = read;
   return explainReading(simulateRead(read.objects), {
     subject: `${target.address} port ${target.port}`,
     reading: reading ?? undefined,
@@ -87,6 +87,7 @@ async function explainDevice(
     targetName: target.hostname,
     snmp: reading?.snmp ?? { version: "2c", engineId: null },
     problems,
+    credentials: tried.map(({ name, version, saw }) => ({ name, version, saw })),
   });
 }
 

@@ -6,6 +6,7 @@ import type { WireCredentialPlan } from "../credentials/credential.ts";
 import type { ColumnGroup } from "../printers/read_plan.ts";
 import type { Problem, Reading } from "../printers/reading.ts";
 import type { Varbind } from "../snmp/value.ts";
+import type { CredentialSight } from "../scanner/access.ts";
 import { superviseScan } from "../supervisor/supervise_scan.ts";
 import type { ScanResult } from "../supervisor/supervise_scan.ts";
 import { targetAt } from "../targets/address_space.ts";
@@ -30,6 +31,8 @@ export interface DeviceRead {
   reading: Reading | null;
   /** What could not be read. */
   problems: Problem[];
+  /** What each credential met, up to the one that it was read with. */
+  credentials: CredentialSight[];
 }
 
 /** Packets per second; one device never needs so many. */
@@ -116,7 +119,13 @@ export async function readSingleDevice(
     const [captured] = result.captured;
     if (captured !== undefined) {
       const [reading = null] = result.printers;
-      return { target, objects: captured.varbinds, reading, problems: reading?.problems ?? result.problems };
+      return {
+        target,
+        objects: captured.varbinds,
+        reading,
+        problems: reading?.problems ?? result.problems,
+        credentials: captured.access?.seen ?? [],
+      };
     }
     throw whyUnreachable(result, target);
   } finally {

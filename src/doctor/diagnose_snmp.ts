@@ -1,7 +1,14 @@
 /** From what was seen at a printer to one sentence a fault. Pure. */
 import type { DoctorFault } from "./doctor_step.ts";
 import { diagnoseUsm } from "./diagnose_usm.ts";
-import type { CommunityObservation, CredentialObservation, SnmpObservations } from "./snmp_observations.ts";
+import { showsAsMuch, viewWords } from "../printers/view.ts";
+import type {
+  CommunityObservation,
+  CredentialObservation,
+  Shown,
+  SnmpObservations,
+  UsmObservation,
+} from "./snmp_observations.ts";
 
 export interface SnmpVerdict {
   detail: string;
@@ -19,19 +26,53 @@ export function diagnoseSnmp(seen: SnmpObservations): SnmpVerdict {
       exitCode: 69,
     }]);
   }
-  const working = seen.credentials.find(isWorking);
-  const others = seen.credentials.filter((credential) => credential !== working);
+  const answers = seen.credentials.flatMap(answersOf);
+  const best = bestOf(answers);
+  const others = seen.credentials.filter((one) => !answers.some(({ credential }) => credential === one));
   const faults = [
-    ...ofCommunities(seen, others.filter((one) => one.kind === "community"), working !== undefined),
+    ...ofCommunities(seen, others.filter((one) => one.kind === "community"), best !== undefined),
     ...others.flatMap((one) => one.kind === "usm" ? [diagnoseUsm(one, target)] : []),
+    ...ofViews(answers, { best, target }),
   ];
-  if (working === undefined) {
+  if (best === undefined) {
     if (faults.length === 0) faults.push(noEngine(seen));
-    return verdict(seen.engineId === null ? "nothing answers" : "answers, but no credential works", faults);
+    return verdict(
+      seen.engineId === null && answers.length === 0 ? "nothing answers" : "answers, but no credential works",
+      faults,
+    );
   }
-  if (seen.isPrinter === false) faults.push(noPrinter(target));
-  const works = `answers ${worksBy(working)}`;
-  return { detail: works, faults: faults.map((fault) => ({ ...fault, severity: "warning" as const })) };
+  const { shown } = best;
+  if (shown?.isPrinter === false) faults.push(noPrinter(target, shown));
+  const detail = `answers ${worksBy(best)}`;
+  const isTooLittle = shown?.isPrinter === true && shown.view === "system";
+  if (isTooLittle) return verdict(`${detail}, which ${viewWords.system}`, faults);
+  return { detail, faults: faults.map((fault) => ({ ...fault, severity: "warning" as const })) };
+}
+
+/** A credential that is answered, by the version by which it shows most. */
+interface Answer {
+  credential: CredentialObservation;
+  version: "1" | "2c" | "3";
+  shown: Shown | null;
+}
+
+function answersOf(credential: CredentialObservation): Answer[] {
+  if (credential.kind === "usm") {
+    return isWorking(credential) ? [{ credential, version: "3", shown: credential.shown }] : [];
+  }
+  const answered = credential.versions.filter(({ outcome }) => outcome.kind === "answered");
+  const best = bestOf(answered.map(({ version, shown }) => ({ credential, version, shown }))) ?? answered.at(-1);
+  return best === undefined ? [] : [{ credential, version: best.version, shown: best.shown }];
+}
+
+/** The one that shows most, the first of several; a device that went away meanwhile may have shown all. */
+function bestOf(answers: readonly Answer[]): Answer | undefined {
+  const view = ({ shown }: Answer) => shown?.view ?? "printer";
+  let best: Answer | undefined;
+  for (const answer of answers) {
+    if (view(answer) !== "nothing" && (best === undefined || !showsAsMuch(view(best), view(answer)))) best = answer;
+  }
+  return best;
 }
 
 type Fault = Omit<DoctorFault, "severity">;
@@ -40,22 +81,57 @@ function verdict(detail: string, faults: readonly Fault[]): SnmpVerdict {
   return { detail, faults: faults.map((fault) => ({ ...fault, severity: "failed" as const })) };
 }
 
-function isWorking(credential: CredentialObservation): boolean {
-  if (credential.kind === "community") return credential.versions.at(-1)?.outcome.kind === "answered";
-  const { level, userProbe, authProbe, privProbe } = credential;
+function isWorking({ level, userProbe, authProbe, privProbe }: UsmObservation): boolean {
   const last = level === "authPriv" ? privProbe?.outcome : level === "authNoPriv" ? authProbe : userProbe;
   return last?.kind === "answered";
 }
 
-function worksBy(credential: CredentialObservation): string {
+function worksBy({ credential, version }: Answer): string {
   if (credential.kind === "usm") {
     const { name, auth, privProbe } = credential;
     const protocols = [auth, privProbe?.protocol].filter((protocol) => protocol != null).join(" and ");
     return `by SNMPv3 as "${name}"${protocols === "" ? "" : ` with ${protocols}`}`;
   }
-  const version = credential.versions.at(-1)!.version;
-  const only = credential.versions.length > 1 ? ", and not by SNMPv2c" : "";
+  const first = credential.versions[0];
+  const only = version === "1" && first?.version === "2c" && first.outcome.kind !== "answered"
+    ? ", and not by SNMPv2c"
+    : "";
   return `by SNMPv${version} with "${credential.name}"${only}`;
+}
+
+/** Right passwords that show less than is needed. */
+function ofViews(
+  answers: readonly Answer[],
+  { best, target }: { best: Answer | undefined; target: string },
+): Fault[] {
+  const views = new Set(["nothing", "system", "noPrinterMib", "noMarkers"]);
+  return answers.flatMap(({ credential, shown }) => {
+    if (shown === null || !views.has(shown.view) || (!shown.mayShowMore && shown.view !== "nothing")) return [];
+    const { name } = credential;
+    const isBest = credential === best?.credential;
+    if (shown.view === "nothing") {
+      if (credential.kind === "usm" && credential.defaultContext !== null) {
+        const other = credential.defaultContext;
+        if (other.kind === "answered" && other.empty !== true) return [diagnoseUsm(credential, target)];
+      }
+      return [{
+        name: "empty-view",
+        message: `Cannot read ${target} with "${name}": it is right, but the device shows nothing to it`,
+        advice: "let it read the whole MIB on the printer, from 1.3.6.1 on",
+        exitCode: 77,
+      }];
+    }
+    // That nothing says it is a printer is a fault of its own.
+    if (isBest && !shown.isPrinter) return [];
+    const another = isBest || best === undefined ? "" : `; "${best.credential.name}" shows more and is used`;
+    const exempt = shown.view === "system" ? "" : ", unless this printer has no more";
+    return [{
+      name: "limited-view",
+      message: `Cannot read all of ${target} with "${name}": it ${viewWords[shown.view]}${another}`,
+      advice: `let it read the whole MIB on the printer, from 1.3.6.1 on${exempt}`,
+      exitCode: 77,
+    }];
+  });
 }
 
 /** A wrong community is answered by silence, as an agent that is off is: all of them together are one fault. */
@@ -122,10 +198,11 @@ function noEngine({ target, engineId }: SnmpObservations): Fault {
   };
 }
 
-function noPrinter(target: string): Fault {
+function noPrinter(target: string, { view, mayShowMore }: Shown): Fault {
+  const what = view === "system" && mayShowMore ? viewWords.system : "shows neither a Printer MIB nor a known maker";
   return {
     name: "no-printer",
-    message: `Cannot tell that ${target} is a printer: it answers, but shows neither a Printer MIB nor a known maker`,
+    message: `Cannot tell that ${target} is a printer: it answers, but ${what}`,
     advice: "check the address; if it is right, let the credential read the whole MIB on the printer",
     exitCode: 69,
   };

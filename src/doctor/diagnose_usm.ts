@@ -66,7 +66,7 @@ function ofContext(seen: UsmObservation, say: Say): Fault | undefined {
   return say(
     "wrong-context",
     `user and keys of "${user}" are right, but the device shows nothing in the context "${context}"`,
-    defaultContext?.kind === "answered"
+    defaultContext?.kind === "answered" && defaultContext.empty !== true
       ? "leave context out of the credential: the device answers without it"
       : "check the context on the printer, letter by letter: without one the device lets this user read nothing",
   );

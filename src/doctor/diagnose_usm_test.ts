@@ -24,6 +24,7 @@ const known: UsmObservation = {
   authAgain: null,
   context: "",
   defaultContext: null,
+  shown: null,
 };
 
 const cases: { name: string; seen: Partial<UsmObservation>; want: string; code?: number }[] = [

@@ -2,17 +2,22 @@
 import { messageOf } from "../core/errors.ts";
 import { formatEndpoint } from "../core/ip.ts";
 import type { CommunityCredential, Credential, UsmCredential } from "../credentials/credential.ts";
-import { ObjectStore } from "../printers/object_store.ts";
-import { identifyColumns } from "../printers/read_plan.ts";
-import { recognise } from "../printers/recognise.ts";
+import { identify } from "../scanner/identify.ts";
 import type { DatagramHub } from "../snmp/datagram_hub.ts";
 import { sysDescr, sysObjectId } from "../snmp/probe.ts";
-import { readNextObjects, readObjects } from "../snmp/read_objects.ts";
 import { openSession, SnmpError } from "../snmp/session.ts";
 import type { PrivProtocolName } from "../snmp/usm_protocols.ts";
 import { discoverEngine } from "./discover_engine.ts";
+import { isException } from "../snmp/value.ts";
 import { observeUsm } from "./observe_usm.ts";
-import type { CommunityObservation, SnmpObservations, SnmpOutcome } from "./snmp_observations.ts";
+import type { AskUsm } from "./observe_usm.ts";
+import type {
+  CommunityObservation,
+  Shown,
+  SnmpObservations,
+  SnmpOutcome,
+  UsmObservation,
+} from "./snmp_observations.ts";
 
 export interface ObserveOptions {
   hub: DatagramHub;
@@ -37,7 +42,6 @@ export async function observeSnmp(
     sendRefused: null,
     engineId: null,
     credentials: [],
-    isPrinter: null,
   };
   try {
     seen.engineId = await discoverEngine(hub, target, { timeoutMs, retries });
@@ -57,8 +61,8 @@ export async function observeSnmp(
     });
     const startedMs = options.now();
     try {
-      await session.get([sysDescr, sysObjectId]);
-      return { kind: "answered" } satisfies SnmpOutcome;
+      const values = await session.get([sysDescr, sysObjectId]);
+      return values.every(isException) ? { kind: "answered", empty: true } as const : { kind: "answered" } as const;
     } catch (error) {
       return outcomeOf(error);
     } finally {
@@ -67,20 +71,19 @@ export async function observeSnmp(
     }
   }
 
-  async function looksLikePrinter(credential: Credential, version?: "1" | "2c"): Promise<boolean | null> {
+  /** Null when it went away meanwhile. */
+  async function look(credential: Credential, version?: "1" | "2c"): Promise<Shown | null> {
     const session = openSession(hub, target, credential, {
       timeoutMs: () => timeoutMs,
       retries,
       pace: () => undefined,
       ...(version === undefined ? {} : { version }),
     });
-    const store = new ObjectStore();
     try {
-      for (const varbind of (await readObjects(session, [sysDescr, sysObjectId])).varbinds) store.add(varbind);
-      for (const varbind of (await readNextObjects(session, identifyColumns)).varbinds) store.add(varbind);
-      return recognise(store).printer;
+      const { view, recognised, mayShowMore, error } = await identify(session);
+      return error === null ? { view, isPrinter: recognised.printer, mayShowMore } : null;
     } catch (error) {
-      if (error instanceof SnmpError) return null; // It went away meanwhile: then this is not known.
+      if (error instanceof SnmpError) return null;
       throw error;
     } finally {
       session.close();
@@ -88,39 +91,54 @@ export async function observeSnmp(
   }
 
   for (const { credential, alternatives } of grouped(options.credentials)) {
-    if (credential.kind === "community") {
-      const found = await observeCommunity(credential, ask);
-      seen.credentials.push(found);
-      const last = found.versions.at(-1);
-      if (last?.outcome.kind !== "answered") continue;
-      seen.isPrinter = await looksLikePrinter(credential, last.version);
-      break;
-    }
     // Without an engine there is nobody to ask, and each step would only wait.
-    if (seen.engineId === null) continue;
-    const found = await observeUsm(credential, alternatives, ask);
+    if (credential.kind === "usm" && seen.engineId === null) continue;
+    const found = credential.kind === "community"
+      ? await observeCommunity(credential, ask, look)
+      : await observeUser(credential, alternatives, ask, look);
     seen.credentials.push(found);
-    const last = found.privProbe?.outcome ?? (credential.priv === null ? found.authProbe ?? found.userProbe : null);
-    if (last?.kind !== "answered") continue;
-    const { priv } = credential;
-    const working = found.privProbe === null || priv === null
-      ? credential
-      : { ...credential, priv: { ...priv, protocol: found.privProbe.protocol } };
-    seen.isPrinter = await looksLikePrinter(working);
-    break;
+    if (found.kind === "community" ? found.versions.some(isEnough) : isEnough(found)) break;
   }
   return seen;
+}
+
+type Look = (credential: Credential, version?: "1" | "2c") => Promise<Shown | null>;
+
+/** A credential that is answered, and beside which no other one could show more. */
+function isEnough({ shown }: { shown: Shown | null }): boolean {
+  return shown !== null && !shown.mayShowMore && shown.view !== "nothing";
+}
+
+async function observeUser(
+  credential: UsmCredential,
+  alternatives: PrivProtocolName[],
+  ask: AskUsm,
+  look: Look,
+): Promise<UsmObservation> {
+  const found = await observeUsm(credential, alternatives, ask);
+  const { priv, context } = credential;
+  const last = found.privProbe?.outcome ?? (priv === null ? found.authProbe ?? found.userProbe : null);
+  if (last?.kind !== "answered") return found;
+  const working = found.privProbe === null || priv === null
+    ? credential
+    : { ...credential, priv: { ...priv, protocol: found.privProbe.protocol } };
+  found.shown = await look(working);
+  if (found.shown?.view === "nothing" && context !== "") found.defaultContext = await ask({ ...working, context: "" });
+  return found;
 }
 
 async function observeCommunity(
   credential: CommunityCredential,
   ask: (credential: Credential, how: { version: "1" | "2c" }) => Promise<SnmpOutcome>,
+  look: Look,
 ): Promise<CommunityObservation> {
   const versions: CommunityObservation["versions"] = [];
   for (const version of credential.versions) {
     const outcome = await ask(credential, { version });
-    versions.push({ version, outcome });
-    if (outcome.kind === "answered") break;
+    const shown = outcome.kind === "answered" ? await look(credential, version) : null;
+    versions.push({ version, outcome, shown });
+    // What went away meanwhile has answered, and that is what is known.
+    if (outcome.kind === "answered" && (shown === null || isEnough({ shown }))) break;
   }
   return { kind: "community", name: credential.name, versions };
 }

@@ -36,6 +36,7 @@ export async function observeUsm(
     authAgain: null,
     context: credential.context,
     defaultContext: null,
+    shown: null,
   };
   await climb(seen, credential, ask);
   const last = seen.privProbe?.outcome ?? seen.authProbe ?? seen.userProbe;

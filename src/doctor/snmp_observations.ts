@@ -1,11 +1,12 @@
 /** What was seen when a printer was asked, as `diagnoseSnmp` judges it; holds no secret. */
 import type { SecurityLevel } from "../credentials/credential.ts";
+import type { View } from "../printers/view.ts";
 import type { UsmFailure } from "../snmp/net_snmp.ts";
 import type { AuthProtocolName, PrivProtocolName } from "../snmp/usm_protocols.ts";
 
 export type SnmpOutcome =
-  /** A value came back. */
-  | { kind: "answered" }
+  /** An answer came back; `empty` where it held no value, so that it says nothing of the view. */
+  | { kind: "answered"; empty?: true }
   /** The request was understood and refused inside (an error-status), so whatever secured it is right. */
   | { kind: "refused"; message: string }
   /** A report of USM (RFC 3414 section 3.2). */
@@ -16,11 +17,19 @@ export type SnmpOutcome =
   /** This machine refused to send. */
   | { kind: "unreachable"; message: string };
 
+/** What a credential that is answered shows. */
+export interface Shown {
+  view: View;
+  isPrinter: boolean;
+  /** Another credential could show more. */
+  mayShowMore: boolean;
+}
+
 export interface CommunityObservation {
   kind: "community";
   name: string;
-  /** Versions that were tried, in order; the search ends with the first that answers. */
-  versions: { version: "1" | "2c"; outcome: SnmpOutcome }[];
+  /** Versions that were tried, in order; the search ends with the first that shows what is needed. */
+  versions: { version: "1" | "2c"; outcome: SnmpOutcome; shown: Shown | null }[];
 }
 
 /** The steps of the ladder; null: not tried, as one before it failed or the level does not have it. */
@@ -50,6 +59,8 @@ export interface UsmObservation {
   context: string;
   /** The whole credential in the default context, after an answer that a wrong context may be the reason of. */
   defaultContext: SnmpOutcome | null;
+  /** Null when it is not answered, or the device went away meanwhile. */
+  shown: Shown | null;
 }
 
 export type CredentialObservation = CommunityObservation | UsmObservation;
@@ -61,8 +72,6 @@ export interface SnmpObservations {
   sendRefused: string | null;
   /** Hexadecimal snmpEngineID by unauthenticated discovery; null: no SNMPv3 engine answered. */
   engineId: string | null;
-  /** In the order of the credentials; ends with the first that works. */
+  /** In the order of the credentials; ends with the first that shows what is needed. */
   credentials: readonly CredentialObservation[];
-  /** Of the credential that works: whether what it shows is a printer. */
-  isPrinter: boolean | null;
 }

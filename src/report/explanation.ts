@@ -45,6 +45,8 @@ export interface Explanation {
   /** Which device, or which recording. */
   subject: string;
   recognised: { printer: boolean; profile: string; maker: string | null; evidence: string[] };
+  /** What each credential met, in the order in which they were tried; none for a recording. */
+  credentials: { name: string; version: string; saw: string }[];
   reading: Reading;
   values: ExplainedValue[];
   /** Objects and columns that were asked and not answered. */
@@ -64,7 +66,11 @@ export interface ReadDevice {
 /** Explains what was read; `reading` is the reader's own where there is one, with the problems it met on the way. */
 export function explainReading(
   read: ReadDevice,
-  context: ReadingContext & { subject: string; reading?: Reading | undefined },
+  context: ReadingContext & {
+    subject: string;
+    reading?: Reading | undefined;
+    credentials?: Explanation["credentials"];
+  },
 ): Explanation {
   const { profile, recognised } = read;
   const { store, used } = watchedStore(read.store);
@@ -87,6 +93,7 @@ export function explainReading(
       maker: profile.maker || null,
       evidence: recognised.evidence,
     },
+    credentials: context.credentials ?? [],
     reading,
     values: interpreted.trace.map(({ field, candidates }) => ({
       group: groupOf(field),

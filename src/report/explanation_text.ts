@@ -41,7 +41,7 @@ export function renderExplanation(explanation: Explanation, options: Explanation
   return lines.map((line) => `${renderLine(line, { columns: Infinity, color, unicode })}\n`).join("");
 }
 
-function headingLines({ subject, recognised, reading }: Explanation): Span[][] {
+function headingLines({ subject, recognised, credentials, reading }: Explanation): Span[][] {
   const { printer, profile, evidence } = recognised;
   const name = [reading.manufacturer, reading.model].filter((part) => part !== null).join(" ") || "no name known";
   return [
@@ -49,6 +49,9 @@ function headingLines({ subject, recognised, reading }: Explanation): Span[][] {
     [{ text: printer ? safeText(name) : "not recognised as a printer", style: printer ? "bold" : "warn" }],
     [{ text: `profile "${profile}"${evidence.length === 0 ? ", for want of any evidence" : ", as"}` }],
     ...evidence.map((line): Span[] => [{ text: `  ${safeText(line)}` }]),
+    ...credentials.map(({ name, version, saw }): Span[] => [
+      { text: `credential "${safeText(name)}" by SNMP ${version}: ${safeText(saw)}` },
+    ]),
   ];
 }
 

@@ -12,6 +12,7 @@ import { sysDescr } from "../snmp/probe.ts";
 import { openSession, SnmpError } from "../snmp/session.ts";
 import type { SnmpSession } from "../snmp/session.ts";
 import { usmReasons } from "../snmp/usm_reasons.ts";
+import { isException } from "../snmp/value.ts";
 import type { Target } from "../targets/address_space.ts";
 import type { Access, CredentialSight, Remembered } from "./access.ts";
 import { candidatesFor } from "./candidates.ts";
@@ -146,8 +147,8 @@ export async function negotiate(
     if (credential.kind !== "usm" || credential.context === "" || !mayBeContext(met) || expired()) return null;
     const session = open({ ...candidate, credential: { ...credential, context: "" }, trusted: false, retries: 1 });
     try {
-      await session.get([sysDescr]);
-      return "answers";
+      const values = await session.get([sysDescr]);
+      return values.every(isException) ? null : "answers";
     } catch (error) {
       if (!(error instanceof SnmpError)) throw error;
       if (["agentError", "noSuchName", "tooBig"].includes(error.failure)) return "refuses";

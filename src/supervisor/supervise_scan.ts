@@ -75,7 +75,7 @@ export interface ScanResult {
   printers: Reading[];
   others: OtherDevice[];
   /** Answers by device, when the request says to capture. */
-  captured: { key: string; varbinds: Varbind[] }[];
+  captured: { key: string; varbinds: Varbind[]; access: Access | undefined }[];
   problems: Problem[];
   counters: ScannerCounters;
   interrupted: boolean;
@@ -242,7 +242,9 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
   function onResult(slot: Slot, result: DeviceResult): void {
     slot.shards.get(result.shard)?.reported.add(result.key);
     problems.push(...result.problems);
-    if (result.captured !== undefined) captured.push({ key: result.key, varbinds: result.captured });
+    if (result.captured !== undefined) {
+      captured.push({ key: result.key, varbinds: result.captured, access: result.access });
+    }
     if (result.other !== undefined) others.push(result.other);
     if (result.access !== undefined) parts.onAccess?.(result.key, result.access);
     for (const reading of result.readings) {

@@ -17,6 +17,10 @@ export const sampleExplanation: Explanation = {
     maker: "Brother",
     evidence: ["Printer-MIB rows at 1.3.6.1.2.1.43.5.1.1", "hrDeviceDescr names Brother"],
   },
+  credentials: [
+    { name: "floor", version: "2c", saw: "shows the system group alone" },
+    { name: "community", version: "2c", saw: "shows the Printer MIB" },
+  ],
   reading: {
     ...sampleDocument.printers[0]!,
     observedAt: "2026-01-02T03:04:05.000Z",
