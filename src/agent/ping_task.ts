@@ -1,12 +1,17 @@
 /** The task "ping": ICMP for troubleshooting, to configured addresses alone. */
 import type { Ping, PingOutput } from "../../proto/gen/opendca/v1/task.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
+import { sendWindowAt } from "../config/allowed_hours.ts";
+import type { AllowedHours } from "../config/allowed_hours.ts";
+import { rangesOfSite } from "../config/site_targets.ts";
+import type { Clock } from "../core/clock.ts";
 import { formatIp, tryParseIp } from "../core/ip.ts";
 import type { IpAddress } from "../core/ip.ts";
 import { rangeContains } from "../core/ip_range.ts";
 import { parseTargetSpec } from "../targets/target_spec.ts";
 import { policyRefusal } from "../tasks/task_handlers.ts";
 import type { AgentMachine } from "./agent_machine.ts";
+import { watchHours } from "./hours_watch.ts";
 
 /** Whether it is an address inside the policy's ranges, or a host name of a site. */
 export function mayPing(config: AgentConfig, target: string): boolean {
@@ -27,16 +32,36 @@ function isInside({ policy }: AgentConfig, ip: IpAddress): boolean {
 
 export interface PingParts {
   config(): AgentConfig;
+  clock: Pick<Clock, "now" | "sleep">;
   resolve(host: string): Promise<string[]>;
   ping: AgentMachine["ping"];
 }
 
-/** Pings the first address that the name has and the policy does not exclude; `mayPing` was asked before. */
+/**
+ * Pings the first address that the name has and the policy does not exclude, within the allowed hours of the sites that
+ * hold it; `mayPing` was asked before.
+ */
 export async function runPingTask({ target, count }: Ping, parts: PingParts, signal: AbortSignal): Promise<PingOutput> {
-  const address = await maybePingAddress(target, { config: parts.config(), resolve: parts.resolve });
+  const { clock } = parts;
+  const config = parts.config();
+  const address = await maybePingAddress(target, { config, resolve: parts.resolve });
   if (address === undefined) throw policyRefusal(`${target} has no address that may be asked`);
-  const { roundTripMs } = await parts.ping(address, { count, signal });
+  const window = sendWindowAt(hoursOf(config, { target, address }), clock.now().getTime());
+  if (window === undefined) throw policyRefusal("it is outside the allowed hours");
+  using hours = watchHours(window, clock);
+  const ended = AbortSignal.any([signal, hours.signal]);
+  const { roundTripMs } = await parts.ping(address, { count, signal: ended });
+  ended.throwIfAborted();
   return { address, sent: count, received: roundTripMs.length, roundTripMs };
+}
+
+function hoursOf({ sites }: AgentConfig, { target, address }: { target: string; address: string }): AllowedHours[] {
+  const ip = tryParseIp(address)!;
+  const name = target.toLowerCase().replace(/\.$/, "");
+  return sites.filter((site) =>
+    rangesOfSite(site).some((range) => rangeContains(range, ip)) ||
+    site.hosts.map(parseTargetSpec).some((spec) => spec.kind === "name" && spec.name === name)
+  ).flatMap(({ schedule }) => schedule.allowedHours);
 }
 
 /** A name can be made to point anywhere, also to what the policy excludes. */

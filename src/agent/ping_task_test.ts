@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { FakeClock } from "../../tests/fakes/fake_clock.ts";
 import { parseAgentConfig } from "../config/read_config.ts";
 import { TaskRefusal } from "../tasks/task_runner.ts";
 import { mayPing, runPingTask } from "./ping_task.ts";
@@ -30,6 +31,7 @@ for (
 async function pinged(addresses: string[]): Promise<string> {
   const { address } = await runPingTask({ target: "p1.example.com", count: 1 }, {
     config: () => config,
+    clock: new FakeClock(),
     resolve: () => Promise.resolve(addresses),
     ping: () => Promise.resolve({ roundTripMs: [1] }),
   }, new AbortController().signal);
@@ -40,4 +42,53 @@ Deno.test("runPingTask() pings no address that the policy excludes, whatever a n
   assert.equal(await pinged(["192.0.2.1", "192.0.3.1"]), "192.0.3.1");
   await assert.rejects(pinged(["192.0.2.1", "10.1.0.7"]), TaskRefusal);
   await assert.rejects(pinged([]), TaskRefusal);
+});
+
+const night = parseAgentConfig(
+  `
+platform: { rootDomain: example.com, endpoints: [dca.example.com] }
+sites: [{ name: hq, ranges: [10.1.0.0/24], hosts: [p1.example.com] }]
+policy: { ranges: [10.1.0.0/16] }
+schedule: { allowedHours: { hours: ["22:00-23:00"], timeZone: UTC } }
+`,
+  { file: "agent.yaml", env: () => undefined, readFile: () => "" },
+);
+
+for (
+  const [target, at, want] of [
+    ["10.1.0.1", "22:30:00", "answered"],
+    ["10.1.0.1", "21:59:59", "refused"],
+    ["10.1.0.1", "22:59:59", "refused"],
+    ["p1.example.com", "12:00:00", "refused"],
+    ["p1.example.com", "22:00:00", "answered"],
+    ["10.1.1.1", "12:00:00", "answered"],
+  ] as const
+) {
+  Deno.test(`runPingTask() is ${want} for ${target} at ${at} when its site is asked from 22:00 to 23:00`, async () => {
+    const running = runPingTask({ target, count: 1 }, {
+      config: () => night,
+      clock: new FakeClock(`2026-01-01T${at}Z`),
+      resolve: () => Promise.resolve(["192.0.2.1"]),
+      ping: () => Promise.resolve({ roundTripMs: [1] }),
+    }, new AbortController().signal);
+    if (want === "refused") await assert.rejects(running, TaskRefusal);
+    else assert.equal((await running).received, 1);
+  });
+}
+
+Deno.test("runPingTask() ends with the hours", async () => {
+  const clock = new FakeClock("2026-01-01T22:59:55Z");
+  const running = runPingTask({ target: "10.1.0.1", count: 10 }, {
+    config: () => night,
+    clock,
+    resolve: () => Promise.resolve([]),
+    ping: async (_address, { signal }) => {
+      await clock.sleep(10_000, signal);
+      return { roundTripMs: [] };
+    },
+  }, new AbortController().signal);
+  const stopped = assert.rejects(running, /allowed hours have ended/);
+  await clock.advance(4000);
+  await stopped;
+  assert.equal(clock.waiting, 0);
 });
