@@ -1,9 +1,18 @@
 /** Allowed hours, seen from the network: a real agent, the time of receipt of each datagram, and a clock that the test sets. */
 import assert from "node:assert/strict";
 import { openInventory } from "../src/inventory/inventory.ts";
+import { startSimulator } from "../simulator/simulator.ts";
+import type { Simulator } from "../simulator/simulator.ts";
+import { systemClock } from "../src/core/clock.ts";
+import { defaultPlan, planToWire } from "../src/credentials/credential.ts";
+import { startScannerWorker } from "../src/host/scanner_worker.ts";
+import { superviseScan } from "../src/supervisor/supervise_scan.ts";
+import type { ScanRequest } from "../src/supervisor/supervise_scan.ts";
+import { parseTargets } from "../src/targets/parse_targets.ts";
 import { startScene } from "./agent_fixture.ts";
 import { maybeLibfaketime, systemTest } from "./peers.ts";
-import { port } from "./scan_fixture.ts";
+import { port, standardPrinter } from "./scan_fixture.ts";
+import { until as untilTrue } from "./until.ts";
 
 const minute = 60_000;
 const library = maybeLibfaketime();
@@ -103,3 +112,91 @@ systemTest(
     assert.ok(asked!.size - twice >= begun.done - 6, `${asked!.size - twice} of ${begun.done} were not`);
   },
 );
+
+const slowPrinter = "127.228.0.5";
+
+/** The agent's way to scan one printer, which is slow enough to be still read when the end comes. */
+async function scanSlowPrinter(change: Partial<ScanRequest>, signal: AbortSignal) {
+  const space = await parseTargets([slowPrinter], {
+    exclude: [],
+    port,
+    maxAddresses: 10,
+    resolve: () => Promise.resolve([]),
+    readTextFile: () => Promise.reject(new Error("no files here")),
+  });
+  return await superviseScan({
+    space,
+    credentials: planToWire(defaultPlan(["public"])),
+    ratePerSecond: 0,
+    timeoutMs: 1000,
+    retries: 1,
+    workers: 1,
+    deviceDeadlineMs: 60_000,
+    maxReading: 4,
+    scope: "full",
+    seed: 7,
+    capture: null,
+    stopsAtOnce: true,
+    ...change,
+  }, { createWorker: startScannerWorker, clock: systemClock, signal, onProgress: () => {}, onReading: () => {} });
+}
+
+function startSlowPrinter(): Promise<Simulator> {
+  return startSimulator({ devices: [standardPrinter(slowPrinter, { faults: [{ kind: "delay", ms: 50 }] })] });
+}
+
+Deno.test("a reading that is cut off is none, nothing of it is repeated, and it is made as a whole later", async () => {
+  await using simulator = await startSlowPrinter();
+  const requests = () => simulator.requests(slowPrinter);
+  const stop = new AbortController();
+  const cutting = scanSlowPrinter({}, stop.signal);
+  await untilTrue("it is being read", () => requests() >= 4);
+  stop.abort();
+  const cut = await cutting;
+  const asked = requests();
+  assert.deepEqual([cut.interrupted, cut.printers, cut.position], [true, [], { done: [], begun: [] }]);
+  // Longer than a repetition would wait.
+  await until(Date.now() + 1200);
+  assert.equal(requests(), asked);
+  const whole = await scanSlowPrinter({ position: cut.position }, new AbortController().signal);
+  assert.deepEqual([whole.interrupted, whole.position], [false, { done: [[0, 1]], begun: [] }]);
+  assert.deepEqual(whole.printers.map(({ problems, meters }) => [problems, meters.length > 0]), [[[], true]]);
+});
+
+for (
+  const [name, fromMs, untilMs] of [["that is over", 0, -1], ["that has not begun", 3_600_000, 7_200_000]] as const
+) {
+  Deno.test(`a thread sends nothing in a window ${name}, whatever the main thread says`, async () => {
+    await using simulator = await startSlowPrinter();
+    const stop = new AbortController();
+    const window = { fromMs: Date.now() + fromMs, untilMs: Date.now() + untilMs };
+    const scanning = scanSlowPrinter({ window }, stop.signal);
+    await until(Date.now() + 1500);
+    stop.abort();
+    const { interrupted, position } = await scanning;
+    assert.deepEqual([interrupted, position.done, simulator.requests(slowPrinter)], [true, [], 0]);
+  });
+}
+
+Deno.test("a site that is short of rate or hours is told by config check, by status and by the platform", async () => {
+  await using scene = await startScene({
+    network: 227,
+    printers: 1,
+    rate: 10,
+    more: 'schedule: { allowedHours: { hours: ["mon 03:00-03:01"], timeZone: UTC } }',
+  });
+  const told = /The allowed hours are too short for the site "office": a sweep needs about 2 min/;
+  const { code, err } = await scene.opendca("config", "check");
+  assert.deepEqual([code, told.test(err)], [0, true], err);
+  await using _platform = await scene.startPlatform();
+  await using agent = await scene.startAgent();
+  await agent.line((line) => line.includes('"capacityExceeded"') && told.test(JSON.parse(line).message));
+  await untilTrue(
+    "status shows it",
+    async () =>
+      (await scene.status()).agent?.faults.some(({ code, message }) =>
+        code === "sweep-too-long office" && told.test(message)
+      ) === true,
+  );
+  await untilTrue("the platform shows it", async () => told.test(await scene.admin("agent", "show", scene.agentId)));
+});
