@@ -64,6 +64,7 @@ const probes: Record<string, (tenant: Tenant, id: string) => unknown> = {
   createAgent: (tenant, id) =>
     agents.createAgent(tenant, { siteId: id, installationId: id, hostname: "", version: "", at }),
   maybeAgent: (tenant, id) => agents.maybeAgent(tenant, id),
+  siteOfAgent: (tenant, id) => agents.siteOfAgent(tenant, id),
   listAgents: (tenant) => agents.listAgents(tenant),
   revokeAgent: (tenant, id) => agents.revokeAgent(tenant, { agentId: id, reason: "x", at }),
   notePoll: (tenant, id) =>
@@ -110,9 +111,6 @@ const probes: Record<string, (tenant: Tenant, id: string) => unknown> = {
   maybeSite: (tenant, id) => customers.maybeSite(tenant, id),
   createDevice: (tenant, id) => devices.createDevice(tenant, { facts: { ...wholeFacts, agent_id: id }, at }),
   updateDevice: (tenant, id) => devices.updateDevice(tenant, { deviceId: id, facts: wholeFacts, at, agentSeenAt: at }),
-  shareEvidence: (tenant) => devices.shareEvidence(tenant, { kind: "serial", value: "example/ABC12345", at }),
-  hasLostEvidence: (tenant, id) =>
-    devices.hasLostEvidence(tenant, { deviceId: id, kind: "serial", value: "example/ABC12345" }),
   noteLedgerHead: (tenant, id) =>
     ledgerHeads.noteLedgerHead(tenant, { agentId: id, number: 1, hash: "a".repeat(64), at }),
   listLedgerHeads: (tenant, id) => ledgerHeads.listLedgerHeads(tenant, id),
@@ -121,10 +119,30 @@ const probes: Record<string, (tenant: Tenant, id: string) => unknown> = {
   setDeviceState: (tenant, id) => devices.setDeviceState(tenant, { deviceId: id, state: "x", at: new Date(1e15) }),
   maybeDevice: (tenant, id) => devices.maybeDevice(tenant, id),
   listDevices: (tenant) => devices.listDevices(tenant),
-  maybeEvidence: (tenant) => devices.maybeEvidence(tenant, { kind: "serial", value: "example/ABC12345" }),
+  evidenceHolders: (tenant) => devices.evidenceHolders(tenant, { kind: "serial", value: "ABC12345" }),
   evidenceOf: (tenant, id) => devices.evidenceOf(tenant, id),
+  allEvidenceOf: (tenant, id) => devices.allEvidenceOf(tenant, id),
   setEvidence: (tenant, id) =>
-    devices.setEvidence(tenant, { kind: "serial", value: "example/ABC12345", device_id: id, at }),
+    devices.setEvidence(tenant, {
+      kind: "serial",
+      value: "ABC12345",
+      device_id: id,
+      seen_at: 0,
+      current: 1,
+      shared: 0,
+      sure: 1,
+    }),
+  placeHolders: (tenant, id) => devices.placeHolders(tenant, { scope: `agent ${id}`, place: "10.1.0.7 161 0" }),
+  placesOf: (tenant, id) => devices.placesOf(tenant, { scope: `agent ${id}`, deviceId: id }),
+  setPlace: (tenant, id) =>
+    devices.setPlace(tenant, {
+      scope: `agent ${id}`,
+      place: "10.1.0.7 161 0",
+      device_id: id,
+      seen_at: 0,
+      until: null,
+    }),
+  mergeDevices: (tenant, id) => devices.mergeDevices(tenant, { from: id, into: "dev-000000000000", at: 0 }),
   addHistory: (tenant, id) => devices.addHistory(tenant, { deviceId: id, at: 0, kind: "x", before: null, after: null }),
   historyOf: (tenant, id) => devices.historyOf(tenant, id),
   hasRecord: (tenant, id) => readings.hasRecord(tenant, { agentId: id, recordId: id }),

@@ -135,7 +135,7 @@ function compare(seen: Seen, telling: readonly EvidenceValue[], candidate: Candi
     reasons,
     score: [...reasons].reduce((sum, reason) => sum + (reason === "place" ? 0 : weights[reason]), 0),
     board,
-    compatible: !whole || canBeSameModel(evidence, candidate),
+    compatible: !whole || canBeSameModel(evidence, surelyNamed(candidate)),
     otherSerial,
     contradictions: otherSerial
       // A partly lost answer may tell the serial number of a card or a part where that of the device was lost.
@@ -148,6 +148,11 @@ function compare(seen: Seen, telling: readonly EvidenceValue[], candidate: Candi
       ? ["model"]
       : [],
   };
+}
+
+/** The names of a device of which only partly lost answers are known may be those of a card or a part. */
+function surelyNamed({ evidence, maker, model }: Duplicate): Pick<Candidate, "maker" | "model"> {
+  return evidence.length === 0 || evidence.some(({ sure }) => sure) ? { maker, model } : { maker: null, model: null };
 }
 
 function isStrong({ whole }: Seen, { contradictions }: Compared): boolean {
@@ -231,8 +236,9 @@ export function isDuplicateOf(weaker: Duplicate, stronger: Duplicate): boolean {
     stronger.evidence.some((each) => each.kind === kind && each.value === value)
   );
   // With equal serial numbers at one place, a model is only read otherwise.
-  return covered && (weaker.evidence.some(({ kind }) => kind === "serial") || canBeSameModel(weaker, stronger)) &&
-    canBeSameMaker(weaker.maker, stronger.maker);
+  const bySerial = weaker.evidence.some(({ kind, sure }) => kind === "serial" && sure);
+  const names = surelyNamed(weaker);
+  return covered && (bySerial || canBeSameModel(names, stronger)) && canBeSameMaker(names.maker, stronger.maker);
 }
 
 /** How long a device that was seen at two addresses has both, as with IPv4 and IPv6. */

@@ -1,28 +1,32 @@
+import { evidenceOf, isWhole } from "../../common/reading/device_evidence.ts";
+import { isDuplicateOf } from "../../common/reading/device_identity.ts";
 import type { DeviceEvent } from "../../proto/gen/opendca/v1/batch.ts";
 import { PrinterState, printerStateToJSON, type Reading } from "../../proto/gen/opendca/v1/reading.ts";
+import { siteOfAgent } from "../store/agents.ts";
+import { agentScope, placeText, siteScope } from "../store/device_place.ts";
 import {
   addHistory,
+  allEvidenceOf,
   createDevice,
   type DeviceFacts,
   type DeviceRow,
-  evidenceOf,
-  hasLostEvidence,
-  maybeDevice,
-  maybeEvidence,
+  mergeDevices,
   noteEarlierSight,
   setEvidence,
-  shareEvidence,
   updateDevice,
 } from "../store/devices.ts";
 import { shortText } from "../store/storable.ts";
 import type { Tenant } from "../store/store.ts";
-import { bestCandidate, type Evidence, evidenceIn, type Observed } from "./evidence.ts";
+import { findDevice, type Found, knownValues, type Observed, sureValues } from "./find_device.ts";
+import { keepEvidence, keepPlaces } from "./keep_evidence.ts";
 
 export interface Sighting {
   agentId: string;
   site: string;
   deviceKey: string;
   observedAt: Date;
+  /** Whether everything was asked for. */
+  scope: "full" | "status";
 }
 
 /* How long a device stays with its agent while only another one sees it. */
@@ -32,116 +36,137 @@ const mostText = 255;
 
 /** The device that a reading is of, made when it is new; what changed about it goes into its history. */
 export function resolveReading(tenant: Tenant, sighting: Sighting, reading: Reading): string {
-  const observed = observedOf(sighting, reading);
-  const holders = holdersOf(tenant, evidenceIn(observed));
-  const at = sighting.observedAt;
-  const known = knownDevice(tenant, observed, holders);
-  const deviceId = known?.device_id ?? createDevice(tenant, { facts: factsOf(sighting, reading, undefined), at });
+  const observed = observedOf(tenant, sighting, reading);
+  const at = sighting.observedAt, atMs = at.getTime();
+  const found = findDevice(tenant, observed);
+  absorbDuplicate(tenant, observed, found, atMs);
+  const { known } = found;
+  const deviceId = known?.device_id ?? createDevice(tenant, { facts: factsOf(sighting, reading), at });
+  const kept = { deviceId, observed, atMs };
+  // Readings come late after an outage; the past does not overwrite the present.
+  const isLate = known !== undefined && atMs < known.last_seen_at;
+  const isSecondPlace = !isLate && keepPlaces(tenant, kept);
+  keepEvidence(tenant, kept);
   if (known === undefined) {
     addHistory(tenant, {
       deviceId,
-      at: at.getTime(),
+      at: atMs,
       kind: "appeared",
       before: null,
       after: shortText(reading.address, mostText),
     });
+  } else if (isLate) {
+    noteEarlierSight(tenant, { deviceId, at });
   } else {
-    updateKnown(tenant, { before: known, sighting, reading });
+    updateKnown(tenant, { before: known, sighting, reading, whole: observed.seen.whole, isSecondPlace });
   }
-  keepEvidence(tenant, { deviceId, holders, at });
   return deviceId;
 }
 
 /** The device that an event is of, or null when it is none that is known. */
 export function resolveEvent(tenant: Tenant, sighting: Sighting, event: DeviceEvent): string | null {
-  const observed: Observed = {
-    agentId: sighting.agentId,
-    deviceKey: sighting.deviceKey,
-    serial: event.evidence?.serial,
-    engineId: event.evidence?.engineId,
-    macs: event.evidence?.macs ?? [],
-    manufacturer: maybeShort(event.evidence?.manufacturer),
-    model: maybeShort(event.evidence?.model),
-    address: shortText(event.address, mostText),
-  };
-  return knownDevice(tenant, observed, holdersOf(tenant, evidenceIn(observed)))?.device_id ?? null;
+  const { serial, engineId, macs = [], manufacturer, model } = event.evidence ?? {};
+  const key = keyOf(sighting.agentId, sighting.deviceKey);
+  const evidence = evidenceOf({ serial, engineId, macs, maker: maybeShort(manufacturer), model: maybeShort(model) });
+  // An event repeats what a reading has told; it contradicts nothing.
+  const seen = { evidence, description: null, whole: false };
+  return findDevice(tenant, { seen, key, places: undefined }).known?.device_id ?? null;
 }
 
-/* Evidence of an observation, and which device has held it since when; without what tells no device. */
-type Holders = [Evidence, { deviceId: string; seenAt: number } | undefined][];
-
-function holdersOf(tenant: Tenant, found: Evidence[]): Holders {
-  return found.flatMap((evidence): Holders => {
-    const row = maybeEvidence(tenant, evidence);
-    if (row === undefined) return [[evidence, undefined]];
-    return row.shared_at === null ? [[evidence, { deviceId: row.device_id, seenAt: row.seen_at }]] : [];
-  });
+/** An agent has found that two of its ids stand for one device. */
+export function mergeKeys(tenant: Tenant, sighting: Sighting, mergedKey: string): void {
+  const nothing = evidenceOf({ serial: null, engineId: null, macs: [], maker: null, model: null });
+  const deviceOf = (key: string) =>
+    findDevice(tenant, {
+      seen: { evidence: nothing, description: null, whole: false },
+      key: keyOf(sighting.agentId, key),
+      places: undefined,
+    }).known;
+  const from = deviceOf(mergedKey), into = deviceOf(sighting.deviceKey);
+  const value = keyOf(sighting.agentId, sighting.deviceKey);
+  if (from === undefined || value === undefined || from.device_id === into?.device_id) return;
+  const atMs = sighting.observedAt.getTime();
+  if (into === undefined) {
+    // It was known by the other id alone.
+    const { device_id } = from;
+    return setEvidence(tenant, { kind: "key", value, device_id, seen_at: atMs, current: 1, shared: 0, sure: 0 });
+  }
+  const serials = [from, into].map(({ device_id }) =>
+    allEvidenceOf(tenant, device_id).filter(({ kind, sure }) => kind === "serial" && sure === 1).map(({ value }) =>
+      value
+    )
+  );
+  // What others have seen of them says that they are two.
+  if (serials.every((list) => list.length > 0) && !serials[0]!.some((serial) => serials[1]!.includes(serial))) return;
+  mergeDevices(tenant, { from: from.device_id, into: into.device_id, at: atMs });
 }
 
-function knownDevice(tenant: Tenant, observed: Observed, holders: Holders): DeviceRow | undefined {
-  const deviceIds = new Set(holders.flatMap(([, holder]) => holder?.deviceId ?? []));
-  const rows = [...deviceIds].map((deviceId) => maybeDevice(tenant, deviceId)!);
-  const candidates = rows.map(({ device_id: deviceId, model }) => ({
-    deviceId,
-    model,
-    evidence: evidenceOf(tenant, deviceId) as Evidence[],
-  }));
-  const best = bestCandidate(observed, candidates);
-  return rows.find(({ device_id }) => device_id === best);
+/**
+ * A device may have been taken for a new one while it did not show who it is. It is none when it never showed anything else,
+ * and the device was seen nowhere since; where an agent says that both are one, that need not be asked.
+ */
+function absorbDuplicate(tenant: Tenant, observed: Observed, { known, other }: Found, atMs: number): void {
+  if (known === undefined || other === undefined) return;
+  const { row, by } = other;
+  if (by === "place" && known.last_seen_at > row.first_seen_at) return;
+  const evidence = (id: string) => knownValues(allEvidenceOf(tenant, id));
+  const own = evidence(row.device_id);
+  // An agent's id stands for what it shows now, and before that the name may have been that of a part.
+  const isNamed = by === "place" || own.some(({ sure }) => sure);
+  const { maker, model } = isNamed ? { maker: row.manufacturer, model: row.model } : { maker: null, model: null };
+  const duplicate = { evidence: own, maker, model };
+  const shown = [...evidence(known.device_id), ...sureValues(observed.seen.evidence)];
+  if (!isDuplicateOf(duplicate, { evidence: shown, maker: known.manufacturer, model: known.model })) return;
+  mergeDevices(tenant, { from: row.device_id, into: known.device_id, at: atMs });
 }
 
 const tracked = ["address", "serial", "model", "firmware", "hostname", "location", "agent_id", "site"] as const;
 
 function updateKnown(
   tenant: Tenant,
-  { before, sighting, reading }: { before: DeviceRow; sighting: Sighting; reading: Reading },
+  { before, sighting, reading, whole, isSecondPlace }: {
+    before: DeviceRow;
+    sighting: Sighting;
+    reading: Reading;
+    whole: boolean;
+    isSecondPlace: boolean;
+  },
 ): void {
   const { device_id: deviceId } = before;
   const at = sighting.observedAt;
-  // Readings come late after an outage; the past does not overwrite the present.
-  if (at.getTime() < before.last_seen_at) return noteEarlierSight(tenant, { deviceId, at });
   const isOwn = before.agent_id === sighting.agentId;
-  const seen = factsOf(sighting, reading, before);
+  const seen = factsOf(sighting, reading, { before, whole });
   // Two agents may see one device in turns, each with names of its own for the site.
   const stays = !isOwn && at.getTime() - before.agent_seen_at < agentKeptMs;
   const facts = stays ? { ...seen, agent_id: before.agent_id, site: before.site, address: before.address } : seen;
   for (const name of tracked) {
     if (before[name] === facts[name] || before[name] === null) continue;
+    // A device with IPv4 and IPv6 does not move from one to the other at each sweep.
+    if (name === "address" && isSecondPlace) continue;
     const kind = name === "agent_id" ? "agentChanged" : `${name}Changed`;
     addHistory(tenant, { deviceId, at: at.getTime(), kind, before: before[name], after: facts[name] });
   }
   updateDevice(tenant, { deviceId, facts, at, agentSeenAt: stays ? new Date(before.agent_seen_at) : at });
 }
 
-function keepEvidence(tenant: Tenant, options: { deviceId: string; holders: Holders; at: Date }): void {
-  const { deviceId, holders, at } = options;
-  for (const [{ kind, value }, holder] of holders) {
-    if (holder?.deviceId === deviceId) continue;
-    if (holder !== undefined) {
-      // Readings come late after an outage; see updateKnown.
-      if (at.getTime() < holder.seenAt) continue;
-      const entry = { at: at.getTime(), before: value };
-      // Boards move once. What comes back is a clone: two devices show it, and it tells neither.
-      if (hasLostEvidence(tenant, { deviceId, kind, value })) {
-        shareEvidence(tenant, { kind, value, at });
-        addHistory(tenant, { ...entry, deviceId, kind: `${kind}Shared`, after: holder.deviceId });
-        addHistory(tenant, { ...entry, deviceId: holder.deviceId, kind: `${kind}Shared`, after: deviceId });
-        continue;
-      }
-      addHistory(tenant, { ...entry, deviceId: holder.deviceId, kind: `${kind}Lost`, after: deviceId });
-    }
-    setEvidence(tenant, { kind, value, device_id: deviceId, at });
-  }
-}
-
-/* A value that could not be read this time is not a value that is gone. */
-function factsOf(sighting: Sighting, reading: Reading, before: DeviceRow | undefined): DeviceFacts {
+/*
+ * A value that could not be read this time is not a value that is gone, and one that a partly lost answer gives may stand in
+ * for a better one.
+ */
+function factsOf(
+  sighting: Sighting,
+  reading: Reading,
+  known?: { before: DeviceRow; whole: boolean },
+): DeviceFacts {
+  const before = known?.before;
+  const name = (now: string | undefined, then: string | null | undefined) =>
+    (known?.whole === false ? then ?? maybeShort(now) : maybeShort(now) ?? then) ?? null;
   return {
     agent_id: sighting.agentId,
     site: sighting.site,
-    serial: maybeShort(reading.serial) ?? before?.serial ?? null,
-    manufacturer: maybeShort(reading.manufacturer) ?? before?.manufacturer ?? null,
-    model: maybeShort(reading.model) ?? before?.model ?? null,
+    serial: name(reading.serial, before?.serial),
+    manufacturer: name(reading.manufacturer, before?.manufacturer),
+    model: name(reading.model, before?.model),
     hostname: maybeShort(reading.hostname) ?? before?.hostname ?? null,
     firmware: maybeShort(reading.firmware) ?? before?.firmware ?? null,
     location: maybeShort(reading.location) ?? before?.location ?? null,
@@ -159,15 +184,30 @@ function stateName(state: PrinterState | undefined): string {
   return printerStateToJSON(state).replace(/^PRINTER_STATE_/, "").toLowerCase();
 }
 
-function observedOf(sighting: Sighting, reading: Reading): Observed {
+function observedOf(tenant: Tenant, sighting: Sighting, reading: Reading): Observed {
+  const { agentId, site, scope } = sighting;
+  const { serial, snmp, mac, manufacturer, model, problems } = reading;
+  const place = placeText({ ...reading, address: shortText(reading.address, mostText) });
+  const siteId = siteOfAgent(tenant, agentId) ?? "";
   return {
-    agentId: sighting.agentId,
-    deviceKey: sighting.deviceKey,
-    serial: reading.serial,
-    engineId: reading.snmp?.engineId,
-    macs: reading.mac === undefined ? [] : [reading.mac],
-    manufacturer: maybeShort(reading.manufacturer),
-    model: maybeShort(reading.model),
-    address: shortText(reading.address, mostText),
+    seen: {
+      evidence: evidenceOf({
+        serial,
+        engineId: snmp?.engineId,
+        macs: [mac],
+        maker: maybeShort(manufacturer),
+        model: maybeShort(model),
+      }),
+      description: reading.description ?? null,
+      whole: isWhole({ scope, problems }),
+    },
+    key: keyOf(agentId, sighting.deviceKey),
+    places: place === ""
+      ? undefined
+      : { agent: { scope: agentScope(agentId), place }, site: { scope: siteScope(siteId, site), place } },
   };
+}
+
+function keyOf(agentId: string, deviceKey: string): string | undefined {
+  return deviceKey === "" ? undefined : `${agentId} ${deviceKey}`;
 }

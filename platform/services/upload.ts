@@ -8,13 +8,14 @@ import { Buffer } from "node:buffer";
 import {
   type Batch,
   DeviceEventKind,
+  ReadingScope,
   type Rejection,
   RejectionReason,
   type UploadResponse,
 } from "../../proto/gen/opendca/v1/batch.ts";
 import type { Meter } from "../../proto/gen/opendca/v1/reading.ts";
 import { BatchRefusedError, decodeBatch, type DecodedRecord } from "../ingest/decode_batch.ts";
-import { resolveEvent, resolveReading } from "../ingest/resolve_device.ts";
+import { mergeKeys, resolveEvent, resolveReading } from "../ingest/resolve_device.ts";
 import { appendAudit } from "../store/audit_log.ts";
 import { addBatch, advanceContiguous, type BatchKey, listRejections, maybeBatch } from "../store/batches.ts";
 import { setDeviceState } from "../store/devices.ts";
@@ -111,6 +112,7 @@ function storeRecord(platform: Platform, caller: Caller, { record, bytes, at }: 
     site: shortText(record.site, 200),
     deviceKey: shortText(record.deviceKey, 200),
     observedAt,
+    scope: record.scope === ReadingScope.STATUS ? "status" as const : "full" as const,
   };
   let deviceId: string | null = null;
   let meters: readonly Meter[] = [];
@@ -120,6 +122,9 @@ function storeRecord(platform: Platform, caller: Caller, { record, bytes, at }: 
       meters = content.value.meters;
       break;
     case "deviceEvent":
+      if (content.value.kind === DeviceEventKind.MERGED && content.value.mergedDeviceKey !== undefined) {
+        mergeKeys(tenant, sighting, shortText(content.value.mergedDeviceKey, 200));
+      }
       deviceId = resolveEvent(tenant, sighting, content.value);
       if (deviceId !== null && content.value.kind === DeviceEventKind.OFFLINE) {
         setDeviceState(tenant, { deviceId, state: "offline", at: observedAt });

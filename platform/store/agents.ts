@@ -50,6 +50,14 @@ export function createAgent(tenant: Tenant, agent: NewAgent): string {
   return agentId;
 }
 
+/** Undefined for an agent that is not known. */
+export function siteOfAgent(tenant: Tenant, agentId: string): string | undefined {
+  return tenant.get<{ site_id: string }>(
+    "SELECT site_id FROM agents WHERE customer_id = :customer AND agent_id = :agent_id",
+    { agent_id: agentId },
+  )?.site_id;
+}
+
 export function maybeAgent(tenant: Tenant, agentId: string): AgentRow | undefined {
   return tenant.get("SELECT * FROM agents WHERE customer_id = :customer AND agent_id = :agent_id", {
     agent_id: agentId,

@@ -21,12 +21,31 @@ export interface DeviceRow {
 
 export type DeviceFacts = Omit<DeviceRow, "device_id" | "first_seen_at" | "last_seen_at" | "agent_seen_at">;
 
-/** `kind` is one of ingest/evidence.ts. */
+/** `kind` is one of common/reading/device_evidence.ts, or `key`: an agent's own id of the device, behind the agent's. */
 export interface EvidenceRow {
   kind: string;
   value: string;
   device_id: string;
+  /** Since when the device has it. */
   seen_at: number;
+  /** 0 once it was seen with another device. */
+  current: number;
+  /** 1 where two devices show it in turns, so that it tells neither. */
+  shared: number;
+  /** 1 when it was in a reading of which nothing was lost; of a key, when one of its readings showed other evidence. */
+  sure: number;
+}
+
+/** Where a device is or was, as one agent or the agents of one site see it. */
+export interface PlaceRow {
+  /** An agent, or a site. */
+  scope: string;
+  /** Address, port, and index of one of several printers. */
+  place: string;
+  device_id: string;
+  seen_at: number;
+  /** Null while it is there. */
+  until: number | null;
 }
 
 export interface HistoryRow {
@@ -99,52 +118,115 @@ export function listDevices(tenant: Tenant): (DeviceRow & { total: number | null
   );
 }
 
-export function maybeEvidence(
-  tenant: Tenant,
-  key: { kind: string; value: string },
-): EvidenceRow & { shared_at: number | null } | undefined {
-  return tenant.get(
-    `SELECT kind, value, device_id, seen_at, shared_at FROM device_evidence
+const evidenceColumns = "kind, value, device_id, seen_at, current, shared, sure";
+
+/** Who was seen with it. */
+export function evidenceHolders(tenant: Tenant, key: { kind: string; value: string }): EvidenceRow[] {
+  return tenant.all(
+    `SELECT ${evidenceColumns} FROM device_evidence
      WHERE customer_id = :customer AND kind = :kind AND value = :value`,
     { kind: key.kind, value: key.value },
   );
 }
 
-/** What tells the device; what it shares with another one does not. */
-export function evidenceOf(tenant: Tenant, deviceId: string): EvidenceRow[] {
+/** All that the device was ever seen with. */
+export function allEvidenceOf(tenant: Tenant, deviceId: string): EvidenceRow[] {
   return tenant.all(
     // SQLite would rather go through all that the customer has, as the primary key is in the order that is asked for.
-    `SELECT kind, value, device_id, seen_at FROM device_evidence INDEXED BY device_evidence_by_device
-     WHERE customer_id = :customer AND device_id = :device_id AND shared_at IS NULL ORDER BY kind, value`,
+    `SELECT ${evidenceColumns} FROM device_evidence INDEXED BY device_evidence_by_device
+     WHERE customer_id = :customer AND device_id = :device_id ORDER BY kind, value`,
     { device_id: deviceId },
   );
 }
 
-/** Takes the evidence over from another device when that held it. */
-export function setEvidence(tenant: Tenant, evidence: Omit<EvidenceRow, "seen_at"> & { at: Date }): void {
+/** What tells the device; neither what moved to another one, nor what it shares with one. */
+export function evidenceOf(tenant: Tenant, deviceId: string): EvidenceRow[] {
+  return allEvidenceOf(tenant, deviceId).filter(({ current, shared }) => current === 1 && shared === 0);
+}
+
+export function setEvidence(tenant: Tenant, evidence: EvidenceRow): void {
   tenant.run(
-    `INSERT INTO device_evidence (customer_id, kind, value, device_id, seen_at)
-     VALUES (:customer, :kind, :value, :device_id, :at)
-     ON CONFLICT (customer_id, kind, value) DO UPDATE SET device_id = :device_id, seen_at = :at`,
-    { kind: evidence.kind, value: evidence.value, device_id: evidence.device_id, at: evidence.at.getTime() },
+    `INSERT INTO device_evidence (customer_id, kind, value, device_id, seen_at, current, shared, sure)
+     VALUES (:customer, :kind, :value, :device_id, :seen_at, :current, :shared, :sure)
+     ON CONFLICT (customer_id, kind, value, device_id)
+     DO UPDATE SET seen_at = :seen_at, current = :current, shared = :shared, sure = :sure`,
+    { ...evidence },
   );
 }
 
-/** From now on the value tells no device. */
-export function shareEvidence(tenant: Tenant, evidence: { kind: string; value: string; at: Date }): void {
-  tenant.run(
-    "UPDATE device_evidence SET shared_at = :at WHERE customer_id = :customer AND kind = :kind AND value = :value",
-    { kind: evidence.kind, value: evidence.value, at: evidence.at.getTime() },
+export function placeHolders(tenant: Tenant, key: { scope: string; place: string }): PlaceRow[] {
+  return tenant.all(
+    `SELECT scope, place, device_id, seen_at, until FROM device_places
+     WHERE customer_id = :customer AND scope = :scope AND place = :place`,
+    { scope: key.scope, place: key.place },
   );
 }
 
-/** Whether the device had this evidence, and another took it over. */
-export function hasLostEvidence(tenant: Tenant, key: { deviceId: string; kind: string; value: string }): boolean {
-  return tenant.get(
-    `SELECT 1 FROM device_history WHERE customer_id = :customer AND device_id = :device_id AND kind = :kind
-       AND before = :value`,
-    { device_id: key.deviceId, kind: `${key.kind}Lost`, value: key.value },
-  ) !== undefined;
+/** Where the device is, as this agent or site sees it. */
+export function placesOf(tenant: Tenant, key: { scope: string; deviceId: string }): PlaceRow[] {
+  return tenant.all(
+    `SELECT scope, place, device_id, seen_at, until FROM device_places INDEXED BY device_places_by_device
+     WHERE customer_id = :customer AND device_id = :device_id AND scope = :scope AND until IS NULL`,
+    { scope: key.scope, device_id: key.deviceId },
+  );
+}
+
+export function setPlace(tenant: Tenant, place: PlaceRow): void {
+  tenant.run(
+    `INSERT INTO device_places (customer_id, scope, place, device_id, seen_at, until)
+     VALUES (:customer, :scope, :place, :device_id, :seen_at, :until)
+     ON CONFLICT (customer_id, scope, place, device_id) DO UPDATE SET seen_at = :seen_at, until = :until`,
+    { ...place },
+  );
+}
+
+/** Two devices turn out to be one: readings, history, evidence and places of the one go to the other. */
+export function mergeDevices(tenant: Tenant, merge: { from: string; into: string; at: number }): void {
+  const { from, into, at } = merge;
+  const gone = maybeDevice(tenant, from), stays = maybeDevice(tenant, into);
+  if (gone === undefined || stays === undefined || from === into) return;
+  const ids = { from, into };
+  for (const table of ["readings", "device_history"]) {
+    tenant.run(`UPDATE ${table} SET device_id = :into WHERE customer_id = :customer AND device_id = :from`, ids);
+  }
+  tenant.run(
+    `INSERT INTO device_evidence (customer_id, kind, value, device_id, seen_at, current, shared, sure)
+     SELECT customer_id, kind, value, :into, seen_at, current, shared, sure FROM device_evidence
+     WHERE customer_id = :customer AND device_id = :from
+     ON CONFLICT (customer_id, kind, value, device_id) DO UPDATE SET seen_at = max(seen_at, excluded.seen_at),
+       current = max(current, excluded.current), shared = max(shared, excluded.shared), sure = max(sure, excluded.sure)`,
+    ids,
+  );
+  tenant.run(
+    `INSERT INTO device_places (customer_id, scope, place, device_id, seen_at, until)
+     SELECT customer_id, scope, place, :into, seen_at, until FROM device_places
+     WHERE customer_id = :customer AND device_id = :from
+     ON CONFLICT (customer_id, scope, place, device_id) DO UPDATE SET seen_at = max(seen_at, excluded.seen_at),
+       until = CASE WHEN until IS NULL OR excluded.until IS NULL THEN NULL ELSE max(until, excluded.until) END`,
+    ids,
+  );
+  for (const table of ["device_evidence", "device_places"]) {
+    tenant.run(`DELETE FROM ${table} WHERE customer_id = :customer AND device_id = :from`, { from });
+  }
+  const newer = gone.last_seen_at > stays.last_seen_at ? gone : stays;
+  const { serial, manufacturer, model, hostname, firmware, location } = stays;
+  const known = { serial, manufacturer, model, hostname, firmware, location };
+  const names = Object.entries(known).map(([name, value]) => [name, value ?? gone[name as keyof typeof known]]);
+  updateDevice(tenant, {
+    deviceId: into,
+    facts: {
+      agent_id: newer.agent_id,
+      site: newer.site,
+      address: newer.address,
+      state: newer.state,
+      ...Object.fromEntries(names) as typeof known,
+    },
+    at: new Date(newer.last_seen_at),
+    agentSeenAt: new Date(newer.agent_seen_at),
+  });
+  noteEarlierSight(tenant, { deviceId: into, at: new Date(gone.first_seen_at) });
+  tenant.run("DELETE FROM devices WHERE customer_id = :customer AND device_id = :from", { from });
+  addHistory(tenant, { deviceId: into, at, kind: "merged", before: from, after: into });
 }
 
 export function addHistory(tenant: Tenant, entry: HistoryRow & { deviceId: string }): void {

@@ -1,3 +1,5 @@
+import type { DatabaseSync } from "node:sqlite";
+import { moveEvidence } from "./merge_duplicates.ts";
 import { schema } from "./schema.ts";
 
 /* Refusals and ledger heads of agents; devices that two agents see; indices of what each poll and upload asks. */
@@ -33,5 +35,50 @@ CREATE INDEX epochs_by_number ON epochs (customer_id, agent_id, epoch_number);
 CREATE INDEX installations_by_time ON installations (last_at);
 `;
 
+/* Evidence in the spelling of common/reading, held by several devices where that is so; where devices are. */
+const third = `
+ALTER TABLE device_evidence RENAME TO device_evidence_before;
+DROP INDEX device_evidence_by_device;
+CREATE TABLE device_evidence (
+  customer_id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  value TEXT NOT NULL,
+  device_id TEXT NOT NULL,
+  seen_at INTEGER NOT NULL,
+  -- 0 once it was seen with another device; 1 in shared where two show it in turns.
+  current INTEGER NOT NULL,
+  shared INTEGER NOT NULL,
+  -- 1 when it was in a reading of which nothing was lost.
+  sure INTEGER NOT NULL,
+  PRIMARY KEY (customer_id, kind, value, device_id),
+  FOREIGN KEY (customer_id, device_id) REFERENCES devices
+) STRICT, WITHOUT ROWID;
+CREATE INDEX device_evidence_by_device ON device_evidence (customer_id, device_id);
+
+-- Where a device is, or was: as an agent sees it, and as the agents of a site do.
+CREATE TABLE device_places (
+  customer_id TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  place TEXT NOT NULL,
+  device_id TEXT NOT NULL,
+  seen_at INTEGER NOT NULL,
+  until INTEGER,
+  PRIMARY KEY (customer_id, scope, place, device_id),
+  FOREIGN KEY (customer_id, device_id) REFERENCES devices
+) STRICT, WITHOUT ROWID;
+CREATE INDEX device_places_by_device ON device_places (customer_id, device_id, scope);
+`;
+
+/** A step is SQL, or what cannot be said in it. */
+export type Migration = string | ((database: DatabaseSync) => void);
+
 /** From each version of the store to the next, beginning with an empty file. What was released is never changed. */
-export const migrations: readonly string[] = [schema, second];
+export const migrations: readonly Migration[] = [
+  schema,
+  second,
+  (database) => {
+    database.exec(third);
+    moveEvidence(database);
+    database.exec("DROP TABLE device_evidence_before");
+  },
+];

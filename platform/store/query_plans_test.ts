@@ -1,20 +1,25 @@
 /** What is asked of the store for each reading must not grow with the fleet. */
 import assert from "node:assert/strict";
-import { evidenceOf, hasLostEvidence, maybeDevice, maybeEvidence, noteEarlierSight } from "./devices.ts";
+import { allEvidenceOf, evidenceHolders, maybeDevice, noteEarlierSight, placeHolders, placesOf } from "./devices.ts";
 import { hasRecord } from "./readings.ts";
 import { openStore, type Parameters, type Tenant } from "./store.ts";
 
 const device = { deviceId: "dev-1", at: new Date(0) };
 const evidence = { kind: "mac", value: "02:00:5e:10:20:30" };
 const cases: { name: string; ask: (tenant: Tenant) => unknown; by: RegExp }[] = [
-  { name: "evidenceOf()", ask: (tenant) => evidenceOf(tenant, "dev-1"), by: /customer_id=\? AND device_id=\?/ },
-  { name: "maybeEvidence()", ask: (tenant) => maybeEvidence(tenant, evidence), by: /kind=\? AND value=\?/ },
+  { name: "allEvidenceOf()", ask: (tenant) => allEvidenceOf(tenant, "dev-1"), by: /customer_id=\? AND device_id=\?/ },
+  { name: "evidenceHolders()", ask: (tenant) => evidenceHolders(tenant, evidence), by: /kind=\? AND value=\?/ },
   { name: "maybeDevice()", ask: (tenant) => maybeDevice(tenant, "dev-1"), by: /device_id=\?/ },
   { name: "noteEarlierSight()", ask: (tenant) => noteEarlierSight(tenant, device), by: /device_id=\?/ },
   {
-    name: "hasLostEvidence()",
-    ask: (tenant) => hasLostEvidence(tenant, { ...evidence, deviceId: "dev-1" }),
-    by: /device_id=\?/,
+    name: "placeHolders()",
+    ask: (tenant) => placeHolders(tenant, { scope: "agent agt-1", place: "10.1.0.7 161 0" }),
+    by: /customer_id=\? AND scope=\? AND place=\?/,
+  },
+  {
+    name: "placesOf()",
+    ask: (tenant) => placesOf(tenant, { scope: "agent agt-1", deviceId: "dev-1" }),
+    by: /customer_id=\? AND device_id=\? AND scope=\?/,
   },
   {
     name: "hasRecord()",

@@ -110,7 +110,7 @@ CREATE TABLE devices (
   FOREIGN KEY (customer_id, agent_id) REFERENCES agents
 ) STRICT;
 
--- What a device is recognised by; see ingest/evidence.ts.
+-- What a device is recognised by; see common/reading/device_evidence.ts.
 CREATE TABLE device_evidence (
   customer_id TEXT NOT NULL,
   kind TEXT NOT NULL,

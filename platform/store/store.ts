@@ -154,6 +154,9 @@ function migrate(database: DatabaseSync, path: string): void {
   if (from === 0 && one("SELECT count(*) FROM sqlite_schema") > 0) {
     throw new ConfigError(`Cannot use "${path}" as a store: it is a database of another program`);
   }
-  for (const step of migrations.slice(from)) database.exec(step);
+  for (const step of migrations.slice(from)) {
+    if (typeof step === "string") database.exec(step);
+    else step(database);
+  }
   database.exec(`PRAGMA user_version=${migrations.length}; COMMIT;`);
 }

@@ -96,12 +96,19 @@ export function observeDevice(db: Database, observation: Observation, now: Date)
   moveTo(db, place, { deviceId, whereabouts, isNew, now, record });
   const observed: Observed[] = [];
   let isFirst = isNew;
-  for (const { observation: held, at } of [...takeHeld(db, released), { observation, at: now }]) {
-    observed.push(keepReading(db, held, { deviceId, isFirst, at, record }));
+  for (const { observation: held, at } of takeHeld(db, released)) {
+    const reading = seen.whole && !seenIn(held).whole ? named(held.reading, observation.reading) : held.reading;
+    observed.push(keepReading(db, { ...held, reading }, { deviceId, isFirst, at, record }));
     isFirst = false;
   }
+  observed.push(keepReading(db, observation, { deviceId, isFirst, at: now, record }));
   observed.at(-1)!.events = events;
   return observed;
+}
+
+/** A partly lost answer with the names that a whole one gives: its own may be those of a card or a part. */
+function named(lossy: Reading, { serial, mac, manufacturer, model, snmp }: Reading): Reading {
+  return { ...lossy, serial, mac, manufacturer, model, snmp: { ...lossy.snmp, engineId: snmp.engineId } };
 }
 
 interface Judged {

@@ -1,0 +1,175 @@
+/** What the third version of the store makes of the evidence of the second, and of devices that were made by mistake. */
+import type { DatabaseSync } from "node:sqlite";
+import {
+  type EvidenceKind,
+  maybeDeviceMac,
+  maybeDeviceSerial,
+  maybeEngineId,
+} from "../../common/reading/device_evidence.ts";
+import { isDuplicateOf, type KnownValue, twoPlacesMs } from "../../common/reading/device_identity.ts";
+import { Record as UploadedRecord } from "../../proto/gen/opendca/v1/batch.ts";
+import { siteOfAgent } from "./agents.ts";
+import { agentScope, placeText, siteScope } from "./device_place.ts";
+import { allEvidenceOf, type DeviceRow, mergeDevices, setEvidence, setPlace } from "./devices.ts";
+import type { Parameters, Tenant } from "./store.ts";
+
+export function moveEvidence(database: DatabaseSync): void {
+  for (const row of database.prepare("SELECT customer_id FROM customers").all()) {
+    const tenant = tenantOn(database, String(row.customer_id));
+    respell(tenant);
+    mergeDuplicates(tenant);
+  }
+}
+
+function tenantOn(database: DatabaseSync, customerId: string): Tenant {
+  const of = (parameters?: Parameters) => ({ ...parameters, customer: customerId });
+  return {
+    customerId,
+    all: <Row>(sql: string, parameters?: Parameters) => database.prepare(sql).all(of(parameters)) as Row[],
+    get: <Row>(sql: string, parameters?: Parameters) => database.prepare(sql).get(of(parameters)) as Row | undefined,
+    run: (sql, parameters) => Number(database.prepare(sql).run(of(parameters)).changes),
+  };
+}
+
+const kinds: Record<string, { kind: EvidenceKind | "key"; spell(value: string): string | null }> = {
+  // The maker stood before the serial number.
+  serial: { kind: "serial", spell: (value) => maybeDeviceSerial(value.slice(value.lastIndexOf("/") + 1)) },
+  engine: { kind: "engineId", spell: maybeEngineId },
+  mac: { kind: "mac", spell: maybeDeviceMac },
+  key: { kind: "key", spell: (value) => value },
+};
+
+/** A value had one holder; who had it before, and with whom it is shared, stands in the history. */
+function respell(tenant: Tenant): void {
+  const held = tenant.all<
+    { kind: string; value: string; device_id: string; seen_at: number; shared_at: number | null }
+  >(
+    "SELECT * FROM device_evidence_before WHERE customer_id = :customer",
+  );
+  const past = tenant.all<{ kind: string; before: string | null; device_id: string; at: number }>(
+    `SELECT kind, before, device_id, at FROM device_history WHERE customer_id = :customer
+       AND kind IN ('engineLost', 'macLost', 'engineShared', 'macShared')`,
+  );
+  const put = (
+    row: { kind: string; value: string; device_id: string; seen_at: number },
+    state: { current: number; shared: number },
+  ) => {
+    const known = kinds[row.kind], value = known?.spell(row.value) ?? null;
+    if (known === undefined || value === null) return;
+    setEvidence(tenant, { kind: known.kind, value, device_id: row.device_id, seen_at: row.seen_at, sure: 1, ...state });
+  };
+  for (const { kind: what, before, device_id, at } of past) {
+    const [, kind, how] = /^(engine|mac)(Lost|Shared)$/.exec(what)!;
+    put({ kind: kind!, value: before ?? "", device_id, seen_at: at }, { current: 0, shared: how === "Shared" ? 1 : 0 });
+  }
+  for (const row of held) put(row, { current: 1, shared: row.shared_at === null ? 0 : 1 });
+  tenant.run("DELETE FROM device_evidence_before WHERE customer_id = :customer");
+}
+
+interface Suspect {
+  row: DeviceRow;
+  evidence: KnownValue[];
+  place: string;
+}
+
+/**
+ * Devices at one place of an agent of which one shows nothing, or only what the other shows as well, were made of partly
+ * lost answers, or of a device that shows nothing of itself.
+ */
+function mergeDuplicates(tenant: Tenant): void {
+  const byPlace = new Map<string, Suspect[]>();
+  for (const row of tenant.all<DeviceRow>("SELECT * FROM devices WHERE customer_id = :customer ORDER BY device_id")) {
+    const place = placeOf(tenant, row);
+    if (place === "") continue;
+    const evidence = allEvidenceOf(tenant, row.device_id).filter(({ kind }) => kind !== "key").map((each) => ({
+      kind: each.kind as EvidenceKind,
+      value: each.value,
+      current: each.current === 1,
+      shared: each.shared === 1,
+      sure: true,
+    }));
+    const key = `${row.agent_id} ${place}`;
+    byPlace.set(key, [...byPlace.get(key) ?? [], { row, evidence, place }]);
+  }
+  for (const suspects of byPlace.values()) {
+    const left = mergedAt(tenant, suspects);
+    left.sort((a, b) => a.row.last_seen_at - b.row.last_seen_at);
+    for (const [i, { row, place }] of left.entries()) notePlace(tenant, { row, place, isLast: i === left.length - 1 });
+  }
+}
+
+/** Merges what is one at a place; returns who is left. */
+function mergedAt(tenant: Tenant, suspects: Suspect[]): Suspect[] {
+  // The weakest first, and of equals the youngest: each goes to one that stands behind it.
+  suspects.sort((a, b) => strength(a) - strength(b) || b.row.first_seen_at - a.row.first_seen_at);
+  const left: Suspect[] = [];
+  for (const [i, weak] of suspects.entries()) {
+    const into = bestOf(weak, suspects.slice(i + 1));
+    if (into === undefined) {
+      left.push(weak);
+      continue;
+    }
+    const at = Math.max(weak.row.last_seen_at, into.row.last_seen_at);
+    mergeDevices(tenant, { from: weak.row.device_id, into: into.row.device_id, at });
+    into.row.first_seen_at = Math.min(into.row.first_seen_at, weak.row.first_seen_at);
+    into.row.last_seen_at = at;
+  }
+  return left;
+}
+
+function strength({ evidence }: Suspect): number {
+  return evidence.length + (evidence.some(({ kind }) => kind === "serial") ? 100 : 0);
+}
+
+/** Of several that were there one after another, the one that was there when it came. */
+function bestOf(weak: Suspect, stronger: readonly Suspect[]): Suspect | undefined {
+  const fitting = stronger.filter((each) => {
+    if (!isDuplicateOf(named(weak), named(each))) return false;
+    // Whoever was gone for long when it came may have given its place to it.
+    return weak.evidence.length > 0 || each.evidence.length === 0 ||
+      weak.row.first_seen_at - each.row.last_seen_at < twoPlacesMs;
+  });
+  const told = fitting.some(({ evidence }) => evidence.length > 0)
+    ? fitting.filter(({ evidence }) => evidence.length > 0)
+    : fitting;
+  const before = told.filter(({ row }) => row.first_seen_at <= weak.row.first_seen_at);
+  if (before.length > 0) return before.sort((a, b) => b.row.first_seen_at - a.row.first_seen_at)[0];
+  return told.sort((a, b) => a.row.first_seen_at - b.row.first_seen_at)[0];
+}
+
+function named({ row, evidence }: Suspect) {
+  return { evidence, maker: row.manufacturer, model: row.model };
+}
+
+/** The address is in the device's row; port and index only in what was uploaded. */
+function placeOf(tenant: Tenant, { device_id, agent_id, address }: DeviceRow): string {
+  const last = tenant.get<{ record: Uint8Array }>(
+    `SELECT record FROM readings WHERE customer_id = :customer AND device_id = :device_id AND kind = 'reading'
+       AND agent_id = :agent_id ORDER BY observed_at DESC LIMIT 1`,
+    { device_id, agent_id },
+  );
+  if (last === undefined) return "";
+  const { content } = UploadedRecord.decode(last.record);
+  if (content?.$case !== "reading" || content.value.address !== address) return "";
+  return placeText(content.value);
+}
+
+function notePlace(tenant: Tenant, { row, place, isLast }: { row: DeviceRow; place: string; isLast: boolean }): void {
+  const { agent_id, device_id, last_seen_at } = row;
+  const siteId = siteOfAgent(tenant, agent_id)!;
+  const until = isLast ? null : last_seen_at;
+  setPlace(tenant, { scope: agentScope(agent_id), place, device_id, seen_at: last_seen_at, until });
+  const scope = siteScope(siteId, row.site);
+  const there = tenant.get(
+    "SELECT 1 FROM device_places WHERE customer_id = :customer AND scope = :scope AND place = :place AND until IS NULL",
+    { scope, place },
+  );
+  // Of two agents of a site, the first one's device stays there.
+  setPlace(tenant, {
+    scope,
+    place,
+    device_id,
+    seen_at: last_seen_at,
+    until: there === undefined ? until : last_seen_at,
+  });
+}
