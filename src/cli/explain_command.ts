@@ -22,6 +22,7 @@ const deadlineMs = 60_000;
 
 interface ExplainOptions extends SingleDeviceOptions {
   recording?: string;
+  deviceIndex?: number;
   format: "text" | "json";
 }
 
@@ -42,6 +43,10 @@ export function addExplainCommand(program: Command, host: Host, setExitCode: (co
   addSingleDeviceOptions(program.command("explain").description("show where every value of one printer comes from"))
     .argument("[address]", "address or host name of the printer, with :PORT if need be")
     .option("--recording <file>", "explain a recording (.snmprec) instead; nothing is sent")
+    .addOption(
+      new Option("--device-index <n>", "which of several printers at the address; the first unless told")
+        .argParser(parseDeviceIndex),
+    )
     .addOption(new Option("-f, --format <format>", "how to show it").choices(["text", "json"]).default("text"))
     .addHelpText("after", examples)
     .action(async (address: string | undefined, options: ExplainOptions) =>
@@ -54,7 +59,7 @@ async function runExplain(address: string | undefined, options: ExplainOptions, 
     throw new UsageError("Cannot explain an address and a recording at once", "leave one of them out");
   }
   const explanation = options.recording !== undefined
-    ? await explainRecording(options.recording, host)
+    ? await explainRecording(options.recording, options, host)
     : await explainDevice(address, options, host);
   if (explanation === null) return interruptedExitCode;
   await host.stdout.write(
@@ -77,10 +82,13 @@ async function explainDevice(
   const space = await parseSingleTarget(address, { verb: "explain", port: options.port, host });
   const read = await readSingleDevice(space, { options, credentials, capture: [], deadlineMs }, host);
   if (read === null) return null;
-  const { target, reading, problems, credentials: tried } = read;
-  return explainReading(simulateRead(read.objects), {
+  const { deviceIndex } = options;
+  const { target, problems, credentials: tried } = read;
+  const reading = read.readings.find((it) => it.deviceIndex === deviceIndex) ?? read.reading;
+  return explainOne(simulateRead(read.objects), {
     subject: `${target.address} port ${target.port}`,
     reading: reading ?? undefined,
+    deviceIndex,
     observedAt: reading === null ? host.clock.now() : new Date(reading.observedAt),
     address: target.address,
     port: target.port,
@@ -91,10 +99,30 @@ async function explainDevice(
   });
 }
 
-async function explainRecording(file: string, host: Host): Promise<Explanation> {
+function parseDeviceIndex(text: string): number {
+  const index = Number(text);
+  if (/^\d{1,10}$/.test(text) && index >= 1 && index < 2 ** 31) return index;
+  throw new UsageError(
+    `Cannot use --device-index as it is no hrDeviceIndex: current value is "${text}"`,
+    "a number from 1 up; opendca scan shows it behind the address, as in 192.168.1.77 #2",
+  );
+}
+
+/** Explains one of the printers at an address. Throws `UsageError` when there is none of that index. */
+function explainOne(...[read, context]: Parameters<typeof explainReading>): Explanation {
+  try {
+    return explainReading(read, context);
+  } catch (error) {
+    if (!(error instanceof RangeError) || context.deviceIndex === undefined) throw error;
+    throw new UsageError(error.message, "leave --device-index out for the first", { cause: error });
+  }
+}
+
+async function explainRecording(file: string, options: ExplainOptions, host: Host): Promise<Explanation> {
   const objects = await readRecording(file, host);
-  return explainReading(simulateRead(objects), {
+  return explainOne(simulateRead(objects), {
     subject: `recording ${file}`,
+    deviceIndex: options.deviceIndex,
     observedAt: host.clock.now(),
     address: "0.0.0.0",
     port: 161,

@@ -27,8 +27,9 @@ export interface DeviceRead {
   target: Target;
   /** Everything that the device answered, in MIB order. */
   objects: Varbind[];
-  /** Null when it was not recognised as a printer. */
+  /** Of the first printer at the address; null when the device was not recognised as one. */
   reading: Reading | null;
+  readings: Reading[];
   /** What could not be read. */
   problems: Problem[];
   /** What each credential met, up to the one that it was read with. */
@@ -118,11 +119,13 @@ export async function readSingleDevice(
     const target = targetAt(space, 0);
     const [captured] = result.captured;
     if (captured !== undefined) {
-      const [reading = null] = result.printers;
+      const readings = result.printers;
+      const [reading = null] = readings;
       return {
         target,
         objects: captured.varbinds,
         reading,
+        readings,
         problems: reading?.problems ?? result.problems,
         credentials: captured.access?.seen ?? [],
       };

@@ -77,6 +77,11 @@ export function interpretReading(store: ObjectStore, context: ReadingContext): I
   const { oneOfSeveral } = context;
   const profile = context.profile ?? recognise(store, oneOfSeveral).profile;
   const inquiry = openInquiry(store, profile, context.problems.map((problem) => ({ ...problem })), oneOfSeveral);
+  if (oneOfSeveral !== undefined) {
+    const oid = `${oids.hrDeviceType}.${oneOfSeveral}`;
+    const value = Number(oneOfSeveral);
+    firstValid(inquiry.trace, "deviceIndex", [{ oid, rule: "hostResources.index", answered: store.get(oid), value }]);
+  }
   const identity = readIdentity(inquiry);
   inquiry.model = identity.model;
   const status = readStatus(inquiry);

@@ -48,6 +48,8 @@ export interface Explanation {
   /** What each credential met, in the order in which they were tried; none for a recording. */
   credentials: { name: string; version: string; saw: string }[];
   reading: Reading;
+  /** hrDeviceIndex of each printer at the address; present only where several are. */
+  deviceIndexes?: number[];
   values: ExplainedValue[];
   /** Objects and columns that were asked and not answered. */
   notAnswered: { oid: string; name: string | null }[];
@@ -63,12 +65,16 @@ export interface ReadDevice {
   plan: ReadPlan;
 }
 
-/** Explains what was read; `reading` is the reader's own where there is one, with the problems it met on the way. */
+/**
+ * Explains what was read; `reading` is the reader's own where there is one, with the problems it met on the way. Of several
+ * printers at the address it is that of `deviceIndex`, or the first. Throws `RangeError` for an index that none has.
+ */
 export function explainReading(
   read: ReadDevice,
   context: ReadingContext & {
     subject: string;
     reading?: Reading | undefined;
+    deviceIndex?: number | undefined;
     credentials?: Explanation["credentials"];
   },
 ): Explanation {
@@ -76,7 +82,15 @@ export function explainReading(
   const { store, used } = watchedStore(read.store);
   recognise(store);
   const all = interpretReadings(store, { ...context, profile });
-  const interpreted = all.find((each) => each.reading.deviceIndex === context.reading?.deviceIndex) ?? all[0]!;
+  const deviceIndexes = all.flatMap((each) => each.reading.deviceIndex ?? []);
+  const { deviceIndex = context.reading?.deviceIndex ?? deviceIndexes[0] } = context;
+  const interpreted = all.find((each) => each.reading.deviceIndex === deviceIndex);
+  if (interpreted === undefined) {
+    const there = deviceIndexes.length === 0 ? "one printer alone is there" : `there are ${deviceIndexes.join(", ")}`;
+    throw new RangeError(`Cannot explain the printer of device index ${deviceIndex} as ${there}`);
+  }
+  // Of several printers each is recognised by its own rows.
+  const own = deviceIndexes.length === 0 ? recognised : recognise(store, String(deviceIndex));
   const reading = context.reading ?? interpreted.reading;
   const nameOf = (oid: string) => maybeObjectName(oid, profile) ?? null;
   const explained = (candidate: Candidate): ExplainedCandidate => ({
@@ -89,12 +103,13 @@ export function explainReading(
     subject: context.subject,
     recognised: {
       printer: recognised.printer,
-      profile: profile.id,
-      maker: profile.maker || null,
-      evidence: recognised.evidence,
+      profile: own.profile.id,
+      maker: own.profile.maker || null,
+      evidence: own.evidence,
     },
     credentials: context.credentials ?? [],
     reading,
+    ...deviceIndexes.length === 0 ? {} : { deviceIndexes },
     values: interpreted.trace.map(({ field, candidates }) => ({
       group: groupOf(field),
       field,

@@ -41,18 +41,26 @@ export function renderExplanation(explanation: Explanation, options: Explanation
   return lines.map((line) => `${renderLine(line, { columns: Infinity, color, unicode })}\n`).join("");
 }
 
-function headingLines({ subject, recognised, credentials, reading }: Explanation): Span[][] {
+function headingLines(explanation: Explanation): Span[][] {
+  const { subject, recognised, credentials, reading } = explanation;
   const { printer, profile, evidence } = recognised;
   const name = [reading.manufacturer, reading.model].filter((part) => part !== null).join(" ") || "no name known";
   return [
     [{ text: safeText(subject), style: "bold" }, { text: `, SNMP ${reading.snmp.version}, ${reading.observedAt}` }],
     [{ text: printer ? safeText(name) : "not recognised as a printer", style: printer ? "bold" : "warn" }],
+    ...otherPrinters(explanation),
     [{ text: `profile "${profile}"${evidence.length === 0 ? ", for want of any evidence" : ", as"}` }],
     ...evidence.map((line): Span[] => [{ text: `  ${safeText(line)}` }]),
     ...credentials.map(({ name, version, saw }): Span[] => [
       { text: `credential "${safeText(name)}" by SNMP ${version}: ${safeText(saw)}` },
     ]),
   ];
+}
+
+function otherPrinters({ reading, deviceIndexes = [] }: Explanation): Span[][] {
+  if (deviceIndexes.length === 0) return [];
+  const others = deviceIndexes.filter((index) => index !== reading.deviceIndex).join(", ");
+  return [[{ text: `printer ${reading.deviceIndex} at this address; --device-index explains ${others}` }]];
 }
 
 function title(text: string): Span[] {
