@@ -41,6 +41,8 @@ interface Scene {
   scheduler: Scheduler;
   /** What a scan does before it answers. */
   during: (scan: ScheduleScan) => Promise<void>;
+  /** Places that no scan asks, by a fault of this side. */
+  unasked: Set<string>;
 }
 
 /** `unreadable`: what the inventory fails with. */
@@ -84,6 +86,7 @@ async function withScheduler(
     config: configOf(schedule),
     scheduler: undefined as unknown as Scheduler,
     during: () => Promise.resolve(),
+    unasked: new Set(),
   };
   scene.scheduler = startScheduler({
     clock,
@@ -116,7 +119,14 @@ async function withScheduler(
         scene.scheduler.heard({ deviceId, site: "office", asleep: false, scope: request.scope });
       }
       const count = { addresses: asked.length, answered: heard.size, printers: heard.size };
-      return { ...count, durationMs: 1, begunAt: new Date(request.resume?.begunAt ?? begunAt), packets: 1, heard };
+      return {
+        ...count,
+        durationMs: 1,
+        begunAt: new Date(request.resume?.begunAt ?? begunAt),
+        packets: 1,
+        heard,
+        unasked: scene.unasked,
+      };
     },
     onOffline: ({ deviceId }) => scene.offline.push(deviceId),
     report: (event) => event.event === "capacityJudged" ? scene.findings = event.findings : scene.events.push(event),
@@ -208,6 +218,21 @@ Deno.test("startScheduler() holds no device to be silent when nothing could be s
     const before = scene.sent.length;
     await scene.clock.advance(15 * minute);
     assert.match(scene.sent.slice(before).join(), /read/);
+  }));
+
+Deno.test("startScheduler() holds no device to be silent whose name cannot be resolved", () =>
+  withScheduler(often, async (scene) => {
+    scene.network.set("10.1.0.5", "a").set("10.1.0.6", "b");
+    await scene.clock.advance(minute);
+    scene.network.clear();
+    scene.unasked.add("10.1.0.5:161");
+    await scene.clock.advance(300 * minute);
+    assert.deepEqual([scene.offline, scene.scheduler.presences().awake], [["b"], 1]);
+    scene.unasked.clear();
+    scene.network.set("10.1.0.5", "a");
+    const before = scene.sent.length;
+    await scene.clock.advance(15 * minute);
+    assert.match(scene.sent.slice(before).join("; "), /read \w+ 10\.1\.0\.5/);
   }));
 
 const halfAnHour = '{ fullSweepEvery: 24h, jitter: 0%, allowedHours: { hours: ["00:00-00:30"], timeZone: UTC } }';

@@ -21,6 +21,8 @@ printers="$(python3 -c 'import json; print(len(json.load(open("scan.json"))["pri
 [ "$printers" -ge 12 ] || { echo "the executable read $printers printers of the simulated fleet"; exit 1; }
 if "$program" scan 10.0.0.999 2>error; then echo "a wrong target was accepted"; exit 1; else code=$?; fi
 [ "$code" = 64 ] || { echo "a wrong target ended with exit code $code"; cat error; exit 1; }
+"$program" scan localhost --port 1161 --timeout 100 --quiet --format json --output name.json ||
+  { echo "the executable cannot scan a name"; exit 1; }
 cat >agent.yaml <<END
 platform: { rootDomain: localhost, endpoints: [localhost:1] }
 stateDirectory: $work/state

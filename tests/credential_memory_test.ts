@@ -7,6 +7,7 @@ import { parseAgentConfig } from "../src/config/read_config.ts";
 import { openInventory } from "../src/inventory/inventory.ts";
 import type { Inventory } from "../src/inventory/inventory.ts";
 import type { Reading } from "../src/printers/reading.ts";
+import { fakeNames } from "./fakes/fake_names.ts";
 import { testHost } from "./fakes/test_host.ts";
 import { peerTest } from "./peers.ts";
 import { authKey, createUser, privKey, startSnmpdPrinter } from "./snmpd_printer.ts";
@@ -45,9 +46,10 @@ limits: { timeout: 250ms, workers: 1 }
     );
     const readings: Reading[] = [];
     const scans = createSiteScans({
-      machine: { ...testHost(), processors: 1 },
+      machine: { ...testHost(), resolve: fakeNames({}), processors: 1 },
       config: () => config,
       access: this.memory,
+      faults: { add: () => {}, clear: () => {} },
       intake: {
         lost: () => 0,
         tellMerges: () => {},

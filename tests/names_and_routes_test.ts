@@ -1,7 +1,7 @@
 /** Names that cannot be found, packets that vanish and hosts of one family, in namespaces with a real resolver and routes. */
 import assert from "node:assert/strict";
 import type { NamespaceFindings, NamespaceScene } from "./fakes/way_in_namespace.ts";
-import { succeeds, systemTest } from "./peers.ts";
+import { namespaceTest, runInNamespace } from "./name_server_namespace.ts";
 
 const explorer = new URL("fakes/way_in_namespace.ts", import.meta.url).pathname;
 
@@ -14,49 +14,19 @@ const hosts = `127.0.0.1 localhost
 
 /** What is sent to 192.0.2.1 comes back in by the loopback device, is for nobody here, and is dropped without a word. */
 const setUp = `
-cd "$1"
-ip link set lo up
 ip route add 192.0.2.1/32 dev lo
 # Attempts end after 15 seconds, not minutes, so that the program does; its own limits are shorter.
 echo 3 > /proc/sys/net/ipv4/tcp_syn_retries
-for file in hosts resolv.conf nsswitch.conf; do mount --bind "$file" "/etc/$file"; done
-server=
-if [ "$2" = dnsmasq ]; then
-  # With -d it keeps its user, who is the only one of the namespace.
-  dnsmasq -d -C /dev/null --no-resolv --no-hosts --local=/test/ --listen-address=127.0.0.9 --bind-interfaces &
-  server=$!
-  until grep -q ' 0900007F:0035 ' /proc/net/udp; do kill -0 $server && sleep 0.05 || exit 1; done
-fi
-"$3" run --no-prompt --no-check --allow-all "$4" "$5"
-code=$?
-[ -z "$server" ] || kill $server
-exit $code
 `;
 
-const namespaces = ["-U", "-r", "-n", "-m"];
-
-const allowed = await succeeds(["unshare", ...namespaces, "mount", "-t", "tmpfs", "none", "/mnt"]);
-
-function namespaceTest(name: string, programs: string[], body: () => Promise<void>): void {
-  systemTest(name, { needs: "network and mount namespaces", allowed, programs }, body);
-}
-
-async function explore(scene: NamespaceScene, nameServer: "dnsmasq" | "none"): Promise<NamespaceFindings> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await Deno.writeTextFile(`${folder}/hosts`, hosts);
-    await Deno.writeTextFile(`${folder}/nsswitch.conf`, "hosts: files dns\n");
-    await Deno.writeTextFile(`${folder}/resolv.conf`, "nameserver 127.0.0.9\noptions timeout:1 attempts:1\n");
-    const args = [folder, nameServer, Deno.execPath(), explorer, JSON.stringify(scene)];
-    const { code, stdout, stderr } = await new Deno.Command("unshare", {
-      args: [...namespaces, "sh", "-c", setUp, "sh", ...args],
-    }).output();
-    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-    assert.equal(code, 0, text(stderr));
-    return JSON.parse(text(stdout));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+function explore(scene: NamespaceScene, nameServer: "dnsmasq" | "none"): Promise<NamespaceFindings> {
+  return runInNamespace({
+    hosts,
+    setUp,
+    ...(nameServer === "dnsmasq" ? { nameServer: ["--local=/test/"] } : {}),
+    program: explorer,
+    argument: scene,
+  });
 }
 
 const faults: {

@@ -4,6 +4,7 @@ import { scanSite } from "../src/agent/scan_site.ts";
 import { runCli } from "../src/cli/run_cli.ts";
 import { parseAgentConfig } from "../src/config/read_config.ts";
 import type { Reading, ReadingScope, ScanDocument } from "../src/printers/reading.ts";
+import { fakeNames } from "./fakes/fake_names.ts";
 import { testHost } from "./fakes/test_host.ts";
 import { peerTest } from "./peers.ts";
 import { startSnmpsim } from "./snmpsim.ts";
@@ -72,7 +73,7 @@ limits: { timeout: 4s, workers: 1 }
     scope,
     signal: AbortSignal.timeout(60_000),
     onReading: (reading) => readings.push(reading),
-  }, { ...testHost(), onUnresolved: assert.fail });
+  }, { ...testHost(), resolve: fakeNames({}), onHostFault: ({ reason }) => assert.fail(reason) });
   return readings;
 }
 

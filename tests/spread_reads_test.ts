@@ -4,6 +4,7 @@ import { createAccessMemory } from "../src/agent/access_memory.ts";
 import { createSiteScans } from "../src/agent/site_scans.ts";
 import { parseAgentConfig } from "../src/config/read_config.ts";
 import { startSimulator } from "../simulator/simulator.ts";
+import { fakeNames } from "./fakes/fake_names.ts";
 import { testHost } from "./fakes/test_host.ts";
 import { port, scan, standardPrinter } from "./scan_fixture.ts";
 
@@ -30,7 +31,7 @@ for (const kind of ["sweep", "read"] as const) {
     const read: string[] = [];
     const machine = testHost();
     const scans = createSiteScans({
-      machine,
+      machine: { ...machine, resolve: fakeNames({}) },
       access: createAccessMemory(machine.clock, []),
       config: () => config,
       intake: {
@@ -43,6 +44,7 @@ for (const kind of ["sweep", "read"] as const) {
         notePresence() {},
       },
       log: { warn() {}, info() {} },
+      faults: { add() {}, clear() {} },
       devices: () => addresses.length,
       onPassed() {},
     });

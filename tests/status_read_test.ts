@@ -5,6 +5,7 @@ import { parseAgentConfig } from "../src/config/read_config.ts";
 import type { Reading, ReadingScope } from "../src/printers/reading.ts";
 import { parseFleet } from "../simulator/fleet_file.ts";
 import { startSimulator } from "../simulator/simulator.ts";
+import { fakeNames } from "./fakes/fake_names.ts";
 import { testHost } from "./fakes/test_host.ts";
 import { port } from "./scan_fixture.ts";
 
@@ -51,7 +52,7 @@ printers:
     scope,
     signal: AbortSignal.timeout(30_000),
     onReading: (reading) => readings.push(reading),
-  }, { ...testHost(), onUnresolved: assert.fail });
+  }, { ...testHost(), resolve: fakeNames({}), onHostFault: ({ reason }) => assert.fail(reason) });
   assert.equal(readings.length, 1);
   return { reading: readings[0]!, asked: simulator.log.flatMap(({ oids }) => oids) };
 }

@@ -3,6 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import type { LogDisk } from "../log/file_sink.ts";
 import type { SpoolFiles } from "../spool/spool_files.ts";
 import type { ScannerWorker } from "../supervisor/supervise_scan.ts";
+import type { NameAnswer } from "../targets/host_names.ts";
 
 /** What every command has as well. */
 export interface CommonMachine {
@@ -12,7 +13,8 @@ export interface CommonMachine {
   stdout: { isTerminal: boolean; write(text: string): Promise<void> };
   stderr: { write(text: string): Promise<void> };
   readTextFile(path: string): Promise<string>;
-  resolve(host: string): Promise<string[]>;
+  /** Asks the system for a name. Rejects with `NameLookupError`. */
+  lookUp(name: string): Promise<NameAnswer>;
   createWorker(netPermissions: string[]): ScannerWorker;
 }
 

@@ -2,6 +2,7 @@
 import type { Inventory } from "../inventory/inventory.ts";
 import { createTaskHandler } from "../tasks/task_handlers.ts";
 import type { TaskHandler } from "../tasks/task_runner.ts";
+import type { HostNames } from "../targets/host_names.ts";
 import type { AgentMachine, CommonMachine } from "./agent_machine.ts";
 import { diagnosticsFiles } from "./diagnostics_files.ts";
 import type { LiveConfig } from "./live_config.ts";
@@ -11,7 +12,8 @@ import type { ScanTaskParts } from "./scan_task.ts";
 import type { StatusFile } from "./status_file.ts";
 
 export interface AgentTaskParts {
-  machine: Pick<CommonMachine & AgentMachine, "clock" | "resolve" | "readTextFile" | "ping">;
+  machine: Pick<CommonMachine & AgentMachine, "clock" | "readTextFile" | "ping">;
+  resolve: HostNames["resolve"];
   live: LiveConfig;
   inventory: Pick<Inventory, "devices">;
   status(): StatusFile;
@@ -21,7 +23,7 @@ export interface AgentTaskParts {
 }
 
 export function agentTasks(parts: AgentTaskParts): TaskHandler {
-  const { machine, live, inventory, status, cleanText, scan } = parts;
+  const { machine, resolve, live, inventory, status, cleanText, scan } = parts;
   const now = () => machine.clock.now();
   return createTaskHandler({
     policy: () => live.current().policy,
@@ -35,7 +37,7 @@ export function agentTasks(parts: AgentTaskParts): TaskHandler {
       }, signal),
     mayPing: (target) => mayPing(live.current(), target),
     async ping(request, signal) {
-      const output = await runPingTask(request, { ...machine, config: live.current }, signal);
+      const output = await runPingTask(request, { ping: machine.ping, resolve, config: live.current }, signal);
       return { ...output, address: cleanText(output.address) };
     },
     async diagnosticsFiles(logHours) {

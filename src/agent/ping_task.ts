@@ -8,6 +8,7 @@ import type { Clock } from "../core/clock.ts";
 import { formatIp, tryParseIp } from "../core/ip.ts";
 import type { IpAddress } from "../core/ip.ts";
 import { rangeContains } from "../core/ip_range.ts";
+import type { HostNames } from "../targets/host_names.ts";
 import { parseTargetSpec } from "../targets/target_spec.ts";
 import { policyRefusal } from "../tasks/task_handlers.ts";
 import type { AgentMachine } from "./agent_machine.ts";
@@ -33,7 +34,7 @@ function isInside({ policy }: AgentConfig, ip: IpAddress): boolean {
 export interface PingParts {
   config(): AgentConfig;
   clock: Pick<Clock, "now" | "sleep">;
-  resolve(host: string): Promise<string[]>;
+  resolve: HostNames["resolve"];
   ping: AgentMachine["ping"];
 }
 
@@ -67,11 +68,11 @@ function hoursOf({ sites }: AgentConfig, { target, address }: { target: string; 
 /** A name can be made to point anywhere, also to what the policy excludes. */
 export async function maybePingAddress(
   target: string,
-  { config, resolve }: { config: AgentConfig; resolve(host: string): Promise<string[]> },
+  { config, resolve }: { config: AgentConfig; resolve: HostNames["resolve"] },
 ): Promise<string | undefined> {
   const literal = tryParseIp(target);
   if (literal !== undefined) return formatIp(literal);
-  const found = (await resolve(target)).flatMap((text) => tryParseIp(text) ?? []);
+  const found = (await resolve(target)).addresses.flatMap((text) => tryParseIp(text) ?? []);
   const allowed = found.find((ip) => !isExcluded(config, ip));
   return allowed === undefined ? undefined : formatIp(allowed);
 }

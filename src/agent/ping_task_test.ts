@@ -32,7 +32,7 @@ async function pinged(addresses: string[]): Promise<string> {
   const { address } = await runPingTask({ target: "p1.example.com", count: 1 }, {
     config: () => config,
     clock: new FakeClock(),
-    resolve: () => Promise.resolve(addresses),
+    resolve: () => Promise.resolve({ addresses, fault: null }),
     ping: () => Promise.resolve({ roundTripMs: [1] }),
   }, new AbortController().signal);
   return address;

@@ -33,6 +33,7 @@ const outcome = {
   begunAt: new Date(0),
   packets: 1,
   heard: new Set<string>(),
+  unasked: new Set<string>(),
 };
 
 Deno.test("createReports() tells the end of each fault that can end", () => {

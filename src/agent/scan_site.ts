@@ -6,12 +6,13 @@ import { planToWire } from "../credentials/credential.ts";
 import type { Reading, ReadingScope } from "../printers/reading.ts";
 import type { Access, RememberedAccess } from "../scanner/access.ts";
 import type { ScanPosition } from "../supervisor/shard_queue.ts";
-import { superviseScan } from "../supervisor/supervise_scan.ts";
+import { scanWithAlternatives } from "../supervisor/scan_alternatives.ts";
 import type { ScanParts, ScanProgress, ScanResult } from "../supervisor/supervise_scan.ts";
 import type { AddressSpace } from "../targets/address_space.ts";
+import { narrowSpace } from "../targets/narrow_space.ts";
 import { readBurst, readRateFor } from "./read_rate.ts";
 import type { Place } from "./site_space.ts";
-import { maybeRangeOf, narrowSpace, siteSpace } from "./site_space.ts";
+import { maybeRangeOf, siteSpace } from "./site_space.ts";
 import type { SpaceOptions } from "./site_space.ts";
 import { digestOf, doneOf } from "./sweep_position.ts";
 import type { SweepPosition } from "./sweep_position.ts";
@@ -51,9 +52,16 @@ export interface SiteScanResult extends ScanResult {
   pass: Pick<SweepPosition, "begunAt" | "activeMs" | "answered" | "printers"> & { addresses: number };
 }
 
+export interface SitePass {
+  /** Undefined when nothing was left to be asked. */
+  scan: SiteScanResult | undefined;
+  /** Places that may be those of host names without a known address, and so were not asked. */
+  unasked: readonly Place[];
+}
+
 export type ScanSiteParts =
   & Pick<ScanParts, "createWorker" | "clock">
-  & Pick<SpaceOptions, "resolve" | "onUnresolved">
+  & Pick<SpaceOptions, "resolve" | "onHostFault">
   & {
     processors: number;
   };
@@ -66,15 +74,36 @@ const requestsPerSecond = 4;
 /** A position costs a transaction, and what came after it is asked again after a crash. */
 const positionEveryMs = 15_000;
 
-/** Undefined when nothing is left to be asked. Throws `UnavailableError` when nothing could be sent at all. */
-export async function scanSite(options: ScanSiteOptions, parts: ScanSiteParts): Promise<SiteScanResult | undefined> {
-  const { config, site, places, signal } = options;
-  const whole = await siteSpace(site, { config, resolve: parts.resolve, onUnresolved: parts.onUnresolved });
-  if (whole === undefined) return undefined;
+/** Throws `UnavailableError` when nothing could be sent at all. */
+export async function scanSite(options: ScanSiteOptions, parts: ScanSiteParts): Promise<SitePass> {
+  const { config, site, places } = options;
+  let hasUnknown = false;
+  const whole = await siteSpace(site, {
+    config,
+    resolve: parts.resolve,
+    onHostFault(fault) {
+      hasUnknown ||= fault.isUnknown;
+      parts.onHostFault(fault);
+    },
+  });
+  const unasked = hasUnknown ? (places ?? []).filter((place) => whole === undefined || !holds(whole, place)) : [];
+  if (whole === undefined) return { scan: undefined, unasked };
   const ranges = places?.flatMap((place) => maybeRangeOf(place) ?? []);
   const known = ranges === undefined ? whole : narrowSpace(whole, { ranges });
   const space = options.narrow?.(known) ?? known;
-  if (space.size === 0) return undefined;
+  if (space.size === 0 && space.alternatives === undefined) return { scan: undefined, unasked };
+  return { scan: await scanSpace(space, options, parts), unasked };
+}
+
+function holds(space: AddressSpace, place: Place): boolean {
+  const range = maybeRangeOf(place);
+  if (range === undefined) return false;
+  const { size, alternatives } = narrowSpace(space, { ranges: [range] });
+  return size > 0 || alternatives !== undefined;
+}
+
+async function scanSpace(space: AddressSpace, options: ScanSiteOptions, parts: ScanSiteParts): Promise<SiteScanResult> {
+  const { config, site, signal } = options;
   const { limits } = config;
   const { clock } = parts;
   const credentials = planToWire(site.credentials);
@@ -98,7 +127,7 @@ export async function scanSite(options: ScanSiteOptions, parts: ScanSiteParts): 
     ? 0
     : readRateFor({ kind: options.kind, devices: options.devices, packetsPerSecond: ratePerSecond });
 
-  const result = await superviseScan({
+  const result = await scanWithAlternatives({
     space,
     credentials,
     ...(options.remembered === undefined ? {} : { remembered: options.remembered }),

@@ -8,13 +8,13 @@ import type { Clock } from "../core/clock.ts";
 import type { IpRange } from "../core/ip_range.ts";
 import { subtractRanges } from "../core/ip_range.ts";
 import type { AddressSpace } from "../targets/address_space.ts";
+import { narrowSpace } from "../targets/narrow_space.ts";
 import type { TargetSpec } from "../targets/target_spec.ts";
 import { parseTargetSpec, TargetSyntaxError } from "../targets/target_spec.ts";
 import { policyRefusal } from "../tasks/task_handlers.ts";
 import { TaskRefusal } from "../tasks/task_runner.ts";
 import { ConfigChangedError } from "./live_config.ts";
 import type { ScanOutcome } from "./scheduler.ts";
-import { narrowSpace } from "./site_space.ts";
 import type { Place } from "./site_space.ts";
 
 export interface TaskScan {

@@ -27,6 +27,7 @@ const outcome: ScanOutcome = {
   begunAt: new Date(0),
   packets: 9,
   heard: new Set(),
+  unasked: new Set(),
 };
 
 async function run(request: { site?: string; targets?: string[]; knownDevicesOnly?: boolean }, hour = 12) {

@@ -6,6 +6,7 @@ import type { AgentConfig, SiteConfig } from "../config/agent_config.ts";
 import { sendWindowAt } from "../config/allowed_hours.ts";
 import type { Clock } from "../core/clock.ts";
 import { messageOf } from "../core/errors.ts";
+import { formatEndpoint } from "../core/ip.ts";
 import { DamagedDatabaseError, StorageError } from "../core/sqlite.ts";
 import type { Inventory, KnownDevice } from "../inventory/inventory.ts";
 import { judgeCapacity } from "../schedule/capacity.ts";
@@ -56,6 +57,8 @@ export interface ScanOutcome {
   packets: number;
   /** Devices of the inventory that answered. */
   heard: ReadonlySet<string>;
+  /** ADDRESS:PORT of places that were not asked by a fault of this side. */
+  unasked: ReadonlySet<string>;
 }
 
 export interface ScheduleScan {
@@ -309,7 +312,8 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   }
 
   async function read(action: Action & { type: "read" }, site: SiteConfig, signal: AbortSignal): Promise<void> {
-    const places = action.deviceIds.flatMap((id) => inventory.device(id)?.place ?? []);
+    const placeOf = new Map(action.deviceIds.map((id) => [id, inventory.device(id)?.place ?? null]));
+    const places = [...placeOf.values()].filter((place) => place !== null);
     // A device whose place another one has taken is nowhere: it is looked for, not asked.
     const outcome = places.length === 0
       ? undefined
@@ -321,8 +325,12 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     }
     const scheduled = scheduledSites().get(site.name);
     if (scheduled === undefined) return;
-    for (const deviceId of action.deviceIds) {
+    for (const [deviceId, place] of placeOf) {
       if (outcome?.heard.has(deviceId)) continue;
+      if (place !== null && outcome?.unasked.has(formatEndpoint(place.address, place.port))) {
+        putOffDevice(deviceId);
+        continue;
+      }
       if (deviceSilent(state, { deviceId, site: scheduled }, { now: moment(), random })) tellOffline([deviceId]);
     }
   }
@@ -335,21 +343,21 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
 
   /** What failed is due again, but not at once: it would fail again. */
   function putOff(action: Action): void {
+    if (action.type === "read") return action.deviceIds.forEach(putOffDevice);
     const dueMs = clock.monotonicMs() + againAfterMs;
-    if (action.type === "read") {
-      for (const id of action.deviceIds) {
-        const device = state.devices.get(id);
-        if (device === undefined) continue;
-        const metersDueMs = Math.max(device.metersDueMs, dueMs);
-        setDevice(state, id, { ...device, statusDueMs: dueMs, metersDueMs, busyUntilMs: 0 });
-      }
-      return;
-    }
     const site = state.sites.get(action.site);
     if (site === undefined) return;
     const sweepDueMs = action.type === "sweep" ? dueMs : site.sweepDueMs;
     const searchDueMs = action.type === "search" ? dueMs : site.searchDueMs;
     state.sites.set(action.site, { ...site, busyUntilMs: 0, sweepDueMs, searchDueMs });
+  }
+
+  function putOffDevice(id: string): void {
+    const device = state.devices.get(id);
+    if (device === undefined) return;
+    const dueMs = clock.monotonicMs() + againAfterMs;
+    const metersDueMs = Math.max(device.metersDueMs, dueMs);
+    setDevice(state, id, { ...device, statusDueMs: dueMs, metersDueMs, busyUntilMs: 0 });
   }
 
   function tellOffline(deviceIds: readonly string[]): void {

@@ -3,25 +3,28 @@ import type { AgentConfig } from "../config/agent_config.ts";
 import { sendWindowAt } from "../config/allowed_hours.ts";
 import { UnavailableError } from "../core/errors.ts";
 import type { Clock } from "../core/clock.ts";
+import { formatEndpoint } from "../core/ip.ts";
 import type { Logger } from "../log/logger.ts";
 import type { AccessMemory } from "./access_memory.ts";
 import { HoursEndedError, watchHours } from "./hours_watch.ts";
 import { ConfigChangedError } from "./live_config.ts";
 import type { ReadingIntake } from "./reading_intake.ts";
+import type { FaultList } from "./fault_list.ts";
 import type { Access } from "../scanner/access.ts";
 import { scanSite } from "./scan_site.ts";
 import type { ScanSiteOptions, ScanSiteParts } from "./scan_site.ts";
 import type { ScanOutcome } from "./scheduler.ts";
-import type { Place } from "./site_space.ts";
+import type { HostFault, Place } from "./site_space.ts";
 
 export interface SiteScansOptions {
-  machine: Omit<ScanSiteParts, "onUnresolved"> & { clock: Clock };
+  machine: Omit<ScanSiteParts, "onHostFault"> & { clock: Clock };
   config(): AgentConfig;
   intake: ReadingIntake;
   access: AccessMemory;
   log: Pick<Logger, "warn" | "info">;
   /** How many devices of a site are known. */
   devices(site: string): number;
+  faults: Pick<FaultList, "add" | "clear">;
   /** A pass is over after which no further readings come for long. */
   onPassed(): void;
 }
@@ -45,11 +48,27 @@ export interface SiteScans {
 const secondLooks = 2;
 
 export function createSiteScans(options: SiteScansOptions): SiteScans {
-  const { machine, config, intake, access, log, devices, onPassed } = options;
+  const { machine, config, intake, access, log, faults, devices, onPassed } = options;
   const { clock } = machine;
-  /** Hosts of each site that its last pass could not ask. */
-  const skipped = new Map<string, ReadonlySet<string>>();
+  /** What was wrong with the hosts of each site in its last pass. */
+  const faulty = new Map<string, ReadonlyMap<string, string>>();
   let underConfig = new AbortController();
+
+  /** A line where something is new, and one fault a site. */
+  function reportHosts(site: string, found: readonly HostFault[]): void {
+    const before = faulty.get(site) ?? new Map<string, string>();
+    const now = new Map(found.map(({ host, reason }) => [host, reason]));
+    faulty.set(site, now);
+    for (const [host, reason] of now) {
+      if (before.get(host) !== reason) log.warn("targetSkipped", { site, host, reason });
+    }
+    for (const host of before.keys()) if (!now.has(host)) log.info("targetResolved", { site, host });
+    const [first] = now;
+    if (first === undefined) return faults.clear(`hosts:${site}`);
+    const more = now.size > 1 ? ` and ${now.size - 1} more` : "";
+    faults.add(`hosts:${site}`, `Cannot find where ${first[0]}${more} of the site ${site} is as ${first[1]}`);
+  }
+
   return {
     configChanged() {
       underConfig.abort(new ConfigChangedError());
@@ -60,7 +79,7 @@ export function createSiteScans(options: SiteScansOptions): SiteScans {
       const beganMs = clock.monotonicMs();
       const heard = new Set<string>();
       const lostBefore = intake.lost();
-      const skippedNow = new Set<string>();
+      const hostFaults: HostFault[] = [];
       let unknown = 0;
       const site = request.site.name;
       const changed = underConfig.signal;
@@ -98,21 +117,16 @@ export function createSiteScans(options: SiteScansOptions): SiteScans {
           },
         }, {
           ...machine,
-          onUnresolved(host, reason) {
-            if (skippedNow.has(host)) return;
-            skippedNow.add(host);
-            log.warn("targetSkipped", { site, host, reason });
-          },
+          onHostFault: (fault) => hostFaults.push(fault),
         });
-      const result = await passOf(request);
+      const { scan: result, unasked } = await passOf(request);
       for (let looks = 0; looks < secondLooks && inDoubt.length > 0 && !signal.aborted; looks++) {
         const places = inDoubt.map(({ address, port }) => ({ address, port }));
         inDoubt = [];
         const { site, kind, narrow } = request;
         await passOf({ site, places, kind, scope: "full", signal, ...(narrow === undefined ? {} : { narrow }) });
       }
-      for (const host of skipped.get(site) ?? []) if (!skippedNow.has(host)) log.info("targetResolved", { site, host });
-      skipped.set(site, skippedNow);
+      reportHosts(site, hostFaults);
       // Readings are spooled behind the microtasks that brought them.
       await Promise.resolve();
       if (request.kind !== "read") onPassed();
@@ -139,6 +153,7 @@ export function createSiteScans(options: SiteScansOptions): SiteScans {
         durationMs: activeMs,
         packets: result?.counters.packetsSent ?? 0,
         heard,
+        unasked: new Set(unasked.map(({ address, port }) => formatEndpoint(address, port))),
       };
     },
   };

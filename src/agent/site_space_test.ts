@@ -4,7 +4,9 @@ import type { AgentConfig } from "../config/agent_config.ts";
 import { targetAt } from "../targets/address_space.ts";
 import type { AddressSpace } from "../targets/address_space.ts";
 import { parseTargetSpec } from "../targets/target_spec.ts";
-import { maybeRangeOf, narrowSpace, siteSpace } from "./site_space.ts";
+import { narrowSpace } from "../targets/narrow_space.ts";
+import { fakeNames } from "../../tests/fakes/fake_names.ts";
+import { maybeRangeOf, siteSpace } from "./site_space.ts";
 
 function configOf(sites: string): AgentConfig {
   return parseAgentConfig(`platform: { rootDomain: example.com, endpoints: [dca.example.com] }\n${sites}`, {
@@ -23,8 +25,8 @@ const names: Record<string, string[]> = {
 async function spaceOf(config: AgentConfig, skipped: string[] = []): Promise<AddressSpace | undefined> {
   return await siteSpace(config.sites[0]!, {
     config,
-    resolve: (name) => Promise.resolve(names[name] ?? []),
-    onUnresolved: (host, reason) => skipped.push(`${host}: ${reason}`),
+    resolve: fakeNames(names),
+    onHostFault: ({ host, reason }) => skipped.push(`${host}: ${reason}`),
   });
 }
 
@@ -48,7 +50,7 @@ policy: { exclude: [10.1.9.0/24], ports: { snmp: [161, 1161] } }
     "10.9.0.1:161 p1.example.com",
   ]);
   assert.deepEqual(skipped, [
-    "gone:1161: it has no address",
+    "gone:1161: no name server knows it",
     "evil.example.com: the policy allows none of its addresses",
   ]);
 });

@@ -18,6 +18,7 @@ import { startPoller } from "../poll/poller.ts";
 import type { Poller } from "../poll/poller.ts";
 import { openTaskMemory } from "../tasks/task_memory.ts";
 import { startTaskRunner } from "../tasks/task_runner.ts";
+import { createHostNames } from "../targets/host_names.ts";
 import { createGrpcAgentApi } from "../transport/grpc_agent_api.ts";
 import { maskAddresses } from "../uplink/mask_addresses.ts";
 import { recordOfTaskResult } from "../uplink/spool_reading.ts";
@@ -27,6 +28,7 @@ import type { AgentMachine, CommonMachine } from "./agent_machine.ts";
 import { describeAgent } from "./agent_status.ts";
 import { agentTasks } from "./agent_tasks.ts";
 import { takeStateLock } from "./state_lock.ts";
+import { knownAddresses } from "./known_addresses.ts";
 import { createFaultList } from "./fault_list.ts";
 import { flushingSpool } from "./flushing_spool.ts";
 import { ledgeredApi } from "./ledgered_api.ts";
@@ -113,6 +115,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     faults,
     log,
   }));
+
+  const { resolve } = createHostNames({ lookUp: machine.lookUp, clock, known: knownAddresses(inventory) });
 
   const live = await openLiveConfig({
     local: parts.config,
@@ -233,12 +237,13 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   });
   intake.tellMerges();
   const scans = later.scans = createSiteScans({
-    machine,
+    machine: { ...machine, resolve },
     config: live.current,
     intake,
     access: createAccessMemory(clock, inventory.devices()),
     log,
     devices: (site) => inventory.devices().filter((device) => device.site === site).length,
+    faults,
     onPassed: flush,
   });
 
@@ -246,6 +251,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   tryStore(() => memory.recover(clock.now()));
   const handler = agentTasks({
     machine,
+    resolve,
     live,
     inventory,
     status: () => status.forFile("running"),

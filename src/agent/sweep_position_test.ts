@@ -1,3 +1,4 @@
+import { fakeNames } from "../../tests/fakes/fake_names.ts";
 import assert from "node:assert/strict";
 import { Secret } from "../core/secret.ts";
 import { planToWire } from "../credentials/credential.ts";
@@ -67,7 +68,7 @@ Deno.test("digestOf() is another for other addresses, ports and credentials, and
       exclude: [],
       port,
       maxAddresses: 1000,
-      resolve: () => Promise.resolve([]),
+      resolve: fakeNames({}),
       readTextFile: () => Promise.reject(new Error("no files here")),
     });
   const digest = async (target: string, plan: CredentialPlan, port?: number) =>

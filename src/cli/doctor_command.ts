@@ -10,6 +10,7 @@ import { safeText } from "../core/safe_text.ts";
 import { parseTargetSpec, TargetSyntaxError } from "../targets/target_spec.ts";
 import type { TargetSpec } from "../targets/target_spec.ts";
 import { credentialPlan } from "./credential_plan.ts";
+import { createHostNames } from "../targets/host_names.ts";
 import type { Host } from "./host.ts";
 import { readOptions } from "./scan_options.ts";
 import { screenOptions } from "./screen.ts";
@@ -75,7 +76,7 @@ async function doctor(options: DoctorCommandOptions, host: Host): Promise<number
     clock: host.clock,
     env: host.env,
     readTextFile: host.readTextFile,
-    resolve: host.resolve,
+    resolve: createHostNames(host).resolve,
     activationStore: (directory) => activationStore(directory, host.env),
     machine: denoDoctorMachine,
     async onBusy(what) {

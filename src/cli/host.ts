@@ -2,6 +2,7 @@
 import type { AgentMachine } from "../agent/agent_machine.ts";
 import type { Clock } from "../core/clock.ts";
 import type { ScannerWorker } from "../supervisor/supervise_scan.ts";
+import type { NameAnswer } from "../targets/host_names.ts";
 
 export interface Host {
   clock: Clock;
@@ -11,8 +12,8 @@ export interface Host {
   stdout: OutputStream;
   stderr: OutputStream;
   readTextFile(path: string): Promise<string>;
-  /** All addresses of a host name; empty or rejecting when there are none. */
-  resolve(host: string): Promise<string[]>;
+  /** Asks the system for a name. Rejects with `NameLookupError`. */
+  lookUp(name: string): Promise<NameAnswer>;
   createWorker(netPermissions: string[]): ScannerWorker;
   /** A file that appears under its name only when it is complete. Throws the errors of core/errors.ts. */
   createFile(path: string): Promise<PendingFile>;

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { NotPermittedError, UnavailableError, UsageError } from "../core/errors.ts";
 import { safeText } from "../core/safe_text.ts";
+import { createHostNames } from "../targets/host_names.ts";
 import { effectiveConfig } from "./effective_config.ts";
 import type { Host } from "./host.ts";
 import { integer } from "./scan_options.ts";
@@ -66,7 +67,7 @@ async function runPing(target: string, options: PingOptions, host: Host): Promis
   }
   const address = await maybePingAddress(target, {
     config,
-    resolve: (name) => host.resolve(name).catch(() => []), // The same as a name without an address.
+    resolve: createHostNames(host).resolve,
   });
   if (address === undefined) {
     throw new UnavailableError(

@@ -10,13 +10,15 @@ import { counted } from "../report/fleet.ts";
 import type { PreviewDocument } from "../report/preview.ts";
 import { renderPreviewJson, renderPreviewText } from "../report/preview.ts";
 import { previewNotes } from "../report/preview_notes.ts";
-import { superviseScan } from "../supervisor/supervise_scan.ts";
+import { scanWithAlternatives } from "../supervisor/scan_alternatives.ts";
+import { createHostNames } from "../targets/host_names.ts";
 import type { ScanRequest, ScanResult } from "../supervisor/supervise_scan.ts";
 import type { Host } from "./host.ts";
 import { maybeHistory, maybePreviewConfig, maybeSiteOf } from "./preview_sources.ts";
 import { showProgress } from "./progress_display.ts";
 import type { ScanOptions } from "./scan_options.ts";
 import { refuseUnsent, scanRequestOf } from "./scan_targets.ts";
+import type { ScanOrder } from "./scan_targets.ts";
 
 export interface PreviewCommand {
   targets: string[];
@@ -46,6 +48,7 @@ export async function runPreview(command: PreviewCommand, host: Host): Promise<n
     mask: config?.policy.mask ?? [],
   });
   const request = targets.length > 0 ? await scanRequestOf(targets, options, host) : undefined;
+  notes.push(...request?.problems.map(({ message }) => message) ?? []);
   const file = options.output === undefined ? undefined : await host.createFile(options.output);
   const stop = new AbortController();
   const stopListening = host.onInterrupt(() => stop.abort());
@@ -108,11 +111,11 @@ interface ScanRun {
 
 /** The scan of the command line. */
 async function scanTargets(
-  request: ScanRequest,
+  { request }: ScanOrder,
   { host, quiet, signal, config, onReading }: ScanRun & { config: AgentConfig | undefined },
 ): Promise<Problem[]> {
   const result = await withProgress({ host, quiet }, (onProgress) =>
-    superviseScan(request, {
+    scanWithAlternatives(request, {
       createWorker: host.createWorker,
       clock: host.clock,
       signal,
@@ -126,9 +129,10 @@ async function scanTargets(
 /** The agent's own sweep of each site. */
 async function scanSites(config: AgentConfig, { host, quiet, signal, note, onReading }: ScanRun): Promise<Problem[]> {
   const problems: Problem[] = [];
+  const { resolve } = createHostNames(host);
   for (const site of config.sites) {
     if (signal.aborted) break;
-    const result = await withProgress({ host, quiet }, (onProgress) =>
+    const { scan } = await withProgress({ host, quiet }, (onProgress) =>
       scanSite({
         config,
         site,
@@ -140,14 +144,15 @@ async function scanSites(config: AgentConfig, { host, quiet, signal, note, onRea
         onProgress,
       }, {
         ...host,
-        onUnresolved: (name, reason) => note(`${name} of the site ${site.name} was left out: ${reason}`),
+        resolve,
+        onHostFault: ({ host, reason }) => note(`${host} of the site ${site.name}: ${reason}`),
       }));
-    problems.push(...result?.problems ?? []);
+    problems.push(...scan?.problems ?? []);
   }
   return problems;
 }
 
-async function withProgress<T extends ScanResult | undefined>(
+async function withProgress<T>(
   { host, quiet }: { host: Host; quiet: boolean },
   scan: (onProgress: ReturnType<typeof showProgress>["update"]) => Promise<T>,
 ): Promise<T> {

@@ -7,7 +7,7 @@ import { renderCsv } from "../report/csv.ts";
 import { renderHtml } from "../report/html.ts";
 import { renderJson, renderJsonLine } from "../report/json.ts";
 import { renderTable } from "../report/table.ts";
-import { superviseScan } from "../supervisor/supervise_scan.ts";
+import { scanWithAlternatives } from "../supervisor/scan_alternatives.ts";
 import type { ScanResult } from "../supervisor/supervise_scan.ts";
 import type { Host } from "./host.ts";
 import { showProgress } from "./progress_display.ts";
@@ -62,7 +62,7 @@ async function runScan(targets: string[], options: ScanOptions, host: Host): Pro
     );
   }
   const format = formatOf(options);
-  const request = await scanRequestOf(targets, options, host);
+  const { request, problems } = await scanRequestOf(targets, options, host);
   const sink = await openSink(options, format, host);
   const stop = new AbortController();
   const stopListening = host.onInterrupt(() => stop.abort());
@@ -70,7 +70,7 @@ async function runScan(targets: string[], options: ScanOptions, host: Host): Pro
   const startedMs = host.clock.monotonicMs();
   const progress = showProgress(host, options.quiet === true);
   try {
-    const result = await superviseScan(request, {
+    const result = await scanWithAlternatives(request, {
       createWorker: host.createWorker,
       clock: host.clock,
       signal: stop.signal,
@@ -78,7 +78,7 @@ async function runScan(targets: string[], options: ScanOptions, host: Host): Pro
       onReading: sink.onReading,
     });
     await progress.clear();
-    const document = documentOf(result, {
+    const document = documentOf({ ...result, problems: [...problems, ...result.problems] }, {
       startedAt,
       finishedAt: host.clock.now(),
       durationMs: Math.round(host.clock.monotonicMs() - startedMs),

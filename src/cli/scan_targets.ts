@@ -1,6 +1,8 @@
 import { UnavailableError } from "../core/errors.ts";
 import { planToWire } from "../credentials/credential.ts";
+import type { Problem } from "../printers/reading.ts";
 import type { ScanRequest, ScanResult } from "../supervisor/supervise_scan.ts";
+import { createHostNames } from "../targets/host_names.ts";
 import { parseTargets } from "../targets/parse_targets.ts";
 import { credentialPlan } from "./credential_plan.ts";
 import type { Host } from "./host.ts";
@@ -9,17 +11,26 @@ import type { ScanOptions } from "./scan_options.ts";
 /** Devices that one worker reads at the same time; one outstanding request each. */
 const maxReading = 48;
 
+export interface ScanOrder {
+  request: ScanRequest;
+  /** Names that were left out. */
+  problems: Problem[];
+}
+
 /** What the command line asks for. Throws the errors of core/errors.ts before anything is sent. */
-export async function scanRequestOf(targets: string[], options: ScanOptions, host: Host): Promise<ScanRequest> {
+export async function scanRequestOf(targets: string[], options: ScanOptions, host: Host): Promise<ScanOrder> {
+  const problems: Problem[] = [];
   const plan = await credentialPlan(options, host);
   const space = await parseTargets(targets, {
     exclude: options.exclude ?? [],
     port: options.port,
     maxAddresses: options.maxAddresses,
-    resolve: host.resolve,
+    resolve: createHostNames(host).resolve,
+    onNameFault: (name, reason) =>
+      problems.push({ code: "name-skipped", message: `Cannot scan ${name} as ${reason}; it was left out` }),
     readTextFile: host.readTextFile,
   });
-  return {
+  const request: ScanRequest = {
     space,
     credentials: planToWire(plan),
     ratePerSecond: options.rate,
@@ -32,6 +43,7 @@ export async function scanRequestOf(targets: string[], options: ScanOptions, hos
     scope: "full",
     capture: null,
   };
+  return { request, problems };
 }
 
 function workersFor(addresses: number, processors: number): number {

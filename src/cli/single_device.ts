@@ -11,6 +11,7 @@ import { superviseScan } from "../supervisor/supervise_scan.ts";
 import type { ScanResult } from "../supervisor/supervise_scan.ts";
 import { targetAt } from "../targets/address_space.ts";
 import type { AddressSpace, Target } from "../targets/address_space.ts";
+import { createHostNames } from "../targets/host_names.ts";
 import { parseTargets } from "../targets/parse_targets.ts";
 import type { Host } from "./host.ts";
 import { readOptions } from "./scan_options.ts";
@@ -63,7 +64,10 @@ export async function parseSingleTarget(
     exclude: [],
     port,
     maxAddresses: 2 ** 32,
-    resolve: async (name) => (await host.resolve(name)).slice(0, 1),
+    resolve: async (name) => {
+      const resolved = await createHostNames(host).resolve(name);
+      return { ...resolved, addresses: resolved.addresses.slice(0, 1) };
+    },
     readTextFile: host.readTextFile,
   });
   if (space.size === 1) return space;

@@ -4,6 +4,7 @@ import { messageOf } from "../core/errors.ts";
 import { formatEndpoint, formatIp, tryParseIp } from "../core/ip.ts";
 import { credentialsFor, defaultPlan } from "../credentials/credential.ts";
 import type { CredentialPlan } from "../credentials/credential.ts";
+import type { HostNames } from "../targets/host_names.ts";
 import type { TargetSpec } from "../targets/target_spec.ts";
 import { diagnoseSnmp } from "./diagnose_snmp.ts";
 import type { DoctorMachine } from "./doctor_machine.ts";
@@ -26,7 +27,7 @@ export interface PrinterOptions {
 
 interface PrinterParts {
   clock: Pick<Clock, "monotonicMs">;
-  resolve(host: string): Promise<string[]>;
+  resolve: HostNames["resolve"];
   machine: Pick<DoctorMachine, "openHub">;
   onBusy(what: string): Promise<void>;
 }
@@ -91,18 +92,15 @@ function outsidePolicy(text: string): DoctorFault {
 
 async function resolved(
   spec: TargetSpec,
-  resolve: (host: string) => Promise<string[]>,
+  resolve: HostNames["resolve"],
 ): Promise<PrinterTarget | { message: string }> {
   const port = spec.port ?? 161;
   if (spec.kind === "range") {
     const { family, first } = spec.range;
     return { address: formatIp({ family, value: first }), port, hostname: null };
   }
-  try {
-    const addresses = (await resolve(spec.name)).filter((address) => tryParseIp(address) !== undefined);
-    const [address] = addresses;
-    return address === undefined ? { message: "it is not known" } : { address, port, hostname: spec.name };
-  } catch (error) {
-    return { message: messageOf(error) };
-  }
+  const { addresses: [address], fault } = await resolve(spec.name);
+  return address === undefined
+    ? { message: fault?.message ?? "it is not known" }
+    : { address, port, hostname: spec.name };
 }

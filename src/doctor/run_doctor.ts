@@ -2,6 +2,7 @@
  * Walks the chain from the configuration to a printer, one step after the other. Nothing is changed by it, neither here
  * nor on the platform nor on a printer; it works when the agent is locked, not activated, or running beside it.
  */
+import type { HostNames } from "../targets/host_names.ts";
 import type { StateStoreOptions } from "../activation/state_store.ts";
 import { isLocked } from "../activation/activation_state.ts";
 import { likelyStateDirectory } from "../activation/store_options.ts";
@@ -38,7 +39,7 @@ export interface DoctorParts {
   clock: Clock;
   env(name: string): string | undefined;
   readTextFile(path: string): Promise<string>;
-  resolve(host: string): Promise<string[]>;
+  resolve: HostNames["resolve"];
   activationStore(stateDirectory: string): Promise<StateStoreOptions>;
   machine: DoctorMachine;
   /** What is being looked at now, for whoever waits. */

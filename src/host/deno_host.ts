@@ -1,7 +1,7 @@
-import { lookup } from "node:dns/promises";
 import type { Host, OutputStream } from "../cli/host.ts";
 import { systemClock } from "../core/clock.ts";
 import { denoAgentMachine } from "./agent_machine.ts";
+import { lookUp } from "./look_up.ts";
 import { createPendingFile } from "./pending_file.ts";
 import { startScannerWorker } from "./scanner_worker.ts";
 
@@ -14,7 +14,7 @@ export function denoHost(): Host {
     stdout: outputStream(Deno.stdout),
     stderr: outputStream(Deno.stderr),
     readTextFile: (path) => Deno.readTextFile(path),
-    resolve: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
+    lookUp,
     createWorker: (netPermissions) => startScannerWorker(netPermissions),
     createFile: createPendingFile,
     agentMachine: denoAgentMachine,

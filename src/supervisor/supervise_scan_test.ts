@@ -1,3 +1,4 @@
+import { fakeNames } from "../../tests/fakes/fake_names.ts";
 import assert from "node:assert/strict";
 import { FakeClock } from "../../tests/fakes/fake_clock.ts";
 import { UnavailableError } from "../core/errors.ts";
@@ -37,7 +38,7 @@ async function supervise(
     exclude: [],
     port: 161,
     maxAddresses: 100_000,
-    resolve: () => Promise.resolve([]),
+    resolve: fakeNames({}),
     readTextFile: () => Promise.reject(new Error("no files here")),
   });
   const workers: FakeWorker[] = [];

@@ -32,6 +32,8 @@ export interface AddressSpace {
   segments: Segment[];
   /** As configured: here a block keeps its network and broadcast addresses, which no segment has. */
   allowed: AllowedRange[];
+  /** IPv6 addresses of names that have IPv4 addresses as well: asked where nobody answers at those. */
+  alternatives?: AddressSpace;
 }
 
 export interface Target {

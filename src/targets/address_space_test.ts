@@ -1,3 +1,4 @@
+import { fakeNames } from "../../tests/fakes/fake_names.ts";
 import assert from "node:assert/strict";
 import type { AddressSpace } from "./address_space.ts";
 import { netPermissions, targetAt } from "./address_space.ts";
@@ -8,7 +9,7 @@ function parse(specs: string[], exclude: string[] = []): Promise<AddressSpace> {
     exclude,
     port: 16161,
     maxAddresses: 1_048_576,
-    resolve: () => Promise.resolve([]),
+    resolve: fakeNames({}),
     readTextFile: () => Promise.resolve(""),
   });
 }

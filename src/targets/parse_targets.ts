@@ -9,6 +9,7 @@ import { bitsOf, cidrRange, countOf, rangeContains, subtractRanges, tryParseCidr
 import type { IpAddress } from "../core/ip.ts";
 import { tryParseIp } from "../core/ip.ts";
 import type { AddressSpace, AllowedRange, Segment } from "./address_space.ts";
+import type { HostNames, ResolvedName } from "./host_names.ts";
 import type { TargetEntry } from "./target_entry.ts";
 import { entryError, readTargetEntries } from "./target_entry.ts";
 
@@ -18,16 +19,14 @@ export interface TargetOptions {
   /** Where a target names no port. */
   port: number;
   maxAddresses: number;
-  /** All A and AAAA addresses of a name; may reject or be empty when there are none. */
-  resolve: (host: string) => Promise<string[]>;
+  resolve: HostNames["resolve"];
+  /** A name was left out, or stands for its last known addresses. Without it a name without an address is an error. */
+  onNameFault?: (name: string, reason: string) => void;
   readTextFile: (path: string) => Promise<string>;
 }
 
 /** IPv6 addresses are single entries of the scanner's permissions, each of which is compared with each packet. */
 export const maxIpv6Addresses = 4096;
-
-/** Names that are looked up at the same time. */
-const resolveAtOnce = 16;
 
 const unscannable: readonly [cidr: string, what: string][] = [
   ["0.0.0.0/8", "unspecified addresses"],
@@ -46,8 +45,8 @@ interface Claim extends IpRange {
 }
 
 /**
- * The addresses to scan. Throws `UsageError` for a mistake in the input and `UnavailableError` for a name that has no
- * address now.
+ * The addresses to scan. Throws `UsageError` for a mistake in the input, and `UnavailableError` for an exclusion that has no
+ * address now, as it must not be guessed, or when no target has one.
  */
 export async function parseTargets(specs: string[], options: TargetOptions): Promise<AddressSpace> {
   if (specs.length === 0) {
@@ -56,12 +55,31 @@ export async function parseTargets(specs: string[], options: TargetOptions): Pro
   const wanted = await readTargetEntries(specs, { ...options, what: "target" });
   const excluded = await readTargetEntries(options.exclude, { ...options, what: "exclusion" });
   for (const entry of wanted) refuseUnscannable(entry);
-  const resolved = await resolveNames([...wanted, ...excluded], options.resolve);
-  const claims = wanted.flatMap((entry) => claimsOf(entry, resolved, options.port));
-  const holes = excluded.flatMap((entry) =>
-    claimsOf(entry, resolved, 0).map((hole): Hole => ({ ...hole, port: entry.spec.port ?? null }))
-  );
-  return buildSpace(claims, holes, (ranges) => refuseTooMany(ranges, wanted, options));
+  const resolved = await resolveNames([...wanted, ...excluded], options);
+  const holes = excluded.flatMap((entry) => {
+    const claims = claimsOf(entry, resolved, 0);
+    if (claims.length === 0) throw unresolved(entry, resolved);
+    return claims.map((hole): Hole => ({ ...hole, port: entry.spec.port ?? null }));
+  });
+  const claims = wanted.map((entry) => claimsOf(entry, resolved, options.port));
+  const missing = wanted.filter((_, i) => claims[i]!.length === 0);
+  if (missing.length > 0 && (options.onNameFault === undefined || missing.length === wanted.length)) {
+    throw unresolved(missing[0]!, resolved);
+  }
+  const check = (ranges: IpRange[]) => refuseTooMany(ranges, wanted, options);
+  const space = buildSpace(claims.flatMap(firstChoice), holes, check);
+  const others = buildSegments(claims.flatMap(secondChoice), [...holes, ...space.allowed]);
+  return others.size === 0 ? space : { ...space, alternatives: others };
+}
+
+/** A name's A and AAAA addresses are one device until shown otherwise, which is asked at one of them. */
+function firstChoice(claims: Claim[]): Claim[] {
+  const others = new Set(secondChoice(claims));
+  return claims.filter((claim) => !others.has(claim));
+}
+
+function secondChoice(claims: Claim[]): Claim[] {
+  return claims.some(({ family }) => family === 4) ? claims.filter(({ family }) => family === 6) : [];
 }
 
 interface Hole extends IpRange {
@@ -70,6 +88,12 @@ interface Hole extends IpRange {
 }
 
 function buildSpace(claims: Claim[], holes: Hole[], check: (ranges: IpRange[]) => void): AddressSpace {
+  const space = buildSegments(claims, holes, check);
+  if (space.size > 0) return space;
+  throw new UsageError("Cannot scan as every target is excluded", "leave out an --exclude, or add a target");
+}
+
+function buildSegments(claims: Claim[], holes: Hole[], check?: (ranges: IpRange[]) => void): AddressSpace {
   const scanned: (IpRange & { port: number; hostname: string | null })[] = [];
   const allowed: AllowedRange[] = [];
   for (const port of new Set(claims.map((claim) => claim.port))) {
@@ -88,10 +112,7 @@ function buildSpace(claims: Claim[], holes: Hole[], check: (ranges: IpRange[]) =
     }
     for (const range of subtractRanges(here, closed)) allowed.push({ ...range, port });
   }
-  if (scanned.length === 0) {
-    throw new UsageError("Cannot scan as every target is excluded", "leave out an --exclude, or add a target");
-  }
-  check(scanned);
+  check?.(scanned);
   scanned.sort((a, b) => a.family - b.family || (a.first < b.first ? -1 : a.first > b.first ? 1 : a.port - b.port));
   let size = 0;
   const segments = scanned.map((range): Segment => {
@@ -160,11 +181,12 @@ function textOf(entries: TargetEntry[]): string {
   return `"${first?.text ?? ""}"${more}`;
 }
 
-function claimsOf(entry: TargetEntry, resolved: Map<string, IpAddress[]>, defaultPort: number): Claim[] {
+/** Empty for a name without an address. */
+function claimsOf(entry: TargetEntry, resolved: Map<string, ResolvedName>, defaultPort: number): Claim[] {
   const { spec } = entry;
   const port = spec.port ?? defaultPort;
   if (spec.kind === "range") return [{ ...spec.range, port, hostname: null, isBlock: spec.isBlock }];
-  return resolved.get(spec.name)!.map((address) => ({
+  return resolved.get(spec.name)!.addresses.map(tryParseIp).filter((ip) => ip !== undefined).map((address) => ({
     ...cidrRange(address, bitsOf(address.family)),
     port,
     hostname: spec.name,
@@ -174,36 +196,26 @@ function claimsOf(entry: TargetEntry, resolved: Map<string, IpAddress[]>, defaul
 
 async function resolveNames(
   entries: TargetEntry[],
-  resolve: TargetOptions["resolve"],
-): Promise<Map<string, IpAddress[]>> {
-  const names = [...new Set(entries.flatMap(({ spec }) => spec.kind === "name" ? [spec.name] : []))];
-  const resolved = new Map<string, IpAddress[]>();
-  for (let i = 0; i < names.length; i += resolveAtOnce) {
-    const batch = names.slice(i, i + resolveAtOnce);
-    const answers = await Promise.all(batch.map((name) => resolveName(name, resolve)));
-    batch.forEach((name, at) => resolved.set(name, answers[at]!));
-  }
-  return resolved;
+  { resolve, onNameFault }: TargetOptions,
+): Promise<Map<string, ResolvedName>> {
+  const names = new Set(entries.flatMap(({ spec }) => spec.kind === "name" ? [spec.name] : []));
+  const resolved = await Promise.all([...names].map(async (name): Promise<[string, ResolvedName]> => {
+    const found = await resolve(name);
+    if (found.fault !== null) onNameFault?.(name, found.fault.message);
+    return [name, found];
+  }));
+  return new Map(resolved);
 }
 
-async function resolveName(name: string, resolve: TargetOptions["resolve"]): Promise<IpAddress[]> {
-  let texts: string[];
-  try {
-    texts = await resolve(name);
-  } catch (cause) {
-    throw unresolved(name, { cause });
-  }
-  const bad = unscannable.map(([cidr]) => tryParseCidr(cidr)!);
-  const addresses = texts.map(tryParseIp).filter((address) => address !== undefined && !isIn(bad, address));
-  if (addresses.length === 0) throw unresolved(name);
-  return addresses as IpAddress[];
-}
-
-function unresolved(name: string, options?: ErrorOptions): UnavailableError {
+function unresolved({ text, spec }: TargetEntry, resolved: Map<string, ResolvedName>): UnavailableError {
+  const fault = spec.kind === "name" ? resolved.get(spec.name)?.fault : null;
   return new UnavailableError(
-    `Cannot resolve a host name as it has no address that can be scanned: current value is "${name}"`,
-    "check the name and this machine's DNS, or give the printer's address",
+    `Cannot resolve a host name as ${
+      fault?.message ?? "it has no address that can be scanned"
+    }: current value is "${text}"`,
+    fault?.reason === "silent"
+      ? "check the name servers of this machine, or give the printer's address"
+      : "check the name, or give the printer's address",
     60_000,
-    options,
   );
 }

@@ -1,14 +1,18 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { systemClock } from "../core/clock.ts";
 import { UnavailableError, UsageError } from "../core/errors.ts";
 import type { AddressSpace } from "./address_space.ts";
 import { netPermissions, targetAt } from "./address_space.ts";
 import type { TargetOptions } from "./parse_targets.ts";
+import { createHostNames, NameLookupError } from "./host_names.ts";
 import { parseTargets } from "./parse_targets.ts";
 
 const names: Record<string, string[]> = {
   both: ["10.0.0.7", "fd00::7"],
   twin: ["10.0.0.7"],
+  many: ["10.0.0.9", "10.0.0.8"],
+  six: ["fd00::6"],
   blocked: ["0.0.0.0", "fe80::1", "224.0.0.1"],
   empty: [],
 };
@@ -18,10 +22,14 @@ function options(given: Partial<TargetOptions> & { files?: Record<string, string
     exclude: [],
     port: 161,
     maxAddresses: 1_048_576,
-    resolve: (host) => {
-      const addresses = names[host];
-      return addresses ? Promise.resolve(addresses) : Promise.reject(new Error("no such host"));
-    },
+    resolve: createHostNames({
+      lookUp: (host) => {
+        const addresses = names[host];
+        if (addresses !== undefined) return Promise.resolve({ addresses, ttlSeconds: null });
+        return Promise.reject(new NameLookupError("unknown", "no name server knows it"));
+      },
+      clock: systemClock,
+    }).resolve,
     readTextFile: (path) => {
       const text = given.files?.[path];
       return text === undefined ? Promise.reject(new Deno.errors.NotFound(path)) : Promise.resolve(text);
@@ -51,7 +59,9 @@ const scans: { name: string; specs: string[]; given?: Parameters<typeof options>
   { name: "ports apart", specs: ["10.0.0.1", "10.0.0.1:1161"], want: ["10.0.0.1 161", "10.0.0.1 1161"] },
   { name: "the default port once", specs: ["10.0.0.1", "10.0.0.1:161"], want: ["10.0.0.1 161"] },
   { name: "an IPv6 block whole", specs: ["fd00::/127"], want: ["fd00:: 161", "fd00::1 161"] },
-  { name: "all addresses of a name", specs: ["both"], want: ["10.0.0.7 161 both", "fd00::7 161 both"] },
+  { name: "the IPv4 address of a name that has both", specs: ["both"], want: ["10.0.0.7 161 both"] },
+  { name: "all IPv4 addresses of a name", specs: ["many"], want: ["10.0.0.8 161 many", "10.0.0.9 161 many"] },
+  { name: "the IPv6 address of a name that has no other", specs: ["six"], want: ["fd00::6 161 six"] },
   {
     name: "a name within a range once",
     specs: ["10.0.0.6-8", "twin"],
@@ -60,7 +70,7 @@ const scans: { name: string; specs: string[]; given?: Parameters<typeof options>
   {
     name: "two names of one address once",
     specs: ["twin", "both:161"],
-    want: ["10.0.0.7 161 twin", "fd00::7 161 both"],
+    want: ["10.0.0.7 161 twin"],
   },
   {
     name: "around an exclusion",
@@ -193,9 +203,33 @@ for (const name of ["unknown", "empty", "blocked"]) {
   }
 }
 
+Deno.test("parseTargets() keeps the IPv6 addresses of a name that has both apart, and none of them twice", async () => {
+  const { alternatives } = await parseTargets(["both", "both:1161", "six"], options());
+  assert.deepEqual(list(alternatives!), ["fd00::7 161 both", "fd00::7 1161 both"]);
+  assert.deepEqual(alternatives!.allowed.map(({ port }) => port), [161, 1161]);
+  assert.equal((await parseTargets(["both", "fd00::7"], options())).alternatives, undefined);
+  assert.equal((await parseTargets(["both"], options({ exclude: ["fd00::/64"] }))).alternatives, undefined);
+});
+
+Deno.test("parseTargets() leaves out the names that have no address, and says why", async () => {
+  const faults: string[] = [];
+  const onNameFault = (name: string, reason: string) => void faults.push(`${name}: ${reason}`);
+  const space = await parseTargets(["unknown", "both", "blocked", "empty"], options({ onNameFault }));
+  assert.deepEqual(list(space), ["10.0.0.7 161 both"]);
+  assert.deepEqual(faults, [
+    "unknown: no name server knows it",
+    "blocked: its address is 0.0.0.0, and 0.0.0.0/8 holds unspecified addresses",
+    "empty: it has no address",
+  ]);
+  await assert.rejects(parseTargets(["unknown", "blocked"], options({ onNameFault })), UnavailableError);
+});
+
 Deno.test("parseTargets() asks for each name once", async () => {
   const asked: string[] = [];
-  const resolve = (host: string) => (asked.push(host), Promise.resolve(["10.0.0.7"]));
+  const resolve = (host: string) => {
+    asked.push(host);
+    return Promise.resolve({ addresses: ["10.0.0.7"], fault: null });
+  };
   await parseTargets(["a", "a:1161", "10.0.0.1"], options({ resolve, exclude: ["b"] })).catch(() => {});
   assert.deepEqual(asked, ["a", "b"]);
 });

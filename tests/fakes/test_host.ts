@@ -1,6 +1,7 @@
 import type { Host, OutputStream } from "../../src/cli/host.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { denoAgentMachine } from "../../src/host/agent_machine.ts";
+import { NameLookupError } from "../../src/targets/host_names.ts";
 import { createPendingFile } from "../../src/host/pending_file.ts";
 import { startScannerWorker } from "../../src/host/scanner_worker.ts";
 
@@ -35,7 +36,11 @@ export function testHost(
     stdout: stream("out"),
     stderr: stream("err"),
     readTextFile: (path) => Deno.readTextFile(path),
-    resolve: (name) => Promise.resolve(options.names?.[name] ?? []),
+    lookUp: (name) => {
+      const addresses = options.names?.[name];
+      if (addresses !== undefined) return Promise.resolve({ addresses, ttlSeconds: null });
+      return Promise.reject(new NameLookupError("unknown", "no name server knows it"));
+    },
     createWorker: (net) => startScannerWorker(net),
     createFile: createPendingFile,
     agentMachine: denoAgentMachine,

@@ -1,0 +1,98 @@
+/** The system's name resolution, in a thread of its own that lives while there are names to ask for. */
+import { getServers } from "node:dns";
+import { type NameAnswer, NameLookupError } from "../targets/host_names.ts";
+
+export interface ToResolver {
+  id: number;
+  name: string;
+}
+
+export type FromResolver =
+  | ({ id: number } & NameAnswer)
+  | { id: number; code: string; message: string };
+
+/** Entry of the thread; `deno compile` bundles it by `--include`. */
+const resolverEntry = new URL("../../workers/resolver.ts", import.meta.url);
+
+/** Resolvers give up after 5 to 20 seconds by themselves; a thread that is stuck is not waited for. */
+const timeoutMs = 20_000;
+const idleMs = 1_000;
+
+interface Waiting {
+  name: string;
+  resolve(answer: NameAnswer): void;
+  reject(error: Error): void;
+  timer: ReturnType<typeof setTimeout>;
+}
+
+let thread: Worker | undefined;
+let nextId = 1;
+let idleTimer: ReturnType<typeof setTimeout> | undefined;
+const waiting = new Map<number, Waiting>();
+
+/** All addresses of a name. Rejects with `NameLookupError`. */
+export function lookUp(name: string): Promise<NameAnswer> {
+  const id = nextId++;
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => fail(id, "silent", noAnswer()), timeoutMs);
+    waiting.set(id, { name, resolve, reject, timer });
+    clearTimeout(idleTimer);
+    (thread ??= startThread()).postMessage({ id, name } satisfies ToResolver);
+  });
+}
+
+function startThread(): Worker {
+  const worker = new Worker(resolverEntry.href, {
+    type: "module",
+    deno: {
+      permissions: {
+        net: true,
+        read: false,
+        write: false,
+        env: false,
+        run: false,
+        ffi: false,
+        sys: false,
+        import: false,
+      },
+    },
+  });
+  worker.onmessage = ({ data }: MessageEvent<FromResolver>) => {
+    if ("addresses" in data) return settle(data.id)?.resolve(data);
+    // EAI_AGAIN is the system's word for silence; all others are an answer.
+    if (data.code === "ENOTFOUND" || data.code === "ENODATA") fail(data.id, "unknown", "no name server knows it");
+    else fail(data.id, "silent", data.code === "EAI_AGAIN" ? noAnswer() : data.message);
+  };
+  worker.onerror = (event) => {
+    event.preventDefault();
+    thread = undefined;
+    for (const id of [...waiting.keys()]) fail(id, "silent", `the resolver failed: ${event.message}`);
+  };
+  return worker;
+}
+
+function noAnswer(): string {
+  const servers = [...new Set(getServers())];
+  if (servers.length === 0) return "this machine has no name server";
+  return `the name server${servers.length > 1 ? "s" : ""} ${servers.join(", ")} ${
+    servers.length > 1 ? "do" : "does"
+  } not answer`;
+}
+
+function fail(id: number, reason: NameLookupError["reason"], message: string): void {
+  settle(id)?.reject(new NameLookupError(reason, message));
+}
+
+function settle(id: number): Waiting | undefined {
+  const found = waiting.get(id);
+  if (found === undefined) return undefined;
+  clearTimeout(found.timer);
+  waiting.delete(id);
+  if (waiting.size === 0) {
+    idleTimer = setTimeout(() => {
+      thread?.terminate();
+      thread = undefined;
+    }, idleMs);
+  }
+  return found;
+}

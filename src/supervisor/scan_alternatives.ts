@@ -1,0 +1,54 @@
+import type { AddressSpace } from "../targets/address_space.ts";
+import { targetAt } from "../targets/address_space.ts";
+import { narrowSpace } from "../targets/narrow_space.ts";
+import type { ScannerCounters } from "../scanner/worker_messages.ts";
+import { superviseScan } from "./supervise_scan.ts";
+import type { ScanParts, ScanRequest, ScanResult } from "./supervise_scan.ts";
+
+/**
+ * A scan of the space, and then of the IPv6 addresses of those names where nobody answered at an IPv4 address: a printer that
+ * has both is read once, and at the same address each time.
+ */
+export async function scanWithAlternatives(request: ScanRequest, parts: ScanParts): Promise<ScanResult> {
+  const first = await superviseScan(request, parts);
+  const { position: _, ...rest } = request;
+  const space = silentAlternatives(first, request.space);
+  if (space === undefined || first.interrupted || parts.signal.aborted) return first;
+  const { onShardDone: __, ...others } = parts;
+  const second = await superviseScan({ ...rest, space }, {
+    ...others,
+    onProgress: (progress) =>
+      parts.onProgress({
+        ...sum(first.counters, progress),
+        addresses: request.space.size + progress.addresses,
+        printers: first.printers.length + progress.printers,
+      }),
+  });
+  return {
+    printers: [...first.printers, ...second.printers],
+    others: [...first.others, ...second.others],
+    captured: [...first.captured, ...second.captured],
+    problems: [...first.problems, ...second.problems],
+    counters: sum(first.counters, second.counters),
+    interrupted: second.interrupted,
+    position: first.position,
+    notProbed: second.notProbed,
+  };
+}
+
+function silentAlternatives({ printers, others, problems }: ScanResult, space: AddressSpace): AddressSpace | undefined {
+  if (space.alternatives === undefined) return undefined;
+  const heard = new Set([...printers, ...others, ...problems].map(({ address }) => address));
+  const answered = new Set(
+    space.segments.filter(({ hostname, index }) => hostname !== null && heard.has(targetAt(space, index).address))
+      .map(({ hostname }) => hostname),
+  );
+  const names = space.alternatives.segments.flatMap(({ hostname }) => hostname ?? []);
+  const narrowed = narrowSpace(space.alternatives, { ranges: [], hostnames: names.filter((it) => !answered.has(it)) });
+  return narrowed.size === 0 ? undefined : narrowed;
+}
+
+function sum(a: ScannerCounters, b: ScannerCounters): ScannerCounters {
+  const names = Object.keys(a) as (keyof ScannerCounters)[];
+  return Object.fromEntries(names.map((name) => [name, a[name] + b[name]])) as unknown as ScannerCounters;
+}

@@ -1,0 +1,137 @@
+/**
+ * What host names mean now. Names are asked few at a time and remembered for their time to live. A name that cannot be
+ * resolved keeps its last known addresses: that the name servers fail says nothing about a printer.
+ */
+import type { Clock } from "../core/clock.ts";
+import { messageOf } from "../core/errors.ts";
+import type { IpAddress } from "../core/ip.ts";
+import { bitsOf, cidrRange } from "../core/ip_range.ts";
+import { formatIp, tryParseIp } from "../core/ip.ts";
+import { maybeUnscannable } from "./parse_targets.ts";
+
+export interface NameAnswer {
+  addresses: string[];
+  /** Null when it is not known. */
+  ttlSeconds: number | null;
+}
+
+/** Why a name has no answer: ends the sentence "Cannot find an address of … as …". */
+export class NameLookupError extends Error {
+  override readonly name = "NameLookupError";
+  /** `unknown`: a name server says that there is no such name. `silent`: no name server says anything. */
+  constructor(readonly reason: "unknown" | "silent", message: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+export interface ResolvedName {
+  /** Canonical, without those that cannot be scanned, IPv4 first. */
+  addresses: readonly string[];
+  /** Why it has none, or why they are those of an earlier answer; null when a name server gave them. */
+  fault: { reason: "unknown" | "silent" | "unscannable"; message: string } | null;
+}
+
+export interface HostNames {
+  /** Never rejects. */
+  resolve(name: string): Promise<ResolvedName>;
+}
+
+export interface HostNamesOptions {
+  /** Asks the system. Rejects with `NameLookupError`. */
+  lookUp(name: string): Promise<NameAnswer>;
+  clock: Pick<Clock, "monotonicMs">;
+  /** The last known addresses, which outlive a restart; only within this process where it is left out. */
+  known?: { get(name: string): readonly string[]; set(name: string, addresses: readonly string[]): void };
+}
+
+const atOnce = 8;
+const minute = 60_000;
+/** A time to live of zero would have each pass ask, and one of years would keep a printer's former address. */
+const shortestMs = minute;
+const longestMs = 24 * 60 * minute;
+/** The system tells no time to live for names of its own files. */
+const unknownTtlMs = 5 * minute;
+const againAfterMs: Record<NonNullable<ResolvedName["fault"]>["reason"], number> = {
+  unknown: 5 * minute,
+  silent: minute,
+  unscannable: 5 * minute,
+};
+/** After so many names in a row without any answer the others are not asked for a while. */
+const silentInARow = atOnce;
+const silentForMs = 30_000;
+
+export function createHostNames({ lookUp, clock, known = new AddressMap() }: HostNamesOptions): HostNames {
+  const remembered = new Map<string, { until: number; resolved: ResolvedName }>();
+  const underWay = new Map<string, Promise<ResolvedName>>();
+  const waiting: (() => void)[] = [];
+  let asking = 0, silences = 0, silentUntil = -Infinity, lastSilence = "";
+
+  async function ask(name: string): Promise<{ resolved: ResolvedName; forMs: number }> {
+    while (asking >= atOnce) await new Promise<void>((resolve) => waiting.push(resolve));
+    asking++;
+    try {
+      // Others may have been silent while this name waited for its turn.
+      if (clock.monotonicMs() < silentUntil) return failed(name, "silent", lastSilence);
+      const { addresses: texts, ttlSeconds } = await lookUp(name);
+      silences = 0;
+      const { addresses, refused } = sorted(texts);
+      if (addresses.length === 0) return failed(name, "unscannable", refused ?? "it has no address");
+      known.set(name, addresses);
+      const forMs = ttlSeconds === null ? unknownTtlMs : Math.min(longestMs, Math.max(shortestMs, ttlSeconds * 1000));
+      return { resolved: { addresses, fault: null }, forMs };
+    } catch (error) {
+      const reason = error instanceof NameLookupError ? error.reason : "silent";
+      if (reason === "unknown") silences = 0;
+      else if (++silences >= silentInARow) silentUntil = clock.monotonicMs() + silentForMs;
+      if (reason === "silent") lastSilence = messageOf(error);
+      return failed(name, reason, messageOf(error));
+    } finally {
+      asking--;
+      waiting.shift()?.();
+    }
+  }
+
+  function failed(name: string, reason: NonNullable<ResolvedName["fault"]>["reason"], why: string) {
+    const addresses = known.get(name);
+    const message = addresses.length === 0 ? why : `${why}; its last known address ${addresses.join(", ")} is used`;
+    return { resolved: { addresses, fault: { reason, message } }, forMs: againAfterMs[reason] };
+  }
+
+  async function resolve(name: string): Promise<ResolvedName> {
+    const { resolved, forMs } = await ask(name);
+    remembered.set(name, { until: clock.monotonicMs() + forMs, resolved });
+    return resolved;
+  }
+
+  return {
+    resolve(name) {
+      const found = remembered.get(name);
+      if (found !== undefined && clock.monotonicMs() < found.until) return Promise.resolve(found.resolved);
+      const running = underWay.get(name) ?? resolve(name).finally(() => underWay.delete(name));
+      underWay.set(name, running);
+      return running;
+    },
+  };
+}
+
+class AddressMap {
+  readonly #addresses = new Map<string, readonly string[]>();
+  get(name: string): readonly string[] {
+    return this.#addresses.get(name) ?? [];
+  }
+  set(name: string, addresses: readonly string[]): void {
+    this.#addresses.set(name, addresses);
+  }
+}
+
+/** What can be scanned of a name's addresses, and why the first of the others cannot. */
+function sorted(texts: readonly string[]): { addresses: string[]; refused: string | undefined } {
+  const parsed = texts.map(tryParseIp).filter((ip) => ip !== undefined);
+  const reasonOf = (ip: IpAddress) => maybeUnscannable(cidrRange(ip, bitsOf(ip.family)));
+  const good = parsed.filter((ip) => reasonOf(ip) === undefined).sort((a, b) => a.family - b.family);
+  const bad = parsed.find((ip) => reasonOf(ip) !== undefined);
+  return {
+    addresses: [...new Set(good.map(formatIp))],
+    refused: bad === undefined ? undefined : `its address is ${formatIp(bad)}, and ${reasonOf(bad)}`,
+  };
+}
