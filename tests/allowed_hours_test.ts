@@ -121,7 +121,7 @@ async function scanSlowPrinter(change: Partial<ScanRequest>, signal: AbortSignal
     exclude: [],
     port,
     maxAddresses: 10,
-    resolve: () => Promise.resolve([]),
+    resolve: () => Promise.resolve({ addresses: [], fault: null }),
     readTextFile: () => Promise.reject(new Error("no files here")),
   });
   return await superviseScan({

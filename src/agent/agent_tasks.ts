@@ -37,7 +37,7 @@ export function agentTasks(parts: AgentTaskParts): TaskHandler {
       }, signal),
     mayPing: (target) => mayPing(live.current(), target),
     async ping(request, signal) {
-      const output = await runPingTask(request, { ping: machine.ping, resolve, config: live.current }, signal);
+      const output = await runPingTask(request, { ...machine, resolve, config: live.current }, signal);
       return { ...output, address: cleanText(output.address) };
     },
     async diagnosticsFiles(logHours) {

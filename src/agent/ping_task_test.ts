@@ -68,7 +68,7 @@ for (
     const running = runPingTask({ target, count: 1 }, {
       config: () => night,
       clock: new FakeClock(`2026-01-01T${at}Z`),
-      resolve: () => Promise.resolve(["192.0.2.1"]),
+      resolve: () => Promise.resolve({ addresses: ["192.0.2.1"], fault: null }),
       ping: () => Promise.resolve({ roundTripMs: [1] }),
     }, new AbortController().signal);
     if (want === "refused") await assert.rejects(running, TaskRefusal);
@@ -81,7 +81,7 @@ Deno.test("runPingTask() ends with the hours", async () => {
   const running = runPingTask({ target: "10.1.0.1", count: 10 }, {
     config: () => night,
     clock,
-    resolve: () => Promise.resolve([]),
+    resolve: () => Promise.resolve({ addresses: [], fault: null }),
     ping: async (_address, { signal }) => {
       await clock.sleep(10_000, signal);
       return { roundTripMs: [] };
