@@ -12,7 +12,6 @@ import { renderPreviewJson, renderPreviewText } from "../report/preview.ts";
 import { previewNotes } from "../report/preview_notes.ts";
 import { scanWithAlternatives } from "../supervisor/scan_alternatives.ts";
 import { createHostNames } from "../targets/host_names.ts";
-import type { ScanRequest, ScanResult } from "../supervisor/supervise_scan.ts";
 import type { Host } from "./host.ts";
 import { maybeHistory, maybePreviewConfig, maybeSiteOf } from "./preview_sources.ts";
 import { showProgress } from "./progress_display.ts";

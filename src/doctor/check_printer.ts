@@ -1,7 +1,6 @@
 import type { AgentConfig } from "../config/agent_config.ts";
 import type { Clock } from "../core/clock.ts";
-import { messageOf } from "../core/errors.ts";
-import { formatEndpoint, formatIp, tryParseIp } from "../core/ip.ts";
+import { formatEndpoint, formatIp } from "../core/ip.ts";
 import { credentialsFor, defaultPlan } from "../credentials/credential.ts";
 import type { CredentialPlan } from "../credentials/credential.ts";
 import type { HostNames } from "../targets/host_names.ts";
