@@ -11,6 +11,8 @@ export interface Finding {
   /** Pages in all, undefined when it gave none. */
   total: number | undefined;
   supplies: number;
+  /** Values in all, where the program shows them one by one. */
+  values?: number;
 }
 
 export interface Measured {
@@ -50,22 +52,32 @@ export async function runOpendca(addresses: string[]): Promise<Measured> {
   }
 }
 
-/** One snmpbulkwalk of Printer-MIB for each printer, so many at the same time, each into a file of its own. */
-export async function runBulkwalk(
-  addresses: string[],
-  walk: { program: string; options: string[]; atOnce: number },
-): Promise<Measured> {
+export interface Bulkwalks {
+  program: string;
+  options: string[];
+  /** Printers that are walked at the same time. */
+  atOnce: number;
+  /** Walked one after the other; Printer-MIB alone unless told. */
+  subtrees?: string[];
+  /** Printers of one shell; 25 unless told, so that its own start weighs nothing. */
+  perShell?: number;
+}
+
+/** One snmpbulkwalk for each subtree of each printer, those of a printer into a file of its own. */
+export async function runBulkwalk(addresses: string[], walk: Bulkwalks): Promise<Measured> {
+  const { subtrees = ["1.3.6.1.2.1.43"], perShell = 25 } = walk;
   const folder = await Deno.makeTempDir();
   try {
     const list = `${folder}/addresses`;
     await Deno.writeTextFile(list, addresses.join("\n"));
-    // One shell for 25 printers, so that its own start weighs nothing.
-    const command = [walk.program, "-v2c", "-c", "public", ...walk.options, "-On", '"$a"', "1.3.6.1.2.1.43"].join(" ");
-    const script = `for a; do ${command} > "$0/$a.walk"; done`;
-    const run = await measure(["xargs", "-a", list, "-P", `${walk.atOnce}`, "-n", "25", "sh", "-c", script, folder]);
+    const command = [walk.program, "-v2c", "-c", "public", ...walk.options, "-On", '"$a"', '"$s"'].join(" ");
+    const script = `for a; do for s in ${subtrees.join(" ")}; do ${command}; done > "$0/$a.walk"; done`;
+    const shells = ["-P", `${walk.atOnce}`, "-n", `${perShell}`, "sh", "-c", script, folder];
+    const run = await measure(["xargs", "-a", list, ...shells]);
     const findings = new Map<string, Finding>();
     for (const address of addresses) {
-      findings.set(address, findingOf(await Deno.readTextFile(`${folder}/${address}.walk`), walkMarks));
+      const text = await Deno.readTextFile(`${folder}/${address}.walk`);
+      findings.set(address, { ...findingOf(text, walkMarks), values: text.match(/^\./gm)?.length ?? 0 });
     }
     return { run, findings };
   } finally {

@@ -26,6 +26,8 @@ export interface ReadLimiterOptions {
   roundTripMs: () => number;
   /** A round trip that is normal on a slow link. */
   slowMs: number;
+  /** Told of each answer whether the device had been waited for in vain before. */
+  onAnswer?: (late: boolean) => void;
 }
 
 const startWith = 8;
@@ -61,6 +63,7 @@ export function createReadLimiter(options: ReadLimiterOptions): ReadLimiter {
         admit();
       },
       move() {
+        options.onAnswer?.(stalled);
         if (!stalled || released) return;
         stalled = false;
         busy++;

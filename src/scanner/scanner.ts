@@ -17,6 +17,7 @@ import { permute } from "../targets/permute.ts";
 import type { Remembered } from "./access.ts";
 import { createBreather } from "./breather.ts";
 import { probeRounds } from "./probe_rounds.ts";
+import { createLossEstimate, expectedMissing } from "./loss_estimate.ts";
 import { createReadLimiter } from "./read_limiter.ts";
 import type { ReadSlot } from "./read_limiter.ts";
 import type { SendGate } from "./send_gate.ts";
@@ -52,7 +53,7 @@ const maxWaiting = 64;
 /** Longest wait for one answer, however slow the others were. */
 const maxTimeoutMs = 8_000;
 /** Rounds of probes that a lossy network can cause. */
-const maxRounds = 6;
+const maxRounds = 8;
 
 export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanner {
   const { hub, gate, clock, post } = parts;
@@ -74,10 +75,12 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
   const results: DeviceResult[] = [];
   let underWay = 0, sending = 0;
   const roundTrip = createRoundTrip({ minMs: config.timeoutMs, maxMs: Math.max(config.timeoutMs, maxTimeoutMs) });
+  const loss = createLossEstimate();
   const limiter = createReadLimiter({
     max: config.maxReading,
     roundTripMs: roundTrip.smoothedMs,
     slowMs: config.timeoutMs / 2,
+    onAnswer: loss.answered,
   });
   let wantsShard = false;
   let settled: (() => void) | undefined;
@@ -142,6 +145,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
       roundsFor,
       retries: config.retries,
       maxRounds,
+      expectedMissing: (found, rounds) => expectedMissing(found, { rounds, share: loss.share() }),
       timeoutMs: roundTrip.timeoutMs,
       onAnswer: roundTrip.observe,
       clock,

@@ -5,8 +5,8 @@
  * however late, and an answer counts only when it comes from the very address and port that the id was sent to.
  *
  * Round 1 sends the first choice of every credential, round 2 asks those that stayed silent with the second choice (the
- * other SNMP version). Further rounds repeat these for as long as the round before still found somebody: a clean
- * network is asked twice, a lossy one more often.
+ * other SNMP version). Further rounds repeat these for as long as the round before still found somebody, or somebody is
+ * to be expected after the loss that is seen: a clean network is asked twice, a lossy one more often.
  */
 import type { Clock } from "../core/clock.ts";
 import { messageOf } from "../core/errors.ts";
@@ -38,6 +38,8 @@ export interface SweepOptions {
   /** Tries after the first round: 1 is the normal second try; further ones depend on what the last found. */
   retries: number;
   maxRounds: number;
+  /** Devices that are expected to be missing after so many rounds, where so many of this shard were found. */
+  expectedMissing: (found: number, rounds: number) => number;
   /** How long an answer may take; asked anew, as it is learned from the answers. */
   timeoutMs: () => number;
   /** Called with the milliseconds between the first probe of a device and its answer. */
@@ -65,6 +67,9 @@ export interface ShardSweep {
   /** Resolves when nobody is waited for any more. Rejects only with the abort reason. */
   run(): Promise<void>;
 }
+
+/** Devices missing of a shard that are not worth another round. */
+const negligible = 0.005;
 
 /** Decodes a datagram for `accept`; undefined when it is malformed. */
 export function maybeMessage(bytes: Uint8Array): SnmpMessage | undefined {
@@ -184,8 +189,9 @@ export function sweepShard(options: SweepOptions): ShardSweep {
       await sendRound(round);
       if (round >= options.retries) {
         await wait(options.timeoutMs());
-        const worthAnother = options.retries > 0 && found > foundBefore && round + 1 < options.maxRounds;
-        if (!worthAnother) return;
+        const rounds = round + 1;
+        const mayFind = found > foundBefore || options.expectedMissing(found, rounds) > negligible;
+        if (options.retries === 0 || found === size || !mayFind || rounds >= options.maxRounds) return;
       } else {
         await waitHalf();
       }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { expectedMissing } from "./loss_estimate.ts";
 import { FakeClock } from "../../tests/fakes/fake_clock.ts";
 import { encodeCommunityMessage, PduType } from "../snmp/message.ts";
 import { communityProbe } from "../snmp/probe.ts";
@@ -30,6 +31,7 @@ function network(size: number, answers: (host: number, attempt: number, version:
     roundsFor: () => [[v2c], [v1]],
     retries: 1,
     maxRounds: 6,
+    expectedMissing: () => 0,
     timeoutMs: () => 1000,
     onAnswer: () => {},
     clock,
@@ -122,6 +124,16 @@ Deno.test("sweepShard() goes on for as long as the last try found somebody", asy
   await net.clock.advance(60_000);
   await run;
   assert.equal(net.found.length, 6);
+});
+
+Deno.test("sweepShard() asks again for whom loss may have kept away, though the last try found nobody", async () => {
+  // The fourth host answers its fourth try; the third try finds nobody.
+  const net = network(4, (host, attempt) => attempt > (host === 3 ? 3 : 1));
+  net.options.expectedMissing = (found, rounds) => expectedMissing(found, { rounds, share: 0.28 });
+  const run = net.sweep.run();
+  await net.clock.advance(60_000);
+  await run;
+  assert.equal(net.found.length, 4);
 });
 
 Deno.test("sweepShard() stops at the limit of rounds", async () => {
