@@ -168,9 +168,11 @@ function isAsBefore({ name }: Credential, identified: Identified, remembered: Re
 }
 
 function answerWait(found: Found, options: NegotiateOptions): AnswerWait {
+  // What the other devices take is a better guess than the longest wait that is usual.
+  const others = options.roundTrip.learnedMs() ?? options.timeoutMs;
   const wait = createAnswerWait({
     floorMs: Math.min(floorMs, options.timeoutMs),
-    firstMs: Math.max(options.roundTrip.timeoutMs(), found.heard?.afterMs ?? 0),
+    firstMs: Math.max(Math.min(2 * floorMs, options.timeoutMs), others, found.heard?.afterMs ?? 0),
     patientMs: options.timeoutMs,
     maxMs: Math.max(maxWaitMs, options.timeoutMs),
   });

@@ -9,12 +9,15 @@ export interface RoundTrip {
   timeoutMs(): number;
   /** Smoothed round trip in milliseconds; 0 before the first answer. */
   smoothedMs(): number;
+  /** Milliseconds after which an answer is late by what was observed alone; undefined before the first answer. */
+  learnedMs(): number | undefined;
 }
 
 /** An estimate whose timeout stays between `minMs` and `maxMs`. */
 export function createRoundTrip(limits: { minMs: number; maxMs: number }): RoundTrip {
   let smoothed: number | undefined;
   let variation = 0;
+  const learnedMs = () => smoothed === undefined ? undefined : smoothed + 4 * variation;
   return {
     observe(ms) {
       if (smoothed === undefined) {
@@ -25,11 +28,9 @@ export function createRoundTrip(limits: { minMs: number; maxMs: number }): Round
       variation += (Math.abs(smoothed - ms) - variation) / 4;
       smoothed += (ms - smoothed) / 8;
     },
-    timeoutMs() {
-      const wanted = smoothed === undefined ? 0 : smoothed + 4 * variation;
-      return Math.min(limits.maxMs, Math.max(limits.minMs, wanted));
-    },
+    timeoutMs: () => Math.min(limits.maxMs, Math.max(limits.minMs, learnedMs() ?? 0)),
     smoothedMs: () => smoothed ?? 0,
+    learnedMs,
   };
 }
 
@@ -46,7 +47,7 @@ export interface AnswerWaitLimits {
   floorMs: number;
   /** Wait before the first answer. */
   firstMs: number;
-  /** Waits do not double beyond this, or beyond what the device's own answers take; twice that before the first. */
+  /** Waits do not double beyond this, or beyond what the device's own answers take; before the first they do once. */
   patientMs: number;
   maxMs: number;
 }
@@ -64,7 +65,7 @@ export function createAnswerWait(limits: AnswerWaitLimits): AnswerWait {
     waitMs(unanswered) {
       const first = isKnown ? measured.timeoutMs() : Math.min(maxMs, firstMs);
       // A lossy network is not a congested one: beyond some waiting, doubling only makes the reading slow.
-      const most = Math.max(first, isKnown ? patientMs : 2 * patientMs);
+      const most = isKnown ? Math.max(first, patientMs) : 2 * first;
       return Math.min(maxMs, most, first * 2 ** Math.min(unanswered, 16));
     },
   };

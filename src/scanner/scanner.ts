@@ -52,6 +52,8 @@ const maxSending = 2;
 const maxWaiting = 64;
 /** Longest wait for one answer, however slow the others were. */
 const maxTimeoutMs = 8_000;
+/** Share of late answers from which on they are taken for the network's loss, and not for slow devices. */
+const lossyShare = 0.02;
 /** Rounds of probes that a lossy network can cause. */
 const maxRounds = 8;
 
@@ -76,6 +78,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
   let underWay = 0, sending = 0;
   const roundTrip = createRoundTrip({ minMs: config.timeoutMs, maxMs: Math.max(config.timeoutMs, maxTimeoutMs) });
   const loss = createLossEstimate();
+  const isLossy = () => loss.share() > lossyShare;
   const limiter = createReadLimiter({
     max: config.maxReading,
     roundTripMs: roundTrip.smoothedMs,
@@ -147,15 +150,19 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
       maxRounds,
       expectedMissing: (found, rounds) => expectedMissing(found, { rounds, share: loss.share() }),
       timeoutMs: roundTrip.timeoutMs,
-      onAnswer: roundTrip.observe,
+      onAnswer: (ms, certain) => {
+        if (certain || !isLossy()) roundTrip.observe(ms);
+      },
       clock,
       signal: stopping.signal,
       pace: () => pacer.take(),
       breathe: () => breather.breathe(),
       send: (bytes, target) => hub.probe(bytes, target.address, target.port),
-      onFound: (found) => {
+      onFound: ({ heard, ...rest }) => {
         counters.answered++;
-        readings.push(read(shard.id, found));
+        // Where packets are lost, an answer to the second probe says nothing of how slow the device is.
+        const tells = heard !== undefined && (heard.certain || !isLossy());
+        readings.push(read(shard.id, tells ? { ...rest, heard } : rest));
       },
       onRefused: (target, message) => {
         problems.push({

@@ -42,8 +42,8 @@ export interface SweepOptions {
   expectedMissing: (found: number, rounds: number) => number;
   /** How long an answer may take; asked anew, as it is learned from the answers. */
   timeoutMs: () => number;
-  /** Called with the milliseconds between the first probe of a device and its answer. */
-  onAnswer: (ms: number) => void;
+  /** Called with the milliseconds between the first probe of a device and its answer; certain when that was the only one. */
+  onAnswer: (ms: number, certain: boolean) => void;
   /** Resolves when the system has taken the datagram; nothing else of the shard is sent meanwhile. */
   send: (bytes: Uint8Array, target: Target) => Promise<void>;
   pace: () => Promise<void> | undefined;
@@ -121,9 +121,10 @@ export function sweepShard(options: SweepOptions): ShardSweep {
     answered[position] = 1;
     found++;
     const afterMs = clock.monotonicMs() - firstSentAt[position]!;
-    options.onAnswer(afterMs);
+    const certain = probed[position] === 1;
+    options.onAnswer(afterMs, certain);
     if (found === size) complete.abort();
-    options.onFound({ target, ...answer, heard: { afterMs, certain: probed[position] === 1 } });
+    options.onFound({ target, ...answer, heard: { afterMs, certain } });
     return true;
   }
 
