@@ -30,42 +30,86 @@ interface Row extends Measured {
   complete: number;
 }
 
-if (Deno.args[0] !== "inside") {
+if (Deno.args[0] === "inside") await measureAll();
+else {
   const { code } = await new Deno.Command("unshare", {
     args: ["-U", "-r", "-n", Deno.execPath(), "run", "--no-prompt", "--allow-all", import.meta.filename!, "inside"],
   }).spawn().status;
   if (code !== 0) console.error("Cannot measure loss: it needs network namespaces (unshare -U -r -n), ip and nft");
-  Deno.exit(code);
+  Deno.exitCode = code;
 }
 
-await run("ip", ["link", "set", "lo", "up"]);
-const program = maybePeer("snmpbulkwalk", "snmp");
-await using simulator = await startFleet("read.yaml");
-const addresses = simulator.devices.filter((_, i) => i % 200 < printersOfModel).map(({ address }) => address);
-const rows: Row[] = [];
+async function measureAll(): Promise<void> {
+  await run("ip", ["link", "set", "lo", "up"]);
+  const program = maybePeer("snmpbulkwalk", "snmp");
+  await using simulator = await startFleet("read.yaml");
+  const addresses = simulator.devices.filter((_, i) => i % 200 < printersOfModel).map(({ address }) => address);
+  const rows: Row[] = [];
 
-const programs: [name: string, read: () => Promise<Measured>][] = [["opendca", () => runOpendca(addresses)]];
-if (program !== undefined) {
-  const options = ["-r", "5", "-m", "''"];
-  const walk = { program, options, subtrees, atOnce: addresses.length, perShell: 1 };
-  programs.push(["snmpbulkwalk -r 5", () => runBulkwalk(addresses, walk)]);
-}
+  const programs: [name: string, read: () => Promise<Measured>][] = [["opendca", () => runOpendca(addresses)]];
+  if (program !== undefined) {
+    const options = ["-r", "5", "-m", "''"];
+    const walk = { program, options, subtrees, atOnce: addresses.length, perShell: 1 };
+    programs.push(["snmpbulkwalk -r 5", () => runBulkwalk(addresses, walk)]);
+  }
 
-/** What each program finds when nothing is lost. */
-const whole = new Map<string, Map<string, Finding>>();
-for (const loss of losses) {
-  await lose(loss);
-  for (let time = 1; time <= runs; time++) {
-    for (const [name, read] of programs) {
-      console.log(`running ${name} at ${loss} % loss, ${time} of ${runs} …`);
-      const measured = await read();
-      if (!whole.has(name)) whole.set(name, measured.findings);
-      const complete = addresses.filter((address) =>
-        isSame(measured.findings.get(address), whole.get(name)!.get(address))
-      );
-      rows.push({ name, loss, ...measured, complete: complete.length });
+  /** What each program finds when nothing is lost. */
+  const whole = new Map<string, Map<string, Finding>>();
+  for (const loss of losses) {
+    await lose(loss);
+    for (let time = 1; time <= runs; time++) {
+      for (const [name, read] of programs) {
+        console.log(`running ${name} at ${loss} % loss, ${time} of ${runs} …`);
+        const measured = await read();
+        if (!whole.has(name)) whole.set(name, measured.findings);
+        const complete = addresses.filter((address) =>
+          isSame(measured.findings.get(address), whole.get(name)!.get(address))
+        );
+        rows.push({ name, loss, ...measured, complete: complete.length });
+      }
     }
   }
+
+  const median = (numbers: number[]) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]!;
+  const of = (name: string, loss: number) => rows.filter((row) => row.name === name && row.loss === loss);
+  const wallOf = (same: Row[]) => median(same.map(({ run }) => run.wallSeconds));
+  const completeOf = (same: Row[]) => same.reduce((sum, { complete }) => sum + complete, 0);
+
+  const table = [["", "loss each way", "complete", "wall s", "median", "CPU s"]];
+  for (const loss of losses) {
+    for (const [name] of programs) {
+      const same = of(name, loss);
+      table.push([
+        name,
+        `${loss} %`,
+        `${completeOf(same)} of ${addresses.length * runs}`,
+        same.map(({ run }) => run.wallSeconds.toFixed(1)).join(" "),
+        wallOf(same).toFixed(2),
+        median(same.map(({ run }) => run.cpuSeconds)).toFixed(2),
+      ]);
+    }
+  }
+  console.log(`\n${alignColumns(table)}\n`);
+
+  const goals: { text: string; met: boolean }[] = [];
+  if (program !== undefined) {
+    for (const loss of losses) {
+      const [ours, theirs] = programs.map(([name]) => of(name, loss)) as [Row[], Row[]];
+      const ratio = wallOf(ours) / wallOf(theirs);
+      goals.push({
+        text: `complete at ${loss} %: ${completeOf(ours)}, snmpbulkwalk ${completeOf(theirs)} (wanted: no fewer)`,
+        met: completeOf(ours) >= completeOf(theirs),
+      });
+      goals.push({
+        text: `wall time at ${loss} %: ${ratio.toFixed(2)} × snmpbulkwalk's (wanted: at most 1.5)`,
+        met: ratio <= 1.5,
+      });
+    }
+  }
+  for (const { text } of goals) console.log(text);
+  const missed = goals.filter(({ met }) => !met);
+  console.log(`\nmet ${goals.length - missed.length} of ${goals.length}`);
+  for (const { text } of missed) console.log(`missed: ${text}`);
 }
 
 function isSame(found: Finding | undefined, wanted: Finding | undefined): boolean {
@@ -91,44 +135,3 @@ async function run(command: string, args: string[]): Promise<void> {
   const { success, stderr } = await new Deno.Command(command, { args, stdout: "null", stderr: "piped" }).output();
   if (!success) throw new Error(`Cannot run ${command} ${args.join(" ")}: ${new TextDecoder().decode(stderr).trim()}`);
 }
-
-const median = (numbers: number[]) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]!;
-const of = (name: string, loss: number) => rows.filter((row) => row.name === name && row.loss === loss);
-const wallOf = (same: Row[]) => median(same.map(({ run }) => run.wallSeconds));
-const completeOf = (same: Row[]) => same.reduce((sum, { complete }) => sum + complete, 0);
-
-const table = [["", "loss each way", "complete", "wall s", "median", "CPU s"]];
-for (const loss of losses) {
-  for (const [name] of programs) {
-    const same = of(name, loss);
-    table.push([
-      name,
-      `${loss} %`,
-      `${completeOf(same)} of ${addresses.length * runs}`,
-      same.map(({ run }) => run.wallSeconds.toFixed(1)).join(" "),
-      wallOf(same).toFixed(2),
-      median(same.map(({ run }) => run.cpuSeconds)).toFixed(2),
-    ]);
-  }
-}
-console.log(`\n${alignColumns(table)}\n`);
-
-const goals: { text: string; met: boolean }[] = [];
-if (program !== undefined) {
-  for (const loss of losses) {
-    const [ours, theirs] = programs.map(([name]) => of(name, loss)) as [Row[], Row[]];
-    const ratio = wallOf(ours) / wallOf(theirs);
-    goals.push({
-      text: `complete at ${loss} %: ${completeOf(ours)}, snmpbulkwalk ${completeOf(theirs)} (wanted: no fewer)`,
-      met: completeOf(ours) >= completeOf(theirs),
-    });
-    goals.push({
-      text: `wall time at ${loss} %: ${ratio.toFixed(2)} × snmpbulkwalk's (wanted: at most 1.5)`,
-      met: ratio <= 1.5,
-    });
-  }
-}
-for (const { text } of goals) console.log(text);
-const missed = goals.filter(({ met }) => !met);
-console.log(`\nmet ${goals.length - missed.length} of ${goals.length}`);
-for (const { text } of missed) console.log(`missed: ${text}`);

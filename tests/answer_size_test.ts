@@ -30,6 +30,7 @@ async function answersOf(recording: string, scope: ReadingScope): Promise<number
     credentials,
     roundTrip: createRoundTrip({ minMs: 1000, maxMs: 8000 }),
     timeoutMs: 1000,
+    isLossy: () => false,
     retries: 1,
     slot: { stall() {}, move() {}, release() {} },
     deadlineMs: 60_000,

@@ -33,6 +33,8 @@ export interface NegotiateOptions {
   roundTrip: RoundTrip;
   /** How long a request may wait for its answer while nothing is known of the device. */
   timeoutMs: number;
+  /** Whether answers are late because packets are lost. */
+  isLossy: () => boolean;
   retries: number;
   /** Told when the device keeps us waiting and when it answers again. */
   slot: ReadSlot;
@@ -120,11 +122,14 @@ export async function negotiate(
 
   function open(candidate: Candidate): SnmpSession {
     const { credential } = candidate;
+    const isOtherVersion = candidate.version === "2c" && found.community?.version === "1";
     const isSure = candidate.trusted || candidate.proven || candidates.length === 1;
     const session = openSession(options.hub, found.target, credential, {
       timeoutMs: wait.waitMs,
       get retries() {
         if (isSure || session.answers > 0) return Math.max(readRetries, options.retries);
+        // An SNMPv1 answer says little of v2c where packets are lost, and v1 has no GetBulk.
+        if (options.isLossy() && isOtherVersion) return openingRetries;
         return candidate.retries ?? Math.max(openingRetries, options.retries);
       },
       pace: options.pace,

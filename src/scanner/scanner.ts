@@ -219,6 +219,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
         roundTrip,
         slot,
         timeoutMs: config.timeoutMs,
+        isLossy,
         retries: config.retries,
         deadlineMs: config.deviceDeadlineMs,
         pace: paceRead,
