@@ -166,17 +166,19 @@ function addUp(
 }
 
 /**
- * Whether a total of the device's own may be missing because the read ended early. The life of the engine is another
+ * Whether a total of the device's own may be missing because the read ended early or a question got no answer. The life of the engine is another
  * number: to tell it once and the device's own again the next time would be a counter that jumps.
  */
-function mayLackTotal(inquiry: Inquiry): boolean {
-  if (!inquiry.problems.some(({ code }) => endings.includes(code))) return false;
+function mayLackTotal({ problems, profile, store }: Inquiry): boolean {
+  const ended = problems.some(({ code }) => endings.includes(code));
   // Tables are walked after all single objects were asked.
-  const walked = walkedColumns.some((column) => inquiry.store.has(column));
-  return (inquiry.profile.meters ?? []).some((rule) => {
+  const walked = walkedColumns.some((column) => store.has(column));
+  return (profile.meters ?? []).some((rule) => {
     if (rule.fallback || !metersOf(rule).includes("total")) return false;
-    const isSeen = "values" in rule && [rule.values].flat().some((column) => inquiry.store.has(column));
-    return !walked || isSeen;
+    const objects = "values" in rule ? [rule.values].flat() : "oids" in rule ? rule.oids : [rule.oid];
+    const isLost = problems.some(({ code, oid }) => code === "no-answer" && objects.includes(oid ?? ""));
+    const isCut = ended && (!walked || ("values" in rule && objects.some((column) => store.has(column))));
+    return isLost || isCut;
   });
 }
 

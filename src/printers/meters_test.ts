@@ -62,6 +62,15 @@ for (const [name, rules, objects, total] of early) {
   });
 }
 
+Deno.test("readMeters() tells no life count where the question for the device's own total got no answer", () => {
+  const read = (oid: string) => {
+    const profile = { id: "acme", maker: "Acme", recognise: {}, meters: [scalar("total", "1.3.9.1.0")] };
+    const problems = [{ code: "no-answer", message: "No answer comes", oid }];
+    return readMeters(openInquiry(storeOf({ [`${life} 1.1`]: 12 }), profile, problems)).map(({ value }) => value);
+  };
+  assert.deepEqual([read("1.3.9.1.0"), read("1.3.9.2.0")], [[], [12]]);
+});
+
 Deno.test("readMeters() takes an overall counter that stays at 0 for one that is not kept, where another counts", () => {
   const rules = [scalar("total", "1.3.9.1.0"), scalar("print.color", "1.3.9.2.0"), scalar("print.color", "1.3.9.3.0")];
   const objects = { [`${life} 1.1`]: 12, "1.3.9.1.0": 0, "1.3.9.2.0": 0, "1.3.9.3.0": 4 };
