@@ -2,7 +2,7 @@
 import type { AgentConfig, SiteConfig } from "../config/agent_config.ts";
 import { maySend } from "../config/policy.ts";
 import type { PortRange } from "../config/site_targets.ts";
-import { tryParseIp } from "../core/ip.ts";
+import { tryParseIp, withoutZone } from "../core/ip.ts";
 import { bitsOf, cidrRange } from "../core/ip_range.ts";
 import { UsageError } from "../core/errors.ts";
 import type { AddressSpace } from "../targets/address_space.ts";
@@ -68,6 +68,6 @@ export interface Place {
 
 /** A known device's place as a range of one address; undefined for what is no address. */
 export function maybeRangeOf({ address, port }: Place): PortRange | undefined {
-  const ip = tryParseIp(address);
+  const ip = tryParseIp(withoutZone(address));
   return ip === undefined ? undefined : { ...cidrRange(ip, bitsOf(ip.family)), port };
 }

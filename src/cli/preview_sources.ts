@@ -3,7 +3,7 @@ import type { AgentConfig } from "../config/agent_config.ts";
 import { configPath } from "../config/read_config.ts";
 import { rangesOfSite } from "../config/site_targets.ts";
 import { ConfigError, messageOf, UsageError } from "../core/errors.ts";
-import { tryParseIp } from "../core/ip.ts";
+import { tryParseIp, withoutZone } from "../core/ip.ts";
 import { rangeContains } from "../core/ip_range.ts";
 import { DamagedDatabaseError, StorageError } from "../core/sqlite.ts";
 import { copyInventory } from "../inventory/copy_inventory.ts";
@@ -55,7 +55,7 @@ export function maybeHistory(
 
 /** Of the configuration, the site that the agent would find the printer in. */
 export function maybeSiteOf({ sites }: AgentConfig, { address, port, hostname }: Reading): string | undefined {
-  const ip = tryParseIp(address)!;
+  const ip = tryParseIp(withoutZone(address))!;
   const site = sites.find((site) =>
     rangesOfSite(site).some((range) => range.port === port && rangeContains(range, ip)) ||
     site.hosts.map(parseTargetSpec).some((spec) =>

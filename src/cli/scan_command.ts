@@ -1,7 +1,7 @@
 /** `opendca scan TARGET…`: from the arguments to a document on the screen or in a file. */
 import type { Command } from "commander";
 import { UsageError } from "../core/errors.ts";
-import { tryParseIp } from "../core/ip.ts";
+import { tryParseIp, withoutZone } from "../core/ip.ts";
 import type { Reading, ScanDocument } from "../printers/reading.ts";
 import { renderCsv } from "../report/csv.ts";
 import { renderHtml } from "../report/html.ts";
@@ -167,7 +167,7 @@ function documentOf(
 }
 
 function sortByAddress<T extends { address: string; port?: number }>(devices: T[]): T[] {
-  const keyed = devices.map((device) => ({ device, ip: tryParseIp(device.address) }));
+  const keyed = devices.map((device) => ({ device, ip: tryParseIp(withoutZone(device.address)) }));
   keyed.sort((a, b) => {
     if (a.ip === undefined || b.ip === undefined) return a.device.address < b.device.address ? -1 : 1;
     const order = a.ip.family - b.ip.family || Number(a.ip.value - b.ip.value);

@@ -40,7 +40,7 @@ export function siteRanges(
 function tryParse(text: string, refuse: (reason: string) => void): TargetSpec | undefined {
   try {
     const spec = parseTargetSpec(text);
-    const reason = spec.kind === "range" ? maybeUnscannable(spec.range) : undefined;
+    const reason = spec.kind === "range" ? maybeUnscannable(spec.range, spec.zone) : undefined;
     if (reason === undefined) return spec;
     refuse(reason);
   } catch (error) {

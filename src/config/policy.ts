@@ -1,5 +1,5 @@
 /** What the administrator's policy allows: addresses as sets, so that a ceiling is an intersection. */
-import { formatIp, tryParseIp } from "../core/ip.ts";
+import { formatIp, tryParseIp, withoutZone } from "../core/ip.ts";
 import type { IpRange } from "../core/ip_range.ts";
 import { rangeContains, rangeToCidrs, subtractRanges, tryParseCidr } from "../core/ip_range.ts";
 import { parseTargetSpec } from "../targets/target_spec.ts";
@@ -17,7 +17,7 @@ export function maySend(
   policy: PolicyConfig,
   { address, port, hostname = null }: { address: string; port: number; hostname?: string | null },
 ): boolean {
-  const ip = tryParseIp(address);
+  const ip = tryParseIp(withoutZone(address));
   if (ip === undefined || !policy.ports.snmp.includes(port)) return false;
   const isExcluded = policy.exclude.map(parseTargetSpec).some((spec) =>
     spec.kind === "range" && (spec.port ?? port) === port && rangeContains(spec.range, ip)

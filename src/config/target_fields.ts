@@ -9,7 +9,7 @@ import { textField } from "./field.ts";
 /** Blocks, ranges and addresses, each with a port or without. */
 export const rangeField = targetField((spec) => {
   if (spec.kind === "name") throw new TargetSyntaxError("a range cannot be a host name", "write it under hosts");
-  const reason = maybeUnscannable(spec.range);
+  const reason = maybeUnscannable(spec.range, spec.zone);
   if (reason !== undefined) throw new TargetSyntaxError(reason);
 });
 

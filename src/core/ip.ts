@@ -30,6 +30,12 @@ export function tryParseIpv4(text: string): number | undefined {
   return ipaddr.IPv4.parse(text).octets.reduce((sum, octet) => sum * 256 + octet, 0);
 }
 
+/** "fe80::1%eth0" without its zone (RFC 4007 section 11), which names an interface of this machine alone. */
+export function withoutZone(address: string): string {
+  const at = address.indexOf("%");
+  return at < 0 ? address : address.slice(0, at);
+}
+
 /** Canonical text: dotted decimal, or RFC 5952 for IPv6. */
 export function formatIp({ family, value }: IpAddress): string {
   return family === 4 ? formatIpv4(Number(value)) : formatIpv6(value);

@@ -1,7 +1,7 @@
 /** What a scan shows to devices to be let in, and which devices it shows it to. */
 import type { IpRange } from "../core/ip_range.ts";
 import { rangeContains } from "../core/ip_range.ts";
-import { tryParseIp } from "../core/ip.ts";
+import { tryParseIp, withoutZone } from "../core/ip.ts";
 import { Secret } from "../core/secret.ts";
 import type { AuthProtocolName, PrivProtocolName } from "../snmp/usm_protocols.ts";
 
@@ -50,7 +50,7 @@ export type WireCredentialPlan = PlanOf<string>;
 
 /** What to try at an address, in order; empty when no rule holds it. */
 export function credentialsFor(plan: CredentialPlan, address: string): Credential[] {
-  const ip = tryParseIp(address);
+  const ip = tryParseIp(withoutZone(address));
   if (ip === undefined) return [];
   const rule = plan.rules.find(({ ranges }) => ranges === null || ranges.some((range) => rangeContains(range, ip)));
   return rule?.credentials ?? [];

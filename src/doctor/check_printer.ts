@@ -95,8 +95,9 @@ async function resolved(
 ): Promise<PrinterTarget | { message: string }> {
   const port = spec.port ?? 161;
   if (spec.kind === "range") {
-    const { family, first } = spec.range;
-    return { address: formatIp({ family, value: first }), port, hostname: null };
+    const { range: { family, first }, zone } = spec;
+    const address = formatIp({ family, value: first }) + (zone === undefined ? "" : `%${zone}`);
+    return { address, port, hostname: null };
   }
   const { addresses: [address], fault } = await resolve(spec.name);
   return address === undefined

@@ -3,7 +3,7 @@ import type { AgentConfig } from "../config/agent_config.ts";
 import { maySend } from "../config/policy.ts";
 import { rangesOfSite } from "../config/site_targets.ts";
 import { bitsOf, cidrRange, rangeContains } from "../core/ip_range.ts";
-import { tryParseIp } from "../core/ip.ts";
+import { tryParseIp, withoutZone } from "../core/ip.ts";
 import type { CredentialPlan } from "../credentials/credential.ts";
 import { parseTargetSpec } from "../targets/target_spec.ts";
 
@@ -17,7 +17,7 @@ export interface PrinterTarget {
 /** The plan of the site that holds the printer; the plan for all others where none does. */
 export function configuredPlan(config: AgentConfig, target: PrinterTarget): CredentialPlan {
   const site = config.sites.find(({ ranges, hosts, exclude, port }) => {
-    const ip = tryParseIp(target.address);
+    const ip = tryParseIp(withoutZone(target.address));
     const inRange = ip !== undefined &&
       rangesOfSite({ ranges, exclude, port }).some((range) => range.port === target.port && rangeContains(range, ip));
     return inRange || hosts.some((host) => isNamed(host, target.hostname));
@@ -29,7 +29,7 @@ export function configuredPlan(config: AgentConfig, target: PrinterTarget): Cred
 export function policyOn(config: AgentConfig, target: PrinterTarget): "allowed" | "outside" | "excluded" {
   const { policy } = config;
   if (maySend(policy, target)) return "allowed";
-  const ip = tryParseIp(target.address);
+  const ip = tryParseIp(withoutZone(target.address));
   if (ip === undefined) return "outside";
   const everything = {
     ...policy,

@@ -10,6 +10,7 @@
  */
 import type { Clock } from "../core/clock.ts";
 import { messageOf } from "../core/errors.ts";
+import { withoutZone } from "../core/ip.ts";
 import { BerSyntaxError } from "../snmp/ber.ts";
 import { decodeMessage, PduType } from "../snmp/message.ts";
 import type { SnmpMessage } from "../snmp/message.ts";
@@ -114,7 +115,7 @@ export function sweepShard(options: SweepOptions): ShardSweep {
     const position = idOf(message) - firstId;
     if (position < 0 || position >= size) return false;
     const target = options.targetAt(position);
-    if (target === undefined || target.address !== address || target.port !== port) return false;
+    if (target === undefined || withoutZone(target.address) !== address || target.port !== port) return false;
     const answer = answerOf(message);
     if (answer === undefined) return false;
     if (answered[position] === 1) return true;

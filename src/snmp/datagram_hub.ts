@@ -3,6 +3,7 @@
  * holds back of a sweep holds up no session. Each answer goes only to who asked that very address and port. What nobody
  * asked for is dropped and counted.
  */
+import { withoutZone } from "../core/ip.ts";
 import { createProbeLanes } from "./probe_lanes.ts";
 import type { ProbeLanes } from "./probe_lanes.ts";
 
@@ -136,6 +137,7 @@ function familyOf(address: string): 4 | 6 {
   return address.includes(":") ? 6 : 4;
 }
 
+/** The system names the sender of an answer without its zone. */
 function key(address: string, port: number): string {
-  return `${address} ${port}`;
+  return `${withoutZone(address)} ${port}`;
 }

@@ -19,7 +19,8 @@ interface SegmentOf<F extends Family, Value> {
   index: number;
 }
 
-export type Segment = SegmentOf<4, number> | SegmentOf<6, bigint>;
+/** `zone`: the interface of a link-local address. */
+export type Segment = SegmentOf<4, number> | (SegmentOf<6, bigint> & { zone?: string });
 
 /** Addresses that may be sent to, on one port; at least what the segments hold. */
 export interface AllowedRange extends IpRange {
@@ -38,6 +39,7 @@ export interface AddressSpace {
 
 export interface Target {
   family: Family;
+  /** With the zone of a link-local address. */
   address: string;
   port: number;
   hostname: string | null;
@@ -60,7 +62,7 @@ export function targetAt(space: AddressSpace, index: number): Target {
   const offset = index - segment.index;
   const address = segment.family === 4
     ? formatIpv4(segment.first + offset)
-    : formatIpv6(segment.first + BigInt(offset));
+    : formatIpv6(segment.first + BigInt(offset)) + (segment.zone === undefined ? "" : `%${segment.zone}`);
   return { family, address, port, hostname };
 }
 

@@ -29,7 +29,7 @@ export function narrowSpace(space: AddressSpace, to: Narrowing): AddressSpace {
     const common = { count: Number(last - from + 1n), port, hostname, index: size };
     size += common.count;
     segments.push(
-      segment.family === 4 ? { family: 4, first: Number(from), ...common } : { family: 6, first: from, ...common },
+      segment.family === 4 ? { ...segment, first: Number(from), ...common } : { ...segment, first: from, ...common },
     );
     allowed.push({ family: segment.family, first: from, last, port });
   }

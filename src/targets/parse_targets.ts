@@ -33,7 +33,7 @@ const unscannable: readonly [cidr: string, what: string][] = [
   ["224.0.0.0/4", "multicast addresses"],
   ["240.0.0.0/4", "reserved and broadcast addresses"],
   ["::/128", "the unspecified address"],
-  ["fe80::/10", "link-local addresses, which need an interface"],
+  ["fe80::/10", "link-local addresses, which need an interface, as in fe80::1%eth0"],
   ["ff00::/8", "multicast addresses"],
 ];
 
@@ -42,6 +42,7 @@ interface Claim extends IpRange {
   port: number;
   hostname: string | null;
   isBlock: boolean;
+  zone?: string;
 }
 
 /**
@@ -94,34 +95,33 @@ function buildSpace(claims: Claim[], holes: Hole[], check: (ranges: IpRange[]) =
 }
 
 function buildSegments(claims: Claim[], holes: Hole[], check?: (ranges: IpRange[]) => void): AddressSpace {
-  const scanned: (IpRange & { port: number; hostname: string | null })[] = [];
+  const scanned: (IpRange & { port: number; hostname: string | null; zone?: string })[] = [];
   const allowed: AllowedRange[] = [];
   for (const port of new Set(claims.map((claim) => claim.port))) {
     const here = claims.filter((claim) => claim.port === port);
     const closed = holes.filter((hole) => hole.port === null || hole.port === port);
     const names = new Map<string, Claim>();
     for (const claim of here) {
-      const key = `${claim.family}/${claim.first}`;
-      if (claim.hostname === null || names.has(key) || isIn(closed, { ...claim, value: claim.first })) continue;
+      const key = `${claim.family}/${claim.first}/${claim.zone ?? ""}`;
+      const isSingle = claim.hostname !== null || claim.zone !== undefined;
+      if (!isSingle || names.has(key) || isIn(closed, { ...claim, value: claim.first })) continue;
       names.set(key, claim);
     }
     const unnamed = subtractRanges(here.map(withoutEnds), [...closed, ...names.values()]);
     for (const range of unnamed) scanned.push({ ...range, port, hostname: null });
-    for (const { family, first, last, hostname } of names.values()) {
-      scanned.push({ family, first, last, port, hostname });
-    }
+    for (const { isBlock: _, ...single } of names.values()) scanned.push(single);
     for (const range of subtractRanges(here, closed)) allowed.push({ ...range, port });
   }
   check?.(scanned);
   scanned.sort((a, b) => a.family - b.family || (a.first < b.first ? -1 : a.first > b.first ? 1 : a.port - b.port));
   let size = 0;
   const segments = scanned.map((range): Segment => {
-    const { port, hostname } = range;
+    const { port, hostname, zone } = range;
     const common = { count: Number(countOf(range)), port, hostname, index: size };
     size += common.count;
     return range.family === 4
       ? { family: 4, first: Number(range.first), ...common }
-      : { family: 6, first: range.first, ...common };
+      : { family: 6, first: range.first, ...common, ...(zone === undefined ? {} : { zone }) };
   });
   return { size, segments, allowed };
 }
@@ -138,12 +138,14 @@ function withoutEnds(claim: Claim): IpRange {
 
 function refuseUnscannable(entry: TargetEntry): void {
   if (entry.spec.kind !== "range") return;
-  const reason = maybeUnscannable(entry.spec.range);
+  const reason = maybeUnscannable(entry.spec.range, entry.spec.zone);
   if (reason !== undefined) throw entryError(entry, reason);
 }
 
 /** Why a range can be no target, such as "224.0.0.0/4 holds multicast addresses"; undefined when it can. */
-export function maybeUnscannable(range: IpRange): string | undefined {
+export function maybeUnscannable(range: IpRange, zone?: string): string | undefined {
+  // Only a link-local address has one, and with it can be scanned.
+  if (zone !== undefined) return undefined;
   for (const [cidr, what] of unscannable) {
     const bad = tryParseCidr(cidr)!;
     if (bad.family === range.family && bad.first <= range.last && range.first <= bad.last) {
@@ -185,7 +187,10 @@ function textOf(entries: TargetEntry[]): string {
 function claimsOf(entry: TargetEntry, resolved: Map<string, ResolvedName>, defaultPort: number): Claim[] {
   const { spec } = entry;
   const port = spec.port ?? defaultPort;
-  if (spec.kind === "range") return [{ ...spec.range, port, hostname: null, isBlock: spec.isBlock }];
+  if (spec.kind === "range") {
+    const { range, isBlock, zone } = spec;
+    return [{ ...range, port, hostname: null, isBlock, ...(zone === undefined ? {} : { zone }) }];
+  }
   return resolved.get(spec.name)!.addresses.map(tryParseIp).filter((ip) => ip !== undefined).map((address) => ({
     ...cidrRange(address, bitsOf(address.family)),
     port,

@@ -63,6 +63,17 @@ const scans: { name: string; specs: string[]; given?: Parameters<typeof options>
   { name: "all IPv4 addresses of a name", specs: ["many"], want: ["10.0.0.8 161 many", "10.0.0.9 161 many"] },
   { name: "the IPv6 address of a name that has no other", specs: ["six"], want: ["fd00::6 161 six"] },
   {
+    name: "a link-local address on each of two interfaces, each once",
+    specs: ["fe80::1%eth0", "[fe80::1%eth1]:1161", "fe80::1%eth0", "fe80::1%eth1"],
+    want: ["fe80::1%eth0 161", "fe80::1%eth1 161", "fe80::1%eth1 1161"],
+  },
+  {
+    name: "no link-local address that is excluded",
+    specs: ["fe80::1%eth0", "fd00::1"],
+    given: { exclude: ["fe80::1%eth0"] },
+    want: ["fd00::1 161"],
+  },
+  {
     name: "a name within a range once",
     specs: ["10.0.0.6-8", "twin"],
     want: ["10.0.0.6 161", "10.0.0.7 161 twin", "10.0.0.8 161"],
@@ -143,7 +154,7 @@ const refused: { specs: string[]; given?: Parameters<typeof options>[0]; message
   {
     specs: ["fe80::1"],
     message:
-      'Cannot use a target as fe80::/10 holds link-local addresses, which need an interface: current value is "fe80::1"',
+      'Cannot use a target as fe80::/10 holds link-local addresses, which need an interface, as in fe80::1%eth0: current value is "fe80::1"',
   },
   {
     specs: ["10.0.0.1-2"],

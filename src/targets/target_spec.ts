@@ -1,6 +1,6 @@
 /** One target as an operator types it: a range of addresses or a name, with a port or without. */
 import type { IpRange } from "../core/ip_range.ts";
-import { bitsOf, cidrRange, tryParseCidr } from "../core/ip_range.ts";
+import { bitsOf, cidrRange, rangeContains, tryParseCidr } from "../core/ip_range.ts";
 import type { IpAddress } from "../core/ip.ts";
 import { formatIp, tryParseIp } from "../core/ip.ts";
 
@@ -8,7 +8,8 @@ export type TargetSpec =
   & { port?: number }
   & (
     /** `isBlock`: written as a CIDR block, so that its ends may be network and broadcast address. */
-    | { kind: "range"; range: IpRange; isBlock: boolean }
+    /** `zone`: the interface behind the % of a link-local address. */
+    | { kind: "range"; range: IpRange; isBlock: boolean; zone?: string }
     | { kind: "name"; name: string }
   );
 
@@ -58,9 +59,7 @@ function withPort(host: string, portText: string | undefined): { host: string; p
 
 function parseHost(host: string): TargetSpec {
   if (host === "") throw new TargetSyntaxError("it is empty");
-  if (host.includes("%")) {
-    throw new TargetSyntaxError("an address with a zone cannot be scanned", "use the printer's global address");
-  }
+  if (host.includes("%")) return parseZoned(host);
   if (host.includes("/")) return { kind: "range", range: parseBlock(host), isBlock: true };
   const address = tryParseIp(host);
   if (address !== undefined) {
@@ -74,6 +73,23 @@ function parseHost(host: string): TargetSpec {
   if (/^[\d.*x-]+$/i.test(host) || /\.\d+$/.test(host)) throw notAnAddress(host);
   return { kind: "name", name: parseName(host) };
 }
+
+/** A link-local address of one interface (RFC 4007 section 11). */
+function parseZoned(text: string): TargetSpec {
+  const at = text.indexOf("%");
+  const host = text.slice(0, at), zone = text.slice(at + 1);
+  const address = tryParseIp(host);
+  if (address === undefined) throw new TargetSyntaxError(`"${host}" is not an IPv6 address`, "such as fe80::1%eth0");
+  if (!rangeContains(linkLocal, address)) {
+    throw new TargetSyntaxError("only a link-local address has a zone", `leave it out: ${host}`);
+  }
+  if (!/^[0-9A-Za-z][0-9A-Za-z_.-]{0,31}$/.test(zone)) {
+    throw new TargetSyntaxError(`"${zone}" is not the name of an interface`, "such as fe80::1%eth0");
+  }
+  return { kind: "range", range: cidrRange(address, 128), isBlock: false, zone };
+}
+
+const linkLocal = tryParseCidr("fe80::/10")!;
 
 function parseBlock(text: string): IpRange {
   const range = tryParseCidr(text);
