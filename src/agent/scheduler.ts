@@ -338,7 +338,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   /** It is due as it was before: who waits longest comes first when it may go on. */
   function cutOff(action: Action): void {
     if (action.type === "read") readsCutOff(state, action.deviceIds);
-    else passCutOff(state, action.site, action.type, moment());
+    else passCutOff(state, action.site, action.type);
   }
 
   /** What failed is due again, but not at once: it would fail again. */

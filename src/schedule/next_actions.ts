@@ -51,7 +51,7 @@ const gatherShare = 0.1;
 /** Decides and remembers that it was decided: an action that is returned is on its way. */
 export function nextActions(state: ScheduleState, now: Moment, options: ScheduleOptions): NextActions {
   catchUp(state, now, options);
-  const actions: Action[] = [];
+  const begun: { action: Action; dueMs: number }[] = [];
   let wakeMs = now.monotonicMs + maxWakeMs;
   for (const site of options.sites) {
     const known = state.sites.get(site.name) ?? newSite(site, now, options);
@@ -62,9 +62,10 @@ export function nextActions(state: ScheduleState, now: Moment, options: Schedule
       wakeMs = Math.min(wakeMs, now.monotonicMs + stretchAt(allowedHours, now.wallMs).untilMs - now.wallMs);
     } else {
       const context = { state, site, now: now.monotonicMs, random: options.random };
-      actions.push(...passes(remembered, context));
+      begun.push(...passes(remembered, context));
+      const firstDueMs = orderOf(state, site.name).due.first()?.dueMs ?? Infinity;
       const reads = dueReads(remembered, context);
-      actions.push(...reads.actions);
+      begun.push(...reads.actions.map((action) => ({ action, dueMs: firstDueMs })));
       wakeMs = Math.min(wakeMs, Math.max(remembered.sweepDueMs, remembered.busyUntilMs), reads.wakeMs);
     }
     state.sites.set(site.name, remembered);
@@ -73,6 +74,8 @@ export function nextActions(state: ScheduleState, now: Moment, options: Schedule
   const names = new Set(options.sites.map(({ name }) => name));
   for (const name of state.sites.keys()) if (!names.has(name)) state.sites.delete(name);
   state.seen = now;
+  // A few sites are done at a time: those at the end of the configuration have their turn before others have a second one.
+  const actions = begun.toSorted((a, b) => a.dueMs - b.dueMs).map(({ action }) => action);
   return { actions, wakeAfterMs: Math.max(minWakeMs, wakeMs - now.monotonicMs) };
 }
 
@@ -84,19 +87,26 @@ interface SiteContext {
 }
 
 /** The sweep or search that a site is due, noted in `remembered`. */
-function passes(remembered: SiteSchedule, { state, site, now, random }: SiteContext): Action[] {
+function passes(
+  remembered: SiteSchedule,
+  { state, site, now, random }: SiteContext,
+): { action: Action; dueMs: number }[] {
   if (now < remembered.busyUntilMs) return [];
   const { schedule } = site;
-  if (now >= remembered.sweepDueMs) {
-    remembered.sweepDueMs = now + jitteredMs(schedule.fullSweepEveryMs, schedule.jitter, random);
+  const { sweepDueMs, searchDueMs } = remembered;
+  const begin = (action: Action, dueMs: number) => {
     remembered.busyUntilMs = now + sweepDeadlineMs;
-    return [{ type: "sweep", site: site.name }];
+    remembered.wasDueMs = dueMs;
+    return [{ action, dueMs }];
+  };
+  if (now >= sweepDueMs) {
+    remembered.sweepDueMs = now + jitteredMs(schedule.fullSweepEveryMs, schedule.jitter, random);
+    return begin({ type: "sweep", site: site.name }, sweepDueMs);
   }
   const { wanted } = orderOf(state, site.name);
-  if (wanted.size === 0 || now < remembered.searchDueMs) return [];
+  if (wanted.size === 0 || now < searchDueMs) return [];
   remembered.searchDueMs = now + schedule.statusEveryMs;
-  remembered.busyUntilMs = now + sweepDeadlineMs;
-  return [{ type: "search", site: site.name, deviceIds: [...wanted] }];
+  return begin({ type: "search", site: site.name, deviceIds: [...wanted] }, searchDueMs);
 }
 
 /** Who waits longest is read first, so that a rate that is too low delays all alike. */

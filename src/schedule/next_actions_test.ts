@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { AllowedHours } from "../config/allowed_hours.ts";
 import { type Action, nextActions } from "./next_actions.ts";
-import { deviceHeard, deviceKnown, deviceSilent, readsCutOff, siteSearched } from "./schedule_events.ts";
+import { deviceHeard, deviceKnown, deviceSilent, passCutOff, readsCutOff, siteSearched } from "./schedule_events.ts";
 import { emptySchedule, readsPerMinuteFor, type ScheduledSite } from "./schedule_state.ts";
 
 const minute = 60_000, hour = 60 * minute, day = 24 * hour;
@@ -405,4 +405,23 @@ Deno.test("nextActions() goes on at the start with a sweep that was cut off befo
     nextActions(emptySchedule(now), now, { sites: [siteOf()], random: () => 0.5, lastSweeps, unfinished }).actions;
   assert.deepEqual(begin(new Set()), []);
   assert.deepEqual(begin(new Set(["head office"])), [{ type: "sweep", site: "head office" }]);
+});
+
+Deno.test("nextActions() begins with the site that waits longest, so that short hours do not leave out the last ones", () => {
+  const hours = [{ timeZone: "UTC", windows: [{ weekday: 1, fromMinute: 60, untilMinute: 120 }] }];
+  const sites = ["a", "b", "c"].map((name) => ({ ...siteOf({ allowedHours: hours }), name }));
+  const random = () => 0.5;
+  const at = (monotonicMs: number) => ({ monotonicMs, wallMs: monday + monotonicMs });
+  const state = emptySchedule(at(0));
+  const sweeps = (atMs: number) =>
+    nextActions(state, at(atMs), { sites, random, lastSweeps: new Map([["a", monday - day]]) })
+      .actions.map(({ site }) => site);
+  assert.deepEqual(sweeps(0), []);
+  assert.deepEqual(sweeps(hour), ["a", "b", "c"]);
+  // The first one was done, the second was cut off and the third never had its turn.
+  siteSearched(state, sites[0]!);
+  passCutOff(state, "b", "sweep");
+  passCutOff(state, "c", "sweep");
+  assert.deepEqual(sweeps(2 * hour), []);
+  assert.deepEqual(sweeps(7 * day + hour), ["b", "c", "a"]);
 });

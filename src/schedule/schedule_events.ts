@@ -107,11 +107,11 @@ export function readsCutOff(state: ScheduleState, deviceIds: readonly string[]):
   }
 }
 
-/** A sweep or search that was cut off is due at once, which is when the allowed hours begin. */
-export function passCutOff(state: ScheduleState, site: string, type: "sweep" | "search", now: Moment): void {
+/** A sweep or search that was cut off is due again as it was, and so at the first moment of the allowed hours. */
+export function passCutOff(state: ScheduleState, site: string, type: "sweep" | "search"): void {
   const before = state.sites.get(site);
-  if (before === undefined) return;
-  const due = type === "sweep" ? { sweepDueMs: now.monotonicMs } : { searchDueMs: now.monotonicMs };
+  if (before?.wasDueMs === undefined) return;
+  const due = type === "sweep" ? { sweepDueMs: before.wasDueMs } : { searchDueMs: before.wasDueMs };
   state.sites.set(site, { ...before, ...due, busyUntilMs: 0 });
 }
 

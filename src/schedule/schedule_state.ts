@@ -40,6 +40,8 @@ export interface SiteSchedule {
   searchDueMs: number;
   /** A sweep or search is on its way until it ends, or until this time in case it never says so. */
   busyUntilMs: number;
+  /** When the sweep or search that was begun last had been due, which it is again when it was cut off. */
+  wasDueMs?: number;
   /** When the next pass of reads may begin. */
   readsFromMs: number;
   /** Reads that may start now: a bucket that `readsPerMinute` fills. */
