@@ -90,6 +90,9 @@ systemTest(
       const { reason, done } = JSON.parse(await agent.line(has("sweepInterrupted")));
       assert.deepEqual([reason, done > 0 && done < 254], ["The allowed hours have ended", true], `${done} done`);
       await until(endMs + 1_000);
+      // The command has the clock of the agent.
+      const shown = `office: a sweep was cut off, ${Math.floor(100 * done / 254)} % of it done, not swept yet`;
+      await untilTrue("status shows it", async () => (await scene.opendca("status")).out.includes(shown));
       await agent.kill("SIGKILL");
     }
     const before = [...received];

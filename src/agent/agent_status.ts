@@ -31,7 +31,7 @@ export interface StatusParts {
   /** What may leave of a text. */
   cleanText(text: string): string;
   /** Undefined until it has started. */
-  scheduler(): Pick<Scheduler, "presences" | "lastSweep" | "sweeping"> | undefined;
+  scheduler(): Pick<Scheduler, "presences" | "lastSweep" | "sweeping" | "sweepDone"> | undefined;
 }
 
 export interface DescribedAgent {
@@ -81,6 +81,7 @@ export function describeAgent(parts: StatusParts): DescribedAgent {
         name,
         lastSweepAt: textOf(parts.scheduler()?.lastSweep(name)),
         sweeping: parts.scheduler()?.sweeping().includes(name) ?? false,
+        sweep: parts.scheduler()?.sweepDone(name) ?? null,
       })),
       config: { platformHash: live.hash(), refusals: live.refusals() },
       faults: faults.all().map((fault) => ({

@@ -100,6 +100,8 @@ export interface Scheduler extends AsyncDisposable {
   presences(): Record<PresenceState, number>;
   /** When the last complete sweep of a site began. */
   lastSweep(site: string): Date | undefined;
+  /** What is done of a sweep that is under way or was cut off, as it was kept last. */
+  sweepDone(site: string): { done: number; of: number } | undefined;
   /** Sites that are swept or searched now. */
   sweeping(): string[];
 }
@@ -391,6 +393,10 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     lastSweep(site) {
       const at = lastSweep(site);
       return at === undefined ? undefined : new Date(at);
+    },
+    sweepDone(site) {
+      const position = positionOf(site);
+      return position === undefined ? undefined : { done: doneOf(position), of: position.size };
     },
     sweeping: () => [...jobs].filter(({ kind, begun }) => kind === "sweep" && begun).map(({ site }) => site),
     async [Symbol.asyncDispose]() {

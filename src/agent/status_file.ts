@@ -28,10 +28,18 @@ export interface StatusFile {
   };
   spool: StatusSpool;
   devices: Record<PresenceState, number>;
-  sites: { name: string; lastSweepAt: string | null; sweeping: boolean }[];
+  sites: SiteStatus[];
   config: { platformHash: string; refusals: readonly string[] };
   /** Newest first. */
   faults: (Omit<AgentFault, "firstAt" | "lastAt"> & { firstAt: string; lastAt: string })[];
+}
+
+export interface SiteStatus {
+  name: string;
+  lastSweepAt: string | null;
+  sweeping: boolean;
+  /** What is done of a sweep that is under way or was cut off, in addresses; null for none, and left out by older agents. */
+  sweep?: { done: number; of: number } | null;
 }
 
 export interface StatusSpool {

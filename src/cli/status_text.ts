@@ -1,5 +1,6 @@
 /** The status for a person: one line a subject, what is wrong last. */
 import type { ShownStatus } from "../agent/read_status.ts";
+import type { SiteStatus } from "../agent/status_file.ts";
 import { roundDuration } from "../config/duration.ts";
 
 const stateTexts: Record<ShownStatus["state"], string> = {
@@ -34,10 +35,7 @@ export function renderStatus(status: ShownStatus, now: Date): string[] {
     const { awake, asleep, unreachable, gone } = agent.devices;
     const parts = [`${awake} awake`, `${asleep} asleep`, `${unreachable} unreachable`, `${gone} gone`];
     rows.push(["devices", `${awake + asleep + unreachable + gone} known: ${parts.join(", ")}`]);
-    for (const { name, lastSweepAt, sweeping } of agent.sites) {
-      const last = lastSweepAt === null ? "not swept yet" : `swept ${ageText(lastSweepAt, now)}`;
-      rows.push(["site", `${name}: ${sweeping ? "being swept now, " : ""}${last}`]);
-    }
+    for (const site of agent.sites) rows.push(["site", siteText(site, now)]);
     for (const refusal of agent.config.refusals) rows.push(["refused", refusal]);
     for (const { message, lastAt, count } of agent.faults) {
       rows.push(["fault", `${ageText(lastAt, now)}${count > 1 ? `, ${count} times` : ""}: ${message}`]);
@@ -74,6 +72,13 @@ function platformText(platform: Platform, { now, isNow }: { now: Date; isNow: bo
   const isAway = lastPollAt !== null && lastPollAt > lastAnswerAt;
   const next = isNow && nextPollAt !== null ? `; next poll ${ageText(nextPollAt, now)}` : "";
   return `${endpoint ?? "unknown"} ${isAway ? "away; last answer" : "answered"} ${ageText(lastAnswerAt, now)}${next}`;
+}
+
+function siteText({ name, lastSweepAt, sweeping, sweep }: SiteStatus, now: Date): string {
+  const last = lastSweepAt === null ? "not swept yet" : `swept ${ageText(lastSweepAt, now)}`;
+  const done = sweep ? `, ${Math.floor(100 * sweep.done / Math.max(1, sweep.of))} % of it done` : "";
+  if (sweeping) return `${name}: being swept now${done}, ${last}`;
+  return sweep ? `${name}: a sweep was cut off${done}, ${last}` : `${name}: ${last}`;
 }
 
 function spoolText(spool: NonNullable<ShownStatus["spool"]>, now: Date): string {
