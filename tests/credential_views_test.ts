@@ -24,7 +24,7 @@ const agentLines = [
   "rouser u priv -V all",
   createUser("modest"),
   "rouser modest auth -V limited",
-  ...["limited", "general", "nothing", "host"].map((name) => `rocommunity ${name} default -V ${name}`),
+  ...["limited", "general", "nothing", "host", "standard"].map((name) => `rocommunity ${name} default -V ${name}`),
   "rocommunity full default -V all",
   // One community that shows all by v1, and the system group by v2c.
   "com2sec mixed default mixed",
@@ -66,6 +66,12 @@ const works: { credentials: string[]; version: string; problems: RegExp[] }[] = 
     version: "2c",
     problems: [/nothing.*limited.*general.*"full" was used/],
   },
+  {
+    credentials: ["{ name: standard, community: standard }", full],
+    version: "2c",
+    problems: [/^standard \(v2c\): shows none of the maker's own counters; so "full" was used$/],
+  },
+  { credentials: ["{ name: standard, community: standard }"], version: "2c", problems: [] },
   { credentials: [limited, sealed], version: "3", problems: [/limited.*so "sealed" was used/] },
   {
     credentials: [modest, full],

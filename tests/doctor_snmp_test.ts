@@ -297,6 +297,11 @@ peerTest("opendca doctor tells the steps of the ladder apart at pysnmp's agent",
       assert.deepEqual([found.names, found.code], [want, code], found.message);
     });
   }
+  await t.step("a context that it does not have: it is silent, and without one as well", async () => {
+    const { message, code } = await doctor(`127.0.0.1:${agent.port}`, plan(usm({ context: "attic" })));
+    assert.match(message, /privacy password is wrong \(.*\), or the context "attic"$/);
+    assert.equal(code, 77);
+  });
 });
 
 interface DeviceCase {

@@ -24,6 +24,7 @@ const views = [
   "view host included .1.3.6.1.2.1.25",
   "view general included .1.3.6.1.2.1.1",
   "view general included .1.3.6.1.2.1.43.5",
+  "view standard included .1.3.6.1.2.1",
   "view nothing included .1.3.6.1.99",
 ];
 
@@ -41,7 +42,7 @@ export interface SnmpdPrinter extends AsyncDisposable {
   refusals(): Promise<Refusals>;
 }
 
-/** `lines` of snmpd.conf follow those of a printer and of the views `all`, `limited`, `host`, `general`, `nothing`. */
+/** `lines` of snmpd.conf follow those of a printer and of the views `all`, `limited`, `host`, `general`, `standard`, `nothing`. */
 export async function startSnmpdPrinter(lines: string[], at: { port?: number } = {}): Promise<SnmpdPrinter> {
   const address = "127.0.0.1";
   let port = 0;

@@ -104,9 +104,8 @@ function ofViews(
   answers: readonly Answer[],
   { best, target }: { best: Answer | undefined; target: string },
 ): Fault[] {
-  const views = new Set(["nothing", "system", "noPrinterMib", "noMarkers"]);
   return answers.flatMap(({ credential, shown }) => {
-    if (shown === null || !views.has(shown.view) || (!shown.mayShowMore && shown.view !== "nothing")) return [];
+    if (shown === null || (!shown.mayShowMore && shown.view !== "nothing")) return [];
     const { name } = credential;
     const isBest = credential === best?.credential;
     if (shown.view === "nothing") {

@@ -209,11 +209,13 @@ function ofPrivacy(seen: UsmObservation, say: Say): Fault | undefined {
     );
   }
   if (privWouldWork === null) return undefined;
+  const isContextSeen = seen.authProbe?.kind === "answered" || seen.authProbe?.kind === "refused";
+  const orOther = isContextSeen ? "" : orContext(seen);
   return say(
     "wrong-privacy-password",
     `user and authentication of "${user}" are right, but the privacy password is wrong (with ${given}, and with every ` +
-      "other protocol)",
-    "check the key under priv against the printer, letter by letter",
+      `other protocol)${orOther.replace(/,$/, "")}`,
+    `check the key under priv${orOther} against the printer, letter by letter`,
   );
 }
 

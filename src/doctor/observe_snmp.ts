@@ -2,6 +2,7 @@
 import { messageOf } from "../core/errors.ts";
 import { formatEndpoint } from "../core/ip.ts";
 import type { CommunityCredential, Credential, UsmCredential } from "../credentials/credential.ts";
+import { showsAsMuch } from "../printers/view.ts";
 import { identify } from "../scanner/identify.ts";
 import type { DatagramHub } from "../snmp/datagram_hub.ts";
 import { sysDescr, sysObjectId } from "../snmp/probe.ts";
@@ -138,7 +139,11 @@ async function observeCommunity(
     const shown = outcome.kind === "answered" ? await look(credential, version) : null;
     versions.push({ version, outcome, shown });
     // What went away meanwhile has answered, and that is what is known.
-    if (outcome.kind === "answered" && (shown === null || isEnough({ shown }))) break;
+    if (
+      outcome.kind === "answered" && (shown === null || isEnough({ shown }) || showsAsMuch(shown.view, "noMarkers"))
+    ) {
+      break;
+    }
   }
   return { kind: "community", name: credential.name, versions };
 }

@@ -1,13 +1,14 @@
 /** How much of a device a credential shows, as the access rules on the device (RFC 3415) let it. Pure. */
 import type { ObjectStore } from "./object_store.ts";
 import { oids } from "./printer_mib.ts";
+import type { Profile } from "./profile.ts";
 import type { Recognised } from "./recognise.ts";
 
 /**
  * From less to more: nothing; the system group alone; more, but nothing of the Printer MIB; the Printer MIB without markers
- * and supplies; these as well, which is what a reading needs.
+ * and supplies; these, but nothing of a maker whose own objects are read; all that a reading needs.
  */
-export const views = ["nothing", "system", "noPrinterMib", "noMarkers", "printer"] as const;
+export const views = ["nothing", "system", "noPrinterMib", "noMarkers", "noPrivate", "printer"] as const;
 export type View = typeof views[number];
 
 /** `nothing` is what is shown of an agent's own counters and settings, too: they say nothing about a printer. */
@@ -15,12 +16,19 @@ const ofTheAgent = ["1.3.6.1.2.1.11", "1.3.6.1.6"];
 const system = "1.3.6.1.2.1.1";
 
 /** The view after `identifyColumns` were asked with GETNEXT, which answers with whatever comes next in the view. */
-export function viewOf(store: ObjectStore): View {
-  if (store.has(oids.prtMarkerEntry) || store.has(oids.prtMarkerSuppliesEntry)) return "printer";
+export function viewOf(store: ObjectStore, { profile }: Pick<Recognised, "profile">): View {
+  if (store.has(oids.prtMarkerEntry) || store.has(oids.prtMarkerSuppliesEntry)) {
+    return hasPrivateRules(profile) && !store.has("1.3.6.1.4.1") ? "noPrivate" : "printer";
+  }
   if (store.has("1.3.6.1.2.1.43")) return "noMarkers";
   const told = [...store].map(([oid]) => oid).filter((oid) => !ofTheAgent.some((base) => oid.startsWith(`${base}.`)));
   if (told.some((oid) => !oid.startsWith(`${system}.`))) return "noPrinterMib";
   return told.length > 0 ? "system" : "nothing";
+}
+
+/** The devices that are asked with GETNEXT for other makers' objects answer with their own, as these come later. */
+function hasPrivateRules({ meters, supplies, serial }: Profile): boolean {
+  return [meters, supplies, serial].some((rules) => (rules?.length ?? 0) > 0);
 }
 
 /** Whether `view` shows as much as `other` or more. */
@@ -32,8 +40,9 @@ export function showsAsMuch(view: View, other: View): boolean {
  * Whether another credential could show what this one does not: of a printer that lacks its MIB, and of a device that
  * shows too little to say that it is none.
  */
-export function mayShowMore(store: ObjectStore, { printer, ruledOut }: Recognised): boolean {
-  const view = viewOf(store);
+export function mayShowMore(store: ObjectStore, recognised: Recognised): boolean {
+  const { printer, ruledOut } = recognised;
+  const view = viewOf(store, recognised);
   if (view === "printer") return false;
   if (printer) return true;
   if (ruledOut) return false;
@@ -47,5 +56,6 @@ export const viewWords: Readonly<Record<View, string>> = {
   system: "shows the system group alone",
   noPrinterMib: "shows no Printer MIB",
   noMarkers: "shows the Printer MIB without markers and supplies",
+  noPrivate: "shows none of the maker's own counters",
   printer: "shows the Printer MIB",
 };

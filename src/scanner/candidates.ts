@@ -56,7 +56,8 @@ export function candidatesFor(
       addAnswered(credential, community.version);
     } else {
       const to = asked.has(credential) ? late : candidates;
-      for (const version of credential.versions) to.push({ ...common(credential), version, retries: 0 });
+      // Nothing else tells a lost datagram from a wrong community.
+      for (const version of credential.versions) to.push({ ...common(credential), version, retries: 1 });
     }
   }
   return [...candidates, ...late];

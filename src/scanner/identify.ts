@@ -61,7 +61,7 @@ export async function identify(session: SnmpSession, known: readonly Varbind[] =
   return {
     store,
     recognised,
-    view: viewOf(store),
+    view: viewOf(store, recognised),
     mayShowMore: mayShowMore(store, recognised),
     problems,
     sizes,

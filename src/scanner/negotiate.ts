@@ -75,6 +75,8 @@ export async function negotiate(
   for (const candidate of candidates) {
     const { credential } = candidate;
     if (credential.kind === "usm" && !hasEngine) continue;
+    // By its other version a community would hardly show what is missing yet.
+    if (best?.sight.name === credential.name && showsAsMuch(best.identified.view, "noMarkers")) continue;
     if (expired()) triedAll = false;
     if (!triedAll) break;
     const session = open(candidate);
