@@ -7,7 +7,7 @@ import { makerByFirstWord, makerByName } from "./maker_names.ts";
 import { oids } from "./printer_mib.ts";
 import type { FieldRule } from "./profile.ts";
 import { maybeInteger, maybeOctets } from "./raw_value.ts";
-import { deviceIdObjects, emulation } from "./recognise.ts";
+import { deviceIdObjects, emulation, isPrintServer } from "./recognise.ts";
 import { decodeText } from "./text.ts";
 import { firstValid, type Offer } from "./trace.ts";
 
@@ -61,7 +61,8 @@ function readManufacturer(inquiry: Identifying): string | null {
       if (oid === oids.sysDescr && inquiry.isOneOfSeveral) continue;
       const answered = store.get(oid);
       const text = oid !== oids.sysDescr && isPartOfHost(store, hostRow) ? undefined : maybeText(answered, charset);
-      const value = text === undefined || isEmulated(text) ? undefined : read(text);
+      const isServer = oid === oids.sysDescr && text !== undefined && isPrintServer(text);
+      const value = text === undefined || isEmulated(text) || isServer ? undefined : read(text);
       offers.push({ oid, rule, answered, value, ...answered === undefined ? {} : { reason: "names no maker" } });
     }
   }

@@ -280,6 +280,13 @@ const emulations: [name: string, objects: Record<string, TestValue>, want: [stri
   ]],
   ["a Konica Minolta", { [oids.sysDescr]: "MINOLTA-QMS magicolor 0000" }, ["Konica Minolta", "magicolor 0000"]],
   ["a Panasonic", { [oids.sysDescr]: "Panasonic DP-0000" }, ["Panasonic", "DP-0000"]],
+  ["a Pantum by the device id in sysDescr.0", {
+    [oids.sysDescr]: "MFG:Pantum;CMD:PCL;MDL:BM0000ADW;CLS:PRINTER;",
+  }, ["Pantum", "BM0000ADW"]],
+  ["a Brother by the device id in an object of its own", {
+    [oids.sysDescr]: "Network Printer",
+    "1.3.6.1.4.1.2435.2.3.9.1.1.7.0": "MFG:Brother;CMD:PJL;MDL:HL-0000DN;CLS:PRINTER;",
+  }, ["Brother", "HL-0000DN"]],
   ["an Epson", { [oids.sysDescr]: "EPSON AL-C0000 Series" }, ["Epson", "AL-C0000"]],
   ["a maker without a profile", { [oids.sysDescr]: "Tektronix Phaser 000" }, ["Tektronix", "Phaser 000"]],
   ["a printer by its name", {
@@ -303,7 +310,7 @@ for (const [name, objects, want] of emulations) {
   }
 }
 
-const servers: [name: string, objects: Record<string, TestValue>, want: [string, string]][] = [
+const servers: [name: string, objects: Record<string, TestValue>, want: [string | null, string]][] = [
   ["an HP behind a JetDirect", { ...jetDirect, ...hpName }, ["HP", "LaserJet 0000"]],
   ["an HP behind an Axis", { [oids.sysDescr]: "AXIS 0000 Network Print Server", ...hpName }, ["HP", "LaserJet 0000"]],
   ["an HP behind a MarkNet", { [oids.sysDescr]: "Lexmark MarkNet N0000", ...hpName }, ["HP", "LaserJet 0000"]],
@@ -311,11 +318,23 @@ const servers: [name: string, objects: Record<string, TestValue>, want: [string,
     "Brother",
     "HL-0000N",
   ]],
+  ["a printer that names no maker behind a JetDirect", { ...jetDirect, [`${oids.hrDeviceDescr} 1`]: "P-0000DN" }, [
+    null,
+    "P-0000DN",
+  ]],
+  ["a printer that names no maker behind a D-Link", {
+    [oids.sysDescr]: "D-Link DP-300U Print Server",
+    [`${oids.hrDeviceDescr} 1`]: "P-0000DN",
+  }, [null, "P-0000DN"]],
   ["a Genicom behind a JetDirect", { ...jetDirect, [`${oids.hrDeviceDescr} 1`]: "Genicom LN00" }, ["Genicom", "LN00"]],
 ];
 for (const [name, objects, want] of servers) {
   Deno.test(`readIdentity() believes ${name}`, () => {
-    const store = storeOf({ ...hpObjects, ...objects });
+    const store = storeOf({
+      [oids.sysObjectID]: { oid: "1.3.6.1.4.1.11.2.3.9.1" },
+      [`${oids.prtMarkerLifeCount} 1.1`]: 1,
+      ...objects,
+    });
     const { manufacturer, model } = readIdentity(openInquiry(store, recognise(store).profile, []));
     assert.deepEqual([manufacturer, model], want);
   });

@@ -22,6 +22,8 @@ interface Testimony {
   objectId: string;
   device: string;
   deviceIds: DeviceId[];
+  /** Of these, in the order of their weight, sysDescr.0 and those in objects of the maker's own. */
+  ownIds: DeviceId[];
   enterprises: Set<string>;
 }
 
@@ -51,7 +53,8 @@ export function recognise(store: ObjectStore, oneOfSeveral?: string): Recognised
   // objects, and HP's print servers stand before printers of all makers.
   const { telling: byCard } = best;
   const otherwise = testimony.deviceIds.some(({ maker }) => maker !== null) ||
-    makerByName(testimony.device) !== undefined;
+    makerByName(testimony.device) !== undefined ||
+    (isPrintServer(testimony.description) && /\d/.test(testimony.device));
   if (best.score < weights.device && otherwise) {
     best = { profile: genericProfile, score: 0, telling: byCard, evidence: [] };
   }
@@ -70,25 +73,32 @@ export function recognise(store: ObjectStore, oneOfSeveral?: string): Recognised
 const emulated = allProfiles.filter(({ id }) => ["hp", "epson", "ibm"].includes(id));
 
 /** The maker that the device itself names in words, where that is not HP, whom all others emulate. */
-function ownMaker({ description, device }: Testimony): string | undefined {
+function ownMaker({ description, device, ownIds }: Testimony): string | undefined {
   const others = allProfiles.filter(({ id }) => id !== "hp");
-  const names = (text: string, kind: "descriptions" | "devices") =>
+  const names = (text: string, kind: "descriptions" | "devices" | "deviceIds") =>
     others.find(({ recognise: { [kind]: patterns, never } }) =>
       patterns?.some((pattern) => pattern.test(text)) && !never?.some((pattern) => pattern.test(text))
     )?.maker;
-  const isCard = [...allProfiles.flatMap(({ recognise }) => recognise.cards ?? []), anyonesServer]
-    .some((pattern) => pattern.test(description));
+  const isCard = isPrintServer(description);
   const said = isCard ? undefined : names(description, "descriptions") ?? names(description, "devices") ??
     maybeNamed(description);
-  if (said !== undefined) return said;
+  const own = said ?? ownIds.map(({ maker }) => names(maker ?? "", "deviceIds")).find((maker) => maker !== undefined);
+  if (own !== undefined) return own;
   // What stands before a printer says whose it is itself; a printer's own sentence is no emulation.
   const isOwn = !isCard &&
     allProfiles.some(({ recognise }) => recognise.descriptions?.some((it) => it.test(description)));
   return isOwn ? undefined : names(device, "devices") ?? maybeNamed(device);
 }
 
-/** Print servers that stand before printers of all makers. */
-const anyonesServer = /^(?:AXIS|SEH|Intel|D-Link|TRENDnet|Netgear|Linksys|Lantronix|Castelle|Extended Systems)\b/i;
+/** Makers of print servers that stand before printers of all makers. */
+const anyonesServer =
+  /^(?:AXIS|SEH|Intel|D-Link|TRENDnet|Netgear|Linksys|Lantronix|Castelle|Extended Systems|SILEX|Digi|Hawking|TP-LINK|Edimax|Level ?One|Planet|IOGEAR|StarTech|Allied Telesis|MiLAN|Troy XCD|XCD|Emulex)\b/i;
+
+/** Whether a sysDescr.0 is that of a print server or network card that stands before printers of all makers. */
+export function isPrintServer(description: string): boolean {
+  return anyonesServer.test(description) ||
+    allProfiles.some(({ recognise }) => recognise.cards?.some((pattern) => pattern.test(description)));
+}
 
 /** A maker without a profile. TROY sells HP's printers, which emulate nobody. */
 function maybeNamed(text: string): string | undefined {
@@ -224,7 +234,11 @@ function hear(store: ObjectStore, oneOfSeveral?: string): Testimony {
   if (ownDeviceId !== undefined && (ownDeviceId.prints || isPrinterClass(ownDeviceId.deviceClass))) {
     deviceIds.push(ownDeviceId);
   }
-  for (const { id } of deviceIdObjects(store, oneOfSeveral)) deviceIds.push(id);
+  const ownIds = [...deviceIds];
+  for (const { oid, id } of deviceIdObjects(store, oneOfSeveral)) {
+    deviceIds.push(id);
+    if (!shared.has(enterpriseOf(oid) ?? "")) ownIds.push(id);
+  }
   for (const [oid] of isAlone ? store : []) {
     const enterprise = enterpriseOf(oid);
     if (enterprise !== undefined && !shared.has(enterprise)) enterprises.add(enterprise);
@@ -236,6 +250,7 @@ function hear(store: ObjectStore, oneOfSeveral?: string): Testimony {
       ? ""
       : maybeText(store.get(`${oids.hrDeviceDescr}.${device}`)) ?? (isAlone ? "" : nameOf(store, device)),
     deviceIds,
+    ownIds,
     enterprises,
   };
 }

@@ -20,7 +20,10 @@ export const hp: Profile = {
       /\b(?:HP|Hewlett[- ]Packard)\b.*\b(?:(?:Laser|Office|Desk|Design)Jet|PhotoSmart|PageWide|ENVY|Smart Tank)\b/i,
       /^HP (?:Color )?(?:Laser|Neverstop)\b/i,
     ],
-    devices: [/^(?:HP|Hewlett[- ]Packard)\b|LaserJet|Office[Jj]et|Desk[Jj]et|Design[Jj]et|PageWide|^ENVY\b/i],
+    devices: [
+      /^(?:HP|Hewlett[- ]Packard)\b|LaserJet|OfficeJet|DeskJet|DesignJet|PageWide|^ENVY\b/i,
+      /\b(?:PhotoSmart|Business Inkjet|Smart Tank|Neverstop|Mopier|Color Inkjet|Edgeline|Latex)\b|^psc \d/i,
+    ],
     deviceIds: [/^(?:HP|Hewlett[- ]?Packard)\b/i],
     never: [/onboard administrator|virtual connect|procurve|integrated lights-out/i],
   },
