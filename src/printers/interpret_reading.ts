@@ -46,13 +46,9 @@ export interface Interpreted {
 
 /** The readings of all printers that answer at one address: one as a rule, several behind a print server. */
 export function interpretReadings(store: ObjectStore, context: ReadingContext): Interpreted[] {
-  const { devices, silent } = answeringPrinters(store);
-  const problems = silent.length === 0 ? context.problems : [...context.problems, {
-    code: "several-printers",
-    message: `${devices.length + silent.length} printers are behind this address and only ${
-      counted(devices.length)
-    } read: nothing is answered of ${silent.map((device) => nameOfDevice(store, device)).join(", ")}`,
-  }];
+  const answering = answeringPrinters(store);
+  const devices = answering.devices.slice(0, mostPrinters);
+  const problems = [...context.problems, ...severalProblems(store, answering)];
   if (devices.length < 2) return [interpretReading(store, { ...context, problems })];
   return devices.map((oneOfSeveral) => {
     const { profile } = recognise(store, oneOfSeveral);
@@ -63,8 +59,22 @@ export function interpretReadings(store: ObjectStore, context: ReadingContext): 
   });
 }
 
-function counted(count: number): string {
-  return count === 1 ? "1 is" : `${count} are`;
+/** The largest print servers have eight ports; more would be one device that makes up many. */
+const mostPrinters = 16;
+
+/** How many printers there are, where not all of them are read. */
+function severalProblems(store: ObjectStore, { devices, silent }: ReturnType<typeof answeringPrinters>): Problem[] {
+  const read = Math.min(devices.length, mostPrinters);
+  const all = devices.length + silent.length;
+  if (read === all) return [];
+  const names = silent.slice(0, mostPrinters).map((device) => nameOfDevice(store, device)).join(", ");
+  const why = silent.length === 0
+    ? `no more than ${mostPrinters} are read of one address`
+    : `nothing is answered of ${names}`;
+  const message = `${all} printers are behind this address and only ${
+    read === 1 ? "1 is" : `${read} are`
+  } read: ${why}`;
+  return [{ code: "several-printers", message }];
 }
 
 function nameOfDevice(store: ObjectStore, device: string): string {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Tag } from "../snmp/value.ts";
 import type { SnmpValue } from "../snmp/value.ts";
-import { interpretReading, type ReadingContext } from "./interpret_reading.ts";
+import { interpretReading, interpretReadings, type ReadingContext } from "./interpret_reading.ts";
 import { ObjectStore } from "./object_store.ts";
 import { oids } from "./printer_mib.ts";
 import type { Profile } from "./profile.ts";
@@ -120,8 +120,9 @@ Deno.test("interpretReading() never throws and always gives clean JSON, whatever
       for (const [oid, value] of answers) answered.add({ oid, ...value });
       recognise(answered);
       readPlan(answered, profile);
-      for (const given of [{ ...context, profile }, context]) {
-        const { reading, trace } = interpretReading(answered, given);
+      const read = [{ ...context, profile }, context].flatMap((given) => interpretReadings(answered, given));
+      assert.ok(read.length >= 2);
+      for (const { reading, trace } of [interpretReading(answered, { ...context, profile }), ...read]) {
         assert.deepEqual(JSON.parse(JSON.stringify(reading)), reading, "JSON keeps every key and value");
         assert.ok(!/[\u202a-\u202e\u2066-\u2069]/.test(JSON.stringify(reading)));
         for (const { level } of [...reading.supplies, ...reading.trays]) {

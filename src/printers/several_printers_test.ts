@@ -113,6 +113,17 @@ Deno.test("interpretReadings() takes the names of printers where the print serve
   ]);
 });
 
+Deno.test("interpretReadings() makes no more than sixteen printers of one address", () => {
+  const objects: Record<string, TestValue> = {};
+  for (let device = 1; device <= 40; device++) objects[`${oids.prtMarkerLifeCount} ${device}.1`] = device;
+  const readings = readingsOf(objects);
+  assert.deepEqual(readings.map(({ deviceIndex }) => deviceIndex), Array.from({ length: 16 }, (_, i) => i + 1));
+  assert.equal(
+    readings[0]!.problems[0]!.message,
+    "40 printers are behind this address and only 16 are read: no more than 16 are read of one address",
+  );
+});
+
 const single: { name: string; objects: Record<string, TestValue> }[] = [
   { name: "a table that is numbered from 0", objects: { [`${oids.prtMarkerLifeCount} 0.1`]: 5 } },
   { name: "tables that are numbered differently", objects: { [`${oids.prtMarkerLifeCount} 2.1`]: 5 } },
