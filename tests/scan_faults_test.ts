@@ -29,6 +29,13 @@ const cases: Case[] = [
   { name: "silence", faults: [{ kind: "silence" }] },
   { name: "silence half-way", faults: [{ kind: "silence", after: 4 }], check: named("silent") },
   { name: "a delay below the timeout", faults: [{ kind: "delay", ms: 60 }], check: complete },
+  {
+    // The sweep is over after 450 ms, before the first answer comes, and each further one is as slow.
+    name: "answers that take longer than the sweep",
+    faults: [{ kind: "delay", ms: 700 }],
+    args: ["--timeout", "300"],
+    check: complete,
+  },
   { name: "loss of the first packet", faults: [{ kind: "loss", probability: 1, times: 1 }], check: complete },
   {
     name: "loss of every third packet",

@@ -53,6 +53,7 @@ scope.onmessage = ({ data }) => {
   try {
     if (data.type === "start") start(data.config);
     else if (data.type === "shard") scanner?.take(data.shard);
+    else if (data.type === "last") scanner?.last();
     else void stop(data);
   } catch (error) {
     scope.postMessage({ type: "failed", code: "start", message: messageOf(error) });

@@ -39,6 +39,8 @@ export interface ScannerParts {
 
 export interface Scanner {
   take(shard: Shard): void;
+  /** There are no further shards: late answers are waited for no longer than at the end of a scan. */
+  last(): void;
   /** Begins nothing more, reports what was read and resolves when nothing is under way, or at once. */
   stop(options: { atOnce: boolean }): Promise<void>;
 }
@@ -56,6 +58,14 @@ const maxTimeoutMs = 8_000;
 const lossyShare = 0.02;
 /** Rounds of probes that a lossy network can cause. */
 const maxRounds = 8;
+/** How long after its first probe the answer of an address counts while the scan goes on. */
+const lateMs = 10_000;
+/**
+ * The same when nothing else is left to do, in timeouts: printers that sleep take up to four seconds. A large scan waits
+ * so long only when somebody was late, as it has had most of its late answers by then.
+ */
+const lateTimeouts = 5;
+const smallScan = 512;
 
 export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanner {
   const { hub, gate, clock, post } = parts;
@@ -76,6 +86,10 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
   let nextId = minProbeId + Math.floor(Math.random() * 0x10000000);
   const results: DeviceResult[] = [];
   let underWay = 0, sending = 0;
+  /** Shards of which addresses are still asked, and those that wait for late answers alone. */
+  let asking = 0, lingering = 0;
+  let isLast = false, somebodyWasLate = false;
+  let waitsAnew = Promise.withResolvers<void>();
   const roundTrip = createRoundTrip({ minMs: config.timeoutMs, maxMs: Math.max(config.timeoutMs, maxTimeoutMs) });
   const loss = createLossEstimate();
   const isLossy = () => loss.share() > lossyShare;
@@ -136,6 +150,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
     const skip = new Set(shard.skip);
     const problems: Problem[] = [];
     const readings: Promise<void>[] = [];
+    let askedMs = clock.monotonicMs(), isSwept = false;
     const firstId = nextId + size > maxProbeId ? minProbeId : nextId;
     nextId = firstId + size;
     const sweep = sweepShard({
@@ -160,6 +175,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
       send: (bytes, target) => hub.probe(bytes, target.address, target.port),
       onFound: ({ heard, ...rest }) => {
         counters.answered++;
+        somebodyWasLate ||= isSwept;
         // Where packets are lost, an answer to the second probe says nothing of how slow the device is.
         const tells = heard !== undefined && (heard.certain || !isLossy());
         readings.push(read(shard.id, tells ? { ...rest, heard } : rest));
@@ -172,6 +188,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
         });
       },
       onFirstRoundSent: () => {
+        askedMs = clock.monotonicMs();
         wantsShard = true;
         pullIfRoom();
       },
@@ -183,17 +200,50 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
     });
     sweeps.set(shard.id, { firstId, size, sweep });
     sending++;
+    asking++;
     try {
       await sweep.run();
+      isSwept = true;
     } catch (error) {
       if (!stopping.signal.aborted) throw error;
     } finally {
       sending--;
-      sweeps.delete(shard.id);
+      asking--;
     }
+    await waitForLate(askedMs, sweep.everybodyAnswered);
+    sweeps.delete(shard.id);
     await Promise.all(readings);
     report();
     post({ type: "shardDone", shard: shard.id, complete: !stopping.signal.aborted, problems });
+  }
+
+  /** Other shards are asked meanwhile. */
+  async function waitForLate(askedMs: number, everybodyAnswered: AbortSignal): Promise<void> {
+    lingering++;
+    waitAnew();
+    pullIfRoom();
+    const enough = AbortSignal.any([stopping.signal, everybodyAnswered]);
+    while (!enough.aborted) {
+      const waitMs = askedMs + patienceMs() - clock.monotonicMs();
+      if (waitMs <= 0) break;
+      const otherwise = new AbortController();
+      const rest = clock.sleep(waitMs, AbortSignal.any([enough, otherwise.signal])).catch(() => {}); // Enough.
+      await Promise.race([rest, waitsAnew.promise]);
+      otherwise.abort();
+    }
+    lingering--;
+  }
+
+  function patienceMs(): number {
+    if (!isLast || asking > 0) return lateMs;
+    const isWorthIt = somebodyWasLate || config.space.size <= smallScan;
+    return isWorthIt ? Math.min(lateMs, lateTimeouts * config.timeoutMs) : 0;
+  }
+
+  /** Whoever waits for late answers looks anew how long. */
+  function waitAnew(): void {
+    waitsAnew.resolve();
+    waitsAnew = Promise.withResolvers();
   }
 
   async function read(shard: number, found: Found): Promise<void> {
@@ -239,7 +289,9 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
   }
 
   function pullIfRoom(): void {
-    if (!wantsShard || stopping.signal.aborted || underWay >= maxShards || limiter.waiting >= maxWaiting) return;
+    if (!wantsShard || stopping.signal.aborted || underWay - lingering >= maxShards || limiter.waiting >= maxWaiting) {
+      return;
+    }
     if (config.ratePerSecond > 0 && sending >= maxSending) return;
     wantsShard = false;
     post({ type: "pull" });
@@ -258,6 +310,10 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
         }
         pullIfRoom();
       });
+    },
+    last() {
+      isLast = true;
+      waitAnew();
     },
     async stop({ atOnce }) {
       stopping.abort(new DOMException("The scan was stopped", "AbortError"));

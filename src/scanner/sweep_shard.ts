@@ -43,7 +43,10 @@ export interface SweepOptions {
   expectedMissing: (found: number, rounds: number) => number;
   /** How long an answer may take; asked anew, as it is learned from the answers. */
   timeoutMs: () => number;
-  /** Called with the milliseconds between the first probe of a device and its answer; certain when that was the only one. */
+  /**
+   * Called with the milliseconds between the first probe of a device and its answer, unless it came after the sweep;
+   * certain when that was the only probe.
+   */
   onAnswer: (ms: number, certain: boolean) => void;
   /** Resolves when the system has taken the datagram; nothing else of the shard is sent meanwhile. */
   send: (bytes: Uint8Array, target: Target) => Promise<void>;
@@ -65,8 +68,12 @@ export interface SweepOptions {
 export interface ShardSweep {
   /** Whether the datagram answers a probe of this shard. Throws nothing. */
   accept(bytes: Uint8Array, address: string, port: number, message: SnmpMessage): boolean;
-  /** Resolves when nobody is waited for any more. Rejects only with the abort reason. */
+  /**
+   * Resolves when every address has had its time to answer. Rejects only with the abort reason. What comes later is
+   * accepted as well.
+   */
   run(): Promise<void>;
+  readonly everybodyAnswered: AbortSignal;
 }
 
 /** Devices missing of a shard that are not worth another round. */
@@ -94,6 +101,7 @@ export function sweepShard(options: SweepOptions): ShardSweep {
   /** Probes of each address, as far as one byte counts. */
   const probed = new Uint8Array(size);
   let found = 0;
+  let isOver = false;
   let lastWaveAt = 0;
   const refused = new Set<string>();
   // Aborted when everybody has answered, so that nobody is waited for.
@@ -123,7 +131,7 @@ export function sweepShard(options: SweepOptions): ShardSweep {
     found++;
     const afterMs = clock.monotonicMs() - firstSentAt[position]!;
     const certain = probed[position] === 1;
-    options.onAnswer(afterMs, certain);
+    if (!isOver) options.onAnswer(afterMs, certain);
     if (found === size) complete.abort();
     options.onFound({ target, ...answer, heard: { afterMs, certain } });
     return true;
@@ -193,14 +201,17 @@ export function sweepShard(options: SweepOptions): ShardSweep {
         await wait(options.timeoutMs());
         const rounds = round + 1;
         const mayFind = found > foundBefore || options.expectedMissing(found, rounds) > negligible;
-        if (options.retries === 0 || found === size || !mayFind || rounds >= options.maxRounds) return;
+        if (options.retries === 0 || found === size || !mayFind || rounds >= options.maxRounds) {
+          isOver = true;
+          return;
+        }
       } else {
         await waitHalf();
       }
     }
   }
 
-  return { accept, run };
+  return { accept, run, everybodyAnswered: complete.signal };
 }
 
 function answerOf(message: SnmpMessage): Omit<Found, "target" | "heard"> | undefined {

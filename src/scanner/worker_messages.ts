@@ -52,6 +52,8 @@ export type ToScanner =
   | { type: "start"; config: ScannerConfig }
   | { type: "shard"; shard: Shard }
   /** `atOnce`: nothing is sent any more; else the devices that are being read are read to their end. */
+  /** There are no further shards, unless one fails. */
+  | { type: "last" }
   | { type: "stop"; atOnce: boolean };
 
 export interface ScannerCounters {

@@ -133,6 +133,7 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
   const slots = new Set<Slot>();
   const buried = { ...noCounters };
   let startFailures = 0;
+  let isLast = false;
   const over = Promise.withResolvers<void>();
   const closing = new AbortController();
 
@@ -172,6 +173,7 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
         ...(request.window === undefined ? {} : { window: request.window }),
       },
     });
+    if (isLast) worker.post({ type: "last" });
   }
 
   function onMessage(slot: Slot, message: FromScanner): void {
@@ -259,11 +261,18 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
     if ([...slot.shards.values()].some((shard) => shard.failures > 0)) return;
     if (!idle && queue.onlySuspects) return;
     const shard = queue.next(idle);
+    if (queue.length === 0) tellLast();
     if (shard === undefined) return;
     slot.shards.set(shard.id, shard);
     slot.movedAt = clock.monotonicMs();
     const { id, from, to, reported } = shard;
     slot.worker.post({ type: "shard", shard: { id, from, to, skip: [...reported] } });
+  }
+
+  function tellLast(): void {
+    if (isLast) return;
+    isLast = true;
+    for (const { worker } of slots) worker.post({ type: "last" });
   }
 
   /** Ends a worker that crashed or hangs, and has its work done by others. */

@@ -74,7 +74,7 @@ async function supervise(
           } else if (message.type === "stop") {
             worker.stops.push(message.atOnce);
             tell({ type: "stopped" });
-          } else {
+          } else if (message.type === "shard") {
             worker.shards.push(message.shard);
             behave(worker, message.shard, tell, clock);
           }

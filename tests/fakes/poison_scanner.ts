@@ -37,6 +37,7 @@ scope.onmessage = async ({ data }) => {
     });
     scope.postMessage({ type: "ready" });
   } else if (data.type === "shard") scanner?.take(data.shard);
+  else if (data.type === "last") scanner?.last();
   else {
     await scanner?.stop(data);
     await hub.close();

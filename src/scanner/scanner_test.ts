@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { defaultPlan, planToWire } from "../credentials/credential.ts";
+import type { DatagramHub, DatagramListener } from "../snmp/datagram_hub.ts";
+import { encodeCommunityMessage, PduType } from "../snmp/message.ts";
+import { parseTargets } from "../targets/parse_targets.ts";
+import { startScanner } from "./scanner.ts";
+import { createSendGate } from "./send_gate.ts";
+import { maybeMessage } from "./sweep_shard.ts";
+import type { FromScanner } from "./worker_messages.ts";
+
+/** A scanner that has asked all `addresses` of its only shard; nobody answers but by `answer`. */
+async function askedScanner(addresses: number) {
+  const clock = new FakeClock();
+  const sent = new Map<string, Uint8Array>();
+  const told: FromScanner[] = [];
+  let listener: DatagramListener = () => false;
+  const hub: DatagramHub = {
+    probe(bytes, address) {
+      sent.set(address, bytes);
+      return Promise.resolve();
+    },
+    send: () => Promise.resolve(),
+    listenTo: () => () => {},
+    setSweep: (sweep) => listener = sweep,
+    counters: { sent: 0, received: 0, stray: 0 },
+    close: () => Promise.resolve(),
+  };
+  const last = `127.0.${(addresses - 1) >> 8}.${(addresses - 1) & 255}`;
+  const space = await parseTargets([`127.0.0.0-${last}`], {
+    exclude: [],
+    port: 161,
+    maxAddresses: 100_000,
+    resolve: () => Promise.resolve([]),
+    readTextFile: () => Promise.reject(new Error("no files here")),
+  });
+  const scanner = startScanner({
+    space,
+    seed: 1,
+    credentials: planToWire(defaultPlan(["public"])),
+    ratePerSecond: 0,
+    timeoutMs: 1000,
+    retries: 1,
+    deviceDeadlineMs: 60_000,
+    maxReading: 4,
+    scope: "full",
+    capture: null,
+  }, { hub, gate: createSendGate(undefined, clock), clock, post: (message) => told.push(message) });
+  scanner.take({ id: 1, from: 0, to: addresses, skip: [] });
+  await clock.advance(0);
+
+  function answer(address: string): boolean {
+    const request = maybeMessage(sent.get(address)!)!;
+    assert(request.version !== 3);
+    const bytes = encodeCommunityMessage({ ...request, pdu: { ...request.pdu, type: PduType.response } });
+    return listener(bytes, address, 161);
+  }
+
+  return {
+    clock,
+    scanner,
+    answer,
+    isDone: () => told.some(({ type }) => type === "shardDone"),
+    [Symbol.asyncDispose]: () => scanner.stop({ atOnce: true }),
+  };
+}
+
+Deno.test("startScanner() takes late answers for ten seconds while the scan goes on", async () => {
+  await using scan = await askedScanner(600);
+  await scan.clock.advance(9_000);
+  assert.equal(scan.answer("127.0.0.7"), true);
+  assert.equal(scan.answer("127.0.0.7"), true, "the second answer of a device is none to nobody");
+  await scan.clock.advance(2_000);
+  assert.equal(scan.answer("127.0.0.8"), false);
+});
+
+Deno.test("startScanner() waits five timeouts for late answers at the end of a small scan", async () => {
+  await using scan = await askedScanner(3);
+  scan.scanner.last();
+  await scan.clock.advance(4_800);
+  assert.equal(scan.isDone(), false);
+  assert.equal(scan.answer("127.0.0.1"), true);
+  await scan.clock.advance(1_000);
+  assert.equal(scan.answer("127.0.0.2"), false);
+});
+
+Deno.test("startScanner() ends a silent shard after five timeouts", async () => {
+  await using scan = await askedScanner(3);
+  await scan.clock.advance(3_000);
+  scan.scanner.last();
+  await scan.clock.advance(1_900);
+  assert.equal(scan.isDone(), false);
+  await scan.clock.advance(200);
+  assert.equal(scan.isDone(), true);
+});
+
+Deno.test("startScanner() waits for nobody at the end of a large scan in which nobody was late", async () => {
+  await using scan = await askedScanner(600);
+  scan.scanner.last();
+  await scan.clock.advance(1_600);
+  assert.equal(scan.isDone(), true);
+});
+
+Deno.test("startScanner() waits at the end of a large scan in which somebody was late", async () => {
+  await using scan = await askedScanner(600);
+  await scan.clock.advance(2_000);
+  assert.equal(scan.answer("127.0.1.7"), true);
+  scan.scanner.last();
+  await scan.clock.advance(2_500);
+  assert.equal(scan.answer("127.0.1.8"), true);
+});
