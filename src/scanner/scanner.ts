@@ -149,7 +149,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
     const size = shard.to - shard.from;
     const skip = new Set(shard.skip);
     const problems: Problem[] = [];
-    const readings: Promise<void>[] = [];
+    const readings: Promise<boolean>[] = [];
     let askedMs = clock.monotonicMs(), isSwept = false;
     const firstId = nextId + size > maxProbeId ? minProbeId : nextId;
     nextId = firstId + size;
@@ -212,9 +212,9 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
     }
     await waitForLate(askedMs, sweep.everybodyAnswered);
     sweeps.delete(shard.id);
-    await Promise.all(readings);
+    const areRead = (await Promise.all(readings)).every(Boolean);
     report();
-    post({ type: "shardDone", shard: shard.id, complete: !stopping.signal.aborted, problems });
+    post({ type: "shardDone", shard: shard.id, complete: isSwept && areRead, problems });
   }
 
   /** Other shards are asked meanwhile. */
@@ -246,18 +246,22 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
     waitsAnew = Promise.withResolvers();
   }
 
-  async function read(shard: number, found: Found): Promise<void> {
+  /** False where the scan was stopped before the device was read to its end. */
+  async function read(shard: number, found: Found): Promise<boolean> {
     counters.reading++;
+    let isRead = false;
     const slot = await limiter.acquire();
     if (!stopping.signal.aborted) {
       const outcome = await readOne(found, slot);
       // What was cut off is no reading: the device is read again as a whole.
-      if (!gate.closed.aborted) results.push({ shard, key: keyOf(found.target), ...outcome });
+      isRead = !gate.closed.aborted;
+      if (isRead) results.push({ shard, key: keyOf(found.target), ...outcome });
       if (results.length >= 64) report();
     }
     slot.release();
     counters.reading--;
     pullIfRoom();
+    return isRead;
   }
 
   async function readOne(found: Found, slot: ReadSlot): Promise<DeviceOutcome> {

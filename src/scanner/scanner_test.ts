@@ -31,7 +31,7 @@ async function askedScanner(addresses: number) {
     exclude: [],
     port: 161,
     maxAddresses: 100_000,
-    resolve: () => Promise.resolve([]),
+    resolve: () => Promise.reject(new Error("no names here")),
     readTextFile: () => Promise.reject(new Error("no files here")),
   });
   const scanner = startScanner({
@@ -61,6 +61,8 @@ async function askedScanner(addresses: number) {
     scanner,
     answer,
     isDone: () => told.some(({ type }) => type === "shardDone"),
+    /** Whether nothing of the shard has to be done again. */
+    isComplete: () => told.some((message) => message.type === "shardDone" && message.complete),
     [Symbol.asyncDispose]: () => scanner.stop({ atOnce: true }),
   };
 }
@@ -108,4 +110,20 @@ Deno.test("startScanner() waits at the end of a large scan in which somebody was
   scan.scanner.last();
   await scan.clock.advance(2_500);
   assert.equal(scan.answer("127.0.1.8"), true);
+});
+
+Deno.test("startScanner() that is stopped while it waits for late answers has done what it was to do", async () => {
+  await using scan = await askedScanner(600);
+  await scan.clock.advance(3_000);
+  await scan.scanner.stop({ atOnce: true });
+  await scan.clock.advance(0);
+  assert.equal(scan.isComplete(), true);
+});
+
+Deno.test("startScanner() that is stopped before the second try has its shard done again", async () => {
+  await using scan = await askedScanner(600);
+  await scan.clock.advance(200);
+  await scan.scanner.stop({ atOnce: true });
+  await scan.clock.advance(0);
+  assert.deepEqual([scan.isDone(), scan.isComplete()], [true, false]);
 });
