@@ -47,6 +47,8 @@ export interface SceneOptions {
   rate?: number;
   /** Further lines of agent.yaml. */
   more?: string;
+  /** What the platform is set up within, such as a clock of the past: its certificates are from then. */
+  madeWithin?: readonly string[];
 }
 
 /** The page counter of the printer number `index`, each its own. */
@@ -88,8 +90,10 @@ export async function startScene(options: SceneOptions): Promise<AgentScene> {
   const env = { OPENDCA_GUARD_DIRECTORY: `${folder}/guard` };
   const port = freePort();
 
+  let platformWithin = options.madeWithin ?? [];
+
   async function admin(...args: string[]): Promise<string> {
-    const { code, out, err } = await runProgram("platform/main.ts", ["--data", data, ...args]);
+    const { code, out, err } = await runProgram("platform/main.ts", ["--data", data, ...args], {}, platformWithin);
     if (code !== 0) throw new Error(`opendca-platform ${args.join(" ")} ended with ${code}: ${err}`);
     return out.trim();
   }
@@ -106,7 +110,7 @@ export async function startScene(options: SceneOptions): Promise<AgentScene> {
       "--poll-seconds",
       "30",
     ];
-    const program = startProgram("platform/main.ts", args);
+    const program = startProgram("platform/main.ts", args, {}, platformWithin);
     await program.line((line) => line.includes('"ready"'));
     return program;
   }
@@ -143,6 +147,11 @@ export async function startScene(options: SceneOptions): Promise<AgentScene> {
     },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
+  if (platformWithin.length > 0) {
+    await using before = await startPlatform();
+    await before.kill("SIGTERM");
+    platformWithin = [];
+  }
   await admin("customer", "create", "Acme");
   await admin("site", "create", "Berlin");
   {

@@ -4,7 +4,7 @@ import { statSync } from "node:fs";
 import { startTestPlatform } from "./platform_fixture.ts";
 import { activatedAgent, call, connect } from "./platform_fixture.ts";
 import { batchOf, readingOf, recordOf } from "./platform_uploads.ts";
-import { hour, openOffice } from "./office_agent.ts";
+import { minute, openOffice } from "./office_agent.ts";
 import { until } from "./until.ts";
 
 const sizeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
@@ -39,7 +39,7 @@ Deno.test({
       return sizes().slice(0, 3).every((size) => size > 0) && office.logged("sweepEnded").length > 0;
     });
     assert(await office.assertAllThere() >= 4);
-    await office.pass(hour, 20_000);
+    await office.pass(40 * minute, 20_000);
     assert.deepEqual(sizes(), [0, 0, 0, 0]);
   },
 });

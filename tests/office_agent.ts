@@ -136,6 +136,7 @@ ${options.more ?? ""}`,
       ...host,
       ...agentMachine,
       clock,
+      uptimeMs: () => clock.monotonicMs(),
       facts: { ...agentMachine.facts, runtimeVersion: options.runtimeVersion ?? agentMachine.facts.runtimeVersion },
       stdout: {
         isTerminal: false,

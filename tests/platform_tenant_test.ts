@@ -65,6 +65,7 @@ const probes: Record<string, (tenant: Tenant, id: string) => unknown> = {
     agents.createAgent(tenant, { siteId: id, installationId: id, hostname: "", version: "", at }),
   maybeAgent: (tenant, id) => agents.maybeAgent(tenant, id),
   siteOfAgent: (tenant, id) => agents.siteOfAgent(tenant, id),
+  activatedSince: (tenant, id) => agents.activatedSince(tenant, id),
   listAgents: (tenant) => agents.listAgents(tenant),
   revokeAgent: (tenant, id) => agents.revokeAgent(tenant, { agentId: id, reason: "x", at }),
   notePoll: (tenant, id) =>
@@ -152,6 +153,8 @@ const probes: Record<string, (tenant: Tenant, id: string) => unknown> = {
       recordId: crypto.randomUUID(),
       deviceId: id,
       observedAt: at,
+      basis: "agent",
+      agentAt: at,
       receivedAt: at,
       kind: "reading",
       meters: [{ name: "total", value: 1, unit: "x", source: undefined }],

@@ -132,11 +132,9 @@ for (const { name, change, reason } of whole) {
 const single = [
   { name: "an id that is no UUID", record: recordOf(readingOf(), { recordId: "x" }) },
   { name: "no content", record: { ...good, recordId: crypto.randomUUID(), content: undefined } },
-  { name: "a time before there were agents", record: recordOf(readingOf(), { observedAt: new Date(0) }) },
-  { name: "a time far ahead", record: recordOf(readingOf(), { observedAt: new Date(Date.now() + 3 * 86_400_000) }) },
+  { name: "no time", record: recordOf(readingOf(), { observedAt: undefined }) },
   { name: "a meter that is no number", record: recordOf(readingOf({ total: NaN })) },
   { name: "a meter below zero", record: recordOf(readingOf({ total: -1 })) },
-  { name: "a time after all calendars", record: recordOf(readingOf(), { observedAt: new Date("+010000-01-01") }) },
   { name: "neither an address nor a device key", record: recordOf(readingOf({ address: "" })) },
 ];
 for (const { name, record } of single) {
@@ -215,6 +213,35 @@ Deno.test("Upload of what was read by a clock a day ahead is not the newest for 
   const [device] = listDevices(agent.tenant);
   assert.equal(device?.total, 20);
   assert(device.last_seen_at <= Date.now(), "seen in the future");
+});
+
+Deno.test("Upload refuses nothing for its time: what cannot be counts from its arrival, and what the agent said is kept", async () => {
+  await using bench = await startBench();
+  const { agent } = bench;
+  const beganMs = Date.now(), day = 86_400_000;
+  const told = [
+    new Date(0),
+    new Date(beganMs - 300 * day),
+    new Date(beganMs + 200 * day),
+    new Date("+010000-01-01"),
+    new Date(beganMs - 1000),
+  ];
+  const right = new Date(beganMs - 5000);
+  const records = told.map((observedAt) => recordOf(readingOf(), { observedAt }));
+  const corrected = recordOf(readingOf(), { observedAt: told[2]!, correctedAt: right });
+  const hostile = recordOf(readingOf(), { observedAt: told[4]!, correctedAt: told[2]! });
+  const batch = batchOf(agent, { sequence: 1, records: [...records, corrected, hostile] });
+  assert.deepEqual(marks(await bench.upload(batch)), [1, []]);
+  const rows = agent.tenant.all<{ observed_at: number; agent_at: number; time_basis: string }>(
+    "SELECT observed_at, agent_at, time_basis FROM readings WHERE customer_id = :customer ORDER BY reading_id",
+  );
+  assert.deepEqual(rows.map(({ agent_at }) => agent_at), [...told, told[2]!, told[4]!].map((time) => time.getTime()));
+  const bases = ["arrival", "arrival", "arrival", "arrival", "agent", "corrected", "arrival"];
+  assert.deepEqual(rows.map(({ time_basis }) => time_basis), bases);
+  for (const { observed_at, time_basis } of rows) {
+    if (time_basis === "arrival") assert.equal(observed_at, bench.platform.clock.now().getTime());
+  }
+  assert.deepEqual(rows.slice(4, 6).map(({ observed_at }) => observed_at), [told[4]!.getTime(), right.getTime()]);
 });
 
 Deno.test("Upload tells two devices at one address apart", async () => {

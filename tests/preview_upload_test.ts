@@ -21,7 +21,10 @@ type Json = any;
 /** A record without what is made when it is made: ids and times. */
 function timeless(record: Json): Json {
   return JSON.parse(
-    JSON.stringify(record, (key, value) => ["recordId", "deviceKey", "observedAt"].includes(key) ? undefined : value),
+    JSON.stringify(
+      record,
+      (key, value) => ["recordId", "deviceKey", "observedAt", "span", "milliseconds"].includes(key) ? undefined : value,
+    ),
   );
 }
 

@@ -24,6 +24,8 @@ interface Scene {
   /** Names of events since the last look. */
   names(): string[];
   answer: (batch: Batch) => Answer;
+  /** Whether the platform's time is known, and what it says of the next batch. */
+  time: { isKnown: boolean; at: Date | undefined; measured: Date[] };
 }
 
 /** Runs `body` beside an uplink; the platform acknowledges everything until the body says otherwise. */
@@ -38,6 +40,7 @@ function withUplink(name: string, body: (scene: Scene) => Promise<void>): void {
       events: [],
       names: () => scene.events.splice(0).map(({ event }) => event),
       answer: (batch) => ({ highestContiguousSequence: batch.sequence }),
+      time: { isKnown: true, at: undefined, measured: [] },
     };
     const api = {
       upload(batch: Batch, signal?: AbortSignal): Promise<UploadResponse> {
@@ -57,6 +60,11 @@ function withUplink(name: string, body: (scene: Scene) => Promise<void>): void {
         installationId: "installation",
         runId: "run",
         report: (event) => scene.events.push(event),
+        time: {
+          isKnown: () => scene.time.isKnown,
+          beginMeasure: () => (platformTime) => (scene.time.measured.push(platformTime), 0),
+          correct: () => scene.time.at === undefined ? undefined : { at: scene.time.at, isGuess: true },
+        },
         maxRecords: 2,
         maxAgeMs: 10_000,
         timeoutMs: 30_000,
@@ -211,3 +219,33 @@ withUplink("startUplink() ends when the agent was revoked, and says so", async (
   assert.deepEqual(scene.names(), ["agentRevoked"]);
   assert.equal(scene.spool.stats().depth, 2);
 });
+
+withUplink(
+  "startUplink() forms no batch before the platform's time is known, and then corrects it for good",
+  async (scene) => {
+    scene.time.isKnown = false;
+    append(scene, 1, 2);
+    await scene.clock.advance(60_000);
+    assert.equal(scene.sent.length, 0);
+    scene.time.isKnown = true;
+    scene.time.at = new Date("2026-05-05T05:05:05Z");
+    const serverTime = new Date("2026-05-05T06:00:00Z");
+    scene.answer = () => new UnavailableError("away");
+    await scene.clock.advance(6000);
+    scene.time.isKnown = false;
+    scene.time.at = undefined;
+    scene.answer = (batch) => ({ highestContiguousSequence: batch.sequence, serverTime });
+    await scene.clock.advance(60_000);
+    const payloads = scene.sent.map(({ payload }) => payload.toString("hex"));
+    assert(payloads.length >= 2 && new Set(payloads).size === 1, "the batch has changed");
+    const { records } = RecordList.decode(gunzipSync(scene.sent[0]!.payload));
+    assert.deepEqual(
+      records.map(({ correctedAt, correctedByGuess, content }) => [correctedAt, correctedByGuess, content?.$case]),
+      [
+        [new Date("2026-05-05T05:05:05Z"), true, "taskResult"],
+        [new Date("2026-05-05T05:05:05Z"), true, "taskResult"],
+      ],
+    );
+    assert.deepEqual(scene.time.measured, [serverTime]);
+  },
+);

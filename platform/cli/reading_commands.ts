@@ -12,29 +12,35 @@ export function addReadingCommands(program: Command, context: CommandContext): v
     .option(...customerOption)
     .action((_, command: Command) =>
       context.runForCustomer(command, (_, tenant) => {
-        const records = latestReadings(tenant).map(({ device_id, record }) => ({
-          device_id,
+        const records = latestReadings(tenant).map(({ record, ...row }) => ({
+          ...row,
           record: RecordMessage.decode(record),
         }));
         const headings = ["ADDRESS", "MAKER", "MODEL", "STATE", "TOTAL", "READ", "SUPPLIES"];
         return {
-          json: records.map(({ device_id, record }) => ({ device_id, record: RecordMessage.toJSON(record) })),
+          json: records.map(({ record, observed_at, ...row }) => ({
+            ...row,
+            observed_at: new Date(observed_at).toISOString(),
+            record: RecordMessage.toJSON(record),
+          })),
           text: renderRows(
             headings,
-            records.flatMap(({ record: { content } }) => content?.$case === "reading" ? [cellsOf(content.value)] : []),
+            records.flatMap(({ record: { content }, observed_at }) =>
+              content?.$case === "reading" ? [cellsOf(content.value, observed_at)] : []
+            ),
           ),
         };
       })
     );
 }
 
-function cellsOf(reading: Reading) {
-  const { address, manufacturer = null, model = null, status, meters, supplies, observedAt } = reading;
+function cellsOf(reading: Reading, observedAt: number) {
+  const { address, manufacturer = null, model = null, status, meters, supplies } = reading;
   const state = PrinterState[status?.state ?? PrinterState.UNSPECIFIED].toLowerCase();
   const total = meters.find(({ name }) => name === "total")?.value ?? null;
   // The lowest first, as a long cell is cut.
   const lowest = [...supplies].sort((a, b) => rankOf(a.level) - rankOf(b.level)).map(supplyText).join(", ");
-  return [address, manufacturer, model, state, total, timeText(observedAt?.getTime() ?? null), lowest];
+  return [address, manufacturer, model, state, total, timeText(observedAt), lowest];
 }
 
 /** "black toner 44%"; a supply of a kind that says nothing is called as the device calls it. */

@@ -15,7 +15,9 @@ import {
 } from "../../proto/gen/opendca/v1/batch.ts";
 import type { Meter } from "../../proto/gen/opendca/v1/reading.ts";
 import { BatchRefusedError, decodeBatch, type DecodedRecord } from "../ingest/decode_batch.ts";
+import { recordTime } from "../ingest/record_time.ts";
 import { mergeKeys, resolveEvent, resolveReading } from "../ingest/resolve_device.ts";
+import { activatedSince } from "../store/agents.ts";
 import { appendAudit } from "../store/audit_log.ts";
 import { addBatch, advanceContiguous, type BatchKey, listRejections, maybeBatch } from "../store/batches.ts";
 import { setDeviceState } from "../store/devices.ts";
@@ -85,8 +87,9 @@ function storeBatch(platform: Platform, caller: Caller, { batch, key, digest }: 
 
 function storeRecords(platform: Platform, caller: Caller, { batch, at }: Arrived): Rejection | undefined {
   try {
-    const { records, refused } = decodeBatch(batch, at);
-    for (const record of records) storeRecord(platform, caller, { ...record, at });
+    const { records, refused } = decodeBatch(batch);
+    const since = activatedSince(caller.tenant, caller.agentId)!;
+    for (const record of records) storeRecord(platform, caller, { ...record, at, since });
     if (refused.length === 0) return undefined;
     return {
       sequence: batch.sequence,
@@ -100,13 +103,17 @@ function storeRecords(platform: Platform, caller: Caller, { batch, at }: Arrived
   }
 }
 
-function storeRecord(platform: Platform, caller: Caller, { record, bytes, at }: DecodedRecord & { at: Date }): void {
+interface TimedRecord extends DecodedRecord {
+  at: Date;
+  since: Date;
+}
+
+function storeRecord(platform: Platform, caller: Caller, { record, bytes, at, since }: TimedRecord): void {
   const { tenant, agentId } = caller;
   const { recordId, content } = record;
   // The same record in another batch: the agent began a new epoch with what it still held.
   if (content === undefined || hasRecord(tenant, { agentId, recordId })) return;
-  // A clock that was ahead must not make its readings the newest for as long as it was: they count from their arrival.
-  const observedAt = record.observedAt! < at ? record.observedAt! : at;
+  const { at: observedAt, basis } = recordTime(record, { arrivedAt: at, since });
   const sighting = {
     agentId,
     site: shortText(record.site, 200),
@@ -134,7 +141,8 @@ function storeRecord(platform: Platform, caller: Caller, { record, bytes, at }: 
       takeTaskResult(platform, caller, content.value);
   }
   const kind = kinds[content.$case];
-  addRecord(tenant, { agentId, recordId, deviceId, observedAt, receivedAt: at, kind, meters, bytes });
+  const time = { observedAt, basis, agentAt: record.observedAt!, receivedAt: at };
+  addRecord(tenant, { agentId, recordId, deviceId, ...time, kind, meters, bytes });
 }
 
 const kinds = { reading: "reading", deviceEvent: "device_event", taskResult: "task_result" } as const;

@@ -87,6 +87,16 @@ export function revokeAgent(tenant: Tenant, options: { agentId: string; reason: 
   ) === 1;
 }
 
+/** When the installation of an agent was first activated for this customer, under whatever agent's id. */
+export function activatedSince(tenant: Tenant, agentId: string): Date | undefined {
+  const row = tenant.get<{ since: number | null }>(
+    `SELECT min(created_at) AS since FROM agents WHERE customer_id = :customer AND installation_id =
+       (SELECT installation_id FROM agents WHERE customer_id = :customer AND agent_id = :agent_id)`,
+    { agent_id: agentId },
+  );
+  return row?.since === undefined || row.since === null ? undefined : new Date(row.since);
+}
+
 export interface PollNote {
   agentId: string;
   at: Date;

@@ -69,6 +69,16 @@ CREATE TABLE device_places (
 CREATE INDEX device_places_by_device ON device_places (customer_id, device_id, scope);
 `;
 
+/* Times of records: by which clock. */
+const times = `
+-- When the record was observed by the agent's own clock; observed_at is by the platform's.
+ALTER TABLE readings ADD COLUMN agent_at INTEGER;
+-- What observed_at was made from: see TimeBasis in ingest/record_time.ts.
+ALTER TABLE readings ADD COLUMN time_basis TEXT NOT NULL DEFAULT 'agent';
+UPDATE readings SET agent_at = observed_at;
+CREATE INDEX agents_by_installation ON agents (customer_id, installation_id);
+`;
+
 /** A step is SQL, or what cannot be said in it. */
 export type Migration = string | ((database: DatabaseSync) => void);
 
@@ -81,4 +91,5 @@ export const migrations: readonly Migration[] = [
     moveEvidence(database);
     database.exec("DROP TABLE device_evidence_before");
   },
+  times,
 ];

@@ -1,3 +1,4 @@
+import type { TimeBasis } from "../ingest/record_time.ts";
 import type { Meter } from "../../proto/gen/opendca/v1/reading.ts";
 import type { Tenant } from "./store.ts";
 
@@ -5,7 +6,11 @@ export interface NewRecord {
   agentId: string;
   recordId: string;
   deviceId: string | null;
+  /** By the platform's clock. */
   observedAt: Date;
+  basis: TimeBasis;
+  /** By the agent's clock, whatever it said. */
+  agentAt: Date;
   receivedAt: Date;
   kind: "reading" | "device_event" | "task_result";
   meters: readonly Meter[];
@@ -22,14 +27,17 @@ export function hasRecord(tenant: Tenant, key: { agentId: string; recordId: stri
 
 export function addRecord(tenant: Tenant, record: NewRecord): void {
   tenant.run(
-    `INSERT INTO readings (customer_id, agent_id, record_id, device_id, observed_at, received_at, kind, meters,
-       record)
-     VALUES (:customer, :agent_id, :record_id, :device_id, :observed_at, :received_at, :kind, :meters, :record)`,
+    `INSERT INTO readings (customer_id, agent_id, record_id, device_id, observed_at, time_basis, agent_at,
+       received_at, kind, meters, record)
+     VALUES (:customer, :agent_id, :record_id, :device_id, :observed_at, :time_basis, :agent_at, :received_at, :kind,
+       :meters, :record)`,
     {
       agent_id: record.agentId,
       record_id: record.recordId,
       device_id: record.deviceId,
       observed_at: record.observedAt.getTime(),
+      time_basis: record.basis,
+      agent_at: record.agentAt.getTime(),
       received_at: record.receivedAt.getTime(),
       kind: record.kind,
       meters: meterText(record.meters),
@@ -76,13 +84,15 @@ export function meterHistory(
 
 export interface LatestReading {
   device_id: string;
+  observed_at: number;
+  time_basis: TimeBasis;
   record: Uint8Array;
 }
 
 /** The newest full reading of each device, as it was uploaded; by site and address. */
 export function latestReadings(tenant: Tenant): LatestReading[] {
   return tenant.all(
-    `SELECT d.device_id, r.record FROM devices d JOIN readings r ON r.reading_id = (SELECT reading_id FROM readings l
+    `SELECT d.device_id, r.observed_at, r.time_basis, r.record FROM devices d JOIN readings r ON r.reading_id = (SELECT reading_id FROM readings l
        WHERE l.customer_id = :customer AND l.device_id = d.device_id AND l.kind = 'reading' AND l.meters IS NOT NULL
        ORDER BY l.observed_at DESC LIMIT 1)
      WHERE d.customer_id = :customer ORDER BY d.site, d.address, d.device_id`,

@@ -33,6 +33,8 @@ export interface AgentMachine {
   lockState(path: string): Promise<"held" | "free" | "unknown">;
   /** ICMP echoes, one a second. Throws `UnavailableError` where they cannot be sent. */
   ping(address: string, options: { count: number; signal: AbortSignal }): Promise<{ roundTripMs: number[] }>;
+  /** Milliseconds since the machine started, its sleep included; at most a second off from one process to the next. */
+  uptimeMs(): number;
   readonly facts: MachineFacts;
   residentBytes(): number;
 }

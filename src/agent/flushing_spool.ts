@@ -12,7 +12,8 @@ export function flushingSpool(spool: UplinkSpool): FlushingSpool {
     ...spool,
     nextBatch(options) {
       const batch = spool.nextBatch(flushing ? { ...options, maxAgeMs: 0 } : options);
-      flushing &&= batch !== undefined;
+      // What may not be formed yet is still to be sent at once when it may.
+      flushing &&= batch !== undefined || options.mayForm === false;
       return batch;
     },
     flush: () => void (flushing = true),

@@ -4,12 +4,16 @@ import { Batch } from "../../proto/gen/opendca/v1/batch.ts";
 import { Task } from "../../proto/gen/opendca/v1/task.ts";
 import type { SignedTask } from "../../proto/gen/opendca/v1/task.ts";
 import type { Clock } from "../core/clock.ts";
+import type { JsonValue } from "../ledger/canonical_json.ts";
 import type { Ledger, NewLedgerEntry } from "../ledger/ledger.ts";
 import type { AgentApi } from "../transport/agent_api.ts";
 
 export interface LedgeredOptions {
   ledger: Pick<Ledger, "append">;
+  /** What entries are dated by. */
   clock: Pick<Clock, "now">;
+  /** Where that is not the machine's clock: an entry says what this one said, too, where the two differ. */
+  machineClock?: Pick<Clock, "now">;
   /** The disk did not take an entry. The call goes on: an agent that could not send could not make room either. */
   onLost(error: unknown): void;
   /** The disk took one. */
@@ -20,12 +24,18 @@ export interface LedgeredOptions {
  * A batch is one entry however often it is sent in one run; every other call is one each time that it is tried. Tasks and
  * configurations that a poll brings are entries of their own.
  */
-export function ledgeredApi(api: AgentApi, { ledger, clock, onLost, onKept }: LedgeredOptions): AgentApi {
+export function ledgeredApi(
+  api: AgentApi,
+  { ledger, clock, machineClock = clock, onLost, onKept }: LedgeredOptions,
+): AgentApi {
   let lastBatch = "";
 
-  function note(entry: Omit<NewLedgerEntry, "at">): void {
+  function note(entry: Noted): void {
     try {
-      ledger.append({ at: clock.now(), ...entry });
+      const at = clock.now(), machineAt = machineClock.now();
+      const differ = Math.abs(at.getTime() - machineAt.getTime()) > 1000;
+      const details = differ ? { ...entry.details, machineClock: machineAt.toISOString() } : entry.details;
+      ledger.append({ at, ...entry, details });
       onKept?.();
     } catch (error) {
       onLost(error);
@@ -85,7 +95,9 @@ export function ledgeredApi(api: AgentApi, { ledger, clock, onLost, onKept }: Le
   };
 }
 
-function pollEntry(request: PollRequest): Omit<NewLedgerEntry, "at"> {
+type Noted = Omit<NewLedgerEntry, "at" | "details"> & { details: { [name: string]: JsonValue } };
+
+function pollEntry(request: PollRequest): Noted {
   const { status, taskResults, effectiveConfig } = request;
   const parts = [
     `status with ${countOf(status?.faults.length ?? 0, "fault")}`,

@@ -1,6 +1,7 @@
 /** What becomes of a reading: recognised, merged with what is known, masked, and put into the spool. */
 import { DeviceEventKind } from "../../proto/gen/opendca/v1/batch.ts";
 import type { MaskableField } from "../config/agent_config.ts";
+import type { ClockBook } from "../core/clock_book.ts";
 import type { Clock } from "../core/clock.ts";
 import { DamagedDatabaseError, StorageError } from "../core/sqlite.ts";
 import type { Inventory, KnownDevice } from "../inventory/inventory.ts";
@@ -24,7 +25,10 @@ export interface Heard {
 export interface IntakeOptions {
   inventory: Pick<Inventory, "observe" | "device" | "takeMerges" | "mark" | "setMark">;
   spool: Pick<Spool, "append">;
+  /** The machine's. */
   clock: Pick<Clock, "now">;
+  /** What the machine's clock is worth; without it records have its time alone. */
+  time?: Pick<ClockBook, "mark" | "markOf" | "now">;
   mask(): readonly MaskableField[];
   onHeard(heard: Heard): void;
   /** A device was found to be another one, and is known no more. */
@@ -52,7 +56,7 @@ export interface ReadingIntake {
 
 /** Readings that come in one go are one transaction of the spool. */
 export function createReadingIntake(options: IntakeOptions): ReadingIntake {
-  const { inventory, spool, clock, mask, mayHold = true } = options;
+  const { inventory, spool, clock, time, mask, mayHold = true } = options;
   let waiting: SpoolRecord[] = [];
   let lost = 0;
 
@@ -89,7 +93,7 @@ export function createReadingIntake(options: IntakeOptions): ReadingIntake {
       try {
         observed = inventory.observe(
           { reading, site, scope, mayHold, ...(credential === null ? {} : { credential }) },
-          clock.now(),
+          (time ?? clock).now(),
         );
         const deviceId = observed.at(-1)?.deviceId;
         if (deviceId === undefined) return "held";
@@ -103,15 +107,15 @@ export function createReadingIntake(options: IntakeOptions): ReadingIntake {
       }
       const context = { address: reading.address, evidence: evidenceOfReading(reading), mask: mask() };
       for (const { deviceId, merged, events, site, scope } of observed) {
-        const place = { site, deviceKey: deviceId };
+        const mark = time?.markOf(new Date(merged.observedAt)) ?? null;
         // The last good meters are in it, but they were not read now.
         const sent = scope === "full" ? merged : { ...merged, meters: [] };
         put([
-          recordOfReading(sent, { ...place, scope, mask: mask() }),
+          recordOfReading(sent, { site, deviceKey: deviceId, mark, scope, mask: mask() }),
           ...events.flatMap((event) => {
             if (event.type === "deviceMerged") options.onMerged(String(event.details.mergedDeviceId));
             const told = maybeDeviceEvent(event, context);
-            return told === undefined ? [] : [recordOfEvent(told, { ...place, observedAt: event.at })];
+            return told === undefined ? [] : [recordOfEvent(told, { ...now(), site, deviceKey: deviceId })];
           }),
         ]);
       }
@@ -148,7 +152,7 @@ export function createReadingIntake(options: IntakeOptions): ReadingIntake {
         ...contextOf(device),
         mask: mask(),
       });
-      put([recordOfEvent(event, { site: device.site, deviceKey: device.deviceId, observedAt: clock.now() })]);
+      put([recordOfEvent(event, { site: device.site, deviceKey: device.deviceId, ...now() })]);
     },
   };
 
@@ -158,7 +162,11 @@ export function createReadingIntake(options: IntakeOptions): ReadingIntake {
     place: { site: string; deviceId: string },
   ): SpoolRecord {
     const event = deviceEvent(kind, { address: reading.address, evidence: evidenceOfReading(reading), mask: mask() });
-    return recordOfEvent(event, { site: place.site, deviceKey: place.deviceId, observedAt: clock.now() });
+    return recordOfEvent(event, { site: place.site, deviceKey: place.deviceId, ...now() });
+  }
+
+  function now() {
+    return { observedAt: clock.now(), mark: time?.mark() ?? null };
   }
 }
 

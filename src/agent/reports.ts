@@ -1,13 +1,15 @@
 /** What the parts report, as log lines, faults and the few numbers that the status shows. */
 import type { RenewalEvent } from "../activation/renewal.ts";
+import { spanOf } from "../core/clock.ts";
 import type { Clock } from "../core/clock.ts";
 import type { NotPermittedError } from "../core/errors.ts";
-import { messageOf } from "../core/errors.ts";
+import { messageOf, RejectedError } from "../core/errors.ts";
 import { DamagedDatabaseError } from "../core/sqlite.ts";
 import type { Logger } from "../log/logger.ts";
 import type { PollEvent } from "../poll/poller.ts";
 import type { CapacityFinding } from "../schedule/capacity.ts";
 import type { TaskEvent } from "../tasks/task_runner.ts";
+import { TransportError } from "../transport/transport_error.ts";
 import type { UplinkEvent } from "../uplink/uplink.ts";
 import type { FaultList } from "./fault_list.ts";
 import type { ScheduleEvent } from "./scheduler.ts";
@@ -34,6 +36,8 @@ export interface ReportParts {
 
 export interface Reports {
   readonly contact: Contact;
+  /** The platform itself has refused the last poll: its time is not told by polls, and uploads must not wait for it. */
+  isPollRefused(): boolean;
   poll(event: PollEvent): void;
   uplink(event: UplinkEvent): void;
   task(event: TaskEvent): void;
@@ -54,7 +58,7 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
     clockOffsetMs: null,
     lastUploadAt: null,
   };
-  let refusedConfig = false;
+  let refusedConfig = false, refusedPoll = false;
   let tight: ReadonlyMap<string, string> = new Map();
 
   /** Told once: it stays as it is until somebody changes hours, rate or intervals. */
@@ -75,6 +79,7 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
 
   return {
     contact,
+    isPollRefused: () => refusedPoll,
     poll(event) {
       contact.lastPollAt = clock.now();
       changed();
@@ -82,6 +87,7 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
         case "pollSucceeded": {
           const { tasks, configChanged, clockOffsetMs, nextMs } = event;
           const isFirst = contact.lastAnswerAt === null;
+          refusedPoll = false;
           Object.assign(contact, { lastAnswerAt: clock.now(), nextPollAt: after(nextMs), clockOffsetMs });
           faults.clear("poll-failed");
           // A document that is still refused was told of before this.
@@ -90,7 +96,9 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
           if (clockOffsetMs !== null && Math.abs(clockOffsetMs) > clockFaultMs) {
             faults.add(
               "clock-wrong",
-              `This machine's clock is ${-Math.round(clockOffsetMs / 1000)} s ahead of the platform's`,
+              `This machine's clock is ${spanOf(Math.abs(clockOffsetMs))} ${
+                clockOffsetMs < 0 ? "ahead of" : "behind"
+              } the platform's: what is sent is corrected, but set it, as certificates are judged by it`,
             );
           } else faults.clear("clock-wrong");
           return log[isFirst ? "info" : "debug"]("pollAnswered", { tasks, configChanged, nextMs, clockOffsetMs });
@@ -98,6 +106,8 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
         case "pollFailed":
           contact.nextPollAt = after(event.nextMs);
           faults.add("poll-failed", event.error.message);
+          refusedPoll = event.error instanceof RejectedError ||
+            (event.error instanceof TransportError && event.error.fault.name === "platform-failed");
           if (event.error instanceof DamagedDatabaseError) onDefect(event.error);
           return log.warn("pollFailed", { error: event.error, nextMs: event.nextMs });
         case "configRefused":

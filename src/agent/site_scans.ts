@@ -1,6 +1,7 @@
 /** Scans of sites under the configuration in effect, and what became of their readings. */
 import type { AgentConfig } from "../config/agent_config.ts";
 import { sendWindowAt } from "../config/allowed_hours.ts";
+import type { SendWindow } from "../config/allowed_hours.ts";
 import { UnavailableError } from "../core/errors.ts";
 import type { Clock } from "../core/clock.ts";
 import { formatEndpoint } from "../core/ip.ts";
@@ -18,6 +19,8 @@ import type { HostFault, Place } from "./site_space.ts";
 
 export interface SiteScansOptions {
   machine: Omit<ScanSiteParts, "onHostFault"> & { clock: Clock };
+  /** The one that the scanner's threads look at; `machine.clock` may know better. */
+  machineClock?: Pick<Clock, "now">;
   config(): AgentConfig;
   intake: ReadingIntake;
   access: AccessMemory;
@@ -48,7 +51,7 @@ export interface SiteScans {
 const secondLooks = 2;
 
 export function createSiteScans(options: SiteScansOptions): SiteScans {
-  const { machine, config, intake, access, log, faults, devices, onPassed } = options;
+  const { machine, machineClock = machine.clock, config, intake, access, log, faults, devices, onPassed } = options;
   const { clock } = machine;
   /** What was wrong with the hosts of each site in its last pass. */
   const faulty = new Map<string, ReadonlyMap<string, string>>();
@@ -103,7 +106,7 @@ export function createSiteScans(options: SiteScansOptions): SiteScans {
           ...options,
           devices: options.places?.length ?? devices(site),
           signal,
-          window,
+          window: shifted(window, machineClock.now().getTime() - clock.now().getTime()),
           stopsAtOnce: true,
           config: config(),
           remembered: access.remembered(site, { trying: options.kind === "task" }),
@@ -157,4 +160,10 @@ export function createSiteScans(options: SiteScansOptions): SiteScans {
       };
     },
   };
+}
+
+/** The window on a clock that is ahead by so much; what lies between two questions for the time is nothing. */
+function shifted(window: SendWindow, aheadMs: number): SendWindow {
+  if (Math.abs(aheadMs) < 1000) return window;
+  return { fromMs: window.fromMs + aheadMs, untilMs: window.untilMs + aheadMs };
 }

@@ -10,6 +10,8 @@ import type { StateStoreOptions } from "../activation/state_store.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
 import { readAgentConfig } from "../config/read_config.ts";
 import { watchConfig } from "../config/watch_config.ts";
+import type { Clock } from "../core/clock.ts";
+import { openClockBook } from "../core/clock_book.ts";
 import { messageOf, NotPermittedError } from "../core/errors.ts";
 import { DamagedDatabaseError, tryStore } from "../core/sqlite.ts";
 import type { EventName } from "../log/log_record.ts";
@@ -72,6 +74,10 @@ export interface Agent extends AsyncDisposable {
   readonly ended: Promise<AgentEnd>;
 }
 
+const clockMark = "clock";
+/** After a step of the wall clock the platform is asked for its time, but not more often than this. */
+const measureAgainMs = 5 * 60_000;
+
 /** What is told in words of its own when it works again. */
 const endEvents: Record<string, EventName> = { "poll-failed": "platformReturned", "config-broken": "configRecovered" };
 
@@ -117,6 +123,22 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   }));
 
   const { resolve } = createHostNames({ lookUp: machine.lookUp, clock, known: knownAddresses(inventory) });
+  let stepped = () => {};
+  const book = openClockBook({
+    now: () => clock.now(),
+    uptimeMs: machine.uptimeMs,
+    kept: inventory.mark(clockMark),
+    // What cannot be kept is known until the next start.
+    save: (text) => void tryStore(() => inventory.setMark(clockMark, text)),
+    since: identity.facts.notBefore,
+    onStep: () => stepped(),
+  });
+  /** The platform's time, as far as it is known. */
+  const trueClock: Clock = {
+    monotonicMs: () => clock.monotonicMs(),
+    now: () => book.now(),
+    sleep: (ms, signal) => clock.sleep(ms, signal),
+  };
 
   const live = await openLiveConfig({
     local: parts.config,
@@ -168,7 +190,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   grpc.useCertificate({ ...identity, notAfter: certificateNotAfter });
   const api = ledgeredApi(grpc, {
     ledger,
-    clock,
+    clock: trueClock,
+    machineClock: clock,
     onLost(error) {
       faults.add("ledger-incomplete", messageOf(error));
       log.error("ledgerEntryLost", { reason: messageOf(error) });
@@ -204,6 +227,9 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   }));
   changed = () => statusWriter.changed();
 
+  const stopping = new AbortController();
+  built.defer(() => stopping.abort(new Error("The agent is stopping")));
+  let measuredAtMs = -Infinity;
   const uplinkSpool = flushingSpool(spool);
   const uplink = built.use(startUplink({
     spool: uplinkSpool,
@@ -212,16 +238,27 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     installationId: state.installationId,
     runId,
     report: reports.uplink,
+    time: { ...book, isKnown: () => book.isMeasured() || reports.isPollRefused() },
   }));
   const flush = () => {
     uplinkSpool.flush();
     uplink.wake();
   };
 
+  stepped = () => {
+    log.warn("clockStepped", { now: clock.now().toISOString(), platformTime: trueClock.now().toISOString() });
+    // Not for each of many steps; until then nothing new is put into a batch.
+    const waitMs = measuredAtMs + measureAgainMs - clock.monotonicMs();
+    clock.sleep(Math.max(0, waitMs), stopping.signal).then(() => {
+      if (!book.isMeasured()) later.poller?.wake();
+    }, () => {}); // The agent is stopping.
+  };
+
   const intake = createReadingIntake({
     inventory,
     spool,
     clock,
+    time: book,
     mask: () => live.current().policy.mask,
     onHeard: (heard) => later.scheduler?.heard(heard),
     onMerged: (deviceId) => later.scheduler?.forget(deviceId),
@@ -237,10 +274,11 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   });
   intake.tellMerges();
   const scans = later.scans = createSiteScans({
-    machine: { ...machine, resolve },
+    machine: { ...machine, resolve, clock: trueClock },
+    machineClock: clock,
     config: live.current,
     intake,
-    access: createAccessMemory(clock, inventory.devices()),
+    access: createAccessMemory(trueClock, inventory.devices()),
     log,
     devices: (site) => inventory.devices().filter((device) => device.site === site).length,
     faults,
@@ -248,9 +286,9 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   });
 
   const memory = openTaskMemory(tasksDb);
-  tryStore(() => memory.recover(clock.now()));
+  tryStore(() => memory.recover(trueClock.now()));
   const handler = agentTasks({
-    machine,
+    machine: { ...machine, clock: trueClock },
     resolve,
     live,
     inventory,
@@ -260,12 +298,12 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   });
   const runner = built.use(startTaskRunner({
     memory,
-    clock,
+    clock: trueClock,
     agentId: state.agentId,
     signingKeys: () => signingKey === null ? [] : [signingKey],
     handler,
     spoolResult(result) {
-      spool.append([recordOfTaskResult(result, { observedAt: clock.now() })]);
+      spool.append([recordOfTaskResult(result, { observedAt: clock.now(), mark: book.mark() })]);
       flush();
     },
     report: reports.task,
@@ -275,20 +313,26 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
 
   later.poller = built.use(startPoller({
     api,
-    clock,
+    clock: trueClock,
+    beginMeasure: book.beginMeasure,
     intervalMs: () => live.current().poll.intervalMs,
     status: status.forPoll,
     config: live,
     // What could not be noted is told again.
     results: { ...memory, acknowledge: (ids) => void tryStore(() => memory.acknowledge(ids)) },
     onTasks: runner.take,
-    report: reports.poll,
+    report(event) {
+      reports.poll(event);
+      if (event.event === "pollSucceeded") measuredAtMs = clock.monotonicMs();
+      // What waited for the platform's time can go now.
+      uplink.wake();
+    },
   }));
 
   built.use(startRenewal(identity, {
     files: identityFiles(store.disk, stateDirectory),
     api,
-    clock,
+    clock: trueClock,
     installationId: state.installationId,
     async onRenewed(renewed, key) {
       certificateNotAfter = renewed.facts.notAfter;
@@ -301,7 +345,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   }));
 
   later.scheduler = built.use(startScheduler({
-    clock,
+    clock: trueClock,
     config: live.current,
     inventory,
     scan: scans.scan,
@@ -311,7 +355,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     ...(parts.random === undefined ? {} : { random: parts.random }),
   }));
 
-  built.use(startUpkeep({ clock, ledger, inventory, truncateJournals, onDefect: fail }));
+  built.use(startUpkeep({ clock: trueClock, ledger, inventory, truncateJournals, onDefect: fail }));
 
   built.use(watchConfig({
     path: parts.config.file,

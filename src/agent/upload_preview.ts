@@ -6,6 +6,7 @@ import { gunzipSync } from "node:zlib";
 import { Record as RecordMessage, RecordList } from "../../proto/gen/opendca/v1/batch.ts";
 import type { MaskableField } from "../config/agent_config.ts";
 import type { Clock } from "../core/clock.ts";
+import { openClockBook } from "../core/clock_book.ts";
 import { openDatabase } from "../core/sqlite.ts";
 import type { Inventory } from "../inventory/inventory.ts";
 import { sha256Hex } from "../ledger/ledger_entry.ts";
@@ -41,6 +42,8 @@ export interface PreviewOptions {
   /** A copy: it learns of the readings. Disposed of with the preview. */
   inventory: Inventory;
   clock: Pick<Clock, "now">;
+  /** See AgentMachine. */
+  uptimeMs(): number;
   mask: readonly MaskableField[];
 }
 
@@ -54,7 +57,14 @@ const memoryFiles: SpoolFiles = {
   reserve: () => true,
 };
 
-export function openUploadPreview({ inventory, clock, mask }: PreviewOptions): UploadPreview {
+export function openUploadPreview({ inventory, clock, uptimeMs, mask }: PreviewOptions): UploadPreview {
+  const time = openClockBook({
+    now: () => clock.now(),
+    uptimeMs,
+    kept: undefined,
+    save: () => {},
+    since: new Date(0),
+  });
   const spool = openSpool(":memory:", {
     clock,
     files: memoryFiles,
@@ -67,6 +77,7 @@ export function openUploadPreview({ inventory, clock, mask }: PreviewOptions): U
     inventory,
     spool,
     clock,
+    time,
     mask: () => mask,
     mayHold: false,
     onHeard: () => {},

@@ -44,6 +44,7 @@ export async function runPreview(command: PreviewCommand, host: Host): Promise<n
   using preview = openUploadPreview({
     inventory: history ?? copyInventory(null),
     clock: host.clock,
+    uptimeMs: host.agentMachine().uptimeMs,
     mask: config?.policy.mask ?? [],
   });
   const request = targets.length > 0 ? await scanRequestOf(targets, options, host) : undefined;

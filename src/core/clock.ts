@@ -26,3 +26,12 @@ export const systemClock: Clock = {
       signal?.addEventListener("abort", onAbort, { once: true });
     }),
 };
+
+const units = [["day", 86_400_000], ["hour", 3_600_000], ["minute", 60_000], ["second", 1000]] as const;
+
+/** "200 days", "90 minutes": in the largest unit of which there are two or more. */
+export function spanOf(ms: number): string {
+  const [unit, unitMs] = units.find(([, each]) => ms >= 2 * each) ?? units.at(-1)!;
+  const count = Math.round(ms / unitMs);
+  return `${count} ${unit}${count === 1 ? "" : "s"}`;
+}

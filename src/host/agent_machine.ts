@@ -38,6 +38,7 @@ export function denoAgentMachine(): AgentMachine {
       }
     },
     ping,
+    uptimeMs: machineUptime(),
     facts: {
       hostname: Deno.hostname(),
       os: Deno.build.os,
@@ -46,5 +47,17 @@ export function denoAgentMachine(): AgentMachine {
       pid: Deno.pid,
     },
     residentBytes: () => Deno.memoryUsage().rss,
+  };
+}
+
+/** Whole seconds by the system, milliseconds by the process; the latter stands still while the machine sleeps. */
+function machineUptime(): () => number {
+  let aheadMs: number | undefined;
+  return () => {
+    const processMs = performance.now();
+    // Half a second is what the system's whole seconds leave out on average.
+    const systemMs = Deno.osUptime() * 1000 + 500;
+    if (aheadMs === undefined || Math.abs(systemMs - processMs - aheadMs) > 2000) aheadMs = systemMs - processMs;
+    return processMs + aheadMs;
   };
 }

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { PollRequest, PollResponse } from "../../proto/gen/opendca/v1/agent_service.ts";
 import type { ConfigDocument } from "../../proto/gen/opendca/v1/config.ts";
 import type { SignedTask, TaskResult } from "../../proto/gen/opendca/v1/task.ts";
+import type { ClockBook } from "../core/clock_book.ts";
 import type { Clock } from "../core/clock.ts";
 import { messageOf, NotPermittedError, UnavailableError } from "../core/errors.ts";
 import type { AgentApi } from "../transport/agent_api.ts";
@@ -26,6 +27,8 @@ export interface PollerOptions {
   config: PollConfig;
   /** Results that are to be told, and what the platform has of them. */
   results: { owed(): TaskResult[]; acknowledge(ids: readonly string[]): void };
+  /** Compares the machine's clock with the platform's time in an answer; see ClockBook. */
+  beginMeasure: ClockBook["beginMeasure"];
   /** `now` is the platform's time. */
   onTasks(tasks: readonly SignedTask[], now: Date): void;
   report(event: PollEvent): void;
@@ -75,15 +78,16 @@ export function startPoller(options: PollerOptions): Poller {
 
   /** Returns how long to wait. */
   async function pollOnce(signal: AbortSignal): Promise<number> {
-    const sentAt = clock.now();
-    const answer = await api.poll(await request(), signal);
+    const asked = await request();
+    const measure = options.beginMeasure();
+    const answer = await api.poll(asked, signal);
+    const serverTime = maybeTime(answer.serverTime);
+    const clockOffsetMs = serverTime === undefined ? null : measure(serverTime);
     sendEffective = answer.sendEffectiveConfig;
     options.results.acknowledge(answer.acknowledgedTaskIds);
-    const serverTime = maybeTime(answer.serverTime);
     options.onTasks(answer.tasks, serverTime ?? clock.now());
     const configChanged = await applyConfig(answer);
     const nextMs = withJitter(paceMs(answer.nextPollSeconds, options.intervalMs()), random());
-    const clockOffsetMs = serverTime === undefined ? null : serverTime.getTime() - sentAt.getTime();
     report({ event: "pollSucceeded", tasks: answer.tasks.length, configChanged, nextMs, clockOffsetMs });
     // The new effective configuration, or the one that was asked for, is told at once.
     return configChanged || sendEffective ? minWakeMs : nextMs;

@@ -86,6 +86,7 @@ function withPoller(name: string, body: (scene: Scene) => Promise<void>): void {
         owed: () => scene.acknowledged.length === 0 ? [TaskResult.fromPartial({ taskId: "t1" })] : [],
         acknowledge: (ids) => void scene.acknowledged.push(...ids),
       },
+      beginMeasure: () => (time) => time.getTime() - clock.now().getTime(),
       onTasks: (tasks, now) => scene.tasks.push({ count: tasks.length, now }),
       report: (event) => scene.events.push(event),
       random: () => 0.5,

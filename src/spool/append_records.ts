@@ -45,8 +45,8 @@ export function insertRecord(db: Database, record: SpoolRecord, ageMs: number): 
   const day = dayOf(record.observedAt);
   const size = sizeOf(record.payload);
   const changed = db.run(
-    `INSERT INTO record (id, kind, class, device, observed_at, day, worth, age_ms, size, check_sum, payload)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+    `INSERT INTO record (id, kind, class, device, observed_at, day, worth, age_ms, size, check_sum, payload, span, uptime_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
     record.id,
     record.kind,
     record.class,
@@ -56,8 +56,11 @@ export function insertRecord(db: Database, record: SpoolRecord, ageMs: number): 
     record.class === "meter" ? 1 : 0,
     ageMs,
     size,
-    checksumOf(record),
+    // What was corrected for a batch is corrected anew for the next one.
+    checksumOf({ ...record, corrected: null }),
     record.payload,
+    record.mark?.span ?? null,
+    record.mark?.ms ?? null,
   );
   if (changed === 0) return 0;
   if (record.kind === "reading" && record.class === "meter") promote(db, record, day);

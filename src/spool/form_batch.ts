@@ -1,7 +1,8 @@
+import type { TrueTime, UptimeMark } from "../core/clock_book.ts";
 import { DamagedDatabaseError, type Database } from "../core/sqlite.ts";
 import { recordOf } from "./record_row.ts";
 import { type RecordRow, stateOf } from "./spool_database.ts";
-import type { Batch } from "./spool_record.ts";
+import { type Batch, checksumOf } from "./spool_record.ts";
 
 export interface BatchOptions {
   maxRecords: number;
@@ -11,6 +12,10 @@ export interface BatchOptions {
   maxAgeMs: number;
   /** Only batches behind this sequence, for a sender that has several on their way. */
   after?: number;
+  /** False: only batches that were formed before. */
+  mayForm?: boolean;
+  /** When a record really was, where the machine's clock was wrong; asked once, as what is in a batch never changes. */
+  correct?: ((observedAt: Date, mark: UptimeMark | null) => TrueTime | undefined) | undefined;
 }
 
 /** The lowest batch behind `after` that exists, with its records as they were when it was formed. */
@@ -33,6 +38,22 @@ export function maybeFormedBatch(db: Database, after: number): Batch | undefined
     formedAt: new Date(row.formed_at),
     records: records.map(recordOf),
   };
+}
+
+function correctRecords(db: Database, sequence: number, correct: NonNullable<BatchOptions["correct"]>): void {
+  for (const row of db.all<RecordRow>("SELECT * FROM record WHERE sequence = ?", sequence)) {
+    const record = recordOf(row);
+    const corrected = correct(record.observedAt, record.mark ?? null) ?? null;
+    // It may have been corrected before, for a batch of a former epoch.
+    if (corrected === null && record.corrected === undefined) continue;
+    db.run(
+      "UPDATE record SET corrected_at = ?, is_guess = ?, check_sum = ? WHERE position = ?",
+      corrected?.at.getTime() ?? null,
+      corrected === null ? null : Number(corrected.isGuess),
+      checksumOf({ ...record, corrected }),
+      row.position,
+    );
+  }
 }
 
 /** Gives the oldest records that are in no batch the next sequence; undefined while they are too few and too young. */
@@ -68,6 +89,7 @@ export function formBatch(db: Database, options: BatchOptions & { now: Date }): 
       oldest.position,
       waiting[count - 1]!.position,
     );
+    if (options.correct !== undefined) correctRecords(db, sequence, options.correct);
   });
   return maybeFormedBatch(db, sequence - 1);
 }

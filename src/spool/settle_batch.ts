@@ -1,6 +1,8 @@
 /** What the platform's answers do to batches: acknowledgement, quarantine and a new epoch. */
 import type { Database } from "../core/sqlite.ts";
-import { stateOf } from "./spool_database.ts";
+import { recordOf } from "./record_row.ts";
+import { type RecordRow, stateOf } from "./spool_database.ts";
+import { checksumOf } from "./spool_record.ts";
 
 export interface Rejection {
   epoch: string;
@@ -39,18 +41,19 @@ export function quarantineBatch(
   return db.transaction(() => {
     const ids = options.recordIds ?? [];
     let refused = 0;
-    for (
-      const { id } of db.all<{ id: string }>("SELECT id FROM record WHERE sequence = ? ORDER BY position", sequence)
-    ) {
+    for (const row of db.all<RecordRow>("SELECT * FROM record WHERE sequence = ? ORDER BY position", sequence)) {
+      const { id } = row;
       if (ids.length > 0 && !ids.includes(id)) continue;
       refused += db.run(
         `INSERT INTO refused (epoch, sequence, reason, refused_at, id, kind, class, device, observed_at, size, check_sum, payload)
-         SELECT ?, ?, ?, ?, id, kind, class, device, observed_at, size, check_sum, payload FROM record WHERE id = ?
+         SELECT ?, ?, ?, ?, id, kind, class, device, observed_at, size, ?, payload FROM record WHERE id = ?
          ON CONFLICT (id) DO NOTHING`,
         options.epoch,
         sequence,
         options.reason,
         options.now.getTime(),
+        // The quarantine keeps no uptimes.
+        checksumOf({ ...recordOf(row), mark: null, corrected: null }),
         id,
       );
     }

@@ -180,7 +180,7 @@ export function openSpool(path: string, options: SpoolOptions): Spool {
     nextBatch: (batchOptions) =>
       draining(() => {
         const formed = maybeFormedBatch(db, batchOptions.after ?? 0);
-        if (formed !== undefined) return formed;
+        if (formed !== undefined || batchOptions.mayForm === false) return formed;
         const { outstanding } = db.get<{ outstanding: number }>("SELECT count(*) AS outstanding FROM batch")!;
         if (outstanding >= maxOutstandingBatches) return undefined;
         return formBatch(db, { ...batchOptions, now: clock.now() });

@@ -2,7 +2,9 @@
  * The layout of `spool.db`, what always holds of it, and what a crash leaves.
  *
  *   state    one row: epoch, next sequence, highest acknowledged sequence, counted age, depth, bytes, drop counters
- *   record   the queue in the order of `position`; `sequence` is NULL until the record is in a batch
+ *   record   the queue in the order of `position`; `sequence` is NULL until the record is in a batch. `span` and `uptime_ms`
+ *            say when it was by a clock that nobody sets; `corrected_at` and `is_guess` are filled in with `sequence`, where
+ *            the machine's clock was wrong (src/core/clock_book.ts)
  *   batch    one row a sequence that is formed and neither acknowledged nor quarantined
  *   refused  quarantine: copies of refused records with the reason; never sent
  *
@@ -26,7 +28,16 @@
  */
 import { DamagedDatabaseError, type Database } from "../core/sqlite.ts";
 
-const formatVersion = 1;
+const formatVersion = 2;
+
+/** What the second layout added to the first. */
+const secondLayout = `
+ALTER TABLE record ADD COLUMN span TEXT;
+ALTER TABLE record ADD COLUMN uptime_ms INTEGER;
+ALTER TABLE record ADD COLUMN corrected_at INTEGER;
+ALTER TABLE record ADD COLUMN is_guess INTEGER;
+PRAGMA user_version = 2;
+`;
 
 const layout = `
 CREATE TABLE state (
@@ -56,7 +67,11 @@ CREATE TABLE record (
   size INTEGER NOT NULL,
   sequence INTEGER,
   check_sum INTEGER NOT NULL,
-  payload BLOB NOT NULL
+  payload BLOB NOT NULL,
+  span TEXT,
+  uptime_ms INTEGER,
+  corrected_at INTEGER,
+  is_guess INTEGER
 ) STRICT;
 CREATE INDEX record_sequence ON record (sequence, position);
 CREATE INDEX record_worth ON record (worth, position) WHERE sequence IS NULL;
@@ -85,8 +100,9 @@ CREATE TABLE refused (
 PRAGMA user_version = ${formatVersion};
 `;
 
-/** As SQLite keeps them. */
+/** As SQLite keeps them, but for the blanks: a column that was added stands in its line. */
 const statements = layout.split(";").map((statement) => statement.trim()).filter((text) => text.startsWith("CREATE "));
+const withoutBlanks = (sql: string) => sql.replaceAll(/\s+/g, "");
 
 export interface StateRow {
   epoch: string;
@@ -112,6 +128,11 @@ export interface RecordRow {
   observed_at: number;
   check_sum: number;
   payload: Uint8Array;
+  /** Not there in a spool of the first layout, which only a salvage reads. */
+  span?: string | null;
+  uptime_ms?: number | null;
+  corrected_at?: number | null;
+  is_guess?: number | null;
 }
 
 /**
@@ -128,7 +149,8 @@ export function prepareSpoolDatabase(db: Database, now: Date, { mayBeEmpty = tru
     });
     return;
   }
-  if (version !== formatVersion) {
+  if (version === 1) db.transaction(() => db.exec(secondLayout));
+  else if (version !== formatVersion) {
     throw new DamagedDatabaseError(`Cannot read "${db.path}" as a spool: current value of its version is ${version}`);
   }
   const [found] = db.all<{ quick_check: string }>("PRAGMA quick_check(1)");
@@ -137,7 +159,8 @@ export function prepareSpoolDatabase(db: Database, now: Date, { mayBeEmpty = tru
   }
   // The check of the pages does not read the definitions, and a damaged one fails in use, as if our SQL were wrong.
   const definitions = db.all<{ sql: string }>("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid");
-  const damaged = statements.filter((statement) => !definitions.some(({ sql }) => sql === statement));
+  const kept = new Set(definitions.map(({ sql }) => withoutBlanks(sql)));
+  const damaged = statements.filter((statement) => !kept.has(withoutBlanks(statement)));
   if (damaged.length > 0) {
     throw new DamagedDatabaseError(
       `Cannot read "${db.path}" as a spool: ${damaged.length} definitions are not its own`,

@@ -1,5 +1,6 @@
 /** What the spool keeps: records as they enter it and batches as they leave it. */
 import { crc32 } from "node:zlib";
+import type { TrueTime, UptimeMark } from "../core/clock_book.ts";
 
 export type RecordKind = "reading" | "device_event" | "task_result";
 
@@ -13,7 +14,12 @@ export interface SpoolRecord {
   class: RecordClass;
   /** The agent's own id of the device; empty for what is about none. */
   deviceId: string;
+  /** By the machine's clock, right or wrong. */
   observedAt: Date;
+  /** When that was on the machine's uptime; null where it was not looked at. */
+  mark?: UptimeMark | null;
+  /** What is sent as the time, of a record in a batch whose clock was wrong; null for any other. */
+  corrected?: TrueTime | null;
   /** Opaque to the spool, and sent as it is. */
   payload: Uint8Array;
 }
@@ -40,6 +46,12 @@ export function dayOf(observedAt: Date): number {
 
 /** CRC-32 over everything that is sent of a record; a disk that changes bits is noticed before they are sent. */
 export function checksumOf(record: SpoolRecord): number {
-  const head = [record.id, record.kind, record.class, record.deviceId, record.observedAt.getTime()].join("\0");
-  return crc32(record.payload, crc32(head));
+  const { mark, corrected } = record;
+  const head = [record.id, record.kind, record.class, record.deviceId, record.observedAt.getTime()];
+  // Left out where there is none, as in a spool of the first layout.
+  const times = [
+    ...(mark ? [mark.span, mark.ms] : []),
+    ...(corrected ? [corrected.at.getTime(), corrected.isGuess] : []),
+  ];
+  return crc32(record.payload, crc32([...head, ...times].join("\0")));
 }

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { StorageError } from "../core/sqlite.ts";
 import { createFakeDisk, type FakeDisk } from "../../tests/fakes/fake_disk.ts";
 import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { recordOf as recordOfRow } from "./record_row.ts";
 import { openSpool, type SpoolOptions } from "./spool.ts";
+import type { RecordRow } from "./spool_database.ts";
 import { type RecordClass, sizeOf, type SpoolRecord } from "./spool_record.ts";
 
 const at = (text: string) => new Date(`2026-01-${text}Z`);
@@ -307,4 +309,69 @@ Deno.test("openSpool() makes files that only their owner may read", { ignore: De
   using spool = open(disk);
   spool.append([recordOf("s1")]);
   for (const name of disk.names()) assert.equal(Deno.statSync(disk.path(name)).mode! & 0o077, 0, name);
+});
+
+Deno.test("openSpool() goes on with a spool of the first layout", () => {
+  const disk = createFakeDisk();
+  {
+    using spool = open(disk);
+    spool.append([recordOf("a"), recordOf("b")]);
+    spool.nextBatch({ ...now, maxRecords: 1 });
+  }
+  const db = disk.openDatabase(disk.path("spool.db"));
+  for (const column of ["span", "uptime_ms", "corrected_at", "is_guess"]) {
+    db.exec(`ALTER TABLE record DROP COLUMN ${column}`);
+  }
+  db.exec("PRAGMA user_version = 1");
+  db.close();
+  using spool = open(disk);
+  const first = spool.nextBatch(now)!;
+  assert.deepEqual([first.sequence, idsOf(first.records)], [1, ["a"]]);
+  spool.acknowledge(1, first.epoch);
+  spool.append([recordOf("c", { mark: { span: "s", ms: 7 } })]);
+  assert.deepEqual(spool.nextBatch(now)!.records.map(({ id, mark }) => [id, mark]), [["b", undefined], [
+    "c",
+    { span: "s", ms: 7 },
+  ]]);
+});
+
+Deno.test("nextBatch() forms none when it may not, and corrects the times of a batch once", () => {
+  const disk = createFakeDisk();
+  const mark = { span: "s", ms: 1000 };
+  const times = (records: readonly SpoolRecord[]) => records.map(({ corrected }) => corrected?.at.toISOString());
+  const correctedTo = (text: string) => ({
+    ...now,
+    correct: (_: Date, found: unknown) => found === null ? undefined : { at: at(text), isGuess: false },
+  });
+  {
+    using spool = open(disk);
+    spool.append([recordOf("a", { mark }), recordOf("b")]);
+    assert.equal(spool.nextBatch({ ...correctedTo("02T08:00:00"), mayForm: false }), undefined);
+    const { records } = spool.nextBatch(correctedTo("02T08:00:00"))!;
+    assert.deepEqual(times(records), ["2026-01-02T08:00:00.000Z", undefined]);
+  }
+  using spool = open(disk);
+  // Made before; what is known of the clock now changes nothing in it.
+  const again = spool.nextBatch({ ...correctedTo("03T08:00:00"), mayForm: false })!;
+  assert.deepEqual(times(again.records), ["2026-01-02T08:00:00.000Z", undefined]);
+  // In a new epoch it is another batch.
+  spool.beginEpoch();
+  assert.deepEqual(times(spool.nextBatch(correctedTo("03T08:00:00"))!.records), [
+    "2026-01-03T08:00:00.000Z",
+    undefined,
+  ]);
+  spool.beginEpoch();
+  assert.deepEqual(times(spool.nextBatch(now)!.records), ["2026-01-03T08:00:00.000Z", undefined]);
+});
+
+Deno.test("quarantine() keeps a corrected record so that a salvage can read it", () => {
+  const disk = createFakeDisk();
+  using spool = open(disk);
+  spool.append([recordOf("a", { mark: { span: "s", ms: 1 } })]);
+  const { sequence, epoch } = spool.nextBatch({ ...now, correct: () => ({ at: at("02T08:00:00"), isGuess: true }) })!;
+  assert.equal(spool.quarantine(sequence, { epoch, reason: "no", recordIds: ["a"] }), 1);
+  const db = disk.openDatabase(disk.path("spool.db"), { readOnly: true });
+  const row = db.get<RecordRow>("SELECT * FROM refused")!;
+  db.close();
+  assert.equal(recordOfRow(row).id, "a");
 });

@@ -1,5 +1,6 @@
 /** Names what is wrong on the way to the platform, from the status of a gRPC call and the walk that followed it. */
 import { status as Status } from "@grpc/grpc-js";
+import { spanOf } from "../core/clock.ts";
 import type { ProbeReport } from "./probe_report.ts";
 import { faultAdvice } from "./transport_fault.ts";
 import type { TransportFault, TransportFaultName } from "./transport_fault.ts";
@@ -121,18 +122,22 @@ function ofCertificate(probe: ProbeReport, { now }: FailureContext): Verdict | u
   if (distrust === "OPENDCA_PIN_MISMATCH") return ["pin-mismatch", `no key that it shows is pinned; ${shown}`];
   const early = now < certificate.notBefore, late = now > certificate.notAfter;
   if (early || late) {
-    const ends = `it is good from ${certificate.notBefore.toISOString()} to ${certificate.notAfter.toISOString()}`;
+    const valid = `is good from ${certificate.notBefore.toISOString()} to ${certificate.notAfter.toISOString()}`;
     const here = `the clock here says ${now.toISOString()}`;
     // The peer's own Date decides whose fault it is; a certificate from the future alone is a clock that is behind.
     const peer = probe.peerTime;
     const clockIsWrong = peer === null ? early : Math.abs(peer.getTime() - now.getTime()) > clockToleranceMs;
     if (clockIsWrong) {
+      const offMs = now.getTime() - (peer ?? certificate.notBefore).getTime();
+      const off = `${peer === null ? "at least " : ""}${spanOf(Math.abs(offMs))} ${offMs < 0 ? "behind" : "ahead"}`;
       return [
         "clock-wrong",
-        `its certificate: ${ends}, ${here}${peer === null ? "" : `, there ${peer.toISOString()}`}`,
+        `this machine's clock is ${off}: the certificate there ${valid}, ${here}${
+          peer === null ? "" : `, there ${peer.toISOString()}`
+        }`,
       ];
     }
-    return ["server-certificate-expired", `its certificate: ${ends}, ${here}`];
+    return ["server-certificate-expired", `its certificate ${valid}, ${here}`];
   }
   if (certificate.weakness !== null) return ["weak-certificate", `${shown}, and has ${certificate.weakness}`];
   if (!certificate.matchesName) return ["wrong-name", shown];

@@ -9,6 +9,7 @@ import {
 import type { DeviceEvent } from "../../proto/gen/opendca/v1/batch.ts";
 import type { TaskResult } from "../../proto/gen/opendca/v1/task.ts";
 import type { MaskableField } from "../config/agent_config.ts";
+import type { UptimeMark } from "../core/clock_book.ts";
 import { RejectedError } from "../core/errors.ts";
 import type { Reading } from "../printers/reading.ts";
 import type { Batch, SpoolRecord } from "../spool/spool_record.ts";
@@ -25,6 +26,8 @@ export interface RecordPlace {
   site: string;
   /** The agent's own id of the device; empty where there is none. */
   deviceKey: string;
+  /** When it was observed on the machine's uptime; null where nobody looked. */
+  mark?: UptimeMark | null;
 }
 
 /** A reading as a record of the spool, masked. `scope`: `full` with meters, `status` for what the next reading says again. */
@@ -58,7 +61,10 @@ export function recordOfEvent(
 }
 
 /** A task's result that is too long for a poll, as a record of the spool. */
-export function recordOfTaskResult(result: TaskResult, options: { observedAt: Date; id?: string }): SpoolRecord {
+export function recordOfTaskResult(
+  result: TaskResult,
+  options: { observedAt: Date; id?: string; mark?: UptimeMark | null },
+): SpoolRecord {
   return record({ site: "", deviceKey: "", ...options }, {
     kind: "task_result",
     class: "meter",
@@ -73,7 +79,7 @@ export function recordOfTaskResult(result: TaskResult, options: { observedAt: Da
  * time. Throws `RejectedError` for one that is larger than the platform takes.
  */
 export function batchToMessage(batch: Batch, sender: { installationId: string; runId: string }): BatchMessage {
-  const plain = recordList(batch.records.map(({ payload }) => payload));
+  const plain = recordList(batch.records.map(sentBytes));
   const payload = plain.length <= maxPlainBytes ? gzipSync(plain) : undefined;
   if (payload === undefined || payload.length > maxPayloadBytes) {
     throw new RejectedError(
@@ -91,6 +97,17 @@ export function batchToMessage(batch: Batch, sender: { installationId: string; r
     recordCount: batch.records.length,
     ...sender,
   };
+}
+
+/** The record as it was encoded, and behind it what was corrected: fields of a message may come in any order. */
+function sentBytes({ payload, corrected }: SpoolRecord): Uint8Array {
+  if (!corrected) return payload;
+  const fields = RecordMessage.create({ correctedAt: corrected.at, correctedByGuess: corrected.isGuess });
+  const added = RecordMessage.encode(fields).finish();
+  const bytes = new Uint8Array(payload.length + added.length);
+  bytes.set(payload);
+  bytes.set(added, payload.length);
+  return bytes;
 }
 
 /** An encoded RecordList from encoded Records: field 1, length-delimited, once for each (protobuf encoding, "Repeated"). */
@@ -113,11 +130,13 @@ function prefix(length: number): Uint8Array {
 }
 
 function record(
-  { site, deviceKey, id }: RecordPlace & { id?: string },
+  { site, deviceKey, id, mark = null }: RecordPlace & { id?: string },
   rest: Pick<SpoolRecord, "kind" | "class" | "observedAt"> & Pick<RecordMessage, "content" | "scope">,
 ): SpoolRecord {
   const recordId = id ?? crypto.randomUUID();
   const { kind, observedAt, content, scope } = rest;
-  const payload = RecordMessage.encode({ recordId, observedAt, site, deviceKey, content, scope }).finish();
-  return { id: recordId, kind, class: rest.class, deviceId: deviceKey, observedAt, payload };
+  const uptime = mark === null ? undefined : { span: mark.span, milliseconds: BigInt(mark.ms) };
+  const message = RecordMessage.create({ recordId, observedAt, site, deviceKey, uptime });
+  const payload = RecordMessage.encode({ ...message, content, scope }).finish();
+  return { id: recordId, kind, class: rest.class, deviceId: deviceKey, observedAt, mark, payload };
 }

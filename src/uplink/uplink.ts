@@ -4,6 +4,7 @@
  */
 import type { UploadResponse } from "../../proto/gen/opendca/v1/batch.ts";
 import { RejectionReason } from "../../proto/gen/opendca/v1/batch.ts";
+import type { ClockBook } from "../core/clock_book.ts";
 import type { Clock } from "../core/clock.ts";
 import { NotPermittedError, RejectedError, UnavailableError } from "../core/errors.ts";
 import type { Batch } from "../spool/spool_record.ts";
@@ -31,6 +32,11 @@ export interface UplinkOptions {
   installationId: string;
   runId: string;
   report(event: UplinkEvent): void;
+  /** The machine's clock against the platform's; without it nothing is corrected. */
+  time?: Pick<ClockBook, "beginMeasure" | "correct"> & {
+    /** Whether records may be put into a batch: not before their time is known. */
+    isKnown(): boolean;
+  };
   maxRecords?: number;
   /** Of records before compression. */
   maxBytes?: number;
@@ -53,7 +59,7 @@ const lookEveryMs = 5000;
 
 /** Starts at once and returns; disposal lets go of the call that is on its way, which is sent again after the next start. */
 export function startUplink(options: UplinkOptions): Uplink {
-  const { spool, clock, report } = options;
+  const { spool, clock, report, time } = options;
   const random = options.random ?? Math.random;
   const limits = {
     maxRecords: options.maxRecords ?? batchLimits.maxRecords,
@@ -73,11 +79,17 @@ export function startUplink(options: UplinkOptions): Uplink {
 
   async function sendBatch(batch: Batch, signal: AbortSignal): Promise<{ answer: UploadResponse; bytes: number }> {
     const message = batchToMessage(batch, { installationId: options.installationId, runId: options.runId });
-    return { answer: await options.api.upload(message, signal), bytes: message.payload.length };
+    const measure = time?.beginMeasure();
+    const answer = await options.api.upload(message, signal);
+    if (answer.serverTime !== undefined && !Number.isNaN(answer.serverTime.getTime())) measure?.(answer.serverTime);
+    return { answer, bytes: message.payload.length };
   }
 
   async function sendNext(_: void, signal: AbortSignal): Promise<"sent" | "idle"> {
-    const batch = spool.nextBatch(limits);
+    const batch = spool.nextBatch({
+      ...limits,
+      ...(time === undefined ? {} : { mayForm: time.isKnown(), correct: time.correct }),
+    });
     if (batch === undefined) return "idle";
     try {
       const { answer, bytes } = await upload(batch, signal);

@@ -183,8 +183,8 @@ export enum RejectionReason {
    */
   SEQUENCE_FORK = 3,
   /**
-   * INVALID_RECORD - Records without a UUID as id, without a content, observed before 2020 or more than two days ahead of the platform's
-   * clock, of more than 2.5 MiB, or readings without an address or with a meter that is negative or not finite.
+   * INVALID_RECORD - Records without a UUID as id, without a content or a time, of more than 2.5 MiB, or readings without an address or with
+   * a meter that is negative or not finite. No record is refused for a time that is wrong: it counts from its arrival.
    */
   INVALID_RECORD = 4,
   UNRECOGNIZED = -1,
@@ -258,6 +258,7 @@ export interface RecordList {
 export interface Record {
   /** UUID, made once when the record enters the spool. */
   recordId: string;
+  /** By the clock of the agent's machine, whatever it said. */
   observedAt:
     | Date
     | undefined;
@@ -272,6 +273,26 @@ export interface Record {
     | undefined;
   /** What was asked of the device. A status reading without a meter does not say that the meter is gone. */
   scope: ReadingScope;
+  /** When that was by a clock which nobody sets. */
+  uptime:
+    | Uptime
+    | undefined;
+  /**
+   * `observed_at` by the platform's clock: set when the record is put into a batch, where the agent's clock was wrong by
+   * more than three seconds. Not set where it was right, or where the agent cannot know.
+   */
+  correctedAt:
+    | Date
+    | undefined;
+  /** The agent never reached the platform before its machine was started anew, so that `corrected_at` is its best guess. */
+  correctedByGuess: boolean;
+}
+
+/** Since the start of the agent's machine. */
+export interface Uptime {
+  /** UUID of a time in which this clock went on, over restarts of the agent as well. */
+  span: string;
+  milliseconds: bigint;
 }
 
 /** Something that happened to a device and is not in a reading. */
@@ -606,7 +627,17 @@ export const RecordList: MessageFns<RecordList> = {
 };
 
 function createBaseRecord(): Record {
-  return { recordId: "", observedAt: undefined, site: "", deviceKey: "", content: undefined, scope: 0 };
+  return {
+    recordId: "",
+    observedAt: undefined,
+    site: "",
+    deviceKey: "",
+    content: undefined,
+    scope: 0,
+    uptime: undefined,
+    correctedAt: undefined,
+    correctedByGuess: false,
+  };
 }
 
 export const Record: MessageFns<Record> = {
@@ -636,6 +667,15 @@ export const Record: MessageFns<Record> = {
     }
     if (message.scope !== 0) {
       writer.uint32(64).int32(message.scope);
+    }
+    if (message.uptime !== undefined) {
+      Uptime.encode(message.uptime, writer.uint32(74).fork()).join();
+    }
+    if (message.correctedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.correctedAt), writer.uint32(82).fork()).join();
+    }
+    if (message.correctedByGuess !== false) {
+      writer.uint32(88).bool(message.correctedByGuess);
     }
     return writer;
   },
@@ -717,6 +757,30 @@ export const Record: MessageFns<Record> = {
             message.scope = reader.int32() as any;
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.uptime = Uptime.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.correctedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.correctedByGuess = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -759,6 +823,17 @@ export const Record: MessageFns<Record> = {
         ? { $case: "taskResult", value: TaskResult.fromJSON(object.task_result) }
         : undefined,
       scope: isSet(object.scope) ? readingScopeFromJSON(object.scope) : 0,
+      uptime: isSet(object.uptime) ? Uptime.fromJSON(object.uptime) : undefined,
+      correctedAt: isSet(object.correctedAt)
+        ? fromJsonTimestamp(object.correctedAt)
+        : isSet(object.corrected_at)
+        ? fromJsonTimestamp(object.corrected_at)
+        : undefined,
+      correctedByGuess: isSet(object.correctedByGuess)
+        ? globalThis.Boolean(object.correctedByGuess)
+        : isSet(object.corrected_by_guess)
+        ? globalThis.Boolean(object.corrected_by_guess)
+        : false,
     };
   },
 
@@ -785,6 +860,15 @@ export const Record: MessageFns<Record> = {
     }
     if (message.scope !== 0) {
       obj.scope = readingScopeToJSON(message.scope);
+    }
+    if (message.uptime !== undefined) {
+      obj.uptime = Uptime.toJSON(message.uptime);
+    }
+    if (message.correctedAt !== undefined) {
+      obj.correctedAt = message.correctedAt.toISOString();
+    }
+    if (message.correctedByGuess !== false) {
+      obj.correctedByGuess = message.correctedByGuess;
     }
     return obj;
   },
@@ -819,6 +903,101 @@ export const Record: MessageFns<Record> = {
       }
     }
     message.scope = object.scope ?? 0;
+    message.uptime = (object.uptime !== undefined && object.uptime !== null)
+      ? Uptime.fromPartial(object.uptime)
+      : undefined;
+    message.correctedAt = object.correctedAt ?? undefined;
+    message.correctedByGuess = object.correctedByGuess ?? false;
+    return message;
+  },
+};
+
+function createBaseUptime(): Uptime {
+  return { span: "", milliseconds: 0n };
+}
+
+export const Uptime: MessageFns<Uptime> = {
+  encode(message: Uptime, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.span !== "") {
+      writer.uint32(10).string(message.span);
+    }
+    if (message.milliseconds !== 0n) {
+      if (BigInt.asUintN(64, message.milliseconds) !== message.milliseconds) {
+        throw new globalThis.Error("value provided for field message.milliseconds of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.milliseconds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Uptime {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUptime();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.span = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.milliseconds = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Uptime {
+    return {
+      span: isSet(object.span) ? globalThis.String(object.span) : "",
+      milliseconds: isSet(object.milliseconds) ? BigInt(object.milliseconds) : 0n,
+    };
+  },
+
+  toJSON(message: Uptime): unknown {
+    const obj: any = {};
+    if (message.span !== "") {
+      obj.span = message.span;
+    }
+    if (message.milliseconds !== 0n) {
+      obj.milliseconds = message.milliseconds.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Uptime>): Uptime {
+    return Uptime.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Uptime>): Uptime {
+    const message = createBaseUptime();
+    message.span = object.span ?? "";
+    message.milliseconds = (object.milliseconds !== undefined && object.milliseconds !== null)
+      ? BigInt(object.milliseconds)
+      : 0n;
     return message;
   },
 };
