@@ -112,7 +112,8 @@ function nameByIndex(rule: LabelledMeters, index: string) {
 function typedOffers(inquiry: Inquiry, rule: TypedMeters): MeterOffer[] {
   const rows: NamedRow[] = [];
   for (const [index, value] of inquiry.store.column(rule.values)) {
-    const type = maybeInteger(inquiry.store.get(`${rule.types}.${index}`));
+    const byIndex = rule.indexIsType ? Number(index.split(".").at(-1)) : undefined;
+    const type = maybeInteger(inquiry.store.get(`${rule.types}.${index}`)) ?? byIndex;
     const { where } = rule;
     if (where !== undefined && maybeInteger(inquiry.store.get(`${where.column}.${index}`)) !== where.equals) continue;
     const name = rule.names.find(([number]) => number === type);
@@ -152,7 +153,7 @@ function addUp(
   return [...Map.groupBy(rows, ({ meter }) => meter)].map(([meter, found]) => {
     const same = rule.once ? found.filter((row, i) => found.findIndex(({ key }) => key === row.key) === i) : found;
     const counts = same.map(({ value }) => maybeCounter(value)).filter((count) => count !== undefined);
-    const whole = !cut && counts.length === same.length;
+    const whole = !cut && counts.length === same.length && !lacksRow(rule, meter, same);
     const number = whole ? counts.reduce((sum, count) => sum + count, 0) : undefined;
     const [first] = same;
     const oid = sharedBase(same.map((row) => row.oid));
@@ -160,9 +161,15 @@ function addUp(
     const raw = same.length > 1
       ? Object.fromEntries(same.map(({ oid, value }) => [oid, rawOf(value)]))
       : { label: first!.label, value: rawOf(first!.value) };
-    const lost = cut ? "the table was not read to its end" : "a row is not valid";
+    const lost = cut ? "the table was not read to its end" : "a row is missing or not valid";
     return { ...offer(rule, seen), raw, ...number === undefined ? { reason: lost } : {} };
   });
+}
+
+/** Whether a part of the meter has no row, where all are needed. */
+function lacksRow(rule: LabelledMeters | TypedMeters, meter: string, rows: NamedRow[]): boolean {
+  if (rule.kind !== "typed" || rule.needs !== "all") return false;
+  return rule.names.some(([type, name]) => name === meter && !rows.some(({ key }) => key === String(type)));
 }
 
 /**

@@ -103,6 +103,10 @@ export interface TypedMeters extends AnyMeterRule {
   /** Only rows in which this column has this number count, such as one unit of several. */
   where?: { column: string; equals: number };
   names: [type: number, meter: string, unit?: string][];
+  /** The last arc of the index stands in for a type that is not answered. */
+  indexIsType?: true;
+  /** `all`: a meter lacks a part of which there is no row. `any`, unless told: that part is not counted. */
+  needs?: "all" | "any";
   /** Rows of the same type are one counter told twice, and do not add up. */
   once?: true;
   maxRows?: number;

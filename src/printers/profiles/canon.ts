@@ -1,4 +1,4 @@
-import type { LabelledMeters, MeterRule, Profile, SumMeter } from "../profile.ts";
+import type { LabelledMeters, MeterRule, Profile } from "../profile.ts";
 
 /** canPdInfo of CANON-MIB. */
 const product = "1.3.6.1.4.1.1602.1.1.1";
@@ -6,36 +6,37 @@ const product = "1.3.6.1.4.1.1602.1.1.1";
 const named = "1.3.6.1.4.1.1602.1.11.2.1.1";
 
 /**
- * Counters by Canon's counter code, which is the index below `counts`: glpi-agent Canon.pm, zabbix community-templates
- * Printers/Canon, librenms issue 6990, and the codes with their names in script id 35767688656. Those named "2" count
- * large pages twice. Single colour is colour. There are hundreds of codes, and a machine shows a few that its dealer chose:
- * many speak SNMPv1 only, which takes a request for each that is asked in vain.
+ * Counters by Canon's counter code: glpi-agent Canon.pm, zabbix community-templates Printers/Canon, librenms issue 6990, and
+ * the codes with their names in script id 35767688656. Those named "2" count large pages twice. Single colour is colour.
+ * There are hundreds of codes, and a machine shows a few that its dealer chose: many speak SNMPv1 only, which takes a
+ * request for each that is asked in vain.
  */
-export function canonCodes(counts: string, maker: string): MeterRule[] {
-  const sum = (meter: string, codes: number[], more: Partial<SumMeter> = {}): MeterRule => {
-    const oids = codes.map((code) => `${counts}.${code}`);
-    return { kind: "sum", meter, oids, rule: `${maker}.counter.${codes.join("+")}`, ...more };
-  };
-  return [
-    sum("total", [101]),
-    sum("total", [102], { fallback: true }),
-    sum("mono", [108]),
-    sum("mono", [112, 113]),
-    sum("mono", [109]),
-    sum("color", [122, 123]),
-    sum("color", [125]),
-    sum("color", [105, 118], { needs: "any" }),
-    sum("color", [124]),
-    sum("large.total", [103]),
-    sum("large.mono", [112]),
-    sum("large.color", [122]),
-    sum("small.mono", [113]),
-    sum("small.color", [123]),
-    sum("copy.total", [201]),
-    sum("print.total", [301]),
-    sum("scan.total", [501]),
-  ];
-}
+export const canonCodes: readonly { meter: string; codes: number[]; needs?: "all" | "any"; fallback?: true }[] = [
+  { meter: "total", codes: [101] },
+  { meter: "total", codes: [102], fallback: true },
+  { meter: "mono", codes: [108] },
+  { meter: "mono", codes: [112, 113] },
+  { meter: "mono", codes: [109] },
+  { meter: "color", codes: [122, 123] },
+  { meter: "color", codes: [125] },
+  { meter: "color", codes: [105, 118], needs: "any" },
+  { meter: "color", codes: [124] },
+  { meter: "large.total", codes: [103] },
+  { meter: "large.mono", codes: [112] },
+  { meter: "large.color", codes: [122] },
+  { meter: "small.mono", codes: [113] },
+  { meter: "small.color", codes: [123] },
+  { meter: "copy.total", codes: [201] },
+  { meter: "print.total", codes: [301] },
+  { meter: "scan.total", codes: [501] },
+];
+
+const codeMeters = canonCodes.map(({ codes, ...more }): MeterRule => ({
+  kind: "sum",
+  oids: codes.map((code) => `1.3.6.1.4.1.1602.1.11.1.3.1.4.${code}`),
+  rule: `canon.counter.${codes.join("+")}`,
+  ...more,
+}));
 
 const black = "Black(?: ?& ?White)?";
 const full = "Full Colou?r";
@@ -110,5 +111,5 @@ export const canon: Profile = {
     // canPdInfoProductVersion; librenms canonprinter.yaml
     { oid: `${product}.4.0`, rule: "canon.productVersion" },
   ],
-  meters: [...canonCodes("1.3.6.1.4.1.1602.1.11.1.3.1.4", "canon"), ...namedMeters],
+  meters: [...codeMeters, ...namedMeters],
 };

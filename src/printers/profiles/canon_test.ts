@@ -57,6 +57,17 @@ for (const [id, base] of Object.entries(bases)) {
   }
 }
 
+Deno.test("oce profile reads codes that stand in a column, whatever the index of the row", () => {
+  const table = "1.3.6.1.4.1.1552.21.4.1.3.1";
+  const rows = [[101, 1000], [112, 50], [113, 550], [999, 7]];
+  const objects = rows.flatMap(([code, count], i): [string, number][] => [
+    [`${table}.2.${i + 1}`, code!],
+    [`${table}.4.${i + 1}`, count!],
+  ]);
+  const want = { total: 1000, mono: 600, "large.mono": 50, "small.mono": 550 };
+  assert.deepEqual(readStore(Object.fromEntries(objects), maybeProfile("oce")!), want);
+});
+
 const byName: [what: string, rows: [label: string, count: number][], want: Record<string, number>][] = [
   ["black and colour of all sizes", [
     ["Total 1", 1000],

@@ -1,10 +1,23 @@
-import type { Profile } from "../profile.ts";
+import type { MeterRule, Profile } from "../profile.ts";
 import { canonCodes } from "./canon.ts";
 
-/**
- * Océ, which Canon took over. Its controller PRISMAsync stands before Canon's presses as well, and counts by Canon's codes
- * in a subtree of Océ's own: code .2, count .4.
- */
+/** Counters of PRISMAsync: Canon's code .2, count .4. */
+const table = "1.3.6.1.4.1.1552.21.4.1.3.1";
+
+const meters = canonCodes.map(({ meter, codes, needs = "all", fallback }): MeterRule => ({
+  kind: "typed",
+  rule: `prismasync.counter.${codes.join("+")}`,
+  values: `${table}.4`,
+  types: `${table}.2`,
+  indexIsType: true,
+  names: codes.map((code) => [code, meter]),
+  once: true,
+  needs,
+  maxRows: 512,
+  ...fallback && { fallback },
+}));
+
+/** Océ, which Canon took over. Its controller PRISMAsync stands before Canon's presses as well. */
 export const oce: Profile = {
   id: "oce",
   maker: "Océ",
@@ -16,5 +29,5 @@ export const oce: Profile = {
     devices: [/^Oc[ée] /i],
     deviceIds: [/^Oc[ée]/i],
   },
-  meters: canonCodes("1.3.6.1.4.1.1552.21.4.1.3.1.4", "prismasync"),
+  meters,
 };
