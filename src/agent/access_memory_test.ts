@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import type { Access } from "../scanner/access.ts";
 import { createAccessMemory } from "./access_memory.ts";
 
-const place = "10.0.0.7 161", minuteMs = 60_000, dayMs = 24 * 60 * minuteMs;
-const works: Access = { credential: "full", view: "printer", triedAll: false, seen: [] };
-const limited: Access = { credential: "limited", view: "system", triedAll: true, seen: [] };
-const none: Access = { credential: null, view: "nothing", triedAll: true, seen: [] };
+const place = "10.0.0.7 161", minuteMs = 60_000;
+const works: Access = { credential: "full", view: "printer", printer: true, triedAll: false, seen: [] };
+const limited: Access = { credential: "limited", view: "system", printer: true, triedAll: true, seen: [] };
+const none: Access = { credential: null, view: "nothing", printer: false, triedAll: true, seen: [] };
 
 function memoryAt() {
   const clock = { ms: 1000, monotonicMs: () => clock.ms };
@@ -19,36 +19,64 @@ function memoryAt() {
 
 Deno.test("createAccessMemory() begins with what the inventory knows of each site", () => {
   const { memory } = memoryAt();
-  assert.deepEqual(memory.remembered("one"), { [place]: { credential: "old", enough: null } });
-  assert.deepEqual(memory.remembered("other"), {});
+  assert.deepEqual(memory.remembered("one", null), { [place]: { credential: "old", enough: null } });
+  assert.deepEqual(memory.remembered("other", null), {});
 });
 
 Deno.test("createAccessMemory() prefers what worked, and forgets it when it fails", () => {
   const { memory } = memoryAt();
   memory.note("one", place, works);
-  assert.deepEqual(memory.remembered("one")[place], { credential: "full", enough: null });
+  assert.deepEqual(memory.remembered("one", null)[place], { credential: "full", enough: null });
   memory.note("one", place, none);
-  assert.equal(memory.remembered("one")[place], undefined);
+  assert.equal(memory.remembered("one", null)[place], undefined);
 });
+
+/** The minutes at which all were tried, at a place that is asked each minute and is the same all the time. */
+function triedAt(outcome: Access, minutes: number, asked = (_minute: number) => true, at = place): number[] {
+  const { clock, memory } = memoryAt();
+  const tried: number[] = [];
+  for (let minute = 0; minute < minutes; minute++, clock.ms += minuteMs) {
+    if (!asked(minute)) continue;
+    const remembered = memory.remembered("one", null)[at];
+    const isLeft = remembered !== undefined && (remembered.credential === null || remembered.enough !== null);
+    if (!isLeft) tried.push(minute);
+    // Where it is left alone, a limited credential is read with, and none is not even that.
+    if (!isLeft || outcome.credential !== null) memory.note("one", at, { ...outcome, triedAll: !isLeft });
+  }
+  return tried;
+}
 
 for (const [name, outcome] of Object.entries({ limited, none })) {
   Deno.test(`createAccessMemory() has all tried again after as long as they were in vain: ${name}`, () => {
-    const { clock, memory } = memoryAt();
-    const triedAtMinutes: number[] = [];
-    for (let minute = 0; minute < 100; minute++) {
-      const remembered = memory.remembered("one")[place];
-      const left = remembered !== undefined && (remembered.credential === null || remembered.enough !== null);
-      if (!left) triedAtMinutes.push(minute);
-      // Where it is left alone, a limited credential is read with, and none is not even that.
-      if (!left || name === "limited") memory.note("one", place, { ...outcome, triedAll: !left });
-      clock.ms += minuteMs;
-    }
-    assert.deepEqual(triedAtMinutes, [0, 1, 2, 4, 8, 16, 32, 64]);
-    clock.ms += dayMs;
-    assert.notEqual(memory.remembered("one")[place]?.credential, null);
-    assert.equal(memory.remembered("one")[place]?.enough ?? null, null);
+    assert.deepEqual(triedAt(outcome, 100), [0, 1, 2, 4, 8, 16, 32, 64]);
   });
 }
+
+const days = (count: number) => count * 24 * 60;
+const longest: { name: string; outcome: Access; at: string; hours: number }[] = [
+  { name: "a printer that was read before", outcome: none, at: place, hours: 2 },
+  { name: "a printer that is read in part", outcome: limited, at: place, hours: 24 },
+  { name: "an unknown device", outcome: none, at: "10.0.0.9 161", hours: 72 },
+  { name: "a device that is no printer", outcome: { ...limited, printer: false }, at: "10.0.0.9 161", hours: 72 },
+];
+for (const { name, outcome, at, hours } of longest) {
+  Deno.test(`createAccessMemory() has all tried each ${hours} hours in the end: ${name}`, () => {
+    const tried = triedAt(outcome, days(16), (minute) => minute % 30 === 0, at);
+    assert.equal(tried.at(-1)! - tried.at(-2)!, hours * 60);
+  });
+}
+
+Deno.test("createAccessMemory() does not have all tried with each daily sweep of what is no printer", () => {
+  const tried = triedAt({ ...limited, printer: false }, days(16), (minute) => minute % days(1) === 0, "10.0.0.9 161");
+  assert.deepEqual(tried.map((minute) => minute / days(1)), [0, 1, 2, 4, 7, 10, 13]);
+});
+
+Deno.test("createAccessMemory() tells of the places that are asked for", () => {
+  const { memory } = memoryAt();
+  memory.note("one", "10.0.0.9 161", works);
+  const places = [{ address: "10.0.0.9", port: 161 }, { address: "10.0.0.10", port: 161 }];
+  assert.deepEqual(Object.keys(memory.remembered("one", places)), ["10.0.0.9 161"]);
+});
 
 Deno.test("createAccessMemory() does not begin anew when a device that shows less asleep has been awake", () => {
   const { clock, memory } = memoryAt();
@@ -57,7 +85,7 @@ Deno.test("createAccessMemory() does not begin anew when a device that shows les
   clock.ms += 60 * minuteMs;
   memory.note("one", place, asleep);
   memory.note("one", place, works);
-  assert.deepEqual(memory.remembered("one")[place], { credential: "full", enough: "system" });
+  assert.deepEqual(memory.remembered("one", null)[place], { credential: "full", enough: "system" });
 });
 
 Deno.test("createAccessMemory() lets a task and a changed configuration try all again", () => {
@@ -67,10 +95,10 @@ Deno.test("createAccessMemory() lets a task and a changed configuration try all 
     clock.ms += minuteMs;
   }
   clock.ms -= minuteMs;
-  assert.deepEqual(memory.remembered("one")[place], { credential: null, enough: "nothing" });
-  assert.equal(memory.remembered("one", { trying: true })[place], undefined);
+  assert.deepEqual(memory.remembered("one", null)[place], { credential: null, enough: "nothing" });
+  assert.equal(memory.remembered("one", null, { trying: true })[place], undefined);
   memory.configChanged();
-  assert.equal(memory.remembered("one")[place], undefined);
+  assert.equal(memory.remembered("one", null)[place], undefined);
 });
 
 Deno.test("createAccessMemory() says once that no credential works, that all show too little, and that it is mended", () => {

@@ -109,7 +109,7 @@ export function createSiteScans(options: SiteScansOptions): SiteScans {
           window: shifted(window, machineClock.now().getTime() - clock.now().getTime()),
           stopsAtOnce: true,
           config: config(),
-          remembered: access.remembered(site, { trying: options.kind === "task" }),
+          remembered: access.remembered(site, options.places, { trying: options.kind === "task" }),
           onAccess: tellAccess,
           onReading(reading, how) {
             const credential = how?.credential ?? null;

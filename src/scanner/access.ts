@@ -17,6 +17,8 @@ export interface Access {
   /** The credential that the device was read with; null when none works. */
   credential: string | null;
   view: View;
+  /** What it shows is a printer. */
+  printer: boolean;
   /** It shows too little, and no other one shows more: all were tried. */
   triedAll: boolean;
   /** In the order in which they were tried, the one that was read with among them. */

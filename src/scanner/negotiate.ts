@@ -116,10 +116,11 @@ export async function negotiate(
   if (best === undefined) {
     const problems = [noCredentialProblem(found, seen)];
     if (wasStopped || !triedAll) return { session: null, problems };
-    return { session: null, access: { credential: null, view: "nothing", triedAll, seen }, problems };
+    return { session: null, access: { credential: null, view: "nothing", printer: false, triedAll, seen }, problems };
   }
   const { session, identified, sight } = best;
-  const access: Access = { credential: sight.name, view: identified.view, triedAll, seen };
+  const { view, recognised: { printer } } = identified;
+  const access: Access = { credential: sight.name, view, printer, triedAll, seen };
   return { session, identified, access, problems: viewProblems(found.target, { seen, sight, identified }) };
 
   function open(candidate: Candidate): SnmpSession {
