@@ -48,11 +48,8 @@ export function evidenceValues({ serial, engineId, macs }: DeviceEvidence): Evid
   ];
 }
 
-/**
- * Problem codes of a reading of which a part was asked for and not answered; `unanswered` is for parts that were given up
- * one by one.
- */
-const lostCodes = new Set(["silent", "deadline", "read-failed", "unanswered", "bug", "worker-crash"]);
+/** Problem codes of a reading of which a part was asked for and not answered. */
+const lostCodes = new Set(["silent", "deadline", "read-failed", "no-answer", "bug", "worker-crash"]);
 
 /**
  * Whether all that tells a device was asked and answered. What such a reading lacks, the device does not have or does not

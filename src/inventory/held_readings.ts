@@ -12,6 +12,7 @@ import { decodeLastGood, encodeLastGood } from "./last_good.ts";
 
 export interface HeldReading {
   id: number;
+  at: Date;
   place: DevicePlace;
   evidence: DeviceEvidence;
   /** It is not of the device that is known there. */
@@ -27,12 +28,12 @@ export interface HeldObservation {
   credential?: string;
 }
 
-/** A place where something odd answers at each read fills no disk. */
+/** A place where something odd answers at each read fills no disk: the first and so many of the last are kept. */
 const mostOfPlace = 8;
 
 export function holdReading(
   db: Database,
-  held: Omit<HeldReading, "id" | "place"> & { observation: HeldObservation; at: Date },
+  held: Omit<HeldReading, "id" | "place"> & { observation: HeldObservation },
 ): void {
   const { reading, site, scope, credential } = held.observation;
   const { address, port, printer } = placeOf(reading);
@@ -54,7 +55,9 @@ export function holdReading(
   const ofPlace = "FROM held WHERE address = ? AND port = ? AND printer = ?";
   const place = [address, port, printer];
   db.run(
-    `DELETE ${ofPlace} AND id NOT IN (SELECT id ${ofPlace} ORDER BY id DESC LIMIT ${mostOfPlace})`,
+    `DELETE ${ofPlace} AND id <> (SELECT min(id) ${ofPlace})
+     AND id NOT IN (SELECT id ${ofPlace} ORDER BY id DESC LIMIT ${mostOfPlace})`,
+    ...place,
     ...place,
     ...place,
   );
@@ -62,10 +65,11 @@ export function holdReading(
 
 /** Oldest first. */
 export function heldReadings(db: Database): HeldReading[] {
-  type Row = DevicePlace & { id: number; evidence: string; contradicts: number; strong: number };
-  return db.all<Row>("SELECT id, address, port, printer, evidence, contradicts, strong FROM held ORDER BY id")
-    .map(({ id, address, port, printer, evidence, contradicts, strong }) => ({
+  type Row = DevicePlace & { id: number; at: number; evidence: string; contradicts: number; strong: number };
+  return db.all<Row>("SELECT id, at, address, port, printer, evidence, contradicts, strong FROM held ORDER BY id")
+    .map(({ id, at, address, port, printer, evidence, contradicts, strong }) => ({
       id,
+      at: new Date(at),
       place: { address, port, printer },
       evidence: JSON.parse(evidence),
       contradicts: contradicts === 1,

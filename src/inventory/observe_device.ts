@@ -65,6 +65,9 @@ export interface Observed {
 /** So many partly lost answers from a place where nobody is known make a device, however little they tell. */
 const sightingsOfUnknown = 3;
 
+/** A printer that can never be read to its end is believed as well, when it goes on saying who it is. */
+const weakSightings = 3, weakForMs = 86_400_000;
+
 type Recorder = (type: InventoryEventType, deviceId: string, details: Record<string, unknown>) => InventoryEvent;
 
 /**
@@ -135,7 +138,8 @@ function judge(
   };
   if (verdict.type === "contradicted") {
     const before = heldOfStranger(held, evidence);
-    const isSeenTwice = before.length > 0 && (verdict.strong || before.some(({ strong }) => strong));
+    const isSeenTwice = before.length > 0 && (verdict.strong || before.some(({ strong }) => strong) ||
+      (before.length >= weakSightings && now.getTime() - before[0]!.at.getTime() >= weakForMs));
     if (mayHold && !isSeenTwice) {
       if (before.length === 0) {
         const { deviceId, by } = verdict;
@@ -156,7 +160,8 @@ function judge(
   if (mayHold && !whole && verdict.type !== "known" && ofPlace.length + 1 < sightingsOfUnknown) {
     return hold(false, false);
   }
-  if (verdict.type === "known" && whole) forgetWeakHeld(db, place);
+  // The device that is known there has shown itself: what contradicted it in part was nobody else.
+  if (verdict.type === "known" && !verdict.reasons.includes("place")) forgetWeakHeld(db, place);
   const byEvidence = heldByEvidence(held, evidence).filter((each) => !ofPlace.includes(each));
   return { verdict, released: [...ofPlace, ...byEvidence] };
 }

@@ -248,6 +248,28 @@ Deno.test("observe() makes no other device of partly lost answers, however many,
   assert.deepEqual([s.inventory.devices().length, s.types().includes("deviceReplaced")], [1, false]);
 });
 
+Deno.test("observe() believes partly lost answers that contradict for a day, where the known device shows itself no more", () => {
+  const inventory = emptyInventory();
+  const hour = 3_600_000;
+  const ids = (seen: [hour: number, options: Partial<Reading>][]) =>
+    new Set(
+      seen.flatMap(([at, options]) =>
+        inventory.observe({ reading: readingOf(options), site: "one" }, new Date(at * hour)).map(({ deviceId }) =>
+          deviceId
+        )
+      ),
+    );
+  const stranger = { serial: b.serial, problems: [silent] }, lossy = { serial: a.serial, problems: [silent] };
+  const [id] = ids([[0, a]]);
+  // It shows itself in between.
+  assert.deepEqual(ids([[1, stranger], [9, stranger], [17, stranger], [20, lossy], [26, stranger]]), new Set([id]));
+  assert.equal(inventory.devices().length, 1);
+  const [other] = ids([[34, stranger], [42, stranger], [51, stranger]]);
+  assert.notEqual(other, id);
+  assert.equal(inventory.devices().length, 2);
+  inventory[Symbol.dispose]();
+});
+
 Deno.test("observe() makes a device of what nobody knows when it answers in part three times", () => {
   using s = scene();
   const lossy = { ...a, problems: [silent] };
