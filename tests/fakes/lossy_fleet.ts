@@ -10,6 +10,7 @@ import { openInventory } from "../../src/inventory/inventory.ts";
 import { parseFleet } from "../../simulator/fleet_file.ts";
 import { startSimulator } from "../../simulator/simulator.ts";
 import { startSnmpdPrinter } from "../snmpd_printer.ts";
+import { fakeNames } from "./fake_names.ts";
 import { testHost } from "./test_host.ts";
 
 export interface LossyFleetScene {
@@ -92,7 +93,7 @@ limits: { timeout: 100ms, retries: 1, workers: 1, deviceDeadline: 5s }
   );
   try {
     using inventory = openInventory(`${folder}/inventory.db`);
-    const machine = testHost();
+    const machine = { ...testHost(), resolve: fakeNames({}) };
     const intake = createReadingIntake({
       inventory,
       spool: { append: () => {} },
@@ -110,6 +111,7 @@ limits: { timeout: 100ms, retries: 1, workers: 1, deviceDeadline: 5s }
       access: createAccessMemory(machine.clock, []),
       config: () => config,
       intake,
+      faults: { add() {}, clear() {} },
       log: { warn() {}, info() {} },
       devices: () => inventory.devices().length,
       onPassed() {},
