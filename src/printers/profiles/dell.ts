@@ -1,5 +1,5 @@
 import type { Profile } from "../profile.ts";
-import { lexmarkOldMeters } from "./lexmark.ts";
+import { lexmarkMeters, lexmarkOldMeters } from "./lexmark.ts";
 import { xeroxMeters } from "./xerox.ts";
 
 /** As Lexmark's 641. */
@@ -38,7 +38,7 @@ export const dell: Profile = {
   ],
   meters: [
     ...xeroxMeters.filter((rule) => ["total", "mono", "color"].includes("meter" in rule ? rule.meter : "")),
-    ...lexmarkOldMeters("1.3.6.1.4.1.641"),
+    ...lexmarkMeters,
     ...lexmarkOldMeters(lexmarkTree),
   ],
 };

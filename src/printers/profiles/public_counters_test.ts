@@ -38,6 +38,11 @@ const cases: [id: string, what: string, objects: Record<string, TestValue>, want
     [`${lexmark}.1.0`]: -2,
     [`${lexmark}.2.0`]: -2,
   }, { total: 1020 }],
+  ["dell", "Lexmark's counters by type", {
+    "1.3.6.1.4.1.641.6.4.2.1.1.2.1.1": 1,
+    "1.3.6.1.4.1.641.6.4.2.1.1.3.1.1": 4,
+    "1.3.6.1.4.1.641.6.4.2.1.1.4.1.1": 90,
+  }, { total: 90 }],
   ["dell", "Lexmark's old counters in Dell's subtree", { [`${dell}.1.0`]: 90, [`${dell}.3.0`]: 30 }, {
     total: 90,
     color: 30,
