@@ -36,6 +36,14 @@ const cases: Case[] = [
     args: ["--timeout", "300"],
     check: complete,
   },
+  {
+    name: "a delay of four timeouts",
+    faults: [{ kind: "delay", ms: 800 }],
+    check: (reading) => {
+      complete(reading);
+      assert.deepEqual(reading.problems, []);
+    },
+  },
   { name: "loss of the first packet", faults: [{ kind: "loss", probability: 1, times: 1 }], check: complete },
   {
     name: "loss of every third packet",

@@ -54,6 +54,8 @@ const maxSending = 2;
 const maxWaiting = 64;
 /** Longest wait for one answer, however slow the others were. */
 const maxTimeoutMs = 8_000;
+/** Rounds before a device that answered before is taken for silent: as snmpbulkwalk -r 5 does. */
+const knownRounds = 6;
 /** Share of late answers from which on they are taken for the network's loss, and not for slow devices. */
 const lossyShare = 0.02;
 /** Rounds of probes that a lossy network can cause. */
@@ -131,6 +133,17 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
     return forAll ?? credentialsFor(plan, target.address);
   }
 
+  /** Devices that answered before, where the shard is of such ones: their silence is worth more questions. */
+  function knownIn({ from, to }: Shard): number {
+    if (config.remembered === undefined) return 0;
+    let known = 0;
+    for (let at = from; at < to; at++) {
+      const target = targetAt(config.space, permute(at, config.space.size, config.seed));
+      if ((rememberedOf(target)?.credential ?? null) !== null) known++;
+    }
+    return known * 2 > to - from ? known : 0;
+  }
+
   function rememberedOf(target: Target): Remembered | undefined {
     return config.remembered?.[keyOf(target)];
   }
@@ -151,6 +164,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
     const problems: Problem[] = [];
     const readings: Promise<boolean>[] = [];
     let askedMs = clock.monotonicMs(), isSwept = false;
+    const known = knownIn(shard);
     const firstId = nextId + size > maxProbeId ? minProbeId : nextId;
     nextId = firstId + size;
     const sweep = sweepShard({
@@ -163,7 +177,10 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
       roundsFor,
       retries: config.retries,
       maxRounds,
-      expectedMissing: (found, rounds) => expectedMissing(found, { rounds, share: loss.share() }),
+      expectedMissing: (found, rounds) => {
+        if (found < known && rounds < knownRounds) return known - found;
+        return expectedMissing(found, { rounds, share: loss.share() });
+      },
       timeoutMs: roundTrip.timeoutMs,
       onAnswer: (ms, certain) => {
         if (certain || !isLossy()) roundTrip.observe(ms);
