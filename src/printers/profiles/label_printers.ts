@@ -39,6 +39,8 @@ export const zebra: Profile = {
       rule: "zebra.odometer",
       unit: "inches",
       read: "text",
+      // Labels come before the length of their tape.
+      fallback: true,
     },
   ],
 };

@@ -14,6 +14,7 @@ const okiLife = "1.3.6.1.4.1.2001.1.1.1.1.100.1.1.1.3.1";
 const samsung = "1.3.6.1.4.1.236.11.5.11.53.11.1";
 const brother = "1.3.6.1.4.1.2435.2.3.9.4.2.1.5.5.54.2.2.1.3";
 const toshiba = "1.3.6.1.4.1.1129.2.3.50.1.3.21.6.1";
+const zebra = "1.3.6.1.4.1.10642.200.17.3.0";
 const hp = "1.3.6.1.4.1.11.2.3.9.4.2.1";
 
 function read(id: string, objects: Record<string, TestValue>) {
@@ -101,6 +102,10 @@ const cases: [id: string, what: string, objects: Record<string, TestValue>, want
     "scan.color": 5,
   }],
   ["hp", "scans of a flatbed", { [`${hp}.2.2.1.74.0`]: 7 }, { "scan.total": 7 }],
+  ["zebra", "labels before inches of tape", { [life]: 910, [zebra]: "1920 INCHES, 4876 CENTIMETERS" }, { total: 910 }],
+  ["zebra", "inches of tape where no labels are counted", { [zebra]: "1920 INCHES, 4876 CENTIMETERS" }, {
+    total: 1920,
+  }],
   ["hp", "prtMarkerLifeCount before the same count of its own", { [life]: 910, [`${hp}.4.1.2.5.0`]: 905 }, {
     total: 910,
   }],
