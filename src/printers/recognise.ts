@@ -94,9 +94,14 @@ function ownMaker({ description, device, ownIds }: Testimony): string | undefine
 const anyonesServer =
   /^(?:AXIS|SEH|Intel|D-Link|TRENDnet|Netgear|Linksys|Lantronix|Castelle|Extended Systems|SILEX|Digi|Hawking|TP-LINK|Edimax|Level ?One|Planet|IOGEAR|StarTech|Allied Telesis|MiLAN|Troy XCD|XCD|Emulex)\b/i;
 
+/** Whether a sysDescr.0 is that of a print server of a maker that makes no printers. */
+export function isAnyonesServer(description: string): boolean {
+  return anyonesServer.test(description);
+}
+
 /** Whether a sysDescr.0 is that of a print server or network card that stands before printers of all makers. */
 export function isPrintServer(description: string): boolean {
-  return anyonesServer.test(description) ||
+  return isAnyonesServer(description) ||
     allProfiles.some(({ recognise }) => recognise.cards?.some((pattern) => pattern.test(description)));
 }
 

@@ -1,8 +1,11 @@
 /** How much of a device a credential shows, as the access rules on the device (RFC 3415) let it. Pure. */
+import { maybeText } from "./inquiry.ts";
 import type { ObjectStore } from "./object_store.ts";
 import { oids } from "./printer_mib.ts";
 import type { Profile } from "./profile.ts";
+import { isAnyonesServer } from "./recognise.ts";
 import type { Recognised } from "./recognise.ts";
+import { maybeSeveral } from "./several_printers.ts";
 
 /**
  * From less to more: nothing; the system group alone; more, but nothing of the Printer MIB; the Printer MIB without markers
@@ -18,12 +21,17 @@ const system = "1.3.6.1.2.1.1";
 /** The view after `identifyColumns` were asked with GETNEXT, which answers with whatever comes next in the view. */
 export function viewOf(store: ObjectStore, { profile }: Pick<Recognised, "profile">): View {
   if (store.has(oids.prtMarkerEntry) || store.has(oids.prtMarkerSuppliesEntry)) {
-    return hasPrivateRules(profile) && !store.has("1.3.6.1.4.1") ? "noPrivate" : "printer";
+    return hasPrivateRules(profile) && !store.has("1.3.6.1.4.1") && !isBehindServer(store) ? "noPrivate" : "printer";
   }
   if (store.has("1.3.6.1.2.1.43")) return "noMarkers";
   const told = [...store].map(([oid]) => oid).filter((oid) => !ofTheAgent.some((base) => oid.startsWith(`${base}.`)));
   if (told.some((oid) => !oid.startsWith(`${system}.`))) return "noPrinterMib";
   return told.length > 0 ? "system" : "nothing";
+}
+
+/** A print server has the standard tables of its printers and no objects of their makers. */
+function isBehindServer(store: ObjectStore): boolean {
+  return maybeSeveral(store) || isAnyonesServer(maybeText(store.get(oids.sysDescr)) ?? "");
 }
 
 /** The devices that are asked with GETNEXT for other makers' objects answer with their own, as these come later. */
