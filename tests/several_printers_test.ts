@@ -46,6 +46,22 @@ const recording = [
   ...rows(4, { name: "Epson LQ-000" }),
 ].sort((a, b) => order(a, b)).join("\n");
 
+/** A printer in the third row of hrDeviceTable, whose agent numbers the Printer-MIB from 1. */
+const apartAddress = "127.86.0.8";
+const apart = [
+  "1.3.6.1.2.1.1.1.0|4|Network Printer",
+  "1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.8072.3.2.10",
+  "1.3.6.1.2.1.25.3.2.1.2.1|6|1.3.6.1.2.1.25.3.1.3",
+  "1.3.6.1.2.1.25.3.2.1.2.2|6|1.3.6.1.2.1.25.3.1.4",
+  "1.3.6.1.2.1.25.3.2.1.2.3|6|1.3.6.1.2.1.25.3.1.5",
+  "1.3.6.1.2.1.25.3.2.1.3.1|4|ARM CPU",
+  "1.3.6.1.2.1.25.3.2.1.3.2|4|eth0",
+  "1.3.6.1.2.1.25.3.2.1.3.3|4|Kyocera FS-0000D",
+  "1.3.6.1.2.1.43.5.1.1.17.1|4|KY00077001",
+  "1.3.6.1.2.1.43.10.2.1.3.1.1|2|7",
+  "1.3.6.1.2.1.43.10.2.1.4.1.1|65|3000",
+].sort(order).join("\n");
+
 function order(a: string, b: string): number {
   const [left, right] = [a, b].map((line) => line.split("|")[0]!.split(".").map(Number)) as [number[], number[]];
   for (let i = 0; i < Math.max(left.length, right.length); i++) {
@@ -87,7 +103,8 @@ const told = ({ deviceIndex, model, serial, mac, meters, supplies }: Reading) =>
 ];
 
 peerTest("several printers behind one address are readings of their own", ["snmpsimd", "snmpgetnext"], async (t) => {
-  await using _ = await startSnmpsim([{ address, name: "netbox", text: recording }], port);
+  const served = [{ address, name: "netbox", text: recording }, { address: apartAddress, name: "apart", text: apart }];
+  await using _ = await startSnmpsim(served, port);
   const problem =
     '3 printers are behind this address and only 2 are read: nothing is answered of "Epson LQ-000" (device 4)';
 
@@ -141,6 +158,23 @@ peerTest("several printers behind one address are readings of their own", ["snmp
     const wrong = await explain("--device-index", "x");
     assert.match(wrong.err, /Cannot use --device-index as it is no hrDeviceIndex: current value is "x"/);
     assert.deepEqual([first.exitCode, none.exitCode, wrong.exitCode], [0, 64, 64]);
+  });
+
+  await t.step("and one printer is named by its own row, whichever it is", async () => {
+    const host = testHost();
+    const args = ["scan", apartAddress, "--port", String(port), "--timeout", "4000", "-q", "--format", "json"];
+    assert.equal(await runCli(args, host), 0, host.err);
+    const [reading, ...others]: Reading[] = JSON.parse(host.out).printers;
+    assert.deepEqual(others, []);
+    assert.deepEqual([reading!.manufacturer, ...told(reading!)], [
+      "Kyocera",
+      undefined,
+      "FS-0000D",
+      "KY00077001",
+      null,
+      [3000],
+      [],
+    ]);
   });
 
   await t.step("for the agent", async () => {
