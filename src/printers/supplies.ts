@@ -143,7 +143,11 @@ function kindOf(inquiry: Inquiry, { row, description }: { row: Row; description:
   const typed = supplyTypes[maybeInteger(values.type) ?? 2] ?? "unknown";
   const named = kindFromWords(description);
   const isReceptacle = maybeInteger(values.class) === SupplyClass.receptacle;
-  if (isReceptacle && noWaste.has(typed) && !named?.startsWith("waste")) {
+  // What is filled is no toner either, unless its name or its colour says that the class is wrong.
+  const isNameless = named === undefined && colorantFromWords(description) === undefined &&
+    (maybeInteger(values.colorantIndex) ?? 0) <= 0;
+  const isNoWaste = noWaste.has(typed) || (isNameless && /^(?:toner|ink)(?:Cartridge)?$/.test(typed));
+  if (isReceptacle && isNoWaste && !named?.startsWith("waste")) {
     const type = { oid: `${columns.type}.${index}`, rule: "rfc3805.type", answered: values.type, value: undefined };
     const kind = { oid: `${columns.class}.${index}`, rule: "rfc3805.class", answered: values.class };
     const offers = [{ ...type, reason: "a receptacle is none" }, { ...kind, value: wasteOf(inquiry) }];

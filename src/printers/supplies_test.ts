@@ -439,6 +439,8 @@ const receptacles: [name: string, row: Row, others: Record<string, Row>, want: s
   ["one that is called a cleaner", { type: 18, name: "Cleaning Unit" }, {}, "wasteToner"],
   ["one of type other", { type: 1, name: "Collection Box" }, {}, "wasteToner"],
   ["one without a type", { name: "" }, {}, "wasteToner"],
+  ["an order code typed as toner", { type: 3, name: "CE265A", colorant: 0 }, {}, "wasteToner"],
+  ["a nameless one typed as ink", { type: 5, name: "" }, {}, "wasteInk"],
   ["a nameless one of an ink printer", { type: 18, name: "" }, { "1.2": { type: 6, name: "Black" } }, "wasteInk"],
   ["a maintenance box", { type: 1, name: "Maintenance Box" }, {}, "wasteInk"],
   ["a box of punch waste", { type: 1, name: "Punch Waste Box" }, {}, "wastePaper"],
@@ -449,6 +451,11 @@ for (const [name, row, others, want] of receptacles) {
     assert.equal(supplies({ "1.1": { class: 4, ...row }, ...others }).supplies[0]!.kind, want);
   });
 }
+
+Deno.test("readSupplies() leaves a toner a toner whose class is wrong", () => {
+  assert.equal(supplies({ "1.1": { class: 4, type: 3, name: "Black Toner" } }).supplies[0]!.kind, "toner");
+  assert.equal(supplies({ "1.1": { class: 4, type: 3, name: "TK-0000", colorant: 1 } }).supplies[0]!.kind, "toner");
+});
 
 Deno.test("readSupplies() leaves a cleaner that is consumed a cleaner", () => {
   assert.equal(supplies({ "1.1": { class: 3, type: 18, name: "Web" } }).supplies[0]!.kind, "cleanerUnit");
