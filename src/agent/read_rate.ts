@@ -11,12 +11,21 @@ export const readBurst = 20;
 /** Within so long all devices of a pass are read; known ones are read once a minute at most, a sweep is made once a day. */
 const passSeconds = { read: 30, task: 60, sweep: 600 } as const;
 
-/** Requests per second at which `devices` are read; 0 is unlimited, as it is for a site without a rate. */
+/** Of what is left of the allowed hours, so that the last device is read before they end. */
+const shareOfHours = 0.8;
+
+/**
+ * Requests per second at which `devices` are read; 0 is unlimited, as it is for a site without a rate. `leftMs` is what is
+ * left of the allowed hours: what does not end within them would have to wait for the next ones.
+ */
 export function readRateFor(
-  pass: { kind: keyof typeof passSeconds; devices: number; packetsPerSecond: number },
+  pass: { kind: keyof typeof passSeconds; devices: number; packetsPerSecond: number; leftMs?: number },
 ): number {
-  const { kind, devices, packetsPerSecond } = pass;
+  const { kind, devices, packetsPerSecond, leftMs = Infinity } = pass;
   if (packetsPerSecond === 0) return 0;
-  const wanted = devices * assumedPacketsPerRead / passSeconds[kind];
+  // How many devices a sweep will find nobody knows, and a short window is no time to be quiet.
+  if (kind === "sweep" && leftMs < passSeconds.sweep * 1000) return packetsPerSecond;
+  const seconds = Math.max(1, Math.min(passSeconds[kind], shareOfHours * leftMs / 1000));
+  const wanted = devices * assumedPacketsPerRead / seconds;
   return Math.min(packetsPerSecond, Math.max(quietRate, wanted));
 }

@@ -8,6 +8,12 @@ const rates: [pass: Parameters<typeof readRateFor>[0], want: number][] = [
   [{ kind: "read", devices: 33, packetsPerSecond: 500 }, 40],
   [{ kind: "read", devices: 750, packetsPerSecond: 500 }, 500],
   [{ kind: "read", devices: 1500, packetsPerSecond: 500 }, 500],
+  [{ kind: "read", devices: 50, packetsPerSecond: 500, leftMs: 3_600_000 }, 40],
+  [{ kind: "read", devices: 50, packetsPerSecond: 500, leftMs: 12_500 }, 100],
+  [{ kind: "read", devices: 50, packetsPerSecond: 500, leftMs: 100 }, 500],
+  [{ kind: "sweep", devices: 50, packetsPerSecond: 1000, leftMs: 3_600_000 }, 40],
+  [{ kind: "sweep", devices: 50, packetsPerSecond: 1000, leftMs: 300_000 }, 1000],
+  [{ kind: "sweep", devices: 50, packetsPerSecond: 1000, leftMs: Infinity }, 40],
   [{ kind: "task", devices: 1, packetsPerSecond: 10 }, 10],
   [{ kind: "read", devices: 1500, packetsPerSecond: 0 }, 0],
 ];

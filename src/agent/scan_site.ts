@@ -123,9 +123,12 @@ async function scanSpace(space: AddressSpace, options: ScanSiteOptions, parts: S
 
   const ratePerSecond = site.ratePerSecond === 0 ? 0 : Math.max(1, site.ratePerSecond * rateShares[options.kind]);
   const workers = limits.workers ?? Math.max(1, Math.min(4, parts.processors, Math.ceil(space.size / 256)));
-  const perSecond = options.devices === undefined
-    ? 0
-    : readRateFor({ kind: options.kind, devices: options.devices, packetsPerSecond: ratePerSecond });
+  const perSecond = options.devices === undefined ? 0 : readRateFor({
+    kind: options.kind,
+    devices: options.devices,
+    packetsPerSecond: ratePerSecond,
+    ...(options.window === undefined ? {} : { leftMs: options.window.untilMs - clock.now().getTime() }),
+  });
 
   const result = await scanWithAlternatives({
     space,

@@ -28,7 +28,7 @@ import { HoursEndedError } from "./hours_watch.ts";
 import { createLane } from "./lane.ts";
 import { ConfigChangedError } from "./live_config.ts";
 import type { Heard, Scope } from "./reading_intake.ts";
-import { packetsPerRead, parseMeasure, siteLoad, siteReadsPerMinute, withRead } from "./site_load.ts";
+import { conditionsOf, packetsPerRead, parseMeasure, siteLoad, siteReadsPerMinute, withRead } from "./site_load.ts";
 import type { SiteMeasure } from "./site_load.ts";
 import type { Place } from "./site_space.ts";
 import { doneOf, tryParsePosition, wholeSweepMs } from "./sweep_position.ts";
@@ -300,7 +300,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       if (action.type === "sweep") dueAfter(site, begunMs);
     }
     const { addresses, durationMs: ms } = outcome;
-    noteMeasure(site.name, { ...measureOf(site.name), sweep: { addresses, ms, ratePerSecond: site.ratePerSecond } });
+    noteMeasure(site.name, { ...measureOf(site.name), sweep: { addresses, ms, conditions: conditionsOf(site) } });
     judgeFromMs = 0;
     report({ event: "sweepEnded", site: site.name, outcome });
   }

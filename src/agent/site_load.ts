@@ -14,8 +14,8 @@ export interface SiteMeasure {
   /** Of reads of known devices. */
   packets: number;
   devices: number;
-  /** The last sweep that came to its end; it counts for the rate that it had. */
-  sweep: { addresses: number; ms: number; ratePerSecond: number } | null;
+  /** The last sweep that came to its end; it counts for the conditions that it had. */
+  sweep: { addresses: number; ms: number; conditions: string } | null;
 }
 
 export const nothingMeasured: SiteMeasure = { packets: 0, devices: 0, sweep: null };
@@ -40,11 +40,17 @@ export function withRead(measure: SiteMeasure, read: { packets: number; devices:
 export function parseMeasure(text: string | undefined): SiteMeasure {
   try {
     const { packets, devices, sweep } = JSON.parse(text ?? "null") as SiteMeasure;
-    const isSweep = sweep === null || [sweep.addresses, sweep.ms, sweep.ratePerSecond].every(isCount);
+    const isSweep = sweep === null ||
+      [sweep.addresses, sweep.ms].every(isCount) && typeof sweep.conditions === "string";
     return isCount(packets) && isCount(devices) && isSweep ? { packets, devices, sweep } : nothingMeasured;
   } catch {
     return nothingMeasured; // Not ours, or of another version.
   }
+}
+
+/** What a sweep's duration depends on: devices are read faster where little is left of the hours. */
+export function conditionsOf({ ratePerSecond, schedule }: SiteConfig): string {
+  return JSON.stringify([ratePerSecond, schedule.allowedHours]);
 }
 
 function isCount(value: unknown): boolean {
@@ -82,7 +88,7 @@ export function siteLoad(site: SiteConfig, { config, devices, measure, underWayM
 }
 
 function maybeMeasuredMs(site: SiteConfig, { sweep }: SiteMeasure): number | undefined {
-  if (sweep === null || sweep.addresses === 0 || sweep.ratePerSecond !== site.ratePerSecond) return undefined;
+  if (sweep === null || sweep.addresses === 0 || sweep.conditions !== conditionsOf(site)) return undefined;
   return sweep.ms * addressesOf(site) / sweep.addresses;
 }
 

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { parseAgentConfig } from "../config/read_config.ts";
-import { fileLoad, nothingMeasured, packetsPerRead, parseMeasure, siteLoad, withRead } from "./site_load.ts";
+import {
+  conditionsOf,
+  fileLoad,
+  nothingMeasured,
+  packetsPerRead,
+  parseMeasure,
+  siteLoad,
+  withRead,
+} from "./site_load.ts";
 
 const config = parseAgentConfig(
   `
@@ -36,15 +44,26 @@ for (const [name, packets, devices] of loads) {
   });
 }
 
-Deno.test("siteLoad() goes by what a sweep has taken at this rate, and before all by the one that is under way", () => {
-  const load = (ratePerSecond: number, underWayMs?: number) =>
-    siteLoad(site("block"), {
+Deno.test("siteLoad() goes by what a sweep has taken at this rate and in these hours, and before all by the one that is under way", () => {
+  const block = site("block");
+  const other = { ...block, schedule: { ...block.schedule, allowedHours: [{ timeZone: null, windows: [] }] } };
+  const load = (conditions: string, underWayMs?: number) =>
+    siteLoad(block, {
       config,
       devices: 0,
-      measure: { ...nothingMeasured, sweep: { addresses: 16_384, ms: 1000, ratePerSecond } },
+      measure: { ...nothingMeasured, sweep: { addresses: 16_384, ms: 1000, conditions } },
       underWayMs,
     }).sweepMs;
-  assert.deepEqual([load(100), load(200), load(100, 77)], [2000, 2 * 32_768 * 20, 77]);
+  const paced = 2 * 32_768 * 20;
+  assert.deepEqual(
+    [
+      load(conditionsOf(block)),
+      load(conditionsOf({ ...block, ratePerSecond: 200 })),
+      load(conditionsOf(other)),
+      load(conditionsOf(block), 77),
+    ],
+    [2000, paced, paced, 77],
+  );
 });
 
 Deno.test("packetsPerRead() is what was measured, once it was measured often enough", () => {

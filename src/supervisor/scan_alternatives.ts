@@ -11,11 +11,12 @@ import type { ScanParts, ScanRequest, ScanResult } from "./supervise_scan.ts";
  */
 export async function scanWithAlternatives(request: ScanRequest, parts: ScanParts): Promise<ScanResult> {
   const first = await superviseScan(request, parts);
-  const { position: _, ...rest } = request;
+  // Which names have answered in an earlier part is not known, and nobody is to be asked at two addresses.
+  if (request.position !== undefined) return first;
   const space = silentAlternatives(first, request.space);
   if (space === undefined || first.interrupted || parts.signal.aborted) return first;
   const { onShardDone: __, ...others } = parts;
-  const second = await superviseScan({ ...rest, space }, {
+  const second = await superviseScan({ ...request, space }, {
     ...others,
     onProgress: (progress) =>
       parts.onProgress({
