@@ -86,6 +86,10 @@ for (const [network, days] of [[160, 200], [161, -200]] as const) {
       const { agent: own } = await scene.status();
       const [fault] = own!.faults.filter(({ code }) => code === "clock-wrong");
       assert.match(fault!.message, days > 0 ? /200 days ahead of the platform's/ : /200 days behind the platform's/);
+      assert.match(
+        await scene.admin("agent", "show", scene.agentId),
+        days > 0 ? /^Clock +200 days ahead$/m : /^Clock +200 days behind$/m,
+      );
       // The task was taken, though it had expired or was of the future by this clock.
       const taskState = async () => JSON.parse(await scene.admin("--json", "task", "list"))[0].state;
       await until("the task is done", async () => await taskState() === "succeeded");
@@ -160,4 +164,29 @@ clockTest("opendca says that its clock is wrong, and by how much, where that mak
   clock.set("+0");
   await agent.line(withEvent("platformReturned"));
   await assertArrived(scene, [phase]);
+});
+
+/** Hours of a day in UTC, from one hour before to two hours after `ms`. */
+function hoursAround(ms: number): string {
+  const at = (offsetMs: number) => new Date(ms + offsetMs).toISOString().slice(11, 16);
+  return `${at(-3_600_000)}-${at(2 * 3_600_000)}`;
+}
+
+clockTest("opendca run goes by the real time for its allowed hours, whatever its clock says", async () => {
+  const half = 12 * 3_600_000;
+  const schedule = (ms: number) => `schedule: { allowedHours: { hours: ["${hoursAround(ms)}"], timeZone: UTC } }\n`;
+  const now = schedule(Date.now()), later = schedule(Date.now() + half);
+  await using scene = await startScene({ network: 165, printers: 2, more: now });
+  scene.within = withClock("+12h");
+  await using _platform = await scene.startPlatform();
+  const allowed = await scene.admin("task", "scan", scene.agentId);
+  await using agent = await scene.startAgent();
+  const phase = await phaseOf(agent, async () => {
+    assert.match(await agent.line(withEvent("taskFinished", allowed)), /"succeeded"/);
+  });
+  await assertArrived(scene, [phase]);
+  await Deno.writeTextFile(scene.config, (await Deno.readTextFile(scene.config)).replace(now, later));
+  await agent.line(withEvent("configApplied"));
+  const refused = await scene.admin("task", "scan", scene.agentId);
+  assert.match(await agent.line(withEvent("taskFinished", refused)), /outside the allowed hours/);
 });

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { spanOf } from "../../src/core/clock.ts";
 import { UsageError } from "../../src/core/errors.ts";
 import { AgentStatus } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
@@ -130,6 +131,7 @@ function agentText(row: AgentRow): string {
     ["Version", row.version],
     ["Installation", row.installation_id],
     ["Last seen", timeText(row.last_seen_at)],
+    ["Clock", clockText(row, status)],
     ["Known devices", status?.knownDevices],
     ["In the spool", status === undefined ? undefined : `${status.spooledRecords} records, ${status.spoolBytes} bytes`],
     ["Set aside", status?.quarantinedBatches],
@@ -139,4 +141,15 @@ function agentText(row: AgentRow): string {
   ];
   return lines.filter(([, value]) => value !== null && value !== undefined)
     .map(([name, value]) => `${name.padEnd(14)}${oneLine(String(value))}\n`).join("");
+}
+
+/** A poll takes its time on the way. */
+const clockToleranceMs = 60_000;
+
+/** How far the agent's clock was off when it polled last; null where it was right. */
+function clockText({ last_seen_at }: AgentRow, status: AgentStatus | undefined): string | null {
+  if (last_seen_at === null || status?.agentTime === undefined) return null;
+  const aheadMs = status.agentTime.getTime() - last_seen_at;
+  if (Math.abs(aheadMs) < clockToleranceMs) return null;
+  return `${spanOf(Math.abs(aheadMs))} ${aheadMs > 0 ? "ahead" : "behind"}`;
 }

@@ -23,6 +23,8 @@ export interface RenewalOptions {
   files: IdentityFiles;
   api: Pick<AgentApi, "renew">;
   clock: Clock;
+  /** Resolves when `clock` can be believed; a clock that is wrong makes every certificate due. At once without it. */
+  timeKnown?: Promise<void>;
   installationId: string;
   /** Hands the new certificate to the transport. `signingKey`: the platform's, 32 bytes in base64, or null. */
   onRenewed(identity: ClientIdentity, signingKey: string | null): Promise<void> | void;
@@ -98,7 +100,11 @@ export function startRenewal(first: ClientIdentity, options: RenewalOptions): As
     }
   }
 
-  const running = run(stop.signal).catch((error: unknown) => {
+  const stopped = new Promise<void>((resolve) =>
+    stop.signal.addEventListener("abort", () => resolve(), { once: true })
+  );
+  const begun = options.timeKnown === undefined ? Promise.resolve() : Promise.race([options.timeKnown, stopped]);
+  const running = begun.then(() => run(stop.signal)).catch((error: unknown) => {
     if (!stop.signal.aborted) throw error;
   });
   return {

@@ -104,6 +104,21 @@ Deno.test("renewCertificate() takes a state that cannot be kept for no revocatio
   });
 });
 
+Deno.test("startRenewal() ends when it is stopped before the time is known", async () => {
+  const { startRenewal } = await import("./renewal.ts");
+  const facts = { notBefore: new Date("2026-01-01"), notAfter: new Date("2026-01-04"), isForKey: true };
+  const renewal = startRenewal({ keyPem: "", certificatePem: "", facts }, {
+    files: { key: () => assert.fail(), read: () => assert.fail(), write: () => assert.fail() },
+    api: { renew: () => assert.fail() },
+    clock: new FakeClock("2029-01-01T00:00:00Z"),
+    timeKnown: new Promise(() => {}),
+    installationId: "installation",
+    onRenewed: () => {},
+    report: () => assert.fail(),
+  });
+  await renewal[Symbol.asyncDispose]();
+});
+
 Deno.test("startRenewal() renews when it is due, also after a clock that was set, and backs off", async () => {
   const { startRenewal } = await import("./renewal.ts");
   const clock = new FakeClock("2026-01-01T00:00:00Z");
@@ -114,17 +129,22 @@ Deno.test("startRenewal() renews when it is due, also after a clock that was set
     read: () => Promise.reject(),
     write: () => Promise.reject(),
   };
+  const timeKnown = Promise.withResolvers<void>();
   await using _renewal = startRenewal({ keyPem: "", certificatePem: "", facts }, {
     files,
     api: { renew: () => Promise.reject() },
     clock,
+    timeKnown: timeKnown.promise,
     installationId: "installation",
     onRenewed: () => {},
     report: () => asked.push(clock.monotonicMs()),
     random: () => 0,
   });
   const day = 86_400_000;
-  await clock.advance(2 * day - 1);
+  // By a clock that is years ahead each certificate is due.
+  await clock.advance(day);
+  timeKnown.resolve();
+  await clock.advance(day - 1);
   assert.deepEqual(asked, []);
   await clock.advance(1);
   assert.deepEqual(asked, [2 * day]);

@@ -230,6 +230,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   const stopping = new AbortController();
   built.defer(() => stopping.abort(new Error("The agent is stopping")));
   let measuredAtMs = -Infinity;
+  const timeKnown = Promise.withResolvers<void>();
   const uplinkSpool = flushingSpool(spool);
   const uplink = built.use(startUplink({
     spool: uplinkSpool,
@@ -324,6 +325,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     report(event) {
       reports.poll(event);
       if (event.event === "pollSucceeded") measuredAtMs = clock.monotonicMs();
+      if (book.isMeasured() || reports.isPollRefused()) timeKnown.resolve();
       // What waited for the platform's time can go now.
       uplink.wake();
     },
@@ -333,6 +335,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     files: identityFiles(store.disk, stateDirectory),
     api,
     clock: trueClock,
+    timeKnown: timeKnown.promise,
     installationId: state.installationId,
     async onRenewed(renewed, key) {
       certificateNotAfter = renewed.facts.notAfter;
