@@ -1,6 +1,10 @@
 /** Engines whose boots and time are not what they were at discovery, and such as have reached their last boot. */
 import assert from "node:assert/strict";
 import { runCli } from "../src/cli/run_cli.ts";
+import { Secret } from "../src/core/secret.ts";
+import { openUdpPort } from "../src/host/udp_port.ts";
+import { startDatagramHub } from "../src/snmp/datagram_hub.ts";
+import { openSession } from "../src/snmp/session.ts";
 import type { DeviceOptions } from "../simulator/device.ts";
 import { startSimulator } from "../simulator/simulator.ts";
 import { testHost } from "./fakes/test_host.ts";
@@ -98,4 +102,47 @@ peerTest("scan and doctor name Net-SNMP's agent when its boots are at their maxi
   const target = `127.0.0.1:${agent.port}`;
   assert.match((await scan(target)).problems[0].message, says);
   assert.equal((await doctor(target)).faults[0].name, "engine-boots");
+});
+
+peerTest("a session goes on with Net-SNMP's agent when it was restarted", ["snmpd"], async () => {
+  const start = (boots: number, at?: number) => {
+    let port = 0;
+    const agent = startPeer("snmpd", "NET-SNMP version", async (folder, freePort) => {
+      port = at ?? freePort;
+      const engineId = "0x80001f8804726573746172";
+      await Deno.writeTextFile(`${folder}/snmpd.conf`, `engineBoots ${boots}\noldEngineID ${engineId}\n`);
+      await Deno.writeTextFile(
+        `${folder}/own.conf`,
+        `exactEngineID ${engineId}\nsysDescr boots ${boots}\n` +
+          "createUser monitor SHA-256 right-auth-key AES-128 right-priv-key\nrouser monitor priv\n",
+      );
+      return ["-f", "-Lo", "-C", "-c", `${folder}/own.conf,${folder}/snmpd.conf`, `udp:127.0.0.1:${port}`];
+    });
+    return agent.then((started) => ({ started, port }));
+  };
+  const hub = startDatagramHub({ ipv4: openUdpPort(4), ipv6: undefined });
+  const first = await start(5);
+  const session = openSession(hub, { address: "127.0.0.1", port: first.port }, {
+    kind: "usm",
+    name: "m",
+    user: "monitor",
+    level: "authPriv",
+    auth: { protocol: "sha256", key: new Secret("right-auth-key") },
+    priv: { protocol: "aes128", key: new Secret("right-priv-key") },
+    context: "",
+  }, { timeoutMs: () => 2_000, retries: 1, pace: () => undefined });
+  try {
+    const ask = async () => {
+      const [varbind] = await session.get(["1.3.6.1.2.1.1.1.0"]);
+      return new TextDecoder().decode(varbind!.value as Uint8Array);
+    };
+    assert.equal(await ask(), "boots 5");
+    await first.started[Symbol.asyncDispose]();
+    await using _second = (await start(9, first.port)).started;
+    assert.equal(await ask(), "boots 9");
+    assert.equal(await ask(), "boots 9");
+  } finally {
+    session.close();
+    await hub.close();
+  }
 });

@@ -45,6 +45,8 @@ export interface NetSnmpSession {
   };
   /** Asked of each v3 message that came, once its digest was found right; the library has no other hook there. */
   isInTimeWindow(message: NetSnmpMessage): boolean;
+  /** Sends a v3 request; with `allowReport` it asks once more after a report of any kind. */
+  sendV3Req(pdu: unknown, feed: unknown, respond: unknown, options: unknown, port: unknown, allowReport: boolean): void;
   /** The engine's boots and time by the last authentic message; null before. */
   engineTimeBoots?: number | null;
   engineTimeBase?: number;

@@ -285,3 +285,42 @@ Deno.test("SnmpSession.get() drops an unauthenticated answer to an authenticated
     session.close();
   });
 });
+
+Deno.test("SnmpSession.get() asks once more, and not for ever, after reports that anybody could have sent", async () => {
+  const signed: number[] = [];
+  const respond = (bytes: Uint8Array): Reply[] => {
+    const request = decodeMessage(bytes) as V3Message;
+    if (request.engineId.length === 0) return forger(bytes);
+    signed.push(request.engineBoots);
+    const scoped = encodeScopedPdu({
+      contextEngineId: request.engineId,
+      contextName: new Uint8Array(),
+      pdu: {
+        type: PduType.report,
+        requestId: 0,
+        errorStatus: 0,
+        errorIndex: 0,
+        varbinds: [{ oid: "1.3.6.1.6.3.15.1.1.2.0", tag: Tag.counter32, value: 1 }],
+      },
+    });
+    const { packet } = encodeV3Message({
+      ...request,
+      msgFlags: 0,
+      engineBoots: 40 + signed.length,
+      engineTime: 1,
+      authParameters: new Uint8Array(),
+      privParameters: new Uint8Array(),
+    }, scoped);
+    return [{ bytes: packet }];
+  };
+  await withPeer(respond, async (hub) => {
+    const session = openSession(hub, target, user, { timeoutMs: () => 30, retries: 0, pace: () => undefined });
+    await assert.rejects(session.get(["1.3.1"]), (error: Error) => {
+      assert(error instanceof SnmpError);
+      assert.equal(error.detail.usm, "notInTimeWindow");
+      return true;
+    });
+    assert.deepEqual(signed, [1, 41]);
+    session.close();
+  });
+});

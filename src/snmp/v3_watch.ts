@@ -1,7 +1,8 @@
 /**
  * What the library checks and then keeps to itself: which report came back, and the engine's boots and time in it. The
- * library takes over the values of an authentic message by itself, but never asks again on its first signed request, and
- * refuses for ever an engine whose time has gone back at the same boots, as that of a device that does not store its boots.
+ * library takes over the values of an authentic message by itself, but never asks again on its first signed request, asks
+ * again after any report on later ones, and refuses for ever an engine whose time has gone back at the same boots, as
+ * that of a device that does not store its boots.
  */
 import type { NetSnmpMessage, NetSnmpSession, UsmFailure } from "./net_snmp.ts";
 
@@ -32,6 +33,10 @@ export function watchV3(session: NetSnmpSession): V3Watch {
     heard = message;
     return isInTimeWindow.call(session, message);
   };
+  // Else it would also ask again, by itself, what was refused for its password.
+  const sendV3Req = session.sendV3Req;
+  session.sendV3Req = (pdu, feed, respond, options, port) =>
+    sendV3Req.call(session, pdu, feed, respond, options, port, false);
   return {
     maybeFailure(usm) {
       if (heard === undefined) return usm;
