@@ -1,6 +1,9 @@
 /** Host names as targets, of a scan and of a site: printers with two addresses, and names that cannot be resolved. */
 import assert from "node:assert/strict";
+import { createAccessMemory } from "../src/agent/access_memory.ts";
+import { createFaultList } from "../src/agent/fault_list.ts";
 import { scanSite } from "../src/agent/scan_site.ts";
+import { createSiteScans } from "../src/agent/site_scans.ts";
 import { parseAgentConfig } from "../src/config/read_config.ts";
 import { createHostNames, NameLookupError } from "../src/targets/host_names.ts";
 import type { DeviceOptions } from "../simulator/device.ts";
@@ -108,4 +111,55 @@ Deno.test("scanSite() reads a printer at its last known address when no name ser
       "other.test: no name server answers",
     ]);
   }
+});
+
+Deno.test("createSiteScans() has one fault a site for its names, until they are resolved or the site is gone", async () => {
+  const machine = testHost();
+  const told: string[] = [];
+  const faults = createFaultList({
+    now: () => machine.clock.now(),
+    changed() {},
+    ended: ({ code }) => told.push(code),
+  });
+  let current = config, answer: string[] | undefined;
+  const scans = createSiteScans({
+    machine: {
+      ...machine,
+      resolve: () =>
+        Promise.resolve(
+          answer === undefined
+            ? { addresses: [], fault: { reason: "silent", message: "the name server 192.0.2.53 does not answer" } }
+            : { addresses: answer, fault: null },
+        ),
+    },
+    config: () => current,
+    access: createAccessMemory(machine.clock, []),
+    intake: { take: () => ({ deviceId: "a" }), lost: () => 0, tellMerges() {}, notePresence() {} },
+    log: { warn: (event) => told.push(event), info: (event) => told.push(event) },
+    faults,
+    devices: () => 0,
+    onPassed() {},
+  });
+  const pass = () =>
+    scans.scan({
+      site: config.sites[0]!,
+      places: [],
+      kind: "read",
+      scope: "status",
+      signal: AbortSignal.timeout(30_000),
+    });
+  await pass();
+  await pass();
+  const message = 'Cannot use each host name of the site "office": printer.test: ' +
+    "the name server 192.0.2.53 does not answer (and 1 more)";
+  assert.deepEqual(faults.all().map(({ code, message }) => [code, message]), [["hosts:office", message]]);
+  assert.deepEqual(told.splice(0), ["targetSkipped", "targetSkipped"]);
+  answer = [v4];
+  await pass();
+  assert.deepEqual([faults.all(), told.splice(0)], [[], ["targetResolved", "targetResolved", "hosts:office"]]);
+  answer = undefined;
+  await pass();
+  current = { ...config, sites: [] };
+  scans.configChanged();
+  assert.deepEqual(faults.all(), []);
 });

@@ -68,8 +68,9 @@ export function createSiteScans(options: SiteScansOptions): SiteScans {
     for (const host of before.keys()) if (!now.has(host)) log.info("targetResolved", { site, host });
     const [first] = now;
     if (first === undefined) return faults.clear(`hosts:${site}`);
-    const more = now.size > 1 ? ` and ${now.size - 1} more` : "";
-    faults.add(`hosts:${site}`, `Cannot find where ${first[0]}${more} of the site ${site} is as ${first[1]}`);
+    const more = now.size > 1 ? ` (and ${now.size - 1} more)` : "";
+    const [host, reason] = first;
+    faults.add(`hosts:${site}`, `Cannot use each host name of the site "${site}": ${host}: ${reason}${more}`);
   }
 
   return {
@@ -77,6 +78,12 @@ export function createSiteScans(options: SiteScansOptions): SiteScans {
       underConfig.abort(new ConfigChangedError());
       underConfig = new AbortController();
       access.configChanged();
+      const names = new Set(config().sites.map(({ name }) => name));
+      for (const site of faulty.keys()) {
+        if (names.has(site)) continue;
+        faulty.delete(site);
+        faults.clear(`hosts:${site}`);
+      }
     },
     async scan(request) {
       const beganMs = clock.monotonicMs();
