@@ -84,7 +84,7 @@ export function matchDevice(seen: Seen, candidates: readonly Candidate[]): Verdi
   }
   if (here !== undefined) {
     const { deviceId } = here.candidate;
-    return { type: "contradicted", deviceId, by: here.contradictions, strong: isStrong(seen, here) };
+    return { type: "contradicted", deviceId, by: here.contradictions, strong: seen.whole };
   }
   if (winners.length > 1) return { type: "conflict", deviceIds: idsOf(winners), reason: "severalDevices" };
   if (bySerial.length > 0) return { type: "conflict", deviceIds: idsOf(bySerial), reason: "serialOfAnotherModel" };
@@ -153,10 +153,6 @@ function compare(seen: Seen, telling: readonly EvidenceValue[], candidate: Candi
 /** The names of a device of which only partly lost answers are known may be those of a card or a part. */
 function surelyNamed({ evidence, maker, model }: Duplicate): Pick<Candidate, "maker" | "model"> {
   return evidence.length === 0 || evidence.some(({ sure }) => sure) ? { maker, model } : { maker: null, model: null };
-}
-
-function isStrong({ whole }: Seen, { contradictions }: Compared): boolean {
-  return whole || (contradictions.includes("serial") && contradictions.length > 1);
 }
 
 /** A model that is read otherwise by another release of this program is that of the same device. */

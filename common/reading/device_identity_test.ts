@@ -196,11 +196,11 @@ const cases: {
     want: "contradicted a by serial weak",
   },
   {
-    name: "another serial and MAC in a partly lost answer contradict",
+    name: "another serial and MAC in a partly lost answer contradict, weakly, as those of a card can stand in",
     evidence: { serial: "S2", macs: ["M2"] },
     seen: { whole: false },
     candidates: [candidateOf("a", ["serial S1", "mac M1"], here)],
-    want: "contradicted a by serial mac strong",
+    want: "contradicted a by serial mac weak",
   },
   {
     name: "a serial that only a partly lost answer told is contradicted by none",

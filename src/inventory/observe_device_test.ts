@@ -130,7 +130,7 @@ Deno.test("observe() knows as many devices as there are, and each by itself, wha
         assert.ok(!types.includes(wrong), wrong);
       }
     }),
-    { numRuns: 100 },
+    { numRuns: 300 },
   );
 });
 
@@ -166,7 +166,7 @@ Deno.test("observe() makes no device of one that moves, or changes places with a
         assert.deepEqual(inventory.devices().map(({ deviceId }) => deviceId).toSorted(), ids.toSorted());
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 100 },
   );
 });
 
