@@ -198,6 +198,18 @@ Deno.test("what an agent merges, the platform merges", () => {
   assert.deepEqual(s.devices().map(({ device_id, address }) => [device_id, address]), [[id, "10.1.0.99"]]);
 });
 
+Deno.test("two agents that made two devices of one, as each saw another part of it, agree once one sees it whole", () => {
+  using s = openScene();
+  const seeing = s.agent(), half = s.agent();
+  for (let look = 0; look < 3; look++) seeing.read({ serial: full.serial, model: null, ...silent });
+  const [second] = half.read({ mac: full.mac });
+  assert.equal(s.devices().length, 2);
+  const [known] = seeing.read(full);
+  assert.notEqual(known, second);
+  assert.deepEqual(half.read({ mac: full.mac }), [known]);
+  assert.deepEqual(s.devices().map(({ device_id }) => device_id), [known]);
+});
+
 const flags = fc.record({ serial: fc.boolean(), mac: fc.boolean(), model: fc.boolean() });
 const nothingLost = { serial: false, mac: false, model: false };
 

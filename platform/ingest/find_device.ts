@@ -33,8 +33,8 @@ export interface Place {
 export interface Found {
   /** Undefined for one that is not known. */
   known: DeviceRow | undefined;
-  /** Another device that the agent's id or the place stood for until now. */
-  other: { row: DeviceRow; by: "key" | "place" } | undefined;
+  /** Another device that the agent's id or the place stood for until now; `site` is the place as the site's agents know it. */
+  other: { row: DeviceRow; by: "key" | "place" | "site" } | undefined;
 }
 
 export function findDevice(tenant: Tenant, observed: Observed): Found {
@@ -47,9 +47,20 @@ export function findDevice(tenant: Tenant, observed: Observed): Found {
   const candidates = [...ids].map((id) => candidateOf(tenant, id, { seen, here }));
   const deviceId = judgedId(seen, candidates, here);
   const known = deviceId === undefined ? undefined : maybeDevice(tenant, deviceId);
-  const otherId = here?.ofKey ?? here?.deviceId;
-  const other = otherId === undefined || otherId === deviceId ? undefined : maybeDevice(tenant, otherId);
-  return { known, other: other === undefined ? undefined : { row: other, by: here!.by } };
+  const others = [
+    { id: here?.ofKey ?? here?.deviceId, by: here?.by ?? "place" },
+    { id: deviceAt(tenant, observed.places?.site), by: "site" as const },
+  ];
+  for (const { id, by } of others) {
+    const row = id === undefined || id === deviceId ? undefined : maybeDevice(tenant, id);
+    if (row !== undefined) return { known, other: { row, by } };
+  }
+  return { known, other: undefined };
+}
+
+function deviceAt(tenant: Tenant, place: Place | undefined): string | undefined {
+  if (place === undefined) return undefined;
+  return placeHolders(tenant, place).find(({ until }) => until === null)?.device_id;
 }
 
 function judgedId(seen: Seen, candidates: Candidate[], here: Here | undefined): string | undefined {
@@ -72,9 +83,7 @@ interface Here {
 /** The device that the agent's id stands for, or else the one at the place. */
 function hereOf(tenant: Tenant, { key, places, seen }: Observed): Here | undefined {
   const row = key === undefined ? undefined : evidenceHolders(tenant, { kind: "key", value: key }).find(isCurrent);
-  const there = (place: Place | undefined) =>
-    place === undefined ? undefined : placeHolders(tenant, place).find(({ until }) => until === null)?.device_id;
-  const ofSite = there(places?.site);
+  const ofSite = deviceAt(tenant, places?.site);
   // Another agent may have hidden its evidence from us, or this one from it; but not its model.
   const shared = ofSite !== undefined && isSameModel(seen, maybeDevice(tenant, ofSite)!) ? ofSite : undefined;
   if (row !== undefined) {
@@ -82,7 +91,7 @@ function hereOf(tenant: Tenant, { key, places, seen }: Observed): Here | undefin
     const isBlind = row.sure === 0 && evidenceValues(seen.evidence).length === 0;
     return { deviceId: isBlind ? shared ?? row.device_id : row.device_id, by: "key", ofKey: row.device_id };
   }
-  const deviceId = there(places?.agent) ?? shared;
+  const deviceId = deviceAt(tenant, places?.agent) ?? shared;
   return deviceId === undefined ? undefined : { deviceId, by: "place" };
 }
 

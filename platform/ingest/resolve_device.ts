@@ -103,7 +103,8 @@ export function mergeKeys(tenant: Tenant, sighting: Sighting, mergedKey: string)
 
 /**
  * A device may have been taken for a new one while it did not show who it is. It is none when it never showed anything else,
- * and the device was seen nowhere since; where an agent says that both are one, that need not be asked.
+ * and the device was seen nowhere since; where an agent says that both are one, that need not be asked. Nor need it where
+ * two agents of a site found one board at one place, and made two devices of it as each saw another part.
  */
 function absorbDuplicate(tenant: Tenant, observed: Observed, { known, other }: Found, atMs: number): void {
   if (known === undefined || other === undefined) return;
@@ -111,8 +112,9 @@ function absorbDuplicate(tenant: Tenant, observed: Observed, { known, other }: F
   if (by === "place" && known.last_seen_at > row.first_seen_at) return;
   const evidence = (id: string) => knownValues(allEvidenceOf(tenant, id));
   const own = evidence(row.device_id);
+  if (by === "site" && !own.some(({ sure, shared }) => sure && !shared)) return;
   // An agent's id stands for what it shows now, and before that the name may have been that of a part.
-  const isNamed = by === "place" || own.some(({ sure }) => sure);
+  const isNamed = by !== "key" || own.some(({ sure }) => sure);
   const { maker, model } = isNamed ? { maker: row.manufacturer, model: row.model } : { maker: null, model: null };
   const duplicate = { evidence: own, maker, model };
   const shown = [...evidence(known.device_id), ...sureValues(observed.seen.evidence)];
