@@ -16,6 +16,7 @@ export async function withPlatform(
   body: (run: RunCommand, folder: string) => Promise<void>,
   files: Record<string, string> = {},
   environment: Record<string, string> = { USER: "eva" },
+  tableWidth = Infinity,
 ): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
@@ -26,6 +27,7 @@ export async function withPlatform(
         env: (name) => ({ OPENDCA_PLATFORM_DATA: folder, ...environment })[name],
         account: "uid 7",
         columns: 100,
+        tableWidth,
         stdout: (text) => Promise.resolve(void (ran.stdout += text)),
         stderr: (text) => Promise.resolve(void (ran.stderr += text)),
         readTextFile: (path) =>

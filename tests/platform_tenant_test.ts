@@ -77,6 +77,7 @@ const probes: Record<string, (tenant: Tenant, id: string) => unknown> = {
       status: AgentStatus.encode(AgentStatus.create()).finish(),
       effectiveConfigHash: "x",
       effectiveConfig: "x",
+      pollSeconds: 0,
     }),
   noteRun: (tenant, id) => agents.noteRun(tenant, { agentId: id, runId: id, at }),
   suspectClone: (tenant, id) => agents.suspectClone(tenant, { agentId: id, reason: "x", at }),
@@ -119,6 +120,7 @@ const probes: Record<string, (tenant: Tenant, id: string) => unknown> = {
   noteEarlierSight: (tenant, id) => devices.noteEarlierSight(tenant, { deviceId: id, at: new Date(0) }),
   setDeviceState: (tenant, id) => devices.setDeviceState(tenant, { deviceId: id, state: "x", at: new Date(1e15) }),
   maybeDevice: (tenant, id) => devices.maybeDevice(tenant, id),
+  findDevices: (tenant, id) => devices.findDevices(tenant, id),
   listDevices: (tenant) => devices.listDevices(tenant),
   evidenceHolders: (tenant) => devices.evidenceHolders(tenant, { kind: "serial", value: "ABC12345" }),
   evidenceOf: (tenant, id) => devices.evidenceOf(tenant, id),
@@ -134,6 +136,7 @@ const probes: Record<string, (tenant: Tenant, id: string) => unknown> = {
       sure: 1,
     }),
   placeHolders: (tenant, id) => devices.placeHolders(tenant, { scope: `agent ${id}`, place: "10.1.0.7 161 0" }),
+  agentPlacesOf: (tenant, id) => devices.agentPlacesOf(tenant, id),
   placesOf: (tenant, id) => devices.placesOf(tenant, { scope: `agent ${id}`, deviceId: id }),
   setPlace: (tenant, id) =>
     devices.setPlace(tenant, {
@@ -160,7 +163,8 @@ const probes: Record<string, (tenant: Tenant, id: string) => unknown> = {
       meters: [{ name: "total", value: 1, unit: "x", source: undefined }],
       bytes: new Uint8Array(1),
     }),
-  latestReadings: (tenant) => readings.latestReadings(tenant),
+  newestReadings: (tenant, id) => readings.newestReadings(tenant, { deviceId: id, limit: 9 }),
+  readersOf: (tenant, id) => readings.readersOf(tenant, id),
   latestMeters: (tenant, id) => readings.latestMeters(tenant, id),
   meterHistory: (tenant, id) => readings.meterHistory(tenant, { deviceId: id, name: undefined, limit: 9 }),
   countRecords: (tenant) => readings.countRecords(tenant, "reading"),

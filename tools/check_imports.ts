@@ -28,7 +28,7 @@ const allowed: Record<string, string[]> = {
   "src/log": ["core"],
   "src/config": ["core", "credentials", "log", "targets"],
   "src/printers": ["core", "snmp"],
-  "src/report": ["core", "printers"],
+  "src/report": ["core", "printers", "common/reading"],
   "src/recording": ["core", "snmp", "printers"],
   "src/scanner": pure,
   "src/supervisor": [...pure, "scanner"],

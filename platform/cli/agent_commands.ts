@@ -8,8 +8,20 @@ import { type AgentRow, configRefusalsOf, listAgents, maybeAgent, revokeAgent } 
 import { listLedgerHeads } from "../store/ledger_heads.ts";
 import type { Tenant } from "../store/store.ts";
 import { type CommandContext, customerOption } from "./command_context.ts";
+import { agentCounts, maybeAgentNote } from "./agent_health.ts";
 import { readConfigFile } from "./config_file.ts";
-import { oneLine, renderRows, timeText } from "./table.ts";
+import { ageText, type Column, renderFacts, renderTable, type Screen, timeText } from "./table.ts";
+
+const columns: Column[] = [
+  { heading: "AGENT" },
+  { heading: "STATE" },
+  { heading: "SITE", shrink: 8 },
+  { heading: "HOST", shrink: 8 },
+  { heading: "VERSION", optional: true },
+  { heading: "DEVICES" },
+  { heading: "SEEN AGO" },
+  { heading: "NOTE", note: true },
+];
 
 /** `agent list|show|ledger-heads|revoke|configure`. */
 export function addAgentCommands(program: Command, context: CommandContext): void {
@@ -17,17 +29,26 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
   agent.command("list").description("all agents").option(...customerOption).action((_, command: Command) =>
     context.runForCustomer(command, (_, tenant) => {
       const rows = listAgents(tenant);
-      const cells = rows.map((row) => [
-        row.agent_id,
-        stateOf(row),
-        row.site_name,
-        row.hostname,
-        row.version,
-        row.devices,
-        timeText(row.last_seen_at),
-      ]);
-      const headings = ["AGENT", "STATE", "SITE", "HOST", "VERSION", "DEVICES", "LAST SEEN"];
-      return { json: rows.map(shownAgent), text: renderRows(headings, cells) };
+      const now = context.host.clock.now().getTime();
+      return {
+        json: rows.map((row) => ({ ...shownAgent(row), note: maybeAgentNote(row, now) })),
+        text: (screen) => {
+          if (rows.length === 0) {
+            return "no agents yet: opendca-platform code create makes a code for opendca activate on the agent's machine\n";
+          }
+          const cells = rows.map((row) => [
+            row.agent_id,
+            stateOf(row),
+            row.site_name,
+            row.hostname,
+            row.version,
+            row.devices,
+            screen.wide ? timeText(row.last_seen_at) : ageText(row.last_seen_at, now),
+            maybeAgentNote(row, now),
+          ]);
+          return `${renderTable(columns, cells, screen)}${agentCounts(rows, now)}\n`;
+        },
+      };
     })
   );
   agent.command("show <agent>").description("what the agent said of itself, and its configuration")
@@ -41,7 +62,11 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
           platformConfig: config === undefined ? null : PlatformConfig.toJSON(PlatformConfig.decode(config.content)),
           effectiveConfig: row.effective_config,
         };
-        return { json: shown, text: agentText(row) };
+        const now = context.host.clock.now().getTime();
+        return {
+          json: { ...shown, note: maybeAgentNote(row, now) },
+          text: (screen) => agentText(row, { screen, now }),
+        };
       })
     );
   agent.command("ledger-heads <agent>")
@@ -57,7 +82,13 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
           timeText(row.first_told_at),
           row.rewound === null ? null : "yes",
         ]);
-        return { json: rows, text: renderRows(["ENTRY", "HASH", "FIRST TOLD", "REWOUND"], cells) };
+        return {
+          json: rows,
+          text: (screen) =>
+            rows.length === 0
+              ? "no head of its ledger was told yet: the agent tells it with each poll\n"
+              : renderTable(["ENTRY", "HASH", "FIRST TOLD", "REWOUND"], cells, screen),
+        };
       })
     );
   agent.command("revoke <agent>").description("refuse the agent from now on; it has to be activated anew to come back")
@@ -119,11 +150,12 @@ function stateOf(row: AgentRow): string {
   return row.state === "active" ? ["active", ...doubts].join(", ") : row.state;
 }
 
-function agentText(row: AgentRow): string {
+function agentText(row: AgentRow, { screen, now }: { screen: Screen; now: number }): string {
   const status = row.status === null ? undefined : AgentStatus.decode(row.status);
   const lines: [string, string | number | null | undefined][] = [
     ["Agent", row.agent_id],
     ["State", stateOf(row)],
+    ["Note", maybeAgentNote(row, now)],
     ["Copied", row.suspected_clone_reason],
     ["Ledger", row.ledger_rewound_reason === null ? null : `rewound: ${row.ledger_rewound_reason}`],
     ["Revoked", row.revoked_reason],
@@ -139,8 +171,7 @@ function agentText(row: AgentRow): string {
     ...configRefusalsOf(row).map((refusal): [string, string] => ["Refused", refusal]),
     ...(status?.faults ?? []).map(({ code, message }): [string, string] => ["Fault", `${code}: ${message}`]),
   ];
-  return lines.filter(([, value]) => value !== null && value !== undefined)
-    .map(([name, value]) => `${name.padEnd(14)}${oneLine(String(value))}\n`).join("");
+  return renderFacts(lines, screen);
 }
 
 /** A poll takes its time on the way. */

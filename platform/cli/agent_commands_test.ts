@@ -29,6 +29,7 @@ function withAgent(
         status: AgentStatus.encode(AgentStatus.fromPartial({ knownDevices: 3, ledgerHead })).finish(),
         effectiveConfigHash: "",
         effectiveConfig: undefined,
+        pollSeconds: 300,
       });
       noteConfigRefusals(tenant, { agentId, refusals: ["range 10.0.0.0/8 is not allowed"] });
       noteLedgerHead(tenant, { agentId, number: 10, hash: "a".repeat(64), at: now });

@@ -3,7 +3,16 @@ import { ConfigError, UsageError } from "../../src/core/errors.ts";
 import { listAudit, verifyAudit } from "../store/audit_log.ts";
 import { maybeCustomer } from "../store/customers.ts";
 import { type CommandContext, type GlobalOptions, wholeNumber } from "./command_context.ts";
-import { renderRows, timeText } from "./table.ts";
+import { type Column, renderTable, timeText } from "./table.ts";
+
+const columns: Column[] = [
+  { heading: "ENTRY" },
+  { heading: "WHEN" },
+  { heading: "WHO", shrink: 12 },
+  { heading: "WHAT" },
+  { heading: "WHOM" },
+  { heading: "DETAIL", note: true },
+];
 
 /** `audit list|verify`. */
 export function addAuditCommands(program: Command, context: CommandContext): void {
@@ -26,9 +35,15 @@ export function addAuditCommands(program: Command, context: CommandContext): voi
           actor,
           action,
           subject,
-          detail === "{}" ? null : detail,
+          detailText(detail),
         ]);
-        return { json: rows, text: renderRows(["ENTRY", "WHEN", "WHO", "WHAT", "WHOM", "DETAIL"], cells) };
+        return {
+          json: rows,
+          text: (screen) =>
+            rows.length === 0
+              ? "no entries yet: whatever changes something makes one\n"
+              : renderTable(columns, cells, screen),
+        };
       })
     );
   audit.command("verify").description("check the whole chain; keep the digest: it shows later if the end was cut off")
@@ -44,4 +59,14 @@ export function addAuditCommands(program: Command, context: CommandContext): voi
         return { json: verdict, text: `${verdict.entries} entries, unbroken, up to ${verdict.lastDigest}\n` };
       })
     );
+}
+
+/** `site=sit-… expiresAt=2026-03-16T08:00:00.000Z` of the JSON; null where there is none. */
+function detailText(detail: string): string | null {
+  const fields: Record<string, unknown> = JSON.parse(detail);
+  const texts = Object.entries(fields).map(([name, value]) => {
+    const text = typeof value === "string" ? value : JSON.stringify(value);
+    return `${name}=${/^[^\s"=]+$/.test(text) ? text : JSON.stringify(text)}`;
+  });
+  return texts.length === 0 ? null : texts.join(" ");
 }

@@ -4,9 +4,19 @@ import { type CodeRow, createActivationCode, listCodes, withdrawCode } from "../
 import { listSites, maybeSite } from "../store/customers.ts";
 import type { Tenant } from "../store/store.ts";
 import { type CommandContext, customerOption, wholeNumber } from "./command_context.ts";
-import { renderRows, timeText } from "./table.ts";
+import { type Column, minuteText, renderTable } from "./table.ts";
 
 const dayMs = 86_400_000;
+
+const columns: Column[] = [
+  { heading: "ID" },
+  { heading: "CODE" },
+  { heading: "STATE" },
+  { heading: "FAILED", optional: true },
+  { heading: "SITE", shrink: 8 },
+  { heading: "AGENT" },
+  { heading: "EXPIRES" },
+];
 
 /** `code create|list|withdraw`. */
 export function addCodeCommands(program: Command, context: CommandContext): void {
@@ -35,17 +45,21 @@ export function addCodeCommands(program: Command, context: CommandContext): void
       context.runForCustomer(command, (_, tenant) => {
         const now = context.host.clock.now().getTime();
         const rows = listCodes(tenant).map((row) => shownCode(row, now));
+        const siteNames = new Map(listSites(tenant).map(({ site_id, name }) => [site_id, name]));
         const cells = rows.map((row) => [
           row.codeId,
           row.begins,
           row.state,
           row.failedAttempts,
-          row.siteId,
+          siteNames.get(row.siteId) ?? row.siteId,
           row.agentId,
-          timeText(row.expiresAt),
+          minuteText(row.expiresAt),
         ]);
-        const headings = ["ID", "CODE", "STATE", "FAILED", "SITE", "AGENT", "EXPIRES"];
-        return { json: rows, text: renderRows(headings, cells) };
+        return {
+          json: rows,
+          text: (screen) =>
+            rows.length === 0 ? "no codes yet: opendca-platform code create\n" : renderTable(columns, cells, screen),
+        };
       })
     );
   code.command("withdraw <code-id>").description("take back a code that nobody used").option(...customerOption)

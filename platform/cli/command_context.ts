@@ -7,11 +7,14 @@ import { listCustomers, maybeCustomer } from "../store/customers.ts";
 import type { Tenant } from "../store/store.ts";
 import type { PlatformHost } from "./host.ts";
 import { jsonText } from "./json_text.ts";
+import type { Screen } from "./table.ts";
 
 export interface Answer {
   /** What --json prints. */
   json: unknown;
-  text: string;
+  text: string | ((screen: Screen) => string);
+  /** For who reads the JSON: goes to standard error, so that it stays JSON. */
+  note?: string | undefined;
 }
 
 export interface CommandContext {
@@ -32,6 +35,7 @@ export interface CommandContext {
 export interface GlobalOptions {
   data?: string;
   json?: boolean;
+  wide?: boolean;
   customer?: string;
 }
 
@@ -40,7 +44,13 @@ export function commandContext(host: PlatformHost): CommandContext {
     const options = command.optsWithGlobals<GlobalOptions>();
     using platform = await openPlatform({ dataDirectory: dataDirectory(host, options), clock: host.clock, log() {} });
     const answer = await work(platform);
-    await host.stdout(options.json ? jsonText(answer.json) : answer.text);
+    if (options.json) {
+      await host.stdout(jsonText(answer.json));
+      if (answer.note !== undefined) await host.stderr(`note: ${answer.note}\n`);
+      return;
+    }
+    const screen = { width: host.tableWidth, wide: options.wide ?? false };
+    await host.stdout(typeof answer.text === "string" ? answer.text : answer.text(screen));
   }
   const tenantOf = (platform: OpenPlatform, command: Command) =>
     customerOf(platform, command.optsWithGlobals<GlobalOptions>());

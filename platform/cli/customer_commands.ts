@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { createCustomer, createSite, listCustomers, listSites } from "../store/customers.ts";
 import { checkedName, type CommandContext, customerOption } from "./command_context.ts";
-import { renderRows, timeText } from "./table.ts";
+import { renderTable, timeText } from "./table.ts";
 
 /** `customer create|list` and `site create|list`. */
 export function addCustomerCommands(program: Command, context: CommandContext): void {
@@ -22,7 +22,14 @@ export function addCustomerCommands(program: Command, context: CommandContext): 
     context.run(command, ({ store }) => {
       const rows = listCustomers(store);
       const cells = rows.map((row) => [row.customer_id, row.name, row.sites, row.agents, row.devices]);
-      return { json: rows, text: renderRows(["CUSTOMER", "NAME", "SITES", "AGENTS", "DEVICES"], cells) };
+      const columns = ["CUSTOMER", { heading: "NAME", shrink: 16 }, "SITES", "AGENTS", "DEVICES"];
+      return {
+        json: rows,
+        text: (screen) =>
+          rows.length === 0
+            ? "no customers yet: opendca-platform customer create NAME\n"
+            : renderTable(columns, cells, screen),
+      };
     })
   );
 
@@ -44,7 +51,13 @@ export function addCustomerCommands(program: Command, context: CommandContext): 
     context.runForCustomer(command, (_, tenant) => {
       const rows = listSites(tenant);
       const cells = rows.map((row) => [row.site_id, row.name, timeText(row.created_at)]);
-      return { json: rows, text: renderRows(["SITE", "NAME", "CREATED"], cells) };
+      return {
+        json: rows,
+        text: (screen) =>
+          rows.length === 0
+            ? "no sites yet: opendca-platform site create NAME\n"
+            : renderTable(["SITE", { heading: "NAME", shrink: 16 }, "CREATED"], cells, screen),
+      };
     })
   );
 }

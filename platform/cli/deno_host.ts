@@ -7,7 +7,8 @@ export function denoPlatformHost(): PlatformHost {
     clock: systemClock,
     env: (name) => Deno.env.get(name),
     account: Deno.uid() === null ? "unknown" : `uid ${Deno.uid()}`,
-    columns: Deno.stdout.isTerminal() ? Deno.consoleSize().columns || 100 : 100,
+    columns: terminalWidth() ?? 100,
+    tableWidth: terminalWidth() ?? Infinity,
     stdout: (text) => writeAll(Deno.stdout, text),
     stderr: (text) => writeAll(Deno.stderr, text),
     readTextFile: (path) => Deno.readTextFile(path),
@@ -18,6 +19,10 @@ export function denoPlatformHost(): PlatformHost {
       return promise.finally(() => signals.forEach((signal) => Deno.removeSignalListener(signal, resolve)));
     },
   };
+}
+
+function terminalWidth(): number | undefined {
+  return Deno.stdout.isTerminal() ? Deno.consoleSize().columns || undefined : undefined;
 }
 
 async function writeAll(stream: typeof Deno.stdout, text: string): Promise<void> {

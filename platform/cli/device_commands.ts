@@ -1,100 +1,127 @@
 import type { Command } from "commander";
 import { UsageError } from "../../src/core/errors.ts";
-import { type DeviceRow, evidenceOf, historyOf, listDevices, maybeDevice } from "../store/devices.ts";
+import { type DeviceRow, findDevices } from "../store/devices.ts";
 import { latestMeters, meterHistory } from "../store/readings.ts";
 import type { Tenant } from "../store/store.ts";
 import { type CommandContext, customerOption, wholeNumber } from "./command_context.ts";
-import { oneLine, renderRows, timeText } from "./table.ts";
+import { addDeviceFilters, type DeviceFilters, type ListedDevice, noDevices, selectDevices } from "./device_filters.ts";
+import { deviceDetails, deviceText, shownDevice } from "./device_details.ts";
+import { ageText, type Column, renderTable, timeText } from "./table.ts";
+
+const columns: Column[] = [
+  { heading: "DEVICE" },
+  { heading: "SITE", optional: true },
+  { heading: "ADDRESS" },
+  { heading: "MAKER", optional: true },
+  { heading: "MODEL", shrink: 10 },
+  { heading: "SERIAL" },
+  { heading: "STATE", optional: true },
+  { heading: "TOTAL", optional: true },
+  { heading: "LOW", optional: true },
+  { heading: "SEEN AGO" },
+  { heading: "NOTE", note: true },
+];
+
+const deviceHelp = "device: its id, or its address, serial number or host name where one device has it";
 
 /** `device list|show` and `meter list|history`. */
 export function addDeviceCommands(program: Command, context: CommandContext): void {
   const device = program.command("device").description("devices that agents found");
-  device.command("list").description("all devices, by site and address").option(...customerOption)
-    .action((_, command: Command) =>
+  addDeviceFilters(device.command("list").description("all devices, by site and address"))
+    .action((filters: DeviceFilters, command: Command) =>
       context.runForCustomer(command, (_, tenant) => {
-        const rows = listDevices(tenant);
-        const cells = rows.map((row) => [
-          row.device_id,
-          row.site,
-          row.address,
-          row.manufacturer,
-          row.model,
-          row.serial,
-          row.state,
-          row.total,
-          timeText(row.last_seen_at),
-        ]);
-        const headings = ["DEVICE", "SITE", "ADDRESS", "MAKER", "MODEL", "SERIAL", "STATE", "TOTAL", "LAST SEEN"];
-        return { json: rows, text: renderRows(headings, cells) };
+        const now = context.host.clock.now().getTime();
+        const { devices, counts, isFiltered } = selectDevices(tenant, filters, now);
+        return {
+          json: devices.map(listedDevice),
+          note: isFiltered ? counts : undefined,
+          text: (screen) => {
+            if (devices.length === 0 && !isFiltered) return `${noDevices}\n`;
+            const rows = devices.map(({ row, total, low, note }) => [
+              row.device_id,
+              row.site,
+              row.address,
+              row.manufacturer,
+              row.model,
+              row.serial,
+              row.state,
+              total,
+              low.length === 0 ? null : low.length,
+              screen.wide ? timeText(row.last_seen_at) : ageText(row.last_seen_at, now),
+              note,
+            ]);
+            return `${devices.length === 0 ? "" : renderTable(columns, rows, screen)}${counts}\n`;
+          },
+        };
       })
     );
-  device.command("show <device>").description("what a device is known by, its meters, and what changed")
+  device.command("show <device>")
+    .description("what a device has and had: supplies, trays, alerts, meters, what it is known by, where it was")
     .option(...customerOption)
-    .action((deviceId: string, _, command: Command) =>
+    .addHelpText("after", `\n${deviceHelp}`)
+    .action((text: string, _, command: Command) =>
       context.runForCustomer(command, (_, tenant) => {
-        const row = deviceOf(tenant, deviceId);
-        const evidence = evidenceOf(tenant, deviceId).map(({ kind, value }) => ({ kind, value }));
-        const meters = latestMeters(tenant, deviceId);
-        const history = historyOf(tenant, deviceId);
-        const text = [
-          deviceText(row),
-          renderRows(["KNOWN BY", "VALUE"], evidence.map(({ kind, value }) => [kind, value])),
-          renderRows(
-            ["METER", "VALUE", "UNIT", "READ"],
-            meters.map((meter) => [meter.name, meter.value, meter.unit, timeText(meter.observed_at)]),
-          ),
-          renderRows(
-            ["WHEN", "WHAT", "BEFORE", "AFTER"],
-            history.map(({ at, kind, before, after }) => [timeText(at), kind, before, after]),
-          ),
-        ];
-        return { json: { ...row, evidence, meters, history }, text: text.join("\n") };
+        const details = deviceDetails(tenant, deviceOf(tenant, text), context.host.clock.now().getTime());
+        return { json: shownDevice(details), text: (screen) => deviceText(details, screen) };
       })
     );
 
   const meter = program.command("meter").description("page counters");
   meter.command("list <device>").description("the latest value of every meter of a device").option(...customerOption)
-    .action((deviceId: string, _, command: Command) =>
+    .addHelpText("after", `\n${deviceHelp}`)
+    .action((text: string, _, command: Command) =>
       context.runForCustomer(command, (_, tenant) => {
-        deviceOf(tenant, deviceId);
-        const rows = latestMeters(tenant, deviceId);
+        const rows = latestMeters(tenant, deviceOf(tenant, text).device_id);
         const cells = rows.map((row) => [row.name, row.value, row.unit, timeText(row.observed_at)]);
-        return { json: rows, text: renderRows(["METER", "VALUE", "UNIT", "READ"], cells) };
+        return {
+          json: rows,
+          text: (screen) =>
+            rows.length === 0
+              ? `no meters were read of it: opendca-platform device show ${text} says why\n`
+              : renderTable(["METER", "VALUE", "UNIT", "READ"], cells, screen),
+        };
       })
     );
   meter.command("history <device>").description("values over time, newest first").option(...customerOption)
     .option("--name <meter>", "one meter, such as total")
     .option("--limit <number>", "at most so many", wholeNumber("--limit", { min: 1, max: 100_000 }), 100)
-    .action((deviceId: string, options: { name?: string; limit: number }, command: Command) =>
+    .addHelpText("after", `\n${deviceHelp}`)
+    .action((text: string, options: { name?: string; limit: number }, command: Command) =>
       context.runForCustomer(command, (_, tenant) => {
-        deviceOf(tenant, deviceId);
+        const deviceId = deviceOf(tenant, text).device_id;
         const rows = meterHistory(tenant, { deviceId, name: options.name, limit: options.limit });
         const cells = rows.map((row) => [timeText(row.observed_at), row.name, row.value, row.unit]);
-        return { json: rows, text: renderRows(["READ", "METER", "VALUE", "UNIT"], cells) };
+        return {
+          json: rows,
+          text: (screen) =>
+            rows.length === 0
+              ? `${noHistory(tenant, { deviceId, name: options.name })}\n`
+              : renderTable(["READ", "METER", "VALUE", "UNIT"], cells, screen),
+        };
       })
     );
 }
 
-function deviceOf(tenant: Tenant, deviceId: string): DeviceRow {
-  const row = maybeDevice(tenant, deviceId);
-  if (row !== undefined) return row;
-  throw new UsageError(`Cannot find the device "${deviceId}"`, "opendca-platform device list shows them");
+function noHistory(tenant: Tenant, { deviceId, name }: { deviceId: string; name: string | undefined }): string {
+  const names = latestMeters(tenant, deviceId).map((row) => row.name);
+  if (names.length === 0) return `no meters were read of it: opendca-platform device show ${deviceId} says why`;
+  return `no meter "${name}" was read of it; there are: ${names.join(", ")}`;
 }
 
-function deviceText(row: DeviceRow): string {
-  const lines: [string, string | null][] = [
-    ["Device", row.device_id],
-    ["Model", [row.manufacturer, row.model].filter((text) => text !== null).join(" ")],
-    ["Serial", row.serial],
-    ["Address", row.address],
-    ["Host name", row.hostname],
-    ["Location", row.location],
-    ["Firmware", row.firmware],
-    ["State", row.state],
-    ["Agent", row.agent_id],
-    ["First seen", timeText(row.first_seen_at)],
-    ["Last seen", timeText(row.last_seen_at)],
-  ];
-  return lines.filter(([, value]) => value !== null && value !== "")
-    .map(([name, value]) => `${name.padEnd(12)}${oneLine(value!)}\n`).join("");
+/** Throws UsageError when the customer has no such device, or several. */
+function deviceOf(tenant: Tenant, text: string): DeviceRow {
+  const [row, ...others] = findDevices(tenant, text);
+  if (row !== undefined && (others.length === 0 || row.device_id === text)) return row;
+  if (row === undefined) {
+    throw new UsageError(`Cannot find the device "${text}"`, "opendca-platform device list shows them");
+  }
+  const ids = [row, ...others].map(({ device_id }) => device_id);
+  throw new UsageError(
+    `Cannot tell which device is meant by "${text}" as there are ${ids.length}`,
+    `name one by its id: ${ids.slice(0, 5).join(", ")}`,
+  );
+}
+
+function listedDevice({ row, total, low, isSilent, meters, note }: ListedDevice) {
+  return { ...row, total, low: low.length, silent: isSilent, metersReadAt: meters?.at ?? null, note };
 }

@@ -8,6 +8,8 @@ export interface PlatformHost {
   account: string;
   /** Width of the terminal in cells; 100 where there is none. */
   columns: number;
+  /** Cells that a line of a table may have: those of the terminal, Infinity where there is none. */
+  tableWidth: number;
   stdout(text: string): Promise<void>;
   stderr(text: string): Promise<void>;
   readTextFile(path: string): Promise<string>;

@@ -1,70 +1,79 @@
 import type { Command } from "commander";
 import { Record as RecordMessage } from "../../proto/gen/opendca/v1/batch.ts";
-import { type Level, LevelKind, PrinterState, type Reading, type Supply } from "../../proto/gen/opendca/v1/reading.ts";
-import { latestReadings } from "../store/readings.ts";
-import { type CommandContext, customerOption } from "./command_context.ts";
-import { renderRows, timeText } from "./table.ts";
+import { Meter } from "../../proto/gen/opendca/v1/reading.ts";
+import type { CommandContext } from "./command_context.ts";
+import { addDeviceFilters, type DeviceFilters, type ListedDevice, noDevices, selectDevices } from "./device_filters.ts";
+import { levelText, lowestFirst, shownSupply, shownTray, supplyName } from "./device_view.ts";
+import { ageText, type Column, renderTable, timeText } from "./table.ts";
 
-/** `reading list`: what was received, as it was received. */
+const columns: Column[] = [
+  { heading: "ADDRESS" },
+  { heading: "MAKER", optional: true },
+  { heading: "MODEL", shrink: 10 },
+  { heading: "STATE", optional: true },
+  { heading: "TOTAL" },
+  { heading: "READ AGO" },
+  { heading: "SUPPLIES, LOWEST FIRST", shrink: 22 },
+  { heading: "NOTE", note: true },
+];
+
+/** `reading list`: the newest of every device, whatever it has. */
 export function addReadingCommands(program: Command, context: CommandContext): void {
   const reading = program.command("reading").description("what agents read");
-  reading.command("list").description("the latest full reading of each device; --json prints all of it")
-    .option(...customerOption)
-    .action((_, command: Command) =>
-      context.runForCustomer(command, (_, tenant) => {
-        const records = latestReadings(tenant).map(({ record, ...row }) => ({
-          ...row,
-          record: RecordMessage.decode(record),
-        }));
-        const headings = ["ADDRESS", "MAKER", "MODEL", "STATE", "TOTAL", "READ", "SUPPLIES"];
-        return {
-          json: records.map(({ record, observed_at, ...row }) => ({
-            ...row,
-            observed_at: new Date(observed_at).toISOString(),
-            record: RecordMessage.toJSON(record),
-          })),
-          text: renderRows(
-            headings,
-            records.flatMap(({ record: { content }, observed_at }) =>
-              content?.$case === "reading" ? [cellsOf(content.value, observed_at)] : []
-            ),
-          ),
-        };
-      })
-    );
+  addDeviceFilters(
+    reading.command("list").description("every device with its newest reading; --json prints all of it"),
+  ).action((filters: DeviceFilters, command: Command) =>
+    context.runForCustomer(command, (_, tenant) => {
+      const now = context.host.clock.now().getTime();
+      const { devices, counts, isFiltered } = selectDevices(tenant, filters, now);
+      return {
+        json: devices.map(shownReading),
+        note: isFiltered ? counts : undefined,
+        text: (screen) => {
+          if (devices.length === 0 && !isFiltered) return `${noDevices}\n`;
+          const rows = devices.map((device) => [
+            device.row.address,
+            device.row.manufacturer,
+            device.row.model,
+            device.row.state,
+            device.total,
+            screen.wide ? timeText(readAt(device)) : ageText(readAt(device), now),
+            // Wide: all of them. Otherwise the lowest are what is left of a cell that is cut.
+            lowestFirst(device.supplies?.values ?? []).map((supply) =>
+              `${supplyName(supply)} ${levelText(supply.level)}`
+            )
+              .join(", "),
+            device.note,
+          ]);
+          return `${devices.length === 0 ? "" : renderTable(columns, rows, screen)}${counts}\n`;
+        },
+      };
+    })
+  );
 }
 
-function cellsOf(reading: Reading, observedAt: number) {
-  const { address, manufacturer = null, model = null, status, meters, supplies } = reading;
-  const state = PrinterState[status?.state ?? PrinterState.UNSPECIFIED].toLowerCase();
-  const total = meters.find(({ name }) => name === "total")?.value ?? null;
-  // The lowest first, as a long cell is cut.
-  const lowest = [...supplies].sort((a, b) => rankOf(a.level) - rankOf(b.level)).map(supplyText).join(", ");
-  return [address, manufacturer, model, state, total, timeText(observedAt), lowest];
+function readAt({ newest }: ListedDevice): number | null {
+  return newest?.observed_at ?? null;
 }
 
-/** "black toner 44%"; a supply of a kind that says nothing is called as the device calls it. */
-export function supplyText({ kind, colorant, description, level }: Supply): string {
-  const isNamed = (kind === "other" || kind === "unknown" || kind === "") && description !== "";
-  const name = isNamed ? description : colorant === "none" || colorant === "" ? kind : `${colorant} ${kind}`;
-  return `${name} ${levelText(level)}`;
-}
-
-function levelText(level: Level | undefined): string {
-  switch (level?.kind) {
-    case LevelKind.EXACT:
-      return `${Math.round(level.percent ?? 0)}%`;
-    case LevelKind.EMPTY:
-      return "empty";
-    case LevelKind.SOME:
-      return "some";
-    case LevelKind.UNLIMITED:
-      return "unlimited";
-    default:
-      return "?";
-  }
-}
-
-function rankOf(level: Level | undefined): number {
-  return level?.kind === LevelKind.EMPTY ? 0 : level?.kind === LevelKind.EXACT ? level.percent ?? 0 : 101;
+function shownReading(device: ListedDevice) {
+  const { row, newest, meters, supplies, trays } = device;
+  return {
+    device_id: row.device_id,
+    agent_id: newest?.agent_id ?? row.agent_id,
+    site: row.site,
+    address: row.address,
+    state: row.state,
+    last_seen_at: row.last_seen_at,
+    silent: device.isSilent,
+    low: device.low.length,
+    note: device.note,
+    observed_at: newest?.observed_at ?? null,
+    time_basis: newest?.time_basis ?? null,
+    scope: newest?.scope ?? null,
+    meters: { readAt: meters?.at ?? null, values: (meters?.values ?? []).map((meter) => Meter.toJSON(meter)) },
+    supplies: { readAt: supplies?.at ?? null, values: (supplies?.values ?? []).map(shownSupply) },
+    trays: { readAt: trays?.at ?? null, values: (trays?.values ?? []).map(shownTray) },
+    record: newest === undefined ? null : RecordMessage.toJSON(newest.record),
+  };
 }

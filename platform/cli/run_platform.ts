@@ -50,6 +50,7 @@ function createProgram(context: CommandContext, show: (text: string) => void): C
       "data directory (default: $OPENDCA_PLATFORM_DATA, $STATE_DIRECTORY, /var/lib/opendca-platform)",
     )
     .option("--json", "print JSON")
+    .option("--wide", "tables with all columns, wider than the terminal if need be")
     .exitOverride()
     .configureHelp({ helpWidth: Math.min(100, context.host.columns), showGlobalOptions: true })
     .configureOutput({ writeOut: show, writeErr: () => {} });

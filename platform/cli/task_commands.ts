@@ -7,13 +7,22 @@ import { addTask, listTasks, type TaskRow } from "../store/tasks.ts";
 import { agentOf } from "./agent_commands.ts";
 import { type CommandContext, customerOption, wholeNumber } from "./command_context.ts";
 import { readConfigFile } from "./config_file.ts";
-import { renderRows, timeText } from "./table.ts";
+import { type Column, minuteText, renderTable } from "./table.ts";
 import { taskOutcome } from "./task_outcome.ts";
 
 /* Twenty of them and a configuration go into one message of 4 MiB. */
 const mostTaskBytes = 128 * 1024;
 
 type Payload = NonNullable<Task["payload"]>;
+
+const columns: Column[] = [
+  { heading: "TASK" },
+  { heading: "AGENT", optional: true },
+  { heading: "KIND" },
+  { heading: "STATE" },
+  { heading: "CREATED" },
+  { heading: "OUTCOME", note: true },
+];
 
 /** `task scan|ping|diagnostics|set-config|list`. */
 export function addTaskCommands(program: Command, context: CommandContext): void {
@@ -104,9 +113,15 @@ export function addTaskCommands(program: Command, context: CommandContext): void
         const cells = shown.map(({ taskId, agentId, kind, state, createdAt, message }, i) => {
           const result = results[i]!.result;
           const outcome = result === undefined ? message : taskOutcome(result);
-          return [taskId, agentId, kind, state, timeText(createdAt), outcome];
+          return [taskId, agentId, kind, state, minuteText(createdAt), outcome];
         });
-        return { json: shown, text: renderRows(["TASK", "AGENT", "KIND", "STATE", "CREATED", "OUTCOME"], cells) };
+        return {
+          json: shown,
+          text: (screen) =>
+            shown.length === 0
+              ? "no tasks yet: opendca-platform task --help lists what an agent can be asked\n"
+              : renderTable(columns, cells, screen),
+        };
       })
     );
 }

@@ -31,9 +31,12 @@ export function poll(platform: Platform, caller: Caller, request: PollRequest): 
       epoch: status.agentEpoch,
       installationId: status.installationId,
     });
+    const config = maybeAgentConfig(tenant, agentId);
+    const nextPollSeconds = paceOf(config) ?? pollSeconds ?? 0;
     notePoll(tenant, {
       agentId,
       at,
+      pollSeconds: nextPollSeconds,
       version: status.agentVersion,
       hostname: status.machine?.hostname ?? "",
       status: AgentStatus.encode(status).finish(),
@@ -43,12 +46,11 @@ export function poll(platform: Platform, caller: Caller, request: PollRequest): 
     noteRefusals(platform, caller, request.configRefusals);
     if (status.ledgerHead !== undefined) watchLedger(platform, caller, status.ledgerHead);
     for (const result of request.taskResults) takeTaskResult(platform, caller, result);
-    const config = maybeAgentConfig(tenant, agentId);
     const agent = maybeAgent(tenant, agentId)!;
     return {
       config: config?.hash === request.configHash ? undefined : config,
       tasks: takeTasks(tenant, { agentId, at }),
-      nextPollSeconds: paceOf(config) ?? pollSeconds ?? 0,
+      nextPollSeconds,
       serverTime: at,
       highestContiguousSequence: BigInt(contiguousOf(tenant, { agentId, epoch: status.agentEpoch })),
       // All of them: what is not known today will not be known tomorrow.

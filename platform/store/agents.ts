@@ -22,6 +22,8 @@ export interface AgentRow {
   config_refusals: string;
   ledger_rewound_at: number | null;
   ledger_rewound_reason: string | null;
+  /** After how many seconds it was told to poll again; 0: as its own file says, null before its first poll. */
+  poll_seconds: number | null;
 }
 
 export interface NewAgent {
@@ -106,12 +108,13 @@ export interface PollNote {
   status: Uint8Array;
   effectiveConfigHash: string;
   effectiveConfig: string | undefined;
+  pollSeconds: number;
 }
 
 /** Keeps what a poll said; a configuration text that does not belong to the present hash is dropped. */
 export function notePoll(tenant: Tenant, note: PollNote): void {
   tenant.run(
-    `UPDATE agents SET last_seen_at = :at, status = :status,
+    `UPDATE agents SET last_seen_at = :at, status = :status, poll_seconds = :poll_seconds,
        version = CASE :version WHEN '' THEN version ELSE :version END,
        hostname = CASE :hostname WHEN '' THEN hostname ELSE :hostname END,
        effective_config = CASE WHEN :config IS NOT NULL THEN :config
@@ -126,6 +129,7 @@ export function notePoll(tenant: Tenant, note: PollNote): void {
       status: note.status,
       hash: note.effectiveConfigHash,
       config: note.effectiveConfig ?? null,
+      poll_seconds: note.pollSeconds,
     },
   );
 }

@@ -109,6 +109,16 @@ export function maybeDevice(tenant: Tenant, deviceId: string): DeviceRow | undef
   });
 }
 
+/** By id, address, serial number or host name, whatever is given. */
+export function findDevices(tenant: Tenant, text: string): DeviceRow[] {
+  return tenant.all(
+    `SELECT * FROM devices WHERE customer_id = :customer
+       AND (device_id = :text OR address = :text OR serial = :text COLLATE NOCASE OR hostname = :text COLLATE NOCASE)
+     ORDER BY device_id = :text DESC, site, address, device_id`,
+    { text },
+  );
+}
+
 export function listDevices(tenant: Tenant): (DeviceRow & { total: number | null })[] {
   return tenant.all(
     `SELECT d.*, (SELECT meters ->> '$.total[0]' FROM readings r
@@ -168,6 +178,16 @@ export function placesOf(tenant: Tenant, key: { scope: string; deviceId: string 
     `SELECT scope, place, device_id, seen_at, until FROM device_places INDEXED BY device_places_by_device
      WHERE customer_id = :customer AND device_id = :device_id AND scope = :scope AND until IS NULL`,
     { scope: key.scope, device_id: key.deviceId },
+  );
+}
+
+/** Where the device is and was, as each agent sees it; the latest first. */
+export function agentPlacesOf(tenant: Tenant, deviceId: string): PlaceRow[] {
+  return tenant.all(
+    `SELECT scope, place, device_id, seen_at, until FROM device_places INDEXED BY device_places_by_device
+     WHERE customer_id = :customer AND device_id = :device_id AND scope LIKE 'agent %'
+     ORDER BY until IS NOT NULL, seen_at DESC`,
+    { device_id: deviceId },
   );
 }
 

@@ -79,6 +79,11 @@ UPDATE readings SET agent_at = observed_at;
 CREATE INDEX agents_by_installation ON agents (customer_id, installation_id);
 `;
 
+/* How often an agent polls, so that one that does not is named. */
+const polls = `
+ALTER TABLE agents ADD COLUMN poll_seconds INTEGER;
+`;
+
 /** A step is SQL, or what cannot be said in it. */
 export type Migration = string | ((database: DatabaseSync) => void);
 
@@ -92,4 +97,5 @@ export const migrations: readonly Migration[] = [
     database.exec("DROP TABLE device_evidence_before");
   },
   times,
+  polls,
 ];

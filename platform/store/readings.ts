@@ -82,20 +82,30 @@ export function meterHistory(
   );
 }
 
-export interface LatestReading {
-  device_id: string;
+export interface StoredReading {
+  agent_id: string;
   observed_at: number;
+  received_at: number;
   time_basis: TimeBasis;
   record: Uint8Array;
 }
 
-/** The newest full reading of each device, as it was uploaded; by site and address. */
-export function latestReadings(tenant: Tenant): LatestReading[] {
+/** Readings of a device of any scope, as they were uploaded; newest first. */
+export function newestReadings(tenant: Tenant, options: { deviceId: string; limit: number }): StoredReading[] {
   return tenant.all(
-    `SELECT d.device_id, r.observed_at, r.time_basis, r.record FROM devices d JOIN readings r ON r.reading_id = (SELECT reading_id FROM readings l
-       WHERE l.customer_id = :customer AND l.device_id = d.device_id AND l.kind = 'reading' AND l.meters IS NOT NULL
-       ORDER BY l.observed_at DESC LIMIT 1)
-     WHERE d.customer_id = :customer ORDER BY d.site, d.address, d.device_id`,
+    `SELECT agent_id, observed_at, received_at, time_basis, record FROM readings
+     WHERE customer_id = :customer AND device_id = :device_id AND kind = 'reading'
+     ORDER BY observed_at DESC, reading_id DESC LIMIT :limit`,
+    { device_id: options.deviceId, limit: options.limit },
+  );
+}
+
+/** Which agents have read a device, the one that did last first. */
+export function readersOf(tenant: Tenant, deviceId: string): { agent_id: string; readings: number; last_at: number }[] {
+  return tenant.all(
+    `SELECT agent_id, count(*) AS readings, max(observed_at) AS last_at FROM readings
+     WHERE customer_id = :customer AND device_id = :device_id AND kind = 'reading' GROUP BY agent_id ORDER BY last_at DESC`,
+    { device_id: deviceId },
   );
 }
 

@@ -8,7 +8,8 @@ import { printerSection, short, stateText, timeText } from "./html_printer.ts";
 import { style } from "./html_style.ts";
 import { markup } from "./markup.ts";
 import type { Markup } from "./markup.ts";
-import { inShownOrder, isColorant, isLow, longName, lowPercent, veryLowPercent } from "./supply_verdict.ts";
+import { lowPercent, veryLowPercent } from "../../common/reading/low_supply.ts";
+import { inShownOrder, isColorant, isLow, longName } from "./supply_verdict.ts";
 
 const mostLowShown = 25;
 const mostUnfolded = 3;

@@ -1,9 +1,5 @@
+import { lowPercent, veryLowPercent } from "../../common/reading/low_supply.ts";
 import type { Level, Supply } from "../printers/reading.ts";
-
-/** Remaining percent at and below which a supply is low. */
-export const lowPercent = 20;
-/** Remaining percent at and below which a supply is very low. */
-export const veryLowPercent = 5;
 
 export type SupplyVerdict = "ok" | "low" | "veryLow" | "empty" | "some" | "unknown" | "unlimited";
 
