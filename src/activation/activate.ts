@@ -4,7 +4,7 @@ import { ActivationRefusalReason } from "../../proto/gen/opendca/v1/agent_servic
 import type { ActivateResponse, ActivationRefusal, Machine } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { parseActivationCode } from "../core/activation_code.ts";
 import { messageOf, NotPermittedError, UnavailableError, UsageError } from "../core/errors.ts";
-import type { AgentApi } from "../transport/agent_api.ts";
+import type { AgentApi, ConnectedPeer } from "../transport/agent_api.ts";
 import { TransportError } from "../transport/transport_error.ts";
 import {
   beginAttempt,
@@ -55,11 +55,9 @@ export async function activate(codeText: string, options: ActivateOptions): Prom
   await refuseWhenActive(held, files, options.now());
   const keyPem = await files.key();
   const csr = await makeCertificateRequest(keyPem, held.state.installationId);
-  const attempt = { attemptId: crypto.randomUUID(), codeDigest: held.codeDigest(code), unlockKeys: options.unlockKeys };
-  const resumed = held.state.pending?.codeDigest === attempt.codeDigest;
-  await held.save(beginAttempt(held.state, attempt));
-  const answer = await ask(held, options, { code, csr: Buffer.from(csr), resumed });
-  if (answer.outcome?.$case === "refusal") throw await refuse(held, answer.outcome.value, resumed);
+  const attempt = openAttempt(held, code, options.unlockKeys);
+  const answer = await ask(held, options, { code, csr: Buffer.from(csr), attempt });
+  if (answer.outcome?.$case === "refusal") throw await refuse(held, answer.outcome.value, attempt);
   const { activated, chain, authority, facts } = await checkAnswer(answer, keyPem).catch((error: unknown) => {
     throw isLocked(held.state) ? lastAttemptError(held, error) : error;
   });
@@ -69,7 +67,7 @@ export async function activate(codeText: string, options: ActivateOptions): Prom
     customer: activated.customerName,
     site: activated.siteName,
     signingKey: Buffer.from(activated.signingPublicKey).toString("base64"),
-  }));
+  }, attempt.platform()));
   return {
     agentId: activated.agentId,
     installationId: held.state.installationId,
@@ -91,27 +89,63 @@ async function refuseWhenActive(held: HeldState, files: ReturnType<typeof identi
   );
 }
 
-async function ask(held: HeldState, options: ActivateOptions, sent: { code: string; csr: Buffer; resumed: boolean }) {
-  const { api, agentVersion, machine, signal } = options;
-  const request = {
-    code: sent.code,
-    csr: sent.csr,
-    installationId: held.state.installationId,
-    agentVersion,
-    machine,
-    attemptId: held.state.pending!.attemptId,
+interface Attempt {
+  attemptId: string;
+  /** Whether it goes on with one that was sent before, and may have been judged then. */
+  resumed: boolean;
+  /** Key of the platform that it was sent to last; empty before. */
+  platform(): string;
+  /** Counts it, on disk, before it is sent on a connection. */
+  begin(peer: ConnectedPeer): Promise<void>;
+  /** The platform says that it did not judge it. True when it is not counted any more. */
+  takeBack(): Promise<boolean>;
+}
+
+function openAttempt(held: HeldState, code: string, unlockKeys: readonly string[]): Attempt {
+  const codeDigest = held.codeDigest(code);
+  const resumed = held.state.pending?.codeDigest === codeDigest;
+  const attemptId = resumed ? held.state.pending!.attemptId : crypto.randomUUID();
+  let platform = "";
+  async function takeBack(): Promise<boolean> {
+    // An attempt that goes on may have been judged the first time, so it stays counted.
+    if (resumed) return false;
+    const before = held.state.attempts;
+    const after = takeBackAttempt(held.state, platform);
+    await held.save(after);
+    return after.attempts < before;
+  }
+  return {
+    attemptId,
+    resumed,
+    platform: () => platform,
+    takeBack,
+    async begin({ key, earlier }) {
+      // What one endpoint certainly did not judge is an attempt at the next one, which may have a key of its own.
+      if (earlier === "none" && key !== platform) await takeBack();
+      await held.save(beginAttempt(held.state, { attemptId, codeDigest, platform: key, unlockKeys }));
+      platform = key;
+    },
   };
+}
+
+async function ask(held: HeldState, options: ActivateOptions, sent: { code: string; csr: Buffer; attempt: Attempt }) {
+  const { api, agentVersion, machine, signal } = options;
+  const { code, csr, attempt } = sent;
+  const { attemptId } = attempt;
+  const request = { code, csr, installationId: held.state.installationId, agentVersion, machine, attemptId };
   try {
-    return await api.activate(request, signal);
+    return await api.activate(request, signal, attempt.begin);
   } catch (error) {
-    if (error instanceof TransportError && error.delivery === "none") {
-      // An attempt that goes on may have been judged the first time, so it stays counted.
-      if (!sent.resumed) await held.save(takeBackAttempt(held.state));
+    if (!(error instanceof TransportError)) throw error;
+    if (attempt.platform() === "") {
+      // Nothing was sent; the installation keeps its id all the same, so that the platform's operator can be told it.
+      await held.save(held.state);
       throw error;
     }
-    if (!(error instanceof TransportError)) throw error;
+    if (error.delivery === "none" && (await attempt.takeBack() || attempt.resumed)) throw error;
     if (isLocked(held.state)) throw lastAttemptError(held, error);
     const left = maxAttempts - held.state.attempts;
+    if (error.delivery === "none") throw new UnavailableError(`${error.message}; ${stillCounted(left)}`, error.hint);
     throw new UnavailableError(
       `${error.message}; the code was sent and may have been judged, so this counts as an attempt: ${left} left`,
       `run the same command with the same code again, which does not count anew; ${error.hint}`,
@@ -119,6 +153,10 @@ async function ask(held: HeldState, options: ActivateOptions, sent: { code: stri
       { cause: error },
     );
   }
+}
+
+function stillCounted(left: number): string {
+  return `too many codes were sent and not judged, so this counts as an attempt: ${left} left`;
 }
 
 /** The fifth attempt may have been judged, so that nothing goes on with it. */
@@ -130,15 +168,14 @@ function lastAttemptError(held: HeldState, cause: unknown): NotPermittedError {
   );
 }
 
-async function refuse(held: HeldState, refusal: ActivationRefusal, resumed: boolean): Promise<Error> {
+async function refuse(held: HeldState, refusal: ActivationRefusal, attempt: Attempt): Promise<Error> {
   const platformLocked = refusal.reason === ActivationRefusalReason.INSTALLATION_LOCKED;
+  const said = `Cannot activate as the platform refused the request: ${refusal.message}`;
   if (!refusal.countsAsAttempt && !platformLocked) {
-    // An attempt that goes on may have been judged the first time, so it stays counted.
-    if (!resumed) await held.save(takeBackAttempt(held.state));
-    return new NotPermittedError(
-      `Cannot activate as the platform refused the request: ${refusal.message}`,
-      `this was not counted ${resumed ? "anew" : "as an attempt"}`,
-    );
+    if (attempt.resumed) return new NotPermittedError(said, "this was not counted anew");
+    if (await attempt.takeBack()) return new NotPermittedError(said, "this was not counted as an attempt");
+    if (isLocked(held.state)) return lockedError(held.state);
+    return new NotPermittedError(said, stillCounted(maxAttempts - held.state.attempts));
   }
   await held.save(rejectAttempt(held.state, { platformLocked }));
   if (isLocked(held.state)) return lockedError(held.state);

@@ -9,6 +9,9 @@ import { NotPermittedError } from "../core/errors.ts";
 /** Attempts that may fail before the executable locks itself. */
 export const maxAttempts = 5;
 
+/** Different codes that may be sent and taken back since the last activation or unlock; further ones stay counted. */
+export const maxTakenBack = 10;
+
 export type ActivationPhase = "new" | "activated" | "revoked";
 
 export interface ActivationState {
@@ -16,9 +19,9 @@ export interface ActivationState {
   installationId: string;
   /** Grows by one with every write, so that an older copy is known as older. */
   counter: number;
-  /** Failed or unresolved attempts since the last activation or unlock. */
+  /** Failed or unresolved attempts of this machine, whichever installation made them: see `machineLock`. */
   attempts: number;
-  /** How often a token has lifted a lock. */
+  /** How often a token has lifted a lock of this machine. */
   unlocks: number;
   phase: ActivationPhase;
   agentId: string | null;
@@ -30,9 +33,26 @@ export interface ActivationState {
   unlockKeys: string[];
   /** The attempt whose outcome is not known yet. */
   pending: PendingAttempt | null;
+  /** `attempts` by the platform that they were sent to; null in a record of an older release, which knew no platforms. */
+  platforms: PlatformAttempts[] | null;
+  /** Absolute paths of the state directories of this machine, so that their records are looked at, too. */
+  places: string[];
+}
+
+/** What was sent to one platform since the last unlock. Only a success at that very platform ends it. */
+export interface PlatformAttempts {
+  /** SHA-256 of the public key that it proved in TLS, in hex. */
+  key: string;
+  /** How often it accepted a code: the record with more of them is the later one. */
+  successes: number;
+  attempts: number;
+  /** Keyed digests of the codes that it says it did not judge. */
+  takenBack: string[];
 }
 
 export interface PendingAttempt {
+  /** Key of the platform that it was sent to first; empty when it is not known. */
+  platform: string;
   /** UUID; sent again when the same code is tried again, so that a lost answer is given once more. */
   attemptId: string;
   /** Keyed digest of the code: tells whether it is the same one, without keeping it. */
@@ -53,6 +73,8 @@ export function newActivationState(installationId: string): ActivationState {
     signingKey: null,
     unlockKeys: [],
     pending: null,
+    platforms: [],
+    places: [],
   };
 }
 
@@ -67,27 +89,40 @@ export function lockCount(state: Pick<ActivationState, "unlocks">): number {
 }
 
 /**
- * Counts an attempt, or goes on with the pending one when it is the same code. Throws `NotPermittedError` when locked.
- * `unlockKeys` are kept at the first attempt only: a key that appears after a lock could be anybody's.
+ * Counts an attempt against `pending.platform`, or goes on with the pending one when it is the same code. Throws
+ * `NotPermittedError` when locked. `unlockKeys` are kept at the first attempt only: a key that appears after a lock could
+ * be anybody's.
  */
 export function beginAttempt(
   state: ActivationState,
-  attempt: PendingAttempt & { unlockKeys: readonly string[] },
+  { unlockKeys, ...pending }: PendingAttempt & { unlockKeys: readonly string[] },
 ): ActivationState {
   if (isLocked(state)) throw lockedError(state);
-  if (state.pending?.codeDigest === attempt.codeDigest) return state;
+  if (state.pending?.codeDigest === pending.codeDigest) return state;
   const first = state.attempts === 0 && state.unlocks === 0 && state.phase === "new";
   return {
-    ...state,
-    attempts: state.attempts + 1,
-    unlockKeys: first ? [...attempt.unlockKeys] : state.unlockKeys,
-    pending: { attemptId: attempt.attemptId, codeDigest: attempt.codeDigest },
+    ...addAttempts(state, pending.platform, 1),
+    unlockKeys: first ? [...unlockKeys] : state.unlockKeys,
+    pending,
   };
 }
 
-/** The platform certainly did not judge the code. */
-export function takeBackAttempt(state: ActivationState): ActivationState {
-  return { ...state, attempts: Math.max(0, state.attempts - 1), pending: null };
+/**
+ * The platform says that it did not judge the code, and nothing else was sent anywhere. It stays counted when another
+ * platform says so than the one that it was sent to, or when too many codes were taken back already: a platform that hands
+ * the codes on and never counts would make the lock worthless.
+ */
+export function takeBackAttempt(state: ActivationState, platform: string): ActivationState {
+  const { pending } = state;
+  if (pending === null || pending.platform !== platform) return state;
+  const all = (state.platforms ?? []).flatMap(({ takenBack }) => takenBack);
+  const isKnown = all.includes(pending.codeDigest);
+  if (!isKnown && all.length >= maxTakenBack) return { ...state, pending: null };
+  const back = addAttempts(state, platform, -1);
+  const platforms = (back.platforms ?? []).map((one) =>
+    one.key === platform && !isKnown ? { ...one, takenBack: [...one.takenBack, pending.codeDigest] } : one
+  );
+  return { ...back, platforms, pending: null };
 }
 
 /** The platform judged the code and refused it; `platformLocked` when it says that it has locked the installation. */
@@ -95,17 +130,49 @@ export function rejectAttempt(state: ActivationState, options: { platformLocked:
   return { ...state, attempts: options.platformLocked ? maxAttempts : state.attempts, pending: null };
 }
 
-/** The platform accepted the code. */
+/** `platform` accepted the code, which ends what was counted against it, and nothing else. */
 export function completeActivation(
   state: ActivationState,
   agent: { agentId: string; customer: string | null; site: string | null; signingKey: string },
+  platform: string,
 ): ActivationState {
-  return { ...state, ...agent, attempts: 0, phase: "activated", pending: null };
+  const { attempts, platforms } = addAttempts(state, platform, 0);
+  const own = platforms?.find(({ key }) => key === platform);
+  return {
+    ...state,
+    ...agent,
+    attempts: attempts - (own?.attempts ?? 0),
+    platforms: withoutForgotten(
+      (platforms ?? []).map((one) =>
+        one === own ? { key: platform, successes: one.successes + 1, attempts: 0, takenBack: [] } : one
+      ),
+    ),
+    phase: "activated",
+    pending: null,
+  };
+}
+
+/** An empty key is that of a platform that is not known: its attempts are in the sum only, and nothing but a token ends them. */
+function addAttempts(state: ActivationState, key: string, count: number): ActivationState {
+  const attempts = Math.max(0, state.attempts + count);
+  const platforms = state.platforms ?? [];
+  if (key === "") return { ...state, attempts, platforms };
+  const one = platforms.find((platform) => platform.key === key) ?? { key, successes: 0, attempts: 0, takenBack: [] };
+  const next = { ...one, attempts: Math.max(0, one.attempts + count) };
+  return { ...state, attempts, platforms: [...platforms.filter((platform) => platform !== one), next] };
+}
+
+const maxPlatforms = 64;
+
+/** Those that hold nothing against this machine are forgotten first, the oldest before the others. */
+function withoutForgotten(platforms: PlatformAttempts[]): PlatformAttempts[] {
+  let over = platforms.length - maxPlatforms;
+  return platforms.filter(({ attempts, takenBack }) => attempts > 0 || takenBack.length > 0 || over-- <= 0);
 }
 
 /** A valid token for this lock: five new attempts. */
 export function unlockState(state: ActivationState): ActivationState {
-  return { ...state, attempts: 0, unlocks: state.unlocks + 1, pending: null };
+  return { ...state, attempts: 0, unlocks: state.unlocks + 1, pending: null, platforms: [] };
 }
 
 /** An administrator revoked the agent on the platform; only a new activation ends this. */

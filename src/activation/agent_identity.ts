@@ -15,7 +15,7 @@ export interface AgentIdentity {
 /** Throws `NotPermittedError`, exit code 77, unless the agent is activated, here, and neither locked nor revoked. */
 export async function readAgentIdentity(store: StateStoreOptions): Promise<AgentIdentity> {
   const verdict = await judgeState(store);
-  if (verdict.kind === "foreign") throw foreignError(store.stateDirectory, verdict.installationId);
+  if (verdict.kind === "foreign") throw foreignError(store.stateDirectory, verdict);
   const state = verdict.kind === "known" ? verdict.record.state : undefined;
   if (state !== undefined && isLocked(state)) throw lockedError(state);
   if (state?.phase === "revoked") {

@@ -1,54 +1,99 @@
 /** Which of the copies of the activation state is believed. */
 import { createHash } from "node:crypto";
+import { isLocked, lockCount } from "./activation_state.ts";
+import { machineLock } from "./machine_lock.ts";
+import type { MachineLock } from "./machine_lock.ts";
 import type { FoundRecord, SealedRecord } from "./sealed_record.ts";
 
 /** Something about the copies that an administrator should know; the agent goes on. */
 export type CopyFault = "state-rolled-back" | "state-missing" | "state-forged" | "guard-missing" | "guard-forged";
 
 export type CopiesVerdict =
-  /** Nothing anywhere: an installation that has never tried. */
-  | { kind: "fresh" }
-  /** `record` is the newest of the copies. */
+  /** An installation that has never tried; `lock` is what others of this machine have left of the attempts. */
+  | { kind: "fresh"; lock: MachineLock }
+  /** `record` is the newest of the copies, with the attempts of the whole machine. */
   | { kind: "known"; record: SealedRecord; faults: CopyFault[] }
-  /** There is a state, but none that this machine wrote: edited, or copied here. Locked until a token for `installationId`. */
-  | { kind: "foreign"; installationId: string };
+  /**
+   * There is a state, but none that this machine wrote: edited, or copied here. Locked until a token for `installationId`
+   * and `lockNumber`.
+   */
+  | { kind: "foreign"; installationId: string; lockNumber: number };
+
+export interface MachineCopies {
+  own: FoundRecord;
+  /** Of this installation and of others, in the guard directories. */
+  guards: readonly FoundRecord[];
+  /** In other state directories that a record names. */
+  elsewhere: readonly FoundRecord[];
+}
 
 /**
  * Compares the copy of the state directory with those of the guard directories. The highest counter wins, so that
  * restoring an older state directory changes nothing. A state directory that is empty goes on with an installation that
  * has attempts, be it new or one that was revoked or expired and tries again, so that deleting it, or naming another one,
- * changes nothing either.
+ * changes nothing either. The attempts are those of the machine: what a state directory says of itself is not enough.
  */
-export function judgeCopies(own: FoundRecord, guards: readonly FoundRecord[], machineIdentity: string): CopiesVerdict {
-  const valid = guards.flatMap((guard) => guard.kind === "valid" ? [guard.record] : []);
+export function judgeCopies({ own, guards, elsewhere }: MachineCopies, machineIdentity: string): CopiesVerdict {
+  const valid = validOf(guards);
+  const all = newestOfEach([...validOf([own]), ...valid, ...validOf(elsewhere)]);
   if (own.kind === "valid") {
     const id = own.record.state.installationId;
     const same = valid.filter((record) => record.state.installationId === id);
-    const record = [own.record, ...same].reduce(newer);
     const faults: CopyFault[] = [];
     if (same.some((guard) => guard.state.counter > own.record.state.counter)) faults.push("state-rolled-back");
     if (same.length === 0) {
       const forged = guards.some((guard) => guard.kind === "forged" && guard.claimedId === id);
       faults.push(forged ? "guard-forged" : "guard-missing");
     }
-    return { kind: "known", record, faults };
+    return { kind: "known", record: withLock(all.get(id)!, all), faults };
   }
   const claimedId = own.kind === "forged" ? own.claimedId : null;
-  const adopted = own.kind === "absent"
-    ? valid.filter(isUnfinished)
-    : valid.filter((record) => record.state.installationId === claimedId || isUnfinished(record));
+  const lock = machineLock(undefined, countedStates(undefined, all));
+  // An agent that works is gone on with only when the machine is locked, so that there is one that can be unlocked.
+  const adopted = [...all.values()].filter((record) =>
+    isLocked(lock) || isUnfinished(record) || (own.kind === "forged" && record.state.installationId === claimedId)
+  );
   if (adopted.length > 0) {
     const record = adopted.reduce((a, b) => b.state.attempts > a.state.attempts ? b : a);
-    const newest = valid.filter((other) => other.state.installationId === record.state.installationId).reduce(newer);
-    return { kind: "known", record: newest, faults: [own.kind === "absent" ? "state-missing" : "state-forged"] };
+    return {
+      kind: "known",
+      record: withLock(record, all),
+      faults: [own.kind === "absent" ? "state-missing" : "state-forged"],
+    };
   }
-  if (own.kind === "absent") return { kind: "fresh" };
-  return { kind: "foreign", installationId: foreignId(claimedId, machineIdentity) };
+  if (own.kind === "absent") return { kind: "fresh", lock };
+  return { kind: "foreign", installationId: foreignId(claimedId, machineIdentity), lockNumber: lockCount(lock) };
 }
 
-/** An agent that works has no attempts: they are 0 from the moment at which a code is accepted. */
-function isUnfinished(record: SealedRecord): boolean {
-  return record.state.attempts > 0;
+function isUnfinished({ state }: SealedRecord): boolean {
+  return state.attempts > 0 && state.phase !== "activated";
+}
+
+function withLock(record: SealedRecord, all: ReadonlyMap<string, SealedRecord>): SealedRecord {
+  const { state } = record;
+  return { ...record, state: { ...state, ...machineLock(state, countedStates(state.installationId, all)) } };
+}
+
+/**
+ * Records of a release that counted by installation say nothing of the machine: an agent that works is not to be locked by
+ * an update because of codes that were mistyped for another one.
+ */
+function countedStates(ownId: string | undefined, all: ReadonlyMap<string, SealedRecord>) {
+  return [...all.values()].map(({ state }) => state)
+    .filter(({ installationId, platforms }) => platforms !== null || installationId === ownId);
+}
+
+function validOf(found: readonly FoundRecord[]): SealedRecord[] {
+  return found.flatMap((one) => one.kind === "valid" ? [one.record] : []);
+}
+
+function newestOfEach(records: readonly SealedRecord[]): Map<string, SealedRecord> {
+  const newest = new Map<string, SealedRecord>();
+  for (const record of records) {
+    const id = record.state.installationId, known = newest.get(id);
+    newest.set(id, known === undefined ? record : newer(known, record));
+  }
+  return newest;
 }
 
 function newer(a: SealedRecord, b: SealedRecord): SealedRecord {

@@ -20,6 +20,6 @@ export async function refuseWhenLocked(command: string, store: StateStoreOptions
     if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable) return;
     throw error;
   }
-  if (verdict.kind === "foreign") throw foreignError(store.stateDirectory, verdict.installationId);
+  if (verdict.kind === "foreign") throw foreignError(store.stateDirectory, verdict);
   if (verdict.kind === "known" && isLocked(verdict.record.state)) throw lockedError(verdict.record.state);
 }

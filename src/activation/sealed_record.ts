@@ -56,7 +56,7 @@ function macOf(record: SealedRecord, machineIdentity: string): Buffer {
 }
 
 /** One order of the members, so that the mac does not depend on who wrote the object. */
-function inOrder(state: ActivationState): ActivationState {
+function inOrder(state: ActivationState) {
   return {
     installationId: state.installationId,
     counter: state.counter,
@@ -68,9 +68,21 @@ function inOrder(state: ActivationState): ActivationState {
     site: state.site,
     signingKey: state.signingKey,
     unlockKeys: [...state.unlockKeys],
-    pending: state.pending === null
-      ? null
-      : { attemptId: state.pending.attemptId, codeDigest: state.pending.codeDigest },
+    pending: state.pending === null ? null : {
+      // As the older release wrote it, where there is none, so that its seal fits.
+      ...(state.platforms === null ? {} : { platform: state.pending.platform }),
+      attemptId: state.pending.attemptId,
+      codeDigest: state.pending.codeDigest,
+    },
+    ...(state.platforms === null ? {} : {
+      platforms: state.platforms.map(({ key, successes, attempts, takenBack }) => ({
+        key,
+        successes,
+        attempts,
+        takenBack: [...takenBack],
+      })),
+      places: [...state.places],
+    }),
   };
 }
 
@@ -95,8 +107,26 @@ function maybeState(value: unknown): ActivationState | undefined {
     ["new", "activated", "revoked"].includes(state.phase as string) &&
     Array.isArray(state.unlockKeys) && state.unlockKeys.every((key) => typeof key === "string") &&
     (pending === null ||
-      (typeof pending === "object" && typeof pending.attemptId === "string" && typeof pending.codeDigest === "string"));
-  return sound ? inOrder(value as ActivationState) : undefined;
+      (typeof pending === "object" && typeof pending.attemptId === "string" && typeof pending.codeDigest === "string" &&
+        ["string", "undefined"].includes(typeof pending.platform))) &&
+    (state.platforms === undefined
+      ? state.places === undefined
+      : arePlatforms(state.platforms) && areTexts(state.places));
+  if (!sound) return undefined;
+  const { platforms = null, places = [], pending: open, ...rest } = value as ActivationState;
+  return { ...rest, platforms, places, pending: open === null ? null : { ...open, platform: open.platform ?? "" } };
+}
+
+function arePlatforms(value: unknown): boolean {
+  return Array.isArray(value) &&
+    value.every((one: Record<string, unknown> | null) =>
+      typeof one === "object" && one !== null && typeof one.key === "string" && areTexts(one.takenBack) &&
+      [one.successes, one.attempts].every((count) => Number.isSafeInteger(count) && (count as number) >= 0)
+    );
+}
+
+function areTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((text) => typeof text === "string");
 }
 
 function isHex(value: unknown, length: number): value is string {

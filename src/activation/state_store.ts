@@ -1,7 +1,8 @@
 /** Reads, compares and writes all copies of the activation state. */
+import { isAbsolute } from "node:path";
 import { NotPermittedError, UnavailableError } from "../core/errors.ts";
 import { StorageError } from "../core/sqlite.ts";
-import { newActivationState, unlockState } from "./activation_state.ts";
+import { newActivationState } from "./activation_state.ts";
 import type { ActivationState } from "./activation_state.ts";
 import { judgeCopies } from "./judge_copies.ts";
 import type { CopiesVerdict, CopyFault } from "./judge_copies.ts";
@@ -59,32 +60,53 @@ export async function judgeState(options: StateStoreOptions): Promise<CopiesVerd
       await attempt(async () => guards.push(await find(disk, `${guard}/${name}`, machineIdentity)));
     }
   }
-  return judgeCopies(own, guards, machineIdentity);
+  const elsewhere: FoundRecord[] = [];
+  const seen = new Set([stateDirectory]);
+  // A record that is found so may name further places.
+  for (const found of iterateGrowing([own, ...guards], elsewhere)) {
+    for (const place of found.kind === "valid" ? found.record.state.places : []) {
+      if (seen.has(place) || seen.size > maxPlacesRead) continue;
+      seen.add(place);
+      await attempt(async () => elsewhere.push(await find(disk, `${place}/agent.json`, machineIdentity)));
+    }
+  }
+  return judgeCopies({ own, guards, elsewhere }, machineIdentity);
+}
+
+const maxPlacesRead = 64;
+
+function* iterateGrowing<T>(first: readonly T[], growing: readonly T[]): Generator<T> {
+  yield* first;
+  for (let at = 0; at < growing.length; at++) yield growing[at]!;
 }
 
 /** The state to work on; call it with `lockState` held. Throws `NotPermittedError` for a state of another machine. */
 export async function holdState(options: StateStoreOptions): Promise<HeldState> {
   const verdict = await judgeState(options);
-  if (verdict.kind === "foreign") throw foreignError(options.stateDirectory, verdict.installationId);
-  const newId = options.newId ?? (() => crypto.randomUUID());
-  const record = verdict.kind === "known" ? verdict.record : freshRecord(newId());
-  return held(options, record, verdict.kind === "known" ? verdict.faults : []);
+  if (verdict.kind === "foreign") throw foreignError(options.stateDirectory, verdict);
+  if (verdict.kind === "known") return held(options, verdict.record, verdict.faults);
+  const fresh = freshRecord((options.newId ?? (() => crypto.randomUUID()))());
+  return held(options, { ...fresh, state: { ...fresh.state, ...verdict.lock } }, []);
 }
 
 /** Begins anew where a state of another machine lies, which only an unlock token allows. */
 export function replaceForeignState(
   options: StateStoreOptions,
-  state: Pick<ActivationState, "installationId" | "unlockKeys">,
+  { installationId, lockNumber, unlockKeys }: { installationId: string; lockNumber: number; unlockKeys: string[] },
 ): Promise<void> {
-  const record = freshRecord(state.installationId);
-  return held(options, record, []).save({ ...unlockState(record.state), unlockKeys: state.unlockKeys });
+  const record = freshRecord(installationId);
+  return held(options, record, []).save({ ...record.state, unlocks: lockNumber, unlockKeys });
 }
 
 /** The error for a state that this machine did not write: exit code 77. */
-export function foreignError(stateDirectory: string, installationId: string): NotPermittedError {
+export function foreignError(
+  stateDirectory: string,
+  { installationId, lockNumber }: { installationId: string; lockNumber: number },
+): NotPermittedError {
   return new NotPermittedError(
     `Cannot use the state directory "${stateDirectory}" as it was edited or comes from another machine`,
-    `ask the platform for an unlock token for installation ${installationId}, lock 1; then: opendca unlock TOKEN`,
+    `ask the platform for an unlock token for installation ${installationId}, lock ${lockNumber}; ` +
+      "then: opendca unlock TOKEN",
   );
 }
 
@@ -106,7 +128,12 @@ function held(options: StateStoreOptions, record: SealedRecord, faults: readonly
     },
     codeDigest: (code) => codeDigestOf(code, record.secret),
     async save(next) {
-      const saved = { ...next, counter: Math.max(next.counter, state.counter) + 1 };
+      const saved = {
+        ...next,
+        counter: Math.max(next.counter, state.counter) + 1,
+        platforms: next.platforms ?? [],
+        places: [...new Set([...(isAbsolute(stateDirectory) ? [stateDirectory] : []), ...next.places])],
+      };
       const text = encodeSealedRecord({ secret: record.secret, state: saved }, machineIdentity);
       await makeStateDirectory(disk, stateDirectory);
       // The guard first: a crash between the two then leaves the higher count where it is harder to remove.

@@ -1,5 +1,5 @@
 /** The activation state of this machine: its disk, its identity and its guard directories. */
-import { guardDirectories } from "./guard_directories.ts";
+import { guardDirectories, homeDirectory } from "./guard_directories.ts";
 import { machineIdentity } from "./machine_identity.ts";
 import { denoStateDisk } from "./state_disk.ts";
 import type { StateStoreOptions } from "./state_store.ts";
@@ -11,7 +11,12 @@ export async function activationStore(
 ): Promise<StateStoreOptions> {
   return {
     stateDirectory,
-    guardDirectories: guardDirectories({ os: Deno.build.os, standalone: Deno.build.standalone, env }),
+    guardDirectories: guardDirectories({
+      os: Deno.build.os,
+      standalone: Deno.build.standalone,
+      env,
+      home: homeDirectory(),
+    }),
     machineIdentity: await machineIdentity(denoStateDisk, Deno.hostname()),
     disk: denoStateDisk,
   };

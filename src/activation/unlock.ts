@@ -18,11 +18,15 @@ export async function unlock(tokenText: string, options: UnlockOptions): Promise
   using _lock = await lockState(options.store);
   const verdict = await judgeState(options.store);
   if (verdict.kind === "foreign") {
-    const { installationId } = verdict;
-    const expected = { installationId, lockCount: 1, unlockKeys: options.builtInUnlockKeys, now: options.now };
+    const { installationId, lockNumber } = verdict;
+    const expected = { installationId, lockCount: lockNumber, unlockKeys: options.builtInUnlockKeys, now: options.now };
     checkUnlockToken(token, expected);
     // The next lock is lifted by the same keys.
-    await replaceForeignState(options.store, { installationId, unlockKeys: [...options.builtInUnlockKeys] });
+    await replaceForeignState(options.store, {
+      installationId,
+      lockNumber,
+      unlockKeys: [...options.builtInUnlockKeys],
+    });
     return;
   }
   const held = await holdState(options.store);

@@ -43,7 +43,7 @@ export function ledgeredApi(
   }
 
   return {
-    activate(request, signal) {
+    activate(request, signal, beforeSend) {
       // Not the code: who reads the ledger of an attempt that goes on could use it.
       note({
         kind: "activation",
@@ -51,7 +51,7 @@ export function ledgeredApi(
         bytes: ActivateRequest.encode(request).finish(),
         details: { installationId: request.installationId, attemptId: request.attemptId },
       });
-      return api.activate(request, signal);
+      return api.activate(request, signal, beforeSend);
     },
     renew(request, signal) {
       note({

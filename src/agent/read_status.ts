@@ -74,7 +74,7 @@ export async function readStatus(
     customer: state?.customer ?? null,
     site: state?.site ?? null,
     attempts: state?.attempts ?? 0,
-    lock: verdict.kind === "foreign" ? 1 : state !== null && isLocked(state) ? lockCount(state) : null,
+    lock: verdict.kind === "foreign" ? verdict.lockNumber : state !== null && isLocked(state) ? lockCount(state) : null,
     stateFaults: verdict.kind === "known" ? verdict.faults : [],
     spool: maybeSpool(machine.spoolFiles, { stateDirectory, diskFull: agent?.spool.diskFull ?? false }) ??
       agent?.spool ?? null,

@@ -10,7 +10,7 @@ export type AgentObservation =
   /** Another user's: exit code 77. */
   | { kind: "unreadable"; message: string }
   | { kind: "fresh" }
-  | { kind: "foreign"; installationId: string }
+  | { kind: "foreign"; installationId: string; lockNumber: number }
   | {
     kind: "known";
     state: ActivationState;
@@ -46,7 +46,7 @@ export function diagnoseAgent(
     case "fresh":
       return { detail: "not activated yet", faults: [notActivated(stateDirectory)] };
     case "foreign": {
-      const { message, hint = "" } = foreignError(stateDirectory, seen.installationId);
+      const { message, hint = "" } = foreignError(stateDirectory, seen);
       return failed("of another machine", { name: "foreign-state", message, advice: hint });
     }
     case "known":

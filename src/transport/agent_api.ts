@@ -13,8 +13,21 @@ import type { Batch, UploadResponse } from "../../proto/gen/opendca/v1/batch.ts"
  * (stop) or `RejectedError` (the platform will never take this request).
  */
 export interface AgentApi {
-  activate(request: ActivateRequest, signal?: AbortSignal): Promise<ActivateResponse>;
+  /** Waits for `beforeSend` on each connection that the request is about to go out on. */
+  activate(
+    request: ActivateRequest,
+    signal?: AbortSignal,
+    beforeSend?: (peer: ConnectedPeer) => Promise<void>,
+  ): Promise<ActivateResponse>;
   renew(request: RenewRequest, signal?: AbortSignal): Promise<RenewResponse>;
   poll(request: PollRequest, signal?: AbortSignal): Promise<PollResponse>;
   upload(batch: Batch, signal?: AbortSignal): Promise<UploadResponse>;
+}
+
+/** Who is at the other end of a connection, before anything is sent. */
+export interface ConnectedPeer {
+  /** SHA-256 of the public key that it proved in TLS, in hex. */
+  key: string;
+  /** What became of the request on the connections before this one; undefined on the first. */
+  earlier: "none" | "unknown" | undefined;
 }

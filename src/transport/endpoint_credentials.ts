@@ -9,7 +9,7 @@ import { CallCredentials, ChannelCredentials } from "@grpc/grpc-js";
 import type { experimental } from "@grpc/grpc-js";
 import { connectByProxy } from "./connect_by_proxy.ts";
 import type { Proxy } from "./proxy_choice.ts";
-import { identityCheck, secureContextOf } from "./trust.ts";
+import { identityCheck, publicKeyDigest, secureContextOf } from "./trust.ts";
 import type { ClientCertificate, TrustConfig } from "./trust.ts";
 
 export interface EndpointCredentialsOptions {
@@ -26,6 +26,12 @@ export class EndpointCredentials extends ChannelCredentials {
   readonly #secureContext: tls.SecureContext;
   readonly #sockets = new Set<Socket>();
   #closed = false;
+  #peerKey = "";
+
+  /** SHA-256 of the public key that the peer of the last connection proved, in hex; empty before the first. */
+  get peerKey(): string {
+    return this.#peerKey;
+  }
 
   constructor(options: EndpointCredentialsOptions) {
     super();
@@ -91,6 +97,7 @@ export class EndpointCredentials extends ChannelCredentials {
     if (!secure.authorized) throw new Error("The certificate is not believed");
     // Otherwise the peer would wait for HTTP/1.1 and we for its settings.
     if (secure.alpnProtocol !== "h2") throw new Error("The peer does not agree to HTTP/2");
+    this.#peerKey = publicKeyDigest(secure.getPeerCertificate().raw);
     return secure;
   }
 }

@@ -4,7 +4,7 @@ import type { CallOptions, ClientUnaryCall, ServiceError } from "@grpc/grpc-js";
 import type { AgentServiceClient } from "../../proto/gen/opendca/v1/agent_service.ts";
 import type { Clock } from "../core/clock.ts";
 import { RejectedError } from "../core/errors.ts";
-import type { AgentApi } from "./agent_api.ts";
+import type { AgentApi, ConnectedPeer } from "./agent_api.ts";
 import { classifyTransportError, wasCut } from "./classify_transport_error.ts";
 import type { CallFailure } from "./classify_transport_error.ts";
 import { chooseEndpoints } from "./endpoint_choice.ts";
@@ -74,9 +74,15 @@ export function createGrpcAgentApi(options: GrpcOptions): GrpcAgentApi {
     clients.delete(index);
   }
 
-  async function call<Q, A>(method: (client: AgentServiceClient) => Unary<Q, A>, request: Q, signal?: AbortSignal) {
+  async function call<Q, A>(
+    method: (client: AgentServiceClient) => Unary<Q, A>,
+    request: Q,
+    signal?: AbortSignal,
+    beforeSend?: (peer: ConnectedPeer) => Promise<void>,
+  ) {
     let last: Failed | undefined;
     let delivery: Delivery = "none";
+    let wasSent = false;
     const order = choice.order(clock.monotonicMs());
     for (let at = 0; at < order.length; at++) {
       const index = order[at]!;
@@ -86,7 +92,9 @@ export function createGrpcAgentApi(options: GrpcOptions): GrpcAgentApi {
       let connected = false;
       try {
         await whenConnected(client, connectTimeoutMs, signal);
+        await beforeSend?.({ key: client.peerKey(), earlier: wasSent ? delivery : undefined });
         connected = true;
+        wasSent = true;
         const answer = await invoke(client.stub, method(client.stub), request, signal);
         choice.succeeded(index);
         lastEndpoint = nameOf(index);
@@ -161,7 +169,7 @@ export function createGrpcAgentApi(options: GrpcOptions): GrpcAgentApi {
   }
 
   return {
-    activate: (request, signal) => call((client) => client.activate, request, signal),
+    activate: (request, signal, beforeSend) => call((client) => client.activate, request, signal, beforeSend),
     renew: (request, signal) => call((client) => client.renew, request, signal),
     poll: (request, signal) => call((client) => client.poll, request, signal),
     upload: (batch, signal) => call((client) => client.upload, batch, signal),

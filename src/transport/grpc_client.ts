@@ -19,6 +19,8 @@ export interface GrpcClient {
   stub: AgentServiceClient;
   /** Whether a connection stands, as far as this side knows. */
   isConnected(): boolean;
+  /** See `EndpointCredentials`. */
+  peerKey(): string;
   /** Ends what is not connected yet at once; a call that runs on an open connection may end. */
   close(): void;
 }
@@ -56,6 +58,7 @@ export function openGrpcClient(
   return {
     stub,
     isConnected,
+    peerKey: () => credentials.peerKey,
     close() {
       credentials.close({ gracefully: isConnected() });
       stub.close();
