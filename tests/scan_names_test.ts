@@ -118,6 +118,7 @@ Deno.test("createSiteScans() has one fault a site for its names, until they are 
   const told: string[] = [];
   const faults = createFaultList({
     now: () => machine.clock.now(),
+    monotonicMs: () => machine.clock.monotonicMs(),
     changed() {},
     ended: ({ code }) => told.push(code),
   });

@@ -1,4 +1,5 @@
 /** What an administrator should know of, by kind: repetitions are counted, and what works again is taken off. */
+import { type FaultCode, type FaultKindName, faultKindOf } from "./fault_kinds.ts";
 
 export interface AgentFault {
   /** Stable; made for programs. */
@@ -11,10 +12,12 @@ export interface AgentFault {
 }
 
 export interface FaultList {
-  add(code: string, message: string): void;
+  add(code: FaultCode, message: string): void;
   /** It works again. */
-  clear(code: string): void;
-  /** Newest first, at most 20. */
+  clear(code: FaultCode): void;
+  /** Of the faults of a kind that each are of one site, those of other sites end: they were removed. */
+  keepSites(kind: FaultKindName, sites: readonly string[]): void;
+  /** Newest first, at most 20. What only tells of something that happened is taken off by this when it is old. */
   all(): AgentFault[];
 }
 
@@ -25,25 +28,42 @@ const maxMessage = 500;
 
 export interface FaultListOptions {
   now(): Date;
+  /** For how long a fault lasts, whatever is done to the clock. */
+  monotonicMs(): number;
   changed(): void;
-  /** What failed works again. */
-  ended(fault: AgentFault): void;
+  /** What failed works again, or is long past. */
+  ended(fault: AgentFault, lastedMs: number): void;
 }
 
-export function createFaultList({ now, changed, ended }: FaultListOptions): FaultList {
+interface KeptFault extends AgentFault {
+  firstMs: number;
+  lastMs: number;
+}
+
+export function createFaultList({ now, monotonicMs, changed, ended }: FaultListOptions): FaultList {
   // In the order of their last time, as a fault that comes again is put in anew.
-  const faults = new Map<string, AgentFault>();
+  const faults = new Map<string, KeptFault>();
+
+  function end(fault: KeptFault): void {
+    faults.delete(fault.code);
+    const { firstMs, lastMs: _, ...told } = fault;
+    ended(told, monotonicMs() - firstMs);
+    changed();
+  }
+
   return {
     add(code, message) {
       const before = faults.get(code);
       faults.delete(code);
-      const at = now();
+      const at = now(), atMs = monotonicMs();
       faults.set(code, {
         code,
         message: message.slice(0, maxMessage),
         firstAt: before?.firstAt ?? at,
         lastAt: at,
         count: (before?.count ?? 0) + 1,
+        firstMs: before?.firstMs ?? atMs,
+        lastMs: atMs,
       });
       const [oldest] = faults.keys();
       if (faults.size > maxKept && oldest !== undefined) faults.delete(oldest);
@@ -51,11 +71,21 @@ export function createFaultList({ now, changed, ended }: FaultListOptions): Faul
     },
     clear(code) {
       const fault = faults.get(code);
-      if (fault === undefined) return;
-      faults.delete(code);
-      ended(fault);
-      changed();
+      if (fault !== undefined) end(fault);
     },
-    all: () => [...faults.values()].slice(-maxShown).reverse(),
+    keepSites(kind, sites) {
+      const kept = new Set(sites.map((site) => `${kind} ${site}`));
+      for (const fault of [...faults.values()]) {
+        if (fault.code.startsWith(`${kind} `) && !kept.has(fault.code)) end(fault);
+      }
+    },
+    all() {
+      const nowMs = monotonicMs();
+      for (const fault of [...faults.values()]) {
+        if (nowMs - fault.lastMs >= (faultKindOf(fault.code).lastsMs ?? Infinity)) end(fault);
+      }
+      return [...faults.values()].slice(-maxShown).reverse()
+        .map(({ firstMs: _, lastMs: __, ...fault }) => fault);
+    },
   };
 }

@@ -24,11 +24,13 @@ export interface StoresOptions {
   stateDirectory: string;
   /** Whom the agent is activated for. */
   customer: string;
+  /** As which agent of it. */
+  agentId: string;
   clock: Clock;
   files: SpoolFiles;
   spoolLimits: Partial<SpoolLimits>;
   faults: Pick<FaultList, "add">;
-  log: Pick<Logger, "error" | "warn">;
+  log: Pick<Logger, "error" | "warn" | "info">;
 }
 
 export interface Stores extends Disposable {
@@ -40,11 +42,11 @@ export interface Stores extends Disposable {
   truncateJournals(): void;
 }
 
-const customerMark = "customer";
+const customerMark = "customer", agentMark = "agent";
 
 /** Throws `StorageError` where the disk does not let one of them be opened. */
 export function openStores(options: StoresOptions): Stores {
-  const { customer, clock, files, faults, log } = options;
+  const { customer, agentId, clock, files, faults, log } = options;
   const now = clock.now();
   const paths = {
     ledger: `${options.stateDirectory}/ledger.db`,
@@ -101,6 +103,15 @@ export function openStores(options: StoresOptions): Stores {
   const tasks = openOrSetAside(paths.tasks, openDatabase, setAside);
   built.defer(() => tasks.close());
   const spool = built.use(openThatSpool());
+  const formerAgent = inventory.mark(agentMark);
+  if (formerAgent !== agentId) {
+    // The platform has no batch of the new one: without an epoch of its own, it would seem to have lost the former one's.
+    const isAnother = formerAgent !== undefined;
+    const isReady = !isAnother || tryStore(() => spool.beginEpoch());
+    // What cannot be written now is done at the next start.
+    if (isReady) tryStore(() => inventory.setMark(agentMark, agentId));
+    if (isAnother) log.info("agentChanged", { former: formerAgent, agentId });
+  }
   const stack = built.move();
   const truncateJournals = idleJournals(Object.values(paths));
   return { ledger, inventory, spool, tasks, truncateJournals, [Symbol.dispose]: () => stack.dispose() };

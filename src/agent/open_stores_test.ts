@@ -13,16 +13,21 @@ interface Found {
 }
 
 /** Opens the stores for a customer, looks at them, and keeps one reading more in them when told to. */
-function visit(stateDirectory: string, customer: string, options: { keep: boolean } = { keep: false }): Found {
+function visit(
+  stateDirectory: string,
+  customer: string,
+  options: { keep: boolean; agentId?: string } = { keep: false },
+): Found {
   const faults: string[] = [];
   using stores = openStores({
     stateDirectory,
     customer,
+    agentId: options.agentId ?? "agt-1",
     clock: new FakeClock(),
     files: denoSpoolFiles,
     spoolLimits: {},
     faults: { add: (code, message) => faults.push(`${code}: ${message}`) },
-    log: { error() {}, warn() {} },
+    log: { error() {}, warn() {}, info() {} },
   });
   const { inventory, spool } = stores;
   const found = { records: spool.stats().depth, devices: inventory.devices().length, faults };
@@ -73,3 +78,27 @@ withFolder("openStores() puts aside at the next start what a crash on the way ha
   Deno.renameSync(`${folder}/spool.db`, `${folder}/spool.db.former-customer-1`);
   assert.deepEqual(visit(folder, "Blue").devices, 0);
 });
+
+withFolder(
+  "openStores() begins a new epoch for a new agent of the same customer, once, and without a fault",
+  (folder) => {
+    const epochOf = () => {
+      using spool = openSpool(`${folder}/spool.db`, {
+        clock: new FakeClock(),
+        files: denoSpoolFiles,
+        onSalvage: () => assert.fail(),
+      });
+      return spool.stats().epoch;
+    };
+    visit(folder, "Acme", { keep: true, agentId: "agt-1" });
+    const first = epochOf();
+    visit(folder, "Acme", { keep: false, agentId: "agt-1" });
+    assert.equal(epochOf(), first);
+    // After a revocation and a new activation.
+    assert.deepEqual(visit(folder, "Acme", { keep: false, agentId: "agt-2" }), { records: 1, devices: 1, faults: [] });
+    const second = epochOf();
+    assert.notEqual(second, first);
+    visit(folder, "Acme", { keep: false, agentId: "agt-2" });
+    assert.equal(epochOf(), second);
+  },
+);

@@ -11,6 +11,7 @@ import type { CapacityFinding } from "../schedule/capacity.ts";
 import type { TaskEvent } from "../tasks/task_runner.ts";
 import { TransportError } from "../transport/transport_error.ts";
 import type { UplinkEvent } from "../uplink/uplink.ts";
+import type { FaultCode } from "./fault_kinds.ts";
 import type { FaultList } from "./fault_list.ts";
 import type { ScheduleEvent } from "./scheduler.ts";
 
@@ -59,11 +60,13 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
     lastUploadAt: null,
   };
   let refusedConfig = false, refusedPoll = false;
-  let tight: ReadonlyMap<string, string> = new Map();
+  let tight: ReadonlyMap<FaultCode, string> = new Map();
 
   /** Told once: it stays as it is until somebody changes hours, rate or intervals. */
   function capacity(findings: readonly CapacityFinding[]): void {
-    const told = new Map(findings.slice(0, maxFindings).map(({ code, message }): [string, string] => [code, message]));
+    const told = new Map(
+      findings.slice(0, maxFindings).map(({ code, message }): [FaultCode, string] => [code, message]),
+    );
     const more = findings.length - told.size;
     if (more > 0) told.set("capacity-more", `${more} more sites have too little rate or too short hours`);
     for (const code of tight.keys()) if (!told.has(code)) faults.clear(code);

@@ -10,6 +10,7 @@ function reportsOn(ended: string[], onDefect: (defect: unknown) => void = () => 
   const clock = new FakeClock();
   const faults = createFaultList({
     now: () => clock.now(),
+    monotonicMs: () => clock.monotonicMs(),
     changed: () => {},
     ended: ({ code }) => void ended.push(code),
   });

@@ -9,12 +9,12 @@ import { startRenewal } from "../activation/renewal.ts";
 import type { StateStoreOptions } from "../activation/state_store.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
 import { readAgentConfig } from "../config/read_config.ts";
+import { roundDuration } from "../config/duration.ts";
 import { watchConfig } from "../config/watch_config.ts";
 import type { Clock } from "../core/clock.ts";
 import { openClockBook } from "../core/clock_book.ts";
 import { messageOf, NotPermittedError } from "../core/errors.ts";
 import { DamagedDatabaseError, tryStore } from "../core/sqlite.ts";
-import type { EventName } from "../log/log_record.ts";
 import { openLog } from "../log/open_log.ts";
 import { startPoller } from "../poll/poller.ts";
 import type { Poller } from "../poll/poller.ts";
@@ -31,6 +31,7 @@ import { describeAgent } from "./agent_status.ts";
 import { agentTasks } from "./agent_tasks.ts";
 import { takeStateLock } from "./state_lock.ts";
 import { knownAddresses } from "./known_addresses.ts";
+import { faultKindOf } from "./fault_kinds.ts";
 import { createFaultList } from "./fault_list.ts";
 import { flushingSpool } from "./flushing_spool.ts";
 import { ledgeredApi } from "./ledgered_api.ts";
@@ -79,8 +80,6 @@ const clockMark = "clock";
 const measureAgainMs = 5 * 60_000;
 
 /** What is told in words of its own when it works again. */
-const endEvents: Record<string, EventName> = { "poll-failed": "platformReturned", "config-broken": "configRecovered" };
-
 /** Throws `NotPermittedError` for a second agent on one state directory, and for one that is not activated. */
 export async function startAgent(parts: AgentParts): Promise<Agent> {
   const { store, machine, version } = parts;
@@ -100,10 +99,18 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   const later: { poller?: Poller; scans?: SiteScans; scheduler?: Scheduler } = {};
   const faults = createFaultList({
     now: () => clock.now(),
+    monotonicMs: () => clock.monotonicMs(),
     changed: () => changed(),
     // The last line about a thing is its present state, whatever the thing is.
-    ended: ({ code, message, firstAt, count }) =>
-      log.info(endEvents[code] ?? "faultEnded", { code, was: message, since: firstAt.toISOString(), count }),
+    ended: ({ code, message, firstAt, count }, lastedMs) =>
+      log.info(faultKindOf(code).endEvent ?? "faultEnded", {
+        code,
+        was: message,
+        since: firstAt.toISOString(),
+        lasted: roundDuration(lastedMs),
+        lastedMs: Math.round(lastedMs),
+        count,
+      }),
   });
   if (isAffectedRuntime(machine.facts.runtimeVersion)) {
     const message =
@@ -115,6 +122,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   const { ledger, inventory, spool, tasks: tasksDb, truncateJournals } = built.use(openStores({
     stateDirectory,
     customer: state.customer ?? "",
+    agentId: state.agentId,
     clock,
     files: machine.spoolFiles,
     spoolLimits: parts.config.limits.spool,
@@ -149,6 +157,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       if (config.poll.intervalMs !== pollIntervalMs) later.poller?.wake();
       pollIntervalMs = config.poll.intervalMs;
       log.info("configApplied", { from, refusals });
+      faults.keepSites("scan-failed", config.sites.map(({ name }) => name));
       later.scans?.configChanged();
       later.scheduler?.configChanged();
       changed();
