@@ -38,7 +38,14 @@ Deno.test({
   ignore,
   async fn() {
     await using scene = await startScene({ network: 230, printers: 5, activated: false });
+    const check = async (...options: string[]) => {
+      const { code, out, err } = await scene.opendca("status", "--check", ...options);
+      assert.equal(err, "");
+      assert.match(out, /^OPENDCA [^\n|]+( \| [^\n|]+)?\n$/);
+      return [code, out.slice("OPENDCA ".length, out.indexOf(" -"))];
+    };
     assert.equal((await scene.status()).state, "not-activated");
+    assert.deepEqual(await check(), [2, "CRITICAL"]);
     const early = await scene.opendca("run");
     assert.deepEqual([early.code, /not activated/.test(early.err)], [77, true], early.err);
     await using _platform = await scene.startPlatform();
@@ -59,7 +66,7 @@ Deno.test({
     );
     assert.match(
       await scene.admin("reading", "list"),
-      /^127\.230\.0\.1 +- +Example Laser 9000 +idle +10000 +[-0-9]{10} [:0-9]{8} +black toner 60%$/m,
+      /^127\.230\.0\.1 +- +Example Laser 9000 +idle +10000 +[-0-9]{10} [:0-9]{8} +black toner 60 %$/m,
     );
     const running = await scene.status();
     assert.equal(running.state, "running");
@@ -69,6 +76,9 @@ Deno.test({
       return own?.devices.awake === 5 && spool?.depth === 0 && own.platform.lastAnswerAt !== null;
     });
     assert.deepEqual((await scene.status()).agent?.faults, []);
+    assert.deepEqual(await check(), [0, "OK"]);
+    assert.deepEqual(await check("--warn-away", "1ms"), [1, "WARNING"]);
+    assert.deepEqual(await check("--warn-away", "5"), [3, "UNKNOWN"]);
 
     const second = await scene.opendca("run");
     assert.equal(second.code, 77);
@@ -77,6 +87,7 @@ Deno.test({
 
     await agent.kill("SIGKILL");
     assert.equal((await scene.status()).state, "crashed");
+    assert.deepEqual(await check(), [2, "CRITICAL"]);
     await using next = await scene.startAgent();
     assert.equal((await scene.status()).state, "running");
     assert.equal((await next.kill("SIGTERM")).code, 0);
@@ -90,6 +101,29 @@ Deno.test({
     assert.equal((await scene.status()).state, "revoked");
     const again = await scene.opendca("run");
     assert.deepEqual([again.code, /revoked/.test(again.err)], [77, true], again.err);
+    assert.deepEqual(await check(), [2, "CRITICAL"]);
+
+    // A new activation is a new agent: nothing of the former one is missed, or taken for a copy.
+    const renewed = await scene.opendca("activate", await scene.admin("code", "create"));
+    assert.equal(renewed.code, 0, renewed.err);
+    const newId = (await scene.status()).agentId!;
+    assert.notEqual(newId, agentId);
+    assert.doesNotMatch((await scene.opendca("status")).out, /^fault/m);
+    await scene.admin("task", "scan", newId);
+    await using revived = await scene.startAgent();
+    await revived.line((line) => line.includes('"batchSent"'));
+    await revived.line((line) => line.includes('"pollAnswered"'));
+    assert.deepEqual((await scene.status()).agent?.faults, []);
+    assert.equal(revived.lines.find((line) => line.includes("epochBegun")), undefined);
+    assert.deepEqual(await check(), [0, "OK"]);
+    const agents: { agentId: string; state: string; suspectedCloneAt: unknown; ledgerRewoundAt: unknown }[] = JSON
+      .parse(
+        await scene.admin("--json", "agent", "list"),
+      );
+    assert.deepEqual(agents.map((each) => [each.agentId, each.state, each.suspectedCloneAt, each.ledgerRewoundAt]), [
+      [agentId, "revoked", null, null],
+      [newId, "active", null, null],
+    ]);
   },
 });
 

@@ -144,6 +144,7 @@ Deno.test("opendca doctor finds nothing where all is well, and leaves nothing be
       "credentials",
       "disk",
       "permissions",
+      "agent",
     ]);
     assert.match(found.text, /activated for Acme, Berlin, certificate accepted by the platform/);
     assert.match(found.text, /agrees with localhost/);

@@ -41,7 +41,7 @@ const allowed: Record<string, string[]> = {
   "src/activation": ["core", "transport", "uplink", "proto"],
   "src/poll": ["core", "transport", "uplink", "proto"],
   "src/tasks": ["core", "config", "proto"],
-  "src/doctor": [...pure, "scanner", "config", "activation", "transport", "spool", "proto", "host"],
+  "src/doctor": [...pure, "scanner", "config", "activation", "transport", "spool", "proto", "host", "agent"],
   "src/agent": [...pure, ...service, "scanner", "supervisor"],
   "src/cli": [...pure, ...service, "scanner", "supervisor", "report", "recording", "doctor", "agent"],
   "src/host": [...pure, ...service, "scanner", "supervisor", "agent", "cli"],

@@ -10,16 +10,16 @@ import type { Tenant } from "../store/store.ts";
 import { type CommandContext, customerOption } from "./command_context.ts";
 import { agentCounts, maybeAgentNote } from "./agent_health.ts";
 import { readConfigFile } from "./config_file.ts";
-import { ageText, type Column, renderFacts, renderTable, type Screen, timeText } from "./table.ts";
+import { ageText, type Column, hasRoom, renderFacts, renderTable, type Screen, timeText } from "./table.ts";
 
-const columns: Column[] = [
+const columns = (screen: Screen): Column[] => [
   { heading: "AGENT" },
   { heading: "STATE" },
   { heading: "SITE", shrink: 8 },
   { heading: "HOST", shrink: 8 },
   { heading: "VERSION", optional: true },
   { heading: "DEVICES" },
-  { heading: "SEEN AGO" },
+  { heading: hasRoom(screen) ? "LAST SEEN" : "SEEN AGO" },
   { heading: "NOTE", note: true },
 ];
 
@@ -43,10 +43,10 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
             row.hostname,
             row.version,
             row.devices,
-            screen.wide ? timeText(row.last_seen_at) : ageText(row.last_seen_at, now),
+            hasRoom(screen) ? timeText(row.last_seen_at) : ageText(row.last_seen_at, now),
             maybeAgentNote(row, now),
           ]);
-          return `${renderTable(columns, cells, screen)}${agentCounts(rows, now)}\n`;
+          return `${renderTable(columns(screen), cells, screen)}${agentCounts(rows, now)}\n`;
         },
       };
     })

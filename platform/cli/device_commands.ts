@@ -6,9 +6,9 @@ import type { Tenant } from "../store/store.ts";
 import { type CommandContext, customerOption, wholeNumber } from "./command_context.ts";
 import { addDeviceFilters, type DeviceFilters, type ListedDevice, noDevices, selectDevices } from "./device_filters.ts";
 import { deviceDetails, deviceText, shownDevice } from "./device_details.ts";
-import { ageText, type Column, renderTable, timeText } from "./table.ts";
+import { ageText, type Column, hasRoom, renderTable, type Screen, timeText } from "./table.ts";
 
-const columns: Column[] = [
+const columns = (screen: Screen): Column[] => [
   { heading: "DEVICE" },
   { heading: "SITE", optional: true },
   { heading: "ADDRESS" },
@@ -18,7 +18,7 @@ const columns: Column[] = [
   { heading: "STATE", optional: true },
   { heading: "TOTAL", optional: true },
   { heading: "LOW", optional: true },
-  { heading: "SEEN AGO" },
+  { heading: hasRoom(screen) ? "LAST SEEN" : "SEEN AGO" },
   { heading: "NOTE", note: true },
 ];
 
@@ -47,10 +47,10 @@ export function addDeviceCommands(program: Command, context: CommandContext): vo
               row.state,
               total,
               low.length === 0 ? null : low.length,
-              screen.wide ? timeText(row.last_seen_at) : ageText(row.last_seen_at, now),
+              hasRoom(screen) ? timeText(row.last_seen_at) : ageText(row.last_seen_at, now),
               note,
             ]);
-            return `${devices.length === 0 ? "" : renderTable(columns, rows, screen)}${counts}\n`;
+            return `${devices.length === 0 ? "" : renderTable(columns(screen), rows, screen)}${counts}\n`;
           },
         };
       })

@@ -4,15 +4,15 @@ import { Meter } from "../../proto/gen/opendca/v1/reading.ts";
 import type { CommandContext } from "./command_context.ts";
 import { addDeviceFilters, type DeviceFilters, type ListedDevice, noDevices, selectDevices } from "./device_filters.ts";
 import { levelText, lowestFirst, shownSupply, shownTray, supplyName } from "./device_view.ts";
-import { ageText, type Column, renderTable, timeText } from "./table.ts";
+import { ageText, type Column, hasRoom, renderTable, type Screen, timeText } from "./table.ts";
 
-const columns: Column[] = [
+const columns = (screen: Screen): Column[] => [
   { heading: "ADDRESS" },
   { heading: "MAKER", optional: true },
   { heading: "MODEL", shrink: 10 },
   { heading: "STATE", optional: true },
   { heading: "TOTAL" },
-  { heading: "READ AGO" },
+  { heading: hasRoom(screen) ? "READ" : "READ AGO" },
   { heading: "SUPPLIES, LOWEST FIRST", shrink: 22 },
   { heading: "NOTE", note: true },
 ];
@@ -37,7 +37,7 @@ export function addReadingCommands(program: Command, context: CommandContext): v
             device.row.model,
             device.row.state,
             device.total,
-            screen.wide ? timeText(readAt(device)) : ageText(readAt(device), now),
+            hasRoom(screen) ? timeText(readAt(device)) : ageText(readAt(device), now),
             // Wide: all of them. Otherwise the lowest are what is left of a cell that is cut.
             lowestFirst(device.supplies?.values ?? []).map((supply) =>
               `${supplyName(supply)} ${levelText(supply.level)}`
@@ -45,7 +45,7 @@ export function addReadingCommands(program: Command, context: CommandContext): v
               .join(", "),
             device.note,
           ]);
-          return `${devices.length === 0 ? "" : renderTable(columns, rows, screen)}${counts}\n`;
+          return `${devices.length === 0 ? "" : renderTable(columns(screen), rows, screen)}${counts}\n`;
         },
       };
     })

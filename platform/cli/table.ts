@@ -22,6 +22,11 @@ export interface Screen {
   wide: boolean;
 }
 
+/** Whether times are told as they are, and not as the short time ago that people read on a terminal. */
+export function hasRoom({ width, wide }: Screen): boolean {
+  return wide || width === Infinity;
+}
+
 const gap = "  ", indent = "    ";
 /** Longest text of a cell, and of one that may take a line of its own. */
 const mostCell = 60, mostLine = 400;

@@ -1,6 +1,7 @@
 /** `opendca doctor`: walks the chain, and says of each fault what it is and what to do. */
 import type { Command } from "commander";
 import { activationStore } from "../activation/store_options.ts";
+import { readStatus } from "../agent/read_status.ts";
 import { configPath } from "../config/read_config.ts";
 import { UsageError } from "../core/errors.ts";
 import { doctorExitCode } from "../doctor/doctor_step.ts";
@@ -29,7 +30,7 @@ interface DoctorCommandOptions {
 const stepTimeoutMs = 10_000;
 
 const examples = `
-Steps: configuration, clock, dns, tcp, proxy, tls, http2, grpc, credentials, disk, permissions, snmp.
+Steps: configuration, clock, dns, tcp, proxy, tls, http2, grpc, credentials, disk, permissions, agent, snmp.
 
 Examples:
   opendca doctor
@@ -79,6 +80,7 @@ async function doctor(options: DoctorCommandOptions, host: Host): Promise<number
     resolve: createHostNames(host).resolve,
     activationStore: (directory) => activationStore(directory, host.env),
     machine: denoDoctorMachine,
+    readStatus: (store) => readStatus(store, { ...host, ...host.agentMachine() }),
     async onBusy(what) {
       if (busy) await host.stderr.write(`${clear}  ${safeText(what, Math.max(20, host.stderr.columns() - 6))} …`);
     },

@@ -1,38 +1,146 @@
 /** `opendca status`: what the agent is and does, from its state directory alone. */
 import type { Command } from "commander";
 import { activationStore, likelyStateDirectory } from "../activation/store_options.ts";
+import { type FindingLimits, findingsOf, usualLimits } from "../agent/findings.ts";
 import { readStatus } from "../agent/read_status.ts";
+import type { ShownStatus } from "../agent/read_status.ts";
+import { parseDuration } from "../config/duration.ts";
 import { configPath } from "../config/read_config.ts";
+import { ValueSyntaxError } from "../config/value_syntax_error.ts";
+import { UsageError } from "../core/errors.ts";
 import { safeText, visibleText } from "../core/safe_text.ts";
 import { visibleJson } from "../core/visible_json.ts";
 import type { Host } from "./host.ts";
+import { checkStatus, uncheckable } from "./status_check.ts";
 import { renderStatus } from "./status_text.ts";
 
 const examples = `
 Examples:
   opendca status
   opendca status --json | jq .state
+  opendca status --check --warn-away 1h --crit-away 12h
 
 States: running, stopped, crashed (it ended without saying so), unresponsive (it runs and says nothing), not-activated,
 revoked, locked, foreign (the state directory comes from another machine).
 Exit codes: 0 the state could be told, 77 it may not be read by this user.
+With --check: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, and one line with numbers, as a plug-in of Nagios. An agent that
+does not run is critical, its faults are warnings but for lost readings.
 `;
 
+interface StatusOptions {
+  json?: boolean;
+  config?: string;
+  check?: boolean;
+  warnAway?: string;
+  critAway?: string;
+  warnWaiting?: string;
+  critWaiting?: string;
+  warnUnread?: string;
+  critUnread?: string;
+}
+
 /** Adds the command to the program. It works on a locked agent, and needs no sound configuration. */
-export function addStatusCommand(program: Command, host: Host): void {
+export function addStatusCommand(program: Command, host: Host, setExitCode: (code: number) => void): void {
   program.command("status").description("show whether the agent runs, reaches the platform and has readings waiting")
     .option("--json", "print JSON")
     .option("--config <file>", "configuration file (default: $OPENDCA_CONFIG, /etc/opendca/agent.yaml)")
+    .option("--check", "one line and an exit code for monitoring")
+    .option(
+      "--warn-away <duration>",
+      "with --check: warn after so long without an answer of the platform (default: 30m)",
+    )
+    .option("--crit-away <duration>", "with --check: critical after so long without one (default: 24h)")
+    .option("--warn-waiting <duration>", "with --check: warn when a reading waits so long to be sent (default: 6h)")
+    .option("--crit-waiting <duration>", "with --check: critical when one waits so long (default: 3d)")
+    .option("--warn-unread <percent>", "with --check: warn when so many of the devices do not answer (default: 25)")
+    .option("--crit-unread <percent>", "with --check: critical when so many do not (default: never)")
     .addHelpText("after", examples)
-    .action(async (options: { json?: boolean; config?: string }) => {
-      const directory = await likelyStateDirectory(configPath(options.config, host.env), host);
-      await noteAbsentFile(options.config, { directory, host });
-      const store = await activationStore(directory, host.env);
-      const status = await readStatus(store, { ...host, ...host.agentMachine() });
-      if (options.json === true) return await host.stdout.write(`${visibleJson(status, 2)}\n`);
-      const lines = renderStatus(status, host.clock.now());
+    .action(async (options: StatusOptions) => {
+      if (options.check === true) return setExitCode(await check(options, host));
+      const unchecked = limitOptions.find(([name]) => options[name] !== undefined);
+      if (unchecked !== undefined) {
+        throw new UsageError(`Cannot use ${unchecked[1]} without --check`, "opendca status --check --help");
+      }
+      const status = await shownStatus(options, host);
+      const now = host.clock.now();
+      if (options.json === true) return await host.stdout.write(`${visibleJson(jsonOf(status, now), 2)}\n`);
+      const lines = renderStatus(status, now);
       await host.stdout.write(lines.map((line) => `${visibleText(line)}\n`).join(""));
     });
+}
+
+const limitOptions = [
+  ["warnAway", "--warn-away"],
+  ["critAway", "--crit-away"],
+  ["warnWaiting", "--warn-waiting"],
+  ["critWaiting", "--crit-waiting"],
+  ["warnUnread", "--warn-unread"],
+  ["critUnread", "--crit-unread"],
+] as const;
+
+/** Monitoring reads one line of standard output, whatever happens. */
+async function check(options: StatusOptions, host: Host): Promise<number> {
+  let result, json: unknown;
+  try {
+    const limits = limitsOf(options);
+    const status = await shownStatus(options, host);
+    const now = host.clock.now();
+    result = checkStatus(status, now, limits);
+    json = { ...jsonOf(status, now, limits), check: result };
+  } catch (error) {
+    result = uncheckable(error);
+    json = { check: result };
+  }
+  await host.stdout.write(options.json === true ? `${visibleJson(json, 2)}\n` : `${result.line}\n`);
+  return result.exitCode;
+}
+
+function jsonOf(status: ShownStatus, now: Date, limits?: FindingLimits) {
+  return { ...status, findings: findingsOf(status, now, limits) };
+}
+
+async function shownStatus(options: StatusOptions, host: Host): Promise<ShownStatus> {
+  const directory = await likelyStateDirectory(configPath(options.config, host.env), host);
+  await noteAbsentFile(options.config, { directory, host });
+  const store = await activationStore(directory, host.env);
+  return await readStatus(store, { ...host, ...host.agentMachine() });
+}
+
+/** Throws UsageError. */
+function limitsOf(options: StatusOptions): FindingLimits {
+  const of = (name: (typeof limitOptions)[number][0], usual: number, parse: (text: string) => number): number => {
+    const text = options[name];
+    if (text === undefined) return usual;
+    try {
+      return parse(text);
+    } catch (error) {
+      if (!(error instanceof ValueSyntaxError)) throw error;
+      const option = limitOptions.find(([each]) => each === name)![1];
+      throw new UsageError(`Cannot use ${option} as it ${error.reason}: current value is "${text}"`, error.hint);
+    }
+  };
+  const { away, waiting, unread } = usualLimits;
+  return {
+    away: {
+      warning: of("warnAway", away.warning, parseDuration),
+      critical: of("critAway", away.critical, parseDuration),
+    },
+    waiting: {
+      warning: of("warnWaiting", waiting.warning, parseDuration),
+      critical: of("critWaiting", waiting.critical, parseDuration),
+    },
+    unread: {
+      warning: of("warnUnread", unread.warning, parsePercent),
+      critical: of("critUnread", unread.critical, parsePercent),
+    },
+  };
+}
+
+/** More than 0, as nobody wants to be told that 0 % do not answer. */
+function parsePercent(text: string): number {
+  const value = Number(/^\s*(\d{1,3}(?:\.\d+)?)\s*%?\s*$/.exec(text)?.[1] ?? NaN);
+  if (value > 0 && value <= 100) return value;
+  throw new ValueSyntaxError("is no percentage from 1 to 100", "write a number such as 25");
 }
 
 /** A configuration that is named and not there would otherwise look like an agent that was never activated. */

@@ -1,4 +1,5 @@
 /** The status for a person: one line a subject, what is wrong last. */
+import { findingsOf } from "../agent/findings.ts";
 import type { ShownStatus } from "../agent/read_status.ts";
 import type { SiteStatus } from "../agent/status_file.ts";
 import { roundDuration } from "../config/duration.ts";
@@ -37,11 +38,16 @@ export function renderStatus(status: ShownStatus, now: Date): string[] {
     rows.push(["devices", `${awake + asleep + unreachable + gone} known: ${parts.join(", ")}`]);
     for (const site of agent.sites) rows.push(["site", siteText(site, now)]);
     for (const refusal of agent.config.refusals) rows.push(["refused", refusal]);
-    for (const { message, lastAt, count } of agent.faults) {
-      rows.push(["fault", `${ageText(lastAt, now)}${count > 1 ? `, ${count} times` : ""}: ${message}`]);
-    }
   }
-  for (const fault of status.stateFaults) rows.push(["fault", `activation state: ${fault}`]);
+  // The state itself has its own line, with what to do.
+  const faults = findingsOf(status, now).filter(({ about, message }) =>
+    about !== "state" || message.startsWith("activation")
+  );
+  for (const { message, lastAt, count = 1 } of faults) {
+    const when = lastAt === undefined ? "" : `${ageText(lastAt, now)}${count > 1 ? `, ${count} times` : ""}: `;
+    rows.push(["fault", `${when}${message}`]);
+  }
+  if (faults.length > 0) rows.push(["next", "opendca doctor says what to do about each fault"]);
   return rows.map(([name, text]) => `${name.padEnd(10)} ${text}`);
 }
 

@@ -2,6 +2,7 @@
 import { isLocked, lockedError } from "../activation/activation_state.ts";
 import type { ActivationState } from "../activation/activation_state.ts";
 import type { CopyFault } from "../activation/judge_copies.ts";
+import { copyFaults } from "../agent/findings.ts";
 import { foreignError } from "../activation/state_store.ts";
 import type { DoctorFault } from "./doctor_step.ts";
 import { durationText } from "./diagnose_endpoint.ts";
@@ -20,14 +21,6 @@ export type AgentObservation =
     /** What the platform says of the certificate; null: it was not asked. */
     refusal: { name: string; message: string; advice: string } | "accepted" | null;
   };
-
-/** `guard-missing` is not here: a service that may write nothing outside its state directory has no guard. */
-const copyFaults: Partial<Record<CopyFault, string>> = {
-  "state-rolled-back": "an older copy of it was restored",
-  "state-missing": "it was deleted, and is known from its second copy",
-  "state-forged": "it was edited, and is known from its second copy",
-  "guard-forged": "its second copy was edited",
-};
 
 /** The share of a certificate's life at whose end it should have been renewed long ago. */
 const lateShare = 0.1;

@@ -13,6 +13,7 @@ export const stepNames = [
   "credentials",
   "disk",
   "permissions",
+  "agent",
   "snmp",
 ] as const;
 export type StepName = (typeof stepNames)[number];

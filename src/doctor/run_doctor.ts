@@ -6,7 +6,9 @@ import type { HostNames } from "../targets/host_names.ts";
 import type { StateStoreOptions } from "../activation/state_store.ts";
 import { isLocked } from "../activation/activation_state.ts";
 import { likelyStateDirectory } from "../activation/store_options.ts";
+import type { ShownStatus } from "../agent/read_status.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
+import { NotPermittedError } from "../core/errors.ts";
 import type { Clock } from "../core/clock.ts";
 import { formatEndpoint } from "../core/ip.ts";
 import { probeEndpoint } from "../transport/probe_endpoint.ts";
@@ -19,6 +21,7 @@ import { diagnoseAgent } from "./diagnose_agent.ts";
 import type { AgentObservation } from "./diagnose_agent.ts";
 import { diagnoseDisk } from "./diagnose_disk.ts";
 import { diagnoseClock, diagnoseEndpoint, maybeEndpointFault } from "./diagnose_endpoint.ts";
+import { diagnoseRunning } from "./diagnose_running.ts";
 import { diagnosePermissions } from "./diagnose_permissions.ts";
 import type { DoctorMachine } from "./doctor_machine.ts";
 import type { DoctorStep, StepName } from "./doctor_step.ts";
@@ -42,6 +45,8 @@ export interface DoctorParts {
   resolve: HostNames["resolve"];
   activationStore(stateDirectory: string): Promise<StateStoreOptions>;
   machine: DoctorMachine;
+  /** As `opendca status` shows it. Throws `NotPermittedError` when this user may not read it. */
+  readStatus(store: StateStoreOptions): Promise<ShownStatus>;
   /** What is being looked at now, for whoever waits. */
   onBusy(what: string): Promise<void>;
   onStep(step: DoctorStep): Promise<void>;
@@ -61,11 +66,13 @@ export async function runDoctor(options: DoctorOptions, parts: DoctorParts): Pro
   await add(step);
   if (!printerOnly) {
     const stateDirectory = config?.stateDirectory ?? await likelyStateDirectory(options.configFile, parts);
-    const found = await observeActivation(await parts.activationStore(stateDirectory));
+    const store = await parts.activationStore(stateDirectory);
+    const found = await observeActivation(store);
     const way = config === null ? withoutConfiguration() : await walkToPlatform(config, found, { options, parts });
     await add(...way.steps);
     if (way.open.length > 0) await parts.onBusy("asking the platform about this agent");
     await add(...await stateSteps(found, { config, open: way.open, stateDirectory, parts }));
+    await add(await runningStep(store, steps, parts));
   }
   if (options.printer !== null) await add(await checkPrinter(options.printer, config, parts));
   return steps;
@@ -148,6 +155,23 @@ async function stateSteps(found: ActivationFound, context: StateContext): Promis
     denied && seen.writeError?.reason === "denied" ? unseen(disk) : disk,
     permissions,
   ];
+}
+
+/** What the agent says of itself; what a step before this has told is not told twice. */
+async function runningStep(
+  store: StateStoreOptions,
+  before: readonly DoctorStep[],
+  { clock, readStatus }: DoctorParts,
+): Promise<DoctorStep> {
+  let status: ShownStatus;
+  try {
+    status = await readStatus(store);
+  } catch (error) {
+    if (!(error instanceof NotPermittedError)) throw error;
+    return skippedStep("agent", null, "not permitted, see permissions");
+  }
+  const told = new Set(before.flatMap(({ faults }) => faults.map(({ name }) => name)));
+  return diagnoseRunning(status, { now: clock.now(), told });
 }
 
 async function agentStep(
