@@ -7,8 +7,8 @@ import { dottedAddress, maybeLoopbackRange } from "./loopback_range.ts";
 import { startSimulator } from "./simulator.ts";
 import { parseSnmprec } from "../src/recording/snmprec.ts";
 
-const usage =
-  "simulator/main.ts --fleet FILE [--fleet FILE…] [--recordings DIR [--network CIDR] [--port PORT]] [--seed N]";
+const usage = "simulator/main.ts --fleet FILE [--fleet FILE…] [--recordings DIR [--network CIDR] [--port PORT]] " +
+  "[--seed N] [--reuse-address]";
 
 export interface CommandHost {
   args: string[];
@@ -29,7 +29,11 @@ export async function runSimulator(host: CommandHost): Promise<void> {
     ...(options.recordings === undefined ? [] : loadRecordings(options.recordings, { ...options, host })),
   ];
   if (devices.length === 0) throw new UsageError("Cannot simulate no devices", usage);
-  await using simulator = await startSimulator({ devices, seed: options.seed });
+  await using simulator = await startSimulator({
+    devices,
+    seed: options.seed,
+    reuseAddress: options["reuse-address"],
+  });
   for (const { address, port, name } of simulator.endpoints) host.printError(`${address}:${port}  ${name}`);
   host.printLine(JSON.stringify({ ready: true, devices: simulator.endpoints }));
   await host.stopped;
@@ -69,6 +73,7 @@ function parseOptions(args: string[]) {
         network: { type: "string", default: "127.77.1.0/24" },
         port: { type: "string", default: "1161" },
         seed: { type: "string", default: "1" },
+        "reuse-address": { type: "boolean", default: false },
       },
     });
     return {

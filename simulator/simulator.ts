@@ -33,6 +33,8 @@ export interface SimulatorOptions {
   clock?: SimulatorClock;
   /** Keeps every request that could be decoded; off unless told. */
   log?: boolean;
+  /** Lets a socket of the wildcard address that allows it as well have what is sent to all other addresses. */
+  reuseAddress?: boolean;
 }
 
 /** A request as it arrived; `pdu` is absent where it could not be read (encrypted for somebody else). */
@@ -111,7 +113,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
 
   async function open(one: DeviceOptions): Promise<void> {
     const device = deviceOf(one);
-    const socket = await bind(device);
+    const socket = await bind(device, options.reuseAddress ?? false);
     device.port = (socket.addr as Deno.NetAddr).port;
     const engine = createUsmEngine(device, random);
     const entry: Running = { device, socket, faults: armFaults(device.faults), engine, requests: 0 };
@@ -271,14 +273,18 @@ function logged(
 }
 
 /** A socket that was just closed may still be held by its last receive, so an address in use is tried again for 2 s. */
-async function bind(device: Pick<Device, "name" | "address" | "port">, triesLeft = 40): Promise<Deno.DatagramConn> {
+async function bind(
+  device: Pick<Device, "name" | "address" | "port">,
+  reuseAddress: boolean,
+  triesLeft = 40,
+): Promise<Deno.DatagramConn> {
   const { name, address, port } = device;
   try {
-    return Deno.listenDatagram({ transport: "udp", hostname: address, port });
+    return Deno.listenDatagram({ transport: "udp", hostname: address, port, reuseAddress });
   } catch (error) {
     if (error instanceof Deno.errors.AddrInUse && triesLeft > 0) {
       await new Promise((resolve) => setTimeout(resolve, 50));
-      return await bind(device, triesLeft - 1);
+      return await bind(device, reuseAddress, triesLeft - 1);
     }
     const hint = error instanceof Deno.errors.PermissionDenied
       ? "ports below 1024 need CAP_NET_BIND_SERVICE"
