@@ -27,6 +27,19 @@ export const systemClock: Clock = {
     }),
 };
 
+/** Calls `ring` after `ms` unless the returned function is called before: a sleep that is mostly broken off, for less. */
+export function startTimer(clock: Clock, ms: number, ring: () => void): () => void {
+  if (clock === systemClock) {
+    const timer = setTimeout(ring, ms);
+    return () => clearTimeout(timer);
+  }
+  const stopped = new AbortController();
+  void clock.sleep(ms, stopped.signal).then(ring, (error) => {
+    if (!stopped.signal.aborted) throw error;
+  });
+  return () => stopped.abort();
+}
+
 const units = [["day", 86_400_000], ["hour", 3_600_000], ["minute", 60_000], ["second", 1000]] as const;
 
 /** "200 days", "90 minutes": in the largest unit of which there are two or more. */

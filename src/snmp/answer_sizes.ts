@@ -2,6 +2,7 @@
  * How large the answer to a request will be, learned from what this device has answered: answers that need more than one
  * packet are lost more often, and on some paths always, as fragments are dropped.
  */
+import { arcOctets } from "./ber.ts";
 import { isUnder } from "./oid.ts";
 import type { Varbind } from "./value.ts";
 import { isException } from "./value.ts";
@@ -136,7 +137,7 @@ function oidOctets(oid: string): number {
       arc = arc * 10 + code - 48;
       continue;
     }
-    octets += arc < 0x80 ? 1 : arc < 0x4000 ? 2 : arc < 0x200000 ? 3 : arc < 0x10000000 ? 4 : 5;
+    octets += arcOctets(arc);
     arc = 0;
   }
   return octets;

@@ -20,7 +20,7 @@ const maxArcs = 128;
 
 /** Walks over the elements between `offset` and `end` of one packet without copying. */
 export class BerReader {
-  constructor(readonly bytes: Uint8Array, public offset = 0, readonly end = bytes.length) {}
+  constructor(readonly bytes: Uint8Array, public offset = 0, public end = bytes.length) {}
 
   get done(): boolean {
     return this.offset >= this.end;
@@ -47,6 +47,19 @@ export class BerReader {
     const reader = new BerReader(this.bytes, this.offset, end);
     this.offset = end;
     return reader;
+  }
+
+  /** Narrows this reader to the content of the next element, which must have `tag`; returns the end to go back to. */
+  open(tag: number): number {
+    const outer = this.end;
+    this.end = this.enter(tag);
+    return outer;
+  }
+
+  /** Moves behind the element that was opened. */
+  close(outer: number): void {
+    this.offset = this.end;
+    this.end = outer;
   }
 
   /** Skips tag, length and content. */
@@ -76,15 +89,17 @@ export class BerReader {
 
   /** Counter32, Gauge32 or TimeTicks: devices leave the leading zero out, so the sign bit is part of the value. */
   readUnsigned32(tag: number): number {
+    const end = this.#unsignedEnd(tag, 5);
     let value = 0;
-    for (const octet of this.#readUnsigned(tag, 5)) value = (value * 256 + octet) % 0x100000000;
+    while (this.offset < end) value = (value * 256 + this.bytes[this.offset++]!) % 0x100000000;
     return value;
   }
 
   /** Counter64 as a bigint from 0 to 2^64 − 1. */
   readUnsigned64(tag: number): bigint {
+    const end = this.#unsignedEnd(tag, 9);
     let value = 0n;
-    for (const octet of this.#readUnsigned(tag, 9)) value = (value << 8n) | BigInt(octet);
+    while (this.offset < end) value = (value << 8n) | BigInt(this.bytes[this.offset++]!);
     return BigInt.asUintN(64, value);
   }
 
@@ -103,13 +118,14 @@ export class BerReader {
     return oid;
   }
 
-  #readUnsigned(tag: number, maxLength: number): Uint8Array {
+  #unsignedEnd(tag: number, maxLength: number): number {
     const at = this.offset;
-    const octets = this.readOctets(tag);
-    if (octets.length === 0 || octets.length > maxLength) {
-      throw new BerSyntaxError(`Cannot read ${octets.length} bytes as an unsigned number`, at);
+    const end = this.enter(tag);
+    const length = end - this.offset;
+    if (length === 0 || length > maxLength) {
+      throw new BerSyntaxError(`Cannot read ${length} bytes as an unsigned number`, at);
     }
-    return octets;
+    return end;
   }
 
   #contentEnd(): number {
@@ -148,8 +164,32 @@ function decodeSigned(bytes: Uint8Array, start: number, end: number): number | b
   return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
 }
 
+/** Identifiers that were decoded lately: devices of a fleet answer with the same ones. A power of two. */
+const keptOids = 4096;
+/** Longer ones are not kept, so that nobody can fill the memory. */
+const maxKeptOctets = 48;
+const kept: ({ octets: Uint8Array; text: string } | undefined)[] = new Array(keptOids).fill(undefined);
+
 /** Content octets of an OBJECT IDENTIFIER as a dotted string (X.690 section 8.19); "0.0" for an empty one. */
 export function decodeOid(bytes: Uint8Array, start = 0, end = bytes.length): string {
+  if (end - start > maxKeptOctets) return decodeArcs(bytes, start, end);
+  let hash = end - start;
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+  const at = (hash ^ (hash >>> 15)) & (keptOids - 1);
+  const found = kept[at];
+  if (found !== undefined && isSame(found.octets, bytes, start, end)) return found.text;
+  const text = decodeArcs(bytes, start, end);
+  kept[at] = { octets: bytes.slice(start, end), text };
+  return text;
+}
+
+function isSame(octets: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  if (octets.length !== end - start) return false;
+  for (let i = 0; i < octets.length; i++) if (octets[i] !== bytes[start + i]) return false;
+  return true;
+}
+
+function decodeArcs(bytes: Uint8Array, start: number, end: number): string {
   // Some agents send an empty OID where zeroDotZero is meant.
   if (start === end) return "0.0";
   let text = "";
@@ -221,6 +261,17 @@ export class BerWriter {
 
   writeInteger(value: number | bigint, tag: number = Tag.integer): void {
     const before = this.length;
+    if (typeof value === "number" && value >= -0x80000000 && value <= 0x7fffffff) {
+      let left = value;
+      for (;;) {
+        const byte = left & 0xff;
+        this.writeByte(byte);
+        left >>= 8;
+        if ((left === 0 && byte < 0x80) || (left === -1 && byte >= 0x80)) break;
+      }
+      this.wrap(tag, before);
+      return;
+    }
     let rest = BigInt(value);
     for (;;) {
       const byte = Number(rest & 0xffn);
@@ -259,14 +310,20 @@ export function encodeOid(oid: string): Uint8Array {
   if (first === undefined || second === undefined || arcs.some((arc) => !(arc >= 0 && arc <= 0xffffffff))) {
     throw new RangeError(`Cannot encode an OID: current value is "${oid}"`);
   }
-  const octets: number[] = [];
-  for (const arc of [first * 40 + second, ...arcs.slice(2)]) {
-    const at = octets.length;
-    let rest = arc;
-    do {
-      octets.splice(at, 0, (rest % 128) | (octets.length === at ? 0 : 0x80));
-      rest = Math.floor(rest / 128);
-    } while (rest > 0);
+  // The first two arcs share their octets.
+  const joined = [first * 40 + second, ...arcs.slice(2)];
+  const octets = new Uint8Array(joined.reduce((sum, arc) => sum + arcOctets(arc), 0));
+  let end = 0;
+  for (const arc of joined) {
+    end += arcOctets(arc);
+    let at = end - 1;
+    octets[at] = arc % 128;
+    for (let rest = Math.floor(arc / 128); rest > 0; rest = Math.floor(rest / 128)) octets[--at] = (rest % 128) | 0x80;
   }
-  return Uint8Array.from(octets);
+  return octets;
+}
+
+/** Octets of an arc in an encoded OID. */
+export function arcOctets(arc: number): number {
+  return arc < 0x80 ? 1 : arc < 0x4000 ? 2 : arc < 0x200000 ? 3 : arc < 0x10000000 ? 4 : 5;
 }

@@ -9,14 +9,15 @@ import { messageOf } from "../core/errors.ts";
 import { systemClock } from "../core/clock.ts";
 import { BerSyntaxError } from "./ber.ts";
 import type { DatagramHub } from "./datagram_hub.ts";
-import { decodeMessage, encodeCommunityMessage, ErrorStatus, PduType } from "./message.ts";
+import { decodeMessage, ErrorStatus, PduType } from "./message.ts";
 import type { Pdu, SnmpMessage } from "./message.ts";
-import { sendUntilDone } from "./retransmit.ts";
+import { requestEncoder } from "./request_template.ts";
+import type { RequestFields } from "./request_template.ts";
+import { startSending } from "./retransmit.ts";
 import { agentError, SnmpError } from "./snmp_error.ts";
 import type { SessionOptions, SnmpSession } from "./session.ts";
 import { triesOf } from "./session_tries.ts";
 import type { Patience } from "./session_tries.ts";
-import { Tag } from "./value.ts";
 import type { Varbind } from "./value.ts";
 
 /** Request-ids are positive and of four octets, as strict agents want. */
@@ -25,8 +26,8 @@ const firstId = 0x01000000, lastId = 0x7effffff;
 interface OpenRequest {
   resolve(pdu: Pdu): void;
   reject(error: Error): void;
-  /** Ends the waiting. */
-  done: AbortController;
+  /** Ends sending and waiting. */
+  stop: () => void;
 }
 
 /** Opens a session. What is sent and received goes through the hub. */
@@ -38,6 +39,7 @@ export function openCommunitySession(
 ): SnmpSession {
   const { version = "2c", clock = systemClock } = options;
   const community = new TextEncoder().encode(credential.community.reveal());
+  const encode = requestEncoder(version === "1" ? 0 : 1, community);
   /** Of each datagram whose answer has not come. */
   const sent = new Map<number, { atMs: number; request: OpenRequest }>();
   let nextId = firstId + Math.floor(Math.random() * (lastId - firstId));
@@ -71,45 +73,44 @@ export function openCommunitySession(
   function settle(request: OpenRequest, how: (request: OpenRequest) => void): void {
     if (open !== request) return;
     open = undefined;
-    request.done.abort();
+    request.stop();
     how(request);
   }
 
-  async function ask(pdu: Omit<Pdu, "requestId">, patience: Patience): Promise<Pdu> {
+  async function ask(question: Omit<RequestFields, "requestId">, patience: Patience): Promise<Varbind[]> {
     if (open !== undefined) throw new RangeError("Cannot send two requests at once in one session");
     if (isClosed) throw closedError();
     requests++;
     const { promise, resolve, reject } = Promise.withResolvers<Pdu>();
-    const request: OpenRequest = { resolve, reject, done: new AbortController() };
+    const request: OpenRequest = { resolve, reject, stop: () => {} };
     open = request;
-    void sendUntilDone({
-      send: async (sentBefore) => {
+    request.stop = startSending({
+      send: (sentBefore) => {
         if (sentBefore > 0) options.onRetransmit?.();
         const requestId = nextId;
         nextId = nextId === lastId ? firstId : nextId + 1;
         sent.set(requestId, { atMs: clock.monotonicMs(), request });
         unanswered++;
-        const message = { version: version === "1" ? 0 : 1, community, pdu: { ...pdu, requestId } } as const;
-        await hub.send(encodeCommunityMessage(message), target.address, target.port);
+        return hub.send(encode({ ...question, requestId }), target.address, target.port);
       },
       tries: triesOf(patience, { retries: options.retries, hasAnswered: answers > 0 }),
       waitMs: () => options.timeoutMs(unanswered - 1),
       pace: options.pace,
-      done: request.done.signal,
+      onSilence: () => {
+        settle(request, () => reject(new SnmpError("timeout", `${target.address} did not answer in time`)));
+      },
+      onRefused: (error) => {
+        settle(request, () => reject(new SnmpError("unreachable", messageOf(error), {}, { cause: error })));
+      },
       clock,
-    }).then((isDone) => {
-      if (isDone) return;
-      settle(request, () => reject(new SnmpError("timeout", `${target.address} did not answer in time`)));
-    }, (error) => {
-      settle(request, () => reject(new SnmpError("unreachable", messageOf(error), {}, { cause: error })));
     });
     const answer = await promise;
-    if (answer.errorStatus === ErrorStatus.noError) return answer;
+    if (answer.errorStatus === ErrorStatus.noError) return answer.varbinds;
     throw agentError(answer.errorStatus, answer.errorIndex, target.address);
   }
 
-  async function askEach(type: number, oids: string[], patience: Patience): Promise<Varbind[]> {
-    const { varbinds } = await ask({ type, errorStatus: 0, errorIndex: 0, varbinds: oids.map(unset) }, patience);
+  async function askEach(type: number, oids: readonly string[], patience: Patience): Promise<Varbind[]> {
+    const varbinds = await ask({ type, nonRepeaters: 0, maxRepetitions: 0, oids }, patience);
     if (varbinds.length !== oids.length) {
       throw new SnmpError("malformed", `${target.address} answered ${varbinds.length} of ${oids.length} values`);
     }
@@ -125,12 +126,7 @@ export function openCommunitySession(
     get: (oids, patience = "long") => askEach(PduType.get, oids, patience),
     getNext: (oids, patience = "long") => askEach(PduType.getNext, oids, patience),
     async getBulk(oids, nonRepeaters, maxRepetitions, patience = "long") {
-      const { varbinds } = await ask({
-        type: PduType.getBulk,
-        errorStatus: nonRepeaters,
-        errorIndex: maxRepetitions,
-        varbinds: oids.map(unset),
-      }, patience);
+      const varbinds = await ask({ type: PduType.getBulk, nonRepeaters, maxRepetitions, oids }, patience);
       return toLists(varbinds, oids.length, nonRepeaters, maxRepetitions);
     },
     engineId: () => null,
@@ -156,18 +152,14 @@ export function openCommunitySession(
 /** Sequence, version, tag and length of the community, PDU, request-id, error-status and -index, list: at most. */
 const overhead = 4 + 3 + 2 + 4 + 6 + 3 + 4 + 4;
 
-function unset(oid: string): Varbind {
-  return { oid, tag: Tag.null, value: null };
-}
-
 /** Sorts the varbinds of a GetBulk answer by the OID they answer (RFC 3416 section 4.2.3); a cut answer is normal. */
 function toLists(varbinds: Varbind[], oids: number, nonRepeaters: number, maxRepetitions: number): Varbind[][] {
   const lists: Varbind[][] = Array.from({ length: oids }, () => []);
   const repeaters = oids - nonRepeaters;
   const most = nonRepeaters + repeaters * maxRepetitions;
-  varbinds.slice(0, most).forEach((varbind, i) => {
+  for (let i = 0; i < varbinds.length && i < most; i++) {
     const at = i < nonRepeaters ? i : nonRepeaters + (i - nonRepeaters) % repeaters;
-    lists[at]!.push(varbind);
-  });
+    lists[at]!.push(varbinds[i]!);
+  }
   return lists;
 }

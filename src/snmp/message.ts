@@ -68,7 +68,8 @@ export type SnmpMessage = CommunityMessage | V3Message;
 
 /** Decodes one datagram. Throws `BerSyntaxError` for everything that is not an SNMP message; octets are copied. */
 export function decodeMessage(packet: Uint8Array): SnmpMessage {
-  const reader = new BerReader(packet).inner(Tag.sequence);
+  const reader = new BerReader(packet);
+  reader.open(Tag.sequence);
   const at = reader.offset;
   const version = reader.readInt32();
   if (version === 0 || version === 1) {
@@ -123,42 +124,50 @@ function decodePdu(reader: BerReader): Pdu {
   if (type < 0xa0 || type > 0xa8 || type === 0xa4) {
     throw new BerSyntaxError(`Cannot read PDU type 0x${type.toString(16)}`, reader.offset);
   }
-  const body = reader.inner(type);
-  const requestId = body.readInt32();
-  const errorStatus = body.readInt32();
-  const errorIndex = body.readInt32();
-  const list = body.inner(Tag.sequence);
+  const outer = reader.open(type);
+  const requestId = reader.readInt32();
+  const errorStatus = reader.readInt32();
+  const errorIndex = reader.readInt32();
+  const afterList = reader.open(Tag.sequence);
   const varbinds: Varbind[] = [];
-  while (!list.done) {
-    const entry = list.inner(Tag.sequence);
-    const oid = entry.readOid();
-    varbinds.push({ oid, ...decodeValue(entry) });
+  while (!reader.done) {
+    const next = reader.open(Tag.sequence);
+    const oid = reader.readOid();
+    const tag = reader.peekTag();
+    varbinds.push({ oid, tag, value: readValue(reader, tag) });
+    reader.close(next);
   }
+  reader.close(afterList);
+  reader.close(outer);
   return { type, requestId, errorStatus, errorIndex, varbinds };
 }
 
 /** Decodes one value by its own tag; an unknown tag keeps its octets. */
 export function decodeValue(reader: BerReader): SnmpValue {
   const tag = reader.peekTag();
+  return { tag, value: readValue(reader, tag) };
+}
+
+function readValue(reader: BerReader, tag: number): SnmpValue["value"] {
   switch (tag) {
     case Tag.integer:
-      return { tag, value: reader.readInteger() };
+      return reader.readInteger();
     case Tag.oid:
-      return { tag, value: reader.readOid() };
+      return reader.readOid();
     case Tag.counter32:
     case Tag.gauge32:
     case Tag.timeTicks:
-      return { tag, value: reader.readUnsigned32(tag) };
+      return reader.readUnsigned32(tag);
     case Tag.counter64:
-      return { tag, value: reader.readUnsigned64(tag) };
+      return reader.readUnsigned64(tag);
     case Tag.null:
     case Tag.noSuchObject:
     case Tag.noSuchInstance:
     case Tag.endOfMibView:
       reader.skip();
-      return { tag, value: null };
+      return null;
     default:
-      return { tag, value: reader.readOctets(tag).slice() };
+      return reader.readOctets(tag).slice();
   }
 }
 

@@ -1,3 +1,4 @@
+import { startTimer } from "../core/clock.ts";
 import type { Clock } from "../core/clock.ts";
 
 export interface RetransmitOptions {
@@ -9,32 +10,54 @@ export interface RetransmitOptions {
   waitMs: () => number;
   /** Waited for before each datagram. */
   pace: () => Promise<void> | undefined;
-  /** Aborted when nobody waits for an answer any more. */
-  done: AbortSignal;
+  /** The last wait was in vain. */
+  onSilence: () => void;
+  /** The system refuses to send. */
+  onRefused: (error: unknown) => void;
   clock: Clock;
 }
 
 /**
- * Sends a datagram, and again each time that its answer is late. Resolves with false when the last wait was in vain, and
- * with true once `done` is aborted. Rejects when the system refuses to send.
+ * Sends a datagram, and again each time that its answer is late, until the returned function is called: then nothing is
+ * sent any more, and nobody is told.
  */
-export async function sendUntilDone(options: RetransmitOptions): Promise<boolean> {
-  const { send, tries, waitMs, pace, done, clock } = options;
-  for (let sent = 0; sent < tries; sent++) {
-    await pace();
-    if (done.aborted) return true;
-    await send(sent);
-    if (await isDoneWithin(waitMs(), done, clock)) return true;
-  }
-  return false;
-}
+export function startSending(options: RetransmitOptions): () => void {
+  const { send, tries, waitMs, pace, onSilence, onRefused, clock } = options;
+  let ended = false;
+  let sent = 0;
+  let stopTimer: (() => void) | undefined;
 
-async function isDoneWithin(ms: number, done: AbortSignal, clock: Clock): Promise<boolean> {
-  try {
-    await clock.sleep(ms, done);
-    return done.aborted;
-  } catch (error) {
-    if (done.aborted) return true;
-    throw error;
+  function end(): void {
+    ended = true;
+    stopTimer?.();
   }
+
+  function refuse(error: unknown): void {
+    if (ended) return;
+    end();
+    onRefused(error);
+  }
+
+  function next(): void {
+    if (ended) return;
+    if (sent === tries) {
+      end();
+      return onSilence();
+    }
+    const paced = pace();
+    if (paced === undefined) sendNow();
+    else void paced.then(sendNow).catch(refuse);
+  }
+
+  function sendNow(): void {
+    if (ended) return;
+    void send(sent++).then(wait, refuse);
+  }
+
+  function wait(): void {
+    if (!ended) stopTimer = startTimer(clock, waitMs(), next);
+  }
+
+  next();
+  return end;
 }

@@ -17,7 +17,7 @@ import { decodeMessage, MsgFlag, PduType } from "./message.ts";
 import type { SnmpMessage } from "./message.ts";
 import { authProtocols, maybeUsmFailure, privProtocols, snmp } from "./net_snmp.ts";
 import type { NetSnmpOptions, NetSnmpSession, NetSnmpSocket, NetSnmpUser, NetSnmpVarbind } from "./net_snmp.ts";
-import { sendUntilDone } from "./retransmit.ts";
+import { startSending } from "./retransmit.ts";
 import { triesOf } from "./session_tries.ts";
 import type { Patience } from "./session_tries.ts";
 import { agentError, SnmpError } from "./snmp_error.ts";
@@ -102,32 +102,31 @@ function openUsmSession(
   /** Datagrams since the last answer: the waits double with them (RFC 6298 section 5.5). */
   let unanswered = 0;
   /** The datagram that waits for its answer. */
-  let exchange: { done: AbortController; sentAt: number; repeated: boolean } | undefined;
+  let exchange: { stop: () => void; sentAt: number; repeated: boolean } | undefined;
 
   // An unheard "error" would end the process; the datagram that caused it has been counted already.
   session.on("error", () => malformed++);
   socket.onSend = (bytes) => {
-    exchange?.done.abort();
-    const mine = { done: new AbortController(), sentAt: 0, repeated: false };
+    exchange?.stop();
+    const mine = { stop: () => {}, sentAt: 0, repeated: false };
     exchange = mine;
-    void sendUntilDone({
-      send: async (sentBefore) => {
+    mine.stop = startSending({
+      send: (sentBefore) => {
         if (sentBefore > 0) {
           mine.repeated = true;
           options.onRetransmit?.();
         }
         mine.sentAt = clock.monotonicMs();
         unanswered++;
-        await hub.send(bytes, target.address, target.port);
+        return hub.send(bytes, target.address, target.port);
       },
       tries: triesOf(patience, { retries: options.retries, hasAnswered: answers > 0 }),
       waitMs: () => options.timeoutMs(unanswered - 1),
       pace: options.pace,
-      done: mine.done.signal,
+      onSilence: () => fail(new SnmpError("timeout", `${target.address} did not answer in time`)),
+      onRefused: (error) => fail(new SnmpError("unreachable", messageOf(error), {}, { cause: error })),
       clock,
-    }).then((isDone) => {
-      if (!isDone) fail(new SnmpError("timeout", `${target.address} did not answer in time`));
-    }, (error) => fail(new SnmpError("unreachable", messageOf(error), {}, { cause: error })));
+    });
   };
 
   const stopListening = hub.listenTo(target.address, target.port, (bytes) => {
@@ -166,14 +165,14 @@ function openUsmSession(
     unanswered = 0;
     const ended = exchange;
     exchange = undefined;
-    ended?.done.abort();
+    ended?.stop();
     options.onAnswer?.(ended === undefined || ended.repeated ? undefined : clock.monotonicMs() - ended.sentAt);
   }
 
   function fail(error: Error): void {
     const waiting = pending;
     pending = undefined;
-    exchange?.done.abort();
+    exchange?.stop();
     exchange = undefined;
     waiting?.reject(error);
   }

@@ -1,0 +1,128 @@
+/**
+ * Requests of v1 and v2c, put together from parts that are encoded once: each object that is asked for, and the whole list
+ * of those that every device is asked for. What varies between devices and datagrams is community and request-id.
+ */
+import { BerWriter, encodeOid } from "./ber.ts";
+import { Tag } from "./value.ts";
+
+export interface RequestFields {
+  /** `PduType.get`, `getNext` or `getBulk`. */
+  type: number;
+  /** Positive and of four octets. */
+  requestId: number;
+  /** Of a GetBulk; 0 in others. */
+  nonRepeaters: number;
+  maxRepetitions: number;
+  oids: readonly string[];
+}
+
+/** Encodes the requests of one session; version 0 is SNMPv1, 1 is v2c. */
+export function requestEncoder(version: 0 | 1, community: Uint8Array): (request: RequestFields) => Uint8Array {
+  const writer = new BerWriter();
+  writer.writeOctets(community);
+  writer.writeInteger(version);
+  const head = writer.finish();
+  return ({ type, requestId, nonRepeaters, maxRepetitions, oids }) => {
+    const list = listOf(oids);
+    const pdu = 6 + integerOctets(nonRepeaters) + integerOctets(maxRepetitions) + headerOctets(list.length) +
+      list.length;
+    const content = head.length + headerOctets(pdu) + pdu;
+    const bytes = new Uint8Array(headerOctets(content) + content);
+    let at = putHeader(bytes, 0, Tag.sequence, content);
+    bytes.set(head, at);
+    at = putHeader(bytes, at + head.length, type, pdu);
+    bytes[at++] = Tag.integer;
+    bytes[at++] = 4;
+    at = putId(bytes, at, requestId);
+    at = putInteger(bytes, at, nonRepeaters);
+    at = putInteger(bytes, at, maxRepetitions);
+    at = putHeader(bytes, at, Tag.sequence, list.length);
+    bytes.set(list, at);
+    return bytes;
+  };
+}
+
+/** Writes a request-id or msgID of four octets; returns where it ends. */
+export function putId(bytes: Uint8Array, at: number, id: number): number {
+  bytes[at] = id >>> 24;
+  bytes[at + 1] = id >>> 16;
+  bytes[at + 2] = id >>> 8;
+  bytes[at + 3] = id;
+  return at + 4;
+}
+
+/** Of lists that outlive a request: those of the read plan. */
+const lists = new WeakMap<readonly string[], Uint8Array>();
+
+/** Marks a list as one that many devices are asked for, so that it is encoded once. It must not change any more. */
+export function fixedList(oids: string[]): readonly string[] {
+  lists.set(oids, joined(oids));
+  return Object.freeze(oids);
+}
+
+function listOf(oids: readonly string[]): Uint8Array {
+  return lists.get(oids) ?? joined(oids);
+}
+
+function joined(oids: readonly string[]): Uint8Array {
+  const parts = oids.map(unsetVariable);
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+/** Objects that were asked for lately, encoded; a fleet is asked for the same ones. */
+const variables = new Map<string, Uint8Array>();
+const maxVariables = 4096;
+
+/** A variable binding whose value is not set. */
+function unsetVariable(oid: string): Uint8Array {
+  const known = variables.get(oid);
+  if (known !== undefined) return known;
+  const writer = new BerWriter(64);
+  writer.writeBytes(Uint8Array.of(Tag.null, 0));
+  const name = encodeOid(oid);
+  const before = writer.length;
+  writer.writeBytes(name);
+  writer.wrap(Tag.oid, before);
+  writer.wrap(Tag.sequence, 0);
+  const bytes = writer.finish();
+  // Which ones are left out does not matter: they are made anew.
+  if (variables.size >= maxVariables) variables.clear();
+  variables.set(oid, bytes);
+  return bytes;
+}
+
+/** Octets of tag and length. */
+function headerOctets(length: number): number {
+  return length < 0x80 ? 2 : length < 0x100 ? 3 : 4;
+}
+
+function putHeader(bytes: Uint8Array, at: number, tag: number, length: number): number {
+  bytes[at++] = tag;
+  if (length >= 0x100) {
+    bytes[at++] = 0x82;
+    bytes[at++] = length >>> 8;
+  } else if (length >= 0x80) {
+    bytes[at++] = 0x81;
+  }
+  bytes[at++] = length;
+  return at;
+}
+
+/** Octets of a number from 0 to 32,767 with tag and length. */
+function integerOctets(value: number): number {
+  return value < 0x80 ? 3 : 4;
+}
+
+function putInteger(bytes: Uint8Array, at: number, value: number): number {
+  bytes[at++] = Tag.integer;
+  bytes[at++] = value < 0x80 ? 1 : 2;
+  if (value >= 0x80) bytes[at++] = value >>> 8;
+  bytes[at++] = value;
+  return at;
+}
