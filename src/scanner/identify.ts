@@ -10,6 +10,7 @@ import type { AnswerSizes } from "../snmp/answer_sizes.ts";
 import { compareOids } from "../snmp/oid.ts";
 import { sysDescr, sysObjectId } from "../snmp/probe.ts";
 import { readNextObjects, readObjects, walkColumns } from "../snmp/read_objects.ts";
+import { fixedList } from "../snmp/request_template.ts";
 import type { ReadOutcome, ReadProblem } from "../snmp/read_objects.ts";
 import { SnmpError } from "../snmp/session.ts";
 import type { SnmpSession } from "../snmp/session.ts";
@@ -42,7 +43,7 @@ export async function identify(session: SnmpSession, known: readonly Varbind[] =
   };
   for (const varbind of known) store.add(varbind);
   let error: SnmpError | null = null;
-  if (known.length === 0) keep(await readObjects(session, [sysDescr, sysObjectId], sizes));
+  if (known.length === 0) keep(await readObjects(session, firstObjects, sizes));
   // Whoever is refused these two is refused all others, one by one.
   const isRefused = store.size === 0 && problems.length > 0;
   try {
@@ -72,10 +73,14 @@ export async function identify(session: SnmpSession, known: readonly Varbind[] =
 /** SNMPv1 refuses a request for one object that is not there, and names it: behind a small view all, one by one. */
 async function columnsToAsk(session: SnmpSession): Promise<readonly string[]> {
   if (session.version !== "1" || (await readNextObjects(session, [afterSystem])).varbinds.length > 0) {
-    return identifyColumns;
+    return printerColumns;
   }
   return identifyColumns.filter((oid) => compareOids(oid, afterSystem) < 0);
 }
+
+/** What every device is asked for. */
+const firstObjects = fixedList([sysDescr, sysObjectId]);
+const printerColumns = fixedList([...identifyColumns]);
 
 /** Interfaces follow the system group. */
 const afterSystem = "1.3.6.1.2.1.2";

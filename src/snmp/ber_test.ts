@@ -85,3 +85,18 @@ Deno.test("encodeOid() is read back by decodeOid()", () => {
 for (const oid of ["", "1", "1.-3", "1.3.4294967296", "1.3.x"]) {
   Deno.test(`encodeOid() refuses "${oid}"`, () => assert.throws(() => encodeOid(oid), RangeError));
 }
+
+Deno.test("decodeOid() tells more identifiers apart than it keeps", () => {
+  const samples = Array.from({ length: 20_000 }, (_, i) => `1.3.6.1.${i % 3}.${i}.1`);
+  for (const round of [1, 2]) {
+    for (const oid of samples) assert.equal(decodeOid(encodeOid(oid)), oid, `round ${round}`);
+  }
+});
+
+Deno.test("decodeOid() keeps no view of a datagram, whose buffer is used again", () => {
+  const packet = encodeOid("1.3.6.1.4.1.77777");
+  assert.equal(decodeOid(packet), "1.3.6.1.4.1.77777");
+  packet[packet.length - 1] = 1;
+  assert.notEqual(decodeOid(packet), "1.3.6.1.4.1.77777");
+  assert.equal(decodeOid(encodeOid("1.3.6.1.4.1.77777")), "1.3.6.1.4.1.77777");
+});

@@ -47,7 +47,7 @@ const getBudget = 30;
 /** GET of exact objects; those that do not exist are left out. Throws `SnmpError` when the device falls silent. */
 export async function readObjects(
   session: SnmpSession,
-  oids: string[],
+  oids: readonly string[],
   sizes = createAnswerSizes(session.overheadOctets),
 ): Promise<ReadOutcome> {
   return await readInPieces(session, oids, sizes, (piece, patience) => session.get(piece, patience));
@@ -59,17 +59,17 @@ export async function readNextObjects(
   oids: readonly string[],
   sizes = createAnswerSizes(session.overheadOctets),
 ): Promise<ReadOutcome> {
-  return await readInPieces(session, [...oids], sizes, (piece, patience) => session.getNext(piece, patience));
+  return await readInPieces(session, oids, sizes, (piece, patience) => session.getNext(piece, patience));
 }
 
 async function readInPieces(
   session: SnmpSession,
-  oids: string[],
+  oids: readonly string[],
   sizes: AnswerSizes,
-  ask: (oids: string[], patience: Patience) => Promise<Varbind[]>,
+  ask: (oids: readonly string[], patience: Patience) => Promise<Varbind[]>,
 ): Promise<ReadOutcome> {
   const outcome: ReadOutcome = { varbinds: [], problems: [] };
-  const pieces: string[][] = oids.length > 0 ? [oids] : [];
+  const pieces: (readonly string[])[] = oids.length > 0 ? [oids] : [];
   for (let piece = pieces.shift(); piece !== undefined; piece = pieces.shift()) {
     const fitting = countFitting(piece, sizes);
     if (fitting < piece.length) {
@@ -121,7 +121,7 @@ async function checkAlive(session: SnmpSession, silence: SnmpError): Promise<voi
 
 /** What to ask instead of a GET or GETNEXT that failed; throws what a smaller request cannot mend. */
 function smallerPieces(
-  piece: string[],
+  piece: readonly string[],
   error: unknown,
   { sizes, problems }: { sizes: AnswerSizes; problems: ReadProblem[] },
 ): string[][] {

@@ -15,7 +15,7 @@ interface FakeAgent extends SnmpSession {
 /** A session over a fixed MIB; `fault` may answer instead. */
 function agent(
   mib: Record<string, number>,
-  options: { version?: "1" | "2c"; fault?: (kind: string, oids: string[], size: number) => Varbind[][] | void } = {},
+  options: { version?: "1" | "2c"; fault?: (kind: string, oids: readonly string[], size: number) => Varbind[][] | void } = {},
 ): FakeAgent {
   const { version = "2c", fault } = options;
   const order = Object.keys(mib).sort(compareOids);
@@ -30,7 +30,7 @@ function agent(
     const found = after(oid);
     return found === undefined ? exception(oid, Tag.endOfMibView, index) : at(found);
   };
-  const answer = (kind: string, oids: string[], size: number, lists: () => Varbind[][]) => {
+  const answer = (kind: string, oids: readonly string[], size: number, lists: () => Varbind[][]) => {
     asked.push(`${kind} ${oids.length}x${size}`);
     return Promise.resolve().then(() => fault?.(kind, oids, size) ?? lists());
   };

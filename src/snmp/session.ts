@@ -36,8 +36,8 @@ export type { SnmpFailure } from "./snmp_error.ts";
 export interface SnmpSession {
   readonly version: SnmpVersion;
   /** One varbind for each OID, "no such" exceptions included. Patience is long unless told. */
-  get(oids: string[], patience?: Patience): Promise<Varbind[]>;
-  getNext(oids: string[], patience?: Patience): Promise<Varbind[]>;
+  get(oids: readonly string[], patience?: Patience): Promise<Varbind[]>;
+  getNext(oids: readonly string[], patience?: Patience): Promise<Varbind[]>;
   /** One list for each OID: one varbind for a non-repeater, up to `maxRepetitions` for the others. */
   getBulk(oids: string[], nonRepeaters: number, maxRepetitions: number, patience?: Patience): Promise<Varbind[][]>;
   /** Hexadecimal snmpEngineID once it is known (v3). */
@@ -212,10 +212,10 @@ function openUsmSession(
     return new SnmpError("closed", `The session with ${target.address} was closed`);
   }
 
-  async function ask(kind: "get" | "getNext", oids: string[], howLong: Patience): Promise<Varbind[]> {
+  async function ask(kind: "get" | "getNext", oids: readonly string[], howLong: Patience): Promise<Varbind[]> {
     const [varbinds = []] = await request(
       howLong,
-      (callback) => session[kind](oids, (error, list) => callback(error, list && [list])),
+      (callback) => session[kind]([...oids], (error, list) => callback(error, list && [list])),
     );
     if (varbinds.length !== oids.length) {
       throw new SnmpError("malformed", `${target.address} answered ${varbinds.length} of ${oids.length} values`);
