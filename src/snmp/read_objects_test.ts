@@ -15,7 +15,10 @@ interface FakeAgent extends SnmpSession {
 /** A session over a fixed MIB; `fault` may answer instead. */
 function agent(
   mib: Record<string, number>,
-  options: { version?: "1" | "2c"; fault?: (kind: string, oids: readonly string[], size: number) => Varbind[][] | void } = {},
+  options: {
+    version?: "1" | "2c";
+    fault?: (kind: string, oids: readonly string[], size: number) => Varbind[][] | void;
+  } = {},
 ): FakeAgent {
   const { version = "2c", fault } = options;
   const order = Object.keys(mib).sort(compareOids);
