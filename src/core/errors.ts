@@ -3,6 +3,8 @@
  * Messages read "Cannot X as Y: current value is Z"; `hint` is the next thing to type or to look at.
  */
 
+import { maybeShortage, nameShortages } from "./shortage.ts";
+
 /** A mistake in the command line or in an input file that a user can mend: exit code 64. */
 export class UsageError extends Error {
   override readonly name: string = "UsageError";
@@ -50,11 +52,11 @@ export function exitCodeFor(error: unknown): number {
   if (error instanceof RejectedError) return 69;
   if (error instanceof NotPermittedError) return 77;
   if (error instanceof ConfigError) return 78;
-  return 70;
+  return maybeShortage(error) === undefined ? 70 : 69;
 }
 
 /** The message of anything that was thrown, without the number and the call that the runtime puts behind it. */
 export function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/ \(os error \d+\)(: \w+ '[^']*'( -> '[^']*')?)?$/, "");
+  return nameShortages(message).replace(/ \(os error \d+\)(: \w+ '[^']*'( -> '[^']*')?)?$/, "");
 }

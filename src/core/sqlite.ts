@@ -5,6 +5,7 @@
 import { closeSync, openSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { messageOf, UnavailableError } from "./errors.ts";
+import { maybeShortage } from "./shortage.ts";
 
 export type SqlValue = number | string | Uint8Array | null;
 
@@ -23,8 +24,8 @@ export interface Database {
   close(): void;
 }
 
-/** Why a disk does not take or give data; `full` and `locked` pass, the others need a person. */
-export type StorageReason = "full" | "readOnly" | "locked" | "cannotOpen" | "io";
+/** Why a disk does not take or give data; `full`, `locked` and `noDescriptors` pass, the others need a person. */
+export type StorageReason = "full" | "readOnly" | "locked" | "cannotOpen" | "io" | "noDescriptors";
 
 /** The disk does not do what was asked, and nothing was changed by it. */
 export class StorageError extends UnavailableError {
@@ -36,7 +37,7 @@ export class StorageError extends UnavailableError {
 
 /** Whether more room on the disk may help: on a full one, SQLite cannot even make the index of its journal and says "I/O error". */
 export function mayBeRoom({ reason }: StorageError): boolean {
-  return reason !== "locked" && reason !== "readOnly";
+  return reason !== "locked" && reason !== "readOnly" && reason !== "noDescriptors";
 }
 
 /** Writes what may as well be written another time; whether the disk took it. */
@@ -55,11 +56,14 @@ export class DamagedDatabaseError extends Error {
   override readonly name = "DamagedDatabaseError";
 }
 
+const noDescriptors = maybeShortage(Object.assign(new Error(), { code: "EMFILE" }))!;
+
 const storageHints: Record<StorageReason, string> = {
   full: "make room on the disk; work goes on by itself then",
   readOnly: "see whether the state directory is writable for the agent's user",
   locked: "see whether a second agent runs on this state directory",
   cannotOpen: "see whether the state directory exists and belongs to the agent's user",
+  noDescriptors: noDescriptors.hint,
   io: "see whether the disk is full, and the system's log for errors of it",
 };
 
@@ -138,6 +142,10 @@ export function databaseError(error: unknown, path: string): unknown {
     return new DamagedDatabaseError(`Cannot read "${path}" as a database: ${text}`, options);
   }
   const reason = storageReason(error, text, code);
+  // SQLite tells no more than that it cannot open a file, of which a database has up to three.
+  if ((reason === "cannotOpen" || reason === "io") && hasNoDescriptor(error, path)) {
+    return new StorageError(`Cannot use "${path}" as ${noDescriptors.what}`, "noDescriptors", options);
+  }
   return reason === undefined ? error : new StorageError(`Cannot use "${path}": ${text}`, reason, options);
 }
 
@@ -146,9 +154,21 @@ function storageReason(error: unknown, text: string, code: number): StorageReaso
   if (code === 13 || system === "ENOSPC" || system === "EDQUOT" || /disk is full/.test(text)) return "full";
   if (code === 8 || system === "EROFS" || /readonly/.test(text)) return "readOnly";
   if (code === 5 || code === 6 || /is locked/.test(text)) return "locked";
+  if (system === "EMFILE" || system === "ENFILE") return "cannotOpen";
   if (code === 14 || /unable to open/.test(text) || isSystemOpenError(error, system)) return "cannotOpen";
   if (code === 10 || /disk I\/O error/.test(text)) return "io";
   return undefined;
+}
+
+function hasNoDescriptor(error: unknown, path: string): boolean {
+  const isShort = (what: unknown) => maybeShortage(what)?.what.endsWith("no free file descriptors") === true;
+  if (isShort(error)) return true;
+  try {
+    if (path !== inMemory) closeSync(openSync(path, "r"));
+    return false;
+  } catch (reason) {
+    return isShort(reason);
+  }
 }
 
 function isSystemOpenError(error: unknown, system: unknown): boolean {

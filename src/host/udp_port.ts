@@ -1,3 +1,4 @@
+import { maybeShortage } from "../core/shortage.ts";
 import type { DatagramPort } from "../snmp/datagram_hub.ts";
 
 /** Largest UDP payload; Deno's own default of 1,024 octets would cut GetBulk answers. */
@@ -36,11 +37,33 @@ export function openUdpPort(family: 4 | 6): DatagramPort {
   };
 }
 
-/** A further socket where the system still gives one: a scan goes on, more slowly, with those it has. */
+/** Descriptors that are left to the rest of the process, which must be able to open a file and a connection. */
+const spared = 8;
+
+/** A further socket where there are descriptors to spare: a scan goes on, more slowly, with those it has. */
 export function maybeUdpPort(family: 4 | 6): DatagramPort | undefined {
+  if (!hasFreeDescriptors(1 + spared)) return undefined;
   try {
     return openUdpPort(family);
   } catch {
-    return undefined;
+    return undefined; // Somebody else was quicker.
+  }
+}
+
+/**
+ * Whether the process can open so many files, sockets and pipes more. Its limit may be read only with permission for all,
+ * so that it is tried, without giving way to anything else meanwhile.
+ */
+export function hasFreeDescriptors(count: number): boolean {
+  const held: Deno.DatagramConn[] = [];
+  try {
+    while (held.length < count) {
+      held.push(Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: 0 }));
+    }
+    return true;
+  } catch (error) {
+    return maybeShortage(error) === undefined;
+  } finally {
+    for (const socket of held) socket.close();
   }
 }

@@ -54,7 +54,7 @@ export interface ScannerWorker {
 }
 
 export interface ScanParts {
-  /** Starts a thread that may send to exactly these hosts and ports. */
+  /** Starts a thread that may send to exactly these hosts and ports. Throws `UnavailableError` where it cannot be had. */
   createWorker: (netPermissions: string[]) => ScannerWorker;
   clock: Clock;
   signal: AbortSignal;
@@ -305,10 +305,35 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
       if ([...slots].every((other) => other.stopped)) over.resolve();
       return;
     }
-    const pauseMs = Math.min(5_000, 50 * 2 ** slot.crashes);
-    // Rejects only when the scan is over, and then nobody needs the worker.
-    void clock.sleep(pauseMs, closing.signal).then(() => startWorker(slot.crashes + 1), () => {});
+    replaceWorker(slot.crashes, 0);
     finishIfDone();
+  }
+
+  function replaceWorker(crashes: number, failures: number): void {
+    const pauseMs = Math.min(5_000, 50 * 2 ** (crashes + failures));
+    // Rejects only when the scan is over, and then nobody needs the worker.
+    void clock.sleep(pauseMs, closing.signal).then(() => {
+      try {
+        startWorker(crashes + 1);
+      } catch (error) {
+        if (!(error instanceof UnavailableError)) over.reject(error);
+        else if (slots.size > 0) { for (const slot of slots) assign(slot); }
+        else if (failures + 1 >= maxStartFailures) over.reject(error);
+        else replaceWorker(crashes, failures + 1);
+      }
+    }, () => {});
+  }
+
+  /** As many as the process has room for, but one at least. */
+  function startWorkers(): void {
+    for (let i = 0; i < workers; i++) {
+      try {
+        startWorker(0);
+      } catch (error) {
+        if (i === 0 || !(error instanceof UnavailableError)) throw error;
+        return;
+      }
+    }
   }
 
   function finishIfDone(): void {
@@ -350,7 +375,7 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
   else signal.addEventListener("abort", onAbort, { once: true });
   try {
     if (!signal.aborted) {
-      for (let i = 0; i < workers; i++) startWorker(0);
+      startWorkers();
       finishIfDone();
     }
     await over.promise;
