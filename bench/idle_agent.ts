@@ -53,8 +53,8 @@ const measuredHost = {
       return host.stdout.write(text);
     },
   },
-  createWorker(net: string[]) {
-    const worker = host.createWorker(net);
+  createWorker(net: string[], ofThese?: number) {
+    const worker = host.createWorker(net, ofThese);
     const { terminate } = worker;
     const end = clock.begin();
     count.scannerThreads++;

@@ -147,9 +147,9 @@ ${options.more ?? ""}`,
       },
       readTextFile: (path: string) => clock.during(host.readTextFile(path)),
       replaceTextFile: (path: string, text: string) => clock.during(agentMachine.replaceTextFile(path, text)),
-      createWorker(permissions: string[]) {
+      createWorker(permissions: string[], ofThese?: number) {
         const end = clock.begin();
-        const worker = host.createWorker(permissions);
+        const worker = host.createWorker(permissions, ofThese);
         office.scans++;
         // A thread has the machine's clock, which is not the one of this test; no two readings are of one time.
         const stamped: ScannerWorker = {

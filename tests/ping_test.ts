@@ -22,7 +22,7 @@ Deno.test("deno.json permits running exactly the known places of ping, from sour
 });
 
 Deno.test("a scanner thread can run no program, not even the one that the process may run", async () => {
-  const worker = startScannerWorker(["127.0.0.1:161"], new URL("fakes/running_scanner.ts", import.meta.url));
+  const worker = startScannerWorker(["127.0.0.1:161"], 1, new URL("fakes/running_scanner.ts", import.meta.url));
   const { promise, resolve } = Promise.withResolvers<unknown>();
   worker.onMessage = resolve;
   const refusals = await promise;

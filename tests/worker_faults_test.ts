@@ -8,7 +8,7 @@ const poison = new URL("fakes/poison_scanner.ts", import.meta.url);
 
 Deno.test("scan names the address that kills its thread, and reads the others", async () => {
   const host = testHost();
-  host.createWorker = (net) => startScannerWorker(net, poison);
+  host.createWorker = (net, ofThese) => startScannerWorker(net, ofThese, poison);
   const devices = ["127.94.0.5", "127.94.0.6", "127.94.0.8", "127.94.0.9"].map((address) => standardPrinter(address));
   const { exitCode, document } = await scan(devices, ["127.94.0.1-127.94.0.14"], { host });
   assert.equal(exitCode, 0);
@@ -19,7 +19,7 @@ Deno.test("scan names the address that kills its thread, and reads the others", 
 
 Deno.test("scan replaces a thread that hangs, and gives up only its address", async () => {
   const host = testHost();
-  host.createWorker = (net) => startScannerWorker(net, poison);
+  host.createWorker = (net, ofThese) => startScannerWorker(net, ofThese, poison);
   // Hangs are noticed after seconds; the clock is quick so that the test is not slow.
   const real = host.clock;
   host.clock = {

@@ -5,18 +5,35 @@
 import { lookup, resolve4, resolve6 } from "node:dns/promises";
 import { messageOf } from "../src/core/errors.ts";
 import type { FromResolver, ToResolver } from "../src/host/look_up.ts";
+import { countFreeDescriptors } from "../src/host/udp_port.ts";
 
 const scope = globalThis as unknown as {
   postMessage(message: FromResolver): void;
   onmessage: ((event: MessageEvent<ToResolver>) => void) | null;
 };
 
+/** Of the system's resolver for one name: its files, and a connection to a name server. */
+const perName = 4;
+/** How often there were too few, for a moment at least. */
+let shortages = 0;
+
+/**
+ * A resolver that can open neither its files nor a socket says what it says of a name that does not exist. Counting takes
+ * descriptors away from the other names that are under way.
+ */
+function wasShort(since: number): boolean {
+  if (countFreeDescriptors(perName) < perName) shortages++;
+  return shortages > since;
+}
+
 scope.onmessage = async ({ data: { id, name } }) => {
+  const since = shortages;
   try {
     const addresses = (await lookup(name, { all: true })).map(({ address }) => address);
     scope.postMessage({ id, addresses, ttlSeconds: await maybeTtl(name, addresses) });
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    const said = error instanceof Error && "code" in error ? String(error.code) : "";
+    const code = wasShort(since) ? "EMFILE" : said;
     scope.postMessage({ id, code, message: messageOf(error) });
   }
 };

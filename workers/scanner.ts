@@ -18,13 +18,14 @@ const scope = globalThis as unknown as {
 let hub: DatagramHub | undefined;
 let scanner: Scanner | undefined;
 
-function start(config: ScannerConfig): void {
+function start(config: ScannerConfig, furtherSockets = Infinity): void {
   const has = (family: 4 | 6) => config.space.segments.some((segment) => segment.family === family);
   const gate = createSendGate(config.window, systemClock);
   hub = startDatagramHub({
     ipv4: has(4) ? gate.guard(openUdpPort(4)) : undefined,
     ipv6: has(6) ? gate.guard(openUdpPort(6)) : undefined,
     openMore(family) {
+      if (furtherSockets-- < 1) return undefined;
       const port = maybeUdpPort(family);
       return port === undefined ? undefined : gate.guard(port);
     },
@@ -51,7 +52,7 @@ globalThis.addEventListener("unhandledrejection", (event) => {
 
 scope.onmessage = ({ data }) => {
   try {
-    if (data.type === "start") start(data.config);
+    if (data.type === "start") start(data.config, data.furtherSockets);
     else if (data.type === "shard") scanner?.take(data.shard);
     else if (data.type === "last") scanner?.last();
     else void stop(data);

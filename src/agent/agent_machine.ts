@@ -15,7 +15,7 @@ export interface CommonMachine {
   readTextFile(path: string): Promise<string>;
   /** Asks the system for a name. Rejects with `NameLookupError`. */
   lookUp(name: string): Promise<NameAnswer>;
-  createWorker(netPermissions: string[]): ScannerWorker;
+  createWorker(netPermissions: string[], ofThese?: number): ScannerWorker;
 }
 
 export interface AgentMachine {

@@ -14,7 +14,7 @@ export interface Host {
   readTextFile(path: string): Promise<string>;
   /** Asks the system for a name. Rejects with `NameLookupError`. */
   lookUp(name: string): Promise<NameAnswer>;
-  createWorker(netPermissions: string[]): ScannerWorker;
+  createWorker(netPermissions: string[], ofThese?: number): ScannerWorker;
   /** A file that appears under its name only when it is complete. Throws the errors of core/errors.ts. */
   createFile(path: string): Promise<PendingFile>;
   /** Calls back on Ctrl-C or a request to end, until the returned function is called. */

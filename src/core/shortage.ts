@@ -6,6 +6,12 @@ export interface Shortage {
   hint: string;
 }
 
+/** Of this process: too many files, sockets and pipes are open. */
+export const descriptorShortage: Shortage = {
+  what: "the process has no free file descriptors",
+  hint: "raise its limit: LimitNOFILE= of the service, or ulimit -n in the shell",
+};
+
 const shortages: { codes: readonly string[]; phrase: RegExp; shortage: Shortage }[] = [
   {
     codes: ["ENFILE"],
@@ -18,10 +24,7 @@ const shortages: { codes: readonly string[]; phrase: RegExp; shortage: Shortage 
   {
     codes: ["EMFILE"],
     phrase: /Too many open files/,
-    shortage: {
-      what: "the process has no free file descriptors",
-      hint: "raise its limit: LimitNOFILE= of the service, or ulimit -n in the shell",
-    },
+    shortage: descriptorShortage,
   },
   {
     codes: ["ENOMEM"],

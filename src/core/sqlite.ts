@@ -5,7 +5,7 @@
 import { closeSync, openSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { messageOf, UnavailableError } from "./errors.ts";
-import { maybeShortage } from "./shortage.ts";
+import { descriptorShortage, maybeShortage } from "./shortage.ts";
 
 export type SqlValue = number | string | Uint8Array | null;
 
@@ -56,14 +56,12 @@ export class DamagedDatabaseError extends Error {
   override readonly name = "DamagedDatabaseError";
 }
 
-const noDescriptors = maybeShortage(Object.assign(new Error(), { code: "EMFILE" }))!;
-
 const storageHints: Record<StorageReason, string> = {
   full: "make room on the disk; work goes on by itself then",
   readOnly: "see whether the state directory is writable for the agent's user",
   locked: "see whether a second agent runs on this state directory",
   cannotOpen: "see whether the state directory exists and belongs to the agent's user",
-  noDescriptors: noDescriptors.hint,
+  noDescriptors: descriptorShortage.hint,
   io: "see whether the disk is full, and the system's log for errors of it",
 };
 
@@ -144,7 +142,7 @@ export function databaseError(error: unknown, path: string): unknown {
   const reason = storageReason(error, text, code);
   // SQLite tells no more than that it cannot open a file, of which a database has up to three.
   if ((reason === "cannotOpen" || reason === "io") && hasNoDescriptor(error, path)) {
-    return new StorageError(`Cannot use "${path}" as ${noDescriptors.what}`, "noDescriptors", options);
+    return new StorageError(`Cannot use "${path}" as ${descriptorShortage.what}`, "noDescriptors", options);
   }
   return reason === undefined ? error : new StorageError(`Cannot use "${path}": ${text}`, reason, options);
 }

@@ -15,7 +15,7 @@ export function denoHost(): Host {
     stderr: outputStream(Deno.stderr),
     readTextFile: (path) => Deno.readTextFile(path),
     lookUp,
-    createWorker: (netPermissions) => startScannerWorker(netPermissions),
+    createWorker: startScannerWorker,
     createFile: createPendingFile,
     agentMachine: denoAgentMachine,
     onInterrupt(callback) {

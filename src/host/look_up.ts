@@ -1,6 +1,9 @@
 /** The system's name resolution, in a thread of its own that lives while there are names to ask for. */
 import { getServers } from "node:dns";
+import { descriptorShortage } from "../core/shortage.ts";
 import { type NameAnswer, NameLookupError } from "../targets/host_names.ts";
+import { perThread } from "./thread_room.ts";
+import { countFreeDescriptors } from "./udp_port.ts";
 
 export interface ToResolver {
   id: number;
@@ -17,6 +20,8 @@ const resolverEntry = new URL("../../workers/resolver.ts", import.meta.url);
 /** Resolvers give up after 5 to 20 seconds by themselves; a thread that is stuck is not waited for. */
 const timeoutMs = 20_000;
 const idleMs = 1_000;
+
+const noDescriptors = `${descriptorShortage.what} (${descriptorShortage.hint})`;
 
 interface Waiting {
   name: string;
@@ -37,6 +42,8 @@ export function lookUp(name: string): Promise<NameAnswer> {
     const timer = setTimeout(() => fail(id, "silent", noAnswer()), timeoutMs);
     waiting.set(id, { name, resolve, reject, timer });
     clearTimeout(idleTimer);
+    // A thread for which there are too few descriptors ends the whole process.
+    if (thread === undefined && countFreeDescriptors(perThread) < perThread) return fail(id, "silent", noDescriptors);
     (thread ??= startThread()).postMessage({ id, name } satisfies ToResolver);
   });
 }
@@ -61,6 +68,7 @@ function startThread(): Worker {
     if ("addresses" in data) return settle(data.id)?.resolve(data);
     // EAI_AGAIN is the system's word for silence; all others are an answer.
     if (data.code === "ENOTFOUND" || data.code === "ENODATA") fail(data.id, "unknown", "no name server knows it");
+    else if (data.code === "EMFILE") fail(data.id, "silent", noDescriptors);
     else fail(data.id, "silent", data.code === "EAI_AGAIN" ? noAnswer() : data.message);
   };
   worker.onerror = (event) => {

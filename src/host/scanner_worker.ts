@@ -1,31 +1,29 @@
 import { UnavailableError } from "../core/errors.ts";
-import { maybeShortage } from "../core/shortage.ts";
-import { hasFreeDescriptors } from "./udp_port.ts";
+import { descriptorShortage } from "../core/shortage.ts";
 import type { FromScanner } from "../scanner/worker_messages.ts";
 import type { ScannerWorker } from "../supervisor/supervise_scan.ts";
+import { perThread, threadRoom } from "./thread_room.ts";
+import type { ThreadRoom } from "./thread_room.ts";
+import { countFreeDescriptors } from "./udp_port.ts";
 
 /** Entry of the scanner's thread; `deno compile` bundles it by `--include`. */
 const scannerEntry = new URL("../../workers/scanner.ts", import.meta.url);
 
-/** File descriptors of a thread: 7 of the runtime, two sockets, and the files that it reads at once while it loads. */
-const perThread = 20;
-/** Those of the process beside its threads: what is written while they run. */
-const spared = 4;
 /** Threads that have been started and not said a word, so that they may not have taken their descriptors yet. */
 let starting = 0;
-
-const { hint } = maybeShortage(Object.assign(new Error(), { code: "EMFILE" }))!;
+/**
+ * What was found for the threads that one scan starts in one turn: to count again while the first of them loads could
+ * take its descriptors away.
+ */
+let room: ThreadRoom | undefined;
 
 /**
  * Starts a scanner thread whose sandbox permits sending to exactly `net` and nothing else: no files, no programs, no
- * environment, no foreign code. A worker with `ffi` or `run` could get round its net list. Throws `UnavailableError`
- * where the process has no room for a thread.
+ * environment, no foreign code. A worker with `ffi` or `run` could get round its net list. `ofThese` is how many the
+ * caller starts in this turn, this one included. Throws `UnavailableError` where the process has no room for it.
  */
-export function startScannerWorker(net: string[], entry: URL = scannerEntry): ScannerWorker {
-  // A thread for which there are too few ends the whole process, as the runtime panics.
-  if (!hasFreeDescriptors((starting + 1) * perThread + spared)) {
-    throw new UnavailableError("Cannot start a scanner thread as the process has too few free file descriptors", hint);
-  }
+export function startScannerWorker(net: string[], ofThese = 1, entry: URL = scannerEntry): ScannerWorker {
+  const { furtherSockets } = takeRoom(ofThese);
   starting++;
   let isStarting = true;
   const started = () => {
@@ -39,7 +37,7 @@ export function startScannerWorker(net: string[], entry: URL = scannerEntry): Sc
     },
   });
   const scannerWorker: ScannerWorker = {
-    post: (message) => worker.postMessage(message),
+    post: (message) => worker.postMessage(message.type === "start" ? { ...message, furtherSockets } : message),
     onMessage: () => {},
     onCrash: () => {},
     terminate() {
@@ -57,4 +55,20 @@ export function startScannerWorker(net: string[], entry: URL = scannerEntry): Sc
     scannerWorker.onCrash(event.message);
   };
   return scannerWorker;
+}
+
+function takeRoom(ofThese: number): ThreadRoom {
+  if (room === undefined) {
+    const others = starting * perThread;
+    room = threadRoom(ofThese, (most) => countFreeDescriptors(others + most) - others);
+    queueMicrotask(() => room = undefined);
+  }
+  if (room.threads < 1) {
+    throw new UnavailableError(
+      "Cannot start a scanner thread as the process has too few free file descriptors",
+      descriptorShortage.hint,
+    );
+  }
+  room.threads--;
+  return room;
 }

@@ -37,32 +37,28 @@ export function openUdpPort(family: 4 | 6): DatagramPort {
   };
 }
 
-/** Descriptors that are left to the rest of the process, which must be able to open a file and a connection. */
-const spared = 8;
-
-/** A further socket where there are descriptors to spare: a scan goes on, more slowly, with those it has. */
+/** A further socket where the system gives one: a scan goes on, more slowly, with those it has. */
 export function maybeUdpPort(family: 4 | 6): DatagramPort | undefined {
-  if (!hasFreeDescriptors(1 + spared)) return undefined;
   try {
     return openUdpPort(family);
   } catch {
-    return undefined; // Somebody else was quicker.
+    return undefined;
   }
 }
 
 /**
- * Whether the process can open so many files, sockets and pipes more. Its limit may be read only with permission for all,
- * so that it is tried, without giving way to anything else meanwhile.
+ * How many files, sockets and pipes more the process can open, counted up to `most`. Its limit may be read only with
+ * permission for all, so that it is tried. Where there are fewer, other threads find none for a moment.
  */
-export function hasFreeDescriptors(count: number): boolean {
+export function countFreeDescriptors(most: number): number {
   const held: Deno.DatagramConn[] = [];
   try {
-    while (held.length < count) {
+    while (held.length < most) {
       held.push(Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: 0 }));
     }
-    return true;
+    return most;
   } catch (error) {
-    return maybeShortage(error) === undefined;
+    return maybeShortage(error) === undefined ? most : held.length;
   } finally {
     for (const socket of held) socket.close();
   }

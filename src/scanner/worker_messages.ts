@@ -49,7 +49,8 @@ export interface Shard {
 }
 
 export type ToScanner =
-  | { type: "start"; config: ScannerConfig }
+  /** `furtherSockets` is how many sockets the sweep may open beyond the first. */
+  | { type: "start"; config: ScannerConfig; furtherSockets?: number }
   | { type: "shard"; shard: Shard }
   /** `atOnce`: nothing is sent any more; else the devices that are being read are read to their end. */
   /** There are no further shards, unless one fails. */

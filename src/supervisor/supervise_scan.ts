@@ -54,8 +54,11 @@ export interface ScannerWorker {
 }
 
 export interface ScanParts {
-  /** Starts a thread that may send to exactly these hosts and ports. Throws `UnavailableError` where it cannot be had. */
-  createWorker: (netPermissions: string[]) => ScannerWorker;
+  /**
+   * Starts a thread that may send to exactly these hosts and ports, the first of `ofThese` that are started now. Throws
+   * `UnavailableError` where it cannot be had.
+   */
+  createWorker: (netPermissions: string[], ofThese?: number) => ScannerWorker;
   clock: Clock;
   signal: AbortSignal;
   onProgress: (progress: ScanProgress) => void;
@@ -137,8 +140,8 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
   const over = Promise.withResolvers<void>();
   const closing = new AbortController();
 
-  function startWorker(crashes: number): void {
-    const worker = parts.createWorker(permissions);
+  function startWorker(crashes: number, ofThese = 1): void {
+    const worker = parts.createWorker(permissions, ofThese);
     const now = clock.monotonicMs();
     const slot: Slot = {
       worker,
@@ -328,7 +331,7 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
   function startWorkers(): void {
     for (let i = 0; i < workers; i++) {
       try {
-        startWorker(0);
+        startWorker(0, workers - i);
       } catch (error) {
         if (i === 0 || !(error instanceof UnavailableError)) throw error;
         return;

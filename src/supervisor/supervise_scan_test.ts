@@ -30,6 +30,8 @@ async function supervise(
     abortAtMs?: number;
     position?: ScanPosition;
     stopsAtOnce?: boolean;
+    /** Whether there is room for a further worker. */
+    hasRoom?: (started: number) => boolean;
   } = {},
 ) {
   const clock = new FakeClock();
@@ -58,6 +60,7 @@ async function supervise(
     stopsAtOnce: options.stopsAtOnce ?? false,
   }, {
     createWorker: () => {
+      if (options.hasRoom?.(workers.length) === false) throw new UnavailableError("Cannot start a thread");
       const tell = (message: FromScanner) => {
         if (!worker.terminated) void Promise.resolve().then(() => worker.onMessage(message));
       };
@@ -109,6 +112,29 @@ Deno.test("superviseScan() gives every address to a worker once", async () => {
   assert.equal(covered, 1024);
   assert.equal(result.interrupted, false);
   assert(workers.every(({ terminated }) => terminated));
+});
+
+Deno.test("superviseScan() does all with the workers that there is room for, also when one of them dies", async () => {
+  const covered: number[] = [];
+  let dies = true;
+  const { workers, result } = await supervise("127.0.0.0-127.0.3.255", (worker, shard, tell) => {
+    if (dies) {
+      dies = false;
+      return worker.onCrash("boom");
+    }
+    for (let i = shard.from; i < shard.to; i++) covered.push(i);
+    finish(worker, shard, tell);
+  }, { workers: 4, hasRoom: (started) => started < 2 });
+  assert.equal(workers.length, 2);
+  assert.equal(result.interrupted, false);
+  assert.deepEqual(result.problems, []);
+  assert.equal(new Set(covered).size, 1024);
+});
+
+Deno.test("superviseScan() rejects where there is no room for any worker, at the start and later", async () => {
+  await assert.rejects(supervise("127.0.0.1", finish, { hasRoom: () => false }), UnavailableError);
+  const crash = (worker: FakeWorker) => worker.onCrash("boom");
+  await assert.rejects(supervise("127.0.0.1", crash, { hasRoom: (started) => started === 0 }), UnavailableError);
 });
 
 Deno.test("superviseScan() replaces a worker that crashes and has its shard done again", async () => {

@@ -18,7 +18,7 @@ export interface NameAnswer {
 /** Why a name has no answer: ends the sentence "Cannot find an address of … as …". */
 export class NameLookupError extends Error {
   override readonly name = "NameLookupError";
-  /** `unknown`: a name server says that there is no such name. `silent`: no name server says anything. */
+  /** `unknown`: a name server says that there is no such name. `silent`: no name server says anything, or none was asked. */
   constructor(readonly reason: "unknown" | "silent", message: string, options?: ErrorOptions) {
     super(message, options);
   }

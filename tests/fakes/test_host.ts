@@ -41,7 +41,7 @@ export function testHost(
       if (addresses !== undefined) return Promise.resolve({ addresses, ttlSeconds: null });
       return Promise.reject(new NameLookupError("unknown", "no name server knows it"));
     },
-    createWorker: (net) => startScannerWorker(net),
+    createWorker: startScannerWorker,
     createFile: createPendingFile,
     agentMachine: denoAgentMachine,
     onInterrupt: (callback) => {
