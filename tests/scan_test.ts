@@ -186,7 +186,10 @@ Deno.test("scan keeps what it has read when it is interrupted, and says so", asy
     },
   });
   assert.equal(exitCode, 130);
-  assert.deepEqual(document.problems.map(({ code }) => code), ["interrupted"]);
+  assert.equal(document.problems[0]?.code, "interrupted");
   assert(document.printers.some(({ address }) => address === "127.91.11.5"));
-  assert.match(host.err, /^interrupted: \d+ of 14 addresses asked, \d printers read and kept\n$/);
+  assert.match(
+    host.err,
+    /^interrupted: \d+ of 14 addresses asked, \d printers? read and kept, \d devices? found but not read\n$/,
+  );
 });

@@ -1,9 +1,9 @@
 /** `opendca scan TARGET…`: from the arguments to a document on the screen or in a file. */
 import type { Command } from "commander";
 import { UsageError } from "../core/errors.ts";
-import { tryParseIp, withoutZone } from "../core/ip.ts";
 import type { Reading, ScanDocument } from "../printers/reading.ts";
 import { renderCsv } from "../report/csv.ts";
+import { counted } from "../report/fleet.ts";
 import { renderHtml } from "../report/html.ts";
 import { renderJson, renderJsonLine } from "../report/json.ts";
 import { renderTable } from "../report/table.ts";
@@ -11,6 +11,7 @@ import { scanWithAlternatives } from "../supervisor/scan_alternatives.ts";
 import type { ScanResult } from "../supervisor/supervise_scan.ts";
 import type { Host } from "./host.ts";
 import { showProgress } from "./progress_display.ts";
+import { documentOf } from "./scan_document.ts";
 import { addScanOptions, formatOf } from "./scan_options.ts";
 import type { ScanFormat, ScanOptions } from "./scan_options.ts";
 import { refuseUnsent, scanRequestOf } from "./scan_targets.ts";
@@ -18,6 +19,8 @@ import { screenOptions } from "./screen.ts";
 
 /** Exit code of a scan that was stopped by Ctrl-C: 128 + SIGINT, as shells count. */
 const interruptedExitCode = 130;
+/** EX_TEMPFAIL of sysexits.h: devices were found that there was no time to read; another scan may read them. */
+const incompleteExitCode = 75;
 
 const examples = `
 Targets:
@@ -34,7 +37,10 @@ Examples:
 With --preview-upload the records that the agent would send are printed in place of the table, as text or as one JSON
 document (-f json); nothing is sent to the platform. Without a target the sites of the configuration are scanned.
 
-Exit codes: 0 done, 64 wrong usage, 69 cannot be reached, 77 not permitted, 78 bad configuration, 130 interrupted.
+What was found but not read, because the scan was stopped or the time for a device was over, is listed in the result.
+
+Exit codes: 0 done, 64 wrong usage, 69 cannot be reached, 75 devices were found but not read, 77 not permitted, 78 bad
+configuration, 130 interrupted (Ctrl-C or SIGTERM; what was read is written).
 `;
 
 /** Adds the command to the program. */
@@ -130,61 +136,18 @@ function renderDocument(document: ScanDocument, format: ScanFormat, host: Host |
   return renderTable(document, screenOptions(host));
 }
 
-function documentOf(
-  result: ScanResult,
-  run: { startedAt: Date; finishedAt: Date; durationMs: number; addresses: number; all: boolean },
-): ScanDocument {
-  const { counters } = result;
-  const problems = [...result.problems];
-  if (counters.malformed > 0) {
-    problems.push({
-      code: "malformed-datagrams",
-      message: `Dropped ${counters.malformed} datagrams that are not SNMP`,
-    });
-  }
-  if (result.interrupted) {
-    problems.push({
-      code: "interrupted",
-      message: `The scan was stopped: ${result.notProbed} of ${run.addresses} addresses were not asked`,
-    });
-  }
-  return {
-    schema: "opendca.scan/1",
-    startedAt: run.startedAt.toISOString(),
-    finishedAt: run.finishedAt.toISOString(),
-    stats: {
-      addresses: run.addresses,
-      answered: counters.answered,
-      printers: result.printers.length,
-      packetsSent: counters.packetsSent,
-      packetsReceived: counters.packetsReceived,
-      durationMs: run.durationMs,
-    },
-    printers: sortByAddress(result.printers),
-    ...(run.all ? { others: sortByAddress(result.others) } : {}),
-    problems,
-  };
-}
-
-function sortByAddress<T extends { address: string; port?: number }>(devices: T[]): T[] {
-  const keyed = devices.map((device) => ({ device, ip: tryParseIp(withoutZone(device.address)) }));
-  keyed.sort((a, b) => {
-    if (a.ip === undefined || b.ip === undefined) return a.device.address < b.device.address ? -1 : 1;
-    const order = a.ip.family - b.ip.family || Number(a.ip.value - b.ip.value);
-    return order || (a.device.port ?? 0) - (b.device.port ?? 0);
-  });
-  return keyed.map(({ device }) => device);
-}
-
 async function conclude(result: ScanResult, document: ScanDocument, host: Host): Promise<number> {
+  const { stats, unread } = document;
   if (result.interrupted) {
-    const { stats } = document;
     await host.stderr.write(
       `interrupted: ${stats.addresses - result.notProbed} of ${stats.addresses} addresses asked, ` +
-        `${stats.printers} printers read and kept\n`,
+        `${counted(stats.printers, "printer")} read and kept, ` +
+        `${counted(unread.length, "device")} found but not read\n`,
     );
     return interruptedExitCode;
   }
   refuseUnsent({ problems: document.problems, counters: result.counters });
-  return 0;
+  if (unread.length === 0) return 0;
+  await host.stderr.write(`incomplete: ${counted(unread.length, "device")} found but not read\n`);
+  return incompleteExitCode;
 }

@@ -129,6 +129,22 @@ export interface OtherDevice {
   objectId: string | null;
 }
 
+/** A device that answered the search and was not read. */
+export interface UnreadDevice {
+  address: string;
+  port: number;
+  /** As targeted; null for an address. */
+  hostname: string | null;
+  /** sysDescr, as far as the answer to the search told it. */
+  description: string | null;
+  objectId: string | null;
+  /**
+   * `stopped`: the scan ended before it was read. `deadline`: its own time was over before anything was known. `failed`: the
+   * scanner that was to read it failed.
+   */
+  reason: "stopped" | "deadline" | "failed";
+}
+
 export interface ScanStats {
   addresses: number;
   answered: number;
@@ -147,5 +163,7 @@ export interface ScanDocument {
   printers: Reading[];
   /** Present only with `--all`. */
   others?: OtherDevice[];
+  /** Devices that were found but not read; empty after a whole scan. */
+  unread: UnreadDevice[];
   problems: Problem[];
 }

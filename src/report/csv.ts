@@ -1,6 +1,6 @@
 import { stringify } from "csv-stringify/sync";
-import type { Level, Reading, ScanDocument, Supply } from "../printers/reading.ts";
-import { meterOf } from "./fleet.ts";
+import type { Level, Reading, ScanDocument, Supply, UnreadDevice } from "../printers/reading.ts";
+import { meterOf, whyUnread } from "./fleet.ts";
 import { safeText } from "../core/safe_text.ts";
 import { inShownOrder, isColorant, longName, shownPercent, verdictOf, words } from "./supply_verdict.ts";
 
@@ -67,12 +67,25 @@ export const csvColumns: readonly CsvColumn[] = [
 /** One row per printer under a heading row, RFC 4180; `bom` is for spreadsheets that otherwise guess the encoding. */
 export function renderCsv(document: ScanDocument, options: { bom?: boolean } = {}): string {
   const rows = document.printers.map((reading) => csvColumns.map(({ valueOf }) => cellOf(valueOf(reading))));
-  return stringify([csvColumns.map(({ name }) => name), ...rows], {
+  const unread = document.unread.map((device, index) => {
+    const known = unreadCells(device, { index, count: document.unread.length });
+    return csvColumns.map(({ name }) => cellOf(known[name] ?? null));
+  });
+  return stringify([csvColumns.map(({ name }) => name), ...rows, ...unread], {
     bom: options.bom ?? false,
     record_delimiter: "\r\n",
     // A model called "=cmd|…" is text and not a formula; applies to text cells only, so that numbers stay numbers.
     escape_formulas: true,
   });
+}
+
+/** What is known of a device that was found and not read, by column; why it was not stands under `problems`. */
+function unreadCells(
+  { address, hostname, description, reason }: UnreadDevice,
+  { index, count }: { index: number; count: number },
+): Record<string, string | null> {
+  const known = description === null ? "" : `; it says ${description}`;
+  return { address, hostname, problems: `found but not read (${index + 1} of ${count}): ${whyUnread[reason]}${known}` };
 }
 
 function cellOf(value: string | number | null): string | number | null {

@@ -1,5 +1,5 @@
-import ipaddr from "ipaddr.js";
-import type { Reading, ScanDocument, Supply } from "../printers/reading.ts";
+import { byAddress } from "../core/address_order.ts";
+import type { Reading, ScanDocument, Supply, UnreadDevice } from "../printers/reading.ts";
 import { isLow, words } from "./supply_verdict.ts";
 
 /** A supply that needs attention, and the printer that it sits in. */
@@ -22,7 +22,7 @@ export interface Fleet {
 
 /** Counts and lists over all printers of a scan. */
 export function fleetOf(document: ScanDocument): Fleet {
-  const printers = inAddressOrder(document.printers);
+  const printers = byAddress(document.printers);
   const lowSupplies = printers.flatMap((reading) =>
     reading.supplies.filter((supply) => isLow(supply.level)).map((supply) => ({ reading, supply }))
   );
@@ -86,6 +86,13 @@ function isPages(unit: string): boolean {
   return unit === "impressions" || unit === "sheets";
 }
 
+/** Why a device that was found was not read. */
+export const whyUnread: Record<UnreadDevice["reason"], string> = {
+  stopped: "the scan was stopped",
+  deadline: "the time for a device was over",
+  failed: "the scanner failed",
+};
+
 /** A count with grouped digits: 1,234,567. */
 export function grouped(value: number): string {
   return value.toLocaleString("en-US", { maximumFractionDigits: 2 });
@@ -94,19 +101,4 @@ export function grouped(value: number): string {
 /** "1 printer", "2 printers", "1,024 printers". */
 export function counted(count: number, noun: string): string {
   return `${grouped(count)} ${noun}${count === 1 ? "" : /(s|ch)$/.test(noun) ? "es" : "s"}`;
-}
-
-/** Readings ordered by address as numbers, IPv4 before IPv6, names last. */
-export function inAddressOrder(readings: Reading[]): Reading[] {
-  // Of one address they come in the order of their device index, and the sort is stable.
-  return readings.map((reading) => ({ reading, key: addressKey(reading.address) }))
-    .sort((a, b) => a.key < b.key ? -1 : a.key > b.key ? 1 : 0)
-    .map(({ reading }) => reading);
-}
-
-function addressKey(address: string): string {
-  if (!ipaddr.isValid(address)) return `9${address}`;
-  const parsed = ipaddr.parse(address);
-  const digits = parsed.toByteArray().map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return `${parsed.kind() === "ipv4" ? 4 : 6}${digits}`;
 }

@@ -1,15 +1,6 @@
 import assert from "node:assert/strict";
 import { documentOf, exactly, readingOf, sampleDocument, supplyOf } from "../../tests/golden/sample_document.ts";
-import { counted, fleetOf, grouped, inAddressOrder, isTroubled, nameOf, totalInWords } from "./fleet.ts";
-
-Deno.test("inAddressOrder() counts addresses as numbers, IPv4 first and names last", () => {
-  const addresses = ["printer", "10.0.0.10", "2001:db8::10", "10.0.0.9", "2001:db8::9", "9.255.0.1"];
-  const want = ["9.255.0.1", "10.0.0.9", "10.0.0.10", "2001:db8::9", "2001:db8::10", "printer"];
-  assert.deepEqual(
-    inAddressOrder(addresses.map((address) => readingOf(address))).map((reading) => reading.address),
-    want,
-  );
-});
+import { counted, fleetOf, grouped, isTroubled, nameOf, totalInWords } from "./fleet.ts";
 
 Deno.test("fleetOf() lists low supplies lowest first and counts troubled printers", () => {
   const fleet = fleetOf(sampleDocument);

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import type { OtherDevice, Problem, Reading, ScanDocument } from "../printers/reading.ts";
-import { counted, fleetOf, grouped, isTroubled, nameOf, placeOf, totalText } from "./fleet.ts";
+import type { OtherDevice, Problem, Reading, ScanDocument, UnreadDevice } from "../printers/reading.ts";
+import { counted, fleetOf, grouped, isTroubled, nameOf, placeOf, totalText, whyUnread } from "./fleet.ts";
 import type { Fleet, LowSupply } from "./fleet.ts";
 import { namedLevel, plainLevel } from "./html_level.ts";
 import { noteList } from "./html_notes.ts";
@@ -42,12 +42,13 @@ export function renderHtml(document: ScanDocument): string {
 <p class="muted">Scanned <time datetime="${startedAt}">${timeText(startedAt)}</time>: ${
     counted(stats.addresses, "address")
   }, ${grouped(stats.answered)} answered, in ${(stats.durationMs / 1000).toFixed(1)} s</p>
-${tiles(fleet)}
+${tiles(fleet, document.unread.length)}
 </header>
 <main>
 ${fleet.lowSupplies.length > 0 && lowSection(fleet.lowSupplies, anchors)}
 <h2 id="printers">All printers</h2>
 ${fleetTable(fleet.printers, anchors)}
+${document.unread.length > 0 && unreadSection(document.unread)}
 ${document.problems.length > 0 && problemSection(document.problems)}
 ${document.others !== undefined && document.others.length > 0 && otherSection(document.others)}
 ${sections.length > 0 && markup`<h2 id="details">Printer by printer</h2>\n`}
@@ -63,13 +64,14 @@ says that knows only that a supply is not empty. “Where from” names the obje
 `.toString();
 }
 
-function tiles(fleet: Fleet): Markup {
+function tiles(fleet: Fleet, unread: number): Markup {
   const lowPrinters = new Set(fleet.lowSupplies.map(({ reading }) => reading)).size;
   return markup`<dl class="tiles">
 ${tile("Printers", fleet.printers.length)}
 ${tile("Stopped or in error", fleet.troubled.length, { kind: "bad" })}
 ${tile("Low supplies", fleet.lowSupplies.length, { kind: "warn", more: `in ${counted(lowPrinters, "printer")}` })}
 ${tile("Partly read", fleet.partlyRead.length, {})}
+${unread > 0 && tile("Found but not read", unread, { kind: "warn" })}
 </dl>`;
 }
 
@@ -151,6 +153,18 @@ function problemSection(problems: Problem[]): Markup {
     }${message}</li>\n`
   );
   return markup`<h2>Problems of this scan</h2><div class="card plain"><ul class="say">${items}</ul></div>`;
+}
+
+function unreadSection(unread: UnreadDevice[]): Markup {
+  const rows = unread.map(({ address, hostname, description, objectId, reason }) =>
+    markup`<tr><th scope="row">${short(address)}</th><td>${hostname === null ? "–" : short(hostname)}</td>
+<td>${description === null ? "–" : short(description)}</td><td><code>${objectId ?? "–"}</code></td>
+<td>${whyUnread[reason]}</td></tr>\n`
+  );
+  return markup`<h2>Found but not read: ${counted(unread.length, "device")}</h2>
+<div class="card scroll"><table aria-label="Found but not read"><thead><tr>
+<th scope="col">Address</th><th scope="col">Host name</th><th scope="col">Description</th><th scope="col">Object ID</th>
+<th scope="col">Why</th></tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
 function otherSection(others: OtherDevice[]): Markup {

@@ -12,7 +12,7 @@ export function renderJsonLine(reading: Reading): string {
 }
 
 function orderedDocument(document: ScanDocument): ScanDocument {
-  const { schema, startedAt, finishedAt, stats, printers, others, problems } = document;
+  const { schema, startedAt, finishedAt, stats, printers, others, unread, problems } = document;
   const { addresses, answered, printers: count, packetsSent, packetsReceived, durationMs } = stats;
   return {
     schema,
@@ -23,6 +23,9 @@ function orderedDocument(document: ScanDocument): ScanDocument {
     ...(others === undefined ? {} : {
       others: others.map(({ address, description, objectId }) => ({ address, description, objectId })),
     }),
+    unread: unread.map(({ address, port, hostname, description, objectId, reason }) => (
+      { address, port, hostname, description, objectId, reason }
+    )),
     problems: problems.map(orderedProblem),
   };
 }

@@ -1,4 +1,4 @@
-import type { OtherDevice, Problem, Reading, ScanDocument } from "../printers/reading.ts";
+import type { OtherDevice, Problem, Reading, ScanDocument, UnreadDevice } from "../printers/reading.ts";
 import { counted, fleetOf, grouped, placeOf } from "./fleet.ts";
 import type { Fleet, LowSupply } from "./fleet.ts";
 import { headingSpans, layoutFor, printerBlock } from "./printer_block.ts";
@@ -27,6 +27,7 @@ export function renderTable(document: ScanDocument, options: TableOptions): stri
   const lines = printerLines(fleet.printers, options);
   if (document.others !== undefined) lines.push(...otherLines(document.others));
   lines.push(
+    ...unreadLines(document.unread),
     ...problemLines(document.problems, options),
     ...attentionLines(fleet, options),
     summaryLine(document, fleet),
@@ -59,6 +60,17 @@ function otherLines(others: OtherDevice[]): Span[][] {
   const lines: Span[][] = [[{ text: "Other devices", style: "bold" }]];
   for (const { address, description, objectId } of others) {
     lines.push([{ text: `  ${safeText(address)}  ${safeText(description ?? objectId ?? "no description")}` }]);
+  }
+  return [...lines, []];
+}
+
+function unreadLines(unread: UnreadDevice[]): Span[][] {
+  if (unread.length === 0) return [];
+  const lines: Span[][] = [[{ text: `Found but not read: ${counted(unread.length, "device")}`, style: "bold" }]];
+  for (const { address, hostname, description, objectId } of unread) {
+    const known = description ?? objectId ?? "answered, not known what it is";
+    const name = hostname === null ? "" : `  ${safeText(hostname)}`;
+    lines.push([{ text: `  ${safeText(address)}${name}  ${safeText(known)}` }]);
   }
   return [...lines, []];
 }
@@ -131,6 +143,9 @@ function summaryLine(document: ScanDocument, fleet: Fleet): Span[] {
     { text: `${grouped(fleet.lowSupplies.length)} low`, style: fleet.lowSupplies.length > 0 ? "warn" : "plain" },
     { text: `${grouped(fleet.troubled.length)} in error`, style: fleet.troubled.length > 0 ? "bad" : "plain" },
     { text: `${grouped(fleet.partlyRead.length)} partly read`, style: fleet.partlyRead.length > 0 ? "warn" : "plain" },
+    ...(document.unread.length === 0
+      ? []
+      : [{ text: `${grouped(document.unread.length)} not read`, style: "warn" } as const]),
     { text: `${(durationMs / 1000).toFixed(1)} s` },
   ];
   return parts.flatMap((part, index) => index === 0 ? [part] : [{ text: ", " }, part]);

@@ -33,6 +33,8 @@ export interface DeviceOutcome {
   readings: Reading[];
   other?: OtherDevice;
   captured?: Varbind[];
+  /** Its time was over before it was known what it is. */
+  isUnread?: true;
   problems: Problem[];
   /** Absent where nothing was tried. */
   access?: Access;
@@ -51,6 +53,10 @@ export async function readDevice(found: Found, options: ReadDeviceOptions): Prom
   try {
     const opened = await negotiate(found, options, () => expired, (candidate) => session = candidate);
     const access = opened.access === undefined ? {} : { access: opened.access };
+    if (opened.session === null && expired) {
+      const problem = { ...deadlineProblem(options.deadlineMs), address: target.address };
+      return { readings: [], isUnread: true, ...access, problems: [...opened.problems, problem] };
+    }
     if (opened.session === null) {
       const other = { address: target.address, description: null, objectId: null };
       return { readings: [], other, ...access, problems: opened.problems };
@@ -120,6 +126,8 @@ async function readWith(
     });
   }
   const captured = capture === null ? {} : { captured: [...store].map(([oid, value]) => ({ oid, ...value })) };
+  const located = problems.map((problem) => ({ ...problem, address: target.address }));
+  if (!printer && expired()) return { readings: [], isUnread: true, ...captured, problems: located };
   if (!printer) {
     const reading = interpretReading(store, contextOf(session, device, { problems: [], asked, profile })).reading;
     const other: OtherDevice = {
@@ -127,12 +135,7 @@ async function readWith(
       description: reading.description,
       objectId: reading.objectId,
     };
-    return {
-      readings: [],
-      other,
-      ...captured,
-      problems: problems.map((problem) => ({ ...problem, address: target.address })),
-    };
+    return { readings: [], other, ...captured, problems: located };
   }
   const readings = interpretReadings(store, contextOf(session, device, { problems, asked, profile }));
   return { readings: readings.map(({ reading }) => reading), ...captured, problems: [] };
@@ -155,12 +158,16 @@ function contextOf(
 }
 
 function incompleteProblem(error: SnmpError, device: Device, expired: boolean): Problem {
-  if (expired) {
-    const seconds = device.deadlineMs / 1000;
-    return { code: "deadline", message: `Reading took longer than ${seconds} s and was stopped, the rest is missing` };
-  }
+  if (expired) return deadlineProblem(device.deadlineMs);
   const code = error.failure === "timeout" ? "silent" : "read-failed";
   return { code, message: `${error.message}, the rest of the reading is missing` };
+}
+
+function deadlineProblem(deadlineMs: number): Problem {
+  return {
+    code: "deadline",
+    message: `Reading took longer than ${deadlineMs / 1000} s and was stopped, the rest is missing`,
+  };
 }
 
 /** A bug while one device was read: named, so that the scan goes on without it. */

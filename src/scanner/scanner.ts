@@ -8,8 +8,9 @@ import { messageOf } from "../core/errors.ts";
 import { credentialsFor, planFromWire } from "../credentials/credential.ts";
 import type { Credential } from "../credentials/credential.ts";
 import type { Problem } from "../printers/reading.ts";
+import { decodeText } from "../printers/text.ts";
 import type { DatagramHub } from "../snmp/datagram_hub.ts";
-import { maxProbeId, minProbeId } from "../snmp/probe.ts";
+import { maxProbeId, minProbeId, sysDescr, sysObjectId } from "../snmp/probe.ts";
 import type { ProbeTemplate } from "../snmp/probe.ts";
 import { targetAt } from "../targets/address_space.ts";
 import type { Target } from "../targets/address_space.ts";
@@ -27,7 +28,14 @@ import type { DeviceOutcome } from "./read_device.ts";
 import { idOf, maybeMessage, sweepShard } from "./sweep_shard.ts";
 import type { Found, ShardSweep } from "./sweep_shard.ts";
 import { createPacer } from "./token_bucket.ts";
-import type { DeviceResult, FromScanner, ScannerConfig, ScannerCounters, Shard } from "./worker_messages.ts";
+import type {
+  DeviceResult,
+  FoundDevice,
+  FromScanner,
+  ScannerConfig,
+  ScannerCounters,
+  Shard,
+} from "./worker_messages.ts";
 
 export interface ScannerParts {
   hub: DatagramHub;
@@ -87,6 +95,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
   const roundsOf = new Map<readonly Credential[], Map<string | null, ProbeTemplate[][]>>();
   let nextId = minProbeId + Math.floor(Math.random() * 0x10000000);
   const results: DeviceResult[] = [];
+  const founds: FoundDevice[] = [];
   let underWay = 0, sending = 0;
   /** Shards of which addresses are still asked, and those that wait for late answers alone. */
   let asking = 0, lingering = 0;
@@ -120,6 +129,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
   const reporter = setInterval(report, reportEveryMs);
 
   function report(): void {
+    if (founds.length > 0) post({ type: "found", devices: founds.splice(0) });
     if (results.length > 0) post({ type: "results", results: results.splice(0) });
     const { sent, received, stray } = hub.counters;
     post({ type: "progress", counters: { ...counters, packetsSent: sent, packetsReceived: received, stray } });
@@ -192,6 +202,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
       send: (bytes, target) => hub.probe(bytes, target.address, target.port),
       onFound: ({ heard, ...rest }) => {
         counters.answered++;
+        founds.push(foundDevice(rest));
         somebodyWasLate ||= isSwept;
         // Where packets are lost, an answer to the second probe says nothing of how slow the device is.
         const tells = heard !== undefined && (heard.certain || !isLossy());
@@ -349,6 +360,20 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
       clearInterval(reporter);
       report();
     },
+  };
+}
+
+function foundDevice({ target, varbinds }: Found): FoundDevice {
+  const { address, port, hostname } = target;
+  const valueOf = (oid: string) => varbinds.find((varbind) => varbind.oid === oid)?.value;
+  const description = valueOf(sysDescr), objectId = valueOf(sysObjectId);
+  return {
+    key: keyOf(target),
+    address,
+    port,
+    hostname,
+    description: description instanceof Uint8Array ? decodeText(description) || null : null,
+    objectId: typeof objectId === "string" ? objectId : null,
   };
 }
 

@@ -3,7 +3,7 @@
  * with its fields, so failures travel as code and message.
  */
 import type { WireCredentialPlan } from "../credentials/credential.ts";
-import type { OtherDevice, Problem, Reading, ReadingScope } from "../printers/reading.ts";
+import type { OtherDevice, Problem, Reading, ReadingScope, UnreadDevice } from "../printers/reading.ts";
 import type { ColumnGroup } from "../snmp/read_objects.ts";
 import type { Varbind } from "../snmp/value.ts";
 import type { AddressSpace } from "../targets/address_space.ts";
@@ -70,6 +70,11 @@ export interface ScannerCounters {
   reading: number;
 }
 
+/** A device that has answered the sweep and is to be read; `key` is "address port". */
+export interface FoundDevice extends Omit<UnreadDevice, "reason"> {
+  key: string;
+}
+
 /** One device's outcome; `key` is "address port". */
 export interface DeviceResult {
   shard: number;
@@ -80,6 +85,8 @@ export interface DeviceResult {
   access?: Access;
   /** What the device answered, when the configuration says to capture. */
   captured?: Varbind[];
+  /** Its time was over before it was known what it is. */
+  isUnread?: true;
   problems: Problem[];
 }
 
@@ -89,6 +96,8 @@ export type FromScanner =
   | { type: "progress"; counters: ScannerCounters }
   /** The worker can take another shard while it waits for answers. */
   | { type: "pull" }
+  /** Before their results. */
+  | { type: "found"; devices: FoundDevice[] }
   | { type: "results"; results: DeviceResult[] }
   /** Not complete where the worker was stopped meanwhile: only what was reported of it is done. */
   | { type: "shardDone"; shard: number; complete: boolean; problems: Problem[] }

@@ -28,6 +28,7 @@ export async function scanWithAlternatives(request: ScanRequest, parts: ScanPart
   return {
     printers: [...first.printers, ...second.printers],
     others: [...first.others, ...second.others],
+    unread: [...first.unread, ...second.unread],
     captured: [...first.captured, ...second.captured],
     problems: [...first.problems, ...second.problems],
     counters: sum(first.counters, second.counters),
@@ -37,9 +38,12 @@ export async function scanWithAlternatives(request: ScanRequest, parts: ScanPart
   };
 }
 
-function silentAlternatives({ printers, others, problems }: ScanResult, space: AddressSpace): AddressSpace | undefined {
+function silentAlternatives(
+  { printers, others, unread, problems }: ScanResult,
+  space: AddressSpace,
+): AddressSpace | undefined {
   if (space.alternatives === undefined) return undefined;
-  const heard = new Set([...printers, ...others, ...problems].map(({ address }) => address));
+  const heard = new Set([...printers, ...others, ...unread, ...problems].map(({ address }) => address));
   const answered = new Set(
     space.segments.filter(({ hostname, index }) => hostname !== null && heard.has(targetAt(space, index).address))
       .map(({ hostname }) => hostname),

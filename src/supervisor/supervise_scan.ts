@@ -6,9 +6,16 @@
 import type { Clock } from "../core/clock.ts";
 import { UnavailableError } from "../core/errors.ts";
 import type { WireCredentialPlan } from "../credentials/credential.ts";
-import type { OtherDevice, Problem, Reading, ReadingScope } from "../printers/reading.ts";
+import type { OtherDevice, Problem, Reading, ReadingScope, UnreadDevice } from "../printers/reading.ts";
 import type { Access, RememberedAccess } from "../scanner/access.ts";
-import type { DeviceResult, FromScanner, ScannerCounters, SendWindow, ToScanner } from "../scanner/worker_messages.ts";
+import type {
+  DeviceResult,
+  FoundDevice,
+  FromScanner,
+  ScannerCounters,
+  SendWindow,
+  ToScanner,
+} from "../scanner/worker_messages.ts";
 import type { ColumnGroup } from "../snmp/read_objects.ts";
 import type { Varbind } from "../snmp/value.ts";
 import type { AddressSpace } from "../targets/address_space.ts";
@@ -77,6 +84,8 @@ export interface ScanProgress extends ScannerCounters {
 export interface ScanResult {
   printers: Reading[];
   others: OtherDevice[];
+  /** Devices that answered and were not read. */
+  unread: UnreadDevice[];
   /** Answers by device, when the request says to capture. */
   captured: { key: string; varbinds: Varbind[]; access: Access | undefined }[];
   problems: Problem[];
@@ -131,6 +140,9 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
   const workers = Math.min(request.workers, queue.length);
   const printers: Reading[] = [];
   const others: OtherDevice[] = [];
+  /** Found and without a result so far, by "address port". */
+  const found = new Map<string, FoundDevice>();
+  const expired: FoundDevice[] = [];
   const captured: ScanResult["captured"] = [];
   const problems: Problem[] = [];
   const slots = new Set<Slot>();
@@ -190,6 +202,9 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
         return assign(slot);
       case "progress":
         return onProgress(slot, message.counters);
+      case "found":
+        for (const device of message.devices) found.set(device.key, device);
+        return;
       case "results":
         for (const result of message.results) onResult(slot, result);
         return;
@@ -246,6 +261,9 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
 
   function onResult(slot: Slot, result: DeviceResult): void {
     slot.shards.get(result.shard)?.reported.add(result.key);
+    const device = found.get(result.key);
+    if (result.isUnread && device !== undefined) expired.push(device);
+    found.delete(result.key);
     problems.push(...result.problems);
     if (result.captured !== undefined) {
       captured.push({ key: result.key, varbinds: result.captured, access: result.access });
@@ -388,17 +406,25 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
     for (const slot of slots) slot.worker.terminate();
   }
   const counters = totals();
-  const isComplete = queue.length === 0 && [...slots].every(({ shards }) => shards.size === 0);
+  const isStopped = signal.aborted || queue.length > 0 || [...slots].some(({ shards }) => shards.size > 0);
   return {
     printers,
     others,
+    unread: [
+      ...unreadDevices(found.values(), isStopped ? "stopped" : "failed"),
+      ...unreadDevices(expired, "deadline"),
+    ],
     captured,
     problems,
     counters,
-    interrupted: signal.aborted || !isComplete,
+    interrupted: isStopped,
     position: position(),
     notProbed: signal.aborted ? space.size - counters.probed : 0,
   };
+}
+
+function unreadDevices(devices: Iterable<FoundDevice>, reason: UnreadDevice["reason"]): UnreadDevice[] {
+  return [...devices].map(({ key: _, ...device }) => ({ ...device, reason }));
 }
 
 function add(sum: ScannerCounters, counters: ScannerCounters): void {

@@ -85,6 +85,7 @@ export function documentOf(printers: Reading[], changes: Partial<ScanDocument> =
       durationMs: 2210,
     },
     printers,
+    unread: [],
     problems: [],
     ...changes,
   };

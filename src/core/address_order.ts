@@ -1,0 +1,19 @@
+import { tryParseIp, withoutZone } from "./ip.ts";
+
+/**
+ * By address as a number and then by port: IPv4 before IPv6, 10.0.0.9 before 10.0.0.10; what has no address at all first,
+ * names last. What is equal stays in its order.
+ */
+export function byAddress<T extends { address?: string; port?: number }>(items: readonly T[]): T[] {
+  return items.map((item) => ({ item, key: keyOf(item.address), port: item.port ?? 0 }))
+    .sort((a, b) => a.key < b.key ? -1 : a.key > b.key ? 1 : a.port - b.port)
+    .map(({ item }) => item);
+}
+
+/** Text that sorts as the address does. */
+function keyOf(address: string | undefined): string {
+  if (address === undefined) return "0";
+  const ip = tryParseIp(withoutZone(address));
+  if (ip === undefined) return `9${address}`;
+  return `${ip.family}${ip.value.toString(16).padStart(32, "0")}${address.slice(withoutZone(address).length)}`;
+}
