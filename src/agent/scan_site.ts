@@ -144,6 +144,7 @@ async function scanSpace(space: AddressSpace, options: ScanSiteOptions, parts: S
       : Math.min(maxReading, Math.max(leastReading, Math.floor(perSecond / workers / requestsPerSecond))),
     ...(perSecond === 0 ? {} : { reads: { perSecond, burst: readBurst } }),
     scope: options.scope,
+    learns: true,
     seed,
     capture: null,
     ...(options.window === undefined ? {} : { window: options.window }),

@@ -11,6 +11,7 @@ import { HoursEndedError, watchHours } from "./hours_watch.ts";
 import { ConfigChangedError } from "./live_config.ts";
 import type { ReadingIntake } from "./reading_intake.ts";
 import type { FaultList } from "./fault_list.ts";
+import type { ReadingScope } from "../printers/reading.ts";
 import type { Access } from "../scanner/access.ts";
 import { scanSite } from "./scan_site.ts";
 import type { ScanSiteOptions, ScanSiteParts } from "./scan_site.ts";
@@ -93,8 +94,8 @@ export function createSiteScans(options: SiteScansOptions): SiteScans {
       let unknown = 0;
       const site = request.site.name;
       const changed = underConfig.signal;
-      const tellAccess = (key: string, how: Access) => {
-        const news = access.note(site, key, how);
+      const tellAccess = (key: string, how: Access, scope: ReadingScope) => {
+        const news = access.note(site, key, how, scope);
         if (news === undefined) return;
         const [address = "", port] = key.split(" ");
         const seen = how.seen.map(({ name, version, saw }) => ({ credential: name, version, saw }));
@@ -116,8 +117,11 @@ export function createSiteScans(options: SiteScansOptions): SiteScans {
           window: shifted(window, machineClock.now().getTime() - clock.now().getTime()),
           stopsAtOnce: true,
           config: config(),
-          remembered: access.remembered(site, options.places, { trying: options.kind === "task" }),
-          onAccess: tellAccess,
+          remembered: access.remembered(site, options.places, {
+            trying: options.kind === "task",
+            scope: options.scope,
+          }),
+          onAccess: (key, how) => tellAccess(key, how, options.scope),
           onReading(reading, how) {
             const credential = how?.credential ?? null;
             const taken = intake.take(reading, { site, scope: options.scope, credential });

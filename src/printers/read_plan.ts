@@ -144,6 +144,14 @@ export function statePlan(store: ObjectStore, profile: Profile): ReadPlan {
   return planOf(store, { gets: stateObjects(store, profile), groups: stateGroups, rules: [] });
 }
 
+/** Whatever a status read asks for, also what is answered already. */
+export function statusObjects(store: ObjectStore, profile: Profile): { state: ReadPlan; levels: ReadPlan } {
+  return {
+    state: wholePlan({ gets: stateObjects(store, profile), groups: stateGroups, rules: [] }),
+    levels: wholePlan({ gets: [], groups: levelGroups, rules: profile.supplies ?? [] }),
+  };
+}
+
 /** What else to ask where more than one printer answers, or undefined where there is one. */
 export function severalPlan(store: ObjectStore): ReadPlan | undefined {
   return maybeSeveral(store) ? { gets: [], groups: [...severalGroups] } : undefined;
@@ -193,10 +201,18 @@ function stateObjects(store: ObjectStore, profile: Profile): string[] {
   return [...gets, ...fields.flatMap((rules) => rules ?? []).map(({ oid }) => oid)];
 }
 
-function planOf(
-  store: ObjectStore,
-  parts: { gets: string[]; groups: readonly ColumnGroup[]; rules: (MeterRule | SupplyRule)[] },
-): ReadPlan {
+interface PlanParts {
+  gets: string[];
+  groups: readonly ColumnGroup[];
+  rules: (MeterRule | SupplyRule)[];
+}
+
+function planOf(store: ObjectStore, parts: PlanParts): ReadPlan {
+  const { gets, groups } = wholePlan(parts);
+  return { gets: gets.filter((oid) => store.get(oid) === undefined), groups };
+}
+
+function wholePlan(parts: PlanParts): ReadPlan {
   const gets = new Set(parts.gets);
   const groups = parts.groups.map((group) => ({ ...group, columns: [...group.columns] }));
   for (const rule of parts.rules) {
@@ -204,7 +220,7 @@ function planOf(
     const group = maybeGroup(rule);
     if (group !== undefined) mergeGroup(groups, group);
   }
-  return { gets: [...gets].filter((oid) => store.get(oid) === undefined), groups };
+  return { gets: [...gets], groups };
 }
 
 function scalarsOf(rule: MeterRule | SupplyRule): string[] {

@@ -23,6 +23,17 @@ export interface Access {
   triedAll: boolean;
   /** In the order in which they were tried, the one that was read with among them. */
   seen: CredentialSight[];
+  /** What a status read of it can do with. */
+  known?: KnownDevice;
+  /** Whether what was known of it still held; absent where nothing was. */
+  held?: boolean;
+}
+
+/** What a printer answered last time, so that a status read asks for less. */
+export interface KnownDevice {
+  version: SnmpVersion;
+  /** Variable bindings (varbind_list.ts). */
+  objects: Uint8Array;
 }
 
 /** What is known of a device from before. */
@@ -31,6 +42,8 @@ export interface Remembered {
   credential: string | null;
   /** As much as the others show, too, so that they are left alone; null: it is not known, or time to see again. */
   enough: View | null;
+  /** For a status read. */
+  known?: KnownDevice;
 }
 
 /** By "address port". */

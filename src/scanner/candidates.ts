@@ -67,8 +67,9 @@ export function candidatesFor(
     const [other] = credential.versions.filter((one) => one !== version);
     const second = other === undefined ? [] : [{ ...common(credential), trusted: false, version: other, retries: 0 }];
     // The v2c probe may only have been lost, and GetBulk is worth one more question.
-    if (version === "1") candidates.push(...second);
+    const isSettled = version === "2c" || (isTrusted(credential) && remembered?.known?.version === "1");
+    if (!isSettled) candidates.push(...second);
     candidates.push({ ...common(credential), version, proven: true });
-    if (version === "2c") late.push(...second);
+    if (isSettled) late.push(...second);
   }
 }

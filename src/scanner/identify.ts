@@ -3,6 +3,7 @@ import { ObjectStore } from "../printers/object_store.ts";
 import { deviceTable, identifyColumns, ownRow, valueOctets } from "../printers/read_plan.ts";
 import { recognise } from "../printers/recognise.ts";
 import type { Recognised } from "../printers/recognise.ts";
+import type { KnownPart } from "../printers/reread_plan.ts";
 import type { View } from "../printers/view.ts";
 import { mayShowMore, viewOf } from "../printers/view.ts";
 import { createAnswerSizes } from "../snmp/answer_sizes.ts";
@@ -27,6 +28,10 @@ export interface Identified {
   sizes: AnswerSizes;
   /** Why nothing is asked any more: the device fell silent. */
   error: SnmpError | null;
+  /** The objects that showed what it is. */
+  told: ReadonlySet<string>;
+  /** Where it was known: its state has been asked for, and its levels in `store` are those of last time. */
+  known?: { levels: KnownPart; withoutLevels: () => ObjectStore };
 }
 
 /**
@@ -67,6 +72,7 @@ export async function identify(session: SnmpSession, known: readonly Varbind[] =
     problems,
     sizes,
     error,
+    told: new Set([...store].map(([oid]) => oid)),
   };
 }
 

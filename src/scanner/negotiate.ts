@@ -20,6 +20,7 @@ import type { Candidate } from "./candidates.ts";
 import { identify } from "./identify.ts";
 import type { Identified } from "./identify.ts";
 import type { ReadSlot } from "./read_limiter.ts";
+import { reread } from "./reread.ts";
 import { createAnswerWait } from "./round_trip.ts";
 import type { AnswerWait, RoundTrip } from "./round_trip.ts";
 import type { Found } from "./sweep_shard.ts";
@@ -72,6 +73,7 @@ export async function negotiate(
   const seen: CredentialSight[] = [];
   let best: { session: SnmpSession; identified: Identified; sight: CredentialSight } | undefined;
   let hasEngine = true, triedAll = true, wasStopped = false;
+  let held: boolean | undefined;
   for (const candidate of candidates) {
     const { credential } = candidate;
     if (credential.kind === "usm" && !hasEngine) continue;
@@ -87,7 +89,7 @@ export async function negotiate(
     };
     let identified: Identified;
     try {
-      identified = await identify(session, candidate.proven ? found.varbinds : []);
+      identified = await identifyOrReread(candidate, session);
     } catch (error) {
       session.close();
       if (!(error instanceof SnmpError)) throw error;
@@ -121,7 +123,19 @@ export async function negotiate(
   const { session, identified, sight } = best;
   const { view, recognised: { printer } } = identified;
   const access: Access = { credential: sight.name, view, printer, triedAll, seen };
+  if (held !== undefined) access.held = held;
   return { session, identified, access, problems: viewProblems(found.target, { seen, sight, identified }) };
+
+  async function identifyOrReread({ credential, proven }: Candidate, session: SnmpSession): Promise<Identified> {
+    const heard = proven ? found.varbinds : [];
+    const known = credential.name === remembered?.credential ? remembered.known : undefined;
+    if (known !== undefined && known.version === session.version && held === undefined) {
+      const again = await reread(session, known.objects, heard);
+      held = again !== undefined;
+      if (again !== undefined) return again;
+    }
+    return await identify(session, heard);
+  }
 
   function open(candidate: Candidate): SnmpSession {
     const { credential } = candidate;

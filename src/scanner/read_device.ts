@@ -9,12 +9,15 @@ import type { Profile } from "../printers/profile.ts";
 import { levelPlan, readPlan, severalPlan, statePlan } from "../printers/read_plan.ts";
 import type { ReadPlan } from "../printers/read_plan.ts";
 import type { OtherDevice, Problem, Reading, ReadingScope } from "../printers/reading.ts";
+import { heldObjects, worthKnowing } from "../printers/reread_plan.ts";
 import { saysItSleeps } from "../printers/status.ts";
+import { askAgain } from "../snmp/ask_again.ts";
 import { readObjects, walkColumns } from "../snmp/read_objects.ts";
 import type { ColumnGroup, ReadProblem } from "../snmp/read_objects.ts";
 import { SnmpError } from "../snmp/session.ts";
 import type { SnmpSession } from "../snmp/session.ts";
 import type { Varbind } from "../snmp/value.ts";
+import { encodeVarbinds } from "../snmp/varbind_list.ts";
 import type { Target } from "../targets/address_space.ts";
 import type { Access } from "./access.ts";
 import { negotiate } from "./negotiate.ts";
@@ -25,6 +28,8 @@ export interface ReadDeviceOptions extends NegotiateOptions {
   deadlineMs: number;
   now: () => Date;
   scope: ReadingScope;
+  /** Tells what later status reads can do with. */
+  learns?: boolean;
   capture: ColumnGroup[] | null;
 }
 
@@ -64,7 +69,7 @@ export async function readDevice(found: Found, options: ReadDeviceOptions): Prom
     session = opened.session;
     // The time may have been over while a further credential was tried.
     if (expired) session.close();
-    return { ...await readWith(opened, { ...options, target, observedAt }, () => expired), ...access };
+    return { ...access, ...await readWith(opened, { ...options, target, observedAt }, () => expired) };
   } finally {
     clearTimeout(deadline);
     session?.close();
@@ -76,6 +81,7 @@ interface Device {
   observedAt: Date;
   deadlineMs: number;
   scope: ReadingScope;
+  learns?: boolean;
   capture: ColumnGroup[] | null;
 }
 
@@ -86,7 +92,8 @@ async function readWith(
 ): Promise<DeviceOutcome> {
   const { session } = opened;
   const { target, scope, capture } = device;
-  const { store, recognised, sizes, error: fellSilent } = opened.identified;
+  const { recognised, sizes, error: fellSilent, told, known } = opened.identified;
+  let { store } = opened.identified;
   const problems: Problem[] = [...opened.problems, ...opened.identified.problems];
   const keep = (outcome: { varbinds: Varbind[]; problems: ReadProblem[] }) => {
     for (const varbind of outcome.varbinds) store.add(varbind);
@@ -105,11 +112,18 @@ async function readWith(
     if (fellSilent !== null) throw fellSilent;
     if (printer && scope === "full") await ask(readPlan(store, profile));
     if (printer && scope === "status") {
-      await ask(statePlan(store, profile));
+      if (known === undefined) await ask(statePlan(store, profile));
       // Its levels are in a part that may have to be woken for them, and nothing is used up while it sleeps.
       if (severalPlan(store) !== undefined || !saysItSleeps(store, profile)) {
+        const levels = known && await askAgain(session, known.levels.questions, sizes);
+        const held = levels && heldObjects(known.levels, levels);
+        for (const varbind of held ?? []) store.add(varbind);
+        if (held === undefined) {
+          if (known !== undefined) store = known.withoutLevels();
+          asked.levels = true;
+          await ask(levelPlan(store, profile));
+        }
         asked.levels = true;
-        await ask(levelPlan(store, profile));
       }
     }
     const several = printer ? severalPlan(store) : undefined;
@@ -138,8 +152,33 @@ async function readWith(
     return { readings: [], other, ...captured, problems: located };
   }
   const readings = interpretReadings(store, contextOf(session, device, { problems, asked, profile }));
-  return { readings: readings.map(({ reading }) => reading), ...captured, problems: [] };
+  const isLearnt = device.learns === true && asked.levels && readings.length === 1 &&
+    !problems.some(({ code }) => lostCodes.has(code)) && severalPlan(store) === undefined &&
+    !saysItSleeps(store, profile);
+  const objects = isLearnt ? encodeVarbinds(worthKnowing(store, profile, told)) : undefined;
+  const isKept = objects !== undefined && objects.length <= maxKnownOctets;
+  return {
+    readings: readings.map(({ reading }) => reading),
+    ...captured,
+    problems: [],
+    ...isKept ? { access: { ...opened.access, known: { version: session.version, objects } } } : {},
+  };
 }
+
+/** What is known of a printer takes two or three thousand octets; what makes up much more is not remembered. */
+const maxKnownOctets = 16 * 1024;
+
+/** A table that has a hole is not known. */
+const lostCodes = new Set([
+  "silent",
+  "deadline",
+  "read-failed",
+  "no-answer",
+  "agent-error",
+  "too-big",
+  "non-increasing",
+  "table-too-long",
+]);
 
 function contextOf(
   session: SnmpSession,

@@ -92,7 +92,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
   };
   const breather = createBreather(clock, () => ({ sent: hub.counters.sent, answered: counters.answered }));
   const sweeps = new Map<number, { firstId: number; size: number; sweep: ShardSweep }>();
-  const roundsOf = new Map<readonly Credential[], Map<string | null, ProbeTemplate[][]>>();
+  const roundsOf = new Map<readonly Credential[], Map<string, ProbeTemplate[][]>>();
   let nextId = minProbeId + Math.floor(Math.random() * 0x10000000);
   const results: DeviceResult[] = [];
   const founds: FoundDevice[] = [];
@@ -160,11 +160,14 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
 
   function roundsFor(target: Target): ProbeTemplate[][] {
     const credentials = credentialsOf(target);
-    const preferred = rememberedOf(target)?.credential ?? null;
+    const { credential = null, known } = rememberedOf(target) ?? {};
     let byPreferred = roundsOf.get(credentials);
     if (byPreferred === undefined) roundsOf.set(credentials, byPreferred = new Map());
-    let rounds = byPreferred.get(preferred);
-    if (rounds === undefined) byPreferred.set(preferred, rounds = probeRounds(credentials, config.retries, preferred));
+    const key = `${known?.version} ${credential}`;
+    let rounds = byPreferred.get(key);
+    if (rounds === undefined) {
+      byPreferred.set(key, rounds = probeRounds(credentials, config.retries, credential, known?.version));
+    }
     return rounds;
   }
 
@@ -307,6 +310,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
         pace: paceRead,
         now: () => clock.now(),
         scope: config.scope,
+        learns: config.learns ?? false,
         capture: config.capture,
       });
     } catch (error) {

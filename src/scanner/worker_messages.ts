@@ -28,6 +28,8 @@ export interface ScannerConfig {
   /** Devices read at the same time. */
   maxReading: number;
   scope: ReadingScope;
+  /** Tells what later status reads can do with. */
+  learns?: boolean;
   /** Sends the answers themselves back as well, and walks these groups in addition; null in a normal scan. */
   capture: ColumnGroup[] | null;
   /** When datagrams may leave; at any time where it is left out. */

@@ -108,7 +108,7 @@ function countFitting(oids: readonly string[], sizes: AnswerSizes): number {
 const smallObject = "1.3.6.1.2.1.1.3.0";
 
 /** Throws `silence` when the device answers nothing at all; then its large answers are what does not arrive. */
-async function checkAlive(session: SnmpSession, silence: SnmpError): Promise<void> {
+export async function checkAlive(session: SnmpSession, silence: SnmpError): Promise<void> {
   try {
     await session.get([smallObject]);
   } catch (error) {

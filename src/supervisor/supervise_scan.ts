@@ -40,6 +40,8 @@ export interface ScanRequest {
   /** Devices that one worker reads at the same time. */
   maxReading: number;
   scope: ReadingScope;
+  /** Tells what later status reads can do with. */
+  learns?: boolean;
   seed: number;
   /** Keeps what the devices answered, and has these groups walked in addition; null in a normal scan. */
   capture: ColumnGroup[] | null;
@@ -184,6 +186,7 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
         deviceDeadlineMs: request.deviceDeadlineMs,
         maxReading: request.maxReading,
         scope: request.scope,
+        learns: request.learns ?? false,
         capture: request.capture,
         ...(request.window === undefined ? {} : { window: request.window }),
       },

@@ -1,0 +1,205 @@
+/**
+ * What is asked of a printer that is known. Each object is asked for with GETNEXT after the one that stood before it, so
+ * that an answer shows the value and that no row came between or went; behind the last row of a table one question more
+ * shows that there is no further one. What does not change while this is so is not asked again.
+ */
+import { hostRowOf, printerDevice } from "./inquiry.ts";
+import { interpretReading } from "./interpret_reading.ts";
+import { ObjectStore } from "./object_store.ts";
+import { oids } from "./printer_mib.ts";
+import type { Profile } from "./profile.ts";
+import { maybeOctets } from "./raw_value.ts";
+import { statusObjects } from "./read_plan.ts";
+import type { ColumnGroup, ReadPlan } from "./read_plan.ts";
+import { isUnder } from "../snmp/oid.ts";
+import type { SnmpValue, Varbind } from "../snmp/value.ts";
+import { isException } from "../snmp/value.ts";
+
+export interface Question {
+  /** Asked with GETNEXT. */
+  after: string;
+  /** What was answered last time, and the object that is to be answered; null: there is none of `column`. */
+  last: Varbind | null;
+  column: string;
+  /** Another value than last time shows that what is known holds no more. */
+  same: boolean;
+}
+
+/** Objects that hold or change together. */
+export interface KnownPart {
+  objects: Varbind[];
+  questions: Question[];
+  /** How they are asked where they hold no more. */
+  columns: ColumnGroup[];
+}
+
+export interface RereadPlan {
+  /** Who the printer is and its state; without this nothing is known. */
+  identity: KnownPart;
+  console: KnownPart;
+  alerts: KnownPart;
+  levels: KnownPart;
+}
+
+/** Of a supply: while its name and capacity are the same, so are these. */
+const bySupply: readonly string[] = [
+  oids.prtMarkerSuppliesColorantIndex,
+  oids.prtMarkerSuppliesClass,
+  oids.prtMarkerSuppliesType,
+  oids.prtMarkerSuppliesSupplyUnit,
+  oids.prtMarkerColorantValue,
+];
+const namesOfSupplies: readonly string[] = [oids.prtMarkerSuppliesDescription, oids.prtMarkerSuppliesMaxCapacity];
+const namesOfTrays: readonly string[] = [oids.prtInputCapacityUnit, oids.prtInputName, oids.prtInputDescription];
+/** Of tables of which every printer may get a row. */
+const ends: readonly string[] = [
+  oids.prtMarkerSuppliesLevel,
+  oids.prtInputCurrentLevel,
+  oids.prtAlertSeverityLevel,
+  oids.prtConsoleDisplayBufferText,
+];
+
+/** The objects that a later status read can do with. `told` are those that showed what the device is. */
+export function worthKnowing(store: ObjectStore, profile: Profile, told: ReadonlySet<string>): Varbind[] {
+  const { state, levels } = statusObjects(store, profile);
+  const gets = new Set([...state.gets, ...levels.gets]);
+  const columns = [...state.groups, ...levels.groups].flatMap((group) => group.columns);
+  return [...store].flatMap(([oid, value]) =>
+    told.has(oid) || gets.has(oid) || columns.some((column) => isUnder(oid, column)) ? [{ oid, ...value }] : []
+  );
+}
+
+/** `heard`: objects that need not be asked for. */
+export function rereadPlan(known: ObjectStore, profile: Profile, heard: ReadonlySet<string>): RereadPlan {
+  const { state, levels } = statusObjects(known, profile);
+  const groupsOf = (name: string) => state.groups.filter((group) => group.name === name);
+  const plan: RereadPlan = {
+    identity: { objects: [], questions: identityQuestions(known, profile, heard), columns: [] },
+    console: tablePart(known, groupsOf("console")),
+    alerts: tablePart(known, groupsOf("alerts")),
+    levels: levelPart(known, levels),
+  };
+  const gets = new Set(levels.gets);
+  const parts = [plan.console, plan.alerts, plan.levels];
+  for (const [oid, value] of known) {
+    const part = gets.has(oid)
+      ? plan.levels
+      : parts.find(({ columns }) => columns.some((group) => group.columns.some((column) => isUnder(oid, column))));
+    (part ?? plan.identity).objects.push({ oid, ...value });
+  }
+  return plan;
+}
+
+/** What a part's answers say now; undefined where it holds no more. */
+export function heldObjects(part: KnownPart, answers: readonly (Varbind | undefined)[]): Varbind[] | undefined {
+  const fresh: Varbind[] = [];
+  for (const [i, { last, column, same }] of part.questions.entries()) {
+    const answer = answers[i];
+    const isThere = answer !== undefined && !isException(answer);
+    if (last === null) {
+      if (isThere && isUnder(answer.oid, column)) return undefined;
+      continue;
+    }
+    if (!isThere || answer.oid !== last.oid || (same && !isSame(answer, last))) return undefined;
+    fresh.push(answer);
+  }
+  return [...part.objects, ...fresh];
+}
+
+export function isSame(a: SnmpValue, b: SnmpValue): boolean {
+  if (a.tag !== b.tag) return false;
+  if (!(a.value instanceof Uint8Array) || !(b.value instanceof Uint8Array)) return a.value === b.value;
+  const other = b.value;
+  return a.value.length === other.length && a.value.every((octet, i) => octet === other[i]);
+}
+
+const identifying = new Set(["serial", "mac", "firmware", "model"]);
+
+function identityQuestions(known: ObjectStore, profile: Profile, heard: ReadonlySet<string>): Question[] {
+  const device = printerDevice(known);
+  const row = hostRowOf(known, device);
+  const same = new Set([
+    oids.sysDescr,
+    oids.sysObjectID,
+    ...whereFrom(known, profile, identifying),
+    `${oids.hrDeviceDescr}.${row}`,
+    `${oids.prtGeneralCurrentLocalization}.${device}`,
+    `${oids.prtConsoleLocalization}.${device}`,
+  ]);
+  const volatile = [
+    oids.sysUpTime,
+    `${oids.hrDeviceStatus}.${row}`,
+    `${oids.hrPrinterDetectedErrorState}.${row}`,
+    ...(profile.panel ?? []).map(({ oid }) => oid),
+  ];
+  const questions = [...same, ...volatile].filter((oid) => !heard.has(oid)).flatMap((oid) => {
+    const value = known.get(oid);
+    return value === undefined ? [] : [exactly({ oid, ...value }, same.has(oid))];
+  });
+  // A second row is a second printer.
+  return [...questions, ...chain(known, oids.hrPrinterStatus, { same: false, end: true })];
+}
+
+/** The objects that the fields were taken from. */
+function whereFrom(known: ObjectStore, profile: Profile, fields: ReadonlySet<string>): string[] {
+  const nowhere = { observedAt: new Date(0), address: "", port: 0, targetName: null, problems: [] };
+  const asked = { meters: false, levels: false };
+  const snmp = { version: "2c" as const, engineId: null };
+  const { trace } = interpretReading(known, { ...nowhere, snmp, asked, profile });
+  return trace.filter(({ field }) => fields.has(field))
+    .flatMap(({ candidates }) => candidates.filter(({ verdict }) => verdict === "won").map(({ oid }) => oid));
+}
+
+function tablePart(known: ObjectStore, columns: ColumnGroup[]): KnownPart {
+  const questions = columns.flatMap((group) => group.columns)
+    .flatMap((column) => chain(known, column, { same: false, end: ends.includes(column) }));
+  return { objects: [], questions, columns };
+}
+
+function levelPart(known: ObjectStore, { gets, groups }: ReadPlan): KnownPart {
+  // Rows that their names do not tell apart could change places.
+  const named = areNamed(known);
+  const questions = groups.flatMap(({ columns }) => {
+    // Of a maker's table the last column is the one with the levels.
+    const key = columns.find((column) => ends.includes(column)) ?? columns.at(-1)!;
+    return columns.flatMap((column) => {
+      if (namesOfTrays.includes(column) || (named && bySupply.includes(column))) return [];
+      const same = namesOfSupplies.includes(column) || bySupply.includes(column);
+      const isTable = ends.includes(key) || known.column(column).length > 0;
+      return chain(known, column, { same, end: column === key && isTable });
+    });
+  });
+  const exact = gets.flatMap((oid) => {
+    const value = known.get(oid);
+    return value === undefined ? [] : [exactly({ oid, ...value }, false)];
+  });
+  return { objects: [], questions: [...questions, ...exact], columns: groups };
+}
+
+function areNamed(known: ObjectStore): boolean {
+  const names = new Set(
+    known.column(oids.prtMarkerSuppliesDescription).map(([, value]) => maybeOctets(value)?.toHex() ?? ""),
+  );
+  return !names.has("") && names.size === known.column(oids.prtMarkerSuppliesLevel).length;
+}
+
+/** The rows of a column, one after the other. */
+function chain(known: ObjectStore, column: string, { same, end }: { same: boolean; end: boolean }): Question[] {
+  const questions: Question[] = [];
+  let after = column;
+  for (const [index, value] of known.column(column)) {
+    const oid = `${column}.${index}`;
+    questions.push({ after, last: { oid, ...value }, column, same });
+    after = oid;
+  }
+  return end ? [...questions, { after, last: null, column, same: false }] : questions;
+}
+
+/** One object, whatever stands before it. */
+function exactly(last: Varbind, same: boolean): Question {
+  const { oid } = last;
+  const at = oid.lastIndexOf(".");
+  const arc = Number(oid.slice(at + 1));
+  const column = oid.slice(0, at);
+  return { after: arc === 0 ? column : `${column}.${arc - 1}`, last, column, same };
+}
