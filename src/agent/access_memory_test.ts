@@ -111,3 +111,48 @@ Deno.test("createAccessMemory() says once that no credential works, that all sho
     [undefined, "refused", undefined, "mended", "limited", undefined, "mended", "limited", "refused"],
   );
 });
+
+const known = { version: "2c" as const, objects: new Uint8Array(100) };
+const statusOf = (memory: ReturnType<typeof createAccessMemory>, site = "one") =>
+  memory.remembered(site, null, { scope: "status" })[place];
+
+Deno.test("createAccessMemory() tells what a printer answered for status reads alone", () => {
+  const { memory } = memoryAt();
+  memory.note("one", place, { ...works, known });
+  assert.deepEqual(statusOf(memory), { credential: "full", enough: null, known });
+  assert.deepEqual(memory.remembered("one", null)[place], { credential: "full", enough: null });
+  // One that sleeps tells nothing new.
+  memory.note("one", place, { ...works, held: true }, "status");
+  assert.deepEqual(statusOf(memory)?.known, known);
+  memory.configChanged();
+  assert.deepEqual(statusOf(memory)?.known, known);
+});
+
+Deno.test("createAccessMemory() keeps what never holds to itself until the next full read", () => {
+  const { memory } = memoryAt();
+  const fails = () => memory.note("one", place, { ...works, known, held: false }, "status");
+  memory.note("one", place, { ...works, known });
+  fails();
+  fails();
+  memory.note("one", place, { ...works, known, held: true }, "status");
+  fails();
+  fails();
+  assert.notEqual(statusOf(memory)?.known, undefined);
+  fails();
+  for (let reads = 0; reads < 3; reads++) {
+    assert.equal(statusOf(memory)?.known, undefined);
+    memory.note("one", place, { ...works, known }, "status");
+  }
+  memory.note("one", place, { ...works, known }, "full");
+  assert.notEqual(statusOf(memory)?.known, undefined);
+});
+
+Deno.test("createAccessMemory() forgets first what was answered longest ago where it is too much", () => {
+  const { memory } = memoryAt();
+  const megabyte = { version: "2c" as const, objects: new Uint8Array(1024 * 1024) };
+  memory.note("other", place, { ...works, known });
+  for (let host = 0; host < 50; host++) memory.note("one", `10.0.1.${host} 161`, { ...works, known: megabyte });
+  const kept = Object.entries(memory.remembered("one", null, { scope: "status" }))
+    .filter(([, { known }]) => known !== undefined).map(([key]) => key);
+  assert.deepEqual([kept.length, kept[0]], [47, "10.0.1.3 161"]);
+});

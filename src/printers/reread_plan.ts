@@ -41,16 +41,27 @@ export interface RereadPlan {
   levels: KnownPart;
 }
 
-/** Of a supply: while its name and capacity are the same, so are these. */
-const bySupply: readonly string[] = [
-  oids.prtMarkerSuppliesColorantIndex,
-  oids.prtMarkerSuppliesClass,
-  oids.prtMarkerSuppliesType,
-  oids.prtMarkerSuppliesSupplyUnit,
-  oids.prtMarkerColorantValue,
+/** By `names` the rows of a table are told apart; while these are the same, so is the rest. */
+const named: readonly { names: string; levels: string; same: string[]; rest: string[] }[] = [
+  {
+    names: oids.prtMarkerSuppliesDescription,
+    levels: oids.prtMarkerSuppliesLevel,
+    same: [oids.prtMarkerSuppliesDescription, oids.prtMarkerSuppliesMaxCapacity],
+    rest: [
+      oids.prtMarkerSuppliesColorantIndex,
+      oids.prtMarkerSuppliesClass,
+      oids.prtMarkerSuppliesType,
+      oids.prtMarkerSuppliesSupplyUnit,
+      oids.prtMarkerColorantValue,
+    ],
+  },
+  {
+    names: oids.prtInputName,
+    levels: oids.prtInputCurrentLevel,
+    same: [oids.prtInputName],
+    rest: [oids.prtInputCapacityUnit, oids.prtInputDescription],
+  },
 ];
-const namesOfSupplies: readonly string[] = [oids.prtMarkerSuppliesDescription, oids.prtMarkerSuppliesMaxCapacity];
-const namesOfTrays: readonly string[] = [oids.prtInputCapacityUnit, oids.prtInputName, oids.prtInputDescription];
 /** Of tables of which every printer may get a row. */
 const ends: readonly string[] = [
   oids.prtMarkerSuppliesLevel,
@@ -157,14 +168,15 @@ function tablePart(known: ObjectStore, columns: ColumnGroup[]): KnownPart {
 }
 
 function levelPart(known: ObjectStore, { gets, groups }: ReadPlan): KnownPart {
-  // Rows that their names do not tell apart could change places.
-  const named = areNamed(known);
+  // Rows that their names do not tell apart could change places unnoticed.
+  const told = named.filter(({ names, levels }) => areApart(known, names, levels)).flatMap(({ rest }) => rest);
+  const sameColumns = named.flatMap(({ same, rest }) => [...same, ...rest]);
   const questions = groups.flatMap(({ columns }) => {
     // Of a maker's table the last column is the one with the levels.
     const key = columns.find((column) => ends.includes(column)) ?? columns.at(-1)!;
     return columns.flatMap((column) => {
-      if (namesOfTrays.includes(column) || (named && bySupply.includes(column))) return [];
-      const same = namesOfSupplies.includes(column) || bySupply.includes(column);
+      if (told.includes(column)) return [];
+      const same = sameColumns.includes(column);
       const isTable = ends.includes(key) || known.column(column).length > 0;
       return chain(known, column, { same, end: column === key && isTable });
     });
@@ -176,11 +188,9 @@ function levelPart(known: ObjectStore, { gets, groups }: ReadPlan): KnownPart {
   return { objects: [], questions: [...questions, ...exact], columns: groups };
 }
 
-function areNamed(known: ObjectStore): boolean {
-  const names = new Set(
-    known.column(oids.prtMarkerSuppliesDescription).map(([, value]) => maybeOctets(value)?.toHex() ?? ""),
-  );
-  return !names.has("") && names.size === known.column(oids.prtMarkerSuppliesLevel).length;
+function areApart(known: ObjectStore, names: string, levels: string): boolean {
+  const all = new Set(known.column(names).map(([, value]) => maybeOctets(value)?.toHex() ?? ""));
+  return !all.has("") && all.size === known.column(levels).length;
 }
 
 /** The rows of a column, one after the other. */

@@ -1,6 +1,7 @@
 /** Asks for objects whose last answers are known, so that each request is as large as its answer may be. */
 import type { AnswerSizes } from "./answer_sizes.ts";
 import { octetsOf, octetsOfAll } from "./answer_sizes.ts";
+import { compareOids } from "./oid.ts";
 import { checkAlive } from "./read_objects.ts";
 import type { SnmpSession } from "./session.ts";
 import { SnmpError } from "./session.ts";
@@ -48,8 +49,8 @@ export async function askAgain(
       }
       const named = asked[(detail.errorIndex ?? 0) - 1];
       if (failure === "noSuchName" && named !== undefined) {
-        // The end of an SNMPv1 agent's objects.
-        const rest = asked.filter((question) => question !== named);
+        // The end of an SNMPv1 agent's objects: nothing stands behind it for the others either.
+        const rest = asked.filter(({ after }) => compareOids(after, named.after) < 0);
         if (rest.length > 0) pieces.unshift(rest);
       } else if (asked.length > 1 && (failure === "timeout" || failure === "tooBig")) {
         sizes.failed(octetsOfLast(asked), failure === "timeout" ? "lost" : "refused");

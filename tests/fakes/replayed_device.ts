@@ -19,10 +19,12 @@ export interface Network {
   loses?: (octets: number, what: "request" | "answer") => boolean;
   /** Octets of the largest answer that the device makes: it cuts a GetBulk, and calls another answer too big. */
   maxMessageSize?: number;
+  /** It answers one of them alone. */
+  speaks?: "1" | "2c";
 }
 
 export function replayDevice(table: ObjectTable, network: Network = {}): ReplayedDevice {
-  const { loses = () => false, maxMessageSize = 65_507 } = network;
+  const { loses = () => false, maxMessageSize = 65_507, speaks } = network;
   const target = { address: "192.0.2.1", port: 161 };
   const listeners = new Set<DatagramListener>();
   const answers: number[] = [];
@@ -32,6 +34,7 @@ export function replayDevice(table: ObjectTable, network: Network = {}): Replaye
       const message = decodeMessage(bytes);
       if (message.version === 3 || loses(bytes.length, "request")) return Promise.resolve();
       requests.push(message);
+      if (speaks !== undefined && message.version !== (speaks === "1" ? 0 : 1)) return Promise.resolve();
       const answer = maybeCommunityAnswer(message, { table, maxMessageSize, faults: [] });
       if (answer === undefined) return Promise.resolve();
       answers.push(answer.length);
