@@ -11,6 +11,7 @@
  * store were lost, and new ones in their place would lock every agent out.
  */
 import { ConfigError, messageOf } from "../src/core/errors.ts";
+import { ensureOwnFile, replaceOwnFile } from "../src/core/own_file.ts";
 
 export interface DataDirectory {
   path(name: string): string;
@@ -37,17 +38,16 @@ export function openDataDirectory(folder: string): DataDirectory {
     has: (name) => maybeRead(path(name), (file) => Deno.statSync(file)) !== undefined,
     maybeText: (name) => maybeRead(path(name), (file) => Deno.readTextFileSync(file)),
     write(name, text) {
-      const temporary = `${path(name)}.new`;
       try {
-        writeSynced(temporary, text);
-        Deno.renameSync(temporary, path(name));
+        replaceOwnFile(path(name), text, { sync: true });
       } catch (error) {
         throw new ConfigError(`Cannot write "${path(name)}": ${messageOf(error)}`, undefined, { cause: error });
       }
     },
     async lock() {
       try {
-        const file = Deno.openSync(path("lock"), { write: true, create: true, mode: 0o600 });
+        ensureOwnFile(path("lock"));
+        const file = Deno.openSync(path("lock"), { write: true });
         await file.lock(true);
         return file;
       } catch (error) {
@@ -64,11 +64,4 @@ function maybeRead<T>(path: string, read: (path: string) => T): T | undefined {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw new ConfigError(`Cannot read "${path}": ${messageOf(error)}`, undefined, { cause: error });
   }
-}
-
-function writeSynced(path: string, text: string): void {
-  using file = Deno.openSync(path, { write: true, create: true, truncate: true, mode: 0o600 });
-  const bytes = new TextEncoder().encode(text);
-  for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
-  file.syncSync();
 }

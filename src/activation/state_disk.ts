@@ -1,5 +1,7 @@
 /** The file operations of the activation state, small enough that a test can stop the process between any two. */
 import { messageOf } from "../core/errors.ts";
+import { hasCode, makeOwnDirectory } from "../core/own_directory.ts";
+import { ensureOwnFile, readOwnFile, removeLeftovers, temporaryPath, writeNewFile } from "../core/own_file.ts";
 import { databaseError, StorageError } from "../core/sqlite.ts";
 
 export interface StateDisk {
@@ -7,8 +9,10 @@ export interface StateDisk {
   read(path: string): Promise<string | undefined>;
   /** Names in a directory; empty when there is none. */
   list(directory: string): Promise<string[]>;
-  /** With its parents, mode 0700. */
+  /** With its parents, mode 0700. Throws `NotPermittedError` for root in a directory that another user could change. */
   makeDirectory(path: string): Promise<void>;
+  /** Takes away what a crash has left of files that were being written. */
+  removeLeftovers(directory: string): Promise<void>;
   /** Writes a new file of mode 0600 and syncs it. */
   writeSynced(path: string, text: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
@@ -23,7 +27,7 @@ export interface StateDisk {
  * for a disk that does not take it.
  */
 export async function replaceFile(disk: StateDisk, path: string, text: string): Promise<void> {
-  const temporary = `${path}.new`;
+  const temporary = temporaryPath(path);
   try {
     await disk.writeSynced(temporary, text);
     await disk.rename(temporary, path);
@@ -38,18 +42,27 @@ export async function replaceFile(disk: StateDisk, path: string, text: string): 
 /** Something else stands under the name of a file. */
 export function isNoFile(error: unknown): boolean {
   const { AlreadyExists, FilesystemLoop, IsADirectory } = Deno.errors;
-  return error instanceof AlreadyExists || error instanceof FilesystemLoop || error instanceof IsADirectory;
+  return hasCode(error, "EEXIST", "ELOOP", "EISDIR") ||
+    error instanceof AlreadyExists || error instanceof FilesystemLoop || error instanceof IsADirectory;
+}
+
+/** As the callers know it: `node:fs` has codes, and no classes. */
+function denoError(error: unknown): unknown {
+  return hasCode(error, "EACCES", "EPERM")
+    ? new Deno.errors.PermissionDenied(messageOf(error), { cause: error })
+    : error;
 }
 
 /** The machine's disk. */
 export const denoStateDisk: StateDisk = {
+  // deno-lint-ignore require-await
   async read(path) {
     try {
-      return await Deno.readTextFile(path);
+      return readOwnFile(path);
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
+      if (hasCode(error, "ENOENT", "ENOTDIR")) return undefined;
       if (isNoFile(error)) return "";
-      throw error;
+      throw denoError(error);
     }
   },
   async list(directory) {
@@ -60,14 +73,25 @@ export const denoStateDisk: StateDisk = {
       throw error;
     }
   },
+  // deno-lint-ignore require-await
   async makeDirectory(path) {
-    await Deno.mkdir(path, { recursive: true, mode: 0o700 });
+    try {
+      makeOwnDirectory(path);
+    } catch (error) {
+      throw denoError(error);
+    }
   },
+  // deno-lint-ignore require-await
+  async removeLeftovers(directory) {
+    removeLeftovers(directory, new Date());
+  },
+  // deno-lint-ignore require-await
   async writeSynced(path, text) {
-    using file = await Deno.open(path, { write: true, create: true, truncate: true, mode: 0o600 });
-    const bytes = new TextEncoder().encode(text);
-    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-    await file.sync();
+    try {
+      writeNewFile(path, text, { sync: true });
+    } catch (error) {
+      throw denoError(error);
+    }
   },
   rename: (from, to) => Deno.rename(from, to),
   async syncDirectory(path) {
@@ -77,7 +101,13 @@ export const denoStateDisk: StateDisk = {
     await directory.sync();
   },
   async tryLock(path) {
-    const file = await Deno.open(path, { write: true, create: true, mode: 0o600 });
+    try {
+      ensureOwnFile(path);
+    } catch (error) {
+      throw denoError(error);
+    }
+    // It exists and is a file, so that this makes nothing and waits for nothing.
+    const file = await Deno.open(path, { write: true });
     if (await file.tryLock(true)) return file;
     file.close();
     return undefined;

@@ -1,6 +1,7 @@
 /** Reads, compares and writes all copies of the activation state. */
 import { isAbsolute } from "node:path";
 import { NotPermittedError, UnavailableError } from "../core/errors.ts";
+import { hasCode } from "../core/own_directory.ts";
 import { StorageError } from "../core/sqlite.ts";
 import { newActivationState } from "./activation_state.ts";
 import type { ActivationState } from "./activation_state.ts";
@@ -38,10 +39,12 @@ export async function lockState(options: StateStoreOptions): Promise<Disposable>
   using locks = new DisposableStack();
   await makeStateDirectory(disk, stateDirectory);
   locks.use(await takeLock(disk, `${stateDirectory}/activation.lock`));
+  await attempt(() => disk.removeLeftovers(stateDirectory));
   // Two state directories may go on with one installation, so the guard is locked as well, where it may be written.
   for (const guard of guardDirectories) {
     if (await attempt(() => disk.makeDirectory(guard))) {
       await attempt(async () => locks.use(await takeLock(disk, `${guard}/activation.lock`)));
+      await attempt(() => disk.removeLeftovers(guard));
     }
   }
   return locks.move();
@@ -158,6 +161,7 @@ async function makeStateDirectory(disk: StateDisk, path: string): Promise<void> 
   try {
     await disk.makeDirectory(path);
   } catch (error) {
+    if (error instanceof NotPermittedError) throw error;
     throw new NotPermittedError(
       `Cannot use the state directory "${path}" as it cannot be made`,
       "run as the user of the service, or name another place with stateDirectory: in agent.yaml",
@@ -184,14 +188,15 @@ async function attempt(action: () => Promise<unknown>): Promise<boolean> {
     return true;
   } catch (error) {
     if (
-      error instanceof StorageError || error instanceof Deno.errors.PermissionDenied ||
+      error instanceof StorageError || error instanceof NotPermittedError ||
+      error instanceof Deno.errors.PermissionDenied ||
       error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.NotFound ||
-      error instanceof Deno.errors.NotADirectory || isNoFile(error) || isReadOnly(error)
+      error instanceof Deno.errors.NotADirectory || isNoFile(error) || isAbsentOrFull(error)
     ) return false;
     throw error;
   }
 }
 
-function isReadOnly(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "EROFS" || error.code === "ENOSPC");
+function isAbsentOrFull(error: unknown): boolean {
+  return hasCode(error, "EROFS", "ENOSPC", "EDQUOT", "EIO", "ENOENT", "ENOTDIR");
 }

@@ -47,7 +47,7 @@ export interface ShownStatus {
 /** Throws `NotPermittedError` when this user may not read the state. */
 export async function readStatus(
   store: StateStoreOptions,
-  machine: Pick<CommonMachine & AgentMachine, "clock" | "readTextFile" | "lockState" | "spoolFiles">,
+  machine: Pick<CommonMachine & AgentMachine, "clock" | "lockState" | "spoolFiles">,
 ): Promise<ShownStatus> {
   const { stateDirectory } = store;
   const verdict = await judgeState(store).catch((cause) => {
@@ -58,8 +58,8 @@ export async function readStatus(
     );
   });
   const state = verdict.kind === "known" ? verdict.record.state : null;
-  const agent = await machine.readTextFile(`${stateDirectory}/${statusFileName}`)
-    .then(tryParseStatusFile, () => undefined) ?? null;
+  const agent = await store.disk.read(`${stateDirectory}/${statusFileName}`)
+    .then((text) => tryParseStatusFile(text ?? ""), () => undefined) ?? null;
   const process = processState(
     agent,
     await machine.lockState(`${stateDirectory}/${stateLockName}`),

@@ -14,7 +14,7 @@ const pauseMs = 100;
  * few tries.
  */
 export async function takeStateLock(
-  disk: Pick<StateDisk, "makeDirectory" | "tryLock">,
+  disk: Pick<StateDisk, "makeDirectory" | "tryLock" | "removeLeftovers">,
   { stateDirectory, clock }: { stateDirectory: string; clock: Clock },
 ): Promise<Disposable> {
   const path = `${stateDirectory}/${stateLockName}`;
@@ -22,10 +22,14 @@ export async function takeStateLock(
     await disk.makeDirectory(stateDirectory);
     for (let attempt = 1; attempt <= tries; attempt++) {
       const lock = await disk.tryLock(path);
-      if (lock !== undefined) return lock;
+      if (lock !== undefined) {
+        await disk.removeLeftovers(stateDirectory);
+        return lock;
+      }
       if (attempt < tries) await clock.sleep(pauseMs);
     }
   } catch (error) {
+    if (error instanceof NotPermittedError) throw error;
     throw new NotPermittedError(
       `Cannot use the state directory "${stateDirectory}" as it cannot be written`,
       "run as the user of the service, or name another place with stateDirectory: in agent.yaml",

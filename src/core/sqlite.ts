@@ -5,6 +5,7 @@
 import { closeSync, openSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { messageOf, UnavailableError } from "./errors.ts";
+import { ensureOwnFile } from "./own_file.ts";
 import { descriptorShortage, maybeShortage } from "./shortage.ts";
 
 export type SqlValue = number | string | Uint8Array | null;
@@ -73,7 +74,7 @@ export function openDatabase(path: string, options: { readOnly?: boolean } = {})
   const readOnly = options.readOnly === true;
   const connection = guarded(path, () => {
     // SQLite makes files that everybody may read; -wal and -shm copy the mode of the main file.
-    if (!readOnly && path !== inMemory) closeSync(openSync(path, "a", 0o600));
+    if (!readOnly && path !== inMemory) ensureOwnFile(path);
     return new DatabaseSync(path, { readOnly });
   });
   const statements = new Map<string, StatementSync>();
@@ -172,7 +173,8 @@ function hasNoDescriptor(error: unknown, path: string): boolean {
 function isSystemOpenError(error: unknown, system: unknown): boolean {
   // Deno's own refusals carry no errno.
   const names = ["NotFound", "PermissionDenied", "NotCapable", "NotADirectory"];
-  return system === "ENOENT" || system === "EACCES" || system === "EPERM" || system === "ENOTDIR" ||
+  const codes = ["ENOENT", "EACCES", "EPERM", "ENOTDIR", "ELOOP", "EISDIR", "ENAMETOOLONG"];
+  return codes.includes(String(system)) ||
     (error instanceof Error && names.includes(error.name));
 }
 

@@ -1,4 +1,5 @@
 import type { AgentMachine } from "../agent/agent_machine.ts";
+import { overwriteOwnFile, replaceOwnFile } from "../core/own_file.ts";
 import { denoSpoolFiles } from "../spool/spool_files.ts";
 import { denoLogDisk } from "./log_disk.ts";
 import { ping } from "./ping.ts";
@@ -11,26 +12,19 @@ export function denoAgentMachine(): AgentMachine {
     spoolFiles: denoSpoolFiles,
     watchFile,
     onHangUp,
+    // deno-lint-ignore require-await
     async replaceTextFile(path, text) {
-      try {
-        await Deno.writeTextFile(`${path}.new`, text, { mode: 0o600 });
-        await Deno.rename(`${path}.new`, path);
-      } catch (error) {
-        await Deno.remove(`${path}.new`).catch(() => {}); // Half of a text is of no use to anybody.
-        throw error;
-      }
+      replaceOwnFile(path, text);
     },
+    // deno-lint-ignore require-await
     async overwriteTextFile(path, text) {
-      const bytes = new TextEncoder().encode(text);
-      using file = await Deno.open(path, { write: true });
-      const { size } = await file.stat();
-      if (bytes.length > size) throw new RangeError(`Cannot overwrite "${path}" as it has only ${size} bytes`);
-      const whole = new Uint8Array(size).fill(0x20);
-      whole.set(bytes);
-      for (let at = 0; at < size;) at += await file.write(whole.subarray(at));
+      overwriteOwnFile(path, text);
     },
     async lockState(path) {
       try {
+        // A pipe in its place would be waited for.
+        const { isFile } = await Deno.lstat(path);
+        if (!isFile) return "unknown";
         using file = await Deno.open(path, { read: true });
         return await file.tryLock(false) ? "free" : "held";
       } catch (error) {

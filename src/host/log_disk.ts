@@ -1,3 +1,6 @@
+import { dirname, resolve } from "node:path";
+import { NotPermittedError } from "../core/errors.ts";
+import { isOthersLink, refuseOthersDirectory } from "../core/own_directory.ts";
 import type { LogDisk } from "../log/file_sink.ts";
 
 const lineFeed = 10;
@@ -5,6 +8,8 @@ const lineFeed = 10;
 /** The machine's files for the log. Its own group may read a log file, the world may not. */
 export const denoLogDisk: LogDisk = {
   open(path) {
+    refuseOthersDirectory(dirname(resolve(path)), { shared: true });
+    if (isOthersLink(path)) throw new NotPermittedError(`"${path}" is a link of another user's`);
     const file = Deno.openSync(path, { append: true, create: true, read: true, mode: 0o640 });
     const { size } = file.statSync();
     return {

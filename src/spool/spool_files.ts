@@ -1,3 +1,5 @@
+import { closeSync, fsyncSync, writeSync } from "node:fs";
+import { openNew } from "../core/own_file.ts";
 import { type Database, openDatabase } from "../core/sqlite.ts";
 
 /** The disk as the spool needs it; paths are absolute. */
@@ -42,11 +44,15 @@ export const denoSpoolFiles: SpoolFiles = {
   reserve(path, bytes) {
     try {
       if (denoSpoolFiles.exists(path) && Deno.statSync(path).size === bytes) return true;
-      using file = Deno.openSync(path, { write: true, create: true, truncate: true, mode: 0o600 });
-      // Random bytes, as a file system that compresses would keep room for no zeros.
-      const block = crypto.getRandomValues(new Uint8Array(65_536));
-      for (let left = bytes; left > 0;) left -= file.writeSync(block.subarray(0, Math.min(left, block.length)));
-      file.syncSync();
+      const file = openNew(path);
+      try {
+        // Random bytes, as a file system that compresses would keep room for no zeros.
+        const block = crypto.getRandomValues(new Uint8Array(65_536));
+        for (let left = bytes; left > 0;) left -= writeSync(file, block, 0, Math.min(left, block.length));
+        fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
       return true;
     } catch {
       // Whatever the reason, there is no reserve; the spool then says that the disk is full.
