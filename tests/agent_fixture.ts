@@ -28,7 +28,7 @@ export interface AgentScene extends AsyncDisposable {
   /** `opendca run`, when it has said that it started. */
   startAgent(): Promise<RunningProgram>;
   /** `opendca run`, which may say anything yet; with the scene's configuration unless told. */
-  spawnAgent(path?: string): RunningProgram;
+  spawnAgent(path?: string, ...more: string[]): RunningProgram;
   /** Runs `opendca` with `--config`. */
   opendca(...args: string[]): Promise<ProcessOutput>;
   status(): Promise<ShownStatus>;
@@ -134,7 +134,8 @@ export async function startScene(options: SceneOptions): Promise<AgentScene> {
       await program.line((line) => line.includes('"agentStarted"'));
       return program;
     },
-    spawnAgent: (path = config) => startProgram("main.ts", ["run", "--config", path], env, scene.within),
+    spawnAgent: (path = config, ...more) =>
+      startProgram("main.ts", ["run", "--config", path, ...more], env, scene.within),
     opendca: (...args) => runProgram("main.ts", [...args, "--config", config], env, scene.within),
     status,
     store<Row>(sql: string) {

@@ -124,6 +124,10 @@ Deno.test({
       [agentId, "revoked", null, null],
       [newId, "active", null, null],
     ]);
+    await revived.kill("SIGTERM");
+    await using readable = scene.spawnAgent(scene.config, "--log-format", "text");
+    const started = await readable.line((line) => line.includes("agentStarted"));
+    assert.match(started, /^\d\d:\d\d:\d\d INFO {2}agentStarted version=\S+ agentId=agt-\w+ customer=Acme /);
   },
 });
 

@@ -56,6 +56,8 @@ export interface AgentParts {
   store: StateStoreOptions;
   machine: CommonMachine & AgentMachine;
   version: string;
+  /** What the command line says over the file. */
+  log?: Partial<Pick<AgentConfig["log"], "format">>;
   random?: () => number;
   /** gRPC unless told. */
   connect?: typeof createGrpcAgentApi;
@@ -92,7 +94,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
 
   built.use(await takeStateLock(store.disk, { stateDirectory, clock }));
   const { state, identity } = await readAgentIdentity(store);
-  const openedLog = built.use(openLog(parts.config.log, { ...machine, disk: machine.logDisk }));
+  const openedLog = built.use(openLog({ ...parts.config.log, ...parts.log }, { ...machine, disk: machine.logDisk }));
   const log = openedLog.logger;
   let changed = () => {};
   // What is built further down and used by what is built first.

@@ -1,5 +1,5 @@
 /** `opendca run`: the agent as a service, until it is asked to stop. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { activationStore } from "../activation/store_options.ts";
 import type { AgentEnd } from "../agent/start_agent.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
@@ -15,6 +15,7 @@ and SIGTERM stop it in good order.
 Examples:
   opendca run
   opendca run --config agent.yaml
+  opendca run --log-format json
 
 Exit codes: 0 stopped, 69 the disk does not take what it must, or a database was damaged in use, 70 a bug, 77 not
 activated, revoked, locked or running already, 78 bad configuration.
@@ -24,16 +25,27 @@ activated, revoked, locked or running already, 78 bad configuration.
 export function addRunCommand(program: Command, host: Host): void {
   program.command("run").description("run the agent until it is stopped")
     .option("--config <file>", "configuration file (default: $OPENDCA_CONFIG, /etc/opendca/agent.yaml)")
+    .addOption(
+      new Option("--log-format <format>", "of the log on standard output, over the file's: auto is text on a terminal")
+        .choices(["auto", "text", "json"]),
+    )
     .addHelpText("after", help)
-    .action((options: { config?: string }) => runAgent(configPath(options.config, host.env), host));
+    .action((options: RunOptions) => runAgent(configPath(options.config, host.env), options, host));
 }
 
-async function runAgent(path: string, host: Host): Promise<void> {
+interface RunOptions {
+  config?: string;
+  logFormat?: AgentConfig["log"]["format"];
+}
+
+async function runAgent(path: string, options: RunOptions, host: Host): Promise<void> {
   const interrupted = Promise.withResolvers<{ kind: "interrupted" }>();
   const stopListening = host.onInterrupt(() => interrupted.resolve({ kind: "interrupted" }));
   try {
     let config: AgentConfig | undefined = await readAgentConfig(path, host);
-    while (config !== undefined) config = nextConfig(await runOnce(config, host, interrupted.promise));
+    while (config !== undefined) {
+      config = nextConfig(await runOnce(config, options, { host, interrupted: interrupted.promise }));
+    }
   } finally {
     stopListening();
   }
@@ -41,7 +53,11 @@ async function runAgent(path: string, host: Host): Promise<void> {
 
 type RunEnd = AgentEnd | { kind: "interrupted" };
 
-async function runOnce(config: AgentConfig, host: Host, interrupted: Promise<RunEnd>): Promise<RunEnd> {
+async function runOnce(
+  config: AgentConfig,
+  { logFormat }: RunOptions,
+  { host, interrupted }: { host: Host; interrupted: Promise<RunEnd> },
+): Promise<RunEnd> {
   // gRPC and certificates are loaded only where they are used, so that `scan` starts at once.
   const { startAgent } = await import("../agent/start_agent.ts");
   await using agent = await startAgent({
@@ -49,6 +65,7 @@ async function runOnce(config: AgentConfig, host: Host, interrupted: Promise<Run
     store: await activationStore(config.stateDirectory, host.env),
     machine: { ...host, ...host.agentMachine() },
     version,
+    ...(logFormat === undefined ? {} : { log: { format: logFormat } }),
   });
   return await Promise.race([agent.ended, interrupted]);
 }

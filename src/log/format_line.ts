@@ -1,7 +1,7 @@
 import { syslogPriorities } from "./log_level.ts";
 import type { LogLevel } from "./log_level.ts";
 import type { LogRecord } from "./log_record.ts";
-import type { PlainValue } from "./plain_fields.ts";
+import type { PlainFields, PlainValue } from "./plain_fields.ts";
 import { plainFields, plainText } from "./plain_fields.ts";
 
 export type LineFormat = (record: LogRecord) => string;
@@ -20,19 +20,45 @@ export function withPriority(format: LineFormat): LineFormat {
 
 const colors: Readonly<Record<LogLevel, string>> = { error: "31;1", warn: "33", info: "36", debug: "2" };
 
-/** One line for a person: local time, level, event, `name=value`. */
+/** One line for a person: local time, level, event, `name=value` with quotes where the value has blanks. */
 export function formatTextLine(
   { time, level, event, fields }: LogRecord,
   { color = false }: { color?: boolean } = {},
 ): string {
   const clock = [time.getHours(), time.getMinutes(), time.getSeconds()]
     .map((part) => String(part).padStart(2, "0")).join(":");
-  const word = level.toUpperCase().padEnd(5);
-  const pairs = Object.entries(plainFields(fields)).map(([name, value]) => ` ${name}=${textOf(value)}`).join("");
-  return `${clock} ${color ? `\x1b[${colors[level]}m${word}\x1b[0m` : word} ${plainText(event)}${pairs}\n`;
+  const paint = (text: string, code: string) => color ? `\x1b[${code}m${text}\x1b[0m` : text;
+  const word = paint(level.toUpperCase().padEnd(5), colors[level]);
+  const pairs = flatFields(plainFields(fields)).map(([name, value]) =>
+    ` ${paint(`${plainText(name)}=`, "2")}${textOf(value)}`
+  );
+  return `${clock} ${word} ${plainText(event)}${pairs.join("")}\n`;
 }
 
-function textOf(value: PlainValue): string {
-  if (typeof value === "string" && /^[^\s"=]+$/.test(value)) return value;
-  return JSON.stringify(value);
+type FlatValue = Exclude<PlainValue, { [name: string]: PlainValue }>;
+
+/** What is inside another stands behind its name, as in `error.cause`; of an error its message is what it is. */
+function flatFields(fields: PlainFields, path = ""): [name: string, value: FlatValue][] {
+  const isError = path !== "" && typeof fields.name === "string" && typeof fields.message === "string";
+  return Object.entries(fields).flatMap(([name, value]): [string, FlatValue][] => {
+    if (isError && name === "name") return [];
+    const full = isError && name === "message" ? path : path === "" ? name : `${path}.${name}`;
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return [[full, value]];
+    return flatFields(value, full);
+  });
+}
+
+function textOf(value: FlatValue): string {
+  if (Array.isArray(value)) {
+    const isPlain = value.every((item) => typeof item !== "object" || item === null);
+    return isPlain
+      ? quoted(value.map((item) => typeof item === "string" ? item : String(item)).join(", "))
+      : JSON.stringify(value);
+  }
+  return typeof value === "string" ? quoted(value) : String(value);
+}
+
+/** A name or value that could be taken for more than one pair is put in quotes, with those inside it escaped. */
+function quoted(text: string): string {
+  return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text);
 }

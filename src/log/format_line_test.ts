@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { ConfigError } from "../core/errors.ts";
+import { ConfigError, UnavailableError } from "../core/errors.ts";
 import { Secret } from "../core/secret.ts";
 import { formatJsonLine, formatTextLine, withPriority } from "./format_line.ts";
 import { logLevels } from "./log_level.ts";
@@ -85,6 +85,54 @@ Deno.test("formatTextLine() is for people", () => {
   assert.equal(
     formatTextLine({ ...record, fields: {} }, { color: true }),
     "07:08:09 \x1b[33mWARN \x1b[0m pollFailed\n",
+  );
+});
+
+const texts: [name: string, fields: LogFields, want: string][] = [
+  [
+    "an error",
+    { error: new UnavailableError("Cannot reach it", "try again") },
+    'error="Cannot reach it" error.hint="try again"',
+  ],
+  [
+    "an error and its cause",
+    { error: new Error("outer", { cause: new Error("inner x") }) },
+    'error=outer error.cause="inner x"',
+  ],
+  ["an object", { moved: { from: "10.1.0.7", to: "10.1.0.8" } }, "moved.from=10.1.0.7 moved.to=10.1.0.8"],
+  ["a list", { sites: ["a", "head office", 3] }, 'sites="a, head office, 3"'],
+  ["a short list", { ids: ["a"] }, "ids=a"],
+  ["an empty list", { refusals: [] }, 'refusals=""'],
+  ["an empty object", { a: {}, b: 1 }, "b=1"],
+  ["a list of objects", { list: [{ a: 1 }] }, 'list=[{"a":1}]'],
+  ["an empty text", { a: "" }, 'a=""'],
+  ["quotes and equal signs", { a: 'b="c"' }, 'a="b=\\"c\\""'],
+  ["null, a number and a truth", { a: null, b: 1.5, c: true }, "a=null b=1.5 c=true"],
+  ["a text that would begin another line", { a: "b\nERROR c" }, 'a="b\\\\u000aERROR c"'],
+  ["what has a name and no message", { device: { name: "x" } }, "device.name=x"],
+];
+for (const [name, fields, want] of texts) {
+  Deno.test(`formatTextLine() writes ${name} so that a person can read it`, () =>
+    assert.equal(
+      formatTextLine({ time, level: "info", event: "pollFailed", fields }),
+      `07:08:09 INFO  pollFailed ${want}\n`,
+    ));
+}
+
+Deno.test("formatTextLine() is one line without a control character for any fields, but for colours", () => {
+  fc.assert(
+    fc.property(
+      fc.dictionary(fc.string({ unit: "binary" }), fc.jsonValue({ stringUnit: "binary" })),
+      fc.boolean(),
+      (fields, color) => {
+        const line = formatTextLine({ time, level: "info", event: "batchSent", fields: fields as LogFields }, {
+          color,
+        });
+        assert.equal(line.indexOf("\n"), line.length - 1);
+        // deno-lint-ignore no-control-regex -- colours are such characters
+        assert.doesNotMatch(line.slice(0, -1).replace(/\x1b\[[\d;]+m/g, color ? "" : "$&"), /\p{Cc}/u);
+      },
+    ),
   );
 });
 

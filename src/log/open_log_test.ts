@@ -40,7 +40,7 @@ const cases: [name: string, options: Partial<LogOptions>, where: Parameters<type
     "color to a terminal",
     {},
     { isTerminal: true },
-    new RegExp("^\\S{8} \x1b\\[36mINFO \x1b\\[0m agentStarted version=1"),
+    new RegExp("^\\S{8} \x1b\\[36mINFO \x1b\\[0m agentStarted \x1b\\[2mversion=\x1b\\[0m1 "),
   ],
   ["no color with NO_COLOR", {}, { isTerminal: true, env: { NO_COLOR: "1" } }, /^\d\d:\d\d:\d\d INFO {2}agentStarted/],
   ["no priority to a terminal", {}, { isTerminal: true, env: { JOURNAL_STREAM: "8:1" } }, /^\d\d:/],
