@@ -4,10 +4,14 @@ import type { DatagramPort } from "../snmp/datagram_hub.ts";
 /** Largest UDP payload; Deno's own default of 1,024 octets would cut GetBulk answers. */
 const bufferSize = 65_535;
 
+/** Kept here, as a thread is sealed after this is loaded. */
+const { listenDatagram } = Deno;
+
 /** Opens a client socket on a port that the system chooses. It answers nobody: what comes in unasked is dropped. */
 export function openUdpPort(family: 4 | 6): DatagramPort {
-  const socket = Deno.listenDatagram({ transport: "udp", hostname: family === 4 ? "0.0.0.0" : "::", port: 0 });
-  const buffer = new Uint8Array(bufferSize);
+  const socket = listenDatagram({ transport: "udp", hostname: family === 4 ? "0.0.0.0" : "::", port: 0 });
+  // Only a socket that receives needs one.
+  let buffer: Uint8Array<ArrayBuffer> | undefined;
   let closed = false;
   return {
     async send(bytes, address, port) {
@@ -16,7 +20,7 @@ export function openUdpPort(family: 4 | 6): DatagramPort {
     async receive() {
       while (!closed) {
         try {
-          const [bytes, from] = await socket.receive(buffer);
+          const [bytes, from] = await socket.receive(buffer ??= new Uint8Array(bufferSize));
           const { hostname, port } = from as Deno.NetAddr;
           return { bytes: bytes.slice(), address: hostname, port };
         } catch (error) {
@@ -54,7 +58,7 @@ export function countFreeDescriptors(most: number): number {
   const held: Deno.DatagramConn[] = [];
   try {
     while (held.length < most) {
-      held.push(Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: 0 }));
+      held.push(listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: 0 }));
     }
     return most;
   } catch (error) {

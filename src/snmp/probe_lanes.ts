@@ -19,7 +19,7 @@ export interface ProbeLanesOptions {
 }
 
 /** Sockets for a sweep, the first included: enough for twice 1,022 silent addresses in each of two workers. */
-const maxLanes = 16;
+export const maxLanes = 16;
 /** Microtasks after which a send has ended that could be made at once. */
 const promptTurns = 4;
 
