@@ -2,6 +2,7 @@
 import { getServers } from "node:dns";
 import { descriptorShortage } from "../core/shortage.ts";
 import { type NameAnswer, NameLookupError } from "../targets/host_names.ts";
+import { threadPermissions } from "./thread_permissions.ts";
 import { perThread } from "./thread_room.ts";
 import { countFreeDescriptors } from "./udp_port.ts";
 
@@ -51,18 +52,7 @@ export function lookUp(name: string): Promise<NameAnswer> {
 function startThread(): Worker {
   const worker = new Worker(resolverEntry.href, {
     type: "module",
-    deno: {
-      permissions: {
-        net: true,
-        read: false,
-        write: false,
-        env: false,
-        run: false,
-        ffi: false,
-        sys: false,
-        import: false,
-      },
-    },
+    deno: { permissions: threadPermissions(true) },
   });
   worker.onmessage = ({ data }: MessageEvent<FromResolver>) => {
     if ("addresses" in data) return settle(data.id)?.resolve(data);

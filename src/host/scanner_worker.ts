@@ -2,6 +2,7 @@ import { UnavailableError } from "../core/errors.ts";
 import { descriptorShortage } from "../core/shortage.ts";
 import type { FromScanner } from "../scanner/worker_messages.ts";
 import type { ScannerWorker } from "../supervisor/supervise_scan.ts";
+import { threadPermissions } from "./thread_permissions.ts";
 import { perThread, threadRoom } from "./thread_room.ts";
 import type { ThreadRoom } from "./thread_room.ts";
 import { countFreeDescriptors } from "./udp_port.ts";
@@ -18,9 +19,8 @@ let starting = 0;
 let room: ThreadRoom | undefined;
 
 /**
- * Starts a scanner thread whose sandbox permits sending to exactly `net` and nothing else: no files, no programs, no
- * environment, no foreign code. A worker with `ffi` or `run` could get round its net list. `ofThese` is how many the
- * caller starts in this turn, this one included. Throws `UnavailableError` where the process has no room for it.
+ * Starts a scanner thread whose sandbox permits sending to exactly `net` and nothing else (docs/permissions.md).
+ * `ofThese` is how many the caller starts in this turn, this one included. Throws `UnavailableError` where the process has no room for it.
  */
 export function startScannerWorker(net: string[], ofThese = 1, entry: URL = scannerEntry): ScannerWorker {
   const { furtherSockets } = takeRoom(ofThese);
@@ -32,9 +32,7 @@ export function startScannerWorker(net: string[], ofThese = 1, entry: URL = scan
   };
   const worker = new Worker(entry.href, {
     type: "module",
-    deno: {
-      permissions: { net, read: false, write: false, env: false, run: false, ffi: false, sys: false, import: false },
-    },
+    deno: { permissions: threadPermissions(net) },
   });
   const scannerWorker: ScannerWorker = {
     post: (message) => worker.postMessage(message.type === "start" ? { ...message, furtherSockets } : message),
