@@ -5,6 +5,7 @@ import { idleJournals, journalLookMs } from "../src/core/idle_journals.ts";
 import { type Authority, createAuthority, loadAuthority, validityFrom } from "./certificates/authority.ts";
 import { type CertificateFiles, createServerCertificate, isCurrent } from "./certificates/server_certificate.ts";
 import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
+import type { GateLimits } from "./services/connection_gate.ts";
 import type { Platform } from "./services/platform.ts";
 import { createSigningKeyPem, loadSigningKey } from "./signing/signing_key.ts";
 import { type RunningServer, startServer } from "./start_server.ts";
@@ -60,7 +61,8 @@ export interface ServeOptions {
   certificate?: CertificateFiles;
   callTimeoutMs?: number;
   handshakeTimeoutMs?: number;
-  maxConnections?: number;
+  connections?: Partial<GateLimits>;
+  tryListenerAfterMs?: number;
   /** How often the store's write-ahead log is looked at; 30,000 unless told. */
   journalLookMs?: number;
 }

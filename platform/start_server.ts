@@ -7,10 +7,12 @@ import { Buffer } from "node:buffer";
 import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from "@grpc/grpc-js";
 import { AgentServiceService } from "../proto/gen/opendca/v1/agent_service.ts";
 import { messageOf, UnavailableError } from "../src/core/errors.ts";
+import { acceptConnections, type Acceptor, maybeDescriptorLimit } from "./accept_connections.ts";
 import { pemOf } from "./certificates/authority.ts";
 import type { CertificateFiles } from "./certificates/server_certificate.ts";
 import { admission } from "./services/admission.ts";
 import { callTimeout } from "./services/call_timeout.ts";
+import { connectionGate, type GateLimits, gateLimitsFor } from "./services/connection_gate.ts";
 import { agentService } from "./services/agent_service.ts";
 import type { Platform } from "./services/platform.ts";
 
@@ -23,8 +25,10 @@ export interface ListenOptions {
   callTimeoutMs?: number;
   /** How long a TLS handshake may take; 10,000 unless told. */
   handshakeTimeoutMs?: number;
-  /** 10,000 unless told. */
-  maxConnections?: number;
+  /** Those of connection_gate.ts unless told, and fewer where the process may not hold so many descriptors. */
+  connections?: Partial<GateLimits>;
+  /** How long nothing may come until the listener is tried; 10,000 unless told. */
+  tryListenerAfterMs?: number;
 }
 
 export interface RunningServer extends AsyncDisposable {
@@ -33,16 +37,20 @@ export interface RunningServer extends AsyncDisposable {
 
 const maxMessageBytes = 4 * 1024 * 1024;
 const drainMs = 5000;
-/* Deno stops accepting for good when the process has no descriptor left; 10,000 connections are 300 MB before. */
-const mostConnections = 10_000;
+/* Where the system does not say it. */
+const usualDescriptors = 16_384;
 
 /** Throws UnavailableError when the port is taken. Disposal lets calls end for five seconds, then cuts them off. */
 export async function startServer(platform: Platform, options: ListenOptions): Promise<RunningServer> {
   // What it would write is in the errors that are thrown, and a log of JSON lines has no place for it.
   setLogVerbosity(logVerbosity.NONE);
+  const gate = connectionGate(
+    gateLimitsFor(maybeDescriptorLimit() ?? usualDescriptors, options.connections),
+    () => performance.now(),
+  );
   const server = new Server({
     // The first is the nearest to the wire.
-    interceptors: [admission(platform), callTimeout(options.callTimeoutMs ?? 60_000)],
+    interceptors: [admission(platform, gate), callTimeout(options.callTimeoutMs ?? 60_000)],
     "grpc.max_receive_message_length": maxMessageBytes,
     "grpc.max_send_message_length": maxMessageBytes,
     "grpc.max_concurrent_streams": 64,
@@ -55,16 +63,26 @@ export async function startServer(platform: Platform, options: ListenOptions): P
     "grpc.keepalive_timeout_ms": 20_000,
   });
   server.addService(AgentServiceService, agentService(platform));
-  const port = await bind(server, `${options.host}:${options.port}`, credentialsOf(platform, options));
-  for (const listener of listenersOf(server)) listener.maxConnections = options.maxConnections ?? mostConnections;
+  const injector = server.createConnectionInjector(credentialsOf(platform, options));
+  const acceptor = await bound(options, () =>
+    acceptConnections({
+      host: options.host,
+      port: options.port,
+      gate,
+      take: (socket) => injector.injectConnection(socket),
+      log: platform.log,
+      ...(options.tryListenerAfterMs === undefined ? {} : { tryAfterMs: options.tryListenerAfterMs }),
+    }));
   return {
-    port,
+    port: acceptor.port,
     async [Symbol.asyncDispose]() {
+      acceptor.stop();
       const { promise, resolve } = Promise.withResolvers<void>();
       const timer = setTimeout(() => server.forceShutdown(), drainMs);
       server.tryShutdown(() => resolve());
       await promise;
       clearTimeout(timer);
+      acceptor.cutOff();
     },
   };
 }
@@ -86,19 +104,11 @@ function credentialsOf(platform: Platform, options: ListenOptions): ServerCreden
   return credentials;
 }
 
-/* grpc-js has no option for this; tests/platform_tls_test.ts fails when a later one keeps its listeners elsewhere. */
-function listenersOf(server: Server): Iterable<{ maxConnections: number }> {
-  return (server as unknown as { http2Servers: Map<{ maxConnections: number }, unknown> }).http2Servers.keys();
-}
-
-function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
-  server.bindAsync(address, credentials, (error, port) => {
-    if (error === null) return resolve(port);
+async function bound({ host, port }: ListenOptions, listen: () => Promise<Acceptor>): Promise<Acceptor> {
+  try {
+    return await listen();
+  } catch (error) {
     const hint = "see whether another program listens there, or choose another --listen";
-    // "No address added out of total 1 resolved errors: [listen EADDRINUSE: address already in use …]"
-    const why = /\[(.+)\]/.exec(messageOf(error))?.[1] ?? messageOf(error);
-    reject(new UnavailableError(`Cannot listen on ${address}: ${why}`, hint, 0, { cause: error }));
-  });
-  return promise;
+    throw new UnavailableError(`Cannot listen on ${host}:${port}: ${messageOf(error)}`, hint, 0, { cause: error });
+  }
 }

@@ -48,7 +48,7 @@ export interface TestPlatform extends AsyncDisposable {
 
 export type TestPlatformOptions =
   & { clock?: MovedClock }
-  & Pick<ServeOptions, "callTimeoutMs" | "handshakeTimeoutMs" | "maxConnections" | "journalLookMs">;
+  & Pick<ServeOptions, "callTimeoutMs" | "handshakeTimeoutMs" | "connections" | "tryListenerAfterMs" | "journalLookMs">;
 
 /** On a new folder, which goes with it. The real clock's time unless told: TLS checks certificates by the machine's own. */
 export async function startTestPlatform(options: TestPlatformOptions = {}): Promise<TestPlatform> {

@@ -66,11 +66,13 @@ function hold(session: http2.ClientHttp2Session, method: string): HeldCall {
 }
 
 Deno.test("a connection without a handshake is closed, and agents go on meanwhile", async () => {
-  await using platform = await startTestPlatform({ handshakeTimeoutMs: 2000 });
+  await using platform = await startTestPlatform({ connections: { withoutCallMs: 2000 } });
   const agent = await activatedAgent(platform, platform.customer("Acme"));
   const idle = await Promise.all(Array.from({ length: 200 }, () => dial(platform)));
-  using client = connect(platform, agent.identity);
-  assert.equal(await reasonOf(call(client, { method: client.poll, request: pollOf(agent) })), "answered");
+  await until("an agent of the same address gets through", async () => {
+    using client = connect(platform, agent.identity);
+    return await reasonOf(call(client, { method: client.poll, request: pollOf(agent) })) === "answered";
+  });
   for (const connection of idle) {
     await untilClosed(connection);
     connection.close();
@@ -78,9 +80,15 @@ Deno.test("a connection without a handshake is closed, and agents go on meanwhil
 });
 
 Deno.test("connections beyond the most are closed at once, and the next one is taken when others have gone", async () => {
-  await using platform = await startTestPlatform({ maxConnections: 3 });
+  await using platform = await startTestPlatform({ connections: { anonymousOfSource: 3, sureMs: 60_000 } });
   const agent = await activatedAgent(platform, platform.customer("Acme"));
-  const held = [await dial(platform), await dial(platform), await dial(platform)];
+  const held: Deno.TcpConn[] = [];
+  await until("the activation's connection is gone, and three are held", async () => {
+    for (const connection of held.splice(0)) connection.close();
+    for (let i = 0; i < 3; i++) held.push(await dial(platform));
+    const ended = held.map((connection) => untilClosed(connection).then(() => "ended"));
+    return await Promise.race([...ended, new Promise((resolve) => setTimeout(resolve, 300))]) === undefined;
+  });
   using more = await dial(platform);
   await untilClosed(more);
   for (const connection of held) connection.close();

@@ -2,6 +2,7 @@ import { ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
 import { callStatusOf } from "./call_status.ts";
 import { CallError } from "./call_error.ts";
 import { callerOf } from "./caller.ts";
+import type { ConnectionGate } from "./connection_gate.ts";
 import type { Platform } from "./platform.ts";
 import { sourceOf } from "./source.ts";
 
@@ -13,7 +14,7 @@ const openPath = "/opendca.v1.AgentService/Activate";
  * Decides on a call before its message is read, so that memory is only spent on agents, and on a few activations of one
  * source. The handlers ask for the caller again, who may have been revoked meanwhile.
  */
-export function admission(platform: Platform): ServerInterceptor {
+export function admission(platform: Platform, gate: ConnectionGate): ServerInterceptor {
   const activations = new Map<string, number>();
 
   function enter(source: string): () => void {
@@ -32,24 +33,37 @@ export function admission(platform: Platform): ServerInterceptor {
 
   return ({ path }, call) => {
     let leave = () => {};
+    let endCall = () => {};
+    const end = () => {
+      leave();
+      endCall();
+    };
     return new ServerInterceptingCall(call, {
       start: (next) =>
         next({
           onReceiveMetadata(metadata, next) {
+            const peer = call.getPeer();
             try {
-              if (path === openPath) leave = enter(sourceOf(call.getPeer()));
-              else callerOf(platform, call.getAuthContext().sslPeerCertificate?.raw);
+              if (path === openPath) {
+                endCall = gate.callBegan(peer, undefined);
+                leave = enter(sourceOf(peer));
+              } else {
+                const { agentId } = callerOf(platform, call.getAuthContext().sslPeerCertificate?.raw);
+                endCall = gate.callBegan(peer, agentId);
+              }
             } catch (error) {
+              // Whoever is refused is nobody, even on a connection that was an agent's until it was revoked.
+              if (path !== openPath) gate.callBegan(peer, undefined)();
               return call.sendStatus(callStatusOf(platform, error));
             }
             next(metadata);
           },
           onReceiveMessage: (message, next) => next(message),
           onReceiveHalfClose: (next) => next(),
-          onCancel: () => leave(),
+          onCancel: end,
         }),
       sendStatus(answer, next) {
-        leave();
+        end();
         next(answer);
       },
     });

@@ -1,8 +1,8 @@
 import ipaddr from "ipaddr.js";
 
 /**
- * Who a peer (`10.1.0.7:50123`, `::1:50123`) counts as, whatever its port: the address, or the /64 network of an IPv6 one,
- * of which anybody has 2^64.
+ * Who a peer (`10.1.0.7:50123`, `::1:50123`) counts as, whatever its port: the address, or the /56 network of an IPv6 one,
+ * which is what a provider gives to one household.
  */
 export function sourceOf(peer: string): string {
   const address = peer.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
@@ -10,5 +10,6 @@ export function sourceOf(peer: string): string {
   // Of a server that listens on `[::]`, IPv4 comes as ::ffff:10.1.0.7.
   const parsed = ipaddr.process(address);
   if (parsed.kind() === "ipv4") return parsed.toString();
-  return `${(parsed as ipaddr.IPv6).parts.slice(0, 4).map((part) => part.toString(16)).join(":")}::/64`;
+  const [first, second, third, fourth] = (parsed as ipaddr.IPv6).parts;
+  return `${[first!, second!, third!, fourth! & 0xff00].map((part) => part.toString(16)).join(":")}::/56`;
 }
