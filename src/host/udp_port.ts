@@ -14,9 +14,7 @@ export function openUdpPort(family: 4 | 6): DatagramPort {
   let buffer: Uint8Array<ArrayBuffer> | undefined;
   let closed = false;
   return {
-    async send(bytes, address, port) {
-      await socket.send(bytes, { transport: "udp", hostname: address, port });
-    },
+    send: (bytes, address, port) => socket.send(bytes, { transport: "udp", hostname: address, port }),
     async receive() {
       while (!closed) {
         try {

@@ -202,7 +202,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
       signal: stopping.signal,
       pace: () => pacer.take(),
       breathe: () => breather.breathe(),
-      send: (bytes, target) => hub.probe(bytes, target.address, target.port),
+      send: hub.probe,
       onFound: ({ heard, ...rest }) => {
         counters.answered++;
         founds.push(foundDevice(rest));

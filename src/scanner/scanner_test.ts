@@ -16,9 +16,9 @@ async function askedScanner(addresses: number) {
   const told: FromScanner[] = [];
   let listener: DatagramListener = () => false;
   const hub: DatagramHub = {
-    probe(bytes, address) {
-      sent.set(address, bytes);
-      return Promise.resolve();
+    probe(datagrams) {
+      for (const { address, bytes } of datagrams) sent.set(address, bytes.slice());
+      return Promise.resolve({ mayReuse: true });
     },
     send: () => Promise.resolve(),
     listenTo: () => () => {},

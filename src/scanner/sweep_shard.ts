@@ -12,10 +12,12 @@ import type { Clock } from "../core/clock.ts";
 import { messageOf } from "../core/errors.ts";
 import { withoutZone } from "../core/ip.ts";
 import { BerSyntaxError } from "../snmp/ber.ts";
+import type { Datagram } from "../snmp/datagram_hub.ts";
 import { decodeMessage, PduType } from "../snmp/message.ts";
 import type { SnmpMessage } from "../snmp/message.ts";
-import { probeFor } from "../snmp/probe.ts";
+import { createProbeBuffers } from "../snmp/probe.ts";
 import type { ProbeTemplate } from "../snmp/probe.ts";
+import type { ProbeLanes } from "../snmp/probe_lanes.ts";
 import type { Varbind } from "../snmp/value.ts";
 import type { Target } from "../targets/address_space.ts";
 
@@ -48,8 +50,8 @@ export interface SweepOptions {
    * certain when that was the only probe.
    */
   onAnswer: (ms: number, certain: boolean) => void;
-  /** Resolves when the system has taken the datagram; nothing else of the shard is sent meanwhile. */
-  send: (bytes: Uint8Array, target: Target) => Promise<void>;
+  /** As `ProbeLanes.send`; nothing else of the shard is sent meanwhile. */
+  send: ProbeLanes["send"];
   pace: () => Promise<void> | undefined;
   /** A pause that lets answers be received. */
   breathe: () => Promise<void> | undefined;
@@ -57,7 +59,7 @@ export interface SweepOptions {
   signal: AbortSignal;
   onFound: (found: Found) => void;
   /** The system or the sandbox refused to send; called once for each message. */
-  onRefused: (target: Target, message: string) => void;
+  onRefused: (target: Pick<Target, "address" | "port">, message: string) => void;
   /** Called when every address has been sent its first probe: the worker may begin the next shard meanwhile. */
   onFirstRoundSent: () => void;
   onProbed: (count: number) => void;
@@ -75,6 +77,9 @@ export interface ShardSweep {
   run(): Promise<void>;
   readonly everybodyAnswered: AbortSignal;
 }
+
+/** Probes that are handed to the system together: each on its own would cost twice its sending. */
+const burstSize = 32;
 
 /** Devices missing of a shard that are not worth another round. */
 const negligible = 0.005;
@@ -103,6 +108,11 @@ export function sweepShard(options: SweepOptions): ShardSweep {
   let found = 0;
   let isOver = false;
   let lastWaveAt = 0;
+  const buffers = createProbeBuffers();
+  let burst: Datagram[] = [];
+  let family: Target["family"] | undefined;
+  /** Addresses that have their first probe, or will have it with the burst. */
+  let begun = 0;
   const refused = new Set<string>();
   // Aborted when everybody has answered, so that nobody is waited for.
   const complete = new AbortController();
@@ -149,18 +159,32 @@ export function sweepShard(options: SweepOptions): ShardSweep {
       const template = probes[wave];
       hasMore ||= probes.length > wave + 1;
       const isFirst = round === 0 && wave === 0;
-      if (isFirst) firstSentAt[position] = clock.monotonicMs();
-      if (template !== undefined) {
-        const breath = options.breathe();
-        if (breath !== undefined) await breath;
-        const paced = options.pace();
-        if (paced !== undefined) await paced;
-        signal.throwIfAborted();
-        if (probed[position]! < 255) probed[position]!++;
-        await send(probeFor(template, firstId + position), target);
+      if (template === undefined) {
+        if (isFirst) begun++;
+        continue;
       }
-      if (isFirst) options.onProbed(1);
+      const breath = options.breathe();
+      if (breath !== undefined) {
+        await sendBurst();
+        await breath;
+      }
+      const paced = options.pace();
+      if (paced !== undefined) {
+        await sendBurst();
+        await paced;
+      }
+      if (burst.length > 0 && family !== target.family) await sendBurst();
+      family = target.family;
+      if (isFirst) {
+        firstSentAt[position] = clock.monotonicMs();
+        begun++;
+      }
+      if (probed[position]! < 255) probed[position]!++;
+      const bytes = buffers.probeFor(template, firstId + position);
+      burst.push({ bytes, address: target.address, port: target.port });
+      if (burst.length === burstSize) await sendBurst();
     }
+    await sendBurst();
     return hasMore;
   }
 
@@ -182,15 +206,23 @@ export function sweepShard(options: SweepOptions): ShardSweep {
     await wait(Math.max(0, options.timeoutMs() / 2 - (clock.monotonicMs() - lastWaveAt)));
   }
 
-  async function send(bytes: Uint8Array, target: Target): Promise<void> {
-    try {
-      await options.send(bytes, target);
-    } catch (error) {
-      const message = messageOf(error);
-      if (refused.has(message)) return;
-      if (refused.size < 100) refused.add(message);
-      options.onRefused(target, message);
+  async function sendBurst(): Promise<void> {
+    signal.throwIfAborted();
+    if (burst.length > 0) {
+      const sending = burst;
+      burst = [];
+      const { mayReuse } = await options.send(sending, refuse);
+      buffers.next(mayReuse);
     }
+    if (begun > 0) options.onProbed(begun);
+    begun = 0;
+  }
+
+  function refuse({ address, port }: Datagram, error: unknown): void {
+    const message = messageOf(error);
+    if (refused.has(message)) return;
+    if (refused.size < 100) refused.add(message);
+    options.onRefused({ address, port }, message);
   }
 
   async function run(): Promise<void> {

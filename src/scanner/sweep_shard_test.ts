@@ -38,14 +38,16 @@ function network(size: number, answers: (host: number, attempt: number, version:
     signal: abort.signal,
     pace: () => undefined,
     breathe: () => undefined,
-    send: (bytes, target) => {
-      const message = maybeMessage(bytes);
-      assert(message !== undefined && message.version !== 3);
-      const host = targets.indexOf(target);
-      sent.push({ host, version: message.version, atMs: clock.monotonicMs() });
-      const attempt = sent.filter((packet) => packet.host === host).length;
-      if (answers(host, attempt, message.version)) answer(bytes, target.address);
-      return Promise.resolve();
+    send: (datagrams) => {
+      for (const { bytes, address } of datagrams) {
+        const message = maybeMessage(bytes);
+        assert(message !== undefined && message.version !== 3);
+        const host = targets.findIndex((target) => target.address === address);
+        sent.push({ host, version: message.version, atMs: clock.monotonicMs() });
+        const attempt = sent.filter((packet) => packet.host === host).length;
+        if (answers(host, attempt, message.version)) answer(bytes, address);
+      }
+      return Promise.resolve({ mayReuse: true });
     },
     onFound: (one) => found.push(one),
     onRefused: (_target, message) => refusals.push(message),
@@ -197,7 +199,10 @@ Deno.test("sweepShard() waits for nobody when everybody has answered", async () 
 
 Deno.test("sweepShard() reports a refused destination once and goes on", async () => {
   const net = network(3, () => false);
-  net.options.send = () => Promise.reject(new Error("Network is unreachable"));
+  net.options.send = (datagrams, onRefused) => {
+    for (const datagram of datagrams) onRefused(datagram, new Error("Network is unreachable"));
+    return Promise.resolve({ mayReuse: true });
+  };
   const run = sweepShard(net.options).run();
   await net.clock.advance(10_000);
   await run;
@@ -210,4 +215,45 @@ Deno.test("sweepShard() ends at once when it is aborted", async () => {
   await net.clock.advance(100);
   net.abort.abort(new Error("stopped"));
   await assert.rejects(run, /stopped/);
+});
+
+Deno.test("sweepShard() leaves the octets of a burst alone while a socket still needs them", async () => {
+  const net = network(40, () => false);
+  const bursts: { bytes: Uint8Array; wanted: string }[][] = [];
+  net.options.send = (datagrams) => {
+    bursts.push(datagrams.map(({ bytes }) => ({ bytes, wanted: bytes.toHex() })));
+    return Promise.resolve({ mayReuse: bursts.length > 1 });
+  };
+  const run = net.sweep.run();
+  await net.clock.advance(10_000);
+  await run;
+  assert.deepEqual(bursts.map(({ length }) => length), [32, 8, 32, 8]);
+  for (const { bytes, wanted } of bursts[0]!) assert.equal(bytes.toHex(), wanted);
+});
+
+Deno.test("sweepShard() hands IPv4 and IPv6 addresses over apart, and all before it waits for its pace", async () => {
+  const net = network(6, () => false);
+  const bursts: string[][] = [];
+  const addresses = ["127.0.0.1", "127.0.0.2", "::1", "::2", "127.0.0.3", "127.0.0.4"];
+  net.options.targetAt = (position) => {
+    const address = addresses[position]!;
+    return { family: address.includes(":") ? 6 : 4, address, port: 161, hostname: null };
+  };
+  net.options.send = (datagrams) => {
+    bursts.push(datagrams.map(({ address }) => address));
+    return Promise.resolve({ mayReuse: true });
+  };
+  let taken = 0, probed = 0;
+  const pace = Promise.withResolvers<void>();
+  net.options.pace = () => ++taken === 6 ? pace.promise : undefined;
+  net.options.onProbed = (count) => probed += count;
+  const run = net.sweep.run();
+  await net.clock.advance(0);
+  assert.deepEqual(bursts, [["127.0.0.1", "127.0.0.2"], ["::1", "::2"], ["127.0.0.3"]]);
+  assert.equal(probed, 5);
+  net.abort.abort(new Error("stopped"));
+  pace.resolve();
+  await assert.rejects(run, /stopped/);
+  // What was not sent any more is not taken for asked.
+  assert.equal(bursts.length, 3);
 });

@@ -10,10 +10,16 @@ import type { ProbeLanes } from "./probe_lanes.ts";
 /** A bound UDP socket of one address family. */
 export interface DatagramPort {
   /** Rejects when the operating system or the sandbox refuses the destination. */
-  send(bytes: Uint8Array, address: string, port: number): Promise<void>;
+  send(bytes: Uint8Array, address: string, port: number): Promise<unknown>;
   /** Waits for the next datagram; the bytes are the caller's to keep. Undefined once closed. */
   receive(): Promise<{ bytes: Uint8Array; address: string; port: number } | undefined>;
   close(): void;
+}
+
+export interface Datagram {
+  bytes: Uint8Array;
+  address: string;
+  port: number;
 }
 
 /** Returns true when the datagram was an answer to something that this listener asked. */
@@ -28,8 +34,8 @@ export interface HubCounters {
 
 export interface DatagramHub {
   send(bytes: Uint8Array, address: string, port: number): Promise<void>;
-  /** The same for a probe of a sweep. */
-  probe(bytes: Uint8Array, address: string, port: number): Promise<void>;
+  /** The same for the probes of a sweep, all of one address family: as `ProbeLanes.send`. */
+  probe: ProbeLanes["send"];
   /** Listens to one address and port until the returned function is called. */
   listenTo(address: string, port: number, listener: DatagramListener): () => void;
   /** Sees every datagram that no listener of its address took. */
@@ -108,9 +114,9 @@ export function startDatagramHub(ports: HubPorts): DatagramHub {
       counters.sent++;
       await socket.send(bytes, address, port);
     },
-    async probe(bytes, address, port) {
-      counters.sent++;
-      await lanesOf(familyOf(address)).send(bytes, address, port);
+    probe(datagrams, onRefused) {
+      counters.sent += datagrams.length;
+      return lanesOf(familyOf(datagrams[0]!.address)).send(datagrams, onRefused);
     },
     listenTo(address, port, listener) {
       const at = key(address, port);

@@ -3,6 +3,7 @@
  * next, so a probe costs no encoding. The id is always four octets long and positive, as strict agents want it minimal.
  */
 import { encodeCommunityMessage, encodeScopedPdu, encodeV3Message, MsgFlag, PduType } from "./message.ts";
+import { putId } from "./request_template.ts";
 import { Tag } from "./value.ts";
 
 export const sysDescr = "1.3.6.1.2.1.1.1.0";
@@ -58,14 +59,43 @@ export function discoveryProbe(): ProbeTemplate {
   return { bytes: packet, idOffset: findMarker(packet) };
 }
 
-/** The probe for one address; a fresh copy, as a send may still be reading the one before. */
+/** The probe for one address; a fresh copy. */
 export function probeFor(template: ProbeTemplate, id: number): Uint8Array {
   const bytes = template.bytes.slice();
-  bytes[template.idOffset] = id >>> 24;
-  bytes[template.idOffset + 1] = id >>> 16;
-  bytes[template.idOffset + 2] = id >>> 8;
-  bytes[template.idOffset + 3] = id;
+  putId(bytes, template.idOffset, id);
   return bytes;
+}
+
+/** Gives each probe of a burst octets of its own, which serve again for the next burst. */
+export interface ProbeBuffers {
+  probeFor(template: ProbeTemplate, id: number): Uint8Array;
+  /** The burst has been sent; with false its octets are still needed, and new ones are taken. */
+  next(mayReuse: boolean): void;
+}
+
+export function createProbeBuffers(): ProbeBuffers {
+  let kept = new Map<ProbeTemplate, { buffers: Uint8Array[]; used: number }>();
+  return {
+    probeFor(template, id) {
+      let own = kept.get(template);
+      if (own === undefined) kept.set(template, own = { buffers: [], used: 0 });
+      const bytes = own.buffers[own.used++] ?? copyOf(template.bytes);
+      own.buffers[own.used - 1] = bytes;
+      putId(bytes, template.idOffset, id);
+      return bytes;
+    },
+    next(mayReuse) {
+      if (!mayReuse) kept = new Map();
+      for (const own of kept.values()) own.used = 0;
+    },
+  };
+}
+
+/** With memory outside the heap, where a send needs it: else each send would move it there. */
+function copyOf(bytes: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(new ArrayBuffer(bytes.length));
+  copy.set(bytes);
+  return copy;
 }
 
 function findMarker(bytes: Uint8Array): number {

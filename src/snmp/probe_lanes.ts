@@ -3,11 +3,17 @@
  * knows who has it, for three seconds where nobody answers, and charges it to the socket meanwhile: after some 270 such
  * datagrams a socket takes no further one. So there is a further socket whenever all those that are open are full.
  */
-import type { DatagramPort } from "./datagram_hub.ts";
+import type { Datagram, DatagramPort } from "./datagram_hub.ts";
 
 export interface ProbeLanes {
-  /** Resolves when the system has taken the datagram. Rejects when it or the sandbox refuses the destination. */
-  send(bytes: Uint8Array, address: string, port: number): Promise<void>;
+  /**
+   * Resolves when the system has taken the datagrams, and with whether their octets may be used again: where a full socket
+   * keeps a copy for later, they may not. Those that the system or the sandbox refuses are told one by one.
+   */
+  send(
+    datagrams: readonly Datagram[],
+    onRefused: (datagram: Datagram, error: unknown) => void,
+  ): Promise<{ mayReuse: boolean }>;
 }
 
 export interface ProbeLanesOptions {
@@ -29,7 +35,9 @@ export function createProbeLanes({ first, open, pause = fewMilliseconds }: Probe
   let lanes = 1;
   let mayOpen = true;
   let someIdle = Promise.withResolvers<void>();
-  let last: Promise<void> = Promise.resolve();
+  let last: Promise<unknown> = Promise.resolve();
+  /** Then one at a time is sent, as each that is sent to a full socket is sent again. */
+  let hasBeenFull = false;
 
   function release(lane: DatagramPort): void {
     idle.push(lane);
@@ -45,38 +53,77 @@ export function createProbeLanes({ first, open, pause = fewMilliseconds }: Probe
     return lane;
   }
 
-  async function sendNext(bytes: Uint8Array, address: string, port: number): Promise<void> {
-    for (;;) {
+  /** Starts a send; the returned state says later whether it has ended. */
+  function start(lane: DatagramPort, { bytes, address, port }: Datagram): Sending {
+    const sending: Sending = { ended: false, failure: undefined, end: undefined };
+    sending.end = lane.send(bytes, address, port).then(() => {
+      sending.ended = true;
+    }, (error: unknown) => {
+      sending.ended = true;
+      sending.failure = { error };
+    });
+    return sending;
+  }
+
+  async function turnsUntil(isDone: () => boolean): Promise<boolean> {
+    for (let turns = 0; !isDone() && turns < promptTurns; turns++) await undefined;
+    return isDone();
+  }
+
+  async function sendNext(datagram: Datagram, onRefused: OnRefused): Promise<boolean> {
+    for (let tries = 1;; tries++) {
       const lane = idle.pop() ?? maybeOpen();
       if (lane === undefined) {
         await someIdle.promise;
         continue;
       }
-      let ended = false;
-      let failure: { error: unknown } | undefined;
-      const end = lane.send(bytes, address, port)
-        .catch((error: unknown) => failure = { error })
-        .then(() => {
-          ended = true;
-          release(lane);
-        });
-      for (let turns = 0; !ended && turns < promptTurns; turns++) await undefined;
-      if (!ended) await Promise.race([end, pause()]);
+      const sending = start(lane, datagram);
+      const end = sending.end!.then(() => release(lane));
+      if (!await turnsUntil(() => sending.ended)) await Promise.race([end, pause()]);
+      if (!sending.ended) hasBeenFull = true;
       // A full socket keeps its copy until it has room, and then it is a repetition that does no harm.
-      if (!ended && !mayOpen && idle.length === 0) await Promise.race([end, someIdle.promise]);
-      if (failure !== undefined) throw failure.error;
-      if (ended) return;
+      if (!sending.ended && !mayOpen && idle.length === 0) await Promise.race([end, someIdle.promise]);
+      if (sending.failure !== undefined) onRefused(datagram, sending.failure.error);
+      if (sending.ended) return tries === 1;
     }
+  }
+
+  /** All at once through one socket, for as long as none was ever full; returns those that it has not taken at once. */
+  async function sendTogether(datagrams: readonly Datagram[], onRefused: OnRefused): Promise<readonly Datagram[]> {
+    const lane = hasBeenFull || datagrams.length === 1 ? undefined : idle.pop();
+    if (lane === undefined) return datagrams;
+    const all = datagrams.map((datagram) => start(lane, datagram));
+    const end = Promise.all(all.map(({ end }) => end)).then(() => release(lane));
+    if (!await turnsUntil(() => all.at(-1)!.ended)) await Promise.race([end, pause()]);
+    for (const [i, { failure }] of all.entries()) if (failure !== undefined) onRefused(datagrams[i]!, failure.error);
+    const left = datagrams.filter((_, i) => !all[i]!.ended);
+    hasBeenFull ||= left.length > 0;
+    return left;
+  }
+
+  async function sendAll(datagrams: readonly Datagram[], onRefused: OnRefused): Promise<{ mayReuse: boolean }> {
+    const left = await sendTogether(datagrams, onRefused);
+    let mayReuse = left.length === 0 || left === datagrams;
+    for (const datagram of left) if (!await sendNext(datagram, onRefused)) mayReuse = false;
+    return { mayReuse };
   }
 
   return {
     // One after the other, so that no socket is idle only when all are full.
-    send(bytes, address, port) {
-      const sent = last.then(() => sendNext(bytes, address, port));
-      last = sent.catch(() => {});
+    send(datagrams, onRefused) {
+      const sent = last.then(() => sendAll(datagrams, onRefused));
+      last = sent;
       return sent;
     },
   };
+}
+
+type OnRefused = (datagram: Datagram, error: unknown) => void;
+
+interface Sending {
+  ended: boolean;
+  failure: { error: unknown } | undefined;
+  end: Promise<void> | undefined;
 }
 
 function fewMilliseconds(): Promise<void> {

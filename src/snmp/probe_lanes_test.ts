@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { DatagramPort } from "./datagram_hub.ts";
+import type { Datagram, DatagramPort } from "./datagram_hub.ts";
 import { createProbeLanes } from "./probe_lanes.ts";
 
 /** Sockets that take `room` datagrams each and hold the next one until they are drained, as the system does. */
@@ -32,8 +32,12 @@ function fullSockets({ room, most }: { room: number; most: number }) {
   }
 
   const lanes = createProbeLanes({ first: open()!, open, pause: () => Promise.resolve() });
-  const send = (n: number, address = "127.0.0.1") => lanes.send(Uint8Array.of(n), address, 161);
-  return { sockets, send };
+  const datagram = (n: number, address = "127.0.0.1") => ({ bytes: Uint8Array.of(n), address, port: 161 });
+  const refused: string[] = [];
+  const sendAll = (datagrams: Datagram[]) =>
+    lanes.send(datagrams, ({ address }, error) => refused.push(`${address}: ${(error as Error).message}`));
+  const send = (n: number) => sendAll([datagram(n)]);
+  return { sockets, send, sendAll, datagram, refused };
 }
 
 Deno.test("createProbeLanes() sends through one socket for as long as it takes what it is given", async () => {
@@ -67,8 +71,24 @@ Deno.test("createProbeLanes() waits where there is no further socket, and loses 
 });
 
 Deno.test("createProbeLanes() tells a refused destination to who sent to it, and goes on", async () => {
-  const { sockets, send } = fullSockets({ room: 100, most: 8 });
-  await assert.rejects(send(1, "127.0.0.255"), /broadcast/);
-  await send(2);
-  assert.deepEqual(sockets.map(({ taken }) => taken), [[2]]);
+  const { sockets, send, sendAll, datagram, refused } = fullSockets({ room: 100, most: 8 });
+  await sendAll([datagram(1, "127.0.0.255")]);
+  await sendAll([datagram(2), datagram(3, "127.0.0.255"), datagram(4)]);
+  await send(5);
+  assert.deepEqual(sockets.map(({ taken }) => taken), [[2, 4, 5]]);
+  assert.deepEqual(refused, ["127.0.0.255: broadcast", "127.0.0.255: broadcast"]);
+});
+
+Deno.test("createProbeLanes() sends what a socket has not taken of a burst through further ones, then one at a time", async () => {
+  const { sockets, sendAll, datagram } = fullSockets({ room: 10, most: 8 });
+  const burst = (from: number, count: number) => [...Array(count).keys()].map((i) => datagram(from + i));
+  assert.deepEqual(await sendAll(burst(0, 8)), { mayReuse: true });
+  // The full socket keeps copies of six, whose octets it still needs.
+  assert.deepEqual(await sendAll(burst(8, 8)), { mayReuse: false });
+  assert.deepEqual(sockets.map(({ taken }) => taken), [[...Array(10).keys()], [10, 11, 12, 13, 14, 15]]);
+  assert.deepEqual(await sendAll(burst(16, 4)), { mayReuse: true });
+  await sendAll(burst(20, 8));
+  assert.deepEqual(sockets.slice(1).flatMap(({ taken }) => taken), [...Array(28).keys()].slice(10));
+  assert.equal(sockets.length, 3);
+  sockets[0]!.drain();
 });

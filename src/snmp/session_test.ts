@@ -67,7 +67,7 @@ function recordingHub(sent: Uint8Array[], listeners: ((bytes: Uint8Array) => boo
       sent.push(bytes);
       return Promise.resolve();
     },
-    probe: () => Promise.resolve(),
+    probe: () => Promise.resolve({ mayReuse: true }),
     listenTo(address, port, listener) {
       listeners.push((bytes) => listener(bytes, address, port));
       return () => {};

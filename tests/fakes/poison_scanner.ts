@@ -15,14 +15,15 @@ const hub = startDatagramHub({ ipv4: openUdpPort(4), ipv6: undefined });
 const poisoned: typeof hub = {
   ...hub,
   counters: hub.counters,
-  probe(bytes, address, port) {
-    if (address === "127.94.0.7") {
+  probe(datagrams, onRefused) {
+    const isSentTo = (wanted: string) => datagrams.some(({ address }) => address === wanted);
+    if (isSentTo("127.94.0.7")) {
       queueMicrotask(() => {
         throw new Error("poisoned");
       });
     }
-    while (address === "127.94.1.7");
-    return hub.probe(bytes, address, port);
+    while (isSentTo("127.94.1.7"));
+    return hub.probe(datagrams, onRefused);
   },
 };
 let scanner: Scanner | undefined;
