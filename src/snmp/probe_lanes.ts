@@ -26,6 +26,11 @@ export interface ProbeLanesOptions {
 
 /** Sockets for a sweep, the first included: enough for twice 1,022 silent addresses in each of two workers. */
 export const maxLanes = 16;
+/**
+ * Datagrams that are sent one at a time after a socket was full: each of a burst that it has not taken is sent again
+ * through another one, and is a repetition later.
+ */
+const singlesAfterFull = 1024;
 /** Microtasks after which a send has ended that could be made at once. */
 const promptTurns = 4;
 
@@ -36,8 +41,9 @@ export function createProbeLanes({ first, open, pause = fewMilliseconds }: Probe
   let mayOpen = true;
   let someIdle = Promise.withResolvers<void>();
   let last: Promise<unknown> = Promise.resolve();
-  /** Then one at a time is sent, as each that is sent to a full socket is sent again. */
-  let hasBeenFull = false;
+  /** Datagrams that are sent one at a time: the first, as a new socket is not ready at once. */
+  let singles = 1;
+  let isUsed = false;
 
   function release(lane: DatagramPort): void {
     idle.push(lane);
@@ -80,7 +86,8 @@ export function createProbeLanes({ first, open, pause = fewMilliseconds }: Probe
       const sending = start(lane, datagram);
       const end = sending.end!.then(() => release(lane));
       if (!await turnsUntil(() => sending.ended)) await Promise.race([end, pause()]);
-      if (!sending.ended) hasBeenFull = true;
+      if (!sending.ended && isUsed) singles = singlesAfterFull;
+      isUsed = true;
       // A full socket keeps its copy until it has room, and then it is a repetition that does no harm.
       if (!sending.ended && !mayOpen && idle.length === 0) await Promise.race([end, someIdle.promise]);
       if (sending.failure !== undefined) onRefused(datagram, sending.failure.error);
@@ -88,23 +95,26 @@ export function createProbeLanes({ first, open, pause = fewMilliseconds }: Probe
     }
   }
 
-  /** All at once through one socket, for as long as none was ever full; returns those that it has not taken at once. */
+  /** All at once through one socket, unless one was full lately; returns those that it has not taken at once. */
   async function sendTogether(datagrams: readonly Datagram[], onRefused: OnRefused): Promise<readonly Datagram[]> {
-    const lane = hasBeenFull || datagrams.length === 1 ? undefined : idle.pop();
+    const lane = singles > 0 || datagrams.length === 1 ? undefined : idle.pop();
     if (lane === undefined) return datagrams;
     const all = datagrams.map((datagram) => start(lane, datagram));
     const end = Promise.all(all.map(({ end }) => end)).then(() => release(lane));
     if (!await turnsUntil(() => all.at(-1)!.ended)) await Promise.race([end, pause()]);
     for (const [i, { failure }] of all.entries()) if (failure !== undefined) onRefused(datagrams[i]!, failure.error);
     const left = datagrams.filter((_, i) => !all[i]!.ended);
-    hasBeenFull ||= left.length > 0;
+    if (left.length > 0) singles = singlesAfterFull;
     return left;
   }
 
   async function sendAll(datagrams: readonly Datagram[], onRefused: OnRefused): Promise<{ mayReuse: boolean }> {
     const left = await sendTogether(datagrams, onRefused);
     let mayReuse = left.length === 0 || left === datagrams;
-    for (const datagram of left) if (!await sendNext(datagram, onRefused)) mayReuse = false;
+    for (const datagram of left) {
+      if (singles > 0) singles--;
+      if (!await sendNext(datagram, onRefused)) mayReuse = false;
+    }
     return { mayReuse };
   }
 
