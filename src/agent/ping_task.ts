@@ -3,6 +3,7 @@ import type { Ping, PingOutput } from "../../proto/gen/opendca/v1/task.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
 import { sendWindowAt } from "../config/allowed_hours.ts";
 import type { AllowedHours } from "../config/allowed_hours.ts";
+import { allowsHost } from "../config/policy.ts";
 import { rangesOfSite } from "../config/site_targets.ts";
 import type { Clock } from "../core/clock.ts";
 import { formatIp, tryParseIp } from "../core/ip.ts";
@@ -24,7 +25,7 @@ function isHostOfSite({ sites, policy }: AgentConfig, name: string): boolean {
   const plain = name.toLowerCase().replace(/\.$/, "");
   const names = (texts: readonly string[]) =>
     texts.map(parseTargetSpec).some((spec) => spec.kind === "name" && spec.name === plain);
-  return policy.hosts.includes(plain) && sites.some(({ hosts }) => names(hosts)) && !names(policy.exclude);
+  return allowsHost(policy, plain) && sites.some(({ hosts }) => names(hosts)) && !names(policy.exclude);
 }
 
 function isInside({ policy }: AgentConfig, ip: IpAddress): boolean {

@@ -132,7 +132,13 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     log,
   }));
 
-  const { resolve } = createHostNames({ lookUp: machine.lookUp, clock, known: knownAddresses(inventory) });
+  const { resolve } = createHostNames({
+    lookUp: machine.lookUp,
+    clock,
+    known: knownAddresses(inventory),
+    // So that no name server takes the agent for a flood.
+    pace: { perSecond: 20, sleep: (ms) => clock.sleep(ms) },
+  });
   let stepped = () => {};
   const book = openClockBook({
     now: () => clock.now(),

@@ -143,7 +143,10 @@ export type MaskableField = (typeof maskableFields)[number];
 export interface PolicyConfig {
   /** Addresses that may be sent to, what is excluded taken out already; merged and sorted. */
   readonly ranges: readonly IpRange[];
-  /** Host names that may be sent to whatever their address is, in lower case. */
+  /**
+   * Host names that may be sent to whatever their address is, in lower case; `*.example.com` for all under it. No other
+   * name of the platform is resolved.
+   */
   readonly hosts: readonly string[];
   /** Never sent to, also by name; in the forms of targets, and taken out of `ranges` already. */
   readonly exclude: readonly string[];

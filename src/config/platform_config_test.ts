@@ -23,7 +23,12 @@ const local = parse(`
 sites:
   - { name: hq, ranges: [10.1.0.0/16], exclude: [10.1.9.0/24], rate: 100, credentials: [{ community: of-hq }] }
   - { name: lab, ranges: [10.2.0.0/24], schedule: { statusEvery: 5m } }
-policy: { ranges: [10.0.0.0/12], exclude: [10.3.0.0/24], mask: [location], ports: { snmp: [161, 1161] } }
+policy:
+  ranges: [10.0.0.0/12]
+  hosts: [pr.example, "*.Printers.example"]
+  exclude: [10.3.0.0/24]
+  mask: [location]
+  ports: { snmp: [161, 1161] }
 `);
 
 /** Every site has limits of its own, and what moves between them must not get rid of them. */
@@ -321,4 +326,47 @@ Deno.test("applyPlatformConfig() never lets anything outside the policy result, 
     { numRuns: 500 },
   );
   assert.ok(applied > 30, `only ${applied} sites were changed`);
+});
+
+Deno.test("applyPlatformConfig() takes host names that the policy has, and those of the file, and tells the others once", () => {
+  const foreign = Array.from({ length: 2000 }, (_, at) => `victim${at}.example`);
+  const { config, refusals } = apply({
+    sites: [siteOf({
+      name: "new",
+      ranges: [
+        ...foreign,
+        "PR.example.:1161",
+        "a.printers.example",
+        "deep.b.printers.example",
+        "printers.example",
+        "xprinters.example",
+        "a.printers.example.evil.example",
+      ],
+    })],
+  });
+  assert.deepEqual(config.sites[2]!.hosts, ["PR.example.:1161", "a.printers.example", "deep.b.printers.example"]);
+  assert.deepEqual(refusals, [
+    'Cannot use a target of the site "new" as a host name is outside policy.hosts, so that it is not resolved: ' +
+    'current value is "victim0.example" and 2002 more',
+  ]);
+  // What the file has for itself is allowed, whatever its policy says.
+  const own = parse("sites: [{ name: hq, hosts: [mine.example] }]\npolicy: { hosts: [pr.example] }");
+  const kept = apply({ sites: [siteOf({ ranges: ["mine.example", "other.example"] })] }, own);
+  assert.deepEqual(kept.config.sites[0]!.hosts, ["mine.example"]);
+  assert.match(kept.refusals.join(), /"other.example"/);
+});
+
+Deno.test("applyPlatformConfig() takes a number of host names over all sites", () => {
+  const names = (from: number, count: number) =>
+    Array.from({ length: count }, (_, at) => `p${from + at}.printers.example`);
+  const { config, refusals } = apply({
+    sites: [
+      siteOf({ name: "one", ranges: names(0, 400) }),
+      siteOf({ name: "two", ranges: names(1000, 400) }),
+      siteOf({ name: "three", ranges: [...names(2000, 1), "10.4.0.1"] }),
+    ],
+  });
+  assert.deepEqual(config.sites.slice(2).map(({ hosts }) => hosts.length), [400, 100, 0]);
+  assert.equal(refusals.length, 2);
+  assert.match(refusals[0]!, /over the limit of 500 host names of the platform.*"p1100.printers.example" and 299 more/);
 });

@@ -5,15 +5,31 @@ import { maybeUnscannable } from "../targets/parse_targets.ts";
 import type { TargetSpec } from "../targets/target_spec.ts";
 import { parseTargetSpec, TargetSyntaxError } from "../targets/target_spec.ts";
 import type { PolicyConfig, SiteConfig } from "./agent_config.ts";
-import { formatRange, intersectRanges } from "./policy.ts";
+import { allowsHost, formatRange, intersectRanges } from "./policy.ts";
 
-/** `refuse` gets the reason for each target that is left out, wholly or in part. */
+/** Host names of the platform that are resolved, of all its sites. */
+export const maxPlatformHosts = 500;
+
+export interface SiteRangesOptions {
+  policy: PolicyConfig;
+  port: number;
+  /** Names that the machine's own file has, which are allowed whatever the policy says. */
+  ownHosts: ReadonlySet<string>;
+  /** How many names may be taken beside these. */
+  hostsLeft: number;
+  /** Gets the reason for each target that is left out, wholly or in part. */
+  refuse: (reason: string) => void;
+}
+
+/** Names that are left out are told in one sentence, however many there are: none of them is ever resolved. */
 export function siteRanges(
   texts: readonly string[],
-  { policy, port, refuse }: { policy: PolicyConfig; port: number; refuse: (reason: string) => void },
+  { policy, port, ownHosts, hostsLeft, refuse }: SiteRangesOptions,
 ): Pick<SiteConfig, "ranges" | "hosts"> {
   const ranges: string[] = [];
   const hosts: string[] = [];
+  const foreign: string[] = [], tooMany: string[] = [];
+  let left = hostsLeft;
   for (const text of texts) {
     const found = `current value is "${text}"`;
     const spec = tryParse(text, (reason) => refuse(`${reason}: ${found}`));
@@ -23,7 +39,14 @@ export function siteRanges(
       refuse(`port ${usedPort} is outside policy.ports.snmp: ${found}`);
     } else if (spec.kind === "name") {
       // Where it points to is found out when it is resolved: see `maySend`.
-      hosts.push(text);
+      if (ownHosts.has(spec.name)) hosts.push(text);
+      else if (!allowsHost(policy, spec.name)) foreign.push(text);
+      else if (hosts.includes(text)) continue;
+      else if (left <= 0) tooMany.push(text);
+      else {
+        hosts.push(text);
+        left--;
+      }
     } else {
       const allowed = intersectRanges([spec.range], policy.ranges);
       const count = allowed.reduce((sum, range) => sum + countOf(range), 0n);
@@ -34,7 +57,15 @@ export function siteRanges(
       ranges.push(...(isWhole ? [text] : allowed.flatMap((range) => textsOf(range, spec))));
     }
   }
+  refuseNames(foreign, "outside policy.hosts", refuse);
+  refuseNames(tooMany, `over the limit of ${maxPlatformHosts} host names of the platform`, refuse);
   return { ranges: [...new Set(ranges)], hosts: [...new Set(hosts)] };
+}
+
+function refuseNames(names: readonly string[], why: string, refuse: (reason: string) => void): void {
+  if (names.length === 0) return;
+  const more = names.length === 1 ? "" : ` and ${names.length - 1} more`;
+  refuse(`a host name is ${why}, so that it is not resolved: current value is "${names[0]}"${more}`);
 }
 
 function tryParse(text: string, refuse: (reason: string) => void): TargetSpec | undefined {

@@ -4,7 +4,8 @@ import type { AgentConfig, SettingValue, SiteConfig } from "./agent_config.ts";
 import type { PlatformDocument, PlatformSite } from "./platform_document.ts";
 import type { PlatformNotes } from "./platform_notes.ts";
 import { underFile } from "./platform_ceiling.ts";
-import { siteRanges } from "./platform_ranges.ts";
+import { maxPlatformHosts, siteRanges } from "./platform_ranges.ts";
+import type { SiteRangesOptions } from "./platform_ranges.ts";
 import { applySchedule } from "./platform_schedule.ts";
 import { formatRange } from "./policy.ts";
 import { defaultSnmpPort, siteNameField } from "./read_sites.ts";
@@ -55,12 +56,16 @@ function tryApply(
     schedule: local.schedule,
     ratePerSecond: local.limits.ratePerSecond,
   };
+  const ownHosts = new Set(local.sites.flatMap(({ hosts }) => hosts.map(nameOf)));
+  const others = sites.filter((_, at) => at !== found).flatMap(({ hosts }) => hosts.map(nameOf));
   const refusals: string[] = [];
   const changes = new Map<string, SettingValue>();
   if (found < 0) changes.set(`sites[${index}].name`, asked.name);
   const site = applySite(base, asked, {
     local,
     path: `sites[${index}]`,
+    ownHosts,
+    hostsLeft: maxPlatformHosts - others.filter((name) => !ownHosts.has(name)).length,
     notes: {
       refuse: (sentence) => void refusals.push(sentence),
       set: (path, value) => void changes.set(path, value),
@@ -74,6 +79,11 @@ function tryApply(
   sites[index] = site;
   for (const [path, value] of changes) notes.set(path, value);
   return true;
+}
+
+function nameOf(host: string): string {
+  const spec = parseTargetSpec(host);
+  return spec.kind === "name" ? spec.name : host;
 }
 
 function siteName(asked: PlatformSite, seen: Set<string>, notes: PlatformNotes): string | undefined {
@@ -93,7 +103,12 @@ function siteName(asked: PlatformSite, seen: Set<string>, notes: PlatformNotes):
 function applySite(
   base: SiteConfig,
   asked: PlatformSite,
-  { local, path, notes }: { local: AgentConfig; path: string; notes: PlatformNotes },
+  { local, path, notes, ownHosts, hostsLeft }:
+    & { local: AgentConfig; path: string; notes: PlatformNotes }
+    & Pick<
+      SiteRangesOptions,
+      "ownHosts" | "hostsLeft"
+    >,
 ): SiteConfig | undefined {
   const what = `the site "${base.name}"`;
   for (const text of asked.excludes) {
@@ -108,6 +123,8 @@ function applySite(
   const targets = asked.ranges.length === 0 ? base : siteRanges(asked.ranges, {
     policy: local.policy,
     port: base.port,
+    ownHosts,
+    hostsLeft,
     refuse: (reason) => notes.refuse(`Cannot use a target of ${what} as ${reason}`),
   });
   if (asked.ranges.length > 0) {

@@ -24,7 +24,13 @@ export function maySend(
   );
   if (isExcluded) return false;
   if (policy.ranges.some((range) => rangeContains(range, ip))) return true;
-  return hostname !== null && policy.hosts.includes(hostname.toLowerCase().replace(/\.$/, ""));
+  return hostname !== null && allowsHost(policy, hostname);
+}
+
+/** Whether `policy.hosts` has the name, or a pattern such as `*.printers.example.com` for it. */
+export function allowsHost({ hosts }: Pick<PolicyConfig, "hosts">, name: string): boolean {
+  const plain = name.toLowerCase().replace(/\.$/, "");
+  return hosts.some((host) => host.startsWith("*.") ? plain.endsWith(host.slice(1)) : host === plain);
 }
 
 /** The addresses that are in both, merged and sorted. */

@@ -13,7 +13,7 @@ import { defaultSnmpPort } from "./read_sites.ts";
 import type { ConfigReader } from "./section.ts";
 import { openSection } from "./section.ts";
 import { rangesIn, rangesOfSite } from "./site_targets.ts";
-import { excludeField, policyHostField, policyRangeField } from "./target_fields.ts";
+import { excludeField, isHostPattern, policyHostField, policyRangeField } from "./target_fields.ts";
 
 /** Everything but web access, which lets a person in and is switched on by the administrator. */
 const defaultFeatures: Record<PolicyFeature, boolean> = {
@@ -92,6 +92,7 @@ function portsOfSite(site: { ranges: readonly string[]; hosts: readonly string[]
 }
 
 function hostOf(text: string): string {
+  if (isHostPattern(text)) return text.toLowerCase();
   const spec = parseTargetSpec(text);
   return spec.kind === "name" ? spec.name : text;
 }

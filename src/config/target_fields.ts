@@ -31,14 +31,22 @@ export const policyRangeField = targetField((spec) => {
   }
 });
 
-export const policyHostField = targetField((spec) => {
+/** Names without a port, or `*.` before a domain for all names under it. */
+export const policyHostField: TextField<string> = textField((text) => {
+  const spec = parseTargetSpec(isHostPattern(text) ? text.slice(2) : text);
   if (spec.kind === "range") {
     throw new TargetSyntaxError("an address is not a host name", "write it under policy.ranges");
   }
   if (spec.port !== undefined) {
     throw new TargetSyntaxError("a host of the policy has no port", "write ports under policy.ports.snmp");
   }
+  return text;
 });
+
+/** Whether a host of the policy stands for all names under a domain. */
+export function isHostPattern(text: string): boolean {
+  return text.startsWith("*.");
+}
 
 /** Anything that can be a target. */
 export const excludeField = targetField(() => {});

@@ -40,6 +40,8 @@ export interface HostNamesOptions {
   /** Asks the system. Rejects with `NameLookupError`. */
   lookUp(name: string): Promise<NameAnswer>;
   clock: Pick<Clock, "monotonicMs">;
+  /** Asks at most so many names a second, after as many at once; as fast as they are answered where it is left out. */
+  pace?: { perSecond: number; sleep(ms: number): Promise<void> };
   /** The last known addresses, which outlive a restart; only within this process where it is left out. */
   known?: { get(name: string): readonly string[]; set(name: string, addresses: readonly string[]): void };
 }
@@ -60,10 +62,12 @@ const againAfterMs: Record<NonNullable<ResolvedName["fault"]>["reason"], number>
 const silentInARow = atOnce;
 const silentForMs = 30_000;
 
-export function createHostNames({ lookUp, clock, known = new AddressMap() }: HostNamesOptions): HostNames {
+export function createHostNames({ lookUp, clock, known = new AddressMap(), pace }: HostNamesOptions): HostNames {
   const remembered = new Map<string, { until: number; resolved: ResolvedName }>();
   const underWay = new Map<string, Promise<ResolvedName>>();
   const waiting: (() => void)[] = [];
+  /** When the bucket of names that may be asked at once is full again. */
+  let fullAtMs = -Infinity;
   let asking = 0, silences = 0, silentUntil = -Infinity, lastSilence = "";
 
   async function ask(name: string): Promise<{ resolved: ResolvedName; forMs: number }> {
@@ -72,6 +76,7 @@ export function createHostNames({ lookUp, clock, known = new AddressMap() }: Hos
     try {
       // Others may have been silent while this name waited for its turn.
       if (clock.monotonicMs() < silentUntil) return failed(name, "silent", lastSilence);
+      await takeTurn();
       const { addresses: texts, ttlSeconds } = await lookUp(name);
       silences = 0;
       const { addresses, refused } = sorted(texts);
@@ -89,6 +94,14 @@ export function createHostNames({ lookUp, clock, known = new AddressMap() }: Hos
       asking--;
       waiting.shift()?.();
     }
+  }
+
+  async function takeTurn(): Promise<void> {
+    if (pace === undefined) return;
+    const now = clock.monotonicMs();
+    fullAtMs = Math.max(fullAtMs, now) + 1000 / pace.perSecond;
+    const waitMs = fullAtMs - now - 1000;
+    if (waitMs > 0) await pace.sleep(waitMs);
   }
 
   function failed(name: string, reason: NonNullable<ResolvedName["fault"]>["reason"], why: string) {

@@ -121,3 +121,26 @@ Deno.test("createHostNames() takes an unknown name for an answer: those behind i
   await Promise.all(Object.keys(answers).map((name) => names.resolve(name)));
   assert.equal(asked.length, 50);
 });
+
+Deno.test("createHostNames() asks so many names a second, and those after them in their turn", async () => {
+  const clock = new FakeClock();
+  const asked: number[] = [];
+  const names = createHostNames({
+    clock,
+    pace: { perSecond: 20, sleep: (ms) => clock.sleep(ms) },
+    lookUp() {
+      asked.push(clock.monotonicMs());
+      return Promise.resolve(answer(["192.0.2.7"]));
+    },
+  });
+  const start = clock.monotonicMs();
+  const all = Promise.all(Array.from({ length: 100 }, (_, at) => names.resolve(`p${at}`)));
+  for (let i = 0; i < 100; i++) await clock.advance(50);
+  await all;
+  const within = (ms: number) => asked.filter((at) => at - start <= ms).length;
+  assert.ok(
+    within(0) <= 20 && within(1000) <= 41 && within(2000) <= 61,
+    `${within(0)} ${within(1000)} ${within(2000)}`,
+  );
+  assert.equal(asked.length, 100);
+});
