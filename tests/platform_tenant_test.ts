@@ -120,6 +120,7 @@ const probes: Record<string, (tenant: Tenant, id: string) => unknown> = {
   noteEarlierSight: (tenant, id) => devices.noteEarlierSight(tenant, { deviceId: id, at: new Date(0) }),
   setDeviceState: (tenant, id) => devices.setDeviceState(tenant, { deviceId: id, state: "x", at: new Date(1e15) }),
   maybeDevice: (tenant, id) => devices.maybeDevice(tenant, id),
+  countDevices: (tenant) => devices.countDevices(tenant, { silentSince: at }).known,
   findDevices: (tenant, id) => devices.findDevices(tenant, id),
   listDevices: (tenant) => devices.listDevices(tenant),
   evidenceHolders: (tenant) => devices.evidenceHolders(tenant, { kind: "serial", value: "ABC12345" }),

@@ -30,6 +30,8 @@ export interface CommandContext {
   change(command: Command, work: (platform: OpenPlatform) => Answer): Promise<void>;
   changeForCustomer(command: Command, work: (platform: OpenPlatform, tenant: Tenant) => Answer): Promise<void>;
   audit(platform: OpenPlatform, event: Omit<AuditEvent, "at" | "actor">): void;
+  /** Of a command that ends as it should and yet says something by its exit code. */
+  setExitCode(code: number): void;
 }
 
 export interface GlobalOptions {
@@ -39,7 +41,7 @@ export interface GlobalOptions {
   customer?: string;
 }
 
-export function commandContext(host: PlatformHost): CommandContext {
+export function commandContext(host: PlatformHost, setExitCode: (code: number) => void): CommandContext {
   async function run(command: Command, work: (platform: OpenPlatform) => Answer | Promise<Answer>): Promise<void> {
     const options = command.optsWithGlobals<GlobalOptions>();
     using platform = await openPlatform({ dataDirectory: dataDirectory(host, options), clock: host.clock, log() {} });
@@ -58,6 +60,7 @@ export function commandContext(host: PlatformHost): CommandContext {
     run(command, (platform) => platform.store.transaction(() => work(platform)));
   return {
     host,
+    setExitCode,
     run,
     change,
     runForCustomer: (command, work) => run(command, (platform) => work(platform, tenantOf(platform, command))),

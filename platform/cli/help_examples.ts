@@ -7,6 +7,7 @@ const examples: Record<string, string[]> = {
     "serve --listen 127.0.0.1:8443 --data ./platform",
     "serve --tls-certificate dca.pem --tls-key dca.key --poll-seconds 600",
   ],
+  "status": ["status", "status --check"],
   "customer create": ['customer create "Acme GmbH"'],
   "customer list": ["customer list"],
   "site create": ["site create Berlin", 'site create Berlin --customer "Acme GmbH"'],

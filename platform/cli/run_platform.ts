@@ -13,20 +13,21 @@ import { addHelpExamples } from "./help_examples.ts";
 import type { PlatformHost } from "./host.ts";
 import { addReadingCommands } from "./reading_commands.ts";
 import { addServeCommand } from "./serve_command.ts";
+import { addStatusCommand } from "./status_command.ts";
 import { addTaskCommands } from "./task_commands.ts";
 import { addUnlockCommand } from "./unlock_command.ts";
 import { oneLine } from "./table.ts";
 
 /** Runs one command and returns the exit code: 0 done, 64 usage, 69 unreachable, 70 a bug, 77 not permitted, 78 configuration. */
 export async function runPlatform(args: readonly string[], host: PlatformHost): Promise<number> {
-  let shown = "";
-  const program = createProgram(commandContext(host), (text) => shown += text);
+  let shown = "", exitCode = 0;
+  const program = createProgram(commandContext(host, (code) => exitCode = code), (text) => shown += text);
   try {
     if (args.length === 0) {
       throw new UsageError("Cannot run as no command was given", "opendca-platform serve, or opendca-platform --help");
     }
     await program.parseAsync(args as string[], { from: "user" });
-    return 0;
+    return exitCode;
   } catch (error) {
     // Help and version end the parser by an error; they are written here, where they can be waited for.
     if (error instanceof CommanderError && error.exitCode === 0) {
@@ -55,6 +56,7 @@ function createProgram(context: CommandContext, show: (text: string) => void): C
     .configureHelp({ helpWidth: Math.min(100, context.host.columns), showGlobalOptions: true })
     .configureOutput({ writeOut: show, writeErr: () => {} });
   addServeCommand(program, context);
+  addStatusCommand(program, context);
   addCustomerCommands(program, context);
   addCodeCommands(program, context);
   addAgentCommands(program, context);

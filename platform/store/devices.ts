@@ -109,6 +109,19 @@ export function maybeDevice(tenant: Tenant, deviceId: string): DeviceRow | undef
   });
 }
 
+/** Silent is who is known to be away, or was not seen since. */
+export function countDevices(
+  tenant: Tenant,
+  { silentSince }: { silentSince: Date },
+): { known: number; silent: number } {
+  const row = tenant.get<{ known: number; silent: number | null }>(
+    `SELECT count(*) AS known, sum(state = 'offline' OR last_seen_at <= :since) AS silent FROM devices
+     WHERE customer_id = :customer`,
+    { since: silentSince.getTime() },
+  );
+  return { known: row?.known ?? 0, silent: row?.silent ?? 0 };
+}
+
 /** By id, address, serial number or host name, whatever is given. */
 export function findDevices(tenant: Tenant, text: string): DeviceRow[] {
   return tenant.all(
