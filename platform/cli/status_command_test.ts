@@ -87,12 +87,16 @@ for (const [name, agents, code, says] of checks) {
 
 Deno.test("status says which agents are in doubt, and nothing of revoked ones", () =>
   withAgents({ Acme: [1, 900] }, async (run, folder) => {
-    const [first, second] = JSON.parse((await run("agent", "list", "--json")).stdout);
+    const agents: { agentId: string; customerId: string; hostname: string }[] = JSON.parse(
+      (await run("agent", "list", "--json")).stdout,
+    );
+    // Agents of one moment are listed by their ids, which are made up.
+    const [first, second] = ["Acme-0", "Acme-1"].map((name) => agents.find(({ hostname }) => hostname === name)!);
     {
       using store = openStore(`${folder}/platform.db`);
-      const tenant = store.tenant(first.customerId);
-      suspectClone(tenant, { agentId: first.agentId, reason: "two processes take turns", at: now });
-      revokeAgent(tenant, { agentId: second.agentId, reason: "x", at: now });
+      const tenant = store.tenant(first!.customerId);
+      suspectClone(tenant, { agentId: first!.agentId, reason: "two processes take turns", at: now });
+      revokeAgent(tenant, { agentId: second!.agentId, reason: "x", at: now });
     }
     const { stdout } = await run("status");
     assert.match(stdout, /^agents +1 active, 1 in doubt, 1 revoked$/m);
