@@ -27,7 +27,7 @@ const allowed: Record<string, string[]> = {
   "src/credentials": ["core", "targets", "snmp"],
   "src/log": ["core"],
   "src/config": ["core", "credentials", "log", "targets"],
-  "src/printers": ["core", "snmp"],
+  "src/printers": ["core", "snmp", "common/reading"],
   "src/report": ["core", "printers", "common/reading"],
   "src/recording": ["core", "snmp", "printers"],
   "src/scanner": pure,

@@ -3,6 +3,8 @@
  * is where a device is. device_identity.ts judges by it.
  */
 
+import { isLost } from "./lost_codes.ts";
+
 export type EvidenceKind = "serial" | "engineId" | "mac";
 
 export interface EvidenceValue {
@@ -48,15 +50,12 @@ export function evidenceValues({ serial, engineId, macs }: DeviceEvidence): Evid
   ];
 }
 
-/** Problem codes of a reading of which a part was asked for and not answered. */
-const lostCodes = new Set(["silent", "deadline", "read-failed", "no-answer", "bug", "worker-crash"]);
-
 /**
  * Whether all that tells a device was asked and answered. What such a reading lacks, the device does not have or does not
  * show; what another one lacks means nothing, and a value in it may stand in for a better one that was lost.
  */
 export function isWhole(reading: { scope: "full" | "status"; problems: readonly { code: string }[] }): boolean {
-  return reading.scope === "full" && !reading.problems.some(({ code }) => lostCodes.has(code));
+  return reading.scope === "full" && !reading.problems.some(({ code }) => isLost(code));
 }
 
 /** "1234" is what technicians type in; a handful of characters is no proof of one device in a fleet. */

@@ -1,5 +1,6 @@
 /** `opendca record ADDRESS --output FILE`: what a maintainer needs of a printer that reads wrong, without its secrets. */
 import type { Command } from "commander";
+import { isLost } from "../../common/reading/lost_codes.ts";
 import { planToWire } from "../credentials/credential.ts";
 import type { WireCredentialPlan } from "../credentials/credential.ts";
 import { captureGroups, fullRows, normalRows } from "../recording/capture_groups.ts";
@@ -145,7 +146,7 @@ function report(
     if (code === "table-too-long" && group !== undefined) {
       const more = made.full ? "" : `; --full takes up to ${fullRows}`;
       lines.push(`note: ${oid} was cut after ${group.maxRows} objects${more}`);
-    } else if (["silent", "deadline", "read-failed", "no-answer"].includes(code)) {
+    } else if (isLost(code)) {
       lines.push(`note: incomplete: ${safeText(message)}`);
     }
   }

@@ -1,3 +1,4 @@
+import { endsReading } from "../../common/reading/lost_codes.ts";
 import { isUnder } from "../snmp/oid.ts";
 import { derivedColours, derivedTotal, withoutIdleColours } from "./derived_meters.ts";
 import { type Inquiry, maybeText } from "./inquiry.ts";
@@ -177,7 +178,7 @@ function lacksRow(rule: LabelledMeters | TypedMeters, meter: string, rows: Named
  * number: to tell it once and the device's own again the next time would be a counter that jumps.
  */
 function mayLackTotal({ problems, profile, store }: Inquiry): boolean {
-  const ended = problems.some(({ code }) => endings.includes(code));
+  const ended = problems.some(({ code }) => endsReading(code));
   // Tables are walked after all single objects were asked.
   const walked = walkedColumns.some((column) => store.has(column));
   return (profile.meters ?? []).some((rule) => {
@@ -206,13 +207,10 @@ function withheld(offer: MeterOffer): MeterOffer {
   return { ...offer, value: undefined, reason: "the device's own total may not have been read" };
 }
 
-/** Problems after which the rest of the device was not read (src/scanner/read_device.ts). */
-const endings = ["silent", "deadline", "read-failed"];
-
 /** Whether some of these objects or columns may be missing because reading them failed. */
 function isIncomplete(inquiry: Inquiry, oids: string[]): boolean {
   return inquiry.problems.some(({ code, oid }) =>
-    endings.includes(code) || (oid !== undefined && oids.some((it) => isUnder(oid, it) || isUnder(it, oid)))
+    endsReading(code) || (oid !== undefined && oids.some((it) => isUnder(oid, it) || isUnder(it, oid)))
   );
 }
 

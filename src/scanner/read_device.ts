@@ -2,6 +2,7 @@
  * From "somebody answers there" to a reading: find the credential that works, see whether it is a printer, ask what its
  * profile names, and leave the meaning to src/printers. A device that goes silent half-way gives what it gave.
  */
+import { isLost } from "../../common/reading/lost_codes.ts";
 import { messageOf } from "../core/errors.ts";
 import { interpretReading, interpretReadings } from "../printers/interpret_reading.ts";
 import type { Asked } from "../printers/interpret_reading.ts";
@@ -153,7 +154,7 @@ async function readWith(
   }
   const readings = interpretReadings(store, contextOf(session, device, { problems, asked, profile }));
   const isLearnt = device.learns === true && asked.levels && readings.length === 1 &&
-    !problems.some(({ code }) => lostCodes.has(code)) && severalPlan(store) === undefined &&
+    !problems.some(({ code }) => isLost(code) || leavesHole.has(code)) && severalPlan(store) === undefined &&
     !saysItSleeps(store, profile);
   const objects = isLearnt ? encodeVarbinds(worthKnowing(store, profile, told)) : undefined;
   const isKept = objects !== undefined && objects.length <= maxKnownOctets;
@@ -169,16 +170,7 @@ async function readWith(
 const maxKnownOctets = 16 * 1024;
 
 /** A table that has a hole is not known. */
-const lostCodes = new Set([
-  "silent",
-  "deadline",
-  "read-failed",
-  "no-answer",
-  "agent-error",
-  "too-big",
-  "non-increasing",
-  "table-too-long",
-]);
+const leavesHole = new Set(["agent-error", "too-big", "non-increasing", "table-too-long"]);
 
 function contextOf(
   session: SnmpSession,
