@@ -14,10 +14,18 @@ export interface Fleet {
   stopped: Reading[];
   /** Lowest first. */
   lowSupplies: LowSupply[];
+  /** How many printers they sit in. */
+  lowPrinters: number;
   /** Printers that report an error or a critical alert, or are stopped. */
   troubled: Reading[];
   /** Printers that could not be read in full. */
   partlyRead: Reading[];
+}
+
+/** "7 low supplies in 5 printers". */
+export function lowInWords({ lowSupplies, lowPrinters }: Pick<Fleet, "lowSupplies" | "lowPrinters">): string {
+  const low = `${grouped(lowSupplies.length)} low ${lowSupplies.length === 1 ? "supply" : "supplies"}`;
+  return lowSupplies.length === 0 ? low : `${low} in ${counted(lowPrinters, "printer")}`;
 }
 
 /** Counts and lists over all printers of a scan. */
@@ -31,6 +39,7 @@ export function fleetOf(document: ScanDocument): Fleet {
     printers,
     stopped: printers.filter((reading) => reading.status.state === "stopped"),
     lowSupplies,
+    lowPrinters: new Set(lowSupplies.map(({ reading }) => reading)).size,
     troubled: printers.filter(isTroubled),
     partlyRead: printers.filter((reading) => reading.problems.length > 0),
   };

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { OtherDevice, Problem, Reading, ScanDocument, UnreadDevice } from "../printers/reading.ts";
-import { counted, fleetOf, grouped, isTroubled, nameOf, placeOf, totalText, whyUnread } from "./fleet.ts";
-import type { Fleet, LowSupply } from "./fleet.ts";
+import { counted, fleetOf, grouped, isTroubled, lowInWords, nameOf, placeOf, totalText, whyUnread } from "./fleet.ts";
+import type { Fleet } from "./fleet.ts";
 import { namedLevel, plainLevel } from "./html_level.ts";
 import { noteList } from "./html_notes.ts";
 import { printerSection, short, stateText, timeText } from "./html_printer.ts";
@@ -45,7 +45,7 @@ export function renderHtml(document: ScanDocument): string {
 ${tiles(fleet, document.unread.length)}
 </header>
 <main>
-${fleet.lowSupplies.length > 0 && lowSection(fleet.lowSupplies, anchors)}
+${fleet.lowSupplies.length > 0 && lowSection(fleet, anchors)}
 <h2 id="printers">All printers</h2>
 ${fleetTable(fleet.printers, anchors)}
 ${document.unread.length > 0 && unreadSection(document.unread)}
@@ -65,11 +65,10 @@ says that knows only that a supply is not empty. “Where from” names the obje
 }
 
 function tiles(fleet: Fleet, unread: number): Markup {
-  const lowPrinters = new Set(fleet.lowSupplies.map(({ reading }) => reading)).size;
   return markup`<dl class="tiles">
 ${tile("Printers", fleet.printers.length)}
 ${tile("Stopped or in error", fleet.troubled.length, { kind: "bad" })}
-${tile("Low supplies", fleet.lowSupplies.length, { kind: "warn", more: `in ${counted(lowPrinters, "printer")}` })}
+${tile("Low supplies", fleet.lowSupplies.length, { kind: "warn", more: `in ${counted(fleet.lowPrinters, "printer")}` })}
 ${tile("Partly read", fleet.partlyRead.length, {})}
 ${unread > 0 && tile("Found but not read", unread, { kind: "warn" })}
 </dl>`;
@@ -82,7 +81,8 @@ function tile(term: string, count: number, options: { kind?: "bad" | "warn"; mor
   return markup`<div class="tile${kind && ` ${kind}`}"><dt>${term}</dt><dd>${sign}${grouped(count)}${more}</dd></div>`;
 }
 
-function lowSection(lowSupplies: LowSupply[], anchors: Map<Reading, string>): Markup {
+function lowSection(fleet: Fleet, anchors: Map<Reading, string>): Markup {
+  const { lowSupplies } = fleet;
   const rows = lowSupplies.map(({ reading, supply }) =>
     markup`<tr role="row"><th role="rowheader" scope="row" class="what">${longName(supply)}</th>
 <td role="cell" class="left">${plainLevel(supply)}</td><td role="cell" class="part">${supply.partNumber ?? ""}</td>
@@ -92,7 +92,7 @@ function lowSection(lowSupplies: LowSupply[], anchors: Map<Reading, string>): Ma
 `
   );
   const rest = rows.slice(mostLowShown);
-  return markup`<h2>Low supplies, lowest first</h2>
+  return markup`<h2>${lowInWords(fleet)}, lowest first</h2>
 <div class="card">${lowTable("Low supplies", rows.slice(0, mostLowShown))}
 ${
     rest.length > 0 && markup`<details class="more"><summary>${grouped(rest.length)} more</summary>

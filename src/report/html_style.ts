@@ -8,7 +8,7 @@ export const style = markup`
   --accent: #0a58a6; --bad: #b3261e; --bad-soft: #fdeceb; --warn: #855100; --warn-soft: #fdf3df; --mark: #eef4fb;
   --k: #30353c; --c: #0098cb; --m: #c8187f; --y: #dcae00; --other: #7a8794;
 }
-@media (prefers-color-scheme: dark) {
+@media screen and (prefers-color-scheme: dark) {
   :root {
     --page: #0e1216; --surface: #151a20; --text: #e3e7eb; --muted: #98a3ae; --line: #262d35; --track: #2a323b;
     --accent: #82b9f5; --bad: #ff8f84; --bad-soft: #371a1a; --warn: #eeb44c; --warn-soft: #332813; --mark: #17263a;
@@ -66,7 +66,7 @@ thead th { color: var(--muted); font-size: 12.5px; border-top: 0; white-space: n
 .fleet .sub { display: block; font-size: 12.5px; color: var(--muted); }
 .fleet .who { width: 24%; }
 .fleet .supplies { min-width: 220px; }
-@media (min-width: 1120px) { .fleet .supplies { min-width: 434px; } }
+@media screen and (min-width: 1120px) { .fleet .supplies { min-width: 434px; } }
 .fleet .needs { width: 24%; }
 .bars { list-style: none; margin: 0; padding: 0; display: flex; flex-wrap: wrap; gap: 3px 12px; }
 .bars li { min-width: 196px; }
@@ -123,7 +123,7 @@ summary .end { margin-left: auto; }
 .plain { padding: 10px 14px; margin: 0; }
 .back { margin: 12px 0 0; }
 footer { margin-top: 36px; color: var(--muted); font-size: 12.5px; max-width: 80ch; }
-@media (max-width: 1000px) {
+@media screen and (max-width: 1000px) {
   .sheet { padding: 18px 12px 32px; }
   .tiles { grid-template-columns: repeat(2, 1fr); gap: 8px; }
   .folds thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
@@ -152,15 +152,56 @@ footer { margin-top: 36px; color: var(--muted); font-size: 12.5px; max-width: 80
   .facts { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   summary .end { margin-left: 24px; flex-basis: 100%; }
 }
+@page { margin: 12mm 10mm; }
 @media print {
-  :root { --page: #fff; }
-  body { font-size: 11px; }
+  :root { --page: #fff; color-scheme: light; }
+  body { font-size: 10.5px; }
   .sheet { max-width: none; padding: 0; }
-  .skip, .back { display: none; }
-  .fleet thead th { position: static; }
-  tr, .tile { break-inside: avoid; }
+  .skip, .back, summary::before { display: none; }
+  h1 { font-size: 20px; }
+  h2 { font-size: 15px; margin-top: 22px; }
+  h2, h3, h4, summary { break-after: avoid; }
+  .tiles { grid-template-columns: repeat(5, minmax(0, 1fr)); gap: 6px; margin-top: 12px; }
+  .tile { padding: 6px 8px 8px; border-radius: 4px; }
+  .tile dt { font-size: 10.5px; }
+  .tile dd { font-size: 17px; }
+  .tile small { display: block; font-size: 10.5px; }
+  .card { border-radius: 0; }
+  .scroll { overflow: visible; }
+  /* Every column has its share of whatever paper, and no word is so long that it leaves it. */
+  table { table-layout: fixed; }
+  thead { display: table-header-group; }
+  tr, .tile, .facts > div { break-inside: avoid; }
+  th, td, h3, .muted, code { overflow-wrap: anywhere; white-space: normal !important; min-width: 0 !important; }
+  th, td { padding: 4px 6px; }
+  thead th { font-size: 10.5px; overflow-wrap: normal; hyphens: manual; }
+  .folds thead th { position: static; border-radius: 0; box-shadow: none; }
+  .inside table { margin: 0; width: 100%; }
+  .bars { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 2px 4px; }
+  .bars li { min-width: 0; }
+  .bars .word { display: none; }
+  .lv { flex-wrap: wrap; white-space: normal; }
+  .lv > * { min-width: 0 !important; overflow-wrap: anywhere; }
+  .lv { gap: 0 4px; }
+  .lv > * { min-width: 0 !important; }
+  .bar { width: 26px; height: 7px; }
+  .fleet .sub, .facts dt, .lv .nm, .lv .sign, code, footer { font-size: 9.5px; }
+  .fleet thead th:nth-child(1) { width: 15%; }
+  .fleet thead th:nth-child(2) { width: 25%; }
+  .fleet thead th:nth-child(3) { width: 12%; }
+  .fleet thead th:nth-child(4) { width: 9%; }
+  .fleet thead th:nth-child(5) { width: 22%; }
+  .fleet thead th:nth-child(6) { width: 17%; }
+  .lows thead th:nth-child(1) { width: 20%; }
+  .lows thead th:nth-child(2) { width: 14%; }
+  .lows thead th:nth-child(3) { width: 16%; }
+  .lows thead th:nth-child(4) { width: 20%; }
+  .lows thead th:nth-child(5) { width: 14%; }
+  .lows thead th:nth-child(6) { width: 16%; }
+  /* Only what the reader has opened is printed of the printers one by one; of the low supplies all. */
   .printer { content-visibility: visible; border: 0; border-top: 1px solid var(--line); border-radius: 0; }
-  details::details-content { content-visibility: visible; block-size: auto; display: block; }
-  summary::before { content: ""; width: 0; }
+  .printer:not(:has(> details[open])), h2#details:not(:has(~ .printer > details[open])) { display: none; }
+  .more::details-content { content-visibility: visible; block-size: auto; display: block; }
+  @supports selector(::details-content) { .more > summary { display: none; } }
 }
 `;

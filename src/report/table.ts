@@ -1,5 +1,5 @@
 import type { OtherDevice, Problem, Reading, ScanDocument, UnreadDevice } from "../printers/reading.ts";
-import { counted, fleetOf, grouped, placeOf } from "./fleet.ts";
+import { counted, fleetOf, grouped, lowInWords, placeOf } from "./fleet.ts";
 import type { Fleet, LowSupply } from "./fleet.ts";
 import { headingSpans, layoutFor, printerBlock } from "./printer_block.ts";
 import { safeText } from "../core/safe_text.ts";
@@ -140,7 +140,7 @@ function summaryLine(document: ScanDocument, fleet: Fleet): Span[] {
     { text: counted(addresses, "address") },
     { text: `${grouped(answered)} answered` },
     { text: counted(fleet.printers.length, "printer"), style: "bold" },
-    { text: `${grouped(fleet.lowSupplies.length)} low`, style: fleet.lowSupplies.length > 0 ? "warn" : "plain" },
+    { text: lowInWords(fleet), style: fleet.lowSupplies.length > 0 ? "warn" : "plain" },
     { text: `${grouped(fleet.troubled.length)} in error`, style: fleet.troubled.length > 0 ? "bad" : "plain" },
     { text: `${grouped(fleet.partlyRead.length)} partly read`, style: fleet.partlyRead.length > 0 ? "warn" : "plain" },
     ...(document.unread.length === 0
