@@ -1,11 +1,12 @@
 /** Where the platform's parts are joined. */
 import type { Clock } from "../src/core/clock.ts";
-import { ConfigError } from "../src/core/errors.ts";
+import { ConfigError, messageOf } from "../src/core/errors.ts";
 import { idleJournals, journalLookMs } from "../src/core/idle_journals.ts";
 import { type Authority, createAuthority, loadAuthority, validityFrom } from "./certificates/authority.ts";
 import { type CertificateFiles, createServerCertificate, isCurrent } from "./certificates/server_certificate.ts";
 import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
 import type { GateLimits } from "./services/connection_gate.ts";
+import { guessWatch } from "./services/guess_watch.ts";
 import type { Platform } from "./services/platform.ts";
 import { createSigningKeyPem, loadSigningKey } from "./signing/signing_key.ts";
 import { type RunningServer, startServer } from "./start_server.ts";
@@ -46,6 +47,7 @@ export async function openPlatform(options: OpenOptions): Promise<OpenPlatform> 
     signingKey,
     pepper: Uint8Array.fromHex(pepper),
     clock,
+    guesses: guessWatch({ store, clock, log }),
     pollSeconds,
     log,
     [Symbol.dispose]: () => store[Symbol.dispose](),
@@ -72,12 +74,22 @@ export async function serve(platform: OpenPlatform, options: ServeOptions): Prom
   const certificate = options.certificate ?? await keptServerCertificate(platform, options.names);
   const server = await startServer(platform, { ...options, certificate });
   const truncate = idleJournals([platform.directory.path(storeName)]);
-  const looking = setInterval(truncate, options.journalLookMs ?? journalLookMs);
+  const look = () => {
+    truncate();
+    try {
+      platform.guesses.flush();
+    } catch (error) {
+      // Written down with the next look.
+      platform.log("storeBusy", { message: messageOf(error) });
+    }
+  };
+  const looking = setInterval(look, options.journalLookMs ?? journalLookMs);
   return {
     port: server.port,
     async [Symbol.asyncDispose]() {
       clearInterval(looking);
       await server[Symbol.asyncDispose]();
+      platform.guesses.flush({ now: true });
     },
   };
 }

@@ -25,9 +25,11 @@ function refusalOf({ outcome }: ActivateResponse) {
 }
 
 /** Another code with the same locator: a guess that is aimed at the code. */
-function guessAt(code: string): string {
+function guessAt(code: string, shared = 8): string {
   for (;;) {
-    const guess = `${code.slice(0, 4)}${makeActivationCode((bytes) => crypto.getRandomValues(bytes)).slice(4)}`;
+    const guess = `${code.slice(0, shared)}${
+      makeActivationCode((bytes) => crypto.getRandomValues(bytes)).slice(shared)
+    }`;
     // The check symbol is of the whole: look for the one that fits.
     for (const last of "0123456789ABCDEFGHJKMNPQRSTVWXYZ") {
       const whole = guess.slice(0, -1) + last;
@@ -105,19 +107,50 @@ Deno.test("Activate burns a code after five wrong guesses at it", async () => {
   assert.equal(refusalOf(await activate(platform, { code })).reason, REJECTED);
 });
 
-Deno.test("Activate locks an installation after five rejected codes, the right one included", async () => {
+Deno.test("Activate locks a key after five rejected codes, the right one included", async () => {
   await using platform = await startTestPlatform();
   const code = platform.code(platform.customer("Acme"));
-  const installationId = crypto.randomUUID();
+  const own = { installationId: crypto.randomUUID(), csr: (await newKeyAndCsr()).csr };
   const left: number[] = [];
   for (let attempt = 1; attempt <= 5; attempt++) {
     const wrong = makeActivationCode((bytes) => crypto.getRandomValues(bytes));
-    left.push(refusalOf(await activate(platform, { code: wrong, installationId })).attemptsLeft);
+    left.push(refusalOf(await activate(platform, { code: wrong, ...own })).attemptsLeft);
   }
   assert.deepEqual(left, [4, 3, 2, 1, 0]);
-  const locked = refusalOf(await activate(platform, { code, installationId }));
+  const locked = refusalOf(await activate(platform, { code, ...own }));
   assert.deepEqual([locked.reason, locked.countsAsAttempt], [INSTALLATION_LOCKED, false]);
   assert.equal((await activate(platform, { code })).outcome?.$case, "activated", "another installation goes on");
+});
+
+Deno.test("Activate: a stranger who names an installation does not lock it", async () => {
+  await using platform = await startTestPlatform();
+  const code = platform.code(platform.customer("Acme"));
+  const installationId = crypto.randomUUID();
+  for (let attempt = 1; attempt <= 12; attempt++) {
+    const wrong = makeActivationCode((bytes) => crypto.getRandomValues(bytes));
+    await activate(platform, { code: wrong, installationId });
+  }
+  assert.equal((await activate(platform, { code, installationId })).outcome?.$case, "activated");
+});
+
+Deno.test("Activate: codes with the same first four symbols are not burned by guesses at one another", async () => {
+  await using platform = await startTestPlatform();
+  const customer = platform.customer("Acme");
+  const code = platform.code(customer);
+  for (let guess = 1; guess <= 6; guess++) await activate(platform, { code: guessAt(code, 4) });
+  assert.deepEqual(listCodes(customer.tenant).map(({ state, failed_attempts }) => [state, failed_attempts]), [
+    ["open", 0],
+  ]);
+});
+
+Deno.test("Activate takes a code that was made with a locator of four symbols, and burns it", async () => {
+  await using platform = await startTestPlatform();
+  const customer = platform.customer("Acme");
+  const [used, burned] = [platform.code(customer), platform.code(customer)];
+  customer.tenant.run("UPDATE activation_codes SET locator = substr(locator, 1, 4) WHERE customer_id = :customer");
+  assert.equal((await activate(platform, { code: used })).outcome?.$case, "activated");
+  for (let guess = 1; guess <= 5; guess++) await activate(platform, { code: guessAt(burned, 4) });
+  assert.equal(refusalOf(await activate(platform, { code: burned })).reason, REJECTED);
 });
 
 Deno.test("Activate does not count a typing error or a bad request", async () => {
@@ -188,15 +221,15 @@ Deno.test("Activate counts nothing twice: codes, installations and agents outliv
   await using platform = await startTestPlatform();
   const customer = platform.customer("Acme");
   const [code, other] = [platform.code(customer), platform.code(customer)];
-  const installationId = crypto.randomUUID();
+  const own = { installationId: crypto.randomUUID(), csr: (await newKeyAndCsr()).csr };
   const wrong = () => makeActivationCode((bytes) => crypto.getRandomValues(bytes));
-  for (let attempt = 1; attempt <= 4; attempt++) await activate(platform, { code: wrong(), installationId });
+  for (let attempt = 1; attempt <= 4; attempt++) await activate(platform, { code: wrong(), ...own });
   for (let guess = 1; guess <= 4; guess++) await activate(platform, { code: guessAt(code) });
   const agent = await activatedAgent(platform, customer);
   {
     await using again = await platform.restarted();
-    assert.equal(refusalOf(await activate(again, { code: wrong(), installationId })).attemptsLeft, 0);
-    assert.equal(refusalOf(await activate(again, { code: other, installationId })).reason, INSTALLATION_LOCKED);
+    assert.equal(refusalOf(await activate(again, { code: wrong(), ...own })).attemptsLeft, 0);
+    assert.equal(refusalOf(await activate(again, { code: other, ...own })).reason, INSTALLATION_LOCKED);
     await activate(again, { code: guessAt(code) });
     assert.equal(refusalOf(await activate(again, { code })).reason, REJECTED, "the fifth guess burned it");
     using client = connect(again, agent.identity);

@@ -144,10 +144,10 @@ Deno.test("every command that changes something is in the audit log with who, or
   withAgent(async (run, { agentId, folder }) => {
     using database = new DatabaseSync(`${folder}/platform.db`);
     const rows = () =>
-      ["customers", "sites", "activation_codes", "agents", "agent_configs", "tasks", "installations"].map((table) =>
+      ["customers", "sites", "activation_codes", "agents", "agent_configs", "tasks", "failed_keys"].map((table) =>
         database.prepare(`SELECT * FROM ${table}`).all()
       );
-    database.exec("INSERT INTO installations VALUES ('11111111-2222-4333-8444-555555555555', 5, 1)");
+    database.exec("INSERT INTO failed_keys VALUES (1, x'01', '11111111-2222-4333-8444-555555555555', 5, 1)");
     database.exec(
       "CREATE TRIGGER no_audit BEFORE INSERT ON audit_log BEGIN SELECT RAISE(ABORT, 'no room for the audit log'); END",
     );

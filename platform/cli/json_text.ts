@@ -1,6 +1,8 @@
-/** JSON of an answer: keys of the store in camelCase, its times (`at`, `…_at`) as RFC 3339. */
+import { escapeInvisible } from "../../src/core/escape_invisible.ts";
+
+/** JSON of an answer: invisible characters as escapes, keys of the store in camelCase, its times (`at`, `…_at`) as RFC 3339. */
 export function jsonText(answer: unknown): string {
-  return `${JSON.stringify(shown(answer), null, 2)}\n`;
+  return `${escapeInvisible(JSON.stringify(shown(answer), null, 2))}\n`;
 }
 
 function shown(value: unknown): unknown {

@@ -2,6 +2,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import type { Command } from "commander";
 import { ConfigError, messageOf, UsageError } from "../../src/core/errors.ts";
+import { escapeInvisible } from "../../src/core/escape_invisible.ts";
 import type { CertificateFiles } from "../certificates/server_certificate.ts";
 import { openPlatform, serve } from "../compose.ts";
 import { type CommandContext, dataDirectory, type GlobalOptions, wholeNumber } from "./command_context.ts";
@@ -44,7 +45,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
     pollSeconds: flags.pollSeconds,
     log: (event, fields) => {
       // A log that cannot be written must not stop the answer that it is about.
-      host.stderr(`${JSON.stringify({ at: host.clock.now(), event, ...fields })}\n`).catch(() => {});
+      host.stderr(`${escapeInvisible(JSON.stringify({ at: host.clock.now(), event, ...fields }))}\n`).catch(() => {});
     },
   });
   const stopped = host.untilStopped();

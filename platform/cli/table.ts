@@ -1,4 +1,5 @@
 import stringWidth from "string-width";
+import { markInvisible } from "../../src/core/escape_invisible.ts";
 import { safeText } from "../../src/core/safe_text.ts";
 import { fitColumns } from "./fit_columns.ts";
 import { cutCell, wrapped } from "./terminal_text.ts";
@@ -83,7 +84,7 @@ export function renderFacts(facts: readonly [name: string, value: Cell | undefin
 
 /** Text of a device or an agent on one line, without what could steer a terminal. */
 export function oneLine(text: string): string {
-  return safeText(text, mostLine);
+  return safeText(markInvisible(text), mostLine);
 }
 
 /** `2026-03-02 08:00:00`, UTC. */
@@ -108,5 +109,5 @@ export function ageText(ms: number | null, now: number): string | null {
 
 function cellText(cell: Cell, most: number): string {
   if (cell === null || cell === "") return "-";
-  return typeof cell === "number" ? String(cell) : safeText(cell, most) || "-";
+  return typeof cell === "number" ? String(cell) : safeText(markInvisible(cell), most) || "-";
 }

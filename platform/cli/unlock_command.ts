@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { UsageError } from "../../src/core/errors.ts";
 import { isUuid } from "../services/request_checks.ts";
 import { createUnlockToken } from "../signing/unlock_token.ts";
-import { forgetFailedAttempts } from "../store/installations.ts";
+import { forgetFailedAttempts } from "../store/failed_keys.ts";
 import { type CommandContext, wholeNumber } from "./command_context.ts";
 
 /**

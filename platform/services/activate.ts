@@ -1,6 +1,6 @@
 /**
  * Activation: a code, and a key that the agent made, become an agent with a certificate. A wrong code counts against the
- * installation and against the code that it was aimed at. A typing error, a bad request and a failed call count nowhere.
+ * key and against the code that it was aimed at. A typing error, a bad request and a failed call count nowhere.
  */
 import * as x509 from "../certificates/x509.ts";
 import { maybeActivationCode } from "../../src/core/activation_code.ts";
@@ -10,6 +10,7 @@ import {
   ActivationRefusalReason,
 } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
 import { bundleOf, CsrError, issueAgentCertificate, parseCsr } from "../certificates/agent_certificate.ts";
 import {
   type CodeRow,
@@ -23,7 +24,7 @@ import { createAgent, maybeAgent } from "../store/agents.ts";
 import { appendAudit } from "../store/audit_log.ts";
 import { addCertificate, latestCertificate } from "../store/certificates.ts";
 import { maybeCustomer, maybeSite } from "../store/customers.ts";
-import { countFailedInstallation, failedAttemptsOf, forgetFailedAttempts } from "../store/installations.ts";
+import { countFailedKey, failedAttemptsOf, forgetFailedKey } from "../store/failed_keys.ts";
 import { shortText } from "../store/storable.ts";
 import { CallError } from "./call_error.ts";
 import type { Caller } from "./caller.ts";
@@ -32,14 +33,26 @@ import { isUuid } from "./request_checks.ts";
 
 type Csr = x509.Pkcs10CertificateRequest;
 
+interface Attempt {
+  request: ActivateRequest;
+  /** See sourceOf(). */
+  source: string;
+}
+
+/* With the key that the certificate request proves to hold. */
+interface ProvenAttempt extends Attempt {
+  csr: Csr;
+  keyDigest: Uint8Array;
+}
+
 /** Answers one attempt. Throws CallError for a request that no agent makes. */
-export async function activate(platform: Platform, request: ActivateRequest): Promise<ActivateResponse> {
+export async function activate(platform: Platform, { request, source }: Attempt): Promise<ActivateResponse> {
   if (!isUuid(request.installationId) || !isUuid(request.attemptId)) {
     throw new CallError("invalid-request", "Cannot activate as installation_id and attempt_id must be UUIDs");
   }
   const code = maybeActivationCode(request.code);
   if (code === undefined) {
-    return refusal(platform, request, {
+    return refusal(platform, undefined, {
       reason: ActivationRefusalReason.MALFORMED_CODE,
       message: "The code has a typing error: it is twelve characters, the last of which checks the others",
     });
@@ -49,19 +62,22 @@ export async function activate(platform: Platform, request: ActivateRequest): Pr
     csr = await parseCsr(request.csr);
   } catch (error) {
     if (!(error instanceof CsrError)) throw error;
-    return refusal(platform, request, { reason: ActivationRefusalReason.BAD_CSR, message: error.message });
+    return refusal(platform, undefined, { reason: ActivationRefusalReason.BAD_CSR, message: error.message });
   }
-  const answer = platform.store.transaction(() => accept(platform, { ...request, code }, csr));
+  const keyDigest = new Uint8Array(createHash("sha256").update(new Uint8Array(csr.publicKey.rawData)).digest());
+  const attempt = { request: { ...request, code }, source, csr, keyDigest };
+  const answer = platform.store.transaction(() => accept(platform, attempt));
   return "outcome" in answer ? answer : await activated(platform, answer, csr);
 }
 
 /* The new agent, or why not. One answer for every wrong code: nobody learns which codes exist. */
-function accept(platform: Platform, request: ActivateRequest, csr: Csr): Caller | ActivateResponse {
+function accept(platform: Platform, attempt: ProvenAttempt): Caller | ActivateResponse {
+  const { request, csr, keyDigest } = attempt;
   const { store, pepper, clock } = platform;
   const { code, installationId, attemptId } = request;
   const now = clock.now();
-  if (failedAttemptsOf(store, installationId) >= maxFailedAttempts) {
-    return refusal(platform, request, {
+  if (failedAttemptsOf(store, keyDigest) >= maxFailedAttempts) {
+    return refusal(platform, keyDigest, {
       reason: ActivationRefusalReason.INSTALLATION_LOCKED,
       message: "This installation made too many wrong attempts: ask for an unlock token",
     });
@@ -71,7 +87,7 @@ function accept(platform: Platform, request: ActivateRequest, csr: Csr): Caller 
   if (isRight && isRepeated(platform, { row, request, csr })) {
     return { tenant: store.tenant(row.customer_id), agentId: row.agent_id! };
   }
-  if (!isRight || row.state !== "open" || row.expires_at <= now.getTime()) return rejected(platform, request, row);
+  if (!isRight || row.state !== "open" || row.expires_at <= now.getTime()) return rejected(platform, attempt, row);
 
   const tenant = store.tenant(row.customer_id);
   const agentId = createAgent(tenant, {
@@ -82,7 +98,7 @@ function accept(platform: Platform, request: ActivateRequest, csr: Csr): Caller 
     at: now,
   });
   useCode(tenant, { codeId: row.code_id, agentId, attemptId, at: now });
-  forgetFailedAttempts(store, installationId);
+  forgetFailedKey(store, keyDigest);
   appendAudit(store, {
     at: now,
     customerId: row.customer_id,
@@ -135,22 +151,29 @@ async function activated(platform: Platform, { tenant, agentId }: Caller, csr: C
   };
 }
 
-function rejected(platform: Platform, request: ActivateRequest, row: CodeRow | undefined): ActivateResponse {
-  const { store, clock } = platform;
+function rejected(platform: Platform, attempt: ProvenAttempt, row: CodeRow | undefined): ActivateResponse {
+  const { store, clock, guesses } = platform;
+  const { request, source, keyDigest } = attempt;
   const { installationId } = request;
   const at = clock.now();
-  countFailedInstallation(store, { installationId, at });
+  const actor = `installation:${installationId}`;
+  const hostname = shortText(request.machine?.hostname ?? "", 255);
+  countFailedKey(store, { keyDigest, installationId, at });
   const burned = row !== undefined && countFailedCode(store.tenant(row.customer_id), row.code_id);
-  appendAudit(store, {
-    at,
-    customerId: row?.customer_id ?? null,
-    actor: `installation:${installationId}`,
-    action: burned ? "activationCodeBurned" : "activationRejected",
-    subject: row?.code_id ?? "no code",
-    detail: { hostname: shortText(request.machine?.hostname ?? "", 255) },
-  });
-  platform.log("activationRejected", { installationId, burned });
-  return refusal(platform, request, {
+  if (row === undefined || row.failed_attempts >= maxFailedAttempts) {
+    guesses.noteWrong({ source, actor, hostname });
+  } else {
+    appendAudit(store, {
+      at,
+      customerId: row.customer_id,
+      actor,
+      action: burned ? "activationCodeBurned" : "activationRejected",
+      subject: row.code_id,
+      detail: { hostname, source },
+    });
+    platform.log("activationRejected", { installationId, burned });
+  }
+  return refusal(platform, keyDigest, {
     reason: ActivationRefusalReason.REJECTED,
     message: "The code is not valid: it may be wrong, expired or used",
     countsAsAttempt: true,
@@ -159,10 +182,11 @@ function rejected(platform: Platform, request: ActivateRequest, row: CodeRow | u
 
 function refusal(
   platform: Platform,
-  request: ActivateRequest,
+  keyDigest: Uint8Array | undefined,
   why: { reason: ActivationRefusalReason; message: string; countsAsAttempt?: boolean },
 ): ActivateResponse {
-  const attemptsLeft = Math.max(0, maxFailedAttempts - failedAttemptsOf(platform.store, request.installationId));
+  const failed = keyDigest === undefined ? 0 : failedAttemptsOf(platform.store, keyDigest);
+  const attemptsLeft = Math.max(0, maxFailedAttempts - failed);
   return {
     outcome: { $case: "refusal", value: { countsAsAttempt: false, ...why, attemptsLeft } },
     serverTime: platform.clock.now(),

@@ -32,8 +32,10 @@ export function agentService(platform: Platform): AgentServiceServer {
 
   return {
     activate: unary(platform, (call) => {
-      allow(activations.waitMs(sourceOf(call.getPeer())));
-      return activate(platform, call.request);
+      const source = sourceOf(call.getPeer());
+      allow(activations.waitMs(source));
+      allow(platform.guesses.waitMs(source));
+      return activate(platform, { request: call.request, source });
     }),
     renew: identified((caller, request) => {
       allow(renewals.waitMs(caller.agentId));

@@ -1,6 +1,7 @@
 import type { Clock } from "../../src/core/clock.ts";
 import type { Authority } from "../certificates/authority.ts";
 import type { SigningKey } from "../signing/signing_key.ts";
+import type { GuessWatch } from "./guess_watch.ts";
 import type { Store } from "../store/store.ts";
 
 /** What the services work with; put together in platform/compose.ts. */
@@ -10,6 +11,7 @@ export interface Platform {
   signingKey: SigningKey;
   /** Key of the digests of activation codes. */
   pepper: Uint8Array;
+  guesses: GuessWatch;
   clock: Pick<Clock, "now" | "monotonicMs">;
   /** For agents without a platform's configuration that says it; undefined where each goes by its own file. */
   pollSeconds: number | undefined;

@@ -1,6 +1,7 @@
 /**
- * Activation codes at rest. The first four symbols are the locator: by them a wrong guess is counted against the code
- * that it was aimed at, so that five wrong ones burn it. The rest is the secret, kept as a keyed digest only.
+ * Activation codes at rest. The first seven symbols are the locator (four of codes that were made before it was longer): by
+ * them a wrong guess is counted against the code that it was aimed at, so that five wrong ones burn it. With 35 bits,
+ * nobody who does not know the code hits it. The rest is the secret, kept as a keyed digest only.
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { makeActivationCode } from "../../src/core/activation_code.ts";
@@ -59,9 +60,10 @@ export function createActivationCode(tenant: Tenant, options: CodeOptions): { co
 
 /** The code that an attempt is aimed at, whether or not the secret is right. `code` is in its canonical spelling. */
 export function maybeAimedCode(store: Store, code: string): CodeRow | undefined {
-  return store.platformWide.get("SELECT * FROM activation_codes WHERE locator = :locator", {
-    locator: locatorOf(code),
-  });
+  return store.platformWide.get(
+    "SELECT * FROM activation_codes WHERE locator IN (:locator, :short) ORDER BY length(locator) DESC LIMIT 1",
+    { locator: locatorOf(code), short: code.slice(0, 4) },
+  );
 }
 
 export function isSecretRight(row: CodeRow, options: { code: string; pepper: Uint8Array }): boolean {
@@ -106,7 +108,8 @@ export function listCodes(tenant: Tenant): CodeRow[] {
 }
 
 function locatorOf(code: string): string {
-  return code.slice(0, 4);
+  // With the hyphen after the first four.
+  return code.slice(0, 8);
 }
 
 function digestOf(code: string, pepper: Uint8Array): Uint8Array {

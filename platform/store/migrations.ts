@@ -84,6 +84,22 @@ const polls = `
 ALTER TABLE agents ADD COLUMN poll_seconds INTEGER;
 `;
 
+/* Failed attempts by proven key: anybody can name an installation. */
+const keys = `
+DROP TABLE installations;
+CREATE TABLE failed_keys (
+  failed_key INTEGER PRIMARY KEY,
+  -- SHA-256 of the public key of the certificate request.
+  key_digest BLOB NOT NULL UNIQUE,
+  -- As the attempt said; an unlock token of it gives the key new attempts.
+  installation_id TEXT NOT NULL,
+  failed_attempts INTEGER NOT NULL,
+  last_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX failed_keys_by_time ON failed_keys (last_at);
+CREATE INDEX failed_keys_by_installation ON failed_keys (installation_id);
+`;
+
 /** A step is SQL, or what cannot be said in it. */
 export type Migration = string | ((database: DatabaseSync) => void);
 
@@ -98,4 +114,5 @@ export const migrations: readonly Migration[] = [
   },
   times,
   polls,
+  keys,
 ];

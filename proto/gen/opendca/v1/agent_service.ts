@@ -47,7 +47,7 @@ export enum ActivationRefusalReason {
   MALFORMED_CODE = 1,
   /** REJECTED - Never issued, expired, used, burned or withdrawn: one answer for all, so that nobody learns which codes exist. */
   REJECTED = 2,
-  /** INSTALLATION_LOCKED - Five attempts of this installation were rejected. Needs an unlock token. Does not count. */
+  /** INSTALLATION_LOCKED - Five attempts with this key were rejected. Needs an unlock token. Does not count. */
   INSTALLATION_LOCKED = 3,
   /** BAD_CSR - The certificate request is not what it must be. Does not count. */
   BAD_CSR = 4,
@@ -111,7 +111,7 @@ export interface ActivateRequest {
   code: string;
   /** PKCS #10, DER. ECDSA P-256 with SHA-256. The subject means nothing: the platform names the agent. */
   csr: Buffer;
-  /** UUID that the agent made for this installation. The platform counts failed attempts by it. */
+  /** UUID that the agent made for this installation. Failed attempts are counted by the key of `csr`, which is proven. */
   installationId: string;
   agentVersion: string;
   machine:
@@ -168,7 +168,7 @@ export interface ActivationRefusal {
   message: string;
   /** Whether the agent counts this as one of its five attempts. */
   countsAsAttempt: boolean;
-  /** How many more attempts the platform allows this installation. */
+  /** How many more attempts the platform allows this key. */
   attemptsLeft: number;
 }
 
