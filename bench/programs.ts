@@ -31,9 +31,9 @@ export interface RunningSimulator extends AsyncDisposable {
 }
 
 /** Starts the simulator with a fleet file of simulator/fleet and waits until it answers. */
-export async function startFleet(fleet: string): Promise<RunningSimulator> {
+export async function startFleet(fleet: string, options: string[] = []): Promise<RunningSimulator> {
   const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", ...grants, `${root}simulator/main.ts`, "--fleet", `${root}simulator/fleet/${fleet}`],
+    args: ["run", ...grants, `${root}simulator/main.ts`, "--fleet", `${root}simulator/fleet/${fleet}`, ...options],
     stdout: "piped",
     stderr: "piped",
   }).spawn();
