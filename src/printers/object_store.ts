@@ -8,12 +8,14 @@ import { isException } from "../snmp/value.ts";
  */
 export class ObjectStore {
   readonly #values = new Map<string, SnmpValue>();
-  #sorted: string[] | undefined;
+  #sorted: string[] = [];
+  /** Identifiers that came since. */
+  #unsorted: string[] = [];
 
   /** Keeps a value; "no such object" answers are not values. */
   add(varbind: Varbind): void {
     if (isException(varbind)) return;
-    if (!this.#values.has(varbind.oid)) this.#sorted = undefined;
+    if (!this.#values.has(varbind.oid)) this.#unsorted.push(varbind.oid);
     this.#values.set(varbind.oid, { tag: varbind.tag, value: varbind.value });
   }
 
@@ -51,8 +53,25 @@ export class ObjectStore {
   }
 
   #inOrder(): string[] {
-    return this.#sorted ??= [...this.#values.keys()].sort(compareOids);
+    if (this.#unsorted.length > 0) {
+      this.#sorted = merged(this.#sorted, this.#unsorted.sort(compareOids));
+      this.#unsorted = [];
+    }
+    return this.#sorted;
   }
+}
+
+/** Both sorted lists as one. */
+function merged(left: string[], right: string[]): string[] {
+  if (left.length === 0) return right;
+  const all: string[] = [];
+  let at = 0;
+  for (const oid of right) {
+    while (at < left.length && compareOids(left[at]!, oid) < 0) all.push(left[at++]!);
+    all.push(oid);
+  }
+  while (at < left.length) all.push(left[at++]!);
+  return all;
 }
 
 function firstAtOrAfter(sorted: string[], base: string): number {

@@ -1,5 +1,6 @@
 import type { SnmpValue } from "../snmp/value.ts";
 import { Tag } from "../snmp/value.ts";
+import { maybePrintableAscii } from "./printable_ascii.ts";
 import type { RawValue } from "./reading.ts";
 
 /** A value as it is kept in `source.raw`: number, printable ASCII text, dotted identifier, or hexadecimal octets. */
@@ -8,9 +9,7 @@ export function rawOf(value: SnmpValue | undefined): RawValue & (number | string
   if (typeof value.value === "number") return Number.isFinite(value.value) ? value.value : null;
   if (typeof value.value === "bigint") return Number(value.value);
   if (typeof value.value === "string") return value.value;
-  const octets = value.value;
-  if (octets.every((octet) => octet >= 0x20 && octet < 0x7f)) return String.fromCharCode(...octets);
-  return octets.toHex();
+  return maybePrintableAscii(value.value) ?? value.value.toHex();
 }
 
 /** The integer that a value means: an integer of any tag, or a text that is nothing but a number. */

@@ -1,4 +1,5 @@
 import iconv from "iconv-lite";
+import { maybePrintableAscii } from "./printable_ascii.ts";
 
 /**
  * IANA MIBenum numbers that prtLocalizationCharacterSet takes, by the name that iconv-lite or TextDecoder knows.
@@ -72,14 +73,11 @@ const charsets: ReadonlyMap<number, string> = new Map([
  * is unknown. The result holds nothing that a terminal would interpret, and no padding.
  */
 export function decodeText(octets: Uint8Array, charset?: number): string {
-  const text = octets.subarray(0, maxOctets);
+  const text = octets.length > maxOctets ? octets.subarray(0, maxOctets) : octets;
   // Nearly every text of nearly every device, and the same in every character set.
-  if (text.every(isPrintableAscii)) return String.fromCharCode(...text).replace(/ {2,}/g, " ").trim();
+  const ascii = maybePrintableAscii(text);
+  if (ascii !== undefined) return ascii.replace(/ {2,}/g, " ").trim();
   return cleanText(decodeOctets(text, charset));
-}
-
-function isPrintableAscii(octet: number): boolean {
-  return octet >= 0x20 && octet < 0x7f;
 }
 
 /** Texts of the MIBs have at most 255 octets, device ids a few times that; more would only cost time. */

@@ -127,8 +127,21 @@ function valueOctets(value: Varbind["value"]): number {
   return octets;
 }
 
+/** Lengths of identifiers that were seen lately. */
+const lengths = new Map<string, number>();
+const maxLengths = 4096;
+
 /** Octets of an encoded OID's content. */
 function oidOctets(oid: string): number {
+  const known = lengths.get(oid);
+  if (known !== undefined) return known;
+  const octets = countOctets(oid);
+  if (lengths.size >= maxLengths) lengths.clear();
+  lengths.set(oid, octets);
+  return octets;
+}
+
+function countOctets(oid: string): number {
   // The first two arcs share an octet.
   let octets = -1, arc = 0;
   for (let at = 0; at <= oid.length; at++) {

@@ -1,0 +1,33 @@
+/** Texts that were decoded lately: a reading looks at each several times, and the devices of a fleet have the same ones. */
+const keptTexts = 2048;
+/** Longer ones are not kept, so that nobody can fill the memory. */
+const maxKeptOctets = 64;
+const kept: (string | undefined)[] = new Array(keptTexts).fill(undefined);
+
+/** The text of octets that are all printable ASCII, spaces included; undefined for others. */
+export function maybePrintableAscii(octets: Uint8Array): string | undefined {
+  let hash = octets.length;
+  for (let i = 0; i < octets.length; i++) {
+    const octet = octets[i]!;
+    if (octet < 0x20 || octet >= 0x7f) return undefined;
+    hash = Math.imul(hash ^ octet, 0x01000193);
+  }
+  if (octets.length > maxKeptOctets) return textOf(octets);
+  const at = (hash ^ (hash >>> 15)) & (keptTexts - 1);
+  const found = kept[at];
+  if (found !== undefined && isSame(found, octets)) return found;
+  return kept[at] = textOf(octets);
+}
+
+function isSame(text: string, octets: Uint8Array): boolean {
+  if (text.length !== octets.length) return false;
+  for (let i = 0; i < octets.length; i++) if (text.charCodeAt(i) !== octets[i]) return false;
+  return true;
+}
+
+/** In pieces, as a call takes only so many arguments. */
+function textOf(octets: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < octets.length; at += 1024) text += String.fromCharCode(...octets.subarray(at, at + 1024));
+  return text;
+}
