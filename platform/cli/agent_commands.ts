@@ -106,7 +106,11 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
           subject: agentId,
           detail: { reason: options.reason },
         });
-        return { json: { agentId, state: "revoked" }, text: `${agentId} revoked\n` };
+        return {
+          json: { agentId, state: "revoked" },
+          text: `${agentId} revoked\n`,
+          next: "a new code brings its machine back: opendca-platform code create",
+        };
       })
     );
   agent.command("configure <agent>").description("set the platform's part of the agent's configuration")
@@ -166,7 +170,7 @@ function agentText(row: AgentRow, { screen, now }: { screen: Screen; now: number
     ["Clock", clockText(row, status)],
     ["Known devices", status?.knownDevices],
     ["In the spool", status === undefined ? undefined : `${status.spooledRecords} records, ${status.spoolBytes} bytes`],
-    ["Set aside", status?.quarantinedBatches],
+    ["Refused", status?.quarantinedBatches ? `${status.quarantinedBatches} records are in its quarantine` : null],
     ["Ledger head", status?.ledgerHead === undefined ? null : `entry ${status.ledgerHead.number}`],
     ...configRefusalsOf(row).map((refusal): [string, string] => ["Refused", refusal]),
     ...(status?.faults ?? []).map(({ code, message }): [string, string] => ["Fault", `${code}: ${message}`]),

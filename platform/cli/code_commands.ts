@@ -37,7 +37,10 @@ export function addCodeCommands(program: Command, context: CommandContext): void
           subject: codeId,
           detail: { site: siteId, expiresAt: expiresAt.toISOString() },
         });
-        return { json: { code, codeId, siteId, expiresAt }, text: `${code}\n` };
+        const next =
+          `opendca activate, on the machine of the agent, before ${minuteText(expiresAt.getTime())}; the code is ` +
+          "not shown again";
+        return { json: { code, codeId, siteId, expiresAt }, text: `${code}\n`, next };
       })
     );
   code.command("list").description("all codes, newest first").option(...customerOption)

@@ -1,5 +1,6 @@
 /** What every command has: the store opened for as long as it runs, and one way to print. */
 import type { Command } from "commander";
+import { hanging } from "../../src/core/terminal_text.ts";
 import { UsageError } from "../../src/core/errors.ts";
 import { type OpenPlatform, openPlatform } from "../compose.ts";
 import { appendAudit, type AuditEvent } from "../store/audit_log.ts";
@@ -15,6 +16,8 @@ export interface Answer {
   text: string | ((screen: Screen) => string);
   /** For who reads the JSON: goes to standard error, so that it stays JSON. */
   note?: string | undefined;
+  /** What one does next, for who sits at a terminal: standard error, so that a script gets the answer alone. */
+  next?: string;
 }
 
 export interface CommandContext {
@@ -53,6 +56,9 @@ export function commandContext(host: PlatformHost, setExitCode: (code: number) =
     }
     const screen = { width: host.tableWidth, wide: options.wide ?? false };
     await host.stdout(typeof answer.text === "string" ? answer.text : answer.text(screen));
+    if (answer.next !== undefined && host.tableWidth !== Infinity) {
+      await host.stderr(`${hanging(`next: ${answer.next}`, { indent: 2, width: screen.width })}\n`);
+    }
   }
   const tenantOf = (platform: OpenPlatform, command: Command) =>
     customerOf(platform, command.optsWithGlobals<GlobalOptions>());

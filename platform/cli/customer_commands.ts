@@ -15,7 +15,7 @@ export function addCustomerCommands(program: Command, context: CommandContext): 
         subject: row.customer_id,
         detail: { name: row.name },
       });
-      return { json: row, text: `${row.customer_id}\n` };
+      return { json: row, text: `${row.customer_id}\n`, next: "opendca-platform site create NAME" };
     })
   );
   customer.command("list").description("all customers").action((_, command: Command) =>
@@ -44,7 +44,7 @@ export function addCustomerCommands(program: Command, context: CommandContext): 
           subject: row.site_id,
           detail: { name: row.name },
         });
-        return { json: row, text: `${row.site_id}\n` };
+        return { json: row, text: `${row.site_id}\n`, next: "opendca-platform code create" };
       })
     );
   site.command("list").description("all sites").option(...customerOption).action((_, command: Command) =>

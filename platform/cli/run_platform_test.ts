@@ -37,6 +37,33 @@ for (const { environment, actor } of names) {
     ));
 }
 
+Deno.test("at a terminal each step says the next one, beside what a script would take", () =>
+  withPlatform(
+    async (run) => {
+      const made = await run("customer", "create", "Acme");
+      assert.match(made.stdout, /^cus-\w{12}\n$/);
+      assert.equal(made.stderr, "next: opendca-platform site create NAME\n");
+      assert.equal((await run("site", "create", "Berlin")).stderr, "next: opendca-platform code create\n");
+      const code = await run("code", "create");
+      assert.match(code.stdout, /^\w{4}-\w{4}-\w{4}\n$/);
+      assert.match(code.stderr, /^next: opendca activate, on the machine of the agent, before 2026-03-16 08:00;/);
+      assert.equal((await run("code", "create", "--json")).stderr, "");
+    },
+    {},
+    { USER: "eva" },
+    80,
+  ));
+
+for (const list of ["customer", "site", "code", "agent", "task", "device", "reading"]) {
+  Deno.test(`${list} list says what to do where there is nothing`, () =>
+    withPlatform(async (run) => {
+      if (list !== "customer") await run("customer", "create", "Acme");
+      const { stdout, code } = await run(list, "list");
+      assert.equal(code, 0);
+      assert.match(stdout, /^no [a-z]+ yet: .*opendca-platform /);
+    }));
+}
+
 Deno.test("runPlatform() lists in columns", () =>
   withPlatform(async (run) => {
     await run("customer", "create", "Acme");

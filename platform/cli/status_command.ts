@@ -125,7 +125,7 @@ function checkOf({ agents, devices, problems }: PlatformStatus): { exitCode: 0 |
   const exitCode = agents.active > 0 && agents.silent === agents.active ? 2 : problems.length > 0 ? 1 : 0;
   const more = problems.length > mostNamed ? [`${problems.length - mostNamed} more`] : [];
   const text = problems.length === 0
-    ? `${agents.active} agents report`
+    ? `${agents.active} agent${agents.active === 1 ? " reports" : "s report"}`
     : [...problems.slice(0, mostNamed).map(sentenceOf), ...more].join("; ");
   const numbers = `agents=${agents.active};;;0 silent=${agents.silent};0;;0 in_doubt=${agents.inDoubt};0;;0 ` +
     `devices=${devices.known};;;0 silent_devices=${devices.silent};;;0`;

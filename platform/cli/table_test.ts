@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import stringWidth from "string-width";
 import { ageText, type Cell, type Column, renderFacts, renderTable } from "./table.ts";
-import { wrapped } from "./terminal_text.ts";
 
 const columns: Column[] = [
   { heading: "DEVICE" },
@@ -52,12 +51,6 @@ Deno.test("no line of renderTable() and renderFacts() is wider than the terminal
     }
     for (const [, , , total] of rows) if (typeof total === "number") assert.ok(text.includes(String(total)));
   }));
-});
-
-Deno.test("wrapped() breaks between items, then words, then anywhere", () => {
-  assert.deepEqual(wrapped(["a".repeat(12), "b".repeat(12)], 20), ["a".repeat(12), "b".repeat(12)]);
-  assert.deepEqual(wrapped(["one two three four five six"], 20), ["one two three four", "five six"]);
-  assert.deepEqual(wrapped(["x".repeat(45)], 20), ["x".repeat(20), "x".repeat(20), "x".repeat(5)]);
 });
 
 const ages: [seconds: number, want: string][] = [[0, "0 s"], [119, "119 s"], [120, "2 min"], [7199, "120 min"], [

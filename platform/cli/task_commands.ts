@@ -63,7 +63,8 @@ export function addTaskCommands(program: Command, context: CommandContext): void
           ...(payload.$case === "setConfig" ? { hash: payload.value.config!.hash } : {}),
         },
       });
-      return { json: { taskId, agentId, kind, expiresAt }, text: `${taskId}\n` };
+      const next = "the agent gets it with its next poll; opendca-platform task list shows what became of it";
+      return { json: { taskId, agentId, kind, expiresAt }, text: `${taskId}\n`, next };
     });
   }
 

@@ -60,7 +60,7 @@ export function addDoctorCommand(program: Command, host: Host, setExitCode: (cod
 async function doctor(options: DoctorCommandOptions, host: Host): Promise<number> {
   const printer = await printerOf(options, host);
   const json = options.json === true;
-  const screen = screenOptions(host);
+  const screen = { ...screenOptions(host), width: host.stdout.isTerminal ? host.stdout.columns() : Infinity };
   const startedAt = host.clock.now();
   // A line that is overwritten by the step that it announces; only a terminal can do that.
   const busy = host.stderr.isTerminal && host.stdout.isTerminal && !json;
@@ -90,7 +90,7 @@ async function doctor(options: DoctorCommandOptions, host: Host): Promise<number
     },
   });
   const finishedAt = host.clock.now();
-  await host.stdout.write(json ? renderDoctorJson(steps, { startedAt, finishedAt }) : renderFaults(steps));
+  await host.stdout.write(json ? renderDoctorJson(steps, { startedAt, finishedAt }) : renderFaults(steps, screen));
   return doctorExitCode(steps);
 }
 

@@ -6,6 +6,7 @@ import { UsageError } from "../core/errors.ts";
 import { StorageError } from "../core/sqlite.ts";
 import { type Ledger, openLedger } from "../ledger/ledger.ts";
 import type { LedgerEntry } from "../ledger/ledger_entry.ts";
+import { hanging } from "../core/terminal_text.ts";
 import { safeText } from "../core/safe_text.ts";
 import { visibleJson } from "../core/visible_json.ts";
 import type { Host } from "./host.ts";
@@ -57,7 +58,7 @@ async function showLedger(options: LedgerOptions, host: Host): Promise<number> {
       polls++;
       continue;
     }
-    await host.stdout.write(options.json === true ? `${visibleJson(entry)}\n` : lineOf(entry));
+    await host.stdout.write(options.json === true ? `${visibleJson(entry)}\n` : lineOf(entry, host));
     shown++;
   }
   if (options.json === true) return 0;
@@ -96,10 +97,11 @@ function openExisting(path: string): Ledger {
 }
 
 /** Summaries may hold what the platform or a device wrote, and all of it what somebody has put into the file. */
-function lineOf({ number, at, kind, summary, size, sha256 }: LedgerEntry): string {
+function lineOf({ number, at, kind, summary, size, sha256 }: LedgerEntry, { stdout }: Host): string {
   const time = safeText(at).replace("T", " ").replace(/\.\d+Z$/, "Z");
   const content = size === 0 ? "" : `  ${size} bytes  sha256 ${safeText(sha256).slice(0, 16)}`;
-  return `${String(number).padStart(6)}  ${time}  ${safeText(kind).padEnd(10)}  ${safeText(summary)}${content}\n`;
+  const line = `${String(number).padStart(6)}  ${time}  ${safeText(kind).padEnd(10)}  ${safeText(summary)}${content}`;
+  return `${hanging(line, { indent: 8, width: stdout.isTerminal ? stdout.columns() : Infinity })}\n`;
 }
 
 function timeOf(host: Host): (text: string) => Date {

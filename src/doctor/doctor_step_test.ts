@@ -31,6 +31,6 @@ Deno.test("judgedStep() is failed by one failure among warnings", () => {
 
 Deno.test("renderStep() shows what a peer said without its escape sequences, on one line", () => {
   const hostile = judgedStep("tls", "x:443", { detail: "CN=\x1b]0;owned\x07a\nok  forged", faults: [] });
-  const line = renderStep(hostile, { color: false, unicode: false });
+  const line = renderStep(hostile, { color: false, unicode: false, width: Infinity });
   assert.equal(line, "ok       tls            x:443: CN=a ok forged\n");
 });

@@ -1,4 +1,6 @@
 /** How a diagnosis looks: a line a step, then a sentence and a hint for each fault; or JSON. Pure. */
+import stringWidth from "string-width";
+import { hanging } from "../core/terminal_text.ts";
 import { visibleJson } from "../core/visible_json.ts";
 import { safeText } from "../core/safe_text.ts";
 import type { DoctorStep, StepStatus } from "./doctor_step.ts";
@@ -7,6 +9,8 @@ import { doctorExitCode } from "./doctor_step.ts";
 export interface DoctorScreen {
   color: boolean;
   unicode: boolean;
+  /** Cells of a line; Infinity where it is no terminal. */
+  width: number;
 }
 
 const words: Record<StepStatus, string> = { ok: "ok", warning: "warning", failed: "failed", skipped: "skipped" };
@@ -21,16 +25,17 @@ export function renderStep(step: DoctorStep, screen: DoctorScreen): string {
   const mark = screen.unicode ? `${marks[status]} ${words[status].padEnd(7)}` : words[status].padEnd(7);
   const shown = screen.color ? `\x1b[${colors[status]}m${mark}\x1b[0m` : mark;
   const what = subject === null ? detail : `${subject}: ${detail}`;
-  return `${shown}  ${name.padEnd(nameWidth)}  ${safeText(what)}\n`;
+  const before = `${shown}  ${name.padEnd(nameWidth)}  `;
+  return `${hanging(before + safeText(what), { indent: stringWidth(before), width: screen.width })}\n`;
 }
 
 /** What follows the steps: one sentence a fault, what to do, and a count. */
-export function renderFaults(steps: readonly DoctorStep[]): string {
+export function renderFaults(steps: readonly DoctorStep[], { width }: Pick<DoctorScreen, "width">): string {
   const faults = steps.flatMap((step) => step.faults);
   const order = [...faults.filter(isFailure), ...faults.filter((fault) => !isFailure(fault))];
   const lines = order.flatMap(({ severity, message, advice }) => [
-    `${severity}: ${safeText(message, 1000)}`,
-    ...(advice === "" ? [] : [`  hint: ${safeText(advice, 1000)}`]),
+    hanging(`${severity}: ${safeText(message, 1000)}`, { indent: 2, width }),
+    ...(advice === "" ? [] : [hanging(`  hint: ${safeText(advice, 1000)}`, { indent: 4, width })]),
   ]);
   const failures = faults.filter(isFailure).length;
   const warnings = faults.length - failures;

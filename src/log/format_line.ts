@@ -29,9 +29,7 @@ export function formatTextLine(
     .map((part) => String(part).padStart(2, "0")).join(":");
   const paint = (text: string, code: string) => color ? `\x1b[${code}m${text}\x1b[0m` : text;
   const word = paint(level.toUpperCase().padEnd(5), colors[level]);
-  const pairs = flatFields(plainFields(fields)).map(([name, value]) =>
-    ` ${paint(`${plainText(name)}=`, "2")}${textOf(value)}`
-  );
+  const pairs = flatFields(plainFields(fields)).map(([name, value]) => ` ${paint(`${name}=`, "2")}${textOf(value)}`);
   return `${clock} ${word} ${plainText(event)}${pairs.join("")}\n`;
 }
 

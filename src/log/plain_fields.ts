@@ -23,9 +23,10 @@ function plainRecord(record: { readonly [name: string]: LogValue }, depth: numbe
   const plain: PlainFields = {};
   for (const [name, value] of Object.entries(record)) {
     if (value === undefined) continue;
-    plain[name] = secretName.test(name) && typeof value !== "number" && typeof value !== "boolean" && value !== null
-      ? "[redacted]"
-      : plainValue(value, depth + 1);
+    plain[plainText(name)] =
+      secretName.test(name) && typeof value !== "number" && typeof value !== "boolean" && value !== null
+        ? "[redacted]"
+        : plainValue(value, depth + 1);
   }
   return plain;
 }

@@ -45,3 +45,15 @@ export function wrapped(items: readonly string[], width: number): string[] {
   if (line !== "") lines.push(line);
   return lines;
 }
+/** One text on lines of `width` cells, broken between words; the second and those behind it are indented. No line end. */
+export function hanging(text: string, { indent, width }: { indent: number; width: number }): string {
+  if (stringWidth(text) <= width) return text;
+  // Blanks in front and between columns stay as they are.
+  const words = text.match(/\s*\S+/gu) ?? [];
+  let head = "";
+  while (words.length > 0 && stringWidth(head + words[0]) <= width) head += words.shift();
+  const rest = words.join("").trimStart();
+  if (rest === "") return head;
+  const room = width - indent;
+  return [head, ...wrapped([rest], room).map((line) => " ".repeat(indent) + line)].join("\n");
+}
