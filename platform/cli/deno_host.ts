@@ -1,4 +1,5 @@
 import { systemClock } from "../../src/core/clock.ts";
+import { outputFailure } from "../../src/core/errors.ts";
 import type { PlatformHost } from "./host.ts";
 
 /** The machine that the program runs on. */
@@ -9,8 +10,12 @@ export function denoPlatformHost(): PlatformHost {
     account: Deno.uid() === null ? "unknown" : `uid ${Deno.uid()}`,
     columns: terminalWidth() ?? 100,
     tableWidth: terminalWidth() ?? Infinity,
-    stdout: (text) => writeAll(Deno.stdout, text),
-    stderr: (text) => writeAll(Deno.stderr, text),
+    stdout: (text) =>
+      writeAll(Deno.stdout, text, (error) => {
+        throw outputFailure(error, "standard output");
+      }),
+    // Where nobody can be told anything, the exit code is what is left.
+    stderr: (text) => writeAll(Deno.stderr, text, () => {}),
     readTextFile: (path) => Deno.readTextFile(path),
     untilStopped() {
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -25,12 +30,15 @@ function terminalWidth(): number | undefined {
   return Deno.stdout.isTerminal() ? Deno.consoleSize().columns || undefined : undefined;
 }
 
-async function writeAll(stream: typeof Deno.stdout, text: string): Promise<void> {
+async function writeAll(
+  stream: typeof Deno.stdout,
+  text: string,
+  onFailure: (error: unknown) => void,
+): Promise<void> {
   const bytes = new TextEncoder().encode(text);
   try {
     for (let at = 0; at < bytes.length;) at += await stream.write(bytes.subarray(at));
   } catch (error) {
-    // `… | head` closes the pipe early.
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    onFailure(error);
   }
 }

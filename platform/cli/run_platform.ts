@@ -1,6 +1,6 @@
 /** The command line: which command, with which options, and what a failure looks like. */
 import { Command, CommanderError } from "commander";
-import { exitCodeFor, messageOf, UsageError } from "../../src/core/errors.ts";
+import { exitCodeFor, messageOf, ReaderGoneError, UsageError } from "../../src/core/errors.ts";
 import { parserSentence, parserSuggestion } from "../../src/core/parser_message.ts";
 import project from "../../deno.json" with { type: "json" };
 import { addAgentCommands } from "./agent_commands.ts";
@@ -31,9 +31,12 @@ export async function runPlatform(args: readonly string[], host: PlatformHost): 
   } catch (error) {
     // Help and version end the parser by an error; they are written here, where they can be waited for.
     if (error instanceof CommanderError && error.exitCode === 0) {
-      await host.stdout(shown);
-      return 0;
+      const failure = await host.stdout(shown).then(() => undefined, (reason: unknown) => reason);
+      if (failure === undefined) return 0;
+      if (!(failure instanceof ReaderGoneError)) await host.stderr(renderError(failure));
+      return exitCodeFor(failure);
     }
+    if (error instanceof ReaderGoneError) return exitCodeFor(error);
     const failure = error instanceof CommanderError ? usageErrorOf(error, commandPath(program, args)) : error;
     await host.stderr(renderError(failure));
     return exitCodeFor(failure);

@@ -13,6 +13,7 @@ import { previewNotes } from "../report/preview_notes.ts";
 import { scanWithAlternatives } from "../supervisor/scan_alternatives.ts";
 import { createHostNames } from "../targets/host_names.ts";
 import type { Host } from "./host.ts";
+import { maybeOutputFile } from "./open_output.ts";
 import { maybeHistory, maybePreviewConfig, maybeSiteOf } from "./preview_sources.ts";
 import { showProgress } from "./progress_display.ts";
 import type { ScanOptions } from "./scan_options.ts";
@@ -49,7 +50,7 @@ export async function runPreview(command: PreviewCommand, host: Host): Promise<n
   });
   const request = targets.length > 0 ? await scanRequestOf(targets, options, host) : undefined;
   notes.push(...request?.problems.map(({ message }) => message) ?? []);
-  const file = options.output === undefined ? undefined : await host.createFile(options.output);
+  const file = await maybeOutputFile(options.output, host);
   const stop = new AbortController();
   const stopListening = host.onInterrupt(() => stop.abort());
   let printers = 0, strangers = 0;

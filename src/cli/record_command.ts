@@ -11,6 +11,7 @@ import { formatSnmprec } from "../recording/snmprec.ts";
 import { safeText } from "../core/safe_text.ts";
 import { credentialPlan } from "./credential_plan.ts";
 import type { Host } from "./host.ts";
+import { maybeOutputFile } from "./open_output.ts";
 import { addSingleDeviceOptions, parseSingleTarget, readSingleDevice } from "./single_device.ts";
 import type { DeviceRead, SingleDeviceOptions } from "./single_device.ts";
 import { collect } from "./scan_options.ts";
@@ -43,7 +44,7 @@ Exit codes: 0 done, 64 wrong usage, 69 cannot be reached, 77 not permitted, 78 b
 export function addRecordCommand(program: Command, host: Host, setExitCode: (code: number) => void): void {
   addSingleDeviceOptions(program.command("record").description("record the answers of one printer for its maintainer"))
     .argument("<address>", "address or host name of the printer, with :PORT if need be")
-    .requiredOption("-o, --output <file>", "the recording")
+    .requiredOption("-o, --output <file>", "the recording; - is standard output")
     .option("--full", `up to ${fullRows} objects of each subtree instead of ${normalRows}`)
     .option("--secret <text>", "a further text to replace, such as a serial number or a name; repeatable", collect)
     .option("--no-redact", "keep serials, names, places and addresses as they are")
@@ -54,7 +55,7 @@ export function addRecordCommand(program: Command, host: Host, setExitCode: (cod
 async function runRecord(address: string, options: RecordOptions, host: Host): Promise<number> {
   const credentials = planToWire(await credentialPlan(options, host));
   const space = await parseSingleTarget(address, { verb: "record", port: options.port, host });
-  const file = await host.createFile(options.output);
+  const file = await maybeOutputFile(options.output, host);
   try {
     const request = { options, credentials, deadlineMs };
     const first = await readSingleDevice(space, { ...request, capture: [] }, host);
@@ -71,19 +72,19 @@ async function runRecord(address: string, options: RecordOptions, host: Host): P
         draw,
       })
       : { objects: read.objects, replaced: null, serialFound: true };
-    await file.write(formatSnmprec(objects));
-    await file.commit();
+    await (file ?? host.stdout).write(formatSnmprec(objects));
+    await file?.commit();
     await host.stderr.write(report(read, { ...options, objects: objects.length, replaced, serialFound, capture }));
     return 0;
   } catch (error) {
     // The first failure is what is reported; a file that is gone already has nothing to add.
-    await file.discard().catch(() => {});
+    await file?.discard().catch(() => {});
     throw error;
   }
 }
 
-async function stopped(file: { discard(): Promise<void> }, host: Host): Promise<number> {
-  await file.discard();
+async function stopped(file: { discard(): Promise<void> } | undefined, host: Host): Promise<number> {
+  await file?.discard();
   await host.stderr.write("interrupted: no recording was written\n");
   return interruptedExitCode;
 }

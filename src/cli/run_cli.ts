@@ -5,7 +5,7 @@ import { activationStore, likelyStateDirectory } from "../activation/store_optio
 import { ConfigMistakesError } from "../config/config_mistakes.ts";
 import { configPath } from "../config/read_config.ts";
 import { maybeActivationCode } from "../core/activation_code.ts";
-import { exitCodeFor, messageOf, UnavailableError, UsageError } from "../core/errors.ts";
+import { exitCodeFor, messageOf, ReaderGoneError, UnavailableError, UsageError } from "../core/errors.ts";
 import { maybeShortage } from "../core/shortage.ts";
 import { parserSentence, parserSuggestion } from "../core/parser_message.ts";
 import { safeText } from "../core/safe_text.ts";
@@ -34,11 +34,11 @@ Examples:
   opendca scan 192.168.1.0/24
   opendca scan --help
 
-Exit codes: 0 done, 64 wrong usage, 69 cannot be reached, 70 a bug, 77 not permitted, 78 bad configuration, 130
-interrupted. The help of a command says what it means by them.
+Exit codes: 0 done, 64 wrong usage, 69 cannot be reached, 70 a bug, 74 the output cannot be written, 77 not
+permitted, 78 bad configuration, 130 interrupted, 141 nobody reads the output. The help of a command says what it means by them.
 `;
 
-/** Runs one command and returns the exit code: 0 done, 64 usage, 69 unreachable, 70 a bug, 77 not permitted, 78 configuration, 130 interrupted. */
+/** Runs one command and returns the exit code: 0 done, 64 usage, 69 unreachable, 70 a bug, 74 output, 77 not permitted, 78 configuration, 130 interrupted, 141 nobody reads. */
 export async function runCli(args: readonly string[], host: Host): Promise<number> {
   let exitCode = 0;
   let shown = "";
@@ -55,9 +55,12 @@ export async function runCli(args: readonly string[], host: Host): Promise<numbe
   } catch (error) {
     // Help and version end the parser by an error; they are written here, where they can be waited for.
     if (error instanceof CommanderError && error.exitCode === 0) {
-      await host.stdout.write(shown);
-      return 0;
+      const failure = await host.stdout.write(shown).then(() => undefined, (reason: unknown) => reason);
+      if (failure === undefined) return 0;
+      if (!(failure instanceof ReaderGoneError)) await host.stderr.write(renderError(failure));
+      return exitCodeFor(failure);
     }
+    if (error instanceof ReaderGoneError) return exitCodeFor(error);
     const failure = error instanceof CommanderError
       ? await maybeLockedError(program, args, host) ?? usageErrorOf(error, args)
       : error;

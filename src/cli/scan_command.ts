@@ -1,15 +1,17 @@
 /** `opendca scan TARGET…`: from the arguments to a document on the screen or in a file. */
 import type { Command } from "commander";
 import { UsageError } from "../core/errors.ts";
+import { safeText } from "../core/safe_text.ts";
 import type { Reading, ScanDocument } from "../printers/reading.ts";
 import { renderCsv } from "../report/csv.ts";
-import { counted } from "../report/fleet.ts";
+import { counted, fleetOf, grouped, lowInWords } from "../report/fleet.ts";
 import { renderHtml } from "../report/html.ts";
 import { renderJson, renderJsonLine } from "../report/json.ts";
 import { renderTable } from "../report/table.ts";
 import { scanWithAlternatives } from "../supervisor/scan_alternatives.ts";
 import type { ScanResult } from "../supervisor/supervise_scan.ts";
 import type { Host } from "./host.ts";
+import { maybeOutputFile } from "./open_output.ts";
 import { showProgress } from "./progress_display.ts";
 import { documentOf } from "./scan_document.ts";
 import { addScanOptions, formatOf } from "./scan_options.ts";
@@ -39,8 +41,9 @@ document (-f json); nothing is sent to the platform. Without a target the sites 
 
 What was found but not read, because the scan was stopped or the time for a device was over, is listed in the result.
 
-Exit codes: 0 done, 64 wrong usage, 69 cannot be reached, 75 devices were found but not read, 77 not permitted, 78 bad
-configuration, 130 interrupted (Ctrl-C or SIGTERM; what was read is written).
+Exit codes: 0 done, 64 wrong usage, 69 cannot be reached, 74 the output cannot be written, 75 devices were found but not
+read, 77 not permitted, 78 bad configuration, 130 interrupted (Ctrl-C or SIGTERM; what was read is written), 141 nobody
+reads the output.
 `;
 
 /** Adds the command to the program. */
@@ -69,8 +72,9 @@ async function runScan(targets: string[], options: ScanOptions, host: Host): Pro
   }
   const format = formatOf(options);
   const { request, problems } = await scanRequestOf(targets, options, host);
-  const sink = await openSink(options, format, host);
   const stop = new AbortController();
+  // Where nothing can be written any more nobody waits for the rest of the scan.
+  const sink = await openSink(options, { format, host, onFailure: () => stop.abort() });
   const stopListening = host.onInterrupt(() => stop.abort());
   const startedAt = host.clock.now();
   const startedMs = host.clock.monotonicMs();
@@ -108,18 +112,24 @@ interface Sink {
   discard(): Promise<void>;
 }
 
-async function openSink(options: ScanOptions, format: ScanFormat, host: Host): Promise<Sink> {
-  const file = options.output === undefined ? undefined : await host.createFile(options.output);
+async function openSink(
+  options: ScanOptions,
+  { format, host, onFailure }: { format: ScanFormat; host: Host; onFailure: () => void },
+): Promise<Sink> {
+  const file = await maybeOutputFile(options.output, host);
   const write = (text: string) => file === undefined ? host.stdout.write(text) : file.write(text);
   let written = Promise.resolve();
   return {
     onReading(reading) {
-      if (format === "jsonl") written = written.then(() => write(renderJsonLine(reading)));
+      if (format !== "jsonl") return;
+      written = written.then(() => write(renderJsonLine(reading)));
+      written.catch(onFailure);
     },
     async finish(document) {
       await written;
       if (format !== "jsonl") await write(renderDocument(document, format, file === undefined ? host : undefined));
       await file?.commit();
+      if (file !== undefined && options.quiet !== true) await host.stderr.write(writtenLine(document, options.output!));
     },
     async discard() {
       // The first failure is what is reported; a write that failed after it has nothing to add.
@@ -127,6 +137,16 @@ async function openSink(options: ScanOptions, format: ScanFormat, host: Host): P
       await file?.discard();
     },
   };
+}
+
+function writtenLine(document: ScanDocument, path: string): string {
+  const fleet = fleetOf(document);
+  const counts = [
+    `${lowInWords(fleet)}`,
+    `${grouped(fleet.troubled.length)} in error`,
+    `${grouped(fleet.partlyRead.length)} partly read`,
+  ];
+  return `Wrote ${counted(fleet.printers.length, "printer")} (${counts.join(", ")}) to ${safeText(path)}\n`;
 }
 
 function renderDocument(document: ScanDocument, format: ScanFormat, host: Host | undefined): string {

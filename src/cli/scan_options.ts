@@ -58,7 +58,7 @@ export function addScanOptions(command: Command): Command {
       )
         .choices(scanFormats),
     )
-    .option("-o, --output <file>", "write to this file instead of the screen")
+    .option("-o, --output <file>", "write to this file instead of the screen; - is standard output")
     .option("-a, --all", "list the devices that are not printers as well")
     .option("-q, --quiet", "no progress on standard error")
     .option("--preview-upload", "print what the agent would send to the platform, and send nothing")

@@ -37,6 +37,28 @@ export class NotPermittedError extends Error {
   }
 }
 
+/** What a command has to say cannot be written, as the disk is full or the device fails: exit code 74. */
+export class OutputError extends Error {
+  override readonly name: string = "OutputError";
+  constructor(message: string, readonly hint?: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** Nobody reads the output any more, as after `| head -1`: the command ends without a word, with exit code 141 (SIGPIPE). */
+export class ReaderGoneError extends Error {
+  override readonly name: string = "ReaderGoneError";
+}
+
+/** The error for a failed write; `where` is how the user names the place. */
+export function outputFailure(error: unknown, where: string): OutputError | ReaderGoneError {
+  const isReaderGone = error instanceof Error &&
+    (error.name === "BrokenPipe" || ("code" in error && error.code === "EPIPE"));
+  if (isReaderGone) return new ReaderGoneError(`Nobody reads ${where}`, { cause: error });
+  const hint = "see whether the disk is full, and whether the device is there";
+  return new OutputError(`Cannot write to ${where}: ${messageOf(error)}`, hint, { cause: error });
+}
+
 /** The platform will never take this, however often it is sent: set it aside, and go on. */
 export class RejectedError extends Error {
   override readonly name: string = "RejectedError";
@@ -50,6 +72,8 @@ export function exitCodeFor(error: unknown): number {
   if (error instanceof UsageError) return 64;
   if (error instanceof UnavailableError) return 69;
   if (error instanceof RejectedError) return 69;
+  if (error instanceof OutputError) return 74;
+  if (error instanceof ReaderGoneError) return 141;
   if (error instanceof NotPermittedError) return 77;
   if (error instanceof ConfigError) return 78;
   return maybeShortage(error) === undefined ? 70 : 69;

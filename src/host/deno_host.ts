@@ -1,5 +1,6 @@
 import type { Host, OutputStream } from "../cli/host.ts";
 import { systemClock } from "../core/clock.ts";
+import { outputFailure } from "../core/errors.ts";
 import { denoAgentMachine } from "./agent_machine.ts";
 import { lookUp } from "./look_up.ts";
 import { createPendingFile } from "./pending_file.ts";
@@ -11,8 +12,11 @@ export function denoHost(): Host {
     clock: systemClock,
     env: (name) => Deno.env.get(name),
     processors: navigator.hardwareConcurrency,
-    stdout: outputStream(Deno.stdout),
-    stderr: outputStream(Deno.stderr),
+    stdout: outputStream(Deno.stdout, (error) => {
+      throw outputFailure(error, "standard output");
+    }),
+    // Where nobody can be told anything, the exit code is what is left.
+    stderr: outputStream(Deno.stderr, () => {}),
     readTextFile: (path) => Deno.readTextFile(path),
     lookUp,
     createWorker: startScannerWorker,
@@ -28,7 +32,10 @@ export function denoHost(): Host {
   };
 }
 
-function outputStream(stream: typeof Deno.stdout | typeof Deno.stderr): OutputStream {
+function outputStream(
+  stream: typeof Deno.stdout | typeof Deno.stderr,
+  onFailure: (error: unknown) => void,
+): OutputStream {
   return {
     isTerminal: stream.isTerminal(),
     columns() {
@@ -44,8 +51,7 @@ function outputStream(stream: typeof Deno.stdout | typeof Deno.stderr): OutputSt
       try {
         for (let at = 0; at < bytes.length;) at += await stream.write(bytes.subarray(at));
       } catch (error) {
-        // `opendca scan … | head` closes the pipe early; what was read stays read.
-        if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+        onFailure(error);
       }
     },
   };

@@ -1,5 +1,5 @@
 import type { PendingFile } from "../cli/host.ts";
-import { messageOf, NotPermittedError, UnavailableError, UsageError } from "../core/errors.ts";
+import { NotPermittedError, outputFailure, UsageError } from "../core/errors.ts";
 
 /**
  * Opens a file beside `path` and renames it on `commit`, so that a failed or interrupted command leaves an earlier file as
@@ -57,7 +57,7 @@ async function open(actual: string, path: string, options: Deno.OpenOptions): Pr
   }
 }
 
-async function writeAll(file: Deno.FsFile, text: string, path: string): Promise<void> {
+async function writeAll(file: Pick<Deno.FsFile, "write">, text: string, path: string): Promise<void> {
   const bytes = new TextEncoder().encode(text);
   try {
     for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
@@ -82,10 +82,5 @@ function fileError(error: unknown, path: string): Error {
       options,
     );
   }
-  return new UnavailableError(
-    `Cannot write "${path}": ${messageOf(error)}`,
-    "see whether the disk is full",
-    0,
-    options,
-  );
+  return outputFailure(error, `"${path}"`);
 }
