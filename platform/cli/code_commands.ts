@@ -101,7 +101,10 @@ function siteOf(tenant: Tenant, site: string | undefined) {
   const found = site === undefined ? (sites.length === 1 ? sites[0] : undefined) : maybeSite(tenant, site);
   if (found !== undefined) return found;
   if (site === undefined) {
-    const hint = sites.length === 0 ? "opendca-platform site create NAME" : "name one with --site";
+    if (sites.length === 0) {
+      throw new UsageError("Cannot make a code as there is no site yet", "opendca-platform site create NAME");
+    }
+    const hint = "name one with --site; opendca-platform site list shows them";
     throw new UsageError(`Cannot tell which site is meant as there are ${sites.length}`, hint);
   }
   throw new UsageError(`Cannot find the site "${site}"`, "opendca-platform site list shows them");

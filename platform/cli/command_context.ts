@@ -55,7 +55,10 @@ export function commandContext(host: PlatformHost, setExitCode: (code: number) =
       return;
     }
     const screen = { width: host.tableWidth, wide: options.wide ?? false };
-    await host.stdout(typeof answer.text === "string" ? answer.text : answer.text(screen));
+    const text = typeof answer.text === "string" ? answer.text : answer.text(screen);
+    // A sentence in place of a table.
+    const isOneLine = text.indexOf("\n") === text.length - 1;
+    await host.stdout(isOneLine ? `${hanging(text.trimEnd(), { indent: 2, width: screen.width })}\n` : text);
     if (answer.next !== undefined && host.tableWidth !== Infinity) {
       await host.stderr(`${hanging(`next: ${answer.next}`, { indent: 2, width: screen.width })}\n`);
     }
@@ -96,10 +99,13 @@ function customerOf({ store }: OpenPlatform, { customer }: GlobalOptions): Tenan
   }
   const [only, ...others] = listCustomers(store);
   if (only !== undefined && others.length === 0) return store.tenant(only.customer_id);
-  const hint = only === undefined
-    ? "opendca-platform customer create NAME"
-    : "opendca-platform customer list shows them";
-  throw new UsageError(`Cannot tell which customer is meant as there are ${others.length + (only ? 1 : 0)}`, hint);
+  if (only === undefined) {
+    throw new UsageError("Cannot run as there is no customer yet", "opendca-platform customer create NAME");
+  }
+  throw new UsageError(
+    `Cannot tell which customer is meant as there are ${others.length + 1}`,
+    "name one with --customer; opendca-platform customer list shows them",
+  );
 }
 
 /** A whole number of an option. Throws UsageError. */

@@ -22,7 +22,7 @@ const columns = (screen: Screen): Column[] => [
   { heading: "NOTE", note: true },
 ];
 
-const deviceHelp = "device: its id, or its address, serial number or host name where one device has it";
+const deviceHelp = "The device: its id, or an address, serial number or host name that it alone has.";
 
 /** `device list|show` and `meter list|history`. */
 export function addDeviceCommands(program: Command, context: CommandContext): void {

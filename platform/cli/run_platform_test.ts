@@ -95,7 +95,7 @@ const mistakes = [
   { args: ["customer", "create", ""], says: /1 to 100 characters/ },
   { args: ["customer", "create", "Acme"], says: /name is taken/ },
   { args: ["site", "list", "--customer", "Nobody"], says: /Cannot find the customer "Nobody"/ },
-  { args: ["code", "create"], says: /which site is meant as there are 0/ },
+  { args: ["code", "create"], says: /no site yet/ },
   { args: ["code", "create", "--valid-days", "0"], says: /from 1 to 365: current value is "0"/ },
   { args: ["agent", "revoke", "agt-0", "--reason", "lost"], says: /Cannot find the agent "agt-0"/ },
   { args: ["agent", "revoke", "agt-0"], says: /--reason/ },
@@ -120,7 +120,7 @@ for (const { args, says } of mistakes) {
 
 Deno.test("runPlatform() asks which customer when there are several", () =>
   withPlatform(async (run) => {
-    assert.match((await run("site", "list")).stderr, /there are 0\nhint: opendca-platform customer create/);
+    assert.match((await run("site", "list")).stderr, /no customer yet\nhint: opendca-platform customer create/);
     await run("customer", "create", "A");
     await run("customer", "create", "B");
     assert.match((await run("site", "list")).stderr, /there are 2/);

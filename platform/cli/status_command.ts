@@ -34,8 +34,10 @@ export function addStatusCommand(program: Command, context: CommandContext): voi
     .option("--check", "one line and an exit code for monitoring: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN")
     .addHelpText(
       "after",
-      "\nSilent is an agent that missed three polls. With --check an agent that is silent or in doubt is a warning, and it is\n" +
-        "critical when all of them are silent, as when the server does not run. It reads the store, not the server.",
+      `
+Silent is an agent that missed three polls. With --check an agent that is silent
+or in doubt is a warning, and it is critical when all of them are silent, as
+when the server does not run. It reads the store, not the server.`,
     )
     .action(async (options: { check?: boolean }, command: Command) => {
       if (options.check !== true) {
