@@ -71,6 +71,13 @@ async function runScan(targets: string[], options: ScanOptions, host: Host): Pro
     );
   }
   const format = formatOf(options);
+  const csvOption = options.rows !== undefined ? "--rows" : options.excel ? "--excel" : undefined;
+  if (csvOption !== undefined && format !== "csv") {
+    throw new UsageError(
+      `Cannot use ${csvOption} as it is for CSV alone: current format is ${format}`,
+      "add --format csv, or name a file that ends in .csv",
+    );
+  }
   const { request, problems } = await scanRequestOf(targets, options, host);
   const stop = new AbortController();
   // Where nothing can be written any more nobody waits for the rest of the scan.
@@ -127,7 +134,9 @@ async function openSink(
     },
     async finish(document) {
       await written;
-      if (format !== "jsonl") await write(renderDocument(document, format, file === undefined ? host : undefined));
+      if (format !== "jsonl") {
+        await write(renderDocument(document, { ...options, format, host: file === undefined ? host : undefined }));
+      }
       await file?.commit();
       if (file !== undefined && options.quiet !== true) await host.stderr.write(writtenLine(document, options.output!));
     },
@@ -149,9 +158,12 @@ function writtenLine(document: ScanDocument, path: string): string {
   return `Wrote ${counted(fleet.printers.length, "printer")} (${counts.join(", ")}) to ${safeText(path)}\n`;
 }
 
-function renderDocument(document: ScanDocument, format: ScanFormat, host: Host | undefined): string {
+function renderDocument(
+  document: ScanDocument,
+  { format, host, rows, excel }: Pick<ScanOptions, "rows" | "excel"> & { format: ScanFormat; host: Host | undefined },
+): string {
   if (format === "json") return renderJson(document);
-  if (format === "csv") return renderCsv(document);
+  if (format === "csv") return renderCsv(document, { rows: rows ?? "printers", bom: excel ?? false });
   if (format === "html") return renderHtml(document);
   return renderTable(document, screenOptions(host));
 }

@@ -2,6 +2,8 @@
 import { InvalidArgumentError, Option } from "commander";
 import type { Command } from "commander";
 import { UsageError } from "../core/errors.ts";
+import { csvRows } from "../report/csv_rows.ts";
+import type { CsvRows } from "../report/csv_rows.ts";
 
 export const scanFormats = ["table", "json", "jsonl", "csv", "html"] as const;
 export type ScanFormat = (typeof scanFormats)[number];
@@ -19,6 +21,8 @@ export interface ScanOptions {
   maxAddresses: number;
   format?: ScanFormat;
   output?: string;
+  rows?: CsvRows;
+  excel?: boolean;
   all?: boolean;
   quiet?: boolean;
   previewUpload?: boolean;
@@ -59,6 +63,8 @@ export function addScanOptions(command: Command): Command {
         .choices(scanFormats),
     )
     .option("-o, --output <file>", "write to this file instead of the screen; - is standard output")
+    .addOption(new Option("--rows <what>", "what a row of the CSV is (default: printers)").choices(csvRows))
+    .option("--excel", "mark the CSV as UTF-8, as Excel needs it")
     .option("-a, --all", "list the devices that are not printers as well")
     .option("-q, --quiet", "no progress on standard error")
     .option("--preview-upload", "print what the agent would send to the platform, and send nothing")

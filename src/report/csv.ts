@@ -1,15 +1,11 @@
 import { stringify } from "csv-stringify/sync";
-import type { Level, Reading, ScanDocument, Supply, UnreadDevice } from "../printers/reading.ts";
+import { itemRows } from "./csv_rows.ts";
+import type { Cell, CsvColumn, CsvRows } from "./csv_rows.ts";
+import { fleetSupplyColumns, lowestOf } from "./csv_supplies.ts";
+import type { Reading, ScanDocument, Supply, UnreadDevice } from "../printers/reading.ts";
 import { meterOf, whyUnread } from "./fleet.ts";
 import { safeText } from "../core/safe_text.ts";
-import { inShownOrder, isColorant, longName, shownPercent, verdictOf, words } from "./supply_verdict.ts";
-
-/** A column of the CSV; names and order are stable, new columns are added at the end. */
-export interface CsvColumn {
-  name: string;
-  meaning: string;
-  valueOf: (reading: Reading) => string | number | null;
-}
+import { inShownOrder, isColorant, longName, words } from "./supply_verdict.ts";
 
 const colourOf = (colorant: string) => ({
   meaning: `${colorant} toner or ink`,
@@ -30,7 +26,7 @@ const ownColumns: Record<string, { meaning: string; matches: (supply: Supply) =>
 const maxCellLength = 32_767;
 
 /**
- * Columns in order. A level is the remaining percent as a number (remaining room for waste), the lowest where a printer
+ * Columns that are always there, in order; names and order are stable, new ones are added at the end. A level is the remaining percent as a number (remaining room for waste), the lowest where a printer
  * has several, `some`, `unknown` or `unlimited` where there is no number, and empty where there is no such supply.
  */
 export const csvColumns: readonly CsvColumn[] = [
@@ -64,19 +60,38 @@ export const csvColumns: readonly CsvColumn[] = [
   },
 ];
 
-/** One row per printer under a heading row, RFC 4180; `bom` is for spreadsheets that otherwise guess the encoding. */
-export function renderCsv(document: ScanDocument, options: { bom?: boolean } = {}): string {
-  const rows = document.printers.map((reading) => csvColumns.map(({ valueOf }) => cellOf(valueOf(reading))));
+export interface CsvOptions {
+  /** What a row is; a printer unless told. */
+  rows?: CsvRows;
+  /** A byte order mark, without which Excel guesses the encoding. */
+  bom?: boolean;
+}
+
+/**
+ * RFC 4180 with a heading row. One row a printer has a column for each supply that any printer has, after the columns that
+ * are always there. Devices that were found and not read are rows at the end.
+ */
+export function renderCsv(document: ScanDocument, options: CsvOptions = {}): string {
+  const { rows = "printers" } = options;
+  const [headings, cells] = rows === "printers" ? printerRows(document) : itemRows(document, rows);
   const unread = document.unread.map((device, index) => {
     const known = unreadCells(device, { index, count: document.unread.length });
-    return csvColumns.map(({ name }) => cellOf(known[name] ?? null));
+    return headings.map((name) => known[name] ?? null);
   });
-  return stringify([csvColumns.map(({ name }) => name), ...rows, ...unread], {
+  return stringify([headings, ...[...cells, ...unread].map((row) => row.map(cellOf))], {
     bom: options.bom ?? false,
     record_delimiter: "\r\n",
     // A model called "=cmd|…" is text and not a formula; applies to text cells only, so that numbers stay numbers.
     escape_formulas: true,
   });
+}
+
+function printerRows(document: ScanDocument): [headings: string[], cells: Cell[][]] {
+  const columns = [...csvColumns, ...fleetSupplyColumns(document.printers)];
+  return [
+    columns.map(({ name }) => name),
+    document.printers.map((reading) => columns.map(({ valueOf }) => valueOf(reading))),
+  ];
 }
 
 /** What is known of a device that was found and not read, by column; why it was not stands under `problems`. */
@@ -109,17 +124,6 @@ function furtherSupplies(reading: Reading): string {
   const further = inShownOrder(reading.supplies)
     .filter((supply) => !Object.values(ownColumns).some(({ matches }) => matches(supply)));
   return further.map((supply) => `${longName(supply)}: ${lowestOf([supply.level]) ?? "unknown"}`).join("; ");
-}
-
-const withoutNumber = ["some", "unknown", "unlimited"] as const;
-
-function lowestOf(levels: Level[]): number | string | null {
-  const percents = levels.filter((level) =>
-    level.kind === "empty" || (level.kind === "exact" && level.percent !== null)
-  )
-    .map((level) => level.kind === "empty" ? 0 : shownPercent(level.percent!));
-  if (percents.length > 0) return Math.min(...percents);
-  return withoutNumber.find((kind) => levels.some((level) => verdictOf(level) === kind)) ?? null;
 }
 
 function joinedProblems(reading: Reading): string {

@@ -81,6 +81,45 @@ Deno.test("renderCsv() gives a printer one row and no control character, whateve
   const csv = renderCsv(documentOf(hostileTexts.map(hostileReading)));
   const rows = parseCsv(csv);
   assert.equal(rows.length, hostileTexts.length + 1);
-  for (const row of rows) assert.equal(row.length, csvColumns.length);
+  for (const row of rows) assert.equal(row.length, rows[0]!.length);
   assert.doesNotMatch(csv.replaceAll("\r\n", ""), /[\p{Cc}\p{Cf}\u2028\u2029]/u);
 });
+
+Deno.test("renderCsv() has a column for every supply of the fleet, whatever the order of the printers", () => {
+  const a = readingOf("10.0.0.1", {
+    supplies: [
+      supplyOf(1, "toner yellow", exactly(9)),
+      supplyOf(2, "toner black", exactly(8)),
+      supplyOf(3, "toner black", exactly(7)),
+      supplyOf(4, "fuser none", sample.someLevel),
+    ],
+  });
+  const b = readingOf("10.0.0.2", {
+    supplies: [supplyOf(1, "ink photoBlack", exactly(0)), supplyOf(2, "toner black", exactly(6))],
+  });
+  const own = ["fuser", "ink.photoBlack", "toner.black", "toner.black.2", "toner.yellow"].map((it) =>
+    `supply.${it}.percent`
+  );
+  for (const printers of [[a, b], [b, a]]) {
+    const [headings, ...rows] = parseCsv(renderCsv(documentOf(printers)));
+    assert.deepEqual(headings!.slice(csvColumns.length), own);
+    const rowOf = (address: string) => rows.find(([it]) => it === address)!.slice(csvColumns.length);
+    assert.deepEqual(rowOf("10.0.0.1"), ["some", "", "8", "7", "9"]);
+    assert.deepEqual(rowOf("10.0.0.2"), ["", "0", "6", "", ""]);
+  }
+});
+
+Deno.test("renderCsv() has no more columns than a spreadsheet, however devices name their supplies", () => {
+  const supplies = Array.from(
+    { length: 20_000 },
+    (_, at) => supplyOf(at, "other none", exactly(5), { description: `part ${at}` }),
+  );
+  const [headings] = parseCsv(renderCsv(documentOf([readingOf("10.0.0.1", { supplies })])));
+  assert.equal(headings!.length, csvColumns.length + 300);
+});
+
+for (const rows of ["supplies", "meters", "alerts"] as const) {
+  Deno.test(`renderCsv() with a row for each of the ${rows}`, () => {
+    assertGolden(`scan_${rows}.csv`, renderCsv(sampleDocument, { rows }));
+  });
+}
