@@ -18,6 +18,8 @@ interface Weak {
   authority?: string;
   key?: string;
   digest?: string;
+  /** Digest of the signature of an authority between the two. */
+  intermediate?: string;
   server: string[];
 }
 
@@ -29,6 +31,19 @@ const cases: Weak[] = [
     want: "tls tls-failed",
     says: /no cipher in common/,
     server: ["-tls1_2", "-cipher", "AES128-SHA"],
+  },
+  {
+    name: "a handshake that is signed with SHA-1",
+    want: "tls tls-failed",
+    says: /HandshakeFailure/,
+    server: ["-tls1_2", "-sigalgs", "RSA+SHA1", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0"],
+  },
+  {
+    name: "an intermediate authority that is signed with SHA-1",
+    want: "tls weak-certificate",
+    says: /an authority "CN=Old Intermediate Authority" with a signature with SHA-1/,
+    intermediate: "sha1",
+    server: ["-cert_chain", "intermediate.pem", ...anything],
   },
   { name: "SHA-1", want: "tls weak-certificate", says: /a signature with SHA-1/, digest: "sha1", server: anything },
   { name: "MD5", want: "tls weak-certificate", says: /a signature with MD5/, digest: "md5", server: anything },
@@ -47,15 +62,24 @@ const cases: Weak[] = [
     server: anything,
   },
 ];
-for (const { name, want, says, authority = "rsa:2048", key = "rsa:2048", digest = "sha256", server } of cases) {
+for (const { name, want, says, server, authority = "rsa:2048", key = "rsa:2048", ...digests } of cases) {
   peerTest(`opendca doctor names a platform with ${name}: ${want}`, ["openssl"], async () => {
     let ca = "";
     await using peer = await startPeer("openssl", "ACCEPT", async (folder, port) => {
-      await certify(folder, { authority, key, digest });
+      await certify(folder, { authority, key, digest: "sha256", ...digests });
       ca = await Deno.readTextFile(`${folder}/ca.pem`);
       const files = ["-cert", `${folder}/server.pem`, "-key", `${folder}/server.key`];
       // With -www it does not read its standard input, whose end would end every connection.
-      return ["s_server", "-www", "-accept", `127.0.0.1:${port}`, "-alpn", "h2", ...files, ...server];
+      return [
+        "s_server",
+        "-www",
+        "-accept",
+        `127.0.0.1:${port}`,
+        "-alpn",
+        "h2",
+        ...files,
+        ...server.map((arg) => arg === "intermediate.pem" ? `${folder}/${arg}` : arg),
+      ];
     });
     await using here = await machine();
     await Deno.writeTextFile(`${here.folder}/weak.pem`, ca);
@@ -80,24 +104,36 @@ function faultFields({ name, message, advice }: { name: string; message: string;
   return { name, message, advice };
 }
 
-async function certify(folder: string, { authority, key, digest }: Record<"authority" | "key" | "digest", string>) {
+async function certify(
+  folder: string,
+  { authority, key, digest, intermediate }: { authority: string; key: string; digest: string; intermediate?: string },
+) {
   const at = (name: string) => `${folder}/${name}`;
+  const openssl = (...args: string[]) => toolOutput("openssl", args);
+  const request = async (name: string, subject: string, kind: string) =>
+    void await openssl(
+      "req",
+      "-newkey",
+      kind,
+      "-nodes",
+      "-keyout",
+      at(`${name}.key`),
+      "-out",
+      at("csr"),
+      "-subj",
+      subject,
+    );
+  const sign = async (name: string, by: string, extensions: string, how: string) => {
+    await Deno.writeTextFile(at("extensions"), extensions);
+    const signer = ["-CA", at(`${by}.pem`), "-CAkey", at(`${by}.key`), "-CAcreateserial", `-${how}`, "-days", "10"];
+    await openssl("x509", "-req", "-in", at("csr"), ...signer, "-extfile", at("extensions"), "-out", at(`${name}.pem`));
+  };
   const ca = ["-keyout", at("ca.key"), "-out", at("ca.pem"), "-subj", "/CN=Old Authority", "-days", "30"];
-  await toolOutput("openssl", ["req", "-x509", "-newkey", authority, "-sha256", "-nodes", ...ca]);
-  await toolOutput("openssl", [
-    ...["req", "-newkey", key, "-nodes", "-keyout", at("server.key"), "-out", at("csr"), "-subj", "/CN=localhost"],
-  ]);
-  await Deno.writeTextFile(at("names"), "subjectAltName=DNS:localhost\n");
-  const by = ["-CA", at("ca.pem"), "-CAkey", at("ca.key"), "-CAcreateserial", `-${digest}`, "-days", "10"];
-  await toolOutput("openssl", [
-    "x509",
-    "-req",
-    "-in",
-    at("csr"),
-    ...by,
-    "-extfile",
-    at("names"),
-    "-out",
-    at("server.pem"),
-  ]);
+  await openssl("req", "-x509", "-newkey", authority, "-sha256", "-nodes", ...ca);
+  if (intermediate !== undefined) {
+    await request("intermediate", "/CN=Old Intermediate Authority", authority);
+    await sign("intermediate", "ca", "basicConstraints=critical,CA:TRUE\n", intermediate);
+  }
+  await request("server", "/CN=localhost", key);
+  await sign("server", intermediate === undefined ? "ca" : "intermediate", "subjectAltName=DNS:localhost\n", digest);
 }

@@ -2,6 +2,7 @@ import "reflect-metadata";
 import tls from "node:tls";
 import type { PeerCertificate } from "node:tls";
 import { PemConverter, X509Certificate } from "@peculiar/x509";
+import { chainOf } from "./trust.ts";
 import type { ShownCertificate } from "./probe_report.ts";
 
 const minRsaBits = 2048;
@@ -12,7 +13,18 @@ export function shownCertificate(certificate: PeerCertificate, host: string): Sh
   const shown = new X509Certificate(new Uint8Array(certificate.raw));
   const { subject, issuer, notBefore, notAfter } = shown;
   const matchesName = tls.checkServerIdentity(host, certificate) === undefined;
-  return { subject, issuer, notBefore, notAfter, matchesName, weakness: maybeWeakness(shown) ?? null };
+  const weakness = maybeWeakness(shown) ?? maybeWeakAuthority(certificate);
+  return { subject, issuer, notBefore, notAfter, matchesName, weakness: weakness ?? null };
+}
+
+/** Of the authorities that the peer shows; the signature that a root has from itself means nothing. */
+function maybeWeakAuthority(certificate: PeerCertificate): string | undefined {
+  for (const der of chainOf(certificate).slice(1)) {
+    const shown = new X509Certificate(new Uint8Array(der));
+    const weakness = shown.subject === shown.issuer ? undefined : maybeWeakness(shown);
+    if (weakness !== undefined) return `an authority "${shown.subject}" with ${weakness}`;
+  }
+  return undefined;
 }
 
 /** The runtime refuses such certificates with the words that it has for any other. */

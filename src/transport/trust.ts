@@ -48,7 +48,8 @@ export function publicKeyDigest(der: Uint8Array): string {
   return createHash("sha256").update(publicKey.export({ type: "spki", format: "der" })).digest("hex");
 }
 
-function chainOf(certificate: PeerCertificate): Uint8Array[] {
+/** The certificates that a peer showed, in DER, its own first. */
+export function chainOf(certificate: PeerCertificate): Uint8Array[] {
   const chain: Uint8Array[] = [];
   let link: PeerCertificate & { issuerCertificate?: PeerCertificate } | undefined = certificate;
   // A self-signed root names itself as its issuer.
