@@ -10,8 +10,9 @@
  * A file appears under its name when it is complete and synced. The store is made last: keys that are missing beside a
  * store were lost, and new ones in their place would lock every agent out.
  */
-import { ConfigError, messageOf } from "../src/core/errors.ts";
+import { ConfigError, messageOf, UnavailableError } from "../src/core/errors.ts";
 import { ensureOwnFile, replaceOwnFile } from "../src/core/own_file.ts";
+import { maybeWriteFault } from "../src/core/write_fault.ts";
 
 export interface DataDirectory {
   path(name: string): string;
@@ -31,7 +32,7 @@ export function openDataDirectory(folder: string): DataDirectory {
     Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (error) {
     const hint = "name a folder of your own with --data, or make it and give it to the platform's user";
-    throw new ConfigError(`Cannot use "${folder}" as data directory: ${messageOf(error)}`, hint, { cause: error });
+    throw folderError(`use "${folder}" as data directory`, error, hint);
   }
   return {
     path,
@@ -41,7 +42,7 @@ export function openDataDirectory(folder: string): DataDirectory {
       try {
         replaceOwnFile(path(name), text, { sync: true });
       } catch (error) {
-        throw new ConfigError(`Cannot write "${path(name)}": ${messageOf(error)}`, undefined, { cause: error });
+        throw folderError(`write "${path(name)}"`, error);
       }
     },
     async lock() {
@@ -51,10 +52,18 @@ export function openDataDirectory(folder: string): DataDirectory {
         await file.lock(true);
         return file;
       } catch (error) {
-        throw new ConfigError(`Cannot lock "${path("lock")}": ${messageOf(error)}`, undefined, { cause: error });
+        throw folderError(`lock "${path("lock")}"`, error);
       }
     },
   };
+}
+
+/** Of a disk that takes nothing, which may be mended: exit code 69; else of a folder that was named wrongly, 78. */
+function folderError(what: string, cause: unknown, hint?: string): Error {
+  const fault = maybeWriteFault(cause);
+  if (fault?.isOfDisk) return new UnavailableError(`Cannot ${what} as ${fault.what}`, fault.hint, 0, { cause });
+  const why = fault === undefined ? `: ${messageOf(cause)}` : ` as ${fault.what}`;
+  return new ConfigError(`Cannot ${what}${why}`, hint ?? fault?.hint, { cause });
 }
 
 function maybeRead<T>(path: string, read: (path: string) => T): T | undefined {

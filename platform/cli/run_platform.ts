@@ -1,6 +1,6 @@
 /** The command line: which command, with which options, and what a failure looks like. */
 import { Command, CommanderError } from "commander";
-import { exitCodeFor, messageOf, ReaderGoneError, UsageError } from "../../src/core/errors.ts";
+import { exitCodeFor, messageOf, namedError, ReaderGoneError, UsageError } from "../../src/core/errors.ts";
 import { parserSentence, parserSuggestion } from "../../src/core/parser_message.ts";
 import project from "../../deno.json" with { type: "json" };
 import { addAgentCommands } from "./agent_commands.ts";
@@ -38,7 +38,7 @@ export async function runPlatform(args: readonly string[], host: PlatformHost): 
     }
     if (error instanceof ReaderGoneError) return exitCodeFor(error);
     const failure = error instanceof CommanderError ? usageErrorOf(error, commandPath(program, args)) : error;
-    await host.stderr(renderError(failure));
+    await host.stderr(renderError(namedError(failure)));
     return exitCodeFor(failure);
   }
 }

@@ -3,6 +3,7 @@ import { isAbsolute } from "node:path";
 import { NotPermittedError, UnavailableError } from "../core/errors.ts";
 import { hasCode } from "../core/own_directory.ts";
 import { StorageError } from "../core/sqlite.ts";
+import { maybeWriteFault } from "../core/write_fault.ts";
 import { newActivationState } from "./activation_state.ts";
 import type { ActivationState } from "./activation_state.ts";
 import { judgeCopies } from "./judge_copies.ts";
@@ -38,7 +39,11 @@ export async function lockState(options: StateStoreOptions): Promise<Disposable>
   const { disk, stateDirectory, guardDirectories } = options;
   using locks = new DisposableStack();
   await makeStateDirectory(disk, stateDirectory);
-  locks.use(await takeLock(disk, `${stateDirectory}/activation.lock`));
+  try {
+    locks.use(await takeLock(disk, `${stateDirectory}/activation.lock`));
+  } catch (error) {
+    throw error instanceof UnavailableError ? error : stateDirectoryError(stateDirectory, error);
+  }
   await attempt(() => disk.removeLeftovers(stateDirectory));
   // Two state directories may go on with one installation, so the guard is locked as well, where it may be written.
   for (const guard of guardDirectories) {
@@ -162,12 +167,19 @@ async function makeStateDirectory(disk: StateDisk, path: string): Promise<void> 
     await disk.makeDirectory(path);
   } catch (error) {
     if (error instanceof NotPermittedError) throw error;
-    throw new NotPermittedError(
-      `Cannot use the state directory "${path}" as it cannot be made`,
-      "run as the user of the service, or name another place with stateDirectory: in agent.yaml",
-      { cause: error },
-    );
+    throw stateDirectoryError(path, error);
   }
+}
+
+/** A state directory that takes nothing: exit code 77, and what its disk says. */
+export function stateDirectoryError(path: string, cause: unknown): NotPermittedError {
+  const fault = maybeWriteFault(cause);
+  const first = fault?.isOfDisk ? `${fault.what}: ${fault.hint}` : "run as the user of the service";
+  return new NotPermittedError(
+    `Cannot use the state directory "${path}" as it cannot be written`,
+    `${first}, or name another place with stateDirectory: in agent.yaml`,
+    { cause },
+  );
 }
 
 async function takeLock(disk: StateDisk, path: string): Promise<Disposable> {

@@ -1,6 +1,7 @@
 import type { StateDisk } from "../activation/state_disk.ts";
 import type { Clock } from "../core/clock.ts";
 import { NotPermittedError } from "../core/errors.ts";
+import { stateDirectoryError } from "../activation/state_store.ts";
 
 /** Name in the state directory; an agent that runs holds it. */
 export const stateLockName = "lock";
@@ -30,11 +31,7 @@ export async function takeStateLock(
     }
   } catch (error) {
     if (error instanceof NotPermittedError) throw error;
-    throw new NotPermittedError(
-      `Cannot use the state directory "${stateDirectory}" as it cannot be written`,
-      "run as the user of the service, or name another place with stateDirectory: in agent.yaml",
-      { cause: error },
-    );
+    throw stateDirectoryError(stateDirectory, error);
   }
   throw new NotPermittedError(
     `Cannot start as another agent runs on this state directory: "${path}" is locked`,

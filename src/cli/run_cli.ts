@@ -5,8 +5,7 @@ import { activationStore, likelyStateDirectory } from "../activation/store_optio
 import { ConfigMistakesError } from "../config/config_mistakes.ts";
 import { configPath } from "../config/read_config.ts";
 import { maybeActivationCode } from "../core/activation_code.ts";
-import { exitCodeFor, messageOf, ReaderGoneError, UnavailableError, UsageError } from "../core/errors.ts";
-import { maybeShortage } from "../core/shortage.ts";
+import { exitCodeFor, messageOf, namedError, ReaderGoneError, UsageError } from "../core/errors.ts";
 import { parserSentence, parserSuggestion } from "../core/parser_message.ts";
 import { safeText } from "../core/safe_text.ts";
 import type { Host } from "./host.ts";
@@ -64,12 +63,7 @@ export async function runCli(args: readonly string[], host: Host): Promise<numbe
     const failure = error instanceof CommanderError
       ? await maybeLockedError(program, args, host) ?? usageErrorOf(error, args)
       : error;
-    const shortage = exitCodeFor(failure) === 69 ? maybeShortage(failure) : undefined;
-    await host.stderr.write(renderError(
-      shortage === undefined || failure instanceof UnavailableError
-        ? failure
-        : new UnavailableError(`Cannot run the command as ${shortage.what}`, shortage.hint),
-    ));
+    await host.stderr.write(renderError(namedError(failure)));
     return exitCodeFor(failure);
   }
 }

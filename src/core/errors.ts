@@ -4,6 +4,7 @@
  */
 
 import { maybeShortage, nameShortages } from "./shortage.ts";
+import { maybeWriteFault, pathOf } from "./write_fault.ts";
 
 /** A mistake in the command line or in an input file that a user can mend: exit code 64. */
 export class UsageError extends Error {
@@ -55,7 +56,11 @@ export function outputFailure(error: unknown, where: string): OutputError | Read
   const isReaderGone = error instanceof Error &&
     (error.name === "BrokenPipe" || ("code" in error && error.code === "EPIPE"));
   if (isReaderGone) return new ReaderGoneError(`Nobody reads ${where}`, { cause: error });
-  const hint = "see whether the disk is full, and whether the device is there";
+  const fault = maybeWriteFault(error);
+  // A device may say that it is full, too.
+  const hint = fault?.isOfDisk && fault.what !== "the disk is full"
+    ? `${fault.hint}, or write to another place`
+    : "see whether the disk is full, and whether the device is there";
   return new OutputError(`Cannot write to ${where}: ${messageOf(error)}`, hint, { cause: error });
 }
 
@@ -76,11 +81,24 @@ export function exitCodeFor(error: unknown): number {
   if (error instanceof ReaderGoneError) return 141;
   if (error instanceof NotPermittedError) return 77;
   if (error instanceof ConfigError) return 78;
-  return maybeShortage(error) === undefined ? 70 : 69;
+  return maybeShortage(error) === undefined && !maybeWriteFault(error)?.isOfDisk ? 70 : 69;
 }
 
 /** The message of anything that was thrown, without the number and the call that the runtime puts behind it. */
 export function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return nameShortages(message).replace(/ \(os error \d+\)(: \w+ '[^']*'( -> '[^']*')?)?$/, "");
+}
+
+/** A lack of the system or a fault of its disk that nobody else has put in words; anything else as it is. */
+export function namedError(error: unknown): unknown {
+  if (error instanceof UnavailableError || exitCodeFor(error) !== 69) return error;
+  const shortage = maybeShortage(error);
+  const cause = { cause: error };
+  if (shortage !== undefined) {
+    return new UnavailableError(`Cannot run the command as ${shortage.what}`, shortage.hint, 0, cause);
+  }
+  const fault = maybeWriteFault(error), path = pathOf(error);
+  const what = path === undefined ? "run the command" : `write "${path}"`;
+  return fault === undefined ? error : new UnavailableError(`Cannot ${what} as ${fault.what}`, fault.hint, 0, cause);
 }

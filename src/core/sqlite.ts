@@ -7,6 +7,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { messageOf, UnavailableError } from "./errors.ts";
 import { ensureOwnFile } from "./own_file.ts";
 import { descriptorShortage, maybeShortage } from "./shortage.ts";
+import { maybeWriteFault } from "./write_fault.ts";
 
 export type SqlValue = number | string | Uint8Array | null;
 
@@ -145,7 +146,15 @@ export function databaseError(error: unknown, path: string): unknown {
   if ((reason === "cannotOpen" || reason === "io") && hasNoDescriptor(error, path)) {
     return new StorageError(`Cannot use "${path}" as ${descriptorShortage.what}`, "noDescriptors", options);
   }
-  return reason === undefined ? error : new StorageError(`Cannot use "${path}": ${text}`, reason, options);
+  if (reason === undefined) return error;
+  const fault = isSystemError(error) ? maybeWriteFault(error) : undefined;
+  const why = fault === undefined ? `: ${text}` : ` as ${fault.what}`;
+  return new StorageError(`Cannot use "${path}"${why}`, reason, options);
+}
+
+/** Of the system, and not of SQLite, whose own words say more. */
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && "code" in error && typeof error.code === "string" && /^E[A-Z]+$/.test(error.code);
 }
 
 function storageReason(error: unknown, text: string, code: number): StorageReason | undefined {
@@ -155,7 +164,7 @@ function storageReason(error: unknown, text: string, code: number): StorageReaso
   if (code === 5 || code === 6 || /is locked/.test(text)) return "locked";
   if (system === "EMFILE" || system === "ENFILE") return "cannotOpen";
   if (code === 14 || /unable to open/.test(text) || isSystemOpenError(error, system)) return "cannotOpen";
-  if (code === 10 || /disk I\/O error/.test(text)) return "io";
+  if (code === 10 || system === "EIO" || system === "EFBIG" || /disk I\/O error/.test(text)) return "io";
   return undefined;
 }
 
