@@ -1,6 +1,8 @@
 /** The programs of the demo as processes: commands that are waited for, and servers that end with the demo. */
+import project from "../deno.json" with { type: "json" };
 import { UnavailableError } from "../src/core/errors.ts";
 import { pingPrograms } from "../src/host/ping.ts";
+import { taskGrants } from "./task_grants.ts";
 
 export type Program = "opendca" | "opendca-platform";
 
@@ -23,8 +25,18 @@ export interface ChildrenOptions {
 const entries: Record<Program, string> = { "opendca": "main.ts", "opendca-platform": "platform/main.ts" };
 const root = new URL("../", import.meta.url).pathname;
 const decoder = new TextDecoder();
+/** What the tasks give each program of environment and machine. */
+const grants: Record<Program, string[]> = {
+  "opendca": ofMachine(taskGrants(project.tasks.opendca)),
+  "opendca-platform": ofMachine(taskGrants(project.tasks.platform)),
+};
+
 /** A server that does not end by then is killed. */
 const patienceMs = 10_000;
+
+function ofMachine(grants: string[]): string[] {
+  return grants.filter((word) => /^--(allow-env|ignore-env|allow-sys)\b/.test(word));
+}
 
 export function createChildren({ folder, env, signal }: ChildrenOptions): Children {
   const failed = Promise.withResolvers<never>();
@@ -40,7 +52,7 @@ export function createChildren({ folder, env, signal }: ChildrenOptions): Childr
   function commandOf(program: Program, args: readonly string[], options: Deno.CommandOptions): Deno.Command {
     const common = ["run", "--no-prompt", "--no-check", "--allow-read", `--allow-write=${folder}`];
     return new Deno.Command(Deno.execPath(), {
-      args: [...common, "--allow-env", "--allow-sys", ...flags[program], ...args],
+      args: [...common, ...grants[program], ...flags[program], ...args],
       env: { ...env, NO_COLOR: "1" },
       stdout: "piped",
       stderr: "piped",

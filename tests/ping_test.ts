@@ -1,6 +1,7 @@
 /** The program `ping` itself: which one is run, with which rights, and that no scanner thread can run any. */
 import assert from "node:assert/strict";
 import project from "../deno.json" with { type: "json" };
+import { taskGrants } from "../simulator/task_grants.ts";
 import { pingPrograms } from "../src/host/ping.ts";
 import { startScannerWorker } from "../src/host/scanner_worker.ts";
 import { peerTest, succeeds, systemTest } from "./peers.ts";
@@ -8,9 +9,9 @@ import { peerTest, succeeds, systemTest } from "./peers.ts";
 const root = new URL("../", import.meta.url).pathname;
 const decoder = new TextDecoder();
 
-/** The flags that the task `opendca` runs with. */
+/** The flags that the task `opendca` runs with, or gives to the executable. */
 function flagsOf(task: "opendca" | "compile"): string[] {
-  return project.tasks[task].command.split(" ").filter((word) => word.startsWith("--allow"));
+  return taskGrants(project.tasks[task]);
 }
 
 Deno.test("deno.json permits running exactly the known places of ping, from source and in the executable", () => {

@@ -1,5 +1,6 @@
 /** The project's own programs as processes, with the permissions that their tasks have. */
 import project from "../deno.json" with { type: "json" };
+import { taskGrants } from "../simulator/task_grants.ts";
 import { patienceMs } from "./until.ts";
 
 const root = new URL("../", import.meta.url).pathname;
@@ -24,13 +25,9 @@ export async function runProgram(
 
 /** Those of the tasks, as a feature that needs more works for nobody but us. */
 const permissions = {
-  "main.ts": permissionsOf(project.tasks.opendca),
-  "platform/main.ts": permissionsOf(project.tasks.platform),
+  "main.ts": taskGrants(project.tasks.opendca),
+  "platform/main.ts": taskGrants(project.tasks.platform),
 };
-
-function permissionsOf({ command }: { command: string }): string[] {
-  return command.split(" ").filter((word) => word.startsWith("--allow-"));
-}
 
 function command(
   entry: "main.ts" | "platform/main.ts",

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { isAffectedRuntime } from "./affected_runtime.ts";
+import { isAffectedRuntime, maybeRuntimeFault } from "./affected_runtime.ts";
 
 const cases: [version: string, affected: boolean][] = [
   ["2.9.3", false],
@@ -15,5 +15,11 @@ const cases: [version: string, affected: boolean][] = [
 for (const [version, affected] of cases) {
   Deno.test(`isAffectedRuntime() of "${version}" is ${affected}`, () => {
     assert.equal(isAffectedRuntime(version), affected);
+  });
+}
+
+for (const [version, code] of [["2.9.3", undefined], ["2.9.4", "runtime-affected"], ["2.9.7", "runtime-untested"]]) {
+  Deno.test(`maybeRuntimeFault() of "${version}" is ${code}`, () => {
+    assert.equal(maybeRuntimeFault(version!)?.code, code);
   });
 }

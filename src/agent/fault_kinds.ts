@@ -55,6 +55,7 @@ export const faultKinds = {
   "sweep-too-long": { severity: "warning", advice: morePackets },
   "reads-too-slow": { severity: "warning", advice: morePackets },
   "capacity-more": { severity: "warning", advice: morePackets },
+  "runtime-untested": { severity: "warning", advice: "build the executable anew with Deno 2.9.3" },
   "runtime-affected": { severity: "warning", advice: "build the executable anew with Deno 2.9.3" },
   "database-damaged": { severity: "warning", advice: "check the disk; the file is kept for a look", lastsMs: dayMs },
   "spool-damaged": { severity: "warning", advice: "check the disk; see spoolSalvaged in the log", lastsMs: dayMs },

@@ -25,7 +25,7 @@ import { createGrpcAgentApi } from "../transport/grpc_agent_api.ts";
 import { maskAddresses } from "../uplink/mask_addresses.ts";
 import { recordOfTaskResult } from "../uplink/spool_reading.ts";
 import { startUplink } from "../uplink/uplink.ts";
-import { isAffectedRuntime } from "./affected_runtime.ts";
+import { maybeRuntimeFault } from "./affected_runtime.ts";
 import type { AgentMachine, CommonMachine } from "./agent_machine.ts";
 import { describeAgent } from "./agent_status.ts";
 import { agentTasks } from "./agent_tasks.ts";
@@ -114,11 +114,11 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
         count,
       }),
   });
-  if (isAffectedRuntime(machine.facts.runtimeVersion)) {
-    const message =
-      `Deno ${machine.facts.runtimeVersion} corrupts memory in HTTP/2 and may crash at any time: use 2.9.3`;
-    faults.add("runtime-affected", message);
-    log.warn("runtimeAffected", { message });
+  const runtimeFault = maybeRuntimeFault(machine.facts.runtimeVersion);
+  if (runtimeFault !== undefined) {
+    const { code, event, message } = runtimeFault;
+    faults.add(code, message);
+    log.warn(event, { message });
   }
 
   const { ledger, inventory, spool, tasks: tasksDb, truncateJournals } = built.use(openStores({

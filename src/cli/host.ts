@@ -1,5 +1,6 @@
 /** The machine as the commands see it; `src/host/deno_host.ts` is the real one. */
 import type { AgentMachine } from "../agent/agent_machine.ts";
+import type { BuildFacts } from "./build_facts.ts";
 import type { Clock } from "../core/clock.ts";
 import type { ScannerWorker } from "../supervisor/supervise_scan.ts";
 import type { NameAnswer } from "../targets/host_names.ts";
@@ -19,6 +20,8 @@ export interface Host {
   createFile(path: string): Promise<PendingFile>;
   /** Calls back on Ctrl-C or a request to end, until the returned function is called. */
   onInterrupt(callback: () => void): () => void;
+  /** Which build this is. */
+  buildFacts(): BuildFacts;
   /** What `run` and `status` need beside this. */
   agentMachine(): AgentMachine;
 }

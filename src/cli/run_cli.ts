@@ -8,6 +8,7 @@ import { maybeActivationCode } from "../core/activation_code.ts";
 import { exitCodeFor, messageOf, namedError, ReaderGoneError, UsageError } from "../core/errors.ts";
 import { parserSentence, parserSuggestion } from "../core/parser_message.ts";
 import { safeText } from "../core/safe_text.ts";
+import { versionJson, versionText } from "./build_facts.ts";
 import type { Host } from "./host.ts";
 import { version } from "./version.ts";
 
@@ -41,7 +42,7 @@ permitted, 78 bad configuration, 130 interrupted, 141 nobody reads the output. T
 export async function runCli(args: readonly string[], host: Host): Promise<number> {
   let exitCode = 0;
   let shown = "";
-  const program = await createProgram(args[0], host, {
+  const program = await createProgram(args, host, {
     setExitCode: (code) => exitCode = code,
     show: (text) => shown += text,
   });
@@ -49,7 +50,9 @@ export async function runCli(args: readonly string[], host: Host): Promise<numbe
     if (args.length === 0) {
       throw new UsageError("Cannot run as no command was given", "opendca scan 192.168.1.0/24, or opendca --help");
     }
-    await program.parseAsync(args as string[], { from: "user" });
+    // The parser knows `--json` of a command alone.
+    const isVersion = args.length === 2 && args.includes("--json") && args.some((arg) => /^(-V|--version)$/.test(arg));
+    await program.parseAsync(isVersion ? ["--version"] : args as string[], { from: "user" });
     return exitCode;
   } catch (error) {
     // Help and version end the parser by an error; they are written here, where they can be waited for.
@@ -75,12 +78,13 @@ interface ProgramHooks {
 }
 
 /** `name`: the command that is asked for; without a known one all are added, for the help and for suggestions. */
-async function createProgram(name: string | undefined, host: Host, hooks: ProgramHooks): Promise<Command> {
+async function createProgram(args: readonly string[], host: Host, hooks: ProgramHooks): Promise<Command> {
+  const [name] = args;
   const program = new Command("opendca")
     .description(
       "Data collection agent for managed print: finds the printers of a network and reads their meters, supplies and alerts over SNMP.",
     )
-    .version(`opendca ${version}`, "-V, --version", "print the version")
+    .version(shownVersion(args, host), "-V, --version", "print the version; with --json, of the build and runtime too")
     .helpOption("-h, --help", "show this help")
     .helpCommand("help [command]", "show the help of a command")
     .addHelpText("after", examples)
@@ -97,6 +101,12 @@ async function createProgram(name: string | undefined, host: Host, hooks: Progra
   for (const add of added) add(program, host, hooks.setExitCode);
   program.hook("preAction", (_, command) => refuseLocked(nameOf(command), command.opts<{ config?: string }>(), host));
   return program;
+}
+
+function shownVersion(args: readonly string[], host: Host): string {
+  const program = { program: "opendca", version };
+  const build = host.buildFacts();
+  return args.includes("--json") ? versionJson(program, build) : versionText(program, build);
 }
 
 async function refuseLocked(command: string, { config }: { config?: string | undefined }, host: Host): Promise<void> {

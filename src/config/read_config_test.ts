@@ -210,7 +210,7 @@ const mistakes: [text: string, message: RegExp, hint?: RegExp][] = [
   ["proxy: { url: http://p, password hunter2 }", /proxy has a key that is not known$/],
   ["proxy: { url: http://p, user: a }", /proxy\.user needs proxy\.password/],
   ["proxy: { url: http://p, password: b }", /proxy\.password needs proxy\.user/],
-  ["proxy: { url: http://p, user: a, password: { env: GONE } }", /proxy\.password is not in the environment/],
+  ["proxy: { url: http://p, user: a, password: { env: SNMP_GONE } }", /proxy\.password is not in the environment/],
   ["sites: [{ ranges: [10.1.0.0/24] }]", /:2:9 as sites\[0\]\.name is missing/],
   ["sites: [{ name: a }]", /sites\[0\] has nothing to scan/],
   ["sites: [{ name: a, ranges: [printer] }]", /a range cannot be a host name: current value is "printer"/, /hosts/],

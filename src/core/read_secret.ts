@@ -39,6 +39,10 @@ function secretOf(
   if (kind === "env") {
     const secret = sources.env(name);
     if (secret !== undefined) return secret;
+    if (!/^(OPENDCA|SNMP)_/.test(name)) {
+      const reason = `${what} may not be read from this variable of the environment: current value is "${name}"`;
+      throw yamlError(value, reason, "begin its name with SNMP_ or OPENDCA_: no others are readable");
+    }
     const reason = `${what} is not in the environment: current value is "${name}"`;
     throw yamlError(value, reason, `set ${name} before the start`);
   }

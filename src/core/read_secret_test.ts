@@ -29,7 +29,8 @@ for (const [yaml, want] of good) {
 }
 
 const bad: [yaml: string, message: RegExp, hint?: RegExp][] = [
-  ["{ env: GONE }", /f:1:8 as it is not in the environment: current value is "GONE"/, /set GONE/],
+  ["{ env: SNMP_GONE }", /f:1:8 as it is not in the environment: current value is "SNMP_GONE"/, /set SNMP_GONE/],
+  ["{ env: HOME }", /may not be read from this variable of the environment: current value is "HOME"/, /with SNMP_ or/],
   ["{ file: /gone }", /cannot be read from its file \(No such file\): current value is "\/gone"/],
   ["{ file: /two }", /more than one line/],
   ["{ credential: gone }", /cannot be read/, /LoadCredential=gone:/],

@@ -146,9 +146,9 @@ const mistakes: [text: string, message: string, hint?: string][] = [
   ["default: [{user: x, auth: {protocol: md5, key: seven77}}]", "1:48 as the key is shorter than 8 characters"],
   ["default: [{user: x, auth: {protocol: md5, key: {env: SHORT}}}]", "1:48 as the key is shorter than 8 characters"],
   [
-    "default: [{user: x, auth: {protocol: md5, key: {env: GONE}}}]",
-    '1:54 as the key is not in the environment: current value is "GONE"',
-    "set GONE before the start",
+    "default: [{user: x, auth: {protocol: md5, key: {env: SNMP_GONE}}}]",
+    '1:54 as the key is not in the environment: current value is "SNMP_GONE"',
+    "set SNMP_GONE before the start",
   ],
   ["default: [{user: x, auth: {protocol: md5, key: {env: EMPTY}}}]", "1:48 as the key is empty where it comes from"],
   ["default: [{community: {env: LINES}}]", "1:23 as the community is more than one line where it comes from"],

@@ -69,8 +69,9 @@ export function observePermissions(stateDirectory: string, machine: DoctorMachin
     { name: "net" },
     { name: "read", path: stateDirectory },
     { name: "write", path: stateDirectory },
-    { name: "env" },
-    { name: "sys" },
+    // Lists, of which these stand for the whole: docs/permissions.md.
+    { name: "env", variable: "OPENDCA_CONFIG" },
+    { name: "sys", kind: "hostname" },
   ];
   const directory = tryFacts(stateDirectory, machine);
   let files: PermissionsObservation["files"] = [];

@@ -1,6 +1,7 @@
 import type { Host, OutputStream } from "../cli/host.ts";
 import { systemClock } from "../core/clock.ts";
 import { outputFailure } from "../core/errors.ts";
+import { denoBuildFacts } from "./build_facts.ts";
 import { denoAgentMachine } from "./agent_machine.ts";
 import { lookUp } from "./look_up.ts";
 import { createPendingFile } from "./pending_file.ts";
@@ -21,6 +22,7 @@ export function denoHost(): Host {
     lookUp,
     createWorker: startScannerWorker,
     createFile: createPendingFile,
+    buildFacts: denoBuildFacts,
     agentMachine: denoAgentMachine,
     onInterrupt(callback) {
       const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];

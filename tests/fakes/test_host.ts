@@ -1,6 +1,7 @@
 import type { Host, OutputStream } from "../../src/cli/host.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { denoAgentMachine } from "../../src/host/agent_machine.ts";
+import { denoBuildFacts } from "../../src/host/build_facts.ts";
 import { NameLookupError } from "../../src/targets/host_names.ts";
 import { createPendingFile } from "../../src/host/pending_file.ts";
 import { startScannerWorker } from "../../src/host/scanner_worker.ts";
@@ -43,6 +44,7 @@ export function testHost(
     },
     createWorker: startScannerWorker,
     createFile: createPendingFile,
+    buildFacts: denoBuildFacts,
     agentMachine: denoAgentMachine,
     onInterrupt: (callback) => {
       pressed = callback;

@@ -1,0 +1,25 @@
+import type { BuildFacts } from "../cli/build_facts.ts";
+
+/** Written by tools/compile.ts, and embedded in a compiled file. */
+const embedded = new URL("../../dist/build.json", import.meta.url);
+
+export function denoBuildFacts(): BuildFacts {
+  const { os, arch, target, standalone } = Deno.build as typeof Deno.build & { standalone?: boolean };
+  return {
+    commit: standalone ? embeddedCommit() : "source",
+    compiled: standalone === true,
+    runtime: { ...Deno.version },
+    os,
+    arch,
+    target,
+  };
+}
+
+function embeddedCommit(): string {
+  try {
+    return JSON.parse(Deno.readTextFileSync(embedded)).commit;
+  } catch {
+    // Compiled without the task.
+    return "unknown";
+  }
+}
