@@ -8,6 +8,7 @@ import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
 import type { GateLimits } from "./services/connection_gate.ts";
 import { guessWatch } from "./services/guess_watch.ts";
 import type { Platform } from "./services/platform.ts";
+import { defaultQuotas, type Quotas } from "./services/quota.ts";
 import { createSigningKeyPem, loadSigningKey } from "./signing/signing_key.ts";
 import { type RunningServer, startServer } from "./start_server.ts";
 import { openStore } from "./store/store.ts";
@@ -18,6 +19,7 @@ export interface OpenOptions {
   log: Platform["log"];
   /** Agents go by their own file unless told. */
   pollSeconds?: number | undefined;
+  quotas?: Partial<Quotas>;
 }
 
 export interface OpenPlatform extends Platform, Disposable {
@@ -48,6 +50,7 @@ export async function openPlatform(options: OpenOptions): Promise<OpenPlatform> 
     pepper: Uint8Array.fromHex(pepper),
     clock,
     guesses: guessWatch({ store, clock, log }),
+    quotas: { ...defaultQuotas, ...options.quotas },
     pollSeconds,
     log,
     [Symbol.dispose]: () => store[Symbol.dispose](),

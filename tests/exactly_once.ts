@@ -1,4 +1,5 @@
 /** What "every reading exactly once" means of a platform's store, for all tests that break something on the way there. */
+import { unpackRecord } from "../platform/store/stored_record.ts";
 import assert from "node:assert/strict";
 import { Record as UploadedRecord } from "../proto/gen/opendca/v1/batch.ts";
 
@@ -29,7 +30,7 @@ export function assertExactlyOnce(
   const readings = records.filter(({ kind }) => kind === "reading");
   const distinct = new Set<string>();
   for (const { record, record_id, device_id } of readings) {
-    const { content, observedAt } = UploadedRecord.decode(record);
+    const { content, observedAt } = UploadedRecord.decode(unpackRecord(record));
     assert(content?.$case === "reading", `${record_id} is no reading`);
     distinct.add(`${device_id} ${observedAt?.getTime()}`);
     const { address, meters } = content.value;

@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import * as x509 from "../platform/certificates/x509.ts";
-import { type OpenPlatform, openPlatform, serve, type ServeOptions } from "../platform/compose.ts";
+import { type OpenOptions, type OpenPlatform, openPlatform, serve, type ServeOptions } from "../platform/compose.ts";
 import { algorithm, pemOf, privateKeyPem } from "../platform/certificates/authority.ts";
 import { createActivationCode } from "../platform/store/activation_codes.ts";
 import { createCustomer, createSite } from "../platform/store/customers.ts";
@@ -47,7 +47,7 @@ export interface TestPlatform extends AsyncDisposable {
 }
 
 export type TestPlatformOptions =
-  & { clock?: MovedClock }
+  & { clock?: MovedClock; quotas?: OpenOptions["quotas"] }
   & Pick<ServeOptions, "callTimeoutMs" | "handshakeTimeoutMs" | "connections" | "tryListenerAfterMs" | "journalLookMs">;
 
 /** On a new folder, which goes with it. The real clock's time unless told: TLS checks certificates by the machine's own. */
@@ -65,10 +65,15 @@ export async function startTestPlatform(options: TestPlatformOptions = {}): Prom
 }
 
 async function startOn(folder: string, options: TestPlatformOptions): Promise<TestPlatform> {
-  const { clock = movedClock(), ...limits } = options;
+  const { clock = movedClock(), quotas, ...limits } = options;
   const events: TestPlatform["events"] = [];
   const log = (event: string, fields: Record<string, unknown>) => void events.push({ event, fields });
-  const platform = await openPlatform({ dataDirectory: folder, clock, log });
+  const platform = await openPlatform({
+    dataDirectory: folder,
+    clock,
+    log,
+    ...(quotas === undefined ? {} : { quotas }),
+  });
   const server = await serve(platform, { host: "127.0.0.1", port: 0, names: ["localhost"], ...limits });
   let isStopped = false;
   const stop = async () => {

@@ -2,6 +2,7 @@
  * Upload against a model of ten lines, over random interleavings of two agents, two epochs each, repeated and forked
  * batches, records that come again in another batch, crashes in the middle and a store that is opened anew.
  */
+import { defaultQuotas } from "../platform/services/quota.ts";
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
@@ -93,7 +94,8 @@ function startBench(folder: string) {
       if (left-- <= 0) throw new Error("died");
       return at;
     };
-    const platform = { store, clock: { now, monotonicMs: () => 0 }, log() {} } as unknown as Platform;
+    const quotas = defaultQuotas;
+    const platform = { store, quotas, clock: { now, monotonicMs: () => 0 }, log() {} } as unknown as Platform;
     try {
       return upload(platform, { tenant: store.tenant(customerId), agentId: agentIds[of.agent]! }, batchOf(of));
     } catch (error) {

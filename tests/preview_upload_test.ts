@@ -1,4 +1,5 @@
 /** `scan --preview-upload` against what a real agent sends and a real platform stores. */
+import { unpackRecord } from "../platform/store/stored_record.ts";
 import assert from "node:assert/strict";
 import { Record as RecordMessage } from "../proto/gen/opendca/v1/batch.ts";
 import { startSimulator } from "../simulator/simulator.ts";
@@ -56,7 +57,7 @@ async function previewOf(scene: AgentScene): Promise<PreviewDocument> {
 
 function storedRecords(scene: AgentScene): Json[] {
   return scene.store<{ record: Uint8Array }>("SELECT record FROM readings ORDER BY reading_id")
-    .map(({ record }) => RecordMessage.toJSON(RecordMessage.decode(record)));
+    .map(({ record }) => RecordMessage.toJSON(RecordMessage.decode(unpackRecord(record))));
 }
 
 Deno.test({

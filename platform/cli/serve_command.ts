@@ -14,6 +14,8 @@ interface ServeFlags extends GlobalOptions {
   tlsCertificate?: string;
   tlsKey?: string;
   pollSeconds?: number;
+  agentQuota: number;
+  customerQuota: number;
 }
 
 /** `opendca-platform serve`: prints one line of JSON when it is ready, logs JSON lines to standard error. */
@@ -32,8 +34,17 @@ export function addServeCommand(program: Command, { host }: CommandContext): voi
       "how often agents poll, over what their own files say",
       wholeNumber("--poll-seconds", { min: 30, max: 86_400 }),
     )
+    .option("--agent-quota <MiB>", "how much an agent may store on a day", wholeNumber("--agent-quota", megabytes), 256)
+    .option(
+      "--customer-quota <MiB>",
+      "how much all agents of a customer may store on a day",
+      wholeNumber("--customer-quota", megabytes),
+      1024,
+    )
     .action((_, command: Command) => runServe(host, command.optsWithGlobals<ServeFlags>()));
 }
+
+const megabytes = { min: 1, max: 1_000_000 };
 
 async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
   const names = checkedNames(flags.hostName ?? ["localhost"]);
@@ -43,6 +54,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
     dataDirectory: dataDirectory(host, flags),
     clock: host.clock,
     pollSeconds: flags.pollSeconds,
+    quotas: { agentBytes: flags.agentQuota * 1024 * 1024, customerBytes: flags.customerQuota * 1024 * 1024 },
     log: (event, fields) => {
       // A log that cannot be written must not stop the answer that it is about.
       host.stderr(`${escapeInvisible(JSON.stringify({ at: host.clock.now(), event, ...fields }))}\n`).catch(() => {});

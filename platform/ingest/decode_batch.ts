@@ -3,11 +3,15 @@
  * platform keeps what was sent, fields of later versions included.
  */
 import { gunzipSync } from "node:zlib";
+import { textMistake } from "./text_limits.ts";
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { type Batch, Compression, Record, RejectionReason } from "../../proto/gen/opendca/v1/batch.ts";
 
 export const maxPayloadBytes = 3 * 1024 * 1024;
 export const maxPlainBytes = 16 * 1024 * 1024;
+/** Agents make batches of a megabyte; a longer one may not have come of next to nothing. */
+export const maxExpansion = 100;
+const anyPlainBytes = 2 * 1024 * 1024;
 export const maxRecords = 5000;
 const maxRecordBytes = 2.5 * 1024 * 1024;
 
@@ -65,12 +69,14 @@ function plainPayload({ payload, compression }: Batch): Uint8Array {
       RejectionReason.MALFORMED,
     );
   }
+  const most = Math.min(maxPlainBytes, Math.max(anyPlainBytes, maxExpansion * payload.length));
   try {
     // The limit holds while inflating: a small bomb never becomes a large buffer.
-    return gunzipSync(payload, { maxOutputLength: maxPlainBytes });
+    return gunzipSync(payload, { maxOutputLength: most });
   } catch (error) {
     if (error instanceof RangeError) {
-      const message = `Cannot take a batch of more than ${maxPlainBytes} bytes`;
+      const message =
+        `Cannot take a batch of ${payload.length} bytes that expands to more than ${most}: at most ${maxExpansion} times as many, and ${maxPlainBytes}`;
       throw new BatchRefusedError(message, RejectionReason.TOO_LARGE, { cause: error });
     }
     throw new BatchRefusedError("Cannot decompress the batch as gzip", RejectionReason.MALFORMED, { cause: error });
@@ -112,6 +118,8 @@ function whyRefused(record: Record): string | undefined {
   // A clock that is wrong is a fault that the reading survives: see record_time.ts.
   if (Number.isNaN(record.observedAt?.getTime() ?? NaN)) return "it has no time";
   if (record.content === undefined) return "its content is of a kind that is not known";
+  const mistake = textMistake(record);
+  if (mistake !== undefined) return mistake;
   if (record.content.$case !== "reading") return undefined;
   // A policy may mask the address; what tells the device then is the agent's own id of it.
   if (record.content.value.address === "" && record.deviceKey === "") {

@@ -2,6 +2,7 @@ import type { Clock } from "../../src/core/clock.ts";
 import type { Authority } from "../certificates/authority.ts";
 import type { SigningKey } from "../signing/signing_key.ts";
 import type { GuessWatch } from "./guess_watch.ts";
+import type { Quotas } from "./quota.ts";
 import type { Store } from "../store/store.ts";
 
 /** What the services work with; put together in platform/compose.ts. */
@@ -12,6 +13,7 @@ export interface Platform {
   /** Key of the digests of activation codes. */
   pepper: Uint8Array;
   guesses: GuessWatch;
+  quotas: Quotas;
   clock: Pick<Clock, "now" | "monotonicMs">;
   /** For agents without a platform's configuration that says it; undefined where each goes by its own file. */
   pollSeconds: number | undefined;

@@ -22,11 +22,13 @@ import { appendAudit } from "../store/audit_log.ts";
 import { addBatch, advanceContiguous, type BatchKey, listRejections, maybeBatch } from "../store/batches.ts";
 import { setDeviceState } from "../store/devices.ts";
 import { addRecord, hasRecord } from "../store/readings.ts";
+import { addUsage } from "../store/usage.ts";
 import { shortText } from "../store/storable.ts";
 import { CallError } from "./call_error.ts";
 import type { Caller } from "./caller.ts";
 import { reportClone, watchForClone } from "./clone_watch.ts";
 import type { Platform } from "./platform.ts";
+import { checkQuota } from "./quota.ts";
 import { isShortId, isUuid } from "./request_checks.ts";
 import { takeTaskResult } from "./task_results.ts";
 
@@ -38,6 +40,8 @@ export function upload(platform: Platform, caller: Caller, batch: Batch): Upload
   const { tenant, agentId } = caller;
   const key = checkedKey(batch, agentId);
   const digest = new Uint8Array(createHash("sha256").update(batch.payload).digest());
+  // What is known already is answered again, whatever the day has left.
+  if (maybeBatch(tenant, key) === undefined) checkQuota(platform, caller);
   return store.transaction(() => {
     watchForClone(platform, caller, { runId: batch.runId, epoch: key.epoch, installationId: batch.installationId });
     const known = maybeBatch(tenant, key);
@@ -56,6 +60,8 @@ export function upload(platform: Platform, caller: Caller, batch: Batch): Upload
     };
   });
 }
+
+const batchRowBytes = 300;
 
 interface Arrived {
   batch: Batch;
@@ -89,7 +95,9 @@ function storeRecords(platform: Platform, caller: Caller, { batch, at }: Arrived
   try {
     const { records, refused } = decodeBatch(batch);
     const since = activatedSince(caller.tenant, caller.agentId)!;
-    for (const record of records) storeRecord(platform, caller, { ...record, at, since });
+    let bytes = batchRowBytes;
+    for (const record of records) bytes += storeRecord(platform, caller, { ...record, at, since });
+    addUsage(caller.tenant, { agentId: caller.agentId, at, bytes });
     if (refused.length === 0) return undefined;
     return {
       sequence: batch.sequence,
@@ -108,11 +116,11 @@ interface TimedRecord extends DecodedRecord {
   since: Date;
 }
 
-function storeRecord(platform: Platform, caller: Caller, { record, bytes, at, since }: TimedRecord): void {
+function storeRecord(platform: Platform, caller: Caller, { record, bytes, at, since }: TimedRecord): number {
   const { tenant, agentId } = caller;
   const { recordId, content } = record;
   // The same record in another batch: the agent began a new epoch with what it still held.
-  if (content === undefined || hasRecord(tenant, { agentId, recordId })) return;
+  if (content === undefined || hasRecord(tenant, { agentId, recordId })) return 0;
   const { at: observedAt, basis } = recordTime(record, { arrivedAt: at, since });
   const sighting = {
     agentId,
@@ -142,7 +150,7 @@ function storeRecord(platform: Platform, caller: Caller, { record, bytes, at, si
   }
   const kind = kinds[content.$case];
   const time = { observedAt, basis, agentAt: record.observedAt!, receivedAt: at };
-  addRecord(tenant, { agentId, recordId, deviceId, ...time, kind, meters, bytes });
+  return addRecord(tenant, { agentId, recordId, deviceId, ...time, kind, meters, bytes });
 }
 
 const kinds = { reading: "reading", deviceEvent: "device_event", taskResult: "task_result" } as const;

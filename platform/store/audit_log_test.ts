@@ -40,6 +40,19 @@ const cases = [
   },
 ];
 for (const { name, change, brokenAt } of cases) {
+  Deno.test("an agent fills the audit log with a thousand entries a day at most, and others are not cut", () => {
+    using store = openStore(":memory:");
+    const add = (actor: string, at: number) =>
+      appendAudit(store, { at: new Date(at), customerId: null, actor, action: "taskRefused", subject: "x" });
+    for (let i = 0; i < 1500; i++) add("agent:a", i);
+    add("agent:b", 1);
+    add("platform", 1);
+    assert.equal(verifyAudit(store).entries, 1002);
+    assert.equal(listAudit(store, { limit: 3 })[0]?.action, "entriesLeftOut");
+    add("agent:a", 86_400_000);
+    assert.equal(verifyAudit(store).entries, 1003);
+  });
+
   Deno.test(`verifyAudit() after ${name}`, () => assert.equal(tampered(change).brokenAt, brokenAt));
 }
 

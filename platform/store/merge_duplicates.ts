@@ -1,4 +1,5 @@
 /** What the third version of the store makes of the evidence of the second, and of devices that were made by mistake. */
+import { unpackRecord } from "./stored_record.ts";
 import type { DatabaseSync } from "node:sqlite";
 import {
   type EvidenceKind,
@@ -149,7 +150,7 @@ function placeOf(tenant: Tenant, { device_id, agent_id, address }: DeviceRow): s
     { device_id, agent_id },
   );
   if (last === undefined) return "";
-  const { content } = UploadedRecord.decode(last.record);
+  const { content } = UploadedRecord.decode(unpackRecord(last.record));
   if (content?.$case !== "reading" || content.value.address !== address) return "";
   return placeText(content.value);
 }

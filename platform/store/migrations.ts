@@ -100,6 +100,21 @@ CREATE INDEX failed_keys_by_time ON failed_keys (last_at);
 CREATE INDEX failed_keys_by_installation ON failed_keys (installation_id);
 `;
 
+/* What agents made the store grow by. */
+const usage = `
+CREATE TABLE usage (
+  customer_id TEXT NOT NULL,
+  -- Since 1970, in UTC.
+  day INTEGER NOT NULL,
+  agent_id TEXT NOT NULL,
+  bytes INTEGER NOT NULL,
+  -- 1 once the audit log says that there was too much.
+  told INTEGER NOT NULL,
+  PRIMARY KEY (customer_id, day, agent_id),
+  FOREIGN KEY (customer_id, agent_id) REFERENCES agents
+) STRICT, WITHOUT ROWID;
+`;
+
 /** A step is SQL, or what cannot be said in it. */
 export type Migration = string | ((database: DatabaseSync) => void);
 
@@ -115,4 +130,5 @@ export const migrations: readonly Migration[] = [
   times,
   polls,
   keys,
+  usage,
 ];

@@ -1,6 +1,7 @@
 import type { TimeBasis } from "../ingest/record_time.ts";
 import type { Meter } from "../../proto/gen/opendca/v1/reading.ts";
 import type { Tenant } from "./store.ts";
+import { packRecord, unpackRecord } from "./stored_record.ts";
 
 export interface NewRecord {
   agentId: string;
@@ -25,7 +26,13 @@ export function hasRecord(tenant: Tenant, key: { agentId: string; recordId: stri
   ) !== undefined;
 }
 
-export function addRecord(tenant: Tenant, record: NewRecord): void {
+/* Of a row beside its texts, and of its entries in the indices. */
+const rowBytes = 300;
+
+/** Returns about how much the store grew by. */
+export function addRecord(tenant: Tenant, record: NewRecord): number {
+  const meters = meterText(record.meters);
+  const stored = packRecord(record.bytes);
   tenant.run(
     `INSERT INTO readings (customer_id, agent_id, record_id, device_id, observed_at, time_basis, agent_at,
        received_at, kind, meters, record)
@@ -40,10 +47,11 @@ export function addRecord(tenant: Tenant, record: NewRecord): void {
       agent_at: record.agentAt.getTime(),
       received_at: record.receivedAt.getTime(),
       kind: record.kind,
-      meters: meterText(record.meters),
-      record: record.bytes,
+      meters,
+      record: stored,
     },
   );
+  return rowBytes + stored.length + (meters?.length ?? 0);
 }
 
 function meterText(meters: readonly Meter[]): string | null {
@@ -92,12 +100,13 @@ export interface StoredReading {
 
 /** Readings of a device of any scope, as they were uploaded; newest first. */
 export function newestReadings(tenant: Tenant, options: { deviceId: string; limit: number }): StoredReading[] {
-  return tenant.all(
+  const rows = tenant.all<StoredReading>(
     `SELECT agent_id, observed_at, received_at, time_basis, record FROM readings
      WHERE customer_id = :customer AND device_id = :device_id AND kind = 'reading'
      ORDER BY observed_at DESC, reading_id DESC LIMIT :limit`,
     { device_id: options.deviceId, limit: options.limit },
   );
+  return rows.map((row) => ({ ...row, record: unpackRecord(row.record) }));
 }
 
 /** Which agents have read a device, the one that did last first. */

@@ -1,0 +1,54 @@
+/**
+ * How much one agent, and all of a customer, may make the store grow by on a day. Whoever is over it is told to wait: the
+ * agent keeps its batch and sends it again, and nothing is lost.
+ */
+import { appendAudit } from "../store/audit_log.ts";
+import { noteQuotaTold, untilNextDayMs, usageOf } from "../store/usage.ts";
+import { CallError } from "./call_error.ts";
+import type { Caller } from "./caller.ts";
+import type { Platform } from "./platform.ts";
+
+export interface Quotas {
+  agentBytes: number;
+  customerBytes: number;
+}
+
+export const defaultQuotas: Quotas = { agentBytes: 256 * 1024 * 1024, customerBytes: 1024 * 1024 * 1024 };
+
+const mostWaitMs = 3_600_000;
+
+/** Throws CallError when the day's bytes are used up. Not inside a transaction, which the error would undo. */
+export function checkQuota(platform: Platform, { tenant, agentId }: Caller): void {
+  const { quotas, store, clock } = platform;
+  const at = clock.now();
+  const used = usageOf(tenant, { agentId, at });
+  const over = used.agentBytes >= quotas.agentBytes
+    ? { whose: "this agent", bytes: used.agentBytes, most: quotas.agentBytes, option: "--agent-quota" }
+    : used.customerBytes >= quotas.customerBytes
+    ? { whose: "this customer", bytes: used.customerBytes, most: quotas.customerBytes, option: "--customer-quota" }
+    : undefined;
+  if (over === undefined) return;
+  store.transaction(() => {
+    if (!noteQuotaTold(tenant, { agentId, at })) return;
+    const detail = { of: over.whose, bytes: over.bytes, most: over.most };
+    appendAudit(store, {
+      at,
+      customerId: tenant.customerId,
+      actor: "platform",
+      action: "quotaReached",
+      subject: agentId,
+      detail,
+    });
+    platform.log("quotaReached", { agentId, ...detail });
+  });
+  throw new CallError(
+    "too-many-requests",
+    `Cannot store more of ${over.whose} today: ${megabytes(over.bytes)} are stored and ${megabytes(over.most)} a day ` +
+      `are allowed; the rest is taken after midnight UTC, or when the platform's ${over.option} is raised`,
+    Math.min(mostWaitMs, untilNextDayMs(at)),
+  );
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+}
