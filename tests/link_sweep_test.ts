@@ -61,3 +61,17 @@ linkTest("opendca scan is not held up by the silent addresses of its own link, a
   // One socket alone needs 22 seconds for these: 13 milliseconds for each datagram that ARP does not resolve.
   assert(scanned.stats.durationMs < 11_000, `it took ${scanned.stats.durationMs} ms`);
 });
+
+linkTest(
+  "opendca scan of more addresses on its own link than the neighbour table has room for loses nobody",
+  async () => {
+    // Without pacing a fifth of 1,300 find no room among the 1,024 of the table, and the system says nothing.
+    const hosts = Array.from({ length: 40 }, (_, i) => `10.99.${Math.trunc(i / 8)}.${10 + 25 * (i % 8)}`);
+    const scanned = await scanLink(
+      ["10.99.0.2-10.99.5.21", "--rate", "0", "--workers", "2", "--format", "json", "--all", "--quiet"],
+      { block: "/20", hosts },
+    );
+    assert.deepEqual(scanned.others?.map(({ address }) => address), hosts);
+    assert.equal(scanned.stats.addresses, 1300);
+  },
+);

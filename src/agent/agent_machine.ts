@@ -1,5 +1,6 @@
 /** The machine as the agent sees it; `src/host/agent_machine.ts` is the real one. */
 import type { Clock } from "../core/clock.ts";
+import type { IpRange } from "../core/ip_range.ts";
 import type { LogDisk } from "../log/file_sink.ts";
 import type { SpoolFiles } from "../spool/spool_files.ts";
 import type { ScannerWorker } from "../supervisor/supervise_scan.ts";
@@ -16,6 +17,8 @@ export interface CommonMachine {
   /** Asks the system for a name. Rejects with `NameLookupError`. */
   lookUp(name: string): Promise<NameAnswer>;
   createWorker(netPermissions: string[], ofThese?: number): ScannerWorker;
+  /** What this machine reaches without a router. */
+  links(): readonly IpRange[];
 }
 
 export interface AgentMachine {

@@ -51,6 +51,10 @@ export const faultKinds = {
   "task-unsaved": { severity: "warning", advice: "make room on the disk of the state directory" },
   "scan-failed": { severity: "warning", advice: "see scanFailed in the log" },
   "hosts": { severity: "warning", advice: "mend the name in agent.yaml or in the name server" },
+  "neighbours": {
+    severity: "warning",
+    advice: "raise net.ipv4.neigh.default.gc_thresh3 of this machine, or sweep the link in smaller ranges",
+  },
   "hours-never": { severity: "warning", advice: "write other allowed hours in agent.yaml" },
   "sweep-too-long": { severity: "warning", advice: morePackets },
   "reads-too-slow": { severity: "warning", advice: morePackets },

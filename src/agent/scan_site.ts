@@ -60,7 +60,7 @@ export interface SitePass {
 }
 
 export type ScanSiteParts =
-  & Pick<ScanParts, "createWorker" | "clock">
+  & Pick<ScanParts, "createWorker" | "links" | "clock">
   & Pick<SpaceOptions, "resolve" | "onHostFault">
   & {
     processors: number;
@@ -152,6 +152,7 @@ async function scanSpace(space: AddressSpace, options: ScanSiteOptions, parts: S
     stopsAtOnce: options.stopsAtOnce ?? false,
   }, {
     createWorker: parts.createWorker,
+    ...(parts.links === undefined ? {} : { links: parts.links }),
     clock,
     signal,
     onProgress(progress) {

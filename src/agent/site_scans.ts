@@ -13,6 +13,8 @@ import type { ReadingIntake } from "./reading_intake.ts";
 import type { FaultList } from "./fault_list.ts";
 import type { ReadingScope } from "../printers/reading.ts";
 import type { Access } from "../scanner/access.ts";
+import { neighbourTableCode } from "../scanner/worker_messages.ts";
+import type { ScanResult } from "../supervisor/supervise_scan.ts";
 import { scanSite } from "./scan_site.ts";
 import type { ScanSiteOptions, ScanSiteParts } from "./scan_site.ts";
 import type { ScanOutcome } from "./scheduler.ts";
@@ -72,6 +74,12 @@ export function createSiteScans(options: SiteScansOptions): SiteScans {
     const more = now.size > 1 ? ` (and ${now.size - 1} more)` : "";
     const [host, reason] = first;
     faults.add(`hosts:${site}`, `Cannot use each host name of the site "${site}": ${host}: ${reason}${more}`);
+  }
+
+  function reportNeighbours(site: string, { problems, interrupted }: Pick<ScanResult, "problems" | "interrupted">) {
+    const found = problems.find(({ code }) => code === neighbourTableCode);
+    if (found !== undefined) faults.add(`neighbours:${site}`, `Site "${site}": ${found.message}`);
+    else if (!interrupted) faults.clear(`neighbours:${site}`);
   }
 
   return {
@@ -141,6 +149,7 @@ export function createSiteScans(options: SiteScansOptions): SiteScans {
         await passOf({ site, places, kind, scope: "full", signal, ...(narrow === undefined ? {} : { narrow }) });
       }
       reportHosts(site, hostFaults);
+      if (result !== undefined && request.kind !== "read") reportNeighbours(site, result);
       // Readings are spooled behind the microtasks that brought them.
       await Promise.resolve();
       if (request.kind !== "read") onPassed();

@@ -2,6 +2,7 @@
 import type { AgentMachine } from "../agent/agent_machine.ts";
 import type { BuildFacts } from "./build_facts.ts";
 import type { Clock } from "../core/clock.ts";
+import type { IpRange } from "../core/ip_range.ts";
 import type { ScannerWorker } from "../supervisor/supervise_scan.ts";
 import type { NameAnswer } from "../targets/host_names.ts";
 
@@ -16,6 +17,8 @@ export interface Host {
   /** Asks the system for a name. Rejects with `NameLookupError`. */
   lookUp(name: string): Promise<NameAnswer>;
   createWorker(netPermissions: string[], ofThese?: number): ScannerWorker;
+  /** What this machine reaches without a router. */
+  links(): readonly IpRange[];
   /** A file that appears under its name only when it is complete. Throws the errors of core/errors.ts. */
   createFile(path: string): Promise<PendingFile>;
   /** Calls back on Ctrl-C or a request to end, until the returned function is called. */

@@ -118,6 +118,7 @@ async function scanTargets(
   const result = await withProgress({ host, quiet }, (onProgress) =>
     scanWithAlternatives(request, {
       createWorker: host.createWorker,
+      links: host.links,
       clock: host.clock,
       signal,
       onProgress,

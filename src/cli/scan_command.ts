@@ -89,6 +89,7 @@ async function runScan(targets: string[], options: ScanOptions, host: Host): Pro
   try {
     const result = await scanWithAlternatives(request, {
       createWorker: host.createWorker,
+      links: host.links,
       clock: host.clock,
       signal: stop.signal,
       onProgress: progress.update,

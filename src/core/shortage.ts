@@ -12,6 +12,12 @@ export const descriptorShortage: Shortage = {
   hint: "raise its limit: LimitNOFILE= of the service, or ulimit -n in the shell",
 };
 
+/** Of this machine: it looks for too many addresses of its own links at once. */
+export const fullNeighbourTable: Shortage = {
+  what: "the neighbour table of this machine may be full",
+  hint: "raise net.ipv4.neigh.default.gc_thresh3, for IPv6 net.ipv6.neigh.default.gc_thresh3",
+};
+
 const shortages: { codes: readonly string[]; phrase: RegExp; shortage: Shortage }[] = [
   {
     codes: ["ENFILE"],
@@ -25,6 +31,11 @@ const shortages: { codes: readonly string[]; phrase: RegExp; shortage: Shortage 
     codes: ["EMFILE"],
     phrase: /Too many open files/,
     shortage: descriptorShortage,
+  },
+  {
+    codes: ["ENOBUFS"],
+    phrase: /No buffer space available/,
+    shortage: fullNeighbourTable,
   },
   {
     codes: ["ENOMEM"],

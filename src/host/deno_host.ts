@@ -5,6 +5,7 @@ import { denoBuildFacts } from "./build_facts.ts";
 import { denoAgentMachine } from "./agent_machine.ts";
 import { lookUp } from "./look_up.ts";
 import { createPendingFile } from "./pending_file.ts";
+import { ownLinks } from "./own_links.ts";
 import { startScannerWorker } from "./scanner_worker.ts";
 
 /** The machine that the program runs on. */
@@ -21,6 +22,7 @@ export function denoHost(): Host {
     readTextFile: (path) => Deno.readTextFile(path),
     lookUp,
     createWorker: startScannerWorker,
+    links: ownLinks,
     createFile: createPendingFile,
     buildFacts: denoBuildFacts,
     agentMachine: denoAgentMachine,

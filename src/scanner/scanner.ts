@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../core/clock.ts";
 import { messageOf } from "../core/errors.ts";
+import { fullNeighbourTable } from "../core/shortage.ts";
 import { credentialsFor, planFromWire } from "../credentials/credential.ts";
 import type { Credential } from "../credentials/credential.ts";
 import type { Problem } from "../printers/reading.ts";
@@ -13,10 +14,12 @@ import type { DatagramHub } from "../snmp/datagram_hub.ts";
 import { maxProbeId, minProbeId, sysDescr, sysObjectId } from "../snmp/probe.ts";
 import type { ProbeTemplate } from "../snmp/probe.ts";
 import { targetAt } from "../targets/address_space.ts";
+import { isNear } from "../targets/near_targets.ts";
 import type { Target } from "../targets/address_space.ts";
 import { permute } from "../targets/permute.ts";
 import type { Remembered } from "./access.ts";
 import { createBreather } from "./breather.ts";
+import { createNeighbourPacer, heldMs } from "./neighbour_pacer.ts";
 import { probeRounds } from "./probe_rounds.ts";
 import { createLossEstimate, expectedMissing } from "./loss_estimate.ts";
 import { createReadLimiter } from "./read_limiter.ts";
@@ -28,6 +31,7 @@ import type { DeviceOutcome } from "./read_device.ts";
 import { idOf, maybeMessage, sweepShard } from "./sweep_shard.ts";
 import type { Found, ShardSweep } from "./sweep_shard.ts";
 import { createPacer } from "./token_bucket.ts";
+import { neighbourTableCode } from "./worker_messages.ts";
 import type {
   DeviceResult,
   FoundDevice,
@@ -53,6 +57,7 @@ export interface Scanner {
   stop(options: { atOnce: boolean }): Promise<void>;
 }
 
+const neighbourTable = `${fullNeighbourTable.what} (${fullNeighbourTable.hint})`;
 const reportEveryMs = 250;
 /** Shards whose answers are waited for at the same time. */
 const maxShards = 16;
@@ -81,8 +86,10 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
   const { hub, gate, clock, post } = parts;
   const plan = planFromWire(config.credentials);
   const pacer = createPacer(config.ratePerSecond, clock);
+  const { crowded } = config;
   const readPacer = createPacer(config.reads?.perSecond ?? 0, clock, config.reads?.burst);
   const stopping = new AbortController();
+  const neighbours = crowded && createNeighbourPacer(crowded.most, clock, stopping.signal);
   gate.closed.addEventListener("abort", () => stopping.abort(gate.closed.reason));
   const counters: Omit<ScannerCounters, "packetsSent" | "packetsReceived" | "stray"> = {
     malformed: 0,
@@ -111,6 +118,8 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
     onAnswer: loss.answered,
   });
   let wantsShard = false;
+  /** Ends with the turn of the last shard that was given one. */
+  let turn: Promise<void> = Promise.resolve();
   let settled: (() => void) | undefined;
 
   hub.setSweep((bytes, address, port) => {
@@ -176,6 +185,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
     const skip = new Set(shard.skip);
     const problems: Problem[] = [];
     const readings: Promise<boolean>[] = [];
+    const foundAgain: string[] = [];
     let askedMs = clock.monotonicMs(), isSwept = false;
     const known = knownIn(shard);
     const firstId = nextId + size > maxProbeId ? minProbeId : nextId;
@@ -200,7 +210,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
       },
       clock,
       signal: stopping.signal,
-      pace: () => pacer.take(),
+      pace: paceProbe,
       breathe: () => breather.breathe(),
       send: hub.probe,
       onFound: ({ heard, ...rest }) => {
@@ -211,10 +221,21 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
         const tells = heard !== undefined && (heard.certain || !isLossy());
         readings.push(read(shard.id, tells ? { ...rest, heard } : rest));
       },
+      ...(crowded === undefined ? {} : {
+        again: {
+          afterMs: heldMs,
+          turn: takeTurn,
+          onFound(target) {
+            if (isNear(target.address, crowded.links)) foundAgain.push(target.address);
+          },
+        },
+      }),
       onRefused: (target, message) => {
         problems.push({
           code: "send-refused",
-          message: `Cannot send to ${target.address} port ${target.port} (and perhaps others): ${message}`,
+          message: `Cannot send to ${target.address} port ${target.port} (and perhaps others): ${
+            // What Linux says of an IPv6 neighbour that it has no room for.
+            target.address.includes(":") && message === "Invalid argument" ? neighbourTable : message}`,
           address: target.address,
         });
       },
@@ -245,6 +266,8 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
     sweeps.delete(shard.id);
     const areRead = (await Promise.all(readings)).every(Boolean);
     report();
+    // Where packets are lost on the network, it is that.
+    if (!isLossy() && foundAgain.length > 0) problems.push(neighbourProblem(foundAgain));
     post({ type: "shardDone", shard: shard.id, complete: isSwept && areRead, problems });
   }
 
@@ -318,6 +341,23 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
     }
   }
 
+  async function takeTurn(): Promise<() => void> {
+    const before = turn;
+    const mine = Promise.withResolvers<void>();
+    turn = mine.promise;
+    await before;
+    return mine.resolve;
+  }
+
+  function paceProbe({ address }: Target): Promise<void> | undefined {
+    if (neighbours === undefined || crowded === undefined || !isNear(address, crowded.links)) return pacer.take();
+    const room = neighbours.take(address);
+    if (room === undefined) return pacer.take();
+    const paced = room.then(() => pacer.take());
+    paced.catch(() => {}); // Of a scan that is stopped, perhaps before anybody waits for this.
+    return paced;
+  }
+
   /** Never faster than the reads may be, nor than everything together. */
   function paceRead(): Promise<void> | undefined {
     const paced = readPacer.take();
@@ -378,6 +418,15 @@ function foundDevice({ target, varbinds }: Found): FoundDevice {
     hostname,
     description: description instanceof Uint8Array ? decodeText(description) || null : null,
     objectId: typeof objectId === "string" ? objectId : null,
+  };
+}
+
+function neighbourProblem([address = "", ...others]: readonly string[]): Problem {
+  const more = others.length === 0 ? "" : ` (and ${others.length} more)`;
+  return {
+    code: neighbourTableCode,
+    message: `${address}${more} answered only when asked again: ${neighbourTable}`,
+    address,
   };
 }
 

@@ -52,7 +52,7 @@ export interface SweepOptions {
   onAnswer: (ms: number, certain: boolean) => void;
   /** As `ProbeLanes.send`; nothing else of the shard is sent meanwhile. */
   send: ProbeLanes["send"];
-  pace: () => Promise<void> | undefined;
+  pace: (target: Target) => Promise<void> | undefined;
   /** A pause that lets answers be received. */
   breathe: () => Promise<void> | undefined;
   clock: Clock;
@@ -63,6 +63,12 @@ export interface SweepOptions {
   /** Called when every address has been sent its first probe: the worker may begin the next shard meanwhile. */
   onFirstRoundSent: () => void;
   onProbed: (count: number) => void;
+  /**
+   * Where probes may be lost before they leave, everybody who is silent after the sweep is asked once more, so long after
+   * the last probe. Calls `onFound` for whoever answers only then. `turn` gives the shard its turn among others, until the
+   * function that it resolves with is called: the rounds of one follow each other while its addresses are looked for.
+   */
+  again?: { afterMs: number; onFound: (target: Target) => void; turn: () => Promise<() => void> };
   /** Whether nothing is sent while answers are waited for. */
   onRest?: (isResting: boolean) => void;
 }
@@ -105,6 +111,10 @@ export function sweepShard(options: SweepOptions): ShardSweep {
   const firstSentAt = new Float64Array(size);
   /** Probes of each address, as far as one byte counts. */
   const probed = new Uint8Array(size);
+  /** Whose answer may be one to the second sweep. */
+  const askedAgain = new Uint8Array(size);
+  let isAgain = false;
+  let lastSentAt = 0;
   let found = 0;
   let isOver = false;
   let lastWaveAt = 0;
@@ -141,9 +151,10 @@ export function sweepShard(options: SweepOptions): ShardSweep {
     found++;
     const afterMs = clock.monotonicMs() - firstSentAt[position]!;
     const certain = probed[position] === 1;
-    if (!isOver) options.onAnswer(afterMs, certain);
+    if (!isOver && !isAgain) options.onAnswer(afterMs, certain);
     if (found === size) complete.abort();
-    options.onFound({ target, ...answer, heard: { afterMs, certain } });
+    if (askedAgain[position] === 1) options.again?.onFound(target);
+    options.onFound({ target, ...answer, ...(isAgain ? {} : { heard: { afterMs, certain } }) });
     return true;
   }
 
@@ -158,7 +169,7 @@ export function sweepShard(options: SweepOptions): ShardSweep {
       const probes = rounds[round % rounds.length] ?? [];
       const template = probes[wave];
       hasMore ||= probes.length > wave + 1;
-      const isFirst = round === 0 && wave === 0;
+      const isFirst = round === 0 && wave === 0 && !isAgain;
       if (template === undefined) {
         if (isFirst) begun++;
         continue;
@@ -168,7 +179,7 @@ export function sweepShard(options: SweepOptions): ShardSweep {
         await sendBurst();
         await breath;
       }
-      const paced = options.pace();
+      const paced = options.pace(target);
       if (paced !== undefined) {
         await sendBurst();
         await paced;
@@ -180,6 +191,7 @@ export function sweepShard(options: SweepOptions): ShardSweep {
         begun++;
       }
       if (probed[position]! < 255) probed[position]!++;
+      if (isAgain) askedAgain[position] = 1;
       const bytes = buffers.probeFor(template, firstId + position);
       burst.push({ bytes, address: target.address, port: target.port });
       if (burst.length === burstSize) await sendBurst();
@@ -198,7 +210,7 @@ export function sweepShard(options: SweepOptions): ShardSweep {
       if (wave > 0) await waitHalf();
       lastWaveAt = clock.monotonicMs();
       hasMore = await sendWave(round, wave);
-      if (round === 0 && wave === 0) options.onFirstRoundSent();
+      if (round === 0 && wave === 0 && !isAgain) options.onFirstRoundSent();
     }
   }
 
@@ -213,6 +225,7 @@ export function sweepShard(options: SweepOptions): ShardSweep {
       burst = [];
       const { mayReuse } = await options.send(sending, refuse);
       buffers.next(mayReuse);
+      lastSentAt = clock.monotonicMs();
     }
     if (begun > 0) options.onProbed(begun);
     begun = 0;
@@ -226,17 +239,34 @@ export function sweepShard(options: SweepOptions): ShardSweep {
   }
 
   async function run(): Promise<void> {
+    await ask();
+    if (options.again !== undefined && options.retries > 0 && found < size) {
+      await wait(Math.max(0, lastSentAt + options.again.afterMs - clock.monotonicMs()));
+      isAgain = true;
+      await ask();
+    }
+    isOver = true;
+  }
+
+  async function ask(): Promise<void> {
+    const end = await options.again?.turn();
+    try {
+      await askInRounds(end);
+    } finally {
+      end?.();
+    }
+  }
+
+  async function askInRounds(endTurn: (() => void) | undefined): Promise<void> {
     for (let round = 0;; round++) {
       const foundBefore = found;
       await sendRound(round);
       if (round >= options.retries) {
+        endTurn?.();
         await wait(options.timeoutMs());
         const rounds = round + 1;
         const mayFind = found > foundBefore || options.expectedMissing(found, rounds) > negligible;
-        if (options.retries === 0 || found === size || !mayFind || rounds >= options.maxRounds) {
-          isOver = true;
-          return;
-        }
+        if (options.retries === 0 || found === size || !mayFind || rounds >= options.maxRounds) return;
       } else {
         await waitHalf();
       }

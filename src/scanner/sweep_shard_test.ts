@@ -101,6 +101,37 @@ Deno.test("sweepShard() never has more than two probes outstanding for one host,
   }
 });
 
+Deno.test("sweepShard() asks again those who were silent, once the system looks for nobody any more, and tells whom it found", async () => {
+  // Both probes of the second host are lost before they leave; its answer says nothing of how slow it is.
+  const net = network(3, (host, attempt) => host === 0 ? attempt === 1 : host === 1 && attempt === 3);
+  const foundAgain: string[] = [], turns: string[] = [], times: number[] = [];
+  let probed = 0;
+  net.options.onProbed = (count) => probed += count;
+  net.options.onAnswer = (ms) => times.push(ms);
+  net.options.again = {
+    afterMs: 3100,
+    onFound: ({ address }) => foundAgain.push(address),
+    turn() {
+      turns.push(`begin ${net.clock.monotonicMs()}`);
+      return Promise.resolve(() => void turns.push(`end ${net.clock.monotonicMs()}`));
+    },
+  };
+  const run = net.sweep.run();
+  await net.clock.advance(20_000);
+  await run;
+  assert.deepEqual(foundAgain, ["127.0.0.2"]);
+  assert.deepEqual(net.found.map(({ heard }) => heard?.afterMs), [0, undefined]);
+  assert.deepEqual([probed, times], [3, [0]]);
+  assert.deepEqual(net.sent.filter(({ host }) => host === 2).map(({ version, atMs }) => [version, atMs]), [
+    [1, 0],
+    [0, 500],
+    [1, 3600],
+    [0, 4100],
+  ]);
+  assert.deepEqual(turns.slice(0, 2), ["begin 0", "end 500"]);
+  assert(turns.includes("begin 3600") && turns.includes("end 4100"));
+});
+
 Deno.test("sweepShard() tries credentials in their order: the second only where the first was not answered", async () => {
   const net = network(2, (host, attempt) => host === 0 ? attempt === 1 : attempt === 2);
   net.options.roundsFor = () => [[v2c, communityProbe(1, "second")]];

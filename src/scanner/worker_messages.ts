@@ -2,6 +2,7 @@
  * What the supervisor and a scanner worker say to each other. Plain data only: an error does not survive the boundary
  * with its fields, so failures travel as code and message.
  */
+import type { IpRange } from "../core/ip_range.ts";
 import type { WireCredentialPlan } from "../credentials/credential.ts";
 import type { OtherDevice, Problem, Reading, ReadingScope, UnreadDevice } from "../printers/reading.ts";
 import type { ColumnGroup } from "../snmp/read_objects.ts";
@@ -34,6 +35,17 @@ export interface ScannerConfig {
   capture: ColumnGroup[] | null;
   /** When datagrams may leave; at any time where it is left out. */
   window?: SendWindow;
+  /** Set where the space has more addresses on links of this machine than it has room to look for at once. */
+  crowded?: CrowdedLinks;
+}
+
+/** Code of the problem that a neighbour was heard only when it was asked again. */
+export const neighbourTableCode = "neighbour-table";
+
+export interface CrowdedLinks {
+  links: readonly IpRange[];
+  /** How many addresses of them the worker may look for at once. */
+  most: number;
 }
 
 /** Milliseconds of the wall clock: from `fromMs` on, and before `untilMs`. */

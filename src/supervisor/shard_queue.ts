@@ -40,6 +40,8 @@ export interface ShardQueueOptions {
   /** Packets per second of the whole scan; 0 is unlimited. */
   ratePerSecond: number;
   timeoutMs: number;
+  /** Most addresses of a shard. */
+  longest?: number;
   /** Where an earlier scan of the same order stopped. */
   position?: ScanPosition;
 }
@@ -56,7 +58,7 @@ export function createShardQueue(size: number, options: ShardQueueOptions): Shar
   const { workers, ratePerSecond, timeoutMs, position = { done: [], begun: [] } } = options;
   const longestMs = Math.max(shardMs, shardTimeouts * timeoutMs);
   const longest = ratePerSecond === 0 ? 4096 : Math.ceil(longestMs / 1000 * ratePerSecond / workers);
-  const step = Math.max(16, Math.min(4096, longest, Math.ceil(size / (workers * 8))));
+  const step = Math.max(16, Math.min(4096, options.longest ?? 4096, longest, Math.ceil(size / (workers * 8))));
   const fresh: QueuedShard[] = [];
   const suspects: QueuedShard[] = [];
   let nextId = 1;

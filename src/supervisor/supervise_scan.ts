@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../core/clock.ts";
 import { UnavailableError } from "../core/errors.ts";
+import type { IpRange } from "../core/ip_range.ts";
 import type { WireCredentialPlan } from "../credentials/credential.ts";
 import type { OtherDevice, Problem, Reading, ReadingScope, UnreadDevice } from "../printers/reading.ts";
 import type { Access, RememberedAccess } from "../scanner/access.ts";
@@ -20,6 +21,7 @@ import type { ColumnGroup } from "../snmp/read_objects.ts";
 import type { Varbind } from "../snmp/value.ts";
 import type { AddressSpace } from "../targets/address_space.ts";
 import { netPermissions, targetAt } from "../targets/address_space.ts";
+import { countNear } from "../targets/near_targets.ts";
 import { permute } from "../targets/permute.ts";
 import { createShardQueue, mergeSlices } from "./shard_queue.ts";
 import type { QueuedShard, ScanPosition } from "./shard_queue.ts";
@@ -68,6 +70,8 @@ export interface ScanParts {
    * `UnavailableError` where it cannot be had.
    */
   createWorker: (netPermissions: string[], ofThese?: number) => ScannerWorker;
+  /** What this machine reaches without a router; nothing where it is left out. */
+  links?: () => readonly IpRange[];
   clock: Clock;
   signal: AbortSignal;
   onProgress: (progress: ScanProgress) => void;
@@ -119,6 +123,10 @@ const startMs = 60_000;
 const stalledMs = 30_000;
 const watchEveryMs = 1_000;
 const maxStartFailures = 5;
+/** Neighbours that Linux has room for unless told otherwise (gc_thresh3): a /22 is no more than that. */
+const wholeTable = 1_024;
+/** Of these, those that are looked for at once: who was found is kept for two seconds longer, and others need some. */
+const atOnce = 640;
 /** How long workers may take to finish after a stop. */
 const stopWithinMs = 2_000;
 
@@ -137,7 +145,13 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
   const { space, reads } = request;
   const { clock, signal } = parts;
   const permissions = netPermissions(space);
-  const queue = createShardQueue(space.size, request);
+  const links = parts.links?.() ?? [];
+  const most = countNear(space, links) > wholeTable ? Math.floor(atOnce / request.workers) : undefined;
+  // Short enough for both questions while the system looks for an address.
+  const queue = createShardQueue(
+    space.size,
+    most === undefined ? request : { ...request, longest: Math.floor(most / 2) },
+  );
   const done: [from: number, to: number][] = [...request.position?.done ?? []];
   const workers = Math.min(request.workers, queue.length);
   const printers: Reading[] = [];
@@ -189,6 +203,7 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
         learns: request.learns ?? false,
         capture: request.capture,
         ...(request.window === undefined ? {} : { window: request.window }),
+        ...(most === undefined ? {} : { crowded: { links, most } }),
       },
     });
     if (isLast) worker.post({ type: "last" });

@@ -43,6 +43,7 @@ export function testHost(
       return Promise.reject(new NameLookupError("unknown", "no name server knows it"));
     },
     createWorker: startScannerWorker,
+    links: () => [],
     createFile: createPendingFile,
     buildFacts: denoBuildFacts,
     agentMachine: denoAgentMachine,

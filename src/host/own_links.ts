@@ -1,0 +1,10 @@
+import { tryParseCidr } from "../core/ip_range.ts";
+import type { IpRange } from "../core/ip_range.ts";
+
+/** What this machine reaches without a router, by asking on the link who has an address. */
+export function ownLinks(): IpRange[] {
+  return Deno.networkInterfaces()
+    // Loopback and tunnels ask nobody.
+    .filter(({ mac }) => mac !== "00:00:00:00:00:00")
+    .flatMap(({ cidr }) => tryParseCidr(cidr) ?? []);
+}
