@@ -13,6 +13,7 @@ unshare -n sh -ec '
   until ip link show far >/dev/null 2>&1; do sleep 0.02; done
   for host in $hosts; do ip address add "$host$block" dev far; done
   ip link set far up
+  [ -z "$rule" ] || nft "add table inet t; add chain inet t c { type filter hook input priority 0; }; add rule inet t c $rule"
   for host in $hosts; do agents="$agents udp:$host:161"; done
   exec snmpd -f -Ln -C -c "$folder/snmpd.conf" -p "$folder/pid" $agents' &
 # Not before the child has a namespace of its own.
@@ -32,17 +33,20 @@ const namespaces = ["-U", "-r", "-n", "-m"];
 const allowed = await succeeds(["unshare", ...namespaces, "ip", "link", "add", "name", "near", "type", "veth"]);
 
 function linkTest(name: string, body: () => Promise<void>): void {
-  systemTest(name, { needs: "network namespaces", allowed, programs: ["ip", "snmpd"] }, body);
+  systemTest(name, { needs: "network namespaces", allowed, programs: ["ip", "snmpd", "nft"] }, body);
 }
 
-/** Runs `opendca scan` on the link; `hosts` answer, and nobody else. */
-async function scanLink(args: string[], options: { block: string; hosts: string[] }): Promise<ScanDocument> {
+/** Runs `opendca scan` on the link; `hosts` answer, and nobody else. `rule` is one of nft at their side. */
+async function scanLink(
+  args: string[],
+  options: { block: string; hosts: string[]; rule?: string },
+): Promise<ScanDocument> {
   const folder = await Deno.makeTempDir();
   try {
     await Deno.writeTextFile(`${folder}/snmpd.conf`, "rocommunity public\n");
     const { code, stdout, stderr } = await new Deno.Command("unshare", {
       args: [...namespaces, "sh", "-c", setUp, "sh", Deno.execPath(), "run", "--no-check", "-A", main, "scan", ...args],
-      env: { folder, block: options.block, hosts: options.hosts.join(" ") },
+      env: { folder, block: options.block, hosts: options.hosts.join(" "), rule: options.rule ?? "" },
     }).output();
     assert.equal(code, 0, new TextDecoder().decode(stderr));
     return JSON.parse(new TextDecoder().decode(stdout));
@@ -63,15 +67,18 @@ linkTest("opendca scan is not held up by the silent addresses of its own link, a
 });
 
 linkTest(
-  "opendca scan of more addresses on its own link than the neighbour table has room for loses nobody",
+  "opendca scan of more addresses on its own link than the neighbour table has room for loses nobody, and names the table",
   async () => {
     // Without pacing a fifth of 1,300 find no room among the 1,024 of the table, and the system says nothing.
     const hosts = Array.from({ length: 40 }, (_, i) => `10.99.${Math.trunc(i / 8)}.${10 + 25 * (i % 8)}`);
     const scanned = await scanLink(
       ["10.99.0.2-10.99.5.21", "--rate", "0", "--workers", "2", "--format", "json", "--all", "--quiet"],
-      { block: "/20", hosts },
+      // Both probes of the first pass to one host are lost, as they are where there is no room.
+      { block: "/20", hosts, rule: `ip daddr ${hosts[9]} udp dport 161 quota until 200 bytes drop` },
     );
     assert.deepEqual(scanned.others?.map(({ address }) => address), hosts);
     assert.equal(scanned.stats.addresses, 1300);
+    const told = scanned.problems.filter(({ code }) => code === "neighbour-table").map(({ message }) => message);
+    assert(told.some((message) => message.includes(`${hosts[9]} `) && message.includes("gc_thresh3")), told.join());
   },
 );

@@ -14,6 +14,7 @@ const cases: [message: string, says: RegExp][] = [
     "Failed to spawn '/usr/bin/ping': Resource temporarily unavailable (os error 11)",
     /no further thread or program.*TasksMax/,
   ],
+  ["No buffer space available (os error 105)", /neighbour table of this machine may be full.*gc_thresh3/],
   ["Cannot assign requested address (os error 99)", /no free port to send from/],
 ];
 for (const [message, says] of cases) {
