@@ -9,10 +9,11 @@ import { configPath } from "../config/read_config.ts";
 import { ValueSyntaxError } from "../config/value_syntax_error.ts";
 import { UsageError } from "../core/errors.ts";
 import { safeText, visibleText } from "../core/safe_text.ts";
+import { hanging } from "../core/terminal_text.ts";
 import { visibleJson } from "../core/visible_json.ts";
 import type { Host } from "./host.ts";
 import { checkStatus, uncheckable } from "./status_check.ts";
-import { renderStatus } from "./status_text.ts";
+import { factIndent, renderStatus } from "./status_text.ts";
 
 const examples = `
 Examples:
@@ -65,7 +66,9 @@ export function addStatusCommand(program: Command, host: Host, setExitCode: (cod
       const now = host.clock.now();
       if (options.json === true) return await host.stdout.write(`${visibleJson(jsonOf(status, now), 2)}\n`);
       const lines = renderStatus(status, now);
-      await host.stdout.write(lines.map((line) => `${visibleText(line)}\n`).join(""));
+      const width = host.stdout.isTerminal ? host.stdout.columns() : Infinity;
+      const shown = lines.map((line) => hanging(visibleText(line), { indent: factIndent, width }));
+      await host.stdout.write(shown.map((line) => `${line}\n`).join(""));
     });
 }
 

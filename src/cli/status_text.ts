@@ -15,6 +15,9 @@ const stateTexts: Record<ShownStatus["state"], string> = {
   "foreign": "not usable: the state directory comes from another machine or was edited",
 };
 
+/** Where the facts begin, behind their names. */
+export const factIndent = 11;
+
 /** Lines without their ends. */
 export function renderStatus(status: ShownStatus, now: Date): string[] {
   const { agent, spool } = status;
@@ -48,7 +51,7 @@ export function renderStatus(status: ShownStatus, now: Date): string[] {
     rows.push(["fault", `${when}${message}`]);
   }
   if (faults.length > 0) rows.push(["next", "opendca doctor says what to do about each fault"]);
-  return rows.map(([name, text]) => `${name.padEnd(10)} ${text}`);
+  return rows.map(([name, text]) => `${name.padEnd(factIndent - 1)} ${text}`);
 }
 
 function maybeHint(status: ShownStatus): string | undefined {
