@@ -1,6 +1,8 @@
 /** The options of `opendca scan`, checked before any packet is sent. */
 import { InvalidArgumentError, Option } from "commander";
 import type { Command } from "commander";
+import { parseDuration } from "../config/duration.ts";
+import { ValueSyntaxError } from "../config/value_syntax_error.ts";
 import { UsageError } from "../core/errors.ts";
 import { csvRows } from "../report/csv_rows.ts";
 import type { CsvRows } from "../report/csv_rows.ts";
@@ -14,9 +16,11 @@ export interface ScanOptions {
   exclude?: string[];
   port: number;
   rate: number;
+  /** Milliseconds. */
   timeout: number;
   retries: number;
   workers?: number;
+  /** Milliseconds. */
   deadline: number;
   maxAddresses: number;
   format?: ScanFormat;
@@ -36,8 +40,11 @@ export const readOptions = {
   credentials: () => new Option("--credentials <file>", "YAML file with communities and SNMPv3 users per range"),
   port: () => new Option("-p, --port <number>", "UDP port of the devices").argParser(integer(1, 65535)).default(161),
   timeout: () =>
-    new Option("--timeout <ms>", "how long one request waits for its answer")
-      .argParser(integer(50, 60_000)).default(1000),
+    new Option(
+      "--timeout <time>",
+      "how long one request waits for its answer, such as 500ms or 2s; a bare number is ms",
+    )
+      .argParser(duration({ min: "50ms", max: "60s", bareUnit: "ms" })).default(1000, "1s"),
   retries: () =>
     new Option("--retries <count>", "further tries of a silent address").argParser(integer(0, 10)).default(1),
 };
@@ -53,7 +60,10 @@ export function addScanOptions(command: Command): Command {
     .addOption(readOptions.timeout())
     .addOption(readOptions.retries())
     .option("--workers <count>", "scanner threads (default: one a processor, at most 4)", integer(1, 64))
-    .option("--deadline <seconds>", "longest time for one device", integer(1, 3600), 60)
+    .addOption(
+      new Option("--deadline <time>", "longest time for one device, such as 90s or 5m; a bare number is seconds")
+        .argParser(duration({ min: "1s", max: "1h", bareUnit: "s" })).default(60_000, "60s"),
+    )
     .option("--max-addresses <count>", "refuse to scan more addresses than this", integer(1, 16_777_216), 1_048_576)
     .addOption(
       new Option(
@@ -88,6 +98,21 @@ export function formatOf(options: Pick<ScanOptions, "format" | "output">): ScanF
 /** Parses an option that may be given several times. */
 export function collect(value: string, before: string[] | undefined): string[] {
   return [...before ?? [], value];
+}
+
+/** Parses an option that is a time, to milliseconds; a number without a unit has `bareUnit`. */
+export function duration(
+  { min, max, bareUnit }: { min: string; max: string; bareUnit: "ms" | "s" },
+): (text: string) => number {
+  return (text) => {
+    const withUnit = /^\s*\d+\s*$/.test(text) ? `${text.trim()}${bareUnit}` : text;
+    try {
+      return parseDuration(withUnit, { min, max });
+    } catch (error) {
+      if (!(error instanceof ValueSyntaxError)) throw error;
+      throw new InvalidArgumentError(`It must be a time from ${min} to ${max}, such as ${min} or 30s.`);
+    }
+  };
 }
 
 /** Parses an option that is a whole number. */

@@ -37,7 +37,7 @@ export async function scanRequestOf(targets: string[], options: ScanOptions, hos
     timeoutMs: options.timeout,
     retries: options.retries,
     workers: options.workers ?? workersFor(space.size, host.processors),
-    deviceDeadlineMs: options.deadline * 1000,
+    deviceDeadlineMs: options.deadline,
     maxReading,
     seed: crypto.getRandomValues(new Uint32Array(1))[0]!,
     scope: "full",
