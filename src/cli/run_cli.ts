@@ -27,6 +27,7 @@ const commands: Record<string, () => Promise<AddCommand>> = {
   ledger: async () => (await import("./ledger_command.ts")).addLedgerCommand,
   doctor: async () => (await import("./doctor_command.ts")).addDoctorCommand,
   ping: async () => (await import("./ping_command.ts")).addPingCommand,
+  completions: async () => (await import("./completions_command.ts")).addCompletionsCommand,
 };
 
 const examples = `
@@ -96,7 +97,8 @@ async function createProgram(args: readonly string[], host: Host, hooks: Program
       // A mistake is reported by `runCli`, in one voice.
       writeErr: () => {},
     });
-  const isKnown = name !== undefined && Object.hasOwn(commands, name);
+  // Completions are made of all commands.
+  const isKnown = name !== undefined && name !== "completions" && Object.hasOwn(commands, name);
   const added = await Promise.all(isKnown ? [commands[name]!()] : Object.values(commands).map((load) => load()));
   for (const add of added) add(program, host, hooks.setExitCode);
   program.hook("preAction", (_, command) => refuseLocked(nameOf(command), command.opts<{ config?: string }>(), host));
