@@ -8,7 +8,7 @@ const root = new URL("../", import.meta.url).pathname;
 /** Runs a shell line in which $OPENDCA and $PLATFORM are the programs. */
 async function shell(line: string): Promise<{ code: number; out: string; err: string }> {
   const program = ({ command }: { command: string }) =>
-    command.replace(/^deno /, `${Deno.execPath()} `).replace(/(\S*main\.ts)/, `${root}$1`).replace(
+    command.replaceAll("'", "").replace(/^deno /, `${Deno.execPath()} `).replace(/(\S*main\.ts)/, `${root}$1`).replace(
       " run ",
       " run --no-check ",
     );
@@ -70,4 +70,15 @@ Deno.test("--output - and /dev/stdout are standard output, and add to a file tha
   } finally {
     await Deno.remove(file);
   }
+});
+
+Deno.test("@- is standard input for targets, and - for a file of credentials", async () => {
+  const targets = await shell(
+    `printf '127.99.0.1 # one\\n127.99.0.2\\n' | $OPENDCA scan @- ${target.replace("127.99.0.1", "")}`,
+  );
+  assert.match(targets.out, /^[\s\S]*2 addresses, 0 answered/);
+  const credentials = await shell(
+    `printf 'default:\\n  - community: [x]\\n' | $OPENDCA scan --credentials - ${target}`,
+  );
+  assert.equal(credentials.code, 78, credentials.err);
 });

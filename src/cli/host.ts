@@ -13,6 +13,7 @@ export interface Host {
   processors: number;
   stdout: OutputStream;
   stderr: OutputStream;
+  /** "-" is standard input, which can be read once. */
   readTextFile(path: string): Promise<string>;
   /** Asks the system for a name. Rejects with `NameLookupError`. */
   lookUp(name: string): Promise<NameAnswer>;

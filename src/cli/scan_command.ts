@@ -27,7 +27,7 @@ const incompleteExitCode = 75;
 const examples = `
 Targets:
   192.168.1.0/24   10.0.0.1-10.0.0.99   10.0.0.1-99   10.0.0.7   fd00::7   printer.example
-  HOST:PORT   [fd00::7]:PORT   @FILE (one target a line, # begins a comment)
+  HOST:PORT   [fd00::7]:PORT   @FILE (one target a line, # begins a comment)   @- (standard input)
 
 Examples:
   opendca scan 192.168.1.0/24

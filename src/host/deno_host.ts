@@ -19,7 +19,7 @@ export function denoHost(): Host {
     }),
     // Where nobody can be told anything, the exit code is what is left.
     stderr: outputStream(Deno.stderr, () => {}),
-    readTextFile: (path) => Deno.readTextFile(path),
+    readTextFile: (path) => path === "-" ? new Response(Deno.stdin.readable).text() : Deno.readTextFile(path),
     lookUp,
     createWorker: startScannerWorker,
     links: ownLinks,
