@@ -50,6 +50,7 @@ export const faultKinds = {
   },
   "task-unsaved": { severity: "warning", advice: "make room on the disk of the state directory" },
   "scan-failed": { severity: "warning", advice: "see scanFailed in the log" },
+  unread: { severity: "warning", advice: "find out why its answer comes late, or through another address or port" },
   "hosts": { severity: "warning", advice: "mend the name in agent.yaml or in the name server" },
   "neighbours": {
     severity: "warning",

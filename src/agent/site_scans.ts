@@ -19,6 +19,7 @@ import { scanSite } from "./scan_site.ts";
 import type { ScanSiteOptions, ScanSiteParts } from "./scan_site.ts";
 import type { ScanOutcome } from "./scheduler.ts";
 import type { HostFault, Place } from "./site_space.ts";
+import { createUnreadDevices } from "./unread_devices.ts";
 
 export interface SiteScansOptions {
   machine: Omit<ScanSiteParts, "onHostFault"> & { clock: Clock };
@@ -58,6 +59,7 @@ export function createSiteScans(options: SiteScansOptions): SiteScans {
   const { clock } = machine;
   /** What was wrong with the hosts of each site in its last pass. */
   const faulty = new Map<string, ReadonlyMap<string, string>>();
+  const unreadDevices = createUnreadDevices(faults);
   let underConfig = new AbortController();
 
   /** A line where something is new, and one fault a site. */
@@ -88,6 +90,7 @@ export function createSiteScans(options: SiteScansOptions): SiteScans {
       underConfig = new AbortController();
       access.configChanged();
       const names = new Set(config().sites.map(({ name }) => name));
+      unreadDevices.forgetAllBut(names);
       for (const site of faulty.keys()) {
         if (names.has(site)) continue;
         faulty.delete(site);
@@ -150,6 +153,11 @@ export function createSiteScans(options: SiteScansOptions): SiteScans {
       }
       reportHosts(site, hostFaults);
       if (result !== undefined && request.kind !== "read") reportNeighbours(site, result);
+      if (result !== undefined) {
+        const { places, narrow } = request;
+        const cut = result.interrupted || request.resume !== undefined || narrow !== undefined;
+        unreadDevices.note(site, { places, cut, unread: result.unread, read: result.printers });
+      }
       // Readings are spooled behind the microtasks that brought them.
       await Promise.resolve();
       if (request.kind !== "read") onPassed();

@@ -1,6 +1,7 @@
 import { byAddress } from "../core/address_order.ts";
 import type { Problem, Reading, ScanDocument, UnreadDevice } from "../printers/reading.ts";
 import { counted, whyUnread } from "../report/fleet.ts";
+import { nameUnread } from "../supervisor/name_unread.ts";
 import type { ScanResult } from "../supervisor/supervise_scan.ts";
 
 export interface ScanRun {
@@ -56,9 +57,11 @@ function inOrder(printers: readonly Reading[]): Reading[] {
 
 function unreadProblems(unread: readonly UnreadDevice[]): Problem[] {
   return Object.entries(whyUnread).flatMap(([reason, why]) => {
-    const count = unread.filter((device) => device.reason === reason).length;
+    const devices = unread.filter((device) => device.reason === reason);
+    const count = devices.length;
     if (count === 0) return [];
-    const message = `${counted(count, "device")} ${count === 1 ? "was" : "were"} found but not read, as ${why}`;
+    const names = reason === "late" || reason === "elsewhere" ? `: ${nameUnread(devices)}` : "";
+    const message = `${counted(count, "device")} ${count === 1 ? "was" : "were"} found but not read, as ${why}${names}`;
     return [{ code: "unread", message }];
   });
 }

@@ -140,9 +140,12 @@ export interface UnreadDevice {
   objectId: string | null;
   /**
    * `stopped`: the scan ended before it was read. `deadline`: its own time was over before anything was known. `failed`: the
-   * scanner that was to read it failed.
+   * scanner that was to read it failed. `late`: it answered when it was waited for no more. `elsewhere`: its answer came
+   * from another address or port, so that nobody knows whose it is.
    */
-  reason: "stopped" | "deadline" | "failed";
+  reason: "stopped" | "deadline" | "failed" | "late" | "elsewhere";
+  /** With `elsewhere`: where the answer came from, such as "10.0.0.1 port 161". */
+  answeredFrom?: string;
 }
 
 export interface ScanStats {

@@ -100,6 +100,8 @@ export const whyUnread: Record<UnreadDevice["reason"], string> = {
   stopped: "the scan was stopped",
   deadline: "the time for a device was over",
   failed: "the scanner failed",
+  late: "the answer came too late",
+  elsewhere: "the answer came from another address or port",
 };
 
 /** A count with grouped digits: 1,234,567. */

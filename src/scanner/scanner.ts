@@ -8,7 +8,7 @@ import { messageOf } from "../core/errors.ts";
 import { fullNeighbourTable } from "../core/shortage.ts";
 import { credentialsFor, planFromWire } from "../credentials/credential.ts";
 import type { Credential } from "../credentials/credential.ts";
-import type { Problem } from "../printers/reading.ts";
+import type { Problem, UnreadDevice } from "../printers/reading.ts";
 import { decodeText } from "../printers/text.ts";
 import type { DatagramHub } from "../snmp/datagram_hub.ts";
 import { maxProbeId, minProbeId, sysDescr, sysObjectId } from "../snmp/probe.ts";
@@ -81,6 +81,8 @@ const lateMs = 10_000;
  */
 const lateTimeouts = 5;
 const smallScan = 512;
+/** Shards that are done and of which late answers are named. */
+const maxDone = 64;
 
 export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanner {
   const { hub, gate, clock, post } = parts;
@@ -103,6 +105,8 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
   let nextId = minProbeId + Math.floor(Math.random() * 0x10000000);
   const results: DeviceResult[] = [];
   const founds: FoundDevice[] = [];
+  const unread: (UnreadDevice & { key: string })[] = [];
+  const doneShards: number[] = [];
   let underWay = 0, sending = 0;
   /** Shards of which addresses are still asked, and those that wait for late answers alone. */
   let asking = 0, lingering = 0;
@@ -139,6 +143,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
 
   function report(): void {
     if (founds.length > 0) post({ type: "found", devices: founds.splice(0) });
+    if (unread.length > 0) post({ type: "unread", devices: unread.splice(0) });
     if (results.length > 0) post({ type: "results", results: results.splice(0) });
     const { sent, received, stray } = hub.counters;
     post({ type: "progress", counters: { ...counters, packetsSent: sent, packetsReceived: received, stray } });
@@ -186,7 +191,7 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
     const problems: Problem[] = [];
     const readings: Promise<boolean>[] = [];
     const foundAgain: string[] = [];
-    let askedMs = clock.monotonicMs(), isSwept = false;
+    let askedMs = clock.monotonicMs(), isSwept = false, isDone = false;
     const known = knownIn(shard);
     const firstId = nextId + size > maxProbeId ? minProbeId : nextId;
     nextId = firstId + size;
@@ -213,7 +218,11 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
       pace: paceProbe,
       breathe: () => breather.breathe(),
       send: hub.probe,
+      onElsewhere: (rest, from) => {
+        unread.push({ ...foundDevice(rest), reason: "elsewhere", answeredFrom: `${from.address} port ${from.port}` });
+      },
       onFound: ({ heard, ...rest }) => {
+        if (isDone) return void unread.push({ ...foundDevice(rest), reason: "late" });
         counters.answered++;
         founds.push(foundDevice(rest));
         somebodyWasLate ||= isSwept;
@@ -263,12 +272,19 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
       asking--;
     }
     await waitForLate(askedMs, sweep.everybodyAnswered);
-    sweeps.delete(shard.id);
+    isDone = true;
+    forgetOldest(shard.id);
     const areRead = (await Promise.all(readings)).every(Boolean);
     report();
     // Where packets are lost on the network, it is that.
     if (!isLossy() && foundAgain.length > 0) problems.push(neighbourProblem(foundAgain));
     post({ type: "shardDone", shard: shard.id, complete: isSwept && areRead, problems });
+  }
+
+  /** Whoever answers a shard that is done is named; ids of old ones may come again. */
+  function forgetOldest(id: number): void {
+    doneShards.push(id);
+    if (doneShards.length > maxDone) sweeps.delete(doneShards.shift()!);
   }
 
   /** Other shards are asked meanwhile. */

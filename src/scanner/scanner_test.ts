@@ -49,17 +49,23 @@ async function askedScanner(addresses: number) {
   scanner.take({ id: 1, from: 0, to: addresses, skip: [] });
   await clock.advance(0);
 
-  function answer(address: string): boolean {
+  function answer(address: string, from = { address, port: 161 }): boolean {
     const request = maybeMessage(sent.get(address)!)!;
     assert(request.version !== 3);
     const bytes = encodeCommunityMessage({ ...request, pdu: { ...request.pdu, type: PduType.response } });
-    return listener(bytes, address, 161);
+    return listener(bytes, from.address, from.port);
   }
 
   return {
     clock,
     scanner,
     answer,
+    /** Who was found and cannot be read, with the reason. */
+    async unread() {
+      await scanner.stop({ atOnce: true });
+      return told.flatMap((message) => message.type === "unread" ? message.devices : [])
+        .map(({ key, reason, answeredFrom }) => [key, reason, answeredFrom]);
+    },
     isDone: () => told.some(({ type }) => type === "shardDone"),
     /** Whether nothing of the shard has to be done again. */
     isComplete: () => told.some((message) => message.type === "shardDone" && message.complete),
@@ -73,7 +79,8 @@ Deno.test("startScanner() takes late answers for ten seconds while the scan goes
   assert.equal(scan.answer("127.0.0.7"), true);
   assert.equal(scan.answer("127.0.0.7"), true, "the second answer of a device is none to nobody");
   await scan.clock.advance(2_000);
-  assert.equal(scan.answer("127.0.0.8"), false);
+  assert.equal(scan.answer("127.0.0.8"), true);
+  assert.deepEqual(await scan.unread(), [["127.0.0.8 161", "late", undefined]]);
 });
 
 Deno.test("startScanner() waits five timeouts for late answers at the end of a small scan", async () => {
@@ -83,7 +90,23 @@ Deno.test("startScanner() waits five timeouts for late answers at the end of a s
   assert.equal(scan.isDone(), false);
   assert.equal(scan.answer("127.0.0.1"), true);
   await scan.clock.advance(1_000);
-  assert.equal(scan.answer("127.0.0.2"), false);
+  assert.equal(scan.answer("127.0.0.2"), true);
+  assert.equal(scan.answer("127.0.0.2"), true);
+  assert.equal(scan.answer("127.0.0.1"), true, "it was read");
+  assert.deepEqual(await scan.unread(), [["127.0.0.2 161", "late", undefined]]);
+});
+
+Deno.test("startScanner() names who answers from another address or port, once, and reads nobody there", async () => {
+  await using scan = await askedScanner(3);
+  assert.equal(scan.answer("127.0.0.1", { address: "127.0.0.200", port: 161 }), false);
+  assert.equal(scan.answer("127.0.0.1", { address: "127.0.0.201", port: 161 }), false);
+  assert.equal(scan.answer("127.0.0.2", { address: "127.0.0.2", port: 4711 }), false);
+  assert.equal(scan.answer("127.0.0.0"), true);
+  assert.equal(scan.answer("127.0.0.0", { address: "127.0.0.200", port: 161 }), false);
+  assert.deepEqual(await scan.unread(), [
+    ["127.0.0.1 161", "elsewhere", "127.0.0.200 port 161"],
+    ["127.0.0.2 161", "elsewhere", "127.0.0.2 port 4711"],
+  ]);
 });
 
 Deno.test("startScanner() ends a silent shard after five timeouts", async () => {

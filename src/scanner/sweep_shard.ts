@@ -58,6 +58,8 @@ export interface SweepOptions {
   clock: Clock;
   signal: AbortSignal;
   onFound: (found: Found) => void;
+  /** A silent address's answer came from another address or port; once for each. */
+  onElsewhere?: (found: Found, from: { address: string; port: number }) => void;
   /** The system or the sandbox refused to send; called once for each message. */
   onRefused: (target: Pick<Target, "address" | "port">, message: string) => void;
   /** Called when every address has been sent its first probe: the worker may begin the next shard meanwhile. */
@@ -115,6 +117,7 @@ export function sweepShard(options: SweepOptions): ShardSweep {
   const askedAgain = new Uint8Array(size);
   let isAgain = false;
   let lastSentAt = 0;
+  const elsewhere = new Set<number>();
   let found = 0;
   let isOver = false;
   let lastWaveAt = 0;
@@ -143,9 +146,14 @@ export function sweepShard(options: SweepOptions): ShardSweep {
     const position = idOf(message) - firstId;
     if (position < 0 || position >= size) return false;
     const target = options.targetAt(position);
-    if (target === undefined || withoutZone(target.address) !== address || target.port !== port) return false;
     const answer = answerOf(message);
-    if (answer === undefined) return false;
+    if (target === undefined || answer === undefined) return false;
+    if (withoutZone(target.address) !== address || target.port !== port) {
+      if (answered[position] === 1 || elsewhere.has(position)) return false;
+      elsewhere.add(position);
+      options.onElsewhere?.({ target, ...answer }, { address, port });
+      return false;
+    }
     if (answered[position] === 1) return true;
     answered[position] = 1;
     found++;

@@ -112,6 +112,8 @@ export type FromScanner =
   | { type: "pull" }
   /** Before their results. */
   | { type: "found"; devices: FoundDevice[] }
+  /** Of these no results come. */
+  | { type: "unread"; devices: (UnreadDevice & { key: string })[] }
   | { type: "results"; results: DeviceResult[] }
   /** Not complete where the worker was stopped meanwhile: only what was reported of it is done. */
   | { type: "shardDone"; shard: number; complete: boolean; problems: Problem[] }

@@ -159,6 +159,8 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
   /** Found and without a result so far, by "address port". */
   const found = new Map<string, FoundDevice>();
   const expired: FoundDevice[] = [];
+  /** Answers that were of no use, by "address port"; such a device may still be found. */
+  const unread = new Map<string, UnreadDevice>();
   const captured: ScanResult["captured"] = [];
   const problems: Problem[] = [];
   const slots = new Set<Slot>();
@@ -221,7 +223,13 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
       case "progress":
         return onProgress(slot, message.counters);
       case "found":
-        for (const device of message.devices) found.set(device.key, device);
+        for (const device of message.devices) {
+          found.set(device.key, device);
+          unread.delete(device.key);
+        }
+        return;
+      case "unread":
+        for (const { key, ...device } of message.devices) if (!found.has(key)) unread.set(key, device);
         return;
       case "results":
         for (const result of message.results) onResult(slot, result);
@@ -431,6 +439,7 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
     unread: [
       ...unreadDevices(found.values(), isStopped ? "stopped" : "failed"),
       ...unreadDevices(expired, "deadline"),
+      ...unread.values(),
     ],
     captured,
     problems,
