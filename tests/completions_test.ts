@@ -25,7 +25,7 @@ COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
 _opendca
 printf '%s\\n' "\${COMPREPLY[@]}"`;
     const { success, stdout, stderr } = await new Deno.Command(maybeProgram("bash")!, {
-      args: ["--norc", "-eu", "-c", script],
+      args: ["--norc", "-u", "-c", script],
     }).output();
     assert(success, new TextDecoder().decode(stderr));
     const words = new TextDecoder().decode(stdout).split("\n").filter((word) => word !== "");
