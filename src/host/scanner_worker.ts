@@ -16,14 +16,14 @@ let starting = 0;
  * What was found for the threads that one scan starts in one turn: to count again while the first of them loads could
  * take its descriptors away.
  */
-let room: ThreadRoom | undefined;
+let room: ThreadRoom & { yetToStart: number } | undefined;
 
 /**
  * Starts a scanner thread whose sandbox permits sending to exactly `net` and nothing else (docs/permissions.md).
  * `ofThese` is how many the caller starts in this turn, this one included. Throws `UnavailableError` where the process has no room for it.
  */
 export function startScannerWorker(net: string[], ofThese = 1, entry: URL = scannerEntry): ScannerWorker {
-  const { furtherSockets } = takeRoom(ofThese);
+  const furtherSockets = takeRoom(ofThese);
   starting++;
   let isStarting = true;
   const started = () => {
@@ -55,18 +55,23 @@ export function startScannerWorker(net: string[], ofThese = 1, entry: URL = scan
   return scannerWorker;
 }
 
-function takeRoom(ofThese: number): ThreadRoom {
+function takeRoom(ofThese: number): number {
   if (room === undefined) {
     const others = starting * perThread;
-    room = threadRoom(ofThese, (most) => countFreeDescriptors(others + most) - others);
-    queueMicrotask(() => room = undefined);
+    const found = threadRoom(ofThese, (most) => countFreeDescriptors(others + most) - others);
+    const counted = room = { ...found, yetToStart: ofThese };
+    queueMicrotask(() => room = room === counted ? undefined : room);
   }
-  if (room.threads < 1) {
+  const { threads, furtherSockets } = room;
+  room.threads--;
+  room.yetToStart--;
+  // Another scan may start in the same turn.
+  if (room.yetToStart === 0) room = undefined;
+  if (threads < 1) {
     throw new UnavailableError(
       "Cannot start a scanner thread as the process has too few free file descriptors",
       descriptorShortage.hint,
     );
   }
-  room.threads--;
-  return room;
+  return furtherSockets;
 }
