@@ -21,7 +21,7 @@ async function shell(line: string): Promise<{ code: number; out: string; err: st
   return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
 }
 
-const target = "127.99.0.1 --timeout 50 --retries 0 --quiet";
+const target = "127.149.0.1 --timeout 50 --retries 0 --quiet";
 
 for (
   const [name, line, where] of [
@@ -74,7 +74,7 @@ Deno.test("--output - and /dev/stdout are standard output, and add to a file tha
 
 Deno.test("@- is standard input for targets, and - for a file of credentials", async () => {
   const targets = await shell(
-    `printf '127.99.0.1 # one\\n127.99.0.2\\n' | $OPENDCA scan @- ${target.replace("127.99.0.1", "")}`,
+    `printf '127.149.0.1 # one\\n127.149.0.2\\n' | $OPENDCA scan @- ${target.replace("127.149.0.1", "")}`,
   );
   assert.match(targets.out, /^[\s\S]*2 addresses, 0 answered/);
   const credentials = await shell(

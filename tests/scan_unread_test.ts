@@ -9,10 +9,10 @@ import { port, scan, standardPrinter } from "./scan_fixture.ts";
 import { startProgram } from "./start_program.ts";
 import { until } from "./until.ts";
 
-const whole = "127.97.0.200";
+const whole = "127.150.0.200";
 /** They answer the search and then nothing; some are being read when the scan is stopped, the others wait for it. */
-const stuck = [2, 9, 10, 11, 100, 3, 20, 21, 22, 23, 24, 25].map((last) => `127.97.0.${last}`);
-const inOrder = [2, 3, 9, 10, 11, 20, 21, 22, 23, 24, 25, 100].map((last) => `127.97.0.${last}`);
+const stuck = [2, 9, 10, 11, 100, 3, 20, 21, 22, 23, 24, 25].map((last) => `127.150.0.${last}`);
+const inOrder = [2, 3, 9, 10, 11, 20, 21, 22, 23, 24, 25, 100].map((last) => `127.150.0.${last}`);
 const devices = [
   standardPrinter(whole),
   ...stuck.map((address) => standardPrinter(address, { faults: [{ kind: "silence", after: 1 }] })),
@@ -35,7 +35,7 @@ Deno.test("scan lists what was found but not read when it is interrupted while i
   assert.equal(exitCode, 130);
   assert.deepEqual(document.unread.map(({ address }) => address), inOrder);
   assert.deepEqual(document.unread[0], {
-    address: "127.97.0.2",
+    address: "127.150.0.2",
     port,
     hostname: null,
     description: "Example Laser 9000",
@@ -82,8 +82,8 @@ Deno.test("scan says of a device whose time was over before anything was known t
   ]);
   assert.equal(exitCode, 75);
   assert.deepEqual(document.unread.map(({ address, reason }) => [address, reason]), [
-    ["127.97.0.2", "deadline"],
-    ["127.97.0.9", "deadline"],
+    ["127.150.0.2", "deadline"],
+    ["127.150.0.9", "deadline"],
   ]);
   assert.deepEqual(document.printers.map(({ address }) => address), [whole]);
   assert.equal(host.err, "incomplete: 2 devices found but not read\n");
