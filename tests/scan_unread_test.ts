@@ -52,10 +52,10 @@ Deno.test("scan lists what was found but not read when it is interrupted while i
   );
 
   const table = renderTable(document, { columns: 100, color: false, unicode: true });
-  assert.match(table, /Found but not read: 12 devices\n {2}127\.97\.0\.2 {2}Example Laser 9000\n {2}127\.97\.0\.3 /);
+  assert.match(table, /Found but not read: 12 devices\n {2}127\.150\.0\.2 {2}Example Laser 9000\n {2}127\.150\.0\.3 /);
   assert.match(table, /, 12 not read, /);
   const rows = renderCsv(document).split("\r\n");
-  assert.equal(rows.filter((row) => /^127\.97\.0\.\d+,.*found but not read \(\d+ of 12\)/.test(row)).length, 12);
+  assert.equal(rows.filter((row) => /^127\.150\.0\.\d+,.*found but not read \(\d+ of 12\)/.test(row)).length, 12);
   const html = renderHtml(document);
   assert.match(html, /<h2>Found but not read: 12 devices<\/h2>/);
   for (const address of stuck) assert(html.includes(`<th scope="row">${address}</th>`), address);
