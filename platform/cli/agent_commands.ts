@@ -115,7 +115,7 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
     );
   agent.command("configure <agent>").description("set the platform's part of the agent's configuration")
     .option(...customerOption)
-    .requiredOption("--file <file>", "JSON of a PlatformConfig: see docs/protocol.md")
+    .requiredOption("--file <file>", "JSON of a PlatformConfig, - for standard input: see docs/protocol.md")
     .action(async (agentId: string, options: { file: string }, command: Command) => {
       const config = await readConfigFile(context.host, options.file);
       await context.changeForCustomer(command, (platform, tenant) => {

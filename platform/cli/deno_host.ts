@@ -16,7 +16,7 @@ export function denoPlatformHost(): PlatformHost {
       }),
     // Where nobody can be told anything, the exit code is what is left.
     stderr: (text) => writeAll(Deno.stderr, text, () => {}),
-    readTextFile: (path) => Deno.readTextFile(path),
+    readTextFile: (path) => path === "-" ? new Response(Deno.stdin.readable).text() : Deno.readTextFile(path),
     untilStopped() {
       const { promise, resolve } = Promise.withResolvers<void>();
       const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];

@@ -12,6 +12,7 @@ export interface PlatformHost {
   tableWidth: number;
   stdout(text: string): Promise<void>;
   stderr(text: string): Promise<void>;
+  /** "-" is standard input, which can be read once. */
   readTextFile(path: string): Promise<string>;
   /** Resolves when the process is asked to end. */
   untilStopped(): Promise<void>;

@@ -27,8 +27,8 @@ export function addServeCommand(program: Command, { host }: CommandContext): voi
       "--host-name <name...>",
       "names that agents dial, for the certificate that the platform makes (default: localhost)",
     )
-    .option("--tls-certificate <file>", "a certificate of your own, PEM, with its chain")
-    .option("--tls-key <file>", "its private key, PEM")
+    .option("--tls-certificate <file>", "a certificate of your own, PEM, with its chain; - for standard input")
+    .option("--tls-key <file>", "its private key, PEM; - for standard input")
     .option(
       "--poll-seconds <number>",
       "how often agents poll, over what their own files say",
@@ -105,6 +105,12 @@ async function maybeCertificate(
     throw new UsageError(
       "Cannot use one of --tls-certificate and --tls-key without the other",
       "give both, or none for a certificate that the platform makes",
+    );
+  }
+  if (tlsCertificate === "-" && tlsKey === "-") {
+    throw new UsageError(
+      "Cannot read both --tls-certificate and --tls-key from standard input",
+      "give - for one of them and a file for the other",
     );
   }
   const certificatePem = await readFile(host, tlsCertificate);

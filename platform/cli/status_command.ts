@@ -3,6 +3,7 @@ import { messageOf } from "../../src/core/errors.ts";
 import { safeText } from "../../src/core/safe_text.ts";
 import type { OpenPlatform } from "../compose.ts";
 import { listAgents } from "../store/agents.ts";
+import { auditSince } from "../store/audit_log.ts";
 import { listCustomers } from "../store/customers.ts";
 import { countDevices } from "../store/devices.ts";
 import { isLate, maybeAgentNote } from "./agent_health.ts";
@@ -26,6 +27,8 @@ export interface PlatformStatus {
   agents: { active: number; silent: number; inDoubt: number; revoked: number };
   devices: { known: number; silent: number };
   problems: AgentProblem[];
+  /** Alarms of the last 24 hours; the numbers are those of the latest one. */
+  codeGuessing: { alarms: number; lastAt: string; attempts: number; sources: number } | null;
 }
 
 /** `status`: what an operator should look at, over all customers. */
@@ -36,7 +39,8 @@ export function addStatusCommand(program: Command, context: CommandContext): voi
       "after",
       `
 Silent is an agent that missed three polls. With --check an agent that is silent
-or in doubt is a warning, and it is critical when all of them are silent, as
+or in doubt is a warning, an alarm of the last 24 hours that somebody guesses
+activation codes is one too, and it is critical when all agents are silent, as
 when the server does not run. It reads the store, not the server.`,
     )
     .action(async (options: { check?: boolean }, command: Command) => {
@@ -90,10 +94,33 @@ function statusOf({ store }: OpenPlatform, now: number): PlatformStatus {
       problems.push({ customer: name, site, agentId, hostname, silent, message: messages.join("; ") });
     }
   }
-  return { customers: customers.length, agents, devices, problems };
+  return { customers: customers.length, agents, devices, problems, codeGuessing: guessingOf(store, now) };
 }
 
-function factsOf({ customers, agents, devices, problems }: PlatformStatus): [string, string | number][] {
+const guessingShownMs = 86_400_000;
+
+function guessingOf(store: OpenPlatform["store"], now: number): PlatformStatus["codeGuessing"] {
+  const alarms = auditSince(store, { action: "codeGuessing", since: new Date(now - guessingShownMs) });
+  const last = alarms.at(-1);
+  if (last === undefined) return null;
+  const { attempts, sources }: { attempts: number; sources: number } = JSON.parse(last.detail);
+  return { alarms: alarms.length, lastAt: new Date(last.at).toISOString(), attempts, sources };
+}
+
+function maybeGuessingSentence({ codeGuessing }: PlatformStatus): string | undefined {
+  if (codeGuessing === null) return undefined;
+  const { alarms, lastAt, attempts, sources } = codeGuessing;
+  return `somebody guesses activation codes: ${attempts} wrong ones within an hour, at ${lastAt} from ${sources} source` +
+    `${sources === 1 ? "" : "s"}${alarms === 1 ? "" : `, ${alarms} alarms in 24 hours`}`;
+}
+
+function sentencesOf(status: PlatformStatus): string[] {
+  const guessing = maybeGuessingSentence(status);
+  return [...(guessing === undefined ? [] : [guessing]), ...status.problems.map(sentenceOf)];
+}
+
+function factsOf(status: PlatformStatus): [string, string | number][] {
+  const { customers, agents, devices, problems, codeGuessing } = status;
   const agentParts = [
     `${agents.active} active`,
     ...(agents.silent > 0 ? [`${agents.silent} silent`] : []),
@@ -106,12 +133,14 @@ function factsOf({ customers, agents, devices, problems }: PlatformStatus): [str
     ? "opendca-platform code create; then opendca activate on the agent's machine"
     : problems.length > 0
     ? "opendca-platform agent show AGENT --customer CUSTOMER"
+    : codeGuessing !== null
+    ? "opendca-platform audit list"
     : "";
   return [
     ["customers", customers],
     ["agents", agentParts.join(", ")],
     ["devices", `${devices.known} known${devices.silent > 0 ? `, ${devices.silent} silent` : ""}`],
-    ...problems.map((problem): [string, string] => ["problem", sentenceOf(problem)]),
+    ...sentencesOf(status).map((sentence): [string, string] => ["problem", sentence]),
     ["next", next],
   ];
 }
@@ -123,14 +152,16 @@ function sentenceOf({ customer, site, agentId, hostname, message }: AgentProblem
 /** Longer ones are cut by what reads it, with the numbers behind. */
 const mostNamed = 5, mostText = 1000;
 
-function checkOf({ agents, devices, problems }: PlatformStatus): { exitCode: 0 | 1 | 2; line: string } {
-  const exitCode = agents.active > 0 && agents.silent === agents.active ? 2 : problems.length > 0 ? 1 : 0;
-  const more = problems.length > mostNamed ? [`${problems.length - mostNamed} more`] : [];
-  const text = problems.length === 0
+function checkOf(status: PlatformStatus): { exitCode: 0 | 1 | 2; line: string } {
+  const { agents, devices, codeGuessing } = status;
+  const sentences = sentencesOf(status);
+  const exitCode = agents.active > 0 && agents.silent === agents.active ? 2 : sentences.length > 0 ? 1 : 0;
+  const more = sentences.length > mostNamed ? [`${sentences.length - mostNamed} more`] : [];
+  const text = sentences.length === 0
     ? `${agents.active} agent${agents.active === 1 ? " reports" : "s report"}`
-    : [...problems.slice(0, mostNamed).map(sentenceOf), ...more].join("; ");
+    : [...sentences.slice(0, mostNamed), ...more].join("; ");
   const numbers = `agents=${agents.active};;;0 silent=${agents.silent};0;;0 in_doubt=${agents.inDoubt};0;;0 ` +
-    `devices=${devices.known};;;0 silent_devices=${devices.silent};;;0`;
+    `devices=${devices.known};;;0 silent_devices=${devices.silent};;;0 code_guessing=${codeGuessing?.alarms ?? 0};0;;0`;
   const word = ["OK", "WARNING", "CRITICAL"][exitCode];
   return { exitCode, line: `OPENDCA-PLATFORM ${word} - ${safeText(text, mostText).replaceAll("|", "/")} | ${numbers}` };
 }

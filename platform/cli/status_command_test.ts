@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { now, type RunCommand, withPlatform } from "../../tests/platform_commands.ts";
 import { createAgent, notePoll, revokeAgent, suspectClone } from "../store/agents.ts";
+import { appendAudit } from "../store/audit_log.ts";
 import { openStore } from "../store/store.ts";
 
 const minute = 60_000;
@@ -117,3 +118,31 @@ Deno.test("status of an empty platform says what is next", () =>
   withPlatform(async (run) =>
     assert.match((await run("status")).stdout, /^next +opendca-platform customer create NAME$/m)
   ));
+
+Deno.test("status warns of guessed activation codes for a day after the alarm", () =>
+  withAgents({ Acme: [1] }, async (run, folder) => {
+    const alarm = (minutesAgo: number, attempts: number) => {
+      using store = openStore(`${folder}/platform.db`);
+      appendAudit(store, {
+        at: new Date(now.getTime() - minutesAgo * minute),
+        customerId: null,
+        actor: "platform",
+        action: "codeGuessing",
+        subject: "activation codes",
+        detail: { attempts, sources: 1 },
+      });
+    };
+    alarm(24 * 60 + 1, 299);
+    assert.equal((await run("status", "--check")).code, 0, "it is over");
+    alarm(23 * 60, 300);
+    const checked = await run("status", "--check");
+    assert.equal(checked.code, 1);
+    assert.match(
+      checked.stdout,
+      /^OPENDCA-PLATFORM WARNING - somebody guesses activation codes: 300 wrong ones within an hour, at \S+Z from 1 source \|.* code_guessing=1;0;;0\n$/,
+    );
+    const { stdout } = await run("status");
+    assert.match(stdout, /^problem +somebody guesses activation codes: 300 wrong/m);
+    assert.match(stdout, /^next +opendca-platform audit list$/m);
+    assert.equal(JSON.parse((await run("status", "--json")).stdout).codeGuessing.attempts, 300);
+  }));

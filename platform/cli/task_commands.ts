@@ -98,7 +98,7 @@ export function addTaskCommands(program: Command, context: CommandContext): void
       create(command, agentId, { $case: "diagnostics", value: { logHours: options.logHours } })
     );
   kind("set-config <agent>", "replace the platform's part of the configuration at once")
-    .requiredOption("--file <file>", "JSON of a PlatformConfig: see docs/protocol.md")
+    .requiredOption("--file <file>", "JSON of a PlatformConfig, - for standard input: see docs/protocol.md")
     .action(async (agentId: string, options: { file: string }, command: Command) => {
       const config = configDocument(await readConfigFile(context.host, options.file));
       await create(command, agentId, { $case: "setConfig", value: { config } });

@@ -78,6 +78,16 @@ export function listAudit(store: Store, options: { customerId?: string; limit: n
   return rows.reverse();
 }
 
+/** Entries of one action since a time, oldest first. Goes back from the newest one only as far as it must. */
+export function auditSince(store: Store, options: { action: string; since: Date }): AuditEntry[] {
+  return store.platformWide.all<AuditEntry>(
+    `SELECT * FROM audit_log
+     WHERE entry > coalesce((SELECT entry FROM audit_log WHERE at < :since ORDER BY entry DESC LIMIT 1), 0)
+       AND action = :action ORDER BY entry`,
+    { action: options.action, since: options.since.getTime() },
+  );
+}
+
 export interface AuditVerdict {
   entries: number;
   /** The first entry that is missing or was changed; undefined when the chain holds. */
