@@ -1,7 +1,7 @@
 import type { AddressSpace } from "../targets/address_space.ts";
 import { targetAt } from "../targets/address_space.ts";
 import { narrowSpace } from "../targets/narrow_space.ts";
-import type { ScannerCounters } from "../scanner/worker_messages.ts";
+import { mergeScans, progressAfter } from "./merge_scans.ts";
 import { superviseScan } from "./supervise_scan.ts";
 import type { ScanParts, ScanRequest, ScanResult } from "./supervise_scan.ts";
 
@@ -18,24 +18,9 @@ export async function scanWithAlternatives(request: ScanRequest, parts: ScanPart
   const { onShardDone: __, ...others } = parts;
   const second = await superviseScan({ ...request, space }, {
     ...others,
-    onProgress: (progress) =>
-      parts.onProgress({
-        ...sum(first.counters, progress),
-        addresses: request.space.size + progress.addresses,
-        printers: first.printers.length + progress.printers,
-      }),
+    onProgress: (progress) => parts.onProgress(progressAfter(first, progress, request.space.size + progress.addresses)),
   });
-  return {
-    printers: [...first.printers, ...second.printers],
-    others: [...first.others, ...second.others],
-    unread: [...first.unread, ...second.unread],
-    captured: [...first.captured, ...second.captured],
-    problems: [...first.problems, ...second.problems],
-    counters: sum(first.counters, second.counters),
-    interrupted: second.interrupted,
-    position: first.position,
-    notProbed: second.notProbed,
-  };
+  return mergeScans(first, second);
 }
 
 function silentAlternatives(
@@ -51,9 +36,4 @@ function silentAlternatives(
   const names = space.alternatives.segments.flatMap(({ hostname }) => hostname ?? []);
   const narrowed = narrowSpace(space.alternatives, { ranges: [], hostnames: names.filter((it) => !answered.has(it)) });
   return narrowed.size === 0 ? undefined : narrowed;
-}
-
-function sum(a: ScannerCounters, b: ScannerCounters): ScannerCounters {
-  const names = Object.keys(a) as (keyof ScannerCounters)[];
-  return Object.fromEntries(names.map((name) => [name, a[name] + b[name]])) as unknown as ScannerCounters;
 }
