@@ -54,7 +54,8 @@ const mistakes = [
   { args: ["config", "print"], code: 64, error: /unknown command 'print'/, hint: /opendca config --help/ },
   { args: ["status", "now"], code: 64, error: /'status': expected 0 arguments but got 1$/, hint: /status --help/ },
   { args: ["scan"], code: 64, error: /no target was given/, hint: /--help/ },
-  { args: ["scan", "127.0.0.1", "--config", yaml], code: 64, error: /--config without --preview-upload/, hint: /./ },
+  { args: ["scan", "127.0.0.1", "--config", "/nowhere/a.yaml"], code: 78, error: /\/nowhere\/a\.yaml/, hint: /./ },
+  { args: ["scan", "--config", "/nowhere/a.yaml"], code: 78, error: /\/nowhere\/a\.yaml/, hint: /./ },
   {
     args: ["scan", "--preview-upload", "127.0.0.1", "-f", "csv"],
     code: 64,

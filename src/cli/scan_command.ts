@@ -8,8 +8,9 @@ import { counted, fleetOf, grouped, lowInWords } from "../report/fleet.ts";
 import { renderHtml } from "../report/html.ts";
 import { renderJson, renderJsonLine } from "../report/json.ts";
 import { renderTable } from "../report/table.ts";
-import { scanWithAlternatives } from "../supervisor/scan_alternatives.ts";
+import { scanInTurn } from "../supervisor/scan_in_turn.ts";
 import type { ScanResult } from "../supervisor/supervise_scan.ts";
+import type { ScanCommand, ScanOrders } from "./configured_scan.ts";
 import type { Host } from "./host.ts";
 import { maybeOutputFile } from "./open_output.ts";
 import { showProgress } from "./progress_display.ts";
@@ -33,11 +34,20 @@ Examples:
   opendca scan 192.168.1.0/24
   opendca scan 10.1.0.0/16 --exclude 10.1.9.0/24 --credentials snmp.yaml -o fleet.html
   opendca scan @sites.txt -f jsonl | jq .serial
+  opendca scan --config agent.yaml
+  opendca scan 192.168.1.77 --config agent.yaml -f json
   opendca scan --preview-upload
   opendca scan --preview-upload 192.168.1.77 --config agent.yaml
 
+With --config FILE a scan takes from the configuration: credentials, port, rate and excludes of each site; timeout,
+retries, deviceDeadline, workers and maxAddresses of limits; policy.ranges, policy.hosts and policy.exclude as the ceiling
+of what is sent to. Without a target its sites are scanned, with targets only these: a target in a site is asked as that
+site is, any other as the configuration says outside sites. Options of the command line win; --exclude excludes more.
+Schedule and allowed hours are not looked at, and nothing is sent to the platform.
+
 With --preview-upload the records that the agent would send are printed in place of the table, as text or as one JSON
-document (-f json); nothing is sent to the platform. Without a target the sites of the configuration are scanned.
+document (-f json); nothing is sent to the platform. Without a target the sites of the configuration are scanned; targets
+are asked as the options say.
 
 What was found but not read, because the scan was stopped or the time for a device was over, is listed in the result.
 
@@ -52,22 +62,23 @@ export function addScanCommand(program: Command, host: Host, setExitCode: (code:
     .argument("[target...]", "addresses, ranges, blocks, host names or @file")
     .addHelpText("after", examples)
     .action(async (targets: string[], options: ScanOptions, command: Command) => {
-      if (options.previewUpload !== true) return setExitCode(await runScan(targets, options, host));
       const given = command.options.filter((option) => command.getOptionValueSource(option.attributeName()) === "cli");
+      if (options.previewUpload !== true) {
+        const names = new Set(given.map((option) => option.attributeName()));
+        return setExitCode(await runScan({ targets, options, given: names }, host));
+      }
       // The spool and gRPC are loaded only where they are used, so that `scan` starts at once.
       const { runPreview } = await import("./preview_upload.ts");
       setExitCode(await runPreview({ targets, options, given: given.map(({ long }) => long!) }, host));
     });
 }
 
-async function runScan(targets: string[], options: ScanOptions, host: Host): Promise<number> {
-  if (targets.length === 0) {
-    throw new UsageError("Cannot scan as no target was given", "opendca scan 192.168.1.0/24; opendca scan --help");
-  }
-  if (options.config !== undefined) {
+async function runScan(command: ScanCommand, host: Host): Promise<number> {
+  const { targets, options } = command;
+  if (targets.length === 0 && options.config === undefined) {
     throw new UsageError(
-      "Cannot use --config without --preview-upload as a scan needs no configuration",
-      "add --preview-upload, or leave --config out",
+      "Cannot scan as no target was given",
+      "opendca scan 192.168.1.0/24, or --config agent.yaml for its sites; opendca scan --help",
     );
   }
   const format = formatOf(options);
@@ -78,7 +89,7 @@ async function runScan(targets: string[], options: ScanOptions, host: Host): Pro
       "add --format csv, or name a file that ends in .csv",
     );
   }
-  const { request, problems } = await scanRequestOf(targets, options, host);
+  const { requests, problems } = await ordered(command, host);
   const stop = new AbortController();
   // Where nothing can be written any more nobody waits for the rest of the scan.
   const sink = await openSink(options, { format, host, onFailure: () => stop.abort() });
@@ -87,7 +98,7 @@ async function runScan(targets: string[], options: ScanOptions, host: Host): Pro
   const startedMs = host.clock.monotonicMs();
   const progress = showProgress(host, options.quiet === true);
   try {
-    const result = await scanWithAlternatives(request, {
+    const result = await scanInTurn(requests, {
       createWorker: host.createWorker,
       links: host.links,
       clock: host.clock,
@@ -100,7 +111,7 @@ async function runScan(targets: string[], options: ScanOptions, host: Host): Pro
       startedAt,
       finishedAt: host.clock.now(),
       durationMs: Math.round(host.clock.monotonicMs() - startedMs),
-      addresses: request.space.size,
+      addresses: requests.reduce((sum, { space }) => sum + space.size, 0),
       all: options.all === true,
     });
     await sink.finish(document);
@@ -112,6 +123,16 @@ async function runScan(targets: string[], options: ScanOptions, host: Host): Pro
   } finally {
     stopListening();
   }
+}
+
+async function ordered(command: ScanCommand, host: Host): Promise<ScanOrders> {
+  if (command.options.config === undefined) {
+    const { request, problems } = await scanRequestOf(command.targets, command.options, host);
+    return { requests: [request], problems };
+  }
+  // What a configuration is read with is loaded only where it is used, so that a plain scan starts at once.
+  const { configuredOrders } = await import("./configured_scan.ts");
+  return await configuredOrders(command, host);
 }
 
 interface Sink {

@@ -78,7 +78,10 @@ export function addScanOptions(command: Command): Command {
     .option("-a, --all", "list the devices that are not printers as well")
     .option("-q, --quiet", "no progress on standard error")
     .option("--preview-upload", "print what the agent would send to the platform, and send nothing")
-    .option("--config <file>", "configuration of the preview (default: $OPENDCA_CONFIG, /etc/opendca/agent.yaml)");
+    .option(
+      "--config <file>",
+      "take credentials, settings and targets from this configuration (default, of --preview-upload alone: $OPENDCA_CONFIG, /etc/opendca/agent.yaml)",
+    );
 }
 
 /** The format that was asked for, by name or by the file's ending. Throws `UsageError` for an ending that is none. */

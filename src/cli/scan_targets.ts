@@ -1,7 +1,9 @@
 import { UnavailableError } from "../core/errors.ts";
 import { planToWire } from "../credentials/credential.ts";
+import type { CredentialPlan } from "../credentials/credential.ts";
 import type { Problem } from "../printers/reading.ts";
 import type { ScanRequest, ScanResult } from "../supervisor/supervise_scan.ts";
+import type { AddressSpace } from "../targets/address_space.ts";
 import { createHostNames } from "../targets/host_names.ts";
 import { parseTargets } from "../targets/parse_targets.ts";
 import { credentialPlan } from "./credential_plan.ts";
@@ -26,24 +28,36 @@ export async function scanRequestOf(targets: string[], options: ScanOptions, hos
     port: options.port,
     maxAddresses: options.maxAddresses,
     resolve: createHostNames(host).resolve,
-    onNameFault: (name, reason) =>
-      problems.push({ code: "name-skipped", message: `Cannot scan ${name} as ${reason}; it was left out` }),
+    onNameFault: (name, reason) => problems.push(skippedName(name, reason)),
     readTextFile: host.readTextFile,
   });
-  const request: ScanRequest = {
+  return { request: requestOf(space, { ...options, plan }, host), problems };
+}
+
+/** How a space is asked. */
+export type AskSettings =
+  & Pick<ScanOptions, "rate" | "timeout" | "retries" | "deadline">
+  & { plan: CredentialPlan; workers?: number | undefined };
+
+export function requestOf(space: AddressSpace, settings: AskSettings, host: Pick<Host, "processors">): ScanRequest {
+  return {
     space,
-    credentials: planToWire(plan),
-    ratePerSecond: options.rate,
-    timeoutMs: options.timeout,
-    retries: options.retries,
-    workers: options.workers ?? workersFor(space.size, host.processors),
-    deviceDeadlineMs: options.deadline,
+    credentials: planToWire(settings.plan),
+    ratePerSecond: settings.rate,
+    timeoutMs: settings.timeout,
+    retries: settings.retries,
+    workers: settings.workers ?? workersFor(space.size, host.processors),
+    deviceDeadlineMs: settings.deadline,
     maxReading,
     seed: crypto.getRandomValues(new Uint32Array(1))[0]!,
     scope: "full",
     capture: null,
   };
-  return { request, problems };
+}
+
+/** The problem of a name that was left out. */
+export function skippedName(name: string, reason: string): Problem {
+  return { code: "name-skipped", message: `Cannot scan ${name} as ${reason}; it was left out` };
 }
 
 function workersFor(addresses: number, processors: number): number {

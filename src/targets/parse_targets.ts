@@ -37,6 +37,9 @@ const unscannable: readonly [cidr: string, what: string][] = [
   ["ff00::/8", "multicast addresses"],
 ];
 
+/** What is excluded is all that was wanted. */
+export class NothingLeftError extends UsageError {}
+
 /** A name's address or a range, on one port. */
 interface Claim extends IpRange {
   port: number;
@@ -91,7 +94,7 @@ interface Hole extends IpRange {
 function buildSpace(claims: Claim[], holes: Hole[], check: (ranges: IpRange[]) => void): AddressSpace {
   const space = buildSegments(claims, holes, check);
   if (space.size > 0) return space;
-  throw new UsageError("Cannot scan as every target is excluded", "leave out an --exclude, or add a target");
+  throw new NothingLeftError("Cannot scan as every target is excluded", "leave out an --exclude, or add a target");
 }
 
 function buildSegments(claims: Claim[], holes: Hole[], check?: (ranges: IpRange[]) => void): AddressSpace {
