@@ -218,7 +218,7 @@ for (const { name, args, code, error, sites = true, change = ["", ""] } of refus
   Deno.test(`scan --config refuses ${name}, and sends nothing`, async () => {
     const run = await scanned(
       args,
-      (text) => (sites ? text : text.replace(/sites:\n(  - .*\n)+/, "")).replace(change[0]!, change[1]!),
+      (text) => (sites ? text : text.replace(/sites:\n( {2}- .*\n)+/, "")).replace(change[0]!, change[1]!),
     );
     assert.equal(run.code, code, run.host.err);
     assert.match(run.host.err, error);
