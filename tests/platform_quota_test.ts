@@ -83,7 +83,7 @@ Deno.test("a text that is too long is refused with its place, and the other reco
   const request = batchOf(agent, { sequence: 1, records: [good, bad] });
   const { rejections } = await call(client, { method: client.upload, request });
   assert.equal(rejections[0]?.reason, INVALID_RECORD);
-  assert.match(rejections[0]!.message, /content\.value\.model has 70000 characters, at most 65536/);
+  assert.match(rejections[0]!.message, /reading\.model has 70000 characters, at most 65536/);
   const rows = agent.tenant.all<{ device_id: string; record: Uint8Array }>(
     "SELECT device_id, record FROM readings WHERE customer_id = :customer",
   );

@@ -204,3 +204,15 @@ Deno.test("Poll keeps only so much of a status", async () => {
   assert.ok(row.status!.length < 30_000, String(row.status!.length));
   assert.equal(row.hostname.length, 255);
 });
+
+Deno.test("Poll refuses a text that is too long with its place and limit, and cuts one that loses nothing", async () => {
+  await using bench = await startBench();
+  const { agent } = bench;
+  const refused = await bench.poll({ configHash: "h".repeat(1025) }).then(
+    () => assert.fail("taken"),
+    (error: Error) => error.message,
+  );
+  assert.match(refused, /Cannot take the request as configHash has 1025 characters, at most 1024/);
+  await bench.poll({}, { agentVersion: "v".repeat(10_000) });
+  assert.equal(maybeAgent(agent.tenant, agent.agentId)!.version, "v".repeat(50));
+});

@@ -3,8 +3,8 @@
  * platform keeps what was sent, fields of later versions included.
  */
 import { gunzipSync } from "node:zlib";
-import { textMistake } from "./text_limits.ts";
 import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { limitMessage } from "./message_limits.ts";
 import { type Batch, Compression, Record, RejectionReason } from "../../proto/gen/opendca/v1/batch.ts";
 
 export const maxPayloadBytes = 3 * 1024 * 1024;
@@ -118,7 +118,7 @@ function whyRefused(record: Record): string | undefined {
   // A clock that is wrong is a fault that the reading survives: see record_time.ts.
   if (Number.isNaN(record.observedAt?.getTime() ?? NaN)) return "it has no time";
   if (record.content === undefined) return "its content is of a kind that is not known";
-  const mistake = textMistake(record);
+  const mistake = limitMessage("record", record);
   if (mistake !== undefined) return mistake;
   if (record.content.$case !== "reading") return undefined;
   // A policy may mask the address; what tells the device then is the agent's own id of it.

@@ -25,7 +25,6 @@ import { appendAudit } from "../store/audit_log.ts";
 import { addCertificate, latestCertificate } from "../store/certificates.ts";
 import { maybeCustomer, maybeSite } from "../store/customers.ts";
 import { countFailedKey, failedAttemptsOf, forgetFailedKey } from "../store/failed_keys.ts";
-import { shortText } from "../store/storable.ts";
 import { CallError } from "./call_error.ts";
 import type { Caller } from "./caller.ts";
 import type { Platform } from "./platform.ts";
@@ -93,8 +92,8 @@ function accept(platform: Platform, attempt: ProvenAttempt): Caller | ActivateRe
   const agentId = createAgent(tenant, {
     siteId: row.site_id,
     installationId,
-    hostname: shortText(request.machine?.hostname ?? "", 255),
-    version: shortText(request.agentVersion, 50),
+    hostname: request.machine?.hostname ?? "",
+    version: request.agentVersion,
     at: now,
   });
   useCode(tenant, { codeId: row.code_id, agentId, attemptId, at: now });
@@ -157,7 +156,7 @@ function rejected(platform: Platform, attempt: ProvenAttempt, row: CodeRow | und
   const { installationId } = request;
   const at = clock.now();
   const actor = `installation:${installationId}`;
-  const hostname = shortText(request.machine?.hostname ?? "", 255);
+  const hostname = request.machine?.hostname ?? "";
   countFailedKey(store, { keyDigest, installationId, at });
   const burned = row !== undefined && countFailedCode(store.tenant(row.customer_id), row.code_id);
   if (row === undefined || row.failed_attempts >= maxFailedAttempts) {

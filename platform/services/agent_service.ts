@@ -1,6 +1,7 @@
 /** The gRPC edge: who calls, what a failure looks like to the caller, and nothing of how the services work. */
 import { type handleUnaryCall, type sendUnaryData, type ServerUnaryCall } from "@grpc/grpc-js";
 import type { AgentServiceServer } from "../../proto/gen/opendca/v1/agent_service.ts";
+import { limitMessage } from "../ingest/message_limits.ts";
 import { activate } from "./activate.ts";
 import { CallError } from "./call_error.ts";
 import { callStatusOf } from "./call_status.ts";
@@ -53,7 +54,12 @@ function unary<Request, Response>(
   platform: Platform,
   handle: (call: ServerUnaryCall<Request, Response>) => Response | Promise<Response>,
 ): handleUnaryCall<Request, Response> {
-  return (call, callback) => void answer(platform, () => handle(call), callback);
+  return (call, callback) =>
+    void answer(platform, () => {
+      const mistake = limitMessage("call", call.request as object);
+      if (mistake !== undefined) throw new CallError("invalid-request", `Cannot take the request as ${mistake}`);
+      return handle(call);
+    }, callback);
 }
 
 async function answer<Response>(

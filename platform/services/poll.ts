@@ -15,8 +15,6 @@ import type { Platform } from "./platform.ts";
 import { isShortId, isUuid } from "./request_checks.ts";
 import { takeTaskResult } from "./task_results.ts";
 
-const maxConfigLength = 256 * 1024;
-const mostRefusals = 100;
 const pace = { min: 30, max: 86_400 };
 
 /** Keeps what the agent says of itself, and answers with what it should know. */
@@ -40,7 +38,7 @@ export function poll(platform: Platform, caller: Caller, request: PollRequest): 
       version: status.agentVersion,
       hostname: status.machine?.hostname ?? "",
       status: AgentStatus.encode(status).finish(),
-      effectiveConfigHash: shortText(request.effectiveConfigHash, 64),
+      effectiveConfigHash: request.effectiveConfigHash,
       effectiveConfig: request.effectiveConfig,
     });
     noteRefusals(platform, caller, request.configRefusals);
@@ -65,8 +63,7 @@ function paceOf(config: ConfigDocument | undefined): number | undefined {
   return seconds === undefined ? undefined : Math.min(pace.max, Math.max(pace.min, seconds));
 }
 
-function noteRefusals(platform: Platform, { tenant, agentId }: Caller, told: string[]): void {
-  const refusals = told.slice(0, mostRefusals).map((refusal) => shortText(refusal, 500));
+function noteRefusals(platform: Platform, { tenant, agentId }: Caller, refusals: string[]): void {
   if (!noteConfigRefusals(tenant, { agentId, refusals })) return;
   appendAudit(platform.store, {
     at: platform.clock.now(),
@@ -79,15 +76,12 @@ function noteRefusals(platform: Platform, { tenant, agentId }: Caller, told: str
 }
 
 function checkedStatus(request: PollRequest): AgentStatus {
-  const { status, effectiveConfig = "", taskResults } = request;
+  const { status } = request;
   if (status === undefined || !isUuid(status.runId) || !isUuid(status.installationId)) {
     throw new CallError("invalid-request", "Cannot poll without a status whose run_id and installation_id are UUIDs");
   }
   if (status.agentEpoch !== "" && !isShortId(status.agentEpoch)) {
     throw new CallError("invalid-request", "Cannot poll with an agent_epoch that is no id");
-  }
-  if (effectiveConfig.length > maxConfigLength || taskResults.length > 100 || status.faults.length > 100) {
-    throw new CallError("invalid-request", "Cannot poll with more than 256 KiB of configuration or 100 results");
   }
   if (status.ledgerHead !== undefined && !isLedgerHead(status.ledgerHead)) {
     throw new CallError("invalid-request", "Cannot poll with a ledger_head that is no number and hash of an entry");

@@ -1,6 +1,6 @@
 import { RefusalReason, type TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
 import { appendAudit } from "../store/audit_log.ts";
-import { shortText, validTime } from "../store/storable.ts";
+import { validTime } from "../store/storable.ts";
 import { noteTaskResult } from "../store/tasks.ts";
 import type { Caller } from "./caller.ts";
 import type { Platform } from "./platform.ts";
@@ -12,7 +12,7 @@ import { isShortId } from "./request_checks.ts";
  */
 export function takeTaskResult(platform: Platform, { tenant, agentId }: Caller, told: TaskResult): void {
   const at = platform.clock.now();
-  const result = { ...told, message: shortText(told.message, 1000), at: validTime(told.at) };
+  const result = { ...told, at: validTime(told.at) };
   const noted = noteTaskResult(tenant, { agentId, result, at });
   if (result.state !== TaskState.REFUSED || noted === "kept") return;
   appendAudit(platform.store, {

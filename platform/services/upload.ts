@@ -23,7 +23,6 @@ import { addBatch, advanceContiguous, type BatchKey, listRejections, maybeBatch 
 import { setDeviceState } from "../store/devices.ts";
 import { addRecord, hasRecord } from "../store/readings.ts";
 import { addUsage } from "../store/usage.ts";
-import { shortText } from "../store/storable.ts";
 import { CallError } from "./call_error.ts";
 import type { Caller } from "./caller.ts";
 import { reportClone, watchForClone } from "./clone_watch.ts";
@@ -124,8 +123,8 @@ function storeRecord(platform: Platform, caller: Caller, { record, bytes, at, si
   const { at: observedAt, basis } = recordTime(record, { arrivedAt: at, since });
   const sighting = {
     agentId,
-    site: shortText(record.site, 200),
-    deviceKey: shortText(record.deviceKey, 200),
+    site: record.site,
+    deviceKey: record.deviceKey,
     observedAt,
     scope: record.scope === ReadingScope.STATUS ? "status" as const : "full" as const,
   };
@@ -138,7 +137,7 @@ function storeRecord(platform: Platform, caller: Caller, { record, bytes, at, si
       break;
     case "deviceEvent":
       if (content.value.kind === DeviceEventKind.MERGED && content.value.mergedDeviceKey !== undefined) {
-        mergeKeys(tenant, sighting, shortText(content.value.mergedDeviceKey, 200));
+        mergeKeys(tenant, sighting, content.value.mergedDeviceKey);
       }
       deviceId = resolveEvent(tenant, sighting, content.value);
       if (deviceId !== null && content.value.kind === DeviceEventKind.OFFLINE) {
