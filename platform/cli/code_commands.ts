@@ -1,9 +1,9 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { UsageError } from "../../src/core/errors.ts";
 import { type CodeRow, createActivationCode, listCodes, withdrawCode } from "../store/activation_codes.ts";
 import { listSites, maybeSite } from "../store/customers.ts";
 import type { Tenant } from "../store/store.ts";
-import { type CommandContext, customerOption, wholeNumber } from "./command_context.ts";
+import { type CommandContext, customerOption, timeOption } from "./command_context.ts";
 import { type Column, minuteText, renderTable } from "./table.ts";
 
 const dayMs = 86_400_000;
@@ -24,12 +24,15 @@ export function addCodeCommands(program: Command, context: CommandContext): void
   code.command("create").description("make a code; it is shown once and kept as a digest")
     .option(...customerOption)
     .option("--site <site>", "id or name; not needed where there is only one")
-    .option("--valid-days <number>", "until it expires", wholeNumber("--valid-days", { min: 1, max: 365 }), 14)
+    .addOption(
+      new Option("--valid-days <time>", "until it expires: 12h, 14d; a bare number is days")
+        .argParser(timeOption("--valid-days", { min: "1h", max: "365d", bareUnit: "d" })).default(14 * dayMs, "14d"),
+    )
     .action((options: { site?: string; validDays: number }, command: Command) =>
       context.changeForCustomer(command, (platform, tenant) => {
         const { site_id: siteId } = siteOf(tenant, options.site);
         const at = context.host.clock.now();
-        const expiresAt = new Date(at.getTime() + options.validDays * dayMs);
+        const expiresAt = new Date(at.getTime() + options.validDays);
         const { code, codeId } = createActivationCode(tenant, { siteId, at, expiresAt, pepper: platform.pepper });
         context.audit(platform, {
           customerId: tenant.customerId,

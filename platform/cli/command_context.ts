@@ -1,7 +1,9 @@
 /** What every command has: the store opened for as long as it runs, and one way to print. */
 import type { Command } from "commander";
 import { hanging } from "../../src/core/terminal_text.ts";
+import { type DurationBounds, parseDuration } from "../../src/core/duration.ts";
 import { UsageError } from "../../src/core/errors.ts";
+import { ValueSyntaxError } from "../../src/core/value_syntax_error.ts";
 import { type OpenPlatform, openPlatform } from "../compose.ts";
 import { appendAudit, type AuditEvent } from "../store/audit_log.ts";
 import { listCustomers, maybeCustomer } from "../store/customers.ts";
@@ -117,6 +119,24 @@ export function wholeNumber(option: string, range: { min: number; max: number })
       `Cannot use ${option} as a number from ${range.min} to ${range.max}: current value is "${text}"`,
       `${option} takes a whole number`,
     );
+  };
+}
+
+/** Milliseconds of an option such as "12h" or "14d"; a number without a unit has `bareUnit`. Throws UsageError. */
+export function timeOption(
+  option: string,
+  bounds: Required<DurationBounds>,
+): (text: string) => number {
+  return (text) => {
+    try {
+      return parseDuration(text, bounds);
+    } catch (error) {
+      if (!(error instanceof ValueSyntaxError)) throw error;
+      throw new UsageError(
+        `Cannot use ${option} as a time from ${bounds.min} to ${bounds.max}: current value is "${text}"`,
+        `${option} takes a number with s, m, h, d or w, such as ${bounds.min} or 1h30m`,
+      );
+    }
   };
 }
 

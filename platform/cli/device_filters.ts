@@ -1,17 +1,19 @@
 /** Which devices a list shows, and how many of how many that are. */
 import type { Command } from "commander";
+import { formatDuration } from "../../src/core/duration.ts";
 import { UsageError } from "../../src/core/errors.ts";
 import { listAgents } from "../store/agents.ts";
 import { maybeSite } from "../store/customers.ts";
 import { listDevices } from "../store/devices.ts";
 import { newestReadings } from "../store/readings.ts";
 import type { Tenant } from "../store/store.ts";
-import { customerOption } from "./command_context.ts";
+import { customerOption, timeOption } from "./command_context.ts";
 import { type DeviceView, mostReadings, viewOf } from "./device_view.ts";
 
 export interface DeviceFilters {
   low?: boolean;
-  silent?: boolean;
+  /** Milliseconds; true: as the lists mark them. */
+  silent?: boolean | number;
   site?: string;
 }
 
@@ -19,7 +21,11 @@ export function addDeviceFilters(command: Command): Command {
   return command.option(...customerOption)
     .option("--site <site>", "of one site: its id or name, or its name in the agent's file")
     .option("--low", "only devices with a supply of which 20 % or less is left")
-    .option("--silent", "only devices that were not heard of for a day, or are known to be away");
+    .option(
+      "--silent [time]",
+      "only devices that were not heard of for so long, such as 2h or 3d; without it for a day, or known to be away",
+      timeOption("--silent", { min: "1m", max: "365d", bareUnit: "d" }),
+    );
 }
 
 export interface ListedDevice extends DeviceView {
@@ -40,13 +46,17 @@ export function selectDevices(tenant: Tenant, filters: DeviceFilters, now: numbe
     total,
   }));
   const isAtSite = filters.site === undefined ? () => true : siteFilter(tenant, filters.site, all);
+  const { silent } = filters;
+  const isSilentFor = ({ row, isSilent }: DeviceView) =>
+    typeof silent === "number" ? now - row.last_seen_at >= silent : silent !== true || isSilent;
   const devices = all.filter((device) =>
-    isAtSite(device) && (filters.low !== true || device.low.length > 0) && (filters.silent !== true || device.isSilent)
+    isAtSite(device) && (filters.low !== true || device.low.length > 0) && isSilentFor(device)
   );
   const names = [
     ...(filters.site === undefined ? [] : [`--site ${filters.site}`]),
     ...(filters.low === true ? ["--low"] : []),
-    ...(filters.silent === true ? ["--silent"] : []),
+    ...(silent === true ? ["--silent"] : []),
+    ...(typeof silent === "number" ? [`--silent ${formatDuration(silent)}`] : []),
   ];
   return { devices, counts: countsOf(devices, all.length, names), isFiltered: names.length > 0 };
 }

@@ -129,6 +129,8 @@ for (const list of [["device", "list"], ["reading", "list"]]) {
   const filters: [args: string[], names: string[], line: RegExp][] = [
     [["--low"], ["asleep"], /\n1 of 4 devices \(--low\): 1 with low supplies, 1 without meters\n$/],
     [["--silent"], ["away"], /\n1 of 4 devices \(--silent\): 1 silent\n$/],
+    [["--silent", "1h"], ["away"], /\n1 of 4 devices \(--silent 1h\): 1 silent\n$/],
+    [["--silent", "364d"], [], /^0 of 4 devices \(--silent 364d\)\n$/],
     [["--low", "--silent"], [], /^0 of 4 devices \(--low, --silent\)\n$/],
     [["--site", "OFFICE"], ["whole", "asleep", "away", "unread"], /\n4 of 4 devices \(--site OFFICE\): /],
     [["--site", "berlin", "--low"], ["asleep"], /\n1 of 4 devices \(--site berlin, --low\): /],

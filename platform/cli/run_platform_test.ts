@@ -96,7 +96,14 @@ const mistakes = [
   { args: ["customer", "create", "Acme"], says: /name is taken/ },
   { args: ["site", "list", "--customer", "Nobody"], says: /Cannot find the customer "Nobody"/ },
   { args: ["code", "create"], says: /no site yet/ },
-  { args: ["code", "create", "--valid-days", "0"], says: /from 1 to 365: current value is "0"/ },
+  { args: ["code", "create", "--valid-days", "0"], says: /from 1h to 365d: current value is "0"/ },
+  { args: ["code", "create", "--valid-days", "366"], says: /--valid-days as a time/ },
+  { args: ["code", "create", "--valid-days", "soon"], says: /current value is "soon"/ },
+  { args: ["unlock", "me", "--valid-hours", "31d"], says: /--valid-hours as a time from 5m to 30d/ },
+  { args: ["task", "scan", "agt-0", "--valid-minutes", "8d"], says: /--valid-minutes as a time from 1m to 7d/ },
+  { args: ["task", "diagnostics", "agt-0", "--log-hours", "1m"], says: /--log-hours as a time from 1h to 30d/ },
+  { args: ["serve", "--poll-seconds", "29s"], says: /--poll-seconds as a time from 30s to 24h/ },
+  { args: ["device", "list", "--silent", "long"], says: /--silent as a time/ },
   { args: ["agent", "revoke", "agt-0", "--reason", "lost"], says: /Cannot find the agent "agt-0"/ },
   { args: ["agent", "revoke", "agt-0"], says: /--reason/ },
   { args: ["task", "ping", "agt-0", "10.1.0.7"], says: /Cannot find the agent/ },
@@ -233,3 +240,21 @@ Deno.test("--help and --version are written to standard output", () =>
     assert.match((await run("--help")).stdout, /serve .*answer agents/);
     assert.match((await run("--version")).stdout, /^opendca-platform \d/);
   }));
+
+const validTimes: [args: string[], ms: number][] = [
+  [["code", "create"], 14 * 86_400_000],
+  [["code", "create", "--valid-days", "2"], 2 * 86_400_000],
+  [["code", "create", "--valid-days", "1d12h"], 36 * 3_600_000],
+  [["unlock", "a9eba39a-daf4-40b2-b8db-c58d7b034ce3"], 24 * 3_600_000],
+  [["unlock", "a9eba39a-daf4-40b2-b8db-c58d7b034ce3", "--valid-hours", "2"], 2 * 3_600_000],
+  [["unlock", "a9eba39a-daf4-40b2-b8db-c58d7b034ce3", "--valid-hours", "30m"], 1_800_000],
+];
+for (const [args, ms] of validTimes) {
+  Deno.test(`runPlatform() ${args.join(" ")} is valid for ${ms / 3_600_000} h`, () =>
+    withPlatform(async (run) => {
+      await run("customer", "create", "Acme");
+      await run("site", "create", "Berlin");
+      const { stdout, stderr } = await run(...args, "--json");
+      assert.equal(Date.parse(JSON.parse(stdout).expiresAt) - now.getTime(), ms, stderr);
+    }));
+}

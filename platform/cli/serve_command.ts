@@ -5,7 +5,7 @@ import { ConfigError, messageOf, UsageError } from "../../src/core/errors.ts";
 import { escapeInvisible } from "../../src/core/escape_invisible.ts";
 import type { CertificateFiles } from "../certificates/server_certificate.ts";
 import { openPlatform, serve } from "../compose.ts";
-import { type CommandContext, dataDirectory, type GlobalOptions, wholeNumber } from "./command_context.ts";
+import { type CommandContext, dataDirectory, type GlobalOptions, timeOption, wholeNumber } from "./command_context.ts";
 import type { PlatformHost } from "./host.ts";
 
 interface ServeFlags extends GlobalOptions {
@@ -13,6 +13,7 @@ interface ServeFlags extends GlobalOptions {
   hostName?: string[];
   tlsCertificate?: string;
   tlsKey?: string;
+  /** Milliseconds. */
   pollSeconds?: number;
   agentQuota: number;
   customerQuota: number;
@@ -30,9 +31,9 @@ export function addServeCommand(program: Command, { host }: CommandContext): voi
     .option("--tls-certificate <file>", "a certificate of your own, PEM, with its chain; - for standard input")
     .option("--tls-key <file>", "its private key, PEM; - for standard input")
     .option(
-      "--poll-seconds <number>",
-      "how often agents poll, over what their own files say",
-      wholeNumber("--poll-seconds", { min: 30, max: 86_400 }),
+      "--poll-seconds <time>",
+      "how often agents poll, over what their own files say: 90s, 10m; a bare number is seconds",
+      timeOption("--poll-seconds", { min: "30s", max: "24h", bareUnit: "s" }),
     )
     .option("--agent-quota <MiB>", "how much an agent may store on a day", wholeNumber("--agent-quota", megabytes), 256)
     .option(
@@ -53,7 +54,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
   using platform = await openPlatform({
     dataDirectory: dataDirectory(host, flags),
     clock: host.clock,
-    pollSeconds: flags.pollSeconds,
+    pollSeconds: flags.pollSeconds === undefined ? undefined : Math.ceil(flags.pollSeconds / 1000),
     quotas: { agentBytes: flags.agentQuota * 1024 * 1024, customerBytes: flags.customerQuota * 1024 * 1024 },
     log: (event, fields) => {
       // A log that cannot be written must not stop the answer that it is about.

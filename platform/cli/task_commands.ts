@@ -1,11 +1,11 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { UsageError } from "../../src/core/errors.ts";
 import { Task, TaskResult } from "../../proto/gen/opendca/v1/task.ts";
 import { signTask } from "../signing/sign_task.ts";
 import { configDocument, setAgentConfig } from "../store/agent_configs.ts";
 import { addTask, listTasks, type TaskRow } from "../store/tasks.ts";
 import { agentOf } from "./agent_commands.ts";
-import { type CommandContext, customerOption, wholeNumber } from "./command_context.ts";
+import { type CommandContext, customerOption, timeOption, wholeNumber } from "./command_context.ts";
 import { readConfigFile } from "./config_file.ts";
 import { type Column, minuteText, renderTable } from "./table.ts";
 import { taskOutcome } from "./task_outcome.ts";
@@ -24,6 +24,8 @@ const columns: Column[] = [
   { heading: "OUTCOME", note: true },
 ];
 
+const hourMs = 3_600_000;
+
 /** `task scan|ping|diagnostics|set-config|list`. */
 export function addTaskCommands(program: Command, context: CommandContext): void {
   const task = program.command("task").description("ask something of an agent; it gets it with its next poll");
@@ -38,7 +40,7 @@ export function addTaskCommands(program: Command, context: CommandContext): void
         );
       }
       const issuedAt = context.host.clock.now();
-      const expiresAt = new Date(issuedAt.getTime() + validMinutes * 60_000);
+      const expiresAt = new Date(issuedAt.getTime() + validMinutes);
       const taskId = crypto.randomUUID();
       // As with the next poll after it: another configuration there would undo the task's.
       if (payload.$case === "setConfig") {
@@ -69,11 +71,9 @@ export function addTaskCommands(program: Command, context: CommandContext): void
   }
 
   function kind(usage: string, description: string): Command {
-    return task.command(usage).description(description).option(...customerOption).option(
-      "--valid-minutes <number>",
-      "not run later than this",
-      wholeNumber("--valid-minutes", { min: 1, max: 10_080 }),
-      60,
+    return task.command(usage).description(description).option(...customerOption).addOption(
+      new Option("--valid-minutes <time>", "not run later than this: 90m, 2h; a bare number is minutes")
+        .argParser(timeOption("--valid-minutes", { min: "1m", max: "7d", bareUnit: "m" })).default(hourMs, "60m"),
     );
   }
 
@@ -93,9 +93,12 @@ export function addTaskCommands(program: Command, context: CommandContext): void
       create(command, agentId, { $case: "ping", value: { target, count: options.count } })
     );
   kind("diagnostics <agent>", "collect logs and state, without secrets")
-    .option("--log-hours <number>", "how much of the log", wholeNumber("--log-hours", { min: 1, max: 720 }), 24)
+    .addOption(
+      new Option("--log-hours <time>", "how much of the log, in whole hours: 12h, 3d; a bare number is hours")
+        .argParser(timeOption("--log-hours", { min: "1h", max: "30d", bareUnit: "h" })).default(24 * hourMs, "24h"),
+    )
     .action((agentId: string, options: { logHours: number }, command: Command) =>
-      create(command, agentId, { $case: "diagnostics", value: { logHours: options.logHours } })
+      create(command, agentId, { $case: "diagnostics", value: { logHours: Math.ceil(options.logHours / hourMs) } })
     );
   kind("set-config <agent>", "replace the platform's part of the configuration at once")
     .requiredOption("--file <file>", "JSON of a PlatformConfig, - for standard input: see docs/protocol.md")

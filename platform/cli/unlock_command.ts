@@ -1,10 +1,10 @@
 import { Buffer } from "node:buffer";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { UsageError } from "../../src/core/errors.ts";
 import { isUuid } from "../services/request_checks.ts";
 import { createUnlockToken } from "../signing/unlock_token.ts";
 import { forgetFailedAttempts } from "../store/failed_keys.ts";
-import { type CommandContext, wholeNumber } from "./command_context.ts";
+import { type CommandContext, timeOption, wholeNumber } from "./command_context.ts";
 
 /**
  * `unlock INSTALLATION`: a token for `opendca unlock`, and five more attempts on the platform's side; `unlock-key`: what
@@ -19,7 +19,10 @@ export function addUnlockCommand(program: Command, context: CommandContext): voi
       wholeNumber("--lock", { min: 1, max: 1_000_000 }),
       1,
     )
-    .option("--valid-hours <number>", "until it expires", wholeNumber("--valid-hours", { min: 1, max: 720 }), 24)
+    .addOption(
+      new Option("--valid-hours <time>", "until it expires: 30m, 2d; a bare number is hours")
+        .argParser(timeOption("--valid-hours", { min: "5m", max: "30d", bareUnit: "h" })).default(86_400_000, "24h"),
+    )
     .action((installation: string, options: { lock: number; validHours: number }, command: Command) =>
       context.change(command, (platform) => {
         const installationId = installation.toLowerCase();
@@ -28,7 +31,7 @@ export function addUnlockCommand(program: Command, context: CommandContext): voi
           throw new UsageError(`Cannot use "${installation}" as an installation id: it is no UUID`, hint);
         }
         const issuedAt = context.host.clock.now();
-        const expiresAt = new Date(issuedAt.getTime() + options.validHours * 3_600_000);
+        const expiresAt = new Date(issuedAt.getTime() + options.validHours);
         const lockCount = options.lock;
         const token = createUnlockToken(platform.signingKey, { installationId, lockCount, issuedAt, expiresAt });
         forgetFailedAttempts(platform.store, installationId);

@@ -3,7 +3,7 @@
  * `status --check` and `opendca doctor`. Pure.
  */
 import type { CopyFault } from "../activation/judge_copies.ts";
-import { roundDuration } from "../config/duration.ts";
+import { roundDuration } from "../core/duration.ts";
 import { faultKindOf } from "./fault_kinds.ts";
 import type { AgentState, ShownStatus } from "./read_status.ts";
 import type { StatusFile } from "./status_file.ts";

@@ -9,7 +9,7 @@ import { startRenewal } from "../activation/renewal.ts";
 import type { StateStoreOptions } from "../activation/state_store.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
 import { readAgentConfig } from "../config/read_config.ts";
-import { roundDuration } from "../config/duration.ts";
+import { roundDuration } from "../core/duration.ts";
 import { watchConfig } from "../config/watch_config.ts";
 import type { Clock } from "../core/clock.ts";
 import { openClockBook } from "../core/clock_book.ts";

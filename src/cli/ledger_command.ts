@@ -7,7 +7,9 @@ import { StorageError } from "../core/sqlite.ts";
 import { type Ledger, openLedger } from "../ledger/ledger.ts";
 import type { LedgerEntry } from "../ledger/ledger_entry.ts";
 import { hanging } from "../core/terminal_text.ts";
+import { parseDuration } from "../core/duration.ts";
 import { safeText } from "../core/safe_text.ts";
+import { ValueSyntaxError } from "../core/value_syntax_error.ts";
 import { visibleJson } from "../core/visible_json.ts";
 import type { Host } from "./host.ts";
 
@@ -106,15 +108,21 @@ function lineOf({ number, at, kind, summary, size, sha256 }: LedgerEntry, { stdo
 
 function timeOf(host: Host): (text: string) => Date {
   return (text) => {
-    const [, count, unit] = /^(\d{1,5})([mhd])$/.exec(text) ?? [];
-    if (count !== undefined) {
-      const unitMs = unit === "d" ? 86_400_000 : unit === "h" ? 3_600_000 : 60_000;
-      return new Date(host.clock.now().getTime() - Number(count) * unitMs);
-    }
+    const ageMs = maybeDuration(text);
+    if (ageMs !== undefined) return new Date(host.clock.now().getTime() - ageMs);
     const time = new Date(text);
     if (!/^\d{4}-\d{2}-\d{2}/.test(text) || Number.isNaN(time.getTime())) {
       throw new InvalidArgumentError("It must be a date, a time, or an age such as 12h or 7d.");
     }
     return time;
   };
+}
+
+function maybeDuration(text: string): number | undefined {
+  try {
+    return parseDuration(text, { max: "5000w" });
+  } catch (error) {
+    if (!(error instanceof ValueSyntaxError)) throw error;
+    return undefined;
+  }
 }

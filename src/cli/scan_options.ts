@@ -1,8 +1,8 @@
 /** The options of `opendca scan`, checked before any packet is sent. */
 import { InvalidArgumentError, Option } from "commander";
 import type { Command } from "commander";
-import { parseDuration } from "../config/duration.ts";
-import { ValueSyntaxError } from "../config/value_syntax_error.ts";
+import { parseDuration } from "../core/duration.ts";
+import { ValueSyntaxError } from "../core/value_syntax_error.ts";
 import { UsageError } from "../core/errors.ts";
 import { csvRows } from "../report/csv_rows.ts";
 import type { CsvRows } from "../report/csv_rows.ts";
@@ -108,9 +108,8 @@ export function duration(
   { min, max, bareUnit }: { min: string; max: string; bareUnit: "ms" | "s" },
 ): (text: string) => number {
   return (text) => {
-    const withUnit = /^\s*\d+\s*$/.test(text) ? `${text.trim()}${bareUnit}` : text;
     try {
-      return parseDuration(withUnit, { min, max });
+      return parseDuration(text, { min, max, bareUnit });
     } catch (error) {
       if (!(error instanceof ValueSyntaxError)) throw error;
       throw new InvalidArgumentError(`It must be a time from ${min} to ${max}, such as ${min} or 30s.`);

@@ -1,7 +1,7 @@
 /** `opendca status --check`: one line and an exit code, as plug-ins of Nagios, Icinga, Naemon and Checkmk have them. Pure. */
 import { type Finding, type FindingLimits, findingsOf, measuredOf } from "../agent/findings.ts";
 import type { ShownStatus } from "../agent/read_status.ts";
-import { roundDuration } from "../config/duration.ts";
+import { roundDuration } from "../core/duration.ts";
 import { messageOf } from "../core/errors.ts";
 import { safeText } from "../core/safe_text.ts";
 

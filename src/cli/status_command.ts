@@ -4,9 +4,9 @@ import { activationStore, likelyStateDirectory } from "../activation/store_optio
 import { type FindingLimits, findingsOf, usualLimits } from "../agent/findings.ts";
 import { readStatus } from "../agent/read_status.ts";
 import type { ShownStatus } from "../agent/read_status.ts";
-import { parseDuration } from "../config/duration.ts";
+import { parseDuration } from "../core/duration.ts";
 import { configPath } from "../config/read_config.ts";
-import { ValueSyntaxError } from "../config/value_syntax_error.ts";
+import { ValueSyntaxError } from "../core/value_syntax_error.ts";
 import { UsageError } from "../core/errors.ts";
 import { safeText, visibleText } from "../core/safe_text.ts";
 import { hanging } from "../core/terminal_text.ts";

@@ -2,7 +2,7 @@
 import { findingsOf } from "../agent/findings.ts";
 import type { ShownStatus } from "../agent/read_status.ts";
 import type { SiteStatus } from "../agent/status_file.ts";
-import { roundDuration } from "../config/duration.ts";
+import { roundDuration } from "../core/duration.ts";
 
 const stateTexts: Record<ShownStatus["state"], string> = {
   "running": "running",

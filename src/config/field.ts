@@ -5,9 +5,9 @@ import { isYamlList, readYamlList, readYamlText, tryReadYaml, yamlError } from "
 import { TargetSyntaxError } from "../targets/target_spec.ts";
 import type { SettingValue } from "./agent_config.ts";
 import { formatByteSize, parseByteSize } from "./byte_size.ts";
-import { formatDuration, parseDuration } from "./duration.ts";
+import { formatDuration, parseDuration } from "../core/duration.ts";
 import { parsePort } from "./endpoint.ts";
-import { ValueSyntaxError } from "./value_syntax_error.ts";
+import { ValueSyntaxError } from "../core/value_syntax_error.ts";
 
 export interface Field<T> {
   /** Throws `YamlMistake`; `what` is the key as messages name it. Mistakes of the parts of a list go to `onMistake`. */

@@ -10,7 +10,7 @@ import { applySchedule } from "./platform_schedule.ts";
 import { formatRange } from "./policy.ts";
 import { defaultSnmpPort, siteNameField } from "./read_sites.ts";
 import { maybeOverlap, maybeTooLarge, rangesOfSite } from "./site_targets.ts";
-import { ValueSyntaxError } from "./value_syntax_error.ts";
+import { ValueSyntaxError } from "../core/value_syntax_error.ts";
 
 /** Each is compared with each other one. */
 const maxSites = 500;

@@ -15,7 +15,7 @@ import { parsePin } from "./pin.ts";
 import { parseUnlockKey } from "./unlock_key.ts";
 import type { ConfigReader } from "./section.ts";
 import { openSection } from "./section.ts";
-import { ValueSyntaxError } from "./value_syntax_error.ts";
+import { ValueSyntaxError } from "../core/value_syntax_error.ts";
 
 const defaultProxyPort = 3128;
 

@@ -13,7 +13,7 @@ import type { ConfigReader, Section } from "./section.ts";
 import { openSection } from "./section.ts";
 import { maybeOverlap, maybeTooLarge, rangesOfSite } from "./site_targets.ts";
 import { excludeField, hostField, rangeField } from "./target_fields.ts";
-import { ValueSyntaxError } from "./value_syntax_error.ts";
+import { ValueSyntaxError } from "../core/value_syntax_error.ts";
 
 export const defaultSnmpPort = 161;
 

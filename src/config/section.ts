@@ -7,7 +7,7 @@ import type { YamlValue } from "../core/yaml_reader.ts";
 import { placeOf, readYamlMap, tryReadYaml, yamlError, YamlMistake } from "../core/yaml_reader.ts";
 import type { Setting, SettingSource, SettingValue } from "./agent_config.ts";
 import type { Field, TextField } from "./field.ts";
-import { ValueSyntaxError } from "./value_syntax_error.ts";
+import { ValueSyntaxError } from "../core/value_syntax_error.ts";
 
 /** What is found while a file is read. */
 export interface ConfigReader extends SecretSources {

@@ -52,3 +52,10 @@ Deno.test("formatDuration() is read back as the same, and says days from two on"
     assert.equal(formatDuration(parseDuration(text)), text);
   }
 });
+
+Deno.test("parseDuration() takes a number without a unit where it is told which one", () => {
+  assert.equal(parseDuration(" 14 ", { bareUnit: "d" }), 14 * 86_400_000);
+  assert.equal(parseDuration("36h", { bareUnit: "d" }), 36 * 3_600_000);
+  assert.throws(() => parseDuration("366", { max: "365d", bareUnit: "d" }), ValueSyntaxError);
+  assert.throws(() => parseDuration("1.5", { bareUnit: "d" }), ValueSyntaxError);
+});

@@ -11,9 +11,19 @@ const units: readonly [unit: string, ms: number][] = [
 const msOf = new Map(units);
 const hint = "write a number with ms, s, m, h, d or w, such as 30s or 1h30m";
 
+export type DurationUnit = "ms" | "s" | "m" | "h" | "d" | "w";
+
+export interface DurationBounds {
+  min?: string;
+  max?: string;
+  /** The unit of a number without one; without it such a number is a mistake. */
+  bareUnit?: DurationUnit;
+}
+
 /** Milliseconds of "500ms", "5m" or "1h30m", within bounds that are given the same way. Throws `ValueSyntaxError`. */
-export function parseDuration(text: string, bounds: { min?: string; max?: string } = {}): number {
-  const ms = durationOf(text);
+export function parseDuration(text: string, bounds: DurationBounds = {}): number {
+  const isBare = bounds.bareUnit !== undefined && /^\s*\d+\s*$/.test(text);
+  const ms = durationOf(isBare ? `${text.trim()}${bounds.bareUnit}` : text);
   if (bounds.min !== undefined && ms < durationOf(bounds.min)) {
     throw new ValueSyntaxError(`is shorter than ${bounds.min}`, `write ${bounds.min} or more`);
   }
