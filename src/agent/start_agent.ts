@@ -12,6 +12,7 @@ import { readAgentConfig } from "../config/read_config.ts";
 import { roundDuration } from "../core/duration.ts";
 import { watchConfig } from "../config/watch_config.ts";
 import type { Clock } from "../core/clock.ts";
+import type { ColorChoice } from "../core/color.ts";
 import { openClockBook } from "../core/clock_book.ts";
 import { messageOf, NotPermittedError } from "../core/errors.ts";
 import { DamagedDatabaseError, tryStore } from "../core/sqlite.ts";
@@ -57,7 +58,7 @@ export interface AgentParts {
   machine: CommonMachine & AgentMachine;
   version: string;
   /** What the command line says over the file. */
-  log?: Partial<Pick<AgentConfig["log"], "format">>;
+  log?: Partial<Pick<AgentConfig["log"], "format" | "level">> & { color?: ColorChoice };
   random?: () => number;
   /** gRPC unless told. */
   connect?: typeof createGrpcAgentApi;
@@ -94,7 +95,11 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
 
   built.use(await takeStateLock(store.disk, { stateDirectory, clock }));
   const { state, identity } = await readAgentIdentity(store);
-  const openedLog = built.use(openLog({ ...parts.config.log, ...parts.log }, { ...machine, disk: machine.logDisk }));
+  const openedLog = built.use(openLog({ ...parts.config.log, ...parts.log }, {
+    ...machine,
+    disk: machine.logDisk,
+    color: parts.log?.color,
+  }));
   const log = openedLog.logger;
   let changed = () => {};
   // What is built further down and used by what is built first.
@@ -161,7 +166,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     readTextFile: machine.readTextFile,
     replaceTextFile: machine.replaceTextFile,
     onChange({ config, refusals, from }) {
-      openedLog.setLevel(config.log.level);
+      openedLog.setLevel(parts.log?.level ?? config.log.level);
       if (config.poll.intervalMs !== pollIntervalMs) later.poller?.wake();
       pollIntervalMs = config.poll.intervalMs;
       log.info("configApplied", { from, refusals });

@@ -3,6 +3,7 @@ import type { AgentMachine } from "../agent/agent_machine.ts";
 import type { BuildFacts } from "./build_facts.ts";
 import type { Clock } from "../core/clock.ts";
 import type { IpRange } from "../core/ip_range.ts";
+import type { GlobalOptions } from "./global_options.ts";
 import type { ScannerWorker } from "../supervisor/supervise_scan.ts";
 import type { NameAnswer } from "../targets/host_names.ts";
 
@@ -28,6 +29,8 @@ export interface Host {
   buildFacts(): BuildFacts;
   /** What `run` and `status` need beside this. */
   agentMachine(): AgentMachine;
+  /** What was said for every command; the defaults where it is left out. */
+  options?: GlobalOptions;
 }
 
 export interface OutputStream {

@@ -6,6 +6,8 @@ import type { Host } from "./host.ts";
 
 export interface ProgressDisplay {
   update(progress: ScanProgress): void;
+  /** Writes lines above the moving one, also where no progress is shown; nothing for an empty text. */
+  say(text: string): void;
   /** Removes the moving line, so that what follows begins on an empty one. */
   clear(): Promise<void>;
 }
@@ -16,7 +18,6 @@ const plainEveryMs = 5_000;
 const rateOverMs = 2_000;
 
 export function showProgress(host: Host, quiet: boolean): ProgressDisplay {
-  if (quiet) return { update: () => {}, clear: () => Promise.resolve() };
   const { clock, stderr } = host;
   const startedMs = clock.monotonicMs();
   const samples: { at: number; sent: number }[] = [{ at: startedMs, sent: 0 }];
@@ -43,6 +44,7 @@ export function showProgress(host: Host, quiet: boolean): ProgressDisplay {
 
   return {
     update(progress) {
+      if (quiet) return;
       const now = clock.monotonicMs();
       if (now - shownMs < (stderr.isTerminal ? terminalEveryMs : plainEveryMs)) return;
       shownMs = now;
@@ -52,6 +54,12 @@ export function showProgress(host: Host, quiet: boolean): ProgressDisplay {
         : `${formatProgressLine(state)}\n`;
       shown = stderr.isTerminal;
       writing = writing.then(() => stderr.write(text));
+    },
+    say(text) {
+      if (text === "") return;
+      const line = shown ? `\r\x1b[2K${text}` : text;
+      shown = false;
+      writing = writing.then(() => stderr.write(line));
     },
     async clear() {
       await writing;

@@ -9,6 +9,7 @@ import { exitCodeFor, messageOf, namedError, ReaderGoneError, UsageError } from 
 import { parserSentence, parserSuggestion } from "../core/parser_message.ts";
 import { safeText } from "../core/safe_text.ts";
 import { versionJson, versionText } from "./build_facts.ts";
+import { addGlobalOptions, fromCommand, type GlobalOptions, verboseLine } from "./global_options.ts";
 import type { Host } from "./host.ts";
 import { version } from "./version.ts";
 
@@ -40,7 +41,9 @@ permitted, 78 bad configuration, 130 interrupted, 141 nobody reads the output. T
 `;
 
 /** Runs one command and returns the exit code: 0 done, 64 usage, 69 unreachable, 70 a bug, 74 output, 77 not permitted, 78 configuration, 130 interrupted, 141 nobody reads. */
-export async function runCli(args: readonly string[], host: Host): Promise<number> {
+export async function runCli(given: readonly string[], machine: Host): Promise<number> {
+  const args = fromCommand(given);
+  const host: Host = { ...machine, options: { color: "auto", verbose: false } };
   let exitCode = 0;
   let shown = "";
   const program = await createProgram(args, host, {
@@ -53,7 +56,7 @@ export async function runCli(args: readonly string[], host: Host): Promise<numbe
     }
     // The parser knows `--json` of a command alone.
     const isVersion = args.length === 2 && args.includes("--json") && args.some((arg) => /^(-V|--version)$/.test(arg));
-    await program.parseAsync(isVersion ? ["--version"] : args as string[], { from: "user" });
+    await program.parseAsync(isVersion ? ["--version"] : given as string[], { from: "user" });
     return exitCode;
   } catch (error) {
     // Help and version end the parser by an error; they are written here, where they can be waited for.
@@ -91,17 +94,21 @@ async function createProgram(args: readonly string[], host: Host, hooks: Program
     .addHelpText("after", examples)
     .showSuggestionAfterError(true)
     .exitOverride()
-    .configureHelp({ helpWidth: Math.min(100, host.stdout.columns()) })
+    .configureHelp({ helpWidth: Math.min(100, host.stdout.columns()), showGlobalOptions: true })
     .configureOutput({
       writeOut: hooks.show,
       // A mistake is reported by `runCli`, in one voice.
       writeErr: () => {},
     });
+  addGlobalOptions(program);
   // Completions are made of all commands.
   const isKnown = name !== undefined && name !== "completions" && Object.hasOwn(commands, name);
   const added = await Promise.all(isKnown ? [commands[name]!()] : Object.values(commands).map((load) => load()));
   for (const add of added) add(program, host, hooks.setExitCode);
-  program.hook("preAction", (_, command) => refuseLocked(nameOf(command), command.opts<{ config?: string }>(), host));
+  program.hook("preAction", async (_, command) => {
+    Object.assign(host.options!, program.opts<GlobalOptions>());
+    await refuseLocked(nameOf(command), command.opts<{ config?: string }>(), host);
+  });
   return program;
 }
 
@@ -113,6 +120,7 @@ function shownVersion(args: readonly string[], host: Host): string {
 
 async function refuseLocked(command: string, { config }: { config?: string | undefined }, host: Host): Promise<void> {
   const directory = await likelyStateDirectory(configPath(config, host.env), host);
+  await host.stderr.write(verboseLine(host, "commandBegun", { command, version, stateDirectory: directory }));
   await refuseWhenLocked(command, await activationStore(directory, host.env));
 }
 

@@ -16,6 +16,7 @@ Examples:
   opendca run
   opendca run --config agent.yaml
   opendca run --log-format json
+  opendca run --verbose --color always
 
 Exit codes: 0 stopped, 69 the disk does not take what it must, or a database was damaged in use, 70 a bug, 77 not
 activated, revoked, locked or running already, 78 bad configuration.
@@ -65,7 +66,11 @@ async function runOnce(
     store: await activationStore(config.stateDirectory, host.env),
     machine: { ...host, ...host.agentMachine() },
     version,
-    ...(logFormat === undefined ? {} : { log: { format: logFormat } }),
+    log: {
+      ...(logFormat === undefined ? {} : { format: logFormat }),
+      ...(host.options?.verbose === true ? { level: "debug" } : {}),
+      ...(host.options === undefined ? {} : { color: host.options.color }),
+    },
   });
   return await Promise.race([agent.ended, interrupted]);
 }

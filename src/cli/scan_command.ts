@@ -1,16 +1,19 @@
 /** `opendca scan TARGET…`: from the arguments to a document on the screen or in a file. */
 import type { Command } from "commander";
 import { UsageError } from "../core/errors.ts";
+import { formatEndpoint } from "../core/ip.ts";
 import { safeText } from "../core/safe_text.ts";
+import type { EventName, LogFields } from "../log/log_record.ts";
 import type { Reading, ScanDocument } from "../printers/reading.ts";
 import { renderCsv } from "../report/csv.ts";
-import { counted, fleetOf, grouped, lowInWords } from "../report/fleet.ts";
+import { counted, fleetOf, grouped, lowInWords, whyUnread } from "../report/fleet.ts";
 import { renderHtml } from "../report/html.ts";
 import { renderJson, renderJsonLine } from "../report/json.ts";
 import { renderTable } from "../report/table.ts";
 import { scanInTurn } from "../supervisor/scan_in_turn.ts";
 import type { ScanResult } from "../supervisor/supervise_scan.ts";
 import type { ScanCommand, ScanOrders } from "./configured_scan.ts";
+import { accessEvent, verboseLine } from "./global_options.ts";
 import type { Host } from "./host.ts";
 import { maybeOutputFile } from "./open_output.ts";
 import { showProgress } from "./progress_display.ts";
@@ -36,6 +39,7 @@ Examples:
   opendca scan @sites.txt -f jsonl | jq .serial
   opendca scan --config agent.yaml
   opendca scan 192.168.1.77 --config agent.yaml -f json
+  opendca scan 192.168.1.77 --verbose
   opendca scan --preview-upload
   opendca scan --preview-upload 192.168.1.77 --config agent.yaml
 
@@ -97,6 +101,10 @@ async function runScan(command: ScanCommand, host: Host): Promise<number> {
   const startedAt = host.clock.now();
   const startedMs = host.clock.monotonicMs();
   const progress = showProgress(host, options.quiet === true);
+  const say = (event: EventName, fields: LogFields) => progress.say(verboseLine(host, event, fields));
+  for (const { space, ratePerSecond, workers } of requests) {
+    say("scanPlanned", { addresses: space.size, ratePerSecond, workers });
+  }
   try {
     const result = await scanInTurn(requests, {
       createWorker: host.createWorker,
@@ -104,8 +112,18 @@ async function runScan(command: ScanCommand, host: Host): Promise<number> {
       clock: host.clock,
       signal: stop.signal,
       onProgress: progress.update,
-      onReading: sink.onReading,
+      onReading(reading) {
+        const { address, port, model, serial, problems } = reading;
+        say("printerRead", { device: formatEndpoint(address, port), model, serial, problems: problems.length });
+        sink.onReading(reading);
+      },
+      onAccess: (key, access) => say(...accessEvent(key, access)),
     });
+    for (const { address, port, reason } of result.unread) {
+      say("deviceLeft", { device: formatEndpoint(address, port), why: whyUnread[reason] });
+    }
+    for (const { code, message } of [...problems, ...result.problems]) say("problemFound", { code, message });
+    say("scanEnded", { ...result.counters });
     await progress.clear();
     const document = documentOf({ ...result, problems: [...problems, ...result.problems] }, {
       startedAt,

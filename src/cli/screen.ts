@@ -1,3 +1,4 @@
+import { hasColor } from "../core/color.ts";
 import type { Host } from "./host.ts";
 
 export interface ScreenOptions {
@@ -11,8 +12,8 @@ export function screenOptions(host: Host | undefined): ScreenOptions {
   const screen = host?.stdout;
   return {
     columns: screen?.isTerminal ? screen.columns() : 100,
-    color: screen !== undefined && screen.isTerminal && host?.env("NO_COLOR") === undefined &&
-      host?.env("TERM") !== "dumb",
+    color: host !== undefined &&
+      hasColor({ choice: host.options?.color, isTerminal: host.stdout.isTerminal, env: host.env }),
     unicode: host === undefined || speaksUnicode(host),
   };
 }

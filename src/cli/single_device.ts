@@ -13,6 +13,7 @@ import { targetAt } from "../targets/address_space.ts";
 import type { AddressSpace, Target } from "../targets/address_space.ts";
 import { createHostNames } from "../targets/host_names.ts";
 import { parseTargets } from "../targets/parse_targets.ts";
+import { accessEvent, verboseLine } from "./global_options.ts";
 import type { Host } from "./host.ts";
 import { readOptions } from "./scan_options.ts";
 
@@ -118,6 +119,7 @@ export async function readSingleDevice(
       // The one device has been read: the sweep need not wait for further answers.
       onProgress: ({ answered, reading }) => answered > 0 && reading === 0 && stop.abort(),
       onReading: () => {},
+      onAccess: (key, access) => void host.stderr.write(verboseLine(host, ...accessEvent(key, access))),
     });
     if (interrupted) return null;
     const target = targetAt(space, 0);

@@ -1,5 +1,6 @@
 /** The log that a configuration asks for: a file, or standard output for a terminal, journald or whoever reads it. */
 import type { Clock } from "../core/clock.ts";
+import { type ColorChoice, hasColor } from "../core/color.ts";
 import type { LogDisk } from "./file_sink.ts";
 import { createFileSink } from "./file_sink.ts";
 import type { LineFormat } from "./format_line.ts";
@@ -25,6 +26,8 @@ export interface LogParts {
   /** Told when the file cannot be written, as the log cannot say it then. */
   stderr: { write(text: string): Promise<void> };
   env: (name: string) => string | undefined;
+  /** Of text on standard output. */
+  color?: ColorChoice | undefined;
   /** On every line, such as the version. */
   fields?: LogFields;
 }
@@ -48,9 +51,10 @@ export function openLog(options: LogOptions, parts: LogParts): OpenLog {
   };
 }
 
-function openSink({ format, file }: LogOptions, { clock, disk, stdout, stderr, env }: LogParts): LogSink {
+function openSink({ format, file }: LogOptions, parts: LogParts): LogSink {
+  const { clock, disk, stdout, stderr } = parts;
   if (file === null) {
-    return createStreamSink({ clock, write: (text) => stdout.write(text), format: streamFormat(format, stdout, env) });
+    return createStreamSink({ clock, write: (text) => stdout.write(text), format: streamFormat(format, parts) });
   }
   return createFileSink({
     ...file,
@@ -63,14 +67,9 @@ function openSink({ format, file }: LogOptions, { clock, disk, stdout, stderr, e
   });
 }
 
-function streamFormat(
-  format: LogOptions["format"],
-  stdout: LogParts["stdout"],
-  env: LogParts["env"],
-): LineFormat {
+function streamFormat(format: LogOptions["format"], { stdout, env, color: choice }: LogParts): LineFormat {
   const isText = format === "text" || (format === "auto" && stdout.isTerminal);
-  // https://no-color.org
-  const color = stdout.isTerminal && !env("NO_COLOR");
+  const color = hasColor({ choice, isTerminal: stdout.isTerminal, env });
   const lines: LineFormat = isText ? (record) => formatTextLine(record, { color }) : formatJsonLine;
   return env("JOURNAL_STREAM") && !stdout.isTerminal ? withPriority(lines) : lines;
 }
