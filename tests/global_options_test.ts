@@ -1,6 +1,7 @@
 /** `--verbose` and `--color`, which every command takes before and behind its name. */
 import assert from "node:assert/strict";
 import { runCli } from "../src/cli/run_cli.ts";
+import { startScene } from "./agent_fixture.ts";
 import { testHost } from "./fakes/test_host.ts";
 import { port, scan, standardPrinter } from "./scan_fixture.ts";
 
@@ -99,3 +100,15 @@ for (
     assert.equal(host.err.split("\n").length, 3);
   });
 }
+
+Deno.test("run --verbose --color always logs at level debug and in colour, whatever the file and NO_COLOR say", async () => {
+  await using scene = await startScene({ network: 208, printers: 1 });
+  const yaml = await Deno.readTextFile(scene.config);
+  await Deno.writeTextFile(scene.config, yaml.replace("level: debug", "level: warn"));
+  await using platform = await scene.startPlatform();
+  await using agent = scene.spawnAgent(scene.config, "-v", "--color", "always", "--log-format", "text");
+  // deno-lint-ignore no-control-regex -- colours are what is looked for
+  await agent.line((line) => /^[\d:]{8} \x1b\[2mDEBUG\x1b\[0m recordsSpooled/.test(line));
+  await agent.kill("SIGTERM");
+  await platform.kill("SIGTERM");
+});
