@@ -1,5 +1,6 @@
 /** The platform is away for days, or the wall clock jumps by one: the schedule goes on, and nothing is lost or doubled. */
 import assert from "node:assert/strict";
+import { unpackRecord } from "../platform/store/stored_record.ts";
 import { DeviceEventKind, Record as UploadedRecord } from "../proto/gen/opendca/v1/batch.ts";
 import { passThrough, turnAway } from "./fakes/door.ts";
 import { day, hour, minute, openOffice } from "./office_agent.ts";
@@ -64,8 +65,9 @@ Deno.test({
       assert(office.scans - before.scans >= 6, "the schedule stands still");
       assert(office.logged("sweepBegun").length - before.sweeps <= 1, "swept more than once");
       const polls = office.calls.poll - before.polls;
-      // The platform of this test says five minutes, which steps make six or seven; a task adds its result.
-      assert(polls >= 24 && polls <= 45, `${polls} polls in three hours`);
+      // The platform of this test says five minutes, which steps make six or seven, and a busy machine more; a task adds its
+      // result. A schedule that a jump stops would make none.
+      assert(polls >= 12 && polls <= 45, `${polls} polls in three hours`);
       assert.equal(taskOf(office, taskId).state, "succeeded");
       const isWrong = office.clock.now().getTime() !== office.platformClock.now().getTime();
       assert.equal((await faultsNow()).includes("clock-wrong"), isWrong);
@@ -82,9 +84,9 @@ Deno.test({
     const { devices, faults } = await office.status();
     assert.deepEqual([devices.awake, faults], [3, []]);
     await office.assertAllThere();
-    const offline = office.stored().map(({ record }) => UploadedRecord.decode(record).content).filter((content) =>
-      content?.$case === "deviceEvent" && content.value.kind === DeviceEventKind.OFFLINE
-    );
+    const offline = office.stored().map(({ record }) => UploadedRecord.decode(unpackRecord(record)).content).filter((
+      content,
+    ) => content?.$case === "deviceEvent" && content.value.kind === DeviceEventKind.OFFLINE);
     assert.deepEqual(offline, [], "a device was called offline");
     assert.equal(office.row().suspected_clone_at, null);
   },
