@@ -12,6 +12,7 @@ import { watchForClone } from "./clone_watch.ts";
 import { keptStatus } from "./kept_status.ts";
 import { isLedgerHead, watchLedger } from "./ledger_watch.ts";
 import type { Platform } from "./platform.ts";
+import { countedTransaction } from "./quota.ts";
 import { isShortId, isUuid } from "./request_checks.ts";
 import { takeTaskResult } from "./task_results.ts";
 
@@ -19,11 +20,11 @@ const pace = { min: 30, max: 86_400 };
 
 /** Keeps what the agent says of itself, and answers with what it should know. */
 export function poll(platform: Platform, caller: Caller, request: PollRequest): PollResponse {
-  const { store, clock, pollSeconds } = platform;
+  const { clock, pollSeconds } = platform;
   const { tenant, agentId } = caller;
   const status = checkedStatus(request);
   const at = clock.now();
-  return store.transaction(() => {
+  return countedTransaction(platform, caller, () => {
     watchForClone(platform, caller, {
       runId: status.runId,
       epoch: status.agentEpoch,

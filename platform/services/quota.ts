@@ -3,7 +3,7 @@
  * agent keeps its batch and sends it again, and nothing is lost.
  */
 import { appendAudit } from "../store/audit_log.ts";
-import { noteQuotaTold, untilNextDayMs, usageOf } from "../store/usage.ts";
+import { addUsage, noteQuotaTold, untilNextDayMs, usageOf } from "../store/usage.ts";
 import { CallError } from "./call_error.ts";
 import type { Caller } from "./caller.ts";
 import type { Platform } from "./platform.ts";
@@ -47,6 +47,18 @@ export function checkQuota(platform: Platform, { tenant, agentId }: Caller): voi
       `are allowed; the rest is taken after midnight UTC, or when the platform's ${over.option} is raised`,
     Math.min(mostWaitMs, untilNextDayMs(at)),
   );
+}
+
+/** A transaction whose growth of the store, indices included, counts into the agent's day. */
+export function countedTransaction<T>({ store, clock }: Platform, { tenant, agentId }: Caller, work: () => T): T {
+  return store.transaction(() => {
+    const before = store.usedBytes();
+    const result = work();
+    const bytes = store.usedBytes() - before;
+    // What a call replaces is taken off again, or every poll that grows and shrinks a page would count.
+    if (bytes !== 0) addUsage(tenant, { agentId, at: clock.now(), bytes });
+    return result;
+  });
 }
 
 function megabytes(bytes: number): string {

@@ -6,6 +6,7 @@ import { addCertificate } from "../store/certificates.ts";
 import { CallError } from "./call_error.ts";
 import type { Caller } from "./caller.ts";
 import type { Platform } from "./platform.ts";
+import { countedTransaction } from "./quota.ts";
 
 /** Issues a further certificate; the one in use ends when the new one is used. */
 export async function renew(platform: Platform, caller: Caller, request: RenewRequest): Promise<RenewResponse> {
@@ -16,7 +17,7 @@ export async function renew(platform: Platform, caller: Caller, request: RenewRe
     throw new CallError("invalid-request", error.message, 0, { cause: error });
   });
   const certificate = await issueAgentCertificate(agentAuthority, { agentId, csr, now: clock.now() });
-  store.transaction(() => {
+  countedTransaction(platform, caller, () => {
     addCertificate(tenant, { agentId, certificate });
     appendAudit(store, {
       at: clock.now(),

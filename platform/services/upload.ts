@@ -22,12 +22,11 @@ import { appendAudit } from "../store/audit_log.ts";
 import { addBatch, advanceContiguous, type BatchKey, listRejections, maybeBatch } from "../store/batches.ts";
 import { setDeviceState } from "../store/devices.ts";
 import { addRecord, hasRecord } from "../store/readings.ts";
-import { addUsage } from "../store/usage.ts";
 import { CallError } from "./call_error.ts";
 import type { Caller } from "./caller.ts";
 import { reportClone, watchForClone } from "./clone_watch.ts";
 import type { Platform } from "./platform.ts";
-import { checkQuota } from "./quota.ts";
+import { checkQuota, countedTransaction } from "./quota.ts";
 import { isShortId, isUuid } from "./request_checks.ts";
 import { takeTaskResult } from "./task_results.ts";
 
@@ -35,13 +34,13 @@ const maxSequence = BigInt(Number.MAX_SAFE_INTEGER);
 
 /** Stores the batch, or remembers that it was rejected. Throws CallError for a batch without an identity. */
 export function upload(platform: Platform, caller: Caller, batch: Batch): UploadResponse {
-  const { store, clock } = platform;
+  const { clock } = platform;
   const { tenant, agentId } = caller;
   const key = checkedKey(batch, agentId);
   const digest = new Uint8Array(createHash("sha256").update(batch.payload).digest());
   // What is known already is answered again, whatever the day has left.
   if (maybeBatch(tenant, key) === undefined) checkQuota(platform, caller);
-  return store.transaction(() => {
+  return countedTransaction(platform, caller, () => {
     watchForClone(platform, caller, { runId: batch.runId, epoch: key.epoch, installationId: batch.installationId });
     const known = maybeBatch(tenant, key);
     let fork: Rejection | undefined;
@@ -59,8 +58,6 @@ export function upload(platform: Platform, caller: Caller, batch: Batch): Upload
     };
   });
 }
-
-const batchRowBytes = 300;
 
 interface Arrived {
   batch: Batch;
@@ -94,9 +91,7 @@ function storeRecords(platform: Platform, caller: Caller, { batch, at }: Arrived
   try {
     const { records, refused } = decodeBatch(batch);
     const since = activatedSince(caller.tenant, caller.agentId)!;
-    let bytes = batchRowBytes;
-    for (const record of records) bytes += storeRecord(platform, caller, { ...record, at, since });
-    addUsage(caller.tenant, { agentId: caller.agentId, at, bytes });
+    for (const record of records) storeRecord(platform, caller, { ...record, at, since });
     if (refused.length === 0) return undefined;
     return {
       sequence: batch.sequence,
@@ -115,11 +110,11 @@ interface TimedRecord extends DecodedRecord {
   since: Date;
 }
 
-function storeRecord(platform: Platform, caller: Caller, { record, bytes, at, since }: TimedRecord): number {
+function storeRecord(platform: Platform, caller: Caller, { record, bytes, at, since }: TimedRecord): void {
   const { tenant, agentId } = caller;
   const { recordId, content } = record;
   // The same record in another batch: the agent began a new epoch with what it still held.
-  if (content === undefined || hasRecord(tenant, { agentId, recordId })) return 0;
+  if (content === undefined || hasRecord(tenant, { agentId, recordId })) return;
   const { at: observedAt, basis } = recordTime(record, { arrivedAt: at, since });
   const sighting = {
     agentId,
@@ -149,7 +144,7 @@ function storeRecord(platform: Platform, caller: Caller, { record, bytes, at, si
   }
   const kind = kinds[content.$case];
   const time = { observedAt, basis, agentAt: record.observedAt!, receivedAt: at };
-  return addRecord(tenant, { agentId, recordId, deviceId, ...time, kind, meters, bytes });
+  addRecord(tenant, { agentId, recordId, deviceId, ...time, kind, meters, bytes });
 }
 
 const kinds = { reading: "reading", deviceEvent: "device_event", taskResult: "task_result" } as const;

@@ -147,6 +147,9 @@ export function configRefusalsOf(row: Pick<AgentRow, "config_refusals">): string
   return JSON.parse(row.config_refusals);
 }
 
+/* Of one agent that are kept: it begins as many as it likes. */
+const mostRuns = 1000;
+
 export interface RunNote {
   agentId: string;
   runId: string;
@@ -174,6 +177,10 @@ export function noteRun(tenant: Tenant, { agentId, runId, at }: RunNote): boolea
      VALUES (:customer, :agent_id, :run_id, :run_number, :at)
      ON CONFLICT (customer_id, agent_id, run_id) DO UPDATE SET run_number = :run_number`,
     { ...parameters, run_number: (latest?.run_number ?? 0) + 1, at: at.getTime() },
+  );
+  tenant.run(
+    "DELETE FROM agent_runs WHERE customer_id = :customer AND agent_id = :agent_id AND run_number <= :last",
+    { agent_id: agentId, last: (latest?.run_number ?? 0) + 1 - mostRuns },
   );
   return isOld;
 }

@@ -32,18 +32,20 @@ export interface AuditEntry {
 /** What stands before the first entry. */
 export const noDigest = "0".repeat(64);
 
-/* Of one agent on a day: it chooses what it is refused for, and must not fill the log. */
+/* Of one agent on a day, and of the platform about one: it chooses what it is noted for, and must not fill the log. */
 export const mostEntriesOfAgent = 1000;
 const entriesOfAgents = new WeakMap<Store, { day: number; counts: Map<string, number> }>();
 
-/** Of an agent's entries only the first thousand of a day are kept; the last one says that there were more. */
+/** Of entries by or about an agent only the first thousand of a day are kept; the last one says that there were more. */
 export function appendAudit(store: Store, event: AuditEvent): void {
-  if (!event.actor.startsWith("agent:")) return append(store, event);
+  const about = event.actor === "platform" && event.subject.startsWith("agt-") ? event.subject : undefined;
+  const whose = event.actor.startsWith("agent:") ? event.actor : about;
+  if (whose === undefined) return append(store, event);
   const day = Math.floor(event.at.getTime() / 86_400_000);
   let today = entriesOfAgents.get(store);
   if (today?.day !== day) entriesOfAgents.set(store, today = { day, counts: new Map() });
-  const count = (today.counts.get(event.actor) ?? 0) + 1;
-  today.counts.set(event.actor, count);
+  const count = (today.counts.get(whose) ?? 0) + 1;
+  today.counts.set(whose, count);
   if (count < mostEntriesOfAgent) append(store, event);
   else if (count === mostEntriesOfAgent) append(store, { ...event, action: "entriesLeftOut", detail: { day: count } });
 }

@@ -112,7 +112,20 @@ export function noteEpoch(tenant: Tenant, options: { agentId: string; epoch: str
       at: options.at.getTime(),
     },
   );
+  const last = (latest?.epoch_number ?? 0) + 1 - mostEmptyEpochs;
+  if (made > 0 && last > 0) dropEmptyEpochs(tenant, { agentId: options.agentId, last });
   return made === 0;
+}
+
+/* Of one agent that are kept: it names as many as it likes. */
+const mostEmptyEpochs = 1000;
+
+function dropEmptyEpochs(tenant: Tenant, { agentId, last }: { agentId: string; last: number }): void {
+  tenant.run(
+    `DELETE FROM epochs WHERE customer_id = :customer AND agent_id = :agent_id AND epoch_number = :last AND NOT EXISTS
+       (SELECT 1 FROM batches b WHERE b.customer_id = :customer AND b.agent_id = :agent_id AND b.epoch = epochs.epoch)`,
+    { agent_id: agentId, last },
+  );
 }
 
 function keyOf(key: BatchKey) {

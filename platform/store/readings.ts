@@ -26,13 +26,7 @@ export function hasRecord(tenant: Tenant, key: { agentId: string; recordId: stri
   ) !== undefined;
 }
 
-/* Of a row beside its texts, and of its entries in the indices. */
-const rowBytes = 300;
-
-/** Returns about how much the store grew by. */
-export function addRecord(tenant: Tenant, record: NewRecord): number {
-  const meters = meterText(record.meters);
-  const stored = packRecord(record.bytes);
+export function addRecord(tenant: Tenant, record: NewRecord): void {
   tenant.run(
     `INSERT INTO readings (customer_id, agent_id, record_id, device_id, observed_at, time_basis, agent_at,
        received_at, kind, meters, record)
@@ -47,11 +41,10 @@ export function addRecord(tenant: Tenant, record: NewRecord): number {
       agent_at: record.agentAt.getTime(),
       received_at: record.receivedAt.getTime(),
       kind: record.kind,
-      meters,
-      record: stored,
+      meters: meterText(record.meters),
+      record: packRecord(record.bytes),
     },
   );
-  return rowBytes + stored.length + (meters?.length ?? 0);
 }
 
 function meterText(meters: readonly Meter[]): string | null {

@@ -28,6 +28,8 @@ export interface Store extends Disposable {
   tenant(customerId: string): Tenant;
   /** Queries that are of no customer: finding out which one a code or a certificate belongs to, and the audit log. */
   readonly platformWide: Queries;
+  /** Of all pages that hold something, the transaction that is under way included; the file may have empty ones beside. */
+  usedBytes(): number;
   /** All or nothing; a transaction inside another is part of it. */
   transaction<T>(work: () => T): T;
 }
@@ -88,9 +90,12 @@ export function openStore(path: string): Store {
     }
   }
 
+  const pragma = (name: string) => Number(Object.values(platformWide.get<object>(`PRAGMA ${name}`)!)[0]);
+
   return {
     tenant,
     platformWide,
+    usedBytes: () => (pragma("page_count") - pragma("freelist_count")) * pragma("page_size"),
     transaction,
     [Symbol.dispose]() {
       statements.clear();
