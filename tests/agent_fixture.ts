@@ -24,7 +24,8 @@ export interface AgentScene extends AsyncDisposable {
   within: readonly string[];
   /** Runs an admin command of the platform; returns its standard output. */
   admin(...args: string[]): Promise<string>;
-  startPlatform(): Promise<RunningProgram>;
+  /** With further arguments of `serve`. */
+  startPlatform(...more: string[]): Promise<RunningProgram>;
   /** `opendca run`, when it has said that it started. */
   startAgent(): Promise<RunningProgram>;
   /** `opendca run`, which may say anything yet; with the scene's configuration unless told. */
@@ -98,7 +99,7 @@ export async function startScene(options: SceneOptions): Promise<AgentScene> {
     return out.trim();
   }
 
-  async function startPlatform(): Promise<RunningProgram> {
+  async function startPlatform(...more: string[]): Promise<RunningProgram> {
     const args = [
       "--data",
       data,
@@ -109,6 +110,7 @@ export async function startScene(options: SceneOptions): Promise<AgentScene> {
       host,
       "--poll-seconds",
       "30",
+      ...more,
     ];
     const program = startProgram("platform/main.ts", args, {}, platformWithin);
     await program.line((line) => line.includes('"ready"'));

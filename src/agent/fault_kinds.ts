@@ -3,6 +3,7 @@
  * is not in it does not pass the type of `FaultList.add`.
  */
 import type { EventName } from "../log/log_record.ts";
+import { faultAdvice } from "../transport/transport_fault.ts";
 
 export interface FaultKind {
   /** What monitoring makes of it: `critical` where readings are lost or nothing is read. */
@@ -24,6 +25,7 @@ const morePackets = "raise the rate of the site, widen its allowed hours, or spl
 export const faultKinds = {
   "poll-failed": { severity: "warning", advice: tryEachStep, endEvent: "platformReturned" },
   "upload-failed": { severity: "warning", advice: tryEachStep },
+  "upload-over-quota": { severity: "warning", advice: faultAdvice["over-quota"] },
   "renewal-failed": { severity: "warning", advice: tryEachStep },
   "config-broken": {
     severity: "warning",

@@ -126,6 +126,7 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
         case "batchSent":
           contact.lastUploadAt = clock.now();
           faults.clear("upload-failed");
+          faults.clear("upload-over-quota");
           changed();
           return log.info("batchSent", {
             sequence: event.batch.sequence,
@@ -144,7 +145,7 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
           faults.add("epoch-begun", `The numbering of batches began anew as ${event.reason}`);
           return log.warn("epochBegun", { reason: event.reason, epoch: event.epoch });
         case "uploadFailed":
-          faults.add("upload-failed", event.error.message);
+          faults.add(isOverQuota(event.error) ? "upload-over-quota" : "upload-failed", event.error.message);
           return log.warn("uploadFailed", { error: event.error, waitMs: event.waitMs });
         case "agentRevoked":
           return onRevoked(event.error);
@@ -212,4 +213,8 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
       }
     },
   };
+}
+
+function isOverQuota(error: Error): boolean {
+  return error instanceof TransportError && error.fault.name === "over-quota";
 }

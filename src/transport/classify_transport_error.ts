@@ -65,9 +65,15 @@ export function wasCut({ code, details, reason }: CallFailure): boolean {
 
 type Verdict = [name: TransportFaultName, detail: string];
 
+/* The reason is that of every call which has to wait, as earlier agents know no other: the sentence tells the day's quota. */
+function isOverQuota({ reason, details }: CallFailure): boolean {
+  return reason === "too-many-requests" && /^Cannot store more of this (agent|customer) today/.test(details);
+}
+
 function verdict(failure: CallFailure, context: FailureContext): Verdict {
   if (failure.reason !== null) {
-    return [reasons[failure.reason] ?? "platform-failed", `${failure.details} (${failure.reason})`];
+    const name = isOverQuota(failure) ? "over-quota" : reasons[failure.reason] ?? "platform-failed";
+    return [name, `${failure.details} (${failure.reason})`];
   }
   const { probe } = context;
   if (probe !== null) {

@@ -31,6 +31,8 @@ export const faultAdvice = {
   "deadline": "try again later: the platform took longer than its deadline",
   "message-too-large": "report this to the platform's operator: its answer is larger than 4 MB",
   "platform-busy": "nothing: the platform asked to wait, and the agent will try again by itself",
+  "over-quota":
+    "ask the platform's operator to raise the quota (--agent-quota or --customer-quota of serve), or wait: nothing is lost, and the agent sends it all after midnight UTC",
   "platform-failed": "report this to the platform's operator: the platform has a fault of its own",
   "revoked": "ask the dealer: an administrator revoked this agent; activate again with a new code to use it further",
   "copied":
