@@ -75,6 +75,11 @@ export async function runCli(given: readonly string[], machine: Host): Promise<n
   }
 }
 
+/** The program with all its commands, to be described and not to be run. */
+export function allCommands(host: Host): Promise<Command> {
+  return createProgram([], host, { setExitCode() {}, show() {} });
+}
+
 interface ProgramHooks {
   setExitCode(code: number): void;
   /** Takes the text of --help and --version. */

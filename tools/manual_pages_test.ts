@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { Command } from "commander";
+import { testHost } from "../tests/fakes/test_host.ts";
+import { maybeProgram, peerTest } from "../tests/peers.ts";
+import { allCommands } from "../src/cli/run_cli.ts";
+import { manualPages } from "./manual_pages.ts";
+
+const pages = manualPages(await allCommands(testHost()), "1.2.3");
+
+/** The page as a reader sees it. Rejects where the formatter warns. */
+async function shown(text: string): Promise<string> {
+  const file = await Deno.makeTempFile({ suffix: ".1" });
+  try {
+    await Deno.writeTextFile(file, text);
+    const { success, stdout, stderr } = await new Deno.Command(maybeProgram("groff")!, {
+      args: ["-man", "-Tutf8", "-ww", "-P-cbou", "-rLL=120n", file],
+    }).output();
+    const said = new TextDecoder().decode(stderr);
+    assert(success && said === "", said);
+    return new TextDecoder().decode(stdout);
+  } finally {
+    await Deno.remove(file);
+  }
+}
+
+peerTest("each command has a manual page that groff shows without a warning", ["groff"], async () => {
+  const names = pages.map(({ file }) => file);
+  for (const name of ["opendca.1", "opendca-scan.1", "opendca-config-check.1"]) assert(names.includes(name), name);
+  for (const { file, text } of pages) {
+    const page = await shown(text).catch((error) => assert.fail(`${file}: ${error}`));
+    for (const part of ["NAME", "SYNOPSIS", "OPTIONS", "NOTES", "Examples:", "Exit codes: 0"]) {
+      assert(page.includes(part), `${file} has no ${part}`);
+    }
+  }
+});
+
+peerTest("the page of scan has its options, targets and minus signs as the help has them", ["groff"], async () => {
+  const page = await shown(pages.find(({ file }) => file === "opendca-scan.1")!.text);
+  for (
+    const part of ["-c, --community <name>", "HOST:PORT   [fd00::7]:PORT   @FILE", "  opendca scan 192.168.1.0/24"]
+  ) {
+    assert(page.includes(part), page);
+  }
+  assert.match(page, /--color <when>/);
+});
+
+Deno.test("deno task man writes the pages with no more permissions than it has", async () => {
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["task", "man"],
+    cwd: new URL("../", import.meta.url),
+    env: { NO_COLOR: "1" },
+  }).output();
+  assert(success, new TextDecoder().decode(stderr));
+  for (const { file } of pages) Deno.statSync(new URL(`../dist/man/${file}`, import.meta.url));
+});
+
+peerTest("characters that mean something to groff are shown as they are", ["groff"], async () => {
+  const command = new Command("odd").description(".so /etc/passwd").option("--path <p>", "C:\\new \"x\" 'y'")
+    .addHelpText("after", "\n.SH no heading\n'br\n\\fBback\\n");
+  const page = await shown(manualPages(command, "1")[0]!.text);
+  for (
+    const part of ["odd - .so /etc/passwd", "--path <p>", `C:\\new "x" 'y'`, ".SH no heading", "'br", "\\fBback\\n"]
+  ) {
+    assert(page.includes(part), `${part} is not in:\n${page}`);
+  }
+});
