@@ -1,15 +1,16 @@
 import { knownText } from "./known_text.ts";
+import { remembered } from "./remembered.ts";
 
 /** Fields of an IEEE-1284 device id that say who made what. */
 export interface DeviceId {
-  maker: string | null;
-  model: string | null;
-  serial: string | null;
+  readonly maker: string | null;
+  readonly model: string | null;
+  readonly serial: string | null;
   /** CLS: in upper case, such as `PRINTER`. */
-  deviceClass: string | null;
-  description: string | null;
+  readonly deviceClass: string | null;
+  readonly description: string | null;
   /** Whether it names the languages that the device prints. */
-  prints: boolean;
+  readonly prints: boolean;
 }
 
 /** Keys by what they mean; IEEE 1284-2000 section 6.6 has the first of each line, makers the others. */
@@ -32,7 +33,7 @@ const separator = new RegExp(`;|[\\s,]+(?=(?:${known.join("|")})\\s*:)`, "i");
  * order and case, spaces, two octets of length before the first key, and a cut-off end occur; the first value of a
  * repeated key counts.
  */
-export function maybeDeviceId(text: string): DeviceId | undefined {
+export const maybeDeviceId = remembered((text): DeviceId | undefined => {
   const fields = new Map<string, string>();
   for (const [position, part] of text.split(separator).entries()) {
     const colon = part.indexOf(":");
@@ -56,7 +57,7 @@ export function maybeDeviceId(text: string): DeviceId | undefined {
     description: first(keys.description),
     prints: first(keys.commands) !== null,
   };
-}
+});
 
 /** The octets of length before the first key look like one or two characters of it. */
 function keyOf(text: string, position: number): string {

@@ -1,3 +1,5 @@
+import { remembered } from "./remembered.ts";
+
 /** Words that firmware answers where it has no value, alone or in brackets. */
 const words = [
   "n\\.?[/.]?a\\.?|n\\/d|nul|null(?:; ?blank)?|nil|nan|none|void|blank|empty|tb[ad]|unset|undef(?:ined)?|undetermined",
@@ -22,8 +24,12 @@ const brackets = /^[<([{"'\`\s]+|[>)\]}"'\`\s]+$/g;
 
 /** A text without the quotes around it, or undefined when it stands for nothing: "NULL", "(none)", "N/A", zeros, dashes. */
 export function knownText(text: string | undefined): string | undefined {
-  const trimmed = text?.replace(quotes, "").trim();
-  if (trimmed === undefined || trimmed === "") return undefined;
+  return text === undefined ? undefined : known(text);
+}
+
+const known = remembered((text): string | undefined => {
+  const trimmed = text.replace(quotes, "").trim();
+  if (trimmed === "") return undefined;
   const core = trimmed.replace(brackets, "");
   return core === "" || placeholder.test(core) || placeholder.test(trimmed) ? undefined : trimmed;
-}
+});

@@ -1,3 +1,5 @@
+import { remembered } from "./remembered.ts";
+
 /**
  * Makers of printers that have no profile, by the words with which their texts begin. A name alone never makes a printer
  * of a device: most of these make other things too.
@@ -65,17 +67,17 @@ const names: readonly [words: string, maker: string][] = [
 const patterns = names.map(([words, maker]) => ({ pattern: new RegExp(`^(?:${words})(?![\\p{L}\\d])`, "iu"), maker }));
 
 /** The maker that a text begins with, when it is one of those known by name. */
-export function makerByName(text: string): string | undefined {
-  return patterns.find(({ pattern }) => pattern.test(text))?.maker;
-}
+export const makerByName = remembered((text): string | undefined =>
+  patterns.find(({ pattern }) => pattern.test(text))?.maker
+);
 
 /** A text without the maker's name that it begins with, so that a model is left. */
-export function withoutMakerName(text: string): string {
+export const withoutMakerName = remembered((text): string => {
   for (const { pattern } of patterns) {
     if (pattern.test(text)) return text.replace(pattern, "").trim();
   }
   return text;
-}
+});
 
 /** First words that are no makers: product lines, kinds of device, what network cards and systems call themselves. */
 const noMakers = new RegExp(

@@ -6,6 +6,7 @@ import type { ObjectStore } from "./object_store.ts";
 import { oids } from "./printer_mib.ts";
 import type { Profile } from "./profile.ts";
 import { allProfiles, genericProfile } from "./profiles/all.ts";
+import { remembered } from "./remembered.ts";
 
 /** The verdict on a device. `evidence` says in words why, strongest kind first for a printer. */
 export interface Recognised {
@@ -100,10 +101,10 @@ export function isAnyonesServer(description: string): boolean {
 }
 
 /** Whether a sysDescr.0 is that of a print server or network card that stands before printers of all makers. */
-export function isPrintServer(description: string): boolean {
-  return isAnyonesServer(description) ||
-    allProfiles.some(({ recognise }) => recognise.cards?.some((pattern) => pattern.test(description)));
-}
+export const isPrintServer = remembered((description): boolean =>
+  isAnyonesServer(description) ||
+  allProfiles.some(({ recognise }) => recognise.cards?.some((pattern) => pattern.test(description)))
+);
 
 /** A maker without a profile. TROY sells HP's printers, which emulate nobody. */
 function maybeNamed(text: string): string | undefined {

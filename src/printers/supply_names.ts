@@ -1,3 +1,5 @@
+import { remembered } from "./remembered.ts";
+
 /**
  * What a supply is, from the words of its description. Makers leave type and colorant out, or say `other`, and write the
  * description in the language of the panel. \b knows ASCII letters only, so short words stand between (?<!\p{L}) and
@@ -290,16 +292,16 @@ export function mayBeToner(text: string): boolean {
 }
 
 /** The kind that a description names, or undefined. */
-export function kindFromWords(text: string): string | undefined {
+export const kindFromWords = remembered((text): string | undefined => {
   const description = composed(text);
   const named = kinds.find(([, words]) => words.test(description))?.[0];
   if ((named === "drum" || named === "developer") && withToner.test(description)) return "toner";
   if (named !== undefined) return named;
   return cartridge.test(description) && colorantFromWords(description) !== undefined ? "tonerCartridge" : undefined;
-}
+});
 
 /** The colorant that a name or description says, `color` when it says several, or undefined. */
-export function colorantFromWords(name: string): string | undefined {
+export const colorantFromWords = remembered((name): string | undefined => {
   const text = composed(name);
   const whole = abbreviations.get(text.trim().toLowerCase());
   if (whole !== undefined) return whole;
@@ -307,7 +309,7 @@ export function colorantFromWords(name: string): string | undefined {
   const primaries = found.filter((colorant) => ["cyan", "magenta", "yellow"].includes(colorant));
   if (primaries.length > 1 || severalColours.test(text)) return "color";
   return found[0] ?? abbreviated(text) ?? (colourful.test(text) ? "color" : undefined);
-}
+});
 
 /**
  * One spelling of what looks alike: accents and Thai vowels in one piece or in several, half-width katakana, full-width
