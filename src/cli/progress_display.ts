@@ -1,6 +1,8 @@
 /** The progress of a scan on standard error: a line that moves on a terminal, a new line every few seconds elsewhere. */
 import { formatProgressLine, renderProgress } from "../report/progress.ts";
 import type { ProgressState } from "../report/progress.ts";
+import { estimateTimeLeft } from "../report/time_left.ts";
+import type { TimeLeft } from "../report/time_left.ts";
 import type { ScanProgress } from "../supervisor/supervise_scan.ts";
 import type { Host } from "./host.ts";
 
@@ -23,12 +25,14 @@ export function showProgress(host: Host, quiet: boolean): ProgressDisplay {
   const samples: { at: number; sent: number }[] = [{ at: startedMs, sent: 0 }];
   let shownMs = startedMs;
   let shown = false;
+  let left: TimeLeft | undefined;
   let writing = Promise.resolve();
 
   function stateOf(progress: ScanProgress, now: number): ProgressState {
     samples.push({ at: now, sent: progress.packetsSent });
     while (samples.length > 2 && now - samples[1]!.at > rateOverMs) samples.shift();
     const [first] = samples;
+    left = estimateTimeLeft({ ...progress, elapsedMs: now - startedMs }, left);
     const seconds = (now - first!.at) / 1000;
     return {
       addresses: progress.addresses,
@@ -38,6 +42,7 @@ export function showProgress(host: Host, quiet: boolean): ProgressDisplay {
       reading: progress.reading,
       packetsSent: progress.packetsSent,
       elapsedMs: now - startedMs,
+      leftMs: left?.leftMs,
       ratePerSecond: seconds > 0 ? (progress.packetsSent - first!.sent) / seconds : 0,
     };
   }

@@ -15,6 +15,8 @@ export interface ProgressState {
   reading: number;
   packetsSent: number;
   elapsedMs: number;
+  /** Until everything is asked and read; undefined while it is not known. */
+  leftMs?: number | undefined;
   /** Packets a second over the last moments. */
   ratePerSecond: number;
 }
@@ -72,11 +74,8 @@ function printersText({ printers, reading }: ProgressState): string {
   return reading > 0 ? `${grouped(printers)} of ${grouped(found)} ${noun} read` : `${grouped(found)} ${noun}`;
 }
 
-/** Time left of the sweep at the pace so far; empty when there is no pace yet or nothing is left to probe. */
-function timeLeftText({ addresses, probed, elapsedMs }: ProgressState): string {
-  if (probed <= 0 || probed >= addresses || !(elapsedMs > 0)) return "";
-  const seconds = Math.ceil((addresses - probed) * (elapsedMs / probed) / 1000);
-  return `${clockText(seconds)} left`;
+function timeLeftText({ leftMs = 0 }: ProgressState): string {
+  return leftMs > 0 && Number.isFinite(leftMs) ? `${clockText(Math.ceil(leftMs / 1000))} left` : "";
 }
 
 function clockText(seconds: number): string {

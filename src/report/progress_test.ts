@@ -12,6 +12,7 @@ const middle: ProgressState = {
   reading: 3,
   packetsSent: 33900,
   elapsedMs: 16_640,
+  leftMs: 16_128,
   ratePerSecond: 1998.4,
 };
 
@@ -49,6 +50,7 @@ Deno.test("renderProgress() is one line that fits, whatever the numbers", () => 
     reading: number,
     packetsSent: number,
     elapsedMs: number,
+    leftMs: number,
     ratePerSecond: number,
   });
   fc.assert(fc.property(states, fc.integer({ min: 0, max: 200 }), (state, columns) => {
@@ -66,22 +68,31 @@ const words = [
   },
   {
     name: "before the first packet",
-    state: { ...middle, probed: 0, answered: 0, printers: 0, reading: 0, ratePerSecond: 0, elapsedMs: 0 },
+    state: {
+      ...middle,
+      probed: 0,
+      answered: 0,
+      printers: 0,
+      reading: 0,
+      ratePerSecond: 0,
+      elapsedMs: 0,
+      leftMs: undefined,
+    },
     want: "0 of 65,536 addresses probed (0%), 0 answered, 0 printers, 0 packets/s",
   },
   {
     name: "when only reading is left",
-    state: { ...middle, probed: 65536, ratePerSecond: Number.NaN },
-    want: "65,536 of 65,536 addresses probed (100%), 41 answered, 9 of 12 printers read, 0 packets/s",
+    state: { ...middle, probed: 65536, leftMs: 41_000, ratePerSecond: Number.NaN },
+    want: "65,536 of 65,536 addresses probed (100%), 41 answered, 9 of 12 printers read, 0 packets/s, 41 s left",
   },
   {
     name: "one address before the end",
-    state: { ...middle, probed: 65535, printers: 1, reading: 0 },
+    state: { ...middle, probed: 65535, printers: 1, reading: 0, leftMs: 1 },
     want: "65,535 of 65,536 addresses probed (99%), 41 answered, 1 printer, 1,998 packets/s, 1 s left",
   },
   {
     name: "with hours to go",
-    state: { ...middle, probed: 1000, elapsedMs: 100_000 },
+    state: { ...middle, probed: 1000, elapsedMs: 100_000, leftMs: 6_453_600 },
     want: "1,000 of 65,536 addresses probed (1%), 41 answered, 9 of 12 printers read, 1,998 packets/s, 1 h 48 min left",
   },
 ];

@@ -23,6 +23,8 @@ export function progressAfter(first: ScanResult, progress: ScanProgress, address
     ...addCounters(first.counters, progress),
     addresses,
     printers: first.printers.length + progress.printers,
+    waiting: progress.waiting,
+    finished: first.counters.answered + progress.finished,
   };
 }
 

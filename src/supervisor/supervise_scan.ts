@@ -85,6 +85,10 @@ export interface ScanParts {
 export interface ScanProgress extends ScannerCounters {
   addresses: number;
   printers: number;
+  /** Devices that were found and have no result so far. */
+  waiting: number;
+  /** Devices that have a result. */
+  finished: number;
 }
 
 export interface ScanResult {
@@ -165,7 +169,7 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
   const problems: Problem[] = [];
   const slots = new Set<Slot>();
   const buried = { ...noCounters };
-  let startFailures = 0;
+  let startFailures = 0, finished = 0;
   let isLast = false;
   const over = Promise.withResolvers<void>();
   const closing = new AbortController();
@@ -275,7 +279,7 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
   }
 
   function reportProgress(): void {
-    parts.onProgress({ ...totals(), addresses: space.size, printers: printers.length });
+    parts.onProgress({ ...totals(), addresses: space.size, printers: printers.length, waiting: found.size, finished });
   }
 
   function totals(): ScannerCounters {
@@ -289,6 +293,7 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
     slot.shards.get(result.shard)?.reported.add(result.key);
     const device = found.get(result.key);
     if (result.isUnread && device !== undefined) expired.push(device);
+    finished++;
     found.delete(result.key);
     problems.push(...result.problems);
     if (result.captured !== undefined) {
