@@ -49,7 +49,7 @@ limits: { timeout: 250ms, workers: 1 }
       machine: { ...testHost(), resolve: fakeNames({}), processors: 1 },
       config: () => config,
       access: this.memory,
-      faults: { add: () => {}, clear: () => {} },
+      faults: { add: () => {}, clear: () => {}, keepSites: () => {} },
       intake: {
         lost: () => 0,
         tellMerges: () => {},

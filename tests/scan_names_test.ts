@@ -160,7 +160,13 @@ Deno.test("createSiteScans() has one fault a site for its names, until they are 
   assert.deepEqual([faults.all(), told.splice(0)], [[], ["targetResolved", "targetResolved", "hosts:office"]]);
   answer = undefined;
   await pass();
+  faults.add("neighbours:office", "full");
+  scans.configChanged();
+  assert.deepEqual(faults.all().map(({ code }) => code), ["neighbours:office", "hosts:office"]);
   current = { ...config, sites: [] };
   scans.configChanged();
+  assert.deepEqual(faults.all(), []);
+  // One that was under way has nothing more to tell.
+  await pass();
   assert.deepEqual(faults.all(), []);
 });

@@ -74,9 +74,10 @@ export function createFaultList({ now, monotonicMs, changed, ended }: FaultListO
       if (fault !== undefined) end(fault);
     },
     keepSites(kind, sites) {
-      const kept = new Set(sites.map((site) => `${kind} ${site}`));
+      const kept = new Set(sites);
       for (const fault of [...faults.values()]) {
-        if (fault.code.startsWith(`${kind} `) && !kept.has(fault.code)) end(fault);
+        const isOfKind = fault.code.startsWith(`${kind} `) || fault.code.startsWith(`${kind}:`);
+        if (isOfKind && !kept.has(fault.code.slice(kind.length + 1))) end(fault);
       }
     },
     all() {

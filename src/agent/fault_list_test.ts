@@ -70,4 +70,7 @@ Deno.test("keepSites() ends the faults of sites that were removed", () => {
   faults.keepSites("scan-failed", ["b"]);
   assert.deepEqual(faults.all().map(({ code }) => code), ["sweep-too-long a", "scan-failed b"]);
   assert.deepEqual(ended, ["scan-failed a 1"]);
+  for (const code of ["neighbours:a", "neighbours:b", "neighbours:ab"] as const) faults.add(code, "x");
+  faults.keepSites("neighbours", ["b"]);
+  assert.deepEqual(ended, ["scan-failed a 1", "neighbours:a 1", "neighbours:ab 1"]);
 });

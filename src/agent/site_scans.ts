@@ -31,7 +31,7 @@ export interface SiteScansOptions {
   log: Pick<Logger, "warn" | "info">;
   /** How many devices of a site are known. */
   devices(site: string): number;
-  faults: Pick<FaultList, "add" | "clear">;
+  faults: Pick<FaultList, "add" | "clear" | "keepSites">;
   /** A pass is over after which no further readings come for long. */
   onPassed(): void;
 }
@@ -96,6 +96,7 @@ export function createSiteScans(options: SiteScansOptions): SiteScans {
         faulty.delete(site);
         faults.clear(`hosts:${site}`);
       }
+      faults.keepSites("neighbours", [...names]);
     },
     async scan(request) {
       const beganMs = clock.monotonicMs();
@@ -151,9 +152,11 @@ export function createSiteScans(options: SiteScansOptions): SiteScans {
         const { site, kind, narrow } = request;
         await passOf({ site, places, kind, scope: "full", signal, ...(narrow === undefined ? {} : { narrow }) });
       }
-      reportHosts(site, hostFaults);
-      if (result !== undefined && request.kind !== "read") reportNeighbours(site, result);
-      if (result !== undefined) {
+      // The pass of a site that was removed meanwhile has nothing to tell any more.
+      const isThere = config().sites.some(({ name }) => name === site);
+      if (isThere) reportHosts(site, hostFaults);
+      if (isThere && result !== undefined && request.kind !== "read") reportNeighbours(site, result);
+      if (isThere && result !== undefined) {
         const { places, narrow } = request;
         const cut = result.interrupted || request.resume !== undefined || narrow !== undefined;
         unreadDevices.note(site, { places, cut, unread: result.unread, read: result.printers });

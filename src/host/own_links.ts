@@ -2,9 +2,11 @@ import { tryParseCidr } from "../core/ip_range.ts";
 import type { IpRange } from "../core/ip_range.ts";
 
 /** What this machine reaches without a router, by asking on the link who has an address; nothing where it may not be seen. */
-export function ownLinks(): IpRange[] {
+export function ownLinks(
+  interfaces: () => Pick<Deno.NetworkInterfaceInfo, "mac" | "cidr">[] = Deno.networkInterfaces,
+): IpRange[] {
   try {
-    return Deno.networkInterfaces()
+    return interfaces()
       // Loopback and tunnels ask nobody.
       .filter(({ mac }) => mac !== "00:00:00:00:00:00")
       .flatMap(({ cidr }) => tryParseCidr(cidr) ?? []);

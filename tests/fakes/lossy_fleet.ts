@@ -111,7 +111,7 @@ limits: { timeout: 100ms, retries: 1, workers: 1, deviceDeadline: 5s }
       access: createAccessMemory(machine.clock, []),
       config: () => config,
       intake,
-      faults: { add() {}, clear() {} },
+      faults: { add() {}, clear() {}, keepSites() {} },
       log: { warn() {}, info() {} },
       devices: () => inventory.devices().length,
       onPassed() {},
