@@ -3,7 +3,7 @@ import type { RenewalEvent } from "../activation/renewal.ts";
 import { spanOf } from "../core/clock.ts";
 import type { Clock } from "../core/clock.ts";
 import type { NotPermittedError } from "../core/errors.ts";
-import { messageOf, RejectedError } from "../core/errors.ts";
+import { adviceOf, messageOf, RejectedError } from "../core/errors.ts";
 import { DamagedDatabaseError } from "../core/sqlite.ts";
 import type { Logger } from "../log/logger.ts";
 import type { PollEvent } from "../poll/poller.ts";
@@ -208,8 +208,8 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
         case "sweepInterrupted":
           return log.info("sweepInterrupted", { site, reason: event.reason, done: event.done });
         case "scanFailed":
-          faults.add(`scan-failed ${site}`, messageOf(event.error));
-          return log.warn("scanFailed", { site, reason: messageOf(event.error) });
+          faults.add(`scan-failed ${site}`, adviceOf(event.error));
+          return log.warn("scanFailed", { site, reason: adviceOf(event.error) });
       }
     },
   };

@@ -14,7 +14,7 @@ import { watchConfig } from "../config/watch_config.ts";
 import type { Clock } from "../core/clock.ts";
 import type { ColorChoice } from "../core/color.ts";
 import { openClockBook } from "../core/clock_book.ts";
-import { messageOf, NotPermittedError } from "../core/errors.ts";
+import { messageOf, NotPermittedError, UnavailableError } from "../core/errors.ts";
 import { DamagedDatabaseError, tryStore } from "../core/sqlite.ts";
 import { openLog } from "../log/open_log.ts";
 import { startPoller } from "../poll/poller.ts";
@@ -317,7 +317,18 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     inventory,
     status: () => status.forFile("running"),
     cleanText,
-    scan: (task) => scans.scan({ ...task, kind: "task", scope: "full" }),
+    async scan(task) {
+      const site = task.site.name;
+      try {
+        const outcome = await scans.scan({ ...task, kind: "task", scope: "full" });
+        reports.schedule({ event: "readEnded", site });
+        return outcome;
+      } catch (error) {
+        // What keeps a scan of the platform from being done does the same to those of the schedule.
+        if (error instanceof UnavailableError) reports.schedule({ event: "scanFailed", site, error });
+        throw error;
+      }
+    },
   });
   const runner = built.use(startTaskRunner({
     memory,

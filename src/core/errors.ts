@@ -90,6 +90,12 @@ export function messageOf(error: unknown): string {
   return nameShortages(message).replace(/ \(os error \d+\)(: \w+ '[^']*'( -> '[^']*')?)?$/, "");
 }
 
+/** The same with what to do, where the error knows it: for whoever sees the one line alone. */
+export function adviceOf(error: unknown): string {
+  const hint = error instanceof UnavailableError ? error.hint : undefined;
+  return hint === undefined ? messageOf(error) : `${messageOf(error)} (${hint})`;
+}
+
 /** A lack of the system or a fault of its disk that nobody else has put in words; anything else as it is. */
 export function namedError(error: unknown): unknown {
   if (error instanceof UnavailableError || exitCodeFor(error) !== 69) return error;

@@ -6,7 +6,7 @@ import { RefusalReason, TaskState } from "../../proto/gen/opendca/v1/task.ts";
 import { TaskResult } from "../../proto/gen/opendca/v1/task.ts";
 import type { SignedTask, Task } from "../../proto/gen/opendca/v1/task.ts";
 import type { Clock } from "../core/clock.ts";
-import { messageOf } from "../core/errors.ts";
+import { adviceOf } from "../core/errors.ts";
 import { DamagedDatabaseError, StorageError } from "../core/sqlite.ts";
 import type { TaskMemory } from "./task_memory.ts";
 import { verifyTask } from "./verify_task.ts";
@@ -152,7 +152,7 @@ export function startTaskRunner(options: TaskRunnerOptions): TaskRunner {
       if (stop.signal.aborted) return;
       const refusal = error instanceof TaskRefusal ? { refusal: error.reason } : {};
       const state = error instanceof TaskRefusal ? TaskState.REFUSED : TaskState.FAILED;
-      result = resultOf(task.taskId, state, { message: messageOf(error), ...refusal });
+      result = resultOf(task.taskId, state, { message: adviceOf(error), ...refusal });
       keep(result, { owed: true });
     }
     const states = { [TaskState.SUCCEEDED]: "succeeded", [TaskState.REFUSED]: "refused" } as const;
