@@ -45,7 +45,7 @@ limits: { timeout: 300ms, workers: 1 }
       notePresence() {},
     },
     log: { warn() {}, info() {} },
-    faults: { add() {}, clear() {} },
+    faults: { add() {}, clear() {}, keepSites() {} },
     devices: () => 1,
     onPassed() {},
   });

@@ -44,7 +44,7 @@ for (const kind of ["sweep", "read"] as const) {
         notePresence() {},
       },
       log: { warn() {}, info() {} },
-      faults: { add() {}, clear() {} },
+      faults: { add() {}, clear() {}, keepSites() {} },
       devices: () => addresses.length,
       onPassed() {},
     });
