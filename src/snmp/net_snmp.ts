@@ -37,29 +37,6 @@ export interface NetSnmpSession {
   close(): this;
   on(event: "error", listener: (error: Error) => void): this;
   on(event: "close", listener: () => void): this;
-  /** Of the authoritative engine, after discovery (v3 only). */
-  msgSecurityParameters?: {
-    msgAuthoritativeEngineID: Buffer;
-    msgAuthoritativeEngineBoots: number;
-    msgAuthoritativeEngineTime: number;
-  };
-  /** Asked of each v3 message that came, once its digest was found right; the library has no other hook there. */
-  isInTimeWindow(message: NetSnmpMessage): boolean;
-  /** Sends a v3 request; with `allowReport` it asks once more after a report of any kind. */
-  sendV3Req(pdu: unknown, feed: unknown, respond: unknown, options: unknown, port: unknown, allowReport: boolean): void;
-  /** The engine's boots and time by the last authentic message; null before. */
-  engineTimeBoots?: number | null;
-  engineTimeBase?: number;
-  latestReceivedEngineTime?: number;
-  /** By `performance.now()`. */
-  engineTimeReceivedAt?: number;
-}
-
-/** A v3 message that came, decrypted. */
-export interface NetSnmpMessage {
-  msgSecurityParameters: { msgAuthoritativeEngineBoots: number; msgAuthoritativeEngineTime: number };
-  pdu: { type: number; varbinds: NetSnmpVarbind[] } | null;
-  hasAuthentication(): boolean;
 }
 
 /** What a session needs of a socket; `node:dgram` fits, and so does one that many sessions share. */

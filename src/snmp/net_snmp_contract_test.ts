@@ -18,6 +18,7 @@ const sysName = "1.3.6.1.2.1.1.5.0";
 
 /** A session of a user without keys, over a socket that keeps what the library sends. */
 function openContract(options: Partial<NetSnmpOptions> = {}) {
+  const refusing: { error?: Error } = {};
   const sent: Uint8Array[] = [];
   const errors: Error[] = [];
   const socket = Object.assign(new EventEmitter(), {
@@ -29,6 +30,7 @@ function openContract(options: Partial<NetSnmpOptions> = {}) {
       _address: string,
       callback: (error: Error | null, bytes?: number) => void,
     ) {
+      if (refusing.error !== undefined) return callback(refusing.error);
       sent.push(new Uint8Array(buffer.subarray(offset, offset + length)));
       callback(null, length);
     },
@@ -53,6 +55,8 @@ function openContract(options: Partial<NetSnmpOptions> = {}) {
     session,
     sent,
     errors,
+    /** While it has an error, the socket refuses what it is to send. */
+    refusing,
     request,
     /** Answers the request that was sent as number `at`. */
     answer(at: number, type: number, varbinds: Varbind[], errorStatus = 0) {
@@ -109,16 +113,6 @@ Deno.test("net-snmp has what is used of it, under the names and numbers that are
   }
 });
 
-Deno.test("net-snmp has the inner parts that v3_watch.ts and session.ts reach for", () => {
-  const { session } = openContract();
-  const inner = session as unknown as Record<string, unknown>;
-  assert.equal(typeof inner.isInTimeWindow, "function");
-  assert.equal(typeof inner.sendV3Req, "function");
-  assert.equal((inner.sendV3Req as (...parameters: unknown[]) => void).length, 6);
-  assert.equal(typeof inner.reqs, "object");
-  session.close();
-});
-
 async function discovered(contract: Contract): Promise<{ asking: Promise<unknown> }> {
   const asking = get(contract.session);
   // Whoever awaits it gets the error; until then it is nobody's.
@@ -141,7 +135,6 @@ Deno.test("net-snmp discovers the engine, then asks it, and remembers it", async
   assert.deepEqual([asked.engineBoots, asked.engineTime], [3, 9]);
   assert.notEqual(asked.msgId, discovery.msgId);
   assert.equal(asked.scopedPdu!.pdu.varbinds[0]!.oid, sysName);
-  assert.equal(session.msgSecurityParameters!.msgAuthoritativeEngineID.toString("hex"), engineId.toHex());
   contract.answer(1, PduType.response, [{ oid: sysName, tag: Tag.octetString, value: Uint8Array.of(65) }]);
   assert.deepEqual(await asking, [{ oid: sysName, type: Tag.octetString, value: Buffer.from("A") }]);
   void get(session).catch(() => {});
@@ -177,6 +170,37 @@ Deno.test("net-snmp emits an error for octets that are no message, and goes on w
   contract.answer(1, PduType.response, [{ oid: sysName, tag: Tag.integer, value: 1 }]);
   assert.deepEqual(await asking, [{ oid: sysName, type: Tag.integer, value: 1 }]);
   contract.session.close();
+});
+
+Deno.test("net-snmp ends a request with the error of the socket that refuses its repetition after a report", async () => {
+  const contract = openContract();
+  const { session, sent, answer, refusing } = contract;
+  const { asking } = await discovered(contract);
+  answer(1, PduType.response, [{ oid: sysName, tag: Tag.integer, value: 1 }]);
+  await asking;
+  const refused = rejected(get(session));
+  refusing.error = new Error("refused");
+  answer(2, PduType.report, count(unknownUser));
+  assert.equal(await refused, refusing.error);
+  delete refusing.error;
+  const next = get(session);
+  assert.equal(sent.length, 4);
+  answer(3, PduType.response, [{ oid: sysName, tag: Tag.integer, value: 2 }]);
+  assert.deepEqual(await next, [{ oid: sysName, type: Tag.integer, value: 2 }]);
+  session.close();
+});
+
+Deno.test("net-snmp ends a request before the socket's event returns", async () => {
+  const contract = openContract();
+  const { session, answer } = contract;
+  await discovered(contract);
+  answer(1, PduType.response, [{ oid: sysName, tag: Tag.integer, value: 1 }]);
+  let ended = 0;
+  session.get([sysName], () => ended++);
+  assert.equal(ended, 0);
+  answer(2, PduType.response, [{ oid: sysName, tag: Tag.integer, value: 1 }]);
+  assert.equal(ended, 1);
+  session.close();
 });
 
 Deno.test("net-snmp sends again as often as it is told, and then gives up with its own error", async () => {

@@ -324,3 +324,111 @@ Deno.test("SnmpSession.get() asks once more, and not for ever, after reports tha
     session.close();
   });
 });
+
+const nobody: Credential = { ...user, level: "noAuthNoPriv", auth: null };
+const reportOids = { unknownEngine: "1.3.6.1.6.3.15.1.1.4.0", unknownUser: "1.3.6.1.6.3.15.1.1.3.0" };
+
+/** Answers a v3 request without keys: its discovery, then it itself with one integer. */
+function v3Answer(bytes: Uint8Array, changes: Partial<Pdu> = {}): Uint8Array {
+  const request = decodeMessage(bytes) as V3Message;
+  const isDiscovery = request.engineId.length === 0;
+  const engineId = Uint8Array.fromHex("8000000001020304");
+  const scoped = encodeScopedPdu({
+    contextEngineId: engineId,
+    contextName: new Uint8Array(),
+    pdu: {
+      type: isDiscovery ? PduType.report : PduType.response,
+      requestId: request.scopedPdu!.pdu.requestId,
+      errorStatus: 0,
+      errorIndex: 0,
+      varbinds: isDiscovery
+        ? [{ oid: reportOids.unknownEngine, tag: Tag.counter32, value: 1 }]
+        : request.scopedPdu!.pdu.varbinds.map(({ oid }) => ({ oid, tag: Tag.integer, value: 7 })),
+      ...changes,
+    },
+  });
+  return encodeV3Message({ ...request, msgFlags: 0, engineId, engineBoots: 1, engineTime: 1 }, scoped).packet;
+}
+
+/** A v3 session under a clock of the test, and what it has sent. */
+function openV3(retries: number) {
+  const clock = new FakeClock();
+  const asked: Uint8Array[] = [];
+  const listeners: ((bytes: Uint8Array) => boolean)[] = [];
+  const session = openSession(recordingHub(asked, listeners), target, nobody, {
+    timeoutMs: () => 1000,
+    retries,
+    pace: () => undefined,
+    clock,
+  });
+  return { clock, asked, session, receive: (bytes: Uint8Array) => listeners[0]!(bytes) };
+}
+
+Deno.test("a v3 session goes on waiting after an answer with a value that nobody can read", async () => {
+  const { clock, asked, session, receive } = openV3(1);
+  const asking = session.get(["1.3.1"]);
+  await clock.advance(0);
+  assert(receive(v3Answer(asked[0]!)));
+  // A value of a type that SNMP does not have: its lengths are right, and the library refuses it.
+  assert(receive(v3Answer(asked[1]!, { varbinds: [{ oid: "1.3.1", tag: 0x4f, value: Uint8Array.of(1) }] })));
+  assert.equal(session.malformed, 1);
+  assert.equal(session.answers, 0);
+  await clock.advance(1000);
+  assert.equal(asked.length, 3, "it is asked again in its time");
+  assert(receive(v3Answer(asked[2]!)));
+  assert.deepEqual((await asking).map(({ value }) => value), [7]);
+  session.close();
+});
+
+Deno.test("a v3 session counts a message whose lengths lie, and hands it to nobody", async () => {
+  const { clock, asked, session, receive } = openV3(0);
+  const asking = session.get(["1.3.1"]);
+  await clock.advance(0);
+  receive(v3Answer(asked[0]!));
+  const lying = v3Answer(asked[1]!);
+  lying[lying.length - 2] = 9;
+  assert(receive(lying));
+  assert(receive(lying.subarray(0, 20)));
+  assert.equal(session.malformed, 2);
+  assert(receive(v3Answer(asked[1]!)));
+  assert.equal((await asking)[0]!.value, 7);
+  session.close();
+});
+
+Deno.test("a late answer to a v3 request that was given up leaves the open one alone", async () => {
+  const { clock, asked, session, receive } = openV3(1);
+  const first = assert.rejects(session.get(["1.3.1"]), { failure: "timeout" });
+  await clock.advance(2000);
+  await first;
+  assert.equal(asked.length, 2);
+  const second = session.get(["1.3.2"]);
+  await clock.advance(0);
+  assert(receive(v3Answer(asked[0]!)), "the late discovery");
+  assert.equal(asked.length, 3, "and the request that waited for it is not sent");
+  await clock.advance(1000);
+  assert.equal(asked.length, 4, "the discovery of the open one is repeated");
+  assert(receive(v3Answer(asked[2]!)));
+  assert(receive(v3Answer(asked[4]!)));
+  assert.equal((await second)[0]!.oid, "1.3.2");
+  session.close();
+});
+
+Deno.test("a v3 session asks nobody again who refuses a later request for its user", async () => {
+  const { clock, asked, session, receive } = openV3(0);
+  const first = session.get(["1.3.1"]);
+  await clock.advance(0);
+  receive(v3Answer(asked[0]!));
+  receive(v3Answer(asked[1]!));
+  await first;
+  const varbinds = [{ oid: reportOids.unknownUser, tag: Tag.counter32, value: 1 }];
+  const refused = assert.rejects(session.get(["1.3.1"]), (error: Error) => {
+    assert(error instanceof SnmpError);
+    assert.equal(error.detail.usm, "unknownUserName");
+    return true;
+  });
+  await clock.advance(0);
+  receive(v3Answer(asked[2]!, { type: PduType.report, varbinds }));
+  await refused;
+  assert.equal(asked.length, 3);
+  session.close();
+});
