@@ -35,10 +35,10 @@ export interface UsmExchanges {
 export function createUsmExchanges(
   hub: DatagramHub,
   target: { address: string; port: number },
-  options: SessionOptions & { clock: Clock },
+  // Not copied: `retries` may be a getter that looks at the session which is being opened.
+  { options, clock }: { options: SessionOptions; clock: Clock },
   events: { onSilence: () => void; onRefused: (error: unknown) => void },
 ): UsmExchanges {
-  const { clock } = options;
   const sent = new Map<number, Exchange>();
   let current: Exchange | undefined;
   /** Datagrams since the last answer: the waits double with them (RFC 6298 section 5.5). */

@@ -57,7 +57,7 @@ export function openUsmSession(
   const requiredFlags = flagsOf(credential.level);
   const user = userOf(credential);
   let library = openLibrary();
-  const exchanges = createUsmExchanges(hub, target, { ...options, clock }, {
+  const exchanges = createUsmExchanges(hub, target, { options, clock }, {
     onSilence: () => fail(new SnmpError("timeout", `${target.address} did not answer in time`)),
     onRefused: (error) => fail(new SnmpError("unreachable", messageOf(error), {}, { cause: error })),
   });
