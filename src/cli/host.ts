@@ -29,6 +29,8 @@ export interface Host {
   buildFacts(): BuildFacts;
   /** What `run` and `status` need beside this. */
   agentMachine(): AgentMachine;
+  /** Throws `UnavailableError` where the agent had too few file descriptors to start; absent where there is no limit. */
+  requireDescriptors?(): void;
   /** What was said for every command; the defaults where it is left out. */
   options?: GlobalOptions;
 }

@@ -59,6 +59,7 @@ async function runOnce(
   { logFormat }: RunOptions,
   { host, interrupted }: { host: Host; interrupted: Promise<RunEnd> },
 ): Promise<RunEnd> {
+  host.requireDescriptors?.();
   // gRPC and certificates are loaded only where they are used, so that `scan` starts at once.
   const { startAgent } = await import("../agent/start_agent.ts");
   await using agent = await startAgent({

@@ -1,9 +1,24 @@
 import type { AgentMachine } from "../agent/agent_machine.ts";
 import { overwriteOwnFile, replaceOwnFile } from "../core/own_file.ts";
+import { UnavailableError } from "../core/errors.ts";
+import { descriptorShortage } from "../core/shortage.ts";
 import { denoSpoolFiles } from "../spool/spool_files.ts";
 import { denoLogDisk } from "./log_disk.ts";
 import { ping } from "./ping.ts";
+import { countFreeDescriptors } from "./udp_port.ts";
 import { onHangUp, watchFile } from "./watch_file.ts";
+
+/** Of the stores and the state's lock, and a few for what the runtime opens itself: without any left, it ends at once. */
+const leastDescriptors = 20;
+
+/** Throws `UnavailableError` where the process has too few file descriptors for the agent to start. */
+export function requireDescriptors(): void {
+  if (countFreeDescriptors(leastDescriptors) >= leastDescriptors) return;
+  throw new UnavailableError(
+    "Cannot start the agent as the process has too few free file descriptors",
+    descriptorShortage.hint,
+  );
+}
 
 /** What the agent needs of the machine beside what every command does. */
 export function denoAgentMachine(): AgentMachine {

@@ -2,7 +2,7 @@ import type { Host, OutputStream } from "../cli/host.ts";
 import { systemClock } from "../core/clock.ts";
 import { outputFailure } from "../core/errors.ts";
 import { denoBuildFacts } from "./build_facts.ts";
-import { denoAgentMachine } from "./agent_machine.ts";
+import { denoAgentMachine, requireDescriptors } from "./agent_machine.ts";
 import { lookUp } from "./look_up.ts";
 import { createPendingFile } from "./pending_file.ts";
 import { ownLinks } from "./own_links.ts";
@@ -26,6 +26,7 @@ export function denoHost(): Host {
     createFile: createPendingFile,
     buildFacts: denoBuildFacts,
     agentMachine: denoAgentMachine,
+    requireDescriptors,
     onInterrupt(callback) {
       const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
       for (const signal of signals) Deno.addSignalListener(signal, callback);
