@@ -9,7 +9,7 @@ import type { TestHost } from "./fakes/test_host.ts";
 import { testHost } from "./fakes/test_host.ts";
 import { port, standardPrinter } from "./scan_fixture.ts";
 
-const net = "127.93.0";
+const net = "127.148.0";
 const branchPort = port + 1;
 const withCommunity = (address: string, community: string, changes: Partial<DeviceOptions> = {}) =>
   standardPrinter(address, { communities: [community], ...changes });
@@ -86,7 +86,7 @@ const targetCases = [
     args: [`${net}.0/28`],
     found: ["1"],
     addresses: 12,
-    problem: /^2 addresses of 127\.93\.0\.0\/28 were left out, as .*agent\.yaml" excludes/,
+    problem: /^2 addresses of 127\.148\.0\.0\/28 were left out, as .*agent\.yaml" excludes/,
   },
   {
     name: "a target in the policy and in no site has the credentials outside sites",
@@ -137,7 +137,7 @@ for (const { name, args, found, addresses, problem } of targetCases) {
 }
 
 Deno.test("scan --config: a host name of a site, and one of policy.hosts, are asked whatever their address is", async () => {
-  const ofSite = (text: string) => text.replace('ranges: ["127.93.0.16/28"]', "hosts: [listed.test]");
+  const ofSite = (text: string) => text.replace('ranges: ["127.148.0.16/28"]', "hosts: [listed.test]");
   const withPort = (text: string) =>
     ofSite(text).replace("credentials: [{ community: branch }]", "credentials: [{ community: other }]");
   const sited = (text: string) =>
@@ -184,9 +184,14 @@ const refusals = [
     name: "a target that the policy excludes",
     args: [`${net}.2`],
     code: 77,
-    error: /127\.93\.0\.2 as ".*" excludes it/,
+    error: /127\.148\.0\.2 as ".*" excludes it/,
   },
-  { name: "a target that its site excludes", args: [`${net}.9`], code: 77, error: /127\.93\.0\.9 as ".*" excludes it/ },
+  {
+    name: "a target that its site excludes",
+    args: [`${net}.9`],
+    code: 77,
+    error: /127\.148\.0\.9 as ".*" excludes it/,
+  },
   { name: "one of several targets", args: [`${net}.1`, `${net}.9`], code: 77, error: /0\.9 as ".*" excludes it/ },
   { name: "a target outside the policy", args: [`${net}.65`], code: 77, error: /outside policy\.ranges of/ },
   { name: "an excluded name", args: ["excluded.test"], code: 77, error: /excluded\.test as ".*" excludes it/ },
@@ -204,7 +209,7 @@ const refusals = [
     error: /no target was given and ".*" has no sites/,
     sites: false,
   },
-  { name: "an unknown target", args: ["127.93.0.999"], code: 64, error: /127\.93\.0\.999/ },
+  { name: "an unknown target", args: ["127.148.0.999"], code: 64, error: /127\.148\.0\.999/ },
   { name: "too many addresses", args: [`${net}.0/26`, "--max-addresses", "9"], code: 64, error: /limit is 9/ },
   { name: "an invalid file", args: [], code: 78, error: /timeout/, change: ["300ms", "fast"] },
   {
