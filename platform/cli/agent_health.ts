@@ -1,5 +1,7 @@
 /** Whether an agent reports as often as it should. Pure. */
 import { spanOf } from "../../src/core/clock.ts";
+import { parseDuration } from "../../src/core/duration.ts";
+import { ValueSyntaxError } from "../../src/core/value_syntax_error.ts";
 import type { AgentRow } from "../store/agents.ts";
 
 /** So many polls may fail before an agent is named: one may be a restart, two a router. */
@@ -38,11 +40,16 @@ export function agentCounts(rows: readonly Polled[], now: number): string {
   return `${rows.length} agent${rows.length === 1 ? "" : "s"}${parts.length === 0 ? "" : `: ${parts.join(", ")}`}`;
 }
 
+/** The file is what an agent says of itself: nonsense in it is passed by. */
 function pollEveryMs({ poll_seconds, effective_config }: Polled): number {
   if (poll_seconds !== null && poll_seconds > 0) return poll_seconds * 1000;
-  const [, text = ""] = /^poll:\n +interval: "?([\dhms.]+)"?$/m.exec(effective_config ?? "") ?? [];
-  const units = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as const;
-  const parts = [...text.matchAll(/([\d.]+)(ms|[hms])/g)];
-  const ms = parts.reduce((sum, [, count, unit]) => sum + Number(count) * units[unit as keyof typeof units], 0);
-  return Number.isFinite(ms) && ms >= leastPollMs ? ms : usualPollMs;
+  const [, text] = /^poll:\n +interval: "?([\dhms.]+)"?$/m.exec(effective_config ?? "") ?? [];
+  if (text === undefined) return usualPollMs;
+  try {
+    const ms = parseDuration(text);
+    return ms >= leastPollMs ? ms : usualPollMs;
+  } catch (error) {
+    if (error instanceof ValueSyntaxError) return usualPollMs;
+    throw error;
+  }
 }
