@@ -8,12 +8,11 @@
  * and the sweep, which comes once a day and is measured alone. There is no peer: FusionInventory, the nearest that Debian
  * has, is started for each pass and is not there in between.
  */
-import { openDatabase } from "../src/core/sqlite.ts";
+import { openDatabase } from "../common/host/sqlite.ts";
 import type { IdleMeasured } from "./idle_agent.ts";
 import { alignColumns } from "./measure.ts";
 import { startFleet } from "./programs.ts";
-import { startService } from "./service.ts";
-import type { Service } from "./service.ts";
+import { type Service, startService } from "./service.ts";
 
 const printers = 1000;
 const hourSeconds = 3600;

@@ -7,8 +7,7 @@
  */
 import { alignColumns } from "./measure.ts";
 import { maybePeer, startFleet } from "./programs.ts";
-import { runBulkwalk, runOpendca } from "./read_programs.ts";
-import type { Finding, Measured } from "./read_programs.ts";
+import { type Finding, type Measured, runBulkwalk, runOpendca } from "./read_programs.ts";
 
 const printersOfModel = 12;
 const losses = [0, 3, 15];

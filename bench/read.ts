@@ -8,8 +8,14 @@
 import { createGoals } from "./goals.ts";
 import { alignColumns } from "./measure.ts";
 import { maybePeer, startFleet } from "./programs.ts";
-import { runBulkwalk, runFusionInventory, runOpendca, runSnmpExporter } from "./read_programs.ts";
-import type { Finding, Measured } from "./read_programs.ts";
+import {
+  type Finding,
+  type Measured,
+  runBulkwalk,
+  runFusionInventory,
+  runOpendca,
+  runSnmpExporter,
+} from "./read_programs.ts";
 
 interface Row extends Measured {
   name: string;

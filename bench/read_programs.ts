@@ -1,9 +1,8 @@
 /** How bench/read.ts runs each program over the printers' addresses, and what it finds in the answers. */
 import { cpuUsage } from "node:process";
-import type { Reading } from "../src/printers/reading.ts";
+import type { Reading } from "../common/reading/reading.ts";
 import { freePort } from "../tests/free_port.ts";
-import { measure, usageOf } from "./measure.ts";
-import type { Run } from "./measure.ts";
+import { measure, type Run, usageOf } from "./measure.ts";
 import { opendca } from "./programs.ts";
 
 /** What a program says of one printer. */

@@ -8,12 +8,11 @@
  * addresses and is never read: what does not fit its buffer is dropped without a word. Closed ports would answer with
  * ICMP, which costs the sender more than its own sending.
  */
-import { alignColumns, measure } from "./measure.ts";
-import type { Run } from "./measure.ts";
+import { alignColumns, measure, type Run } from "./measure.ts";
 import { createGoals } from "./goals.ts";
 import { maybeInOwnNamespace } from "./own_namespace.ts";
 import { maybePeer, opendca, startFleet } from "./programs.ts";
-import { systemClock } from "../src/core/clock.ts";
+import { systemClock } from "../common/core/clock.ts";
 import { communityProbe } from "../src/snmp/probe.ts";
 import { succeeds } from "../tests/peers.ts";
 

@@ -6,12 +6,12 @@
  * The time is taken from the start of the sending process to its last acknowledgement, for both. Processor time includes
  * the start as well.
  */
-import { openSpool } from "../src/spool/spool.ts";
-import { denoSpoolFiles } from "../src/spool/spool_files.ts";
-import { systemClock } from "../src/core/clock.ts";
-import type { Reading } from "../src/printers/reading.ts";
-import type { SpoolRecord } from "../src/spool/spool_record.ts";
-import { recordOfReading } from "../src/uplink/spool_reading.ts";
+import { openSpool } from "../src/store/spool.ts";
+import { denoSpoolFiles } from "../src/store/spool_files.ts";
+import { systemClock } from "../common/core/clock.ts";
+import type { Reading } from "../common/reading/reading.ts";
+import type { SpoolRecord } from "../src/store/spool_record.ts";
+import { recordOfReading } from "../src/link/spool_reading.ts";
 import { alignColumns, usageOf } from "./measure.ts";
 import { maybePeer } from "./programs.ts";
 import { relayWithRsyslog } from "./rsyslog_relay.ts";

@@ -1,5 +1,5 @@
 /** The readings that bench/uplink.ts sends: what a scan of the simulated fleet gives, again and again with later times. */
-import type { Reading } from "../src/printers/reading.ts";
+import type { Reading } from "../common/reading/reading.ts";
 import { measure } from "./measure.ts";
 import { opendca, startFleet } from "./programs.ts";
 

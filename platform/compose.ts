@@ -1,7 +1,7 @@
 /** Where the platform's parts are joined. */
-import type { Clock } from "../src/core/clock.ts";
-import { ConfigError, messageOf } from "../src/core/errors.ts";
-import { idleJournals, journalLookMs } from "../src/core/idle_journals.ts";
+import type { Clock } from "../common/core/clock.ts";
+import { ConfigError, messageOf } from "../common/core/errors.ts";
+import { idleJournals, journalLookMs } from "../common/host/idle_journals.ts";
 import { type Authority, createAuthority, loadAuthority, validityFrom } from "./certificates/authority.ts";
 import { type CertificateFiles, createServerCertificate, isCurrent } from "./certificates/server_certificate.ts";
 import { type DataDirectory, openDataDirectory } from "./data_directory.ts";

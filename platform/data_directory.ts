@@ -10,9 +10,9 @@
  * A file appears under its name when it is complete and synced. The store is made last: keys that are missing beside a
  * store were lost, and new ones in their place would lock every agent out.
  */
-import { ConfigError, messageOf, UnavailableError } from "../src/core/errors.ts";
-import { ensureOwnFile, replaceOwnFile } from "../src/core/own_file.ts";
-import { maybeWriteFault } from "../src/core/write_fault.ts";
+import { ConfigError, messageOf, UnavailableError } from "../common/core/errors.ts";
+import { ensureOwnFile, replaceOwnFile } from "../common/host/own_file.ts";
+import { maybeWriteFault } from "../common/core/write_fault.ts";
 
 export interface DataDirectory {
   path(name: string): string;

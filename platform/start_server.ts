@@ -6,7 +6,7 @@
 import { Buffer } from "node:buffer";
 import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from "@grpc/grpc-js";
 import { AgentServiceService } from "../proto/gen/opendca/v1/agent_service.ts";
-import { messageOf, UnavailableError } from "../src/core/errors.ts";
+import { messageOf, UnavailableError } from "../common/core/errors.ts";
 import { acceptConnections, type Acceptor, maybeDescriptorLimit } from "./accept_connections.ts";
 import { pemOf } from "./certificates/authority.ts";
 import type { CertificateFiles } from "./certificates/server_certificate.ts";
@@ -88,7 +88,7 @@ export async function startServer(platform: Platform, options: ListenOptions): P
 }
 
 /* grpc-js knows "requires a certificate" and "asks for none". The handshake options behind that are taken over here, and
- * tests/platform_tls_test.ts fails when a later grpc-js has others. */
+ * tests/platform/platform_tls_test.ts fails when a later grpc-js has others. */
 function credentialsOf(platform: Platform, options: ListenOptions): ServerCredentials {
   const { certificatePem, privateKeyPem } = options.certificate;
   const credentials = ServerCredentials.createSsl(

@@ -3,15 +3,11 @@
  * Pure: the request's PDU in, the response's variable bindings out.
  */
 import { BerWriter } from "../src/snmp/ber.ts";
-import { ErrorStatus, PduType } from "../src/snmp/message.ts";
-import type { Pdu } from "../src/snmp/message.ts";
+import { ErrorStatus, type Pdu, PduType } from "../src/snmp/message.ts";
 import { isUnder, maybeSuffix } from "../src/snmp/oid.ts";
-import { Tag } from "../src/snmp/value.ts";
-import type { Varbind } from "../src/snmp/value.ts";
-import type { Fault } from "./faults.ts";
-import { maybeFault } from "./faults.ts";
-import { encodeVarbind } from "./object_table.ts";
-import type { ObjectTable } from "./object_table.ts";
+import { Tag, type Varbind } from "../src/snmp/value.ts";
+import { type Fault, maybeFault } from "./faults.ts";
+import { encodeVarbind, type ObjectTable } from "./object_table.ts";
 
 /** noAccess of RFC 3416: what a read-only view answers a Set with. */
 const noAccess = 6;

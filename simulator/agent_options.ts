@@ -7,17 +7,15 @@ import {
   maybeNumber,
   maybeOid,
   maybeText,
+  type Place,
   readAnyMapping,
   readList,
   readMapping,
   wrongValue,
 } from "./fleet_fields.ts";
-import type { Place } from "./fleet_fields.ts";
-import type { Fault } from "./faults.ts";
-import { faultKinds } from "./faults.ts";
+import { type Fault, faultKinds } from "./faults.ts";
 import { parseObject } from "./object_value.ts";
-import { securityLevels } from "./usm_user.ts";
-import type { AuthProtocol, PrivProtocol, SimulatedUser } from "./usm_user.ts";
+import { type AuthProtocol, type PrivProtocol, securityLevels, type SimulatedUser } from "./usm_user.ts";
 
 /** Keys of a device in a fleet file that `parseAgentOptions` reads. */
 export const agentKeys = [

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { decodeMessage, PduType } from "../src/snmp/message.ts";
-import type { CommunityMessage, Pdu } from "../src/snmp/message.ts";
+import { type CommunityMessage, decodeMessage, type Pdu, PduType } from "../src/snmp/message.ts";
 import { maybeCommunityAnswer } from "./community_agent.ts";
 import { objectsOf } from "./device.ts";
 import type { Fault } from "./faults.ts";

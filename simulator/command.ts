@@ -1,6 +1,6 @@
 /** The simulator as a command: files in, devices up, a ready line out, until a signal. */
 import { parseArgs } from "node:util";
-import { ConfigError, messageOf, UsageError } from "../src/core/errors.ts";
+import { ConfigError, messageOf, UsageError } from "../common/core/errors.ts";
 import type { DeviceOptions } from "./device.ts";
 import { parseFleet } from "./fleet_file.ts";
 import { dottedAddress, maybeLoopbackRange } from "./loopback_range.ts";

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import { ConfigError, UsageError } from "../src/core/errors.ts";
-import { runSimulator } from "./command.ts";
-import type { CommandHost } from "./command.ts";
+import { ConfigError, UsageError } from "../common/core/errors.ts";
+import { type CommandHost, runSimulator } from "./command.ts";
 
 const files: Record<string, string> = {
   "fleet/a.yaml": "printers: [{ hostname: a, address: 127.77.250.1, recording: r.snmprec }]",

@@ -2,8 +2,7 @@
 import { BerWriter } from "../src/snmp/ber.ts";
 import type { CommunityMessage } from "../src/snmp/message.ts";
 import { Tag } from "../src/snmp/value.ts";
-import { elementSize, maybeAnswer, pduSize, writeAnswer } from "./agent.ts";
-import type { AgentView } from "./agent.ts";
+import { type AgentView, elementSize, maybeAnswer, pduSize, writeAnswer } from "./agent.ts";
 import { maybeFault } from "./faults.ts";
 
 /** The response to a request that was let in, or undefined where an agent stays silent. */

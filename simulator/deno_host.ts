@@ -1,5 +1,5 @@
 /** The simulator's real files, terminal and signals. */
-import { exitCodeFor, messageOf } from "../src/core/errors.ts";
+import { exitCodeFor, messageOf } from "../common/core/errors.ts";
 import type { CommandHost } from "./command.ts";
 
 export function denoHost(): CommandHost & { reportError(error: unknown): void } {

@@ -22,12 +22,12 @@ import {
   maybeNumberOfName,
   maybeOid,
   maybeText,
+  type Place,
   readAnyMapping,
   readList,
   readMapping,
   wrongValue,
 } from "./fleet_fields.ts";
-import type { Place } from "./fleet_fields.ts";
 import { parseObject } from "./object_value.ts";
 
 export const deviceKinds = ["printer", "host", "switch"] as const;

@@ -1,6 +1,5 @@
 /** One simulated device: where it listens, what it holds, whom it answers and what goes wrong. */
-import { Tag } from "../src/snmp/value.ts";
-import type { Varbind } from "../src/snmp/value.ts";
+import { Tag, type Varbind } from "../src/snmp/value.ts";
 import type { Fault } from "./faults.ts";
 import { ObjectTable } from "./object_table.ts";
 import type { SimulatedUser } from "./usm_user.ts";

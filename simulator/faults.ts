@@ -1,7 +1,6 @@
 /** What goes wrong with a device's answers, on demand. */
 import { isUnder } from "../src/snmp/oid.ts";
-import { PduType } from "../src/snmp/message.ts";
-import type { Pdu } from "../src/snmp/message.ts";
+import { type Pdu, PduType } from "../src/snmp/message.ts";
 
 /**
  * `silence` and `loss`: no answer. `delay`: the answer comes `ms` later. `garbage`: random octets. `truncate`: the first

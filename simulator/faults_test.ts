@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
-import { PduType } from "../src/snmp/message.ts";
-import type { Pdu } from "../src/snmp/message.ts";
-import { armFaults, dueFaults } from "./faults.ts";
-import type { Fault } from "./faults.ts";
+import { type Pdu, PduType } from "../src/snmp/message.ts";
+import { armFaults, dueFaults, type Fault } from "./faults.ts";
 import { sendWithFaults, siblingAddress } from "./faulty_send.ts";
 import { seededRandom } from "./random.ts";
 

@@ -1,6 +1,5 @@
 /** The last step of an answer: what happens to the datagram on its way. */
-import { maybeFault } from "./faults.ts";
-import type { Fault } from "./faults.ts";
+import { type Fault, maybeFault } from "./faults.ts";
 import { randomOctets } from "./random.ts";
 
 export interface FaultySendOptions {

@@ -1,5 +1,5 @@
 /** Reading of a YAML document whose every mistake is named by its place, such as `printers[2].supplies[0].unit`. */
-import { ConfigError } from "../src/core/errors.ts";
+import { ConfigError } from "../common/core/errors.ts";
 
 /** A value and where it stands. Mappings are `Map`s, so that keys keep their order even where they look like numbers. */
 export interface Place {

@@ -1,17 +1,13 @@
 /** Fleet files: YAML that describes printers and other devices, where they listen and what goes wrong with them. */
 import { parseDocument } from "yaml";
-import { ConfigError } from "../src/core/errors.ts";
+import { ConfigError } from "../common/core/errors.ts";
 import { isUnder } from "../src/snmp/oid.ts";
 import type { Varbind } from "../src/snmp/value.ts";
 import { agentKeys, parseAgentOptions } from "./agent_options.ts";
-import { descriptionKeys, deviceKinds, parseDescription } from "./description.ts";
-import type { DeviceDescription } from "./description.ts";
-import { macEngineId } from "./device.ts";
-import type { DeviceOptions } from "./device.ts";
-import { maybeNumber, maybeText, readList, readMapping, wrongValue } from "./fleet_fields.ts";
-import type { Place } from "./fleet_fields.ts";
-import { dottedAddress, maybeLoopbackAddress, maybeLoopbackRange } from "./loopback_range.ts";
-import type { LoopbackRange } from "./loopback_range.ts";
+import { descriptionKeys, type DeviceDescription, deviceKinds, parseDescription } from "./description.ts";
+import { type DeviceOptions, macEngineId } from "./device.ts";
+import { maybeNumber, maybeText, type Place, readList, readMapping, wrongValue } from "./fleet_fields.ts";
+import { dottedAddress, type LoopbackRange, maybeLoopbackAddress, maybeLoopbackRange } from "./loopback_range.ts";
 import { ObjectTable } from "./object_table.ts";
 import { printerObjects } from "./printer_mib.ts";
 import { identityObjects, identityOf, withIdentity } from "./replica.ts";

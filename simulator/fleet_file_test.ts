@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { ConfigError } from "../src/core/errors.ts";
+import { ConfigError } from "../common/core/errors.ts";
 import { BerReader } from "../src/snmp/ber.ts";
 import { decodeValue } from "../src/snmp/message.ts";
 import type { SnmpValue } from "../src/snmp/value.ts";
 import { loadFleet } from "./command.ts";
-import { deviceOf } from "./device.ts";
-import type { DeviceOptions } from "./device.ts";
+import { deviceOf, type DeviceOptions } from "./device.ts";
 import { parseFleet } from "./fleet_file.ts";
 
 function maybeValue(options: DeviceOptions, oid: string, context = ""): SnmpValue | undefined {

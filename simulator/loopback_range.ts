@@ -1,6 +1,5 @@
 /** IPv4 networks of simulated devices: only 127.0.0.0/8, so that a simulator can never answer in a real network. */
-import { maybeText, wrongValue } from "./fleet_fields.ts";
-import type { Place } from "./fleet_fields.ts";
+import { maybeText, type Place, wrongValue } from "./fleet_fields.ts";
 
 export interface LoopbackRange {
   /** The first address as a number. */

@@ -1,5 +1,5 @@
 /** Process edge: arguments in, exit code out. */
-import { exitCodeFor } from "../src/core/errors.ts";
+import { exitCodeFor } from "../common/core/errors.ts";
 import { runSimulator } from "./command.ts";
 import { denoHost } from "./deno_host.ts";
 

@@ -3,8 +3,7 @@
  * mostly concatenation. Replicas of a device share one sorted table and differ only in an overlay of replaced octets.
  */
 import { BerWriter } from "../src/snmp/ber.ts";
-import { Tag } from "../src/snmp/value.ts";
-import type { Varbind } from "../src/snmp/value.ts";
+import { Tag, type Varbind } from "../src/snmp/value.ts";
 
 /** Positions of OIDs that were asked for; a scanner asks every replica for the same ones. */
 const maxCachedPositions = 8192;

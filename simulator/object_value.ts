@@ -1,17 +1,16 @@
 /** Raw objects of a fleet file: `OID: {type, value}`, or a bare number (INTEGER) or text (OCTET STRING). */
-import { Tag } from "../src/snmp/value.ts";
-import type { SnmpValue, Varbind } from "../src/snmp/value.ts";
+import { type SnmpValue, Tag, type Varbind } from "../src/snmp/value.ts";
 import {
   maybeChoice,
   maybeHex,
   maybeNumber,
   maybeOid,
   maybeText,
+  type Place,
   readAnyMapping,
   readMapping,
   wrongValue,
 } from "./fleet_fields.ts";
-import type { Place } from "./fleet_fields.ts";
 
 const objectTypes = [
   "octets",

@@ -1,7 +1,6 @@
 /** A described printer as objects of Printer-MIB (RFC 3805) and hrPrinterTable (RFC 2790), with hrDeviceIndex 1. */
 import iconv from "iconv-lite";
-import { Tag } from "../src/snmp/value.ts";
-import type { Varbind } from "../src/snmp/value.ts";
+import { Tag, type Varbind } from "../src/snmp/value.ts";
 import type { DeviceDescription } from "./description.ts";
 import { charsets, errorStates, printerStatuses } from "./mib_numbers.ts";
 import { integer, octets, text } from "./system_mib.ts";

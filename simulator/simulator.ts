@@ -2,22 +2,18 @@
  * Devices that answer SNMP on loopback. Every device has a socket of its own, as only that makes the source address of an
  * answer right; 1,000 of them in one process are fine.
  */
-import { messageOf, UnavailableError } from "../src/core/errors.ts";
+import { messageOf, UnavailableError } from "../common/core/errors.ts";
 import { BerSyntaxError } from "../src/snmp/ber.ts";
-import { decodeMessage } from "../src/snmp/message.ts";
-import type { Pdu, SnmpMessage } from "../src/snmp/message.ts";
+import { decodeMessage, type Pdu, type SnmpMessage } from "../src/snmp/message.ts";
 import { isUnder } from "../src/snmp/oid.ts";
 import type { Varbind } from "../src/snmp/value.ts";
 import { maybeCommunityAnswer } from "./community_agent.ts";
-import { deviceOf } from "./device.ts";
-import type { Device, DeviceOptions } from "./device.ts";
+import { type Device, deviceOf, type DeviceOptions } from "./device.ts";
 import { sendWithFaults, siblingAddress } from "./faulty_send.ts";
-import { armFaults, dueFaults } from "./faults.ts";
-import type { Fault, FaultState } from "./faults.ts";
+import { armFaults, dueFaults, type Fault, type FaultState } from "./faults.ts";
 import { ObjectTable } from "./object_table.ts";
 import { seededRandom } from "./random.ts";
-import { createUsmEngine, maybeUsmAnswer } from "./usm_agent.ts";
-import type { UsmEngine } from "./usm_agent.ts";
+import { createUsmEngine, maybeUsmAnswer, type UsmEngine } from "./usm_agent.ts";
 
 export interface SimulatorClock {
   /** Milliseconds that never go back. */

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
-import { UnavailableError } from "../src/core/errors.ts";
-import { decodeMessage, encodeCommunityMessage, PduType } from "../src/snmp/message.ts";
-import type { CommunityMessage, Pdu } from "../src/snmp/message.ts";
-import { objectsOf } from "./device.ts";
-import type { DeviceOptions } from "./device.ts";
-import { startSimulator } from "./simulator.ts";
-import type { Simulator, SimulatorOptions } from "./simulator.ts";
+import { UnavailableError } from "../common/core/errors.ts";
+import {
+  type CommunityMessage,
+  decodeMessage,
+  encodeCommunityMessage,
+  type Pdu,
+  PduType,
+} from "../src/snmp/message.ts";
+import { type DeviceOptions, objectsOf } from "./device.ts";
+import { type Simulator, type SimulatorOptions, startSimulator } from "./simulator.ts";
 
 const sysName = "1.3.6.1.2.1.1.5.0";
 const objects = objectsOf({ [sysName]: "printer", "1.3.6.1.2.1.1.3.0": { tag: 0x43, value: 5 } });

@@ -1,6 +1,5 @@
 /** The objects that every device has: SNMPv2-MIB system, IF-MIB ifTable, HOST-RESOURCES-MIB hrDeviceTable. */
-import { Tag } from "../src/snmp/value.ts";
-import type { Varbind } from "../src/snmp/value.ts";
+import { Tag, type Varbind } from "../src/snmp/value.ts";
 import type { DeviceDescription } from "./description.ts";
 
 /** The system group, and unless `systemOnly` the interfaces and host devices. */

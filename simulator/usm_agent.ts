@@ -3,20 +3,24 @@
  * A message that is refused is answered with a report where its sender wants one.
  */
 import { BerReader, BerSyntaxError, BerWriter } from "../src/snmp/ber.ts";
-import { decodeScopedPdu, encodeV3Message, ErrorStatus, MsgFlag, PduType } from "../src/snmp/message.ts";
-import type { Pdu, ScopedPdu, V3Message } from "../src/snmp/message.ts";
+import {
+  decodeScopedPdu,
+  encodeV3Message,
+  ErrorStatus,
+  MsgFlag,
+  type Pdu,
+  PduType,
+  type ScopedPdu,
+  type V3Message,
+} from "../src/snmp/message.ts";
 import { Tag } from "../src/snmp/value.ts";
-import { elementSize, integerSize, maybeAnswer, pduSize, writeAnswer } from "./agent.ts";
-import type { Answer } from "./agent.ts";
+import { type Answer, elementSize, integerSize, maybeAnswer, pduSize, writeAnswer } from "./agent.ts";
 import type { Device } from "./device.ts";
-import { maybeFault } from "./faults.ts";
-import type { Fault } from "./faults.ts";
+import { type Fault, maybeFault } from "./faults.ts";
 import { encodeVarbind } from "./object_table.ts";
-import { encryptScopedPdu, maybeDecrypted, paddedSize } from "./usm_cipher.ts";
-import type { CipherOptions } from "./usm_cipher.ts";
+import { type CipherOptions, encryptScopedPdu, maybeDecrypted, paddedSize } from "./usm_cipher.ts";
 import { emptyDigest, isAuthentic, localizedKey, localizedPrivKey, packetDigest, passwordKey } from "./usm_keys.ts";
-import { securityLevels } from "./usm_user.ts";
-import type { SecurityLevel, SimulatedUser } from "./usm_user.ts";
+import { type SecurityLevel, securityLevels, type SimulatedUser } from "./usm_user.ts";
 
 /** Counters that reports carry: SNMP-USER-BASED-SM-MIB, SNMP-MPD-MIB, SNMP-TARGET-MIB. */
 export const ReportOid = {

@@ -1,15 +1,20 @@
 import assert from "node:assert/strict";
 import { BerReader } from "../src/snmp/ber.ts";
-import { decodeMessage, decodeScopedPdu, encodeScopedPdu, encodeV3Message, PduType } from "../src/snmp/message.ts";
-import type { Pdu, V3Message } from "../src/snmp/message.ts";
+import {
+  decodeMessage,
+  decodeScopedPdu,
+  encodeScopedPdu,
+  encodeV3Message,
+  type Pdu,
+  PduType,
+  type V3Message,
+} from "../src/snmp/message.ts";
 import { deviceOf, objectsOf } from "./device.ts";
 import type { Fault } from "./faults.ts";
-import { createUsmEngine, maybeUsmAnswer, ReportOid } from "./usm_agent.ts";
-import type { UsmEngine } from "./usm_agent.ts";
+import { createUsmEngine, maybeUsmAnswer, ReportOid, type UsmEngine } from "./usm_agent.ts";
 import { encryptScopedPdu, maybeDecrypted } from "./usm_cipher.ts";
 import { emptyDigest, isAuthentic, localizedKey, localizedPrivKey, packetDigest, passwordKey } from "./usm_keys.ts";
-import { privProtocols } from "./usm_user.ts";
-import type { PrivProtocol } from "./usm_user.ts";
+import { type PrivProtocol, privProtocols } from "./usm_user.ts";
 
 const engineId = Uint8Array.fromHex("80000009030200000000aa");
 const engineBoots = 3;

@@ -1,6 +1,6 @@
 /** The project's own programs as processes, with the permissions that their tasks have. */
 import project from "../deno.json" with { type: "json" };
-import { taskGrants } from "../simulator/task_grants.ts";
+import { taskGrants } from "../demo/task_grants.ts";
 import { patienceMs } from "./until.ts";
 
 const root = new URL("../", import.meta.url).pathname;

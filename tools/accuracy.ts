@@ -1,7 +1,7 @@
 /** Writes docs/accuracy.md from ../shared/recordings and ../shared/cases; run by `deno task accuracy`. */
-import { accuracyDocument } from "../tests/accuracy/accuracy_document.ts";
-import { surveyRecordings } from "../tests/accuracy/survey.ts";
-import { surveyCases } from "../tests/accuracy/cases.ts";
+import { accuracyDocument } from "../tests/scan/accuracy/accuracy_document.ts";
+import { surveyRecordings } from "../tests/scan/accuracy/survey.ts";
+import { surveyCases } from "../tests/scan/accuracy/cases.ts";
 import { maybeCases, maybeRecordings } from "../tests/peers.ts";
 
 if (import.meta.main) {

@@ -3,7 +3,7 @@
  * another version of Deno than the pinned one, or is none of ours. Arguments are those of `deno compile`, and
  * --allow-other-runtime.
  */
-import { pinnedRuntime } from "../src/core/pinned_runtime.ts";
+import { pinnedRuntime } from "../common/core/pinned_runtime.ts";
 
 const root = new URL("../", import.meta.url).pathname;
 const entry = "main.ts";

@@ -15,12 +15,23 @@ const plugin: Deno.lint.Plugin = {
     "pure-core": {
       create(context) {
         const pure =
-          /[\\/](common[\\/]reading|src[\\/](config|core|credentials|log|printers|recording|report|snmp|targets))[\\/]/
+          /[\\/](common[\\/](core|reading|report|protocol)|src[\\/](config|log|printers|recording|snmp|targets))[\\/]/
             .test(context.filename);
         if (!pure || context.filename.endsWith("_test.ts")) return {};
+        const message = "This folder is pure: have the caller hand in what the machine does";
+        const machine =
+          /^(?:node:)?(?:child_process|cluster|dgram|fs|http|http2|https|net|process|sqlite|tls|worker_threads)(?:\/|$)/;
         return {
           'MemberExpression[object.name="Deno"]'(node) {
-            context.report({ node, message: "This folder is pure: have the caller hand in what Deno does" });
+            context.report({ node, message });
+          },
+          ImportDeclaration(node) {
+            if (node.importKind !== "type" && machine.test(node.source.value)) context.report({ node, message });
+          },
+          ImportExpression(node) {
+            if (node.source.type === "Literal" && machine.test(String(node.source.value))) {
+              context.report({ node, message });
+            }
           },
         };
       },

@@ -1,7 +1,7 @@
 /** Thread entry of a scanner: seals the thread, loads the scanner into it, hands messages to it, nothing else. */
 import { scannerSeal } from "../src/host/scanner_seal.ts";
 import { sealThread } from "../src/host/thread_seal.ts";
-import type { ToScanner } from "../src/scanner/worker_messages.ts";
+import type { ToScanner } from "../src/scan/worker_messages.ts";
 
 const scope = globalThis as unknown as { onmessage: (event: MessageEvent<ToScanner>) => void };
 

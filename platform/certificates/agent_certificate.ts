@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import * as x509 from "./x509.ts";
-import { messageOf } from "../../src/core/errors.ts";
+import { messageOf } from "../../common/core/errors.ts";
 import type { CertificateBundle } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { Buffer } from "node:buffer";
 import { type Authority, issueCertificate, validityFrom } from "./authority.ts";

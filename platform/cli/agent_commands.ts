@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { spanOf } from "../../src/core/clock.ts";
-import { UsageError } from "../../src/core/errors.ts";
+import { spanOf } from "../../common/core/clock.ts";
+import { UsageError } from "../../common/core/errors.ts";
 import { AgentStatus } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
 import { configDocument, maybeAgentConfig, setAgentConfig } from "../store/agent_configs.ts";

@@ -1,7 +1,7 @@
 /** Whether an agent reports as often as it should. Pure. */
-import { spanOf } from "../../src/core/clock.ts";
-import { parseDuration } from "../../src/core/duration.ts";
-import { ValueSyntaxError } from "../../src/core/value_syntax_error.ts";
+import { spanOf } from "../../common/core/clock.ts";
+import { parseDuration } from "../../common/core/duration.ts";
+import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 import type { AgentRow } from "../store/agents.ts";
 
 /** So many polls may fail before an agent is named: one may be a restart, two a router. */

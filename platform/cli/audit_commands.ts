@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { ConfigError, UsageError } from "../../src/core/errors.ts";
+import { ConfigError, UsageError } from "../../common/core/errors.ts";
 import { listAudit, verifyAudit } from "../store/audit_log.ts";
 import { maybeCustomer } from "../store/customers.ts";
 import { type CommandContext, type GlobalOptions, wholeNumber } from "./command_context.ts";

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { UsageError } from "../../src/core/errors.ts";
+import { UsageError } from "../../common/core/errors.ts";
 import { type CodeRow, createActivationCode, listCodes, withdrawCode } from "../store/activation_codes.ts";
 import { listSites, maybeSite } from "../store/customers.ts";
 import type { Tenant } from "../store/store.ts";

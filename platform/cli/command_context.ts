@@ -1,9 +1,9 @@
 /** What every command has: the store opened for as long as it runs, and one way to print. */
 import type { Command } from "commander";
-import { hanging } from "../../src/core/terminal_text.ts";
-import { type DurationBounds, parseDuration } from "../../src/core/duration.ts";
-import { UsageError } from "../../src/core/errors.ts";
-import { ValueSyntaxError } from "../../src/core/value_syntax_error.ts";
+import { hanging } from "../../common/core/terminal_text.ts";
+import { type DurationBounds, parseDuration } from "../../common/core/duration.ts";
+import { UsageError } from "../../common/core/errors.ts";
+import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 import { type OpenPlatform, openPlatform } from "../compose.ts";
 import { appendAudit, type AuditEvent } from "../store/audit_log.ts";
 import { listCustomers, maybeCustomer } from "../store/customers.ts";

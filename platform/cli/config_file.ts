@@ -1,5 +1,5 @@
 import { PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
-import { ConfigError, messageOf } from "../../src/core/errors.ts";
+import { ConfigError, messageOf } from "../../common/core/errors.ts";
 import { configMistake, mostConfigBytes } from "./config_limits.ts";
 import type { PlatformHost } from "./host.ts";
 

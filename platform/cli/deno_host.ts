@@ -1,5 +1,5 @@
-import { systemClock } from "../../src/core/clock.ts";
-import { outputFailure } from "../../src/core/errors.ts";
+import { systemClock } from "../../common/core/clock.ts";
+import { outputFailure } from "../../common/core/errors.ts";
 import type { PlatformHost } from "./host.ts";
 
 /** The machine that the program runs on. */

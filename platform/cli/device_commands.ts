@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { UsageError } from "../../src/core/errors.ts";
+import { UsageError } from "../../common/core/errors.ts";
 import { type DeviceRow, findDevices } from "../store/devices.ts";
 import { latestMeters, meterHistory } from "../store/readings.ts";
 import type { Tenant } from "../store/store.ts";

@@ -1,7 +1,7 @@
 /** Which devices a list shows, and how many of how many that are. */
 import type { Command } from "commander";
-import { formatDuration } from "../../src/core/duration.ts";
-import { UsageError } from "../../src/core/errors.ts";
+import { formatDuration } from "../../common/core/duration.ts";
+import { UsageError } from "../../common/core/errors.ts";
 import { listAgents } from "../store/agents.ts";
 import { maybeSite } from "../store/customers.ts";
 import { listDevices } from "../store/devices.ts";

@@ -1,4 +1,4 @@
-import type { Clock } from "../../src/core/clock.ts";
+import type { Clock } from "../../common/core/clock.ts";
 
 /** The machine as the commands see it; `deno_host.ts` is the real one. */
 export interface PlatformHost {

@@ -1,4 +1,4 @@
-import { escapeInvisible } from "../../src/core/escape_invisible.ts";
+import { escapeInvisible } from "../../common/core/escape_invisible.ts";
 
 /** JSON of an answer: invisible characters as escapes, keys of the store in camelCase, its times (`at`, `…_at`) as RFC 3339. */
 export function jsonText(answer: unknown): string {

@@ -1,7 +1,7 @@
 /** The command line: which command, with which options, and what a failure looks like. */
 import { Command, CommanderError } from "commander";
-import { exitCodeFor, messageOf, namedError, ReaderGoneError, UsageError } from "../../src/core/errors.ts";
-import { parserSentence, parserSuggestion } from "../../src/core/parser_message.ts";
+import { exitCodeFor, messageOf, namedError, ReaderGoneError, UsageError } from "../../common/core/errors.ts";
+import { parserSentence, parserSuggestion } from "../../common/core/parser_message.ts";
 import project from "../../deno.json" with { type: "json" };
 import { addAgentCommands } from "./agent_commands.ts";
 import { addAuditCommands } from "./audit_commands.ts";

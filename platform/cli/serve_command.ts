@@ -1,8 +1,8 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import type { Command } from "commander";
-import { ConfigError, messageOf, UsageError } from "../../src/core/errors.ts";
-import { escapeInvisible } from "../../src/core/escape_invisible.ts";
+import { ConfigError, messageOf, UsageError } from "../../common/core/errors.ts";
+import { escapeInvisible } from "../../common/core/escape_invisible.ts";
 import type { CertificateFiles } from "../certificates/server_certificate.ts";
 import { openPlatform, serve } from "../compose.ts";
 import { type CommandContext, dataDirectory, type GlobalOptions, timeOption, wholeNumber } from "./command_context.ts";

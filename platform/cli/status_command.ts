@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { messageOf } from "../../src/core/errors.ts";
-import { safeText } from "../../src/core/safe_text.ts";
+import { messageOf } from "../../common/core/errors.ts";
+import { safeText } from "../../common/core/safe_text.ts";
 import type { OpenPlatform } from "../compose.ts";
 import { listAgents } from "../store/agents.ts";
 import { auditSince } from "../store/audit_log.ts";

@@ -1,8 +1,8 @@
 import stringWidth from "string-width";
-import { markInvisible } from "../../src/core/escape_invisible.ts";
-import { safeText } from "../../src/core/safe_text.ts";
+import { markInvisible } from "../../common/core/escape_invisible.ts";
+import { safeText } from "../../common/core/safe_text.ts";
 import { fitColumns } from "./fit_columns.ts";
-import { cutCell, wrapped } from "../../src/core/terminal_text.ts";
+import { cutCell, wrapped } from "../../common/core/terminal_text.ts";
 
 export type Cell = string | number | null;
 

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { UsageError } from "../../src/core/errors.ts";
+import { UsageError } from "../../common/core/errors.ts";
 import { Task, TaskResult } from "../../proto/gen/opendca/v1/task.ts";
 import { signTask } from "../signing/sign_task.ts";
 import { configDocument, setAgentConfig } from "../store/agent_configs.ts";

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { type Command, Option } from "commander";
-import { UsageError } from "../../src/core/errors.ts";
+import { UsageError } from "../../common/core/errors.ts";
 import { isUuid } from "../services/request_checks.ts";
 import { createUnlockToken } from "../signing/unlock_token.ts";
 import { forgetFailedAttempts } from "../store/failed_keys.ts";

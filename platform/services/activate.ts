@@ -3,7 +3,7 @@
  * key and against the code that it was aimed at. A typing error, a bad request and a failed call count nowhere.
  */
 import * as x509 from "../certificates/x509.ts";
-import { maybeActivationCode } from "../../src/core/activation_code.ts";
+import { maybeActivationCode } from "../../common/core/activation_code.ts";
 import {
   type ActivateRequest,
   type ActivateResponse,

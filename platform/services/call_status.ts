@@ -1,5 +1,5 @@
 import { Metadata, type status } from "@grpc/grpc-js";
-import { messageOf, UnavailableError } from "../../src/core/errors.ts";
+import { messageOf, UnavailableError } from "../../common/core/errors.ts";
 import { CallError } from "./call_error.ts";
 import type { Platform } from "./platform.ts";
 

@@ -1,4 +1,4 @@
-import type { Clock } from "../../src/core/clock.ts";
+import type { Clock } from "../../common/core/clock.ts";
 import type { Authority } from "../certificates/authority.ts";
 import type { SigningKey } from "../signing/signing_key.ts";
 import type { GuessWatch } from "./guess_watch.ts";

@@ -4,7 +4,7 @@
  * nobody who does not know the code hits it. The rest is the secret, kept as a keyed digest only.
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { makeActivationCode } from "../../src/core/activation_code.ts";
+import { makeActivationCode } from "../../common/core/activation_code.ts";
 import { newId } from "./new_id.ts";
 import type { Store, Tenant } from "./store.ts";
 

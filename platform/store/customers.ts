@@ -1,4 +1,4 @@
-import { UsageError } from "../../src/core/errors.ts";
+import { UsageError } from "../../common/core/errors.ts";
 import { newId } from "./new_id.ts";
 import type { Store, Tenant } from "./store.ts";
 

@@ -6,7 +6,7 @@
 import { closeSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import type { StatementSync } from "node:sqlite";
-import { ConfigError, messageOf, UnavailableError } from "../../src/core/errors.ts";
+import { ConfigError, messageOf, UnavailableError } from "../../common/core/errors.ts";
 import { migrations } from "./migrations.ts";
 
 export type SqlValue = string | number | bigint | null | Uint8Array;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { ConfigError } from "../../src/core/errors.ts";
+import { ConfigError } from "../../common/core/errors.ts";
 import { createCustomer, listCustomers } from "./customers.ts";
 import { openStore } from "./store.ts";
 

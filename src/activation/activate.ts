@@ -1,11 +1,15 @@
 /** Turns an activation code into an agent with a certificate. */
 import { Buffer } from "node:buffer";
-import { ActivationRefusalReason } from "../../proto/gen/opendca/v1/agent_service.ts";
-import type { ActivateResponse, ActivationRefusal, Machine } from "../../proto/gen/opendca/v1/agent_service.ts";
-import { parseActivationCode } from "../core/activation_code.ts";
-import { messageOf, NotPermittedError, UnavailableError, UsageError } from "../core/errors.ts";
-import type { AgentApi, ConnectedPeer } from "../transport/agent_api.ts";
-import { TransportError } from "../transport/transport_error.ts";
+import {
+  type ActivateResponse,
+  type ActivationRefusal,
+  ActivationRefusalReason,
+  type Machine,
+} from "../../proto/gen/opendca/v1/agent_service.ts";
+import { parseActivationCode } from "../../common/core/activation_code.ts";
+import { messageOf, NotPermittedError, UnavailableError, UsageError } from "../../common/core/errors.ts";
+import type { AgentApi, ConnectedPeer } from "../link/agent_api.ts";
+import { TransportError } from "../link/transport_error.ts";
 import {
   beginAttempt,
   completeActivation,
@@ -15,10 +19,9 @@ import {
   rejectAttempt,
   takeBackAttempt,
 } from "./activation_state.ts";
-import { areCertificates, certificateFacts, makeCertificateRequest } from "./client_key.ts";
-import { identityFiles } from "./identity_files.ts";
-import { holdState, lockState } from "./state_store.ts";
-import type { HeldState, StateStoreOptions } from "./state_store.ts";
+import { areCertificates, certificateFacts, makeCertificateRequest } from "../link/client_key.ts";
+import { identityFiles } from "../link/identity_files.ts";
+import { type HeldState, holdState, lockState, type StateStoreOptions } from "./state_store.ts";
 
 export interface ActivateOptions {
   store: StateStoreOptions;

@@ -4,7 +4,7 @@
  * An attempt is counted when it begins, before anything is sent, and taken back only when it is certain that the
  * platform did not judge the code. A crash at any moment therefore never gives an attempt back.
  */
-import { NotPermittedError } from "../core/errors.ts";
+import { NotPermittedError } from "../../common/core/errors.ts";
 
 /** Attempts that may fail before the executable locks itself. */
 export const maxAttempts = 5;

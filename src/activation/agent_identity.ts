@@ -1,11 +1,8 @@
 /** What `opendca run` needs to know before it starts, and what it writes when it is told to stop for good. */
-import { NotPermittedError } from "../core/errors.ts";
-import { isLocked, lockedError, revokeState } from "./activation_state.ts";
-import type { ActivationState } from "./activation_state.ts";
-import { identityFiles } from "./identity_files.ts";
-import type { ClientIdentity } from "./identity_files.ts";
-import { foreignError, holdState, judgeState, lockState } from "./state_store.ts";
-import type { StateStoreOptions } from "./state_store.ts";
+import { NotPermittedError } from "../../common/core/errors.ts";
+import { type ActivationState, isLocked, lockedError, revokeState } from "./activation_state.ts";
+import { type ClientIdentity, identityFiles } from "../link/identity_files.ts";
+import { foreignError, holdState, judgeState, lockState, type StateStoreOptions } from "./state_store.ts";
 
 export interface AgentIdentity {
   state: ActivationState & { agentId: string };

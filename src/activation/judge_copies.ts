@@ -1,8 +1,7 @@
 /** Which of the copies of the activation state is believed. */
 import { createHash } from "node:crypto";
 import { isLocked, lockCount } from "./activation_state.ts";
-import { machineLock } from "./machine_lock.ts";
-import type { MachineLock } from "./machine_lock.ts";
+import { type MachineLock, machineLock } from "./machine_lock.ts";
 import type { FoundRecord, SealedRecord } from "./sealed_record.ts";
 
 /** Something about the copies that an administrator should know; the agent goes on. */

@@ -1,7 +1,6 @@
 /** Stops every command of a locked executable but those that help to unlock it. */
 import { isLocked, lockedError } from "./activation_state.ts";
-import { foreignError, judgeState } from "./state_store.ts";
-import type { StateStoreOptions } from "./state_store.ts";
+import { foreignError, judgeState, type StateStoreOptions } from "./state_store.ts";
 
 /** Commands that run although the executable is locked; --help and --version are no commands and always work. */
 export const allowedWhenLocked: readonly string[] = ["status", "doctor", "unlock"];

@@ -1,6 +1,6 @@
 /** What a machine is known by, so that a state directory copied to another one is noticed. */
 import { createHmac } from "node:crypto";
-import type { StateDisk } from "./state_disk.ts";
+import type { StateDisk } from "../../common/host/state_disk.ts";
 
 /** machine-id(5), and the older place of the same number. */
 const identityFiles = ["/etc/machine-id", "/var/lib/dbus/machine-id"];

@@ -1,5 +1,5 @@
 /** Asks for the activation code without showing it: from a terminal key by key, else the first line of standard input. */
-import { UsageError } from "../core/errors.ts";
+import { UsageError } from "../../common/core/errors.ts";
 
 /** Longest line that is taken; a pipe of something else ends here. */
 const maxBytes = 1024;

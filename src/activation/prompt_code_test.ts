@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { UsageError } from "../core/errors.ts";
+import { UsageError } from "../../common/core/errors.ts";
 import { readCode } from "./prompt_code.ts";
 
 function typed(text: string, terminal = true) {

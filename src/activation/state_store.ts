@@ -1,17 +1,19 @@
 /** Reads, compares and writes all copies of the activation state. */
 import { isAbsolute } from "node:path";
-import { NotPermittedError, UnavailableError } from "../core/errors.ts";
-import { hasCode } from "../core/own_directory.ts";
-import { StorageError } from "../core/sqlite.ts";
-import { maybeWriteFault } from "../core/write_fault.ts";
-import { newActivationState } from "./activation_state.ts";
-import type { ActivationState } from "./activation_state.ts";
-import { judgeCopies } from "./judge_copies.ts";
-import type { CopiesVerdict, CopyFault } from "./judge_copies.ts";
-import { codeDigestOf, decodeSealedRecord, encodeSealedRecord } from "./sealed_record.ts";
-import type { FoundRecord, SealedRecord } from "./sealed_record.ts";
-import { isNoFile, replaceFile } from "./state_disk.ts";
-import type { StateDisk } from "./state_disk.ts";
+import { NotPermittedError, UnavailableError } from "../../common/core/errors.ts";
+import { hasCode } from "../../common/host/own_directory.ts";
+import { StorageError } from "../../common/host/sqlite.ts";
+import { maybeWriteFault } from "../../common/core/write_fault.ts";
+import { type ActivationState, newActivationState } from "./activation_state.ts";
+import { type CopiesVerdict, type CopyFault, judgeCopies } from "./judge_copies.ts";
+import {
+  codeDigestOf,
+  decodeSealedRecord,
+  encodeSealedRecord,
+  type FoundRecord,
+  type SealedRecord,
+} from "./sealed_record.ts";
+import { isNoFile, replaceFile, type StateDisk } from "../../common/host/state_disk.ts";
 
 export interface StateStoreOptions {
   stateDirectory: string;

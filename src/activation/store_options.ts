@@ -1,7 +1,7 @@
 /** The activation state of this machine: its disk, its identity and its guard directories. */
 import { guardDirectories, homeDirectory } from "./guard_directories.ts";
 import { machineIdentity } from "./machine_identity.ts";
-import { denoStateDisk } from "./state_disk.ts";
+import { denoStateDisk } from "../../common/host/state_disk.ts";
 import type { StateStoreOptions } from "./state_store.ts";
 
 /** What `state_store.ts` needs for a state directory. */

@@ -1,8 +1,7 @@
 /** Lifts the lock with a token of the platform. */
-import { UsageError } from "../core/errors.ts";
+import { UsageError } from "../../common/core/errors.ts";
 import { isLocked, lockCount, unlockState } from "./activation_state.ts";
-import { holdState, judgeState, lockState, replaceForeignState } from "./state_store.ts";
-import type { StateStoreOptions } from "./state_store.ts";
+import { holdState, judgeState, lockState, replaceForeignState, type StateStoreOptions } from "./state_store.ts";
 import { checkUnlockToken, parseUnlockToken } from "./unlock_token.ts";
 
 export interface UnlockOptions {

@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { createPublicKey, verify } from "node:crypto";
 import { UnlockGrant } from "../../proto/gen/opendca/v1/unlock.ts";
-import { NotPermittedError, UsageError } from "../core/errors.ts";
+import { NotPermittedError, UsageError } from "../../common/core/errors.ts";
 
 const prefix = "opendca-unlock-1";
 const context = new TextEncoder().encode("opendca.unlock.v1\0");

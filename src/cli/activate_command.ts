@@ -6,10 +6,10 @@ import { activationStore } from "../activation/store_options.ts";
 import { builtInUnlockKeys } from "../activation/unlock_keys.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
 import { configPath, readAgentConfig } from "../config/read_config.ts";
-import { messageOf } from "../core/errors.ts";
+import { messageOf } from "../../common/core/errors.ts";
 import { storedPlatformConfigName } from "../config/stored_platform_config.ts";
-import { safeText } from "../core/safe_text.ts";
-import { openLedger } from "../ledger/ledger.ts";
+import { safeText } from "../../common/core/safe_text.ts";
+import { openLedger } from "../store/ledger.ts";
 import type { Host } from "./host.ts";
 import { version } from "./version.ts";
 
@@ -52,8 +52,8 @@ async function runActivate(code: string, config: AgentConfig, host: Host): Promi
   const stopListening = host.onInterrupt(() => stop.abort(new Error("The activation was interrupted")));
   // gRPC and certificates are loaded only where they are used, so that `scan` starts at once.
   const { activate } = await import("../activation/activate.ts");
-  const { createGrpcAgentApi } = await import("../transport/grpc_agent_api.ts");
-  const { ledgeredApi } = await import("../agent/ledgered_api.ts");
+  const { createGrpcAgentApi } = await import("../link/grpc_agent_api.ts");
+  const { ledgeredApi } = await import("../link/ledgered_api.ts");
   using grpc = createGrpcAgentApi({
     ...config.platform,
     trust: config.platform,

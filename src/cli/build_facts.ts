@@ -1,4 +1,4 @@
-import { pinnedRuntime } from "../core/pinned_runtime.ts";
+import { pinnedRuntime } from "../../common/core/pinned_runtime.ts";
 
 /** Which build this is, and what it runs on. */
 export interface BuildFacts {

@@ -1,12 +1,11 @@
 /** `opendca config check` and `opendca config show`. */
 import type { Command } from "commander";
-import { fileLoad } from "../agent/site_load.ts";
+import { fileLoad } from "../service/site_load.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
 import { configPath, readAgentConfig } from "../config/read_config.ts";
 import { renderConfigJson, renderConfigText } from "../config/render_config.ts";
-import { judgeCapacity } from "../schedule/capacity.ts";
-import type { CapacityFinding } from "../schedule/capacity.ts";
-import { safeText, visibleText } from "../core/safe_text.ts";
+import { type CapacityFinding, judgeCapacity } from "../schedule/capacity.ts";
+import { safeText, visibleText } from "../../common/core/safe_text.ts";
 import { withPlatformPart } from "./effective_config.ts";
 import type { Host } from "./host.ts";
 

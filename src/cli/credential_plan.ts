@@ -1,7 +1,6 @@
-import { ConfigError, messageOf, UsageError } from "../core/errors.ts";
-import { defaultPlan } from "../credentials/credential.ts";
-import type { CredentialPlan } from "../credentials/credential.ts";
-import { parseCredentials } from "../credentials/parse_credentials.ts";
+import { ConfigError, messageOf, UsageError } from "../../common/core/errors.ts";
+import { type CredentialPlan, defaultPlan } from "../snmp/credential.ts";
+import { parseCredentials } from "../config/parse_credentials.ts";
 import type { Host } from "./host.ts";
 import type { ScanOptions } from "./scan_options.ts";
 

@@ -1,15 +1,14 @@
 /** `opendca doctor`: walks the chain, and says of each fault what it is and what to do. */
 import type { Command } from "commander";
 import { activationStore } from "../activation/store_options.ts";
-import { readStatus } from "../agent/read_status.ts";
+import { readStatus } from "../service/read_status.ts";
 import { configPath } from "../config/read_config.ts";
-import { UsageError } from "../core/errors.ts";
+import { UsageError } from "../../common/core/errors.ts";
 import { doctorExitCode } from "../doctor/doctor_step.ts";
 import type { PrinterOptions } from "../doctor/check_printer.ts";
 import { renderDoctorJson, renderFaults, renderStep } from "../doctor/render_doctor.ts";
-import { safeText } from "../core/safe_text.ts";
-import { parseTargetSpec, TargetSyntaxError } from "../targets/target_spec.ts";
-import type { TargetSpec } from "../targets/target_spec.ts";
+import { safeText } from "../../common/core/safe_text.ts";
+import { parseTargetSpec, type TargetSpec, TargetSyntaxError } from "../targets/target_spec.ts";
 import { credentialPlan } from "./credential_plan.ts";
 import { createHostNames } from "../targets/host_names.ts";
 import type { Host } from "./host.ts";

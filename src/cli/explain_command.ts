@@ -1,20 +1,22 @@
 /** `opendca explain ADDRESS` and `opendca explain --recording FILE`: why a reading says what it says. */
-import { Option } from "commander";
-import type { Command } from "commander";
-import { messageOf, UsageError } from "../core/errors.ts";
-import { planToWire } from "../credentials/credential.ts";
+import { type Command, Option } from "commander";
+import { messageOf, UsageError } from "../../common/core/errors.ts";
+import { planToWire } from "../snmp/credential.ts";
 import { simulateRead } from "../recording/replay.ts";
 import { parseSnmprec } from "../recording/snmprec.ts";
-import { explainReading } from "../report/explanation.ts";
-import type { Explanation } from "../report/explanation.ts";
-import { renderExplanation } from "../report/explanation_text.ts";
+import { explainReading, type Explanation } from "./explanation.ts";
+import { renderExplanation } from "./explanation_text.ts";
 import type { Varbind } from "../snmp/value.ts";
 import { credentialPlan } from "./credential_plan.ts";
-import { visibleJson } from "../core/visible_json.ts";
+import { visibleJson } from "../../common/core/visible_json.ts";
 import type { Host } from "./host.ts";
 import { screenOptions } from "./screen.ts";
-import { addSingleDeviceOptions, parseSingleTarget, readSingleDevice } from "./single_device.ts";
-import type { SingleDeviceOptions } from "./single_device.ts";
+import {
+  addSingleDeviceOptions,
+  parseSingleTarget,
+  readSingleDevice,
+  type SingleDeviceOptions,
+} from "./single_device.ts";
 
 /** Exit code after Ctrl-C: 128 + SIGINT, as shells count. */
 const interruptedExitCode = 130;

@@ -1,10 +1,10 @@
 /** The options that every command takes, before or behind its name. */
 import { type Command, Option } from "commander";
-import { type ColorChoice, colorChoices, hasColor } from "../core/color.ts";
-import { formatEndpoint } from "../core/ip.ts";
+import { type ColorChoice, colorChoices, hasColor } from "../../common/core/color.ts";
+import { formatEndpoint } from "../../common/core/ip.ts";
 import { formatTextLine } from "../log/format_line.ts";
 import type { EventName, LogFields } from "../log/log_record.ts";
-import type { Access } from "../scanner/access.ts";
+import type { Access } from "../scan/access.ts";
 import type { Host } from "./host.ts";
 
 export interface GlobalOptions {

@@ -1,10 +1,10 @@
 /** The machine as the commands see it; `src/host/deno_host.ts` is the real one. */
-import type { AgentMachine } from "../agent/agent_machine.ts";
+import type { AgentMachine } from "../service/agent_machine.ts";
 import type { BuildFacts } from "./build_facts.ts";
-import type { Clock } from "../core/clock.ts";
-import type { IpRange } from "../core/ip_range.ts";
+import type { Clock } from "../../common/core/clock.ts";
+import type { IpRange } from "../../common/core/ip_range.ts";
 import type { GlobalOptions } from "./global_options.ts";
-import type { ScannerWorker } from "../supervisor/supervise_scan.ts";
+import type { ScannerWorker } from "../scan/supervise_scan.ts";
 import type { NameAnswer } from "../targets/host_names.ts";
 
 export interface Host {

@@ -2,15 +2,15 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { likelyStateDirectory } from "../activation/store_options.ts";
 import { configPath } from "../config/read_config.ts";
-import { UsageError } from "../core/errors.ts";
-import { StorageError } from "../core/sqlite.ts";
-import { type Ledger, openLedger } from "../ledger/ledger.ts";
-import type { LedgerEntry } from "../ledger/ledger_entry.ts";
-import { hanging } from "../core/terminal_text.ts";
-import { parseDuration } from "../core/duration.ts";
-import { safeText } from "../core/safe_text.ts";
-import { ValueSyntaxError } from "../core/value_syntax_error.ts";
-import { visibleJson } from "../core/visible_json.ts";
+import { UsageError } from "../../common/core/errors.ts";
+import { StorageError } from "../../common/host/sqlite.ts";
+import { type Ledger, openLedger } from "../store/ledger.ts";
+import type { LedgerEntry } from "../store/ledger_entry.ts";
+import { hanging } from "../../common/core/terminal_text.ts";
+import { parseDuration } from "../../common/core/duration.ts";
+import { safeText } from "../../common/core/safe_text.ts";
+import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
+import { visibleJson } from "../../common/core/visible_json.ts";
 import type { Host } from "./host.ts";
 
 interface LedgerOptions {

@@ -1,7 +1,7 @@
 /** `opendca ping TARGET`: whether a configured address answers ICMP; for troubleshooting, and on command alone. */
 import type { Command } from "commander";
-import { NotPermittedError, UnavailableError, UsageError } from "../core/errors.ts";
-import { safeText } from "../core/safe_text.ts";
+import { NotPermittedError, UnavailableError, UsageError } from "../../common/core/errors.ts";
+import { safeText } from "../../common/core/safe_text.ts";
 import { createHostNames } from "../targets/host_names.ts";
 import { effectiveConfig } from "./effective_config.ts";
 import type { Host } from "./host.ts";
@@ -58,7 +58,7 @@ async function runPing(target: string, options: PingOptions, host: Host): Promis
   }
   const { config } = await effectiveConfig(options.config, host);
   // What tasks are made of is loaded only where it is used, so that `scan` starts at once.
-  const { maybePingAddress, mayPing } = await import("../agent/ping_task.ts");
+  const { maybePingAddress, mayPing } = await import("../service/ping_task.ts");
   if (!mayPing(config, target)) {
     throw new NotPermittedError(
       `Cannot ping ${target} as it is outside what "${config.file}" configures`,

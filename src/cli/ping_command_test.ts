@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import type { TestHost } from "../../tests/fakes/test_host.ts";
-import { testHost } from "../../tests/fakes/test_host.ts";
-import { NotPermittedError } from "../core/errors.ts";
+import { type TestHost, testHost } from "../../tests/fakes/test_host.ts";
+import { NotPermittedError } from "../../common/core/errors.ts";
 import { runCli } from "./run_cli.ts";
 
 const folder = await Deno.makeTempDir();

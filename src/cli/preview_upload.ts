@@ -1,24 +1,21 @@
 /** `opendca scan --preview-upload`: what the agent would send, made by the agent's own parts, and not sent. */
-import { scanSite } from "../agent/scan_site.ts";
-import type { PreviewedBatch } from "../agent/upload_preview.ts";
-import { openUploadPreview } from "../agent/upload_preview.ts";
+import { scanSite } from "../service/scan_site.ts";
+import { openUploadPreview, type PreviewedBatch } from "../service/upload_preview.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
-import { UsageError } from "../core/errors.ts";
-import { copyInventory } from "../inventory/copy_inventory.ts";
-import type { Problem, Reading } from "../printers/reading.ts";
-import { counted } from "../report/fleet.ts";
-import type { PreviewDocument } from "../report/preview.ts";
-import { renderPreviewJson, renderPreviewText } from "../report/preview.ts";
-import { previewNotes } from "../report/preview_notes.ts";
-import { scanWithAlternatives } from "../supervisor/scan_alternatives.ts";
+import { UsageError } from "../../common/core/errors.ts";
+import { copyInventory } from "../store/copy_inventory.ts";
+import type { Problem, Reading } from "../../common/reading/reading.ts";
+import { counted } from "../../common/report/fleet.ts";
+import { type PreviewDocument, renderPreviewJson, renderPreviewText } from "./preview.ts";
+import { previewNotes } from "./preview_notes.ts";
+import { scanWithAlternatives } from "../scan/scan_alternatives.ts";
 import { createHostNames } from "../targets/host_names.ts";
 import type { Host } from "./host.ts";
 import { maybeOutputFile } from "./open_output.ts";
 import { maybeHistory, maybePreviewConfig, maybeSiteOf } from "./preview_sources.ts";
 import { showProgress } from "./progress_display.ts";
 import type { ScanOptions } from "./scan_options.ts";
-import { refuseUnsent, scanRequestOf } from "./scan_targets.ts";
-import type { ScanOrder } from "./scan_targets.ts";
+import { refuseUnsent, type ScanOrder, scanRequestOf } from "./scan_targets.ts";
 
 export interface PreviewCommand {
   targets: string[];

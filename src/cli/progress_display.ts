@@ -1,9 +1,7 @@
 /** The progress of a scan on standard error: a line that moves on a terminal, a new line every few seconds elsewhere. */
-import { formatProgressLine, renderProgress } from "../report/progress.ts";
-import type { ProgressState } from "../report/progress.ts";
-import { estimateTimeLeft } from "../report/time_left.ts";
-import type { TimeLeft } from "../report/time_left.ts";
-import type { ScanProgress } from "../supervisor/supervise_scan.ts";
+import { formatProgressLine, type ProgressState, renderProgress } from "./progress.ts";
+import { estimateTimeLeft, type TimeLeft } from "./time_left.ts";
+import type { ScanProgress } from "../scan/supervise_scan.ts";
 import type { Host } from "./host.ts";
 
 export interface ProgressDisplay {

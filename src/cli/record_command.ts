@@ -1,19 +1,23 @@
 /** `opendca record ADDRESS --output FILE`: what a maintainer needs of a printer that reads wrong, without its secrets. */
 import type { Command } from "commander";
 import { isLost } from "../../common/reading/lost_codes.ts";
-import { planToWire } from "../credentials/credential.ts";
-import type { WireCredentialPlan } from "../credentials/credential.ts";
+import { planToWire, type WireCredentialPlan } from "../snmp/credential.ts";
 import { captureGroups, fullRows, normalRows } from "../recording/capture_groups.ts";
 import type { Replaced, SecretKind } from "../recording/pseudonyms.ts";
 import { redactRecording } from "../recording/redact_recording.ts";
 import { simulateRead } from "../recording/replay.ts";
 import { formatSnmprec } from "../recording/snmprec.ts";
-import { safeText } from "../core/safe_text.ts";
+import { safeText } from "../../common/core/safe_text.ts";
 import { credentialPlan } from "./credential_plan.ts";
 import type { Host } from "./host.ts";
 import { maybeOutputFile } from "./open_output.ts";
-import { addSingleDeviceOptions, parseSingleTarget, readSingleDevice } from "./single_device.ts";
-import type { DeviceRead, SingleDeviceOptions } from "./single_device.ts";
+import {
+  addSingleDeviceOptions,
+  type DeviceRead,
+  parseSingleTarget,
+  readSingleDevice,
+  type SingleDeviceOptions,
+} from "./single_device.ts";
 import { collect } from "./scan_options.ts";
 
 /** Exit code after Ctrl-C: 128 + SIGINT, as shells count. */

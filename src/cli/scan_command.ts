@@ -1,25 +1,24 @@
 /** `opendca scan TARGET…`: from the arguments to a document on the screen or in a file. */
 import type { Command } from "commander";
-import { UsageError } from "../core/errors.ts";
-import { formatEndpoint } from "../core/ip.ts";
-import { safeText } from "../core/safe_text.ts";
+import { UsageError } from "../../common/core/errors.ts";
+import { formatEndpoint } from "../../common/core/ip.ts";
+import { safeText } from "../../common/core/safe_text.ts";
 import type { EventName, LogFields } from "../log/log_record.ts";
-import type { Reading, ScanDocument } from "../printers/reading.ts";
-import { renderCsv } from "../report/csv.ts";
-import { counted, fleetOf, grouped, lowInWords, whyUnread } from "../report/fleet.ts";
-import { renderHtml } from "../report/html.ts";
-import { renderJson, renderJsonLine } from "../report/json.ts";
-import { renderTable } from "../report/table.ts";
-import { scanInTurn } from "../supervisor/scan_in_turn.ts";
-import type { ScanResult } from "../supervisor/supervise_scan.ts";
+import type { Reading, ScanDocument } from "../../common/reading/reading.ts";
+import { renderCsv } from "../../common/report/csv.ts";
+import { counted, fleetOf, grouped, lowInWords, whyUnread } from "../../common/report/fleet.ts";
+import { renderHtml } from "../../common/report/html.ts";
+import { renderJson, renderJsonLine } from "../../common/report/json.ts";
+import { renderTable } from "../../common/report/table.ts";
+import { scanInTurn } from "../scan/scan_in_turn.ts";
+import type { ScanResult } from "../scan/supervise_scan.ts";
 import type { ScanCommand, ScanOrders } from "./configured_scan.ts";
 import { accessEvent, verboseLine } from "./global_options.ts";
 import type { Host } from "./host.ts";
 import { maybeOutputFile } from "./open_output.ts";
 import { showProgress } from "./progress_display.ts";
 import { documentOf } from "./scan_document.ts";
-import { addScanOptions, formatOf } from "./scan_options.ts";
-import type { ScanFormat, ScanOptions } from "./scan_options.ts";
+import { addScanOptions, formatOf, type ScanFormat, type ScanOptions } from "./scan_options.ts";
 import { refuseUnsent, scanRequestOf } from "./scan_targets.ts";
 import { screenOptions } from "./screen.ts";
 

@@ -1,8 +1,8 @@
-import { byAddress } from "../core/address_order.ts";
-import type { Problem, Reading, ScanDocument, UnreadDevice } from "../printers/reading.ts";
-import { counted, whyUnread } from "../report/fleet.ts";
-import { nameUnread } from "../supervisor/name_unread.ts";
-import type { ScanResult } from "../supervisor/supervise_scan.ts";
+import { byAddress } from "../../common/core/address_order.ts";
+import type { Problem, Reading, ScanDocument, UnreadDevice } from "../../common/reading/reading.ts";
+import { counted, whyUnread } from "../../common/report/fleet.ts";
+import { nameUnread } from "../scan/name_unread.ts";
+import type { ScanResult } from "../scan/supervise_scan.ts";
 
 export interface ScanRun {
   startedAt: Date;

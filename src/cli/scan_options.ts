@@ -1,11 +1,9 @@
 /** The options of `opendca scan`, checked before any packet is sent. */
-import { InvalidArgumentError, Option } from "commander";
-import type { Command } from "commander";
-import { parseDuration } from "../core/duration.ts";
-import { ValueSyntaxError } from "../core/value_syntax_error.ts";
-import { UsageError } from "../core/errors.ts";
-import { csvRows } from "../report/csv_rows.ts";
-import type { CsvRows } from "../report/csv_rows.ts";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { parseDuration } from "../../common/core/duration.ts";
+import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
+import { UsageError } from "../../common/core/errors.ts";
+import { type CsvRows, csvRows } from "../../common/report/csv_rows.ts";
 
 export const scanFormats = ["table", "json", "jsonl", "csv", "html"] as const;
 export type ScanFormat = (typeof scanFormats)[number];

@@ -1,8 +1,7 @@
-import { UnavailableError } from "../core/errors.ts";
-import { planToWire } from "../credentials/credential.ts";
-import type { CredentialPlan } from "../credentials/credential.ts";
-import type { Problem } from "../printers/reading.ts";
-import type { ScanRequest, ScanResult } from "../supervisor/supervise_scan.ts";
+import { UnavailableError } from "../../common/core/errors.ts";
+import { type CredentialPlan, planToWire } from "../snmp/credential.ts";
+import type { Problem } from "../../common/reading/reading.ts";
+import type { ScanRequest, ScanResult } from "../scan/supervise_scan.ts";
 import type { AddressSpace } from "../targets/address_space.ts";
 import { createHostNames } from "../targets/host_names.ts";
 import { parseTargets } from "../targets/parse_targets.ts";

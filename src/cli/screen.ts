@@ -1,4 +1,4 @@
-import { hasColor } from "../core/color.ts";
+import { hasColor } from "../../common/core/color.ts";
 import type { Host } from "./host.ts";
 
 export interface ScreenOptions {

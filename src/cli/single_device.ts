@@ -1,16 +1,14 @@
 /** One device, asked by name or address: what `explain` and `record` have in common. */
 import type { Command } from "commander";
-import { UnavailableError, UsageError } from "../core/errors.ts";
-import { formatEndpoint } from "../core/ip.ts";
-import type { WireCredentialPlan } from "../credentials/credential.ts";
+import { UnavailableError, UsageError } from "../../common/core/errors.ts";
+import { formatEndpoint } from "../../common/core/ip.ts";
+import type { WireCredentialPlan } from "../snmp/credential.ts";
 import type { ColumnGroup } from "../printers/read_plan.ts";
-import type { Problem, Reading } from "../printers/reading.ts";
+import type { Problem, Reading } from "../../common/reading/reading.ts";
 import type { Varbind } from "../snmp/value.ts";
-import type { CredentialSight } from "../scanner/access.ts";
-import { superviseScan } from "../supervisor/supervise_scan.ts";
-import type { ScanResult } from "../supervisor/supervise_scan.ts";
-import { targetAt } from "../targets/address_space.ts";
-import type { AddressSpace, Target } from "../targets/address_space.ts";
+import type { CredentialSight } from "../scan/access.ts";
+import { type ScanResult, superviseScan } from "../scan/supervise_scan.ts";
+import { type AddressSpace, type Target, targetAt } from "../targets/address_space.ts";
 import { createHostNames } from "../targets/host_names.ts";
 import { parseTargets } from "../targets/parse_targets.ts";
 import { accessEvent, verboseLine } from "./global_options.ts";

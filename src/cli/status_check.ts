@@ -1,9 +1,9 @@
 /** `opendca status --check`: one line and an exit code, as plug-ins of Nagios, Icinga, Naemon and Checkmk have them. Pure. */
-import { type Finding, type FindingLimits, findingsOf, measuredOf } from "../agent/findings.ts";
-import type { ShownStatus } from "../agent/read_status.ts";
-import { roundDuration } from "../core/duration.ts";
-import { messageOf } from "../core/errors.ts";
-import { safeText } from "../core/safe_text.ts";
+import { type Finding, type FindingLimits, findingsOf, measuredOf } from "../service/findings.ts";
+import type { ShownStatus } from "../service/read_status.ts";
+import { roundDuration } from "../../common/core/duration.ts";
+import { messageOf } from "../../common/core/errors.ts";
+import { safeText } from "../../common/core/safe_text.ts";
 
 export interface CheckResult {
   /** 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. */

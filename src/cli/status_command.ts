@@ -1,16 +1,15 @@
 /** `opendca status`: what the agent is and does, from its state directory alone. */
 import type { Command } from "commander";
 import { activationStore, likelyStateDirectory } from "../activation/store_options.ts";
-import { type FindingLimits, findingsOf, usualLimits } from "../agent/findings.ts";
-import { readStatus } from "../agent/read_status.ts";
-import type { ShownStatus } from "../agent/read_status.ts";
-import { parseDuration } from "../core/duration.ts";
+import { type FindingLimits, findingsOf, usualLimits } from "../service/findings.ts";
+import { readStatus, type ShownStatus } from "../service/read_status.ts";
+import { parseDuration } from "../../common/core/duration.ts";
 import { configPath } from "../config/read_config.ts";
-import { ValueSyntaxError } from "../core/value_syntax_error.ts";
-import { UsageError } from "../core/errors.ts";
-import { safeText, visibleText } from "../core/safe_text.ts";
-import { hanging } from "../core/terminal_text.ts";
-import { visibleJson } from "../core/visible_json.ts";
+import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
+import { UsageError } from "../../common/core/errors.ts";
+import { safeText, visibleText } from "../../common/core/safe_text.ts";
+import { hanging } from "../../common/core/terminal_text.ts";
+import { visibleJson } from "../../common/core/visible_json.ts";
 import type { Host } from "./host.ts";
 import { checkStatus, uncheckable } from "./status_check.ts";
 import { factIndent, renderStatus } from "./status_text.ts";

@@ -1,8 +1,8 @@
 /** The status for a person: one line a subject, what is wrong last. */
-import { findingsOf } from "../agent/findings.ts";
-import type { ShownStatus } from "../agent/read_status.ts";
-import type { SiteStatus } from "../agent/status_file.ts";
-import { roundDuration } from "../core/duration.ts";
+import { findingsOf } from "../service/findings.ts";
+import type { ShownStatus } from "../service/read_status.ts";
+import type { SiteStatus } from "../service/status_file.ts";
+import { roundDuration } from "../../common/core/duration.ts";
 
 const stateTexts: Record<ShownStatus["state"], string> = {
   "running": "running",

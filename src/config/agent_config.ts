@@ -3,9 +3,10 @@
  * variables of the environment, and the platform as far as the file's `policy:` lets it (see platform_document.ts).
  * docs/configuration.md describes every key.
  */
-import type { IpRange } from "../core/ip_range.ts";
-import type { Secret } from "../core/secret.ts";
-import type { CredentialPlan } from "../credentials/credential.ts";
+import type { IpRange } from "../../common/core/ip_range.ts";
+import type { Secret } from "../../common/core/secret.ts";
+import type { MaskableField } from "../../common/reading/maskable_fields.ts";
+import type { CredentialPlan } from "../snmp/credential.ts";
 import type { LogLevel } from "../log/log_level.ts";
 import type { AllowedHours } from "./allowed_hours.ts";
 
@@ -123,21 +124,6 @@ export interface LogFileConfig {
 /** What the platform may ask for by a task, or set. */
 export const policyFeatures = ["scan", "ping", "webAccess", "diagnostics", "update", "setConfig"] as const;
 export type PolicyFeature = (typeof policyFeatures)[number];
-
-/** Fields of a reading that can be kept from leaving the machine. */
-export const maskableFields = [
-  "address",
-  "hostname",
-  "mac",
-  "serial",
-  "engineId",
-  "firmware",
-  "location",
-  "contact",
-  "description",
-  "panel",
-] as const;
-export type MaskableField = (typeof maskableFields)[number];
 
 /** The administrator's ceiling: no task and no configuration of the platform gets past it. */
 export interface PolicyConfig {

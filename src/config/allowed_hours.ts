@@ -1,5 +1,5 @@
 /** Hours of the week in which the agent may talk to printers, as "mon-fri 07:00-19:00" in a time zone. */
-import { ValueSyntaxError } from "../core/value_syntax_error.ts";
+import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 
 /** A part of one day. What goes over midnight is two of them. */
 export interface DayWindow {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { AllowedHours } from "./allowed_hours.ts";
 import {
+  type AllowedHours,
   byTime,
   formatWindows,
   isAllowedAt,
@@ -10,7 +10,7 @@ import {
   sendWindowAt,
   stretchAt,
 } from "./allowed_hours.ts";
-import { ValueSyntaxError } from "../core/value_syntax_error.ts";
+import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 
 const good: [text: string, want: string[]][] = [
   ["mon-wed 07:00-19:00", ["mon 07:00-19:00", "tue 07:00-19:00", "wed 07:00-19:00"]],

@@ -1,4 +1,4 @@
-import { ValueSyntaxError } from "../core/value_syntax_error.ts";
+import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 
 const units: readonly [unit: string, bytes: number][] = [
   ["TB", 1e12],

@@ -1,4 +1,4 @@
-import { Secret } from "../core/secret.ts";
+import { Secret } from "../../common/core/secret.ts";
 import type { AgentConfig } from "./agent_config.ts";
 
 /**

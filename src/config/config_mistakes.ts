@@ -1,5 +1,5 @@
-import { ConfigError } from "../core/errors.ts";
-import type { YamlMistake } from "../core/yaml_reader.ts";
+import { ConfigError } from "../../common/core/errors.ts";
+import type { YamlMistake } from "./yaml_reader.ts";
 
 /** All mistakes of one file, in the order of its lines; the message alone shows the first. */
 export class ConfigMistakesError extends ConfigError {

@@ -1,4 +1,4 @@
-import { Secret } from "../core/secret.ts";
+import { Secret } from "../../common/core/secret.ts";
 
 /** Freezes plain objects and lists all the way down. */
 export function deepFreeze<T>(value: T): T {

@@ -1,6 +1,6 @@
-import { tryParseIp } from "../core/ip.ts";
+import { tryParseIp } from "../../common/core/ip.ts";
 import type { Endpoint } from "./agent_config.ts";
-import { ValueSyntaxError } from "../core/value_syntax_error.ts";
+import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 
 /** A host name in lower case without a final dot. Throws `ValueSyntaxError`, for addresses too. */
 export function parseDomain(text: string): string {

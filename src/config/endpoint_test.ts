@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { isUnderRootDomain, parseEndpoint } from "./endpoint.ts";
-import { ValueSyntaxError } from "../core/value_syntax_error.ts";
+import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 
 const good: [text: string, want: string][] = [
   ["dca.example.com", "dca.example.com:443"],

@@ -1,13 +1,20 @@
 /** How one key is read and shown: a field turns a YAML value into the value of the configuration. */
-import { maybeNearestWord } from "../core/nearest_word.ts";
-import type { MistakeListener, YamlValue } from "../core/yaml_reader.ts";
-import { isYamlList, readYamlList, readYamlText, tryReadYaml, yamlError } from "../core/yaml_reader.ts";
+import { maybeNearestWord } from "../../common/core/nearest_word.ts";
+import {
+  isYamlList,
+  type MistakeListener,
+  readYamlList,
+  readYamlText,
+  tryReadYaml,
+  yamlError,
+  type YamlValue,
+} from "./yaml_reader.ts";
 import { TargetSyntaxError } from "../targets/target_spec.ts";
 import type { SettingValue } from "./agent_config.ts";
 import { formatByteSize, parseByteSize } from "./byte_size.ts";
-import { formatDuration, parseDuration } from "../core/duration.ts";
+import { formatDuration, parseDuration } from "../../common/core/duration.ts";
 import { parsePort } from "./endpoint.ts";
-import { ValueSyntaxError } from "../core/value_syntax_error.ts";
+import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 
 export interface Field<T> {
   /** Throws `YamlMistake`; `what` is the key as messages name it. Mistakes of the parts of a list go to `onMistake`. */

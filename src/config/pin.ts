@@ -1,4 +1,4 @@
-import { ValueSyntaxError } from "../core/value_syntax_error.ts";
+import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 
 const hint = "write sha256/BASE64 or 64 hexadecimal digits, as from: openssl x509 -in ca.pem -pubkey -noout | " +
   "openssl pkey -pubin -outform der | openssl dgst -sha256";

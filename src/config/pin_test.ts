@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parsePin } from "./pin.ts";
-import { ValueSyntaxError } from "../core/value_syntax_error.ts";
+import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 
 const digest = new Uint8Array(32).map((_, i) => i * 8);
 const hex = digest.toHex();

@@ -3,14 +3,14 @@
  * gets past: what is outside is left out, and each time a sentence says so. What the document does not name stays as the
  * machine has it; hours, rates and masks can only become stricter.
  */
-import type { AgentConfig, MaskableField, Setting, SettingValue } from "./agent_config.ts";
-import { maskableFields } from "./agent_config.ts";
+import { type AgentConfig, type Setting, type SettingValue } from "./agent_config.ts";
+import { type MaskableField, maskableFields } from "../../common/reading/maskable_fields.ts";
 import { deepFreeze } from "./deep_freeze.ts";
 import type { PlatformDocument } from "./platform_document.ts";
 import type { PlatformNotes } from "./platform_notes.ts";
 import { applyInterval, applySchedule } from "./platform_schedule.ts";
 import { applySites } from "./platform_sites.ts";
-import { safeText } from "../core/safe_text.ts";
+import { safeText } from "../../common/core/safe_text.ts";
 import { pollBounds } from "./read_limits.ts";
 
 /** They go into the log, the status and every poll: what a document of megabytes holds must not come back with each. */

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { IpRange } from "../core/ip_range.ts";
-import { countOf, subtractRanges } from "../core/ip_range.ts";
+import { countOf, type IpRange, subtractRanges } from "../../common/core/ip_range.ts";
 import { parseTargetSpec } from "../targets/target_spec.ts";
-import type { AgentConfig, SiteConfig } from "./agent_config.ts";
-import { maskableFields } from "./agent_config.ts";
+import { type AgentConfig, type SiteConfig } from "./agent_config.ts";
+import { maskableFields } from "../../common/reading/maskable_fields.ts";
 import { isAllowedAt } from "./allowed_hours.ts";
 import { applyPlatformConfig } from "./platform_config.ts";
 import type { PlatformDocument, PlatformSite } from "./platform_document.ts";

@@ -1,9 +1,7 @@
 /** The targets that the platform gives a site, cut down to what the policy allows. */
-import { bitsOf, countOf, rangeToCidrs } from "../core/ip_range.ts";
-import type { IpRange } from "../core/ip_range.ts";
+import { bitsOf, countOf, type IpRange, rangeToCidrs } from "../../common/core/ip_range.ts";
 import { maybeUnscannable } from "../targets/parse_targets.ts";
-import type { TargetSpec } from "../targets/target_spec.ts";
-import { parseTargetSpec, TargetSyntaxError } from "../targets/target_spec.ts";
+import { parseTargetSpec, type TargetSpec, TargetSyntaxError } from "../targets/target_spec.ts";
 import type { PolicyConfig, SiteConfig } from "./agent_config.ts";
 import { allowsHost, formatRange, intersectRanges } from "./policy.ts";
 

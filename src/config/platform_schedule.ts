@@ -1,8 +1,7 @@
 /** Intervals and hours of the platform, laid over those of the machine. */
 import type { ScheduleConfig } from "./agent_config.ts";
-import type { AllowedHours } from "./allowed_hours.ts";
-import { byTime, formatWindows, windowsOf } from "./allowed_hours.ts";
-import { formatDuration, parseDuration } from "../core/duration.ts";
+import { type AllowedHours, byTime, formatWindows, windowsOf } from "./allowed_hours.ts";
+import { formatDuration, parseDuration } from "../../common/core/duration.ts";
 import type { PlatformNotes } from "./platform_notes.ts";
 import type { PlatformSchedule } from "./platform_document.ts";
 import { statusBounds, sweepBounds } from "./read_schedule.ts";

@@ -4,13 +4,12 @@ import type { AgentConfig, SettingValue, SiteConfig } from "./agent_config.ts";
 import type { PlatformDocument, PlatformSite } from "./platform_document.ts";
 import type { PlatformNotes } from "./platform_notes.ts";
 import { underFile } from "./platform_ceiling.ts";
-import { maxPlatformHosts, siteRanges } from "./platform_ranges.ts";
-import type { SiteRangesOptions } from "./platform_ranges.ts";
+import { maxPlatformHosts, siteRanges, type SiteRangesOptions } from "./platform_ranges.ts";
 import { applySchedule } from "./platform_schedule.ts";
 import { formatRange } from "./policy.ts";
 import { defaultSnmpPort, siteNameField } from "./read_sites.ts";
 import { maybeOverlap, maybeTooLarge, rangesOfSite } from "./site_targets.ts";
-import { ValueSyntaxError } from "../core/value_syntax_error.ts";
+import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 
 /** Each is compared with each other one. */
 const maxSites = 500;

@@ -1,7 +1,6 @@
 /** What the administrator's policy allows: addresses as sets, so that a ceiling is an intersection. */
-import { formatIp, tryParseIp, withoutZone } from "../core/ip.ts";
-import type { IpRange } from "../core/ip_range.ts";
-import { rangeContains, rangeToCidrs, subtractRanges, tryParseCidr } from "../core/ip_range.ts";
+import { formatIp, tryParseIp, withoutZone } from "../../common/core/ip.ts";
+import { type IpRange, rangeContains, rangeToCidrs, subtractRanges, tryParseCidr } from "../../common/core/ip_range.ts";
 import { parseTargetSpec } from "../targets/target_spec.ts";
 import type { PolicyConfig } from "./agent_config.ts";
 

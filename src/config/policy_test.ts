@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { rangeContains, tryParseCidr } from "../core/ip_range.ts";
+import { rangeContains, tryParseCidr } from "../../common/core/ip_range.ts";
 import type { PolicyConfig } from "./agent_config.ts";
 import { formatRange, intersectRanges, maySend } from "./policy.ts";
 

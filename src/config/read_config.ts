@@ -1,8 +1,7 @@
 /** `agent.yaml` from text to a frozen configuration, or to the list of everything that is wrong with it. */
-import { ConfigError, messageOf } from "../core/errors.ts";
-import type { FileReader } from "../core/file_texts.ts";
-import { withFileTexts } from "../core/file_texts.ts";
-import { parseYaml } from "../core/yaml_reader.ts";
+import { ConfigError, messageOf } from "../../common/core/errors.ts";
+import { type FileReader, withFileTexts } from "./file_texts.ts";
+import { parseYaml } from "./yaml_reader.ts";
 import type { AgentConfig } from "./agent_config.ts";
 import { throwMistakes } from "./config_mistakes.ts";
 import { deepFreeze } from "./deep_freeze.ts";
@@ -11,8 +10,7 @@ import { readPlatform, readProxy } from "./read_platform.ts";
 import { readPolicy } from "./read_policy.ts";
 import { defaultSchedule, readSchedule } from "./read_schedule.ts";
 import { readCredentialKey, readSites } from "./read_sites.ts";
-import type { ConfigReader } from "./section.ts";
-import { openSection } from "./section.ts";
+import { type ConfigReader, openSection } from "./section.ts";
 
 export const defaultConfigPath = "/etc/opendca/agent.yaml";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createTestAuthority } from "../../tests/fakes/test_authority.ts";
-import { planToWire } from "../credentials/credential.ts";
+import { planToWire } from "../snmp/credential.ts";
 import type { AgentConfig } from "./agent_config.ts";
 import { ConfigMistakesError } from "./config_mistakes.ts";
 import { configPath, parseAgentConfig, readAgentConfig } from "./read_config.ts";

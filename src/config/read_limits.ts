@@ -1,12 +1,17 @@
 /** The keys `limits`, `poll`, `log` and `stateDirectory`. */
-import type { YamlValue } from "../core/yaml_reader.ts";
-import type { LogLevel } from "../log/log_level.ts";
-import { logLevels } from "../log/log_level.ts";
+import type { YamlValue } from "./yaml_reader.ts";
+import { type LogLevel, logLevels } from "../log/log_level.ts";
 import type { LimitsConfig, LogConfig, PollConfig } from "./agent_config.ts";
-import type { TextField } from "./field.ts";
-import { byteSizeField, choiceField, durationField, integerField, pathField, textField } from "./field.ts";
-import type { ConfigReader, Section } from "./section.ts";
-import { openSection } from "./section.ts";
+import {
+  byteSizeField,
+  choiceField,
+  durationField,
+  integerField,
+  pathField,
+  type TextField,
+  textField,
+} from "./field.ts";
+import { type ConfigReader, openSection, type Section } from "./section.ts";
 
 export const defaultStateDirectory = "/var/lib/opendca";
 

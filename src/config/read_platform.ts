@@ -1,21 +1,18 @@
 /** The keys `platform` and `proxy`: where the agent reports to and how it gets there. */
 import { X509Certificate } from "node:crypto";
-import { messageOf } from "../core/errors.ts";
-import { formatEndpoint } from "../core/ip.ts";
-import { tryParseCidr } from "../core/ip_range.ts";
-import { readSecret } from "../core/read_secret.ts";
-import type { Secret } from "../core/secret.ts";
-import type { YamlValue } from "../core/yaml_reader.ts";
-import { readYamlText, yamlError } from "../core/yaml_reader.ts";
+import { messageOf } from "../../common/core/errors.ts";
+import { formatEndpoint } from "../../common/core/ip.ts";
+import { tryParseCidr } from "../../common/core/ip_range.ts";
+import { readSecret } from "./read_secret.ts";
+import type { Secret } from "../../common/core/secret.ts";
+import { readYamlText, yamlError, type YamlValue } from "./yaml_reader.ts";
 import type { Endpoint, PlatformConfig, ProxyConfig } from "./agent_config.ts";
 import { isUnderRootDomain, parseDomain, parseEndpoint, parsePort } from "./endpoint.ts";
-import type { Field, TextField } from "./field.ts";
-import { listField, optionalField, pathField, textField } from "./field.ts";
+import { type Field, listField, optionalField, pathField, type TextField, textField } from "./field.ts";
 import { parsePin } from "./pin.ts";
 import { parseUnlockKey } from "./unlock_key.ts";
-import type { ConfigReader } from "./section.ts";
-import { openSection } from "./section.ts";
-import { ValueSyntaxError } from "../core/value_syntax_error.ts";
+import { type ConfigReader, openSection } from "./section.ts";
+import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 
 const defaultProxyPort = 3128;
 

@@ -1,17 +1,13 @@
 /** The key `policy`: the ceiling. What it leaves out is what the rest of the file says. */
-import type { IpRange } from "../core/ip_range.ts";
-import { subtractRanges } from "../core/ip_range.ts";
-import type { YamlValue } from "../core/yaml_reader.ts";
-import { yamlError } from "../core/yaml_reader.ts";
+import { type IpRange, subtractRanges } from "../../common/core/ip_range.ts";
+import { yamlError, type YamlValue } from "./yaml_reader.ts";
 import { parseTargetSpec } from "../targets/target_spec.ts";
-import type { PolicyConfig, PolicyFeature } from "./agent_config.ts";
-import { maskableFields, policyFeatures } from "./agent_config.ts";
+import { type PolicyConfig, type PolicyFeature, policyFeatures } from "./agent_config.ts";
+import { maskableFields } from "../../common/reading/maskable_fields.ts";
 import { booleanField, choiceField, listField, portField } from "./field.ts";
 import { formatRange, privateRanges } from "./policy.ts";
-import type { ReadSite } from "./read_sites.ts";
-import { defaultSnmpPort } from "./read_sites.ts";
-import type { ConfigReader } from "./section.ts";
-import { openSection } from "./section.ts";
+import { defaultSnmpPort, type ReadSite } from "./read_sites.ts";
+import { type ConfigReader, openSection } from "./section.ts";
 import { rangesIn, rangesOfSite } from "./site_targets.ts";
 import { excludeField, isHostPattern, policyHostField, policyRangeField } from "./target_fields.ts";
 

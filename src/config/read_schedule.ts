@@ -1,11 +1,9 @@
 /** The key `schedule`, of the file and of each site. */
-import type { YamlValue } from "../core/yaml_reader.ts";
+import type { YamlValue } from "./yaml_reader.ts";
 import type { ScheduleConfig } from "./agent_config.ts";
-import type { AllowedHours, DayWindow } from "./allowed_hours.ts";
-import { byTime, parseDayWindows, parseTimeZone } from "./allowed_hours.ts";
+import { type AllowedHours, byTime, type DayWindow, parseDayWindows, parseTimeZone } from "./allowed_hours.ts";
 import { durationField, listField, percentField, textField } from "./field.ts";
-import type { ConfigReader } from "./section.ts";
-import { openSection } from "./section.ts";
+import { type ConfigReader, openSection } from "./section.ts";
 
 /** Bounds of opendca.v1.ScheduleConfig. */
 export const sweepBounds = { min: "5m", max: "31d" };

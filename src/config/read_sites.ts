@@ -1,19 +1,16 @@
 /** The keys `sites` and `credentials`. */
-import type { YamlValue } from "../core/yaml_reader.ts";
-import { readYamlList, tryReadYaml, yamlError } from "../core/yaml_reader.ts";
-import { defaultPlan } from "../credentials/credential.ts";
-import type { Credential, CredentialPlan } from "../credentials/credential.ts";
-import { readCredentialPlan } from "../credentials/parse_credentials.ts";
+import { readYamlList, tryReadYaml, yamlError, type YamlValue } from "./yaml_reader.ts";
+import { type Credential, type CredentialPlan, defaultPlan } from "../snmp/credential.ts";
+import { readCredentialPlan } from "./parse_credentials.ts";
 import type { LimitsConfig, ScheduleConfig, SiteConfig } from "./agent_config.ts";
 import { listField, portField, textField } from "./field.ts";
 import { formatRange } from "./policy.ts";
 import { rateField } from "./read_limits.ts";
 import { readSchedule } from "./read_schedule.ts";
-import type { ConfigReader, Section } from "./section.ts";
-import { openSection } from "./section.ts";
+import { type ConfigReader, openSection, type Section } from "./section.ts";
 import { maybeOverlap, maybeTooLarge, rangesOfSite } from "./site_targets.ts";
 import { excludeField, hostField, rangeField } from "./target_fields.ts";
-import { ValueSyntaxError } from "../core/value_syntax_error.ts";
+import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 
 export const defaultSnmpPort = 161;
 

@@ -1,6 +1,6 @@
 /** The effective configuration for people and programs; secrets are redacted where the settings are made. */
 import { stringify } from "yaml";
-import { visibleJson } from "../core/visible_json.ts";
+import { visibleJson } from "../../common/core/visible_json.ts";
 import type { AgentConfig, Setting, SettingSource } from "./agent_config.ts";
 
 /** Three columns: key, value, where it comes from. A list has a line an item. */

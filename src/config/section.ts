@@ -2,12 +2,11 @@
  * A mapping of the file that is read key by key. Each read notes the effective value with its source and each mistake is
  * collected, so that one pass gives both: what the agent runs with, and everything that is wrong.
  */
-import type { SecretSources } from "../core/read_secret.ts";
-import type { YamlValue } from "../core/yaml_reader.ts";
-import { placeOf, readYamlMap, tryReadYaml, yamlError, YamlMistake } from "../core/yaml_reader.ts";
+import type { SecretSources } from "./read_secret.ts";
+import { placeOf, readYamlMap, tryReadYaml, yamlError, YamlMistake, type YamlValue } from "./yaml_reader.ts";
 import type { Setting, SettingSource, SettingValue } from "./agent_config.ts";
 import type { Field, TextField } from "./field.ts";
-import { ValueSyntaxError } from "../core/value_syntax_error.ts";
+import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 
 /** What is found while a file is read. */
 export interface ConfigReader extends SecretSources {

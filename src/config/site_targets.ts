@@ -1,9 +1,7 @@
 /** The addresses of a site as sets, for comparing sites with each other, with the limits and with the policy. */
-import type { IpRange } from "../core/ip_range.ts";
-import { countOf, subtractRanges } from "../core/ip_range.ts";
+import { countOf, type IpRange, subtractRanges } from "../../common/core/ip_range.ts";
 import { maxIpv6Addresses } from "../targets/parse_targets.ts";
-import type { TargetSpec } from "../targets/target_spec.ts";
-import { parseTargetSpec } from "../targets/target_spec.ts";
+import { parseTargetSpec, type TargetSpec } from "../targets/target_spec.ts";
 import type { SiteConfig } from "./agent_config.ts";
 
 /** A range with the port that it is scanned on. */

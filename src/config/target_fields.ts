@@ -1,10 +1,8 @@
 /** Fields that name targets. Texts are kept as they were written, since src/targets reads them again for each scan. */
-import { formatIp } from "../core/ip.ts";
+import { formatIp } from "../../common/core/ip.ts";
 import { maybeUnscannable } from "../targets/parse_targets.ts";
-import type { TargetSpec } from "../targets/target_spec.ts";
-import { parseTargetSpec, TargetSyntaxError } from "../targets/target_spec.ts";
-import type { TextField } from "./field.ts";
-import { textField } from "./field.ts";
+import { parseTargetSpec, type TargetSpec, TargetSyntaxError } from "../targets/target_spec.ts";
+import { type TextField, textField } from "./field.ts";
 
 /** Blocks, ranges and addresses, each with a port or without. */
 export const rangeField = targetField((spec) => {

@@ -1,4 +1,4 @@
-import { ValueSyntaxError } from "../core/value_syntax_error.ts";
+import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 
 /** An Ed25519 public key: 32 octets in base64, as the platform prints it. Throws `ValueSyntaxError`. */
 export function parseUnlockKey(text: string): string {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parseUnlockKey } from "./unlock_key.ts";
-import { ValueSyntaxError } from "../core/value_syntax_error.ts";
+import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 
 const key = new Uint8Array(32).fill(7).toBase64();
 

@@ -3,8 +3,8 @@
  * configuration that runs. The file is read some time after the last change, since editors write it in several steps or
  * put another in its place.
  */
-import type { Clock } from "../core/clock.ts";
-import { messageOf } from "../core/errors.ts";
+import type { Clock } from "../../common/core/clock.ts";
+import { messageOf } from "../../common/core/errors.ts";
 import type { AgentConfig } from "./agent_config.ts";
 import { configChanges } from "./config_changes.ts";
 

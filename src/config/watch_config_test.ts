@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { FakeClock } from "../../tests/fakes/fake_clock.ts";
-import { ConfigError } from "../core/errors.ts";
+import { ConfigError } from "../../common/core/errors.ts";
 import { parseAgentConfig } from "./read_config.ts";
-import type { ConfigChange } from "./watch_config.ts";
-import { watchConfig } from "./watch_config.ts";
+import { type ConfigChange, watchConfig } from "./watch_config.ts";
 
 function configOf(level: string) {
   if (level === "bad") throw new ConfigError("Cannot read it");

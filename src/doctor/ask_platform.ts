@@ -1,10 +1,9 @@
 import { Batch } from "../../proto/gen/opendca/v1/batch.ts";
-import type { ClientIdentity } from "../activation/identity_files.ts";
-import type { Clock } from "../core/clock.ts";
-import { RejectedError } from "../core/errors.ts";
-import { createGrpcAgentApi } from "../transport/grpc_agent_api.ts";
-import type { GrpcOptions } from "../transport/grpc_agent_api.ts";
-import { RevokedError, TransportError } from "../transport/transport_error.ts";
+import type { ClientIdentity } from "../link/identity_files.ts";
+import type { Clock } from "../../common/core/clock.ts";
+import { RejectedError } from "../../common/core/errors.ts";
+import { createGrpcAgentApi, type GrpcOptions } from "../link/grpc_agent_api.ts";
+import { RevokedError, TransportError } from "../link/transport_error.ts";
 
 /**
  * Whether the platform accepts the agent's certificate. It is asked with a batch that has no identity, which it refuses

@@ -3,10 +3,9 @@ import { ConfigMistakesError } from "../config/config_mistakes.ts";
 import { applyPlatformConfig } from "../config/platform_config.ts";
 import { readAgentConfig } from "../config/read_config.ts";
 import { storedPlatformConfigName, tryParseStoredPlatformConfig } from "../config/stored_platform_config.ts";
-import { ConfigError } from "../core/errors.ts";
-import { formatEndpoint } from "../core/ip.ts";
-import type { DoctorStep } from "./doctor_step.ts";
-import { judgedStep, skippedStep } from "./doctor_step.ts";
+import { ConfigError } from "../../common/core/errors.ts";
+import { formatEndpoint } from "../../common/core/ip.ts";
+import { type DoctorStep, judgedStep, skippedStep } from "./doctor_step.ts";
 
 export interface ConfigurationCheck {
   /** With the platform's part; null where the file is not good. */

@@ -1,17 +1,14 @@
 import type { AgentConfig } from "../config/agent_config.ts";
-import type { Clock } from "../core/clock.ts";
-import { formatEndpoint, formatIp } from "../core/ip.ts";
-import { credentialsFor, defaultPlan } from "../credentials/credential.ts";
-import type { CredentialPlan } from "../credentials/credential.ts";
+import type { Clock } from "../../common/core/clock.ts";
+import { formatEndpoint, formatIp } from "../../common/core/ip.ts";
+import { type CredentialPlan, credentialsFor, defaultPlan } from "../snmp/credential.ts";
 import type { HostNames } from "../targets/host_names.ts";
 import type { TargetSpec } from "../targets/target_spec.ts";
 import { diagnoseSnmp } from "./diagnose_snmp.ts";
 import type { DoctorMachine } from "./doctor_machine.ts";
-import type { DoctorFault, DoctorStep } from "./doctor_step.ts";
-import { judgedStep } from "./doctor_step.ts";
+import { type DoctorFault, type DoctorStep, judgedStep } from "./doctor_step.ts";
 import { observeSnmp } from "./observe_snmp.ts";
-import { configuredPlan, policyOn } from "./printer_credentials.ts";
-import type { PrinterTarget } from "./printer_credentials.ts";
+import { configuredPlan, policyOn, type PrinterTarget } from "./printer_credentials.ts";
 
 export interface PrinterOptions {
   /** One address or a name, with a port or without. */

@@ -1,8 +1,7 @@
 /** The verdict on activation, lock and certificate of the agent. Pure. */
-import { isLocked, lockedError } from "../activation/activation_state.ts";
-import type { ActivationState } from "../activation/activation_state.ts";
+import { type ActivationState, isLocked, lockedError } from "../activation/activation_state.ts";
 import type { CopyFault } from "../activation/judge_copies.ts";
-import { copyFaults } from "../agent/findings.ts";
+import { copyFaults } from "../service/findings.ts";
 import { foreignError } from "../activation/state_store.ts";
 import type { DoctorFault } from "./doctor_step.ts";
 import { durationText } from "./diagnose_endpoint.ts";

@@ -1,5 +1,5 @@
 /** The verdict on the state directory's disk and on the spool. Pure. */
-import type { SpoolStats } from "../spool/spool_stats.ts";
+import type { SpoolStats } from "../store/spool_stats.ts";
 import { durationText } from "./diagnose_endpoint.ts";
 import type { DoctorFault } from "./doctor_step.ts";
 

@@ -1,10 +1,9 @@
 /** From a walk to an endpoint to the steps that are shown: each fault stands at one step, and what follows is skipped. Pure. */
-import { formatEndpoint } from "../core/ip.ts";
-import { classifyTransportError } from "../transport/classify_transport_error.ts";
-import type { ProbeReport } from "../transport/probe_report.ts";
-import type { TransportFault, TransportFaultName } from "../transport/transport_fault.ts";
-import type { DoctorFault, DoctorStep, StepName } from "./doctor_step.ts";
-import { judgedStep, skippedStep } from "./doctor_step.ts";
+import { formatEndpoint } from "../../common/core/ip.ts";
+import { classifyTransportError } from "../link/classify_transport_error.ts";
+import type { ProbeReport } from "../link/probe_report.ts";
+import type { TransportFault, TransportFaultName } from "../link/transport_fault.ts";
+import { type DoctorFault, type DoctorStep, judgedStep, skippedStep, type StepName } from "./doctor_step.ts";
 
 const walkSteps = ["dns", "tcp", "proxy", "tls", "http2", "grpc"] as const;
 

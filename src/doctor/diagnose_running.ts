@@ -1,8 +1,7 @@
 /** What the agent says of itself, as far as it can be read from its state directory. Pure. */
-import { type Finding, findingsOf } from "../agent/findings.ts";
-import type { ShownStatus } from "../agent/read_status.ts";
-import type { DoctorFault, DoctorStep } from "./doctor_step.ts";
-import { judgedStep, skippedStep } from "./doctor_step.ts";
+import { type Finding, findingsOf } from "../service/findings.ts";
+import type { ShownStatus } from "../service/read_status.ts";
+import { type DoctorFault, type DoctorStep, judgedStep, skippedStep } from "./doctor_step.ts";
 
 /** All of them are warnings: that the agent has a fault is no reason why the chain from here should not hold. */
 export function diagnoseRunning(

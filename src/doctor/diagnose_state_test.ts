@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
-import type { SpoolStats } from "../spool/spool_stats.ts";
-import { diagnoseDisk } from "./diagnose_disk.ts";
-import type { DiskObservation } from "./diagnose_disk.ts";
-import { diagnosePermissions } from "./diagnose_permissions.ts";
-import type { FileFacts, PermissionsObservation } from "./diagnose_permissions.ts";
+import type { SpoolStats } from "../store/spool_stats.ts";
+import { diagnoseDisk, type DiskObservation } from "./diagnose_disk.ts";
+import { diagnosePermissions, type FileFacts, type PermissionsObservation } from "./diagnose_permissions.ts";
 
 const now = new Date("2026-11-23T12:00:00Z");
 const stats: SpoolStats = {

@@ -1,7 +1,6 @@
 import { BerSyntaxError } from "../snmp/ber.ts";
 import type { DatagramHub } from "../snmp/datagram_hub.ts";
-import { decodeMessage, PduType } from "../snmp/message.ts";
-import type { SnmpMessage } from "../snmp/message.ts";
+import { decodeMessage, PduType, type SnmpMessage } from "../snmp/message.ts";
 import { discoveryProbe, maxProbeId, minProbeId, probeFor } from "../snmp/probe.ts";
 
 export interface DiscoverOptions {

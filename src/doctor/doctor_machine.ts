@@ -1,8 +1,7 @@
 /** What `opendca doctor` asks of the machine; changes nothing but a file of one line that it removes again. */
 import { statfsSync } from "node:fs";
-import { openUdpPort } from "../host/udp_port.ts";
-import { startDatagramHub } from "../snmp/datagram_hub.ts";
-import type { DatagramHub } from "../snmp/datagram_hub.ts";
+import { openUdpPort } from "../scan/udp_port.ts";
+import { type DatagramHub, startDatagramHub } from "../snmp/datagram_hub.ts";
 import type { FileFacts } from "./diagnose_permissions.ts";
 
 export interface DoctorMachine {

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import type { DoctorFault } from "./doctor_step.ts";
-import { doctorExitCode, judgedStep, skippedStep } from "./doctor_step.ts";
+import { doctorExitCode, type DoctorFault, judgedStep, skippedStep } from "./doctor_step.ts";
 import { renderStep } from "./render_doctor.ts";
 
 const fault = (exitCode: DoctorFault["exitCode"], severity: DoctorFault["severity"] = "failed"): DoctorFault => ({

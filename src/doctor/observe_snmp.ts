@@ -1,17 +1,16 @@
 /** Asks a printer with each credential in turn, as the scanner would, and keeps what it saw for the verdict. */
-import { messageOf } from "../core/errors.ts";
-import { formatEndpoint } from "../core/ip.ts";
-import type { CommunityCredential, Credential, UsmCredential } from "../credentials/credential.ts";
+import { messageOf } from "../../common/core/errors.ts";
+import { formatEndpoint } from "../../common/core/ip.ts";
+import type { CommunityCredential, Credential, UsmCredential } from "../snmp/credential.ts";
 import { showsAsMuch } from "../printers/view.ts";
-import { identify } from "../scanner/identify.ts";
+import { identify } from "../scan/identify.ts";
 import type { DatagramHub } from "../snmp/datagram_hub.ts";
 import { sysDescr, sysObjectId } from "../snmp/probe.ts";
 import { openSession, SnmpError } from "../snmp/session.ts";
 import type { PrivProtocolName } from "../snmp/usm_protocols.ts";
 import { discoverEngine } from "./discover_engine.ts";
 import { isException } from "../snmp/value.ts";
-import { observeUsm } from "./observe_usm.ts";
-import type { AskUsm } from "./observe_usm.ts";
+import { type AskUsm, observeUsm } from "./observe_usm.ts";
 import type {
   CommunityObservation,
   Shown,

@@ -1,13 +1,11 @@
 /** Looks at the state directory: its disk, its files, the spool and the activation. */
-import { identityFiles } from "../activation/identity_files.ts";
-import type { ClientIdentity } from "../activation/identity_files.ts";
-import { judgeState } from "../activation/state_store.ts";
+import { type ClientIdentity, identityFiles } from "../link/identity_files.ts";
+import { judgeState, type StateStoreOptions } from "../activation/state_store.ts";
 import type { CopiesVerdict } from "../activation/judge_copies.ts";
-import type { StateStoreOptions } from "../activation/state_store.ts";
-import { messageOf } from "../core/errors.ts";
-import { DamagedDatabaseError, StorageError } from "../core/sqlite.ts";
-import { denoSpoolFiles } from "../spool/spool_files.ts";
-import { statsOf } from "../spool/spool_stats.ts";
+import { messageOf } from "../../common/core/errors.ts";
+import { DamagedDatabaseError, StorageError } from "../../common/host/sqlite.ts";
+import { denoSpoolFiles } from "../store/spool_files.ts";
+import { statsOf } from "../store/spool_stats.ts";
 import type { DiskObservation, SpoolObservation } from "./diagnose_disk.ts";
 import type { PermissionsObservation } from "./diagnose_permissions.ts";
 import type { DoctorMachine } from "./doctor_machine.ts";

@@ -4,10 +4,9 @@
  * decrypts is no PDU; so each step is asked by itself, and silence at the last one after an answer to the one before it
  * has only one meaning.
  */
-import type { UsmCredential } from "../credentials/credential.ts";
+import type { UsmCredential } from "../snmp/credential.ts";
 import { usmHashes } from "../snmp/usm_keys.ts";
-import type { AuthProtocolName, PrivProtocolName } from "../snmp/usm_protocols.ts";
-import { authProtocols, privProtocols } from "../snmp/usm_protocols.ts";
+import { type AuthProtocolName, authProtocols, type PrivProtocolName, privProtocols } from "../snmp/usm_protocols.ts";
 import type { SnmpOutcome, UsmObservation } from "./snmp_observations.ts";
 
 /** Asks with a credential; `quick`: with the shorter time of a search among many. */

@@ -2,9 +2,9 @@
 import type { AgentConfig } from "../config/agent_config.ts";
 import { maySend } from "../config/policy.ts";
 import { rangesOfSite } from "../config/site_targets.ts";
-import { bitsOf, cidrRange, rangeContains } from "../core/ip_range.ts";
-import { tryParseIp, withoutZone } from "../core/ip.ts";
-import type { CredentialPlan } from "../credentials/credential.ts";
+import { bitsOf, cidrRange, rangeContains } from "../../common/core/ip_range.ts";
+import { tryParseIp, withoutZone } from "../../common/core/ip.ts";
+import type { CredentialPlan } from "../snmp/credential.ts";
 import { parseTargetSpec } from "../targets/target_spec.ts";
 
 export interface PrinterTarget {

@@ -1,10 +1,9 @@
 /** How a diagnosis looks: a line a step, then a sentence and a hint for each fault; or JSON. Pure. */
 import stringWidth from "string-width";
-import { hanging } from "../core/terminal_text.ts";
-import { visibleJson } from "../core/visible_json.ts";
-import { safeText } from "../core/safe_text.ts";
-import type { DoctorStep, StepStatus } from "./doctor_step.ts";
-import { doctorExitCode } from "./doctor_step.ts";
+import { hanging } from "../../common/core/terminal_text.ts";
+import { visibleJson } from "../../common/core/visible_json.ts";
+import { safeText } from "../../common/core/safe_text.ts";
+import { doctorExitCode, type DoctorStep, type StepStatus } from "./doctor_step.ts";
 
 export interface DoctorScreen {
   color: boolean;

@@ -1,5 +1,5 @@
 /** What was seen when a printer was asked, as `diagnoseSnmp` judges it; holds no secret. */
-import type { SecurityLevel } from "../credentials/credential.ts";
+import type { SecurityLevel } from "../snmp/credential.ts";
 import type { View } from "../printers/view.ts";
 import type { UsmFailure } from "../snmp/net_snmp.ts";
 import type { AuthProtocolName, PrivProtocolName } from "../snmp/usm_protocols.ts";

@@ -1,11 +1,11 @@
-import type { AgentMachine } from "../agent/agent_machine.ts";
-import { overwriteOwnFile, replaceOwnFile } from "../core/own_file.ts";
-import { UnavailableError } from "../core/errors.ts";
-import { descriptorShortage } from "../core/shortage.ts";
-import { denoSpoolFiles } from "../spool/spool_files.ts";
+import type { AgentMachine } from "../service/agent_machine.ts";
+import { overwriteOwnFile, replaceOwnFile } from "../../common/host/own_file.ts";
+import { UnavailableError } from "../../common/core/errors.ts";
+import { descriptorShortage } from "../../common/core/shortage.ts";
+import { denoSpoolFiles } from "../store/spool_files.ts";
 import { denoLogDisk } from "./log_disk.ts";
 import { ping } from "./ping.ts";
-import { countFreeDescriptors } from "./udp_port.ts";
+import { countFreeDescriptors } from "../scan/udp_port.ts";
 import { onHangUp, watchFile } from "./watch_file.ts";
 
 /** Of the stores and the state's lock, and a few for what the runtime opens itself: without any left, it ends at once. */

@@ -1,6 +1,6 @@
 import type { Host, OutputStream } from "../cli/host.ts";
-import { systemClock } from "../core/clock.ts";
-import { outputFailure } from "../core/errors.ts";
+import { systemClock } from "../../common/core/clock.ts";
+import { outputFailure } from "../../common/core/errors.ts";
 import { denoBuildFacts } from "./build_facts.ts";
 import { denoAgentMachine, requireDescriptors } from "./agent_machine.ts";
 import { lookUp } from "./look_up.ts";

@@ -1,6 +1,6 @@
 import { dirname, resolve } from "node:path";
-import { NotPermittedError } from "../core/errors.ts";
-import { isOthersLink, refuseOthersDirectory } from "../core/own_directory.ts";
+import { NotPermittedError } from "../../common/core/errors.ts";
+import { isOthersLink, refuseOthersDirectory } from "../../common/host/own_directory.ts";
 import type { LogDisk } from "../log/file_sink.ts";
 
 const lineFeed = 10;

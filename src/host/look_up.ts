@@ -1,10 +1,10 @@
 /** The system's name resolution, in a thread of its own that lives while there are names to ask for. */
 import { getServers } from "node:dns";
-import { descriptorShortage } from "../core/shortage.ts";
+import { descriptorShortage } from "../../common/core/shortage.ts";
 import { type NameAnswer, NameLookupError } from "../targets/host_names.ts";
 import { threadPermissions } from "./thread_permissions.ts";
 import { perThread } from "./thread_room.ts";
-import { countFreeDescriptors } from "./udp_port.ts";
+import { countFreeDescriptors } from "../scan/udp_port.ts";
 
 export interface ToResolver {
   id: number;

@@ -1,5 +1,4 @@
-import { tryParseCidr } from "../core/ip_range.ts";
-import type { IpRange } from "../core/ip_range.ts";
+import { type IpRange, tryParseCidr } from "../../common/core/ip_range.ts";
 
 /** What this machine reaches without a router, by asking on the link who has an address; nothing where it may not be seen. */
 export function ownLinks(

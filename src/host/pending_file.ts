@@ -1,5 +1,5 @@
 import type { PendingFile } from "../cli/host.ts";
-import { NotPermittedError, outputFailure, UsageError } from "../core/errors.ts";
+import { NotPermittedError, outputFailure, UsageError } from "../../common/core/errors.ts";
 
 /**
  * Opens a file beside `path` and renames it on `commit`, so that a failed or interrupted command leaves an earlier file as

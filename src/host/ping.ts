@@ -1,5 +1,5 @@
 /** ICMP by the system's own `ping`, which may send it where an unprivileged process may not. */
-import { NotPermittedError, UnavailableError } from "../core/errors.ts";
+import { NotPermittedError, UnavailableError } from "../../common/core/errors.ts";
 
 /**
  * Where `ping` is, by absolute path alone. A name would be looked up in PATH, so that whoever may set that (`sudo -E`, a

@@ -1,15 +1,12 @@
 /** A scanner in its sealed thread: opens its sockets, gives up the right to open more, and answers the supervisor. */
 import "./seal_imports.ts";
-import { systemClock } from "../core/clock.ts";
-import { messageOf } from "../core/errors.ts";
-import { createSendGate } from "../scanner/send_gate.ts";
-import { startScanner } from "../scanner/scanner.ts";
-import type { Scanner } from "../scanner/scanner.ts";
-import type { FromScanner, ScannerConfig, ToScanner } from "../scanner/worker_messages.ts";
-import { startDatagramHub } from "../snmp/datagram_hub.ts";
-import type { DatagramHub } from "../snmp/datagram_hub.ts";
-import { openScannerPorts } from "./scanner_ports.ts";
-import type { ScannerPorts } from "./scanner_ports.ts";
+import { systemClock } from "../../common/core/clock.ts";
+import { messageOf } from "../../common/core/errors.ts";
+import { createSendGate } from "../scan/send_gate.ts";
+import { type Scanner, startScanner } from "../scan/scanner.ts";
+import type { FromScanner, ScannerConfig, ToScanner } from "../scan/worker_messages.ts";
+import { type DatagramHub, startDatagramHub } from "../snmp/datagram_hub.ts";
+import { openScannerPorts, type ScannerPorts } from "./scanner_ports.ts";
 
 /** The worker's own global scope; the library types of the main thread do not know its `postMessage`. */
 const scope = globalThis as unknown as { postMessage(message: FromScanner): void };

@@ -1,11 +1,10 @@
-import { UnavailableError } from "../core/errors.ts";
-import { descriptorShortage } from "../core/shortage.ts";
-import type { FromScanner } from "../scanner/worker_messages.ts";
-import type { ScannerWorker } from "../supervisor/supervise_scan.ts";
+import { UnavailableError } from "../../common/core/errors.ts";
+import { descriptorShortage } from "../../common/core/shortage.ts";
+import type { FromScanner } from "../scan/worker_messages.ts";
+import type { ScannerWorker } from "../scan/supervise_scan.ts";
 import { threadPermissions } from "./thread_permissions.ts";
-import { perThread, threadRoom } from "./thread_room.ts";
-import type { ThreadRoom } from "./thread_room.ts";
-import { countFreeDescriptors } from "./udp_port.ts";
+import { perThread, type ThreadRoom, threadRoom } from "./thread_room.ts";
+import { countFreeDescriptors } from "../scan/udp_port.ts";
 
 /** Entry of the scanner's thread; `deno compile` bundles it by `--include`. */
 const scannerEntry = new URL("../../workers/scanner.ts", import.meta.url);

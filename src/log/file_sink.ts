@@ -5,8 +5,8 @@
  * at most that line is not JSON. While the disk is full or the file cannot be opened lines are counted, and the first
  * line that gets through is `logLinesLost` with their number.
  */
-import type { Clock } from "../core/clock.ts";
-import { messageOf } from "../core/errors.ts";
+import type { Clock } from "../../common/core/clock.ts";
+import { messageOf } from "../../common/core/errors.ts";
 import { formatJsonLine } from "./format_line.ts";
 import type { LogRecord, LogSink } from "./log_record.ts";
 

@@ -1,8 +1,6 @@
-import { syslogPriorities } from "./log_level.ts";
-import type { LogLevel } from "./log_level.ts";
+import { type LogLevel, syslogPriorities } from "./log_level.ts";
 import type { LogRecord } from "./log_record.ts";
-import type { PlainFields, PlainValue } from "./plain_fields.ts";
-import { plainFields, plainText } from "./plain_fields.ts";
+import { type PlainFields, plainFields, plainText, type PlainValue } from "./plain_fields.ts";
 
 export type LineFormat = (record: LogRecord) => string;
 

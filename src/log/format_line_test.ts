@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { ConfigError, UnavailableError } from "../core/errors.ts";
-import { Secret } from "../core/secret.ts";
+import { ConfigError, UnavailableError } from "../../common/core/errors.ts";
+import { Secret } from "../../common/core/secret.ts";
 import { formatJsonLine, formatTextLine, withPriority } from "./format_line.ts";
 import { logLevels } from "./log_level.ts";
 import type { LogFields, LogValue } from "./log_record.ts";

@@ -2,7 +2,7 @@
  * A fault that repeats must not fill the disk: of identical records (level, event and fields) the first few in a minute
  * are written, the rest are counted. The count follows as one record more, with `repeated`, once the minute is over.
  */
-import type { Clock } from "../core/clock.ts";
+import type { Clock } from "../../common/core/clock.ts";
 import type { LogRecord, LogSink } from "./log_record.ts";
 import { plainFields } from "./plain_fields.ts";
 

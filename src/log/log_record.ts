@@ -1,5 +1,5 @@
 /** One event as data. What it says in words is made at the very end, by `formatJsonLine` or `formatTextLine`. */
-import type { Secret } from "../core/secret.ts";
+import type { Secret } from "../../common/core/secret.ts";
 import type { LogLevel } from "./log_level.ts";
 
 /** Fields of undefined are left out. */

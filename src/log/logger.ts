@@ -1,6 +1,5 @@
-import type { Clock } from "../core/clock.ts";
-import type { LogLevel } from "./log_level.ts";
-import { isLogged } from "./log_level.ts";
+import type { Clock } from "../../common/core/clock.ts";
+import { isLogged, type LogLevel } from "./log_level.ts";
 import type { EventName, LogFields, LogSink } from "./log_record.ts";
 
 /** Writes events; never throws and never waits. What each level means is said in log_level.ts. */

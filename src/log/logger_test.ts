@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { FakeClock } from "../../tests/fakes/fake_clock.ts";
-import type { LogLevel } from "./log_level.ts";
-import { logLevels } from "./log_level.ts";
+import { type LogLevel, logLevels } from "./log_level.ts";
 import type { LogRecord } from "./log_record.ts";
 import { createLogger } from "./logger.ts";
 

@@ -1,15 +1,12 @@
 /** The log that a configuration asks for: a file, or standard output for a terminal, journald or whoever reads it. */
-import type { Clock } from "../core/clock.ts";
-import { type ColorChoice, hasColor } from "../core/color.ts";
-import type { LogDisk } from "./file_sink.ts";
-import { createFileSink } from "./file_sink.ts";
-import type { LineFormat } from "./format_line.ts";
-import { formatJsonLine, formatTextLine, withPriority } from "./format_line.ts";
+import type { Clock } from "../../common/core/clock.ts";
+import { type ColorChoice, hasColor } from "../../common/core/color.ts";
+import { createFileSink, type LogDisk } from "./file_sink.ts";
+import { formatJsonLine, formatTextLine, type LineFormat, withPriority } from "./format_line.ts";
 import { limitRepeats } from "./limit_repeats.ts";
 import type { LogLevel } from "./log_level.ts";
 import type { LogFields, LogSink } from "./log_record.ts";
-import type { Logger } from "./logger.ts";
-import { createLogger } from "./logger.ts";
+import { createLogger, type Logger } from "./logger.ts";
 import { createStreamSink } from "./stream_sink.ts";
 
 /** Shaped as the `log` section of the configuration. */

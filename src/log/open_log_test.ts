@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { FakeClock } from "../../tests/fakes/fake_clock.ts";
 import { fakeLogDisk } from "../../tests/fakes/fake_log_disk.ts";
-import { Secret } from "../core/secret.ts";
-import type { LogOptions } from "./open_log.ts";
-import { openLog } from "./open_log.ts";
+import { Secret } from "../../common/core/secret.ts";
+import { type LogOptions, openLog } from "./open_log.ts";
 
 async function lines(
   options: Partial<LogOptions>,

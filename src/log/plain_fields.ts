@@ -1,5 +1,5 @@
 /** Fields as JSON can hold them: bounded, without secrets, and harmless on a terminal. */
-import { Secret } from "../core/secret.ts";
+import { Secret } from "../../common/core/secret.ts";
 import type { LogFields, LogValue } from "./log_record.ts";
 
 export type PlainValue = string | number | boolean | null | PlainValue[] | { [name: string]: PlainValue };

@@ -1,5 +1,5 @@
-import type { Clock } from "../core/clock.ts";
-import { messageOf } from "../core/errors.ts";
+import type { Clock } from "../../common/core/clock.ts";
+import { messageOf } from "../../common/core/errors.ts";
 import type { LineFormat } from "./format_line.ts";
 import type { LogSink } from "./log_record.ts";
 

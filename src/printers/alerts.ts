@@ -2,7 +2,7 @@ import { type Inquiry, maybeText } from "./inquiry.ts";
 import { knownText } from "./known_text.ts";
 import { alertGroups, oids } from "./printer_mib.ts";
 import { maybeInteger, rawOf } from "./raw_value.ts";
-import type { Alert } from "./reading.ts";
+import type { Alert } from "../../common/reading/reading.ts";
 import { ofPrinter, rowsOf } from "./table_rows.ts";
 import { firstValid } from "./trace.ts";
 

@@ -3,7 +3,7 @@ import type { ObjectStore } from "./object_store.ts";
 import { oids } from "./printer_mib.ts";
 import type { Profile } from "./profile.ts";
 import { maybeInteger, maybeOctets } from "./raw_value.ts";
-import type { Problem } from "./reading.ts";
+import type { Problem } from "../../common/reading/reading.ts";
 import { decodeText } from "./text.ts";
 import type { Trace } from "./trace.ts";
 

@@ -7,7 +7,7 @@ import { readMeters } from "./meters.ts";
 import type { ObjectStore } from "./object_store.ts";
 import { oids } from "./printer_mib.ts";
 import type { Profile } from "./profile.ts";
-import type { Problem, Reading } from "./reading.ts";
+import type { Problem, Reading } from "../../common/reading/reading.ts";
 import { recognise } from "./recognise.ts";
 import { answeringPrinters } from "./several_printers.ts";
 import { readStatus } from "./status.ts";

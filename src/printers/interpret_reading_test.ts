@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Tag } from "../snmp/value.ts";
-import type { SnmpValue } from "../snmp/value.ts";
+import { type SnmpValue, Tag } from "../snmp/value.ts";
 import { interpretReading, interpretReadings, type ReadingContext } from "./interpret_reading.ts";
 import { ObjectStore } from "./object_store.ts";
 import { oids } from "./printer_mib.ts";

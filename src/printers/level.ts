@@ -1,6 +1,6 @@
 import { percentUnit, SupplyClass } from "./printer_mib.ts";
 import type { StandardSupplyQuirks } from "./profile.ts";
-import type { Level } from "./reading.ts";
+import type { Level } from "../../common/reading/reading.ts";
 
 /** Numbers of one row as the device answered them; undefined where it did not. */
 export interface RawLevel {

@@ -1,5 +1,5 @@
 import type { MeterOffer } from "./meter_offer.ts";
-import type { Meter, Problem } from "./reading.ts";
+import type { Meter, Problem } from "../../common/reading/reading.ts";
 
 /**
  * Whether two page counts are the same but for blank and maintenance pages, which some totals include, and for what was

@@ -5,7 +5,7 @@ import { type Inquiry, maybeText } from "./inquiry.ts";
 import { oids } from "./printer_mib.ts";
 import type { LabelledMeters, MeterRule, RecordMeters, SumMeter, TypedMeters } from "./profile.ts";
 import { maybeCounter, maybeFirstNumber, maybeInteger, maybeOctets, rawOf } from "./raw_value.ts";
-import type { Meter, RawValue } from "./reading.ts";
+import type { Meter, RawValue } from "../../common/reading/reading.ts";
 import { decodeRecords } from "./records.ts";
 import { markerTotals } from "./marker_totals.ts";
 import { checkCandidates, plausible } from "./meter_checks.ts";

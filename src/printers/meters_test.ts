@@ -4,7 +4,7 @@ import { agree, checkMeters } from "./meter_checks.ts";
 import { readMeters } from "./meters.ts";
 import { oids } from "./printer_mib.ts";
 import type { MeterRule, Profile } from "./profile.ts";
-import type { Meter, Problem } from "./reading.ts";
+import type { Meter, Problem } from "../../common/reading/reading.ts";
 import { storeOf, type TestValue } from "./store_of.ts";
 
 function meters(objects: Record<string, TestValue>, rules: MeterRule[] = [], more: Partial<Profile> = {}) {

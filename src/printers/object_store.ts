@@ -1,6 +1,5 @@
 import { compareOids, isUnder, maybeSuffix } from "../snmp/oid.ts";
-import type { SnmpValue, Varbind } from "../snmp/value.ts";
-import { isException } from "../snmp/value.ts";
+import { isException, type SnmpValue, type Varbind } from "../snmp/value.ts";
 
 /**
  * What one device answered, by object identifier. The meaning of a device is computed from this alone, so that a

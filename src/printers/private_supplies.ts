@@ -4,7 +4,7 @@ import { knownText } from "./known_text.ts";
 import { interpretLevel } from "./level.ts";
 import type { RecordSupplies, ScalarSupply, SupplyDetail, SupplyFact, TableSupplies } from "./profile.ts";
 import { maybeLevel, maybeOctets, rawOf } from "./raw_value.ts";
-import type { Level, Source, Supply } from "./reading.ts";
+import type { Level, Source, Supply } from "../../common/reading/reading.ts";
 import { decodeRecords } from "./records.ts";
 import { colorantFromWords, kindFromWords, mayBeToner } from "./supply_names.ts";
 import { overrule, type TracedValue } from "./trace.ts";

@@ -1,7 +1,6 @@
-import type { SnmpValue } from "../snmp/value.ts";
-import { Tag } from "../snmp/value.ts";
+import { type SnmpValue, Tag } from "../snmp/value.ts";
 import { maybePrintableAscii } from "./printable_ascii.ts";
-import type { RawValue } from "./reading.ts";
+import type { RawValue } from "../../common/reading/reading.ts";
 
 /** A value as it is kept in `source.raw`: number, printable ASCII text, dotted identifier, or hexadecimal octets. */
 export function rawOf(value: SnmpValue | undefined): RawValue & (number | string | null) {

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { Tag } from "../snmp/value.ts";
-import type { SnmpValue } from "../snmp/value.ts";
+import { type SnmpValue, Tag } from "../snmp/value.ts";
 import { maybeCounter, maybeFirstNumber, maybeInteger, maybeLevel, rawOf } from "./raw_value.ts";
 
 const integer = (value: number): SnmpValue => ({ tag: Tag.integer, value });

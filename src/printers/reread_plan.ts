@@ -9,11 +9,9 @@ import { ObjectStore } from "./object_store.ts";
 import { oids } from "./printer_mib.ts";
 import type { Profile } from "./profile.ts";
 import { maybeOctets } from "./raw_value.ts";
-import { statusObjects } from "./read_plan.ts";
-import type { ColumnGroup, ReadPlan } from "./read_plan.ts";
+import { type ColumnGroup, type ReadPlan, statusObjects } from "./read_plan.ts";
 import { isUnder } from "../snmp/oid.ts";
-import type { SnmpValue, Varbind } from "../snmp/value.ts";
-import { isException } from "../snmp/value.ts";
+import { isException, type SnmpValue, type Varbind } from "../snmp/value.ts";
 
 export interface Question {
   /** Asked with GETNEXT. */

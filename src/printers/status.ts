@@ -6,7 +6,7 @@ import { detectedErrors, oids } from "./printer_mib.ts";
 import type { Profile } from "./profile.ts";
 import type { SnmpValue } from "../snmp/value.ts";
 import { maybeInteger, maybeOctets, rawOf } from "./raw_value.ts";
-import type { PrinterState, PrinterStatus } from "./reading.ts";
+import type { PrinterState, PrinterStatus } from "../../common/reading/reading.ts";
 import { ofPrinter, rowsOf } from "./table_rows.ts";
 import { firstValid, type Offer } from "./trace.ts";
 

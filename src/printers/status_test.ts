@@ -3,7 +3,7 @@ import { openInquiry } from "./inquiry.ts";
 import { oids } from "./printer_mib.ts";
 import { brother } from "./profiles/brother.ts";
 import { generic } from "./profiles/generic.ts";
-import type { PrinterState } from "./reading.ts";
+import type { PrinterState } from "../../common/reading/reading.ts";
 import { decodeErrors, maybeErrorBits, readStatus, stateOf } from "./status.ts";
 import { storeOf } from "./store_of.ts";
 import { type SnmpValue, Tag } from "../snmp/value.ts";

@@ -6,7 +6,7 @@ import { privateSupplies } from "./private_supplies.ts";
 import { oids, SupplyClass, supplyTypes, units } from "./printer_mib.ts";
 import { maybeInteger, maybeLevel, maybeOctets } from "./raw_value.ts";
 import { firstValid, type Offer, overrule } from "./trace.ts";
-import type { Supply } from "./reading.ts";
+import type { Supply } from "../../common/reading/reading.ts";
 import { decodeHexContinued, decodeText } from "./text.ts";
 import { colorantsByCode, splitSupplyName } from "./supply_codes.ts";
 import { colorantFromWords, kindFromWords, mayBeToner } from "./supply_names.ts";

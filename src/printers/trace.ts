@@ -1,5 +1,5 @@
 import type { SnmpValue } from "../snmp/value.ts";
-import type { RawValue } from "./reading.ts";
+import type { RawValue } from "../../common/reading/reading.ts";
 import { rawOf } from "./raw_value.ts";
 
 /** One place that a value could have come from. `verdict` is `won`, or why it lost. */

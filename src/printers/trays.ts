@@ -3,7 +3,7 @@ import { knownText } from "./known_text.ts";
 import { interpretLevel } from "./level.ts";
 import { oids, units } from "./printer_mib.ts";
 import { maybeInteger, maybeLevel, rawOf } from "./raw_value.ts";
-import type { Tray } from "./reading.ts";
+import type { Tray } from "../../common/reading/reading.ts";
 import { ofPrinter, rowsOf } from "./table_rows.ts";
 import { firstValid, type Offer } from "./trace.ts";
 

@@ -3,8 +3,7 @@ import { maybeText } from "./inquiry.ts";
 import type { ObjectStore } from "./object_store.ts";
 import { oids } from "./printer_mib.ts";
 import type { Profile } from "./profile.ts";
-import { isAnyonesServer } from "./recognise.ts";
-import type { Recognised } from "./recognise.ts";
+import { isAnyonesServer, type Recognised } from "./recognise.ts";
 import { maybeSeveral } from "./several_printers.ts";
 
 /**

@@ -3,7 +3,7 @@
  * with letters where there were letters, whatever the place and the writing of its letters, so that what belongs together
  * still does. Replacements are drawn, not computed: nothing leads back from them.
  */
-import { formatIpv4, formatIpv6, tryParseIpv4 } from "../core/ip.ts";
+import { formatIpv4, formatIpv6, tryParseIpv4 } from "../../common/core/ip.ts";
 
 export type SecretKind = "serial" | "name" | "location" | "contact" | "credential" | "job" | "mac" | "address" | "text";
 

@@ -3,14 +3,19 @@
  * counters, OIDs, the number of objects and binary records stay as they are, so that the recording reads as before.
  */
 import { isUnder, maybeSuffix } from "../snmp/oid.ts";
-import { Tag } from "../snmp/value.ts";
-import type { SnmpValue, Varbind } from "../snmp/value.ts";
-import { createPseudonyms } from "./pseudonyms.ts";
-import type { Pseudonyms, Replaced } from "./pseudonyms.ts";
-import { textRedactor } from "./redact_text.ts";
-import type { RedactText } from "./redact_text.ts";
-import { findSecrets, ipv4Of, isOrdinary, isSecretIpv4, octetsText, trimmed } from "./secrets.ts";
-import type { KnownSecrets, Secrets } from "./secrets.ts";
+import { type SnmpValue, Tag, type Varbind } from "../snmp/value.ts";
+import { createPseudonyms, type Pseudonyms, type Replaced } from "./pseudonyms.ts";
+import { type RedactText, textRedactor } from "./redact_text.ts";
+import {
+  findSecrets,
+  ipv4Of,
+  isOrdinary,
+  isSecretIpv4,
+  type KnownSecrets,
+  octetsText,
+  type Secrets,
+  trimmed,
+} from "./secrets.ts";
 
 export interface Redacted {
   objects: Varbind[];

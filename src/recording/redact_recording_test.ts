@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { interpretReading } from "../printers/interpret_reading.ts";
-import type { Reading } from "../printers/reading.ts";
-import { Tag } from "../snmp/value.ts";
-import type { Varbind } from "../snmp/value.ts";
+import type { Reading } from "../../common/reading/reading.ts";
+import { Tag, type Varbind } from "../snmp/value.ts";
 import { redactRecording } from "./redact_recording.ts";
 import { simulateRead } from "./replay.ts";
 import { octetsText } from "./secrets.ts";

@@ -1,9 +1,7 @@
 /** Finds secrets in a text of octets, and patterns that are secret whatever they say: addresses, mail, hosts of URLs. */
-import { tryParseIp, tryParseIpv4 } from "../core/ip.ts";
-import { ipv6Text } from "./pseudonyms.ts";
-import type { Pseudonyms, SecretKind } from "./pseudonyms.ts";
-import { isSecretIpv4 } from "./secrets.ts";
-import type { Secrets, SecretText } from "./secrets.ts";
+import { tryParseIp, tryParseIpv4 } from "../../common/core/ip.ts";
+import { ipv6Text, type Pseudonyms, type SecretKind } from "./pseudonyms.ts";
+import { isSecretIpv4, type Secrets, type SecretText } from "./secrets.ts";
 
 /** `free`: an address may take more or fewer octets than before. `fixed`: nothing changes its length. */
 export type Addresses = "free" | "fixed";

@@ -1,10 +1,8 @@
 /** A recording read as the agent would read the device: only what identifyColumns and readPlan ask for. */
 import { ObjectStore } from "../printers/object_store.ts";
 import type { Profile } from "../printers/profile.ts";
-import { deviceTable, identifyColumns, ownRow, readPlan, severalPlan } from "../printers/read_plan.ts";
-import type { ReadPlan } from "../printers/read_plan.ts";
-import { recognise } from "../printers/recognise.ts";
-import type { Recognised } from "../printers/recognise.ts";
+import { deviceTable, identifyColumns, ownRow, type ReadPlan, readPlan, severalPlan } from "../printers/read_plan.ts";
+import { recognise, type Recognised } from "../printers/recognise.ts";
 import { compareOids, isUnder } from "../snmp/oid.ts";
 import type { Varbind } from "../snmp/value.ts";
 

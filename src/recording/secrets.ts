@@ -1,10 +1,9 @@
-import { tryParseIp } from "../core/ip.ts";
+import { tryParseIp } from "../../common/core/ip.ts";
 import { knownText } from "../printers/known_text.ts";
 import { interpretReadings } from "../printers/interpret_reading.ts";
 import { decodeText } from "../printers/text.ts";
 import { isUnder } from "../snmp/oid.ts";
-import { Tag } from "../snmp/value.ts";
-import type { SnmpValue, Varbind } from "../snmp/value.ts";
+import { type SnmpValue, Tag, type Varbind } from "../snmp/value.ts";
 import type { SecretKind } from "./pseudonyms.ts";
 import { simulateRead } from "./replay.ts";
 

@@ -5,10 +5,9 @@
  *
  * As snmpsim 0.4.5 does it, a text is UTF-8 and white space at the end of a line is no part of the value.
  */
-import { formatIpv4 } from "../core/ip.ts";
+import { formatIpv4 } from "../../common/core/ip.ts";
 import { compareOids } from "../snmp/oid.ts";
-import { Tag } from "../snmp/value.ts";
-import type { SnmpValue, Varbind } from "../snmp/value.ts";
+import { type SnmpValue, Tag, type Varbind } from "../snmp/value.ts";
 
 export interface Recording {
   /** In MIB order, one a name. */

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Tag } from "../snmp/value.ts";
-import type { SnmpValue } from "../snmp/value.ts";
+import { type SnmpValue, Tag } from "../snmp/value.ts";
 import { formatSnmprec, parseSnmprec } from "./snmprec.ts";
 
 const values: { name: string; line: string; want: { tag: number; value: unknown } | undefined }[] = [

@@ -1,7 +1,7 @@
 /** Whether a site's hours and rate allow what its intervals ask for, by what is configured and what was measured. */
 import type { ScheduleConfig } from "../config/agent_config.ts";
 import { sendWindowAt, stretchAt } from "../config/allowed_hours.ts";
-import { formatDuration, roundDuration } from "../core/duration.ts";
+import { formatDuration, roundDuration } from "../../common/core/duration.ts";
 
 export interface SiteLoad {
   name: string;

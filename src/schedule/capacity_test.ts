@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
-import { byTime, parseDayWindows } from "../config/allowed_hours.ts";
-import type { AllowedHours } from "../config/allowed_hours.ts";
-import { judgeCapacity } from "./capacity.ts";
-import type { SiteLoad } from "./capacity.ts";
+import { type AllowedHours, byTime, parseDayWindows } from "../config/allowed_hours.ts";
+import { judgeCapacity, type SiteLoad } from "./capacity.ts";
 
 const minute = 60_000, hour = 60 * minute, day = 24 * hour;
 const monday = Date.parse("2026-01-05T12:00:00Z");

@@ -2,8 +2,14 @@
 import { sendWindowAt, stretchAt } from "../config/allowed_hours.ts";
 import { agedPresence } from "./presence.ts";
 import { jitteredMs, statusIntervalMs } from "./schedule_events.ts";
-import { orderOf, setDevice } from "./schedule_state.ts";
-import type { Moment, ScheduledSite, ScheduleState, SiteSchedule } from "./schedule_state.ts";
+import {
+  type Moment,
+  orderOf,
+  type ScheduledSite,
+  type ScheduleState,
+  setDevice,
+  type SiteSchedule,
+} from "./schedule_state.ts";
 
 export type Action =
   /** Find and read everything in the site; ends with `siteSearched`. */

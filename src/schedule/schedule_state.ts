@@ -6,10 +6,8 @@
  * event therefore touches its own device, and what asks for several takes them from the site's order.
  */
 import type { ScheduleConfig } from "../config/agent_config.ts";
-import { createDueQueue } from "./due_queue.ts";
-import type { DueQueue } from "./due_queue.ts";
-import type { Presence } from "./presence.ts";
-import { wantsSearch } from "./presence.ts";
+import { createDueQueue, type DueQueue } from "./due_queue.ts";
+import { type Presence, wantsSearch } from "./presence.ts";
 
 /** One moment on both clocks: intervals follow the monotonic one, allowed hours the wall clock. */
 export interface Moment {

@@ -4,8 +4,7 @@
  */
 import { arcOctets } from "./ber.ts";
 import { isUnder } from "./oid.ts";
-import type { Varbind } from "./value.ts";
-import { isException } from "./value.ts";
+import { isException, type Varbind } from "./value.ts";
 
 /** Octets that an answer should not exceed: one Ethernet frame, with room for a tunnel around it. */
 export const maxAnswerOctets = 1400;

@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { createAnswerSizes, maxAnswerOctets, octetsOf, octetsOfAll } from "./answer_sizes.ts";
 import { encodeCommunityMessage, PduType } from "./message.ts";
-import { Tag } from "./value.ts";
-import type { Varbind } from "./value.ts";
+import { Tag, type Varbind } from "./value.ts";
 
 const room = maxAnswerOctets - 40;
 const text = (oid: string, octets: number): Varbind => ({

@@ -1,10 +1,8 @@
 /** Asks for objects whose last answers are known, so that each request is as large as its answer may be. */
-import type { AnswerSizes } from "./answer_sizes.ts";
-import { octetsOf, octetsOfAll } from "./answer_sizes.ts";
+import { type AnswerSizes, octetsOf, octetsOfAll } from "./answer_sizes.ts";
 import { compareOids } from "./oid.ts";
 import { checkAlive } from "./read_objects.ts";
-import type { SnmpSession } from "./session.ts";
-import { SnmpError } from "./session.ts";
+import { SnmpError, type SnmpSession } from "./session.ts";
 import type { Varbind } from "./value.ts";
 
 export interface AskedAgain {

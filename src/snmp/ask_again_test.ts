@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
 import { askAgain } from "./ask_again.ts";
 import { createAnswerSizes } from "./answer_sizes.ts";
-import type { SnmpSession } from "./session.ts";
-import { SnmpError } from "./session.ts";
-import { Tag } from "./value.ts";
-import type { Varbind } from "./value.ts";
+import { SnmpError, type SnmpSession } from "./session.ts";
+import { Tag, type Varbind } from "./value.ts";
 import { decodeVarbinds, encodeVarbinds } from "./varbind_list.ts";
 
 const last: Varbind[] = [...Array(60).keys()].map((i) => ({ oid: `1.3.6.1.2.${i}.0`, tag: Tag.integer, value: i }));

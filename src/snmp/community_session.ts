@@ -4,20 +4,17 @@
  * Each datagram has a request-id of its own, also when it repeats a question: so the first answer counts, however late
  * and to whichever copy, and each answer tells exactly how long it took (Karn's rule never has to throw one away).
  */
-import type { CommunityCredential } from "../credentials/credential.ts";
-import { messageOf } from "../core/errors.ts";
-import { systemClock } from "../core/clock.ts";
+import type { CommunityCredential } from "./credential.ts";
+import { messageOf } from "../../common/core/errors.ts";
+import { systemClock } from "../../common/core/clock.ts";
 import { BerSyntaxError } from "./ber.ts";
 import type { DatagramHub } from "./datagram_hub.ts";
-import { decodeMessage, ErrorStatus, PduType } from "./message.ts";
-import type { Pdu, SnmpMessage } from "./message.ts";
-import { requestEncoder } from "./request_template.ts";
-import type { RequestFields } from "./request_template.ts";
+import { decodeMessage, ErrorStatus, type Pdu, PduType, type SnmpMessage } from "./message.ts";
+import { requestEncoder, type RequestFields } from "./request_template.ts";
 import { startSending } from "./retransmit.ts";
 import { agentError, SnmpError } from "./snmp_error.ts";
 import type { SessionOptions, SnmpSession } from "./session.ts";
-import { triesOf } from "./session_tries.ts";
-import type { Patience } from "./session_tries.ts";
+import { type Patience, triesOf } from "./session_tries.ts";
 import type { Varbind } from "./value.ts";
 
 /** Request-ids are positive and of four octets, as strict agents want. */

@@ -3,9 +3,8 @@
  * holds back of a sweep holds up no session. Each answer goes only to who asked that very address and port. What nobody
  * asked for is dropped and counted.
  */
-import { withoutZone } from "../core/ip.ts";
-import { createProbeLanes } from "./probe_lanes.ts";
-import type { ProbeLanes } from "./probe_lanes.ts";
+import { withoutZone } from "../../common/core/ip.ts";
+import { createProbeLanes, type ProbeLanes } from "./probe_lanes.ts";
 
 /** A bound UDP socket of one address family. */
 export interface DatagramPort {

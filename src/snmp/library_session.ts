@@ -1,13 +1,18 @@
 /** A v3 session of net-snmp over a socket of ours, through what the library documents: options, requests and events. */
 import { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
-import type { UsmCredential } from "../credentials/credential.ts";
+import type { UsmCredential } from "./credential.ts";
 import { encodeScopedPdu, encodeV3Message, PduType } from "./message.ts";
-import { authProtocols, privProtocols, snmp } from "./net_snmp.ts";
-import type { NetSnmpSession, NetSnmpSocket, NetSnmpUser } from "./net_snmp.ts";
+import {
+  authProtocols,
+  type NetSnmpSession,
+  type NetSnmpSocket,
+  type NetSnmpUser,
+  privProtocols,
+  snmp,
+} from "./net_snmp.ts";
 import { installUsmPrivacy } from "./usm_privacy.ts";
-import { maybeV3Header } from "./v3_header.ts";
-import type { V3Header } from "./v3_header.ts";
+import { maybeV3Header, type V3Header } from "./v3_header.ts";
 import { Tag } from "./value.ts";
 
 /** What a session must know of an engine before it can ask it. */

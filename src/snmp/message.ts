@@ -4,8 +4,7 @@
  * for the simulator; SNMPv3 is read through net-snmp.
  */
 import { BerReader, BerSyntaxError, BerWriter } from "./ber.ts";
-import { Tag } from "./value.ts";
-import type { SnmpValue, Varbind } from "./value.ts";
+import { type SnmpValue, Tag, type Varbind } from "./value.ts";
 
 export const PduType = {
   get: 0xa0,

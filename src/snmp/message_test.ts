@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { BerReader, BerSyntaxError } from "./ber.ts";
 import {
+  type CommunityMessage,
   decodeMessage,
   decodeScopedPdu,
   encodeCommunityMessage,
@@ -9,9 +10,7 @@ import {
   encodeV3Message,
   PduType,
 } from "./message.ts";
-import type { CommunityMessage } from "./message.ts";
-import { Tag } from "./value.ts";
-import type { Varbind } from "./value.ts";
+import { Tag, type Varbind } from "./value.ts";
 
 const text = (value: string) => new TextEncoder().encode(value);
 

@@ -5,13 +5,10 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
-import { decodeMessage, encodeScopedPdu, encodeV3Message, MsgFlag, PduType } from "./message.ts";
-import type { V3Message } from "./message.ts";
-import { snmp } from "./net_snmp.ts";
-import type { NetSnmpOptions, NetSnmpSession, NetSnmpSocket } from "./net_snmp.ts";
+import { decodeMessage, encodeScopedPdu, encodeV3Message, MsgFlag, PduType, type V3Message } from "./message.ts";
+import { type NetSnmpOptions, type NetSnmpSession, type NetSnmpSocket, snmp } from "./net_snmp.ts";
 import { authProtocols } from "./usm_protocols.ts";
-import { Tag } from "./value.ts";
-import type { Varbind } from "./value.ts";
+import { Tag, type Varbind } from "./value.ts";
 
 const engineId = Uint8Array.fromHex("8000000001020304");
 const sysName = "1.3.6.1.2.1.1.5.0";

@@ -6,14 +6,11 @@
  * Each request is made as large as its answer may be (answer_sizes.ts). What is refused as too big, or never arrives
  * although the device answers something small, is asked for in halves, down to single objects.
  */
-import { createAnswerSizes, octetsOfAll } from "./answer_sizes.ts";
-import type { AnswerSizes } from "./answer_sizes.ts";
-import type { SnmpSession } from "./session.ts";
-import { SnmpError } from "./session.ts";
+import { type AnswerSizes, createAnswerSizes, octetsOfAll } from "./answer_sizes.ts";
+import { SnmpError, type SnmpSession } from "./session.ts";
 import type { Patience } from "./session_tries.ts";
 import { compareOids, isUnder } from "./oid.ts";
-import type { Varbind } from "./value.ts";
-import { isException, Tag } from "./value.ts";
+import { isException, Tag, type Varbind } from "./value.ts";
 
 /** Columns of one table, walked together. */
 export interface ColumnGroup {

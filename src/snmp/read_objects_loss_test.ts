@@ -3,17 +3,14 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ObjectTable } from "../../simulator/object_table.ts";
 import { FakeClock } from "../../tests/fakes/fake_clock.ts";
-import { replayDevice } from "../../tests/fakes/replayed_device.ts";
-import type { Network, ReplayedDevice } from "../../tests/fakes/replayed_device.ts";
-import { Secret } from "../core/secret.ts";
-import { createAnswerWait } from "../scanner/round_trip.ts";
+import { type Network, replayDevice, type ReplayedDevice } from "../../tests/fakes/replayed_device.ts";
+import { Secret } from "../../common/core/secret.ts";
+import { createAnswerWait } from "../scan/round_trip.ts";
 import { createAnswerSizes, maxAnswerOctets } from "./answer_sizes.ts";
 import { PduType } from "./message.ts";
-import { readNextObjects, readObjects, walkColumns } from "./read_objects.ts";
-import type { ColumnGroup, ReadProblem } from "./read_objects.ts";
+import { type ColumnGroup, readNextObjects, readObjects, type ReadProblem, walkColumns } from "./read_objects.ts";
 import { openSession } from "./session.ts";
-import { Tag } from "./value.ts";
-import type { Varbind } from "./value.ts";
+import { Tag, type Varbind } from "./value.ts";
 
 const scalars = Array.from({ length: 40 }, (_, i) => `1.3.6.1.4.1.9.1.${i + 1}.0`);
 

@@ -1,11 +1,8 @@
 import assert from "node:assert/strict";
 import { compareOids } from "./oid.ts";
-import { readNextObjects, readObjects, walkColumns } from "./read_objects.ts";
-import type { ColumnGroup } from "./read_objects.ts";
-import { SnmpError } from "./session.ts";
-import type { SnmpSession } from "./session.ts";
-import { Tag } from "./value.ts";
-import type { Varbind } from "./value.ts";
+import { type ColumnGroup, readNextObjects, readObjects, walkColumns } from "./read_objects.ts";
+import { SnmpError, type SnmpSession } from "./session.ts";
+import { Tag, type Varbind } from "./value.ts";
 
 interface FakeAgent extends SnmpSession {
   /** What was asked, such as "getBulk 7x6". */

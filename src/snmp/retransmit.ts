@@ -1,5 +1,4 @@
-import { startTimer } from "../core/clock.ts";
-import type { Clock } from "../core/clock.ts";
+import { type Clock, startTimer } from "../../common/core/clock.ts";
 
 export interface RetransmitOptions {
   /** Sends the datagram; called with 0 for the first time. Rejects when the system refuses to send it. */

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { systemClock } from "../core/clock.ts";
-import type { Clock } from "../core/clock.ts";
+import { type Clock, systemClock } from "../../common/core/clock.ts";
 import { FakeClock } from "../../tests/fakes/fake_clock.ts";
 import { startSending } from "./retransmit.ts";
 

@@ -1,6 +1,6 @@
 /** One conversation with one device: v1 and v2c by community_session.ts, v3 by usm_session.ts. */
-import type { Clock } from "../core/clock.ts";
-import type { Credential } from "../credentials/credential.ts";
+import type { Clock } from "../../common/core/clock.ts";
+import type { Credential } from "./credential.ts";
 import { openCommunitySession } from "./community_session.ts";
 import type { DatagramHub } from "./datagram_hub.ts";
 import type { Patience } from "./session_tries.ts";

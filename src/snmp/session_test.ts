@@ -1,13 +1,19 @@
 import assert from "node:assert/strict";
 import { FakeClock } from "../../tests/fakes/fake_clock.ts";
-import type { Credential } from "../credentials/credential.ts";
-import { Secret } from "../core/secret.ts";
-import { startDatagramHub } from "./datagram_hub.ts";
-import type { DatagramHub, DatagramPort } from "./datagram_hub.ts";
-import { decodeMessage, encodeCommunityMessage, encodeScopedPdu, encodeV3Message, PduType } from "./message.ts";
-import type { CommunityMessage, Pdu, V3Message } from "./message.ts";
-import { openSession, SnmpError } from "./session.ts";
-import type { SnmpSession } from "./session.ts";
+import type { Credential } from "./credential.ts";
+import { Secret } from "../../common/core/secret.ts";
+import { type DatagramHub, type DatagramPort, startDatagramHub } from "./datagram_hub.ts";
+import {
+  type CommunityMessage,
+  decodeMessage,
+  encodeCommunityMessage,
+  encodeScopedPdu,
+  encodeV3Message,
+  type Pdu,
+  PduType,
+  type V3Message,
+} from "./message.ts";
+import { openSession, SnmpError, type SnmpSession } from "./session.ts";
 import { Tag } from "./value.ts";
 
 const target = { address: "127.0.0.1", port: 161 };

@@ -1,6 +1,5 @@
 import { ErrorStatus } from "./message.ts";
-import { snmp } from "./net_snmp.ts";
-import type { UsmFailure } from "./net_snmp.ts";
+import { snmp, type UsmFailure } from "./net_snmp.ts";
 
 export type SnmpFailure =
   | "timeout"

@@ -1,5 +1,5 @@
 /** The datagrams of a v3 session that wait for answers: one is repeated, those of given-up requests may still be answered. */
-import type { Clock } from "../core/clock.ts";
+import type { Clock } from "../../common/core/clock.ts";
 import type { DatagramHub } from "./datagram_hub.ts";
 import { startSending } from "./retransmit.ts";
 import type { SessionOptions } from "./session.ts";

@@ -8,12 +8,9 @@ import des from "des.js";
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { KeyCache } from "./key_cache.ts";
-import type { NetSnmpEngine, NetSnmpPrivacy } from "./net_snmp.ts";
-import { snmp } from "./net_snmp.ts";
-import type { KeyExpansion } from "./usm_keys.ts";
-import { expandKey, localizeKey, passwordToUserKey } from "./usm_keys.ts";
-import type { AuthProtocolName } from "./usm_protocols.ts";
-import { authProtocols, privProtocols } from "./usm_protocols.ts";
+import { type NetSnmpEngine, type NetSnmpPrivacy, snmp } from "./net_snmp.ts";
+import { expandKey, type KeyExpansion, localizeKey, passwordToUserKey } from "./usm_keys.ts";
+import { type AuthProtocolName, authProtocols, privProtocols } from "./usm_protocols.ts";
 
 /** The part of des.js that is used; it ships no types. */
 interface DesCipher {

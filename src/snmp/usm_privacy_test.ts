@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { snmp } from "./net_snmp.ts";
-import type { UsmKeys } from "./usm_privacy.ts";
-import { aesPrivacy, aesSalts, createUsmKeys, desPrivacy, installUsmPrivacy } from "./usm_privacy.ts";
+import { aesPrivacy, aesSalts, createUsmKeys, desPrivacy, installUsmPrivacy, type UsmKeys } from "./usm_privacy.ts";
 import { authProtocols, privProtocols } from "./usm_protocols.ts";
 
 const engine = { engineID: Uint8Array.fromHex("80001f8804"), engineBoots: 7, engineTime: 1234 };

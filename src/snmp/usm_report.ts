@@ -1,9 +1,7 @@
 /** Why an engine refused a request, by the counter that its report names. */
 import { BerReader, BerSyntaxError } from "./ber.ts";
-import { decodeMessage, decodeScopedPdu } from "./message.ts";
-import type { ScopedPdu } from "./message.ts";
-import { snmp } from "./net_snmp.ts";
-import type { NetSnmpUser, UsmFailure } from "./net_snmp.ts";
+import { decodeMessage, decodeScopedPdu, type ScopedPdu } from "./message.ts";
+import { type NetSnmpUser, snmp, type UsmFailure } from "./net_snmp.ts";
 
 /** USM (RFC 3414 section 5), SNMP-TARGET-MIB (RFC 3413 section 3.2). */
 const counters: readonly [oid: string, failure: UsmFailure][] = [

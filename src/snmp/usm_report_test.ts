@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { encodeScopedPdu, encodeV3Message, MsgFlag, PduType } from "./message.ts";
-import { privProtocols, snmp } from "./net_snmp.ts";
-import type { NetSnmpUser } from "./net_snmp.ts";
+import { type NetSnmpUser, privProtocols, snmp } from "./net_snmp.ts";
 import { installUsmPrivacy } from "./usm_privacy.ts";
 import { authProtocols } from "./usm_protocols.ts";
 import { readUsmReport } from "./usm_report.ts";

@@ -9,26 +9,21 @@
  * boots, as that of a device that does not store its boots. So its own repetition is refused by the socket, and a new
  * session of the library starts from what the engine said last.
  */
-import { messageOf } from "../core/errors.ts";
-import { systemClock } from "../core/clock.ts";
-import type { UsmCredential } from "../credentials/credential.ts";
+import { messageOf } from "../../common/core/errors.ts";
+import { systemClock } from "../../common/core/clock.ts";
+import type { UsmCredential } from "./credential.ts";
 import { BerSyntaxError } from "./ber.ts";
 import type { DatagramHub } from "./datagram_hub.ts";
-import { openLibrarySession, userOf } from "./library_session.ts";
-import type { EngineTime, LibrarySession } from "./library_session.ts";
+import { type EngineTime, type LibrarySession, openLibrarySession, userOf } from "./library_session.ts";
 import { MsgFlag } from "./message.ts";
-import { maybeUsmFailure, snmp } from "./net_snmp.ts";
-import type { NetSnmpVarbind, UsmFailure } from "./net_snmp.ts";
+import { maybeUsmFailure, type NetSnmpVarbind, snmp, type UsmFailure } from "./net_snmp.ts";
 import type { SessionOptions, SnmpSession } from "./session.ts";
-import { triesOf } from "./session_tries.ts";
-import type { Patience } from "./session_tries.ts";
+import { type Patience, triesOf } from "./session_tries.ts";
 import { agentError, SnmpError } from "./snmp_error.ts";
 import { createUsmExchanges } from "./usm_exchanges.ts";
 import { readUsmReport } from "./usm_report.ts";
-import { maybeV3Header } from "./v3_header.ts";
-import type { V3Header } from "./v3_header.ts";
-import { Tag } from "./value.ts";
-import type { Varbind } from "./value.ts";
+import { maybeV3Header, type V3Header } from "./v3_header.ts";
+import { Tag, type Varbind } from "./value.ts";
 
 /** snmpEngineBoots that latches: an engine that has it answers nothing that is signed (RFC 3414 section 2.2.2). */
 const maxEngineBoots = 0x7fffffff;

@@ -2,10 +2,8 @@
  * The targets of one scan as plain data that survives `postMessage`: a list of segments, each a run of consecutive
  * addresses with one port. Every address and port stands in it once; `targetAt` numbers them from 0 to `size` − 1.
  */
-import type { Family } from "../core/ip.ts";
-import { formatEndpoint, formatIpv4, formatIpv6 } from "../core/ip.ts";
-import type { IpRange } from "../core/ip_range.ts";
-import { mergeRanges, rangeToCidrs } from "../core/ip_range.ts";
+import { type Family, formatEndpoint, formatIpv4, formatIpv6 } from "../../common/core/ip.ts";
+import { type IpRange, mergeRanges, rangeToCidrs } from "../../common/core/ip_range.ts";
 
 interface SegmentOf<F extends Family, Value> {
   family: F;

@@ -1,7 +1,6 @@
 import { fakeNames } from "../../tests/fakes/fake_names.ts";
 import assert from "node:assert/strict";
-import type { AddressSpace } from "./address_space.ts";
-import { netPermissions, targetAt } from "./address_space.ts";
+import { type AddressSpace, netPermissions, targetAt } from "./address_space.ts";
 import { parseTargets } from "./parse_targets.ts";
 
 function parse(specs: string[], exclude: string[] = []): Promise<AddressSpace> {

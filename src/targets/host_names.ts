@@ -2,11 +2,10 @@
  * What host names mean now. Names are asked few at a time and remembered for their time to live. A name that cannot be
  * resolved keeps its last known addresses: that the name servers fail says nothing about a printer.
  */
-import type { Clock } from "../core/clock.ts";
-import { messageOf } from "../core/errors.ts";
-import type { IpAddress } from "../core/ip.ts";
-import { bitsOf, cidrRange } from "../core/ip_range.ts";
-import { formatIp, tryParseIp } from "../core/ip.ts";
+import type { Clock } from "../../common/core/clock.ts";
+import { messageOf } from "../../common/core/errors.ts";
+import { bitsOf, cidrRange } from "../../common/core/ip_range.ts";
+import { formatIp, type IpAddress, tryParseIp } from "../../common/core/ip.ts";
 import { maybeUnscannable } from "./parse_targets.ts";
 
 export interface NameAnswer {

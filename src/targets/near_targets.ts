@@ -1,7 +1,6 @@
 /** Which targets are on links of this machine itself. */
-import type { IpRange } from "../core/ip_range.ts";
-import { mergeRanges, rangeContains } from "../core/ip_range.ts";
-import { tryParseIp, withoutZone } from "../core/ip.ts";
+import { type IpRange, mergeRanges, rangeContains } from "../../common/core/ip_range.ts";
+import { tryParseIp, withoutZone } from "../../common/core/ip.ts";
 import type { AddressSpace } from "./address_space.ts";
 
 /** Targets of the space on one of these links; an address with two ports counts twice. */

@@ -3,15 +3,20 @@
  * broadcast address; a range, a single address and blocks of /31 and /32 are scanned as they stand. Blocks that touch
  * or overlap are merged, so no address and port is asked twice.
  */
-import { UnavailableError, UsageError } from "../core/errors.ts";
-import type { IpRange } from "../core/ip_range.ts";
-import { bitsOf, cidrRange, countOf, rangeContains, subtractRanges, tryParseCidr } from "../core/ip_range.ts";
-import type { IpAddress } from "../core/ip.ts";
-import { tryParseIp } from "../core/ip.ts";
+import { UnavailableError, UsageError } from "../../common/core/errors.ts";
+import {
+  bitsOf,
+  cidrRange,
+  countOf,
+  type IpRange,
+  rangeContains,
+  subtractRanges,
+  tryParseCidr,
+} from "../../common/core/ip_range.ts";
+import { type IpAddress, tryParseIp } from "../../common/core/ip.ts";
 import type { AddressSpace, AllowedRange, Segment } from "./address_space.ts";
 import type { HostNames, ResolvedName } from "./host_names.ts";
-import type { TargetEntry } from "./target_entry.ts";
-import { entryError, readTargetEntries } from "./target_entry.ts";
+import { entryError, readTargetEntries, type TargetEntry } from "./target_entry.ts";
 
 export interface TargetOptions {
   /** What is never sent to, in the forms of targets; without a port it holds for every port. */

@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { systemClock } from "../core/clock.ts";
-import { UnavailableError, UsageError } from "../core/errors.ts";
-import type { AddressSpace } from "./address_space.ts";
-import { netPermissions, targetAt } from "./address_space.ts";
-import type { TargetOptions } from "./parse_targets.ts";
+import { systemClock } from "../../common/core/clock.ts";
+import { UnavailableError, UsageError } from "../../common/core/errors.ts";
+import { type AddressSpace, netPermissions, targetAt } from "./address_space.ts";
 import { createHostNames, NameLookupError } from "./host_names.ts";
-import { parseTargets } from "./parse_targets.ts";
+import { parseTargets, type TargetOptions } from "./parse_targets.ts";
 
 const names: Record<string, string[]> = {
   both: ["10.0.0.7", "fd00::7"],

@@ -1,7 +1,6 @@
 /** The words of a command line or config that name targets, with what `@file` brings in, each with its place. */
-import { messageOf, UsageError } from "../core/errors.ts";
-import type { TargetSpec } from "./target_spec.ts";
-import { parseTargetSpec, TargetSyntaxError } from "./target_spec.ts";
+import { messageOf, UsageError } from "../../common/core/errors.ts";
+import { parseTargetSpec, type TargetSpec, TargetSyntaxError } from "./target_spec.ts";
 
 export interface TargetEntry {
   text: string;

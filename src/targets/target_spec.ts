@@ -1,8 +1,6 @@
 /** One target as an operator types it: a range of addresses or a name, with a port or without. */
-import type { IpRange } from "../core/ip_range.ts";
-import { bitsOf, cidrRange, rangeContains, tryParseCidr } from "../core/ip_range.ts";
-import type { IpAddress } from "../core/ip.ts";
-import { formatIp, tryParseIp } from "../core/ip.ts";
+import { bitsOf, cidrRange, type IpRange, rangeContains, tryParseCidr } from "../../common/core/ip_range.ts";
+import { formatIp, type IpAddress, tryParseIp } from "../../common/core/ip.ts";
 
 export type TargetSpec =
   & { port?: number }

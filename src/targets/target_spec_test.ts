@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { formatIp } from "../core/ip.ts";
+import { formatIp } from "../../common/core/ip.ts";
 import { parseTargetSpec, TargetSyntaxError } from "./target_spec.ts";
 
 /** "FIRST-LAST" or the name, "block" for CIDR, and the port. */

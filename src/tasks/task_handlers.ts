@@ -1,19 +1,17 @@
 /** What each kind of task does, as far as the administrator's policy lets it. */
-import { RefusalReason } from "../../proto/gen/opendca/v1/task.ts";
-import type {
-  DiagnosticsOutput,
-  Ping,
-  PingOutput,
-  ScanNow,
-  ScanOutput,
-  SetConfigOutput,
+import {
+  type DiagnosticsOutput,
+  type Ping,
+  type PingOutput,
+  RefusalReason,
+  type ScanNow,
+  type ScanOutput,
+  type SetConfigOutput,
 } from "../../proto/gen/opendca/v1/task.ts";
 import type { ConfigDocument } from "../../proto/gen/opendca/v1/config.ts";
 import type { PolicyConfig, PolicyFeature } from "../config/agent_config.ts";
-import { packDiagnostics } from "./pack_diagnostics.ts";
-import type { DiagnosticsFile } from "./pack_diagnostics.ts";
-import { TaskRefusal } from "./task_runner.ts";
-import type { TaskHandler, TaskPayload } from "./task_runner.ts";
+import { type DiagnosticsFile, packDiagnostics } from "./pack_diagnostics.ts";
+import { type TaskHandler, type TaskPayload, TaskRefusal } from "./task_runner.ts";
 
 export interface TaskParts {
   /** The policy as it is now. */

@@ -2,13 +2,12 @@
  * Runs the platform's tasks beside everything else that the agent does. Scans have a queue of their own, so that a ping or
  * a diagnostics bundle does not wait for an hour of scanning; within a queue it is one after the other.
  */
-import { RefusalReason, TaskState } from "../../proto/gen/opendca/v1/task.ts";
+import { RefusalReason, type SignedTask, type Task, TaskState } from "../../proto/gen/opendca/v1/task.ts";
 import { TaskResult } from "../../proto/gen/opendca/v1/task.ts";
-import type { SignedTask, Task } from "../../proto/gen/opendca/v1/task.ts";
-import type { Clock } from "../core/clock.ts";
-import { adviceOf } from "../core/errors.ts";
-import { DamagedDatabaseError, StorageError } from "../core/sqlite.ts";
-import type { TaskMemory } from "./task_memory.ts";
+import type { Clock } from "../../common/core/clock.ts";
+import { adviceOf } from "../../common/core/errors.ts";
+import { DamagedDatabaseError, StorageError } from "../../common/host/sqlite.ts";
+import type { TaskMemory } from "../store/task_memory.ts";
 import { verifyTask } from "./verify_task.ts";
 
 /** Thrown by a handler for what it will not do: the task is refused, not failed. */

@@ -1,15 +1,11 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { generateKeyPairSync, sign } from "node:crypto";
-import { RefusalReason, Task, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
-import type { SignedTask } from "../../proto/gen/opendca/v1/task.ts";
+import { RefusalReason, type SignedTask, Task, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
 import { FakeClock } from "../../tests/fakes/fake_clock.ts";
-import { openDatabase, StorageError } from "../core/sqlite.ts";
-import type { Database } from "../core/sqlite.ts";
-import { openTaskMemory } from "./task_memory.ts";
-import type { TaskMemory } from "./task_memory.ts";
-import { startTaskRunner, TaskRefusal } from "./task_runner.ts";
-import type { TaskEvent, TaskHandler, TaskRunner } from "./task_runner.ts";
+import { type Database, openDatabase, StorageError } from "../../common/host/sqlite.ts";
+import { openTaskMemory, type TaskMemory } from "../store/task_memory.ts";
+import { startTaskRunner, type TaskEvent, type TaskHandler, TaskRefusal, type TaskRunner } from "./task_runner.ts";
 import { keyIdOf } from "./verify_task.ts";
 
 const keys = generateKeyPairSync("ed25519"), others = generateKeyPairSync("ed25519");

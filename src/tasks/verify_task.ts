@@ -1,8 +1,7 @@
 /** Decides whether a task of the platform may run, before anything in it is believed. */
 import { Buffer } from "node:buffer";
 import { createHash, createPublicKey, verify } from "node:crypto";
-import { RefusalReason, Task } from "../../proto/gen/opendca/v1/task.ts";
-import type { SignedTask } from "../../proto/gen/opendca/v1/task.ts";
+import { RefusalReason, type SignedTask, Task } from "../../proto/gen/opendca/v1/task.ts";
 
 /** Larger ones are refused unread. */
 export const maxTaskBytes = 256 * 1024;

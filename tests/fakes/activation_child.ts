@@ -1,6 +1,5 @@
 /** Tries a code in a process of its own that kills itself (SIGKILL) before its nth step on the disk: FOLDER PORT CA CODE N. */
-import { denoStateDisk } from "../../src/activation/state_disk.ts";
-import type { StateDisk } from "../../src/activation/state_disk.ts";
+import { denoStateDisk, type StateDisk } from "../../common/host/state_disk.ts";
 import { storeIn, tryCode } from "./activation_fixture.ts";
 
 const [folder = "", port = "", caFile = "", code = "", dieAt = ""] = Deno.args;

@@ -1,16 +1,17 @@
 /** An installation and a platform of a test, in folders of their own. */
 import { Buffer } from "node:buffer";
 import { generateKeyPairSync, sign } from "node:crypto";
-import { ActivateResponse, ActivationRefusalReason } from "../../proto/gen/opendca/v1/agent_service.ts";
-import type { ActivateRequest } from "../../proto/gen/opendca/v1/agent_service.ts";
+import {
+  type ActivateRequest,
+  ActivateResponse,
+  ActivationRefusalReason,
+} from "../../proto/gen/opendca/v1/agent_service.ts";
 import { UnlockGrant } from "../../proto/gen/opendca/v1/unlock.ts";
-import { activate } from "../../src/activation/activate.ts";
-import type { ActivationResult } from "../../src/activation/activate.ts";
-import { denoStateDisk } from "../../src/activation/state_disk.ts";
-import type { StateDisk } from "../../src/activation/state_disk.ts";
+import { activate, type ActivationResult } from "../../src/activation/activate.ts";
+import { denoStateDisk, type StateDisk } from "../../common/host/state_disk.ts";
 import type { StateStoreOptions } from "../../src/activation/state_store.ts";
-import { systemClock } from "../../src/core/clock.ts";
-import { createGrpcAgentApi } from "../../src/transport/grpc_agent_api.ts";
+import { systemClock } from "../../common/core/clock.ts";
+import { createGrpcAgentApi } from "../../src/link/grpc_agent_api.ts";
 import type { TestAuthority } from "./test_authority.ts";
 
 export const goodCode = "0EY9-M29P-1G7W";

@@ -1,4 +1,4 @@
-import type { Clock } from "../../src/core/clock.ts";
+import type { Clock } from "../../common/core/clock.ts";
 import { Sleepers } from "./sleepers.ts";
 
 /** A clock that stands still until it is told to advance; sleepers wake in the order of their time. */

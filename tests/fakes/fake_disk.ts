@@ -1,5 +1,5 @@
-import { type Database, StorageError } from "../../src/core/sqlite.ts";
-import { denoSpoolFiles, type SpoolFiles } from "../../src/spool/spool_files.ts";
+import { type Database, StorageError } from "../../common/host/sqlite.ts";
+import { denoSpoolFiles, type SpoolFiles } from "../../src/store/spool_files.ts";
 
 /** A temporary folder that can be full, can crash and can rot; what is on it is really SQLite's. */
 export interface FakeDisk extends SpoolFiles, Disposable {

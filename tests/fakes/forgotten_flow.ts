@@ -1,11 +1,11 @@
 /**
- * Runs within a network namespace of its own, behind a firewall that forgets flows (tests/forgotten_flow_test.ts): calls a
+ * Runs within a network namespace of its own, behind a firewall that forgets flows (tests/faults/forgotten_flow_test.ts): calls a
  * platform, waits until the firewall has forgotten the connection, calls again, and prints what came of it.
  */
 import { PollRequest, PollResponse } from "../../proto/gen/opendca/v1/agent_service.ts";
-import { systemClock } from "../../src/core/clock.ts";
-import { messageOf } from "../../src/core/errors.ts";
-import { createGrpcAgentApi } from "../../src/transport/grpc_agent_api.ts";
+import { systemClock } from "../../common/core/clock.ts";
+import { messageOf } from "../../common/core/errors.ts";
+import { createGrpcAgentApi } from "../../src/link/grpc_agent_api.ts";
 import { createTestAuthority } from "./test_authority.ts";
 import { startTestPlatform } from "./test_platform.ts";
 

@@ -1,15 +1,15 @@
 /**
  * A fleet behind a network that loses datagrams, read by the service's own scans into a real inventory: run in a namespace of
- * its own by tests/identity_loss_test.ts. Prints what it found as JSON.
+ * its own by tests/scan/identity_loss_test.ts. Prints what it found as JSON.
  */
-import { createAccessMemory } from "../../src/agent/access_memory.ts";
-import { createReadingIntake } from "../../src/agent/reading_intake.ts";
-import { createSiteScans } from "../../src/agent/site_scans.ts";
+import { createAccessMemory } from "../../src/service/access_memory.ts";
+import { createReadingIntake } from "../../src/service/reading_intake.ts";
+import { createSiteScans } from "../../src/service/site_scans.ts";
 import { parseAgentConfig } from "../../src/config/read_config.ts";
-import { openInventory } from "../../src/inventory/inventory.ts";
+import { openInventory } from "../../src/store/inventory.ts";
 import { parseFleet } from "../../simulator/fleet_file.ts";
 import { startSimulator } from "../../simulator/simulator.ts";
-import { startSnmpdPrinter } from "../snmpd_printer.ts";
+import { startSnmpdPrinter } from "../scan/snmpd_printer.ts";
 import { fakeNames } from "./fake_names.ts";
 import { testHost } from "./test_host.ts";
 

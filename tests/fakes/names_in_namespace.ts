@@ -1,8 +1,8 @@
 /**
- * Runs within network and mount namespaces of its own (tests/host_names_test.ts): asks for names as the agent does, sees what
+ * Runs within network and mount namespaces of its own (tests/scan/host_names_test.ts): asks for names as the agent does, sees what
  * a name server that says nothing holds up, and prints what it found.
  */
-import { systemClock } from "../../src/core/clock.ts";
+import { systemClock } from "../../common/core/clock.ts";
 import { lookUp } from "../../src/host/look_up.ts";
 import { createHostNames, type ResolvedName } from "../../src/targets/host_names.ts";
 

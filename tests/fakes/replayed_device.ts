@@ -1,6 +1,5 @@
 /** A device behind a hub without a network: it answers at once, from a table, unless the network loses something. */
-import { decodeMessage } from "../../src/snmp/message.ts";
-import type { CommunityMessage } from "../../src/snmp/message.ts";
+import { type CommunityMessage, decodeMessage } from "../../src/snmp/message.ts";
 import type { DatagramHub, DatagramListener } from "../../src/snmp/datagram_hub.ts";
 import { maybeCommunityAnswer } from "../../simulator/community_agent.ts";
 import type { ObjectTable } from "../../simulator/object_table.ts";

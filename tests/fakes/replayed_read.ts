@@ -1,16 +1,14 @@
 /** One read of a device that is made of objects, without a network. */
-import { Secret } from "../../src/core/secret.ts";
-import type { Credential } from "../../src/credentials/credential.ts";
-import type { ReadingScope } from "../../src/printers/reading.ts";
-import type { KnownDevice } from "../../src/scanner/access.ts";
-import type { DeviceOutcome } from "../../src/scanner/read_device.ts";
-import { readDevice } from "../../src/scanner/read_device.ts";
-import { createRoundTrip } from "../../src/scanner/round_trip.ts";
+import { Secret } from "../../common/core/secret.ts";
+import type { Credential } from "../../src/snmp/credential.ts";
+import type { ReadingScope } from "../../common/reading/reading.ts";
+import type { KnownDevice } from "../../src/scan/access.ts";
+import { type DeviceOutcome, readDevice } from "../../src/scan/read_device.ts";
+import { createRoundTrip } from "../../src/scan/round_trip.ts";
 import type { CommunityMessage } from "../../src/snmp/message.ts";
 import type { Varbind } from "../../src/snmp/value.ts";
 import { ObjectTable } from "../../simulator/object_table.ts";
-import { replayDevice } from "./replayed_device.ts";
-import type { Network } from "./replayed_device.ts";
+import { type Network, replayDevice } from "./replayed_device.ts";
 
 const credentials: Credential[] = [
   { kind: "community", name: "c", versions: ["2c", "1"], community: new Secret("public") },

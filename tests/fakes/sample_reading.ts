@@ -1,4 +1,4 @@
-import type { Reading } from "../../src/printers/reading.ts";
+import type { Reading } from "../../common/reading/reading.ts";
 
 /** A reading of a printer that nobody makes. */
 export function interpretedReading(): Reading {

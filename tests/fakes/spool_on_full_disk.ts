@@ -1,10 +1,10 @@
 /** Fills the file system of a folder with a spool, then drains it; throws where the spool does not do as it promises. */
 import assert from "node:assert/strict";
-import { systemClock } from "../../src/core/clock.ts";
-import { StorageError } from "../../src/core/sqlite.ts";
-import { openSpool, type Spool } from "../../src/spool/spool.ts";
-import { denoSpoolFiles } from "../../src/spool/spool_files.ts";
-import type { SpoolRecord } from "../../src/spool/spool_record.ts";
+import { systemClock } from "../../common/core/clock.ts";
+import { StorageError } from "../../common/host/sqlite.ts";
+import { openSpool, type Spool } from "../../src/store/spool.ts";
+import { denoSpoolFiles } from "../../src/store/spool_files.ts";
+import type { SpoolRecord } from "../../src/store/spool_record.ts";
 
 const [folder = ""] = Deno.args;
 const payload = crypto.getRandomValues(new Uint8Array(2000));

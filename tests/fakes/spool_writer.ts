@@ -1,7 +1,7 @@
 /** A process that appends, forms batches and acknowledges until it is killed, and says after each step what is durable. */
-import { systemClock } from "../../src/core/clock.ts";
-import { openSpool } from "../../src/spool/spool.ts";
-import { denoSpoolFiles } from "../../src/spool/spool_files.ts";
+import { systemClock } from "../../common/core/clock.ts";
+import { openSpool } from "../../src/store/spool.ts";
+import { denoSpoolFiles } from "../../src/store/spool_files.ts";
 
 const [path = "", round = ""] = Deno.args;
 

@@ -1,5 +1,5 @@
 /** Resolves a name with all file descriptors taken, and again with some free: what it was told, as JSON lines. */
-import { messageOf } from "../../src/core/errors.ts";
+import { messageOf } from "../../common/core/errors.ts";
 import { lookUp } from "../../src/host/look_up.ts";
 import { NameLookupError } from "../../src/targets/host_names.ts";
 

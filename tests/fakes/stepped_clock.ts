@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers";
-import type { Clock } from "../../src/core/clock.ts";
+import type { Clock } from "../../common/core/clock.ts";
 import { Sleepers } from "./sleepers.ts";
 
 /** Turns of the event loop without work under way after which nothing more is expected to begin. */

@@ -1,5 +1,5 @@
 import type { Host, OutputStream } from "../../src/cli/host.ts";
-import { systemClock } from "../../src/core/clock.ts";
+import { systemClock } from "../../common/core/clock.ts";
 import { denoAgentMachine } from "../../src/host/agent_machine.ts";
 import { denoBuildFacts } from "../../src/host/build_facts.ts";
 import { NameLookupError } from "../../src/targets/host_names.ts";

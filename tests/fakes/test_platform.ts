@@ -1,19 +1,25 @@
 /** A platform of a test over real gRPC and TLS on loopback, which can be told to fail in every way that a real one might. */
 import { Buffer } from "node:buffer";
 import net from "node:net";
-import { Metadata, Server, ServerCredentials, status as Status } from "@grpc/grpc-js";
-import type { sendUnaryData, ServerUnaryCall } from "@grpc/grpc-js";
 import {
+  Metadata,
+  type sendUnaryData,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  status as Status,
+} from "@grpc/grpc-js";
+import {
+  type ActivateRequest,
   ActivateResponse,
   AgentServiceService,
+  type PollRequest,
   PollResponse,
+  type RenewRequest,
   RenewResponse,
 } from "../../proto/gen/opendca/v1/agent_service.ts";
-import type { ActivateRequest, PollRequest, RenewRequest } from "../../proto/gen/opendca/v1/agent_service.ts";
-import { UploadResponse } from "../../proto/gen/opendca/v1/batch.ts";
-import type { Batch } from "../../proto/gen/opendca/v1/batch.ts";
-import { createTestAuthority } from "./test_authority.ts";
-import type { TestAuthority } from "./test_authority.ts";
+import { type Batch, UploadResponse } from "../../proto/gen/opendca/v1/batch.ts";
+import { createTestAuthority, type TestAuthority } from "./test_authority.ts";
 
 /** A message, bytes sent in its place, a status, no answer ever, or a connection cut before the answer. */
 export type Answer<A> =

@@ -1,12 +1,12 @@
 /**
- * Runs within network and mount namespaces of its own (tests/names_and_routes_test.ts): starts a platform where one is
+ * Runs within network and mount namespaces of its own (tests/scan/names_and_routes_test.ts): starts a platform where one is
  * wanted, walks to the endpoints as the doctor and calls them as the agent, and prints what both found.
  */
 import { PollRequest, PollResponse } from "../../proto/gen/opendca/v1/agent_service.ts";
-import { systemClock } from "../../src/core/clock.ts";
-import { createGrpcAgentApi } from "../../src/transport/grpc_agent_api.ts";
-import { TransportError } from "../../src/transport/transport_error.ts";
-import { authority, failures, machine } from "../doctor_fixture.ts";
+import { systemClock } from "../../common/core/clock.ts";
+import { createGrpcAgentApi } from "../../src/link/grpc_agent_api.ts";
+import { TransportError } from "../../src/link/transport_error.ts";
+import { authority, failures, machine } from "../agent/doctor_fixture.ts";
 import { startTestPlatform } from "./test_platform.ts";
 
 export interface NamespaceScene {

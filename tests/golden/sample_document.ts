@@ -1,4 +1,4 @@
-import type { Alert, Level, Meter, Reading, ScanDocument, Supply, Tray } from "../../src/printers/reading.ts";
+import type { Alert, Level, Meter, Reading, ScanDocument, Supply, Tray } from "../../common/reading/reading.ts";
 
 /** A level with a capacity of 100, or as told. */
 export function exactly(percent: number, capacity = 100, unit = "percent"): Level {

@@ -1,5 +1,5 @@
 /** An invented explanation with every kind of answer, for the golden file of its text. */
-import type { Explanation } from "../../src/report/explanation.ts";
+import type { Explanation } from "../../src/cli/explanation.ts";
 import { sampleDocument } from "./sample_document.ts";
 
 const none = { name: null, octets: null };

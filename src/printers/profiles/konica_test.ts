@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { openInquiry } from "../inquiry.ts";
 import { readMeters } from "../meters.ts";
 import { oids } from "../printer_mib.ts";
-import type { Problem } from "../reading.ts";
+import type { Problem } from "../../../common/reading/reading.ts";
 import { storeOf, type TestValue } from "../store_of.ts";
 import { maybeProfile } from "./all.ts";
 

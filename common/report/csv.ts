@@ -1,0 +1,130 @@
+import { stringify } from "csv-stringify/sync";
+import { type Cell, type CsvColumn, type CsvRows, itemRows } from "./csv_rows.ts";
+import { fleetSupplyColumns, lowestOf } from "./csv_supplies.ts";
+import type { Reading, ScanDocument, Supply, UnreadDevice } from "../reading/reading.ts";
+import { meterOf, whyUnread } from "./fleet.ts";
+import { safeText } from "../core/safe_text.ts";
+import { inShownOrder, isColorant, longName, words } from "../reading/supply_verdict.ts";
+
+const colourOf = (colorant: string) => ({
+  meaning: `${colorant} toner or ink`,
+  matches: (supply: Supply) => isColorant(supply) && supply.colorant === colorant,
+});
+
+/** Supplies that have a column of their own. */
+const ownColumns: Record<string, { meaning: string; matches: (supply: Supply) => boolean }> = {
+  black: colourOf("black"),
+  cyan: colourOf("cyan"),
+  magenta: colourOf("magenta"),
+  yellow: colourOf("yellow"),
+  drum: { meaning: "drums", matches: (supply) => supply.kind === "drum" },
+  waste: { meaning: "room left for waste", matches: (supply) => supply.kind.startsWith("waste") },
+};
+
+/* The most that a spreadsheet keeps in one cell. */
+const maxCellLength = 32_767;
+
+/**
+ * Columns that are always there, in order; names and order are stable, new ones are added at the end. A level is the remaining percent as a number (remaining room for waste), the lowest where a printer
+ * has several, `some`, `unknown` or `unlimited` where there is no number, and empty where there is no such supply.
+ */
+export const csvColumns: readonly CsvColumn[] = [
+  { name: "address", meaning: "IP address", valueOf: (reading) => reading.address },
+  { name: "hostname", meaning: "name as targeted, else sysName", valueOf: (reading) => reading.hostname },
+  { name: "manufacturer", meaning: "maker", valueOf: (reading) => reading.manufacturer },
+  { name: "model", meaning: "model without maker", valueOf: (reading) => reading.model },
+  { name: "serial", meaning: "serial number", valueOf: (reading) => reading.serial },
+  { name: "mac", meaning: "hardware address", valueOf: (reading) => reading.mac },
+  { name: "firmware", meaning: "firmware version", valueOf: (reading) => reading.firmware },
+  { name: "location", meaning: "sysLocation", valueOf: (reading) => reading.location },
+  { name: "observedAt", meaning: "when it was read, UTC", valueOf: (reading) => reading.observedAt },
+  meterColumn("total", "pages of the printer's life"),
+  meterColumn("mono", "of these, black and white"),
+  meterColumn("color", "of these, colour"),
+  meterColumn("print.total", "printed pages"),
+  meterColumn("copy.total", "copied pages"),
+  meterColumn("fax.total", "fax pages"),
+  meterColumn("scan.total", "scanned pages"),
+  meterColumn("duplex", "two-sided sheets"),
+  ...Object.entries(ownColumns).map(([name, { meaning, matches }]) => supplyColumn(name, meaning, matches)),
+  { name: "state", meaning: "idle, printing, … as in the JSON", valueOf: (reading) => reading.status.state },
+  { name: "errors", meaning: "detected errors", valueOf: (reading) => reading.status.errors.map(words).join("; ") },
+  { name: "alerts", meaning: "number of active alerts", valueOf: (reading) => reading.alerts.length },
+  { name: "problems", meaning: "what could not be read", valueOf: (reading) => joinedProblems(reading) },
+  { name: "parts", meaning: "further supplies by name: percent left", valueOf: (reading) => furtherSupplies(reading) },
+  {
+    name: "deviceIndex",
+    meaning: "which of several printers at the address",
+    valueOf: (reading) => reading.deviceIndex ?? null,
+  },
+];
+
+export interface CsvOptions {
+  /** What a row is; a printer unless told. */
+  rows?: CsvRows;
+  /** A byte order mark, without which Excel guesses the encoding. */
+  bom?: boolean;
+}
+
+/**
+ * RFC 4180 with a heading row. One row a printer has a column for each supply that any printer has, after the columns that
+ * are always there. Devices that were found and not read are rows at the end.
+ */
+export function renderCsv(document: ScanDocument, options: CsvOptions = {}): string {
+  const { rows = "printers" } = options;
+  const [headings, cells] = rows === "printers" ? printerRows(document) : itemRows(document, rows);
+  const unread = document.unread.map((device, index) => {
+    const known = unreadCells(device, { index, count: document.unread.length });
+    return headings.map((name) => known[name] ?? null);
+  });
+  return stringify([headings, ...[...cells, ...unread].map((row) => row.map(cellOf))], {
+    bom: options.bom ?? false,
+    record_delimiter: "\r\n",
+    // A model called "=cmd|…" is text and not a formula; applies to text cells only, so that numbers stay numbers.
+    escape_formulas: true,
+  });
+}
+
+function printerRows(document: ScanDocument): [headings: string[], cells: Cell[][]] {
+  const columns = [...csvColumns, ...fleetSupplyColumns(document.printers)];
+  return [
+    columns.map(({ name }) => name),
+    document.printers.map((reading) => columns.map(({ valueOf }) => valueOf(reading))),
+  ];
+}
+
+/** What is known of a device that was found and not read, by column; why it was not stands under `problems`. */
+function unreadCells(
+  { address, hostname, description, reason }: UnreadDevice,
+  { index, count }: { index: number; count: number },
+): Record<string, string | null> {
+  const known = description === null ? "" : `; it says ${description}`;
+  return { address, hostname, problems: `found but not read (${index + 1} of ${count}): ${whyUnread[reason]}${known}` };
+}
+
+function cellOf(value: string | number | null): string | number | null {
+  return typeof value === "string" ? safeText(value, maxCellLength - 1) : value;
+}
+
+function meterColumn(name: string, meaning: string): CsvColumn {
+  return { name, meaning, valueOf: (reading) => meterOf(reading, name) ?? null };
+}
+
+function supplyColumn(name: string, meaning: string, matches: (supply: Supply) => boolean): CsvColumn {
+  return {
+    name,
+    meaning: `${meaning}: percent left`,
+    valueOf: (reading) => lowestOf(reading.supplies.filter(matches).map((supply) => supply.level)),
+  };
+}
+
+/** "fuser: 80; Tray 1 Roller: 55" of the supplies without a column. */
+function furtherSupplies(reading: Reading): string {
+  const further = inShownOrder(reading.supplies)
+    .filter((supply) => !Object.values(ownColumns).some(({ matches }) => matches(supply)));
+  return further.map((supply) => `${longName(supply)}: ${lowestOf([supply.level]) ?? "unknown"}`).join("; ");
+}
+
+function joinedProblems(reading: Reading): string {
+  return reading.problems.map((problem) => problem.message).join("; ");
+}

@@ -1,0 +1,187 @@
+import { createHash } from "node:crypto";
+import type { OtherDevice, Problem, Reading, ScanDocument, UnreadDevice } from "../reading/reading.ts";
+import {
+  counted,
+  type Fleet,
+  fleetOf,
+  grouped,
+  isTroubled,
+  lowInWords,
+  nameOf,
+  placeOf,
+  totalText,
+  whyUnread,
+} from "./fleet.ts";
+import { namedLevel, plainLevel } from "./html_level.ts";
+import { noteList } from "./html_notes.ts";
+import { printerSection, short, stateText, timeText } from "./html_printer.ts";
+import { style } from "./html_style.ts";
+import { type Markup, markup } from "./markup.ts";
+import { lowPercent, veryLowPercent } from "../reading/low_supply.ts";
+import { inShownOrder, isColorant, isLow, longName } from "../reading/supply_verdict.ts";
+
+const mostLowShown = 25;
+const mostUnfolded = 3;
+
+/** The report as one file: no request to anywhere, no script, nothing allowed but its own style sheet. */
+export function renderHtml(document: ScanDocument): string {
+  const fleet = fleetOf(document);
+  const anchors = new Map(fleet.printers.map((reading, index) => [reading, `printer-${index + 1}`]));
+  const open = fleet.printers.length <= mostUnfolded;
+  const sections = fleet.printers.map((reading) => printerSection(reading, { anchor: anchors.get(reading)!, open }));
+  const { stats, startedAt } = document;
+  const hash = createHash("sha256").update(style.toString()).digest("base64");
+  const policy = `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'`;
+  return markup`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<title>Printers, ${timeText(startedAt)}</title>
+<style>${style}</style>
+</head>
+<body>
+<a class="skip" href="#printers">Skip to all printers</a>
+<div class="sheet">
+<header>
+<h1>Printers</h1>
+<p class="muted">Scanned <time datetime="${startedAt}">${timeText(startedAt)}</time>: ${
+    counted(stats.addresses, "address")
+  }, ${grouped(stats.answered)} answered, in ${(stats.durationMs / 1000).toFixed(1)} s</p>
+${tiles(fleet, document.unread.length)}
+</header>
+<main>
+${fleet.lowSupplies.length > 0 && lowSection(fleet, anchors)}
+<h2 id="printers">All printers</h2>
+${fleetTable(fleet.printers, anchors)}
+${document.unread.length > 0 && unreadSection(document.unread)}
+${document.problems.length > 0 && problemSection(document.problems)}
+${document.others !== undefined && document.others.length > 0 && otherSection(document.others)}
+${sections.length > 0 && markup`<h2 id="details">Printer by printer</h2>\n`}
+${sections}
+</main>
+<footer>Low means ${lowPercent}% or less left, very low ${veryLowPercent}% or less; for waste boxes the percentage is the
+room left. A level that a device does not tell is shown as unknown and is not counted as low. “Some left” is what a device
+says that knows only that a supply is not empty. “Where from” names the object that was read, the rule and the raw value.
+</footer>
+</div>
+</body>
+</html>
+`.toString();
+}
+
+function tiles(fleet: Fleet, unread: number): Markup {
+  return markup`<dl class="tiles">
+${tile("Printers", fleet.printers.length)}
+${tile("Stopped or in error", fleet.troubled.length, { kind: "bad" })}
+${tile("Low supplies", fleet.lowSupplies.length, { kind: "warn", more: `in ${counted(fleet.lowPrinters, "printer")}` })}
+${tile("Partly read", fleet.partlyRead.length, {})}
+${unread > 0 && tile("Found but not read", unread, { kind: "warn" })}
+</dl>`;
+}
+
+function tile(term: string, count: number, options: { kind?: "bad" | "warn"; more?: string } = {}): Markup {
+  const kind = count > 0 && options.kind;
+  const sign = kind && markup`<span aria-hidden="true">${kind === "bad" ? "✖" : "▼"}</span> `;
+  const more = count > 0 && options.more !== undefined && markup` <small>${options.more}</small>`;
+  return markup`<div class="tile${kind && ` ${kind}`}"><dt>${term}</dt><dd>${sign}${grouped(count)}${more}</dd></div>`;
+}
+
+function lowSection(fleet: Fleet, anchors: Map<Reading, string>): Markup {
+  const { lowSupplies } = fleet;
+  const rows = lowSupplies.map(({ reading, supply }) =>
+    markup`<tr role="row"><th role="rowheader" scope="row" class="what">${longName(supply)}</th>
+<td role="cell" class="left">${plainLevel(supply)}</td><td role="cell" class="part">${supply.partNumber ?? ""}</td>
+<td role="cell" class="who"><a href="#${anchors.get(reading)!}">${short(nameOf(reading))}</a></td>
+<td role="cell" class="where">${short(placeOf(reading))}</td>
+<td role="cell" class="place">${short(reading.location ?? "")}</td></tr>
+`
+  );
+  const rest = rows.slice(mostLowShown);
+  return markup`<h2>${lowInWords(fleet)}, lowest first</h2>
+<div class="card">${lowTable("Low supplies", rows.slice(0, mostLowShown))}
+${
+    rest.length > 0 && markup`<details class="more"><summary>${grouped(rest.length)} more</summary>
+${lowTable("More low supplies", rest)}</details>`
+  }</div>`;
+}
+
+function lowTable(title: string, rows: Markup[]): Markup {
+  const headings = ["Supply", "Left", "Part number", "Printer", "Address", "Location"].map((heading) =>
+    markup`<th scope="col" role="columnheader">${heading}</th>`
+  );
+  return markup`<table class="folds lows" role="table" aria-label="${title}">
+<thead role="rowgroup"><tr role="row">${headings}</tr></thead><tbody role="rowgroup">
+${rows}</tbody></table>`;
+}
+
+/* Roles are repeated because narrow screens show rows as cards, and `display: grid` takes a table's own roles away. */
+function fleetTable(printers: Reading[], anchors: Map<Reading, string>): Markup {
+  if (printers.length === 0) return markup`<p class="card plain">No printer was found.</p>`;
+  const headings = ["Address", "Printer", "Pages", "State", "Supplies", "Needs attention"].map((heading) =>
+    markup`<th scope="col" role="columnheader"${heading === "Pages" && markup` class="num"`}>${heading}</th>`
+  );
+  return markup`<div class="card"><table class="folds fleet" role="table" aria-label="All printers">
+<thead role="rowgroup"><tr role="row">${headings}</tr></thead><tbody role="rowgroup">
+${printers.map((reading) => fleetRow(reading, anchors.get(reading)!))}</tbody></table></div>`;
+}
+
+function fleetRow(reading: Reading, anchor: string): Markup {
+  const details = [reading.serial, reading.location].filter((text) => text !== null)
+    .map((text) => markup`<span class="sub">${short(text)}</span>`);
+  return markup`<tr role="row"><td role="cell" class="where"><a href="#${anchor}">${short(placeOf(reading))}</a></td>
+<th scope="row" role="rowheader" class="who"><a class="name" href="#${anchor}">${
+    short(nameOf(reading))
+  }</a>${details}</th>
+<td role="cell" class="pages num">${totalText(reading) ?? "?"}</td>
+<td role="cell" class="how"><span class="state ${reading.status.state}">${stateText(reading)}</span></td>
+<td role="cell" class="supplies">${supplyBars(reading)}</td>
+<td role="cell" class="needs">${attention(reading)}</td></tr>
+`;
+}
+
+/** Toner and ink always, other parts only when they are low: a drum at 60 % is not news. */
+function supplyBars(reading: Reading): Markup {
+  const shown = inShownOrder(reading.supplies).filter((supply) => isColorant(supply) || isLow(supply.level));
+  if (shown.length === 0) return markup`<span class="muted">none reported</span>`;
+  return markup`<ul class="bars">${shown.map((supply) => markup`<li>${namedLevel(supply)}</li>`)}</ul>`;
+}
+
+function attention(reading: Reading): Markup {
+  const items = noteList(reading, isTroubled(reading) ? 4 : 3);
+  return items.length === 0 ? markup`` : markup`<ul class="say">${items}</ul>`;
+}
+
+function problemSection(problems: Problem[]): Markup {
+  const items = problems.map(({ address, message }) =>
+    markup`<li class="warn"><span class="sign" aria-hidden="true">!</span>${
+      address === undefined ? "" : `${address}: `
+    }${message}</li>\n`
+  );
+  return markup`<h2>Problems of this scan</h2><div class="card plain"><ul class="say">${items}</ul></div>`;
+}
+
+function unreadSection(unread: UnreadDevice[]): Markup {
+  const rows = unread.map(({ address, hostname, description, objectId, reason }) =>
+    markup`<tr><th scope="row">${short(address)}</th><td>${hostname === null ? "–" : short(hostname)}</td>
+<td>${description === null ? "–" : short(description)}</td><td><code>${objectId ?? "–"}</code></td>
+<td>${whyUnread[reason]}</td></tr>\n`
+  );
+  return markup`<h2>Found but not read: ${counted(unread.length, "device")}</h2>
+<div class="card scroll"><table aria-label="Found but not read"><thead><tr>
+<th scope="col">Address</th><th scope="col">Host name</th><th scope="col">Description</th><th scope="col">Object ID</th>
+<th scope="col">Why</th></tr></thead><tbody>${rows}</tbody></table></div>`;
+}
+
+function otherSection(others: OtherDevice[]): Markup {
+  const rows = others.map(({ address, description, objectId }) =>
+    markup`<tr><th scope="row">${short(address)}</th><td>${description ?? "–"}</td>
+<td><code>${objectId ?? "–"}</code></td></tr>\n`
+  );
+  return markup`<h2>Other devices</h2><div class="card scroll"><table aria-label="Other devices"><thead><tr>
+<th scope="col">Address</th><th scope="col">Description</th><th scope="col">Object ID</th></tr></thead>
+<tbody>${rows}</tbody></table></div>`;
+}

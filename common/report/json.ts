@@ -1,0 +1,89 @@
+import { visibleJson } from "../core/visible_json.ts";
+import type { Alert, Level, Meter, Problem, Reading, ScanDocument, Source, Supply, Tray } from "../reading/reading.ts";
+
+/** The document that `scan --format json` prints: two spaces, keys in the documented order, a line end at the end. */
+export function renderJson(document: ScanDocument): string {
+  return `${visibleJson(orderedDocument(document), 2)}\n`;
+}
+
+/** One reading as one line of JSON Lines, with its line end. */
+export function renderJsonLine(reading: Reading): string {
+  return `${visibleJson(orderedReading(reading))}\n`;
+}
+
+function orderedDocument(document: ScanDocument): ScanDocument {
+  const { schema, startedAt, finishedAt, stats, printers, others, unread, problems } = document;
+  const { addresses, answered, printers: count, packetsSent, packetsReceived, durationMs } = stats;
+  return {
+    schema,
+    startedAt,
+    finishedAt,
+    stats: { addresses, answered, printers: count, packetsSent, packetsReceived, durationMs },
+    printers: printers.map(orderedReading),
+    ...(others === undefined ? {} : {
+      others: others.map(({ address, description, objectId }) => ({ address, description, objectId })),
+    }),
+    unread: unread.map(({ address, port, hostname, description, objectId, reason }) => (
+      { address, port, hostname, description, objectId, reason }
+    )),
+    problems: problems.map(orderedProblem),
+  };
+}
+
+function orderedReading(reading: Reading): Reading {
+  const { observedAt, address, port, deviceIndex, hostname, snmp, manufacturer, model, serial, mac, firmware } =
+    reading;
+  const { location, contact, description, objectId, status } = reading;
+  return {
+    observedAt,
+    address,
+    port,
+    ...(deviceIndex === undefined ? {} : { deviceIndex }),
+    hostname,
+    snmp: { version: snmp.version, engineId: snmp.engineId },
+    manufacturer,
+    model,
+    serial,
+    mac,
+    firmware,
+    location,
+    contact,
+    description,
+    objectId,
+    status: { state: status.state, errors: status.errors, panel: status.panel },
+    meters: reading.meters.map(orderedMeter),
+    supplies: reading.supplies.map(orderedSupply),
+    trays: reading.trays.map(orderedTray),
+    alerts: reading.alerts.map(orderedAlert),
+    problems: reading.problems.map(orderedProblem),
+  };
+}
+
+function orderedMeter({ name, value, unit, source }: Meter): Meter {
+  return { name, value, unit, source: orderedSource(source) };
+}
+
+function orderedSupply({ index, kind, colorant, description, partNumber, serial, level, source }: Supply): Supply {
+  const ordered = { index, kind, colorant, description, partNumber, serial };
+  return { ...ordered, level: orderedLevel(level), source: orderedSource(source) };
+}
+
+function orderedTray({ index, name, media, level }: Tray): Tray {
+  return { index, name, media, level: orderedLevel(level) };
+}
+
+function orderedLevel({ kind, percent, level, capacity, unit }: Level): Level {
+  return { kind, percent, level, capacity, ...(unit === undefined ? {} : { unit }) };
+}
+
+function orderedAlert({ severity, code, group, description, since }: Alert): Alert {
+  return { severity, code, group, description, since };
+}
+
+function orderedProblem({ code, message, address, oid }: Problem): Problem {
+  return { code, message, ...(address === undefined ? {} : { address }), ...(oid === undefined ? {} : { oid }) };
+}
+
+function orderedSource({ oid, rule, raw }: Source): Source {
+  return { oid, rule, raw };
+}

@@ -1,0 +1,200 @@
+/** Why a reading says what it says: for every value the objects asked, the rule that won and those that lost. */
+import { interpretReadings, type ReadingContext } from "../printers/interpret_reading.ts";
+import { maybeObjectName } from "../printers/object_names.ts";
+import type { ObjectStore } from "../printers/object_store.ts";
+import type { Profile } from "../printers/profile.ts";
+import { rawOf } from "../printers/raw_value.ts";
+import { identifyColumns, type ReadPlan } from "../printers/read_plan.ts";
+import type { Level, RawValue, Reading } from "../../common/reading/reading.ts";
+import { recognise, type Recognised } from "../printers/recognise.ts";
+import type { Candidate, TracedValue } from "../printers/trace.ts";
+import { watchedStore } from "../printers/watched_store.ts";
+
+export const explanationGroups = ["identity", "status", "meters", "supplies", "trays", "alerts"] as const;
+
+export interface ExplainedCandidate extends Candidate {
+  /** Name of the object in the standard MIBs, or of the profile's rules that ask for it. */
+  name: string | null;
+  /** The answer in hexadecimal, where it is an OCTET STRING. */
+  octets: string | null;
+}
+
+export interface ExplainedValue {
+  group: (typeof explanationGroups)[number];
+  /** Path in the reading; `alerts.0` is the first alert with everything that it says. */
+  field: string;
+  /** The value as words; null when no candidate gave one. */
+  value: string | null;
+  /** The winner first, then the losers in the order in which they were tried. */
+  candidates: ExplainedCandidate[];
+}
+
+export interface AnsweredObject {
+  oid: string;
+  name: string | null;
+  raw: RawValue;
+  octets: string | null;
+}
+
+/** What `explain --format json` prints. */
+export interface Explanation {
+  schema: "opendca.explanation/1";
+  /** Which device, or which recording. */
+  subject: string;
+  recognised: { printer: boolean; profile: string; maker: string | null; evidence: string[] };
+  /** What each credential met, in the order in which they were tried; none for a recording. */
+  credentials: { name: string; version: string; saw: string }[];
+  reading: Reading;
+  /** hrDeviceIndex of each printer at the address; present only where several are. */
+  deviceIndexes?: number[];
+  values: ExplainedValue[];
+  /** Objects and columns that were asked and not answered. */
+  notAnswered: { oid: string; name: string | null }[];
+  /** Answered objects that no rule looked at. */
+  unused: AnsweredObject[];
+}
+
+/** One device as it was read. */
+export interface ReadDevice {
+  store: ObjectStore;
+  profile: Profile;
+  recognised: Recognised;
+  plan: ReadPlan;
+}
+
+/**
+ * Explains what was read; `reading` is the reader's own where there is one, with the problems it met on the way. Of several
+ * printers at the address it is that of `deviceIndex`, or the first. Throws `RangeError` for an index that none has.
+ */
+export function explainReading(
+  read: ReadDevice,
+  context: ReadingContext & {
+    subject: string;
+    reading?: Reading | undefined;
+    deviceIndex?: number | undefined;
+    credentials?: Explanation["credentials"];
+  },
+): Explanation {
+  const { profile, recognised } = read;
+  const { store, used } = watchedStore(read.store);
+  recognise(store);
+  const all = interpretReadings(store, { ...context, profile });
+  const deviceIndexes = all.flatMap((each) => each.reading.deviceIndex ?? []);
+  const { deviceIndex = context.reading?.deviceIndex ?? deviceIndexes[0] } = context;
+  const interpreted = all.find((each) => each.reading.deviceIndex === deviceIndex);
+  if (interpreted === undefined) {
+    const there = deviceIndexes.length === 0 ? "one printer alone is there" : `there are ${deviceIndexes.join(", ")}`;
+    throw new RangeError(`Cannot explain the printer of device index ${deviceIndex} as ${there}`);
+  }
+  // Of several printers each is recognised by its own rows.
+  const own = deviceIndexes.length === 0 ? recognised : recognise(store, String(deviceIndex));
+  const reading = context.reading ?? interpreted.reading;
+  const nameOf = (oid: string) => maybeObjectName(oid, profile) ?? null;
+  const explained = (candidate: Candidate): ExplainedCandidate => ({
+    ...candidate,
+    name: nameOf(candidate.oid),
+    octets: octetsOf(read.store, candidate.oid),
+  });
+  return {
+    schema: "opendca.explanation/1",
+    subject: context.subject,
+    recognised: {
+      printer: recognised.printer,
+      profile: own.profile.id,
+      maker: own.profile.maker || null,
+      evidence: own.evidence,
+    },
+    credentials: context.credentials ?? [],
+    reading,
+    ...deviceIndexes.length === 0 ? {} : { deviceIndexes },
+    values: interpreted.trace.map(({ field, candidates }) => ({
+      group: groupOf(field),
+      field,
+      value: valueInWords(reading, field),
+      candidates: settled(reading, { field, candidates }).map(explained)
+        .sort((a, b) => Number(isLoser(a)) - Number(isLoser(b))),
+    })).sort((a, b) => explanationGroups.indexOf(a.group) - explanationGroups.indexOf(b.group)),
+    notAnswered: asked(read).filter((oid) => !read.store.has(oid)).map((oid) => ({ oid, name: nameOf(oid) })),
+    unused: [...read.store].filter(([oid]) => !used.has(oid)).map(([oid, value]) => ({
+      oid,
+      name: nameOf(oid),
+      raw: rawOf(value),
+      octets: octetsOf(read.store, oid),
+    })),
+  };
+}
+
+function asked({ recognised, plan }: ReadDevice): string[] {
+  const system = ["1.3.6.1.2.1.1.1.0", "1.3.6.1.2.1.1.2.0"];
+  const read = recognised.printer ? [...plan.gets, ...plan.groups.flatMap(({ columns }) => columns)] : [];
+  return [...new Set([...system, ...identifyColumns, ...read])];
+}
+
+/** A level that is no percentage, such as "some left", is a value like any other: its source has won. */
+function settled(reading: Reading, { field, candidates }: TracedValue): Candidate[] {
+  const index = /^(?:supplies|trays)\.(.*)\.level$/.exec(field)?.[1];
+  if (index === undefined || candidates.some(({ verdict }) => verdict === "won")) return candidates;
+  const source = field.startsWith("supplies")
+    ? reading.supplies.find((supply) => supply.index === index)?.source
+    : candidates[0];
+  return candidates.map((candidate) =>
+    candidate.oid === source?.oid && candidate.rule === source.rule ? { ...candidate, verdict: "won" } : candidate
+  );
+}
+
+function isLoser({ verdict }: Candidate): boolean {
+  return verdict !== "won";
+}
+
+function octetsOf(store: ObjectStore, oid: string): string | null {
+  const value = store.get(oid)?.value;
+  return value instanceof Uint8Array ? value.toHex() : null;
+}
+
+function groupOf(field: string): ExplainedValue["group"] {
+  return explanationGroups.find((group) => field.startsWith(`${group}.`)) ?? "identity";
+}
+
+/** The value of a traced field as words, or null when the reading has none. */
+export function valueInWords(reading: Reading, field: string): string | null {
+  const [group = "", ...rest] = field.split(".");
+  const last = rest.at(-1) ?? "";
+  const index = rest.slice(0, -1).join(".");
+  switch (group) {
+    case "meters": {
+      const meter = reading.meters.find(({ name }) => name === rest.join("."));
+      return meter === undefined ? null : `${meter.value} ${meter.unit}`;
+    }
+    case "supplies":
+      return partInWords(reading.supplies.find((supply) => supply.index === index), last);
+    case "trays":
+      return partInWords(reading.trays.find((tray) => tray.index === index), last);
+    case "alerts": {
+      const alert = reading.alerts[Number(last)];
+      if (alert === undefined) return null;
+      const { severity, group, code, description, since } = alert;
+      return `${severity}, ${group}, code ${code ?? "unknown"}, since ${since ?? "unknown"}: ${description}`;
+    }
+    case "status":
+      return plain(reading.status, last);
+    default:
+      return plain(reading, field);
+  }
+}
+
+function partInWords(part: { level: Level } | undefined, name: string): string | null {
+  if (part === undefined) return null;
+  return name === "level" ? levelInWords(part.level) : plain(part, name);
+}
+
+function plain(from: object, name: string): string | null {
+  const value: unknown = Reflect.get(from, name);
+  if (Array.isArray(value)) return value.length === 0 ? "none" : value.join(", ");
+  return value === null || value === undefined ? null : String(value);
+}
+
+function levelInWords({ kind, percent, level, capacity, unit }: Level): string {
+  const words = kind === "exact" || kind === "empty" ? `${percent} %` : kind === "some" ? "some left" : kind;
+  if (level === null || unit === "percent") return words;
+  return `${words} (${level}${capacity === null ? "" : ` of ${capacity}`}${unit ? ` ${unit}` : ""})`;
+}

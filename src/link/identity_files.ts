@@ -1,0 +1,54 @@
+/**
+ * key.pem, certificate.pem (the agent's own first) and ca.pem in the state directory. They mean nothing until agent.json
+ * says `activated`, which is written last; a renewal replaces certificate.pem alone, as the key stays.
+ */
+import {
+  type CertificateFacts,
+  certificateFacts,
+  certificatesToPem,
+  firstCertificate,
+  makeClientKey,
+} from "./client_key.ts";
+import { replaceFile, type StateDisk } from "../../common/host/state_disk.ts";
+
+export interface ClientIdentity {
+  keyPem: string;
+  certificatePem: string;
+  facts: CertificateFacts;
+}
+
+export interface IdentityFiles {
+  /** The key, made when there is none. */
+  key(): Promise<string>;
+  /** Undefined when there is no certificate, or none for the key. */
+  read(): Promise<ClientIdentity | undefined>;
+  /** `chain` and `authority` in DER. */
+  write(chain: readonly Uint8Array[], authority: Uint8Array): Promise<void>;
+}
+
+/** The files of one state directory. */
+export function identityFiles(disk: StateDisk, stateDirectory: string): IdentityFiles {
+  const keyPath = `${stateDirectory}/key.pem`;
+  const certificatePath = `${stateDirectory}/certificate.pem`;
+  return {
+    async key() {
+      const found = await disk.read(keyPath);
+      if (found !== undefined && found.includes("PRIVATE KEY")) return found;
+      await disk.makeDirectory(stateDirectory);
+      const made = await makeClientKey();
+      await replaceFile(disk, keyPath, made);
+      return made;
+    },
+    async read() {
+      const [keyPem, certificatePem] = [await disk.read(keyPath), await disk.read(certificatePath)];
+      const der = certificatePem === undefined ? undefined : firstCertificate(certificatePem);
+      if (keyPem === undefined || certificatePem === undefined || der === undefined) return undefined;
+      const facts = await certificateFacts(der, keyPem);
+      return facts.isForKey ? { keyPem, certificatePem, facts } : undefined;
+    },
+    async write(chain, authority) {
+      await replaceFile(disk, `${stateDirectory}/ca.pem`, certificatesToPem([authority]));
+      await replaceFile(disk, certificatePath, certificatesToPem(chain));
+    },
+  };
+}

@@ -1,0 +1,132 @@
+/** The platform's calls with the ledger in between: what leaves is written down before it leaves. */
+import { ActivateRequest, PollRequest, RenewRequest } from "../../proto/gen/opendca/v1/agent_service.ts";
+import { Batch } from "../../proto/gen/opendca/v1/batch.ts";
+import { type SignedTask, Task } from "../../proto/gen/opendca/v1/task.ts";
+import type { Clock } from "../../common/core/clock.ts";
+import type { JsonValue } from "../store/canonical_json.ts";
+import type { Ledger, NewLedgerEntry } from "../store/ledger.ts";
+import type { AgentApi } from "./agent_api.ts";
+
+export interface LedgeredOptions {
+  ledger: Pick<Ledger, "append">;
+  /** What entries are dated by. */
+  clock: Pick<Clock, "now">;
+  /** Where that is not the machine's clock: an entry says what this one said, too, where the two differ. */
+  machineClock?: Pick<Clock, "now">;
+  /** The disk did not take an entry. The call goes on: an agent that could not send could not make room either. */
+  onLost(error: unknown): void;
+  /** The disk took one. */
+  onKept?(): void;
+}
+
+/**
+ * A batch is one entry however often it is sent in one run; every other call is one each time that it is tried. Tasks and
+ * configurations that a poll brings are entries of their own.
+ */
+export function ledgeredApi(
+  api: AgentApi,
+  { ledger, clock, machineClock = clock, onLost, onKept }: LedgeredOptions,
+): AgentApi {
+  let lastBatch = "";
+
+  function note(entry: Noted): void {
+    try {
+      const at = clock.now(), machineAt = machineClock.now();
+      const differ = Math.abs(at.getTime() - machineAt.getTime()) > 1000;
+      const details = differ ? { ...entry.details, machineClock: machineAt.toISOString() } : entry.details;
+      ledger.append({ at, ...entry, details });
+      onKept?.();
+    } catch (error) {
+      onLost(error);
+    }
+  }
+
+  return {
+    activate(request, signal, beforeSend) {
+      // Not the code: who reads the ledger of an attempt that goes on could use it.
+      note({
+        kind: "activation",
+        summary: "Sent an activation code with a request for a certificate",
+        bytes: ActivateRequest.encode(request).finish(),
+        details: { installationId: request.installationId, attemptId: request.attemptId },
+      });
+      return api.activate(request, signal, beforeSend);
+    },
+    renew(request, signal) {
+      note({
+        kind: "activation",
+        summary: "Sent a request for the renewal of the certificate",
+        bytes: RenewRequest.encode(request).finish(),
+        details: {},
+      });
+      return api.renew(request, signal);
+    },
+    upload(batch, signal) {
+      const key = `${batch.agentEpoch} ${batch.sequence}`;
+      if (key !== lastBatch) {
+        note({
+          kind: "upload",
+          summary: `Sent batch ${batch.sequence} with ${countOf(batch.recordCount, "record")}`,
+          bytes: bytesOfBatch(batch),
+          details: {
+            batchId: batch.batchId,
+            epoch: batch.agentEpoch,
+            sequence: Number(batch.sequence),
+            records: batch.recordCount,
+          },
+        });
+      }
+      lastBatch = key;
+      return api.upload(batch, signal);
+    },
+    async poll(request, signal) {
+      note(pollEntry(request));
+      const answer = await api.poll(request, signal);
+      for (const task of answer.tasks) {
+        note({ kind: "task", summary: `Received ${describe(task)}`, bytes: task.task, details: { keyId: task.keyId } });
+      }
+      if (answer.config !== undefined) {
+        const { hash, content } = answer.config;
+        note({ kind: "config", summary: `Received configuration ${hash.slice(0, 16)}`, bytes: content, details: {} });
+      }
+      return answer;
+    },
+  };
+}
+
+type Noted = Omit<NewLedgerEntry, "at" | "details"> & { details: { [name: string]: JsonValue } };
+
+function pollEntry(request: PollRequest): Noted {
+  const { status, taskResults, effectiveConfig } = request;
+  const parts = [
+    `status with ${countOf(status?.faults.length ?? 0, "fault")}`,
+    ...(taskResults.length > 0 ? [countOf(taskResults.length, "task result")] : []),
+    ...(effectiveConfig === undefined ? [] : ["the effective configuration, secrets redacted"]),
+  ];
+  const kind = effectiveConfig !== undefined ? "config" : taskResults.length > 0 ? "task" : "poll";
+  return {
+    kind,
+    summary: `Sent ${parts.join(", ")}`,
+    bytes: PollRequest.encode(request).finish(),
+    details: { tasks: taskResults.map(({ taskId }) => taskId) },
+  };
+}
+
+/** What the ledger counts and hashes of an upload: the whole message, as it is sent. */
+export function bytesOfBatch(batch: Batch): Uint8Array {
+  return Batch.encode(batch).finish();
+}
+
+/** Whether the task is sound is judged later; a person sees what it said. */
+function describe({ task }: SignedTask): string {
+  try {
+    const { taskId, payload } = Task.decode(task);
+    return `task ${taskId}, ${payload?.$case ?? "of an unknown kind"}`;
+  } catch {
+    return "a task that cannot be read";
+  }
+}
+
+function countOf(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

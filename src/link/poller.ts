@@ -1,0 +1,157 @@
+/** Asks the platform what is new: status and results up; configuration, tasks and acknowledgements down. */
+import { createHash } from "node:crypto";
+import type { PollRequest, PollResponse } from "../../proto/gen/opendca/v1/agent_service.ts";
+import type { ConfigDocument } from "../../proto/gen/opendca/v1/config.ts";
+import type { SignedTask, TaskResult } from "../../proto/gen/opendca/v1/task.ts";
+import type { ClockBook } from "../store/clock_book.ts";
+import type { Clock } from "../../common/core/clock.ts";
+import { messageOf, NotPermittedError, UnavailableError } from "../../common/core/errors.ts";
+import type { AgentApi } from "./agent_api.ts";
+import { jitteredBackoff } from "./retry.ts";
+import { paceMs, withJitter } from "./poll_pace.ts";
+
+export type PollEvent =
+  | { event: "pollSucceeded"; tasks: number; configChanged: boolean; nextMs: number; clockOffsetMs: number | null }
+  | { event: "pollFailed"; error: Error; nextMs: number }
+  | { event: "configRefused"; message: string }
+  /** The platform has revoked the agent: polling has ended, and the agent must. */
+  | { event: "agentRevoked"; error: NotPermittedError };
+
+export interface PollerOptions {
+  api: Pick<AgentApi, "poll">;
+  clock: Clock;
+  /** From the configuration, for a platform that has no wish of its own; asked each time. */
+  intervalMs(): number;
+  /** All of the request but results and what concerns the configuration. */
+  status(): PollRequest["status"];
+  config: PollConfig;
+  /** Results that are to be told, and what the platform has of them. */
+  results: { owed(): TaskResult[]; acknowledge(ids: readonly string[]): void };
+  /** Compares the machine's clock with the platform's time in an answer; see ClockBook. */
+  beginMeasure: ClockBook["beginMeasure"];
+  /** `now` is the platform's time. */
+  onTasks(tasks: readonly SignedTask[], now: Date): void;
+  report(event: PollEvent): void;
+  random?: () => number;
+}
+
+/** The platform's part of the configuration as the agent holds it. */
+export interface PollConfig {
+  /** Of the document that is held; empty when there is none. */
+  hash(): string;
+  effectiveHash(): Promise<string> | string;
+  /** YAML with secrets redacted, sent when the platform asks for it. */
+  effectiveYaml(): string;
+  /** What the policy refused of the document that is held. */
+  refusals(): readonly string[];
+  /** Keeps and applies a document whose hash is right. What it throws is reported and changes nothing. */
+  apply(document: ConfigDocument): Promise<void>;
+}
+
+export interface Poller extends AsyncDisposable {
+  /** Polls now: there is a result to tell, or a wake-up came. At most once in `minWakeMs` after the last poll. */
+  wake(): void;
+}
+
+/** Wake-ups closer together than this become one poll. */
+const minWakeMs = 2000;
+
+/** Polls at once, then as the platform wishes; disposal gives up the call that is on its way. */
+export function startPoller(options: PollerOptions): Poller {
+  const { api, clock, config, report } = options;
+  const random = options.random ?? Math.random;
+  const backoffMs = jitteredBackoff({ firstMs: 5000, maxMs: 5 * 60_000, random });
+  const stop = new AbortController();
+  let woken = Promise.withResolvers<void>();
+  let sendEffective = false;
+
+  async function request(): Promise<PollRequest> {
+    return {
+      status: options.status(),
+      configHash: config.hash(),
+      effectiveConfigHash: await config.effectiveHash(),
+      effectiveConfig: sendEffective ? config.effectiveYaml() : undefined,
+      taskResults: options.results.owed(),
+      configRefusals: [...config.refusals()],
+    };
+  }
+
+  /** Returns how long to wait. */
+  async function pollOnce(signal: AbortSignal): Promise<number> {
+    const asked = await request();
+    const measure = options.beginMeasure();
+    const answer = await api.poll(asked, signal);
+    const serverTime = maybeTime(answer.serverTime);
+    const clockOffsetMs = serverTime === undefined ? null : measure(serverTime);
+    sendEffective = answer.sendEffectiveConfig;
+    options.results.acknowledge(answer.acknowledgedTaskIds);
+    options.onTasks(answer.tasks, serverTime ?? clock.now());
+    const configChanged = await applyConfig(answer);
+    const nextMs = withJitter(paceMs(answer.nextPollSeconds, options.intervalMs()), random());
+    report({ event: "pollSucceeded", tasks: answer.tasks.length, configChanged, nextMs, clockOffsetMs });
+    // The new effective configuration, or the one that was asked for, is told at once.
+    return configChanged || sendEffective ? minWakeMs : nextMs;
+  }
+
+  async function applyConfig({ config: document }: PollResponse): Promise<boolean> {
+    if (document === undefined || document.hash === config.hash()) return false;
+    try {
+      const hash = createHash("sha256").update(document.content).digest("hex");
+      if (hash !== document.hash) throw new Error(`Cannot use the configuration as its hash is ${hash}`);
+      await config.apply(document);
+      return true;
+    } catch (error) {
+      report({ event: "configRefused", message: messageOf(error) });
+      return false;
+    }
+  }
+
+  async function run(signal: AbortSignal): Promise<void> {
+    for (let failures = 0; !signal.aborted;) {
+      let waitMs: number;
+      try {
+        waitMs = await pollOnce(signal);
+        failures = 0;
+      } catch (error) {
+        if (signal.aborted) return;
+        if (error instanceof NotPermittedError) return report({ event: "agentRevoked", error });
+        failures++;
+        const asked = error instanceof UnavailableError ? error.retryAfterMs : 0;
+        waitMs = Math.max(backoffMs(failures), asked);
+        // Also a defect of ours: an agent that no longer polls could not even be updated.
+        report({
+          event: "pollFailed",
+          error: error instanceof Error ? error : new Error(messageOf(error)),
+          nextMs: waitMs,
+        });
+      }
+      await pause(waitMs, signal, failures > 0);
+    }
+  }
+
+  /** A wake-up shortens a pause after success; after a failure the backoff holds. */
+  async function pause(ms: number, signal: AbortSignal, failed: boolean): Promise<void> {
+    const least = failed ? ms : Math.min(minWakeMs, ms);
+    await clock.sleep(least, signal).catch(() => {}); // Aborted: the loop ends.
+    if (ms <= least || signal.aborted) return;
+    const over = new AbortController();
+    const rest = clock.sleep(ms - least, AbortSignal.any([over.signal, signal])).catch(() => {});
+    await Promise.race([rest, woken.promise]);
+    over.abort();
+    woken = Promise.withResolvers<void>();
+  }
+
+  const running = run(stop.signal);
+  return {
+    wake: () => woken.resolve(),
+    async [Symbol.asyncDispose]() {
+      stop.abort(new Error("The poller was stopped"));
+      await running;
+    },
+  };
+}
+
+/** A timestamp out of all bounds decodes to a date that is none, and every comparison with it is false. */
+function maybeTime(time: Date | undefined): Date | undefined {
+  return Number.isNaN(time?.getTime()) ? undefined : time;
+}

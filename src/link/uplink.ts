@@ -1,0 +1,185 @@
+/**
+ * Empties the spool into the platform: batch → retry → timeout → send. Being offline is normal; it keeps trying, and
+ * nothing is deleted but what an answer covers.
+ */
+import { RejectionReason, type UploadResponse } from "../../proto/gen/opendca/v1/batch.ts";
+import type { ClockBook } from "../store/clock_book.ts";
+import type { Clock } from "../../common/core/clock.ts";
+import { NotPermittedError, RejectedError, UnavailableError } from "../../common/core/errors.ts";
+import type { Batch } from "../store/spool_record.ts";
+import type { Spool } from "../store/spool.ts";
+import type { AgentApi } from "./agent_api.ts";
+import { jitteredBackoff, withRetry, withTimeout } from "./retry.ts";
+import { batchToMessage } from "./spool_reading.ts";
+
+export type UplinkSpool = Pick<Spool, "nextBatch" | "acknowledge" | "quarantine" | "beginEpoch" | "stats">;
+
+export type UplinkEvent =
+  | { event: "batchSent"; batch: Batch; bytes: number; highestContiguousSequence: number }
+  | { event: "batchQuarantined"; sequence: number; reason: string; records: number }
+  | { event: "epochBegun"; reason: string; epoch: string }
+  | { event: "uploadFailed"; error: Error; waitMs: number }
+  /** The platform has revoked the agent: the uplink has ended, and the agent must. */
+  | { event: "agentRevoked"; error: NotPermittedError }
+  /** A defect of ours: the uplink has ended. */
+  | { event: "uplinkFailed"; error: unknown };
+
+export interface UplinkOptions {
+  spool: UplinkSpool;
+  api: Pick<AgentApi, "upload">;
+  clock: Clock;
+  installationId: string;
+  runId: string;
+  report(event: UplinkEvent): void;
+  /** The machine's clock against the platform's; without it nothing is corrected. */
+  time?: Pick<ClockBook, "beginMeasure" | "correct"> & {
+    /** Whether records may be put into a batch: not before their time is known. */
+    isKnown(): boolean;
+  };
+  maxRecords?: number;
+  /** Of records before compression. */
+  maxBytes?: number;
+  /** How long a record waits for others. */
+  maxAgeMs?: number;
+  timeoutMs?: number;
+  random?: () => number;
+}
+
+export interface Uplink extends AsyncDisposable {
+  /** Looks at the spool now instead of in a few seconds. */
+  wake(): void;
+}
+
+/** When a batch is formed, unless told otherwise: this many records, or bytes of them before compression, or this age. */
+export const batchLimits = { maxRecords: 500, maxBytes: 1024 * 1024, maxAgeMs: 60_000 };
+
+/** How often a quiet spool is looked at. */
+const lookEveryMs = 5000;
+
+/** Starts at once and returns; disposal lets go of the call that is on its way, which is sent again after the next start. */
+export function startUplink(options: UplinkOptions): Uplink {
+  const { spool, clock, report, time } = options;
+  const random = options.random ?? Math.random;
+  const limits = {
+    maxRecords: options.maxRecords ?? batchLimits.maxRecords,
+    maxBytes: options.maxBytes ?? batchLimits.maxBytes,
+    maxAgeMs: options.maxAgeMs ?? batchLimits.maxAgeMs,
+  };
+  const stop = new AbortController();
+  let woken = Promise.withResolvers<void>();
+  const retry = {
+    clock,
+    backoffMs: jitteredBackoff({ firstMs: 2000, maxMs: 15 * 60_000, random }),
+    onFailure: (error: UnavailableError, waitMs: number) => report({ event: "uploadFailed", error, waitMs }),
+  };
+  const upload = withTimeout(sendBatch, { clock, timeoutMs: options.timeoutMs ?? 120_000 });
+  // Forming a batch, sending it and settling the answer fail and are retried as one: the batch stays the same.
+  const step = withRetry<void, "sent" | "idle">(sendNext, retry);
+
+  async function sendBatch(batch: Batch, signal: AbortSignal): Promise<{ answer: UploadResponse; bytes: number }> {
+    const message = batchToMessage(batch, { installationId: options.installationId, runId: options.runId });
+    const measure = time?.beginMeasure();
+    const answer = await options.api.upload(message, signal);
+    if (answer.serverTime !== undefined && !Number.isNaN(answer.serverTime.getTime())) measure?.(answer.serverTime);
+    return { answer, bytes: message.payload.length };
+  }
+
+  async function sendNext(_: void, signal: AbortSignal): Promise<"sent" | "idle"> {
+    const batch = spool.nextBatch({
+      ...limits,
+      ...(time === undefined ? {} : { mayForm: time.isKnown(), correct: time.correct }),
+    });
+    if (batch === undefined) return "idle";
+    try {
+      const { answer, bytes } = await upload(batch, signal);
+      const highest = Number(answer.highestContiguousSequence);
+      report({ event: "batchSent", batch, bytes, highestContiguousSequence: highest });
+      settle(batch, answer, highest);
+    } catch (error) {
+      if (!(error instanceof RejectedError)) throw error;
+      quarantine(batch, error.message, []);
+      // The platform has not counted this sequence and would wait for it for ever.
+      beginEpoch("a batch was refused before the platform gave it a number");
+    }
+    return "sent";
+  }
+
+  function settle(batch: Batch, answer: UploadResponse, highest: number): void {
+    const { acknowledgedSequence } = spool.stats();
+    const forked = answer.rejections.some(({ reason, sequence }) =>
+      reason === RejectionReason.SEQUENCE_FORK && Number(sequence) >= batch.sequence
+    );
+    if (forked) beginEpoch("the platform holds another batch under this sequence");
+    else if (highest < acknowledgedSequence) beginEpoch("the platform has lost batches that it had acknowledged");
+    else {
+      for (const { sequence, reason, message, recordIds } of answer.rejections) {
+        if (reason === RejectionReason.SEQUENCE_FORK || Number(sequence) <= acknowledgedSequence) continue;
+        quarantine({ ...batch, sequence: Number(sequence) }, message, recordIds);
+      }
+      if (acknowledge(batch, highest)) {
+        if (highest >= batch.sequence) return;
+        // No progress: whoever answers this would be asked again at once, for ever.
+        throw new UnavailableError(
+          `Cannot go on with batch ${batch.sequence} as the platform does not acknowledge it: current value is ${highest}`,
+          "the agent tries again by itself",
+        );
+      }
+      beginEpoch("the platform has later batches, which a copy of this spool has sent");
+    }
+    // A platform that forks every epoch must not be hammered; the records stay as they are.
+    throw new UnavailableError("Cannot go on in the old epoch", "the agent sends the records again in a new one");
+  }
+
+  /** False for what this spool never made: it is older than its copy, as after a restore, and would wait for ever. */
+  function acknowledge(batch: Batch, highest: number): boolean {
+    try {
+      spool.acknowledge(highest, batch.epoch);
+      return true;
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      if (Number.isSafeInteger(highest)) return false;
+      throw new UnavailableError(
+        `Cannot believe the platform as it acknowledges what was never sent: current value is ${highest}`,
+        "the agent tries again by itself; report this to the platform's operator if it stays so",
+        0,
+        { cause: error },
+      );
+    }
+  }
+
+  function quarantine(batch: Pick<Batch, "sequence" | "epoch">, reason: string, recordIds: readonly string[]): void {
+    const records = spool.quarantine(batch.sequence, { epoch: batch.epoch, reason, recordIds });
+    if (records > 0) report({ event: "batchQuarantined", sequence: batch.sequence, reason, records });
+  }
+
+  function beginEpoch(reason: string): void {
+    report({ event: "epochBegun", reason, epoch: spool.beginEpoch() });
+  }
+
+  async function run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if (await step(undefined, signal) === "sent") continue;
+      const waiting = new AbortController();
+      await Promise.race([
+        // The other one's end is no failure.
+        clock.sleep(lookEveryMs, AbortSignal.any([waiting.signal, signal])).catch(() => {}),
+        woken.promise,
+      ]);
+      waiting.abort();
+      woken = Promise.withResolvers<void>();
+    }
+  }
+
+  const running = run(stop.signal).catch((error: unknown) => {
+    if (stop.signal.aborted) return;
+    if (error instanceof NotPermittedError) report({ event: "agentRevoked", error });
+    else report({ event: "uplinkFailed", error });
+  });
+  return {
+    wake: () => woken.resolve(),
+    async [Symbol.asyncDispose]() {
+      stop.abort(new Error("The uplink was stopped"));
+      await running;
+    },
+  };
+}

@@ -1,0 +1,49 @@
+/**
+ * Pauses that let the network be heard. Sends complete at once, so a sweep without a rate would never let the event loop
+ * poll its socket, and a receive buffer holds only about 250 answers: more of them wait unseen and are lost. A pause
+ * after every probe would slow a sparse network down, so a burst is as long as the answers that it will cause allow.
+ */
+import type { Clock } from "../../common/core/clock.ts";
+
+/** Answers that may wait in the receive buffer; a quarter of what the smallest default holds. */
+const answersPerBurst = 64;
+/** Answers arrive later than their probes, so the density is that of probes sent at least this long ago. */
+const ageMs = 50;
+
+export interface Breather {
+  /** To be called before each probe; the pause to wait for, or undefined when there is none. */
+  breathe(): Promise<void> | undefined;
+}
+
+/** `counts` tells how many probes were sent and how many devices answered so far. */
+export function createBreather(clock: Clock, counts: () => { sent: number; answered: number }): Breather {
+  let burst = 0;
+  let pause: Promise<void> | undefined;
+  let aged = 0;
+  let sample = { sent: 0, atMs: clock.monotonicMs() };
+
+  function burstLimit(): number {
+    const now = clock.monotonicMs();
+    const { sent, answered } = counts();
+    if (now - sample.atMs >= ageMs) {
+      aged = sample.sent;
+      sample = { sent, atMs: now };
+    }
+    return answersPerBurst * (aged + answersPerBurst) / (answered + answersPerBurst);
+  }
+
+  let limit = answersPerBurst;
+  return {
+    breathe() {
+      if (pause !== undefined) return pause;
+      if (++burst < limit) return undefined;
+      burst = 0;
+      // Everybody who sends waits for the same pause.
+      pause = clock.sleep(1).then(() => {
+        pause = undefined;
+        limit = burstLimit();
+      });
+      return pause;
+    },
+  };
+}

@@ -1,0 +1,277 @@
+/**
+ * Which of the configured credentials opens a device that has answered the sweep. One works when it shows what a reading
+ * needs: a password may be right and its view too small. The one that shows most is read with.
+ */
+import type { Credential } from "../snmp/credential.ts";
+import type { Problem } from "../../common/reading/reading.ts";
+import { saysItSleeps } from "../printers/status.ts";
+import { showsAsMuch, type View, viewWords } from "../printers/view.ts";
+import type { DatagramHub } from "../snmp/datagram_hub.ts";
+import { sysDescr } from "../snmp/probe.ts";
+import { openSession, SnmpError, type SnmpSession } from "../snmp/session.ts";
+import { usmReasons } from "../snmp/usm_reasons.ts";
+import { isException } from "../snmp/value.ts";
+import type { Target } from "../targets/address_space.ts";
+import type { Access, CredentialSight, Remembered } from "./access.ts";
+import { type Candidate, candidatesFor } from "./candidates.ts";
+import { type Identified, identify } from "./identify.ts";
+import type { ReadSlot } from "./read_limiter.ts";
+import { reread } from "./reread.ts";
+import { type AnswerWait, createAnswerWait, type RoundTrip } from "./round_trip.ts";
+import type { Found } from "./sweep_shard.ts";
+
+export interface NegotiateOptions {
+  hub: DatagramHub;
+  credentials: readonly Credential[];
+  /** What is known of this device from before. */
+  remembered?: Remembered | undefined;
+  /** Of all devices of the worker; learns from this one as well. */
+  roundTrip: RoundTrip;
+  /** How long a request may wait for its answer while nothing is known of the device. */
+  timeoutMs: number;
+  /** Whether answers are late because packets are lost. */
+  isLossy: () => boolean;
+  retries: number;
+  /** Told when the device keeps us waiting and when it answers again. */
+  slot: ReadSlot;
+  pace: () => Promise<void> | undefined;
+}
+
+/**
+ * A lost packet must not cost half a reading: what a device that has answered before is asked, it is asked so many times
+ * again. At 15 % loss each way, one question in 30,000 stays unanswered.
+ */
+const readRetries = 7;
+/** Of the first question by a credential that may be wrong: each is a failure that the device counts. */
+const openingRetries = 3;
+/** Shortest wait for an answer; a printer looks up some objects faster than others. */
+const floorMs = 250;
+/** Longest wait for one answer, however slow the others were. */
+const maxWaitMs = 8_000;
+
+export type Opened =
+  | { session: SnmpSession; identified: Identified; access: Access; problems: Problem[] }
+  /** Access is absent where nothing was tried. */
+  | { session: null; access?: Access; problems: Problem[] };
+
+/** Tries the credentials until one shows what is needed; a wrong one only costs its own time. */
+export async function negotiate(
+  found: Found,
+  options: NegotiateOptions,
+  expired: () => boolean,
+  onOpen: (session: SnmpSession) => void,
+): Promise<Opened> {
+  const { remembered } = options;
+  if (remembered?.credential === null) return { session: null, problems: [] };
+  const wait = answerWait(found, options);
+  const candidates = candidatesFor(found, options.credentials, remembered);
+  const seen: CredentialSight[] = [];
+  let best: { session: SnmpSession; identified: Identified; sight: CredentialSight } | undefined;
+  let hasEngine = true, triedAll = true, wasStopped = false;
+  let held: boolean | undefined;
+  for (const candidate of candidates) {
+    const { credential } = candidate;
+    if (credential.kind === "usm" && !hasEngine) continue;
+    // By its other version a community would hardly show what is missing yet.
+    if (best?.sight.name === credential.name && showsAsMuch(best.identified.view, "noMarkers")) continue;
+    if (expired()) triedAll = false;
+    if (!triedAll) break;
+    const session = open(candidate);
+    const see = (view: View | null, saw: string) => {
+      const sight: CredentialSight = { name: credential.name, version: session.version, view, saw };
+      seen.push(sight);
+      return sight;
+    };
+    let identified: Identified;
+    try {
+      identified = await identifyOrReread(candidate, session);
+    } catch (error) {
+      session.close();
+      if (!(error instanceof SnmpError)) throw error;
+      // Nothing of the credential: the scan was stopped, the device's time is over, or this machine cannot send.
+      wasStopped ||= error.failure === "closed" || error.failure === "unreachable";
+      if (session.engineId() === null && error.failure === "timeout") hasEngine &&= credential.kind !== "usm";
+      see(null, whyRefused(error, session, { credential, without: await withoutContext(candidate, error) }));
+      continue;
+    }
+    const { view, error, problems } = identified;
+    if (view === "nothing") {
+      session.close();
+      const why = problems[0] === undefined ? "" : `: ${problems[0].message}`;
+      see(view, `${viewWords[view]}${why}${contextWords(credential, await withoutContext(candidate, "nothing"))}`);
+      continue;
+    }
+    const sight = see(view, viewWords[view]);
+    if (best !== undefined && showsAsMuch(best.identified.view, view)) session.close();
+    else {
+      best?.session.close();
+      best = { session, identified, sight };
+    }
+    // A device that fell silent now is silent to the others, too.
+    if (!identified.mayShowMore || error !== null || isAsBefore(credential, identified, remembered)) triedAll = false;
+  }
+  if (best === undefined) {
+    const problems = [noCredentialProblem(found, seen)];
+    if (wasStopped || !triedAll) return { session: null, problems };
+    return { session: null, access: { credential: null, view: "nothing", printer: false, triedAll, seen }, problems };
+  }
+  const { session, identified, sight } = best;
+  const { view, recognised: { printer } } = identified;
+  const access: Access = { credential: sight.name, view, printer, triedAll, seen };
+  if (held !== undefined) access.held = held;
+  return { session, identified, access, problems: viewProblems(found.target, { seen, sight, identified }) };
+
+  async function identifyOrReread({ credential, proven }: Candidate, session: SnmpSession): Promise<Identified> {
+    const heard = proven ? found.varbinds : [];
+    const known = credential.name === remembered?.credential ? remembered.known : undefined;
+    if (known !== undefined && known.version === session.version && held === undefined) {
+      const again = await reread(session, known.objects, heard);
+      held = again !== undefined;
+      if (again !== undefined) return again;
+    }
+    return await identify(session, heard);
+  }
+
+  function open(candidate: Candidate): SnmpSession {
+    const { credential } = candidate;
+    const isOtherVersion = candidate.version === "2c" && found.community?.version === "1";
+    const isSure = candidate.trusted || candidate.proven || candidates.length === 1;
+    const session = openSession(options.hub, found.target, credential, {
+      timeoutMs: wait.waitMs,
+      get retries() {
+        if (isSure || session.answers > 0) return Math.max(readRetries, options.retries);
+        // An SNMPv1 answer says little of v2c where packets are lost, and v1 has no GetBulk.
+        if (options.isLossy() && isOtherVersion) return openingRetries;
+        return candidate.retries ?? Math.max(openingRetries, options.retries);
+      },
+      pace: options.pace,
+      onRetransmit: options.slot.stall,
+      onAnswer(ms) {
+        options.slot.move();
+        if (ms === undefined) return;
+        wait.observe(ms);
+        options.roundTrip.observe(ms);
+      },
+      ...(candidate.version === undefined ? {} : { version: candidate.version }),
+    });
+    onOpen(session);
+    return session;
+  }
+
+  /** One question tells a wrong context from a wrong password. Null when the context is not what is wrong. */
+  async function withoutContext(candidate: Candidate, met: SnmpError | "nothing"): Promise<WithoutContext | null> {
+    const { credential } = candidate;
+    if (credential.kind !== "usm" || credential.context === "" || !mayBeContext(met) || expired()) return null;
+    const session = open({ ...candidate, credential: { ...credential, context: "" }, trusted: false, retries: 1 });
+    try {
+      const values = await session.get([sysDescr]);
+      return values.every(isException) ? null : "answers";
+    } catch (error) {
+      if (!(error instanceof SnmpError)) throw error;
+      if (["agentError", "noSuchName", "tooBig"].includes(error.failure)) return "refuses";
+      return error.failure === "timeout" ? "silent" : null;
+    } finally {
+      session.close();
+    }
+  }
+}
+
+/** The others showed no more last time; one that sleeps shows less than awake by any credential. */
+function isAsBefore({ name }: Credential, identified: Identified, remembered: Remembered | undefined): boolean {
+  if (name !== remembered?.credential) return false;
+  const { store, recognised, view } = identified;
+  return (remembered.enough !== null && showsAsMuch(view, remembered.enough)) ||
+    saysItSleeps(store, recognised.profile);
+}
+
+function answerWait(found: Found, options: NegotiateOptions): AnswerWait {
+  // What the other devices take is a better guess than the longest wait that is usual.
+  const others = options.roundTrip.learnedMs() ?? options.timeoutMs;
+  const wait = createAnswerWait({
+    floorMs: Math.min(floorMs, options.timeoutMs),
+    firstMs: Math.max(Math.min(2 * floorMs, options.timeoutMs), others, found.heard?.afterMs ?? 0),
+    patientMs: options.timeoutMs,
+    maxMs: Math.max(maxWaitMs, options.timeoutMs),
+  });
+  if (found.heard?.certain === true) wait.observe(found.heard.afterMs);
+  return wait;
+}
+
+/** What the device says to the same credential without its context: `refuses` is said behind the keys. */
+type WithoutContext = "answers" | "refuses" | "silent";
+
+/** Engines report an unknown context, refuse what is asked in it, show nothing there, or are silent. */
+function mayBeContext(met: SnmpError | "nothing"): boolean {
+  if (met === "nothing" || met.failure === "timeout" || met.failure === "malformed") return true;
+  const { usm } = met.detail;
+  return usm === "unknownContext" || usm === "unavailableContext" || usm === "otherReport";
+}
+
+function contextWords(credential: Credential, without: WithoutContext | null): string {
+  if (credential.kind !== "usm" || without === null || without === "silent") return "";
+  const there = without === "answers" ? ", and it answers without it" : "";
+  return `; user and keys are right, so the context "${credential.context}" is wrong${there}`;
+}
+
+/** Agents answer a wrong privacy key or protocol with silence, so silence after the engine was discovered has a reason. */
+function whyRefused(
+  error: SnmpError,
+  session: SnmpSession,
+  { credential, without }: { credential: Credential; without: WithoutContext | null },
+): string {
+  const context = contextWords(credential, without);
+  if (error.detail.usm !== undefined) return `${usmReasons[error.detail.usm]}${context}`;
+  if (error.failure !== "timeout") return `${error.failure}${context}`;
+  if (context !== "") return `silent${context}`;
+  if (credential.kind !== "usm") return "silent";
+  if (session.engineId() === null) return "no SNMPv3 engine answers";
+  const orContext = credential.context === "" ? "" : ", or the context";
+  if (credential.priv !== null) return `silent, so the privacy key or protocol is probably wrong${orContext}`;
+  return `silent, so the user's level is probably another one${orContext}`;
+}
+
+function noCredentialProblem({ target, community }: Found, seen: readonly CredentialSight[]): Problem {
+  const who = community === undefined ? "an SNMPv3 engine answers" : "a device answers";
+  const tried = seen.length === 0 ? "none is configured for it" : inWords(seen);
+  return {
+    code: "no-credential",
+    message: `Cannot read ${target.address} port ${target.port} as ${who} but no credential works: ${tried}`,
+    address: target.address,
+  };
+}
+
+/** What the credentials saw where one shows too little; nothing where the device is none that would show more. */
+function viewProblems(
+  target: Target,
+  { seen, sight, identified }: { seen: readonly CredentialSight[]; sight: CredentialSight; identified: Identified },
+): Problem[] {
+  const { view, recognised } = identified;
+  const limited = seen.filter((one) => one !== sight && one.view !== null && one.name !== sight.name);
+  if (!identified.mayShowMore) {
+    if (limited.length === 0 || !recognised.printer) return [];
+    return [{ code: "limited-credential", message: `${inWords(limited)}; so "${sight.name}" was used` }];
+  }
+  const isAlone = seen.every(({ name }) => name === sight.name);
+  if (!recognised.printer) {
+    // One credential alone cannot be told from a small device that is no printer.
+    if (isAlone) return [];
+    const message = `Cannot tell whether ${target.address} port ${target.port} is a printer: ${inWords(seen)}`;
+    return [{ code: "limited-view", message }];
+  }
+  if (!isAlone) return [{ code: "limited-view", message: `No credential shows all that is read: ${inWords(seen)}` }];
+  // Some printers have no Printer MIB, or no markers in it; and other errors than these have a reason of their own.
+  const isOther = identified.problems.some(({ message }) => !/authorizationError|noAccess/i.test(message));
+  if (view !== "system" || isOther) return [];
+  const advice = "so meters and supplies are missing: let it read the whole MIB on the printer";
+  return [{ code: "limited-view", message: `"${sight.name}" ${sight.saw}, ${advice}` }];
+}
+
+/** What is the same by both versions is said once. */
+function inWords(seen: readonly CredentialSight[]): string {
+  const same = Map.groupBy(seen, ({ name, saw }) => `${name}: ${saw}`);
+  return [...same.values()].map((sights) => {
+    const { name, saw } = sights[0]!;
+    const versions = sights.filter(({ version }) => version !== "3").map(({ version }) => `v${version}`);
+    return `${name}${versions.length === 0 ? "" : ` (${versions.join(", ")})`}: ${saw}`;
+  }).join("; ");
+}

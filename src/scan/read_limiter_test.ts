@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { createReadLimiter, type ReadSlot } from "./read_limiter.ts";
+import { createRoundTrip } from "./round_trip.ts";
+
+function limiter(options: { max?: number; roundTripMs?: number } = {}) {
+  const state = { roundTripMs: options.roundTripMs ?? 1 };
+  const one = createReadLimiter({ max: options.max ?? 16, roundTripMs: () => state.roundTripMs, slowMs: 500 });
+  const slots: ReadSlot[] = [];
+  const take = (count: number) => {
+    for (let i = 0; i < count; i++) void one.acquire().then((slot) => slots.push(slot));
+    return settle();
+  };
+  return { one, slots, take, state };
+}
+
+async function settle(): Promise<void> {
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+}
+
+Deno.test("createReadLimiter() begins with eight", async () => {
+  const { slots, one, take } = limiter();
+  await take(30);
+  assert.equal(slots.length, 8);
+  assert.equal(one.waiting, 22);
+});
+
+Deno.test("createReadLimiter() grows to its maximum while answers are quick", async () => {
+  const { slots, take } = limiter({ max: 16 });
+  await take(200);
+  for (let i = 0; i < 60; i++) {
+    slots.shift()!.release();
+    await settle();
+  }
+  assert.equal(slots.length, 16);
+});
+
+Deno.test("createReadLimiter() shrinks to four while answers are slow", async () => {
+  const { slots, take } = limiter({ roundTripMs: 2000 });
+  await take(200);
+  for (let i = 0; i < 60; i++) {
+    slots.shift()!.release();
+    await settle();
+  }
+  assert.equal(slots.length, 4);
+});
+
+Deno.test("ReadSlot.stall() lets another device in", async () => {
+  const { slots, take } = limiter();
+  await take(9);
+  assert.equal(slots.length, 8);
+  slots[0]!.stall();
+  slots[0]!.stall();
+  await settle();
+  assert.equal(slots.length, 9);
+});
+
+Deno.test("ReadSlot.move() and release() count a device once", async () => {
+  const { slots, take } = limiter({ max: 8 });
+  await take(20);
+  slots[0]!.stall();
+  await settle();
+  slots[0]!.move();
+  slots[0]!.release();
+  slots[0]!.release();
+  await settle();
+  assert.equal(slots.length, 9, "nine are busy at most when the stalled one moves, and its release admits nobody");
+});
+
+Deno.test("ReadLimiter.drain() lets everybody go", async () => {
+  const { one, slots, take } = limiter();
+  await take(100);
+  one.drain();
+  await settle();
+  assert.equal(slots.length, 100);
+});
+
+Deno.test("createRoundTrip() waits at least and at most as long as it is told", () => {
+  const estimate = createRoundTrip({ minMs: 1000, maxMs: 8000 });
+  assert.equal(estimate.timeoutMs(), 1000);
+  estimate.observe(5);
+  assert.equal(estimate.timeoutMs(), 1000);
+  for (let i = 0; i < 50; i++) estimate.observe(60_000);
+  assert.equal(estimate.timeoutMs(), 8000);
+});
+
+Deno.test("createRoundTrip() follows answers that become slow within a few of them", () => {
+  const estimate = createRoundTrip({ minMs: 1000, maxMs: 8000 });
+  for (let i = 0; i < 20; i++) estimate.observe(10);
+  for (let i = 0; i < 4; i++) estimate.observe(1500);
+  assert(estimate.timeoutMs() > 1500, `${estimate.timeoutMs()} ms`);
+});

@@ -1,0 +1,295 @@
+/**
+ * The sweep of one shard: a slice of the shuffled address space, asked in rounds.
+ *
+ * An id belongs to one address of the shard for the whole sweep (`firstId` + position), so an answer to any round counts,
+ * however late, and an answer counts only when it comes from the very address and port that the id was sent to.
+ *
+ * Round 1 sends the first choice of every credential, round 2 asks those that stayed silent with the second choice (the
+ * other SNMP version). Further rounds repeat these for as long as the round before still found somebody, or somebody is
+ * to be expected after the loss that is seen: a clean network is asked twice, a lossy one more often.
+ */
+import type { Clock } from "../../common/core/clock.ts";
+import { messageOf } from "../../common/core/errors.ts";
+import { withoutZone } from "../../common/core/ip.ts";
+import { BerSyntaxError } from "../snmp/ber.ts";
+import type { Datagram } from "../snmp/datagram_hub.ts";
+import { decodeMessage, PduType, type SnmpMessage } from "../snmp/message.ts";
+import { createProbeBuffers, type ProbeTemplate } from "../snmp/probe.ts";
+import type { ProbeLanes } from "../snmp/probe_lanes.ts";
+import type { Varbind } from "../snmp/value.ts";
+import type { Target } from "../targets/address_space.ts";
+
+/** How a device was found. */
+export interface Found {
+  target: Target;
+  /** Absent when only the SNMPv3 engine answered. */
+  community?: { version: "1" | "2c"; name: string };
+  varbinds: Varbind[];
+  /** How long after its first probe it answered; certain when that was its only one. */
+  heard?: { afterMs: number; certain: boolean };
+}
+
+export interface SweepOptions {
+  /** Position in the shard → target; undefined for one that is not to be asked. */
+  targetAt: (position: number) => Target | undefined;
+  size: number;
+  firstId: number;
+  /** Probes of one address by round; those of a round are sent one after the other, with half a timeout between. */
+  roundsFor: (target: Target) => readonly (readonly ProbeTemplate[])[];
+  /** Tries after the first round: 1 is the normal second try; further ones depend on what the last found. */
+  retries: number;
+  maxRounds: number;
+  /** Devices that are expected to be missing after so many rounds, where so many of this shard were found. */
+  expectedMissing: (found: number, rounds: number) => number;
+  /** How long an answer may take; asked anew, as it is learned from the answers. */
+  timeoutMs: () => number;
+  /**
+   * Called with the milliseconds between the first probe of a device and its answer, unless it came after the sweep;
+   * certain when that was the only probe.
+   */
+  onAnswer: (ms: number, certain: boolean) => void;
+  /** As `ProbeLanes.send`; nothing else of the shard is sent meanwhile. */
+  send: ProbeLanes["send"];
+  pace: (target: Target) => Promise<void> | undefined;
+  /** A pause that lets answers be received. */
+  breathe: () => Promise<void> | undefined;
+  clock: Clock;
+  signal: AbortSignal;
+  onFound: (found: Found) => void;
+  /** A silent address's answer came from another address or port; once for each. */
+  onElsewhere?: (found: Found, from: { address: string; port: number }) => void;
+  /** The system or the sandbox refused to send; called once for each message. */
+  onRefused: (target: Pick<Target, "address" | "port">, message: string) => void;
+  /** Called when every address has been sent its first probe: the worker may begin the next shard meanwhile. */
+  onFirstRoundSent: () => void;
+  onProbed: (count: number) => void;
+  /**
+   * Where probes may be lost before they leave, everybody who is silent after the sweep is asked once more, so long after
+   * the last probe. Calls `onFound` for whoever answers only then. `turn` gives the shard its turn among others, until the
+   * function that it resolves with is called: the rounds of one follow each other while its addresses are looked for.
+   */
+  again?: { afterMs: number; onFound: (target: Target) => void; turn: () => Promise<() => void> };
+  /** Whether nothing is sent while answers are waited for. */
+  onRest?: (isResting: boolean) => void;
+}
+
+export interface ShardSweep {
+  /** Whether the datagram answers a probe of this shard. Throws nothing. */
+  accept(bytes: Uint8Array, address: string, port: number, message: SnmpMessage): boolean;
+  /**
+   * Resolves when every address has had its time to answer. Rejects only with the abort reason. What comes later is
+   * accepted as well.
+   */
+  run(): Promise<void>;
+  readonly everybodyAnswered: AbortSignal;
+}
+
+/** Probes that are handed to the system together: each on its own would cost twice its sending. */
+const burstSize = 32;
+
+/** Devices missing of a shard that are not worth another round. */
+const negligible = 0.005;
+
+/** Decodes a datagram for `accept`; undefined when it is malformed. */
+export function maybeMessage(bytes: Uint8Array): SnmpMessage | undefined {
+  try {
+    return decodeMessage(bytes);
+  } catch (error) {
+    if (error instanceof BerSyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** The id of a message as the probes set it. */
+export function idOf(message: SnmpMessage): number {
+  return message.version === 3 ? message.msgId : message.pdu.requestId;
+}
+
+export function sweepShard(options: SweepOptions): ShardSweep {
+  const { size, firstId, clock, signal } = options;
+  const answered = new Uint8Array(size);
+  const firstSentAt = new Float64Array(size);
+  /** Probes of each address, as far as one byte counts. */
+  const probed = new Uint8Array(size);
+  /** Whose answer may be one to the second sweep. */
+  const askedAgain = new Uint8Array(size);
+  let isAgain = false;
+  let lastSentAt = 0;
+  const elsewhere = new Set<number>();
+  let found = 0;
+  let isOver = false;
+  let lastWaveAt = 0;
+  const buffers = createProbeBuffers();
+  let burst: Datagram[] = [];
+  let family: Target["family"] | undefined;
+  /** Addresses that have their first probe, or will have it with the burst. */
+  let begun = 0;
+  const refused = new Set<string>();
+  // Aborted when everybody has answered, so that nobody is waited for.
+  const complete = new AbortController();
+  const untilComplete = AbortSignal.any([signal, complete.signal]);
+
+  async function wait(ms: number): Promise<void> {
+    options.onRest?.(true);
+    try {
+      await clock.sleep(ms, untilComplete);
+    } catch (error) {
+      if (signal.aborted) throw error;
+    } finally {
+      options.onRest?.(false);
+    }
+  }
+
+  function accept(_bytes: Uint8Array, address: string, port: number, message: SnmpMessage): boolean {
+    const position = idOf(message) - firstId;
+    if (position < 0 || position >= size) return false;
+    const target = options.targetAt(position);
+    const answer = answerOf(message);
+    if (target === undefined || answer === undefined) return false;
+    if (withoutZone(target.address) !== address || target.port !== port) {
+      if (answered[position] === 1 || elsewhere.has(position)) return false;
+      elsewhere.add(position);
+      options.onElsewhere?.({ target, ...answer }, { address, port });
+      return false;
+    }
+    if (answered[position] === 1) return true;
+    answered[position] = 1;
+    found++;
+    const afterMs = clock.monotonicMs() - firstSentAt[position]!;
+    const certain = probed[position] === 1;
+    if (!isOver && !isAgain) options.onAnswer(afterMs, certain);
+    if (found === size) complete.abort();
+    if (askedAgain[position] === 1) options.again?.onFound(target);
+    options.onFound({ target, ...answer, ...(isAgain ? {} : { heard: { afterMs, certain } }) });
+    return true;
+  }
+
+  /** Sends one probe of the round to each silent address; true when some address has a further one. */
+  async function sendWave(round: number, wave: number): Promise<boolean> {
+    let hasMore = false;
+    for (let position = 0; position < size; position++) {
+      if (answered[position] === 1) continue;
+      const target = options.targetAt(position);
+      if (target === undefined) continue;
+      const rounds = options.roundsFor(target);
+      const probes = rounds[round % rounds.length] ?? [];
+      const template = probes[wave];
+      hasMore ||= probes.length > wave + 1;
+      const isFirst = round === 0 && wave === 0 && !isAgain;
+      if (template === undefined) {
+        if (isFirst) begun++;
+        continue;
+      }
+      const breath = options.breathe();
+      if (breath !== undefined) {
+        await sendBurst();
+        await breath;
+      }
+      const paced = options.pace(target);
+      if (paced !== undefined) {
+        await sendBurst();
+        await paced;
+      }
+      if (burst.length > 0 && family !== target.family) await sendBurst();
+      family = target.family;
+      if (isFirst) {
+        firstSentAt[position] = clock.monotonicMs();
+        begun++;
+      }
+      if (probed[position]! < 255) probed[position]!++;
+      if (isAgain) askedAgain[position] = 1;
+      const bytes = buffers.probeFor(template, firstId + position);
+      burst.push({ bytes, address: target.address, port: target.port });
+      if (burst.length === burstSize) await sendBurst();
+    }
+    await sendBurst();
+    return hasMore;
+  }
+
+  /**
+   * Half the timeout after its own probe an address is sent the next one, so no more than two are outstanding; an answer
+   * to an earlier one still counts.
+   */
+  async function sendRound(round: number): Promise<void> {
+    let hasMore = true;
+    for (let wave = 0; hasMore; wave++) {
+      if (wave > 0) await waitHalf();
+      lastWaveAt = clock.monotonicMs();
+      hasMore = await sendWave(round, wave);
+      if (round === 0 && wave === 0 && !isAgain) options.onFirstRoundSent();
+    }
+  }
+
+  async function waitHalf(): Promise<void> {
+    await wait(Math.max(0, options.timeoutMs() / 2 - (clock.monotonicMs() - lastWaveAt)));
+  }
+
+  async function sendBurst(): Promise<void> {
+    signal.throwIfAborted();
+    if (burst.length > 0) {
+      const sending = burst;
+      burst = [];
+      const { mayReuse } = await options.send(sending, refuse);
+      buffers.next(mayReuse);
+      lastSentAt = clock.monotonicMs();
+    }
+    if (begun > 0) options.onProbed(begun);
+    begun = 0;
+  }
+
+  function refuse({ address, port }: Datagram, error: unknown): void {
+    const message = messageOf(error);
+    if (refused.has(message)) return;
+    if (refused.size < 100) refused.add(message);
+    options.onRefused({ address, port }, message);
+  }
+
+  async function run(): Promise<void> {
+    await ask();
+    if (options.again !== undefined && options.retries > 0 && found < size) {
+      await wait(Math.max(0, lastSentAt + options.again.afterMs - clock.monotonicMs()));
+      isAgain = true;
+      await ask();
+    }
+    isOver = true;
+  }
+
+  async function ask(): Promise<void> {
+    const end = await options.again?.turn();
+    try {
+      await askInRounds(end);
+    } finally {
+      end?.();
+    }
+  }
+
+  async function askInRounds(endTurn: (() => void) | undefined): Promise<void> {
+    for (let round = 0;; round++) {
+      const foundBefore = found;
+      await sendRound(round);
+      if (round >= options.retries) {
+        endTurn?.();
+        await wait(options.timeoutMs());
+        const rounds = round + 1;
+        const mayFind = found > foundBefore || options.expectedMissing(found, rounds) > negligible;
+        if (options.retries === 0 || found === size || !mayFind || rounds >= options.maxRounds) return;
+      } else {
+        await waitHalf();
+      }
+    }
+  }
+
+  return { accept, run, everybodyAnswered: complete.signal };
+}
+
+function answerOf(message: SnmpMessage): Omit<Found, "target" | "heard"> | undefined {
+  if (message.version === 3) {
+    return message.scopedPdu?.pdu.type === PduType.report ? { varbinds: [] } : undefined;
+  }
+  if (message.pdu.type !== PduType.response) return undefined;
+  const name = new TextDecoder().decode(message.community);
+  return {
+    community: { version: message.version === 0 ? "1" : "2c", name },
+    varbinds: message.pdu.errorStatus === 0 ? message.pdu.varbinds : [],
+  };
+}

@@ -1,0 +1,42 @@
+import type { Clock } from "../../common/core/clock.ts";
+
+/** Paces packets: at most `ratePerSecond` on average, and never more than `burst` at once. */
+export interface Pacer {
+  /** Resolves when one more packet may leave. Undefined when it may leave at once, which spares the sweep a turn. */
+  take(): Promise<void> | undefined;
+}
+
+/** A token bucket; a rate of 0 does not pace. Waiters are served in the order in which they came. 20 ms worth at once unless told. */
+export function createPacer(ratePerSecond: number, clock: Clock, burst = ratePerSecond / 50): Pacer {
+  if (ratePerSecond === 0) return { take: () => undefined };
+  const capacity = Math.max(1, burst);
+  let tokens = capacity;
+  let refilledAt = clock.monotonicMs();
+  let tail: Promise<void> | undefined;
+
+  function tryTake(): boolean {
+    const now = clock.monotonicMs();
+    tokens = Math.min(capacity, tokens + (now - refilledAt) * ratePerSecond / 1000);
+    refilledAt = now;
+    if (tokens < 1) return false;
+    tokens--;
+    return true;
+  }
+
+  async function waitBehind(previous: Promise<void> | undefined): Promise<void> {
+    await previous;
+    while (!tryTake()) await clock.sleep(Math.max(1, (1 - tokens) * 1000 / ratePerSecond));
+  }
+
+  return {
+    take() {
+      if (tail === undefined && tryTake()) return undefined;
+      const mine = waitBehind(tail);
+      tail = mine;
+      void mine.then(() => {
+        if (tail === mine) tail = undefined;
+      });
+      return mine;
+    },
+  };
+}

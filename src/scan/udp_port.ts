@@ -1,0 +1,67 @@
+import { maybeShortage } from "../../common/core/shortage.ts";
+import type { DatagramPort } from "../snmp/datagram_hub.ts";
+
+/** Largest UDP payload; Deno's own default of 1,024 octets would cut GetBulk answers. */
+const bufferSize = 65_535;
+
+/** Kept here, as a thread is sealed after this is loaded. */
+const { listenDatagram } = Deno;
+
+/** Opens a client socket on a port that the system chooses. It answers nobody: what comes in unasked is dropped. */
+export function openUdpPort(family: 4 | 6): DatagramPort {
+  const socket = listenDatagram({ transport: "udp", hostname: family === 4 ? "0.0.0.0" : "::", port: 0 });
+  // Only a socket that receives needs one.
+  let buffer: Uint8Array<ArrayBuffer> | undefined;
+  let closed = false;
+  return {
+    send: (bytes, address, port) => socket.send(bytes, { transport: "udp", hostname: address, port }),
+    async receive() {
+      while (!closed) {
+        try {
+          const [bytes, from] = await socket.receive(buffer ??= new Uint8Array(bufferSize));
+          const { hostname, port } = from as Deno.NetAddr;
+          return { bytes: bytes.slice(), address: hostname, port };
+        } catch (error) {
+          if (closed || error instanceof Deno.errors.BadResource) return undefined;
+          // Windows reports an ICMP "port unreachable" of an earlier send here; the socket goes on working.
+          if (!(error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.ConnectionRefused)) {
+            throw error;
+          }
+        }
+      }
+      return undefined;
+    },
+    close() {
+      if (closed) return;
+      closed = true;
+      socket.close();
+    },
+  };
+}
+
+/** A further socket where the system gives one: a scan goes on, more slowly, with those it has. */
+export function maybeUdpPort(family: 4 | 6): DatagramPort | undefined {
+  try {
+    return openUdpPort(family);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * How many files, sockets and pipes more the process can open, counted up to `most`. Its limit may be read only with
+ * permission for all, so that it is tried. Where there are fewer, other threads find none for a moment.
+ */
+export function countFreeDescriptors(most: number): number {
+  const held: Deno.DatagramConn[] = [];
+  try {
+    while (held.length < most) {
+      held.push(listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: 0 }));
+    }
+    return most;
+  } catch (error) {
+    return maybeShortage(error) === undefined ? most : held.length;
+  } finally {
+    for (const socket of held) socket.close();
+  }
+}

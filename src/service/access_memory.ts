@@ -1,0 +1,168 @@
+/**
+ * Which credential worked at a place, so that the wrong ones are not shown to it again with each read: devices count them,
+ * send traps, and lock out. Where none works, or none shows what is needed, all are tried again after as long as that has
+ * been so, up to a limit: a password that is put right is soon found, and a device that is no printer is left in peace.
+ */
+import type { Clock } from "../../common/core/clock.ts";
+import { showsAsMuch, type View } from "../printers/view.ts";
+import type { ReadingScope } from "../../common/reading/reading.ts";
+import type { Access, KnownDevice, Remembered, RememberedAccess } from "../scan/access.ts";
+import type { Place } from "./site_space.ts";
+
+export interface AccessMemory {
+  /**
+   * What the scanner is to know of these places of a site, null: of all. `trying`: nothing keeps it from trying the other
+   * credentials. `scope`: what printers answered last time is of use for status reads.
+   */
+  remembered(
+    site: string,
+    places: readonly Place[] | null,
+    options?: { trying?: boolean; scope?: ReadingScope },
+  ): RememberedAccess;
+  /**
+   * `refused`, `limited` (all were tried, and none shows what is needed) or `mended` where that is new; undefined where there
+   * is nothing to tell an administrator.
+   */
+  note(site: string, key: string, access: Access, scope?: ReadingScope): "refused" | "limited" | "mended" | undefined;
+  /** Credentials may have been changed under their names: nothing is known to be in vain. */
+  configChanged(): void;
+}
+
+interface Entry {
+  credential: string | null;
+  /** A printer was read there. */
+  printer: boolean;
+  /** The least that all others were tried at and showed no more than. */
+  enough: View | null;
+  /** When all were first and last tried in vain. */
+  vain: { sinceMs: number; lastMs: number } | null;
+  told: "refused" | "limited" | null;
+  /** What a status read can do with, and how often in a row it held no more. */
+  known: (KnownDevice & { failures: number }) | null;
+}
+
+const hourMs = 3600 * 1000;
+/** A printer that is not read at all, one that is read in part, and what is no printer as far as is known. */
+const longestPauseMs = { refused: 2 * hourMs, limited: 24 * hourMs, other: 72 * hourMs };
+/** A printer of which what is known never holds is asked as one that is not known, as that would come on top. */
+const mostFailures = 3;
+/** Of all that printers answered last time; who was read longest ago is forgotten first. */
+const maxKnownOctets = 48 * 1024 * 1024;
+/** Places whose memory is kept; the oldest are forgotten. */
+const maxPlaces = 50_000;
+
+/** `known` are devices of before, with the credential that worked last. */
+export function createAccessMemory(
+  clock: Pick<Clock, "monotonicMs">,
+  known: Iterable<{ site: string; place: Place | null; credential: string | null }>,
+): AccessMemory {
+  /** By site, then by "address port". */
+  const sites = new Map<string, Map<string, Entry>>();
+
+  function placesOf(site: string): Map<string, Entry> {
+    let places = sites.get(site);
+    if (places === undefined) sites.set(site, places = new Map());
+    return places;
+  }
+
+  let knownOctets = 0;
+
+  /** Keeps the account of what is remembered. */
+  function setKnown(entry: Entry, known: Entry["known"]): void {
+    knownOctets += (known?.objects.length ?? 0) - (entry.known?.objects.length ?? 0);
+    entry.known = known;
+  }
+
+  /** What the places of the site that were read longest ago answered goes first. */
+  function forgetSome(places: Map<string, Entry>): void {
+    for (const entry of places.values()) {
+      if (knownOctets <= maxKnownOctets) return;
+      setKnown(entry, null);
+    }
+  }
+
+  for (const { site, place, credential } of known) {
+    if (place === null || credential === null) continue;
+    placesOf(site).set(keyOf(place), { credential, printer: true, enough: null, vain: null, told: null, known: null });
+  }
+
+  function isDue({ credential, printer, vain }: Entry): boolean {
+    if (vain === null) return true;
+    const longestMs = longestPauseMs[!printer ? "other" : credential === null ? "refused" : "limited"];
+    const pauseMs = Math.min(longestMs, vain.lastMs - vain.sinceMs);
+    return clock.monotonicMs() - vain.lastMs >= pauseMs;
+  }
+
+  return {
+    remembered(site, places, { trying = false, scope = "full" } = {}) {
+      const result: Record<string, Remembered> = {};
+      const known = placesOf(site);
+      for (const key of places?.map(keyOf) ?? known.keys()) {
+        const entry = known.get(key);
+        if (entry === undefined) continue;
+        const { credential, enough } = entry;
+        const mayTry = trying || isDue(entry);
+        // What has failed is not preferred, and not tried before its time.
+        if (credential === null && mayTry) continue;
+        result[key] = { credential, enough: mayTry ? null : enough };
+        if (scope !== "status" || entry.known === null || entry.known.failures >= mostFailures) continue;
+        const { version, objects } = entry.known;
+        result[key].known = { version, objects };
+      }
+      return result;
+    },
+    note(site, key, { credential, view, printer, triedAll, known, held }, scope = "full") {
+      const places = placesOf(site);
+      const before = places.get(key);
+      const nowMs = clock.monotonicMs();
+      const same = before?.credential === credential ? before : undefined;
+      const entry: Entry = {
+        ...same ?? { credential, enough: null, vain: null },
+        printer,
+        told: null,
+        known: before?.known ?? null,
+      };
+      const failed = entry.known?.failures ?? 0;
+      const failures = held === false ? failed + 1 : held === true || scope === "full" ? 0 : failed;
+      if (known !== undefined) setKnown(entry, { ...known, failures });
+      else if (entry.known !== null) entry.known = { ...entry.known, failures };
+      entry.printer ||= before?.printer === true;
+      if (triedAll || credential === null) {
+        entry.vain = { sinceMs: entry.vain?.sinceMs ?? nowMs, lastMs: nowMs };
+        if (entry.enough === null || !showsAsMuch(view, entry.enough)) entry.enough = view;
+      }
+      const fault = credential === null
+        ? "refused"
+        : triedAll
+        ? "limited"
+        : view === "printer"
+        ? null
+        : same?.told ?? null;
+      const told = before?.told ?? null;
+      entry.told = fault;
+      places.delete(key);
+      places.set(key, entry);
+      if (places.size > maxPlaces) {
+        const [oldest, forgotten] = places.entries().next().value!;
+        setKnown(forgotten, null);
+        places.delete(oldest);
+      }
+      forgetSome(places);
+      return fault === told ? undefined : fault ?? "mended";
+    },
+    configChanged() {
+      for (const places of sites.values()) {
+        for (const [key, entry] of places) {
+          if (entry.credential === null) {
+            setKnown(entry, null);
+            places.delete(key);
+          } else places.set(key, { ...entry, enough: null, vain: null });
+        }
+      }
+    },
+  };
+}
+
+function keyOf({ address, port }: Place): string {
+  return `${address} ${port}`;
+}

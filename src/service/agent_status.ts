@@ -1,0 +1,136 @@
+/** The running agent in numbers: for `status.json`, and for the platform with each poll. */
+import type { AgentStatus } from "../../proto/gen/opendca/v1/agent_service.ts";
+import type { ActivationState } from "../activation/activation_state.ts";
+import type { Clock } from "../../common/core/clock.ts";
+import type { Ledger } from "../store/ledger.ts";
+import type { Spool } from "../store/spool.ts";
+import type { SpoolStats } from "../store/spool_stats.ts";
+import type { MachineFacts } from "./agent_machine.ts";
+import type { FaultList } from "./fault_list.ts";
+import type { LiveConfig } from "./live_config.ts";
+import type { Contact } from "./reports.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { StatusFile, StatusSpool } from "./status_file.ts";
+
+export interface StatusParts {
+  clock: Pick<Clock, "now">;
+  version: string;
+  runId: string;
+  startedAt: Date;
+  state: ActivationState & { agentId: string };
+  spool: Pick<Spool, "stats">;
+  live: Pick<LiveConfig, "current" | "hash" | "refusals">;
+  faults: Pick<FaultList, "all">;
+  contact: Contact;
+  facts: MachineFacts;
+  fingerprint: string;
+  residentBytes(): number;
+  endpoint(): string | undefined;
+  certificateNotAfter(): Date;
+  ledger: Pick<Ledger, "head">;
+  /** What may leave of a text. */
+  cleanText(text: string): string;
+  /** Undefined until it has started. */
+  scheduler(): Pick<Scheduler, "presences" | "lastSweep" | "sweeping" | "sweepDone"> | undefined;
+}
+
+export interface DescribedAgent {
+  forFile(phase: StatusFile["phase"]): StatusFile;
+  forPoll(): AgentStatus;
+}
+
+export function describeAgent(parts: StatusParts): DescribedAgent {
+  const { clock, version, runId, startedAt, state, spool, live, faults, contact, facts } = parts;
+
+  function presences() {
+    return parts.scheduler()?.presences() ?? { awake: 0, asleep: 0, unreachable: 0, gone: 0 };
+  }
+
+  /** A ledger that cannot be read must not keep the agent from saying so. */
+  function ledgerHead(): AgentStatus["ledgerHead"] {
+    try {
+      const { number, hash } = parts.ledger.head();
+      return { number: BigInt(number), hash };
+    } catch {
+      return undefined; // Reported where entries are written.
+    }
+  }
+
+  return {
+    forFile: (phase) => ({
+      schema: "opendca.status/1",
+      writtenAt: clock.now().toISOString(),
+      phase,
+      version,
+      pid: facts.pid,
+      runId,
+      startedAt: startedAt.toISOString(),
+      agentId: state.agentId,
+      certificateNotAfter: parts.certificateNotAfter().toISOString(),
+      platform: {
+        endpoint: parts.endpoint() ?? null,
+        lastPollAt: textOf(contact.lastPollAt),
+        lastAnswerAt: textOf(contact.lastAnswerAt),
+        nextPollAt: textOf(contact.nextPollAt),
+        clockOffsetMs: contact.clockOffsetMs,
+        lastUploadAt: textOf(contact.lastUploadAt),
+      },
+      spool: statusSpool(spool.stats()),
+      devices: presences(),
+      sites: live.current().sites.map(({ name }) => ({
+        name,
+        lastSweepAt: textOf(parts.scheduler()?.lastSweep(name)),
+        sweeping: parts.scheduler()?.sweeping().includes(name) ?? false,
+        sweep: parts.scheduler()?.sweepDone(name) ?? null,
+      })),
+      config: { platformHash: live.hash(), refusals: live.refusals() },
+      faults: faults.all().map((fault) => ({
+        ...fault,
+        firstAt: fault.firstAt.toISOString(),
+        lastAt: fault.lastAt.toISOString(),
+      })),
+    }),
+    forPoll() {
+      const stats = spool.stats();
+      const { awake, asleep, unreachable, gone } = presences();
+      const sweeps = live.current().sites.flatMap(({ name }) => parts.scheduler()?.lastSweep(name)?.getTime() ?? []);
+      const { hostname, os, arch, runtimeVersion } = facts;
+      return {
+        agentVersion: version,
+        installationId: state.installationId,
+        runId,
+        startedAt,
+        agentTime: clock.now(),
+        agentEpoch: stats.epoch,
+        lastSequence: BigInt(stats.acknowledgedSequence + stats.outstandingBatches),
+        spooledRecords: stats.depth,
+        spoolBytes: BigInt(stats.bytes),
+        oldestRecordAt: stats.oldestObservedAt ?? undefined,
+        quarantinedBatches: stats.quarantinedRecords,
+        knownDevices: awake + asleep + unreachable + gone,
+        lastSweepAt: sweeps.length === 0 ? undefined : new Date(Math.max(...sweeps)),
+        faults: faults.all().map(({ code, message, lastAt, count }) => ({
+          code,
+          message: parts.cleanText(message),
+          lastAt,
+          count,
+        })),
+        machine: { hostname, os, arch, fingerprint: parts.fingerprint },
+        runtimeVersion,
+        residentBytes: BigInt(parts.residentBytes()),
+        certificateNotAfter: parts.certificateNotAfter(),
+        ledgerHead: ledgerHead(),
+      };
+    },
+  };
+}
+
+/** The part of the spool's numbers that is shown. */
+export function statusSpool(stats: SpoolStats): StatusSpool {
+  const { depth, bytes, oldestObservedAt, quarantinedRecords, dropped, diskFull } = stats;
+  return { depth, bytes, oldestObservedAt: textOf(oldestObservedAt), quarantinedRecords, dropped, diskFull };
+}
+
+function textOf(time: Date | null | undefined): string | null {
+  return time?.toISOString() ?? null;
+}

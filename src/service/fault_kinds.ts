@@ -1,0 +1,84 @@
+/**
+ * Every fault that the agent can have: one list for `opendca status`, `status --check`, `opendca doctor` and the log. What
+ * is not in it does not pass the type of `FaultList.add`.
+ */
+import type { EventName } from "../log/log_record.ts";
+import { faultAdvice } from "../link/transport_fault.ts";
+
+export interface FaultKind {
+  /** What monitoring makes of it: `critical` where readings are lost or nothing is read. */
+  severity: "warning" | "critical";
+  /** What to do, for a person. */
+  advice: string;
+  /** It tells of what happened and not of what is: it ends so long after it came last. Others end when their cause does. */
+  lastsMs?: number;
+  /** What the log calls its end, where that is not `faultEnded`. */
+  endEvent?: EventName;
+}
+
+/** Long enough for whoever looks once a day. */
+const dayMs = 86_400_000;
+const tryEachStep = "opendca doctor tries each step to the platform";
+const askOperator = "report it to the platform's operator";
+const morePackets = "raise the rate of the site, widen its allowed hours, or split its ranges: see docs/schedule.md";
+
+export const faultKinds = {
+  "poll-failed": { severity: "warning", advice: tryEachStep, endEvent: "platformReturned" },
+  "upload-failed": { severity: "warning", advice: tryEachStep },
+  "upload-over-quota": { severity: "warning", advice: faultAdvice["over-quota"] },
+  "renewal-failed": { severity: "warning", advice: tryEachStep },
+  "config-broken": {
+    severity: "warning",
+    advice: "opendca config check names every mistake; until then the configuration before it is in use",
+    endEvent: "configRecovered",
+  },
+  "config-refused": { severity: "warning", advice: askOperator },
+  "clock-wrong": { severity: "warning", advice: "set the clock of this machine, or let it follow a time server" },
+  "batch-quarantined": {
+    severity: "warning",
+    advice: `${askOperator}: the records are kept, and are not sent again`,
+    lastsMs: dayMs,
+  },
+  "epoch-begun": {
+    severity: "warning",
+    advice:
+      "nothing is lost and nothing counts twice; if it comes again, look for a second copy of the state directory",
+    lastsMs: dayMs,
+  },
+  "task-refused": {
+    severity: "warning",
+    advice: "see policy: in agent.yaml, and ask the platform's operator what was wanted",
+    lastsMs: dayMs,
+  },
+  "task-unsaved": { severity: "warning", advice: "make room on the disk of the state directory" },
+  "scan-failed": { severity: "warning", advice: "see scanFailed in the log" },
+  unread: { severity: "warning", advice: "find out why its answer comes late, or through another address or port" },
+  "hosts": { severity: "warning", advice: "mend the name in agent.yaml or in the name server" },
+  "neighbours": {
+    severity: "warning",
+    advice: "raise net.ipv4.neigh.default.gc_thresh3 of this machine, or sweep the link in smaller ranges",
+  },
+  "hours-never": { severity: "warning", advice: "write other allowed hours in agent.yaml" },
+  "sweep-too-long": { severity: "warning", advice: morePackets },
+  "reads-too-slow": { severity: "warning", advice: morePackets },
+  "capacity-more": { severity: "warning", advice: morePackets },
+  "runtime-untested": { severity: "warning", advice: "build the executable anew with Deno 2.9.3" },
+  "runtime-affected": { severity: "warning", advice: "build the executable anew with Deno 2.9.3" },
+  "database-damaged": { severity: "warning", advice: "check the disk; the file is kept for a look", lastsMs: dayMs },
+  "spool-damaged": { severity: "warning", advice: "check the disk; see spoolSalvaged in the log", lastsMs: dayMs },
+  "former-customer": { severity: "warning", advice: "delete the kept files when nobody wants them", lastsMs: dayMs },
+  "ledger-incomplete": { severity: "warning", advice: "make room on the disk of the state directory" },
+  "readings-lost": { severity: "critical", advice: "make room on the disk of the state directory" },
+} satisfies Record<string, FaultKind>;
+
+export type FaultKindName = keyof typeof faultKinds;
+/** A kind, and of which site it is where that matters: `poll-failed`, `scan-failed office`, `hosts:office`. */
+export type FaultCode = FaultKindName | `${FaultKindName} ${string}` | `${FaultKindName}:${string}`;
+
+/** Of a status file of a later version, too. */
+const unknownKind: FaultKind = { severity: "warning", advice: "see the agent's log" };
+
+export function faultKindOf(code: string): FaultKind {
+  const [name = ""] = code.split(/[ :]/);
+  return Object.hasOwn(faultKinds, name) ? faultKinds[name as FaultKindName] : unknownKind;
+}

@@ -1,0 +1,103 @@
+/**
+ * The configuration that is in effect: the machine's own file with the platform's part laid over it, under the policy. The
+ * platform's part is kept in the state directory, so that the agent starts with it while the platform is away.
+ */
+import { createHash } from "node:crypto";
+import { type ConfigDocument, PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
+import type { AgentConfig } from "../config/agent_config.ts";
+import { type AppliedConfig, applyPlatformConfig } from "../config/platform_config.ts";
+import { effectiveConfigHash, effectiveConfigYaml } from "../config/render_config.ts";
+import {
+  renderStoredPlatformConfig,
+  type StoredPlatformConfig,
+  storedPlatformConfigName,
+  tryParseStoredPlatformConfig,
+} from "../config/stored_platform_config.ts";
+import { UnavailableError } from "../../common/core/errors.ts";
+import type { PollConfig } from "../link/poller.ts";
+
+export interface LiveConfig extends PollConfig {
+  current(): AgentConfig;
+  /** The machine's own file has changed. */
+  setLocal(config: AgentConfig): void;
+}
+
+export interface LiveConfigOptions {
+  local: AgentConfig;
+  readTextFile(path: string): Promise<string>;
+  replaceTextFile(path: string, text: string): Promise<void>;
+  /** Called for each change, not at the start. */
+  onChange(applied: AppliedConfig & { from: "file" | "platform" }): void;
+}
+
+/** Why a scan was stopped: what may be scanned is to be judged anew. */
+export class ConfigChangedError extends Error {
+  override readonly name = "ConfigChangedError";
+  constructor() {
+    super("The configuration has changed");
+  }
+}
+
+/** A stored part that cannot be read is as none: the platform sends it again. */
+export async function openLiveConfig(options: LiveConfigOptions): Promise<LiveConfig> {
+  const path = `${options.local.stateDirectory}/${storedPlatformConfigName}`;
+  let local = options.local;
+  let stored: StoredPlatformConfig | undefined = await options.readTextFile(path).then(
+    tryParseStoredPlatformConfig,
+    () => undefined,
+  );
+  let applied = lay();
+  let applying = Promise.resolve();
+
+  function lay(): AppliedConfig {
+    return stored === undefined ? { config: local, refusals: [] } : applyPlatformConfig(local, stored.document);
+  }
+
+  return {
+    current: () => applied.config,
+    setLocal(config) {
+      local = config;
+      applied = lay();
+      options.onChange({ ...applied, from: "file" });
+    },
+    hash: () => stored?.hash ?? "",
+    effectiveHash: () => effectiveConfigHash(applied.config),
+    effectiveYaml: () => effectiveConfigYaml(applied.config),
+    refusals: () => applied.refusals,
+    async apply({ hash, content }: ConfigDocument) {
+      const digest = createHash("sha256").update(content).digest("hex");
+      if (digest !== hash) {
+        throw new UnavailableError(`Cannot use the platform's configuration as its hash is ${digest}, not ${hash}`);
+      }
+      const next = { hash, document: decoded(content) };
+      // A poll may bring one while a task brings the other, and both would write the same new file.
+      const taking = applying.then(async () => {
+        await options.replaceTextFile(path, renderStoredPlatformConfig(next));
+        stored = next;
+        applied = lay();
+        options.onChange({ ...applied, from: "platform" });
+      });
+      applying = taking.catch(() => {}); // Told to whoever brought it.
+      await taking;
+    },
+  };
+}
+
+function decoded(content: Uint8Array): PlatformConfig {
+  try {
+    return PlatformConfig.decode(content);
+  } catch (error) {
+    throw new UnavailableError("Cannot read the platform's configuration", "tell the platform's operator", 0, {
+      cause: error,
+    });
+  }
+}
+
+const restartSections = ["platform.", "proxy.", "proxy", "log.format", "log.file", "limits.spool"];
+
+/** Whether a change of the file reaches parts that are opened once: the agent then closes itself and starts anew. */
+export function needsRestart(changes: readonly string[]): boolean {
+  return changes.some((change) =>
+    restartSections.some((section) => section.endsWith(".") ? change.startsWith(section) : change === section)
+  );
+}

@@ -1,0 +1,119 @@
+/** The state of an agent as its state directory shows it, whether it runs or not. */
+import { type ActivationState, isLocked, lockCount } from "../activation/activation_state.ts";
+import { judgeState, type StateStoreOptions } from "../activation/state_store.ts";
+import { NotPermittedError } from "../../common/core/errors.ts";
+import { statsOf } from "../store/spool_stats.ts";
+import { statusSpool } from "./agent_status.ts";
+import type { AgentMachine, CommonMachine } from "./agent_machine.ts";
+import { stateLockName } from "./state_lock.ts";
+import { staleAfterMs, type StatusFile, statusFileName, type StatusSpool, tryParseStatusFile } from "./status_file.ts";
+
+export type AgentState =
+  | "running"
+  | "stopped"
+  /** It ended without saying so. */
+  | "crashed"
+  /** It runs, and has not written its status for long. */
+  | "unresponsive"
+  | "not-activated"
+  | "revoked"
+  | "locked"
+  /** The state directory comes from another machine, or was edited. */
+  | "foreign";
+
+export interface ShownStatus {
+  schema: "opendca.status/1";
+  state: AgentState;
+  stateDirectory: string;
+  installationId: string | null;
+  agentId: string | null;
+  customer: string | null;
+  site: string | null;
+  /** Refused or unresolved since the last activation or unlock, of 5. */
+  attempts: number;
+  /** Number of the lock that is closed, for the platform's unlock token; null when it is open. */
+  lock: number | null;
+  /** What the state's copies show that an administrator should know. */
+  stateFaults: readonly string[];
+  /** As the disk has it now; null where there is no spool or it cannot be read. */
+  spool: StatusSpool | null;
+  /** What the agent wrote last, and is old unless the state is `running`; null when it never ran. */
+  agent: StatusFile | null;
+}
+
+/** Throws `NotPermittedError` when this user may not read the state. */
+export async function readStatus(
+  store: StateStoreOptions,
+  machine: Pick<CommonMachine & AgentMachine, "clock" | "lockState" | "spoolFiles">,
+): Promise<ShownStatus> {
+  const { stateDirectory } = store;
+  const verdict = await judgeState(store).catch((cause) => {
+    throw new NotPermittedError(
+      `Cannot read the state directory "${stateDirectory}" as this user may not`,
+      "run as root or as the user of the service",
+      { cause },
+    );
+  });
+  const state = verdict.kind === "known" ? verdict.record.state : null;
+  const agent = await store.disk.read(`${stateDirectory}/${statusFileName}`)
+    .then((text) => tryParseStatusFile(text ?? ""), () => undefined) ?? null;
+  const process = processState(
+    agent,
+    await machine.lockState(`${stateDirectory}/${stateLockName}`),
+    machine.clock.now(),
+  );
+  return {
+    schema: "opendca.status/1",
+    state: verdict.kind === "foreign" ? "foreign" : maybeIdle(state) ?? process,
+    stateDirectory,
+    installationId: verdict.kind === "foreign" ? verdict.installationId : state?.installationId ?? null,
+    agentId: state?.agentId ?? null,
+    customer: state?.customer ?? null,
+    site: state?.site ?? null,
+    attempts: state?.attempts ?? 0,
+    lock: verdict.kind === "foreign" ? verdict.lockNumber : state !== null && isLocked(state) ? lockCount(state) : null,
+    stateFaults: verdict.kind === "known" ? verdict.faults : [],
+    spool: maybeSpool(machine.spoolFiles, { stateDirectory, diskFull: agent?.spool.diskFull ?? false }) ??
+      agent?.spool ?? null,
+    agent,
+  };
+}
+
+/** Why the agent cannot run at all. */
+function maybeIdle(state: ActivationState | null): AgentState | undefined {
+  if (state === null) return "not-activated";
+  if (isLocked(state)) return "locked";
+  if (state.phase === "revoked") return "revoked";
+  return state.phase === "activated" ? undefined : "not-activated";
+}
+
+/** The lock tells whether a process is there; its age, whether what it wrote is of now. */
+export function processState(
+  agent: Pick<StatusFile, "phase" | "writtenAt"> | null,
+  lock: "held" | "free" | "unknown",
+  now: Date,
+): AgentState {
+  const isFresh = agent !== null && Math.abs(now.getTime() - Date.parse(agent.writtenAt)) < staleAfterMs;
+  const runs = lock === "held" || (lock === "unknown" && isFresh && agent.phase === "running");
+  if (runs) return agent === null || isFresh ? "running" : "unresponsive";
+  return agent === null || agent.phase === "stopped" ? "stopped" : "crashed";
+}
+
+/** Whether the disk is full is known to the agent alone. */
+function maybeSpool(
+  spoolFiles: AgentMachine["spoolFiles"],
+  { stateDirectory, diskFull }: { stateDirectory: string; diskFull: boolean },
+): StatusSpool | undefined {
+  const path = `${stateDirectory}/spool.db`;
+  try {
+    if (!spoolFiles.exists(path)) return undefined;
+    const db = spoolFiles.openDatabase(path, { readOnly: true });
+    try {
+      return statusSpool(statsOf(db, { diskFull }));
+    } finally {
+      db.close();
+    }
+  } catch {
+    return undefined; // Damaged or not readable: what the agent wrote last is shown.
+  }
+}

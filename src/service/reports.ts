@@ -1,0 +1,218 @@
+/** What the parts report, as log lines, faults and the few numbers that the status shows. */
+import type { RenewalEvent } from "../link/renewal.ts";
+import { type Clock, spanOf } from "../../common/core/clock.ts";
+import { adviceOf, messageOf, type NotPermittedError, RejectedError } from "../../common/core/errors.ts";
+import { DamagedDatabaseError } from "../../common/host/sqlite.ts";
+import type { Logger } from "../log/logger.ts";
+import type { PollEvent } from "../link/poller.ts";
+import type { CapacityFinding } from "../schedule/capacity.ts";
+import type { TaskEvent } from "../tasks/task_runner.ts";
+import { TransportError } from "../link/transport_error.ts";
+import type { UplinkEvent } from "../link/uplink.ts";
+import type { FaultCode } from "./fault_kinds.ts";
+import type { FaultList } from "./fault_list.ts";
+import type { ScheduleEvent } from "./scheduler.ts";
+
+export interface Contact {
+  lastPollAt: Date | null;
+  lastAnswerAt: Date | null;
+  nextPollAt: Date | null;
+  clockOffsetMs: number | null;
+  lastUploadAt: Date | null;
+}
+
+export interface ReportParts {
+  log: Logger;
+  faults: FaultList;
+  clock: Pick<Clock, "now">;
+  /** Only a new activation ends this. */
+  onRevoked(error: NotPermittedError): void;
+  /** A defect of ours or a damaged database: the agent must begin anew. */
+  onDefect(error: unknown): void;
+  /** The status is different. */
+  changed(): void;
+}
+
+export interface Reports {
+  readonly contact: Contact;
+  /** The platform itself has refused the last poll: its time is not told by polls, and uploads must not wait for it. */
+  isPollRefused(): boolean;
+  poll(event: PollEvent): void;
+  uplink(event: UplinkEvent): void;
+  task(event: TaskEvent): void;
+  renewal(event: RenewalEvent): void;
+  schedule(event: ScheduleEvent): void;
+}
+
+/** Sites that are named; they must not crowd out what else is wrong. */
+const maxFindings = 8;
+/** A clock this far from the platform's is worth a fault: certificates and task expiries depend on it. */
+const clockFaultMs = 5 * 60_000;
+
+export function createReports({ log, faults, clock, onRevoked, onDefect, changed }: ReportParts): Reports {
+  const contact: Contact = {
+    lastPollAt: null,
+    lastAnswerAt: null,
+    nextPollAt: null,
+    clockOffsetMs: null,
+    lastUploadAt: null,
+  };
+  let refusedConfig = false, refusedPoll = false;
+  let tight: ReadonlyMap<FaultCode, string> = new Map();
+
+  /** Told once: it stays as it is until somebody changes hours, rate or intervals. */
+  function capacity(findings: readonly CapacityFinding[]): void {
+    const told = new Map(
+      findings.slice(0, maxFindings).map(({ code, message }): [FaultCode, string] => [code, message]),
+    );
+    const more = findings.length - told.size;
+    if (more > 0) told.set("capacity-more", `${more} more sites have too little rate or too short hours`);
+    for (const code of tight.keys()) if (!told.has(code)) faults.clear(code);
+    for (const [code, message] of told) {
+      if (tight.get(code) === message) continue;
+      faults.add(code, message);
+      if (!tight.has(code)) log.warn("capacityExceeded", { message });
+    }
+    tight = told;
+  }
+
+  const after = (ms: number) => new Date(clock.now().getTime() + ms);
+
+  return {
+    contact,
+    isPollRefused: () => refusedPoll,
+    poll(event) {
+      contact.lastPollAt = clock.now();
+      changed();
+      switch (event.event) {
+        case "pollSucceeded": {
+          const { tasks, configChanged, clockOffsetMs, nextMs } = event;
+          const isFirst = contact.lastAnswerAt === null;
+          refusedPoll = false;
+          Object.assign(contact, { lastAnswerAt: clock.now(), nextPollAt: after(nextMs), clockOffsetMs });
+          faults.clear("poll-failed");
+          // A document that is still refused was told of before this.
+          if (!refusedConfig) faults.clear("config-refused");
+          refusedConfig = false;
+          if (clockOffsetMs !== null && Math.abs(clockOffsetMs) > clockFaultMs) {
+            faults.add(
+              "clock-wrong",
+              `This machine's clock is ${spanOf(Math.abs(clockOffsetMs))} ${
+                clockOffsetMs < 0 ? "ahead of" : "behind"
+              } the platform's: what is sent is corrected, but set it, as certificates are judged by it`,
+            );
+          } else faults.clear("clock-wrong");
+          return log[isFirst ? "info" : "debug"]("pollAnswered", { tasks, configChanged, nextMs, clockOffsetMs });
+        }
+        case "pollFailed":
+          contact.nextPollAt = after(event.nextMs);
+          faults.add("poll-failed", event.error.message);
+          refusedPoll = event.error instanceof RejectedError ||
+            (event.error instanceof TransportError && event.error.fault.name === "platform-failed");
+          if (event.error instanceof DamagedDatabaseError) onDefect(event.error);
+          return log.warn("pollFailed", { error: event.error, nextMs: event.nextMs });
+        case "configRefused":
+          refusedConfig = true;
+          faults.add("config-refused", event.message);
+          return log.warn("configRefused", { message: event.message });
+        case "agentRevoked":
+          return onRevoked(event.error);
+      }
+    },
+    uplink(event) {
+      switch (event.event) {
+        case "batchSent":
+          contact.lastUploadAt = clock.now();
+          faults.clear("upload-failed");
+          faults.clear("upload-over-quota");
+          changed();
+          return log.info("batchSent", {
+            sequence: event.batch.sequence,
+            records: event.batch.records.length,
+            bytes: event.bytes,
+            acknowledged: event.highestContiguousSequence,
+          });
+        case "batchQuarantined":
+          faults.add("batch-quarantined", `The platform refused ${event.records} records: ${event.reason}`);
+          return log.error("batchQuarantined", {
+            sequence: event.sequence,
+            records: event.records,
+            reason: event.reason,
+          });
+        case "epochBegun":
+          faults.add("epoch-begun", `The numbering of batches began anew as ${event.reason}`);
+          return log.warn("epochBegun", { reason: event.reason, epoch: event.epoch });
+        case "uploadFailed":
+          faults.add(isOverQuota(event.error) ? "upload-over-quota" : "upload-failed", event.error.message);
+          return log.warn("uploadFailed", { error: event.error, waitMs: event.waitMs });
+        case "agentRevoked":
+          return onRevoked(event.error);
+        case "uplinkFailed":
+          log.error("uplinkFailed", { reason: messageOf(event.error) });
+          return onDefect(event.error);
+      }
+    },
+    task(event) {
+      const { taskId } = event;
+      changed();
+      switch (event.event) {
+        case "taskReceived":
+          return log.info("taskReceived", { taskId, kind: event.kind });
+        case "taskRefused":
+          faults.add("task-refused", event.message);
+          return log.warn("taskRefused", { taskId, reason: event.reason, message: event.message });
+        case "taskFinished": {
+          const level = event.state === "succeeded" ? "info" : "warn";
+          return log[level]("taskFinished", { taskId, kind: event.kind, state: event.state, message: event.message });
+        }
+        case "tasksSaved":
+          return faults.clear("task-unsaved");
+        case "taskUnsaved":
+          faults.add("task-unsaved", event.message);
+          return log.error("taskUnsaved", { taskId, message: event.message });
+      }
+    },
+    renewal(event) {
+      switch (event.event) {
+        case "certificateRenewed":
+          faults.clear("renewal-failed");
+          changed();
+          return log.info("certificateRenewed", { notAfter: event.notAfter });
+        case "renewalFailed":
+          faults.add("renewal-failed", event.error.message);
+          return log.warn("renewalFailed", { error: event.error, waitMs: event.waitMs });
+        case "agentRevoked":
+          return onRevoked(event.error);
+      }
+    },
+    schedule(event) {
+      if (event.event === "capacityJudged") return capacity(event.findings);
+      const { site } = event;
+      changed();
+      switch (event.event) {
+        case "sweepBegun":
+          return log.info("sweepBegun", {
+            site,
+            ...(event.looksFor > 0 ? { looksFor: event.looksFor } : {}),
+            ...(event.done > 0 ? { done: event.done } : {}),
+          });
+        case "sweepEnded": {
+          faults.clear(`scan-failed ${site}`);
+          const { addresses, answered, printers, durationMs } = event.outcome;
+          return log.info("sweepEnded", { site, addresses, answered, printers, durationMs: Math.round(durationMs) });
+        }
+        case "readEnded":
+          return faults.clear(`scan-failed ${site}`);
+        case "sweepInterrupted":
+          return log.info("sweepInterrupted", { site, reason: event.reason, done: event.done });
+        case "scanFailed":
+          faults.add(`scan-failed ${site}`, adviceOf(event.error));
+          return log.warn("scanFailed", { site, reason: adviceOf(event.error) });
+      }
+    },
+  };
+}
+
+function isOverQuota(error: Error): boolean {
+  return error instanceof TransportError && error.fault.name === "over-quota";
+}

@@ -1,0 +1,117 @@
+/** The task "scan now": devices out of turn, never outside what is configured. */
+import { RefusalReason, type ScanNow, type ScanOutput } from "../../proto/gen/opendca/v1/task.ts";
+import type { AgentConfig, SiteConfig } from "../config/agent_config.ts";
+import { sendWindowAt } from "../config/allowed_hours.ts";
+import type { PortRange } from "../config/site_targets.ts";
+import type { Clock } from "../../common/core/clock.ts";
+import { type IpRange, subtractRanges } from "../../common/core/ip_range.ts";
+import type { AddressSpace } from "../targets/address_space.ts";
+import { narrowSpace } from "../targets/narrow_space.ts";
+import { parseTargetSpec, type TargetSpec, TargetSyntaxError } from "../targets/target_spec.ts";
+import { policyRefusal } from "../tasks/task_handlers.ts";
+import { TaskRefusal } from "../tasks/task_runner.ts";
+import { ConfigChangedError } from "./live_config.ts";
+import type { ScanOutcome } from "./scheduler.ts";
+import type { Place } from "./site_space.ts";
+
+export interface TaskScan {
+  site: SiteConfig;
+  /** Null: all of the site. */
+  places: readonly Place[] | null;
+  narrow?: (space: AddressSpace) => AddressSpace;
+}
+
+export interface ScanTaskParts {
+  config(): AgentConfig;
+  clock: Pick<Clock, "now">;
+  /** Places of the known devices of a site. */
+  places(site: string): Place[];
+  /** Rejects with `HoursEndedError` when the hours of the site end meanwhile. */
+  scan(request: TaskScan & { signal: AbortSignal }): Promise<ScanOutcome>;
+}
+
+/** Begun again, and judged again, when the configuration changes under it. Throws `TaskRefusal`. */
+export async function runScanTask(request: ScanNow, parts: ScanTaskParts, signal: AbortSignal): Promise<ScanOutput> {
+  for (;;) {
+    try {
+      return await scanSites(request, parts, signal);
+    } catch (error) {
+      if (!(error instanceof ConfigChangedError) || signal.aborted) throw error;
+    }
+  }
+}
+
+/** Site after site; what the targets do not touch is left alone. */
+async function scanSites(request: ScanNow, parts: ScanTaskParts, signal: AbortSignal): Promise<ScanOutput> {
+  const config = parts.config();
+  const sites = config.sites.filter(({ name }) => request.site === "" || name === request.site);
+  if (sites.length === 0) throw policyRefusal(`there is no site "${request.site}"`);
+  const specs = request.targets.map(targetOf);
+  refuseOutside(sites, specs);
+  const mayScan = ({ schedule }: SiteConfig) =>
+    sendWindowAt(schedule.allowedHours, parts.clock.now().getTime()) !== undefined;
+  if (!sites.some(mayScan)) throw policyRefusal("it is outside the allowed hours");
+  const sum = { addresses: 0, answered: 0, printers: 0, durationMs: 0 };
+  for (const site of sites) {
+    // The sites before it may have taken until its hours were over.
+    if (!mayScan(site)) continue;
+    const outcome = await parts.scan({
+      site,
+      places: request.knownDevicesOnly ? parts.places(site.name) : null,
+      ...(specs.length === 0 ? {} : { narrow: (space: AddressSpace) => narrowSpace(space, kept(specs, site)) }),
+      signal,
+    });
+    signal.throwIfAborted();
+    sum.addresses += outcome.addresses;
+    sum.answered += outcome.answered;
+    sum.printers += outcome.printers;
+    sum.durationMs += Math.round(outcome.durationMs);
+  }
+  return sum;
+}
+
+function targetOf(text: string): TargetSpec {
+  try {
+    return parseTargetSpec(text);
+  } catch (error) {
+    if (!(error instanceof TargetSyntaxError)) throw error;
+    throw new TaskRefusal(
+      RefusalReason.MALFORMED,
+      `Cannot use a target as ${error.reason}: current value is "${text}"`,
+    );
+  }
+}
+
+function refuseOutside(sites: readonly SiteConfig[], specs: readonly TargetSpec[]): void {
+  for (const spec of specs) {
+    if (spec.kind === "name") {
+      if (sites.some((site) => namesOf(site).includes(spec.name))) continue;
+      throw policyRefusal(`${spec.name} is no host name of a site`);
+    }
+    const own = sites.flatMap((site) => rangesOf(site, spec.port));
+    if (subtractRanges([spec.range], own).length > 0) throw policyRefusal("a target is outside the configured ranges");
+  }
+}
+
+function namesOf(site: SiteConfig): string[] {
+  return site.hosts.map(parseTargetSpec).flatMap((spec) => spec.kind === "name" ? [spec.name] : []);
+}
+
+/** As written: what a site excludes is taken out when it is scanned, and is no reason to refuse the rest. */
+function rangesOf(site: SiteConfig, port: number | undefined): IpRange[] {
+  return site.ranges.map(parseTargetSpec).flatMap((spec) =>
+    spec.kind === "range" && (port === undefined || (spec.port ?? site.port) === port) ? [spec.range] : []
+  );
+}
+
+function kept(specs: readonly TargetSpec[], site: SiteConfig): { ranges: PortRange[]; hostnames: string[] } {
+  const ports = [...new Set([...site.ranges, ...site.hosts].map((text) => parseTargetSpec(text).port ?? site.port))];
+  return {
+    ranges: specs.flatMap((spec) =>
+      spec.kind === "range"
+        ? (spec.port === undefined ? ports : [spec.port]).map((port) => ({ ...spec.range, port }))
+        : []
+    ),
+    hostnames: specs.flatMap((spec) => spec.kind === "name" ? [spec.name] : []),
+  };
+}

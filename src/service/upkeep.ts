@@ -1,0 +1,58 @@
+/** What is done now and then in the state directory. */
+import type { Clock } from "../../common/core/clock.ts";
+import { journalLookMs } from "../../common/host/idle_journals.ts";
+import { tryStore } from "../../common/host/sqlite.ts";
+import type { Inventory } from "../store/inventory.ts";
+import type { Ledger } from "../store/ledger.ts";
+
+export interface UpkeepOptions {
+  clock: Clock;
+  ledger: Pick<Ledger, "prune" | "lastAt">;
+  inventory: Pick<Inventory, "prune">;
+  /** See `idleJournals`. */
+  truncateJournals(): void;
+  onDefect(error: unknown): void;
+}
+
+const dayMs = 86_400_000;
+/** A year, and time to look at its end. */
+const ledgerKeptMs = 400 * dayMs;
+/** Some 30 MB. */
+const inventoryEvents = 100_000;
+
+/**
+ * At the start and once a day: takes out of the ledger what is older than it is kept, and of the inventory the oldest of
+ * its history. Time is that of the ledger's last entry before the start and what has passed since, or the clock's where
+ * that is earlier: a clock that is years ahead must not empty the ledger. A full disk puts it off. The journals of idle
+ * databases are looked at twice a minute.
+ */
+export function startUpkeep({ clock, ledger, inventory, truncateJournals, onDefect }: UpkeepOptions): AsyncDisposable {
+  const stop = new AbortController();
+  const run = async (): Promise<void> => {
+    const beganMs = clock.monotonicMs();
+    const from = ledger.lastAt() ?? clock.now();
+    for (;;) {
+      const now = clock.now();
+      const passed = from.getTime() + clock.monotonicMs() - beganMs;
+      tryStore(() => ledger.prune(new Date(Math.min(passed, now.getTime()) - ledgerKeptMs), now));
+      tryStore(() => inventory.prune(inventoryEvents));
+      await clock.sleep(dayMs, stop.signal);
+    }
+  };
+  const look = async (): Promise<void> => {
+    for (;;) {
+      await clock.sleep(journalLookMs, stop.signal);
+      truncateJournals();
+    }
+  };
+  const tell = (error: unknown) => {
+    if (!stop.signal.aborted) onDefect(error);
+  };
+  const running = [run().catch(tell), look().catch(tell)];
+  return {
+    async [Symbol.asyncDispose]() {
+      stop.abort(new Error("The agent is stopping"));
+      await Promise.all(running);
+    },
+  };
+}

@@ -1,0 +1,95 @@
+import type { TrueTime, UptimeMark } from "./clock_book.ts";
+import { DamagedDatabaseError, type Database } from "../../common/host/sqlite.ts";
+import { recordOf } from "./record_row.ts";
+import { type RecordRow, stateOf } from "./spool_database.ts";
+import { type Batch, checksumOf } from "./spool_record.ts";
+
+export interface BatchOptions {
+  maxRecords: number;
+  /** Of payloads. A record that is larger alone makes a batch of its own. */
+  maxBytes: number;
+  /** A batch that is not full is formed once its oldest record has waited for so long; 0 forms it at once. */
+  maxAgeMs: number;
+  /** Only batches behind this sequence, for a sender that has several on their way. */
+  after?: number;
+  /** False: only batches that were formed before. */
+  mayForm?: boolean;
+  /** When a record really was, where the machine's clock was wrong; asked once, as what is in a batch never changes. */
+  correct?: ((observedAt: Date, mark: UptimeMark | null) => TrueTime | undefined) | undefined;
+}
+
+/** The lowest batch behind `after` that exists, with its records as they were when it was formed. */
+export function maybeFormedBatch(db: Database, after: number): Batch | undefined {
+  const row = db.get<{ sequence: number; batch_id: string; formed_at: number; records: number }>(
+    "SELECT * FROM batch WHERE sequence > ? ORDER BY sequence LIMIT 1",
+    after,
+  );
+  if (row === undefined) return undefined;
+  const records = db.all<RecordRow>("SELECT * FROM record WHERE sequence = ? ORDER BY position", row.sequence);
+  if (records.length !== row.records) {
+    throw new DamagedDatabaseError(
+      `Cannot read batch ${row.sequence} as ${row.records} records: current value is ${records.length}`,
+    );
+  }
+  return {
+    epoch: stateOf(db).epoch,
+    sequence: row.sequence,
+    batchId: row.batch_id,
+    formedAt: new Date(row.formed_at),
+    records: records.map(recordOf),
+  };
+}
+
+function correctRecords(db: Database, sequence: number, correct: NonNullable<BatchOptions["correct"]>): void {
+  for (const row of db.all<RecordRow>("SELECT * FROM record WHERE sequence = ?", sequence)) {
+    const record = recordOf(row);
+    const corrected = correct(record.observedAt, record.mark ?? null) ?? null;
+    // It may have been corrected before, for a batch of a former epoch.
+    if (corrected === null && record.corrected === undefined) continue;
+    db.run(
+      "UPDATE record SET corrected_at = ?, is_guess = ?, check_sum = ? WHERE position = ?",
+      corrected?.at.getTime() ?? null,
+      corrected === null ? null : Number(corrected.isGuess),
+      checksumOf({ ...record, corrected }),
+      row.position,
+    );
+  }
+}
+
+/** Gives the oldest records that are in no batch the next sequence; undefined while they are too few and too young. */
+export function formBatch(db: Database, options: BatchOptions & { now: Date }): Batch | undefined {
+  const state = stateOf(db);
+  const now = options.now.getTime();
+  const waiting = db.all<{ position: number; bytes: number; age_ms: number }>(
+    `SELECT position, length(payload) AS bytes, age_ms FROM record WHERE sequence IS NULL
+     ORDER BY position LIMIT ?`,
+    options.maxRecords,
+  );
+  const oldest = waiting[0];
+  if (oldest === undefined) return undefined;
+  let count = 1, bytes = oldest.bytes;
+  while (count < waiting.length && bytes + waiting[count]!.bytes <= options.maxBytes) bytes += waiting[count++]!.bytes;
+  const full = count === options.maxRecords || count < waiting.length || bytes >= options.maxBytes;
+  // A clock that was put back says nothing of how long a record waited; waiting for it to catch up could take a day.
+  const aged = now < state.seen_at || state.age_ms + now - state.seen_at - oldest.age_ms >= options.maxAgeMs;
+  if (!full && !aged) return undefined;
+  const sequence = state.next_sequence;
+  db.transaction(() => {
+    db.run("UPDATE state SET next_sequence = ?", sequence + 1);
+    db.run(
+      "INSERT INTO batch (sequence, batch_id, formed_at, records) VALUES (?, ?, ?, ?)",
+      sequence,
+      crypto.randomUUID(),
+      now,
+      count,
+    );
+    db.run(
+      "UPDATE record SET sequence = ? WHERE sequence IS NULL AND position BETWEEN ? AND ?",
+      sequence,
+      oldest.position,
+      waiting[count - 1]!.position,
+    );
+    if (options.correct !== undefined) correctRecords(db, sequence, options.correct);
+  });
+  return maybeFormedBatch(db, sequence - 1);
+}

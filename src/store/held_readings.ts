@@ -1,0 +1,132 @@
+/**
+ * Readings of which it is not known yet whose they are: something else answered once where a known device is, or a partly
+ * lost answer came from where nobody is known. They wait for a second look, and then go to the device that it shows.
+ */
+import { type DeviceEvidence, evidenceValues } from "../../common/reading/device_evidence.ts";
+import { isSameStranger } from "../../common/reading/device_identity.ts";
+import type { Database } from "../../common/host/sqlite.ts";
+import type { Reading, ReadingScope } from "../../common/reading/reading.ts";
+import { type DevicePlace, placeOf } from "./known_evidence.ts";
+import { decodeLastGood, encodeLastGood } from "./last_good.ts";
+
+export interface HeldReading {
+  id: number;
+  at: Date;
+  place: DevicePlace;
+  evidence: DeviceEvidence;
+  /** It is not of the device that is known there. */
+  contradicts: boolean;
+  /** See `Verdict`. */
+  strong: boolean;
+}
+
+export interface HeldObservation {
+  reading: Reading;
+  site: string;
+  scope: ReadingScope;
+  credential?: string;
+}
+
+/** A place where something odd answers at each read fills no disk: the first and so many of the last are kept. */
+const mostOfPlace = 8;
+
+export function holdReading(
+  db: Database,
+  held: Omit<HeldReading, "id" | "place"> & { observation: HeldObservation },
+): void {
+  const { reading, site, scope, credential } = held.observation;
+  const { address, port, printer } = placeOf(reading);
+  db.run(
+    `INSERT INTO held (at, address, port, printer, evidence, contradicts, strong, site, scope, credential, reading)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    held.at.getTime(),
+    address,
+    port,
+    printer,
+    JSON.stringify(held.evidence),
+    held.contradicts ? 1 : 0,
+    held.strong ? 1 : 0,
+    site,
+    scope,
+    credential ?? null,
+    encodeLastGood(reading),
+  );
+  const ofPlace = "FROM held WHERE address = ? AND port = ? AND printer = ?";
+  const place = [address, port, printer];
+  db.run(
+    `DELETE ${ofPlace} AND id <> (SELECT min(id) ${ofPlace})
+     AND id NOT IN (SELECT id ${ofPlace} ORDER BY id DESC LIMIT ${mostOfPlace})`,
+    ...place,
+    ...place,
+    ...place,
+  );
+}
+
+/** Oldest first. */
+export function heldReadings(db: Database): HeldReading[] {
+  type Row = DevicePlace & { id: number; at: number; evidence: string; contradicts: number; strong: number };
+  return db.all<Row>("SELECT id, at, address, port, printer, evidence, contradicts, strong FROM held ORDER BY id")
+    .map(({ id, at, address, port, printer, evidence, contradicts, strong }) => ({
+      id,
+      at: new Date(at),
+      place: { address, port, printer },
+      evidence: JSON.parse(evidence),
+      contradicts: contradicts === 1,
+      strong: strong === 1,
+    }));
+}
+
+/** Takes readings out; one that the disk has changed is left out. */
+export function takeHeld(
+  db: Database,
+  held: readonly HeldReading[],
+): { observation: HeldObservation; at: Date }[] {
+  type Row = { at: number; site: string; scope: ReadingScope; credential: string | null; reading: string };
+  return held.toSorted((a, b) => a.id - b.id).flatMap(({ id }) => {
+    const row = db.get<Row>("SELECT at, site, scope, credential, reading FROM held WHERE id = ?", id);
+    db.run("DELETE FROM held WHERE id = ?", id);
+    const reading = row === undefined ? null : decodeLastGood(row.reading);
+    if (row === undefined || reading === null) return [];
+    const { site, scope, credential } = row;
+    const observation = { reading, site, scope, ...(credential === null ? {} : { credential }) };
+    return [{ observation, at: new Date(row.at) }];
+  });
+}
+
+/** Those that contradict a known device as the reading with this evidence does. */
+export function heldOfStranger(held: readonly HeldReading[], evidence: DeviceEvidence): HeldReading[] {
+  return held.filter((each) => each.contradicts && isSameStranger(each.evidence, evidence));
+}
+
+/** Those that are of the device with this evidence, wherever they came from. */
+export function heldByEvidence(held: readonly HeldReading[], evidence: DeviceEvidence): HeldReading[] {
+  const values = evidenceValues(evidence);
+  return held.filter(({ evidence: own }) => {
+    if (own.serial !== null) return own.serial === evidence.serial;
+    return evidenceValues(own).some(({ kind, value }) =>
+      values.some((other) => other.kind === kind && other.value === value)
+    );
+  });
+}
+
+/** Those of this place that contradict nobody, unless their serial number is another one. */
+export function heldOfPlace(
+  held: readonly HeldReading[],
+  { address, port, printer }: DevicePlace,
+  { serial }: DeviceEvidence,
+): HeldReading[] {
+  return held.filter(({ place, contradicts, evidence }) =>
+    !contradicts && place.address === address && place.port === port && place.printer === printer &&
+    (evidence.serial === null || serial === null || evidence.serial === serial)
+  );
+}
+
+/** The known device of a place has answered: a partly lost answer that nobody confirmed was no other device. */
+export function forgetWeakHeld(db: Database, { address, port, printer }: DevicePlace): void {
+  db.run(
+    "DELETE FROM held WHERE address = ? AND port = ? AND printer = ? AND contradicts = 1 AND strong = 0",
+    address,
+    port,
+    printer,
+  );
+}

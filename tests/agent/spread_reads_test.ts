@@ -1,0 +1,67 @@
+/** How the service spreads what it asks, by when requests arrive at simulated printers; real threads and sockets. */
+import assert from "node:assert/strict";
+import { createAccessMemory } from "../../src/service/access_memory.ts";
+import { createSiteScans } from "../../src/service/site_scans.ts";
+import { parseAgentConfig } from "../../src/config/read_config.ts";
+import { startSimulator } from "../../simulator/simulator.ts";
+import { fakeNames } from "../fakes/fake_names.ts";
+import { testHost } from "../fakes/test_host.ts";
+import { port, scan, standardPrinter } from "../scan/scan_fixture.ts";
+
+const addresses = [...Array(22).keys()].map((i) => `127.182.0.${i + 1}`);
+const devices = addresses.map((address) => standardPrinter(address));
+
+const config = parseAgentConfig(
+  `
+platform: { rootDomain: example.com, endpoints: [dca.example.com] }
+sites: [{ name: office, ranges: [127.182.0.0/27], port: ${port} }]
+limits: { timeout: 500ms }
+`,
+  { file: "agent.yaml", env: () => undefined, readFile: () => "" },
+);
+
+/** The most requests that arrived within any second. */
+function mostInASecond(times: readonly number[]): number {
+  return Math.max(...times.map((from) => times.filter((at) => at >= from && at < from + 1000).length));
+}
+
+for (const kind of ["sweep", "read"] as const) {
+  Deno.test(`the service spreads the requests of a ${kind} of known printers over seconds`, async () => {
+    await using simulator = await startSimulator({ devices, log: true });
+    const read: string[] = [];
+    const machine = testHost();
+    const scans = createSiteScans({
+      machine: { ...machine, resolve: fakeNames({}) },
+      access: createAccessMemory(machine.clock, []),
+      config: () => config,
+      intake: {
+        take(reading) {
+          read.push(reading.address);
+          return { deviceId: reading.address };
+        },
+        lost: () => 0,
+        tellMerges() {},
+        notePresence() {},
+      },
+      log: { warn() {}, info() {} },
+      faults: { add() {}, clear() {}, keepSites() {} },
+      devices: () => addresses.length,
+      onPassed() {},
+    });
+    const places = kind === "sweep" ? null : addresses.map((address) => ({ address, port }));
+    const signal = AbortSignal.timeout(60_000);
+    await scans.scan({ site: config.sites[0]!, places, kind, scope: "full", signal });
+    assert.deepEqual(read.toSorted(), addresses.toSorted());
+    const times = simulator.log.map(({ atMs }) => atMs);
+    assert(times.length > 120, `only ${times.length} requests`);
+    // 22 probes, 20 requests at once and 40 in the second, and some that waited for the processor.
+    assert(mostInASecond(times) <= 95, `${mostInASecond(times)} of ${times.length} requests within one second`);
+  });
+}
+
+Deno.test("opendca scan reads as fast as its rate allows", async () => {
+  const { document } = await scan(devices, [`${addresses[0]}-${addresses.at(-1)}`, "--rate", "2000"]);
+  assert.equal(document.printers.length, addresses.length);
+  const { packetsSent, durationMs } = document.stats;
+  assert(durationMs < packetsSent / 40 * 1000, `${packetsSent} packets in ${durationMs} ms`);
+});

@@ -1,0 +1,48 @@
+/** What `opendca run` holds in memory for years: the modules that it loads without being asked for something special. */
+import assert from "node:assert/strict";
+
+const root = new URL("../../", import.meta.url);
+
+interface GraphModule {
+  specifier: string;
+  dependencies?: { specifier: string; isDynamic?: boolean; code?: { specifier?: string }; npmPackage?: string }[];
+}
+
+/** Everything that these modules load at once, packages by the name that the import gives them. */
+async function loadedBy(...entries: string[]): Promise<Set<string>> {
+  const loaded = new Set<string>();
+  for (const entry of entries) {
+    const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), {
+      args: ["info", "--json", entry],
+      cwd: root,
+      env: { NO_COLOR: "1" },
+    }).output();
+    if (!success) throw new Error(new TextDecoder().decode(stderr));
+    const { modules, roots }: { modules: GraphModule[]; roots: string[] } = JSON.parse(
+      new TextDecoder().decode(stdout),
+    );
+    const byName = new Map(modules.map((each) => [each.specifier, each]));
+    const waiting = [...roots];
+    for (let name; (name = waiting.pop()) !== undefined;) {
+      if (loaded.has(name)) continue;
+      loaded.add(name);
+      for (const { specifier, isDynamic, code } of byName.get(name)?.dependencies ?? []) {
+        // Without `code` an import is of types alone.
+        if (isDynamic || code === undefined) continue;
+        if (/^[@a-z]/.test(specifier) && !specifier.includes(":")) loaded.add(specifier);
+        if (code.specifier !== undefined) waiting.push(code.specifier);
+      }
+    }
+  }
+  return loaded;
+}
+
+Deno.test("opendca run loads no library and no command that it does not need at the start", async () => {
+  const loaded = await loadedBy("main.ts", "src/cli/run_command.ts", "src/service/start_agent.ts");
+  for (const needed of ["commander", "@grpc/grpc-js", "yaml"]) assert(loaded.has(needed), `${needed} is not loaded`);
+  for (const special of ["@peculiar/x509", "reflect-metadata", "csv-stringify/sync", "string-width", "net-snmp"]) {
+    assert(!loaded.has(special), `${special} is loaded at the start`);
+  }
+  const commands = [...loaded].filter((name) => /\/src\/cli\/.*_command\.ts$/.test(name));
+  assert.deepEqual(commands.map((name) => name.slice(name.lastIndexOf("/") + 1)), ["run_command.ts"]);
+});

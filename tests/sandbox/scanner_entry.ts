@@ -1,2 +1,0 @@
-import "./before_the_seal.ts";
-import "../../workers/scanner.ts";

@@ -1,0 +1,2 @@
+import "./before_the_seal.ts";
+import "../../../workers/scanner.ts";

@@ -1,0 +1,231 @@
+/** `opendca scan --config FILE`: credentials, settings, targets and excludes of a configuration. */
+import assert from "node:assert/strict";
+import type { DeviceOptions } from "../../simulator/device.ts";
+import { type Simulator, startSimulator } from "../../simulator/simulator.ts";
+import { runCli } from "../../src/cli/run_cli.ts";
+import type { ScanDocument } from "../../common/reading/reading.ts";
+import { type TestHost, testHost } from "../fakes/test_host.ts";
+import { port, standardPrinter } from "./scan_fixture.ts";
+
+const net = "127.148.0";
+const branchPort = port + 1;
+const withCommunity = (address: string, community: string, changes: Partial<DeviceOptions> = {}) =>
+  standardPrinter(address, { communities: [community], ...changes });
+const devices = [
+  withCommunity(`${net}.1`, "head"),
+  withCommunity(`${net}.2`, "head"),
+  withCommunity(`${net}.9`, "head"),
+  withCommunity(`${net}.17`, "branch", { port: branchPort }),
+  withCommunity(`${net}.18`, "typed", { port: branchPort }),
+  withCommunity(`${net}.33`, "other"),
+  withCommunity(`${net}.65`, "other"),
+];
+
+const file = (folder: string) =>
+  `platform: { rootDomain: localhost, endpoints: [localhost:1] }
+stateDirectory: ${folder}/state
+limits: { timeout: 300ms, rate: 0, retries: 0 }
+sites:
+  - { name: head, ranges: ["${net}.0/28"], exclude: ["${net}.9"], port: ${port}, credentials: [{ community: head }] }
+  - { name: branch, ranges: ["${net}.16/28"], port: ${branchPort}, credentials: [{ community: branch }] }
+credentials: [{ community: other }]
+policy:
+  ranges: ["${net}.0/26"]
+  exclude: ["${net}.2"]
+  ports: { snmp: [${port}, ${branchPort}] }
+`;
+
+const names = {
+  "head.test": [`${net}.1`],
+  "excluded.test": [`${net}.9`],
+  "outside.test": [`${net}.65`],
+  "listed.test": [`${net}.65`],
+};
+
+interface Run {
+  code: number;
+  host: TestHost;
+  found: string[];
+  document: ScanDocument | undefined;
+  simulator: Simulator;
+}
+
+/** Scans with the configuration, changed by `change`. */
+async function scanned(args: string[], change: (text: string) => string = (text) => text): Promise<Run> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const config = `${folder}/agent.yaml`;
+    await Deno.writeTextFile(config, change(file(folder)));
+    await using simulator = await startSimulator({ devices, log: true });
+    const host = testHost({ env: { OPENDCA_GUARD_DIRECTORY: `${folder}/guard` }, names });
+    const code = await runCli(["scan", "--quiet", "--format", "json", "--config", config, ...args], host);
+    const document: ScanDocument | undefined = host.out === "" ? undefined : JSON.parse(host.out);
+    const found = document?.printers.map(({ address }) => address.slice(net.length + 1)) ?? [];
+    return { code, host, found, document, simulator };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("scan --config without a target scans the sites, each with its own credentials and port", async () => {
+  const { code, host, found, document, simulator } = await scanned([]);
+  assert.deepEqual([code, host.err], [0, ""]);
+  assert.deepEqual(found, ["1", "17"]);
+  // .0/28 without its ends, the excluded .9 and the policy's .2, and .16/28 without its ends.
+  assert.equal(document!.stats.addresses, 12 + 14);
+  for (const excluded of ["2", "9", "33", "65"]) assert.equal(simulator.requests(`${net}.${excluded}`), 0, excluded);
+});
+
+const targetCases = [
+  { name: "only the target is asked, as its site is", args: [`${net}.17`], found: ["17"], addresses: 1 },
+  { name: "targets of two sites", args: [`${net}.1`, `${net}.17`], found: ["1", "17"], addresses: 2 },
+  {
+    name: "a block is asked without what the file excludes",
+    args: [`${net}.0/28`],
+    found: ["1"],
+    addresses: 12,
+    problem: /^2 addresses of 127\.148\.0\.0\/28 were left out, as .*agent\.yaml" excludes/,
+  },
+  {
+    name: "a target in the policy and in no site has the credentials outside sites",
+    args: [`${net}.33:${port}`],
+    found: ["33"],
+    addresses: 1,
+  },
+  { name: "--port wins", args: [`${net}.17`, "--port", `${port}`], found: [], addresses: 1 },
+  { name: "--community wins", args: [`${net}.18`, "--community", "typed"], found: ["18"], addresses: 1 },
+  { name: "--community wins over sites", args: ["--community", "typed"], found: ["18"], addresses: 26 },
+  {
+    name: "--exclude excludes more",
+    args: ["--exclude", `${net}.0/28`],
+    found: ["17"],
+    addresses: 14,
+    problem: /head: /,
+  },
+  {
+    name: "--exclude of one of the targets",
+    args: [`${net}.1`, `${net}.17`, "--exclude", `${net}.17`],
+    found: ["1"],
+    addresses: 1,
+  },
+  { name: "a name whose address is in a site", args: ["head.test"], found: ["1"], addresses: 1 },
+  {
+    name: "a name that nobody knows is left out",
+    args: ["nobody.test", `${net}.1`],
+    found: ["1"],
+    addresses: 1,
+    problem: /^Cannot scan nobody\.test as no name server knows it; it was left out$/,
+  },
+  {
+    name: "targets that overlap are asked once",
+    args: [`${net}.17`, `${net}.16/28`, `${net}.17:${branchPort}`],
+    found: ["17"],
+    addresses: 14,
+  },
+];
+for (const { name, args, found, addresses, problem } of targetCases) {
+  Deno.test(`scan --config: ${name}`, async () => {
+    const run = await scanned(args);
+    assert.deepEqual([run.code, run.host.err, run.found], [0, "", found]);
+    assert.equal(run.document!.stats.addresses, addresses);
+    const told = run.document!.problems.map(({ message }) => message);
+    if (problem === undefined) assert.deepEqual(told, []);
+    else assert.match(told.join("\n"), problem);
+  });
+}
+
+Deno.test("scan --config: a host name of a site, and one of policy.hosts, are asked whatever their address is", async () => {
+  const ofSite = (text: string) => text.replace('ranges: ["127.148.0.16/28"]', "hosts: [listed.test]");
+  const withPort = (text: string) =>
+    ofSite(text).replace("credentials: [{ community: branch }]", "credentials: [{ community: other }]");
+  const sited = (text: string) =>
+    withPort(text).replace(
+      `hosts: [listed.test], port: ${branchPort}`,
+      `hosts: ["listed.test:${port}"], port: ${branchPort}`,
+    )
+      .replace("policy:", "policy:\n  hosts: [listed.test]");
+  assert.deepEqual((await scanned(["listed.test"], sited)).found, ["65"]);
+  assert.deepEqual((await scanned([], sited)).found, ["1", "65"]);
+  const ofPolicy = (text: string) => text.replace("policy:", "policy:\n  hosts: [listed.test]");
+  assert.deepEqual((await scanned([`listed.test:${port}`], ofPolicy)).found, ["65"]);
+});
+
+Deno.test("scan --config takes timeout and retries of the file, and options win", async () => {
+  const silent = ["--community", "nobody", `${net}.1`];
+  const asked = async (args: string[], change?: (text: string) => string) => {
+    const { simulator, document } = await scanned([...silent, ...args], change);
+    assert.deepEqual(document!.printers, []);
+    return simulator.requests(`${net}.1`);
+  };
+  const once = await asked([]);
+  assert(await asked([], (text) => text.replace("retries: 0", "retries: 2")) > once, "a retry");
+  assert.equal(await asked(["--retries", "0"], (text) => text.replace("retries: 0", "retries: 2")), once);
+});
+
+Deno.test("scan --config that is interrupted in the first site says that the others were not asked", async () => {
+  const folder = await Deno.makeTempDir();
+  await Deno.writeTextFile(`${folder}/agent.yaml`, file(folder).replace("timeout: 300ms", "timeout: 30s"));
+  const host = testHost({ env: { OPENDCA_GUARD_DIRECTORY: `${folder}/guard` } });
+  try {
+    const running = runCli(["scan", "-q", "-f", "json", "--rate", "1", "--config", `${folder}/agent.yaml`], host);
+    setTimeout(() => host.interrupt(), 500);
+    assert.equal(await running, 130);
+    const asked = Number(host.err.match(/^interrupted: (\d+) of 26 addresses asked/)?.[1]);
+    assert(asked <= 12, host.err);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+const refusals = [
+  {
+    name: "a target that the policy excludes",
+    args: [`${net}.2`],
+    code: 77,
+    error: /127\.148\.0\.2 as ".*" excludes it/,
+  },
+  {
+    name: "a target that its site excludes",
+    args: [`${net}.9`],
+    code: 77,
+    error: /127\.148\.0\.9 as ".*" excludes it/,
+  },
+  { name: "one of several targets", args: [`${net}.1`, `${net}.9`], code: 77, error: /0\.9 as ".*" excludes it/ },
+  { name: "a target outside the policy", args: [`${net}.65`], code: 77, error: /outside policy\.ranges of/ },
+  { name: "an excluded name", args: ["excluded.test"], code: 77, error: /excluded\.test as ".*" excludes it/ },
+  { name: "a name outside the policy", args: ["outside.test"], code: 77, error: /outside policy\.ranges of/ },
+  {
+    name: "all that is left by --exclude",
+    args: [`${net}.1`, "--exclude", `${net}.1`],
+    code: 77,
+    error: /every target is excluded/,
+  },
+  {
+    name: "no sites and no target",
+    args: [],
+    code: 64,
+    error: /no target was given and ".*" has no sites/,
+    sites: false,
+  },
+  { name: "an unknown target", args: ["127.148.0.999"], code: 64, error: /127\.148\.0\.999/ },
+  { name: "too many addresses", args: [`${net}.0/26`, "--max-addresses", "9"], code: 64, error: /limit is 9/ },
+  { name: "an invalid file", args: [], code: 78, error: /timeout/, change: ["300ms", "fast"] },
+  {
+    name: "both kinds of credentials",
+    args: ["-c", "x", "--credentials", "y"],
+    code: 64,
+    error: /--community together/,
+  },
+];
+for (const { name, args, code, error, sites = true, change = ["", ""] } of refusals) {
+  Deno.test(`scan --config refuses ${name}, and sends nothing`, async () => {
+    const run = await scanned(
+      args,
+      (text) => (sites ? text : text.replace(/sites:\n( {2}- .*\n)+/, "")).replace(change[0]!, change[1]!),
+    );
+    assert.equal(run.code, code, run.host.err);
+    assert.match(run.host.err, error);
+    assert.equal(run.host.out, "");
+    for (const { address } of devices) assert.equal(run.simulator.requests(address!), 0, address!);
+  });
+}

@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { wrongArrows } from "./check_imports.ts";
+
+const arrow = (from: string, to: string) => ({ from, to, path: `${from}/a.ts`, target: `../${to}/b.ts` });
+const cases = [
+  { name: "nothing on a listed arrow", arrows: [arrow("b", "a")], table: { a: [], b: ["a"] }, want: [] },
+  {
+    name: "an arrow that is not listed",
+    arrows: [arrow("a", "b")],
+    table: { a: [], b: [] },
+    want: ["a/a.ts imports ../b/b.ts: a may not know b"],
+  },
+  {
+    name: "a folder that is not listed",
+    arrows: [arrow("c", "a")],
+    table: { a: [] },
+    want: ["c/a.ts: the folder c is not known to tools/check_imports.ts"],
+  },
+  {
+    name: "a listed arrow that nothing uses",
+    arrows: [],
+    table: { a: [], b: ["a"] },
+    want: ["tools/check_imports.ts: nothing in b imports a"],
+  },
+  {
+    name: "a circle",
+    arrows: [arrow("a", "b"), arrow("b", "a")],
+    table: { a: ["b"], b: ["a"] },
+    want: ["tools/check_imports.ts: a stands before b, which it knows"],
+  },
+];
+for (const { name, arrows, table, want } of cases) {
+  Deno.test(`wrongArrows() names ${name}`, () => assert.deepEqual(wrongArrows(arrows, table), want));
+}

@@ -1,0 +1,21 @@
+import assert from "node:assert/strict";
+import plugin from "./lint_plugin.ts";
+
+const cases = [
+  { file: "src/snmp/a.ts", text: 'import { readFileSync } from "node:fs";', want: 1 },
+  { file: "common/core/a.ts", text: 'import { readFile } from "node:fs/promises";', want: 1 },
+  { file: "common/reading/a.ts", text: 'import { DatabaseSync } from "node:sqlite";', want: 1 },
+  { file: "common/report/a.ts", text: 'const net = await import("node:net");', want: 1 },
+  { file: "src/printers/a.ts", text: "Deno.readTextFileSync('a');", want: 1 },
+  { file: "src/snmp/a.ts", text: 'import { createHash } from "node:crypto";', want: 0 },
+  { file: "src/snmp/a_test.ts", text: 'import { readFileSync } from "node:fs";', want: 0 },
+  { file: "common/host/a.ts", text: 'import { readFileSync } from "node:fs";', want: 0 },
+  { file: "src/cli/a.ts", text: "Deno.exit(1);", want: 1 },
+  { file: "main.ts", text: "Deno.exit(1);", want: 0 },
+  { file: "src/cli/a.ts", text: "// TODO: later", want: 1 },
+];
+for (const { file, text, want } of cases) {
+  Deno.test(`the lint rules find ${want} in ${file}: ${text}`, () => {
+    assert.equal(Deno.lint.runPlugin(plugin, `/house/${file}`, text).length, want);
+  });
+}
