@@ -1,5 +1,6 @@
 /** `opendca status`, `status --check` and `opendca doctor` tell the same faults, whatever the agent has. */
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { faultKinds } from "../../src/service/fault_kinds.ts";
 import { findingsOf, usualLimits } from "../../src/service/findings.ts";
 import type { AgentState, ShownStatus } from "../../src/service/read_status.ts";
@@ -104,13 +105,11 @@ for (const name of [...Object.keys(faultKinds), "scan-failed office", "hosts:off
 Deno.test("every fault that the agent adds is of a kind of the list", async () => {
   const folder = new URL("../../src/", import.meta.url);
   const added = new Set<string>();
-  for (const part of ["agent", "schedule", "uplink", "poll", "tasks"]) {
-    for await (const { name } of Deno.readDir(new URL(`${part}/`, folder))) {
-      if (!name.endsWith(".ts") || name.endsWith("_test.ts")) continue;
-      const text = await Deno.readTextFile(new URL(`${part}/${name}`, folder));
-      for (const [, code] of text.matchAll(/faults\.add\(\s*["`]([a-z-]+)/g)) added.add(code!);
-      for (const [, code] of text.matchAll(/code[:=] ?`([a-z-]+) \$\{/g)) added.add(code!);
-    }
+  for (const name of readdirSync(folder, { recursive: true }).map(String)) {
+    if (!name.endsWith(".ts") || name.endsWith("_test.ts")) continue;
+    const text = await Deno.readTextFile(new URL(name, folder));
+    for (const [, code] of text.matchAll(/faults\.add\(\s*["`]([a-z-]+)/g)) added.add(code!);
+    for (const [, code] of text.matchAll(/code[:=] ?`([a-z-]+) \$\{/g)) added.add(code!);
   }
   assert.ok(added.size > 12, [...added].join());
   for (const code of added) assert.ok(Object.hasOwn(faultKinds, code), `${code} is not in src/service/fault_kinds.ts`);

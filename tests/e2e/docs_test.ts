@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { faultAdvice } from "../../src/link/transport_fault.ts";
 
 function read(path: string): string {
-  return Deno.readTextFileSync(new URL(`../${path}`, import.meta.url));
+  return Deno.readTextFileSync(new URL(`../../${path}`, import.meta.url));
 }
 
 /** What stands in backticks in the first column of the tables. */
@@ -46,12 +46,12 @@ Deno.test("README.md, CONTRIBUTING.md and docs name no file of ours that is not 
   for (const page of pages) {
     const text = read(page);
     const links = [...text.matchAll(/\]\(([^)#:]+)(#[^)]*)?\)/g)].map(([, path]) => new URL(path!, `file:///${page}`));
-    const names = [...text.matchAll(/`((?:src|tests|tools|platform|simulator|bench|docs|proto)\/[\w./-]+\.\w+)`/g)]
+    const names = [...text.matchAll(/`((?:common|src|tests|tools|platform|simulator|demo|bench|docs|proto)\/[\w./-]+\.\w+)`/g)]
       .map(([, path]) => new URL(path!, "file:///"));
     for (const { pathname } of [...links, ...names]) {
       if (pathname.includes("quillon")) continue; // The maker that docs/profiles.md invents.
       try {
-        Deno.statSync(new URL(`..${pathname}`, import.meta.url));
+        Deno.statSync(new URL(`../..${pathname}`, import.meta.url));
       } catch {
         missing.push(`${page}: ${pathname}`);
       }

@@ -29,7 +29,7 @@ for (const args of [["--version", "--json"], ["--json", "--version"], ["-V", "--
 
 Deno.test("the pinned runtime is the one of README.md, CONTRIBUTING.md and .ci/run", async () => {
   for (const file of ["README.md", "CONTRIBUTING.md", ".ci/run"]) {
-    const text = await Deno.readTextFile(new URL(`../${file}`, import.meta.url));
+    const text = await Deno.readTextFile(new URL(`../../${file}`, import.meta.url));
     const named = [...text.matchAll(/deno@(\d+\.\d+\.\d+)/g)].map(([, version]) => version);
     assert(named.length > 0, `${file} names no version`);
     assert.deepEqual(named.filter((version) => version !== pinnedRuntime), [], file);
