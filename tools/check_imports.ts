@@ -6,8 +6,8 @@
 
 const shared = ["common/core", "common/reading"];
 
-/** In the order of the layout: what a folder may know stands before it. */
-const allowed: Record<string, string[]> = {
+/** From the bottom up: what a folder may know stands before it. The picture in CONTRIBUTING.md has it from the top down. */
+export const allowed: Record<string, string[]> = {
   "proto": [],
   "common/core": [],
   "common/reading": ["common/core", "proto"],

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { wrongArrows } from "./check_imports.ts";
+import { allowed, wrongArrows } from "./check_imports.ts";
 
 const arrow = (from: string, to: string) => ({ from, to, path: `${from}/a.ts`, target: `../${to}/b.ts` });
 const cases = [
@@ -32,3 +32,13 @@ const cases = [
 for (const { name, arrows, table, want } of cases) {
   Deno.test(`wrongArrows() names ${name}`, () => assert.deepEqual(wrongArrows(arrows, table), want));
 }
+
+Deno.test("the picture in CONTRIBUTING.md has the folders of the import check, from the top down", () => {
+  const page = Deno.readTextFileSync(new URL("../CONTRIBUTING.md", import.meta.url));
+  const picture = page.split("```")[1]!;
+  for (const part of ["src", "common"]) {
+    const [, lines] = picture.match(new RegExp(`^${part}/.*\\n((?:  .*\\n)+)`, "m"))!;
+    const shown = [...lines!.matchAll(/^  (\w+)\//gm)].map(([, name]) => `${part}/${name}`);
+    assert.deepEqual(shown, Object.keys(allowed).filter((name) => name.startsWith(`${part}/`)).reverse());
+  }
+});

@@ -46,7 +46,9 @@ Deno.test("README.md, CONTRIBUTING.md and docs name no file of ours that is not 
   for (const page of pages) {
     const text = read(page);
     const links = [...text.matchAll(/\]\(([^)#:]+)(#[^)]*)?\)/g)].map(([, path]) => new URL(path!, `file:///${page}`));
-    const names = [...text.matchAll(/`((?:common|src|tests|tools|platform|simulator|demo|bench|docs|proto)\/[\w./-]+\.\w+)`/g)]
+    const names = [
+      ...text.matchAll(/`((?:common|src|tests|tools|platform|simulator|demo|bench|docs|proto)\/[\w./-]+\.\w+)`/g),
+    ]
       .map(([, path]) => new URL(path!, "file:///"));
     for (const { pathname } of [...links, ...names]) {
       if (pathname.includes("quillon")) continue; // The maker that docs/profiles.md invents.
