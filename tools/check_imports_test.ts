@@ -38,7 +38,7 @@ Deno.test("the picture in CONTRIBUTING.md has the folders of the import check, f
   const picture = page.split("```")[1]!;
   for (const part of ["src", "common"]) {
     const [, lines] = picture.match(new RegExp(`^${part}/.*\\n((?:  .*\\n)+)`, "m"))!;
-    const shown = [...lines!.matchAll(/^  (\w+)\//gm)].map(([, name]) => `${part}/${name}`);
+    const shown = [...lines!.matchAll(/^ {2}(\w+)\//gm)].map(([, name]) => `${part}/${name}`);
     assert.deepEqual(shown, Object.keys(allowed).filter((name) => name.startsWith(`${part}/`)).reverse());
   }
 });
