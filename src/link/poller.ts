@@ -6,6 +6,7 @@ import type { SignedTask, TaskResult } from "../../proto/gen/opendca/v1/task.ts"
 import type { ClockBook } from "../store/clock_book.ts";
 import type { Clock } from "../../common/core/clock.ts";
 import { messageOf, NotPermittedError, UnavailableError } from "../../common/core/errors.ts";
+import type { Wake } from "../../common/core/wake.ts";
 import type { AgentApi } from "./agent_api.ts";
 import { jitteredBackoff } from "./retry.ts";
 import { paceMs, withJitter } from "./poll_pace.ts";
@@ -20,6 +21,8 @@ export type PollEvent =
 export interface PollerOptions {
   api: Pick<AgentApi, "poll">;
   clock: Clock;
+  /** Has it poll now, as there is a result to tell or a wake-up came; at most once in `minWakeMs` after the last poll. */
+  wake: Wake;
   /** From the configuration, for a platform that has no wish of its own; asked each time. */
   intervalMs(): number;
   /** All of the request but results and what concerns the configuration. */
@@ -48,21 +51,15 @@ export interface PollConfig {
   apply(document: ConfigDocument): Promise<void>;
 }
 
-export interface Poller extends AsyncDisposable {
-  /** Polls now: there is a result to tell, or a wake-up came. At most once in `minWakeMs` after the last poll. */
-  wake(): void;
-}
-
 /** Wake-ups closer together than this become one poll. */
 const minWakeMs = 2000;
 
 /** Polls at once, then as the platform wishes; disposal gives up the call that is on its way. */
-export function startPoller(options: PollerOptions): Poller {
-  const { api, clock, config, report } = options;
+export function startPoller(options: PollerOptions): AsyncDisposable {
+  const { api, clock, config, report, wake } = options;
   const random = options.random ?? Math.random;
   const backoffMs = jitteredBackoff({ firstMs: 5000, maxMs: 5 * 60_000, random });
   const stop = new AbortController();
-  let woken = Promise.withResolvers<void>();
   let sendEffective = false;
 
   async function request(): Promise<PollRequest> {
@@ -133,17 +130,11 @@ export function startPoller(options: PollerOptions): Poller {
   async function pause(ms: number, signal: AbortSignal, failed: boolean): Promise<void> {
     const least = failed ? ms : Math.min(minWakeMs, ms);
     await clock.sleep(least, signal).catch(() => {}); // Aborted: the loop ends.
-    if (ms <= least || signal.aborted) return;
-    const over = new AbortController();
-    const rest = clock.sleep(ms - least, AbortSignal.any([over.signal, signal])).catch(() => {});
-    await Promise.race([rest, woken.promise]);
-    over.abort();
-    woken = Promise.withResolvers<void>();
+    if (ms > least && !signal.aborted) await wake.wait(ms - least, signal);
   }
 
   const running = run(stop.signal);
   return {
-    wake: () => woken.resolve(),
     async [Symbol.asyncDispose]() {
       stop.abort(new Error("The poller was stopped"));
       await running;

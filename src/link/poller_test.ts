@@ -6,9 +6,10 @@ import type { ConfigDocument } from "../../proto/gen/opendca/v1/config.ts";
 import { SignedTask, TaskResult } from "../../proto/gen/opendca/v1/task.ts";
 import { FakeClock } from "../../tests/fakes/fake_clock.ts";
 import { UnavailableError } from "../../common/core/errors.ts";
+import { createWake, type Wake } from "../../common/core/wake.ts";
 import { RevokedError } from "./transport_error.ts";
 import { paceMs, withJitter } from "./poll_pace.ts";
-import { type Poller, type PollEvent, startPoller } from "./poller.ts";
+import { type PollEvent, startPoller } from "./poller.ts";
 
 for (
   const { wish, configured, want } of [
@@ -33,7 +34,7 @@ Deno.test("withJitter() stays within a tenth", () => {
 
 interface Scene {
   clock: FakeClock;
-  poller: Poller;
+  wake: Wake;
   asked: { atMs: number; request: PollRequest }[];
   events: PollEvent[];
   tasks: { count: number; now: Date }[];
@@ -56,9 +57,9 @@ function withPoller(name: string, body: (scene: Scene) => Promise<void>): void {
       applied: [],
       answer: () => ({}),
       apply: () => Promise.resolve(),
-      poller: undefined as unknown as Poller,
+      wake: createWake(clock),
     };
-    scene.poller = startPoller({
+    const poller = startPoller({
       api: {
         poll(request) {
           scene.asked.push({ atMs: clock.monotonicMs(), request });
@@ -67,6 +68,7 @@ function withPoller(name: string, body: (scene: Scene) => Promise<void>): void {
         },
       },
       clock,
+      wake: scene.wake,
       intervalMs: () => 300_000,
       status: () => undefined,
       config: {
@@ -92,7 +94,7 @@ function withPoller(name: string, body: (scene: Scene) => Promise<void>): void {
     try {
       await body(scene);
     } finally {
-      await scene.poller[Symbol.asyncDispose]();
+      await poller[Symbol.asyncDispose]();
       assert.equal(clock.waiting, 0);
     }
   });
@@ -164,7 +166,7 @@ withPoller("startPoller() sends its effective configuration when it is asked to,
 
 withPoller("startPoller() polls early when it is woken, but not more often than every two seconds", async (scene) => {
   await scene.clock.advance(1000);
-  for (let i = 0; i < 5; i++) scene.poller.wake();
+  for (let i = 0; i < 5; i++) scene.wake.wake();
   await scene.clock.advance(10_000);
   assert.deepEqual(times(scene), [0, 2000]);
 });

@@ -6,6 +6,7 @@ import { RejectionReason, type UploadResponse } from "../../proto/gen/opendca/v1
 import type { ClockBook } from "../store/clock_book.ts";
 import type { Clock } from "../../common/core/clock.ts";
 import { NotPermittedError, RejectedError, UnavailableError } from "../../common/core/errors.ts";
+import { createWake } from "../../common/core/wake.ts";
 import type { Batch } from "../store/spool_record.ts";
 import type { Spool } from "../store/spool.ts";
 import type { AgentApi } from "./agent_api.ts";
@@ -66,7 +67,7 @@ export function startUplink(options: UplinkOptions): Uplink {
     maxAgeMs: options.maxAgeMs ?? batchLimits.maxAgeMs,
   };
   const stop = new AbortController();
-  let woken = Promise.withResolvers<void>();
+  const { wake, wait } = createWake(clock);
   const retry = {
     clock,
     backoffMs: jitteredBackoff({ firstMs: 2000, maxMs: 15 * 60_000, random }),
@@ -158,15 +159,7 @@ export function startUplink(options: UplinkOptions): Uplink {
 
   async function run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      if (await step(undefined, signal) === "sent") continue;
-      const waiting = new AbortController();
-      await Promise.race([
-        // The other one's end is no failure.
-        clock.sleep(lookEveryMs, AbortSignal.any([waiting.signal, signal])).catch(() => {}),
-        woken.promise,
-      ]);
-      waiting.abort();
-      woken = Promise.withResolvers<void>();
+      if (await step(undefined, signal) === "idle") await wait(lookEveryMs, signal);
     }
   }
 
@@ -176,7 +169,7 @@ export function startUplink(options: UplinkOptions): Uplink {
     else report({ event: "uplinkFailed", error });
   });
   return {
-    wake: () => woken.resolve(),
+    wake,
     async [Symbol.asyncDispose]() {
       stop.abort(new Error("The uplink was stopped"));
       await running;

@@ -7,6 +7,7 @@ import { sendWindowAt } from "../config/allowed_hours.ts";
 import type { Clock } from "../../common/core/clock.ts";
 import { messageOf } from "../../common/core/errors.ts";
 import { formatEndpoint } from "../../common/core/ip.ts";
+import { createWake } from "../../common/core/wake.ts";
 import { DamagedDatabaseError, StorageError } from "../../common/host/sqlite.ts";
 import type { Inventory, KnownDevice } from "../store/inventory.ts";
 import { type CapacityFinding, judgeCapacity } from "../schedule/capacity.ts";
@@ -136,7 +137,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   const measures = new Map<string, SiteMeasure>();
   let found: ReadonlySet<string> = new Set(), judgeFromMs = 0;
   let sites: { of: AgentConfig; byName: ReadonlyMap<string, ScheduledSite> } | undefined;
-  let woken = Promise.withResolvers<void>();
+  const { wake, wait } = createWake(clock);
   const state = emptySchedule(moment());
   for (const { deviceId, site, asleep, seenAt } of inventory.devices()) {
     const scheduled = scheduledSites().get(site);
@@ -230,11 +231,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       });
       for (const action of next.actions) begin(action);
       judge();
-      const over = new AbortController();
-      const rest = clock.sleep(next.wakeAfterMs, AbortSignal.any([over.signal, stop.signal])).catch(() => {}); // Woken.
-      await Promise.race([rest, woken.promise]);
-      over.abort();
-      woken = Promise.withResolvers<void>();
+      await wait(next.wakeAfterMs, stop.signal);
     }
   }
 
@@ -261,7 +258,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     }).finally(() => {
       jobs.delete(job);
       work.delete(doing);
-      woken.resolve();
+      wake();
     });
     work.add(doing);
   }
@@ -394,7 +391,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       for (const job of jobs) job.abort.abort(new ConfigChangedError());
       judgeFromMs = 0;
       keepWithinIntervals(state, scheduledSites(), moment());
-      woken.resolve();
+      wake();
     },
     presences() {
       const count: Record<PresenceState, number> = { awake: 0, asleep: 0, unreachable: 0, gone: 0 };
@@ -412,7 +409,6 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     sweeping: () => [...jobs].filter(({ kind, begun }) => kind === "sweep" && begun).map(({ site }) => site),
     async [Symbol.asyncDispose]() {
       stop.abort(new Error("The agent is stopping"));
-      woken.resolve();
       await running;
       await Promise.all(work);
     },

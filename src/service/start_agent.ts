@@ -14,10 +14,11 @@ import { watchConfig } from "../config/watch_config.ts";
 import type { Clock } from "../../common/core/clock.ts";
 import type { ColorChoice } from "../../common/core/color.ts";
 import { openClockBook } from "../store/clock_book.ts";
+import { createWake } from "../../common/core/wake.ts";
 import { messageOf, NotPermittedError, UnavailableError } from "../../common/core/errors.ts";
 import { DamagedDatabaseError, tryStore } from "../../common/host/sqlite.ts";
 import { openLog } from "../log/open_log.ts";
-import { type Poller, startPoller } from "../link/poller.ts";
+import { startPoller } from "../link/poller.ts";
 import { openTaskMemory } from "../store/task_memory.ts";
 import { startTaskRunner } from "../tasks/task_runner.ts";
 import { createHostNames } from "../targets/host_names.ts";
@@ -98,13 +99,14 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     color: parts.log?.color,
   }));
   const log = openedLog.logger;
-  let changed = () => {};
+  // Made before all that wakes them: the poller and the writer of the status begin further down.
+  const polls = createWake(clock), statusChanges = createWake(clock);
   // What is built further down and used by what is built first.
-  const later: { poller?: Poller; scans?: SiteScans; scheduler?: Scheduler } = {};
+  const later: { scans?: SiteScans; scheduler?: Scheduler } = {};
   const faults = createFaultList({
     now: () => clock.now(),
     monotonicMs: () => clock.monotonicMs(),
-    changed: () => changed(),
+    changed: statusChanges.wake,
     // The last line about a thing is its present state, whatever the thing is.
     ended: ({ code, message, firstAt, count }, lastedMs) =>
       log.info(faultKindOf(code).endEvent ?? "faultEnded", {
@@ -164,13 +166,13 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     replaceTextFile: machine.replaceTextFile,
     onChange({ config, refusals, from }) {
       openedLog.setLevel(parts.log?.level ?? config.log.level);
-      if (config.poll.intervalMs !== pollIntervalMs) later.poller?.wake();
+      if (config.poll.intervalMs !== pollIntervalMs) polls.wake();
       pollIntervalMs = config.poll.intervalMs;
       log.info("configApplied", { from, refusals });
       faults.keepSites("scan-failed", config.sites.map(({ name }) => name));
       later.scans?.configChanged();
       later.scheduler?.configChanged();
-      changed();
+      statusChanges.wake();
     },
   });
   if (live.refusals().length > 0) log.warn("configRefused", { refusals: live.refusals() });
@@ -187,7 +189,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     log,
     faults,
     clock,
-    changed: () => changed(),
+    changed: statusChanges.wake,
     onDefect: fail,
     onRevoked(error) {
       if (isRevoked) return;
@@ -239,12 +241,12 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     scheduler: () => later.scheduler,
   });
   const saveStatus = createStatusSaver({ path: inState(statusFileName), machine, log });
-  const statusWriter = built.use(startStatusWriter({
+  built.use(startStatusWriter({
     clock,
+    wake: statusChanges,
     heartbeatMs,
     write: (phase) => saveStatus(JSON.stringify(status.forFile(phase), null, 2)),
   }));
-  changed = () => statusWriter.changed();
 
   const stopping = new AbortController();
   built.defer(() => stopping.abort(new Error("The agent is stopping")));
@@ -270,7 +272,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     // Not for each of many steps; until then nothing new is put into a batch.
     const waitMs = measuredAtMs + measureAgainMs - clock.monotonicMs();
     clock.sleep(Math.max(0, waitMs), stopping.signal).then(() => {
-      if (!book.isMeasured()) later.poller?.wake();
+      if (!book.isMeasured()) polls.wake();
     }, () => {}); // The agent is stopping.
   };
 
@@ -339,12 +341,13 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     },
     report: reports.task,
     cleanText,
-    onResult: () => later.poller?.wake(),
+    onResult: polls.wake,
   }));
 
-  later.poller = built.use(startPoller({
+  built.use(startPoller({
     api,
     clock: trueClock,
+    wake: polls,
     beginMeasure: book.beginMeasure,
     intervalMs: () => live.current().poll.intervalMs,
     status: status.forPoll,
