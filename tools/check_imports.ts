@@ -12,6 +12,7 @@ export const allowed: Record<string, string[]> = {
   "common/core": [],
   "common/reading": ["common/core", "proto"],
   "common/report": shared,
+  "common/protocol": ["common/core", "proto"],
   "common/host": ["common/core"],
 
   "src/log": ["common/core"],
@@ -23,11 +24,12 @@ export const allowed: Record<string, string[]> = {
   "src/scan": [...shared, "src/snmp", "src/targets", "src/printers"],
   "src/schedule": ["common/core", "src/config"],
   "src/store": [...shared, "common/host", "proto"],
-  "src/link": [...shared, "common/host", "proto", "src/store"],
-  "src/activation": ["common/core", "common/host", "proto", "src/link"],
-  "src/tasks": ["common/core", "common/host", "proto", "src/config", "src/store"],
+  "src/link": [...shared, "common/protocol", "common/host", "proto", "src/store"],
+  "src/activation": ["common/core", "common/protocol", "common/host", "proto", "src/link"],
+  "src/tasks": ["common/core", "common/protocol", "common/host", "proto", "src/config", "src/store"],
   "src/service": [
     ...shared,
+    "common/protocol",
     "common/host",
     "proto",
     "src/log",

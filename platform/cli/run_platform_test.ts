@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { checkUnlockToken, parseUnlockToken } from "../../src/activation/unlock_token.ts";
+import { checkUnlockToken, parseUnlockToken } from "../../common/protocol/unlock_token.ts";
 import { parseUnlockKey } from "../../src/config/unlock_key.ts";
 import { now, withPlatform } from "../../tests/platform/platform_commands.ts";
 import { createAuthority } from "../certificates/authority.ts";

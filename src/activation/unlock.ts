@@ -2,7 +2,7 @@
 import { UsageError } from "../../common/core/errors.ts";
 import { isLocked, lockCount, unlockState } from "./activation_state.ts";
 import { holdState, judgeState, lockState, replaceForeignState, type StateStoreOptions } from "./state_store.ts";
-import { checkUnlockToken, parseUnlockToken } from "./unlock_token.ts";
+import { checkUnlockToken, parseUnlockToken } from "../../common/protocol/unlock_token.ts";
 
 export interface UnlockOptions {
   store: StateStoreOptions;

@@ -2,12 +2,10 @@ import { Buffer } from "node:buffer";
 import { connectivityState, logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
 import { AgentServiceClient } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { formatEndpoint } from "../../common/core/ip.ts";
+import { maxMessageBytes } from "../../common/protocol/limits.ts";
 import { EndpointCredentials } from "./endpoint_credentials.ts";
 import { type Proxy, proxyFor } from "./proxy_choice.ts";
 import type { ClientCertificate, TrustConfig } from "./trust.ts";
-
-/** Largest answer that is read. */
-const maxReceiveBytes = 4 * 1024 * 1024;
 
 /** Firewalls and routers forget a flow that is silent for a minute. */
 export const defaultKeepAliveMs = 45_000;
@@ -46,7 +44,7 @@ export function openGrpcClient(
     "grpc.enable_retries": 0,
     "grpc.use_local_subchannel_pool": 1,
     "grpc.service_config_disable_resolution": 1,
-    "grpc.max_receive_message_length": maxReceiveBytes,
+    "grpc.max_receive_message_length": maxMessageBytes,
     // Between polls as well, and on a connection that is dead it fails before the deadline of a call.
     "grpc.keepalive_time_ms": keepAliveMs,
     "grpc.keepalive_timeout_ms": Math.min(keepAliveMs, keepAliveTimeoutMs),

@@ -8,6 +8,7 @@ import {
   Record as RecordMessage,
 } from "../../proto/gen/opendca/v1/batch.ts";
 import type { TaskResult } from "../../proto/gen/opendca/v1/task.ts";
+import { maxPayloadBytes, maxPlainBytes } from "../../common/protocol/limits.ts";
 import type { MaskableField } from "../../common/reading/maskable_fields.ts";
 import type { UptimeMark } from "../store/clock_book.ts";
 import { RejectedError } from "../../common/core/errors.ts";
@@ -16,10 +17,6 @@ import type { Batch, SpoolRecord } from "../store/spool_record.ts";
 import { asBuffer } from "./grpc_client.ts";
 import { readingToMessage } from "../../common/reading/encode_reading.ts";
 import { maskReading } from "../../common/reading/mask_reading.ts";
-
-/** Limits of proto/opendca/v1/batch.proto. */
-export const maxPayloadBytes = 3 * 1024 * 1024;
-export const maxPlainBytes = 16 * 1024 * 1024;
 
 export interface RecordPlace {
   /** Name of the site. */

@@ -1,4 +1,5 @@
 /** What an administrator should know of, by kind: repetitions are counted, and what works again is taken off. */
+import { maxFaults } from "../../common/protocol/limits.ts";
 import { type FaultCode, type FaultKindName, faultKindOf } from "./fault_kinds.ts";
 
 export interface AgentFault {
@@ -21,7 +22,6 @@ export interface FaultList {
   all(): AgentFault[];
 }
 
-const maxShown = 20;
 /** More than is shown, so that the end of each of many is told. */
 const maxKept = 2000;
 const maxMessage = 500;
@@ -85,7 +85,7 @@ export function createFaultList({ now, monotonicMs, changed, ended }: FaultListO
       for (const fault of [...faults.values()]) {
         if (nowMs - fault.lastMs >= (faultKindOf(fault.code).lastsMs ?? Infinity)) end(fault);
       }
-      return [...faults.values()].slice(-maxShown).reverse()
+      return [...faults.values()].slice(-maxFaults).reverse()
         .map(({ firstMs: _, lastMs: __, ...fault }) => fault);
     },
   };

@@ -1,6 +1,7 @@
 /** The diagnostics bundle: a gzip-compressed tar archive (POSIX.1-1988 ustar) of a few text files, at most 2 MiB. */
 import { Buffer } from "node:buffer";
 import { gzipSync } from "node:zlib";
+import { maxBundleBytes } from "../../common/protocol/limits.ts";
 
 export interface DiagnosticsFile {
   /** Without a folder. */
@@ -9,7 +10,6 @@ export interface DiagnosticsFile {
   text: string;
 }
 
-const maxBundleBytes = 2 * 1024 * 1024;
 const blockBytes = 512;
 
 /** The same files give the same bytes. Long texts lose their first half until the bundle is small enough. */

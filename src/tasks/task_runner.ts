@@ -8,7 +8,8 @@ import type { Clock } from "../../common/core/clock.ts";
 import { adviceOf } from "../../common/core/errors.ts";
 import { DamagedDatabaseError, StorageError } from "../../common/host/sqlite.ts";
 import type { TaskMemory } from "../store/task_memory.ts";
-import { verifyTask } from "./verify_task.ts";
+import { maxBundleBytes, maxTasks } from "../../common/protocol/limits.ts";
+import { verifyTask } from "../../common/protocol/signed_task.ts";
 
 /** Thrown by a handler for what it will not do: the task is refused, not failed. */
 export class TaskRefusal extends Error {
@@ -58,7 +59,7 @@ export interface TaskRunner extends AsyncDisposable {
 
 /** Largest result that goes with a poll. */
 const maxPolledBytes = 64 * 1024;
-const maxResultBytes = 2 * 1024 * 1024 + 4096;
+const maxResultBytes = maxBundleBytes + 4096;
 const maxMessage = 500;
 
 interface Waiting {
@@ -75,7 +76,7 @@ interface TaskQueue {
 /** Nothing runs until `take`. Disposal stops the task that runs; it is reported as failed after the next start. */
 export function startTaskRunner(options: TaskRunnerOptions): TaskRunner {
   const { memory, clock, report } = options;
-  const maxQueued = options.maxQueued ?? 20;
+  const maxQueued = options.maxQueued ?? maxTasks;
   const deadlineMs = options.deadlineMs ?? 15 * 60_000;
   const scans: TaskQueue = { waiting: [], running: undefined }, others: TaskQueue = { waiting: [], running: undefined };
   const stop = new AbortController();

@@ -6,7 +6,7 @@ import { FakeClock } from "../../tests/fakes/fake_clock.ts";
 import { type Database, openDatabase, StorageError } from "../../common/host/sqlite.ts";
 import { openTaskMemory, type TaskMemory } from "../store/task_memory.ts";
 import { startTaskRunner, type TaskEvent, type TaskHandler, TaskRefusal, type TaskRunner } from "./task_runner.ts";
-import { keyIdOf } from "./verify_task.ts";
+import { keyIdOf } from "../../common/protocol/signature.ts";
 
 const keys = generateKeyPairSync("ed25519"), others = generateKeyPairSync("ed25519");
 const rawKey = Buffer.from(keys.publicKey.export({ format: "jwk" }).x!, "base64url");

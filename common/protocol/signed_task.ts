@@ -1,12 +1,16 @@
-/** Decides whether a task of the platform may run, before anything in it is believed. */
+/** Tasks as the platform signs them and as the agent checks them, before it believes anything in them. */
 import { Buffer } from "node:buffer";
-import { createHash, createPublicKey, verify } from "node:crypto";
 import { RefusalReason, type SignedTask, Task } from "../../proto/gen/opendca/v1/task.ts";
+import { maxTaskBytes } from "./limits.ts";
+import { isSignedBy, keyIdOf, type SigningKey } from "./signature.ts";
 
-/** Larger ones are refused unread. */
-export const maxTaskBytes = 256 * 1024;
+const context = "opendca.task.v1";
 
-const context = new TextEncoder().encode("opendca.task.v1\0");
+/** The task as bytes, and the signature over exactly these. */
+export function signTask(key: SigningKey, task: Task): SignedTask {
+  const bytes = Task.encode(task).finish();
+  return { task: Buffer.from(bytes), signature: Buffer.from(key.sign(context, bytes)), keyId: key.keyId };
+}
 
 export type TaskVerdict =
   | { kind: "sound"; task: Task }
@@ -43,16 +47,9 @@ export function verifyTask(
   return { kind: "sound", task };
 }
 
-/** First 16 hexadecimal digits of the SHA-256 of the raw key: how a task names the key that it was signed with. */
-export function keyIdOf(rawKey: Uint8Array): string {
-  return createHash("sha256").update(rawKey).digest("hex").slice(0, 16);
-}
-
 function isSigned({ task, signature, keyId }: SignedTask, signingKeys: readonly string[]): boolean {
-  const raw = signingKeys.map((key) => Buffer.from(key, "base64")).find((key) => keyIdOf(key) === keyId);
-  if (raw === undefined || raw.length !== 32 || signature.length !== 64) return false;
-  const key = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x: raw.toString("base64url") }, format: "jwk" });
-  return verify(null, Buffer.concat([context, task]), key, signature);
+  const rawKey = signingKeys.map((key) => Buffer.from(key, "base64")).find((key) => keyIdOf(key) === keyId);
+  return rawKey !== undefined && isSignedBy(rawKey, { context, message: task, signature });
 }
 
 function maybeTask(bytes: Uint8Array): Task | undefined {

@@ -1,18 +1,36 @@
-/** Reads the unlock token of proto/opendca/v1/unlock.proto and checks who signed it. */
+/** The unlock token of proto/opendca/v1/unlock.proto, as the platform makes it and as the agent checks it. */
 import { Buffer } from "node:buffer";
-import { createPublicKey, verify } from "node:crypto";
 import { UnlockGrant } from "../../proto/gen/opendca/v1/unlock.ts";
-import { NotPermittedError, UsageError } from "../../common/core/errors.ts";
+import { NotPermittedError, UsageError } from "../core/errors.ts";
+import { isSignedBy, type SigningKey } from "./signature.ts";
 
 const prefix = "opendca-unlock-1";
-const context = new TextEncoder().encode("opendca.unlock.v1\0");
+const context = "opendca.unlock.v1";
+
+export interface UnlockRequest {
+  installationId: string;
+  /** As `opendca status` shows it, from 1. */
+  lockCount: number;
+  issuedAt: Date;
+  expiresAt: Date;
+}
+
+/** The token as text. */
+export function createUnlockToken(key: SigningKey, request: UnlockRequest): string {
+  const grant = UnlockGrant.encode(request).finish();
+  return [prefix, base64url(grant), base64url(key.sign(context, grant))].join(".");
+}
+
+function base64url(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("base64url");
+}
 
 export interface UnlockToken {
   installationId: string;
   lockCount: number;
   expiresAt: Date | undefined;
-  /** The bytes that are signed, context included. */
-  signed: Uint8Array;
+  /** The encoded grant. */
+  message: Uint8Array;
   signature: Uint8Array;
 }
 
@@ -22,16 +40,10 @@ export function parseUnlockToken(text: string): UnlockToken {
   const [name, grantText = "", signatureText = ""] = parts;
   const signature = new Uint8Array(Buffer.from(signatureText, "base64url"));
   if (parts.length !== 3 || name !== prefix || signature.length !== 64) throw notAToken();
-  const bytes = new Uint8Array(Buffer.from(grantText, "base64url"));
+  const message = new Uint8Array(Buffer.from(grantText, "base64url"));
   try {
-    const grant = UnlockGrant.decode(bytes);
-    return {
-      installationId: grant.installationId,
-      lockCount: grant.lockCount,
-      expiresAt: grant.expiresAt,
-      signed: Uint8Array.from([...context, ...bytes]),
-      signature,
-    };
+    const { installationId, lockCount, expiresAt } = UnlockGrant.decode(message);
+    return { installationId, lockCount, expiresAt, message, signature };
   } catch (cause) {
     throw notAToken(cause);
   }
@@ -48,8 +60,11 @@ export function checkUnlockToken(
       "docs/activation.md says how an administrator begins anew; then set platform.unlockKey in agent.yaml first",
     );
   }
-  const signed = expected.unlockKeys.some((key) => isSignedBy(token, key));
-  if (!signed) throw refused("it was not signed by the platform's unlock key", "ask the platform for a new one");
+  const { message, signature } = token;
+  const isSigned = expected.unlockKeys.some((key) =>
+    isSignedBy(Buffer.from(key, "base64"), { context, message, signature })
+  );
+  if (!isSigned) throw refused("it was not signed by the platform's unlock key", "ask the platform for a new one");
   const wanted = `ask for one for installation ${expected.installationId}, lock ${expected.lockCount}`;
   if (token.installationId !== expected.installationId) {
     throw refused(`it is for another installation: current value is ${token.installationId}`, wanted);
@@ -59,18 +74,6 @@ export function checkUnlockToken(
   }
   if (token.expiresAt !== undefined && token.expiresAt < expected.now) {
     throw refused(`it expired at ${token.expiresAt.toISOString()}`, `check the clock of this machine, or ${wanted}`);
-  }
-}
-
-/** Checks an Ed25519 signature with a public key of 32 bytes in base64; false for a key that is none, as one with a typing error. */
-function isSignedBy(token: UnlockToken, key: string): boolean {
-  const raw = Buffer.from(key, "base64");
-  if (raw.length !== 32) return false;
-  try {
-    const jwk = { kty: "OKP", crv: "Ed25519", x: raw.toString("base64url") };
-    return verify(null, token.signed, createPublicKey({ key: jwk, format: "jwk" }), token.signature);
-  } catch {
-    return false; // Half of all numbers are no point of the curve.
   }
 }
 
