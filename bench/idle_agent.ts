@@ -8,7 +8,7 @@
 import { cpuUsage } from "node:process";
 import { runCli } from "../src/cli/run_cli.ts";
 import { denoHost } from "../src/compose.ts";
-import { SteppedClock } from "../tests/fakes/stepped_clock.ts";
+import { SteppedClock } from "../tests/fixtures/stepped_clock.ts";
 import { usageOf } from "./measure.ts";
 
 export interface IdleMeasured {

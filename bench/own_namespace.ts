@@ -1,4 +1,4 @@
-import { succeeds } from "../tests/peers.ts";
+import { succeeds } from "../tests/fixtures/peers.ts";
 
 /**
  * Runs the benchmark anew in a network namespace of its own, with a loopback device alone, and returns the exit code of

@@ -1,5 +1,5 @@
 /** The programs that a benchmark runs: ours from source or compiled, and the simulator in a process of its own. */
-import { maybeProgram } from "../tests/peers.ts";
+import { maybeProgram } from "../tests/fixtures/peers.ts";
 import { usageOf } from "./measure.ts";
 
 const root = new URL("../", import.meta.url).pathname;

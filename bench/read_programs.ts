@@ -1,7 +1,7 @@
 /** How bench/read.ts runs each program over the printers' addresses, and what it finds in the answers. */
 import { cpuUsage } from "node:process";
 import type { Reading } from "../common/reading/reading.ts";
-import { freePort } from "../tests/free_port.ts";
+import { freePort } from "../tests/fixtures/free_port.ts";
 import { measure, type Run, usageOf } from "./measure.ts";
 import { opendca } from "./programs.ts";
 

@@ -4,8 +4,8 @@
  * a lost acknowledgement puts lines in twice; it acknowledges what it holds in memory; it knows no devices, looks at no
  * content, compresses nothing and answers no question afterwards.
  */
-import { createTestAuthority } from "../tests/fakes/test_authority.ts";
-import { until } from "../tests/until.ts";
+import { createTestAuthority } from "../tests/fixtures/test_authority.ts";
+import { until } from "../tests/fixtures/until.ts";
 import { usageOf } from "./measure.ts";
 import type { Relayed } from "./uplink.ts";
 import { maybeConnectionBytes } from "./wire.ts";

@@ -1,6 +1,6 @@
 /** A platform in a process of its own, and an agent's configuration that was activated with it, for real. */
 import { DatabaseSync } from "node:sqlite";
-import { type RunningProgram, runProgram, startProgram } from "../tests/start_program.ts";
+import { type RunningProgram, runProgram, startProgram } from "../tests/fixtures/start_program.ts";
 
 export interface Service extends AsyncDisposable {
   platform: RunningProgram;

@@ -14,7 +14,7 @@ import { maybeInOwnNamespace } from "./own_namespace.ts";
 import { maybePeer, opendca, startFleet } from "./programs.ts";
 import { systemClock } from "../common/core/clock.ts";
 import { communityProbe } from "../src/snmp/probe.ts";
-import { succeeds } from "../tests/peers.ts";
+import { succeeds } from "../tests/fixtures/peers.ts";
 
 const outside = await maybeInOwnNamespace(import.meta.url);
 // deno-lint-ignore opendca/only-main-exits -- a program of its own

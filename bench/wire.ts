@@ -1,4 +1,4 @@
-import { maybeProgram } from "../tests/peers.ts";
+import { maybeProgram } from "../tests/fixtures/peers.ts";
 
 /**
  * What the connections to a port on this machine have carried so far, both directions: the kernel's own count of

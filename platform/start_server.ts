@@ -88,7 +88,7 @@ export async function startServer(platform: Platform, options: ListenOptions): P
 }
 
 /* grpc-js knows "requires a certificate" and "asks for none". The handshake options behind that are taken over here, and
- * tests/platform/platform_tls_test.ts fails when a later grpc-js has others. */
+ * tests/platform/tls_test.ts fails when a later grpc-js has others. */
 function credentialsOf(platform: Platform, options: ListenOptions): ServerCredentials {
   const { certificatePem, privateKeyPem } = options.certificate;
   const credentials = ServerCredentials.createSsl(

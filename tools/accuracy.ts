@@ -2,7 +2,7 @@
 import { accuracyDocument } from "../tests/scan/accuracy/accuracy_document.ts";
 import { surveyRecordings } from "../tests/scan/accuracy/survey.ts";
 import { surveyCases } from "../tests/scan/accuracy/cases.ts";
-import { maybeCases, maybeRecordings } from "../tests/peers.ts";
+import { maybeCases, maybeRecordings } from "../tests/fixtures/peers.ts";
 
 if (import.meta.main) {
   const recordings = maybeRecordings();

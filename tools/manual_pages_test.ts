@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Command } from "commander";
-import { testHost } from "../tests/fakes/test_host.ts";
-import { maybeProgram, peerTest } from "../tests/peers.ts";
+import { testHost } from "../tests/fixtures/test_host.ts";
+import { maybeProgram, peerTest } from "../tests/fixtures/peers.ts";
 import { allCommands } from "../src/cli/run_cli.ts";
 import { manualPages } from "./manual_pages.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { AgentStatus } from "../../proto/gen/opendca/v1/agent_service.ts";
-import { now, type RunCommand, withPlatform } from "../../tests/platform/platform_commands.ts";
+import { now, type RunCommand, withPlatform } from "../../tests/platform/commands.ts";
 import { createAgent, noteConfigRefusals, notePoll } from "../store/agents.ts";
 import { noteLedgerHead } from "../store/ledger_heads.ts";
 import { openStore } from "../store/store.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import stringWidth from "string-width";
 import { ReadingScope, Record as RecordMessage } from "../../proto/gen/opendca/v1/batch.ts";
 import { AlertSeverity, LevelKind, PrinterState, Reading } from "../../proto/gen/opendca/v1/reading.ts";
-import { now, type RunCommand, withPlatform } from "../../tests/platform/platform_commands.ts";
+import { now, type RunCommand, withPlatform } from "../../tests/platform/commands.ts";
 import { createAgent } from "../store/agents.ts";
 import { addHistory, createDevice, setEvidence, setPlace } from "../store/devices.ts";
 import { addRecord } from "../store/readings.ts";

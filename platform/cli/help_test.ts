@@ -1,7 +1,7 @@
 /** The help of every command of `opendca-platform`, a golden file for each group. */
 import assert from "node:assert/strict";
 import { assertGolden } from "../../tests/golden/golden.ts";
-import { withPlatform } from "../../tests/platform/platform_commands.ts";
+import { withPlatform } from "../../tests/platform/commands.ts";
 
 /** Names of the commands in a help text. */
 function commandsOf(help: string): string[] {

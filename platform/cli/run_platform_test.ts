@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { checkUnlockToken, parseUnlockToken } from "../../common/protocol/unlock_token.ts";
 import { parseUnlockKey } from "../../src/config/unlock_key.ts";
-import { now, withPlatform } from "../../tests/platform/platform_commands.ts";
+import { now, withPlatform } from "../../tests/platform/commands.ts";
 import { createAuthority } from "../certificates/authority.ts";
 
 Deno.test("runPlatform() makes a customer, a site and a code, and tells who did", () =>

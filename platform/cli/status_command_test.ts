@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { now, type RunCommand, withPlatform } from "../../tests/platform/platform_commands.ts";
+import { now, type RunCommand, withPlatform } from "../../tests/platform/commands.ts";
 import { createAgent, notePoll, revokeAgent, suspectClone } from "../store/agents.ts";
 import { appendAudit } from "../store/audit_log.ts";
 import { openStore } from "../store/store.ts";

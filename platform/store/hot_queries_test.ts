@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { activatedAgent, call, connect, pollOf, startTestPlatform } from "../../tests/platform/platform_fixture.ts";
-import { batchOf, readingOf, recordOf } from "../../tests/platform/platform_uploads.ts";
+import { activatedAgent, call, connect, pollOf, startTestPlatform } from "../../tests/fixtures/platform_fixture.ts";
+import { batchOf, readingOf, recordOf } from "../../tests/fixtures/platform_uploads.ts";
 
 /** The statements that are prepared while `body` runs. */
 async function preparedDuring(body: () => Promise<void>): Promise<string[]> {

@@ -7,7 +7,7 @@ import { allEvidenceOf, evidenceOf, historyOf, listDevices, maybeDevice } from "
 import { migrations } from "./migrations.ts";
 import { latestMeters, meterHistory } from "./readings.ts";
 import { openStore } from "./store.ts";
-import { readingOf } from "../../tests/platform/platform_uploads.ts";
+import { readingOf } from "../../tests/fixtures/platform_uploads.ts";
 
 const day = 86_400_000;
 const start = Date.UTC(2026, 0, 1);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type TestHost, testHost } from "../../tests/fakes/test_host.ts";
+import { type TestHost, testHost } from "../../tests/fixtures/test_host.ts";
 import { NotPermittedError } from "../../common/core/errors.ts";
 import { runCli } from "./run_cli.ts";
 

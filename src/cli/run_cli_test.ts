@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { testHost } from "../../tests/fakes/test_host.ts";
+import { testHost } from "../../tests/fixtures/test_host.ts";
 import { assertGolden } from "../../tests/golden/golden.ts";
 import { runCli } from "./run_cli.ts";
 

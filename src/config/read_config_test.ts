@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createTestAuthority } from "../../tests/fakes/test_authority.ts";
+import { createTestAuthority } from "../../tests/fixtures/test_authority.ts";
 import { planToWire } from "../snmp/credential.ts";
 import type { AgentConfig } from "./agent_config.ts";
 import { ConfigMistakesError } from "./config_mistakes.ts";

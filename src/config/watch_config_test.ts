@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { ConfigError } from "../../common/core/errors.ts";
 import { parseAgentConfig } from "./read_config.ts";
 import { type ConfigChange, watchConfig } from "./watch_config.ts";

@@ -12,7 +12,7 @@ import {
 } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { Batch, UploadResponse } from "../../proto/gen/opendca/v1/batch.ts";
 import { Task, TaskResult } from "../../proto/gen/opendca/v1/task.ts";
-import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { UnavailableError } from "../../common/core/errors.ts";
 import { openLedger } from "../store/ledger.ts";
 import type { LedgerEntry } from "../store/ledger_entry.ts";

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { type PollRequest, PollResponse } from "../../proto/gen/opendca/v1/agent_service.ts";
 import type { ConfigDocument } from "../../proto/gen/opendca/v1/config.ts";
 import { SignedTask, TaskResult } from "../../proto/gen/opendca/v1/task.ts";
-import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { UnavailableError } from "../../common/core/errors.ts";
 import { createWake, type Wake } from "../../common/core/wake.ts";
 import { RevokedError } from "./transport_error.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { RenewResponse } from "../../proto/gen/opendca/v1/agent_service.ts";
-import { FakeClock } from "../../tests/fakes/fake_clock.ts";
-import { createTestAuthority } from "../../tests/fakes/test_authority.ts";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
+import { createTestAuthority } from "../../tests/fixtures/test_authority.ts";
 import { NotPermittedError, UnavailableError } from "../../common/core/errors.ts";
 import { makeCertificateRequest } from "./client_key.ts";
 import { identityFiles } from "./identity_files.ts";

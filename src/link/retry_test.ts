@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { RejectedError, UnavailableError } from "../../common/core/errors.ts";
 import { jitteredBackoff, withRetry, withTimeout } from "./retry.ts";
 

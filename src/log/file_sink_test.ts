@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { FakeClock } from "../../tests/fakes/fake_clock.ts";
-import { fakeLogDisk } from "../../tests/fakes/fake_log_disk.ts";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
+import { fakeLogDisk } from "../../tests/fixtures/fake_log_disk.ts";
 import { createFileSink } from "./file_sink.ts";
 
 const time = new Date("2026-01-01T00:00:00Z");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { type LogLevel, logLevels } from "./log_level.ts";
 import type { LogRecord } from "./log_record.ts";
 import { createLogger } from "./logger.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { FakeClock } from "../../tests/fakes/fake_clock.ts";
-import { fakeLogDisk } from "../../tests/fakes/fake_log_disk.ts";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
+import { fakeLogDisk } from "../../tests/fixtures/fake_log_disk.ts";
 import { Secret } from "../../common/core/secret.ts";
 import { type LogOptions, openLog } from "./open_log.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { formatJsonLine } from "./format_line.ts";
 import { createStreamSink } from "./stream_sink.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { createBreather } from "./breather.ts";
 
 /** Sends `probes`, of which a share answers at once; returns the longest burst and how many pauses there were. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { createNeighbourPacer, heldMs } from "./neighbour_pacer.ts";
 
 Deno.test("createNeighbourPacer() lets so many addresses be looked for within the time of an entry, whatever is asked", async () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { defaultPlan, planToWire } from "../snmp/credential.ts";
 import type { DatagramHub, DatagramListener } from "../snmp/datagram_hub.ts";
 import { encodeCommunityMessage, PduType } from "../snmp/message.ts";

@@ -1,6 +1,6 @@
-import { fakeNames } from "../../tests/fakes/fake_names.ts";
+import { fakeNames } from "../../tests/fixtures/fake_names.ts";
 import assert from "node:assert/strict";
-import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { UnavailableError } from "../../common/core/errors.ts";
 import { defaultPlan, planToWire } from "../snmp/credential.ts";
 import type { FromScanner, Shard, ToScanner } from "./worker_messages.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { expectedMissing } from "./loss_estimate.ts";
-import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { encodeCommunityMessage, PduType } from "../snmp/message.ts";
 import { communityProbe } from "../snmp/probe.ts";
 import { Tag } from "../snmp/value.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { createPacer } from "./token_bucket.ts";
 
 async function sentAfter(ratePerSecond: number, ms: number): Promise<number> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { FakeClock } from "../../tests/fakes/fake_clock.ts";
-import { interpretedReading } from "../../tests/fakes/sample_reading.ts";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
+import { interpretedReading } from "../../tests/fixtures/sample_reading.ts";
 import { recordOfReading } from "../link/spool_reading.ts";
 import { openSpool } from "../store/spool.ts";
 import { denoSpoolFiles } from "../store/spool_files.ts";

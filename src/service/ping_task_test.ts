@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { parseAgentConfig } from "../config/read_config.ts";
 import { TaskRefusal } from "../tasks/task_runner.ts";
 import { mayPing, runPingTask } from "./ping_task.ts";

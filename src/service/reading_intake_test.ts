@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { interpretedReading } from "../../tests/fakes/sample_reading.ts";
+import { interpretedReading } from "../../tests/fixtures/sample_reading.ts";
 import { DeviceEventKind, Record as RecordMessage } from "../../proto/gen/opendca/v1/batch.ts";
 import { openDatabase } from "../../common/host/sqlite.ts";
 import { inventoryOn } from "../store/inventory.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { UnavailableError } from "../../common/core/errors.ts";
 import { DamagedDatabaseError } from "../../common/host/sqlite.ts";
 import { createLogger } from "../log/logger.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { RefusalReason } from "../../proto/gen/opendca/v1/task.ts";
-import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { parseAgentConfig } from "../config/read_config.ts";
 import { TaskRefusal } from "../tasks/task_runner.ts";
 import { HoursEndedError } from "./hours_watch.ts";

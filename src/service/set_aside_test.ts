@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createFakeDisk } from "../../tests/fakes/fake_disk.ts";
+import { createFakeDisk } from "../../tests/fixtures/fake_disk.ts";
 import { openDatabase } from "../../common/host/sqlite.ts";
 import { openOrSetAside } from "./set_aside.ts";
 

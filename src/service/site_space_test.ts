@@ -4,7 +4,7 @@ import type { AgentConfig } from "../config/agent_config.ts";
 import { type AddressSpace, targetAt } from "../targets/address_space.ts";
 import { parseTargetSpec } from "../targets/target_spec.ts";
 import { narrowSpace } from "../targets/narrow_space.ts";
-import { fakeNames } from "../../tests/fakes/fake_names.ts";
+import { fakeNames } from "../../tests/fixtures/fake_names.ts";
 import { maybeRangeOf, siteSpace } from "./site_space.ts";
 
 function configOf(sites: string): AgentConfig {

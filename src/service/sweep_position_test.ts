@@ -1,4 +1,4 @@
-import { fakeNames } from "../../tests/fakes/fake_names.ts";
+import { fakeNames } from "../../tests/fixtures/fake_names.ts";
 import assert from "node:assert/strict";
 import { Secret } from "../../common/core/secret.ts";
 import { type CredentialPlan, planToWire } from "../snmp/credential.ts";

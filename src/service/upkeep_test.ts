@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { type Ledger, openLedger } from "../store/ledger.ts";
 import { startUpkeep } from "./upkeep.ts";
 

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ObjectTable } from "../../simulator/object_table.ts";
-import { FakeClock } from "../../tests/fakes/fake_clock.ts";
-import { type Network, replayDevice, type ReplayedDevice } from "../../tests/fakes/replayed_device.ts";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
+import { type Network, replayDevice, type ReplayedDevice } from "../../tests/fixtures/replayed_device.ts";
 import { Secret } from "../../common/core/secret.ts";
 import { createAnswerWait } from "../scan/round_trip.ts";
 import { createAnswerSizes, maxAnswerOctets } from "./answer_sizes.ts";

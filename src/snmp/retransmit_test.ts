@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Clock, systemClock } from "../../common/core/clock.ts";
-import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { startSending } from "./retransmit.ts";
 
 function observe(clock: Clock, given: { send?: () => Promise<void>; pace?: () => Promise<void> } = {}) {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import type { Credential } from "./credential.ts";
 import { Secret } from "../../common/core/secret.ts";
 import { type DatagramHub, type DatagramPort, startDatagramHub } from "./datagram_hub.ts";

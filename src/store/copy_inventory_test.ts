@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { interpretedReading } from "../../tests/fakes/sample_reading.ts";
+import { interpretedReading } from "../../tests/fixtures/sample_reading.ts";
 import { openDatabase } from "../../common/host/sqlite.ts";
 import { DamagedDatabaseError } from "../../common/host/sqlite.ts";
 import { copyInventory } from "./copy_inventory.ts";

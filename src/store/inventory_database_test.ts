@@ -1,6 +1,6 @@
 /** Files of the first version, with the devices that it made of partly lost answers. */
 import assert from "node:assert/strict";
-import { interpretedReading } from "../../tests/fakes/sample_reading.ts";
+import { interpretedReading } from "../../tests/fixtures/sample_reading.ts";
 import { DamagedDatabaseError, type Database, openDatabase } from "../../common/host/sqlite.ts";
 import { copyInventory } from "./copy_inventory.ts";
 import { inventoryVersion, prepareInventoryDatabase } from "./inventory_database.ts";

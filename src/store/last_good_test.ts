@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { interpretedReading } from "../../tests/fakes/sample_reading.ts";
+import { interpretedReading } from "../../tests/fixtures/sample_reading.ts";
 import { decodeLastGood, encodeLastGood } from "./last_good.ts";
 
 Deno.test("decodeLastGood() is the inverse of encodeLastGood(), and nothing for a text with any change", () => {

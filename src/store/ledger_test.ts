@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { testHost } from "../../tests/fakes/test_host.ts";
+import { testHost } from "../../tests/fixtures/test_host.ts";
 import { runCli } from "../cli/run_cli.ts";
 import { canonicalJson } from "./canonical_json.ts";
 import { openLedger } from "./ledger.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { createFakeDisk, type FakeDisk } from "../../tests/fakes/fake_disk.ts";
-import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { createFakeDisk, type FakeDisk } from "../../tests/fixtures/fake_disk.ts";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { StorageError } from "../../common/host/sqlite.ts";
 import type { SalvageReport } from "./salvage_spool.ts";
 import { openSpool, type Spool } from "./spool.ts";

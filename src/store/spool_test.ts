@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { StorageError } from "../../common/host/sqlite.ts";
-import { createFakeDisk, type FakeDisk } from "../../tests/fakes/fake_disk.ts";
-import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { createFakeDisk, type FakeDisk } from "../../tests/fixtures/fake_disk.ts";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { recordOf as recordOfRow } from "./record_row.ts";
 import { openSpool, type SpoolOptions } from "./spool.ts";
 import type { RecordRow } from "./spool_database.ts";

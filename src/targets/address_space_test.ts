@@ -1,4 +1,4 @@
-import { fakeNames } from "../../tests/fakes/fake_names.ts";
+import { fakeNames } from "../../tests/fixtures/fake_names.ts";
 import assert from "node:assert/strict";
 import { type AddressSpace, netPermissions, targetAt } from "./address_space.ts";
 import { parseTargets } from "./parse_targets.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { createHostNames, type NameAnswer, NameLookupError } from "./host_names.ts";
 
 const minute = 60_000;

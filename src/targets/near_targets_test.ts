@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { fakeNames } from "../../tests/fakes/fake_names.ts";
+import { fakeNames } from "../../tests/fixtures/fake_names.ts";
 import { tryParseCidr } from "../../common/core/ip_range.ts";
 import { countNear, isNear } from "./near_targets.ts";
 import { parseTargets } from "./parse_targets.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { generateKeyPairSync, sign } from "node:crypto";
 import { RefusalReason, type SignedTask, Task, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
-import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { type Database, openDatabase, StorageError } from "../../common/host/sqlite.ts";
 import { openTaskMemory, type TaskMemory } from "../store/task_memory.ts";
 import { startTaskRunner, type TaskEvent, type TaskHandler, TaskRefusal, type TaskRunner } from "./task_runner.ts";

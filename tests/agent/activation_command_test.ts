@@ -7,12 +7,12 @@ import { renewCertificate } from "../../src/link/renewal.ts";
 import { activationStore } from "../../src/activation/store_options.ts";
 import { runCli } from "../../src/cli/run_cli.ts";
 import { systemClock } from "../../common/core/clock.ts";
-import { interpretedReading } from "../fakes/sample_reading.ts";
+import { interpretedReading } from "../fixtures/sample_reading.ts";
 import { createGrpcAgentApi } from "../../src/link/grpc_agent_api.ts";
 import { batchToMessage, recordOfReading } from "../../src/link/spool_reading.ts";
-import { badCode } from "../fakes/activation_fixture.ts";
-import { testHost } from "../fakes/test_host.ts";
-import { startTestPlatform, type TestPlatform } from "../platform/platform_fixture.ts";
+import { badCode } from "../fixtures/activation_fixture.ts";
+import { testHost } from "../fixtures/test_host.ts";
+import { startTestPlatform, type TestPlatform } from "../fixtures/platform_fixture.ts";
 
 interface Machine {
   folder: string;

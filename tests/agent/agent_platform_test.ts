@@ -1,10 +1,10 @@
 /** The agent and the platform as programs on loopback: readings arrive, whatever is killed, and the status is true. */
 import assert from "node:assert/strict";
 import { gunzipSync } from "node:zlib";
-import { type AgentScene, spooledIds, startScene, totalAt, totalOf } from "./agent_fixture.ts";
-import { assertExactlyOnce, type StoredRecord, storedRecordsSql } from "../faults/exactly_once.ts";
-import { peerTest } from "../peers.ts";
-import { until } from "../until.ts";
+import { type AgentScene, spooledIds, startScene, totalAt, totalOf } from "../fixtures/agent_fixture.ts";
+import { assertExactlyOnce, type StoredRecord, storedRecordsSql } from "../fixtures/exactly_once.ts";
+import { peerTest } from "../fixtures/peers.ts";
+import { until } from "../fixtures/until.ts";
 
 const ignore = Deno.build.os !== "linux";
 

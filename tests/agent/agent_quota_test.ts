@@ -1,11 +1,11 @@
 /** The agent and the platform as programs: what is over the day's quota waits in the spool, and arrives once. */
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { spooledIds, startScene, totalAt } from "./agent_fixture.ts";
-import { assertExactlyOnce, type StoredRecord, storedRecordsSql } from "../faults/exactly_once.ts";
+import { spooledIds, startScene, totalAt } from "../fixtures/agent_fixture.ts";
+import { assertExactlyOnce, type StoredRecord, storedRecordsSql } from "../fixtures/exactly_once.ts";
 import { addUsage } from "../../platform/store/usage.ts";
-import { day, hour, minute, openOffice } from "./office_agent.ts";
-import { until } from "../until.ts";
+import { day, hour, minute, openOffice } from "../fixtures/office_agent.ts";
+import { until } from "../fixtures/until.ts";
 
 Deno.test({
   name: "opendca run keeps what is over the platform's quota, says so, and sends it once when the quota is raised",

@@ -8,7 +8,7 @@ import { parseAgentConfig } from "../../src/config/read_config.ts";
 import type { AgentConfig } from "../../src/config/agent_config.ts";
 import type { CapacityFinding } from "../../src/schedule/capacity.ts";
 import type { KnownDevice } from "../../src/store/inventory.ts";
-import { FakeClock } from "../fakes/fake_clock.ts";
+import { FakeClock } from "../fixtures/fake_clock.ts";
 
 const minute = 60_000;
 

@@ -7,10 +7,10 @@ import { defaultPlan, planToWire } from "../../src/snmp/credential.ts";
 import { startScannerWorker } from "../../src/host/scanner_worker.ts";
 import { type ScanRequest, superviseScan } from "../../src/scan/supervise_scan.ts";
 import { parseTargets } from "../../src/targets/parse_targets.ts";
-import { startScene } from "./agent_fixture.ts";
-import { maybeLibfaketime, systemTest } from "../peers.ts";
-import { port, standardPrinter } from "../scan/scan_fixture.ts";
-import { until as untilTrue } from "../until.ts";
+import { startScene } from "../fixtures/agent_fixture.ts";
+import { maybeLibfaketime, systemTest } from "../fixtures/peers.ts";
+import { port, standardPrinter } from "../fixtures/scan_fixture.ts";
+import { until as untilTrue } from "../fixtures/until.ts";
 
 const minute = 60_000;
 const library = maybeLibfaketime();

@@ -1,8 +1,8 @@
 /** The completions of `opendca completions`, as the real shells take them. */
 import assert from "node:assert/strict";
 import { runCli } from "../../src/cli/run_cli.ts";
-import { testHost } from "../fakes/test_host.ts";
-import { maybeProgram, peerTest } from "../peers.ts";
+import { testHost } from "../fixtures/test_host.ts";
+import { maybeProgram, peerTest } from "../fixtures/peers.ts";
 
 const globals = ["--help", "--version", "--verbose", "--color"];
 const cases: [line: string, wanted: string[]][] = [

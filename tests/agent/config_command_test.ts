@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { runCli } from "../../src/cli/run_cli.ts";
 import { renderStoredPlatformConfig } from "../../src/config/stored_platform_config.ts";
-import { testHost } from "../fakes/test_host.ts";
+import { testHost } from "../fixtures/test_host.ts";
 import { assertGolden } from "../golden/golden.ts";
 
 const platform = "platform: { rootDomain: example.com, endpoints: [dca.example.com] }\n";

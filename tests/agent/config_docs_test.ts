@@ -1,6 +1,6 @@
 /** The documentation and the example of the configuration have every key that the agent reads, and no other. */
 import assert from "node:assert/strict";
-import { createTestAuthority } from "../fakes/test_authority.ts";
+import { createTestAuthority } from "../fixtures/test_authority.ts";
 import { isMap, isScalar, isSeq, parseDocument } from "yaml";
 import { policyFeatures } from "../../src/config/agent_config.ts";
 import { configKeys, parseAgentConfig } from "../../src/config/read_config.ts";

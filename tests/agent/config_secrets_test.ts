@@ -10,7 +10,7 @@ import { parseAgentConfig, readAgentConfig } from "../../src/config/read_config.
 import { effectiveConfigYaml, renderConfigJson, renderConfigText } from "../../src/config/render_config.ts";
 import { formatJsonLine, formatTextLine } from "../../src/log/format_line.ts";
 import type { LogFields } from "../../src/log/log_record.ts";
-import { testHost } from "../fakes/test_host.ts";
+import { testHost } from "../fixtures/test_host.ts";
 
 const folder = await Deno.makeTempDir();
 globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));

@@ -1,7 +1,7 @@
 /** The service, whose limit of open files is lowered and raised while it runs or too low from the start. */
 import assert from "node:assert/strict";
-import { startScene } from "./agent_fixture.ts";
-import { until } from "../until.ts";
+import { startScene } from "../fixtures/agent_fixture.ts";
+import { until } from "../fixtures/until.ts";
 
 const openFiles = (pid: number) => [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
 

@@ -5,10 +5,10 @@ import { activationStore } from "../../src/activation/store_options.ts";
 import { maxAttempts, revokeState } from "../../src/activation/activation_state.ts";
 import { runCli } from "../../src/cli/run_cli.ts";
 import { systemClock } from "../../common/core/clock.ts";
-import { goodCode, judging, tryCode } from "../fakes/activation_fixture.ts";
-import { createTestAuthority } from "../fakes/test_authority.ts";
-import { testHost } from "../fakes/test_host.ts";
-import { startTestPlatform, type TestPlatform, type TestPlatformHandlers } from "../fakes/test_platform.ts";
+import { goodCode, judging, tryCode } from "../fixtures/activation_fixture.ts";
+import { createTestAuthority } from "../fixtures/test_authority.ts";
+import { testHost } from "../fixtures/test_host.ts";
+import { startTestPlatform, type TestPlatform, type TestPlatformHandlers } from "../fixtures/test_platform.ts";
 
 export const authority = await createTestAuthority();
 

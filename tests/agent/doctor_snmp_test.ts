@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { runCli } from "../../src/cli/run_cli.ts";
 import { type DeviceOptions, objectsOf } from "../../simulator/device.ts";
 import { startSimulator } from "../../simulator/simulator.ts";
-import { testHost } from "../fakes/test_host.ts";
-import { peerTest } from "../peers.ts";
-import { standardPrinter } from "../scan/scan_fixture.ts";
-import { startPeer } from "../started_peer.ts";
+import { testHost } from "../fixtures/test_host.ts";
+import { peerTest } from "../fixtures/peers.ts";
+import { standardPrinter } from "../fixtures/scan_fixture.ts";
+import { startPeer } from "../fixtures/started_peer.ts";
 
 const authKey = "first-planted-key", privKey = "second-planted-key", community = "planted-community";
 const wrongKey = "a-key-that-is-wrong";

@@ -6,11 +6,11 @@ import { systemClock } from "../../common/core/clock.ts";
 import { openDatabase } from "../../common/host/sqlite.ts";
 import { openSpool } from "../../src/store/spool.ts";
 import { denoSpoolFiles } from "../../src/store/spool_files.ts";
-import { tryCode } from "../fakes/activation_fixture.ts";
+import { tryCode } from "../fixtures/activation_fixture.ts";
 import { startSimulator } from "../../simulator/simulator.ts";
-import { standardPrinter } from "../scan/scan_fixture.ts";
-import { startTestPlatform as startRealPlatform } from "../platform/platform_fixture.ts";
-import { startTestPlatform } from "../fakes/test_platform.ts";
+import { standardPrinter } from "../fixtures/scan_fixture.ts";
+import { startTestPlatform as startRealPlatform } from "../fixtures/platform_fixture.ts";
+import { startTestPlatform } from "../fixtures/test_platform.ts";
 import { authority, chain, failures, fromNow, machine, withPlatform } from "./doctor_fixture.ts";
 
 const refusals = [

@@ -1,10 +1,10 @@
 /** Every fault on the way to the platform is planted, and `opendca doctor` must name it and no other. */
 import assert from "node:assert/strict";
 import { runCli } from "../../src/cli/run_cli.ts";
-import { type FaultyPeer, http2Peer, proxyPeer, tcpPeer, tlsPeer } from "../fakes/faulty_peers.ts";
-import { createTestAuthority } from "../fakes/test_authority.ts";
-import { testHost } from "../fakes/test_host.ts";
-import { freePort } from "../free_port.ts";
+import { type FaultyPeer, http2Peer, proxyPeer, tcpPeer, tlsPeer } from "../fixtures/faulty_peers.ts";
+import { createTestAuthority } from "../fixtures/test_authority.ts";
+import { testHost } from "../fixtures/test_host.ts";
+import { freePort } from "../fixtures/free_port.ts";
 import { authority, chain, failures, fromNow, machine, withPlatform } from "./doctor_fixture.ts";
 
 const stranger = await createTestAuthority("Some Other Authority");

@@ -1,9 +1,9 @@
 /** `opendca doctor` at a printer whose access rules hide what is needed: Net-SNMP's agent with views. */
 import assert from "node:assert/strict";
 import { runCli } from "../../src/cli/run_cli.ts";
-import { testHost } from "../fakes/test_host.ts";
-import { peerTest } from "../peers.ts";
-import { authKey, createUser, privKey, startSnmpdPrinter } from "../scan/snmpd_printer.ts";
+import { testHost } from "../fixtures/test_host.ts";
+import { peerTest } from "../fixtures/peers.ts";
+import { authKey, createUser, privKey, startSnmpdPrinter } from "../fixtures/snmpd_printer.ts";
 
 const auth = `auth: { protocol: sha256, key: ${authKey} }`;
 const priv = `priv: { protocol: aes128, key: ${privKey} }`;

@@ -1,9 +1,9 @@
 /** `--verbose` and `--color`, which every command takes before and behind its name. */
 import assert from "node:assert/strict";
 import { runCli } from "../../src/cli/run_cli.ts";
-import { startScene } from "./agent_fixture.ts";
-import { testHost } from "../fakes/test_host.ts";
-import { port, scan, standardPrinter } from "../scan/scan_fixture.ts";
+import { startScene } from "../fixtures/agent_fixture.ts";
+import { testHost } from "../fixtures/test_host.ts";
+import { port, scan, standardPrinter } from "../fixtures/scan_fixture.ts";
 
 const silent = ["scan", "127.207.0.1", "--timeout", "50", "--retries", "0", "-q", "--port", String(port)];
 

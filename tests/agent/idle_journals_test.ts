@@ -1,11 +1,11 @@
 /** Write-ahead logs of the running platform and agent do not keep the length of their worst day. */
 import assert from "node:assert/strict";
 import { statSync } from "node:fs";
-import { startTestPlatform } from "../platform/platform_fixture.ts";
-import { activatedAgent, call, connect } from "../platform/platform_fixture.ts";
-import { batchOf, readingOf, recordOf } from "../platform/platform_uploads.ts";
-import { minute, openOffice } from "./office_agent.ts";
-import { until } from "../until.ts";
+import { startTestPlatform } from "../fixtures/platform_fixture.ts";
+import { activatedAgent, call, connect } from "../fixtures/platform_fixture.ts";
+import { batchOf, readingOf, recordOf } from "../fixtures/platform_uploads.ts";
+import { minute, openOffice } from "../fixtures/office_agent.ts";
+import { until } from "../fixtures/until.ts";
 
 const sizeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 

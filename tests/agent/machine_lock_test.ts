@@ -18,9 +18,9 @@ import {
   tryCode,
   unlockKey,
   unlockTokenFor,
-} from "../fakes/activation_fixture.ts";
-import { createTestAuthority } from "../fakes/test_authority.ts";
-import { startTestPlatform, type TestPlatform } from "../fakes/test_platform.ts";
+} from "../fixtures/activation_fixture.ts";
+import { createTestAuthority } from "../fixtures/test_authority.ts";
+import { startTestPlatform, type TestPlatform } from "../fixtures/test_platform.ts";
 
 const authority = await createTestAuthority();
 /** Codes that are no typing errors. */

@@ -4,8 +4,8 @@ import { PollRequest } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { systemClock } from "../../common/core/clock.ts";
 import { createGrpcAgentApi } from "../../src/link/grpc_agent_api.ts";
 import { failures, machine } from "./doctor_fixture.ts";
-import { peerTest } from "../peers.ts";
-import { startPeer, toolOutput } from "../started_peer.ts";
+import { peerTest } from "../fixtures/peers.ts";
+import { startPeer, toolOutput } from "../fixtures/started_peer.ts";
 
 /** OpenSSL refuses these, too, unless it is told not to. */
 const anything = ["-cipher", "ALL:@SECLEVEL=0"];

@@ -7,9 +7,9 @@ import { denoLogDisk } from "../../src/host/log_disk.ts";
 import { runCli } from "../../src/cli/run_cli.ts";
 import { holdState, lockState } from "../../src/activation/state_store.ts";
 import { activationStore } from "../../src/activation/store_options.ts";
-import { badCode } from "../fakes/activation_fixture.ts";
-import { testHost } from "../fakes/test_host.ts";
-import { maybeProgram, succeeds, systemTest } from "../peers.ts";
+import { badCode } from "../fixtures/activation_fixture.ts";
+import { testHost } from "../fixtures/test_host.ts";
+import { maybeProgram, succeeds, systemTest } from "../fixtures/peers.ts";
 
 const other = 65534;
 const as = ["setpriv", `--reuid=${other}`, `--regid=${other}`, "--clear-groups"];

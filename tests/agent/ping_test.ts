@@ -4,7 +4,7 @@ import project from "../../deno.json" with { type: "json" };
 import { taskGrants } from "../../demo/task_grants.ts";
 import { pingPrograms } from "../../src/host/ping.ts";
 import { startScannerWorker } from "../../src/host/scanner_worker.ts";
-import { peerTest, succeeds, systemTest } from "../peers.ts";
+import { peerTest, succeeds, systemTest } from "../fixtures/peers.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 const decoder = new TextDecoder();
@@ -23,7 +23,7 @@ Deno.test("deno.json permits running exactly the known places of ping, from sour
 });
 
 Deno.test("a scanner thread can run no program, not even the one that the process may run", async () => {
-  const worker = startScannerWorker(["127.0.0.1:161"], 1, new URL("fakes/running_scanner.ts", import.meta.url));
+  const worker = startScannerWorker(["127.0.0.1:161"], 1, new URL("running_scanner.ts", import.meta.url));
   const { promise, resolve } = Promise.withResolvers<unknown>();
   worker.onMessage = resolve;
   const refusals = await promise;

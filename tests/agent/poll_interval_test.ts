@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
 import { configDocument, setAgentConfig } from "../../platform/store/agent_configs.ts";
-import { minute, type Office, openOffice } from "./office_agent.ts";
-import { until } from "../until.ts";
+import { minute, type Office, openOffice } from "../fixtures/office_agent.ts";
+import { until } from "../fixtures/until.ts";
 
 const ignore = Deno.build.os !== "linux";
 const schedule = "{ fullSweepEvery: 24h, statusEvery: 4h, metersEvery: 12h, jitter: 0% }";

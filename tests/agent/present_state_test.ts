@@ -1,8 +1,8 @@
 /** The last line of the log about a thing is its present state: whatever fails and then works again is told at info. */
 import assert from "node:assert/strict";
-import { passThrough, turnAway } from "../fakes/door.ts";
-import { minute, openOffice } from "./office_agent.ts";
-import { until } from "../until.ts";
+import { passThrough, turnAway } from "../fixtures/door.ts";
+import { minute, openOffice } from "../fixtures/office_agent.ts";
+import { until } from "../fixtures/until.ts";
 
 Deno.test({
   name: "opendca run says at info that platform, uploads and configuration work again, each once",

@@ -4,9 +4,9 @@ import { createAccessMemory } from "../../src/service/access_memory.ts";
 import { createSiteScans } from "../../src/service/site_scans.ts";
 import { parseAgentConfig } from "../../src/config/read_config.ts";
 import { startSimulator } from "../../simulator/simulator.ts";
-import { fakeNames } from "../fakes/fake_names.ts";
-import { testHost } from "../fakes/test_host.ts";
-import { port, scan, standardPrinter } from "../scan/scan_fixture.ts";
+import { fakeNames } from "../fixtures/fake_names.ts";
+import { testHost } from "../fixtures/test_host.ts";
+import { port, scan, standardPrinter } from "../fixtures/scan_fixture.ts";
 
 const addresses = [...Array(22).keys()].map((i) => `127.182.0.${i + 1}`);
 const devices = addresses.map((address) => standardPrinter(address));

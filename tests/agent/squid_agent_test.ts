@@ -1,10 +1,10 @@
 /** The agent and the platform as programs with Debian's squid between them, which is killed and comes back. */
 import assert from "node:assert/strict";
-import { spooledIds, startScene, totalAt } from "./agent_fixture.ts";
-import { assertExactlyOnce, type StoredRecord, storedRecordsSql } from "../faults/exactly_once.ts";
-import { peerTest } from "../peers.ts";
+import { spooledIds, startScene, totalAt } from "../fixtures/agent_fixture.ts";
+import { assertExactlyOnce, type StoredRecord, storedRecordsSql } from "../fixtures/exactly_once.ts";
+import { peerTest } from "../fixtures/peers.ts";
 import { squidPrograms, startSquid } from "./squid_peer.ts";
-import { until } from "../until.ts";
+import { until } from "../fixtures/until.ts";
 
 /** Known to squid alone: what reaches the platform has come through it. */
 const host = "platform.customer.test";

@@ -1,14 +1,14 @@
 /** `opendca doctor` and `opendca activate` through Debian's squid, also one that opens TLS, and whatever the environment says. */
 import assert from "node:assert/strict";
 import { authority, chain, failures, type Machine, machine } from "./doctor_fixture.ts";
-import { goodCode, judging, unlockKey } from "../fakes/activation_fixture.ts";
-import { proxyPeer } from "../fakes/faulty_peers.ts";
-import { startTestPlatform } from "../fakes/test_platform.ts";
-import { freePort } from "../free_port.ts";
-import { peerTest } from "../peers.ts";
+import { goodCode, judging, unlockKey } from "../fixtures/activation_fixture.ts";
+import { proxyPeer } from "../fixtures/faulty_peers.ts";
+import { startTestPlatform } from "../fixtures/test_platform.ts";
+import { freePort } from "../fixtures/free_port.ts";
+import { peerTest } from "../fixtures/peers.ts";
 import { inspectionPrograms, type SquidOptions, squidOutgoing, squidPrograms, startSquid } from "./squid_peer.ts";
-import { runProgram } from "../start_program.ts";
-import { until } from "../until.ts";
+import { runProgram } from "../fixtures/start_program.ts";
+import { until } from "../fixtures/until.ts";
 
 /** Known to squid alone. */
 const name = "platform.customer.test";

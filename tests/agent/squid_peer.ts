@@ -1,6 +1,6 @@
 /** Debian's squid on loopback: a proxy as customers have it, with passwords, rules and inspection of TLS. */
-import { type Peer, startPeer, toolOutput } from "../started_peer.ts";
-import { until } from "../until.ts";
+import { type Peer, startPeer, toolOutput } from "../fixtures/started_peer.ts";
+import { until } from "../fixtures/until.ts";
 
 /** What a test with it lists as needed. */
 export const squidPrograms = ["squid", "openssl"];

@@ -7,11 +7,11 @@ import { Secret } from "../../common/core/secret.ts";
 import { createGrpcAgentApi, type GrpcAgentApi } from "../../src/link/grpc_agent_api.ts";
 import { TransportError } from "../../src/link/transport_error.ts";
 import type { TransportFaultName } from "../../src/link/transport_fault.ts";
-import { createTestAuthority } from "../fakes/test_authority.ts";
-import { startTestPlatform, type TestPlatform } from "../fakes/test_platform.ts";
-import { peerTest } from "../peers.ts";
+import { createTestAuthority } from "../fixtures/test_authority.ts";
+import { startTestPlatform, type TestPlatform } from "../fixtures/test_platform.ts";
+import { peerTest } from "../fixtures/peers.ts";
 import { type Squid, squidOutgoing, squidPrograms, startSquid } from "./squid_peer.ts";
-import { until } from "../until.ts";
+import { until } from "../fixtures/until.ts";
 
 const authority = await createTestAuthority();
 /** Known to squid alone, so that an agent that went by itself would not find it. */

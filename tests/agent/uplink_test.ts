@@ -9,7 +9,7 @@ import { RevokedError } from "../../src/link/transport_error.ts";
 import { recordOfTaskResult } from "../../src/link/spool_reading.ts";
 import { startUplink, type UplinkEvent } from "../../src/link/uplink.ts";
 import { TaskResult } from "../../proto/gen/opendca/v1/task.ts";
-import { FakeClock } from "../fakes/fake_clock.ts";
+import { FakeClock } from "../fixtures/fake_clock.ts";
 
 type Answer = Parameters<typeof UploadResponse.fromPartial>[0] | Error | "never";
 

@@ -1,8 +1,8 @@
 /** `deno task demo` with the permissions of the task: the whole story, and what it leaves behind however it ends. */
 import assert from "node:assert/strict";
 import project from "../../deno.json" with { type: "json" };
-import { port } from "../scan/scan_fixture.ts";
-import { until } from "../until.ts";
+import { port } from "../fixtures/scan_fixture.ts";
+import { until } from "../fixtures/until.ts";
 
 const ignore = Deno.build.os !== "linux";
 const root = new URL("../../", import.meta.url).pathname;

@@ -1,7 +1,7 @@
 /** Sentences of the security sheet that a running scan must keep, seen from outside the process. */
 import assert from "node:assert/strict";
 import { startSimulator } from "../../simulator/simulator.ts";
-import { port, standardPrinter } from "../scan/scan_fixture.ts";
+import { port, standardPrinter } from "../fixtures/scan_fixture.ts";
 
 interface Socket {
   inode: string;

@@ -3,7 +3,7 @@ import { versionJson, versionText } from "../../src/cli/build_facts.ts";
 import { runCli } from "../../src/cli/run_cli.ts";
 import { pinnedRuntime } from "../../common/core/pinned_runtime.ts";
 import { denoBuildFacts } from "../../src/host/build_facts.ts";
-import { testHost } from "../fakes/test_host.ts";
+import { testHost } from "../fixtures/test_host.ts";
 
 const program = { program: "opendca", version: "1.2.3" };
 const on = (deno: string) => ({ ...denoBuildFacts(), runtime: { ...Deno.version, deno } });

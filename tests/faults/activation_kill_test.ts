@@ -4,12 +4,12 @@ import { maxAttempts } from "../../src/activation/activation_state.ts";
 import { readAgentIdentity } from "../../src/activation/agent_identity.ts";
 import { judgeState } from "../../src/activation/state_store.ts";
 import { NotPermittedError } from "../../common/core/errors.ts";
-import { badCode, goodCode, judging, storeIn, tryCode } from "../fakes/activation_fixture.ts";
-import { createTestAuthority } from "../fakes/test_authority.ts";
-import { startTestPlatform } from "../fakes/test_platform.ts";
+import { badCode, goodCode, judging, storeIn, tryCode } from "../fixtures/activation_fixture.ts";
+import { createTestAuthority } from "../fixtures/test_authority.ts";
+import { startTestPlatform } from "../fixtures/test_platform.ts";
 
 const authority = await createTestAuthority();
-const child = new URL("fakes/activation_child.ts", import.meta.url).pathname;
+const child = new URL("activation_child.ts", import.meta.url).pathname;
 
 async function stateIn(folder: string): Promise<{ phase: string; attempts: number }> {
   const verdict = await judgeState(storeIn(folder));

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { unpackRecord } from "../../platform/store/stored_record.ts";
 import { DeviceEventKind, Record as UploadedRecord } from "../../proto/gen/opendca/v1/batch.ts";
-import { passThrough, turnAway } from "../fakes/door.ts";
-import { day, hour, minute, openOffice } from "../agent/office_agent.ts";
-import { giveTask, taskOf } from "../agent/office_tasks.ts";
+import { passThrough, turnAway } from "../fixtures/door.ts";
+import { day, hour, minute, openOffice } from "../fixtures/office_agent.ts";
+import { giveTask, taskOf } from "./office_tasks.ts";
 
 const ignore = Deno.build.os !== "linux";
 

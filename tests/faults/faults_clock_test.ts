@@ -3,11 +3,11 @@
  * record arrives once, at the time at which it really was read.
  */
 import assert from "node:assert/strict";
-import { type AgentScene, spooledIds, startScene, totalAt } from "../agent/agent_fixture.ts";
-import { assertExactlyOnce, type StoredRecord, storedRecordsSql } from "./exactly_once.ts";
-import { clockTest, settableClock, withClock } from "../faketime.ts";
-import type { RunningProgram } from "../start_program.ts";
-import { until } from "../until.ts";
+import { type AgentScene, spooledIds, startScene, totalAt } from "../fixtures/agent_fixture.ts";
+import { assertExactlyOnce, type StoredRecord, storedRecordsSql } from "../fixtures/exactly_once.ts";
+import { clockTest, settableClock, withClock } from "./faketime.ts";
+import type { RunningProgram } from "../fixtures/start_program.ts";
+import { until } from "../fixtures/until.ts";
 
 const day = 86_400_000;
 /** What is right within seconds. */

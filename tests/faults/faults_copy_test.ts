@@ -1,11 +1,11 @@
 /** Two agents from one state directory: the platform notices, and loses nothing of either. */
 import assert from "node:assert/strict";
-import { spooledIds, startScene, totalAt } from "../agent/agent_fixture.ts";
-import { assertExactlyOnce, type StoredRecord, storedRecordsSql } from "./exactly_once.ts";
-import { passThrough, turnAway } from "../fakes/door.ts";
-import { hour, minute, openOffice } from "../agent/office_agent.ts";
-import type { RunningProgram } from "../start_program.ts";
-import { until } from "../until.ts";
+import { spooledIds, startScene, totalAt } from "../fixtures/agent_fixture.ts";
+import { assertExactlyOnce, type StoredRecord, storedRecordsSql } from "../fixtures/exactly_once.ts";
+import { passThrough, turnAway } from "../fixtures/door.ts";
+import { hour, minute, openOffice } from "../fixtures/office_agent.ts";
+import type { RunningProgram } from "../fixtures/start_program.ts";
+import { until } from "../fixtures/until.ts";
 
 Deno.test({
   name:

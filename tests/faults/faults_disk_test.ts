@@ -1,11 +1,11 @@
 /** The disk of the running agent is really full, or breaks: it goes on, says so everywhere, and recovers. */
 import assert from "node:assert/strict";
 import { AgentStatus } from "../../proto/gen/opendca/v1/agent_service.ts";
-import { type AgentScene, spooledIds, startScene, totalAt } from "../agent/agent_fixture.ts";
-import { assertExactlyOnce, type StoredRecord, storedRecordsSql } from "./exactly_once.ts";
+import { type AgentScene, spooledIds, startScene, totalAt } from "../fixtures/agent_fixture.ts";
+import { assertExactlyOnce, type StoredRecord, storedRecordsSql } from "../fixtures/exactly_once.ts";
 import { loopDisk, mountState, mountTest } from "./mounted_state.ts";
-import type { RunningProgram } from "../start_program.ts";
-import { until } from "../until.ts";
+import type { RunningProgram } from "../fixtures/start_program.ts";
+import { until } from "../fixtures/until.ts";
 
 /** Takes all the room there is. */
 const fill = (file: string) => `head -c 100M /dev/zero > ${file} 2>/dev/null; test -s ${file}`;

@@ -1,9 +1,9 @@
 /** A network between the running agent and the real platform that cuts, loses answers, delays, repeats and reorders. */
 import assert from "node:assert/strict";
 import { seededRandom } from "../../simulator/random.ts";
-import { passThrough } from "../fakes/door.ts";
-import { type Trick, tricks, unrulyNetwork } from "../fakes/unruly_network.ts";
-import { hour, minute, openOffice } from "../agent/office_agent.ts";
+import { passThrough } from "../fixtures/door.ts";
+import { type Trick, tricks, unrulyNetwork } from "./unruly_network.ts";
+import { hour, minute, openOffice } from "../fixtures/office_agent.ts";
 
 Deno.test({
   name: "opendca run gets every reading to the platform exactly once through a network that cuts, repeats and reorders",

@@ -5,10 +5,10 @@ import { createHash, generateKeyPairSync, sign } from "node:crypto";
 import { AgentStatus, PollResponse } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { UploadResponse } from "../../proto/gen/opendca/v1/batch.ts";
 import { type SignedTask, TaskResult } from "../../proto/gen/opendca/v1/task.ts";
-import { startTestPlatform, type TestPlatformHandlers } from "../fakes/test_platform.ts";
-import { createTestAuthority } from "../fakes/test_authority.ts";
-import { hour, minute, type Office, openOffice } from "../agent/office_agent.ts";
-import { type GivenTask, giveTask, scanOf, taskOf } from "../agent/office_tasks.ts";
+import { startTestPlatform, type TestPlatformHandlers } from "../fixtures/test_platform.ts";
+import { createTestAuthority } from "../fixtures/test_authority.ts";
+import { hour, minute, type Office, openOffice } from "../fixtures/office_agent.ts";
+import { type GivenTask, giveTask, scanOf, taskOf } from "./office_tasks.ts";
 
 const ignore = Deno.build.os !== "linux";
 const schedule = "{ fullSweepEvery: 24h, statusEvery: 10m, metersEvery: 20m, jitter: 0% }";

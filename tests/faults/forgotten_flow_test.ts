@@ -6,13 +6,13 @@ import { systemClock } from "../../common/core/clock.ts";
 import { createGrpcAgentApi } from "../../src/link/grpc_agent_api.ts";
 import { defaultKeepAliveMs } from "../../src/link/grpc_client.ts";
 import { TransportError } from "../../src/link/transport_error.ts";
-import { openDoor } from "../fakes/door.ts";
-import type { ForgottenFlowFindings, ForgottenFlowScene } from "../fakes/forgotten_flow.ts";
-import { createTestAuthority } from "../fakes/test_authority.ts";
-import { startTestPlatform } from "../fakes/test_platform.ts";
-import { succeeds, systemTest } from "../peers.ts";
+import { openDoor } from "../fixtures/door.ts";
+import type { ForgottenFlowFindings, ForgottenFlowScene } from "./forgotten_flow.ts";
+import { createTestAuthority } from "../fixtures/test_authority.ts";
+import { startTestPlatform } from "../fixtures/test_platform.ts";
+import { succeeds, systemTest } from "../fixtures/peers.ts";
 
-const explorer = new URL("fakes/forgotten_flow.ts", import.meta.url).pathname;
+const explorer = new URL("forgotten_flow.ts", import.meta.url).pathname;
 
 /** A firewall that forgets a flow after two silent seconds, and drops what comes then without a word. */
 const setUp = `

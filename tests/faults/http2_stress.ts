@@ -31,8 +31,8 @@ import {
   type PollResponse,
 } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { seededRandom } from "../../simulator/random.ts";
-import { openDoor, passThrough } from "../fakes/door.ts";
-import { createTestAuthority } from "../fakes/test_authority.ts";
+import { openDoor, passThrough } from "../fixtures/door.ts";
+import { createTestAuthority } from "../fixtures/test_authority.ts";
 
 const rounds = Number(Deno.args[0] ?? 30);
 const random = seededRandom(Number(Deno.args[1] ?? 1));

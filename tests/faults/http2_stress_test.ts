@@ -1,7 +1,7 @@
 /** The watch over node:http2: a stress in a process of its own, and what a user sees on a runtime that fails it. */
 import assert from "node:assert/strict";
 import { AgentStatus } from "../../proto/gen/opendca/v1/agent_service.ts";
-import { minute, openOffice } from "../agent/office_agent.ts";
+import { minute, openOffice } from "../fixtures/office_agent.ts";
 
 const rounds = 15;
 

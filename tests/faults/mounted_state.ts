@@ -1,6 +1,6 @@
 /** A mount namespace in which the state directory of a scene is a file system of its own: small, or one that breaks. */
-import type { AgentScene } from "../agent/agent_fixture.ts";
-import { succeeds, systemTest } from "../peers.ts";
+import type { AgentScene } from "../fixtures/agent_fixture.ts";
+import { succeeds, systemTest } from "../fixtures/peers.ts";
 
 /** `root`: of the machine, for loop devices; without it a user namespace does. */
 function newNamespace(root: boolean): string[] {

@@ -1,7 +1,7 @@
 /** Every command that writes, on a file system that is read-only: one sentence, and no defect. */
 import assert from "node:assert/strict";
-import { badCode } from "../fakes/activation_fixture.ts";
-import { succeeds, systemTest } from "../peers.ts";
+import { badCode } from "../fixtures/activation_fixture.ts";
+import { succeeds, systemTest } from "../fixtures/peers.ts";
 
 const namespace = ["unshare", "-U", "-r", "-m"];
 const mount = `cd "$1"; mkdir -p disk; mount -t tmpfs -o mode=755 none disk; mkdir disk/state disk/data`;

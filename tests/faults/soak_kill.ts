@@ -7,10 +7,10 @@
  */
 import assert from "node:assert/strict";
 import { seededRandom } from "../../simulator/random.ts";
-import { spooledIds, startScene, totalAt } from "../agent/agent_fixture.ts";
-import { assertExactlyOnce, type StoredRecord, storedRecordsSql } from "./exactly_once.ts";
-import type { RunningProgram } from "../start_program.ts";
-import { until } from "../until.ts";
+import { spooledIds, startScene, totalAt } from "../fixtures/agent_fixture.ts";
+import { assertExactlyOnce, type StoredRecord, storedRecordsSql } from "../fixtures/exactly_once.ts";
+import type { RunningProgram } from "../fixtures/start_program.ts";
+import { until } from "../fixtures/until.ts";
 
 const rounds = Number(Deno.args[0] ?? 200);
 const seed = Number(Deno.args[1] ?? 1);

@@ -1,9 +1,9 @@
 /** A file system of 32 MB that is really full, in a mount namespace of its own. */
 import assert from "node:assert/strict";
-import { succeeds, systemTest } from "../peers.ts";
+import { succeeds, systemTest } from "../fixtures/peers.ts";
 
 const namespace = ["-U", "-r", "-m"];
-const program = new URL("fakes/spool_on_full_disk.ts", import.meta.url).pathname;
+const program = new URL("spool_on_full_disk.ts", import.meta.url).pathname;
 
 systemTest(
   "openSpool() on a full disk keeps, sends and deletes what it has, and goes on when that made room",

@@ -1,11 +1,11 @@
 /** A real process that is killed at any moment: what it said was durable is there, and numbers keep their records. */
 import assert from "node:assert/strict";
 import { openSpool } from "../../src/store/spool.ts";
-import { FakeClock } from "../fakes/fake_clock.ts";
-import { createFakeDisk } from "../fakes/fake_disk.ts";
+import { FakeClock } from "../fixtures/fake_clock.ts";
+import { createFakeDisk } from "../fixtures/fake_disk.ts";
 
 const rounds = 20;
-const writer = new URL("fakes/spool_writer.ts", import.meta.url).pathname;
+const writer = new URL("spool_writer.ts", import.meta.url).pathname;
 
 /** Starts the writer, kills it in the midst of its work after some lines, and returns all complete lines that it said. */
 async function killedWriter(path: string, round: number): Promise<string[]> {

@@ -4,8 +4,8 @@ import fc from "fast-check";
 import { DatabaseSync } from "node:sqlite";
 import { openSpool, type Spool } from "../../src/store/spool.ts";
 import { dayOf, sizeOf, type SpoolRecord } from "../../src/store/spool_record.ts";
-import { createFakeDisk, type FakeDisk } from "../fakes/fake_disk.ts";
-import { FakeClock } from "../fakes/fake_clock.ts";
+import { createFakeDisk, type FakeDisk } from "../fixtures/fake_disk.ts";
+import { FakeClock } from "../fixtures/fake_clock.ts";
 
 type Operation =
   | { type: "append"; records: { device: number; day: number; meter: boolean; bytes: number }[] }

@@ -9,11 +9,11 @@ import type { Proxy } from "../../src/link/proxy_choice.ts";
 import { RevokedError, TransportError } from "../../src/link/transport_error.ts";
 import type { TransportFaultName } from "../../src/link/transport_fault.ts";
 import { publicKeyDigest } from "../../src/link/trust.ts";
-import { type FaultyPeer, http2Peer, proxyPeer, tcpPeer, tlsPeer } from "../fakes/faulty_peers.ts";
-import { createTestAuthority } from "../fakes/test_authority.ts";
-import { startTestPlatform } from "../fakes/test_platform.ts";
-import { freePort } from "../free_port.ts";
-import { until } from "../until.ts";
+import { type FaultyPeer, http2Peer, proxyPeer, tcpPeer, tlsPeer } from "../fixtures/faulty_peers.ts";
+import { createTestAuthority } from "../fixtures/test_authority.ts";
+import { startTestPlatform } from "../fixtures/test_platform.ts";
+import { freePort } from "../fixtures/free_port.ts";
+import { until } from "../fixtures/until.ts";
 
 const authority = await createTestAuthority();
 const inspector = await createTestAuthority("Zscaler Intermediate Root CA");

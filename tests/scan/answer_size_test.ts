@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { parseSnmprec } from "../../src/recording/snmprec.ts";
 import type { ReadingScope } from "../../common/reading/reading.ts";
 import { maxAnswerOctets } from "../../src/snmp/answer_sizes.ts";
-import { replayedRead } from "../fakes/replayed_read.ts";
-import { recordingsTest } from "../peers.ts";
+import { replayedRead } from "./replayed_read.ts";
+import { recordingsTest } from "../fixtures/peers.ts";
 
 /** Octets of each answer that one recorded device gives in a reading; null when it is no printer. */
 async function answersOf(recording: string, scope: ReadingScope): Promise<number[] | null> {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type Case, type Expectation, judgeCase, surveyCases } from "./accuracy/cases.ts";
 import { exactly, supplyOf } from "../golden/sample_document.ts";
-import { casesTest } from "../peers.ts";
+import { casesTest } from "../fixtures/peers.ts";
 import type { Reading } from "../../common/reading/reading.ts";
 
 /** Cases that are not right yet; a name that is right now fails the test, so that the list only gets shorter. */

@@ -8,7 +8,7 @@ import { compareOids, isUnder } from "../../src/snmp/oid.ts";
 import { type SnmpValue, Tag, type Varbind } from "../../src/snmp/value.ts";
 import type { ObjectTable } from "../../simulator/object_table.ts";
 import { parseFleet } from "../../simulator/fleet_file.ts";
-import { type ReplayedRead, replayedRead } from "../fakes/replayed_read.ts";
+import { type ReplayedRead, replayedRead } from "./replayed_read.ts";
 
 /** Objects of a device, to be changed. */
 export type Objects = Map<string, SnmpValue>;

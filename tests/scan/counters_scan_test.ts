@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { runCli } from "../../src/cli/run_cli.ts";
 import type { ScanDocument } from "../../common/reading/reading.ts";
 import { compareOids } from "../../src/snmp/oid.ts";
-import { testHost } from "../fakes/test_host.ts";
-import { peerTest } from "../peers.ts";
+import { testHost } from "../fixtures/test_host.ts";
+import { peerTest } from "../fixtures/peers.ts";
 import { startSnmpsim } from "./snmpsim.ts";
 
 const port = 20_000 + (Deno.pid + 57) % 12_000;

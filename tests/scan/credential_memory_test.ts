@@ -5,10 +5,10 @@ import { createSiteScans } from "../../src/service/site_scans.ts";
 import { parseAgentConfig } from "../../src/config/read_config.ts";
 import { type Inventory, openInventory } from "../../src/store/inventory.ts";
 import type { Reading } from "../../common/reading/reading.ts";
-import { fakeNames } from "../fakes/fake_names.ts";
-import { testHost } from "../fakes/test_host.ts";
-import { peerTest } from "../peers.ts";
-import { authKey, createUser, privKey, type SnmpdPrinter, startSnmpdPrinter } from "./snmpd_printer.ts";
+import { fakeNames } from "../fixtures/fake_names.ts";
+import { testHost } from "../fixtures/test_host.ts";
+import { peerTest } from "../fixtures/peers.ts";
+import { authKey, createUser, privKey, type SnmpdPrinter, startSnmpdPrinter } from "../fixtures/snmpd_printer.ts";
 
 const peers = ["snmpd", "snmpget"];
 const keys = `auth: { protocol: sha256, key: ${authKey} }, priv: { protocol: aes128, key: ${privKey} }`;

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { runCli } from "../../src/cli/run_cli.ts";
 import type { ScanDocument } from "../../common/reading/reading.ts";
-import { testHost } from "../fakes/test_host.ts";
-import { peerTest } from "../peers.ts";
-import { authKey, createUser, privKey, startSnmpdPrinter } from "./snmpd_printer.ts";
+import { testHost } from "../fixtures/test_host.ts";
+import { peerTest } from "../fixtures/peers.ts";
+import { authKey, createUser, privKey, startSnmpdPrinter } from "../fixtures/snmpd_printer.ts";
 
 const peers = ["snmpd", "snmpget"];
 const auth = `auth: { protocol: sha256, key: ${authKey} }`;

@@ -1,8 +1,8 @@
 /** Processes with a low limit of open files: each scans all it was told to, or says in a sentence that it cannot. */
 import assert from "node:assert/strict";
 import { startSimulator } from "../../simulator/simulator.ts";
-import { port, standardPrinter } from "./scan_fixture.ts";
-import { runProgram } from "../start_program.ts";
+import { port, standardPrinter } from "../fixtures/scan_fixture.ts";
+import { runProgram } from "../fixtures/start_program.ts";
 
 const unix = { ignore: Deno.build.os === "windows" };
 
@@ -44,7 +44,7 @@ Deno.test({
   name: "a name that is looked up without a free file descriptor is not taken for one that does not exist",
   ...unix,
   async fn() {
-    const explorer = new URL("fakes/starved_lookup.ts", import.meta.url).pathname;
+    const explorer = new URL("starved_lookup.ts", import.meta.url).pathname;
     const [program, ...args] = [...withFiles(64), Deno.execPath(), "run", "--no-prompt", "--no-check", "-A", explorer];
     const { code, stdout, stderr } = await new Deno.Command(program!, { args }).output();
     const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);

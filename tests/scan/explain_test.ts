@@ -7,12 +7,12 @@ import { simulateRead } from "../../src/recording/replay.ts";
 import { parseSnmprec } from "../../src/recording/snmprec.ts";
 import { explainReading, type Explanation } from "../../src/cli/explanation.ts";
 import { renderExplanation } from "../../src/cli/explanation_text.ts";
-import { testHost } from "../fakes/test_host.ts";
+import { testHost } from "../fixtures/test_host.ts";
 import { assertGolden } from "../golden/golden.ts";
 import { sampleExplanation } from "../golden/sample_explanation.ts";
-import { inTurns, officePrinters, runAgainst } from "../agent/office_fixture.ts";
-import { recordingsTest } from "../peers.ts";
-import { standardPrinter } from "./scan_fixture.ts";
+import { inTurns, officePrinters, runAgainst } from "../fixtures/office_fixture.ts";
+import { recordingsTest } from "../fixtures/peers.ts";
+import { standardPrinter } from "../fixtures/scan_fixture.ts";
 
 /** What the network knows of a device; every other leaf comes from an object. */
 const fromNetwork = new Set(["observedAt", "address", "port", "snmp.version", "snmp.engineId"]);

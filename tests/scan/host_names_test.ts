@@ -1,9 +1,9 @@
 /** Host names in front of real name servers: one that knows some, and one that says nothing to a thousand. */
 import assert from "node:assert/strict";
-import type { NamesFindings } from "../fakes/names_in_namespace.ts";
-import { namespaceTest, runInNamespace } from "./name_server_namespace.ts";
+import type { NamesFindings } from "./names_in_namespace.ts";
+import { namespaceTest, runInNamespace } from "../fixtures/name_server_namespace.ts";
 
-const program = new URL("fakes/names_in_namespace.ts", import.meta.url).pathname;
+const program = new URL("names_in_namespace.ts", import.meta.url).pathname;
 const hosts = "127.0.0.1 localhost\n192.0.2.4 of-the-file.test\n";
 
 namespaceTest(

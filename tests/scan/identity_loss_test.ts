@@ -1,9 +1,9 @@
 /** How many devices a fleet is for the service while a real firewall loses datagrams each way, and while views hide who they are. */
 import assert from "node:assert/strict";
-import type { LossyFleetFindings, LossyFleetScene } from "../fakes/lossy_fleet.ts";
-import { succeeds, systemTest } from "../peers.ts";
+import type { LossyFleetFindings, LossyFleetScene } from "./lossy_fleet.ts";
+import { succeeds, systemTest } from "../fixtures/peers.ts";
 
-const explorer = new URL("fakes/lossy_fleet.ts", import.meta.url).pathname;
+const explorer = new URL("lossy_fleet.ts", import.meta.url).pathname;
 const namespaces = ["-U", "-r", "-n"];
 const randomly = "add table inet t; add chain inet t c; add rule inet t c numgen random mod 100 < 15 drop";
 const allowed = await succeeds(["unshare", ...namespaces, "sh", "-c", `echo '${randomly}' | nft -f -`]);

@@ -17,7 +17,7 @@ import { allEvidenceOf, historyOf, listDevices } from "../../platform/store/devi
 import { openStore, type Tenant } from "../../platform/store/store.ts";
 import { maybeDeviceEvent } from "../../src/service/device_event.ts";
 import { evidenceOfReading } from "../../src/store/known_evidence.ts";
-import { interpretedReading } from "../fakes/sample_reading.ts";
+import { interpretedReading } from "../fixtures/sample_reading.ts";
 
 const minute = 60_000, day = 86_400_000;
 

@@ -17,8 +17,8 @@ import {
   tables,
   text,
 } from "./changing_printers.ts";
-import { type ReplayedRead, replayedRead } from "../fakes/replayed_read.ts";
-import { recordingsTest } from "../peers.ts";
+import { type ReplayedRead, replayedRead } from "./replayed_read.ts";
+import { recordingsTest } from "../fixtures/peers.ts";
 
 /** A longer run: RUNS=10000. */
 const runs = Number(Deno.env.get("RUNS") ?? 90);

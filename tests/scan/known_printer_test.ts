@@ -23,7 +23,7 @@ import {
   tables,
   text,
 } from "./changing_printers.ts";
-import { replayedRead } from "../fakes/replayed_read.ts";
+import { replayedRead } from "./replayed_read.ts";
 
 for (const { name } of fleet) {
   Deno.test(`a status read of a known printer takes two or three requests and says the same: ${name}`, async () => {

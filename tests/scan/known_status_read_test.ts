@@ -6,9 +6,9 @@ import { parseAgentConfig } from "../../src/config/read_config.ts";
 import type { Reading, ReadingScope } from "../../common/reading/reading.ts";
 import type { DeviceOptions } from "../../simulator/device.ts";
 import { type LoggedRequest, startSimulator } from "../../simulator/simulator.ts";
-import { fakeNames } from "../fakes/fake_names.ts";
-import { testHost } from "../fakes/test_host.ts";
-import { port, standardPrinter } from "./scan_fixture.ts";
+import { fakeNames } from "../fixtures/fake_names.ts";
+import { testHost } from "../fixtures/test_host.ts";
+import { port, standardPrinter } from "../fixtures/scan_fixture.ts";
 
 const address = "127.187.0.1";
 const keys = { auth: "sha256, key: long-auth-password", priv: "aes128, key: long-priv-password" };

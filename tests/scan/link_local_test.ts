@@ -1,6 +1,6 @@
 /** A device that has nothing but a link-local address, on a real link with a real snmpd at its other end. */
 import assert from "node:assert/strict";
-import { succeeds, systemTest } from "../peers.ts";
+import { succeeds, systemTest } from "../fixtures/peers.ts";
 
 const namespaces = ["-U", "-r", "-n", "-m"];
 const allowed = await succeeds([

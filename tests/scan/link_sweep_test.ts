@@ -1,7 +1,7 @@
 /** Sweeps of the machine's own link, where the system asks by ARP who has an address: a real one, in namespaces. */
 import assert from "node:assert/strict";
 import type { ScanDocument } from "../../common/reading/reading.ts";
-import { succeeds, systemTest } from "../peers.ts";
+import { succeeds, systemTest } from "../fixtures/peers.ts";
 
 const main = new URL("../../main.ts", import.meta.url).pathname;
 

@@ -1,10 +1,10 @@
 /** Real agents behind networks that lose packets at random, and behind paths on which large answers never arrive. */
 import assert from "node:assert/strict";
 import type { Reading, ScanDocument } from "../../common/reading/reading.ts";
-import { alerts, type LossyScene, supplies } from "../fakes/lossy_namespace.ts";
-import { succeeds, systemTest } from "../peers.ts";
+import { alerts, type LossyScene, supplies } from "./lossy_namespace.ts";
+import { succeeds, systemTest } from "../fixtures/peers.ts";
 
-const inside = new URL("fakes/lossy_namespace.ts", import.meta.url).pathname;
+const inside = new URL("lossy_namespace.ts", import.meta.url).pathname;
 const namespace = ["unshare", "-U", "-r", "-n"];
 const allowed = await succeeds([...namespace, "nft", "add table inet loss"]);
 

@@ -1,7 +1,7 @@
 /** The HTML report on paper, as Chromium prints it. */
 import assert from "node:assert/strict";
 import { nameOf, placeOf } from "../../common/report/fleet.ts";
-import { peerTest } from "../peers.ts";
+import { peerTest } from "../fixtures/peers.ts";
 import { hardDocument, papers, poppler, printReport } from "./print_report.ts";
 
 const tools = ["chromium", "pdftotext", "pdfinfo"];

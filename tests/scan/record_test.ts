@@ -8,10 +8,10 @@ import { simulateRead } from "../../src/recording/replay.ts";
 import { formatSnmprec, parseSnmprec } from "../../src/recording/snmprec.ts";
 import { explainReading, type Explanation } from "../../src/cli/explanation.ts";
 import type { Varbind } from "../../src/snmp/value.ts";
-import { testHost } from "../fakes/test_host.ts";
-import { inTurns, officePrinters, runAgainst } from "../agent/office_fixture.ts";
-import { recordingsTest } from "../peers.ts";
-import { port, standardPrinter } from "./scan_fixture.ts";
+import { testHost } from "../fixtures/test_host.ts";
+import { inTurns, officePrinters, runAgainst } from "../fixtures/office_fixture.ts";
+import { recordingsTest } from "../fixtures/peers.ts";
+import { port, standardPrinter } from "../fixtures/scan_fixture.ts";
 
 interface Recorded {
   text: string;

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { runCli } from "../../src/cli/run_cli.ts";
 import type { ScanDocument } from "../../common/reading/reading.ts";
-import { testHost } from "../fakes/test_host.ts";
-import { maybeRecordings, peerTest, recordings } from "../peers.ts";
+import { testHost } from "../fixtures/test_host.ts";
+import { maybeRecordings, peerTest, recordings } from "../fixtures/peers.ts";
 import { type Served, startSnmpsim } from "./snmpsim.ts";
 
 const port = 20_000 + Deno.pid % 12_000;

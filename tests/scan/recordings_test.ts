@@ -9,7 +9,7 @@ import { accuracyDocument } from "./accuracy/accuracy_document.ts";
 import { explanations } from "./accuracy/explanations.ts";
 import { type Survey, type Surveyed, surveyRecordings } from "./accuracy/survey.ts";
 import { surveyCases } from "./accuracy/cases.ts";
-import { maybeCases, recordingsTest } from "../peers.ts";
+import { maybeCases, recordingsTest } from "../fixtures/peers.ts";
 
 let surveyed: Survey | undefined;
 

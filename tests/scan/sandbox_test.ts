@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import project from "../../deno.json" with { type: "json" };
-import { compiledTest } from "../e2e/compiled_file.ts";
+import { compiledTest } from "../fixtures/compiled_file.ts";
 
 const included = ["scanner", "resolver", "open"].flatMap((
   thread,

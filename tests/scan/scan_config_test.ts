@@ -4,8 +4,8 @@ import type { DeviceOptions } from "../../simulator/device.ts";
 import { type Simulator, startSimulator } from "../../simulator/simulator.ts";
 import { runCli } from "../../src/cli/run_cli.ts";
 import type { ScanDocument } from "../../common/reading/reading.ts";
-import { type TestHost, testHost } from "../fakes/test_host.ts";
-import { port, standardPrinter } from "./scan_fixture.ts";
+import { type TestHost, testHost } from "../fixtures/test_host.ts";
+import { port, standardPrinter } from "../fixtures/scan_fixture.ts";
 
 const net = "127.148.0";
 const branchPort = port + 1;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { Fault } from "../../simulator/faults.ts";
 import type { Reading } from "../../common/reading/reading.ts";
-import { scan, standardPrinter } from "./scan_fixture.ts";
+import { scan, standardPrinter } from "../fixtures/scan_fixture.ts";
 
 const healthy = "127.92.0.5", faulty = "127.92.0.6";
 

@@ -8,9 +8,9 @@ import { parseAgentConfig } from "../../src/config/read_config.ts";
 import { createHostNames, NameLookupError } from "../../src/targets/host_names.ts";
 import type { DeviceOptions } from "../../simulator/device.ts";
 import { startSimulator } from "../../simulator/simulator.ts";
-import { FakeClock } from "../fakes/fake_clock.ts";
-import { testHost } from "../fakes/test_host.ts";
-import { port, scan, standardPrinter } from "./scan_fixture.ts";
+import { FakeClock } from "../fixtures/fake_clock.ts";
+import { testHost } from "../fixtures/test_host.ts";
+import { port, scan, standardPrinter } from "../fixtures/scan_fixture.ts";
 
 const v4 = "127.179.0.7", v6 = "::1";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parseFleet } from "../../simulator/fleet_file.ts";
-import { testHost } from "../fakes/test_host.ts";
-import { port, scan, standardPrinter } from "./scan_fixture.ts";
+import { testHost } from "../fixtures/test_host.ts";
+import { port, scan, standardPrinter } from "../fixtures/scan_fixture.ts";
 
 Deno.test("scan reads a printer of an unknown maker from the standard MIB", async () => {
   const { exitCode, document } = await scan([standardPrinter("127.91.0.5")], ["127.91.0.0/28"]);

@@ -4,9 +4,9 @@ import { type Simulator, startSimulator } from "../../simulator/simulator.ts";
 import { renderCsv } from "../../common/report/csv.ts";
 import { renderHtml } from "../../common/report/html.ts";
 import { renderTable } from "../../common/report/table.ts";
-import { port, scan, standardPrinter } from "./scan_fixture.ts";
-import { startProgram } from "../start_program.ts";
-import { until } from "../until.ts";
+import { port, scan, standardPrinter } from "../fixtures/scan_fixture.ts";
+import { startProgram } from "../fixtures/start_program.ts";
+import { until } from "../fixtures/until.ts";
 
 const whole = "127.150.0.200";
 /** They answer the search and then nothing; some are being read when the scan is stopped, the others wait for it. */

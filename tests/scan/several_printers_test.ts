@@ -4,9 +4,9 @@ import { scanSite } from "../../src/service/scan_site.ts";
 import { runCli } from "../../src/cli/run_cli.ts";
 import { parseAgentConfig } from "../../src/config/read_config.ts";
 import type { Reading, ReadingScope, ScanDocument } from "../../common/reading/reading.ts";
-import { fakeNames } from "../fakes/fake_names.ts";
-import { testHost } from "../fakes/test_host.ts";
-import { peerTest } from "../peers.ts";
+import { fakeNames } from "../fixtures/fake_names.ts";
+import { testHost } from "../fixtures/test_host.ts";
+import { peerTest } from "../fixtures/peers.ts";
 import { startSnmpsim } from "./snmpsim.ts";
 
 const port = 20_000 + (Deno.pid + 31) % 12_000;

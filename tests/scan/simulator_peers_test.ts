@@ -17,8 +17,8 @@ import { objectsOf } from "../../simulator/device.ts";
 import { startSimulator } from "../../simulator/simulator.ts";
 import { parseSnmprec } from "../../src/recording/snmprec.ts";
 import { authProtocols, privProtocols } from "../../simulator/usm_user.ts";
-import { maybeProgram, peerTest } from "../peers.ts";
-import { type Peer, startPeer } from "../started_peer.ts";
+import { maybeProgram, peerTest } from "../fixtures/peers.ts";
+import { type Peer, startPeer } from "../fixtures/started_peer.ts";
 
 const upTime = "1.3.6.1.2.1.1.3.0";
 

@@ -1,5 +1,5 @@
 /** Debian's snmpsim, which replays recordings: one process for any number of addresses. */
-import { maybeProgram } from "../peers.ts";
+import { maybeProgram } from "../fixtures/peers.ts";
 
 export interface Served {
   address: string;

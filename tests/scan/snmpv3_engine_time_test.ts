@@ -7,10 +7,10 @@ import { startDatagramHub } from "../../src/snmp/datagram_hub.ts";
 import { openSession } from "../../src/snmp/session.ts";
 import type { DeviceOptions } from "../../simulator/device.ts";
 import { startSimulator } from "../../simulator/simulator.ts";
-import { testHost } from "../fakes/test_host.ts";
-import { peerTest } from "../peers.ts";
-import { standardPrinter } from "./scan_fixture.ts";
-import { startPeer } from "../started_peer.ts";
+import { testHost } from "../fixtures/test_host.ts";
+import { peerTest } from "../fixtures/peers.ts";
+import { standardPrinter } from "../fixtures/scan_fixture.ts";
+import { startPeer } from "../fixtures/started_peer.ts";
 
 const users: DeviceOptions["users"] = [
   { name: "monitor", auth: "sha256", authKey: "right-auth-key", priv: "aes128", privKey: "right-priv-key" },

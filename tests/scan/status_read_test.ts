@@ -5,9 +5,9 @@ import { parseAgentConfig } from "../../src/config/read_config.ts";
 import type { Reading, ReadingScope } from "../../common/reading/reading.ts";
 import { parseFleet } from "../../simulator/fleet_file.ts";
 import { startSimulator } from "../../simulator/simulator.ts";
-import { fakeNames } from "../fakes/fake_names.ts";
-import { testHost } from "../fakes/test_host.ts";
-import { port } from "./scan_fixture.ts";
+import { fakeNames } from "../fixtures/fake_names.ts";
+import { testHost } from "../fixtures/test_host.ts";
+import { port } from "../fixtures/scan_fixture.ts";
 
 const address = "127.98.0.5";
 const counters = "1.3.6.1.4.1.2435.2.3.9.4.2.1.5.5.10";

@@ -8,8 +8,8 @@ import {
   type PrivProtocolName,
   privProtocols,
 } from "../../src/snmp/usm_protocols.ts";
-import { peerTest } from "../peers.ts";
-import { type Peer, startPeer } from "../started_peer.ts";
+import { peerTest } from "../fixtures/peers.ts";
+import { type Peer, startPeer } from "../fixtures/started_peer.ts";
 
 const sysDescr = "1.3.6.1.2.1.1.1.0";
 const authKey = "authentication-key", privKey = "privacy-key";

@@ -1,10 +1,10 @@
 /** Real threads that die or hang: the rest of the network is read, and the one bad address is named. */
 import assert from "node:assert/strict";
 import { startScannerWorker } from "../../src/host/scanner_worker.ts";
-import { testHost } from "../fakes/test_host.ts";
-import { scan, standardPrinter } from "./scan_fixture.ts";
+import { testHost } from "../fixtures/test_host.ts";
+import { scan, standardPrinter } from "../fixtures/scan_fixture.ts";
 
-const poison = new URL("fakes/poison_scanner.ts", import.meta.url);
+const poison = new URL("poison_scanner.ts", import.meta.url);
 
 Deno.test("scan names the address that kills its thread, and reads the others", async () => {
   const host = testHost();

@@ -1,0 +1,118 @@
+/** One agent that says as much as it can makes the store grow by no more than a bound, and all of it is counted. */
+import assert from "node:assert/strict";
+import { Compression, RejectionReason } from "../../proto/gen/opendca/v1/batch.ts";
+import { RefusalReason, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
+import { poll } from "../../platform/services/poll.ts";
+import { upload } from "../../platform/services/upload.ts";
+import { listAudit } from "../../platform/store/audit_log.ts";
+import { usageOf } from "../../platform/store/usage.ts";
+import {
+  activatedAgent,
+  pollOf,
+  startTestPlatform,
+  type TestAgent,
+  type TestPlatform,
+} from "../fixtures/platform_fixture.ts";
+import { batchOf, readingOf, recordOf } from "../fixtures/platform_uploads.ts";
+
+const day = 86_400_000;
+/* The most that docs/protocol.md says. */
+const mostBytesOfPolls = 8 * 1024 * 1024;
+
+/* Everything in it is new with each poll, and as long as the platform keeps it, in letters of three bytes. */
+function greedyPoll(agent: TestAgent, i: number) {
+  const long = (most: number) => `${i}`.padEnd(most, "漢");
+  const results = Array.from({ length: 2 }, () =>
+    TaskResult.fromPartial({
+      taskId: crypto.randomUUID(),
+      state: TaskState.REFUSED,
+      refusal: RefusalReason.POLICY,
+      message: long(1000),
+      at: new Date(),
+    }));
+  const faults = Array.from({ length: 20 }, () => ({
+    code: long(100),
+    message: long(1000),
+    lastAt: new Date(),
+    count: 1,
+  }));
+  return pollOf(
+    agent,
+    {
+      taskResults: results,
+      configRefusals: Array.from({ length: 100 }, () => long(500)),
+      effectiveConfigHash: long(64),
+      effectiveConfig: long(2000),
+    },
+    {
+      runId: crypto.randomUUID(),
+      agentEpoch: crypto.randomUUID(),
+      faults,
+      ledgerHead: { number: BigInt(1_000_000 - i), hash: i.toString(16).padStart(64, "a") },
+    },
+  );
+}
+
+async function scene() {
+  const platform = await startTestPlatform();
+  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  const { store } = platform.platform;
+  // Nothing of this has to outlive a loss of power.
+  store.platformWide.run("PRAGMA synchronous = OFF");
+  const caller = { tenant: agent.tenant, agentId: agent.agentId };
+  const used = () => usageOf(agent.tenant, { agentId: agent.agentId, at: platform.clock.now() }).agentBytes;
+  return { platform, agent, store, caller, used };
+}
+
+function pollOften(platform: TestPlatform, { agent, from, to }: { agent: TestAgent; from: number; to: number }) {
+  const caller = { tenant: agent.tenant, agentId: agent.agentId };
+  for (let i = from; i < to; i++) poll(platform.platform, caller, greedyPoll(agent, i));
+}
+
+Deno.test("polls of one agent make the store grow by a bound a day, however many there are", async () => {
+  const { platform, agent, store, used } = await scene();
+  await using _ = platform;
+  // Not near midnight.
+  platform.clock.advance(day - platform.clock.now().getTime() % day + 1000);
+  const before = store.usedBytes();
+  pollOften(platform, { agent, from: 0, to: 1200 });
+  const atFirst = store.usedBytes();
+  pollOften(platform, { agent, from: 1200, to: 1800 });
+  const after = store.usedBytes();
+  assert.ok(after - before < mostBytesOfPolls, `${after - before} bytes`);
+  // What comes later takes the place of what was there: 100,000 polls are as much as 1,200.
+  assert.ok(after - atFirst < 300_000, `${after - atFirst} bytes more`);
+  assert.ok(Math.abs(used() - (after - before)) < 20_000, `${used()} bytes are counted of ${after - before}`);
+  platform.clock.advance(day);
+  pollOften(platform, { agent, from: 1800, to: 2400 });
+  assert.ok(store.usedBytes() - after < mostBytesOfPolls, `${store.usedBytes() - after} bytes on the second day`);
+  const left = listAudit(store, { limit: 100_000 }).filter(({ action }) => action === "entriesLeftOut");
+  assert.deepEqual(left.map(({ actor }) => actor).sort(), [
+    `agent:${agent.agentId}`,
+    `agent:${agent.agentId}`,
+    "platform",
+  ]);
+});
+
+Deno.test("what batches make of devices, and batches that are rejected, count as well", async () => {
+  const { platform, agent, store, caller, used } = await scene();
+  await using _ = platform;
+  const name = (i: number) => `${i}`.padEnd(255, "x");
+  const records = Array.from(
+    { length: 500 },
+    (_, i) => recordOf(readingOf({ serial: `S${i}`, model: name(i), address: `10.1.${i >> 8}.${i & 255}` })),
+  );
+  let before = store.usedBytes();
+  upload(platform.platform, caller, batchOf(agent, { sequence: 1, records }));
+  let grown = store.usedBytes() - before;
+  assert.ok(grown > 500 * 1000 && Math.abs(used() - grown) < 20_000, `${used()} bytes are counted of ${grown}`);
+  const counted = used();
+  before = store.usedBytes();
+  for (let sequence = 2; sequence < 500; sequence++) {
+    const broken = { ...batchOf(agent, { sequence, records: [] }), compression: Compression.GZIP, recordCount: 1 };
+    const { rejections } = upload(platform.platform, caller, { ...broken, payload: broken.payload.subarray(0, 3) });
+    assert.ok(rejections.some(({ reason }) => reason === RejectionReason.MALFORMED));
+  }
+  grown = store.usedBytes() - before;
+  assert.ok(grown > 0 && Math.abs(used() - counted - grown) < 20_000, `${used() - counted} are counted of ${grown}`);
+});

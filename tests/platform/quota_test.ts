@@ -1,0 +1,110 @@
+/** An agent that sends more than it may: it is told so, the others go on, and nothing that is good is lost. */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { gzipSync } from "node:zlib";
+import type { ServiceError } from "@grpc/grpc-js";
+import {
+  Compression,
+  Record as UploadedRecord,
+  RecordList,
+  RejectionReason,
+} from "../../proto/gen/opendca/v1/batch.ts";
+import { listAudit } from "../../platform/store/audit_log.ts";
+import { newestReadings } from "../../platform/store/readings.ts";
+import {
+  activatedAgent,
+  call,
+  connect,
+  reasonOf,
+  startTestPlatform,
+  type TestAgent,
+} from "../fixtures/platform_fixture.ts";
+import { batchOf, readingOf, recordOf } from "../fixtures/platform_uploads.ts";
+
+const { TOO_LARGE, INVALID_RECORD } = RejectionReason;
+
+function records(count: number): UploadedRecord[] {
+  return Array.from(
+    { length: count },
+    (_, i) => recordOf(readingOf({ serial: `S${i}`, address: `10.1.${i >> 8}.${i & 255}` })),
+  );
+}
+
+async function uploaded(platform: Parameters<typeof connect>[0], agent: TestAgent, sequence: number, count = 20) {
+  using client = connect(platform, agent.identity);
+  return await call(client, { method: client.upload, request: batchOf(agent, { sequence, records: records(count) }) });
+}
+
+Deno.test("an agent over its day is told which limit and by how much, and its batch is taken the next day", async () => {
+  await using platform = await startTestPlatform({ quotas: { agentBytes: 8000 } });
+  const customer = platform.customer("Acme");
+  const [agent, other] = [await activatedAgent(platform, customer), await activatedAgent(platform, customer)];
+  const first = batchOf(agent, { sequence: 1, records: records(20) });
+  const second = batchOf(agent, { sequence: 2, records: records(20) });
+  using client = connect(platform, agent.identity);
+  const send = (request: typeof first) => call(client, { method: client.upload, request });
+  assert.equal((await send(first)).highestContiguousSequence, 1n);
+  for (let i = 0; i < 5; i++) {
+    const error = await send(second).then(() => assert.fail("taken"), (error: ServiceError) => error);
+    assert.equal(error.metadata.get("opendca-reason")[0], "too-many-requests");
+    assert.match(
+      error.details,
+      /^Cannot store more of this agent today: 0\.0 MiB are stored and 0\.0 MiB a day .*--agent-quota/,
+    );
+    const waitMs = Number(error.metadata.get("opendca-retry-after-ms")[0]);
+    assert.ok(waitMs > 0 && waitMs <= 3_600_000);
+  }
+  assert.equal((await send(first)).highestContiguousSequence, 1n, "a repetition is answered");
+  assert.equal((await uploaded(platform, other, 1)).highestContiguousSequence, 1n);
+  const told = listAudit(platform.platform.store, { limit: 100 }).filter(({ action }) => action === "quotaReached");
+  assert.equal(told.length, 1, "one entry, however often it tries");
+  platform.clock.advance(86_400_000);
+  const answer = await send(second);
+  assert.deepEqual([answer.highestContiguousSequence, answer.rejections], [2n, []]);
+});
+
+Deno.test("the agents of a customer share its day, and other customers have their own", async () => {
+  await using platform = await startTestPlatform({ quotas: { customerBytes: 8000 } });
+  const customer = platform.customer("Acme");
+  const [one, two] = [await activatedAgent(platform, customer), await activatedAgent(platform, customer)];
+  const stranger = await activatedAgent(platform, platform.customer("Other"));
+  await uploaded(platform, one, 1);
+  assert.equal(await reasonOf(uploaded(platform, two, 1)), "too-many-requests");
+  assert.equal(await reasonOf(uploaded(platform, stranger, 1)), "answered");
+});
+
+Deno.test("a small payload does not become a large batch", async () => {
+  await using platform = await startTestPlatform();
+  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  using client = connect(platform, agent.identity);
+  const long = recordOf(readingOf({ model: "x".repeat(15_000) }));
+  const list = Array.from({ length: 400 }, () => ({ ...long, recordId: crypto.randomUUID() }));
+  const payload = gzipSync(Buffer.from(RecordList.encode({ records: list }).finish()));
+  const request = { ...batchOf(agent, { sequence: 1, records: list }), payload, compression: Compression.GZIP };
+  const { rejections } = await call(client, { method: client.upload, request });
+  assert.equal(rejections[0]?.reason, TOO_LARGE);
+  assert.match(rejections[0]!.message, /at most 100 times as many/);
+});
+
+Deno.test("a text that is too long is refused with its place, and the other records are stored small", async () => {
+  await using platform = await startTestPlatform();
+  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  using client = connect(platform, agent.identity);
+  const good = recordOf(readingOf({ serial: "GOOD", model: "x".repeat(60_000) }));
+  const bad = recordOf(readingOf({ serial: "BAD", model: "x".repeat(70_000) }));
+  const request = batchOf(agent, { sequence: 1, records: [good, bad] });
+  const { rejections } = await call(client, { method: client.upload, request });
+  assert.equal(rejections[0]?.reason, INVALID_RECORD);
+  assert.match(rejections[0]!.message, /reading\.model has 70000 characters, at most 65536/);
+  const rows = agent.tenant.all<{ device_id: string; record: Uint8Array }>(
+    "SELECT device_id, record FROM readings WHERE customer_id = :customer",
+  );
+  assert.equal(rows.length, 1);
+  assert.ok(rows[0]!.record.length < 1000);
+  const [read] = newestReadings(agent.tenant, { deviceId: rows[0]!.device_id, limit: 1 });
+  assert.deepEqual(Buffer.from(read!.record), Buffer.from(UploadedRecord.encode(good).finish()));
+  // As it was stored before records were compressed.
+  agent.tenant.run("UPDATE readings SET record = :record WHERE customer_id = :customer", { record: read!.record });
+  const [old] = newestReadings(agent.tenant, { deviceId: rows[0]!.device_id, limit: 1 });
+  assert.deepEqual(old!.record, read!.record);
+});

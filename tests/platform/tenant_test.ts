@@ -1,0 +1,319 @@
+/**
+ * Customers are apart. Every function of the store that takes a customer is called for one customer with ids of another:
+ * it must answer as if they did not exist, and leave the other's rows as they are.
+ */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { AgentStatus } from "../../proto/gen/opendca/v1/agent_service.ts";
+import { PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
+import { Task, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
+import * as activationCodes from "../../platform/store/activation_codes.ts";
+import * as agentConfigs from "../../platform/store/agent_configs.ts";
+import * as agents from "../../platform/store/agents.ts";
+import * as batches from "../../platform/store/batches.ts";
+import * as certificates from "../../platform/store/certificates.ts";
+import * as customers from "../../platform/store/customers.ts";
+import * as ledgerHeads from "../../platform/store/ledger_heads.ts";
+import * as devices from "../../platform/store/devices.ts";
+import * as readings from "../../platform/store/readings.ts";
+import * as tasks from "../../platform/store/tasks.ts";
+import type { Tenant } from "../../platform/store/store.ts";
+import { signTask } from "../../platform/signing/sign_task.ts";
+import {
+  activatedAgent,
+  call,
+  connect,
+  pollOf,
+  startTestPlatform,
+  type TestAgent,
+  type TestPlatform,
+} from "../fixtures/platform_fixture.ts";
+import { batchOf, readingOf, recordOf } from "../fixtures/platform_uploads.ts";
+
+const modules = {
+  activationCodes,
+  agentConfigs,
+  agents,
+  batches,
+  certificates,
+  customers,
+  devices,
+  ledgerHeads,
+  readings,
+  tasks,
+};
+const at = new Date();
+const facts = { agent_id: "", site: "", serial: null, manufacturer: null, model: null, hostname: null, firmware: null };
+const wholeFacts = { ...facts, location: null, address: "10.0.0.1", state: "idle" };
+
+/* One call for each function, with a foreign id in every place of an id. */
+const probes: Record<string, (tenant: Tenant, id: string) => unknown> = {
+  createActivationCode: (tenant, id) =>
+    activationCodes.createActivationCode(tenant, { siteId: id, at, expiresAt: at, pepper: new Uint8Array(32) }),
+  countFailedCode: (tenant, id) => activationCodes.countFailedCode(tenant, id),
+  useCode: (tenant, id) => activationCodes.useCode(tenant, { codeId: id, agentId: id, attemptId: id, at }),
+  withdrawCode: (tenant, id) => activationCodes.withdrawCode(tenant, id),
+  listCodes: (tenant) => activationCodes.listCodes(tenant),
+  setAgentConfig: (tenant, id) =>
+    agentConfigs.setAgentConfig(tenant, {
+      agentId: id,
+      document: agentConfigs.configDocument(PlatformConfig.fromPartial({})),
+      at,
+    }),
+  maybeAgentConfig: (tenant, id) => agentConfigs.maybeAgentConfig(tenant, id),
+  createAgent: (tenant, id) =>
+    agents.createAgent(tenant, { siteId: id, installationId: id, hostname: "", version: "", at }),
+  maybeAgent: (tenant, id) => agents.maybeAgent(tenant, id),
+  siteOfAgent: (tenant, id) => agents.siteOfAgent(tenant, id),
+  activatedSince: (tenant, id) => agents.activatedSince(tenant, id),
+  listAgents: (tenant) => agents.listAgents(tenant),
+  revokeAgent: (tenant, id) => agents.revokeAgent(tenant, { agentId: id, reason: "x", at }),
+  notePoll: (tenant, id) =>
+    agents.notePoll(tenant, {
+      agentId: id,
+      at,
+      version: "x",
+      hostname: "x",
+      status: AgentStatus.encode(AgentStatus.create()).finish(),
+      effectiveConfigHash: "x",
+      effectiveConfig: "x",
+      pollSeconds: 0,
+    }),
+  noteRun: (tenant, id) => agents.noteRun(tenant, { agentId: id, runId: id, at }),
+  suspectClone: (tenant, id) => agents.suspectClone(tenant, { agentId: id, reason: "x", at }),
+  maybeBatch: (tenant, id) => batches.maybeBatch(tenant, { agentId: id, epoch: "epoch-1", sequence: 1 }),
+  addBatch: (tenant, id) =>
+    batches.addBatch(tenant, {
+      key: { agentId: id, epoch: "epoch-1", sequence: 1 },
+      batchId: id,
+      digest: new Uint8Array(32),
+      at,
+      records: 0,
+      rejection: undefined,
+    }),
+  listRejections: (tenant, id) => batches.listRejections(tenant, { agentId: id, epoch: "epoch-1", sequence: 1 }),
+  contiguousOf: (tenant, id) => batches.contiguousOf(tenant, { agentId: id, epoch: "epoch-1" }),
+  advanceContiguous: (tenant, id) => batches.advanceContiguous(tenant, { agentId: id, epoch: "epoch-1" }),
+  noteEpoch: (tenant, id) => batches.noteEpoch(tenant, { agentId: id, epoch: "epoch-1", at }),
+  addCertificate: (tenant, id) =>
+    certificates.addCertificate(tenant, {
+      agentId: id,
+      certificate: {
+        serial: id,
+        fingerprint: crypto.getRandomValues(new Uint8Array(32)),
+        der: new Uint8Array(1),
+        issuedAt: at,
+        notAfter: at,
+      },
+    }),
+  noteCertificateUse: (tenant, id) => certificates.noteCertificateUse(tenant, { agentId: id, serial: id, at }),
+  latestCertificate: (tenant, id) => certificates.latestCertificate(tenant, id),
+  createSite: (tenant, id) => customers.createSite(tenant, { name: id, at }),
+  listSites: (tenant) => customers.listSites(tenant),
+  maybeSite: (tenant, id) => customers.maybeSite(tenant, id),
+  createDevice: (tenant, id) => devices.createDevice(tenant, { facts: { ...wholeFacts, agent_id: id }, at }),
+  updateDevice: (tenant, id) => devices.updateDevice(tenant, { deviceId: id, facts: wholeFacts, at, agentSeenAt: at }),
+  noteLedgerHead: (tenant, id) =>
+    ledgerHeads.noteLedgerHead(tenant, { agentId: id, number: 1, hash: "a".repeat(64), at }),
+  listLedgerHeads: (tenant, id) => ledgerHeads.listLedgerHeads(tenant, id),
+  noteConfigRefusals: (tenant, id) => agents.noteConfigRefusals(tenant, { agentId: id, refusals: ["x"] }),
+  noteEarlierSight: (tenant, id) => devices.noteEarlierSight(tenant, { deviceId: id, at: new Date(0) }),
+  setDeviceState: (tenant, id) => devices.setDeviceState(tenant, { deviceId: id, state: "x", at: new Date(1e15) }),
+  maybeDevice: (tenant, id) => devices.maybeDevice(tenant, id),
+  countDevices: (tenant) => devices.countDevices(tenant, { silentSince: at }).known,
+  findDevices: (tenant, id) => devices.findDevices(tenant, id),
+  listDevices: (tenant) => devices.listDevices(tenant),
+  evidenceHolders: (tenant) => devices.evidenceHolders(tenant, { kind: "serial", value: "ABC12345" }),
+  evidenceOf: (tenant, id) => devices.evidenceOf(tenant, id),
+  allEvidenceOf: (tenant, id) => devices.allEvidenceOf(tenant, id),
+  setEvidence: (tenant, id) =>
+    devices.setEvidence(tenant, {
+      kind: "serial",
+      value: "ABC12345",
+      device_id: id,
+      seen_at: 0,
+      current: 1,
+      shared: 0,
+      sure: 1,
+    }),
+  placeHolders: (tenant, id) => devices.placeHolders(tenant, { scope: `agent ${id}`, place: "10.1.0.7 161 0" }),
+  agentPlacesOf: (tenant, id) => devices.agentPlacesOf(tenant, id),
+  placesOf: (tenant, id) => devices.placesOf(tenant, { scope: `agent ${id}`, deviceId: id }),
+  setPlace: (tenant, id) =>
+    devices.setPlace(tenant, {
+      scope: `agent ${id}`,
+      place: "10.1.0.7 161 0",
+      device_id: id,
+      seen_at: 0,
+      until: null,
+    }),
+  mergeDevices: (tenant, id) => devices.mergeDevices(tenant, { from: id, into: "dev-000000000000", at: 0 }),
+  addHistory: (tenant, id) => devices.addHistory(tenant, { deviceId: id, at: 0, kind: "x", before: null, after: null }),
+  historyOf: (tenant, id) => devices.historyOf(tenant, id),
+  hasRecord: (tenant, id) => readings.hasRecord(tenant, { agentId: id, recordId: id }),
+  addRecord: (tenant, id) =>
+    readings.addRecord(tenant, {
+      agentId: id,
+      recordId: crypto.randomUUID(),
+      deviceId: id,
+      observedAt: at,
+      basis: "agent",
+      agentAt: at,
+      receivedAt: at,
+      kind: "reading",
+      meters: [{ name: "total", value: 1, unit: "x", source: undefined }],
+      bytes: new Uint8Array(1),
+    }),
+  newestReadings: (tenant, id) => readings.newestReadings(tenant, { deviceId: id, limit: 9 }),
+  readersOf: (tenant, id) => readings.readersOf(tenant, id),
+  latestMeters: (tenant, id) => readings.latestMeters(tenant, id),
+  meterHistory: (tenant, id) => readings.meterHistory(tenant, { deviceId: id, name: undefined, limit: 9 }),
+  countRecords: (tenant) => readings.countRecords(tenant, "reading"),
+  addTask: (tenant, id) =>
+    tasks.addTask(tenant, {
+      taskId: id,
+      agentId: id,
+      kind: "ping",
+      signed: { task: new Uint8Array() as never, signature: new Uint8Array() as never, keyId: "" },
+      at,
+      expiresAt: at,
+    }),
+  takeTasks: (tenant, id) => tasks.takeTasks(tenant, { agentId: id, at }),
+  noteTaskResult: (tenant, id) =>
+    tasks.noteTaskResult(tenant, {
+      agentId: id,
+      result: TaskResult.create({ taskId: id, state: TaskState.FAILED }),
+      at,
+    }),
+  listTasks: (tenant, id) => tasks.listTasks(tenant, id),
+};
+
+/* Functions that make rows of the asking customer's own. What they make hangs on the foreign id only by its text. */
+const makers = /^(create|add|set|note(Run|Epoch|Poll|LedgerHead)|suspect)/;
+
+async function customerWithEverything(platform: TestPlatform, name: string): Promise<TestAgent> {
+  const customer = platform.customer(name);
+  platform.code(customer);
+  const agent = await activatedAgent(platform, customer);
+  using client = connect(platform, agent.identity);
+  await call(client, {
+    method: client.upload,
+    request: batchOf(agent, { sequence: 1, records: [recordOf(readingOf())] }),
+  });
+  const ledgerHead = { number: 7n, hash: "b".repeat(64) };
+  await call(client, { method: client.poll, request: pollOf(agent, {}, { ledgerHead }) });
+  const taskId = crypto.randomUUID();
+  const signed = signTask(platform.platform.signingKey, Task.create({ taskId, agentId: agent.agentId }));
+  const expiresAt = new Date(at.getTime() + 3_600_000);
+  tasks.addTask(agent.tenant, { taskId, agentId: agent.agentId, kind: "ping", signed, at, expiresAt });
+  agentConfigs.setAgentConfig(agent.tenant, {
+    agentId: agent.agentId,
+    document: agentConfigs.configDocument(PlatformConfig.fromPartial({ pollIntervalSeconds: 60 })),
+    at,
+  });
+  return agent;
+}
+
+function tablesOf(platform: TestPlatform): string[] {
+  const rows = platform.platform.store.platformWide.all<{ name: string }>(
+    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+  );
+  return rows.map(({ name }) => name);
+}
+
+/** Everything that a customer owns. */
+function dump(platform: TestPlatform, customerId: string): Record<string, unknown[]> {
+  const owned = tablesOf(platform).filter((name) => name !== "failed_keys");
+  const { platformWide } = platform.platform.store;
+  return Object.fromEntries(owned.map((name) => [
+    name,
+    platformWide.all(`SELECT * FROM ${name} WHERE customer_id = :customer ORDER BY 1, 2, 3`, { customer: customerId }),
+  ]));
+}
+
+/** Every text in the dump that looks like an id. */
+function idsIn(rows: Record<string, unknown[]>, customerId: string): string[] {
+  const texts = Object.values(rows).flat().flatMap((row) => Object.values(row as Record<string, unknown>));
+  const isId = (text: unknown): text is string =>
+    typeof text === "string" && /^([a-z]{3}-\w{12}|[\da-f-]{36})$/.test(text);
+  return [...new Set(texts.filter(isId))].filter((id) => id !== customerId);
+}
+
+Deno.test("every function of the store that takes a customer is probed here", () => {
+  const functions = Object.values(modules).flatMap((module) => Object.entries(module))
+    .filter(([, value]) => typeof value === "function" && /^function \w+\(tenant\b/.test(String(value)))
+    .map(([name]) => name);
+  assert.ok(functions.length > 30);
+  assert.deepEqual(functions.toSorted(), Object.keys(probes).toSorted());
+});
+
+Deno.test("ids of another customer are as good as unknown, in every function of the store", async () => {
+  await using platform = await startTestPlatform();
+  const owner = await customerWithEverything(platform, "Owner");
+  const stranger = platform.customer("Stranger").tenant;
+  const before = dump(platform, owner.tenant.customerId);
+  const ids = idsIn(before, owner.tenant.customerId);
+  assert.ok(ids.length >= 8, `ids of agent, site, device, task, codes and more: ${ids.length}`);
+  const { store } = platform.platform;
+  fc.assert(
+    fc.property(fc.constantFrom(...Object.keys(probes)), fc.constantFrom(...ids), (name, id) => {
+      const undo = new Error("undo");
+      try {
+        store.transaction(() => {
+          let answer: unknown;
+          try {
+            answer = probes[name]!(stranger, id);
+          } catch (error) {
+            assert.match(String(error), /FOREIGN KEY constraint failed/);
+          }
+          if (!makers.test(name)) {
+            const isEmpty = answer === undefined || answer === false || answer === 0 || answer === "unknown" ||
+              (Array.isArray(answer) && (answer.length === 0 || name === "listSites"));
+            assert.ok(isEmpty, `${name}(${id}) answered ${JSON.stringify(answer)}`);
+          }
+          assert.deepEqual(dump(platform, owner.tenant.customerId), before, `${name}(${id}) changed the owner's rows`);
+          throw undo;
+        });
+      } catch (error) {
+        if (error !== undo) throw error;
+      }
+    }),
+    { numRuns: 1500 },
+  );
+});
+
+Deno.test("a query without the customer is refused", async () => {
+  await using platform = await startTestPlatform();
+  const { tenant } = platform.customer("Acme");
+  assert.throws(() => tenant.all("SELECT * FROM agents"), /lacks :customer/);
+  assert.throws(() => tenant.run("DELETE FROM devices WHERE device_id = :customers"), /lacks :customer/);
+});
+
+Deno.test("every table names its customer, but those that belong to nobody", async () => {
+  await using platform = await startTestPlatform();
+  const without = tablesOf(platform).filter((table) =>
+    platform.platform.store.platformWide.all<{ name: string }>("SELECT name FROM pragma_table_info(:table)", { table })
+      .every(({ name }) => name !== "customer_id")
+  );
+  assert.deepEqual(without, ["failed_keys"]);
+});
+
+Deno.test("an agent reaches nothing of another customer over the wire", async () => {
+  await using platform = await startTestPlatform();
+  const owner = await customerWithEverything(platform, "Owner");
+  const stranger = await activatedAgent(platform, platform.customer("Stranger"));
+  const before = dump(platform, owner.tenant.customerId);
+  const [task] = tasks.listTasks(owner.tenant);
+  using client = connect(platform, stranger.identity);
+  const result = TaskResult.create({ taskId: task!.task_id, state: TaskState.SUCCEEDED });
+  const poll = await call(client, { method: client.poll, request: pollOf(stranger, { taskResults: [result] }) });
+  // As for a task that nobody made: what is acknowledged says nothing about what there is.
+  assert.deepEqual([poll.tasks, poll.config, poll.acknowledgedTaskIds], [[], undefined, [task!.task_id]]);
+  // The same device, record id and installation id as the owner's.
+  const borrowed = { ...stranger, installationId: owner.installationId, runId: owner.runId };
+  const records = [recordOf(readingOf({ total: 7 }))];
+  await call(client, { method: client.upload, request: batchOf(borrowed, { sequence: 1, records }) });
+  assert.deepEqual(dump(platform, owner.tenant.customerId), before);
+  assert.equal(devices.listDevices(stranger.tenant)[0]?.total, 7);
+  assert.equal(devices.listDevices(owner.tenant)[0]?.total, 1000);
+});

@@ -1,0 +1,222 @@
+/** What an agent tells of itself with a poll: ledger heads, refusals, and what no agent would tell. */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
+import {
+  type AgentStatus,
+  AgentStatus as Status,
+  type LedgerHead,
+  type PollRequest,
+} from "../../proto/gen/opendca/v1/agent_service.ts";
+import { RefusalReason, Task, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
+import { signTask } from "../../platform/signing/sign_task.ts";
+import { configRefusalsOf, maybeAgent } from "../../platform/store/agents.ts";
+import { listAudit } from "../../platform/store/audit_log.ts";
+import { listLedgerHeads, mostLedgerHeads, noteLedgerHead } from "../../platform/store/ledger_heads.ts";
+import { addTask, listTasks } from "../../platform/store/tasks.ts";
+import {
+  activatedAgent,
+  call,
+  connect,
+  pollOf,
+  reasonOf,
+  startTestPlatform,
+  type TestAgent,
+  type TestPlatform,
+} from "../fixtures/platform_fixture.ts";
+import { batchOf, readingOf, recordOf } from "../fixtures/platform_uploads.ts";
+
+interface Bench extends AsyncDisposable {
+  platform: TestPlatform;
+  agent: TestAgent;
+  poll(more?: Partial<PollRequest>, status?: Partial<AgentStatus>): ReturnType<typeof call>;
+  send(path: string, bytes: Uint8Array): Promise<string>;
+  /** What the audit log has, without the activation. */
+  audit(): [action: string, detail: Record<string, unknown>][];
+}
+
+async function startBench(): Promise<Bench> {
+  const platform = await startTestPlatform();
+  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  const client = connect(platform, agent.identity);
+  return {
+    platform,
+    agent,
+    poll: (more, status) => call(client, { method: client.poll, request: pollOf(agent, more, status) }),
+    send(path, bytes) {
+      const same = (bytes: Buffer) => bytes;
+      const method =
+        ((...args: [Buffer, never, never, never]) =>
+          client.makeUnaryRequest(`/opendca.v1.AgentService/${path}`, same, same, ...args)) as never;
+      return reasonOf(call(client, { method, request: Buffer.from(bytes) }));
+    },
+    audit: () =>
+      listAudit(platform.platform.store, { limit: 100 }).filter(({ action }) => action !== "agentActivated")
+        .map(({ action, detail }) => [action, JSON.parse(detail)]),
+    async [Symbol.asyncDispose]() {
+      client.close();
+      await platform[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const hash = (digit: string) => digit.repeat(64);
+const head = (number: number, digit: string): LedgerHead => ({ number: BigInt(number), hash: hash(digit) });
+
+const ledgers = [
+  { name: "grows", heads: [head(0, "0"), head(5, "a"), head(5, "a"), head(9, "b")], rewound: [null, null, null] },
+  {
+    name: "was cut off",
+    heads: [head(9, "b"), head(5, "a")],
+    rewound: [null, "entry 9 was told before entry 5"],
+  },
+  {
+    name: "was rewritten",
+    heads: [head(9, "b"), head(9, "c")],
+    rewound: [null, "entry 9 was told with another hash before"],
+  },
+  {
+    name: "began anew, and is told once for all that it grows later",
+    heads: [head(9, "b"), head(0, "0"), head(1, "c"), head(2, "d")],
+    rewound: [null, "entry 9 was told before entry 0", null, null],
+  },
+];
+for (const { name, heads, rewound } of ledgers) {
+  Deno.test(`Poll keeps the heads of a ledger that ${name}`, async () => {
+    await using bench = await startBench();
+    for (const ledgerHead of heads) await bench.poll({}, { ledgerHead });
+    const { tenant, agentId } = bench.agent;
+    const kept = listLedgerHeads(tenant, agentId).toReversed();
+    assert.deepEqual(kept.map((row) => row.rewound), rewound);
+    const reasons = rewound.filter((reason) => reason !== null);
+    assert.equal(maybeAgent(tenant, agentId)?.ledger_rewound_reason, reasons[0] ?? null);
+    assert.deepEqual(
+      bench.audit().map(([action, { reason }]) => [action, reason]),
+      reasons.map((why) => ["ledgerRewound", why]),
+    );
+  });
+}
+
+for (
+  const { name, ledgerHead } of [
+    { name: "a short hash", ledgerHead: { number: 1n, hash: "ab" } },
+    { name: "capitals", ledgerHead: { number: 1n, hash: hash("A") } },
+    { name: "entry 0 with a hash", ledgerHead: head(0, "a") },
+    { name: "no hash", ledgerHead: head(3, "0") },
+    { name: "a number beyond 2^53", ledgerHead: { number: 2n ** 53n, hash: hash("a") } },
+  ]
+) {
+  Deno.test(`Poll refuses a ledger head with ${name}`, async () => {
+    await using bench = await startBench();
+    assert.equal(await reasonOf(bench.poll({}, { ledgerHead })), "invalid-request");
+    assert.deepEqual(listLedgerHeads(bench.agent.tenant, bench.agent.agentId), []);
+  });
+}
+
+Deno.test("noteLedgerHead() keeps the latest thousand", async () => {
+  await using platform = await startTestPlatform();
+  const { tenant, agentId } = await activatedAgent(platform, platform.customer("Acme"));
+  platform.platform.store.transaction(() => {
+    for (let number = 1; number <= mostLedgerHeads + 2; number++) {
+      noteLedgerHead(tenant, { agentId, number, hash: hash("a"), at: new Date() });
+    }
+  });
+  const heads = listLedgerHeads(tenant, agentId);
+  assert.deepEqual([heads.length, heads[0]?.number, heads.at(-1)?.number], [mostLedgerHeads, mostLedgerHeads + 2, 3]);
+});
+
+Deno.test("Poll keeps what the policy refused, and logs it when it changes", async () => {
+  await using bench = await startBench();
+  const { tenant, agentId } = bench.agent;
+  const kept = () => configRefusalsOf(maybeAgent(tenant, agentId)!);
+  await bench.poll();
+  assert.deepEqual(bench.audit(), []);
+  await bench.poll({ configRefusals: ["range 10.0.0.0/8", "rate 0"] });
+  await bench.poll({ configRefusals: ["range 10.0.0.0/8", "rate 0"] });
+  assert.deepEqual(kept(), ["range 10.0.0.0/8", "rate 0"]);
+  await bench.poll({ configRefusals: [] });
+  assert.deepEqual(kept(), []);
+  assert.deepEqual(bench.audit(), [
+    ["configRefused", { refusals: "range 10.0.0.0/8; rate 0" }],
+    ["configRefusalsEnded", { refusals: "" }],
+  ]);
+  await bench.poll({ configRefusals: Array.from({ length: 1000 }, () => "x".repeat(1000)) });
+  assert.deepEqual([kept().length, kept()[0]!.length], [100, 500]);
+});
+
+Deno.test("a refused task is in the audit log once, by poll or by upload; one that nobody made as well", async () => {
+  await using bench = await startBench();
+  const { agent, platform } = bench;
+  const ask = (): string => {
+    const taskId = crypto.randomUUID();
+    const signed = signTask(platform.platform.signingKey, Task.create({ taskId, agentId: agent.agentId }));
+    const expiresAt = new Date(Date.now() + 60_000);
+    addTask(agent.tenant, { taskId, agentId: agent.agentId, kind: "ping", signed, at: new Date(), expiresAt });
+    return taskId;
+  };
+  const refused = (taskId: string, message: string) =>
+    TaskResult.create({ taskId, state: TaskState.REFUSED, refusal: RefusalReason.POLICY, message });
+  const polled = refused(ask(), "ping is not allowed");
+  const unknown = refused(crypto.randomUUID(), "who asked?");
+  for (const _ of [1, 2]) await bench.poll({ taskResults: [polled] });
+  const answer = await bench.poll({ taskResults: [unknown] }) as { acknowledgedTaskIds: string[] };
+  assert.deepEqual(answer.acknowledgedTaskIds, [unknown.taskId], "so that it is not told for ever");
+  using client = connect(platform, agent.identity);
+  const record = recordOf(readingOf(), { content: { $case: "taskResult", value: refused(ask(), "nor is this") } });
+  await call(client, { method: client.upload, request: batchOf(agent, { sequence: 1, records: [record] }) });
+  assert.deepEqual(bench.audit().map(([action, { reason, message }]) => [action, reason, message]), [
+    ["taskRefused", "POLICY", "ping is not allowed"],
+    ["unknownTaskRefused", "POLICY", "who asked?"],
+    ["taskRefused", "POLICY", "nor is this"],
+  ]);
+  assert.deepEqual(listTasks(agent.tenant).map(({ state }) => state), ["refused", "refused"]);
+});
+
+/* Seconds of a google.protobuf.Timestamp that no Date can hold. */
+function impossibleTime(): Uint8Array {
+  return new BinaryWriter().uint32(8).int64(9_223_372_036_854_775_807n).finish();
+}
+
+Deno.test("a time that no calendar has is left out, in a status and in a result of a task", async () => {
+  await using bench = await startBench();
+  const { agent } = bench;
+  const status = new BinaryWriter().raw(Status.encode(pollOf(agent).status!).finish());
+  for (const field of [4, 5, 10, 13, 18]) status.uint32(field << 3 | 2).bytes(impossibleTime());
+  const taskId = crypto.randomUUID();
+  const signed = signTask(bench.platform.platform.signingKey, Task.create({ taskId, agentId: agent.agentId }));
+  const expiresAt = new Date(Date.now() + 60_000);
+  addTask(agent.tenant, { taskId, agentId: agent.agentId, kind: "ping", signed, at: new Date(), expiresAt });
+  const result = new BinaryWriter().raw(
+    TaskResult.encode(TaskResult.create({ taskId, state: TaskState.FAILED })).finish(),
+  )
+    .uint32(5 << 3 | 2).bytes(impossibleTime());
+  const request = new BinaryWriter().uint32(1 << 3 | 2).bytes(status.finish()).uint32(5 << 3 | 2).bytes(
+    result.finish(),
+  );
+  assert.equal(await bench.send("Poll", request.finish()), "answered");
+  assert.deepEqual(listTasks(agent.tenant).map(({ state }) => state), ["failed"]);
+  const kept = Status.decode(maybeAgent(agent.tenant, agent.agentId)!.status!);
+  assert.deepEqual([kept.startedAt, kept.certificateNotAfter, kept.runId], [undefined, undefined, agent.runId]);
+});
+
+Deno.test("Poll keeps only so much of a status", async () => {
+  await using bench = await startBench();
+  const fault = { code: "c".repeat(1000), message: "m\0".repeat(10_000), lastAt: undefined, count: 1 };
+  const machine = { hostname: "h".repeat(100_000), os: "linux", arch: "", fingerprint: "f".repeat(100_000) };
+  await bench.poll({}, { faults: Array.from({ length: 100 }, () => fault), machine });
+  const row = maybeAgent(bench.agent.tenant, bench.agent.agentId)!;
+  assert.ok(row.status!.length < 30_000, String(row.status!.length));
+  assert.equal(row.hostname.length, 255);
+});
+
+Deno.test("Poll refuses a text that is too long with its place and limit, and cuts one that loses nothing", async () => {
+  await using bench = await startBench();
+  const { agent } = bench;
+  const refused = await bench.poll({ configHash: "h".repeat(1025) }).then(
+    () => assert.fail("taken"),
+    (error: Error) => error.message,
+  );
+  assert.match(refused, /Cannot take the request as configHash has 1025 characters, at most 1024/);
+  await bench.poll({}, { agentVersion: "v".repeat(10_000) });
+  assert.equal(maybeAgent(agent.tenant, agent.agentId)!.version, "v".repeat(50));
+});
