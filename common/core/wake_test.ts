@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FakeClock } from "../../tests/fakes/fake_clock.ts";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { createWake, type Wake } from "./wake.ts";
 
 /** Runs a loop that waits a minute each time, and notes when it goes on. */
