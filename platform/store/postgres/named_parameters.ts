@@ -1,0 +1,24 @@
+/**
+ * One SQL text for both engines names its parameters (`:agent_id`); PostgreSQL counts them (`$1`). String literals, quoted
+ * names, comments and casts (`::text`) stay as they are. `INDEXED BY` is a hint to SQLite's planner only.
+ */
+
+export interface NumberedSql {
+  text: string;
+  /** Of each `$n`, in order. */
+  names: string[];
+}
+
+const token =
+  /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\/|::|:([a-z_][a-z0-9_]*)|\s+INDEXED BY [a-z_][a-z0-9_]*/gi;
+
+export function numberParameters(sql: string): NumberedSql {
+  const names: string[] = [];
+  const text = sql.replace(token, (found: string, name: string | undefined) => {
+    if (name === undefined) return /^\s/.test(found) ? "" : found;
+    let at = names.indexOf(name);
+    if (at < 0) at = names.push(name) - 1;
+    return `$${at + 1}`;
+  });
+  return { text, names };
+}

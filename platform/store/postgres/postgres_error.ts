@@ -1,0 +1,73 @@
+/** What PostgreSQL and the way to it can refuse: what passes by itself or by making room, what the operator must change, and bugs. */
+import { ConfigError, messageOf, UnavailableError } from "../../../common/core/errors.ts";
+
+/* By SQLSTATE, or the beginning of one (PostgreSQL's manual, appendix A). */
+const passing: [codes: RegExp, hint: string][] = [
+  [/^53100/, "make room on the database's disk"],
+  [/^53300/, "too many programs are connected: raise max_connections, or run fewer"],
+  [/^(53|58)/, "see the log of the database's server"],
+  [/^(08|57P0[1235])/, "the database's server restarts or is away; see its log"],
+  [/^(40|55P03|57014|25P03)/, "the database is busy; try again"],
+  // A standby, before it is promoted.
+  [/^25006/, "the database only reads: connect to the primary server"],
+];
+
+const refused: [codes: RegExp, hint: string][] = [
+  [/^28/, "check the user and the password in the URL, and pg_hba.conf of the server"],
+  [/^3D000/, "create the database: docs/database.md shows how"],
+  [/^(42501|42P01|3F000)/, "run opendca-platform database migrate as the owner of the database"],
+];
+
+const away =
+  /ECONN|EPIPE|ENOENT|EACCES|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|EMFILE|Connection terminated|timeout|not queryable|connection error|connection reset|broken pipe|connection refused|os error|unable to verify|certificate|SSL/i;
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+}
+
+const isSqlState = (code: string) => /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code);
+
+/** After this the connection is of no use: it is lost, or a statement still runs on it. */
+export function isConnectionLost(error: unknown): boolean {
+  const code = codeOf(error);
+  // A prepared statement of before a migration, which another process ran.
+  return !isSqlState(code) || /^(08|57P|25P03|0A000)/.test(code);
+}
+
+/** The server ended the connection before it took the statement, or with it. */
+export function isStaleConnection(error: unknown): boolean {
+  return /^57P0[12]/.test(codeOf(error)) ||
+    /Connection terminated|ECONNRESET|EPIPE/.test(`${codeOf(error)} ${messageOf(error)}`);
+}
+
+/** The error of a query: UnavailableError where the same may work later; anything else is returned as it is. */
+export function queryError(error: unknown, shown: string): unknown {
+  if (error instanceof UnavailableError) return error;
+  const code = codeOf(error);
+  const what = `Cannot use the database ${shown}: ${messageOf(error)}`;
+  const hint = passing.find(([codes]) => codes.test(code))?.[1];
+  if (hint !== undefined) return new UnavailableError(what, hint, 1000, { cause: error });
+  if (code === "0A000" && /cached plan/.test(messageOf(error))) {
+    return new UnavailableError(what, "the database was migrated just now; try again", 1000, { cause: error });
+  }
+  // While the program runs, a password that is changed is a fault that somebody can mend.
+  if (/^(28|3D000)/.test(code) || (!isSqlState(code) && away.test(`${code} ${messageOf(error)}`))) {
+    return new UnavailableError(what, "see whether the database's server runs and can be reached", 1000, {
+      cause: error,
+    });
+  }
+  return error;
+}
+
+/** The error of the first connection: ConfigError where waiting does not help. */
+export function openError(error: unknown, shown: string): unknown {
+  const code = codeOf(error), message = messageOf(error);
+  const hint = refused.find(([codes]) => codes.test(code))?.[1] ??
+    (/certificate|SSL|tls/i.test(message) && !isSqlState(code)
+      ? "check sslmode and sslrootcert in the URL"
+      : undefined);
+  if (hint !== undefined) {
+    return new ConfigError(`Cannot use the database ${shown}: ${message}`, hint, { cause: error });
+  }
+  return queryError(error, shown);
+}
