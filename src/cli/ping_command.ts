@@ -58,7 +58,7 @@ async function runPing(target: string, options: PingOptions, host: Host): Promis
   }
   const { config } = await effectiveConfig(options.config, host);
   // What tasks are made of is loaded only where it is used, so that `scan` starts at once.
-  const { maybePingAddress, mayPing } = await import("../service/ping_task.ts");
+  const { maybePingAddress, mayPing } = await import("../tasks/ping_task.ts");
   if (!mayPing(config, target)) {
     throw new NotPermittedError(
       `Cannot ping ${target} as it is outside what "${config.file}" configures`,

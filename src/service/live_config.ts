@@ -30,14 +30,6 @@ export interface LiveConfigOptions {
   onChange(applied: AppliedConfig & { from: "file" | "platform" }): void;
 }
 
-/** Why a scan was stopped: what may be scanned is to be judged anew. */
-export class ConfigChangedError extends Error {
-  override readonly name = "ConfigChangedError";
-  constructor() {
-    super("The configuration has changed");
-  }
-}
-
 /** A stored part that cannot be read is as none: the platform sends it again. */
 export async function openLiveConfig(options: LiveConfigOptions): Promise<LiveConfig> {
   const path = `${options.local.stateDirectory}/${storedPlatformConfigName}`;

@@ -30,9 +30,8 @@ import {
   type ScheduleState,
   setDevice,
 } from "../schedule/schedule_state.ts";
-import { HoursEndedError } from "./hours_watch.ts";
+import { ConfigChangedError, isInterruption } from "../schedule/interruption.ts";
 import { createLane } from "./lane.ts";
-import { ConfigChangedError } from "./live_config.ts";
 import type { Heard, Scope } from "./reading_intake.ts";
 import {
   conditionsOf,
@@ -252,7 +251,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       if (action.type === "read") await read(action, site, signal);
       else await sweep(action, site, signal);
     }).catch((error: unknown) => {
-      if (signal.aborted || isCut(error)) return cutOff(action);
+      if (signal.aborted || isInterruption(error)) return cutOff(action);
       putOff(action);
       report({ event: "scanFailed", site: site.name, error });
     }).finally(() => {
@@ -289,7 +288,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       keepPosition(site.name, null);
       swept(action, site, outcome);
     } catch (error) {
-      if (!stop.signal.aborted && (signal.aborted || isCut(error))) {
+      if (!stop.signal.aborted && (signal.aborted || isInterruption(error))) {
         const done = reached === undefined ? 0 : doneOf(reached);
         judgeFromMs = 0;
         report({ event: "sweepInterrupted", site: site.name, reason: messageOf(error), done });
@@ -425,11 +424,6 @@ function measureMark(site: string): string {
 
 function positionMark(site: string): string {
   return `sweepPosition:${site}`;
-}
-
-/** Whether a scan was cut short: that says nothing about devices or network, and it may go on. */
-function isCut(error: unknown): boolean {
-  return error instanceof HoursEndedError || error instanceof ConfigChangedError;
 }
 
 /** Nothing is due later than a whole interval from now: an interval that became shorter counts at once. */

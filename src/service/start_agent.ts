@@ -29,7 +29,7 @@ import { startUplink } from "../link/uplink.ts";
 import { maybeRuntimeFault } from "./affected_runtime.ts";
 import type { AgentMachine, CommonMachine } from "./agent_machine.ts";
 import { describeAgent } from "./agent_status.ts";
-import { agentTasks } from "./agent_tasks.ts";
+import { createTaskHandler } from "../tasks/task_handler.ts";
 import { takeStateLock } from "./state_lock.ts";
 import { knownAddresses } from "./known_addresses.ts";
 import { faultKindOf } from "./fault_kinds.ts";
@@ -309,25 +309,35 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
 
   const memory = openTaskMemory(tasksDb);
   tryStore(() => memory.recover(trueClock.now()));
-  const handler = agentTasks({
-    machine: { ...machine, clock: trueClock },
-    resolve,
-    live,
-    inventory,
-    status: () => status.forFile("running"),
-    cleanText,
-    async scan(task) {
-      const site = task.site.name;
-      try {
-        const outcome = await scans.scan({ ...task, kind: "task", scope: "full" });
-        reports.schedule({ event: "readEnded", site });
-        return outcome;
-      } catch (error) {
-        // What keeps a scan of the platform from being done does the same to those of the schedule.
-        if (error instanceof UnavailableError) reports.schedule({ event: "scanFailed", site, error });
-        throw error;
-      }
+  const handler = createTaskHandler({
+    policy: () => live.current().policy,
+    scan: {
+      config: live.current,
+      clock: trueClock,
+      places: (site) =>
+        inventory.devices().filter((device) => device.site === site).flatMap(({ place }) => place ?? []),
+      async scan(task) {
+        const site = task.site.name;
+        try {
+          const outcome = await scans.scan({ ...task, kind: "task", scope: "full" });
+          reports.schedule({ event: "readEnded", site });
+          return outcome;
+        } catch (error) {
+          // What keeps a scan of the platform from being done does the same to those of the schedule.
+          if (error instanceof UnavailableError) reports.schedule({ event: "scanFailed", site, error });
+          throw error;
+        }
+      },
     },
+    ping: { config: live.current, clock: trueClock, resolve, ping: machine.ping, cleanText },
+    diagnostics: {
+      config: live.current,
+      clock: trueClock,
+      status: () => status.forFile("running"),
+      readTextFile: machine.readTextFile,
+      cleanText,
+    },
+    setConfig: live,
   });
   const runner = built.use(startTaskRunner({
     memory,

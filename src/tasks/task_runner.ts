@@ -10,17 +10,11 @@ import { DamagedDatabaseError, StorageError } from "../../common/host/sqlite.ts"
 import type { TaskMemory } from "../store/task_memory.ts";
 import { maxBundleBytes, maxTasks } from "../../common/protocol/limits.ts";
 import { verifyTask } from "../../common/protocol/signed_task.ts";
-
-/** Thrown by a handler for what it will not do: the task is refused, not failed. */
-export class TaskRefusal extends Error {
-  override readonly name = "TaskRefusal";
-  constructor(readonly reason: RefusalReason, message: string) {
-    super(message);
-  }
-}
+import { TaskRefusal } from "./task_refusal.ts";
 
 export type TaskPayload = NonNullable<Task["payload"]>;
 export type TaskOutput = NonNullable<TaskResult["output"]>;
+/** Throws `TaskRefusal` for what it will not do. */
 export type TaskHandler = (payload: TaskPayload, signal: AbortSignal) => Promise<TaskOutput>;
 
 export type TaskEvent =

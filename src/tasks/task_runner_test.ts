@@ -5,8 +5,9 @@ import { RefusalReason, type SignedTask, Task, TaskResult, TaskState } from "../
 import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { type Database, openDatabase, StorageError } from "../../common/host/sqlite.ts";
 import { openTaskMemory, type TaskMemory } from "../store/task_memory.ts";
-import { startTaskRunner, type TaskEvent, type TaskHandler, TaskRefusal, type TaskRunner } from "./task_runner.ts";
+import { startTaskRunner, type TaskEvent, type TaskHandler, type TaskRunner } from "./task_runner.ts";
 import { keyIdOf } from "../../common/protocol/signature.ts";
+import { TaskRefusal } from "./task_refusal.ts";
 
 const keys = generateKeyPairSync("ed25519"), others = generateKeyPairSync("ed25519");
 const rawKey = Buffer.from(keys.publicKey.export({ format: "jwk" }).x!, "base64url");

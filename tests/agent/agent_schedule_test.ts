@@ -1,6 +1,6 @@
 /** The scheduler loop with its own clock and a network that is a list. */
 import assert from "node:assert/strict";
-import { HoursEndedError, watchHours } from "../../src/service/hours_watch.ts";
+import { HoursEndedError, watchHours } from "../../src/schedule/interruption.ts";
 import { type ScheduleEvent, type Scheduler, type ScheduleScan, startScheduler } from "../../src/service/scheduler.ts";
 import type { SweepPosition } from "../../src/service/sweep_position.ts";
 import { sendWindowAt } from "../../src/config/allowed_hours.ts";

@@ -2,11 +2,9 @@ import assert from "node:assert/strict";
 import { RefusalReason } from "../../proto/gen/opendca/v1/task.ts";
 import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { parseAgentConfig } from "../config/read_config.ts";
-import { TaskRefusal } from "../tasks/task_runner.ts";
-import { HoursEndedError } from "./hours_watch.ts";
-import { ConfigChangedError } from "./live_config.ts";
+import { TaskRefusal } from "./task_refusal.ts";
+import { ConfigChangedError, HoursEndedError } from "../schedule/interruption.ts";
 import { runScanTask, type TaskScan } from "./scan_task.ts";
-import type { ScanOutcome } from "./scheduler.ts";
 
 const config = parseAgentConfig(
   `
@@ -18,16 +16,7 @@ sites:
   { file: "agent.yaml", env: () => undefined, readFile: () => "" },
 );
 
-const outcome: ScanOutcome = {
-  addresses: 5,
-  answered: 2,
-  printers: 1,
-  durationMs: 1,
-  begunAt: new Date(0),
-  packets: 9,
-  heard: new Set(),
-  unasked: new Set(),
-};
+const outcome = { addresses: 5, answered: 2, printers: 1, durationMs: 1 };
 
 async function run(request: { site?: string; targets?: string[]; knownDevicesOnly?: boolean }, hour = 12) {
   const scans: TaskScan[] = [];

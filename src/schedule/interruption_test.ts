@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { SteppedClock } from "../../tests/fixtures/stepped_clock.ts";
-import { HoursEndedError, watchHours } from "./hours_watch.ts";
+import { HoursEndedError, watchHours } from "./interruption.ts";
 
 const begin = Date.parse("2026-01-05T21:00:00Z"), end = begin + 8 * 3_600_000;
 

@@ -8,11 +8,13 @@ import { type IpRange, subtractRanges } from "../../common/core/ip_range.ts";
 import type { AddressSpace } from "../targets/address_space.ts";
 import { narrowSpace } from "../targets/narrow_space.ts";
 import { parseTargetSpec, type TargetSpec, TargetSyntaxError } from "../targets/target_spec.ts";
-import { policyRefusal } from "../tasks/task_handlers.ts";
-import { TaskRefusal } from "../tasks/task_runner.ts";
-import { ConfigChangedError } from "./live_config.ts";
-import type { ScanOutcome } from "./scheduler.ts";
-import type { Place } from "./site_space.ts";
+import { ConfigChangedError } from "../schedule/interruption.ts";
+import { policyRefusal, TaskRefusal } from "./task_refusal.ts";
+
+interface Place {
+  address: string;
+  port: number;
+}
 
 export interface TaskScan {
   site: SiteConfig;
@@ -26,8 +28,8 @@ export interface ScanTaskParts {
   clock: Pick<Clock, "now">;
   /** Places of the known devices of a site. */
   places(site: string): Place[];
-  /** Rejects with `HoursEndedError` when the hours of the site end meanwhile. */
-  scan(request: TaskScan & { signal: AbortSignal }): Promise<ScanOutcome>;
+  /** Rejects with `HoursEndedError` or `ConfigChangedError` when it was cut short by these. */
+  scan(request: TaskScan & { signal: AbortSignal }): Promise<ScanOutput>;
 }
 
 /** Begun again, and judged again, when the configuration changes under it. Throws `TaskRefusal`. */

@@ -1,5 +1,5 @@
 /** The task "ping": ICMP for troubleshooting, to configured addresses alone. */
-import type { Ping, PingOutput } from "../../proto/gen/opendca/v1/task.ts";
+import { type Ping, type PingOutput, RefusalReason } from "../../proto/gen/opendca/v1/task.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
 import { type AllowedHours, sendWindowAt } from "../config/allowed_hours.ts";
 import { allowsHost } from "../config/policy.ts";
@@ -9,9 +9,8 @@ import { formatIp, type IpAddress, tryParseIp } from "../../common/core/ip.ts";
 import { rangeContains } from "../../common/core/ip_range.ts";
 import type { HostNames } from "../targets/host_names.ts";
 import { parseTargetSpec } from "../targets/target_spec.ts";
-import { policyRefusal } from "../tasks/task_handlers.ts";
-import type { AgentMachine } from "./agent_machine.ts";
-import { watchHours } from "./hours_watch.ts";
+import { policyRefusal, TaskRefusal } from "./task_refusal.ts";
+import { watchHours } from "../schedule/interruption.ts";
 
 /** Whether it is an address inside the policy's ranges, or a host name of a site. */
 export function mayPing(config: AgentConfig, target: string): boolean {
@@ -30,20 +29,30 @@ function isInside({ policy }: AgentConfig, ip: IpAddress): boolean {
   return policy.ranges.some((range) => rangeContains(range, ip));
 }
 
-export interface PingParts {
+export interface PingTaskParts {
   config(): AgentConfig;
   clock: Pick<Clock, "now" | "sleep">;
   resolve: HostNames["resolve"];
-  ping: AgentMachine["ping"];
+  /** ICMP echoes, one a second. */
+  ping(address: string, options: { count: number; signal: AbortSignal }): Promise<{ roundTripMs: number[] }>;
+  /** What may leave of a text. */
+  cleanText(text: string): string;
 }
 
 /**
  * Pings the first address that the name has and the policy does not exclude, within the allowed hours of the sites that
- * hold it; `mayPing` was asked before.
+ * hold it. Throws `TaskRefusal`.
  */
-export async function runPingTask({ target, count }: Ping, parts: PingParts, signal: AbortSignal): Promise<PingOutput> {
+export async function runPingTask(request: Ping, parts: PingTaskParts, signal: AbortSignal): Promise<PingOutput> {
+  const { target } = request;
   const { clock } = parts;
   const config = parts.config();
+  // The target becomes an argument of a program: only what a host or an address can be, and never an option.
+  if (!/^[0-9A-Za-z][0-9A-Za-z.:_-]{0,252}$/.test(target)) {
+    throw new TaskRefusal(RefusalReason.MALFORMED, "The target is neither an address nor a host name");
+  }
+  if (!mayPing(config, target)) throw policyRefusal(`${target} is outside the configured ranges`);
+  const count = request.count === 0 ? 4 : Math.min(10, request.count);
   const address = await maybePingAddress(target, { config, resolve: parts.resolve });
   if (address === undefined) throw policyRefusal(`${target} has no address that may be asked`);
   const window = sendWindowAt(hoursOf(config, { target, address }), clock.now().getTime());
@@ -52,7 +61,7 @@ export async function runPingTask({ target, count }: Ping, parts: PingParts, sig
   const ended = AbortSignal.any([signal, hours.signal]);
   const { roundTripMs } = await parts.ping(address, { count, signal: ended });
   ended.throwIfAborted();
-  return { address, sent: count, received: roundTripMs.length, roundTripMs };
+  return { address: parts.cleanText(address), sent: count, received: roundTripMs.length, roundTripMs };
 }
 
 function hoursOf({ sites }: AgentConfig, { target, address }: { target: string; address: string }): AllowedHours[] {

@@ -1,3 +1,4 @@
+/** What stops a scan that is under way, and says nothing about devices or network: it may go on later. */
 import type { SendWindow } from "../config/allowed_hours.ts";
 import type { Clock } from "../../common/core/clock.ts";
 
@@ -7,6 +8,18 @@ export class HoursEndedError extends Error {
   constructor() {
     super("The allowed hours have ended");
   }
+}
+
+/** Why a scan was stopped: what may be scanned is to be judged anew. */
+export class ConfigChangedError extends Error {
+  override readonly name = "ConfigChangedError";
+  constructor() {
+    super("The configuration has changed");
+  }
+}
+
+export function isInterruption(error: unknown): boolean {
+  return error instanceof HoursEndedError || error instanceof ConfigChangedError;
 }
 
 /** The wall clock may be set at any time. */

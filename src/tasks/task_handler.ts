@@ -1,0 +1,58 @@
+/** What each kind of task does, as far as the administrator's policy lets it. */
+import type { ConfigDocument } from "../../proto/gen/opendca/v1/config.ts";
+import { RefusalReason, type SetConfig, type SetConfigOutput } from "../../proto/gen/opendca/v1/task.ts";
+import type { PolicyConfig, PolicyFeature } from "../config/agent_config.ts";
+import { type DiagnosticsTaskParts, runDiagnosticsTask } from "./diagnostics_task.ts";
+import { type PingTaskParts, runPingTask } from "./ping_task.ts";
+import { runScanTask, type ScanTaskParts } from "./scan_task.ts";
+import { policyRefusal, TaskRefusal } from "./task_refusal.ts";
+import type { TaskHandler, TaskPayload } from "./task_runner.ts";
+
+/** What each kind is given to work with. */
+export interface TaskParts {
+  /** The policy as it is now. */
+  policy(): Pick<PolicyConfig, "features">;
+  scan: ScanTaskParts;
+  ping: PingTaskParts;
+  diagnostics: DiagnosticsTaskParts;
+  setConfig: SetConfigTaskParts;
+}
+
+/** The configuration as it is in effect. */
+export interface SetConfigTaskParts {
+  apply(document: ConfigDocument): Promise<void>;
+  effectiveHash(): Promise<string> | string;
+  /** What the policy refused of the document. */
+  refusals(): readonly string[];
+}
+
+const features: Record<TaskPayload["$case"], PolicyFeature> = {
+  scanNow: "scan",
+  ping: "ping",
+  diagnostics: "diagnostics",
+  setConfig: "setConfig",
+};
+
+/** One handler for all kinds; a kind that the policy forbids is refused before anything is looked at. */
+export function createTaskHandler(parts: TaskParts): TaskHandler {
+  return async (payload, signal) => {
+    const feature = features[payload.$case];
+    if (!parts.policy().features[feature]) throw policyRefusal(`policy.features.${feature} is off`);
+    switch (payload.$case) {
+      case "scanNow":
+        return { $case: "scan", value: await runScanTask(payload.value, parts.scan, signal) };
+      case "ping":
+        return { $case: "ping", value: await runPingTask(payload.value, parts.ping, signal) };
+      case "diagnostics":
+        return { $case: "diagnostics", value: await runDiagnosticsTask(payload.value, parts.diagnostics) };
+      case "setConfig":
+        return { $case: "setConfig", value: await runSetConfigTask(payload.value, parts.setConfig) };
+    }
+  };
+}
+
+async function runSetConfigTask({ config }: SetConfig, parts: SetConfigTaskParts): Promise<SetConfigOutput> {
+  if (config === undefined) throw new TaskRefusal(RefusalReason.MALFORMED, "There is no configuration in it");
+  await parts.apply(config);
+  return { effectiveConfigHash: await parts.effectiveHash(), refusals: [...parts.refusals()] };
+}
