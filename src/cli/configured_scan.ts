@@ -10,7 +10,7 @@ import { safeText } from "../../common/core/safe_text.ts";
 import type { CredentialPlan } from "../snmp/credential.ts";
 import type { Problem } from "../../common/reading/reading.ts";
 import { counted } from "../../common/report/fleet.ts";
-import type { ScanRequest } from "../scan/supervise_scan.ts";
+import type { ScanStep } from "../scan/scan_in_turn.ts";
 import type { AddressSpace, AllowedRange } from "../targets/address_space.ts";
 import { createHostNames, type HostNames } from "../targets/host_names.ts";
 import { narrowSpace } from "../targets/narrow_space.ts";
@@ -32,13 +32,15 @@ export interface ScanCommand {
 
 export interface ScanOrders {
   /** At least one; done one after the other. */
-  requests: ScanRequest[];
+  steps: ScanStep[];
   /** What was left out. */
   problems: Problem[];
 }
 
 /** Addresses that are asked in one way. */
 interface Part {
+  /** As in a sentence. */
+  name: string;
   space: AddressSpace;
   credentials: CredentialPlan;
   ratePerSecond: number;
@@ -77,17 +79,18 @@ export async function configuredOrders({ targets, options, given }: ScanCommand,
   const parts = targets.length === 0
     ? await partsOfSites(sources)
     : await partsOfTargets(await readTargetEntries(targets, { ...host, what: "target" }), sources);
-  const requests = parts.map(({ space, credentials, ratePerSecond }) =>
-    requestOf(space, {
+  const steps = parts.map(({ name, space, credentials, ratePerSecond }) => ({
+    name,
+    request: requestOf(space, {
       plan: plan ?? credentials,
       rate: pick("rate", options.rate, ratePerSecond),
       timeout: pick("timeout", options.timeout, limits.timeoutMs),
       retries: pick("retries", options.retries, limits.retries),
       deadline: pick("deadline", options.deadline, limits.deviceDeadlineMs),
       workers: options.workers ?? limits.workers ?? undefined,
-    }, host)
-  );
-  return { requests, problems };
+    }, host),
+  }));
+  return { steps, problems };
 }
 
 /** All that the sites hold. */
@@ -116,7 +119,7 @@ async function partsOfSites({ config, port, exclude, resolve, problems }: Source
       onHostFault: ({ host, reason }) =>
         problems.push({ code: "name-skipped", message: `${host} of the site ${site.name}: ${reason}` }),
     });
-    if (space !== undefined) parts.push({ ...site, space });
+    if (space !== undefined) parts.push({ ...site, name: siteName(site), space });
   }
   if (parts.length > 0) return parts;
   throw new UsageError(
@@ -167,6 +170,7 @@ async function partsOfTargets(entries: TargetEntry[], sources: Sources): Promise
     for (const port of new Set([...held, ...hosts].map(({ port }) => port))) {
       await take({
         ...site,
+        name: siteName(site),
         port,
         exclude: [...site.exclude, ...policy.exclude],
         ranges: intersectRanges(held.filter((range) => range.port === port), policy.ranges),
@@ -175,6 +179,7 @@ async function partsOfTargets(entries: TargetEntry[], sources: Sources): Promise
     }
   }
   await take({
+    name: "the targets outside sites",
     port: 161,
     exclude: policy.exclude,
     ranges: subtractRanges(policy.ranges, sites.flatMap(rangesOfSite)),
@@ -187,6 +192,10 @@ async function partsOfTargets(entries: TargetEntry[], sources: Sources): Promise
     `Cannot scan as every target is excluded, by "${safeText(config.file)}" or by --exclude`,
     `add a target, or scan it without --config`,
   );
+}
+
+function siteName({ name }: SiteConfig): string {
+  return `the site "${name}"`;
 }
 
 interface Scope {

@@ -2,20 +2,20 @@
 import { scanSite } from "../service/scan_site.ts";
 import { openUploadPreview, type PreviewedBatch } from "../service/upload_preview.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
-import { UsageError } from "../../common/core/errors.ts";
+import { UnavailableError, UsageError } from "../../common/core/errors.ts";
 import { copyInventory } from "../store/copy_inventory.ts";
 import type { Problem, Reading } from "../../common/reading/reading.ts";
 import { counted } from "../../common/report/fleet.ts";
 import { type PreviewDocument, renderPreviewJson, renderPreviewText } from "./preview.ts";
 import { previewNotes } from "./preview_notes.ts";
-import { scanWithAlternatives } from "../scan/scan_alternatives.ts";
+import { scanInTurn } from "../scan/scan_in_turn.ts";
 import { createHostNames } from "../targets/host_names.ts";
 import type { Host } from "./host.ts";
 import { maybeOutputFile } from "./open_output.ts";
 import { maybeHistory, maybePreviewConfig, maybeSiteOf } from "./preview_sources.ts";
 import { showProgress } from "./progress_display.ts";
 import type { ScanOptions } from "./scan_options.ts";
-import { refuseUnsent, type ScanOrder, scanRequestOf } from "./scan_targets.ts";
+import { type TypedScan, typedScan } from "./scan_targets.ts";
 
 export interface PreviewCommand {
   targets: string[];
@@ -26,6 +26,8 @@ export interface PreviewCommand {
 
 /** Exit code after Ctrl-C: 128 + SIGINT, as shells count. */
 const interruptedExitCode = 130;
+/** A site was not scanned, as for `scan`. */
+const incompleteExitCode = 75;
 const mostProblems = 10;
 
 /** What goes together with a configuration that says how each site is asked. */
@@ -45,7 +47,7 @@ export async function runPreview(command: PreviewCommand, host: Host): Promise<n
     uptimeMs: host.agentMachine().uptimeMs,
     mask: config?.policy.mask ?? [],
   });
-  const request = targets.length > 0 ? await scanRequestOf(targets, options, host) : undefined;
+  const request = targets.length > 0 ? await typedScan(targets, options, host) : undefined;
   notes.push(...request?.problems.map(({ message }) => message) ?? []);
   const file = await maybeOutputFile(options.output, host);
   const stop = new AbortController();
@@ -63,7 +65,7 @@ export async function runPreview(command: PreviewCommand, host: Host): Promise<n
     },
   };
   try {
-    const problems = request === undefined
+    const { problems, failures } = request === undefined
       ? await scanSites(config!, run)
       : await scanTargets(request, { ...run, config });
     const batches = await preview.batches();
@@ -88,7 +90,10 @@ export async function runPreview(command: PreviewCommand, host: Host): Promise<n
     const text = render(document);
     await (file === undefined ? host.stdout.write(text) : file.write(text));
     await file?.commit();
-    return stop.signal.aborted ? interruptedExitCode : 0;
+    if (stop.signal.aborted) return interruptedExitCode;
+    if (failures.length === 0) return 0;
+    await host.stderr.write(`incomplete: ${failures[0]!.message}\n`);
+    return incompleteExitCode;
   } catch (error) {
     // The first failure is what is reported.
     await file?.discard().catch(() => {});
@@ -107,48 +112,64 @@ interface ScanRun {
   onReading(reading: Reading, site: string | undefined): void;
 }
 
-/** The scan of the command line. */
-async function scanTargets(
-  { request }: ScanOrder,
-  { host, quiet, signal, config, onReading }: ScanRun & { config: AgentConfig | undefined },
-): Promise<Problem[]> {
-  const result = await withProgress({ host, quiet }, (onProgress) =>
-    scanWithAlternatives(request, {
-      createWorker: host.createWorker,
-      links: host.links,
-      clock: host.clock,
-      signal,
-      onProgress,
-      onReading: (reading) => onReading(reading, config === undefined ? "" : maybeSiteOf(config, reading)),
-    }));
-  refuseUnsent(result);
-  return result.problems;
+interface Scanned {
+  problems: Problem[];
+  failures: UnavailableError[];
 }
 
-/** The agent's own sweep of each site. */
-async function scanSites(config: AgentConfig, { host, quiet, signal, note, onReading }: ScanRun): Promise<Problem[]> {
+/** The scan of the command line. */
+async function scanTargets(
+  { request }: TypedScan,
+  { host, quiet, signal, config, onReading }: ScanRun & { config: AgentConfig | undefined },
+): Promise<Scanned> {
+  const { printers, problems, failures } = await withProgress(
+    { host, quiet },
+    (onProgress) =>
+      scanInTurn([{ name: "the targets", request }], {
+        createWorker: host.createWorker,
+        links: host.links,
+        clock: host.clock,
+        signal,
+        onProgress,
+        onReading: (reading) => onReading(reading, config === undefined ? "" : maybeSiteOf(config, reading)),
+      }),
+  );
+  if (failures.length > 0 && printers.length === 0) throw failures[0];
+  return { problems, failures };
+}
+
+/** The agent's own sweep of each site. Throws when none could be scanned. */
+async function scanSites(config: AgentConfig, { host, quiet, signal, note, onReading }: ScanRun): Promise<Scanned> {
   const problems: Problem[] = [];
+  const failures: UnavailableError[] = [];
   const { resolve } = createHostNames(host);
   for (const site of config.sites) {
     if (signal.aborted) break;
-    const { scan } = await withProgress({ host, quiet }, (onProgress) =>
-      scanSite({
-        config,
-        site,
-        places: null,
-        kind: "sweep",
-        scope: "full",
-        signal,
-        onReading: (reading) => onReading(reading, site.name),
-        onProgress,
-      }, {
-        ...host,
-        resolve,
-        onHostFault: ({ host, reason }) => note(`${host} of the site ${site.name}: ${reason}`),
-      }));
-    problems.push(...scan?.problems ?? []);
+    try {
+      const { scan } = await withProgress({ host, quiet }, (onProgress) =>
+        scanSite({
+          config,
+          site,
+          places: null,
+          kind: "sweep",
+          scope: "full",
+          signal,
+          onReading: (reading) => onReading(reading, site.name),
+          onProgress,
+        }, {
+          ...host,
+          resolve,
+          onHostFault: ({ host, reason }) => note(`${host} of the site ${site.name}: ${reason}`),
+        }));
+      problems.push(...scan?.problems ?? []);
+    } catch (error) {
+      if (!(error instanceof UnavailableError)) throw error;
+      failures.push(error);
+      problems.push({ code: "scan-failed", message: `Cannot scan the site "${site.name}": ${error.message}` });
+    }
   }
-  return problems;
+  if (failures.length > 0 && failures.length === config.sites.length) throw failures[0];
+  return { problems, failures };
 }
 
 async function withProgress<T>(

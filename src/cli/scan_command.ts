@@ -10,8 +10,7 @@ import { counted, fleetOf, grouped, lowInWords, whyUnread } from "../../common/r
 import { renderHtml } from "../../common/report/html.ts";
 import { renderJson, renderJsonLine } from "../../common/report/json.ts";
 import { renderTable } from "../../common/report/table.ts";
-import { scanInTurn } from "../scan/scan_in_turn.ts";
-import type { ScanResult } from "../scan/supervise_scan.ts";
+import { scanInTurn, type StepsResult } from "../scan/scan_in_turn.ts";
 import type { ScanCommand, ScanOrders } from "./configured_scan.ts";
 import { accessEvent, verboseLine } from "./global_options.ts";
 import type { Host } from "./host.ts";
@@ -19,12 +18,12 @@ import { maybeOutputFile } from "./open_output.ts";
 import { showProgress } from "./progress_display.ts";
 import { documentOf } from "./scan_document.ts";
 import { addScanOptions, formatOf, type ScanFormat, type ScanOptions } from "./scan_options.ts";
-import { refuseUnsent, scanRequestOf } from "./scan_targets.ts";
+import { typedScan } from "./scan_targets.ts";
 import { screenOptions } from "./screen.ts";
 
 /** Exit code of a scan that was stopped by Ctrl-C: 128 + SIGINT, as shells count. */
 const interruptedExitCode = 130;
-/** EX_TEMPFAIL of sysexits.h: devices were found that there was no time to read; another scan may read them. */
+/** EX_TEMPFAIL of sysexits.h: devices were found and not read, or a site was not scanned; another scan may do it. */
 const incompleteExitCode = 75;
 
 const examples = `
@@ -54,9 +53,11 @@ are asked as the options say.
 
 What was found but not read, because the scan was stopped or the time for a device was over, is listed in the result.
 
+A site that cannot be scanned is named as a problem, and the other sites are scanned all the same.
+
 Exit codes: 0 done, 64 wrong usage, 69 cannot be reached, 74 the output cannot be written, 75 devices were found but not
-read, 77 not permitted, 78 bad configuration, 130 interrupted (Ctrl-C or SIGTERM; what was read is written), 141 nobody
-reads the output.
+read or a site was not scanned, 77 not permitted, 78 bad configuration, 130 interrupted (Ctrl-C or SIGTERM; what was read
+is written), 141 nobody reads the output.
 `;
 
 /** Adds the command to the program. */
@@ -92,7 +93,7 @@ async function runScan(command: ScanCommand, host: Host): Promise<number> {
       "add --format csv, or name a file that ends in .csv",
     );
   }
-  const { requests, problems } = await ordered(command, host);
+  const { steps, problems } = await ordered(command, host);
   const stop = new AbortController();
   // Where nothing can be written any more nobody waits for the rest of the scan.
   const sink = await openSink(options, { format, host, onFailure: () => stop.abort() });
@@ -101,11 +102,11 @@ async function runScan(command: ScanCommand, host: Host): Promise<number> {
   const startedMs = host.clock.monotonicMs();
   const progress = showProgress(host, options.quiet === true);
   const say = (event: EventName, fields: LogFields) => progress.say(verboseLine(host, event, fields));
-  for (const { space, ratePerSecond, workers } of requests) {
+  for (const { request: { space, ratePerSecond, workers } } of steps) {
     say("scanPlanned", { addresses: space.size, ratePerSecond, workers });
   }
   try {
-    const result = await scanInTurn(requests, {
+    const result = await scanInTurn(steps, {
       createWorker: host.createWorker,
       links: host.links,
       clock: host.clock,
@@ -128,11 +129,11 @@ async function runScan(command: ScanCommand, host: Host): Promise<number> {
       startedAt,
       finishedAt: host.clock.now(),
       durationMs: Math.round(host.clock.monotonicMs() - startedMs),
-      addresses: requests.reduce((sum, { space }) => sum + space.size, 0),
+      addresses: steps.reduce((sum, { request }) => sum + request.space.size, 0),
       all: options.all === true,
     });
     await sink.finish(document);
-    return await conclude(result, document, host);
+    return await conclude(document, { ...result, steps: steps.length }, host);
   } catch (error) {
     await progress.clear();
     await sink.discard();
@@ -144,8 +145,8 @@ async function runScan(command: ScanCommand, host: Host): Promise<number> {
 
 async function ordered(command: ScanCommand, host: Host): Promise<ScanOrders> {
   if (command.options.config === undefined) {
-    const { request, problems } = await scanRequestOf(command.targets, command.options, host);
-    return { requests: [request], problems };
+    const { request, problems } = await typedScan(command.targets, command.options, host);
+    return { steps: [{ name: "the targets", request }], problems };
   }
   // What a configuration is read with is loaded only where it is used, so that a plain scan starts at once.
   const { configuredOrders } = await import("./configured_scan.ts");
@@ -207,18 +208,27 @@ function renderDocument(
   return renderTable(document, screenOptions(host));
 }
 
-async function conclude(result: ScanResult, document: ScanDocument, host: Host): Promise<number> {
-  const { stats, unread } = document;
-  if (result.interrupted) {
+async function conclude(
+  { stats, unread, printers }: ScanDocument,
+  { interrupted, notProbed, failures, steps }: Pick<StepsResult, "interrupted" | "notProbed" | "failures"> & {
+    steps: number;
+  },
+  host: Host,
+): Promise<number> {
+  if (interrupted) {
     await host.stderr.write(
-      `interrupted: ${stats.addresses - result.notProbed} of ${stats.addresses} addresses asked, ` +
+      `interrupted: ${stats.addresses - notProbed} of ${stats.addresses} addresses asked, ` +
         `${counted(stats.printers, "printer")} read and kept, ` +
         `${counted(unread.length, "device")} found but not read\n`,
     );
     return interruptedExitCode;
   }
-  refuseUnsent({ problems: document.problems, counters: result.counters });
-  if (unread.length === 0) return 0;
-  await host.stderr.write(`incomplete: ${counted(unread.length, "device")} found but not read\n`);
+  if (failures.length === steps && printers.length + unread.length === 0) throw failures[0];
+  const left = [
+    ...(unread.length > 0 ? [`${counted(unread.length, "device")} found but not read`] : []),
+    ...(failures.length > 0 ? [`${failures.length} of ${counted(steps, "scan")} failed: ${failures[0]!.message}`] : []),
+  ];
+  if (left.length === 0) return 0;
+  await host.stderr.write(`incomplete: ${left.join("; ")}\n`);
   return incompleteExitCode;
 }

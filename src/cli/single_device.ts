@@ -7,6 +7,7 @@ import type { ColumnGroup } from "../printers/read_plan.ts";
 import type { Problem, Reading } from "../../common/reading/reading.ts";
 import type { Varbind } from "../snmp/value.ts";
 import type { CredentialSight } from "../scan/access.ts";
+import { scanRequest } from "../scan/scan_request.ts";
 import { type ScanResult, superviseScan } from "../scan/supervise_scan.ts";
 import { type AddressSpace, type Target, targetAt } from "../targets/address_space.ts";
 import { createHostNames } from "../targets/host_names.ts";
@@ -98,19 +99,15 @@ export async function readSingleDevice(
     stop.abort();
   });
   try {
-    const result = await superviseScan({
+    const asked = scanRequest({
       space,
       credentials,
       ratePerSecond,
-      timeoutMs: options.timeout,
-      retries: options.retries,
-      workers: 1,
-      deviceDeadlineMs: deadlineMs,
-      maxReading: 1,
-      scope: "full",
-      seed: 0,
-      capture,
-    }, {
+      limits: { timeoutMs: options.timeout, retries: options.retries, deviceDeadlineMs: deadlineMs, workers: 1 },
+      processors: 1,
+      addressesPerWorker: 1,
+    }, { capture });
+    const result = await superviseScan(asked, {
       createWorker: host.createWorker,
       clock: host.clock,
       signal: stop.signal,

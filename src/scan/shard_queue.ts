@@ -43,7 +43,7 @@ export interface ShardQueueOptions {
   /** Most addresses of a shard. */
   longest?: number;
   /** Where an earlier scan of the same order stopped. */
-  position?: ScanPosition;
+  position?: ScanPosition | undefined;
 }
 
 /**

@@ -28,11 +28,11 @@ export interface ScanRequest {
   space: AddressSpace;
   credentials: WireCredentialPlan;
   /** What is known of devices from before. */
-  remembered?: RememberedAccess;
+  remembered?: RememberedAccess | undefined;
   /** Packets per second of the whole scan; 0 is unlimited. */
   ratePerSecond: number;
   /** Of these, requests to devices that are being read, and how many of them at once; without it as many as packets. */
-  reads?: { perSecond: number; burst: number };
+  reads?: { perSecond: number; burst: number } | undefined;
   timeoutMs: number;
   retries: number;
   workers: number;
@@ -46,9 +46,9 @@ export interface ScanRequest {
   /** Keeps what the devices answered, and has these groups walked in addition; null in a normal scan. */
   capture: ColumnGroup[] | null;
   /** When datagrams may leave; at any time where it is left out. */
-  window?: SendWindow;
+  window?: SendWindow | undefined;
   /** Where an earlier scan of the same space with the same seed stopped. */
-  position?: ScanPosition;
+  position?: ScanPosition | undefined;
   /** Nothing is sent after an interruption; else devices that are being read may be read to their end. */
   stopsAtOnce?: boolean;
 }
@@ -105,6 +105,13 @@ export interface ScanResult {
   notProbed: number;
 }
 
+/** The scan could not go on, as no worker could be started; with what it had read until then. */
+export class ScanFailedError extends UnavailableError {
+  constructor(why: UnavailableError, readonly soFar: ScanResult) {
+    super(why.message, why.hint, why.retryAfterMs, { cause: why });
+  }
+}
+
 interface Slot {
   worker: ScannerWorker;
   ready: boolean;
@@ -142,7 +149,7 @@ const noCounters: ScannerCounters = {
   reading: 0,
 };
 
-/** Scans the whole space. Resolves also when it was stopped; rejects when no worker can be started. */
+/** Scans the whole space. Resolves also when it was stopped; throws `ScanFailedError` when no worker can be started. */
 export async function superviseScan(request: ScanRequest, parts: ScanParts): Promise<ScanResult> {
   const { space, reads } = request;
   const { clock, signal } = parts;
@@ -423,20 +430,25 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
   };
   if (signal.aborted) onAbort();
   else signal.addEventListener("abort", onAbort, { once: true });
+  let failure: UnavailableError | undefined;
   try {
     if (!signal.aborted) {
       startWorkers();
       finishIfDone();
     }
     await over.promise;
+  } catch (error) {
+    if (!(error instanceof UnavailableError)) throw error;
+    failure = error;
   } finally {
     closing.abort();
     signal.removeEventListener("abort", onAbort);
     for (const slot of slots) slot.worker.terminate();
   }
   const counters = totals();
-  const isStopped = signal.aborted || queue.length > 0 || [...slots].some(({ shards }) => shards.size > 0);
-  return {
+  const isStopped = signal.aborted ||
+    (failure === undefined && (queue.length > 0 || [...slots].some(({ shards }) => shards.size > 0)));
+  const result: ScanResult = {
     printers,
     others,
     unread: [
@@ -451,6 +463,8 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
     position: position(),
     notProbed: signal.aborted ? space.size - counters.probed : 0,
   };
+  if (failure !== undefined) throw new ScanFailedError(failure, result);
+  return result;
 }
 
 function unreadDevices(devices: Iterable<FoundDevice>, reason: UnreadDevice["reason"]): UnreadDevice[] {

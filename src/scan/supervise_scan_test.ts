@@ -8,7 +8,7 @@ import { parseTargets } from "../targets/parse_targets.ts";
 import { targetAt } from "../targets/address_space.ts";
 import { permute } from "../targets/permute.ts";
 import type { ScanPosition } from "./shard_queue.ts";
-import { type ScannerWorker, type ScanResult, superviseScan } from "./supervise_scan.ts";
+import { ScanFailedError, type ScannerWorker, type ScanResult, superviseScan } from "./supervise_scan.ts";
 
 const seed = 7;
 
@@ -234,6 +234,28 @@ const device = (shard: Shard, key: string): FromScanner => ({
     other: { address: "127.0.0.3", description: "x", objectId: null },
     problems: [],
   }],
+});
+
+Deno.test("superviseScan() that can start no further worker throws with what was read until then", async () => {
+  let started = 0, shards = 0;
+  const scan = supervise("127.0.0.0-127.0.0.63", (worker, shard, tell) => {
+    if (shards++ > 0) return worker.onCrash("a defect");
+    tell(device(shard, "127.0.0.3 161"));
+    finish(worker, shard, tell);
+  }, {
+    startup: (worker) => {
+      if (started++ === 0) return true;
+      void Promise.resolve().then(() => worker.onCrash("no threads"));
+      return false;
+    },
+  });
+  await assert.rejects(scan, (error: Error) => {
+    assert(error instanceof ScanFailedError);
+    assert.match(error.message, /no threads/);
+    assert.deepEqual(error.soFar.others.map(({ address }) => address), ["127.0.0.3"]);
+    assert.equal(error.soFar.interrupted, false);
+    return true;
+  });
 });
 
 Deno.test("superviseScan() that is stopped says where, and goes on from there without asking again what is done", async () => {

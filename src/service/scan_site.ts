@@ -1,12 +1,12 @@
 /** One pass over a part of a site, by the scanner's sandboxed threads. */
 import type { AgentConfig, SiteConfig } from "../config/agent_config.ts";
 import type { SendWindow } from "../config/allowed_hours.ts";
-import { UnavailableError } from "../../common/core/errors.ts";
 import { planToWire } from "../snmp/credential.ts";
 import type { Reading, ReadingScope } from "../../common/reading/reading.ts";
 import type { Access, RememberedAccess } from "../scan/access.ts";
 import type { ScanPosition } from "../scan/shard_queue.ts";
-import { scanWithAlternatives } from "../scan/scan_alternatives.ts";
+import { maybeUnsent, scanWithAlternatives } from "../scan/scan_in_turn.ts";
+import { randomSeed, scanRequest } from "../scan/scan_request.ts";
 import type { ScanParts, ScanProgress, ScanResult } from "../scan/supervise_scan.ts";
 import type { AddressSpace } from "../targets/address_space.ts";
 import { narrowSpace } from "../targets/narrow_space.ts";
@@ -63,11 +63,6 @@ export type ScanSiteParts =
     processors: number;
   };
 
-/** Devices that one thread reads at the same time: few where reads are spread, so that none is under way for long. */
-const maxReading = 48;
-const leastReading = 4;
-/** Of a device whose turn comes with those of the others. */
-const requestsPerSecond = 4;
 /** A position costs a transaction, and what came after it is asked again after a crash. */
 const positionEveryMs = 15_000;
 
@@ -106,7 +101,7 @@ async function scanSpace(space: AddressSpace, options: ScanSiteOptions, parts: S
   const credentials = planToWire(site.credentials);
   const digest = digestOf(space, credentials);
   const before = options.resume?.digest === digest ? options.resume : undefined;
-  const seed = before?.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!;
+  const seed = before?.seed ?? randomSeed();
   const begunAt = before?.begunAt ?? clock.now().toISOString(), startedMs = clock.monotonicMs();
   let answered = 0, printers = 0;
   const passSoFar = () => ({
@@ -119,7 +114,6 @@ async function scanSpace(space: AddressSpace, options: ScanSiteOptions, parts: S
   let keptMs = startedMs;
 
   const ratePerSecond = site.ratePerSecond === 0 ? 0 : Math.max(1, site.ratePerSecond * rateShares[options.kind]);
-  const workers = limits.workers ?? Math.max(1, Math.min(4, parts.processors, Math.ceil(space.size / 256)));
   const perSecond = options.devices === undefined ? 0 : readRateFor({
     kind: options.kind,
     devices: options.devices,
@@ -127,27 +121,24 @@ async function scanSpace(space: AddressSpace, options: ScanSiteOptions, parts: S
     ...(options.window === undefined ? {} : { leftMs: options.window.untilMs - clock.now().getTime() }),
   });
 
-  const result = await scanWithAlternatives({
+  const request = scanRequest({
     space,
     credentials,
-    ...(options.remembered === undefined ? {} : { remembered: options.remembered }),
     ratePerSecond,
-    timeoutMs: limits.timeoutMs,
-    retries: limits.retries,
-    workers,
-    deviceDeadlineMs: limits.deviceDeadlineMs,
-    maxReading: perSecond === 0
-      ? maxReading
-      : Math.min(maxReading, Math.max(leastReading, Math.floor(perSecond / workers / requestsPerSecond))),
-    ...(perSecond === 0 ? {} : { reads: { perSecond, burst: readBurst } }),
+    limits,
+    processors: parts.processors,
+    addressesPerWorker: 256,
+  }, {
+    remembered: options.remembered,
+    reads: perSecond === 0 ? undefined : { perSecond, burst: readBurst },
     scope: options.scope,
     learns: true,
     seed,
-    capture: null,
-    ...(options.window === undefined ? {} : { window: options.window }),
-    ...(before === undefined ? {} : { position: before }),
+    window: options.window,
+    position: before,
     stopsAtOnce: options.stopsAtOnce ?? false,
-  }, {
+  });
+  const result = await scanWithAlternatives(request, {
     createWorker: parts.createWorker,
     ...(parts.links === undefined ? {} : { links: parts.links }),
     clock,
@@ -169,11 +160,8 @@ async function scanSpace(space: AddressSpace, options: ScanSiteOptions, parts: S
   });
   answered = result.counters.answered;
   if (result.interrupted) options.onPosition?.(positionAt(result.position));
-  const refused = result.problems.find(({ code }) => code === "send-refused");
-  if (refused !== undefined && result.counters.packetsReceived === 0) {
-    // Silence that is this machine's own fault says nothing about the devices.
-    throw new UnavailableError(refused.message, "check the routes and the firewall of this machine");
-  }
+  const unsent = maybeUnsent(result);
+  if (unsent !== undefined) throw unsent;
   return {
     ...result,
     pass: { ...passSoFar(), addresses: (before === undefined ? 0 : doneOf(before)) + result.counters.probed },

@@ -200,3 +200,32 @@ sites: [{ name: office, ranges: [${one}], port: ${port} }]
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("scan --preview-upload keeps what the other sites gave where one cannot be sent to", async () => {
+  const devices = officePrinters(network).slice(0, 1);
+  await using _simulator = await startSimulator({ devices });
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(
+      `${folder}/agent.yaml`,
+      `platform: { rootDomain: localhost, endpoints: [localhost:1] }
+stateDirectory: ${folder}/state
+sites:
+  - { name: depot, ranges: ["fe80::1%lo"], port: ${port} }
+  - { name: office, ranges: [${devices[0]!.address}], port: ${port} }
+`,
+    );
+    const host = testHost();
+    const code = await runCli(
+      ["scan", "--preview-upload", "-q", "-f", "json", "--config", `${folder}/agent.yaml`],
+      host,
+    );
+    assert.equal(code, 75, host.err);
+    assert.match(host.err, /^incomplete: Cannot send to fe80::1%lo/);
+    const document: PreviewDocument = JSON.parse(host.out);
+    assert.deepEqual([...new Set(recordsOf(document).map(({ site }) => site))], ["office"]);
+    assert.match(document.notes.join("\n"), /Cannot scan the site "depot": Cannot send to fe80::1%lo/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

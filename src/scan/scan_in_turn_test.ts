@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { defaultPlan, planToWire } from "../snmp/credential.ts";
 import { parseTargets } from "../targets/parse_targets.ts";
-import { scanWithAlternatives } from "./scan_alternatives.ts";
+import { scanWithAlternatives } from "./scan_in_turn.ts";
 
 Deno.test("scanWithAlternatives() asks no name at its other address that may have answered in an earlier part", async () => {
   const space = await parseTargets(["printer.example"], {

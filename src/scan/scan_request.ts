@@ -1,0 +1,60 @@
+/** What the command line and the service make of targets, credentials and limits: the request of one scan. */
+import type { WireCredentialPlan } from "../snmp/credential.ts";
+import type { AddressSpace } from "../targets/address_space.ts";
+import type { ScanRequest } from "./supervise_scan.ts";
+
+export interface ScanOrder {
+  space: AddressSpace;
+  credentials: WireCredentialPlan;
+  /** Packets per second; 0 is unlimited. */
+  ratePerSecond: number;
+  /** Of the configuration, or of the command line; `workers` is null where the size of the scan decides. */
+  limits: { timeoutMs: number; retries: number; deviceDeadlineMs: number; workers: number | null };
+  processors: number;
+  /** Addresses that are worth a thread of their own. */
+  addressesPerWorker: number;
+}
+
+/** What only some scans have; the others are complete reads in a random order, at any time. */
+export type ScanChoices = Partial<
+  Pick<
+    ScanRequest,
+    "remembered" | "reads" | "scope" | "learns" | "seed" | "capture" | "window" | "position" | "stopsAtOnce"
+  >
+>;
+
+/** Devices that one worker reads at the same time, with one outstanding request each. */
+const maxReading = 48;
+/** Where reads are spread over time few are under way at once, so that none takes long. */
+const leastReading = 4;
+/** Requests per second of a device that takes turns with others. */
+const requestsPerSecond = 4;
+const maxWorkers = 4;
+
+export function scanRequest(order: ScanOrder, choices: ScanChoices = {}): ScanRequest {
+  const { space, credentials, ratePerSecond, limits, processors, addressesPerWorker } = order;
+  const bySize = Math.min(maxWorkers, processors, Math.ceil(space.size / addressesPerWorker));
+  const workers = limits.workers ?? Math.max(1, bySize);
+  const { reads } = choices;
+  return {
+    space,
+    credentials,
+    ratePerSecond,
+    timeoutMs: limits.timeoutMs,
+    retries: limits.retries,
+    workers,
+    deviceDeadlineMs: limits.deviceDeadlineMs,
+    maxReading: reads === undefined
+      ? maxReading
+      : Math.min(maxReading, Math.max(leastReading, Math.floor(reads.perSecond / workers / requestsPerSecond))),
+    seed: randomSeed(),
+    scope: "full",
+    capture: null,
+    ...choices,
+  };
+}
+
+/** Seed of the order in which addresses are visited. */
+export function randomSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0]!;
+}
