@@ -3,6 +3,7 @@ import type { ClientIdentity } from "../link/identity_files.ts";
 import type { Clock } from "../../common/core/clock.ts";
 import { RejectedError } from "../../common/core/errors.ts";
 import { createGrpcAgentApi, type GrpcOptions } from "../link/grpc_agent_api.ts";
+import { encodeBatchMessage } from "../link/spool_reading.ts";
 import { RevokedError, TransportError } from "../link/transport_error.ts";
 
 /**
@@ -16,7 +17,7 @@ export async function askPlatform(
   using api = createGrpcAgentApi(options);
   api.useCertificate({ ...identity, notAfter: identity.facts.notAfter });
   try {
-    await api.upload(Batch.fromPartial({}));
+    await api.upload(encodeBatchMessage(Batch.fromPartial({})));
     return "accepted";
   } catch (error) {
     if (error instanceof RejectedError) return "accepted";

@@ -1,3 +1,4 @@
+import type { Buffer } from "node:buffer";
 import type {
   ActivateRequest,
   ActivateResponse,
@@ -21,7 +22,14 @@ export interface AgentApi {
   ): Promise<ActivateResponse>;
   renew(request: RenewRequest, signal?: AbortSignal): Promise<RenewResponse>;
   poll(request: PollRequest, signal?: AbortSignal): Promise<PollResponse>;
-  upload(batch: Batch, signal?: AbortSignal): Promise<UploadResponse>;
+  /** Sends `batch.bytes` as they are. */
+  upload(batch: EncodedBatch, signal?: AbortSignal): Promise<UploadResponse>;
+}
+
+/** A batch with its one encoding: what the ledger hashes is what is sent. */
+export interface EncodedBatch {
+  message: Batch;
+  bytes: Buffer;
 }
 
 /** Who is at the other end of a connection, before anything is sent. */

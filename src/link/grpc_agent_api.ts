@@ -1,6 +1,8 @@
 /** The platform over gRPC: TLS, proxy, several endpoints, deadlines, and failures that have a name. */
+import type { Buffer } from "node:buffer";
 import { type CallOptions, type ClientUnaryCall, Metadata, type ServiceError, status as Status } from "@grpc/grpc-js";
-import type { AgentServiceClient } from "../../proto/gen/opendca/v1/agent_service.ts";
+import { type AgentServiceClient, AgentServiceService } from "../../proto/gen/opendca/v1/agent_service.ts";
+import type { UploadResponse } from "../../proto/gen/opendca/v1/batch.ts";
 import type { Clock } from "../../common/core/clock.ts";
 import { RejectedError } from "../../common/core/errors.ts";
 import type { AgentApi, ConnectedPeer } from "./agent_api.ts";
@@ -168,7 +170,7 @@ export function createGrpcAgentApi(options: GrpcOptions): GrpcAgentApi {
     activate: (request, signal, beforeSend) => call((client) => client.activate, request, signal, beforeSend),
     renew: (request, signal) => call((client) => client.renew, request, signal),
     poll: (request, signal) => call((client) => client.poll, request, signal),
-    upload: (batch, signal) => call((client) => client.upload, batch, signal),
+    upload: ({ bytes }, signal) => call(() => uploadBytes, bytes, signal),
     get lastEndpoint() {
       return lastEndpoint;
     },
@@ -178,6 +180,19 @@ export function createGrpcAgentApi(options: GrpcOptions): GrpcAgentApi {
     },
     [Symbol.dispose]: close,
   };
+}
+
+/** The call `Upload` of a client, for a batch that is encoded already. */
+function uploadBytes(
+  this: AgentServiceClient,
+  ...[bytes, metadata, options, callback]: Parameters<Unary<Buffer, UploadResponse>>
+): ClientUnaryCall {
+  const { path, responseDeserialize } = AgentServiceService.upload;
+  const asTheyAre = (value: Buffer) => value;
+  return this.makeUnaryRequest(path, asTheyAre, responseDeserialize, bytes, metadata, options, (error, answer) => {
+    // Without an error there is an answer.
+    callback(error, answer!);
+  });
 }
 
 /** A deadline on an open connection is what it is; what else went wrong is worth a look. */

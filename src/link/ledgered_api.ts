@@ -1,6 +1,5 @@
 /** The platform's calls with the ledger in between: what leaves is written down before it leaves. */
 import { ActivateRequest, PollRequest, RenewRequest } from "../../proto/gen/opendca/v1/agent_service.ts";
-import { Batch } from "../../proto/gen/opendca/v1/batch.ts";
 import { type SignedTask, Task } from "../../proto/gen/opendca/v1/task.ts";
 import type { Clock } from "../../common/core/clock.ts";
 import type { JsonValue } from "../store/canonical_json.ts";
@@ -62,17 +61,18 @@ export function ledgeredApi(
       return api.renew(request, signal);
     },
     upload(batch, signal) {
-      const key = `${batch.agentEpoch} ${batch.sequence}`;
+      const { message, bytes } = batch;
+      const key = `${message.agentEpoch} ${message.sequence}`;
       if (key !== lastBatch) {
         note({
           kind: "upload",
-          summary: `Sent batch ${batch.sequence} with ${countOf(batch.recordCount, "record")}`,
-          bytes: bytesOfBatch(batch),
+          summary: `Sent batch ${message.sequence} with ${countOf(message.recordCount, "record")}`,
+          bytes,
           details: {
-            batchId: batch.batchId,
-            epoch: batch.agentEpoch,
-            sequence: Number(batch.sequence),
-            records: batch.recordCount,
+            batchId: message.batchId,
+            epoch: message.agentEpoch,
+            sequence: Number(message.sequence),
+            records: message.recordCount,
           },
         });
       }
@@ -110,11 +110,6 @@ function pollEntry(request: PollRequest): Noted {
     bytes: PollRequest.encode(request).finish(),
     details: { tasks: taskResults.map(({ taskId }) => taskId) },
   };
-}
-
-/** What the ledger counts and hashes of an upload: the whole message, as it is sent. */
-export function bytesOfBatch(batch: Batch): Uint8Array {
-  return Batch.encode(batch).finish();
 }
 
 /** Whether the task is sound is judged later; a person sees what it said. */

@@ -18,6 +18,7 @@ import { openLedger } from "../store/ledger.ts";
 import type { LedgerEntry } from "../store/ledger_entry.ts";
 import type { AgentApi } from "./agent_api.ts";
 import { ledgeredApi } from "./ledgered_api.ts";
+import { encodeBatchMessage } from "./spool_reading.ts";
 
 const code = "0EY9-M29P-1G7W";
 
@@ -98,9 +99,9 @@ Deno.test("ledgeredApi() has entries of the tasks and the configuration that a p
 Deno.test("ledgeredApi() has one entry of a batch however often it is sent", async () => {
   const batch = Batch.fromPartial({ agentEpoch: "e", sequence: 1n, recordCount: 3 });
   const entries = await entriesOf(async (api) => {
-    await api.upload(batch);
-    await api.upload(batch);
-    await api.upload({ ...batch, sequence: 2n });
+    await api.upload(encodeBatchMessage(batch));
+    await api.upload(encodeBatchMessage(batch));
+    await api.upload(encodeBatchMessage({ ...batch, sequence: 2n }));
   });
   assert.deepEqual(entries.map(({ summary }) => summary), [
     "Sent batch 1 with 3 records",

@@ -11,6 +11,7 @@ import type { TaskResult } from "../../proto/gen/opendca/v1/task.ts";
 import { maxPayloadBytes, maxPlainBytes } from "../../common/protocol/limits.ts";
 import type { MaskableField } from "../../common/reading/maskable_fields.ts";
 import type { UptimeMark } from "../store/clock_book.ts";
+import type { EncodedBatch } from "./agent_api.ts";
 import { RejectedError } from "../../common/core/errors.ts";
 import type { Reading } from "../../common/reading/reading.ts";
 import type { Batch, SpoolRecord } from "../store/spool_record.ts";
@@ -72,10 +73,10 @@ export function recordOfTaskResult(
 }
 
 /**
- * The message that is sent for a batch: records joined as they were encoded, compressed with gzip, the same bytes each
- * time. Throws `RejectedError` for one that is larger than the platform takes.
+ * What is sent for a batch: records joined as they were encoded, compressed with gzip. Throws `RejectedError` for one that
+ * is larger than the platform takes.
  */
-export function batchToMessage(batch: Batch, sender: { installationId: string; runId: string }): BatchMessage {
+export function encodeBatch(batch: Batch, sender: { installationId: string; runId: string }): EncodedBatch {
   const plain = recordList(batch.records.map(sentBytes));
   const payload = plain.length <= maxPlainBytes ? gzipSync(plain) : undefined;
   if (payload === undefined || payload.length > maxPayloadBytes) {
@@ -85,7 +86,7 @@ export function batchToMessage(batch: Batch, sender: { installationId: string; r
       } bytes`,
     );
   }
-  return {
+  return encodeBatchMessage({
     batchId: batch.batchId,
     sequence: BigInt(batch.sequence),
     agentEpoch: batch.epoch,
@@ -93,7 +94,11 @@ export function batchToMessage(batch: Batch, sender: { installationId: string; r
     payload: asBuffer(payload),
     recordCount: batch.records.length,
     ...sender,
-  };
+  });
+}
+
+export function encodeBatchMessage(message: BatchMessage): EncodedBatch {
+  return { message, bytes: asBuffer(BatchMessage.encode(message).finish()) };
 }
 
 /** The record as it was encoded, and behind it what was corrected: fields of a message may come in any order. */

@@ -9,9 +9,9 @@ import { NotPermittedError, RejectedError, UnavailableError } from "../../common
 import { createWake } from "../../common/core/wake.ts";
 import type { Batch } from "../store/spool_record.ts";
 import type { Spool } from "../store/spool.ts";
-import type { AgentApi } from "./agent_api.ts";
+import type { AgentApi, EncodedBatch } from "./agent_api.ts";
 import { jitteredBackoff, withRetry, withTimeout } from "./retry.ts";
-import { batchToMessage } from "./spool_reading.ts";
+import { encodeBatch } from "./spool_reading.ts";
 
 export type UplinkSpool = Pick<Spool, "nextBatch" | "acknowledge" | "quarantine" | "beginEpoch" | "stats">;
 
@@ -77,10 +77,15 @@ export function startUplink(options: UplinkOptions): Uplink {
   // Forming a batch, sending it and settling the answer fail and are retried as one: the batch stays the same.
   const step = withRetry<void, "sent" | "idle">(sendNext, retry);
 
+  /** The batch that was sent last; when it is sent again, it is the same bytes. */
+  let encoded: EncodedBatch | undefined;
+
   async function sendBatch(batch: Batch, signal: AbortSignal): Promise<{ answer: UploadResponse; bytes: number }> {
-    const message = batchToMessage(batch, { installationId: options.installationId, runId: options.runId });
+    const { installationId, runId } = options;
+    if (encoded?.message.batchId !== batch.batchId) encoded = encodeBatch(batch, { installationId, runId });
+    const { message } = encoded;
     const measure = time?.beginMeasure();
-    const answer = await options.api.upload(message, signal);
+    const answer = await options.api.upload(encoded, signal);
     if (answer.serverTime !== undefined && !Number.isNaN(answer.serverTime.getTime())) measure?.(answer.serverTime);
     return { answer, bytes: message.payload.length };
   }

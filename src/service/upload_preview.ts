@@ -13,9 +13,8 @@ import { sha256Hex } from "../store/ledger_entry.ts";
 import type { Reading } from "../../common/reading/reading.ts";
 import { openSpool } from "../store/spool.ts";
 import type { SpoolFiles } from "../store/spool_files.ts";
-import { batchToMessage } from "../link/spool_reading.ts";
+import { encodeBatch } from "../link/spool_reading.ts";
 import { batchLimits } from "../link/uplink.ts";
-import { bytesOfBatch } from "../link/ledgered_api.ts";
 import { createReadingIntake } from "./reading_intake.ts";
 
 export interface PreviewedBatch {
@@ -96,8 +95,8 @@ export function openUploadPreview({ inventory, clock, uptimeMs, mask }: PreviewO
       for (;;) {
         const batch = spool.nextBatch({ ...batchLimits, maxAgeMs: 0 });
         if (batch === undefined) return previewed;
-        const message = batchToMessage(batch, sender);
-        const plain = gunzipSync(message.payload), bytes = bytesOfBatch(message);
+        const { message, bytes } = encodeBatch(batch, sender);
+        const plain = gunzipSync(message.payload);
         previewed.push({
           records: RecordList.decode(plain).records.map((record) => RecordMessage.toJSON(record)),
           plainBytes: plain.length,

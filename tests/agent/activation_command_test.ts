@@ -9,7 +9,7 @@ import { runCli } from "../../src/cli/run_cli.ts";
 import { systemClock } from "../../common/core/clock.ts";
 import { interpretedReading } from "../fixtures/sample_reading.ts";
 import { createGrpcAgentApi } from "../../src/link/grpc_agent_api.ts";
-import { batchToMessage, recordOfReading } from "../../src/link/spool_reading.ts";
+import { encodeBatch, recordOfReading } from "../../src/link/spool_reading.ts";
 import { badCode } from "../fixtures/activation_fixture.ts";
 import { testHost } from "../fixtures/test_host.ts";
 import { startTestPlatform, type TestPlatform } from "../fixtures/platform_fixture.ts";
@@ -85,7 +85,7 @@ withMachine(
     const records = [recordOfReading(interpretedReading(), { site: "", deviceKey: "d1", scope: "full", mask: [] })];
     const batch = { epoch, sequence: 1, batchId: crypto.randomUUID(), formedAt: new Date(), records };
     for (let times = 0; times < 2; times++) {
-      const stored = await api.upload(batchToMessage(batch, { installationId, runId }));
+      const stored = await api.upload(encodeBatch(batch, { installationId, runId }));
       assert.deepEqual([stored.highestContiguousSequence, stored.rejections], [1n, []]);
     }
     const files = identityFiles(store.disk, store.stateDirectory);

@@ -5,6 +5,7 @@ import { Batch, UploadResponse } from "../../proto/gen/opendca/v1/batch.ts";
 import { systemClock } from "../../common/core/clock.ts";
 import { Secret } from "../../common/core/secret.ts";
 import { createGrpcAgentApi, type GrpcAgentApi } from "../../src/link/grpc_agent_api.ts";
+import { encodeBatchMessage } from "../../src/link/spool_reading.ts";
 import { TransportError } from "../../src/link/transport_error.ts";
 import type { TransportFaultName } from "../../src/link/transport_fault.ts";
 import { createTestAuthority } from "../fixtures/test_authority.ts";
@@ -70,7 +71,7 @@ for (const { user, password } of users) {
     {
       using api = apiBy(squid, { port: platform.port, user, password });
       assert.equal((await poll(api)).nextPollSeconds, 60);
-      const { highestContiguousSequence } = await api.upload(Batch.fromPartial({ sequence: 7n }));
+      const { highestContiguousSequence } = await api.upload(encodeBatchMessage(Batch.fromPartial({ sequence: 7n })));
       assert.equal(highestContiguousSequence, 7n);
     }
     await until("the tunnel is closed", () => squid.requests().length > 0);
@@ -149,7 +150,7 @@ peerTest("createGrpcAgentApi() notices a squid that is killed during a call", sq
   const squid = await startSquid({ names });
   try {
     using api = apiBy(squid, { port: platform.port });
-    const failed = faultOf(api.upload(Batch.fromPartial({ sequence: 7n })));
+    const failed = faultOf(api.upload(encodeBatchMessage(Batch.fromPartial({ sequence: 7n }))));
     await Promise.race([asked.promise, failed]);
     await squid[Symbol.asyncDispose]();
     assert.equal((await failed).delivery, "unknown", "the platform may have worked on it");

@@ -5,6 +5,7 @@ import { type Batch, RecordList, RejectionReason, UploadResponse } from "../../p
 import { RejectedError, UnavailableError } from "../../common/core/errors.ts";
 import { openSpool, type Spool } from "../../src/store/spool.ts";
 import { denoSpoolFiles } from "../../src/store/spool_files.ts";
+import type { EncodedBatch } from "../../src/link/agent_api.ts";
 import { RevokedError } from "../../src/link/transport_error.ts";
 import { recordOfTaskResult } from "../../src/link/spool_reading.ts";
 import { startUplink, type UplinkEvent } from "../../src/link/uplink.ts";
@@ -40,7 +41,7 @@ function withUplink(name: string, body: (scene: Scene) => Promise<void>): void {
       time: { isKnown: true, at: undefined, measured: [] },
     };
     const api = {
-      upload(batch: Batch, signal?: AbortSignal): Promise<UploadResponse> {
+      upload({ message: batch }: EncodedBatch, signal?: AbortSignal): Promise<UploadResponse> {
         scene.sent.push(batch);
         const answer = scene.answer(batch);
         if (answer === "never") {
