@@ -33,7 +33,7 @@ const parsers: Record<number, (text: string) => unknown> = {
   20: Number,
   1700: Number,
 };
-const types = { getTypeParser: (type: number) => parsers[type] ?? pg.types.getTypeParser(type) };
+export const columnTypes = { getTypeParser: (type: number) => parsers[type] ?? pg.types.getTypeParser(type) };
 
 /* Texts that are put together for one question would otherwise stay prepared for ever. */
 const mostPrepared = 500;
@@ -74,7 +74,7 @@ export function createPool(address: DatabaseAddress, options: PostgresOptions = 
     idle_in_transaction_session_timeout: 60_000,
     application_name: "opendca-platform",
     keepAlive: true,
-    types,
+    types: columnTypes,
   });
   // A connection that nobody uses was lost; the pool has dropped it, and the next transaction makes another.
   pool.on("error", () => {});
