@@ -82,9 +82,10 @@ copyTest("copyStore() copies every row of every table, and the next rows go on b
   fill(path, 1);
   {
     using database = new DatabaseSync(path);
-    database.exec("DELETE FROM device_history");
+    database.exec("BEGIN; DELETE FROM device_history");
     const add = database.prepare("INSERT INTO device_history VALUES ('cus-1', 'device_id-0', ?, ?, NULL, ?)");
     for (let row = 0; row < 2500; row++) add.run(5n, odd[row % odd.length]!, String(row));
+    database.exec("COMMIT");
   }
   const copied = await copy(parts);
   const counts = Object.fromEntries(copied.map(({ name, rows }) => [name, rows]));

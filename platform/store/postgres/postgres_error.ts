@@ -61,6 +61,7 @@ export function queryError(error: unknown, shown: string): unknown {
 
 /** The error of the first connection: ConfigError where waiting does not help. */
 export function openError(error: unknown, shown: string): unknown {
+  if (error instanceof ConfigError) return error;
   const code = codeOf(error), message = messageOf(error);
   const hint = refused.find(([codes]) => codes.test(code))?.[1] ??
     (/certificate|SSL|tls/i.test(message) && !isSqlState(code)

@@ -53,6 +53,20 @@ function statementOf(sql: string, parameters: Parameters): pg.QueryConfig {
   return { text: known.text, values, ...(known.name === "" ? {} : { name: known.name }) };
 }
 
+/* The library leaves a connection open on which signing in failed, until the server gives it up. */
+class ClosingClient extends pg.Client {
+  constructor(config?: pg.ClientConfig) {
+    super(config);
+    const connect: (callback: (error: Error | null) => void) => void = super.connect.bind(this);
+    const closing = (callback: (error: Error | null) => void) =>
+      connect((error) => {
+        if (error) void this.end().catch(() => {});
+        callback(error);
+      });
+    this.connect = closing as typeof this.connect;
+  }
+}
+
 export function createPool(address: DatabaseAddress, options: PostgresOptions = {}): pg.Pool {
   const { host, port, user, database, password, tls } = address;
   const { connections = 10, statementTimeoutMs = 15_000, lockTimeoutMs = 5000, connectTimeoutMs = 5000 } = options;
@@ -61,8 +75,13 @@ export function createPool(address: DatabaseAddress, options: PostgresOptions = 
     port,
     user,
     database,
-    // An empty one, or the library would look for a file of its own.
-    password: password ?? "",
+    password() {
+      if (password !== undefined) return password;
+      throw new ConfigError(
+        `Cannot use the database ${address.shown} as it asks for a password`,
+        "put it into the URL, or into a file that PGPASSFILE names",
+      );
+    },
     ssl: tls ?? false,
     max: connections,
     connectionTimeoutMillis: connectTimeoutMs,
@@ -75,6 +94,7 @@ export function createPool(address: DatabaseAddress, options: PostgresOptions = 
     application_name: "opendca-platform",
     keepAlive: true,
     types: columnTypes,
+    Client: ClosingClient,
   });
   // A connection that nobody uses was lost; the pool has dropped it, and the next transaction makes another.
   pool.on("error", () => {});
