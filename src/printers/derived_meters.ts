@@ -3,9 +3,10 @@ import { inOrder, type MeterOffer, sharedBase } from "./meter_offer.ts";
 
 const functions = ["", "print.", "copy.", "fax.", "scan.", "large.", "small."];
 
-/** The offer that wins, if any is valid. */
-function best(offers: MeterOffer[], name: string): MeterOffer | undefined {
-  return inOrder(name, offers.filter(({ meter }) => meter === name)).find(({ value }) => value !== undefined);
+/** By name of a meter, the offer that wins, if any is valid. */
+function bestOf(offers: MeterOffer[]): (name: string) => MeterOffer | undefined {
+  const byName = Map.groupBy(offers, ({ meter }) => meter);
+  return (name) => inOrder(name, byName.get(name) ?? []).find(({ value }) => value !== undefined);
 }
 
 /**
@@ -13,8 +14,9 @@ function best(offers: MeterOffer[], name: string): MeterOffer | undefined {
  * keep, and no page is neither.
  */
 export function withoutIdleColours(offers: MeterOffer[]): MeterOffer[] {
+  const best = bestOf(offers);
   const idle = functions.flatMap((name) => {
-    const [total, mono, color] = ["total", "mono", "color"].map((part) => best(offers, `${name}${part}`)?.value?.value);
+    const [total, mono, color] = ["total", "mono", "color"].map((part) => best(`${name}${part}`)?.value?.value);
     return mono === 0 && color === 0 && total !== undefined && total > 20 ? [`${name}mono`, `${name}color`] : [];
   });
   return offers.map((offer) =>
@@ -26,7 +28,8 @@ export function withoutIdleColours(offers: MeterOffer[]): MeterOffer[] {
 
 /** A device that counts black and colour but no total: the total is their sum. */
 export function derivedTotal(offers: MeterOffer[]): MeterOffer[] {
-  const mono = best(offers, "mono"), color = best(offers, "color");
+  const best = bestOf(offers);
+  const mono = best("mono"), color = best("color");
   if (mono?.value === undefined || color?.value === undefined || mono.value.unit !== color.value.unit) return [];
   const value = { value: mono.value.value + color.value.value, unit: mono.value.unit };
   const raw = { mono: mono.value.value, color: color.value.value };
@@ -38,17 +41,16 @@ export function derivedTotal(offers: MeterOffer[]): MeterOffer[] {
  * total counts.
  */
 export function derivedColours(offers: MeterOffer[]): MeterOffer[] {
-  const total = best(offers, "total")?.value;
+  const best = bestOf(offers);
+  const total = best("total")?.value;
   if (total === undefined) return [];
   // Faxes that are not told apart are black.
-  const faxes = best(offers, "fax.mono") === undefined && best(offers, "fax.color") === undefined
-    ? "fax.total"
-    : "fax.mono";
+  const faxes = best("fax.mono") === undefined && best("fax.color") === undefined ? "fax.total" : "fax.mono";
   const sums = [["mono", "print.mono", "copy.mono", faxes], ["color", "print.color", "copy.color", "fax.color"]].map(
     ([colour, ...names]) => {
-      const parts = names.flatMap((name) => best(offers, name) ?? []).filter(({ value }) => value!.unit === total.unit);
+      const parts = names.flatMap((name) => best(name) ?? []).filter(({ value }) => value!.unit === total.unit);
       const sum = parts.reduce((sum, { value }) => sum + value!.value, 0);
-      return { colour: colour!, own: best(offers, colour!)?.value?.value, parts, sum };
+      return { colour: colour!, own: best(colour!)?.value?.value, parts, sum };
     },
   );
   const all = sums.reduce((count, { own, sum }) => count + (own ?? sum), 0);

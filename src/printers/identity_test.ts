@@ -10,6 +10,7 @@ import { allProfiles, genericProfile } from "./profiles/all.ts";
 import { hp } from "./profiles/hp.ts";
 import { recognise } from "./recognise.ts";
 import { storeOf, type TestValue } from "./store_of.ts";
+import type { Trace } from "./trace.ts";
 
 const serials: [string, string | undefined][] = [
   ["ABC123456", "ABC123456"],
@@ -141,8 +142,8 @@ const profile: Profile = {
   }],
 };
 const identify = (objects: Record<string, TestValue>) => {
-  const inquiry = openInquiry(storeOf(objects), profile, []);
-  return { identity: readIdentity(inquiry), trace: inquiry.trace };
+  const trace: Trace = [];
+  return { identity: readIdentity(openInquiry(storeOf(objects), profile, [], { trace })), trace };
 };
 
 Deno.test("readIdentity() takes the first valid candidate and says why the others lost", () => {

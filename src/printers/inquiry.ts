@@ -11,7 +11,8 @@ import type { Trace } from "./trace.ts";
 export interface Inquiry {
   store: ObjectStore;
   profile: Profile;
-  trace: Trace;
+  /** Null where nobody asks how the values were chosen, as in a scan: it takes a third of the time. */
+  trace: Trace | null;
   problems: Problem[];
   /** hrDeviceIndex of the printer. */
   device: string;
@@ -32,14 +33,14 @@ export function openInquiry(
   store: ObjectStore,
   profile: Profile,
   problems: Problem[],
-  oneOfSeveral?: string,
+  { oneOfSeveral, trace = null }: { oneOfSeveral?: string | undefined; trace?: Trace | null } = {},
 ): Inquiry {
   const device = oneOfSeveral ?? printerDevice(store);
   const isOneOfSeveral = oneOfSeveral !== undefined;
   const hostRow = oneOfSeveral ?? hostRowOf(store, device);
   const charset = charsetOf(store, { device, selector: oids.prtGeneralCurrentLocalization }) ?? profile.charset;
   const panelCharset = charsetOf(store, { device, selector: oids.prtConsoleLocalization }) ?? profile.charset;
-  return { store, profile, trace: [], problems, device, hostRow, isOneOfSeveral, charset, panelCharset, model: null };
+  return { store, profile, trace, problems, device, hostRow, isOneOfSeveral, charset, panelCharset, model: null };
 }
 
 /** Text of a value, or undefined when it is absent, empty or no text. */

@@ -35,6 +35,8 @@ export interface ReadingContext {
   asked?: Asked;
   /** The profile that the plan was made with; recognised again when left out. */
   profile?: Profile;
+  /** Whether the trace is wanted as well; it is unless told. */
+  traces?: boolean;
   /** hrDeviceIndex of the printer to be read, where several answer at the address; else the first. */
   oneOfSeveral?: string;
 }
@@ -86,7 +88,9 @@ function nameOfDevice(store: ObjectStore, device: string): string {
 export function interpretReading(store: ObjectStore, context: ReadingContext): Interpreted {
   const { oneOfSeveral } = context;
   const profile = context.profile ?? recognise(store, oneOfSeveral).profile;
-  const inquiry = openInquiry(store, profile, context.problems.map((problem) => ({ ...problem })), oneOfSeveral);
+  const trace = context.traces ?? true ? [] : null;
+  const problems = context.problems.map((problem) => ({ ...problem }));
+  const inquiry = openInquiry(store, profile, problems, { oneOfSeveral, trace });
   if (oneOfSeveral !== undefined) {
     const oid = `${oids.hrDeviceType}.${oneOfSeveral}`;
     const value = Number(oneOfSeveral);
@@ -123,7 +127,7 @@ export function interpretReading(store: ObjectStore, context: ReadingContext): I
     alerts,
     problems: inquiry.problems,
   };
-  return { reading, trace: inquiry.trace };
+  return { reading, trace: trace ?? [] };
 }
 
 /** The name by which the device was targeted comes first: it is how its people call it. */

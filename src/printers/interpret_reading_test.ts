@@ -121,6 +121,12 @@ Deno.test("interpretReading() never throws and always gives clean JSON, whatever
       readPlan(answered, profile);
       const read = [{ ...context, profile }, context].flatMap((given) => interpretReadings(answered, given));
       assert.ok(read.length >= 2);
+      const unexplained = interpretReadings(answered, { ...context, profile, traces: false });
+      assert.deepEqual(
+        unexplained.map(({ reading }) => reading),
+        read.slice(0, unexplained.length).map((it) => it.reading),
+      );
+      assert.ok(unexplained.every(({ trace }) => trace.length === 0));
       for (const { reading, trace } of [interpretReading(answered, { ...context, profile }), ...read]) {
         assert.deepEqual(JSON.parse(JSON.stringify(reading)), reading, "JSON keeps every key and value");
         assert.ok(!/[\u202a-\u202e\u2066-\u2069]/.test(JSON.stringify(reading)));

@@ -30,9 +30,10 @@ export function readMeters(inquiry: Inquiry): Meter[] {
   ]);
   offers.push(...derivedTotal(offers));
   offers.push(...derivedColours(offers));
-  const names = new Set(["total", ...offers.map(({ meter }) => meter)]);
-  return [...names].flatMap((name) => {
-    const candidates = inOrder(name, offers.filter(({ meter }) => meter === name));
+  const byName = new Map<string, MeterOffer[]>([["total", []]]);
+  for (const offer of offers) byName.set(offer.meter, [...byName.get(offer.meter) ?? [], offer]);
+  return [...byName].flatMap(([name, offered]) => {
+    const candidates = inOrder(name, offered);
     const won = firstValid(inquiry.trace, `meters.${name}`, candidates);
     if (won === undefined) return [];
     const { value, oid, rule, raw } = won;

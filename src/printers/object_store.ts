@@ -1,6 +1,9 @@
 import { compareOids, isUnder, maybeSuffix } from "../snmp/oid.ts";
 import { isException, type SnmpValue, type Varbind } from "../snmp/value.ts";
 
+/** Rows in MIB order. */
+export type Column = readonly (readonly [index: string, value: SnmpValue])[];
+
 /**
  * What one device answered, by object identifier. The meaning of a device is computed from this alone, so that a
  * recording, a live device and a test are read by the same code.
@@ -10,12 +13,15 @@ export class ObjectStore {
   #sorted: string[] = [];
   /** Identifiers that came since. */
   #unsorted: string[] = [];
+  /** Columns that were looked at since the last value came: a reading looks at most of them several times. */
+  readonly #columns = new Map<string, Column>();
 
   /** Keeps a value; "no such object" answers are not values. */
   add(varbind: Varbind): void {
     if (isException(varbind)) return;
     if (!this.#values.has(varbind.oid)) this.#unsorted.push(varbind.oid);
     this.#values.set(varbind.oid, { tag: varbind.tag, value: varbind.value });
+    if (this.#columns.size > 0) this.#columns.clear();
   }
 
   get size(): number {
@@ -27,7 +33,9 @@ export class ObjectStore {
   }
 
   /** Rows of one column in MIB order: index suffix ("1.4") and value. */
-  column(base: string): [index: string, value: SnmpValue][] {
+  column(base: string): Column {
+    const known = this.#columns.get(base);
+    if (known !== undefined) return known;
     const sorted = this.#inOrder();
     const rows: [string, SnmpValue][] = [];
     for (let i = firstAtOrAfter(sorted, base); i < sorted.length; i++) {
@@ -36,6 +44,7 @@ export class ObjectStore {
       const index = maybeSuffix(oid, base);
       if (index !== undefined) rows.push([index, this.#values.get(oid)!]);
     }
+    this.#columns.set(base, rows);
     return rows;
   }
 

@@ -1,7 +1,7 @@
 /** Texts that were decoded lately: a reading looks at each several times, and the devices of a fleet have the same ones. */
 const keptTexts = 2048;
-/** Longer ones are not kept, so that nobody can fill the memory. */
-const maxKeptOctets = 64;
+/** Longer ones are not kept, so that nobody can fill the memory. Texts of the MIBs have no more. */
+const maxKeptOctets = 255;
 const kept: (string | undefined)[] = new Array(keptTexts).fill(undefined);
 
 /** The text of octets that are all printable ASCII, spaces included; undefined for others. */
@@ -25,9 +25,8 @@ function isSame(text: string, octets: Uint8Array): boolean {
   return true;
 }
 
-/** In pieces, as a call takes only so many arguments. */
+const latin1 = new TextDecoder("latin1");
+
 function textOf(octets: Uint8Array): string {
-  let text = "";
-  for (let at = 0; at < octets.length; at += 1024) text += String.fromCharCode(...octets.subarray(at, at + 1024));
-  return text;
+  return latin1.decode(octets);
 }

@@ -207,12 +207,12 @@ function merge(
     const { kind, colorant, description, index, level, source } = finding;
     const added = { index, kind, colorant, description, partNumber: null, serial: null, level, source };
     supplies.push(added);
-    inquiry.trace.push({ field: `supplies.${index}.level`, candidates: [verdict(true)] });
+    inquiry.trace?.push({ field: `supplies.${index}.level`, candidates: [verdict(true)] });
     for (const part of ["kind", "colorant", "description"] as const) tracePart(inquiry, { finding, index, part });
     return added;
   }
   const won = same.level.percent === null && same.level.kind !== "unlimited" && betters(finding.level, same.level);
-  const traced = inquiry.trace.find(({ field }) => field === `supplies.${same.index}.level`);
+  const traced = inquiry.trace?.find(({ field }) => field === `supplies.${same.index}.level`);
   if (won) {
     for (const candidate of traced?.candidates ?? []) {
       if (candidate.verdict === "won") candidate.verdict = same.level.kind;
@@ -296,7 +296,7 @@ function addDetail(inquiry: Inquiry, seen: { rule: SupplyDetail; supplies: Suppl
     supply[rule.field] = text;
     const oid = `${rule.column}.${index}`;
     const candidate = { oid, rule: rule.rule, raw: rawOf(value), value: text, verdict: "won" };
-    inquiry.trace.push({ field: `supplies.${supply.index}.${rule.field}`, candidates: [candidate] });
+    inquiry.trace?.push({ field: `supplies.${supply.index}.${rule.field}`, candidates: [candidate] });
   }
 }
 

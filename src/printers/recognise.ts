@@ -25,8 +25,22 @@ interface Testimony {
   deviceIds: DeviceId[];
   /** Of these, in the order of their weight, sysDescr.0 and those in objects of the maker's own. */
   ownIds: DeviceId[];
-  enterprises: Set<string>;
 }
+
+/** The makers of which some pattern of one kind matches a text: the devices of a fleet say the same ones. */
+function makersBy(kind: "never" | "cards" | "descriptions" | "devices" | "deviceIds"): (text: string) => Set<Profile> {
+  return remembered((text) =>
+    new Set(allProfiles.filter(({ recognise }) => recognise[kind]?.some((pattern) => pattern.test(text))))
+  );
+}
+
+const by = {
+  never: makersBy("never"),
+  cards: makersBy("cards"),
+  descriptions: makersBy("descriptions"),
+  devices: makersBy("devices"),
+  deviceIds: makersBy("deviceIds"),
+};
 
 /** Weights of evidence: what a person wrote for people outweighs numbers that OEMs and network cards share. */
 const weights = { deviceId: 6, description: 5, device: 4, named: 3, objectId: 2, card: 1, enterprise: 1 };
@@ -45,9 +59,11 @@ export function recognise(store: ObjectStore, oneOfSeveral?: string): Recognised
     store.has(entry)
   );
   if (rows.length > 0) evidence.push(`Printer-MIB rows at ${rows.join(", ")}`);
+  const matches = matchesOf(testimony);
+  const enterprises = oneOfSeveral === undefined ? enterprisesOf(store) : new Set<string>();
   let best = { profile: genericProfile, score: 0, telling: false, evidence: [] as string[] };
   for (const profile of allProfiles) {
-    const judged = judge(profile, testimony);
+    const judged = judge(profile, { testimony, matches, enterprises });
     if (judged.score > best.score) best = { profile, ...judged };
   }
   // Numbers and network cards do not outweigh a maker's own name, even one that is not known here: many answer HP's
@@ -63,7 +79,7 @@ export function recognise(store: ObjectStore, oneOfSeveral?: string): Recognised
   const unknownPrinter = heard.deviceIds.find(({ deviceClass }) => isPrinterClass(deviceClass));
   if (unknownPrinter !== undefined && !best.telling) evidence.push("IEEE-1284 device id of class PRINTER");
   const telling = best.telling || unknownPrinter !== undefined || emulatesPrinter(heard, testimony);
-  const ruledOut = generallyNever.some((pattern) => pattern.test(testimony.description)) ||
+  const ruledOut = isNoPrinter(testimony.description) ||
     testimony.deviceIds.some(({ deviceClass }) => otherClasses.test(deviceClass ?? ""));
   const proven = rows.some((entry) => entry !== oids.prtGeneralEntry);
   const printer = proven || ((telling || rows.length > 0) && !ruledOut);
@@ -75,19 +91,15 @@ const emulated = allProfiles.filter(({ id }) => ["hp", "epson", "ibm"].includes(
 
 /** The maker that the device itself names in words, where that is not HP, whom all others emulate. */
 function ownMaker({ description, device, ownIds }: Testimony): string | undefined {
-  const others = allProfiles.filter(({ id }) => id !== "hp");
   const names = (text: string, kind: "descriptions" | "devices" | "deviceIds") =>
-    others.find(({ recognise: { [kind]: patterns, never } }) =>
-      patterns?.some((pattern) => pattern.test(text)) && !never?.some((pattern) => pattern.test(text))
-    )?.maker;
+    [...by[kind](text)].find((profile) => profile.id !== "hp" && !by.never(text).has(profile))?.maker;
   const isCard = isPrintServer(description);
   const said = isCard ? undefined : names(description, "descriptions") ?? names(description, "devices") ??
     maybeNamed(description);
   const own = said ?? ownIds.map(({ maker }) => names(maker ?? "", "deviceIds")).find((maker) => maker !== undefined);
   if (own !== undefined) return own;
   // What stands before a printer says whose it is itself; a printer's own sentence is no emulation.
-  const isOwn = !isCard &&
-    allProfiles.some(({ recognise }) => recognise.descriptions?.some((it) => it.test(description)));
+  const isOwn = !isCard && by.descriptions(description).size > 0;
   return isOwn ? undefined : names(device, "devices") ?? maybeNamed(device);
 }
 
@@ -101,10 +113,9 @@ export function isAnyonesServer(description: string): boolean {
 }
 
 /** Whether a sysDescr.0 is that of a print server or network card that stands before printers of all makers. */
-export const isPrintServer = remembered((description): boolean =>
-  isAnyonesServer(description) ||
-  allProfiles.some(({ recognise }) => recognise.cards?.some((pattern) => pattern.test(description)))
-);
+export function isPrintServer(description: string): boolean {
+  return isAnyonesServer(description) || by.cards(description).size > 0;
+}
 
 /** A maker without a profile. TROY sells HP's printers, which emulate nobody. */
 function maybeNamed(text: string): string | undefined {
@@ -128,8 +139,8 @@ function withoutEmulation(testimony: Testimony): Testimony {
 }
 
 function isEmulated(text: string, own: string): boolean {
-  return emulated.some(({ maker, recognise: { devices = [], deviceIds = [] } }) =>
-    maker !== own && [...devices, ...deviceIds].some((pattern) => pattern.test(text))
+  return emulated.some((profile) =>
+    profile.maker !== own && (by.devices(text).has(profile) || by.deviceIds(text).has(profile))
   );
 }
 
@@ -165,7 +176,7 @@ function withRulesOf(profile: Profile, { objectId }: Testimony): Profile {
 }
 
 /** Devices of printer makers that are no printers; matters only when there are no Printer-MIB rows. */
-const generallyNever = [
+const generallyNever: readonly RegExp[] = [
   // Hosts whose name, kernel or print queues may be called anything
   /^(?:Linux|Darwin|FreeBSD|OpenBSD|NetBSD|SunOS|AIX|HP-UX|Hardware:|Microsoft|Windows|VMware|Cisco|JUNOS)\b/i,
   /^(?!.*\b(?:print|mfp|copier|multifunction)).*\bscan(?:ner)?\b/i,
@@ -173,45 +184,65 @@ const generallyNever = [
   /\b(?:onboard administrator|integrated lights-out|virtual connect|idrac)\b/i,
 ];
 
-function judge(profile: Profile, testimony: Testimony): { score: number; telling: boolean; evidence: string[] } {
-  const { cards, descriptions, devices, deviceIds, objectIds, printerIds, never } = profile.recognise;
+const isNoPrinter = remembered((text): boolean => generallyNever.some((pattern) => pattern.test(text)));
+
+/** What a testimony says to the patterns of all makers. */
+function matchesOf({ description, device, objectId, deviceIds }: Testimony) {
+  return {
+    excluded: [description, device, objectId].map(by.never),
+    deviceIds: deviceIds.flatMap((id) => id.maker === null ? [] : { id, makers: by.deviceIds(id.maker) }),
+    cards: by.cards(description),
+    descriptions: by.descriptions(description),
+    named: by.devices(description),
+    devices: by.devices(device),
+  };
+}
+
+interface Seen {
+  testimony: Testimony;
+  matches: ReturnType<typeof matchesOf>;
+  enterprises: ReadonlySet<string>;
+}
+
+function judge(
+  profile: Profile,
+  { testimony: { objectId }, matches, enterprises }: Seen,
+): { score: number; telling: boolean; evidence: string[] } {
+  const { objectIds, printerIds } = profile.recognise;
   const evidence: string[] = [];
   let score = 0;
   let telling = false;
-  const excluded = never?.some((pattern) =>
-    [testimony.description, testimony.device, testimony.objectId].some((text) => pattern.test(text))
-  );
-  if (excluded) return { score, telling, evidence };
-  const id = testimony.deviceIds.find(({ maker }) => maker !== null && deviceIds?.some((it) => it.test(maker)));
+  if (matches.excluded.some((makers) => makers.has(profile))) return { score, telling, evidence };
+  const id = matches.deviceIds.find(({ makers }) => makers.has(profile))?.id;
   if (id !== undefined) {
     score += weights.deviceId;
     telling = id.deviceClass === null || isPrinterClass(id.deviceClass);
     evidence.push(`IEEE-1284 device id names ${id.maker}`);
   }
-  const card = cards?.some((pattern) => pattern.test(testimony.description)) ?? false;
+  const card = matches.cards.has(profile);
   if (card) {
     score += weights.card;
     telling = true;
     evidence.push(`sysDescr.0 is that of a network card by ${profile.maker}`);
   }
-  if (descriptions?.some((pattern) => pattern.test(testimony.description))) {
+  if (matches.descriptions.has(profile)) {
     score += weights.description;
     telling = true;
     evidence.push(`sysDescr.0 is that of a ${profile.maker} printer`);
-  } else if (!card && devices?.some((pattern) => pattern.test(testimony.description))) {
+  } else if (!card && matches.named.has(profile)) {
     score += weights.named;
     evidence.push(`sysDescr.0 names ${profile.maker}`);
   }
-  if (devices?.some((pattern) => pattern.test(testimony.device))) {
+  if (matches.devices.has(profile)) {
     score += weights.device;
     evidence.push(`hrDeviceDescr names ${profile.maker}`);
   }
-  if (printerIds?.some((base) => isUnder(testimony.objectId, base))) telling = true;
-  if (objectIds?.some((base) => isUnder(testimony.objectId, base))) {
+  if (printerIds?.some((base) => isUnder(objectId, base))) telling = true;
+  if (objectIds?.some((base) => isUnder(objectId, base))) {
     score += weights.objectId;
     evidence.push(`sysObjectID is under ${profile.maker}`);
   }
-  if (score === 0 && objectIds?.some((base) => testimony.enterprises.has(enterpriseOf(base) ?? ""))) {
+  if (score === 0 && objectIds?.some((base) => enterprises.has(enterpriseOf(base) ?? ""))) {
     score += weights.enterprise;
     evidence.push(`private objects of ${profile.maker} were answered`);
   }
@@ -234,7 +265,6 @@ function hear(store: ObjectStore, oneOfSeveral?: string): Testimony {
   const objectId = isAlone ? store.get(oids.sysObjectID)?.value : undefined;
   const device = oneOfSeveral ?? hostRowOf(store, printerDevice(store));
   const deviceIds: DeviceId[] = [];
-  const enterprises = new Set<string>();
   const ownDeviceId = maybeDeviceId(description);
   // "Manufacturer: …; Model: …" is also what switches say of themselves.
   if (ownDeviceId !== undefined && (ownDeviceId.prints || isPrinterClass(ownDeviceId.deviceClass))) {
@@ -245,10 +275,6 @@ function hear(store: ObjectStore, oneOfSeveral?: string): Testimony {
     deviceIds.push(id);
     if (!shared.has(enterpriseOf(oid) ?? "")) ownIds.push(id);
   }
-  for (const [oid] of isAlone ? store : []) {
-    const enterprise = enterpriseOf(oid);
-    if (enterprise !== undefined && !shared.has(enterprise)) enterprises.add(enterprise);
-  }
   return {
     description,
     objectId: typeof objectId === "string" ? objectId : "",
@@ -257,8 +283,21 @@ function hear(store: ObjectStore, oneOfSeveral?: string): Testimony {
       : maybeText(store.get(`${oids.hrDeviceDescr}.${device}`)) ?? (isAlone ? "" : nameOf(store, device)),
     deviceIds,
     ownIds,
-    enterprises,
   };
+}
+
+/** Makers whose private objects were answered. */
+function enterprisesOf(store: ObjectStore): Set<string> {
+  const enterprises = new Set<string>();
+  let last = "";
+  for (const [index] of store.column("1.3.6.1.4.1")) {
+    // In MIB order, so that those of one maker follow each other.
+    if (index.startsWith(last) && last !== "") continue;
+    last = `${index.split(".")[0]!}.`;
+    const base = `1.3.6.1.4.1.${last.slice(0, -1)}`;
+    if (!shared.has(base)) enterprises.add(base);
+  }
+  return enterprises;
 }
 
 /** Behind a print server without hrDeviceTable the name that it gives the printer. */
@@ -270,12 +309,10 @@ function nameOf(store: ObjectStore, device: string): string {
 export function deviceIdObjects(store: ObjectStore, oneOfSeveral?: string): { oid: string; id: DeviceId }[] {
   const found: { oid: string; id: DeviceId }[] = [];
   for (const base of deviceIdColumns) {
-    const under: [string, ReturnType<ObjectStore["get"]>][] = store.column(base)
-      .filter(([index]) => oneOfSeveral === undefined || index.split(".")[0] === oneOfSeveral)
-      .map(([index, value]) => [`${base}.${index}`, value]);
-    for (const [oid, value] of under) {
+    for (const [index, value] of store.column(base)) {
+      if (oneOfSeveral !== undefined && index.split(".")[0] !== oneOfSeveral) continue;
       const id = maybeDeviceId(maybeText(value) ?? "");
-      if (id !== undefined) found.push({ oid, id });
+      if (id !== undefined) found.push({ oid: `${base}.${index}`, id });
     }
   }
   return found;

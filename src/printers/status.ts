@@ -6,6 +6,7 @@ import { detectedErrors, oids } from "./printer_mib.ts";
 import type { Profile } from "./profile.ts";
 import type { SnmpValue } from "../snmp/value.ts";
 import { maybeInteger, maybeOctets, rawOf } from "./raw_value.ts";
+import { remembered } from "./remembered.ts";
 import type { PrinterState, PrinterStatus } from "../../common/reading/reading.ts";
 import { ofPrinter, rowsOf } from "./table_rows.ts";
 import { firstValid, type Offer } from "./trace.ts";
@@ -75,6 +76,8 @@ export function readStatus(inquiry: Inquiry): PrinterStatus {
   return { state, errors, panel };
 }
 
+const isSleep = remembered((panel): boolean => sleeping.test(panel.normalize("NFKC")));
+
 /** Whether the state that was read so far is that of a printer that sleeps. */
 export function saysItSleeps(store: ObjectStore, profile: Profile): boolean {
   return readStatus(openInquiry(store, profile, [])).state === "sleeping";
@@ -112,7 +115,7 @@ export function stateOf(
   if (seen.printer === 4) return "printing";
   if (seen.host === 5) return seen.printer === 5 ? "warmup" : "stopped";
   if (seen.printer === 5) return "warmup";
-  if (seen.panel !== null && sleeping.test(seen.panel.normalize("NFKC"))) return "sleeping";
+  if (seen.panel !== null && isSleep(seen.panel)) return "sleeping";
   if (seen.printer === 3) return "idle";
   if (seen.printer === 1 && seen.host === 2) return "sleeping";
   return "unknown";

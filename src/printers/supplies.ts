@@ -66,7 +66,7 @@ function standardSupply(inquiry: Inquiry, seen: { row: Row; colorants: Map<numbe
     class: maybeInteger(values.class) ?? null,
     type: type ?? null,
   };
-  inquiry.trace.push({
+  inquiry.trace?.push({
     field: `supplies.${index}.level`,
     candidates: [{
       oid,

@@ -4,6 +4,7 @@ import { oids } from "./printer_mib.ts";
 import type { Profile } from "./profile.ts";
 import type { Problem } from "../../common/reading/reading.ts";
 import { storeOf, type TestValue } from "./store_of.ts";
+import type { Trace } from "./trace.ts";
 import { readSupplies } from "./supplies.ts";
 
 const plain: Profile = { id: "acme", maker: "Acme", recognise: {} };
@@ -34,9 +35,10 @@ function supplies(rows: Record<string, Row>, others: Record<string, TestValue> =
     put(oids.prtMarkerSuppliesLevel, row.level);
   }
   const problems: Problem[] = [];
-  const inquiry = openInquiry(storeOf(objects), profile, problems);
+  const trace: Trace = [];
+  const inquiry = openInquiry(storeOf(objects), profile, problems, { trace });
   inquiry.model = "Z-1";
-  return { supplies: readSupplies(inquiry), problems, trace: inquiry.trace };
+  return { supplies: readSupplies(inquiry), problems, trace };
 }
 
 Deno.test("readSupplies() keeps sparse indexes in MIB order", () => {

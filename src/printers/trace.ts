@@ -46,12 +46,16 @@ export interface Won<T> {
   raw: RawValue;
 }
 
-/** Chooses the first valid offer and records why each of the others lost. */
-export function firstValid<T>(trace: Trace, field: string, offers: Offer<T>[]): Won<T> | undefined {
+/** Chooses the first valid offer and records why each of the others lost, unless there is no trace. */
+export function firstValid<T>(trace: Trace | null, field: string, offers: Offer<T>[]): Won<T> | undefined {
+  if (trace === null) {
+    const offer = offers.find(({ value }) => value !== undefined);
+    return offer && { value: offer.value!, oid: offer.oid, rule: offer.rule, raw: rawOfOffer(offer) };
+  }
   let won: Won<T> | undefined;
   const candidates: Candidate[] = [];
   for (const offer of offers) {
-    const raw = offer.raw ?? rawOf(offer.answered);
+    const raw = rawOfOffer(offer);
     let verdict = "an earlier one won";
     if (offer.value === undefined) {
       verdict = offer.reason ?? (offer.answered === undefined ? "not answered" : "not valid");
@@ -65,8 +69,17 @@ export function firstValid<T>(trace: Trace, field: string, offers: Offer<T>[]): 
   return won;
 }
 
+function rawOfOffer({ raw, answered }: Offer<unknown>): RawValue {
+  return raw ?? rawOf(answered);
+}
+
 /** Records that a later rule replaced a value which an earlier one had given; `why` is the earlier one's verdict. */
-export function overrule(trace: Trace, field: string, change: { by: Omit<Candidate, "verdict">; why: string }): void {
+export function overrule(
+  trace: Trace | null,
+  field: string,
+  change: { by: Omit<Candidate, "verdict">; why: string },
+): void {
+  if (trace === null) return;
   let traced = trace.find((it) => it.field === field);
   if (traced === undefined) trace.push(traced = { field, candidates: [] });
   for (const candidate of traced.candidates) if (candidate.verdict === "won") candidate.verdict = change.why;

@@ -139,7 +139,7 @@ async function readWith(
   const located = problems.map((problem) => ({ ...problem, address: target.address }));
   if (!printer && expired()) return { readings: [], isUnread: true, ...captured, problems: located };
   if (!printer) {
-    const reading = interpretReading(store, contextOf(session, device, { problems: [], asked, profile })).reading;
+    const { reading } = interpretReading(store, contextOf(session, device, { problems: [], asked, profile }));
     const other: OtherDevice = {
       address: target.address,
       description: reading.description,
@@ -175,6 +175,7 @@ function contextOf(
   const { target, observedAt } = device;
   return {
     ...read,
+    traces: false,
     observedAt,
     address: target.address,
     port: target.port,

@@ -1,4 +1,5 @@
 /** All recordings, read as the agent would read the devices, and held against what their sources state. */
+import assert from "node:assert/strict";
 import { interpretReading, type ReadingContext } from "../../../src/printers/interpret_reading.ts";
 import { ObjectStore } from "../../../src/printers/object_store.ts";
 import type { Profile } from "../../../src/printers/profile.ts";
@@ -81,6 +82,8 @@ function survey({ root, folder, name, objects, entry }: Recorded): Surveyed {
   const given = system || folder !== "recordings" ? undefined : profileOf(entry.vendor);
   const { store, profile, asked } = simulateRead(objects, given);
   const { reading, trace } = interpretReading(store, { ...simulatedContext, profile });
+  // A scan keeps no trace, and reads the same.
+  assert.deepEqual(interpretReading(store, { ...simulatedContext, profile, traces: false }).reading, reading);
   const statement = maybeStatement(`${root}expected/${name}.json`);
   const { facts, outside, convention } = statedFacts(statement ?? {});
   const seen: Seen = { name, reading, objects, model: entry.model, convention };
