@@ -4,6 +4,7 @@
  * a lost acknowledgement puts lines in twice; it acknowledges what it holds in memory; it knows no devices, looks at no
  * content, compresses nothing and answers no question afterwards.
  */
+import { freePort } from "../tests/fixtures/free_port.ts";
 import { createTestAuthority } from "../tests/fixtures/test_authority.ts";
 import { until } from "../tests/fixtures/until.ts";
 import { usageOf } from "./measure.ts";
@@ -11,7 +12,7 @@ import type { Relayed } from "./uplink.ts";
 import { maybeConnectionBytes } from "./wire.ts";
 
 /** Only this process waits for it, and nothing else listens in the benchmark. */
-const port = 20_514;
+const port = freePort();
 
 export async function relayWithRsyslog(lines: readonly string[], rsyslogd: string): Promise<Relayed> {
   await using built = new AsyncDisposableStack();

@@ -3,11 +3,12 @@ import assert from "node:assert/strict";
 import { runCli } from "../../src/cli/run_cli.ts";
 import type { ScanDocument } from "../../common/reading/reading.ts";
 import { compareOids } from "../../src/snmp/oid.ts";
+import { freePort } from "../fixtures/free_port.ts";
 import { testHost } from "../fixtures/test_host.ts";
 import { peerTest } from "../fixtures/peers.ts";
 import { startSnmpsim } from "./snmpsim.ts";
 
-const port = 20_000 + (Deno.pid + 57) % 12_000;
+const port = freePort();
 
 interface Machine {
   description: string;

@@ -2,11 +2,12 @@
 import assert from "node:assert/strict";
 import { runCli } from "../../src/cli/run_cli.ts";
 import type { ScanDocument } from "../../common/reading/reading.ts";
+import { freePort } from "../fixtures/free_port.ts";
 import { testHost } from "../fixtures/test_host.ts";
 import { maybeRecordings, peerTest, recordings } from "../fixtures/peers.ts";
 import { type Served, startSnmpsim } from "./snmpsim.ts";
 
-const port = 20_000 + Deno.pid % 12_000;
+const port = freePort();
 const network = "127.93.0";
 
 function readRecordings(folder: string, kind: string, firstHost: number): Served[] {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { parseFleet } from "../../simulator/fleet_file.ts";
 import { testHost } from "../fixtures/test_host.ts";
+import { freePort } from "../fixtures/free_port.ts";
 import { port, scan, standardPrinter } from "../fixtures/scan_fixture.ts";
 
 Deno.test("scan reads a printer of an unknown maker from the standard MIB", async () => {
@@ -150,9 +151,10 @@ for (const priv of ["aes192r", "aes192b", "aes256r", "aes256b"] as const) {
 }
 
 Deno.test("scan reads an IPv6 address and a port in the target", async () => {
-  const device = standardPrinter("127.91.8.5", { address: "::1", port: 11_613 });
-  const { document } = await scan([device], ["[::1]:11613"]);
-  assert.deepEqual(document.printers.map(({ address, port }) => [address, port]), [["::1", 11_613]]);
+  const other = freePort("::1");
+  const device = standardPrinter("127.91.8.5", { address: "::1", port: other });
+  const { document } = await scan([device], [`[::1]:${other}`]);
+  assert.deepEqual(document.printers.map(({ address, port }) => [address, port]), [["::1", other]]);
 });
 
 Deno.test("scan takes the host name as it was targeted", async () => {

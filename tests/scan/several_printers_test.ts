@@ -5,11 +5,12 @@ import { runCli } from "../../src/cli/run_cli.ts";
 import { parseAgentConfig } from "../../src/config/read_config.ts";
 import type { Reading, ReadingScope, ScanDocument } from "../../common/reading/reading.ts";
 import { fakeNames } from "../fixtures/fake_names.ts";
+import { freePort } from "../fixtures/free_port.ts";
 import { testHost } from "../fixtures/test_host.ts";
 import { peerTest } from "../fixtures/peers.ts";
 import { startSnmpsim } from "./snmpsim.ts";
 
-const port = 20_000 + (Deno.pid + 31) % 12_000;
+const port = freePort();
 const address = "127.86.0.7";
 
 /** A row of hrDeviceTable and hrPrinterTable, with its serial and its counter where it has some. */
