@@ -1,24 +1,13 @@
 /** How the service spreads what it asks, by when requests arrive at simulated printers; real threads and sockets. */
 import assert from "node:assert/strict";
-import { createAccessMemory } from "../../src/service/access_memory.ts";
-import { createSiteScans } from "../../src/service/site_scans.ts";
-import { parseAgentConfig } from "../../src/config/read_config.ts";
 import { startSimulator } from "../../simulator/simulator.ts";
-import { fakeNames } from "../fixtures/fake_names.ts";
-import { testHost } from "../fixtures/test_host.ts";
 import { port, scan, standardPrinter } from "../fixtures/scan_fixture.ts";
+import { siteConfig, testSiteScans } from "../fixtures/site_scans.ts";
 
 const addresses = [...Array(22).keys()].map((i) => `127.182.0.${i + 1}`);
 const devices = addresses.map((address) => standardPrinter(address));
 
-const config = parseAgentConfig(
-  `
-platform: { rootDomain: example.com, endpoints: [dca.example.com] }
-sites: [{ name: office, ranges: [127.182.0.0/27], port: ${port} }]
-limits: { timeout: 500ms }
-`,
-  { file: "agent.yaml", env: () => undefined, readFile: () => "" },
-);
+const config = siteConfig(`ranges: [127.182.0.0/27], port: ${port}`, "timeout: 500ms");
 
 /** The most requests that arrived within any second. */
 function mostInASecond(times: readonly number[]): number {
@@ -28,30 +17,11 @@ function mostInASecond(times: readonly number[]): number {
 for (const kind of ["sweep", "read"] as const) {
   Deno.test(`the service spreads the requests of a ${kind} of known printers over seconds`, async () => {
     await using simulator = await startSimulator({ devices, log: true });
-    const read: string[] = [];
-    const machine = testHost();
-    const scans = createSiteScans({
-      machine: { ...machine, resolve: fakeNames({}) },
-      access: createAccessMemory(machine.clock, []),
-      config: () => config,
-      intake: {
-        take(reading) {
-          read.push(reading.address);
-          return { deviceId: reading.address };
-        },
-        lost: () => 0,
-        tellMerges() {},
-        notePresence() {},
-      },
-      log: { warn() {}, info() {} },
-      faults: { add() {}, clear() {}, keepSites() {} },
-      devices: () => addresses.length,
-      onPassed() {},
-    });
+    const { scan, readings } = testSiteScans(config, { devices: () => addresses.length });
     const places = kind === "sweep" ? null : addresses.map((address) => ({ address, port }));
     const signal = AbortSignal.timeout(60_000);
-    await scans.scan({ site: config.sites[0]!, places, kind, scope: "full", signal });
-    assert.deepEqual(read.toSorted(), addresses.toSorted());
+    await scan({ site: config.sites[0]!, places, kind, scope: "full", signal });
+    assert.deepEqual(readings.map(({ address }) => address).toSorted(), addresses.toSorted());
     const times = simulator.log.map(({ atMs }) => atMs);
     assert(times.length > 120, `only ${times.length} requests`);
     // 22 probes, 20 requests at once and 40 in the second, and some that waited for the processor.

@@ -1,13 +1,12 @@
 /** The service asks by what worked last time: Net-SNMP's agent counts what it refuses, as those do that lock out. */
 import assert from "node:assert/strict";
 import { type AccessMemory, createAccessMemory } from "../../src/service/access_memory.ts";
-import { createSiteScans } from "../../src/service/site_scans.ts";
-import { parseAgentConfig } from "../../src/config/read_config.ts";
 import { type Inventory, openInventory } from "../../src/store/inventory.ts";
 import type { Reading } from "../../common/reading/reading.ts";
 import { fakeNames } from "../fixtures/fake_names.ts";
 import { testHost } from "../fixtures/test_host.ts";
 import { peerTest } from "../fixtures/peers.ts";
+import { siteConfig, testSiteScans } from "../fixtures/site_scans.ts";
 import { authKey, createUser, privKey, type SnmpdPrinter, startSnmpdPrinter } from "../fixtures/snmpd_printer.ts";
 
 const peers = ["snmpd", "snmpget"];
@@ -31,22 +30,14 @@ class Site implements Disposable {
   }
 
   async scan(kind: "sweep" | "read" | "task"): Promise<Reading[]> {
-    const config = parseAgentConfig(
-      `
-platform: { rootDomain: example.com, endpoints: [dca.example.com] }
-sites: [{ name: office, ranges: [127.0.0.1], port: ${this.port}, rate: 0, credentials: [${
-        this.credentials.join(", ")
-      }] }]
-limits: { timeout: 250ms, workers: 1 }
-`,
-      { file: "agent.yaml", env: () => undefined, readFile: () => "" },
+    const config = siteConfig(
+      `ranges: [127.0.0.1], port: ${this.port}, rate: 0, credentials: [${this.credentials.join(", ")}]`,
+      "timeout: 250ms, workers: 1",
     );
     const readings: Reading[] = [];
-    const scans = createSiteScans({
+    const scans = testSiteScans(config, {
       machine: { ...testHost(), resolve: fakeNames({}), processors: 1 },
-      config: () => config,
       access: this.memory,
-      faults: { add: () => {}, clear: () => {}, keepSites: () => {} },
       intake: {
         lost: () => 0,
         tellMerges: () => {},
@@ -58,8 +49,6 @@ limits: { timeout: 250ms, workers: 1 }
         },
       },
       log: { warn: (event) => void this.log.push(event), info: (event) => void this.log.push(event) },
-      devices: () => 1,
-      onPassed: () => {},
     });
     await scans.scan({
       site: config.sites[0]!,

@@ -1,16 +1,15 @@
 /** Host names as targets, of a scan and of a site: printers with two addresses, and names that cannot be resolved. */
 import assert from "node:assert/strict";
-import { createAccessMemory } from "../../src/service/access_memory.ts";
 import { createFaultList } from "../../src/service/fault_list.ts";
 import { scanSite } from "../../src/service/scan_site.ts";
-import { createSiteScans } from "../../src/service/site_scans.ts";
-import { parseAgentConfig } from "../../src/config/read_config.ts";
+
 import { createHostNames, NameLookupError } from "../../src/targets/host_names.ts";
 import type { DeviceOptions } from "../../simulator/device.ts";
 import { startSimulator } from "../../simulator/simulator.ts";
 import { FakeClock } from "../fixtures/fake_clock.ts";
 import { testHost } from "../fixtures/test_host.ts";
 import { port, scan, standardPrinter } from "../fixtures/scan_fixture.ts";
+import { siteConfig, testSiteScans } from "../fixtures/site_scans.ts";
 
 const v4 = "127.179.0.7", v6 = "::1";
 
@@ -69,14 +68,10 @@ Deno.test("scan of nothing but a name that nobody knows is exit code 69, and an 
   }
 });
 
-const config = parseAgentConfig(
-  `
-platform: { rootDomain: example.com, endpoints: [dca.example.com] }
-sites: [{ name: office, hosts: ["printer.test", "other.test"], port: ${port}, rate: 0 }]
-policy: { hosts: [printer.test, other.test], ports: { snmp: [${port}] } }
-limits: { timeout: 250ms, workers: 1 }
-`,
-  { file: "agent.yaml", env: () => undefined, readFile: () => "" },
+const config = siteConfig(
+  `hosts: ["printer.test", "other.test"], port: ${port}, rate: 0`,
+  "timeout: 250ms, workers: 1",
+  `policy: { hosts: [printer.test, other.test], ports: { snmp: [${port}] } }`,
 );
 
 Deno.test("scanSite() reads a printer at its last known address when no name server answers, and asks no place in its stead", async () => {
@@ -123,7 +118,7 @@ Deno.test("createSiteScans() has one fault a site for its names, until they are 
     ended: ({ code }) => told.push(code),
   });
   let current = config, answer: string[] | undefined;
-  const scans = createSiteScans({
+  const scans = testSiteScans(config, {
     machine: {
       ...machine,
       resolve: () =>
@@ -134,12 +129,8 @@ Deno.test("createSiteScans() has one fault a site for its names, until they are 
         ),
     },
     config: () => current,
-    access: createAccessMemory(machine.clock, []),
-    intake: { take: () => ({ deviceId: "a" }), lost: () => 0, tellMerges() {}, notePresence() {} },
     log: { warn: (event) => told.push(event), info: (event) => told.push(event) },
     faults,
-    devices: () => 0,
-    onPassed() {},
   });
   const pass = () =>
     scans.scan({

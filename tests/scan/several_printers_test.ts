@@ -1,13 +1,11 @@
 /** Print servers with several printers, replayed by Debian's snmpsim and read by the whole command and by the agent's scan. */
 import assert from "node:assert/strict";
-import { scanSite } from "../../src/service/scan_site.ts";
 import { runCli } from "../../src/cli/run_cli.ts";
-import { parseAgentConfig } from "../../src/config/read_config.ts";
 import type { Reading, ReadingScope, ScanDocument } from "../../common/reading/reading.ts";
-import { fakeNames } from "../fixtures/fake_names.ts";
 import { freePort } from "../fixtures/free_port.ts";
 import { testHost } from "../fixtures/test_host.ts";
 import { peerTest } from "../fixtures/peers.ts";
+import { readSite, siteConfig } from "../fixtures/site_scans.ts";
 import { startSnmpsim } from "./snmpsim.ts";
 
 const port = freePort();
@@ -72,27 +70,11 @@ function order(a: string, b: string): number {
   return 0;
 }
 
-async function readAsAgent(scope: ReadingScope): Promise<Reading[]> {
-  const config = parseAgentConfig(
-    `
-platform: { rootDomain: example.com, endpoints: [dca.example.com] }
-sites: [{ name: office, ranges: ["${address}"], port: ${port}, rate: 0 }]
-limits: { timeout: 4s, workers: 1 }
-`,
-    { file: "agent.yaml", env: () => undefined, readFile: () => "" },
-  );
-  const readings: Reading[] = [];
-  await scanSite({
-    config,
-    site: config.sites[0]!,
+const readAsAgent = (scope: ReadingScope) =>
+  readSite(siteConfig(`ranges: ["${address}"], port: ${port}, rate: 0`, "timeout: 4s, workers: 1"), {
     places: [{ address, port }],
-    kind: "read",
     scope,
-    signal: AbortSignal.timeout(60_000),
-    onReading: (reading) => readings.push(reading),
-  }, { ...testHost(), resolve: fakeNames({}), onHostFault: ({ reason }) => assert.fail(reason) });
-  return readings;
-}
+  });
 
 const told = ({ deviceIndex, model, serial, mac, meters, supplies }: Reading) => [
   deviceIndex,

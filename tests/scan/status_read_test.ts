@@ -1,27 +1,18 @@
-/** What a status read asks of a printer and what comes of it, with the real threads and sockets. */
+/** What a status read asks of a printer, known or not, and what comes of it, with the real threads and sockets. */
 import assert from "node:assert/strict";
-import { scanSite } from "../../src/service/scan_site.ts";
-import { parseAgentConfig } from "../../src/config/read_config.ts";
 import type { Reading, ReadingScope } from "../../common/reading/reading.ts";
+import type { DeviceOptions } from "../../simulator/device.ts";
 import { parseFleet } from "../../simulator/fleet_file.ts";
-import { startSimulator } from "../../simulator/simulator.ts";
-import { fakeNames } from "../fixtures/fake_names.ts";
-import { testHost } from "../fixtures/test_host.ts";
-import { port } from "../fixtures/scan_fixture.ts";
+import { type LoggedRequest, startSimulator } from "../../simulator/simulator.ts";
+import { port, standardPrinter } from "../fixtures/scan_fixture.ts";
+import { readSite, siteConfig, testSiteScans } from "../fixtures/site_scans.ts";
 
 const address = "127.98.0.5";
 const counters = "1.3.6.1.4.1.2435.2.3.9.4.2.1.5.5.10";
 const brotherSupplies = "1.3.6.1.4.1.2435.2.3.9.4.2.1.5.5.8";
 const supplies = "1.3.6.1.2.1.43.11", inputs = "1.3.6.1.2.1.43.8", alerts = "1.3.6.1.2.1.43.18";
 
-const config = parseAgentConfig(
-  `
-platform: { rootDomain: example.com, endpoints: [dca.example.com] }
-sites: [{ name: office, ranges: ["${address}"], port: ${port}, rate: 0 }]
-limits: { timeout: 300ms, workers: 1 }
-`,
-  { file: "agent.yaml", env: () => undefined, readFile: () => "" },
-);
+const config = siteConfig(`ranges: ["${address}"], port: ${port}, rate: 0`, "timeout: 300ms, workers: 1");
 
 /** Reads one printer whose panel shows `panel`; `asked` is every OID of every request. */
 async function read(scope: ReadingScope, panel: string): Promise<{ reading: Reading; asked: string[] }> {
@@ -43,16 +34,7 @@ printers:
     alerts: [{ severity: warning, group: markerSupplies, code: 1104, description: Toner low }]
 `);
   await using simulator = await startSimulator({ devices, log: true });
-  const readings: Reading[] = [];
-  await scanSite({
-    config,
-    site: config.sites[0]!,
-    places: [{ address, port }],
-    kind: "read",
-    scope,
-    signal: AbortSignal.timeout(30_000),
-    onReading: (reading) => readings.push(reading),
-  }, { ...testHost(), resolve: fakeNames({}), onHostFault: ({ reason }) => assert.fail(reason) });
+  const readings = await readSite(config, { places: [{ address, port }], scope });
   assert.equal(readings.length, 1);
   return { reading: readings[0]!, asked: simulator.log.flatMap(({ oids }) => oids) };
 }
@@ -84,4 +66,73 @@ Deno.test("scanSite() with the scope status asks a printer that sleeps for nothi
   assert.deepEqual([under(asked, brotherSupplies), under(asked, counters), under(asked, inputs)], [0, 0, 0]);
   // One of its levels is asked for by the way, as it tells a printer from other devices.
   assert.equal(under(asked, supplies), 1);
+});
+
+const known = "127.187.0.1";
+const keys = { auth: "sha256, key: long-auth-password", priv: "aes128, key: long-priv-password" };
+const credentials = {
+  community: "{ name: public, community: public }",
+  user: `{ name: monitor, user: monitor, auth: { protocol: ${keys.auth} }, priv: { protocol: ${keys.priv} } }`,
+};
+
+async function reads(device: DeviceOptions, credential: keyof typeof credentials, scopes: readonly ReadingScope[]) {
+  const config = siteConfig(
+    `ranges: ["${known}"], port: ${port}, rate: 0, credentials: [${credentials[credential]}]`,
+    "timeout: 300ms, workers: 1",
+  );
+  await using simulator = await startSimulator({ devices: [device], log: true });
+  const { scan, readings } = testSiteScans(config);
+  const requests: LoggedRequest[][] = [];
+  for (const scope of scopes) {
+    const before = simulator.log.length;
+    const signal = AbortSignal.timeout(60_000);
+    await scan({ site: config.sites[0]!, places: [{ address: known, port }], kind: "read", scope, signal });
+    // Where the machine is slow, one is sent twice.
+    const sent = simulator.log.slice(before);
+    requests.push([...new Map(sent.map((one) => [JSON.stringify([one.version, one.type, one.oids]), one])).values()]);
+  }
+  return { readings, requests };
+}
+
+const uptime: Partial<DeviceOptions> = { upTimeSeconds: 86_400 };
+const user = {
+  name: "monitor",
+  level: "authPriv" as const,
+  auth: "sha256" as const,
+  authKey: "long-auth-password",
+  priv: "aes128" as const,
+  privKey: "long-priv-password",
+};
+const cases: { name: string; credential: keyof typeof credentials; changes: Partial<DeviceOptions>; most: number }[] = [
+  { name: "v2c", credential: "community", changes: uptime, most: 3 },
+  // One request more, as nothing stands behind the panel.
+  { name: "v1 alone", credential: "community", changes: { ...uptime, versions: ["1"] }, most: 4 },
+  // The sweep and the session ask for the engine.
+  { name: "v3", credential: "user", changes: { ...uptime, versions: ["3"], users: [user] }, most: 5 },
+];
+for (const { name, credential, changes, most } of cases) {
+  Deno.test(`the service asks a printer that it knows for its status in few requests: ${name}`, async () => {
+    const scopes = ["full", "status", "status"] as const;
+    const { readings, requests } = await reads(standardPrinter(known, changes), credential, scopes);
+    const [full, ...status] = requests.map(({ length }) => length);
+    assert(full! >= 6, `${full} requests`);
+    for (const count of status) assert(count <= most, `${count} of ${full} requests`);
+    assert.deepEqual(readings.map(({ serial }) => serial), Array(3).fill(readings[0]!.serial));
+    const { supplies, trays, meters } = readings[0]!;
+    assert(supplies.length > 0 && trays.length > 0 && meters.length > 0);
+    for (const reading of readings.slice(1)) {
+      assert.deepEqual([reading.supplies, reading.trays, reading.meters], [supplies, trays, []]);
+      assert.deepEqual([reading.model, reading.location, reading.mac], [
+        readings[0]!.model,
+        readings[0]!.location,
+        readings[0]!.mac,
+      ]);
+    }
+  });
+}
+
+Deno.test("the service learns from the first status read after a restart", async () => {
+  const { requests } = await reads(standardPrinter(known, uptime), "community", ["status", "status"]);
+  const [first, second] = requests.map(({ length }) => length);
+  assert(first! >= 6 && second! <= 3, `${first} and ${second} requests`);
 });
