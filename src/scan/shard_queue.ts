@@ -41,7 +41,7 @@ export interface ShardQueueOptions {
   ratePerSecond: number;
   timeoutMs: number;
   /** Most addresses of a shard. */
-  longest?: number;
+  longest?: number | undefined;
   /** Where an earlier scan of the same order stopped. */
   position?: ScanPosition | undefined;
 }

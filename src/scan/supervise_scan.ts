@@ -7,22 +7,15 @@ import type { Clock } from "../../common/core/clock.ts";
 import { UnavailableError } from "../../common/core/errors.ts";
 import type { IpRange } from "../../common/core/ip_range.ts";
 import type { WireCredentialPlan } from "../snmp/credential.ts";
-import type { OtherDevice, Problem, Reading, ReadingScope, UnreadDevice } from "../../common/reading/reading.ts";
-import type { Access, RememberedAccess } from "./access.ts";
-import type {
-  DeviceResult,
-  FoundDevice,
-  FromScanner,
-  ScannerCounters,
-  SendWindow,
-  ToScanner,
-} from "./worker_messages.ts";
+import type { ReadingScope } from "../../common/reading/reading.ts";
+import type { RememberedAccess } from "./access.ts";
+import { type CollectedFindings, createFindings, type FindingListeners, type ScanFindings } from "./scan_findings.ts";
+import type { FromScanner, ScannerConfig, ScannerCounters, SendWindow, ToScanner } from "./worker_messages.ts";
 import type { ColumnGroup } from "../snmp/read_objects.ts";
-import type { Varbind } from "../snmp/value.ts";
 import { type AddressSpace, netPermissions, targetAt } from "../targets/address_space.ts";
 import { countNear } from "../targets/near_targets.ts";
 import { permute } from "../targets/permute.ts";
-import { createShardQueue, mergeSlices, type QueuedShard, type ScanPosition } from "./shard_queue.ts";
+import { createShardQueue, mergeSlices, type QueuedShard, type ScanPosition, type ShardQueue } from "./shard_queue.ts";
 
 export interface ScanRequest {
   space: AddressSpace;
@@ -62,7 +55,7 @@ export interface ScannerWorker {
   terminate(): void;
 }
 
-export interface ScanParts {
+export interface ScanParts extends FindingListeners {
   /**
    * Starts a thread that may send to exactly these hosts and ports, the first of `ofThese` that are started now. Throws
    * `UnavailableError` where it cannot be had.
@@ -73,9 +66,6 @@ export interface ScanParts {
   clock: Clock;
   signal: AbortSignal;
   onProgress: (progress: ScanProgress) => void;
-  onReading: (reading: Reading, access: Access | undefined) => void;
-  /** How a device, by "address port", was opened or was not; before its readings. */
-  onAccess?: (key: string, access: Access) => void;
   /** Some more of the space is done. */
   onShardDone?: (position: () => ScanPosition) => void;
 }
@@ -89,14 +79,7 @@ export interface ScanProgress extends ScannerCounters {
   finished: number;
 }
 
-export interface ScanResult {
-  printers: Reading[];
-  others: OtherDevice[];
-  /** Devices that answered and were not read. */
-  unread: UnreadDevice[];
-  /** Answers by device, when the request says to capture. */
-  captured: { key: string; varbinds: Varbind[]; access: Access | undefined }[];
-  problems: Problem[];
+export interface ScanResult extends CollectedFindings {
   counters: ScannerCounters;
   interrupted: boolean;
   /** Where it stopped. */
@@ -110,18 +93,6 @@ export class ScanFailedError extends UnavailableError {
   constructor(why: UnavailableError, readonly soFar: ScanResult) {
     super(why.message, why.hint, why.retryAfterMs, { cause: why });
   }
-}
-
-interface Slot {
-  worker: ScannerWorker;
-  ready: boolean;
-  shards: Map<number, QueuedShard>;
-  counters: ScannerCounters;
-  heardAt: number;
-  /** When its counters last changed. */
-  movedAt: number;
-  crashes: number;
-  stopped: boolean;
 }
 
 /** A worker reports every quarter of a second; one that is silent for so long hangs. */
@@ -149,328 +120,329 @@ const noCounters: ScannerCounters = {
   reading: 0,
 };
 
+/** A worker of the pool and what it has to do. */
+interface PoolWorker {
+  thread: ScannerWorker;
+  ready: boolean;
+  shards: Map<number, QueuedShard>;
+  counters: ScannerCounters;
+  heardAt: number;
+  /** When its counters last changed. */
+  movedAt: number;
+  /** Of those that had its place before, since the last shard that was done. */
+  crashes: number;
+  stopped: boolean;
+}
+
+/** A scan that is under way. */
+interface ScanPool {
+  request: ScanRequest;
+  parts: ScanParts;
+  queue: ShardQueue;
+  done: [from: number, to: number][];
+  findings: ScanFindings;
+  /** How many workers share the rate. */
+  size: number;
+  workers: Set<PoolWorker>;
+  /** What those counted that have been replaced. */
+  counted: ScannerCounters;
+  /** What each worker is started with. */
+  config: ScannerConfig;
+  permissions: string[];
+  startFailures: number;
+  /** Whether the workers know that there are no further shards. */
+  toldLast: boolean;
+  over: PromiseWithResolvers<void>;
+  /** Aborted when the scan is over. */
+  closing: AbortController;
+}
+
 /** Scans the whole space. Resolves also when it was stopped; throws `ScanFailedError` when no worker can be started. */
 export async function superviseScan(request: ScanRequest, parts: ScanParts): Promise<ScanResult> {
-  const { space, reads } = request;
+  const pool = createPool(request, parts);
   const { clock, signal } = parts;
-  const permissions = netPermissions(space);
-  const links = parts.links?.() ?? [];
-  const most = countNear(space, links) > wholeTable ? Math.floor(atOnce / request.workers) : undefined;
-  // Short enough for both questions while the system looks for an address.
-  const queue = createShardQueue(
-    space.size,
-    most === undefined ? request : { ...request, longest: Math.floor(most / 2) },
-  );
-  const done: [from: number, to: number][] = [...request.position?.done ?? []];
-  const workers = Math.min(request.workers, queue.length);
-  const printers: Reading[] = [];
-  const others: OtherDevice[] = [];
-  /** Found and without a result so far, by "address port". */
-  const found = new Map<string, FoundDevice>();
-  const expired: FoundDevice[] = [];
-  /** Answers that were of no use, by "address port"; such a device may still be found. */
-  const unread = new Map<string, UnreadDevice>();
-  const captured: ScanResult["captured"] = [];
-  const problems: Problem[] = [];
-  const slots = new Set<Slot>();
-  const buried = { ...noCounters };
-  let startFailures = 0, finished = 0;
-  let isLast = false;
-  const over = Promise.withResolvers<void>();
-  const closing = new AbortController();
-
-  function startWorker(crashes: number, ofThese = 1): void {
-    const worker = parts.createWorker(permissions, ofThese);
-    const now = clock.monotonicMs();
-    const slot: Slot = {
-      worker,
-      ready: false,
-      shards: new Map(),
-      counters: { ...noCounters },
-      heardAt: now,
-      movedAt: now,
-      crashes,
-      stopped: false,
-    };
-    slots.add(slot);
-    worker.onMessage = (message) => onMessage(slot, message);
-    worker.onCrash = (message) => bury(slot, `crashed: ${message}`);
-    worker.post({
-      type: "start",
-      config: {
-        space,
-        seed: request.seed,
-        credentials: request.credentials,
-        ...(request.remembered === undefined ? {} : { remembered: request.remembered }),
-        ratePerSecond: request.ratePerSecond / workers,
-        ...(reads === undefined
-          ? {}
-          : { reads: { perSecond: reads.perSecond / workers, burst: reads.burst / workers } }),
-        timeoutMs: request.timeoutMs,
-        retries: request.retries,
-        deviceDeadlineMs: request.deviceDeadlineMs,
-        maxReading: request.maxReading,
-        scope: request.scope,
-        learns: request.learns ?? false,
-        capture: request.capture,
-        ...(request.window === undefined ? {} : { window: request.window }),
-        ...(most === undefined ? {} : { crowded: { links, most } }),
-      },
-    });
-    if (isLast) worker.post({ type: "last" });
-  }
-
-  function onMessage(slot: Slot, message: FromScanner): void {
-    slot.heardAt = clock.monotonicMs();
-    switch (message.type) {
-      case "ready":
-        slot.ready = true;
-        startFailures = 0;
-        return assign(slot);
-      case "pull":
-        return assign(slot);
-      case "progress":
-        return onProgress(slot, message.counters);
-      case "found":
-        for (const device of message.devices) {
-          found.set(device.key, device);
-          unread.delete(device.key);
-        }
-        return;
-      case "unread":
-        for (const { key, ...device } of message.devices) if (!found.has(key)) unread.set(key, device);
-        return;
-      case "results":
-        for (const result of message.results) onResult(slot, result);
-        return;
-      case "shardDone":
-        problems.push(...message.problems);
-        return message.complete ? onShardDone(slot, message.shard) : undefined;
-      case "stopped":
-        slot.stopped = true;
-        if ([...slots].every((other) => other.stopped)) over.resolve();
-        return;
-      case "failed":
-        return bury(slot, `failed: ${message.message}`);
-    }
-  }
-
-  function onShardDone(slot: Slot, id: number): void {
-    const shard = slot.shards.get(id);
-    if (shard !== undefined) done.push([shard.from, shard.to]);
-    slot.shards.delete(id);
-    slot.crashes = 0;
-    slot.movedAt = slot.heardAt;
-    parts.onShardDone?.(position);
-    assign(slot);
-    finishIfDone();
-  }
-
-  function position(): ScanPosition {
-    const begun = [...queue.waiting(), ...[...slots].flatMap(({ shards }) => [...shards.values()])]
-      .filter(({ reported }) => reported.size > 0);
-    return {
-      done: mergeSlices(done),
-      begun: begun.map(({ from, to, reported }) => ({ from, to, reported: [...reported] })),
-    };
-  }
-
-  function onProgress(slot: Slot, counters: ScannerCounters): void {
-    if (Object.entries(counters).some(([name, value]) => slot.counters[name as keyof ScannerCounters] !== value)) {
-      slot.movedAt = slot.heardAt;
-    }
-    slot.counters = counters;
-    reportProgress();
-  }
-
-  function reportProgress(): void {
-    parts.onProgress({ ...totals(), addresses: space.size, printers: printers.length, waiting: found.size, finished });
-  }
-
-  function totals(): ScannerCounters {
-    const sum = { ...buried };
-    for (const slot of slots) add(sum, slot.counters);
-    sum.probed = Math.min(sum.probed, space.size);
-    return sum;
-  }
-
-  function onResult(slot: Slot, result: DeviceResult): void {
-    slot.shards.get(result.shard)?.reported.add(result.key);
-    const device = found.get(result.key);
-    if (result.isUnread && device !== undefined) expired.push(device);
-    finished++;
-    found.delete(result.key);
-    problems.push(...result.problems);
-    if (result.captured !== undefined) {
-      captured.push({ key: result.key, varbinds: result.captured, access: result.access });
-    }
-    if (result.other !== undefined) others.push(result.other);
-    if (result.access !== undefined) parts.onAccess?.(result.key, result.access);
-    for (const reading of result.readings) {
-      printers.push(reading);
-      parts.onReading(reading, result.access);
-    }
-  }
-
-  function assign(slot: Slot): void {
-    if (!slot.ready || signal.aborted) return;
-    const idle = slot.shards.size === 0;
-    if ([...slot.shards.values()].some((shard) => shard.failures > 0)) return;
-    if (!idle && queue.onlySuspects) return;
-    const shard = queue.next(idle);
-    if (queue.length === 0) tellLast();
-    if (shard === undefined) return;
-    slot.shards.set(shard.id, shard);
-    slot.movedAt = clock.monotonicMs();
-    const { id, from, to, reported } = shard;
-    slot.worker.post({ type: "shard", shard: { id, from, to, skip: [...reported] } });
-  }
-
-  function tellLast(): void {
-    if (isLast) return;
-    isLast = true;
-    for (const { worker } of slots) worker.post({ type: "last" });
-  }
-
-  /** Ends a worker that crashed or hangs, and has its work done by others. */
-  function bury(slot: Slot, why: string): void {
-    if (!slots.delete(slot)) return;
-    slot.worker.terminate();
-    const kept = { ...slot.counters, reading: 0 };
-    add(buried, kept);
-    if (!slot.ready && ++startFailures >= maxStartFailures) {
-      over.reject(
-        new UnavailableError(
-          `Cannot start a scanner worker: it ${why}`,
-          "see whether the machine allows more sockets and threads",
-        ),
-      );
-      return;
-    }
-    for (const shard of slot.shards.values()) {
-      const index = queue.fail(shard);
-      if (index === undefined) continue;
-      done.push([index, index + 1]);
-      const { address, port } = targetAt(space, permute(index, space.size, request.seed));
-      problems.push({
-        code: "worker-crash",
-        message: `Cannot scan ${address} port ${port} as the scanner ${why}, three times; the address was left out`,
-        address,
-      });
-    }
-    if (signal.aborted) {
-      if ([...slots].every((other) => other.stopped)) over.resolve();
-      return;
-    }
-    replaceWorker(slot.crashes, 0);
-    finishIfDone();
-  }
-
-  function replaceWorker(crashes: number, failures: number): void {
-    const pauseMs = Math.min(5_000, 50 * 2 ** (crashes + failures));
-    // Rejects only when the scan is over, and then nobody needs the worker.
-    void clock.sleep(pauseMs, closing.signal).then(() => {
-      try {
-        startWorker(crashes + 1);
-      } catch (error) {
-        if (!(error instanceof UnavailableError)) over.reject(error);
-        else if (slots.size > 0) { for (const slot of slots) assign(slot); }
-        else if (failures + 1 >= maxStartFailures) over.reject(error);
-        else replaceWorker(crashes, failures + 1);
-      }
-    }, () => {});
-  }
-
-  /** As many as the process has room for, but one at least. */
-  function startWorkers(): void {
-    for (let i = 0; i < workers; i++) {
-      try {
-        startWorker(0, workers - i);
-      } catch (error) {
-        if (i === 0 || !(error instanceof UnavailableError)) throw error;
-        return;
-      }
-    }
-  }
-
-  function finishIfDone(): void {
-    if (queue.length > 0 || [...slots].some((slot) => slot.shards.size > 0)) return;
-    stopAll();
-  }
-
-  function stopAll(): void {
-    for (const slot of slots) slot.worker.post({ type: "stop", atOnce: request.stopsAtOnce ?? false });
-    if (slots.size === 0) over.resolve();
-  }
-
-  function watch(): void {
-    const now = clock.monotonicMs();
-    for (const slot of slots) {
-      if (slot.stopped) continue;
-      const patienceMs = slot.ready ? silentMs : startMs;
-      if (now - slot.heardAt > patienceMs) bury(slot, `was silent for ${patienceMs / 1000} s`);
-      else if (slot.shards.size > 0 && now - slot.movedAt > stalledMs + request.deviceDeadlineMs) {
-        bury(slot, "made no progress");
-      }
-    }
-  }
-
-  async function keepWatch(): Promise<void> {
-    for (;;) {
-      await clock.sleep(watchEveryMs, closing.signal);
-      watch();
-    }
-  }
-
   // Ends by the rejection of its sleep when the scan is over.
-  void keepWatch().catch(() => {});
+  void watchWorkers(pool).catch(() => {});
   const onAbort = () => {
-    stopAll();
-    void clock.sleep(stopWithinMs, closing.signal).then(() => over.resolve(), () => {});
+    stopAll(pool);
+    void clock.sleep(stopWithinMs, pool.closing.signal).then(() => pool.over.resolve(), () => {});
   };
   if (signal.aborted) onAbort();
   else signal.addEventListener("abort", onAbort, { once: true });
   let failure: UnavailableError | undefined;
   try {
     if (!signal.aborted) {
-      startWorkers();
-      finishIfDone();
+      startWorkers(pool);
+      finishIfDone(pool);
     }
-    await over.promise;
+    await pool.over.promise;
   } catch (error) {
     if (!(error instanceof UnavailableError)) throw error;
     failure = error;
   } finally {
-    closing.abort();
+    pool.closing.abort();
     signal.removeEventListener("abort", onAbort);
-    for (const slot of slots) slot.worker.terminate();
+    for (const { thread } of pool.workers) thread.terminate();
   }
-  const counters = totals();
-  const isStopped = signal.aborted ||
-    (failure === undefined && (queue.length > 0 || [...slots].some(({ shards }) => shards.size > 0)));
-  const result: ScanResult = {
-    printers,
-    others,
-    unread: [
-      ...unreadDevices(found.values(), isStopped ? "stopped" : "failed"),
-      ...unreadDevices(expired, "deadline"),
-      ...unread.values(),
-    ],
-    captured,
-    problems,
-    counters,
-    interrupted: isStopped,
-    position: position(),
-    notProbed: signal.aborted ? space.size - counters.probed : 0,
-  };
+  const result = resultOf(pool, failure);
   if (failure !== undefined) throw new ScanFailedError(failure, result);
   return result;
 }
 
-function unreadDevices(devices: Iterable<FoundDevice>, reason: UnreadDevice["reason"]): UnreadDevice[] {
-  return [...devices].map(({ key: _, ...device }) => ({ ...device, reason }));
+function createPool(request: ScanRequest, parts: ScanParts): ScanPool {
+  const { space, reads } = request;
+  const links = parts.links?.() ?? [];
+  const most = countNear(space, links) > wholeTable ? Math.floor(atOnce / request.workers) : undefined;
+  // Short enough for both questions while the system looks for an address.
+  const longest = most === undefined ? undefined : Math.floor(most / 2);
+  const queue = createShardQueue(space.size, { ...request, longest });
+  const size = Math.min(request.workers, queue.length);
+  return {
+    request,
+    parts,
+    queue,
+    done: [...request.position?.done ?? []],
+    findings: createFindings(parts),
+    size,
+    workers: new Set(),
+    counted: { ...noCounters },
+    config: {
+      space,
+      seed: request.seed,
+      credentials: request.credentials,
+      remembered: request.remembered,
+      ratePerSecond: request.ratePerSecond / size,
+      reads: reads && { perSecond: reads.perSecond / size, burst: reads.burst / size },
+      timeoutMs: request.timeoutMs,
+      retries: request.retries,
+      deviceDeadlineMs: request.deviceDeadlineMs,
+      maxReading: request.maxReading,
+      scope: request.scope,
+      learns: request.learns ?? false,
+      capture: request.capture,
+      window: request.window,
+      crowded: most === undefined ? undefined : { links, most },
+    },
+    permissions: netPermissions(space),
+    startFailures: 0,
+    toldLast: false,
+    over: Promise.withResolvers(),
+    closing: new AbortController(),
+  };
 }
 
-function add(sum: ScannerCounters, counters: ScannerCounters): void {
+/** As many as the process has room for, but one at least. */
+function startWorkers(pool: ScanPool): void {
+  for (let i = 0; i < pool.size; i++) {
+    try {
+      startWorker(pool, { crashes: 0, ofThese: pool.size - i });
+    } catch (error) {
+      if (i === 0 || !(error instanceof UnavailableError)) throw error;
+      return;
+    }
+  }
+}
+
+function startWorker(pool: ScanPool, { crashes, ofThese }: { crashes: number; ofThese: number }): void {
+  const thread = pool.parts.createWorker(pool.permissions, ofThese);
+  const now = pool.parts.clock.monotonicMs();
+  const worker: PoolWorker = {
+    thread,
+    ready: false,
+    shards: new Map(),
+    counters: { ...noCounters },
+    heardAt: now,
+    movedAt: now,
+    crashes,
+    stopped: false,
+  };
+  pool.workers.add(worker);
+  thread.onMessage = (message) => onMessage(pool, worker, message);
+  thread.onCrash = (message) => replaceWorker(pool, worker, `crashed: ${message}`);
+  thread.post({ type: "start", config: pool.config });
+  if (pool.toldLast) thread.post({ type: "last" });
+}
+
+function onMessage(pool: ScanPool, worker: PoolWorker, message: FromScanner): void {
+  const { findings } = pool;
+  worker.heardAt = pool.parts.clock.monotonicMs();
+  switch (message.type) {
+    case "ready":
+      worker.ready = true;
+      pool.startFailures = 0;
+      return assign(pool, worker);
+    case "pull":
+      return assign(pool, worker);
+    case "progress":
+      return onProgress(pool, worker, message.counters);
+    case "found":
+      return findings.addFound(message.devices);
+    case "unread":
+      return findings.addUnread(message.devices);
+    case "results":
+      for (const result of message.results) {
+        worker.shards.get(result.shard)?.reported.add(result.key);
+        findings.addResult(result);
+      }
+      return;
+    case "shardDone":
+      findings.problems.push(...message.problems);
+      return message.complete ? onShardDone(pool, worker, message.shard) : undefined;
+    case "stopped":
+      worker.stopped = true;
+      return endIfStopped(pool);
+    case "failed":
+      return replaceWorker(pool, worker, `failed: ${message.message}`);
+  }
+}
+
+function onShardDone(pool: ScanPool, worker: PoolWorker, id: number): void {
+  const shard = worker.shards.get(id);
+  if (shard !== undefined) pool.done.push([shard.from, shard.to]);
+  worker.shards.delete(id);
+  worker.crashes = 0;
+  worker.movedAt = worker.heardAt;
+  pool.parts.onShardDone?.(() => positionOf(pool));
+  assign(pool, worker);
+  finishIfDone(pool);
+}
+
+function onProgress(pool: ScanPool, worker: PoolWorker, counters: ScannerCounters): void {
+  if (Object.entries(counters).some(([name, value]) => worker.counters[name as keyof ScannerCounters] !== value)) {
+    worker.movedAt = worker.heardAt;
+  }
+  worker.counters = counters;
+  pool.parts.onProgress({ ...totalsOf(pool), addresses: pool.request.space.size, ...pool.findings.counts() });
+}
+
+/** Gives the worker its next shard, where it may have one. */
+function assign(pool: ScanPool, worker: PoolWorker): void {
+  const { queue, parts: { signal, clock } } = pool;
+  if (!worker.ready || signal.aborted) return;
+  const idle = worker.shards.size === 0;
+  if ([...worker.shards.values()].some((shard) => shard.failures > 0)) return;
+  if (!idle && queue.onlySuspects) return;
+  const shard = queue.next(idle);
+  if (queue.length === 0) tellLast(pool);
+  if (shard === undefined) return;
+  worker.shards.set(shard.id, shard);
+  worker.movedAt = clock.monotonicMs();
+  const { id, from, to, reported } = shard;
+  worker.thread.post({ type: "shard", shard: { id, from, to, skip: [...reported] } });
+}
+
+function tellLast(pool: ScanPool): void {
+  if (pool.toldLast) return;
+  pool.toldLast = true;
+  for (const { thread } of pool.workers) thread.post({ type: "last" });
+}
+
+/** Ends a worker that crashed or hangs, and has its work done by others. */
+function replaceWorker(pool: ScanPool, worker: PoolWorker, why: string): void {
+  if (!pool.workers.delete(worker)) return;
+  worker.thread.terminate();
+  addCounters(pool.counted, { ...worker.counters, reading: 0 });
+  if (!worker.ready && ++pool.startFailures >= maxStartFailures) {
+    const hint = "see whether the machine allows more sockets and threads";
+    return pool.over.reject(new UnavailableError(`Cannot start a scanner worker: it ${why}`, hint));
+  }
+  for (const shard of worker.shards.values()) requeue(pool, shard, why);
+  if (pool.parts.signal.aborted) return endIfStopped(pool);
+  startAfterPause(pool, { crashes: worker.crashes, failures: 0 });
+  finishIfDone(pool);
+}
+
+/** An address that made three workers fail is left out. */
+function requeue({ request: { space, seed }, queue, done, findings }: ScanPool, shard: QueuedShard, why: string): void {
+  const index = queue.fail(shard);
+  if (index === undefined) return;
+  done.push([index, index + 1]);
+  const { address, port } = targetAt(space, permute(index, space.size, seed));
+  findings.problems.push({
+    code: "worker-crash",
+    message: `Cannot scan ${address} port ${port} as the scanner ${why}, three times; the address was left out`,
+    address,
+  });
+}
+
+function startAfterPause(pool: ScanPool, { crashes, failures }: { crashes: number; failures: number }): void {
+  const { parts: { clock }, closing, workers, over } = pool;
+  const pauseMs = Math.min(5_000, 50 * 2 ** (crashes + failures));
+  // Rejects only when the scan is over, and then nobody needs the worker.
+  void clock.sleep(pauseMs, closing.signal).then(() => {
+    try {
+      startWorker(pool, { crashes: crashes + 1, ofThese: 1 });
+    } catch (error) {
+      if (!(error instanceof UnavailableError)) over.reject(error);
+      else if (workers.size > 0) { for (const worker of workers) assign(pool, worker); }
+      else if (failures + 1 >= maxStartFailures) over.reject(error);
+      else startAfterPause(pool, { crashes, failures: failures + 1 });
+    }
+  }, () => {});
+}
+
+function finishIfDone(pool: ScanPool): void {
+  if (!hasShards(pool)) stopAll(pool);
+}
+
+function hasShards({ queue, workers }: ScanPool): boolean {
+  return queue.length > 0 || [...workers].some(({ shards }) => shards.size > 0);
+}
+
+function stopAll({ request, workers, over }: ScanPool): void {
+  for (const { thread } of workers) thread.post({ type: "stop", atOnce: request.stopsAtOnce ?? false });
+  if (workers.size === 0) over.resolve();
+}
+
+function endIfStopped({ workers, over }: ScanPool): void {
+  if ([...workers].every(({ stopped }) => stopped)) over.resolve();
+}
+
+async function watchWorkers(pool: ScanPool): Promise<never> {
+  const { parts: { clock }, request, closing, workers } = pool;
+  for (;;) {
+    await clock.sleep(watchEveryMs, closing.signal);
+    const now = clock.monotonicMs();
+    for (const worker of workers) {
+      if (worker.stopped) continue;
+      const patienceMs = worker.ready ? silentMs : startMs;
+      if (now - worker.heardAt > patienceMs) replaceWorker(pool, worker, `was silent for ${patienceMs / 1000} s`);
+      else if (worker.shards.size > 0 && now - worker.movedAt > stalledMs + request.deviceDeadlineMs) {
+        replaceWorker(pool, worker, "made no progress");
+      }
+    }
+  }
+}
+
+function positionOf({ queue, workers, done }: ScanPool): ScanPosition {
+  const begun = [...queue.waiting(), ...[...workers].flatMap(({ shards }) => [...shards.values()])]
+    .filter(({ reported }) => reported.size > 0);
+  return {
+    done: mergeSlices(done),
+    begun: begun.map(({ from, to, reported }) => ({ from, to, reported: [...reported] })),
+  };
+}
+
+function totalsOf({ counted, workers, request: { space } }: ScanPool): ScannerCounters {
+  const sum = { ...counted };
+  for (const { counters } of workers) addCounters(sum, counters);
+  sum.probed = Math.min(sum.probed, space.size);
+  return sum;
+}
+
+function addCounters(sum: ScannerCounters, counters: ScannerCounters): void {
   for (const name of Object.keys(sum) as (keyof ScannerCounters)[]) sum[name] += counters[name];
+}
+
+function resultOf(pool: ScanPool, failure: UnavailableError | undefined): ScanResult {
+  const { parts: { signal }, request: { space }, findings } = pool;
+  const counters = totalsOf(pool);
+  const interrupted = signal.aborted || (failure === undefined && hasShards(pool));
+  return {
+    ...findings.collected(interrupted ? "stopped" : "failed"),
+    counters,
+    interrupted,
+    position: positionOf(pool),
+    notProbed: signal.aborted ? space.size - counters.probed : 0,
+  };
 }

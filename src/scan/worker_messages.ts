@@ -16,11 +16,11 @@ export interface ScannerConfig {
   seed: number;
   credentials: WireCredentialPlan;
   /** What is known of devices from before; nothing where it is left out. */
-  remembered?: RememberedAccess;
+  remembered?: RememberedAccess | undefined;
   /** Packets per second of this worker; 0 is unlimited. */
   ratePerSecond: number;
   /** Of these, requests to devices that are being read, and how many of them at once; without it as many as packets. */
-  reads?: { perSecond: number; burst: number };
+  reads?: { perSecond: number; burst: number } | undefined;
   /** How long one request waits for its answer. */
   timeoutMs: number;
   retries: number;
@@ -30,13 +30,13 @@ export interface ScannerConfig {
   maxReading: number;
   scope: ReadingScope;
   /** Tells what later status reads can do with. */
-  learns?: boolean;
+  learns?: boolean | undefined;
   /** Sends the answers themselves back as well, and walks these groups in addition; null in a normal scan. */
   capture: ColumnGroup[] | null;
   /** When datagrams may leave; at any time where it is left out. */
-  window?: SendWindow;
+  window?: SendWindow | undefined;
   /** Set where the space has more addresses on links of this machine than it has room to look for at once. */
-  crowded?: CrowdedLinks;
+  crowded?: CrowdedLinks | undefined;
 }
 
 /** Code of the problem that a neighbour was heard only when it was asked again. */
