@@ -11,7 +11,9 @@
  * store were lost, and new ones in their place would lock every agent out.
  */
 import { ConfigError, messageOf, UnavailableError } from "../common/core/errors.ts";
-import { ensureOwnFile, replaceOwnFile } from "../common/host/own_file.ts";
+import { denoDisk, maybeText, replaceFile } from "../common/host/disk.ts";
+import { waitForLock } from "../common/host/file_lock.ts";
+import { makeDirectory } from "../common/host/own_directory.ts";
 import { maybeWriteFault } from "../common/core/write_fault.ts";
 
 export interface DataDirectory {
@@ -29,28 +31,25 @@ export interface DataDirectory {
 export function openDataDirectory(folder: string): DataDirectory {
   const path = (name: string) => `${folder}/${name}`;
   try {
-    Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeDirectory(folder);
   } catch (error) {
     const hint = "name a folder of your own with --data, or make it and give it to the platform's user";
     throw folderError(`use "${folder}" as data directory`, error, hint);
   }
   return {
     path,
-    has: (name) => maybeRead(path(name), (file) => Deno.statSync(file)) !== undefined,
-    maybeText: (name) => maybeRead(path(name), (file) => Deno.readTextFileSync(file)),
+    has: (name) => read(path(name), denoDisk.size) !== undefined,
+    maybeText: (name) => read(path(name), maybeText),
     write(name, text) {
       try {
-        replaceOwnFile(path(name), text, { sync: true });
+        replaceFile(path(name), text, { durable: true });
       } catch (error) {
         throw folderError(`write "${path(name)}"`, error);
       }
     },
     async lock() {
       try {
-        ensureOwnFile(path("lock"));
-        const file = Deno.openSync(path("lock"), { write: true });
-        await file.lock(true);
-        return file;
+        return await waitForLock(path("lock"));
       } catch (error) {
         throw folderError(`lock "${path("lock")}"`, error);
       }
@@ -66,11 +65,10 @@ function folderError(what: string, cause: unknown, hint?: string): Error {
   return new ConfigError(`Cannot ${what}${why}`, hint ?? fault?.hint, { cause });
 }
 
-function maybeRead<T>(path: string, read: (path: string) => T): T | undefined {
+function read<T>(path: string, how: (path: string) => T): T {
   try {
-    return read(path);
+    return how(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
     throw new ConfigError(`Cannot read "${path}": ${messageOf(error)}`, undefined, { cause: error });
   }
 }

@@ -95,6 +95,7 @@ export const allowed: Record<string, string[]> = {
     "src/scan",
     "src/store",
     "src/service",
+    "src/doctor",
     "src/cli",
   ],
   "src": ["src/host"],

@@ -6,7 +6,7 @@ import { lookup, resolve4, resolve6 } from "node:dns/promises";
 import { messageOf } from "../common/core/errors.ts";
 import type { FromResolver, ToResolver } from "../src/host/look_up.ts";
 import { sealImports, sealThread } from "../src/host/thread_seal.ts";
-import { countFreeDescriptors } from "../src/scan/udp_port.ts";
+import { countFreeDescriptors } from "../src/host/udp_port.ts";
 
 // The runtime checks a lookup by its name, and names come as they come: so `net` names nothing, and the thread is left
 // without any means to send to another than a name server.

@@ -7,18 +7,21 @@ import { lstatSync, mkdirSync, readFileSync, readlinkSync, type Stats } from "no
 import { resolve } from "node:path";
 import process from "node:process";
 import { NotPermittedError } from "../core/errors.ts";
+import { hasCode } from "../core/system_error.ts";
 
 const sticky = 0o1000, groupWritable = 0o020, worldWritable = 0o002;
 /** As many as Linux follows. */
 const maxLinks = 40;
 
+/** Makes a directory with its parents, mode 0700, wherever it is. */
+export function makeDirectory(path: string): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+}
+
 /** Makes a directory with its parents, mode 0700. Throws `NotPermittedError` for root where others could change the path. */
 export function makeOwnDirectory(path: string): void {
-  if (process.getuid?.() !== 0) {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-    return;
-  }
-  walk(resolve(path), (prefix) => mkdirSync(prefix, { mode: 0o700 }));
+  if (process.getuid?.() !== 0) makeDirectory(path);
+  else walk(resolve(path), (prefix) => mkdirSync(prefix, { mode: 0o700 }));
 }
 
 /**
@@ -128,9 +131,4 @@ function userName(uid: number): string {
     if (name !== undefined && /^[a-z_][a-z0-9_.-]*$/i.test(name)) return name;
   } catch { /* the number does as well */ }
   return `'#${uid}'`;
-}
-
-/** Whether a failure of `node:fs` has this code. */
-export function hasCode(error: unknown, ...codes: string[]): boolean {
-  return error instanceof Error && "code" in error && typeof error.code === "string" && codes.includes(error.code);
 }

@@ -1,60 +1,36 @@
 /**
- * The one way in which state is written: a new file of a random name that nobody can have made before (`O_EXCL`), renamed
- * over the old one. Neither follows a symbolic link in the file's place, nor writes into what it is a hard link to, nor
- * waits for the other end of a pipe. `own_directory.ts` sees to the directories.
+ * Files of one's own, opened so that nobody leads the process elsewhere: a new file is one that nobody can have made before
+ * (`O_EXCL`), and an old one is opened neither through a symbolic link nor with a wait for the other end of a pipe.
+ * `own_directory.ts` looks at the directories.
  */
-import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import process from "node:process";
-import { hasCode } from "./own_directory.ts";
+import { hasCode } from "../core/system_error.ts";
 
 const { O_CREAT, O_EXCL, O_RDONLY, O_WRONLY } = fs.constants;
 /** Windows has neither. */
 const notThrough = (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0);
-const temporaryName = /\.[0-9a-f]{16}\.new$/;
-const leftoverAgeMs = 3_600_000;
 /** No file that is read as a whole is nearly as large. */
 const maxReadBytes = 64 * 1024 * 1024;
 
-/** Beside `path`; a crash may leave it behind, for `removeLeftovers`. */
-export function temporaryPath(path: string): string {
-  return `${path}.${randomBytes(8).toString("hex")}.new`;
-}
+/** What a new file is good for. */
+export type NewFile = Pick<Deno.FsFile, "write" | "writeSync" | "syncSync" | "close">;
 
-/** The old text or the new one is there at any time; with `sync` also after a power cut. Mode 0600. */
-export function replaceOwnFile(path: string, text: string, options: { sync?: boolean } = {}): void {
-  const temporary = temporaryPath(path);
+/** A new empty file, open for writing; whatever has its name before is removed, never written to. */
+export function createOwnFile(path: string, { mode = 0o600 }: { mode?: number } = {}): NewFile {
+  const options = { write: true, createNew: true, mode };
   try {
-    writeNewFile(temporary, text, options);
-    fs.renameSync(temporary, path);
-  } catch (error) {
-    fs.rmSync(temporary, { force: true }); // Half of a text is of no use to anybody.
-    throw error;
-  }
-}
-
-/** Makes a file of mode 0600; whatever has its name before is taken away, never written to. */
-export function writeNewFile(path: string, content: string | Uint8Array, { sync = false } = {}): void {
-  const fd = openNew(path);
-  try {
-    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-    for (let at = 0; at < bytes.length;) at += fs.writeSync(fd, bytes, at, bytes.length - at);
-    if (sync) fs.fsyncSync(fd);
-  } finally {
-    fs.closeSync(fd);
-  }
-}
-
-/** A new empty file of mode 0600 in place of what is there, open for writing. */
-export function openNew(path: string): number {
-  const flags = O_WRONLY | O_CREAT | O_EXCL | notThrough;
-  try {
-    return fs.openSync(path, flags, 0o600);
+    return Deno.openSync(path, options);
   } catch (error) {
     if (!hasCode(error, "EEXIST")) throw error;
-    fs.unlinkSync(path);
-    return fs.openSync(path, flags, 0o600);
+    Deno.removeSync(path);
+    return Deno.openSync(path, options);
   }
+}
+
+/** Writes all of it, however little the system takes at once. */
+export function writeAllSync(file: Pick<NewFile, "writeSync">, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
 }
 
 /** Writes over a file where it lies, with blanks behind the text; it must be at least as long. */
@@ -94,16 +70,6 @@ export function ensureOwnFile(path: string): void {
     const facts = isOurs ? fs.statSync(path, { throwIfNoEntry: false }) : fs.lstatSync(path);
     if (facts === undefined) throw fault("ELOOP", "it is a symbolic link to nothing");
     if (!facts.isFile()) throw fault("EISDIR", "it is something else than a file, or a link of another user's");
-  }
-}
-
-/** Takes away what a crash has left; not what another process may be writing. */
-export function removeLeftovers(directory: string, now: Date): void {
-  for (const name of fs.readdirSync(directory)) {
-    if (!temporaryName.test(name)) continue;
-    const path = `${directory}/${name}`;
-    const facts = fs.lstatSync(path, { throwIfNoEntry: false });
-    if (facts?.isFile() && now.getTime() - facts.mtimeMs > leftoverAgeMs) fs.rmSync(path, { force: true });
   }
 }
 

@@ -51,8 +51,8 @@ export interface ActivationResult {
  */
 export async function activate(codeText: string, options: ActivateOptions): Promise<ActivationResult> {
   const code = parseActivationCode(codeText);
-  using _lock = await lockState(options.store);
-  const held = await holdState(options.store);
+  using _lock = lockState(options.store);
+  const held = holdState(options.store);
   const files = identityFiles(options.store.disk, options.store.stateDirectory);
   if (isLocked(held.state)) throw lockedError(held.state);
   await refuseWhenActive(held, files, options.now());
@@ -60,12 +60,12 @@ export async function activate(codeText: string, options: ActivateOptions): Prom
   const csr = await makeCertificateRequest(keyPem, held.state.installationId);
   const attempt = openAttempt(held, code, options.unlockKeys);
   const answer = await ask(held, options, { code, csr: Buffer.from(csr), attempt });
-  if (answer.outcome?.$case === "refusal") throw await refuse(held, answer.outcome.value, attempt);
+  if (answer.outcome?.$case === "refusal") throw refuse(held, answer.outcome.value, attempt);
   const { activated, chain, authority, facts } = await checkAnswer(answer, keyPem).catch((error: unknown) => {
     throw isLocked(held.state) ? lastAttemptError(held, error) : error;
   });
-  await files.write(chain, authority);
-  await held.save(completeActivation(held.state, {
+  files.write(chain, authority);
+  held.save(completeActivation(held.state, {
     agentId: activated.agentId,
     customer: activated.customerName,
     site: activated.siteName,
@@ -99,9 +99,9 @@ interface Attempt {
   /** Key of the platform that it was sent to last; empty before. */
   platform(): string;
   /** Counts it, on disk, before it is sent on a connection. */
-  begin(peer: ConnectedPeer): Promise<void>;
+  begin(peer: ConnectedPeer): void;
   /** The platform says that it did not judge it. True when it is not counted any more. */
-  takeBack(): Promise<boolean>;
+  takeBack(): boolean;
 }
 
 function openAttempt(held: HeldState, code: string, unlockKeys: readonly string[]): Attempt {
@@ -109,12 +109,12 @@ function openAttempt(held: HeldState, code: string, unlockKeys: readonly string[
   const resumed = held.state.pending?.codeDigest === codeDigest;
   const attemptId = resumed ? held.state.pending!.attemptId : crypto.randomUUID();
   let platform = "";
-  async function takeBack(): Promise<boolean> {
+  function takeBack(): boolean {
     // An attempt that goes on may have been judged the first time, so it stays counted.
     if (resumed) return false;
     const before = held.state.attempts;
     const after = takeBackAttempt(held.state, platform);
-    await held.save(after);
+    held.save(after);
     return after.attempts < before;
   }
   return {
@@ -122,10 +122,10 @@ function openAttempt(held: HeldState, code: string, unlockKeys: readonly string[
     resumed,
     platform: () => platform,
     takeBack,
-    async begin({ key, earlier }) {
+    begin({ key, earlier }) {
       // What one endpoint certainly did not judge is an attempt at the next one, which may have a key of its own.
-      if (earlier === "none" && key !== platform) await takeBack();
-      await held.save(beginAttempt(held.state, { attemptId, codeDigest, platform: key, unlockKeys }));
+      if (earlier === "none" && key !== platform) takeBack();
+      held.save(beginAttempt(held.state, { attemptId, codeDigest, platform: key, unlockKeys }));
       platform = key;
     },
   };
@@ -142,10 +142,10 @@ async function ask(held: HeldState, options: ActivateOptions, sent: { code: stri
     if (!(error instanceof TransportError)) throw error;
     if (attempt.platform() === "") {
       // Nothing was sent; the installation keeps its id all the same, so that the platform's operator can be told it.
-      await held.save(held.state);
+      held.save(held.state);
       throw error;
     }
-    if (error.delivery === "none" && (await attempt.takeBack() || attempt.resumed)) throw error;
+    if (error.delivery === "none" && (attempt.takeBack() || attempt.resumed)) throw error;
     if (isLocked(held.state)) throw lastAttemptError(held, error);
     const left = maxAttempts - held.state.attempts;
     if (error.delivery === "none") throw new UnavailableError(`${error.message}; ${stillCounted(left)}`, error.hint);
@@ -171,16 +171,16 @@ function lastAttemptError(held: HeldState, cause: unknown): NotPermittedError {
   );
 }
 
-async function refuse(held: HeldState, refusal: ActivationRefusal, attempt: Attempt): Promise<Error> {
+function refuse(held: HeldState, refusal: ActivationRefusal, attempt: Attempt): Error {
   const platformLocked = refusal.reason === ActivationRefusalReason.INSTALLATION_LOCKED;
   const said = `Cannot activate as the platform refused the request: ${refusal.message}`;
   if (!refusal.countsAsAttempt && !platformLocked) {
     if (attempt.resumed) return new NotPermittedError(said, "this was not counted anew");
-    if (await attempt.takeBack()) return new NotPermittedError(said, "this was not counted as an attempt");
+    if (attempt.takeBack()) return new NotPermittedError(said, "this was not counted as an attempt");
     if (isLocked(held.state)) return lockedError(held.state);
     return new NotPermittedError(said, stillCounted(maxAttempts - held.state.attempts));
   }
-  await held.save(rejectAttempt(held.state, { platformLocked }));
+  held.save(rejectAttempt(held.state, { platformLocked }));
   if (isLocked(held.state)) return lockedError(held.state);
   const left = maxAttempts - held.state.attempts;
   return new NotPermittedError(

@@ -11,7 +11,7 @@ export interface AgentIdentity {
 
 /** Throws `NotPermittedError`, exit code 77, unless the agent is activated, here, and neither locked nor revoked. */
 export async function readAgentIdentity(store: StateStoreOptions): Promise<AgentIdentity> {
-  const verdict = await judgeState(store);
+  const verdict = judgeState(store);
   if (verdict.kind === "foreign") throw foreignError(store.stateDirectory, verdict);
   const state = verdict.kind === "known" ? verdict.record.state : undefined;
   if (state !== undefined && isLocked(state)) throw lockedError(state);
@@ -31,15 +31,15 @@ export async function readAgentIdentity(store: StateStoreOptions): Promise<Agent
 }
 
 /** Keeps it across restarts that the platform revoked the agent. */
-export async function markRevoked(store: StateStoreOptions): Promise<void> {
-  using _lock = await lockState(store);
-  const held = await holdState(store);
-  await held.save(revokeState(held.state));
+export function markRevoked(store: StateStoreOptions): void {
+  using _lock = lockState(store);
+  const held = holdState(store);
+  held.save(revokeState(held.state));
 }
 
 /** Keeps the platform's signing key, which a renewal may change. */
-export async function keepSigningKey(store: StateStoreOptions, signingKey: string): Promise<void> {
-  using _lock = await lockState(store);
-  const held = await holdState(store);
-  if (held.state.signingKey !== signingKey) await held.save({ ...held.state, signingKey });
+export function keepSigningKey(store: StateStoreOptions, signingKey: string): void {
+  using _lock = lockState(store);
+  const held = holdState(store);
+  if (held.state.signingKey !== signingKey) held.save({ ...held.state, signingKey });
 }

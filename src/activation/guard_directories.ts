@@ -3,21 +3,21 @@
  * user, whichever may be written. A service unit that may write nothing else names the first as a second
  * `StateDirectory=`.
  */
-import { userInfo } from "node:os";
+import type { OperatingSystem } from "../../common/host/process.ts";
 
 export interface GuardEnvironment {
-  os: typeof Deno.build.os;
+  os: OperatingSystem;
   /** Whether this is the compiled executable. */
-  standalone: boolean;
+  isStandalone: boolean;
   env(name: string): string | undefined;
   /** Of the user database: what the environment calls home could be anything. Undefined where the user is in none. */
   home: string | undefined;
 }
 
 /** The directories in the order in which they are read and written; at least one may not be writable. */
-export function guardDirectories({ os, standalone, env, home }: GuardEnvironment): string[] {
+export function guardDirectories({ os, isStandalone, env, home }: GuardEnvironment): string[] {
   // For tests and development only: the executable does not let an environment variable choose a fresh guard.
-  const chosen = standalone ? undefined : env("OPENDCA_GUARD_DIRECTORY");
+  const chosen = isStandalone ? undefined : env("OPENDCA_GUARD_DIRECTORY");
   if (chosen !== undefined) return [chosen];
   if (os === "windows") {
     // Variables may add a place here, and take none away.
@@ -31,13 +31,4 @@ export function guardDirectories({ os, standalone, env, home }: GuardEnvironment
     return [`/${support}`, ...(home === undefined ? [] : [`${home}/${support}`])];
   }
   return ["/var/lib/opendca-guard", ...(home === undefined ? [] : [`${home}/.local/state/opendca-guard`])];
-}
-
-/** The home directory as getpwuid(3) has it, whatever `HOME` says. */
-export function homeDirectory(): string | undefined {
-  try {
-    return userInfo().homedir || undefined;
-  } catch {
-    return undefined; // A user id without a name, as in some containers.
-  }
 }

@@ -1,7 +1,6 @@
 /** Reads, compares and writes all copies of the activation state. */
 import { isAbsolute } from "node:path";
 import { NotPermittedError, UnavailableError } from "../../common/core/errors.ts";
-import { hasCode } from "../../common/host/own_directory.ts";
 import { StorageError } from "../../common/host/sqlite.ts";
 import { maybeWriteFault } from "../../common/core/write_fault.ts";
 import { type ActivationState, newActivationState } from "./activation_state.ts";
@@ -13,14 +12,15 @@ import {
   type FoundRecord,
   type SealedRecord,
 } from "./sealed_record.ts";
-import { isNoFile, replaceFile, type StateDisk } from "../../common/host/state_disk.ts";
+import { type Disk, saveFile } from "../../common/host/disk.ts";
+import { hasCode, isAbsent, isDenied, isNoFile } from "../../common/core/system_error.ts";
 
 export interface StateStoreOptions {
   stateDirectory: string;
   guardDirectories: readonly string[];
   /** See machine_identity.ts. */
   machineIdentity: string;
-  disk: StateDisk;
+  disk: Disk;
   newId?: () => string;
 }
 
@@ -33,41 +33,41 @@ export interface HeldState {
   /** Keyed digest of an activation code. */
   codeDigest(code: string): string;
   /** Writes every copy with the next counter and syncs; returns only when an attempt may be sent. */
-  save(state: ActivationState): Promise<void>;
+  save(state: ActivationState): void;
 }
 
 /** Holds off other processes until disposed. Throws `UnavailableError` while one is at it. */
-export async function lockState(options: StateStoreOptions): Promise<Disposable> {
+export function lockState(options: StateStoreOptions): Disposable {
   const { disk, stateDirectory, guardDirectories } = options;
   using locks = new DisposableStack();
-  await makeStateDirectory(disk, stateDirectory);
+  makeStateDirectory(disk, stateDirectory);
   try {
-    locks.use(await takeLock(disk, `${stateDirectory}/activation.lock`));
+    locks.use(takeLock(disk, `${stateDirectory}/activation.lock`));
   } catch (error) {
     throw error instanceof UnavailableError ? error : stateDirectoryError(stateDirectory, error);
   }
-  await attempt(() => disk.removeLeftovers(stateDirectory));
+  attempt(() => disk.removeLeftovers(stateDirectory));
   // Two state directories may go on with one installation, so the guard is locked as well, where it may be written.
   for (const guard of guardDirectories) {
-    if (await attempt(() => disk.makeDirectory(guard))) {
-      await attempt(async () => locks.use(await takeLock(disk, `${guard}/activation.lock`)));
-      await attempt(() => disk.removeLeftovers(guard));
+    if (attempt(() => disk.makeDirectory(guard))) {
+      attempt(() => locks.use(takeLock(disk, `${guard}/activation.lock`)));
+      attempt(() => disk.removeLeftovers(guard));
     }
   }
   return locks.move();
 }
 
-/** What the copies say, without changing anything. Throws `Deno.errors.PermissionDenied` for a state of another user. */
-export async function judgeState(options: StateStoreOptions): Promise<CopiesVerdict> {
+/** What the copies say, without changing anything. Throws what `isDenied` knows for a state of another user. */
+export function judgeState(options: StateStoreOptions): CopiesVerdict {
   const { disk, stateDirectory, guardDirectories, machineIdentity } = options;
-  const own = await find(disk, `${stateDirectory}/agent.json`, machineIdentity);
+  const own = find(disk, `${stateDirectory}/agent.json`, machineIdentity);
   const guards: FoundRecord[] = [];
   for (const guard of guardDirectories) {
     let names: string[] = [];
-    await attempt(async () => names = await disk.list(guard));
+    attempt(() => names = disk.list(guard));
     for (const name of names) {
       if (!/^[0-9a-f-]{36}\.json$/.test(name)) continue;
-      await attempt(async () => guards.push(await find(disk, `${guard}/${name}`, machineIdentity)));
+      attempt(() => guards.push(find(disk, `${guard}/${name}`, machineIdentity)));
     }
   }
   const elsewhere: FoundRecord[] = [];
@@ -77,7 +77,7 @@ export async function judgeState(options: StateStoreOptions): Promise<CopiesVerd
     for (const place of found.kind === "valid" ? found.record.state.places : []) {
       if (seen.has(place) || seen.size > maxPlacesRead) continue;
       seen.add(place);
-      await attempt(async () => elsewhere.push(await find(disk, `${place}/agent.json`, machineIdentity)));
+      attempt(() => elsewhere.push(find(disk, `${place}/agent.json`, machineIdentity)));
     }
   }
   return judgeCopies({ own, guards, elsewhere }, machineIdentity);
@@ -91,8 +91,8 @@ function* iterateGrowing<T>(first: readonly T[], growing: readonly T[]): Generat
 }
 
 /** The state to work on; call it with `lockState` held. Throws `NotPermittedError` for a state of another machine. */
-export async function holdState(options: StateStoreOptions): Promise<HeldState> {
-  const verdict = await judgeState(options);
+export function holdState(options: StateStoreOptions): HeldState {
+  const verdict = judgeState(options);
   if (verdict.kind === "foreign") throw foreignError(options.stateDirectory, verdict);
   if (verdict.kind === "known") return held(options, verdict.record, verdict.faults);
   const fresh = freshRecord((options.newId ?? (() => crypto.randomUUID()))());
@@ -103,9 +103,9 @@ export async function holdState(options: StateStoreOptions): Promise<HeldState> 
 export function replaceForeignState(
   options: StateStoreOptions,
   { installationId, lockNumber, unlockKeys }: { installationId: string; lockNumber: number; unlockKeys: string[] },
-): Promise<void> {
+): void {
   const record = freshRecord(installationId);
-  return held(options, record, []).save({ ...record.state, unlocks: lockNumber, unlockKeys });
+  held(options, record, []).save({ ...record.state, unlocks: lockNumber, unlockKeys });
 }
 
 /** The error for a state that this machine did not write: exit code 77. */
@@ -137,7 +137,7 @@ function held(options: StateStoreOptions, record: SealedRecord, faults: readonly
       return guarded;
     },
     codeDigest: (code) => codeDigestOf(code, record.secret),
-    async save(next) {
+    save(next) {
       const saved = {
         ...next,
         counter: Math.max(next.counter, state.counter) + 1,
@@ -145,28 +145,28 @@ function held(options: StateStoreOptions, record: SealedRecord, faults: readonly
         places: [...new Set([...(isAbsolute(stateDirectory) ? [stateDirectory] : []), ...next.places])],
       };
       const text = encodeSealedRecord({ secret: record.secret, state: saved }, machineIdentity);
-      await makeStateDirectory(disk, stateDirectory);
+      makeStateDirectory(disk, stateDirectory);
       // The guard first: a crash between the two then leaves the higher count where it is harder to remove.
       const written: string[] = [];
       for (const guard of guardDirectories) {
-        const put = () => replaceFile(disk, `${guard}/${saved.installationId}.json`, text);
-        if (await attempt(() => disk.makeDirectory(guard)) && await attempt(put)) written.push(guard);
+        const put = () => saveFile(disk, `${guard}/${saved.installationId}.json`, text);
+        if (attempt(() => disk.makeDirectory(guard)) && attempt(put)) written.push(guard);
       }
-      await replaceFile(disk, `${stateDirectory}/agent.json`, text);
+      saveFile(disk, `${stateDirectory}/agent.json`, text);
       state = saved;
       guarded = written;
     },
   };
 }
 
-async function find(disk: StateDisk, path: string, machineIdentity: string): Promise<FoundRecord> {
-  const text = await disk.read(path);
+function find(disk: Disk, path: string, machineIdentity: string): FoundRecord {
+  const text = disk.read(path);
   return text === undefined ? { kind: "absent" } : decodeSealedRecord(text, machineIdentity);
 }
 
-async function makeStateDirectory(disk: StateDisk, path: string): Promise<void> {
+function makeStateDirectory(disk: Disk, path: string): void {
   try {
-    await disk.makeDirectory(path);
+    disk.makeDirectory(path);
   } catch (error) {
     if (error instanceof NotPermittedError) throw error;
     throw stateDirectoryError(path, error);
@@ -184,8 +184,8 @@ export function stateDirectoryError(path: string, cause: unknown): NotPermittedE
   );
 }
 
-async function takeLock(disk: StateDisk, path: string): Promise<Disposable> {
-  const lock = await disk.tryLock(path);
+function takeLock(disk: Disk, path: string): Disposable {
+  const lock = disk.tryLock(path);
   if (lock === undefined) {
     throw new UnavailableError(
       `Cannot change the activation as another opendca is at it: "${path}" is locked`,
@@ -196,21 +196,15 @@ async function takeLock(disk: StateDisk, path: string): Promise<Disposable> {
 }
 
 /** False where this user may not write, as a service without rights outside its state directory. */
-async function attempt(action: () => Promise<unknown>): Promise<boolean> {
+function attempt(action: () => unknown): boolean {
   try {
-    await action();
+    action();
     return true;
   } catch (error) {
     if (
-      error instanceof StorageError || error instanceof NotPermittedError ||
-      error instanceof Deno.errors.PermissionDenied ||
-      error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.NotFound ||
-      error instanceof Deno.errors.NotADirectory || isNoFile(error) || isAbsentOrFull(error)
+      error instanceof StorageError || error instanceof NotPermittedError || isDenied(error) || isAbsent(error) ||
+      isNoFile(error) || hasCode(error, "EROFS", "ENOSPC", "EDQUOT", "EIO")
     ) return false;
     throw error;
   }
-}
-
-function isAbsentOrFull(error: unknown): boolean {
-  return hasCode(error, "EROFS", "ENOSPC", "EDQUOT", "EIO", "ENOENT", "ENOTDIR");
 }

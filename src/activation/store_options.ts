@@ -1,24 +1,20 @@
 /** The activation state of this machine: its disk, its identity and its guard directories. */
-import { guardDirectories, homeDirectory } from "./guard_directories.ts";
+import { homeDirectory, hostName, isStandalone, os } from "../../common/host/process.ts";
+import { guardDirectories } from "./guard_directories.ts";
 import { machineIdentity } from "./machine_identity.ts";
-import { denoStateDisk } from "../../common/host/state_disk.ts";
+import { denoDisk } from "../../common/host/disk.ts";
 import type { StateStoreOptions } from "./state_store.ts";
 
 /** What `state_store.ts` needs for a state directory. */
-export async function activationStore(
+export function activationStore(
   stateDirectory: string,
   env: (name: string) => string | undefined,
-): Promise<StateStoreOptions> {
+): StateStoreOptions {
   return {
     stateDirectory,
-    guardDirectories: guardDirectories({
-      os: Deno.build.os,
-      standalone: Deno.build.standalone,
-      env,
-      home: homeDirectory(),
-    }),
-    machineIdentity: await machineIdentity(denoStateDisk, Deno.hostname()),
-    disk: denoStateDisk,
+    guardDirectories: guardDirectories({ os, isStandalone, env, home: homeDirectory() }),
+    machineIdentity: machineIdentity(denoDisk, hostName()),
+    disk: denoDisk,
   };
 }
 

@@ -12,27 +12,27 @@ export interface UnlockOptions {
 }
 
 /** Gives five new attempts. Throws `UsageError` when nothing is locked and `NotPermittedError` for a token that does not fit. */
-export async function unlock(tokenText: string, options: UnlockOptions): Promise<void> {
+export function unlock(tokenText: string, options: UnlockOptions): void {
   const token = parseUnlockToken(tokenText);
-  using _lock = await lockState(options.store);
-  const verdict = await judgeState(options.store);
+  using _lock = lockState(options.store);
+  const verdict = judgeState(options.store);
   if (verdict.kind === "foreign") {
     const { installationId, lockNumber } = verdict;
     const expected = { installationId, lockCount: lockNumber, unlockKeys: options.builtInUnlockKeys, now: options.now };
     checkUnlockToken(token, expected);
     // The next lock is lifted by the same keys.
-    await replaceForeignState(options.store, {
+    replaceForeignState(options.store, {
       installationId,
       lockNumber,
       unlockKeys: [...options.builtInUnlockKeys],
     });
     return;
   }
-  const held = await holdState(options.store);
+  const held = holdState(options.store);
   if (!isLocked(held.state)) {
     throw new UsageError("Cannot unlock as nothing is locked", "opendca status shows the state");
   }
   const { installationId, unlockKeys } = held.state;
   checkUnlockToken(token, { installationId, lockCount: lockCount(held.state), unlockKeys, now: options.now });
-  await held.save(unlockState(held.state));
+  held.save(unlockState(held.state));
 }

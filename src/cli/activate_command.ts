@@ -33,13 +33,13 @@ export function addActivateCommand(program: Command, host: Host, setExitCode: (c
     .addHelpText("after", examples)
     .action(async (given: string | undefined, options: { config?: string }) => {
       const config = await readAgentConfig(configPath(options.config, host.env), host);
-      const code = given ?? await readCode(Deno.stdin, (text) => host.stderr.write(text));
+      const code = given ?? await readCode(host.stdin, (text) => host.stderr.write(text));
       setExitCode(code === undefined ? 130 : await runActivate(code, config, host));
     });
 }
 
 async function runActivate(code: string, config: AgentConfig, host: Host): Promise<number> {
-  const store = await activationStore(config.stateDirectory, host.env);
+  const store = activationStore(config.stateDirectory, host.env);
   // A build that has keys of its own believes no key of a file, which anybody could write before the first attempt.
   const unlockKeys = builtInUnlockKeys.length > 0 ? builtInUnlockKeys : config.platform.unlockKeys;
   if (unlockKeys.length === 0) {
@@ -72,23 +72,20 @@ async function runActivate(code: string, config: AgentConfig, host: Host): Promi
     clock: host.clock,
     onLost: (error) => unwritten = error,
   });
+  const machine = host.agentMachine();
+  const { hostname, os, arch } = machine.facts;
   try {
     const result = await activate(code, {
       store,
       api,
       agentVersion: version,
-      machine: {
-        hostname: Deno.hostname(),
-        os: Deno.build.os,
-        arch: Deno.build.arch,
-        fingerprint: machineFingerprint(store.machineIdentity),
-      },
+      machine: { hostname, os, arch, fingerprint: machineFingerprint(store.machineIdentity) },
       unlockKeys,
       now: () => host.clock.now(),
       signal: stop.signal,
     });
     // What the platform had set for the agent that this machine was before; none is sent where there is none for the new one.
-    await host.agentMachine().replaceTextFile(`${store.stateDirectory}/${storedPlatformConfigName}`, "{}\n");
+    await machine.replaceTextFile(`${store.stateDirectory}/${storedPlatformConfigName}`, "{}\n");
     const place = [result.customer, result.site].filter((name) => name !== "").join(", ");
     const ends = result.notAfter.toISOString().slice(0, 10);
     const who = `${result.agentId}${place === "" ? "" : ` for ${place}`}`;

@@ -65,7 +65,6 @@ async function doctor(options: DoctorCommandOptions, host: Host): Promise<number
   const busy = host.stderr.isTerminal && host.stdout.isTerminal && !json;
   const clear = "\r\x1b[K";
   // gRPC and certificates are loaded only where they are used, so that `scan` starts at once.
-  const { denoDoctorMachine } = await import("../doctor/doctor_machine.ts");
   const { runDoctor } = await import("../doctor/run_doctor.ts");
   const steps = await runDoctor({
     configFile: configPath(options.config, host.env),
@@ -78,7 +77,7 @@ async function doctor(options: DoctorCommandOptions, host: Host): Promise<number
     readTextFile: host.readTextFile,
     resolve: createHostNames(host).resolve,
     activationStore: (directory) => activationStore(directory, host.env),
-    machine: denoDoctorMachine,
+    machine: await host.doctorMachine(),
     readStatus: (store) => readStatus(store, { ...host, ...host.agentMachine() }),
     async onBusy(what) {
       if (busy) await host.stderr.write(`${clear}  ${safeText(what, Math.max(20, host.stderr.columns() - 6))} …`);

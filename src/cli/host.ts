@@ -1,4 +1,6 @@
 /** The machine as the commands see it; `src/host/deno_host.ts` is the real one. */
+import type { CodeInput } from "../activation/prompt_code.ts";
+import type { DoctorMachine } from "../doctor/doctor_machine.ts";
 import type { AgentMachine } from "../service/agent_machine.ts";
 import type { BuildFacts } from "./build_facts.ts";
 import type { Clock } from "../../common/core/clock.ts";
@@ -12,6 +14,7 @@ export interface Host {
   env(name: string): string | undefined;
   /** Number of processors. */
   processors: number;
+  stdin: CodeInput;
   stdout: OutputStream;
   stderr: OutputStream;
   /** "-" is standard input, which can be read once. */
@@ -27,6 +30,8 @@ export interface Host {
   onInterrupt(callback: () => void): () => void;
   /** Which build this is. */
   buildFacts(): BuildFacts;
+  /** What `doctor` needs beside this; loaded when it is asked for. */
+  doctorMachine(): Promise<DoctorMachine>;
   /** What `run` and `status` need beside this. */
   agentMachine(): AgentMachine;
   /** Throws `UnavailableError` where the agent had too few file descriptors to start; absent where there is no limit. */

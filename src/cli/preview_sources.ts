@@ -3,6 +3,7 @@ import type { AgentConfig } from "../config/agent_config.ts";
 import { configPath } from "../config/read_config.ts";
 import { rangesOfSite } from "../config/site_targets.ts";
 import { ConfigError, messageOf, UsageError } from "../../common/core/errors.ts";
+import { hasCode, isDenied } from "../../common/core/system_error.ts";
 import { tryParseIp, withoutZone } from "../../common/core/ip.ts";
 import { rangeContains } from "../../common/core/ip_range.ts";
 import { DamagedDatabaseError, StorageError } from "../../common/host/sqlite.ts";
@@ -23,7 +24,7 @@ export async function maybePreviewConfig(
     return (await effectiveConfig(options.config, host)).config;
   } catch (error) {
     const isNamed = options.config !== undefined || (host.env("OPENDCA_CONFIG") ?? "") !== "";
-    if (!(error instanceof ConfigError) || !(error.cause instanceof Deno.errors.NotFound) || isNamed) throw error;
+    if (!(error instanceof ConfigError) || !hasCode(error.cause, "ENOENT") || isNamed) throw error;
     if (targets.length > 0) return undefined;
     throw new UsageError(
       `Cannot preview an upload as there is neither a target nor a configuration: looked for "${
@@ -46,8 +47,7 @@ export function maybeHistory(
   try {
     return spoolFiles.exists(path) ? copyInventory(path) : undefined;
   } catch (error) {
-    const isDenied = error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable;
-    if (!isDenied && !(error instanceof StorageError) && !(error instanceof DamagedDatabaseError)) throw error;
+    if (!isDenied(error) && !(error instanceof StorageError) && !(error instanceof DamagedDatabaseError)) throw error;
     notes.push(`The agent's history cannot be read, so that none is merged: ${messageOf(error)}`);
     return undefined;
   }

@@ -126,7 +126,7 @@ function shownVersion(args: readonly string[], host: Host): string {
 async function refuseLocked(command: string, { config }: { config?: string | undefined }, host: Host): Promise<void> {
   const directory = await likelyStateDirectory(configPath(config, host.env), host);
   await host.stderr.write(verboseLine(host, "commandBegun", { command, version, stateDirectory: directory }));
-  await refuseWhenLocked(command, await activationStore(directory, host.env));
+  refuseWhenLocked(command, activationStore(directory, host.env));
 }
 
 /** The lock comes before a mistake in the options, which ends the parser before any command is looked at. */

@@ -64,7 +64,7 @@ async function runOnce(
   const { startAgent } = await import("../service/start_agent.ts");
   await using agent = await startAgent({
     config,
-    store: await activationStore(config.stateDirectory, host.env),
+    store: activationStore(config.stateDirectory, host.env),
     machine: { ...host, ...host.agentMachine() },
     version,
     log: {

@@ -104,8 +104,8 @@ function jsonOf(status: ShownStatus, now: Date, limits?: FindingLimits) {
 async function shownStatus(options: StatusOptions, host: Host): Promise<ShownStatus> {
   const directory = await likelyStateDirectory(configPath(options.config, host.env), host);
   await noteAbsentFile(options.config, { directory, host });
-  const store = await activationStore(directory, host.env);
-  return await readStatus(store, { ...host, ...host.agentMachine() });
+  const store = activationStore(directory, host.env);
+  return readStatus(store, { ...host, ...host.agentMachine() });
 }
 
 /** Throws UsageError. */

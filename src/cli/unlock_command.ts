@@ -25,8 +25,8 @@ export function addUnlockCommand(program: Command, host: Host): void {
     .addHelpText("after", examples)
     .action(async (token: string, options: { config?: string }) => {
       const directory = await likelyStateDirectory(configPath(options.config, host.env), host);
-      const store = await activationStore(directory, host.env);
-      await unlock(token, { store, builtInUnlockKeys, now: host.clock.now() });
+      const store = activationStore(directory, host.env);
+      unlock(token, { store, builtInUnlockKeys, now: host.clock.now() });
       await host.stdout.write("unlocked: five new attempts; next: opendca activate\n");
     });
 }

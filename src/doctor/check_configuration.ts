@@ -4,6 +4,7 @@ import { applyPlatformConfig } from "../config/platform_config.ts";
 import { readAgentConfig } from "../config/read_config.ts";
 import { storedPlatformConfigName, tryParseStoredPlatformConfig } from "../config/stored_platform_config.ts";
 import { ConfigError } from "../../common/core/errors.ts";
+import { hasCode } from "../../common/core/system_error.ts";
 import { formatEndpoint } from "../../common/core/ip.ts";
 import { type DoctorStep, judgedStep, skippedStep } from "./doctor_step.ts";
 
@@ -30,7 +31,7 @@ export async function checkConfiguration(
       return { config: null, step, printerOnly: true };
     }
     const mistakes = error instanceof ConfigMistakesError ? error.mistakes : [error];
-    const denied = error.cause instanceof Deno.errors.PermissionDenied;
+    const denied = hasCode(error.cause, "EACCES", "EPERM");
     const faults = mistakes.map(({ message, hint = "" }) => ({
       name: denied ? "configuration-denied" : "configuration",
       severity: "failed" as const,
@@ -46,7 +47,7 @@ export async function checkConfiguration(
 }
 
 function isOutOfReach(cause: unknown): boolean {
-  return cause instanceof Deno.errors.NotFound || cause instanceof Deno.errors.PermissionDenied;
+  return hasCode(cause, "ENOENT", "EACCES", "EPERM");
 }
 
 function summaryOf({ sites, platform, proxy }: AgentConfig): string {

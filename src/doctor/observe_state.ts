@@ -3,6 +3,7 @@ import { type ClientIdentity, identityFiles } from "../link/identity_files.ts";
 import { judgeState, type StateStoreOptions } from "../activation/state_store.ts";
 import type { CopiesVerdict } from "../activation/judge_copies.ts";
 import { messageOf } from "../../common/core/errors.ts";
+import { hasCode, isDenied } from "../../common/core/system_error.ts";
 import { DamagedDatabaseError, StorageError } from "../../common/host/sqlite.ts";
 import { denoSpoolFiles } from "../store/spool_files.ts";
 import { statsOf } from "../store/spool_stats.ts";
@@ -28,13 +29,11 @@ function tryWrite(directory: string, machine: DoctorMachine): DiskObservation["w
     machine.tryWrite(directory);
     return null;
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    const denied = error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable;
-    const reason = code === "EROFS"
+    const reason = hasCode(error, "EROFS")
       ? "readOnly"
-      : code === "ENOSPC" || code === "EDQUOT"
+      : hasCode(error, "ENOSPC", "EDQUOT")
       ? "full"
-      : denied
+      : isDenied(error)
       ? "denied"
       : "other";
     return { message: messageOf(error), reason };
@@ -55,8 +54,7 @@ export function observeSpool(path: string): SpoolObservation {
     }
   } catch (error) {
     if (error instanceof DamagedDatabaseError) return { kind: "damaged", message: messageOf(error) };
-    const denied = error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable;
-    if (error instanceof StorageError || denied) return { kind: "unread", message: messageOf(error) };
+    if (error instanceof StorageError || isDenied(error)) return { kind: "unread", message: messageOf(error) };
     // Tables that are missing or of another form.
     return { kind: "damaged", message: messageOf(error) };
   }
@@ -95,12 +93,12 @@ export type ActivationFound =
 
 export async function observeActivation(store: StateStoreOptions): Promise<ActivationFound> {
   try {
-    const verdict = await judgeState(store);
+    const verdict = judgeState(store);
     const activated = verdict.kind === "known" && verdict.record.state.phase === "activated";
     const identity = activated ? await identityFiles(store.disk, store.stateDirectory).read() : undefined;
     return { verdict, identity };
   } catch (error) {
-    if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable) {
+    if (isDenied(error)) {
       return { kind: "unreadable", message: messageOf(error) };
     }
     throw error;

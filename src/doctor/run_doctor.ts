@@ -39,10 +39,10 @@ export interface DoctorParts {
   env(name: string): string | undefined;
   readTextFile(path: string): Promise<string>;
   resolve: HostNames["resolve"];
-  activationStore(stateDirectory: string): Promise<StateStoreOptions>;
+  activationStore(stateDirectory: string): StateStoreOptions;
   machine: DoctorMachine;
   /** As `opendca status` shows it. Throws `NotPermittedError` when this user may not read it. */
-  readStatus(store: StateStoreOptions): Promise<ShownStatus>;
+  readStatus(store: StateStoreOptions): ShownStatus;
   /** What is being looked at now, for whoever waits. */
   onBusy(what: string): Promise<void>;
   onStep(step: DoctorStep): Promise<void>;
@@ -62,13 +62,13 @@ export async function runDoctor(options: DoctorOptions, parts: DoctorParts): Pro
   await add(step);
   if (!printerOnly) {
     const stateDirectory = config?.stateDirectory ?? await likelyStateDirectory(options.configFile, parts);
-    const store = await parts.activationStore(stateDirectory);
+    const store = parts.activationStore(stateDirectory);
     const found = await observeActivation(store);
     const way = config === null ? withoutConfiguration() : await walkToPlatform(config, found, { options, parts });
     await add(...way.steps);
     if (way.open.length > 0) await parts.onBusy("asking the platform about this agent");
     await add(...await stateSteps(found, { config, open: way.open, stateDirectory, parts }));
-    await add(await runningStep(store, steps, parts));
+    await add(runningStep(store, steps, parts));
   }
   if (options.printer !== null) await add(await checkPrinter(options.printer, config, parts));
   return steps;
@@ -154,14 +154,14 @@ async function stateSteps(found: ActivationFound, context: StateContext): Promis
 }
 
 /** What the agent says of itself; what a step before this has told is not told twice. */
-async function runningStep(
+function runningStep(
   store: StateStoreOptions,
   before: readonly DoctorStep[],
   { clock, readStatus }: DoctorParts,
-): Promise<DoctorStep> {
+): DoctorStep {
   let status: ShownStatus;
   try {
-    status = await readStatus(store);
+    status = readStatus(store);
   } catch (error) {
     if (!(error instanceof NotPermittedError)) throw error;
     return skippedStep("agent", null, "not permitted, see permissions");

@@ -1,11 +1,13 @@
 import type { AgentMachine } from "../service/agent_machine.ts";
-import { overwriteOwnFile, replaceOwnFile } from "../../common/host/own_file.ts";
+import { replaceFile } from "../../common/host/disk.ts";
+import { stateOfLock } from "../../common/host/file_lock.ts";
+import { overwriteOwnFile } from "../../common/host/own_file.ts";
 import { UnavailableError } from "../../common/core/errors.ts";
 import { descriptorShortage } from "../../common/core/shortage.ts";
 import { denoSpoolFiles } from "../store/spool_files.ts";
 import { denoLogDisk } from "./log_disk.ts";
 import { ping } from "./ping.ts";
-import { countFreeDescriptors } from "../scan/udp_port.ts";
+import { countFreeDescriptors } from "./udp_port.ts";
 import { onHangUp, watchFile } from "./watch_file.ts";
 
 /** Of the stores and the state's lock, and a few for what the runtime opens itself: without any left, it ends at once. */
@@ -27,25 +29,9 @@ export function denoAgentMachine(): AgentMachine {
     spoolFiles: denoSpoolFiles,
     watchFile,
     onHangUp,
-    // deno-lint-ignore require-await
-    async replaceTextFile(path, text) {
-      replaceOwnFile(path, text);
-    },
-    // deno-lint-ignore require-await
-    async overwriteTextFile(path, text) {
-      overwriteOwnFile(path, text);
-    },
-    async lockState(path) {
-      try {
-        // A pipe in its place would be waited for.
-        const { isFile } = await Deno.lstat(path);
-        if (!isFile) return "unknown";
-        using file = await Deno.open(path, { read: true });
-        return await file.tryLock(false) ? "free" : "held";
-      } catch (error) {
-        return error instanceof Deno.errors.NotFound ? "free" : "unknown";
-      }
-    },
+    replaceTextFile: (path, text) => Promise.try(replaceFile, path, text),
+    overwriteTextFile: (path, text) => Promise.try(overwriteOwnFile, path, text),
+    lockState: stateOfLock,
     ping,
     uptimeMs: machineUptime(),
     facts: {

@@ -1,6 +1,14 @@
-import type { Host, OutputStream } from "../cli/host.ts";
+import type { Host } from "../cli/host.ts";
 import { systemClock } from "../../common/core/clock.ts";
-import { outputFailure } from "../../common/core/errors.ts";
+import { environment } from "../../common/host/process.ts";
+import {
+  onInterrupt,
+  type OutputStream,
+  readTextFile,
+  standardError,
+  standardOutput,
+  terminalColumns,
+} from "../../common/host/terminal.ts";
 import { denoBuildFacts } from "./build_facts.ts";
 import { denoAgentMachine, requireDescriptors } from "./agent_machine.ts";
 import { lookUp } from "./look_up.ts";
@@ -10,54 +18,23 @@ import { startScannerWorker } from "./scanner_worker.ts";
 
 /** The machine that the program runs on. */
 export function denoHost(): Host {
+  const withColumns = (stream: OutputStream) => ({ ...stream, columns: () => terminalColumns() ?? 80 });
   return {
     clock: systemClock,
-    env: (name) => Deno.env.get(name),
+    env: environment,
     processors: navigator.hardwareConcurrency,
-    stdout: outputStream(Deno.stdout, (error) => {
-      throw outputFailure(error, "standard output");
-    }),
-    // Where nobody can be told anything, the exit code is what is left.
-    stderr: outputStream(Deno.stderr, () => {}),
-    readTextFile: (path) => path === "-" ? new Response(Deno.stdin.readable).text() : Deno.readTextFile(path),
+    stdin: Deno.stdin,
+    stdout: withColumns(standardOutput()),
+    stderr: withColumns(standardError()),
+    readTextFile,
     lookUp,
     createWorker: startScannerWorker,
     links: ownLinks,
     createFile: createPendingFile,
     buildFacts: denoBuildFacts,
+    doctorMachine: async () => (await import("./doctor_machine.ts")).denoDoctorMachine,
     agentMachine: denoAgentMachine,
     requireDescriptors,
-    onInterrupt(callback) {
-      const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
-      for (const signal of signals) Deno.addSignalListener(signal, callback);
-      return () => {
-        for (const signal of signals) Deno.removeSignalListener(signal, callback);
-      };
-    },
-  };
-}
-
-function outputStream(
-  stream: typeof Deno.stdout | typeof Deno.stderr,
-  onFailure: (error: unknown) => void,
-): OutputStream {
-  return {
-    isTerminal: stream.isTerminal(),
-    columns() {
-      try {
-        return Deno.consoleSize().columns || 80;
-      } catch {
-        // No terminal at all, such as under cron: the width of a plain screen.
-        return 80;
-      }
-    },
-    async write(text) {
-      const bytes = new TextEncoder().encode(text);
-      try {
-        for (let at = 0; at < bytes.length;) at += await stream.write(bytes.subarray(at));
-      } catch (error) {
-        onFailure(error);
-      }
-    },
+    onInterrupt,
   };
 }

@@ -4,7 +4,7 @@ import { descriptorShortage } from "../../common/core/shortage.ts";
 import { type NameAnswer, NameLookupError } from "../targets/host_names.ts";
 import { threadPermissions } from "./thread_permissions.ts";
 import { perThread } from "./thread_room.ts";
-import { countFreeDescriptors } from "../scan/udp_port.ts";
+import { countFreeDescriptors } from "./udp_port.ts";
 
 export interface ToResolver {
   id: number;

@@ -2,7 +2,7 @@
 import type { DatagramPort } from "../snmp/datagram_hub.ts";
 import { maxLanes } from "../snmp/probe_lanes.ts";
 import type { AddressSpace } from "../targets/address_space.ts";
-import { maybeUdpPort, openUdpPort } from "../scan/udp_port.ts";
+import { maybeUdpPort, openUdpPort } from "./udp_port.ts";
 
 export interface ScannerPorts {
   ipv4: DatagramPort | undefined;

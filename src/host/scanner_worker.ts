@@ -4,7 +4,7 @@ import type { FromScanner } from "../scan/worker_messages.ts";
 import type { ScannerWorker } from "../scan/supervise_scan.ts";
 import { threadPermissions } from "./thread_permissions.ts";
 import { perThread, type ThreadRoom, threadRoom } from "./thread_room.ts";
-import { countFreeDescriptors } from "../scan/udp_port.ts";
+import { countFreeDescriptors } from "./udp_port.ts";
 
 /** Entry of the scanner's thread; `deno compile` bundles it by `--include`. */
 const scannerEntry = new URL("../../workers/scanner.ts", import.meta.url);

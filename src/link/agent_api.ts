@@ -18,7 +18,7 @@ export interface AgentApi {
   activate(
     request: ActivateRequest,
     signal?: AbortSignal,
-    beforeSend?: (peer: ConnectedPeer) => Promise<void>,
+    beforeSend?: (peer: ConnectedPeer) => Promise<void> | void,
   ): Promise<ActivateResponse>;
   renew(request: RenewRequest, signal?: AbortSignal): Promise<RenewResponse>;
   poll(request: PollRequest, signal?: AbortSignal): Promise<PollResponse>;

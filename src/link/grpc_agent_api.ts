@@ -76,7 +76,7 @@ export function createGrpcAgentApi(options: GrpcOptions): GrpcAgentApi {
     method: (client: AgentServiceClient) => Unary<Q, A>,
     request: Q,
     signal?: AbortSignal,
-    beforeSend?: (peer: ConnectedPeer) => Promise<void>,
+    beforeSend?: (peer: ConnectedPeer) => Promise<void> | void,
   ) {
     let last: Failed | undefined;
     let delivery: Delivery = "none";

@@ -9,7 +9,7 @@ import {
   firstCertificate,
   makeClientKey,
 } from "./client_key.ts";
-import { replaceFile, type StateDisk } from "../../common/host/state_disk.ts";
+import { type Disk, saveFile } from "../../common/host/disk.ts";
 
 export interface ClientIdentity {
   keyPem: string;
@@ -23,32 +23,32 @@ export interface IdentityFiles {
   /** Undefined when there is no certificate, or none for the key. */
   read(): Promise<ClientIdentity | undefined>;
   /** `chain` and `authority` in DER. */
-  write(chain: readonly Uint8Array[], authority: Uint8Array): Promise<void>;
+  write(chain: readonly Uint8Array[], authority: Uint8Array): void;
 }
 
 /** The files of one state directory. */
-export function identityFiles(disk: StateDisk, stateDirectory: string): IdentityFiles {
+export function identityFiles(disk: Disk, stateDirectory: string): IdentityFiles {
   const keyPath = `${stateDirectory}/key.pem`;
   const certificatePath = `${stateDirectory}/certificate.pem`;
   return {
     async key() {
-      const found = await disk.read(keyPath);
+      const found = disk.read(keyPath);
       if (found !== undefined && found.includes("PRIVATE KEY")) return found;
-      await disk.makeDirectory(stateDirectory);
+      disk.makeDirectory(stateDirectory);
       const made = await makeClientKey();
-      await replaceFile(disk, keyPath, made);
+      saveFile(disk, keyPath, made);
       return made;
     },
     async read() {
-      const [keyPem, certificatePem] = [await disk.read(keyPath), await disk.read(certificatePath)];
+      const [keyPem, certificatePem] = [disk.read(keyPath), disk.read(certificatePath)];
       const der = certificatePem === undefined ? undefined : firstCertificate(certificatePem);
       if (keyPem === undefined || certificatePem === undefined || der === undefined) return undefined;
       const facts = await certificateFacts(der, keyPem);
       return facts.isForKey ? { keyPem, certificatePem, facts } : undefined;
     },
-    async write(chain, authority) {
-      await replaceFile(disk, `${stateDirectory}/ca.pem`, certificatesToPem([authority]));
-      await replaceFile(disk, certificatePath, certificatesToPem(chain));
+    write(chain, authority) {
+      saveFile(disk, `${stateDirectory}/ca.pem`, certificatesToPem([authority]));
+      saveFile(disk, certificatePath, certificatesToPem(chain));
     },
   };
 }

@@ -7,7 +7,7 @@ import { NotPermittedError, UnavailableError } from "../../common/core/errors.ts
 import { makeCertificateRequest } from "./client_key.ts";
 import { identityFiles } from "./identity_files.ts";
 import { renewalTime, renewCertificate } from "./renewal.ts";
-import { denoStateDisk } from "../../common/host/state_disk.ts";
+import { denoDisk } from "../../common/host/disk.ts";
 
 for (
   const { random, want } of [
@@ -27,7 +27,7 @@ const soon = new Date(Date.now() + 1000 * 86_400_000);
 async function withFiles(body: (files: ReturnType<typeof identityFiles>) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
-    const files = identityFiles(denoStateDisk, folder);
+    const files = identityFiles(denoDisk, folder);
     const csr = await makeCertificateRequest(await files.key(), "installation");
     await files.write([await authority.sign(csr)], authority.der);
     await body(files);

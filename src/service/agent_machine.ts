@@ -33,7 +33,7 @@ export interface AgentMachine {
   /** Writes over a file that is at least as long, with blanks behind the text; for a full disk. A reader may see half of it. */
   overwriteTextFile(path: string, text: string): Promise<void>;
   /** Whether another process holds a lock file; `unknown` where it may not be looked at. */
-  lockState(path: string): Promise<"held" | "free" | "unknown">;
+  lockState(path: string): "held" | "free" | "unknown";
   /** ICMP echoes, one a second. Throws `UnavailableError` where they cannot be sent. */
   ping(address: string, options: { count: number; signal: AbortSignal }): Promise<{ roundTripMs: number[] }>;
   /** Milliseconds since the machine started, its sleep included; at most a second off from one process to the next. */

@@ -1,7 +1,9 @@
 /** The state of an agent as its state directory shows it, whether it runs or not. */
 import { type ActivationState, isLocked, lockCount } from "../activation/activation_state.ts";
+import type { CopiesVerdict } from "../activation/judge_copies.ts";
 import { judgeState, type StateStoreOptions } from "../activation/state_store.ts";
 import { NotPermittedError } from "../../common/core/errors.ts";
+import { tryRead } from "../../common/host/disk.ts";
 import { statsOf } from "../store/spool_stats.ts";
 import { statusSpool } from "./agent_status.ts";
 import type { AgentMachine, CommonMachine } from "./agent_machine.ts";
@@ -42,26 +44,15 @@ export interface ShownStatus {
 }
 
 /** Throws `NotPermittedError` when this user may not read the state. */
-export async function readStatus(
+export function readStatus(
   store: StateStoreOptions,
   machine: Pick<CommonMachine & AgentMachine, "clock" | "lockState" | "spoolFiles">,
-): Promise<ShownStatus> {
+): ShownStatus {
   const { stateDirectory } = store;
-  const verdict = await judgeState(store).catch((cause) => {
-    throw new NotPermittedError(
-      `Cannot read the state directory "${stateDirectory}" as this user may not`,
-      "run as root or as the user of the service",
-      { cause },
-    );
-  });
+  const verdict = tryJudge(store);
   const state = verdict.kind === "known" ? verdict.record.state : null;
-  const agent = await store.disk.read(`${stateDirectory}/${statusFileName}`)
-    .then((text) => tryParseStatusFile(text ?? ""), () => undefined) ?? null;
-  const process = processState(
-    agent,
-    await machine.lockState(`${stateDirectory}/${stateLockName}`),
-    machine.clock.now(),
-  );
+  const agent = tryParseStatusFile(tryRead(store.disk, `${stateDirectory}/${statusFileName}`) ?? "") ?? null;
+  const process = processState(agent, machine.lockState(`${stateDirectory}/${stateLockName}`), machine.clock.now());
   return {
     schema: "opendca.status/1",
     state: verdict.kind === "foreign" ? "foreign" : maybeIdle(state) ?? process,
@@ -115,5 +106,17 @@ function maybeSpool(
     }
   } catch {
     return undefined; // Damaged or not readable: what the agent wrote last is shown.
+  }
+}
+
+function tryJudge(store: StateStoreOptions): CopiesVerdict {
+  try {
+    return judgeState(store);
+  } catch (cause) {
+    throw new NotPermittedError(
+      `Cannot read the state directory "${store.stateDirectory}" as this user may not`,
+      "run as root or as the user of the service",
+      { cause },
+    );
   }
 }

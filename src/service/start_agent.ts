@@ -195,9 +195,12 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       if (isRevoked) return;
       isRevoked = true;
       log.error("agentRevoked", { message: error.message });
-      markRevoked(store).catch((reason: unknown) => {
+      try {
+        markRevoked(store);
+      } catch (reason) {
         log.error("stateUnsaved", { reason: messageOf(reason) });
-      }).finally(() => ended.resolve({ kind: "revoked", error }));
+      }
+      ended.resolve({ kind: "revoked", error });
     },
   });
 
@@ -380,12 +383,12 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     clock: trueClock,
     timeKnown: timeKnown.promise,
     installationId: state.installationId,
-    async onRenewed(renewed, key) {
+    onRenewed(renewed, key) {
       certificateNotAfter = renewed.facts.notAfter;
       grpc.useCertificate({ ...renewed, notAfter: certificateNotAfter });
       if (key === null) return;
       signingKey = key;
-      await keepSigningKey(store, key);
+      keepSigningKey(store, key);
     },
     report: reports.renewal,
   }));

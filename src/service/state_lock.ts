@@ -1,4 +1,4 @@
-import type { StateDisk } from "../../common/host/state_disk.ts";
+import type { Disk } from "../../common/host/disk.ts";
 import type { Clock } from "../../common/core/clock.ts";
 import { NotPermittedError } from "../../common/core/errors.ts";
 import { stateDirectoryError } from "../activation/state_store.ts";
@@ -15,16 +15,16 @@ const pauseMs = 100;
  * few tries.
  */
 export async function takeStateLock(
-  disk: Pick<StateDisk, "makeDirectory" | "tryLock" | "removeLeftovers">,
+  disk: Pick<Disk, "makeDirectory" | "tryLock" | "removeLeftovers">,
   { stateDirectory, clock }: { stateDirectory: string; clock: Clock },
 ): Promise<Disposable> {
   const path = `${stateDirectory}/${stateLockName}`;
   try {
-    await disk.makeDirectory(stateDirectory);
+    disk.makeDirectory(stateDirectory);
     for (let attempt = 1; attempt <= tries; attempt++) {
-      const lock = await disk.tryLock(path);
+      const lock = disk.tryLock(path);
       if (lock !== undefined) {
-        await disk.removeLeftovers(stateDirectory);
+        disk.removeLeftovers(stateDirectory);
         return lock;
       }
       if (attempt < tries) await clock.sleep(pauseMs);

@@ -1,5 +1,5 @@
-import { closeSync, fsyncSync, writeSync } from "node:fs";
-import { openNew } from "../../common/host/own_file.ts";
+import { denoDisk } from "../../common/host/disk.ts";
+import { writeAllSync } from "../../common/host/own_file.ts";
 import { type Database, openDatabase } from "../../common/host/sqlite.ts";
 
 /** The disk as the spool needs it; paths are absolute. */
@@ -19,44 +19,30 @@ export interface SpoolFiles {
 /** The real disk. */
 export const denoSpoolFiles: SpoolFiles = {
   openDatabase,
-  exists(path) {
-    try {
-      return Deno.statSync(path).isFile;
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return false;
-      throw error;
-    }
-  },
-  rename: (from, to) => Deno.renameSync(from, to),
-  remove(path) {
-    try {
-      Deno.removeSync(path);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  },
+  exists: (path) => denoDisk.size(path) !== undefined,
+  rename: denoDisk.rename,
+  remove: denoDisk.remove,
   list(prefix) {
     const slash = Math.max(prefix.lastIndexOf("/"), prefix.lastIndexOf("\\"));
     const folder = prefix.slice(0, slash + 1), start = prefix.slice(slash + 1);
-    return [...Deno.readDirSync(folder || ".")].map(({ name }) => name)
-      .filter((name) => name.startsWith(start)).sort().map((name) => folder + name);
+    return denoDisk.list(folder || ".").filter((name) => name.startsWith(start)).map((name) => folder + name);
   },
   reserve(path, bytes) {
     try {
-      if (denoSpoolFiles.exists(path) && Deno.statSync(path).size === bytes) return true;
-      const file = openNew(path);
+      if (denoDisk.size(path) === bytes) return true;
+      const file = denoDisk.create(path);
       try {
         // Random bytes, as a file system that compresses would keep room for no zeros.
         const block = crypto.getRandomValues(new Uint8Array(65_536));
-        for (let left = bytes; left > 0;) left -= writeSync(file, block, 0, Math.min(left, block.length));
-        fsyncSync(file);
+        for (let left = bytes; left > 0; left -= block.length) writeAllSync(file, block.subarray(0, left));
+        file.syncSync();
       } finally {
-        closeSync(file);
+        file.close();
       }
       return true;
     } catch {
       // Whatever the reason, there is no reserve; the spool then says that the disk is full.
-      denoSpoolFiles.remove(path);
+      denoDisk.remove(path);
       return false;
     }
   },

@@ -61,7 +61,7 @@ withMachine(
     assert.doesNotMatch(out + err, new RegExp(code));
     const ledger = await run("ledger");
     assert.match(ledger.out, /^ +1 .* activation {2}Sent an activation code .* sha256 [0-9a-f]{16}\n$/, ledger.err);
-    const store = await activationStore(`${folder}/state`, (name) => (env as Record<string, string>)[name]);
+    const store = activationStore(`${folder}/state`, (name) => (env as Record<string, string>)[name]);
     const { state, identity } = await readAgentIdentity(store);
     using api = createGrpcAgentApi({
       endpoints: [{ host: "localhost", port: Number(platform.target.split(":")[1]) }],
@@ -153,7 +153,7 @@ withMachine("opendca activate leaves nothing of what the platform had set for an
   const document = { hash: "old", document: { pollIntervalSeconds: 60, sites: [] } };
   await Deno.writeTextFile(`${folder}/state/platform.json`, JSON.stringify(document));
   assert.match((await run("config", "show")).out, /poll\.interval +1m +platform/);
-  await markRevoked(await activationStore(`${folder}/state`, (name) => machine.env[name]));
+  markRevoked(activationStore(`${folder}/state`, (name) => machine.env[name]));
   assert.equal((await run("activate", platform.code(customer))).code, 0);
   assert.match((await run("config", "show")).out, /poll\.interval +5m +default/);
 });

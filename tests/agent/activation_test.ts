@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { markRevoked, readAgentIdentity } from "../../src/activation/agent_identity.ts";
 import { refuseWhenLocked } from "../../src/activation/lock_gate.ts";
-import { denoStateDisk } from "../../common/host/state_disk.ts";
+import { denoDisk, type Disk } from "../../common/host/disk.ts";
 import { judgeState, type StateStoreOptions } from "../../src/activation/state_store.ts";
 import { unlock } from "../../src/activation/unlock.ts";
 import type { ActivationState } from "../../src/activation/activation_state.ts";
@@ -41,8 +41,8 @@ function withInstallation(name: string, body: (installation: Installation) => Pr
   });
 }
 
-async function stateOf(store: StateStoreOptions): Promise<ActivationState> {
-  const verdict = await judgeState(store);
+function stateOf(store: StateStoreOptions): ActivationState {
+  const verdict = judgeState(store);
   assert.ok(verdict.kind === "known", verdict.kind);
   return verdict.record.state;
 }
@@ -73,26 +73,26 @@ withInstallation("activate() counts each refused code and locks after the fifth"
       assert.match(error.hint!, new RegExp(`^${left} attempt`));
       return true;
     });
-    await refuseWhenLocked("scan", own.store);
+    refuseWhenLocked("scan", own.store);
   }
   await refusedTimes(1, own);
   const sent = own.platform.calls.activate.length;
   await assert.rejects(tryCode(goodCode, own.store, own.platform), /locked/);
   assert.equal(own.platform.calls.activate.length, sent);
   for (const command of ["scan", "activate", "run", "config"]) {
-    await assert.rejects(refuseWhenLocked(command, own.store), (error) => {
+    assert.throws(() => refuseWhenLocked(command, own.store), (error) => {
       assert.ok(error instanceof NotPermittedError);
       assert.match(error.hint!, /lock 1; then: opendca unlock TOKEN/);
       return true;
     });
   }
-  for (const command of ["status", "doctor", "unlock"]) await refuseWhenLocked(command, own.store);
+  for (const command of ["status", "doctor", "unlock"]) refuseWhenLocked(command, own.store);
 });
 
 withInstallation("activate() does not count a typing error, nor send it", async (own) => {
   await assert.rejects(tryCode("0EY9-M29P-1G7V", own.store, own.platform), UsageError);
   assert.equal(own.platform.calls.activate.length, 0);
-  assert.equal((await judgeState(own.store)).kind, "fresh");
+  assert.equal(judgeState(own.store).kind, "fresh");
 });
 
 withInstallation(
@@ -101,16 +101,16 @@ withInstallation(
     const closed = await startTestPlatform({}, { authority });
     await closed[Symbol.asyncDispose]();
     await assert.rejects(tryCode(badCode, own.store, closed), UnavailableError);
-    assert.equal((await stateOf(own.store)).attempts, 0);
+    assert.equal(stateOf(own.store).attempts, 0);
     own.platform.handlers.activate = () => ({ code: 14, reason: "store-busy", retryAfterMs: 1 });
     await assert.rejects(tryCode(badCode, own.store, own.platform), UnavailableError);
-    assert.equal((await stateOf(own.store)).attempts, 0);
+    assert.equal(stateOf(own.store).attempts, 0);
     own.platform.handlers.activate = () =>
       ActivateResponse.fromPartial({
         outcome: { $case: "refusal", value: { reason: ActivationRefusalReason.AGENT_TOO_OLD, message: "Too old" } },
       });
     await assert.rejects(tryCode(badCode, own.store, own.platform), NotPermittedError);
-    assert.equal((await stateOf(own.store)).attempts, 0);
+    assert.equal(stateOf(own.store).attempts, 0);
   },
 );
 
@@ -123,19 +123,19 @@ for (const fault of ["never", "cut"] as const) {
         tryCode(goodCode, own.store, own.platform, { callTimeoutMs: 300 }),
         /counts as an attempt: 4 left/,
       );
-      assert.equal((await stateOf(own.store)).attempts, 1);
+      assert.equal(stateOf(own.store).attempts, 1);
       await assert.rejects(tryCode(goodCode, own.store, own.platform, { callTimeoutMs: 300 }), UnavailableError);
-      assert.equal((await stateOf(own.store)).attempts, 1);
+      assert.equal(stateOf(own.store).attempts, 1);
       // Nothing is taken back when the platform is away the second time: the first may have been judged.
       own.platform.handlers.activate = () => ({ code: 14, reason: "store-busy" });
       await assert.rejects(tryCode(goodCode, own.store, own.platform), UnavailableError);
-      assert.equal((await stateOf(own.store)).attempts, 1);
+      assert.equal(stateOf(own.store).attempts, 1);
       own.platform.handlers.activate = () =>
         ActivateResponse.fromPartial({
           outcome: { $case: "refusal", value: { reason: ActivationRefusalReason.AGENT_TOO_OLD, message: "Too old" } },
         });
       await assert.rejects(tryCode(goodCode, own.store, own.platform), /Too old/);
-      assert.equal((await stateOf(own.store)).attempts, 1);
+      assert.equal(stateOf(own.store).attempts, 1);
       own.platform.handlers.activate = judging(authority);
       await tryCode(goodCode, own.store, own.platform);
       assert.equal(new Set(own.platform.calls.activate.map(({ attemptId }) => attemptId)).size, 1);
@@ -170,7 +170,7 @@ withInstallation("activate() refuses garbage for an answer and keeps the attempt
   for (const handler of broken) {
     own.platform.handlers.activate = handler!;
     await assert.rejects(tryCode(goodCode, own.store, own.platform), UnavailableError);
-    assert.deepEqual([(await stateOf(own.store)).phase, (await stateOf(own.store)).attempts], ["new", 1]);
+    assert.deepEqual([stateOf(own.store).phase, stateOf(own.store).attempts], ["new", 1]);
   }
 });
 
@@ -180,7 +180,7 @@ withInstallation("activate() locks at once when the platform says that it has lo
       outcome: { $case: "refusal", value: { reason: ActivationRefusalReason.INSTALLATION_LOCKED, message: "Locked" } },
     });
   await assert.rejects(tryCode(badCode, own.store, own.platform), /locked/);
-  await assert.rejects(refuseWhenLocked("scan", own.store), NotPermittedError);
+  assert.throws(() => refuseWhenLocked("scan", own.store), NotPermittedError);
 });
 
 withInstallation(
@@ -188,10 +188,10 @@ withInstallation(
   async (own) => {
     await refusedTimes(4, own);
     await Deno.remove(own.store.stateDirectory, { recursive: true });
-    assert.equal((await stateOf(own.store)).attempts, 4);
+    assert.equal(stateOf(own.store).attempts, 4);
     const elsewhere = storeIn(own.folder, { state: "elsewhere" });
     await assert.rejects(tryCode(badCode, elsewhere, own.platform), /locked/);
-    await assert.rejects(refuseWhenLocked("scan", own.store), NotPermittedError);
+    assert.throws(() => refuseWhenLocked("scan", own.store), NotPermittedError);
   },
 );
 
@@ -199,7 +199,7 @@ withInstallation(
   "activate() goes on with the attempts of a revoked agent whose state directory is deleted",
   async (own) => {
     await tryCode(goodCode, own.store, own.platform);
-    await markRevoked(own.store);
+    markRevoked(own.store);
     await refusedTimes(4, own);
     await Deno.remove(own.store.stateDirectory, { recursive: true });
     await refusedTimes(1, own);
@@ -216,16 +216,18 @@ withInstallation("activate() locks when the answer to the fifth attempt is lost,
     assert.match(error.hint!, /unlock token for installation .*, lock 1/);
     return true;
   });
-  await assert.rejects(refuseWhenLocked("scan", own.store), NotPermittedError);
+  assert.throws(() => refuseWhenLocked("scan", own.store), NotPermittedError);
 });
 
 withInstallation("activate() sends nothing when the attempt cannot be written, and says why", async (own) => {
   const full = Object.assign(new Error("No space left on device (os error 28)"), { code: "ENOSPC" });
   for (const error of [full, new Deno.errors.IsADirectory("Is a directory (os error 21)")]) {
-    const disk = {
-      ...denoStateDisk,
-      writeSynced: (path: string, text: string) =>
-        path.includes("agent.json") ? Promise.reject(error) : denoStateDisk.writeSynced(path, text),
+    const disk: Disk = {
+      ...denoDisk,
+      create(path, options) {
+        if (path.includes("agent.json")) throw error;
+        return denoDisk.create(path, options);
+      },
     };
     await assert.rejects(tryCode(goodCode, storeIn(own.folder, { disk }), own.platform), UnavailableError);
   }
@@ -234,7 +236,7 @@ withInstallation("activate() sends nothing when the attempt cannot be written, a
 
 withInstallation("the lock holds when something else stands under the names of its files", async (own) => {
   await refusedTimes(5, own);
-  const { installationId } = await stateOf(own.store);
+  const { installationId } = stateOf(own.store);
   const file = `${own.store.stateDirectory}/agent.json`, [guard = ""] = own.store.guardDirectories;
   const copy = await Deno.readTextFile(file);
   const places = [[file, copy], [`${guard}/${installationId}.json`, copy]] as const;
@@ -242,14 +244,14 @@ withInstallation("the lock holds when something else stands under the names of i
     for (const make of [() => Deno.mkdir(path), () => Deno.symlink(path, path), () => Deno.writeTextFile(path, "")]) {
       await Deno.remove(path);
       await make();
-      await assert.rejects(refuseWhenLocked("scan", own.store), NotPermittedError);
+      assert.throws(() => refuseWhenLocked("scan", own.store), NotPermittedError);
     }
     await Deno.remove(path);
     await Deno.writeTextFile(path, text);
   }
   await Deno.remove(guard, { recursive: true });
   await Deno.writeTextFile(guard, "");
-  await assert.rejects(refuseWhenLocked("scan", own.store), NotPermittedError);
+  assert.throws(() => refuseWhenLocked("scan", own.store), NotPermittedError);
   await Deno.remove(own.store.stateDirectory, { recursive: true });
   await refusedTimes(1, own);
 });
@@ -263,10 +265,10 @@ withInstallation("activate() is not fooled by an older state directory or guard 
     await Deno.remove(place, { recursive: true });
     await Deno.rename(`${place}.old`, place);
   }
-  assert.equal((await stateOf(own.store)).attempts, 3);
+  assert.equal(stateOf(own.store).attempts, 3);
   await Deno.remove(own.store.guardDirectories[0]!, { recursive: true });
   await refusedTimes(2, own);
-  await assert.rejects(refuseWhenLocked("scan", own.store), NotPermittedError);
+  assert.throws(() => refuseWhenLocked("scan", own.store), NotPermittedError);
 });
 
 withInstallation("activate() refuses a state that was edited or comes from another machine", async (own) => {
@@ -274,20 +276,20 @@ withInstallation("activate() refuses a state that was edited or comes from anoth
   const file = `${own.store.stateDirectory}/agent.json`;
   const text = await Deno.readTextFile(file);
   await Deno.writeTextFile(file, text.replace('"attempts": 2', '"attempts": 0'));
-  assert.equal((await stateOf(own.store)).attempts, 2);
+  assert.equal(stateOf(own.store).attempts, 2);
   await Deno.remove(own.store.guardDirectories[0]!, { recursive: true });
   await assert.rejects(tryCode(goodCode, own.store, own.platform), /edited or comes from another machine/);
   await Deno.writeTextFile(file, text);
   const copied = storeIn(own.folder, { machine: "machine-id:9999" });
   await assert.rejects(tryCode(goodCode, copied, own.platform), /another machine/);
-  await assert.rejects(refuseWhenLocked("scan", copied), NotPermittedError);
-  const verdict = await judgeState(copied);
+  assert.throws(() => refuseWhenLocked("scan", copied), NotPermittedError);
+  const verdict = judgeState(copied);
   assert.ok(verdict.kind === "foreign");
   const token = unlockTokenFor({ installationId: verdict.installationId, lockCount: 1 });
   const options = { store: copied, builtInUnlockKeys: [unlockKey], now: new Date() };
-  await unlock(token, options);
+  unlock(token, options);
   await refusedTimes(5, { ...own, store: copied });
-  await unlock(unlockTokenFor({ installationId: verdict.installationId, lockCount: 2 }), options);
+  unlock(unlockTokenFor({ installationId: verdict.installationId, lockCount: 2 }), options);
   await tryCode(goodCode, copied, own.platform);
 });
 
@@ -295,7 +297,7 @@ withInstallation(
   "unlock() takes one token for one lock of one installation, signed by a key that was known before",
   async (own) => {
     await refusedTimes(5, own);
-    const { installationId } = await stateOf(own.store);
+    const { installationId } = stateOf(own.store);
     const options = { store: own.store, builtInUnlockKeys: [], now: new Date("2026-06-01") };
     const stranger = (await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"])) as CryptoKeyPair;
     const { KeyObject } = await import("node:crypto");
@@ -307,13 +309,13 @@ withInstallation(
       [unlockTokenFor({ ...good, expiresAt: new Date("2026-05-31") }), /expired/],
       [unlockTokenFor(good).slice(0, -2), /not complete/],
     ];
-    for (const [token, message] of refused) await assert.rejects(unlock(token, options), message);
-    await unlock(unlockTokenFor(good), options);
-    assert.equal((await stateOf(own.store)).attempts, 0);
-    await assert.rejects(unlock(unlockTokenFor(good), options), /nothing is locked/);
+    for (const [token, message] of refused) assert.throws(() => unlock(token, options), message);
+    unlock(unlockTokenFor(good), options);
+    assert.equal(stateOf(own.store).attempts, 0);
+    assert.throws(() => unlock(unlockTokenFor(good), options), /nothing is locked/);
     await refusedTimes(5, own);
-    await assert.rejects(unlock(unlockTokenFor(good), options), /another lock/);
-    await unlock(unlockTokenFor({ installationId, lockCount: 2 }), options);
+    assert.throws(() => unlock(unlockTokenFor(good), options), /another lock/);
+    unlock(unlockTokenFor({ installationId, lockCount: 2 }), options);
     await tryCode(goodCode, own.store, own.platform);
   },
 );
@@ -322,10 +324,10 @@ withInstallation("unlock() does not believe a key that appeared after the first 
   const none = { unlockKeys: [] };
   await assert.rejects(tryCode(badCode, own.store, own.platform, none), NotPermittedError);
   await refusedTimes(4, own);
-  const { installationId } = await stateOf(own.store);
+  const { installationId } = stateOf(own.store);
   const token = unlockTokenFor({ installationId, lockCount: 1 });
-  await assert.rejects(
-    unlock(token, { store: own.store, builtInUnlockKeys: [unlockKey], now: new Date() }),
+  assert.throws(
+    () => unlock(token, { store: own.store, builtInUnlockKeys: [unlockKey], now: new Date() }),
     /no unlock key/,
   );
 });

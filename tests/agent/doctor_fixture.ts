@@ -60,9 +60,9 @@ export class Machine implements AsyncDisposable {
   }
   async change(to: "locked" | "revoked"): Promise<void> {
     const store = await this.store();
-    using _lock = await lockState(store);
-    const held = await holdState(store);
-    await held.save(to === "locked" ? { ...held.state, attempts: maxAttempts } : revokeState(held.state));
+    using _lock = lockState(store);
+    const held = holdState(store);
+    held.save(to === "locked" ? { ...held.state, attempts: maxAttempts } : revokeState(held.state));
   }
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.folder, { recursive: true });

@@ -50,8 +50,8 @@ function withMachine(name: string, body: (machine: Machine) => Promise<void>): v
   });
 }
 
-async function attemptsOf(store: StateStoreOptions): Promise<number> {
-  const verdict = await judgeState(store);
+function attemptsOf(store: StateStoreOptions): number {
+  const verdict = judgeState(store);
   assert.ok(verdict.kind === "known", verdict.kind);
   return verdict.record.state.attempts;
 }
@@ -73,7 +73,7 @@ withMachine("four state directories that were made before have five attempts tog
   }
   assert.equal(platform.calls.activate.length, maxAttempts);
   for (const one of [...stores, store("fresh")]) {
-    await assert.rejects(refuseWhenLocked("scan", one), NotPermittedError);
+    assert.throws(() => refuseWhenLocked("scan", one), NotPermittedError);
     await assert.rejects(tryCode(goodCode, one, platform), /locked/);
   }
 });
@@ -83,17 +83,17 @@ withMachine("a state directory that was made beside the lock is not believed, by
   await tryCode(goodCode, store("beside"), foreign);
   for (let i = 0; i < 5; i++) await assert.rejects(tryCode(badCode, store("own"), platform), NotPermittedError);
   await assert.rejects(readAgentIdentity(store("beside")), /locked/);
-  await assert.rejects(refuseWhenLocked("scan", store("beside")), /locked/);
+  assert.throws(() => refuseWhenLocked("scan", store("beside")), /locked/);
 });
 
 withMachine("a success at one platform does not end what another one refused, and its own does", async (machine) => {
   const { platform, foreign, store } = machine;
   for (let i = 0; i < 3; i++) await assert.rejects(tryCode(badCode, store("own"), platform), NotPermittedError);
   await tryCode(goodCode, store("own"), foreign);
-  assert.equal(await attemptsOf(store("own")), 3);
+  assert.equal(attemptsOf(store("own")), 3);
   await tryCode(goodCode, store("other"), platform);
-  assert.equal(await attemptsOf(store("own")), 0);
-  assert.equal(await attemptsOf(store("other")), 0);
+  assert.equal(attemptsOf(store("own")), 0);
+  assert.equal(attemptsOf(store("other")), 0);
 });
 
 withMachine("a lost answer of one platform is not ended by another one that answers the same code", async (machine) => {
@@ -104,10 +104,10 @@ withMachine("a lost answer of one platform is not ended by another one that answ
   }
   foreign.handlers.activate = notJudged;
   await assert.rejects(tryCode(goodCode, store("own"), foreign), /Not judged/);
-  assert.equal(await attemptsOf(store("own")), 4);
+  assert.equal(attemptsOf(store("own")), 4);
   foreign.handlers.activate = judging(authority);
   await tryCode(goodCode, store("own"), foreign);
-  assert.equal(await attemptsOf(store("own")), 4);
+  assert.equal(attemptsOf(store("own")), 4);
 });
 
 withMachine("codes that a platform says it did not judge are taken back up to a number", async (machine) => {
@@ -115,11 +115,11 @@ withMachine("codes that a platform says it did not judge are taken back up to a 
   platform.handlers.activate = notJudged;
   for (const code of codes.slice(0, maxTakenBack)) {
     await assert.rejects(tryCode(code, store("own"), platform), /Not judged/);
-    assert.equal(await attemptsOf(store("own")), 0);
+    assert.equal(attemptsOf(store("own")), 0);
   }
   // The same ones again, as a script does that waits for the platform.
   for (const code of codes.slice(0, 3)) await assert.rejects(tryCode(code, store("own"), platform), /Not judged/);
-  assert.equal(await attemptsOf(store("own")), 0);
+  assert.equal(attemptsOf(store("own")), 0);
   await assert.rejects(tryCode(codes[20]!, store("own"), platform), (error) => {
     assert.ok(error instanceof NotPermittedError);
     assert.match(error.hint!, /too many codes were sent and not judged, so this counts as an attempt: 4 left/);
@@ -128,7 +128,7 @@ withMachine("codes that a platform says it did not judge are taken back up to a 
   platform.handlers.activate = () => ({ code: 14, reason: "store-busy" });
   await assert.rejects(tryCode(codes[21]!, store("own"), platform), /counts as an attempt: 3 left/);
   for (const code of codes.slice(22, 25)) await assert.rejects(tryCode(code, store("own"), platform));
-  await assert.rejects(refuseWhenLocked("scan", store("own")), NotPermittedError);
+  assert.throws(() => refuseWhenLocked("scan", store("own")), NotPermittedError);
   assert.equal(platform.calls.activate.length, maxTakenBack + 3 + maxAttempts);
 });
 
@@ -148,12 +148,12 @@ withMachine("two endpoints of one platform that are both busy take nothing from 
   const machineFacts = { hostname: "test", os: "linux", arch: "x86_64", fingerprint: "" };
   await assert.rejects(activate(goodCode, { ...options, machine: machineFacts }), UnavailableError);
   assert.deepEqual([platform.calls.activate.length, foreign.calls.activate.length], [1, 1]);
-  assert.equal(await attemptsOf(store("own")), 0);
+  assert.equal(attemptsOf(store("own")), 0);
   // The first one's answer is lost: whatever the second says, the first may have judged.
   platform.handlers.activate = () => "cut";
   foreign.handlers.activate = judging(authority);
   await activate(goodCode, { ...options, machine: machineFacts });
-  assert.equal(await attemptsOf(store("own")), 1);
+  assert.equal(attemptsOf(store("own")), 1);
 });
 
 withMachine(
@@ -162,16 +162,16 @@ withMachine(
     const { platform, foreign, store } = machine;
     await tryCode(goodCode, store("beside"), foreign, { unlockKeys: [Buffer.alloc(32, 1).toString("base64")] });
     for (let i = 0; i < 5; i++) await assert.rejects(tryCode(badCode, store("own"), platform), NotPermittedError);
-    const verdict = await judgeState(store("beside"));
+    const verdict = judgeState(store("beside"));
     assert.ok(verdict.kind === "known");
     assert.deepEqual(verdict.record.state.unlockKeys, [unlockKey]);
     const { installationId } = verdict.record.state;
     const options = { store: store("beside"), builtInUnlockKeys: [], now: new Date() };
-    await unlock(unlockTokenFor({ installationId, lockCount: 1 }), options);
-    for (const name of ["own", "beside", "new"]) await refuseWhenLocked("scan", store(name));
+    unlock(unlockTokenFor({ installationId, lockCount: 1 }), options);
+    for (const name of ["own", "beside", "new"]) refuseWhenLocked("scan", store(name));
     for (let i = 0; i < 5; i++) await assert.rejects(tryCode(badCode, store("own"), platform), NotPermittedError);
-    await assert.rejects(unlock(unlockTokenFor({ installationId, lockCount: 1 }), options), /another lock/);
-    await unlock(unlockTokenFor({ installationId, lockCount: 2 }), options);
+    assert.throws(() => unlock(unlockTokenFor({ installationId, lockCount: 1 }), options), /another lock/);
+    unlock(unlockTokenFor({ installationId, lockCount: 2 }), options);
     await tryCode(goodCode, store("own"), platform);
   },
 );
@@ -206,13 +206,13 @@ withMachine(
     });
     await readAgentIdentity(store("own"));
     {
-      using _lock = await lockState(store("own"));
-      const held = await holdState(store("own"));
-      await held.save(held.state);
+      using _lock = lockState(store("own"));
+      const held = holdState(store("own"));
+      held.save(held.state);
     }
     await readAgentIdentity(store("own"));
     // What was locked stays so, as does a state directory that is empty.
-    await assert.rejects(refuseWhenLocked("scan", store("empty")), NotPermittedError);
+    assert.throws(() => refuseWhenLocked("scan", store("empty")), NotPermittedError);
   },
 );
 
@@ -241,11 +241,11 @@ Deno.test("guardDirectories() follows the user database, not the environment", a
   const home = new TextDecoder().decode(stdout).trim();
   assert.notEqual(home, "/nowhere");
   const env = (name: string) => ({ HOME: "/nowhere", OPENDCA_GUARD_DIRECTORY: "/nowhere" })[name];
-  const directories = guardDirectories({ os: "linux", standalone: true, env, home });
+  const directories = guardDirectories({ os: "linux", isStandalone: true, env, home });
   assert.deepEqual(directories, ["/var/lib/opendca-guard", `${home}/.local/state/opendca-guard`]);
   const windows = guardDirectories({
     os: "windows",
-    standalone: true,
+    isStandalone: true,
     env: (name) => name === "ProgramData" ? "D:\\nowhere" : undefined,
     home: "C:\\Users\\ann",
   });

@@ -1,7 +1,7 @@
 /** Root at the files of another user, who puts links, pipes and directories in the way: nothing of root's is touched. */
 import assert from "node:assert/strict";
 import { makeOwnDirectory } from "../../common/host/own_directory.ts";
-import { replaceOwnFile } from "../../common/host/own_file.ts";
+import { replaceFile } from "../../common/host/disk.ts";
 import { NotPermittedError } from "../../common/core/errors.ts";
 import { denoLogDisk } from "../../src/host/log_disk.ts";
 import { runCli } from "../../src/cli/run_cli.ts";
@@ -116,14 +116,14 @@ async function listing(folder: string): Promise<string> {
 otherUserTest("the state of root is not written to a guard that belongs to another user", async (scene) => {
   const { folder, home, asOther, secret } = scene;
   await asOther(`mkdir guard; ln -s ${secret} guard/activation.lock; ln -s ${folder}/absent guard/x`);
-  const store = await activationStore(
+  const store = activationStore(
     `${folder}/state`,
     (name) => name === "OPENDCA_GUARD_DIRECTORY" ? `${home}/guard` : undefined,
   );
   const before = await listing(home);
-  using _lock = await lockState(store);
-  const held = await holdState(store);
-  await held.save(held.state);
+  using _lock = lockState(store);
+  const held = holdState(store);
+  held.save(held.state);
   assert.deepEqual(held.guarded, []);
   assert.equal(await listing(home), before);
 });
@@ -192,7 +192,7 @@ otherUserTest("a directory that is exchanged for a link again and again leads ro
     for (let i = 0; i < 2000; i++) {
       try {
         makeOwnDirectory(`${home}/state`);
-        replaceOwnFile(`${home}/state/file`, "written");
+        replaceFile(`${home}/state/file`, "written");
         assert.fail("root wrote in the directory of another user");
       } catch (error) {
         if (error instanceof assert.AssertionError) throw error;

@@ -1,5 +1,5 @@
 /** Tries a code in a process of its own that kills itself (SIGKILL) before its nth step on the disk: FOLDER PORT CA CODE N. */
-import { denoStateDisk, type StateDisk } from "../../common/host/state_disk.ts";
+import { denoDisk, type Disk } from "../../common/host/disk.ts";
 import { storeIn, tryCode } from "../fixtures/activation_fixture.ts";
 
 const [folder = "", port = "", caFile = "", code = "", dieAt = ""] = Deno.args;
@@ -9,18 +9,26 @@ function step(): void {
   if (++steps === Number(dieAt)) Deno.kill(Deno.pid, "SIGKILL");
 }
 
-const disk: StateDisk = {
-  ...denoStateDisk,
-  async writeSynced(path, text) {
+const disk: Disk = {
+  ...denoDisk,
+  create(path, options) {
     step();
-    // Half of it: what a crash in the middle of a write leaves.
-    await Deno.writeTextFile(path, text.slice(0, text.length / 2));
-    step();
-    await denoStateDisk.writeSynced(path, text);
+    const file = denoDisk.create(path, options);
+    return {
+      write: (bytes) => file.write(bytes),
+      writeSync(bytes) {
+        // Half of it: what a crash in the middle of a write leaves.
+        const half = file.writeSync(bytes.subarray(0, bytes.length / 2));
+        step();
+        return half + file.writeSync(bytes.subarray(half));
+      },
+      syncSync: () => file.syncSync(),
+      close: () => file.close(),
+    };
   },
-  async rename(from, to) {
+  rename(from, to) {
     step();
-    await denoStateDisk.rename(from, to);
+    denoDisk.rename(from, to);
     step();
   },
 };

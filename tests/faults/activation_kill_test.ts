@@ -11,8 +11,8 @@ import { startTestPlatform } from "../fixtures/test_platform.ts";
 const authority = await createTestAuthority();
 const child = new URL("activation_child.ts", import.meta.url).pathname;
 
-async function stateIn(folder: string): Promise<{ phase: string; attempts: number }> {
-  const verdict = await judgeState(storeIn(folder));
+function stateIn(folder: string): { phase: string; attempts: number } {
+  const verdict = judgeState(storeIn(folder));
   assert.notEqual(verdict.kind, "foreign");
   return verdict.kind === "known" ? verdict.record.state : { phase: "new", attempts: 0 };
 }
@@ -47,7 +47,7 @@ for (
         if (last === "SIGKILL") steps++;
         const seen = platform.calls.activate.length - seenBefore;
         assert.equal(seen, dieAt > 12 ? 1 : 0, `step ${dieAt}`);
-        const { phase, attempts } = await stateIn(folder);
+        const { phase, attempts } = stateIn(folder);
         assert.ok(phase === "activated" || attempts >= seen, `step ${dieAt}: ${seen} seen, ${attempts} counted`);
         // What a crash left is never in the way of the right code.
         if (phase === "new") await tryCode(goodCode, storeIn(folder), platform);

@@ -1,6 +1,6 @@
 /** A scanner thread with one bad address: sending to 127.94.0.7 kills the thread, sending to 127.94.1.7 makes it hang. */
 import { systemClock } from "../../common/core/clock.ts";
-import { openUdpPort } from "../../src/scan/udp_port.ts";
+import { openUdpPort } from "../../src/host/udp_port.ts";
 import { createSendGate } from "../../src/scan/send_gate.ts";
 import { type Scanner, startScanner } from "../../src/scan/scanner.ts";
 import type { FromScanner, ToScanner } from "../../src/scan/worker_messages.ts";

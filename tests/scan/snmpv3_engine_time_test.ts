@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { runCli } from "../../src/cli/run_cli.ts";
 import { Secret } from "../../common/core/secret.ts";
-import { openUdpPort } from "../../src/scan/udp_port.ts";
+import { openUdpPort } from "../../src/host/udp_port.ts";
 import { startDatagramHub } from "../../src/snmp/datagram_hub.ts";
 import { openSession } from "../../src/snmp/session.ts";
 import type { DeviceOptions } from "../../simulator/device.ts";

@@ -1,0 +1,31 @@
+/** The process and the machine that it runs on. */
+import { userInfo } from "node:os";
+
+export type OperatingSystem = typeof Deno.build.os;
+
+/** Of the runtime's own; nothing here changes while the process runs. */
+export const { os, arch } = Deno.build;
+/** Whether this is the compiled executable. */
+export const isStandalone: boolean = Deno.build.standalone;
+
+export function hostName(): string {
+  return Deno.hostname();
+}
+
+export function environment(name: string): string | undefined {
+  return Deno.env.get(name);
+}
+
+/** Null on Windows. */
+export function userId(): number | null {
+  return Deno.uid();
+}
+
+/** The home directory as getpwuid(3) has it, whatever `HOME` says; undefined for a user id without a name, as in some containers. */
+export function homeDirectory(): string | undefined {
+  try {
+    return userInfo().homedir || undefined;
+  } catch {
+    return undefined;
+  }
+}
