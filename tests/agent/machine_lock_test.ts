@@ -232,7 +232,7 @@ async function writeOldRecord(path: string, state: { [name: string]: unknown }):
 }
 
 Deno.test("guardDirectories() follows the user database, not the environment", async () => {
-  const program = `import { homeDirectory } from "${import.meta.resolve("../src/activation/guard_directories.ts")}";
+  const program = `import { homeDirectory } from "${import.meta.resolve("../../common/host/process.ts")}";
     console.log(homeDirectory());`;
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["eval", "--no-check", program],
