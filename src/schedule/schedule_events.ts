@@ -115,6 +115,60 @@ export function passCutOff(state: ScheduleState, site: string, type: "sweep" | "
   state.sites.set(site, { ...before, ...due, busyUntilMs: 0 });
 }
 
+/** What failed is due again at `dueMs`: at once it would fail again. */
+export function passPutOff(
+  state: ScheduleState,
+  { site, type }: { site: string; type: "sweep" | "search" },
+  dueMs: number,
+): void {
+  const before = state.sites.get(site);
+  if (before === undefined) return;
+  const due = type === "sweep" ? { sweepDueMs: dueMs } : { searchDueMs: dueMs };
+  state.sites.set(site, { ...before, ...due, busyUntilMs: 0 });
+}
+
+/** Devices that could not be asked at all are due again at `dueMs`. */
+export function readsPutOff(state: ScheduleState, deviceIds: readonly string[], dueMs: number): void {
+  for (const deviceId of deviceIds) {
+    const device = state.devices.get(deviceId);
+    if (device === undefined) continue;
+    const metersDueMs = Math.max(device.metersDueMs, dueMs);
+    setDevice(state, deviceId, { ...device, statusDueMs: dueMs, metersDueMs, busyUntilMs: 0 });
+  }
+}
+
+/** A sweep that was made in several parts counts from its first one. */
+export function sweptSince(state: ScheduleState, { name, schedule }: ScheduledSite, begunMs: number): void {
+  const before = state.sites.get(name);
+  if (before === undefined) return;
+  const latestMs = begunMs + schedule.fullSweepEveryMs * (1 + schedule.jitter);
+  state.sites.set(name, { ...before, sweepDueMs: Math.min(before.sweepDueMs, latestMs) });
+}
+
+/** Nothing is due later than a whole interval from now: an interval that became shorter counts at once. */
+export function intervalsChanged(
+  state: ScheduleState,
+  sites: ReadonlyMap<string, ScheduledSite>,
+  { monotonicMs }: Moment,
+): void {
+  const latest = (dueMs: number, everyMs: number) => Math.min(dueMs, monotonicMs + everyMs);
+  for (const [name, site] of state.sites) {
+    const schedule = sites.get(name)?.schedule;
+    if (schedule === undefined) continue;
+    state.sites.set(name, { ...site, sweepDueMs: latest(site.sweepDueMs, schedule.fullSweepEveryMs) });
+  }
+  for (const [id, device] of state.devices) {
+    const schedule = sites.get(device.site)?.schedule;
+    if (schedule === undefined) continue;
+    setDevice(state, id, {
+      ...device,
+      metersDueMs: latest(device.metersDueMs, schedule.metersEveryMs),
+      // A device that sleeps is asked less often, and the next answer puts that right.
+      statusDueMs: latest(device.statusDueMs, schedule.statusEveryMs * quietFactor),
+    });
+  }
+}
+
 function becameUnreachable(before: Presence, after: Presence): boolean {
   return before.state !== "unreachable" && after.state === "unreachable";
 }

@@ -9,7 +9,7 @@ import type { MachineFacts } from "./agent_machine.ts";
 import type { FaultList } from "./fault_list.ts";
 import type { LiveConfig } from "./live_config.ts";
 import type { Contact } from "./reports.ts";
-import type { Scheduler } from "./scheduler.ts";
+import type { Schedule } from "./schedule.ts";
 import type { StatusFile, StatusSpool } from "./status_file.ts";
 
 export interface StatusParts {
@@ -30,8 +30,7 @@ export interface StatusParts {
   ledger: Pick<Ledger, "head">;
   /** What may leave of a text. */
   cleanText(text: string): string;
-  /** Undefined until it has started. */
-  scheduler(): Pick<Scheduler, "presences" | "lastSweep" | "sweeping" | "sweepDone"> | undefined;
+  schedule: Pick<Schedule, "presences" | "lastSweep" | "sweeping" | "sweepDone">;
 }
 
 export interface DescribedAgent {
@@ -40,11 +39,7 @@ export interface DescribedAgent {
 }
 
 export function describeAgent(parts: StatusParts): DescribedAgent {
-  const { clock, version, runId, startedAt, state, spool, live, faults, contact, facts } = parts;
-
-  function presences() {
-    return parts.scheduler()?.presences() ?? { awake: 0, asleep: 0, unreachable: 0, gone: 0 };
-  }
+  const { clock, version, runId, startedAt, state, spool, live, faults, contact, facts, schedule } = parts;
 
   /** A ledger that cannot be read must not keep the agent from saying so. */
   function ledgerHead(): AgentStatus["ledgerHead"] {
@@ -76,12 +71,12 @@ export function describeAgent(parts: StatusParts): DescribedAgent {
         lastUploadAt: textOf(contact.lastUploadAt),
       },
       spool: statusSpool(spool.stats()),
-      devices: presences(),
+      devices: schedule.presences(),
       sites: live.current().sites.map(({ name }) => ({
         name,
-        lastSweepAt: textOf(parts.scheduler()?.lastSweep(name)),
-        sweeping: parts.scheduler()?.sweeping().includes(name) ?? false,
-        sweep: parts.scheduler()?.sweepDone(name) ?? null,
+        lastSweepAt: textOf(schedule.lastSweep(name)),
+        sweeping: schedule.sweeping.has(name),
+        sweep: schedule.sweepDone(name) ?? null,
       })),
       config: { platformHash: live.hash(), refusals: live.refusals() },
       faults: faults.all().map((fault) => ({
@@ -92,8 +87,8 @@ export function describeAgent(parts: StatusParts): DescribedAgent {
     }),
     forPoll() {
       const stats = spool.stats();
-      const { awake, asleep, unreachable, gone } = presences();
-      const sweeps = live.current().sites.flatMap(({ name }) => parts.scheduler()?.lastSweep(name)?.getTime() ?? []);
+      const { awake, asleep, unreachable, gone } = schedule.presences();
+      const sweeps = live.current().sites.flatMap(({ name }) => schedule.lastSweep(name)?.getTime() ?? []);
       const { hostname, os, arch, runtimeVersion } = facts;
       return {
         agentVersion: version,

@@ -44,6 +44,8 @@ import { createReports } from "./reports.ts";
 import { createStatusSaver } from "./save_status.ts";
 import { type Scheduler, startScheduler } from "./scheduler.ts";
 import { damageError } from "./set_aside.ts";
+import { openSchedule } from "./schedule.ts";
+import { openSiteMarks } from "./site_marks.ts";
 import { createSiteScans, type SiteScans } from "./site_scans.ts";
 import { heartbeatMs, statusFileName } from "./status_file.ts";
 import { startStatusWriter } from "./status_writer.ts";
@@ -224,6 +226,16 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     onKept: () => faults.clear("ledger-incomplete"),
   });
 
+  const marks = openSiteMarks(inventory);
+  const { random } = parts;
+  const schedule = openSchedule({
+    clock: trueClock,
+    config: live.current,
+    inventory,
+    marks,
+    ...(random === undefined ? {} : { random }),
+  });
+
   const status = describeAgent({
     clock,
     version,
@@ -241,7 +253,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     residentBytes: machine.residentBytes,
     endpoint: () => grpc.lastEndpoint,
     certificateNotAfter: () => certificateNotAfter,
-    scheduler: () => later.scheduler,
+    schedule,
   });
   const saveStatus = createStatusSaver({ path: inState(statusFileName), machine, log });
   built.use(startStatusWriter({
@@ -285,8 +297,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     clock,
     time: book,
     mask: () => live.current().policy.mask,
-    onHeard: (heard) => later.scheduler?.heard(heard),
-    onMerged: (deviceId) => later.scheduler?.forget(deviceId),
+    onHeard: schedule.heard,
+    onMerged: schedule.forget,
     onSpooled(records) {
       faults.clear("readings-lost");
       if (log.isEnabled("debug")) log.debug("recordsSpooled", { ids: records.map(({ id }) => id) });
@@ -396,12 +408,13 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   later.scheduler = built.use(startScheduler({
     clock: trueClock,
     config: live.current,
+    schedule,
+    marks,
     inventory,
     scan: scans.scan,
     onOffline: (device) => intake.notePresence(device, "offline"),
     report: reports.schedule,
     onDefect: fail,
-    ...(parts.random === undefined ? {} : { random: parts.random }),
   }));
 
   built.use(startUpkeep({ clock: trueClock, ledger, inventory, truncateJournals, onDefect: fail }));

@@ -1,6 +1,8 @@
 /** The scheduler loop with its own clock and a network that is a list. */
 import assert from "node:assert/strict";
 import { HoursEndedError, watchHours } from "../../src/schedule/interruption.ts";
+import { openSchedule, type Schedule } from "../../src/service/schedule.ts";
+import { openSiteMarks } from "../../src/service/site_marks.ts";
 import { type ScheduleEvent, type Scheduler, type ScheduleScan, startScheduler } from "../../src/service/scheduler.ts";
 import type { SweepPosition } from "../../src/service/sweep_position.ts";
 import { sendWindowAt } from "../../src/config/allowed_hours.ts";
@@ -37,6 +39,7 @@ interface Scene {
   offline: string[];
   defects: unknown[];
   config: AgentConfig;
+  schedule: Schedule;
   scheduler: Scheduler;
   /** What a scan does before it answers. */
   during: (scan: ScheduleScan) => Promise<void>;
@@ -72,6 +75,17 @@ async function withScheduler(
       seenAt: clock.now(),
     };
   };
+  const inventory = {
+    devices: () => [],
+    device: known,
+    mark(name: string) {
+      if (unreadable !== undefined) throw unreadable;
+      return marks.get(name);
+    },
+    setMark: (name: string, value: string) => void marks.set(name, value),
+  };
+  const siteMarks = openSiteMarks(inventory);
+  const config = () => scene.config;
   const scene: Scene = {
     clock,
     network: new Map(),
@@ -83,22 +97,18 @@ async function withScheduler(
     offline: [],
     defects: [],
     config: configOf(schedule),
+    schedule: undefined as unknown as Schedule,
     scheduler: undefined as unknown as Scheduler,
     during: () => Promise.resolve(),
     unasked: new Set(),
   };
+  scene.schedule = openSchedule({ clock, config, inventory, marks: siteMarks, random: () => 0.5 });
   scene.scheduler = startScheduler({
     clock,
-    config: () => scene.config,
-    inventory: {
-      devices: () => [],
-      device: known,
-      mark(name) {
-        if (unreadable !== undefined) throw unreadable;
-        return marks.get(name);
-      },
-      setMark: (name, value) => void marks.set(name, value),
-    },
+    config,
+    schedule: scene.schedule,
+    marks: siteMarks,
+    inventory,
     async scan(request) {
       const asked = request.places?.map(({ address }) => address) ?? [...scene.network.keys()];
       if (request.places === null) scene.resumed.push(request.resume?.seed);
@@ -115,7 +125,7 @@ async function withScheduler(
         if (deviceId === undefined || request.signal.aborted) continue;
         places.set(deviceId, address);
         heard.add(deviceId);
-        scene.scheduler.heard({ deviceId, site: "office", asleep: false, scope: request.scope });
+        scene.schedule.heard({ deviceId, site: "office", asleep: false, scope: request.scope });
       }
       const count = { addresses: asked.length, answered: heard.size, printers: heard.size };
       return {
@@ -130,7 +140,6 @@ async function withScheduler(
     onOffline: ({ deviceId }) => scene.offline.push(deviceId),
     report: (event) => event.event === "capacityJudged" ? scene.findings = event.findings : scene.events.push(event),
     onDefect: (error) => scene.defects.push(error),
-    random: () => 0.5,
   });
   try {
     await body(scene);
@@ -162,12 +171,12 @@ function untilStopped(clock: FakeClock) {
 const often = "{ fullSweepEvery: 24h, statusEvery: 10m, metersEvery: 60m, jitter: 0% }";
 
 Deno.test("startScheduler() sweeps first, then reads known addresses alone", () =>
-  withScheduler(often, async ({ clock, network, sent, scheduler }) => {
+  withScheduler(often, async ({ clock, network, sent, schedule }) => {
     network.set("10.1.0.5", "a").set("10.1.0.6", "b");
     await clock.advance(minute);
     assert.deepEqual(sent, ["sweep full all"]);
-    assert.deepEqual(scheduler.presences(), { awake: 2, asleep: 0, unreachable: 0, gone: 0 });
-    assert.equal(scheduler.lastSweep("office")?.toISOString(), "2026-01-01T00:00:15.000Z");
+    assert.deepEqual(schedule.presences(), { awake: 2, asleep: 0, unreachable: 0, gone: 0 });
+    assert.equal(schedule.lastSweep("office")?.toISOString(), "2026-01-01T00:00:15.000Z");
     await clock.advance(60 * minute);
     const reads = sent.slice(1);
     assert(reads.every((line) => /^read (status|full) 10\.1\.0\.[56](,10\.1\.0\.6)?$/.test(line)), reads.join("\n"));
@@ -176,7 +185,7 @@ Deno.test("startScheduler() sweeps first, then reads known addresses alone", () 
   }));
 
 Deno.test("startScheduler() looks for a silent device before it calls it offline, once", () =>
-  withScheduler(often, async ({ clock, network, sent, offline, scheduler, events }) => {
+  withScheduler(often, async ({ clock, network, sent, offline, schedule, events }) => {
     network.set("10.1.0.5", "a");
     await clock.advance(minute);
     network.clear();
@@ -186,10 +195,10 @@ Deno.test("startScheduler() looks for a silent device before it calls it offline
     assert(events.some((event) => event.event === "sweepBegun" && event.looksFor === 1));
     await clock.advance(200 * minute);
     assert.deepEqual(offline, ["a"]);
-    assert.equal(scheduler.presences().unreachable, 1);
+    assert.equal(schedule.presences().unreachable, 1);
     network.set("10.1.0.77", "a");
     await clock.advance(24 * 60 * minute);
-    assert.equal(scheduler.presences().awake, 1);
+    assert.equal(schedule.presences().awake, 1);
     assert.deepEqual(offline, ["a"]);
   }));
 
@@ -212,7 +221,7 @@ Deno.test("startScheduler() holds no device to be silent when nothing could be s
     await scene.clock.advance(300 * minute);
     assert(scene.events.some(({ event }) => event === "scanFailed"));
     assert(scene.sent.length <= 1 + 300 / 5, `${scene.sent.length} passes in 300 minutes`);
-    assert.deepEqual([scene.offline, scene.scheduler.presences().awake], [[], 1]);
+    assert.deepEqual([scene.offline, scene.schedule.presences().awake], [[], 1]);
     scene.during = () => Promise.resolve();
     const before = scene.sent.length;
     await scene.clock.advance(15 * minute);
@@ -226,7 +235,7 @@ Deno.test("startScheduler() holds no device to be silent whose name cannot be re
     scene.network.clear();
     scene.unasked.add("10.1.0.5:161");
     await scene.clock.advance(300 * minute);
-    assert.deepEqual([scene.offline, scene.scheduler.presences().awake], [["b"], 1]);
+    assert.deepEqual([scene.offline, scene.schedule.presences().awake], [["b"], 1]);
     scene.unasked.clear();
     scene.network.set("10.1.0.5", "a");
     const before = scene.sent.length;
@@ -247,13 +256,13 @@ Deno.test("startScheduler() stops a sweep a second before the allowed hours end,
     assert.deepEqual(events.slice(1), [
       { event: "sweepInterrupted", site: "office", reason: "The allowed hours have ended", done: 100 },
     ]);
-    assert.equal(scene.scheduler.lastSweep("office"), undefined);
+    assert.equal(scene.schedule.lastSweep("office"), undefined);
     scene.during = () => Promise.resolve();
     await clock.advance(24 * 60 * minute - 30 * minute + 1000);
     await clock.advance(1);
     assert.deepEqual(events.slice(2).map(({ event }) => event), ["sweepBegun", "sweepEnded"], "at the first moment");
     assert.deepEqual(scene.resumed, [undefined, 4711]);
-    assert.equal(scene.scheduler.lastSweep("office")?.toISOString(), position.begunAt, "it counts from its first part");
+    assert.equal(scene.schedule.lastSweep("office")?.toISOString(), position.begunAt, "it counts from its first part");
     await clock.advance(24 * 60 * minute);
     assert.deepEqual(scene.resumed, [undefined, 4711, undefined], "the next one begins anew");
   }));
@@ -384,7 +393,7 @@ Deno.test("startScheduler() plans reads by the packets that reads have taken, al
   // A packet each, as this network has it, in place of twenty.
   await run(async (scene) => {
     await scene.clock.advance(2 * minute);
-    assert.equal(scene.scheduler.presences().awake, 90);
+    assert.equal(scene.schedule.presences().awake, 90);
     assert.equal(scene.findings.length, 0);
   });
   marks.delete("measured:office");

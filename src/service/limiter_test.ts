@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { createLane } from "./lane.ts";
+import { createLimiter } from "./limiter.ts";
 
-Deno.test("createLane() runs at most its limit at once, in order, also after failures", async () => {
-  const lane = createLane(2);
+Deno.test("createLimiter() runs at most its limit at once, in order, also after failures", async () => {
+  const limiter = createLimiter(2);
   const begun: number[] = [];
   const gates = [0, 1, 2, 3].map(() => Promise.withResolvers<void>());
   const jobs = gates.map((gate, i) =>
-    lane(async () => {
+    limiter(async () => {
       begun.push(i);
       await gate.promise;
     })

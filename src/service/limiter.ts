@@ -1,7 +1,7 @@
 /** Runs jobs in the order in which they come, at most `limit` at a time. */
-export type Lane = <T>(job: () => Promise<T>) => Promise<T>;
+export type Limiter = <T>(job: () => Promise<T>) => Promise<T>;
 
-export function createLane(limit: number): Lane {
+export function createLimiter(limit: number): Limiter {
   const waiting: (() => void)[] = [];
   let running = 0;
   return async (job) => {

@@ -1,0 +1,62 @@
+/** What the inventory keeps of the passes over each site, so that a restart goes on where the last run stopped. */
+import { DamagedDatabaseError, StorageError } from "../../common/host/sqlite.ts";
+import type { Inventory } from "../store/inventory.ts";
+import { packetsPerRead, parseMeasure, type SiteMeasure } from "./site_load.ts";
+import { type SweepPosition, tryParsePosition } from "./sweep_position.ts";
+
+export interface SiteMarks {
+  /** When the last complete sweep began, on the wall clock. */
+  lastSweepMs(site: string): number | undefined;
+  /** Throws `StorageError`: a sweep that is not noted is made again. */
+  noteSweep(site: string, begunAt: Date): void;
+  /** Where a sweep was cut off. What cannot be read is no position. */
+  position(site: string): SweepPosition | undefined;
+  /** Null: the sweep is at its end. A position that the disk does not take has more asked again. */
+  keepPosition(site: string, position: SweepPosition | null): void;
+  measure(site: string): SiteMeasure;
+  /** Kept when it tells something else than before, as each read of a device moves it a little; returns whether it does. */
+  noteMeasure(site: string, measure: SiteMeasure): boolean;
+}
+
+export function openSiteMarks(inventory: Pick<Inventory, "mark" | "setMark">): SiteMarks {
+  const measures = new Map<string, SiteMeasure>();
+  const sweepMark = (site: string) => `lastSweep:${site}`;
+  const measureMark = (site: string) => `measured:${site}`;
+  const positionMark = (site: string) => `sweepPosition:${site}`;
+
+  function tryKeep(mark: string, value: string): void {
+    try {
+      inventory.setMark(mark, value);
+    } catch (error) {
+      // What is wrong with the disk shows with each reading.
+      if (!(error instanceof StorageError || error instanceof DamagedDatabaseError)) throw error;
+    }
+  }
+
+  return {
+    lastSweepMs(site) {
+      const at = Date.parse(inventory.mark(sweepMark(site)) ?? "");
+      return Number.isFinite(at) ? at : undefined;
+    },
+    noteSweep: (site, begunAt) => inventory.setMark(sweepMark(site), begunAt.toISOString()),
+    position(site) {
+      const text = inventory.mark(positionMark(site));
+      return text === undefined ? undefined : tryParsePosition(text);
+    },
+    keepPosition: (site, position) => tryKeep(positionMark(site), position === null ? "" : JSON.stringify(position)),
+    measure(site) {
+      const known = measures.get(site) ?? parseMeasure(inventory.mark(measureMark(site)));
+      measures.set(site, known);
+      return known;
+    },
+    noteMeasure(site, measure) {
+      const kept = parseMeasure(inventory.mark(measureMark(site)));
+      measures.set(site, measure);
+      const change = packetsPerRead(measure) / packetsPerRead(kept);
+      const isSameSweep = JSON.stringify(measure.sweep) === JSON.stringify(kept.sweep);
+      if (isSameSweep && Math.abs(change - 1) < 0.1) return false;
+      tryKeep(measureMark(site), JSON.stringify(measure));
+      return true;
+    },
+  };
+}
