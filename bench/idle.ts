@@ -75,7 +75,7 @@ function countReadings(service: Service): number {
 /** From the start of the process to when the platform first hears of this run, by the clock that both share. */
 async function timeStart(service: Service): Promise<number> {
   const spawnedMs = Date.now();
-  await using started = service.startAgent();
+  await using started = service.spawnAgent();
   await started.line((line) => line.includes('"pollAnswered"'));
   const [row] = service.store<{ at: number }>("SELECT max(first_seen_at) AS at FROM agent_runs");
   return row!.at - spawnedMs;

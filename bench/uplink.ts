@@ -50,7 +50,7 @@ async function relayWithOpendca(readings: readonly Reading[]): Promise<Relayed> 
   fill(`${service.stateDirectory}/spool.db`, records);
   const platformBefore = usageOf(service.platform.pid).cpuSeconds;
   const startMs = performance.now();
-  await using agent = service.startAgent();
+  await using agent = service.spawnAgent();
   for (let sent = 0, line = 0; sent < records.length;) {
     await agent.line((text) => text.includes('"batchSent"'), line);
     for (; line < agent.lines.length; line++) {
