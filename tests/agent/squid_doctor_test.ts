@@ -6,7 +6,13 @@ import { proxyPeer } from "../fixtures/faulty_peers.ts";
 import { startTestPlatform } from "../fixtures/test_platform.ts";
 import { freePort } from "../fixtures/free_port.ts";
 import { peerTest } from "../fixtures/peers.ts";
-import { inspectionPrograms, type SquidOptions, squidOutgoing, squidPrograms, startSquid } from "./squid_peer.ts";
+import {
+  inspectionPrograms,
+  type SquidOptions,
+  squidOutgoing,
+  squidPrograms,
+  startSquid,
+} from "../fixtures/squid_peer.ts";
 import { runProgram } from "../fixtures/start_program.ts";
 import { until } from "../fixtures/until.ts";
 

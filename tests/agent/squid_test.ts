@@ -11,7 +11,7 @@ import type { TransportFaultName } from "../../src/link/transport_fault.ts";
 import { createTestAuthority } from "../fixtures/test_authority.ts";
 import { startTestPlatform, type TestPlatform } from "../fixtures/test_platform.ts";
 import { peerTest } from "../fixtures/peers.ts";
-import { type Squid, squidOutgoing, squidPrograms, startSquid } from "./squid_peer.ts";
+import { type Squid, squidOutgoing, squidPrograms, startSquid } from "../fixtures/squid_peer.ts";
 import { until } from "../fixtures/until.ts";
 
 const authority = await createTestAuthority();

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import project from "../../deno.json" with { type: "json" };
 import { pinnedRuntime } from "../../common/core/pinned_runtime.ts";
-import { compileBase, compiledTest } from "../fixtures/compiled_file.ts";
+import { compileBase, compiledTest } from "./compiled_file.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 const decoder = new TextDecoder();

@@ -6,7 +6,7 @@ import { compareOids } from "../../src/snmp/oid.ts";
 import { freePort } from "../fixtures/free_port.ts";
 import { testHost } from "../fixtures/test_host.ts";
 import { peerTest } from "../fixtures/peers.ts";
-import { startSnmpsim } from "./snmpsim.ts";
+import { startSnmpsim } from "../fixtures/snmpsim.ts";
 
 const port = freePort();
 

@@ -6,7 +6,7 @@ import { freePort } from "../fixtures/free_port.ts";
 import { testHost } from "../fixtures/test_host.ts";
 import { peerTest } from "../fixtures/peers.ts";
 import { readSite, siteConfig } from "../fixtures/site_scans.ts";
-import { startSnmpsim } from "./snmpsim.ts";
+import { startSnmpsim } from "../fixtures/snmpsim.ts";
 
 const port = freePort();
 const address = "127.86.0.7";

@@ -1,5 +1,5 @@
 /**
- * Runs within a network namespace of its own (tests/scan/lossy_network_test.ts): makes the network lose packets, starts
+ * Runs within a network namespace of its own (tests/faults/lossy_network_test.ts): makes the network lose packets, starts
  * Net-SNMP's agent as a printer with long texts, scans it with the real command, and prints the scan's JSON.
  */
 import { runCli } from "../../src/cli/run_cli.ts";

@@ -1,9 +1,9 @@
 /** What the documentation lists is what the code and the gate have. */
 import assert from "node:assert/strict";
-import { faultAdvice } from "../../src/link/transport_fault.ts";
+import { faultAdvice } from "../src/link/transport_fault.ts";
 
 function read(path: string): string {
-  return Deno.readTextFileSync(new URL(`../../${path}`, import.meta.url));
+  return Deno.readTextFileSync(new URL(`../${path}`, import.meta.url));
 }
 
 /** What stands in backticks in the first column of the tables. */
@@ -38,7 +38,7 @@ Deno.test("README.md, CONTRIBUTING.md and docs name no file of ours that is not 
   const pages = [
     "README.md",
     "CONTRIBUTING.md",
-    ...[...Deno.readDirSync(new URL("../../docs/", import.meta.url))]
+    ...[...Deno.readDirSync(new URL("../docs/", import.meta.url))]
       .map(({ name }) => `docs/${name}`).filter((name) => name.endsWith(".md")),
   ];
   assert.ok(pages.length > 10);
@@ -53,7 +53,7 @@ Deno.test("README.md, CONTRIBUTING.md and docs name no file of ours that is not 
     for (const { pathname } of [...links, ...names]) {
       if (pathname.includes("quillon")) continue; // The maker that docs/profiles.md invents.
       try {
-        Deno.statSync(new URL(`../..${pathname}`, import.meta.url));
+        Deno.statSync(new URL(`..${pathname}`, import.meta.url));
       } catch {
         missing.push(`${page}: ${pathname}`);
       }

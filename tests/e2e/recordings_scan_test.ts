@@ -5,7 +5,7 @@ import type { ScanDocument } from "../../common/reading/reading.ts";
 import { freePort } from "../fixtures/free_port.ts";
 import { testHost } from "../fixtures/test_host.ts";
 import { maybeRecordings, peerTest, recordings } from "../fixtures/peers.ts";
-import { type Served, startSnmpsim } from "./snmpsim.ts";
+import { type Served, startSnmpsim } from "../fixtures/snmpsim.ts";
 
 const port = freePort();
 const network = "127.93.0";

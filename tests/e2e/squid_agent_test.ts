@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spooledIds, startScene, totalAt } from "../fixtures/agent_fixture.ts";
 import { assertExactlyOnce, type StoredRecord, storedRecordsSql } from "../fixtures/exactly_once.ts";
 import { peerTest } from "../fixtures/peers.ts";
-import { squidPrograms, startSquid } from "./squid_peer.ts";
+import { squidPrograms, startSquid } from "../fixtures/squid_peer.ts";
 import { until } from "../fixtures/until.ts";
 
 /** Known to squid alone: what reaches the platform has come through it. */

@@ -4,11 +4,11 @@
  */
 import assert from "node:assert/strict";
 import project from "../../deno.json" with { type: "json" };
-import { compiledTest } from "../fixtures/compiled_file.ts";
+import { compiledTest } from "./compiled_file.ts";
 
 const included = ["scanner", "resolver", "open"].flatMap((
   thread,
-) => ["--include", `tests/scan/sandbox/${thread}_entry.ts`]);
+) => ["--include", `tests/e2e/sandbox/${thread}_entry.ts`]);
 const target = "127.151.0.1";
 /** With the permissions of a scanner alone. What an upgrade of the runtime changes here belongs in docs/permissions.md. */
 const leftOpen = [
@@ -36,7 +36,7 @@ compiledTest("a bad package in a thread of a compiled file gets at nothing", asy
     for (const file of ["evil.mjs", "thread.mjs", "evil.cjs"]) {
       await Deno.writeTextFile(`${folder}/${file}`, "postMessage(1)");
     }
-    const program = await compile("tests/scan/sandbox/probe.ts", [
+    const program = await compile("tests/e2e/sandbox/probe.ts", [
       `--import-map=${folder}/import_map.json`,
       ...included,
       "--allow-all",

@@ -1,6 +1,6 @@
 /**
  * A fleet behind a network that loses datagrams, read by the service's own scans into a real inventory: run in a namespace of
- * its own by tests/scan/identity_loss_test.ts. Prints what it found as JSON.
+ * its own by tests/faults/identity_loss_test.ts. Prints what it found as JSON.
  */
 import { createAccessMemory } from "../../src/service/access_memory.ts";
 import { createReadingIntake } from "../../src/service/reading_intake.ts";
