@@ -11,7 +11,7 @@ import type { Platform } from "./services/platform.ts";
 import { defaultQuotas, type Quotas } from "./services/quota.ts";
 import { createSigningKeyPem, loadSigningKey } from "./signing/signing_key.ts";
 import { type RunningServer, startServer } from "./start_server.ts";
-import { openStore } from "./store/store.ts";
+import { openSqliteStore } from "./store/sqlite/sqlite_store.ts";
 
 export interface OpenOptions {
   dataDirectory: string;
@@ -22,7 +22,7 @@ export interface OpenOptions {
   quotas?: Partial<Quotas>;
 }
 
-export interface OpenPlatform extends Platform, Disposable {
+export interface OpenPlatform extends Platform, AsyncDisposable {
   directory: DataDirectory;
   /** Made its server certificate, where the operator has none of a public authority. */
   serverAuthority: Authority;
@@ -40,7 +40,7 @@ export async function openPlatform(options: OpenOptions): Promise<OpenPlatform> 
   const serverAuthority = await keptAuthority(directory, { name: "server-authority", now: clock.now() });
   const signingKey = loadSigningKey(kept(directory, "signing.key", createSigningKeyPem));
   const pepper = kept(directory, "code-pepper.key", () => crypto.getRandomValues(new Uint8Array(32)).toHex());
-  const store = openStore(directory.path(storeName));
+  const store = openSqliteStore(directory.path(storeName));
   return {
     store,
     directory,
@@ -53,7 +53,7 @@ export async function openPlatform(options: OpenOptions): Promise<OpenPlatform> 
     quotas: { ...defaultQuotas, ...options.quotas },
     pollSeconds,
     log,
-    [Symbol.dispose]: () => store[Symbol.dispose](),
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
 }
 
@@ -79,12 +79,8 @@ export async function serve(platform: OpenPlatform, options: ServeOptions): Prom
   const truncate = idleJournals([platform.directory.path(storeName)]);
   const look = () => {
     truncate();
-    try {
-      platform.guesses.flush();
-    } catch (error) {
-      // Written down with the next look.
-      platform.log("storeBusy", { message: messageOf(error) });
-    }
+    // What fails is written with the next look.
+    platform.guesses.flush().catch((error) => platform.log("storeBusy", { message: messageOf(error) }));
   };
   const looking = setInterval(look, options.journalLookMs ?? journalLookMs);
   return {
@@ -92,7 +88,7 @@ export async function serve(platform: OpenPlatform, options: ServeOptions): Prom
     async [Symbol.asyncDispose]() {
       clearInterval(looking);
       await server[Symbol.asyncDispose]();
-      platform.guesses.flush({ now: true });
+      await platform.guesses.flush({ now: true });
     },
   };
 }

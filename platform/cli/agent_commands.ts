@@ -27,8 +27,8 @@ const columns = (screen: Screen): Column[] => [
 export function addAgentCommands(program: Command, context: CommandContext): void {
   const agent = program.command("agent").description("agents of a customer");
   agent.command("list").description("all agents").option(...customerOption).action((_, command: Command) =>
-    context.runForCustomer(command, (_, tenant) => {
-      const rows = listAgents(tenant);
+    context.runForCustomer(command, async (_, tenant) => {
+      const rows = await listAgents(tenant);
       const now = context.host.clock.now().getTime();
       return {
         json: rows.map((row) => ({ ...shownAgent(row), note: maybeAgentNote(row, now) })),
@@ -54,9 +54,9 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
   agent.command("show <agent>").description("what the agent said of itself, and its configuration")
     .option(...customerOption)
     .action((agentId: string, _, command: Command) =>
-      context.runForCustomer(command, (_, tenant) => {
-        const row = agentOf(tenant, agentId);
-        const config = maybeAgentConfig(tenant, agentId);
+      context.runForCustomer(command, async (_, tenant) => {
+        const row = await agentOf(tenant, agentId);
+        const config = await maybeAgentConfig(tenant, agentId);
         const shown = {
           ...shownAgent(row),
           platformConfig: config === undefined ? null : PlatformConfig.toJSON(PlatformConfig.decode(config.content)),
@@ -73,9 +73,9 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
     .description("heads of the agent's ledger as it told them, latest first: compare with `opendca ledger --verify`")
     .option(...customerOption)
     .action((agentId: string, _, command: Command) =>
-      context.runForCustomer(command, (_, tenant) => {
-        agentOf(tenant, agentId);
-        const rows = listLedgerHeads(tenant, agentId);
+      context.runForCustomer(command, async (_, tenant) => {
+        await agentOf(tenant, agentId);
+        const rows = await listLedgerHeads(tenant, agentId);
         const cells = rows.map((row) => [
           row.number,
           row.hash.slice(0, 32),
@@ -95,12 +95,12 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
     .option(...customerOption)
     .requiredOption("--reason <text>", "for the audit log")
     .action((agentId: string, options: { reason: string }, command: Command) =>
-      context.changeForCustomer(command, (platform, tenant) => {
-        agentOf(tenant, agentId);
-        if (!revokeAgent(tenant, { agentId, reason: options.reason, at: context.host.clock.now() })) {
+      context.changeForCustomer(command, async (_, tenant) => {
+        await agentOf(tenant, agentId);
+        if (!await revokeAgent(tenant, { agentId, reason: options.reason, at: context.host.clock.now() })) {
           throw new UsageError(`Cannot revoke "${agentId}" as it is revoked`, `opendca-platform agent show ${agentId}`);
         }
-        context.audit(platform, {
+        await context.audit(tenant.transaction, {
           customerId: tenant.customerId,
           action: "agentRevoked",
           subject: agentId,
@@ -118,11 +118,11 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
     .requiredOption("--file <file>", "JSON of a PlatformConfig, - for standard input: see docs/protocol.md")
     .action(async (agentId: string, options: { file: string }, command: Command) => {
       const config = await readConfigFile(context.host, options.file);
-      await context.changeForCustomer(command, (platform, tenant) => {
-        agentOf(tenant, agentId);
+      await context.changeForCustomer(command, async (_, tenant) => {
+        await agentOf(tenant, agentId);
         const document = configDocument(config);
-        setAgentConfig(tenant, { agentId, document, at: context.host.clock.now() });
-        context.audit(platform, {
+        await setAgentConfig(tenant, { agentId, document, at: context.host.clock.now() });
+        await context.audit(tenant.transaction, {
           customerId: tenant.customerId,
           action: "agentConfigured",
           subject: agentId,
@@ -134,8 +134,8 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
 }
 
 /** Throws UsageError when the customer has no such agent. */
-export function agentOf(tenant: Tenant, agentId: string): AgentRow {
-  const row = maybeAgent(tenant, agentId);
+export async function agentOf(tenant: Tenant, agentId: string): Promise<AgentRow> {
+  const row = await maybeAgent(tenant, agentId);
   if (row !== undefined) return row;
   throw new UsageError(`Cannot find the agent "${agentId}"`, "opendca-platform agent list shows them");
 }

@@ -4,7 +4,8 @@ import { AgentStatus } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { now, type RunCommand, withPlatform } from "../../tests/platform/commands.ts";
 import { createAgent, noteConfigRefusals, notePoll } from "../store/agents.ts";
 import { noteLedgerHead } from "../store/ledger_heads.ts";
-import { openStore } from "../store/store.ts";
+import { openSqliteStore } from "../store/sqlite/sqlite_store.ts";
+import { looseTenant } from "../../tests/fixtures/loose_queries.ts";
 
 /** Runs commands on a platform with one agent, of which the store can be changed before. */
 function withAgent(
@@ -17,11 +18,17 @@ function withAgent(
     const { customerId } = JSON.parse((await run("site", "list", "--json")).stdout)[0];
     let agentId: string;
     {
-      using store = openStore(`${folder}/platform.db`);
-      const tenant = store.tenant(customerId);
-      agentId = createAgent(tenant, { siteId, installationId: "i", hostname: "server-1", version: "0.1.0", at: now });
+      await using store = openSqliteStore(`${folder}/platform.db`);
+      const tenant = looseTenant(store, customerId);
+      agentId = await createAgent(tenant, {
+        siteId,
+        installationId: "i",
+        hostname: "server-1",
+        version: "0.1.0",
+        at: now,
+      });
       const ledgerHead = { number: 9n, hash: "b".repeat(64) };
-      notePoll(tenant, {
+      await notePoll(tenant, {
         agentId,
         at: now,
         version: "0.1.0",
@@ -31,9 +38,9 @@ function withAgent(
         effectiveConfig: undefined,
         pollSeconds: 300,
       });
-      noteConfigRefusals(tenant, { agentId, refusals: ["range 10.0.0.0/8 is not allowed"] });
-      noteLedgerHead(tenant, { agentId, number: 10, hash: "a".repeat(64), at: now });
-      noteLedgerHead(tenant, { agentId, number: 9, hash: "b".repeat(64), at: now });
+      await noteConfigRefusals(tenant, { agentId, refusals: ["range 10.0.0.0/8 is not allowed"] });
+      await noteLedgerHead(tenant, { agentId, number: 10, hash: "a".repeat(64), at: now });
+      await noteLedgerHead(tenant, { agentId, number: 9, hash: "b".repeat(64), at: now });
     }
     await body(run, { agentId, folder });
   }, files);

@@ -21,14 +21,14 @@ export function addAuditCommands(program: Command, context: CommandContext): voi
     .option("--customer <customer>", "only what concerns one customer")
     .option("--limit <number>", "at most so many", wholeNumber("--limit", { min: 1, max: 100_000 }), 50)
     .action((options: GlobalOptions & { limit: number }, command: Command) =>
-      context.run(command, ({ store }) => {
+      context.run(command, async (_, tx) => {
         const { customer, limit } = options;
-        const row = customer === undefined ? undefined : maybeCustomer(store, customer);
+        const row = customer === undefined ? undefined : await maybeCustomer(tx, customer);
         if (customer !== undefined && row === undefined) {
           const hint = "opendca-platform customer list shows them";
           throw new UsageError(`Cannot find the customer "${customer}"`, hint);
         }
-        const rows = listAudit(store, { limit, ...(row === undefined ? {} : { customerId: row.customer_id }) });
+        const rows = await listAudit(tx, { limit, ...(row === undefined ? {} : { customerId: row.customer_id }) });
         const cells = rows.map(({ entry, at, actor, action, subject, detail }) => [
           entry,
           timeText(at),
@@ -48,8 +48,8 @@ export function addAuditCommands(program: Command, context: CommandContext): voi
     );
   audit.command("verify").description("check the whole chain; keep the digest: it shows later if the end was cut off")
     .action((_, command: Command) =>
-      context.run(command, ({ store }) => {
-        const verdict = verifyAudit(store);
+      context.run(command, async (_, tx) => {
+        const verdict = await verifyAudit(tx);
         if (verdict.brokenAt !== undefined) {
           throw new ConfigError(
             `Cannot trust the audit log: entry ${verdict.brokenAt} is missing or was changed`,

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { UsageError } from "../../common/core/errors.ts";
 import { type CodeRow, createActivationCode, listCodes, withdrawCode } from "../store/activation_codes.ts";
-import { listSites, maybeSite } from "../store/customers.ts";
+import { listSites, maybeSite, type SiteRow } from "../store/customers.ts";
 import type { Tenant } from "../store/store.ts";
 import { type CommandContext, customerOption, timeOption } from "./command_context.ts";
 import { type Column, minuteText, renderTable } from "./table.ts";
@@ -29,12 +29,12 @@ export function addCodeCommands(program: Command, context: CommandContext): void
         .argParser(timeOption("--valid-days", { min: "1h", max: "365d", bareUnit: "d" })).default(14 * dayMs, "14d"),
     )
     .action((options: { site?: string; validDays: number }, command: Command) =>
-      context.changeForCustomer(command, (platform, tenant) => {
-        const { site_id: siteId } = siteOf(tenant, options.site);
+      context.changeForCustomer(command, async (platform, tenant) => {
+        const { site_id: siteId } = await siteOf(tenant, options.site);
         const at = context.host.clock.now();
         const expiresAt = new Date(at.getTime() + options.validDays);
-        const { code, codeId } = createActivationCode(tenant, { siteId, at, expiresAt, pepper: platform.pepper });
-        context.audit(platform, {
+        const { code, codeId } = await createActivationCode(tenant, { siteId, at, expiresAt, pepper: platform.pepper });
+        await context.audit(tenant.transaction, {
           customerId: tenant.customerId,
           action: "activationCodeCreated",
           subject: codeId,
@@ -48,10 +48,10 @@ export function addCodeCommands(program: Command, context: CommandContext): void
     );
   code.command("list").description("all codes, newest first").option(...customerOption)
     .action((_, command: Command) =>
-      context.runForCustomer(command, (_, tenant) => {
+      context.runForCustomer(command, async (_, tenant) => {
         const now = context.host.clock.now().getTime();
-        const rows = listCodes(tenant).map((row) => shownCode(row, now));
-        const siteNames = new Map(listSites(tenant).map(({ site_id, name }) => [site_id, name]));
+        const rows = (await listCodes(tenant)).map((row) => shownCode(row, now));
+        const siteNames = new Map((await listSites(tenant)).map(({ site_id, name }) => [site_id, name]));
         const cells = rows.map((row) => [
           row.codeId,
           row.begins,
@@ -70,14 +70,14 @@ export function addCodeCommands(program: Command, context: CommandContext): void
     );
   code.command("withdraw <code-id>").description("take back a code that nobody used").option(...customerOption)
     .action((codeId: string, _, command: Command) =>
-      context.changeForCustomer(command, (platform, tenant) => {
-        if (!withdrawCode(tenant, codeId)) {
+      context.changeForCustomer(command, async (_, tenant) => {
+        if (!await withdrawCode(tenant, codeId)) {
           throw new UsageError(
             `Cannot withdraw "${codeId}" as no open code has that id`,
             "opendca-platform code list shows them",
           );
         }
-        context.audit(platform, {
+        await context.audit(tenant.transaction, {
           customerId: tenant.customerId,
           action: "activationCodeWithdrawn",
           subject: codeId,
@@ -99,9 +99,9 @@ function shownCode(row: CodeRow, now: number) {
   };
 }
 
-function siteOf(tenant: Tenant, site: string | undefined) {
-  const sites = listSites(tenant);
-  const found = site === undefined ? (sites.length === 1 ? sites[0] : undefined) : maybeSite(tenant, site);
+async function siteOf(tenant: Tenant, site: string | undefined): Promise<SiteRow> {
+  const sites = await listSites(tenant);
+  const found = site === undefined ? (sites.length === 1 ? sites[0] : undefined) : await maybeSite(tenant, site);
   if (found !== undefined) return found;
   if (site === undefined) {
     if (sites.length === 0) {

@@ -7,7 +7,7 @@ import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 import { type OpenPlatform, openPlatform } from "../compose.ts";
 import { appendAudit, type AuditEvent } from "../store/audit_log.ts";
 import { listCustomers, maybeCustomer } from "../store/customers.ts";
-import type { Tenant } from "../store/store.ts";
+import type { Tenant, Transaction, TransactionOptions } from "../store/store.ts";
 import type { PlatformHost } from "./host.ts";
 import { jsonText } from "./json_text.ts";
 import type { Screen } from "./table.ts";
@@ -24,17 +24,20 @@ export interface Answer {
 
 export interface CommandContext {
   host: PlatformHost;
-  /** Runs a command on the opened platform and prints its answer. */
-  run(command: Command, work: (platform: OpenPlatform) => Answer | Promise<Answer>): Promise<void>;
+  /** Runs a command that changes nothing on the opened platform and prints its answer. */
+  run(command: Command, work: (platform: OpenPlatform, tx: Transaction) => Answer | Promise<Answer>): Promise<void>;
   /** As `run`, for one customer: the one of --customer, or the only one there is. */
   runForCustomer(
     command: Command,
     work: (platform: OpenPlatform, tenant: Tenant) => Answer | Promise<Answer>,
   ): Promise<void>;
   /** As `run` and `runForCustomer`, for what changes something: the change and its audit entry, or neither. */
-  change(command: Command, work: (platform: OpenPlatform) => Answer): Promise<void>;
-  changeForCustomer(command: Command, work: (platform: OpenPlatform, tenant: Tenant) => Answer): Promise<void>;
-  audit(platform: OpenPlatform, event: Omit<AuditEvent, "at" | "actor">): void;
+  change(command: Command, work: (platform: OpenPlatform, tx: Transaction) => Promise<Answer>): Promise<void>;
+  changeForCustomer(
+    command: Command,
+    work: (platform: OpenPlatform, tenant: Tenant) => Promise<Answer>,
+  ): Promise<void>;
+  audit(tx: Transaction, event: Omit<AuditEvent, "at" | "actor">): Promise<void>;
   /** Of a command that ends as it should and yet says something by its exit code. */
   setExitCode(code: number): void;
 }
@@ -47,10 +50,18 @@ export interface GlobalOptions {
 }
 
 export function commandContext(host: PlatformHost, setExitCode: (code: number) => void): CommandContext {
-  async function run(command: Command, work: (platform: OpenPlatform) => Answer | Promise<Answer>): Promise<void> {
+  async function inTransaction(
+    command: Command,
+    work: (platform: OpenPlatform, tx: Transaction) => Answer | Promise<Answer>,
+    transaction: TransactionOptions,
+  ): Promise<void> {
     const options = command.optsWithGlobals<GlobalOptions>();
-    using platform = await openPlatform({ dataDirectory: dataDirectory(host, options), clock: host.clock, log() {} });
-    const answer = await work(platform);
+    await using platform = await openPlatform({
+      dataDirectory: dataDirectory(host, options),
+      clock: host.clock,
+      log() {},
+    });
+    const answer = await platform.store.transaction(async (tx) => await work(platform, tx), transaction);
     if (options.json) {
       await host.stdout(jsonText(answer.json));
       if (answer.note !== undefined) await host.stderr(`note: ${answer.note}\n`);
@@ -65,19 +76,20 @@ export function commandContext(host: PlatformHost, setExitCode: (code: number) =
       await host.stderr(`${hanging(`next: ${answer.next}`, { indent: 2, width: screen.width })}\n`);
     }
   }
-  const tenantOf = (platform: OpenPlatform, command: Command) =>
-    customerOf(platform, command.optsWithGlobals<GlobalOptions>());
-  const change: CommandContext["change"] = (command, work) =>
-    run(command, (platform) => platform.store.transaction(() => work(platform)));
+  const tenantOf = (tx: Transaction, command: Command) => customerOf(tx, command.optsWithGlobals<GlobalOptions>());
+  const run: CommandContext["run"] = (command, work) => inTransaction(command, work, { readOnly: true });
+  const change: CommandContext["change"] = (command, work) => inTransaction(command, work, {});
   return {
     host,
     setExitCode,
     run,
     change,
-    runForCustomer: (command, work) => run(command, (platform) => work(platform, tenantOf(platform, command))),
-    changeForCustomer: (command, work) => change(command, (platform) => work(platform, tenantOf(platform, command))),
-    audit: (platform, event) =>
-      appendAudit(platform.store, {
+    runForCustomer: (command, work) =>
+      run(command, async (platform, tx) => await work(platform, await tenantOf(tx, command))),
+    changeForCustomer: (command, work) =>
+      change(command, async (platform, tx) => await work(platform, await tenantOf(tx, command))),
+    audit: (tx, event) =>
+      appendAudit(tx, {
         ...event,
         at: host.clock.now(),
         actor: `admin:${host.env("SUDO_USER") ?? host.env("USER") ?? host.env("LOGNAME") ?? host.account}`,
@@ -93,14 +105,14 @@ export function dataDirectory(host: PlatformHost, options: GlobalOptions): strin
 /** The option that all commands of a customer share. */
 export const customerOption = ["--customer <customer>", "id or name; not needed where there is only one"] as const;
 
-function customerOf({ store }: OpenPlatform, { customer }: GlobalOptions): Tenant {
+async function customerOf(tx: Transaction, { customer }: GlobalOptions): Promise<Tenant> {
   if (customer !== undefined) {
-    const row = maybeCustomer(store, customer);
-    if (row !== undefined) return store.tenant(row.customer_id);
+    const row = await maybeCustomer(tx, customer);
+    if (row !== undefined) return tx.tenant(row.customer_id);
     throw new UsageError(`Cannot find the customer "${customer}"`, "opendca-platform customer list shows them");
   }
-  const [only, ...others] = listCustomers(store);
-  if (only !== undefined && others.length === 0) return store.tenant(only.customer_id);
+  const [only, ...others] = await listCustomers(tx);
+  if (only !== undefined && others.length === 0) return tx.tenant(only.customer_id);
   if (only === undefined) {
     throw new UsageError("Cannot run as there is no customer yet", "opendca-platform customer create NAME");
   }

@@ -7,9 +7,9 @@ import { renderTable, timeText } from "./table.ts";
 export function addCustomerCommands(program: Command, context: CommandContext): void {
   const customer = program.command("customer").description("customers, each apart from all others");
   customer.command("create <name>").description("make a customer").action((name: string, _, command: Command) =>
-    context.change(command, (platform) => {
-      const row = createCustomer(platform.store, { name: checkedName(name), at: context.host.clock.now() });
-      context.audit(platform, {
+    context.change(command, async (_, tx) => {
+      const row = await createCustomer(tx, { name: checkedName(name), at: context.host.clock.now() });
+      await context.audit(tx, {
         customerId: row.customer_id,
         action: "customerCreated",
         subject: row.customer_id,
@@ -19,8 +19,8 @@ export function addCustomerCommands(program: Command, context: CommandContext): 
     })
   );
   customer.command("list").description("all customers").action((_, command: Command) =>
-    context.run(command, ({ store }) => {
-      const rows = listCustomers(store);
+    context.run(command, async (_, tx) => {
+      const rows = await listCustomers(tx);
       const cells = rows.map((row) => [row.customer_id, row.name, row.sites, row.agents, row.devices]);
       const columns = ["CUSTOMER", { heading: "NAME", shrink: 16 }, "SITES", "AGENTS", "DEVICES"];
       return {
@@ -36,9 +36,9 @@ export function addCustomerCommands(program: Command, context: CommandContext): 
   const site = program.command("site").description("sites of a customer");
   site.command("create <name>").description("make a site").option(...customerOption)
     .action((name: string, _, command: Command) =>
-      context.changeForCustomer(command, (platform, tenant) => {
-        const row = createSite(tenant, { name: checkedName(name), at: context.host.clock.now() });
-        context.audit(platform, {
+      context.changeForCustomer(command, async (_, tenant) => {
+        const row = await createSite(tenant, { name: checkedName(name), at: context.host.clock.now() });
+        await context.audit(tenant.transaction, {
           customerId: tenant.customerId,
           action: "siteCreated",
           subject: row.site_id,
@@ -48,8 +48,8 @@ export function addCustomerCommands(program: Command, context: CommandContext): 
       })
     );
   site.command("list").description("all sites").option(...customerOption).action((_, command: Command) =>
-    context.runForCustomer(command, (_, tenant) => {
-      const rows = listSites(tenant);
+    context.runForCustomer(command, async (_, tenant) => {
+      const rows = await listSites(tenant);
       const cells = rows.map((row) => [row.site_id, row.name, timeText(row.created_at)]);
       return {
         json: rows,

@@ -29,9 +29,9 @@ export function addDeviceCommands(program: Command, context: CommandContext): vo
   const device = program.command("device").description("devices that agents found");
   addDeviceFilters(device.command("list").description("all devices, by site and address"))
     .action((filters: DeviceFilters, command: Command) =>
-      context.runForCustomer(command, (_, tenant) => {
+      context.runForCustomer(command, async (_, tenant) => {
         const now = context.host.clock.now().getTime();
-        const { devices, counts, isFiltered } = selectDevices(tenant, filters, now);
+        const { devices, counts, isFiltered } = await selectDevices(tenant, filters, now);
         return {
           json: devices.map(listedDevice),
           note: isFiltered ? counts : undefined,
@@ -60,8 +60,8 @@ export function addDeviceCommands(program: Command, context: CommandContext): vo
     .option(...customerOption)
     .addHelpText("after", `\n${deviceHelp}`)
     .action((text: string, _, command: Command) =>
-      context.runForCustomer(command, (_, tenant) => {
-        const details = deviceDetails(tenant, deviceOf(tenant, text), context.host.clock.now().getTime());
+      context.runForCustomer(command, async (_, tenant) => {
+        const details = await deviceDetails(tenant, await deviceOf(tenant, text), context.host.clock.now().getTime());
         return { json: shownDevice(details), text: (screen) => deviceText(details, screen) };
       })
     );
@@ -70,8 +70,8 @@ export function addDeviceCommands(program: Command, context: CommandContext): vo
   meter.command("list <device>").description("the latest value of every meter of a device").option(...customerOption)
     .addHelpText("after", `\n${deviceHelp}`)
     .action((text: string, _, command: Command) =>
-      context.runForCustomer(command, (_, tenant) => {
-        const rows = latestMeters(tenant, deviceOf(tenant, text).device_id);
+      context.runForCustomer(command, async (_, tenant) => {
+        const rows = await latestMeters(tenant, (await deviceOf(tenant, text)).device_id);
         const cells = rows.map((row) => [row.name, row.value, row.unit, timeText(row.observed_at)]);
         return {
           json: rows,
@@ -87,30 +87,32 @@ export function addDeviceCommands(program: Command, context: CommandContext): vo
     .option("--limit <number>", "at most so many", wholeNumber("--limit", { min: 1, max: 100_000 }), 100)
     .addHelpText("after", `\n${deviceHelp}`)
     .action((text: string, options: { name?: string; limit: number }, command: Command) =>
-      context.runForCustomer(command, (_, tenant) => {
-        const deviceId = deviceOf(tenant, text).device_id;
-        const rows = meterHistory(tenant, { deviceId, name: options.name, limit: options.limit });
+      context.runForCustomer(command, async (_, tenant) => {
+        const { device_id: deviceId } = await deviceOf(tenant, text);
+        const rows = await meterHistory(tenant, { deviceId, name: options.name, limit: options.limit });
+        const without = rows.length > 0 ? "" : await noHistory(tenant, { deviceId, name: options.name });
         const cells = rows.map((row) => [timeText(row.observed_at), row.name, row.value, row.unit]);
         return {
           json: rows,
           text: (screen) =>
-            rows.length === 0
-              ? `${noHistory(tenant, { deviceId, name: options.name })}\n`
-              : renderTable(["READ", "METER", "VALUE", "UNIT"], cells, screen),
+            rows.length === 0 ? `${without}\n` : renderTable(["READ", "METER", "VALUE", "UNIT"], cells, screen),
         };
       })
     );
 }
 
-function noHistory(tenant: Tenant, { deviceId, name }: { deviceId: string; name: string | undefined }): string {
-  const names = latestMeters(tenant, deviceId).map((row) => row.name);
+async function noHistory(
+  tenant: Tenant,
+  { deviceId, name }: { deviceId: string; name: string | undefined },
+): Promise<string> {
+  const names = (await latestMeters(tenant, deviceId)).map((row) => row.name);
   if (names.length === 0) return `no meters were read of it: opendca-platform device show ${deviceId} says why`;
   return `no meter "${name}" was read of it; there are: ${names.join(", ")}`;
 }
 
 /** Throws UsageError when the customer has no such device, or several. */
-function deviceOf(tenant: Tenant, text: string): DeviceRow {
-  const [row, ...others] = findDevices(tenant, text);
+async function deviceOf(tenant: Tenant, text: string): Promise<DeviceRow> {
+  const [row, ...others] = await findDevices(tenant, text);
   if (row !== undefined && (others.length === 0 || row.device_id === text)) return row;
   if (row === undefined) {
     throw new UsageError(`Cannot find the device "${text}"`, "opendca-platform device list shows them");

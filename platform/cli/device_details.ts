@@ -1,6 +1,6 @@
 /** All that the store has of one device, as text and as JSON. */
 import { agentPlacesOf, type DeviceRow, evidenceOf, historyOf } from "../store/devices.ts";
-import { latestMeters, newestReadings, readersOf } from "../store/readings.ts";
+import { latestMeters, newestReadings, type Reader, readersOf } from "../store/readings.ts";
 import { maybeAgent } from "../store/agents.ts";
 import type { Tenant } from "../store/store.ts";
 import {
@@ -15,33 +15,38 @@ import {
 } from "./device_view.ts";
 import { type Cell, type Column, minuteText, renderFacts, renderTable, type Screen, timeText } from "./table.ts";
 
-export type DeviceDetails = ReturnType<typeof deviceDetails>;
+export type DeviceDetails = Awaited<ReturnType<typeof deviceDetails>>;
 
-export function deviceDetails(tenant: Tenant, row: DeviceRow, now: number) {
+export async function deviceDetails(tenant: Tenant, row: DeviceRow, now: number) {
   const { device_id: deviceId } = row;
-  const view = viewOf(row, newestReadings(tenant, { deviceId, limit: mostReadings }), now);
+  const view = viewOf(row, await newestReadings(tenant, { deviceId, limit: mostReadings }), now);
   const sources = new Map(view.meters?.values.map(({ name, source }) => [name, source]));
   const readAt = view.meters?.at;
   return {
     view,
-    meters: latestMeters(tenant, deviceId).map((meter) => {
+    meters: (await latestMeters(tenant, deviceId)).map((meter) => {
       // Of another reading than the one that was looked at, the source is not known.
       const source = meter.observed_at === readAt ? sources.get(meter.name) : undefined;
       return { ...meter, rule: source?.rule ?? null, oid: source?.oid ?? null };
     }),
-    evidence: evidenceOf(tenant, deviceId),
-    places: agentPlacesOf(tenant, deviceId).map(({ scope, place, seen_at, until }) => {
+    evidence: await evidenceOf(tenant, deviceId),
+    places: (await agentPlacesOf(tenant, deviceId)).map(({ scope, place, seen_at, until }) => {
       const [address = "", port = "", index = "0"] = place.split(" ");
       const deviceIndex = index === "0" ? null : Number(index);
       return { address, port: Number(port), deviceIndex, agentId: scope.slice("agent ".length), seen_at, until };
     }),
-    agents: readersOf(tenant, deviceId).map((reader) => ({
-      ...reader,
-      hostname: maybeAgent(tenant, reader.agent_id)?.hostname ?? null,
-      state: maybeAgent(tenant, reader.agent_id)?.state ?? null,
-    })),
-    history: historyOf(tenant, deviceId),
+    agents: await readersWithHosts(tenant, deviceId),
+    history: await historyOf(tenant, deviceId),
   };
+}
+
+async function readersWithHosts(tenant: Tenant, deviceId: string) {
+  const readers: (Reader & { hostname: string | null; state: string | null })[] = [];
+  for (const reader of await readersOf(tenant, deviceId)) {
+    const agent = await maybeAgent(tenant, reader.agent_id);
+    readers.push({ ...reader, hostname: agent?.hostname ?? null, state: agent?.state ?? null });
+  }
+  return readers;
 }
 
 export function shownDevice({ view, meters, evidence, places, agents, history }: DeviceDetails) {

@@ -40,12 +40,13 @@ export interface DeviceSelection {
 }
 
 /** By site and address. Throws UsageError for a site that there is not. */
-export function selectDevices(tenant: Tenant, filters: DeviceFilters, now: number): DeviceSelection {
-  const all = listDevices(tenant).map(({ total, ...row }): ListedDevice => ({
-    ...viewOf(row, newestReadings(tenant, { deviceId: row.device_id, limit: mostReadings }), now),
-    total,
-  }));
-  const isAtSite = filters.site === undefined ? () => true : siteFilter(tenant, filters.site, all);
+export async function selectDevices(tenant: Tenant, filters: DeviceFilters, now: number): Promise<DeviceSelection> {
+  const all: ListedDevice[] = [];
+  for (const { total, ...row } of await listDevices(tenant)) {
+    const stored = await newestReadings(tenant, { deviceId: row.device_id, limit: mostReadings });
+    all.push({ ...viewOf(row, stored, now), total });
+  }
+  const isAtSite = filters.site === undefined ? () => true : await siteFilter(tenant, filters.site, all);
   const { silent } = filters;
   const isSilentFor = ({ row, isSilent }: DeviceView) =>
     typeof silent === "number" ? now - row.last_seen_at >= silent : silent !== true || isSilent;
@@ -74,11 +75,15 @@ export function countsOf(devices: readonly DeviceView[], all: number, filters: r
   return told.length === 0 ? shown : `${shown}: ${told.join(", ")}`;
 }
 
-function siteFilter(tenant: Tenant, text: string, all: readonly DeviceView[]): (device: DeviceView) => boolean {
+async function siteFilter(
+  tenant: Tenant,
+  text: string,
+  all: readonly DeviceView[],
+): Promise<(device: DeviceView) => boolean> {
   const name = text.toLowerCase();
-  const siteId = maybeSite(tenant, text)?.site_id;
+  const siteId = (await maybeSite(tenant, text))?.site_id;
   const agents = new Set(
-    listAgents(tenant).filter(({ site_id }) => site_id === siteId).map(({ agent_id }) => agent_id),
+    (await listAgents(tenant)).filter(({ site_id }) => site_id === siteId).map(({ agent_id }) => agent_id),
   );
   const isAtSite = ({ row }: DeviceView) => row.site.toLowerCase() === name || agents.has(row.agent_id);
   if (siteId !== undefined || all.some(isAtSite)) return isAtSite;

@@ -7,7 +7,8 @@ import { now, type RunCommand, withPlatform } from "../../tests/platform/command
 import { createAgent } from "../store/agents.ts";
 import { addHistory, createDevice, setEvidence, setPlace } from "../store/devices.ts";
 import { addRecord } from "../store/readings.ts";
-import { openStore, type Tenant } from "../store/store.ts";
+import { openSqliteStore } from "../store/sqlite/sqlite_store.ts";
+import type { Tenant } from "../store/store.ts";
 
 interface Made {
   name: string;
@@ -45,17 +46,21 @@ const devices: Made[] = [
   { name: "unread" },
 ];
 
-function made(tenant: Tenant, { agentId, device }: { agentId: string; device: Made }, n: number): void {
+async function made(
+  tenant: Tenant,
+  { agentId, device }: { agentId: string; device: Made },
+  n: number,
+): Promise<void> {
   const { name, ageMs = 0, state = "idle", parts } = device;
   const at = new Date(now.getTime() - ageMs);
   const facts = { hostname: name, manufacturer: "Example", model: `Model of ${name}`, firmware: null, location: null };
   const address = `10.1.0.${n}`;
-  const deviceId = createDevice(tenant, {
+  const deviceId = await createDevice(tenant, {
     facts: { agent_id: agentId, site: "office", serial: `SERIAL-${n}`, address, state, ...facts },
     at,
   });
-  addHistory(tenant, { deviceId, at: at.getTime(), kind: "appeared", before: null, after: address });
-  setEvidence(tenant, {
+  await addHistory(tenant, { deviceId, at: at.getTime(), kind: "appeared", before: null, after: address });
+  await setEvidence(tenant, {
     kind: "serial",
     value: `SERIAL-${n}`,
     device_id: deviceId,
@@ -65,12 +70,12 @@ function made(tenant: Tenant, { agentId, device }: { agentId: string; device: Ma
     sure: 1,
   });
   const place = { scope: `agent ${agentId}`, device_id: deviceId, seen_at: at.getTime() };
-  setPlace(tenant, { ...place, place: `${address} 161 0`, until: null });
-  setPlace(tenant, { ...place, place: "10.9.0.1 161 0", until: at.getTime() });
+  await setPlace(tenant, { ...place, place: `${address} 161 0`, until: null });
+  await setPlace(tenant, { ...place, place: "10.9.0.1 161 0", until: at.getTime() });
   if (parts === undefined) return;
   const reading = Reading.fromPartial({ observedAt: at, address, port: 161, ...parts });
   const content = { $case: "reading" as const, value: reading };
-  addRecord(tenant, {
+  await addRecord(tenant, {
     agentId,
     recordId: crypto.randomUUID(),
     deviceId,
@@ -94,11 +99,13 @@ function withDevices(
       const { siteId } = JSON.parse((await run("site", "create", "Berlin", "--json")).stdout);
       const { customerId } = JSON.parse((await run("site", "list", "--json")).stdout)[0];
       {
-        using store = openStore(`${folder}/platform.db`);
-        const tenant = store.tenant(customerId);
-        const agent = { siteId, installationId: "i", hostname: "server-1", version: "0.1.0", at: now };
-        const agentId = createAgent(tenant, agent);
-        store.transaction(() => list.forEach((device, i) => made(tenant, { agentId, device }, i + 1)));
+        await using store = openSqliteStore(`${folder}/platform.db`);
+        await store.transaction(async (tx) => {
+          const tenant = tx.tenant(customerId);
+          const agent = { siteId, installationId: "i", hostname: "server-1", version: "0.1.0", at: now };
+          const agentId = await createAgent(tenant, agent);
+          for (const [i, device] of list.entries()) await made(tenant, { agentId, device }, i + 1);
+        });
       }
       await body(run);
     },

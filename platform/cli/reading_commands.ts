@@ -23,9 +23,9 @@ export function addReadingCommands(program: Command, context: CommandContext): v
   addDeviceFilters(
     reading.command("list").description("every device with its newest reading; --json prints all of it"),
   ).action((filters: DeviceFilters, command: Command) =>
-    context.runForCustomer(command, (_, tenant) => {
+    context.runForCustomer(command, async (_, tenant) => {
       const now = context.host.clock.now().getTime();
-      const { devices, counts, isFiltered } = selectDevices(tenant, filters, now);
+      const { devices, counts, isFiltered } = await selectDevices(tenant, filters, now);
       return {
         json: devices.map(shownReading),
         note: isFiltered ? counts : undefined,

@@ -51,7 +51,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
   const names = checkedNames(flags.hostName ?? ["localhost"]);
   const listen = parseListen(flags.listen);
   const certificate = await maybeCertificate(host, flags);
-  using platform = await openPlatform({
+  await using platform = await openPlatform({
     dataDirectory: dataDirectory(host, flags),
     clock: host.clock,
     pollSeconds: flags.pollSeconds === undefined ? undefined : Math.ceil(flags.pollSeconds / 1000),

@@ -1,11 +1,11 @@
 import type { Command } from "commander";
 import { messageOf } from "../../common/core/errors.ts";
 import { safeText } from "../../common/core/safe_text.ts";
-import type { OpenPlatform } from "../compose.ts";
 import { listAgents } from "../store/agents.ts";
 import { auditSince } from "../store/audit_log.ts";
 import { listCustomers } from "../store/customers.ts";
 import { countDevices } from "../store/devices.ts";
+import type { Transaction } from "../store/store.ts";
 import { isLate, maybeAgentNote } from "./agent_health.ts";
 import type { CommandContext } from "./command_context.ts";
 import { silentAfterMs } from "./device_view.ts";
@@ -45,15 +45,15 @@ when the server does not run. It reads the store, not the server.`,
     )
     .action(async (options: { check?: boolean }, command: Command) => {
       if (options.check !== true) {
-        return await context.run(command, (platform) => {
-          const status = statusOf(platform, context.host.clock.now().getTime());
+        return await context.run(command, async (_, tx) => {
+          const status = await statusOf(tx, context.host.clock.now().getTime());
           return { json: status, text: (screen) => renderFacts(factsOf(status), screen) };
         });
       }
       let checked: { exitCode: number; line: string } | undefined;
       try {
-        await context.run(command, (platform) => {
-          const status = statusOf(platform, context.host.clock.now().getTime());
+        await context.run(command, async (_, tx) => {
+          const status = await statusOf(tx, context.host.clock.now().getTime());
           const result = checked = checkOf(status);
           return { json: { ...status, check: result }, text: `${result.line}\n` };
         });
@@ -66,16 +66,16 @@ when the server does not run. It reads the store, not the server.`,
     });
 }
 
-function statusOf({ store }: OpenPlatform, now: number): PlatformStatus {
-  const customers = listCustomers(store);
+async function statusOf(tx: Transaction, now: number): Promise<PlatformStatus> {
+  const customers = await listCustomers(tx);
   const agents = { active: 0, silent: 0, inDoubt: 0, revoked: 0 }, devices = { known: 0, silent: 0 };
   const problems: AgentProblem[] = [];
   for (const { customer_id, name } of customers) {
-    const tenant = store.tenant(customer_id);
-    const counted = countDevices(tenant, { silentSince: new Date(now - silentAfterMs) });
+    const tenant = tx.tenant(customer_id);
+    const counted = await countDevices(tenant, { silentSince: new Date(now - silentAfterMs) });
     devices.known += counted.known;
     devices.silent += counted.silent;
-    for (const row of listAgents(tenant)) {
+    for (const row of await listAgents(tenant)) {
       if (row.state !== "active") {
         agents.revoked++;
         continue;
@@ -94,13 +94,13 @@ function statusOf({ store }: OpenPlatform, now: number): PlatformStatus {
       problems.push({ customer: name, site, agentId, hostname, silent, message: messages.join("; ") });
     }
   }
-  return { customers: customers.length, agents, devices, problems, codeGuessing: guessingOf(store, now) };
+  return { customers: customers.length, agents, devices, problems, codeGuessing: await guessingOf(tx, now) };
 }
 
 const guessingShownMs = 86_400_000;
 
-function guessingOf(store: OpenPlatform["store"], now: number): PlatformStatus["codeGuessing"] {
-  const alarms = auditSince(store, { action: "codeGuessing", since: new Date(now - guessingShownMs) });
+async function guessingOf(tx: Transaction, now: number): Promise<PlatformStatus["codeGuessing"]> {
+  const alarms = await auditSince(tx, { action: "codeGuessing", since: new Date(now - guessingShownMs) });
   const last = alarms.at(-1);
   if (last === undefined) return null;
   const { attempts, sources }: { attempts: number; sources: number } = JSON.parse(last.detail);

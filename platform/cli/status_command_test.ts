@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { now, type RunCommand, withPlatform } from "../../tests/platform/commands.ts";
 import { createAgent, notePoll, revokeAgent, suspectClone } from "../store/agents.ts";
 import { appendAudit } from "../store/audit_log.ts";
-import { openStore } from "../store/store.ts";
+import { openSqliteStore } from "../store/sqlite/sqlite_store.ts";
+import { looseQueries, looseTenant } from "../../tests/fixtures/loose_queries.ts";
 
 const minute = 60_000;
 
@@ -16,11 +17,11 @@ function withAgents(
       const { customerId } = JSON.parse((await run("customer", "create", name, "--json")).stdout);
       const made = await run("site", "create", "Berlin", "--customer", name, "--json");
       const { siteId } = JSON.parse(made.stdout);
-      using store = openStore(`${folder}/platform.db`);
-      const tenant = store.tenant(customerId);
+      await using store = openSqliteStore(`${folder}/platform.db`);
+      const tenant = looseTenant(store, customerId);
       for (const [i, ago] of polled.entries()) {
         const at = new Date(now.getTime() - 600 * minute);
-        const agentId = createAgent(tenant, {
+        const agentId = await createAgent(tenant, {
           siteId,
           installationId: "i",
           hostname: `${name}-${i}`,
@@ -28,7 +29,7 @@ function withAgents(
           at,
         });
         if (ago === "never") continue;
-        notePoll(tenant, {
+        await notePoll(tenant, {
           agentId,
           at: new Date(now.getTime() - ago * minute),
           version: "1",
@@ -94,10 +95,10 @@ Deno.test("status says which agents are in doubt, and nothing of revoked ones", 
     // Agents of one moment are listed by their ids, which are made up.
     const [first, second] = ["Acme-0", "Acme-1"].map((name) => agents.find(({ hostname }) => hostname === name)!);
     {
-      using store = openStore(`${folder}/platform.db`);
-      const tenant = store.tenant(first!.customerId);
-      suspectClone(tenant, { agentId: first!.agentId, reason: "two processes take turns", at: now });
-      revokeAgent(tenant, { agentId: second!.agentId, reason: "x", at: now });
+      await using store = openSqliteStore(`${folder}/platform.db`);
+      const tenant = looseTenant(store, first!.customerId);
+      await suspectClone(tenant, { agentId: first!.agentId, reason: "two processes take turns", at: now });
+      await revokeAgent(tenant, { agentId: second!.agentId, reason: "x", at: now });
     }
     const { stdout } = await run("status");
     assert.match(stdout, /^agents +1 active, 1 in doubt, 1 revoked$/m);
@@ -121,9 +122,9 @@ Deno.test("status of an empty platform says what is next", () =>
 
 Deno.test("status warns of guessed activation codes for a day after the alarm", () =>
   withAgents({ Acme: [1] }, async (run, folder) => {
-    const alarm = (minutesAgo: number, attempts: number) => {
-      using store = openStore(`${folder}/platform.db`);
-      appendAudit(store, {
+    const alarm = async (minutesAgo: number, attempts: number) => {
+      await using store = openSqliteStore(`${folder}/platform.db`);
+      await appendAudit(looseQueries(store), {
         at: new Date(now.getTime() - minutesAgo * minute),
         customerId: null,
         actor: "platform",
@@ -132,9 +133,9 @@ Deno.test("status warns of guessed activation codes for a day after the alarm", 
         detail: { attempts, sources: 1 },
       });
     };
-    alarm(24 * 60 + 1, 299);
+    await alarm(24 * 60 + 1, 299);
     assert.equal((await run("status", "--check")).code, 0, "it is over");
-    alarm(23 * 60, 300);
+    await alarm(23 * 60, 300);
     const checked = await run("status", "--check");
     assert.equal(checked.code, 1);
     assert.match(

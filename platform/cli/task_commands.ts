@@ -32,8 +32,8 @@ export function addTaskCommands(program: Command, context: CommandContext): void
 
   async function create(command: Command, agentId: string, payload: Payload): Promise<void> {
     const { validMinutes } = command.opts<{ validMinutes: number }>();
-    await context.changeForCustomer(command, (platform, tenant) => {
-      if (agentOf(tenant, agentId).state !== "active") {
+    await context.changeForCustomer(command, async (platform, tenant) => {
+      if ((await agentOf(tenant, agentId)).state !== "active") {
         throw new UsageError(
           `Cannot ask "${agentId}" as it is revoked`,
           "opendca-platform agent list shows the others",
@@ -44,7 +44,7 @@ export function addTaskCommands(program: Command, context: CommandContext): void
       const taskId = crypto.randomUUID();
       // As with the next poll after it: another configuration there would undo the task's.
       if (payload.$case === "setConfig") {
-        setAgentConfig(tenant, { agentId, document: payload.value.config!, at: issuedAt });
+        await setAgentConfig(tenant, { agentId, document: payload.value.config!, at: issuedAt });
       }
       const signed = signTask(platform.signingKey, Task.create({ taskId, agentId, issuedAt, expiresAt, payload }));
       if (signed.task.length > mostTaskBytes) {
@@ -54,8 +54,8 @@ export function addTaskCommands(program: Command, context: CommandContext): void
         );
       }
       const kind = payload.$case;
-      addTask(tenant, { taskId, agentId, kind, signed, at: issuedAt, expiresAt });
-      context.audit(platform, {
+      await addTask(tenant, { taskId, agentId, kind, signed, at: issuedAt, expiresAt });
+      await context.audit(tenant.transaction, {
         customerId: tenant.customerId,
         action: "taskCreated",
         subject: taskId,
@@ -109,10 +109,10 @@ export function addTaskCommands(program: Command, context: CommandContext): void
   task.command("list").description("tasks and what became of them, newest first").option(...customerOption)
     .option("--agent <agent>", "of one agent")
     .action((options: { agent?: string }, command: Command) =>
-      context.runForCustomer(command, (_, tenant) => {
-        if (options.agent !== undefined) agentOf(tenant, options.agent);
+      context.runForCustomer(command, async (_, tenant) => {
+        if (options.agent !== undefined) await agentOf(tenant, options.agent);
         const now = context.host.clock.now().getTime();
-        const results = listTasks(tenant, options.agent).map((row) => ({ row, result: resultOf(row) }));
+        const results = (await listTasks(tenant, options.agent)).map((row) => ({ row, result: resultOf(row) }));
         const shown = results.map(({ row, result }) => shownTask(row, { result, now }));
         const cells = shown.map(({ taskId, agentId, kind, state, createdAt, message }, i) => {
           const result = results[i]!.result;

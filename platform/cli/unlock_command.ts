@@ -24,7 +24,7 @@ export function addUnlockCommand(program: Command, context: CommandContext): voi
         .argParser(timeOption("--valid-hours", { min: "5m", max: "30d", bareUnit: "h" })).default(86_400_000, "24h"),
     )
     .action((installation: string, options: { lock: number; validHours: number }, command: Command) =>
-      context.change(command, (platform) => {
+      context.change(command, async (platform, tx) => {
         const installationId = installation.toLowerCase();
         if (!isUuid(installationId)) {
           const hint = "opendca status shows it on the machine that is locked";
@@ -34,8 +34,8 @@ export function addUnlockCommand(program: Command, context: CommandContext): voi
         const expiresAt = new Date(issuedAt.getTime() + options.validHours);
         const lockCount = options.lock;
         const token = createUnlockToken(platform.signingKey, { installationId, lockCount, issuedAt, expiresAt });
-        forgetFailedAttempts(platform.store, installationId);
-        context.audit(platform, {
+        await forgetFailedAttempts(tx, installationId);
+        await context.audit(tx, {
           customerId: null,
           action: "unlockTokenCreated",
           subject: installationId,

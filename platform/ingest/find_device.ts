@@ -37,30 +37,31 @@ export interface Found {
   other: { row: DeviceRow; by: "key" | "place" | "site" } | undefined;
 }
 
-export function findDevice(tenant: Tenant, observed: Observed): Found {
+export async function findDevice(tenant: Tenant, observed: Observed): Promise<Found> {
   const { seen } = observed;
-  const here = hereOf(tenant, observed);
+  const here = await hereOf(tenant, observed);
   const ids = new Set(here === undefined ? [] : [here.deviceId]);
   for (const value of evidenceValues(seen.evidence)) {
-    for (const { device_id } of evidenceHolders(tenant, value)) ids.add(device_id);
+    for (const { device_id } of await evidenceHolders(tenant, value)) ids.add(device_id);
   }
-  const candidates = [...ids].map((id) => candidateOf(tenant, id, { seen, here }));
+  const candidates: Candidate[] = [];
+  for (const id of ids) candidates.push(await candidateOf(tenant, id, { seen, here }));
   const deviceId = judgedId(seen, candidates, here);
-  const known = deviceId === undefined ? undefined : maybeDevice(tenant, deviceId);
+  const known = deviceId === undefined ? undefined : await maybeDevice(tenant, deviceId);
   const others = [
     { id: here?.ofKey ?? here?.deviceId, by: here?.by ?? "place" },
-    { id: deviceAt(tenant, observed.places?.site), by: "site" as const },
+    { id: await deviceAt(tenant, observed.places?.site), by: "site" as const },
   ];
   for (const { id, by } of others) {
-    const row = id === undefined || id === deviceId ? undefined : maybeDevice(tenant, id);
+    const row = id === undefined || id === deviceId ? undefined : await maybeDevice(tenant, id);
     if (row !== undefined) return { known, other: { row, by } };
   }
   return { known, other: undefined };
 }
 
-function deviceAt(tenant: Tenant, place: Place | undefined): string | undefined {
+async function deviceAt(tenant: Tenant, place: Place | undefined): Promise<string | undefined> {
   if (place === undefined) return undefined;
-  return placeHolders(tenant, place).find(({ until }) => until === null)?.device_id;
+  return (await placeHolders(tenant, place)).find(({ until }) => until === null)?.device_id;
 }
 
 function judgedId(seen: Seen, candidates: Candidate[], here: Here | undefined): string | undefined {
@@ -81,17 +82,19 @@ interface Here {
 }
 
 /** The device that the agent's id stands for, or else the one at the place. */
-function hereOf(tenant: Tenant, { key, places, seen }: Observed): Here | undefined {
-  const row = key === undefined ? undefined : evidenceHolders(tenant, { kind: "key", value: key }).find(isCurrent);
-  const ofSite = deviceAt(tenant, places?.site);
+async function hereOf(tenant: Tenant, { key, places, seen }: Observed): Promise<Here | undefined> {
+  const row = key === undefined
+    ? undefined
+    : (await evidenceHolders(tenant, { kind: "key", value: key })).find(isCurrent);
+  const ofSite = await deviceAt(tenant, places?.site);
   // Another agent may have hidden its evidence from us, or this one from it; but not its model.
-  const shared = ofSite !== undefined && isSameModel(seen, maybeDevice(tenant, ofSite)!) ? ofSite : undefined;
+  const shared = ofSite !== undefined && isSameModel(seen, (await maybeDevice(tenant, ofSite))!) ? ofSite : undefined;
   if (row !== undefined) {
     // An agent that never sees who a device is does not see either that another one took its place.
     const isBlind = row.sure === 0 && evidenceValues(seen.evidence).length === 0;
     return { deviceId: isBlind ? shared ?? row.device_id : row.device_id, by: "key", ofKey: row.device_id };
   }
-  const deviceId = deviceAt(tenant, places?.agent) ?? shared;
+  const deviceId = await deviceAt(tenant, places?.agent) ?? shared;
   return deviceId === undefined ? undefined : { deviceId, by: "place" };
 }
 
@@ -104,16 +107,16 @@ function isSameModel({ evidence, whole }: Seen, { manufacturer, model }: DeviceR
   return evidence.model !== null && model !== null && canBeSameModel(evidence, { maker: manufacturer, model });
 }
 
-function candidateOf(
+async function candidateOf(
   tenant: Tenant,
   deviceId: string,
   { seen, here }: { seen: Seen; here: Here | undefined },
-): Candidate {
-  const { manufacturer, model } = maybeDevice(tenant, deviceId)!;
+): Promise<Candidate> {
+  const { manufacturer, model } = (await maybeDevice(tenant, deviceId))!;
   const isHere = here?.deviceId === deviceId;
   return {
     deviceId,
-    evidence: knownValues(allEvidenceOf(tenant, deviceId)),
+    evidence: knownValues(await allEvidenceOf(tenant, deviceId)),
     maker: manufacturer,
     model,
     // Whether another model is another device, the agent has judged by what the device says of itself.

@@ -35,20 +35,20 @@ const agentKeptMs = 86_400_000;
 const mostText = 255;
 
 /** The device that a reading is of, made when it is new; what changed about it goes into its history. */
-export function resolveReading(tenant: Tenant, sighting: Sighting, reading: Reading): string {
-  const observed = observedOf(tenant, sighting, reading);
+export async function resolveReading(tenant: Tenant, sighting: Sighting, reading: Reading): Promise<string> {
+  const observed = await observedOf(tenant, sighting, reading);
   const at = sighting.observedAt, atMs = at.getTime();
-  const found = findDevice(tenant, observed);
-  absorbDuplicate(tenant, observed, found, atMs);
+  const found = await findDevice(tenant, observed);
+  await absorbDuplicate(tenant, observed, found, atMs);
   const { known } = found;
-  const deviceId = known?.device_id ?? createDevice(tenant, { facts: factsOf(sighting, reading), at });
+  const deviceId = known?.device_id ?? await createDevice(tenant, { facts: factsOf(sighting, reading), at });
   const kept = { deviceId, observed, atMs };
   // Readings come late after an outage; the past does not overwrite the present.
   const isLate = known !== undefined && atMs < known.last_seen_at;
-  const isSecondPlace = !isLate && keepPlaces(tenant, kept);
-  keepEvidence(tenant, kept);
+  const isSecondPlace = !isLate && await keepPlaces(tenant, kept);
+  await keepEvidence(tenant, kept);
   if (known === undefined) {
-    addHistory(tenant, {
+    await addHistory(tenant, {
       deviceId,
       at: atMs,
       kind: "appeared",
@@ -56,33 +56,31 @@ export function resolveReading(tenant: Tenant, sighting: Sighting, reading: Read
       after: shortText(reading.address, mostText),
     });
   } else if (isLate) {
-    noteEarlierSight(tenant, { deviceId, at });
+    await noteEarlierSight(tenant, { deviceId, at });
   } else {
-    updateKnown(tenant, { before: known, sighting, reading, whole: observed.seen.whole, isSecondPlace });
+    await updateKnown(tenant, { before: known, sighting, reading, whole: observed.seen.whole, isSecondPlace });
   }
   return deviceId;
 }
 
 /** The device that an event is of, or null when it is none that is known. */
-export function resolveEvent(tenant: Tenant, sighting: Sighting, event: DeviceEvent): string | null {
+export async function resolveEvent(tenant: Tenant, sighting: Sighting, event: DeviceEvent): Promise<string | null> {
   const { serial, engineId, macs = [], manufacturer, model } = event.evidence ?? {};
   const key = keyOf(sighting.agentId, sighting.deviceKey);
   const evidence = evidenceOf({ serial, engineId, macs, maker: maybeShort(manufacturer), model: maybeShort(model) });
   // An event repeats what a reading has told; it contradicts nothing.
   const seen = { evidence, description: null, whole: false };
-  return findDevice(tenant, { seen, key, places: undefined }).known?.device_id ?? null;
+  return (await findDevice(tenant, { seen, key, places: undefined })).known?.device_id ?? null;
 }
 
 /** An agent has found that two of its ids stand for one device. */
-export function mergeKeys(tenant: Tenant, sighting: Sighting, mergedKey: string): void {
+export async function mergeKeys(tenant: Tenant, sighting: Sighting, mergedKey: string): Promise<void> {
   const nothing = evidenceOf({ serial: null, engineId: null, macs: [], maker: null, model: null });
-  const deviceOf = (key: string) =>
-    findDevice(tenant, {
-      seen: { evidence: nothing, description: null, whole: false },
-      key: keyOf(sighting.agentId, key),
-      places: undefined,
-    }).known;
-  const from = deviceOf(mergedKey), into = deviceOf(sighting.deviceKey);
+  const deviceOf = async (key: string) => {
+    const seen = { evidence: nothing, description: null, whole: false };
+    return (await findDevice(tenant, { seen, key: keyOf(sighting.agentId, key), places: undefined })).known;
+  };
+  const from = await deviceOf(mergedKey), into = await deviceOf(sighting.deviceKey);
   const value = keyOf(sighting.agentId, sighting.deviceKey);
   if (from === undefined || value === undefined || from.device_id === into?.device_id) return;
   const atMs = sighting.observedAt.getTime();
@@ -91,14 +89,14 @@ export function mergeKeys(tenant: Tenant, sighting: Sighting, mergedKey: string)
     const { device_id } = from;
     return setEvidence(tenant, { kind: "key", value, device_id, seen_at: atMs, current: 1, shared: 0, sure: 0 });
   }
-  const serials = [from, into].map(({ device_id }) =>
-    allEvidenceOf(tenant, device_id).filter(({ kind, sure }) => kind === "serial" && sure === 1).map(({ value }) =>
-      value
-    )
-  );
+  const serialsOf = async ({ device_id }: DeviceRow) => {
+    const evidence = await allEvidenceOf(tenant, device_id);
+    return evidence.filter(({ kind, sure }) => kind === "serial" && sure === 1).map(({ value }) => value);
+  };
+  const serials = await serialsOf(from), others = await serialsOf(into);
   // What others have seen of them says that they are two.
-  if (serials.every((list) => list.length > 0) && !serials[0]!.some((serial) => serials[1]!.includes(serial))) return;
-  mergeDevices(tenant, { from: from.device_id, into: into.device_id, at: atMs });
+  if (serials.length > 0 && others.length > 0 && !serials.some((serial) => others.includes(serial))) return;
+  await mergeDevices(tenant, { from: from.device_id, into: into.device_id, at: atMs });
 }
 
 /**
@@ -106,25 +104,29 @@ export function mergeKeys(tenant: Tenant, sighting: Sighting, mergedKey: string)
  * and the device was seen nowhere since; where an agent says that both are one, that need not be asked. Nor need it where
  * two agents of a site found one board at one place, and made two devices of it as each saw another part.
  */
-function absorbDuplicate(tenant: Tenant, observed: Observed, { known, other }: Found, atMs: number): void {
+async function absorbDuplicate(
+  tenant: Tenant,
+  observed: Observed,
+  { known, other }: Found,
+  atMs: number,
+): Promise<void> {
   if (known === undefined || other === undefined) return;
   const { row, by } = other;
   if (by === "place" && known.last_seen_at > row.first_seen_at) return;
-  const evidence = (id: string) => knownValues(allEvidenceOf(tenant, id));
-  const own = evidence(row.device_id);
+  const own = knownValues(await allEvidenceOf(tenant, row.device_id));
   if (by === "site" && !own.some(({ sure, shared }) => sure && !shared)) return;
   // An agent's id stands for what it shows now, and before that the name may have been that of a part.
   const isNamed = by !== "key" || own.some(({ sure }) => sure);
   const { maker, model } = isNamed ? { maker: row.manufacturer, model: row.model } : { maker: null, model: null };
   const duplicate = { evidence: own, maker, model };
-  const shown = [...evidence(known.device_id), ...sureValues(observed.seen.evidence)];
+  const shown = [...knownValues(await allEvidenceOf(tenant, known.device_id)), ...sureValues(observed.seen.evidence)];
   if (!isDuplicateOf(duplicate, { evidence: shown, maker: known.manufacturer, model: known.model })) return;
-  mergeDevices(tenant, { from: row.device_id, into: known.device_id, at: atMs });
+  await mergeDevices(tenant, { from: row.device_id, into: known.device_id, at: atMs });
 }
 
 const tracked = ["address", "serial", "model", "firmware", "hostname", "location", "agent_id", "site"] as const;
 
-function updateKnown(
+async function updateKnown(
   tenant: Tenant,
   { before, sighting, reading, whole, isSecondPlace }: {
     before: DeviceRow;
@@ -133,7 +135,7 @@ function updateKnown(
     whole: boolean;
     isSecondPlace: boolean;
   },
-): void {
+): Promise<void> {
   const { device_id: deviceId } = before;
   const at = sighting.observedAt;
   const isOwn = before.agent_id === sighting.agentId;
@@ -146,9 +148,9 @@ function updateKnown(
     // A device with IPv4 and IPv6 does not move from one to the other at each sweep.
     if (name === "address" && isSecondPlace) continue;
     const kind = name === "agent_id" ? "agentChanged" : `${name}Changed`;
-    addHistory(tenant, { deviceId, at: at.getTime(), kind, before: before[name], after: facts[name] });
+    await addHistory(tenant, { deviceId, at: at.getTime(), kind, before: before[name], after: facts[name] });
   }
-  updateDevice(tenant, { deviceId, facts, at, agentSeenAt: stays ? new Date(before.agent_seen_at) : at });
+  await updateDevice(tenant, { deviceId, facts, at, agentSeenAt: stays ? new Date(before.agent_seen_at) : at });
 }
 
 /*
@@ -186,11 +188,11 @@ function stateName(state: PrinterState | undefined): string {
   return printerStateToJSON(state).replace(/^PRINTER_STATE_/, "").toLowerCase();
 }
 
-function observedOf(tenant: Tenant, sighting: Sighting, reading: Reading): Observed {
+async function observedOf(tenant: Tenant, sighting: Sighting, reading: Reading): Promise<Observed> {
   const { agentId, site, scope } = sighting;
   const { serial, snmp, mac, manufacturer, model, problems } = reading;
   const place = placeText({ ...reading, address: shortText(reading.address, mostText) });
-  const siteId = siteOfAgent(tenant, agentId) ?? "";
+  const siteId = await siteOfAgent(tenant, agentId) ?? "";
   return {
     seen: {
       evidence: evidenceOf({

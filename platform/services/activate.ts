@@ -25,6 +25,7 @@ import { appendAudit } from "../store/audit_log.ts";
 import { addCertificate, latestCertificate } from "../store/certificates.ts";
 import { maybeCustomer, maybeSite } from "../store/customers.ts";
 import { countFailedKey, failedAttemptsOf, forgetFailedKey } from "../store/failed_keys.ts";
+import type { Transaction } from "../store/store.ts";
 import { CallError } from "./call_error.ts";
 import type { Caller } from "./caller.ts";
 import type { Platform } from "./platform.ts";
@@ -51,7 +52,7 @@ export async function activate(platform: Platform, { request, source }: Attempt)
   }
   const code = maybeActivationCode(request.code);
   if (code === undefined) {
-    return refusal(platform, undefined, {
+    return refusal(platform, 0, {
       reason: ActivationRefusalReason.MALFORMED_CODE,
       message: "The code has a typing error: it is twelve characters, the last of which checks the others",
     });
@@ -61,44 +62,51 @@ export async function activate(platform: Platform, { request, source }: Attempt)
     csr = await parseCsr(request.csr);
   } catch (error) {
     if (!(error instanceof CsrError)) throw error;
-    return refusal(platform, undefined, { reason: ActivationRefusalReason.BAD_CSR, message: error.message });
+    return refusal(platform, 0, { reason: ActivationRefusalReason.BAD_CSR, message: error.message });
   }
   const keyDigest = new Uint8Array(createHash("sha256").update(new Uint8Array(csr.publicKey.rawData)).digest());
   const attempt = { request: { ...request, code }, source, csr, keyDigest };
-  const answer = platform.store.transaction(() => accept(platform, attempt));
+  const answer = await platform.store.transaction((tx) => accept(platform, tx, attempt));
   return "outcome" in answer ? answer : await activated(platform, answer, csr);
 }
 
 /* The new agent, or why not. One answer for every wrong code: nobody learns which codes exist. */
-function accept(platform: Platform, attempt: ProvenAttempt): Caller | ActivateResponse {
+async function accept(
+  platform: Platform,
+  tx: Transaction,
+  attempt: ProvenAttempt,
+): Promise<Caller | ActivateResponse> {
   const { request, csr, keyDigest } = attempt;
-  const { store, pepper, clock } = platform;
+  const { pepper, clock } = platform;
   const { code, installationId, attemptId } = request;
   const now = clock.now();
-  if (failedAttemptsOf(store, keyDigest) >= maxFailedAttempts) {
-    return refusal(platform, keyDigest, {
+  const failed = await failedAttemptsOf(tx, keyDigest);
+  if (failed >= maxFailedAttempts) {
+    return refusal(platform, failed, {
       reason: ActivationRefusalReason.INSTALLATION_LOCKED,
       message: "This installation made too many wrong attempts: ask for an unlock token",
     });
   }
-  const row = maybeAimedCode(store, code);
+  const row = await maybeAimedCode(tx, code);
   const isRight = row !== undefined && isSecretRight(row, { code, pepper });
-  if (isRight && isRepeated(platform, { row, request, csr })) {
-    return { tenant: store.tenant(row.customer_id), agentId: row.agent_id! };
+  if (isRight && await isRepeated(tx, { row, request, csr })) {
+    return { customerId: row.customer_id, agentId: row.agent_id! };
   }
-  if (!isRight || row.state !== "open" || row.expires_at <= now.getTime()) return rejected(platform, attempt, row);
+  if (!isRight || row.state !== "open" || row.expires_at <= now.getTime()) {
+    return await rejected(platform, tx, attempt, row);
+  }
 
-  const tenant = store.tenant(row.customer_id);
-  const agentId = createAgent(tenant, {
+  const tenant = tx.tenant(row.customer_id);
+  const agentId = await createAgent(tenant, {
     siteId: row.site_id,
     installationId,
     hostname: request.machine?.hostname ?? "",
     version: request.agentVersion,
     at: now,
   });
-  useCode(tenant, { codeId: row.code_id, agentId, attemptId, at: now });
-  forgetFailedKey(store, keyDigest);
-  appendAudit(store, {
+  await useCode(tenant, { codeId: row.code_id, agentId, attemptId, at: now });
+  await forgetFailedKey(tx, keyDigest);
+  await appendAudit(tx, {
     at: now,
     customerId: row.customer_id,
     actor: `agent:${agentId}`,
@@ -107,17 +115,20 @@ function accept(platform: Platform, attempt: ProvenAttempt): Caller | ActivateRe
     detail: { code: row.code_id, installation: installationId },
   });
   platform.log("agentActivated", { agentId, customerId: row.customer_id });
-  return { tenant, agentId };
+  return { customerId: row.customer_id, agentId };
 }
 
 /* The agent asks again because the answer was lost: same attempt, same installation, and the key of the certificate. */
-function isRepeated(platform: Platform, again: { row: CodeRow; request: ActivateRequest; csr: Csr }): boolean {
+async function isRepeated(
+  tx: Transaction,
+  again: { row: CodeRow; request: ActivateRequest; csr: Csr },
+): Promise<boolean> {
   const { row, request, csr } = again;
   if (row.state !== "used" || row.agent_id === null || row.attempt_id !== request.attemptId) return false;
-  const tenant = platform.store.tenant(row.customer_id);
-  const agent = maybeAgent(tenant, row.agent_id);
+  const tenant = tx.tenant(row.customer_id);
+  const agent = await maybeAgent(tenant, row.agent_id);
   if (agent?.state !== "active" || agent.installation_id !== request.installationId) return false;
-  const certificate = latestCertificate(tenant, row.agent_id);
+  const certificate = await latestCertificate(tenant, row.agent_id);
   return certificate === undefined ||
     (certificate.first_used_at === null && isKeyOf(new Uint8Array(certificate.der), csr));
 }
@@ -127,21 +138,28 @@ function isKeyOf(der: Uint8Array<ArrayBuffer>, csr: Csr): boolean {
   return key.equals(Buffer.from(csr.publicKey.rawData));
 }
 
-async function activated(platform: Platform, { tenant, agentId }: Caller, csr: Csr): Promise<ActivateResponse> {
-  const { store, agentAuthority, signingKey, clock } = platform;
-  let der = latestCertificate(tenant, agentId)?.der;
-  if (der === undefined) {
-    const certificate = await issueAgentCertificate(agentAuthority, { agentId, csr, now: clock.now() });
-    store.transaction(() => addCertificate(tenant, { agentId, certificate }));
-    der = certificate.der;
-  }
+async function activated(platform: Platform, caller: Caller, csr: Csr): Promise<ActivateResponse> {
+  const { agentAuthority, signingKey, clock } = platform;
+  const { agentId } = caller;
+  const issued = await issueAgentCertificate(agentAuthority, { agentId, csr, now: clock.now() });
+  const { der, customerName, siteName } = await platform.store.transaction(async (tx) => {
+    const tenant = tx.tenant(caller.customerId);
+    const known = await latestCertificate(tenant, agentId);
+    if (known === undefined) await addCertificate(tenant, { agentId, certificate: issued });
+    const { site_id } = (await maybeAgent(tenant, agentId))!;
+    return {
+      der: known?.der ?? issued.der,
+      customerName: (await maybeCustomer(tx, caller.customerId))!.name,
+      siteName: (await maybeSite(tenant, site_id))!.name,
+    };
+  });
   return {
     outcome: {
       $case: "activated",
       value: {
         agentId,
-        customerName: maybeCustomer(store, tenant.customerId)!.name,
-        siteName: maybeSite(tenant, maybeAgent(tenant, agentId)!.site_id)!.name,
+        customerName,
+        siteName,
         certificates: bundleOf(agentAuthority, { der }),
         signingPublicKey: Buffer.from(signingKey.publicKey),
       },
@@ -150,19 +168,24 @@ async function activated(platform: Platform, { tenant, agentId }: Caller, csr: C
   };
 }
 
-function rejected(platform: Platform, attempt: ProvenAttempt, row: CodeRow | undefined): ActivateResponse {
-  const { store, clock, guesses } = platform;
+async function rejected(
+  platform: Platform,
+  tx: Transaction,
+  attempt: ProvenAttempt,
+  row: CodeRow | undefined,
+): Promise<ActivateResponse> {
+  const { clock, guesses } = platform;
   const { request, source, keyDigest } = attempt;
   const { installationId } = request;
   const at = clock.now();
   const actor = `installation:${installationId}`;
   const hostname = request.machine?.hostname ?? "";
-  countFailedKey(store, { keyDigest, installationId, at });
-  const burned = row !== undefined && countFailedCode(store.tenant(row.customer_id), row.code_id);
+  const failed = await countFailedKey(tx, { keyDigest, installationId, at });
+  const burned = row !== undefined && await countFailedCode(tx.tenant(row.customer_id), row.code_id);
   if (row === undefined || row.failed_attempts >= maxFailedAttempts) {
-    guesses.noteWrong({ source, actor, hostname });
+    await guesses.noteWrong(tx, { source, actor, hostname });
   } else {
-    appendAudit(store, {
+    await appendAudit(tx, {
       at,
       customerId: row.customer_id,
       actor,
@@ -172,7 +195,7 @@ function rejected(platform: Platform, attempt: ProvenAttempt, row: CodeRow | und
     });
     platform.log("activationRejected", { installationId, burned });
   }
-  return refusal(platform, keyDigest, {
+  return refusal(platform, failed, {
     reason: ActivationRefusalReason.REJECTED,
     message: "The code is not valid: it may be wrong, expired or used",
     countsAsAttempt: true,
@@ -181,11 +204,10 @@ function rejected(platform: Platform, attempt: ProvenAttempt, row: CodeRow | und
 
 function refusal(
   platform: Platform,
-  keyDigest: Uint8Array | undefined,
+  failedAttempts: number,
   why: { reason: ActivationRefusalReason; message: string; countsAsAttempt?: boolean },
 ): ActivateResponse {
-  const failed = keyDigest === undefined ? 0 : failedAttemptsOf(platform.store, keyDigest);
-  const attemptsLeft = Math.max(0, maxFailedAttempts - failed);
+  const attemptsLeft = Math.max(0, maxFailedAttempts - failedAttempts);
   return {
     outcome: { $case: "refusal", value: { countsAsAttempt: false, ...why, attemptsLeft } },
     serverTime: platform.clock.now(),

@@ -34,29 +34,41 @@ export function admission(platform: Platform, gate: ConnectionGate): ServerInter
   return ({ path }, call) => {
     let leave = () => {};
     let endCall = () => {};
+    // The caller may go, or the time be over, while the store is asked for who calls.
+    let isOver = false;
     const end = () => {
+      isOver = true;
       leave();
       endCall();
     };
+    /* Throws CallError. */
+    async function admit(peer: string): Promise<void> {
+      if (path === openPath) {
+        endCall = gate.callBegan(peer, undefined);
+        leave = enter(sourceOf(peer));
+        return;
+      }
+      try {
+        const { agentId } = await callerOf(platform, call.getAuthContext().sslPeerCertificate?.raw);
+        if (!isOver) endCall = gate.callBegan(peer, agentId);
+      } catch (error) {
+        // Whoever is refused is nobody, even on a connection that was an agent's until it was revoked.
+        gate.callBegan(peer, undefined)();
+        throw error;
+      }
+    }
     return new ServerInterceptingCall(call, {
       start: (next) =>
         next({
           onReceiveMetadata(metadata, next) {
-            const peer = call.getPeer();
-            try {
-              if (path === openPath) {
-                endCall = gate.callBegan(peer, undefined);
-                leave = enter(sourceOf(peer));
-              } else {
-                const { agentId } = callerOf(platform, call.getAuthContext().sslPeerCertificate?.raw);
-                endCall = gate.callBegan(peer, agentId);
-              }
-            } catch (error) {
-              // Whoever is refused is nobody, even on a connection that was an agent's until it was revoked.
-              if (path !== openPath) gate.callBegan(peer, undefined)();
-              return call.sendStatus(callStatusOf(platform, error));
-            }
-            next(metadata);
+            admit(call.getPeer()).then(
+              () => isOver || next(metadata),
+              (error) => {
+                if (isOver) return;
+                end();
+                call.sendStatus(callStatusOf(platform, error));
+              },
+            );
           },
           onReceiveMessage: (message, next) => next(message),
           onReceiveHalfClose: (next) => next(),

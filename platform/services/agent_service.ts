@@ -23,20 +23,20 @@ export function agentService(platform: Platform): AgentServiceServer {
   const renewals = rateLimit({ burst: 5, perMinute: 1 / 60, monotonicMs });
 
   function identified<Request, Response>(
-    handle: (caller: Caller, request: Request) => Response | Promise<Response>,
+    handle: (caller: Caller, request: Request) => Promise<Response>,
   ): handleUnaryCall<Request, Response> {
-    return unary(platform, (call) => {
+    return unary(platform, async (call) => {
       const { sslPeerCertificate } = call.getAuthContext();
-      return handle(callerOf(platform, sslPeerCertificate?.raw), call.request);
+      return await handle(await callerOf(platform, sslPeerCertificate?.raw), call.request);
     });
   }
 
   return {
-    activate: unary(platform, (call) => {
+    activate: unary(platform, async (call) => {
       const source = sourceOf(call.getPeer());
       allow(activations.waitMs(source));
-      allow(platform.guesses.waitMs(source));
-      return activate(platform, { request: call.request, source });
+      allow(await platform.guesses.waitMs(source));
+      return await activate(platform, { request: call.request, source });
     }),
     renew: identified((caller, request) => {
       allow(renewals.waitMs(caller.agentId));
@@ -52,7 +52,7 @@ export function agentService(platform: Platform): AgentServiceServer {
 
 function unary<Request, Response>(
   platform: Platform,
-  handle: (call: ServerUnaryCall<Request, Response>) => Response | Promise<Response>,
+  handle: (call: ServerUnaryCall<Request, Response>) => Promise<Response>,
 ): handleUnaryCall<Request, Response> {
   return (call, callback) =>
     void answer(platform, () => {
@@ -64,7 +64,7 @@ function unary<Request, Response>(
 
 async function answer<Response>(
   platform: Platform,
-  handle: () => Response | Promise<Response>,
+  handle: () => Promise<Response>,
   callback: sendUnaryData<Response>,
 ): Promise<void> {
   try {

@@ -7,6 +7,12 @@ import type { Platform } from "./platform.ts";
 
 /** The agent that makes a call, and its customer, which is all that the call can reach. */
 export interface Caller {
+  customerId: string;
+  agentId: string;
+}
+
+/** The same within a transaction. */
+export interface TenantAgent {
   tenant: Tenant;
   agentId: string;
 }
@@ -15,23 +21,29 @@ export interface Caller {
 const graceMs = 3_600_000;
 
 /** Who calls with this certificate, asked of the store at each call so that a revocation works at once. Throws CallError. */
-export function callerOf(platform: Platform, certificateDer: Uint8Array | undefined): Caller {
+export async function callerOf(platform: Platform, certificateDer: Uint8Array | undefined): Promise<Caller> {
   const { store, clock } = platform;
   const now = clock.now();
-  const certificate = certificateDer === undefined ? undefined : maybeCertificate(store, fingerprintOf(certificateDer));
+  const fingerprint = certificateDer === undefined ? undefined : fingerprintOf(certificateDer);
+  const { certificate, agent } = await store.transaction(async (tx) => {
+    const certificate = fingerprint === undefined ? undefined : await maybeCertificate(tx, fingerprint);
+    if (certificate === undefined) return { certificate, agent: undefined };
+    return { certificate, agent: await maybeAgent(tx.tenant(certificate.customer_id), certificate.agent_id) };
+  }, { readOnly: true });
   if (certificate === undefined || certificate.not_after <= now.getTime()) {
     throw new CallError("certificate-required", "Cannot answer without a valid certificate of this platform");
   }
-  const tenant = store.tenant(certificate.customer_id);
-  const agentId = certificate.agent_id;
-  if (certificate.revoked_at !== null || maybeAgent(tenant, agentId)?.state !== "active") {
+  const { customer_id: customerId, agent_id: agentId } = certificate;
+  if (certificate.revoked_at !== null || agent?.state !== "active") {
     throw new CallError("agent-revoked", "Cannot answer this agent as it was revoked");
   }
   if (certificate.replaced_at !== null && certificate.replaced_at + graceMs <= now.getTime()) {
     throw new CallError("certificate-replaced", "Cannot answer with this certificate as a later one is in use");
   }
   if (certificate.first_used_at === null) {
-    store.transaction(() => noteCertificateUse(tenant, { agentId, serial: certificate.serial, at: now }));
+    await store.transaction((tx) =>
+      noteCertificateUse(tx.tenant(customerId), { agentId, serial: certificate.serial, at: now })
+    );
   }
-  return { tenant, agentId };
+  return { customerId, agentId };
 }

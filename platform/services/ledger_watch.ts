@@ -1,7 +1,7 @@
 import type { LedgerHead } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { appendAudit } from "../store/audit_log.ts";
 import { noteLedgerHead } from "../store/ledger_heads.ts";
-import type { Caller } from "./caller.ts";
+import type { TenantAgent } from "./caller.ts";
 import type { Platform } from "./platform.ts";
 
 const noHash = "0".repeat(64);
@@ -13,11 +13,15 @@ export function isLedgerHead({ number, hash }: LedgerHead): boolean {
 }
 
 /** Keeps the head; a ledger whose end was cut off or rewritten is marked and logged. Call in a transaction. */
-export function watchLedger(platform: Platform, { tenant, agentId }: Caller, head: LedgerHead): void {
+export async function watchLedger(
+  platform: Platform,
+  { tenant, agentId }: TenantAgent,
+  head: LedgerHead,
+): Promise<void> {
   const at = platform.clock.now();
-  const reason = noteLedgerHead(tenant, { agentId, number: Number(head.number), hash: head.hash, at });
+  const reason = await noteLedgerHead(tenant, { agentId, number: Number(head.number), hash: head.hash, at });
   if (reason === undefined) return;
-  appendAudit(platform.store, {
+  await appendAudit(tenant.transaction, {
     at,
     customerId: tenant.customerId,
     actor: "platform",

@@ -7,7 +7,7 @@ import { contiguousOf } from "../store/batches.ts";
 import { shortText } from "../store/storable.ts";
 import { takeTasks } from "../store/tasks.ts";
 import { CallError } from "./call_error.ts";
-import type { Caller } from "./caller.ts";
+import type { Caller, TenantAgent } from "./caller.ts";
 import { watchForClone } from "./clone_watch.ts";
 import { keptStatus } from "./kept_status.ts";
 import { isLedgerHead, watchLedger } from "./ledger_watch.ts";
@@ -19,20 +19,20 @@ import { takeTaskResult } from "./task_results.ts";
 const pace = { min: 30, max: 86_400 };
 
 /** Keeps what the agent says of itself, and answers with what it should know. */
-export function poll(platform: Platform, caller: Caller, request: PollRequest): PollResponse {
+export async function poll(platform: Platform, calling: Caller, request: PollRequest): Promise<PollResponse> {
   const { clock, pollSeconds } = platform;
-  const { tenant, agentId } = caller;
   const status = checkedStatus(request);
   const at = clock.now();
-  return countedTransaction(platform, caller, () => {
-    watchForClone(platform, caller, {
+  return await countedTransaction(platform, calling, async (caller) => {
+    const { tenant, agentId } = caller;
+    await watchForClone(platform, caller, {
       runId: status.runId,
       epoch: status.agentEpoch,
       installationId: status.installationId,
     });
-    const config = maybeAgentConfig(tenant, agentId);
+    const config = await maybeAgentConfig(tenant, agentId);
     const nextPollSeconds = paceOf(config) ?? pollSeconds ?? 0;
-    notePoll(tenant, {
+    await notePoll(tenant, {
       agentId,
       at,
       pollSeconds: nextPollSeconds,
@@ -42,16 +42,16 @@ export function poll(platform: Platform, caller: Caller, request: PollRequest): 
       effectiveConfigHash: request.effectiveConfigHash,
       effectiveConfig: request.effectiveConfig,
     });
-    noteRefusals(platform, caller, request.configRefusals);
-    if (status.ledgerHead !== undefined) watchLedger(platform, caller, status.ledgerHead);
-    for (const result of request.taskResults) takeTaskResult(platform, caller, result);
-    const agent = maybeAgent(tenant, agentId)!;
+    await noteRefusals(platform, caller, request.configRefusals);
+    if (status.ledgerHead !== undefined) await watchLedger(platform, caller, status.ledgerHead);
+    for (const result of request.taskResults) await takeTaskResult(platform, caller, result);
+    const agent = (await maybeAgent(tenant, agentId))!;
     return {
       config: config?.hash === request.configHash ? undefined : config,
-      tasks: takeTasks(tenant, { agentId, at }),
+      tasks: await takeTasks(tenant, { agentId, at }),
       nextPollSeconds,
       serverTime: at,
-      highestContiguousSequence: BigInt(contiguousOf(tenant, { agentId, epoch: status.agentEpoch })),
+      highestContiguousSequence: BigInt(await contiguousOf(tenant, { agentId, epoch: status.agentEpoch })),
       // All of them: what is not known today will not be known tomorrow.
       acknowledgedTaskIds: request.taskResults.map(({ taskId }) => taskId),
       sendEffectiveConfig: agent.effective_config_hash !== "" && agent.effective_config === null,
@@ -64,9 +64,13 @@ function paceOf(config: ConfigDocument | undefined): number | undefined {
   return seconds === undefined ? undefined : Math.min(pace.max, Math.max(pace.min, seconds));
 }
 
-function noteRefusals(platform: Platform, { tenant, agentId }: Caller, refusals: string[]): void {
-  if (!noteConfigRefusals(tenant, { agentId, refusals })) return;
-  appendAudit(platform.store, {
+async function noteRefusals(
+  platform: Platform,
+  { tenant, agentId }: TenantAgent,
+  refusals: string[],
+): Promise<void> {
+  if (!await noteConfigRefusals(tenant, { agentId, refusals })) return;
+  await appendAudit(tenant.transaction, {
     at: platform.clock.now(),
     customerId: tenant.customerId,
     actor: `agent:${agentId}`,

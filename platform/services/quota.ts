@@ -5,7 +5,7 @@
 import { appendAudit } from "../store/audit_log.ts";
 import { addUsage, noteQuotaTold, untilNextDayMs, usageOf } from "../store/usage.ts";
 import { CallError } from "./call_error.ts";
-import type { Caller } from "./caller.ts";
+import type { Caller, TenantAgent } from "./caller.ts";
 import type { Platform } from "./platform.ts";
 
 export interface Quotas {
@@ -17,21 +17,23 @@ export const defaultQuotas: Quotas = { agentBytes: 256 * 1024 * 1024, customerBy
 
 const mostWaitMs = 3_600_000;
 
-/** Throws CallError when the day's bytes are used up. Not inside a transaction, which the error would undo. */
-export function checkQuota(platform: Platform, { tenant, agentId }: Caller): void {
-  const { quotas, store, clock } = platform;
+/**
+ * Undefined while the day's bytes are not used up, else what the call ends with: to be thrown after the transaction, which
+ * has noted it for the audit log.
+ */
+export async function quotaError(platform: Platform, { tenant, agentId }: TenantAgent): Promise<CallError | undefined> {
+  const { quotas, clock } = platform;
   const at = clock.now();
-  const used = usageOf(tenant, { agentId, at });
+  const used = await usageOf(tenant, { agentId, at });
   const over = used.agentBytes >= quotas.agentBytes
     ? { whose: "this agent", bytes: used.agentBytes, most: quotas.agentBytes, option: "--agent-quota" }
     : used.customerBytes >= quotas.customerBytes
     ? { whose: "this customer", bytes: used.customerBytes, most: quotas.customerBytes, option: "--customer-quota" }
     : undefined;
-  if (over === undefined) return;
-  store.transaction(() => {
-    if (!noteQuotaTold(tenant, { agentId, at })) return;
+  if (over === undefined) return undefined;
+  if (await noteQuotaTold(tenant, { agentId, at })) {
     const detail = { of: over.whose, bytes: over.bytes, most: over.most };
-    appendAudit(store, {
+    await appendAudit(tenant.transaction, {
       at,
       customerId: tenant.customerId,
       actor: "platform",
@@ -40,8 +42,8 @@ export function checkQuota(platform: Platform, { tenant, agentId }: Caller): voi
       detail,
     });
     platform.log("quotaReached", { agentId, ...detail });
-  });
-  throw new CallError(
+  }
+  return new CallError(
     "too-many-requests",
     `Cannot store more of ${over.whose} today: ${megabytes(over.bytes)} are stored and ${megabytes(over.most)} a day ` +
       `are allowed; the rest is taken after midnight UTC, or when the platform's ${over.option} is raised`,
@@ -50,13 +52,18 @@ export function checkQuota(platform: Platform, { tenant, agentId }: Caller): voi
 }
 
 /** A transaction whose growth of the store, indices included, counts into the agent's day. */
-export function countedTransaction<T>({ store, clock }: Platform, { tenant, agentId }: Caller, work: () => T): T {
-  return store.transaction(() => {
-    const before = store.usedBytes();
-    const result = work();
-    const bytes = store.usedBytes() - before;
+export function countedTransaction<T>(
+  { store, clock }: Platform,
+  { customerId, agentId }: Caller,
+  work: (caller: TenantAgent) => Promise<T>,
+): Promise<T> {
+  return store.transaction(async (tx) => {
+    const tenant = tx.tenant(customerId);
+    const before = await store.usedBytes(tx);
+    const result = await work({ tenant, agentId });
+    const bytes = await store.usedBytes(tx) - before;
     // What a call replaces is taken off again, or every poll that grows and shrinks a page would count.
-    if (bytes !== 0) addUsage(tenant, { agentId, at: clock.now(), bytes });
+    if (bytes !== 0) await addUsage(tenant, { agentId, at: clock.now(), bytes });
     return result;
   });
 }

@@ -10,16 +10,16 @@ import { countedTransaction } from "./quota.ts";
 
 /** Issues a further certificate; the one in use ends when the new one is used. */
 export async function renew(platform: Platform, caller: Caller, request: RenewRequest): Promise<RenewResponse> {
-  const { store, agentAuthority, signingKey, clock } = platform;
-  const { tenant, agentId } = caller;
+  const { agentAuthority, signingKey, clock } = platform;
+  const { agentId } = caller;
   const csr = await parseCsr(request.csr).catch((error) => {
     if (!(error instanceof CsrError)) throw error;
     throw new CallError("invalid-request", error.message, 0, { cause: error });
   });
   const certificate = await issueAgentCertificate(agentAuthority, { agentId, csr, now: clock.now() });
-  countedTransaction(platform, caller, () => {
-    addCertificate(tenant, { agentId, certificate });
-    appendAudit(store, {
+  await countedTransaction(platform, caller, async ({ tenant }) => {
+    await addCertificate(tenant, { agentId, certificate });
+    await appendAudit(tenant.transaction, {
       at: clock.now(),
       customerId: tenant.customerId,
       actor: `agent:${agentId}`,

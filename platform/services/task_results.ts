@@ -2,7 +2,7 @@ import { RefusalReason, type TaskResult, TaskState } from "../../proto/gen/opend
 import { appendAudit } from "../store/audit_log.ts";
 import { validTime } from "../store/storable.ts";
 import { noteTaskResult } from "../store/tasks.ts";
-import type { Caller } from "./caller.ts";
+import type { TenantAgent } from "./caller.ts";
 import type { Platform } from "./platform.ts";
 import { isShortId } from "./request_checks.ts";
 
@@ -10,12 +10,16 @@ import { isShortId } from "./request_checks.ts";
  * Keeps what came of a task; a refusal goes into the audit log. A task that the platform does not know was not made by it,
  * or is older than the copy that its store was restored from: that is logged as well. Call in a transaction.
  */
-export function takeTaskResult(platform: Platform, { tenant, agentId }: Caller, told: TaskResult): void {
+export async function takeTaskResult(
+  platform: Platform,
+  { tenant, agentId }: TenantAgent,
+  told: TaskResult,
+): Promise<void> {
   const at = platform.clock.now();
   const result = { ...told, at: validTime(told.at) };
-  const noted = noteTaskResult(tenant, { agentId, result, at });
+  const noted = await noteTaskResult(tenant, { agentId, result, at });
   if (result.state !== TaskState.REFUSED || noted === "kept") return;
-  appendAudit(platform.store, {
+  await appendAudit(tenant.transaction, {
     at,
     customerId: tenant.customerId,
     actor: `agent:${agentId}`,

@@ -23,40 +23,47 @@ import { addBatch, advanceContiguous, type BatchKey, listRejections, maybeBatch 
 import { setDeviceState } from "../store/devices.ts";
 import { addRecord, hasRecord } from "../store/readings.ts";
 import { CallError } from "./call_error.ts";
-import type { Caller } from "./caller.ts";
+import type { Caller, TenantAgent } from "./caller.ts";
 import { reportClone, watchForClone } from "./clone_watch.ts";
 import type { Platform } from "./platform.ts";
-import { checkQuota, countedTransaction } from "./quota.ts";
+import { countedTransaction, quotaError } from "./quota.ts";
 import { isShortId, isUuid } from "./request_checks.ts";
 import { takeTaskResult } from "./task_results.ts";
 
 const maxSequence = BigInt(Number.MAX_SAFE_INTEGER);
 
 /** Stores the batch, or remembers that it was rejected. Throws CallError for a batch without an identity. */
-export function upload(platform: Platform, caller: Caller, batch: Batch): UploadResponse {
+export async function upload(platform: Platform, calling: Caller, batch: Batch): Promise<UploadResponse> {
   const { clock } = platform;
-  const { tenant, agentId } = caller;
-  const key = checkedKey(batch, agentId);
+  const key = checkedKey(batch, calling.agentId);
   const digest = new Uint8Array(createHash("sha256").update(batch.payload).digest());
-  // What is known already is answered again, whatever the day has left.
-  if (maybeBatch(tenant, key) === undefined) checkQuota(platform, caller);
-  return countedTransaction(platform, caller, () => {
-    watchForClone(platform, caller, { runId: batch.runId, epoch: key.epoch, installationId: batch.installationId });
-    const known = maybeBatch(tenant, key);
+  const answer = await countedTransaction(platform, calling, async (caller) => {
+    const { tenant } = caller;
+    const known = await maybeBatch(tenant, key);
+    // What is known already is answered again, whatever the day has left.
+    const error = known === undefined ? await quotaError(platform, caller) : undefined;
+    if (error !== undefined) return error;
+    await watchForClone(platform, caller, {
+      runId: batch.runId,
+      epoch: key.epoch,
+      installationId: batch.installationId,
+    });
     let fork: Rejection | undefined;
-    if (known === undefined) storeBatch(platform, caller, { batch, key, digest });
+    if (known === undefined) await storeBatch(platform, caller, { batch, key, digest });
     else if (known.batch_id !== batch.batchId || !Buffer.from(digest).equals(known.digest)) {
       fork = forkOf(batch);
-      reportClone(platform, caller, "a sequence number came with two contents");
+      await reportClone(platform, caller, "a sequence number came with two contents");
     }
-    const contiguous = advanceContiguous(tenant, key);
-    const rejections = listRejections(tenant, key);
+    const contiguous = await advanceContiguous(tenant, key);
+    const rejections = await listRejections(tenant, key);
     return {
       highestContiguousSequence: BigInt(contiguous),
       rejections: fork === undefined ? rejections : [...rejections.filter((r) => r.sequence !== fork.sequence), fork],
       serverTime: clock.now(),
     };
   });
+  if (answer instanceof CallError) throw answer;
+  return answer;
 }
 
 interface Arrived {
@@ -70,13 +77,17 @@ interface NamedBatch {
   digest: Uint8Array;
 }
 
-function storeBatch(platform: Platform, caller: Caller, { batch, key, digest }: NamedBatch): void {
+async function storeBatch(
+  platform: Platform,
+  caller: TenantAgent,
+  { batch, key, digest }: NamedBatch,
+): Promise<void> {
   const { tenant } = caller;
   const at = platform.clock.now();
-  const rejection = storeRecords(platform, caller, { batch, at });
-  addBatch(tenant, { key, batchId: batch.batchId, digest, at, records: batch.recordCount, rejection });
+  const rejection = await storeRecords(platform, caller, { batch, at });
+  await addBatch(tenant, { key, batchId: batch.batchId, digest, at, records: batch.recordCount, rejection });
   if (rejection === undefined) return;
-  appendAudit(platform.store, {
+  await appendAudit(tenant.transaction, {
     at,
     customerId: tenant.customerId,
     actor: `agent:${key.agentId}`,
@@ -87,11 +98,15 @@ function storeBatch(platform: Platform, caller: Caller, { batch, key, digest }: 
   platform.log("batchRejected", { agentId: key.agentId, sequence: key.sequence, message: rejection.message });
 }
 
-function storeRecords(platform: Platform, caller: Caller, { batch, at }: Arrived): Rejection | undefined {
+async function storeRecords(
+  platform: Platform,
+  caller: TenantAgent,
+  { batch, at }: Arrived,
+): Promise<Rejection | undefined> {
   try {
     const { records, refused } = decodeBatch(batch);
-    const since = activatedSince(caller.tenant, caller.agentId)!;
-    for (const record of records) storeRecord(platform, caller, { ...record, at, since });
+    const since = (await activatedSince(caller.tenant, caller.agentId))!;
+    for (const record of records) await storeRecord(platform, caller, { ...record, at, since });
     if (refused.length === 0) return undefined;
     return {
       sequence: batch.sequence,
@@ -110,11 +125,15 @@ interface TimedRecord extends DecodedRecord {
   since: Date;
 }
 
-function storeRecord(platform: Platform, caller: Caller, { record, bytes, at, since }: TimedRecord): void {
+async function storeRecord(
+  platform: Platform,
+  caller: TenantAgent,
+  { record, bytes, at, since }: TimedRecord,
+): Promise<void> {
   const { tenant, agentId } = caller;
   const { recordId, content } = record;
   // The same record in another batch: the agent began a new epoch with what it still held.
-  if (content === undefined || hasRecord(tenant, { agentId, recordId })) return;
+  if (content === undefined || await hasRecord(tenant, { agentId, recordId })) return;
   const { at: observedAt, basis } = recordTime(record, { arrivedAt: at, since });
   const sighting = {
     agentId,
@@ -127,24 +146,24 @@ function storeRecord(platform: Platform, caller: Caller, { record, bytes, at, si
   let meters: readonly Meter[] = [];
   switch (content.$case) {
     case "reading":
-      deviceId = resolveReading(tenant, sighting, content.value);
+      deviceId = await resolveReading(tenant, sighting, content.value);
       meters = content.value.meters;
       break;
     case "deviceEvent":
       if (content.value.kind === DeviceEventKind.MERGED && content.value.mergedDeviceKey !== undefined) {
-        mergeKeys(tenant, sighting, content.value.mergedDeviceKey);
+        await mergeKeys(tenant, sighting, content.value.mergedDeviceKey);
       }
-      deviceId = resolveEvent(tenant, sighting, content.value);
+      deviceId = await resolveEvent(tenant, sighting, content.value);
       if (deviceId !== null && content.value.kind === DeviceEventKind.OFFLINE) {
-        setDeviceState(tenant, { deviceId, state: "offline", at: observedAt });
+        await setDeviceState(tenant, { deviceId, state: "offline", at: observedAt });
       }
       break;
     case "taskResult":
-      takeTaskResult(platform, caller, content.value);
+      await takeTaskResult(platform, caller, content.value);
   }
   const kind = kinds[content.$case];
   const time = { observedAt, basis, agentAt: record.observedAt!, receivedAt: at };
-  addRecord(tenant, { agentId, recordId, deviceId, ...time, kind, meters, bytes });
+  await addRecord(tenant, { agentId, recordId, deviceId, ...time, kind, meters, bytes });
 }
 
 const kinds = { reading: "reading", deviceEvent: "device_event", taskResult: "task_result" } as const;

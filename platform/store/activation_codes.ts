@@ -6,7 +6,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { makeActivationCode } from "../../common/core/activation_code.ts";
 import { newId } from "./new_id.ts";
-import type { Store, Tenant } from "./store.ts";
+import type { Tenant, Transaction } from "./store.ts";
 
 /** Wrong attempts after which a code is burned, and an installation has to be unlocked. */
 export const maxFailedAttempts = 5;
@@ -37,11 +37,14 @@ export interface CodeOptions {
 }
 
 /** A new single-use code. The code itself is only in the answer. */
-export function createActivationCode(tenant: Tenant, options: CodeOptions): { code: string; codeId: string } {
+export async function createActivationCode(
+  tenant: Tenant,
+  options: CodeOptions,
+): Promise<{ code: string; codeId: string }> {
   const codeId = newId("cod");
   for (;;) {
     const code = makeActivationCode((bytes) => crypto.getRandomValues(bytes));
-    const made = tenant.run(
+    const made = await tenant.run(
       `INSERT INTO activation_codes (customer_id, code_id, site_id, locator, digest, state, created_at, expires_at)
        VALUES (:customer, :code_id, :site_id, :locator, :digest, 'open', :created_at, :expires_at)
        ON CONFLICT (locator) DO NOTHING`,
@@ -59,8 +62,8 @@ export function createActivationCode(tenant: Tenant, options: CodeOptions): { co
 }
 
 /** The code that an attempt is aimed at, whether or not the secret is right. `code` is in its canonical spelling. */
-export function maybeAimedCode(store: Store, code: string): CodeRow | undefined {
-  return store.platformWide.get(
+export function maybeAimedCode(tx: Transaction, code: string): Promise<CodeRow | undefined> {
+  return tx.get(
     "SELECT * FROM activation_codes WHERE locator IN (:locator, :short) ORDER BY length(locator) DESC LIMIT 1",
     { locator: locatorOf(code), short: code.slice(0, 4) },
   );
@@ -71,12 +74,12 @@ export function isSecretRight(row: CodeRow, options: { code: string; pepper: Uin
 }
 
 /** Counts a wrong attempt; returns true when this one burned the code. */
-export function countFailedCode(tenant: Tenant, codeId: string): boolean {
-  tenant.run(
+export async function countFailedCode(tenant: Tenant, codeId: string): Promise<boolean> {
+  await tenant.run(
     "UPDATE activation_codes SET failed_attempts = failed_attempts + 1 WHERE customer_id = :customer AND code_id = :code_id",
     { code_id: codeId },
   );
-  return tenant.run(
+  return await tenant.run(
     `UPDATE activation_codes SET state = 'burned'
      WHERE customer_id = :customer AND code_id = :code_id AND state = 'open' AND failed_attempts >= :most`,
     { code_id: codeId, most: maxFailedAttempts },
@@ -84,11 +87,11 @@ export function countFailedCode(tenant: Tenant, codeId: string): boolean {
 }
 
 /** Marks the code as used; returns false when something else used it first. */
-export function useCode(
+export async function useCode(
   tenant: Tenant,
   use: { codeId: string; agentId: string; attemptId: string; at: Date },
-): boolean {
-  return tenant.run(
+): Promise<boolean> {
+  return await tenant.run(
     `UPDATE activation_codes SET state = 'used', used_at = :at, agent_id = :agent_id, attempt_id = :attempt_id
      WHERE customer_id = :customer AND code_id = :code_id AND state = 'open'`,
     { code_id: use.codeId, agent_id: use.agentId, attempt_id: use.attemptId, at: use.at.getTime() },
@@ -96,14 +99,14 @@ export function useCode(
 }
 
 /** Takes an open code back; returns false when it is not open. */
-export function withdrawCode(tenant: Tenant, codeId: string): boolean {
-  return tenant.run(
+export async function withdrawCode(tenant: Tenant, codeId: string): Promise<boolean> {
+  return await tenant.run(
     "UPDATE activation_codes SET state = 'withdrawn' WHERE customer_id = :customer AND code_id = :code_id AND state = 'open'",
     { code_id: codeId },
   ) === 1;
 }
 
-export function listCodes(tenant: Tenant): CodeRow[] {
+export function listCodes(tenant: Tenant): Promise<CodeRow[]> {
   return tenant.all("SELECT * FROM activation_codes WHERE customer_id = :customer ORDER BY created_at DESC, code_id");
 }
 

@@ -9,12 +9,12 @@ export function configDocument(config: PlatformConfig): ConfigDocument {
   return { hash: createHash("sha256").update(content).digest("hex"), content };
 }
 
-export function setAgentConfig(
+export async function setAgentConfig(
   tenant: Tenant,
   options: { agentId: string; document: ConfigDocument; at: Date },
-): void {
+): Promise<void> {
   const { agentId, document, at } = options;
-  tenant.run(
+  await tenant.run(
     `INSERT INTO agent_configs (customer_id, agent_id, hash, content, changed_at)
      VALUES (:customer, :agent_id, :hash, :content, :at)
      ON CONFLICT (customer_id, agent_id) DO UPDATE SET hash = :hash, content = :content, changed_at = :at`,
@@ -22,8 +22,8 @@ export function setAgentConfig(
   );
 }
 
-export function maybeAgentConfig(tenant: Tenant, agentId: string): ConfigDocument | undefined {
-  const row = tenant.get<{ hash: string; content: Uint8Array }>(
+export async function maybeAgentConfig(tenant: Tenant, agentId: string): Promise<ConfigDocument | undefined> {
+  const row = await tenant.get<{ hash: string; content: Uint8Array }>(
     "SELECT hash, content FROM agent_configs WHERE customer_id = :customer AND agent_id = :agent_id",
     { agent_id: agentId },
   );

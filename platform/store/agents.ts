@@ -35,9 +35,9 @@ export interface NewAgent {
 }
 
 /** Returns the new agent's id. */
-export function createAgent(tenant: Tenant, agent: NewAgent): string {
+export async function createAgent(tenant: Tenant, agent: NewAgent): Promise<string> {
   const agentId = newId("agt");
-  tenant.run(
+  await tenant.run(
     `INSERT INTO agents (customer_id, agent_id, site_id, installation_id, state, created_at, hostname, version)
      VALUES (:customer, :agent_id, :site_id, :installation_id, 'active', :created_at, :hostname, :version)`,
     {
@@ -53,20 +53,20 @@ export function createAgent(tenant: Tenant, agent: NewAgent): string {
 }
 
 /** Undefined for an agent that is not known. */
-export function siteOfAgent(tenant: Tenant, agentId: string): string | undefined {
-  return tenant.get<{ site_id: string }>(
+export async function siteOfAgent(tenant: Tenant, agentId: string): Promise<string | undefined> {
+  return (await tenant.get<{ site_id: string }>(
     "SELECT site_id FROM agents WHERE customer_id = :customer AND agent_id = :agent_id",
     { agent_id: agentId },
-  )?.site_id;
+  ))?.site_id;
 }
 
-export function maybeAgent(tenant: Tenant, agentId: string): AgentRow | undefined {
+export function maybeAgent(tenant: Tenant, agentId: string): Promise<AgentRow | undefined> {
   return tenant.get("SELECT * FROM agents WHERE customer_id = :customer AND agent_id = :agent_id", {
     agent_id: agentId,
   });
 }
 
-export function listAgents(tenant: Tenant): (AgentRow & { site_name: string; devices: number })[] {
+export function listAgents(tenant: Tenant): Promise<(AgentRow & { site_name: string; devices: number })[]> {
   return tenant.all(
     `SELECT a.*, s.name AS site_name,
        (SELECT count(*) FROM devices d WHERE d.customer_id = a.customer_id AND d.agent_id = a.agent_id) AS devices
@@ -76,13 +76,16 @@ export function listAgents(tenant: Tenant): (AgentRow & { site_name: string; dev
 }
 
 /** Refuses every further call of the agent; returns false when it is not active. */
-export function revokeAgent(tenant: Tenant, options: { agentId: string; reason: string; at: Date }): boolean {
+export async function revokeAgent(
+  tenant: Tenant,
+  options: { agentId: string; reason: string; at: Date },
+): Promise<boolean> {
   const parameters = { agent_id: options.agentId, at: options.at.getTime() };
-  tenant.run(
+  await tenant.run(
     "UPDATE certificates SET revoked_at = :at WHERE customer_id = :customer AND agent_id = :agent_id AND revoked_at IS NULL",
     parameters,
   );
-  return tenant.run(
+  return await tenant.run(
     `UPDATE agents SET state = 'revoked', revoked_at = :at, revoked_reason = :reason
      WHERE customer_id = :customer AND agent_id = :agent_id AND state = 'active'`,
     { ...parameters, reason: options.reason },
@@ -90,8 +93,8 @@ export function revokeAgent(tenant: Tenant, options: { agentId: string; reason: 
 }
 
 /** When the installation of an agent was first activated for this customer, under whatever agent's id. */
-export function activatedSince(tenant: Tenant, agentId: string): Date | undefined {
-  const row = tenant.get<{ since: number | null }>(
+export async function activatedSince(tenant: Tenant, agentId: string): Promise<Date | undefined> {
+  const row = await tenant.get<{ since: number | null }>(
     `SELECT min(created_at) AS since FROM agents WHERE customer_id = :customer AND installation_id =
        (SELECT installation_id FROM agents WHERE customer_id = :customer AND agent_id = :agent_id)`,
     { agent_id: agentId },
@@ -112,8 +115,8 @@ export interface PollNote {
 }
 
 /** Keeps what a poll said; a configuration text that does not belong to the present hash is dropped. */
-export function notePoll(tenant: Tenant, note: PollNote): void {
-  tenant.run(
+export async function notePoll(tenant: Tenant, note: PollNote): Promise<void> {
+  await tenant.run(
     `UPDATE agents SET last_seen_at = :at, status = :status, poll_seconds = :poll_seconds,
        version = CASE :version WHEN '' THEN version ELSE :version END,
        hostname = CASE :hostname WHEN '' THEN hostname ELSE :hostname END,
@@ -135,8 +138,11 @@ export function notePoll(tenant: Tenant, note: PollNote): void {
 }
 
 /** Keeps what the agent's policy refused of the configuration; returns whether that is another list than before. */
-export function noteConfigRefusals(tenant: Tenant, options: { agentId: string; refusals: string[] }): boolean {
-  return tenant.run(
+export async function noteConfigRefusals(
+  tenant: Tenant,
+  options: { agentId: string; refusals: string[] },
+): Promise<boolean> {
+  return await tenant.run(
     `UPDATE agents SET config_refusals = :refusals
      WHERE customer_id = :customer AND agent_id = :agent_id AND config_refusals <> :refusals`,
     { agent_id: options.agentId, refusals: JSON.stringify(options.refusals) },
@@ -160,25 +166,25 @@ export interface RunNote {
  * Notes which process speaks; returns true when it is one that a later process had taken over from, which only two copies
  * of one state directory can bring about.
  */
-export function noteRun(tenant: Tenant, { agentId, runId, at }: RunNote): boolean {
-  const latest = tenant.get<{ run_id: string; run_number: number }>(
+export async function noteRun(tenant: Tenant, { agentId, runId, at }: RunNote): Promise<boolean> {
+  const latest = await tenant.get<{ run_id: string; run_number: number }>(
     `SELECT run_id, run_number FROM agent_runs WHERE customer_id = :customer AND agent_id = :agent_id
      ORDER BY run_number DESC LIMIT 1`,
     { agent_id: agentId },
   );
   if (latest?.run_id === runId) return false;
   const parameters = { agent_id: agentId, run_id: runId };
-  const isOld = tenant.get(
+  const isOld = await tenant.get(
     "SELECT 1 FROM agent_runs WHERE customer_id = :customer AND agent_id = :agent_id AND run_id = :run_id",
     parameters,
   ) !== undefined;
-  tenant.run(
+  await tenant.run(
     `INSERT INTO agent_runs (customer_id, agent_id, run_id, run_number, first_seen_at)
      VALUES (:customer, :agent_id, :run_id, :run_number, :at)
      ON CONFLICT (customer_id, agent_id, run_id) DO UPDATE SET run_number = :run_number`,
     { ...parameters, run_number: (latest?.run_number ?? 0) + 1, at: at.getTime() },
   );
-  tenant.run(
+  await tenant.run(
     "DELETE FROM agent_runs WHERE customer_id = :customer AND agent_id = :agent_id AND run_number <= :last",
     { agent_id: agentId, last: (latest?.run_number ?? 0) + 1 - mostRuns },
   );
@@ -186,8 +192,11 @@ export function noteRun(tenant: Tenant, { agentId, runId, at }: RunNote): boolea
 }
 
 /** Marks an agent as one of two copies; returns true the first time. */
-export function suspectClone(tenant: Tenant, options: { agentId: string; reason: string; at: Date }): boolean {
-  return tenant.run(
+export async function suspectClone(
+  tenant: Tenant,
+  options: { agentId: string; reason: string; at: Date },
+): Promise<boolean> {
+  return await tenant.run(
     `UPDATE agents SET suspected_clone_at = :at, suspected_clone_reason = :reason
      WHERE customer_id = :customer AND agent_id = :agent_id AND suspected_clone_at IS NULL`,
     { agent_id: options.agentId, reason: options.reason, at: options.at.getTime() },

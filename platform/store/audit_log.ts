@@ -4,7 +4,7 @@
  * prints the last one for that.
  */
 import { createHash } from "node:crypto";
-import type { Store } from "./store.ts";
+import type { Transaction } from "./store.ts";
 
 export interface AuditEvent {
   at: Date;
@@ -34,46 +34,52 @@ export const noDigest = "0".repeat(64);
 
 /* Of one agent on a day, and of the platform about one: it chooses what it is noted for, and must not fill the log. */
 export const mostEntriesOfAgent = 1000;
-const entriesOfAgents = new WeakMap<Store, { day: number; counts: Map<string, number> }>();
 
 /** Of entries by or about an agent only the first thousand of a day are kept; the last one says that there were more. */
-export function appendAudit(store: Store, event: AuditEvent): void {
+export async function appendAudit(tx: Transaction, event: AuditEvent): Promise<void> {
   const about = event.actor === "platform" && event.subject.startsWith("agt-") ? event.subject : undefined;
   const whose = event.actor.startsWith("agent:") ? event.actor : about;
-  if (whose === undefined) return append(store, event);
+  if (whose === undefined) return append(tx, event);
   const day = Math.floor(event.at.getTime() / 86_400_000);
-  let today = entriesOfAgents.get(store);
-  if (today?.day !== day) entriesOfAgents.set(store, today = { day, counts: new Map() });
-  const count = (today.counts.get(whose) ?? 0) + 1;
-  today.counts.set(whose, count);
-  if (count < mostEntriesOfAgent) append(store, event);
-  else if (count === mostEntriesOfAgent) append(store, { ...event, action: "entriesLeftOut", detail: { day: count } });
+  const counted = await tx.get<{ entries: number }>(
+    `INSERT INTO audit_counts (whose, day, entries) VALUES (:whose, :day, 1)
+     ON CONFLICT (whose) DO UPDATE SET day = :day,
+       entries = CASE audit_counts.day WHEN :day THEN audit_counts.entries ELSE 0 END + 1
+     RETURNING entries`,
+    { whose, day },
+  );
+  const count = counted!.entries;
+  if (count < mostEntriesOfAgent) await append(tx, event);
+  else if (count === mostEntriesOfAgent) {
+    await append(tx, { ...event, action: "entriesLeftOut", detail: { day: count } });
+  }
 }
 
-function append(store: Store, event: AuditEvent): void {
-  store.transaction(() => {
-    const last = store.platformWide.get<AuditEntry>("SELECT entry, digest FROM audit_log ORDER BY entry DESC LIMIT 1");
-    const entry = {
-      entry: (last?.entry ?? 0) + 1,
-      at: event.at.getTime(),
-      customer_id: event.customerId,
-      actor: event.actor,
-      action: event.action,
-      subject: event.subject,
-      detail: JSON.stringify(event.detail ?? {}),
-    };
-    store.platformWide.run(
-      `INSERT INTO audit_log (entry, at, customer_id, actor, action, subject, detail, digest)
-       VALUES (:entry, :at, :customer_id, :actor, :action, :subject, :detail, :digest)`,
-      { ...entry, digest: digestOf(last?.digest ?? noDigest, entry) },
-    );
-  });
+async function append(tx: Transaction, event: AuditEvent): Promise<void> {
+  const last = await tx.get<AuditEntry>("SELECT entry, digest FROM audit_log ORDER BY entry DESC LIMIT 1");
+  const entry = {
+    entry: (last?.entry ?? 0) + 1,
+    at: event.at.getTime(),
+    customer_id: event.customerId,
+    actor: event.actor,
+    action: event.action,
+    subject: event.subject,
+    detail: JSON.stringify(event.detail ?? {}),
+  };
+  await tx.run(
+    `INSERT INTO audit_log (entry, at, customer_id, actor, action, subject, detail, digest)
+     VALUES (:entry, :at, :customer_id, :actor, :action, :subject, :detail, :digest)`,
+    { ...entry, digest: digestOf(last?.digest ?? noDigest, entry) },
+  );
 }
 
 /** Entries oldest first; of one customer where one is given. */
-export function listAudit(store: Store, options: { customerId?: string; limit: number }): AuditEntry[] {
+export async function listAudit(
+  tx: Transaction,
+  options: { customerId?: string; limit: number },
+): Promise<AuditEntry[]> {
   const { customerId = null, limit } = options;
-  const rows = store.platformWide.all<AuditEntry>(
+  const rows = await tx.all<AuditEntry>(
     `SELECT * FROM audit_log WHERE :customer IS NULL OR customer_id = :customer ORDER BY entry DESC LIMIT :limit`,
     { customer: customerId, limit },
   );
@@ -81,8 +87,8 @@ export function listAudit(store: Store, options: { customerId?: string; limit: n
 }
 
 /** Entries of one action since a time, oldest first. Goes back from the newest one only as far as it must. */
-export function auditSince(store: Store, options: { action: string; since: Date }): AuditEntry[] {
-  return store.platformWide.all<AuditEntry>(
+export function auditSince(tx: Transaction, options: { action: string; since: Date }): Promise<AuditEntry[]> {
+  return tx.all<AuditEntry>(
     `SELECT * FROM audit_log
      WHERE entry > coalesce((SELECT entry FROM audit_log WHERE at < :since ORDER BY entry DESC LIMIT 1), 0)
        AND action = :action ORDER BY entry`,
@@ -98,11 +104,11 @@ export interface AuditVerdict {
 }
 
 /** Goes over the whole chain. */
-export function verifyAudit(store: Store): AuditVerdict {
+export async function verifyAudit(tx: Transaction): Promise<AuditVerdict> {
   let lastDigest = noDigest;
   let entries = 0;
   while (true) {
-    const page = store.platformWide.all<AuditEntry>(
+    const page = await tx.all<AuditEntry>(
       "SELECT * FROM audit_log WHERE entry > :from ORDER BY entry LIMIT 1000",
       { from: entries },
     );

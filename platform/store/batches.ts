@@ -14,7 +14,7 @@ export interface BatchRow {
   rejection: Uint8Array | null;
 }
 
-export function maybeBatch(tenant: Tenant, key: BatchKey): BatchRow | undefined {
+export function maybeBatch(tenant: Tenant, key: BatchKey): Promise<BatchRow | undefined> {
   return tenant.get(
     `SELECT batch_id, digest, rejection FROM batches
      WHERE customer_id = :customer AND agent_id = :agent_id AND epoch = :epoch AND sequence = :sequence`,
@@ -32,8 +32,8 @@ export interface NewBatch {
   rejection: Rejection | undefined;
 }
 
-export function addBatch(tenant: Tenant, batch: NewBatch): void {
-  tenant.run(
+export async function addBatch(tenant: Tenant, batch: NewBatch): Promise<void> {
+  await tenant.run(
     `INSERT INTO batches (customer_id, agent_id, epoch, sequence, batch_id, digest, received_at, records, rejection)
      VALUES (:customer, :agent_id, :epoch, :sequence, :batch_id, :digest, :at, :records, :rejection)`,
     {
@@ -51,15 +51,15 @@ export function addBatch(tenant: Tenant, batch: NewBatch): void {
 const maxRejectionBytes = 1024 * 1024;
 
 /** That of the batch, where there is one, and the latest ones of its epoch; lowest sequence first. */
-export function listRejections(tenant: Tenant, key: BatchKey): Rejection[] {
+export async function listRejections(tenant: Tenant, key: BatchKey): Promise<Rejection[]> {
   // Without the index that is named here, SQLite goes over all batches of the epoch.
-  const rows = tenant.all<{ sequence: number; rejection: Uint8Array }>(
+  const rows = await tenant.all<{ sequence: number; rejection: Uint8Array }>(
     `SELECT sequence, rejection FROM batches INDEXED BY batches_rejected
      WHERE customer_id = :customer AND agent_id = :agent_id AND epoch = :epoch AND rejection IS NOT NULL
      ORDER BY sequence DESC LIMIT 100`,
     { agent_id: key.agentId, epoch: key.epoch },
   );
-  const own = maybeBatch(tenant, key)?.rejection ?? null;
+  const own = (await maybeBatch(tenant, key))?.rejection ?? null;
   const kept = own === null ? [] : [Rejection.decode(own)];
   let bytes = own?.length ?? 0;
   for (const { sequence, rejection } of rows) {
@@ -72,21 +72,21 @@ export function listRejections(tenant: Tenant, key: BatchKey): Rejection[] {
 }
 
 /** 0 for an epoch that is not known. */
-export function contiguousOf(tenant: Tenant, key: Omit<BatchKey, "sequence">): number {
-  return tenant.get<{ contiguous: number }>(
+export async function contiguousOf(tenant: Tenant, key: Omit<BatchKey, "sequence">): Promise<number> {
+  return (await tenant.get<{ contiguous: number }>(
     "SELECT contiguous FROM epochs WHERE customer_id = :customer AND agent_id = :agent_id AND epoch = :epoch",
     { agent_id: key.agentId, epoch: key.epoch },
-  )?.contiguous ?? 0;
+  ))?.contiguous ?? 0;
 }
 
 /** Moves the epoch's mark over all batches that follow on without a gap; returns the mark. */
-export function advanceContiguous(tenant: Tenant, key: Omit<BatchKey, "sequence">): number {
+export async function advanceContiguous(tenant: Tenant, key: Omit<BatchKey, "sequence">): Promise<number> {
   const parameters = { agent_id: key.agentId, epoch: key.epoch };
-  const before = contiguousOf(tenant, key);
+  const before = await contiguousOf(tenant, key);
   let contiguous = before;
-  while (maybeBatch(tenant, { ...key, sequence: contiguous + 1 }) !== undefined) contiguous += 1;
+  while (await maybeBatch(tenant, { ...key, sequence: contiguous + 1 }) !== undefined) contiguous += 1;
   if (contiguous !== before) {
-    tenant.run(
+    await tenant.run(
       "UPDATE epochs SET contiguous = :contiguous WHERE customer_id = :customer AND agent_id = :agent_id AND epoch = :epoch",
       { ...parameters, contiguous },
     );
@@ -95,14 +95,17 @@ export function advanceContiguous(tenant: Tenant, key: Omit<BatchKey, "sequence"
 }
 
 /** Notes which spool speaks; returns true when a later spool had taken over from it. */
-export function noteEpoch(tenant: Tenant, options: { agentId: string; epoch: string; at: Date }): boolean {
-  const latest = tenant.get<{ epoch: string; epoch_number: number }>(
+export async function noteEpoch(
+  tenant: Tenant,
+  options: { agentId: string; epoch: string; at: Date },
+): Promise<boolean> {
+  const latest = await tenant.get<{ epoch: string; epoch_number: number }>(
     `SELECT epoch, epoch_number FROM epochs WHERE customer_id = :customer AND agent_id = :agent_id
      ORDER BY epoch_number DESC LIMIT 1`,
     { agent_id: options.agentId },
   );
   if (latest?.epoch === options.epoch) return false;
-  const made = tenant.run(
+  const made = await tenant.run(
     `INSERT INTO epochs (customer_id, agent_id, epoch, epoch_number, contiguous, first_seen_at)
      VALUES (:customer, :agent_id, :epoch, :epoch_number, 0, :at) ON CONFLICT DO NOTHING`,
     {
@@ -113,15 +116,15 @@ export function noteEpoch(tenant: Tenant, options: { agentId: string; epoch: str
     },
   );
   const last = (latest?.epoch_number ?? 0) + 1 - mostEmptyEpochs;
-  if (made > 0 && last > 0) dropEmptyEpochs(tenant, { agentId: options.agentId, last });
+  if (made > 0 && last > 0) await dropEmptyEpochs(tenant, { agentId: options.agentId, last });
   return made === 0;
 }
 
 /* Of one agent that are kept: it names as many as it likes. */
 const mostEmptyEpochs = 1000;
 
-function dropEmptyEpochs(tenant: Tenant, { agentId, last }: { agentId: string; last: number }): void {
-  tenant.run(
+async function dropEmptyEpochs(tenant: Tenant, { agentId, last }: { agentId: string; last: number }): Promise<void> {
+  await tenant.run(
     `DELETE FROM epochs WHERE customer_id = :customer AND agent_id = :agent_id AND epoch_number = :last AND NOT EXISTS
        (SELECT 1 FROM batches b WHERE b.customer_id = :customer AND b.agent_id = :agent_id AND b.epoch = epochs.epoch)`,
     { agent_id: agentId, last },

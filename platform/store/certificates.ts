@@ -1,5 +1,5 @@
 import type { AgentCertificate } from "../certificates/agent_certificate.ts";
-import type { Store, Tenant } from "./store.ts";
+import type { Tenant, Transaction } from "./store.ts";
 
 export interface CertificateRow {
   customer_id: string;
@@ -12,9 +12,12 @@ export interface CertificateRow {
   revoked_at: number | null;
 }
 
-export function addCertificate(tenant: Tenant, options: { agentId: string; certificate: AgentCertificate }): void {
+export async function addCertificate(
+  tenant: Tenant,
+  options: { agentId: string; certificate: AgentCertificate },
+): Promise<void> {
   const { agentId, certificate } = options;
-  tenant.run(
+  await tenant.run(
     `INSERT INTO certificates (customer_id, agent_id, serial, fingerprint, der, issued_at, not_after)
      VALUES (:customer, :agent_id, :serial, :fingerprint, :der, :issued_at, :not_after)`,
     {
@@ -29,27 +32,30 @@ export function addCertificate(tenant: Tenant, options: { agentId: string; certi
 }
 
 /** The certificate with this SHA-256, of whichever customer: this is how a caller's customer is found out. */
-export function maybeCertificate(store: Store, fingerprint: Uint8Array): CertificateRow | undefined {
-  return store.platformWide.get("SELECT * FROM certificates WHERE fingerprint = :fingerprint", { fingerprint });
+export function maybeCertificate(tx: Transaction, fingerprint: Uint8Array): Promise<CertificateRow | undefined> {
+  return tx.get("SELECT * FROM certificates WHERE fingerprint = :fingerprint", { fingerprint });
 }
 
 /** The first use of a certificate replaces all that the agent had before. */
-export function noteCertificateUse(tenant: Tenant, options: { agentId: string; serial: string; at: Date }): void {
+export async function noteCertificateUse(
+  tenant: Tenant,
+  options: { agentId: string; serial: string; at: Date },
+): Promise<void> {
   const parameters = { agent_id: options.agentId, serial: options.serial, at: options.at.getTime() };
-  tenant.run(
+  await tenant.run(
     `UPDATE certificates SET replaced_at = :at WHERE customer_id = :customer AND agent_id = :agent_id
        AND serial <> :serial AND replaced_at IS NULL AND issued_at <= (
          SELECT issued_at FROM certificates WHERE customer_id = :customer AND agent_id = :agent_id AND serial = :serial)`,
     parameters,
   );
-  tenant.run(
+  await tenant.run(
     "UPDATE certificates SET first_used_at = :at WHERE customer_id = :customer AND agent_id = :agent_id AND serial = :serial",
     parameters,
   );
 }
 
 /** The agent's newest certificate. */
-export function latestCertificate(tenant: Tenant, agentId: string): CertificateRow | undefined {
+export function latestCertificate(tenant: Tenant, agentId: string): Promise<CertificateRow | undefined> {
   return tenant.get(
     `SELECT * FROM certificates WHERE customer_id = :customer AND agent_id = :agent_id
      ORDER BY issued_at DESC, rowid DESC LIMIT 1`,

@@ -5,7 +5,7 @@ import { applicationRole, sharedPostgres, type TestDatabase } from "../../tests/
 import { ConfigError } from "../../common/core/errors.ts";
 import { copyStore } from "./copy_store.ts";
 import { parseDatabaseUrl } from "./postgres/database_url.ts";
-import { openStore } from "./store.ts";
+import { openSqliteStore } from "./sqlite/sqlite_store.ts";
 
 const odd = [
   "",
@@ -22,8 +22,8 @@ const odd = [
 ];
 
 /* Values that a careless copy would change, in every table; `rows` in each. */
-function fill(path: string, rows: number): void {
-  openStore(path)[Symbol.dispose]();
+async function fill(path: string, rows: number): Promise<void> {
+  await openSqliteStore(path)[Symbol.asyncDispose]();
   using database = new DatabaseSync(path, { enableForeignKeyConstraints: false });
   database.exec("BEGIN");
   for (const { name } of tablesOf(database)) {
@@ -79,7 +79,7 @@ const one = async (target: TestDatabase, sql: string) => Object.values((await ta
 copyTest("copyStore() copies every row of every table, and the next rows go on behind them", async (parts) => {
   const { path, target } = parts;
   // One customer in `customers`, and more rows than go with one statement.
-  fill(path, 1);
+  await fill(path, 1);
   {
     using database = new DatabaseSync(path);
     database.exec("BEGIN; DELETE FROM device_history");
@@ -104,7 +104,7 @@ copyTest("copyStore() copies every row of every table, and the next rows go on b
 });
 
 copyTest("copyStore() closes the file for every process, and refuses a target that has rows", async (parts) => {
-  fill(parts.path, 1);
+  await fill(parts.path, 1);
   using running = new DatabaseSync(parts.path);
   const write = running.prepare("UPDATE customers SET created_at = 1");
   write.run();
@@ -118,7 +118,7 @@ copyTest("copyStore() closes the file for every process, and refuses a target th
 });
 
 copyTest("copyStore() leaves both as they were when a row cannot be copied", async (parts) => {
-  fill(parts.path, 1);
+  await fill(parts.path, 1);
   using running = new DatabaseSync(parts.path, { timeout: 0, enableForeignKeyConstraints: false });
   running.exec("UPDATE devices SET agent_id = 'nobody'");
   await assert.rejects(copy(parts), (error) => {

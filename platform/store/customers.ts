@@ -1,6 +1,6 @@
 import { UsageError } from "../../common/core/errors.ts";
 import { newId } from "./new_id.ts";
-import type { Store, Tenant } from "./store.ts";
+import type { Tenant, Transaction } from "./store.ts";
 
 export interface CustomerRow {
   customer_id: string;
@@ -16,9 +16,9 @@ export interface SiteRow {
 }
 
 /** Throws UsageError when the name is taken. */
-export function createCustomer(store: Store, options: { name: string; at: Date }): CustomerRow {
+export async function createCustomer(tx: Transaction, options: { name: string; at: Date }): Promise<CustomerRow> {
   const row = { customer_id: newId("cus"), name: options.name, created_at: options.at.getTime() };
-  const made = store.platformWide.run(
+  const made = await tx.run(
     "INSERT INTO customers (customer_id, name, created_at) VALUES (:customer_id, :name, :created_at) ON CONFLICT (name) DO NOTHING",
     row,
   );
@@ -29,8 +29,10 @@ export function createCustomer(store: Store, options: { name: string; at: Date }
   return row;
 }
 
-export function listCustomers(store: Store): (CustomerRow & { sites: number; agents: number; devices: number })[] {
-  return store.platformWide.all(
+export function listCustomers(
+  tx: Transaction,
+): Promise<(CustomerRow & { sites: number; agents: number; devices: number })[]> {
+  return tx.all(
     `SELECT *, (SELECT count(*) FROM sites s WHERE s.customer_id = c.customer_id) AS sites,
        (SELECT count(*) FROM agents a WHERE a.customer_id = c.customer_id) AS agents,
        (SELECT count(*) FROM devices d WHERE d.customer_id = c.customer_id) AS devices
@@ -39,17 +41,17 @@ export function listCustomers(store: Store): (CustomerRow & { sites: number; age
 }
 
 /** By id or by name, in any case. */
-export function maybeCustomer(store: Store, idOrName: string): CustomerRow | undefined {
-  return store.platformWide.get(
+export function maybeCustomer(tx: Transaction, idOrName: string): Promise<CustomerRow | undefined> {
+  return tx.get(
     "SELECT * FROM customers WHERE customer_id = :text OR name = :text ORDER BY customer_id = :text DESC LIMIT 1",
     { text: idOrName },
   );
 }
 
 /** Throws UsageError when the customer has a site of that name. */
-export function createSite(tenant: Tenant, options: { name: string; at: Date }): SiteRow {
+export async function createSite(tenant: Tenant, options: { name: string; at: Date }): Promise<SiteRow> {
   const row = { site_id: newId("sit"), name: options.name, created_at: options.at.getTime() };
-  const made = tenant.run(
+  const made = await tenant.run(
     `INSERT INTO sites (customer_id, site_id, name, created_at) VALUES (:customer, :site_id, :name, :created_at)
      ON CONFLICT (customer_id, name) DO NOTHING`,
     row,
@@ -61,12 +63,12 @@ export function createSite(tenant: Tenant, options: { name: string; at: Date }):
   return { customer_id: tenant.customerId, ...row };
 }
 
-export function listSites(tenant: Tenant): SiteRow[] {
+export function listSites(tenant: Tenant): Promise<SiteRow[]> {
   return tenant.all("SELECT * FROM sites WHERE customer_id = :customer ORDER BY name");
 }
 
 /** By id or by name, in any case. */
-export function maybeSite(tenant: Tenant, idOrName: string): SiteRow | undefined {
+export function maybeSite(tenant: Tenant, idOrName: string): Promise<SiteRow | undefined> {
   return tenant.get("SELECT * FROM sites WHERE customer_id = :customer AND (site_id = :text OR name = :text)", {
     text: idOrName,
   });

@@ -55,9 +55,9 @@ export interface HistoryRow {
   after: string | null;
 }
 
-export function createDevice(tenant: Tenant, options: { facts: DeviceFacts; at: Date }): string {
+export async function createDevice(tenant: Tenant, options: { facts: DeviceFacts; at: Date }): Promise<string> {
   const deviceId = newId("dev");
-  tenant.run(
+  await tenant.run(
     `INSERT INTO devices (customer_id, device_id, agent_id, site, serial, manufacturer, model, hostname, firmware, location,
        address, state, first_seen_at, last_seen_at, agent_seen_at)
      VALUES (:customer, :device_id, :agent_id, :site, :serial, :manufacturer, :model, :hostname, :firmware, :location,
@@ -67,11 +67,11 @@ export function createDevice(tenant: Tenant, options: { facts: DeviceFacts; at: 
   return deviceId;
 }
 
-export function updateDevice(
+export async function updateDevice(
   tenant: Tenant,
   options: { deviceId: string; facts: DeviceFacts; at: Date; agentSeenAt: Date },
-): void {
-  tenant.run(
+): Promise<void> {
+  await tenant.run(
     `UPDATE devices SET agent_id = :agent_id, site = :site, serial = :serial, manufacturer = :manufacturer, model = :model,
        hostname = :hostname, firmware = :firmware, location = :location, address = :address, state = :state,
        last_seen_at = :at, agent_seen_at = :agent_seen_at
@@ -86,8 +86,8 @@ export function updateDevice(
 }
 
 /** For an observation that is older than the newest one, as after an outage. */
-export function noteEarlierSight(tenant: Tenant, options: { deviceId: string; at: Date }): void {
-  tenant.run(
+export async function noteEarlierSight(tenant: Tenant, options: { deviceId: string; at: Date }): Promise<void> {
+  await tenant.run(
     `UPDATE devices SET first_seen_at = :at
      WHERE customer_id = :customer AND device_id = :device_id AND first_seen_at > :at`,
     { device_id: options.deviceId, at: options.at.getTime() },
@@ -95,26 +95,29 @@ export function noteEarlierSight(tenant: Tenant, options: { deviceId: string; at
 }
 
 /** For an event; what was read of the device later stands. */
-export function setDeviceState(tenant: Tenant, options: { deviceId: string; state: string; at: Date }): void {
-  tenant.run(
+export async function setDeviceState(
+  tenant: Tenant,
+  options: { deviceId: string; state: string; at: Date },
+): Promise<void> {
+  await tenant.run(
     `UPDATE devices SET state = :state
      WHERE customer_id = :customer AND device_id = :device_id AND last_seen_at <= :at`,
     { device_id: options.deviceId, state: options.state, at: options.at.getTime() },
   );
 }
 
-export function maybeDevice(tenant: Tenant, deviceId: string): DeviceRow | undefined {
+export function maybeDevice(tenant: Tenant, deviceId: string): Promise<DeviceRow | undefined> {
   return tenant.get("SELECT * FROM devices WHERE customer_id = :customer AND device_id = :device_id", {
     device_id: deviceId,
   });
 }
 
 /** Silent is who is known to be away, or was not seen since. */
-export function countDevices(
+export async function countDevices(
   tenant: Tenant,
   { silentSince }: { silentSince: Date },
-): { known: number; silent: number } {
-  const row = tenant.get<{ known: number; silent: number | null }>(
+): Promise<{ known: number; silent: number }> {
+  const row = await tenant.get<{ known: number; silent: number | null }>(
     `SELECT count(*) AS known, sum(state = 'offline' OR last_seen_at <= :since) AS silent FROM devices
      WHERE customer_id = :customer`,
     { since: silentSince.getTime() },
@@ -123,7 +126,7 @@ export function countDevices(
 }
 
 /** By id, address, serial number or host name, whatever is given. */
-export function findDevices(tenant: Tenant, text: string): DeviceRow[] {
+export function findDevices(tenant: Tenant, text: string): Promise<DeviceRow[]> {
   return tenant.all(
     `SELECT * FROM devices WHERE customer_id = :customer
        AND (device_id = :text OR address = :text OR serial = :text COLLATE NOCASE OR hostname = :text COLLATE NOCASE)
@@ -132,7 +135,7 @@ export function findDevices(tenant: Tenant, text: string): DeviceRow[] {
   );
 }
 
-export function listDevices(tenant: Tenant): (DeviceRow & { total: number | null })[] {
+export function listDevices(tenant: Tenant): Promise<(DeviceRow & { total: number | null })[]> {
   return tenant.all(
     `SELECT d.*, (SELECT meters ->> '$.total[0]' FROM readings r
        WHERE r.customer_id = d.customer_id AND r.device_id = d.device_id AND r.meters ->> '$.total[0]' IS NOT NULL
@@ -144,7 +147,7 @@ export function listDevices(tenant: Tenant): (DeviceRow & { total: number | null
 const evidenceColumns = "kind, value, device_id, seen_at, current, shared, sure";
 
 /** Who was seen with it. */
-export function evidenceHolders(tenant: Tenant, key: { kind: string; value: string }): EvidenceRow[] {
+export function evidenceHolders(tenant: Tenant, key: { kind: string; value: string }): Promise<EvidenceRow[]> {
   return tenant.all(
     `SELECT ${evidenceColumns} FROM device_evidence
      WHERE customer_id = :customer AND kind = :kind AND value = :value`,
@@ -153,7 +156,7 @@ export function evidenceHolders(tenant: Tenant, key: { kind: string; value: stri
 }
 
 /** All that the device was ever seen with. */
-export function allEvidenceOf(tenant: Tenant, deviceId: string): EvidenceRow[] {
+export function allEvidenceOf(tenant: Tenant, deviceId: string): Promise<EvidenceRow[]> {
   return tenant.all(
     // SQLite would rather go through all that the customer has, as the primary key is in the order that is asked for.
     `SELECT ${evidenceColumns} FROM device_evidence INDEXED BY device_evidence_by_device
@@ -163,12 +166,12 @@ export function allEvidenceOf(tenant: Tenant, deviceId: string): EvidenceRow[] {
 }
 
 /** What tells the device; neither what moved to another one, nor what it shares with one. */
-export function evidenceOf(tenant: Tenant, deviceId: string): EvidenceRow[] {
-  return allEvidenceOf(tenant, deviceId).filter(({ current, shared }) => current === 1 && shared === 0);
+export async function evidenceOf(tenant: Tenant, deviceId: string): Promise<EvidenceRow[]> {
+  return (await allEvidenceOf(tenant, deviceId)).filter(({ current, shared }) => current === 1 && shared === 0);
 }
 
-export function setEvidence(tenant: Tenant, evidence: EvidenceRow): void {
-  tenant.run(
+export async function setEvidence(tenant: Tenant, evidence: EvidenceRow): Promise<void> {
+  await tenant.run(
     `INSERT INTO device_evidence (customer_id, kind, value, device_id, seen_at, current, shared, sure)
      VALUES (:customer, :kind, :value, :device_id, :seen_at, :current, :shared, :sure)
      ON CONFLICT (customer_id, kind, value, device_id)
@@ -177,7 +180,7 @@ export function setEvidence(tenant: Tenant, evidence: EvidenceRow): void {
   );
 }
 
-export function placeHolders(tenant: Tenant, key: { scope: string; place: string }): PlaceRow[] {
+export function placeHolders(tenant: Tenant, key: { scope: string; place: string }): Promise<PlaceRow[]> {
   return tenant.all(
     `SELECT scope, place, device_id, seen_at, until FROM device_places
      WHERE customer_id = :customer AND scope = :scope AND place = :place`,
@@ -186,7 +189,7 @@ export function placeHolders(tenant: Tenant, key: { scope: string; place: string
 }
 
 /** Where the device is, as this agent or site sees it. */
-export function placesOf(tenant: Tenant, key: { scope: string; deviceId: string }): PlaceRow[] {
+export function placesOf(tenant: Tenant, key: { scope: string; deviceId: string }): Promise<PlaceRow[]> {
   return tenant.all(
     `SELECT scope, place, device_id, seen_at, until FROM device_places INDEXED BY device_places_by_device
      WHERE customer_id = :customer AND device_id = :device_id AND scope = :scope AND until IS NULL`,
@@ -195,7 +198,7 @@ export function placesOf(tenant: Tenant, key: { scope: string; deviceId: string 
 }
 
 /** Where the device is and was, as each agent sees it; the latest first. */
-export function agentPlacesOf(tenant: Tenant, deviceId: string): PlaceRow[] {
+export function agentPlacesOf(tenant: Tenant, deviceId: string): Promise<PlaceRow[]> {
   return tenant.all(
     `SELECT scope, place, device_id, seen_at, until FROM device_places INDEXED BY device_places_by_device
      WHERE customer_id = :customer AND device_id = :device_id AND scope LIKE 'agent %'
@@ -204,8 +207,8 @@ export function agentPlacesOf(tenant: Tenant, deviceId: string): PlaceRow[] {
   );
 }
 
-export function setPlace(tenant: Tenant, place: PlaceRow): void {
-  tenant.run(
+export async function setPlace(tenant: Tenant, place: PlaceRow): Promise<void> {
+  await tenant.run(
     `INSERT INTO device_places (customer_id, scope, place, device_id, seen_at, until)
      VALUES (:customer, :scope, :place, :device_id, :seen_at, :until)
      ON CONFLICT (customer_id, scope, place, device_id) DO UPDATE SET seen_at = :seen_at, until = :until`,
@@ -214,15 +217,15 @@ export function setPlace(tenant: Tenant, place: PlaceRow): void {
 }
 
 /** Two devices turn out to be one: readings, history, evidence and places of the one go to the other. */
-export function mergeDevices(tenant: Tenant, merge: { from: string; into: string; at: number }): void {
+export async function mergeDevices(tenant: Tenant, merge: { from: string; into: string; at: number }): Promise<void> {
   const { from, into, at } = merge;
-  const gone = maybeDevice(tenant, from), stays = maybeDevice(tenant, into);
+  const gone = await maybeDevice(tenant, from), stays = await maybeDevice(tenant, into);
   if (gone === undefined || stays === undefined || from === into) return;
   const ids = { from, into };
   for (const table of ["readings", "device_history"]) {
-    tenant.run(`UPDATE ${table} SET device_id = :into WHERE customer_id = :customer AND device_id = :from`, ids);
+    await tenant.run(`UPDATE ${table} SET device_id = :into WHERE customer_id = :customer AND device_id = :from`, ids);
   }
-  tenant.run(
+  await tenant.run(
     `INSERT INTO device_evidence (customer_id, kind, value, device_id, seen_at, current, shared, sure)
      SELECT customer_id, kind, value, :into, seen_at, current, shared, sure FROM device_evidence
      WHERE customer_id = :customer AND device_id = :from
@@ -230,7 +233,7 @@ export function mergeDevices(tenant: Tenant, merge: { from: string; into: string
        current = max(current, excluded.current), shared = max(shared, excluded.shared), sure = max(sure, excluded.sure)`,
     ids,
   );
-  tenant.run(
+  await tenant.run(
     `INSERT INTO device_places (customer_id, scope, place, device_id, seen_at, until)
      SELECT customer_id, scope, place, :into, seen_at, until FROM device_places
      WHERE customer_id = :customer AND device_id = :from
@@ -239,13 +242,13 @@ export function mergeDevices(tenant: Tenant, merge: { from: string; into: string
     ids,
   );
   for (const table of ["device_evidence", "device_places"]) {
-    tenant.run(`DELETE FROM ${table} WHERE customer_id = :customer AND device_id = :from`, { from });
+    await tenant.run(`DELETE FROM ${table} WHERE customer_id = :customer AND device_id = :from`, { from });
   }
   const newer = gone.last_seen_at > stays.last_seen_at ? gone : stays;
   const { serial, manufacturer, model, hostname, firmware, location } = stays;
   const known = { serial, manufacturer, model, hostname, firmware, location };
   const names = Object.entries(known).map(([name, value]) => [name, value ?? gone[name as keyof typeof known]]);
-  updateDevice(tenant, {
+  await updateDevice(tenant, {
     deviceId: into,
     facts: {
       agent_id: newer.agent_id,
@@ -257,13 +260,13 @@ export function mergeDevices(tenant: Tenant, merge: { from: string; into: string
     at: new Date(newer.last_seen_at),
     agentSeenAt: new Date(newer.agent_seen_at),
   });
-  noteEarlierSight(tenant, { deviceId: into, at: new Date(gone.first_seen_at) });
-  tenant.run("DELETE FROM devices WHERE customer_id = :customer AND device_id = :from", { from });
-  addHistory(tenant, { deviceId: into, at, kind: "merged", before: from, after: into });
+  await noteEarlierSight(tenant, { deviceId: into, at: new Date(gone.first_seen_at) });
+  await tenant.run("DELETE FROM devices WHERE customer_id = :customer AND device_id = :from", { from });
+  await addHistory(tenant, { deviceId: into, at, kind: "merged", before: from, after: into });
 }
 
-export function addHistory(tenant: Tenant, entry: HistoryRow & { deviceId: string }): void {
-  tenant.run(
+export async function addHistory(tenant: Tenant, entry: HistoryRow & { deviceId: string }): Promise<void> {
+  await tenant.run(
     `INSERT INTO device_history (customer_id, device_id, at, kind, before, after)
      VALUES (:customer, :device_id, :at, :kind, :before, :after)`,
     { device_id: entry.deviceId, at: entry.at, kind: entry.kind, before: entry.before, after: entry.after },
@@ -271,7 +274,7 @@ export function addHistory(tenant: Tenant, entry: HistoryRow & { deviceId: strin
 }
 
 /** Oldest first. */
-export function historyOf(tenant: Tenant, deviceId: string): HistoryRow[] {
+export function historyOf(tenant: Tenant, deviceId: string): Promise<HistoryRow[]> {
   return tenant.all(
     `SELECT at, kind, before, after FROM device_history WHERE customer_id = :customer AND device_id = :device_id
      ORDER BY at, rowid`,

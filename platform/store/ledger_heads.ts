@@ -23,9 +23,9 @@ export interface ToldHead {
 export const mostLedgerHeads = 1000;
 
 /** Keeps a head that is not the latest one; returns why it cannot follow that one, or undefined. */
-export function noteLedgerHead(tenant: Tenant, told: ToldHead): string | undefined {
+export async function noteLedgerHead(tenant: Tenant, told: ToldHead): Promise<string | undefined> {
   const { agentId, number, hash, at } = told;
-  const before = tenant.get<LedgerHeadRow & { told_number: number }>(
+  const before = await tenant.get<LedgerHeadRow & { told_number: number }>(
     `SELECT * FROM agent_ledger_heads WHERE customer_id = :customer AND agent_id = :agent_id
      ORDER BY told_number DESC LIMIT 1`,
     { agent_id: agentId },
@@ -33,17 +33,17 @@ export function noteLedgerHead(tenant: Tenant, told: ToldHead): string | undefin
   if (before?.number === number && before.hash === hash) return undefined;
   const rewound = before === undefined ? undefined : whyRewound(before, told);
   const toldNumber = (before?.told_number ?? 0) + 1;
-  tenant.run(
+  await tenant.run(
     `INSERT INTO agent_ledger_heads (customer_id, agent_id, told_number, number, hash, first_told_at, rewound)
      VALUES (:customer, :agent_id, :told_number, :number, :hash, :at, :rewound)`,
     { agent_id: agentId, told_number: toldNumber, number, hash, at: at.getTime(), rewound: rewound ?? null },
   );
-  tenant.run(
+  await tenant.run(
     "DELETE FROM agent_ledger_heads WHERE customer_id = :customer AND agent_id = :agent_id AND told_number <= :last",
     { agent_id: agentId, last: toldNumber - mostLedgerHeads },
   );
   if (rewound !== undefined) {
-    tenant.run(
+    await tenant.run(
       `UPDATE agents SET ledger_rewound_at = :at, ledger_rewound_reason = :reason
        WHERE customer_id = :customer AND agent_id = :agent_id AND ledger_rewound_at IS NULL`,
       { agent_id: agentId, at: at.getTime(), reason: rewound },
@@ -53,7 +53,7 @@ export function noteLedgerHead(tenant: Tenant, told: ToldHead): string | undefin
 }
 
 /** Latest first. */
-export function listLedgerHeads(tenant: Tenant, agentId: string): LedgerHeadRow[] {
+export function listLedgerHeads(tenant: Tenant, agentId: string): Promise<LedgerHeadRow[]> {
   return tenant.all(
     `SELECT number, hash, first_told_at, rewound FROM agent_ledger_heads
      WHERE customer_id = :customer AND agent_id = :agent_id ORDER BY told_number DESC`,

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import { moveEvidence } from "./merge_duplicates.ts";
+import { moveEvidence } from "./sqlite/merge_duplicates.ts";
 import { schema } from "./schema.ts";
 
 /* Refusals and ledger heads of agents; devices that two agents see; indices of what each poll and upload asks. */
@@ -115,6 +115,16 @@ CREATE TABLE usage (
 ) STRICT, WITHOUT ROWID;
 `;
 
+/* How many entries of the audit log an agent has made on a day, so that it does not fill it. */
+const auditCounts = `
+CREATE TABLE audit_counts (
+  whose TEXT PRIMARY KEY,
+  -- The latest; since 1970, in UTC.
+  day INTEGER NOT NULL,
+  entries INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+`;
+
 /** A step is SQL, or what cannot be said in it. */
 export type Migration = string | ((database: DatabaseSync) => void);
 
@@ -131,4 +141,5 @@ export const migrations: readonly Migration[] = [
   polls,
   keys,
   usage,
+  auditCounts,
 ];

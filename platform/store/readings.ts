@@ -19,15 +19,15 @@ export interface NewRecord {
   bytes: Uint8Array;
 }
 
-export function hasRecord(tenant: Tenant, key: { agentId: string; recordId: string }): boolean {
-  return tenant.get(
+export async function hasRecord(tenant: Tenant, key: { agentId: string; recordId: string }): Promise<boolean> {
+  return await tenant.get(
     "SELECT 1 FROM readings WHERE customer_id = :customer AND agent_id = :agent_id AND record_id = :record_id",
     { agent_id: key.agentId, record_id: key.recordId },
   ) !== undefined;
 }
 
-export function addRecord(tenant: Tenant, record: NewRecord): void {
-  tenant.run(
+export async function addRecord(tenant: Tenant, record: NewRecord): Promise<void> {
+  await tenant.run(
     `INSERT INTO readings (customer_id, agent_id, record_id, device_id, observed_at, time_basis, agent_at,
        received_at, kind, meters, record)
      VALUES (:customer, :agent_id, :record_id, :device_id, :observed_at, :time_basis, :agent_at, :received_at, :kind,
@@ -64,7 +64,7 @@ const meterRows = `SELECT r.device_id, m.key AS name, r.observed_at, m.value ->>
   FROM readings r, json_each(r.meters) m WHERE r.customer_id = :customer AND r.device_id = :device_id`;
 
 /** The latest value of every meter of a device. */
-export function latestMeters(tenant: Tenant, deviceId: string): MeterRow[] {
+export function latestMeters(tenant: Tenant, deviceId: string): Promise<MeterRow[]> {
   // With max() alone, SQLite takes the other columns from the row of the maximum.
   return tenant.all(
     `SELECT device_id, name, max(observed_at) AS observed_at, value, unit FROM (${meterRows}) GROUP BY name ORDER BY name`,
@@ -76,7 +76,7 @@ export function latestMeters(tenant: Tenant, deviceId: string): MeterRow[] {
 export function meterHistory(
   tenant: Tenant,
   options: { deviceId: string; name: string | undefined; limit: number },
-): MeterRow[] {
+): Promise<MeterRow[]> {
   return tenant.all(
     `${meterRows} AND (:name IS NULL OR m.key = :name) ORDER BY r.observed_at DESC, m.key LIMIT :limit`,
     { device_id: options.deviceId, name: options.name ?? null, limit: options.limit },
@@ -92,8 +92,11 @@ export interface StoredReading {
 }
 
 /** Readings of a device of any scope, as they were uploaded; newest first. */
-export function newestReadings(tenant: Tenant, options: { deviceId: string; limit: number }): StoredReading[] {
-  const rows = tenant.all<StoredReading>(
+export async function newestReadings(
+  tenant: Tenant,
+  options: { deviceId: string; limit: number },
+): Promise<StoredReading[]> {
+  const rows = await tenant.all<StoredReading>(
     `SELECT agent_id, observed_at, received_at, time_basis, record FROM readings
      WHERE customer_id = :customer AND device_id = :device_id AND kind = 'reading'
      ORDER BY observed_at DESC, reading_id DESC LIMIT :limit`,
@@ -102,8 +105,14 @@ export function newestReadings(tenant: Tenant, options: { deviceId: string; limi
   return rows.map((row) => ({ ...row, record: unpackRecord(row.record) }));
 }
 
+export interface Reader {
+  agent_id: string;
+  readings: number;
+  last_at: number;
+}
+
 /** Which agents have read a device, the one that did last first. */
-export function readersOf(tenant: Tenant, deviceId: string): { agent_id: string; readings: number; last_at: number }[] {
+export function readersOf(tenant: Tenant, deviceId: string): Promise<Reader[]> {
   return tenant.all(
     `SELECT agent_id, count(*) AS readings, max(observed_at) AS last_at FROM readings
      WHERE customer_id = :customer AND device_id = :device_id AND kind = 'reading' GROUP BY agent_id ORDER BY last_at DESC`,
@@ -111,9 +120,9 @@ export function readersOf(tenant: Tenant, deviceId: string): { agent_id: string;
   );
 }
 
-export function countRecords(tenant: Tenant, kind: NewRecord["kind"]): number {
-  return tenant.get<{ n: number }>(
+export async function countRecords(tenant: Tenant, kind: NewRecord["kind"]): Promise<number> {
+  return (await tenant.get<{ n: number }>(
     "SELECT count(*) AS n FROM readings WHERE customer_id = :customer AND kind = :kind",
     { kind },
-  )?.n ?? 0;
+  ))?.n ?? 0;
 }

@@ -42,8 +42,8 @@ const maxTaskBytes = 256 * 1024;
 /** Of one answer, which may have 4 MiB with all that is in it. */
 const maxBytesAtOnce = 3 * 1024 * 1024;
 
-export function addTask(tenant: Tenant, task: NewTask): void {
-  tenant.run(
+export async function addTask(tenant: Tenant, task: NewTask): Promise<void> {
+  await tenant.run(
     `INSERT INTO tasks (customer_id, task_id, agent_id, kind, task, signature, key_id, state, created_at, expires_at,
        changed_at)
      VALUES (:customer, :task_id, :agent_id, :kind, :task, :signature, :key_id, 'waiting', :at, :expires_at, :at)`,
@@ -64,20 +64,23 @@ export function addTask(tenant: Tenant, task: NewTask): void {
  * Tasks that the agent has not reported on, oldest first, as many as fit into an answer; those past their expiry are marked
  * expired and left out, and one that is too large for any agent waits for its expiry without holding up the others.
  */
-export function takeTasks(tenant: Tenant, options: { agentId: string; at: Date }): SignedTask[] {
+export async function takeTasks(tenant: Tenant, options: { agentId: string; at: Date }): Promise<SignedTask[]> {
   const parameters = { agent_id: options.agentId, at: options.at.getTime() };
   const open = "customer_id = :customer AND agent_id = :agent_id AND state IN ('waiting', 'delivered')";
-  const rows = tenant.all<TaskRow>(
+  const rows = await tenant.all<TaskRow>(
     `SELECT * FROM tasks WHERE ${open} AND length(task) <= ${maxTaskBytes}
      ORDER BY created_at, task_id LIMIT ${mostAtOnce}`,
     { agent_id: options.agentId },
   );
-  tenant.run(`UPDATE tasks SET state = 'expired', changed_at = :at WHERE ${open} AND expires_at <= :at`, parameters);
+  await tenant.run(
+    `UPDATE tasks SET state = 'expired', changed_at = :at WHERE ${open} AND expires_at <= :at`,
+    parameters,
+  );
   let bytes = 0;
   const live = rows.filter((row) => row.expires_at > options.at.getTime())
     .filter(({ task }) => (bytes += task.length) <= maxBytesAtOnce);
   for (const { task_id } of live) {
-    tenant.run(
+    await tenant.run(
       "UPDATE tasks SET state = 'delivered', changed_at = :at WHERE customer_id = :customer AND task_id = :task_id AND state = 'waiting'",
       { task_id, at: parameters.at },
     );
@@ -90,20 +93,20 @@ export function takeTasks(tenant: Tenant, options: { agentId: string; at: Date }
 }
 
 /** Takes a step forward: `taken`; `kept` where the task was as far already; `unknown` where it is not this agent's. */
-export function noteTaskResult(
+export async function noteTaskResult(
   tenant: Tenant,
   options: { agentId: string; result: TaskResultMessage; at: Date },
-): "taken" | "kept" | "unknown" {
+): Promise<"taken" | "kept" | "unknown"> {
   const { agentId, result, at } = options;
   const key = { agent_id: agentId, task_id: result.taskId };
-  const row = tenant.get<TaskRow>(
+  const row = await tenant.get<TaskRow>(
     "SELECT * FROM tasks WHERE customer_id = :customer AND agent_id = :agent_id AND task_id = :task_id",
     key,
   );
   const state = stateNames[result.state];
   if (row === undefined) return "unknown";
   if (state === undefined || !isForward(row.state, state)) return "kept";
-  tenant.run(
+  await tenant.run(
     `UPDATE tasks SET state = :state, changed_at = :at, message = :message, result = :result
      WHERE customer_id = :customer AND agent_id = :agent_id AND task_id = :task_id`,
     { ...key, state, at: at.getTime(), message: result.message, result: TaskResult.encode(result).finish() },
@@ -111,7 +114,7 @@ export function noteTaskResult(
   return "taken";
 }
 
-export function listTasks(tenant: Tenant, agentId?: string): TaskRow[] {
+export function listTasks(tenant: Tenant, agentId?: string): Promise<TaskRow[]> {
   return tenant.all(
     `SELECT * FROM tasks WHERE customer_id = :customer AND (:agent_id IS NULL OR agent_id = :agent_id)
      ORDER BY created_at DESC, task_id LIMIT 1000`,

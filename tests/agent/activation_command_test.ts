@@ -54,7 +54,7 @@ function withMachine(name: string, body: (machine: Machine) => Promise<void>): v
 withMachine(
   "opendca activate gives an agent that polls, uploads and renews",
   async ({ folder, env, platform, run }) => {
-    const code = platform.code(platform.customer("Acme"));
+    const code = await platform.code(await platform.customer("Acme"));
     const { code: exitCode, out, err } = await run("activate", code);
     assert.equal(exitCode, 0, err);
     assert.match(out, /^activated as [0-9a-z-]+ for Acme, Head office; the certificate ends on /);
@@ -148,13 +148,13 @@ withMachine("opendca shows no activation code that stands in the wrong place", a
 
 withMachine("opendca activate leaves nothing of what the platform had set for an earlier agent", async (machine) => {
   const { folder, platform, run } = machine;
-  const customer = platform.customer("Acme");
-  assert.equal((await run("activate", platform.code(customer))).code, 0);
+  const customer = await platform.customer("Acme");
+  assert.equal((await run("activate", await platform.code(customer))).code, 0);
   const document = { hash: "old", document: { pollIntervalSeconds: 60, sites: [] } };
   await Deno.writeTextFile(`${folder}/state/platform.json`, JSON.stringify(document));
   assert.match((await run("config", "show")).out, /poll\.interval +1m +platform/);
   markRevoked(activationStore(`${folder}/state`, (name) => machine.env[name]));
-  assert.equal((await run("activate", platform.code(customer))).code, 0);
+  assert.equal((await run("activate", await platform.code(customer))).code, 0);
   assert.match((await run("config", "show")).out, /poll\.interval +5m +default/);
 });
 

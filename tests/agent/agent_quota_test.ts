@@ -66,7 +66,7 @@ Deno.test({
     const schedule = "{ fullSweepEvery: 24h, statusEvery: 6h, metersEvery: 12h, jitter: 0% }";
     await using office = await openOffice({ network: 101, printers: 2, schedule });
     const { tenant, agentId, platformClock } = office;
-    addUsage(tenant, { agentId, at: platformClock.now(), bytes: 300 * 1024 * 1024 });
+    await addUsage(tenant, { agentId, at: platformClock.now(), bytes: 300 * 1024 * 1024 });
     await using _agent = await office.startAgent();
     const untilMidnight = day - office.clock.now().getTime() % day;
     // Where midnight is near there is nothing to see before it.
@@ -75,7 +75,7 @@ Deno.test({
       const { faults, spool } = await office.status();
       assert.deepEqual(faults.map(({ code }) => code), ["upload-over-quota"]);
       assert.ok(spool.depth > 0 && spool.quarantinedRecords === 0);
-      assert.deepEqual(office.stored(), []);
+      assert.deepEqual(await office.stored(), []);
     }
     await office.pass(untilMidnight + 65 * minute, 10 * minute);
     assert.ok(await office.assertAllThere() > 0);

@@ -192,26 +192,26 @@ Deno.test("opendca doctor asks a printer as the configuration and its policy say
 Deno.test("opendca doctor is answered by a real platform, which keeps nothing of it but its log", async () => {
   await using real = await startRealPlatform();
   await using here = await machine();
-  const customer = real.customer("Acme");
+  const customer = await real.customer("Acme");
   const port = Number(real.target.split(":")[1]);
   await here.platformAt(port);
   await Deno.writeTextFile(`${here.folder}/ca.pem`, real.serverAuthority);
   const platform = { port, authority: { pem: real.serverAuthority } };
-  await tryCode(real.code(customer), await here.store(), platform);
-  const rows = () =>
-    ["batches", "readings", "devices", "epochs", "agent_runs"].map((table) => {
-      const row = customer.tenant.get<{ count: number }>(
-        `SELECT count(*) AS count FROM ${table} WHERE customer_id = :customer`,
-      );
-      return `${table} ${row!.count}`;
-    }).concat(listAudit(real.platform.store, { limit: 100 }).map(({ action }) => action));
-  const before = rows();
+  await tryCode(await real.code(customer), await here.store(), platform);
+  const rows = async () => {
+    const counts: unknown[] = [];
+    for (const table of ["batches", "readings", "devices", "epochs", "agent_runs"]) {
+      counts.push(table, await customer.tenant.get(`SELECT count(*) FROM ${table} WHERE customer_id = :customer`));
+    }
+    return [...counts, await listAudit(real.queries, { limit: 100 })];
+  };
+  const before = await rows();
   const found = await here.doctor();
   assert.deepEqual([found.code, found.faults], [0, []], found.text);
   assert.match(found.text, /activated for Acme, Head office, certificate accepted by the platform/);
-  assert.deepEqual(rows(), before);
-  const [agent] = listAgents(customer.tenant);
+  assert.deepEqual(await rows(), before);
+  const [agent] = await listAgents(customer.tenant);
   assert.deepEqual([agent!.last_seen_at, agent!.suspected_clone_at], [null, null]);
-  revokeAgent(customer.tenant, { agentId: agent!.agent_id, reason: "lost", at: new Date() });
+  await revokeAgent(customer.tenant, { agentId: agent!.agent_id, reason: "lost", at: new Date() });
   assert.deepEqual(failures(await here.doctor()), ["credentials revoked"]);
 });

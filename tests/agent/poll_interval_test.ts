@@ -47,7 +47,7 @@ Deno.test({
     assert(office.calls.poll - before >= 2, "the shorter interval waits for the longer one to end");
 
     const document = configDocument(PlatformConfig.fromPartial({ pollIntervalSeconds: 600 }));
-    setAgentConfig(office.tenant, { agentId: office.agentId, document, at: office.platformClock.now() });
+    await setAgentConfig(office.tenant, { agentId: office.agentId, document, at: office.platformClock.now() });
     await office.pass(5 * minute, 10_000);
     const wished = await pollsInAnHour(office);
     assert(wished >= 5 && wished <= 7, `${wished} polls in an hour at the platform's ten minutes`);

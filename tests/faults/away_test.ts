@@ -42,7 +42,7 @@ Deno.test({
     await office.pass(20 * minute, minute);
     assert(await office.assertAllThere() >= sent + spool.depth);
     assert.deepEqual((await office.status()).faults, []);
-    assert.equal(office.row().suspected_clone_at, null);
+    assert.equal((await office.row()).suspected_clone_at, null);
   },
 });
 
@@ -58,7 +58,7 @@ Deno.test({
     for (const jumpMs of [day, -day, -day, day]) {
       office.clock.jump(jumpMs);
       const before = { scans: office.scans, sweeps: office.logged("sweepBegun").length, polls: office.calls.poll };
-      const taskId = giveTask(office);
+      const taskId = await giveTask(office);
       await office.pass(3 * hour, minute);
       // Each printer may be read in a pass of its own, every half hour; a jump ahead makes what is due, due once.
       assert(office.scans - before.scans <= 3 * (6 + 2) + 2, `${office.scans - before.scans} passes in three hours`);
@@ -68,7 +68,7 @@ Deno.test({
       // The platform of this test says five minutes, which steps make six or seven, and a busy machine more; a task adds its
       // result. A schedule that a jump stops would make none.
       assert(polls >= 12 && polls <= 45, `${polls} polls in three hours`);
-      assert.equal(taskOf(office, taskId).state, "succeeded");
+      assert.equal((await taskOf(office, taskId)).state, "succeeded");
       const isWrong = office.clock.now().getTime() !== office.platformClock.now().getTime();
       assert.equal((await faultsNow()).includes("clock-wrong"), isWrong);
     }
@@ -84,10 +84,11 @@ Deno.test({
     const { devices, faults } = await office.status();
     assert.deepEqual([devices.awake, faults], [3, []]);
     await office.assertAllThere();
-    const offline = office.stored().map(({ record }) => UploadedRecord.decode(unpackRecord(record)).content).filter((
-      content,
-    ) => content?.$case === "deviceEvent" && content.value.kind === DeviceEventKind.OFFLINE);
+    const offline = (await office.stored()).map(({ record }) => UploadedRecord.decode(unpackRecord(record)).content)
+      .filter((
+        content,
+      ) => content?.$case === "deviceEvent" && content.value.kind === DeviceEventKind.OFFLINE);
     assert.deepEqual(offline, [], "a device was called offline");
-    assert.equal(office.row().suspected_clone_at, null);
+    assert.equal((await office.row()).suspected_clone_at, null);
   },
 });

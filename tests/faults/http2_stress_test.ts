@@ -42,7 +42,7 @@ for (
       assert.equal(warnings.length, warns ? 1 : 0);
       if (warns) assert.match(String(warnings[0]!.message), /^Deno 2\.9\.4 corrupts memory in HTTP\/2/);
       assert.equal(/fault +.*Deno 2\.9\.4 corrupts memory/.test(await office.opendca("status")), warns);
-      const { faults } = AgentStatus.decode(office.row().status!);
+      const { faults } = AgentStatus.decode((await office.row()).status!);
       assert.equal(faults.some(({ code }) => code === "runtime-affected"), warns);
     },
   });

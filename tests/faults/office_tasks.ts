@@ -20,7 +20,7 @@ export function scanOf(targets: string[] = []): Task["payload"] {
 }
 
 /** Puts a task into the platform's store as its command line does; returns its id. */
-export function giveTask(office: Office, given: GivenTask = {}): string {
+export async function giveTask(office: Office, given: GivenTask = {}): Promise<string> {
   const { expiresInMs = 3_600_000, spoil = (signed) => signed } = given;
   const { platform: { platform }, tenant, agentId } = office;
   const payload = "payload" in given ? given.payload : scanOf();
@@ -36,10 +36,10 @@ export function giveTask(office: Office, given: GivenTask = {}): string {
   const signed = spoil(signTask(platform.signingKey, task));
   // The store's own id and expiry stay sound, so that the platform delivers whatever the task says.
   const taskId = given.wrong?.taskId === undefined ? task.taskId : crypto.randomUUID();
-  addTask(tenant, { taskId, agentId, kind: "scan", signed, at, expiresAt });
+  await addTask(tenant, { taskId, agentId, kind: "scan", signed, at, expiresAt });
   return taskId;
 }
 
-export function taskOf({ tenant }: Office, taskId: string): TaskRow {
-  return listTasks(tenant).find(({ task_id }) => task_id === taskId)!;
+export async function taskOf({ tenant }: Office, taskId: string): Promise<TaskRow> {
+  return (await listTasks(tenant)).find(({ task_id }) => task_id === taskId)!;
 }

@@ -146,30 +146,31 @@ Deno.test({
   ignore,
   async fn(t) {
     await using office = await openOffice({ network: 241, printers: 2, schedule });
-    const done = giveTask(office, { payload: scanOf(["127.241.0.1"]) });
+    const done = await giveTask(office, { payload: scanOf(["127.241.0.1"]) });
     {
       await using _agent = await office.startAgent();
       await office.pass(10 * minute, minute);
-      assert.equal(taskOf(office, done).state, "succeeded");
+      assert.equal((await taskOf(office, done)).state, "succeeded");
     }
-    const again = giveTask(office, { payload: scanOf(["127.241.0.1"]), wrong: { taskId: done } });
+    const again = await giveTask(office, { payload: scanOf(["127.241.0.1"]), wrong: { taskId: done } });
     // Few enough for one poll, as nobody answers for those that cannot be believed.
     for (const some of [poisons.slice(0, 10), poisons.slice(10)]) {
-      const given = some.map((poison) => ({ ...poison, id: giveTask(office, poison) }));
-      const good = giveTask(office);
+      const given: (Poison & { id: string })[] = [];
+      for (const poison of some) given.push({ ...poison, id: await giveTask(office, poison) });
+      const good = await giveTask(office);
       const before = office.log.length;
       for (const restart of [0, 1]) {
-        const next = restart === 0 ? good : giveTask(office);
+        const next = restart === 0 ? good : await giveTask(office);
         await using agent = await office.startAgent();
         let ended = false;
         agent.ended.then(() => ended = true);
         await office.pass(12 * minute, minute);
         assert.equal(ended, false, "the agent has given up");
-        assert.equal(taskOf(office, next).state, "succeeded");
+        assert.equal((await taskOf(office, next)).state, "succeeded");
       }
       for (const { name, state = "refused", id } of given) {
-        await t.step(`a task with ${name}`, () => {
-          const { state: found, result } = taskOf(office, id);
+        await t.step(`a task with ${name}`, async () => {
+          const { state: found, result } = await taskOf(office, id);
           assert.equal(found, state);
           if (found === "refused") assert.match(TaskResult.decode(result!).message, /^Cannot|^The target/);
         });
@@ -178,10 +179,10 @@ Deno.test({
         event === "taskRefused" || (event === "taskFinished" && state === "refused")
       );
       assert(refusals.length >= some.filter(({ state }) => state !== "waiting").length, "a refusal was not logged");
-      const { faults } = AgentStatus.decode(office.row().status!);
+      const { faults } = AgentStatus.decode((await office.row()).status!);
       assert(faults.some(({ code }) => code === "task-refused"), "the platform does not know of it");
     }
-    assert.equal(taskOf(office, again).state, "delivered");
+    assert.equal((await taskOf(office, again)).state, "delivered");
     assert.equal(receivedTimes(office, done), 1, "a task was done twice");
     await office.assertAllThere();
   },

@@ -47,20 +47,23 @@ function isWellFormed(code: string): boolean {
 
 Deno.test("Activate gives a certificate that every other call takes", async () => {
   await using platform = await startTestPlatform();
-  const customer = platform.customer("Acme");
+  const customer = await platform.customer("Acme");
   const agent = await activatedAgent(platform, customer);
   using client = connect(platform, agent.identity);
   const { serverTime } = await call(client, { method: client.poll, request: pollOf(agent) });
   assert.ok(serverTime instanceof Date);
-  assert.deepEqual(listAgents(customer.tenant).map(({ agent_id, state, hostname }) => [agent_id, state, hostname]), [
-    [agent.agentId, "active", "server-1"],
-  ]);
+  assert.deepEqual(
+    (await listAgents(customer.tenant)).map(({ agent_id, state, hostname }) => [agent_id, state, hostname]),
+    [
+      [agent.agentId, "active", "server-1"],
+    ],
+  );
   assert.deepEqual(Buffer.from(agent.signingPublicKey), Buffer.from(platform.platform.signingKey.publicKey));
 });
 
 Deno.test("Activate takes a code once", async () => {
   await using platform = await startTestPlatform();
-  const code = platform.code(platform.customer("Acme"));
+  const code = await platform.code(await platform.customer("Acme"));
   assert.equal((await activate(platform, { code: code.toLowerCase() })).outcome?.$case, "activated");
   const refusal = refusalOf(await activate(platform, { code }));
   assert.deepEqual([refusal.reason, refusal.countsAsAttempt, refusal.attemptsLeft], [REJECTED, true, 4]);
@@ -68,7 +71,7 @@ Deno.test("Activate takes a code once", async () => {
 
 Deno.test("Activate gives a lost answer again, to the same attempt, installation and key only", async () => {
   await using platform = await startTestPlatform();
-  const code = platform.code(platform.customer("Acme"));
+  const code = await platform.code(await platform.customer("Acme"));
   const attempt = {
     code,
     installationId: crypto.randomUUID(),
@@ -93,15 +96,15 @@ Deno.test("Activate gives a lost answer again, to the same attempt, installation
 
 Deno.test("Activate burns a code after five wrong guesses at it", async () => {
   await using platform = await startTestPlatform();
-  const customer = platform.customer("Acme");
-  const code = platform.code(customer);
+  const customer = await platform.customer("Acme");
+  const code = await platform.code(customer);
   for (let guess = 1; guess <= 4; guess++) await activate(platform, { code: guessAt(code) });
-  assert.deepEqual(listCodes(customer.tenant).map(({ state, failed_attempts }) => [state, failed_attempts]), [[
+  assert.deepEqual((await listCodes(customer.tenant)).map(({ state, failed_attempts }) => [state, failed_attempts]), [[
     "open",
     4,
   ]]);
   await activate(platform, { code: guessAt(code) });
-  assert.deepEqual(listCodes(customer.tenant).map(({ state, failed_attempts }) => [state, failed_attempts]), [
+  assert.deepEqual((await listCodes(customer.tenant)).map(({ state, failed_attempts }) => [state, failed_attempts]), [
     ["burned", 5],
   ]);
   assert.equal(refusalOf(await activate(platform, { code })).reason, REJECTED);
@@ -109,7 +112,7 @@ Deno.test("Activate burns a code after five wrong guesses at it", async () => {
 
 Deno.test("Activate locks a key after five rejected codes, the right one included", async () => {
   await using platform = await startTestPlatform();
-  const code = platform.code(platform.customer("Acme"));
+  const code = await platform.code(await platform.customer("Acme"));
   const own = { installationId: crypto.randomUUID(), csr: (await newKeyAndCsr()).csr };
   const left: number[] = [];
   for (let attempt = 1; attempt <= 5; attempt++) {
@@ -124,7 +127,7 @@ Deno.test("Activate locks a key after five rejected codes, the right one include
 
 Deno.test("Activate: a stranger who names an installation does not lock it", async () => {
   await using platform = await startTestPlatform();
-  const code = platform.code(platform.customer("Acme"));
+  const code = await platform.code(await platform.customer("Acme"));
   const installationId = crypto.randomUUID();
   for (let attempt = 1; attempt <= 12; attempt++) {
     const wrong = makeActivationCode((bytes) => crypto.getRandomValues(bytes));
@@ -135,19 +138,21 @@ Deno.test("Activate: a stranger who names an installation does not lock it", asy
 
 Deno.test("Activate: codes with the same first four symbols are not burned by guesses at one another", async () => {
   await using platform = await startTestPlatform();
-  const customer = platform.customer("Acme");
-  const code = platform.code(customer);
+  const customer = await platform.customer("Acme");
+  const code = await platform.code(customer);
   for (let guess = 1; guess <= 6; guess++) await activate(platform, { code: guessAt(code, 4) });
-  assert.deepEqual(listCodes(customer.tenant).map(({ state, failed_attempts }) => [state, failed_attempts]), [
+  assert.deepEqual((await listCodes(customer.tenant)).map(({ state, failed_attempts }) => [state, failed_attempts]), [
     ["open", 0],
   ]);
 });
 
 Deno.test("Activate takes a code that was made with a locator of four symbols, and burns it", async () => {
   await using platform = await startTestPlatform();
-  const customer = platform.customer("Acme");
-  const [used, burned] = [platform.code(customer), platform.code(customer)];
-  customer.tenant.run("UPDATE activation_codes SET locator = substr(locator, 1, 4) WHERE customer_id = :customer");
+  const customer = await platform.customer("Acme");
+  const [used, burned] = [await platform.code(customer), await platform.code(customer)];
+  await customer.tenant.run(
+    "UPDATE activation_codes SET locator = substr(locator, 1, 4) WHERE customer_id = :customer",
+  );
   assert.equal((await activate(platform, { code: used })).outcome?.$case, "activated");
   for (let guess = 1; guess <= 5; guess++) await activate(platform, { code: guessAt(burned, 4) });
   assert.equal(refusalOf(await activate(platform, { code: burned })).reason, REJECTED);
@@ -155,8 +160,8 @@ Deno.test("Activate takes a code that was made with a locator of four symbols, a
 
 Deno.test("Activate does not count a typing error or a bad request", async () => {
   await using platform = await startTestPlatform();
-  const customer = platform.customer("Acme");
-  const code = platform.code(customer);
+  const customer = await platform.customer("Acme");
+  const code = await platform.code(customer);
   const installationId = crypto.randomUUID();
   const typo = code.slice(0, -1) + (code.endsWith("0") ? "1" : "0");
   const p384 = await newKeyAndCsr({ name: "ECDSA", namedCurve: "P-384", hash: "SHA-384" });
@@ -182,10 +187,10 @@ Deno.test("Activate does not count a typing error or a bad request", async () =>
 
 Deno.test("Activate answers an expired and a withdrawn code as one that was never issued", async () => {
   await using platform = await startTestPlatform();
-  const customer = platform.customer("Acme");
-  const withdrawn = platform.code(customer);
-  assert.ok(withdrawCode(customer.tenant, listCodes(customer.tenant)[0]!.code_id));
-  const expired = platform.code(customer);
+  const customer = await platform.customer("Acme");
+  const withdrawn = await platform.code(customer);
+  assert.ok(await withdrawCode(customer.tenant, (await listCodes(customer.tenant))[0]!.code_id));
+  const expired = await platform.code(customer);
   platform.clock.advance(86_400_000);
   const unknown = makeActivationCode((bytes) => crypto.getRandomValues(bytes));
   const answers = [];
@@ -196,31 +201,31 @@ Deno.test("Activate answers an expired and a withdrawn code as one that was neve
 
 Deno.test("Activate of ten installations at once with one code makes one agent", async () => {
   await using platform = await startTestPlatform();
-  const customer = platform.customer("Acme");
-  const code = platform.code(customer);
+  const customer = await platform.customer("Acme");
+  const code = await platform.code(customer);
   const answers = await Promise.all(Array.from({ length: 10 }, () => activate(platform, { code })));
   const outcomes = answers.map(({ outcome }) => outcome?.$case === "refusal" ? REJECTED : outcome?.$case);
   assert.deepEqual(outcomes.toSorted(), [...Array(9).fill(REJECTED), "activated"]);
-  assert.equal(listAgents(customer.tenant).length, 1);
-  assert.deepEqual(listCodes(customer.tenant).map(({ state }) => state), ["used"]);
+  assert.equal((await listAgents(customer.tenant)).length, 1);
+  assert.deepEqual((await listCodes(customer.tenant)).map(({ state }) => state), ["used"]);
 });
 
 Deno.test("Activate of one attempt that is sent ten times at once makes one agent", async () => {
   await using platform = await startTestPlatform();
-  const customer = platform.customer("Acme");
+  const customer = await platform.customer("Acme");
   const { csr } = await newKeyAndCsr();
   const attempt = { installationId: crypto.randomUUID(), attemptId: crypto.randomUUID(), csr };
-  const code = platform.code(customer);
+  const code = await platform.code(customer);
   const answers = await Promise.all(Array.from({ length: 10 }, () => activate(platform, { code, ...attempt })));
   const agentIds = answers.map(({ outcome }) => outcome?.$case === "activated" ? outcome.value.agentId : "");
-  assert.deepEqual(agentIds, Array(10).fill(listAgents(customer.tenant)[0]!.agent_id));
-  assert.equal(listAgents(customer.tenant).length, 1);
+  assert.deepEqual(agentIds, Array(10).fill((await listAgents(customer.tenant))[0]!.agent_id));
+  assert.equal((await listAgents(customer.tenant)).length, 1);
 });
 
 Deno.test("Activate counts nothing twice: codes, installations and agents outlive a restart", async () => {
   await using platform = await startTestPlatform();
-  const customer = platform.customer("Acme");
-  const [code, other] = [platform.code(customer), platform.code(customer)];
+  const customer = await platform.customer("Acme");
+  const [code, other] = [await platform.code(customer), await platform.code(customer)];
   const own = { installationId: crypto.randomUUID(), csr: (await newKeyAndCsr()).csr };
   const wrong = () => makeActivationCode((bytes) => crypto.getRandomValues(bytes));
   for (let attempt = 1; attempt <= 4; attempt++) await activate(platform, { code: wrong(), ...own });
@@ -239,7 +244,7 @@ Deno.test("Activate counts nothing twice: codes, installations and agents outliv
 
 Deno.test("Activate gives what the platform says, whatever the request asks to be", async () => {
   await using platform = await startTestPlatform();
-  const customer = platform.customer("Acme");
+  const customer = await platform.customer("Acme");
   const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const request = await x509.Pkcs10CertificateRequestGenerator.create({
     name: "CN=agt-000000000000, O=Somebody else",
@@ -252,7 +257,10 @@ Deno.test("Activate gives what the platform says, whatever the request asks to b
       new x509.SubjectAlternativeNameExtension([{ type: "dns", value: "dca.example.com" }]),
     ],
   });
-  const { outcome } = await activate(platform, { code: platform.code(customer), csr: Buffer.from(request.rawData) });
+  const { outcome } = await activate(platform, {
+    code: await platform.code(customer),
+    csr: Buffer.from(request.rawData),
+  });
   assert.equal(outcome?.$case, "activated");
   const certificate = new x509.X509Certificate(new Uint8Array(outcome.value.certificates!.chain[0]!));
   const { agentId } = outcome.value;
@@ -268,7 +276,7 @@ Deno.test("Activate gives what the platform says, whatever the request asks to b
 
 Deno.test("Activate refuses keys of other kinds", async () => {
   await using platform = await startTestPlatform();
-  const code = platform.code(platform.customer("Acme"));
+  const code = await platform.code(await platform.customer("Acme"));
   const rsa = {
     name: "RSASSA-PKCS1-v1_5",
     hash: "SHA-256",

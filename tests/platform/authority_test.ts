@@ -27,7 +27,7 @@ peerTest(
   ["openssl"],
   () =>
     withFolder(async (folder) => {
-      using platform = await openPlatform({ dataDirectory: `${folder}/data`, ...quiet });
+      await using platform = await openPlatform({ dataDirectory: `${folder}/data`, ...quiet });
       const csr = await parseCsr((await newKeyAndCsr()).csr);
       const { der } = await issueAgentCertificate(platform.agentAuthority, { agentId: "agt-1", csr, now: new Date() });
       const file = `${folder}/agent.pem`;
@@ -47,7 +47,7 @@ peerTest(
 
 peerTest("openssl verifies the server's certificate for its names", ["openssl"], () =>
   withFolder(async (folder) => {
-    using platform = await openPlatform({ dataDirectory: folder, ...quiet });
+    await using platform = await openPlatform({ dataDirectory: folder, ...quiet });
     await using _ = await serve(platform, { host: "127.0.0.1", port: 0, names: ["dca.example.com", "localhost"] });
     const check = (name: string) =>
       openssl(
@@ -62,7 +62,7 @@ peerTest("openssl verifies the server's certificate for its names", ["openssl"],
 Deno.test("openPlatform() finds its keys again, and files that only the owner reads", () =>
   withFolder(async (folder) => {
     const keysOf = async () => {
-      using platform = await openPlatform({ dataDirectory: `${folder}/data`, ...quiet });
+      await using platform = await openPlatform({ dataDirectory: `${folder}/data`, ...quiet });
       return [pemOf(platform.agentAuthority.certificate), platform.signingKey.keyId, platform.pepper.toHex()];
     };
     assert.deepEqual(await keysOf(), await keysOf());
@@ -82,14 +82,14 @@ Deno.test("openPlatform() of two processes that come at once to a new folder mak
       pemOf(agentAuthority.certificate),
       pemOf(serverAuthority.certificate),
     ]);
-    for (const platform of opened) platform[Symbol.dispose]();
+    for (const platform of opened) await platform[Symbol.asyncDispose]();
     assert.deepEqual([keys[1], keys[2]], [keys[0], keys[0]]);
   }));
 
 for (const name of ["agent-authority.key", "agent-authority.pem", "signing.key", "code-pepper.key"]) {
   Deno.test(`openPlatform() does not replace ${name} when it was lost`, () =>
     withFolder(async (folder) => {
-      (await openPlatform({ dataDirectory: folder, ...quiet }))[Symbol.dispose]();
+      await (await openPlatform({ dataDirectory: folder, ...quiet }))[Symbol.asyncDispose]();
       await Deno.remove(`${folder}/${name}`);
       await assert.rejects(openPlatform({ dataDirectory: folder, ...quiet }), {
         name: "ConfigError",
@@ -100,7 +100,7 @@ for (const name of ["agent-authority.key", "agent-authority.pem", "signing.key",
 
 Deno.test("serve() makes a new server certificate when it is for other names", () =>
   withFolder(async (folder) => {
-    using platform = await openPlatform({ dataDirectory: folder, ...quiet });
+    await using platform = await openPlatform({ dataDirectory: folder, ...quiet });
     const served = async (names: string[]) => {
       await using _ = await serve(platform, { host: "127.0.0.1", port: 0, names });
       return await Deno.readTextFile(`${folder}/server.pem`);
@@ -112,7 +112,7 @@ Deno.test("serve() makes a new server certificate when it is for other names", (
 
 Deno.test("serve() says that a port is taken", () =>
   withFolder(async (folder) => {
-    using platform = await openPlatform({ dataDirectory: folder, ...quiet });
+    await using platform = await openPlatform({ dataDirectory: folder, ...quiet });
     await using first = await serve(platform, { host: "127.0.0.1", port: 0, names: ["localhost"] });
     await assert.rejects(serve(platform, { host: "127.0.0.1", port: first.port, names: ["localhost"] }), {
       name: "UnavailableError",

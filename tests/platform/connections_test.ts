@@ -99,7 +99,7 @@ async function untilPolled(platform: TestPlatform, agent: TestAgent): Promise<vo
 for (const [name, hold] of Object.entries(strangers)) {
   Deno.test(`${name}: ended after seconds, and agents get through meanwhile`, async () => {
     await using platform = await startTestPlatform({ connections: limits });
-    const agent = await activatedAgent(platform, platform.customer("Acme"));
+    const agent = await activatedAgent(platform, await platform.customer("Acme"));
     using client = connect(platform, agent.identity);
     const poll = () => reasonOf(call(client, { method: client.poll, request: pollOf(agent) }));
     assert.equal(await poll(), "answered");
@@ -117,7 +117,7 @@ for (const [name, hold] of Object.entries(strangers)) {
 
 Deno.test("an agent gets through beside a stranger of the same address who never stops dialing", async () => {
   await using platform = await startTestPlatform({ connections: limits });
-  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
   const open = new Set<Held>();
   const dialing = setInterval(() => {
     for (let i = 0; i < 4; i++) {
@@ -134,7 +134,7 @@ Deno.test("an agent gets through beside a stranger of the same address who never
 
 Deno.test("three thousand connections of a hundred sources leave the room of agents", async () => {
   await using platform = await startTestPlatform({ connections: limits });
-  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
   const all: Held[] = [];
   for (let round = 0; round < 30; round++) {
     for (let i = 0; i < 100; i++) all.push(dial(platform, `127.0.1.${i + 1}`));
@@ -146,8 +146,8 @@ Deno.test("three thousand connections of a hundred sources leave the room of age
 
 Deno.test("a certificate that is not known reserves no room", async () => {
   await using platform = await startTestPlatform({ connections: { ...limits, withoutCallMs: 300 } });
-  const agent = await activatedAgent(platform, platform.customer("Acme"));
-  platform.platform.store.tenant(agent.tenant.customerId).run(
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
+  await agent.tenant.run(
     "UPDATE agents SET state = 'revoked' WHERE customer_id = :customer",
   );
   const { privateKeyPem: key, chain: cert } = agent.identity;

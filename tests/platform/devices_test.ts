@@ -22,7 +22,7 @@ interface Seen extends ReadingParts {
 /** What the devices of one customer are after two of its agents have seen this, in this order. */
 async function devicesAfter(seen: Seen[]) {
   await using platform = await startTestPlatform();
-  const customer = platform.customer("Acme");
+  const customer = await platform.customer("Acme");
   const agents: TestAgent[] = [await activatedAgent(platform, customer), await activatedAgent(platform, customer)];
   for (const [i, { by = 0, day, site = "Berlin", engineId, deviceKey = "", ...parts }] of seen.entries()) {
     const reading: Reading = readingOf({ observedAt: new Date(startMs + day * dayMs), ...parts });
@@ -32,12 +32,12 @@ async function devicesAfter(seen: Seen[]) {
     const records = [recordOf({ ...reading, snmp }, { site, deviceKey })];
     await call(client, { method: client.upload, request: batchOf(agent, { sequence: i + 1, records }) });
   }
-  return listDevices(customer.tenant).map((device) => ({
+  return await Promise.all((await listDevices(customer.tenant)).map(async (device) => ({
     ...device,
     by: agents.findIndex(({ agentId }) => agentId === device.agent_id),
-    history: historyOf(customer.tenant, device.device_id).map(({ kind }) => kind),
-    knownBy: evidenceOf(customer.tenant, device.device_id).map(({ kind }) => kind),
-  }));
+    history: (await historyOf(customer.tenant, device.device_id)).map(({ kind }) => kind),
+    knownBy: (await evidenceOf(customer.tenant, device.device_id)).map(({ kind }) => kind),
+  })));
 }
 
 Deno.test("a device that two agents see in turns is one, stays with the first, and has no endless history", async () => {

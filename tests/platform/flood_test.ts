@@ -67,7 +67,7 @@ function hold(session: http2.ClientHttp2Session, method: string): HeldCall {
 
 Deno.test("a connection without a handshake is closed, and agents go on meanwhile", async () => {
   await using platform = await startTestPlatform({ connections: { withoutCallMs: 2000 } });
-  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
   const idle = await Promise.all(Array.from({ length: 200 }, () => dial(platform)));
   await until("an agent of the same address gets through", async () => {
     using client = connect(platform, agent.identity);
@@ -81,7 +81,7 @@ Deno.test("a connection without a handshake is closed, and agents go on meanwhil
 
 Deno.test("connections beyond the most are closed at once, and the next one is taken when others have gone", async () => {
   await using platform = await startTestPlatform({ connections: { anonymousOfSource: 3, sureMs: 60_000 } });
-  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
   const held: Deno.TcpConn[] = [];
   await until("the activation's connection is gone, and three are held", async () => {
     for (const connection of held.splice(0)) connection.close();
@@ -110,7 +110,7 @@ for (const method of ["Poll", "Upload", "Renew"]) {
 
 Deno.test("one source may hold sixteen activations that do not go on", async () => {
   await using platform = await startTestPlatform();
-  const customer = platform.customer("Acme");
+  const customer = await platform.customer("Acme");
   {
     await using session = openSession(platform);
     for (let i = 0; i < 16; i++) hold(session, "Activate");

@@ -55,38 +55,41 @@ function greedyPoll(agent: TestAgent, i: number) {
 
 async function scene() {
   const platform = await startTestPlatform();
-  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
   const { store } = platform.platform;
-  // Nothing of this has to outlive a loss of power.
-  store.platformWide.run("PRAGMA synchronous = OFF");
-  const caller = { tenant: agent.tenant, agentId: agent.agentId };
-  const used = () => usageOf(agent.tenant, { agentId: agent.agentId, at: platform.clock.now() }).agentBytes;
-  return { platform, agent, store, caller, used };
+  const caller = { customerId: agent.tenant.customerId, agentId: agent.agentId };
+  const counted = async () =>
+    (await usageOf(agent.tenant, { agentId: agent.agentId, at: platform.clock.now() })).agentBytes;
+  return { platform, agent, caller, counted, size: () => store.transaction((tx) => store.usedBytes(tx)) };
 }
 
-function pollOften(platform: TestPlatform, { agent, from, to }: { agent: TestAgent; from: number; to: number }) {
-  const caller = { tenant: agent.tenant, agentId: agent.agentId };
-  for (let i = from; i < to; i++) poll(platform.platform, caller, greedyPoll(agent, i));
+async function pollOften(platform: TestPlatform, { agent, from, to }: { agent: TestAgent; from: number; to: number }) {
+  const caller = { customerId: agent.tenant.customerId, agentId: agent.agentId };
+  for (let i = from; i < to; i++) await poll(platform.platform, caller, greedyPoll(agent, i));
 }
 
 Deno.test("polls of one agent make the store grow by a bound a day, however many there are", async () => {
-  const { platform, agent, store, used } = await scene();
+  const { platform, agent, counted, size } = await scene();
   await using _ = platform;
   // Not near midnight.
   platform.clock.advance(day - platform.clock.now().getTime() % day + 1000);
-  const before = store.usedBytes();
-  pollOften(platform, { agent, from: 0, to: 1200 });
-  const atFirst = store.usedBytes();
-  pollOften(platform, { agent, from: 1200, to: 1800 });
-  const after = store.usedBytes();
+  const before = await size();
+  await pollOften(platform, { agent, from: 0, to: 1200 });
+  const atFirst = await size();
+  await pollOften(platform, { agent, from: 1200, to: 1800 });
+  const after = await size();
   assert.ok(after - before < mostBytesOfPolls, `${after - before} bytes`);
   // What comes later takes the place of what was there: 100,000 polls are as much as 1,200.
   assert.ok(after - atFirst < 300_000, `${after - atFirst} bytes more`);
-  assert.ok(Math.abs(used() - (after - before)) < 20_000, `${used()} bytes are counted of ${after - before}`);
+  const used = await counted();
+  assert.ok(Math.abs(used - (after - before)) < 20_000, `${used} bytes are counted of ${after - before}`);
   platform.clock.advance(day);
-  pollOften(platform, { agent, from: 1800, to: 2400 });
-  assert.ok(store.usedBytes() - after < mostBytesOfPolls, `${store.usedBytes() - after} bytes on the second day`);
-  const left = listAudit(store, { limit: 100_000 }).filter(({ action }) => action === "entriesLeftOut");
+  await pollOften(platform, { agent, from: 1800, to: 2400 });
+  const second = await size() - after;
+  assert.ok(second < mostBytesOfPolls, `${second} bytes on the second day`);
+  const left = (await listAudit(platform.queries, { limit: 100_000 })).filter(({ action }) =>
+    action === "entriesLeftOut"
+  );
   assert.deepEqual(left.map(({ actor }) => actor).sort(), [
     `agent:${agent.agentId}`,
     `agent:${agent.agentId}`,
@@ -95,24 +98,28 @@ Deno.test("polls of one agent make the store grow by a bound a day, however many
 });
 
 Deno.test("what batches make of devices, and batches that are rejected, count as well", async () => {
-  const { platform, agent, store, caller, used } = await scene();
+  const { platform, agent, caller, counted, size } = await scene();
   await using _ = platform;
   const name = (i: number) => `${i}`.padEnd(255, "x");
   const records = Array.from(
     { length: 500 },
     (_, i) => recordOf(readingOf({ serial: `S${i}`, model: name(i), address: `10.1.${i >> 8}.${i & 255}` })),
   );
-  let before = store.usedBytes();
-  upload(platform.platform, caller, batchOf(agent, { sequence: 1, records }));
-  let grown = store.usedBytes() - before;
-  assert.ok(grown > 500 * 1000 && Math.abs(used() - grown) < 20_000, `${used()} bytes are counted of ${grown}`);
-  const counted = used();
-  before = store.usedBytes();
+  let before = await size();
+  await upload(platform.platform, caller, batchOf(agent, { sequence: 1, records }));
+  let grown = await size() - before;
+  let used = await counted();
+  assert.ok(grown > 500 * 1000 && Math.abs(used - grown) < 20_000, `${used} bytes are counted of ${grown}`);
+  before = await size();
   for (let sequence = 2; sequence < 500; sequence++) {
     const broken = { ...batchOf(agent, { sequence, records: [] }), compression: Compression.GZIP, recordCount: 1 };
-    const { rejections } = upload(platform.platform, caller, { ...broken, payload: broken.payload.subarray(0, 3) });
+    const { rejections } = await upload(platform.platform, caller, {
+      ...broken,
+      payload: broken.payload.subarray(0, 3),
+    });
     assert.ok(rejections.some(({ reason }) => reason === RejectionReason.MALFORMED));
   }
-  grown = store.usedBytes() - before;
-  assert.ok(grown > 0 && Math.abs(used() - counted - grown) < 20_000, `${used() - counted} are counted of ${grown}`);
+  grown = await size() - before;
+  used = await counted() - used;
+  assert.ok(grown > 0 && Math.abs(used - grown) < 20_000, `${used} are counted of ${grown}`);
 });

@@ -20,7 +20,7 @@ Deno.test("Upload of one batch by two connections at once stores it once", async
   for (const { highestContiguousSequence, rejections } of answers) {
     assert.deepEqual([highestContiguousSequence, rejections], [1n, []]);
   }
-  assert.equal(countRecords(bench.agent.tenant, "reading"), 500);
+  assert.equal(await countRecords(bench.agent.tenant, "reading"), 500);
 });
 
 Deno.test("Upload keeps the first of two records with one id in one batch", async () => {
@@ -30,7 +30,10 @@ Deno.test("Upload keeps the first of two records with one id in one batch", asyn
   const records = [10, 20].map((total) => recordOf(readingOf({ total }), { recordId }));
   const { rejections } = await bench.upload(batchOf(bench.agent, { sequence: 1, records }));
   assert.deepEqual(rejections, []);
-  assert.deepEqual(latestMeters(tenant, listDevices(tenant)[0]!.device_id).map(({ value }) => value), [5, 10]);
+  assert.deepEqual((await latestMeters(tenant, (await listDevices(tenant))[0]!.device_id)).map(({ value }) => value), [
+    5,
+    10,
+  ]);
 });
 
 Deno.test("Upload takes 5,000 records and rejects 5,001", async () => {
@@ -90,9 +93,9 @@ Deno.test("Upload knows a device again whose texts are endless, or hold what end
       assert.deepEqual((await bench.upload(batch)).rejections, []);
     }
   }
-  const devices = listDevices(agent.tenant);
+  const devices = await listDevices(agent.tenant);
   assert.deepEqual(devices.map(({ model }) => model?.length).toSorted(), [2, 255, 3]);
-  for (const { device_id } of devices) assert.equal(historyOf(agent.tenant, device_id).length, 1);
+  for (const { device_id } of devices) assert.equal((await historyOf(agent.tenant, device_id)).length, 1);
 });
 
 const odd = [
@@ -119,8 +122,8 @@ for (const { name, change, location } of odd) {
     const payload = Buffer.from(gzipSync(list.uint32(7 << 3 | 2).string("new").finish()));
     const { rejections } = await bench.upload(batchOf(bench.agent, { sequence: 1, records: [record], payload }));
     assert.deepEqual(rejections, []);
-    assert.deepEqual(listDevices(tenant).map((device) => device.location), [location]);
-    const kept = tenant.get<{ record: Uint8Array }>("SELECT record FROM readings WHERE customer_id = :customer");
+    assert.deepEqual((await listDevices(tenant)).map((device) => device.location), [location]);
+    const kept = await tenant.get<{ record: Uint8Array }>("SELECT record FROM readings WHERE customer_id = :customer");
     assert.deepEqual(Buffer.from(unpackRecord(kept!.record)), bytes);
   });
 }
@@ -133,5 +136,5 @@ Deno.test("Upload believes what is read after a clock was set right", async () =
   for (const [i, record] of [ahead, right].entries()) {
     await bench.upload(batchOf(agent, { sequence: i + 1, records: [record] }));
   }
-  assert.deepEqual(listDevices(agent.tenant).map(({ address }) => address), ["10.1.0.9"]);
+  assert.deepEqual((await listDevices(agent.tenant)).map(({ address }) => address), ["10.1.0.9"]);
 });

@@ -23,7 +23,7 @@ import {
 } from "../fixtures/platform_fixture.ts";
 import { batchOf, readingOf, recordOf } from "../fixtures/platform_uploads.ts";
 
-function ask(platform: TestPlatform, agent: TestAgent, options: { minutes: number }): string {
+async function ask(platform: TestPlatform, agent: TestAgent, options: { minutes: number }): Promise<string> {
   const taskId = crypto.randomUUID();
   const at = platform.clock.now();
   const expiresAt = new Date(at.getTime() + options.minutes * 60_000);
@@ -35,7 +35,7 @@ function ask(platform: TestPlatform, agent: TestAgent, options: { minutes: numbe
     payload: { $case: "ping", value: { target: "10.1.0.7", count: 4 } },
   });
   const signed = signTask(platform.platform.signingKey, task);
-  addTask(agent.tenant, { taskId, agentId: agent.agentId, kind: "ping", signed, at, expiresAt });
+  await addTask(agent.tenant, { taskId, agentId: agent.agentId, kind: "ping", signed, at, expiresAt });
   return taskId;
 }
 
@@ -49,12 +49,12 @@ function isSigned({ task, signature }: SignedTask, publicKey: Uint8Array): boole
 
 Deno.test("Poll gives a configuration whose hash the agent does not have", async () => {
   await using platform = await startTestPlatform();
-  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using client = connect(platform, agent.identity);
   const poll = (configHash: string) => call(client, { method: client.poll, request: pollOf(agent, { configHash }) });
   assert.equal((await poll("")).config, undefined);
   const document = configDocument(PlatformConfig.fromPartial({ pollIntervalSeconds: 77 }));
-  setAgentConfig(agent.tenant, { agentId: agent.agentId, document, at: new Date() });
+  await setAgentConfig(agent.tenant, { agentId: agent.agentId, document, at: new Date() });
   const answer = await poll("");
   assert.deepEqual(PlatformConfig.decode(answer.config!.content).pollIntervalSeconds, 77);
   assert.equal(answer.nextPollSeconds, 77);
@@ -63,7 +63,7 @@ Deno.test("Poll gives a configuration whose hash the agent does not have", async
 
 Deno.test("Poll asks once for an effective configuration that the platform does not hold", async () => {
   await using platform = await startTestPlatform();
-  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using client = connect(platform, agent.identity);
   const poll = (more: Partial<PollRequest>) => call(client, { method: client.poll, request: pollOf(agent, more) });
   assert.equal((await poll({ effectiveConfigHash: "h1" })).sendEffectiveConfig, true);
@@ -74,10 +74,10 @@ Deno.test("Poll asks once for an effective configuration that the platform does 
 
 Deno.test("Poll gives a signed task until a result of it arrives", async () => {
   await using platform = await startTestPlatform();
-  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using client = connect(platform, agent.identity);
   const poll = (more: Partial<PollRequest> = {}) => call(client, { method: client.poll, request: pollOf(agent, more) });
-  const taskId = ask(platform, agent, { minutes: 60 });
+  const taskId = await ask(platform, agent, { minutes: 60 });
   for (const _ of [1, 2]) {
     const [signed, ...others] = (await poll()).tasks;
     assert.equal(others.length, 0);
@@ -93,22 +93,22 @@ Deno.test("Poll gives a signed task until a result of it arrives", async () => {
   await poll({ taskResults: [result(TaskState.SUCCEEDED)] });
   await poll({ taskResults: [result(TaskState.RUNNING)] });
   await poll({ taskResults: [result(TaskState.FAILED)] });
-  assert.deepEqual(listTasks(agent.tenant).map(({ state }) => state), ["succeeded"]);
+  assert.deepEqual((await listTasks(agent.tenant)).map(({ state }) => state), ["succeeded"]);
 });
 
 Deno.test("Poll does not give an expired task", async () => {
   await using platform = await startTestPlatform();
-  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using client = connect(platform, agent.identity);
-  ask(platform, agent, { minutes: 1 });
+  await ask(platform, agent, { minutes: 1 });
   platform.clock.advance(60_000);
   assert.deepEqual((await call(client, { method: client.poll, request: pollOf(agent) })).tasks, []);
-  assert.deepEqual(listTasks(agent.tenant).map(({ state }) => state), ["expired"]);
+  assert.deepEqual((await listTasks(agent.tenant)).map(({ state }) => state), ["expired"]);
 });
 
 Deno.test("Poll refuses a status without ids, and more than it keeps", async () => {
   await using platform = await startTestPlatform();
-  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using client = connect(platform, agent.identity);
   for (
     const request of [
@@ -124,7 +124,7 @@ Deno.test("Poll refuses a status without ids, and more than it keeps", async () 
 
 Deno.test("Renew gives a certificate for another key, and ends the one before when it is used", async () => {
   await using platform = await startTestPlatform();
-  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using before = connect(platform, agent.identity);
   const { privateKeyPem, csr } = await newKeyAndCsr();
   const { certificates } = await call(before, { method: before.renew, request: { csr } });
@@ -141,10 +141,10 @@ Deno.test("Renew gives a certificate for another key, and ends the one before wh
 
 Deno.test("a revoked agent is refused every call at once, with the reason", async () => {
   await using platform = await startTestPlatform();
-  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using client = connect(platform, agent.identity);
   await call(client, { method: client.poll, request: pollOf(agent) });
-  assert.ok(revokeAgent(agent.tenant, { agentId: agent.agentId, reason: "lost", at: new Date() }));
+  assert.ok(await revokeAgent(agent.tenant, { agentId: agent.agentId, reason: "lost", at: new Date() }));
   const { csr } = await newKeyAndCsr();
   const upload = batchOf(agent, { sequence: 1, records: [recordOf(readingOf())] });
   assert.deepEqual(
@@ -155,12 +155,12 @@ Deno.test("a revoked agent is refused every call at once, with the reason", asyn
     ],
     ["agent-revoked", "agent-revoked", "agent-revoked"],
   );
-  assert.equal(maybeAgent(agent.tenant, agent.agentId)?.state, "revoked");
+  assert.equal((await maybeAgent(agent.tenant, agent.agentId))?.state, "revoked");
 });
 
 Deno.test("a certificate is refused after its end, by the platform's own clock", async () => {
   await using platform = await startTestPlatform();
-  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using client = connect(platform, agent.identity);
   platform.clock.advance(90 * 86_400_000);
   assert.equal(
@@ -171,11 +171,13 @@ Deno.test("a certificate is refused after its end, by the platform's own clock",
 
 Deno.test("the audit log tells the life of an agent and holds together", async () => {
   await using platform = await startTestPlatform();
-  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using client = connect(platform, agent.identity);
   await call(client, { method: client.renew, request: { csr: (await newKeyAndCsr()).csr } });
-  const { store } = platform.platform;
-  const actions = listAudit(store, { customerId: agent.tenant.customerId, limit: 10 }).map(({ action }) => action);
+  const { queries } = platform;
+  const actions = (await listAudit(queries, { customerId: agent.tenant.customerId, limit: 10 })).map(({ action }) =>
+    action
+  );
   assert.deepEqual(actions, ["agentActivated", "certificateRenewed"]);
-  assert.equal(verifyAudit(store).brokenAt, undefined);
+  assert.equal((await verifyAudit(queries)).brokenAt, undefined);
 });

@@ -37,7 +37,7 @@ async function uploaded(platform: Parameters<typeof connect>[0], agent: TestAgen
 
 Deno.test("an agent over its day is told which limit and by how much, and its batch is taken the next day", async () => {
   await using platform = await startTestPlatform({ quotas: { agentBytes: 8000 } });
-  const customer = platform.customer("Acme");
+  const customer = await platform.customer("Acme");
   const [agent, other] = [await activatedAgent(platform, customer), await activatedAgent(platform, customer)];
   const first = batchOf(agent, { sequence: 1, records: records(20) });
   const second = batchOf(agent, { sequence: 2, records: records(20) });
@@ -56,7 +56,7 @@ Deno.test("an agent over its day is told which limit and by how much, and its ba
   }
   assert.equal((await send(first)).highestContiguousSequence, 1n, "a repetition is answered");
   assert.equal((await uploaded(platform, other, 1)).highestContiguousSequence, 1n);
-  const told = listAudit(platform.platform.store, { limit: 100 }).filter(({ action }) => action === "quotaReached");
+  const told = (await listAudit(platform.queries, { limit: 100 })).filter(({ action }) => action === "quotaReached");
   assert.equal(told.length, 1, "one entry, however often it tries");
   platform.clock.advance(86_400_000);
   const answer = await send(second);
@@ -65,9 +65,9 @@ Deno.test("an agent over its day is told which limit and by how much, and its ba
 
 Deno.test("the agents of a customer share its day, and other customers have their own", async () => {
   await using platform = await startTestPlatform({ quotas: { customerBytes: 8000 } });
-  const customer = platform.customer("Acme");
+  const customer = await platform.customer("Acme");
   const [one, two] = [await activatedAgent(platform, customer), await activatedAgent(platform, customer)];
-  const stranger = await activatedAgent(platform, platform.customer("Other"));
+  const stranger = await activatedAgent(platform, await platform.customer("Other"));
   await uploaded(platform, one, 1);
   assert.equal(await reasonOf(uploaded(platform, two, 1)), "too-many-requests");
   assert.equal(await reasonOf(uploaded(platform, stranger, 1)), "answered");
@@ -75,7 +75,7 @@ Deno.test("the agents of a customer share its day, and other customers have thei
 
 Deno.test("a small payload does not become a large batch", async () => {
   await using platform = await startTestPlatform();
-  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using client = connect(platform, agent.identity);
   const long = recordOf(readingOf({ model: "x".repeat(15_000) }));
   const list = Array.from({ length: 400 }, () => ({ ...long, recordId: crypto.randomUUID() }));
@@ -88,7 +88,7 @@ Deno.test("a small payload does not become a large batch", async () => {
 
 Deno.test("a text that is too long is refused with its place, and the other records are stored small", async () => {
   await using platform = await startTestPlatform();
-  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using client = connect(platform, agent.identity);
   const good = recordOf(readingOf({ serial: "GOOD", model: "x".repeat(60_000) }));
   const bad = recordOf(readingOf({ serial: "BAD", model: "x".repeat(70_000) }));
@@ -96,15 +96,17 @@ Deno.test("a text that is too long is refused with its place, and the other reco
   const { rejections } = await call(client, { method: client.upload, request });
   assert.equal(rejections[0]?.reason, INVALID_RECORD);
   assert.match(rejections[0]!.message, /reading\.model has 70000 characters, at most 65536/);
-  const rows = agent.tenant.all<{ device_id: string; record: Uint8Array }>(
+  const rows = await agent.tenant.all<{ device_id: string; record: Uint8Array }>(
     "SELECT device_id, record FROM readings WHERE customer_id = :customer",
   );
   assert.equal(rows.length, 1);
   assert.ok(rows[0]!.record.length < 1000);
-  const [read] = newestReadings(agent.tenant, { deviceId: rows[0]!.device_id, limit: 1 });
+  const [read] = await newestReadings(agent.tenant, { deviceId: rows[0]!.device_id, limit: 1 });
   assert.deepEqual(Buffer.from(read!.record), Buffer.from(UploadedRecord.encode(good).finish()));
   // As it was stored before records were compressed.
-  agent.tenant.run("UPDATE readings SET record = :record WHERE customer_id = :customer", { record: read!.record });
-  const [old] = newestReadings(agent.tenant, { deviceId: rows[0]!.device_id, limit: 1 });
+  await agent.tenant.run("UPDATE readings SET record = :record WHERE customer_id = :customer", {
+    record: read!.record,
+  });
+  const [old] = await newestReadings(agent.tenant, { deviceId: rows[0]!.device_id, limit: 1 });
   assert.deepEqual(old!.record, read!.record);
 });

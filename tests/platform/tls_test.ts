@@ -52,7 +52,7 @@ async function identityBy(
 
 Deno.test("calls other than Activate are refused without a certificate of a known agent", async (t) => {
   await using platform = await startTestPlatform();
-  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
   const commonName = agent.agentId;
   const cases = [
     { name: "no certificate", identity: undefined },
@@ -86,7 +86,7 @@ Deno.test("calls other than Activate are refused without a certificate of a know
 
 Deno.test("a certificate is worth nothing without its private key", async () => {
   await using platform = await startTestPlatform();
-  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
   const { privateKeyPem } = await newKeyAndCsr();
   // The library refuses the pair, or the server the handshake; either way nobody is let in.
   const outcome = await (async () => {
@@ -134,7 +134,7 @@ for (const version of ["-tls1", "-tls1_1"]) {
 
 Deno.test("a message of more than 4 MB is refused and the next call is answered", async () => {
   await using platform = await startTestPlatform();
-  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using client = connect(platform, agent.identity);
   const huge = { ...batchOf(agent, { sequence: 1, records: [] }), payload: Buffer.alloc(5 * 1024 * 1024) };
   const error = await call(client, { method: client.upload, request: huge }).catch((error) => error);
@@ -144,7 +144,7 @@ Deno.test("a message of more than 4 MB is refused and the next call is answered"
 
 Deno.test("garbage instead of a message is refused and the next call is answered", async () => {
   await using platform = await startTestPlatform();
-  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
   const roots = Buffer.from(platform.serverAuthority);
   const { privateKeyPem: key, chain } = agent.identity;
   const client = new AgentServiceClient(
@@ -193,7 +193,7 @@ Deno.test("a call whose message never comes is ended", async () => {
 
 Deno.test("bytes that are no TLS, and HTTP/2 that is no gRPC, do no harm", async () => {
   await using platform = await startTestPlatform();
-  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
   const port = Number(platform.target.split(":")[1]);
   for (const bytes of ["GET / HTTP/1.1\r\n\r\n", "\u0016\u0003\u0001\u0000\u0000", "\0".repeat(70_000)]) {
     using socket = await Deno.connect({ hostname: "127.0.0.1", port });
@@ -220,7 +220,7 @@ Deno.test("bytes that are no TLS, and HTTP/2 that is no gRPC, do no harm", async
 
 Deno.test("the agent authority signs no server, and its certificates name the agent", async () => {
   await using platform = await startTestPlatform();
-  const { identity, agentId } = await activatedAgent(platform, platform.customer("Acme"));
+  const { identity, agentId } = await activatedAgent(platform, await platform.customer("Acme"));
   const certificate = new x509.X509Certificate(identity.chain);
   assert.equal(certificate.subject, `CN=${agentId}`, "not what the request asked for");
   assert.deepEqual([...certificate.getExtension(x509.ExtendedKeyUsageExtension)!.usages], [

@@ -32,12 +32,12 @@ interface Bench extends AsyncDisposable {
   poll(more?: Partial<PollRequest>, status?: Partial<AgentStatus>): ReturnType<typeof call>;
   send(path: string, bytes: Uint8Array): Promise<string>;
   /** What the audit log has, without the activation. */
-  audit(): [action: string, detail: Record<string, unknown>][];
+  audit(): Promise<[action: string, detail: Record<string, unknown>][]>;
 }
 
 async function startBench(): Promise<Bench> {
   const platform = await startTestPlatform();
-  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
   const client = connect(platform, agent.identity);
   return {
     platform,
@@ -50,8 +50,8 @@ async function startBench(): Promise<Bench> {
           client.makeUnaryRequest(`/opendca.v1.AgentService/${path}`, same, same, ...args)) as never;
       return reasonOf(call(client, { method, request: Buffer.from(bytes) }));
     },
-    audit: () =>
-      listAudit(platform.platform.store, { limit: 100 }).filter(({ action }) => action !== "agentActivated")
+    audit: async () =>
+      (await listAudit(platform.queries, { limit: 100 })).filter(({ action }) => action !== "agentActivated")
         .map(({ action, detail }) => [action, JSON.parse(detail)]),
     async [Symbol.asyncDispose]() {
       client.close();
@@ -86,12 +86,12 @@ for (const { name, heads, rewound } of ledgers) {
     await using bench = await startBench();
     for (const ledgerHead of heads) await bench.poll({}, { ledgerHead });
     const { tenant, agentId } = bench.agent;
-    const kept = listLedgerHeads(tenant, agentId).toReversed();
+    const kept = (await listLedgerHeads(tenant, agentId)).toReversed();
     assert.deepEqual(kept.map((row) => row.rewound), rewound);
     const reasons = rewound.filter((reason) => reason !== null);
-    assert.equal(maybeAgent(tenant, agentId)?.ledger_rewound_reason, reasons[0] ?? null);
+    assert.equal((await maybeAgent(tenant, agentId))?.ledger_rewound_reason, reasons[0] ?? null);
     assert.deepEqual(
-      bench.audit().map(([action, { reason }]) => [action, reason]),
+      (await bench.audit()).map(([action, { reason }]) => [action, reason]),
       reasons.map((why) => ["ledgerRewound", why]),
     );
   });
@@ -109,67 +109,69 @@ for (
   Deno.test(`Poll refuses a ledger head with ${name}`, async () => {
     await using bench = await startBench();
     assert.equal(await reasonOf(bench.poll({}, { ledgerHead })), "invalid-request");
-    assert.deepEqual(listLedgerHeads(bench.agent.tenant, bench.agent.agentId), []);
+    assert.deepEqual(await listLedgerHeads(bench.agent.tenant, bench.agent.agentId), []);
   });
 }
 
-Deno.test("noteLedgerHead() keeps the latest thousand", async () => {
+Deno.test("await noteLedgerHead() keeps the latest thousand", async () => {
   await using platform = await startTestPlatform();
-  const { tenant, agentId } = await activatedAgent(platform, platform.customer("Acme"));
-  platform.platform.store.transaction(() => {
+  const { tenant, agentId } = await activatedAgent(platform, await platform.customer("Acme"));
+  await platform.platform.store.transaction(async (tx) => {
     for (let number = 1; number <= mostLedgerHeads + 2; number++) {
-      noteLedgerHead(tenant, { agentId, number, hash: hash("a"), at: new Date() });
+      await noteLedgerHead(tx.tenant(tenant.customerId), { agentId, number, hash: hash("a"), at: new Date() });
     }
   });
-  const heads = listLedgerHeads(tenant, agentId);
+  const heads = await listLedgerHeads(tenant, agentId);
   assert.deepEqual([heads.length, heads[0]?.number, heads.at(-1)?.number], [mostLedgerHeads, mostLedgerHeads + 2, 3]);
 });
 
 Deno.test("Poll keeps what the policy refused, and logs it when it changes", async () => {
   await using bench = await startBench();
   const { tenant, agentId } = bench.agent;
-  const kept = () => configRefusalsOf(maybeAgent(tenant, agentId)!);
+  const kept = async () => configRefusalsOf((await maybeAgent(tenant, agentId))!);
   await bench.poll();
-  assert.deepEqual(bench.audit(), []);
+  assert.deepEqual(await bench.audit(), []);
   await bench.poll({ configRefusals: ["range 10.0.0.0/8", "rate 0"] });
   await bench.poll({ configRefusals: ["range 10.0.0.0/8", "rate 0"] });
-  assert.deepEqual(kept(), ["range 10.0.0.0/8", "rate 0"]);
+  assert.deepEqual(await kept(), ["range 10.0.0.0/8", "rate 0"]);
   await bench.poll({ configRefusals: [] });
-  assert.deepEqual(kept(), []);
-  assert.deepEqual(bench.audit(), [
+  assert.deepEqual(await kept(), []);
+  assert.deepEqual(await bench.audit(), [
     ["configRefused", { refusals: "range 10.0.0.0/8; rate 0" }],
     ["configRefusalsEnded", { refusals: "" }],
   ]);
   await bench.poll({ configRefusals: Array.from({ length: 1000 }, () => "x".repeat(1000)) });
-  assert.deepEqual([kept().length, kept()[0]!.length], [100, 500]);
+  assert.deepEqual([(await kept()).length, (await kept())[0]!.length], [100, 500]);
 });
 
 Deno.test("a refused task is in the audit log once, by poll or by upload; one that nobody made as well", async () => {
   await using bench = await startBench();
   const { agent, platform } = bench;
-  const ask = (): string => {
+  const ask = async (): Promise<string> => {
     const taskId = crypto.randomUUID();
     const signed = signTask(platform.platform.signingKey, Task.create({ taskId, agentId: agent.agentId }));
     const expiresAt = new Date(Date.now() + 60_000);
-    addTask(agent.tenant, { taskId, agentId: agent.agentId, kind: "ping", signed, at: new Date(), expiresAt });
+    await addTask(agent.tenant, { taskId, agentId: agent.agentId, kind: "ping", signed, at: new Date(), expiresAt });
     return taskId;
   };
   const refused = (taskId: string, message: string) =>
     TaskResult.create({ taskId, state: TaskState.REFUSED, refusal: RefusalReason.POLICY, message });
-  const polled = refused(ask(), "ping is not allowed");
+  const polled = refused(await ask(), "ping is not allowed");
   const unknown = refused(crypto.randomUUID(), "who asked?");
   for (const _ of [1, 2]) await bench.poll({ taskResults: [polled] });
   const answer = await bench.poll({ taskResults: [unknown] }) as { acknowledgedTaskIds: string[] };
   assert.deepEqual(answer.acknowledgedTaskIds, [unknown.taskId], "so that it is not told for ever");
   using client = connect(platform, agent.identity);
-  const record = recordOf(readingOf(), { content: { $case: "taskResult", value: refused(ask(), "nor is this") } });
+  const record = recordOf(readingOf(), {
+    content: { $case: "taskResult", value: refused(await ask(), "nor is this") },
+  });
   await call(client, { method: client.upload, request: batchOf(agent, { sequence: 1, records: [record] }) });
-  assert.deepEqual(bench.audit().map(([action, { reason, message }]) => [action, reason, message]), [
+  assert.deepEqual((await bench.audit()).map(([action, { reason, message }]) => [action, reason, message]), [
     ["taskRefused", "POLICY", "ping is not allowed"],
     ["unknownTaskRefused", "POLICY", "who asked?"],
     ["taskRefused", "POLICY", "nor is this"],
   ]);
-  assert.deepEqual(listTasks(agent.tenant).map(({ state }) => state), ["refused", "refused"]);
+  assert.deepEqual((await listTasks(agent.tenant)).map(({ state }) => state), ["refused", "refused"]);
 });
 
 /* Seconds of a google.protobuf.Timestamp that no Date can hold. */
@@ -185,7 +187,7 @@ Deno.test("a time that no calendar has is left out, in a status and in a result 
   const taskId = crypto.randomUUID();
   const signed = signTask(bench.platform.platform.signingKey, Task.create({ taskId, agentId: agent.agentId }));
   const expiresAt = new Date(Date.now() + 60_000);
-  addTask(agent.tenant, { taskId, agentId: agent.agentId, kind: "ping", signed, at: new Date(), expiresAt });
+  await addTask(agent.tenant, { taskId, agentId: agent.agentId, kind: "ping", signed, at: new Date(), expiresAt });
   const result = new BinaryWriter().raw(
     TaskResult.encode(TaskResult.create({ taskId, state: TaskState.FAILED })).finish(),
   )
@@ -194,8 +196,8 @@ Deno.test("a time that no calendar has is left out, in a status and in a result 
     result.finish(),
   );
   assert.equal(await bench.send("Poll", request.finish()), "answered");
-  assert.deepEqual(listTasks(agent.tenant).map(({ state }) => state), ["failed"]);
-  const kept = Status.decode(maybeAgent(agent.tenant, agent.agentId)!.status!);
+  assert.deepEqual((await listTasks(agent.tenant)).map(({ state }) => state), ["failed"]);
+  const kept = Status.decode((await maybeAgent(agent.tenant, agent.agentId))!.status!);
   assert.deepEqual([kept.startedAt, kept.certificateNotAfter, kept.runId], [undefined, undefined, agent.runId]);
 });
 
@@ -204,7 +206,7 @@ Deno.test("Poll keeps only so much of a status", async () => {
   const fault = { code: "c".repeat(1000), message: "m\0".repeat(10_000), lastAt: undefined, count: 1 };
   const machine = { hostname: "h".repeat(100_000), os: "linux", arch: "", fingerprint: "f".repeat(100_000) };
   await bench.poll({}, { faults: Array.from({ length: 100 }, () => fault), machine });
-  const row = maybeAgent(bench.agent.tenant, bench.agent.agentId)!;
+  const row = (await maybeAgent(bench.agent.tenant, bench.agent.agentId))!;
   assert.ok(row.status!.length < 30_000, String(row.status!.length));
   assert.equal(row.hostname.length, 255);
 });
@@ -218,5 +220,5 @@ Deno.test("Poll refuses a text that is too long with its place and limit, and cu
   );
   assert.match(refused, /Cannot take the request as configHash has 1025 characters, at most 1024/);
   await bench.poll({}, { agentVersion: "v".repeat(10_000) });
-  assert.equal(maybeAgent(agent.tenant, agent.agentId)!.version, "v".repeat(50));
+  assert.equal((await maybeAgent(agent.tenant, agent.agentId))!.version, "v".repeat(50));
 });

@@ -11,7 +11,8 @@ import { upload } from "../../platform/services/upload.ts";
 import type { Platform } from "../../platform/services/platform.ts";
 import { createAgent } from "../../platform/store/agents.ts";
 import { createCustomer, createSite } from "../../platform/store/customers.ts";
-import { openStore, type Store } from "../../platform/store/store.ts";
+import { openSqliteStore } from "../../platform/store/sqlite/sqlite_store.ts";
+import { looseQueries } from "../fixtures/loose_queries.ts";
 import { readingOf, recordOf } from "../fixtures/platform_uploads.ts";
 
 const at = new Date("2026-03-02T08:00:00Z");
@@ -80,15 +81,16 @@ class Model {
 }
 
 /** Two agents of one customer in a store of a folder. */
-function startBench(folder: string) {
+async function startBench(folder: string) {
   const path = `${folder}/platform.db`;
-  let store: Store = openStore(path);
-  const { customer_id: customerId } = createCustomer(store, { name: "Acme", at });
-  const { site_id: siteId } = createSite(store.tenant(customerId), { name: "Berlin", at });
+  let store = openSqliteStore(path);
+  const { customer_id: customerId } = await createCustomer(looseQueries(store), { name: "Acme", at });
+  const tenant = looseQueries(store).tenant(customerId);
+  const { site_id: siteId } = await createSite(tenant, { name: "Berlin", at });
   const agent = { siteId, installationId: idOf(0), hostname: "", version: "", at };
-  const agentIds = [createAgent(store.tenant(customerId), agent), createAgent(store.tenant(customerId), agent)];
+  const agentIds = [await createAgent(tenant, agent), await createAgent(tenant, agent)];
 
-  function run(of: Step): UploadResponse | "died" {
+  async function run(of: Step): Promise<UploadResponse | "died"> {
     let left = of.diesAfter ?? Infinity;
     const now = () => {
       if (left-- <= 0) throw new Error("died");
@@ -97,7 +99,7 @@ function startBench(folder: string) {
     const quotas = defaultQuotas;
     const platform = { store, quotas, clock: { now, monotonicMs: () => 0 }, log() {} } as unknown as Platform;
     try {
-      return upload(platform, { tenant: store.tenant(customerId), agentId: agentIds[of.agent]! }, batchOf(of));
+      return await upload(platform, { customerId, agentId: agentIds[of.agent]! }, batchOf(of));
     } catch (error) {
       assert.equal((error as Error).message, "died");
       return "died";
@@ -106,30 +108,37 @@ function startBench(folder: string) {
 
   return {
     run,
-    reopen() {
-      store[Symbol.dispose]();
-      store = openStore(path);
+    async reopen() {
+      await store[Symbol.asyncDispose]();
+      store = openSqliteStore(path);
     },
-    stored: () =>
-      store.platformWide.all<{ agent_id: string; record_id: string }>("SELECT agent_id, record_id FROM readings")
-        .map(({ agent_id, record_id }) => `${agentIds.indexOf(agent_id)} ${Number(record_id.slice(-12))}`).sort(),
-    devices: () => store.platformWide.all<{ serial: string }>("SELECT serial FROM devices").map(({ serial }) => serial),
-    [Symbol.dispose]: () => store[Symbol.dispose](),
+    async stored() {
+      const rows = await looseQueries(store).all<{ agent_id: string; record_id: string }>(
+        "SELECT agent_id, record_id FROM readings",
+      );
+      return rows.map(({ agent_id, record_id }) => `${agentIds.indexOf(agent_id)} ${Number(record_id.slice(-12))}`)
+        .sort();
+    },
+    async devices() {
+      const rows = await looseQueries(store).all<{ serial: string }>("SELECT serial FROM devices");
+      return rows.map(({ serial }) => serial);
+    },
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
 }
 
-Deno.test("Upload stores what the model stores, whatever comes in whichever order", () => {
+Deno.test("Upload stores what the model stores, whatever comes in whichever order", async () => {
   let deaths = 0;
   let forks = 0;
-  fc.assert(
-    fc.property(fc.array(step, { minLength: 1, maxLength: 25 }), (steps) => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
       const folder = Deno.makeTempDirSync();
       try {
-        using bench = startBench(folder);
+        await using bench = await startBench(folder);
         const model = new Model();
         for (const of of steps) {
-          const answer = bench.run(of);
-          if (of.reopens) bench.reopen();
+          const answer = await bench.run(of);
+          if (of.reopens) await bench.reopen();
           if (answer === "died") {
             deaths += 1;
           } else {
@@ -138,9 +147,10 @@ Deno.test("Upload stores what the model stores, whatever comes in whichever orde
             forks += isFork ? 1 : 0;
             assert.deepEqual([Number(answer.highestContiguousSequence), told], [contiguous, isFork]);
           }
-          assert.deepEqual(bench.stored(), [...model.records].sort());
+          assert.deepEqual(await bench.stored(), [...model.records].sort());
         }
-        assert.equal(new Set(bench.devices()).size, bench.devices().length, "one device a serial number");
+        const devices = await bench.devices();
+        assert.equal(new Set(devices).size, devices.length, "one device a serial number");
       } finally {
         Deno.removeSync(folder, { recursive: true });
       }

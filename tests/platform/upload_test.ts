@@ -18,7 +18,7 @@ Deno.test("Upload stores readings, meters and the device", async () => {
   const observedAt = new Date(Date.now() - 60_000);
   const answer = await bench.upload(batchOf(agent, { sequence: 1, records: [recordOf(readingOf({ observedAt }))] }));
   assert.deepEqual(marks(answer), [1, []]);
-  const [device] = listDevices(agent.tenant);
+  const [device] = await listDevices(agent.tenant);
   assert.deepEqual([device?.serial, device?.address, device?.state, device?.total], [
     "ABC12345",
     "10.1.0.7",
@@ -26,7 +26,7 @@ Deno.test("Upload stores readings, meters and the device", async () => {
     1000,
   ]);
   assert.deepEqual(
-    latestMeters(agent.tenant, device!.device_id).map(({ name, value, unit, observed_at }) => [
+    (await latestMeters(agent.tenant, device!.device_id)).map(({ name, value, unit, observed_at }) => [
       name,
       value,
       unit,
@@ -41,7 +41,7 @@ Deno.test("Upload of the same batch again changes nothing and answers the same",
   const batch = batchOf(bench.agent, { sequence: 1, records: [recordOf(readingOf()), recordOf(readingOf())] });
   const answers = [await bench.upload(batch), await bench.upload(batch), await bench.upload(batch)];
   for (const answer of answers) assert.deepEqual(marks(answer), [1, []]);
-  assert.equal(countRecords(bench.agent.tenant, "reading"), 2);
+  assert.equal(await countRecords(bench.agent.tenant, "reading"), 2);
 });
 
 Deno.test("Upload out of order acknowledges only what has no gap before it", async () => {
@@ -52,7 +52,7 @@ Deno.test("Upload out of order acknowledges only what has no gap before it", asy
     acknowledged.push(Number((await bench.upload(batch(sequence))).highestContiguousSequence));
   }
   assert.deepEqual(acknowledged, [0, 0, 2, 2, 5]);
-  assert.equal(countRecords(bench.agent.tenant, "reading"), 5);
+  assert.equal(await countRecords(bench.agent.tenant, "reading"), 5);
 });
 
 Deno.test("Upload counts each epoch by itself, and a record once over all of them", async () => {
@@ -61,7 +61,7 @@ Deno.test("Upload counts each epoch by itself, and a record once over all of the
   await bench.upload(batchOf(bench.agent, { sequence: 1, records }));
   const answer = await bench.upload(batchOf(bench.agent, { sequence: 1, records, epoch: "epoch-2" }));
   assert.deepEqual(marks(answer), [1, []]);
-  assert.equal(countRecords(bench.agent.tenant, "reading"), 1);
+  assert.equal(await countRecords(bench.agent.tenant, "reading"), 1);
 });
 
 Deno.test("Upload of another content under the same sequence is a fork, and the agent is marked as copied", async () => {
@@ -70,9 +70,9 @@ Deno.test("Upload of another content under the same sequence is a fork, and the 
   await bench.upload(batchOf(agent, { sequence: 1, records: [recordOf(readingOf())] }));
   const answer = await bench.upload(batchOf(agent, { sequence: 1, records: [recordOf(readingOf())] }));
   assert.deepEqual(marks(answer), [1, [[1, RejectionReason.SEQUENCE_FORK]]]);
-  assert.equal(countRecords(agent.tenant, "reading"), 1);
+  assert.equal(await countRecords(agent.tenant, "reading"), 1);
   assert.equal(
-    maybeAgent(agent.tenant, agent.agentId)?.suspected_clone_reason,
+    (await maybeAgent(agent.tenant, agent.agentId))?.suspected_clone_reason,
     "a sequence number came with two contents",
   );
 });
@@ -84,10 +84,10 @@ Deno.test("Upload notices two processes that take turns, and goes on storing", a
   const suspicions = [];
   for (const [i, runId] of [runs[0]!, runs[1]!, runs[1]!, runs[0]!].entries()) {
     await bench.upload({ ...batchOf(agent, { sequence: i + 1, records: [recordOf(readingOf())] }), runId });
-    suspicions.push(maybeAgent(agent.tenant, agent.agentId)?.suspected_clone_reason);
+    suspicions.push((await maybeAgent(agent.tenant, agent.agentId))?.suspected_clone_reason);
   }
   assert.deepEqual(suspicions, [null, null, null, "two processes take turns"]);
-  assert.equal(countRecords(agent.tenant, "reading"), 4);
+  assert.equal(await countRecords(agent.tenant, "reading"), 4);
 });
 
 Deno.test("Upload notices a spool that comes back after a later one", async () => {
@@ -96,7 +96,7 @@ Deno.test("Upload notices a spool that comes back after a later one", async () =
   for (const [epoch, sequence] of [["epoch-1", 1], ["epoch-2", 1], ["epoch-1", 2]] as const) {
     await bench.upload(batchOf(agent, { sequence, epoch, records: [recordOf(readingOf())] }));
   }
-  const reason = maybeAgent(agent.tenant, agent.agentId)?.suspected_clone_reason;
+  const reason = (await maybeAgent(agent.tenant, agent.agentId))?.suspected_clone_reason;
   assert.equal(reason, "a spool came back after a later one");
 });
 
@@ -125,7 +125,7 @@ for (const { name, change, reason } of whole) {
     assert.deepEqual(marks(await bench.upload(batch)), [1, [[1, reason]]]);
     const next = await bench.upload(batchOf(bench.agent, { sequence: 2, records: [recordOf(readingOf())] }));
     assert.deepEqual(marks(next), [2, [[1, reason]]]);
-    assert.equal(countRecords(bench.agent.tenant, "reading"), 1);
+    assert.equal(await countRecords(bench.agent.tenant, "reading"), 1);
   });
 }
 
@@ -145,7 +145,7 @@ for (const { name, record } of single) {
     assert.deepEqual(rejections.map(({ reason, recordIds }) => [reason, recordIds]), [
       [RejectionReason.INVALID_RECORD, [record.recordId]],
     ]);
-    assert.equal(countRecords(bench.agent.tenant, "reading"), 2);
+    assert.equal(await countRecords(bench.agent.tenant, "reading"), 2);
   });
 }
 
@@ -174,13 +174,16 @@ Deno.test("Upload knows a device that moved, and keeps where it was", async () =
     recordOf(readingOf({ address: "10.1.0.9", observedAt: after, total: 20 })),
   ];
   await bench.upload(batchOf(agent, { sequence: 1, records }));
-  const [device, ...others] = listDevices(agent.tenant);
+  const [device, ...others] = await listDevices(agent.tenant);
   assert.deepEqual([device?.address, device?.total, others.length], ["10.1.0.9", 20, 0]);
-  assert.deepEqual(historyOf(agent.tenant, device!.device_id).map(({ kind, before, after }) => [kind, before, after]), [
-    ["appeared", null, "10.1.0.7"],
-    ["addressChanged", "10.1.0.7", "10.1.0.9"],
-  ]);
-  const totals = meterHistory(agent.tenant, { deviceId: device!.device_id, name: "total", limit: 10 });
+  assert.deepEqual(
+    (await historyOf(agent.tenant, device!.device_id)).map(({ kind, before, after }) => [kind, before, after]),
+    [
+      ["appeared", null, "10.1.0.7"],
+      ["addressChanged", "10.1.0.7", "10.1.0.9"],
+    ],
+  );
+  const totals = await meterHistory(agent.tenant, { deviceId: device!.device_id, name: "total", limit: 10 });
   assert.deepEqual(totals.map(({ value }) => value), [20, 10]);
 });
 
@@ -192,7 +195,7 @@ Deno.test("Upload of what was read before an outage does not overwrite the prese
     batchOf(agent, { sequence, records: [recordOf(readingOf({ address, observedAt }))] });
   await bench.upload(batch(1, late, "10.1.0.9"));
   await bench.upload(batch(2, early, "10.1.0.7"));
-  const [device] = listDevices(agent.tenant);
+  const [device] = await listDevices(agent.tenant);
   assert.deepEqual([device?.address, device?.first_seen_at, device?.last_seen_at], [
     "10.1.0.9",
     early.getTime(),
@@ -210,7 +213,7 @@ Deno.test("Upload of what was read by a clock a day ahead is not the newest for 
   await bench.upload(
     batchOf(agent, { sequence: 2, records: [recordOf(readingOf({ total: 20, observedAt: new Date() }))] }),
   );
-  const [device] = listDevices(agent.tenant);
+  const [device] = await listDevices(agent.tenant);
   assert.equal(device?.total, 20);
   assert(device.last_seen_at <= Date.now(), "seen in the future");
 });
@@ -232,7 +235,7 @@ Deno.test("Upload refuses nothing for its time: what cannot be counts from its a
   const hostile = recordOf(readingOf(), { observedAt: told[4]!, correctedAt: told[2]! });
   const batch = batchOf(agent, { sequence: 1, records: [...records, corrected, hostile] });
   assert.deepEqual(marks(await bench.upload(batch)), [1, []]);
-  const rows = agent.tenant.all<{ observed_at: number; agent_at: number; time_basis: string }>(
+  const rows = await agent.tenant.all<{ observed_at: number; agent_at: number; time_basis: string }>(
     "SELECT observed_at, agent_at, time_basis FROM readings WHERE customer_id = :customer ORDER BY reading_id",
   );
   assert.deepEqual(rows.map(({ agent_at }) => agent_at), [...told, told[2]!, told[4]!].map((time) => time.getTime()));
@@ -248,7 +251,10 @@ Deno.test("Upload tells two devices at one address apart", async () => {
   await using bench = await startBench();
   const records = ["AAA11111", "BBB22222"].map((serial) => recordOf(readingOf({ serial })));
   await bench.upload(batchOf(bench.agent, { sequence: 1, records }));
-  assert.deepEqual(listDevices(bench.agent.tenant).map(({ serial }) => serial).sort(), ["AAA11111", "BBB22222"]);
+  assert.deepEqual((await listDevices(bench.agent.tenant)).map(({ serial }) => serial).sort(), [
+    "AAA11111",
+    "BBB22222",
+  ]);
 });
 
 Deno.test("Upload moves a network card with its MAC address to the device that has it now", async () => {
@@ -256,9 +262,11 @@ Deno.test("Upload moves a network card with its MAC address to the device that h
   const mac = "00:1b:a9:00:00:01";
   const records = ["AAA11111", "BBB22222"].map((serial) => recordOf(readingOf({ serial, mac })));
   await bench.upload(batchOf(bench.agent, { sequence: 1, records }));
-  const holders = listDevices(bench.agent.tenant).flatMap(({ device_id, serial }) =>
-    evidenceOf(bench.agent.tenant, device_id).filter(({ kind }) => kind === "mac").map(() => serial)
-  );
+  const holders: (string | null)[] = [];
+  for (const { device_id, serial } of await listDevices(bench.agent.tenant)) {
+    const evidence = await evidenceOf(bench.agent.tenant, device_id);
+    holders.push(...evidence.filter(({ kind }) => kind === "mac").map(() => serial));
+  }
   assert.deepEqual(holders, ["BBB22222"]);
 });
 
@@ -288,7 +296,7 @@ Deno.test("Upload of an event marks its device as offline until it is read again
       .entries()
   ) {
     await bench.upload(batchOf(agent, { sequence: i + 1, records: [record] }));
-    states.push(listDevices(agent.tenant)[0]?.state);
+    states.push((await listDevices(agent.tenant))[0]?.state);
   }
   assert.deepEqual(states, ["idle", "offline", "idle"]);
 });

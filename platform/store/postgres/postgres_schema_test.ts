@@ -5,7 +5,7 @@ import type pg from "pg";
 import { peerTest, postgresServer } from "../../../tests/fixtures/peers.ts";
 import { applicationRole, sharedPostgres, type TestDatabase } from "../../../tests/fixtures/postgres_server.ts";
 import { ConfigError } from "../../../common/core/errors.ts";
-import { openStore } from "../store.ts";
+import { openSqliteStore } from "../sqlite/sqlite_store.ts";
 import { parseDatabaseUrl } from "./database_url.ts";
 import { migrateSchema, translated } from "./postgres_schema.ts";
 import { createPool } from "./postgres_store.ts";
@@ -62,7 +62,7 @@ Deno.test("translated() has the types of PostgreSQL, and a number for rows of a 
 peerTest("both engines have the same tables, columns, types and keys", [postgresServer], async () => {
   await using database = await (await sharedPostgres()).database();
   const path = await Deno.makeTempFile();
-  openStore(path)[Symbol.dispose]();
+  await openSqliteStore(path)[Symbol.asyncDispose]();
   using sqlite = new DatabaseSync(path);
   const types: Record<string, string> = { INTEGER: "bigint", TEXT: "text", BLOB: "bytea" };
   const wanted = new Map<string, string[]>();

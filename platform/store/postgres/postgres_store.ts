@@ -10,7 +10,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import pg from "pg";
 import { ConfigError } from "../../../common/core/errors.ts";
 import type { DatabaseAddress } from "./database_url.ts";
-import type { Parameters, Queries, SqlValue, Store, Tenant, Transaction } from "./interface.ts";
+import type { Parameters, Queries, SqlValue, Store, Tenant, Transaction } from "../store.ts";
 import { numberParameters } from "./named_parameters.ts";
 import { isConnectionLost, isStaleConnection, openError, queryError } from "./postgres_error.ts";
 import { checkSchema } from "./postgres_schema.ts";

@@ -4,7 +4,7 @@ import { peerTest, postgresServer } from "../../../tests/fixtures/peers.ts";
 import { sharedPostgres, startPostgres, type TestDatabase } from "../../../tests/fixtures/postgres_server.ts";
 import { ConfigError, UnavailableError } from "../../../common/core/errors.ts";
 import { parseDatabaseUrl } from "./database_url.ts";
-import type { Store, Transaction } from "./interface.ts";
+import type { Store, Transaction } from "../store.ts";
 import { openPostgresStore, type PostgresOptions } from "./postgres_store.ts";
 
 function storeTest(

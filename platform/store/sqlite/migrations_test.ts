@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { configRefusalsOf, listAgents } from "./agents.ts";
-import { listDevices } from "./devices.ts";
-import { listLedgerHeads, noteLedgerHead } from "./ledger_heads.ts";
-import { migrations } from "./migrations.ts";
-import { openStore } from "./store.ts";
+import { configRefusalsOf, listAgents } from "../agents.ts";
+import { listDevices } from "../devices.ts";
+import { listLedgerHeads, noteLedgerHead } from "../ledger_heads.ts";
+import { migrations } from "../migrations.ts";
+import { looseTenant } from "../../../tests/fixtures/loose_queries.ts";
+import { openSqliteStore } from "./sqlite_store.ts";
 
 const rows = `
   INSERT INTO customers VALUES ('cus-1', 'Acme', 1);
@@ -15,13 +16,13 @@ const rows = `
     VALUES ('cus-1', 'dev-1', 'agt-1', 'Berlin', '10.1.0.7', 'idle', 5, 7);
 `;
 
-function withOldStore(body: (path: string) => void): void {
+async function withOldStore(body: (path: string) => Promise<void>): Promise<void> {
   const folder = Deno.makeTempDirSync();
   try {
     const path = `${folder}/platform.db`;
     using old = new DatabaseSync(path);
     old.exec(`${migrations[0]}; PRAGMA user_version = 1; ${rows}`);
-    body(path);
+    await body(path);
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
@@ -32,43 +33,45 @@ function schemaOf(path: string): unknown[] {
   return database.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name").all();
 }
 
-Deno.test("openStore() brings a store of the first version up to date and keeps what it holds", () =>
-  withOldStore((path) => {
-    using store = openStore(path);
-    const tenant = store.tenant("cus-1");
-    const [agent] = listAgents(tenant);
+Deno.test("openSqliteStore() brings a store of the first version up to date and keeps what it holds", () =>
+  withOldStore(async (path) => {
+    await using store = openSqliteStore(path);
+    const tenant = looseTenant(store, "cus-1");
+    const [agent] = await listAgents(tenant);
     assert.deepEqual([agent?.hostname, agent?.ledger_rewound_at, configRefusalsOf(agent!)], ["server-1", null, []]);
-    assert.deepEqual(listDevices(tenant).map(({ device_id, agent_seen_at }) => [device_id, agent_seen_at]), [[
+    assert.deepEqual((await listDevices(tenant)).map(({ device_id, agent_seen_at }) => [device_id, agent_seen_at]), [[
       "dev-1",
       7,
     ]]);
-    noteLedgerHead(tenant, { agentId: "agt-1", number: 1, hash: "a", at: new Date() });
-    assert.equal(listLedgerHeads(tenant, "agt-1").length, 1);
+    await noteLedgerHead(tenant, { agentId: "agt-1", number: 1, hash: "a", at: new Date() });
+    assert.equal((await listLedgerHeads(tenant, "agt-1")).length, 1);
   }));
 
-Deno.test("openStore() makes a new store as it makes an old one", () =>
-  withOldStore((path) => {
-    openStore(path)[Symbol.dispose]();
-    openStore(`${path}.new`)[Symbol.dispose]();
+Deno.test("openSqliteStore() makes a new store as it makes an old one", () =>
+  withOldStore(async (path) => {
+    await openSqliteStore(path)[Symbol.asyncDispose]();
+    await openSqliteStore(`${path}.new`)[Symbol.asyncDispose]();
     assert.deepEqual(schemaOf(path), schemaOf(`${path}.new`));
   }));
 
-Deno.test("openStore() leaves the old version when a step fails", () =>
+Deno.test("openSqliteStore() leaves the old version when a step fails", () =>
   withOldStore((path) => {
     {
       using other = new DatabaseSync(path);
       other.exec("CREATE INDEX installations_by_time ON installations (last_at)");
     }
     const before = schemaOf(path);
-    assert.throws(() => openStore(path), { name: "ConfigError", message: /already exists/ });
+    assert.throws(() => openSqliteStore(path), { name: "ConfigError", message: /already exists/ });
     assert.deepEqual(schemaOf(path), before);
     using after = new DatabaseSync(path);
     assert.deepEqual({ ...after.prepare("PRAGMA user_version").get() }, { user_version: 1 });
+    return Promise.resolve();
   }));
 
-Deno.test("openStore() does not make its tables in the database of another program", () =>
+Deno.test("openSqliteStore() does not make its tables in the database of another program", () =>
   withOldStore((path) => {
     using other = new DatabaseSync(path);
     other.exec("PRAGMA user_version = 0");
-    assert.throws(() => openStore(path), { name: "ConfigError", message: /another program/ });
+    assert.throws(() => openSqliteStore(path), { name: "ConfigError", message: /another program/ });
+    return Promise.resolve();
   }));

@@ -1,13 +1,14 @@
 /** Stores of the second version, with the devices that it made of partly lost answers. */
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { Record as UploadedRecord } from "../../proto/gen/opendca/v1/batch.ts";
-import { resolveReading } from "../ingest/resolve_device.ts";
-import { allEvidenceOf, evidenceOf, historyOf, listDevices, maybeDevice } from "./devices.ts";
-import { migrations } from "./migrations.ts";
-import { latestMeters, meterHistory } from "./readings.ts";
-import { openStore } from "./store.ts";
-import { readingOf } from "../../tests/fixtures/platform_uploads.ts";
+import { Record as UploadedRecord } from "../../../proto/gen/opendca/v1/batch.ts";
+import { resolveReading } from "../../ingest/resolve_device.ts";
+import { allEvidenceOf, evidenceOf, historyOf, listDevices, maybeDevice } from "../devices.ts";
+import { migrations } from "../migrations.ts";
+import { latestMeters, meterHistory } from "../readings.ts";
+import { looseTenant } from "../../../tests/fixtures/loose_queries.ts";
+import { openSqliteStore } from "./sqlite_store.ts";
+import { readingOf } from "../../../tests/fixtures/platform_uploads.ts";
 
 const day = 86_400_000;
 const start = Date.UTC(2026, 0, 1);
@@ -74,7 +75,10 @@ const customers = `
     ('cus-2', 'agt-2', 'sit-2', 'i', 'active', 1, 'server-2', '0.1.0');
 `;
 
-function withOldStore(devices: readonly OldDevice[], body: (path: string) => void): void {
+async function withOldStore(
+  devices: readonly OldDevice[],
+  body: (path: string) => Promise<void>,
+): Promise<void> {
   const folder = Deno.makeTempDirSync();
   try {
     const path = `${folder}/platform.db`;
@@ -83,7 +87,7 @@ function withOldStore(devices: readonly OldDevice[], body: (path: string) => voi
       old.exec(`${migrations[0]}; ${migrations[1]}; PRAGMA user_version = 2; ${customers}`);
       for (const device of devices) addOld(old, device);
     }
-    body(path);
+    await body(path);
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
@@ -145,34 +149,37 @@ const cases: { name: string; devices: OldDevice[]; left: string[] }[] = [
   },
 ];
 for (const { name, devices, left } of cases) {
-  Deno.test(`openStore() of the second version: ${name}`, () =>
-    withOldStore(devices, (path) => {
-      using store = openStore(path);
-      const ids = ["cus-1", "cus-2"].flatMap((id) => listDevices(store.tenant(id)).map(({ device_id }) => device_id));
+  Deno.test(`openSqliteStore() of the second version: ${name}`, () =>
+    withOldStore(devices, async (path) => {
+      await using store = openSqliteStore(path);
+      const ids: string[] = [];
+      for (const id of ["cus-1", "cus-2"]) {
+        ids.push(...(await listDevices(looseTenant(store, id))).map(({ device_id }) => device_id));
+      }
       assert.deepEqual(ids.toSorted(), left);
     }));
 }
 
-Deno.test("openStore() of the second version keeps readings, history and evidence of what it merges, and orphans no key", () =>
+Deno.test("openSqliteStore() of the second version keeps readings, history and evidence of what it merges, and orphans no key", () =>
   withOldStore([
     { id: "dev-whole", evidence: [serial1, "key agt-1-k1"], first: 1, last: 5, totals: [100, 110] },
     { id: "dev-lost", evidence: ["key agt-1-k2"], first: 0, last: 6, totals: [90, 95] },
-  ], (path) => {
+  ], async (path) => {
     using old = new DatabaseSync(path);
     old.exec("UPDATE device_evidence SET value = replace(value, 'agt-1-', 'agt-1 ')");
-    using store = openStore(path);
-    const tenant = store.tenant("cus-1");
-    const { first_seen_at, last_seen_at } = maybeDevice(tenant, "dev-whole")!;
+    await using store = openSqliteStore(path);
+    const tenant = looseTenant(store, "cus-1");
+    const { first_seen_at, last_seen_at } = (await maybeDevice(tenant, "dev-whole"))!;
     assert.deepEqual([first_seen_at, last_seen_at], [start, start + 6 * day]);
-    const history = meterHistory(tenant, { deviceId: "dev-whole", name: "total", limit: 9 });
+    const history = await meterHistory(tenant, { deviceId: "dev-whole", name: "total", limit: 9 });
     assert.deepEqual(history.map(({ value }) => value), [110, 100, 95, 90]);
-    assert.equal(latestMeters(tenant, "dev-whole")[0]?.value, 110);
-    assert.deepEqual(historyOf(tenant, "dev-whole").map(({ kind, before }) => [kind, before]), [
+    assert.equal((await latestMeters(tenant, "dev-whole"))[0]?.value, 110);
+    assert.deepEqual((await historyOf(tenant, "dev-whole")).map(({ kind, before }) => [kind, before]), [
       ["appeared", "dev-lost"],
       ["appeared", "dev-whole"],
       ["merged", "dev-lost"],
     ]);
-    assert.deepEqual(evidenceOf(tenant, "dev-whole").map(({ kind, value }) => `${kind} ${value}`), [
+    assert.deepEqual((await evidenceOf(tenant, "dev-whole")).map(({ kind, value }) => `${kind} ${value}`), [
       "key agt-1 k1",
       "key agt-1 k2",
       "serial CNB70001",
@@ -181,12 +188,12 @@ Deno.test("openStore() of the second version keeps readings, history and evidenc
     for (const deviceKey of ["k1", "k2", "k3", ""]) {
       const observedAt = new Date(start + 7 * day);
       const sighting = { agentId: "agt-1", site: "Berlin", deviceKey, observedAt, scope: "full" as const };
-      assert.equal(resolveReading(tenant, sighting, readingOf({ serial: "" })), "dev-whole");
+      assert.equal(await resolveReading(tenant, sighting, readingOf({ serial: "" })), "dev-whole");
     }
-    assert.equal(listDevices(tenant).length, 1);
+    assert.equal((await listDevices(tenant)).length, 1);
   }));
 
-Deno.test("openStore() of the second version remembers boards that moved and clones, and forgets what tells no device", () =>
+Deno.test("openSqliteStore() of the second version remembers boards that moved and clones, and forgets what tells no device", () =>
   withOldStore([
     {
       id: "dev-a",
@@ -202,11 +209,16 @@ Deno.test("openStore() of the second version remembers boards that moved and clo
       first: 0,
       last: 1,
     },
-  ], (path) => {
-    using store = openStore(path);
-    const tenant = store.tenant("cus-1");
-    const told = (id: string) =>
-      allEvidenceOf(tenant, id).map(({ kind, value, current, shared }) => [kind, value, current, shared]);
-    assert.deepEqual(told("dev-a"), [["engineId", "8000097d0300000001", 1, 0], ["mac", "00:1b:a9:00:00:02", 0, 0]]);
-    assert.deepEqual(told("dev-b"), [["mac", "00:1b:a9:00:00:02", 1, 1], ["serial", "CNB70002", 1, 0]]);
+  ], async (path) => {
+    await using store = openSqliteStore(path);
+    const tenant = looseTenant(store, "cus-1");
+    const told = async (id: string) =>
+      (await allEvidenceOf(tenant, id)).map(({ kind, value, current, shared }) => [kind, value, current, shared]);
+    assert.deepEqual(await told("dev-a"), [["engineId", "8000097d0300000001", 1, 0], [
+      "mac",
+      "00:1b:a9:00:00:02",
+      0,
+      0,
+    ]]);
+    assert.deepEqual(await told("dev-b"), [["mac", "00:1b:a9:00:00:02", 1, 1], ["serial", "CNB70002", 1, 0]]);
   }));

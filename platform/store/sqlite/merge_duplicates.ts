@@ -1,18 +1,52 @@
-/** What the third version of the store makes of the evidence of the second, and of devices that were made by mistake. */
-import { unpackRecord } from "./stored_record.ts";
+/**
+ * What the third version of the store makes of the evidence of the second, and of devices that were made by mistake. It
+ * has the statements of that version, so that no later version of the tables changes what it does.
+ */
 import type { DatabaseSync } from "node:sqlite";
 import {
   type EvidenceKind,
   maybeDeviceMac,
   maybeDeviceSerial,
   maybeEngineId,
-} from "../../common/reading/device_evidence.ts";
-import { isDuplicateOf, type KnownValue, twoPlacesMs } from "../../common/reading/device_identity.ts";
-import { Record as UploadedRecord } from "../../proto/gen/opendca/v1/batch.ts";
-import { siteOfAgent } from "./agents.ts";
-import { agentScope, placeText, siteScope } from "./device_place.ts";
-import { allEvidenceOf, type DeviceRow, mergeDevices, setEvidence, setPlace } from "./devices.ts";
-import type { Parameters, Tenant } from "./store.ts";
+} from "../../../common/reading/device_evidence.ts";
+import { isDuplicateOf, type KnownValue, twoPlacesMs } from "../../../common/reading/device_identity.ts";
+import { Record as UploadedRecord } from "../../../proto/gen/opendca/v1/batch.ts";
+import type { Parameters } from "../store.ts";
+import { unpackRecord } from "../stored_record.ts";
+
+/** One customer's rows, within the migration. */
+interface Tenant {
+  all<Row>(sql: string, parameters?: Parameters): Row[];
+  get<Row>(sql: string, parameters?: Parameters): Row | undefined;
+  run(sql: string, parameters?: Parameters): void;
+}
+
+interface DeviceRow {
+  device_id: string;
+  agent_id: string;
+  site: string;
+  serial: string | null;
+  manufacturer: string | null;
+  model: string | null;
+  hostname: string | null;
+  firmware: string | null;
+  location: string | null;
+  address: string;
+  state: string;
+  first_seen_at: number;
+  last_seen_at: number;
+  agent_seen_at: number;
+}
+
+interface EvidenceRow {
+  kind: string;
+  value: string;
+  device_id: string;
+  seen_at: number;
+  current: number;
+  shared: number;
+  sure: number;
+}
 
 export function moveEvidence(database: DatabaseSync): void {
   for (const row of database.prepare("SELECT customer_id FROM customers").all()) {
@@ -25,10 +59,9 @@ export function moveEvidence(database: DatabaseSync): void {
 function tenantOn(database: DatabaseSync, customerId: string): Tenant {
   const of = (parameters?: Parameters) => ({ ...parameters, customer: customerId });
   return {
-    customerId,
     all: <Row>(sql: string, parameters?: Parameters) => database.prepare(sql).all(of(parameters)) as Row[],
     get: <Row>(sql: string, parameters?: Parameters) => database.prepare(sql).get(of(parameters)) as Row | undefined,
-    run: (sql, parameters) => Number(database.prepare(sql).run(of(parameters)).changes),
+    run: (sql, parameters) => void database.prepare(sql).run(of(parameters)),
   };
 }
 
@@ -151,16 +184,19 @@ function placeOf(tenant: Tenant, { device_id, agent_id, address }: DeviceRow): s
   );
   if (last === undefined) return "";
   const { content } = UploadedRecord.decode(unpackRecord(last.record));
-  if (content?.$case !== "reading" || content.value.address !== address) return "";
-  return placeText(content.value);
+  if (content?.$case !== "reading" || content.value.address !== address || address === "") return "";
+  return `${address} ${content.value.port} ${content.value.deviceIndex ?? 0}`;
 }
 
 function notePlace(tenant: Tenant, { row, place, isLast }: { row: DeviceRow; place: string; isLast: boolean }): void {
   const { agent_id, device_id, last_seen_at } = row;
-  const siteId = siteOfAgent(tenant, agent_id)!;
+  const agent = tenant.get<{ site_id: string }>(
+    "SELECT site_id FROM agents WHERE customer_id = :customer AND agent_id = :agent_id",
+    { agent_id },
+  )!;
   const until = isLast ? null : last_seen_at;
-  setPlace(tenant, { scope: agentScope(agent_id), place, device_id, seen_at: last_seen_at, until });
-  const scope = siteScope(siteId, row.site);
+  setPlace(tenant, { scope: `agent ${agent_id}`, place, device_id, seen_at: last_seen_at, until });
+  const scope = `site ${agent.site_id} ${row.site.toLowerCase()}`;
   const there = tenant.get(
     "SELECT 1 FROM device_places WHERE customer_id = :customer AND scope = :scope AND place = :place AND until IS NULL",
     { scope, place },
@@ -173,4 +209,88 @@ function notePlace(tenant: Tenant, { row, place, isLast }: { row: DeviceRow; pla
     seen_at: last_seen_at,
     until: there === undefined ? until : last_seen_at,
   });
+}
+
+function setPlace(
+  tenant: Tenant,
+  place: { scope: string; place: string; device_id: string; seen_at: number; until: number | null },
+): void {
+  tenant.run(
+    `INSERT INTO device_places (customer_id, scope, place, device_id, seen_at, until)
+     VALUES (:customer, :scope, :place, :device_id, :seen_at, :until)
+     ON CONFLICT (customer_id, scope, place, device_id) DO UPDATE SET seen_at = :seen_at, until = :until`,
+    place,
+  );
+}
+
+function setEvidence(tenant: Tenant, evidence: EvidenceRow): void {
+  tenant.run(
+    `INSERT INTO device_evidence (customer_id, kind, value, device_id, seen_at, current, shared, sure)
+     VALUES (:customer, :kind, :value, :device_id, :seen_at, :current, :shared, :sure)
+     ON CONFLICT (customer_id, kind, value, device_id)
+     DO UPDATE SET seen_at = :seen_at, current = :current, shared = :shared, sure = :sure`,
+    { ...evidence },
+  );
+}
+
+function allEvidenceOf(tenant: Tenant, deviceId: string): EvidenceRow[] {
+  return tenant.all(
+    `SELECT kind, value, device_id, seen_at, current, shared, sure
+     FROM device_evidence INDEXED BY device_evidence_by_device
+     WHERE customer_id = :customer AND device_id = :device_id ORDER BY kind, value`,
+    { device_id: deviceId },
+  );
+}
+
+function maybeDevice(tenant: Tenant, deviceId: string): DeviceRow | undefined {
+  return tenant.get("SELECT * FROM devices WHERE customer_id = :customer AND device_id = :device_id", {
+    device_id: deviceId,
+  });
+}
+
+/** Readings, history and evidence of the one go to the other; neither has a place yet. */
+function mergeDevices(tenant: Tenant, { from, into, at }: { from: string; into: string; at: number }): void {
+  const gone = maybeDevice(tenant, from)!, stays = maybeDevice(tenant, into)!;
+  const ids = { from, into };
+  for (const table of ["readings", "device_history"]) {
+    tenant.run(`UPDATE ${table} SET device_id = :into WHERE customer_id = :customer AND device_id = :from`, ids);
+  }
+  tenant.run(
+    `INSERT INTO device_evidence (customer_id, kind, value, device_id, seen_at, current, shared, sure)
+     SELECT customer_id, kind, value, :into, seen_at, current, shared, sure FROM device_evidence
+     WHERE customer_id = :customer AND device_id = :from
+     ON CONFLICT (customer_id, kind, value, device_id) DO UPDATE SET seen_at = max(seen_at, excluded.seen_at),
+       current = max(current, excluded.current), shared = max(shared, excluded.shared), sure = max(sure, excluded.sure)`,
+    ids,
+  );
+  tenant.run("DELETE FROM device_evidence WHERE customer_id = :customer AND device_id = :from", { from });
+  const newer = gone.last_seen_at > stays.last_seen_at ? gone : stays;
+  tenant.run(
+    `UPDATE devices SET agent_id = :agent_id, site = :site, serial = :serial, manufacturer = :manufacturer,
+       model = :model, hostname = :hostname, firmware = :firmware, location = :location, address = :address,
+       state = :state, first_seen_at = :first_seen_at, last_seen_at = :last_seen_at, agent_seen_at = :agent_seen_at
+     WHERE customer_id = :customer AND device_id = :into`,
+    {
+      into,
+      agent_id: newer.agent_id,
+      site: newer.site,
+      address: newer.address,
+      state: newer.state,
+      serial: stays.serial ?? gone.serial,
+      manufacturer: stays.manufacturer ?? gone.manufacturer,
+      model: stays.model ?? gone.model,
+      hostname: stays.hostname ?? gone.hostname,
+      firmware: stays.firmware ?? gone.firmware,
+      location: stays.location ?? gone.location,
+      first_seen_at: Math.min(gone.first_seen_at, stays.first_seen_at),
+      last_seen_at: newer.last_seen_at,
+      agent_seen_at: newer.agent_seen_at,
+    },
+  );
+  tenant.run("DELETE FROM devices WHERE customer_id = :customer AND device_id = :from", { from });
+  tenant.run(
+    `INSERT INTO device_history (customer_id, device_id, at, kind, before, after)
+     VALUES (:customer, :into, :at, 'merged', :from, :into)`,
+    { ...ids, at },
+  );
 }

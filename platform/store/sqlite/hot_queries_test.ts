@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { activatedAgent, call, connect, pollOf, startTestPlatform } from "../../tests/fixtures/platform_fixture.ts";
-import { batchOf, readingOf, recordOf } from "../../tests/fixtures/platform_uploads.ts";
+import { activatedAgent, call, connect, pollOf, startTestPlatform } from "../../../tests/fixtures/platform_fixture.ts";
+import { batchOf, readingOf, recordOf } from "../../../tests/fixtures/platform_uploads.ts";
 
 /** The statements that are prepared while `body` runs. */
 async function preparedDuring(body: () => Promise<void>): Promise<string[]> {
@@ -21,7 +21,7 @@ async function preparedDuring(body: () => Promise<void>): Promise<string[]> {
 
 Deno.test("Poll and Upload go over no table and sort no rows of their own", async () => {
   await using platform = await startTestPlatform();
-  const agent = await activatedAgent(platform, platform.customer("Acme"));
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using client = connect(platform, agent.identity);
   const reading = (address: string) => recordOf(readingOf({ address, mac: "00:1b:a9:00:00:01" }));
   const statements = await preparedDuring(async () => {

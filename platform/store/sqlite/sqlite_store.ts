@@ -1,0 +1,225 @@
+/**
+ * The store in an SQLite file. A crash at any point leaves the last committed transaction: WAL with `synchronous=FULL`,
+ * because an acknowledged batch is deleted by its agent. There is one connection, and transactions take turns on it.
+ */
+import { AsyncLocalStorage } from "node:async_hooks";
+import { closeSync, openSync } from "node:fs";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { ConfigError, messageOf, UnavailableError } from "../../../common/core/errors.ts";
+import { type Parameters, scoped, type Store, type Tenant, type Transaction } from "../store.ts";
+import { migrations } from "../migrations.ts";
+
+/* SQLite's name for a database without a file. */
+const inMemory = ":memory:";
+
+/** Opens or makes the store. Throws ConfigError for a file of a later version or none of ours. */
+export function openSqliteStore(path: string): Store {
+  const database = openDatabase(path);
+  const prepared = statementsOf(database);
+  const current = new AsyncLocalStorage<SqliteTransaction>();
+  let turn: Promise<unknown> = Promise.resolve();
+  let isClosed = false;
+
+  async function run<T>(work: (tx: Transaction) => Promise<T>, readOnly: boolean): Promise<T> {
+    if (isClosed) throw new Error("Cannot begin a transaction as the store is closed");
+    // IMMEDIATE takes the write lock at once: a transaction that reads first could not be repeated when it loses the race.
+    guarded(() => database.exec(readOnly ? "BEGIN" : "BEGIN IMMEDIATE"));
+    const tx = new SqliteTransaction(prepared, readOnly);
+    try {
+      const result = await current.run(tx, () => work(tx));
+      tx.end();
+      guarded(() => database.exec("COMMIT"));
+      return result;
+    } catch (error) {
+      // A full disk has already rolled back by itself.
+      if (database.isTransaction) database.exec("ROLLBACK");
+      throw error;
+    } finally {
+      tx.isOpen = false;
+    }
+  }
+
+  const pragma = async (tx: Transaction, name: string) =>
+    Number(Object.values((await tx.get<object>(`PRAGMA ${name}`))!)[0]);
+
+  return {
+    engine: "sqlite",
+    async transaction(work, { readOnly = false } = {}) {
+      // It would wait for itself.
+      if (current.getStore()?.isOpen) throw new Error("Cannot begin a transaction within another one: use its `tx`");
+      const own = turn.then(() => run(work, readOnly));
+      turn = own.catch(() => {});
+      return await own;
+    },
+    usedBytes: async (tx) =>
+      (await pragma(tx, "page_count") - await pragma(tx, "freelist_count")) * await pragma(tx, "page_size"),
+    async [Symbol.asyncDispose]() {
+      await turn;
+      if (isClosed) return;
+      isClosed = true;
+      database.close();
+    },
+  };
+}
+
+type Prepare = (sql: string) => StatementSync;
+
+function statementsOf(database: DatabaseSync): Prepare {
+  const statements = new Map<string, StatementSync>();
+  return (sql) => {
+    let statement = statements.get(sql);
+    if (statement === undefined) statements.set(sql, statement = database.prepare(sql));
+    return statement;
+  };
+}
+
+class SqliteTransaction implements Transaction {
+  readonly engine = "sqlite";
+  isOpen = true;
+  /** Queries that nobody has awaited. */
+  waiting = 0;
+  readonly #prepare: Prepare;
+  readonly #isReadOnly: boolean;
+
+  constructor(prepare: Prepare, isReadOnly: boolean) {
+    this.#prepare = prepare;
+    this.#isReadOnly = isReadOnly;
+  }
+
+  all<Row>(sql: string, parameters: Parameters = {}): Promise<Row[]> {
+    return new Query(this, () => this.#prepare(sql).all(parameters) as Row[]);
+  }
+
+  get<Row>(sql: string, parameters: Parameters = {}): Promise<Row | undefined> {
+    return new Query(this, () => this.#prepare(sql).get(parameters) as Row | undefined);
+  }
+
+  run(sql: string, parameters: Parameters = {}): Promise<number> {
+    if (this.#isReadOnly) throw new TypeError(`Cannot change anything in a transaction that is read-only: ${sql}`);
+    return new Query(this, () => Number(this.#prepare(sql).run(parameters).changes));
+  }
+
+  tenant(customerId: string): Tenant {
+    return {
+      customerId,
+      transaction: this,
+      all: (sql, parameters) => this.all(sql, scoped(sql, parameters, customerId)),
+      get: (sql, parameters) => this.get(sql, scoped(sql, parameters, customerId)),
+      run: (sql, parameters) => this.run(sql, scoped(sql, parameters, customerId)),
+    };
+  }
+
+  /** Throws Error when a query is left over. */
+  end(): void {
+    if (this.waiting > 0) throw new Error(`Cannot commit as ${this.waiting} queries were not awaited`);
+  }
+}
+
+/** A statement that runs when it is awaited, so that one which nobody awaits is found out. */
+class Query<T> implements Promise<T> {
+  readonly [Symbol.toStringTag] = "Query";
+  readonly #tx: SqliteTransaction;
+  readonly #work: () => T;
+  #outcome: { value: T } | { error: unknown } | undefined;
+
+  constructor(tx: SqliteTransaction, work: () => T) {
+    if (!tx.isOpen) throw new Error("Cannot ask the store as the transaction is over");
+    tx.waiting++;
+    this.#tx = tx;
+    this.#work = work;
+  }
+
+  // `await` calls this with functions that only pass the outcome on: no further promise is needed for it.
+  then<A = T, B = never>(
+    onValue?: ((value: T) => A | PromiseLike<A>) | null,
+    onError?: ((error: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    const outcome = this.#outcome ??= this.#run();
+    try {
+      if ("value" in outcome) return Promise.resolve(onValue ? onValue(outcome.value) : outcome.value as unknown as A);
+      return onError ? Promise.resolve(onError(outcome.error)) : Promise.reject(outcome.error);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  catch<B = never>(onError?: ((error: unknown) => B | PromiseLike<B>) | null): Promise<T | B> {
+    return this.then(undefined, onError);
+  }
+
+  finally(onEnd?: (() => void) | null): Promise<T> {
+    return Promise.resolve<T>(this).finally(onEnd);
+  }
+
+  #run(): { value: T } | { error: unknown } {
+    this.#tx.waiting--;
+    try {
+      if (!this.#tx.isOpen) throw new Error("Cannot ask the store as the transaction is over");
+      return { value: guarded(this.#work) };
+    } catch (error) {
+      return { error };
+    }
+  }
+}
+
+/* What passes by itself or by making room; the rest is a defect. */
+const passing: [pattern: RegExp, hint: string][] = [
+  [/database is locked|database table is locked/, "another program holds it; try again"],
+  [/database or disk is full/, "make room on the disk"],
+  [/disk I\/O error/, "see the system's log for errors of the disk"],
+  [/readonly database|unable to open database/, "give the data directory to the user that runs this"],
+];
+
+function guarded<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const hint = passing.find(([pattern]) => pattern.test(messageOf(error)))?.[1];
+    if (hint === undefined) throw error;
+    throw new UnavailableError(`Cannot use the store: ${messageOf(error)}`, hint, 1000, { cause: error });
+  }
+}
+
+function openDatabase(path: string): DatabaseSync {
+  let database: DatabaseSync | undefined;
+  try {
+    // SQLite makes files that everybody may read; -wal and -shm copy the mode of the main file.
+    if (path !== inMemory) closeSync(openSync(path, "a", 0o600));
+    database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: 5000 });
+    // Pages of 4 KiB: a larger log is copied back less often, and a page that changed many times only once.
+    database.exec(
+      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=16384;",
+    );
+    migrate(database, path);
+    return database;
+  } catch (error) {
+    database?.close();
+    if (error instanceof ConfigError) throw error;
+    const hint = "check that the folder can be written to and that the file is the platform's own";
+    throw new ConfigError(`Cannot open the store "${path}": ${messageOf(error)}`, hint, { cause: error });
+  }
+}
+
+/* All steps in one transaction: a crash or a full disk leaves the version that was there. */
+function migrate(database: DatabaseSync, path: string): void {
+  const one = (sql: string) => Number(Object.values(database.prepare(sql).get() ?? {})[0]);
+  const version = () => one("PRAGMA user_version");
+  if (version() === migrations.length) return;
+  database.exec("BEGIN IMMEDIATE");
+  // Another process may have done it while this one waited.
+  const from = version();
+  if (from > migrations.length) {
+    throw new ConfigError(
+      `Cannot use "${path}" as a store of version ${migrations.length}: current value is ${from}`,
+      "it was made by a later release; run that release",
+    );
+  }
+  if (from === 0 && one("SELECT count(*) FROM sqlite_schema") > 0) {
+    throw new ConfigError(`Cannot use "${path}" as a store: it is a database of another program`);
+  }
+  for (const step of migrations.slice(from)) {
+    if (typeof step === "string") database.exec(step);
+    else step(database);
+  }
+  database.exec(`PRAGMA user_version=${migrations.length}; COMMIT;`);
+}
