@@ -14,7 +14,7 @@ import { withoutZone } from "../../common/core/ip.ts";
 import { BerSyntaxError } from "../snmp/ber.ts";
 import type { Datagram } from "../snmp/datagram_hub.ts";
 import { decodeMessage, PduType, type SnmpMessage } from "../snmp/message.ts";
-import { createProbeBuffers, type ProbeTemplate } from "../snmp/probe.ts";
+import { createProbeBuffers, type ProbeBuffers, type ProbeTemplate } from "../snmp/probe.ts";
 import type { ProbeLanes } from "../snmp/probe_lanes.ts";
 import type { Varbind } from "../snmp/value.ts";
 import type { Target } from "../targets/address_space.ts";
@@ -51,8 +51,8 @@ export interface SweepOptions {
   /** As `ProbeLanes.send`; nothing else of the shard is sent meanwhile. */
   send: ProbeLanes["send"];
   pace: (target: Target) => Promise<void> | undefined;
-  /** A pause that lets answers be received. */
-  breathe: () => Promise<void> | undefined;
+  /** A pause that lets answers be received; undefined when there is none. */
+  throttle: () => Promise<void> | undefined;
   clock: Clock;
   signal: AbortSignal;
   onFound: (found: Found) => void;
@@ -68,9 +68,9 @@ export interface SweepOptions {
    * the last probe. Calls `onFound` for whoever answers only then. `turn` gives the shard its turn among others, until the
    * function that it resolves with is called: the rounds of one follow each other while its addresses are looked for.
    */
-  again?: { afterMs: number; onFound: (target: Target) => void; turn: () => Promise<() => void> };
+  secondPass?: { afterMs: number; onFound: (target: Target) => void; turn: () => Promise<() => void> } | undefined;
   /** Whether nothing is sent while answers are waited for. */
-  onRest?: (isResting: boolean) => void;
+  onIdle?: (isIdle: boolean) => void;
 }
 
 export interface ShardSweep {
@@ -105,181 +105,220 @@ export function idOf(message: SnmpMessage): number {
   return message.version === 3 ? message.msgId : message.pdu.requestId;
 }
 
-export function sweepShard(options: SweepOptions): ShardSweep {
-  const { size, firstId, clock, signal } = options;
-  const answered = new Uint8Array(size);
-  const firstSentAt = new Float64Array(size);
+/** A sweep that is under way. */
+interface Sweep {
+  options: SweepOptions;
+  answered: Uint8Array;
+  firstSentAt: Float64Array;
   /** Probes of each address, as far as one byte counts. */
-  const probed = new Uint8Array(size);
-  /** Whose answer may be one to the second sweep. */
-  const askedAgain = new Uint8Array(size);
-  let isAgain = false;
-  let lastSentAt = 0;
-  const elsewhere = new Set<number>();
-  let found = 0;
-  let isOver = false;
-  let lastWaveAt = 0;
-  const buffers = createProbeBuffers();
-  let burst: Datagram[] = [];
-  let family: Target["family"] | undefined;
+  probed: Uint8Array;
+  /** Whose answer may be one to the second pass. */
+  askedAgain: Uint8Array;
+  isSecondPass: boolean;
+  isOver: boolean;
+  found: number;
+  /** Positions that were answered for from another address. */
+  elsewhere: Set<number>;
+  buffers: ProbeBuffers;
+  /** Probes that are handed to the system together, all of one address family. */
+  burst: Datagram[];
+  family: Target["family"] | undefined;
   /** Addresses that have their first probe, or will have it with the burst. */
-  let begun = 0;
-  const refused = new Set<string>();
-  // Aborted when everybody has answered, so that nobody is waited for.
+  begun: number;
+  lastSentAt: number;
+  lastWaveAt: number;
+  /** Messages of sends that were refused. */
+  refused: Set<string>;
+  /** Aborted when everybody has answered, so that nobody is waited for. */
+  complete: AbortController;
+  untilComplete: AbortSignal;
+}
+
+export function sweepShard(options: SweepOptions): ShardSweep {
+  const { size, signal } = options;
   const complete = new AbortController();
-  const untilComplete = AbortSignal.any([signal, complete.signal]);
+  const sweep: Sweep = {
+    options,
+    answered: new Uint8Array(size),
+    firstSentAt: new Float64Array(size),
+    probed: new Uint8Array(size),
+    askedAgain: new Uint8Array(size),
+    isSecondPass: false,
+    isOver: false,
+    found: 0,
+    elsewhere: new Set(),
+    buffers: createProbeBuffers(),
+    burst: [],
+    family: undefined,
+    begun: 0,
+    lastSentAt: 0,
+    lastWaveAt: 0,
+    refused: new Set(),
+    complete,
+    untilComplete: AbortSignal.any([signal, complete.signal]),
+  };
+  return {
+    accept: (_bytes, address, port, message) => accept(sweep, { address, port }, message),
+    run: () => run(sweep),
+    everybodyAnswered: complete.signal,
+  };
+}
 
-  async function wait(ms: number): Promise<void> {
-    options.onRest?.(true);
-    try {
-      await clock.sleep(ms, untilComplete);
-    } catch (error) {
-      if (signal.aborted) throw error;
-    } finally {
-      options.onRest?.(false);
+function accept(sweep: Sweep, from: { address: string; port: number }, message: SnmpMessage): boolean {
+  const { options, answered, probed, elsewhere } = sweep;
+  const position = idOf(message) - options.firstId;
+  if (position < 0 || position >= options.size) return false;
+  const target = options.targetAt(position);
+  const answer = answerOf(message);
+  if (target === undefined || answer === undefined) return false;
+  if (withoutZone(target.address) !== from.address || target.port !== from.port) {
+    if (answered[position] === 1 || elsewhere.has(position)) return false;
+    elsewhere.add(position);
+    options.onElsewhere?.({ target, ...answer }, from);
+    return false;
+  }
+  if (answered[position] === 1) return true;
+  answered[position] = 1;
+  sweep.found++;
+  const afterMs = options.clock.monotonicMs() - sweep.firstSentAt[position]!;
+  const certain = probed[position] === 1;
+  if (!sweep.isOver && !sweep.isSecondPass) options.onAnswer(afterMs, certain);
+  if (sweep.found === options.size) sweep.complete.abort();
+  if (sweep.askedAgain[position] === 1) options.secondPass?.onFound(target);
+  options.onFound({ target, ...answer, ...(sweep.isSecondPass ? {} : { heard: { afterMs, certain } }) });
+  return true;
+}
+
+async function run(sweep: Sweep): Promise<void> {
+  const { size, secondPass, retries, clock } = sweep.options;
+  await ask(sweep);
+  if (secondPass !== undefined && retries > 0 && sweep.found < size) {
+    await wait(sweep, Math.max(0, sweep.lastSentAt + secondPass.afterMs - clock.monotonicMs()));
+    sweep.isSecondPass = true;
+    await ask(sweep);
+  }
+  sweep.isOver = true;
+}
+
+async function ask(sweep: Sweep): Promise<void> {
+  const endTurn = await sweep.options.secondPass?.turn();
+  try {
+    await askInRounds(sweep, endTurn);
+  } finally {
+    endTurn?.();
+  }
+}
+
+async function askInRounds(sweep: Sweep, endTurn: (() => void) | undefined): Promise<void> {
+  const { options } = sweep;
+  for (let round = 0;; round++) {
+    const foundBefore = sweep.found;
+    await sendRound(sweep, round);
+    if (round >= options.retries) {
+      endTurn?.();
+      await wait(sweep, options.timeoutMs());
+      const { found } = sweep, rounds = round + 1;
+      const mayFind = found > foundBefore || options.expectedMissing(found, rounds) > negligible;
+      if (options.retries === 0 || found === options.size || !mayFind || rounds >= options.maxRounds) return;
+    } else {
+      await waitHalf(sweep);
     }
   }
+}
 
-  function accept(_bytes: Uint8Array, address: string, port: number, message: SnmpMessage): boolean {
-    const position = idOf(message) - firstId;
-    if (position < 0 || position >= size) return false;
+/**
+ * Half the timeout after its own probe an address is sent the next one, so no more than two are outstanding; an answer
+ * to an earlier one still counts.
+ */
+async function sendRound(sweep: Sweep, round: number): Promise<void> {
+  const { options } = sweep;
+  let hasMore = true;
+  for (let wave = 0; hasMore; wave++) {
+    if (wave > 0) await waitHalf(sweep);
+    sweep.lastWaveAt = options.clock.monotonicMs();
+    hasMore = await sendWave(sweep, round, wave);
+    if (round === 0 && wave === 0 && !sweep.isSecondPass) options.onFirstRoundSent();
+  }
+}
+
+/** Sends one probe of the round to each silent address; true when some address has a further one. */
+async function sendWave(sweep: Sweep, round: number, wave: number): Promise<boolean> {
+  const { options, answered, probed, buffers } = sweep;
+  const { size, firstId, clock } = options;
+  const isFirst = round === 0 && wave === 0 && !sweep.isSecondPass;
+  let hasMore = false;
+  for (let position = 0; position < size; position++) {
+    if (answered[position] === 1) continue;
     const target = options.targetAt(position);
-    const answer = answerOf(message);
-    if (target === undefined || answer === undefined) return false;
-    if (withoutZone(target.address) !== address || target.port !== port) {
-      if (answered[position] === 1 || elsewhere.has(position)) return false;
-      elsewhere.add(position);
-      options.onElsewhere?.({ target, ...answer }, { address, port });
-      return false;
+    if (target === undefined) continue;
+    const rounds = options.roundsFor(target);
+    const probes = rounds[round % rounds.length] ?? [];
+    const template = probes[wave];
+    hasMore ||= probes.length > wave + 1;
+    if (template === undefined) {
+      if (isFirst) sweep.begun++;
+      continue;
     }
-    if (answered[position] === 1) return true;
-    answered[position] = 1;
-    found++;
-    const afterMs = clock.monotonicMs() - firstSentAt[position]!;
-    const certain = probed[position] === 1;
-    if (!isOver && !isAgain) options.onAnswer(afterMs, certain);
-    if (found === size) complete.abort();
-    if (askedAgain[position] === 1) options.again?.onFound(target);
-    options.onFound({ target, ...answer, ...(isAgain ? {} : { heard: { afterMs, certain } }) });
-    return true;
-  }
-
-  /** Sends one probe of the round to each silent address; true when some address has a further one. */
-  async function sendWave(round: number, wave: number): Promise<boolean> {
-    let hasMore = false;
-    for (let position = 0; position < size; position++) {
-      if (answered[position] === 1) continue;
-      const target = options.targetAt(position);
-      if (target === undefined) continue;
-      const rounds = options.roundsFor(target);
-      const probes = rounds[round % rounds.length] ?? [];
-      const template = probes[wave];
-      hasMore ||= probes.length > wave + 1;
-      const isFirst = round === 0 && wave === 0 && !isAgain;
-      if (template === undefined) {
-        if (isFirst) begun++;
-        continue;
-      }
-      const breath = options.breathe();
-      if (breath !== undefined) {
-        await sendBurst();
-        await breath;
-      }
-      const paced = options.pace(target);
-      if (paced !== undefined) {
-        await sendBurst();
-        await paced;
-      }
-      if (burst.length > 0 && family !== target.family) await sendBurst();
-      family = target.family;
-      if (isFirst) {
-        firstSentAt[position] = clock.monotonicMs();
-        begun++;
-      }
-      if (probed[position]! < 255) probed[position]!++;
-      if (isAgain) askedAgain[position] = 1;
-      const bytes = buffers.probeFor(template, firstId + position);
-      burst.push({ bytes, address: target.address, port: target.port });
-      if (burst.length === burstSize) await sendBurst();
+    const throttled = options.throttle();
+    if (throttled !== undefined) {
+      await sendBurst(sweep);
+      await throttled;
     }
-    await sendBurst();
-    return hasMore;
-  }
-
-  /**
-   * Half the timeout after its own probe an address is sent the next one, so no more than two are outstanding; an answer
-   * to an earlier one still counts.
-   */
-  async function sendRound(round: number): Promise<void> {
-    let hasMore = true;
-    for (let wave = 0; hasMore; wave++) {
-      if (wave > 0) await waitHalf();
-      lastWaveAt = clock.monotonicMs();
-      hasMore = await sendWave(round, wave);
-      if (round === 0 && wave === 0 && !isAgain) options.onFirstRoundSent();
+    const paced = options.pace(target);
+    if (paced !== undefined) {
+      await sendBurst(sweep);
+      await paced;
     }
-  }
-
-  async function waitHalf(): Promise<void> {
-    await wait(Math.max(0, options.timeoutMs() / 2 - (clock.monotonicMs() - lastWaveAt)));
-  }
-
-  async function sendBurst(): Promise<void> {
-    signal.throwIfAborted();
-    if (burst.length > 0) {
-      const sending = burst;
-      burst = [];
-      const { mayReuse } = await options.send(sending, refuse);
-      buffers.next(mayReuse);
-      lastSentAt = clock.monotonicMs();
+    if (sweep.burst.length > 0 && sweep.family !== target.family) await sendBurst(sweep);
+    sweep.family = target.family;
+    if (isFirst) {
+      sweep.firstSentAt[position] = clock.monotonicMs();
+      sweep.begun++;
     }
-    if (begun > 0) options.onProbed(begun);
-    begun = 0;
+    if (probed[position]! < 255) probed[position]!++;
+    if (sweep.isSecondPass) sweep.askedAgain[position] = 1;
+    const bytes = buffers.probeFor(template, firstId + position);
+    sweep.burst.push({ bytes, address: target.address, port: target.port });
+    if (sweep.burst.length === burstSize) await sendBurst(sweep);
   }
+  await sendBurst(sweep);
+  return hasMore;
+}
 
-  function refuse({ address, port }: Datagram, error: unknown): void {
-    const message = messageOf(error);
-    if (refused.has(message)) return;
-    if (refused.size < 100) refused.add(message);
-    options.onRefused({ address, port }, message);
+async function sendBurst(sweep: Sweep): Promise<void> {
+  const { options, burst } = sweep;
+  options.signal.throwIfAborted();
+  if (burst.length > 0) {
+    sweep.burst = [];
+    const { mayReuse } = await options.send(burst, (datagram, error) => refuse(sweep, datagram, error));
+    sweep.buffers.next(mayReuse);
+    sweep.lastSentAt = options.clock.monotonicMs();
   }
+  if (sweep.begun > 0) options.onProbed(sweep.begun);
+  sweep.begun = 0;
+}
 
-  async function run(): Promise<void> {
-    await ask();
-    if (options.again !== undefined && options.retries > 0 && found < size) {
-      await wait(Math.max(0, lastSentAt + options.again.afterMs - clock.monotonicMs()));
-      isAgain = true;
-      await ask();
-    }
-    isOver = true;
+function refuse({ refused, options }: Sweep, { address, port }: Datagram, error: unknown): void {
+  const message = messageOf(error);
+  if (refused.has(message)) return;
+  if (refused.size < 100) refused.add(message);
+  options.onRefused({ address, port }, message);
+}
+
+async function waitHalf(sweep: Sweep): Promise<void> {
+  const { timeoutMs, clock } = sweep.options;
+  await wait(sweep, Math.max(0, timeoutMs() / 2 - (clock.monotonicMs() - sweep.lastWaveAt)));
+}
+
+async function wait({ options, untilComplete }: Sweep, ms: number): Promise<void> {
+  options.onIdle?.(true);
+  try {
+    await options.clock.sleep(ms, untilComplete);
+  } catch (error) {
+    if (options.signal.aborted) throw error;
+  } finally {
+    options.onIdle?.(false);
   }
-
-  async function ask(): Promise<void> {
-    const end = await options.again?.turn();
-    try {
-      await askInRounds(end);
-    } finally {
-      end?.();
-    }
-  }
-
-  async function askInRounds(endTurn: (() => void) | undefined): Promise<void> {
-    for (let round = 0;; round++) {
-      const foundBefore = found;
-      await sendRound(round);
-      if (round >= options.retries) {
-        endTurn?.();
-        await wait(options.timeoutMs());
-        const rounds = round + 1;
-        const mayFind = found > foundBefore || options.expectedMissing(found, rounds) > negligible;
-        if (options.retries === 0 || found === size || !mayFind || rounds >= options.maxRounds) return;
-      } else {
-        await waitHalf();
-      }
-    }
-  }
-
-  return { accept, run, everybodyAnswered: complete.signal };
 }
 
 function answerOf(message: SnmpMessage): Omit<Found, "target" | "heard"> | undefined {

@@ -36,7 +36,7 @@ function network(size: number, answers: (host: number, attempt: number, version:
     clock,
     signal: abort.signal,
     pace: () => undefined,
-    breathe: () => undefined,
+    throttle: () => undefined,
     send: (datagrams) => {
       for (const { bytes, address } of datagrams) {
         const message = maybeMessage(bytes);
@@ -107,7 +107,7 @@ Deno.test("sweepShard() asks again those who were silent, once the system looks 
   let probed = 0;
   net.options.onProbed = (count) => probed += count;
   net.options.onAnswer = (ms) => times.push(ms);
-  net.options.again = {
+  net.options.secondPass = {
     afterMs: 3100,
     onFound: ({ address }) => foundAgain.push(address),
     turn() {

@@ -4,7 +4,7 @@ import { rangesOfSite } from "../config/site_targets.ts";
 import { formatIp } from "../../common/core/ip.ts";
 import { countOf } from "../../common/core/ip_range.ts";
 import { credentialsFor } from "../snmp/credential.ts";
-import { probeRounds } from "../scan/probe_rounds.ts";
+import { probeRounds } from "../scan/probe_plan.ts";
 import type { SiteLoad } from "../schedule/capacity.ts";
 import { assumedPacketsPerRead, readsPerMinuteFor } from "../schedule/schedule_state.ts";
 import { rateShares } from "./scan_site.ts";

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
-import { createBreather } from "./breather.ts";
+import { createSendThrottle } from "./send_throttle.ts";
 
 /** Sends `probes`, of which a share answers at once; returns the longest burst and how many pauses there were. */
 async function sweep(probes: number, answering: number): Promise<{ longest: number; pauses: number }> {
   const clock = new FakeClock();
   let sent = 0, answered = 0, burst = 0, longest = 0, pauses = 0;
-  const breather = createBreather(clock, () => ({ sent, answered }));
+  const throttle = createSendThrottle(clock, () => ({ sent, answered }));
   while (sent < probes) {
-    const pause = breather.breathe();
+    const pause = throttle.pause();
     if (pause !== undefined) {
       await clock.advance(1);
       await pause;
@@ -22,25 +22,25 @@ async function sweep(probes: number, answering: number): Promise<{ longest: numb
   return { longest, pauses };
 }
 
-Deno.test("createBreather() pauses after 64 probes where everybody answers", async () => {
+Deno.test("createSendThrottle() pauses after 64 probes where everybody answers", async () => {
   const { longest } = await sweep(20_000, 1);
   assert(longest <= 65, `${longest} probes in a burst`);
 });
 
-Deno.test("createBreather() lets bursts grow where hardly anybody answers", async () => {
+Deno.test("createSendThrottle() lets bursts grow where hardly anybody answers", async () => {
   const { longest, pauses } = await sweep(65_536, 1 / 65);
   assert(longest > 500, `${longest} probes in a burst`);
   assert(longest / 65 <= 80, `${longest} probes in a burst`);
   assert(pauses < 300, `${pauses} pauses`);
 });
 
-Deno.test("createBreather() has everybody wait for the same pause", async () => {
+Deno.test("createSendThrottle() has everybody wait for the same pause", async () => {
   const clock = new FakeClock();
-  const breather = createBreather(clock, () => ({ sent: 0, answered: 0 }));
+  const throttle = createSendThrottle(clock, () => ({ sent: 0, answered: 0 }));
   let pause: Promise<void> | undefined;
-  for (let i = 0; i < 64; i++) pause = breather.breathe();
+  for (let i = 0; i < 64; i++) pause = throttle.pause();
   assert(pause !== undefined);
-  assert.equal(breather.breathe(), pause);
+  assert.equal(throttle.pause(), pause);
   await clock.advance(1);
-  assert.equal(breather.breathe(), undefined);
+  assert.equal(throttle.pause(), undefined);
 });

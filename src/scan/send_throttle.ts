@@ -10,13 +10,13 @@ const answersPerBurst = 64;
 /** Answers arrive later than their probes, so the density is that of probes sent at least this long ago. */
 const ageMs = 50;
 
-export interface Breather {
+export interface SendThrottle {
   /** To be called before each probe; the pause to wait for, or undefined when there is none. */
-  breathe(): Promise<void> | undefined;
+  pause(): Promise<void> | undefined;
 }
 
 /** `counts` tells how many probes were sent and how many devices answered so far. */
-export function createBreather(clock: Clock, counts: () => { sent: number; answered: number }): Breather {
+export function createSendThrottle(clock: Clock, counts: () => { sent: number; answered: number }): SendThrottle {
   let burst = 0;
   let pause: Promise<void> | undefined;
   let aged = 0;
@@ -34,7 +34,7 @@ export function createBreather(clock: Clock, counts: () => { sent: number; answe
 
   let limit = answersPerBurst;
   return {
-    breathe() {
+    pause() {
       if (pause !== undefined) return pause;
       if (++burst < limit) return undefined;
       burst = 0;

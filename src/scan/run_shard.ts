@@ -1,0 +1,303 @@
+/** One shard of a scan: it is swept, who answers is read, late answers are waited for, and what came of it is told. */
+import type { Clock } from "../../common/core/clock.ts";
+import { fullNeighbourTable } from "../../common/core/shortage.ts";
+import type { Problem } from "../../common/reading/reading.ts";
+import { decodeText } from "../printers/text.ts";
+import type { DatagramHub } from "../snmp/datagram_hub.ts";
+import { maxProbeId, minProbeId, sysDescr, sysObjectId } from "../snmp/probe.ts";
+import { targetAt } from "../targets/address_space.ts";
+import { isNear } from "../targets/near_targets.ts";
+import { permute } from "../targets/permute.ts";
+import type { LateAnswers } from "./late_answers.ts";
+import { expectedMissing, type LossEstimate } from "./loss_estimate.ts";
+import { heldMs } from "./neighbour_pacer.ts";
+import { keyOf, type ProbePlan } from "./probe_plan.ts";
+import { bugOutcome, type DeviceOutcome, readDevice } from "./read_device.ts";
+import type { ReadLimiter, ReadSlot } from "./read_limiter.ts";
+import type { RoundTrip } from "./round_trip.ts";
+import type { ScanPace } from "./scan_pace.ts";
+import type { ScanReports } from "./scan_reports.ts";
+import type { SendGate } from "./send_gate.ts";
+import type { SendThrottle } from "./send_throttle.ts";
+import { type Found, type ShardSweep, type SweepOptions, sweepShard } from "./sweep_shard.ts";
+import {
+  type FoundDevice,
+  type FromScanner,
+  neighbourTableCode,
+  type ScannerConfig,
+  type Shard,
+} from "./worker_messages.ts";
+
+/** What the shards of one worker share. */
+export interface ScannerState {
+  config: ScannerConfig;
+  hub: DatagramHub;
+  gate: SendGate;
+  clock: Clock;
+  post: (message: FromScanner) => void;
+  plan: ProbePlan;
+  pace: ScanPace;
+  throttle: SendThrottle;
+  reports: ScanReports;
+  late: LateAnswers;
+  limiter: ReadLimiter;
+  roundTrip: RoundTrip;
+  loss: LossEstimate;
+  /** Aborted when nothing more is to be begun. */
+  stopping: AbortController;
+  /** By shard, those that are done among them: whoever answers one of these is named. */
+  sweeps: Map<number, { firstId: number; size: number; sweep: ShardSweep }>;
+  doneShards: number[];
+  /** Request id of the next shard's first address. */
+  nextId: number;
+  underWay: number;
+  /** Shards that do not wait for answers. */
+  sending: number;
+  /** The supervisor has not been asked for a shard since there was room for one. */
+  wantsShard: boolean;
+  /** Ends with the turn of the last shard that was given one. */
+  turn: Promise<void>;
+}
+
+/** A shard that is under way. */
+interface ShardRun {
+  shard: Shard;
+  /** "address port" of those that are not asked. */
+  skip: ReadonlySet<string>;
+  firstId: number;
+  /** When all had been sent their first probe. */
+  askedMs: number;
+  isSwept: boolean;
+  isDone: boolean;
+  /** Resolve to whether the device was read to its end. */
+  readings: Promise<boolean>[];
+  foundAgain: string[];
+  problems: Problem[];
+}
+
+/** Shards whose answers are waited for at the same time. */
+const maxShards = 16;
+/** Shards that send at the same time where a rate holds them back: the others would only be finished later. */
+const maxSending = 2;
+/** Found devices that may wait for their reading before no further shard is pulled. */
+const maxWaiting = 64;
+/** Rounds before a device that answered before is taken for silent: as snmpbulkwalk -r 5 does. */
+const knownRounds = 6;
+/** Rounds of probes that a lossy network can cause. */
+const maxRounds = 8;
+/** Share of late answers from which on they are taken for the network's loss, and not for slow devices. */
+const lossyShare = 0.02;
+/** Shards that are done and of which late answers are named. */
+const maxDone = 64;
+const neighbourTable = `${fullNeighbourTable.what} (${fullNeighbourTable.hint})`;
+
+export async function runShard(state: ScannerState, shard: Shard): Promise<void> {
+  const { clock, late, stopping, reports, sweeps } = state;
+  const size = shard.to - shard.from;
+  const firstId = state.nextId + size > maxProbeId ? minProbeId : state.nextId;
+  state.nextId = firstId + size;
+  const run: ShardRun = {
+    shard,
+    skip: new Set(shard.skip),
+    firstId,
+    askedMs: clock.monotonicMs(),
+    isSwept: false,
+    isDone: false,
+    readings: [],
+    foundAgain: [],
+    problems: [],
+  };
+  const sweep = sweepShard(sweepOptions(state, run));
+  sweeps.set(shard.id, { firstId, size, sweep });
+  state.sending++;
+  late.asking(1);
+  try {
+    await sweep.run();
+    run.isSwept = true;
+  } catch (error) {
+    if (!stopping.signal.aborted) throw error;
+  } finally {
+    state.sending--;
+    late.asking(-1);
+  }
+  const lateAnswers = late.wait(run.askedMs, AbortSignal.any([stopping.signal, sweep.everybodyAnswered]));
+  pullIfRoom(state);
+  await lateAnswers;
+  run.isDone = true;
+  forgetOldest(state, shard.id);
+  const areRead = (await Promise.all(run.readings)).every(Boolean);
+  reports.flush();
+  // Where packets are lost on the network, it is that.
+  if (!isLossy(state) && run.foundAgain.length > 0) run.problems.push(neighbourProblem(run.foundAgain));
+  state.post({ type: "shardDone", shard: shard.id, complete: run.isSwept && areRead, problems: run.problems });
+}
+
+function sweepOptions(state: ScannerState, run: ShardRun): SweepOptions {
+  const { config, clock, plan, roundTrip, reports } = state;
+  const { space, seed } = config;
+  const { from, to } = run.shard;
+  const known = plan.knownIn(run.shard);
+  return {
+    size: to - from,
+    firstId: run.firstId,
+    targetAt: (position) => {
+      const target = targetAt(space, permute(from + position, space.size, seed));
+      return run.skip.size > 0 && run.skip.has(keyOf(target)) ? undefined : target;
+    },
+    roundsFor: plan.roundsFor,
+    retries: config.retries,
+    maxRounds,
+    expectedMissing: (found, rounds) => {
+      if (found < known && rounds < knownRounds) return known - found;
+      return expectedMissing(found, { rounds, share: state.loss.share() });
+    },
+    timeoutMs: roundTrip.timeoutMs,
+    onAnswer: (ms, certain) => {
+      if (certain || !isLossy(state)) roundTrip.observe(ms);
+    },
+    clock,
+    signal: state.stopping.signal,
+    pace: state.pace.probe,
+    throttle: state.throttle.pause,
+    send: state.hub.probe,
+    onElsewhere: (rest, from) =>
+      reports.unread({ ...foundDevice(rest), reason: "elsewhere", answeredFrom: `${from.address} port ${from.port}` }),
+    onFound: (found) => onFound(state, run, found),
+    secondPass: secondPass(state, run),
+    onRefused: ({ address, port }, message) => {
+      // What Linux says of an IPv6 neighbour that it has no room for.
+      const why = address.includes(":") && message === "Invalid argument" ? neighbourTable : message;
+      run.problems.push({
+        code: "send-refused",
+        message: `Cannot send to ${address} port ${port} (and perhaps others): ${why}`,
+        address,
+      });
+    },
+    onFirstRoundSent: () => {
+      run.askedMs = clock.monotonicMs();
+      state.wantsShard = true;
+      pullIfRoom(state);
+    },
+    onProbed: (count) => reports.counters.probed += count,
+    onIdle(isIdle) {
+      state.sending += isIdle ? -1 : 1;
+      if (isIdle) pullIfRoom(state);
+    },
+  };
+}
+
+/** Where the neighbour table is too small for the scan, the silent are asked once more when it has room again. */
+function secondPass(state: ScannerState, { foundAgain }: ShardRun): SweepOptions["secondPass"] {
+  const { crowded } = state.config;
+  return crowded && {
+    afterMs: heldMs,
+    turn: () => takeTurn(state),
+    onFound({ address }) {
+      if (isNear(address, crowded.links)) foundAgain.push(address);
+    },
+  };
+}
+
+async function takeTurn(state: ScannerState): Promise<() => void> {
+  const before = state.turn;
+  const mine = Promise.withResolvers<void>();
+  state.turn = mine.promise;
+  await before;
+  return mine.resolve;
+}
+
+function onFound(state: ScannerState, run: ShardRun, { heard, ...rest }: Found): void {
+  const { reports, late } = state;
+  if (run.isDone) return reports.unread({ ...foundDevice(rest), reason: "late" });
+  reports.counters.answered++;
+  reports.found(foundDevice(rest));
+  if (run.isSwept) late.heard();
+  // Where packets are lost, an answer to the second probe says nothing of how slow the device is.
+  const tells = heard !== undefined && (heard.certain || !isLossy(state));
+  run.readings.push(readFound(state, run.shard.id, tells ? { ...rest, heard } : rest));
+}
+
+/** False where the scan was stopped before the device was read to its end. */
+async function readFound(state: ScannerState, shard: number, found: Found): Promise<boolean> {
+  const { reports, limiter, stopping, gate } = state;
+  reports.counters.reading++;
+  let isRead = false;
+  const slot = await limiter.acquire();
+  if (!stopping.signal.aborted) {
+    const outcome = await readOne(state, found, slot);
+    // What was cut off is no reading: the device is read again as a whole.
+    isRead = !gate.closed.aborted;
+    if (isRead) reports.result({ shard, key: keyOf(found.target), ...outcome });
+  }
+  slot.release();
+  reports.counters.reading--;
+  pullIfRoom(state);
+  return isRead;
+}
+
+async function readOne(state: ScannerState, found: Found, slot: ReadSlot): Promise<DeviceOutcome> {
+  const { config, plan, clock } = state;
+  try {
+    return await readDevice(found, {
+      hub: state.hub,
+      credentials: plan.credentialsOf(found.target),
+      remembered: plan.rememberedOf(found.target),
+      roundTrip: state.roundTrip,
+      slot,
+      timeoutMs: config.timeoutMs,
+      isLossy: () => isLossy(state),
+      retries: config.retries,
+      deadlineMs: config.deviceDeadlineMs,
+      pace: state.pace.read,
+      now: () => clock.now(),
+      scope: config.scope,
+      learns: config.learns ?? false,
+      capture: config.capture,
+    });
+  } catch (error) {
+    return bugOutcome(found.target, error);
+  }
+}
+
+function isLossy({ loss }: ScannerState): boolean {
+  return loss.share() > lossyShare;
+}
+
+/** Asks the supervisor for a further shard, where this worker wants one and has room for it. */
+export function pullIfRoom(state: ScannerState): void {
+  const { config, stopping, underWay, late, limiter, sending } = state;
+  if (!state.wantsShard || stopping.signal.aborted) return;
+  if (underWay - late.waiting >= maxShards || limiter.waiting >= maxWaiting) return;
+  if (config.ratePerSecond > 0 && sending >= maxSending) return;
+  state.wantsShard = false;
+  state.post({ type: "pull" });
+}
+
+/** Ids of old shards may come again. */
+function forgetOldest({ doneShards, sweeps }: ScannerState, id: number): void {
+  doneShards.push(id);
+  if (doneShards.length > maxDone) sweeps.delete(doneShards.shift()!);
+}
+
+function foundDevice({ target, varbinds }: Found): FoundDevice {
+  const { address, port, hostname } = target;
+  const valueOf = (oid: string) => varbinds.find((varbind) => varbind.oid === oid)?.value;
+  const description = valueOf(sysDescr), objectId = valueOf(sysObjectId);
+  return {
+    key: keyOf(target),
+    address,
+    port,
+    hostname,
+    description: description instanceof Uint8Array ? decodeText(description) || null : null,
+    objectId: typeof objectId === "string" ? objectId : null,
+  };
+}
+
+function neighbourProblem([address = "", ...others]: readonly string[]): Problem {
+  const more = others.length === 0 ? "" : ` (and ${others.length} more)`;
+  return {
+    code: neighbourTableCode,
+    message: `${address}${more} answered only when asked again: ${neighbourTable}`,
+    address,
+  };
+}
