@@ -2,15 +2,15 @@
 import type { Clock } from "../common/core/clock.ts";
 import { ConfigError, messageOf } from "../common/core/errors.ts";
 import { idleJournals, journalLookMs } from "../common/host/idle_journals.ts";
-import { type Authority, createAuthority, loadAuthority, validityFrom } from "./certificates/authority.ts";
-import { type CertificateFiles, createServerCertificate, isCurrent } from "./certificates/server_certificate.ts";
-import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
-import type { GateLimits } from "./services/connection_gate.ts";
-import { guessWatch } from "./services/guess_watch.ts";
-import type { Platform } from "./services/platform.ts";
-import { defaultQuotas, type Quotas } from "./services/quota.ts";
-import { createSigningKeyPem, loadSigningKey } from "./signing/signing_key.ts";
-import { type RunningServer, startServer } from "./start_server.ts";
+import { type Authority, createAuthority, loadAuthority, validityFrom } from "./keys/authority.ts";
+import { type CertificateFiles, createServerCertificate, isCurrent } from "./keys/server_certificate.ts";
+import { type DataDirectory, openDataDirectory } from "./keys/data_directory.ts";
+import type { GateLimits } from "./edge/grpc/connection_gate.ts";
+import { guessWatch } from "./agents/guess_watch.ts";
+import type { Platform } from "./agents/platform.ts";
+import { defaultQuotas, type Quotas } from "./agents/quota.ts";
+import { createSigningKeyPem, loadSigningKey } from "./keys/signing_key.ts";
+import { type RunningServer, startServer } from "./edge/grpc/start_server.ts";
 import { openSqliteStore } from "./store/sqlite/sqlite_store.ts";
 
 export interface OpenOptions {

@@ -3,8 +3,8 @@
  * does. The demo holds the other end, so that nothing runs on when the demo is killed; then this also removes the folder,
  * which has keys in it.
  */
-import { denoPlatformHost } from "../../platform/cli/deno_host.ts";
-import { runPlatform } from "../../platform/cli/run_platform.ts";
+import { denoPlatformHost } from "../../platform/edge/cli/deno_host.ts";
+import { runPlatform } from "../../platform/edge/cli/run_platform.ts";
 import { runCli } from "../../src/cli/run_cli.ts";
 import { denoHost } from "../../src/compose.ts";
 

@@ -1,7 +1,7 @@
 /** Every fault of this machine is planted, and `opendca doctor` must name it and no other. */
 import assert from "node:assert/strict";
-import { listAgents, revokeAgent } from "../../platform/store/agents.ts";
-import { listAudit } from "../../platform/store/audit_log.ts";
+import { listAgents, revokeAgent } from "../../platform/agents/agents.ts";
+import { listAudit } from "../../platform/audit/audit_log.ts";
 import { systemClock } from "../../common/core/clock.ts";
 import { openDatabase } from "../../common/host/sqlite.ts";
 import { openSpool } from "../../src/store/spool.ts";

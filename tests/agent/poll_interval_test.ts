@@ -1,7 +1,7 @@
 /** Who says how often the agent polls: its file, unless the platform was told a pace on purpose. */
 import assert from "node:assert/strict";
 import { PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
-import { configDocument, setAgentConfig } from "../../platform/store/agent_configs.ts";
+import { configDocument, setAgentConfig } from "../../platform/agents/agent_configs.ts";
 import { minute, type Office, openOffice } from "../fixtures/office_agent.ts";
 import { until } from "../fixtures/until.ts";
 

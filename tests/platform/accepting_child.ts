@@ -1,6 +1,6 @@
 /** Accepts more connections than its process has descriptors, as a program of the outside would bring about. */
-import { acceptConnections } from "../../platform/accept_connections.ts";
-import { connectionGate, defaultGateLimits } from "../../platform/services/connection_gate.ts";
+import { acceptConnections } from "../../platform/edge/grpc/accept_connections.ts";
+import { connectionGate, defaultGateLimits } from "../../platform/edge/grpc/connection_gate.ts";
 
 const limits = { ...defaultGateLimits, anonymousOfSource: 10_000 };
 const acceptor = await acceptConnections({

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { makeActivationCode } from "../../common/core/activation_code.ts";
 import { type ActivateResponse, ActivationRefusalReason } from "../../proto/gen/opendca/v1/agent_service.ts";
-import * as x509 from "../../platform/certificates/x509.ts";
-import { algorithm } from "../../platform/certificates/authority.ts";
-import { listCodes, withdrawCode } from "../../platform/store/activation_codes.ts";
-import { listAgents } from "../../platform/store/agents.ts";
+import * as x509 from "../../platform/keys/x509.ts";
+import { algorithm } from "../../platform/keys/authority.ts";
+import { listCodes, withdrawCode } from "../../platform/agents/activation_codes.ts";
+import { listAgents } from "../../platform/agents/agents.ts";
 import {
   activate,
   activatedAgent,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { openPlatform, serve } from "../../platform/compose.ts";
-import { pemOf } from "../../platform/certificates/authority.ts";
-import { issueAgentCertificate, parseCsr } from "../../platform/certificates/agent_certificate.ts";
+import { pemOf } from "../../platform/keys/authority.ts";
+import { issueAgentCertificate, parseCsr } from "../../platform/agents/agent_certificate.ts";
 import { maybeProgram, peerTest } from "../fixtures/peers.ts";
 import { newKeyAndCsr, pemOfDer } from "../fixtures/platform_fixture.ts";
 

@@ -1,5 +1,5 @@
-import type { PlatformHost } from "../../platform/cli/host.ts";
-import { runPlatform } from "../../platform/cli/run_platform.ts";
+import type { PlatformHost } from "../../platform/edge/cli/host.ts";
+import { runPlatform } from "../../platform/edge/cli/run_platform.ts";
 
 export const now = new Date("2026-03-02T08:00:00Z");
 

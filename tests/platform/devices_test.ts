@@ -1,7 +1,7 @@
 /** Who a device is over time, where two agents see it or two devices show the same. */
 import assert from "node:assert/strict";
 import type { Reading } from "../../proto/gen/opendca/v1/reading.ts";
-import { evidenceOf, historyOf, listDevices } from "../../platform/store/devices.ts";
+import { evidenceOf, historyOf, listDevices } from "../../platform/devices/devices.ts";
 import { activatedAgent, call, connect, startTestPlatform, type TestAgent } from "../fixtures/platform_fixture.ts";
 import { batchOf, readingOf, type ReadingParts, recordOf } from "../fixtures/platform_uploads.ts";
 

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { Compression, RejectionReason } from "../../proto/gen/opendca/v1/batch.ts";
 import { RefusalReason, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
-import { poll } from "../../platform/services/poll.ts";
-import { upload } from "../../platform/services/upload.ts";
-import { listAudit } from "../../platform/store/audit_log.ts";
-import { usageOf } from "../../platform/store/usage.ts";
+import { poll } from "../../platform/tasks/poll.ts";
+import { upload } from "../../platform/devices/upload.ts";
+import { listAudit } from "../../platform/audit/audit_log.ts";
+import { usageOf } from "../../platform/agents/usage.ts";
 import {
   activatedAgent,
   pollOf,

@@ -5,8 +5,8 @@ import { Buffer } from "node:buffer";
 import { gzipSync } from "node:zlib";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Record as UploadedRecord, RejectionReason, type UploadResponse } from "../../proto/gen/opendca/v1/batch.ts";
-import { historyOf, listDevices } from "../../platform/store/devices.ts";
-import { countRecords, latestMeters } from "../../platform/store/readings.ts";
+import { historyOf, listDevices } from "../../platform/devices/devices.ts";
+import { countRecords, latestMeters } from "../../platform/devices/readings.ts";
 import { call, connect } from "../fixtures/platform_fixture.ts";
 import { batchOf, readingOf, recordOf, startBench } from "../fixtures/platform_uploads.ts";
 

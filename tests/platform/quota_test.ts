@@ -9,8 +9,8 @@ import {
   RecordList,
   RejectionReason,
 } from "../../proto/gen/opendca/v1/batch.ts";
-import { listAudit } from "../../platform/store/audit_log.ts";
-import { newestReadings } from "../../platform/store/readings.ts";
+import { listAudit } from "../../platform/audit/audit_log.ts";
+import { newestReadings } from "../../platform/devices/readings.ts";
 import {
   activatedAgent,
   call,

@@ -7,18 +7,18 @@ import fc from "fast-check";
 import { AgentStatus } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
 import { Task, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
-import * as activationCodes from "../../platform/store/activation_codes.ts";
-import * as agentConfigs from "../../platform/store/agent_configs.ts";
-import * as agents from "../../platform/store/agents.ts";
-import * as batches from "../../platform/store/batches.ts";
-import * as certificates from "../../platform/store/certificates.ts";
-import * as customers from "../../platform/store/customers.ts";
-import * as ledgerHeads from "../../platform/store/ledger_heads.ts";
-import * as devices from "../../platform/store/devices.ts";
-import * as readings from "../../platform/store/readings.ts";
-import * as tasks from "../../platform/store/tasks.ts";
+import * as activationCodes from "../../platform/agents/activation_codes.ts";
+import * as agentConfigs from "../../platform/agents/agent_configs.ts";
+import * as agents from "../../platform/agents/agents.ts";
+import * as batches from "../../platform/agents/batches.ts";
+import * as certificates from "../../platform/agents/certificates.ts";
+import * as customers from "../../platform/customers/customers.ts";
+import * as ledgerHeads from "../../platform/agents/ledger_heads.ts";
+import * as devices from "../../platform/devices/devices.ts";
+import * as readings from "../../platform/devices/readings.ts";
+import * as tasks from "../../platform/tasks/tasks.ts";
 import type { Tenant, Transaction } from "../../platform/store/store.ts";
-import { signTask } from "../../platform/signing/sign_task.ts";
+import { signTask } from "../../platform/keys/sign_task.ts";
 import {
   activatedAgent,
   call,

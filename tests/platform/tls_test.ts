@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import http2 from "node:http2";
 import { Buffer } from "node:buffer";
 import { credentials, Metadata, status } from "@grpc/grpc-js";
-import * as x509 from "../../platform/certificates/x509.ts";
+import * as x509 from "../../platform/keys/x509.ts";
 import {
   algorithm,
   createAuthority,
@@ -11,7 +11,7 @@ import {
   pemOf,
   privateKeyPem,
   validityFrom,
-} from "../../platform/certificates/authority.ts";
+} from "../../platform/keys/authority.ts";
 import { AgentServiceClient } from "../../proto/gen/opendca/v1/agent_service.ts";
 import {
   activate,

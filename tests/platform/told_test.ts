@@ -9,11 +9,11 @@ import {
   type PollRequest,
 } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { RefusalReason, Task, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
-import { signTask } from "../../platform/signing/sign_task.ts";
-import { configRefusalsOf, maybeAgent } from "../../platform/store/agents.ts";
-import { listAudit } from "../../platform/store/audit_log.ts";
-import { listLedgerHeads, mostLedgerHeads, noteLedgerHead } from "../../platform/store/ledger_heads.ts";
-import { addTask, listTasks } from "../../platform/store/tasks.ts";
+import { signTask } from "../../platform/keys/sign_task.ts";
+import { configRefusalsOf, maybeAgent } from "../../platform/agents/agents.ts";
+import { listAudit } from "../../platform/audit/audit_log.ts";
+import { listLedgerHeads, mostLedgerHeads, noteLedgerHead } from "../../platform/agents/ledger_heads.ts";
+import { addTask, listTasks } from "../../platform/tasks/tasks.ts";
 import {
   activatedAgent,
   call,

@@ -2,15 +2,15 @@
  * Upload against a model of ten lines, over random interleavings of two agents, two epochs each, repeated and forked
  * batches, records that come again in another batch, crashes in the middle and a store that is opened anew.
  */
-import { defaultQuotas } from "../../platform/services/quota.ts";
+import { defaultQuotas } from "../../platform/agents/quota.ts";
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { Batch, RecordList, RejectionReason, type UploadResponse } from "../../proto/gen/opendca/v1/batch.ts";
-import { upload } from "../../platform/services/upload.ts";
-import type { Platform } from "../../platform/services/platform.ts";
-import { createAgent } from "../../platform/store/agents.ts";
-import { createCustomer, createSite } from "../../platform/store/customers.ts";
+import { upload } from "../../platform/devices/upload.ts";
+import type { Platform } from "../../platform/agents/platform.ts";
+import { createAgent } from "../../platform/agents/agents.ts";
+import { createCustomer, createSite } from "../../platform/customers/customers.ts";
 import { openSqliteStore } from "../../platform/store/sqlite/sqlite_store.ts";
 import { looseQueries } from "../fixtures/loose_queries.ts";
 import { readingOf, recordOf } from "../fixtures/platform_uploads.ts";

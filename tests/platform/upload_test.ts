@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { gzipSync } from "node:zlib";
 import { DeviceEventKind, RejectionReason, type UploadResponse } from "../../proto/gen/opendca/v1/batch.ts";
-import { maybeAgent } from "../../platform/store/agents.ts";
-import { evidenceOf, historyOf, listDevices } from "../../platform/store/devices.ts";
-import { countRecords, latestMeters, meterHistory } from "../../platform/store/readings.ts";
+import { maybeAgent } from "../../platform/agents/agents.ts";
+import { evidenceOf, historyOf, listDevices } from "../../platform/devices/devices.ts";
+import { countRecords, latestMeters, meterHistory } from "../../platform/devices/readings.ts";
 import { reasonOf } from "../fixtures/platform_fixture.ts";
 import { batchOf, readingOf, recordOf, startBench } from "../fixtures/platform_uploads.ts";
 

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { Record as UploadedRecord } from "../../../proto/gen/opendca/v1/batch.ts";
-import { resolveReading } from "../../ingest/resolve_device.ts";
-import { allEvidenceOf, evidenceOf, historyOf, listDevices, maybeDevice } from "../devices.ts";
+import { resolveReading } from "../../devices/resolve_device.ts";
+import { allEvidenceOf, evidenceOf, historyOf, listDevices, maybeDevice } from "../../devices/devices.ts";
 import { migrations } from "../migrations.ts";
-import { latestMeters, meterHistory } from "../readings.ts";
+import { latestMeters, meterHistory } from "../../devices/readings.ts";
 import { looseTenant } from "../../../tests/fixtures/loose_queries.ts";
 import { openSqliteStore } from "./sqlite_store.ts";
 import { readingOf } from "../../../tests/fixtures/platform_uploads.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { configRefusalsOf, listAgents } from "../agents.ts";
-import { listDevices } from "../devices.ts";
-import { listLedgerHeads, noteLedgerHead } from "../ledger_heads.ts";
+import { configRefusalsOf, listAgents } from "../../agents/agents.ts";
+import { listDevices } from "../../devices/devices.ts";
+import { listLedgerHeads, noteLedgerHead } from "../../agents/ledger_heads.ts";
 import { migrations } from "../migrations.ts";
 import { looseTenant } from "../../../tests/fixtures/loose_queries.ts";
 import { openSqliteStore } from "./sqlite_store.ts";

@@ -1,7 +1,14 @@
 /** What is asked of the store for each reading must not grow with the fleet. */
 import assert from "node:assert/strict";
-import { allEvidenceOf, evidenceHolders, maybeDevice, noteEarlierSight, placeHolders, placesOf } from "../devices.ts";
-import { hasRecord } from "../readings.ts";
+import {
+  allEvidenceOf,
+  evidenceHolders,
+  maybeDevice,
+  noteEarlierSight,
+  placeHolders,
+  placesOf,
+} from "../../devices/devices.ts";
+import { hasRecord } from "../../devices/readings.ts";
 import type { Parameters, Tenant } from "../store.ts";
 import { openSqliteStore } from "./sqlite_store.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { ConfigError } from "../../../common/core/errors.ts";
-import { createCustomer, listCustomers } from "../customers.ts";
+import { createCustomer, listCustomers } from "../../customers/customers.ts";
 import type { Store, Transaction } from "../store.ts";
 import { openSqliteStore } from "./sqlite_store.ts";
 

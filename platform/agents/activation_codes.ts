@@ -1,0 +1,120 @@
+/**
+ * Activation codes at rest. The first seven symbols are the locator (four of codes that were made before it was longer): by
+ * them a wrong guess is counted against the code that it was aimed at, so that five wrong ones burn it. With 35 bits,
+ * nobody who does not know the code hits it. The rest is the secret, kept as a keyed digest only.
+ */
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { makeActivationCode } from "../../common/core/activation_code.ts";
+import { newId } from "../store/new_id.ts";
+import type { Tenant, Transaction } from "../store/store.ts";
+
+/** Wrong attempts after which a code is burned, and an installation has to be unlocked. */
+export const maxFailedAttempts = 5;
+
+export type CodeState = "open" | "used" | "burned" | "withdrawn";
+
+export interface CodeRow {
+  customer_id: string;
+  code_id: string;
+  site_id: string;
+  locator: string;
+  digest: Uint8Array;
+  state: CodeState;
+  failed_attempts: number;
+  created_at: number;
+  expires_at: number;
+  used_at: number | null;
+  agent_id: string | null;
+  attempt_id: string | null;
+}
+
+export interface CodeOptions {
+  siteId: string;
+  at: Date;
+  expiresAt: Date;
+  /** Key of the digests; a copy of the store alone does not give the codes away. */
+  pepper: Uint8Array;
+}
+
+/** A new single-use code. The code itself is only in the answer. */
+export async function createActivationCode(
+  tenant: Tenant,
+  options: CodeOptions,
+): Promise<{ code: string; codeId: string }> {
+  const codeId = newId("cod");
+  for (;;) {
+    const code = makeActivationCode((bytes) => crypto.getRandomValues(bytes));
+    const made = await tenant.run(
+      `INSERT INTO activation_codes (customer_id, code_id, site_id, locator, digest, state, created_at, expires_at)
+       VALUES (:customer, :code_id, :site_id, :locator, :digest, 'open', :created_at, :expires_at)
+       ON CONFLICT (locator) DO NOTHING`,
+      {
+        code_id: codeId,
+        site_id: options.siteId,
+        locator: locatorOf(code),
+        digest: digestOf(code, options.pepper),
+        created_at: options.at.getTime(),
+        expires_at: options.expiresAt.getTime(),
+      },
+    );
+    if (made === 1) return { code, codeId };
+  }
+}
+
+/** The code that an attempt is aimed at, whether or not the secret is right. `code` is in its canonical spelling. */
+export function maybeAimedCode(tx: Transaction, code: string): Promise<CodeRow | undefined> {
+  return tx.get(
+    "SELECT * FROM activation_codes WHERE locator IN (:locator, :short) ORDER BY length(locator) DESC LIMIT 1",
+    { locator: locatorOf(code), short: code.slice(0, 4) },
+  );
+}
+
+export function isSecretRight(row: CodeRow, options: { code: string; pepper: Uint8Array }): boolean {
+  return timingSafeEqual(digestOf(options.code, options.pepper), row.digest);
+}
+
+/** Counts a wrong attempt; returns true when this one burned the code. */
+export async function countFailedCode(tenant: Tenant, codeId: string): Promise<boolean> {
+  await tenant.run(
+    "UPDATE activation_codes SET failed_attempts = failed_attempts + 1 WHERE customer_id = :customer AND code_id = :code_id",
+    { code_id: codeId },
+  );
+  return await tenant.run(
+    `UPDATE activation_codes SET state = 'burned'
+     WHERE customer_id = :customer AND code_id = :code_id AND state = 'open' AND failed_attempts >= :most`,
+    { code_id: codeId, most: maxFailedAttempts },
+  ) === 1;
+}
+
+/** Marks the code as used; returns false when something else used it first. */
+export async function useCode(
+  tenant: Tenant,
+  use: { codeId: string; agentId: string; attemptId: string; at: Date },
+): Promise<boolean> {
+  return await tenant.run(
+    `UPDATE activation_codes SET state = 'used', used_at = :at, agent_id = :agent_id, attempt_id = :attempt_id
+     WHERE customer_id = :customer AND code_id = :code_id AND state = 'open'`,
+    { code_id: use.codeId, agent_id: use.agentId, attempt_id: use.attemptId, at: use.at.getTime() },
+  ) === 1;
+}
+
+/** Takes an open code back; returns false when it is not open. */
+export async function withdrawCode(tenant: Tenant, codeId: string): Promise<boolean> {
+  return await tenant.run(
+    "UPDATE activation_codes SET state = 'withdrawn' WHERE customer_id = :customer AND code_id = :code_id AND state = 'open'",
+    { code_id: codeId },
+  ) === 1;
+}
+
+export function listCodes(tenant: Tenant): Promise<CodeRow[]> {
+  return tenant.all("SELECT * FROM activation_codes WHERE customer_id = :customer ORDER BY created_at DESC, code_id");
+}
+
+function locatorOf(code: string): string {
+  // With the hyphen after the first four.
+  return code.slice(0, 8);
+}
+
+function digestOf(code: string, pepper: Uint8Array): Uint8Array {
+  return new Uint8Array(createHmac("sha256", pepper).update(code).digest());
+}

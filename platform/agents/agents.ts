@@ -1,0 +1,204 @@
+import { newId } from "../store/new_id.ts";
+import type { Tenant } from "../store/store.ts";
+
+export interface AgentRow {
+  customer_id: string;
+  agent_id: string;
+  site_id: string;
+  installation_id: string;
+  state: "active" | "revoked";
+  created_at: number;
+  revoked_at: number | null;
+  revoked_reason: string | null;
+  hostname: string;
+  version: string;
+  last_seen_at: number | null;
+  status: Uint8Array | null;
+  effective_config_hash: string | null;
+  effective_config: string | null;
+  suspected_clone_at: number | null;
+  suspected_clone_reason: string | null;
+  /** JSON list of sentences. */
+  config_refusals: string;
+  ledger_rewound_at: number | null;
+  ledger_rewound_reason: string | null;
+  /** After how many seconds it was told to poll again; 0: as its own file says, null before its first poll. */
+  poll_seconds: number | null;
+}
+
+export interface NewAgent {
+  siteId: string;
+  installationId: string;
+  hostname: string;
+  version: string;
+  at: Date;
+}
+
+/** Returns the new agent's id. */
+export async function createAgent(tenant: Tenant, agent: NewAgent): Promise<string> {
+  const agentId = newId("agt");
+  await tenant.run(
+    `INSERT INTO agents (customer_id, agent_id, site_id, installation_id, state, created_at, hostname, version)
+     VALUES (:customer, :agent_id, :site_id, :installation_id, 'active', :created_at, :hostname, :version)`,
+    {
+      agent_id: agentId,
+      site_id: agent.siteId,
+      installation_id: agent.installationId,
+      created_at: agent.at.getTime(),
+      hostname: agent.hostname,
+      version: agent.version,
+    },
+  );
+  return agentId;
+}
+
+/** Undefined for an agent that is not known. */
+export async function siteOfAgent(tenant: Tenant, agentId: string): Promise<string | undefined> {
+  return (await tenant.get<{ site_id: string }>(
+    "SELECT site_id FROM agents WHERE customer_id = :customer AND agent_id = :agent_id",
+    { agent_id: agentId },
+  ))?.site_id;
+}
+
+export function maybeAgent(tenant: Tenant, agentId: string): Promise<AgentRow | undefined> {
+  return tenant.get("SELECT * FROM agents WHERE customer_id = :customer AND agent_id = :agent_id", {
+    agent_id: agentId,
+  });
+}
+
+export function listAgents(tenant: Tenant): Promise<(AgentRow & { site_name: string; devices: number })[]> {
+  return tenant.all(
+    `SELECT a.*, s.name AS site_name,
+       (SELECT count(*) FROM devices d WHERE d.customer_id = a.customer_id AND d.agent_id = a.agent_id) AS devices
+     FROM agents a JOIN sites s ON s.customer_id = a.customer_id AND s.site_id = a.site_id
+     WHERE a.customer_id = :customer ORDER BY a.created_at, a.agent_id`,
+  );
+}
+
+/** Refuses every further call of the agent; returns false when it is not active. */
+export async function revokeAgent(
+  tenant: Tenant,
+  options: { agentId: string; reason: string; at: Date },
+): Promise<boolean> {
+  const parameters = { agent_id: options.agentId, at: options.at.getTime() };
+  await tenant.run(
+    "UPDATE certificates SET revoked_at = :at WHERE customer_id = :customer AND agent_id = :agent_id AND revoked_at IS NULL",
+    parameters,
+  );
+  return await tenant.run(
+    `UPDATE agents SET state = 'revoked', revoked_at = :at, revoked_reason = :reason
+     WHERE customer_id = :customer AND agent_id = :agent_id AND state = 'active'`,
+    { ...parameters, reason: options.reason },
+  ) === 1;
+}
+
+/** When the installation of an agent was first activated for this customer, under whatever agent's id. */
+export async function activatedSince(tenant: Tenant, agentId: string): Promise<Date | undefined> {
+  const row = await tenant.get<{ since: number | null }>(
+    `SELECT min(created_at) AS since FROM agents WHERE customer_id = :customer AND installation_id =
+       (SELECT installation_id FROM agents WHERE customer_id = :customer AND agent_id = :agent_id)`,
+    { agent_id: agentId },
+  );
+  return row?.since === undefined || row.since === null ? undefined : new Date(row.since);
+}
+
+export interface PollNote {
+  agentId: string;
+  at: Date;
+  version: string;
+  hostname: string;
+  /** Encoded AgentStatus. */
+  status: Uint8Array;
+  effectiveConfigHash: string;
+  effectiveConfig: string | undefined;
+  pollSeconds: number;
+}
+
+/** Keeps what a poll said; a configuration text that does not belong to the present hash is dropped. */
+export async function notePoll(tenant: Tenant, note: PollNote): Promise<void> {
+  await tenant.run(
+    `UPDATE agents SET last_seen_at = :at, status = :status, poll_seconds = :poll_seconds,
+       version = CASE :version WHEN '' THEN version ELSE :version END,
+       hostname = CASE :hostname WHEN '' THEN hostname ELSE :hostname END,
+       effective_config = CASE WHEN :config IS NOT NULL THEN :config
+         WHEN effective_config_hash IS :hash THEN effective_config END,
+       effective_config_hash = :hash
+     WHERE customer_id = :customer AND agent_id = :agent_id`,
+    {
+      agent_id: note.agentId,
+      at: note.at.getTime(),
+      version: note.version,
+      hostname: note.hostname,
+      status: note.status,
+      hash: note.effectiveConfigHash,
+      config: note.effectiveConfig ?? null,
+      poll_seconds: note.pollSeconds,
+    },
+  );
+}
+
+/** Keeps what the agent's policy refused of the configuration; returns whether that is another list than before. */
+export async function noteConfigRefusals(
+  tenant: Tenant,
+  options: { agentId: string; refusals: string[] },
+): Promise<boolean> {
+  return await tenant.run(
+    `UPDATE agents SET config_refusals = :refusals
+     WHERE customer_id = :customer AND agent_id = :agent_id AND config_refusals <> :refusals`,
+    { agent_id: options.agentId, refusals: JSON.stringify(options.refusals) },
+  ) === 1;
+}
+
+export function configRefusalsOf(row: Pick<AgentRow, "config_refusals">): string[] {
+  return JSON.parse(row.config_refusals);
+}
+
+/* Of one agent that are kept: it begins as many as it likes. */
+const mostRuns = 1000;
+
+export interface RunNote {
+  agentId: string;
+  runId: string;
+  at: Date;
+}
+
+/**
+ * Notes which process speaks; returns true when it is one that a later process had taken over from, which only two copies
+ * of one state directory can bring about.
+ */
+export async function noteRun(tenant: Tenant, { agentId, runId, at }: RunNote): Promise<boolean> {
+  const latest = await tenant.get<{ run_id: string; run_number: number }>(
+    `SELECT run_id, run_number FROM agent_runs WHERE customer_id = :customer AND agent_id = :agent_id
+     ORDER BY run_number DESC LIMIT 1`,
+    { agent_id: agentId },
+  );
+  if (latest?.run_id === runId) return false;
+  const parameters = { agent_id: agentId, run_id: runId };
+  const isOld = await tenant.get(
+    "SELECT 1 FROM agent_runs WHERE customer_id = :customer AND agent_id = :agent_id AND run_id = :run_id",
+    parameters,
+  ) !== undefined;
+  await tenant.run(
+    `INSERT INTO agent_runs (customer_id, agent_id, run_id, run_number, first_seen_at)
+     VALUES (:customer, :agent_id, :run_id, :run_number, :at)
+     ON CONFLICT (customer_id, agent_id, run_id) DO UPDATE SET run_number = :run_number`,
+    { ...parameters, run_number: (latest?.run_number ?? 0) + 1, at: at.getTime() },
+  );
+  await tenant.run(
+    "DELETE FROM agent_runs WHERE customer_id = :customer AND agent_id = :agent_id AND run_number <= :last",
+    { agent_id: agentId, last: (latest?.run_number ?? 0) + 1 - mostRuns },
+  );
+  return isOld;
+}
+
+/** Marks an agent as one of two copies; returns true the first time. */
+export async function suspectClone(
+  tenant: Tenant,
+  options: { agentId: string; reason: string; at: Date },
+): Promise<boolean> {
+  return await tenant.run(
+    `UPDATE agents SET suspected_clone_at = :at, suspected_clone_reason = :reason
+     WHERE customer_id = :customer AND agent_id = :agent_id AND suspected_clone_at IS NULL`,
+    { agent_id: options.agentId, reason: options.reason, at: options.at.getTime() },
+  ) === 1;
+}

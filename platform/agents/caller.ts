@@ -1,0 +1,49 @@
+import { fingerprintOf } from "./agent_certificate.ts";
+import { maybeAgent } from "./agents.ts";
+import { maybeCertificate, noteCertificateUse } from "./certificates.ts";
+import type { Tenant } from "../store/store.ts";
+import { CallError } from "./call_error.ts";
+import type { Platform } from "./platform.ts";
+
+/** The agent that makes a call, and its customer, which is all that the call can reach. */
+export interface Caller {
+  customerId: string;
+  agentId: string;
+}
+
+/** The same within a transaction. */
+export interface TenantAgent {
+  tenant: Tenant;
+  agentId: string;
+}
+
+/* Calls that were under way when the new certificate was used for the first time. */
+const graceMs = 3_600_000;
+
+/** Who calls with this certificate, asked of the store at each call so that a revocation works at once. Throws CallError. */
+export async function callerOf(platform: Platform, certificateDer: Uint8Array | undefined): Promise<Caller> {
+  const { store, clock } = platform;
+  const now = clock.now();
+  const fingerprint = certificateDer === undefined ? undefined : fingerprintOf(certificateDer);
+  const { certificate, agent } = await store.transaction(async (tx) => {
+    const certificate = fingerprint === undefined ? undefined : await maybeCertificate(tx, fingerprint);
+    if (certificate === undefined) return { certificate, agent: undefined };
+    return { certificate, agent: await maybeAgent(tx.tenant(certificate.customer_id), certificate.agent_id) };
+  }, { readOnly: true });
+  if (certificate === undefined || certificate.not_after <= now.getTime()) {
+    throw new CallError("certificate-required", "Cannot answer without a valid certificate of this platform");
+  }
+  const { customer_id: customerId, agent_id: agentId } = certificate;
+  if (certificate.revoked_at !== null || agent?.state !== "active") {
+    throw new CallError("agent-revoked", "Cannot answer this agent as it was revoked");
+  }
+  if (certificate.replaced_at !== null && certificate.replaced_at + graceMs <= now.getTime()) {
+    throw new CallError("certificate-replaced", "Cannot answer with this certificate as a later one is in use");
+  }
+  if (certificate.first_used_at === null) {
+    await store.transaction((tx) =>
+      noteCertificateUse(tx.tenant(customerId), { agentId, serial: certificate.serial, at: now })
+    );
+  }
+  return { customerId, agentId };
+}

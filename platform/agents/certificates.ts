@@ -1,0 +1,64 @@
+import type { AgentCertificate } from "./agent_certificate.ts";
+import type { Tenant, Transaction } from "../store/store.ts";
+
+export interface CertificateRow {
+  customer_id: string;
+  agent_id: string;
+  serial: string;
+  der: Uint8Array;
+  not_after: number;
+  first_used_at: number | null;
+  replaced_at: number | null;
+  revoked_at: number | null;
+}
+
+export async function addCertificate(
+  tenant: Tenant,
+  options: { agentId: string; certificate: AgentCertificate },
+): Promise<void> {
+  const { agentId, certificate } = options;
+  await tenant.run(
+    `INSERT INTO certificates (customer_id, agent_id, serial, fingerprint, der, issued_at, not_after)
+     VALUES (:customer, :agent_id, :serial, :fingerprint, :der, :issued_at, :not_after)`,
+    {
+      agent_id: agentId,
+      serial: certificate.serial,
+      fingerprint: certificate.fingerprint,
+      der: certificate.der,
+      issued_at: certificate.issuedAt.getTime(),
+      not_after: certificate.notAfter.getTime(),
+    },
+  );
+}
+
+/** The certificate with this SHA-256, of whichever customer: this is how a caller's customer is found out. */
+export function maybeCertificate(tx: Transaction, fingerprint: Uint8Array): Promise<CertificateRow | undefined> {
+  return tx.get("SELECT * FROM certificates WHERE fingerprint = :fingerprint", { fingerprint });
+}
+
+/** The first use of a certificate replaces all that the agent had before. */
+export async function noteCertificateUse(
+  tenant: Tenant,
+  options: { agentId: string; serial: string; at: Date },
+): Promise<void> {
+  const parameters = { agent_id: options.agentId, serial: options.serial, at: options.at.getTime() };
+  await tenant.run(
+    `UPDATE certificates SET replaced_at = :at WHERE customer_id = :customer AND agent_id = :agent_id
+       AND serial <> :serial AND replaced_at IS NULL AND issued_at <= (
+         SELECT issued_at FROM certificates WHERE customer_id = :customer AND agent_id = :agent_id AND serial = :serial)`,
+    parameters,
+  );
+  await tenant.run(
+    "UPDATE certificates SET first_used_at = :at WHERE customer_id = :customer AND agent_id = :agent_id AND serial = :serial",
+    parameters,
+  );
+}
+
+/** The agent's newest certificate. */
+export function latestCertificate(tenant: Tenant, agentId: string): Promise<CertificateRow | undefined> {
+  return tenant.get(
+    `SELECT * FROM certificates WHERE customer_id = :customer AND agent_id = :agent_id
+     ORDER BY issued_at DESC, rowid DESC LIMIT 1`,
+    { agent_id: agentId },
+  );
+}

@@ -1,0 +1,69 @@
+/**
+ * Heads of an agent's egress ledger, as the agent told them. Whoever can write the ledger can make a new one that holds
+ * together; these heads are what shows it.
+ */
+import type { Tenant } from "../store/store.ts";
+
+export interface LedgerHeadRow {
+  number: number;
+  hash: string;
+  first_told_at: number;
+  /** Why it cannot follow the head before it; null where it can. */
+  rewound: string | null;
+}
+
+export interface ToldHead {
+  agentId: string;
+  number: number;
+  hash: string;
+  at: Date;
+}
+
+/** How many of one agent are kept. */
+export const mostLedgerHeads = 1000;
+
+/** Keeps a head that is not the latest one; returns why it cannot follow that one, or undefined. */
+export async function noteLedgerHead(tenant: Tenant, told: ToldHead): Promise<string | undefined> {
+  const { agentId, number, hash, at } = told;
+  const before = await tenant.get<LedgerHeadRow & { told_number: number }>(
+    `SELECT * FROM agent_ledger_heads WHERE customer_id = :customer AND agent_id = :agent_id
+     ORDER BY told_number DESC LIMIT 1`,
+    { agent_id: agentId },
+  );
+  if (before?.number === number && before.hash === hash) return undefined;
+  const rewound = before === undefined ? undefined : whyRewound(before, told);
+  const toldNumber = (before?.told_number ?? 0) + 1;
+  await tenant.run(
+    `INSERT INTO agent_ledger_heads (customer_id, agent_id, told_number, number, hash, first_told_at, rewound)
+     VALUES (:customer, :agent_id, :told_number, :number, :hash, :at, :rewound)`,
+    { agent_id: agentId, told_number: toldNumber, number, hash, at: at.getTime(), rewound: rewound ?? null },
+  );
+  await tenant.run(
+    "DELETE FROM agent_ledger_heads WHERE customer_id = :customer AND agent_id = :agent_id AND told_number <= :last",
+    { agent_id: agentId, last: toldNumber - mostLedgerHeads },
+  );
+  if (rewound !== undefined) {
+    await tenant.run(
+      `UPDATE agents SET ledger_rewound_at = :at, ledger_rewound_reason = :reason
+       WHERE customer_id = :customer AND agent_id = :agent_id AND ledger_rewound_at IS NULL`,
+      { agent_id: agentId, at: at.getTime(), reason: rewound },
+    );
+  }
+  return rewound;
+}
+
+/** Latest first. */
+export function listLedgerHeads(tenant: Tenant, agentId: string): Promise<LedgerHeadRow[]> {
+  return tenant.all(
+    `SELECT number, hash, first_told_at, rewound FROM agent_ledger_heads
+     WHERE customer_id = :customer AND agent_id = :agent_id ORDER BY told_number DESC`,
+    { agent_id: agentId },
+  );
+}
+
+/* Against the head before only: a ledger that began anew is below the old heads for a long time, and is told once. */
+function whyRewound(before: LedgerHeadRow, { number, hash }: ToldHead): string | undefined {
+  if (number < before.number) return `entry ${before.number} was told before entry ${number}`;
+  if (number === before.number && hash !== before.hash) return `entry ${number} was told with another hash before`;
+  return undefined;
+}

@@ -1,0 +1,130 @@
+/**
+ * The audit log: append-only, and each entry's digest covers the digest before it, so that an entry that is changed or
+ * taken out shows. Cutting entries off the end shows only against a digest that was noted elsewhere: `audit verify`
+ * prints the last one for that.
+ */
+import { createHash } from "node:crypto";
+import type { Transaction } from "../store/store.ts";
+
+export interface AuditEvent {
+  at: Date;
+  /** Null for what concerns the platform itself. */
+  customerId: string | null;
+  /** `admin:NAME`, `agent:ID` or `platform`. */
+  actor: string;
+  /** Past tense, such as `agentRevoked`. */
+  action: string;
+  subject: string;
+  detail?: Record<string, string | number | boolean>;
+}
+
+export interface AuditEntry {
+  entry: number;
+  at: number;
+  customer_id: string | null;
+  actor: string;
+  action: string;
+  subject: string;
+  detail: string;
+  digest: string;
+}
+
+/** What stands before the first entry. */
+export const noDigest = "0".repeat(64);
+
+/* Of one agent on a day, and of the platform about one: it chooses what it is noted for, and must not fill the log. */
+export const mostEntriesOfAgent = 1000;
+
+/** Of entries by or about an agent only the first thousand of a day are kept; the last one says that there were more. */
+export async function appendAudit(tx: Transaction, event: AuditEvent): Promise<void> {
+  const about = event.actor === "platform" && event.subject.startsWith("agt-") ? event.subject : undefined;
+  const whose = event.actor.startsWith("agent:") ? event.actor : about;
+  if (whose === undefined) return append(tx, event);
+  const day = Math.floor(event.at.getTime() / 86_400_000);
+  const counted = await tx.get<{ entries: number }>(
+    `INSERT INTO audit_counts (whose, day, entries) VALUES (:whose, :day, 1)
+     ON CONFLICT (whose) DO UPDATE SET day = :day,
+       entries = CASE audit_counts.day WHEN :day THEN audit_counts.entries ELSE 0 END + 1
+     RETURNING entries`,
+    { whose, day },
+  );
+  const count = counted!.entries;
+  if (count < mostEntriesOfAgent) await append(tx, event);
+  else if (count === mostEntriesOfAgent) {
+    await append(tx, { ...event, action: "entriesLeftOut", detail: { day: count } });
+  }
+}
+
+async function append(tx: Transaction, event: AuditEvent): Promise<void> {
+  const last = await tx.get<AuditEntry>("SELECT entry, digest FROM audit_log ORDER BY entry DESC LIMIT 1");
+  const entry = {
+    entry: (last?.entry ?? 0) + 1,
+    at: event.at.getTime(),
+    customer_id: event.customerId,
+    actor: event.actor,
+    action: event.action,
+    subject: event.subject,
+    detail: JSON.stringify(event.detail ?? {}),
+  };
+  await tx.run(
+    `INSERT INTO audit_log (entry, at, customer_id, actor, action, subject, detail, digest)
+     VALUES (:entry, :at, :customer_id, :actor, :action, :subject, :detail, :digest)`,
+    { ...entry, digest: digestOf(last?.digest ?? noDigest, entry) },
+  );
+}
+
+/** Entries oldest first; of one customer where one is given. */
+export async function listAudit(
+  tx: Transaction,
+  options: { customerId?: string; limit: number },
+): Promise<AuditEntry[]> {
+  const { customerId = null, limit } = options;
+  const rows = await tx.all<AuditEntry>(
+    `SELECT * FROM audit_log WHERE :customer IS NULL OR customer_id = :customer ORDER BY entry DESC LIMIT :limit`,
+    { customer: customerId, limit },
+  );
+  return rows.reverse();
+}
+
+/** Entries of one action since a time, oldest first. Goes back from the newest one only as far as it must. */
+export function auditSince(tx: Transaction, options: { action: string; since: Date }): Promise<AuditEntry[]> {
+  return tx.all<AuditEntry>(
+    `SELECT * FROM audit_log
+     WHERE entry > coalesce((SELECT entry FROM audit_log WHERE at < :since ORDER BY entry DESC LIMIT 1), 0)
+       AND action = :action ORDER BY entry`,
+    { action: options.action, since: options.since.getTime() },
+  );
+}
+
+export interface AuditVerdict {
+  entries: number;
+  /** The first entry that is missing or was changed; undefined when the chain holds. */
+  brokenAt: number | undefined;
+  lastDigest: string;
+}
+
+/** Goes over the whole chain. */
+export async function verifyAudit(tx: Transaction): Promise<AuditVerdict> {
+  let lastDigest = noDigest;
+  let entries = 0;
+  while (true) {
+    const page = await tx.all<AuditEntry>(
+      "SELECT * FROM audit_log WHERE entry > :from ORDER BY entry LIMIT 1000",
+      { from: entries },
+    );
+    for (const row of page) {
+      if (row.entry !== entries + 1 || row.digest !== digestOf(lastDigest, row)) {
+        return { entries, brokenAt: entries + 1, lastDigest };
+      }
+      entries += 1;
+      lastDigest = row.digest;
+    }
+    if (page.length === 0) return { entries, brokenAt: undefined, lastDigest };
+  }
+}
+
+function digestOf(before: string, entry: Omit<AuditEntry, "digest">): string {
+  const { entry: number, at, customer_id, actor, action, subject, detail } = entry;
+  const text = JSON.stringify([before, number, at, customer_id, actor, action, subject, detail]);
+  return createHash("sha256").update(text).digest("hex");
+}

@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
+import { appendAudit, listAudit, noDigest, verifyAudit } from "./audit_log.ts";
+import { openSqliteStore } from "../store/sqlite/sqlite_store.ts";
+import { looseQueries } from "../../tests/fixtures/loose_queries.ts";
+
+const at = new Date("2026-03-02T08:00:00Z");
+
+/** A store with five entries, and a second connection that tampers as somebody with the file can. */
+async function tampered(change: string): Promise<{ brokenAt: number | undefined; entries: number }> {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const path = `${folder}/platform.db`;
+    await using store = openSqliteStore(path);
+    const queries = looseQueries(store);
+    for (let i = 1; i <= 5; i++) {
+      await appendAudit(queries, { at, customerId: null, actor: "platform", action: "tested", subject: `s${i}` });
+    }
+    using other = new DatabaseSync(path);
+    other.exec(`DROP TRIGGER audit_log_no_update; DROP TRIGGER audit_log_no_delete; ${change}`);
+    return await verifyAudit(queries);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+const cases = [
+  { name: "nothing", change: "", brokenAt: undefined },
+  { name: "a changed subject", change: "UPDATE audit_log SET subject = 'x' WHERE entry = 3", brokenAt: 3 },
+  { name: "a changed time", change: "UPDATE audit_log SET at = at + 1 WHERE entry = 1", brokenAt: 1 },
+  { name: "an entry taken out", change: "DELETE FROM audit_log WHERE entry = 2", brokenAt: 2 },
+  {
+    name: "an entry taken out and the others moved up",
+    change: "DELETE FROM audit_log WHERE entry = 2; UPDATE audit_log SET entry = entry - 1 WHERE entry > 2",
+    brokenAt: 2,
+  },
+  {
+    name: "two entries that changed places",
+    change: "UPDATE audit_log SET entry = 99 WHERE entry = 2; UPDATE audit_log SET entry = 2 WHERE entry = 3; " +
+      "UPDATE audit_log SET entry = 3 WHERE entry = 99",
+    brokenAt: 2,
+  },
+];
+for (const { name, change, brokenAt } of cases) {
+  Deno.test(`verifyAudit() after ${name}`, async () => assert.equal((await tampered(change)).brokenAt, brokenAt));
+}
+
+Deno.test("an agent fills the audit log with a thousand entries a day at most, and others are not cut", async () => {
+  await using store = openSqliteStore(":memory:");
+  const queries = looseQueries(store);
+  const add = (actor: string, at: number) =>
+    appendAudit(queries, { at: new Date(at), customerId: null, actor, action: "taskRefused", subject: "x" });
+  for (let i = 0; i < 1500; i++) await add("agent:a", i);
+  await add("agent:b", 1);
+  await add("platform", 1);
+  assert.equal((await verifyAudit(queries)).entries, 1002);
+  assert.equal((await listAudit(queries, { limit: 3 }))[0]?.action, "entriesLeftOut");
+  await add("agent:a", 86_400_000);
+  assert.equal((await verifyAudit(queries)).entries, 1003);
+});
+
+Deno.test("verifyAudit() after an entry that was rewritten together with its own digest", async () => {
+  await using store = openSqliteStore(":memory:");
+  const queries = looseQueries(store);
+  await using otherStore = openSqliteStore(":memory:");
+  const forger = looseQueries(otherStore);
+  const event = { at, customerId: null, actor: "platform", action: "tested" };
+  for (const subject of ["s1", "s2", "s3"]) await appendAudit(queries, { ...event, subject });
+  for (const subject of ["s1", "forged"]) await appendAudit(forger, { ...event, subject });
+  const [, { digest }] = await listAudit(forger, { limit: 2 }) as [unknown, { digest: string }];
+  await queries.run("DROP TRIGGER audit_log_no_update");
+  await queries.run("UPDATE audit_log SET subject = 'forged', digest = :digest WHERE entry = 2", { digest });
+  assert.equal((await verifyAudit(queries)).brokenAt, 3);
+});
+
+Deno.test("the audit log can only be added to", async () => {
+  await using store = openSqliteStore(":memory:");
+  const queries = looseQueries(store);
+  await appendAudit(queries, {
+    at,
+    customerId: "cus-1",
+    actor: "platform",
+    action: "tested",
+    subject: "s",
+    detail: { n: 1 },
+  });
+  await assert.rejects(queries.run("UPDATE audit_log SET subject = 'x'"), /append-only/);
+  await assert.rejects(queries.run("DELETE FROM audit_log"), /append-only/);
+  assert.deepEqual((await listAudit(queries, { limit: 10 })).map(({ subject, detail }) => [subject, detail]), [[
+    "s",
+    '{"n":1}',
+  ]]);
+  assert.deepEqual(await listAudit(queries, { customerId: "cus-2", limit: 10 }), []);
+});
+
+Deno.test("verifyAudit() goes over more entries than one page", async () => {
+  await using store = openSqliteStore(":memory:");
+  const queries = looseQueries(store);
+  await store.transaction(async (tx) => {
+    for (let i = 0; i < 2001; i++) {
+      await appendAudit(tx, { at, customerId: null, actor: "platform", action: "tested", subject: String(i) });
+    }
+  });
+  const verdict = await verifyAudit(queries);
+  assert.deepEqual([verdict.entries, verdict.brokenAt], [2001, undefined]);
+  assert.notEqual(verdict.lastDigest, noDigest);
+});

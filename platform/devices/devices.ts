@@ -1,0 +1,283 @@
+import { newId } from "../store/new_id.ts";
+import type { Tenant } from "../store/store.ts";
+
+export interface DeviceRow {
+  device_id: string;
+  agent_id: string;
+  site: string;
+  serial: string | null;
+  manufacturer: string | null;
+  model: string | null;
+  hostname: string | null;
+  firmware: string | null;
+  location: string | null;
+  address: string;
+  state: string;
+  first_seen_at: number;
+  last_seen_at: number;
+  /** When the agent that it belongs to saw it last. */
+  agent_seen_at: number;
+}
+
+export type DeviceFacts = Omit<DeviceRow, "device_id" | "first_seen_at" | "last_seen_at" | "agent_seen_at">;
+
+/** `kind` is one of common/reading/device_evidence.ts, or `key`: an agent's own id of the device, behind the agent's. */
+export interface EvidenceRow {
+  kind: string;
+  value: string;
+  device_id: string;
+  /** Since when the device has it. */
+  seen_at: number;
+  /** 0 once it was seen with another device. */
+  current: number;
+  /** 1 where two devices show it in turns, so that it tells neither. */
+  shared: number;
+  /** 1 when it was in a reading of which nothing was lost; of a key, when one of its readings showed other evidence. */
+  sure: number;
+}
+
+/** Where a device is or was, as one agent or the agents of one site see it. */
+export interface PlaceRow {
+  /** An agent, or a site. */
+  scope: string;
+  /** Address, port, and index of one of several printers. */
+  place: string;
+  device_id: string;
+  seen_at: number;
+  /** Null while it is there. */
+  until: number | null;
+}
+
+export interface HistoryRow {
+  at: number;
+  kind: string;
+  before: string | null;
+  after: string | null;
+}
+
+export async function createDevice(tenant: Tenant, options: { facts: DeviceFacts; at: Date }): Promise<string> {
+  const deviceId = newId("dev");
+  await tenant.run(
+    `INSERT INTO devices (customer_id, device_id, agent_id, site, serial, manufacturer, model, hostname, firmware, location,
+       address, state, first_seen_at, last_seen_at, agent_seen_at)
+     VALUES (:customer, :device_id, :agent_id, :site, :serial, :manufacturer, :model, :hostname, :firmware, :location,
+       :address, :state, :at, :at, :at)`,
+    { ...options.facts, device_id: deviceId, at: options.at.getTime() },
+  );
+  return deviceId;
+}
+
+export async function updateDevice(
+  tenant: Tenant,
+  options: { deviceId: string; facts: DeviceFacts; at: Date; agentSeenAt: Date },
+): Promise<void> {
+  await tenant.run(
+    `UPDATE devices SET agent_id = :agent_id, site = :site, serial = :serial, manufacturer = :manufacturer, model = :model,
+       hostname = :hostname, firmware = :firmware, location = :location, address = :address, state = :state,
+       last_seen_at = :at, agent_seen_at = :agent_seen_at
+     WHERE customer_id = :customer AND device_id = :device_id`,
+    {
+      ...options.facts,
+      device_id: options.deviceId,
+      at: options.at.getTime(),
+      agent_seen_at: options.agentSeenAt.getTime(),
+    },
+  );
+}
+
+/** For an observation that is older than the newest one, as after an outage. */
+export async function noteEarlierSight(tenant: Tenant, options: { deviceId: string; at: Date }): Promise<void> {
+  await tenant.run(
+    `UPDATE devices SET first_seen_at = :at
+     WHERE customer_id = :customer AND device_id = :device_id AND first_seen_at > :at`,
+    { device_id: options.deviceId, at: options.at.getTime() },
+  );
+}
+
+/** For an event; what was read of the device later stands. */
+export async function setDeviceState(
+  tenant: Tenant,
+  options: { deviceId: string; state: string; at: Date },
+): Promise<void> {
+  await tenant.run(
+    `UPDATE devices SET state = :state
+     WHERE customer_id = :customer AND device_id = :device_id AND last_seen_at <= :at`,
+    { device_id: options.deviceId, state: options.state, at: options.at.getTime() },
+  );
+}
+
+export function maybeDevice(tenant: Tenant, deviceId: string): Promise<DeviceRow | undefined> {
+  return tenant.get("SELECT * FROM devices WHERE customer_id = :customer AND device_id = :device_id", {
+    device_id: deviceId,
+  });
+}
+
+/** Silent is who is known to be away, or was not seen since. */
+export async function countDevices(
+  tenant: Tenant,
+  { silentSince }: { silentSince: Date },
+): Promise<{ known: number; silent: number }> {
+  const row = await tenant.get<{ known: number; silent: number | null }>(
+    `SELECT count(*) AS known, sum(state = 'offline' OR last_seen_at <= :since) AS silent FROM devices
+     WHERE customer_id = :customer`,
+    { since: silentSince.getTime() },
+  );
+  return { known: row?.known ?? 0, silent: row?.silent ?? 0 };
+}
+
+/** By id, address, serial number or host name, whatever is given. */
+export function findDevices(tenant: Tenant, text: string): Promise<DeviceRow[]> {
+  return tenant.all(
+    `SELECT * FROM devices WHERE customer_id = :customer
+       AND (device_id = :text OR address = :text OR serial = :text COLLATE NOCASE OR hostname = :text COLLATE NOCASE)
+     ORDER BY device_id = :text DESC, site, address, device_id`,
+    { text },
+  );
+}
+
+export function listDevices(tenant: Tenant): Promise<(DeviceRow & { total: number | null })[]> {
+  return tenant.all(
+    `SELECT d.*, (SELECT meters ->> '$.total[0]' FROM readings r
+       WHERE r.customer_id = d.customer_id AND r.device_id = d.device_id AND r.meters ->> '$.total[0]' IS NOT NULL
+       ORDER BY r.observed_at DESC LIMIT 1) AS total
+     FROM devices d WHERE customer_id = :customer ORDER BY site, address, device_id`,
+  );
+}
+
+const evidenceColumns = "kind, value, device_id, seen_at, current, shared, sure";
+
+/** Who was seen with it. */
+export function evidenceHolders(tenant: Tenant, key: { kind: string; value: string }): Promise<EvidenceRow[]> {
+  return tenant.all(
+    `SELECT ${evidenceColumns} FROM device_evidence
+     WHERE customer_id = :customer AND kind = :kind AND value = :value`,
+    { kind: key.kind, value: key.value },
+  );
+}
+
+/** All that the device was ever seen with. */
+export function allEvidenceOf(tenant: Tenant, deviceId: string): Promise<EvidenceRow[]> {
+  return tenant.all(
+    // SQLite would rather go through all that the customer has, as the primary key is in the order that is asked for.
+    `SELECT ${evidenceColumns} FROM device_evidence INDEXED BY device_evidence_by_device
+     WHERE customer_id = :customer AND device_id = :device_id ORDER BY kind, value`,
+    { device_id: deviceId },
+  );
+}
+
+/** What tells the device; neither what moved to another one, nor what it shares with one. */
+export async function evidenceOf(tenant: Tenant, deviceId: string): Promise<EvidenceRow[]> {
+  return (await allEvidenceOf(tenant, deviceId)).filter(({ current, shared }) => current === 1 && shared === 0);
+}
+
+export async function setEvidence(tenant: Tenant, evidence: EvidenceRow): Promise<void> {
+  await tenant.run(
+    `INSERT INTO device_evidence (customer_id, kind, value, device_id, seen_at, current, shared, sure)
+     VALUES (:customer, :kind, :value, :device_id, :seen_at, :current, :shared, :sure)
+     ON CONFLICT (customer_id, kind, value, device_id)
+     DO UPDATE SET seen_at = :seen_at, current = :current, shared = :shared, sure = :sure`,
+    { ...evidence },
+  );
+}
+
+export function placeHolders(tenant: Tenant, key: { scope: string; place: string }): Promise<PlaceRow[]> {
+  return tenant.all(
+    `SELECT scope, place, device_id, seen_at, until FROM device_places
+     WHERE customer_id = :customer AND scope = :scope AND place = :place`,
+    { scope: key.scope, place: key.place },
+  );
+}
+
+/** Where the device is, as this agent or site sees it. */
+export function placesOf(tenant: Tenant, key: { scope: string; deviceId: string }): Promise<PlaceRow[]> {
+  return tenant.all(
+    `SELECT scope, place, device_id, seen_at, until FROM device_places INDEXED BY device_places_by_device
+     WHERE customer_id = :customer AND device_id = :device_id AND scope = :scope AND until IS NULL`,
+    { scope: key.scope, device_id: key.deviceId },
+  );
+}
+
+/** Where the device is and was, as each agent sees it; the latest first. */
+export function agentPlacesOf(tenant: Tenant, deviceId: string): Promise<PlaceRow[]> {
+  return tenant.all(
+    `SELECT scope, place, device_id, seen_at, until FROM device_places INDEXED BY device_places_by_device
+     WHERE customer_id = :customer AND device_id = :device_id AND scope LIKE 'agent %'
+     ORDER BY until IS NOT NULL, seen_at DESC`,
+    { device_id: deviceId },
+  );
+}
+
+export async function setPlace(tenant: Tenant, place: PlaceRow): Promise<void> {
+  await tenant.run(
+    `INSERT INTO device_places (customer_id, scope, place, device_id, seen_at, until)
+     VALUES (:customer, :scope, :place, :device_id, :seen_at, :until)
+     ON CONFLICT (customer_id, scope, place, device_id) DO UPDATE SET seen_at = :seen_at, until = :until`,
+    { ...place },
+  );
+}
+
+/** Two devices turn out to be one: readings, history, evidence and places of the one go to the other. */
+export async function mergeDevices(tenant: Tenant, merge: { from: string; into: string; at: number }): Promise<void> {
+  const { from, into, at } = merge;
+  const gone = await maybeDevice(tenant, from), stays = await maybeDevice(tenant, into);
+  if (gone === undefined || stays === undefined || from === into) return;
+  const ids = { from, into };
+  for (const table of ["readings", "device_history"]) {
+    await tenant.run(`UPDATE ${table} SET device_id = :into WHERE customer_id = :customer AND device_id = :from`, ids);
+  }
+  await tenant.run(
+    `INSERT INTO device_evidence (customer_id, kind, value, device_id, seen_at, current, shared, sure)
+     SELECT customer_id, kind, value, :into, seen_at, current, shared, sure FROM device_evidence
+     WHERE customer_id = :customer AND device_id = :from
+     ON CONFLICT (customer_id, kind, value, device_id) DO UPDATE SET seen_at = max(seen_at, excluded.seen_at),
+       current = max(current, excluded.current), shared = max(shared, excluded.shared), sure = max(sure, excluded.sure)`,
+    ids,
+  );
+  await tenant.run(
+    `INSERT INTO device_places (customer_id, scope, place, device_id, seen_at, until)
+     SELECT customer_id, scope, place, :into, seen_at, until FROM device_places
+     WHERE customer_id = :customer AND device_id = :from
+     ON CONFLICT (customer_id, scope, place, device_id) DO UPDATE SET seen_at = max(seen_at, excluded.seen_at),
+       until = CASE WHEN until IS NULL OR excluded.until IS NULL THEN NULL ELSE max(until, excluded.until) END`,
+    ids,
+  );
+  for (const table of ["device_evidence", "device_places"]) {
+    await tenant.run(`DELETE FROM ${table} WHERE customer_id = :customer AND device_id = :from`, { from });
+  }
+  const newer = gone.last_seen_at > stays.last_seen_at ? gone : stays;
+  const { serial, manufacturer, model, hostname, firmware, location } = stays;
+  const known = { serial, manufacturer, model, hostname, firmware, location };
+  const names = Object.entries(known).map(([name, value]) => [name, value ?? gone[name as keyof typeof known]]);
+  await updateDevice(tenant, {
+    deviceId: into,
+    facts: {
+      agent_id: newer.agent_id,
+      site: newer.site,
+      address: newer.address,
+      state: newer.state,
+      ...Object.fromEntries(names) as typeof known,
+    },
+    at: new Date(newer.last_seen_at),
+    agentSeenAt: new Date(newer.agent_seen_at),
+  });
+  await noteEarlierSight(tenant, { deviceId: into, at: new Date(gone.first_seen_at) });
+  await tenant.run("DELETE FROM devices WHERE customer_id = :customer AND device_id = :from", { from });
+  await addHistory(tenant, { deviceId: into, at, kind: "merged", before: from, after: into });
+}
+
+export async function addHistory(tenant: Tenant, entry: HistoryRow & { deviceId: string }): Promise<void> {
+  await tenant.run(
+    `INSERT INTO device_history (customer_id, device_id, at, kind, before, after)
+     VALUES (:customer, :device_id, :at, :kind, :before, :after)`,
+    { device_id: entry.deviceId, at: entry.at, kind: entry.kind, before: entry.before, after: entry.after },
+  );
+}
+
+/** Oldest first. */
+export function historyOf(tenant: Tenant, deviceId: string): Promise<HistoryRow[]> {
+  return tenant.all(
+    `SELECT at, kind, before, after FROM device_history WHERE customer_id = :customer AND device_id = :device_id
+     ORDER BY at, rowid`,
+    { device_id: deviceId },
+  );
+}

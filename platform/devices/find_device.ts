@@ -1,0 +1,141 @@
+/** Which known device an observation is of: common/reading judges, and the store is asked for whom it may be of. */
+import {
+  type DeviceEvidence,
+  type EvidenceKind,
+  type EvidenceValue,
+  evidenceValues,
+} from "../../common/reading/device_evidence.ts";
+import { canBeSameModel } from "../../common/reading/device_evidence.ts";
+import { type Candidate, type KnownValue, matchDevice, type Seen } from "../../common/reading/device_identity.ts";
+import {
+  allEvidenceOf,
+  type DeviceRow,
+  evidenceHolders,
+  type EvidenceRow,
+  maybeDevice,
+  placeHolders,
+} from "./devices.ts";
+import type { Tenant } from "../store/store.ts";
+
+export interface Observed {
+  seen: Seen;
+  /** The agent's own id of the device, behind the agent's; undefined where it has none. */
+  key: string | undefined;
+  /** Where it was seen, as the agent and as its site call it; undefined where the policy masks the address. */
+  places: { agent: Place; site: Place } | undefined;
+}
+
+export interface Place {
+  scope: string;
+  place: string;
+}
+
+export interface Found {
+  /** Undefined for one that is not known. */
+  known: DeviceRow | undefined;
+  /** Another device that the agent's id or the place stood for until now; `site` is the place as the site's agents know it. */
+  other: { row: DeviceRow; by: "key" | "place" | "site" } | undefined;
+}
+
+export async function findDevice(tenant: Tenant, observed: Observed): Promise<Found> {
+  const { seen } = observed;
+  const here = await hereOf(tenant, observed);
+  const ids = new Set(here === undefined ? [] : [here.deviceId]);
+  for (const value of evidenceValues(seen.evidence)) {
+    for (const { device_id } of await evidenceHolders(tenant, value)) ids.add(device_id);
+  }
+  const candidates: Candidate[] = [];
+  for (const id of ids) candidates.push(await candidateOf(tenant, id, { seen, here }));
+  const deviceId = judgedId(seen, candidates, here);
+  const known = deviceId === undefined ? undefined : await maybeDevice(tenant, deviceId);
+  const others = [
+    { id: here?.ofKey ?? here?.deviceId, by: here?.by ?? "place" },
+    { id: await deviceAt(tenant, observed.places?.site), by: "site" as const },
+  ];
+  for (const { id, by } of others) {
+    const row = id === undefined || id === deviceId ? undefined : await maybeDevice(tenant, id);
+    if (row !== undefined) return { known, other: { row, by } };
+  }
+  return { known, other: undefined };
+}
+
+async function deviceAt(tenant: Tenant, place: Place | undefined): Promise<string | undefined> {
+  if (place === undefined) return undefined;
+  return (await placeHolders(tenant, place)).find(({ until }) => until === null)?.device_id;
+}
+
+function judgedId(seen: Seen, candidates: Candidate[], here: Here | undefined): string | undefined {
+  const verdict = matchDevice(seen, candidates);
+  if (verdict.type === "known") return verdict.deviceId;
+  if (verdict.type !== "contradicted") return undefined;
+  // The agent has taken a second look already. Of what it says in part, a part may be that of something else.
+  if (here !== undefined && !seen.whole && (here.by === "key" || !verdict.strong)) return here.deviceId;
+  const elsewhere = matchDevice(seen, candidates.map((candidate) => ({ ...candidate, isHere: false })));
+  return elsewhere.type === "known" ? elsewhere.deviceId : undefined;
+}
+
+interface Here {
+  deviceId: string;
+  by: "key" | "place";
+  /** What the agent's id stood for until now. */
+  ofKey?: string;
+}
+
+/** The device that the agent's id stands for, or else the one at the place. */
+async function hereOf(tenant: Tenant, { key, places, seen }: Observed): Promise<Here | undefined> {
+  const row = key === undefined
+    ? undefined
+    : (await evidenceHolders(tenant, { kind: "key", value: key })).find(isCurrent);
+  const ofSite = await deviceAt(tenant, places?.site);
+  // Another agent may have hidden its evidence from us, or this one from it; but not its model.
+  const shared = ofSite !== undefined && isSameModel(seen, (await maybeDevice(tenant, ofSite))!) ? ofSite : undefined;
+  if (row !== undefined) {
+    // An agent that never sees who a device is does not see either that another one took its place.
+    const isBlind = row.sure === 0 && evidenceValues(seen.evidence).length === 0;
+    return { deviceId: isBlind ? shared ?? row.device_id : row.device_id, by: "key", ofKey: row.device_id };
+  }
+  const deviceId = await deviceAt(tenant, places?.agent) ?? shared;
+  return deviceId === undefined ? undefined : { deviceId, by: "place" };
+}
+
+function isCurrent({ current }: EvidenceRow): boolean {
+  return current === 1;
+}
+
+function isSameModel({ evidence, whole }: Seen, { manufacturer, model }: DeviceRow): boolean {
+  if (!whole) return true;
+  return evidence.model !== null && model !== null && canBeSameModel(evidence, { maker: manufacturer, model });
+}
+
+async function candidateOf(
+  tenant: Tenant,
+  deviceId: string,
+  { seen, here }: { seen: Seen; here: Here | undefined },
+): Promise<Candidate> {
+  const { manufacturer, model } = (await maybeDevice(tenant, deviceId))!;
+  const isHere = here?.deviceId === deviceId;
+  return {
+    deviceId,
+    evidence: knownValues(await allEvidenceOf(tenant, deviceId)),
+    maker: manufacturer,
+    model,
+    // Whether another model is another device, the agent has judged by what the device says of itself.
+    description: isHere && here.by === "key" ? seen.description : null,
+    isHere,
+  };
+}
+
+export function knownValues(rows: readonly EvidenceRow[]): KnownValue[] {
+  return rows.filter(({ kind }) => kind !== "key").map(({ kind, value, current, shared, sure }) => ({
+    kind: kind as EvidenceKind,
+    value,
+    current: current === 1,
+    shared: shared === 1,
+    sure: sure === 1,
+  }));
+}
+
+export function sureValues(evidence: DeviceEvidence): KnownValue[] {
+  const asKnown = (value: EvidenceValue) => ({ ...value, current: true, shared: false, sure: true });
+  return evidenceValues(evidence).map(asKnown);
+}

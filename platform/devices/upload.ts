@@ -1,0 +1,191 @@
+/**
+ * Upload: one batch, one transaction. What makes every reading count exactly once is written in
+ * proto/opendca/v1/batch.proto. A crash before the commit leaves nothing, and the agent sends the batch again; a crash
+ * after it leaves all, and the batch that comes again changes nothing.
+ */
+import { createHash } from "node:crypto";
+import { Buffer } from "node:buffer";
+import {
+  type Batch,
+  DeviceEventKind,
+  ReadingScope,
+  type Rejection,
+  RejectionReason,
+  type UploadResponse,
+} from "../../proto/gen/opendca/v1/batch.ts";
+import type { Meter } from "../../proto/gen/opendca/v1/reading.ts";
+import { BatchRefusedError, decodeBatch, type DecodedRecord } from "./decode_batch.ts";
+import { recordTime } from "./record_time.ts";
+import { mergeKeys, resolveEvent, resolveReading } from "./resolve_device.ts";
+import { activatedSince } from "../agents/agents.ts";
+import { appendAudit } from "../audit/audit_log.ts";
+import { addBatch, advanceContiguous, type BatchKey, listRejections, maybeBatch } from "../agents/batches.ts";
+import { setDeviceState } from "./devices.ts";
+import { addRecord, hasRecord } from "./readings.ts";
+import { CallError } from "../agents/call_error.ts";
+import type { Caller, TenantAgent } from "../agents/caller.ts";
+import { reportClone, watchForClone } from "../agents/clone_watch.ts";
+import type { Platform } from "../agents/platform.ts";
+import { countedTransaction, quotaError } from "../agents/quota.ts";
+import { isShortId, isUuid } from "../agents/request_checks.ts";
+import { takeTaskResult } from "../tasks/task_results.ts";
+
+const maxSequence = BigInt(Number.MAX_SAFE_INTEGER);
+
+/** Stores the batch, or remembers that it was rejected. Throws CallError for a batch without an identity. */
+export async function upload(platform: Platform, calling: Caller, batch: Batch): Promise<UploadResponse> {
+  const { clock } = platform;
+  const key = checkedKey(batch, calling.agentId);
+  const digest = new Uint8Array(createHash("sha256").update(batch.payload).digest());
+  const answer = await countedTransaction(platform, calling, async (caller) => {
+    const { tenant } = caller;
+    const known = await maybeBatch(tenant, key);
+    // What is known already is answered again, whatever the day has left.
+    const error = known === undefined ? await quotaError(platform, caller) : undefined;
+    if (error !== undefined) return error;
+    await watchForClone(platform, caller, {
+      runId: batch.runId,
+      epoch: key.epoch,
+      installationId: batch.installationId,
+    });
+    let fork: Rejection | undefined;
+    if (known === undefined) await storeBatch(platform, caller, { batch, key, digest });
+    else if (known.batch_id !== batch.batchId || !Buffer.from(digest).equals(known.digest)) {
+      fork = forkOf(batch);
+      await reportClone(platform, caller, "a sequence number came with two contents");
+    }
+    const contiguous = await advanceContiguous(tenant, key);
+    const rejections = await listRejections(tenant, key);
+    return {
+      highestContiguousSequence: BigInt(contiguous),
+      rejections: fork === undefined ? rejections : [...rejections.filter((r) => r.sequence !== fork.sequence), fork],
+      serverTime: clock.now(),
+    };
+  });
+  if (answer instanceof CallError) throw answer;
+  return answer;
+}
+
+interface Arrived {
+  batch: Batch;
+  at: Date;
+}
+
+interface NamedBatch {
+  batch: Batch;
+  key: BatchKey;
+  digest: Uint8Array;
+}
+
+async function storeBatch(
+  platform: Platform,
+  caller: TenantAgent,
+  { batch, key, digest }: NamedBatch,
+): Promise<void> {
+  const { tenant } = caller;
+  const at = platform.clock.now();
+  const rejection = await storeRecords(platform, caller, { batch, at });
+  await addBatch(tenant, { key, batchId: batch.batchId, digest, at, records: batch.recordCount, rejection });
+  if (rejection === undefined) return;
+  await appendAudit(tenant.transaction, {
+    at,
+    customerId: tenant.customerId,
+    actor: `agent:${key.agentId}`,
+    action: "batchRejected",
+    subject: key.agentId,
+    detail: { sequence: key.sequence, message: rejection.message, records: rejection.recordIds.length },
+  });
+  platform.log("batchRejected", { agentId: key.agentId, sequence: key.sequence, message: rejection.message });
+}
+
+async function storeRecords(
+  platform: Platform,
+  caller: TenantAgent,
+  { batch, at }: Arrived,
+): Promise<Rejection | undefined> {
+  try {
+    const { records, refused } = decodeBatch(batch);
+    const since = (await activatedSince(caller.tenant, caller.agentId))!;
+    for (const record of records) await storeRecord(platform, caller, { ...record, at, since });
+    if (refused.length === 0) return undefined;
+    return {
+      sequence: batch.sequence,
+      reason: RejectionReason.INVALID_RECORD,
+      message: `${refused.length} of ${batch.recordCount} records refused; the first because ${refused[0]!.why}`,
+      recordIds: refused.map(({ recordId }) => recordId),
+    };
+  } catch (error) {
+    if (!(error instanceof BatchRefusedError)) throw error;
+    return { sequence: batch.sequence, reason: error.reason, message: error.message, recordIds: [] };
+  }
+}
+
+interface TimedRecord extends DecodedRecord {
+  at: Date;
+  since: Date;
+}
+
+async function storeRecord(
+  platform: Platform,
+  caller: TenantAgent,
+  { record, bytes, at, since }: TimedRecord,
+): Promise<void> {
+  const { tenant, agentId } = caller;
+  const { recordId, content } = record;
+  // The same record in another batch: the agent began a new epoch with what it still held.
+  if (content === undefined || await hasRecord(tenant, { agentId, recordId })) return;
+  const { at: observedAt, basis } = recordTime(record, { arrivedAt: at, since });
+  const sighting = {
+    agentId,
+    site: record.site,
+    deviceKey: record.deviceKey,
+    observedAt,
+    scope: record.scope === ReadingScope.STATUS ? "status" as const : "full" as const,
+  };
+  let deviceId: string | null = null;
+  let meters: readonly Meter[] = [];
+  switch (content.$case) {
+    case "reading":
+      deviceId = await resolveReading(tenant, sighting, content.value);
+      meters = content.value.meters;
+      break;
+    case "deviceEvent":
+      if (content.value.kind === DeviceEventKind.MERGED && content.value.mergedDeviceKey !== undefined) {
+        await mergeKeys(tenant, sighting, content.value.mergedDeviceKey);
+      }
+      deviceId = await resolveEvent(tenant, sighting, content.value);
+      if (deviceId !== null && content.value.kind === DeviceEventKind.OFFLINE) {
+        await setDeviceState(tenant, { deviceId, state: "offline", at: observedAt });
+      }
+      break;
+    case "taskResult":
+      await takeTaskResult(platform, caller, content.value);
+  }
+  const kind = kinds[content.$case];
+  const time = { observedAt, basis, agentAt: record.observedAt!, receivedAt: at };
+  await addRecord(tenant, { agentId, recordId, deviceId, ...time, kind, meters, bytes });
+}
+
+const kinds = { reading: "reading", deviceEvent: "device_event", taskResult: "task_result" } as const;
+
+function forkOf(batch: Batch): Rejection {
+  return {
+    sequence: batch.sequence,
+    reason: RejectionReason.SEQUENCE_FORK,
+    message: `Sequence ${batch.sequence} was stored with another content: begin a new epoch`,
+    recordIds: [],
+  };
+}
+
+function checkedKey(batch: Batch, agentId: string): BatchKey {
+  if (!isUuid(batch.batchId) || !isUuid(batch.runId) || !isUuid(batch.installationId)) {
+    throw new CallError("invalid-request", "Cannot store a batch whose ids are no UUIDs");
+  }
+  if (!isShortId(batch.agentEpoch)) {
+    throw new CallError("invalid-request", "Cannot store a batch whose agent_epoch is no id");
+  }
+  if (batch.sequence < 1n || batch.sequence > maxSequence) {
+    throw new CallError("invalid-request", `Cannot store a batch as sequence ${batch.sequence}: it begins at 1`);
+  }
+  return { agentId, epoch: batch.agentEpoch, sequence: Number(batch.sequence) };
+}

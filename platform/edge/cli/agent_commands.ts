@@ -1,0 +1,190 @@
+import type { Command } from "commander";
+import { spanOf } from "../../../common/core/clock.ts";
+import { UsageError } from "../../../common/core/errors.ts";
+import { AgentStatus } from "../../../proto/gen/opendca/v1/agent_service.ts";
+import { PlatformConfig } from "../../../proto/gen/opendca/v1/config.ts";
+import { configDocument, maybeAgentConfig, setAgentConfig } from "../../agents/agent_configs.ts";
+import { type AgentRow, configRefusalsOf, listAgents, maybeAgent, revokeAgent } from "../../agents/agents.ts";
+import { listLedgerHeads } from "../../agents/ledger_heads.ts";
+import type { Tenant } from "../../store/store.ts";
+import { type CommandContext, customerOption } from "./command_context.ts";
+import { agentCounts, maybeAgentNote } from "./agent_health.ts";
+import { readConfigFile } from "./config_file.ts";
+import { ageText, type Column, hasRoom, renderFacts, renderTable, type Screen, timeText } from "./table.ts";
+
+const columns = (screen: Screen): Column[] => [
+  { heading: "AGENT" },
+  { heading: "STATE" },
+  { heading: "SITE", shrink: 8 },
+  { heading: "HOST", shrink: 8 },
+  { heading: "VERSION", optional: true },
+  { heading: "DEVICES" },
+  { heading: hasRoom(screen) ? "LAST SEEN" : "SEEN AGO" },
+  { heading: "NOTE", note: true },
+];
+
+/** `agent list|show|ledger-heads|revoke|configure`. */
+export function addAgentCommands(program: Command, context: CommandContext): void {
+  const agent = program.command("agent").description("agents of a customer");
+  agent.command("list").description("all agents").option(...customerOption).action((_, command: Command) =>
+    context.runForCustomer(command, async (_, tenant) => {
+      const rows = await listAgents(tenant);
+      const now = context.host.clock.now().getTime();
+      return {
+        json: rows.map((row) => ({ ...shownAgent(row), note: maybeAgentNote(row, now) })),
+        text: (screen) => {
+          if (rows.length === 0) {
+            return "no agents yet: opendca-platform code create makes a code for opendca activate on the agent's machine\n";
+          }
+          const cells = rows.map((row) => [
+            row.agent_id,
+            stateOf(row),
+            row.site_name,
+            row.hostname,
+            row.version,
+            row.devices,
+            hasRoom(screen) ? timeText(row.last_seen_at) : ageText(row.last_seen_at, now),
+            maybeAgentNote(row, now),
+          ]);
+          return `${renderTable(columns(screen), cells, screen)}${agentCounts(rows, now)}\n`;
+        },
+      };
+    })
+  );
+  agent.command("show <agent>").description("what the agent said of itself, and its configuration")
+    .option(...customerOption)
+    .action((agentId: string, _, command: Command) =>
+      context.runForCustomer(command, async (_, tenant) => {
+        const row = await agentOf(tenant, agentId);
+        const config = await maybeAgentConfig(tenant, agentId);
+        const shown = {
+          ...shownAgent(row),
+          platformConfig: config === undefined ? null : PlatformConfig.toJSON(PlatformConfig.decode(config.content)),
+          effectiveConfig: row.effective_config,
+        };
+        const now = context.host.clock.now().getTime();
+        return {
+          json: { ...shown, note: maybeAgentNote(row, now) },
+          text: (screen) => agentText(row, { screen, now }),
+        };
+      })
+    );
+  agent.command("ledger-heads <agent>")
+    .description("heads of the agent's ledger as it told them, latest first: compare with `opendca ledger --verify`")
+    .option(...customerOption)
+    .action((agentId: string, _, command: Command) =>
+      context.runForCustomer(command, async (_, tenant) => {
+        await agentOf(tenant, agentId);
+        const rows = await listLedgerHeads(tenant, agentId);
+        const cells = rows.map((row) => [
+          row.number,
+          row.hash.slice(0, 32),
+          timeText(row.first_told_at),
+          row.rewound === null ? null : "yes",
+        ]);
+        return {
+          json: rows,
+          text: (screen) =>
+            rows.length === 0
+              ? "no head of its ledger was told yet: the agent tells it with each poll\n"
+              : renderTable(["ENTRY", "HASH", "FIRST TOLD", "REWOUND"], cells, screen),
+        };
+      })
+    );
+  agent.command("revoke <agent>").description("refuse the agent from now on; it has to be activated anew to come back")
+    .option(...customerOption)
+    .requiredOption("--reason <text>", "for the audit log")
+    .action((agentId: string, options: { reason: string }, command: Command) =>
+      context.changeForCustomer(command, async (_, tenant) => {
+        await agentOf(tenant, agentId);
+        if (!await revokeAgent(tenant, { agentId, reason: options.reason, at: context.host.clock.now() })) {
+          throw new UsageError(`Cannot revoke "${agentId}" as it is revoked`, `opendca-platform agent show ${agentId}`);
+        }
+        await context.audit(tenant.transaction, {
+          customerId: tenant.customerId,
+          action: "agentRevoked",
+          subject: agentId,
+          detail: { reason: options.reason },
+        });
+        return {
+          json: { agentId, state: "revoked" },
+          text: `${agentId} revoked\n`,
+          next: "a new code brings its machine back: opendca-platform code create",
+        };
+      })
+    );
+  agent.command("configure <agent>").description("set the platform's part of the agent's configuration")
+    .option(...customerOption)
+    .requiredOption("--file <file>", "JSON of a PlatformConfig, - for standard input: see docs/protocol.md")
+    .action(async (agentId: string, options: { file: string }, command: Command) => {
+      const config = await readConfigFile(context.host, options.file);
+      await context.changeForCustomer(command, async (_, tenant) => {
+        await agentOf(tenant, agentId);
+        const document = configDocument(config);
+        await setAgentConfig(tenant, { agentId, document, at: context.host.clock.now() });
+        await context.audit(tenant.transaction, {
+          customerId: tenant.customerId,
+          action: "agentConfigured",
+          subject: agentId,
+          detail: { hash: document.hash },
+        });
+        return { json: { agentId, hash: document.hash }, text: `${document.hash}\n` };
+      });
+    });
+}
+
+/** Throws UsageError when the customer has no such agent. */
+export async function agentOf(tenant: Tenant, agentId: string): Promise<AgentRow> {
+  const row = await maybeAgent(tenant, agentId);
+  if (row !== undefined) return row;
+  throw new UsageError(`Cannot find the agent "${agentId}"`, "opendca-platform agent list shows them");
+}
+
+function shownAgent(row: AgentRow) {
+  const { status, effective_config: _, config_refusals: __, ...rest } = row;
+  const configRefusals = configRefusalsOf(row);
+  return { ...rest, configRefusals, status: status === null ? null : AgentStatus.toJSON(AgentStatus.decode(status)) };
+}
+
+function stateOf(row: AgentRow): string {
+  const doubts = [
+    ...(row.suspected_clone_at === null ? [] : ["copied?"]),
+    ...(row.ledger_rewound_at === null ? [] : ["ledger?"]),
+  ];
+  return row.state === "active" ? ["active", ...doubts].join(", ") : row.state;
+}
+
+function agentText(row: AgentRow, { screen, now }: { screen: Screen; now: number }): string {
+  const status = row.status === null ? undefined : AgentStatus.decode(row.status);
+  const lines: [string, string | number | null | undefined][] = [
+    ["Agent", row.agent_id],
+    ["State", stateOf(row)],
+    ["Note", maybeAgentNote(row, now)],
+    ["Copied", row.suspected_clone_reason],
+    ["Ledger", row.ledger_rewound_reason === null ? null : `rewound: ${row.ledger_rewound_reason}`],
+    ["Revoked", row.revoked_reason],
+    ["Host", row.hostname],
+    ["Version", row.version],
+    ["Installation", row.installation_id],
+    ["Last seen", timeText(row.last_seen_at)],
+    ["Clock", clockText(row, status)],
+    ["Known devices", status?.knownDevices],
+    ["In the spool", status === undefined ? undefined : `${status.spooledRecords} records, ${status.spoolBytes} bytes`],
+    ["Refused", status?.quarantinedBatches ? `${status.quarantinedBatches} records are in its quarantine` : null],
+    ["Ledger head", status?.ledgerHead === undefined ? null : `entry ${status.ledgerHead.number}`],
+    ...configRefusalsOf(row).map((refusal): [string, string] => ["Refused", refusal]),
+    ...(status?.faults ?? []).map(({ code, message }): [string, string] => ["Fault", `${code}: ${message}`]),
+  ];
+  return renderFacts(lines, screen);
+}
+
+/** A poll takes its time on the way. */
+const clockToleranceMs = 60_000;
+
+/** How far the agent's clock was off when it polled last; null where it was right. */
+function clockText({ last_seen_at }: AgentRow, status: AgentStatus | undefined): string | null {
+  if (last_seen_at === null || status?.agentTime === undefined) return null;
+  const aheadMs = status.agentTime.getTime() - last_seen_at;
+  if (Math.abs(aheadMs) < clockToleranceMs) return null;
+  return `${spanOf(Math.abs(aheadMs))} ${aheadMs > 0 ? "ahead" : "behind"}`;
+}

@@ -1,0 +1,55 @@
+/** Whether an agent reports as often as it should. Pure. */
+import { spanOf } from "../../../common/core/clock.ts";
+import { parseDuration } from "../../../common/core/duration.ts";
+import { ValueSyntaxError } from "../../../common/core/value_syntax_error.ts";
+import type { AgentRow } from "../../agents/agents.ts";
+
+/** So many polls may fail before an agent is named: one may be a restart, two a router. */
+const missedPolls = 3;
+/** What an agent's file says unless changed. */
+const usualPollMs = 300_000;
+/** Agents take no shorter one. */
+const leastPollMs = 30_000;
+/** On the way, and between the clocks of two machines. */
+const slackMs = 60_000;
+
+type Polled = Pick<AgentRow, "state" | "created_at" | "last_seen_at" | "poll_seconds" | "effective_config">;
+
+/** What is wrong with an agent that should report and does not; null where nothing is. */
+export function maybeAgentNote(row: Polled, now: number): string | null {
+  if (row.state !== "active") return null;
+  const everyMs = pollEveryMs(row);
+  const silentMs = now - (row.last_seen_at ?? row.created_at);
+  if (silentMs < missedPolls * everyMs + slackMs) return row.last_seen_at === null ? "not reported yet" : null;
+  const next = "opendca status on its machine";
+  return row.last_seen_at === null
+    ? `never reported since its activation ${spanOf(silentMs)} ago: ${next}`
+    : `did not report for ${spanOf(silentMs)}, ${Math.floor(silentMs / everyMs)} polls: ${next}`;
+}
+
+/** Whether it should have reported and did not. */
+export function isLate(row: Polled, now: number): boolean {
+  const note = maybeAgentNote(row, now);
+  return note !== null && note !== "not reported yet";
+}
+
+export function agentCounts(rows: readonly Polled[], now: number): string {
+  const late = rows.filter((row) => isLate(row, now)).length;
+  const revoked = rows.filter(({ state }) => state === "revoked").length;
+  const parts = [...(late > 0 ? [`${late} silent`] : []), ...(revoked > 0 ? [`${revoked} revoked`] : [])];
+  return `${rows.length} agent${rows.length === 1 ? "" : "s"}${parts.length === 0 ? "" : `: ${parts.join(", ")}`}`;
+}
+
+/** The file is what an agent says of itself: nonsense in it is passed by. */
+function pollEveryMs({ poll_seconds, effective_config }: Polled): number {
+  if (poll_seconds !== null && poll_seconds > 0) return poll_seconds * 1000;
+  const [, text] = /^poll:\n +interval: "?([\dhms.]+)"?$/m.exec(effective_config ?? "") ?? [];
+  if (text === undefined) return usualPollMs;
+  try {
+    const ms = parseDuration(text);
+    return ms >= leastPollMs ? ms : usualPollMs;
+  } catch (error) {
+    if (error instanceof ValueSyntaxError) return usualPollMs;
+    throw error;
+  }
+}

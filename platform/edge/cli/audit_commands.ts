@@ -1,0 +1,72 @@
+import type { Command } from "commander";
+import { ConfigError, UsageError } from "../../../common/core/errors.ts";
+import { listAudit, verifyAudit } from "../../audit/audit_log.ts";
+import { maybeCustomer } from "../../customers/customers.ts";
+import { type CommandContext, type GlobalOptions, wholeNumber } from "./command_context.ts";
+import { type Column, renderTable, timeText } from "./table.ts";
+
+const columns: Column[] = [
+  { heading: "ENTRY" },
+  { heading: "WHEN" },
+  { heading: "WHO", shrink: 12 },
+  { heading: "WHAT" },
+  { heading: "WHOM" },
+  { heading: "DETAIL", note: true },
+];
+
+/** `audit list|verify`. */
+export function addAuditCommands(program: Command, context: CommandContext): void {
+  const audit = program.command("audit").description("who did what, in a chain that shows any change");
+  audit.command("list").description("the latest entries, oldest first")
+    .option("--customer <customer>", "only what concerns one customer")
+    .option("--limit <number>", "at most so many", wholeNumber("--limit", { min: 1, max: 100_000 }), 50)
+    .action((options: GlobalOptions & { limit: number }, command: Command) =>
+      context.run(command, async (_, tx) => {
+        const { customer, limit } = options;
+        const row = customer === undefined ? undefined : await maybeCustomer(tx, customer);
+        if (customer !== undefined && row === undefined) {
+          const hint = "opendca-platform customer list shows them";
+          throw new UsageError(`Cannot find the customer "${customer}"`, hint);
+        }
+        const rows = await listAudit(tx, { limit, ...(row === undefined ? {} : { customerId: row.customer_id }) });
+        const cells = rows.map(({ entry, at, actor, action, subject, detail }) => [
+          entry,
+          timeText(at),
+          actor,
+          action,
+          subject,
+          detailText(detail),
+        ]);
+        return {
+          json: rows,
+          text: (screen) =>
+            rows.length === 0
+              ? "no entries yet: whatever changes something makes one\n"
+              : renderTable(columns, cells, screen),
+        };
+      })
+    );
+  audit.command("verify").description("check the whole chain; keep the digest: it shows later if the end was cut off")
+    .action((_, command: Command) =>
+      context.run(command, async (_, tx) => {
+        const verdict = await verifyAudit(tx);
+        if (verdict.brokenAt !== undefined) {
+          throw new ConfigError(
+            `Cannot trust the audit log: entry ${verdict.brokenAt} is missing or was changed`,
+            `the ${verdict.entries} entries before it are as they were written`,
+          );
+        }
+        return { json: verdict, text: `${verdict.entries} entries, unbroken, up to ${verdict.lastDigest}\n` };
+      })
+    );
+}
+
+/** `site=sit-… expiresAt=2026-03-16T08:00:00.000Z` of the JSON; null where there is none. */
+function detailText(detail: string): string | null {
+  const fields: Record<string, unknown> = JSON.parse(detail);
+  const texts = Object.entries(fields).map(([name, value]) => {
+    const text = typeof value === "string" ? value : JSON.stringify(value);
+    return `${name}=${/^[^\s"=]+$/.test(text) ? text : JSON.stringify(text)}`;
+  });
+  return texts.length === 0 ? null : texts.join(" ");
+}

@@ -1,0 +1,225 @@
+/** All that the store has of one device, as text and as JSON. */
+import { agentPlacesOf, type DeviceRow, evidenceOf, historyOf } from "../../devices/devices.ts";
+import { latestMeters, newestReadings, type Reader, readersOf } from "../../devices/readings.ts";
+import { maybeAgent } from "../../agents/agents.ts";
+import type { Tenant } from "../../store/store.ts";
+import {
+  mostReadings,
+  severityOf,
+  shownAlert,
+  shownProblem,
+  shownSupply,
+  shownTray,
+  viewOf,
+  words,
+} from "./device_view.ts";
+import { type Cell, type Column, minuteText, renderFacts, renderTable, type Screen, timeText } from "./table.ts";
+
+export type DeviceDetails = Awaited<ReturnType<typeof deviceDetails>>;
+
+export async function deviceDetails(tenant: Tenant, row: DeviceRow, now: number) {
+  const { device_id: deviceId } = row;
+  const view = viewOf(row, await newestReadings(tenant, { deviceId, limit: mostReadings }), now);
+  const sources = new Map(view.meters?.values.map(({ name, source }) => [name, source]));
+  const readAt = view.meters?.at;
+  return {
+    view,
+    meters: (await latestMeters(tenant, deviceId)).map((meter) => {
+      // Of another reading than the one that was looked at, the source is not known.
+      const source = meter.observed_at === readAt ? sources.get(meter.name) : undefined;
+      return { ...meter, rule: source?.rule ?? null, oid: source?.oid ?? null };
+    }),
+    evidence: await evidenceOf(tenant, deviceId),
+    places: (await agentPlacesOf(tenant, deviceId)).map(({ scope, place, seen_at, until }) => {
+      const [address = "", port = "", index = "0"] = place.split(" ");
+      const deviceIndex = index === "0" ? null : Number(index);
+      return { address, port: Number(port), deviceIndex, agentId: scope.slice("agent ".length), seen_at, until };
+    }),
+    agents: await readersWithHosts(tenant, deviceId),
+    history: await historyOf(tenant, deviceId),
+  };
+}
+
+async function readersWithHosts(tenant: Tenant, deviceId: string) {
+  const readers: (Reader & { hostname: string | null; state: string | null })[] = [];
+  for (const reader of await readersOf(tenant, deviceId)) {
+    const agent = await maybeAgent(tenant, reader.agent_id);
+    readers.push({ ...reader, hostname: agent?.hostname ?? null, state: agent?.state ?? null });
+  }
+  return readers;
+}
+
+export function shownDevice({ view, meters, evidence, places, agents, history }: DeviceDetails) {
+  const { row, newest } = view;
+  return {
+    ...row,
+    note: view.note,
+    silent: view.isSilent,
+    newest: newest === undefined ? null : {
+      observedAt: newest.observed_at,
+      receivedAt: newest.received_at,
+      timeBasis: newest.time_basis,
+      scope: newest.scope,
+      agentId: newest.agent_id,
+    },
+    panel: newest?.reading.status?.panel ?? null,
+    errors: newest?.reading.status?.errors ?? [],
+    supplies: (view.supplies?.values ?? []).map(shownSupply),
+    suppliesReadAt: view.supplies?.at ?? null,
+    trays: (view.trays?.values ?? []).map(shownTray),
+    traysReadAt: view.trays?.at ?? null,
+    alerts: (newest?.reading.alerts ?? []).map(shownAlert),
+    problems: (newest?.reading.problems ?? []).map(shownProblem),
+    meters,
+    evidence: evidence.map(({ kind, value, seen_at, sure }) => ({
+      kind,
+      value,
+      since: shownTime(seen_at),
+      sure: sure === 1,
+    })),
+    places: places.map(({ until, ...place }) => ({ ...place, until: until === null ? null : shownTime(until) })),
+    agents,
+    history,
+  };
+}
+
+function shownTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** Parts under a heading each; what is empty is left out, but for supplies and meters, of which it says so. */
+export function deviceText(details: DeviceDetails, screen: Screen): string {
+  const { view, meters, evidence, places, agents, history } = details;
+  const part = (name: string, columns: (string | Column)[], rows: Cell[][], empty?: string) =>
+    rows.length > 0
+      ? `\n${name}\n${renderTable(columns, rows, screen)}`
+      : empty === undefined
+      ? ""
+      : `\n${name}: ${empty}\n`;
+  const alerts = view.newest?.reading.alerts ?? [];
+  const readText = (at: number | undefined) => at === undefined ? "" : `, read ${timeText(at)}`;
+  return [
+    renderFacts(factsOf(details), screen),
+    part(
+      `Supplies${readText(view.supplies?.at)}`,
+      [{ heading: "SUPPLY", shrink: 16 }, "COLOUR", "LEFT", "LEVEL", "UNIT", "LOW", {
+        heading: "PART",
+        optional: true,
+      }],
+      (view.supplies?.values ?? []).map(shownSupply).map(({ name, colorant, level, low, partNumber }) => [
+        name,
+        colorant === "none" ? null : colorant,
+        level.kind === "exact" && level.percent !== null ? `${Math.round(level.percent)} %` : level.kind,
+        level.level === null ? null : `${level.level}${level.capacity === null ? "" : ` of ${level.capacity}`}`,
+        level.unit,
+        low ? "low" : null,
+        partNumber,
+      ]),
+      "none were read",
+    ),
+    part(
+      `Trays${readText(view.trays?.at)}`,
+      [{ heading: "TRAY", shrink: 16 }, { heading: "MEDIA", shrink: 12 }, "LEFT", "LEVEL", "UNIT"],
+      (view.trays?.values ?? []).map(shownTray).map(({ name, media, level }) => [
+        name,
+        media,
+        level.kind === "exact" && level.percent !== null ? `${Math.round(level.percent)} %` : level.kind,
+        level.level === null ? null : `${level.level}${level.capacity === null ? "" : ` of ${level.capacity}`}`,
+        level.unit,
+      ]),
+    ),
+    part(
+      "Alerts",
+      ["SEVERITY", "ABOUT", "SINCE", { heading: "ALERT", note: true }],
+      alerts.map((alert) => [
+        severityOf(alert),
+        words(alert.group),
+        minuteText(alert.since?.getTime() ?? null),
+        alert.description || `code ${alert.code ?? "unknown"}`,
+      ]),
+    ),
+    part(
+      "Meters",
+      ["METER", "VALUE", "UNIT", "READ", { heading: "SOURCE", optional: true }],
+      meters.map((meter) => [meter.name, meter.value, meter.unit, timeText(meter.observed_at), meter.rule]),
+      view.note ?? "none were read",
+    ),
+    part(
+      "Known by",
+      ["WHAT", "VALUE", "SINCE"],
+      evidence.map(({ kind, value, seen_at }) => [
+        ...evidenceCells(kind, value),
+        minuteText(seen_at),
+      ]),
+    ),
+    part(
+      "Where it is and was",
+      ["ADDRESS", "PORT", "LAST SEEN", "UNTIL", "BY AGENT"],
+      places.map((place) => [
+        place.address,
+        place.port,
+        minuteText(place.seen_at),
+        place.until === null ? "now" : minuteText(place.until),
+        place.agentId,
+      ]),
+    ),
+    part(
+      "Read by",
+      ["AGENT", "HOST", "READINGS", "LAST"],
+      agents.map((agent) => [
+        agent.agent_id,
+        agent.state === "revoked" ? `${agent.hostname} (revoked)` : agent.hostname,
+        agent.readings,
+        minuteText(agent.last_at),
+      ]),
+    ),
+    part(
+      "What changed",
+      ["WHEN", "WHAT", { heading: "BEFORE", shrink: 16 }, { heading: "AFTER", shrink: 16 }],
+      history.map(({ at, kind, before, after }) => [minuteText(at), words(kind), before, after]),
+    ),
+  ].join("");
+}
+
+/** An agent's own id of the device stands behind that of the agent. */
+function evidenceCells(kind: string, value: string): [what: string, value: string] {
+  const [agent = "", ...id] = value.split(" ");
+  return kind === "key" ? [`id at ${agent}`, id.join(" ")] : [kind, value];
+}
+
+const bases = {
+  agent: "",
+  corrected: ", time corrected by the agent",
+  guessed: ", time guessed by the agent",
+  arrival: ", time of arrival",
+} as const;
+
+function factsOf({ view }: DeviceDetails): [string, Cell | undefined][] {
+  const { row, newest } = view;
+  const reading = newest?.reading;
+  return [
+    ["Device", row.device_id],
+    ["Model", [row.manufacturer, row.model].filter((text) => text !== null).join(" ")],
+    ["Serial", row.serial],
+    ["Address", row.address],
+    ["Host name", row.hostname],
+    ["Site", row.site],
+    ["Location", row.location],
+    ["Firmware", row.firmware],
+    ["State", row.state],
+    ["Note", view.note],
+    ["Panel", reading?.status?.panel],
+    ["Errors", reading?.status?.errors.map(words).join(", ")],
+    ["Agent", row.agent_id],
+    ["First seen", timeText(row.first_seen_at)],
+    ["Last seen", timeText(row.last_seen_at)],
+    [
+      "Newest read",
+      newest &&
+      `${timeText(newest.observed_at)}, ${newest.scope === "full" ? "everything" : "status alone"}${
+        bases[newest.time_basis]
+      }`,
+    ],
+    ...(reading?.problems ?? []).map(({ message }): [string, string] => ["Problem", message]),
+  ];
+}

@@ -1,0 +1,222 @@
+/** Lists of devices on a store: none is left out, whatever it lacks. */
+import assert from "node:assert/strict";
+import stringWidth from "string-width";
+import { ReadingScope, Record as RecordMessage } from "../../../proto/gen/opendca/v1/batch.ts";
+import { AlertSeverity, LevelKind, PrinterState, Reading } from "../../../proto/gen/opendca/v1/reading.ts";
+import { now, type RunCommand, withPlatform } from "../../../tests/platform/commands.ts";
+import { createAgent } from "../../agents/agents.ts";
+import { addHistory, createDevice, setEvidence, setPlace } from "../../devices/devices.ts";
+import { addRecord } from "../../devices/readings.ts";
+import { openSqliteStore } from "../../store/sqlite/sqlite_store.ts";
+import type { Tenant } from "../../store/store.ts";
+
+interface Made {
+  name: string;
+  ageMs?: number;
+  state?: string;
+  parts?: Parameters<typeof Reading.fromPartial>[0];
+}
+
+const hour = 3_600_000;
+const toner = (percent: number) => ({
+  index: "1.1",
+  kind: "tonerCartridge",
+  colorant: "black",
+  description: "TN",
+  level: { kind: LevelKind.EXACT, percent, level: percent, capacity: 100, unit: "percent" },
+});
+const total = {
+  name: "total",
+  value: 48210,
+  unit: "impressions",
+  source: { oid: "1.3.6.1", rule: "rfc3805.lifeCount" },
+};
+const devices: Made[] = [
+  {
+    name: "whole",
+    parts: {
+      meters: [total],
+      supplies: [toner(62)],
+      trays: [{ index: "1", name: "Tray 1", level: { kind: LevelKind.SOME } }],
+      alerts: [{ severity: AlertSeverity.WARNING, code: 807, group: "input", description: "Tray 1 is empty" }],
+    },
+  },
+  { name: "asleep", parts: { status: { state: PrinterState.SLEEPING }, supplies: [toner(3)] } },
+  { name: "away", ageMs: 30 * hour, parts: { meters: [total], supplies: [toner(90)] } },
+  { name: "unread" },
+];
+
+async function made(
+  tenant: Tenant,
+  { agentId, device }: { agentId: string; device: Made },
+  n: number,
+): Promise<void> {
+  const { name, ageMs = 0, state = "idle", parts } = device;
+  const at = new Date(now.getTime() - ageMs);
+  const facts = { hostname: name, manufacturer: "Example", model: `Model of ${name}`, firmware: null, location: null };
+  const address = `10.1.0.${n}`;
+  const deviceId = await createDevice(tenant, {
+    facts: { agent_id: agentId, site: "office", serial: `SERIAL-${n}`, address, state, ...facts },
+    at,
+  });
+  await addHistory(tenant, { deviceId, at: at.getTime(), kind: "appeared", before: null, after: address });
+  await setEvidence(tenant, {
+    kind: "serial",
+    value: `SERIAL-${n}`,
+    device_id: deviceId,
+    seen_at: at.getTime(),
+    current: 1,
+    shared: 0,
+    sure: 1,
+  });
+  const place = { scope: `agent ${agentId}`, device_id: deviceId, seen_at: at.getTime() };
+  await setPlace(tenant, { ...place, place: `${address} 161 0`, until: null });
+  await setPlace(tenant, { ...place, place: "10.9.0.1 161 0", until: at.getTime() });
+  if (parts === undefined) return;
+  const reading = Reading.fromPartial({ observedAt: at, address, port: 161, ...parts });
+  const content = { $case: "reading" as const, value: reading };
+  await addRecord(tenant, {
+    agentId,
+    recordId: crypto.randomUUID(),
+    deviceId,
+    observedAt: at,
+    basis: "agent",
+    agentAt: at,
+    receivedAt: at,
+    kind: "reading",
+    meters: reading.meters,
+    bytes: RecordMessage.encode(RecordMessage.fromPartial({ scope: ReadingScope.FULL, content })).finish(),
+  });
+}
+
+function withDevices(
+  body: (run: RunCommand) => Promise<void>,
+  { width = Infinity, list = devices } = {},
+): Promise<void> {
+  return withPlatform(
+    async (run, folder) => {
+      await run("customer", "create", "Acme");
+      const { siteId } = JSON.parse((await run("site", "create", "Berlin", "--json")).stdout);
+      const { customerId } = JSON.parse((await run("site", "list", "--json")).stdout)[0];
+      {
+        await using store = openSqliteStore(`${folder}/platform.db`);
+        await store.transaction(async (tx) => {
+          const tenant = tx.tenant(customerId);
+          const agent = { siteId, installationId: "i", hostname: "server-1", version: "0.1.0", at: now };
+          const agentId = await createAgent(tenant, agent);
+          for (const [i, device] of list.entries()) await made(tenant, { agentId, device }, i + 1);
+        });
+      }
+      await body(run);
+    },
+    {},
+    { USER: "eva" },
+    width,
+  );
+}
+
+for (const list of [["device", "list"], ["reading", "list"]]) {
+  Deno.test(`${list.join(" ")} shows every device, and why something of it is missing`, () =>
+    withDevices(async (run) => {
+      const { stdout } = await run(...list);
+      for (const { name } of devices) assert.match(stdout, new RegExp(`Model of ${name}`));
+      assert.match(stdout, /asleep .* no meters: asleep$/m);
+      assert.match(stdout, /away .* not answered since 2026-03-01 02:00$/m);
+      assert.match(stdout, /unread .* not read yet$/m);
+      assert.match(stdout, /\n4 devices: 1 with low supplies, 1 silent, 2 without meters\n$/);
+      const shown = JSON.parse((await run(...list, "--json")).stdout);
+      assert.deepEqual(shown.map(({ note }: { note: string }) => note), [
+        null,
+        "no meters: asleep",
+        "not answered since 2026-03-01 02:00",
+        "not read yet",
+      ]);
+    }));
+
+  const filters: [args: string[], names: string[], line: RegExp][] = [
+    [["--low"], ["asleep"], /\n1 of 4 devices \(--low\): 1 with low supplies, 1 without meters\n$/],
+    [["--silent"], ["away"], /\n1 of 4 devices \(--silent\): 1 silent\n$/],
+    [["--silent", "1h"], ["away"], /\n1 of 4 devices \(--silent 1h\): 1 silent\n$/],
+    [["--silent", "364d"], [], /^0 of 4 devices \(--silent 364d\)\n$/],
+    [["--low", "--silent"], [], /^0 of 4 devices \(--low, --silent\)\n$/],
+    [["--site", "OFFICE"], ["whole", "asleep", "away", "unread"], /\n4 of 4 devices \(--site OFFICE\): /],
+    [["--site", "berlin", "--low"], ["asleep"], /\n1 of 4 devices \(--site berlin, --low\): /],
+  ];
+  for (const [args, names, line] of filters) {
+    Deno.test(`${list.join(" ")} ${args.join(" ")} shows ${names.join(", ") || "none"} and counts all`, () =>
+      withDevices(async (run) => {
+        const { stdout } = await run(...list, ...args);
+        assert.deepEqual([...stdout.matchAll(/Model of (\w+)/g)].map(([, name]) => name), names);
+        assert.match(stdout, line);
+        const { stdout: json, stderr } = await run(...list, ...args, "--json");
+        assert.equal(JSON.parse(json).length, names.length);
+        assert.match(stderr, new RegExp(`^note: ${names.length} of 4 devices \\(`));
+      }));
+  }
+
+  Deno.test(`${list.join(" ")} fits into 80 columns, and says a site that there is not`, () =>
+    withDevices(async (run) => {
+      const { stdout } = await run(...list);
+      for (const line of stdout.split("\n")) assert.ok(stringWidth(line) <= 80, line);
+      assert.match(stdout, /^columns left out: [A-Z, ]+ \(--wide shows them\)$/m);
+      assert.match((await run(...list, "--site", "Paris")).stderr, /^error: Cannot find the site "Paris"\nhint: /);
+    }, { width: 80 }));
+
+  Deno.test(`${list.join(" ")} says what to do where there is no device`, () =>
+    withDevices(async (run) => {
+      assert.match((await run(...list)).stdout, /^no devices yet: .*opendca-platform agent list/);
+      assert.equal((await run(...list, "--json")).stdout, "[]\n");
+      assert.equal((await run(...list, "--low")).stdout, "0 of 0 devices (--low)\n");
+    }, { list: [] }));
+}
+
+Deno.test("device show has supplies, trays, alerts, meters with their source, identity, places and agents", () =>
+  withDevices(async (run) => {
+    const { stdout } = await run("device", "show", "10.1.0.1");
+    for (const line of stdout.split("\n")) assert.ok(stringWidth(line) <= 80, line);
+    assert.match(stdout, /^black toner +black +62 % +62 of 100 +percent +- /m);
+    assert.match(stdout, /^Tray 1 +- +some/m);
+    assert.match(stdout, /^warning +input +- +Tray 1 is empty$/m);
+    assert.match(stdout, /^total +48210 +impressions +2026-03-02 08:00:00 +rfc3805\.lifeCount$/m);
+    assert.match(stdout, /^serial +SERIAL-1 +2026-03-02 08:00$/m);
+    assert.match(stdout, /^10\.1\.0\.1 +161 +2026-03-02 08:00 +now +agt-\w{12}$/m);
+    assert.match(stdout, /^10\.9\.0\.1 +161 +2026-03-02 08:00 +2026-03-02 08:00 +agt-\w{12}$/m);
+    assert.match(stdout, /^agt-\w{12} +server-1 +1 +2026-03-02 08:00$/m);
+    const shown = JSON.parse((await run("device", "show", "10.1.0.1", "--json")).stdout);
+    assert.deepEqual(
+      [shown.supplies[0].name, shown.supplies[0].low, shown.supplies[0].level.unit, shown.alerts[0].severity],
+      ["black toner", false, "percent", "warning"],
+    );
+    assert.deepEqual([shown.meters[0].rule, shown.places.length, shown.agents[0].readings], [
+      "rfc3805.lifeCount",
+      2,
+      1,
+    ]);
+    assert.equal(shown.places[1].until, now.toISOString());
+  }, { width: 80 }));
+
+for (const name of ["serial-1", "WHOLE", "10.1.0.1"]) {
+  Deno.test(`device show ${name} finds the device by it`, () =>
+    withDevices(async (run) => assert.match((await run("device", "show", name)).stdout, /^Serial +SERIAL-1$/m)));
+}
+
+Deno.test("device show says which devices share what was given", () =>
+  withDevices(async (run) => {
+    const { code, stderr } = await run("device", "show", "twin");
+    assert.equal(code, 64);
+    assert.match(stderr, /"twin" as there are 2\nhint: name one by its id: dev-\w{12}, dev-\w{12}\n$/);
+  }, { list: [{ name: "twin" }, { name: "twin" }] }));
+
+Deno.test("device show of a device that was never read says so", () =>
+  withDevices(async (run) => {
+    const { stdout } = await run("device", "show", "SERIAL-4");
+    assert.match(stdout, /^Supplies: none were read\n\nMeters: not read yet$/m);
+    assert.match(
+      (await run("meter", "list", "SERIAL-4")).stdout,
+      /^no meters were read of it: .* device show SERIAL-4/,
+    );
+    assert.match(
+      (await run("meter", "history", "SERIAL-1", "--name", "x")).stdout,
+      /^no meter "x" .* there are: total/,
+    );
+  }));

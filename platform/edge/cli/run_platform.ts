@@ -1,0 +1,110 @@
+/** The command line: which command, with which options, and what a failure looks like. */
+import { Command, CommanderError } from "commander";
+import { exitCodeFor, messageOf, namedError, ReaderGoneError, UsageError } from "../../../common/core/errors.ts";
+import { parserSentence, parserSuggestion } from "../../../common/core/parser_message.ts";
+import project from "../../../deno.json" with { type: "json" };
+import { addAgentCommands } from "./agent_commands.ts";
+import { addAuditCommands } from "./audit_commands.ts";
+import { addCodeCommands } from "./code_commands.ts";
+import { type CommandContext, commandContext } from "./command_context.ts";
+import { addCustomerCommands } from "./customer_commands.ts";
+import { addDeviceCommands } from "./device_commands.ts";
+import { addHelpExamples } from "./help_examples.ts";
+import type { PlatformHost } from "./host.ts";
+import { addReadingCommands } from "./reading_commands.ts";
+import { addServeCommand } from "./serve_command.ts";
+import { addStatusCommand } from "./status_command.ts";
+import { addTaskCommands } from "./task_commands.ts";
+import { addUnlockCommand } from "./unlock_command.ts";
+import { oneLine } from "./table.ts";
+
+/** Runs one command and returns the exit code: 0 done, 64 usage, 69 unreachable, 70 a bug, 77 not permitted, 78 configuration. */
+export async function runPlatform(args: readonly string[], host: PlatformHost): Promise<number> {
+  let shown = "", exitCode = 0;
+  const program = createProgram(commandContext(host, (code) => exitCode = code), (text) => shown += text);
+  try {
+    if (args.length === 0) {
+      throw new UsageError("Cannot run as no command was given", "opendca-platform serve, or opendca-platform --help");
+    }
+    await program.parseAsync(args as string[], { from: "user" });
+    return exitCode;
+  } catch (error) {
+    // Help and version end the parser by an error; they are written here, where they can be waited for.
+    if (error instanceof CommanderError && error.exitCode === 0) {
+      const failure = await host.stdout(shown).then(() => undefined, (reason: unknown) => reason);
+      if (failure === undefined) return 0;
+      if (!(failure instanceof ReaderGoneError)) await host.stderr(renderError(failure));
+      return exitCodeFor(failure);
+    }
+    if (error instanceof ReaderGoneError) return exitCodeFor(error);
+    const failure = error instanceof CommanderError ? usageErrorOf(error, commandPath(program, args)) : error;
+    await host.stderr(renderError(namedError(failure)));
+    return exitCodeFor(failure);
+  }
+}
+
+function createProgram(context: CommandContext, show: (text: string) => void): Command {
+  const program = new Command("opendca-platform")
+    .description("the platform that OpenDCA agents report to: the server, and its administration")
+    .version(`opendca-platform ${project.version}`, "-V, --version", "print the version")
+    .helpOption("-h, --help", "show this help")
+    .helpCommand("help [command]", "show the help of a command")
+    .option(
+      "--data <folder>",
+      "data directory (default: $OPENDCA_PLATFORM_DATA, $STATE_DIRECTORY, /var/lib/opendca-platform)",
+    )
+    .option("--json", "print JSON")
+    .option("--wide", "tables with all columns, wider than the terminal if need be")
+    .exitOverride()
+    .configureHelp({ helpWidth: Math.min(100, context.host.columns), showGlobalOptions: true })
+    .configureOutput({ writeOut: show, writeErr: () => {} });
+  addServeCommand(program, context);
+  addStatusCommand(program, context);
+  addCustomerCommands(program, context);
+  addCodeCommands(program, context);
+  addAgentCommands(program, context);
+  addTaskCommands(program, context);
+  addUnlockCommand(program, context);
+  addDeviceCommands(program, context);
+  addReadingCommands(program, context);
+  addAuditCommands(program, context);
+  addHelpExamples(program);
+  return program;
+}
+
+/** `["customer", "create"]` of `customer create --json Acme`: as far as commands of that name are known. */
+function commandPath(program: Command, args: readonly string[]): string[] {
+  const path: string[] = [];
+  let command = program;
+  for (const arg of args) {
+    const next = command.commands.find((child) => child.name() === arg);
+    if (next === undefined) continue;
+    path.push(arg);
+    command = next;
+  }
+  return path;
+}
+
+function usageErrorOf(error: CommanderError, path: readonly string[]): UsageError {
+  const help = path.length === 0
+    ? "opendca-platform --help lists the commands"
+    : `opendca-platform ${path.join(" ")} --help lists what it takes`;
+  // A group without its command, such as `customer` alone, is answered with its help.
+  if (error.code === "commander.help") {
+    return new UsageError("Cannot run the command as it is not complete", help, { cause: error });
+  }
+  const suggestion = parserSuggestion(error.message);
+  const hint = suggestion === undefined ? help : `did you mean ${suggestion}?`;
+  return new UsageError(`Cannot run the command: ${parserSentence(error.message)}`, hint, { cause: error });
+}
+
+function renderError(error: unknown): string {
+  const hint = error instanceof Error && "hint" in error && typeof error.hint === "string" ? error.hint : undefined;
+  const lines = [`error: ${oneLine(messageOf(error))}`];
+  if (hint !== undefined) lines.push(`hint: ${oneLine(hint)}`);
+  if (exitCodeFor(error) === 70) {
+    lines.push("hint: this is a defect of opendca-platform; please report it with the lines below");
+    if (error instanceof Error && error.stack !== undefined) lines.push(error.stack);
+  }
+  return lines.join("\n") + "\n";
+}

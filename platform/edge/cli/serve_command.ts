@@ -1,0 +1,150 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
+import type { Command } from "commander";
+import { ConfigError, messageOf, UsageError } from "../../../common/core/errors.ts";
+import { escapeInvisible } from "../../../common/core/escape_invisible.ts";
+import type { CertificateFiles } from "../../keys/server_certificate.ts";
+import { openPlatform, serve } from "../../compose.ts";
+import { type CommandContext, dataDirectory, type GlobalOptions, timeOption, wholeNumber } from "./command_context.ts";
+import type { PlatformHost } from "./host.ts";
+
+interface ServeFlags extends GlobalOptions {
+  listen: string;
+  hostName?: string[];
+  tlsCertificate?: string;
+  tlsKey?: string;
+  /** Milliseconds. */
+  pollSeconds?: number;
+  agentQuota: number;
+  customerQuota: number;
+}
+
+/** `opendca-platform serve`: prints one line of JSON when it is ready, logs JSON lines to standard error. */
+export function addServeCommand(program: Command, { host }: CommandContext): void {
+  program.command("serve")
+    .description("answer agents until stopped")
+    .option("--listen <host:port>", "where to listen; port 0 takes any that is free", "0.0.0.0:8443")
+    .option(
+      "--host-name <name...>",
+      "names that agents dial, for the certificate that the platform makes (default: localhost)",
+    )
+    .option("--tls-certificate <file>", "a certificate of your own, PEM, with its chain; - for standard input")
+    .option("--tls-key <file>", "its private key, PEM; - for standard input")
+    .option(
+      "--poll-seconds <time>",
+      "how often agents poll, over what their own files say: 90s, 10m; a bare number is seconds",
+      timeOption("--poll-seconds", { min: "30s", max: "24h", bareUnit: "s" }),
+    )
+    .option("--agent-quota <MiB>", "how much an agent may store on a day", wholeNumber("--agent-quota", megabytes), 256)
+    .option(
+      "--customer-quota <MiB>",
+      "how much all agents of a customer may store on a day",
+      wholeNumber("--customer-quota", megabytes),
+      1024,
+    )
+    .action((_, command: Command) => runServe(host, command.optsWithGlobals<ServeFlags>()));
+}
+
+const megabytes = { min: 1, max: 1_000_000 };
+
+async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
+  const names = checkedNames(flags.hostName ?? ["localhost"]);
+  const listen = parseListen(flags.listen);
+  const certificate = await maybeCertificate(host, flags);
+  await using platform = await openPlatform({
+    dataDirectory: dataDirectory(host, flags),
+    clock: host.clock,
+    pollSeconds: flags.pollSeconds === undefined ? undefined : Math.ceil(flags.pollSeconds / 1000),
+    quotas: { agentBytes: flags.agentQuota * 1024 * 1024, customerBytes: flags.customerQuota * 1024 * 1024 },
+    log: (event, fields) => {
+      // A log that cannot be written must not stop the answer that it is about.
+      host.stderr(`${escapeInvisible(JSON.stringify({ at: host.clock.now(), event, ...fields }))}\n`).catch(() => {});
+    },
+  });
+  const stopped = host.untilStopped();
+  await using server = await serve(platform, {
+    ...listen,
+    names,
+    ...(certificate === undefined ? {} : { certificate }),
+  });
+  await host.stdout(`${
+    JSON.stringify({
+      ready: true,
+      port: server.port,
+      target: `${names[0]}:${server.port}`,
+      ...(certificate === undefined ? { ca: platform.directory.path("server-authority.pem") } : {}),
+    })
+  }\n`);
+  await stopped;
+}
+
+function checkedNames(names: string[]): string[] {
+  const wrong = names.find((name) =>
+    !/^(?=.{1,253}$)(\*\.)?[a-z\d_]([a-z\d_-]*[a-z\d])?(\.[a-z\d_]([a-z\d_-]*[a-z\d])?)*$/i.test(name) &&
+    isIP(name) === 0
+  );
+  if (wrong === undefined) return names;
+  throw new UsageError(
+    `Cannot use --host-name as a name or an address: current value is "${wrong}"`,
+    "such as dca.example.com",
+  );
+}
+
+function parseListen(text: string): { host: string; port: number } {
+  const match = /^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[2]);
+  if (match !== null && port <= 65_535) return { host: match[1]!, port };
+  throw new UsageError(`Cannot use --listen as HOST:PORT: current value is "${text}"`, "such as 0.0.0.0:8443");
+}
+
+async function maybeCertificate(
+  host: PlatformHost,
+  { tlsCertificate, tlsKey }: ServeFlags,
+): Promise<CertificateFiles | undefined> {
+  if (tlsCertificate === undefined && tlsKey === undefined) return undefined;
+  if (tlsCertificate === undefined || tlsKey === undefined) {
+    throw new UsageError(
+      "Cannot use one of --tls-certificate and --tls-key without the other",
+      "give both, or none for a certificate that the platform makes",
+    );
+  }
+  if (tlsCertificate === "-" && tlsKey === "-") {
+    throw new UsageError(
+      "Cannot read both --tls-certificate and --tls-key from standard input",
+      "give - for one of them and a file for the other",
+    );
+  }
+  const certificatePem = await readFile(host, tlsCertificate);
+  const privateKeyPem = await readFile(host, tlsKey);
+  // The server would take any pair, and then fail every handshake.
+  const certificate = parsed(tlsCertificate, () => new X509Certificate(certificatePem));
+  const key = parsed(tlsKey, () => createPrivateKey(privateKeyPem));
+  if (!certificate.checkPrivateKey(key)) {
+    throw new ConfigError(
+      `Cannot use "${tlsKey}" as the key of "${tlsCertificate}": it belongs to another certificate`,
+      "give the key that the certificate was requested with",
+    );
+  }
+  if (Date.parse(certificate.validTo) <= host.clock.now().getTime()) {
+    throw new ConfigError(`Cannot use "${tlsCertificate}" as it ended on ${certificate.validTo}`, "have it renewed");
+  }
+  return { certificatePem, privateKeyPem };
+}
+
+async function readFile(host: PlatformHost, path: string): Promise<string> {
+  try {
+    return await host.readTextFile(path);
+  } catch (error) {
+    const hint = "check the path, and that the platform's user may read it";
+    throw new ConfigError(`Cannot read "${path}": ${messageOf(error)}`, hint, { cause: error });
+  }
+}
+
+function parsed<T>(path: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    const hint = "it begins with -----BEGIN";
+    throw new ConfigError(`Cannot read "${path}" as PEM: ${messageOf(error)}`, hint, { cause: error });
+  }
+}

@@ -1,0 +1,167 @@
+import type { Command } from "commander";
+import { messageOf } from "../../../common/core/errors.ts";
+import { safeText } from "../../../common/core/safe_text.ts";
+import { listAgents } from "../../agents/agents.ts";
+import { auditSince } from "../../audit/audit_log.ts";
+import { listCustomers } from "../../customers/customers.ts";
+import { countDevices } from "../../devices/devices.ts";
+import type { Transaction } from "../../store/store.ts";
+import { isLate, maybeAgentNote } from "./agent_health.ts";
+import type { CommandContext } from "./command_context.ts";
+import { silentAfterMs } from "./device_view.ts";
+import { jsonText } from "./json_text.ts";
+import { oneLine, renderFacts } from "./table.ts";
+
+interface AgentProblem {
+  customer: string;
+  site: string;
+  agentId: string;
+  hostname: string;
+  /** It did not report for several polls. */
+  silent: boolean;
+  message: string;
+}
+
+export interface PlatformStatus {
+  customers: number;
+  agents: { active: number; silent: number; inDoubt: number; revoked: number };
+  devices: { known: number; silent: number };
+  problems: AgentProblem[];
+  /** Alarms of the last 24 hours; the numbers are those of the latest one. */
+  codeGuessing: { alarms: number; lastAt: string; attempts: number; sources: number } | null;
+}
+
+/** `status`: what an operator should look at, over all customers. */
+export function addStatusCommand(program: Command, context: CommandContext): void {
+  program.command("status").description("agents that do not report or are in doubt, of all customers")
+    .option("--check", "one line and an exit code for monitoring: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN")
+    .addHelpText(
+      "after",
+      `
+Silent is an agent that missed three polls. With --check an agent that is silent
+or in doubt is a warning, an alarm of the last 24 hours that somebody guesses
+activation codes is one too, and it is critical when all agents are silent, as
+when the server does not run. It reads the store, not the server.`,
+    )
+    .action(async (options: { check?: boolean }, command: Command) => {
+      if (options.check !== true) {
+        return await context.run(command, async (_, tx) => {
+          const status = await statusOf(tx, context.host.clock.now().getTime());
+          return { json: status, text: (screen) => renderFacts(factsOf(status), screen) };
+        });
+      }
+      let checked: { exitCode: number; line: string } | undefined;
+      try {
+        await context.run(command, async (_, tx) => {
+          const status = await statusOf(tx, context.host.clock.now().getTime());
+          const result = checked = checkOf(status);
+          return { json: { ...status, check: result }, text: `${result.line}\n` };
+        });
+      } catch (error) {
+        checked = { exitCode: 3, line: `OPENDCA-PLATFORM UNKNOWN - ${oneLine(messageOf(error)).replaceAll("|", "/")}` };
+        const json = command.optsWithGlobals<{ json?: boolean }>().json === true;
+        await context.host.stdout(json ? jsonText({ check: checked }) : `${checked.line}\n`);
+      }
+      context.setExitCode(checked!.exitCode);
+    });
+}
+
+async function statusOf(tx: Transaction, now: number): Promise<PlatformStatus> {
+  const customers = await listCustomers(tx);
+  const agents = { active: 0, silent: 0, inDoubt: 0, revoked: 0 }, devices = { known: 0, silent: 0 };
+  const problems: AgentProblem[] = [];
+  for (const { customer_id, name } of customers) {
+    const tenant = tx.tenant(customer_id);
+    const counted = await countDevices(tenant, { silentSince: new Date(now - silentAfterMs) });
+    devices.known += counted.known;
+    devices.silent += counted.silent;
+    for (const row of await listAgents(tenant)) {
+      if (row.state !== "active") {
+        agents.revoked++;
+        continue;
+      }
+      agents.active++;
+      const silent = isLate(row, now);
+      const doubts = [
+        ...(row.suspected_clone_at === null ? [] : [`seems to run twice: ${row.suspected_clone_reason}`]),
+        ...(row.ledger_rewound_at === null ? [] : [`its ledger was rewound: ${row.ledger_rewound_reason}`]),
+      ];
+      if (silent) agents.silent++;
+      if (doubts.length > 0) agents.inDoubt++;
+      const messages = [...(silent ? [maybeAgentNote(row, now)!] : []), ...doubts];
+      if (messages.length === 0) continue;
+      const { agent_id: agentId, site_name: site, hostname } = row;
+      problems.push({ customer: name, site, agentId, hostname, silent, message: messages.join("; ") });
+    }
+  }
+  return { customers: customers.length, agents, devices, problems, codeGuessing: await guessingOf(tx, now) };
+}
+
+const guessingShownMs = 86_400_000;
+
+async function guessingOf(tx: Transaction, now: number): Promise<PlatformStatus["codeGuessing"]> {
+  const alarms = await auditSince(tx, { action: "codeGuessing", since: new Date(now - guessingShownMs) });
+  const last = alarms.at(-1);
+  if (last === undefined) return null;
+  const { attempts, sources }: { attempts: number; sources: number } = JSON.parse(last.detail);
+  return { alarms: alarms.length, lastAt: new Date(last.at).toISOString(), attempts, sources };
+}
+
+function maybeGuessingSentence({ codeGuessing }: PlatformStatus): string | undefined {
+  if (codeGuessing === null) return undefined;
+  const { alarms, lastAt, attempts, sources } = codeGuessing;
+  return `somebody guesses activation codes: ${attempts} wrong ones within an hour, at ${lastAt} from ${sources} source` +
+    `${sources === 1 ? "" : "s"}${alarms === 1 ? "" : `, ${alarms} alarms in 24 hours`}`;
+}
+
+function sentencesOf(status: PlatformStatus): string[] {
+  const guessing = maybeGuessingSentence(status);
+  return [...(guessing === undefined ? [] : [guessing]), ...status.problems.map(sentenceOf)];
+}
+
+function factsOf(status: PlatformStatus): [string, string | number][] {
+  const { customers, agents, devices, problems, codeGuessing } = status;
+  const agentParts = [
+    `${agents.active} active`,
+    ...(agents.silent > 0 ? [`${agents.silent} silent`] : []),
+    ...(agents.inDoubt > 0 ? [`${agents.inDoubt} in doubt`] : []),
+    ...(agents.revoked > 0 ? [`${agents.revoked} revoked`] : []),
+  ];
+  const next = customers === 0
+    ? "opendca-platform customer create NAME"
+    : agents.active + agents.revoked === 0
+    ? "opendca-platform code create; then opendca activate on the agent's machine"
+    : problems.length > 0
+    ? "opendca-platform agent show AGENT --customer CUSTOMER"
+    : codeGuessing !== null
+    ? "opendca-platform audit list"
+    : "";
+  return [
+    ["customers", customers],
+    ["agents", agentParts.join(", ")],
+    ["devices", `${devices.known} known${devices.silent > 0 ? `, ${devices.silent} silent` : ""}`],
+    ...sentencesOf(status).map((sentence): [string, string] => ["problem", sentence]),
+    ["next", next],
+  ];
+}
+
+function sentenceOf({ customer, site, agentId, hostname, message }: AgentProblem): string {
+  return `${agentId} (${[customer, site, hostname].filter((text) => text !== "").join(", ")}) ${message}`;
+}
+
+/** Longer ones are cut by what reads it, with the numbers behind. */
+const mostNamed = 5, mostText = 1000;
+
+function checkOf(status: PlatformStatus): { exitCode: 0 | 1 | 2; line: string } {
+  const { agents, devices, codeGuessing } = status;
+  const sentences = sentencesOf(status);
+  const exitCode = agents.active > 0 && agents.silent === agents.active ? 2 : sentences.length > 0 ? 1 : 0;
+  const more = sentences.length > mostNamed ? [`${sentences.length - mostNamed} more`] : [];
+  const text = sentences.length === 0
+    ? `${agents.active} agent${agents.active === 1 ? " reports" : "s report"}`
+    : [...sentences.slice(0, mostNamed), ...more].join("; ");
+  const numbers = `agents=${agents.active};;;0 silent=${agents.silent};0;;0 in_doubt=${agents.inDoubt};0;;0 ` +
+    `devices=${devices.known};;;0 silent_devices=${devices.silent};;;0 code_guessing=${codeGuessing?.alarms ?? 0};0;;0`;
+  const word = ["OK", "WARNING", "CRITICAL"][exitCode];
+  return { exitCode, line: `OPENDCA-PLATFORM ${word} - ${safeText(text, mostText).replaceAll("|", "/")} | ${numbers}` };
+}

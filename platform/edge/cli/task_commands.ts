@@ -1,0 +1,151 @@
+import { type Command, Option } from "commander";
+import { UsageError } from "../../../common/core/errors.ts";
+import { Task, TaskResult } from "../../../proto/gen/opendca/v1/task.ts";
+import { signTask } from "../../keys/sign_task.ts";
+import { configDocument, setAgentConfig } from "../../agents/agent_configs.ts";
+import { addTask, listTasks, type TaskRow } from "../../tasks/tasks.ts";
+import { agentOf } from "./agent_commands.ts";
+import { type CommandContext, customerOption, timeOption, wholeNumber } from "./command_context.ts";
+import { readConfigFile } from "./config_file.ts";
+import { type Column, minuteText, renderTable } from "./table.ts";
+import { taskOutcome } from "./task_outcome.ts";
+
+/* Twenty of them and a configuration go into one message of 4 MiB. */
+const mostTaskBytes = 128 * 1024;
+
+type Payload = NonNullable<Task["payload"]>;
+
+const columns: Column[] = [
+  { heading: "TASK" },
+  { heading: "AGENT", optional: true },
+  { heading: "KIND" },
+  { heading: "STATE" },
+  { heading: "CREATED" },
+  { heading: "OUTCOME", note: true },
+];
+
+const hourMs = 3_600_000;
+
+/** `task scan|ping|diagnostics|set-config|list`. */
+export function addTaskCommands(program: Command, context: CommandContext): void {
+  const task = program.command("task").description("ask something of an agent; it gets it with its next poll");
+
+  async function create(command: Command, agentId: string, payload: Payload): Promise<void> {
+    const { validMinutes } = command.opts<{ validMinutes: number }>();
+    await context.changeForCustomer(command, async (platform, tenant) => {
+      if ((await agentOf(tenant, agentId)).state !== "active") {
+        throw new UsageError(
+          `Cannot ask "${agentId}" as it is revoked`,
+          "opendca-platform agent list shows the others",
+        );
+      }
+      const issuedAt = context.host.clock.now();
+      const expiresAt = new Date(issuedAt.getTime() + validMinutes);
+      const taskId = crypto.randomUUID();
+      // As with the next poll after it: another configuration there would undo the task's.
+      if (payload.$case === "setConfig") {
+        await setAgentConfig(tenant, { agentId, document: payload.value.config!, at: issuedAt });
+      }
+      const signed = signTask(platform.signingKey, Task.create({ taskId, agentId, issuedAt, expiresAt, payload }));
+      if (signed.task.length > mostTaskBytes) {
+        throw new UsageError(
+          `Cannot ask for so much at once: the task has ${signed.task.length} bytes, at most ${mostTaskBytes}`,
+          "name ranges in place of single targets, or ask twice",
+        );
+      }
+      const kind = payload.$case;
+      await addTask(tenant, { taskId, agentId, kind, signed, at: issuedAt, expiresAt });
+      await context.audit(tenant.transaction, {
+        customerId: tenant.customerId,
+        action: "taskCreated",
+        subject: taskId,
+        detail: {
+          agent: agentId,
+          kind,
+          ...(payload.$case === "setConfig" ? { hash: payload.value.config!.hash } : {}),
+        },
+      });
+      const next = "the agent gets it with its next poll; opendca-platform task list shows what became of it";
+      return { json: { taskId, agentId, kind, expiresAt }, text: `${taskId}\n`, next };
+    });
+  }
+
+  function kind(usage: string, description: string): Command {
+    return task.command(usage).description(description).option(...customerOption).addOption(
+      new Option("--valid-minutes <time>", "not run later than this: 90m, 2h; a bare number is minutes")
+        .argParser(timeOption("--valid-minutes", { min: "1m", max: "7d", bareUnit: "m" })).default(hourMs, "60m"),
+    );
+  }
+
+  kind("scan <agent>", "read devices now")
+    .option("--site <name>", "one site of the agent's configuration (default: all)")
+    .option("--target <target...>", "addresses, ranges or host names inside the configured ones")
+    .option("--known", "only devices that are known, without a sweep")
+    .action((agentId: string, options: { site?: string; target?: string[]; known?: boolean }, command: Command) =>
+      create(command, agentId, {
+        $case: "scanNow",
+        value: { site: options.site ?? "", targets: options.target ?? [], knownDevicesOnly: options.known ?? false },
+      })
+    );
+  kind("ping <agent> <target>", "send ICMP echoes to one address inside the configured ranges")
+    .option("--count <number>", "echoes", wholeNumber("--count", { min: 1, max: 10 }), 4)
+    .action((agentId: string, target: string, options: { count: number }, command: Command) =>
+      create(command, agentId, { $case: "ping", value: { target, count: options.count } })
+    );
+  kind("diagnostics <agent>", "collect logs and state, without secrets")
+    .addOption(
+      new Option("--log-hours <time>", "how much of the log, in whole hours: 12h, 3d; a bare number is hours")
+        .argParser(timeOption("--log-hours", { min: "1h", max: "30d", bareUnit: "h" })).default(24 * hourMs, "24h"),
+    )
+    .action((agentId: string, options: { logHours: number }, command: Command) =>
+      create(command, agentId, { $case: "diagnostics", value: { logHours: Math.ceil(options.logHours / hourMs) } })
+    );
+  kind("set-config <agent>", "replace the platform's part of the configuration at once")
+    .requiredOption("--file <file>", "JSON of a PlatformConfig, - for standard input: see docs/protocol.md")
+    .action(async (agentId: string, options: { file: string }, command: Command) => {
+      const config = configDocument(await readConfigFile(context.host, options.file));
+      await create(command, agentId, { $case: "setConfig", value: { config } });
+    });
+  task.command("list").description("tasks and what became of them, newest first").option(...customerOption)
+    .option("--agent <agent>", "of one agent")
+    .action((options: { agent?: string }, command: Command) =>
+      context.runForCustomer(command, async (_, tenant) => {
+        if (options.agent !== undefined) await agentOf(tenant, options.agent);
+        const now = context.host.clock.now().getTime();
+        const results = (await listTasks(tenant, options.agent)).map((row) => ({ row, result: resultOf(row) }));
+        const shown = results.map(({ row, result }) => shownTask(row, { result, now }));
+        const cells = shown.map(({ taskId, agentId, kind, state, createdAt, message }, i) => {
+          const result = results[i]!.result;
+          const outcome = result === undefined ? message : taskOutcome(result);
+          return [taskId, agentId, kind, state, minuteText(createdAt), outcome];
+        });
+        return {
+          json: shown,
+          text: (screen) =>
+            shown.length === 0
+              ? "no tasks yet: opendca-platform task --help lists what an agent can be asked\n"
+              : renderTable(columns, cells, screen),
+        };
+      })
+    );
+}
+
+function resultOf({ result }: TaskRow): TaskResult | undefined {
+  return result === null ? undefined : TaskResult.decode(result);
+}
+
+function shownTask(row: TaskRow, { result, now }: { result: TaskResult | undefined; now: number }) {
+  // An agent that is away has not been told.
+  const isOver = (row.state === "waiting" || row.state === "delivered") && row.expires_at <= now;
+  return {
+    taskId: row.task_id,
+    agentId: row.agent_id,
+    kind: row.kind,
+    state: isOver ? "expired" : row.state,
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
+    changedAt: row.changed_at,
+    message: row.message,
+    result: result === undefined ? null : TaskResult.toJSON(result),
+  };
+}

@@ -1,0 +1,25 @@
+import type { TaskResult } from "../../../proto/gen/opendca/v1/task.ts";
+
+/** What a task led to, in one line; empty where there is nothing to say yet. */
+export function taskOutcome({ message, output }: Pick<TaskResult, "message" | "output">): string {
+  if (message !== "" || output === undefined) return message;
+  switch (output.$case) {
+    case "scan": {
+      const { addresses, answered, printers, durationMs } = output.value;
+      return `${printers} printers, ${answered} of ${addresses} addresses answered, ${
+        (durationMs / 1000).toFixed(1)
+      } s`;
+    }
+    case "ping": {
+      const { address, sent, received, roundTripMs } = output.value;
+      const times = roundTripMs.length === 0 ? "" : `, ${Math.min(...roundTripMs)} to ${Math.max(...roundTripMs)} ms`;
+      return `${address}: ${received} of ${sent} answered${times}`;
+    }
+    case "diagnostics":
+      return `archive of ${output.value.bundle.length} bytes: --json has it`;
+    case "setConfig": {
+      const { refusals } = output.value;
+      return refusals.length === 0 ? "taken as it is" : `taken but for ${refusals.length} refusals: ${refusals[0]}`;
+    }
+  }
+}

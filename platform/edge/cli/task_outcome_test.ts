@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { TaskResult } from "../../../proto/gen/opendca/v1/task.ts";
+import { taskOutcome } from "./task_outcome.ts";
+
+type Output = NonNullable<TaskResult["output"]>;
+
+const cases: { output?: Output; message?: string; want: string }[] = [
+  { want: "" },
+  { message: "the policy forbids it", want: "the policy forbids it" },
+  {
+    output: { $case: "scan", value: { addresses: 254, answered: 9, printers: 7, durationMs: 2210 } },
+    want: "7 printers, 9 of 254 addresses answered, 2.2 s",
+  },
+  {
+    output: { $case: "ping", value: { address: "10.1.0.7", sent: 3, received: 2, roundTripMs: [0.4, 1.25] } },
+    want: "10.1.0.7: 2 of 3 answered, 0.4 to 1.25 ms",
+  },
+  {
+    output: { $case: "ping", value: { address: "10.1.0.7", sent: 3, received: 0, roundTripMs: [] } },
+    want: "10.1.0.7: 0 of 3 answered",
+  },
+  {
+    output: { $case: "diagnostics", value: { bundle: Buffer.alloc(1234) } },
+    want: "archive of 1234 bytes: --json has it",
+  },
+  { output: { $case: "setConfig", value: { effectiveConfigHash: "a", refusals: [] } }, want: "taken as it is" },
+  {
+    output: { $case: "setConfig", value: { effectiveConfigHash: "a", refusals: ["no such field", "b"] } },
+    want: "taken but for 2 refusals: no such field",
+  },
+];
+for (const { output, message = "", want } of cases) {
+  Deno.test(`taskOutcome() of ${output?.$case ?? "nothing"} with "${message}" is "${want}"`, () => {
+    assert.equal(taskOutcome(TaskResult.fromPartial({ message, ...(output === undefined ? {} : { output }) })), want);
+  });
+}

@@ -1,0 +1,83 @@
+import { ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
+import { callStatusOf } from "./call_status.ts";
+import { CallError } from "../../agents/call_error.ts";
+import { callerOf } from "../../agents/caller.ts";
+import type { ConnectionGate } from "./connection_gate.ts";
+import type { Platform } from "../../agents/platform.ts";
+import { sourceOf } from "./source.ts";
+
+/* A message may have 4 MiB, and whoever has no certificate may send one as slowly as the call timeout lets it. */
+const mostActivations = 16;
+const openPath = "/opendca.v1.AgentService/Activate";
+
+/**
+ * Decides on a call before its message is read, so that memory is only spent on agents, and on a few activations of one
+ * source. The handlers ask for the caller again, who may have been revoked meanwhile.
+ */
+export function admission(platform: Platform, gate: ConnectionGate): ServerInterceptor {
+  const activations = new Map<string, number>();
+
+  function enter(source: string): () => void {
+    const count = activations.get(source) ?? 0;
+    if (count >= mostActivations) throw new CallError("too-many-requests", "Cannot answer so many calls at once", 1000);
+    activations.set(source, count + 1);
+    let isInside = true;
+    return () => {
+      if (!isInside) return;
+      isInside = false;
+      const left = activations.get(source)! - 1;
+      if (left === 0) activations.delete(source);
+      else activations.set(source, left);
+    };
+  }
+
+  return ({ path }, call) => {
+    let leave = () => {};
+    let endCall = () => {};
+    // The caller may go, or the time be over, while the store is asked for who calls.
+    let isOver = false;
+    const end = () => {
+      isOver = true;
+      leave();
+      endCall();
+    };
+    /* Throws CallError. */
+    async function admit(peer: string): Promise<void> {
+      if (path === openPath) {
+        endCall = gate.callBegan(peer, undefined);
+        leave = enter(sourceOf(peer));
+        return;
+      }
+      try {
+        const { agentId } = await callerOf(platform, call.getAuthContext().sslPeerCertificate?.raw);
+        if (!isOver) endCall = gate.callBegan(peer, agentId);
+      } catch (error) {
+        // Whoever is refused is nobody, even on a connection that was an agent's until it was revoked.
+        gate.callBegan(peer, undefined)();
+        throw error;
+      }
+    }
+    return new ServerInterceptingCall(call, {
+      start: (next) =>
+        next({
+          onReceiveMetadata(metadata, next) {
+            admit(call.getPeer()).then(
+              () => isOver || next(metadata),
+              (error) => {
+                if (isOver) return;
+                end();
+                call.sendStatus(callStatusOf(platform, error));
+              },
+            );
+          },
+          onReceiveMessage: (message, next) => next(message),
+          onReceiveHalfClose: (next) => next(),
+          onCancel: end,
+        }),
+      sendStatus(answer, next) {
+        end();
+        next(answer);
+      },
+    });
+  };
+}

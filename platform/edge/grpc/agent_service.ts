@@ -1,0 +1,79 @@
+/** The gRPC edge: who calls, what a failure looks like to the caller, and nothing of how the services work. */
+import { type handleUnaryCall, type sendUnaryData, type ServerUnaryCall } from "@grpc/grpc-js";
+import type { AgentServiceServer } from "../../../proto/gen/opendca/v1/agent_service.ts";
+import { limitMessage } from "../../devices/message_limits.ts";
+import { activate } from "../../agents/activate.ts";
+import { CallError } from "../../agents/call_error.ts";
+import { callStatusOf } from "./call_status.ts";
+import { type Caller, callerOf } from "../../agents/caller.ts";
+import type { Platform } from "../../agents/platform.ts";
+import { poll } from "../../tasks/poll.ts";
+import { rateLimit } from "./rate_limit.ts";
+import { renew } from "../../agents/renew.ts";
+import { sourceOf } from "./source.ts";
+import { upload } from "../../devices/upload.ts";
+
+/** Handlers for `server.addService(AgentServiceService, …)`. */
+export function agentService(platform: Platform): AgentServiceServer {
+  const { monotonicMs } = platform.clock;
+  // One office behind one address activates a few agents a day; what asks more often guesses.
+  const activations = rateLimit({ burst: 30, perMinute: 10, monotonicMs });
+  // An agent polls every few minutes; one that is drained after an outage uploads as fast as it is answered.
+  const polls = rateLimit({ burst: 20, perMinute: 20, monotonicMs });
+  const renewals = rateLimit({ burst: 5, perMinute: 1 / 60, monotonicMs });
+
+  function identified<Request, Response>(
+    handle: (caller: Caller, request: Request) => Promise<Response>,
+  ): handleUnaryCall<Request, Response> {
+    return unary(platform, async (call) => {
+      const { sslPeerCertificate } = call.getAuthContext();
+      return await handle(await callerOf(platform, sslPeerCertificate?.raw), call.request);
+    });
+  }
+
+  return {
+    activate: unary(platform, async (call) => {
+      const source = sourceOf(call.getPeer());
+      allow(activations.waitMs(source));
+      allow(await platform.guesses.waitMs(source));
+      return await activate(platform, { request: call.request, source });
+    }),
+    renew: identified((caller, request) => {
+      allow(renewals.waitMs(caller.agentId));
+      return renew(platform, caller, request);
+    }),
+    poll: identified((caller, request) => {
+      allow(polls.waitMs(caller.agentId));
+      return poll(platform, caller, request);
+    }),
+    upload: identified((caller, request) => upload(platform, caller, request)),
+  };
+}
+
+function unary<Request, Response>(
+  platform: Platform,
+  handle: (call: ServerUnaryCall<Request, Response>) => Promise<Response>,
+): handleUnaryCall<Request, Response> {
+  return (call, callback) =>
+    void answer(platform, () => {
+      const mistake = limitMessage("call", call.request as object);
+      if (mistake !== undefined) throw new CallError("invalid-request", `Cannot take the request as ${mistake}`);
+      return handle(call);
+    }, callback);
+}
+
+async function answer<Response>(
+  platform: Platform,
+  handle: () => Promise<Response>,
+  callback: sendUnaryData<Response>,
+): Promise<void> {
+  try {
+    callback(null, await handle());
+  } catch (error) {
+    callback(callStatusOf(platform, error));
+  }
+}
+
+function allow(waitMs: number): void {
+  if (waitMs > 0) throw new CallError("too-many-requests", "Cannot answer so many calls", waitMs);
+}

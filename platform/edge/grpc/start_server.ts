@@ -1,0 +1,114 @@
+/**
+ * The gRPC server: one port for everything, because an administrator who opens a firewall opens one. The TLS handshake asks
+ * for a client certificate and goes on without one; Activate needs none, and every other call is refused without one of
+ * the agent authority whose fingerprint is in the store.
+ */
+import { Buffer } from "node:buffer";
+import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from "@grpc/grpc-js";
+import { AgentServiceService } from "../../../proto/gen/opendca/v1/agent_service.ts";
+import { messageOf, UnavailableError } from "../../../common/core/errors.ts";
+import { acceptConnections, type Acceptor, maybeDescriptorLimit } from "./accept_connections.ts";
+import { pemOf } from "../../keys/authority.ts";
+import type { CertificateFiles } from "../../keys/server_certificate.ts";
+import { admission } from "./admission.ts";
+import { callTimeout } from "./call_timeout.ts";
+import { connectionGate, type GateLimits, gateLimitsFor } from "./connection_gate.ts";
+import { agentService } from "./agent_service.ts";
+import type { Platform } from "../../agents/platform.ts";
+
+export interface ListenOptions {
+  host: string;
+  /** 0 for any that is free. */
+  port: number;
+  certificate: CertificateFiles;
+  /** How long a call may take to arrive and be answered; 60,000 unless told. */
+  callTimeoutMs?: number;
+  /** How long a TLS handshake may take; 10,000 unless told. */
+  handshakeTimeoutMs?: number;
+  /** Those of connection_gate.ts unless told, and fewer where the process may not hold so many descriptors. */
+  connections?: Partial<GateLimits>;
+  /** How long nothing may come until the listener is tried; 10,000 unless told. */
+  tryListenerAfterMs?: number;
+}
+
+export interface RunningServer extends AsyncDisposable {
+  port: number;
+}
+
+const maxMessageBytes = 4 * 1024 * 1024;
+const drainMs = 5000;
+/* Where the system does not say it. */
+const usualDescriptors = 16_384;
+
+/** Throws UnavailableError when the port is taken. Disposal lets calls end for five seconds, then cuts them off. */
+export async function startServer(platform: Platform, options: ListenOptions): Promise<RunningServer> {
+  // What it would write is in the errors that are thrown, and a log of JSON lines has no place for it.
+  setLogVerbosity(logVerbosity.NONE);
+  const gate = connectionGate(
+    gateLimitsFor(maybeDescriptorLimit() ?? usualDescriptors, options.connections),
+    () => performance.now(),
+  );
+  const server = new Server({
+    // The first is the nearest to the wire.
+    interceptors: [admission(platform, gate), callTimeout(options.callTimeoutMs ?? 60_000)],
+    "grpc.max_receive_message_length": maxMessageBytes,
+    "grpc.max_send_message_length": maxMessageBytes,
+    "grpc.max_concurrent_streams": 64,
+    // Megabytes that one connection may hold in headers and data.
+    "grpc-node.max_session_memory": 16,
+    "grpc.max_connection_idle_ms": 900_000,
+    "grpc.max_connection_age_ms": 86_400_000,
+    "grpc.max_connection_age_grace_ms": 60_000,
+    "grpc.keepalive_time_ms": 120_000,
+    "grpc.keepalive_timeout_ms": 20_000,
+  });
+  server.addService(AgentServiceService, agentService(platform));
+  const injector = server.createConnectionInjector(credentialsOf(platform, options));
+  const acceptor = await bound(options, () =>
+    acceptConnections({
+      host: options.host,
+      port: options.port,
+      gate,
+      take: (socket) => injector.injectConnection(socket),
+      log: platform.log,
+      ...(options.tryListenerAfterMs === undefined ? {} : { tryAfterMs: options.tryListenerAfterMs }),
+    }));
+  return {
+    port: acceptor.port,
+    async [Symbol.asyncDispose]() {
+      acceptor.stop();
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(() => server.forceShutdown(), drainMs);
+      server.tryShutdown(() => resolve());
+      await promise;
+      clearTimeout(timer);
+      acceptor.cutOff();
+    },
+  };
+}
+
+/* grpc-js knows "requires a certificate" and "asks for none". The handshake options behind that are taken over here, and
+ * tests/platform/tls_test.ts fails when a later grpc-js has others. */
+function credentialsOf(platform: Platform, options: ListenOptions): ServerCredentials {
+  const { certificatePem, privateKeyPem } = options.certificate;
+  const credentials = ServerCredentials.createSsl(
+    // Without this, GRPC_DEFAULT_SSL_ROOTS_FILE_PATH of the environment would say who is a client.
+    Buffer.from(pemOf(platform.agentAuthority.certificate)),
+    [{ cert_chain: Buffer.from(certificatePem), private_key: Buffer.from(privateKeyPem) }],
+    true,
+  );
+  const handshake = credentials._getConstructorOptions();
+  const handshakeTimeout = options.handshakeTimeoutMs ?? 10_000;
+  const wanted = { requestCert: true, rejectUnauthorized: false, handshakeTimeout };
+  credentials._getConstructorOptions = () => ({ ...handshake, ...wanted });
+  return credentials;
+}
+
+async function bound({ host, port }: ListenOptions, listen: () => Promise<Acceptor>): Promise<Acceptor> {
+  try {
+    return await listen();
+  } catch (error) {
+    const hint = "see whether another program listens there, or choose another --listen";
+    throw new UnavailableError(`Cannot listen on ${host}:${port}: ${messageOf(error)}`, hint, 0, { cause: error });
+  }
+}

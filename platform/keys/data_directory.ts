@@ -1,0 +1,74 @@
+/**
+ * The platform's folder, mode 0700:
+ *   platform.db                     the store
+ *   agent-authority.pem, .key       signs the certificates of agents
+ *   server-authority.pem, .key      signs the server's certificate where the operator has none; agents trust it by `ca:`
+ *   server.pem                      that certificate and its key, in one file so that they cannot differ
+ *   signing.key                     Ed25519: tasks and unlock tokens
+ *   code-pepper.key                 key of the digests of activation codes
+ *   lock                            held by a process while it makes or reads the keys
+ * A file appears under its name when it is complete and synced. The store is made last: keys that are missing beside a
+ * store were lost, and new ones in their place would lock every agent out.
+ */
+import { ConfigError, messageOf, UnavailableError } from "../../common/core/errors.ts";
+import { denoDisk, maybeText, replaceFile } from "../../common/host/disk.ts";
+import { waitForLock } from "../../common/host/file_lock.ts";
+import { makeDirectory } from "../../common/host/own_directory.ts";
+import { maybeWriteFault } from "../../common/core/write_fault.ts";
+
+export interface DataDirectory {
+  path(name: string): string;
+  has(name: string): boolean;
+  /** The text of a file, or undefined when there is none. */
+  maybeText(name: string): string | undefined;
+  /** Mode 0600. */
+  write(name: string, text: string): void;
+  /** Waits until no other process is at its beginning; two of them would each make keys of their own. */
+  lock(): Promise<Disposable>;
+}
+
+/** Makes the folder when it is not there. Throws ConfigError when it cannot be used. */
+export function openDataDirectory(folder: string): DataDirectory {
+  const path = (name: string) => `${folder}/${name}`;
+  try {
+    makeDirectory(folder);
+  } catch (error) {
+    const hint = "name a folder of your own with --data, or make it and give it to the platform's user";
+    throw folderError(`use "${folder}" as data directory`, error, hint);
+  }
+  return {
+    path,
+    has: (name) => read(path(name), denoDisk.size) !== undefined,
+    maybeText: (name) => read(path(name), maybeText),
+    write(name, text) {
+      try {
+        replaceFile(path(name), text, { durable: true });
+      } catch (error) {
+        throw folderError(`write "${path(name)}"`, error);
+      }
+    },
+    async lock() {
+      try {
+        return await waitForLock(path("lock"));
+      } catch (error) {
+        throw folderError(`lock "${path("lock")}"`, error);
+      }
+    },
+  };
+}
+
+/** Of a disk that takes nothing, which may be mended: exit code 69; else of a folder that was named wrongly, 78. */
+function folderError(what: string, cause: unknown, hint?: string): Error {
+  const fault = maybeWriteFault(cause);
+  if (fault?.isOfDisk) return new UnavailableError(`Cannot ${what} as ${fault.what}`, fault.hint, 0, { cause });
+  const why = fault === undefined ? `: ${messageOf(cause)}` : ` as ${fault.what}`;
+  return new ConfigError(`Cannot ${what}${why}`, hint ?? fault?.hint, { cause });
+}
+
+function read<T>(path: string, how: (path: string) => T): T {
+  try {
+    return how(path);
+  } catch (error) {
+    throw new ConfigError(`Cannot read "${path}": ${messageOf(error)}`, undefined, { cause: error });
+  }
+}

@@ -1,0 +1,95 @@
+import { AgentStatus, type PollRequest, type PollResponse } from "../../proto/gen/opendca/v1/agent_service.ts";
+import { type ConfigDocument, PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
+import { maybeAgentConfig } from "../agents/agent_configs.ts";
+import { maybeAgent, noteConfigRefusals, notePoll } from "../agents/agents.ts";
+import { appendAudit } from "../audit/audit_log.ts";
+import { contiguousOf } from "../agents/batches.ts";
+import { shortText } from "../store/storable.ts";
+import { takeTasks } from "./tasks.ts";
+import { CallError } from "../agents/call_error.ts";
+import type { Caller, TenantAgent } from "../agents/caller.ts";
+import { watchForClone } from "../agents/clone_watch.ts";
+import { keptStatus } from "../agents/kept_status.ts";
+import { isLedgerHead, watchLedger } from "../agents/ledger_watch.ts";
+import type { Platform } from "../agents/platform.ts";
+import { countedTransaction } from "../agents/quota.ts";
+import { isShortId, isUuid } from "../agents/request_checks.ts";
+import { takeTaskResult } from "./task_results.ts";
+
+const pace = { min: 30, max: 86_400 };
+
+/** Keeps what the agent says of itself, and answers with what it should know. */
+export async function poll(platform: Platform, calling: Caller, request: PollRequest): Promise<PollResponse> {
+  const { clock, pollSeconds } = platform;
+  const status = checkedStatus(request);
+  const at = clock.now();
+  return await countedTransaction(platform, calling, async (caller) => {
+    const { tenant, agentId } = caller;
+    await watchForClone(platform, caller, {
+      runId: status.runId,
+      epoch: status.agentEpoch,
+      installationId: status.installationId,
+    });
+    const config = await maybeAgentConfig(tenant, agentId);
+    const nextPollSeconds = paceOf(config) ?? pollSeconds ?? 0;
+    await notePoll(tenant, {
+      agentId,
+      at,
+      pollSeconds: nextPollSeconds,
+      version: status.agentVersion,
+      hostname: status.machine?.hostname ?? "",
+      status: AgentStatus.encode(status).finish(),
+      effectiveConfigHash: request.effectiveConfigHash,
+      effectiveConfig: request.effectiveConfig,
+    });
+    await noteRefusals(platform, caller, request.configRefusals);
+    if (status.ledgerHead !== undefined) await watchLedger(platform, caller, status.ledgerHead);
+    for (const result of request.taskResults) await takeTaskResult(platform, caller, result);
+    const agent = (await maybeAgent(tenant, agentId))!;
+    return {
+      config: config?.hash === request.configHash ? undefined : config,
+      tasks: await takeTasks(tenant, { agentId, at }),
+      nextPollSeconds,
+      serverTime: at,
+      highestContiguousSequence: BigInt(await contiguousOf(tenant, { agentId, epoch: status.agentEpoch })),
+      // All of them: what is not known today will not be known tomorrow.
+      acknowledgedTaskIds: request.taskResults.map(({ taskId }) => taskId),
+      sendEffectiveConfig: agent.effective_config_hash !== "" && agent.effective_config === null,
+    };
+  });
+}
+
+function paceOf(config: ConfigDocument | undefined): number | undefined {
+  const seconds = config === undefined ? undefined : PlatformConfig.decode(config.content).pollIntervalSeconds;
+  return seconds === undefined ? undefined : Math.min(pace.max, Math.max(pace.min, seconds));
+}
+
+async function noteRefusals(
+  platform: Platform,
+  { tenant, agentId }: TenantAgent,
+  refusals: string[],
+): Promise<void> {
+  if (!await noteConfigRefusals(tenant, { agentId, refusals })) return;
+  await appendAudit(tenant.transaction, {
+    at: platform.clock.now(),
+    customerId: tenant.customerId,
+    actor: `agent:${agentId}`,
+    action: refusals.length === 0 ? "configRefusalsEnded" : "configRefused",
+    subject: agentId,
+    detail: { refusals: shortText(refusals.join("; "), 2000) },
+  });
+}
+
+function checkedStatus(request: PollRequest): AgentStatus {
+  const { status } = request;
+  if (status === undefined || !isUuid(status.runId) || !isUuid(status.installationId)) {
+    throw new CallError("invalid-request", "Cannot poll without a status whose run_id and installation_id are UUIDs");
+  }
+  if (status.agentEpoch !== "" && !isShortId(status.agentEpoch)) {
+    throw new CallError("invalid-request", "Cannot poll with an agent_epoch that is no id");
+  }
+  if (status.ledgerHead !== undefined && !isLedgerHead(status.ledgerHead)) {
+    throw new CallError("invalid-request", "Cannot poll with a ledger_head that is no number and hash of an entry");
+  }
+  return keptStatus(status);
+}

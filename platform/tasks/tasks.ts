@@ -1,0 +1,130 @@
+import { Buffer } from "node:buffer";
+import type { SignedTask, TaskResult as TaskResultMessage } from "../../proto/gen/opendca/v1/task.ts";
+import { TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
+import type { Tenant } from "../store/store.ts";
+
+export interface TaskRow {
+  task_id: string;
+  agent_id: string;
+  kind: string;
+  task: Uint8Array;
+  signature: Uint8Array;
+  key_id: string;
+  state: string;
+  created_at: number;
+  expires_at: number;
+  changed_at: number;
+  message: string | null;
+  result: Uint8Array | null;
+}
+
+export interface NewTask {
+  taskId: string;
+  agentId: string;
+  kind: string;
+  signed: SignedTask;
+  at: Date;
+  expiresAt: Date;
+}
+
+/* How far a task has come; only steps forward are taken. */
+const stateNames: Partial<Record<TaskState, string>> = {
+  [TaskState.ACCEPTED]: "accepted",
+  [TaskState.RUNNING]: "running",
+  [TaskState.SUCCEEDED]: "succeeded",
+  [TaskState.FAILED]: "failed",
+  [TaskState.REFUSED]: "refused",
+};
+const order = ["waiting", "delivered", "accepted", "running"];
+const mostAtOnce = 20;
+/** Agents refuse larger ones unread. */
+const maxTaskBytes = 256 * 1024;
+/** Of one answer, which may have 4 MiB with all that is in it. */
+const maxBytesAtOnce = 3 * 1024 * 1024;
+
+export async function addTask(tenant: Tenant, task: NewTask): Promise<void> {
+  await tenant.run(
+    `INSERT INTO tasks (customer_id, task_id, agent_id, kind, task, signature, key_id, state, created_at, expires_at,
+       changed_at)
+     VALUES (:customer, :task_id, :agent_id, :kind, :task, :signature, :key_id, 'waiting', :at, :expires_at, :at)`,
+    {
+      task_id: task.taskId,
+      agent_id: task.agentId,
+      kind: task.kind,
+      task: task.signed.task,
+      signature: task.signed.signature,
+      key_id: task.signed.keyId,
+      at: task.at.getTime(),
+      expires_at: task.expiresAt.getTime(),
+    },
+  );
+}
+
+/**
+ * Tasks that the agent has not reported on, oldest first, as many as fit into an answer; those past their expiry are marked
+ * expired and left out, and one that is too large for any agent waits for its expiry without holding up the others.
+ */
+export async function takeTasks(tenant: Tenant, options: { agentId: string; at: Date }): Promise<SignedTask[]> {
+  const parameters = { agent_id: options.agentId, at: options.at.getTime() };
+  const open = "customer_id = :customer AND agent_id = :agent_id AND state IN ('waiting', 'delivered')";
+  const rows = await tenant.all<TaskRow>(
+    `SELECT * FROM tasks WHERE ${open} AND length(task) <= ${maxTaskBytes}
+     ORDER BY created_at, task_id LIMIT ${mostAtOnce}`,
+    { agent_id: options.agentId },
+  );
+  await tenant.run(
+    `UPDATE tasks SET state = 'expired', changed_at = :at WHERE ${open} AND expires_at <= :at`,
+    parameters,
+  );
+  let bytes = 0;
+  const live = rows.filter((row) => row.expires_at > options.at.getTime())
+    .filter(({ task }) => (bytes += task.length) <= maxBytesAtOnce);
+  for (const { task_id } of live) {
+    await tenant.run(
+      "UPDATE tasks SET state = 'delivered', changed_at = :at WHERE customer_id = :customer AND task_id = :task_id AND state = 'waiting'",
+      { task_id, at: parameters.at },
+    );
+  }
+  return live.map(({ task, signature, key_id }) => ({
+    task: Buffer.from(task),
+    signature: Buffer.from(signature),
+    keyId: key_id,
+  }));
+}
+
+/** Takes a step forward: `taken`; `kept` where the task was as far already; `unknown` where it is not this agent's. */
+export async function noteTaskResult(
+  tenant: Tenant,
+  options: { agentId: string; result: TaskResultMessage; at: Date },
+): Promise<"taken" | "kept" | "unknown"> {
+  const { agentId, result, at } = options;
+  const key = { agent_id: agentId, task_id: result.taskId };
+  const row = await tenant.get<TaskRow>(
+    "SELECT * FROM tasks WHERE customer_id = :customer AND agent_id = :agent_id AND task_id = :task_id",
+    key,
+  );
+  const state = stateNames[result.state];
+  if (row === undefined) return "unknown";
+  if (state === undefined || !isForward(row.state, state)) return "kept";
+  await tenant.run(
+    `UPDATE tasks SET state = :state, changed_at = :at, message = :message, result = :result
+     WHERE customer_id = :customer AND agent_id = :agent_id AND task_id = :task_id`,
+    { ...key, state, at: at.getTime(), message: result.message, result: TaskResult.encode(result).finish() },
+  );
+  return "taken";
+}
+
+export function listTasks(tenant: Tenant, agentId?: string): Promise<TaskRow[]> {
+  return tenant.all(
+    `SELECT * FROM tasks WHERE customer_id = :customer AND (:agent_id IS NULL OR agent_id = :agent_id)
+     ORDER BY created_at DESC, task_id LIMIT 1000`,
+    { agent_id: agentId ?? null },
+  );
+}
+
+/* `expired` is the platform's guess: an agent that had taken the task in time may still report on it. */
+function isForward(from: string, to: string): boolean {
+  if (from === "expired") return true;
+  const at = order.indexOf(from);
+  return at >= 0 && (order.indexOf(to) > at || !order.includes(to));
+}
