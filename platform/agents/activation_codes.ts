@@ -62,10 +62,15 @@ export async function createActivationCode(
 }
 
 /** The code that an attempt is aimed at, whether or not the secret is right. `code` is in its canonical spelling. */
-export function maybeAimedCode(tx: Transaction, code: string): Promise<CodeRow | undefined> {
-  return tx.get(
-    "SELECT * FROM activation_codes WHERE locator IN (:locator, :short) ORDER BY length(locator) DESC LIMIT 1",
+export async function maybeAimedCode(tx: Transaction, code: string): Promise<CodeRow | undefined> {
+  const aimed = await tx.get<{ customer_id: string; code_id: string }>(
+    "SELECT customer_id, code_id FROM activation_codes WHERE locator IN (:locator, :short) ORDER BY length(locator) DESC LIMIT 1",
     { locator: locatorOf(code), short: code.slice(0, 4) },
+  );
+  // Again as the customer, of whom others may have used the code since.
+  return aimed && await tx.tenant(aimed.customer_id).get(
+    "SELECT * FROM activation_codes WHERE customer_id = :customer AND code_id = :code_id",
+    { code_id: aimed.code_id },
   );
 }
 

@@ -120,8 +120,8 @@ export async function notePoll(tenant: Tenant, note: PollNote): Promise<void> {
     `UPDATE agents SET last_seen_at = :at, status = :status, poll_seconds = :poll_seconds,
        version = CASE :version WHEN '' THEN version ELSE :version END,
        hostname = CASE :hostname WHEN '' THEN hostname ELSE :hostname END,
-       effective_config = CASE WHEN :config IS NOT NULL THEN :config
-         WHEN effective_config_hash IS :hash THEN effective_config END,
+       effective_config = coalesce(:config,
+         CASE WHEN effective_config_hash IS NOT DISTINCT FROM :hash THEN effective_config END),
        effective_config_hash = :hash
      WHERE customer_id = :customer AND agent_id = :agent_id`,
     {

@@ -2,13 +2,15 @@
  * Failed activation attempts by the key that the attempt proved to hold: its certificate request is signed with it. An
  * installation id is told by whoever likes, so that a stranger could lock the installation of another.
  */
-import type { Transaction } from "../store/store.ts";
+import { takeLock, type Transaction } from "../store/store.ts";
 
 /* Whoever guesses makes a key for each attempt; rows that nobody comes back to are dropped. */
 const forgetAfterMs = 90 * 86_400_000;
 const mostRows = 100_000;
 
 export async function failedAttemptsOf(tx: Transaction, keyDigest: Uint8Array): Promise<number> {
+  // Attempts of one key take turns, so that it has no more of them by making many at once.
+  await takeLock(tx, `failed key ${keyDigest.toHex()}`);
   const row = await tx.get<{ failed_attempts: number }>(
     "SELECT failed_attempts FROM failed_keys WHERE key_digest = :key_digest",
     { key_digest: keyDigest },
@@ -23,11 +25,19 @@ export async function countFailedKey(
 ): Promise<number> {
   const at = failed.at.getTime();
   await tx.run("DELETE FROM failed_keys WHERE last_at < :before", { before: at - forgetAfterMs });
+  const parameters = { key_digest: failed.keyDigest, at };
+  // Not with the INSERT alone: in PostgreSQL, one that ends as an UPDATE uses up a number of the key.
+  const known = await tx.get<{ failed_attempts: number }>(
+    `UPDATE failed_keys SET failed_attempts = failed_attempts + 1, last_at = :at WHERE key_digest = :key_digest
+     RETURNING failed_attempts`,
+    parameters,
+  );
+  if (known !== undefined) return known.failed_attempts;
   const row = await tx.get<{ failed_attempts: number }>(
     `INSERT INTO failed_keys (key_digest, installation_id, failed_attempts, last_at) VALUES (:key_digest, :installation_id, 1, :at)
      ON CONFLICT (key_digest) DO UPDATE SET failed_attempts = failed_keys.failed_attempts + 1, last_at = :at
      RETURNING failed_attempts`,
-    { key_digest: failed.keyDigest, installation_id: failed.installationId, at },
+    { ...parameters, installation_id: failed.installationId },
   );
   await tx.run(
     "DELETE FROM failed_keys WHERE failed_key <= (SELECT max(failed_key) FROM failed_keys) - :most",

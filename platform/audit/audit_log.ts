@@ -4,7 +4,7 @@
  * prints the last one for that.
  */
 import { createHash } from "node:crypto";
-import type { Transaction } from "../store/store.ts";
+import { takeLock, type Transaction } from "../store/store.ts";
 
 export interface AuditEvent {
   at: Date;
@@ -56,6 +56,8 @@ export async function appendAudit(tx: Transaction, event: AuditEvent): Promise<v
 }
 
 async function append(tx: Transaction, event: AuditEvent): Promise<void> {
+  // Each entry follows the one before it: until this transaction ends, no other one appends.
+  await takeLock(tx, "audit log");
   const last = await tx.get<AuditEntry>("SELECT entry, digest FROM audit_log ORDER BY entry DESC LIMIT 1");
   const entry = {
     entry: (last?.entry ?? 0) + 1,
@@ -80,7 +82,7 @@ export async function listAudit(
 ): Promise<AuditEntry[]> {
   const { customerId = null, limit } = options;
   const rows = await tx.all<AuditEntry>(
-    `SELECT * FROM audit_log WHERE :customer IS NULL OR customer_id = :customer ORDER BY entry DESC LIMIT :limit`,
+    `SELECT * FROM audit_log WHERE CAST(:customer AS TEXT) IS NULL OR customer_id = :customer ORDER BY entry DESC LIMIT :limit`,
     { customer: customerId, limit },
   );
   return rows.reverse();

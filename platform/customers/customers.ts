@@ -19,7 +19,7 @@ export interface SiteRow {
 export async function createCustomer(tx: Transaction, options: { name: string; at: Date }): Promise<CustomerRow> {
   const row = { customer_id: newId("cus"), name: options.name, created_at: options.at.getTime() };
   const made = await tx.run(
-    "INSERT INTO customers (customer_id, name, created_at) VALUES (:customer_id, :name, :created_at) ON CONFLICT (name) DO NOTHING",
+    "INSERT INTO customers (customer_id, name, created_at) VALUES (:customer_id, :name, :created_at) ON CONFLICT DO NOTHING",
     row,
   );
   if (made === 0) {
@@ -36,14 +36,14 @@ export function listCustomers(
     `SELECT *, (SELECT count(*) FROM sites s WHERE s.customer_id = c.customer_id) AS sites,
        (SELECT count(*) FROM agents a WHERE a.customer_id = c.customer_id) AS agents,
        (SELECT count(*) FROM devices d WHERE d.customer_id = c.customer_id) AS devices
-     FROM customers c ORDER BY name`,
+     FROM customers c ORDER BY lower(name)`,
   );
 }
 
 /** By id or by name, in any case. */
 export function maybeCustomer(tx: Transaction, idOrName: string): Promise<CustomerRow | undefined> {
   return tx.get(
-    "SELECT * FROM customers WHERE customer_id = :text OR name = :text ORDER BY customer_id = :text DESC LIMIT 1",
+    "SELECT * FROM customers WHERE customer_id = :text OR lower(name) = lower(:text) ORDER BY customer_id = :text DESC LIMIT 1",
     { text: idOrName },
   );
 }
@@ -53,7 +53,7 @@ export async function createSite(tenant: Tenant, options: { name: string; at: Da
   const row = { site_id: newId("sit"), name: options.name, created_at: options.at.getTime() };
   const made = await tenant.run(
     `INSERT INTO sites (customer_id, site_id, name, created_at) VALUES (:customer, :site_id, :name, :created_at)
-     ON CONFLICT (customer_id, name) DO NOTHING`,
+     ON CONFLICT DO NOTHING`,
     row,
   );
   if (made === 0) {
@@ -64,12 +64,15 @@ export async function createSite(tenant: Tenant, options: { name: string; at: Da
 }
 
 export function listSites(tenant: Tenant): Promise<SiteRow[]> {
-  return tenant.all("SELECT * FROM sites WHERE customer_id = :customer ORDER BY name");
+  return tenant.all("SELECT * FROM sites WHERE customer_id = :customer ORDER BY lower(name)");
 }
 
 /** By id or by name, in any case. */
 export function maybeSite(tenant: Tenant, idOrName: string): Promise<SiteRow | undefined> {
-  return tenant.get("SELECT * FROM sites WHERE customer_id = :customer AND (site_id = :text OR name = :text)", {
-    text: idOrName,
-  });
+  return tenant.get(
+    "SELECT * FROM sites WHERE customer_id = :customer AND (site_id = :text OR lower(name) = lower(:text))",
+    {
+      text: idOrName,
+    },
+  );
 }

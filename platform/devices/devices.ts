@@ -118,7 +118,7 @@ export async function countDevices(
   { silentSince }: { silentSince: Date },
 ): Promise<{ known: number; silent: number }> {
   const row = await tenant.get<{ known: number; silent: number | null }>(
-    `SELECT count(*) AS known, sum(state = 'offline' OR last_seen_at <= :since) AS silent FROM devices
+    `SELECT count(*) AS known, count(*) FILTER (WHERE state = 'offline' OR last_seen_at <= :since) AS silent FROM devices
      WHERE customer_id = :customer`,
     { since: silentSince.getTime() },
   );
@@ -129,16 +129,19 @@ export async function countDevices(
 export function findDevices(tenant: Tenant, text: string): Promise<DeviceRow[]> {
   return tenant.all(
     `SELECT * FROM devices WHERE customer_id = :customer
-       AND (device_id = :text OR address = :text OR serial = :text COLLATE NOCASE OR hostname = :text COLLATE NOCASE)
+       AND (device_id = :text OR address = :text OR lower(serial) = lower(:text) OR lower(hostname) = lower(:text))
      ORDER BY device_id = :text DESC, site, address, device_id`,
     { text },
   );
 }
 
 export function listDevices(tenant: Tenant): Promise<(DeviceRow & { total: number | null })[]> {
+  const total = tenant.transaction.engine === "postgres"
+    ? "CAST(r.meters::json -> 'total' ->> 0 AS NUMERIC)"
+    : "r.meters ->> '$.total[0]'";
   return tenant.all(
-    `SELECT d.*, (SELECT meters ->> '$.total[0]' FROM readings r
-       WHERE r.customer_id = d.customer_id AND r.device_id = d.device_id AND r.meters ->> '$.total[0]' IS NOT NULL
+    `SELECT d.*, (SELECT ${total} FROM readings r
+       WHERE r.customer_id = d.customer_id AND r.device_id = d.device_id AND ${total} IS NOT NULL
        ORDER BY r.observed_at DESC LIMIT 1) AS total
      FROM devices d WHERE customer_id = :customer ORDER BY site, address, device_id`,
   );
@@ -216,6 +219,11 @@ export async function setPlace(tenant: Tenant, place: PlaceRow): Promise<void> {
   );
 }
 
+/* Of a row that is there and the one that comes. */
+function larger(table: string, column: string): string {
+  return `CASE WHEN ${table}.${column} > excluded.${column} THEN ${table}.${column} ELSE excluded.${column} END`;
+}
+
 /** Two devices turn out to be one: readings, history, evidence and places of the one go to the other. */
 export async function mergeDevices(tenant: Tenant, merge: { from: string; into: string; at: number }): Promise<void> {
   const { from, into, at } = merge;
@@ -229,16 +237,21 @@ export async function mergeDevices(tenant: Tenant, merge: { from: string; into: 
     `INSERT INTO device_evidence (customer_id, kind, value, device_id, seen_at, current, shared, sure)
      SELECT customer_id, kind, value, :into, seen_at, current, shared, sure FROM device_evidence
      WHERE customer_id = :customer AND device_id = :from
-     ON CONFLICT (customer_id, kind, value, device_id) DO UPDATE SET seen_at = max(seen_at, excluded.seen_at),
-       current = max(current, excluded.current), shared = max(shared, excluded.shared), sure = max(sure, excluded.sure)`,
+     ON CONFLICT (customer_id, kind, value, device_id) DO UPDATE SET ${
+      ["seen_at", "current", "shared", "sure"].map((column) => `${column} = ${larger("device_evidence", column)}`).join(
+        ", ",
+      )
+    }`,
     ids,
   );
   await tenant.run(
     `INSERT INTO device_places (customer_id, scope, place, device_id, seen_at, until)
      SELECT customer_id, scope, place, :into, seen_at, until FROM device_places
      WHERE customer_id = :customer AND device_id = :from
-     ON CONFLICT (customer_id, scope, place, device_id) DO UPDATE SET seen_at = max(seen_at, excluded.seen_at),
-       until = CASE WHEN until IS NULL OR excluded.until IS NULL THEN NULL ELSE max(until, excluded.until) END`,
+     ON CONFLICT (customer_id, scope, place, device_id) DO UPDATE SET seen_at = ${larger("device_places", "seen_at")},
+       until = CASE WHEN device_places.until IS NOT NULL AND excluded.until IS NOT NULL THEN ${
+      larger("device_places", "until")
+    } END`,
     ids,
   );
   for (const table of ["device_evidence", "device_places"]) {

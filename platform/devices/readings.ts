@@ -60,14 +60,22 @@ export interface MeterRow {
   unit: string;
 }
 
-const meterRows = `SELECT r.device_id, m.key AS name, r.observed_at, m.value ->> 0 AS value, m.value ->> 1 AS unit
-  FROM readings r, json_each(r.meters) m WHERE r.customer_id = :customer AND r.device_id = :device_id`;
+/* Meters are text; each engine has its own way to look into it. */
+function meterRows(tenant: Tenant): string {
+  const isPostgres = tenant.transaction.engine === "postgres";
+  return `SELECT r.device_id, ${isPostgres ? 'm.key COLLATE "C"' : "m.key"} AS name, r.observed_at,
+      CAST(m.value ->> 0 AS NUMERIC) AS value, m.value ->> 1 AS unit
+    FROM readings r, json_each(${isPostgres ? "r.meters::json" : "r.meters"}) m
+    WHERE r.customer_id = :customer AND r.device_id = :device_id`;
+}
 
 /** The latest value of every meter of a device. */
 export function latestMeters(tenant: Tenant, deviceId: string): Promise<MeterRow[]> {
-  // With max() alone, SQLite takes the other columns from the row of the maximum.
   return tenant.all(
-    `SELECT device_id, name, max(observed_at) AS observed_at, value, unit FROM (${meterRows}) GROUP BY name ORDER BY name`,
+    `SELECT device_id, name, observed_at, value, unit FROM (
+       SELECT m.*, row_number() OVER (PARTITION BY name ORDER BY observed_at DESC) AS place
+       FROM (${meterRows(tenant)}) AS m
+     ) AS latest WHERE place = 1 ORDER BY name`,
     { device_id: deviceId },
   );
 }
@@ -78,7 +86,8 @@ export function meterHistory(
   options: { deviceId: string; name: string | undefined; limit: number },
 ): Promise<MeterRow[]> {
   return tenant.all(
-    `${meterRows} AND (:name IS NULL OR m.key = :name) ORDER BY r.observed_at DESC, m.key LIMIT :limit`,
+    `SELECT * FROM (${meterRows(tenant)}) AS m WHERE CAST(:name AS TEXT) IS NULL OR name = :name
+     ORDER BY observed_at DESC, name LIMIT :limit`,
     { device_id: options.deviceId, name: options.name ?? null, limit: options.limit },
   );
 }

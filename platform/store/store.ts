@@ -52,3 +52,8 @@ export function scoped(sql: string, parameters: Parameters | undefined, customer
   if (!/:customer\b/.test(sql)) throw new TypeError(`Cannot run as a customer's query: it lacks :customer: ${sql}`);
   return { ...parameters, customer: customerId };
 }
+
+/** Until the transaction ends, no other one has the lock of this name. In SQLite there is only one transaction that writes. */
+export async function takeLock(tx: Transaction, name: string): Promise<void> {
+  if (tx.engine === "postgres") await tx.get("SELECT pg_advisory_xact_lock(hashtextextended(:name, 1))", { name });
+}
