@@ -40,8 +40,8 @@ export function isStaleConnection(error: unknown): boolean {
     /Connection terminated|ECONNRESET|EPIPE/.test(`${codeOf(error)} ${messageOf(error)}`);
 }
 
-/** The error of a query: UnavailableError where the same may work later; anything else is returned as it is. */
-export function queryError(error: unknown, shown: string): unknown {
+/** The error of a query: UnavailableError where the same may work later; anything else is a bug. */
+export function queryError(error: unknown, shown: string, sql?: string): unknown {
   if (error instanceof UnavailableError) return error;
   const code = codeOf(error);
   const what = `Cannot use the database ${shown}: ${messageOf(error)}`;
@@ -56,7 +56,8 @@ export function queryError(error: unknown, shown: string): unknown {
       cause: error,
     });
   }
-  return error;
+  if (sql === undefined || !(error instanceof Error)) return error;
+  return new Error(`Cannot run a query: ${error.message}: ${sql}`, { cause: error });
 }
 
 /** The error of the first connection: ConfigError where waiting does not help. */

@@ -158,12 +158,12 @@ function connectionOf(
   const noteLost = () => isLost = true;
   const lost = () => queryError(new Error("Connection terminated"), address.shown);
 
-  async function guarded<T>(work: () => Promise<T>): Promise<T> {
+  async function guarded<T>(sql: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
       if (isConnectionLost(error)) isLost = true;
-      throw queryError(error, address.shown);
+      throw queryError(error, address.shown, sql);
     }
   }
 
@@ -207,7 +207,7 @@ function connectionOf(
     const statement = statementOf(sql, parameters);
     waiting++;
     const result = last.catch(() => {}).then(() =>
-      guarded(async () => {
+      guarded(sql, async () => {
         if (isLost) throw lost();
         return await (await enter(customerId)).query(statement);
       })
@@ -256,7 +256,7 @@ function connectionOf(
         if (how === "ROLLBACK") return;
         throw lost();
       }
-      const { command } = await guarded(() => held.query(how));
+      const { command } = await guarded(how, () => held.query(how));
       // What PostgreSQL makes of the COMMIT of a transaction in which a statement failed.
       if (command !== how) throw new Error("Cannot commit: a statement of the transaction failed");
     } catch (error) {
