@@ -11,10 +11,15 @@ import type { Platform } from "./agents/platform.ts";
 import { defaultQuotas, type Quotas } from "./agents/quota.ts";
 import { createSigningKeyPem, loadSigningKey } from "./keys/signing_key.ts";
 import { type RunningServer, startServer } from "./edge/grpc/start_server.ts";
+import type { DatabaseAddress } from "./store/postgres/database_url.ts";
+import { openPostgresStore } from "./store/postgres/postgres_store.ts";
+import type { Store } from "./store/store.ts";
 import { openSqliteStore } from "./store/sqlite/sqlite_store.ts";
 
 export interface OpenOptions {
   dataDirectory: string;
+  /** PostgreSQL in place of the SQLite file in the data directory. */
+  database?: DatabaseAddress | undefined;
   clock: Pick<Clock, "now" | "monotonicMs">;
   log: Platform["log"];
   /** Agents go by their own file unless told. */
@@ -34,13 +39,17 @@ const storeName = "platform.db";
 /** The store and the keys; both are made when the folder is new. The command line works on this, with or without a server. */
 export async function openPlatform(options: OpenOptions): Promise<OpenPlatform> {
   const { clock, log, pollSeconds } = options;
+  await using built = new AsyncDisposableStack();
   const directory = openDataDirectory(options.dataDirectory);
   using _ = await directory.lock();
-  const agentAuthority = await keptAuthority(directory, { name: "agent-authority", now: clock.now() });
-  const serverAuthority = await keptAuthority(directory, { name: "server-authority", now: clock.now() });
-  const signingKey = loadSigningKey(kept(directory, "signing.key", createSigningKeyPem));
-  const pepper = kept(directory, "code-pepper.key", () => crypto.getRandomValues(new Uint8Array(32)).toHex());
-  const store = openSqliteStore(directory.path(storeName));
+  const database = options.database === undefined ? undefined : built.use(await openPostgresStore(options.database));
+  const keys = { directory, isUsed: database === undefined ? directory.has(storeName) : await hasCustomers(database) };
+  const agentAuthority = await keptAuthority(keys, { name: "agent-authority", now: clock.now() });
+  const serverAuthority = await keptAuthority(keys, { name: "server-authority", now: clock.now() });
+  const signingKey = loadSigningKey(kept(keys, "signing.key", createSigningKeyPem));
+  const pepper = kept(keys, "code-pepper.key", () => crypto.getRandomValues(new Uint8Array(32)).toHex());
+  const store = database ?? built.use(openSqliteStore(directory.path(storeName)));
+  const opened = built.move();
   return {
     store,
     directory,
@@ -53,7 +62,7 @@ export async function openPlatform(options: OpenOptions): Promise<OpenPlatform> 
     quotas: { ...defaultQuotas, ...options.quotas },
     pollSeconds,
     log,
-    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 }
 
@@ -76,7 +85,7 @@ export interface ServeOptions {
 export async function serve(platform: OpenPlatform, options: ServeOptions): Promise<RunningServer> {
   const certificate = options.certificate ?? await keptServerCertificate(platform, options.names);
   const server = await startServer(platform, { ...options, certificate });
-  const truncate = idleJournals([platform.directory.path(storeName)]);
+  const truncate = idleJournals(platform.store.engine === "sqlite" ? [platform.directory.path(storeName)] : []);
   const look = () => {
     truncate();
     // What fails is written with the next look.
@@ -93,33 +102,43 @@ export async function serve(platform: OpenPlatform, options: ServeOptions): Prom
   };
 }
 
-/* A key that is there, or a new one in a folder that has no store yet. */
-function kept(directory: DataDirectory, name: string, make: () => string): string {
+interface KeyFolder {
+  directory: DataDirectory;
+  /** The store is not a new one: keys that are missing were lost. */
+  isUsed: boolean;
+}
+
+async function hasCustomers(store: Store): Promise<boolean> {
+  const row = await store.transaction((tx) => tx.get("SELECT 1 FROM customers LIMIT 1"), { readOnly: true });
+  return row !== undefined;
+}
+
+/* A key that is there, or a new one beside a new store. */
+function kept({ directory, isUsed }: KeyFolder, name: string, make: () => string): string {
   const known = directory.maybeText(name);
   if (known !== undefined) return known;
-  refuseWhenUsed(directory, name);
+  if (isUsed) throw missingKey(directory, name);
   const text = make();
   directory.write(name, text);
   return text;
 }
 
-async function keptAuthority(directory: DataDirectory, options: { name: string; now: Date }): Promise<Authority> {
-  const { name, now } = options;
+async function keptAuthority(keys: KeyFolder, options: { name: string; now: Date }): Promise<Authority> {
+  const { directory, isUsed } = keys, { name, now } = options;
   const certificatePem = directory.maybeText(`${name}.pem`);
   const privateKeyPem = directory.maybeText(`${name}.key`);
   if (certificatePem !== undefined && privateKeyPem !== undefined) {
     return loadAuthority({ certificatePem, privateKeyPem });
   }
-  refuseWhenUsed(directory, `${name}.${certificatePem === undefined ? "pem" : "key"}`);
+  if (isUsed) throw missingKey(directory, `${name}.${certificatePem === undefined ? "pem" : "key"}`);
   const files = await createAuthority(`OpenDCA ${name.replace("-", " ")}`, validityFrom(now, authorityDays));
   directory.write(`${name}.key`, files.privateKeyPem);
   directory.write(`${name}.pem`, files.certificatePem);
   return loadAuthority(files);
 }
 
-function refuseWhenUsed(directory: DataDirectory, name: string): void {
-  if (!directory.has(storeName)) return;
-  throw new ConfigError(
+function missingKey(directory: DataDirectory, name: string): ConfigError {
+  return new ConfigError(
     `Cannot use the store as "${directory.path(name)}" is missing`,
     "restore the file from a backup; with a new one, every agent would have to be activated again",
   );
