@@ -4,14 +4,14 @@
  * would keep a connection that hangs open for ever, and would dial once more after its client was closed.
  */
 import type { Socket } from "node:net";
-import tls from "node:tls";
+import type { SecureContext } from "node:tls";
 import { CallCredentials, ChannelCredentials, type experimental } from "@grpc/grpc-js";
-import { connectByProxy } from "./connect_by_proxy.ts";
-import type { Proxy } from "./proxy_choice.ts";
-import { type ClientCertificate, identityCheck, publicKeyDigest, secureContextOf, type TrustConfig } from "./trust.ts";
+import { type Endpoint, passProxy, startTls } from "../../common/host/dial.ts";
+import type { Proxy } from "../../common/host/proxy.ts";
+import { type ClientCertificate, publicKeyDigest, secureContextOf, type TrustConfig } from "../../common/host/trust.ts";
 
 export interface EndpointCredentialsOptions {
-  endpoint: { host: string; port: number };
+  endpoint: Endpoint;
   trust: TrustConfig;
   /** That the library's TCP connections lead to; undefined where they lead to the endpoint. */
   proxy: Proxy | undefined;
@@ -21,7 +21,7 @@ export interface EndpointCredentialsOptions {
 /** For one client; `close` ends its connections, and no other is made after it. */
 export class EndpointCredentials extends ChannelCredentials {
   readonly #options: EndpointCredentialsOptions;
-  readonly #secureContext: tls.SecureContext;
+  readonly #context: SecureContext;
   readonly #sockets = new Set<Socket>();
   #closed = false;
   #peerKey = "";
@@ -34,7 +34,7 @@ export class EndpointCredentials extends ChannelCredentials {
   constructor(options: EndpointCredentialsOptions) {
     super();
     this.#options = options;
-    this.#secureContext = secureContextOf(options.trust, options.client);
+    this.#context = secureContextOf(options.trust, options.client);
   }
 
   /** With `gracefully` the library ends what is open, as a call may be on it. */
@@ -73,28 +73,8 @@ export class EndpointCredentials extends ChannelCredentials {
     // The library stops listening once it has the socket.
     socket.on("error", () => {});
     if (this.#closed) socket.destroy();
-    if (proxy !== undefined) {
-      const { status } = await connectByProxy(socket, endpoint, proxy);
-      if (status !== 200) throw new Error(`The proxy answers ${status}`);
-    }
-    const secure = tls.connect({
-      socket,
-      host: endpoint.host,
-      servername: endpoint.host,
-      ALPNProtocols: ["h2"],
-      secureContext: this.#secureContext,
-      checkServerIdentity: identityCheck(trust),
-      // NODE_TLS_REJECT_UNAUTHORIZED in the environment would be the default.
-      rejectUnauthorized: true,
-    });
-    await new Promise<void>((resolve, reject) => {
-      secure.once("secureConnect", resolve);
-      secure.on("error", reject);
-      secure.once("close", () => reject(new Error("The connection was closed during the TLS handshake")));
-    });
-    if (!secure.authorized) throw new Error("The certificate is not believed");
-    // Otherwise the peer would wait for HTTP/1.1 and we for its settings.
-    if (secure.alpnProtocol !== "h2") throw new Error("The peer does not agree to HTTP/2");
+    if (proxy !== undefined) await passProxy(socket, endpoint, { proxy });
+    const secure = await startTls(socket, endpoint.host, { trust, context: this.#context, protocol: "h2" });
     this.#peerKey = publicKeyDigest(secure.getPeerCertificate().raw);
     return secure;
   }

@@ -10,10 +10,10 @@ import { type CallFailure, classifyTransportError, wasCut } from "./classify_tra
 import { chooseEndpoints } from "./endpoint_choice.ts";
 import { connectionFailed, defaultKeepAliveMs, type GrpcClient, openGrpcClient, whenConnected } from "./grpc_client.ts";
 import type { ProbeReport } from "./probe_report.ts";
-import type { Proxy } from "./proxy_choice.ts";
+import type { Proxy } from "../../common/host/proxy.ts";
 import { type Delivery, RevokedError, TransportError } from "./transport_error.ts";
 import type { TransportFault } from "./transport_fault.ts";
-import type { ClientCertificate, TrustConfig } from "./trust.ts";
+import type { ClientCertificate, TrustConfig } from "../../common/host/trust.ts";
 
 export interface GrpcOptions {
   endpoints: readonly { readonly host: string; readonly port: number }[];

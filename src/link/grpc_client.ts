@@ -4,8 +4,8 @@ import { AgentServiceClient } from "../../proto/gen/opendca/v1/agent_service.ts"
 import { formatEndpoint } from "../../common/core/ip.ts";
 import { maxMessageBytes } from "../../common/protocol/limits.ts";
 import { EndpointCredentials } from "./endpoint_credentials.ts";
-import { type Proxy, proxyFor } from "./proxy_choice.ts";
-import type { ClientCertificate, TrustConfig } from "./trust.ts";
+import { type Proxy, proxyFor } from "../../common/host/proxy.ts";
+import type { ClientCertificate, TrustConfig } from "../../common/host/trust.ts";
 
 /** Firewalls and routers forget a flow that is silent for a minute. */
 export const defaultKeepAliveMs = 45_000;

@@ -2,18 +2,25 @@
  * Walks to an endpoint by itself, one step at a time, to find what a failed gRPC call does not tell: name, TCP, proxy,
  * TLS, HTTP/2, gRPC. It sends nothing but an empty gRPC call.
  */
-import { lookup } from "node:dns/promises";
-import net from "node:net";
-import tls from "node:tls";
+import "reflect-metadata";
+import http2 from "node:http2";
+import type { Socket } from "node:net";
+import type { PeerCertificate, TLSSocket } from "node:tls";
+import { PemConverter, X509Certificate } from "@peculiar/x509";
 import type { Clock } from "../../common/core/clock.ts";
 import { messageOf } from "../../common/core/errors.ts";
 import { formatEndpoint } from "../../common/core/ip.ts";
-import { callHttp2 } from "./call_http2.ts";
-import { connectByProxy } from "./connect_by_proxy.ts";
+import { dial, type Endpoint, type StepObserver, within } from "../../common/host/dial.ts";
+import { type Proxy, proxyFor } from "../../common/host/proxy.ts";
+import {
+  chainOf,
+  type ClientCertificate,
+  identityCheck,
+  isForHost,
+  secureContextOf,
+  type TrustConfig,
+} from "../../common/host/trust.ts";
 import type { ProbeReport, ProbeStepName, ShownCertificate } from "./probe_report.ts";
-import { type Proxy, proxyFor } from "./proxy_choice.ts";
-import { issuerNames, shownCertificate } from "./shown_certificate.ts";
-import { type ClientCertificate, identityCheck, secureContextOf, type TrustConfig } from "./trust.ts";
 
 export interface ProbeOptions {
   trust: TrustConfig;
@@ -27,14 +34,56 @@ export interface ProbeOptions {
 }
 
 /** Never throws: what fails is in the report. */
-export async function probeEndpoint(
-  endpoint: { host: string; port: number },
-  options: ProbeOptions,
-): Promise<ProbeReport> {
-  const { clock, stepTimeoutMs, trust } = options;
+export async function probeEndpoint(endpoint: Endpoint, options: ProbeOptions): Promise<ProbeReport> {
+  const { trust, clock, signal, stepTimeoutMs } = options;
   const { host, port } = endpoint;
   const proxy = proxyFor(endpoint, options.proxy);
-  const report: ProbeReport = {
+  const report = emptyReport(endpoint, { proxy, trust });
+  const step = recordedSteps(report, clock);
+  let socket: Socket | undefined;
+  try {
+    const secure = socket = await dial(endpoint, {
+      proxy,
+      tls: {
+        trust,
+        context: secureContextOf(trust, options.client),
+        protocol: "h2",
+        judge: (socket) => judgePeer(socket, report, { trust, now: clock.now() }),
+      },
+      stepTimeoutMs,
+      signal,
+      onProxyAnswer({ status, date }) {
+        report.proxyStatus = status;
+        report.peerTime = date;
+      },
+      observe: (name, action, detail) =>
+        step(name, action, (result) => detail(result) + (name === "tls" ? `, ${issueOf(report)}` : "")),
+    });
+    await step("http2", async () => {
+      if (report.alpn !== "h2") throw new Error(`The protocol that was agreed on is ${report.alpn ?? "none"}`);
+      const answer = await within(callHttp2(secure, `${host}:${port}`), { timeoutMs: stepTimeoutMs, signal });
+      report.peerTime = answer.date ?? report.peerTime;
+      report.grpc = answer.grpc;
+    }, () => "h2");
+    await step("grpc", () => {
+      const type = report.grpc?.contentType ?? "none";
+      return type.startsWith("application/grpc")
+        ? Promise.resolve(type)
+        : Promise.reject(new Error(`Content type ${type}`));
+    }, (type) => type);
+  } catch (error) {
+    if (report.error === null) throw error;
+  } finally {
+    socket?.destroy();
+  }
+  return report;
+}
+
+function emptyReport(
+  { host, port }: Endpoint,
+  { proxy, trust }: { proxy: Proxy | undefined; trust: TrustConfig },
+): ProbeReport {
+  return {
     host,
     port,
     proxy: proxy === undefined ? null : formatEndpoint(proxy.host, proxy.port),
@@ -49,85 +98,38 @@ export async function probeEndpoint(
     peerTime: null,
     grpc: null,
   };
-  const sockets: net.Socket[] = [];
-  async function step<T>(name: ProbeStepName, action: () => Promise<T>, detail: (result: T) => string): Promise<T> {
+}
+
+/** Each step and the one that fails, as they come. */
+function recordedSteps(report: ProbeReport, clock: Pick<Clock, "monotonicMs">): StepObserver<ProbeStepName> {
+  return async (name, action, detail) => {
     const startedMs = clock.monotonicMs();
     const took = () => Math.round(clock.monotonicMs() - startedMs);
     try {
-      const result = await within(action(), { timeoutMs: stepTimeoutMs, signal: options.signal });
+      const result = await action();
       report.steps.push({ name, durationMs: took(), detail: detail(result) });
       return result;
     } catch (error) {
       report.failed = name;
       report.error = { code: codeOf(error), message: textOf(error) };
       report.steps.push({ name, durationMs: took(), detail: report.error.message });
-      throw new ProbeEnd();
+      throw error;
     }
+  };
+}
+
+/** The certificate is looked at also when it is not believed, to see whose it is. */
+function judgePeer(socket: TLSSocket, report: ProbeReport, { trust, now }: { trust: TrustConfig; now: Date }): void {
+  const certificate = socket.getPeerCertificate(true);
+  report.certificate = shownCertificate(certificate, report.host);
+  report.distrust = socket.authorized
+    ? codeOf(identityCheck(trust)(report.host, certificate))
+    : distrustOf(socket.authorizationError);
+  report.alpn = typeof socket.alpnProtocol === "string" ? socket.alpnProtocol : null;
+  // A certificate of another time is walked past, to ask what time it is there.
+  if (report.distrust !== null && isOfNow(report.certificate, now)) {
+    throw Object.assign(new Error(`The certificate is not believed: ${report.distrust}`), { code: report.distrust });
   }
-  try {
-    const first = proxy ?? endpoint;
-    const addresses = await step(
-      "dns",
-      () => lookup(first.host, { all: true }),
-      (found) => found.map((a) => a.address).join(", "),
-    );
-    const socket = net.connect({ host: addresses[0]!.address, port: first.port, ...happy(addresses, first.host) });
-    sockets.push(socket);
-    await step(
-      "tcp",
-      () => once(socket, "connect"),
-      () => formatEndpoint(socket.remoteAddress ?? first.host, first.port),
-    );
-    if (proxy !== undefined) {
-      await step("proxy", async () => {
-        const answer = await connectByProxy(socket, endpoint, proxy);
-        report.proxyStatus = answer.status;
-        report.peerTime = answer.date;
-        if (answer.status !== 200) throw new Error(`The proxy answers ${answer.status} ${answer.reason}`.trimEnd());
-      }, () => "200");
-    }
-    const secure = tls.connect({
-      socket,
-      servername: host,
-      ALPNProtocols: ["h2"],
-      secureContext: secureContextOf(trust, options.client),
-      // The certificate is looked at also when it is not believed, to see whose it is.
-      rejectUnauthorized: false,
-    });
-    sockets.push(secure);
-    await step("tls", async () => {
-      await once(secure, "secureConnect");
-      const certificate = secure.getPeerCertificate(true);
-      report.certificate = shownCertificate(certificate, host);
-      report.distrust = secure.authorized
-        ? codeOf(identityCheck(trust)(host, certificate)) ?? null
-        : distrustOf(secure.authorizationError);
-      report.alpn = typeof secure.alpnProtocol === "string" ? secure.alpnProtocol : null;
-      // A certificate of another time is walked past, to ask what time it is there.
-      if (report.distrust !== null && isOfNow(report.certificate, clock.now())) {
-        throw Object.assign(new Error(`The certificate is not believed: ${report.distrust}`), {
-          code: report.distrust,
-        });
-      }
-    }, () => `${secure.getProtocol()}, ${report.certificate?.subject} by ${report.certificate?.issuer}`);
-    await step("http2", async () => {
-      if (report.alpn !== "h2") throw new Error(`The protocol that was agreed on is ${report.alpn ?? "none"}`);
-      const answer = await callHttp2(secure, `${host}:${port}`);
-      report.peerTime = answer.date ?? report.peerTime;
-      report.grpc = answer.grpc;
-    }, () => "h2");
-    await step("grpc", () => {
-      const type = report.grpc?.contentType ?? "none";
-      return type.startsWith("application/grpc")
-        ? Promise.resolve(type)
-        : Promise.reject(new Error(`Content type ${type}`));
-    }, (type) => type);
-  } catch (error) {
-    if (!(error instanceof ProbeEnd)) throw error;
-  } finally {
-    for (const socket of sockets.reverse()) socket.destroy();
-  }
-  return report;
 }
 
 /** The runtime has one name for every reason to distrust a certificate, so the dates are compared here. */
@@ -135,42 +137,8 @@ function isOfNow(certificate: ShownCertificate | null, now: Date): boolean {
   return certificate === null || (certificate.notBefore <= now && now <= certificate.notAfter);
 }
 
-/** The step that failed is in the report. */
-class ProbeEnd extends Error {}
-
-/** Where a name has several addresses, all are tried, as gRPC does. */
-function happy(addresses: { address: string }[], host: string): { host: string; autoSelectFamily: boolean } | object {
-  return addresses.length > 1 ? { host, autoSelectFamily: true } : {};
-}
-
-/** Resolves with the event; an error or the end of the socket rejects. */
-function once(socket: net.Socket, event: "connect" | "secureConnect"): Promise<void> {
-  return new Promise((resolve, reject) => {
-    socket.once(event, () => resolve());
-    socket.on("error", reject);
-    socket.once("close", () => reject(Object.assign(new Error("The connection was closed"), { code: "ECONNRESET" })));
-  });
-}
-
-async function within<T>(
-  promise: Promise<T>,
-  { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal | undefined },
-): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const onAbort = () => late.reject(signal?.reason);
-  signal?.addEventListener("abort", onAbort, { once: true });
-  if (signal?.aborted) onAbort();
-  const timer = setTimeout(
-    () => late.reject(Object.assign(new Error(`No answer within ${timeoutMs} ms`), { code: "ETIMEDOUT" })),
-    timeoutMs,
-  );
-  promise.catch(() => {}); // After the timeout nobody waits for it; what it was is told already.
-  try {
-    return await Promise.race([promise, late.promise]);
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", onAbort);
-  }
+function issueOf({ certificate }: ProbeReport): string {
+  return `${certificate?.subject} by ${certificate?.issuer}`;
 }
 
 /** Where each of several addresses failed, the runtime's error has no text of its own. */
@@ -185,4 +153,93 @@ function codeOf(error: unknown): string | null {
 
 function distrustOf(error: unknown): string {
   return codeOf(error) ?? (error === null || error === undefined ? "UNKNOWN" : messageOf(error));
+}
+
+const minRsaBits = 2048;
+
+/** The facts of a certificate that a peer showed, or null where it showed none. */
+function shownCertificate(certificate: PeerCertificate, host: string): ShownCertificate | null {
+  if (certificate?.raw === undefined) return null;
+  const shown = new X509Certificate(new Uint8Array(certificate.raw));
+  const { subject, issuer, notBefore, notAfter } = shown;
+  const matchesName = isForHost(certificate, host);
+  const weakness = maybeWeakness(shown) ?? maybeWeakAuthority(certificate);
+  return { subject, issuer, notBefore, notAfter, matchesName, weakness: weakness ?? null };
+}
+
+/** Of the authorities that the peer shows; the signature that a root has from itself means nothing. */
+function maybeWeakAuthority(certificate: PeerCertificate): string | undefined {
+  for (const der of chainOf(certificate).slice(1)) {
+    const shown = new X509Certificate(new Uint8Array(der));
+    const weakness = shown.subject === shown.issuer ? undefined : maybeWeakness(shown);
+    if (weakness !== undefined) return `an authority "${shown.subject}" with ${weakness}`;
+  }
+  return undefined;
+}
+
+/** The runtime refuses such certificates with the words that it has for any other. */
+function maybeWeakness({ signatureAlgorithm, signature, publicKey }: X509Certificate): string | undefined {
+  const { name, hash } = signatureAlgorithm as { name: string; hash?: { name: string } };
+  if (hash?.name === "SHA-1") return "a signature with SHA-1";
+  // RFC 8017, appendix A.2.4: MD2, MD4 and MD5 with RSA.
+  if (/^1\.2\.840\.113549\.1\.1\.[234]$/.test(name)) return "a signature with MD5 or older";
+  const bits = (publicKey.algorithm as { modulusLength?: number }).modulusLength ?? minRsaBits;
+  if (bits < minRsaBits) return `an RSA key of ${bits} bits`;
+  if (name.startsWith("RSA") && signature.byteLength * 8 < minRsaBits) {
+    return `a signature with an RSA key of ${signature.byteLength * 8} bits`;
+  }
+  return undefined;
+}
+
+/** Subjects of the certificates in a PEM text. */
+function issuerNames(pem: string): string[] {
+  return PemConverter.decode(pem).map((der) => new X509Certificate(der).subject);
+}
+
+interface Http2Answer {
+  date: Date | null;
+  grpc: { contentType: string | null; status: number | null; reason: string | null };
+}
+
+/** An empty gRPC call on an open TLS connection: shows whether HTTP/2 comes through, what answers, and its time. */
+function callHttp2(socket: Socket, authority: string): Promise<Http2Answer> {
+  return new Promise((resolve, reject) => {
+    const session = http2.connect(`https://${authority}`, { createConnection: () => socket });
+    const end = (action: () => void) => {
+      action();
+      session.destroy();
+    };
+    session.on("error", (error) => end(() => reject(error)));
+    session.on("close", () => reject(new Error("The connection was closed during HTTP/2")));
+    const stream = session.request({
+      ":method": "POST",
+      // No method of this name: a platform answers UNIMPLEMENTED, and nothing is changed by it.
+      ":path": "/opendca.v1.AgentService/Reach",
+      "content-type": "application/grpc",
+      te: "trailers",
+    });
+    const answer: Http2Answer = { date: null, grpc: { contentType: null, status: null, reason: null } };
+    const take = (headers: Record<string, unknown>) => {
+      const text = (name: string) => typeof headers[name] === "string" ? headers[name] as string : null;
+      const time = Date.parse(text("date") ?? "");
+      if (!Number.isNaN(time)) answer.date = new Date(time);
+      answer.grpc.contentType ??= text("content-type");
+      answer.grpc.reason ??= text("opendca-reason");
+      if (text("grpc-status") !== null) answer.grpc.status = Number(text("grpc-status"));
+    };
+    let answered = false;
+    stream.on("response", (headers) => {
+      answered = true;
+      take(headers);
+    });
+    stream.on("trailers", take);
+    stream.on("error", (error) => end(() => reject(error)));
+    stream.on(
+      "close",
+      () => end(() => answered ? resolve(answer) : reject(new Error("HTTP/2 was closed without an answer"))),
+    );
+    stream.resume();
+    // A message of no bytes: five octets of prefix.
+    stream.end(new Uint8Array(5));
+  });
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { chooseEndpoints } from "./endpoint_choice.ts";
-import { proxyFor } from "./proxy_choice.ts";
+import { proxyFor } from "../../common/host/proxy.ts";
 
 Deno.test("chooseEndpoints() stays with what works and comes back to the first after a while", () => {
   const choice = chooseEndpoints(3, 1000);

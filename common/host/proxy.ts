@@ -1,6 +1,45 @@
+/** An HTTP proxy on the way: whether a host is reached through it, and how it is asked. */
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
-import type { Proxy } from "./proxy_choice.ts";
+import { tryParseIp } from "../core/ip.ts";
+import { rangeContains, tryParseCidr } from "../core/ip_range.ts";
+import type { Secret } from "../core/secret.ts";
+
+export interface Proxy {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string | null;
+  readonly password: Secret | null;
+  /** Hosts reached directly: `*`, names, `.domain` or `*.domain` for all under it, addresses and blocks, each with or without `:port`. */
+  readonly noProxy: readonly string[];
+}
+
+/**
+ * The proxy for an endpoint, or undefined where `noProxy` names it. A plain name stands for all under it, as in curl; a
+ * name is not looked up to see whether its address is in a block.
+ */
+export function proxyFor(endpoint: { host: string; port: number }, proxy: Proxy | null): Proxy | undefined {
+  if (proxy === null) return undefined;
+  const host = endpoint.host.toLowerCase().replace(/\.$/, "");
+  const isDirect = proxy.noProxy.some((entry) => matches({ host, port: endpoint.port }, entry.trim().toLowerCase()));
+  return isDirect ? undefined : proxy;
+}
+
+function matches({ host, port }: { host: string; port: number }, entry: string): boolean {
+  // An IPv6 address has no port behind it unless it stands in brackets.
+  const [, bracketed, plain, only] = /^(?:\[(.*)\]|([^:]*))(?::(\d{1,5}))?$/.exec(entry) ?? [];
+  const name = bracketed ?? plain ?? entry;
+  if (only !== undefined && Number(only) !== port) return false;
+  if (name === "*") return true;
+  if (name === "") return false;
+  const ip = tryParseIp(host);
+  if (ip !== undefined) {
+    const range = tryParseCidr(name);
+    return range !== undefined && rangeContains(range, ip);
+  }
+  const domain = name.replace(/^\*?\./, "").replace(/\.$/, "");
+  return host === domain || host.endsWith(`.${domain}`);
+}
 
 export interface ProxyAnswer {
   status: number;
@@ -12,7 +51,7 @@ export interface ProxyAnswer {
 /** Largest head of an answer that is read; a peer that is no proxy may never end it. */
 const maxHeadBytes = 16_384;
 
-/** Sends CONNECT (RFC 9110, 9.3.6) on an open socket and reads the head of the answer. Throws for anything but HTTP. */
+/** Sends CONNECT (RFC 9110, 9.3.6) on an open socket and reads the head of the answer. Rejects for anything but HTTP. */
 export function connectByProxy(
   socket: Socket,
   target: { host: string; port: number },
@@ -51,7 +90,7 @@ export function connectByProxy(
 }
 
 /** "user:password" for Basic authentication (RFC 7617), or undefined where none is configured. */
-export function proxyCredentials(proxy: Pick<Proxy, "user" | "password">): string | undefined {
+function proxyCredentials(proxy: Pick<Proxy, "user" | "password">): string | undefined {
   return proxy.user === null ? undefined : `${proxy.user}:${proxy.password?.reveal() ?? ""}`;
 }
 

@@ -1,7 +1,6 @@
 /** Which certificates of a platform are believed: the system's authorities or one's own, and pins on top of either. */
 import { createHash, X509Certificate } from "node:crypto";
-import tls from "node:tls";
-import type { PeerCertificate, SecureContext } from "node:tls";
+import tls, { type PeerCertificate, type SecureContext } from "node:tls";
 
 export interface TrustConfig {
   /** Authorities in PEM instead of the system's; null for the system's. */
@@ -40,6 +39,11 @@ export function identityCheck(trust: TrustConfig): (host: string, certificate: P
     if (shown.some((digest) => trust.pins.includes(digest))) return undefined;
     return new PinMismatchError(`No certificate of "${host}" has a pinned key: current value is ${shown[0]}`);
   };
+}
+
+/** Whether a certificate is for this host name or address. */
+export function isForHost(certificate: PeerCertificate, host: string): boolean {
+  return tls.checkServerIdentity(host, certificate) === undefined;
 }
 
 /** SHA-256 of the SubjectPublicKeyInfo of a DER certificate, in hex: what a pin is. */
