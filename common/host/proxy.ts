@@ -1,7 +1,7 @@
 /** An HTTP proxy on the way: whether a host is reached through it, and how it is asked. */
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
-import { tryParseIp } from "../core/ip.ts";
+import { formatEndpoint, tryParseIp } from "../core/ip.ts";
 import { rangeContains, tryParseCidr } from "../core/ip_range.ts";
 import type { Secret } from "../core/secret.ts";
 
@@ -57,7 +57,7 @@ export function connectByProxy(
   target: { host: string; port: number },
   proxy: Pick<Proxy, "user" | "password">,
 ): Promise<ProxyAnswer> {
-  const authority = `${target.host}:${target.port}`;
+  const authority = formatEndpoint(target.host, target.port);
   const lines = [`CONNECT ${authority} HTTP/1.1`, `Host: ${authority}`];
   const credentials = proxyCredentials(proxy);
   if (credentials !== undefined) {

@@ -7,7 +7,7 @@ import type { Clock } from "../../common/core/clock.ts";
 import { RejectedError } from "../../common/core/errors.ts";
 import type { AgentApi, ConnectedPeer } from "./agent_api.ts";
 import { type CallFailure, classifyTransportError, wasCut } from "./classify_transport_error.ts";
-import { chooseEndpoints } from "./endpoint_choice.ts";
+import { chooseEndpoints, type EndpointChoice } from "./endpoint_choice.ts";
 import { connectionFailed, defaultKeepAliveMs, type GrpcClient, openGrpcClient, whenConnected } from "./grpc_client.ts";
 import type { ProbeReport } from "./probe_report.ts";
 import type { Proxy } from "../../common/host/proxy.ts";
@@ -43,143 +43,159 @@ type Unary<Q, A> = (
   callback: (error: ServiceError | null, answer: A) => void,
 ) => ClientUnaryCall;
 
-interface Failed {
-  error: Error;
-  delivery: Delivery;
+/** What the calls of one API share. */
+interface Shared extends GrpcOptions {
+  connectTimeoutMs: number;
+  callTimeoutMs: number;
+  keepAliveMs: number;
+  choice: EndpointChoice;
+  /** By the index of their endpoint. */
+  clients: Map<number, GrpcClient>;
+  certificate: (ClientCertificate & { notAfter: Date }) | undefined;
+  lastEndpoint: string | undefined;
+}
+
+interface Call<Q, A> {
+  method: (client: AgentServiceClient) => Unary<Q, A>;
+  request: Q;
+  signal: AbortSignal | undefined;
+  beforeSend?: ((peer: ConnectedPeer) => Promise<void> | void) | undefined;
 }
 
 /** Nothing is connected until the first call. Every call may be repeated by the platform's contract, so each endpoint is tried in turn. */
 export function createGrpcAgentApi(options: GrpcOptions): GrpcAgentApi {
-  const { clock, endpoints } = options;
-  const connectTimeoutMs = options.connectTimeoutMs ?? 15_000;
-  const callTimeoutMs = options.callTimeoutMs ?? 60_000;
-  const choice = chooseEndpoints(endpoints.length, options.returnAfterMs ?? 3_600_000);
-  const clients = new Map<number, GrpcClient>();
-  let certificate: (ClientCertificate & { notAfter: Date }) | undefined;
-  let lastEndpoint: string | undefined;
-
-  function clientOf(index: number): GrpcClient {
-    const { trust, proxy, keepAliveMs = defaultKeepAliveMs } = options;
-    const client = clients.get(index) ??
-      openGrpcClient(endpoints[index]!, { trust, proxy, keepAliveMs, client: certificate });
-    clients.set(index, client);
-    return client;
-  }
-
-  /** A client whose connection failed waits longer and longer before it tries again; a new one tries at once. */
-  function drop(index: number): void {
-    clients.get(index)?.close();
-    clients.delete(index);
-  }
-
-  async function call<Q, A>(
-    method: (client: AgentServiceClient) => Unary<Q, A>,
-    request: Q,
-    signal?: AbortSignal,
-    beforeSend?: (peer: ConnectedPeer) => Promise<void> | void,
-  ) {
-    let last: Failed | undefined;
-    let delivery: Delivery = "none";
-    let wasSent = false;
-    const order = choice.order(clock.monotonicMs());
-    for (let at = 0; at < order.length; at++) {
-      const index = order[at]!;
-      signal?.throwIfAborted();
-      const client = clientOf(index);
-      const reused = client.isConnected();
-      let connected = false;
-      try {
-        await whenConnected(client, connectTimeoutMs, signal);
-        await beforeSend?.({ key: client.peerKey(), earlier: wasSent ? delivery : undefined });
-        connected = true;
-        wasSent = true;
-        const answer = await invoke(client.stub, method(client.stub), request, signal);
-        choice.succeeded(index);
-        lastEndpoint = nameOf(index);
-        return answer;
-      } catch (error) {
-        signal?.throwIfAborted();
-        const failure = failureOf(error);
-        if (failure === undefined) throw error;
-        if (failure.reason === null) drop(index);
-        if (connected && failure.reason === null) delivery = "unknown";
-        if (reused && wasCut(failure)) {
-          // The connection ended since the last call, or the way has forgotten it. A new one shows how the way is now.
-          at--;
-          continue;
-        }
-        if (failure.reason === null) choice.failed(index, clock.monotonicMs());
-        // Only the last one's fault is told, and the next one should not wait for the walk.
-        const isTold = index === order.at(-1);
-        const probe = isTold && failure.reason === null && isUnexplained(failure) ? await walk(index, signal) : null;
-        signal?.throwIfAborted();
-        const fault = faultOf(index, failure, { probe, connected });
-        last = { error: errorOf(fault, failure, delivery, error), delivery };
-        // The platform has spoken; another endpoint of it would say the same.
-        if (failure.reason !== null && failure.reason !== "store-busy") throw last.error;
-      }
-    }
-    throw last!.error;
-  }
-
-  function invoke<Q, A>(client: AgentServiceClient, method: Unary<Q, A>, request: Q, signal?: AbortSignal): Promise<A> {
-    return new Promise((resolve, reject) => {
-      const deadline = Date.now() + callTimeoutMs;
-      const running = method.call(client, request, new Metadata(), { deadline }, (error, answer) => {
-        signal?.removeEventListener("abort", cancel);
-        if (error === null) resolve(answer);
-        else reject(error);
-      });
-      const cancel = () => running.cancel();
-      signal?.addEventListener("abort", cancel, { once: true });
-    });
-  }
-
-  async function walk(index: number, signal: AbortSignal | undefined): Promise<ProbeReport> {
-    const { trust, proxy } = options;
-    // Reads certificates of whoever answers, with a library of 14 MB that is not needed while all is well.
-    const { probeEndpoint } = await import("./probe_endpoint.ts");
-    return await probeEndpoint(endpoints[index]!, {
-      trust,
-      proxy,
-      clock,
-      client: certificate,
-      stepTimeoutMs: Math.min(connectTimeoutMs, 10_000),
-      signal,
-    });
-  }
-
-  function faultOf(
-    index: number,
-    failure: CallFailure,
-    found: { probe: ProbeReport | null; connected: boolean },
-  ): TransportFault {
-    const clientNotAfter = certificate?.notAfter ?? null;
-    return classifyTransportError(failure, { endpoint: nameOf(index), now: clock.now(), clientNotAfter, ...found });
-  }
-
-  function nameOf(index: number): string {
-    return `${endpoints[index]!.host}:${endpoints[index]!.port}`;
-  }
-
-  function close(): void {
-    for (const index of [...clients.keys()]) drop(index);
-  }
-
+  const shared: Shared = {
+    connectTimeoutMs: 15_000,
+    callTimeoutMs: 60_000,
+    keepAliveMs: defaultKeepAliveMs,
+    ...options,
+    choice: chooseEndpoints(options.endpoints.length, options.returnAfterMs ?? 3_600_000),
+    clients: new Map(),
+    certificate: undefined,
+    lastEndpoint: undefined,
+  };
+  const close = () => {
+    for (const index of [...shared.clients.keys()]) drop(shared, index);
+  };
   return {
-    activate: (request, signal, beforeSend) => call((client) => client.activate, request, signal, beforeSend),
-    renew: (request, signal) => call((client) => client.renew, request, signal),
-    poll: (request, signal) => call((client) => client.poll, request, signal),
-    upload: ({ bytes }, signal) => call(() => uploadBytes, bytes, signal),
+    activate: (request, signal, beforeSend) =>
+      call(shared, { method: (client) => client.activate, request, signal, beforeSend }),
+    renew: (request, signal) => call(shared, { method: (client) => client.renew, request, signal }),
+    poll: (request, signal) => call(shared, { method: (client) => client.poll, request, signal }),
+    upload: ({ bytes }, signal) => call(shared, { method: () => uploadBytes, request: bytes, signal }),
     get lastEndpoint() {
-      return lastEndpoint;
+      return shared.lastEndpoint;
     },
     useCertificate(next) {
-      certificate = next;
+      shared.certificate = next;
       close();
     },
     [Symbol.dispose]: close,
   };
+}
+
+function clientOf(shared: Shared, index: number): GrpcClient {
+  const { clients, endpoints, certificate: client } = shared;
+  const known = clients.get(index) ?? openGrpcClient(endpoints[index]!, { ...shared, client });
+  clients.set(index, known);
+  return known;
+}
+
+/** A client whose connection failed waits longer and longer before it tries again; a new one tries at once. */
+function drop({ clients }: Shared, index: number): void {
+  clients.get(index)?.close();
+  clients.delete(index);
+}
+
+async function call<Q, A>(shared: Shared, { method, request, signal, beforeSend }: Call<Q, A>): Promise<A> {
+  const { choice, clock } = shared;
+  let last: Error | undefined;
+  let delivery: Delivery = "none";
+  let wasSent = false;
+  const order = choice.order(clock.monotonicMs());
+  for (let at = 0; at < order.length; at++) {
+    const index = order[at]!;
+    signal?.throwIfAborted();
+    const client = clientOf(shared, index);
+    const reused = client.isConnected();
+    let connected = false;
+    try {
+      await whenConnected(client, shared.connectTimeoutMs, signal);
+      await beforeSend?.({ key: client.peerKey(), earlier: wasSent ? delivery : undefined });
+      connected = wasSent = true;
+      const answer = await invoke(client.stub, method(client.stub), request, { ...shared, signal });
+      choice.succeeded(index);
+      shared.lastEndpoint = nameOf(shared, index);
+      return answer;
+    } catch (error) {
+      signal?.throwIfAborted();
+      const failure = failureOf(error);
+      if (failure === undefined) throw error;
+      if (failure.reason === null) drop(shared, index);
+      if (connected && failure.reason === null) delivery = "unknown";
+      if (reused && wasCut(failure)) {
+        // The connection ended since the last call, or the way has forgotten it. A new one shows how the way is now.
+        at--;
+        continue;
+      }
+      if (failure.reason === null) choice.failed(index, clock.monotonicMs());
+      // Only the last one's fault is told, and the next one should not wait for the walk.
+      const isTold = index === order.at(-1);
+      const fault = await faultOf(shared, index, { failure, connected, mayWalk: isTold, signal });
+      last = errorOf(fault, failure, delivery, error);
+      // The platform has spoken; another endpoint of it would say the same.
+      if (failure.reason !== null && failure.reason !== "store-busy") throw last;
+    }
+  }
+  throw last!;
+}
+
+function invoke<Q, A>(
+  client: AgentServiceClient,
+  method: Unary<Q, A>,
+  request: Q,
+  { callTimeoutMs, signal }: { callTimeoutMs: number; signal: AbortSignal | undefined },
+): Promise<A> {
+  return new Promise((resolve, reject) => {
+    const deadline = Date.now() + callTimeoutMs;
+    const running = method.call(client, request, new Metadata(), { deadline }, (error, answer) => {
+      signal?.removeEventListener("abort", cancel);
+      if (error === null) resolve(answer);
+      else reject(error);
+    });
+    const cancel = () => running.cancel();
+    signal?.addEventListener("abort", cancel, { once: true });
+  });
+}
+
+/** With `mayWalk`, what the platform did not explain is looked for on the way to it. */
+async function faultOf(
+  shared: Shared,
+  index: number,
+  { failure, connected, mayWalk, signal }: {
+    failure: CallFailure;
+    connected: boolean;
+    mayWalk: boolean;
+    signal: AbortSignal | undefined;
+  },
+): Promise<TransportFault> {
+  const probe = mayWalk && failure.reason === null && isUnexplained(failure) ? await walk(shared, index, signal) : null;
+  signal?.throwIfAborted();
+  const clientNotAfter = shared.certificate?.notAfter ?? null;
+  const endpoint = nameOf(shared, index), now = shared.clock.now();
+  return classifyTransportError(failure, { endpoint, now, clientNotAfter, probe, connected });
+}
+
+async function walk(shared: Shared, index: number, signal: AbortSignal | undefined): Promise<ProbeReport> {
+  const { trust, proxy, clock, certificate: client } = shared;
+  const stepTimeoutMs = Math.min(shared.connectTimeoutMs, 10_000);
+  // Reads certificates of whoever answers, with a library of 14 MB that is not needed while all is well.
+  const { probeEndpoint } = await import("./probe_endpoint.ts");
+  return await probeEndpoint(shared.endpoints[index]!, { trust, proxy, clock, client, stepTimeoutMs, signal });
+}
+
+function nameOf({ endpoints }: Shared, index: number): string {
+  return `${endpoints[index]!.host}:${endpoints[index]!.port}`;
 }
 
 /** The call `Upload` of a client, for a batch that is encoded already. */
