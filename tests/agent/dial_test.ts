@@ -8,7 +8,7 @@ import type { Proxy } from "../../common/host/proxy.ts";
 import { secureContextOf, type TrustConfig } from "../../common/host/trust.ts";
 import { peerTest } from "../fixtures/peers.ts";
 import { createTestAuthority } from "../fixtures/test_authority.ts";
-import { type Squid, squidOutgoing, squidPrograms, startSquid } from "./squid_peer.ts";
+import { type Squid, squidOutgoing, squidPrograms, startSquid } from "../fixtures/squid_peer.ts";
 
 const authority = await createTestAuthority();
 const { keyPem, certificatePem } = await authority.issue({ names: ["localhost", "peer.test"] });
