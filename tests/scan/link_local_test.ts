@@ -20,6 +20,9 @@ trap 'kill $other' EXIT
 until [ "$(readlink /proc/$other/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.05; done
 ip link add here type veth peer name there
 ip link set there netns $other
+# One address each: of two, the answer may come from the other one.
+ip link set here addrgenmode none
+nsenter -t $other -n ip link set there addrgenmode none
 there() { nsenter -t $other -n "$@"; }
 there sh -c 'ip addr add fe80::2/64 dev there nodad && ip link set there up'
 ip addr add fe80::1/64 dev here nodad
@@ -28,7 +31,7 @@ ip link set here up
 nsenter -t $other -n snmpd -f -Lf snmpd.log -C -c snmpd.conf -p snmpd.pid -I -smux udp6:161 >/dev/null 2>&1 & agent=$!
 trap 'kill $agent $other' EXIT
 until there sh -c 'ss -lun | grep -q :161'; do kill -0 $agent && sleep 0.1 || { cat snmpd.log >&2; exit 1; }; done
-"$2" run --no-prompt --no-check --allow-all "$3" scan "fe80::2%here" --all --quiet --timeout 3000 --format json
+"$2" run --no-prompt --no-check --allow-all "$3" scan "fe80::2%here" --all --quiet --timeout 20000 --format json
 `;
 
 systemTest(

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { type DeviceOptions, objectsOf } from "../../simulator/device.ts";
 import { startSimulator } from "../../simulator/simulator.ts";
 import { runCli } from "../../src/cli/run_cli.ts";
-import type { Reading } from "../../common/reading/reading.ts";
+import type { Reading, ScanDocument } from "../../common/reading/reading.ts";
 import { redactRecording } from "../../src/recording/redact_recording.ts";
 import { simulateRead } from "../../src/recording/replay.ts";
 import { formatSnmprec, parseSnmprec } from "../../src/recording/snmprec.ts";
-import { explainReading, type Explanation } from "../../src/cli/explanation.ts";
+import { explainReading } from "../../src/cli/explanation.ts";
 import type { Varbind } from "../../src/snmp/value.ts";
 import { testHost } from "../fixtures/test_host.ts";
 import { inTurns, officePrinters, runAgainst } from "../fixtures/office_fixture.ts";
@@ -36,11 +36,12 @@ async function record(address: string, args: string[] = [], options?: { credenti
   }
 }
 
-async function readingOf(address: string): Promise<Reading> {
-  const { out, err } = await runAgainst("explain", [address, "--format", "json"]);
+/** Readings of simulated printers by their address. */
+async function readingsOf(network: string): Promise<Map<string, Reading>> {
+  const { out, err } = await runAgainst("scan", [network, "--format", "json", "--rate", "0", "--quiet"]);
   assert.notEqual(out, "", err);
-  const { reading }: Explanation = JSON.parse(out);
-  return reading;
+  const { printers }: ScanDocument = JSON.parse(out);
+  return new Map(printers.map((reading) => [reading.address, reading]));
 }
 
 /** A reading without what a recording may change, each replaced text by its kind and length. */
@@ -91,12 +92,12 @@ Deno.test("record of every printer of the office replays to the same reading, wi
   const replays: { name: string; before: Reading; recorded: Recorded }[] = [];
   {
     await using _simulator = await startSimulator({ devices: printers });
+    const before = await readingsOf("127.96.0.0/26");
     replays.push(
       ...await inTurns(printers, async ({ address, name = "" }) => {
-        const before = await readingOf(address!);
         const recorded = await record(address!);
         assert.equal(recorded.exitCode, 0, recorded.err);
-        return { name, before, recorded };
+        return { name, before: before.get(address!)!, recorded };
       }),
     );
   }
@@ -107,9 +108,9 @@ Deno.test("record of every printer of the office replays to the same reading, wi
     objects: recorded.objects,
   }));
   await using _replay = await startSimulator({ devices });
-  const readings = await inTurns(devices, ({ address }) => readingOf(address!));
+  const readings = await readingsOf("127.96.1.0/27");
   for (const [i, { name, before, recorded }] of replays.entries()) {
-    const after = readings[i]!;
+    const after = readings.get(devices[i]!.address!)!;
     assert.deepEqual(comparable(after), comparable(before), name);
     assert(secretsOf(before).length >= 2, name);
     const standsIn = searchIn(recorded.text);
