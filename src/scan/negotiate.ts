@@ -54,6 +54,26 @@ export type Opened =
   /** Access is absent where nothing was tried. */
   | { session: null; access?: Access; problems: Problem[] };
 
+/** What has come of the credentials that were tried so far. */
+interface Negotiation {
+  found: Found;
+  options: NegotiateOptions;
+  expired: () => boolean;
+  onOpen: (session: SnmpSession) => void;
+  wait: AnswerWait;
+  candidates: readonly Candidate[];
+  seen: CredentialSight[];
+  best: { session: SnmpSession; identified: Identified; sight: CredentialSight } | undefined;
+  /** False when no SNMPv3 engine answers. */
+  hasEngine: boolean;
+  /** False when the others need not be tried, or there was no time for them. */
+  triedAll: boolean;
+  /** The scan was stopped, the device's time is over, or this machine cannot send. */
+  wasStopped: boolean;
+  /** Whether what was known of the device still holds; undefined while it was not asked. */
+  held: boolean | undefined;
+}
+
 /** Tries the credentials until one shows what is needed; a wrong one only costs its own time. */
 export async function negotiate(
   found: Found,
@@ -63,53 +83,76 @@ export async function negotiate(
 ): Promise<Opened> {
   const { remembered } = options;
   if (remembered?.credential === null) return { session: null, problems: [] };
-  const wait = answerWait(found, options);
-  const candidates = candidatesFor(found, options.credentials, remembered);
-  const seen: CredentialSight[] = [];
-  let best: { session: SnmpSession; identified: Identified; sight: CredentialSight } | undefined;
-  let hasEngine = true, triedAll = true, wasStopped = false;
-  let held: boolean | undefined;
-  for (const candidate of candidates) {
-    const { credential } = candidate;
-    if (credential.kind === "usm" && !hasEngine) continue;
-    // By its other version a community would hardly show what is missing yet.
-    if (best?.sight.name === credential.name && showsAsMuch(best.identified.view, "noMarkers")) continue;
-    if (expired()) triedAll = false;
-    if (!triedAll) break;
-    const session = open(candidate);
-    const see = (view: View | null, saw: string) => {
-      const sight: CredentialSight = { name: credential.name, version: session.version, view, saw };
-      seen.push(sight);
-      return sight;
-    };
-    let identified: Identified;
-    try {
-      identified = await identifyOrReread(candidate, session);
-    } catch (error) {
-      session.close();
-      if (!(error instanceof SnmpError)) throw error;
-      // Nothing of the credential: the scan was stopped, the device's time is over, or this machine cannot send.
-      wasStopped ||= error.failure === "closed" || error.failure === "unreachable";
-      if (session.engineId() === null && error.failure === "timeout") hasEngine &&= credential.kind !== "usm";
-      see(null, whyRefused(error, session, { credential, without: await withoutContext(candidate, error) }));
-      continue;
-    }
-    const { view, error, problems } = identified;
-    if (view === "nothing") {
-      session.close();
-      const why = problems[0] === undefined ? "" : `: ${problems[0].message}`;
-      see(view, `${viewWords[view]}${why}${contextWords(credential, await withoutContext(candidate, "nothing"))}`);
-      continue;
-    }
-    const sight = see(view, viewWords[view]);
-    if (best !== undefined && showsAsMuch(best.identified.view, view)) session.close();
-    else {
-      best?.session.close();
-      best = { session, identified, sight };
-    }
-    // A device that fell silent now is silent to the others, too.
-    if (!identified.mayShowMore || error !== null || isAsBefore(credential, identified, remembered)) triedAll = false;
+  const negotiation: Negotiation = {
+    found,
+    options,
+    expired,
+    onOpen,
+    wait: answerWait(found, options),
+    candidates: candidatesFor(found, options.credentials, remembered),
+    seen: [],
+    best: undefined,
+    hasEngine: true,
+    triedAll: true,
+    wasStopped: false,
+    held: undefined,
+  };
+  for (const candidate of negotiation.candidates) {
+    if (isUseless(candidate, negotiation)) continue;
+    if (expired()) negotiation.triedAll = false;
+    if (!negotiation.triedAll) break;
+    await tryCandidate(candidate, negotiation);
   }
+  return openedBy(negotiation);
+}
+
+function isUseless({ credential }: Candidate, { hasEngine, best }: Negotiation): boolean {
+  if (credential.kind === "usm" && !hasEngine) return true;
+  // By its other version a community would hardly show what is missing yet.
+  return best?.sight.name === credential.name && showsAsMuch(best.identified.view, "noMarkers");
+}
+
+async function tryCandidate(candidate: Candidate, negotiation: Negotiation): Promise<void> {
+  const { credential } = candidate;
+  const { seen, best } = negotiation;
+  const session = open(candidate, negotiation);
+  const see = (view: View | null, saw: string) => {
+    const sight: CredentialSight = { name: credential.name, version: session.version, view, saw };
+    seen.push(sight);
+    return sight;
+  };
+  let identified: Identified;
+  try {
+    identified = await identifyOrReread(candidate, session, negotiation);
+  } catch (error) {
+    session.close();
+    if (!(error instanceof SnmpError)) throw error;
+    negotiation.wasStopped ||= error.failure === "closed" || error.failure === "unreachable";
+    if (session.engineId() === null && error.failure === "timeout") negotiation.hasEngine &&= credential.kind !== "usm";
+    const without = await withoutContext(candidate, error, negotiation);
+    see(null, whyRefused(error, session, { credential, without }));
+    return;
+  }
+  const { view, error, problems, mayShowMore } = identified;
+  if (view === "nothing") {
+    session.close();
+    const why = problems[0] === undefined ? "" : `: ${problems[0].message}`;
+    const context = contextWords(credential, await withoutContext(candidate, "nothing", negotiation));
+    see(view, `${viewWords[view]}${why}${context}`);
+    return;
+  }
+  const sight = see(view, viewWords[view]);
+  if (best !== undefined && showsAsMuch(best.identified.view, view)) session.close();
+  else {
+    best?.session.close();
+    negotiation.best = { session, identified, sight };
+  }
+  // A device that fell silent now is silent to the others, too.
+  const isEnough = !mayShowMore || error !== null || isAsBefore(credential, identified, negotiation.options.remembered);
+  if (isEnough) negotiation.triedAll = false;
+}
+
+function openedBy({ found, best, seen, triedAll, wasStopped, held }: Negotiation): Opened {
   if (best === undefined) {
     const problems = [noCredentialProblem(found, seen)];
     if (wasStopped || !triedAll) return { session: null, problems };
@@ -120,59 +163,71 @@ export async function negotiate(
   const access: Access = { credential: sight.name, view, printer, triedAll, seen };
   if (held !== undefined) access.held = held;
   return { session, identified, access, problems: viewProblems(found.target, { seen, sight, identified }) };
+}
 
-  async function identifyOrReread({ credential, proven }: Candidate, session: SnmpSession): Promise<Identified> {
-    const heard = proven ? found.varbinds : [];
-    const known = credential.name === remembered?.credential ? remembered.known : undefined;
-    if (known !== undefined && known.version === session.version && held === undefined) {
-      const again = await reread(session, known.objects, heard);
-      held = again !== undefined;
-      if (again !== undefined) return again;
-    }
-    return await identify(session, heard);
+async function identifyOrReread(
+  { credential, proven }: Candidate,
+  session: SnmpSession,
+  negotiation: Negotiation,
+): Promise<Identified> {
+  const { found, options: { remembered } } = negotiation;
+  const heard = proven ? found.varbinds : [];
+  const known = credential.name === remembered?.credential ? remembered.known : undefined;
+  if (known !== undefined && known.version === session.version && negotiation.held === undefined) {
+    const again = await reread(session, known.objects, heard);
+    negotiation.held = again !== undefined;
+    if (again !== undefined) return again;
   }
+  return await identify(session, heard);
+}
 
-  function open(candidate: Candidate): SnmpSession {
-    const { credential } = candidate;
-    const isOtherVersion = candidate.version === "2c" && found.community?.version === "1";
-    const isSure = candidate.trusted || candidate.proven || candidates.length === 1;
-    const session = openSession(options.hub, found.target, credential, {
-      timeoutMs: wait.waitMs,
-      get retries() {
-        if (isSure || session.answers > 0) return Math.max(readRetries, options.retries);
-        // An SNMPv1 answer says little of v2c where packets are lost, and v1 has no GetBulk.
-        if (options.isLossy() && isOtherVersion) return openingRetries;
-        return candidate.retries ?? Math.max(openingRetries, options.retries);
-      },
-      pace: options.pace,
-      onRetransmit: options.slot.stall,
-      onAnswer(ms) {
-        options.slot.move();
-        if (ms === undefined) return;
-        wait.observe(ms);
-        options.roundTrip.observe(ms);
-      },
-      ...(candidate.version === undefined ? {} : { version: candidate.version }),
-    });
-    onOpen(session);
-    return session;
+function open(candidate: Candidate, { found, options, wait, candidates, onOpen }: Negotiation): SnmpSession {
+  const { credential } = candidate;
+  const isOtherVersion = candidate.version === "2c" && found.community?.version === "1";
+  const isSure = candidate.trusted || candidate.proven || candidates.length === 1;
+  const session = openSession(options.hub, found.target, credential, {
+    timeoutMs: wait.waitMs,
+    get retries() {
+      if (isSure || session.answers > 0) return Math.max(readRetries, options.retries);
+      // An SNMPv1 answer says little of v2c where packets are lost, and v1 has no GetBulk.
+      if (options.isLossy() && isOtherVersion) return openingRetries;
+      return candidate.retries ?? Math.max(openingRetries, options.retries);
+    },
+    pace: options.pace,
+    onRetransmit: options.slot.stall,
+    onAnswer(ms) {
+      options.slot.move();
+      if (ms === undefined) return;
+      wait.observe(ms);
+      options.roundTrip.observe(ms);
+    },
+    ...(candidate.version === undefined ? {} : { version: candidate.version }),
+  });
+  onOpen(session);
+  return session;
+}
+
+/** One question tells a wrong context from a wrong password. Null when the context is not what is wrong. */
+async function withoutContext(
+  candidate: Candidate,
+  met: SnmpError | "nothing",
+  negotiation: Negotiation,
+): Promise<WithoutContext | null> {
+  const { credential } = candidate;
+  if (credential.kind !== "usm" || credential.context === "" || !mayBeContext(met) || negotiation.expired()) {
+    return null;
   }
-
-  /** One question tells a wrong context from a wrong password. Null when the context is not what is wrong. */
-  async function withoutContext(candidate: Candidate, met: SnmpError | "nothing"): Promise<WithoutContext | null> {
-    const { credential } = candidate;
-    if (credential.kind !== "usm" || credential.context === "" || !mayBeContext(met) || expired()) return null;
-    const session = open({ ...candidate, credential: { ...credential, context: "" }, trusted: false, retries: 1 });
-    try {
-      const values = await session.get([sysDescr]);
-      return values.every(isException) ? null : "answers";
-    } catch (error) {
-      if (!(error instanceof SnmpError)) throw error;
-      if (["agentError", "noSuchName", "tooBig"].includes(error.failure)) return "refuses";
-      return error.failure === "timeout" ? "silent" : null;
-    } finally {
-      session.close();
-    }
+  const bare: Candidate = { ...candidate, credential: { ...credential, context: "" }, trusted: false, retries: 1 };
+  const session = open(bare, negotiation);
+  try {
+    const values = await session.get([sysDescr]);
+    return values.every(isException) ? null : "answers";
+  } catch (error) {
+    if (!(error instanceof SnmpError)) throw error;
+    if (["agentError", "noSuchName", "tooBig"].includes(error.failure)) return "refuses";
+    return error.failure === "timeout" ? "silent" : null;
+  } finally {
+    session.close();
   }
 }
 
