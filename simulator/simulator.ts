@@ -95,138 +95,64 @@ const realClock: SimulatorClock = {
     }),
 };
 
+/** A simulator that runs. */
+interface Simulation {
+  options: SimulatorOptions;
+  clock: SimulatorClock;
+  random: () => number;
+  stop: AbortController;
+  startedAt: number;
+  running: Running[];
+  /** By name, address and `address:port`. */
+  byName: Map<string, Running>;
+  log: LoggedRequest[];
+  packetsReceived: number;
+  packetsSent: number;
+  sets: number;
+  /** One for each device. */
+  loops: Promise<void>[];
+  /** Answers that faults hold back. */
+  late: Set<Promise<void>>;
+}
+
 /** Binds every device and answers until disposed; a port that cannot be bound rejects and nothing stays open. */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
   const { clock = realClock } = options;
-  const random = seededRandom(options.seed ?? 1);
-  const stop = new AbortController();
-  const startedAt = clock.now();
-  const running: Running[] = [];
-  const byName = new Map<string, Running>();
-  const log: LoggedRequest[] = [];
-  const late = new Set<Promise<void>>();
-  let packetsReceived = 0, packetsSent = 0, sets = 0;
-
-  async function open(one: DeviceOptions): Promise<void> {
-    const device = deviceOf(one);
-    const socket = await bind(device, options.reuseAddress ?? false);
-    device.port = (socket.addr as Deno.NetAddr).port;
-    const engine = createUsmEngine(device, random);
-    const entry: Running = { device, socket, faults: armFaults(device.faults), engine, requests: 0 };
-    running.push(entry);
-    for (const key of [device.name, device.address, `${device.address}:${device.port}`]) {
-      if (!byName.has(key)) byName.set(key, entry);
-    }
-  }
-
-  async function serve(entry: Running): Promise<void> {
-    // Requests are small; what does not fit is cut and dropped as malformed.
-    const buffer = new Uint8Array(4096);
-    while (!stop.signal.aborted) {
-      let packet: Uint8Array, from: Deno.Addr;
-      try {
-        [packet, from] = await entry.socket.receive(buffer);
-      } catch (error) {
-        if (stop.signal.aborted) return;
-        throw error;
-      }
-      packetsReceived++;
-      entry.requests++;
-      const { answer, faults } = answerPacket(entry, packet, from as Deno.NetAddr);
-      if (answer === undefined) continue;
-      const sending = deliver(entry, { answer, faults, to: from });
-      if (faults.length === 0) {
-        await sending;
-      } else {
-        // A late answer must not hold up the next request.
-        late.add(sending);
-        sending.finally(() => late.delete(sending));
-      }
-    }
-  }
-
-  function deliver(entry: Running, datagram: { answer: Uint8Array; faults: Fault[]; to: Deno.Addr }): Promise<void> {
-    const { answer, faults, to } = datagram;
-    return sendWithFaults(answer, {
-      faults,
-      random,
-      clock,
-      signal: stop.signal,
-      async send(octets, astray) {
-        if (stop.signal.aborted) return;
-        const socket = astray ? entry.stray ??= openStray(entry.device) : entry.socket;
-        packetsSent++;
-        await socket.send(octets, to);
-      },
-    });
-  }
-
-  function answerPacket(entry: Running, packet: Uint8Array, from: Deno.NetAddr) {
-    const { device } = entry;
-    const silence = { answer: undefined, faults: [] as Fault[] };
-    const message = maybeMessage(packet);
-    if (message === undefined) return silence;
-    const version = message.version === 0 ? "1" : message.version === 1 ? "2c" : "3";
-    if (!device.versions.has(version)) return silence;
-    const elapsedMs = clock.now() - startedAt;
-    let faults: Fault[] = [];
-    // The request is only known once it is decrypted, so the agent asks back which faults are due.
-    function decide(pdu: Pdu | undefined): Fault[] {
-      if (pdu?.type === 0xa3) sets++;
-      if (options.log) log.push(logged(device, { from, atMs: clock.now() }, version, pdu));
-      return faults = dueFaults(entry.faults, pdu, random);
-    }
-    const common = {
-      ...(device.upTimeSeconds === undefined
-        ? {}
-        : { upTimeTicks: Math.floor(device.upTimeSeconds * 100 + elapsedMs / 10) % 0x100000000 }),
-      maxMessageSize: device.maxMessageSize,
-    };
-    if (message.version === 3) {
-      const answer = maybeUsmAnswer(packet, message, { engine: entry.engine, elapsedMs, decide, ...common });
-      return { answer, faults };
-    }
-    if (!device.communities.has(latin1(message.community))) return silence;
-    const view = { table: device.contexts.get("")!, faults: decide(message.pdu), ...common };
-    return { answer: maybeCommunityAnswer(message, view), faults };
-  }
-
-  function find(name: string): Running {
-    const entry = byName.get(name);
-    if (entry === undefined) throw new RangeError(`Cannot find a simulated device: current value is "${name}"`);
-    return entry;
-  }
-
-  async function close(): Promise<void> {
-    stop.abort();
-    for (const { socket, stray } of running) {
-      socket.close();
-      stray?.close();
-    }
-    await Promise.all([...loops, ...late]);
-  }
-
-  let loops: Promise<void>[] = [];
+  const simulation: Simulation = {
+    options,
+    clock,
+    random: seededRandom(options.seed ?? 1),
+    stop: new AbortController(),
+    startedAt: clock.now(),
+    running: [],
+    byName: new Map(),
+    log: [],
+    packetsReceived: 0,
+    packetsSent: 0,
+    sets: 0,
+    loops: [],
+    late: new Set(),
+  };
   try {
-    for (const one of options.devices) await open(one);
+    for (const one of options.devices) await open(simulation, one);
   } catch (error) {
-    await close();
+    await close(simulation);
     throw error;
   }
-  loops = running.map(serve);
-
+  simulation.loops = simulation.running.map((entry) => serve(simulation, entry));
+  const find = (name: string) => findDevice(simulation, name);
   return {
-    endpoints: running.map(({ device: { name, address, port } }) => ({ name, address, port })),
+    endpoints: simulation.running.map(({ device: { name, address, port } }) => ({ name, address, port })),
     get packetsReceived() {
-      return packetsReceived;
+      return simulation.packetsReceived;
     },
     get packetsSent() {
-      return packetsSent;
+      return simulation.packetsSent;
     },
     get sets() {
-      return sets;
+      return simulation.sets;
     },
-    log,
+    log: simulation.log,
     requests: (device) => find(device).requests,
     setFaults: (device, faults) => {
       find(device).faults = armFaults(faults);
@@ -236,8 +162,113 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
       const { device } = find(name);
       device.contexts.set("", device.contexts.get("")!.filtered((oid) => !isUnder(oid, under)));
     },
-    [Symbol.asyncDispose]: close,
+    [Symbol.asyncDispose]: () => close(simulation),
   };
+}
+
+async function open({ options, random, running, byName }: Simulation, one: DeviceOptions): Promise<void> {
+  const device = deviceOf(one);
+  const socket = await bind(device, options.reuseAddress ?? false);
+  device.port = (socket.addr as Deno.NetAddr).port;
+  const engine = createUsmEngine(device, random);
+  const entry: Running = { device, socket, faults: armFaults(device.faults), engine, requests: 0 };
+  running.push(entry);
+  for (const key of [device.name, device.address, `${device.address}:${device.port}`]) {
+    if (!byName.has(key)) byName.set(key, entry);
+  }
+}
+
+async function close({ stop, running, loops, late }: Simulation): Promise<void> {
+  stop.abort();
+  for (const { socket, stray } of running) {
+    socket.close();
+    stray?.close();
+  }
+  await Promise.all([...loops, ...late]);
+}
+
+async function serve(simulation: Simulation, entry: Running): Promise<void> {
+  const { stop, late } = simulation;
+  // Requests are small; what does not fit is cut and dropped as malformed.
+  const buffer = new Uint8Array(4096);
+  while (!stop.signal.aborted) {
+    let packet: Uint8Array, from: Deno.Addr;
+    try {
+      [packet, from] = await entry.socket.receive(buffer);
+    } catch (error) {
+      if (stop.signal.aborted) return;
+      throw error;
+    }
+    simulation.packetsReceived++;
+    entry.requests++;
+    const { answer, faults } = answerPacket(simulation, entry, packet, from as Deno.NetAddr);
+    if (answer === undefined) continue;
+    const sending = deliver(simulation, entry, { answer, faults, to: from });
+    if (faults.length === 0) {
+      await sending;
+    } else {
+      // A late answer must not hold up the next request.
+      late.add(sending);
+      sending.finally(() => late.delete(sending));
+    }
+  }
+}
+
+function deliver(
+  simulation: Simulation,
+  entry: Running,
+  { answer, faults, to }: { answer: Uint8Array; faults: Fault[]; to: Deno.Addr },
+): Promise<void> {
+  const { random, clock, stop: { signal } } = simulation;
+  return sendWithFaults(answer, {
+    faults,
+    random,
+    clock,
+    signal,
+    async send(octets, astray) {
+      if (signal.aborted) return;
+      const socket = astray ? entry.stray ??= openStray(entry.device) : entry.socket;
+      simulation.packetsSent++;
+      await socket.send(octets, to);
+    },
+  });
+}
+
+function answerPacket(simulation: Simulation, entry: Running, packet: Uint8Array, from: Deno.NetAddr) {
+  const { options, clock, random, log } = simulation;
+  const { device } = entry;
+  const silence = { answer: undefined, faults: [] as Fault[] };
+  const message = maybeMessage(packet);
+  if (message === undefined) return silence;
+  const version = message.version === 0 ? "1" : message.version === 1 ? "2c" : "3";
+  if (!device.versions.has(version)) return silence;
+  const elapsedMs = clock.now() - simulation.startedAt;
+  let faults: Fault[] = [];
+  // The request is only known once it is decrypted, so the agent asks back which faults are due.
+  function decide(pdu: Pdu | undefined): Fault[] {
+    if (pdu?.type === 0xa3) simulation.sets++;
+    if (options.log) log.push(logged(device, { from, atMs: clock.now() }, version, pdu));
+    return faults = dueFaults(entry.faults, pdu, random);
+  }
+  const common = {
+    ...(device.upTimeSeconds === undefined
+      ? {}
+      : { upTimeTicks: Math.floor(device.upTimeSeconds * 100 + elapsedMs / 10) % 0x100000000 }),
+    maxMessageSize: device.maxMessageSize,
+  };
+  if (message.version === 3) {
+    const answer = maybeUsmAnswer(packet, message, { engine: entry.engine, elapsedMs, decide, ...common });
+    return { answer, faults };
+  }
+  if (!device.communities.has(latin1(message.community))) return silence;
+  const view = { table: device.contexts.get("")!, faults: decide(message.pdu), ...common };
+  return { answer: maybeCommunityAnswer(message, view), faults };
+}
+
+function findDevice({ byName }: Simulation, name: string): Running {
+  const entry = byName.get(name);
+  if (entry === undefined) throw new RangeError(`Cannot find a simulated device: current value is "${name}"`);
+  return entry;
 }
 
 function changeObjects(device: Device, objects: Iterable<Varbind>): void {

@@ -20,110 +20,117 @@ export interface Pseudonyms {
   ofMac(digits: string): string;
 }
 
-/** `draw(limit)` gives a random whole number from 0 to `limit` − 1. */
-export function createPseudonyms(draw: (limit: number) => number): Pseudonyms {
+/** Gives a random whole number from 0 to `limit` − 1. */
+type Draw = (limit: number) => number;
+
+export function createPseudonyms(draw: Draw): Pseudonyms {
+  const { replaced, remember, isTaken } = createMemory();
+  const drawn = (text: string) => shaped(text, draw, isTaken);
+
+  function ofName(text: string): string {
+    const dot = text.indexOf(".");
+    if (dot <= 0) {
+      const make = (nth: number) => maybeNumbered(["printer-", "prn-", "p"], nth, text) ?? drawn(text);
+      return remember("name", text.toLowerCase(), make);
+    }
+    // The first label is the printer's own name, and stands elsewhere without the rest.
+    const label = ofName(text.slice(0, dot));
+    const rest = text.slice(dot + 1);
+    return `${label}.${remember("name", rest.toLowerCase(), (nth) => maybeDomain(nth, rest) ?? drawn(rest))}`;
+  }
+
+  function ofIpv4(value: number): number {
+    return tryParseIpv4(remember("address", `4/${value}`, documentationIpv4))!;
+  }
+
+  return {
+    replaced,
+    ofText(kind, text, { addresses } = { addresses: "fixed" }) {
+      const v4 = tryParseIpv4(text);
+      if (v4 !== undefined) {
+        const made = formatIpv4(ofIpv4(v4));
+        return addresses === "free" ? made : fitted(made, text);
+      }
+      if (kind === "name") return matchCase(ofName(text), text);
+      const words = wordsOf[kind] ?? [];
+      const made = remember(kind, text.toLowerCase(), (nth) => maybeNumbered(words, nth, text) ?? drawn(text));
+      return matchCase(made, text);
+    },
+    ofIpv4,
+    // The prefix for documentation (RFC 3849).
+    ofIpv6: (value) => BigInt(remember("address", `6/${value}`, (nth) => String((0x20010db8n << 96n) + BigInt(nth)))),
+    // The range for documentation (RFC 7042) holds 256 addresses; this one is locally administered, so no maker has it.
+    ofMac: (digits) => remember("mac", `mac/${digits}`, (nth) => `02005e${nth.toString(16).padStart(6, "0")}`),
+  };
+}
+
+/** What a replacement of this kind begins with, the longest first. */
+const wordsOf: Partial<Record<SecretKind, readonly string[]>> = {
+  location: ["location-", "place-", "l"],
+  contact: ["contact-", "person-", "c"],
+};
+
+/** Replacements by what they replace, and how many there are of each kind. */
+function createMemory() {
   const known = new Map<string, string>();
   const taken = new Set<string>();
   const counted = new Map<SecretKind, number>();
   const seen = new Set<string>();
   const replaced: Replaced = new Map();
-
-  function remembered(kind: SecretKind, key: string, make: (nth: number) => string): string {
-    let made = known.get(key);
-    const entry = replaced.get(kind) ?? { secrets: 0, places: 0 };
-    if (made === undefined) {
-      const nth = (counted.get(kind) ?? 0) + 1;
-      counted.set(kind, nth);
-      made = make(nth);
-      known.set(key, made);
-      taken.add(made.toLowerCase());
-    }
-    if (!seen.has(`${kind} ${key}`)) entry.secrets++;
-    seen.add(`${kind} ${key}`);
-    entry.places++;
-    replaced.set(kind, entry);
-    return made;
-  }
-
-  function ofName(text: string): string {
-    const dot = text.indexOf(".");
-    if (dot <= 0) {
-      return remembered("name", text.toLowerCase(), (nth) => numbered(["printer-", "prn-", "p"], nth, text));
-    }
-    // The first label is the printer's own name, and stands elsewhere without the rest.
-    const label = ofName(text.slice(0, dot));
-    const rest = text.slice(dot + 1);
-    return `${label}.${remembered("name", rest.toLowerCase(), (nth) => domain(nth, rest))}`;
-  }
-
-  /** The first of the words that leaves room for the number, which is filled with zeros. */
-  function numbered(words: string[], nth: number, text: string): string {
-    const digits = String(nth);
-    for (const start of words) {
-      if (start.length + digits.length <= text.length) return start + digits.padStart(text.length - start.length, "0");
-    }
-    return shaped(text);
-  }
-
-  function domain(nth: number, text: string): string {
-    const ending = ".example";
-    const room = text.length - ending.length;
-    return room >= `net-${nth}`.length ? `net-${String(nth).padStart(room - 4, "0")}${ending}` : shaped(text);
-  }
-
-  /** Letters for letters, digits for digits, everything else as it is. */
-  function shaped(text: string): string {
-    for (let attempt = 0;; attempt++) {
-      const made = text.replace(/[a-z]/g, () => letter(97)).replace(/[A-Z]/g, () => letter(65))
-        .replace(/\d/g, () => String(draw(10))).replace(/[\x80-\xff]/g, "x");
-      // Zeros and one character repeated are what readers take for a field that was never set.
-      const usable = made !== text && !taken.has(made.toLowerCase()) && !known.has(made.toLowerCase()) &&
-        (!/[1-9]/.test(text) || /[1-9]/.test(made)) && !/^(.)\1+$/i.test(made.replace(/[\s:._/-]/g, ""));
-      if (usable || attempt === 100) return made;
-    }
-  }
-
-  const letter = (base: number) => String.fromCharCode(base + draw(26));
-
-  function ofIpv4(value: number): number {
-    const made = remembered("address", `4/${value}`, (nth) => {
-      // The three networks for documentation (RFC 5737), and then that for benchmarks (RFC 2544).
-      const networks = ["192.0.2.0", "198.51.100.0", "203.0.113.0"].map((network) => tryParseIpv4(network)!);
-      const network = networks[Math.floor((nth - 1) / 254)];
-      const at = network === undefined ? tryParseIpv4("198.18.0.0")! + nth : network + 1 + (nth - 1) % 254;
-      return formatIpv4(at >>> 0);
-    });
-    return tryParseIpv4(made)!;
-  }
-
-  function ofIpv6(value: bigint): bigint {
-    // The prefix for documentation (RFC 3849).
-    return BigInt(remembered("address", `6/${value}`, (nth) => String((0x20010db8n << 96n) + BigInt(nth))));
-  }
-
-  function ofText(kind: SecretKind, text: string, { addresses } = { addresses: "fixed" }): string {
-    const v4 = tryParseIpv4(text);
-    if (v4 !== undefined) {
-      const made = formatIpv4(ofIpv4(v4));
-      return addresses === "free" ? made : fitted(made, text);
-    }
-    if (kind === "name") return matchCase(ofName(text), text);
-    const made = remembered(kind, text.toLowerCase(), (nth) => {
-      if (kind === "location") return numbered(["location-", "place-", "l"], nth, text);
-      if (kind === "contact") return numbered(["contact-", "person-", "c"], nth, text);
-      return shaped(text);
-    });
-    return matchCase(made, text);
-  }
-
   return {
     replaced,
-    ofText,
-    ofIpv4,
-    ofIpv6,
-    // The range for documentation (RFC 7042) holds 256 addresses; this one is locally administered, so no maker has it.
-    ofMac: (digits) => remembered("mac", `mac/${digits}`, (nth) => `02005e${nth.toString(16).padStart(6, "0")}`),
+    isTaken: (made: string) => taken.has(made.toLowerCase()) || known.has(made.toLowerCase()),
+    remember(kind: SecretKind, key: string, make: (nth: number) => string): string {
+      let made = known.get(key);
+      const entry = replaced.get(kind) ?? { secrets: 0, places: 0 };
+      if (made === undefined) {
+        const nth = (counted.get(kind) ?? 0) + 1;
+        counted.set(kind, nth);
+        made = make(nth);
+        known.set(key, made);
+        taken.add(made.toLowerCase());
+      }
+      if (!seen.has(`${kind} ${key}`)) entry.secrets++;
+      seen.add(`${kind} ${key}`);
+      entry.places++;
+      replaced.set(kind, entry);
+      return made;
+    },
   };
+}
+
+/** The first of the words that leaves room for the number, which is filled with zeros. */
+function maybeNumbered(words: readonly string[], nth: number, text: string): string | undefined {
+  const digits = String(nth);
+  const start = words.find((word) => word.length + digits.length <= text.length);
+  return start === undefined ? undefined : start + digits.padStart(text.length - start.length, "0");
+}
+
+function maybeDomain(nth: number, text: string): string | undefined {
+  const ending = ".example";
+  const room = text.length - ending.length;
+  return room >= `net-${nth}`.length ? `net-${String(nth).padStart(room - 4, "0")}${ending}` : undefined;
+}
+
+/** Letters for letters, digits for digits, everything else as it is. */
+function shaped(text: string, draw: Draw, isTaken: (made: string) => boolean): string {
+  const letter = (base: number) => String.fromCharCode(base + draw(26));
+  for (let attempt = 0;; attempt++) {
+    const made = text.replace(/[a-z]/g, () => letter(97)).replace(/[A-Z]/g, () => letter(65))
+      .replace(/\d/g, () => String(draw(10))).replace(/[\x80-\xff]/g, "x");
+    // Zeros and one character repeated are what readers take for a field that was never set.
+    const usable = made !== text && !isTaken(made) && (!/[1-9]/.test(text) || /[1-9]/.test(made)) &&
+      !/^(.)\1+$/i.test(made.replace(/[\s:._/-]/g, ""));
+    if (usable || attempt === 100) return made;
+  }
+}
+
+/** Of the three networks for documentation (RFC 5737), and then of that for benchmarks (RFC 2544). */
+function documentationIpv4(nth: number): string {
+  const networks = ["192.0.2.0", "198.51.100.0", "203.0.113.0"].map((network) => tryParseIpv4(network)!);
+  const network = networks[Math.floor((nth - 1) / 254)];
+  const at = network === undefined ? tryParseIpv4("198.18.0.0")! + nth : network + 1 + (nth - 1) % 254;
+  return formatIpv4(at >>> 0);
 }
 
 /** A dotted address in the octets of another: filled with zeros, or nothing but zeros where it does not fit. */
