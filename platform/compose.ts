@@ -9,7 +9,7 @@ import type { GateLimits } from "./edge/grpc/connection_gate.ts";
 import { guessWatch } from "./agents/guess_watch.ts";
 import type { Platform } from "./agents/platform.ts";
 import { defaultQuotas, type Quotas } from "./agents/quota.ts";
-import { createSigningKeyPem, loadSigningKey } from "./keys/signing_key.ts";
+import { createSigningKeyPem, loadSigningKey } from "../common/protocol/signature.ts";
 import { type RunningServer, startServer } from "./edge/grpc/start_server.ts";
 import type { DatabaseAddress } from "./store/postgres/database_url.ts";
 import { openPostgresStore } from "./store/postgres/postgres_store.ts";

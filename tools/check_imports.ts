@@ -102,7 +102,7 @@ export const allowed: Record<string, string[]> = {
   ".": ["src", "src/cli"],
   "workers": ["common/core", "src/scan", "src/host"],
 
-  "platform": ["common/core", "common/host", "common/reading", "proto"],
+  "platform": ["common/core", "common/host", "common/protocol", "common/reading", "proto"],
 
   "simulator": ["common/core", "src/snmp", "src/recording"],
   // It tells the whole story, and so knows whom it is about.

@@ -1,6 +1,6 @@
 import type { Clock } from "../../common/core/clock.ts";
 import type { Authority } from "../keys/authority.ts";
-import type { SigningKey } from "../keys/signing_key.ts";
+import type { SigningKey } from "../../common/protocol/signature.ts";
 import type { GuessWatch } from "./guess_watch.ts";
 import type { Quotas } from "./quota.ts";
 import type { Store } from "../store/store.ts";

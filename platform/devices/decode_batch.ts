@@ -4,16 +4,13 @@
  */
 import { gunzipSync } from "node:zlib";
 import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { maxBatchRecords, maxPayloadBytes, maxPlainBytes, maxRecordBytes } from "../../common/protocol/limits.ts";
 import { limitMessage } from "./message_limits.ts";
 import { type Batch, Compression, Record, RejectionReason } from "../../proto/gen/opendca/v1/batch.ts";
 
-export const maxPayloadBytes = 3 * 1024 * 1024;
-export const maxPlainBytes = 16 * 1024 * 1024;
 /** Agents make batches of a megabyte; a longer one may not have come of next to nothing. */
 export const maxExpansion = 100;
 const anyPlainBytes = 2 * 1024 * 1024;
-export const maxRecords = 5000;
-const maxRecordBytes = 2.5 * 1024 * 1024;
 
 export interface DecodedRecord {
   record: Record;
@@ -37,9 +34,9 @@ export class BatchRefusedError extends Error {
 /** Throws BatchRefusedError. */
 export function decodeBatch(batch: Batch): DecodedBatch {
   const { payload, recordCount } = batch;
-  if (payload.length > maxPayloadBytes || recordCount > maxRecords) {
+  if (payload.length > maxPayloadBytes || recordCount > maxBatchRecords) {
     throw new BatchRefusedError(
-      `Cannot take a batch of ${payload.length} bytes and ${recordCount} records: at most ${maxPayloadBytes} and ${maxRecords}`,
+      `Cannot take a batch of ${payload.length} bytes and ${recordCount} records: at most ${maxPayloadBytes} and ${maxBatchRecords}`,
       RejectionReason.TOO_LARGE,
     );
   }
@@ -92,8 +89,8 @@ function cutRecords(plain: Uint8Array): Uint8Array[] {
       const tag = reader.uint32();
       if (tag === 0x0a) parts.push(reader.bytes());
       else reader.skip(tag & 7);
-      if (parts.length > maxRecords) {
-        throw new BatchRefusedError(`Cannot take more than ${maxRecords} records`, RejectionReason.TOO_LARGE);
+      if (parts.length > maxBatchRecords) {
+        throw new BatchRefusedError(`Cannot take more than ${maxBatchRecords} records`, RejectionReason.TOO_LARGE);
       }
     }
   } catch (error) {

@@ -1,72 +1,9 @@
-/**
- * How long texts, bytes and lists may be in whatever an agent sends: one table for all messages, far above what agents say.
- * What the table does not name has a default, so that a field that is new in the protocol has its limit at once.
- */
+/** Holds messages of agents to the limits of the protocol. */
+import { type defaultLimits, fieldLimits, limitOf } from "../../common/protocol/limits.ts";
 import { shortText } from "../store/storable.ts";
 
-export interface Limit {
-  /** Of a text in UTF-16 units, of bytes in bytes. */
-  most?: number;
-  /** Of a list. */
-  entries?: number;
-  /** The rest is left out, where nothing is lost by it; otherwise the message is refused. */
-  cut?: true;
-}
-
-const cut = (most: number): Limit => ({ most, cut: true });
-const refusals: Limit = { most: 500, entries: 100, cut: true };
-
-/** By the end of a field's path in the protocol, the longest that fits; see protocol.md. */
-export const messageLimits: Record<string, Limit> = {
-  agentVersion: cut(50),
-  runtimeVersion: cut(50),
-  "machine.hostname": cut(255),
-  "machine.os": cut(50),
-  "machine.arch": cut(50),
-  "machine.fingerprint": cut(200),
-  effectiveConfigHash: cut(64),
-  effectiveConfig: { most: 256 * 1024 },
-  configRefusals: refusals,
-  "setConfig.refusals": refusals,
-  "status.faults": { entries: 20, cut: true },
-  "faults.code": cut(100),
-  "faults.message": cut(1000),
-  taskResults: { entries: 100 },
-  "taskResults.message": cut(1000),
-  "taskResult.message": cut(1000),
-  site: cut(200),
-  deviceKey: cut(200),
-  mergedDeviceKey: cut(200),
-  // Diagnostics, of 2 MiB at most.
-  bundle: { most: 2.5 * 1024 * 1024 },
-  // Of the message; a batch with more than 3 MiB of it is answered by a rejection.
-  "payload": { most: 4 * 1024 * 1024 },
-  csr: { most: 64 * 1024 },
-  // Values as the device gave them, which may be hexadecimal.
-  "raw.text": { most: 256 * 1024 },
-  "columns.text": { most: 256 * 1024 },
-};
-
-/** Of fields that are not in the table. SNMP has no longer string than that of a record. */
-export const defaultLimits = {
-  call: { most: 1024, entries: 1000 },
-  record: { most: 64 * 1024, entries: 10_000 },
-} satisfies Record<string, Required<Omit<Limit, "cut">>>;
-
-/** The limit of a field by its path, such as `["reading", "meters", "name"]`. */
-export function limitOf(
-  kind: keyof typeof defaultLimits,
-  path: readonly string[],
-): Required<Omit<Limit, "cut">> & Limit {
-  for (let from = 0; from < path.length; from++) {
-    const limit = messageLimits[path.slice(from).join(".")];
-    if (limit !== undefined) return { ...defaultLimits[kind], ...limit };
-  }
-  return defaultLimits[kind];
-}
-
-const fewest = Math.min(...Object.values(messageLimits).map(({ most = Infinity }) => most));
-const leastEntries = Math.min(...Object.values(messageLimits).map(({ entries = Infinity }) => entries));
+const fewest = Math.min(...Object.values(fieldLimits).map(({ most = Infinity }) => most));
+const leastEntries = Math.min(...Object.values(fieldLimits).map(({ entries = Infinity }) => entries));
 
 /**
  * Cuts in the message what may be cut, and tells the first thing that is too long, such as

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import * as service from "../../proto/gen/opendca/v1/agent_service.ts";
 import * as batch from "../../proto/gen/opendca/v1/batch.ts";
-import { defaultLimits, limitMessage, limitOf, messageLimits } from "./message_limits.ts";
+import { defaultLimits, fieldLimits, limitOf } from "../../common/protocol/limits.ts";
+import { limitMessage } from "./message_limits.ts";
 
 interface Field {
   name: string;
@@ -114,7 +115,7 @@ for (const { type, kind } of roots) {
 
 Deno.test("every entry of the table of limits stands for a field of the protocol", () => {
   const paths = roots.flatMap(({ type }) => placesOf(type).map(({ path }) => path.join(".")));
-  for (const name of Object.keys(messageLimits)) {
+  for (const name of Object.keys(fieldLimits)) {
     assert.ok(paths.some((path) => path === name || path.endsWith(`.${name}`)), name);
   }
 });

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import type { SignedTask, TaskResult as TaskResultMessage } from "../../proto/gen/opendca/v1/task.ts";
 import { TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
+import { maxTaskBytes, maxTasks } from "../../common/protocol/limits.ts";
 import type { Tenant } from "../store/store.ts";
 
 export interface TaskRow {
@@ -36,9 +37,6 @@ const stateNames: Partial<Record<TaskState, string>> = {
   [TaskState.REFUSED]: "refused",
 };
 const order = ["waiting", "delivered", "accepted", "running"];
-const mostAtOnce = 20;
-/** Agents refuse larger ones unread. */
-const maxTaskBytes = 256 * 1024;
 /** Of one answer, which may have 4 MiB with all that is in it. */
 const maxBytesAtOnce = 3 * 1024 * 1024;
 
@@ -69,7 +67,7 @@ export async function takeTasks(tenant: Tenant, options: { agentId: string; at: 
   const open = "customer_id = :customer AND agent_id = :agent_id AND state IN ('waiting', 'delivered')";
   const rows = await tenant.all<TaskRow>(
     `SELECT * FROM tasks WHERE ${open} AND length(task) <= ${maxTaskBytes}
-     ORDER BY created_at, task_id LIMIT ${mostAtOnce}`,
+     ORDER BY created_at, task_id LIMIT ${maxTasks}`,
     { agent_id: options.agentId },
   );
   await tenant.run(

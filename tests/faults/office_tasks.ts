@@ -1,5 +1,5 @@
 /** Tasks of the platform for the agent of a test, sound ones and others. */
-import { signTask } from "../../platform/keys/sign_task.ts";
+import { signTask } from "../../common/protocol/signed_task.ts";
 import { addTask, listTasks, type TaskRow } from "../../platform/tasks/tasks.ts";
 import { type SignedTask, Task } from "../../proto/gen/opendca/v1/task.ts";
 import type { Office } from "../fixtures/office_agent.ts";

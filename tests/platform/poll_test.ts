@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import { PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
 import { type SignedTask, Task, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
 import { PollRequest } from "../../proto/gen/opendca/v1/agent_service.ts";
-import { signTask } from "../../platform/keys/sign_task.ts";
+import { signTask } from "../../common/protocol/signed_task.ts";
 import { configDocument, setAgentConfig } from "../../platform/agents/agent_configs.ts";
 import { maybeAgent, revokeAgent } from "../../platform/agents/agents.ts";
 import { listAudit, verifyAudit } from "../../platform/audit/audit_log.ts";

@@ -18,7 +18,7 @@ import * as devices from "../../platform/devices/devices.ts";
 import * as readings from "../../platform/devices/readings.ts";
 import * as tasks from "../../platform/tasks/tasks.ts";
 import type { Tenant, Transaction } from "../../platform/store/store.ts";
-import { signTask } from "../../platform/keys/sign_task.ts";
+import { signTask } from "../../common/protocol/signed_task.ts";
 import {
   activatedAgent,
   call,

@@ -9,7 +9,7 @@ import {
   type PollRequest,
 } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { RefusalReason, Task, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
-import { signTask } from "../../platform/keys/sign_task.ts";
+import { signTask } from "../../common/protocol/signed_task.ts";
 import { configRefusalsOf, maybeAgent } from "../../platform/agents/agents.ts";
 import { listAudit } from "../../platform/audit/audit_log.ts";
 import { listLedgerHeads, mostLedgerHeads, noteLedgerHead } from "../../platform/agents/ledger_heads.ts";

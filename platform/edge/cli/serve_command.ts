@@ -1,8 +1,8 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { isIP } from "node:net";
 import type { Command } from "commander";
 import { ConfigError, messageOf, UsageError } from "../../../common/core/errors.ts";
 import { escapeInvisible } from "../../../common/core/escape_invisible.ts";
+import { tryParseIp } from "../../../common/core/ip.ts";
 import type { CertificateFiles } from "../../keys/server_certificate.ts";
 import { openPlatform, serve } from "../../compose.ts";
 import { type CommandContext, dataDirectory, type GlobalOptions, timeOption, wholeNumber } from "./command_context.ts";
@@ -81,7 +81,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
 function checkedNames(names: string[]): string[] {
   const wrong = names.find((name) =>
     !/^(?=.{1,253}$)(\*\.)?[a-z\d_]([a-z\d_-]*[a-z\d])?(\.[a-z\d_]([a-z\d_-]*[a-z\d])?)*$/i.test(name) &&
-    isIP(name) === 0
+    tryParseIp(name) === undefined
   );
   if (wrong === undefined) return names;
   throw new UsageError(

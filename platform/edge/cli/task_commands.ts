@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { UsageError } from "../../../common/core/errors.ts";
 import { Task, TaskResult } from "../../../proto/gen/opendca/v1/task.ts";
-import { signTask } from "../../keys/sign_task.ts";
+import { signTask } from "../../../common/protocol/signed_task.ts";
 import { configDocument, setAgentConfig } from "../../agents/agent_configs.ts";
 import { addTask, listTasks, type TaskRow } from "../../tasks/tasks.ts";
 import { agentOf } from "./agent_commands.ts";

@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { type Command, Option } from "commander";
 import { UsageError } from "../../../common/core/errors.ts";
 import { isUuid } from "../../agents/request_checks.ts";
-import { createUnlockToken } from "../../keys/unlock_token.ts";
+import { createUnlockToken } from "../../../common/protocol/unlock_token.ts";
 import { forgetFailedAttempts } from "../../agents/failed_keys.ts";
 import { type CommandContext, timeOption, wholeNumber } from "./command_context.ts";
 

@@ -7,6 +7,7 @@ import { Buffer } from "node:buffer";
 import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from "@grpc/grpc-js";
 import { AgentServiceService } from "../../../proto/gen/opendca/v1/agent_service.ts";
 import { messageOf, UnavailableError } from "../../../common/core/errors.ts";
+import { maxMessageBytes } from "../../../common/protocol/limits.ts";
 import { acceptConnections, type Acceptor, maybeDescriptorLimit } from "./accept_connections.ts";
 import { pemOf } from "../../keys/authority.ts";
 import type { CertificateFiles } from "../../keys/server_certificate.ts";
@@ -35,7 +36,6 @@ export interface RunningServer extends AsyncDisposable {
   port: number;
 }
 
-const maxMessageBytes = 4 * 1024 * 1024;
 const drainMs = 5000;
 /* Where the system does not say it. */
 const usualDescriptors = 16_384;
