@@ -155,6 +155,6 @@ function recordedObjects(place: Place, { readText }: FleetOptions): Varbind[] {
     throw wrongValue(place, "a recording: there is no such file", "paths are relative to the fleet file");
   }
   const { objects } = parseSnmprec(text);
-  if (objects.length === 0) throw wrongValue(place, "a recording: it holds no object");
+  if (objects.length === 0) throw wrongValue(place, "a recording: it contains no object");
   return objects;
 }

@@ -257,7 +257,7 @@ const mistakes: { yaml: string; message: RegExp }[] = [
   { yaml: "printers: [{ users: [{ auth: SHA, authKey: password }] }]", message: /\.name .* as the name of a user/ },
   { yaml: "printers: [{ engineId: 8000 }]", message: /\.engineId .* as an engine ID/ },
   { yaml: "printers: [{ recording: gone.snmprec }]", message: /\.recording .* there is no such file/ },
-  { yaml: "printers: [{ recording: empty.snmprec }]", message: /\.recording .* it holds no object/ },
+  { yaml: "printers: [{ recording: empty.snmprec }]", message: /\.recording .* it contains no object/ },
 ];
 for (const { yaml, message } of mistakes) {
   Deno.test(`parseFleet() names the mistake in ${yaml}`, () => {

@@ -51,7 +51,7 @@ export function parseActivationCode(text: string): string {
   for (const [at, symbol] of [...typed].entries()) {
     const value = symbols.indexOf(symbol);
     if (value < 0 || (at < dataLength && value >= 32)) {
-      throw new UsageError(`Cannot use the activation code as symbol ${at + 1} is none of a code`, hint);
+      throw new UsageError(`Cannot use the activation code as symbol ${at + 1} is not valid in a code`, hint);
     }
     if (at < dataLength) rest = (rest * 32 + value) % 37;
     else if (rest !== value) {

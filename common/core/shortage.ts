@@ -24,7 +24,7 @@ const shortages: { codes: readonly string[]; phrase: RegExp; shortage: Shortage 
     phrase: /Too many open files in system/,
     shortage: {
       what: "the whole system has no free file descriptors",
-      hint: "see what holds so many files open, or raise fs.file-max",
+      hint: "find out what keeps so many files open, or raise fs.file-max",
     },
   },
   {
@@ -40,7 +40,10 @@ const shortages: { codes: readonly string[]; phrase: RegExp; shortage: Shortage 
   {
     codes: ["ENOMEM"],
     phrase: /Cannot allocate memory/,
-    shortage: { what: "the system has no free memory", hint: "see what uses it, or raise MemoryMax= of the service" },
+    shortage: {
+      what: "the system has no free memory",
+      hint: "find out what uses it, or raise MemoryMax= of the service",
+    },
   },
   {
     // EAGAIN means many other things as well, but for its text with a thread or a program.

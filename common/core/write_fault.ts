@@ -18,17 +18,17 @@ const faults: { codes: readonly string[]; phrase: RegExp; fault: WriteFault }[] 
   {
     codes: ["ENOSPC"],
     phrase: /no space left on device/i,
-    fault: { what: "the disk is full", hint: "make room on it (df -h, df -i)", isOfDisk: true },
+    fault: { what: "the disk is full", hint: "free space on it (df -h, df -i)", isOfDisk: true },
   },
   {
     codes: ["EDQUOT"],
     phrase: /disk quota exceeded|quota exceeded/i,
-    fault: { what: "the disk quota of this user is used up", hint: "make room, or have it raised", isOfDisk: true },
+    fault: { what: "the disk quota of this user is used up", hint: "free space, or have it raised", isOfDisk: true },
   },
   {
     codes: ["EIO"],
     phrase: /input\/output error/i,
-    fault: { what: "the disk fails", hint: "see the system's log for errors of it (dmesg)", isOfDisk: true },
+    fault: { what: "the disk has an I/O error", hint: "see the system's log for errors of it (dmesg)", isOfDisk: true },
   },
   {
     codes: ["EFBIG"],
@@ -47,7 +47,7 @@ const faults: { codes: readonly string[]; phrase: RegExp; fault: WriteFault }[] 
   {
     codes: ["ELOOP", "EISDIR", "ENOTDIR", "EEXIST"],
     phrase: /too many (levels of )?symbolic links|is a directory|not a directory|something else than a file/i,
-    fault: { what: "something else has its name", hint: "move it out of the way", isOfDisk: false },
+    fault: { what: "another kind of file has its name", hint: "move or rename it", isOfDisk: false },
   },
 ];
 

@@ -7,7 +7,7 @@ const disk: [code: string, text: string, what: RegExp][] = [
   ["EROFS", "Read-only file system", /^the file system is read-only$/],
   ["ENOSPC", "No space left on device", /^the disk is full$/],
   ["EDQUOT", "Disk quota exceeded", /^the disk quota of this user is used up$/],
-  ["EIO", "Input/output error", /^the disk fails$/],
+  ["EIO", "Input/output error", /^the disk has an I\/O error$/],
   ["EFBIG", "File too large", /^the file would be larger/],
 ];
 for (const [code, text, what] of disk) {

@@ -113,7 +113,7 @@ export async function startTls(
   try {
     await ready(secure, "secureConnect");
     if (judge !== undefined) judge(secure);
-    else if (!secure.authorized) throw new Error("The certificate is not believed");
+    else if (!secure.authorized) throw new Error("The certificate is not trusted");
     // Otherwise the peer would wait for HTTP/1.1, and we for its settings.
     else if (protocol !== null && secure.alpnProtocol !== protocol) {
       throw new Error(`The peer does not agree to ${protocol}`);

@@ -115,7 +115,7 @@ function refuseOthers(
   if (others === undefined || ((shared || !isLast) && facts.mode & sticky)) return;
   throw new NotPermittedError(
     `Cannot write in "${path}" as root, as "${prefix}" may be changed by ${others}`,
-    `chmod go-w "${prefix}", or name another place with stateDirectory: in agent.yaml`,
+    `chmod go-w "${prefix}", or use another directory with stateDirectory: in agent.yaml`,
   );
 }
 

@@ -69,7 +69,7 @@ export function ensureOwnFile(path: string): void {
     const isOurs = uid === 0 || uid === process.getuid?.();
     const facts = isOurs ? fs.statSync(path, { throwIfNoEntry: false }) : fs.lstatSync(path);
     if (facts === undefined) throw fault("ELOOP", "it is a symbolic link to nothing");
-    if (!facts.isFile()) throw fault("EISDIR", "it is something else than a file, or a link of another user's");
+    if (!facts.isFile()) throw fault("EISDIR", "it is not a regular file, or a link of another user");
   }
 }
 
@@ -82,7 +82,7 @@ function openRegular(path: string, access: number): number {
     // A pipe without a reader.
     if (!hasCode(error, "ENXIO")) throw error;
   }
-  throw fault("EISDIR", "it is something else than a file");
+  throw fault("EISDIR", "it is not a regular file");
 }
 
 function fault(code: string, message: string): Error {

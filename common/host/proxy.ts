@@ -73,11 +73,11 @@ export function connectByProxy(
       head = Buffer.concat([head, bytes]);
       const end = head.indexOf("\r\n\r\n");
       if (end >= 0) finish(() => settle(head.subarray(0, end).toString("latin1")));
-      else if (head.length > maxHeadBytes) finish(() => reject(new Error("What answers is no HTTP proxy")));
+      else if (head.length > maxHeadBytes) finish(() => reject(new Error("The peer is not an HTTP proxy")));
     };
     const settle = (text: string) => {
       const answer = parseHead(text);
-      if (answer === undefined) reject(new Error("What answers is no HTTP proxy"));
+      if (answer === undefined) reject(new Error("The peer is not an HTTP proxy"));
       else resolve(answer);
     };
     socket.on("data", onData);

@@ -59,7 +59,7 @@ export class DamagedDatabaseError extends Error {
 }
 
 const storageHints: Record<StorageReason, string> = {
-  full: "make room on the disk; work goes on by itself then",
+  full: "free disk space; the agent then continues",
   readOnly: "see whether the state directory is writable for the agent's user",
   locked: "see whether a second agent runs on this state directory",
   cannotOpen: "see whether the state directory exists and belongs to the agent's user",

@@ -36,7 +36,7 @@ export function verifyTask(
     return refused(taskId, RefusalReason.WRONG_AGENT, `it is for another agent: current value is ${task.agentId}`);
   }
   if (Number.isNaN(task.expiresAt?.getTime())) {
-    return refused(taskId, RefusalReason.MALFORMED, "its expiry is no time");
+    return refused(taskId, RefusalReason.MALFORMED, "its expiry is not a valid time");
   }
   if (task.expiresAt === undefined || task.expiresAt <= expected.now) {
     return refused(taskId, RefusalReason.EXPIRED, `it expired at ${task.expiresAt?.toISOString() ?? "no time"}`);

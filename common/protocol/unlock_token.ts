@@ -57,7 +57,7 @@ export function checkUnlockToken(
   if (expected.unlockKeys.length === 0) {
     throw new NotPermittedError(
       "Cannot unlock as no unlock key was known when activation was first tried",
-      "docs/activation.md says how an administrator begins anew; then set platform.unlockKey in agent.yaml first",
+      "docs/activation.md says how an administrator starts over; then set platform.unlockKey in agent.yaml first",
     );
   }
   const { message, signature } = token;
@@ -83,8 +83,8 @@ function refused(why: string, hint: string): NotPermittedError {
 
 function notAToken(cause?: unknown): UsageError {
   return new UsageError(
-    "Cannot read the unlock token as it is not complete",
-    `paste all of what the platform gave; it begins with ${prefix}.`,
+    "Cannot read the unlock token as it is incomplete",
+    `paste the whole token of the platform; it begins with ${prefix}.`,
     { cause },
   );
 }

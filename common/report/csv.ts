@@ -18,7 +18,7 @@ const ownColumns: Record<string, { meaning: string; matches: (supply: Supply) =>
   magenta: colourOf("magenta"),
   yellow: colourOf("yellow"),
   drum: { meaning: "drums", matches: (supply) => supply.kind === "drum" },
-  waste: { meaning: "room left for waste", matches: (supply) => supply.kind.startsWith("waste") },
+  waste: { meaning: "free space for waste", matches: (supply) => supply.kind.startsWith("waste") },
 };
 
 /* The most that a spreadsheet keeps in one cell. */

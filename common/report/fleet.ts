@@ -98,7 +98,7 @@ function isPages(unit: string): boolean {
 /** Why a device that was found was not read. */
 export const whyUnread: Record<UnreadDevice["reason"], string> = {
   stopped: "the scan was stopped",
-  deadline: "the time for a device was over",
+  deadline: "the deadline for a device was reached",
   failed: "the scanner failed",
   late: "the answer came too late",
   elsewhere: "the answer came from another address or port",

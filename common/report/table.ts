@@ -66,7 +66,7 @@ function unreadLines(unread: UnreadDevice[]): Span[][] {
   if (unread.length === 0) return [];
   const lines: Span[][] = [[{ text: `Found but not read: ${counted(unread.length, "device")}`, style: "bold" }]];
   for (const { address, hostname, description, objectId } of unread) {
-    const known = description ?? objectId ?? "answered, not known what it is";
+    const known = description ?? objectId ?? "answered, unknown device";
     const name = hostname === null ? "" : `  ${safeText(hostname)}`;
     lines.push([{ text: `  ${safeText(address)}${name}  ${safeText(known)}` }]);
   }

@@ -36,14 +36,14 @@ export function decodeBatch(batch: Batch): DecodedBatch {
   const { payload, recordCount } = batch;
   if (payload.length > maxPayloadBytes || recordCount > maxBatchRecords) {
     throw new BatchRefusedError(
-      `Cannot take a batch of ${payload.length} bytes and ${recordCount} records: at most ${maxPayloadBytes} and ${maxBatchRecords}`,
+      `Cannot accept a batch of ${payload.length} bytes and ${recordCount} records: at most ${maxPayloadBytes} and ${maxBatchRecords}`,
       RejectionReason.TOO_LARGE,
     );
   }
   const parts = cutRecords(plainPayload(batch));
   if (parts.length !== recordCount) {
     throw new BatchRefusedError(
-      `Cannot take the batch as ${recordCount} records: it holds ${parts.length}`,
+      `Cannot accept the batch as ${recordCount} records: it holds ${parts.length}`,
       RejectionReason.MALFORMED,
     );
   }
@@ -73,7 +73,7 @@ function plainPayload({ payload, compression }: Batch): Uint8Array {
   } catch (error) {
     if (error instanceof RangeError) {
       const message =
-        `Cannot take a batch of ${payload.length} bytes that expands to more than ${most}: at most ${maxExpansion} times as many, and ${maxPlainBytes}`;
+        `Cannot accept a batch of ${payload.length} bytes that expands to more than ${most}: at most ${maxExpansion} times as many, and ${maxPlainBytes}`;
       throw new BatchRefusedError(message, RejectionReason.TOO_LARGE, { cause: error });
     }
     throw new BatchRefusedError("Cannot decompress the batch as gzip", RejectionReason.MALFORMED, { cause: error });
@@ -111,10 +111,10 @@ function decodeRecord(bytes: Uint8Array): Record {
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 function whyRefused(record: Record): string | undefined {
-  if (!uuid.test(record.recordId)) return "its id is no UUID";
+  if (!uuid.test(record.recordId)) return "its id is not a UUID";
   // A clock that is wrong is a fault that the reading survives: see record_time.ts.
   if (Number.isNaN(record.observedAt?.getTime() ?? NaN)) return "it has no time";
-  if (record.content === undefined) return "its content is of a kind that is not known";
+  if (record.content === undefined) return "its content is of an unknown kind";
   const mistake = limitMessage("record", record);
   if (mistake !== undefined) return mistake;
   if (record.content.$case !== "reading") return undefined;
@@ -123,7 +123,7 @@ function whyRefused(record: Record): string | undefined {
     return "the reading has neither an address nor the agent's id of the device";
   }
   if (record.content.value.meters.some((meter) => !(meter.value >= 0 && meter.value < Infinity))) {
-    return "a meter is no count";
+    return "a meter is not a count";
   }
   return undefined;
 }

@@ -179,13 +179,13 @@ function forkOf(batch: Batch): Rejection {
 
 function checkedKey(batch: Batch, agentId: string): BatchKey {
   if (!isUuid(batch.batchId) || !isUuid(batch.runId) || !isUuid(batch.installationId)) {
-    throw new CallError("invalid-request", "Cannot store a batch whose ids are no UUIDs");
+    throw new CallError("invalid-request", "Cannot store a batch whose ids are not UUIDs");
   }
   if (!isShortId(batch.agentEpoch)) {
-    throw new CallError("invalid-request", "Cannot store a batch whose agent_epoch is no id");
+    throw new CallError("invalid-request", "Cannot store a batch whose agent_epoch is invalid");
   }
   if (batch.sequence < 1n || batch.sequence > maxSequence) {
-    throw new CallError("invalid-request", `Cannot store a batch as sequence ${batch.sequence}: it begins at 1`);
+    throw new CallError("invalid-request", `Cannot store a batch as sequence ${batch.sequence}: sequences begin at 1`);
   }
   return { agentId, epoch: batch.agentEpoch, sequence: Number(batch.sequence) };
 }

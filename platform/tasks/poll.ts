@@ -86,10 +86,10 @@ function checkedStatus(request: PollRequest): AgentStatus {
     throw new CallError("invalid-request", "Cannot poll without a status whose run_id and installation_id are UUIDs");
   }
   if (status.agentEpoch !== "" && !isShortId(status.agentEpoch)) {
-    throw new CallError("invalid-request", "Cannot poll with an agent_epoch that is no id");
+    throw new CallError("invalid-request", "Cannot poll with an invalid agent_epoch");
   }
   if (status.ledgerHead !== undefined && !isLedgerHead(status.ledgerHead)) {
-    throw new CallError("invalid-request", "Cannot poll with a ledger_head that is no number and hash of an entry");
+    throw new CallError("invalid-request", "Cannot poll with an invalid ledger_head");
   }
   return keptStatus(status);
 }

@@ -151,7 +151,7 @@ async function ask(held: HeldState, options: ActivateOptions, sent: { code: stri
     if (error.delivery === "none") throw new UnavailableError(`${error.message}; ${stillCounted(left)}`, error.hint);
     throw new UnavailableError(
       `${error.message}; the code was sent and may have been judged, so this counts as an attempt: ${left} left`,
-      `run the same command with the same code again, which does not count anew; ${error.hint}`,
+      `run the same command with the same code again; it does not count twice; ${error.hint}`,
       error.retryAfterMs,
       { cause: error },
     );
@@ -175,7 +175,7 @@ function refuse(held: HeldState, refusal: ActivationRefusal, attempt: Attempt): 
   const platformLocked = refusal.reason === ActivationRefusalReason.INSTALLATION_LOCKED;
   const said = `Cannot activate as the platform refused the request: ${refusal.message}`;
   if (!refusal.countsAsAttempt && !platformLocked) {
-    if (attempt.resumed) return new NotPermittedError(said, "this was not counted anew");
+    if (attempt.resumed) return new NotPermittedError(said, "this attempt was already counted");
     if (attempt.takeBack()) return new NotPermittedError(said, "this was not counted as an attempt");
     if (isLocked(held.state)) return lockedError(held.state);
     return new NotPermittedError(said, stillCounted(maxAttempts - held.state.attempts));
@@ -190,11 +190,11 @@ function refuse(held: HeldState, refusal: ActivationRefusal, attempt: Attempt): 
 }
 
 async function checkAnswer({ outcome }: ActivateResponse, keyPem: string) {
-  if (outcome?.$case !== "activated") throw malformedAnswer("it says neither yes nor no");
+  if (outcome?.$case !== "activated") throw malformedAnswer("it has no outcome");
   const { certificates, agentId, signingPublicKey } = outcome.value;
   const leaf = certificates?.chain[0];
-  if (certificates === undefined || leaf === undefined) throw malformedAnswer("there is no certificate in it");
-  if (agentId === "") throw malformedAnswer("there is no agent id in it");
+  if (certificates === undefined || leaf === undefined) throw malformedAnswer("it contains no certificate");
+  if (agentId === "") throw malformedAnswer("it contains no agent id");
   if (signingPublicKey.length !== 32) throw malformedAnswer("the signing key is not 32 bytes");
   const facts = await certificateFacts(leaf, keyPem).catch(() => {
     throw malformedAnswer("its certificate cannot be read");
@@ -208,6 +208,6 @@ async function checkAnswer({ outcome }: ActivateResponse, keyPem: string) {
 function malformedAnswer(why: string): UnavailableError {
   return new UnavailableError(
     `Cannot use the platform's answer as ${why}`,
-    "run the same command with the same code again, which does not count anew; tell the platform's operator if it stays so",
+    "run the same command with the same code again; it does not count twice; tell the platform's operator if it continues",
   );
 }

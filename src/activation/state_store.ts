@@ -179,7 +179,7 @@ export function stateDirectoryError(path: string, cause: unknown): NotPermittedE
   const first = fault?.isOfDisk ? `${fault.what}: ${fault.hint}` : "run as the user of the service";
   return new NotPermittedError(
     `Cannot use the state directory "${path}" as it cannot be written`,
-    `${first}, or name another place with stateDirectory: in agent.yaml`,
+    `${first}, or use another directory with stateDirectory: in agent.yaml`,
     { cause },
   );
 }
@@ -188,7 +188,7 @@ function takeLock(disk: Disk, path: string): Disposable {
   const lock = disk.tryLock(path);
   if (lock === undefined) {
     throw new UnavailableError(
-      `Cannot change the activation as another opendca is at it: "${path}" is locked`,
+      `Cannot change the activation as another opendca is changing it: "${path}" is locked`,
       "wait until the other command has ended",
     );
   }

@@ -30,7 +30,7 @@ export function unlock(tokenText: string, options: UnlockOptions): void {
   }
   const held = holdState(options.store);
   if (!isLocked(held.state)) {
-    throw new UsageError("Cannot unlock as nothing is locked", "opendca status shows the state");
+    throw new UsageError("Cannot unlock as this installation is not locked", "opendca status shows the state");
   }
   const { installationId, unlockKeys } = held.state;
   checkUnlockToken(token, { installationId, lockCount: lockCount(held.state), unlockKeys, now: options.now });

@@ -14,8 +14,8 @@ import type { Host } from "./host.ts";
 import { version } from "./version.ts";
 
 const examples = `
-Without a code it asks for one, or reads one line from standard input. The code is never shown. A typing error is
-noticed here and is no attempt; neither is a platform that cannot be reached. Five refused codes lock this installation.
+Without a code it asks for one, or reads one line from standard input. The code is never shown. Typing errors
+and an unreachable platform are not attempts. Five refused codes lock this installation.
 
 Examples:
   opendca activate
@@ -28,7 +28,7 @@ Exit codes: 0 activated, 64 typing error, 69 the platform cannot be reached, 77 
 /** Adds the command to the program. */
 export function addActivateCommand(program: Command, host: Host, setExitCode: (code: number) => void): void {
   program.command("activate").description("activate this agent with a code of the platform")
-    .argument("[code]", "the code; better typed or piped, as other users see the arguments of a program")
+    .argument("[code]", "the code; safer typed or piped, as other users can see arguments")
     .option("--config <file>", "configuration file (default: $OPENDCA_CONFIG, /etc/opendca/agent.yaml)")
     .addHelpText("after", examples)
     .action(async (given: string | undefined, options: { config?: string }) => {
@@ -94,13 +94,13 @@ async function runActivate(code: string, config: AgentConfig, host: Host): Promi
   } catch (error) {
     if (!stop.signal.aborted) throw error;
     await host.stderr.write(
-      "interrupted: if the code was sent, this counts as an attempt; the same code goes on with it\n",
+      "interrupted: if the code was sent, this counts as an attempt; the same code continues it\n",
     );
     return 130;
   } finally {
     stopListening();
     if (unwritten !== undefined) {
-      await host.stderr.write(`warning: the ledger has no entry of this: ${messageOf(unwritten)}\n`);
+      await host.stderr.write(`warning: the ledger entry could not be written: ${messageOf(unwritten)}\n`);
     }
   }
 }

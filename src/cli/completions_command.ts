@@ -3,7 +3,7 @@ import type { Command, Option } from "commander";
 import type { Host } from "./host.ts";
 
 const help = `
-Put it where the shell looks for completions, or load it when the shell starts. Paths are completed as well.
+Put it where the shell looks for completions, or load it when the shell starts. Paths are completed too.
 
 Examples:
   opendca completions bash > /etc/bash_completion.d/opendca

@@ -33,8 +33,8 @@ Examples:
   opendca config check
   opendca config check --config agent.yaml
 
-A site whose rate or allowed hours are too little for its addresses and intervals is named by a warning.
-Exit codes: 0 the file is good, 78 it has mistakes or cannot be read.
+A warning names each site whose rate or allowed hours are too low for its addresses and intervals.
+Exit codes: 0 the file is valid, 78 it has mistakes or cannot be read.
 `;
 
 const showExamples = `
@@ -42,7 +42,7 @@ Examples:
   opendca config show
   opendca config show --json | jq '.settings[] | select(.source.kind != "default")'
 
-What the platform asked for and the policy does not allow is printed on standard error.
+Settings of the platform that the policy refuses are printed on standard error.
 Exit codes: 0 done, 78 the file has mistakes or cannot be read.
 `;
 
@@ -50,7 +50,7 @@ Exit codes: 0 done, 78 the file has mistakes or cannot be read.
 export function addConfigCommand(program: Command, host: Host): void {
   const command = program.command("config").description("check the agent's configuration, or show what is in effect")
     .addHelpText("after", examples);
-  command.command("check").description("name every mistake of the file with its line and what to do")
+  command.command("check").description("list every mistake of the file with line and fix")
     .option(...configOption)
     .addHelpText("after", checkExamples)
     .action(async (options: ConfigOptions) => {
@@ -60,7 +60,7 @@ export function addConfigCommand(program: Command, host: Host): void {
         await host.stderr.write(`warning: ${safeText(message)}\n`);
       }
     });
-  command.command("show").description("print each value and where it comes from; secrets are redacted")
+  command.command("show").description("print each value and its origin; secrets are redacted")
     .option(...configOption)
     .option("--json", "print JSON")
     .addHelpText("after", showExamples)
@@ -86,7 +86,7 @@ function summaryOf({ file, sites, platform, proxy }: AgentConfig): string {
   const [first] = platform.endpoints;
   const targets = sites.reduce((sum, site) => sum + site.ranges.length + site.hosts.length, 0);
   const by = proxy === null ? "" : ` by the proxy ${proxy.host}`;
-  return `${file} is good: ${count(sites.length, "site")} with ${count(targets, "target")}, reports to ${
+  return `${file} is valid: ${count(sites.length, "site")} with ${count(targets, "target")}, reports to ${
     first!.host
   }${by}`;
 }

@@ -244,7 +244,7 @@ async function judgeEntry(
   throw new NotPermittedError(
     `Cannot scan ${text} as ${isExcluded ? `"${file}" excludes it` : `it is outside policy.ranges of "${file}"`}`,
     isExcluded
-      ? "take it out of exclude, or scan it without --config"
+      ? "remove it from exclude, or scan it without --config"
       : "add it to policy.ranges, or scan it without --config",
   );
 }

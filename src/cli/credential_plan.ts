@@ -12,7 +12,7 @@ export async function credentialPlan(
   if (options.credentials === undefined) return defaultPlan([...new Set(options.community ?? ["public"])]);
   if (options.community !== undefined) {
     throw new UsageError(
-      "Cannot use --community together with --credentials as the file says what is tried and in which order",
+      "Cannot use --community together with --credentials as the file defines the credentials and their order",
       "add the community to the file",
     );
   }

@@ -37,16 +37,16 @@ Examples:
   opendca doctor --printer 10.1.0.7 --credentials snmp.yaml
   opendca doctor --json | jq .faults
 
-A printer can be asked without a configuration and without an activation. docs/doctor.md says what each fault means.
+A printer can be tested without configuration and activation. docs/doctor.md explains each fault.
 Exit codes: 0 nothing failed, 64 wrong usage, 69 cannot be reached, 77 not permitted, 78 bad configuration.
 `;
 
 /** Adds the command to the program. */
 export function addDoctorCommand(program: Command, host: Host, setExitCode: (code: number) => void): void {
   program.command("doctor")
-    .description("try each step from here to the platform and to a printer, and say what is wrong")
+    .description("test each step from here to the platform and to a printer")
     .option("--config <file>", "configuration file (default: $OPENDCA_CONFIG, /etc/opendca/agent.yaml)")
-    .option("--printer <address[:port]>", "ask this printer over SNMP, too")
+    .option("--printer <address[:port]>", "also test this printer over SNMP")
     .addOption(readOptions.credentials())
     .addOption(readOptions.community())
     .addOption(readOptions.timeout())
@@ -97,7 +97,7 @@ async function printerOf(options: DoctorCommandOptions, host: Host): Promise<Pri
   if (text === undefined) {
     if (credentials === undefined && community === undefined) return null;
     throw new UsageError(
-      `Cannot use --${community === undefined ? "credentials" : "community"} without a printer to try it on`,
+      `Cannot use --${community === undefined ? "credentials" : "community"} without a printer`,
       "add --printer ADDRESS",
     );
   }
@@ -122,6 +122,6 @@ function printerSpec(text: string): TargetSpec {
   if (spec.kind === "name" || (!spec.isBlock && spec.range.first === spec.range.last)) return spec;
   throw new UsageError(
     `Cannot use --printer as it is more than one address: current value is "${text}"`,
-    "give one printer; opendca scan asks many",
+    "name one printer; opendca scan reads many",
   );
 }

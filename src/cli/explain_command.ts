@@ -29,7 +29,7 @@ interface ExplainOptions extends SingleDeviceOptions {
 }
 
 const examples = `
-For every value: the rule that won, the object that it read, the answer as it came, and the rules that lost, with why.
+For every value: the rule that won, its object, the raw answer, and the rules that lost, with the reason.
 
 Examples:
   opendca explain 192.168.1.77
@@ -42,14 +42,14 @@ interrupted.
 
 /** Adds the command to the program. */
 export function addExplainCommand(program: Command, host: Host, setExitCode: (code: number) => void): void {
-  addSingleDeviceOptions(program.command("explain").description("show where every value of one printer comes from"))
-    .argument("[address]", "address or host name of the printer, with :PORT if need be")
+  addSingleDeviceOptions(program.command("explain").description("show the origin of every value of one printer"))
+    .argument("[address]", "address or host name of the printer, with an optional :PORT")
     .option("--recording <file>", "explain a recording (.snmprec) instead; nothing is sent")
     .addOption(
-      new Option("--device-index <n>", "which of several printers at the address; the first unless told")
+      new Option("--device-index <n>", "which of several printers at the address (default: the first)")
         .argParser(parseDeviceIndex),
     )
-    .addOption(new Option("-f, --format <format>", "how to show it").choices(["text", "json"]).default("text"))
+    .addOption(new Option("-f, --format <format>", "output format").choices(["text", "json"]).default("text"))
     .addHelpText("after", examples)
     .action(async (address: string | undefined, options: ExplainOptions) =>
       setExitCode(await runExplain(address, options, host))
@@ -150,7 +150,7 @@ async function readRecording(file: string, host: Host): Promise<Varbind[]> {
   const where = `line ${firstMalformedLine} is not OID|TAG|VALUE`;
   if (objects.length === 0) {
     throw new UsageError(
-      `Cannot read the recording "${file}" as ${malformedLines === 0 ? "it holds no object" : where}`,
+      `Cannot read the recording "${file}" as ${malformedLines === 0 ? "it contains no object" : where}`,
       "opendca record ADDRESS --output FILE makes a recording",
     );
   }

@@ -83,7 +83,7 @@ export function explainReading(
   const { deviceIndex = context.reading?.deviceIndex ?? deviceIndexes[0] } = context;
   const interpreted = all.find((each) => each.reading.deviceIndex === deviceIndex);
   if (interpreted === undefined) {
-    const there = deviceIndexes.length === 0 ? "one printer alone is there" : `there are ${deviceIndexes.join(", ")}`;
+    const there = deviceIndexes.length === 0 ? "there is only one printer" : `there are ${deviceIndexes.join(", ")}`;
     throw new RangeError(`Cannot explain the printer of device index ${deviceIndex} as ${there}`);
   }
   // Of several printers each is recognised by its own rows.

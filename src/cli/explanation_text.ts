@@ -35,9 +35,9 @@ export function renderExplanation(explanation: Explanation, options: Explanation
       return [[], title(group), ...values.flatMap((value) => valueLines(value, { dumped, options }))];
     }),
     ...problemLines(explanation, options),
-    ...listLines("asked, not answered", explanation.notAnswered.map(({ oid, name }) => [place(oid, name)])),
+    ...listLines("requested, not answered", explanation.notAnswered.map(({ oid, name }) => [place(oid, name)])),
     ...listLines(
-      "answered, no rule looked at it",
+      "answered, used by no rule",
       explanation.unused.map((object) => [place(object.oid, object.name), ...rawLines(object, options)]),
     ),
   ];
@@ -53,7 +53,7 @@ function headingLines(explanation: Explanation): Span[][] {
     [{ text: safeText(subject), style: "bold" }, { text: `, SNMP ${reading.snmp.version}, ${reading.observedAt}` }],
     [{ text: printer ? safeText(name) : "not recognised as a printer", style: printer ? "bold" : "warn" }],
     ...otherPrinters(explanation),
-    [{ text: `profile "${profile}"${evidence.length === 0 ? ", for want of any evidence" : ", as"}` }],
+    [{ text: `profile "${profile}"${evidence.length === 0 ? ", without evidence of a maker" : ", as"}` }],
     ...evidence.map((line): Span[] => [{ text: `  ${safeText(line)}` }]),
     ...credentials.map(({ name, version, saw }): Span[] => [
       { text: `credential "${safeText(name)}" by SNMP ${version}: ${safeText(saw)}` },

@@ -14,9 +14,12 @@ export interface GlobalOptions {
 
 export function addGlobalOptions(program: Command): void {
   program
-    .option("-v, --verbose", "say more on standard error; with run, log at level debug")
+    .option("-v, --verbose", "log each step to standard error; with run, log at level debug")
     .addOption(
-      new Option("--color <when>", "when to colour text; auto is on a terminal, and heeds NO_COLOR and CLICOLOR_FORCE")
+      new Option(
+        "--color <when>",
+        "when to use colours; auto: on a terminal, unless NO_COLOR or CLICOLOR_FORCE say otherwise",
+      )
         .choices(colorChoices).default("auto"),
     );
 }

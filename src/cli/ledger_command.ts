@@ -30,7 +30,7 @@ Examples:
   opendca ledger --json --since 2026-11-01 | jq .summary
   opendca ledger --verify
 
-Exit codes: 0 done, 64 no ledger there, 65 an entry was changed or removed, 69 cannot be read, 70 a bug.
+Exit codes: 0 done, 64 no ledger, 65 an entry was changed or removed, 69 cannot be read, 70 a bug.
 `;
 
 /** Adds the command to the program. */
@@ -39,12 +39,12 @@ export function addLedgerCommand(program: Command, host: Host, setExitCode: (cod
     .description("show everything that was sent, and every task that was received")
     .option(
       "--since <time>",
-      "from this time on: 2026-11-23, 2026-11-23T06:00Z, or an age such as 12h or 7d",
+      "entries since: 2026-11-23, 2026-11-23T06:00Z, or an age such as 12h or 7d",
       timeOf(host),
     )
-    .option("--all", "with the polls that carried nothing but the agent's status")
-    .option("--json", "one entry a line")
-    .option("--verify", "check the chain of hashes, and name the first entry that is broken")
+    .option("--all", "include polls with nothing but the agent's status")
+    .option("--json", "one entry per line")
+    .option("--verify", "check the hash chain, and show the first broken entry")
     .option("--config <file>", "configuration file (default: $OPENDCA_CONFIG, /etc/opendca/agent.yaml)")
     .addHelpText("after", examples)
     .action(async (options: LedgerOptions) => setExitCode(await showLedger(options, host)));
@@ -91,7 +91,7 @@ function openExisting(path: string): Ledger {
   } catch (error) {
     if (!(error instanceof StorageError) || error.reason !== "cannotOpen") throw error;
     throw new UsageError(
-      `Cannot read the ledger: there is none that may be read at "${path}"`,
+      `Cannot read the ledger: there is no readable file at "${path}"`,
       "name the agent's configuration with --config, and run as the agent's user",
       { cause: error },
     );

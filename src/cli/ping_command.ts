@@ -26,8 +26,8 @@ const interruptedExitCode = 130;
 const silentExitCode = 69;
 
 const examples = `
-Only what the configuration names is pinged: an address inside policy.ranges, or a host name of a site. It runs the
-system's ping, which sends ICMP echo requests, one a second. Beside it, only the platform's task "ping" sends ICMP.
+The target must be an address inside policy.ranges, or a host name of a site. The system's ping sends the requests.
+Only this command and the platform's task "ping" send ICMP.
 
 Examples:
   opendca ping 10.1.0.7
@@ -39,9 +39,9 @@ configuration, 130 interrupted.
 
 /** Adds the command to the program. */
 export function addPingCommand(program: Command, host: Host, setExitCode: (code: number) => void): void {
-  program.command("ping").description("see whether a configured address answers ICMP, for troubleshooting")
+  program.command("ping").description("test whether a configured address answers ICMP echo")
     .argument("<target>", "an address or a host name of the configuration")
-    .option("--count <number>", "echo requests, one a second", integer(1, 10), 4)
+    .option("--count <number>", "number of echo requests, one per second", integer(1, 10), 4)
     .option("--json", "print JSON")
     .option("--config <file>", "configuration file (default: $OPENDCA_CONFIG, /etc/opendca/agent.yaml)")
     .addHelpText("after", examples)
@@ -71,7 +71,7 @@ async function runPing(target: string, options: PingOptions, host: Host): Promis
   });
   if (address === undefined) {
     throw new UnavailableError(
-      `Cannot ping ${target} as it has no address that may be asked`,
+      `Cannot ping ${target} as it has no permitted address`,
       "check the name, and policy.exclude",
     );
   }
@@ -94,7 +94,7 @@ function pingText({ target, address, sent, received, roundTripMs }: PingResult):
   const name = safeText(target === address ? address : `${target} (${address})`);
   if (received === 0) {
     return `${name}: no answer to ${sent} echo request${sent === 1 ? "" : "s"}\n` +
-      `Printers that do not answer ICMP are not rare; opendca doctor --printer ${address} asks by SNMP.\n`;
+      `Some printers do not answer ICMP; opendca doctor --printer ${address} tests SNMP.\n`;
   }
   const ms = (value: number) => value < 10 ? value.toFixed(2) : value.toFixed(0);
   const average = roundTripMs.reduce((sum, value) => sum + value, 0) / received;

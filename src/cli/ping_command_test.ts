@@ -74,7 +74,7 @@ const refused = [
   { target: "10.1.0.9", code: 77, says: /outside what/ },
   { target: "other.example.com", code: 77, says: /outside what/ },
   { target: "trap.example.com", code: 77, says: /outside what/ },
-  { target: "nowhere.example.com", code: 69, says: /no address that may be asked/ },
+  { target: "nowhere.example.com", code: 69, says: /no permitted address/ },
   { target: "10.1.0.7;id", code: 64, says: /neither an address nor a host name.*"10\.1\.0\.7;id"/ },
 ];
 for (const { target, code, says } of refused) {

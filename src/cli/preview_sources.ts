@@ -48,7 +48,7 @@ export function maybeHistory(
     return spoolFiles.exists(path) ? copyInventory(path) : undefined;
   } catch (error) {
     if (!isDenied(error) && !(error instanceof StorageError) && !(error instanceof DamagedDatabaseError)) throw error;
-    notes.push(`The agent's history cannot be read, so that none is merged: ${messageOf(error)}`);
+    notes.push(`The agent's history cannot be read, so it is not merged: ${messageOf(error)}`);
     return undefined;
   }
 }

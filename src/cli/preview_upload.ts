@@ -78,10 +78,10 @@ export async function runPreview(command: PreviewCommand, host: Host): Promise<n
       totals: { printers, ...totalsOf(batches) },
       batches,
       notes: [
-        ...(stop.signal.aborted ? ["The scan was stopped: this is of what was read until then"] : []),
+        ...(stop.signal.aborted ? ["The scan was stopped: this shows what was read until then"] : []),
         ...problemNotes(problems),
         ...(strangers > 0
-          ? [`${counted(strangers, "printer")} in no site of the configuration: the agent does not ask there`]
+          ? [`${counted(strangers, "printer")} in no site of the configuration: not read by the agent`]
           : []),
         ...notes,
         ...previewNotes({ isConfigured: config !== undefined, hasHistory: knownDevices !== null }),
@@ -218,7 +218,7 @@ function rendererOf({ targets, options, given }: PreviewCommand): (document: Pre
   const idle = targets.length > 0 ? undefined : given.find((name) => !withoutTarget.includes(name));
   if (idle !== undefined) {
     throw new UsageError(
-      `Cannot use ${idle} without a target as the configuration says how its sites are asked`,
+      `Cannot use ${idle} without a target as the configuration defines how its sites are read`,
       `name a target, or leave ${idle} out`,
     );
   }

@@ -33,9 +33,9 @@ interface RecordOptions extends SingleDeviceOptions {
 }
 
 const examples = `
-The file is a recording for snmpsim (.snmprec): what a scan would ask, and the subtrees that a new profile is made from.
-Serial numbers, names, places, people and addresses are replaced by invented ones of the same shape before anything is
-written. Look through the file before you hand it on all the same.
+The file is a recording for snmpsim (.snmprec): the objects of a scan, and the subtrees that a new profile needs.
+Serial numbers, names, places, people and addresses are replaced by invented ones of the same form before anything is
+written. Check the file anyway before you pass it on.
 
 Examples:
   opendca record 192.168.1.77 --output printer.snmprec
@@ -46,11 +46,11 @@ Exit codes: 0 done, 64 wrong usage, 69 cannot be reached, 77 not permitted, 78 b
 
 /** Adds the command to the program. */
 export function addRecordCommand(program: Command, host: Host, setExitCode: (code: number) => void): void {
-  addSingleDeviceOptions(program.command("record").description("record the answers of one printer for its maintainer"))
-    .argument("<address>", "address or host name of the printer, with :PORT if need be")
+  addSingleDeviceOptions(program.command("record").description("record the answers of one printer for a maintainer"))
+    .argument("<address>", "address or host name of the printer, with an optional :PORT")
     .requiredOption("-o, --output <file>", "the recording; - is standard output")
     .option("--full", `up to ${fullRows} objects of each subtree instead of ${normalRows}`)
-    .option("--secret <text>", "a further text to replace, such as a serial number or a name; repeatable", collect)
+    .option("--secret <text>", "another text to replace, such as a serial number or a name; repeatable", collect)
     .option("--no-redact", "keep serials, names, places and addresses as they are")
     .addHelpText("after", examples)
     .action(async (address: string, options: RecordOptions) => setExitCode(await runRecord(address, options, host)));
@@ -135,7 +135,7 @@ function report(
     `recorded ${made.objects} objects of ${target.address} port ${target.port} (${name}) in ${safeText(made.output)}`,
   ];
   if (made.replaced === null) {
-    lines.push("note: nothing was replaced: the file names the printer, its place and its people");
+    lines.push("note: nothing was replaced: the file contains the names of printer, place and people");
   } else {
     const counts = [...made.replaced].map(([kind, { secrets, places }]) =>
       `${secrets} ${kinds[kind][secrets === 1 ? 0 : 1]} in ${places} ${places === 1 ? "place" : "places"}`
@@ -144,7 +144,7 @@ function report(
     if (!made.serialFound && made.secret === undefined) {
       lines.push("note: no serial number was recognised; one that you know is replaced by --secret SERIAL");
     }
-    lines.push("note: look through the file before you hand it on: what only a person recognises is still there");
+    lines.push("note: check the file before you pass it on: what only a person recognises is still there");
   }
   for (const { code, message, oid } of problems) {
     const group = made.capture.find(({ columns }) => oid !== undefined && columns.includes(oid));

@@ -37,7 +37,7 @@ Examples:
   opendca scan --help
 
 Exit codes: 0 done, 64 wrong usage, 69 cannot be reached, 70 a bug, 74 the output cannot be written, 77 not
-permitted, 78 bad configuration, 130 interrupted, 141 nobody reads the output. The help of a command says what it means by them.
+permitted, 78 bad configuration, 130 interrupted, 141 the output was closed. The help of each command has the details.
 `;
 
 /** Runs one command and returns the exit code: 0 done, 64 usage, 69 unreachable, 70 a bug, 74 output, 77 not permitted, 78 configuration, 130 interrupted, 141 nobody reads. */
@@ -91,7 +91,7 @@ async function createProgram(args: readonly string[], host: Host, hooks: Program
   const [name] = args;
   const program = new Command("opendca")
     .description(
-      "Data collection agent for managed print: finds the printers of a network and reads their meters, supplies and alerts over SNMP.",
+      "Data collection agent for managed print: discovers the printers of a network and reads their meters, supplies and alerts over SNMP.",
     )
     .version(shownVersion(args, host), "-V, --version", "print the version; with --json, of the build and runtime too")
     .helpOption("-h, --help", "show this help")
@@ -153,7 +153,7 @@ function usageErrorOf(error: CommanderError, [command = "", next]: readonly stri
     : parserSentence(error.message);
   const suggestion = parserSuggestion(error.message);
   const help = Object.hasOwn(commands, command)
-    ? `opendca ${command} --help lists what it takes`
+    ? `opendca ${command} --help lists its options`
     : "opendca --help lists the commands";
   const hint = suggestion === undefined ? help : `did you mean ${suggestion}?`;
   return new UsageError(`Cannot run the command: ${withoutSecrets(said)}`, hint, { cause: error });

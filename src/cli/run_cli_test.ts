@@ -113,11 +113,11 @@ const mistakes = [
   },
   { args: ["explain", "--recording", "/nowhere/r.snmprec"], code: 64, error: /\/nowhere\/r/, hint: /opendca record/ },
   { args: ["explain", "--recording", yaml], code: 64, error: /line 1 is not OID\|TAG\|VALUE/, hint: /opendca record/ },
-  { args: ["explain", "--recording", empty], code: 64, error: /holds no object/, hint: /opendca record/ },
+  { args: ["explain", "--recording", empty], code: 64, error: /contains no object/, hint: /opendca record/ },
   {
     args: ["explain", "127.94.0.1:9", "--timeout", "50", "--retries", "0"],
     code: 69,
-    error: /Cannot read 127\.94\.0\.1 port 9 as nobody answers SNMP there/,
+    error: /Cannot read 127\.94\.0\.1 port 9 as nothing answers SNMP there/,
     hint: /--community.*opendca scan 127\.94\.0\.1:9/,
   },
   { args: ["record", "127.0.0.1"], code: 64, error: /required option '-o, --output <file>'/, hint: /record --help/ },
@@ -128,7 +128,7 @@ const mistakes = [
   {
     args: ["record", "127.94.0.1:9", "-o", `${folder}/none.snmprec`, "--timeout", "50", "--retries", "0"],
     code: 69,
-    error: /Cannot read 127\.94\.0\.1 port 9 as nobody answers SNMP there/,
+    error: /Cannot read 127\.94\.0\.1 port 9 as nothing answers SNMP there/,
     hint: /--credentials/,
   },
   { args: ["scan", "127.0.0.1", "-q", "-f", "csv", "-o", folder], code: 64, error: /is a directory/, hint: /./ },

@@ -8,9 +8,9 @@ import type { Host } from "./host.ts";
 import { version } from "./version.ts";
 
 const help = `
-It polls the platform, sweeps and reads on schedule, keeps readings while the platform is away and sends them once. The
-configuration is read again when its file changes or on SIGHUP; a file with mistakes keeps the old one running. Ctrl-C
-and SIGTERM stop it in good order.
+It polls the platform, discovers and reads printers on schedule, stores readings while the platform is unreachable, and
+delivers each exactly once. The configuration is read again when its file changes or on SIGHUP; if the file has mistakes,
+the old one stays in effect. Ctrl-C and SIGTERM stop it normally.
 
 Examples:
   opendca run
@@ -18,7 +18,7 @@ Examples:
   opendca run --log-format json
   opendca run --verbose --color always
 
-Exit codes: 0 stopped, 69 the disk does not take what it must, or a database was damaged in use, 70 a bug, 77 not
+Exit codes: 0 stopped, 69 a file cannot be written, or a database was damaged in use, 70 a bug, 77 not
 activated, revoked, locked or running already, 78 bad configuration.
 `;
 
@@ -27,7 +27,10 @@ export function addRunCommand(program: Command, host: Host): void {
   program.command("run").description("run the agent until it is stopped")
     .option("--config <file>", "configuration file (default: $OPENDCA_CONFIG, /etc/opendca/agent.yaml)")
     .addOption(
-      new Option("--log-format <format>", "of the log on standard output, over the file's: auto is text on a terminal")
+      new Option(
+        "--log-format <format>",
+        "log format on standard output, instead of the file's; auto is text on a terminal",
+      )
         .choices(["auto", "text", "json"]),
     )
     .addHelpText("after", help)

@@ -29,7 +29,7 @@ const incompleteExitCode = 75;
 const examples = `
 Targets:
   192.168.1.0/24   10.0.0.1-10.0.0.99   10.0.0.1-99   10.0.0.7   fd00::7   printer.example
-  HOST:PORT   [fd00::7]:PORT   @FILE (one target a line, # begins a comment)   @- (standard input)
+  HOST:PORT   [fd00::7]:PORT   @FILE (one target per line, # begins a comment)   @- (standard input)
 
 Examples:
   opendca scan 192.168.1.0/24
@@ -41,17 +41,17 @@ Examples:
   opendca scan --preview-upload
   opendca scan --preview-upload 192.168.1.77 --config agent.yaml
 
-With --config FILE a scan takes from the configuration: credentials, port, rate and excludes of each site; timeout,
-retries, deviceDeadline, workers and maxAddresses of limits; policy.ranges, policy.hosts and policy.exclude as the ceiling
-of what is sent to. Without a target its sites are scanned, with targets only these: a target in a site is asked as that
-site is, any other as the configuration says outside sites. Options of the command line win; --exclude excludes more.
-Schedule and allowed hours are not looked at, and nothing is sent to the platform.
+With --config FILE the configuration supplies credentials, port, rate and exclusions of each site; timeout, retries,
+deviceDeadline, workers and maxAddresses of limits; and policy.ranges, policy.hosts and policy.exclude, which limit the
+targets. Without targets its sites are scanned. A target in a site is read like that site, others by the general settings
+of the configuration. Command line options take precedence; --exclude adds exclusions. Schedule and allowed hours are
+ignored.
 
-With --preview-upload the records that the agent would send are printed in place of the table, as text or as one JSON
-document (-f json); nothing is sent to the platform. Without a target the sites of the configuration are scanned; targets
-are asked as the options say.
+With --preview-upload the records that the agent would send are printed instead of the table, as text or as one JSON
+document (-f json). Without targets the sites of the configuration are scanned; targets are read as the options say.
+Nothing is sent to the platform.
 
-What was found but not read, because the scan was stopped or the time for a device was over, is listed in the result.
+Devices found but not read, because the scan was stopped or the deadline for a device was reached, are listed.
 
 A site that cannot be scanned is named as a problem, and the other sites are scanned all the same.
 
@@ -62,7 +62,7 @@ is written), 141 nobody reads the output.
 
 /** Adds the command to the program. */
 export function addScanCommand(program: Command, host: Host, setExitCode: (code: number) => void): void {
-  addScanOptions(program.command("scan").description("find the printers of a network and read them"))
+  addScanOptions(program.command("scan").description("discover the printers of a network and read them"))
     .argument("[target...]", "addresses, ranges, blocks, host names or @file")
     .addHelpText("after", examples)
     .action(async (targets: string[], options: ScanOptions, command: Command) => {
@@ -89,7 +89,7 @@ async function runScan(command: ScanCommand, host: Host): Promise<number> {
   const csvOption = options.rows !== undefined ? "--rows" : options.excel ? "--excel" : undefined;
   if (csvOption !== undefined && format !== "csv") {
     throw new UsageError(
-      `Cannot use ${csvOption} as it is for CSV alone: current format is ${format}`,
+      `Cannot use ${csvOption} as it applies to CSV only: current format is ${format}`,
       "add --format csv, or name a file that ends in .csv",
     );
   }

@@ -28,7 +28,7 @@ export function documentOf(result: Omit<ScanResult, "captured" | "position">, ru
   if (result.interrupted) {
     problems.push({
       code: "interrupted",
-      message: `The scan was stopped: ${result.notProbed} of ${run.addresses} addresses were not asked`,
+      message: `The scan was stopped: ${result.notProbed} of ${run.addresses} addresses were not probed`,
     });
   }
   return {

@@ -40,11 +40,10 @@ export const readOptions = {
   timeout: () =>
     new Option(
       "--timeout <time>",
-      "how long one request waits for its answer, such as 500ms or 2s; a bare number is ms",
+      "timeout of one request, such as 500ms or 2s; a bare number is ms",
     )
       .argParser(duration({ min: "50ms", max: "60s", bareUnit: "ms" })).default(1000, "1s"),
-  retries: () =>
-    new Option("--retries <count>", "further tries of a silent address").argParser(integer(0, 10)).default(1),
+  retries: () => new Option("--retries <count>", "retries for a silent address").argParser(integer(0, 10)).default(1),
 };
 
 /** Declares the options with their defaults and ranges. */
@@ -52,12 +51,12 @@ export function addScanOptions(command: Command): Command {
   return command
     .addOption(readOptions.community())
     .addOption(readOptions.credentials())
-    .option("--exclude <target>", "never send to these addresses; repeatable", collect)
+    .option("--exclude <target>", "never contact these addresses; repeatable", collect)
     .addOption(readOptions.port())
     .option("--rate <packets>", "packets per second of the whole scan, 0 for no limit", integer(0, 10_000_000), 2000)
     .addOption(readOptions.timeout())
     .addOption(readOptions.retries())
-    .option("--workers <count>", "scanner threads (default: one a processor, at most 4)", integer(1, 64))
+    .option("--workers <count>", "scanner threads (default: one per processor, at most 4)", integer(1, 64))
     .addOption(
       new Option("--deadline <time>", "longest time for one device, such as 90s or 5m; a bare number is seconds")
         .argParser(duration({ min: "1s", max: "1h", bareUnit: "s" })).default(60_000, "60s"),
@@ -66,14 +65,14 @@ export function addScanOptions(command: Command): Command {
     .addOption(
       new Option(
         "-f, --format <format>",
-        "how to show it (default: by the ending of --output, else table)",
+        "output format (default: by the suffix of --output, else table)",
       )
         .choices(scanFormats),
     )
     .option("-o, --output <file>", "write to this file instead of the screen; - is standard output")
-    .addOption(new Option("--rows <what>", "what a row of the CSV is (default: printers)").choices(csvRows))
-    .option("--excel", "mark the CSV as UTF-8, as Excel needs it")
-    .option("-a, --all", "list the devices that are not printers as well")
+    .addOption(new Option("--rows <what>", "rows of the CSV (default: printers)").choices(csvRows))
+    .option("--excel", "CSV with the byte order mark that Excel needs")
+    .option("-a, --all", "also list devices that are not printers")
     .option("-q, --quiet", "no progress on standard error")
     .option("--preview-upload", "print what the agent would send to the platform, and send nothing")
     .option(

@@ -49,5 +49,5 @@ export function requestOf(space: AddressSpace, settings: AskSettings, host: Pick
 
 /** The problem of a name that was left out. */
 export function skippedName(name: string, reason: string): Problem {
-  return { code: "name-skipped", message: `Cannot scan ${name} as ${reason}; it was left out` };
+  return { code: "name-skipped", message: `Cannot scan ${name} as ${reason}; it is skipped` };
 }

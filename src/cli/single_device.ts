@@ -149,7 +149,9 @@ function whyUnreachable(result: ScanResult, target: Target): UnavailableError {
   }
   const { address, port } = target;
   return new UnavailableError(
-    `Cannot read ${address} port ${port} as nobody answers SNMP there`,
-    `check --community or --credentials; opendca scan ${formatEndpoint(address, port)} --all shows who answers at all`,
+    `Cannot read ${address} port ${port} as nothing answers SNMP there`,
+    `check --community or --credentials; opendca scan ${
+      formatEndpoint(address, port)
+    } --all lists every device that answers`,
   );
 }

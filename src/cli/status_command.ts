@@ -20,11 +20,11 @@ Examples:
   opendca status --json | jq .state
   opendca status --check --warn-away 1h --crit-away 12h
 
-States: running, stopped, crashed (it ended without saying so), unresponsive (it runs and says nothing), not-activated,
+States: running, stopped, crashed (it ended without saying so), unresponsive (it does not update its status), not-activated,
 revoked, locked, foreign (the state directory comes from another machine).
-Exit codes: 0 the state could be told, 77 it may not be read by this user.
-With --check: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, and one line with numbers, as a plug-in of Nagios. An agent that
-does not run is critical, its faults are warnings but for lost readings.
+Exit codes: 0 the state is known, 77 this user may not read it.
+With --check: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, and one line with numbers, as a Nagios plug-in. An agent that does
+not run and lost readings are critical, other faults are warnings.
 `;
 
 interface StatusOptions {
@@ -47,13 +47,19 @@ export function addStatusCommand(program: Command, host: Host, setExitCode: (cod
     .option("--check", "one line and an exit code for monitoring")
     .option(
       "--warn-away <duration>",
-      "with --check: warn after so long without an answer of the platform (default: 30m)",
+      "with --check: warn after this time without an answer of the platform (default: 30m)",
     )
-    .option("--crit-away <duration>", "with --check: critical after so long without one (default: 24h)")
-    .option("--warn-waiting <duration>", "with --check: warn when a reading waits so long to be sent (default: 6h)")
-    .option("--crit-waiting <duration>", "with --check: critical when one waits so long (default: 3d)")
-    .option("--warn-unread <percent>", "with --check: warn when so many of the devices do not answer (default: 25)")
-    .option("--crit-unread <percent>", "with --check: critical when so many do not (default: never)")
+    .option("--crit-away <duration>", "with --check: critical after this time without one (default: 24h)")
+    .option(
+      "--warn-waiting <duration>",
+      "with --check: warn when a reading has waited this long to be sent (default: 6h)",
+    )
+    .option("--crit-waiting <duration>", "with --check: critical when one has waited this long (default: 3d)")
+    .option(
+      "--warn-unread <percent>",
+      "with --check: warn when this share of the devices does not answer (default: 25)",
+    )
+    .option("--crit-unread <percent>", "with --check: critical when this share does not (default: never)")
     .addHelpText("after", examples)
     .action(async (options: StatusOptions) => {
       if (options.check === true) return setExitCode(await check(options, host));
@@ -142,7 +148,7 @@ function limitsOf(options: StatusOptions): FindingLimits {
 function parsePercent(text: string): number {
   const value = Number(/^\s*(\d{1,3}(?:\.\d+)?)\s*%?\s*$/.exec(text)?.[1] ?? NaN);
   if (value > 0 && value <= 100) return value;
-  throw new ValueSyntaxError("is no percentage from 1 to 100", "write a number such as 25");
+  throw new ValueSyntaxError("is not a percentage from 1 to 100", "write a number such as 25");
 }
 
 /** A configuration that is named and not there would otherwise look like an agent that was never activated. */

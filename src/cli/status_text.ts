@@ -7,8 +7,8 @@ import { roundDuration } from "../../common/core/duration.ts";
 const stateTexts: Record<ShownStatus["state"], string> = {
   "running": "running",
   "stopped": "stopped: the agent is not running",
-  "crashed": "crashed: the agent is not running and did not stop in good order",
-  "unresponsive": "unresponsive: the agent runs and has not written its status for long",
+  "crashed": "crashed: the agent is not running and did not stop normally",
+  "unresponsive": "unresponsive: the agent runs and does not update its status",
   "not-activated": "not activated",
   "revoked": "revoked by the platform",
   "locked": "locked after 5 refused activation codes",
@@ -77,17 +77,17 @@ type Platform = NonNullable<ShownStatus["agent"]>["platform"];
 
 function platformText(platform: Platform, { now, isNow }: { now: Date; isNow: boolean }): string {
   const { endpoint, lastPollAt, lastAnswerAt, nextPollAt } = platform;
-  if (lastAnswerAt === null) return lastPollAt === null ? "not asked yet" : "no answer since the start";
+  if (lastAnswerAt === null) return lastPollAt === null ? "no poll yet" : "no answer since the start";
   const isAway = lastPollAt !== null && lastPollAt > lastAnswerAt;
   const next = isNow && nextPollAt !== null ? `; next poll ${ageText(nextPollAt, now)}` : "";
   return `${endpoint ?? "unknown"} ${isAway ? "away; last answer" : "answered"} ${ageText(lastAnswerAt, now)}${next}`;
 }
 
 function siteText({ name, lastSweepAt, sweeping, sweep }: SiteStatus, now: Date): string {
-  const last = lastSweepAt === null ? "not swept yet" : `swept ${ageText(lastSweepAt, now)}`;
-  const done = sweep ? `, ${Math.floor(100 * sweep.done / Math.max(1, sweep.of))} % of it done` : "";
-  if (sweeping) return `${name}: being swept now${done}, ${last}`;
-  return sweep ? `${name}: a sweep was cut off${done}, ${last}` : `${name}: ${last}`;
+  const last = lastSweepAt === null ? "no discovery scan yet" : `scanned ${ageText(lastSweepAt, now)}`;
+  const done = sweep ? `, ${Math.floor(100 * sweep.done / Math.max(1, sweep.of))} % done` : "";
+  if (sweeping) return `${name}: discovery scan running${done}, ${last}`;
+  return sweep ? `${name}: discovery scan interrupted${done}, ${last}` : `${name}: ${last}`;
 }
 
 function spoolText(spool: NonNullable<ShownStatus["spool"]>, now: Date): string {

@@ -7,20 +7,20 @@ import { configPath } from "../config/read_config.ts";
 import type { Host } from "./host.ts";
 
 const examples = `
-The platform's operator makes the token for exactly this lock, of which opendca status shows installation and number.
+The platform's operator makes the token for exactly this lock; opendca status shows its installation and number.
 
 Examples:
   opendca status
   opendca unlock opendca-unlock-1.…
 
-Exit codes: 0 unlocked, 64 no token, or nothing is locked, 77 the token is for another lock,
+Exit codes: 0 unlocked, 64 no token, or not locked, 77 the token is for another lock,
 has ended or is not signed by a known key.
 `;
 
 /** Adds the command to the program. It needs no sound configuration: a locked agent is unlocked first and mended then. */
 export function addUnlockCommand(program: Command, host: Host): void {
   program.command("unlock").description("lift the lock after five refused activation codes")
-    .argument("<token>", "the token that the platform gave for this installation and lock: see opendca status")
+    .argument("<token>", "the token of the platform for this installation and lock (see opendca status)")
     .option("--config <file>", "configuration file (default: $OPENDCA_CONFIG, /etc/opendca/agent.yaml)")
     .addHelpText("after", examples)
     .action(async (token: string, options: { config?: string }) => {

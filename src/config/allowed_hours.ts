@@ -48,7 +48,7 @@ function readDays(text: string): number[] {
 function readDay(text: string): number {
   const index = weekdays.findIndex((day) => text.length >= 3 && `${day}${endings[day]}`.startsWith(text));
   if (index < 0) {
-    throw new ValueSyntaxError(`has a day that is not known ("${text}")`, `the days are ${weekdays.join(", ")}`);
+    throw new ValueSyntaxError(`has an unknown day ("${text}")`, `the days are ${weekdays.join(", ")}`);
   }
   return index + 1;
 }
@@ -69,7 +69,7 @@ function readTime(text: string): number {
   const [, hours, minutes] = /^(\d{1,2}):(\d{2})$/.exec(text) ?? [];
   const total = Number(hours) * 60 + Number(minutes);
   if (hours === undefined || Number(minutes) > 59 || total > minutesOfDay) {
-    throw new ValueSyntaxError(`has a time that is none ("${text}")`, "write times from 00:00 to 24:00");
+    throw new ValueSyntaxError(`has an invalid time ("${text}")`, "write times from 00:00 to 24:00");
   }
   return total;
 }

@@ -111,6 +111,6 @@ export function choiceField<T extends string>(choices: readonly T[]): TextField<
 
 /** A path from the root, so that it means the same file whatever directory the agent is started in. */
 export const pathField: TextField<string> = textField((text) => {
-  if (!/^(\/|[A-Za-z]:[\\/])/.test(text)) throw new ValueSyntaxError("is not a path from the root", "start it with /");
+  if (!/^(\/|[A-Za-z]:[\\/])/.test(text)) throw new ValueSyntaxError("is not an absolute path", "start it with /");
   return text;
 });

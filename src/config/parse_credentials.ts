@@ -82,7 +82,7 @@ export function readCredentialPlan(value: YamlValue, options: CredentialReadOpti
   }
   if (keys.ranges === undefined && keys.default === undefined) {
     const subject = what === "the file" ? "it" : what;
-    throw yamlError(value, `${subject} names no credentials`, "such as default: [{ community: public }]");
+    throw yamlError(value, `${subject} has no credentials`, "such as default: [{ community: public }]");
   }
   return { rules };
 }
@@ -163,7 +163,7 @@ function refuseOthers(
 ): void {
   for (const [key, value] of Object.entries(keys)) {
     if (value === undefined || allowed.includes(key)) continue;
-    throw yamlError(value, `"${key}" does not go with "${owner}"`, `with ${owner} go ${allowed.join(", ")}`);
+    throw yamlError(value, `"${key}" is not valid with "${owner}"`, `with ${owner} go ${allowed.join(", ")}`);
   }
 }
 
@@ -201,7 +201,7 @@ function readPriv(
   const at = required(keys.protocol, value, "protocol", `one of ${privNames.join(", ")}`);
   const text = readYamlText(at, "the priv protocol");
   if (auth === null) {
-    throw yamlError(value, `"priv" needs "auth" beside it`, "USM has no privacy without authentication");
+    throw yamlError(value, `"priv" requires "auth"`, "USM has no privacy without authentication");
   }
   const protocols = maybePrivProtocols(text, auth);
   if (protocols === undefined) throw unknownProtocol(at, "priv", { text, names: privNames });
@@ -225,7 +225,7 @@ function readKey(
     throw yamlError(
       at,
       `the key is shorter than ${minKeyLength} characters`,
-      `RFC 3414 section 11.2 asks for ${minKeyLength} or more; set a longer one on the printer, too`,
+      `RFC 3414 section 11.2 requires ${minKeyLength} or more; set a longer one on the printer as well`,
     );
   }
   return key;

@@ -108,18 +108,18 @@ Deno.test("parseCredentials() follows YAML anchors", async () => {
 const mistakes: [text: string, message: string, hint?: string][] = [
   ["", "1:1 as the file is not a mapping of keys", "the keys are default, ranges"],
   ["public", "1:1 as the file is not a mapping of keys"],
-  ["{}", "1:1 as it names no credentials", "such as default: [{ community: public }]"],
+  ["{}", "1:1 as it has no credentials", "such as default: [{ community: public }]"],
   ["defaults: []", '1:1 as the file has no key "defaults"', 'did you mean "default"?'],
   ["default: public", "1:10 as default is not a list"],
   ["default: []", "1:10 as default is an empty list"],
   ["default: [public]", "1:11 as a credential is not a mapping of keys"],
   ["default:\n  - comunity: x", '2:5 as a credential has no key "comunity"', 'did you mean "community"?'],
-  ["default: [{hunter2secret}]", "1:12 as a credential has a key that is not known"],
+  ["default: [{hunter2secret}]", "1:12 as a credential has an unknown key"],
   ["default: [{name: x}]", "1:11 as community or user is missing"],
   ["default: [{community: }]", "1:23 as the community is empty"],
   [
     "default: [{community: {hunter2secret}}]",
-    "1:24 as the community has a key that is not known",
+    "1:24 as the community has an unknown key",
     "the keys are env, file, credential",
   ],
   ["default: [{community: {}}]", '1:23 as the community needs one of "env", "file" and "credential"'],
@@ -127,8 +127,8 @@ const mistakes: [text: string, message: string, hint?: string][] = [
     "default: [{community: {env: LONG, file: /key}}]",
     '1:23 as the community needs one of "env", "file" and "credential"',
   ],
-  ["default: [{community: x, user: y}]", '1:32 as "user" does not go with "community"'],
-  ["default: [{user: x, versions: [1]}]", '1:31 as "versions" does not go with "user"'],
+  ["default: [{community: x, user: y}]", '1:32 as "user" is not valid with "community"'],
+  ["default: [{user: x, versions: [1]}]", '1:31 as "versions" is not valid with "user"'],
   [
     "default: [{community: x, versions: [3]}]",
     '1:37 as the version is not known: current value is "3"',
@@ -150,15 +150,15 @@ const mistakes: [text: string, message: string, hint?: string][] = [
     '1:54 as the key is not in the environment: current value is "SNMP_GONE"',
     "set SNMP_GONE before the start",
   ],
-  ["default: [{user: x, auth: {protocol: md5, key: {env: EMPTY}}}]", "1:48 as the key is empty where it comes from"],
-  ["default: [{community: {env: LINES}}]", "1:23 as the community is more than one line where it comes from"],
+  ["default: [{user: x, auth: {protocol: md5, key: {env: EMPTY}}}]", "1:48 as the key is empty at its source"],
+  ["default: [{community: {env: LINES}}]", "1:23 as the community has more than one line at its source"],
   [
     "default: [{community: {file: /gone}}]",
     '1:30 as the community cannot be read from its file (No such file): current value is "/gone"',
   ],
   [
     "default: [{user: x, priv: {protocol: aes128, key: eight888}}]",
-    '1:27 as "priv" needs "auth" beside it',
+    '1:27 as "priv" requires "auth"',
     "USM has no privacy without authentication",
   ],
   [
@@ -204,7 +204,7 @@ const mistakes: [text: string, message: string, hint?: string][] = [
   ["default: [{community: !hunter2secret}]", "1:23 as a text that starts with ! is not in quotes"],
   ["default: [{community: @hunter2secret}]", "1:23 as a text that starts with @, ` or % is not in quotes"],
   ["default: [{community: 'hunter2secret}]", "1:39 as a quote or bracket is not closed"],
-  ["default: [{community: x, community: y}]", "1:26 as the same key stands here twice"],
+  ["default: [{community: x, community: y}]", "1:26 as the same key is here twice"],
 ];
 for (const [text, message, hint] of mistakes) {
   Deno.test(`parseCredentials() points at the mistake in ${JSON.stringify(text)}`, async () => {

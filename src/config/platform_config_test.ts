@@ -172,7 +172,7 @@ const refused: [why: string, document: PlatformDocument, sentence: RegExp][] = [
   ],
   ["a site without a name", { sites: [siteOf({ name: "" })] }, /its name is empty/],
   ["a name that forges a line", { sites: [siteOf({ name: "a\nb" })] }, /visible characters: current value is "a\\nb"/],
-  ["a new site with nothing", { sites: [siteOf({ name: "b" })] }, /the policy leaves nothing of it/],
+  ["a new site with nothing", { sites: [siteOf({ name: "b" })] }, /the policy excludes all of it/],
   ["a field that is none", { maskedFields: ["locaton"] }, /not one of address.*current value is "locaton"/],
   ["a pace too fast", { pollIntervalSeconds: 29 }, /poll\.interval as it is not from 30s to 24h: current value is 29s/],
   ["a status too often", { schedule: { statusIntervalSeconds: 59, allowedHours: [] } }, /schedule\.statusEvery/],

@@ -89,7 +89,7 @@ function siteName(asked: PlatformSite, seen: Set<string>, notes: PlatformNotes):
   try {
     if (asked.name === "") throw new ValueSyntaxError("is empty");
     const name = siteNameField.parse(asked.name);
-    if (seen.has(name)) throw new ValueSyntaxError("stands in the document twice");
+    if (seen.has(name)) throw new ValueSyntaxError("occurs twice in the document");
     seen.add(name);
     return name;
   } catch (error) {
@@ -163,7 +163,7 @@ function applyRate(
 }
 
 function reasonAgainstSite(site: SiteConfig, maxAddresses: number): string | undefined {
-  if (site.ranges.length === 0 && site.hosts.length === 0) return "the policy leaves nothing of it";
+  if (site.ranges.length === 0 && site.hosts.length === 0) return "the policy excludes all of it";
   const ranges = rangesOfSite(site);
   if (site.hosts.length === 0 && ranges.length === 0) return "everything of it is excluded";
   return maybeTooLarge(ranges, maxAddresses);

@@ -59,7 +59,7 @@ function endpointField(rootDomain: string): Field<Endpoint> {
     read(value, what, onMistake) {
       // None of the text is shown, as it may hold a password.
       if (!readYamlText(value, what).includes("@")) return field.read(value, what, onMistake);
-      throw yamlError(value, `${what} holds a user or password`, "write host:port; the agent shows its certificate");
+      throw yamlError(value, `${what} contains a user or password`, "write host:port; the agent shows its certificate");
     },
   };
 }
@@ -74,16 +74,18 @@ function certificateField(reader: ConfigReader): Field<NonNullable<PlatformConfi
         pem = reader.readFile(file);
       } catch (cause) {
         const reason = `${what} cannot be read (${messageOf(cause)}): ${found}`;
-        throw yamlError(value, reason, "check the path and who may read it", { cause });
+        throw yamlError(value, reason, "check the path and its permissions", { cause });
       }
       const certificates = pem.match(/-----BEGIN CERTIFICATE-----(?:[^-]|-(?!----END))*-----END CERTIFICATE-----/g) ??
         [];
       if (certificates.length === 0) {
-        throw yamlError(value, `${what} holds no certificate: ${found}`, "it must be PEM, with BEGIN CERTIFICATE");
+        throw yamlError(value, `${what} contains no certificate: ${found}`, "it must be PEM, with BEGIN CERTIFICATE");
       }
       const damaged = certificates.findIndex((certificate) => !isCertificate(certificate));
       if (damaged < 0) return { file, pem };
-      const reason = `${what} holds a damaged certificate, number ${damaged + 1} of ${certificates.length}: ${found}`;
+      const reason = `${what} contains a damaged certificate, number ${
+        damaged + 1
+      } of ${certificates.length}: ${found}`;
       throw yamlError(value, reason, "copy the file again");
     },
     show: (ca) => ca.file,
@@ -119,7 +121,7 @@ export function readProxy(reader: ConfigReader, value: YamlValue | undefined): P
   for (const [key, other] of [["user", "password"], ["password", "user"]] as const) {
     const at = section.value(key);
     if (at === undefined || section.value(other) !== undefined) continue;
-    reader.mistakes.push(yamlError(at, `proxy.${key} needs proxy.${other} beside it`, "Basic authentication has both"));
+    reader.mistakes.push(yamlError(at, `proxy.${key} requires proxy.${other}`, "Basic authentication has both"));
   }
   return {
     ...address,
@@ -139,14 +141,14 @@ const proxyKeys = ["url", "user", "password", "noProxy"] as const;
 function readProxyUrl(value: YamlValue, what: string): { host: string; port: number } {
   const text = readYamlText(value, what);
   if (text.includes("@")) {
-    throw yamlError(value, `${what} holds a user or password`, "write them as proxy.user and proxy.password");
+    throw yamlError(value, `${what} contains a user or password`, "write them as proxy.user and proxy.password");
   }
   const [, scheme = "http", host, bracketed, port] =
     /^(?:([a-z0-9+.-]+):\/\/)?(?:([^:/[\]?#\s]+)|\[([0-9a-f:.]+)\])(?::(\d+))?\/?$/i.exec(text) ?? [];
   const name = host ?? bracketed;
   if (name === undefined) throw yamlError(value, `${what} is not a URL`, "such as http://proxy.example.com:3128");
   if (scheme.toLowerCase() !== "http") {
-    const hint = `write http://${name}:PORT; what goes through the proxy is encrypted all the same`;
+    const hint = `write http://${name}:PORT; the connection through it is encrypted anyway`;
     throw yamlError(value, `${what} is not an HTTP proxy: current value is "${scheme}"`, hint);
   }
   if (port === undefined) return { host: name, port: defaultProxyPort };
@@ -175,7 +177,7 @@ function besidePassword<T>(field: TextField<T>): TextField<T> {
 
 function parseUser(text: string): string {
   // RFC 7617 section 2.
-  if (text.includes(":")) throw new ValueSyntaxError("holds a colon, which Basic authentication cannot send");
+  if (text.includes(":")) throw new ValueSyntaxError("contains a colon, which Basic authentication cannot send");
   return text;
 }
 

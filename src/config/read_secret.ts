@@ -24,8 +24,8 @@ export function readSecret(value: YamlValue, what: string, sources: SecretSource
     );
   }
   const secret = secretOf(from[kind]!, { kind, what }, sources);
-  if (secret === "") throw yamlError(value, `${what} is empty where it comes from`);
-  if (/[\r\n]/.test(secret)) throw yamlError(value, `${what} is more than one line where it comes from`);
+  if (secret === "") throw yamlError(value, `${what} is empty at its source`);
+  if (/[\r\n]/.test(secret)) throw yamlError(value, `${what} has more than one line at its source`);
   return new Secret(secret);
 }
 
@@ -39,13 +39,13 @@ function secretOf(
     const secret = sources.env(name);
     if (secret !== undefined) return secret;
     if (!/^(OPENDCA|SNMP)_/.test(name)) {
-      const reason = `${what} may not be read from this variable of the environment: current value is "${name}"`;
-      throw yamlError(value, reason, "begin its name with SNMP_ or OPENDCA_: no others are readable");
+      const reason = `${what} may not be read from this environment variable: current value is "${name}"`;
+      throw yamlError(value, reason, "use a name that begins with SNMP_ or OPENDCA_: others are not readable");
     }
     const reason = `${what} is not in the environment: current value is "${name}"`;
     throw yamlError(value, reason, `set ${name} before the start`);
   }
-  if (kind === "file") return textOf(value, { path: name, what, hint: "check the path and who may read it" }, sources);
+  if (kind === "file") return textOf(value, { path: name, what, hint: "check the path and its permissions" }, sources);
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) {
     throw yamlError(value, `a credential is a name without slashes: current value is "${name}"`);
   }
@@ -53,7 +53,7 @@ function secretOf(
   // Set by systemd for a unit that has credentials, see systemd.exec(5).
   const directory = sources.env("CREDENTIALS_DIRECTORY");
   if (directory === undefined) {
-    throw yamlError(value, `${what} is not there, since systemd gives this process no credentials`, hint);
+    throw yamlError(value, `${what} is missing, as systemd gives this process no credentials`, hint);
   }
   return textOf(value, { path: `${directory}/${name}`, what, hint }, sources);
 }

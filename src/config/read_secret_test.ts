@@ -30,13 +30,13 @@ for (const [yaml, want] of good) {
 
 const bad: [yaml: string, message: RegExp, hint?: RegExp][] = [
   ["{ env: SNMP_GONE }", /f:1:8 as it is not in the environment: current value is "SNMP_GONE"/, /set SNMP_GONE/],
-  ["{ env: HOME }", /may not be read from this variable of the environment: current value is "HOME"/, /with SNMP_ or/],
+  ["{ env: HOME }", /may not be read from this environment variable: current value is "HOME"/, /with SNMP_ or/],
   ["{ file: /gone }", /cannot be read from its file \(No such file\): current value is "\/gone"/],
   ["{ file: /two }", /more than one line/],
   ["{ credential: gone }", /cannot be read/, /LoadCredential=gone:/],
   ["{ credential: ../../etc/shadow }", /a name without slashes/],
   ["{ env: KEY, file: /key }", /needs one of/],
-  ["{ hunter2: x }", /has a key that is not known/, /env, file, credential/],
+  ["{ hunter2: x }", /has an unknown key/, /env, file, credential/],
   ["[hunter2]", /not a mapping/],
 ];
 for (const [yaml, message, hint] of bad) {

@@ -72,7 +72,8 @@ function readSite(
   const site = { name, ranges, hosts, exclude, port, credentials, schedule, ratePerSecond };
   const reason = maybeTooLarge(rangesOfSite(site), base.limits.maxAddresses);
   if (reason !== undefined) {
-    const hint = "divide it or raise limits.maxAddresses; of IPv6 name the printers, a network is too large to sweep";
+    const hint =
+      "divide it or raise limits.maxAddresses; for IPv6 list the printers, as a network is too large to scan";
     reader.mistakes.push(yamlError(section.value("ranges") ?? value, `${path} is too large: ${reason}`, hint));
   }
   return { site, section };
@@ -100,7 +101,7 @@ function refuseClash(reader: ConfigReader, before: ReadSite[], { site, section }
     reader.mistakes.push(
       yamlError(
         ranges,
-        `${section.path} and the site "${other.name}" both hold ${text}`,
+        `${section.path} and the site "${other.name}" both contain ${text}`,
         `exclude it from one of them`,
       ),
     );

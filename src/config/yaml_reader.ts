@@ -33,13 +33,13 @@ interface YamlFile {
 
 const syntaxReasons: Readonly<Record<string, string>> = {
   BAD_INDENT: "its indentation does not fit the lines above",
-  TAB_AS_INDENT: "it is indented by a tab",
-  DUPLICATE_KEY: "the same key stands here twice",
+  TAB_AS_INDENT: "it is indented with a tab",
+  DUPLICATE_KEY: "the same key is here twice",
   MISSING_CHAR: "a quote or bracket is not closed",
   BAD_ALIAS: "a text that starts with * or & is not in quotes",
   TAG_RESOLVE_FAILED: "a text that starts with ! is not in quotes",
   BAD_SCALAR_START: "a text that starts with @, ` or % is not in quotes",
-  MULTIPLE_DOCS: "the file holds more than one document",
+  MULTIPLE_DOCS: "the file contains more than one document",
 };
 
 /** Throws `YamlMistake` for text that is not YAML; with `onMistake` there is a value to read on with even then. */
@@ -57,7 +57,7 @@ export function parseYaml(text: string, name: string, onMistake: MistakeListener
   const broken = text.indexOf("\ufffd");
   if (broken >= 0) {
     onMistake(
-      yamlError({ file, node: null, offset: broken }, "it is not UTF-8", "save the file with the encoding UTF-8"),
+      yamlError({ file, node: null, offset: broken }, "it is not UTF-8", "save the file as UTF-8"),
     );
   }
   let lastLine = 0;
@@ -125,7 +125,7 @@ export function readYamlMap<K extends string>(
       const shown = nearest !== undefined || !options.keysMayBeSecret;
       const mistake = yamlError(
         at,
-        shown ? `${what} has no key "${name}"` : `${what} has a key that is not known`,
+        shown ? `${what} has no key "${name}"` : `${what} has an unknown key`,
         nearest ? `did you mean "${nearest}"?` : `the keys are ${known.join(", ")}`,
       );
       (options.onMistake ?? rethrow)(mistake);

@@ -27,7 +27,11 @@ export async function checkConfiguration(
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     if (printer !== null && !configIsNamed && isOutOfReach(error.cause)) {
-      const step = skippedStep("configuration", configFile, "not there for this user, so only the printer is asked");
+      const step = skippedStep(
+        "configuration",
+        configFile,
+        "not readable for this user, so only the printer is tested",
+      );
       return { config: null, step, printerOnly: true };
     }
     const mistakes = error instanceof ConfigMistakesError ? error.mistakes : [error];
@@ -53,7 +57,7 @@ function isOutOfReach(cause: unknown): boolean {
 function summaryOf({ sites, platform, proxy }: AgentConfig): string {
   const where = platform.endpoints.map(({ host, port }) => formatEndpoint(host, port)).join(", ");
   const through = proxy === null ? "" : ` through the proxy ${formatEndpoint(proxy.host, proxy.port)}`;
-  return `good, ${sites.length} ${sites.length === 1 ? "site" : "sites"}, reports to ${where}${through}`;
+  return `valid, ${sites.length} ${sites.length === 1 ? "site" : "sites"}, reports to ${where}${through}`;
 }
 
 async function withPlatform(

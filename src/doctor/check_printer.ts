@@ -49,8 +49,8 @@ export async function checkPrinter(
   if (allowed === "excluded") {
     return failed("not asked", {
       name: "printer-excluded",
-      message: `Cannot ask ${text} as the policy of this machine excludes it`,
-      advice: "take it out of policy.exclude in agent.yaml, if it may be read",
+      message: `Cannot ask ${text} as policy.exclude excludes it`,
+      advice: "remove it from policy.exclude in agent.yaml, if it may be read",
       exitCode: 77,
     });
   }

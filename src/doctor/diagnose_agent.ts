@@ -66,8 +66,8 @@ function ofState(seen: Known, stateDirectory: string, now: Date): { detail: stri
     return what === undefined ? [] : [{
       name: fault,
       severity: "warning",
-      message: `Cannot trust the activation in "${stateDirectory}" by itself: ${what}`,
-      advice: "leave the state directory to the agent; nothing is lost by this",
+      message: `Cannot trust the activation in "${stateDirectory}" on its own: ${what}`,
+      advice: "leave the state directory to the agent; nothing is lost",
       exitCode: 77,
     }];
   });
@@ -86,7 +86,7 @@ function ofCertificate(
   if (certificate === null) {
     return failed("no certificate", {
       name: "certificate-missing",
-      message: `Cannot use the activation as "${stateDirectory}" holds no certificate for its key`,
+      message: `Cannot use the activation as "${stateDirectory}" contains no certificate for its key`,
       advice: again,
     });
   }
@@ -94,8 +94,8 @@ function ofCertificate(
   if (now > notAfter) {
     return failed("expired", {
       name: "certificate-expired",
-      message: `Cannot use the certificate of this agent as it ended at ${notAfter.toISOString()}`,
-      advice: `${again}; if that time has not come yet, set the clock of this machine`,
+      message: `Cannot use the certificate of this agent as it expired at ${notAfter.toISOString()}`,
+      advice: `${again}; if that is in the future, set the clock of this machine`,
     });
   }
   if (refusal !== null && refusal !== "accepted") return failed("refused by the platform", refusal);
@@ -104,15 +104,15 @@ function ofCertificate(
     warnings.push({
       name: "certificate-ends-soon",
       severity: "warning",
-      message: `Cannot go on for long with the certificate of this agent as it ends in ${durationText(leftMs)}`,
-      advice: "see in the log why it was not renewed, or start opendca run",
+      message: `Cannot use the certificate of this agent much longer as it expires in ${durationText(leftMs)}`,
+      advice: "see renewalFailed in the log, or start opendca run",
       exitCode: 77,
     });
   }
   const accepted = refusal === "accepted" ? "accepted by the platform, " : "";
   const place = [state.customer, state.site].filter((part) => part !== null).join(", ");
   return {
-    detail: `${place === "" ? "activated" : `activated for ${place}`}, certificate ${accepted}good until ` +
+    detail: `${place === "" ? "activated" : `activated for ${place}`}, certificate ${accepted}valid until ` +
       notAfter.toISOString().slice(0, 10),
     faults: warnings,
   };
@@ -127,7 +127,7 @@ function notActivated(stateDirectory: string): DoctorFault {
   return {
     name: "not-activated",
     severity: "warning",
-    message: `Cannot run as an agent yet as "${stateDirectory}" holds no activation`,
+    message: `Cannot run as an agent yet as "${stateDirectory}" contains no activation`,
     advice: "opendca activate CODE",
     exitCode: 77,
   };

@@ -26,13 +26,13 @@ export function diagnoseDisk(seen: DiskObservation, now: Date): { detail: string
   const { stateDirectory, freeBytes } = seen;
   const free = freeBytes === null ? "" : `, ${sizeText(freeBytes)} free`;
   if (seen.kind === "absent") {
-    return { detail: `does not exist yet${free}; opendca activate makes it`, faults: [] };
+    return { detail: `does not exist yet${free}; opendca activate creates it`, faults: [] };
   }
   if (seen.kind === "other") {
     return failed("no directory", {
       name: "state-no-directory",
       message: `Cannot use "${stateDirectory}" as the state directory: it is a file`,
-      advice: "move it away, or name another place with stateDirectory: in agent.yaml",
+      advice: "move it, or use another directory with stateDirectory: in agent.yaml",
       exitCode: 78,
     });
   }
@@ -51,7 +51,7 @@ function writeFault(
       return {
         name: "disk-full",
         message: `${cannot} as the disk is full`,
-        advice: "make room on the disk: new readings are refused until then, what is spooled is kept",
+        advice: "free disk space: new readings are refused until then, what is spooled is kept",
         exitCode: 69,
       };
     case "readOnly":
@@ -83,8 +83,8 @@ function ofSpace(stateDirectory: string, freeBytes: number | null): DoctorFault[
   return [{
     name: "disk-nearly-full",
     severity: "warning",
-    message: `Cannot spool for long in "${stateDirectory}" as only ${sizeText(freeBytes)} are free`,
-    advice: "make room on the disk",
+    message: `Cannot store readings for long in "${stateDirectory}" as only ${sizeText(freeBytes)} are free`,
+    advice: "free disk space",
     exitCode: 69,
   }];
 }
@@ -103,12 +103,13 @@ function ofSpool(stateDirectory: string, spool: SpoolObservation): DoctorFault[]
       name: "spool-damaged",
       severity: "failed",
       message: `Cannot read all of the spool ${path}: ${spool.message}`,
-      advice: "start opendca run, which sets the damaged file aside and keeps what can be read; then check the disk",
+      advice:
+        "start opendca run, which quarantines the damaged file and keeps the readable records; then check the disk",
       exitCode: 69,
     }];
   }
   if (spool.kind === "unread") {
-    return [warning("spool-unread", `Cannot look at the spool ${path}: ${spool.message}`, "run as the agent's user")];
+    return [warning("spool-unread", `Cannot open the spool ${path}: ${spool.message}`, "run as the agent's user")];
   }
   if (spool.kind === "absent") return [];
   const { quarantinedRecords, dropped } = spool.stats;
@@ -123,8 +124,10 @@ function ofSpool(stateDirectory: string, spool: SpoolObservation): DoctorFault[]
   if (dropped.meters + dropped.lastMeters > 0) {
     faults.push(warning(
       "spool-dropped",
-      `Cannot bring back ${dropped.meters + dropped.lastMeters} meter readings that did not fit into the spool ${path}`,
-      "raise limits.spool in agent.yaml, and see why the platform was away for so long",
+      `Cannot restore ${
+        dropped.meters + dropped.lastMeters
+      } meter readings that were dropped from the full spool ${path}`,
+      "raise limits.spool in agent.yaml, and find out why the platform was unreachable for so long",
     ));
   }
   return faults;
@@ -135,7 +138,7 @@ function spoolText(spool: SpoolObservation, now: Date): string {
   const { depth, oldestObservedAt } = spool.stats;
   if (depth === 0 || oldestObservedAt === null) return "spool empty";
   const age = durationText(Math.max(0, now.getTime() - oldestObservedAt.getTime()));
-  return `spool sound with ${depth} ${depth === 1 ? "record" : "records"}, the oldest ${age} old`;
+  return `spool intact with ${depth} ${depth === 1 ? "record" : "records"}, the oldest ${age} old`;
 }
 
 function failed(detail: string, fault: Omit<DoctorFault, "severity">) {

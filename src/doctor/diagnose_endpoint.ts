@@ -54,7 +54,7 @@ export function diagnoseEndpoint(
     if (index < atIndex) return judgedStep(name, subject, { detail: detailOf(name, report), faults: [] });
     if (index > atIndex) return skippedStep(name, subject, `not tried as ${at} failed`);
     if (fault!.name === "clock-wrong") {
-      return skippedStep(name, subject, "the certificate cannot be judged by a wrong clock");
+      return skippedStep(name, subject, "the certificate cannot be checked with a wrong clock");
     }
     const faults = [doctorFault(fault!, context.another ? "warning" : "failed")];
     return judgedStep(name, subject, { detail: report.error?.message ?? faults[0]!.message, faults });
@@ -76,7 +76,7 @@ export function diagnoseClock(reports: readonly ProbeReport[], context: Endpoint
   if (reports.some(({ certificate }) => certificate !== null)) {
     return judgedStep("clock", null, { detail: "within the validity of the platform's certificate", faults: [] });
   }
-  return skippedStep("clock", null, "nothing was reached that tells the time");
+  return skippedStep("clock", null, "nothing that reports the time was reached");
 }
 
 function comparedClock({ host, port, peerTime }: ProbeReport, now: Date): DoctorStep {
@@ -109,9 +109,9 @@ function doctorFault({ name, message, advice }: TransportFault, severity: Doctor
 }
 
 function detailOf(name: StepName, report: ProbeReport): string {
-  if (name === "proxy" && report.proxy === null) return "none on the way";
+  if (name === "proxy" && report.proxy === null) return "no proxy";
   const { detail, durationMs } = report.steps.find((step) => step.name === name) ?? { detail: "", durationMs: 0 };
-  if (name === "tls" && report.failed === "tls") return "the handshake ends where HTTP/2 is asked for";
+  if (name === "tls" && report.failed === "tls") return "the handshake fails when HTTP/2 is requested";
   const through = report.proxy === null || !(name === "dns" || name === "tcp") ? "" : `the proxy ${report.proxy}: `;
   return `${through}${detail}, ${durationMs} ms`;
 }

@@ -37,13 +37,13 @@ export function diagnosePermissions(seen: PermissionsObservation): { detail: str
       advice: "use the executable as it is, or deno task opendca, which grants them",
     });
   }
-  if (directory === null) return { detail: `runs as ${who}; nothing to look at yet`, faults: [] };
+  if (directory === null) return { detail: `runs as ${who}; no files yet`, faults: [] };
   if (seen.listError !== null) {
     const owner = directory.uid === null ? "the agent's user" : `user ${directory.uid}`;
     return failed(`runs as ${who}`, {
       name: "state-not-permitted",
-      message: `Cannot look into "${stateDirectory}" as ${who}: ${seen.listError}`,
-      advice: `run as ${owner}, whose it is, or as root: sudo opendca doctor`,
+      message: `Cannot list "${stateDirectory}" as ${who}: ${seen.listError}`,
+      advice: `run as ${owner}, its owner, or as root: sudo opendca doctor`,
     });
   }
   const foreign = files.filter(({ uid }) => uid !== null && directory.uid !== 0 && uid !== directory.uid);
@@ -53,7 +53,8 @@ export function diagnosePermissions(seen: PermissionsObservation): { detail: str
     faults.push({
       name: "foreign-files",
       severity: "failed",
-      message: `Cannot run as user ${directory.uid}, whose "${stateDirectory}" is, as other users own ${names} in it`,
+      message:
+        `Cannot run as user ${directory.uid}, the owner of "${stateDirectory}", as other users own ${names} in it`,
       advice: `chown -R ${directory.uid} "${stateDirectory}"; then run opendca as that user only`,
       exitCode: 77,
     });

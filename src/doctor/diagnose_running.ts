@@ -27,7 +27,7 @@ export function diagnoseRunning(
 }
 
 function faultOf({ code, message, advice, about, count = 1 }: Finding, { runs }: { runs: boolean }): DoctorFault {
-  const when = about !== "fault" ? "" : runs ? "The running agent says: " : "The agent said when it ran last: ";
+  const when = about !== "fault" ? "" : runs ? "The running agent reports: " : "The agent last reported: ";
   const times = count > 1 ? ` (${count} times)` : "";
   const sentence = when === "" ? message[0]!.toUpperCase() + message.slice(1) : when + message;
   return { name: code, severity: "warning", message: `${sentence}${times}`, advice, exitCode: 69 };

@@ -115,8 +115,8 @@ function ofViews(
       }
       return [{
         name: "empty-view",
-        message: `Cannot read ${target} with "${name}": it is right, but the device shows nothing to it`,
-        advice: "let it read the whole MIB on the printer, from 1.3.6.1 on",
+        message: `Cannot read ${target} with "${name}": it is valid, but the device shows it nothing`,
+        advice: "let it read the whole MIB on the printer, from 1.3.6.1",
         exitCode: 77,
       }];
     }
@@ -127,7 +127,7 @@ function ofViews(
     return [{
       name: "limited-view",
       message: `Cannot read all of ${target} with "${name}": it ${viewWords[shown.view]}${another}`,
-      advice: `let it read the whole MIB on the printer, from 1.3.6.1 on${exempt}`,
+      advice: `let it read the whole MIB on the printer, from 1.3.6.1${exempt}`,
       exitCode: 77,
     }];
   });
@@ -148,7 +148,7 @@ function ofCommunities(
       name: "community-refused",
       message: `Cannot read ${target} with "${name}": ${message}`,
       advice:
-        "let this community read the whole MIB on the printer: it is known there, but not let to the system group",
+        "let this community read the whole MIB on the printer: it is known there, but may not read the system group",
       exitCode: 77,
     }));
   }
@@ -159,11 +159,11 @@ function ofCommunities(
   if (anotherWorks || engineId !== null) {
     return [{
       name: "community-silent",
-      message: `Cannot read ${target} by ${versions} with ${names}: the device is there ` +
-        `${anotherWorks ? "" : "and answers SNMPv3, "}but is silent to it`,
+      message: `Cannot read ${target} by ${versions} with ${names}: the device ` +
+        `${anotherWorks ? "answers another credential" : "answers SNMPv3"}, but not these requests`,
       advice:
         `check the community on the printer, and that ${versions} is on there and open to this machine's address: ` +
-        "silence does not say which of these it is" + (anotherWorks ? "" : "; or give an SNMPv3 user"),
+        "the silence does not tell which is wrong" + (anotherWorks ? "" : "; or give an SNMPv3 user"),
       exitCode: 77,
     }];
   }
@@ -172,7 +172,7 @@ function ofCommunities(
     message: `Cannot reach ${target} over SNMP: silent to ${names} by ${versions}, and no SNMPv3 engine answers`,
     advice:
       "check that the printer is on, has this address, and has SNMP on and open to this machine's address, and that " +
-      "no firewall is between; a wrong community looks the same, as it is never answered",
+      "no firewall is in between; a wrong community looks the same, as it gets no answer",
     exitCode: 69,
   }];
 }
@@ -183,7 +183,7 @@ function noEngine({ target, engineId }: SnmpObservations): Fault {
     return {
       name: "no-credential",
       message: `Cannot read ${target} as an SNMPv3 engine answers and no credential is configured for it`,
-      advice: "give a user in the file of --credentials, or in agent.yaml",
+      advice: "configure a user in the file of --credentials, or in agent.yaml",
       exitCode: 78,
     };
   }
@@ -192,7 +192,7 @@ function noEngine({ target, engineId }: SnmpObservations): Fault {
     message: `Cannot reach ${target} over SNMP: no SNMPv3 engine answers, which needs no user or password`,
     advice:
       "check that the printer is on, has this address, and has SNMPv3 on and open to this machine's address, and " +
-      "that no firewall is between",
+      "that no firewall is in between",
     exitCode: 69,
   };
 }

@@ -107,7 +107,7 @@ const permissions: { name: string; seen: Partial<PermissionsObservation>; want: 
     name: "another user",
     seen: { userId: 1000, files: [], listError: "Permission denied" },
     want: ["failed state-not-permitted"],
-    says: /Cannot look into "\/s" as user 1000/,
+    says: /Cannot list "\/s" as user 1000/,
   },
   {
     name: "a runtime without network",

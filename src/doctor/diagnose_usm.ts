@@ -20,7 +20,7 @@ export function diagnoseUsm(seen: UsmObservation, target: string): Fault {
     return say(
       "unknown-user",
       `the device knows no SNMPv3 user "${user}"`,
-      "check the user name on the printer, letter by letter and case by case, or make the user there",
+      "check the user name on the printer, including upper and lower case, or create the user there",
     );
   }
   const context = ofContext(seen, say);
@@ -41,7 +41,7 @@ export function diagnoseUsm(seen: UsmObservation, target: string): Fault {
   return ofPrivacy(seen, say) ??
     say(
       "signed-silent",
-      `the user "${user}" is known, but everything that is signed with ${auth} stays without an answer`,
+      `the user "${user}" is known, but authenticated requests (${auth}) get no answer`,
       `check authentication and privacy of the user${
         orContext(seen)
       } on the printer: this device does not say which of ` +
@@ -65,7 +65,7 @@ function ofContext(seen: UsmObservation, say: Say): Fault | undefined {
   if (last?.kind === "refused" && defaultContext?.kind !== "answered") return undefined;
   return say(
     "wrong-context",
-    `user and keys of "${user}" are right, but the device shows nothing in the context "${context}"`,
+    `user and keys of "${user}" are valid, but the device shows nothing in the context "${context}"`,
     defaultContext?.kind === "answered" && defaultContext.empty !== true
       ? "leave context out of the credential: the device answers without it"
       : "check the context on the printer, letter by letter: without one the device lets this user read nothing",
@@ -80,14 +80,14 @@ function ofEngine(probe: SnmpOutcome | null): [name: string, why: string, advice
     return [
       "engine-boots",
       `${usmReasons.bootsAtMaximum} (RFC 3414 section 2.2.2)`,
-      "give the printer a new SNMPv3 engine id, or reset its SNMPv3 settings and make the user there again",
+      "give the printer a new SNMPv3 engine id, or reset its SNMPv3 settings and create the user there again",
     ];
   }
   if (isReport(probe, "notInTimeWindow")) {
     return [
       "engine-time",
       usmReasons.notInTimeWindow,
-      "restart the printer, and update its firmware if it comes back: its engine boots or time are not kept right",
+      "restart the printer, and update its firmware if it happens again: its engine boots or time are wrong",
     ];
   }
   if (isReport(probe, "unknownEngineId")) {
@@ -116,13 +116,15 @@ function ofUser(seen: UsmObservation, say: Say): Fault {
     return say(
       "level-too-low",
       `the user "${user}" is known, but may not read without authentication`,
-      "give auth, and priv if the printer asks for it, in the credential",
+      "add auth, and priv if the printer requires it, to the credential",
     );
   }
   return say(
     "unsigned-silent",
-    `an SNMPv3 engine answers, but stays silent to the user "${user}" without authentication`,
-    `check the user${orContext(seen)} on the printer, and whether it asks for authentication: this device does not say`,
+    `an SNMPv3 engine answers, but not to the user "${user}" without authentication`,
+    `check the user${
+      orContext(seen)
+    } on the printer, and whether it requires authentication: this device does not tell`,
   );
 }
 
@@ -131,15 +133,15 @@ function ofDigest({ user, auth, authWouldWork, swapped }: UsmObservation, say: S
   if (working !== undefined) {
     return say(
       "wrong-authentication-protocol",
-      `the authentication password of "${user}" is right, but the protocol is ${working} and not ${auth}`,
+      `the authentication password of "${user}" is valid, but the protocol is ${working} and not ${auth}`,
       `write protocol: ${working} under auth`,
     );
   }
   if (swapped) {
     return say(
       "swapped-passwords",
-      `the passwords for authentication and privacy of "${user}" are exchanged`,
-      "exchange the keys of auth and priv",
+      `the passwords for authentication and privacy of "${user}" are swapped`,
+      "swap the keys of auth and priv",
     );
   }
   return say(
@@ -154,21 +156,23 @@ function ofSigned(seen: UsmObservation, say: Say): Fault {
   if (authProbe?.kind === "refused") {
     return say(
       "level-too-low",
-      `user and authentication of "${user}" are right, but the device lets them read nothing without privacy`,
-      "give priv in the credential, or let the user read at level authNoPriv on the printer",
+      `user and authentication of "${user}" are valid, but the device lets them read nothing without privacy`,
+      "add priv to the credential, or let the user read at level authNoPriv on the printer",
     );
   }
   if (isReport(authProbe, "unsupportedSecurityLevel")) {
     return say(
       "level-unsupported",
       `the user "${user}" is known, but not at level authNoPriv: it has no authentication on the device, or privacy as well`,
-      "compare the user's level on the printer with the credential: give priv as well, or leave auth out",
+      "compare the user's level on the printer with the credential: add priv as well, or leave auth out",
     );
   }
   return say(
     "signed-silent",
-    `an SNMPv3 engine answers, but stays silent to what "${user}" signs`,
-    `check user, authentication${orContext(seen)} and whether the printer asks for privacy: this device does not say ` +
+    `an SNMPv3 engine answers, but not to authenticated requests of "${user}"`,
+    `check user, authentication${
+      orContext(seen)
+    } and whether the printer requires privacy: this device does not tell ` +
       "which it is",
   );
 }
@@ -180,14 +184,14 @@ function ofPrivacy(seen: UsmObservation, say: Say): Fault | undefined {
   if (outcome.kind === "refused") {
     return say(
       "no-access",
-      `user, authentication and privacy of "${user}" are right, but the device lets them read nothing`,
+      `user, authentication and privacy of "${user}" are valid, but the device lets them read nothing`,
       "give the user the right to read the whole MIB on the printer, and check the context of the credential",
     );
   }
   if (isReport(outcome, "unsupportedSecurityLevel")) {
     return say(
       "no-privacy",
-      `the user "${user}" and its authentication are right, but it has no privacy on the device`,
+      `the user "${user}" and its authentication are valid, but it has no privacy on the device`,
       "give the user a privacy password on the printer, or leave priv out of the credential",
     );
   }
@@ -195,7 +199,7 @@ function ofPrivacy(seen: UsmObservation, say: Say): Fault | undefined {
     return say(
       "went-silent",
       "the device answered to the user and its authentication, and then stopped answering at all",
-      "try again; it may have gone to sleep, been restarted, or keep out who asks too often",
+      "try again; it may have gone to sleep, restarted, or limited the requests",
       69,
     );
   }
@@ -204,7 +208,7 @@ function ofPrivacy(seen: UsmObservation, say: Say): Fault | undefined {
   if (working !== undefined) {
     return say(
       "wrong-privacy-protocol",
-      `the privacy password of "${user}" is right, but the protocol is ${working} and not ${given}`,
+      `the privacy password of "${user}" is valid, but the protocol is ${working} and not ${given}`,
       `write protocol: ${working} under priv`,
     );
   }
@@ -213,7 +217,7 @@ function ofPrivacy(seen: UsmObservation, say: Say): Fault | undefined {
   const orOther = isContextSeen ? "" : orContext(seen);
   return say(
     "wrong-privacy-password",
-    `user and authentication of "${user}" are right, but the privacy password is wrong (with ${given}, and with every ` +
+    `user and authentication of "${user}" are valid, but the privacy password is wrong (with ${given}, and with every ` +
       `other protocol)${orOther.replace(/,$/, "")}`,
     `check the key under priv${orOther} against the printer, letter by letter`,
   );

@@ -84,7 +84,7 @@ const waySteps: readonly StepName[] = ["clock", "dns", "tcp", "proxy", "tls", "h
 
 function withoutConfiguration(): Way {
   return {
-    steps: waySteps.map((name) => skippedStep(name, null, "no good configuration says where the platform is")),
+    steps: waySteps.map((name) => skippedStep(name, null, "no valid configuration names the platform")),
     open: [],
   };
 }
@@ -97,7 +97,7 @@ async function walkToPlatform(
   const { clock } = parts;
   const { endpoints } = config.platform;
   const client = usableIdentity(found, clock.now());
-  await parts.onBusy(`walking to ${endpoints.map(({ host, port }) => formatEndpoint(host, port)).join(", ")}`);
+  await parts.onBusy(`testing ${endpoints.map(({ host, port }) => formatEndpoint(host, port)).join(", ")}`);
   const reports = await Promise.all(endpoints.map((endpoint) =>
     probeEndpoint(endpoint, {
       trust: config.platform,

@@ -102,7 +102,7 @@ function ofProbe(probe: ProbeReport, context: FailureContext): Verdict | undefin
 function ofName(probe: ProbeReport, message: string): Verdict {
   if (probe.proxy !== null) return ["proxy-unreachable", `the proxy's name cannot be found: ${message}`];
   if (probe.error?.code === "ENOTFOUND" || probe.error?.code === "ENODATA") return ["name-not-found", message];
-  return ["name-server-silent", `no DNS server tells its address: ${message}`];
+  return ["name-server-silent", `no DNS server answers: ${message}`];
 }
 
 function ofConnection(code: string | null, message: string): Verdict {
@@ -124,10 +124,10 @@ function ofCertificate(probe: ProbeReport, { now }: FailureContext): Verdict | u
   const { certificate, distrust } = probe;
   if (certificate === null || distrust === null) return undefined;
   const shown = `its certificate "${certificate.subject}" was issued by "${certificate.issuer}"`;
-  if (distrust === "OPENDCA_PIN_MISMATCH") return ["pin-mismatch", `no key that it shows is pinned; ${shown}`];
+  if (distrust === "OPENDCA_PIN_MISMATCH") return ["pin-mismatch", `none of its keys is pinned; ${shown}`];
   const early = now < certificate.notBefore, late = now > certificate.notAfter;
   if (early || late) {
-    const valid = `is good from ${certificate.notBefore.toISOString()} to ${certificate.notAfter.toISOString()}`;
+    const valid = `is valid from ${certificate.notBefore.toISOString()} to ${certificate.notAfter.toISOString()}`;
     const here = `the clock here says ${now.toISOString()}`;
     // The peer's own Date decides whose fault it is; a certificate from the future alone is a clock that is behind.
     const peer = probe.peerTime;
@@ -147,7 +147,7 @@ function ofCertificate(probe: ProbeReport, { now }: FailureContext): Verdict | u
   if (certificate.weakness !== null) return ["weak-certificate", `${shown}, and has ${certificate.weakness}`];
   if (!certificate.matchesName) return ["wrong-name", shown];
   if (isInspected(probe)) {
-    const trusting = probe.alpn === "h2" ? "" : "; it speaks no HTTP/2, so that to trust it would not be enough";
+    const trusting = probe.alpn === "h2" ? "" : "; it does not support HTTP/2, so trusting it would not be enough";
     return ["tls-inspected", `${shown}${trusting}`];
   }
   return ["unknown-authority", shown];
@@ -165,7 +165,7 @@ function isInspected({ certificate, expectedIssuers, alpn }: ProbeReport): boole
 function ofSession(probe: ProbeReport, context: FailureContext, message: string): Verdict | undefined {
   const { clientNotAfter, now } = context;
   const clientEnded: Verdict | undefined = clientNotAfter !== null && clientNotAfter < now
-    ? ["client-certificate-expired", `the certificate of this agent ended at ${clientNotAfter.toISOString()}`]
+    ? ["client-certificate-expired", `the certificate of this agent expired at ${clientNotAfter.toISOString()}`]
     : undefined;
   if (probe.failed === "tls") {
     if (probe.error?.code === "ECONNRESET" || probe.error?.code === "ETIMEDOUT") {
@@ -174,9 +174,9 @@ function ofSession(probe: ProbeReport, context: FailureContext, message: string)
     if (/no ?application ?protocol|alpn/i.test(message)) return ["http2-blocked", message];
     // The runtime's words where the key of a certificate is too weak to check the handshake with.
     if (/unable to verify/i.test(message)) {
-      return ["weak-certificate", `what it signs cannot be checked, as with an RSA key of 1024 bits: ${message}`];
+      return ["weak-certificate", `its signature cannot be checked, as with an RSA key of 1024 bits: ${message}`];
     }
-    if (/ProtocolVersion/.test(message)) return ["tls-failed", `it speaks no TLS 1.2 or newer: ${message}`];
+    if (/ProtocolVersion/.test(message)) return ["tls-failed", `it does not support TLS 1.2 or newer: ${message}`];
     if (/HandshakeFailure/.test(message)) return clientEnded ?? ["tls-failed", `no cipher in common: ${message}`];
     return clientEnded ?? ["tls-failed", message];
   }
@@ -185,6 +185,6 @@ function ofSession(probe: ProbeReport, context: FailureContext, message: string)
     if (/certificate|bad record|alert/i.test(message)) return clientEnded ?? ["client-certificate-refused", message];
     return clientEnded ?? ["http2-blocked", `${message}; its certificate was issued by "${probe.certificate?.issuer}"`];
   }
-  if (probe.failed === "grpc") return ["not-the-platform", `what answers is no gRPC service: ${message}`];
+  if (probe.failed === "grpc") return ["not-the-platform", `the peer is not a gRPC service: ${message}`];
   return clientEnded;
 }

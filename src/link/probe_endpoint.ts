@@ -60,7 +60,7 @@ export async function probeEndpoint(endpoint: Endpoint, options: ProbeOptions): 
         step(name, action, (result) => detail(result) + (name === "tls" ? `, ${issueOf(report)}` : "")),
     });
     await step("http2", async () => {
-      if (report.alpn !== "h2") throw new Error(`The protocol that was agreed on is ${report.alpn ?? "none"}`);
+      if (report.alpn !== "h2") throw new Error(`The negotiated protocol (ALPN) is ${report.alpn ?? "none"}`);
       const answer = await within(callHttp2(secure, `${host}:${port}`), { timeoutMs: stepTimeoutMs, signal });
       report.peerTime = answer.date ?? report.peerTime;
       report.grpc = answer.grpc;
@@ -128,7 +128,7 @@ function judgePeer(socket: TLSSocket, report: ProbeReport, { trust, now }: { tru
   report.alpn = typeof socket.alpnProtocol === "string" ? socket.alpnProtocol : null;
   // A certificate of another time is walked past, to ask what time it is there.
   if (report.distrust !== null && isOfNow(report.certificate, now)) {
-    throw Object.assign(new Error(`The certificate is not believed: ${report.distrust}`), { code: report.distrust });
+    throw Object.assign(new Error(`The certificate is not trusted: ${report.distrust}`), { code: report.distrust });
   }
 }
 

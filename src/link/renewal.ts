@@ -49,18 +49,20 @@ export async function renewCertificate(
   const isSound = certificates !== undefined && areCertificates([...certificates.chain, certificates.agentAuthority]);
   if (!isSound || facts === undefined || !facts.isForKey) {
     throw new UnavailableError(
-      "Cannot use the renewed certificate as it is not one for the agent's key",
-      "the agent tries again",
+      "Cannot use the renewed certificate as it is for another key",
+      "the agent retries",
     );
   }
   await files.write(certificates.chain, certificates.agentAuthority);
   const identity = await files.read();
-  if (identity === undefined) throw new UnavailableError("Cannot read the renewed certificate back", "check the disk");
+  if (identity === undefined) {
+    throw new UnavailableError("Cannot read the renewed certificate after writing it", "check the disk");
+  }
   try {
     await options.onRenewed(identity, signingPublicKey.length === 32 ? signingPublicKey.toString("base64") : null);
   } catch (cause) {
     // Whatever this machine refuses to keep, it is not the platform that has revoked the agent.
-    throw new UnavailableError(`Cannot keep what was renewed: ${messageOf(cause)}`, "the agent tries again", 0, {
+    throw new UnavailableError(`Cannot store the renewed certificate: ${messageOf(cause)}`, "the agent retries", 0, {
       cause,
     });
   }

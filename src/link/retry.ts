@@ -37,7 +37,7 @@ export function withTimeout<Q, A>(
     const end = new AbortController();
     const late = new UnavailableError(
       `Cannot finish the call within ${timeoutMs} ms`,
-      "the agent tries again by itself",
+      "the agent retries",
     );
     const timer = clock.sleep(timeoutMs, AbortSignal.any([end.signal, signal])).then(
       () => {

@@ -73,7 +73,7 @@ export function createFileSink(options: FileSinkOptions): LogSink {
       if (rest.length > 1) throw error;
       return 0;
     }
-    if (rest.length > 1) throw new Error("the disk takes no more");
+    if (rest.length > 1) throw new Error("the write failed as the disk is full");
     return 0;
   }
 

@@ -39,7 +39,7 @@ export function createStreamSink(
     write(record) {
       if (waiting >= maxWaiting) {
         lost++;
-        reason = "the reader does not keep up";
+        reason = "the reader is too slow";
         return;
       }
       waiting++;

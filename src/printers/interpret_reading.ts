@@ -70,9 +70,7 @@ function severalProblems(store: ObjectStore, { devices, silent }: ReturnType<typ
   const all = devices.length + silent.length;
   if (read === all) return [];
   const names = silent.slice(0, mostPrinters).map((device) => nameOfDevice(store, device)).join(", ");
-  const why = silent.length === 0
-    ? `no more than ${mostPrinters} are read of one address`
-    : `nothing is answered of ${names}`;
+  const why = silent.length === 0 ? `at most ${mostPrinters} are read per address` : `no answer for ${names}`;
   const message = `${all} printers are behind this address and only ${
     read === 1 ? "1 is" : `${read} are`
   } read: ${why}`;

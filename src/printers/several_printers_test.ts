@@ -96,7 +96,7 @@ Deno.test("interpretReadings() names the printers of which nothing is answered",
   assert.deepEqual(problems, [{
     code: "several-printers",
     message:
-      '3 printers are behind this address and only 1 is read: nothing is answered of "HP LaserJet 9000" (device 1), device 3',
+      '3 printers are behind this address and only 1 is read: no answer for "HP LaserJet 9000" (device 1), device 3',
   }]);
 });
 
@@ -120,7 +120,7 @@ Deno.test("interpretReadings() makes no more than sixteen printers of one addres
   assert.deepEqual(readings.map(({ deviceIndex }) => deviceIndex), Array.from({ length: 16 }, (_, i) => i + 1));
   assert.equal(
     readings[0]!.problems[0]!.message,
-    "40 printers are behind this address and only 16 are read: no more than 16 are read of one address",
+    "40 printers are behind this address and only 16 are read: at most 16 are read per address",
   );
 });
 

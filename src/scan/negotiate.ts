@@ -265,7 +265,7 @@ function mayBeContext(met: SnmpError | "nothing"): boolean {
 function contextWords(credential: Credential, without: WithoutContext | null): string {
   if (credential.kind !== "usm" || without === null || without === "silent") return "";
   const there = without === "answers" ? ", and it answers without it" : "";
-  return `; user and keys are right, so the context "${credential.context}" is wrong${there}`;
+  return `; user and keys are valid, so the context "${credential.context}" is wrong${there}`;
 }
 
 /** Agents answer a wrong privacy key or protocol with silence, so silence after the engine was discovered has a reason. */
@@ -282,7 +282,7 @@ function whyRefused(
   if (session.engineId() === null) return "no SNMPv3 engine answers";
   const orContext = credential.context === "" ? "" : ", or the context";
   if (credential.priv !== null) return `silent, so the privacy key or protocol is probably wrong${orContext}`;
-  return `silent, so the user's level is probably another one${orContext}`;
+  return `silent, so the user probably has another security level${orContext}`;
 }
 
 function noCredentialProblem({ target, community }: Found, seen: readonly CredentialSight[]): Problem {
@@ -313,7 +313,7 @@ function viewProblems(
     const message = `Cannot tell whether ${target.address} port ${target.port} is a printer: ${inWords(seen)}`;
     return [{ code: "limited-view", message }];
   }
-  if (!isAlone) return [{ code: "limited-view", message: `No credential shows all that is read: ${inWords(seen)}` }];
+  if (!isAlone) return [{ code: "limited-view", message: `No credential shows everything needed: ${inWords(seen)}` }];
   // Some printers have no Printer MIB, or no markers in it; and other errors than these have a reason of their own.
   const isOther = identified.problems.some(({ message }) => !/authorizationError|noAccess/i.test(message));
   if (view !== "system" || isOther) return [];

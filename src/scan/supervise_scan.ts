@@ -343,7 +343,7 @@ function replaceWorker(pool: ScanPool, worker: PoolWorker, why: string): void {
   worker.thread.terminate();
   addCounters(pool.counted, { ...worker.counters, reading: 0 });
   if (!worker.ready && ++pool.startFailures >= maxStartFailures) {
-    const hint = "see whether the machine allows more sockets and threads";
+    const hint = "check the machine's limits for sockets and threads";
     return pool.over.reject(new UnavailableError(`Cannot start a scanner worker: it ${why}`, hint));
   }
   for (const shard of worker.shards.values()) requeue(pool, shard, why);
@@ -360,7 +360,7 @@ function requeue({ request: { space, seed }, queue, done, findings }: ScanPool, 
   const { address, port } = targetAt(space, permute(index, space.size, seed));
   findings.problems.push({
     code: "worker-crash",
-    message: `Cannot scan ${address} port ${port} as the scanner ${why}, three times; the address was left out`,
+    message: `Cannot scan ${address} port ${port} as the scanner ${why}, three times; the address is skipped`,
     address,
   });
 }

@@ -94,7 +94,7 @@ function maybeSweepFinding(
   if (sweepMs === undefined) return undefined;
   const code = `sweep-too-long ${name}` as const;
   const share = isFound?.(code) ? overAt : 1;
-  const needs = `a sweep needs about ${roundDuration(sweepMs)}`;
+  const needs = `a discovery scan needs about ${roundDuration(sweepMs)}`;
   const every = `fullSweepEvery is ${formatDuration(schedule.fullSweepEveryMs)}`;
   if (windows === undefined) {
     if (sweepMs <= share * schedule.fullSweepEveryMs) return undefined;
@@ -107,9 +107,7 @@ function maybeSweepFinding(
   return {
     code,
     message: `The allowed hours are too short for the site "${name}": ${needs}, the longest window has ` +
-      `${
-        roundDuration(longest.hoursMs)
-      }; the sweep goes on in the next one and is complete after ${count} windows in ` +
+      `${roundDuration(longest.hoursMs)}; it continues in the next one and is complete after ${count} windows in ` +
       `${roundDuration(spanMs)}${late}`,
   };
 }
@@ -130,7 +128,7 @@ function maybeReadFinding(
   const limit = longestMs < schedule.statusEveryMs
     ? `the longest window of the allowed hours has ${roundDuration(longestMs)}`
     : `statusEvery is ${formatDuration(schedule.statusEveryMs)}`;
-  return { code, message: `The rate of the site "${name}" does not hold its intervals: ${reads}, ${limit}` };
+  return { code, message: `The rate of the site "${name}" is too low for its intervals: ${reads}, ${limit}` };
 }
 
 function longestOf(windows: readonly Window[]): Window {

@@ -30,9 +30,9 @@ function messagesOf(change: Change, isFound = false): string[] {
   return judgeCapacity(load, { nowMs: monday, isFound: () => isFound }).map(({ message }) => message);
 }
 
-const short = 'The allowed hours are too short for the site "hq": a sweep needs about';
-const goesOn = "the sweep goes on in the next one and is complete after";
-const slow = 'The rate of the site "hq" does not hold its intervals:';
+const short = 'The allowed hours are too short for the site "hq": a discovery scan needs about';
+const goesOn = "it continues in the next one and is complete after";
+const slow = 'The rate of the site "hq" is too low for its intervals:';
 const cases: [name: string, change: Change, want: string[]][] = [
   ["what is well", {}, []],
   ["a sweep that just fits", { allowedHours: [hoursOf("02:00-02:08")], sweepMs: 8 * minute - 1000 }, []],
@@ -53,7 +53,7 @@ const cases: [name: string, change: Change, want: string[]][] = [
     [`${short} 60 min, the longest window has 30 min; ${goesOn} 3 windows in 7 days`],
   ],
   ["no hours, and a sweep that takes longer than its interval", { sweepMs: 3 * day }, [
-    'The site "hq" is too large for its rate: a sweep needs about 3 days, and fullSweepEvery is 24h',
+    'The site "hq" is too large for its rate: a discovery scan needs about 3 days, and fullSweepEvery is 24h',
   ]],
   ["a sweep of which nothing is known", { sweepMs: undefined, allowedHours: [hoursOf("02:00-02:01")] }, []],
   ["a rate that is too low", { devices: 5000, readsPerMinute: 75 }, [

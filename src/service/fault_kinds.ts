@@ -18,7 +18,7 @@ export interface FaultKind {
 
 /** Long enough for whoever looks once a day. */
 const dayMs = 86_400_000;
-const tryEachStep = "opendca doctor tries each step to the platform";
+const tryEachStep = "opendca doctor tests each step to the platform";
 const askOperator = "report it to the platform's operator";
 const morePackets = "raise the rate of the site, widen its allowed hours, or split its ranges: see docs/schedule.md";
 
@@ -29,11 +29,11 @@ export const faultKinds = {
   "renewal-failed": { severity: "warning", advice: tryEachStep },
   "config-broken": {
     severity: "warning",
-    advice: "opendca config check names every mistake; until then the configuration before it is in use",
+    advice: "opendca config check names every mistake; until then the previous configuration is in effect",
     endEvent: "configRecovered",
   },
   "config-refused": { severity: "warning", advice: askOperator },
-  "clock-wrong": { severity: "warning", advice: "set the clock of this machine, or let it follow a time server" },
+  "clock-wrong": { severity: "warning", advice: "set the clock of this machine, or synchronise it (NTP)" },
   "batch-quarantined": {
     severity: "warning",
     advice: `${askOperator}: the records are kept, and are not sent again`,
@@ -42,33 +42,41 @@ export const faultKinds = {
   "epoch-begun": {
     severity: "warning",
     advice:
-      "nothing is lost and nothing counts twice; if it comes again, look for a second copy of the state directory",
+      "nothing is lost and nothing counts twice; if it happens again, look for a second copy of the state directory",
     lastsMs: dayMs,
   },
   "task-refused": {
     severity: "warning",
-    advice: "see policy: in agent.yaml, and ask the platform's operator what was wanted",
+    advice: "see policy: in agent.yaml, and ask the platform's operator about the task",
     lastsMs: dayMs,
   },
-  "task-unsaved": { severity: "warning", advice: "make room on the disk of the state directory" },
+  "task-unsaved": { severity: "warning", advice: "free disk space for the state directory" },
   "scan-failed": { severity: "warning", advice: "see scanFailed in the log" },
   unread: { severity: "warning", advice: "find out why its answer comes late, or through another address or port" },
-  "hosts": { severity: "warning", advice: "mend the name in agent.yaml or in the name server" },
+  "hosts": { severity: "warning", advice: "correct the name in agent.yaml or in the name server" },
   "neighbours": {
     severity: "warning",
-    advice: "raise net.ipv4.neigh.default.gc_thresh3 of this machine, or sweep the link in smaller ranges",
+    advice: "raise net.ipv4.neigh.default.gc_thresh3 of this machine, or scan the link in smaller ranges",
   },
   "hours-never": { severity: "warning", advice: "write other allowed hours in agent.yaml" },
   "sweep-too-long": { severity: "warning", advice: morePackets },
   "reads-too-slow": { severity: "warning", advice: morePackets },
   "capacity-more": { severity: "warning", advice: morePackets },
-  "runtime-untested": { severity: "warning", advice: "build the executable anew with Deno 2.9.3" },
-  "runtime-affected": { severity: "warning", advice: "build the executable anew with Deno 2.9.3" },
-  "database-damaged": { severity: "warning", advice: "check the disk; the file is kept for a look", lastsMs: dayMs },
+  "runtime-untested": { severity: "warning", advice: "rebuild the executable with Deno 2.9.3" },
+  "runtime-affected": { severity: "warning", advice: "rebuild the executable with Deno 2.9.3" },
+  "database-damaged": {
+    severity: "warning",
+    advice: "check the disk; the file is kept for inspection",
+    lastsMs: dayMs,
+  },
   "spool-damaged": { severity: "warning", advice: "check the disk; see spoolSalvaged in the log", lastsMs: dayMs },
-  "former-customer": { severity: "warning", advice: "delete the kept files when nobody wants them", lastsMs: dayMs },
-  "ledger-incomplete": { severity: "warning", advice: "make room on the disk of the state directory" },
-  "readings-lost": { severity: "critical", advice: "make room on the disk of the state directory" },
+  "former-customer": {
+    severity: "warning",
+    advice: "delete the kept files when they are no longer needed",
+    lastsMs: dayMs,
+  },
+  "ledger-incomplete": { severity: "warning", advice: "free disk space for the state directory" },
+  "readings-lost": { severity: "critical", advice: "free disk space for the state directory" },
 } satisfies Record<string, FaultKind>;
 
 export type FaultKindName = keyof typeof faultKinds;

@@ -47,8 +47,8 @@ const lateCertificateMs = 7 * dayMs;
 /** `guard-missing` is none: a service that may write nothing outside its state directory has no guard. */
 export const copyFaults: Readonly<Partial<Record<CopyFault, string>>> = {
   "state-rolled-back": "an older copy of it was restored",
-  "state-missing": "it was deleted, and is known from its second copy",
-  "state-forged": "it was edited, and is known from its second copy",
+  "state-missing": "it was deleted, and was restored from its second copy",
+  "state-forged": "it was edited, and was restored from its second copy",
   "guard-forged": "its second copy was edited",
 };
 
@@ -59,7 +59,7 @@ export function findingsOf(status: ShownStatus, now: Date, limits: FindingLimits
     ...stateFindings(status),
     ...status.stateFaults.flatMap((fault): Finding[] => {
       const what = copyFaults[fault as CopyFault];
-      const advice = "leave the state directory to the agent; nothing is lost by this";
+      const advice = "leave the state directory to the agent; nothing is lost";
       const message = `activation state: ${what}`;
       return what === undefined ? [] : [{ code: fault, severity: "warning", message, advice, about: "state" }];
     }),
@@ -92,12 +92,12 @@ const states: Record<Exclude<AgentState, "running">, { code: string; message: st
   },
   "crashed": {
     code: "agent-crashed",
-    message: "the agent is not running and did not stop in good order",
+    message: "the agent is not running and did not stop normally",
     advice: "opendca run, or start the service; its log may say why it ended",
   },
   "unresponsive": {
     code: "agent-unresponsive",
-    message: "the agent runs and has not written its status for long",
+    message: "the agent runs and does not update its status",
     advice: "see the agent's log, and whether its state directory is read-only",
   },
   "not-activated": {
@@ -148,16 +148,16 @@ function measures(
   judge(platformAgeMs, limits.away, {
     code: "platform-silent",
     message: () => `the platform has not answered for ${roundDuration(platformAgeMs!)}`,
-    advice: "opendca doctor tries each step to the platform",
+    advice: "opendca doctor tests each step to the platform",
   });
   judge(waitingMs, limits.waiting, {
     code: "spool-waiting",
     message: () => `readings wait to be sent for ${roundDuration(waitingMs!)}`,
-    advice: "opendca doctor tries each step to the platform",
+    advice: "opendca doctor tests each step to the platform",
   });
   if (status.spool?.diskFull === true) {
     const message = "the disk is full, and new readings are refused";
-    const advice = "make room on the disk of the state directory";
+    const advice = "free disk space for the state directory";
     found.push({ code: "disk-full", severity: "critical", message, advice, about: "measure" });
   }
   judge(unread?.percent ?? null, limits.unread, {
@@ -171,8 +171,8 @@ function measures(
       code: isOver ? "certificate-expired" : "certificate-ends-soon",
       severity: isOver ? "critical" : "warning",
       message: isOver
-        ? "the agent's certificate has ended"
-        : `the agent's certificate ends in ${roundDuration(certificateMs)}`,
+        ? "the agent's certificate has expired"
+        : `the agent's certificate expires in ${roundDuration(certificateMs)}`,
       advice: "see renewalFailed in the log",
       about: "measure",
     });

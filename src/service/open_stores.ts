@@ -56,7 +56,7 @@ export function openStores(options: StoresOptions): Stores {
     now,
     reserve: spoolReservePath(paths.spool),
     onDamage(report: { path: string; keptAs: string; reason: string }) {
-      const message = `"${report.path}" was damaged and begun anew; what it held is in "${report.keptAs}"`;
+      const message = `"${report.path}" was damaged: quarantined as "${report.keptAs}" and recreated`;
       faults.add("database-damaged", message);
       log.error("databaseDamaged", report);
     },
@@ -68,7 +68,7 @@ export function openStores(options: StoresOptions): Stores {
       files,
       limits: options.spoolLimits,
       onSalvage(report) {
-        faults.add("spool-damaged", "The spool was damaged; what could be read of it was kept");
+        faults.add("spool-damaged", "The spool was damaged: quarantined and recreated with its readable records");
         log.error("spoolSalvaged", { ...report });
       },
     });

@@ -15,7 +15,7 @@ export type AgentState =
   | "stopped"
   /** It ended without saying so. */
   | "crashed"
-  /** It runs, and has not written its status for long. */
+  /** It runs, and does not update its status. */
   | "unresponsive"
   | "not-activated"
   | "revoked"

@@ -97,7 +97,7 @@ Deno.test("createReports() has a fault for each site that is short of rate or ho
   assert.deepEqual(ended.splice(0), ["reads-too-slow 1"]);
   judge(...Array.from({ length: 20 }, (_, i) => finding(i)));
   assert.equal(faults.all().length, 9);
-  assert.equal(faults.all()[0]!.message, "12 more sites have too little rate or too short hours");
+  assert.equal(faults.all()[0]!.message, "12 more sites have too low a rate or too short hours");
   judge();
   assert.deepEqual(faults.all(), []);
 });

@@ -57,8 +57,8 @@ function checkPages(path: string): void {
 /** A database that is damaged in use would lose everything that goes into it, until the next start sets it aside. */
 export function damageError(cause: DamagedDatabaseError): UnavailableError {
   return new UnavailableError(
-    `Cannot go on: ${cause.message}`,
-    "start the agent again, as the service manager does: it sets the file aside and goes on",
+    `Cannot continue: ${cause.message}`,
+    "restart the agent, as the service manager does: it quarantines the file and continues",
     0,
     { cause },
   );

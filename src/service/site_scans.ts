@@ -167,7 +167,7 @@ export function createSiteScans(options: SiteScansOptions): SiteScans {
       if (result?.interrupted === true && !request.signal.aborted) throw new HoursEndedError();
       if (unknown > 0 || (request.kind === "task" && intake.lost() > lostBefore)) {
         // Which device answered is not known then: to count it as silent would be a lie.
-        throw new UnavailableError("Cannot keep what was read as the disk does not take it", "make room on the disk");
+        throw new UnavailableError("Cannot store the reading as the write failed", "free disk space");
       }
       const addresses = request.places?.length ?? 0, durationMs = clock.monotonicMs() - beganMs;
       const { begunAt, activeMs, ...pass } = result?.pass ?? {

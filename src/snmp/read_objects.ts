@@ -131,7 +131,7 @@ function smallerPieces(
     } else if (error.failure === "tooBig") {
       problems.push({ code: "too-big", message: `The value of ${named} does not fit into one answer`, oid: named });
     } else if (error.failure === "timeout") {
-      problems.push({ code: "no-answer", message: `No answer comes to the question for ${named}`, oid: named });
+      problems.push({ code: "no-answer", message: `No answer to the request for ${named}`, oid: named });
     }
     const rest = piece.filter((oid) => oid !== named);
     return rest.length > 0 ? [rest] : [];

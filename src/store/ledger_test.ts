@@ -122,7 +122,7 @@ Deno.test("opendca ledger leaves out polls that carried the status alone, says s
   assert.match(host.out, /^ +6 .* poll +Sent status with 0 faults/);
 });
 
-Deno.test("opendca ledger --json gives one entry a line", async () => {
+Deno.test("opendca ledger --json gives one entry per line", async () => {
   using state = createLedger();
   const host = testHost({ env: { STATE_DIRECTORY: state.folder } });
   assert.equal(await runCli(["ledger", "--json"], host), 0, host.err);

@@ -92,7 +92,7 @@ function resultIn({ id, result }: TaskRow): TaskResult {
   try {
     return { ...TaskResult.decode(result), taskId: id };
   } catch {
-    const message = "What the agent knew of the task was damaged on its disk";
+    const message = "The agent's record of the task was damaged";
     return TaskResult.fromPartial({ taskId: id, state: TaskState.FAILED, message });
   }
 }

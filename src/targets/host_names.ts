@@ -39,7 +39,7 @@ export interface HostNamesOptions {
   /** Asks the system. Rejects with `NameLookupError`. */
   lookUp(name: string): Promise<NameAnswer>;
   clock: Pick<Clock, "monotonicMs">;
-  /** Asks at most so many names a second, after as many at once; as fast as they are answered where it is left out. */
+  /** Asks at most this many names a second, after as many at once; as fast as they are answered where it is left out. */
   pace?: { perSecond: number; sleep(ms: number): Promise<void> };
   /** The last known addresses, which outlive a restart; only within this process where it is left out. */
   known?: { get(name: string): readonly string[]; set(name: string, addresses: readonly string[]): void };

@@ -169,7 +169,7 @@ function refuseTooMany(ranges: IpRange[], wanted: TargetEntry[], options: Target
   if (v6 > BigInt(maxIpv6Addresses)) {
     throw new UsageError(
       `Cannot scan ${v6} IPv6 addresses as the limit is ${maxIpv6Addresses}: current value is ${textOf(v6Entries)}`,
-      "an IPv6 network is too large to sweep: give the printers' addresses or names",
+      "an IPv6 network is too large to scan: give the printers' addresses or names",
     );
   }
   const count = sum(ranges);

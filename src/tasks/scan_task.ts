@@ -88,7 +88,7 @@ function refuseOutside(sites: readonly SiteConfig[], specs: readonly TargetSpec[
   for (const spec of specs) {
     if (spec.kind === "name") {
       if (sites.some((site) => namesOf(site).includes(spec.name))) continue;
-      throw policyRefusal(`${spec.name} is no host name of a site`);
+      throw policyRefusal(`${spec.name} is not a host name of a site`);
     }
     const own = sites.flatMap((site) => rangesOf(site, spec.port));
     if (subtractRanges([spec.range], own).length > 0) throw policyRefusal("a target is outside the configured ranges");

@@ -52,7 +52,7 @@ export function createTaskHandler(parts: TaskParts): TaskHandler {
 }
 
 async function runSetConfigTask({ config }: SetConfig, parts: SetConfigTaskParts): Promise<SetConfigOutput> {
-  if (config === undefined) throw new TaskRefusal(RefusalReason.MALFORMED, "There is no configuration in it");
+  if (config === undefined) throw new TaskRefusal(RefusalReason.MALFORMED, "It contains no configuration");
   await parts.apply(config);
   return { effectiveConfigHash: await parts.effectiveHash(), refusals: [...parts.refusals()] };
 }

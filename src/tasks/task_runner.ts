@@ -133,7 +133,7 @@ export function startTaskRunner(options: TaskRunnerOptions): TaskRunner {
     let result: TaskResult;
     try {
       if (clock.monotonicMs() >= untilMs) {
-        throw new TaskRefusal(RefusalReason.EXPIRED, "Cannot run the task as it expired while it waited for others");
+        throw new TaskRefusal(RefusalReason.EXPIRED, "Cannot run the task as it expired in the queue");
       }
       const output = await withDeadline((signal) => options.handler(task.payload!, signal));
       result = resultOf(task.taskId, TaskState.SUCCEEDED, { output });
@@ -163,7 +163,7 @@ export function startTaskRunner(options: TaskRunnerOptions): TaskRunner {
     const late = Promise.withResolvers<never>();
     stop.signal.addEventListener("abort", () => late.reject(stop.signal.reason), { once: true, signal: over.signal });
     clock.sleep(deadlineMs, over.signal).then(() => {
-      const error = new Error(`Cannot go on with the task as it has not ended within ${deadlineMs / 1000} s`);
+      const error = new Error(`Cannot complete the task as it has not ended within ${deadlineMs / 1000} s`);
       end.abort(error);
       late.reject(error);
     }, () => {}); // Ended in time.

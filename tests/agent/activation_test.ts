@@ -307,12 +307,12 @@ withInstallation(
       [unlockTokenFor({ ...good, installationId: crypto.randomUUID() }), /another installation/],
       [unlockTokenFor({ ...good, lockCount: 2 }), /another lock/],
       [unlockTokenFor({ ...good, expiresAt: new Date("2026-05-31") }), /expired/],
-      [unlockTokenFor(good).slice(0, -2), /not complete/],
+      [unlockTokenFor(good).slice(0, -2), /incomplete/],
     ];
     for (const [token, message] of refused) assert.throws(() => unlock(token, options), message);
     unlock(unlockTokenFor(good), options);
     assert.equal(stateOf(own.store).attempts, 0);
-    assert.throws(() => unlock(unlockTokenFor(good), options), /nothing is locked/);
+    assert.throws(() => unlock(unlockTokenFor(good), options), /not locked/);
     await refusedTimes(5, own);
     assert.throws(() => unlock(unlockTokenFor(good), options), /another lock/);
     unlock(unlockTokenFor({ installationId, lockCount: 2 }), options);
@@ -342,7 +342,7 @@ withInstallation("activate() lets one process at a time try", async (own) => {
   };
   const first = tryCode(goodCode, own.store, own.platform);
   await asked.promise;
-  await assert.rejects(tryCode(badCode, own.store, own.platform), /another opendca is at it/);
+  await assert.rejects(tryCode(badCode, own.store, own.platform), /another opendca is changing it/);
   answered.resolve();
   await first;
 });

@@ -367,7 +367,10 @@ Deno.test("startScheduler() finds that a window is too short by what the part of
     await scene.clock.advance(20 * minute);
     assert.equal(scene.findings.length, 0);
     await scene.clock.advance(11 * minute);
-    assert.match(scene.findings[0]!.message, /"office": a sweep needs about 74 min, the longest window has 30 min/);
+    assert.match(
+      scene.findings[0]!.message,
+      /"office": a discovery scan needs about 74 min, the longest window has 30 min/,
+    );
   }));
 
 Deno.test("startScheduler() plans reads by the packets that reads have taken, also after a restart", async () => {

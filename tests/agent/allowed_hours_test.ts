@@ -89,7 +89,7 @@ systemTest(
       assert.deepEqual([reason, done > 0 && done < 254], ["The allowed hours have ended", true], `${done} done`);
       await until(endMs + 1_000);
       // The command has the clock of the agent.
-      const shown = `office: a sweep was cut off, ${Math.floor(100 * done / 254)} % of it done, not swept yet`;
+      const shown = `office: a sweep was cut off, ${Math.floor(100 * done / 254)} % done, no discovery scan yet`;
       await untilTrue("status shows it", async () => (await scene.opendca("status")).out.includes(shown));
       await agent.kill("SIGKILL");
     }
@@ -186,7 +186,7 @@ Deno.test("a site that is short of rate or hours is told by config check, by sta
     rate: 10,
     more: 'schedule: { allowedHours: { hours: ["mon 03:00-03:01"], timeZone: UTC } }',
   });
-  const told = /The allowed hours are too short for the site "office": a sweep needs about 2 min/;
+  const told = /The allowed hours are too short for the site "office": a discovery scan needs about 2 min/;
   const { code, err } = await scene.opendca("config", "check");
   assert.deepEqual([code, told.test(err)], [0, true], err);
   await using _platform = await scene.startPlatform();

@@ -38,7 +38,7 @@ async function run(args: string[], env: Record<string, string> = {}) {
 Deno.test("opendca config check says in one line that the file is good", async () => {
   assert.deepEqual(await run(["check"]), {
     code: 0,
-    out: "/etc/opendca/agent.yaml is good: 1 site with 2 targets, reports to dca.example.com\n",
+    out: "/etc/opendca/agent.yaml is valid: 1 site with 2 targets, reports to dca.example.com\n",
     err: "",
   });
 });
@@ -47,13 +47,13 @@ Deno.test("opendca config check warns of sites whose rate or hours are too littl
   const { code, out, err } = await run(["check", "--config", "/tight.yaml"]);
   assert.deepEqual([code, out], [
     0,
-    "/tight.yaml is good: 3 sites with 72 targets, reports to dca.example.com\n",
+    "/tight.yaml is valid: 3 sites with 72 targets, reports to dca.example.com\n",
   ]);
   assert.equal(
     err,
-    'warning: The allowed hours are too short for the site "hq": a sweep needs about 7 min, the longest window has 60 s; ' +
-      "the sweep goes on in the next one and is complete after 8 windows in 7 days, and fullSweepEvery is 24h\n" +
-      'warning: The rate of the site "named" does not hold its intervals: 70 devices at 1 reads a minute take 70 min, ' +
+    'warning: The allowed hours are too short for the site "hq": a discovery scan needs about 7 min, the longest window has 60 s; ' +
+      "it continues in the next one and is complete after 8 windows in 7 days, and fullSweepEvery is 24h\n" +
+      'warning: The rate of the site "named" is too low for its intervals: 70 devices at 1 reads a minute take 70 min, ' +
       "statusEvery is 30m\n",
   );
 });

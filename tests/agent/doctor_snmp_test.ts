@@ -98,21 +98,21 @@ const ladder: Case[] = [
     name: "a wrong authentication protocol",
     credentials: [usm({ auth: "sha512" })],
     want: ["wrong-authentication-protocol"],
-    says: /authentication password of "monitor" is right, but the protocol is sha256 and not sha512/,
+    says: /authentication password of "monitor" is valid, but the protocol is sha256 and not sha512/,
     code: 77,
   },
   {
     name: "a wrong privacy password",
     credentials: [usm({ privKey: wrongKey })],
     want: ["wrong-privacy-password"],
-    says: /user and authentication of "monitor" are right, but the privacy password is wrong/,
+    says: /user and authentication of "monitor" are valid, but the privacy password is wrong/,
     code: 77,
   },
   {
     name: "a wrong privacy protocol",
     credentials: [usm({ priv: "des" })],
     want: ["wrong-privacy-protocol"],
-    says: /privacy password of "monitor" is right, but the protocol is aes128 and not des/,
+    says: /privacy password of "monitor" is valid, but the protocol is aes128 and not des/,
     code: 77,
   },
   {
@@ -126,14 +126,14 @@ const ladder: Case[] = [
     name: "a user without privacy on the device",
     credentials: [usm({ user: "signer", auth: "sha1" })],
     want: ["no-privacy"],
-    says: /"signer" and its authentication are right, but it has no privacy/,
+    says: /"signer" and its authentication are valid, but it has no privacy/,
     code: 77,
   },
   {
     name: "a credential without the privacy that the device asks for",
     credentials: [usm({ priv: null })],
     want: ["level-too-low"],
-    says: /authentication of "monitor" are right, but the device lets them read nothing without privacy/,
+    says: /authentication of "monitor" are valid, but the device lets them read nothing without privacy/,
     code: 77,
   },
   {
@@ -147,14 +147,14 @@ const ladder: Case[] = [
     name: "passwords that are exchanged",
     credentials: [usm({ authKey: privKey, privKey: authKey })],
     want: ["swapped-passwords"],
-    says: /passwords for authentication and privacy of "monitor" are exchanged/,
+    says: /passwords for authentication and privacy of "monitor" are swapped/,
     code: 77,
   },
   {
     name: "a wrong community of a device that answers SNMPv3",
     credentials: [`{ name: floor, community: ${wrongKey} }`],
     want: ["community-silent"],
-    says: /by v2c and v1 with "floor": the device is there and answers SNMPv3, but is silent/,
+    says: /by v2c and v1 with "floor": the device answers SNMPv3, but not these requests/,
     code: 77,
   },
   {
@@ -233,12 +233,12 @@ peerTest("opendca doctor tells a wrong context from a wrong password at Net-SNMP
   });
   const cases = [
     { credential: usm({ context: "attic" }), want: "wrong-context", says: /shows nothing in the context "attic"/ },
-    { credential: usm({ user: "lost", context: "attic" }), want: "wrong-context", says: /keys of "lost" are right/ },
+    { credential: usm({ user: "lost", context: "attic" }), want: "wrong-context", says: /keys of "lost" are valid/ },
     { credential: usm({ user: "lost" }), want: "no-access", says: /lets them read nothing/ },
     {
       credential: usm({ privKey: wrongKey, context: "attic" }),
       want: "signed-silent",
-      says: /stays without an answer/,
+      says: /get no answer/,
     },
     {
       credential: usm({ authKey: wrongKey, context: "attic" }),
@@ -334,7 +334,7 @@ const devices: DeviceCase[] = [
     device: { users: users!, versions: ["3"], communities: [community] },
     credentials: [`{ name: floor, community: ${community} }`],
     want: ["community-silent"],
-    says: /answers SNMPv3, but is silent/,
+    says: /answers SNMPv3, but not these requests/,
     code: 77,
   },
   {
@@ -342,7 +342,7 @@ const devices: DeviceCase[] = [
     device: { users: users! },
     credentials: [usm({ context: "elsewhere" })],
     want: ["wrong-context"],
-    says: /"monitor" are right, but the device shows nothing in the context "elsewhere"/,
+    says: /"monitor" are valid, but the device shows nothing in the context "elsewhere"/,
     code: 77,
   },
   {

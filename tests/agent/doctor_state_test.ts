@@ -128,7 +128,7 @@ Deno.test("opendca doctor reads the spool while the agent has it open", async ()
     }]);
     const found = await here.doctor();
     assert.deepEqual([found.code, found.faults], [0, []], found.text);
-    assert.match(found.text, /spool sound with 1 record, the oldest 3 h old/);
+    assert.match(found.text, /spool intact with 1 record, the oldest 3 h old/);
   });
 });
 

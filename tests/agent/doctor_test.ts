@@ -196,7 +196,7 @@ Deno.test("opendca doctor announces each step on a terminal in a line that it ta
   const host = testHost({ env: here.env, terminal: true });
   await runCli(["doctor", "--config", `${here.folder}/agent.yaml`], host);
   const visible = (text: string) => text.replaceAll("\x1b", "ESC").replaceAll("\r", "CR");
-  assert.match(visible(host.err), /CRESC\[K {2}walking to localhost:\d+ …CRESC\[K/);
+  assert.match(visible(host.err), /CRESC\[K {2}testing localhost:\d+ …CRESC\[K/);
   assert.ok(host.err.endsWith("\r\x1b[K"));
   assert.match(visible(host.out), /^ESC\[32m✓ ok {5}ESC\[0m {2}configuration/);
 });

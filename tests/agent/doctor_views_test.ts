@@ -42,7 +42,7 @@ const cases: { name: string; credentials: string[]; faults: string[]; code: numb
       faults: ["failed empty-view"],
       code: 77,
       detail: /^answers, but no credential works$/,
-      says: /with "nothing": it is right, but the device shows nothing to it$/,
+      says: /with "nothing": it is valid, but the device shows it nothing$/,
     },
     {
       name: "a limited one before one that shows all",

@@ -117,8 +117,8 @@ Deno.test("every fault that the agent adds is of a kind of the list", async () =
 
 const states: [state: AgentState, says: RegExp][] = [
   ["stopped", /not running/],
-  ["crashed", /did not stop in good order/],
-  ["unresponsive", /has not written its status/],
+  ["crashed", /did not stop normally/],
+  ["unresponsive", /does not update its status/],
   ["not-activated", /not activated/],
   ["revoked", /revoked/],
   ["locked", /locked/],
@@ -179,8 +179,8 @@ const measures: [name: string, more: Partial<ShownStatus>, want: 0 | 1 | 2, says
     /3 of 10 devices do not answer/,
   ],
   ["does not reach a few", { agent: file({ devices: { awake: 8, asleep: 0, unreachable: 2, gone: 0 } }) }, 0, /OK/],
-  ["has a certificate that ends", { agent: file({ certificateNotAfter: ago(-day) }) }, 1, /ends in 24 h/],
-  ["has a certificate that ended", { agent: file({ certificateNotAfter: ago(day) }) }, 2, /certificate has ended/],
+  ["has a certificate that ends", { agent: file({ certificateNotAfter: ago(-day) }) }, 1, /expires in 24 h/],
+  ["has a certificate that ended", { agent: file({ certificateNotAfter: ago(day) }) }, 2, /certificate has expired/],
   ["has an older copy of its state", { stateFaults: ["state-rolled-back"] }, 1, /an older copy of it was restored/],
   ["has no guard", { stateFaults: ["guard-missing"] }, 0, /OK/],
   ["has times that are none", { agent: file({ startedAt: "x", certificateNotAfter: "y" }) }, 0, /OK/],

@@ -47,13 +47,13 @@ const faults: {
     name: "a name server that is not there",
     scene: { hosts: ["nobody.test"] },
     want: "dns name-server-silent",
-    says: /no DNS server tells its address: .*EAI_AGAIN/,
+    says: /no DNS server answers: .*EAI_AGAIN/,
   },
   {
     name: "a name server that does not answer",
     scene: { hosts: ["nobody.test"], silentNameServer: true },
     want: "dns name-server-silent",
-    says: /no DNS server tells its address/,
+    says: /no DNS server answers/,
   },
   {
     name: "packets that are dropped",

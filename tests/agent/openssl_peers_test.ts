@@ -24,8 +24,18 @@ interface Weak {
 }
 
 const cases: Weak[] = [
-  { name: "TLS 1.1", want: "tls tls-failed", says: /no TLS 1\.2 or newer/, server: ["-tls1_1", ...anything] },
-  { name: "TLS 1.0", want: "tls tls-failed", says: /no TLS 1\.2 or newer/, server: ["-tls1", ...anything] },
+  {
+    name: "TLS 1.1",
+    want: "tls tls-failed",
+    says: /does not support TLS 1\.2 or newer/,
+    server: ["-tls1_1", ...anything],
+  },
+  {
+    name: "TLS 1.0",
+    want: "tls tls-failed",
+    says: /does not support TLS 1\.2 or newer/,
+    server: ["-tls1", ...anything],
+  },
   {
     name: "TLS 1.2 with ciphers of before",
     want: "tls tls-failed",

@@ -52,7 +52,7 @@ mountTest(
       await agent.line(withEvent("readingsLost"));
       // Whether the disk took the task or the task came back: in no case does it pass for one that was done.
       const finished = await agent.line(withEvent("taskFinished", second));
-      assert.match(finished, /"failed".*the disk does not take it/);
+      assert.match(finished, /"failed".*the write failed/);
       await until("the status says so", async () => {
         const { state, spool } = await scene.status();
         return state === "running" && spool?.diskFull === true &&

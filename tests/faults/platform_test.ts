@@ -38,7 +38,7 @@ const madPlatforms: { name: string; handlers: TestPlatformHandlers; says: RegExp
         }),
       upload: () => UploadResponse.fromPartial({ highestContiguousSequence: 2n ** 60n }),
     },
-    says: /acknowledges what was never sent/,
+    says: /covers batches that were never sent/,
     logs: "configRefused",
   },
 ];

@@ -18,7 +18,7 @@ interface Case {
 
 const noState = /^error: Cannot use the state directory "[^"]+\/disk\/state" as it cannot be written$/m;
 const mountIt =
-  /^hint: the file system is read-only: mount it writable .*, or name another place with stateDirectory: /m;
+  /^hint: the file system is read-only: mount it writable .*, or use another directory with stateDirectory: /m;
 const cases: Case[] = [
   { args: ["main.ts", "activate", badCode], code: 77, error: noState, hint: mountIt },
   { args: ["main.ts", "unlock", `opendca-unlock-1.AA.${"A".repeat(86)}`], code: 77, error: noState, hint: mountIt },

@@ -68,17 +68,17 @@ const ledgers = [
   {
     name: "was cut off",
     heads: [head(9, "b"), head(5, "a")],
-    rewound: [null, "entry 9 was told before entry 5"],
+    rewound: [null, "entry 9 was reported before entry 5"],
   },
   {
     name: "was rewritten",
     heads: [head(9, "b"), head(9, "c")],
-    rewound: [null, "entry 9 was told with another hash before"],
+    rewound: [null, "entry 9 was reported with another hash before"],
   },
   {
     name: "began anew, and is told once for all that it grows later",
     heads: [head(9, "b"), head(0, "0"), head(1, "c"), head(2, "d")],
-    rewound: [null, "entry 9 was told before entry 0", null, null],
+    rewound: [null, "entry 9 was reported before entry 0", null, null],
   },
 ];
 for (const { name, heads, rewound } of ledgers) {
@@ -218,7 +218,7 @@ Deno.test("Poll refuses a text that is too long with its place and limit, and cu
     () => assert.fail("taken"),
     (error: Error) => error.message,
   );
-  assert.match(refused, /Cannot take the request as configHash has 1025 characters, at most 1024/);
+  assert.match(refused, /Cannot accept the request as configHash has 1025 characters, at most 1024/);
   await bench.poll({}, { agentVersion: "v".repeat(10_000) });
   assert.equal((await maybeAgent(agent.tenant, agent.agentId))!.version, "v".repeat(50));
 });

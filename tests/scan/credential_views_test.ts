@@ -107,7 +107,7 @@ const failing: { credentials: string[]; says: RegExp; code: string }[] = [
     credentials: [limited, wrong],
     code: "limited-view",
     says:
-      /No credential shows all that is read: limited \(v2c, v1\): shows the system group alone; wrong \(v2c, v1\): silent/,
+      /No credential shows everything needed: limited \(v2c, v1\): shows the system group alone; wrong \(v2c, v1\): silent/,
   },
   {
     credentials: [limited],
@@ -172,7 +172,7 @@ peerTest("scan tells a wrong context from a wrong password", peers, async (t) =>
   const cases: { credential: string; says: RegExp }[] = [
     {
       credential: `{ name: c, user: u, context: attic, ${auth}, ${priv} }`,
-      says: /c: silent; user and keys are right, so the context "attic" is wrong, and it answers without it$/,
+      says: /c: silent; user and keys are valid, so the context "attic" is wrong, and it answers without it$/,
     },
     {
       credential: `{ name: c, user: u, context: attic, ${auth}, priv: { protocol: aes128, key: wrong-priv-key } }`,
@@ -188,7 +188,7 @@ peerTest("scan tells a wrong context from a wrong password", peers, async (t) =>
     },
     {
       credential: `{ name: c, user: u, context: attic, ${auth} }`,
-      says: /c: silent; user and keys are right, so the context "attic" is wrong$/,
+      says: /c: silent; user and keys are valid, so the context "attic" is wrong$/,
     },
   ];
   for (const { credential, says } of cases) {

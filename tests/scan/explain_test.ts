@@ -189,8 +189,8 @@ Deno.test("explain lets nothing of a device through to the terminal", async () =
 
 Deno.test("explain says of a device that is no printer what it answered and what it did not", async () => {
   const { out } = await explainText("1.3.6.1.2.1.1.1.0|4|Linux server\n1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.8072.3.2.10\n");
-  assert.match(out, /not recognised as a printer\nprofile "generic", for want of any evidence\n/);
-  assert.match(out, /ASKED, NOT ANSWERED\n(?:.*\n)*.*prtMarkerLifeCount\n/);
+  assert.match(out, /not recognised as a printer\nprofile "generic", without evidence of a maker\n/);
+  assert.match(out, /REQUESTED, NOT ANSWERED\n(?:.*\n)*.*prtMarkerLifeCount\n/);
 });
 
 Deno.test("explain reads a device with the same number of requests as a scan and never sets anything", async () => {

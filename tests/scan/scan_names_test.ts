@@ -49,10 +49,10 @@ Deno.test("scan leaves out names that have no address or an odd one, says so, an
   assert.equal(exitCode, 0);
   assert.deepEqual(document.printers.map(({ hostname }) => hostname), ["good.test"]);
   assert.deepEqual(document.problems.map(({ code, message }) => `${code}: ${message}`).sort(), [
-    "name-skipped: Cannot scan local.test as its address is fe80::1, and fe80::/10 holds link-local addresses, which need an interface, as in fe80::1%eth0; it was left out",
-    "name-skipped: Cannot scan multicast.test as its address is 224.0.0.1, and 224.0.0.0/4 holds multicast addresses; it was left out",
-    "name-skipped: Cannot scan nobody.test as no name server knows it; it was left out",
-    "name-skipped: Cannot scan zero.test as its address is 0.0.0.0, and 0.0.0.0/8 holds unspecified addresses; it was left out",
+    "name-skipped: Cannot scan local.test as its address is fe80::1, and fe80::/10 holds link-local addresses, which need an interface, as in fe80::1%eth0; it is skipped",
+    "name-skipped: Cannot scan multicast.test as its address is 224.0.0.1, and 224.0.0.0/4 holds multicast addresses; it is skipped",
+    "name-skipped: Cannot scan nobody.test as no name server knows it; it is skipped",
+    "name-skipped: Cannot scan zero.test as its address is 0.0.0.0, and 0.0.0.0/8 holds unspecified addresses; it is skipped",
   ]);
 });
 

@@ -88,8 +88,7 @@ const told = ({ deviceIndex, model, serial, mac, meters, supplies }: Reading) =>
 peerTest("several printers behind one address are readings of their own", ["snmpsimd", "snmpgetnext"], async (t) => {
   const served = [{ address, name: "netbox", text: recording }, { address: apartAddress, name: "apart", text: apart }];
   await using _ = await startSnmpsim(served, port);
-  const problem =
-    '3 printers are behind this address and only 2 are read: nothing is answered of "Epson LQ-000" (device 4)';
+  const problem = '3 printers are behind this address and only 2 are read: no answer for "Epson LQ-000" (device 4)';
 
   for (const version of ["1", "2c"]) {
     await t.step(`for the command, over SNMPv${version}`, async () => {

@@ -75,7 +75,8 @@ Deno.test("scan gives up on an engine that restarts before each answer, and says
   assert(simulator.requests("127.0.0.1") < 10);
 });
 
-const says = /engine boots are at their maximum \(2147483647\), and such an engine answers nothing that is signed/;
+const says =
+  /engine boots are at their maximum \(2147483647\), and such an engine does not answer authenticated requests/;
 
 Deno.test("scan and doctor name an engine whose boots are at their maximum", async () => {
   const printer = standardPrinter("127.0.0.1", { port: 0, versions: ["3"], users, engineBoots: 0x7fffffff });

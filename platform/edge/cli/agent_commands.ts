@@ -51,7 +51,7 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
       };
     })
   );
-  agent.command("show <agent>").description("what the agent said of itself, and its configuration")
+  agent.command("show <agent>").description("the agent's status and configuration")
     .option(...customerOption)
     .action((agentId: string, _, command: Command) =>
       context.runForCustomer(command, async (_, tenant) => {
@@ -70,7 +70,7 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
       })
     );
   agent.command("ledger-heads <agent>")
-    .description("heads of the agent's ledger as it told them, latest first: compare with `opendca ledger --verify`")
+    .description("ledger heads as the agent reported them, latest first: compare with `opendca ledger --verify`")
     .option(...customerOption)
     .action((agentId: string, _, command: Command) =>
       context.runForCustomer(command, async (_, tenant) => {
@@ -86,12 +86,12 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
           json: rows,
           text: (screen) =>
             rows.length === 0
-              ? "no head of its ledger was told yet: the agent tells it with each poll\n"
+              ? "no ledger head yet: the agent reports one with each poll\n"
               : renderTable(["ENTRY", "HASH", "FIRST TOLD", "REWOUND"], cells, screen),
         };
       })
     );
-  agent.command("revoke <agent>").description("refuse the agent from now on; it has to be activated anew to come back")
+  agent.command("revoke <agent>").description("refuse the agent until it is activated again")
     .option(...customerOption)
     .requiredOption("--reason <text>", "for the audit log")
     .action((agentId: string, options: { reason: string }, command: Command) =>

@@ -50,7 +50,7 @@ Deno.test("agent show tells what the policy refused, and that the ledger was rew
   withAgent(async (run, { agentId }) => {
     const { stdout } = await run("agent", "show", agentId);
     assert.match(stdout, /^State +active, ledger\?$/m);
-    assert.match(stdout, /^Ledger +rewound: entry 10 was told before entry 9$/m);
+    assert.match(stdout, /^Ledger +rewound: entry 10 was reported before entry 9$/m);
     assert.match(stdout, /^Ledger head +entry 9$/m);
     assert.match(stdout, /^Refused +range 10\.0\.0\.0\/8 is not allowed$/m);
     const shown = JSON.parse((await run("agent", "show", agentId, "--json")).stdout);
@@ -73,7 +73,7 @@ Deno.test("agent ledger-heads lists the heads, latest first", () =>
       number: 9,
       hash: "b".repeat(64),
       firstToldAt: now.toISOString(),
-      rewound: "entry 10 was told before entry 9",
+      rewound: "entry 10 was reported before entry 9",
     });
   }));
 

@@ -16,10 +16,10 @@ const columns: Column[] = [
 
 /** `audit list|verify`. */
 export function addAuditCommands(program: Command, context: CommandContext): void {
-  const audit = program.command("audit").description("who did what, in a chain that shows any change");
+  const audit = program.command("audit").description("who changed what, hash-chained");
   audit.command("list").description("the latest entries, oldest first")
     .option("--customer <customer>", "only what concerns one customer")
-    .option("--limit <number>", "at most so many", wholeNumber("--limit", { min: 1, max: 100_000 }), 50)
+    .option("--limit <number>", "at most this many", wholeNumber("--limit", { min: 1, max: 100_000 }), 50)
     .action((options: GlobalOptions & { limit: number }, command: Command) =>
       context.run(command, async (_, tx) => {
         const { customer, limit } = options;
@@ -40,13 +40,11 @@ export function addAuditCommands(program: Command, context: CommandContext): voi
         return {
           json: rows,
           text: (screen) =>
-            rows.length === 0
-              ? "no entries yet: whatever changes something makes one\n"
-              : renderTable(columns, cells, screen),
+            rows.length === 0 ? "no entries yet: every change makes one\n" : renderTable(columns, cells, screen),
         };
       })
     );
-  audit.command("verify").description("check the whole chain; keep the digest: it shows later if the end was cut off")
+  audit.command("verify").description("check the whole chain; keep the digest to detect a cut-off end later")
     .action((_, command: Command) =>
       context.run(command, async (_, tx) => {
         const verdict = await verifyAudit(tx);

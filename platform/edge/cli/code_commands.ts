@@ -21,7 +21,7 @@ const columns: Column[] = [
 /** `code create|list|withdraw`. */
 export function addCodeCommands(program: Command, context: CommandContext): void {
   const code = program.command("code").description("activation codes: each makes one agent, once");
-  code.command("create").description("make a code; it is shown once and kept as a digest")
+  code.command("create").description("make a code; it is shown once, and only its digest is stored")
     .option(...customerOption)
     .option("--site <site>", "id or name; not needed where there is only one")
     .addOption(
@@ -68,7 +68,7 @@ export function addCodeCommands(program: Command, context: CommandContext): void
         };
       })
     );
-  code.command("withdraw <code-id>").description("take back a code that nobody used").option(...customerOption)
+  code.command("withdraw <code-id>").description("withdraw an unused code").option(...customerOption)
     .action((codeId: string, _, command: Command) =>
       context.changeForCustomer(command, async (_, tenant) => {
         if (!await withdrawCode(tenant, codeId)) {

@@ -5,7 +5,7 @@ import { renderTable, timeText } from "./table.ts";
 
 /** `customer create|list` and `site create|list`. */
 export function addCustomerCommands(program: Command, context: CommandContext): void {
-  const customer = program.command("customer").description("customers, each apart from all others");
+  const customer = program.command("customer").description("customers, separated from each other");
   customer.command("create <name>").description("make a customer").action((name: string, _, command: Command) =>
     context.change(command, async (_, tx) => {
       const row = await createCustomer(tx, { name: checkedName(name), at: context.host.clock.now() });

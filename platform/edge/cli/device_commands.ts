@@ -22,7 +22,7 @@ const columns = (screen: Screen): Column[] => [
   { heading: "NOTE", note: true },
 ];
 
-const deviceHelp = "The device: its id, or an address, serial number or host name that it alone has.";
+const deviceHelp = "The device: its id, or a unique address, serial number or host name.";
 
 /** `device list|show` and `meter list|history`. */
 export function addDeviceCommands(program: Command, context: CommandContext): void {
@@ -56,7 +56,7 @@ export function addDeviceCommands(program: Command, context: CommandContext): vo
       })
     );
   device.command("show <device>")
-    .description("what a device has and had: supplies, trays, alerts, meters, what it is known by, where it was")
+    .description("a device with supplies, trays, alerts, meters, identity and history")
     .option(...customerOption)
     .addHelpText("after", `\n${deviceHelp}`)
     .action((text: string, _, command: Command) =>
@@ -84,7 +84,7 @@ export function addDeviceCommands(program: Command, context: CommandContext): vo
     );
   meter.command("history <device>").description("values over time, newest first").option(...customerOption)
     .option("--name <meter>", "one meter, such as total")
-    .option("--limit <number>", "at most so many", wholeNumber("--limit", { min: 1, max: 100_000 }), 100)
+    .option("--limit <number>", "at most this many", wholeNumber("--limit", { min: 1, max: 100_000 }), 100)
     .addHelpText("after", `\n${deviceHelp}`)
     .action((text: string, options: { name?: string; limit: number }, command: Command) =>
       context.runForCustomer(command, async (_, tenant) => {

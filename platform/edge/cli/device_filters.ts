@@ -23,7 +23,7 @@ export function addDeviceFilters(command: Command): Command {
     .option("--low", "only devices with a supply of which 20 % or less is left")
     .option(
       "--silent [time]",
-      "only devices that were not heard of for so long, such as 2h or 3d; without it for a day, or known to be away",
+      "only devices without contact for this time, such as 2h or 3d (default: a day, or known to be away)",
       timeOption("--silent", { min: "1m", max: "365d", bareUnit: "d" }),
     );
 }

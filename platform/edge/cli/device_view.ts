@@ -87,9 +87,9 @@ function noMeters(newest: NewestReading | undefined): string {
   if (newest === undefined) return "not read yet";
   const { reading, scope } = newest;
   if (stateOf(reading) === "sleeping") return "no meters: asleep";
-  if (scope === "status") return "no meters: only its status was read so far";
+  if (scope === "status") return "no meters: only status reads so far";
   const [problem] = reading.problems.filter(({ code }) => isAboutReading(code));
-  return problem === undefined ? "no meters: the device shows none" : `no meters: ${problem.message}`;
+  return problem === undefined ? "no meters: the device has none" : `no meters: ${problem.message}`;
 }
 
 /* What is said of values that were read is no reason for one that was not. */

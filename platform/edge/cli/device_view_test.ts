@@ -62,7 +62,7 @@ const asleep = { state: PrinterState.SLEEPING };
 const notes: [name: string, readings: Parameters<typeof viewed>[0], row: Partial<DeviceRow>, want: string | null][] = [
   ["was read in full", [{ ageMs: minute, parts: { meters, supplies } }], {}, null],
   ["is asleep", [{ ageMs: minute, parts: { status: asleep } }], {}, "no meters: asleep"],
-  ["shows none", [{ ageMs: minute, parts: { supplies } }], {}, "no meters: the device shows none"],
+  ["shows none", [{ ageMs: minute, parts: { supplies } }], {}, "no meters: the device has none"],
   [
     "did not answer everything",
     [{ ageMs: minute, parts: { problems: [{ code: "limited-view", message: "The view is limited" }] } }],
@@ -73,7 +73,7 @@ const notes: [name: string, readings: Parameters<typeof viewed>[0], row: Partial
     "was asked for its status alone",
     [{ ageMs: minute, scope: "status", parts: { supplies } }],
     {},
-    "no meters: only its status was read so far",
+    "no meters: only status reads so far",
   ],
   ["was never read", [], {}, "no meters: not read yet".replace("no meters: ", "")],
   [
@@ -86,7 +86,7 @@ const notes: [name: string, readings: Parameters<typeof viewed>[0], row: Partial
     "is known to be away, and had no meters",
     [{ ageMs: minute, parts: {} }],
     { state: "offline" },
-    "not answered since 2026-03-02 07:59; no meters: the device shows none",
+    "not answered since 2026-03-02 07:59; no meters: the device has none",
   ],
 ];
 for (const [name, readings, row, want] of notes) {

@@ -41,8 +41,8 @@ const examples: Record<string, string[]> = {
 };
 
 const exitCodes = `
-Exit codes: 0 done, 64 wrong usage, 69 the port or the store is taken, or the
-disk is full, 70 a bug, 78 bad configuration, or an audit log that was changed.
+Exit codes: 0 done, 64 wrong usage, 69 the port or the store is in use, or the
+disk is full, 70 a bug, 78 bad configuration, or a changed audit log.
 `;
 
 /** Adds examples and exit codes to the help of the program and of all its commands. */

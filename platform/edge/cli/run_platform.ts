@@ -54,7 +54,7 @@ function createProgram(context: CommandContext, show: (text: string) => void): C
       "data directory (default: $OPENDCA_PLATFORM_DATA, $STATE_DIRECTORY, /var/lib/opendca-platform)",
     )
     .option("--json", "print JSON")
-    .option("--wide", "tables with all columns, wider than the terminal if need be")
+    .option("--wide", "tables with all columns, even if wider than the terminal")
     .exitOverride()
     .configureHelp({ helpWidth: Math.min(100, context.host.columns), showGlobalOptions: true })
     .configureOutput({ writeOut: show, writeErr: () => {} });
@@ -88,10 +88,10 @@ function commandPath(program: Command, args: readonly string[]): string[] {
 function usageErrorOf(error: CommanderError, path: readonly string[]): UsageError {
   const help = path.length === 0
     ? "opendca-platform --help lists the commands"
-    : `opendca-platform ${path.join(" ")} --help lists what it takes`;
+    : `opendca-platform ${path.join(" ")} --help lists its options`;
   // A group without its command, such as `customer` alone, is answered with its help.
   if (error.code === "commander.help") {
-    return new UsageError("Cannot run the command as it is not complete", help, { cause: error });
+    return new UsageError("Cannot run the command as it is incomplete", help, { cause: error });
   }
   const suggestion = parserSuggestion(error.message);
   const hint = suggestion === undefined ? help : `did you mean ${suggestion}?`;

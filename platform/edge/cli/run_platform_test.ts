@@ -88,7 +88,7 @@ Deno.test("runPlatform() keeps a withdrawn code from being withdrawn again", () 
 
 const mistakes = [
   { args: [], says: /no command was given/ },
-  { args: ["customer"], says: /not complete/ },
+  { args: ["customer"], says: /incomplete/ },
   { args: ["costumer", "list"], says: /did you mean customer/ },
   { args: ["customer", "create", "--json"], says: /hint: opendca-platform customer create --help/ },
   { args: ["customer", "create", "A", "B"], says: /arguments for 'create': expected 1 argument but got 2\nhint/ },
@@ -108,7 +108,7 @@ const mistakes = [
   { args: ["agent", "revoke", "agt-0"], says: /--reason/ },
   { args: ["task", "ping", "agt-0", "10.1.0.7"], says: /Cannot find the agent/ },
   { args: ["device", "show", "dev-0"], says: /Cannot find the device/ },
-  { args: ["unlock", "me"], says: /no UUID/ },
+  { args: ["unlock", "me"], says: /not a UUID/ },
   { args: ["serve", "--listen", "nowhere"], says: /HOST:PORT/ },
   { args: ["serve", "--host-name", "dca.example.com", ""], says: /--host-name .* current value is ""/ },
   { args: ["serve", "--host-name", "https://dca.example.com"], says: /--host-name/ },
@@ -223,7 +223,12 @@ for (
     { name: "text", certificate: "hello", key: own.privateKeyPem, says: /"c\.pem" as PEM/ },
     { name: "another's key", certificate: own.certificatePem, key: other.privateKeyPem, says: /another certificate/ },
     { name: "no key", certificate: own.certificatePem, key: own.certificatePem, says: /"k\.pem" as PEM/ },
-    { name: "a certificate that ended", certificate: ended.certificatePem, key: ended.privateKeyPem, says: /ended on/ },
+    {
+      name: "a certificate that ended",
+      certificate: ended.certificatePem,
+      key: ended.privateKeyPem,
+      says: /expired on/,
+    },
   ]
 ) {
   Deno.test(`serve refuses --tls-certificate with ${name}`, () =>
@@ -237,7 +242,7 @@ for (
 
 Deno.test("--help and --version are written to standard output", () =>
   withPlatform(async (run) => {
-    assert.match((await run("--help")).stdout, /serve .*answer agents/);
+    assert.match((await run("--help")).stdout, /serve .*run the server/);
     assert.match((await run("--version")).stdout, /^opendca-platform \d/);
   }));
 

@@ -22,23 +22,23 @@ interface ServeFlags extends GlobalOptions {
 /** `opendca-platform serve`: prints one line of JSON when it is ready, logs JSON lines to standard error. */
 export function addServeCommand(program: Command, { host }: CommandContext): void {
   program.command("serve")
-    .description("answer agents until stopped")
+    .description("run the server until it is stopped")
     .option("--listen <host:port>", "where to listen; port 0 takes any that is free", "0.0.0.0:8443")
     .option(
       "--host-name <name...>",
-      "names that agents dial, for the certificate that the platform makes (default: localhost)",
+      "names that agents connect to, for the certificate that the platform makes (default: localhost)",
     )
     .option("--tls-certificate <file>", "a certificate of your own, PEM, with its chain; - for standard input")
     .option("--tls-key <file>", "its private key, PEM; - for standard input")
     .option(
       "--poll-seconds <time>",
-      "how often agents poll, over what their own files say: 90s, 10m; a bare number is seconds",
+      "poll interval of all agents, instead of their own: 90s, 10m; a bare number is seconds",
       timeOption("--poll-seconds", { min: "30s", max: "24h", bareUnit: "s" }),
     )
-    .option("--agent-quota <MiB>", "how much an agent may store on a day", wholeNumber("--agent-quota", megabytes), 256)
+    .option("--agent-quota <MiB>", "how much an agent may store per day", wholeNumber("--agent-quota", megabytes), 256)
     .option(
       "--customer-quota <MiB>",
-      "how much all agents of a customer may store on a day",
+      "how much all agents of a customer may store per day",
       wholeNumber("--customer-quota", megabytes),
       1024,
     )
@@ -126,7 +126,7 @@ async function maybeCertificate(
     );
   }
   if (Date.parse(certificate.validTo) <= host.clock.now().getTime()) {
-    throw new ConfigError(`Cannot use "${tlsCertificate}" as it ended on ${certificate.validTo}`, "have it renewed");
+    throw new ConfigError(`Cannot use "${tlsCertificate}" as it expired on ${certificate.validTo}`, "have it renewed");
   }
   return { certificatePem, privateKeyPem };
 }

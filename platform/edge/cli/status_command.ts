@@ -33,15 +33,15 @@ export interface PlatformStatus {
 
 /** `status`: what an operator should look at, over all customers. */
 export function addStatusCommand(program: Command, context: CommandContext): void {
-  program.command("status").description("agents that do not report or are in doubt, of all customers")
+  program.command("status").description("agents of all customers that do not report or are in doubt")
     .option("--check", "one line and an exit code for monitoring: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN")
     .addHelpText(
       "after",
       `
-Silent is an agent that missed three polls. With --check an agent that is silent
-or in doubt is a warning, an alarm of the last 24 hours that somebody guesses
-activation codes is one too, and it is critical when all agents are silent, as
-when the server does not run. It reads the store, not the server.`,
+An agent that missed three polls is silent. With --check, WARNING means an agent
+that is silent or in doubt, or an alarm of the last 24 hours about guessed
+activation codes, and CRITICAL that all agents are silent, as when the server
+does not run. The store is read, not the server.`,
     )
     .action(async (options: { check?: boolean }, command: Command) => {
       if (options.check !== true) {
@@ -110,7 +110,7 @@ async function guessingOf(tx: Transaction, now: number): Promise<PlatformStatus[
 function maybeGuessingSentence({ codeGuessing }: PlatformStatus): string | undefined {
   if (codeGuessing === null) return undefined;
   const { alarms, lastAt, attempts, sources } = codeGuessing;
-  return `somebody guesses activation codes: ${attempts} wrong ones within an hour, at ${lastAt} from ${sources} source` +
+  return `activation codes are being guessed: ${attempts} wrong ones within an hour, at ${lastAt} from ${sources} source` +
     `${sources === 1 ? "" : "s"}${alarms === 1 ? "" : `, ${alarms} alarms in 24 hours`}`;
 }
 

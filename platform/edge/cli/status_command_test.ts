@@ -140,10 +140,10 @@ Deno.test("status warns of guessed activation codes for a day after the alarm", 
     assert.equal(checked.code, 1);
     assert.match(
       checked.stdout,
-      /^OPENDCA-PLATFORM WARNING - somebody guesses activation codes: 300 wrong ones within an hour, at \S+Z from 1 source \|.* code_guessing=1;0;;0\n$/,
+      /^OPENDCA-PLATFORM WARNING - activation codes are being guessed: 300 wrong ones within an hour, at \S+Z from 1 source \|.* code_guessing=1;0;;0\n$/,
     );
     const { stdout } = await run("status");
-    assert.match(stdout, /^problem +somebody guesses activation codes: 300 wrong/m);
+    assert.match(stdout, /^problem +activation codes are being guessed: 300 wrong/m);
     assert.match(stdout, /^next +opendca-platform audit list$/m);
     assert.equal(JSON.parse((await run("status", "--json")).stdout).codeGuessing.attempts, 300);
   }));

@@ -12,7 +12,7 @@ const columns: Column[] = [
 ];
 const rows: Cell[][] = [
   ["dev-b2ee8dr2hnt4", "Head office", "Color LaserJet MFP M799", 184033, null],
-  ["dev-0", "Berlin", "HL", null, "not answered since 2026-03-01 08:00; no meters: the device shows none"],
+  ["dev-0", "Berlin", "HL", null, "not answered since 2026-03-01 08:00; no meters: the device has none"],
 ];
 const screen = (width: number) => ({ width, wide: false });
 
@@ -22,7 +22,7 @@ Deno.test("renderTable() leaves out, cuts and puts below what has no room, and s
     "dev-b2ee8dr2hnt4  Color LaserJe…  184033",
     "dev-0             HL                   -",
     "    not answered since 2026-03-01 08:00;",
-    "    no meters: the device shows none",
+    "    no meters: the device has none",
     "columns left out: SITE (--wide shows",
     "them)",
     "",
@@ -32,7 +32,7 @@ Deno.test("renderTable() leaves out, cuts and puts below what has no room, and s
 Deno.test("renderTable() shows everything with --wide, and where there is no terminal", () => {
   const [, first, second] = renderTable(columns, rows, screen(Infinity)).split("\n");
   assert.equal(first, "dev-b2ee8dr2hnt4  Head office  Color LaserJet MFP M799  184033");
-  assert.match(second!, /^dev-0 +Berlin +HL +- {2}not answered since .* the device shows none$/);
+  assert.match(second!, /^dev-0 +Berlin +HL +- {2}not answered since .* the device has none$/);
   assert.equal(renderTable(columns, rows, { width: 40, wide: true }), renderTable(columns, rows, screen(Infinity)));
 });
 

@@ -28,7 +28,7 @@ const hourMs = 3_600_000;
 
 /** `task scan|ping|diagnostics|set-config|list`. */
 export function addTaskCommands(program: Command, context: CommandContext): void {
-  const task = program.command("task").description("ask something of an agent; it gets it with its next poll");
+  const task = program.command("task").description("send a task to an agent, with its next poll");
 
   async function create(command: Command, agentId: string, payload: Payload): Promise<void> {
     const { validMinutes } = command.opts<{ validMinutes: number }>();
@@ -49,8 +49,8 @@ export function addTaskCommands(program: Command, context: CommandContext): void
       const signed = signTask(platform.signingKey, Task.create({ taskId, agentId, issuedAt, expiresAt, payload }));
       if (signed.task.length > mostTaskBytes) {
         throw new UsageError(
-          `Cannot ask for so much at once: the task has ${signed.task.length} bytes, at most ${mostTaskBytes}`,
-          "name ranges in place of single targets, or ask twice",
+          `Cannot send a task of this size: the task has ${signed.task.length} bytes, at most ${mostTaskBytes}`,
+          "name ranges instead of single targets, or send two tasks",
         );
       }
       const kind = payload.$case;
@@ -65,7 +65,7 @@ export function addTaskCommands(program: Command, context: CommandContext): void
           ...(payload.$case === "setConfig" ? { hash: payload.value.config!.hash } : {}),
         },
       });
-      const next = "the agent gets it with its next poll; opendca-platform task list shows what became of it";
+      const next = "the agent gets it with its next poll; opendca-platform task list shows its result";
       return { json: { taskId, agentId, kind, expiresAt }, text: `${taskId}\n`, next };
     });
   }
@@ -80,7 +80,7 @@ export function addTaskCommands(program: Command, context: CommandContext): void
   kind("scan <agent>", "read devices now")
     .option("--site <name>", "one site of the agent's configuration (default: all)")
     .option("--target <target...>", "addresses, ranges or host names inside the configured ones")
-    .option("--known", "only devices that are known, without a sweep")
+    .option("--known", "only known devices, without a discovery scan")
     .action((agentId: string, options: { site?: string; target?: string[]; known?: boolean }, command: Command) =>
       create(command, agentId, {
         $case: "scanNow",
@@ -106,7 +106,7 @@ export function addTaskCommands(program: Command, context: CommandContext): void
       const config = configDocument(await readConfigFile(context.host, options.file));
       await create(command, agentId, { $case: "setConfig", value: { config } });
     });
-  task.command("list").description("tasks and what became of them, newest first").option(...customerOption)
+  task.command("list").description("tasks and their results, newest first").option(...customerOption)
     .option("--agent <agent>", "of one agent")
     .action((options: { agent?: string }, command: Command) =>
       context.runForCustomer(command, async (_, tenant) => {
@@ -123,7 +123,7 @@ export function addTaskCommands(program: Command, context: CommandContext): void
           json: shown,
           text: (screen) =>
             shown.length === 0
-              ? "no tasks yet: opendca-platform task --help lists what an agent can be asked\n"
+              ? "no tasks yet: opendca-platform task --help lists the tasks\n"
               : renderTable(columns, cells, screen),
         };
       })

@@ -19,7 +19,7 @@ export function taskOutcome({ message, output }: Pick<TaskResult, "message" | "o
       return `archive of ${output.value.bundle.length} bytes: --json has it`;
     case "setConfig": {
       const { refusals } = output.value;
-      return refusals.length === 0 ? "taken as it is" : `taken but for ${refusals.length} refusals: ${refusals[0]}`;
+      return refusals.length === 0 ? "accepted" : `accepted with ${refusals.length} refusals: ${refusals[0]}`;
     }
   }
 }

@@ -24,10 +24,10 @@ const cases: { output?: Output; message?: string; want: string }[] = [
     output: { $case: "diagnostics", value: { bundle: Buffer.alloc(1234) } },
     want: "archive of 1234 bytes: --json has it",
   },
-  { output: { $case: "setConfig", value: { effectiveConfigHash: "a", refusals: [] } }, want: "taken as it is" },
+  { output: { $case: "setConfig", value: { effectiveConfigHash: "a", refusals: [] } }, want: "accepted" },
   {
     output: { $case: "setConfig", value: { effectiveConfigHash: "a", refusals: ["no such field", "b"] } },
-    want: "taken but for 2 refusals: no such field",
+    want: "accepted with 2 refusals: no such field",
   },
 ];
 for (const { output, message = "", want } of cases) {

@@ -28,7 +28,7 @@ export function addUnlockCommand(program: Command, context: CommandContext): voi
         const installationId = installation.toLowerCase();
         if (!isUuid(installationId)) {
           const hint = "opendca status shows it on the machine that is locked";
-          throw new UsageError(`Cannot use "${installation}" as an installation id: it is no UUID`, hint);
+          throw new UsageError(`Cannot use "${installation}" as an installation id: it is not a UUID`, hint);
         }
         const issuedAt = context.host.clock.now();
         const expiresAt = new Date(issuedAt.getTime() + options.validHours);

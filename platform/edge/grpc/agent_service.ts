@@ -57,7 +57,7 @@ function unary<Request, Response>(
   return (call, callback) =>
     void answer(platform, () => {
       const mistake = limitMessage("call", call.request as object);
-      if (mistake !== undefined) throw new CallError("invalid-request", `Cannot take the request as ${mistake}`);
+      if (mistake !== undefined) throw new CallError("invalid-request", `Cannot accept the request as ${mistake}`);
       return handle(call);
     }, callback);
 }

@@ -98,7 +98,7 @@ async function versionOf(client: Pick<pg.Client, "query">, address: DatabaseAddr
 const laterRelease = (address: DatabaseAddress, version: number) =>
   new ConfigError(
     `Cannot use the database ${address.shown} as a store of version ${migrations.length}: current value is ${version}`,
-    "it was made by a later release; run that release",
+    "it was created by a later release; run that release",
   );
 
 /** Whether the store may be used as it is. Throws ConfigError where not. */

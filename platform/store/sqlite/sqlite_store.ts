@@ -164,8 +164,8 @@ class Query<T> implements Promise<T> {
 
 /* What passes by itself or by making room; the rest is a defect. */
 const passing: [pattern: RegExp, hint: string][] = [
-  [/database is locked|database table is locked/, "another program holds it; try again"],
-  [/database or disk is full/, "make room on the disk"],
+  [/database is locked|database table is locked/, "another program has locked it; try again"],
+  [/database or disk is full/, "free disk space"],
   [/disk I\/O error/, "see the system's log for errors of the disk"],
   [/readonly database|unable to open database/, "give the data directory to the user that runs this"],
 ];
@@ -211,7 +211,7 @@ function migrate(database: DatabaseSync, path: string): void {
   if (from > migrations.length) {
     throw new ConfigError(
       `Cannot use "${path}" as a store of version ${migrations.length}: current value is ${from}`,
-      "it was made by a later release; run that release",
+      "it was created by a later release; run that release",
     );
   }
   if (from === 0 && one("SELECT count(*) FROM sqlite_schema") > 0) {

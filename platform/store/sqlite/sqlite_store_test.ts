@@ -166,7 +166,7 @@ Deno.test("a store without room is unavailable, keeps what it has, and goes on w
     };
     const pages = await store.transaction((tx) => tx.get<{ page_count: number }>("PRAGMA page_count"));
     await limit(pages!.page_count);
-    const full = { name: "UnavailableError", message: /disk is full/, hint: "make room on the disk" };
+    const full = { name: "UnavailableError", message: /disk is full/, hint: "free disk space" };
     await assert.rejects(store.transaction(fill), full);
     assert.deepEqual(await names(store), []);
     await limit(pages!.page_count + 1000);
