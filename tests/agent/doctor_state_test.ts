@@ -11,7 +11,7 @@ import { startSimulator } from "../../simulator/simulator.ts";
 import { standardPrinter } from "../fixtures/scan_fixture.ts";
 import { startTestPlatform as startRealPlatform } from "../fixtures/platform_fixture.ts";
 import { startTestPlatform } from "../fixtures/test_platform.ts";
-import { authority, chain, failures, fromNow, machine, withPlatform } from "./doctor_fixture.ts";
+import { authority, chain, failures, fromNow, machine, withPlatform } from "../fixtures/doctor_fixture.ts";
 
 const refusals = [
   { reason: "agent-revoked", code: 7, want: "revoked" },

@@ -5,7 +5,7 @@ import { type FaultyPeer, http2Peer, proxyPeer, tcpPeer, tlsPeer } from "../fixt
 import { createTestAuthority } from "../fixtures/test_authority.ts";
 import { testHost } from "../fixtures/test_host.ts";
 import { freePort } from "../fixtures/free_port.ts";
-import { authority, chain, failures, fromNow, machine, withPlatform } from "./doctor_fixture.ts";
+import { authority, chain, failures, fromNow, machine, withPlatform } from "../fixtures/doctor_fixture.ts";
 
 const stranger = await createTestAuthority("Some Other Authority");
 const inspector = await createTestAuthority("Zscaler Intermediate Root CA");

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { PollRequest } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { systemClock } from "../../common/core/clock.ts";
 import { createGrpcAgentApi } from "../../src/link/grpc_agent_api.ts";
-import { failures, machine } from "./doctor_fixture.ts";
+import { failures, machine } from "../fixtures/doctor_fixture.ts";
 import { peerTest } from "../fixtures/peers.ts";
 import { startPeer, toolOutput } from "../fixtures/started_peer.ts";
 

@@ -1,6 +1,6 @@
 /** `opendca doctor` and `opendca activate` through Debian's squid, also one that opens TLS, and whatever the environment says. */
 import assert from "node:assert/strict";
-import { authority, chain, failures, type Machine, machine } from "./doctor_fixture.ts";
+import { authority, chain, failures, type Machine, machine } from "../fixtures/doctor_fixture.ts";
 import { goodCode, judging, unlockKey } from "../fixtures/activation_fixture.ts";
 import { proxyPeer } from "../fixtures/faulty_peers.ts";
 import { startTestPlatform } from "../fixtures/test_platform.ts";

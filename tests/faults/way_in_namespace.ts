@@ -1,12 +1,12 @@
 /**
- * Runs within network and mount namespaces of its own (tests/agent/names_and_routes_test.ts): starts a platform where one is
+ * Runs within network and mount namespaces of its own (tests/faults/names_and_routes_test.ts): starts a platform where one is
  * wanted, walks to the endpoints as the doctor and calls them as the agent, and prints what both found.
  */
 import { PollRequest, PollResponse } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { systemClock } from "../../common/core/clock.ts";
 import { createGrpcAgentApi } from "../../src/link/grpc_agent_api.ts";
 import { TransportError } from "../../src/link/transport_error.ts";
-import { authority, failures, machine } from "./doctor_fixture.ts";
+import { authority, failures, machine } from "../fixtures/doctor_fixture.ts";
 import { startTestPlatform } from "../fixtures/test_platform.ts";
 
 export interface NamespaceScene {
