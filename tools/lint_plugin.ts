@@ -1,3 +1,20 @@
+const inHouse = /(?<![\\/]tests)[\\/](?:common|src|platform)[\\/]/;
+
+/** Where files, sockets, threads and the process may be touched; everything else has them handed in. */
+const machinePlaces = [
+  /[\\/](?:common|src)[\\/]host[\\/]/,
+  /[\\/]platform[\\/]main\.ts$/,
+  // SQLite, PostgreSQL and the files that say how to reach it.
+  /[\\/]platform[\\/]store[\\/]/,
+  // Listens, and knows when the process has no descriptors left.
+  /[\\/]platform[\\/]edge[\\/]grpc[\\/]accept_connections\.ts$/,
+  // HTTP/2 on a connection that `dial()` has made.
+  /[\\/]src[\\/]link[\\/]probe_endpoint\.ts$/,
+];
+
+const machine =
+  /^(?:node:)?(?:child_process|cluster|dgram|dns|fs|http|http2|https|module|net|os|process|sqlite|tls|worker_threads)(?:\/|$)/;
+
 /** House rules that `deno lint` keeps: see CONTRIBUTING.md. */
 const plugin: Deno.lint.Plugin = {
   name: "opendca",
@@ -12,21 +29,27 @@ const plugin: Deno.lint.Plugin = {
         };
       },
     },
-    "pure-core": {
+    "machine-in-host": {
       create(context) {
-        const pure =
-          /[\\/](common[\\/](core|reading|report|protocol)|src[\\/](config|log|printers|recording|snmp|targets))[\\/]/
-            .test(context.filename);
-        if (!pure || context.filename.endsWith("_test.ts")) return {};
-        const message = "This folder is pure: have the caller hand in what the machine does";
-        const machine =
-          /^(?:node:)?(?:child_process|cluster|dgram|fs|http|http2|https|net|process|sqlite|tls|worker_threads)(?:\/|$)/;
+        const { filename } = context;
+        const isTest = filename.endsWith("_test.ts");
+        if (!inHouse.test(filename) || isTest || machinePlaces.some((place) => place.test(filename))) return {};
+        const message =
+          "Only common/host, src/host and the like call the machine: use what they have, or have it handed in";
         return {
           'MemberExpression[object.name="Deno"]'(node) {
             context.report({ node, message });
           },
+          'VariableDeclarator[init.name="Deno"]'(node) {
+            context.report({ node, message });
+          },
           ImportDeclaration(node) {
-            if (node.importKind !== "type" && machine.test(node.source.value)) context.report({ node, message });
+            const isOfTypes = node.importKind === "type" || (node.specifiers.length > 0 &&
+              node.specifiers.every((one) => one.type === "ImportSpecifier" && one.importKind === "type"));
+            if (!isOfTypes && machine.test(node.source.value)) context.report({ node, message });
+          },
+          ExportNamedDeclaration(node) {
+            if (node.source !== null && machine.test(node.source.value)) context.report({ node, message });
           },
           ImportExpression(node) {
             if (node.source.type === "Literal" && machine.test(String(node.source.value))) {
