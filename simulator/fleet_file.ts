@@ -3,16 +3,29 @@ import { parseDocument } from "yaml";
 import { ConfigError } from "../common/core/errors.ts";
 import { isUnder } from "../src/snmp/oid.ts";
 import type { Varbind } from "../src/snmp/value.ts";
-import { agentKeys, parseAgentOptions } from "./agent_options.ts";
 import { descriptionKeys, type DeviceDescription, deviceKinds, parseDescription } from "./description.ts";
-import { type DeviceOptions, macEngineId } from "./device.ts";
-import { maybeNumber, maybeText, type Place, readList, readMapping, wrongValue } from "./fleet_fields.ts";
+import { type DeviceOptions, macEngineId, type SnmpVersion } from "./device.ts";
+import {
+  isGiven,
+  maybeChoice,
+  maybeHex,
+  maybeNumber,
+  maybeOid,
+  maybeText,
+  type Place,
+  readAnyMapping,
+  readList,
+  readMapping,
+  wrongValue,
+} from "./fleet_fields.ts";
 import { dottedAddress, type LoopbackRange, maybeLoopbackAddress, maybeLoopbackRange } from "./loopback_range.ts";
 import { ObjectTable } from "./object_table.ts";
 import { printerObjects } from "./printer_mib.ts";
-import { identityObjects, identityOf, withIdentity } from "./replica.ts";
 import { parseSnmprec } from "../src/recording/snmprec.ts";
-import { systemObjects } from "./system_mib.ts";
+import { nextMac, systemObjects } from "./system_mib.ts";
+import { type Fault, faultKinds } from "./faults.ts";
+import { parseObject } from "./object_value.ts";
+import { type AuthProtocol, type PrivProtocol, securityLevels, type SimulatedUser } from "./usm_user.ts";
 
 export interface FleetOptions {
   /** Named in errors. */
@@ -157,4 +170,175 @@ function recordedObjects(place: Place, { readText }: FleetOptions): Varbind[] {
   const { objects } = parseSnmprec(text);
   if (objects.length === 0) throw wrongValue(place, "a recording: it contains no object");
   return objects;
+}
+
+/** Keys of a device in a fleet file that `parseAgentOptions` reads. */
+const agentKeys = [
+  "versions",
+  "communities",
+  "users",
+  "contexts",
+  "engineId",
+  "engineBoots",
+  "maxMessageSize",
+  "uptime",
+  "faults",
+] as const;
+
+type AgentOptions = Omit<DeviceOptions, "name" | "address" | "port" | "objects">;
+
+/** Reads them; throws `ConfigError` with the place of a mistake. */
+function parseAgentOptions(fields: Record<typeof agentKeys[number], Place>): AgentOptions {
+  const options: AgentOptions = {};
+  const versions: SnmpVersion[] = ["1", "2c", "3"];
+  if (isGiven(fields.versions)) {
+    options.versions = readList(fields.versions).map((place) => maybeChoice(place, versions)!);
+  }
+  if (isGiven(fields.communities)) {
+    options.communities = readList(fields.communities).map((place) => maybeText(place) ?? "");
+  }
+  if (isGiven(fields.users)) options.users = readList(fields.users).map(parseUser);
+  if (isGiven(fields.contexts)) options.contexts = parseContexts(fields.contexts);
+  const engineId = maybeHex(fields.engineId);
+  if (engineId && (engineId.length < 5 || engineId.length > 32)) {
+    throw wrongValue(fields.engineId, "an engine ID", "5 to 32 octets in hexadecimal");
+  }
+  if (engineId) options.engineId = engineId;
+  const engineBoots = maybeNumber(fields.engineBoots, { low: 0, high: 0x7fffffff });
+  if (engineBoots !== undefined) options.engineBoots = engineBoots;
+  const maxMessageSize = maybeNumber(fields.maxMessageSize, { low: 484, high: 65507 });
+  if (maxMessageSize !== undefined) options.maxMessageSize = maxMessageSize;
+  const upTimeSeconds = maybeNumber(fields.uptime, { low: 0 });
+  if (upTimeSeconds !== undefined) options.upTimeSeconds = upTimeSeconds;
+  if (isGiven(fields.faults)) options.faults = readList(fields.faults).map(parseFault);
+  return options;
+}
+
+/** Objects of contexts other than the default one. */
+function parseContexts(place: Place): NonNullable<AgentOptions["contexts"]> {
+  return Object.fromEntries(
+    [...readAnyMapping(place)].map(([context, content]) => {
+      const { objects } = readMapping(content, ["objects"]);
+      return [context, [...readAnyMapping(objects)].map(([oid, object]) => parseObject(oid, object, (text) => text))];
+    }),
+  );
+}
+
+/** The common spellings, without dashes and in lower case; net-snmp's AES-256 is Blumenthal's, its AES-256-C Reeder's. */
+const authNames: Record<string, AuthProtocol> = {
+  md5: "md5",
+  sha: "sha1",
+  sha1: "sha1",
+  sha224: "sha224",
+  sha256: "sha256",
+  sha384: "sha384",
+  sha512: "sha512",
+};
+const privNames: Record<string, PrivProtocol> = {
+  des: "des",
+  aes: "aes128",
+  aes128: "aes128",
+  aes192: "aes192b",
+  aes192b: "aes192b",
+  aes256: "aes256b",
+  aes256b: "aes256b",
+  aes192c: "aes192r",
+  aes192r: "aes192r",
+  aes256c: "aes256r",
+  aes256r: "aes256r",
+};
+
+function parseUser(place: Place): SimulatedUser {
+  const fields = readMapping(place, ["name", "level", "auth", "authKey", "priv", "privKey", "contexts"]);
+  const name = maybeText(fields.name);
+  if (name === undefined) throw wrongValue(fields.name, "the name of a user");
+  const level = maybeChoice(fields.level, securityLevels);
+  const auth = maybeProtocol(fields.auth, authNames);
+  const priv = maybeProtocol(fields.priv, privNames);
+  const user: SimulatedUser = { name, ...(level === undefined ? {} : { level }) };
+  if (priv && !auth) throw wrongValue(fields.auth, "an authentication protocol, which privacy needs");
+  if (auth) Object.assign(user, { auth, authKey: readPassword(fields.authKey) });
+  if (priv) Object.assign(user, { priv, privKey: readPassword(fields.privKey) });
+  if (isGiven(fields.contexts)) user.contexts = readList(fields.contexts).map((context) => maybeText(context) ?? "");
+  return user;
+}
+
+function maybeProtocol<T extends string>(place: Place, names: Record<string, T>): T | undefined {
+  const text = maybeText(place);
+  if (text === undefined) return undefined;
+  const protocol = names[text.toLowerCase().replaceAll("-", "")];
+  if (protocol === undefined) throw wrongValue(place, "a protocol", `one of: ${Object.keys(names).join(", ")}`);
+  return protocol;
+}
+
+/** RFC 3414 section 11.2 asks for eight octets or more, and so do the tools. */
+function readPassword(place: Place): string {
+  const password = maybeText(place);
+  if (password === undefined || password.length < 8) throw wrongValue(place, "a password of 8 characters or more");
+  return password;
+}
+
+function parseFault(place: Place): Fault {
+  const fields = readMapping(place, ["kind", "probability", "ms", "under", "over", "after", "times"]);
+  const kind = maybeChoice(fields.kind, faultKinds);
+  if (kind === undefined) throw wrongValue(fields.kind, "the kind of a fault", `one of: ${faultKinds.join(", ")}`);
+  const optional = {
+    probability: maybeNumber(fields.probability, { low: 0, high: 1, whole: false }),
+    ms: maybeNumber(fields.ms, { low: 0 }),
+    under: maybeOid(fields.under),
+    over: maybeNumber(fields.over, { low: 0 }),
+    after: maybeNumber(fields.after, { low: 0 }),
+    times: maybeNumber(fields.times, { low: 0 }),
+  };
+  const given = Object.entries(optional).filter(([, value]) => value !== undefined);
+  return { kind, ...Object.fromEntries(given) };
+}
+
+type Identity = Pick<DeviceDescription, "serial" | "hostname" | "mac">;
+
+/** The identity of the nth copy; 0 is the device itself. */
+function identityOf({ serial, hostname, mac }: Identity, n: number): Identity {
+  if (n === 0) return { serial, hostname, mac };
+  return {
+    serial: serial === "" ? "" : countedUp(serial, n),
+    hostname: hostname === "" ? "" : /\d$/.test(hostname) ? countedUp(hostname, n) : `${hostname}-${n + 1}`,
+    mac: mac && nextMac(mac, n),
+  };
+}
+
+/** The objects that carry the identity and therefore differ between copies. */
+function identityObjects(objects: Varbind[], identity: Identity): Varbind[] {
+  const marks = marksOf(identity);
+  return objects.filter(({ value }) =>
+    value instanceof Uint8Array && marks.some((mark) => latin1(value).includes(mark))
+  );
+}
+
+/** Those objects with another identity in the place of the first. */
+function withIdentity(objects: Varbind[], { from, to }: { from: Identity; to: Identity }): Varbind[] {
+  const before = marksOf(from), after = marksOf(to);
+  return objects.map((object) => {
+    let text = latin1(object.value as Uint8Array);
+    before.forEach((mark, i) => text = text.replaceAll(mark, () => after[i]!));
+    return { ...object, value: Uint8Array.from(text, (unit) => unit.charCodeAt(0)) };
+  });
+}
+
+function marksOf({ serial, hostname, mac }: Identity): string[] {
+  const marks = [serial, hostname].map((text) => latin1(new TextEncoder().encode(text)));
+  if (mac) marks.push(latin1(mac));
+  return marks.filter((mark) => mark !== "");
+}
+
+function latin1(octets: Uint8Array): string {
+  return String.fromCharCode(...octets);
+}
+
+/** Counts in the digits at the end and keeps the length; appends where there are none or too few. */
+function countedUp(text: string, n: number): string {
+  const digits = /\d{1,9}$/.exec(text)?.[0] ?? "";
+  const next = String(Number(digits) + n);
+  return digits === "" || next.length > digits.length
+    ? `${text}-${n + 1}`
+    : text.slice(0, -digits.length) + next.padStart(digits.length, "0");
 }

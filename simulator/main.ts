@@ -1,7 +1,6 @@
 /** Process edge: arguments in, exit code out. */
-import { exitCodeFor } from "../common/core/errors.ts";
-import { runSimulator } from "./command.ts";
-import { denoHost } from "./deno_host.ts";
+import { exitCodeFor, messageOf } from "../common/core/errors.ts";
+import { type CommandHost, runSimulator } from "./command.ts";
 
 if (import.meta.main) {
   const host = denoHost();
@@ -12,4 +11,22 @@ if (import.meta.main) {
     host.reportError(error);
     Deno.exit(exitCodeFor(error));
   }
+}
+
+function denoHost(): CommandHost & { reportError(error: unknown): void } {
+  return {
+    args: Deno.args,
+    printLine: (line) => console.log(line),
+    printError: (line) => console.error(line),
+    readText: (path) => Deno.readTextFileSync(path),
+    listFiles: (path) => [...Deno.readDirSync(path)].filter((entry) => entry.isFile).map((entry) => entry.name),
+    stopped: new Promise((resolve) => {
+      for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => resolve());
+    }),
+    reportError(error) {
+      // A bug needs its stack; everything else says what to do.
+      console.error(exitCodeFor(error) === 70 ? error : `error: ${messageOf(error)}`);
+      if (error instanceof Error && "hint" in error && error.hint) console.error(`hint: ${error.hint}`);
+    },
+  };
 }

@@ -2,20 +2,27 @@
 import { scanSite } from "../service/scan_site.ts";
 import { openUploadPreview, type PreviewedBatch } from "../service/upload_preview.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
-import { UnavailableError, UsageError } from "../../common/core/errors.ts";
+import { ConfigError, messageOf, UnavailableError, UsageError } from "../../common/core/errors.ts";
 import { copyInventory } from "../store/copy_inventory.ts";
 import type { Problem, Reading } from "../../common/reading/reading.ts";
 import { counted } from "../../common/report/fleet.ts";
 import { type PreviewDocument, renderPreviewJson, renderPreviewText } from "./preview.ts";
-import { previewNotes } from "./preview_notes.ts";
 import { scanInTurn } from "../scan/scan_in_turn.ts";
 import { createHostNames } from "../targets/host_names.ts";
 import type { Host } from "./host.ts";
 import { maybeOutputFile } from "./open_output.ts";
-import { maybeHistory, maybePreviewConfig, maybeSiteOf } from "./preview_sources.ts";
 import { showProgress } from "./progress_display.ts";
 import type { ScanOptions } from "./scan_options.ts";
 import { type TypedScan, typedScan } from "./scan_targets.ts";
+import { configPath } from "../config/read_config.ts";
+import { rangesOfSite } from "../config/site_targets.ts";
+import { hasCode, isDenied } from "../../common/core/system_error.ts";
+import { tryParseIp, withoutZone } from "../../common/core/ip.ts";
+import { rangeContains } from "../../common/core/ip_range.ts";
+import { DamagedDatabaseError, StorageError } from "../../common/host/sqlite.ts";
+import type { Inventory } from "../store/inventory.ts";
+import { parseTargetSpec } from "../targets/target_spec.ts";
+import { effectiveConfig } from "./effective_config.ts";
 
 export interface PreviewCommand {
   targets: string[];
@@ -223,4 +230,71 @@ function rendererOf({ targets, options, given }: PreviewCommand): (document: Pre
     );
   }
   return format === "json" ? renderPreviewJson : renderPreviewText;
+}
+
+/** What is true of every preview, one sentence each. */
+function previewNotes({ isConfigured, hasHistory }: { isConfigured: boolean; hasHistory: boolean }): string[] {
+  return [
+    "Ids of records and batches are made when the agent sends, and so are those of devices that it does not know yet; " +
+    "those above are of this preview, and a sent batch has another sha256, which opendca ledger shows",
+    ...(isConfigured ? [] : ["Without a configuration nothing is masked, and the name of the site is empty"]),
+    hasHistory
+      ? "Merged with the agent's history as the agent does it: values that a sleeping device lacks come from its last valid " +
+        "reading, and problems list them"
+      : "Without a history each device is as when it is read for the first time; later, the agent fills in what a sleeping " +
+        "device lacks from its last valid reading, and problems list them",
+    "A number that is 0 and a text that is empty are not in a message, so they are not shown",
+    "Status reads between two full reads send no meters",
+    "Besides uploads, polls carry the agent's status, results of tasks, and the configuration without its secrets",
+  ];
+}
+
+/** Undefined where nobody named one, none is there, and there are targets to scan. */
+async function maybePreviewConfig(
+  { targets, options }: PreviewCommand,
+  host: Host,
+): Promise<AgentConfig | undefined> {
+  try {
+    return (await effectiveConfig(options.config, host)).config;
+  } catch (error) {
+    const isNamed = options.config !== undefined || (host.env("OPENDCA_CONFIG") ?? "") !== "";
+    if (!(error instanceof ConfigError) || !hasCode(error.cause, "ENOENT") || isNamed) throw error;
+    if (targets.length > 0) return undefined;
+    throw new UsageError(
+      `Cannot preview an upload as there is neither a target nor a configuration: looked for "${
+        configPath(undefined, host.env)
+      }"`,
+      "opendca scan --preview-upload 192.168.1.0/24, or name a configuration with --config FILE",
+      { cause: error },
+    );
+  }
+}
+
+/** The agent's inventory to merge with; undefined, and a note where there is more to say, when there is none. */
+function maybeHistory(
+  config: AgentConfig | undefined,
+  { host, notes }: { host: Host; notes: string[] },
+): Inventory | undefined {
+  if (config === undefined) return undefined;
+  const path = `${config.stateDirectory}/inventory.db`;
+  const { spoolFiles } = host.agentMachine();
+  try {
+    return spoolFiles.exists(path) ? copyInventory(path) : undefined;
+  } catch (error) {
+    if (!isDenied(error) && !(error instanceof StorageError) && !(error instanceof DamagedDatabaseError)) throw error;
+    notes.push(`The agent's history cannot be read, so it is not merged: ${messageOf(error)}`);
+    return undefined;
+  }
+}
+
+/** Of the configuration, the site that the agent would find the printer in. */
+function maybeSiteOf({ sites }: AgentConfig, { address, port, hostname }: Reading): string | undefined {
+  const ip = tryParseIp(withoutZone(address))!;
+  const site = sites.find((site) =>
+    rangesOfSite(site).some((range) => range.port === port && rangeContains(range, ip)) ||
+    site.hosts.map(parseTargetSpec).some((spec) =>
+      spec.kind === "name" && spec.name === hostname && (spec.port ?? site.port) === port
+    )
+  );
+  return site?.name;
 }

@@ -4,7 +4,7 @@ import { UsageError } from "../../common/core/errors.ts";
 import { formatEndpoint } from "../../common/core/ip.ts";
 import { safeText } from "../../common/core/safe_text.ts";
 import type { EventName, LogFields } from "../log/log_record.ts";
-import type { Reading, ScanDocument } from "../../common/reading/reading.ts";
+import type { Problem, Reading, ScanDocument, UnreadDevice } from "../../common/reading/reading.ts";
 import { renderCsv } from "../../common/report/csv.ts";
 import { counted, fleetOf, grouped, lowInWords, whyUnread } from "../../common/report/fleet.ts";
 import { renderHtml } from "../../common/report/html.ts";
@@ -16,10 +16,12 @@ import { accessEvent, verboseLine } from "./global_options.ts";
 import type { Host } from "./host.ts";
 import { maybeOutputFile } from "./open_output.ts";
 import { showProgress } from "./progress_display.ts";
-import { documentOf } from "./scan_document.ts";
 import { addScanOptions, formatOf, type ScanFormat, type ScanOptions } from "./scan_options.ts";
 import { typedScan } from "./scan_targets.ts";
 import { screenOptions } from "./screen.ts";
+import { byAddress } from "../../common/core/address_order.ts";
+import { nameUnread } from "../scan/name_unread.ts";
+import type { ScanResult } from "../scan/supervise_scan.ts";
 
 /** Exit code of a scan that was stopped by Ctrl-C: 128 + SIGINT, as shells count. */
 const interruptedExitCode = 130;
@@ -231,4 +233,66 @@ async function conclude(
   if (left.length === 0) return 0;
   await host.stderr.write(`incomplete: ${left.join("; ")}\n`);
   return incompleteExitCode;
+}
+
+interface ScanRun {
+  startedAt: Date;
+  finishedAt: Date;
+  durationMs: number;
+  addresses: number;
+  /** Devices that are no printers are listed as well. */
+  all: boolean;
+}
+
+/** What came of a scan, in the order of the addresses. */
+function documentOf(result: Omit<ScanResult, "captured" | "position">, run: ScanRun): ScanDocument {
+  const { counters } = result;
+  const problems: Problem[] = [...result.problems];
+  if (counters.malformed > 0) {
+    problems.push({
+      code: "malformed-datagrams",
+      message: `Dropped ${counted(counters.malformed, "datagram")} that ${
+        counters.malformed === 1 ? "is" : "are"
+      } not SNMP`,
+    });
+  }
+  if (result.interrupted) {
+    problems.push({
+      code: "interrupted",
+      message: `The scan was stopped: ${result.notProbed} of ${run.addresses} addresses were not probed`,
+    });
+  }
+  return {
+    schema: "opendca.scan/1",
+    startedAt: run.startedAt.toISOString(),
+    finishedAt: run.finishedAt.toISOString(),
+    stats: {
+      addresses: run.addresses,
+      answered: counters.answered,
+      printers: result.printers.length,
+      packetsSent: counters.packetsSent,
+      packetsReceived: counters.packetsReceived,
+      durationMs: run.durationMs,
+    },
+    printers: inOrder(result.printers),
+    ...(run.all ? { others: byAddress(result.others) } : {}),
+    unread: byAddress(result.unread),
+    problems: byAddress([...problems, ...unreadProblems(result.unread)]),
+  };
+}
+
+/** Of one address in the order of the device index: results come as they were read. */
+function inOrder(printers: readonly Reading[]): Reading[] {
+  return byAddress(printers.toSorted((a, b) => (a.deviceIndex ?? 0) - (b.deviceIndex ?? 0)));
+}
+
+function unreadProblems(unread: readonly UnreadDevice[]): Problem[] {
+  return Object.entries(whyUnread).flatMap(([reason, why]) => {
+    const devices = unread.filter((device) => device.reason === reason);
+    const count = devices.length;
+    if (count === 0) return [];
+    const names = reason === "late" || reason === "elsewhere" ? `: ${nameUnread(devices)}` : "";
+    const message = `${counted(count, "device")} ${count === 1 ? "was" : "were"} found but not read, as ${why}${names}`;
+    return [{ code: "unread", message }];
+  });
 }

@@ -1,18 +1,17 @@
 /** `opendca status`: what the agent is and does, from its state directory alone. */
 import type { Command } from "commander";
 import { activationStore, likelyStateDirectory } from "../activation/store_options.ts";
-import { type FindingLimits, findingsOf, usualLimits } from "../service/findings.ts";
+import { type Finding, type FindingLimits, findingsOf, measuredOf, usualLimits } from "../service/findings.ts";
 import { readStatus, type ShownStatus } from "../service/read_status.ts";
-import { parseDuration } from "../../common/core/duration.ts";
+import { parseDuration, roundDuration } from "../../common/core/duration.ts";
 import { configPath } from "../config/read_config.ts";
 import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
-import { UsageError } from "../../common/core/errors.ts";
+import { messageOf, UsageError } from "../../common/core/errors.ts";
 import { safeText, visibleText } from "../../common/core/safe_text.ts";
 import { hanging } from "../../common/core/terminal_text.ts";
 import { visibleJson } from "../../common/core/visible_json.ts";
 import type { Host } from "./host.ts";
-import { checkStatus, uncheckable } from "./status_check.ts";
-import { factIndent, renderStatus } from "./status_text.ts";
+import type { SiteStatus } from "../service/status_file.ts";
 
 const examples = `
 Examples:
@@ -157,4 +156,183 @@ async function noteAbsentFile(path: string | undefined, at: { directory: string;
   const isThere = await at.host.readTextFile(path).then(() => true, () => false);
   if (isThere) return;
   await at.host.stderr.write(`${safeText(`note: cannot read "${path}", so this is of "${at.directory}"`)}\n`);
+}
+
+interface CheckResult {
+  /** 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. */
+  exitCode: 0 | 1 | 2 | 3;
+  /** Without its end. */
+  line: string;
+}
+
+const words = ["OK", "WARNING", "CRITICAL", "UNKNOWN"] as const;
+/** Monitoring cuts longer ones, and then the numbers behind them are lost. */
+const mostText = 900;
+
+export function checkStatus(status: ShownStatus, now: Date, limits: FindingLimits): CheckResult {
+  const findings = findingsOf(status, now, limits);
+  const exitCode = findings.some(({ severity }) => severity === "critical") ? 2 : findings.length > 0 ? 1 : 0;
+  const text = findings.length === 0 ? goodText(status, now) : findings.map(sentenceOf).join("; ");
+  return { exitCode, line: `${headed(exitCode, text)} | ${perfdata(status, { findings, now, limits }).join(" ")}` };
+}
+
+/** Where the state cannot be told. */
+export function uncheckable(error: unknown): CheckResult {
+  return { exitCode: 3, line: headed(3, messageOf(error)) };
+}
+
+/** A bar would begin the numbers. */
+function headed(exitCode: CheckResult["exitCode"], text: string): string {
+  return `OPENDCA ${words[exitCode]} - ${safeText(text, mostText).replaceAll("|", "/")}`;
+}
+
+function sentenceOf({ message, count }: Finding): string {
+  return count !== undefined && count > 1 ? `${message} (${count} times)` : message;
+}
+
+function goodText(status: ShownStatus, now: Date): string {
+  const { agent, spool } = status;
+  if (agent === null) return "running";
+  const { platformAgeMs, unread } = measuredOf(status, agent, now);
+  return [
+    "running",
+    ...(platformAgeMs === null ? [] : [`platform answered ${roundDuration(platformAgeMs)} ago`]),
+    ...(unread === null ? [] : [`${unread.of - unread.count} of ${unread.of} devices answer`]),
+    ...(spool === null ? [] : [spool.depth === 0 ? "spool empty" : `${spool.depth} records wait`]),
+  ].join(", ");
+}
+
+/** `label=value[unit];warning;critical;minimum`. Ages are in seconds, `c` is a counter. */
+function perfdata(
+  status: ShownStatus,
+  { findings, now, limits }: { findings: readonly Finding[]; now: Date; limits: FindingLimits },
+): string[] {
+  const { agent, spool } = status;
+  const seconds = (ms: number) => Math.round(ms / 1000);
+  const limit = (value: number) => Number.isFinite(value) ? String(value) : "";
+  const ranged = ({ warning, critical }: { warning: number; critical: number }, scale = 1) =>
+    `;${limit(warning / scale)};${limit(critical / scale)};0`;
+  const numbers = [`faults=${findings.length};;;0`];
+  if (spool !== null) {
+    const { depth, bytes, quarantinedRecords, dropped } = spool;
+    numbers.push(`waiting=${depth};;;0`, `waiting_bytes=${bytes}B;;;0`, `refused=${quarantinedRecords};;;0`);
+    numbers.push(`dropped=${dropped.status + dropped.meters + dropped.lastMeters}c;;;0`);
+  }
+  // What an agent wrote that does not run says nothing of now.
+  if (agent === null || status.state !== "running") return numbers;
+  const { platformAgeMs, waitingMs, unread } = measuredOf(status, agent, now);
+  numbers.push(`waiting_age=${seconds(waitingMs ?? 0)}s${ranged(limits.waiting, 1000)}`);
+  if (platformAgeMs !== null) numbers.push(`platform_age=${seconds(platformAgeMs)}s${ranged(limits.away, 1000)}`);
+  const { clockOffsetMs } = agent.platform;
+  if (clockOffsetMs !== null) numbers.push(`clock_offset=${(clockOffsetMs / 1000).toFixed(3)}s`);
+  const { awake, asleep, unreachable, gone } = agent.devices;
+  const known = awake + asleep + unreachable + gone;
+  numbers.push(`devices=${known};;;0`, `unread=${Math.round(unread?.percent ?? 0)}%${ranged(limits.unread)};100`);
+  return numbers;
+}
+
+const stateTexts: Record<ShownStatus["state"], string> = {
+  "running": "running",
+  "stopped": "stopped: the agent is not running",
+  "crashed": "crashed: the agent is not running and did not stop normally",
+  "unresponsive": "unresponsive: the agent runs and does not update its status",
+  "not-activated": "not activated",
+  "revoked": "revoked by the platform",
+  "locked": "locked after 5 refused activation codes",
+  "foreign": "not usable: the state directory comes from another machine or was edited",
+};
+
+/** Where the facts begin, behind their names. */
+const factIndent = 11;
+
+/** Lines without their ends. */
+export function renderStatus(status: ShownStatus, now: Date): string[] {
+  const { agent, spool } = status;
+  const rows: [name: string, text: string][] = [["state", stateTexts[status.state]]];
+  const hint = maybeHint(status);
+  if (hint !== undefined) rows.push(["next", hint]);
+  if (status.attempts > 0 && status.lock === null) rows.push(["attempts", `${status.attempts} of 5 refused`]);
+  if (status.agentId !== null) rows.push(["agent", status.agentId]);
+  const place = [status.customer, status.site].filter((name) => name !== null && name !== "").join(", ");
+  if (place !== "") rows.push(["customer", place]);
+  if (agent !== null) {
+    const isNow = status.state === "running";
+    rows.push(["version", agent.version]);
+    rows.push([isNow ? "started" : "last seen", ageText(isNow ? agent.startedAt : agent.writtenAt, now)]);
+    rows.push(["platform", platformText(agent.platform, { now, isNow })]);
+  }
+  if (spool !== null) rows.push(["spool", spoolText(spool, now)]);
+  if (agent !== null) {
+    const { awake, asleep, unreachable, gone } = agent.devices;
+    const parts = [`${awake} awake`, `${asleep} asleep`, `${unreachable} unreachable`, `${gone} gone`];
+    rows.push(["devices", `${awake + asleep + unreachable + gone} known: ${parts.join(", ")}`]);
+    for (const site of agent.sites) rows.push(["site", siteText(site, now)]);
+    for (const refusal of agent.config.refusals) rows.push(["refused", refusal]);
+  }
+  // The state itself has its own line, with what to do.
+  const faults = findingsOf(status, now).filter(({ about, message }) =>
+    about !== "state" || message.startsWith("activation")
+  );
+  for (const { message, lastAt, count = 1 } of faults) {
+    const when = lastAt === undefined ? "" : `${ageText(lastAt, now)}${count > 1 ? `, ${count} times` : ""}: `;
+    rows.push(["fault", `${when}${message}`]);
+  }
+  if (faults.length > 0) rows.push(["next", "opendca doctor says what to do about each fault"]);
+  return rows.map(([name, text]) => `${name.padEnd(factIndent - 1)} ${text}`);
+}
+
+function maybeHint(status: ShownStatus): string | undefined {
+  switch (status.state) {
+    case "not-activated":
+      return "opendca activate CODE";
+    case "revoked":
+      return "ask for a new activation code; then: opendca activate CODE";
+    case "locked":
+    case "foreign":
+      return `ask the platform for an unlock token for installation ${status.installationId}, lock ${status.lock}`;
+    case "unresponsive":
+      return "see the agent's log, and whether its state directory is read-only";
+    case "stopped":
+    case "crashed":
+      return "opendca run, or start the service";
+    default:
+      return undefined;
+  }
+}
+
+type Platform = NonNullable<ShownStatus["agent"]>["platform"];
+
+function platformText(platform: Platform, { now, isNow }: { now: Date; isNow: boolean }): string {
+  const { endpoint, lastPollAt, lastAnswerAt, nextPollAt } = platform;
+  if (lastAnswerAt === null) return lastPollAt === null ? "no poll yet" : "no answer since the start";
+  const isAway = lastPollAt !== null && lastPollAt > lastAnswerAt;
+  const next = isNow && nextPollAt !== null ? `; next poll ${ageText(nextPollAt, now)}` : "";
+  return `${endpoint ?? "unknown"} ${isAway ? "away; last answer" : "answered"} ${ageText(lastAnswerAt, now)}${next}`;
+}
+
+function siteText({ name, lastSweepAt, sweeping, sweep }: SiteStatus, now: Date): string {
+  const last = lastSweepAt === null ? "no discovery scan yet" : `scanned ${ageText(lastSweepAt, now)}`;
+  const done = sweep ? `, ${Math.floor(100 * sweep.done / Math.max(1, sweep.of))} % done` : "";
+  if (sweeping) return `${name}: discovery scan running${done}, ${last}`;
+  return sweep ? `${name}: discovery scan interrupted${done}, ${last}` : `${name}: ${last}`;
+}
+
+function spoolText(spool: NonNullable<ShownStatus["spool"]>, now: Date): string {
+  const { depth, bytes, oldestObservedAt, quarantinedRecords, dropped, diskFull } = spool;
+  const lost = dropped.status + dropped.meters + dropped.lastMeters;
+  return [
+    depth === 0 ? "empty" : `${depth} records waiting, ${Math.ceil(bytes / 1024)} KiB`,
+    ...(depth > 0 && oldestObservedAt !== null ? [`the oldest ${ageText(oldestObservedAt, now)}`] : []),
+    ...(quarantinedRecords > 0 ? [`${quarantinedRecords} refused by the platform`] : []),
+    ...(lost > 0 ? [`${lost} dropped by the limits`] : []),
+    ...(diskFull ? ["the disk is full"] : []),
+  ].join(", ");
+}
+
+/** "5 min ago" or "in 5 min"; the time itself where it is no time. */
+function ageText(time: string, now: Date): string {
+  const ms = now.getTime() - Date.parse(time);
+  if (!Number.isFinite(ms)) return time;
+  const amount = roundDuration(Math.abs(ms));
+  return ms >= 0 ? `${amount} ago` : `in ${amount}`;
 }

@@ -1,15 +1,15 @@
 /** The sites of the platform, within the policy. */
-import { parseTargetSpec, TargetSyntaxError } from "../targets/target_spec.ts";
-import type { AgentConfig, SettingValue, SiteConfig } from "./agent_config.ts";
+import { parseTargetSpec, type TargetSpec, TargetSyntaxError } from "../targets/target_spec.ts";
+import type { AgentConfig, PolicyConfig, SettingValue, SiteConfig } from "./agent_config.ts";
 import type { PlatformDocument, PlatformSite } from "./platform_document.ts";
 import type { PlatformNotes } from "./platform_notes.ts";
-import { underFile } from "./platform_ceiling.ts";
-import { maxPlatformHosts, siteRanges, type SiteRangesOptions } from "./platform_ranges.ts";
 import { applySchedule } from "./platform_schedule.ts";
-import { formatRange } from "./policy.ts";
+import { allowsHost, formatRange, intersectRanges } from "./policy.ts";
 import { defaultSnmpPort, siteNameField } from "./read_sites.ts";
 import { maybeOverlap, maybeTooLarge, rangesOfSite } from "./site_targets.ts";
 import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
+import { bitsOf, countOf, type IpRange, rangeToCidrs } from "../../common/core/ip_range.ts";
+import { maybeUnscannable } from "../targets/parse_targets.ts";
 
 /** Each is compared with each other one. */
 const maxSites = 500;
@@ -185,4 +185,142 @@ function reasonAgainst(target: string): string | undefined {
     if (!(error instanceof TargetSyntaxError)) throw error;
     return error.reason;
   }
+}
+
+/**
+ * The site as the sites of the file let it be, and the names of those that hold some of its addresses: what the file says of
+ * a site holds for its addresses, or a range would get other hours or a higher rate by moving to another site.
+ */
+function underFile(site: SiteConfig, own: readonly SiteConfig[]): { site: SiteConfig; within: string[] } {
+  const holders = own.filter((other) => other.name !== site.name && shareTargets(site, other));
+  const hours = [site, ...holders].flatMap(({ schedule }) => schedule.allowedHours);
+  return {
+    site: {
+      ...site,
+      ratePerSecond: holders.map((holder) => holder.ratePerSecond).reduce(slower, site.ratePerSecond),
+      exclude: [...new Set([...site.exclude, ...holders.flatMap((holder) => holder.exclude.filter(hasPort))])],
+      schedule: { ...site.schedule, allowedHours: [...new Set(hours)] },
+    },
+    within: holders.map(({ name }) => name),
+  };
+}
+
+function shareTargets(a: SiteConfig, b: SiteConfig): boolean {
+  const namesOfB = namesOf(b);
+  if (namesOf(a).some((name) => namesOfB.includes(name))) return true;
+  const ranges = rangesOfSite(b);
+  return rangesOfSite(a).some((one) =>
+    ranges.some((other) => one.family === other.family && one.first <= other.last && other.first <= one.last)
+  );
+}
+
+function namesOf({ hosts }: SiteConfig): string[] {
+  return hosts.map(parseTargetSpec).flatMap((spec) => spec.kind === "name" ? [spec.name] : []);
+}
+
+/** What is excluded on every port is out of the policy's ranges already. */
+function hasPort(target: string): boolean {
+  return parseTargetSpec(target).port !== undefined;
+}
+
+/** 0 is unlimited. */
+function slower(a: number, b: number): number {
+  return a === 0 ? b : b === 0 ? a : Math.min(a, b);
+}
+
+/** Host names of the platform that are resolved, of all its sites. */
+const maxPlatformHosts = 500;
+
+interface SiteRangesOptions {
+  policy: PolicyConfig;
+  port: number;
+  /** Names that the machine's own file has, which are allowed whatever the policy says. */
+  ownHosts: ReadonlySet<string>;
+  /** How many names may be taken beside these. */
+  hostsLeft: number;
+  /** Gets the reason for each target that is left out, wholly or in part. */
+  refuse: (reason: string) => void;
+}
+
+/** Names that are left out are told in one sentence, however many there are: none of them is ever resolved. */
+function siteRanges(
+  texts: readonly string[],
+  { policy, port, ownHosts, hostsLeft, refuse }: SiteRangesOptions,
+): Pick<SiteConfig, "ranges" | "hosts"> {
+  const ranges: string[] = [];
+  const hosts: string[] = [];
+  const foreign: string[] = [], tooMany: string[] = [];
+  let left = hostsLeft;
+  for (const text of texts) {
+    const found = `current value is "${text}"`;
+    const spec = tryParse(text, (reason) => refuse(`${reason}: ${found}`));
+    if (spec === undefined) continue;
+    const usedPort = spec.port ?? port;
+    if (!policy.ports.snmp.includes(usedPort)) {
+      refuse(`port ${usedPort} is outside policy.ports.snmp: ${found}`);
+    } else if (spec.kind === "name") {
+      // Where it points to is found out when it is resolved: see `maySend`.
+      if (ownHosts.has(spec.name)) hosts.push(text);
+      else if (!allowsHost(policy, spec.name)) foreign.push(text);
+      else if (hosts.includes(text)) continue;
+      else if (left <= 0) tooMany.push(text);
+      else {
+        hosts.push(text);
+        left--;
+      }
+    } else {
+      const allowed = intersectRanges([spec.range], policy.ranges);
+      const count = allowed.reduce((sum, range) => sum + countOf(range), 0n);
+      const isWhole = count === countOf(spec.range);
+      if (!isWhole) {
+        refuse(`${count === 0n ? "it" : "a part of it"} is outside policy.ranges: ${found}`);
+      }
+      ranges.push(...(isWhole ? [text] : allowed.flatMap((range) => textsOf(range, spec))));
+    }
+  }
+  refuseNames(foreign, "outside policy.hosts", refuse);
+  refuseNames(tooMany, `over the limit of ${maxPlatformHosts} host names of the platform`, refuse);
+  return { ranges: [...new Set(ranges)], hosts: [...new Set(hosts)] };
+}
+
+function refuseNames(names: readonly string[], why: string, refuse: (reason: string) => void): void {
+  if (names.length === 0) return;
+  const more = names.length === 1 ? "" : ` and ${names.length - 1} more`;
+  refuse(`a host name is ${why}, so that it is not resolved: current value is "${names[0]}"${more}`);
+}
+
+function tryParse(text: string, refuse: (reason: string) => void): TargetSpec | undefined {
+  try {
+    const spec = parseTargetSpec(text);
+    const reason = spec.kind === "range" ? maybeUnscannable(spec.range, spec.zone) : undefined;
+    if (reason === undefined) return spec;
+    refuse(reason);
+  } catch (error) {
+    if (!(error instanceof TargetSyntaxError)) throw error;
+    refuse(error.reason);
+  }
+  return undefined;
+}
+
+/**
+ * What is left of a target, as targets. A block is scanned without its ends; what is cut out of it keeps these out, too,
+ * as nothing should be sent to a broadcast address.
+ */
+function textsOf(range: IpRange, spec: TargetSpec & { kind: "range" }): string[] {
+  const port = (text: string) => spec.port === undefined ? text : withPort(text, range, spec.port);
+  const isBlock = rangeToCidrs(range).length === 1;
+  if (!spec.isBlock) return [port(isBlock && range.first !== range.last ? dashed(range) : formatRange(range))];
+  if (isBlock) return [port(formatRange(range))];
+  const first = range.first === spec.range.first && range.family === 4 ? range.first + 1n : range.first;
+  const last = range.last === spec.range.last && range.family === 4 ? range.last - 1n : range.last;
+  return first > last ? [] : [port(formatRange({ family: range.family, first, last }))];
+}
+
+function dashed({ family, first, last }: IpRange): string {
+  const [from, to] = [first, last].map((value) => formatRange({ family, first: value, last: value }));
+  return `${from}-${to}`;
+}
+
+function withPort(text: string, range: IpRange, port: number): string {
+  return bitsOf(range.family) === 32 ? `${text}:${port}` : `[${text}]:${port}`;
 }

@@ -1,16 +1,22 @@
 /** `agent.yaml` from text to a frozen configuration, or to the list of everything that is wrong with it. */
 import { ConfigError, messageOf } from "../../common/core/errors.ts";
 import { type FileReader, withFileTexts } from "./file_texts.ts";
-import { parseYaml } from "./yaml_reader.ts";
-import type { AgentConfig } from "./agent_config.ts";
+import { parseYaml, yamlError, type YamlValue } from "./yaml_reader.ts";
+import { type AgentConfig, type PolicyConfig, type PolicyFeature, policyFeatures } from "./agent_config.ts";
 import { throwMistakes } from "./config_mistakes.ts";
 import { deepFreeze } from "./deep_freeze.ts";
 import { readLimits, readLog, readPoll, readStateDirectory } from "./read_limits.ts";
 import { readPlatform, readProxy } from "./read_platform.ts";
-import { readPolicy } from "./read_policy.ts";
 import { defaultSchedule, readSchedule } from "./read_schedule.ts";
-import { readCredentialKey, readSites } from "./read_sites.ts";
+import { defaultSnmpPort, readCredentialKey, type ReadSite, readSites } from "./read_sites.ts";
 import { type ConfigReader, openSection } from "./section.ts";
+import { type IpRange, subtractRanges } from "../../common/core/ip_range.ts";
+import { parseTargetSpec } from "../targets/target_spec.ts";
+import { maskableFields } from "../../common/reading/maskable_fields.ts";
+import { booleanField, choiceField, listField, portField } from "./field.ts";
+import { formatRange, privateRanges } from "./policy.ts";
+import { rangesIn, rangesOfSite } from "./site_targets.ts";
+import { excludeField, isHostPattern, policyHostField, policyRangeField } from "./target_fields.ts";
 
 export const defaultConfigPath = "/etc/opendca/agent.yaml";
 
@@ -113,4 +119,94 @@ function readWhole(text: string, options: ParseOptions): { config: AgentConfig; 
     settings: reader.settings,
   };
   return { config, reader };
+}
+
+/** Everything but web access, which lets a person in and is switched on by the administrator. */
+const defaultFeatures: Record<PolicyFeature, boolean> = {
+  scan: true,
+  ping: true,
+  webAccess: false,
+  diagnostics: true,
+  update: true,
+  setConfig: true,
+};
+
+/** Reads the policy and refuses sites that are outside it. */
+function readPolicy(
+  reader: ConfigReader,
+  value: YamlValue | undefined,
+  sites: readonly ReadSite[],
+): PolicyConfig {
+  const section = openSection(reader, value, {
+    path: "policy",
+    known: ["ranges", "hosts", "exclude", "ports", "features", "mask"],
+  });
+  const ownRanges = sites.length === 0 ? privateRanges : sites.flatMap(({ site }) => rangesOfSite(site));
+  const ranges = section.read("ranges", listField(policyRangeField), subtractRanges(ownRanges, []).map(formatRange));
+  const ownHosts = sites.flatMap(({ site }) => site.hosts.map(hostOf));
+  const hosts = section.read("hosts", listField(policyHostField), [...new Set(ownHosts)]);
+  const policyExclude = section.read("exclude", listField(excludeField), []);
+  const holes = policyExclude.filter(hasNoPort).flatMap(rangesOfText);
+  // What one site excludes may be another's; what no site has is closed to the platform as well.
+  const siteHoles = subtractRanges(
+    sites.flatMap(({ site }) => site.exclude.filter(hasNoPort).flatMap(rangesOfText)),
+    sites.flatMap(({ site }) => rangesOfSite(site)),
+  );
+  const ports = openSection(reader, section.value("ports"), { path: "policy.ports", known: ["snmp", "webAccess"] });
+  const ownPorts = sites.length === 0
+    ? [defaultSnmpPort]
+    : [...new Set(sites.flatMap(({ site }) => portsOfSite(site)))];
+  const snmp = ports.read("snmp", listField(portField), ownPorts);
+  const webAccess = ports.read("webAccess", listField(portField), [80, 443, 8000]);
+  const features = openSection(reader, section.value("features"), { path: "policy.features", known: policyFeatures });
+  const policy: PolicyConfig = {
+    ranges: subtractRanges(ranges.flatMap(rangesOfText), [...holes, ...siteHoles]),
+    hosts: hosts.map(hostOf),
+    exclude: policyExclude,
+    ports: { snmp, webAccess },
+    features: Object.fromEntries(
+      policyFeatures.map((name) => [name, features.read(name, booleanField, defaultFeatures[name])]),
+    ) as Record<PolicyFeature, boolean>,
+    mask: section.read("mask", listField(choiceField(maskableFields)), []),
+  };
+  // What the policy excludes is left out of a site without a word: that is what `exclude` is for.
+  for (const read of sites) refuseOutside(reader, policy, { read, holes });
+  return policy;
+}
+
+function refuseOutside(
+  reader: ConfigReader,
+  policy: PolicyConfig,
+  { read: { site, section }, holes }: { read: ReadSite; holes: readonly IpRange[] },
+): void {
+  const ranges = section.value("ranges");
+  const [outside] = subtractRanges(rangesOfSite(site), [...policy.ranges, ...holes]);
+  if (ranges !== undefined && outside !== undefined) {
+    const reason = `${section.path} is outside policy.ranges: current value is "${formatRange(outside)}"`;
+    reader.mistakes.push(yamlError(ranges, reason, "add it to policy.ranges, or leave it out of the site"));
+  }
+  const port = portsOfSite(site).find((port) => !policy.ports.snmp.includes(port));
+  const at = section.value("port") ?? ranges ?? section.value("hosts");
+  if (port !== undefined && at !== undefined) {
+    const reason = `${section.path} uses a port outside policy.ports.snmp: current value is "${port}"`;
+    reader.mistakes.push(yamlError(at, reason, `add ${port} to policy.ports.snmp, or leave it out of the site`));
+  }
+}
+
+function portsOfSite(site: { ranges: readonly string[]; hosts: readonly string[]; port: number }): number[] {
+  return [...site.ranges, ...site.hosts].map((text) => parseTargetSpec(text).port ?? site.port);
+}
+
+function hostOf(text: string): string {
+  if (isHostPattern(text)) return text.toLowerCase();
+  const spec = parseTargetSpec(text);
+  return spec.kind === "name" ? spec.name : text;
+}
+
+function rangesOfText(text: string): IpRange[] {
+  return rangesIn([parseTargetSpec(text)]);
+}
+
+function hasNoPort(text: string): boolean {
+  return parseTargetSpec(text).port === undefined;
 }

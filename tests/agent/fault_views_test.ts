@@ -5,8 +5,8 @@ import { faultKinds } from "../../src/service/fault_kinds.ts";
 import { findingsOf, usualLimits } from "../../src/service/findings.ts";
 import type { AgentState, ShownStatus } from "../../src/service/read_status.ts";
 import { type StatusFile, tryParseStatusFile } from "../../src/service/status_file.ts";
-import { checkStatus, uncheckable } from "../../src/cli/status_check.ts";
-import { renderStatus } from "../../src/cli/status_text.ts";
+import { checkStatus, uncheckable } from "../../src/cli/status_command.ts";
+import { renderStatus } from "../../src/cli/status_command.ts";
 import { diagnoseRunning } from "../../src/doctor/diagnose_running.ts";
 
 const now = new Date("2026-03-02T08:00:00Z");
