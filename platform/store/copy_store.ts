@@ -27,7 +27,6 @@ export interface CopyOptions {
   target: DatabaseAddress;
   /** As which the platform will connect. */
   role: string;
-  onTable(table: CopiedTable): void;
 }
 
 interface Column {
@@ -42,7 +41,7 @@ type Row = Record<string, Value>;
 const mostRows = 1000, mostBytes = 4 * 1024 * 1024;
 
 /** Throws ConfigError when the target has rows, or is not what a platform can use. */
-export async function copyStore({ path, target, role, onTable }: CopyOptions): Promise<CopiedTable[]> {
+export async function copyStore({ path, target, role }: CopyOptions): Promise<CopiedTable[]> {
   using source = new DatabaseSync(path, { timeout: 5000 });
   const pool = createPool(target, { connections: 1, statementTimeoutMs: 0 });
   let client: pg.PoolClient | undefined;
@@ -58,9 +57,7 @@ export async function copyStore({ path, target, role, onTable }: CopyOptions): P
     const copied: CopiedTable[] = [];
     for (const name of tables) {
       const columns = await columnsOf(client, name);
-      const table = { name, rows: await copyTable(source, client, { name, columns }) };
-      copied.push(table);
-      onTable(table);
+      copied.push({ name, rows: await copyTable(source, client, { name, columns }) });
     }
     await client.query("COMMIT");
     closeForGood(source, tables);

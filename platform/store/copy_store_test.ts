@@ -72,7 +72,7 @@ function copyTest(name: string, body: (parts: { path: string; target: TestDataba
 }
 
 const copy = ({ path, target }: { path: string; target: TestDatabase }) =>
-  copyStore({ path, target: parseDatabaseUrl(target.ownerUrl), role: applicationRole, onTable: () => {} });
+  copyStore({ path, target: parseDatabaseUrl(target.ownerUrl), role: applicationRole });
 
 const one = async (target: TestDatabase, sql: string) => Object.values((await target.sql(sql))[0]!)[0];
 

@@ -4,7 +4,8 @@ import { hanging } from "../../../common/core/terminal_text.ts";
 import { type DurationBounds, parseDuration } from "../../../common/core/duration.ts";
 import { UsageError } from "../../../common/core/errors.ts";
 import { ValueSyntaxError } from "../../../common/core/value_syntax_error.ts";
-import { type OpenPlatform, openPlatform } from "../../compose.ts";
+import { type OpenOptions, type OpenPlatform, openPlatform } from "../../compose.ts";
+import { type DatabaseAddress, isDatabaseUrl, parseDatabaseUrl } from "../../store/postgres/database_url.ts";
 import { appendAudit, type AuditEvent } from "../../audit/audit_log.ts";
 import { listCustomers, maybeCustomer } from "../../customers/customers.ts";
 import type { Tenant, Transaction, TransactionOptions } from "../../store/store.ts";
@@ -37,6 +38,8 @@ export interface CommandContext {
     command: Command,
     work: (platform: OpenPlatform, tenant: Tenant) => Promise<Answer>,
   ): Promise<void>;
+  /** Prints what a command found out without the opened platform. */
+  answer(command: Command, answer: Answer): Promise<void>;
   audit(tx: Transaction, event: Omit<AuditEvent, "at" | "actor">): Promise<void>;
   /** Of a command that ends as it should and yet says something by its exit code. */
   setExitCode(code: number): void;
@@ -44,6 +47,7 @@ export interface CommandContext {
 
 export interface GlobalOptions {
   data?: string;
+  database?: string;
   json?: boolean;
   wide?: boolean;
   customer?: string;
@@ -55,13 +59,15 @@ export function commandContext(host: PlatformHost, setExitCode: (code: number) =
     work: (platform: OpenPlatform, tx: Transaction) => Answer | Promise<Answer>,
     transaction: TransactionOptions,
   ): Promise<void> {
-    const options = command.optsWithGlobals<GlobalOptions>();
     await using platform = await openPlatform({
-      dataDirectory: dataDirectory(host, options),
+      ...storeOptions(host, command.optsWithGlobals<GlobalOptions>()),
       clock: host.clock,
       log() {},
     });
-    const answer = await platform.store.transaction(async (tx) => await work(platform, tx), transaction);
+    await answer(command, await platform.store.transaction(async (tx) => await work(platform, tx), transaction));
+  }
+  const answer: CommandContext["answer"] = async (command, answer) => {
+    const options = command.optsWithGlobals<GlobalOptions>();
     if (options.json) {
       await host.stdout(jsonText(answer.json));
       if (answer.note !== undefined) await host.stderr(`note: ${answer.note}\n`);
@@ -75,13 +81,14 @@ export function commandContext(host: PlatformHost, setExitCode: (code: number) =
     if (answer.next !== undefined && host.tableWidth !== Infinity) {
       await host.stderr(`${hanging(`next: ${answer.next}`, { indent: 2, width: screen.width })}\n`);
     }
-  }
+  };
   const tenantOf = (tx: Transaction, command: Command) => customerOf(tx, command.optsWithGlobals<GlobalOptions>());
   const run: CommandContext["run"] = (command, work) => inTransaction(command, work, { readOnly: true });
   const change: CommandContext["change"] = (command, work) => inTransaction(command, work, {});
   return {
     host,
     setExitCode,
+    answer,
     run,
     change,
     runForCustomer: (command, work) =>
@@ -100,6 +107,25 @@ export function commandContext(host: PlatformHost, setExitCode: (code: number) =
 export function dataDirectory(host: PlatformHost, options: GlobalOptions): string {
   return options.data ?? host.env("OPENDCA_PLATFORM_DATA") ?? host.env("STATE_DIRECTORY") ??
     "/var/lib/opendca-platform";
+}
+
+/** The database of --database or its variable; undefined for the SQLite file. Throws UsageError and ConfigError. */
+export function maybeDatabase(host: PlatformHost, options: GlobalOptions): DatabaseAddress | undefined {
+  const url = options.database ?? host.env("OPENDCA_DATABASE") ?? "";
+  if (url === "") return undefined;
+  if (isDatabaseUrl(url)) return parseDatabaseUrl(url, { passfile: host.env("PGPASSFILE") });
+  throw new UsageError(
+    "Cannot use --database or OPENDCA_DATABASE as a database: it does not begin with postgres://",
+    "leave it out for the SQLite file in the data directory",
+  );
+}
+
+/** Where keys and rows are. */
+export function storeOptions(
+  host: PlatformHost,
+  options: GlobalOptions,
+): Pick<OpenOptions, "dataDirectory" | "database"> {
+  return { dataDirectory: dataDirectory(host, options), database: maybeDatabase(host, options) };
 }
 
 /** The option that all commands of a customer share. */

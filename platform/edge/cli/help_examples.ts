@@ -38,6 +38,9 @@ const examples: Record<string, string[]> = {
   "reading list": ["reading list", "reading list --low", "reading list --json | jq '.[].record.reading.serial'"],
   "audit list": ["audit list", 'audit list --customer "Acme GmbH" --limit 1000'],
   "audit verify": ["audit verify"],
+  "database migrate": ["database migrate --database postgres://opendca_owner@localhost/opendca"],
+  "database check": ["database check", "database check --database postgres://opendca@localhost/opendca"],
+  "database copy": ["database copy --database postgres://opendca_owner@localhost/opendca"],
 };
 
 const exitCodes = `

@@ -8,6 +8,7 @@ import { addAuditCommands } from "./audit_commands.ts";
 import { addCodeCommands } from "./code_commands.ts";
 import { type CommandContext, commandContext } from "./command_context.ts";
 import { addCustomerCommands } from "./customer_commands.ts";
+import { addDatabaseCommands } from "./database_commands.ts";
 import { addDeviceCommands } from "./device_commands.ts";
 import { addHelpExamples } from "./help_examples.ts";
 import type { PlatformHost } from "./host.ts";
@@ -53,6 +54,10 @@ function createProgram(context: CommandContext, show: (text: string) => void): C
       "--data <folder>",
       "data directory (default: $OPENDCA_PLATFORM_DATA, $STATE_DIRECTORY, /var/lib/opendca-platform)",
     )
+    .option(
+      "--database <url>",
+      "postgres://USER@HOST/NAME in place of SQLite in the data directory (default: $OPENDCA_DATABASE)",
+    )
     .option("--json", "print JSON")
     .option("--wide", "tables with all columns, even if wider than the terminal")
     .exitOverride()
@@ -68,6 +73,7 @@ function createProgram(context: CommandContext, show: (text: string) => void): C
   addDeviceCommands(program, context);
   addReadingCommands(program, context);
   addAuditCommands(program, context);
+  addDatabaseCommands(program, context);
   addHelpExamples(program);
   return program;
 }

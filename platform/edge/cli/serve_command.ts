@@ -5,7 +5,7 @@ import { escapeInvisible } from "../../../common/core/escape_invisible.ts";
 import { tryParseIp } from "../../../common/core/ip.ts";
 import type { CertificateFiles } from "../../keys/server_certificate.ts";
 import { openPlatform, serve } from "../../compose.ts";
-import { type CommandContext, dataDirectory, type GlobalOptions, timeOption, wholeNumber } from "./command_context.ts";
+import { type CommandContext, type GlobalOptions, storeOptions, timeOption, wholeNumber } from "./command_context.ts";
 import type { PlatformHost } from "./host.ts";
 
 interface ServeFlags extends GlobalOptions {
@@ -52,7 +52,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
   const listen = parseListen(flags.listen);
   const certificate = await maybeCertificate(host, flags);
   await using platform = await openPlatform({
-    dataDirectory: dataDirectory(host, flags),
+    ...storeOptions(host, flags),
     clock: host.clock,
     pollSeconds: flags.pollSeconds === undefined ? undefined : Math.ceil(flags.pollSeconds / 1000),
     quotas: { agentBytes: flags.agentQuota * 1024 * 1024, customerBytes: flags.customerQuota * 1024 * 1024 },

@@ -102,10 +102,7 @@ const laterRelease = (address: DatabaseAddress, version: number) =>
   );
 
 /** Whether the store may be used as it is. Throws ConfigError where not. */
-export async function checkSchema(
-  pool: pg.Pool,
-  { address, isOwner }: { address: DatabaseAddress; isOwner: boolean },
-): Promise<void> {
+export async function checkSchema(pool: pg.Pool, address: DatabaseAddress): Promise<void> {
   const version = await versionOf(pool, address);
   if (version > migrations.length) throw laterRelease(address, version);
   if (version < migrations.length) {
@@ -114,7 +111,6 @@ export async function checkSchema(
       `run opendca-platform database migrate --role ${address.user} --database postgres://OWNER@…, as the owner of the database`,
     );
   }
-  if (isOwner) return;
   const { rows: [role] } = await pool.query(
     `SELECT rolsuper OR rolbypassrls AS sees_all, EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
        WHERE ${ours} AND c.relowner = r.oid) AS owns FROM pg_roles r WHERE rolname = current_user`,

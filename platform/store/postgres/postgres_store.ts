@@ -18,13 +18,11 @@ import { checkSchema } from "./postgres_schema.ts";
 export interface PostgresOptions {
   /** Connections at most; 10 by default. */
   connections?: number;
-  /** How long a statement may run, and how long it may wait for a lock; 15 s and 5 s by default. */
+  /** How long a statement may run, and how long it may wait for a lock; 30 s and 20 s by default. */
   statementTimeoutMs?: number;
   lockTimeoutMs?: number;
   /** How long to wait for a connection; 5 s by default. */
   connectTimeoutMs?: number;
-  /** For commands that only look, and for the owner, who migrates. */
-  role?: "application" | "owner";
 }
 
 /* By the number of the type. Of 64-bit integers, sum() makes a numeric. */
@@ -69,7 +67,7 @@ class ClosingClient extends pg.Client {
 
 export function createPool(address: DatabaseAddress, options: PostgresOptions = {}): pg.Pool {
   const { host, port, user, database, password, tls } = address;
-  const { connections = 10, statementTimeoutMs = 15_000, lockTimeoutMs = 5000, connectTimeoutMs = 5000 } = options;
+  const { connections = 10, statementTimeoutMs = 30_000, lockTimeoutMs = 20_000, connectTimeoutMs = 5000 } = options;
   const pool = new pg.Pool({
     host,
     port,
@@ -105,7 +103,7 @@ export function createPool(address: DatabaseAddress, options: PostgresOptions = 
 export async function openPostgresStore(address: DatabaseAddress, options: PostgresOptions = {}): Promise<Store> {
   const pool = createPool(address, options);
   try {
-    await checkSchema(pool, { address, isOwner: options.role === "owner" });
+    await checkSchema(pool, address);
   } catch (error) {
     await pool.end();
     throw error instanceof ConfigError ? error : openError(error, address.shown);

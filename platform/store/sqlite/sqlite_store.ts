@@ -164,6 +164,7 @@ class Query<T> implements Promise<T> {
 
 /* What passes by itself or by making room; the rest is a defect. */
 const passing: [pattern: RegExp, hint: string][] = [
+  [/this store was moved to PostgreSQL/, "start the platform with OPENDCA_DATABASE"],
   [/database is locked|database table is locked/, "another program has locked it; try again"],
   [/database or disk is full/, "free disk space"],
   [/disk I\/O error/, "see the system's log for errors of the disk"],
@@ -204,6 +205,13 @@ function openDatabase(path: string): DatabaseSync {
 function migrate(database: DatabaseSync, path: string): void {
   const one = (sql: string) => Number(Object.values(database.prepare(sql).get() ?? {})[0]);
   const version = () => one("PRAGMA user_version");
+  // See copy_store.ts.
+  if (one("SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND name LIKE 'moved_%'") > 0) {
+    throw new ConfigError(
+      `Cannot use "${path}" as a store as it was moved to PostgreSQL`,
+      "name the database with --database or OPENDCA_DATABASE",
+    );
+  }
   if (version() === migrations.length) return;
   database.exec("BEGIN IMMEDIATE");
   // Another process may have done it while this one waited.
