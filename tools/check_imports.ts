@@ -102,11 +102,75 @@ export const allowed: Record<string, string[]> = {
   ".": ["src", "src/cli"],
   "workers": ["common/core", "src/scan", "src/host"],
 
-  "platform": ["common/core", "common/host", "common/protocol", "common/reading", "proto"],
+  "platform/store": ["common/core", "common/reading", "proto"],
+  "platform/audit": ["platform/store"],
+  "platform/keys": ["common/core", "common/protocol", "common/host"],
+  "platform/customers": ["common/core", "platform/store"],
+  "platform/agents": [
+    "common/core",
+    "common/protocol",
+    "proto",
+    "platform/store",
+    "platform/audit",
+    "platform/keys",
+    "platform/customers",
+  ],
+  "platform/tasks": ["common/protocol", "proto", "platform/store", "platform/audit", "platform/agents"],
+  "platform/devices": [
+    "common/reading",
+    "common/protocol",
+    "proto",
+    "platform/store",
+    "platform/audit",
+    "platform/agents",
+    "platform/tasks",
+  ],
+  "platform/edge/grpc": [
+    "common/core",
+    "common/protocol",
+    "proto",
+    "platform/keys",
+    "platform/agents",
+    "platform/tasks",
+    "platform/devices",
+  ],
+  "platform/edge/cli": [
+    ...shared,
+    "common/protocol",
+    "common/host",
+    "proto",
+    "platform/store",
+    "platform/audit",
+    "platform/keys",
+    "platform/customers",
+    "platform/agents",
+    "platform/tasks",
+    "platform/devices",
+    "platform/edge/grpc",
+  ],
+  "platform": [
+    "common/core",
+    "common/host",
+    "platform/store",
+    "platform/keys",
+    "platform/agents",
+    "platform/edge/grpc",
+    "platform/edge/cli",
+  ],
 
   "simulator": ["common/core", "src/snmp", "src/recording"],
   // It tells the whole story, and so knows whom it is about.
-  "demo": [...shared, "common/report", "proto", "src", "src/cli", "src/host", "simulator", "platform"],
+  "demo": [
+    ...shared,
+    "common/report",
+    "proto",
+    "src",
+    "src/cli",
+    "src/host",
+    "simulator",
+    "platform",
+    "platform/edge/cli",
+  ],
 };
 
 const root = new URL("../", import.meta.url);
@@ -116,7 +180,7 @@ const importPattern = /(?:^\s*(?:import|export)\b[^;]*?from\s+|\bimport\()"(\.[^
 /** The part of the house that a file belongs to. */
 function folderOf(path: string): string {
   const folder = path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : ".";
-  const depth = /^(?:src|common)\//.test(folder) ? 2 : 1;
+  const depth = /^platform\/edge\//.test(folder) ? 3 : /^(?:src|common|platform)\//.test(folder) ? 2 : 1;
   return folder.split("/").slice(0, depth).join("/");
 }
 

@@ -70,3 +70,10 @@ Deno.test("parseUnlockToken() refuses half a token and what is none", () => {
     assert.throws(() => parseUnlockToken(text), UsageError, text);
   }
 });
+
+Deno.test("loadSigningKey() names the same key alike", () => {
+  const pem = createSigningKeyPem();
+  assert.match(loadSigningKey(pem).keyId, /^[0-9a-f]{16}$/);
+  assert.equal(loadSigningKey(pem).keyId, loadSigningKey(pem).keyId);
+  assert.notEqual(loadSigningKey(pem).keyId, loadSigningKey(createSigningKeyPem()).keyId);
+});

@@ -3,7 +3,7 @@
  * does. The demo holds the other end, so that nothing runs on when the demo is killed; then this also removes the folder,
  * which has keys in it.
  */
-import { denoPlatformHost } from "../../platform/edge/cli/deno_host.ts";
+import { denoPlatformHost } from "../../platform/compose.ts";
 import { runPlatform } from "../../platform/edge/cli/run_platform.ts";
 import { runCli } from "../../src/cli/run_cli.ts";
 import { denoHost } from "../../src/compose.ts";

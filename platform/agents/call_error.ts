@@ -1,5 +1,3 @@
-import { status } from "@grpc/grpc-js";
-
 /** The reasons at the head of proto/opendca/v1/agent_service.proto. */
 export type Reason =
   | "certificate-required"
@@ -10,22 +8,10 @@ export type Reason =
   | "store-busy"
   | "internal";
 
-const codes: Record<Reason, status> = {
-  "certificate-required": status.UNAUTHENTICATED,
-  "agent-revoked": status.PERMISSION_DENIED,
-  "certificate-replaced": status.PERMISSION_DENIED,
-  "invalid-request": status.INVALID_ARGUMENT,
-  "too-many-requests": status.RESOURCE_EXHAUSTED,
-  "store-busy": status.UNAVAILABLE,
-  "internal": status.INTERNAL,
-};
-
-/** A call that is answered with a status; the message goes to the agent. */
+/** A call that is answered with a reason; the message goes to the agent. */
 export class CallError extends Error {
   override readonly name = "CallError";
-  readonly code: status;
   constructor(readonly reason: Reason, message: string, readonly retryAfterMs = 0, options?: ErrorOptions) {
     super(message, options);
-    this.code = codes[reason];
   }
 }

@@ -5,11 +5,12 @@
 import { gunzipSync } from "node:zlib";
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { maxBatchRecords, maxPayloadBytes, maxPlainBytes, maxRecordBytes } from "../../common/protocol/limits.ts";
+import { isUuid } from "../agents/request_checks.ts";
 import { limitMessage } from "./message_limits.ts";
 import { type Batch, Compression, Record, RejectionReason } from "../../proto/gen/opendca/v1/batch.ts";
 
 /** Agents make batches of a megabyte; a longer one may not have come of next to nothing. */
-export const maxExpansion = 100;
+const maxExpansion = 100;
 const anyPlainBytes = 2 * 1024 * 1024;
 
 export interface DecodedRecord {
@@ -108,10 +109,8 @@ function decodeRecord(bytes: Uint8Array): Record {
   }
 }
 
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
 function whyRefused(record: Record): string | undefined {
-  if (!uuid.test(record.recordId)) return "its id is not a UUID";
+  if (!isUuid(record.recordId)) return "its id is not a UUID";
   // A clock that is wrong is a fault that the reading survives: see record_time.ts.
   if (Number.isNaN(record.observedAt?.getTime() ?? NaN)) return "it has no time";
   if (record.content === undefined) return "its content is of an unknown kind";

@@ -3,7 +3,6 @@ import { isDuplicateOf } from "../../common/reading/device_identity.ts";
 import type { DeviceEvent } from "../../proto/gen/opendca/v1/batch.ts";
 import { PrinterState, printerStateToJSON, type Reading } from "../../proto/gen/opendca/v1/reading.ts";
 import { siteOfAgent } from "../agents/agents.ts";
-import { agentScope, placeText, siteScope } from "./device_place.ts";
 import {
   addHistory,
   allEvidenceOf,
@@ -214,4 +213,22 @@ async function observedOf(tenant: Tenant, sighting: Sighting, reading: Reading):
 
 function keyOf(agentId: string, deviceKey: string): string | undefined {
   return deviceKey === "" ? undefined : `${agentId} ${deviceKey}`;
+}
+
+/** Empty where the policy of the machine masks the address. */
+function placeText(seen: { address: string; port: number; deviceIndex?: number | undefined }): string {
+  return seen.address === "" ? "" : `${seen.address} ${seen.port} ${seen.deviceIndex ?? 0}`;
+}
+
+/** An agent sees one device at a place. */
+function agentScope(agentId: string): string {
+  return `agent ${agentId}`;
+}
+
+/**
+ * Agents of one site that call a part of it by the same name see the same device at a place; elsewhere equal addresses are
+ * those of other networks.
+ */
+function siteScope(siteId: string, name: string): string {
+  return `site ${siteId} ${name.toLowerCase()}`;
 }

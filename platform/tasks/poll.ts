@@ -4,13 +4,12 @@ import { maybeAgentConfig } from "../agents/agent_configs.ts";
 import { maybeAgent, noteConfigRefusals, notePoll } from "../agents/agents.ts";
 import { appendAudit } from "../audit/audit_log.ts";
 import { contiguousOf } from "../agents/batches.ts";
-import { shortText } from "../store/storable.ts";
+import { shortText, validTime } from "../store/storable.ts";
 import { takeTasks } from "./tasks.ts";
 import { CallError } from "../agents/call_error.ts";
 import type { Caller, TenantAgent } from "../agents/caller.ts";
 import { watchForClone } from "../agents/clone_watch.ts";
-import { keptStatus } from "../agents/kept_status.ts";
-import { isLedgerHead, watchLedger } from "../agents/ledger_watch.ts";
+import { isLedgerHead, watchLedger } from "../agents/ledger_heads.ts";
 import type { Platform } from "../agents/platform.ts";
 import { countedTransaction } from "../agents/quota.ts";
 import { isShortId, isUuid } from "../agents/request_checks.ts";
@@ -92,4 +91,17 @@ function checkedStatus(request: PollRequest): AgentStatus {
     throw new CallError("invalid-request", "Cannot poll with an invalid ledger_head");
   }
   return keptStatus(status);
+}
+
+/** The status as it is stored: times that are none are left out, so that it can be written and shown. */
+function keptStatus(status: AgentStatus): AgentStatus {
+  return {
+    ...status,
+    startedAt: validTime(status.startedAt),
+    agentTime: validTime(status.agentTime),
+    oldestRecordAt: validTime(status.oldestRecordAt),
+    lastSweepAt: validTime(status.lastSweepAt),
+    certificateNotAfter: validTime(status.certificateNotAfter),
+    faults: status.faults.map((fault) => ({ ...fault, lastAt: validTime(fault.lastAt) })),
+  };
 }

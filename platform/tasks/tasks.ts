@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
+import { maxTaskBytes, maxTasks } from "../../common/protocol/limits.ts";
 import type { SignedTask, TaskResult as TaskResultMessage } from "../../proto/gen/opendca/v1/task.ts";
 import { TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
-import { maxTaskBytes, maxTasks } from "../../common/protocol/limits.ts";
 import type { Tenant } from "../store/store.ts";
 
 export interface TaskRow {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { spooledIds, startScene, totalAt } from "../fixtures/agent_fixture.ts";
 import { assertExactlyOnce, type StoredRecord, storedRecordsSql } from "../fixtures/exactly_once.ts";
-import { addUsage } from "../../platform/agents/usage.ts";
+import { addUsage } from "../../platform/agents/quota.ts";
 import { day, hour, minute, openOffice } from "../fixtures/office_agent.ts";
 import { until } from "../fixtures/until.ts";
 

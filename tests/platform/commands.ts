@@ -1,3 +1,4 @@
+import { openPlatform, serve } from "../../platform/compose.ts";
 import type { PlatformHost } from "../../platform/edge/cli/host.ts";
 import { runPlatform } from "../../platform/edge/cli/run_platform.ts";
 
@@ -33,6 +34,8 @@ export async function withPlatform(
         readTextFile: (path) =>
           files[path] === undefined ? Promise.reject(new Deno.errors.NotFound(path)) : Promise.resolve(files[path]),
         untilStopped: () => Promise.resolve(),
+        openPlatform,
+        serve,
       };
       ran.code = await runPlatform(args, host);
       return ran;

@@ -5,7 +5,7 @@ import { RefusalReason, TaskResult, TaskState } from "../../proto/gen/opendca/v1
 import { poll } from "../../platform/tasks/poll.ts";
 import { upload } from "../../platform/devices/upload.ts";
 import { listAudit } from "../../platform/audit/audit_log.ts";
-import { usageOf } from "../../platform/agents/usage.ts";
+import { usageOf } from "../../platform/agents/quota.ts";
 import {
   activatedAgent,
   pollOf,

@@ -4,7 +4,7 @@ import { hanging } from "../../../common/core/terminal_text.ts";
 import { type DurationBounds, parseDuration } from "../../../common/core/duration.ts";
 import { UsageError } from "../../../common/core/errors.ts";
 import { ValueSyntaxError } from "../../../common/core/value_syntax_error.ts";
-import { type OpenOptions, type OpenPlatform, openPlatform } from "../../compose.ts";
+import type { OpenOptions, OpenPlatform } from "../../agents/platform.ts";
 import { type DatabaseAddress, isDatabaseUrl, parseDatabaseUrl } from "../../store/postgres/database_url.ts";
 import { appendAudit, type AuditEvent } from "../../audit/audit_log.ts";
 import { listCustomers, maybeCustomer } from "../../customers/customers.ts";
@@ -59,7 +59,7 @@ export function commandContext(host: PlatformHost, setExitCode: (code: number) =
     work: (platform: OpenPlatform, tx: Transaction) => Answer | Promise<Answer>,
     transaction: TransactionOptions,
   ): Promise<void> {
-    await using platform = await openPlatform({
+    await using platform = await host.openPlatform({
       ...storeOptions(host, command.optsWithGlobals<GlobalOptions>()),
       clock: host.clock,
       log() {},

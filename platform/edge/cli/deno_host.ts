@@ -7,10 +7,10 @@ import {
   standardOutput,
   terminalColumns,
 } from "../../../common/host/terminal.ts";
-import type { PlatformHost } from "./host.ts";
+import type { PlatformMachine } from "./host.ts";
 
 /** The machine that the program runs on. */
-export function denoPlatformHost(): PlatformHost {
+export function denoMachine(): PlatformMachine {
   const stdout = standardOutput(), stderr = standardError();
   const columns = stdout.isTerminal ? terminalColumns() : undefined;
   const uid = userId();

@@ -1,7 +1,14 @@
+import type { OpenOptions, OpenPlatform } from "../../agents/platform.ts";
+import type { RunningServer, ServeOptions } from "../grpc/start_server.ts";
 import type { Clock } from "../../../common/core/clock.ts";
 
-/** The machine as the commands see it; `deno_host.ts` is the real one. */
-export interface PlatformHost {
+/** What the commands run on: the machine (`deno_host.ts`), and the platform as it is put together (`compose.ts`). */
+export interface PlatformHost extends PlatformMachine {
+  openPlatform(options: OpenOptions): Promise<OpenPlatform>;
+  serve(platform: OpenPlatform, options: ServeOptions): Promise<RunningServer>;
+}
+
+export interface PlatformMachine {
   clock: Pick<Clock, "now" | "monotonicMs">;
   env(name: string): string | undefined;
   /** What the operating system calls the user, for where the environment has no name: `uid 0`. */

@@ -4,7 +4,6 @@ import { ConfigError, messageOf, UsageError } from "../../../common/core/errors.
 import { escapeInvisible } from "../../../common/core/escape_invisible.ts";
 import { tryParseIp } from "../../../common/core/ip.ts";
 import type { CertificateFiles } from "../../keys/server_certificate.ts";
-import { openPlatform, serve } from "../../compose.ts";
 import { type CommandContext, type GlobalOptions, storeOptions, timeOption, wholeNumber } from "./command_context.ts";
 import type { PlatformHost } from "./host.ts";
 
@@ -51,7 +50,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
   const names = checkedNames(flags.hostName ?? ["localhost"]);
   const listen = parseListen(flags.listen);
   const certificate = await maybeCertificate(host, flags);
-  await using platform = await openPlatform({
+  await using platform = await host.openPlatform({
     ...storeOptions(host, flags),
     clock: host.clock,
     pollSeconds: flags.pollSeconds === undefined ? undefined : Math.ceil(flags.pollSeconds / 1000),
@@ -62,7 +61,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
     },
   });
   const stopped = host.untilStopped();
-  await using server = await serve(platform, {
+  await using server = await host.serve(platform, {
     ...listen,
     names,
     ...(certificate === undefined ? {} : { certificate }),

@@ -1,7 +1,17 @@
-import { Metadata, type status } from "@grpc/grpc-js";
+import { Metadata, status } from "@grpc/grpc-js";
 import { messageOf, UnavailableError } from "../../../common/core/errors.ts";
-import { CallError } from "../../agents/call_error.ts";
+import { CallError, type Reason } from "../../agents/call_error.ts";
 import type { Platform } from "../../agents/platform.ts";
+
+const codes: Record<Reason, status> = {
+  "certificate-required": status.UNAUTHENTICATED,
+  "agent-revoked": status.PERMISSION_DENIED,
+  "certificate-replaced": status.PERMISSION_DENIED,
+  "invalid-request": status.INVALID_ARGUMENT,
+  "too-many-requests": status.RESOURCE_EXHAUSTED,
+  "store-busy": status.UNAVAILABLE,
+  "internal": status.INTERNAL,
+};
 
 /** What the caller gets for a failure: the reasons of proto/opendca/v1/agent_service.proto. A defect is logged. */
 export function callStatusOf(
@@ -14,7 +24,7 @@ export function callStatusOf(
   const metadata = new Metadata();
   metadata.set("opendca-reason", failure.reason);
   if (failure.retryAfterMs > 0) metadata.set("opendca-retry-after-ms", String(failure.retryAfterMs));
-  return { code: failure.code, details: failure.message, metadata };
+  return { code: codes[failure.reason], details: failure.message, metadata };
 }
 
 function callErrorOf(error: unknown): CallError {

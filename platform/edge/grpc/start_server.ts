@@ -6,13 +6,13 @@
 import { Buffer } from "node:buffer";
 import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from "@grpc/grpc-js";
 import { AgentServiceService } from "../../../proto/gen/opendca/v1/agent_service.ts";
-import { messageOf, UnavailableError } from "../../../common/core/errors.ts";
 import { maxMessageBytes } from "../../../common/protocol/limits.ts";
+import { messageOf, UnavailableError } from "../../../common/core/errors.ts";
 import { acceptConnections, type Acceptor, maybeDescriptorLimit } from "./accept_connections.ts";
 import { pemOf } from "../../keys/authority.ts";
 import type { CertificateFiles } from "../../keys/server_certificate.ts";
 import { admission } from "./admission.ts";
-import { callTimeout } from "./call_timeout.ts";
+import { callTimeout } from "./admission.ts";
 import { connectionGate, type GateLimits, gateLimitsFor } from "./connection_gate.ts";
 import { agentService } from "./agent_service.ts";
 import type { Platform } from "../../agents/platform.ts";
@@ -30,6 +30,15 @@ export interface ListenOptions {
   connections?: Partial<GateLimits>;
   /** How long nothing may come until the listener is tried; 10,000 unless told. */
   tryListenerAfterMs?: number;
+}
+
+export interface ServeOptions extends Omit<ListenOptions, "certificate"> {
+  /** Names that agents dial, for the certificate that the platform makes itself. */
+  names: string[];
+  /** A certificate of the operator's own. */
+  certificate?: CertificateFiles;
+  /** How often the store's write-ahead log is looked at; 30,000 unless told. */
+  journalLookMs?: number;
 }
 
 export interface RunningServer extends AsyncDisposable {
