@@ -12,8 +12,8 @@ import type { DemoScreen } from "./demo_screen.ts";
 import { parseFleet } from "../simulator/fleet_file.ts";
 import { type Simulator, startSimulator } from "../simulator/simulator.ts";
 
-const fleet = new URL("fleet/office.yaml", import.meta.url);
-const credentials = new URL("fleet/office_credentials.yaml", import.meta.url).pathname;
+const fleet = new URL("../simulator/fleet/office.yaml", import.meta.url);
+const credentials = new URL("../simulator/fleet/office_credentials.yaml", import.meta.url).pathname;
 const network = "127.77.0.0/24";
 /** A loaded machine needs several times the usual eight seconds. */
 const arrivalMs = 120_000;
