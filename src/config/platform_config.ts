@@ -5,9 +5,9 @@
  */
 import { type AgentConfig, type Setting, type SettingValue } from "./agent_config.ts";
 import { type MaskableField, maskableFields } from "../../common/reading/maskable_fields.ts";
-import { deepFreeze } from "./deep_freeze.ts";
+import { deepFreeze } from "./read_config.ts";
 import type { PlatformDocument } from "./platform_document.ts";
-import type { PlatformNotes } from "./platform_notes.ts";
+import type { PlatformNotes } from "./platform_document.ts";
 import { applyInterval, applySchedule } from "./platform_schedule.ts";
 import { applySites } from "./platform_sites.ts";
 import { safeText } from "../../common/core/safe_text.ts";

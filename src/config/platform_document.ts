@@ -1,3 +1,5 @@
+import type { SettingValue } from "./agent_config.ts";
+
 /**
  * The platform's part of the configuration. The shape is that of `opendca.v1.PlatformConfig` as generated from
  * proto/opendca/v1/config.proto, so a decoded message is one; nothing in it is trusted.
@@ -31,4 +33,10 @@ export interface PlatformTimeWindow {
   readonly startMinute: number;
   /** Before the start: on the next day. */
   readonly endMinute: number;
+}
+
+/** What is found while a document of the platform is applied. */
+export interface PlatformNotes {
+  refuse(sentence: string): void;
+  set(path: string, value: SettingValue): void;
 }

@@ -2,7 +2,7 @@
 import type { ScheduleConfig } from "./agent_config.ts";
 import { type AllowedHours, byTime, formatWindows, windowsOf } from "./allowed_hours.ts";
 import { formatDuration, parseDuration } from "../../common/core/duration.ts";
-import type { PlatformNotes } from "./platform_notes.ts";
+import type { PlatformNotes } from "./platform_document.ts";
 import type { PlatformSchedule } from "./platform_document.ts";
 import { statusBounds, sweepBounds } from "./read_schedule.ts";
 

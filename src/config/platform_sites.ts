@@ -2,7 +2,7 @@
 import { parseTargetSpec, type TargetSpec, TargetSyntaxError } from "../targets/target_spec.ts";
 import type { AgentConfig, PolicyConfig, SettingValue, SiteConfig } from "./agent_config.ts";
 import type { PlatformDocument, PlatformSite } from "./platform_document.ts";
-import type { PlatformNotes } from "./platform_notes.ts";
+import type { PlatformNotes } from "./platform_document.ts";
 import { applySchedule } from "./platform_schedule.ts";
 import { allowsHost, formatRange, intersectRanges } from "./policy.ts";
 import { defaultSnmpPort, siteNameField } from "./read_sites.ts";

@@ -4,7 +4,6 @@ import { type FileReader, withFileTexts } from "./file_texts.ts";
 import { parseYaml, yamlError, type YamlValue } from "./yaml_reader.ts";
 import { type AgentConfig, type PolicyConfig, type PolicyFeature, policyFeatures } from "./agent_config.ts";
 import { throwMistakes } from "./config_mistakes.ts";
-import { deepFreeze } from "./deep_freeze.ts";
 import { readLimits, readLog, readPoll, readStateDirectory } from "./read_limits.ts";
 import { readPlatform, readProxy } from "./read_platform.ts";
 import { defaultSchedule, readSchedule } from "./read_schedule.ts";
@@ -17,6 +16,7 @@ import { booleanField, choiceField, listField, portField } from "./field.ts";
 import { formatRange, privateRanges } from "./policy.ts";
 import { rangesIn, rangesOfSite } from "./site_targets.ts";
 import { excludeField, isHostPattern, policyHostField, policyRangeField } from "./target_fields.ts";
+import { Secret } from "../../common/core/secret.ts";
 
 export const defaultConfigPath = "/etc/opendca/agent.yaml";
 
@@ -209,4 +209,11 @@ function rangesOfText(text: string): IpRange[] {
 
 function hasNoPort(text: string): boolean {
   return parseTargetSpec(text).port === undefined;
+}
+
+/** Freezes plain objects and lists all the way down. */
+export function deepFreeze<T>(value: T): T {
+  if (typeof value !== "object" || value === null || value instanceof Secret || Object.isFrozen(value)) return value;
+  Object.values(value).forEach(deepFreeze);
+  return Object.freeze(value);
 }

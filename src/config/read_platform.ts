@@ -9,8 +9,8 @@ import { readYamlText, yamlError, type YamlValue } from "./yaml_reader.ts";
 import type { Endpoint, PlatformConfig, ProxyConfig } from "./agent_config.ts";
 import { isUnderRootDomain, parseDomain, parseEndpoint, parsePort } from "./endpoint.ts";
 import { type Field, listField, optionalField, pathField, type TextField, textField } from "./field.ts";
-import { parsePin } from "./pin.ts";
-import { parseUnlockKey } from "./unlock_key.ts";
+import { parsePin } from "./public_keys.ts";
+import { parseUnlockKey } from "./public_keys.ts";
 import { type ConfigReader, openSection } from "./section.ts";
 import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { checkUnlockToken, parseUnlockToken } from "../../../common/protocol/unlock_token.ts";
-import { parseUnlockKey } from "../../../src/config/unlock_key.ts";
+import { parseUnlockKey } from "../../../src/config/public_keys.ts";
 import { now, withPlatform } from "../../../tests/platform/commands.ts";
 import { createAuthority } from "../../keys/authority.ts";
 
