@@ -1,11 +1,15 @@
 /** Thread entry of a scanner: seals the thread, loads the scanner into it, hands messages to it, nothing else. */
-import { scannerSeal } from "../src/host/scanner_seal.ts";
 import { sealThread } from "../src/host/thread_seal.ts";
 import type { ToScanner } from "../src/scan/worker_messages.ts";
 
 const scope = globalThis as unknown as { onmessage: (event: MessageEvent<ToScanner>) => void };
 
-sealThread(scannerSeal);
+// What a scanner and the packages in it cannot do without.
+sealThread({
+  deno: ["build", "errors", "inspect", "listenDatagram", "permissions", "version"],
+  imports: ["buffer", "crypto", "events"],
+  requires: ["assert", "buffer", "crypto", "dgram", "events", "fs", "net", "path", "perf_hooks", "stream", "util"],
+});
 // Those that come while the scanner is being loaded.
 const early: MessageEvent<ToScanner>[] = [];
 scope.onmessage = (event) => early.push(event);

@@ -1,7 +1,6 @@
 /** Which of the copies of the activation state is believed. */
 import { createHash } from "node:crypto";
-import { isLocked, lockCount } from "./activation_state.ts";
-import { type MachineLock, machineLock } from "./machine_lock.ts";
+import { type ActivationState, isLocked, lockCount, type PlatformAttempts } from "./activation_state.ts";
 import type { FoundRecord, SealedRecord } from "./sealed_record.ts";
 
 /** Something about the copies that an administrator should know; the agent goes on. */
@@ -107,4 +106,55 @@ function newer(a: SealedRecord, b: SealedRecord): SealedRecord {
 function foreignId(claimedId: string | null, machineIdentity: string): string {
   const hash = createHash("sha256").update(`opendca.foreign/1\0${claimedId ?? ""}\0${machineIdentity}`).digest("hex");
   return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-8${hash.slice(13, 16)}-8${hash.slice(17, 20)}-${hash.slice(20, 32)}`;
+}
+
+export type MachineLock = Pick<ActivationState, "attempts" | "unlocks" | "platforms" | "unlockKeys" | "places">;
+
+/** State directories that are looked at beside one's own. */
+const maxPlaces = 32;
+
+/**
+ * The most that any of them says. Those from before the last unlock say nothing any more. Of two records of one platform,
+ * the one with more successes is the later. Which keys unlock: those that every record with attempts knew, so that a state
+ * directory that somebody made beside the lock brings no key of theirs; `own` decides where nobody has attempts.
+ */
+function machineLock(own: ActivationState | undefined, states: readonly ActivationState[]): MachineLock {
+  const unlocks = Math.max(0, ...states.map((state) => state.unlocks));
+  const current = states.filter((state) => state.unlocks === unlocks);
+  const unknown = Math.max(0, ...current.map(unknownAttempts));
+  const byKey = new Map<string, PlatformAttempts>();
+  for (const one of current.flatMap(({ platforms }) => platforms ?? [])) {
+    const other = byKey.get(one.key);
+    byKey.set(one.key, other === undefined ? one : later(one, other));
+  }
+  const platforms = [...byKey.values()];
+  const tried = current.filter(({ attempts }) => attempts > 0);
+  const involved = tried.length > 0 ? tried : own !== undefined ? [own] : unlocks > 0 ? current : [];
+  return {
+    unlocks,
+    attempts: unknown + sumOf(platforms),
+    platforms,
+    unlockKeys: (involved[0]?.unlockKeys ?? []).filter((key) =>
+      involved.every(({ unlockKeys }) => unlockKeys.includes(key))
+    ),
+    places: [...new Set([...(own?.places ?? []), ...states.flatMap(({ places }) => places)])].slice(0, maxPlaces),
+  };
+}
+
+/** Those of an older release, and those whose platform could not be told. */
+function unknownAttempts({ attempts, platforms }: ActivationState): number {
+  return Math.max(0, attempts - sumOf(platforms ?? []));
+}
+
+function later(a: PlatformAttempts, b: PlatformAttempts): PlatformAttempts {
+  if (a.successes !== b.successes) return a.successes > b.successes ? a : b;
+  return {
+    ...a,
+    attempts: Math.max(a.attempts, b.attempts),
+    takenBack: [...new Set([...a.takenBack, ...b.takenBack])],
+  };
+}
+
+function sumOf(platforms: readonly PlatformAttempts[]): number {
+  return platforms.reduce((sum, { attempts }) => sum + attempts, 0);
 }

@@ -1,6 +1,5 @@
 /** The activation state of this machine: its disk, its identity and its guard directories. */
-import { homeDirectory, hostName, isStandalone, os } from "../../common/host/process.ts";
-import { guardDirectories } from "./guard_directories.ts";
+import { homeDirectory, hostName, isStandalone, type OperatingSystem, os } from "../../common/host/process.ts";
 import { machineIdentity } from "./machine_identity.ts";
 import { denoDisk } from "../../common/host/disk.ts";
 import type { StateStoreOptions } from "./state_store.ts";
@@ -34,4 +33,32 @@ export async function likelyStateDirectory(
   const line = /^stateDirectory:[ \t]*(?:"([^"\n]+)"|'([^'\n]+)'|([^\s#][^#\n]*?))[ \t]*(?:#.*)?$/m.exec(text);
   const named = line?.[1] ?? line?.[2] ?? line?.[3];
   return named ?? (parts.env("STATE_DIRECTORY")?.split(":")[0] || defaultStateDirectory);
+}
+
+export interface GuardEnvironment {
+  os: OperatingSystem;
+  /** Whether this is the compiled executable. */
+  isStandalone: boolean;
+  env(name: string): string | undefined;
+  /** Of the user database: what the environment calls home could be anything. Undefined where the user is in none. */
+  home: string | undefined;
+}
+
+/** The directories in the order in which they are read and written; at least one may not be writable. */
+export function guardDirectories({ os, isStandalone, env, home }: GuardEnvironment): string[] {
+  // For tests and development only: the executable does not let an environment variable choose a fresh guard.
+  const chosen = isStandalone ? undefined : env("OPENDCA_GUARD_DIRECTORY");
+  if (chosen !== undefined) return [chosen];
+  if (os === "windows") {
+    // Variables may add a place here, and take none away.
+    const local = home === undefined ? undefined : `${home}\\AppData\\Local`;
+    return [...new Set(["C:\\ProgramData", env("ProgramData"), local, env("LOCALAPPDATA")])].flatMap((base) =>
+      base === undefined ? [] : [`${base}\\opendca-guard`]
+    );
+  }
+  if (os === "darwin") {
+    const support = "Library/Application Support/opendca-guard";
+    return [`/${support}`, ...(home === undefined ? [] : [`${home}/${support}`])];
+  }
+  return ["/var/lib/opendca-guard", ...(home === undefined ? [] : [`${home}/.local/state/opendca-guard`])];
 }

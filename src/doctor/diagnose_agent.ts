@@ -1,9 +1,18 @@
-/** The verdict on activation, lock and certificate of the agent. Pure. */
+/** Activation, lock and certificate of the agent: what is seen of them, and the verdict. */
+import { Batch } from "../../proto/gen/opendca/v1/batch.ts";
+import type { Clock } from "../../common/core/clock.ts";
+import { messageOf, RejectedError } from "../../common/core/errors.ts";
+import { isDenied } from "../../common/core/system_error.ts";
 import { type ActivationState, isLocked, lockedError } from "../activation/activation_state.ts";
-import type { CopyFault } from "../activation/judge_copies.ts";
+import type { CopiesVerdict, CopyFault } from "../activation/judge_copies.ts";
+import { foreignError, judgeState, type StateStoreOptions } from "../activation/state_store.ts";
+import type { AgentConfig } from "../config/agent_config.ts";
+import { createGrpcAgentApi, type GrpcOptions } from "../link/grpc_agent_api.ts";
+import { type ClientIdentity, identityFiles } from "../link/identity_files.ts";
+import { encodeBatchMessage } from "../link/spool_reading.ts";
+import { RevokedError, TransportError } from "../link/transport_error.ts";
 import { copyFaults } from "../service/findings.ts";
-import { foreignError } from "../activation/state_store.ts";
-import type { DoctorFault } from "./doctor_step.ts";
+import { type DoctorFault, type DoctorStep, judgedStep } from "./doctor_step.ts";
 import { durationText } from "./diagnose_endpoint.ts";
 
 export type AgentObservation =
@@ -20,6 +29,85 @@ export type AgentObservation =
     /** What the platform says of the certificate; null: it was not asked. */
     refusal: { name: string; message: string; advice: string } | "accepted" | null;
   };
+
+export type ActivationFound =
+  | { kind: "unreadable"; message: string }
+  | { verdict: CopiesVerdict; identity: ClientIdentity | undefined };
+
+export async function observeActivation(store: StateStoreOptions): Promise<ActivationFound> {
+  try {
+    const verdict = judgeState(store);
+    const activated = verdict.kind === "known" && verdict.record.state.phase === "activated";
+    const identity = activated ? await identityFiles(store.disk, store.stateDirectory).read() : undefined;
+    return { verdict, identity };
+  } catch (error) {
+    if (isDenied(error)) {
+      return { kind: "unreadable", message: messageOf(error) };
+    }
+    throw error;
+  }
+}
+
+/** An ended certificate is told by itself, and would only make the walk fail for a second reason. */
+export function usableIdentity(found: ActivationFound, now: Date) {
+  if ("kind" in found || found.identity === undefined) return undefined;
+  const { notBefore, notAfter } = found.identity.facts;
+  return notBefore <= now && now <= notAfter ? found.identity : undefined;
+}
+
+interface AgentContext {
+  config: AgentConfig | null;
+  /** Endpoints that came through. */
+  open: readonly { host: string; port: number }[];
+  stateDirectory: string;
+  clock: Clock;
+}
+
+export async function agentStep(found: ActivationFound, context: AgentContext): Promise<DoctorStep> {
+  const { stateDirectory, clock } = context;
+  return judgedStep(
+    "credentials",
+    null,
+    diagnoseAgent(await observeAgent(found, context), { stateDirectory, now: clock.now() }),
+  );
+}
+
+async function observeAgent(found: ActivationFound, { config, open, clock }: AgentContext): Promise<AgentObservation> {
+  if ("kind" in found) return found;
+  const { verdict } = found;
+  if (verdict.kind !== "known") return verdict;
+  const { state } = verdict.record;
+  const identity = usableIdentity(found, clock.now());
+  const mayAsk = config !== null && identity !== undefined && open.length > 0 && !isLocked(state);
+  const how = { endpoints: open, clock, callTimeoutMs: 10_000 };
+  return {
+    kind: "known",
+    state,
+    faults: verdict.faults,
+    certificate: found.identity?.facts ?? null,
+    refusal: mayAsk ? await askPlatform(identity, { ...how, trust: config.platform, proxy: config.proxy }) : null,
+  };
+}
+
+/**
+ * Whether the platform accepts the agent's certificate. It is asked with a batch that has no identity, which it refuses
+ * before it looks at anything else, so that nothing is stored, no task is fetched and no state changes on either side.
+ */
+async function askPlatform(
+  identity: ClientIdentity,
+  options: GrpcOptions,
+): Promise<"accepted" | { name: string; message: string; advice: string }> {
+  using api = createGrpcAgentApi(options);
+  api.useCertificate({ ...identity, notAfter: identity.facts.notAfter });
+  try {
+    await api.upload(encodeBatchMessage(Batch.fromPartial({})));
+    return "accepted";
+  } catch (error) {
+    if (error instanceof RejectedError) return "accepted";
+    if (error instanceof RevokedError || error instanceof TransportError) return error.fault;
+    throw error;
+  }
+}
 
 /** The share of a certificate's life at whose end it should have been renewed long ago. */
 const lateShare = 0.1;

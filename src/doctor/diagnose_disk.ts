@@ -1,6 +1,11 @@
-/** The verdict on the state directory's disk and on the spool. Pure. */
-import type { SpoolStats } from "../store/spool_stats.ts";
+/** The state directory's disk and the spool: what is seen of them, and the verdict. */
+import { messageOf } from "../../common/core/errors.ts";
+import { hasCode, isDenied } from "../../common/core/system_error.ts";
+import { DamagedDatabaseError, StorageError } from "../../common/host/sqlite.ts";
+import { denoSpoolFiles } from "../store/spool_files.ts";
+import { type SpoolStats, statsOf } from "../store/spool_stats.ts";
 import { durationText } from "./diagnose_endpoint.ts";
+import { type DoctorMachine, tryFacts } from "./doctor_machine.ts";
 import type { DoctorFault } from "./doctor_step.ts";
 
 export type SpoolObservation =
@@ -17,6 +22,64 @@ export interface DiskObservation {
   writeError: { message: string; reason: "denied" | "full" | "readOnly" | "other" } | null;
   freeBytes: number | null;
   spool: SpoolObservation;
+}
+
+export function observeDisk(stateDirectory: string, machine: DoctorMachine): DiskObservation {
+  const facts = tryFacts(stateDirectory, machine);
+  const kind = facts === null ? "absent" : facts.isDirectory ? "directory" : "other";
+  const writeError = kind === "directory" ? tryWrite(stateDirectory, machine) : null;
+  return {
+    stateDirectory,
+    kind,
+    writeError,
+    freeBytes: machine.freeBytes(kind === "directory" ? stateDirectory : existingParent(stateDirectory, machine)),
+    spool: kind === "directory" ? observeSpool(`${stateDirectory}/spool.db`) : { kind: "absent" },
+  };
+}
+
+function tryWrite(directory: string, machine: DoctorMachine): DiskObservation["writeError"] {
+  try {
+    machine.tryWrite(directory);
+    return null;
+  } catch (error) {
+    const reason = hasCode(error, "EROFS")
+      ? "readOnly"
+      : hasCode(error, "ENOSPC", "EDQUOT")
+      ? "full"
+      : isDenied(error)
+      ? "denied"
+      : "other";
+    return { message: messageOf(error), reason };
+  }
+}
+
+/** Read only: the agent may have it open, and nothing is mended here. */
+function observeSpool(path: string): SpoolObservation {
+  try {
+    if (!denoSpoolFiles.exists(path)) return { kind: "absent" };
+    const db = denoSpoolFiles.openDatabase(path, { readOnly: true });
+    try {
+      const check = db.get<{ quick_check: string }>("PRAGMA quick_check(1)")?.quick_check;
+      if (check !== "ok") return { kind: "damaged", message: (check ?? "").replaceAll("\n", " ") };
+      return { kind: "sound", stats: statsOf(db, { diskFull: false }) };
+    } finally {
+      db.close();
+    }
+  } catch (error) {
+    if (error instanceof DamagedDatabaseError) return { kind: "damaged", message: messageOf(error) };
+    if (error instanceof StorageError || isDenied(error)) return { kind: "unread", message: messageOf(error) };
+    // Tables that are missing or of another form.
+    return { kind: "damaged", message: messageOf(error) };
+  }
+}
+
+function existingParent(path: string, machine: DoctorMachine): string {
+  let parent = path;
+  while (parent.includes("/")) {
+    parent = parent.slice(0, parent.lastIndexOf("/"));
+    if (parent !== "" && tryFacts(parent, machine)?.isDirectory === true) return parent;
+  }
+  return "/";
 }
 
 /** Readings of a large fleet for some days, beside the spool's reserve of 2 MB. */

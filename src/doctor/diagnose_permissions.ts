@@ -1,4 +1,6 @@
-/** The verdict on what the process may do, and on whose the files are. Pure. */
+/** What the process may do, and whose the files are: what is seen, and the verdict. */
+import { messageOf } from "../../common/core/errors.ts";
+import { type DoctorMachine, tryFacts } from "./doctor_machine.ts";
 import type { DoctorFault } from "./doctor_step.ts";
 
 export interface FileFacts {
@@ -20,6 +22,33 @@ export interface PermissionsObservation {
   files: readonly FileFacts[];
   /** Why the directory could not be looked into. */
   listError: string | null;
+}
+
+export function observePermissions(stateDirectory: string, machine: DoctorMachine): PermissionsObservation {
+  const wanted: Deno.PermissionDescriptor[] = [
+    { name: "net" },
+    { name: "read", path: stateDirectory },
+    { name: "write", path: stateDirectory },
+    // Lists, of which these stand for the whole: docs/permissions.md.
+    { name: "env", variable: "OPENDCA_CONFIG" },
+    { name: "sys", kind: "hostname" },
+  ];
+  const directory = tryFacts(stateDirectory, machine);
+  let files: PermissionsObservation["files"] = [];
+  let listError: string | null = null;
+  try {
+    if (directory?.isDirectory === true) files = machine.list(stateDirectory);
+  } catch (error) {
+    listError = messageOf(error);
+  }
+  return {
+    stateDirectory,
+    userId: machine.userId(),
+    missing: wanted.filter((permission) => !machine.granted(permission)).map(({ name }) => name),
+    directory: directory?.isDirectory === true ? directory : null,
+    files,
+    listError,
+  };
 }
 
 /** Files that hold a key: nobody but their owner may read them. */

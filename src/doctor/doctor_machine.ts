@@ -18,3 +18,12 @@ export interface DoctorMachine {
   /** What the runtime was started with. */
   granted(permission: Deno.PermissionDescriptor): boolean;
 }
+
+/** A directory that may not be looked at is there, as far as can be told. */
+export function tryFacts(path: string, machine: DoctorMachine): FileFacts | null {
+  try {
+    return machine.facts(path);
+  } catch {
+    return { name: path, isDirectory: true, uid: null, mode: null };
+  }
+}

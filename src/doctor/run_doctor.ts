@@ -4,26 +4,27 @@
  */
 import type { HostNames } from "../targets/host_names.ts";
 import type { StateStoreOptions } from "../activation/state_store.ts";
-import { isLocked } from "../activation/activation_state.ts";
 import { likelyStateDirectory } from "../activation/store_options.ts";
 import type { ShownStatus } from "../service/read_status.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
-import { NotPermittedError } from "../../common/core/errors.ts";
+import { ConfigError, NotPermittedError } from "../../common/core/errors.ts";
 import type { Clock } from "../../common/core/clock.ts";
 import { formatEndpoint } from "../../common/core/ip.ts";
 import { probeEndpoint } from "../link/probe_endpoint.ts";
 import type { ProbeReport } from "../link/probe_report.ts";
-import { askPlatform } from "./ask_platform.ts";
-import { checkConfiguration } from "./check_configuration.ts";
 import { checkPrinter, type PrinterOptions } from "./check_printer.ts";
-import { type AgentObservation, diagnoseAgent } from "./diagnose_agent.ts";
-import { diagnoseDisk } from "./diagnose_disk.ts";
+import { type ActivationFound, agentStep, observeActivation, usableIdentity } from "./diagnose_agent.ts";
+import { diagnoseDisk, observeDisk } from "./diagnose_disk.ts";
 import { diagnoseClock, diagnoseEndpoint, maybeEndpointFault } from "./diagnose_endpoint.ts";
 import { diagnoseRunning } from "./diagnose_running.ts";
-import { diagnosePermissions } from "./diagnose_permissions.ts";
+import { diagnosePermissions, observePermissions } from "./diagnose_permissions.ts";
 import type { DoctorMachine } from "./doctor_machine.ts";
 import { type DoctorStep, judgedStep, skippedStep, type StepName } from "./doctor_step.ts";
-import { type ActivationFound, observeActivation, observeDisk, observePermissions } from "./observe_state.ts";
+import { ConfigMistakesError } from "../config/config_mistakes.ts";
+import { applyPlatformConfig } from "../config/platform_config.ts";
+import { readAgentConfig } from "../config/read_config.ts";
+import { storedPlatformConfigName, tryParseStoredPlatformConfig } from "../config/stored_platform_config.ts";
+import { hasCode } from "../../common/core/system_error.ts";
 
 export interface DoctorOptions {
   configFile: string;
@@ -119,13 +120,6 @@ async function walkToPlatform(
   };
 }
 
-/** An ended certificate is told by itself, and would only make the walk fail for a second reason. */
-function usableIdentity(found: ActivationFound, now: Date) {
-  if ("kind" in found || found.identity === undefined) return undefined;
-  const { notBefore, notAfter } = found.identity.facts;
-  return notBefore <= now && now <= notAfter ? found.identity : undefined;
-}
-
 interface StateContext {
   config: AgentConfig | null;
   open: Way["open"];
@@ -144,7 +138,7 @@ async function stateSteps(found: ActivationFound, context: StateContext): Promis
   const seen = observeDisk(stateDirectory, parts.machine);
   const disk = judgedStep("disk", stateDirectory, diagnoseDisk(seen, parts.clock.now()));
   const unseen = (step: DoctorStep) => skippedStep(step.name, step.subject, "not permitted, see permissions");
-  const agent = await agentStep(found, context);
+  const agent = await agentStep(found, { ...context, clock: parts.clock });
   const denied = permissions.status === "failed";
   return [
     denied && "kind" in found ? unseen(agent) : agent,
@@ -170,35 +164,68 @@ function runningStep(
   return diagnoseRunning(status, { now: clock.now(), told });
 }
 
-async function agentStep(
-  found: ActivationFound,
-  { config, open, stateDirectory, parts }: StateContext,
-): Promise<DoctorStep> {
-  const now = parts.clock.now();
-  const seen = await observeAgent();
-  return judgedStep("credentials", null, diagnoseAgent(seen, { stateDirectory, now }));
+interface ConfigurationCheck {
+  /** With the platform's part; null where the file is not good. */
+  config: AgentConfig | null;
+  step: DoctorStep;
+  /** Nobody named a configuration, there is none, and a printer is to be asked: then only that is done. */
+  printerOnly: boolean;
+}
 
-  async function observeAgent(): Promise<AgentObservation> {
-    if ("kind" in found) return found;
-    const { verdict } = found;
-    if (verdict.kind !== "known") return verdict;
-    const { state } = verdict.record;
-    const identity = usableIdentity(found, now);
-    const mayAsk = config !== null && identity !== undefined && open.length > 0 && !isLocked(state);
-    return {
-      kind: "known",
-      state,
-      faults: verdict.faults,
-      certificate: found.identity?.facts ?? null,
-      refusal: mayAsk
-        ? await askPlatform(identity, {
-          endpoints: open,
-          trust: config.platform,
-          proxy: config.proxy,
-          clock: parts.clock,
-          callTimeoutMs: 10_000,
-        })
-        : null,
-    };
+/** Every mistake of the file is a fault of its own. */
+async function checkConfiguration(
+  { configFile, configIsNamed, printer }: { configFile: string; configIsNamed: boolean; printer: object | null },
+  parts: { env: (name: string) => string | undefined; readTextFile: (path: string) => Promise<string> },
+): Promise<ConfigurationCheck> {
+  let config: AgentConfig;
+  try {
+    config = await readAgentConfig(configFile, parts);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    if (printer !== null && !configIsNamed && isOutOfReach(error.cause)) {
+      const step = skippedStep(
+        "configuration",
+        configFile,
+        "not readable for this user, so only the printer is tested",
+      );
+      return { config: null, step, printerOnly: true };
+    }
+    const mistakes = error instanceof ConfigMistakesError ? error.mistakes : [error];
+    const denied = hasCode(error.cause, "EACCES", "EPERM");
+    const faults = mistakes.map(({ message, hint = "" }) => ({
+      name: denied ? "configuration-denied" : "configuration",
+      severity: "failed" as const,
+      message,
+      advice: denied ? "run as the agent's user, or as root: sudo opendca doctor" : hint,
+      exitCode: denied ? 77 as const : 78 as const,
+    }));
+    const detail = mistakes.length === 1 ? "1 mistake" : `${mistakes.length} mistakes`;
+    return { config: null, step: judgedStep("configuration", configFile, { detail, faults }), printerOnly: false };
   }
+  const step = judgedStep("configuration", configFile, { detail: summaryOf(config), faults: [] });
+  return { config: await withPlatform(config, parts.readTextFile), step, printerOnly: false };
+}
+
+function isOutOfReach(cause: unknown): boolean {
+  return hasCode(cause, "ENOENT", "EACCES", "EPERM");
+}
+
+function summaryOf({ sites, platform, proxy }: AgentConfig): string {
+  const where = platform.endpoints.map(({ host, port }) => formatEndpoint(host, port)).join(", ");
+  const through = proxy === null ? "" : ` through the proxy ${formatEndpoint(proxy.host, proxy.port)}`;
+  return `valid, ${sites.length} ${sites.length === 1 ? "site" : "sites"}, reports to ${where}${through}`;
+}
+
+async function withPlatform(
+  config: AgentConfig,
+  readTextFile: (path: string) => Promise<string>,
+): Promise<AgentConfig> {
+  let text: string;
+  try {
+    text = await readTextFile(`${config.stateDirectory}/${storedPlatformConfigName}`);
+  } catch {
+    return config; // Nothing received yet, or not permitted to look, which a later step tells.
+  }
+  const stored = tryParseStoredPlatformConfig(text);
+  return stored === undefined ? config : applyPlatformConfig(config, stored.document).config;
 }

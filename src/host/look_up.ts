@@ -2,8 +2,7 @@
 import { getServers } from "node:dns";
 import { descriptorShortage } from "../../common/core/shortage.ts";
 import { type NameAnswer, NameLookupError } from "../targets/host_names.ts";
-import { threadPermissions } from "./thread_permissions.ts";
-import { perThread } from "./thread_room.ts";
+import { perThread, threadPermissions } from "./thread_room.ts";
 import { countFreeDescriptors } from "./udp_port.ts";
 
 export interface ToResolver {

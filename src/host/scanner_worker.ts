@@ -2,8 +2,7 @@ import { UnavailableError } from "../../common/core/errors.ts";
 import { descriptorShortage } from "../../common/core/shortage.ts";
 import type { FromScanner } from "../scan/worker_messages.ts";
 import type { ScannerWorker } from "../scan/supervise_scan.ts";
-import { threadPermissions } from "./thread_permissions.ts";
-import { perThread, type ThreadRoom, threadRoom } from "./thread_room.ts";
+import { perThread, threadPermissions, type ThreadRoom, threadRoom } from "./thread_room.ts";
 import { countFreeDescriptors } from "./udp_port.ts";
 
 /** Entry of the scanner's thread; `deno compile` bundles it by `--include`. */

@@ -1,4 +1,4 @@
-/** How many threads the process has file descriptors for. The runtime ends the whole process when one has too few. */
+/** What a thread of the process may do, and how many the process has file descriptors for: the runtime ends the whole process when one has too few. */
 
 /** Of the runtime for each thread, measured: its event loop, standard output and error, and one to load files by. */
 export const perThread = 8;
@@ -28,4 +28,9 @@ export function threadRoom(wanted: number, countFree: (most: number) => number):
   const threads = Math.max(1, Math.min(wanted, Math.floor((free - spared) / whole)));
   const rest = free - spared - threads * whole;
   return { threads, furtherSockets: Math.max(0, Math.min(useful, Math.floor(rest / threads))) };
+}
+
+/** The sandbox of a thread: `net` and nothing else. One with `ffi` or `run` could get round its net list. */
+export function threadPermissions(net: string[] | true): Deno.PermissionOptionsObject {
+  return { net, read: false, write: false, env: false, run: false, ffi: false, sys: false, import: false };
 }

@@ -5,7 +5,7 @@ import { createHmac } from "node:crypto";
 import { ActivateResponse, ActivationRefusalReason } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { maxAttempts, maxTakenBack } from "../../src/activation/activation_state.ts";
 import { readAgentIdentity } from "../../src/activation/agent_identity.ts";
-import { guardDirectories } from "../../src/activation/guard_directories.ts";
+import { guardDirectories } from "../../src/activation/store_options.ts";
 import { refuseWhenLocked } from "../../src/activation/lock_gate.ts";
 import { holdState, judgeState, lockState, type StateStoreOptions } from "../../src/activation/state_store.ts";
 import { unlock } from "../../src/activation/unlock.ts";

@@ -2,7 +2,7 @@
  * The program of the compiled file: starts the real scanner and the real resolver, with our stand-ins among their
  * modules, and prints what these could do.
  */
-import { threadPermissions } from "../../../src/host/thread_permissions.ts";
+import { threadPermissions } from "../../../src/host/thread_room.ts";
 import { netPermissions } from "../../../src/targets/address_space.ts";
 import { parseTargets } from "../../../src/targets/parse_targets.ts";
 
