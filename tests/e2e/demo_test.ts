@@ -15,7 +15,7 @@ interface Demo {
   err(): string;
   /** Resolves when the text was printed; rejects when the demo ends before. */
   says(text: string): Promise<void>;
-  /** The exit code, within two minutes. */
+  /** The exit code. */
   end(): Promise<number>;
   /** Temporary files of the demo. */
   files(): string[];
@@ -50,7 +50,7 @@ async function withDemo(args: string[], body: (demo: Demo) => Promise<void>): Pr
   const files = () => [...Deno.readDirSync(folder)].map(({ name }) => name);
   const children = () => processesWith(folder);
   const end = async () => {
-    await until("the demo ends", () => isOver, 120_000);
+    await until("the demo ends", () => isOver);
     return await ended;
   };
   try {
@@ -59,7 +59,7 @@ async function withDemo(args: string[], body: (demo: Demo) => Promise<void>): Pr
       out: () => out,
       err: () => err,
       async says(text) {
-        await until(`"${text}" is printed`, () => out.includes(text) || isOver, 120_000);
+        await until(`"${text}" is printed`, () => out.includes(text) || isOver);
         assert(out.includes(text), `the demo ended before "${text}":\n${out.slice(-500)}\n${err}`);
       },
       end,
@@ -162,7 +162,7 @@ Deno.test({
   fn: () =>
     withDemo([], async ({ end, children, err }) => {
       const agent = () => children().find(({ command }) => command.includes("child/main.ts opendca /"));
-      await until("the agent runs", () => agent() !== undefined, 120_000);
+      await until("the agent runs", () => agent() !== undefined);
       Deno.kill(agent()!.pid, "SIGKILL");
       assert.equal(await end(), 69);
       assert.match(err(), /^error: Cannot go on with the demo as "opendca run" ended by SIGKILL\nhint: .*\n$/m);
@@ -174,7 +174,7 @@ Deno.test({
   ignore,
   fn: () =>
     withDemo([], async ({ end, children, err, pid }) => {
-      await until("the platform runs", () => children().length > 0, 120_000);
+      await until("the platform runs", () => children().length > 0);
       Deno.kill(pid, "SIGINT");
       assert.equal(await end(), 130);
       assert.match(err(), /interrupted: all of the demo was ended and removed\n$/);
