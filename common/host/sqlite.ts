@@ -1,5 +1,5 @@
 /**
- * A narrow door to node:sqlite: transactions, cached statements and failures by what the caller does about them.
+ * The only access to node:sqlite: transactions, cached statements and failures by what the caller does about them.
  * Databases are opened with WAL and synchronous=FULL: what a transaction wrote is on the disk when it returns.
  */
 import { closeSync, openSync } from "node:fs";

@@ -1,6 +1,6 @@
 /** The last line of the log about a thing is its present state: whatever fails and then works again is told at info. */
 import assert from "node:assert/strict";
-import { passThrough, turnAway } from "../fixtures/door.ts";
+import { passThrough, refuseConnection } from "../fixtures/tcp_proxy.ts";
 import { minute, openOffice } from "../fixtures/office_agent.ts";
 import { until } from "../fixtures/until.ts";
 
@@ -15,11 +15,11 @@ Deno.test({
     const infos = (event: string) => office.logged(event).filter(({ level }) => level === "info");
     assert.deepEqual([infos("platformReturned"), infos("faultEnded"), infos("configRecovered")], [[], [], []]);
 
-    office.door.visit = turnAway;
-    office.door.cut();
+    office.proxy.handle = refuseConnection;
+    office.proxy.cut();
     await office.pass(20 * minute, 2 * minute);
     assert(office.logged("pollFailed").length > 0 && office.logged("uploadFailed").length > 0);
-    office.door.visit = passThrough;
+    office.proxy.handle = passThrough;
     await office.pass(15 * minute, 3 * minute);
     const [back, ...more] = infos("platformReturned");
     assert.deepEqual(more, []);

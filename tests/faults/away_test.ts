@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { unpackRecord } from "../../platform/store/stored_record.ts";
 import { DeviceEventKind, Record as UploadedRecord } from "../../proto/gen/opendca/v1/batch.ts";
-import { passThrough, turnAway } from "../fixtures/door.ts";
+import { passThrough, refuseConnection } from "../fixtures/tcp_proxy.ts";
 import { day, hour, minute, openOffice } from "../fixtures/office_agent.ts";
 import { giveTask, taskOf } from "./office_tasks.ts";
 
@@ -19,9 +19,9 @@ Deno.test({
     await office.pass(5 * minute, 10_000);
     const sent = await office.assertAllThere();
     const waiting = office.clock.waiting;
-    office.door.visit = turnAway;
-    office.door.cut();
-    office.door.count = 0;
+    office.proxy.handle = refuseConnection;
+    office.proxy.cut();
+    office.proxy.count = 0;
     const before = { ...office.calls };
     await office.pass(3 * hour, 20_000);
     // Half of five minutes is the shortest pause, after five shorter ones at the beginning.
@@ -30,7 +30,7 @@ Deno.test({
     const calls = office.calls.poll + office.calls.upload - before.poll - before.upload;
     assert(calls > 3 * 24 * 6, "the agent has ceased to try");
     // The call itself, and two looks at what is wrong.
-    assert(office.door.count <= 3 * calls, `${office.door.count} connections for ${calls} calls`);
+    assert(office.proxy.count <= 3 * calls, `${office.proxy.count} connections for ${calls} calls`);
     assert(office.clock.waiting <= waiting + 1, "timers are left behind by failed calls");
     const { spool, faults, devices } = await office.status();
     // Each printer is read every four hours, also by a sweep.
@@ -38,7 +38,7 @@ Deno.test({
     assert.deepEqual(faults.map(({ code }) => code).sort(), ["poll-failed", "upload-failed"]);
     assert.deepEqual(devices, { awake: 3, asleep: 0, unreachable: 0, gone: 0 });
 
-    office.door.visit = passThrough;
+    office.proxy.handle = passThrough;
     await office.pass(20 * minute, minute);
     assert(await office.assertAllThere() >= sent + spool.depth);
     assert.deepEqual((await office.status()).faults, []);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spooledIds, startScene, totalAt } from "../fixtures/agent_fixture.ts";
 import { assertExactlyOnce, type StoredRecord, storedRecordsSql } from "../fixtures/exactly_once.ts";
-import { passThrough, turnAway } from "../fixtures/door.ts";
+import { passThrough, refuseConnection } from "../fixtures/tcp_proxy.ts";
 import { hour, minute, openOffice } from "../fixtures/office_agent.ts";
 import type { RunningProgram } from "../fixtures/start_program.ts";
 import { until } from "../fixtures/until.ts";
@@ -63,13 +63,13 @@ Deno.test({
       await using _agent = await office.startAgent();
       await office.pass(30 * minute, minute);
       await office.assertAllThere();
-      office.door.visit = turnAway;
-      office.door.cut();
+      office.proxy.handle = refuseConnection;
+      office.proxy.cut();
       await office.pass(30 * minute, minute);
       assert((await office.status()).spool.depth > 0, "nothing waits to be sent");
     }
     assert.equal((await new Deno.Command("cp", { args: ["-a", state, copy] }).output()).code, 0);
-    office.door.visit = passThrough;
+    office.proxy.handle = passThrough;
     {
       await using _agent = await office.startAgent();
       await office.pass(hour, minute);

@@ -6,7 +6,7 @@ import { systemClock } from "../../common/core/clock.ts";
 import { createGrpcAgentApi } from "../../src/link/grpc_agent_api.ts";
 import { defaultKeepAliveMs } from "../../src/link/grpc_client.ts";
 import { TransportError } from "../../src/link/transport_error.ts";
-import { openDoor } from "../fixtures/door.ts";
+import { startTcpProxy } from "../fixtures/tcp_proxy.ts";
 import type { ForgottenFlowFindings, ForgottenFlowScene } from "./forgotten_flow.ts";
 import { createTestAuthority } from "../fixtures/test_authority.ts";
 import { startTestPlatform } from "../fixtures/test_platform.ts";
@@ -84,18 +84,18 @@ for (
 ) {
   Deno.test(`createGrpcAgentApi() repeats a call on a connection that was ${name} a moment before`, async () => {
     await using platform = await startTestPlatform({ poll: () => PollResponse.fromPartial({}) }, { authority });
-    await using door = await openDoor(platform.port);
+    await using proxy = await startTcpProxy(platform.port);
     const clients: net.Socket[] = [];
-    const { visit } = door;
-    door.visit = (arrived) => {
-      clients.push(arrived.client);
-      visit(arrived);
+    const { handle } = proxy;
+    proxy.handle = (connection) => {
+      clients.push(connection.client);
+      handle(connection);
     };
-    using api = apiOf(door.port);
+    using api = apiOf(proxy.port);
     await api.poll(PollRequest.fromPartial({}));
     cut(clients[0]!);
     await api.poll(PollRequest.fromPartial({}));
-    assert.deepEqual([platform.calls.poll.length, door.count], [2, 2]);
+    assert.deepEqual([platform.calls.poll.length, proxy.count], [2, 2]);
   });
 }
 

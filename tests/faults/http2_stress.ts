@@ -31,7 +31,7 @@ import {
   type PollResponse,
 } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { seededRandom } from "../../simulator/random.ts";
-import { openDoor, passThrough } from "../fixtures/door.ts";
+import { passThrough, startTcpProxy } from "../fixtures/tcp_proxy.ts";
 import { createTestAuthority } from "../fixtures/test_authority.ts";
 
 const rounds = Number(Deno.args[0] ?? 30);
@@ -228,16 +228,16 @@ async function oneStream(session: http2.ClientHttp2Session): Promise<void> {
 
 setLogVerbosity(logVerbosity.NONE);
 const { server, port } = await startServer();
-await using door = await openDoor(port);
-door.visit = (visit) => {
-  passThrough(visit);
+await using proxy = await startTcpProxy(port);
+proxy.handle = (connection) => {
+  passThrough(connection);
   // Cut off in the middle of whatever is said.
-  if (random() < 0.5) pause().then(pause).then(() => visit.client.destroy());
+  if (random() < 0.5) pause().then(pause).then(() => connection.client.destroy());
 };
 for (let round = 0; round < rounds; round++) {
-  await Promise.all([plainRound(), ...Array.from({ length: clientsAtOnce }, () => beOneClient(door.port))]);
+  await Promise.all([plainRound(), ...Array.from({ length: clientsAtOnce }, () => beOneClient(proxy.port))]);
 }
 server.forceShutdown();
 assert(counts.answered > rounds * clientsAtOnce * callsOfClient / 2, "too few calls were answered");
 assert(counts.cancelled > rounds && counts.repeated > 0 && counts.reset > rounds, "too little was cancelled");
-console.log(JSON.stringify({ ...counts, connections: door.count }));
+console.log(JSON.stringify({ ...counts, connections: proxy.count }));

@@ -2,8 +2,8 @@
 import { DatabaseSync } from "node:sqlite";
 import assert from "node:assert/strict";
 import { seededRandom } from "../../simulator/random.ts";
-import { passThrough } from "../fixtures/door.ts";
-import { type Trick, tricks, unrulyNetwork } from "./unruly_network.ts";
+import { passThrough } from "../fixtures/tcp_proxy.ts";
+import { createFaultyNetwork, type NetworkFault, networkFaults } from "./faulty_network.ts";
 import { hour, minute, openOffice } from "../fixtures/office_agent.ts";
 
 Deno.test({
@@ -14,21 +14,21 @@ Deno.test({
     await using office = await openOffice({ network: 239, printers: 3, schedule });
     using database = new DatabaseSync(office.platform.platform.directory.path("platform.db"), { readOnly: true });
     const batches = () => Number(database.prepare("SELECT count(*) AS n FROM batches").get()!.n);
-    const played = new Map<Trick, number>(tricks.map((trick) => [trick, 0]));
+    const played = new Map<NetworkFault, number>(networkFaults.map((trick) => [trick, 0]));
     let committedUnanswered = 0;
-    const network = unrulyNetwork({
+    const network = createFaultyNetwork({
       random: seededRandom(7),
-      target: office.door.target,
-      onPlayed(trick) {
+      target: office.proxy.target,
+      onFault(trick) {
         played.set(trick, played.get(trick)! + 1);
         if (trick === "mute" && batches() > office.logged("batchSent").length) committedUnanswered++;
       },
     });
-    office.door.visit = network.visit;
+    office.proxy.handle = network.handle;
     await using _agent = await office.startAgent();
     const enough = () => committedUnanswered >= 2 && [...played.values()].every((times) => times >= 3);
     for (let hours = 0; hours < 4 || (!enough() && hours < 40); hours++) await office.pass(hour, minute);
-    office.door.visit = passThrough;
+    office.proxy.handle = passThrough;
     network.release();
     await office.pass(30 * minute, minute);
     assert(enough(), `${committedUnanswered} answers lost behind a commit; ${JSON.stringify([...played])}`);

@@ -63,9 +63,9 @@ for (const { name, handlers, says, logs } of madPlatforms) {
       agent.ended.then(() => ended = true);
       await office.pass(5 * minute, 10_000);
       const sent = await office.assertAllThere();
-      const sane = office.door.target;
-      office.door.target = mad.port;
-      office.door.cut();
+      const sane = office.proxy.target;
+      office.proxy.target = mad.port;
+      office.proxy.cut();
       await office.pass(hour / 2, minute);
       assert.equal(ended, false, "the agent has given up");
       const { poll, upload } = mad.calls;
@@ -79,8 +79,8 @@ for (const { name, handlers, says, logs } of madPlatforms) {
       assert.match(JSON.stringify(faults), says);
       if (logs !== undefined) assert(office.logged(logs).length > 0, `${logs} was not logged`);
 
-      office.door.target = sane;
-      office.door.cut();
+      office.proxy.target = sane;
+      office.proxy.cut();
       await office.pass(20 * minute, minute);
       assert(await office.assertAllThere() >= sent + spool.depth);
       assert.equal((await office.status()).faults.some(({ code }) => /-failed$/.test(code)), false);

@@ -1,62 +1,65 @@
-/** What a bad network does to connections, one trick each, at random bytes and in random order. */
+/** Faults of a network, one per connection, at random bytes and in random order. */
 import { Buffer } from "node:buffer";
 import net from "node:net";
-import type { DoorVisit } from "../fixtures/door.ts";
+import type { ProxiedConnection } from "../fixtures/tcp_proxy.ts";
 
-export type Trick =
-  /** Ends at some byte of a request or an answer. */
+export type NetworkFault =
+  /** The connection ends at some byte of a request or an answer. */
   | "cut"
-  /** The platform does what it was asked, and its answer is lost. */
+  /** The platform handles the request, and its answer is lost. */
   | "mute"
-  /** The request arrives long after the client has given up, behind what it asked later. */
+  /** The request arrives long after the client's timeout, after later requests. */
   | "late"
-  /** Chunks are torn, and come after those of other connections that were sent later. */
+  /** Chunks are split, and arrive after later ones of other connections. */
   | "slow"
-  /** Everything that the client says comes to the platform once more on a connection of its own. */
+  /** Everything that the client sends arrives a second time, on another connection. */
   | "twice";
 
-export const tricks: readonly Trick[] = ["cut", "mute", "late", "slow", "twice"];
+export const networkFaults: readonly NetworkFault[] = ["cut", "mute", "late", "slow", "twice"];
 
-export interface UnrulyOptions {
+export interface FaultyNetworkOptions {
   /** 0 to 1. */
   random: () => number;
   target: number;
-  /** A trick was played to its end. */
-  onPlayed(trick: Trick): void;
+  /** A fault has happened completely. */
+  onFault(fault: NetworkFault): void;
 }
 
-/** Bytes that a TLS handshake takes in each direction, about: some tricks are for what comes behind it. */
+/** Approximate bytes of a TLS handshake in each direction: some faults apply to what follows. */
 const handshakeBytes = 2000;
-/** A poll or a small batch and its answer, about. */
+/** Approximate bytes of a poll or a small batch and its answer. */
 const callBytes = 1000;
 const longestDelayMs = 20;
 
-/** Returns what the door does with its visitors, and `release`, which lets go of all that is still held back. */
-export function unrulyNetwork(options: UnrulyOptions): { visit(visit: DoorVisit): void; release(): void } {
-  const { random, target, onPlayed } = options;
+/** Returns the handler for the proxy, and `release`, which delivers everything still delayed. */
+export function createFaultyNetwork(options: FaultyNetworkOptions): {
+  handle(connection: ProxiedConnection): void;
+  release(): void;
+} {
+  const { random, target, onFault } = options;
   let held: (() => void)[] = [];
   const between = (least: number, most: number) => Math.floor(least + random() * (most - least));
-  const deck: Trick[] = [];
+  const remaining: NetworkFault[] = [];
 
-  function nextTrick(): Trick {
-    if (deck.length === 0) deck.push(...tricks.toSorted(() => random() - 0.5));
-    return deck.pop()!;
+  function nextFault(): NetworkFault {
+    if (remaining.length === 0) remaining.push(...networkFaults.toSorted(() => random() - 0.5));
+    return remaining.pop()!;
   }
 
-  function cut({ client, server }: DoorVisit): void {
+  function cut({ client, server }: ProxiedConnection): void {
     let left = between(0, 2 * handshakeBytes + 4 * callBytes);
     const through = (to: net.Socket) => (chunk: Buffer) => {
       to.write(chunk.subarray(0, left));
       left -= chunk.length;
       if (left > 0) return;
       client.destroy();
-      onPlayed("cut");
+      onFault("cut");
     };
     client.on("data", through(server));
     server.on("data", through(client));
   }
 
-  function mute({ client, server }: DoorVisit): void {
+  function mute({ client, server }: ProxiedConnection): void {
     let passes = between(handshakeBytes, handshakeBytes + callBytes), asked = false;
     client.on("data", (chunk: Buffer) => {
       server.write(chunk);
@@ -67,30 +70,30 @@ export function unrulyNetwork(options: UnrulyOptions): { visit(visit: DoorVisit)
       passes -= chunk.length;
       if (!asked) return;
       client.destroy();
-      onPlayed("mute");
+      onFault("mute");
     });
   }
 
-  function late(visit: DoorVisit): void {
-    const { client, server } = visit;
+  function late(connection: ProxiedConnection): void {
+    const { client, server } = connection;
     let passes = between(handshakeBytes, handshakeBytes + 3 * callBytes);
     const kept: Buffer[] = [];
     client.on("data", (chunk: Buffer) => {
       if (passes > 0) return void ((passes -= chunk.length), server.write(chunk));
       kept.push(chunk);
       if (kept.length > 1) return;
-      visit.linked = false;
+      connection.linked = false;
       setTimeout(() => client.destroy(), longestDelayMs);
       held.push(() => {
         server.write(Buffer.concat(kept));
-        server.once("data", () => onPlayed("late"));
+        server.once("data", () => onFault("late"));
         setTimeout(() => server.destroy(), 10 * longestDelayMs);
       });
     });
     server.on("data", (chunk: Buffer) => void client.write(chunk));
   }
 
-  function slow({ client, server }: DoorVisit): void {
+  function slow({ client, server }: ProxiedConnection): void {
     let left = 2 * handshakeBytes + between(0, 6 * callBytes);
     const through = (to: net.Socket) => {
       let before = Promise.resolve();
@@ -101,17 +104,17 @@ export function unrulyNetwork(options: UnrulyOptions): { visit(visit: DoorVisit)
             .then(() => void to.write(part));
         }
         left -= chunk.length;
-        if (left < 0) before.then(() => client.destroy()).then(() => onPlayed("slow"));
+        if (left < 0) before.then(() => client.destroy()).then(() => onFault("slow"));
       };
     };
     client.on("data", through(server));
     server.on("data", through(client));
   }
 
-  function twice({ client, server }: DoorVisit): void {
+  function twice({ client, server }: ProxiedConnection): void {
     let left = handshakeBytes + between(0, 4 * callBytes);
     const again = net.connect(target, "127.0.0.1");
-    again.on("error", () => {}); // TLS does not believe a word of it.
+    again.on("error", () => {}); // TLS rejects the copy.
     again.resume();
     client.on("data", (chunk: Buffer) => {
       server.write(chunk);
@@ -120,22 +123,22 @@ export function unrulyNetwork(options: UnrulyOptions): { visit(visit: DoorVisit)
       if (left > 0) return;
       client.destroy();
       again.destroy();
-      onPlayed("twice");
+      onFault("twice");
     });
     client.on("close", () => again.destroy());
     server.on("data", (chunk: Buffer) => void client.write(chunk));
   }
 
-  const plays: Record<Trick, (visit: DoorVisit) => void> = { cut, mute, late, slow, twice };
+  const handlers: Record<NetworkFault, (connection: ProxiedConnection) => void> = { cut, mute, late, slow, twice };
   function release(): void {
     for (const give of held) give();
     held = [];
   }
   return {
-    visit(visit) {
-      // What was held back comes when others have said more since.
+    handle(connection) {
+      // Delayed requests arrive after later ones.
       if (held.length > 1) release();
-      plays[nextTrick()](visit);
+      handlers[nextFault()](connection);
     },
     release,
   };
