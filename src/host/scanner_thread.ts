@@ -6,7 +6,7 @@ import { createSendGate } from "../scan/send_gate.ts";
 import { type Scanner, startScanner } from "../scan/scanner.ts";
 import type { FromScanner, ScannerConfig, ToScanner } from "../scan/worker_messages.ts";
 import { type DatagramHub, type DatagramPort, startDatagramHub } from "../snmp/datagram_hub.ts";
-import { maxLanes } from "../snmp/probe_lanes.ts";
+import { maxProbeSockets } from "../snmp/probe_sockets.ts";
 import type { AddressSpace } from "../targets/address_space.ts";
 import { maybeUdpPort, openUdpPort } from "./udp_port.ts";
 
@@ -69,8 +69,8 @@ interface ScannerPorts {
   closeRest(): void;
 }
 
-/** Addresses for each of which a lane of the sweep is opened; one of them holds up to eight tries of as many as these. */
-const addressesPerLane = 32;
+/** Addresses per socket of a sweep: one socket holds up to eight tries of as many addresses. */
+const addressesPerSocket = 32;
 
 /**
  * Opens as many sockets as the sweep of `space` may need, at most `furtherSockets` beside one a family, then gives up the permission to bind, which would let the
@@ -100,7 +100,7 @@ function openFamily(
   if (size === 0) return { first: undefined, more: [] };
   const first = openUdpPort(family);
   const more: DatagramPort[] = [];
-  const wanted = Math.min(furtherSockets, maxLanes, Math.ceil(size / addressesPerLane));
+  const wanted = Math.min(furtherSockets, maxProbeSockets, Math.ceil(size / addressesPerSocket));
   while (more.length < wanted) {
     const port = maybeUdpPort(family);
     if (port === undefined) break;

@@ -15,7 +15,7 @@ import { BerSyntaxError } from "../snmp/ber.ts";
 import type { Datagram } from "../snmp/datagram_hub.ts";
 import { decodeMessage, PduType, type SnmpMessage } from "../snmp/message.ts";
 import { createProbeBuffers, type ProbeBuffers, type ProbeTemplate } from "../snmp/probe.ts";
-import type { ProbeLanes } from "../snmp/probe_lanes.ts";
+import type { ProbeSockets } from "../snmp/probe_sockets.ts";
 import type { Varbind } from "../snmp/value.ts";
 import type { Target } from "../targets/address_space.ts";
 
@@ -48,8 +48,8 @@ export interface SweepOptions {
    * certain when that was the only probe.
    */
   onAnswer: (ms: number, certain: boolean) => void;
-  /** As `ProbeLanes.send`; nothing else of the shard is sent meanwhile. */
-  send: ProbeLanes["send"];
+  /** As `ProbeSockets.send`; nothing else of the shard is sent meanwhile. */
+  send: ProbeSockets["send"];
   pace: (target: Target) => Promise<void> | undefined;
   /** A pause that lets answers be received; undefined when there is none. */
   throttle: () => Promise<void> | undefined;

@@ -4,7 +4,7 @@
  * asked for is dropped and counted.
  */
 import { withoutZone } from "../../common/core/ip.ts";
-import { createProbeLanes, type ProbeLanes } from "./probe_lanes.ts";
+import { createProbeSockets, type ProbeSockets } from "./probe_sockets.ts";
 
 /** A bound UDP socket of one address family. */
 export interface DatagramPort {
@@ -33,8 +33,8 @@ export interface HubCounters {
 
 export interface DatagramHub {
   send(bytes: Uint8Array, address: string, port: number): Promise<void>;
-  /** The same for the probes of a sweep, all of one address family: as `ProbeLanes.send`. */
-  probe: ProbeLanes["send"];
+  /** The same for the probes of a sweep, all of one address family: as `ProbeSockets.send`. */
+  probe: ProbeSockets["send"];
   /** Listens to one address and port until the returned function is called. */
   listenTo(address: string, port: number, listener: DatagramListener): () => void;
   /** Sees every datagram that no listener of its address took. */
@@ -89,10 +89,10 @@ export function startDatagramHub(ports: HubPorts): DatagramHub {
     return port === undefined ? undefined : receiving(port);
   }
 
-  const lanes: Partial<Record<4 | 6, ProbeLanes>> = {};
+  const sockets: Partial<Record<4 | 6, ProbeSockets>> = {};
 
-  function lanesOf(family: 4 | 6): ProbeLanes {
-    return lanes[family] ??= createProbeLanes({
+  function socketsOf(family: 4 | 6): ProbeSockets {
+    return sockets[family] ??= createProbeSockets({
       first: openMore(family) ?? portOf(family),
       open: () => openMore(family),
     });
@@ -115,7 +115,7 @@ export function startDatagramHub(ports: HubPorts): DatagramHub {
     },
     probe(datagrams, onRefused) {
       counters.sent += datagrams.length;
-      return lanesOf(familyOf(datagrams[0]!.address)).send(datagrams, onRefused);
+      return socketsOf(familyOf(datagrams[0]!.address)).send(datagrams, onRefused);
     },
     listenTo(address, port, listener) {
       const at = key(address, port);

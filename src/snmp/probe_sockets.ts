@@ -1,14 +1,14 @@
 /**
- * The sockets of a sweep, of one address family. The system holds what is sent to an address of its own link until it
- * knows who has it, for three seconds where nobody answers, and charges it to the socket meanwhile: after some 270 such
- * datagrams a socket takes no further one. So there is a further socket whenever all those that are open are full.
+ * The sockets of a sweep, of one address family. The system queues a datagram to an unresolved address of its own link
+ * until ARP succeeds or fails, up to three seconds, and charges it to the socket: after some 270 of them a socket is full.
+ * When all sockets are full, a further one is opened.
  */
 import type { Datagram, DatagramPort } from "./datagram_hub.ts";
 
-export interface ProbeLanes {
+export interface ProbeSockets {
   /**
-   * Resolves when the system has taken the datagrams, and with whether their octets may be used again: where a full socket
-   * keeps a copy for later, they may not. Those that the system or the sandbox refuses are told one by one.
+   * Resolves when the system has accepted the datagrams, and with whether their buffers may be reused: not while a full
+   * socket still refers to them. Each datagram that the system or the sandbox refuses is reported by `onRefused`.
    */
   send(
     datagrams: readonly Datagram[],
@@ -16,28 +16,28 @@ export interface ProbeLanes {
   ): Promise<{ mayReuse: boolean }>;
 }
 
-export interface ProbeLanesOptions {
+export interface ProbeSocketsOptions {
   first: DatagramPort;
-  /** Opens a further socket, which receives as the first one does; undefined when there can be none. */
+  /** Opens a further socket, which receives like the first; undefined when none is available. */
   open: () => DatagramPort | undefined;
-  /** Long enough for the event loop to turn, which a socket with room needs at most. */
+  /** Long enough for one turn of the event loop, which a socket with space needs at most. */
   pause?: () => Promise<void>;
 }
 
 /** Sockets for a sweep, the first included: enough for twice 1,022 silent addresses in each of two workers. */
-export const maxLanes = 16;
+export const maxProbeSockets = 16;
 /**
- * Datagrams that are sent one at a time after a socket was full: each of a burst that it has not taken is sent again
- * through another one, and is a repetition later.
+ * Datagrams that are sent one at a time after a socket was full: each rejected one of a burst is sent through another
+ * socket, and may arrive twice.
  */
 const singlesAfterFull = 1024;
-/** Microtasks after which a send has ended that could be made at once. */
+/** Microtasks after which a send that did not block has ended. */
 const promptTurns = 4;
 
-export function createProbeLanes({ first, open, pause = fewMilliseconds }: ProbeLanesOptions): ProbeLanes {
-  // Those that are full come back when they have room.
+export function createProbeSockets({ first, open, pause = fewMilliseconds }: ProbeSocketsOptions): ProbeSockets {
+  // Full sockets return when they have space.
   const idle: DatagramPort[] = [first];
-  let lanes = 1;
+  let count = 1;
   let mayOpen = true;
   let someIdle = Promise.withResolvers<void>();
   let last: Promise<unknown> = Promise.resolve();
@@ -45,24 +45,24 @@ export function createProbeLanes({ first, open, pause = fewMilliseconds }: Probe
   let singles = 1;
   let isUsed = false;
 
-  function release(lane: DatagramPort): void {
-    idle.push(lane);
+  function release(socket: DatagramPort): void {
+    idle.push(socket);
     someIdle.resolve();
     someIdle = Promise.withResolvers();
   }
 
   function maybeOpen(): DatagramPort | undefined {
     if (!mayOpen) return undefined;
-    const lane = open();
-    if (lane !== undefined) lanes++;
-    mayOpen = lane !== undefined && lanes < maxLanes;
-    return lane;
+    const socket = open();
+    if (socket !== undefined) count++;
+    mayOpen = socket !== undefined && count < maxProbeSockets;
+    return socket;
   }
 
   /** Starts a send; the returned state says later whether it has ended. */
-  function start(lane: DatagramPort, { bytes, address, port }: Datagram): Sending {
+  function start(socket: DatagramPort, { bytes, address, port }: Datagram): Sending {
     const sending: Sending = { ended: false, failure: undefined, end: undefined };
-    sending.end = lane.send(bytes, address, port).then(() => {
+    sending.end = socket.send(bytes, address, port).then(() => {
       sending.ended = true;
     }, (error: unknown) => {
       sending.ended = true;
@@ -78,13 +78,13 @@ export function createProbeLanes({ first, open, pause = fewMilliseconds }: Probe
 
   async function sendNext(datagram: Datagram, onRefused: OnRefused): Promise<boolean> {
     for (let tries = 1;; tries++) {
-      const lane = idle.pop() ?? maybeOpen();
-      if (lane === undefined) {
+      const socket = idle.pop() ?? maybeOpen();
+      if (socket === undefined) {
         await someIdle.promise;
         continue;
       }
-      const sending = start(lane, datagram);
-      const end = sending.end!.then(() => release(lane));
+      const sending = start(socket, datagram);
+      const end = sending.end!.then(() => release(socket));
       if (!await turnsUntil(() => sending.ended)) await Promise.race([end, pause()]);
       if (!sending.ended && isUsed) singles = singlesAfterFull;
       isUsed = true;
@@ -97,10 +97,10 @@ export function createProbeLanes({ first, open, pause = fewMilliseconds }: Probe
 
   /** All at once through one socket, unless one was full lately; returns those that it has not taken at once. */
   async function sendTogether(datagrams: readonly Datagram[], onRefused: OnRefused): Promise<readonly Datagram[]> {
-    const lane = singles > 0 || datagrams.length === 1 ? undefined : idle.pop();
-    if (lane === undefined) return datagrams;
-    const all = datagrams.map((datagram) => start(lane, datagram));
-    const end = Promise.all(all.map(({ end }) => end)).then(() => release(lane));
+    const socket = singles > 0 || datagrams.length === 1 ? undefined : idle.pop();
+    if (socket === undefined) return datagrams;
+    const all = datagrams.map((datagram) => start(socket, datagram));
+    const end = Promise.all(all.map(({ end }) => end)).then(() => release(socket));
     if (!await turnsUntil(() => all.at(-1)!.ended)) await Promise.race([end, pause()]);
     for (const [i, { failure }] of all.entries()) if (failure !== undefined) onRefused(datagrams[i]!, failure.error);
     const left = datagrams.filter((_, i) => !all[i]!.ended);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Datagram, DatagramPort } from "./datagram_hub.ts";
-import { createProbeLanes } from "./probe_lanes.ts";
+import { createProbeSockets } from "./probe_sockets.ts";
 
 /** Sockets that take `room` datagrams each and hold the next one until they are drained, as the system does. */
 function fullSockets({ room, most }: { room: number; most: number }) {
@@ -31,16 +31,16 @@ function fullSockets({ room, most }: { room: number; most: number }) {
     };
   }
 
-  const lanes = createProbeLanes({ first: open()!, open, pause: () => Promise.resolve() });
+  const sockets = createProbeSockets({ first: open()!, open, pause: () => Promise.resolve() });
   const datagram = (n: number, address = "127.0.0.1") => ({ bytes: Uint8Array.of(n), address, port: 161 });
   const refused: string[] = [];
   const sendAll = (datagrams: Datagram[]) =>
-    lanes.send(datagrams, ({ address }, error) => refused.push(`${address}: ${(error as Error).message}`));
+    sockets.send(datagrams, ({ address }, error) => refused.push(`${address}: ${(error as Error).message}`));
   const send = (n: number) => sendAll([datagram(n)]);
   return { sockets, send, sendAll, datagram, refused };
 }
 
-Deno.test("createProbeLanes() sends through one socket for as long as it takes what it is given", async () => {
+Deno.test("createProbeSockets() uses one socket while it has space", async () => {
   const { sockets, send } = fullSockets({ room: 1000, most: 8 });
   for (let n = 0; n < 200; n++) await send(n);
   await Promise.all([...Array(20).keys()].map((n) => send(n)));
@@ -48,14 +48,14 @@ Deno.test("createProbeLanes() sends through one socket for as long as it takes w
   assert.equal(sockets[0]!.taken.length, 220);
 });
 
-Deno.test("createProbeLanes() opens a further socket when all are full, and goes on at once", async () => {
+Deno.test("createProbeSockets() opens a further socket when all are full, without waiting", async () => {
   const { sockets, send } = fullSockets({ room: 10, most: 8 });
   for (let n = 0; n < 35; n++) await send(n);
   assert.equal(sockets.length, 4);
   assert.deepEqual(sockets.flatMap(({ taken }) => taken), [...Array(35).keys()]);
 });
 
-Deno.test("createProbeLanes() waits where there is no further socket, and loses nothing", async () => {
+Deno.test("createProbeSockets() waits if there is no further socket, and loses nothing", async () => {
   const { sockets, send } = fullSockets({ room: 3, most: 2 });
   for (let n = 0; n < 6; n++) await send(n);
   let done = false;
@@ -70,7 +70,7 @@ Deno.test("createProbeLanes() waits where there is no further socket, and loses 
   assert(sockets[0]!.taken.includes(7));
 });
 
-Deno.test("createProbeLanes() tells a refused destination to who sent to it, and goes on", async () => {
+Deno.test("createProbeSockets() reports a refused destination to its sender, and continues", async () => {
   const { sockets, send, sendAll, datagram, refused } = fullSockets({ room: 100, most: 8 });
   await sendAll([datagram(1, "127.0.0.255")]);
   await sendAll([datagram(2), datagram(3, "127.0.0.255"), datagram(4)]);
@@ -79,7 +79,7 @@ Deno.test("createProbeLanes() tells a refused destination to who sent to it, and
   assert.deepEqual(refused, ["127.0.0.255: broadcast", "127.0.0.255: broadcast"]);
 });
 
-Deno.test("createProbeLanes() sends what a socket has not taken of a burst through further ones, then one at a time", async () => {
+Deno.test("createProbeSockets() sends the rejected part of a burst through further sockets, then one at a time", async () => {
   const { sockets, sendAll, datagram } = fullSockets({ room: 10, most: 8 });
   await sendAll([datagram(255)]);
   const burst = (from: number, count: number) => [...Array(count).keys()].map((i) => datagram(from + i));
