@@ -14,7 +14,7 @@ import { openSpool, type Spool, spoolReservePath } from "../store/spool.ts";
 import type { SpoolFiles } from "../store/spool_files.ts";
 import type { SpoolLimits } from "../store/spool_limits.ts";
 import type { FaultList } from "./fault_list.ts";
-import { openOrSetAside, putAside } from "./set_aside.ts";
+import { openOrQuarantine, quarantineDatabase } from "./quarantine_database.ts";
 
 export interface StoresOptions {
   stateDirectory: string;
@@ -51,7 +51,7 @@ export function openStores(options: StoresOptions): Stores {
     spool: `${options.stateDirectory}/spool.db`,
   };
   using built = new DisposableStack();
-  const setAside = {
+  const quarantine = {
     files,
     now,
     reserve: spoolReservePath(paths.spool),
@@ -61,7 +61,7 @@ export function openStores(options: StoresOptions): Stores {
       log.error("databaseDamaged", report);
     },
   };
-  const openThatInventory = () => openOrSetAside(paths.inventory, openInventory, setAside);
+  const openThatInventory = () => openOrQuarantine(paths.inventory, openInventory, quarantine);
   const openThatSpool = () =>
     openSpool(paths.spool, {
       clock,
@@ -73,10 +73,12 @@ export function openStores(options: StoresOptions): Stores {
       },
     });
 
-  function putAsideFormer(former: string): void {
+  function quarantineFormer(former: string): void {
     // So that a salvage that was begun is at its end and the journal is in the file.
     openThatSpool()[Symbol.dispose]();
-    const kept = [paths.spool, paths.inventory].map((path) => putAside(path, { files, now, why: "former-customer" }));
+    const kept = [paths.spool, paths.inventory].map((path) =>
+      quarantineDatabase(path, { files, now, why: "former-customer" })
+    );
     faults.add(
       "former-customer",
       `What was read for "${former}" is not sent to "${customer}"; it is kept in ${
@@ -86,17 +88,17 @@ export function openStores(options: StoresOptions): Stores {
     log.warn("customerChanged", { former, customer, kept });
   }
 
-  const ledger = built.use(openOrSetAside(paths.ledger, openLedger, setAside));
+  const ledger = built.use(openOrQuarantine(paths.ledger, openLedger, quarantine));
   let inventory = openThatInventory();
   const former = inventory.mark(customerMark);
   if (former !== undefined && former !== customer) {
     inventory[Symbol.dispose]();
-    putAsideFormer(former);
+    quarantineFormer(former);
     inventory = openThatInventory();
   }
   built.use(inventory);
   if (former !== customer) tryStore(() => inventory.setMark(customerMark, customer));
-  const tasks = openOrSetAside(paths.tasks, openDatabase, setAside);
+  const tasks = openOrQuarantine(paths.tasks, openDatabase, quarantine);
   built.defer(() => tasks.close());
   const spool = built.use(openThatSpool());
   const formerAgent = inventory.mark(agentMark);

@@ -43,7 +43,7 @@ import { createReadingIntake } from "./reading_intake.ts";
 import { createReports } from "./reports.ts";
 import { createStatusSaver } from "./save_status.ts";
 import { type Scheduler, startScheduler } from "./scheduler.ts";
-import { damageError } from "./set_aside.ts";
+import { damageError } from "./quarantine_database.ts";
 import { openSchedule } from "./schedule.ts";
 import { openSiteMarks } from "./site_marks.ts";
 import { createSiteScans, type SiteScans } from "./site_scans.ts";

@@ -31,11 +31,11 @@ function fullSockets({ room, most }: { room: number; most: number }) {
     };
   }
 
-  const sockets = createProbeSockets({ first: open()!, open, pause: () => Promise.resolve() });
+  const probes = createProbeSockets({ first: open()!, open, pause: () => Promise.resolve() });
   const datagram = (n: number, address = "127.0.0.1") => ({ bytes: Uint8Array.of(n), address, port: 161 });
   const refused: string[] = [];
   const sendAll = (datagrams: Datagram[]) =>
-    sockets.send(datagrams, ({ address }, error) => refused.push(`${address}: ${(error as Error).message}`));
+    probes.send(datagrams, ({ address }, error) => refused.push(`${address}: ${(error as Error).message}`));
   const send = (n: number) => sendAll([datagram(n)]);
   return { sockets, send, sendAll, datagram, refused };
 }

@@ -14,7 +14,7 @@ export interface SalvageReport {
   /** What SQLite or a checksum said. */
   reason: string;
   /** Where the damaged file is now. */
-  setAside: string;
+  keptAs: string;
   /** Records that are in the new spool. */
   saved: number;
   /** Rows that were found and could not be read; those of lost pages are in no count. */
@@ -32,14 +32,14 @@ export function salvageSpool(path: string, options: { files: SpoolFiles; now: Da
   removeDatabase(fresh, files);
   const { saved, lost } = copyReadable(path, fresh, { files, now });
   const stamp = now.toISOString().replaceAll(/[-:]|\.\d+/g, "");
-  const setAside = freeName(`${path}.damaged-${stamp}`, files);
+  const keptAs = freeName(`${path}.damaged-${stamp}`, files);
   for (const end of ["", ...sideFiles]) {
-    if (files.exists(path + end)) files.rename(path + end, setAside + end);
+    if (files.exists(path + end)) files.rename(path + end, keptAs + end);
   }
   files.rename(fresh, path);
   const kept = files.list(`${path}.damaged-`).filter((name) => !sideFiles.some((end) => name.endsWith(end)));
   for (const old of kept.slice(0, -keptFiles)) removeDatabase(old, files);
-  return { reason, setAside, saved, lost };
+  return { reason, keptAs, saved, lost };
 }
 
 /** Ends a salvage that a crash interrupted: see the layout in spool_database.ts. */

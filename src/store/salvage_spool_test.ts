@@ -66,7 +66,7 @@ Deno.test("openSpool() saves what a damaged page has left, in a new epoch, and k
   assert.equal(reports[0]!.saved, ids.length);
   assert.ok(ids.length >= 90 && ids.length < 100, `current value is ${ids.length}`);
   assert.equal(reports[0]!.saved + reports[0]!.lost, 100);
-  assert.ok(reports[0]!.setAside.endsWith("/spool.db.damaged-20260102T030405Z"));
+  assert.ok(reports[0]!.keptAs.endsWith("/spool.db.damaged-20260102T030405Z"));
   assert.ok(disk.names().includes("spool.db.damaged-20260102T030405Z"));
   spool.append([recordOf(200)]);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createFakeDisk } from "../../tests/fixtures/fake_disk.ts";
 import { openDatabase } from "../../common/host/sqlite.ts";
-import { openOrSetAside } from "./set_aside.ts";
+import { openOrQuarantine } from "./quarantine_database.ts";
 
 const now = new Date("2026-01-02T03:04:05Z");
 
@@ -14,12 +14,12 @@ function fill(path: string): void {
   db.close();
 }
 
-Deno.test("openOrSetAside() keeps a sound database, and sets one aside whose damage would show only in use", () => {
+Deno.test("openOrQuarantine() keeps a sound database, and sets one aside whose damage would show only in use", () => {
   using disk = createFakeDisk();
   const path = disk.path("a.db");
   const reports: { keptAs: string }[] = [];
   const open = () =>
-    openOrSetAside(path, openDatabase, {
+    openOrQuarantine(path, openDatabase, {
       files: disk,
       now,
       reserve: `${path}.reserve`,

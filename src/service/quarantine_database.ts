@@ -1,19 +1,19 @@
-/** Databases that the agent can do without: what is damaged is put aside, and begun anew. */
+/** Databases that the agent can do without: a damaged one is quarantined and recreated. */
 import { UnavailableError } from "../../common/core/errors.ts";
 import { DamagedDatabaseError, mayBeRoom, openDatabase, StorageError } from "../../common/host/sqlite.ts";
 import type { SpoolFiles } from "../store/spool_files.ts";
 
-export interface SetAsideOptions {
+export interface QuarantineOptions {
   files: Pick<SpoolFiles, "rename" | "list" | "exists" | "remove">;
   now: Date;
-  /** Room that the spool keeps for a full disk, where even opening needs some. */
+  /** Space that the spool reserves for a full disk, since even opening needs some. */
   reserve: string;
-  /** Its content is lost to the agent; it is kept for a person. */
+  /** The agent no longer uses its content; the file is kept for inspection. */
   onDamage(report: { path: string; keptAs: string; reason: string }): void;
 }
 
-/** Opens a database; one with a damaged page is renamed with its journal and begun anew. */
-export function openOrSetAside<T>(path: string, open: (path: string) => T, options: SetAsideOptions): T {
+/** Opens a database; one with a damaged page is renamed with its journal and recreated. */
+export function openOrQuarantine<T>(path: string, open: (path: string) => T, options: QuarantineOptions): T {
   const { files } = options;
   try {
     if (files.list(path).includes(path)) checkPages(path);
@@ -21,19 +21,19 @@ export function openOrSetAside<T>(path: string, open: (path: string) => T, optio
   } catch (error) {
     if (error instanceof StorageError && mayBeRoom(error) && files.exists(options.reserve)) {
       files.remove(options.reserve);
-      return openOrSetAside(path, open, options);
+      return openOrQuarantine(path, open, options);
     }
     if (!(error instanceof DamagedDatabaseError)) throw error;
-    const keptAs = putAside(path, { ...options, why: "damaged" });
+    const keptAs = quarantineDatabase(path, { ...options, why: "damaged" });
     options.onDamage({ path, keptAs, reason: error.message });
     return open(path);
   }
 }
 
-/** Renames a database that is closed, with its journal, and returns its new path. */
-export function putAside(
+/** Renames a closed database and its journal, and returns the new path. */
+export function quarantineDatabase(
   path: string,
-  { files, now, why }: Pick<SetAsideOptions, "now"> & { files: Pick<SpoolFiles, "rename" | "list">; why: string },
+  { files, now, why }: Pick<QuarantineOptions, "now"> & { files: Pick<SpoolFiles, "rename" | "list">; why: string },
 ): string {
   const keptAs = `${path}.${why}-${now.toISOString().replace(/[:.]/g, "")}`;
   for (const suffix of ["", "-wal", "-shm"]) {
@@ -42,7 +42,7 @@ export function putAside(
   return keptAs;
 }
 
-/** Most damage shows only when its page is used, and then with each use until somebody looks. */
+/** Otherwise most damage is found only when its page is used, and then at each use. */
 function checkPages(path: string): void {
   const db = openDatabase(path);
   try {
@@ -54,7 +54,7 @@ function checkPages(path: string): void {
   }
 }
 
-/** A database that is damaged in use would lose everything that goes into it, until the next start sets it aside. */
+/** A database that is damaged in use would lose every write until the next start quarantines it. */
 export function damageError(cause: DamagedDatabaseError): UnavailableError {
   return new UnavailableError(
     `Cannot continue: ${cause.message}`,
