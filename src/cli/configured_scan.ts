@@ -30,7 +30,7 @@ export interface ScanCommand {
   given: ReadonlySet<string>;
 }
 
-export interface ScanOrders {
+export interface PlannedScans {
   /** At least one; done one after the other. */
   steps: ScanStep[];
   /** What was left out. */
@@ -57,7 +57,7 @@ interface Sources {
 }
 
 /** Throws the errors of core/errors.ts before anything is sent, `NotPermittedError` for a target outside the file. */
-export async function configuredOrders({ targets, options, given }: ScanCommand, host: Host): Promise<ScanOrders> {
+export async function plannedScans({ targets, options, given }: ScanCommand, host: Host): Promise<PlannedScans> {
   const plan = options.community === undefined && options.credentials === undefined
     ? undefined
     : await credentialPlan(options, host);
@@ -132,7 +132,7 @@ async function partsOfSites({ config, port, exclude, resolve, problems }: Source
 async function partsOfTargets(entries: TargetEntry[], sources: Sources): Promise<Part[]> {
   const { config, resolve, problems } = sources;
   const { policy, sites } = config;
-  for (const entry of entries) problems.push(...await judgeEntry(entry, { config, resolve }));
+  for (const entry of entries) problems.push(...await checkEntry(entry, { config, resolve }));
   const taken: AllowedRange[] = [];
   const takenNames = new Set<string>();
   const faults = new Set<string>();
@@ -218,7 +218,7 @@ async function maybeSpace(entries: TargetEntry[], options: TargetOptions): Promi
 }
 
 /** Of a target that is partly outside the configuration a problem. Throws `NotPermittedError` where it is wholly so. */
-async function judgeEntry(
+async function checkEntry(
   { text, spec }: TargetEntry,
   { config, resolve }: Pick<Sources, "config" | "resolve">,
 ): Promise<Problem[]> {

@@ -13,7 +13,7 @@ import type { Host } from "./host.ts";
 import { maybeOutputFile } from "./open_output.ts";
 import { showProgress } from "./progress_display.ts";
 import type { ScanOptions } from "./scan_options.ts";
-import { type TypedScan, typedScan } from "./scan_targets.ts";
+import { type OptionsScan, scanFromOptions } from "./scan_targets.ts";
 import { configPath } from "../config/read_config.ts";
 import { rangesOfSite } from "../config/site_targets.ts";
 import { hasCode, isDenied } from "../../common/core/system_error.ts";
@@ -54,7 +54,7 @@ export async function runPreview(command: PreviewCommand, host: Host): Promise<n
     uptimeMs: host.agentMachine().uptimeMs,
     mask: config?.policy.mask ?? [],
   });
-  const request = targets.length > 0 ? await typedScan(targets, options, host) : undefined;
+  const request = targets.length > 0 ? await scanFromOptions(targets, options, host) : undefined;
   notes.push(...request?.problems.map(({ message }) => message) ?? []);
   const file = await maybeOutputFile(options.output, host);
   const stop = new AbortController();
@@ -126,7 +126,7 @@ interface Scanned {
 
 /** The scan of the command line. */
 async function scanTargets(
-  { request }: TypedScan,
+  { request }: OptionsScan,
   { host, quiet, signal, config, onReading }: ScanRun & { config: AgentConfig | undefined },
 ): Promise<Scanned> {
   const { printers, problems, failures } = await withProgress(

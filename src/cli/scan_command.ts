@@ -11,13 +11,13 @@ import { renderHtml } from "../../common/report/html.ts";
 import { renderJson, renderJsonLine } from "../../common/report/json.ts";
 import { renderTable } from "../../common/report/table.ts";
 import { scanInTurn, type StepsResult } from "../scan/scan_in_turn.ts";
-import type { ScanCommand, ScanOrders } from "./configured_scan.ts";
+import type { PlannedScans, ScanCommand } from "./configured_scan.ts";
 import { accessEvent, verboseLine } from "./global_options.ts";
 import type { Host } from "./host.ts";
 import { maybeOutputFile } from "./open_output.ts";
 import { showProgress } from "./progress_display.ts";
 import { addScanOptions, formatOf, type ScanFormat, type ScanOptions } from "./scan_options.ts";
-import { typedScan } from "./scan_targets.ts";
+import { scanFromOptions } from "./scan_targets.ts";
 import { screenOptions } from "./screen.ts";
 import { byAddress } from "../../common/core/address_order.ts";
 import { nameUnread } from "../scan/name_unread.ts";
@@ -95,7 +95,7 @@ async function runScan(command: ScanCommand, host: Host): Promise<number> {
       "add --format csv, or name a file that ends in .csv",
     );
   }
-  const { steps, problems } = await ordered(command, host);
+  const { steps, problems } = await planScans(command, host);
   const stop = new AbortController();
   // Where nothing can be written any more nobody waits for the rest of the scan.
   const sink = await openSink(options, { format, host, onFailure: () => stop.abort() });
@@ -145,14 +145,14 @@ async function runScan(command: ScanCommand, host: Host): Promise<number> {
   }
 }
 
-async function ordered(command: ScanCommand, host: Host): Promise<ScanOrders> {
+async function planScans(command: ScanCommand, host: Host): Promise<PlannedScans> {
   if (command.options.config === undefined) {
-    const { request, problems } = await typedScan(command.targets, command.options, host);
+    const { request, problems } = await scanFromOptions(command.targets, command.options, host);
     return { steps: [{ name: "the targets", request }], problems };
   }
   // What a configuration is read with is loaded only where it is used, so that a plain scan starts at once.
-  const { configuredOrders } = await import("./configured_scan.ts");
-  return await configuredOrders(command, host);
+  const { plannedScans } = await import("./configured_scan.ts");
+  return await plannedScans(command, host);
 }
 
 interface Sink {

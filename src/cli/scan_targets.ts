@@ -9,14 +9,14 @@ import { credentialPlan } from "./credential_plan.ts";
 import type { Host } from "./host.ts";
 import type { ScanOptions } from "./scan_options.ts";
 
-export interface TypedScan {
+export interface OptionsScan {
   request: ScanRequest;
   /** Names that were left out. */
   problems: Problem[];
 }
 
 /** What the command line asks for. Throws the errors of core/errors.ts before anything is sent. */
-export async function typedScan(targets: string[], options: ScanOptions, host: Host): Promise<TypedScan> {
+export async function scanFromOptions(targets: string[], options: ScanOptions, host: Host): Promise<OptionsScan> {
   const problems: Problem[] = [];
   const plan = await credentialPlan(options, host);
   const space = await parseTargets(targets, {

@@ -6,7 +6,7 @@ import type { WireCredentialPlan } from "../snmp/credential.ts";
 import type { ColumnGroup } from "../printers/read_plan.ts";
 import type { Problem, Reading } from "../../common/reading/reading.ts";
 import type { Varbind } from "../snmp/value.ts";
-import type { CredentialSight } from "../scan/access.ts";
+import type { CredentialAttempt } from "../scan/access.ts";
 import { scanRequest } from "../scan/scan_request.ts";
 import { type ScanResult, superviseScan } from "../scan/supervise_scan.ts";
 import { type AddressSpace, type Target, targetAt } from "../targets/address_space.ts";
@@ -34,7 +34,7 @@ export interface DeviceRead {
   /** What could not be read. */
   problems: Problem[];
   /** What each credential met, up to the one that it was read with. */
-  credentials: CredentialSight[];
+  credentials: CredentialAttempt[];
 }
 
 /** Packets per second; one device never needs so many. */

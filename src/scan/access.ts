@@ -3,7 +3,7 @@ import type { View } from "../printers/view.ts";
 import type { SnmpVersion } from "../snmp/session.ts";
 
 /** What one credential met. */
-export interface CredentialSight {
+export interface CredentialAttempt {
   /** Name of the credential. */
   name: string;
   version: SnmpVersion;
@@ -22,7 +22,7 @@ export interface Access {
   /** It shows too little, and no other one shows more: all were tried. */
   triedAll: boolean;
   /** In the order in which they were tried, the one that was read with among them. */
-  seen: CredentialSight[];
+  seen: CredentialAttempt[];
   /** What a status read of it can do with. */
   known?: KnownDevice;
   /** Whether what was known of it still held; absent where nothing was. */

@@ -6,7 +6,7 @@ import type { Found } from "./sweep_shard.ts";
 export interface Candidate {
   credential: Credential;
   version?: "1" | "2c";
-  /** Tries after the first, until it has answered; those of the reader unless told. */
+  /** Tries after the first, until it has answered; by default those of the reader. */
   retries?: number;
   /** The sweep has its answer already. */
   proven: boolean;

@@ -24,7 +24,7 @@ export interface Identified {
   /** Why nothing is asked any more: the device fell silent. */
   error: SnmpError | null;
   /** The objects that showed what it is. */
-  told: ReadonlySet<string>;
+  identityOids: ReadonlySet<string>;
   /** Where it was known: its state has been asked for, and its levels in `store` are those of last time. */
   known?: { levels: KnownPart; withoutLevels: () => ObjectStore };
 }
@@ -67,7 +67,7 @@ export async function identify(session: SnmpSession, known: readonly Varbind[] =
     problems,
     sizes,
     error,
-    told: new Set([...store].map(([oid]) => oid)),
+    identityOids: new Set([...store].map(([oid]) => oid)),
   };
 }
 

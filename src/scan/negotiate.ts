@@ -12,7 +12,7 @@ import { openSession, SnmpError, type SnmpSession } from "../snmp/session.ts";
 import { usmReasons } from "../snmp/usm_reasons.ts";
 import { isException } from "../snmp/value.ts";
 import type { Target } from "../targets/address_space.ts";
-import type { Access, CredentialSight, Remembered } from "./access.ts";
+import type { Access, CredentialAttempt, Remembered } from "./access.ts";
 import { type Candidate, candidatesFor } from "./candidates.ts";
 import { type Identified, identify } from "./identify.ts";
 import type { ReadSlot } from "./read_limiter.ts";
@@ -62,8 +62,8 @@ interface Negotiation {
   onOpen: (session: SnmpSession) => void;
   wait: AnswerWait;
   candidates: readonly Candidate[];
-  seen: CredentialSight[];
-  best: { session: SnmpSession; identified: Identified; sight: CredentialSight } | undefined;
+  seen: CredentialAttempt[];
+  best: { session: SnmpSession; identified: Identified; attempt: CredentialAttempt } | undefined;
   /** False when no SNMPv3 engine answers. */
   hasEngine: boolean;
   /** False when the others need not be tried, or there was no time for them. */
@@ -109,17 +109,17 @@ export async function negotiate(
 function isUseless({ credential }: Candidate, { hasEngine, best }: Negotiation): boolean {
   if (credential.kind === "usm" && !hasEngine) return true;
   // By its other version a community would hardly show what is missing yet.
-  return best?.sight.name === credential.name && showsAsMuch(best.identified.view, "noMarkers");
+  return best?.attempt.name === credential.name && showsAsMuch(best.identified.view, "noMarkers");
 }
 
 async function tryCandidate(candidate: Candidate, negotiation: Negotiation): Promise<void> {
   const { credential } = candidate;
   const { seen, best } = negotiation;
   const session = open(candidate, negotiation);
-  const see = (view: View | null, saw: string) => {
-    const sight: CredentialSight = { name: credential.name, version: session.version, view, saw };
-    seen.push(sight);
-    return sight;
+  const note = (view: View | null, saw: string) => {
+    const attempt: CredentialAttempt = { name: credential.name, version: session.version, view, saw };
+    seen.push(attempt);
+    return attempt;
   };
   let identified: Identified;
   try {
@@ -130,7 +130,7 @@ async function tryCandidate(candidate: Candidate, negotiation: Negotiation): Pro
     negotiation.wasStopped ||= error.failure === "closed" || error.failure === "unreachable";
     if (session.engineId() === null && error.failure === "timeout") negotiation.hasEngine &&= credential.kind !== "usm";
     const without = await withoutContext(candidate, error, negotiation);
-    see(null, whyRefused(error, session, { credential, without }));
+    note(null, whyRefused(error, session, { credential, without }));
     return;
   }
   const { view, error, problems, mayShowMore } = identified;
@@ -138,14 +138,14 @@ async function tryCandidate(candidate: Candidate, negotiation: Negotiation): Pro
     session.close();
     const why = problems[0] === undefined ? "" : `: ${problems[0].message}`;
     const context = contextWords(credential, await withoutContext(candidate, "nothing", negotiation));
-    see(view, `${viewWords[view]}${why}${context}`);
+    note(view, `${viewWords[view]}${why}${context}`);
     return;
   }
-  const sight = see(view, viewWords[view]);
+  const attempt = note(view, viewWords[view]);
   if (best !== undefined && showsAsMuch(best.identified.view, view)) session.close();
   else {
     best?.session.close();
-    negotiation.best = { session, identified, sight };
+    negotiation.best = { session, identified, attempt };
   }
   // A device that fell silent now is silent to the others, too.
   const isEnough = !mayShowMore || error !== null || isAsBefore(credential, identified, negotiation.options.remembered);
@@ -158,11 +158,11 @@ function openedBy({ found, best, seen, triedAll, wasStopped, held }: Negotiation
     if (wasStopped || !triedAll) return { session: null, problems };
     return { session: null, access: { credential: null, view: "nothing", printer: false, triedAll, seen }, problems };
   }
-  const { session, identified, sight } = best;
+  const { session, identified, attempt } = best;
   const { view, recognised: { printer } } = identified;
-  const access: Access = { credential: sight.name, view, printer, triedAll, seen };
+  const access: Access = { credential: attempt.name, view, printer, triedAll, seen };
   if (held !== undefined) access.held = held;
-  return { session, identified, access, problems: viewProblems(found.target, { seen, sight, identified }) };
+  return { session, identified, access, problems: viewProblems(found.target, { seen, attempt, identified }) };
 }
 
 async function identifyOrReread(
@@ -196,7 +196,7 @@ function open(candidate: Candidate, { found, options, wait, candidates, onOpen }
     pace: options.pace,
     onRetransmit: options.slot.stall,
     onAnswer(ms) {
-      options.slot.move();
+      options.slot.answered();
       if (ms === undefined) return;
       wait.observe(ms);
       options.roundTrip.observe(ms);
@@ -285,7 +285,7 @@ function whyRefused(
   return `silent, so the user probably has another security level${orContext}`;
 }
 
-function noCredentialProblem({ target, community }: Found, seen: readonly CredentialSight[]): Problem {
+function noCredentialProblem({ target, community }: Found, seen: readonly CredentialAttempt[]): Problem {
   const who = community === undefined ? "an SNMPv3 engine answers" : "a device answers";
   const tried = seen.length === 0 ? "none is configured for it" : inWords(seen);
   return {
@@ -298,15 +298,19 @@ function noCredentialProblem({ target, community }: Found, seen: readonly Creden
 /** What the credentials saw where one shows too little; nothing where the device is none that would show more. */
 function viewProblems(
   target: Target,
-  { seen, sight, identified }: { seen: readonly CredentialSight[]; sight: CredentialSight; identified: Identified },
+  { seen, attempt, identified }: {
+    seen: readonly CredentialAttempt[];
+    attempt: CredentialAttempt;
+    identified: Identified;
+  },
 ): Problem[] {
   const { view, recognised } = identified;
-  const limited = seen.filter((one) => one !== sight && one.view !== null && one.name !== sight.name);
+  const limited = seen.filter((one) => one !== attempt && one.view !== null && one.name !== attempt.name);
   if (!identified.mayShowMore) {
     if (limited.length === 0 || !recognised.printer) return [];
-    return [{ code: "limited-credential", message: `${inWords(limited)}; so "${sight.name}" was used` }];
+    return [{ code: "limited-credential", message: `${inWords(limited)}; so "${attempt.name}" was used` }];
   }
-  const isAlone = seen.every(({ name }) => name === sight.name);
+  const isAlone = seen.every(({ name }) => name === attempt.name);
   if (!recognised.printer) {
     // One credential alone cannot be told from a small device that is no printer.
     if (isAlone) return [];
@@ -318,15 +322,15 @@ function viewProblems(
   const isOther = identified.problems.some(({ message }) => !/authorizationError|noAccess/i.test(message));
   if (view !== "system" || isOther) return [];
   const advice = "so meters and supplies are missing: let it read the whole MIB on the printer";
-  return [{ code: "limited-view", message: `"${sight.name}" ${sight.saw}, ${advice}` }];
+  return [{ code: "limited-view", message: `"${attempt.name}" ${attempt.saw}, ${advice}` }];
 }
 
 /** What is the same by both versions is said once. */
-function inWords(seen: readonly CredentialSight[]): string {
+function inWords(seen: readonly CredentialAttempt[]): string {
   const same = Map.groupBy(seen, ({ name, saw }) => `${name}: ${saw}`);
-  return [...same.values()].map((sights) => {
-    const { name, saw } = sights[0]!;
-    const versions = sights.filter(({ version }) => version !== "3").map(({ version }) => `v${version}`);
+  return [...same.values()].map((attempts) => {
+    const { name, saw } = attempts[0]!;
+    const versions = attempts.filter(({ version }) => version !== "3").map(({ version }) => `v${version}`);
     return `${name}${versions.length === 0 ? "" : ` (${versions.join(", ")})`}: ${saw}`;
   }).join("; ");
 }

@@ -1,6 +1,6 @@
 /**
  * Paces what is sent to addresses on a link of this machine itself. The system keeps an entry for each of them while it
- * asks who has it, three seconds where nobody does, and has room for 1,024 unless told otherwise. What is sent beyond that
+ * asks who has it, three seconds where nobody does, and has room for 1,024 by default. What is sent beyond that
  * is lost, of which IPv4 says nothing.
  */
 import type { Clock } from "../../common/core/clock.ts";
@@ -11,10 +11,10 @@ export interface NeighbourPacer {
 }
 
 /** How long an entry is held after the first datagram: ARP and neighbour discovery ask three times, a second apart. */
-export const heldMs = 3_100;
+export const entryLifetimeMs = 3_100;
 
-/** At most `most` addresses are looked for at once. Those that wait reject when the signal aborts. */
-export function createNeighbourPacer(most: number, clock: Clock, signal: AbortSignal): NeighbourPacer {
+/** At most `max` addresses are looked for at once. Those that wait reject when the signal aborts. */
+export function createNeighbourPacer(max: number, clock: Clock, signal: AbortSignal): NeighbourPacer {
   /** In the order of their times. */
   const until = new Map<string, number>();
   let tail: Promise<void> | undefined;
@@ -26,8 +26,8 @@ export function createNeighbourPacer(most: number, clock: Clock, signal: AbortSi
       until.delete(other);
     }
     if (until.has(address)) return true;
-    if (until.size >= most) return false;
-    until.set(address, now + heldMs);
+    if (until.size >= max) return false;
+    until.set(address, now + entryLifetimeMs);
     return true;
   }
 

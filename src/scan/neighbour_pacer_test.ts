@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
-import { createNeighbourPacer, heldMs } from "./neighbour_pacer.ts";
+import { createNeighbourPacer, entryLifetimeMs } from "./neighbour_pacer.ts";
 
 Deno.test("createNeighbourPacer() lets so many addresses be looked for within the time of an entry, whatever is asked", async () => {
   const clock = new FakeClock();
@@ -17,7 +17,7 @@ Deno.test("createNeighbourPacer() lets so many addresses be looked for within th
   await asking;
   assert.equal(begun.size, 100);
   for (const from of begun.values()) {
-    const together = [...begun.values()].filter((at) => at >= from && at < from + heldMs).length;
+    const together = [...begun.values()].filter((at) => at >= from && at < from + entryLifetimeMs).length;
     assert(together <= 10, `${together} within one time`);
   }
 });
@@ -29,7 +29,7 @@ Deno.test("createNeighbourPacer() lets an address that is looked for be asked at
   const other = pacer.take("10.0.0.2");
   assert(other !== undefined);
   assert.equal(pacer.take("10.0.0.1"), undefined);
-  await clock.advance(heldMs);
+  await clock.advance(entryLifetimeMs);
   await other;
   assert.equal(pacer.take("10.0.0.2"), undefined);
 });

@@ -88,7 +88,7 @@ async function readWith(
 ): Promise<DeviceOutcome> {
   const { session } = opened;
   const { target, scope, capture } = device;
-  const { recognised, sizes, error: fellSilent, told, known } = opened.identified;
+  const { recognised, sizes, error: fellSilent, identityOids, known } = opened.identified;
   let { store } = opened.identified;
   const problems: Problem[] = [...opened.problems, ...opened.identified.problems];
   const keep = (outcome: { varbinds: Varbind[]; problems: ReadProblem[] }) => {
@@ -151,7 +151,7 @@ async function readWith(
   const isLearnt = device.learns === true && asked.levels && readings.length === 1 &&
     !problems.some(({ code }) => isLost(code) || leavesHole.has(code)) && severalPlan(store) === undefined &&
     !saysItSleeps(store, profile);
-  const objects = isLearnt ? encodeVarbinds(worthKnowing(store, profile, told)) : undefined;
+  const objects = isLearnt ? encodeVarbinds(worthKnowing(store, profile, identityOids)) : undefined;
   const isKept = objects !== undefined && objects.length <= maxKnownOctets;
   return {
     readings: readings.map(({ reading }) => reading),

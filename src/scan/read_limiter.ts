@@ -16,7 +16,7 @@ export interface ReadLimiter {
 export interface ReadSlot {
   /** The device has not answered in time: its place is free until it moves. */
   stall(): void;
-  move(): void;
+  answered(): void;
   release(): void;
 }
 
@@ -30,12 +30,12 @@ export interface ReadLimiterOptions {
   onAnswer?: (late: boolean) => void;
 }
 
-const startWith = 8;
-const neverBelow = 4;
+const initialLimit = 8;
+const minLimit = 4;
 
 export function createReadLimiter(options: ReadLimiterOptions): ReadLimiter {
   const { max, roundTripMs, slowMs } = options;
-  let limit = Math.min(max, startWith);
+  let limit = Math.min(max, initialLimit);
   let busy = 0;
   const queue: (() => void)[] = [];
 
@@ -49,7 +49,7 @@ export function createReadLimiter(options: ReadLimiterOptions): ReadLimiter {
   function adapt(): void {
     const ms = roundTripMs();
     if (ms < slowMs / 2) limit = Math.min(max, limit + 1);
-    else if (ms > slowMs) limit = Math.max(Math.min(neverBelow, max), limit - 1);
+    else if (ms > slowMs) limit = Math.max(Math.min(minLimit, max), limit - 1);
   }
 
   function createSlot(): ReadSlot {
@@ -62,7 +62,7 @@ export function createReadLimiter(options: ReadLimiterOptions): ReadLimiter {
         busy--;
         admit();
       },
-      move() {
+      answered() {
         options.onAnswer?.(stalled);
         if (!stalled || released) return;
         stalled = false;

@@ -54,12 +54,12 @@ Deno.test("ReadSlot.stall() lets another device in", async () => {
   assert.equal(slots.length, 9);
 });
 
-Deno.test("ReadSlot.move() and release() count a device once", async () => {
+Deno.test("ReadSlot.answered() and release() count a device once", async () => {
   const { slots, take } = limiter({ max: 8 });
   await take(20);
   slots[0]!.stall();
   await settle();
-  slots[0]!.move();
+  slots[0]!.answered();
   slots[0]!.release();
   slots[0]!.release();
   await settle();

@@ -43,7 +43,7 @@ export async function reread(
       problems,
       sizes,
       error: null,
-      told: new Set([...known].map(([oid]) => oid)),
+      identityOids: new Set([...known].map(([oid]) => oid)),
       known: { levels: plan.levels, withoutLevels: () => storeWith(state) },
     };
   } catch (error) {

@@ -1,4 +1,4 @@
-/** One shard of a scan: it is swept, who answers is read, late answers are waited for, and what came of it is told. */
+/** One shard of a scan: its addresses are probed, devices that answer are read, late answers are waited for, and the result is reported. */
 import type { Clock } from "../../common/core/clock.ts";
 import { fullNeighbourTable } from "../../common/core/shortage.ts";
 import type { Problem } from "../../common/reading/reading.ts";
@@ -10,7 +10,7 @@ import { isNear } from "../targets/near_targets.ts";
 import { permute } from "../targets/permute.ts";
 import type { LateAnswers } from "./late_answers.ts";
 import { expectedMissing, type LossEstimate } from "./loss_estimate.ts";
-import { heldMs } from "./neighbour_pacer.ts";
+import { entryLifetimeMs } from "./neighbour_pacer.ts";
 import { keyOf, type ProbePlan } from "./probe_plan.ts";
 import { bugOutcome, type DeviceOutcome, readDevice } from "./read_device.ts";
 import type { ReadLimiter, ReadSlot } from "./read_limiter.ts";
@@ -188,12 +188,12 @@ function sweepOptions(state: ScannerState, run: ShardRun): SweepOptions {
 
 /** Where the neighbour table is too small for the scan, the silent are asked once more when it has room again. */
 function secondPass(state: ScannerState, { foundAgain }: ShardRun): SweepOptions["secondPass"] {
-  const { crowded } = state.config;
-  return crowded && {
-    afterMs: heldMs,
+  const { neighbourLimit } = state.config;
+  return neighbourLimit && {
+    afterMs: entryLifetimeMs,
     turn: () => takeTurn(state),
     onFound({ address }) {
-      if (isNear(address, crowded.links)) foundAgain.push(address);
+      if (isNear(address, neighbourLimit.links)) foundAgain.push(address);
     },
   };
 }

@@ -15,7 +15,7 @@ export interface ScanPace {
 
 /** Probes that wait for the neighbour table reject when the signal aborts. */
 export function createScanPace(
-  { ratePerSecond, reads, crowded }: Pick<ScannerConfig, "ratePerSecond" | "reads" | "crowded">,
+  { ratePerSecond, reads, neighbourLimit }: Pick<ScannerConfig, "ratePerSecond" | "reads" | "neighbourLimit">,
   clock: Clock,
   signal: AbortSignal,
 ): ScanPace {
@@ -25,12 +25,12 @@ export function createScanPace(
     const paced = ofReads.take();
     return paced === undefined ? all.take() : paced.then(() => all.take());
   };
-  if (crowded === undefined) return { read, probe: () => all.take() };
-  const neighbours = createNeighbourPacer(crowded.most, clock, signal);
+  if (neighbourLimit === undefined) return { read, probe: () => all.take() };
+  const neighbours = createNeighbourPacer(neighbourLimit.max, clock, signal);
   return {
     read,
     probe({ address }) {
-      const room = isNear(address, crowded.links) ? neighbours.take(address) : undefined;
+      const room = isNear(address, neighbourLimit.links) ? neighbours.take(address) : undefined;
       if (room === undefined) return all.take();
       const paced = room.then(() => all.take());
       paced.catch(() => {}); // Of a scan that is stopped, perhaps before anybody waits for this.

@@ -1,4 +1,4 @@
-/** What a worker tells the supervisor, in batches. */
+/** What a worker reports to the supervisor, in batches. */
 import type { UnreadDevice } from "../../common/reading/reading.ts";
 import type { DatagramHub } from "../snmp/datagram_hub.ts";
 import type { DeviceResult, FoundDevice, FromScanner, ScannerCounters } from "./worker_messages.ts";
@@ -9,14 +9,14 @@ export interface ScanReports {
   found(device: FoundDevice): void;
   unread(device: UnreadDevice & { key: string }): void;
   result(result: DeviceResult): void;
-  /** Tells what has come together, and the counters. */
+  /** Posts what has been collected, and the counters. */
   flush(): void;
-  /** Stops telling by itself. */
+  /** Ends the timer. */
   close(): void;
 }
 
 const flushEveryMs = 250;
-/** Results that are not kept for the next time. */
+/** Results after which a batch is posted at once. */
 const maxResults = 64;
 
 export function createScanReports(

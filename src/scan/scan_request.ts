@@ -3,7 +3,7 @@ import type { WireCredentialPlan } from "../snmp/credential.ts";
 import type { AddressSpace } from "../targets/address_space.ts";
 import type { ScanRequest } from "./supervise_scan.ts";
 
-export interface ScanOrder {
+export interface ScanPlan {
   space: AddressSpace;
   credentials: WireCredentialPlan;
   /** Packets per second; 0 is unlimited. */
@@ -16,7 +16,7 @@ export interface ScanOrder {
 }
 
 /** What only some scans have; the others are complete reads in a random order, at any time. */
-export type ScanChoices = Partial<
+export type ScanExtras = Partial<
   Pick<
     ScanRequest,
     "remembered" | "reads" | "scope" | "learns" | "seed" | "capture" | "window" | "position" | "stopsAtOnce"
@@ -31,7 +31,7 @@ const leastReading = 4;
 const requestsPerSecond = 4;
 const maxWorkers = 4;
 
-export function scanRequest(order: ScanOrder, choices: ScanChoices = {}): ScanRequest {
+export function scanRequest(order: ScanPlan, choices: ScanExtras = {}): ScanRequest {
   const { space, credentials, ratePerSecond, limits, processors, addressesPerWorker } = order;
   const bySize = Math.min(maxWorkers, processors, Math.ceil(space.size / addressesPerWorker));
   const workers = limits.workers ?? Math.max(1, bySize);

@@ -1,5 +1,5 @@
 /**
- * Pauses that let the network be heard. Sends complete at once, so a sweep without a rate would never let the event loop
+ * Pauses in which answers are received. Sends complete at once, so a sweep without a rate would never let the event loop
  * poll its socket, and a receive buffer holds only about 250 answers: more of them wait unseen and are lost. A pause
  * after every probe would slow a sparse network down, so a burst is as long as the answers that it will cause allow.
  */

@@ -103,10 +103,10 @@ const startMs = 60_000;
 const stalledMs = 30_000;
 const watchEveryMs = 1_000;
 const maxStartFailures = 5;
-/** Neighbours that Linux has room for unless told otherwise (gc_thresh3): a /22 is no more than that. */
-const wholeTable = 1_024;
-/** Of these, those that are looked for at once: who was found is kept for two seconds longer, and others need some. */
-const atOnce = 640;
+/** Size of Linux's neighbour table by default (gc_thresh3): a /22 is no more than that. */
+const neighbourTableSize = 1_024;
+/** Neighbours that are resolved at once: entries of found ones stay two seconds longer, and other programs need some. */
+const maxPending = 640;
 /** How long workers may take to finish after a stop. */
 const stopWithinMs = 2_000;
 
@@ -192,9 +192,9 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
 function createPool(request: ScanRequest, parts: ScanParts): ScanPool {
   const { space, reads } = request;
   const links = parts.links?.() ?? [];
-  const most = countNear(space, links) > wholeTable ? Math.floor(atOnce / request.workers) : undefined;
+  const max = countNear(space, links) > neighbourTableSize ? Math.floor(maxPending / request.workers) : undefined;
   // Short enough for both questions while the system looks for an address.
-  const longest = most === undefined ? undefined : Math.floor(most / 2);
+  const longest = max === undefined ? undefined : Math.floor(max / 2);
   const queue = createShardQueue(space.size, { ...request, longest });
   const size = Math.min(request.workers, queue.length);
   return {
@@ -221,7 +221,7 @@ function createPool(request: ScanRequest, parts: ScanParts): ScanPool {
       learns: request.learns ?? false,
       capture: request.capture,
       window: request.window,
-      crowded: most === undefined ? undefined : { links, most },
+      neighbourLimit: max === undefined ? undefined : { links, max },
     },
     permissions: netPermissions(space),
     startFailures: 0,

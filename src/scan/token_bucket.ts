@@ -6,7 +6,7 @@ export interface Pacer {
   take(): Promise<void> | undefined;
 }
 
-/** A token bucket; a rate of 0 does not pace. Waiters are served in the order in which they came. 20 ms worth at once unless told. */
+/** A token bucket; a rate of 0 does not pace. Waiters are served in the order in which they came. By default the burst is 20 ms worth of packets. */
 export function createPacer(ratePerSecond: number, clock: Clock, burst = ratePerSecond / 50): Pacer {
   if (ratePerSecond === 0) return { take: () => undefined };
   const capacity = Math.max(1, burst);

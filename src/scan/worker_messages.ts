@@ -36,16 +36,16 @@ export interface ScannerConfig {
   /** When datagrams may leave; at any time where it is left out. */
   window?: SendWindow | undefined;
   /** Set where the space has more addresses on links of this machine than it has room to look for at once. */
-  crowded?: CrowdedLinks | undefined;
+  neighbourLimit?: NeighbourLimit | undefined;
 }
 
 /** Code of the problem that a neighbour was heard only when it was asked again. */
 export const neighbourTableCode = "neighbour-table";
 
-export interface CrowdedLinks {
+export interface NeighbourLimit {
   links: readonly IpRange[];
   /** How many addresses of them the worker may look for at once. */
-  most: number;
+  max: number;
 }
 
 /** Milliseconds of the wall clock: from `fromMs` on, and before `untilMs`. */

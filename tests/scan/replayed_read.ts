@@ -47,7 +47,7 @@ export async function replayedRead(
     timeoutMs: network.speaks === undefined ? 1000 : 50,
     isLossy: () => false,
     retries: 1,
-    slot: { stall() {}, move() {}, release() {} },
+    slot: { stall() {}, answered() {}, release() {} },
     deadlineMs,
     pace: () => undefined,
     now: () => new Date(0),
