@@ -12,7 +12,7 @@ import { createTestAuthority } from "../fixtures/test_authority.ts";
 import { startTestPlatform, type TestPlatform } from "../fixtures/test_platform.ts";
 import { peerTest } from "../fixtures/peers.ts";
 import { type Squid, squidOutgoing, squidPrograms, startSquid } from "../fixtures/squid_peer.ts";
-import { until } from "../fixtures/until.ts";
+import { patienceMs, until } from "../fixtures/until.ts";
 
 const authority = await createTestAuthority();
 /** Known to squid alone, so that an agent that went by itself would not find it. */
@@ -46,8 +46,8 @@ function apiBy(squid: Pick<Squid, "port" | "address">, { host = name, port, user
       noProxy,
     },
     clock: systemClock,
-    connectTimeoutMs: 8000,
-    callTimeoutMs: 8000,
+    connectTimeoutMs: patienceMs,
+    callTimeoutMs: patienceMs,
   });
 }
 

@@ -13,7 +13,7 @@ import { type FaultyPeer, http2Peer, proxyPeer, tcpPeer, tlsPeer } from "../fixt
 import { createTestAuthority } from "../fixtures/test_authority.ts";
 import { startTestPlatform } from "../fixtures/test_platform.ts";
 import { freePort } from "../fixtures/free_port.ts";
-import { until } from "../fixtures/until.ts";
+import { patienceMs, until } from "../fixtures/until.ts";
 
 const authority = await createTestAuthority();
 const inspector = await createTestAuthority("Zscaler Intermediate Root CA");
@@ -29,8 +29,8 @@ async function pollFailure(port: number, options: Partial<GrpcOptions> = {}): Pr
     trust,
     proxy: null,
     clock: systemClock,
-    connectTimeoutMs: 3000,
-    callTimeoutMs: 3000,
+    connectTimeoutMs: patienceMs,
+    callTimeoutMs: patienceMs,
     ...options,
   });
   try {
