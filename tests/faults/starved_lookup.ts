@@ -24,6 +24,8 @@ function takeAll(): Deno.DatagramConn[] {
   }
 }
 
+// As every command does: the runtime opens what it needs for signals when it is first asked, and ends where it cannot.
+Deno.addSignalListener("SIGHUP", () => {});
 let held = takeAll();
 await tell("localhost"); // No thread can be started.
 for (const socket of held) socket.close();
