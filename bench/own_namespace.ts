@@ -1,7 +1,7 @@
 import { succeeds } from "../tests/fixtures/peers.ts";
 
 /**
- * Runs the benchmark anew in a network namespace of its own, with a loopback device alone, and returns the exit code of
+ * Runs the benchmark again in a network namespace of its own, with a loopback device alone, and returns the exit code of
  * that; undefined in the namespace itself. So its ports and addresses are nobody else's.
  */
 export async function maybeInOwnNamespace(entry: string): Promise<number | undefined> {

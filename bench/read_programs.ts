@@ -56,9 +56,9 @@ export interface Bulkwalks {
   options: string[];
   /** Printers that are walked at the same time. */
   atOnce: number;
-  /** Walked one after the other; Printer-MIB alone unless told. */
+  /** Walked one after the other; default: Printer-MIB alone. */
   subtrees?: string[];
-  /** Printers of one shell; 25 unless told, so that its own start weighs nothing. */
+  /** Printers of one shell; default 25, so that its own start weighs nothing. */
   perShell?: number;
 }
 

@@ -23,7 +23,7 @@ export interface Relayed {
   seconds: number;
   sender: { cpuSeconds: number; peakMegabytes: number };
   receiver: { cpuSeconds: number; peakMegabytes: number };
-  /** Both directions, TLS included, without TCP's own headers; undefined where it cannot be told. */
+  /** Both directions, TLS included, without TCP's own headers; undefined if unknown. */
   wireBytes: number | undefined;
   /** What the receiver holds. */
   stored: number;

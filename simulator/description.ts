@@ -67,7 +67,7 @@ export const descriptionKeys = [
 ] as const;
 
 export interface SupplyDescription {
-  /** Arc of the row; the row's place in the list unless told. Real tables have gaps. */
+  /** Arc of the row; default: the row's place in the list. Real tables have gaps. */
   index: number;
   marker: number;
   class: number;
@@ -138,7 +138,7 @@ export interface DeviceDescription {
   country: string;
   status: keyof typeof printerStatuses;
   errors: (typeof errorStates[number])[];
-  /** Octets of hrPrinterDetectedErrorState; as many as its bits need unless told. */
+  /** Octets of hrPrinterDetectedErrorState; default: as many as its bits need. */
   errorOctets: number | undefined;
   markers: MarkerDescription[];
   supplies: SupplyDescription[];

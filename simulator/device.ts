@@ -8,23 +8,23 @@ export type SnmpVersion = "1" | "2c" | "3";
 
 /** A device as code or a fleet file describes it; only `objects` must be given. */
 export interface DeviceOptions {
-  /** The address unless told. */
+  /** Default: the address. */
   name?: string;
-  /** 127.0.0.1 unless told. */
+  /** Default: 127.0.0.1. */
   address?: string;
-  /** 0, any free port, unless told. */
+  /** Default: 0, any free port. */
   port?: number;
   objects: ObjectTable | Iterable<Varbind>;
   /** Further contexts of v3 by name; the default context is `objects`. */
   contexts?: Record<string, ObjectTable | Iterable<Varbind>>;
-  /** `1` and `2c` unless told, and `3` where there are users. */
+  /** Default: `1` and `2c`, and `3` if there are users. */
   versions?: readonly SnmpVersion[];
-  /** `public` unless told. */
+  /** Default: `public`. */
   communities?: readonly string[];
   users?: readonly SimulatedUser[];
-  /** 5 to 32 octets (RFC 3411 section 5); made from the name unless told. */
+  /** 5 to 32 octets (RFC 3411 section 5); default: made from the name. */
   engineId?: Uint8Array;
-  /** 1 unless told. */
+  /** Default: 1. */
   engineBoots?: number;
   /** Boots and time that its unauthenticated reports name in place of the right ones. */
   discoveryTime?: { boots: number; time: number };
@@ -32,7 +32,7 @@ export interface DeviceOptions {
   restartsAfter?: readonly number[];
   /** A restart leaves the boots as they are, as on devices that do not store them. */
   forgetsBoots?: boolean;
-  /** Octets of the largest answer; 1472 unless told. */
+  /** Octets of the largest answer; default: 1472. */
   maxMessageSize?: number;
   faults?: readonly Fault[];
   /**

@@ -29,9 +29,9 @@ export type FaultKind = typeof faultKinds[number];
 
 export interface Fault {
   kind: FaultKind;
-  /** 0 to 1; 1 unless told, and 0.2 for `loss`. */
+  /** 0 to 1; default: 1, and 0.2 for `loss`. */
   probability?: number;
-  /** For `delay`; 400 unless told. */
+  /** For `delay`; default: 400. */
   ms?: number;
   /** Only requests that name an object at or below this OID; also the subtree of `endless` and `non-increasing`. */
   under?: string;
@@ -39,7 +39,7 @@ export interface Fault {
   over?: number;
   /** The first so many matching requests are answered well. */
   after?: number;
-  /** How often the fault happens; for ever unless told. */
+  /** How often the fault happens; default: for ever. */
   times?: number;
 }
 

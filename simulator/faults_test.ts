@@ -51,7 +51,7 @@ const cases: { name: string; fault: Fault; requests: (Pdu | undefined)[]; want: 
     want: "1",
   },
   { name: "with a probability at the draw", fault: { kind: "delay", probability: 0.5 }, requests: [plain], want: "0" },
-  { name: "rarely for loss unless told", fault: { kind: "loss" }, requests: [plain], want: "0" },
+  { name: "rarely for loss by default", fault: { kind: "loss" }, requests: [plain], want: "0" },
 ];
 for (const { name, fault, requests, want } of cases) {
   Deno.test(`dueFaults() lets a fault happen ${name}`, () => assert.equal(happens(fault, requests), want));

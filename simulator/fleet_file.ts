@@ -153,7 +153,7 @@ function isPrinter({ kind, systemOnly }: DeviceDescription): boolean {
   return kind === "printer" && !systemOnly;
 }
 
-/** An object that is told twice has its last value in the table. */
+/** An object that is reported twice has its last value in the table. */
 function lastOfEach(objects: Varbind[]): Varbind[] {
   return [...new Map(objects.map((object) => [object.oid, object])).values()];
 }

@@ -24,10 +24,10 @@ export interface SimulatorClock {
 
 export interface SimulatorOptions {
   devices: Iterable<DeviceOptions>;
-  /** Of everything random: probabilities, garbage, salts. 1 unless told. */
+  /** Of everything random: probabilities, garbage, salts. Default: 1. */
   seed?: number;
   clock?: SimulatorClock;
-  /** Keeps every request that could be decoded; off unless told. */
+  /** Keeps every request that could be decoded; default: off. */
   log?: boolean;
   /** Lets a socket of the wildcard address that allows it as well have what is sent to all other addresses. */
   reuseAddress?: boolean;

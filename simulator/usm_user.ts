@@ -17,8 +17,8 @@ export interface SimulatedUser {
   authKey?: string;
   priv?: PrivProtocol;
   privKey?: string;
-  /** Requests below this level are refused with authorizationError; the highest level that the keys allow unless told. */
+  /** Requests below this level are refused with authorizationError; default: the highest level that the keys allow. */
   level?: SecurityLevel;
-  /** Contexts that this user may read; all unless told. */
+  /** Contexts that this user may read; default: all. */
   contexts?: readonly string[];
 }

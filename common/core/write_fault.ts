@@ -1,4 +1,4 @@
-/** Why a disk takes nothing, in plain words: by the code of the system, or by its text where a library gives no more. */
+/** Why a write failed, in plain words: by the code of the system, or by its text where a library gives no more. */
 
 export interface WriteFault {
   /** Ends the sentence "Cannot write … as …". */

@@ -138,7 +138,7 @@ export async function within<T>(
     () => late.reject(Object.assign(new Error(`No answer within ${timeoutMs} ms`), { code: "ETIMEDOUT" })),
     timeoutMs,
   );
-  promise.catch(() => {}); // After the timeout nobody waits for it; what it was is told already.
+  promise.catch(() => {}); // After the timeout nobody waits for it; what it was is reported already.
   try {
     return await Promise.race([promise, late.promise]);
   } finally {

@@ -26,7 +26,7 @@ export interface Database {
   close(): void;
 }
 
-/** Why a disk does not take or give data; `full`, `locked` and `noDescriptors` pass, the others need a person. */
+/** Why a read or write failed; `full`, `locked` and `noDescriptors` pass, the others need a person. */
 export type StorageReason = "full" | "readOnly" | "locked" | "cannotOpen" | "io" | "noDescriptors";
 
 /** The disk does not do what was asked, and nothing was changed by it. */

@@ -188,7 +188,7 @@ function idsOf(compared: readonly Compared[]): string[] {
 }
 
 /** Whether two readings that contradict the same known device are of one other device. */
-export function isSameStranger(a: DeviceEvidence, b: DeviceEvidence): boolean {
+export function isSameUnknownDevice(a: DeviceEvidence, b: DeviceEvidence): boolean {
   if (a.serial !== null && b.serial !== null) return a.serial === b.serial;
   const values = evidenceValues(b);
   if (evidenceValues(a).some(({ kind, value }) => values.some((each) => each.kind === kind && each.value === value))) {

@@ -3,7 +3,7 @@ import type { DeviceEvidence, EvidenceKind } from "./device_evidence.ts";
 import {
   type Candidate,
   isDuplicateOf,
-  isSameStranger,
+  isSameUnknownDevice,
   judgePlace,
   judgeValue,
   type KnownValue,
@@ -338,9 +338,9 @@ for (
     [{ model: null }, { model: null }, false],
   ] as const
 ) {
-  Deno.test(`isSameStranger() of ${JSON.stringify(a)} and ${JSON.stringify(b)} is ${want}`, () => {
+  Deno.test(`isSameUnknownDevice() of ${JSON.stringify(a)} and ${JSON.stringify(b)} is ${want}`, () => {
     const evidence = (part: object) => evidenceFor(part as Partial<DeviceEvidence>);
-    assert.equal(isSameStranger(evidence(a), evidence(b)), want);
+    assert.equal(isSameUnknownDevice(evidence(a), evidence(b)), want);
   });
 }
 

@@ -56,7 +56,7 @@ for (const { supply, short, long } of names) {
   });
 }
 
-Deno.test("isReceptacle() holds for waste boxes only", () => {
+Deno.test("isReceptacle() holds for waste toner containers only", () => {
   assert.equal(isReceptacle(supplyOf(1, "wasteInk none", someLevel)), true);
   assert.equal(isReceptacle(supplyOf(1, "toner black", someLevel)), false);
 });

@@ -59,7 +59,7 @@ export const csvColumns: readonly CsvColumn[] = [
 ];
 
 export interface CsvOptions {
-  /** What a row is; a printer unless told. */
+  /** What a row is; default: a printer. */
   rows?: CsvRows;
   /** A byte order mark, without which Excel guesses the encoding. */
   bom?: boolean;

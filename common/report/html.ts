@@ -75,7 +75,7 @@ ${document.others !== undefined && document.others.length > 0 && otherSection(do
 ${sections.length > 0 && markup`<h2 id="details">Printer by printer</h2>\n`}
 ${sections}
 </main>
-<footer>Low means ${lowPercent}% or less left, very low ${veryLowPercent}% or less; for waste boxes the percentage is the
+<footer>Low means ${lowPercent}% or less left, very low ${veryLowPercent}% or less; for waste toner containers the percentage is the
 room left. A level that a device does not tell is shown as unknown and is not counted as low. “Some left” is what a device
 says that knows only that a supply is not empty. “Where from” names the object that was read, the rule and the raw value.
 </footer>

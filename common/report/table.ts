@@ -245,7 +245,7 @@ function printerBlock(reading: Reading, layout: BlockLayout): Span[][] {
   return [head, ...detailLines(reading, layout), ...supplyLines(reading, layout), ...noteLines(reading, layout)];
 }
 
-/** What had no room on the first line. */
+/** What did not fit on the first line. */
 function detailLines(reading: Reading, layout: BlockLayout): Span[][] {
   const lines: Span[][] = [];
   if (layout.name === 0) lines.push([{ text: safeText(nameOf(reading)), style: "bold" }]);

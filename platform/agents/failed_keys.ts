@@ -1,6 +1,6 @@
 /**
  * Failed activation attempts by the key that the attempt proved to hold: its certificate request is signed with it. An
- * installation id is told by whoever likes, so that a stranger could lock the installation of another.
+ * installation id can be claimed by anybody, so that anybody could lock the installation of another.
  */
 import { takeLock, type Transaction } from "../store/store.ts";
 
@@ -46,7 +46,7 @@ export async function countFailedKey(
   return row!.failed_attempts;
 }
 
-/** Of the keys that were told to be of this installation: those of a stranger have no more from it than a new key. */
+/** Of the keys that claimed this installation: another key gains no more from it than a new key. */
 export async function forgetFailedAttempts(tx: Transaction, installationId: string): Promise<void> {
   await tx.run("DELETE FROM failed_keys WHERE installation_id = :installation_id", {
     installation_id: installationId,

@@ -1,5 +1,5 @@
 /**
- * Wrong activation codes of strangers. The audit log tells the first of each source in an hour, and at the end of the
+ * Wrong activation codes of outside. The audit log tells the first of each source in an hour, and at the end of the
  * hour how many there were, so that nobody fills it. When all sources together are wrong too often, somebody guesses:
  * that is an alarm, and until the hour is over, sources that were wrong have to wait. Others still activate, or a guesser
  * would keep everybody out.
@@ -20,7 +20,7 @@ export interface GuessWatchOptions {
   store: Store;
   clock: { now(): Date; monotonicMs(): number };
   log(event: string, fields: Record<string, string | number | boolean>): void;
-  /** Wrong codes of all sources in an hour that make the alarm; 300 unless told. */
+  /** Wrong codes of all sources in an hour that make the alarm; default: 300. */
   most?: number;
 }
 

@@ -65,7 +65,7 @@ export function listLedgerHeads(tenant: Tenant, agentId: string): Promise<Ledger
   );
 }
 
-/* Against the head before only: a ledger that began anew is below the old heads for a long time, and is told once. */
+/* Against the head before only: a ledger that started over is below the old heads for a long time, and is reported once. */
 function whyRewound(before: LedgerHeadRow, { number, hash }: ToldHead): string | undefined {
   if (number < before.number) return `entry ${before.number} was reported before entry ${number}`;
   if (number === before.number && hash !== before.hash) return `entry ${number} was reported with another hash before`;

@@ -28,7 +28,7 @@ export interface OpenOptions {
   database?: DatabaseAddress | undefined;
   clock: Platform["clock"];
   log: Platform["log"];
-  /** Agents go by their own file unless told. */
+  /** Default: agents go by their own file. */
   pollSeconds?: number | undefined;
   quotas?: Partial<Quotas>;
 }

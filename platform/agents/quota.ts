@@ -1,5 +1,5 @@
 /**
- * How much one agent, and all of a customer, may make the store grow by on a day. Whoever is over it is told to wait: the
+ * How much one agent, and all of a customer, may make the store grow by on a day. Who is over it has to wait: the
  * agent keeps its batch and sends it again, and nothing is lost.
  */
 import { appendAudit } from "../audit/audit_log.ts";

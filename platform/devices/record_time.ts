@@ -6,7 +6,7 @@ import type { Record } from "../../proto/gen/opendca/v1/batch.ts";
 
 /**
  * Where the time is from: `agent`, its clock was right; `corrected`, by the agent, from what it measured of the platform's
- * clock; `guessed`, by the agent, for a time in which it never reached the platform; `arrival`, as the time that was told
+ * clock; `guessed`, by the agent, for a time in which it never reached the platform; `arrival`, as the reported time
  * cannot be.
  */
 export type TimeBasis = "agent" | "corrected" | "guessed" | "arrival";

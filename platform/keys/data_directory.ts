@@ -57,7 +57,7 @@ export function openDataDirectory(folder: string): DataDirectory {
   };
 }
 
-/** Of a disk that takes nothing, which may be mended: exit code 69; else of a folder that was named wrongly, 78. */
+/** Of a failed write, which may be repaired: exit code 69; else of a folder that was named wrongly, 78. */
 function folderError(what: string, cause: unknown, hint?: string): Error {
   const fault = maybeWriteFault(cause);
   if (fault?.isOfDisk) return new UnavailableError(`Cannot ${what} as ${fault.what}`, fault.hint, 0, { cause });

@@ -70,7 +70,7 @@ function missingKey(directory: DataDirectory, name: string): ConfigError {
   );
 }
 
-/** The server's certificate for these names, made anew when the one that is there is for others or ends. */
+/** The server's certificate for these names, recreated when the one that is there is for others or ends. */
 export async function keptServerCertificate(
   directory: DataDirectory,
   { authority, names, now }: { authority: Authority; names: string[]; now: Date },

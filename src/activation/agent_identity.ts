@@ -1,4 +1,4 @@
-/** What `opendca run` needs to know before it starts, and what it writes when it is told to stop for good. */
+/** What `opendca run` needs to know before it starts, and what it writes when it stops for good. */
 import { NotPermittedError } from "../../common/core/errors.ts";
 import { type ActivationState, isLocked, lockedError, revokeState } from "./activation_state.ts";
 import { type ClientIdentity, identityFiles } from "../link/identity_files.ts";

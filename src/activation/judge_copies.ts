@@ -141,7 +141,7 @@ function machineLock(own: ActivationState | undefined, states: readonly Activati
   };
 }
 
-/** Those of an older release, and those whose platform could not be told. */
+/** Those of an older release, and those whose platform is unknown. */
 function unknownAttempts({ attempts, platforms }: ActivationState): number {
   return Math.max(0, attempts - sumOf(platforms ?? []));
 }

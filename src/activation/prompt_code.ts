@@ -15,7 +15,7 @@ function typeByte(line: TypedLine, byte: number): TypedLine {
   if (byte === 0x03) return { ...line, interrupted: true };
   if (byte === 0x0d || byte === 0x0a || byte === 0x04) return { ...line, done: true };
   if (byte === 0x7f || byte === 0x08) return { ...line, text: line.text.slice(0, -1) };
-  // Ctrl-U, as in a shell: begin anew.
+  // Ctrl-U, as in a shell: start over.
   if (byte === 0x15) return { ...line, text: "" };
   if (byte < 0x20 || byte > 0x7e || line.text.length >= maxBytes) return line;
   return { ...line, text: line.text + String.fromCharCode(byte) };

@@ -173,7 +173,7 @@ function makeStateDirectory(disk: Disk, path: string): void {
   }
 }
 
-/** A state directory that takes nothing: exit code 77, and what its disk says. */
+/** A state directory that is not writable: exit code 77, and what its disk says. */
 export function stateDirectoryError(path: string, cause: unknown): NotPermittedError {
   const fault = maybeWriteFault(cause);
   const first = fault?.isOfDisk ? `${fault.what}: ${fault.hint}` : "run as the user of the service";

@@ -227,7 +227,7 @@ async function checkEntry(
   const ranges = spec.kind === "range"
     ? [withoutEnds(spec.range, spec.isBlock)]
     : await rangesOfName(spec.name, resolve);
-  // A name without an address is told of where the targets are read.
+  // A name without an address is reported where the targets are read.
   if (ranges.length === 0 || spec.kind === "name" && allowsHost(policy, spec.name)) return [];
   const count = (some: readonly IpRange[]) => some.reduce((sum, range) => sum + countOf(range), 0n);
   const all = count(ranges), inside = count(intersectRanges(ranges, policy.ranges));

@@ -59,14 +59,14 @@ export async function runPreview(command: PreviewCommand, host: Host): Promise<n
   const file = await maybeOutputFile(options.output, host);
   const stop = new AbortController();
   const stopListening = host.onInterrupt(() => stop.abort());
-  let printers = 0, strangers = 0;
+  let printers = 0, outside = 0;
   const run: ScanRun = {
     host,
     quiet: options.quiet === true,
     signal: stop.signal,
     note: (text) => void notes.push(text),
     onReading(reading, site) {
-      if (site === undefined) return void strangers++;
+      if (site === undefined) return void outside++;
       printers++;
       preview.take(reading, { site });
     },
@@ -87,8 +87,8 @@ export async function runPreview(command: PreviewCommand, host: Host): Promise<n
       notes: [
         ...(stop.signal.aborted ? ["The scan was stopped: this shows what was read until then"] : []),
         ...problemNotes(problems),
-        ...(strangers > 0
-          ? [`${counted(strangers, "printer")} in no site of the configuration: not read by the agent`]
+        ...(outside > 0
+          ? [`${counted(outside, "printer")} in no site of the configuration: not read by the agent`]
           : []),
         ...notes,
         ...previewNotes({ isConfigured: config !== undefined, hasHistory: knownDevices !== null }),

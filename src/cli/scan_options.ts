@@ -31,7 +31,7 @@ export interface ScanOptions {
   config?: string;
 }
 
-/** Options of every command that asks devices; made anew for each command. */
+/** Options of every command that asks devices; recreated for each command. */
 export const readOptions = {
   community: () =>
     new Option("-c, --community <name>", "SNMP community, repeatable (default: public)").argParser(collect),

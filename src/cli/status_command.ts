@@ -143,7 +143,7 @@ function limitsOf(options: StatusOptions): FindingLimits {
   };
 }
 
-/** More than 0, as nobody wants to be told that 0 % do not answer. */
+/** More than 0, as a limit of 0 % makes no sense. */
 function parsePercent(text: string): number {
   const value = Number(/^\s*(\d{1,3}(?:\.\d+)?)\s*%?\s*$/.exec(text)?.[1] ?? NaN);
   if (value > 0 && value <= 100) return value;
@@ -176,7 +176,7 @@ export function checkStatus(status: ShownStatus, now: Date, limits: FindingLimit
   return { exitCode, line: `${headed(exitCode, text)} | ${perfdata(status, { findings, now, limits }).join(" ")}` };
 }
 
-/** Where the state cannot be told. */
+/** When the state is unknown. */
 export function uncheckable(error: unknown): CheckResult {
   return { exitCode: 3, line: headed(3, messageOf(error)) };
 }

@@ -115,9 +115,9 @@ export interface LogConfig {
 
 export interface LogFileConfig {
   readonly path: string;
-  /** A file that would grow over it is put aside. */
+  /** A file that would exceed it is rotated. */
   readonly maxBytes: number;
-  /** Files put aside that are kept. */
+  /** Rotated files that are kept. */
   readonly keep: number;
 }
 

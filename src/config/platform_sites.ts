@@ -242,7 +242,7 @@ interface SiteRangesOptions {
   refuse: (reason: string) => void;
 }
 
-/** Names that are left out are told in one sentence, however many there are: none of them is ever resolved. */
+/** Names that are left out are reported in one sentence, however many there are: none of them is ever resolved. */
 function siteRanges(
   texts: readonly string[],
   { policy, port, ownHosts, hostsLeft, refuse }: SiteRangesOptions,

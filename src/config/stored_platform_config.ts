@@ -1,6 +1,6 @@
 /**
  * The platform's part as it is kept in the state directory (`platform.json`), so that the agent starts with it while the
- * platform is away, and so that `opendca config show` can tell what came from there. It is laid under the policy anew at
+ * platform is away, and so that `opendca config show` can tell what came from there. It is checked against the policy again at
  * each start: a file that somebody has changed gives nothing that the platform could not give.
  */
 import type { PlatformDocument, PlatformSchedule, PlatformSite, PlatformTimeWindow } from "./platform_document.ts";

@@ -1,5 +1,5 @@
 /**
- * Reads the configuration again when its file changes or the process is told to (SIGHUP). A file with mistakes keeps the
+ * Reads the configuration again when its file changes or on SIGHUP. A file with mistakes keeps the
  * configuration that runs. The file is read some time after the last change, since editors write it in several steps or
  * put another in its place.
  */

@@ -48,7 +48,7 @@ export async function observeActivation(store: StateStoreOptions): Promise<Activ
   }
 }
 
-/** An ended certificate is told by itself, and would only make the walk fail for a second reason. */
+/** An ended certificate is reported separately, and would only make the walk fail for a second reason. */
 export function usableIdentity(found: ActivationFound, now: Date) {
   if ("kind" in found || found.identity === undefined) return undefined;
   const { notBefore, notAfter } = found.identity.facts;

@@ -47,7 +47,7 @@ export function diagnoseEndpoint(
 ): DoctorStep[] {
   const subject = formatEndpoint(report.host, report.port);
   const fault = maybeEndpointFault(report, context);
-  // A clock that is wrong is told at its own step; the certificate cannot be judged by it.
+  // A clock that is wrong is reported at its own step; the certificate cannot be judged by it.
   const at = fault?.name === "clock-wrong" ? "tls" : fault && stepOfFault(fault.name, report);
   const atIndex = at === undefined ? walkSteps.length : walkSteps.indexOf(at);
   return walkSteps.map((name, index) => {

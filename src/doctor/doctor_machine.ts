@@ -19,7 +19,7 @@ export interface DoctorMachine {
   granted(permission: Deno.PermissionDescriptor): boolean;
 }
 
-/** A directory that may not be looked at is there, as far as can be told. */
+/** A directory that may not be looked at is there, as far as is known. */
 export function tryFacts(path: string, machine: DoctorMachine): FileFacts | null {
   try {
     return machine.facts(path);

@@ -127,7 +127,7 @@ interface StateContext {
   parts: DoctorParts;
 }
 
-/** What may not be looked at is told once, by the step of permissions. */
+/** What may not be looked at is reported once, by the step of permissions. */
 async function stateSteps(found: ActivationFound, context: StateContext): Promise<DoctorStep[]> {
   const { stateDirectory, parts } = context;
   const permissions = judgedStep(
@@ -147,7 +147,7 @@ async function stateSteps(found: ActivationFound, context: StateContext): Promis
   ];
 }
 
-/** What the agent says of itself; what a step before this has told is not told twice. */
+/** What the agent says of itself; what a step before this has told is not reported twice. */
 function runningStep(
   store: StateStoreOptions,
   before: readonly DoctorStep[],

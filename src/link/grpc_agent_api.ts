@@ -139,7 +139,7 @@ async function call<Q, A>(shared: Shared, { method, request, signal, beforeSend 
         continue;
       }
       if (failure.reason === null) choice.failed(index, clock.monotonicMs());
-      // Only the last one's fault is told, and the next one should not wait for the walk.
+      // Only the last one's fault is reported, and the next one should not wait for the walk.
       const isTold = index === order.at(-1);
       const fault = await faultOf(shared, index, { failure, connected, mayWalk: isTold, signal });
       last = errorOf(fault, failure, delivery, error);

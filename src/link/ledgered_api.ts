@@ -12,7 +12,7 @@ export interface LedgeredOptions {
   clock: Pick<Clock, "now">;
   /** Where that is not the machine's clock: an entry says what this one said, too, where the two differ. */
   machineClock?: Pick<Clock, "now">;
-  /** The disk did not take an entry. The call goes on: an agent that could not send could not make room either. */
+  /** An entry could not be written. The call goes on: an agent that could not send could not free space either. */
   onLost(error: unknown): void;
   /** The disk took one. */
   onKept?(): void;

@@ -118,7 +118,7 @@ Deno.test("ledgeredApi() has entries of activation and renewal, without the code
   assert.doesNotMatch(JSON.stringify(entries), new RegExp(code));
 });
 
-Deno.test("ledgeredApi() sends when the disk does not take the entry, and says so", async () => {
+Deno.test("ledgeredApi() sends when the entry cannot be written, and says so", async () => {
   const lost: unknown[] = [];
   const full = new UnavailableError("the disk is full");
   const api = ledgeredApi({

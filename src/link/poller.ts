@@ -28,7 +28,7 @@ export interface PollerOptions {
   /** All of the request but results and what concerns the configuration. */
   status(): PollRequest["status"];
   config: PollConfig;
-  /** Results that are to be told, and what the platform has of them. */
+  /** Results that are to be reported, and what the platform has of them. */
   results: { owed(): TaskResult[]; acknowledge(ids: readonly string[]): void };
   /** Compares the machine's clock with the platform's time in an answer; see ClockBook. */
   beginMeasure: ClockBook["beginMeasure"];
@@ -86,7 +86,7 @@ export function startPoller(options: PollerOptions): AsyncDisposable {
     const configChanged = await applyConfig(answer);
     const nextMs = withJitter(paceMs(answer.nextPollSeconds, options.intervalMs()), random());
     report({ event: "pollSucceeded", tasks: answer.tasks.length, configChanged, nextMs, clockOffsetMs });
-    // The new effective configuration, or the one that was asked for, is told at once.
+    // The new effective configuration, or the one that was asked for, is reported at once.
     return configChanged || sendEffective ? minWakeMs : nextMs;
   }
 

@@ -51,7 +51,7 @@ export interface Uplink extends AsyncDisposable {
   wake(): void;
 }
 
-/** When a batch is formed, unless told otherwise: this many records, or bytes of them before compression, or this age. */
+/** When a batch is formed by default: this many records, or bytes of them before compression, or this age. */
 export const batchLimits = { maxRecords: 500, maxBytes: 1024 * 1024, maxAgeMs: 60_000 };
 
 /** How often a quiet spool is looked at. */

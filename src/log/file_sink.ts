@@ -1,5 +1,5 @@
 /**
- * JSON lines in a file that is put aside when it is full: `agent.log` becomes `agent.log.1`, that one `agent.log.2`, and
+ * JSON lines in a file that is rotated when it is full: `agent.log` becomes `agent.log.1`, that one `agent.log.2`, and
  * so on up to `keep`; the oldest is overwritten. A crash between two renames leaves a gap in the numbers and loses
  * nothing. A line is written at once and whole; after a failure in the middle of it the next one begins on a new line, so
  * at most that line is not JSON. While the disk is full or the file cannot be opened lines are counted, and the first
@@ -35,7 +35,7 @@ export interface FileSinkOptions {
   path: string;
   /** No file grows over it, but for a single line that is longer. */
   maxBytes: number;
-  /** Files put aside that are kept; at least 1. */
+  /** Rotated files that are kept; at least 1. */
   keep: number;
   clock: Clock;
   /** Called with the reason when lines begin to be lost. */

@@ -114,7 +114,7 @@ function charsetOf(store: ObjectStore, options: { device: string; selector: stri
   return declared ?? maybeCharset(store.column(oids.prtLocalizationCharacterSet)[0]?.[1]);
 }
 
-/** A character set that is told: 1 and 2 of the IANA's numbers are "other" and "unknown". */
+/** A declared character set: 1 and 2 of the IANA's numbers are "other" and "unknown". */
 function maybeCharset(value: SnmpValue | undefined): number | undefined {
   const number = maybeInteger(value);
   return number !== undefined && number > 2 ? number : undefined;

@@ -31,11 +31,11 @@ export interface ReadingContext {
   snmp: Reading["snmp"];
   /** What could not be read. */
   problems: Problem[];
-  /** All unless told. What was not asked for is left empty, whatever of it was answered by the way. */
+  /** Default: all. What was not asked for is left empty, whatever of it was answered by the way. */
   asked?: Asked;
   /** The profile that the plan was made with; recognised again when left out. */
   profile?: Profile;
-  /** Whether the trace is wanted as well; it is unless told. */
+  /** Whether to record the trace; default: true. */
   traces?: boolean;
   /** hrDeviceIndex of the printer to be read, where several answer at the address; else the first. */
   oneOfSeveral?: string;

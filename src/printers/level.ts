@@ -13,7 +13,7 @@ export interface RawLevel {
 
 /**
  * What a level says (RFC 3805 prtMarkerSuppliesLevel, prtInputCurrentLevel): −1 no restriction, −2 unknown, −3 at least
- * one unit. Of receptacles the level is room left, so that 0 is full and `empty` means that no room is left. Never a
+ * one unit. Of receptacles the level is free space, so that 0 is full and `empty` means that no space is left. Never a
  * percentage outside 0 to 100, and never one for what is unknown.
  */
 export function interpretLevel(raw: RawLevel, quirks: StandardSupplyQuirks = {}): Level {

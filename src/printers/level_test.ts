@@ -32,7 +32,7 @@ const cases: [
   ["twice the capacity as full", [200, 100, 7, 3], ["exact", 100]],
   ["more than twice the capacity as unknown", [201, 100, 7, 3], ["unknown", null]],
   ["pages beside percent as unknown", [2650, 100, 19, 3], ["unknown", null]],
-  ["a waste box that is declared as consumed as what is left of it", [90, 100, 19, 3], ["exact", 90]],
+  ["a waste toner container that is declared as consumed as what is left of it", [90, 100, 19, 3], ["exact", 90]],
   ["capacity −1 beside a level as unknown", [50, -1, 7, 3], ["unknown", null]],
   ["percent although the capacity is −1", [50, -1, 19, 3], ["exact", 50]],
   ["percent although the capacity is 0", [50, 0, 19, 3], ["exact", 50]],

@@ -69,7 +69,7 @@ function checkFunctionSum(meters: Meter[]): Problem[] {
   const all = meters.find(({ name }) => name === "total");
   const parts = meters.filter(({ name, unit }) => /^(?:print|copy|fax)\.total$/.test(name) && unit === all?.unit);
   const sum = parts.reduce((total, { value }) => total + value, 0);
-  // One that is too large alone is told already.
+  // One that is too large alone is reported already.
   if (all === undefined || parts.length < 2 || sum <= all.value || agree(sum, all.value)) return [];
   if (parts.some(({ value }) => value > all.value)) return [];
   const names = parts.map(({ name }) => name).join(", ");

@@ -137,7 +137,7 @@ interface NamedRow {
   oid: string;
   value: Parameters<typeof rawOf>[0];
   label: string;
-  /** What the row is told apart by. */
+  /** What distinguishes the row. */
   key: string;
 }
 

@@ -57,7 +57,7 @@ export interface ScalarMeter extends AnyMeterRule {
   meter: string;
   oid: string;
   rule: string;
-  /** PrtMarkerCounterUnitTC name; `impressions` unless told. */
+  /** PrtMarkerCounterUnitTC name; default: `impressions`. */
   unit?: string;
   /** `text`: the first number in a text. */
   read?: "number" | "text";
@@ -70,7 +70,7 @@ export interface SumMeter extends AnyMeterRule {
   oids: string[];
   rule: string;
   unit?: string;
-  /** `all`, unless told: one object that is not answered makes the sum invalid. `any`: it counts nothing. */
+  /** Default `all`: one object that is not answered makes the sum invalid. `any`: it counts nothing. */
   needs?: "all" | "any";
 }
 
@@ -105,7 +105,7 @@ export interface TypedMeters extends AnyMeterRule {
   names: [type: number, meter: string, unit?: string][];
   /** The last arc of the index stands in for a type that is not answered. */
   indexIsType?: true;
-  /** `all`: a meter lacks a part of which there is no row. `any`, unless told: that part is not counted. */
+  /** `all`: a meter lacks a part of which there is no row. `any`, the default: that part is not counted. */
   needs?: "all" | "any";
   /** Rows of the same type are one counter told twice, and do not add up. */
   once?: true;

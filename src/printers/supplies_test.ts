@@ -267,7 +267,7 @@ Deno.test("readSupplies() takes colours from order codes that differ in a letter
 
 const mistyped: [name: string, type: number, description: string, want: string][] = [
   ["a drum typed as toner", 3, "Drum Cartridge", "drum"],
-  ["a waste box typed as toner", 3, "Waste Toner Box", "wasteToner"],
+  ["a waste toner container typed as toner", 3, "Waste Toner Box", "wasteToner"],
   ["a developer typed as drum", 9, "Developer Unit", "developer"],
   ["ink typed as toner", 21, "black ink cartridge", "ink"],
   ["toner typed as ink", 6, "Black Toner", "toner"],

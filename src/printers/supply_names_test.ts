@@ -263,6 +263,6 @@ const wastes = {
   Korean: "폐토너 용기",
 };
 for (const [language, name] of Object.entries(wastes)) {
-  Deno.test(`kindFromWords() knows the waste box in ${language}`, () =>
+  Deno.test(`kindFromWords() knows the waste toner container in ${language}`, () =>
     assert.equal(kindFromWords(name), "wasteToner"));
 }

@@ -178,7 +178,7 @@ Deno.test("redactRecording() gives one secret one replacement wherever and howev
   assert.equal(reading.model, read(planted).reading.model);
 });
 
-Deno.test("redactRecording() counts what it replaced and draws anew each time", () => {
+Deno.test("redactRecording() counts what it replaced and draws new values each time", () => {
   const { replaced } = redact(planted);
   assert.deepEqual(replaced.get("location"), { secrets: 1, places: 3 });
   assert.deepEqual(replaced.get("mac"), { secrets: 1, places: 7 });

@@ -26,7 +26,7 @@ export function inOrder(
 }
 
 /**
- * Credentials in their order. What the sweep has asked in vain is asked once more at the end, when nothing else showed
+ * Credentials in their order. What the sweep has asked without an answer is asked once more at the end, when nothing else showed
  * what is needed: the communities before the one that answered, and the other version of that one.
  */
 export function candidatesFor(
@@ -48,7 +48,7 @@ export function candidatesFor(
   }
   for (const credential of inOrder(credentials, remembered)) {
     if (credential.kind === "usm") {
-      // The engine has been asked in vain where a community answered.
+      // The engine has been asked without an answer where a community answered.
       candidates.push({ ...common(credential), ...(community === undefined ? {} : { retries: 1 }) });
     } else if (community === undefined) {
       for (const version of credential.versions) candidates.push({ ...common(credential), version, retries: 0 });

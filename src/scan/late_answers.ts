@@ -34,7 +34,7 @@ export function createLateAnswers({ clock, size, timeoutMs }: LateAnswersOptions
     return wasHeard || size <= smallScan ? Math.min(lateMs, lateTimeouts * timeoutMs) : 0;
   }
 
-  /** Whoever waits looks anew how long. */
+  /** Whoever waits checks again how long. */
   function waitAnew(): void {
     changed.resolve();
     changed = Promise.withResolvers();

@@ -26,7 +26,7 @@ export interface ReadLimiterOptions {
   roundTripMs: () => number;
   /** A round trip that is normal on a slow link. */
   slowMs: number;
-  /** Told of each answer whether the device had been waited for in vain before. */
+  /** Told of each answer whether the device had been waited for without an answer before. */
   onAnswer?: (late: boolean) => void;
 }
 

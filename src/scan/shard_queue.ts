@@ -1,6 +1,6 @@
 /**
  * Which slices of the address space are still to be done. A slice that fails is done again, alone on its worker, so that
- * the blame is clear; from the third failure on it is halved, until the one bad address is found and set aside.
+ * the blame is clear; from the third failure on it is halved, until the one bad address is found and skipped.
  */
 
 export interface QueuedShard {
@@ -12,7 +12,7 @@ export interface QueuedShard {
   reported: Set<string>;
 }
 
-/** Failures after which a shard is halved, or set aside when it holds one address. */
+/** Failures after which a shard is halved, or skipped when it holds one address. */
 const maxFailures = 3;
 
 export interface ShardQueue {
@@ -21,7 +21,7 @@ export interface ShardQueue {
   /** Whether the next shard must be alone on its worker. */
   readonly onlySuspects: boolean;
   readonly length: number;
-  /** Puts a failed shard back; returns the index of the address that was set aside, if it came to that. */
+  /** Puts a failed shard back; returns the index of the address that is skipped, if it came to that. */
   fail(shard: QueuedShard): number | undefined;
   /** All that have not been taken. */
   waiting(): readonly QueuedShard[];

@@ -41,7 +41,7 @@ export interface SweepOptions {
   maxRounds: number;
   /** Devices that are expected to be missing after so many rounds, where so many of this shard were found. */
   expectedMissing: (found: number, rounds: number) => number;
-  /** How long an answer may take; asked anew, as it is learned from the answers. */
+  /** How long an answer may take; asked again, as it is learned from the answers. */
   timeoutMs: () => number;
   /**
    * Called with the milliseconds between the first probe of a device and its answer, unless it came after the sweep;

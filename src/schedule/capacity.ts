@@ -53,7 +53,7 @@ interface Window {
   lengthMs: number;
 }
 
-/** Found anew once a day, as a week has many of them. */
+/** Determined again once a day, as a week has many of them. */
 const weeks = new WeakMap<ScheduleConfig["allowedHours"], { foundMs: number; windows: Window[] | undefined }>();
 
 function windowsOfWeek({ allowedHours }: ScheduleConfig, nowMs: number): Window[] | undefined {

@@ -10,7 +10,7 @@ export class HoursEndedError extends Error {
   }
 }
 
-/** Why a scan was stopped: what may be scanned is to be judged anew. */
+/** Why a scan was stopped: what may be scanned is to be judged again. */
 export class ConfigChangedError extends Error {
   override readonly name = "ConfigChangedError";
   constructor() {

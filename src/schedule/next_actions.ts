@@ -76,7 +76,7 @@ export function nextActions(state: ScheduleState, now: Moment, options: Schedule
     }
     state.sites.set(site.name, remembered);
   }
-  // Of sites that left the configuration nothing is remembered, so that they begin anew should they come back.
+  // Of sites that left the configuration nothing is remembered, so that they start over should they come back.
   const names = new Set(options.sites.map(({ name }) => name));
   for (const name of state.sites.keys()) if (!names.has(name)) state.sites.delete(name);
   state.seen = now;

@@ -28,7 +28,7 @@ function siteOf(
   };
 }
 
-/** A site whose devices answer unless told otherwise, on two clocks that the test moves. */
+/** A site whose devices answer by default, on two clocks that the test moves. */
 function createWorld(
   { site = siteOf(), devices = 0, seenAgoMs = 0 }: { site?: ScheduledSite; devices?: number; seenAgoMs?: number } = {},
 ) {

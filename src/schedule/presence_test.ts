@@ -72,7 +72,7 @@ const cases: { name: string; steps: Step[]; state: string; misses: number; searc
     search: false,
   },
   {
-    name: "an answer in between begins anew",
+    name: "an answer in between starts over",
     steps: [15, 30, "heard", 60, 75, "searched"],
     state: "awake",
     misses: 2,

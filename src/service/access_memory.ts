@@ -24,7 +24,7 @@ export interface AccessMemory {
    * is nothing to tell an administrator.
    */
   note(site: string, key: string, access: Access, scope?: ReadingScope): "refused" | "limited" | "mended" | undefined;
-  /** Credentials may have been changed under their names: nothing is known to be in vain. */
+  /** Credentials may have been changed under their names: nothing is known to fail. */
   configChanged(): void;
 }
 
@@ -34,7 +34,7 @@ interface Entry {
   printer: boolean;
   /** The least that all others were tried at and showed no more than. */
   enough: View | null;
-  /** When all were first and last tried in vain. */
+  /** When all were first and last tried without success. */
   vain: { sinceMs: number; lastMs: number } | null;
   told: "refused" | "limited" | null;
   /** What a status read can do with, and how often in a row it held no more. */

@@ -47,7 +47,7 @@ function triedAt(outcome: Access, minutes: number, asked = (_minute: number) => 
 }
 
 for (const [name, outcome] of Object.entries({ limited, none })) {
-  Deno.test(`createAccessMemory() has all tried again after as long as they were in vain: ${name}`, () => {
+  Deno.test(`createAccessMemory() has all tried again after as long as they failed: ${name}`, () => {
     assert.deepEqual(triedAt(outcome, 100), [0, 1, 2, 4, 8, 16, 32, 64]);
   });
 }
@@ -78,7 +78,7 @@ Deno.test("createAccessMemory() tells of the places that are asked for", () => {
   assert.deepEqual(Object.keys(memory.remembered("one", places)), ["10.0.0.9 161"]);
 });
 
-Deno.test("createAccessMemory() does not begin anew when a device that shows less asleep has been awake", () => {
+Deno.test("createAccessMemory() does not start over when a device that shows less asleep has been awake", () => {
   const { clock, memory } = memoryAt();
   const asleep: Access = { ...works, view: "system", triedAll: true };
   memory.note("one", place, asleep);

@@ -28,7 +28,7 @@ export interface AgentMachine {
   watchFile(path: string, changed: () => void): () => void;
   /** Calls back for each SIGHUP, until the returned function is called. */
   onHangUp(callback: () => void): () => void;
-  /** The old text or the new one is there at any time; not synced, as what is written here is made anew. */
+  /** The old text or the new one is there at any time; not synced, as what is written here is recreated. */
   replaceTextFile(path: string, text: string): Promise<void>;
   /** Writes over a file that is at least as long, with blanks behind the text; for a full disk. A reader may see half of it. */
   overwriteTextFile(path: string, text: string): Promise<void>;

@@ -1,4 +1,4 @@
-/** What the inventory decided, as the platform is told. */
+/** What the inventory decided, as it is reported to the platform. */
 import type { DeviceEvidence } from "../../common/reading/device_evidence.ts";
 import { type DeviceEvent, DeviceEventKind } from "../../proto/gen/opendca/v1/batch.ts";
 import type { MaskableField } from "../../common/reading/maskable_fields.ts";

@@ -22,7 +22,7 @@ export interface FaultList {
   all(): AgentFault[];
 }
 
-/** More than is shown, so that the end of each of many is told. */
+/** More than is shown, so that the end of each of many is reported. */
 const maxKept = 2000;
 const maxMessage = 500;
 
@@ -41,7 +41,7 @@ interface KeptFault extends AgentFault {
 }
 
 export function createFaultList({ now, monotonicMs, changed, ended }: FaultListOptions): FaultList {
-  // In the order of their last time, as a fault that comes again is put in anew.
+  // In the order of their last time, as a fault that comes again is inserted again.
   const faults = new Map<string, KeptFault>();
 
   function end(fault: KeptFault): void {

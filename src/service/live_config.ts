@@ -87,7 +87,7 @@ function decoded(content: Uint8Array): PlatformConfig {
 
 const restartSections = ["platform.", "proxy.", "proxy", "log.format", "log.file", "limits.spool"];
 
-/** Whether a change of the file reaches parts that are opened once: the agent then closes itself and starts anew. */
+/** Whether a change of the file reaches parts that are opened once: the agent then closes itself and starts over. */
 export function needsRestart(changes: readonly string[]): boolean {
   return changes.some((change) =>
     restartSections.some((section) => section.endsWith(".") ? change.startsWith(section) : change === section)

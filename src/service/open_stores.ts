@@ -1,7 +1,7 @@
 /**
  * The databases of the state directory, opened so that damage to one of them stops nothing. What was read for one
  * customer is not sent to another: where the agent has been activated for another customer since, spool and inventory are
- * put aside before anything is sent. A crash on the way leaves the inventory with the former customer's mark, so that the
+ * quarantined before anything is sent. A crash on the way leaves the inventory with the former customer's mark, so that the
  * next start does it again.
  */
 import type { Clock } from "../../common/core/clock.ts";

@@ -83,7 +83,7 @@ export function createReadingIntake(options: IntakeOptions): ReadingIntake {
     }
   }
 
-  /** Whether the platform was told last that the device is offline; kept, so that a restart does not say it again. */
+  /** Whether the last report to the platform was that the device is offline; kept, so that a restart does not say it again. */
   const presenceMark = (deviceId: string) => `presence:${deviceId}`;
 
   return {
@@ -137,7 +137,7 @@ export function createReadingIntake(options: IntakeOptions): ReadingIntake {
           }))
         );
       } catch (error) {
-        // They are told at the next start.
+        // They are reported at the next start.
         storageFailure(error);
       }
     },

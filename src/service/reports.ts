@@ -27,7 +27,7 @@ export interface ReportParts {
   clock: Pick<Clock, "now">;
   /** Only a new activation ends this. */
   onRevoked(error: NotPermittedError): void;
-  /** A defect of ours or a damaged database: the agent must begin anew. */
+  /** A defect of ours or a damaged database: the agent must start over. */
   onDefect(error: unknown): void;
   /** The status is different. */
   changed(): void;
@@ -35,7 +35,7 @@ export interface ReportParts {
 
 export interface Reports {
   readonly contact: Contact;
-  /** The platform itself has refused the last poll: its time is not told by polls, and uploads must not wait for it. */
+  /** The platform itself has refused the last poll: polls do not report its time, and uploads must not wait for it. */
   isPollRefused(): boolean;
   poll(event: PollEvent): void;
   uplink(event: UplinkEvent): void;
@@ -91,7 +91,7 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
           refusedPoll = false;
           Object.assign(contact, { lastAnswerAt: clock.now(), nextPollAt: after(nextMs), clockOffsetMs });
           faults.clear("poll-failed");
-          // A document that is still refused was told of before this.
+          // A document that is still refused was reported before.
           if (!refusedConfig) faults.clear("config-refused");
           refusedConfig = false;
           if (clockOffsetMs !== null && Math.abs(clockOffsetMs) > clockFaultMs) {

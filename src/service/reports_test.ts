@@ -74,7 +74,7 @@ for (
     { error: new DamagedDatabaseError("Cannot read the database"), want: 1 },
   ]
 ) {
-  Deno.test(`createReports() has the agent begin anew ${want} times after a poll that failed by ${error.name}`, () => {
+  Deno.test(`createReports() has the agent start over ${want} times after a poll that failed by ${error.name}`, () => {
     const defects: unknown[] = [];
     const reports = reportsOn([], (defect) => defects.push(defect));
     reports.poll({ event: "pollFailed", error, nextMs: 5000 });

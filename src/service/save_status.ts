@@ -1,6 +1,6 @@
 /**
  * Keeps `status.json` true on a disk that is full, as that is when it is wanted: the file is longer than its text, and where
- * another cannot be put in its place, it is overwritten where it lies, which takes no room.
+ * another cannot be put in its place, it is overwritten where it lies, which needs no space.
  */
 import { messageOf } from "../../common/core/errors.ts";
 import type { Logger } from "../log/logger.ts";

@@ -141,7 +141,7 @@ export function openSchedule(options: ScheduleOptions): Schedule {
   };
 }
 
-/** Made anew only when the configuration or a measure is another, as every answer of a device asks for its site. */
+/** Recreated only when the configuration or a measure is another, as every answer of a device asks for its site. */
 function scheduledSites({ config, marks }: Pick<ScheduleOptions, "config" | "marks">) {
   let made: { of: AgentConfig; byName: ReadonlyMap<string, ScheduledSite> } | undefined;
   return {

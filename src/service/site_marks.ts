@@ -11,7 +11,7 @@ export interface SiteMarks {
   noteSweep(site: string, begunAt: Date): void;
   /** Where a sweep was cut off. What cannot be read is no position. */
   position(site: string): SweepPosition | undefined;
-  /** Null: the sweep is at its end. A position that the disk does not take has more asked again. */
+  /** Null: the sweep is at its end. A position that cannot be written has more asked again. */
   keepPosition(site: string, position: SweepPosition | null): void;
   measure(site: string): SiteMeasure;
   /** Kept when it tells something else than before, as each read of a device moves it a little; returns whether it does. */

@@ -33,7 +33,7 @@ Deno.test("openSiteMarks() takes what is not its own for nothing", () => {
   );
 });
 
-Deno.test("openSiteMarks() goes on without a position or a measure that the disk does not take, but not without a sweep", () => {
+Deno.test("openSiteMarks() goes on without a position or a measure that cannot be written, but not without a sweep", () => {
   const marks = marksOf(new Map(), () => {
     throw new StorageError("full", "full");
   });

@@ -48,7 +48,7 @@ export interface SiteScans {
   configChanged(): void;
 }
 
-/** Devices that cannot be told by one reading are read again at once, twice at most. */
+/** Devices that one reading does not identify are read again at once, twice at most. */
 const secondLooks = 2;
 
 export function createSiteScans(options: SiteScansOptions): SiteScans {

@@ -60,7 +60,7 @@ export interface AgentParts {
   /** What the command line says over the file. */
   log?: Partial<Pick<AgentConfig["log"], "format" | "level">> & { color?: ColorChoice };
   random?: () => number;
-  /** gRPC unless told. */
+  /** Default: gRPC. */
   connect?: typeof createGrpcAgentApi;
 }
 
@@ -82,7 +82,7 @@ const clockMark = "clock";
 /** After a step of the wall clock the platform is asked for its time, but not more often than this. */
 const measureAgainMs = 5 * 60_000;
 
-/** What is told in words of its own when it works again. */
+/** What has its own message when it works again. */
 /** Throws `NotPermittedError` for a second agent on one state directory, and for one that is not activated. */
 export async function startAgent(parts: AgentParts): Promise<Agent> {
   const { store, machine, version } = parts;
@@ -377,7 +377,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     intervalMs: () => live.current().poll.intervalMs,
     status: status.forPoll,
     config: live,
-    // What could not be noted is told again.
+    // What could not be noted is reported again.
     results: { ...memory, acknowledge: (ids) => void tryStore(() => memory.acknowledge(ids)) },
     onTasks: runner.take,
     report(event) {

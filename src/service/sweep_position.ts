@@ -1,7 +1,7 @@
 /**
  * How far the sweep of a site has come, as JSON in the mark `sweepPosition:SITE` of the inventory. The order of a sweep is
  * a permutation by its seed, so that the slices of it that are done are all that has to be kept. It is of use only for the
- * same addresses and credentials, which `digest` stands for: for others the sweep begins anew.
+ * same addresses and credentials, which `digest` stands for: for others the sweep starts over.
  */
 import { createHash } from "node:crypto";
 import type { WireCredentialPlan } from "../snmp/credential.ts";
@@ -34,7 +34,7 @@ export function digestOf(space: AddressSpace, credentials: WireCredentialPlan): 
   return createHash("sha256").update(text).digest("hex").slice(0, digestDigits);
 }
 
-/** Undefined for what is no such position; a sweep then begins anew. */
+/** Undefined for what is no such position; a sweep then starts over. */
 export function tryParsePosition(text: string): SweepPosition | undefined {
   let value: SweepPosition;
   try {

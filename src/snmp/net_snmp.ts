@@ -71,7 +71,7 @@ export interface NetSnmpOptions {
   idBitsSize?: 16 | 32;
   /** contextName of SNMPv3. */
   context?: string;
-  /** Whether an answer may go back in the MIB; true unless told. */
+  /** Whether an answer may go back in the MIB; default: true. */
   backwardsGetNexts?: boolean;
   reportOidMismatchErrors?: boolean;
   dgramModule?: { createSocket(type: string): NetSnmpSocket };

@@ -91,7 +91,7 @@ function unsetVariable(oid: string): Uint8Array {
   writer.wrap(Tag.oid, before);
   writer.wrap(Tag.sequence, 0);
   const bytes = writer.finish();
-  // Which ones are left out does not matter: they are made anew.
+  // Which ones are left out does not matter: they are recreated.
   if (variables.size >= maxVariables) variables.clear();
   variables.set(oid, bytes);
   return bytes;

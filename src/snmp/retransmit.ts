@@ -9,7 +9,7 @@ export interface RetransmitOptions {
   waitMs: () => number;
   /** Waited for before each datagram. */
   pace: () => Promise<void> | undefined;
-  /** The last wait was in vain. */
+  /** The last wait ended without an answer. */
   onSilence: () => void;
   /** The system refuses to send. */
   onRefused: (error: unknown) => void;

@@ -15,7 +15,7 @@ export type { SnmpFailure } from "./snmp_error.ts";
 /** One request at a time. */
 export interface SnmpSession {
   readonly version: SnmpVersion;
-  /** One varbind for each OID, "no such" exceptions included. Patience is long unless told. */
+  /** One varbind for each OID, "no such" exceptions included. Default: long timeouts. */
   get(oids: readonly string[], patience?: Patience): Promise<Varbind[]>;
   getNext(oids: readonly string[], patience?: Patience): Promise<Varbind[]>;
   /** One list for each OID: one varbind for a non-repeater, up to `maxRepetitions` for the others. */
@@ -42,7 +42,7 @@ export interface SessionOptions {
   onRetransmit?: () => void;
   /** Waited for before each datagram. */
   pace: () => Promise<void> | undefined;
-  /** The machine's unless told. */
+  /** Default: the machine's. */
   clock?: Clock;
 }
 

@@ -56,7 +56,7 @@ export function insertRecord(db: Database, record: SpoolRecord, ageMs: number): 
     record.class === "meter" ? 1 : 0,
     ageMs,
     size,
-    // What was corrected for a batch is corrected anew for the next one.
+    // What was corrected for a batch is corrected again for the next one.
     checksumOf({ ...record, corrected: null }),
     record.payload,
     record.mark?.span ?? null,

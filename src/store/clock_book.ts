@@ -6,7 +6,7 @@
  * clock was not set. Each answer of the platform is an *anchor*: the platform's time at an uptime. From an anchor follows
  * the time of everything else in its span, whatever the wall clock said and however long nobody could be asked.
  *
- * A span without an anchor is one in which the platform was never reached, before the machine was started anew. Its time is
+ * A span without an anchor is one in which the platform was never reached, before the machine was restarted. Its time is
  * the best guess that agrees with the spans around it: see `guessedZero`.
  *
  * A "zero" is the time, in milliseconds since 1970, at which the uptime was 0, by one clock or the other.
@@ -92,7 +92,7 @@ const lagMs = 10 * 60_000;
 const earliestMs = Date.UTC(2020, 0, 1), latestMs = Date.UTC(2100, 0, 1);
 const dayMs = 86_400_000;
 
-/** Goes on with what an earlier run saved, where the machine has not been started anew since. */
+/** Goes on with what an earlier run saved, where the machine has not been restarted since. */
 export function openClockBook(options: ClockBookOptions): ClockBook {
   const kept = tryParseBook(options.kept);
   const sinceMs = Math.min(kept?.sinceMs ?? Infinity, options.since.getTime());
@@ -248,7 +248,7 @@ export function trueTimeOf(
  * and ahead of the span after it. What fits first is taken:
  *
  * - The wall clock ran on through the restart, as a clock with a battery does: it was off by as much as at the next start.
- * - The machine was not started anew, but the clock set while the program did not run: uptimes go on. First where the
+ * - The machine was not restarted, but the clock set while the program did not run: uptimes go on. First where the
  *   wall clock stands earlier than it did, which no restart explains.
  * - It was off by as much as in the span before.
  * - It was right.

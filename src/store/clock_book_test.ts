@@ -29,7 +29,7 @@ class Machine {
     return new Date(this.trueMs + this.offMs);
   }
 
-  /** Starts the program anew. */
+  /** Restarts the program. */
   restart(): void {
     this.book = openClockBook({
       now: () => this.wall(),

@@ -3,7 +3,7 @@
  * lost answer came from where nobody is known. They wait for a second look, and then go to the device that it shows.
  */
 import { type DeviceEvidence, evidenceValues } from "../../common/reading/device_evidence.ts";
-import { isSameStranger } from "../../common/reading/device_identity.ts";
+import { isSameUnknownDevice } from "../../common/reading/device_identity.ts";
 import type { Database } from "../../common/host/sqlite.ts";
 import type { Reading, ReadingScope } from "../../common/reading/reading.ts";
 import { type DevicePlace, placeOf } from "./known_evidence.ts";
@@ -94,8 +94,8 @@ export function takeHeld(
 }
 
 /** Those that contradict a known device as the reading with this evidence does. */
-export function heldOfStranger(held: readonly HeldReading[], evidence: DeviceEvidence): HeldReading[] {
-  return held.filter((each) => each.contradicts && isSameStranger(each.evidence, evidence));
+export function heldOfUnknownDevice(held: readonly HeldReading[], evidence: DeviceEvidence): HeldReading[] {
+  return held.filter((each) => each.contradicts && isSameUnknownDevice(each.evidence, evidence));
 }
 
 /** Those that are of the device with this evidence, wherever they came from. */

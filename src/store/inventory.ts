@@ -45,7 +45,7 @@ export interface Inventory extends Disposable {
    */
   undo(eventId: number, now: Date): string;
   /**
-   * Hands over the merges that were made when an older file was brought up to date, and forgets that they are to be told
+   * Hands over the merges that were made when an older file was brought up to date, and forgets that they are to be reported
    * when `tell` returns.
    */
   takeMerges(tell: (events: InventoryEvent[]) => void): void;

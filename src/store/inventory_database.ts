@@ -84,7 +84,7 @@ CREATE TABLE held (
 ) STRICT;
 `;
 
-/** Holds the first event of the merges that the platform is still to be told. */
+/** Holds the first event of the merges that the platform is still to be reported to. */
 export const untoldMergesMark = "untoldMerges";
 
 /** From each version to the next, beginning with an empty file. What was released is never changed. */

@@ -11,7 +11,7 @@ export function encodeLastGood(reading: Reading): string {
   return `${checksumOf(json)} ${json}`;
 }
 
-/** Null for what was never written or is not as it was written: the next reading begins anew. */
+/** Null for what was never written or is not as it was written: the next reading starts over. */
 export function decodeLastGood(text: string): Reading | null {
   const json = text.slice(9);
   return text.slice(0, 9) === `${checksumOf(json)} ` ? JSON.parse(json) : null;

@@ -14,7 +14,7 @@ import {
   forgetWeakHeld,
   heldByEvidence,
   heldOfPlace,
-  heldOfStranger,
+  heldOfUnknownDevice,
   type HeldReading,
   heldReadings,
   holdReading,
@@ -43,7 +43,7 @@ export interface Observation {
   credential?: string;
   /** MAC addresses of further interfaces. */
   macs?: readonly string[];
-  /** What was asked for; `full` unless told. */
+  /** What was asked for; default: `full`. */
   scope?: ReadingScope;
   /** False where no second look will be taken: what is in doubt is judged at once. */
   mayHold?: boolean;
@@ -137,7 +137,7 @@ function judge(
     return undefined;
   };
   if (verdict.type === "contradicted") {
-    const before = heldOfStranger(held, evidence);
+    const before = heldOfUnknownDevice(held, evidence);
     const isSeenTwice = before.length > 0 && (verdict.strong || before.some(({ strong }) => strong) ||
       (before.length >= weakSightings && now.getTime() - before[0]!.at.getTime() >= weakForMs));
     if (mayHold && !isSeenTwice) {

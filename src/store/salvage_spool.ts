@@ -25,7 +25,7 @@ export interface SalvageReport {
 const keptFiles = 2;
 const sideFiles = ["-wal", "-shm"];
 
-/** Replaces the database at `path`, which nobody may have open. Throws `StorageError` when there is no room for a copy. */
+/** Replaces the database at `path`, which nobody may have open. Throws `StorageError` when there is no space for a copy. */
 export function salvageSpool(path: string, options: { files: SpoolFiles; now: Date; reason: string }): SalvageReport {
   const { files, now, reason } = options;
   const fresh = salvagePath(path);

@@ -135,7 +135,7 @@ Deno.test("openSpool() tells of a file that has become empty", () => {
   assert.equal(spool.stats().depth, 0);
 });
 
-Deno.test("nextBatch() goes on when a salvage that found no room is tried again", () => {
+Deno.test("nextBatch() goes on when a salvage that found no space is tried again", () => {
   using disk = createFakeDisk();
   fill(disk, 20);
   disk.rot("spool.db", (pageOfRecords(disk) - 1) * pageBytes + pageBytes - 200, new Uint8Array([99]));

@@ -44,7 +44,7 @@ export interface Spool extends Disposable {
 export interface SpoolOptions {
   clock: Pick<Clock, "now">;
   files: SpoolFiles;
-  /** Called when a damaged file was set aside, on opening and in later use; that is a loss to be logged as an error. */
+  /** Called when a damaged file was quarantined, on opening and in later use; that is a loss to be logged as an error. */
   onSalvage(report: SalvageReport): void;
   limits?: Partial<SpoolLimits>;
   /** Batches that may wait for their acknowledgement at once; see invariant 3 of the layout. */
@@ -129,7 +129,7 @@ export function openSpool(path: string, options: SpoolOptions): Spool {
     }
   }
 
-  /** A salvage for which there was no room has left the spool closed: each operation tries anew. */
+  /** A salvage for which there was no space has left the spool closed: each operation tries again. */
   function openAgain(): void {
     if (!isClosed) return;
     finishSalvage(path, files);
@@ -137,7 +137,7 @@ export function openSpool(path: string, options: SpoolOptions): Spool {
     isClosed = false;
   }
 
-  /** What empties the queue may use the reserve, and begins the journal anew: it is the way to get room again. */
+  /** What empties the queue may use the reserve, and begins the journal anew: that is how space is freed. */
   function draining<T>(operation: () => T): T {
     return mending(() => {
       try {

@@ -12,7 +12,7 @@ export interface SpoolFiles {
   remove(path: string): void;
   /** Paths that begin with `prefix`, sorted. */
   list(prefix: string): string[];
-  /** Takes `bytes` of the disk for a file; false, and no file, when there is no room. */
+  /** Reserves `bytes` of the disk for a file; false, and no file, when there is no space. */
   reserve(path: string, bytes: number): boolean;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Which tasks were taken, and what is still to be told about them: `tasks.db` in the state directory.
+ * Which tasks were taken, and what is still to be reported to about them: `tasks.db` in the state directory.
  *
  *     task(id PRIMARY KEY, expires_at ms, result: encoded TaskResult, owed: 1 until the platform has it)
  *
@@ -13,7 +13,7 @@ import type { Database } from "../../common/host/sqlite.ts";
 export interface TaskMemory {
   /** False when the id is known. Durable when it returns. */
   begin(first: TaskResult, expiresAt: Date): boolean;
-  /** Replaces what is known of a task; a final state is never replaced. `owed`: to be told with the next poll. */
+  /** Replaces what is known of a task; a final state is never replaced. `owed`: to be reported with the next poll. */
   put(result: TaskResult, options: { owed: boolean }): void;
   /** The platform has asked again for a task that is known: what is known of it is owed again. */
   askedAgain(id: string): void;

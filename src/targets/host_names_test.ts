@@ -26,7 +26,7 @@ const remembered: { name: string; ttlSeconds: number | null; askedAgainAfterMs: 
   { name: "for its time to live", ttlSeconds: 600, askedAgainAfterMs: 10 * minute },
   { name: "for a minute at least", ttlSeconds: 0, askedAgainAfterMs: minute },
   { name: "for a day at most", ttlSeconds: 1e9, askedAgainAfterMs: 24 * 60 * minute },
-  { name: "for five minutes where none is told", ttlSeconds: null, askedAgainAfterMs: 5 * minute },
+  { name: "for five minutes without one", ttlSeconds: null, askedAgainAfterMs: 5 * minute },
 ];
 for (const { name, ttlSeconds, askedAgainAfterMs } of remembered) {
   Deno.test(`createHostNames() remembers an answer ${name}`, async () => {

@@ -60,7 +60,7 @@ Deno.test("runDiagnosticsTask() packs status, configuration and the lines of the
   assert.match(all, / monitor of agent.yaml:6 \(authPriv, sha256, aes128\) \[redacted\]/);
 });
 
-Deno.test("runDiagnosticsTask() packs a day of the log when it is told no hours", async () => {
+Deno.test("runDiagnosticsTask() packs a day of the log when it gets no hours", async () => {
   const yesterday = '{"time":"2025-12-31T03:59:59.000Z"}\n{"time":"2025-12-31T04:00:00.000Z"}\n';
   const files = await bundleOf(0, { "/var/log/agent.log": yesterday });
   assert.equal(files["agent.jsonl"], '{"time":"2025-12-31T04:00:00.000Z"}\n');

@@ -36,7 +36,7 @@ export interface TaskRunnerOptions {
   /** A result that is too long for a poll, for the spool. */
   spoolResult(result: TaskResult): void;
   report(event: TaskEvent): void;
-  /** What may leave of a message; all of it unless told. */
+  /** What may leave of a message; default: all of it. */
   cleanText?(text: string): string;
   /** There is something to tell the platform. */
   onResult?(): void;
@@ -128,7 +128,7 @@ export function startTaskRunner(options: TaskRunnerOptions): TaskRunner {
 
   async function runOne({ task, untilMs }: Waiting): Promise<void> {
     const kind = task.payload!.$case;
-    // Without it the task is known as accepted, and is told as failed after a crash all the same.
+    // Without it the task is known as accepted, and is reported as failed after a crash all the same.
     saved(task.taskId, () => memory.put(resultOf(task.taskId, TaskState.RUNNING, {}), { owed: true }));
     let result: TaskResult;
     try {

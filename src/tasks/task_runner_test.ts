@@ -286,7 +286,7 @@ withRunner("openTaskMemory() takes no answer to an earlier state for one to the 
 });
 
 withRunner(
-  "startTaskRunner() runs nothing that the disk does not take, and loses no result on a full one",
+  "startTaskRunner() runs nothing that cannot be written, and loses no result on a full one",
   async (scene) => {
     const full = () => {
       throw new StorageError("Cannot use the disk", "full");

@@ -264,14 +264,14 @@ Deno.test("startScheduler() stops a sweep a second before the allowed hours end,
     assert.deepEqual(scene.resumed, [undefined, 4711]);
     assert.equal(scene.schedule.lastSweep("office")?.toISOString(), position.begunAt, "it counts from its first part");
     await clock.advance(24 * 60 * minute);
-    assert.deepEqual(scene.resumed, [undefined, 4711, undefined], "the next one begins anew");
+    assert.deepEqual(scene.resumed, [undefined, 4711, undefined], "the next one starts over");
   }));
 
 for (
   const { name, mark, want } of [
     { name: "goes on with the sweep of the run before, at once", mark: JSON.stringify(position), want: 4711 },
-    { name: "begins anew where the position is torn", mark: JSON.stringify(position).slice(0, 50), want: undefined },
-    { name: "begins anew where the position is another's", mark: '{"digest":1,"done":[[5,1]]}', want: undefined },
+    { name: "starts over where the position is torn", mark: JSON.stringify(position).slice(0, 50), want: undefined },
+    { name: "starts over where the position is another's", mark: '{"digest":1,"done":[[5,1]]}', want: undefined },
   ]
 ) {
   Deno.test(`startScheduler() ${name}`, () => {

@@ -50,7 +50,7 @@ systemTest(
       more:
         `schedule: { statusEvery: 24h, metersEvery: 31d, jitter: 0%, allowedHours: { hours: [${windows}], timeZone: UTC } }`,
     });
-    // A sweep that was cut off goes on at once, and of other addresses it begins anew: the test need not wait for the first.
+    // A sweep that was cut off goes on at once, and of other addresses it starts over: the test need not wait for the first.
     {
       using inventory = openInventory(`${scene.folder}/state/inventory.db`);
       const anew = { digest: "", seed: 0, size: 254, activeMs: 0, answered: 0, printers: 0, done: [], begun: [] };

@@ -224,7 +224,7 @@ Deno.test("status --check is one line: the gravest first, no bar and no line end
   for (const number of numbers!.split(" ")) assert.match(number, /^[a-z_]+=-?[\d.]+(s|%|B|c)?(;[\d.]*){0,4}$/);
 });
 
-Deno.test("status --check of what cannot be told is unknown", () => {
+Deno.test("status --check of an unknown state is UNKNOWN", () => {
   assert.deepEqual(uncheckable(new Error("Cannot read | it\nnow")), {
     exitCode: 3,
     line: "OPENDCA UNKNOWN - Cannot read / it now",

@@ -92,7 +92,7 @@ for (
     [["scan", "--verbos", "127.0.0.1"], /unknown option '--verbos'/, /did you mean --verbose/],
   ] as const
 ) {
-  Deno.test(`opendca ${args.join(" ")} is a mistake that is told in one sentence`, async () => {
+  Deno.test(`opendca ${args.join(" ")} is a mistake that is reported in one sentence`, async () => {
     const host = testHost();
     assert.equal(await runCli(args, host), 64);
     assert.match(host.err, error);

@@ -195,7 +195,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "opendca run takes a changed file without a restart, keeps a bad one out, and starts anew where it must",
+  name: "opendca run takes a changed file without a restart, keeps a bad one out, and starts over where it must",
   ignore,
   async fn() {
     await using scene = await startScene({ network: 233, printers: 1 });

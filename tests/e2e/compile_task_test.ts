@@ -33,7 +33,7 @@ async function compileTask(further: string[], env: Record<string, string>): Prom
   }
 }
 
-compiledTest("deno task compile refuses a base of another version unless told, and the file says so", async () => {
+compiledTest("deno task compile refuses a base of another version by default, and the file says so", async () => {
   const env = await compileBase();
   const told = await compileTask(["--allow-other-runtime"], env);
   assert.equal(told.code, 0, told.said);

@@ -119,7 +119,7 @@ clockTest("opendca run whose clock is set while it runs has every record stored 
 });
 
 clockTest(
-  "opendca run that is started anew with another wrong clock each time has every record stored once, at its real time",
+  "opendca run that is restarted with another wrong clock each time has every record stored once, at its real time",
   async () => {
     await using scene = await startScene({ network: 163, printers: 3 });
     const clock = settableClock(`${scene.folder}/clock`, "+200d");

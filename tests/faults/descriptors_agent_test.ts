@@ -30,7 +30,7 @@ Deno.test({
     scene.within = [];
 
     await using _platform = await scene.startPlatform();
-    // The result of a task is told at once, by a poll that brings the next task: nobody waits for the poll after that.
+    // The result of a task is reported at once, by a poll that brings the next task: nobody waits for the poll after that.
     await scene.admin("task", "scan", scene.agentId);
     await using agent = await scene.startAgent();
     await agent.line((line) => line.includes('"taskFinished"') && line.includes('"succeeded"'));

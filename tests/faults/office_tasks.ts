@@ -5,9 +5,9 @@ import { type SignedTask, Task } from "../../proto/gen/opendca/v1/task.ts";
 import type { Office } from "../fixtures/office_agent.ts";
 
 export interface GivenTask {
-  /** Scan of the known devices unless told; undefined is none. */
+  /** Default: a scan of the known devices; undefined: none. */
   payload?: Task["payload"];
-  /** An hour unless told. */
+  /** Default: an hour. */
   expiresInMs?: number;
   /** Fields of the task that are not as the platform makes them. */
   wrong?: Partial<Task>;

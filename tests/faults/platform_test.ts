@@ -90,14 +90,14 @@ for (const { name, handlers, says, logs } of madPlatforms) {
 
 interface Poison extends GivenTask {
   name: string;
-  /** `refused` unless told: by the agent; `delivered` for ever where it cannot know which task it is. */
+  /** Default `refused`: by the agent; `delivered` for ever where it cannot know which task it is. */
   state?: "delivered" | "waiting";
 }
 
-const { privateKey: strangersKey } = generateKeyPairSync("ed25519");
+const { privateKey: outsideKey } = generateKeyPairSync("ed25519");
 const withSignature = (signed: SignedTask, of: Buffer, name = "opendca.task.v1\0"): SignedTask => ({
   ...signed,
-  signature: sign(null, Buffer.concat([Buffer.from(name), of]), strangersKey),
+  signature: sign(null, Buffer.concat([Buffer.from(name), of]), outsideKey),
 });
 
 const poisons: Poison[] = [

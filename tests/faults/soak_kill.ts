@@ -1,5 +1,5 @@
 /**
- * Kills the agent and the platform at random moments, 200 times unless told, and counts what the platform holds:
+ * Kills the agent and the platform at random moments, 200 times by default, and counts what the platform holds:
  *
  *     deno run -A tests/faults/soak_kill.ts [ROUNDS] [SEED]
  *

@@ -51,7 +51,7 @@ interface FaultCase {
   peer: () => Promise<FaultyPeer>;
   options?: (port: number) => Partial<GrpcOptions>;
   says?: RegExp;
-  /** Whether the call may have been worked on; `none` unless told. */
+  /** Whether the call may have been worked on; default: `none`. */
   delivery?: "unknown";
 }
 

@@ -55,7 +55,7 @@ const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
 const halfHeaders = Buffer.from([0, 0, 1, 1, 0, 0, 0, 0, 1, 0x83]);
 
 /** What a stranger does with a connection, and then no more. */
-const strangers: Record<string, (platform: TestPlatform, address: string) => Held> = {
+const outside: Record<string, (platform: TestPlatform, address: string) => Held> = {
   "TCP without a byte": dial,
   "the beginning of a handshake": (platform, address) => {
     const held = dial(platform, address);
@@ -96,7 +96,7 @@ async function untilPolled(platform: TestPlatform, agent: TestAgent): Promise<vo
   }, 20_000);
 }
 
-for (const [name, hold] of Object.entries(strangers)) {
+for (const [name, hold] of Object.entries(outside)) {
   Deno.test(`${name}: ended after seconds, and agents get through meanwhile`, async () => {
     await using platform = await startTestPlatform({ connections: limits });
     const agent = await activatedAgent(platform, await platform.customer("Acme"));

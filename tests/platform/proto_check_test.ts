@@ -11,7 +11,7 @@ interface Change {
   to: string;
   /** What the script says; undefined where it is content. */
   says: RegExp | undefined;
-  /** Whether the generated code is made anew, as an honest change has it. */
+  /** Whether the generated code is recreated, as an honest change has it. */
   generates: boolean;
 }
 

@@ -76,7 +76,7 @@ const ledgers = [
     rewound: [null, "entry 9 was reported with another hash before"],
   },
   {
-    name: "began anew, and is told once for all that it grows later",
+    name: "started over, and is reported once for all that it grows later",
     heads: [head(9, "b"), head(0, "0"), head(1, "c"), head(2, "d")],
     rewound: [null, "entry 9 was reported before entry 0", null, null],
   },

@@ -1,6 +1,6 @@
 /**
  * Upload against a model of ten lines, over random interleavings of two agents, two epochs each, repeated and forked
- * batches, records that come again in another batch, crashes in the middle and a store that is opened anew.
+ * batches, records that come again in another batch, crashes in the middle and a store that is opened again.
  */
 import { defaultQuotas } from "../../platform/agents/quota.ts";
 import assert from "node:assert/strict";

@@ -152,7 +152,7 @@ peerTest("scan reads the counters of makers and badges over the wire", ["snmpsim
     text: recordingOf(machine),
   }));
   await using _ = await startSnmpsim(served, port);
-  // SNMPv1 takes a request for each object that is asked in vain, and snmpsim is slow: two of them are enough.
+  // SNMPv1 takes a request for each object that is asked without an answer, and snmpsim is slow: two of them are enough.
   for (const [version, chosen] of [["2c", machines], ["1", machines.slice(2, 4)]] as const) {
     await t.step(`SNMPv${version}`, async () => {
       const host = testHost();

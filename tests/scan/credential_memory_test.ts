@@ -122,7 +122,7 @@ peerTest("a credential that fails is forgotten, and the one that works then is r
 });
 
 peerTest(
-  "where no credential shows all, the others are left alone for as long as they were in vain",
+  "where no credential shows all, the others are left alone for as long as they failed",
   peers,
   async () => {
     await using agent = await startSnmpdPrinter(["rocommunity limited default -V limited"]);

@@ -8,11 +8,11 @@ export type Cell = string | number | null;
 
 export interface Column {
   heading: string;
-  /** The cell may be cut to so many characters where the line has no room. */
+  /** The cell may be cut to so many characters where the line is too short. */
   shrink?: number;
-  /** Left out where the line has no room. */
+  /** Left out where the line is too short. */
   optional?: true;
-  /** A sentence about the row: below it where the line has no room. */
+  /** A sentence about the row: below it where the line is too short. */
   note?: true;
 }
 
@@ -23,7 +23,7 @@ export interface Screen {
   wide: boolean;
 }
 
-/** Whether times are told as they are, and not as the short time ago that people read on a terminal. */
+/** Whether times are shown as they are, and not as the short time ago that people read on a terminal. */
 export function hasRoom({ width, wide }: Screen): boolean {
   return wide || width === Infinity;
 }
@@ -34,7 +34,7 @@ const mostCell = 60, mostLine = 400;
 
 /**
  * Columns as wide as their widest cell, two spaces between; numbers to the right, null as a dash. On a screen that is too
- * narrow, optional columns are left out and named at the end, long cells are cut, and what still has no room stands below
+ * narrow, optional columns are left out and named at the end, long cells are cut, and what still does not fit is printed below
  * its row.
  */
 export function renderTable(columns: readonly (string | Column)[], rows: Cell[][], screen: Screen): string {

@@ -16,7 +16,7 @@ const rows: Cell[][] = [
 ];
 const screen = (width: number) => ({ width, wide: false });
 
-Deno.test("renderTable() leaves out, cuts and puts below what has no room, and says what it left out", () => {
+Deno.test("renderTable() leaves out, cuts and puts below what does not fit, and says what it left out", () => {
   assert.deepEqual(renderTable(columns, rows, screen(40)).split("\n"), [
     "DEVICE            MODEL            TOTAL",
     "dev-b2ee8dr2hnt4  Color LaserJe…  184033",

@@ -135,7 +135,7 @@ function resultOf({ result }: TaskRow): TaskResult | undefined {
 }
 
 function shownTask(row: TaskRow, { result, now }: { result: TaskResult | undefined; now: number }) {
-  // An agent that is away has not been told.
+  // An agent that is offline has not received it.
   const isOver = (row.state === "waiting" || row.state === "delivered") && row.expires_at <= now;
   return {
     taskId: row.task_id,

@@ -2,7 +2,7 @@
  * Accepts TCP connections before TLS costs anything, and hands those that may stay to the gRPC server.
  *
  * The runtime ends accepting for good, and tells nobody, when accept() fails for want of a descriptor. Therefore whoever
- * listens here dials itself when nothing came for a while, and listens anew when that does not arrive.
+ * listens here dials itself when nothing came for a while, and listens again when that does not arrive.
  */
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
@@ -15,7 +15,7 @@ export interface AcceptOptions {
   gate: ConnectionGate;
   take(socket: Socket): void;
   log(event: string, fields: Record<string, string | number | boolean>): void;
-  /** How long nothing may come until the listener is tried; 10,000 unless told. */
+  /** How long nothing may come until the listener is tried; default: 10,000. */
   tryAfterMs?: number;
 }
 

@@ -22,13 +22,13 @@ export interface ListenOptions {
   /** 0 for any that is free. */
   port: number;
   certificate: CertificateFiles;
-  /** How long a call may take to arrive and be answered; 60,000 unless told. */
+  /** How long a call may take to arrive and be answered; default: 60,000. */
   callTimeoutMs?: number;
-  /** How long a TLS handshake may take; 10,000 unless told. */
+  /** How long a TLS handshake may take; default: 10,000. */
   handshakeTimeoutMs?: number;
-  /** Those of connection_gate.ts unless told, and fewer where the process may not hold so many descriptors. */
+  /** Default: those of connection_gate.ts, and fewer where the process may not hold so many descriptors. */
   connections?: Partial<GateLimits>;
-  /** How long nothing may come until the listener is tried; 10,000 unless told. */
+  /** How long nothing may come until the listener is tried; default: 10,000. */
   tryListenerAfterMs?: number;
 }
 
@@ -37,7 +37,7 @@ export interface ServeOptions extends Omit<ListenOptions, "certificate"> {
   names: string[];
   /** A certificate of the operator's own. */
   certificate?: CertificateFiles;
-  /** How often the store's write-ahead log is looked at; 30,000 unless told. */
+  /** How often the store's write-ahead log is looked at; default: 30,000. */
   journalLookMs?: number;
 }
 

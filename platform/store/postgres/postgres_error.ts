@@ -3,7 +3,7 @@ import { ConfigError, messageOf, UnavailableError } from "../../../common/core/e
 
 /* By SQLSTATE, or the beginning of one (PostgreSQL's manual, appendix A). */
 const passing: [codes: RegExp, hint: string][] = [
-  [/^53100/, "make room on the database's disk"],
+  [/^53100/, "free space on the database's disk"],
   [/^53300/, "too many programs are connected: raise max_connections, or run fewer"],
   [/^(53|58)/, "see the log of the database's server"],
   [/^(08|57P0[1235])/, "the database's server restarts or is away; see its log"],

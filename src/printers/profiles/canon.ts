@@ -9,7 +9,7 @@ const named = "1.3.6.1.4.1.1602.1.11.2.1.1";
  * Counters by Canon's counter code: glpi-agent Canon.pm, zabbix community-templates Printers/Canon, librenms issue 6990, and
  * the codes with their names in script id 35767688656. Those named "2" count large pages twice. Single colour is colour.
  * There are hundreds of codes, and a machine shows a few that its dealer chose: many speak SNMPv1 only, which takes a
- * request for each that is asked in vain.
+ * request for each that is asked without an answer.
  */
 export const canonCodes: readonly { meter: string; codes: number[]; needs?: "all" | "any"; fallback?: true }[] = [
   { meter: "total", codes: [101] },

@@ -245,7 +245,7 @@ export interface AgentStatus {
     | Date
     | undefined;
   /**
-   * Of the agent's egress ledger when this was made. The platform keeps the heads that it was told: one that is lower than
+   * Of the agent's egress ledger when this was made. The platform keeps the heads that were reported: one that is lower than
    * an earlier one, or has another hash, shows a ledger whose end was cut off or rewritten.
    */
   ledgerHead: LedgerHead | undefined;
@@ -254,7 +254,7 @@ export interface AgentStatus {
 /** The last entry of the egress ledger: the local, hash-chained record of everything that the agent sent and received. */
 export interface LedgerHead {
   /**
-   * Number of the last entry; 0 when the ledger is empty. A ledger that was set aside as damaged begins anew at 1.
+   * Number of the last entry; 0 when the ledger is empty. A ledger that was quarantined as damaged starts over at 1.
    * At most 2^53 - 1.
    */
   number: bigint;

@@ -284,7 +284,7 @@ export interface Record {
   correctedAt:
     | Date
     | undefined;
-  /** The agent never reached the platform before its machine was started anew, so that `corrected_at` is its best guess. */
+  /** The agent never reached the platform before its machine was restarted, so that `corrected_at` is its best guess. */
   correctedByGuess: boolean;
 }
 
@@ -325,7 +325,7 @@ export interface UploadResponse {
   highestContiguousSequence: bigint;
   /**
    * That of the batch, when it was rejected, and the latest rejections of this epoch: at most 100, and fewer where they
-   * are longer than 1 MiB together. The agent sets aside what it still holds of them.
+   * are longer than 1 MiB together. The agent quarantines what it still has of them.
    */
   rejections: Rejection[];
   serverTime: Date | undefined;
