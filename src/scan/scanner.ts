@@ -90,7 +90,7 @@ function createState(config: ScannerConfig, { hub, gate, clock, post }: ScannerP
     post,
     plan: createProbePlan(config),
     pace: createScanPace(config, clock, stopping.signal),
-    throttle: createSendThrottle(clock, () => ({ sent: hub.counters.sent, answered: reports.counters.answered })),
+    throttle: createSendThrottle(clock, () => reports.counters.answered),
     reports,
     late: createLateAnswers({ clock, size: config.space.size, timeoutMs }),
     limiter: createReadLimiter({

@@ -259,8 +259,7 @@ async function sendWave(sweep: Sweep, round: number, wave: number): Promise<bool
       if (isFirst) sweep.begun++;
       continue;
     }
-    const throttled = options.throttle();
-    if (throttled !== undefined) {
+    for (let throttled = options.throttle(); throttled !== undefined; throttled = options.throttle()) {
       await sendBurst(sweep);
       await throttled;
     }
