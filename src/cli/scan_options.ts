@@ -56,7 +56,7 @@ export function addScanOptions(command: Command): Command {
     .option("--rate <packets>", "packets per second of the whole scan, 0 for no limit", integer(0, 10_000_000), 2000)
     .addOption(readOptions.timeout())
     .addOption(readOptions.retries())
-    .option("--workers <count>", "scanner threads (default: one per processor, at most 4)", integer(1, 64))
+    .option("--workers <count>", "scanner threads (default: by size and rate of the scan)", integer(1, 64))
     .addOption(
       new Option("--deadline <time>", "longest time for one device, such as 90s or 5m; a bare number is seconds")
         .argParser(duration({ min: "1s", max: "1h", bareUnit: "s" })).default(60_000, "60s"),

@@ -43,7 +43,6 @@ export function requestOf(space: AddressSpace, settings: AskSettings, host: Pick
     ratePerSecond: rate,
     limits: { timeoutMs: timeout, retries, deviceDeadlineMs: deadline, workers },
     processors: host.processors,
-    addressesPerWorker: 64,
   });
 }
 

@@ -105,7 +105,6 @@ export async function readSingleDevice(
       ratePerSecond,
       limits: { timeoutMs: options.timeout, retries: options.retries, deviceDeadlineMs: deadlineMs, workers: 1 },
       processors: 1,
-      addressesPerWorker: 1,
     }, { capture });
     const result = await superviseScan(asked, {
       createWorker: host.createWorker,

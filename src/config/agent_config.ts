@@ -89,7 +89,7 @@ export interface ScheduleConfig {
 export interface LimitsConfig {
   /** SNMP packets per second of a site that sets none itself; 0 is unlimited. */
   readonly ratePerSecond: number;
-  /** Scanner threads; null: one a processor, at most 4. */
+  /** Scanner threads; null: as many as a scan is worth, at most one per processor and 4. */
   readonly workers: number | null;
   /** How long one SNMP request waits. */
   readonly timeoutMs: number;

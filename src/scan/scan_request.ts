@@ -11,8 +11,6 @@ export interface ScanPlan {
   /** Of the configuration, or of the command line; `workers` is null where the size of the scan decides. */
   limits: { timeoutMs: number; retries: number; deviceDeadlineMs: number; workers: number | null };
   processors: number;
-  /** Addresses that are worth a thread of their own. */
-  addressesPerWorker: number;
 }
 
 /** What only some scans have; the others are complete reads in a random order, at any time. */
@@ -23,18 +21,22 @@ export type ScanExtras = Partial<
   >
 >;
 
-/** Devices that one worker reads at the same time, with one outstanding request each. */
-const maxReading = 48;
+/** Devices that are read at the same time, with one outstanding request each: of one worker, and of a small scan. */
+const maxReading = 48, readingAtOnce = 96;
 /** Where reads are spread over time few are under way at once, so that none takes long. */
 const leastReading = 4;
 /** Requests per second of a device that takes turns with others. */
 const requestsPerSecond = 4;
 const maxWorkers = 4;
+/**
+ * What is worth a further thread, which takes a tenth of a second of processor time to start and some 60 MB: each of them
+ * could send and receive several times as much.
+ */
+const addressesPerWorker = 2048, packetsPerWorker = 5000;
 
 export function scanRequest(order: ScanPlan, choices: ScanExtras = {}): ScanRequest {
-  const { space, credentials, ratePerSecond, limits, processors, addressesPerWorker } = order;
-  const bySize = Math.min(maxWorkers, processors, Math.ceil(space.size / addressesPerWorker));
-  const workers = limits.workers ?? Math.max(1, bySize);
+  const { space, credentials, ratePerSecond, limits } = order;
+  const workers = limits.workers ?? workersFor(order);
   const { reads } = choices;
   return {
     space,
@@ -45,13 +47,18 @@ export function scanRequest(order: ScanPlan, choices: ScanExtras = {}): ScanRequ
     workers,
     deviceDeadlineMs: limits.deviceDeadlineMs,
     maxReading: reads === undefined
-      ? maxReading
+      ? Math.max(maxReading, Math.ceil(readingAtOnce / workers))
       : Math.min(maxReading, Math.max(leastReading, Math.floor(reads.perSecond / workers / requestsPerSecond))),
     seed: randomSeed(),
     scope: "full",
     capture: null,
     ...choices,
   };
+}
+
+function workersFor({ space, ratePerSecond, processors }: ScanPlan): number {
+  const byRate = ratePerSecond === 0 ? maxWorkers : Math.ceil(ratePerSecond / packetsPerWorker);
+  return Math.max(1, Math.min(maxWorkers, processors, byRate, Math.ceil(space.size / addressesPerWorker)));
 }
 
 /** Seed of the order in which addresses are visited. */

@@ -127,7 +127,6 @@ async function scanSpace(space: AddressSpace, options: ScanSiteOptions, parts: S
     ratePerSecond,
     limits,
     processors: parts.processors,
-    addressesPerWorker: 256,
   }, {
     remembered: options.remembered,
     reads: perSecond === 0 ? undefined : { perSecond, burst: readBurst },
