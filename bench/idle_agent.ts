@@ -7,7 +7,7 @@
  */
 import { cpuUsage } from "node:process";
 import { runCli } from "../src/cli/run_cli.ts";
-import { denoHost } from "../src/compose.ts";
+import { denoHost } from "../src/host/deno_host.ts";
 import { SteppedClock } from "../tests/fixtures/stepped_clock.ts";
 import { usageOf } from "./measure.ts";
 

@@ -1,7 +1,7 @@
 /** `deno task demo`: a simulated fleet, a scan of it, and then a platform and an agent that reports to it, on loopback. */
 import { parseArgs } from "node:util";
 import { screenOptions } from "../src/cli/screen.ts";
-import { denoHost } from "../src/compose.ts";
+import { denoHost } from "../src/host/deno_host.ts";
 import { exitCodeFor, messageOf, UsageError } from "../common/core/errors.ts";
 import { demoScreen } from "./demo_screen.ts";
 import { tellDemo } from "./demo_story.ts";

@@ -1,2 +1,437 @@
-/** The one place where the program is joined to the machine: clock, disk, sockets, threads. */
-export { denoHost } from "./host/deno_host.ts";
+/**
+ * Where the parts of the agent are joined, from the bottom up: what it keeps, the link to the platform, scans, tasks. What is
+ * opened first is closed last, so that scans stop before the uplink does, and the spool closes last. Being offline is
+ * normal: everything starts at once and keeps trying in the background.
+ */
+import { keepSigningKey, markRevoked, readAgentIdentity } from "./activation/agent_identity.ts";
+import { machineFingerprint } from "./activation/machine_identity.ts";
+import type { StateStoreOptions } from "./activation/state_store.ts";
+import type { ColorChoice } from "../common/core/color.ts";
+import { messageOf, type NotPermittedError, UnavailableError } from "../common/core/errors.ts";
+import { createWake } from "../common/core/wake.ts";
+import { DamagedDatabaseError, tryStore } from "../common/host/sqlite.ts";
+import { maskAddresses } from "../common/reading/mask_addresses.ts";
+import type { AgentConfig } from "./config/agent_config.ts";
+import { readAgentConfig } from "./config/read_config.ts";
+import { watchConfig } from "./config/watch_config.ts";
+import { createGrpcAgentApi } from "./link/grpc_agent_api.ts";
+import { identityFiles } from "./link/identity_files.ts";
+import { ledgeredApi } from "./link/ledgered_api.ts";
+import { startPoller } from "./link/poller.ts";
+import { startRenewal } from "./link/renewal.ts";
+import { recordOfTaskResult } from "./link/spool_reading.ts";
+import { startUplink } from "./link/uplink.ts";
+import { openLog } from "./log/open_log.ts";
+import { createAccessMemory } from "./service/access_memory.ts";
+import { maybeRuntimeFault } from "./service/affected_runtime.ts";
+import type { AgentMachine, CommonMachine } from "./service/agent_machine.ts";
+import { describeAgent } from "./service/agent_status.ts";
+import { openAgentFaults } from "./service/fault_list.ts";
+import { needsRestart, openLiveConfig } from "./service/live_config.ts";
+import { openDatabases } from "./service/open_databases.ts";
+import { openPlatformTime } from "./service/platform_time.ts";
+import { createReadingIntake } from "./service/reading_intake.ts";
+import { createReports } from "./service/reports.ts";
+import { openSchedule } from "./service/schedule.ts";
+import { startScheduler } from "./service/scheduler.ts";
+import { damageError } from "./service/quarantine_database.ts";
+import { openSiteMarks } from "./service/site_marks.ts";
+import { createSiteScans } from "./service/site_scans.ts";
+import { takeStateLock } from "./service/state_lock.ts";
+import { statusFileName } from "./service/status_file.ts";
+import { startStatusWriter } from "./service/status_writer.ts";
+import { startUpkeep } from "./service/upkeep.ts";
+import { openTaskMemory } from "./store/task_memory.ts";
+import { createHostNames } from "./targets/host_names.ts";
+import { createTaskHandler } from "./tasks/task_handler.ts";
+import { startTaskRunner } from "./tasks/task_runner.ts";
+
+export interface AgentParts {
+  /** The machine's own file. */
+  config: AgentConfig;
+  store: StateStoreOptions;
+  machine: CommonMachine & AgentMachine;
+  version: string;
+  /** What the command line says over the file. */
+  log?: Partial<Pick<AgentConfig["log"], "format" | "level">> & { color?: ColorChoice };
+  random?: () => number;
+  /** Default: gRPC. */
+  connect?: typeof createGrpcAgentApi;
+}
+
+/** Why an agent ended that nobody asked to. */
+export type AgentEnd =
+  /** Only a new activation code helps. */
+  | { kind: "revoked"; error: NotPermittedError }
+  /** A defect of ours. */
+  | { kind: "failed"; error: unknown }
+  /** The file has changed in what is opened once: to be disposed of and started again with this. */
+  | { kind: "restart"; config: AgentConfig };
+
+export interface Agent extends AsyncDisposable {
+  /** Never rejects; pending while all is well. */
+  readonly ended: Promise<AgentEnd>;
+}
+
+/** What every step works with. */
+interface Run extends AgentParts {
+  runId: string;
+  startedAt: Date;
+  /** Closes what was put into it, the last one first. */
+  built: AsyncDisposableStack;
+  end(end: AgentEnd): void;
+  /** A defect of ours or a damaged database: the agent must begin anew. */
+  fail(error: unknown): void;
+}
+
+/** Throws `NotPermittedError` for a second agent on one state directory, and for one that is not activated. */
+export async function startAgent(parts: AgentParts): Promise<Agent> {
+  const { promise: ended, resolve: end } = Promise.withResolvers<AgentEnd>();
+  await using built = new AsyncDisposableStack();
+  const run: Run = {
+    ...parts,
+    runId: crypto.randomUUID(),
+    startedAt: parts.machine.clock.now(),
+    built,
+    end,
+    fail: (error) => end({ kind: "failed", error: error instanceof DamagedDatabaseError ? damageError(error) : error }),
+  };
+  const stores = await openStores(run);
+  const link = openLink(run, stores);
+  const scans = openScans(run, stores, link);
+  openTasks(run, { ...stores, ...link, ...scans });
+  watchOwnFile(run, stores);
+
+  const { log, state: { agentId, customer, site } } = stores;
+  log.info("agentStarted", { version: parts.version, agentId, customer, site, runId: run.runId });
+  built.defer(() => void log.info("agentStopped", { runId: run.runId }));
+  const stack = built.move();
+  return { ended, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+type Stores = Awaited<ReturnType<typeof openStores>>;
+
+/** What the agent keeps, and what it knows by that: who it is, its configuration, the time, what is due. */
+async function openStores({ config: local, store, machine, log: wanted, random, built, fail }: Run) {
+  const { clock } = machine;
+  const { stateDirectory } = local;
+  built.use(await takeStateLock(store.disk, { stateDirectory, clock }));
+  const { state, identity } = await readAgentIdentity(store);
+  const { logger: log, setLevel } = built.use(openLog({ ...local.log, ...wanted }, {
+    ...machine,
+    disk: machine.logDisk,
+    color: wanted?.color,
+  }));
+  /** The loops that these wake begin further down. */
+  const statusChanges = createWake(clock), polls = createWake(clock);
+  const faults = openAgentFaults({ clock, log, changed: statusChanges.wake });
+  const runtimeFault = maybeRuntimeFault(machine.facts.runtimeVersion);
+  if (runtimeFault !== undefined) {
+    faults.add(runtimeFault.code, runtimeFault.message);
+    log.warn(runtimeFault.event, { message: runtimeFault.message });
+  }
+  const databases = built.use(openDatabases({
+    stateDirectory,
+    customer: state.customer ?? "",
+    agentId: state.agentId,
+    clock,
+    files: machine.spoolFiles,
+    spoolLimits: local.limits.spool,
+    faults,
+    log,
+  }));
+  const { ledger, inventory, truncateJournals } = databases;
+  const since = identity.facts.notBefore;
+  const time = built.use(openPlatformTime({ clock, uptimeMs: machine.uptimeMs, inventory, since, polls, log }));
+  const live = await openLiveConfig({ ...machine, local });
+  if (live.refusals().length > 0) log.warn("configRefused", { refusals: live.refusals() });
+  built.use(live.onChange(({ config, refusals, from }) => {
+    setLevel(wanted?.level ?? config.log.level);
+    log.info("configApplied", { from, refusals });
+    faults.keepSites("scan-failed", config.sites.map(({ name }) => name));
+    statusChanges.wake();
+  }));
+  const marks = openSiteMarks(inventory);
+  const due = { clock: time.clock, config: live.current, inventory, marks };
+  const schedule = openSchedule({ ...due, ...(random === undefined ? {} : { random }) });
+  built.use(startUpkeep({ clock: time.clock, ledger, inventory, truncateJournals, onDefect: fail }));
+  /** What may leave of a text. */
+  const cleanText = (text: string) => maskAddresses(text, live.current().policy.mask);
+  return { ...databases, state, identity, log, faults, statusChanges, polls, time, live, marks, schedule, cleanText };
+}
+
+type Link = ReturnType<typeof openLink>;
+
+/** The platform: calls that the ledger notes, what is told about them, uploads, and the renewal of the certificate. */
+function openLink(run: Run, stores: Stores) {
+  const { config, store, machine, runId, built, end, fail } = run;
+  const { state, identity, ledger, log, faults, statusChanges, time } = stores;
+  const { clock } = machine;
+  let isRevoked = false;
+  const reports = createReports({
+    log,
+    faults,
+    clock,
+    changed: statusChanges.wake,
+    onDefect: fail,
+    onRevoked(error) {
+      if (isRevoked) return;
+      isRevoked = true;
+      log.error("agentRevoked", { message: error.message });
+      try {
+        markRevoked(store);
+      } catch (reason) {
+        log.error("stateUnsaved", { reason: messageOf(reason) });
+      }
+      end({ kind: "revoked", error });
+    },
+  });
+  const grpc = built.use((run.connect ?? createGrpcAgentApi)({
+    endpoints: config.platform.endpoints,
+    trust: config.platform,
+    proxy: config.proxy,
+    clock,
+  }));
+  /** Renewals replace both. */
+  const keys = { certificateNotAfter: identity.facts.notAfter, signingKey: state.signingKey };
+  grpc.useCertificate({ ...identity, notAfter: keys.certificateNotAfter });
+  const api = ledgeredApi(grpc, {
+    ledger,
+    clock: time.clock,
+    machineClock: clock,
+    onLost(error) {
+      faults.add("ledger-incomplete", messageOf(error));
+      log.error("ledgerEntryLost", { reason: messageOf(error) });
+      if (error instanceof DamagedDatabaseError) fail(error);
+    },
+    onKept: () => faults.clear("ledger-incomplete"),
+  });
+  const status = openStatus(run, stores, { reports, endpoint: () => grpc.lastEndpoint, keys });
+  const uplink = built.use(startUplink({
+    spool: stores.spool,
+    api,
+    clock,
+    installationId: state.installationId,
+    runId,
+    report: reports.uplink,
+    time,
+  }));
+  // What the last run has left.
+  uplink.flush();
+  built.use(startRenewal(identity, {
+    files: identityFiles(store.disk, config.stateDirectory),
+    api,
+    clock: time.clock,
+    timeKnown: time.known,
+    installationId: state.installationId,
+    onRenewed(renewed, signingKey) {
+      keys.certificateNotAfter = renewed.facts.notAfter;
+      grpc.useCertificate({ ...renewed, notAfter: keys.certificateNotAfter });
+      if (signingKey === null) return;
+      keys.signingKey = signingKey;
+      keepSigningKey(store, signingKey);
+    },
+    report: reports.renewal,
+  }));
+  return { api, keys, reports, status, uplink };
+}
+
+/** How the agent shows itself: in `status.json`, and to the platform with each poll. */
+function openStatus(
+  run: Run,
+  stores: Stores,
+  link: {
+    reports: Pick<Link["reports"], "contact">;
+    endpoint(): string | undefined;
+    keys: { certificateNotAfter: Date };
+  },
+) {
+  const { config, store, machine, built } = run;
+  const status = describeAgent({
+    ...run,
+    ...stores,
+    clock: machine.clock,
+    contact: link.reports.contact,
+    facts: machine.facts,
+    fingerprint: machineFingerprint(store.machineIdentity),
+    residentBytes: machine.residentBytes,
+    endpoint: link.endpoint,
+    certificateNotAfter: () => link.keys.certificateNotAfter,
+  });
+  built.use(startStatusWriter({
+    path: `${config.stateDirectory}/${statusFileName}`,
+    machine,
+    log: stores.log,
+    clock: machine.clock,
+    wake: stores.statusChanges,
+    describe: (phase) => status.forFile(phase),
+  }));
+  return status;
+}
+
+/** What the printers say: looked for and read on schedule, recognised, and put into the spool. */
+function openScans({ machine, built, fail }: Run, stores: Stores, { reports, uplink }: Link) {
+  const { inventory, spool, log, faults, time, live, marks, schedule } = stores;
+  const { clock } = machine;
+  const { resolve } = createHostNames({
+    lookUp: machine.lookUp,
+    clock,
+    known: marks.addresses,
+    // So that no name server takes the agent for a flood.
+    pace: { perSecond: 20, sleep: (ms) => clock.sleep(ms) },
+  });
+  const intake = createReadingIntake({
+    inventory,
+    spool,
+    clock,
+    time,
+    mask: () => live.current().policy.mask,
+    onHeard: schedule.heard,
+    onMerged: schedule.forget,
+    onSpooled(records) {
+      faults.clear("readings-lost");
+      if (log.isEnabled("debug")) log.debug("recordsSpooled", { ids: records.map(({ id }) => id) });
+    },
+    onLost(error, records) {
+      faults.add("readings-lost", error.message);
+      log.error("readingsLost", { records, reason: error.message });
+      if (error instanceof DamagedDatabaseError) fail(error);
+    },
+  });
+  intake.tellMerges();
+  const scans = createSiteScans({
+    machine: { ...machine, resolve, clock: time.clock },
+    machineClock: clock,
+    config: live.current,
+    intake,
+    access: createAccessMemory(time.clock, inventory.devices()),
+    log,
+    devices: (site) => inventory.devices().filter((device) => device.site === site).length,
+    faults,
+    onPassed: uplink.flush,
+  });
+  const scheduler = built.use(startScheduler({
+    clock: time.clock,
+    config: live.current,
+    schedule,
+    marks,
+    inventory,
+    scan: scans.scan,
+    onOffline: (device) => intake.notePresence(device, "offline"),
+    report: reports.schedule,
+    onDefect: fail,
+  }));
+  built.use(live.onChange(() => {
+    scans.configChanged();
+    scheduler.configChanged();
+  }));
+  return { resolve, scans };
+}
+
+/** What the platform asks for: polls bring it, the runner has it done, and polls tell what became of it. */
+function openTasks({ machine, built }: Run, parts: Stores & Link & ReturnType<typeof openScans>) {
+  const { state, inventory, spool, live, time, polls, cleanText, keys, api, reports, status, uplink, scans } = parts;
+  const { clock } = time;
+  const config = live.current;
+  const memory = openTaskMemory(parts.tasks);
+  tryStore(() => memory.recover(clock.now()));
+  const handler = createTaskHandler({
+    policy: () => config().policy,
+    scan: {
+      config,
+      clock,
+      places: (site) => inventory.devices().filter((each) => each.site === site).flatMap(({ place }) => place ?? []),
+      async scan(task) {
+        const site = task.site.name;
+        try {
+          const outcome = await scans.scan({ ...task, kind: "task", scope: "full" });
+          reports.schedule({ event: "readEnded", site });
+          return outcome;
+        } catch (error) {
+          // What keeps a scan of the platform from being done does the same to those of the schedule.
+          if (error instanceof UnavailableError) reports.schedule({ event: "scanFailed", site, error });
+          throw error;
+        }
+      },
+    },
+    ping: { config, clock, resolve: parts.resolve, ping: machine.ping, cleanText },
+    diagnostics: {
+      config,
+      clock,
+      status: () => status.forFile("running"),
+      readTextFile: machine.readTextFile,
+      cleanText,
+    },
+    setConfig: live,
+  });
+  const runner = built.use(startTaskRunner({
+    memory,
+    clock,
+    agentId: state.agentId,
+    signingKeys: () => keys.signingKey === null ? [] : [keys.signingKey],
+    handler,
+    spoolResult(result) {
+      spool.append([recordOfTaskResult(result, { observedAt: machine.clock.now(), mark: time.mark() })]);
+      uplink.flush();
+    },
+    report: reports.task,
+    cleanText,
+    onResult: polls.wake,
+  }));
+  built.use(startPoller({
+    api,
+    clock,
+    wake: polls,
+    beginMeasure: time.beginMeasure,
+    intervalMs: () => config().poll.intervalMs,
+    status: status.forPoll,
+    config: live,
+    // What could not be noted is told again.
+    results: { ...memory, acknowledge: (ids) => void tryStore(() => memory.acknowledge(ids)) },
+    onTasks: runner.take,
+    report(event) {
+      reports.poll(event);
+      time.polled(event);
+      // What waited for the platform's time can go now.
+      uplink.wake();
+    },
+  }));
+  let { intervalMs } = config().poll;
+  built.use(live.onChange(({ config: { poll } }) => {
+    if (poll.intervalMs !== intervalMs) polls.wake();
+    intervalMs = poll.intervalMs;
+  }));
+}
+
+/** The machine's own file, which its administrator may change at any time. */
+function watchOwnFile({ config: initial, machine, built, end }: Run, { log, faults, live }: Stores): void {
+  const { file, stateDirectory } = initial;
+  built.use(watchConfig({
+    path: file,
+    initial,
+    read: (path) => readAgentConfig(path, machine),
+    clock: machine.clock,
+    watch(path, callback) {
+      try {
+        return machine.watchFile(path, callback);
+      } catch (error) {
+        // Too many watches on this machine; SIGHUP still works.
+        log.warn("configUnwatched", { reason: messageOf(error) });
+        return () => {};
+      }
+    },
+    signals: machine.onHangUp,
+    onChange({ config, changes }) {
+      log.info("configChanged", { changes });
+      faults.clear("config-broken");
+      if (needsRestart(changes)) return end({ kind: "restart", config });
+      if (changes.includes("stateDirectory")) log.warn("changeIgnored", { change: "stateDirectory", until: "restart" });
+      live.setLocal({ ...config, stateDirectory });
+    },
+    onRecovered: () => faults.clear("config-broken"),
+    onProblem(error) {
+      faults.add("config-broken", messageOf(error));
+      log.error("configRefused", { reason: messageOf(error) });
+    },
+  }));
+}

@@ -1,7 +1,7 @@
 /** `deno task man`: dist/man/opendca.1 and a page for each command. */
 import { version } from "../src/cli/version.ts";
 import { allCommands } from "../src/cli/run_cli.ts";
-import { denoHost } from "../src/compose.ts";
+import { denoHost } from "../src/host/deno_host.ts";
 import { manualPages } from "./manual_pages.ts";
 
 const folder = new URL("../dist/man/", import.meta.url);

@@ -6,7 +6,7 @@
 import { denoPlatformHost } from "../../platform/compose.ts";
 import { runPlatform } from "../../platform/edge/cli/run_platform.ts";
 import { runCli } from "../../src/cli/run_cli.ts";
-import { denoHost } from "../../src/compose.ts";
+import { denoHost } from "../../src/host/deno_host.ts";
 
 async function untilInputEnds(): Promise<void> {
   const buffer = new Uint8Array(64);

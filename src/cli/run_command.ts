@@ -1,7 +1,7 @@
 /** `opendca run`: the agent as a service, until it is asked to stop. */
 import { type Command, Option } from "commander";
 import { activationStore } from "../activation/store_options.ts";
-import type { AgentEnd } from "../service/start_agent.ts";
+import type { AgentEnd } from "../compose.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
 import { configPath, readAgentConfig } from "../config/read_config.ts";
 import type { Host } from "./host.ts";
@@ -64,7 +64,7 @@ async function runOnce(
 ): Promise<RunEnd> {
   host.requireDescriptors?.();
   // gRPC and certificates are loaded only where they are used, so that `scan` starts at once.
-  const { startAgent } = await import("../service/start_agent.ts");
+  const { startAgent } = await import("../compose.ts");
   await using agent = await startAgent({
     config,
     store: activationStore(config.stateDirectory, host.env),

@@ -1,4 +1,5 @@
 /** The effective configuration for people and programs; secrets are redacted where the settings are made. */
+import { createHash } from "node:crypto";
 import { stringify } from "yaml";
 import { visibleJson } from "../../common/core/visible_json.ts";
 import type { AgentConfig, Setting, SettingSource } from "./agent_config.ts";
@@ -48,7 +49,6 @@ export function effectiveConfigYaml(config: AgentConfig): string {
 }
 
 /** Hexadecimal SHA-256 of `effectiveConfigYaml`. */
-export async function effectiveConfigHash(config: AgentConfig): Promise<string> {
-  const bytes = new TextEncoder().encode(effectiveConfigYaml(config));
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+export function effectiveConfigHash(config: AgentConfig): string {
+  return createHash("sha256").update(effectiveConfigYaml(config)).digest("hex");
 }

@@ -42,7 +42,7 @@ export interface PollerOptions {
 export interface PollConfig {
   /** Of the document that is held; empty when there is none. */
   hash(): string;
-  effectiveHash(): Promise<string> | string;
+  effectiveHash(): string;
   /** YAML with secrets redacted, sent when the platform asks for it. */
   effectiveYaml(): string;
   /** What the policy refused of the document that is held. */
@@ -62,11 +62,11 @@ export function startPoller(options: PollerOptions): AsyncDisposable {
   const stop = new AbortController();
   let sendEffective = false;
 
-  async function request(): Promise<PollRequest> {
+  function request(): PollRequest {
     return {
       status: options.status(),
       configHash: config.hash(),
-      effectiveConfigHash: await config.effectiveHash(),
+      effectiveConfigHash: config.effectiveHash(),
       effectiveConfig: sendEffective ? config.effectiveYaml() : undefined,
       taskResults: options.results.owed(),
       configRefusals: [...config.refusals()],
@@ -75,7 +75,7 @@ export function startPoller(options: PollerOptions): AsyncDisposable {
 
   /** Returns how long to wait. */
   async function pollOnce(signal: AbortSignal): Promise<number> {
-    const asked = await request();
+    const asked = request();
     const measure = options.beginMeasure();
     const answer = await api.poll(asked, signal);
     const serverTime = maybeTime(answer.serverTime);
@@ -133,7 +133,8 @@ export function startPoller(options: PollerOptions): AsyncDisposable {
     if (ms > least && !signal.aborted) await wake.wait(ms - least, signal);
   }
 
-  const running = run(stop.signal);
+  // Whoever starts it comes to its own end before the first poll.
+  const running = Promise.resolve().then(() => run(stop.signal));
   return {
     async [Symbol.asyncDispose]() {
       stop.abort(new Error("The poller was stopped"));

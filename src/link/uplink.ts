@@ -49,6 +49,8 @@ export interface UplinkOptions {
 export interface Uplink extends AsyncDisposable {
   /** Looks at the spool now instead of in a few seconds. */
   wake(): void;
+  /** Sends all that waits now, without waiting for more: after a sweep no further records come for long. */
+  flush(): void;
 }
 
 /** When a batch is formed by default: this many records, or bytes of them before compression, or this age. */
@@ -68,6 +70,7 @@ export function startUplink(options: UplinkOptions): Uplink {
   };
   const stop = new AbortController();
   const { wake, wait } = createWake(clock);
+  let isFlushing = false;
   const retry = {
     clock,
     backoffMs: jitteredBackoff({ firstMs: 2000, maxMs: 15 * 60_000, random }),
@@ -91,10 +94,15 @@ export function startUplink(options: UplinkOptions): Uplink {
   }
 
   async function sendNext(_: void, signal: AbortSignal): Promise<"sent" | "idle"> {
+    const mayForm = time?.isKnown() ?? true;
     const batch = spool.nextBatch({
       ...limits,
-      ...(time === undefined ? {} : { mayForm: time.isKnown(), correct: time.correct }),
+      ...(isFlushing ? { maxAgeMs: 0 } : {}),
+      mayForm,
+      correct: time?.correct,
     });
+    // What may not be formed yet is still to be sent at once when it may.
+    isFlushing &&= batch !== undefined || !mayForm;
     if (batch === undefined) return "idle";
     try {
       const { answer, bytes } = await upload(batch, signal);
@@ -175,6 +183,10 @@ export function startUplink(options: UplinkOptions): Uplink {
   });
   return {
     wake,
+    flush() {
+      isFlushing = true;
+      wake();
+    },
     async [Symbol.asyncDispose]() {
       stop.abort(new Error("The uplink was stopped"));
       await running;

@@ -1,4 +1,7 @@
 /** What an administrator should know of, by kind: repetitions are counted, and what works again is taken off. */
+import type { Clock } from "../../common/core/clock.ts";
+import { roundDuration } from "../../common/core/duration.ts";
+import type { Logger } from "../log/logger.ts";
 import { maxFaults } from "../../common/protocol/limits.ts";
 import { type FaultCode, type FaultKindName, faultKindOf } from "./fault_kinds.ts";
 
@@ -38,6 +41,27 @@ export interface FaultListOptions {
 interface KeptFault extends AgentFault {
   firstMs: number;
   lastMs: number;
+}
+
+/** The faults of a running agent; the log tells when one has ended. */
+export function openAgentFaults(
+  { clock, log, changed }: { clock: Clock; log: Pick<Logger, "info">; changed(): void },
+): FaultList {
+  return createFaultList({
+    now: () => clock.now(),
+    monotonicMs: () => clock.monotonicMs(),
+    changed,
+    // The last line about a thing is its present state, whatever the thing is.
+    ended: ({ code, message, firstAt, count }, lastedMs) =>
+      log.info(faultKindOf(code).endEvent ?? "faultEnded", {
+        code,
+        was: message,
+        since: firstAt.toISOString(),
+        lasted: roundDuration(lastedMs),
+        lastedMs: Math.round(lastedMs),
+        count,
+      }),
+  });
 }
 
 export function createFaultList({ now, monotonicMs, changed, ended }: FaultListOptions): FaultList {

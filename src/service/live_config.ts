@@ -20,14 +20,14 @@ export interface LiveConfig extends PollConfig {
   current(): AgentConfig;
   /** The machine's own file has changed. */
   setLocal(config: AgentConfig): void;
+  /** Has `listener` called after each change, until the result is disposed of; who asked first is called first. */
+  onChange(listener: (applied: AppliedConfig & { from: "file" | "platform" }) => void): Disposable;
 }
 
 export interface LiveConfigOptions {
   local: AgentConfig;
   readTextFile(path: string): Promise<string>;
   replaceTextFile(path: string, text: string): Promise<void>;
-  /** Called for each change, not at the start. */
-  onChange(applied: AppliedConfig & { from: "file" | "platform" }): void;
 }
 
 /** A stored part that cannot be read is as none: the platform sends it again. */
@@ -40,6 +40,12 @@ export async function openLiveConfig(options: LiveConfigOptions): Promise<LiveCo
   );
   let applied = lay();
   let applying = Promise.resolve();
+  const listeners = new Set<Parameters<LiveConfig["onChange"]>[0]>();
+
+  function changed(from: "file" | "platform"): void {
+    applied = lay();
+    for (const listener of listeners) listener({ ...applied, from });
+  }
 
   function lay(): AppliedConfig {
     return stored === undefined ? { config: local, refusals: [] } : applyPlatformConfig(local, stored.document);
@@ -49,8 +55,11 @@ export async function openLiveConfig(options: LiveConfigOptions): Promise<LiveCo
     current: () => applied.config,
     setLocal(config) {
       local = config;
-      applied = lay();
-      options.onChange({ ...applied, from: "file" });
+      changed("file");
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return { [Symbol.dispose]: () => void listeners.delete(listener) };
     },
     hash: () => stored?.hash ?? "",
     effectiveHash: () => effectiveConfigHash(applied.config),
@@ -66,8 +75,7 @@ export async function openLiveConfig(options: LiveConfigOptions): Promise<LiveCo
       const taking = applying.then(async () => {
         await options.replaceTextFile(path, renderStoredPlatformConfig(next));
         stored = next;
-        applied = lay();
-        options.onChange({ ...applied, from: "platform" });
+        changed("platform");
       });
       applying = taking.catch(() => {}); // Told to whoever brought it.
       await taking;

@@ -23,7 +23,6 @@ function open(config = local()): Promise<LiveConfig> {
     local: config,
     readTextFile: (path) => files.has(path) ? Promise.resolve(files.get(path)!) : Promise.reject(new Error("none")),
     replaceTextFile: (path, text) => Promise.resolve(void files.set(path, text)),
-    onChange: () => {},
   });
 }
 
@@ -66,13 +65,24 @@ Deno.test("openLiveConfig() writes one document after the other, and goes on aft
       if (text.includes("120")) throw new Error("the disk is full");
       written.push(text);
     },
-    onChange: () => {},
   });
   const [refused, taken] = await Promise.allSettled(
     [120, 180].map((pollIntervalSeconds) => config.apply(documentOf({ pollIntervalSeconds }))),
   );
   assert.deepEqual([refused!.status, taken!.status, written.length], ["rejected", "fulfilled", 1]);
   assert.equal(config.current().poll.intervalMs, 180_000);
+});
+
+Deno.test("openLiveConfig() tells each change to who listens, in their order, and to nobody who has stopped", async () => {
+  files.clear();
+  const config = await open();
+  const told: string[] = [];
+  using _first = config.onChange(({ from, config: { poll } }) => told.push(`first ${from} ${poll.intervalMs}`));
+  const second = config.onChange(({ from, refusals }) => told.push(`second ${from} ${refusals.length}`));
+  await config.apply(documentOf({ pollIntervalSeconds: 120 }));
+  second[Symbol.dispose]();
+  config.setLocal(local("policy: { features: { setConfig: false } }"));
+  assert.deepEqual(told, ["first platform 120000", "second platform 0", "first file 300000"]);
 });
 
 Deno.test("openLiveConfig() starts without a part that is torn", async () => {

@@ -1,7 +1,7 @@
 /** What the parts report, as log lines, faults and the few numbers that the status shows. */
 import type { RenewalEvent } from "../link/renewal.ts";
 import { type Clock, spanOf } from "../../common/core/clock.ts";
-import { adviceOf, messageOf, type NotPermittedError, RejectedError } from "../../common/core/errors.ts";
+import { adviceOf, messageOf, type NotPermittedError } from "../../common/core/errors.ts";
 import { DamagedDatabaseError } from "../../common/host/sqlite.ts";
 import type { Logger } from "../log/logger.ts";
 import type { PollEvent } from "../link/poller.ts";
@@ -27,7 +27,7 @@ export interface ReportParts {
   clock: Pick<Clock, "now">;
   /** Only a new activation ends this. */
   onRevoked(error: NotPermittedError): void;
-  /** A defect of ours or a damaged database: the agent must start over. */
+  /** A defect of ours or a damaged database: the agent must begin anew. */
   onDefect(error: unknown): void;
   /** The status is different. */
   changed(): void;
@@ -35,8 +35,6 @@ export interface ReportParts {
 
 export interface Reports {
   readonly contact: Contact;
-  /** The platform itself has refused the last poll: polls do not report its time, and uploads must not wait for it. */
-  isPollRefused(): boolean;
   poll(event: PollEvent): void;
   uplink(event: UplinkEvent): void;
   task(event: TaskEvent): void;
@@ -57,7 +55,7 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
     clockOffsetMs: null,
     lastUploadAt: null,
   };
-  let refusedConfig = false, refusedPoll = false;
+  let refusedConfig = false;
   let tight: ReadonlyMap<FaultCode, string> = new Map();
 
   /** Told once: it stays as it is until somebody changes hours, rate or intervals. */
@@ -80,7 +78,6 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
 
   return {
     contact,
-    isPollRefused: () => refusedPoll,
     poll(event) {
       contact.lastPollAt = clock.now();
       changed();
@@ -88,10 +85,9 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
         case "pollSucceeded": {
           const { tasks, configChanged, clockOffsetMs, nextMs } = event;
           const isFirst = contact.lastAnswerAt === null;
-          refusedPoll = false;
           Object.assign(contact, { lastAnswerAt: clock.now(), nextPollAt: after(nextMs), clockOffsetMs });
           faults.clear("poll-failed");
-          // A document that is still refused was reported before.
+          // A document that is still refused was told of before this.
           if (!refusedConfig) faults.clear("config-refused");
           refusedConfig = false;
           if (clockOffsetMs !== null && Math.abs(clockOffsetMs) > clockFaultMs) {
@@ -107,8 +103,6 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
         case "pollFailed":
           contact.nextPollAt = after(event.nextMs);
           faults.add("poll-failed", event.error.message);
-          refusedPoll = event.error instanceof RejectedError ||
-            (event.error instanceof TransportError && event.error.fault.name === "platform-failed");
           if (event.error instanceof DamagedDatabaseError) onDefect(event.error);
           return log.warn("pollFailed", { error: event.error, nextMs: event.nextMs });
         case "configRefused":

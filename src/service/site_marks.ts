@@ -1,6 +1,7 @@
-/** What the inventory keeps of the passes over each site, so that a restart goes on where the last run stopped. */
-import { DamagedDatabaseError, StorageError } from "../../common/host/sqlite.ts";
+/** What the inventory keeps of sites and their passes, so that a restart goes on where the last run stopped. */
+import { DamagedDatabaseError, StorageError, tryStore } from "../../common/host/sqlite.ts";
 import type { Inventory } from "../store/inventory.ts";
+import type { HostNamesOptions } from "../targets/host_names.ts";
 import { packetsPerRead, parseMeasure, type SiteMeasure } from "./site_load.ts";
 import { type SweepPosition, tryParsePosition } from "./sweep_position.ts";
 
@@ -14,6 +15,8 @@ export interface SiteMarks {
   /** Null: the sweep is at its end. A position that cannot be written has more asked again. */
   keepPosition(site: string, position: SweepPosition | null): void;
   measure(site: string): SiteMeasure;
+  /** The last known addresses of host names: with no name server, a restart does not lose printers. */
+  readonly addresses: NonNullable<HostNamesOptions["known"]>;
   /** Kept when it tells something else than before, as each read of a device moves it a little; returns whether it does. */
   noteMeasure(site: string, measure: SiteMeasure): boolean;
 }
@@ -33,7 +36,17 @@ export function openSiteMarks(inventory: Pick<Inventory, "mark" | "setMark">): S
     }
   }
 
+  const addressMark = (name: string) => `addressesOf:${name}`;
+  const addressesOf = (name: string) => inventory.mark(addressMark(name))?.split(" ") ?? [];
+
   return {
+    addresses: {
+      get: addressesOf,
+      set(name, addresses) {
+        const text = addresses.join(" ");
+        if (addressesOf(name).join(" ") !== text) tryStore(() => inventory.setMark(addressMark(name), text));
+      },
+    },
     lastSweepMs(site) {
       const at = Date.parse(inventory.mark(sweepMark(site)) ?? "");
       return Number.isFinite(at) ? at : undefined;

@@ -1,20 +1,49 @@
+/**
+ * Keeps `status.json` true, also on a disk that is full, as that is when it is wanted: the file is longer than its text, and
+ * where another cannot be put in its place, it is overwritten where it lies, which takes no room.
+ */
 import type { Clock } from "../../common/core/clock.ts";
+import { messageOf } from "../../common/core/errors.ts";
 import type { Wake } from "../../common/core/wake.ts";
+import type { Logger } from "../log/logger.ts";
+import type { AgentMachine } from "./agent_machine.ts";
+import { heartbeatMs, type StatusFile } from "./status_file.ts";
 
 export interface StatusWriterOptions {
+  path: string;
+  machine: Pick<AgentMachine, "replaceTextFile" | "overwriteTextFile">;
+  log: Pick<Logger, "warn" | "info">;
   clock: Clock;
   /** Something in the status is different: it is written soon, changes close together as one. */
   wake: Wake;
-  /** Writes the status as it is now. */
-  write(phase: "running" | "stopped"): Promise<void>;
-  heartbeatMs: number;
+  /** The status as it is now. */
+  describe(phase: StatusFile["phase"]): StatusFile;
 }
 
 const settleMs = 500;
+const blockBytes = 4096;
+/** The faults that come with a full disk find room in this. */
+const spareBytes = 2048;
 
 /** Writes at once, on changes and as a heartbeat; the last one is written by disposal. */
-export function startStatusWriter({ clock, wake, write, heartbeatMs }: StatusWriterOptions): AsyncDisposable {
+export function startStatusWriter(options: StatusWriterOptions): AsyncDisposable {
+  const { path, machine, log, clock, wake, describe } = options;
   const stop = new AbortController();
+  let isFailing = false;
+
+  /** Never rejects, and logs when it begins to fail and when that ends. */
+  async function write(phase: StatusFile["phase"]): Promise<void> {
+    try {
+      const text = JSON.stringify(describe(phase), null, 2);
+      await machine.replaceTextFile(path, padded(text))
+        .catch((error) => machine.overwriteTextFile(path, text).catch(() => Promise.reject(error)));
+      if (isFailing) log.info("statusSaved", {});
+      isFailing = false;
+    } catch (error) {
+      if (!isFailing) log.warn("statusUnsaved", { reason: messageOf(error) });
+      isFailing = true;
+    }
+  }
 
   async function run(): Promise<void> {
     while (!stop.signal.aborted) {
@@ -33,4 +62,10 @@ export function startStatusWriter({ clock, wake, write, heartbeatMs }: StatusWri
       await write("stopped");
     },
   };
+}
+
+/** With blanks at its end, which are nothing to JSON. */
+function padded(text: string): string {
+  const bytes = new TextEncoder().encode(text).length + 1;
+  return text + " ".repeat(Math.ceil((bytes + spareBytes) / blockBytes) * blockBytes - bytes) + "\n";
 }

@@ -21,7 +21,7 @@ export interface TaskParts {
 /** The configuration as it is in effect. */
 export interface SetConfigTaskParts {
   apply(document: ConfigDocument): Promise<void>;
-  effectiveHash(): Promise<string> | string;
+  effectiveHash(): string;
   /** What the policy refused of the document. */
   refusals(): readonly string[];
 }
@@ -54,5 +54,5 @@ export function createTaskHandler(parts: TaskParts): TaskHandler {
 async function runSetConfigTask({ config }: SetConfig, parts: SetConfigTaskParts): Promise<SetConfigOutput> {
   if (config === undefined) throw new TaskRefusal(RefusalReason.MALFORMED, "It contains no configuration");
   await parts.apply(config);
-  return { effectiveConfigHash: await parts.effectiveHash(), refusals: [...parts.refusals()] };
+  return { effectiveConfigHash: parts.effectiveHash(), refusals: [...parts.refusals()] };
 }

@@ -8,7 +8,7 @@ import { denoSpoolFiles } from "../../src/store/spool_files.ts";
 import type { EncodedBatch } from "../../src/link/agent_api.ts";
 import { RevokedError } from "../../src/link/transport_error.ts";
 import { recordOfTaskResult } from "../../src/link/spool_reading.ts";
-import { startUplink, type UplinkEvent } from "../../src/link/uplink.ts";
+import { startUplink, type Uplink, type UplinkEvent } from "../../src/link/uplink.ts";
 import { TaskResult } from "../../proto/gen/opendca/v1/task.ts";
 import { FakeClock } from "../fixtures/fake_clock.ts";
 
@@ -17,6 +17,7 @@ type Answer = Parameters<typeof UploadResponse.fromPartial>[0] | Error | "never"
 interface Scene {
   clock: FakeClock;
   spool: Spool;
+  uplink: Uplink;
   sent: Batch[];
   events: UplinkEvent[];
   /** Names of events since the last look. */
@@ -34,6 +35,7 @@ function withUplink(name: string, body: (scene: Scene) => Promise<void>): void {
     const scene: Scene = {
       clock,
       spool: openSpool(`${folder}/spool.db`, { clock, files: denoSpoolFiles, onSalvage: () => {} }),
+      uplink: undefined as unknown as Uplink,
       sent: [],
       events: [],
       names: () => scene.events.splice(0).map(({ event }) => event),
@@ -51,7 +53,7 @@ function withUplink(name: string, body: (scene: Scene) => Promise<void>): void {
       },
     };
     try {
-      await using _uplink = startUplink({
+      await using uplink = startUplink({
         spool: scene.spool,
         api,
         clock,
@@ -68,6 +70,7 @@ function withUplink(name: string, body: (scene: Scene) => Promise<void>): void {
         timeoutMs: 30_000,
         random: () => 0,
       });
+      scene.uplink = uplink;
       await body(scene);
     } finally {
       scene.spool[Symbol.dispose]();
@@ -99,6 +102,35 @@ withUplink("startUplink() sends a full batch at once and the rest when it is old
   assert.deepEqual(scene.sent.map(idsIn), [ids.slice(0, 2), ids.slice(2)]);
   assert.deepEqual(scene.sent.map(({ sequence, recordCount }) => [sequence, recordCount]), [[1n, 2], [2n, 1]]);
   assert.equal(scene.spool.stats().depth, 0);
+});
+
+withUplink(
+  "startUplink() sends what waits at once when it is flushed, and the next ones when they are old enough",
+  async (scene) => {
+    await scene.clock.advance(5000);
+    const [first] = append(scene, 1);
+    scene.uplink.flush();
+    await scene.clock.advance(0);
+    assert.deepEqual(scene.sent.map(idsIn), [[first]]);
+    append(scene, 2);
+    scene.uplink.wake();
+    await scene.clock.advance(9000);
+    assert.equal(scene.sent.length, 1, "a wake alone sends nothing that is young");
+    await scene.clock.advance(6000);
+    assert.equal(scene.sent.length, 2);
+  },
+);
+
+withUplink("startUplink() flushes when the time is known, where it was not", async (scene) => {
+  scene.time.isKnown = false;
+  const [id] = append(scene, 1);
+  scene.uplink.flush();
+  await scene.clock.advance(6000);
+  assert.equal(scene.sent.length, 0);
+  scene.time.isKnown = true;
+  scene.uplink.wake();
+  await scene.clock.advance(0);
+  assert.deepEqual(scene.sent.map(idsIn), [[id]]);
 });
 
 withUplink(

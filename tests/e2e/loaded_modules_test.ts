@@ -38,7 +38,7 @@ async function loadedBy(...entries: string[]): Promise<Set<string>> {
 }
 
 Deno.test("opendca run loads no library and no command that it does not need at the start", async () => {
-  const loaded = await loadedBy("main.ts", "src/cli/run_command.ts", "src/service/start_agent.ts");
+  const loaded = await loadedBy("main.ts", "src/cli/run_command.ts", "src/compose.ts");
   for (const needed of ["commander", "@grpc/grpc-js", "yaml"]) assert(loaded.has(needed), `${needed} is not loaded`);
   for (const special of ["@peculiar/x509", "reflect-metadata", "csv-stringify/sync", "string-width", "net-snmp"]) {
     assert(!loaded.has(special), `${special} is loaded at the start`);

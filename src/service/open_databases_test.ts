@@ -4,7 +4,7 @@ import { interpretedReading } from "../../tests/fixtures/sample_reading.ts";
 import { recordOfReading } from "../link/spool_reading.ts";
 import { openSpool } from "../store/spool.ts";
 import { denoSpoolFiles } from "../store/spool_files.ts";
-import { openStores } from "./open_stores.ts";
+import { openDatabases } from "./open_databases.ts";
 
 interface Found {
   records: number;
@@ -19,7 +19,7 @@ function visit(
   options: { keep: boolean; agentId?: string } = { keep: false },
 ): Found {
   const faults: string[] = [];
-  using stores = openStores({
+  using stores = openDatabases({
     stateDirectory,
     customer,
     agentId: options.agentId ?? "agt-1",
@@ -50,7 +50,7 @@ function withFolder(name: string, body: (folder: string) => void): void {
 }
 
 withFolder(
-  "openStores() keeps what was read for the same customer, and puts aside what was read for another",
+  "openDatabases() keeps what was read for the same customer, and puts aside what was read for another",
   (folder) => {
     visit(folder, "Acme", { keep: true });
     assert.deepEqual(visit(folder, "Acme"), { records: 1, devices: 1, faults: [] });
@@ -64,7 +64,7 @@ withFolder(
   },
 );
 
-withFolder("openStores() takes the customer of a state directory that names none for its own", (folder) => {
+withFolder("openDatabases() takes the customer of a state directory that names none for its own", (folder) => {
   visit(folder, "Acme", { keep: true });
   const db = denoSpoolFiles.openDatabase(`${folder}/inventory.db`);
   db.run("DELETE FROM mark WHERE name = 'customer'");
@@ -72,7 +72,7 @@ withFolder("openStores() takes the customer of a state directory that names none
   assert.deepEqual(visit(folder, "Blue"), { records: 1, devices: 1, faults: [] });
 });
 
-withFolder("openStores() puts aside at the next start what a crash on the way has left", (folder) => {
+withFolder("openDatabases() puts aside at the next start what a crash on the way has left", (folder) => {
   visit(folder, "Acme", { keep: true });
   // As after the spool was renamed and before the inventory was.
   Deno.renameSync(`${folder}/spool.db`, `${folder}/spool.db.former-customer-1`);
@@ -80,7 +80,7 @@ withFolder("openStores() puts aside at the next start what a crash on the way ha
 });
 
 withFolder(
-  "openStores() begins a new epoch for a new agent of the same customer, once, and without a fault",
+  "openDatabases() begins a new epoch for a new agent of the same customer, once, and without a fault",
   (folder) => {
     const epochOf = () => {
       using spool = openSpool(`${folder}/spool.db`, {

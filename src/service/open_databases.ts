@@ -16,7 +16,7 @@ import type { SpoolLimits } from "../store/spool_limits.ts";
 import type { FaultList } from "./fault_list.ts";
 import { openOrQuarantine, quarantineDatabase } from "./quarantine_database.ts";
 
-export interface StoresOptions {
+export interface DatabasesOptions {
   stateDirectory: string;
   /** Whom the agent is activated for. */
   customer: string;
@@ -29,7 +29,7 @@ export interface StoresOptions {
   log: Pick<Logger, "error" | "warn" | "info">;
 }
 
-export interface Stores extends Disposable {
+export interface Databases extends Disposable {
   readonly ledger: Ledger;
   readonly inventory: Inventory;
   readonly spool: Spool;
@@ -41,7 +41,7 @@ export interface Stores extends Disposable {
 const customerMark = "customer", agentMark = "agent";
 
 /** Throws `StorageError` where the disk does not let one of them be opened. */
-export function openStores(options: StoresOptions): Stores {
+export function openDatabases(options: DatabasesOptions): Databases {
   const { customer, agentId, clock, files, faults, log } = options;
   const now = clock.now();
   const paths = {
