@@ -2,8 +2,7 @@
  * Runs the platform's tasks beside everything else that the agent does. Scans have a queue of their own, so that a ping or
  * a diagnostics bundle does not wait for an hour of scanning; within a queue it is one after the other.
  */
-import { RefusalReason, type SignedTask, type Task, TaskState } from "../../proto/gen/opendca/v1/task.ts";
-import { TaskResult } from "../../proto/gen/opendca/v1/task.ts";
+import { RefusalReason, type SignedTask, type Task, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
 import type { Clock } from "../../common/core/clock.ts";
 import { adviceOf } from "../../common/core/errors.ts";
 import { DamagedDatabaseError, StorageError } from "../../common/host/sqlite.ts";
@@ -36,7 +35,7 @@ export interface TaskRunnerOptions {
   /** A result that is too long for a poll, for the spool. */
   spoolResult(result: TaskResult): void;
   report(event: TaskEvent): void;
-  /** What may leave of a message; default: all of it. */
+  /** What may leave of a message; all of it unless told. */
   cleanText?(text: string): string;
   /** There is something to tell the platform. */
   onResult?(): void;
@@ -62,129 +61,36 @@ interface Waiting {
   untilMs: number;
 }
 
-interface TaskQueue {
-  waiting: Waiting[];
-  running: Promise<void> | undefined;
-}
-
 /** Nothing runs until `take`. Disposal stops the task that runs; it is reported as failed after the next start. */
 export function startTaskRunner(options: TaskRunnerOptions): TaskRunner {
-  const { memory, clock, report } = options;
-  const maxQueued = options.maxQueued ?? maxTasks;
-  const deadlineMs = options.deadlineMs ?? 15 * 60_000;
-  const scans: TaskQueue = { waiting: [], running: undefined }, others: TaskQueue = { waiting: [], running: undefined };
+  const { memory, clock, agentId, report, maxQueued = maxTasks } = options;
   const stop = new AbortController();
-  /** Final results that the disk did not take yet, by task. */
-  let isFailing = false;
-  const unsaved = new Map<string, { result: TaskResult; owed: boolean }>();
+  const keeper = createResultKeeper(options);
+  const run = (waiting: Waiting) => runTask(waiting, { ...options, keeper, stop: stop.signal });
+  const queues = { scans: createQueue(run, stop.signal), others: createQueue(run, stop.signal) };
 
   function refuse(
     taskId: string | null,
     { reason, message, now }: { reason: RefusalReason; message: string; now: Date },
-  ) {
+  ): void {
     report({ event: "taskRefused", taskId, reason: RefusalReason[reason], message });
     if (taskId === null) return;
-    const result = resultOf(taskId, TaskState.REFUSED, { message, refusal: reason });
+    const result = resultOf(taskId, { state: TaskState.REFUSED, message, refusal: reason }, options);
     // For a day, as the expiry of what was refused is not to be believed.
     memory.begin(result, new Date(now.getTime() + 86_400_000));
     options.onResult?.();
   }
 
-  /** A disk that fails must neither end the agent nor lose what a task led to. */
-  function saved(taskId: string, action: () => void): boolean {
-    try {
-      action();
-      return true;
-    } catch (error) {
-      if (!(error instanceof StorageError || error instanceof DamagedDatabaseError)) throw error;
-      isFailing = true;
-      report({ event: "taskUnsaved", taskId, message: error.message });
-      return false;
-    }
-  }
-
-  function keep(result: TaskResult, { owed }: { owed: boolean }): void {
-    if (!saved(result.taskId, () => memory.put(result, { owed }))) unsaved.set(result.taskId, { result, owed });
-  }
-
-  function saveAgain(): void {
-    for (const [taskId, { result, owed }] of unsaved) {
-      if (!saved(taskId, () => memory.put(result, { owed }))) return;
-      unsaved.delete(taskId);
-    }
-  }
-
-  function resultOf(taskId: string, state: TaskState, rest: Partial<TaskResult>): TaskResult {
-    const text = rest.message ?? "";
-    const message = (options.cleanText?.(text) ?? text).slice(0, maxMessage);
-    return TaskResult.fromPartial({ taskId, state, at: clock.now(), ...rest, message });
-  }
-
-  async function work({ waiting }: TaskQueue): Promise<void> {
-    for (let next = waiting.shift(); next !== undefined && !stop.signal.aborted; next = waiting.shift()) {
-      await runOne(next);
-    }
-  }
-
-  async function runOne({ task, untilMs }: Waiting): Promise<void> {
-    const kind = task.payload!.$case;
-    // Without it the task is known as accepted, and is reported as failed after a crash all the same.
-    saved(task.taskId, () => memory.put(resultOf(task.taskId, TaskState.RUNNING, {}), { owed: true }));
-    let result: TaskResult;
-    try {
-      if (clock.monotonicMs() >= untilMs) {
-        throw new TaskRefusal(RefusalReason.EXPIRED, "Cannot run the task as it expired in the queue");
-      }
-      const output = await withDeadline((signal) => options.handler(task.payload!, signal));
-      result = resultOf(task.taskId, TaskState.SUCCEEDED, { output });
-      const bytes = TaskResult.encode(result).finish().length;
-      if (bytes > maxResultBytes) throw new Error(`Cannot send a result of ${bytes} bytes`);
-      if (bytes > maxPolledBytes) options.spoolResult(result);
-      keep(bytes > maxPolledBytes ? { ...result, output: undefined } : result, { owed: bytes <= maxPolledBytes });
-    } catch (error) {
-      // Stopped with the agent: `recover` tells it after the next start.
-      if (stop.signal.aborted) return;
-      const refusal = error instanceof TaskRefusal ? { refusal: error.reason } : {};
-      const state = error instanceof TaskRefusal ? TaskState.REFUSED : TaskState.FAILED;
-      result = resultOf(task.taskId, state, { message: adviceOf(error), ...refusal });
-      keep(result, { owed: true });
-    }
-    const states = { [TaskState.SUCCEEDED]: "succeeded", [TaskState.REFUSED]: "refused" } as const;
-    const state = states[result.state as keyof typeof states] ?? "failed";
-    report({ event: "taskFinished", taskId: task.taskId, kind, state, message: result.message });
-    options.onResult?.();
-  }
-
-  /** A handler that never ends is left behind; the next task does not wait for it. */
-  async function withDeadline<T>(action: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const over = new AbortController();
-    const end = new AbortController();
-    const signal = AbortSignal.any([end.signal, stop.signal]);
-    const late = Promise.withResolvers<never>();
-    stop.signal.addEventListener("abort", () => late.reject(stop.signal.reason), { once: true, signal: over.signal });
-    clock.sleep(deadlineMs, over.signal).then(() => {
-      const error = new Error(`Cannot complete the task as it has not ended within ${deadlineMs / 1000} s`);
-      end.abort(error);
-      late.reject(error);
-    }, () => {}); // Ended in time.
-    late.promise.catch(() => {});
-    try {
-      return await Promise.race([Promise.try(() => action(signal)), late.promise]);
-    } finally {
-      over.abort();
-    }
-  }
-
   function takeOne(signed: SignedTask, now: Date): void {
-    const verdict = verifyTask(signed, { agentId: options.agentId, signingKeys: options.signingKeys(), now });
+    const verdict = verifyTask(signed, { agentId, signingKeys: options.signingKeys(), now });
     if (verdict.kind === "refused") return refuse(verdict.taskId, { ...verdict, now });
     const { task } = verdict;
-    const { waiting } = queueOf(task);
+    const { waiting } = task.payload?.$case === "scanNow" ? queues.scans : queues.others;
     if (waiting.length >= maxQueued) {
       const message = `Cannot run the task as ${waiting.length} others are waiting`;
       return refuse(task.taskId, { reason: RefusalReason.QUEUE_FULL, message, now });
     }
-    if (!memory.begin(resultOf(task.taskId, TaskState.ACCEPTED, {}), task.expiresAt!)) {
+    if (!memory.begin(resultOf(task.taskId, { state: TaskState.ACCEPTED }, options), task.expiresAt!)) {
       // The platform sends a task until it has a result of it; a replay gets no more than that either.
       memory.askedAgain(task.taskId);
       return;
@@ -194,28 +100,155 @@ export function startTaskRunner(options: TaskRunnerOptions): TaskRunner {
     options.onResult?.();
   }
 
-  function queueOf(task: Task): TaskQueue {
-    return task.payload?.$case === "scanNow" ? scans : others;
-  }
-
   return {
     take(tasks, now) {
-      saveAgain();
+      keeper.keepAgain();
       const all = [...tasks.map((signed) => () => takeOne(signed, now)), () => memory.forget(now)];
-      const areSaved = all.map((each) => saved("", each)).every((isSaved) => isSaved) && unsaved.size === 0;
-      if (isFailing && areSaved) {
-        isFailing = false;
-        report({ event: "tasksSaved", taskId: null });
-      }
-      for (const queue of [scans, others]) {
-        if (queue.running !== undefined || queue.waiting.length === 0) continue;
-        queue.running = work(queue).finally(() => queue.running = undefined);
-      }
+      keeper.noteSaved(all.map((each) => keeper.trySave("", each)).every((isSaved) => isSaved));
+      for (const queue of Object.values(queues)) queue.go();
     },
     async [Symbol.asyncDispose]() {
       stop.abort(new Error("The agent is stopping"));
-      for (const { waiting } of [scans, others]) waiting.length = 0;
-      await Promise.all([scans.running, others.running]);
+      await Promise.all(Object.values(queues).map((queue) => queue.ended()));
     },
   };
+}
+
+/** One task after the other. */
+function createQueue(run: (next: Waiting) => Promise<void>, stop: AbortSignal) {
+  const waiting: Waiting[] = [];
+  let running: Promise<void> | undefined;
+
+  async function runAll(): Promise<void> {
+    for (let next = waiting.shift(); next !== undefined && !stop.aborted; next = waiting.shift()) await run(next);
+  }
+
+  return {
+    waiting,
+    go(): void {
+      if (running !== undefined || waiting.length === 0) return;
+      running = runAll().finally(() => running = undefined);
+    },
+    async ended(): Promise<void> {
+      waiting.length = 0;
+      await running;
+    },
+  };
+}
+
+interface ResultKeeper {
+  /** A disk that fails must neither end the agent nor lose what a task led to. Returns whether the disk has it. */
+  trySave(taskId: string, write: () => void): boolean;
+  /** Keeps it in memory where the disk does not take it. */
+  keep(result: TaskResult, options: { owed: boolean }): void;
+  /** Tries again what the disk has not taken. */
+  keepAgain(): void;
+  /** Tells when the disk has all of it again. */
+  noteSaved(areSaved: boolean): void;
+}
+
+function createResultKeeper({ memory, report }: Pick<TaskRunnerOptions, "memory" | "report">): ResultKeeper {
+  /** Final results that the disk did not take yet, by task. */
+  const unsaved = new Map<string, { result: TaskResult; owed: boolean }>();
+  let isFailing = false;
+
+  function trySave(taskId: string, write: () => void): boolean {
+    try {
+      write();
+      return true;
+    } catch (error) {
+      if (!(error instanceof StorageError || error instanceof DamagedDatabaseError)) throw error;
+      isFailing = true;
+      report({ event: "taskUnsaved", taskId, message: error.message });
+      return false;
+    }
+  }
+
+  return {
+    trySave,
+    keep(result, { owed }) {
+      if (!trySave(result.taskId, () => memory.put(result, { owed }))) unsaved.set(result.taskId, { result, owed });
+    },
+    keepAgain() {
+      for (const [taskId, { result, owed }] of unsaved) {
+        if (!trySave(taskId, () => memory.put(result, { owed }))) return;
+        unsaved.delete(taskId);
+      }
+    },
+    noteSaved(areSaved) {
+      if (!isFailing || !areSaved || unsaved.size > 0) return;
+      isFailing = false;
+      report({ event: "tasksSaved", taskId: null });
+    },
+  };
+}
+
+interface TaskContext extends TaskRunnerOptions {
+  keeper: ResultKeeper;
+  stop: AbortSignal;
+}
+
+async function runTask({ task, untilMs }: Waiting, context: TaskContext): Promise<void> {
+  const { memory, clock, keeper, stop, report } = context;
+  const { taskId } = task;
+  const kind = task.payload!.$case;
+  // Without it the task is known as accepted, and is told as failed after a crash all the same.
+  keeper.trySave(taskId, () => memory.put(resultOf(taskId, { state: TaskState.RUNNING }, context), { owed: true }));
+  let result: TaskResult;
+  try {
+    if (clock.monotonicMs() >= untilMs) {
+      throw new TaskRefusal(RefusalReason.EXPIRED, "Cannot run the task as it expired while it waited for others");
+    }
+    const output = await withDeadline((signal) => context.handler(task.payload!, signal), context);
+    result = resultOf(taskId, { state: TaskState.SUCCEEDED, output }, context);
+    const bytes = TaskResult.encode(result).finish().length;
+    if (bytes > maxResultBytes) throw new Error(`Cannot send a result of ${bytes} bytes`);
+    if (bytes > maxPolledBytes) context.spoolResult(result);
+    keeper.keep(bytes > maxPolledBytes ? { ...result, output: undefined } : result, { owed: bytes <= maxPolledBytes });
+  } catch (error) {
+    // Stopped with the agent: `recover` tells it after the next start.
+    if (stop.aborted) return;
+    const why = error instanceof TaskRefusal
+      ? { state: TaskState.REFUSED, refusal: error.reason }
+      : { state: TaskState.FAILED };
+    result = resultOf(taskId, { ...why, message: adviceOf(error) }, context);
+    keeper.keep(result, { owed: true });
+  }
+  const states = { [TaskState.SUCCEEDED]: "succeeded", [TaskState.REFUSED]: "refused" } as const;
+  const state = states[result.state as keyof typeof states] ?? "failed";
+  report({ event: "taskFinished", taskId, kind, state, message: result.message });
+  context.onResult?.();
+}
+
+/** A handler that never ends is left behind; the next task does not wait for it. */
+async function withDeadline<T>(
+  action: (signal: AbortSignal) => Promise<T>,
+  { clock, stop, deadlineMs = 15 * 60_000 }: Pick<TaskContext, "clock" | "stop" | "deadlineMs">,
+): Promise<T> {
+  const over = new AbortController();
+  const end = new AbortController();
+  const signal = AbortSignal.any([end.signal, stop]);
+  const late = Promise.withResolvers<never>();
+  stop.addEventListener("abort", () => late.reject(stop.reason), { once: true, signal: over.signal });
+  clock.sleep(deadlineMs, over.signal).then(() => {
+    const error = new Error(`Cannot go on with the task as it has not ended within ${deadlineMs / 1000} s`);
+    end.abort(error);
+    late.reject(error);
+  }, () => {}); // Ended in time.
+  late.promise.catch(() => {});
+  try {
+    return await Promise.race([Promise.try(() => action(signal)), late.promise]);
+  } finally {
+    over.abort();
+  }
+}
+
+function resultOf(
+  taskId: string,
+  result: Partial<TaskResult>,
+  { clock, cleanText }: Pick<TaskRunnerOptions, "clock" | "cleanText">,
+): TaskResult {
+  const text = result.message ?? "";
+  const message = (cleanText?.(text) ?? text).slice(0, maxMessage);
+  return TaskResult.fromPartial({ taskId, at: clock.now(), ...result, message });
 }
