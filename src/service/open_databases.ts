@@ -10,7 +10,8 @@ import { type Database, openDatabase, tryStore } from "../../common/host/sqlite.
 import { type Inventory, openInventory } from "../store/inventory.ts";
 import { type Ledger, openLedger } from "../store/ledger.ts";
 import type { Logger } from "../log/logger.ts";
-import { openSpool, type Spool, spoolReservePath } from "../store/spool.ts";
+import { openSpool, type Spool } from "../store/spool.ts";
+import { spoolReservePath } from "../store/spool_storage.ts";
 import type { SpoolFiles } from "../store/spool_files.ts";
 import type { SpoolLimits } from "../store/spool_limits.ts";
 import type { FaultList } from "./fault_list.ts";
