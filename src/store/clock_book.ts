@@ -94,12 +94,72 @@ const dayMs = 86_400_000;
 
 /** Goes on with what an earlier run saved, where the machine has not been restarted since. */
 export function openClockBook(options: ClockBookOptions): ClockBook {
+  const { sinceMs, spans, span, look, save } = watchClocks(options);
+  /** The segment that the platform's time is known for, in this run. */
+  let measured: ClockSegment | undefined;
+  return {
+    mark: () => ({ span: span.id, ms: Math.round(look()) }),
+    markOf(at) {
+      const ms = look();
+      const segment = span.segments.at(-1)!;
+      const then = at.getTime() - segment.lastZeroMs;
+      const isOfThis = then >= segment.fromMs && then <= ms && ms - then <= lagMs;
+      return { span: span.id, ms: Math.round(isOfThis ? then : ms) };
+    },
+    beginMeasure() {
+      const sentMs = look();
+      return (platformTime) => {
+        const answeredMs = look();
+        const segment = span.segments.at(-1)!;
+        const timeMs = platformTime.getTime();
+        const isBelievable = timeMs >= Math.max(earliestMs, sinceMs - dayMs) && timeMs <= latestMs;
+        const isFirst = measured !== segment;
+        measured = segment;
+        // A platform that is in another age is no measure; what it asks to be sent is sent as it is.
+        if (!isBelievable) return null;
+        const ms = (sentMs + answeredMs) / 2;
+        addAnchor(segment, { ms, zeroMs: timeMs - ms, errorMs: (answeredMs - sentMs) / 2 });
+        if (isFirst) save(answeredMs);
+        return Math.round(measuredZero(span, answeredMs)! - segment.lastZeroMs);
+      };
+    },
+    now() {
+      const ms = look();
+      const wallMs = span.segments.at(-1)!.lastZeroMs + ms;
+      const zeroMs = measuredZero(span, ms);
+      if (zeroMs !== undefined) return new Date(Math.abs(zeroMs + ms - wallMs) <= rightMs ? wallMs : zeroMs + ms);
+      // Nobody knows; but it is no earlier than it was.
+      return new Date(Math.max(wallMs, lastTrueMs(spans.slice(0, -1), sinceMs) + ms - span.firstMs));
+    },
+    isMeasured() {
+      look();
+      return measured === span.segments.at(-1);
+    },
+    correct(at, mark) {
+      if (mark === null) return undefined;
+      const found = trueTimeOf(spans, { at, mark, sinceMs });
+      return found === undefined || Math.abs(found.at.getTime() - at.getTime()) <= rightMs ? undefined : found;
+    },
+  };
+}
+
+interface ClockWatch {
+  sinceMs: number;
+  /** From the earliest one that is known to that of now. */
+  spans: ClockSpan[];
+  /** That of now. */
+  span: ClockSpan;
+  /** Notes how the two clocks stand; returns the uptime. */
+  look(): number;
+  save(ms: number): void;
+}
+
+/** Sees when the wall clock is set. */
+function watchClocks(options: ClockBookOptions): ClockWatch {
   const kept = tryParseBook(options.kept);
   const sinceMs = Math.min(kept?.sinceMs ?? Infinity, options.since.getTime());
   const spans = kept?.spans ?? [];
   let savedMs = -Infinity;
-  /** The segment that the platform's time is known for, in this run. */
-  let measured: ClockSegment | undefined;
   const first = readClocks();
   const known = spans.at(-1);
   const goesOn = known !== undefined && first.ms >= known.lastMs - joinMs &&
@@ -107,6 +167,7 @@ export function openClockBook(options: ClockBookOptions): ClockBook {
   const span = goesOn ? known : newSpan(first);
   if (!goesOn) spans.push(span);
   look();
+  return { sinceMs, spans, span, look, save };
 
   function readClocks() {
     const ms = Math.max(0, options.uptimeMs());
@@ -136,56 +197,6 @@ export function openClockBook(options: ClockBookOptions): ClockBook {
     savedMs = ms;
     options.save(JSON.stringify({ version: 1, sinceMs, spans: spans.slice(-most.spans) }));
   }
-
-  function zeroNow(ms: number): number | undefined {
-    return measuredZero(span, ms);
-  }
-
-  const book: ClockBook = {
-    mark: () => ({ span: span.id, ms: Math.round(look()) }),
-    markOf(at) {
-      const ms = look();
-      const segment = span.segments.at(-1)!;
-      const then = at.getTime() - segment.lastZeroMs;
-      const isOfThis = then >= segment.fromMs && then <= ms && ms - then <= lagMs;
-      return { span: span.id, ms: Math.round(isOfThis ? then : ms) };
-    },
-    beginMeasure() {
-      const sentMs = look();
-      return (platformTime) => {
-        const answeredMs = look();
-        const segment = span.segments.at(-1)!;
-        const timeMs = platformTime.getTime();
-        const isBelievable = timeMs >= Math.max(earliestMs, sinceMs - dayMs) && timeMs <= latestMs;
-        const isFirst = measured !== segment;
-        measured = segment;
-        // A platform that is in another age is no measure; what it asks to be sent is sent as it is.
-        if (!isBelievable) return null;
-        const ms = (sentMs + answeredMs) / 2;
-        addAnchor(segment, { ms, zeroMs: timeMs - ms, errorMs: (answeredMs - sentMs) / 2 });
-        if (isFirst) save(answeredMs);
-        return Math.round(measuredZero(span, answeredMs)! - segment.lastZeroMs);
-      };
-    },
-    now() {
-      const ms = look();
-      const wallMs = span.segments.at(-1)!.lastZeroMs + ms;
-      const zeroMs = zeroNow(ms);
-      if (zeroMs !== undefined) return new Date(Math.abs(zeroMs + ms - wallMs) <= rightMs ? wallMs : zeroMs + ms);
-      // Nobody knows; but it is no earlier than it was.
-      return new Date(Math.max(wallMs, lastTrueMs(spans.slice(0, -1), sinceMs) + ms - span.firstMs));
-    },
-    isMeasured() {
-      look();
-      return measured === span.segments.at(-1);
-    },
-    correct(at, mark) {
-      if (mark === null) return undefined;
-      const found = trueTimeOf(spans, { at, mark, sinceMs });
-      return found === undefined || Math.abs(found.at.getTime() - at.getTime()) <= rightMs ? undefined : found;
-    },
-  };
-  return book;
 }
 
 function newSpan({ ms, zeroMs }: { ms: number; zeroMs: number }): ClockSpan {
