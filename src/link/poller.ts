@@ -9,7 +9,6 @@ import { messageOf, NotPermittedError, UnavailableError } from "../../common/cor
 import type { Wake } from "../../common/core/wake.ts";
 import type { AgentApi } from "./agent_api.ts";
 import { jitteredBackoff } from "./retry.ts";
-import { paceMs, withJitter } from "./poll_pace.ts";
 
 export type PollEvent =
   | { event: "pollSucceeded"; tasks: number; configChanged: boolean; nextMs: number; clockOffsetMs: number | null }
@@ -83,24 +82,11 @@ export function startPoller(options: PollerOptions): AsyncDisposable {
     sendEffective = answer.sendEffectiveConfig;
     options.results.acknowledge(answer.acknowledgedTaskIds);
     options.onTasks(answer.tasks, serverTime ?? clock.now());
-    const configChanged = await applyConfig(answer);
+    const configChanged = await applyConfig(answer, options);
     const nextMs = withJitter(paceMs(answer.nextPollSeconds, options.intervalMs()), random());
     report({ event: "pollSucceeded", tasks: answer.tasks.length, configChanged, nextMs, clockOffsetMs });
     // The new effective configuration, or the one that was asked for, is reported at once.
     return configChanged || sendEffective ? minWakeMs : nextMs;
-  }
-
-  async function applyConfig({ config: document }: PollResponse): Promise<boolean> {
-    if (document === undefined || document.hash === config.hash()) return false;
-    try {
-      const hash = createHash("sha256").update(document.content).digest("hex");
-      if (hash !== document.hash) throw new Error(`Cannot use the configuration as its hash is ${hash}`);
-      await config.apply(document);
-      return true;
-    } catch (error) {
-      report({ event: "configRefused", message: messageOf(error) });
-      return false;
-    }
   }
 
   async function run(signal: AbortSignal): Promise<void> {
@@ -141,6 +127,36 @@ export function startPoller(options: PollerOptions): AsyncDisposable {
       await running;
     },
   };
+}
+
+async function applyConfig(
+  { config: document }: PollResponse,
+  { config, report }: Pick<PollerOptions, "config" | "report">,
+): Promise<boolean> {
+  if (document === undefined || document.hash === config.hash()) return false;
+  try {
+    const hash = createHash("sha256").update(document.content).digest("hex");
+    if (hash !== document.hash) throw new Error(`Cannot use the configuration as its hash is ${hash}`);
+    await config.apply(document);
+    return true;
+  } catch (error) {
+    report({ event: "configRefused", message: messageOf(error) });
+    return false;
+  }
+}
+
+const minPaceMs = 30_000;
+const maxPaceMs = 86_400_000;
+
+/** The platform's wish in seconds, or the configured interval where it has none (0), within 30 s to 24 h. */
+export function paceMs(nextPollSeconds: number, configuredMs: number): number {
+  const wish = nextPollSeconds > 0 ? nextPollSeconds * 1000 : configuredMs;
+  return Math.min(maxPaceMs, Math.max(minPaceMs, Number.isFinite(wish) ? wish : configuredMs));
+}
+
+/** A tenth more or less, so that agents that started together do not poll together. `random` is 0 to 1. */
+export function withJitter(ms: number, random: number): number {
+  return Math.round(ms * (0.9 + random * 0.2));
 }
 
 /** A timestamp out of all bounds decodes to a date that is none, and every comparison with it is false. */

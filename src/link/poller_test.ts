@@ -8,8 +8,7 @@ import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { UnavailableError } from "../../common/core/errors.ts";
 import { createWake, type Wake } from "../../common/core/wake.ts";
 import { RevokedError } from "./transport_error.ts";
-import { paceMs, withJitter } from "./poll_pace.ts";
-import { type PollEvent, startPoller } from "./poller.ts";
+import { paceMs, type PollEvent, startPoller, withJitter } from "./poller.ts";
 
 for (
   const { wish, configured, want } of [

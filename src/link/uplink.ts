@@ -61,8 +61,7 @@ const lookEveryMs = 5000;
 
 /** Starts at once and returns; disposal lets go of the call that is on its way, which is sent again after the next start. */
 export function startUplink(options: UplinkOptions): Uplink {
-  const { spool, clock, report, time } = options;
-  const random = options.random ?? Math.random;
+  const { spool, clock, report, time, random = Math.random } = options;
   const limits = {
     maxRecords: options.maxRecords ?? batchLimits.maxRecords,
     maxBytes: options.maxBytes ?? batchLimits.maxBytes,
@@ -71,27 +70,13 @@ export function startUplink(options: UplinkOptions): Uplink {
   const stop = new AbortController();
   const { wake, wait } = createWake(clock);
   let isFlushing = false;
-  const retry = {
+  const upload = withTimeout(createBatchSender(options), { clock, timeoutMs: options.timeoutMs ?? 120_000 });
+  // Forming a batch, sending it and settling the answer fail and are retried as one: the batch stays the same.
+  const step = withRetry<void, "sent" | "idle">(sendNext, {
     clock,
     backoffMs: jitteredBackoff({ firstMs: 2000, maxMs: 15 * 60_000, random }),
-    onFailure: (error: UnavailableError, waitMs: number) => report({ event: "uploadFailed", error, waitMs }),
-  };
-  const upload = withTimeout(sendBatch, { clock, timeoutMs: options.timeoutMs ?? 120_000 });
-  // Forming a batch, sending it and settling the answer fail and are retried as one: the batch stays the same.
-  const step = withRetry<void, "sent" | "idle">(sendNext, retry);
-
-  /** The batch that was sent last; when it is sent again, it is the same bytes. */
-  let encoded: EncodedBatch | undefined;
-
-  async function sendBatch(batch: Batch, signal: AbortSignal): Promise<{ answer: UploadResponse; bytes: number }> {
-    const { installationId, runId } = options;
-    if (encoded?.message.batchId !== batch.batchId) encoded = encodeBatch(batch, { installationId, runId });
-    const { message } = encoded;
-    const measure = time?.beginMeasure();
-    const answer = await options.api.upload(encoded, signal);
-    if (answer.serverTime !== undefined && !Number.isNaN(answer.serverTime.getTime())) measure?.(answer.serverTime);
-    return { answer, bytes: message.payload.length };
-  }
+    onFailure: (error, waitMs) => report({ event: "uploadFailed", error, waitMs }),
+  });
 
   async function sendNext(_: void, signal: AbortSignal): Promise<"sent" | "idle"> {
     const mayForm = time?.isKnown() ?? true;
@@ -108,66 +93,14 @@ export function startUplink(options: UplinkOptions): Uplink {
       const { answer, bytes } = await upload(batch, signal);
       const highest = Number(answer.highestContiguousSequence);
       report({ event: "batchSent", batch, bytes, highestContiguousSequence: highest });
-      settle(batch, answer, highest);
+      settle(batch, answer, options);
     } catch (error) {
       if (!(error instanceof RejectedError)) throw error;
-      quarantine(batch, error.message, []);
+      quarantine(batch, { reason: error.message, recordIds: [] }, options);
       // The platform has not counted this sequence and would wait for it for ever.
-      beginEpoch("a batch was refused before the platform gave it a number");
+      beginEpoch("a batch was refused before the platform gave it a number", options);
     }
     return "sent";
-  }
-
-  function settle(batch: Batch, answer: UploadResponse, highest: number): void {
-    const { acknowledgedSequence } = spool.stats();
-    const forked = answer.rejections.some(({ reason, sequence }) =>
-      reason === RejectionReason.SEQUENCE_FORK && Number(sequence) >= batch.sequence
-    );
-    if (forked) beginEpoch("the platform holds another batch under this sequence");
-    else if (highest < acknowledgedSequence) beginEpoch("the platform has lost batches that it had acknowledged");
-    else {
-      for (const { sequence, reason, message, recordIds } of answer.rejections) {
-        if (reason === RejectionReason.SEQUENCE_FORK || Number(sequence) <= acknowledgedSequence) continue;
-        quarantine({ ...batch, sequence: Number(sequence) }, message, recordIds);
-      }
-      if (acknowledge(batch, highest)) {
-        if (highest >= batch.sequence) return;
-        // No progress: whoever answers this would be asked again at once, for ever.
-        throw new UnavailableError(
-          `Cannot continue with batch ${batch.sequence} as the platform does not acknowledge it: current value is ${highest}`,
-          "the agent retries",
-        );
-      }
-      beginEpoch("the platform has later batches, which a copy of this spool has sent");
-    }
-    // A platform that forks every epoch must not be hammered; the records stay as they are.
-    throw new UnavailableError("Cannot continue in the old epoch", "the agent sends the records again in a new one");
-  }
-
-  /** False for what this spool never made: it is older than its copy, as after a restore, and would wait for ever. */
-  function acknowledge(batch: Batch, highest: number): boolean {
-    try {
-      spool.acknowledge(highest, batch.epoch);
-      return true;
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      if (Number.isSafeInteger(highest)) return false;
-      throw new UnavailableError(
-        `Cannot use the acknowledgement as it covers batches that were never sent: current value is ${highest}`,
-        "the agent retries; report this to the platform's operator if it continues",
-        0,
-        { cause: error },
-      );
-    }
-  }
-
-  function quarantine(batch: Pick<Batch, "sequence" | "epoch">, reason: string, recordIds: readonly string[]): void {
-    const records = spool.quarantine(batch.sequence, { epoch: batch.epoch, reason, recordIds });
-    if (records > 0) report({ event: "batchQuarantined", sequence: batch.sequence, reason, records });
-  }
-
-  function beginEpoch(reason: string): void {
-    report({ event: "epochBegun", reason, epoch: spool.beginEpoch() });
   }
 
   async function run(signal: AbortSignal): Promise<void> {
@@ -192,4 +125,79 @@ export function startUplink(options: UplinkOptions): Uplink {
       await running;
     },
   };
+}
+
+/** Sends one batch, and measures the machine's clock by the answer. */
+function createBatchSender({ api, installationId, runId, time }: UplinkOptions) {
+  /** The batch that was sent last; when it is sent again, it is the same bytes. */
+  let encoded: EncodedBatch | undefined;
+  return async (batch: Batch, signal: AbortSignal): Promise<{ answer: UploadResponse; bytes: number }> => {
+    if (encoded?.message.batchId !== batch.batchId) encoded = encodeBatch(batch, { installationId, runId });
+    const { message } = encoded;
+    const measure = time?.beginMeasure();
+    const answer = await api.upload(encoded, signal);
+    if (answer.serverTime !== undefined && !Number.isNaN(answer.serverTime.getTime())) measure?.(answer.serverTime);
+    return { answer, bytes: message.payload.length };
+  };
+}
+
+type Settling = Pick<UplinkOptions, "spool" | "report">;
+
+/** Does what the answer to a batch says. Throws `UnavailableError` where the platform is not to be asked again at once. */
+function settle(batch: Batch, answer: UploadResponse, options: Settling): void {
+  const highest = Number(answer.highestContiguousSequence);
+  const { acknowledgedSequence } = options.spool.stats();
+  const forked = answer.rejections.some(({ reason, sequence }) =>
+    reason === RejectionReason.SEQUENCE_FORK && Number(sequence) >= batch.sequence
+  );
+  if (forked) beginEpoch("the platform holds another batch under this sequence", options);
+  else if (highest < acknowledgedSequence) {
+    beginEpoch("the platform has lost batches that it had acknowledged", options);
+  } else {
+    for (const { sequence, reason, message, recordIds } of answer.rejections) {
+      if (reason === RejectionReason.SEQUENCE_FORK || Number(sequence) <= acknowledgedSequence) continue;
+      quarantine({ ...batch, sequence: Number(sequence) }, { reason: message, recordIds }, options);
+    }
+    if (acknowledge(batch, highest, options)) {
+      if (highest >= batch.sequence) return;
+      // No progress: whoever answers this would be asked again at once, for ever.
+      throw new UnavailableError(
+        `Cannot go on with batch ${batch.sequence} as the platform does not acknowledge it: current value is ${highest}`,
+        "the agent tries again by itself",
+      );
+    }
+    beginEpoch("the platform has later batches, which a copy of this spool has sent", options);
+  }
+  // A platform that forks every epoch must not be hammered; the records stay as they are.
+  throw new UnavailableError("Cannot go on in the old epoch", "the agent sends the records again in a new one");
+}
+
+/** False for what this spool never made: it is older than its copy, as after a restore, and would wait for ever. */
+function acknowledge(batch: Batch, highest: number, { spool }: Settling): boolean {
+  try {
+    spool.acknowledge(highest, batch.epoch);
+    return true;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    if (Number.isSafeInteger(highest)) return false;
+    throw new UnavailableError(
+      `Cannot believe the platform as it acknowledges what was never sent: current value is ${highest}`,
+      "the agent tries again by itself; report this to the platform's operator if it stays so",
+      0,
+      { cause: error },
+    );
+  }
+}
+
+function quarantine(
+  { sequence, epoch }: Pick<Batch, "sequence" | "epoch">,
+  { reason, recordIds }: { reason: string; recordIds: readonly string[] },
+  { spool, report }: Settling,
+): void {
+  const records = spool.quarantine(sequence, { epoch, reason, recordIds });
+  if (records > 0) report({ event: "batchQuarantined", sequence, reason, records });
+}
+
+function beginEpoch(reason: string, { spool, report }: Settling): void {
+  report({ event: "epochBegun", reason, epoch: spool.beginEpoch() });
 }
