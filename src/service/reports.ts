@@ -47,7 +47,7 @@ const maxFindings = 8;
 /** A clock this far from the platform's is worth a fault: certificates and task expiries depend on it. */
 const clockFaultMs = 5 * 60_000;
 
-export function createReports({ log, faults, clock, onRevoked, onDefect, changed }: ReportParts): Reports {
+export function createReports(parts: ReportParts): Reports {
   const contact: Contact = {
     lastPollAt: null,
     lastAnswerAt: null,
@@ -55,16 +55,171 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
     clockOffsetMs: null,
     lastUploadAt: null,
   };
-  let refusedConfig = false;
-  let tight: ReadonlyMap<FaultCode, string> = new Map();
+  return {
+    contact,
+    poll: pollReport(parts, contact),
+    uplink: (event) => reportUplink(event, parts, contact),
+    task: (event) => reportTask(event, parts),
+    renewal: (event) => reportRenewal(event, parts),
+    schedule: scheduleReport(parts),
+  };
+}
 
-  /** Told once: it stays as it is until somebody changes hours, rate or intervals. */
-  function capacity(findings: readonly CapacityFinding[]): void {
+function pollReport({ log, faults, clock, changed, onDefect, onRevoked }: ReportParts, contact: Contact) {
+  let isConfigRefused = false;
+  const after = (ms: number) => new Date(clock.now().getTime() + ms);
+
+  function succeeded({ tasks, configChanged, clockOffsetMs, nextMs }: PollEvent & { event: "pollSucceeded" }): void {
+    const isFirst = contact.lastAnswerAt === null;
+    Object.assign(contact, { lastAnswerAt: clock.now(), nextPollAt: after(nextMs), clockOffsetMs });
+    faults.clear("poll-failed");
+    // A document that is still refused was told of before this.
+    if (!isConfigRefused) faults.clear("config-refused");
+    isConfigRefused = false;
+    if (clockOffsetMs !== null && Math.abs(clockOffsetMs) > clockFaultMs) {
+      faults.add(
+        "clock-wrong",
+        `This machine's clock is ${spanOf(Math.abs(clockOffsetMs))} ${
+          clockOffsetMs < 0 ? "ahead of" : "behind"
+        } the platform's: what is sent is corrected, but set it, as certificates are judged by it`,
+      );
+    } else faults.clear("clock-wrong");
+    log[isFirst ? "info" : "debug"]("pollAnswered", { tasks, configChanged, nextMs, clockOffsetMs });
+  }
+
+  return (event: PollEvent): void => {
+    contact.lastPollAt = clock.now();
+    changed();
+    switch (event.event) {
+      case "pollSucceeded":
+        return succeeded(event);
+      case "pollFailed":
+        contact.nextPollAt = after(event.nextMs);
+        faults.add("poll-failed", event.error.message);
+        if (event.error instanceof DamagedDatabaseError) onDefect(event.error);
+        return log.warn("pollFailed", { error: event.error, nextMs: event.nextMs });
+      case "configRefused":
+        isConfigRefused = true;
+        faults.add("config-refused", event.message);
+        return log.warn("configRefused", { message: event.message });
+      case "agentRevoked":
+        return onRevoked(event.error);
+    }
+  };
+}
+
+function reportUplink(event: UplinkEvent, parts: ReportParts, contact: Contact): void {
+  const { log, faults } = parts;
+  switch (event.event) {
+    case "batchSent":
+      contact.lastUploadAt = parts.clock.now();
+      faults.clear("upload-failed");
+      faults.clear("upload-over-quota");
+      parts.changed();
+      return log.info("batchSent", {
+        sequence: event.batch.sequence,
+        records: event.batch.records.length,
+        bytes: event.bytes,
+        acknowledged: event.highestContiguousSequence,
+      });
+    case "batchQuarantined":
+      faults.add("batch-quarantined", `The platform refused ${event.records} records: ${event.reason}`);
+      return log.error("batchQuarantined", {
+        sequence: event.sequence,
+        records: event.records,
+        reason: event.reason,
+      });
+    case "epochBegun":
+      faults.add("epoch-begun", `The numbering of batches began anew as ${event.reason}`);
+      return log.warn("epochBegun", { reason: event.reason, epoch: event.epoch });
+    case "uploadFailed":
+      faults.add(isOverQuota(event.error) ? "upload-over-quota" : "upload-failed", event.error.message);
+      return log.warn("uploadFailed", { error: event.error, waitMs: event.waitMs });
+    case "agentRevoked":
+      return parts.onRevoked(event.error);
+    case "uplinkFailed":
+      log.error("uplinkFailed", { reason: messageOf(event.error) });
+      return parts.onDefect(event.error);
+  }
+}
+
+function isOverQuota(error: Error): boolean {
+  return error instanceof TransportError && error.fault.name === "over-quota";
+}
+
+function reportTask(event: TaskEvent, { log, faults, changed }: ReportParts): void {
+  const { taskId } = event;
+  changed();
+  switch (event.event) {
+    case "taskReceived":
+      return log.info("taskReceived", { taskId, kind: event.kind });
+    case "taskRefused":
+      faults.add("task-refused", event.message);
+      return log.warn("taskRefused", { taskId, reason: event.reason, message: event.message });
+    case "taskFinished": {
+      const level = event.state === "succeeded" ? "info" : "warn";
+      return log[level]("taskFinished", { taskId, kind: event.kind, state: event.state, message: event.message });
+    }
+    case "tasksSaved":
+      return faults.clear("task-unsaved");
+    case "taskUnsaved":
+      faults.add("task-unsaved", event.message);
+      return log.error("taskUnsaved", { taskId, message: event.message });
+  }
+}
+
+function reportRenewal(event: RenewalEvent, { log, faults, changed, onRevoked }: ReportParts): void {
+  switch (event.event) {
+    case "certificateRenewed":
+      faults.clear("renewal-failed");
+      changed();
+      return log.info("certificateRenewed", { notAfter: event.notAfter });
+    case "renewalFailed":
+      faults.add("renewal-failed", event.error.message);
+      return log.warn("renewalFailed", { error: event.error, waitMs: event.waitMs });
+    case "agentRevoked":
+      return onRevoked(event.error);
+  }
+}
+
+function scheduleReport({ log, faults, changed }: ReportParts) {
+  const reportCapacity = capacityReport({ log, faults });
+  return (event: ScheduleEvent): void => {
+    if (event.event === "capacityJudged") return reportCapacity(event.findings);
+    const { site } = event;
+    changed();
+    switch (event.event) {
+      case "sweepBegun":
+        return log.info("sweepBegun", {
+          site,
+          ...(event.looksFor > 0 ? { looksFor: event.looksFor } : {}),
+          ...(event.done > 0 ? { done: event.done } : {}),
+        });
+      case "sweepEnded": {
+        faults.clear(`scan-failed ${site}`);
+        const { addresses, answered, printers, durationMs } = event.outcome;
+        return log.info("sweepEnded", { site, addresses, answered, printers, durationMs: Math.round(durationMs) });
+      }
+      case "readEnded":
+        return faults.clear(`scan-failed ${site}`);
+      case "sweepInterrupted":
+        return log.info("sweepInterrupted", { site, reason: event.reason, done: event.done });
+      case "scanFailed":
+        faults.add(`scan-failed ${site}`, adviceOf(event.error));
+        return log.warn("scanFailed", { site, reason: adviceOf(event.error) });
+    }
+  };
+}
+
+/** Each finding is told once: it stays as it is until somebody changes hours, rate or intervals. */
+function capacityReport({ log, faults }: Pick<ReportParts, "log" | "faults">) {
+  let tight: ReadonlyMap<FaultCode, string> = new Map();
+  return (findings: readonly CapacityFinding[]): void => {
     const told = new Map(
       findings.slice(0, maxFindings).map(({ code, message }): [FaultCode, string] => [code, message]),
     );
     const more = findings.length - told.size;
-    if (more > 0) told.set("capacity-more", `${more} more sites have too low a rate or too short hours`);
+    if (more > 0) told.set("capacity-more", `${more} more sites have too little rate or too short hours`);
     for (const code of tight.keys()) if (!told.has(code)) faults.clear(code);
     for (const [code, message] of told) {
       if (tight.get(code) === message) continue;
@@ -72,141 +227,5 @@ export function createReports({ log, faults, clock, onRevoked, onDefect, changed
       if (!tight.has(code)) log.warn("capacityExceeded", { message });
     }
     tight = told;
-  }
-
-  const after = (ms: number) => new Date(clock.now().getTime() + ms);
-
-  return {
-    contact,
-    poll(event) {
-      contact.lastPollAt = clock.now();
-      changed();
-      switch (event.event) {
-        case "pollSucceeded": {
-          const { tasks, configChanged, clockOffsetMs, nextMs } = event;
-          const isFirst = contact.lastAnswerAt === null;
-          Object.assign(contact, { lastAnswerAt: clock.now(), nextPollAt: after(nextMs), clockOffsetMs });
-          faults.clear("poll-failed");
-          // A document that is still refused was told of before this.
-          if (!refusedConfig) faults.clear("config-refused");
-          refusedConfig = false;
-          if (clockOffsetMs !== null && Math.abs(clockOffsetMs) > clockFaultMs) {
-            faults.add(
-              "clock-wrong",
-              `This machine's clock is ${spanOf(Math.abs(clockOffsetMs))} ${
-                clockOffsetMs < 0 ? "ahead of" : "behind"
-              } the platform's: what is sent is corrected, but set it, as certificates are judged by it`,
-            );
-          } else faults.clear("clock-wrong");
-          return log[isFirst ? "info" : "debug"]("pollAnswered", { tasks, configChanged, nextMs, clockOffsetMs });
-        }
-        case "pollFailed":
-          contact.nextPollAt = after(event.nextMs);
-          faults.add("poll-failed", event.error.message);
-          if (event.error instanceof DamagedDatabaseError) onDefect(event.error);
-          return log.warn("pollFailed", { error: event.error, nextMs: event.nextMs });
-        case "configRefused":
-          refusedConfig = true;
-          faults.add("config-refused", event.message);
-          return log.warn("configRefused", { message: event.message });
-        case "agentRevoked":
-          return onRevoked(event.error);
-      }
-    },
-    uplink(event) {
-      switch (event.event) {
-        case "batchSent":
-          contact.lastUploadAt = clock.now();
-          faults.clear("upload-failed");
-          faults.clear("upload-over-quota");
-          changed();
-          return log.info("batchSent", {
-            sequence: event.batch.sequence,
-            records: event.batch.records.length,
-            bytes: event.bytes,
-            acknowledged: event.highestContiguousSequence,
-          });
-        case "batchQuarantined":
-          faults.add("batch-quarantined", `The platform refused ${event.records} records: ${event.reason}`);
-          return log.error("batchQuarantined", {
-            sequence: event.sequence,
-            records: event.records,
-            reason: event.reason,
-          });
-        case "epochBegun":
-          faults.add("epoch-begun", `A new epoch of batches began as ${event.reason}`);
-          return log.warn("epochBegun", { reason: event.reason, epoch: event.epoch });
-        case "uploadFailed":
-          faults.add(isOverQuota(event.error) ? "upload-over-quota" : "upload-failed", event.error.message);
-          return log.warn("uploadFailed", { error: event.error, waitMs: event.waitMs });
-        case "agentRevoked":
-          return onRevoked(event.error);
-        case "uplinkFailed":
-          log.error("uplinkFailed", { reason: messageOf(event.error) });
-          return onDefect(event.error);
-      }
-    },
-    task(event) {
-      const { taskId } = event;
-      changed();
-      switch (event.event) {
-        case "taskReceived":
-          return log.info("taskReceived", { taskId, kind: event.kind });
-        case "taskRefused":
-          faults.add("task-refused", event.message);
-          return log.warn("taskRefused", { taskId, reason: event.reason, message: event.message });
-        case "taskFinished": {
-          const level = event.state === "succeeded" ? "info" : "warn";
-          return log[level]("taskFinished", { taskId, kind: event.kind, state: event.state, message: event.message });
-        }
-        case "tasksSaved":
-          return faults.clear("task-unsaved");
-        case "taskUnsaved":
-          faults.add("task-unsaved", event.message);
-          return log.error("taskUnsaved", { taskId, message: event.message });
-      }
-    },
-    renewal(event) {
-      switch (event.event) {
-        case "certificateRenewed":
-          faults.clear("renewal-failed");
-          changed();
-          return log.info("certificateRenewed", { notAfter: event.notAfter });
-        case "renewalFailed":
-          faults.add("renewal-failed", event.error.message);
-          return log.warn("renewalFailed", { error: event.error, waitMs: event.waitMs });
-        case "agentRevoked":
-          return onRevoked(event.error);
-      }
-    },
-    schedule(event) {
-      if (event.event === "capacityJudged") return capacity(event.findings);
-      const { site } = event;
-      changed();
-      switch (event.event) {
-        case "sweepBegun":
-          return log.info("sweepBegun", {
-            site,
-            ...(event.looksFor > 0 ? { looksFor: event.looksFor } : {}),
-            ...(event.done > 0 ? { done: event.done } : {}),
-          });
-        case "sweepEnded": {
-          faults.clear(`scan-failed ${site}`);
-          const { addresses, answered, printers, durationMs } = event.outcome;
-          return log.info("sweepEnded", { site, addresses, answered, printers, durationMs: Math.round(durationMs) });
-        }
-        case "readEnded":
-          return faults.clear(`scan-failed ${site}`);
-        case "sweepInterrupted":
-          return log.info("sweepInterrupted", { site, reason: event.reason, done: event.done });
-        case "scanFailed":
-          faults.add(`scan-failed ${site}`, adviceOf(event.error));
-          return log.warn("scanFailed", { site, reason: adviceOf(event.error) });
-      }
-    },
   };
-}
-
-function isOverQuota(error: Error): boolean {
-  return error instanceof TransportError && error.fault.name === "over-quota";
 }
