@@ -1,17 +1,19 @@
 /** What becomes of a reading: recognised, merged with what is known, masked, and put into the spool. */
-import { DeviceEventKind } from "../../proto/gen/opendca/v1/batch.ts";
+import { type DeviceEvent, DeviceEventKind } from "../../proto/gen/opendca/v1/batch.ts";
+import type { DeviceEvidence } from "../../common/reading/device_evidence.ts";
 import type { MaskableField } from "../../common/reading/maskable_fields.ts";
 import type { ClockBook } from "../store/clock_book.ts";
 import type { Clock } from "../../common/core/clock.ts";
 import { DamagedDatabaseError, StorageError } from "../../common/host/sqlite.ts";
 import type { Inventory, KnownDevice } from "../store/inventory.ts";
+import type { InventoryEvent, InventoryEventType } from "../store/inventory_event.ts";
 import { evidenceOfReading } from "../store/known_evidence.ts";
 import { isAsleep } from "../store/merge_reading.ts";
+import type { Observed } from "../store/observe_device.ts";
 import type { Reading, ReadingScope } from "../../common/reading/reading.ts";
 import type { Spool } from "../store/spool.ts";
 import type { SpoolRecord } from "../store/spool_record.ts";
 import { recordOfEvent, recordOfReading } from "../link/spool_reading.ts";
-import { deviceEvent, maybeDeviceEvent } from "./device_event.ts";
 
 export type Scope = ReadingScope;
 
@@ -56,56 +58,35 @@ export interface ReadingIntake {
 
 /** Readings that come in one go are one transaction of the spool. */
 export function createReadingIntake(options: IntakeOptions): ReadingIntake {
-  const { inventory, spool, clock, time, mask, mayHold = true } = options;
-  let waiting: SpoolRecord[] = [];
-  let lost = 0;
+  const { inventory, clock, time, mask, onHeard, mayHold = true } = options;
+  const { put, lose, lost } = createWriter(options);
+  const now = () => ({ observedAt: clock.now(), mark: time?.mark() ?? null });
 
-  function lose(error: unknown, records: number): void {
-    const failure = storageFailure(error);
-    lost += records;
-    options.onLost(failure, records);
+  /** Notes that the device is there; throws what the disk throws. */
+  function observe(reading: Reading, { site, scope, credential }: Parameters<ReadingIntake["take"]>[1]): Observed[] {
+    const known = credential === null || credential === undefined ? {} : { credential };
+    const observed = inventory.observe({ reading, site, scope, mayHold, ...known }, (time ?? clock).now());
+    const deviceId = observed.at(-1)?.deviceId;
+    if (deviceId === undefined || inventory.mark(presenceMark(deviceId)) !== "offline") return observed;
+    inventory.setMark(presenceMark(deviceId), "online");
+    const event = deviceEvent(DeviceEventKind.ONLINE, { ...placeOf(reading), mask: mask() });
+    put([recordOfEvent(event, { site, deviceKey: deviceId, ...now() })]);
+    return observed;
   }
-
-  function put(records: readonly SpoolRecord[]): void {
-    if (records.length === 0) return;
-    if (waiting.length === 0) queueMicrotask(flush);
-    waiting.push(...records);
-  }
-
-  function flush(): void {
-    const records = waiting;
-    waiting = [];
-    try {
-      spool.append(records);
-      options.onSpooled(records);
-    } catch (error) {
-      lose(error, records.length);
-    }
-  }
-
-  /** Whether the last report to the platform was that the device is offline; kept, so that a restart does not say it again. */
-  const presenceMark = (deviceId: string) => `presence:${deviceId}`;
 
   return {
-    lost: () => lost,
-    take(reading, { site, scope, credential = null }) {
+    lost,
+    take(reading, taken) {
       let observed;
       try {
-        observed = inventory.observe(
-          { reading, site, scope, mayHold, ...(credential === null ? {} : { credential }) },
-          (time ?? clock).now(),
-        );
-        const deviceId = observed.at(-1)?.deviceId;
-        if (deviceId === undefined) return "held";
-        if (inventory.mark(presenceMark(deviceId)) === "offline") {
-          inventory.setMark(presenceMark(deviceId), "online");
-          put([eventRecord(DeviceEventKind.ONLINE, reading, { site, deviceId })]);
-        }
+        observed = observe(reading, taken);
       } catch (error) {
         lose(error, 1);
         return "lost";
       }
-      const context = { address: reading.address, evidence: evidenceOfReading(reading), mask: mask() };
+      const last = observed.at(-1);
+      if (last === undefined) return "held";
+      const context = { ...placeOf(reading), mask: mask() };
       for (const { deviceId, merged, events, site, scope } of observed) {
         const mark = time?.markOf(new Date(merged.observedAt)) ?? null;
         // The last good meters are in it, but they were not read now.
@@ -119,28 +100,11 @@ export function createReadingIntake(options: IntakeOptions): ReadingIntake {
           }),
         ]);
       }
-      const { deviceId } = observed.at(-1)!;
-      options.onHeard({ deviceId, site, asleep: isAsleep(reading), scope });
+      const { deviceId } = last;
+      onHeard({ deviceId, site: taken.site, asleep: isAsleep(reading), scope: taken.scope });
       return { deviceId };
     },
-    tellMerges() {
-      try {
-        inventory.takeMerges((events) =>
-          spool.append(events.flatMap((event) => {
-            const device = inventory.device(event.deviceId);
-            const told = device === undefined
-              ? undefined
-              : maybeDeviceEvent(event, { ...contextOf(device), mask: mask() });
-            return device === undefined || told === undefined
-              ? []
-              : [recordOfEvent(told, { site: device.site, deviceKey: device.deviceId, observedAt: event.at })];
-          }))
-        );
-      } catch (error) {
-        // They are reported at the next start.
-        storageFailure(error);
-      }
-    },
+    tellMerges: () => tellMerges(options),
     notePresence(device, presence) {
       try {
         if ((inventory.mark(presenceMark(device.deviceId)) ?? "online") === presence) return;
@@ -148,29 +112,73 @@ export function createReadingIntake(options: IntakeOptions): ReadingIntake {
       } catch (error) {
         return lose(error, 1);
       }
-      const event = deviceEvent(presence === "offline" ? DeviceEventKind.OFFLINE : DeviceEventKind.ONLINE, {
-        ...contextOf(device),
-        mask: mask(),
-      });
+      const kind = presence === "offline" ? DeviceEventKind.OFFLINE : DeviceEventKind.ONLINE;
+      const event = deviceEvent(kind, { ...lastPlaceOf(device), mask: mask() });
       put([recordOfEvent(event, { site: device.site, deviceKey: device.deviceId, ...now() })]);
     },
   };
+}
 
-  function eventRecord(
-    kind: DeviceEventKind,
-    reading: Reading,
-    place: { site: string; deviceId: string },
-  ): SpoolRecord {
-    const event = deviceEvent(kind, { address: reading.address, evidence: evidenceOfReading(reading), mask: mask() });
-    return recordOfEvent(event, { site: place.site, deviceKey: place.deviceId, ...now() });
+/** Whether the platform was told last that the device is offline; kept, so that a restart does not say it again. */
+function presenceMark(deviceId: string): string {
+  return `presence:${deviceId}`;
+}
+
+/** Puts records into the spool behind the microtasks that brought them, and counts what is lost. */
+function createWriter({ spool, onSpooled, onLost }: Pick<IntakeOptions, "spool" | "onSpooled" | "onLost">) {
+  let waiting: SpoolRecord[] = [];
+  let lost = 0;
+
+  function lose(error: unknown, records: number): void {
+    const failure = storageFailure(error);
+    lost += records;
+    onLost(failure, records);
   }
 
-  function now() {
-    return { observedAt: clock.now(), mark: time?.mark() ?? null };
+  function flush(): void {
+    const records = waiting;
+    waiting = [];
+    try {
+      spool.append(records);
+      onSpooled(records);
+    } catch (error) {
+      lose(error, records.length);
+    }
+  }
+
+  return {
+    lose,
+    lost: () => lost,
+    put(records: readonly SpoolRecord[]): void {
+      if (records.length === 0) return;
+      if (waiting.length === 0) queueMicrotask(flush);
+      waiting.push(...records);
+    },
+  };
+}
+
+function tellMerges({ inventory, spool, mask }: Pick<IntakeOptions, "inventory" | "spool" | "mask">): void {
+  try {
+    inventory.takeMerges((events) =>
+      spool.append(events.flatMap((event) => {
+        const device = inventory.device(event.deviceId);
+        if (device === undefined) return [];
+        const told = maybeDeviceEvent(event, { ...lastPlaceOf(device), mask: mask() });
+        const place = { site: device.site, deviceKey: device.deviceId, observedAt: event.at };
+        return told === undefined ? [] : [recordOfEvent(told, place)];
+      }))
+    );
+  } catch (error) {
+    // They are told at the next start.
+    storageFailure(error);
   }
 }
 
-function contextOf(device: KnownDevice) {
+function placeOf(reading: Reading): Omit<EventPlace, "mask"> {
+  return { address: reading.address, evidence: evidenceOfReading(reading) };
+}
+
+function lastPlaceOf(device: KnownDevice): Omit<EventPlace, "mask"> {
   const of = (kind: string) => device.evidence.filter((each) => each.kind === kind && each.current && !each.shared);
   return {
     address: device.lastPlace?.address ?? "",
@@ -188,4 +196,65 @@ function contextOf(device: KnownDevice) {
 function storageFailure(error: unknown): Error {
   if (error instanceof StorageError || error instanceof DamagedDatabaseError) return error;
   throw error;
+}
+
+const kinds: Partial<Record<InventoryEventType, DeviceEventKind>> = {
+  deviceAdded: DeviceEventKind.APPEARED,
+  deviceMoved: DeviceEventKind.ADDRESS_CHANGED,
+  deviceReplaced: DeviceEventKind.REPLACED,
+  deviceMerged: DeviceEventKind.MERGED,
+  meterWentBack: DeviceEventKind.METER_WENT_BACK,
+};
+
+interface EventPlace {
+  address: string;
+  evidence: DeviceEvidence;
+  mask: readonly MaskableField[];
+}
+
+/** Undefined for what the platform decides by itself from the evidence, such as conflicts of identity. */
+export function maybeDeviceEvent({ type, details }: InventoryEvent, place: EventPlace): DeviceEvent | undefined {
+  const kind = kinds[type];
+  if (kind === undefined) return undefined;
+  const previous = typeof details.previousAddress === "string" ? details.previousAddress : undefined;
+  return deviceEvent(kind, {
+    ...place,
+    message: type === "meterWentBack"
+      ? `The meter "${String(details.meter)}" went from ${String(details.before)} to ${String(details.after)}`
+      : sentences[kind] ?? "",
+    ...(kind === DeviceEventKind.ADDRESS_CHANGED && previous !== undefined ? { previousAddress: previous } : {}),
+    ...(kind === DeviceEventKind.MERGED ? { mergedDeviceKey: String(details.mergedDeviceId) } : {}),
+  });
+}
+
+const sentences: Partial<Record<DeviceEventKind, string>> = {
+  [DeviceEventKind.APPEARED]: "A device that was not known answered",
+  [DeviceEventKind.ADDRESS_CHANGED]: "The device answered at another address",
+  [DeviceEventKind.REPLACED]: "Another device answers at this address",
+  [DeviceEventKind.MERGED]: "Two devices of the inventory turned out to be one",
+  [DeviceEventKind.OFFLINE]: "The device is silent at its address and was not found elsewhere",
+  [DeviceEventKind.ONLINE]: "The device answers again",
+};
+
+/** The event with what the policy masks left out. */
+function deviceEvent(
+  kind: DeviceEventKind,
+  options: EventPlace & { message?: string; previousAddress?: string; mergedDeviceKey?: string },
+): DeviceEvent {
+  const { evidence, mask, address, previousAddress, mergedDeviceKey } = options;
+  const hides = (field: MaskableField) => mask.includes(field);
+  return {
+    kind,
+    address: hides("address") ? "" : address,
+    previousAddress: hides("address") ? undefined : previousAddress,
+    evidence: {
+      serial: hides("serial") ? undefined : evidence.serial ?? undefined,
+      engineId: hides("engineId") ? undefined : evidence.engineId ?? undefined,
+      macs: hides("mac") ? [] : evidence.macs,
+      manufacturer: evidence.maker ?? undefined,
+      model: evidence.model ?? undefined,
+    },
+    message: options.message ?? sentences[kind] ?? "",
+    mergedDeviceKey,
+  };
 }
