@@ -58,6 +58,7 @@ export function createAccessMemory(
 ): AccessMemory {
   /** By site, then by "address port". */
   const sites = new Map<string, Map<string, Entry>>();
+  const answers = createAnswerLimit();
 
   function placesOf(site: string): Map<string, Entry> {
     let places = sites.get(site);
@@ -65,32 +66,9 @@ export function createAccessMemory(
     return places;
   }
 
-  let knownOctets = 0;
-
-  /** Keeps the account of what is remembered. */
-  function setKnown(entry: Entry, known: Entry["known"]): void {
-    knownOctets += (known?.objects.length ?? 0) - (entry.known?.objects.length ?? 0);
-    entry.known = known;
-  }
-
-  /** What the places of the site that were read longest ago answered goes first. */
-  function forgetSome(places: Map<string, Entry>): void {
-    for (const entry of places.values()) {
-      if (knownOctets <= maxKnownOctets) return;
-      setKnown(entry, null);
-    }
-  }
-
   for (const { site, place, credential } of known) {
     if (place === null || credential === null) continue;
     placesOf(site).set(keyOf(place), { credential, printer: true, enough: null, vain: null, told: null, known: null });
-  }
-
-  function isDue({ credential, printer, vain }: Entry): boolean {
-    if (vain === null) return true;
-    const longestMs = longestPauseMs[!printer ? "other" : credential === null ? "refused" : "limited"];
-    const pauseMs = Math.min(longestMs, vain.lastMs - vain.sinceMs);
-    return clock.monotonicMs() - vain.lastMs >= pauseMs;
   }
 
   return {
@@ -101,7 +79,7 @@ export function createAccessMemory(
         const entry = known.get(key);
         if (entry === undefined) continue;
         const { credential, enough } = entry;
-        const mayTry = trying || isDue(entry);
+        const mayTry = trying || isDue(entry, clock.monotonicMs());
         // What has failed is not preferred, and not tried before its time.
         if (credential === null && mayTry) continue;
         result[key] = { credential, enough: mayTry ? null : enough };
@@ -111,55 +89,88 @@ export function createAccessMemory(
       }
       return result;
     },
-    note(site, key, { credential, view, printer, triedAll, known, held }, scope = "full") {
+    note(site, key, access, scope = "full") {
       const places = placesOf(site);
       const before = places.get(key);
-      const nowMs = clock.monotonicMs();
-      const same = before?.credential === credential ? before : undefined;
-      const entry: Entry = {
-        ...same ?? { credential, enough: null, vain: null },
-        printer,
-        told: null,
-        known: before?.known ?? null,
-      };
-      const failed = entry.known?.failures ?? 0;
-      const failures = held === false ? failed + 1 : held === true || scope === "full" ? 0 : failed;
-      if (known !== undefined) setKnown(entry, { ...known, failures });
-      else if (entry.known !== null) entry.known = { ...entry.known, failures };
-      entry.printer ||= before?.printer === true;
-      if (triedAll || credential === null) {
-        entry.vain = { sinceMs: entry.vain?.sinceMs ?? nowMs, lastMs: nowMs };
-        if (entry.enough === null || !showsAsMuch(view, entry.enough)) entry.enough = view;
-      }
-      const fault = credential === null
-        ? "refused"
-        : triedAll
-        ? "limited"
-        : view === "printer"
-        ? null
-        : same?.told ?? null;
-      const told = before?.told ?? null;
-      entry.told = fault;
+      const entry = entryAfter(before, access, { scope, nowMs: clock.monotonicMs() });
+      answers.replace(before, entry);
       places.delete(key);
       places.set(key, entry);
       if (places.size > maxPlaces) {
         const [oldest, forgotten] = places.entries().next().value!;
-        setKnown(forgotten, null);
+        answers.forget(forgotten);
         places.delete(oldest);
       }
-      forgetSome(places);
-      return fault === told ? undefined : fault ?? "mended";
+      answers.limit(places);
+      const told = before?.told ?? null;
+      return entry.told === told ? undefined : entry.told ?? "mended";
     },
     configChanged() {
       for (const places of sites.values()) {
         for (const [key, entry] of places) {
           if (entry.credential === null) {
-            setKnown(entry, null);
+            answers.forget(entry);
             places.delete(key);
           } else places.set(key, { ...entry, enough: null, vain: null });
         }
       }
     },
+  };
+}
+
+/** Keeps the account of what printers answered, which is limited for all sites together. */
+function createAnswerLimit() {
+  let octets = 0;
+  const octetsOf = (entry: Entry | undefined) => entry?.known?.objects.length ?? 0;
+
+  function forget(entry: Entry): void {
+    octets -= octetsOf(entry);
+    entry.known = null;
+  }
+
+  return {
+    forget,
+    replace(before: Entry | undefined, entry: Entry): void {
+      octets += octetsOf(entry) - octetsOf(before);
+    },
+    /** What the places of a site that were read longest ago answered goes first. */
+    limit(places: ReadonlyMap<string, Entry>): void {
+      for (const entry of places.values()) {
+        if (octets <= maxKnownOctets) return;
+        forget(entry);
+      }
+    },
+  };
+}
+
+function isDue({ credential, printer, vain }: Entry, nowMs: number): boolean {
+  if (vain === null) return true;
+  const longestMs = longestPauseMs[!printer ? "other" : credential === null ? "refused" : "limited"];
+  const pauseMs = Math.min(longestMs, vain.lastMs - vain.sinceMs);
+  return nowMs - vain.lastMs >= pauseMs;
+}
+
+/** What is known of a place after it was asked once more. */
+function entryAfter(
+  before: Entry | undefined,
+  { credential, view, printer, triedAll, known, held }: Access,
+  { scope, nowMs }: { scope: ReadingScope; nowMs: number },
+): Entry {
+  const same = before?.credential === credential ? before : undefined;
+  const isInVain = triedAll || credential === null;
+  const enough = same?.enough ?? null;
+  const vain = same?.vain ?? null;
+  const failed = before?.known?.failures ?? 0;
+  const failures = held === false ? failed + 1 : held === true || scope === "full" ? 0 : failed;
+  const latest = known ?? before?.known ?? null;
+  const told = credential === null ? "refused" : triedAll ? "limited" : view === "printer" ? null : same?.told ?? null;
+  return {
+    credential,
+    printer: printer || before?.printer === true,
+    enough: isInVain && (enough === null || !showsAsMuch(view, enough)) ? view : enough,
+    vain: isInVain ? { sinceMs: vain?.sinceMs ?? nowMs, lastMs: nowMs } : vain,
+    told,
+    known: latest === null ? null : { ...latest, failures },
   };
 }
 
