@@ -10,7 +10,7 @@ import type { FaultList } from "./fault_list.ts";
 import type { LiveConfig } from "./live_config.ts";
 import type { Contact } from "./reports.ts";
 import type { Schedule } from "./schedule.ts";
-import type { StatusFile, StatusSpool } from "./status_file.ts";
+import type { SiteStatus, StatusFile, StatusSpool } from "./status_file.ts";
 
 export interface StatusParts {
   clock: Pick<Clock, "now">;
@@ -72,12 +72,7 @@ export function describeAgent(parts: StatusParts): DescribedAgent {
       },
       spool: statusSpool(spool.stats()),
       devices: schedule.presences(),
-      sites: live.current().sites.map(({ name }) => ({
-        name,
-        lastSweepAt: textOf(schedule.lastSweep(name)),
-        sweeping: schedule.sweeping.has(name),
-        sweep: schedule.sweepDone(name) ?? null,
-      })),
+      sites: live.current().sites.map(({ name }) => siteStatus(name, schedule)),
       config: { platformHash: live.hash(), refusals: live.refusals() },
       faults: faults.all().map((fault) => ({
         ...fault,
@@ -117,6 +112,15 @@ export function describeAgent(parts: StatusParts): DescribedAgent {
         ledgerHead: ledgerHead(),
       };
     },
+  };
+}
+
+function siteStatus(name: string, schedule: StatusParts["schedule"]): SiteStatus {
+  return {
+    name,
+    lastSweepAt: textOf(schedule.lastSweep(name)),
+    sweeping: schedule.sweeping.has(name),
+    sweep: schedule.sweepDone(name) ?? null,
   };
 }
 

@@ -13,7 +13,7 @@ import type { ReadingScope } from "../../common/reading/reading.ts";
 import type { Access } from "../scan/access.ts";
 import { neighbourTableCode } from "../scan/worker_messages.ts";
 import type { ScanResult } from "../scan/supervise_scan.ts";
-import { scanSite, type ScanSiteOptions, type ScanSiteParts } from "./scan_site.ts";
+import { scanSite, type ScanSiteOptions, type ScanSiteParts, type SitePass } from "./scan_site.ts";
 import type { ScanOutcome } from "./scheduler.ts";
 import type { HostFault, Place } from "./site_space.ts";
 import { createUnreadDevices } from "./unread_devices.ts";
@@ -51,34 +51,23 @@ export interface SiteScans {
 /** Devices that one reading does not identify are read again at once, twice at most. */
 const secondLooks = 2;
 
+type ScanRequest = Parameters<SiteScans["scan"]>[0];
+
 export function createSiteScans(options: SiteScansOptions): SiteScans {
-  const { machine, machineClock = machine.clock, config, intake, access, log, faults, devices, onPassed } = options;
-  const { clock } = machine;
-  /** What was wrong with the hosts of each site in its last pass. */
-  const faulty = new Map<string, ReadonlyMap<string, string>>();
+  const { config, access, faults } = options;
+  const hosts = createHostReport(options);
   const unreadDevices = createUnreadDevices(faults);
   let underConfig = new AbortController();
 
-  /** A line where something is new, and one fault a site. */
-  function reportHosts(site: string, found: readonly HostFault[]): void {
-    const before = faulty.get(site) ?? new Map<string, string>();
-    const now = new Map(found.map(({ host, reason }) => [host, reason]));
-    faulty.set(site, now);
-    for (const [host, reason] of now) {
-      if (before.get(host) !== reason) log.warn("targetSkipped", { site, host, reason });
-    }
-    for (const host of before.keys()) if (!now.has(host)) log.info("targetResolved", { site, host });
-    const [first] = now;
-    if (first === undefined) return faults.clear(`hosts:${site}`);
-    const more = now.size > 1 ? ` (and ${now.size - 1} more)` : "";
-    const [host, reason] = first;
-    faults.add(`hosts:${site}`, `Cannot use each host name of the site "${site}": ${host}: ${reason}${more}`);
-  }
-
-  function reportNeighbours(site: string, { problems, interrupted }: Pick<ScanResult, "problems" | "interrupted">) {
-    const found = problems.find(({ code }) => code === neighbourTableCode);
-    if (found !== undefined) faults.add(`neighbours:${site}`, `Site "${site}": ${found.message}`);
-    else if (!interrupted) faults.clear(`neighbours:${site}`);
+  /** What a pass has shown of the site itself; one that was removed meanwhile has nothing to tell any more. */
+  function reportPass({ site: { name: site }, ...request }: ScanRequest, { hostFaults, result }: Asked): void {
+    if (!config().sites.some(({ name }) => name === site)) return;
+    hosts.report(site, hostFaults);
+    if (result === undefined) return;
+    if (request.kind !== "read") reportNeighbours(site, result, faults);
+    const { places, narrow, resume } = request;
+    const cut = result.interrupted || resume !== undefined || narrow !== undefined;
+    unreadDevices.note(site, { places, cut, unread: result.unread, read: result.printers });
   }
 
   return {
@@ -88,106 +77,153 @@ export function createSiteScans(options: SiteScansOptions): SiteScans {
       access.configChanged();
       const names = new Set(config().sites.map(({ name }) => name));
       unreadDevices.forgetAllBut(names);
-      for (const site of faulty.keys()) {
-        if (names.has(site)) continue;
-        faulty.delete(site);
-        faults.clear(`hosts:${site}`);
-      }
+      hosts.forgetAllBut(names);
       faults.keepSites("neighbours", [...names]);
     },
     async scan(request) {
+      const { clock } = options.machine;
       const beganMs = clock.monotonicMs();
-      const heard = new Set<string>();
-      const lostBefore = intake.lost();
-      const hostFaults: HostFault[] = [];
-      let unknown = 0;
-      const site = request.site.name;
+      const lostBefore = options.intake.lost();
       const changed = underConfig.signal;
-      const tellAccess = (key: string, how: Access, scope: ReadingScope) => {
-        const news = access.note(site, key, how, scope);
-        if (news === undefined) return;
-        const [address = "", port] = key.split(" ");
-        const seen = how.seen.map(({ name, version, saw }) => ({ credential: name, version, saw }));
-        const device = { site, address, port: Number(port), seen };
-        if (news === "refused") log.warn("credentialsRefused", device);
-        else if (news === "limited") log.warn("credentialsLimited", device);
-        else log.info("credentialFound", device);
-      };
       const window = sendWindowAt(request.site.schedule.allowedHours, clock.now().getTime());
       if (window === undefined) throw new HoursEndedError();
       using hours = watchHours(window, clock);
       const signal = AbortSignal.any([request.signal, changed, hours.signal]);
-      let inDoubt: Place[] = [];
-      const passOf = (options: typeof request) =>
-        scanSite({
-          ...options,
-          devices: options.places?.length ?? devices(site),
-          signal,
-          window: shifted(window, machineClock.now().getTime() - clock.now().getTime()),
-          stopsAtOnce: true,
-          config: config(),
-          remembered: access.remembered(site, options.places, {
-            trying: options.kind === "task",
-            scope: options.scope,
-          }),
-          onAccess: (key, how) => tellAccess(key, how, options.scope),
-          onReading(reading, how) {
-            const credential = how?.credential ?? null;
-            const taken = intake.take(reading, { site, scope: options.scope, credential });
-            if (taken === "held") inDoubt.push(reading);
-            else if (taken === "lost") unknown++;
-            else heard.add(taken.deviceId);
-          },
-        }, {
-          ...machine,
-          onHostFault: (fault) => hostFaults.push(fault),
-        });
-      const { scan: result, unasked } = await passOf(request);
-      for (let looks = 0; looks < secondLooks && inDoubt.length > 0 && !signal.aborted; looks++) {
-        const places = inDoubt.map(({ address, port }) => ({ address, port }));
-        inDoubt = [];
-        const { site, kind, narrow } = request;
-        await passOf({ site, places, kind, scope: "full", signal, ...(narrow === undefined ? {} : { narrow }) });
-      }
-      // The pass of a site that was removed meanwhile has nothing to tell any more.
-      const isThere = config().sites.some(({ name }) => name === site);
-      if (isThere) reportHosts(site, hostFaults);
-      if (isThere && result !== undefined && request.kind !== "read") reportNeighbours(site, result);
-      if (isThere && result !== undefined) {
-        const { places, narrow } = request;
-        const cut = result.interrupted || request.resume !== undefined || narrow !== undefined;
-        unreadDevices.note(site, { places, cut, unread: result.unread, read: result.printers });
-      }
+      const asked = await ask({ ...request, signal }, { window, ...options });
+      const { result, heard, unasked, unknown } = asked;
+      reportPass(request, asked);
       // Readings are spooled behind the microtasks that brought them.
       await Promise.resolve();
-      if (request.kind !== "read") onPassed();
+      if (request.kind !== "read") options.onPassed();
       changed.throwIfAborted();
       hours.signal.throwIfAborted();
       // A thread looks at the wall clock for each datagram, and may have seen it set before it was set back.
       if (result?.interrupted === true && !request.signal.aborted) throw new HoursEndedError();
-      if (unknown > 0 || (request.kind === "task" && intake.lost() > lostBefore)) {
+      if (unknown > 0 || (request.kind === "task" && options.intake.lost() > lostBefore)) {
         // Which device answered is not known then: to count it as silent would be a lie.
         throw new UnavailableError("Cannot store the reading as the write failed", "free disk space");
       }
-      const addresses = request.places?.length ?? 0, durationMs = clock.monotonicMs() - beganMs;
-      const { begunAt, activeMs, ...pass } = result?.pass ?? {
-        begunAt: new Date(clock.now().getTime() - durationMs).toISOString(),
-        activeMs: durationMs,
-        addresses: 0,
-        answered: 0,
-        printers: 0,
-      };
+      const durationMs = clock.monotonicMs() - beganMs;
       return {
-        ...pass,
-        addresses: pass.addresses || addresses,
-        begunAt: new Date(begunAt),
-        durationMs: activeMs,
+        ...passOf(result, { now: clock.now(), durationMs, addresses: request.places?.length ?? 0 }),
         packets: result?.counters.packetsSent ?? 0,
         heard,
         unasked: new Set(unasked.map(({ address, port }) => formatEndpoint(address, port))),
       };
     },
   };
+}
+
+/** What came of a request. */
+interface Asked {
+  result: SitePass["scan"];
+  unasked: SitePass["unasked"];
+  hostFaults: HostFault[];
+  /** Devices of the inventory that answered. */
+  heard: Set<string>;
+  /** Readings of which the disk did not keep whose they are. */
+  unknown: number;
+}
+
+/** Has the site asked, and once more those places whose reading does not tell whose it is. */
+async function ask(request: ScanRequest, options: SiteScansOptions & { window: SendWindow }): Promise<Asked> {
+  const { machine, machineClock = machine.clock, config, intake, access, window } = options;
+  const site = request.site.name;
+  const hostFaults: HostFault[] = [];
+  const heard = new Set<string>();
+  let inDoubt: Place[] = [], unknown = 0;
+  const pass = (request: ScanRequest) =>
+    scanSite({
+      ...request,
+      devices: request.places?.length ?? options.devices(site),
+      window: shifted(window, machineClock.now().getTime() - machine.clock.now().getTime()),
+      stopsAtOnce: true,
+      config: config(),
+      remembered: access.remembered(site, request.places, { trying: request.kind === "task", scope: request.scope }),
+      onAccess: (key, how) => noteAccess({ site, key, how, scope: request.scope }, options),
+      onReading(reading, how) {
+        const taken = intake.take(reading, { site, scope: request.scope, credential: how?.credential ?? null });
+        if (taken === "held") inDoubt.push(reading);
+        else if (taken === "lost") unknown++;
+        else heard.add(taken.deviceId);
+      },
+    }, {
+      ...machine,
+      onHostFault: (fault) => hostFaults.push(fault),
+    });
+  const { scan: result, unasked } = await pass(request);
+  for (let looks = 0; looks < secondLooks && inDoubt.length > 0 && !request.signal.aborted; looks++) {
+    const places = inDoubt.map(({ address, port }) => ({ address, port }));
+    inDoubt = [];
+    const { site, kind, signal, narrow } = request;
+    await pass({ site, places, kind, scope: "full", signal, ...(narrow === undefined ? {} : { narrow }) });
+  }
+  return { result, unasked, hostFaults, heard, unknown };
+}
+
+/** Without a result nothing was left to be asked. */
+function passOf(
+  result: SitePass["scan"],
+  { now, durationMs, addresses }: { now: Date; durationMs: number; addresses: number },
+): Pick<ScanOutcome, "addresses" | "answered" | "printers" | "durationMs" | "begunAt"> {
+  if (result === undefined) {
+    return { addresses, answered: 0, printers: 0, durationMs, begunAt: new Date(now.getTime() - durationMs) };
+  }
+  const { begunAt, activeMs, ...pass } = result.pass;
+  return { ...pass, addresses: pass.addresses || addresses, durationMs: activeMs, begunAt: new Date(begunAt) };
+}
+
+function noteAccess(
+  { site, key, how, scope }: { site: string; key: string; how: Access; scope: ReadingScope },
+  { access, log }: Pick<SiteScansOptions, "access" | "log">,
+): void {
+  const news = access.note(site, key, how, scope);
+  if (news === undefined) return;
+  const [address = "", port] = key.split(" ");
+  const seen = how.seen.map(({ name, version, saw }) => ({ credential: name, version, saw }));
+  const device = { site, address, port: Number(port), seen };
+  if (news === "refused") log.warn("credentialsRefused", device);
+  else if (news === "limited") log.warn("credentialsLimited", device);
+  else log.info("credentialFound", device);
+}
+
+/** Host names that cannot be used: a line where something is new, and one fault a site. */
+function createHostReport({ faults, log }: Pick<SiteScansOptions, "faults" | "log">) {
+  /** What was wrong with the hosts of each site in its last pass. */
+  const faulty = new Map<string, ReadonlyMap<string, string>>();
+  return {
+    report(site: string, found: readonly HostFault[]): void {
+      const before = faulty.get(site) ?? new Map<string, string>();
+      const now = new Map(found.map(({ host, reason }) => [host, reason]));
+      faulty.set(site, now);
+      for (const [host, reason] of now) {
+        if (before.get(host) !== reason) log.warn("targetSkipped", { site, host, reason });
+      }
+      for (const host of before.keys()) if (!now.has(host)) log.info("targetResolved", { site, host });
+      const [first] = now;
+      if (first === undefined) return faults.clear(`hosts:${site}`);
+      const more = now.size > 1 ? ` (and ${now.size - 1} more)` : "";
+      const [host, reason] = first;
+      faults.add(`hosts:${site}`, `Cannot use each host name of the site "${site}": ${host}: ${reason}${more}`);
+    },
+    forgetAllBut(sites: ReadonlySet<string>): void {
+      for (const site of faulty.keys()) {
+        if (sites.has(site)) continue;
+        faulty.delete(site);
+        faults.clear(`hosts:${site}`);
+      }
+    },
+  };
+}
+
+function reportNeighbours(
+  site: string,
+  { problems, interrupted }: Pick<ScanResult, "problems" | "interrupted">,
+  faults: SiteScansOptions["faults"],
+): void {
+  const found = problems.find(({ code }) => code === neighbourTableCode);
+  if (found !== undefined) faults.add(`neighbours:${site}`, `Site "${site}": ${found.message}`);
+  else if (!interrupted) faults.clear(`neighbours:${site}`);
 }
 
 /** The window on a clock that is ahead by so much; what lies between two questions for the time is nothing. */
