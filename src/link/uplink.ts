@@ -162,14 +162,14 @@ function settle(batch: Batch, answer: UploadResponse, options: Settling): void {
       if (highest >= batch.sequence) return;
       // No progress: whoever answers this would be asked again at once, for ever.
       throw new UnavailableError(
-        `Cannot go on with batch ${batch.sequence} as the platform does not acknowledge it: current value is ${highest}`,
-        "the agent tries again by itself",
+        `Cannot continue with batch ${batch.sequence} as the platform does not acknowledge it: current value is ${highest}`,
+        "the agent retries",
       );
     }
     beginEpoch("the platform has later batches, which a copy of this spool has sent", options);
   }
   // A platform that forks every epoch must not be hammered; the records stay as they are.
-  throw new UnavailableError("Cannot go on in the old epoch", "the agent sends the records again in a new one");
+  throw new UnavailableError("Cannot continue in the old epoch", "the agent sends the records again in a new one");
 }
 
 /** False for what this spool never made: it is older than its copy, as after a restore, and would wait for ever. */
@@ -181,8 +181,8 @@ function acknowledge(batch: Batch, highest: number, { spool }: Settling): boolea
     if (!(error instanceof RangeError)) throw error;
     if (Number.isSafeInteger(highest)) return false;
     throw new UnavailableError(
-      `Cannot believe the platform as it acknowledges what was never sent: current value is ${highest}`,
-      "the agent tries again by itself; report this to the platform's operator if it stays so",
+      `Cannot use the acknowledgement as it covers batches that were never sent: current value is ${highest}`,
+      "the agent retries; report this to the platform's operator if it continues",
       0,
       { cause: error },
     );

@@ -130,7 +130,7 @@ function reportUplink(event: UplinkEvent, parts: ReportParts, contact: Contact):
         reason: event.reason,
       });
     case "epochBegun":
-      faults.add("epoch-begun", `The numbering of batches began anew as ${event.reason}`);
+      faults.add("epoch-begun", `A new epoch of batches began as ${event.reason}`);
       return log.warn("epochBegun", { reason: event.reason, epoch: event.epoch });
     case "uploadFailed":
       faults.add(isOverQuota(event.error) ? "upload-over-quota" : "upload-failed", event.error.message);
@@ -219,7 +219,7 @@ function capacityReport({ log, faults }: Pick<ReportParts, "log" | "faults">) {
       findings.slice(0, maxFindings).map(({ code, message }): [FaultCode, string] => [code, message]),
     );
     const more = findings.length - told.size;
-    if (more > 0) told.set("capacity-more", `${more} more sites have too little rate or too short hours`);
+    if (more > 0) told.set("capacity-more", `${more} more sites have too low a rate or too short hours`);
     for (const code of tight.keys()) if (!told.has(code)) faults.clear(code);
     for (const [code, message] of told) {
       if (tight.get(code) === message) continue;

@@ -197,7 +197,7 @@ async function runTask({ task, untilMs }: Waiting, context: TaskContext): Promis
   let result: TaskResult;
   try {
     if (clock.monotonicMs() >= untilMs) {
-      throw new TaskRefusal(RefusalReason.EXPIRED, "Cannot run the task as it expired while it waited for others");
+      throw new TaskRefusal(RefusalReason.EXPIRED, "Cannot run the task as it expired in the queue");
     }
     const output = await withDeadline((signal) => context.handler(task.payload!, signal), context);
     result = resultOf(taskId, { state: TaskState.SUCCEEDED, output }, context);
@@ -231,7 +231,7 @@ async function withDeadline<T>(
   const late = Promise.withResolvers<never>();
   stop.addEventListener("abort", () => late.reject(stop.reason), { once: true, signal: over.signal });
   clock.sleep(deadlineMs, over.signal).then(() => {
-    const error = new Error(`Cannot go on with the task as it has not ended within ${deadlineMs / 1000} s`);
+    const error = new Error(`Cannot complete the task as it has not ended within ${deadlineMs / 1000} s`);
     end.abort(error);
     late.reject(error);
   }, () => {}); // Ended in time.

@@ -10,11 +10,13 @@ import { inventoryOn } from "../../src/store/inventory.ts";
 import { prepareInventoryDatabase } from "../../src/store/inventory_database.ts";
 import type { Reading } from "../../common/reading/reading.ts";
 import { readingToMessage } from "../../common/reading/encode_reading.ts";
-import { mergeKeys, resolveEvent, resolveReading } from "../../platform/ingest/resolve_device.ts";
-import { createAgent } from "../../platform/store/agents.ts";
-import { createCustomer, createSite } from "../../platform/store/customers.ts";
-import { allEvidenceOf, historyOf, listDevices } from "../../platform/store/devices.ts";
-import { openStore, type Tenant } from "../../platform/store/store.ts";
+import { mergeKeys, resolveEvent, resolveReading } from "../../platform/devices/resolve_device.ts";
+import { createAgent } from "../../platform/agents/agents.ts";
+import { createCustomer, createSite } from "../../platform/customers/customers.ts";
+import { allEvidenceOf, historyOf, listDevices } from "../../platform/devices/devices.ts";
+import { openSqliteStore } from "../../platform/store/sqlite/sqlite_store.ts";
+import type { Tenant } from "../../platform/store/store.ts";
+import { looseQueries } from "../fixtures/loose_queries.ts";
 import { maybeDeviceEvent } from "../../src/service/reading_intake.ts";
 import { evidenceOfReading } from "../../src/store/known_evidence.ts";
 import { interpretedReading } from "../fixtures/sample_reading.ts";
@@ -22,26 +24,27 @@ import { interpretedReading } from "../fixtures/sample_reading.ts";
 const minute = 60_000, day = 86_400_000;
 
 function openScene() {
-  const store = openStore(":memory:");
+  const store = openSqliteStore(":memory:");
+  const queries = looseQueries(store);
   let ms = Date.UTC(2026, 0, 1);
   const tenants = new Map<string, { tenant: Tenant; sites: Map<string, string> }>();
   const at = () => new Date(ms);
 
-  function tenantOf(customer: string) {
+  async function tenantOf(customer: string) {
     let known = tenants.get(customer);
     if (known === undefined) {
-      const { customer_id } = createCustomer(store, { name: customer, at: at() });
-      tenants.set(customer, known = { tenant: store.tenant(customer_id), sites: new Map() });
+      const { customer_id } = await createCustomer(queries, { name: customer, at: at() });
+      tenants.set(customer, known = { tenant: queries.tenant(customer_id), sites: new Map() });
     }
     return known;
   }
 
   return {
     /** An agent of a site; `name` is what its configuration calls the site. */
-    agent({ customer = "Acme", site = "Berlin", name = "office" } = {}) {
-      const { tenant, sites } = tenantOf(customer);
-      if (!sites.has(site)) sites.set(site, createSite(tenant, { name: site, at: at() }).site_id);
-      const agentId = createAgent(tenant, {
+    async agent({ customer = "Acme", site = "Berlin", name = "office" } = {}) {
+      const { tenant, sites } = await tenantOf(customer);
+      if (!sites.has(site)) sites.set(site, (await createSite(tenant, { name: site, at: at() })).site_id);
+      const agentId = await createAgent(tenant, {
         siteId: sites.get(site)!,
         installationId: crypto.randomUUID(),
         hostname: "",
@@ -58,28 +61,29 @@ function openScene() {
         /** What it knows is lost, as with a new state directory. */
         forget: () => inventory = newInventory(),
         /** Reads a device, tells the platform, and returns the platform's ids of the devices that were told of. */
-        read(options: Partial<Reading>, scope: "full" | "status" = "full"): string[] {
+        async read(options: Partial<Reading>, scope: "full" | "status" = "full"): Promise<string[]> {
           ms += minute;
           const reading: Reading = { ...nothing, observedAt: at().toISOString(), ...options };
-          return inventory.observe({ reading, site: name, scope }, at()).map((observed) => {
+          const ids: string[] = [];
+          for (const observed of inventory.observe({ reading, site: name, scope }, at())) {
             const { deviceId: deviceKey, merged, events } = observed;
             const sighting = { agentId, site: name, deviceKey, observedAt: at(), scope: observed.scope };
-            const id = resolveReading(tenant, sighting, readingToMessage(merged));
+            ids.push(await resolveReading(tenant, sighting, readingToMessage(merged)));
             const context = { address: reading.address, evidence: evidenceOfReading(reading), mask: [] };
             for (const event of events.flatMap((each) => maybeDeviceEvent(each, context) ?? [])) {
-              resolveEvent(tenant, sighting, event);
-              if (event.kind === DeviceEventKind.MERGED) mergeKeys(tenant, sighting, event.mergedDeviceKey!);
+              await resolveEvent(tenant, sighting, event);
+              if (event.kind === DeviceEventKind.MERGED) await mergeKeys(tenant, sighting, event.mergedDeviceKey!);
             }
-            return id;
-          });
+          }
+          return ids;
         },
       };
     },
     pass: (by: number) => void (ms += by),
-    devices: (customer = "Acme") => listDevices(tenantOf(customer).tenant),
-    history: (id: string) => historyOf(tenantOf("Acme").tenant, id).map(({ kind }) => kind),
-    evidence: (id: string) => allEvidenceOf(tenantOf("Acme").tenant, id),
-    [Symbol.dispose]: () => store[Symbol.dispose](),
+    devices: async (customer = "Acme") => await listDevices((await tenantOf(customer)).tenant),
+    history: async (id: string) => (await historyOf((await tenantOf("Acme")).tenant, id)).map(({ kind }) => kind),
+    evidence: async (id: string) => await allEvidenceOf((await tenantOf("Acme")).tenant, id),
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
 }
 
@@ -88,28 +92,28 @@ const full = { serial: "CNB70001", mac: "00:1b:a9:00:00:01" }, other = { serial:
 const silent = { problems: [{ code: "silent", message: "" }] };
 
 for (const order of [[0, 1], [1, 0]]) {
-  Deno.test(`two agents of a site, of which one sees no serial number, agree on a device: ${order}`, () => {
-    using s = openScene();
-    const agents = [s.agent(), s.agent()];
+  Deno.test(`two agents of a site, of which one sees no serial number, agree on a device: ${order}`, async () => {
+    await using s = openScene();
+    const agents = [await s.agent(), await s.agent()];
     const ids = new Set<string>();
     for (let round = 0; round < 3; round++) {
-      for (const i of order) for (const id of agents[i]!.read(i === 0 ? full : {})) ids.add(id);
+      for (const i of order) for (const id of await agents[i]!.read(i === 0 ? full : {})) ids.add(id);
     }
-    assert.deepEqual([ids.size, s.devices().length], [1, 1]);
-    assert.deepEqual(s.history([...ids][0]!), ["appeared"]);
+    assert.deepEqual([ids.size, (await s.devices()).length], [1, 1]);
+    assert.deepEqual(await s.history([...ids][0]!), ["appeared"]);
   });
 }
 
-Deno.test("an agent that sees no serial number follows the site's other agent to the printer that took a place over", () => {
-  using s = openScene();
-  const seeing = s.agent(), blind = s.agent();
-  const [old] = seeing.read(full);
-  assert.deepEqual(blind.read({}), [old]);
-  seeing.read(other);
-  const [, replaced] = seeing.read(other);
+Deno.test("an agent that sees no serial number follows the site's other agent to the printer that took a place over", async () => {
+  await using s = openScene();
+  const seeing = await s.agent(), blind = await s.agent();
+  const [old] = await seeing.read(full);
+  assert.deepEqual(await blind.read({}), [old]);
+  await seeing.read(other);
+  const [, replaced] = await seeing.read(other);
   assert.notEqual(replaced, old);
-  assert.deepEqual(blind.read({}), [replaced]);
-  assert.equal(s.devices().length, 2);
+  assert.deepEqual(await blind.read({}), [replaced]);
+  assert.equal((await s.devices()).length, 2);
 });
 
 const apart: { name: string; second: { customer?: string; site?: string; name?: string } }[] = [
@@ -118,101 +122,110 @@ const apart: { name: string; second: { customer?: string; site?: string; name?: 
   { name: "sites of the configuration", second: { name: "warehouse" } },
 ];
 for (const { name, second } of apart) {
-  Deno.test(`equal addresses of two ${name} are different devices, where these show nothing of themselves`, () => {
-    using s = openScene();
-    const agents = [s.agent(), s.agent(second)];
-    const ids = agents.map((agent) => agent.read({})[0]);
-    for (let round = 0; round < 3; round++) assert.deepEqual(agents.map((agent) => agent.read({})[0]), ids);
+  Deno.test(`equal addresses of two ${name} are different devices, where these show nothing of themselves`, async () => {
+    await using s = openScene();
+    const agents = [await s.agent(), await s.agent(second)];
+    // One after another: each reading is of another minute.
+    const read = async () => [(await agents[0]!.read({}))[0], (await agents[1]!.read({}))[0]];
+    const ids = await read();
+    for (let round = 0; round < 3; round++) assert.deepEqual(await read(), ids);
     assert.notEqual(ids[0], ids[1]);
     // The serial number of one of them says nothing of the other.
-    assert.deepEqual(agents[0]!.read(full), [ids[0]]);
-    assert.deepEqual(agents[1]!.read({}), [ids[1]]);
+    assert.deepEqual(await agents[0]!.read(full), [ids[0]]);
+    assert.deepEqual(await agents[1]!.read({}), [ids[1]]);
   });
 }
 
-Deno.test("a device that an agent knew by its place, and that shows its serial number later, becomes the one that others know", () => {
-  using s = openScene();
-  const seeing = s.agent(), later = s.agent({ name: "elsewhere" });
-  const [known] = seeing.read(full);
-  const [hidden] = later.read({ address: "192.168.1.7" });
+Deno.test("a device that an agent knew by its place, and that shows its serial number later, becomes the one that others know", async () => {
+  await using s = openScene();
+  const seeing = await s.agent(), later = await s.agent({ name: "elsewhere" });
+  const [known] = await seeing.read(full);
+  const [hidden] = await later.read({ address: "192.168.1.7" });
   assert.notEqual(hidden, known);
-  assert.deepEqual(later.read({ ...full, address: "192.168.1.7" }), [known]);
-  assert.deepEqual(s.devices().map(({ device_id }) => device_id), [known]);
-  assert.deepEqual(s.history(known!), ["appeared", "appeared", "merged"]);
+  assert.deepEqual(await later.read({ ...full, address: "192.168.1.7" }), [known]);
+  assert.deepEqual((await s.devices()).map(({ device_id }) => device_id), [known]);
+  assert.deepEqual(await s.history(known!), ["appeared", "appeared", "merged"]);
 });
 
-Deno.test("an agent that lost its inventory finds the devices that show nothing of themselves where they are", () => {
-  using s = openScene();
-  const agent = s.agent();
+Deno.test("an agent that lost its inventory finds the devices that show nothing of themselves where they are", async () => {
+  await using s = openScene();
+  const agent = await s.agent();
   const places = [5, 6, 7].map((host) => ({ address: `10.1.0.${host}`, model: null, manufacturer: null }));
-  const ids = places.map((place) => agent.read(place)[0]);
+  const read = async () => {
+    const ids: (string | undefined)[] = [];
+    for (const place of places) ids.push((await agent.read(place))[0]);
+    return ids;
+  };
+  const ids = await read();
   for (let lost = 0; lost < 3; lost++) {
     agent.forget();
-    assert.deepEqual(places.map((place) => agent.read(place)[0]), ids);
+    assert.deepEqual(await read(), ids);
   }
-  assert.equal(s.devices().length, 3);
+  assert.equal((await s.devices()).length, 3);
 });
 
-Deno.test("a device that took the place of one that moved away is a new one for the platform, too", () => {
-  using s = openScene();
-  const agent = s.agent();
-  const [moved] = agent.read(full);
-  agent.read({ ...full, address: "10.1.0.99" });
-  const [there] = agent.read({});
+Deno.test("a device that took the place of one that moved away is a new one for the platform, too", async () => {
+  await using s = openScene();
+  const agent = await s.agent();
+  const [moved] = await agent.read(full);
+  await agent.read({ ...full, address: "10.1.0.99" });
+  const [there] = await agent.read({});
   assert.notEqual(there, moved);
-  assert.deepEqual(agent.read({ ...full, address: "10.1.0.99" }), [moved]);
+  assert.deepEqual(await agent.read({ ...full, address: "10.1.0.99" }), [moved]);
 });
 
-Deno.test("a device with two addresses has no endless history", () => {
-  using s = openScene();
-  const agent = s.agent();
+Deno.test("a device with two addresses has no endless history", async () => {
+  await using s = openScene();
+  const agent = await s.agent();
   const ids = new Set<string>();
   for (let sweep = 0; sweep < 8; sweep++) {
-    for (const address of ["10.1.0.7", "2001:db8::7"]) for (const id of agent.read({ ...full, address })) ids.add(id);
+    for (const address of ["10.1.0.7", "2001:db8::7"]) {
+      for (const id of await agent.read({ ...full, address })) ids.add(id);
+    }
     s.pass(day);
   }
   assert.equal(ids.size, 1);
-  assert.deepEqual(s.history([...ids][0]!), ["appeared", "addressChanged"]);
+  assert.deepEqual(await s.history([...ids][0]!), ["appeared", "addressChanged"]);
 });
 
-Deno.test("a partly lost answer changes no name of a device, and adds no evidence that another could be taken for", () => {
-  using s = openScene();
-  const agent = s.agent();
-  const [id] = agent.read(full);
-  agent.read({ ...full, serial: "CARD77777", model: "Net 77", ...silent });
-  assert.deepEqual(s.devices().map(({ serial, model }) => [serial, model]), [["CNB70001", "P1"]]);
-  assert.deepEqual(s.history(id!), ["appeared"]);
-  const elsewhere = s.agent({ site: "Hamburg" }).read({ serial: "CARD77777" });
+Deno.test("a partly lost answer changes no name of a device, and adds no evidence that another could be taken for", async () => {
+  await using s = openScene();
+  const agent = await s.agent();
+  const [id] = await agent.read(full);
+  await agent.read({ ...full, serial: "CARD77777", model: "Net 77", ...silent });
+  assert.deepEqual((await s.devices()).map(({ serial, model }) => [serial, model]), [["CNB70001", "P1"]]);
+  assert.deepEqual(await s.history(id!), ["appeared"]);
+  const elsewhere = await (await s.agent({ site: "Hamburg" })).read({ serial: "CARD77777" });
   assert.notEqual(elsewhere[0], id);
 });
 
-Deno.test("what an agent merges, the platform merges", () => {
-  using s = openScene();
-  const agent = s.agent();
-  const [id] = agent.read(full);
+Deno.test("what an agent merges, the platform merges", async () => {
+  await using s = openScene();
+  const agent = await s.agent();
+  const [id] = await agent.read(full);
   const there = { address: "10.1.0.99", ...silent };
-  for (let look = 0; look < 3; look++) agent.read(there);
-  assert.equal(s.devices().length, 2);
-  assert.deepEqual(agent.read({ ...full, address: "10.1.0.99" }), [id]);
-  assert.deepEqual(s.devices().map(({ device_id, address }) => [device_id, address]), [[id, "10.1.0.99"]]);
+  for (let look = 0; look < 3; look++) await agent.read(there);
+  assert.equal((await s.devices()).length, 2);
+  assert.deepEqual(await agent.read({ ...full, address: "10.1.0.99" }), [id]);
+  assert.deepEqual((await s.devices()).map(({ device_id, address }) => [device_id, address]), [[id, "10.1.0.99"]]);
 });
 
-Deno.test("two agents that made two devices of one, as each saw another part of it, agree once one sees it whole", () => {
-  using s = openScene();
-  const seeing = s.agent(), half = s.agent();
-  for (let look = 0; look < 3; look++) seeing.read({ serial: full.serial, model: null, ...silent });
-  const [second] = half.read({ mac: full.mac });
-  assert.equal(s.devices().length, 2);
-  const [known] = seeing.read(full);
+Deno.test("two agents that made two devices of one, as each saw another part of it, agree once one sees it whole", async () => {
+  await using s = openScene();
+  const seeing = await s.agent(), half = await s.agent();
+  for (let look = 0; look < 3; look++) await seeing.read({ serial: full.serial, model: null, ...silent });
+  const [second] = await half.read({ mac: full.mac });
+  assert.equal((await s.devices()).length, 2);
+  const [known] = await seeing.read(full);
   assert.notEqual(known, second);
-  assert.deepEqual(half.read({ mac: full.mac }), [known]);
-  assert.deepEqual(s.devices().map(({ device_id }) => device_id), [known]);
+  assert.deepEqual(await half.read({ mac: full.mac }), [known]);
+  assert.deepEqual((await s.devices()).map(({ device_id }) => device_id), [known]);
 });
 
 const flags = fc.record({ serial: fc.boolean(), mac: fc.boolean(), model: fc.boolean() });
 const nothingLost = { serial: false, mac: false, model: false };
 
-Deno.test("two agents and the platform know as many devices as there are, whatever a view hides and a network loses", () => {
+Deno.test("two agents and the platform know as many devices as there are, whatever a view hides and a network loses", async () => {
   const reads = fc.array(
     fc.record({
       agent: fc.nat(1),
@@ -226,11 +239,11 @@ Deno.test("two agents and the platform know as many devices as there are, whatev
     { maxLength: 40 },
   );
   const views = fc.array(flags, { minLength: 1, maxLength: 4 });
-  fc.assert(
-    fc.property(views, reads, (views, reads) => {
-      using s = openScene();
-      const agents = [s.agent(), s.agent()];
-      const look = (
+  await fc.assert(
+    fc.asyncProperty(views, reads, async (views, reads) => {
+      await using s = openScene();
+      const agents = [await s.agent(), await s.agent()];
+      const look = async (
         i: number,
         by: number,
         how: { lost: boolean; loses: typeof nothingLost; standsIn: boolean },
@@ -246,7 +259,7 @@ Deno.test("two agents and the platform know as many devices as there are, whatev
             : how.standsIn
             ? instead
             : null;
-        return agents[by]!.read({
+        return await agents[by]!.read({
           address: `10.1.0.${i + 1}`,
           serial: shown("serial", `SERIAL-${i}A`, `CARD-${i}B`),
           mac: shown("mac", `00:1b:a9:00:00:0${i}`, `00:1b:a9:00:01:0${i}`),
@@ -257,15 +270,16 @@ Deno.test("two agents and the platform know as many devices as there are, whatev
       const whole = { lost: false, loses: nothingLost, standsIn: false };
       for (const { agent, printer, scope, passes, ...how } of reads) {
         s.pass(passes);
-        look(printer % views.length, agent, how, scope);
+        await look(printer % views.length, agent, how, scope);
       }
       for (let round = 0; round < 2; round++) {
-        for (let i = 0; i < views.length; i++) for (const by of [0, 1]) look(i, by, whole);
+        for (let i = 0; i < views.length; i++) for (const by of [0, 1]) await look(i, by, whole);
       }
-      const ids = views.map((_, i) => [...look(i, 0, whole), ...look(i, 1, whole)]);
+      const ids: string[][] = [];
+      for (const i of views.keys()) ids.push([...await look(i, 0, whole), ...await look(i, 1, whole)]);
       assert.ok(ids.every(([a, b]) => a === b), "the agents agree");
       assert.equal(new Set(ids.flat()).size, views.length, "two devices are two");
-      assert.equal(s.devices().length, views.length, "and there are no others");
+      assert.equal((await s.devices()).length, views.length, "and there are no others");
     }),
     { numRuns: 60 },
   );
