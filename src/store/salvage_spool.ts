@@ -5,8 +5,7 @@
 import { DamagedDatabaseError, type Database } from "../../common/host/sqlite.ts";
 import { messageOf } from "../../common/core/errors.ts";
 import { insertRecord } from "./append_records.ts";
-import { recordOf } from "./record_row.ts";
-import { prepareSpoolDatabase, type RecordRow } from "./spool_database.ts";
+import { prepareSpoolDatabase, recordOf, type RecordRow } from "./spool_database.ts";
 import type { SpoolFiles } from "./spool_files.ts";
 import { sizeOf } from "./spool_record.ts";
 

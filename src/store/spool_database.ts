@@ -27,6 +27,7 @@
  * place. `spool.db.salvaged` beside `spool.db` is unfinished and thrown away; without `spool.db` it is complete.
  */
 import { DamagedDatabaseError, type Database } from "../../common/host/sqlite.ts";
+import { checksumOf, type RecordClass, type RecordKind, type SpoolRecord } from "./spool_record.ts";
 
 const formatVersion = 2;
 
@@ -173,4 +174,25 @@ export function stateOf(db: Database): StateRow {
   const row = db.get<StateRow>("SELECT * FROM state WHERE id = 1");
   if (row === undefined) throw new DamagedDatabaseError(`Cannot read "${db.path}" as a spool: it has lost its state`);
   return row;
+}
+
+/** A row as the record that was appended. Throws `DamagedDatabaseError` when its checksum says that it is another. */
+export function recordOf(row: RecordRow): SpoolRecord {
+  const { span, uptime_ms: ms, corrected_at: correctedAt } = row;
+  const record: SpoolRecord = {
+    id: row.id,
+    kind: row.kind as RecordKind,
+    class: row.class as RecordClass,
+    deviceId: row.device,
+    observedAt: new Date(row.observed_at),
+    ...(typeof span === "string" && typeof ms === "number" ? { mark: { span, ms } } : {}),
+    ...(typeof correctedAt === "number"
+      ? { corrected: { at: new Date(correctedAt), isGuess: row.is_guess === 1 } }
+      : {}),
+    payload: row.payload,
+  };
+  if (checksumOf(record) !== row.check_sum) {
+    throw new DamagedDatabaseError(`Cannot read the record "${row.id}" as it was written: its checksum differs`);
+  }
+  return record;
 }

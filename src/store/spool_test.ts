@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import { StorageError } from "../../common/host/sqlite.ts";
 import { createFakeDisk, type FakeDisk } from "../../tests/fixtures/fake_disk.ts";
 import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
-import { recordOf as recordOfRow } from "./record_row.ts";
 import { openSpool, type SpoolOptions } from "./spool.ts";
-import type { RecordRow } from "./spool_database.ts";
+import { recordOf as recordOfRow, type RecordRow } from "./spool_database.ts";
 import { type RecordClass, sizeOf, type SpoolRecord } from "./spool_record.ts";
 
 const at = (text: string) => new Date(`2026-01-${text}Z`);
