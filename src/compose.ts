@@ -80,7 +80,7 @@ interface Run extends AgentParts {
   /** Closes what was put into it, the last one first. */
   built: AsyncDisposableStack;
   end(end: AgentEnd): void;
-  /** A defect of ours or a damaged database: the agent must begin anew. */
+  /** A defect of ours or a damaged database: the agent must start over. */
   fail(error: unknown): void;
 }
 
@@ -386,7 +386,7 @@ function openTasks({ machine, built }: Run, parts: Stores & Link & ReturnType<ty
     intervalMs: () => config().poll.intervalMs,
     status: status.forPoll,
     config: live,
-    // What could not be noted is told again.
+    // What could not be noted is reported again.
     results: { ...memory, acknowledge: (ids) => void tryStore(() => memory.acknowledge(ids)) },
     onTasks: runner.take,
     report(event) {

@@ -119,7 +119,7 @@ export function createReadingIntake(options: IntakeOptions): ReadingIntake {
   };
 }
 
-/** Whether the platform was told last that the device is offline; kept, so that a restart does not say it again. */
+/** Whether the last report to the platform was that the device is offline; kept, so that a restart does not say it again. */
 function presenceMark(deviceId: string): string {
   return `presence:${deviceId}`;
 }
@@ -169,7 +169,7 @@ function tellMerges({ inventory, spool, mask }: Pick<IntakeOptions, "inventory" 
       }))
     );
   } catch (error) {
-    // They are told at the next start.
+    // They are reported at the next start.
     storageFailure(error);
   }
 }

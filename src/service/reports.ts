@@ -27,7 +27,7 @@ export interface ReportParts {
   clock: Pick<Clock, "now">;
   /** Only a new activation ends this. */
   onRevoked(error: NotPermittedError): void;
-  /** A defect of ours or a damaged database: the agent must begin anew. */
+  /** A defect of ours or a damaged database: the agent must start over. */
   onDefect(error: unknown): void;
   /** The status is different. */
   changed(): void;
@@ -73,7 +73,7 @@ function pollReport({ log, faults, clock, changed, onDefect, onRevoked }: Report
     const isFirst = contact.lastAnswerAt === null;
     Object.assign(contact, { lastAnswerAt: clock.now(), nextPollAt: after(nextMs), clockOffsetMs });
     faults.clear("poll-failed");
-    // A document that is still refused was told of before this.
+    // A document that is still refused was reported before.
     if (!isConfigRefused) faults.clear("config-refused");
     isConfigRefused = false;
     if (clockOffsetMs !== null && Math.abs(clockOffsetMs) > clockFaultMs) {

@@ -36,7 +36,7 @@ export interface LedgerVerdict {
   entries: number;
   /** Entries that a checkpoint stands for. */
   pruned: number;
-  /** Hash of the last entry; the one that the platform was told before shows whether the end was cut off. */
+  /** Hash of the last entry; the one that was reported to the platform before shows whether the end was cut off. */
   head: string;
   /** The first entry that is not as it was written. */
   broken: { number: number; reason: string } | null;

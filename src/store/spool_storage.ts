@@ -11,7 +11,7 @@ import type { SpoolFiles } from "./spool_files.ts";
 export interface SpoolStorageOptions {
   clock: Pick<Clock, "now">;
   files: SpoolFiles;
-  /** Called when a damaged file was set aside, on opening and in later use; that is a loss to be logged as an error. */
+  /** Called when a damaged file was quarantined, on opening and in later use; that is a loss to be logged as an error. */
   onSalvage(report: SalvageReport): void;
   /**
    * Disk space kept aside so that a full disk does not stop what is spooled from being sent and deleted; the index of
@@ -50,7 +50,7 @@ export function openSpoolStorage(path: string, options: SpoolStorageOptions): Sp
     diskFull = !hasReserve;
   }
 
-  /** A salvage for which there was no room has left the spool closed: each operation tries anew. */
+  /** A salvage for which there was no space has left the spool closed: each operation tries again. */
   function openAgain(): void {
     if (!isClosed) return;
     finishSalvage(path, files);

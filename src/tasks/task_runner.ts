@@ -35,7 +35,7 @@ export interface TaskRunnerOptions {
   /** A result that is too long for a poll, for the spool. */
   spoolResult(result: TaskResult): void;
   report(event: TaskEvent): void;
-  /** What may leave of a message; all of it unless told. */
+  /** What may leave of a message; default: all of it. */
   cleanText?(text: string): string;
   /** There is something to tell the platform. */
   onResult?(): void;
@@ -192,7 +192,7 @@ async function runTask({ task, untilMs }: Waiting, context: TaskContext): Promis
   const { memory, clock, keeper, stop, report } = context;
   const { taskId } = task;
   const kind = task.payload!.$case;
-  // Without it the task is known as accepted, and is told as failed after a crash all the same.
+  // Without it the task is known as accepted, and is reported as failed after a crash all the same.
   keeper.trySave(taskId, () => memory.put(resultOf(taskId, { state: TaskState.RUNNING }, context), { owed: true }));
   let result: TaskResult;
   try {

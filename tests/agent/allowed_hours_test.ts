@@ -89,7 +89,7 @@ systemTest(
       assert.deepEqual([reason, done > 0 && done < 254], ["The allowed hours have ended", true], `${done} done`);
       await until(endMs + 1_000);
       // The command has the clock of the agent.
-      const shown = `office: a sweep was cut off, ${Math.floor(100 * done / 254)} % done, no discovery scan yet`;
+      const shown = `office: discovery scan interrupted, ${Math.floor(100 * done / 254)} % done, no discovery scan yet`;
       await untilTrue("status shows it", async () => (await scene.opendca("status")).out.includes(shown));
       await agent.kill("SIGKILL");
     }
