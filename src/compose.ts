@@ -286,7 +286,7 @@ function openScans({ machine, built, fail }: Run, stores: Stores, { reports, upl
     clock,
     time,
     mask: () => live.current().policy.mask,
-    onHeard: schedule.heard,
+    onAnswer: schedule.answered,
     onMerged: schedule.forget,
     onSpooled(records) {
       faults.clear("readings-lost");

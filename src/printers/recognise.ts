@@ -52,8 +52,8 @@ const weights = { deviceId: 6, description: 5, device: 4, named: 3, objectId: 2,
  * `oneOfSeveral` is the hrDeviceIndex of one printer behind a print server, of which only its own rows tell.
  */
 export function recognise(store: ObjectStore, oneOfSeveral?: string): Recognised {
-  const heard = hear(store, oneOfSeveral);
-  const testimony = withoutEmulation(heard);
+  const stated = collectTestimony(store, oneOfSeveral);
+  const testimony = withoutEmulation(stated);
   const evidence: string[] = [];
   const rows = [oids.prtGeneralEntry, oids.prtMarkerEntry, oids.prtMarkerSuppliesEntry].filter((entry) =>
     store.has(entry)
@@ -76,9 +76,9 @@ export function recognise(store: ObjectStore, oneOfSeveral?: string): Recognised
     best = { profile: genericProfile, score: 0, telling: byCard, evidence: [] };
   }
   evidence.push(...best.evidence);
-  const unknownPrinter = heard.deviceIds.find(({ deviceClass }) => isPrinterClass(deviceClass));
+  const unknownPrinter = stated.deviceIds.find(({ deviceClass }) => isPrinterClass(deviceClass));
   if (unknownPrinter !== undefined && !best.telling) evidence.push("IEEE-1284 device id of class PRINTER");
-  const telling = best.telling || unknownPrinter !== undefined || emulatesPrinter(heard, testimony);
+  const telling = best.telling || unknownPrinter !== undefined || emulatesPrinter(stated, testimony);
   const ruledOut = isNoPrinter(testimony.description) ||
     testimony.deviceIds.some(({ deviceClass }) => otherClasses.test(deviceClass ?? ""));
   const proven = rows.some((entry) => entry !== oids.prtGeneralEntry);
@@ -145,14 +145,14 @@ function isEmulated(text: string, own: string): boolean {
 }
 
 /** Whether a number that only printers have was left out as emulated. */
-function emulatesPrinter(heard: Testimony, testimony: Testimony): boolean {
-  return heard.objectId !== testimony.objectId &&
-    emulated.some(({ recognise }) => recognise.printerIds?.some((base) => isUnder(heard.objectId, base)));
+function emulatesPrinter(stated: Testimony, testimony: Testimony): boolean {
+  return stated.objectId !== testimony.objectId &&
+    emulated.some(({ recognise }) => recognise.printerIds?.some((base) => isUnder(stated.objectId, base)));
 }
 
 /** Which of a device's texts are those of a printer that it emulates, and so say nothing of itself. */
 export function emulation(store: ObjectStore, oneOfSeveral?: string): (text: string) => boolean {
-  const own = ownMaker(hear(store, oneOfSeveral));
+  const own = ownMaker(collectTestimony(store, oneOfSeveral));
   return (text) => own !== undefined && isEmulated(text, own);
 }
 
@@ -259,7 +259,7 @@ function isPrinterClass(deviceClass: string | null): boolean {
 /** HP's and the PWG's objects are answered by printers and network cards of many makers. */
 const shared = new Set(["1.3.6.1.4.1.11", "1.3.6.1.4.1.2699"]);
 
-function hear(store: ObjectStore, oneOfSeveral?: string): Testimony {
+function collectTestimony(store: ObjectStore, oneOfSeveral?: string): Testimony {
   const isAlone = oneOfSeveral === undefined;
   const description = isAlone ? maybeText(store.get(oids.sysDescr)) ?? "" : "";
   const objectId = isAlone ? store.get(oids.sysObjectID)?.value : undefined;

@@ -78,12 +78,12 @@ export function worthKnowing(store: ObjectStore, profile: Profile, told: Readonl
   );
 }
 
-/** `heard`: objects that need not be asked for. */
-export function rereadPlan(known: ObjectStore, profile: Profile, heard: ReadonlySet<string>): RereadPlan {
+/** `received`: objects that need not be asked for. */
+export function rereadPlan(known: ObjectStore, profile: Profile, received: ReadonlySet<string>): RereadPlan {
   const { state, levels } = statusObjects(known, profile);
   const groupsOf = (name: string) => state.groups.filter((group) => group.name === name);
   const plan: RereadPlan = {
-    identity: { objects: [], questions: identityQuestions(known, profile, heard), columns: [] },
+    identity: { objects: [], questions: identityQuestions(known, profile, received), columns: [] },
     console: tablePart(known, groupsOf("console")),
     alerts: tablePart(known, groupsOf("alerts")),
     levels: levelPart(known, levels),
@@ -124,7 +124,7 @@ export function isSame(a: SnmpValue, b: SnmpValue): boolean {
 
 const identifying = new Set(["serial", "mac", "firmware", "model"]);
 
-function identityQuestions(known: ObjectStore, profile: Profile, heard: ReadonlySet<string>): Question[] {
+function identityQuestions(known: ObjectStore, profile: Profile, received: ReadonlySet<string>): Question[] {
   const device = printerDevice(known);
   const row = hostRowOf(known, device);
   const same = new Set([
@@ -141,7 +141,7 @@ function identityQuestions(known: ObjectStore, profile: Profile, heard: Readonly
     `${oids.hrPrinterDetectedErrorState}.${row}`,
     ...(profile.panel ?? []).map(({ oid }) => oid),
   ];
-  const questions = [...same, ...volatile].filter((oid) => !heard.has(oid)).flatMap((oid) => {
+  const questions = [...same, ...volatile].filter((oid) => !received.has(oid)).flatMap((oid) => {
     const value = known.get(oid);
     return value === undefined ? [] : [exactly({ oid, ...value }, same.has(oid))];
   });

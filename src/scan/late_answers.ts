@@ -5,7 +5,7 @@ export interface LateAnswers {
   /** The addresses of one more shard are asked, or of one fewer. */
   asking(change: 1 | -1): void;
   /** Somebody answered after the sweep of its shard. */
-  heard(): void;
+  noteAnswer(): void;
   /** There are no further shards: late answers are waited for no longer than at the end of a scan. */
   last(): void;
   /** Waits for late answers to a shard whose first probes were sent at `askedMs`; other shards are asked meanwhile. */
@@ -26,12 +26,12 @@ const smallScan = 512;
 /** `size` is how many addresses the scan has. */
 export function createLateAnswers({ clock, size, timeoutMs }: LateAnswersOptions): LateAnswers {
   let asking = 0, waiting = 0;
-  let isLast = false, wasHeard = false;
+  let isLast = false, hadAnswer = false;
   let changed = Promise.withResolvers<void>();
 
   function patienceMs(): number {
     if (!isLast || asking > 0) return lateMs;
-    return wasHeard || size <= smallScan ? Math.min(lateMs, lateTimeouts * timeoutMs) : 0;
+    return hadAnswer || size <= smallScan ? Math.min(lateMs, lateTimeouts * timeoutMs) : 0;
   }
 
   /** Whoever waits checks again how long. */
@@ -47,8 +47,8 @@ export function createLateAnswers({ clock, size, timeoutMs }: LateAnswersOptions
     asking(change) {
       asking += change;
     },
-    heard() {
-      wasHeard = true;
+    noteAnswer() {
+      hadAnswer = true;
     },
     last() {
       isLast = true;

@@ -171,14 +171,14 @@ async function identifyOrReread(
   negotiation: Negotiation,
 ): Promise<Identified> {
   const { found, options: { remembered } } = negotiation;
-  const heard = proven ? found.varbinds : [];
+  const received = proven ? found.varbinds : [];
   const known = credential.name === remembered?.credential ? remembered.known : undefined;
   if (known !== undefined && known.version === session.version && negotiation.held === undefined) {
-    const again = await reread(session, known.objects, heard);
+    const again = await reread(session, known.objects, received);
     negotiation.held = again !== undefined;
     if (again !== undefined) return again;
   }
-  return await identify(session, heard);
+  return await identify(session, received);
 }
 
 function open(candidate: Candidate, { found, options, wait, candidates, onOpen }: Negotiation): SnmpSession {
@@ -244,11 +244,11 @@ function answerWait(found: Found, options: NegotiateOptions): AnswerWait {
   const others = options.roundTrip.learnedMs() ?? options.timeoutMs;
   const wait = createAnswerWait({
     floorMs: Math.min(floorMs, options.timeoutMs),
-    firstMs: Math.max(Math.min(2 * floorMs, options.timeoutMs), others, found.heard?.afterMs ?? 0),
+    firstMs: Math.max(Math.min(2 * floorMs, options.timeoutMs), others, found.probeTiming?.afterMs ?? 0),
     patientMs: options.timeoutMs,
     maxMs: Math.max(maxWaitMs, options.timeoutMs),
   });
-  if (found.heard?.certain === true) wait.observe(found.heard.afterMs);
+  if (found.probeTiming?.certain === true) wait.observe(found.probeTiming.afterMs);
   return wait;
 }
 

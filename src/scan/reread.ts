@@ -16,15 +16,15 @@ import type { Identified } from "./identify.ts";
 
 /**
  * Undefined where `objects`, what the device answered last time, do not hold any more, so that it is to be asked as one that
- * is not known. `heard` is what it has answered already. Throws `SnmpError` when it answers nothing.
+ * is not known. `received` is what it has answered already. Throws `SnmpError` when it answers nothing.
  */
 export async function reread(
   session: SnmpSession,
   objects: Uint8Array,
-  heard: readonly Varbind[],
+  received: readonly Varbind[],
 ): Promise<Identified | undefined> {
   const known = storeWith(decodeVarbinds(objects));
-  const answered = heard.filter((varbind) => !isException(varbind));
+  const answered = received.filter((varbind) => !isException(varbind));
   if (!answered.every((varbind) => isKnown(known, varbind))) return undefined;
   const recognised = recognise(known);
   if (!recognised.printer) return undefined;

@@ -206,15 +206,15 @@ async function takeTurn(state: ScannerState): Promise<() => void> {
   return mine.resolve;
 }
 
-function onFound(state: ScannerState, run: ShardRun, { heard, ...rest }: Found): void {
+function onFound(state: ScannerState, run: ShardRun, { probeTiming, ...rest }: Found): void {
   const { reports, late } = state;
   if (run.isDone) return reports.unread({ ...foundDevice(rest), reason: "late" });
   reports.counters.answered++;
   reports.found(foundDevice(rest));
-  if (run.isSwept) late.heard();
+  if (run.isSwept) late.noteAnswer();
   // Where packets are lost, an answer to the second probe says nothing of how slow the device is.
-  const tells = heard !== undefined && (heard.certain || !isLossy(state));
-  run.readings.push(readFound(state, run.shard.id, tells ? { ...rest, heard } : rest));
+  const tells = probeTiming !== undefined && (probeTiming.certain || !isLossy(state));
+  run.readings.push(readFound(state, run.shard.id, tells ? { ...rest, probeTiming } : rest));
 }
 
 /** False where the scan was stopped before the device was read to its end. */

@@ -27,7 +27,7 @@ export interface StepsResult extends ScanResult {
 /**
  * One step after the other, at least one. One that fails is a problem of the result, and the others are done all the same.
  * After a stop the others are not begun, and their addresses are not probed. Throws the first failure when all steps failed
- * before anything was heard.
+ * before any answer.
  */
 export async function scanInTurn(steps: readonly ScanStep[], parts: ScanParts): Promise<StepsResult> {
   const addresses = steps.reduce((sum, { request }) => sum + request.space.size, 0);
@@ -49,7 +49,7 @@ export async function scanInTurn(steps: readonly ScanStep[], parts: ScanParts): 
     const result = await scanOrFail(request, { ...parts, onProgress });
     const failure = result instanceof ScanFailedError ? result : maybeUnsent(result);
     const read = result instanceof ScanFailedError ? result.soFar : result;
-    if (result instanceof ScanFailedError && !hasHeard(read)) unstarted++;
+    if (result instanceof ScanFailedError && !hasResults(read)) unstarted++;
     if (failure !== undefined) {
       failures.push(failure);
       const why = result === failure ? failure.message : "nothing could be sent";
@@ -70,7 +70,7 @@ async function scanOrFail(request: ScanRequest, parts: ScanParts): Promise<ScanR
   }
 }
 
-function hasHeard({ printers, others, unread }: ScanResult): boolean {
+function hasResults({ printers, others, unread }: ScanResult): boolean {
   return printers.length + others.length + unread.length > 0;
 }
 
@@ -112,9 +112,9 @@ function silentAlternatives(
   space: AddressSpace,
 ): AddressSpace | undefined {
   if (space.alternatives === undefined) return undefined;
-  const heard = new Set([...printers, ...others, ...unread, ...problems].map(({ address }) => address));
+  const addresses = new Set([...printers, ...others, ...unread, ...problems].map(({ address }) => address));
   const answered = new Set(
-    space.segments.filter(({ hostname, index }) => hostname !== null && heard.has(targetAt(space, index).address))
+    space.segments.filter(({ hostname, index }) => hostname !== null && addresses.has(targetAt(space, index).address))
       .map(({ hostname }) => hostname),
   );
   const names = space.alternatives.segments.flatMap(({ hostname }) => hostname ?? []);

@@ -126,9 +126,9 @@ interface PoolWorker {
   ready: boolean;
   shards: Map<number, QueuedShard>;
   counters: ScannerCounters;
-  heardAt: number;
+  lastMessageAt: number;
   /** When its counters last changed. */
-  movedAt: number;
+  lastProgressAt: number;
   /** Of those that had its place before, since the last shard that was done. */
   crashes: number;
   stopped: boolean;
@@ -251,8 +251,8 @@ function startWorker(pool: ScanPool, { crashes, ofThese }: { crashes: number; of
     ready: false,
     shards: new Map(),
     counters: { ...noCounters },
-    heardAt: now,
-    movedAt: now,
+    lastMessageAt: now,
+    lastProgressAt: now,
     crashes,
     stopped: false,
   };
@@ -265,7 +265,7 @@ function startWorker(pool: ScanPool, { crashes, ofThese }: { crashes: number; of
 
 function onMessage(pool: ScanPool, worker: PoolWorker, message: FromScanner): void {
   const { findings } = pool;
-  worker.heardAt = pool.parts.clock.monotonicMs();
+  worker.lastMessageAt = pool.parts.clock.monotonicMs();
   switch (message.type) {
     case "ready":
       worker.ready = true;
@@ -301,7 +301,7 @@ function onShardDone(pool: ScanPool, worker: PoolWorker, id: number): void {
   if (shard !== undefined) pool.done.push([shard.from, shard.to]);
   worker.shards.delete(id);
   worker.crashes = 0;
-  worker.movedAt = worker.heardAt;
+  worker.lastProgressAt = worker.lastMessageAt;
   pool.parts.onShardDone?.(() => positionOf(pool));
   assign(pool, worker);
   finishIfDone(pool);
@@ -309,7 +309,7 @@ function onShardDone(pool: ScanPool, worker: PoolWorker, id: number): void {
 
 function onProgress(pool: ScanPool, worker: PoolWorker, counters: ScannerCounters): void {
   if (Object.entries(counters).some(([name, value]) => worker.counters[name as keyof ScannerCounters] !== value)) {
-    worker.movedAt = worker.heardAt;
+    worker.lastProgressAt = worker.lastMessageAt;
   }
   worker.counters = counters;
   pool.parts.onProgress({ ...totalsOf(pool), addresses: pool.request.space.size, ...pool.findings.counts() });
@@ -326,7 +326,7 @@ function assign(pool: ScanPool, worker: PoolWorker): void {
   if (queue.length === 0) tellLast(pool);
   if (shard === undefined) return;
   worker.shards.set(shard.id, shard);
-  worker.movedAt = clock.monotonicMs();
+  worker.lastProgressAt = clock.monotonicMs();
   const { id, from, to, reported } = shard;
   worker.thread.post({ type: "shard", shard: { id, from, to, skip: [...reported] } });
 }
@@ -406,8 +406,8 @@ async function watchWorkers(pool: ScanPool): Promise<never> {
     for (const worker of workers) {
       if (worker.stopped) continue;
       const patienceMs = worker.ready ? silentMs : startMs;
-      if (now - worker.heardAt > patienceMs) replaceWorker(pool, worker, `was silent for ${patienceMs / 1000} s`);
-      else if (worker.shards.size > 0 && now - worker.movedAt > stalledMs + request.deviceDeadlineMs) {
+      if (now - worker.lastMessageAt > patienceMs) replaceWorker(pool, worker, `was silent for ${patienceMs / 1000} s`);
+      else if (worker.shards.size > 0 && now - worker.lastProgressAt > stalledMs + request.deviceDeadlineMs) {
         replaceWorker(pool, worker, "made no progress");
       }
     }

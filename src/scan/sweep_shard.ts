@@ -26,7 +26,7 @@ export interface Found {
   community?: { version: "1" | "2c"; name: string };
   varbinds: Varbind[];
   /** How long after its first probe it answered; certain when that was its only one. */
-  heard?: { afterMs: number; certain: boolean };
+  probeTiming?: { afterMs: number; certain: boolean };
 }
 
 export interface SweepOptions {
@@ -185,7 +185,7 @@ function accept(sweep: Sweep, from: { address: string; port: number }, message: 
   if (!sweep.isOver && !sweep.isSecondPass) options.onAnswer(afterMs, certain);
   if (sweep.found === options.size) sweep.complete.abort();
   if (sweep.askedAgain[position] === 1) options.secondPass?.onFound(target);
-  options.onFound({ target, ...answer, ...(sweep.isSecondPass ? {} : { heard: { afterMs, certain } }) });
+  options.onFound({ target, ...answer, ...(sweep.isSecondPass ? {} : { probeTiming: { afterMs, certain } }) });
   return true;
 }
 
@@ -320,7 +320,7 @@ async function wait({ options, untilComplete }: Sweep, ms: number): Promise<void
   }
 }
 
-function answerOf(message: SnmpMessage): Omit<Found, "target" | "heard"> | undefined {
+function answerOf(message: SnmpMessage): Omit<Found, "target" | "probeTiming"> | undefined {
   if (message.version === 3) {
     return message.scopedPdu?.pdu.type === PduType.report ? { varbinds: [] } : undefined;
   }

@@ -119,7 +119,7 @@ Deno.test("sweepShard() asks again those who were silent, once the system looks 
   await net.clock.advance(20_000);
   await run;
   assert.deepEqual(foundAgain, ["127.0.0.2"]);
-  assert.deepEqual(net.found.map(({ heard }) => heard?.afterMs), [0, undefined]);
+  assert.deepEqual(net.found.map(({ probeTiming }) => probeTiming?.afterMs), [0, undefined]);
   assert.deepEqual([probed, times], [3, [0]]);
   assert.deepEqual(net.sent.filter(({ host }) => host === 2).map(({ version, atMs }) => [version, atMs]), [
     [1, 0],

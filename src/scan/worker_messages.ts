@@ -39,7 +39,7 @@ export interface ScannerConfig {
   neighbourLimit?: NeighbourLimit | undefined;
 }
 
-/** Code of the problem that a neighbour was heard only when it was asked again. */
+/** Code of the problem that a neighbour answered only the second time. */
 export const neighbourTableCode = "neighbour-table";
 
 export interface NeighbourLimit {

@@ -1,7 +1,7 @@
 /** What a fleet costs, in devices looked at rather than in time. */
 import assert from "node:assert/strict";
 import { nextActions } from "./next_actions.ts";
-import { deviceHeard, deviceKnown, deviceSilent, siteSearched } from "./schedule_events.ts";
+import { deviceAnswered, deviceKnown, deviceSilent, siteSearched } from "./schedule_events.ts";
 import { emptySchedule, type ScheduledSite } from "./schedule_state.ts";
 
 const minute = 60_000;
@@ -55,7 +55,7 @@ function hourOf(devices: number): number {
   const visits = visitsDuring(() => {
     const state = emptySchedule({ ...clock });
     for (const deviceId of ids) deviceKnown(state, { deviceId, site, asleep: false, seenAt: new Date(0) }, options);
-    for (const deviceId of ids) deviceHeard(state, { deviceId, site, asleep: false, scope: "full" }, options);
+    for (const deviceId of ids) deviceAnswered(state, { deviceId, site, asleep: false, scope: "full" }, options);
     siteSearched(state, site);
     while (clock.monotonicMs < 60 * minute) {
       const { actions, wakeAfterMs } = nextActions(state, { ...clock }, { sites: [site], random });
@@ -65,7 +65,7 @@ function hourOf(devices: number): number {
           for (const deviceId of action.deviceIds) {
             reads++;
             if (silent.has(deviceId)) deviceSilent(state, { deviceId, site }, options);
-            else deviceHeard(state, { deviceId, site, asleep: false, scope: action.scope }, options);
+            else deviceAnswered(state, { deviceId, site, asleep: false, scope: action.scope }, options);
           }
         }
       }

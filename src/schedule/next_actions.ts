@@ -16,7 +16,7 @@ export type Action =
   | { type: "sweep"; site: string }
   /** Look for these devices by serial, engine or MAC in the whole site; ends with `siteSearched`. */
   | { type: "search"; site: string; deviceIds: string[] }
-  /** Read known devices where they are; each ends with `deviceHeard` or `deviceSilent`. */
+  /** Read known devices where they are; each ends with `deviceAnswered` or `deviceSilent`. */
   | { type: "read"; site: string; scope: "full" | "status"; deviceIds: string[] };
 
 export interface NextActions {

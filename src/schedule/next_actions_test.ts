@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import type { AllowedHours } from "../config/allowed_hours.ts";
 import { type Action, nextActions } from "./next_actions.ts";
-import { deviceHeard, deviceKnown, deviceSilent, passCutOff, readsCutOff, siteSearched } from "./schedule_events.ts";
+import {
+  deviceAnswered,
+  deviceKnown,
+  deviceSilent,
+  passInterrupted,
+  readsInterrupted,
+  siteSearched,
+} from "./schedule_events.ts";
 import { emptySchedule, readsPerMinuteFor, type ScheduledSite } from "./schedule_state.ts";
 
 const minute = 60_000, hour = 60 * minute, day = 24 * hour;
@@ -73,9 +80,8 @@ function createWorld(
     },
   };
 
-  function hear(deviceId: string, scope: "full" | "status") {
-    const heard = { deviceId, site, asleep: world.asleep.has(deviceId), scope };
-    deviceHeard(state, heard, options());
+  function answer(deviceId: string, scope: "full" | "status") {
+    deviceAnswered(state, { deviceId, site, asleep: world.asleep.has(deviceId), scope }, options());
   }
 
   function perform(action: Action) {
@@ -83,14 +89,14 @@ function createWorld(
     if (action.type === "read") {
       for (const deviceId of action.deviceIds) {
         if (world.silent.has(deviceId)) deviceSilent(state, { deviceId, site }, options());
-        else hear(deviceId, action.scope);
+        else answer(deviceId, action.scope);
       }
       return;
     }
     if (!world.ends) return;
     for (const deviceId of world.elsewhere) {
       world.silent.delete(deviceId);
-      hear(deviceId, "full");
+      answer(deviceId, "full");
     }
     siteSearched(state, site);
   }
@@ -320,11 +326,11 @@ for (
     metersAfterMs: 4 * hour,
   }]
 ) {
-  Deno.test(`deviceHeard() of an unknown device by a ${scope} read has its meters read within ${metersAfterMs / minute} minutes or so`, () => {
+  Deno.test(`deviceAnswered() of an unknown device by a ${scope} read has its meters read within ${metersAfterMs / minute} minutes or so`, () => {
     const site = siteOf();
     const state = emptySchedule({ monotonicMs: 0, wallMs: monday });
     const random = () => 0.5;
-    deviceHeard(state, { deviceId: "new", site, asleep: false, scope }, {
+    deviceAnswered(state, { deviceId: "new", site, asleep: false, scope }, {
       now: { monotonicMs: 0, wallMs: monday },
       random,
     });
@@ -334,7 +340,7 @@ for (
       for (const action of nextActions(state, now, { sites: [site], random }).actions) {
         if (action.type !== "read") continue;
         if (action.scope === "full") firstFullMs = atMs;
-        deviceHeard(state, { deviceId: "new", site, asleep: false, scope: action.scope }, { now, random });
+        deviceAnswered(state, { deviceId: "new", site, asleep: false, scope: action.scope }, { now, random });
       }
     }
     assert.ok(
@@ -359,7 +365,7 @@ Deno.test("nextActions() wakes for the first moment of the hours, and begins not
   assert.deepEqual(at(end - 1000), { actions: [], wakeAfterMs: 1000 });
 });
 
-Deno.test("readsCutOff() has those read first that have waited longest, but for those that answered", () => {
+Deno.test("readsInterrupted() has those read first that have waited longest, but for those that answered", () => {
   const site = siteOf({ readsPerMinute: 10 });
   const now = { monotonicMs: 0, wallMs: monday };
   const random = () => 0.5;
@@ -376,23 +382,23 @@ Deno.test("readsCutOff() has those read first that have waited longest, but for 
   assert.deepEqual(readAt(0), []);
   // The bucket holds ten reads.
   assert.deepEqual(readAt(hour), ids(0, 10));
-  deviceHeard(state, { deviceId: "device-3", site, asleep: false, scope: "status" }, {
+  deviceAnswered(state, { deviceId: "device-3", site, asleep: false, scope: "status" }, {
     now: { monotonicMs: hour + 1, wallMs: monday + hour + 1 },
     random,
   });
-  readsCutOff(state, ids(0, 10));
+  readsInterrupted(state, ids(0, 10));
   const again = readAt(hour + minute);
   assert.deepEqual(again, ids(0, 11).filter((id) => id !== "device-3"));
 });
 
-Deno.test("siteSearched() says nothing of a device that was heard since a sweep of several days began", () => {
+Deno.test("siteSearched() says nothing of a device that answered since a sweep of several days began", () => {
   const site = siteOf();
   const random = () => 0.5;
   const at = (monotonicMs: number) => ({ now: { monotonicMs, wallMs: monday + monotonicMs }, random });
   const state = emptySchedule(at(0).now);
-  for (const [deviceId, heardMs] of [["before", 0], ["since", day + 1]] as const) {
-    deviceHeard(state, { deviceId, site, asleep: false, scope: "full" }, at(heardMs));
-    for (let i = 1; i <= 3; i++) deviceSilent(state, { deviceId, site }, at(heardMs + i * hour));
+  for (const [deviceId, answeredMs] of [["before", 0], ["since", day + 1]] as const) {
+    deviceAnswered(state, { deviceId, site, asleep: false, scope: "full" }, at(answeredMs));
+    for (let i = 1; i <= 3; i++) deviceSilent(state, { deviceId, site }, at(answeredMs + i * hour));
   }
   assert.deepEqual(siteSearched(state, site, day), ["before"]);
   assert.deepEqual(siteSearched(state, site, 2 * day), ["since"]);
@@ -420,8 +426,8 @@ Deno.test("nextActions() begins with the site that waits longest, so that short 
   assert.deepEqual(sweeps(hour), ["a", "b", "c"]);
   // The first one was done, the second was cut off and the third never had its turn.
   siteSearched(state, sites[0]!);
-  passCutOff(state, "b", "sweep");
-  passCutOff(state, "c", "sweep");
+  passInterrupted(state, "b", "sweep");
+  passInterrupted(state, "c", "sweep");
   assert.deepEqual(sweeps(2 * hour), []);
   assert.deepEqual(sweeps(7 * day + hour), ["b", "c", "a"]);
 });

@@ -15,7 +15,7 @@ export interface Presence {
   /** How long these misses span, in intervals that passed while asking was allowed. */
   missedMs: number;
   lastMissMs: number | null;
-  lastHeardMs: number;
+  lastAnswerMs: number;
   /** Somebody looked for it elsewhere since the last answer, and did not find it. */
   searched: boolean;
 }
@@ -26,13 +26,13 @@ const minMissedIntervals = 2;
 /** Misses before it is looked for elsewhere: one may be a lost packet. */
 const missesToSearch = 2;
 
-export function heardPresence(nowMs: number, { asleep }: { asleep: boolean }): Presence {
+export function answeredPresence(nowMs: number, { asleep }: { asleep: boolean }): Presence {
   return {
     state: asleep ? "asleep" : "awake",
     misses: 0,
     missedMs: 0,
     lastMissMs: null,
-    lastHeardMs: nowMs,
+    lastAnswerMs: nowMs,
     searched: false,
   };
 }
@@ -41,7 +41,7 @@ export function heardPresence(nowMs: number, { asleep }: { asleep: boolean }): P
 export function missedPresence(presence: Presence, now: { nowMs: number; intervalMs: number }): Presence {
   const { nowMs, intervalMs } = now;
   const sinceMs = presence.lastMissMs === null ? 0 : nowMs - presence.lastMissMs;
-  // A repetition within the interval, such as a read on request, is the same silence heard twice.
+  // A repetition within the interval, such as a read on request, is the same silence observed twice.
   if (presence.lastMissMs !== null && sinceMs < intervalMs / 2) return presence;
   // A night without allowed hours between two misses is no silence: no more than one interval counts.
   const missedMs = presence.missedMs + Math.min(sinceMs, intervalMs);
@@ -64,7 +64,7 @@ export function agedPresence(
   presence: Presence,
   { nowMs, goneAfterMs }: { nowMs: number; goneAfterMs: number },
 ): Presence {
-  if (presence.state !== "unreachable" || nowMs - presence.lastHeardMs < goneAfterMs) return presence;
+  if (presence.state !== "unreachable" || nowMs - presence.lastAnswerMs < goneAfterMs) return presence;
   return { ...presence, state: "gone" };
 }
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { agedPresence, heardPresence, missedPresence, searchedPresence, wantsSearch } from "./presence.ts";
+import { agedPresence, answeredPresence, missedPresence, searchedPresence, wantsSearch } from "./presence.ts";
 
 const minute = 60_000;
 const intervalMs = 15 * minute;
 
-type Step = number | "searched" | "heard" | "heard asleep";
+type Step = number | "searched" | "answered" | "answered asleep";
 const cases: { name: string; steps: Step[]; state: string; misses: number; search: boolean }[] = [
   { name: "one miss is nothing", steps: [15], state: "awake", misses: 1, search: false },
   { name: "two misses are a reason to look elsewhere", steps: [15, 30], state: "awake", misses: 2, search: true },
@@ -66,21 +66,21 @@ const cases: { name: string; steps: Step[]; state: string; misses: number; searc
   },
   {
     name: "one answer brings it back",
-    steps: [15, 30, 45, "searched", "heard"],
+    steps: [15, 30, 45, "searched", "answered"],
     state: "awake",
     misses: 0,
     search: false,
   },
   {
     name: "an answer in between starts over",
-    steps: [15, 30, "heard", 60, 75, "searched"],
+    steps: [15, 30, "answered", 60, 75, "searched"],
     state: "awake",
     misses: 2,
     search: false,
   },
   {
     name: "a sleeping one stays asleep by one miss",
-    steps: ["heard asleep", 30],
+    steps: ["answered asleep", 30],
     state: "asleep",
     misses: 1,
     search: false,
@@ -88,10 +88,10 @@ const cases: { name: string; steps: Step[]; state: string; misses: number; searc
 ];
 for (const { name, steps, state, misses, search } of cases) {
   Deno.test(`missedPresence() ${name}`, () => {
-    let presence = heardPresence(0, { asleep: false });
+    let presence = answeredPresence(0, { asleep: false });
     for (const step of steps) {
       if (step === "searched") presence = searchedPresence(presence, { intervalMs });
-      else if (typeof step === "string") presence = heardPresence(0, { asleep: step === "heard asleep" });
+      else if (typeof step === "string") presence = answeredPresence(0, { asleep: step === "answered asleep" });
       else presence = missedPresence(presence, { nowMs: step * minute, intervalMs });
     }
     assert.deepEqual([presence.state, presence.misses, wantsSearch(presence)], [state, misses, search]);
@@ -107,7 +107,7 @@ for (
   ] as const
 ) {
   Deno.test(`agedPresence() ${name}`, () => {
-    const presence = { ...heardPresence(0, { asleep: false }), state: from };
+    const presence = { ...answeredPresence(0, { asleep: false }), state: from };
     assert.equal(agedPresence(presence, { nowMs: days * dayMs, goneAfterMs: 30 * dayMs }).state, state);
   });
 }

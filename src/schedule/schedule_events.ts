@@ -1,5 +1,5 @@
 /** What happened, as the scheduler learns it: each function puts one event into the state. */
-import { heardPresence, missedPresence, type Presence, type PresenceState, searchedPresence } from "./presence.ts";
+import { answeredPresence, missedPresence, type Presence, type PresenceState, searchedPresence } from "./presence.ts";
 import {
   type Moment,
   orderOf,
@@ -26,7 +26,7 @@ export function deviceKnown(
   const agoMs = Math.max(0, now.wallMs - device.seenAt.getTime());
   setDevice(state, device.deviceId, {
     site: device.site.name,
-    presence: heardPresence(now.monotonicMs - agoMs, { asleep: device.asleep }),
+    presence: answeredPresence(now.monotonicMs - agoMs, { asleep: device.asleep }),
     statusDueMs: now.monotonicMs + random() * statusEveryMs,
     metersDueMs: now.monotonicMs + Math.max(metersEveryMs - agoMs, random() * statusEveryMs),
     busyUntilMs: 0,
@@ -34,23 +34,23 @@ export function deviceKnown(
 }
 
 /** A device answered, at whatever address and to whatever request. Unknown devices become known by it. */
-export function deviceHeard(
+export function deviceAnswered(
   state: ScheduleState,
-  heard: { deviceId: string; site: ScheduledSite; asleep: boolean; scope: "full" | "status" },
+  answer: { deviceId: string; site: ScheduledSite; asleep: boolean; scope: "full" | "status" },
   options: { now: Moment; random: () => number },
 ): void {
   const { now, random } = options;
-  const { site, asleep } = heard;
-  const before = state.devices.get(heard.deviceId);
-  const presence = heardPresence(now.monotonicMs, { asleep });
+  const { site, asleep } = answer;
+  const before = state.devices.get(answer.deviceId);
+  const presence = answeredPresence(now.monotonicMs, { asleep });
   const jittered = (ms: number) => jitteredMs(ms, site.schedule.jitter, random);
   const nextMeters = now.monotonicMs + jittered(site.schedule.metersEveryMs);
-  setDevice(state, heard.deviceId, {
+  setDevice(state, answer.deviceId, {
     site: site.name,
     presence,
     statusDueMs: now.monotonicMs + jittered(statusIntervalMs(site, presence.state)),
     // A status read that met an unknown device has not asked for its meters.
-    metersDueMs: heard.scope === "full" ? nextMeters : before?.metersDueMs ?? now.monotonicMs,
+    metersDueMs: answer.scope === "full" ? nextMeters : before?.metersDueMs ?? now.monotonicMs,
     busyUntilMs: 0,
   });
 }
@@ -79,15 +79,15 @@ export function deviceSilent(
 }
 
 /**
- * A sweep or search of a whole site ended: whoever has misses and was not heard is not there. Returns the devices that
- * became unreachable by that. Of one that was heard since the sweep began nothing is known: where it is now may have been
+ * A sweep or search of a whole site ended: devices with misses that did not answer are not there. Returns the devices that
+ * became unreachable by that. Of one that answered since the sweep began nothing is known: where it is now may have been
  * asked before, as a sweep may go over several days.
  */
 export function siteSearched(state: ScheduleState, site: ScheduledSite, begunMs = Infinity): string[] {
   const unreachable: string[] = [];
   for (const deviceId of [...orderOf(state, site.name).silent]) {
     const device = state.devices.get(deviceId)!;
-    if (device.presence.lastHeardMs > begunMs) continue;
+    if (device.presence.lastAnswerMs > begunMs) continue;
     const intervalMs = statusIntervalMs(site, device.presence.state);
     const presence = searchedPresence(device.presence, { intervalMs });
     setDevice(state, deviceId, { ...device, presence });
@@ -99,7 +99,7 @@ export function siteSearched(state: ScheduleState, site: ScheduledSite, begunMs 
 }
 
 /** Reads that were cut off are due again as they were, so that who waits longest comes first; answers since then count. */
-export function readsCutOff(state: ScheduleState, deviceIds: readonly string[]): void {
+export function readsInterrupted(state: ScheduleState, deviceIds: readonly string[]): void {
   for (const deviceId of deviceIds) {
     const device = state.devices.get(deviceId);
     if (device?.wasDueMs === undefined || device.busyUntilMs === 0) continue;
@@ -108,7 +108,7 @@ export function readsCutOff(state: ScheduleState, deviceIds: readonly string[]):
 }
 
 /** A sweep or search that was cut off is due again as it was, and so at the first moment of the allowed hours. */
-export function passCutOff(state: ScheduleState, site: string, type: "sweep" | "search"): void {
+export function passInterrupted(state: ScheduleState, site: string, type: "sweep" | "search"): void {
   const before = state.sites.get(site);
   if (before?.wasDueMs === undefined) return;
   const due = type === "sweep" ? { sweepDueMs: before.wasDueMs } : { searchDueMs: before.wasDueMs };
@@ -116,7 +116,7 @@ export function passCutOff(state: ScheduleState, site: string, type: "sweep" | "
 }
 
 /** What failed is due again at `dueMs`: at once it would fail again. */
-export function passPutOff(
+export function passPostponed(
   state: ScheduleState,
   { site, type }: { site: string; type: "sweep" | "search" },
   dueMs: number,
@@ -128,7 +128,7 @@ export function passPutOff(
 }
 
 /** Devices that could not be asked at all are due again at `dueMs`. */
-export function readsPutOff(state: ScheduleState, deviceIds: readonly string[], dueMs: number): void {
+export function readsPostponed(state: ScheduleState, deviceIds: readonly string[], dueMs: number): void {
   for (const deviceId of deviceIds) {
     const device = state.devices.get(deviceId);
     if (device === undefined) continue;

@@ -67,7 +67,7 @@ export interface ScheduleState {
   readonly orders: Map<string, SiteOrder>;
 }
 
-/** A state that knows no site and no device; `nextActions` adds the sites, `deviceKnown` and `deviceHeard` devices. */
+/** A state that knows no site and no device; `nextActions` adds the sites, `deviceKnown` and `deviceAnswered` devices. */
 export function emptySchedule(now: Moment): ScheduleState {
   return { seen: now, caughtUpMs: null, sites: new Map(), devices: new Map(), orders: new Map() };
 }

@@ -17,7 +17,7 @@ import { recordOfEvent, recordOfReading } from "../link/spool_reading.ts";
 
 export type Scope = ReadingScope;
 
-export interface Heard {
+export interface DeviceAnswer {
   deviceId: string;
   site: string;
   asleep: boolean;
@@ -32,7 +32,7 @@ export interface IntakeOptions {
   /** What the machine's clock is worth; without it records have its time alone. */
   time?: Pick<ClockBook, "mark" | "markOf" | "now">;
   mask(): readonly MaskableField[];
-  onHeard(heard: Heard): void;
+  onAnswer(answer: DeviceAnswer): void;
   /** A device was found to be another one, and is known no more. */
   onMerged(deviceId: string): void;
   /** What was put into the spool is durable. */
@@ -58,7 +58,7 @@ export interface ReadingIntake {
 
 /** Readings that come in one go are one transaction of the spool. */
 export function createReadingIntake(options: IntakeOptions): ReadingIntake {
-  const { inventory, clock, time, mask, onHeard, mayHold = true } = options;
+  const { inventory, clock, time, mask, onAnswer, mayHold = true } = options;
   const { put, lose, lost } = createWriter(options);
   const now = () => ({ observedAt: clock.now(), mark: time?.mark() ?? null });
 
@@ -101,7 +101,7 @@ export function createReadingIntake(options: IntakeOptions): ReadingIntake {
         ]);
       }
       const { deviceId } = last;
-      onHeard({ deviceId, site: taken.site, asleep: isAsleep(reading), scope: taken.scope });
+      onAnswer({ deviceId, site: taken.site, asleep: isAsleep(reading), scope: taken.scope });
       return { deviceId };
     },
     tellMerges: () => tellMerges(options),

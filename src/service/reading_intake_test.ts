@@ -29,7 +29,7 @@ function openScene(options: { fill?: (db: ReturnType<typeof openDatabase>) => vo
     },
     clock: { now: () => new Date(ms += 60_000) },
     mask: () => [],
-    onHeard: () => {},
+    onAnswer: () => {},
     onMerged: (deviceId) => merged.push(deviceId),
     onSpooled: () => {},
     onLost: (error) => {

@@ -33,7 +33,7 @@ const outcome = {
   durationMs: 1,
   begunAt: new Date(0),
   packets: 1,
-  heard: new Set<string>(),
+  answeredIds: new Set<string>(),
   unasked: new Set<string>(),
 };
 

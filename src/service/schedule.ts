@@ -7,14 +7,14 @@ import type { Clock } from "../../common/core/clock.ts";
 import { type Action, type NextActions, nextActions } from "../schedule/next_actions.ts";
 import type { PresenceState } from "../schedule/presence.ts";
 import {
-  deviceHeard,
+  deviceAnswered,
   deviceKnown,
   deviceSilent,
   intervalsChanged,
-  passCutOff,
-  passPutOff,
-  readsCutOff,
-  readsPutOff,
+  passInterrupted,
+  passPostponed,
+  readsInterrupted,
+  readsPostponed,
   siteSearched,
   sweptSince,
 } from "../schedule/schedule_events.ts";
@@ -26,7 +26,7 @@ import {
   type ScheduledSite,
 } from "../schedule/schedule_state.ts";
 import type { Inventory } from "../store/inventory.ts";
-import type { Heard } from "./reading_intake.ts";
+import type { DeviceAnswer } from "./reading_intake.ts";
 import { type SiteMeasure, siteReadsPerMinute } from "./site_load.ts";
 import type { SiteMarks } from "./site_marks.ts";
 import { doneOf } from "./sweep_position.ts";
@@ -43,7 +43,7 @@ export interface Schedule {
   /** What is to be done now; it is on its way then. */
   next(): NextActions;
   /** A device answered, to whatever request. */
-  heard(heard: Heard): void;
+  answered(answer: DeviceAnswer): void;
   /** A device is known no more, as it was found to be another one. */
   forget(deviceId: string): void;
   /** A device did not answer at its place; returns whether it became unreachable by that. */
@@ -91,10 +91,10 @@ export function openSchedule(options: ScheduleOptions): Schedule {
         lastSweeps: { get: marks.lastSweepMs },
         unfinished: { has: (site) => marks.position(site) !== undefined },
       }),
-    heard({ deviceId, site, asleep, scope }) {
+    answered({ deviceId, site, asleep, scope }) {
       const scheduled = sites.byName().get(site);
       if (scheduled === undefined) return;
-      deviceHeard(state, { deviceId, site: scheduled, asleep, scope }, { now: moment(), random });
+      deviceAnswered(state, { deviceId, site: scheduled, asleep, scope }, { now: moment(), random });
     },
     forget: (deviceId) => deleteDevice(state, deviceId),
     silent(deviceId, site) {
@@ -111,13 +111,13 @@ export function openSchedule(options: ScheduleOptions): Schedule {
       return unreachable;
     },
     cutOff(action) {
-      if (action.type === "read") readsCutOff(state, action.deviceIds);
-      else passCutOff(state, action.site, action.type);
+      if (action.type === "read") readsInterrupted(state, action.deviceIds);
+      else passInterrupted(state, action.site, action.type);
     },
     putOff(action) {
       const dueMs = clock.monotonicMs() + againAfterMs;
-      if (action.type === "read") readsPutOff(state, action.deviceIds, dueMs);
-      else passPutOff(state, action, dueMs);
+      if (action.type === "read") readsPostponed(state, action.deviceIds, dueMs);
+      else passPostponed(state, action, dueMs);
     },
     measured(site, measure) {
       if (marks.noteMeasure(site, measure)) sites.refresh();

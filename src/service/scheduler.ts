@@ -42,7 +42,7 @@ export interface ScanOutcome {
   /** That were sent, in the last part. */
   packets: number;
   /** Devices of the inventory that answered. */
-  heard: ReadonlySet<string>;
+  answeredIds: ReadonlySet<string>;
   /** ADDRESS:PORT of places that were not asked by a fault of this side. */
   unasked: ReadonlySet<string>;
 }
@@ -66,7 +66,7 @@ export interface SchedulerOptions {
   marks: SiteMarks;
   inventory: Pick<Inventory, "device">;
   /**
-   * Every reading of it comes to `Schedule.heard` before it ends. Rejects with `HoursEndedError` or `ConfigChangedError`
+   * Every reading of it comes to `Schedule.answered` before it ends. Rejects with `HoursEndedError` or `ConfigChangedError`
    * when it was cut short, and with others when it says nothing about the devices.
    */
   scan(request: ScheduleScan): Promise<ScanOutcome>;
@@ -298,7 +298,7 @@ async function readDevices(
     report({ event: "readEnded", site: site.name });
   }
   for (const [deviceId, place] of placeOf) {
-    if (outcome?.heard.has(deviceId)) continue;
+    if (outcome?.answeredIds.has(deviceId)) continue;
     if (place !== null && outcome?.unasked.has(formatEndpoint(place.address, place.port))) {
       schedule.putOff({ ...action, deviceIds: [deviceId] });
     } else if (schedule.silent(deviceId, site.name)) tellOffline([deviceId], parts);

@@ -90,7 +90,7 @@ export function createSiteScans(options: SiteScansOptions): SiteScans {
       using hours = watchHours(window, clock);
       const signal = AbortSignal.any([request.signal, changed, hours.signal]);
       const asked = await ask({ ...request, signal }, { window, ...options });
-      const { result, heard, unasked, unknown } = asked;
+      const { result, answeredIds, unasked, unknown } = asked;
       reportPass(request, asked);
       // Readings are spooled behind the microtasks that brought them.
       await Promise.resolve();
@@ -107,7 +107,7 @@ export function createSiteScans(options: SiteScansOptions): SiteScans {
       return {
         ...passOf(result, { now: clock.now(), durationMs, addresses: request.places?.length ?? 0 }),
         packets: result?.counters.packetsSent ?? 0,
-        heard,
+        answeredIds,
         unasked: new Set(unasked.map(({ address, port }) => formatEndpoint(address, port))),
       };
     },
@@ -120,7 +120,7 @@ interface Asked {
   unasked: SitePass["unasked"];
   hostFaults: HostFault[];
   /** Devices of the inventory that answered. */
-  heard: Set<string>;
+  answeredIds: Set<string>;
   /** Readings of which the disk did not keep whose they are. */
   unknown: number;
 }
@@ -130,7 +130,7 @@ async function ask(request: ScanRequest, options: SiteScansOptions & { window: S
   const { machine, machineClock = machine.clock, config, intake, access, window } = options;
   const site = request.site.name;
   const hostFaults: HostFault[] = [];
-  const heard = new Set<string>();
+  const answeredIds = new Set<string>();
   let inDoubt: Place[] = [], unknown = 0;
   const pass = (request: ScanRequest) =>
     scanSite({
@@ -145,7 +145,7 @@ async function ask(request: ScanRequest, options: SiteScansOptions & { window: S
         const taken = intake.take(reading, { site, scope: request.scope, credential: how?.credential ?? null });
         if (taken === "held") inDoubt.push(reading);
         else if (taken === "lost") unknown++;
-        else heard.add(taken.deviceId);
+        else answeredIds.add(taken.deviceId);
       },
     }, {
       ...machine,
@@ -158,7 +158,7 @@ async function ask(request: ScanRequest, options: SiteScansOptions & { window: S
     const { site, kind, signal, narrow } = request;
     await pass({ site, places, kind, scope: "full", signal, ...(narrow === undefined ? {} : { narrow }) });
   }
-  return { result, unasked, hostFaults, heard, unknown };
+  return { result, unasked, hostFaults, answeredIds, unknown };
 }
 
 /** Without a result nothing was left to be asked. */

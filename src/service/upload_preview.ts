@@ -79,7 +79,7 @@ export function openUploadPreview({ inventory, clock, uptimeMs, mask }: PreviewO
     time,
     mask: () => mask,
     mayHold: false,
-    onHeard: () => {},
+    onAnswer: () => {},
     onMerged: () => {},
     onSpooled: () => {},
     onLost: (error) => failure ??= error,

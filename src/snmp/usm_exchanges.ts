@@ -22,7 +22,7 @@ export interface UsmExchanges {
   /** Whether it is the one that is repeated. */
   isCurrent(exchange: Exchange): boolean;
   /** An answer is being read, which may start the next exchange; the returned function takes that back. */
-  hear(): () => void;
+  listen(): () => void;
   /** A datagram has its answer. */
   end(exchange: Exchange): void;
   /** Gives up the one that is repeated; a late answer to it is still found. */
@@ -74,7 +74,7 @@ export function createUsmExchanges(
     },
     maybeFind: (msgId) => sent.get(msgId),
     isCurrent: (exchange) => exchange === current,
-    hear() {
+    listen() {
       const before = unanswered;
       unanswered = 0;
       return () => unanswered = before;

@@ -118,7 +118,7 @@ export function openUsmSession(
       isUnreadable: false,
       isForged: false,
     };
-    const takeBack = exchanges.hear();
+    const takeBack = exchanges.listen();
     delivery = mine;
     try {
       library.receive(bytes);

@@ -119,21 +119,21 @@ async function withScheduler(
       using hours = watchHours(window, clock);
       await scene.during({ ...request, signal: AbortSignal.any([request.signal, hours.signal]) });
       hours.signal.throwIfAborted();
-      const heard = new Set<string>();
+      const answeredIds = new Set<string>();
       for (const address of asked) {
         const deviceId = scene.network.get(address);
         if (deviceId === undefined || request.signal.aborted) continue;
         places.set(deviceId, address);
-        heard.add(deviceId);
-        scene.schedule.heard({ deviceId, site: "office", asleep: false, scope: request.scope });
+        answeredIds.add(deviceId);
+        scene.schedule.answered({ deviceId, site: "office", asleep: false, scope: request.scope });
       }
-      const count = { addresses: asked.length, answered: heard.size, printers: heard.size };
+      const count = { addresses: asked.length, answered: answeredIds.size, printers: answeredIds.size };
       return {
         ...count,
         durationMs: 1,
         begunAt: new Date(request.resume?.begunAt ?? begunAt),
         packets: 1,
-        heard,
+        answeredIds,
         unasked: scene.unasked,
       };
     },

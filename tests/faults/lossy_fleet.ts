@@ -99,7 +99,7 @@ limits: { timeout: 100ms, retries: 1, workers: 1, deviceDeadline: 5s }
       spool: { append: () => {} },
       clock: machine.clock,
       mask: () => [],
-      onHeard: () => {},
+      onAnswer: () => {},
       onMerged: () => {},
       onSpooled: () => {},
       onLost: (error) => {

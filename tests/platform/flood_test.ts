@@ -96,7 +96,7 @@ Deno.test("connections beyond the most are closed at once, and the next one is t
     using client = connect(platform, agent.identity);
     return await reasonOf(call(client, { method: client.poll, request: pollOf(agent) }));
   };
-  await until("the server has heard of the ends", async () => await poll() === "answered");
+  await until("the server has noticed the ends", async () => await poll() === "answered");
 });
 
 for (const method of ["Poll", "Upload", "Renew"]) {
@@ -122,5 +122,5 @@ Deno.test("one source may hold sixteen activations that do not go on", async () 
       () => "activated",
       (error) => String(error.metadata?.get("opendca-reason")[0]),
     );
-  await until("the server has heard of the end", async () => await activate() === "activated");
+  await until("the server has noticed the end", async () => await activate() === "activated");
 });

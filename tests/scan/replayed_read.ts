@@ -38,7 +38,7 @@ export async function replayedRead(
     target: { ...target, family: 4, hostname: null },
     community: { version: network.speaks ?? "2c", name: "public" },
     varbinds: system,
-    heard: { afterMs: 5, certain: true },
+    probeTiming: { afterMs: 5, certain: true },
   }, {
     hub,
     credentials,
