@@ -69,7 +69,7 @@ function spreadMeters({ stateDirectory }: Service): void {
 }
 
 function countReadings(service: Service): number {
-  return service.store<{ n: number }>("SELECT count(*) AS n FROM readings WHERE kind = 'reading'")[0]!.n;
+  return service.store<{ n: number }>("SELECT count(*) AS n FROM records WHERE kind = 'reading'")[0]!.n;
 }
 
 /** From the start of the process to when the platform first hears of this run, by the clock that both share. */

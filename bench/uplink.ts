@@ -60,7 +60,7 @@ async function relayWithOpendca(readings: readonly Reading[]): Promise<Relayed> 
   const seconds = (performance.now() - startMs) / 1000;
   const sender = usageOf(agent.pid), platform = usageOf(service.platform.pid);
   const wireBytes = await maybeConnectionBytes(service.port);
-  const ids = service.store<{ record_id: string }>("SELECT record_id FROM readings").map((row) => row.record_id);
+  const ids = service.store<{ record_id: string }>("SELECT record_id FROM records").map((row) => row.record_id);
   const distinct = new Set(ids);
   const missing = records.filter(({ id }) => !distinct.has(id));
   if (missing.length > 0) throw new Error(`The platform does not hold ${missing.length} of the readings`);

@@ -4,6 +4,8 @@ import { idleJournals, journalLookMs } from "../common/host/idle_journals.ts";
 import { guessWatch } from "./agents/guess_watch.ts";
 import type { OpenOptions, OpenPlatform } from "./agents/platform.ts";
 import { defaultQuotas } from "./agents/quota.ts";
+import { moveReadings } from "./devices/move_readings.ts";
+import { startRetention } from "./devices/retention.ts";
 import { denoMachine } from "./edge/cli/deno_host.ts";
 import type { PlatformHost } from "./edge/cli/host.ts";
 import { type RunningServer, type ServeOptions, startServer } from "./edge/grpc/start_server.ts";
@@ -30,6 +32,7 @@ export async function openPlatform(options: OpenOptions): Promise<OpenPlatform> 
   const isUsed = database === undefined ? directory.has(storeName) : await hasCustomers(database);
   const keys = await keptKeys(directory, { isUsed, now: clock.now() });
   const store = database ?? built.use(openSqliteStore(directory.path(storeName)));
+  await moveReadings(store, (left) => log("readingsMoved", { left }));
   const opened = built.move();
   return {
     ...keys,
@@ -50,6 +53,7 @@ export async function serve(platform: OpenPlatform, options: ServeOptions): Prom
   const certificate = options.certificate ??
     await keptServerCertificate(directory, { authority, names: options.names, now: clock.now() });
   const server = await startServer(platform, { ...options, certificate });
+  const retention = startRetention(platform, { retention: options.retention });
   const truncate = idleJournals(platform.store.engine === "sqlite" ? [directory.path(storeName)] : []);
   const looking = setInterval(() => {
     truncate();
@@ -60,6 +64,7 @@ export async function serve(platform: OpenPlatform, options: ServeOptions): Prom
     port: server.port,
     async [Symbol.asyncDispose]() {
       clearInterval(looking);
+      await retention[Symbol.asyncDispose]();
       await server[Symbol.asyncDispose]();
       await guesses.flush({ now: true });
     },

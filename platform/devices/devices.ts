@@ -1,4 +1,5 @@
 import { newId } from "../store/new_id.ts";
+import { joinedState, maybeDeviceState, setDeviceReading } from "./device_state.ts";
 import type { Tenant } from "../store/store.ts";
 
 export interface DeviceRow {
@@ -136,14 +137,10 @@ export function findDevices(tenant: Tenant, text: string): Promise<DeviceRow[]> 
 }
 
 export function listDevices(tenant: Tenant): Promise<(DeviceRow & { total: number | null })[]> {
-  const total = tenant.transaction.engine === "postgres"
-    ? "CAST(r.meters::json -> 'total' ->> 0 AS NUMERIC)"
-    : "r.meters ->> '$.total[0]'";
   return tenant.all(
-    `SELECT d.*, (SELECT ${total} FROM readings r
-       WHERE r.customer_id = d.customer_id AND r.device_id = d.device_id AND ${total} IS NOT NULL
-       ORDER BY r.observed_at DESC LIMIT 1) AS total
-     FROM devices d WHERE customer_id = :customer ORDER BY site, address, device_id`,
+    `SELECT d.*, s.total FROM devices d
+     LEFT JOIN device_state s ON s.customer_id = d.customer_id AND s.device_id = d.device_id
+     WHERE d.customer_id = :customer ORDER BY d.site, d.address, d.device_id`,
   );
 }
 
@@ -230,9 +227,10 @@ export async function mergeDevices(tenant: Tenant, merge: { from: string; into: 
   const gone = await maybeDevice(tenant, from), stays = await maybeDevice(tenant, into);
   if (gone === undefined || stays === undefined || from === into) return;
   const ids = { from, into };
-  for (const table of ["readings", "device_history"]) {
+  for (const table of ["records", "device_history"]) {
     await tenant.run(`UPDATE ${table} SET device_id = :into WHERE customer_id = :customer AND device_id = :from`, ids);
   }
+  await moveReadings(tenant, ids);
   await tenant.run(
     `INSERT INTO device_evidence (customer_id, kind, value, device_id, seen_at, current, shared, sure)
      SELECT customer_id, kind, value, :into, seen_at, current, shared, sure FROM device_evidence
@@ -276,6 +274,28 @@ export async function mergeDevices(tenant: Tenant, merge: { from: string; into: 
   await noteEarlierSight(tenant, { deviceId: into, at: new Date(gone.first_seen_at) });
   await tenant.run("DELETE FROM devices WHERE customer_id = :customer AND device_id = :from", { from });
   await addHistory(tenant, { deviceId: into, at, kind: "merged", before: from, after: into });
+}
+
+/* What was read of the one is now what was read of the other; samples and alerts remember whose they were. */
+async function moveReadings(tenant: Tenant, { from, into }: { from: string; into: string }): Promise<void> {
+  const gone = await maybeDeviceState(tenant, from), stays = await maybeDeviceState(tenant, into);
+  if (gone !== undefined) {
+    await setDeviceReading(tenant, into, stays === undefined ? gone : joinedState(gone, stays));
+    await tenant.run("DELETE FROM device_state WHERE customer_id = :customer AND device_id = :from", { from });
+  }
+  const moved = {
+    samples: "kind, name, observed_at, value, unit, level",
+    alerts: "alert_key, first_seen_at, severity, code, alert_group, description, since, last_seen_at, ended_at",
+  };
+  for (const [table, columns] of Object.entries(moved)) {
+    await tenant.run(
+      `INSERT INTO ${table} (customer_id, device_id, origin, ${columns})
+       SELECT customer_id, :into, CASE origin WHEN '' THEN :from ELSE origin END, ${columns} FROM ${table}
+       WHERE customer_id = :customer AND device_id = :from ON CONFLICT DO NOTHING`,
+      { from, into },
+    );
+    await tenant.run(`DELETE FROM ${table} WHERE customer_id = :customer AND device_id = :from`, { from });
+  }
 }
 
 export async function addHistory(tenant: Tenant, entry: HistoryRow & { deviceId: string }): Promise<void> {

@@ -13,7 +13,6 @@ import {
   RejectionReason,
   type UploadResponse,
 } from "../../proto/gen/opendca/v1/batch.ts";
-import type { Meter } from "../../proto/gen/opendca/v1/reading.ts";
 import { BatchRefusedError, decodeBatch, type DecodedRecord } from "./decode_batch.ts";
 import { recordTime } from "./record_time.ts";
 import { mergeKeys, resolveEvent, resolveReading } from "./resolve_device.ts";
@@ -21,7 +20,9 @@ import { activatedSince } from "../agents/agents.ts";
 import { appendAudit } from "../audit/audit_log.ts";
 import { addBatch, advanceContiguous, type BatchKey, listRejections, maybeBatch } from "../agents/batches.ts";
 import { setDeviceState } from "./devices.ts";
+import { keepReading } from "./keep_reading.ts";
 import { addRecord, hasRecord } from "./readings.ts";
+import { packRecord } from "../store/stored_record.ts";
 import { CallError } from "../agents/call_error.ts";
 import type { Caller, TenantAgent } from "../agents/caller.ts";
 import { reportClone, watchForClone } from "../agents/clone_watch.ts";
@@ -142,12 +143,20 @@ async function storeRecord(
     observedAt,
     scope: record.scope === ReadingScope.STATUS ? "status" as const : "full" as const,
   };
+  const time = { observedAt, basis, receivedAt: at };
+  const stored = packRecord(bytes);
   let deviceId: string | null = null;
-  let meters: readonly Meter[] = [];
   switch (content.$case) {
     case "reading":
       deviceId = await resolveReading(tenant, sighting, content.value);
-      meters = content.value.meters;
+      await keepReading(tenant, {
+        deviceId,
+        agentId,
+        ...time,
+        scope: sighting.scope,
+        reading: content.value,
+        stored,
+      });
       break;
     case "deviceEvent":
       if (content.value.kind === DeviceEventKind.MERGED && content.value.mergedDeviceKey !== undefined) {
@@ -162,8 +171,7 @@ async function storeRecord(
       await takeTaskResult(platform, caller, content.value);
   }
   const kind = kinds[content.$case];
-  const time = { observedAt, basis, agentAt: record.observedAt!, receivedAt: at };
-  await addRecord(tenant, { agentId, recordId, deviceId, ...time, kind, meters, bytes });
+  await addRecord(tenant, { agentId, recordId, deviceId, ...time, agentAt: record.observedAt!, kind, stored });
 }
 
 const kinds = { reading: "reading", deviceEvent: "device_event", taskResult: "task_result" } as const;

@@ -11,6 +11,7 @@ import { DatabaseSync } from "node:sqlite";
 import type pg from "pg";
 import { ConfigError, messageOf } from "../../common/core/errors.ts";
 import type { DatabaseAddress } from "./postgres/database_url.ts";
+import { partitionDays } from "./migrations.ts";
 import { openError } from "./postgres/postgres_error.ts";
 import { migrateSchema } from "./postgres/postgres_schema.ts";
 import { columnTypes, createPool } from "./postgres/postgres_store.ts";
@@ -31,10 +32,10 @@ export interface CopyOptions {
 
 interface Column {
   name: string;
-  type: "text" | "bigint" | "bytea";
+  type: "text" | "bigint" | "double precision" | "bytea";
 }
 
-type Value = string | bigint | Uint8Array | null;
+type Value = string | number | bigint | Uint8Array | null;
 type Row = Record<string, Value>;
 
 /* Of one INSERT. */
@@ -53,6 +54,7 @@ export async function copyStore({ path, target, role }: CopyOptions): Promise<Co
     await migrateSchema(client, { address: target, role });
     await client.query("BEGIN; SELECT set_config('opendca.scope', 'platform', true)");
     const tables = tablesInOrder(source);
+    await makePartitions(source, client);
     for (const table of tables) await refuseRows(client, table, target);
     const copied: CopiedTable[] = [];
     for (const name of tables) {
@@ -67,6 +69,20 @@ export async function copyStore({ path, target, role }: CopyOptions): Promise<Co
     // Without a COMMIT, both are rolled back by this.
     client?.release(true);
     await pool.end();
+  }
+}
+
+/* Of the times that the rows have: later, those that are in the default partition stay there. */
+async function makePartitions(source: DatabaseSync, client: pg.ClientBase): Promise<void> {
+  const columns = { records: "received_at", samples: "observed_at" };
+  for (const table of ["records", "samples"] as const) {
+    const stepMs = partitionDays[table] * 86_400_000;
+    const { first, last } = source.prepare(`SELECT min(${columns[table]}) AS first, max(${columns[table]}) AS last FROM ${table}`)
+      .get()!;
+    if (first === null) continue;
+    const until = Number(last) + 1;
+    const from = Math.max(Number(first), until - 200 * stepMs);
+    await client.query("SELECT opendca_keep_partitions($1, $2, $3, $4, 0)", [table, stepMs, from, until]);
   }
 }
 
@@ -118,7 +134,7 @@ async function copyTable(source: DatabaseSync, client: pg.ClientBase, table: Tab
   for (const row of statement.iterate() as Iterable<Row>) {
     sent.add(row);
     chunk.push(row);
-    for (const value of Object.values(row)) bytes += value === null || typeof value === "bigint" ? 8 : value.length;
+    for (const value of Object.values(row)) bytes += bytesOf(value);
     if (chunk.length < mostRows && bytes < mostBytes) continue;
     await insert(client, table, chunk);
     chunk = [];
@@ -131,6 +147,10 @@ async function copyTable(source: DatabaseSync, client: pg.ClientBase, table: Tab
   }
   await setCounter(client, table);
   return sent.rows;
+}
+
+function bytesOf(value: Value): number {
+  return typeof value === "string" || value instanceof Uint8Array ? value.length : 8;
 }
 
 async function insert(client: pg.ClientBase, { name, columns }: Table, chunk: readonly Row[]): Promise<void> {

@@ -125,6 +125,95 @@ CREATE TABLE audit_counts (
 ) STRICT, WITHOUT ROWID;
 `;
 
+/** Readings of an older release's store that are not moved yet; where there are none, there is no such table. */
+export const readingsBefore = "readings_before";
+
+/**
+ * Records are kept for some weeks; what is to last is in tables of its own. A table that PostgreSQL partitions by time has the
+ * time in its key.
+ */
+export const years = `
+CREATE TABLE records (
+  customer_id TEXT NOT NULL,
+  agent_id TEXT NOT NULL,
+  record_id TEXT NOT NULL,
+  received_at INTEGER NOT NULL,
+  device_id TEXT,
+  -- By the platform's clock, made from time_basis: see devices/record_time.ts.
+  observed_at INTEGER NOT NULL,
+  time_basis TEXT NOT NULL,
+  -- By the agent's clock.
+  agent_at INTEGER NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('reading', 'device_event', 'task_result')),
+  -- As it was uploaded, byte for byte, compressed: see stored_record.ts.
+  record BLOB NOT NULL,
+  PRIMARY KEY (customer_id, agent_id, record_id, received_at)
+) STRICT;
+CREATE INDEX records_by_time ON records (received_at);
+CREATE INDEX records_by_device ON records (customer_id, device_id, observed_at);
+
+-- See devices/device_state.ts.
+CREATE TABLE device_state (
+  customer_id TEXT NOT NULL,
+  device_id TEXT NOT NULL,
+  agent_id TEXT NOT NULL,
+  observed_at INTEGER NOT NULL,
+  received_at INTEGER NOT NULL,
+  time_basis TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  record BLOB NOT NULL,
+  full_at INTEGER,
+  no_meters TEXT,
+  meters BLOB,
+  meters_at INTEGER,
+  supplies BLOB,
+  supplies_at INTEGER,
+  trays BLOB,
+  trays_at INTEGER,
+  total REAL,
+  low INTEGER NOT NULL,
+  PRIMARY KEY (customer_id, device_id),
+  FOREIGN KEY (customer_id, device_id) REFERENCES devices
+) STRICT;
+CREATE INDEX device_state_low ON device_state (customer_id, device_id) WHERE low > 0;
+
+-- See devices/samples.ts. The origin is the device that it was a sample of before a merge; empty where there was none.
+CREATE TABLE samples (
+  customer_id TEXT NOT NULL,
+  device_id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  name TEXT NOT NULL,
+  observed_at INTEGER NOT NULL,
+  origin TEXT NOT NULL,
+  value REAL,
+  unit TEXT NOT NULL,
+  level TEXT NOT NULL,
+  PRIMARY KEY (customer_id, device_id, kind, name, observed_at, origin)
+) STRICT, WITHOUT ROWID;
+
+-- See devices/alerts.ts.
+CREATE TABLE alerts (
+  customer_id TEXT NOT NULL,
+  device_id TEXT NOT NULL,
+  alert_key TEXT NOT NULL,
+  first_seen_at INTEGER NOT NULL,
+  origin TEXT NOT NULL,
+  severity TEXT NOT NULL,
+  code INTEGER,
+  alert_group TEXT NOT NULL,
+  description TEXT NOT NULL,
+  since INTEGER,
+  last_seen_at INTEGER NOT NULL,
+  ended_at INTEGER,
+  PRIMARY KEY (customer_id, device_id, alert_key, first_seen_at, origin)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX alerts_open ON alerts (customer_id, device_id) WHERE ended_at IS NULL;
+CREATE INDEX alerts_ended ON alerts (ended_at) WHERE ended_at IS NOT NULL;
+`;
+
+/** Of one partition in PostgreSQL. */
+export const partitionDays = { records: 7, samples: 30 };
+
 /** A step is SQL, or what cannot be said in it. */
 export type Migration = string | ((database: DatabaseSync) => void);
 
@@ -142,4 +231,10 @@ export const migrations: readonly Migration[] = [
   keys,
   usage,
   auditCounts,
+  (database) => {
+    database.exec(years);
+    const isUsed = database.prepare("SELECT 1 FROM readings LIMIT 1").get() !== undefined;
+    // Its rows are moved afterwards, a few at a time: devices/move_readings.ts.
+    database.exec(isUsed ? `ALTER TABLE readings RENAME TO ${readingsBefore}` : "DROP TABLE readings");
+  },
 ];

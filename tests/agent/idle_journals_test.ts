@@ -22,7 +22,7 @@ Deno.test("serve truncates the store's write-ahead log when it is idle", async (
   }
   assert(worst > 1_000_000, `the log has ${worst} bytes: too few to prove anything`);
   await until("the log is empty", () => sizeOf(log) === 0);
-  assert.equal((await agent.tenant.all("SELECT 1 FROM readings WHERE customer_id = :customer")).length, 2000);
+  assert.equal((await agent.tenant.all("SELECT 1 FROM records WHERE customer_id = :customer")).length, 2000);
 });
 
 Deno.test({

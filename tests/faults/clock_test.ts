@@ -28,7 +28,7 @@ interface Row {
 }
 
 function rows(scene: AgentScene): Map<string, Row> {
-  const all = scene.store<Row>("SELECT record_id, observed_at, agent_at, time_basis FROM readings");
+  const all = scene.store<Row>("SELECT record_id, observed_at, agent_at, time_basis FROM records");
   return new Map(all.map((row) => [row.record_id, row]));
 }
 

@@ -63,5 +63,5 @@ assert(promised.size > rounds, "too little was promised to prove anything");
 console.log("platform holds every reading exactly once");
 
 function countRecords(): number {
-  return scene.store<{ n: number }>("SELECT count(*) AS n FROM readings")[0]!.n;
+  return scene.store<{ n: number }>("SELECT count(*) AS n FROM records")[0]!.n;
 }

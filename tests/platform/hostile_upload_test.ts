@@ -6,7 +6,8 @@ import { gzipSync } from "node:zlib";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Record as UploadedRecord, RejectionReason, type UploadResponse } from "../../proto/gen/opendca/v1/batch.ts";
 import { historyOf, listDevices } from "../../platform/devices/devices.ts";
-import { countRecords, latestMeters } from "../../platform/devices/readings.ts";
+import { countRecords } from "../../platform/devices/readings.ts";
+import { latestMeters } from "../../platform/devices/samples.ts";
 import { call, connect } from "../fixtures/platform_fixture.ts";
 import { batchOf, readingOf, recordOf, startBench } from "../fixtures/platform_uploads.ts";
 
@@ -123,7 +124,7 @@ for (const { name, change, location } of odd) {
     const { rejections } = await bench.upload(batchOf(bench.agent, { sequence: 1, records: [record], payload }));
     assert.deepEqual(rejections, []);
     assert.deepEqual((await listDevices(tenant)).map((device) => device.location), [location]);
-    const kept = await tenant.get<{ record: Uint8Array }>("SELECT record FROM readings WHERE customer_id = :customer");
+    const kept = await tenant.get<{ record: Uint8Array }>("SELECT record FROM records WHERE customer_id = :customer");
     assert.deepEqual(Buffer.from(unpackRecord(kept!.record)), bytes);
   });
 }

@@ -15,7 +15,11 @@ import * as certificates from "../../platform/agents/certificates.ts";
 import * as customers from "../../platform/customers/customers.ts";
 import * as ledgerHeads from "../../platform/agents/ledger_heads.ts";
 import * as devices from "../../platform/devices/devices.ts";
+import * as alerts from "../../platform/devices/alerts.ts";
+import * as deviceState from "../../platform/devices/device_state.ts";
+import * as keepReading from "../../platform/devices/keep_reading.ts";
 import * as readings from "../../platform/devices/readings.ts";
+import * as samples from "../../platform/devices/samples.ts";
 import * as tasks from "../../platform/tasks/tasks.ts";
 import type { Tenant, Transaction } from "../../platform/store/store.ts";
 import { signTask } from "../../common/protocol/signed_task.ts";
@@ -34,17 +38,33 @@ const modules = {
   activationCodes,
   agentConfigs,
   agents,
+  alerts,
   batches,
   certificates,
   customers,
   devices,
+  deviceState,
+  keepReading,
   ledgerHeads,
   readings,
+  samples,
   tasks,
 };
 const at = new Date();
 const facts = { agent_id: "", site: "", serial: null, manufacturer: null, model: null, hostname: null, firmware: null };
 const wholeFacts = { ...facts, location: null, address: "10.0.0.1", state: "idle" };
+
+const sample = { kind: "meter", name: "total", value: 1, unit: "impressions", level: "" } as const;
+const arrived = (deviceId: string) => ({
+  deviceId,
+  agentId: deviceId,
+  observedAt: at,
+  receivedAt: at,
+  basis: "agent" as const,
+  scope: "full" as const,
+  reading: readingOf(),
+  stored: new Uint8Array(1),
+});
 
 /* One call for each function, with a foreign id in every place of an id. */
 const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> = {
@@ -161,13 +181,19 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
       agentAt: at,
       receivedAt: at,
       kind: "reading",
-      meters: [{ name: "total", value: 1, unit: "x", source: undefined }],
-      bytes: new Uint8Array(1),
+      stored: new Uint8Array(1),
     }),
-  newestReadings: (tenant, id) => readings.newestReadings(tenant, { deviceId: id, limit: 9 }),
   readersOf: (tenant, id) => readings.readersOf(tenant, id),
-  latestMeters: (tenant, id) => readings.latestMeters(tenant, id),
-  meterHistory: (tenant, id) => readings.meterHistory(tenant, { deviceId: id, name: undefined, limit: 9 }),
+  keepReading: (tenant, id) => keepReading.keepReading(tenant, arrived(id)),
+  maybeDeviceState: (tenant, id) => deviceState.maybeDeviceState(tenant, id),
+  setDeviceReading: (tenant, id) =>
+    deviceState.setDeviceReading(tenant, id, deviceState.nextState(undefined, arrived(id))!),
+  addSample: (tenant, id) => samples.addSample(tenant, { deviceId: id, at: 0, sample }),
+  addLateSamples: (tenant, id) => samples.addLateSamples(tenant, arrived(id)),
+  latestMeters: (tenant, id) => samples.latestMeters(tenant, id),
+  meterHistory: (tenant, id) => samples.meterHistory(tenant, { deviceId: id, name: undefined, limit: 9 }),
+  noteAlerts: (tenant, id) => alerts.noteAlerts(tenant, arrived(id)),
+  openAlerts: (tenant, id) => alerts.openAlerts(tenant, id),
   countRecords: (tenant) => readings.countRecords(tenant, "reading"),
   addTask: (tenant, id) =>
     tasks.addTask(tenant, {

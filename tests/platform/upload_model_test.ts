@@ -114,7 +114,7 @@ async function startBench(folder: string) {
     },
     async stored() {
       const rows = await looseQueries(store).all<{ agent_id: string; record_id: string }>(
-        "SELECT agent_id, record_id FROM readings",
+        "SELECT agent_id, record_id FROM records",
       );
       return rows.map(({ agent_id, record_id }) => `${agentIds.indexOf(agent_id)} ${Number(record_id.slice(-12))}`)
         .sort();

@@ -4,7 +4,8 @@ import { gzipSync } from "node:zlib";
 import { DeviceEventKind, RejectionReason, type UploadResponse } from "../../proto/gen/opendca/v1/batch.ts";
 import { maybeAgent } from "../../platform/agents/agents.ts";
 import { evidenceOf, historyOf, listDevices } from "../../platform/devices/devices.ts";
-import { countRecords, latestMeters, meterHistory } from "../../platform/devices/readings.ts";
+import { countRecords } from "../../platform/devices/readings.ts";
+import { latestMeters, meterHistory } from "../../platform/devices/samples.ts";
 import { reasonOf } from "../fixtures/platform_fixture.ts";
 import { batchOf, readingOf, recordOf, startBench } from "../fixtures/platform_uploads.ts";
 
@@ -236,7 +237,7 @@ Deno.test("Upload refuses nothing for its time: what cannot be counts from its a
   const batch = batchOf(agent, { sequence: 1, records: [...records, corrected, hostile] });
   assert.deepEqual(marks(await bench.upload(batch)), [1, []]);
   const rows = await agent.tenant.all<{ observed_at: number; agent_at: number; time_basis: string }>(
-    "SELECT observed_at, agent_at, time_basis FROM readings WHERE customer_id = :customer ORDER BY reading_id",
+    "SELECT observed_at, agent_at, time_basis FROM records WHERE customer_id = :customer ORDER BY reading_id",
   );
   assert.deepEqual(rows.map(({ agent_at }) => agent_at), [...told, told[2]!, told[4]!].map((time) => time.getTime()));
   const bases = ["arrival", "arrival", "arrival", "arrival", "agent", "corrected", "arrival"];

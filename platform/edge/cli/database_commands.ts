@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { ConfigError, UsageError } from "../../../common/core/errors.ts";
 import { verifyAudit } from "../../audit/audit_log.ts";
+import { moveReadings } from "../../devices/move_readings.ts";
 import { openDataDirectory } from "../../keys/data_directory.ts";
 import { copyStore } from "../../store/copy_store.ts";
 import { checkDatabase, type Finding } from "../../store/postgres/check_database.ts";
@@ -64,7 +65,10 @@ export function addDatabaseCommands(program: Command, context: CommandContext): 
       const target = ownersDatabase(options);
       const path = sqliteFile(dataDirectory(host, options));
       // Brings an older file up to date.
-      await openSqliteStore(path)[Symbol.asyncDispose]();
+      {
+        await using store = openSqliteStore(path);
+        await moveReadings(store, () => {});
+      }
       const tables = await copyStore({ path, target, role: options.role });
       await context.answer(command, {
         json: tables,

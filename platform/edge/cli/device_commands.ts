@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { UsageError } from "../../../common/core/errors.ts";
 import { type DeviceRow, findDevices } from "../../devices/devices.ts";
-import { latestMeters, meterHistory } from "../../devices/readings.ts";
+import { latestMeters, meterHistory } from "../../devices/samples.ts";
 import type { Tenant } from "../../store/store.ts";
 import { type CommandContext, customerOption, wholeNumber } from "./command_context.ts";
 import { addDeviceFilters, type DeviceFilters, type ListedDevice, noDevices, selectDevices } from "./device_filters.ts";

@@ -1,25 +1,19 @@
 /** All that the store has of one device, as text and as JSON. */
 import { agentPlacesOf, type DeviceRow, evidenceOf, historyOf } from "../../devices/devices.ts";
-import { latestMeters, newestReadings, type Reader, readersOf } from "../../devices/readings.ts";
+import { severityOf } from "../../devices/alerts.ts";
+import { maybeDeviceState } from "../../devices/device_state.ts";
+import { type Reader, readersOf } from "../../devices/readings.ts";
+import { latestMeters } from "../../devices/samples.ts";
 import { maybeAgent } from "../../agents/agents.ts";
 import type { Tenant } from "../../store/store.ts";
-import {
-  mostReadings,
-  severityOf,
-  shownAlert,
-  shownProblem,
-  shownSupply,
-  shownTray,
-  viewOf,
-  words,
-} from "./device_view.ts";
+import { shownAlert, shownProblem, shownSupply, shownTray, viewOf, words } from "./device_view.ts";
 import { type Cell, type Column, minuteText, renderFacts, renderTable, type Screen, timeText } from "./table.ts";
 
 export type DeviceDetails = Awaited<ReturnType<typeof deviceDetails>>;
 
 export async function deviceDetails(tenant: Tenant, row: DeviceRow, now: number) {
   const { device_id: deviceId } = row;
-  const view = viewOf(row, await newestReadings(tenant, { deviceId, limit: mostReadings }), now);
+  const view = viewOf(row, await maybeDeviceState(tenant, deviceId), now);
   const sources = new Map(view.meters?.values.map(({ name, source }) => [name, source]));
   const readAt = view.meters?.at;
   return {

@@ -5,10 +5,10 @@ import { UsageError } from "../../../common/core/errors.ts";
 import { listAgents } from "../../agents/agents.ts";
 import { maybeSite } from "../../customers/customers.ts";
 import { listDevices } from "../../devices/devices.ts";
-import { newestReadings } from "../../devices/readings.ts";
+import { maybeDeviceState } from "../../devices/device_state.ts";
 import type { Tenant } from "../../store/store.ts";
 import { customerOption, timeOption } from "./command_context.ts";
-import { type DeviceView, mostReadings, viewOf } from "./device_view.ts";
+import { type DeviceView, viewOf } from "./device_view.ts";
 
 export interface DeviceFilters {
   low?: boolean;
@@ -43,8 +43,7 @@ export interface DeviceSelection {
 export async function selectDevices(tenant: Tenant, filters: DeviceFilters, now: number): Promise<DeviceSelection> {
   const all: ListedDevice[] = [];
   for (const { total, ...row } of await listDevices(tenant)) {
-    const stored = await newestReadings(tenant, { deviceId: row.device_id, limit: mostReadings });
-    all.push({ ...viewOf(row, stored, now), total });
+    all.push({ ...viewOf(row, await maybeDeviceState(tenant, row.device_id), now), total });
   }
   const isAtSite = filters.site === undefined ? () => true : await siteFilter(tenant, filters.site, all);
   const { silent } = filters;

@@ -6,7 +6,9 @@ import { AlertSeverity, LevelKind, PrinterState, Reading } from "../../../proto/
 import { now, type RunCommand, withPlatform } from "../../../tests/platform/commands.ts";
 import { createAgent } from "../../agents/agents.ts";
 import { addHistory, createDevice, setEvidence, setPlace } from "../../devices/devices.ts";
+import { keepReading } from "../../devices/keep_reading.ts";
 import { addRecord } from "../../devices/readings.ts";
+import { packRecord } from "../../store/stored_record.ts";
 import { openSqliteStore } from "../../store/sqlite/sqlite_store.ts";
 import type { Tenant } from "../../store/store.ts";
 
@@ -75,6 +77,11 @@ async function made(
   if (parts === undefined) return;
   const reading = Reading.fromPartial({ observedAt: at, address, port: 161, ...parts });
   const content = { $case: "reading" as const, value: reading };
+  const stored = packRecord(
+    RecordMessage.encode(RecordMessage.fromPartial({ scope: ReadingScope.FULL, content })).finish(),
+  );
+  const read = { deviceId, agentId, observedAt: at, receivedAt: at, basis: "agent" as const };
+  await keepReading(tenant, { ...read, scope: "full", reading, stored });
   await addRecord(tenant, {
     agentId,
     recordId: crypto.randomUUID(),
@@ -84,8 +91,7 @@ async function made(
     agentAt: at,
     receivedAt: at,
     kind: "reading",
-    meters: reading.meters,
-    bytes: RecordMessage.encode(RecordMessage.fromPartial({ scope: ReadingScope.FULL, content })).finish(),
+    stored,
   });
 }
 

@@ -1,9 +1,7 @@
-/** What is known of a device, put together from its newest readings. Pure. */
-import { lowPercent } from "../../../common/reading/low_supply.ts";
-import { ReadingScope, Record as RecordMessage } from "../../../proto/gen/opendca/v1/batch.ts";
+/** What is known of a device, for people. Pure. */
+import { Record as RecordMessage } from "../../../proto/gen/opendca/v1/batch.ts";
 import {
   type Alert,
-  AlertSeverity,
   type Level,
   LevelKind,
   type Meter,
@@ -14,10 +12,9 @@ import {
   type Tray,
 } from "../../../proto/gen/opendca/v1/reading.ts";
 import type { DeviceRow } from "../../devices/devices.ts";
-import type { StoredReading } from "../../devices/readings.ts";
-
-/** As far back as is looked for what the newest reading does not have. */
-export const mostReadings = 40;
+import { severityOf } from "../../devices/alerts.ts";
+import { type DeviceState, isLow, metersOf, suppliesOf, traysOf } from "../../devices/device_state.ts";
+import { unpackRecord } from "../../store/stored_record.ts";
 
 /** Not heard of for so long, a device counts as silent. */
 export const silentAfterMs = 86_400_000;
@@ -27,17 +24,17 @@ export interface ReadAt<T> {
   values: T;
 }
 
-export interface NewestReading extends Omit<StoredReading, "record"> {
+export interface NewestReading
+  extends Pick<DeviceState, "agent_id" | "observed_at" | "received_at" | "time_basis" | "scope"> {
   record: RecordMessage;
   reading: Reading;
-  scope: "full" | "status";
 }
 
 export interface DeviceView {
   row: DeviceRow;
   /** Of whatever scope; undefined where there is none. */
   newest: NewestReading | undefined;
-  /** Each of the newest reading that has some. */
+  /** Each as it was last read. */
   meters: ReadAt<Meter[]> | undefined;
   supplies: ReadAt<Supply[]> | undefined;
   trays: ReadAt<Tray[]> | undefined;
@@ -47,64 +44,42 @@ export interface DeviceView {
   note: string | null;
 }
 
-export function viewOf(row: DeviceRow, stored: Iterable<StoredReading>, now: number): DeviceView {
-  let newest: NewestReading | undefined, full: NewestReading | undefined;
-  let meters: DeviceView["meters"], supplies: DeviceView["supplies"], trays: DeviceView["trays"];
-  for (const { record: bytes, ...rest } of stored) {
-    const record = RecordMessage.decode(bytes);
-    if (record.content?.$case !== "reading") continue;
-    const reading = record.content.value;
-    const scope = record.scope === ReadingScope.STATUS ? "status" : "full";
-    const found: NewestReading = { ...rest, record, reading, scope };
-    newest ??= found;
-    if (scope === "full") full ??= found;
-    const at = rest.observed_at;
-    if (reading.meters.length > 0) meters ??= { at, values: reading.meters };
-    if (reading.supplies.length > 0) supplies ??= { at, values: reading.supplies };
-    if (reading.trays.length > 0) trays ??= { at, values: reading.trays };
-    if (full !== undefined && meters !== undefined && supplies !== undefined && trays !== undefined) break;
-  }
+export function viewOf(row: DeviceRow, state: DeviceState | undefined, now: number): DeviceView {
   const isSilent = row.state === "offline" || now - row.last_seen_at >= silentAfterMs;
+  const noMeters = state === undefined ? "not read yet" : state.no_meters;
   const notes = [
     ...(isSilent
       ? [`not answered since ${new Date(row.last_seen_at).toISOString().replace("T", " ").slice(0, 16)}`]
       : []),
-    ...(meters === undefined ? [noMeters(full ?? newest)] : []),
+    ...(noMeters === null ? [] : [noMeters]),
   ];
+  const supplies = readAt(state?.supplies_at, () => suppliesOf(state));
   return {
     row,
-    newest,
-    meters,
+    newest: newestOf(state),
+    meters: readAt(state?.meters_at, () => metersOf(state)),
     supplies,
-    trays,
+    trays: readAt(state?.trays_at, () => traysOf(state)),
     low: (supplies?.values ?? []).filter(isLow),
     isSilent,
     note: notes.length === 0 ? null : notes.join("; "),
   };
 }
 
-function noMeters(newest: NewestReading | undefined): string {
-  if (newest === undefined) return "not read yet";
-  const { reading, scope } = newest;
-  if (stateOf(reading) === "sleeping") return "no meters: asleep";
-  if (scope === "status") return "no meters: only status reads so far";
-  const [problem] = reading.problems.filter(({ code }) => isAboutReading(code));
-  return problem === undefined ? "no meters: the device has none" : `no meters: ${problem.message}`;
+function readAt<T>(at: number | null | undefined, values: () => T): ReadAt<T> | undefined {
+  return at == null ? undefined : { at, values: values() };
 }
 
-/* What is said of values that were read is no reason for one that was not. */
-function isAboutReading(code: string): boolean {
-  return !/^(metersDisagree|severalMarkers|levelAboveCapacity|metersAllZero)$/.test(code);
+function newestOf(state: DeviceState | undefined): NewestReading | undefined {
+  if (state === undefined) return undefined;
+  const { agent_id, observed_at, received_at, time_basis, scope } = state;
+  const record = RecordMessage.decode(unpackRecord(state.record));
+  if (record.content?.$case !== "reading") return undefined;
+  return { agent_id, observed_at, received_at, time_basis, scope, record, reading: record.content.value };
 }
 
 export function stateOf(reading: Reading): string {
   return (PrinterState[reading.status?.state ?? PrinterState.UNSPECIFIED] ?? "unknown").toLowerCase();
-}
-
-/** Whether somebody must order, empty or replace it. A level that is not known is not low. */
-export function isLow({ level }: Supply): boolean {
-  if (level?.kind === LevelKind.EMPTY) return true;
-  return level?.kind === LevelKind.EXACT && level.percent !== undefined && level.percent <= lowPercent;
 }
 
 /** "black toner"; a supply of a kind that says nothing is called as the device calls it. */
@@ -179,10 +154,6 @@ function shownLevel(level: Level | undefined) {
     capacity: level?.capacity ?? null,
     unit: level?.unit ?? null,
   };
-}
-
-export function severityOf({ severity }: Alert): string {
-  return severity === AlertSeverity.UNSPECIFIED ? "unknown" : AlertSeverity[severity]?.toLowerCase() ?? "unknown";
 }
 
 export function shownAlert(alert: Alert) {

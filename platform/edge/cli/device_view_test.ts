@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { ReadingScope, Record as RecordMessage } from "../../../proto/gen/opendca/v1/batch.ts";
 import { type Level, LevelKind, PrinterState, Reading, Supply } from "../../../proto/gen/opendca/v1/reading.ts";
 import type { DeviceRow } from "../../devices/devices.ts";
-import { isLow, levelText, supplyName, viewOf } from "./device_view.ts";
+import { type DeviceState, isLow, nextState } from "../../devices/device_state.ts";
+import { levelText, supplyName, viewOf } from "./device_view.ts";
 
 const names: [kind: string, colorant: string, description: string, want: string][] = [
   ["toner", "black", "TN-1", "black toner"],
@@ -44,17 +45,22 @@ function viewed(
   readings: { ageMs: number; scope?: "status"; parts: Parameters<typeof Reading.fromPartial>[0] }[],
   row: Partial<DeviceRow> = {},
 ) {
-  const stored = readings.map(({ ageMs, scope, parts }) => ({
-    agent_id: "agt-1",
-    observed_at: now - ageMs,
-    received_at: now - ageMs,
-    time_basis: "agent" as const,
-    record: RecordMessage.encode(RecordMessage.fromPartial({
-      scope: scope === "status" ? ReadingScope.STATUS : ReadingScope.FULL,
-      content: { $case: "reading", value: Reading.fromPartial(parts) },
-    })).finish(),
-  }));
-  return viewOf({ state: "idle", last_seen_at: now - (readings[0]?.ageMs ?? 0), ...row } as DeviceRow, stored, now);
+  let state: DeviceState | undefined;
+  for (const { ageMs, scope = "full", parts } of readings.toReversed()) {
+    const at = new Date(now - ageMs), reading = Reading.fromPartial(parts);
+    const content = { $case: "reading" as const, value: reading };
+    state = nextState(state, {
+      deviceId: "dev-1",
+      agentId: "agt-1",
+      observedAt: at,
+      receivedAt: at,
+      basis: "agent",
+      scope,
+      reading,
+      stored: RecordMessage.encode(RecordMessage.fromPartial({ content })).finish(),
+    });
+  }
+  return viewOf({ state: "idle", last_seen_at: now - (readings[0]?.ageMs ?? 0), ...row } as DeviceRow, state, now);
 }
 
 const meters = [{ name: "total", value: 7 }], supplies = [{ kind: "toner", colorant: "black" }];

@@ -16,6 +16,9 @@ interface ServeFlags extends GlobalOptions {
   pollSeconds?: number;
   agentQuota: number;
   customerQuota: number;
+  /** Milliseconds. */
+  keepRecords?: number;
+  keepSamples?: number;
 }
 
 /** `opendca-platform serve`: prints one line of JSON when it is ready, logs JSON lines to standard error. */
@@ -41,9 +44,20 @@ export function addServeCommand(program: Command, { host }: CommandContext): voi
       wholeNumber("--customer-quota", megabytes),
       1024,
     )
+    .option(
+      "--keep-records <time>",
+      "how long uploaded records are kept as they came",
+      timeOption("--keep-records", { min: "1d", max: "3650d", bareUnit: "d" }),
+    )
+    .option(
+      "--keep-samples <time>",
+      "how long meters, supply levels and ended alerts are kept",
+      timeOption("--keep-samples", { min: "90d", max: "36500d", bareUnit: "d" }),
+    )
     .action((_, command: Command) => runServe(host, command.optsWithGlobals<ServeFlags>()));
 }
 
+const dayMs = 86_400_000;
 const megabytes = { min: 1, max: 1_000_000 };
 
 async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
@@ -64,6 +78,10 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
   await using server = await host.serve(platform, {
     ...listen,
     names,
+    retention: {
+      ...(flags.keepRecords === undefined ? {} : { recordDays: flags.keepRecords / dayMs }),
+      ...(flags.keepSamples === undefined ? {} : { sampleDays: flags.keepSamples / dayMs }),
+    },
     ...(certificate === undefined ? {} : { certificate }),
   });
   await host.stdout(`${

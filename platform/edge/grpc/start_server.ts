@@ -15,6 +15,7 @@ import { admission } from "./admission.ts";
 import { callTimeout } from "./admission.ts";
 import { connectionGate, type GateLimits, gateLimitsFor } from "./connection_gate.ts";
 import { agentService } from "./agent_service.ts";
+import type { Retention } from "../../devices/retention.ts";
 import type { Platform } from "../../agents/platform.ts";
 
 export interface ListenOptions {
@@ -39,6 +40,7 @@ export interface ServeOptions extends Omit<ListenOptions, "certificate"> {
   certificate?: CertificateFiles;
   /** How often the store's write-ahead log is looked at; default: 30,000. */
   journalLookMs?: number;
+  retention?: Partial<Retention> | undefined;
 }
 
 export interface RunningServer extends AsyncDisposable {

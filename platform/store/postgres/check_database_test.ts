@@ -16,7 +16,7 @@ peerTest("checkDatabase() finds what loses data, lets others see it, or is missi
   };
   assert.deepEqual(await faults(), []);
   await database.sql("ALTER TABLE sites NO FORCE ROW LEVEL SECURITY");
-  await database.sql("CREATE POLICY all_rows ON readings USING (true)");
+  await database.sql("CREATE POLICY all_rows ON records USING (true)");
   await database.sql("CREATE TABLE another (customer_id text)");
   await database.sql("REVOKE DELETE ON devices FROM opendca");
   for (const name of ["fsync", "full_page_writes", "synchronous_commit"]) {
@@ -26,7 +26,7 @@ peerTest("checkDatabase() finds what loses data, lets others see it, or is missi
   await server.stop("fast");
   await server.start();
   assert.deepEqual(await faults(), [
-    "row-level security: customers are not separated in another, readings, sites",
+    "row-level security: customers are not separated in another, records, sites",
     "rights: not all are given on another, devices",
     "durability: the server has fsync and full_page_writes and synchronous_commit off: a crash loses what agents were told is stored",
   ]);

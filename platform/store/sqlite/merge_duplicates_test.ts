@@ -5,7 +5,8 @@ import { Record as UploadedRecord } from "../../../proto/gen/opendca/v1/batch.ts
 import { resolveReading } from "../../devices/resolve_device.ts";
 import { allEvidenceOf, evidenceOf, historyOf, listDevices, maybeDevice } from "../../devices/devices.ts";
 import { migrations } from "../migrations.ts";
-import { latestMeters, meterHistory } from "../../devices/readings.ts";
+import { moveReadings } from "../../devices/move_readings.ts";
+import { latestMeters, meterHistory } from "../../devices/samples.ts";
 import { looseTenant } from "../../../tests/fixtures/loose_queries.ts";
 import { openSqliteStore } from "./sqlite_store.ts";
 import { readingOf } from "../../../tests/fixtures/platform_uploads.ts";
@@ -168,12 +169,13 @@ Deno.test("openSqliteStore() of the second version keeps readings, history and e
     using old = new DatabaseSync(path);
     old.exec("UPDATE device_evidence SET value = replace(value, 'agt-1-', 'agt-1 ')");
     await using store = openSqliteStore(path);
+    await moveReadings(store, () => {});
     const tenant = looseTenant(store, "cus-1");
     const { first_seen_at, last_seen_at } = (await maybeDevice(tenant, "dev-whole"))!;
     assert.deepEqual([first_seen_at, last_seen_at], [start, start + 6 * day]);
     const history = await meterHistory(tenant, { deviceId: "dev-whole", name: "total", limit: 9 });
     assert.deepEqual(history.map(({ value }) => value), [110, 100, 95, 90]);
-    assert.equal((await latestMeters(tenant, "dev-whole"))[0]?.value, 110);
+    assert.equal((await latestMeters(tenant, "dev-whole")).find(({ name }) => name === "total")?.value, 110);
     assert.deepEqual((await historyOf(tenant, "dev-whole")).map(({ kind, before }) => [kind, before]), [
       ["appeared", "dev-lost"],
       ["appeared", "dev-whole"],

@@ -1,0 +1,93 @@
+/**
+ * Alerts of devices as they come and go. An alert is one for as long as readings show it with the same group, code and
+ * text; a reading that lost a part of its answers ends none.
+ */
+import { createHash } from "node:crypto";
+import { isLost } from "../../common/reading/lost_codes.ts";
+import { type Alert, AlertSeverity, alertSeverityToJSON } from "../../proto/gen/opendca/v1/reading.ts";
+import type { Tenant } from "../store/store.ts";
+import type { ArrivedReading } from "./device_state.ts";
+
+export interface AlertRow {
+  device_id: string;
+  alert_key: string;
+  /** `critical`, `warning`, `other` or `unknown`. */
+  severity: string;
+  /** PrtAlertCodeTC. */
+  code: number | null;
+  /** PrtAlertGroupTC by name. */
+  alert_group: string;
+  description: string;
+  /** When the device says that it began; null where it does not say. */
+  since: number | null;
+  first_seen_at: number;
+  last_seen_at: number;
+  /** Null while it lasts. */
+  ended_at: number | null;
+}
+
+export function severityOf({ severity }: Alert): string {
+  if (severity === AlertSeverity.UNSPECIFIED || AlertSeverity[severity] === undefined) return "unknown";
+  return alertSeverityToJSON(severity).replace(/^ALERT_SEVERITY_/, "").toLowerCase();
+}
+
+const columns = `device_id, alert_key, severity, code, alert_group, description, since, first_seen_at, last_seen_at,
+  ended_at`;
+
+/** Takes the alerts of a reading that is not older than what is known of the device. */
+export async function noteAlerts(tenant: Tenant, { deviceId, reading, observedAt }: ArrivedReading): Promise<void> {
+  const at = observedAt.getTime();
+  const open = new Map(
+    (await tenant.all<AlertRow>(
+      `SELECT ${columns} FROM alerts
+       WHERE customer_id = :customer AND device_id = :device_id AND ended_at IS NULL`,
+      { device_id: deviceId },
+    )).map((row) => [row.alert_key, row]),
+  );
+  const shown = new Map(reading.alerts.map((alert) => [keyOf(alert), alert]));
+  for (const [alert_key, alert] of shown) {
+    if (open.has(alert_key)) continue;
+    await tenant.run(
+      `INSERT INTO alerts (customer_id, ${columns}, origin) VALUES (:customer, :device_id, :alert_key, :severity, :code,
+         :alert_group, :description, :since, :at, :at, NULL, '') ON CONFLICT DO NOTHING`,
+      {
+        device_id: deviceId,
+        alert_key,
+        severity: severityOf(alert),
+        code: alert.code ?? null,
+        alert_group: alert.group,
+        description: alert.description,
+        since: alert.since?.getTime() ?? null,
+        at,
+      },
+    );
+  }
+  const isWhole = !reading.problems.some(({ code }) => isLost(code));
+  for (const [alert_key, { last_seen_at }] of open) {
+    const isShown = shown.has(alert_key);
+    if (!isShown && !isWhole) continue;
+    // While it lasts, once an hour is enough to tell that it was still there.
+    if (isShown && at - last_seen_at < lookMs) continue;
+    await tenant.run(
+      `UPDATE alerts SET ${isShown ? "last_seen_at" : "ended_at"} = :at
+       WHERE customer_id = :customer AND device_id = :device_id AND alert_key = :alert_key AND ended_at IS NULL`,
+      { device_id: deviceId, alert_key, at },
+    );
+  }
+}
+
+const lookMs = 3_600_000;
+
+/* Short, as it is part of a key of a table. */
+function keyOf({ group, code, description }: Alert): string {
+  return createHash("sha256").update(JSON.stringify([group, code ?? null, description])).digest("base64url");
+}
+
+/** Those of a device that last. */
+export function openAlerts(tenant: Tenant, deviceId: string): Promise<AlertRow[]> {
+  return tenant.all(
+    `SELECT ${columns} FROM alerts WHERE customer_id = :customer AND device_id = :device_id AND ended_at IS NULL
+     ORDER BY first_seen_at, alert_key`,
+    { device_id: deviceId },
+  );
+}

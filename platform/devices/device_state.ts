@@ -1,0 +1,185 @@
+/**
+ * The latest of each device: one row, changed in place by every reading that is not older than what it holds. Lists read
+ * it, never the records, which are kept for some weeks only. What a reading does not have stays as it was last read, with
+ * its own time: a status reading has no meters, and a printer that sleeps no supplies.
+ */
+import { lowPercent } from "../../common/reading/low_supply.ts";
+import {
+  LevelKind,
+  type Meter,
+  PrinterState,
+  Reading,
+  type Supply,
+  type Tray,
+} from "../../proto/gen/opendca/v1/reading.ts";
+import type { Tenant } from "../store/store.ts";
+import type { TimeBasis } from "./record_time.ts";
+
+/** A reading on its way into the store. */
+export interface ArrivedReading {
+  deviceId: string;
+  agentId: string;
+  /** By the platform's clock. */
+  observedAt: Date;
+  receivedAt: Date;
+  basis: TimeBasis;
+  scope: "full" | "status";
+  reading: Reading;
+  /** The record that it came in, as it is stored: see stored_record.ts. */
+  stored: Uint8Array;
+}
+
+/** A row of `device_state`. Times are milliseconds since 1970; a part that was never read is null. */
+export interface DeviceState {
+  agent_id: string;
+  observed_at: number;
+  received_at: number;
+  time_basis: TimeBasis;
+  scope: "full" | "status";
+  /** The newest record, as it is stored. */
+  record: Uint8Array;
+  /** When everything was last asked for. */
+  full_at: number | null;
+  /** Why there are no meters; null where there are. */
+  no_meters: string | null;
+  /** Each list as an encoded Reading that has nothing else. */
+  meters: Uint8Array | null;
+  meters_at: number | null;
+  supplies: Uint8Array | null;
+  supplies_at: number | null;
+  trays: Uint8Array | null;
+  trays_at: number | null;
+  /** The meter of this name, as it was last read. */
+  total: number | null;
+  /** Number of supplies that are low. */
+  low: number;
+}
+
+/** The row after a reading; undefined when the row has newer things already. */
+export function nextState(before: DeviceState | undefined, arrived: ArrivedReading): DeviceState | undefined {
+  const { reading, scope } = arrived;
+  const at = arrived.observedAt.getTime();
+  if (before !== undefined && at < before.observed_at) return undefined;
+  const meters = part(before, {
+    name: "meters",
+    at,
+    has: reading.meters.length > 0,
+    parts: { meters: reading.meters },
+  });
+  const hasSupplies = reading.supplies.length > 0;
+  const supplies = part(before, { name: "supplies", at, has: hasSupplies, parts: { supplies: reading.supplies } });
+  const fullAt = scope === "full" ? at : before?.full_at ?? null;
+  return {
+    agent_id: arrived.agentId,
+    observed_at: at,
+    received_at: arrived.receivedAt.getTime(),
+    time_basis: arrived.basis,
+    scope,
+    record: arrived.stored,
+    full_at: fullAt,
+    no_meters: noMetersAfter(before, { reading, scope, hasMeters: meters.meters !== null }),
+    ...meters,
+    ...supplies,
+    ...part(before, { name: "trays", at, has: reading.trays.length > 0, parts: { trays: reading.trays } }),
+    total: reading.meters.find(({ name }) => name === "total")?.value ?? before?.total ?? null,
+    low: hasSupplies ? reading.supplies.filter(isLow).length : before?.low ?? 0,
+  };
+}
+
+/** The row of two devices that turn out to be one: the newer, with the newer of each part. */
+export function joinedState(a: DeviceState, b: DeviceState): DeviceState {
+  const [newer, older] = a.observed_at > b.observed_at ? [a, b] : [b, a];
+  const joined = { ...newer, full_at: Math.max(a.full_at ?? 0, b.full_at ?? 0) || null };
+  for (const name of ["meters", "supplies", "trays"] as const) {
+    if ((newer[`${name}_at`] ?? 0) >= (older[`${name}_at`] ?? 0)) continue;
+    Object.assign(joined, { [name]: older[name], [`${name}_at`]: older[`${name}_at`] });
+    if (name === "meters") Object.assign(joined, { total: older.total ?? newer.total, no_meters: null });
+    if (name === "supplies") joined.low = older.low;
+  }
+  return { ...joined, total: joined.total ?? older.total };
+}
+
+type PartName = "meters" | "supplies" | "trays";
+type Part<Name extends PartName> = Pick<DeviceState, Name | `${Name}_at`>;
+
+function part<Name extends PartName>(
+  before: DeviceState | undefined,
+  { name, at, has, parts }: { name: Name; at: number; has: boolean; parts: Parameters<typeof Reading.fromPartial>[0] },
+): Part<Name> {
+  const bytes = has ? Reading.encode(Reading.fromPartial(parts)).finish() : before?.[name] ?? null;
+  return { [name]: bytes, [`${name}_at`]: has ? at : before?.[`${name}_at`] ?? null } as Part<Name>;
+}
+
+function noMetersAfter(
+  before: DeviceState | undefined,
+  { reading, scope, hasMeters }: { reading: Reading; scope: "full" | "status"; hasMeters: boolean },
+): string | null {
+  if (hasMeters) return null;
+  // What a full reading said is more than that a status reading has none.
+  if (scope === "status" && before?.full_at != null) return before.no_meters;
+  if (reading.status?.state === PrinterState.SLEEPING) return "no meters: asleep";
+  if (scope === "status") return "no meters: only status reads so far";
+  const [problem] = reading.problems.filter(({ code }) => isAboutReading(code));
+  return problem === undefined ? "no meters: the device has none" : `no meters: ${problem.message}`;
+}
+
+/* What is said of values that were read is no reason for one that was not. */
+function isAboutReading(code: string): boolean {
+  return !/^(metersDisagree|severalMarkers|levelAboveCapacity|metersAllZero)$/.test(code);
+}
+
+/** Whether somebody must order, empty or replace it. A level that is not known is not low. */
+export function isLow({ level }: Supply): boolean {
+  if (level?.kind === LevelKind.EMPTY) return true;
+  return level?.kind === LevelKind.EXACT && level.percent !== undefined && level.percent <= lowPercent;
+}
+
+export function metersOf(state: Pick<DeviceState, "meters"> | undefined): Meter[] {
+  return state?.meters == null ? [] : Reading.decode(state.meters).meters;
+}
+
+export function suppliesOf(state: Pick<DeviceState, "supplies"> | undefined): Supply[] {
+  return state?.supplies == null ? [] : Reading.decode(state.supplies).supplies;
+}
+
+export function traysOf(state: Pick<DeviceState, "trays"> | undefined): Tray[] {
+  return state?.trays == null ? [] : Reading.decode(state.trays).trays;
+}
+
+export const stateColumns = [
+  "agent_id",
+  "observed_at",
+  "received_at",
+  "time_basis",
+  "scope",
+  "record",
+  "full_at",
+  "no_meters",
+  "meters",
+  "meters_at",
+  "supplies",
+  "supplies_at",
+  "trays",
+  "trays_at",
+  "total",
+  "low",
+] as const satisfies readonly (keyof DeviceState)[];
+
+/** Undefined for a device that was not read yet. */
+export function maybeDeviceState(tenant: Tenant, deviceId: string): Promise<DeviceState | undefined> {
+  return tenant.get(
+    `SELECT ${stateColumns.join(", ")} FROM device_state WHERE customer_id = :customer AND device_id = :device_id`,
+    { device_id: deviceId },
+  );
+}
+
+export async function setDeviceReading(tenant: Tenant, deviceId: string, state: DeviceState): Promise<void> {
+  const columns = stateColumns.join(", "), values = stateColumns.map((name) => `:${name}`).join(", ");
+  await tenant.run(
+    `INSERT INTO device_state (customer_id, device_id, ${columns}) VALUES (:customer, :device_id, ${values})
+     ON CONFLICT (customer_id, device_id) DO UPDATE SET ${
+      stateColumns.map((name) => `${name} = excluded.${name}`).join(", ")
+    }`,
+    { device_id: deviceId, ...state },
+  );
+}

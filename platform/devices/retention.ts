@@ -1,0 +1,150 @@
+/**
+ * How long what was read is kept. Records go first: they are large, and all that lists and invoices need is in the latest
+ * state, the samples and the alerts.
+ */
+import { messageOf } from "../../common/core/errors.ts";
+import type { Platform } from "../agents/platform.ts";
+import { partitionDays } from "../store/migrations.ts";
+import type { Store, Transaction } from "../store/store.ts";
+
+export interface Retention {
+  recordDays: number;
+  /** Of samples, and of alerts that have ended. */
+  sampleDays: number;
+}
+
+export const defaultRetention: Retention = { recordDays: 35, sampleDays: 1096 };
+
+const dayMs = 86_400_000;
+const lot = 2000;
+
+export interface RetentionOptions {
+  retention?: Partial<Retention> | undefined;
+  /** From the end of one run to the next; the first is at once. */
+  pauseMs?: number;
+}
+
+/** Drops what is older now and every 6 hours, until disposed, which waits for a run that is under way. */
+export function startRetention(
+  { store, clock, log }: Platform,
+  { retention, pauseMs = dayMs / 4 }: RetentionOptions,
+): AsyncDisposable {
+  const stop = new AbortController();
+  const kept = { ...defaultRetention, ...retention };
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let running: Promise<void> = Promise.resolve();
+  const run = async () => {
+    try {
+      const dropped = await dropOld(store, { now: clock.now(), retention: kept, signal: stop.signal });
+      if (dropped > 0) log("oldDataDropped", { dropped });
+    } catch (error) {
+      // The next run does it.
+      log("storeBusy", { message: messageOf(error) });
+    }
+    if (!stop.signal.aborted) timer = setTimeout(() => void (running = run()), pauseMs);
+  };
+  running = run();
+  return {
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}
+
+/* What is made before its time and after it: late readings come up to 90 days after they were read. */
+const partitions = {
+  records: { behindMs: 7 * dayMs, aheadMs: 21 * dayMs },
+  samples: { behindMs: 120 * dayMs, aheadMs: 60 * dayMs },
+} as const;
+
+/** Drops what is older; returns the number of rows or partitions that went. Several processes may do it at one time. */
+export async function dropOld(
+  store: Store,
+  { now, retention, signal }: { now: Date; retention: Retention; signal?: AbortSignal },
+): Promise<number> {
+  const nowMs = now.getTime();
+  const cutoffs = { records: nowMs - retention.recordDays * dayMs, samples: nowMs - retention.sampleDays * dayMs };
+  let dropped = 0;
+  if (store.engine === "postgres") {
+    for (const table of ["records", "samples"] as const) {
+      dropped += await store.transaction((tx) => keepPartitions(tx, { table, nowMs, keepMs: cutoffs[table] }));
+    }
+  }
+  dropped += await dropRows(store, { table: "records", column: "received_at", before: cutoffs.records, signal });
+  dropped += store.engine === "sqlite"
+    ? await dropSamples(store, { before: cutoffs.samples, signal })
+    : await dropRows(store, { table: "samples", column: "observed_at", before: cutoffs.samples, signal });
+  dropped += await dropRows(store, { table: "alerts", column: "ended_at", before: cutoffs.samples, signal });
+  return dropped;
+}
+
+async function keepPartitions(
+  tx: Transaction,
+  { table, nowMs, keepMs }: { table: keyof typeof partitions; nowMs: number; keepMs: number },
+): Promise<number> {
+  const { behindMs, aheadMs } = partitions[table];
+  const row = await tx.get<{ dropped: number }>(
+    "SELECT opendca_keep_partitions(:of_table, :step, :from, :until, :keep) AS dropped",
+    { of_table: table, step: partitionDays[table] * dayMs, from: nowMs - behindMs, until: nowMs + aheadMs, keep: keepMs },
+  );
+  return row?.dropped ?? 0;
+}
+
+/* Some at a time, so that uploads get their turn. */
+async function dropRows(
+  store: Store,
+  { table, column, before, signal }: {
+    table: keyof typeof tableKeys;
+    column: string;
+    before: number;
+    signal: AbortSignal | undefined;
+  },
+): Promise<number> {
+  const keys = tableKeys[table];
+  let dropped = 0;
+  for (;;) {
+    const gone = await store.transaction((tx) =>
+      tx.run(
+        `DELETE FROM ${table} WHERE (${keys}) IN (SELECT ${keys} FROM ${table} WHERE ${column} < :before LIMIT ${lot})`,
+        { before },
+      )
+    );
+    dropped += gone;
+    if (gone < lot || signal?.aborted) return dropped;
+  }
+}
+
+const tableKeys = {
+  records: "customer_id, agent_id, record_id, received_at",
+  samples: "customer_id, device_id, kind, name, observed_at, origin",
+  alerts: "customer_id, device_id, alert_key, first_seen_at, origin",
+};
+
+/* SQLite has no partitions, and an index by time would cost more than the samples: it is done device by device. */
+async function dropSamples(
+  store: Store,
+  { before, signal }: { before: number; signal: AbortSignal | undefined },
+): Promise<number> {
+  let dropped = 0;
+  let last = { customer_id: "", device_id: "" };
+  for (;;) {
+    const done = await store.transaction(async (tx) => {
+      const devices = await tx.all<typeof last>(
+        `SELECT customer_id, device_id FROM devices WHERE (customer_id, device_id) > (:customer_id, :device_id)
+         ORDER BY customer_id, device_id LIMIT 200`,
+        last,
+      );
+      for (const { customer_id, device_id } of devices) {
+        dropped += await tx.tenant(customer_id).run(
+          "DELETE FROM samples WHERE customer_id = :customer AND device_id = :device_id AND observed_at < :before",
+          { device_id, before },
+        );
+      }
+      return devices.at(-1);
+    });
+    if (done === undefined || signal?.aborted) return dropped;
+    last = done;
+  }
+}

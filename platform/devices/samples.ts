@@ -1,0 +1,135 @@
+/**
+ * What a meter or a supply had over the years: a sample when the value changes, and one a day in UTC. What was between two
+ * samples is the value of the first. A meter that goes down (a new board, a reset) is a change as well.
+ */
+import type { Meter, Supply } from "../../proto/gen/opendca/v1/reading.ts";
+import { LevelKind, levelKindToJSON } from "../../proto/gen/opendca/v1/reading.ts";
+import type { Tenant } from "../store/store.ts";
+import { type ArrivedReading, type DeviceState, maybeDeviceState, metersOf, suppliesOf } from "./device_state.ts";
+
+const dayMs = 86_400_000;
+
+export interface Sample {
+  kind: "meter" | "supply";
+  /** Of the meter, or the index of the supply. */
+  name: string;
+  /** What the meter shows; percent of the supply, null where the device tells none. */
+  value: number | null;
+  unit: string;
+  /** Of a supply: `exact`, `some`, `unknown`, `empty` or `unlimited`; empty for a meter. */
+  level: string;
+}
+
+/** All that a reading tells. */
+export function samplesOf({ meters, supplies }: { meters: readonly Meter[]; supplies: readonly Supply[] }): Sample[] {
+  return [
+    ...meters.map(({ name, value, unit }): Sample => ({ kind: "meter", name, value, unit, level: "" })),
+    ...supplies.map(({ index, level }): Sample => ({
+      kind: "supply",
+      name: index,
+      value: level?.percent ?? null,
+      unit: "percent",
+      level: levelName(level?.kind),
+    })),
+  ];
+}
+
+function levelName(kind: LevelKind | undefined): string {
+  if (kind === undefined || kind === LevelKind.UNSPECIFIED || LevelKind[kind] === undefined) return "unknown";
+  return levelKindToJSON(kind).replace(/^LEVEL_KIND_/, "").toLowerCase();
+}
+
+/** Those of a reading that are worth keeping after `before`, the row that the reading was newer than. */
+export function newSamples(before: DeviceState | undefined, reading: ArrivedReading): Sample[] {
+  const at = reading.observedAt.getTime();
+  const isSameDay = (then: number | null | undefined) =>
+    then != null && Math.floor(then / dayMs) === Math.floor(at / dayMs);
+  const last = new Map(
+    samplesOf({
+      meters: isSameDay(before?.meters_at) ? metersOf(before) : [],
+      supplies: isSameDay(before?.supplies_at) ? suppliesOf(before) : [],
+    }).map((sample) => [keyOf(sample), sample]),
+  );
+  return samplesOf(reading.reading).filter((sample) => !isSame(last.get(keyOf(sample)), sample));
+}
+
+function keyOf({ kind, name }: Sample): string {
+  return `${kind} ${name}`;
+}
+
+function isSame(a: Omit<Sample, "kind" | "name"> | undefined, b: Sample): boolean {
+  return a !== undefined && a.value === b.value && a.unit === b.unit && a.level === b.level;
+}
+
+/** Stored once, however often it comes. */
+export async function addSample(
+  tenant: Tenant,
+  { deviceId, at, sample }: { deviceId: string; at: number; sample: Sample },
+): Promise<void> {
+  await tenant.run(
+    `INSERT INTO samples (customer_id, device_id, kind, name, observed_at, origin, value, unit, level)
+     VALUES (:customer, :device_id, :kind, :name, :at, '', :value, :unit, :level) ON CONFLICT DO NOTHING`,
+    { device_id: deviceId, at, ...sample },
+  );
+}
+
+/** Those of a reading that came late: where they are not what was known of their time already. */
+export async function addLateSamples(tenant: Tenant, reading: ArrivedReading): Promise<void> {
+  const { deviceId } = reading;
+  const at = reading.observedAt.getTime();
+  for (const sample of samplesOf(reading.reading)) {
+    const before = await tenant.get<Omit<Sample, "kind" | "name">>(
+      `SELECT value, unit, level FROM samples WHERE customer_id = :customer AND device_id = :device_id AND kind = :kind
+         AND name = :name AND observed_at <= :at AND observed_at >= :midnight ORDER BY observed_at DESC LIMIT 1`,
+      { device_id: deviceId, kind: sample.kind, name: sample.name, at, midnight: at - at % dayMs },
+    );
+    if (!isSame(before, sample)) await addSample(tenant, { deviceId, at, sample });
+  }
+}
+
+export interface SampleRow {
+  device_id: string;
+  name: string;
+  observed_at: number;
+  value: number;
+  unit: string;
+}
+
+/** Values of one meter or of all, newest first. */
+export function meterHistory(
+  tenant: Tenant,
+  { deviceId, name, limit }: { deviceId: string; name: string | undefined; limit: number },
+): Promise<SampleRow[]> {
+  return tenant.all(
+    `SELECT device_id, name, observed_at, value, unit FROM samples
+     WHERE customer_id = :customer AND device_id = :device_id AND kind = 'meter' ${
+      name === undefined ? "" : "AND name = :name"
+    }
+     ORDER BY observed_at DESC, name LIMIT :limit`,
+    { device_id: deviceId, limit, ...(name === undefined ? {} : { name }) },
+  );
+}
+
+/** The latest value of every meter that the device ever had, with the time at which it was last read. */
+export async function latestMeters(tenant: Tenant, deviceId: string): Promise<SampleRow[]> {
+  const state = await maybeDeviceState(tenant, deviceId);
+  const now = new Map(
+    metersOf(state).map(({ name, value, unit }) => [
+      name,
+      { device_id: deviceId, name, observed_at: state!.meters_at!, value, unit },
+    ]),
+  );
+  const before = (await lastSamples(tenant, deviceId)).filter(({ name }) => !now.has(name));
+  return [...now.values(), ...before].sort((a, b) => a.name < b.name ? -1 : 1);
+}
+
+function lastSamples(tenant: Tenant, deviceId: string): Promise<SampleRow[]> {
+  return tenant.all(
+    `SELECT s.device_id, s.name, s.observed_at, s.value, s.unit FROM samples s
+     JOIN (SELECT name, max(observed_at) AS latest FROM samples
+       WHERE customer_id = :customer AND device_id = :device_id AND kind = 'meter' GROUP BY name) AS last
+       ON last.name = s.name AND last.latest = s.observed_at
+     WHERE s.customer_id = :customer AND s.device_id = :device_id AND s.kind = 'meter' ORDER BY s.name, s.origin`,
+    { device_id: deviceId },
+  );
+}
