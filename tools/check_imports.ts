@@ -130,6 +130,7 @@ export const allowed: Record<string, string[]> = {
   ],
   "platform/tasks": ["common/protocol", "proto", "platform/store", "platform/audit", "platform/agents"],
   "platform/devices": [
+    "common/core",
     "common/reading",
     "common/protocol",
     "proto",
@@ -148,7 +149,7 @@ export const allowed: Record<string, string[]> = {
     "platform/devices",
   ],
   "platform/edge/cli": [
-    ...shared,
+    "common/core",
     "common/protocol",
     "common/host",
     "proto",
@@ -167,6 +168,7 @@ export const allowed: Record<string, string[]> = {
     "platform/store",
     "platform/keys",
     "platform/agents",
+    "platform/devices",
     "platform/edge/grpc",
     "platform/edge/cli",
   ],

@@ -87,7 +87,13 @@ async function keepPartitions(
   const { behindMs, aheadMs } = partitions[table];
   const row = await tx.get<{ dropped: number }>(
     "SELECT opendca_keep_partitions(:of_table, :step, :from, :until, :keep) AS dropped",
-    { of_table: table, step: partitionDays[table] * dayMs, from: nowMs - behindMs, until: nowMs + aheadMs, keep: keepMs },
+    {
+      of_table: table,
+      step: partitionDays[table] * dayMs,
+      from: nowMs - behindMs,
+      until: nowMs + aheadMs,
+      keep: keepMs,
+    },
   );
   return row?.dropped ?? 0;
 }

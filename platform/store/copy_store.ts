@@ -77,12 +77,16 @@ async function makePartitions(source: DatabaseSync, client: pg.ClientBase): Prom
   const columns = { records: "received_at", samples: "observed_at" };
   for (const table of ["records", "samples"] as const) {
     const stepMs = partitionDays[table] * 86_400_000;
-    const { first, last } = source.prepare(`SELECT min(${columns[table]}) AS first, max(${columns[table]}) AS last FROM ${table}`)
-      .get()!;
+    const ends = source.prepare(`SELECT min(${columns[table]}) AS first, max(${columns[table]}) AS last FROM ${table}`);
+    ends.setReadBigInts(true);
+    const { first, last } = ends.get()!;
     if (first === null) continue;
-    const until = Number(last) + 1;
-    const from = Math.max(Number(first), until - 200 * stepMs);
-    await client.query("SELECT opendca_keep_partitions($1, $2, $3, $4, 0)", [table, stepMs, from, until]);
+    // A clock that was wrong by centuries gets no partitions.
+    const until = Math.min(Number(last) + 1, Date.UTC(2100, 0));
+    const from = Math.max(0, Number(first), until - 200 * stepMs);
+    if (from < until) {
+      await client.query("SELECT opendca_keep_partitions($1, $2, $3, $4, 0)", [table, stepMs, from, until]);
+    }
   }
 }
 

@@ -42,7 +42,7 @@ async function fill(path: string, rows: number): Promise<void> {
 
 function valueOf(
   at: { table: string; column: string; type: string; row: number; i: number },
-): string | bigint | Uint8Array {
+): string | number | bigint | Uint8Array {
   const { table, column, type, row, i } = at;
   if (column === "customer_id") return "cus-1";
   if (`${table}.${column}` === "activation_codes.state") return "open";
@@ -50,6 +50,7 @@ function valueOf(
   if (`${table}.${column}` === "records.kind") return "reading";
   if (/^(site|agent|device)_id$/.test(column)) return `${column}-${/^(sites|agents|devices)$/.test(table) ? row : 0}`;
   if (type === "INTEGER") return row === 0 ? 9_223_372_036_854_775_000n : BigInt(row * 7 - 3);
+  if (type === "REAL") return row === 0 ? 1e300 : row / 3;
   const text = `${odd[(row + i) % odd.length]}${row}`;
   return type === "TEXT" ? text : Uint8Array.from({ length: row + 256 }, (_, n) => n + row);
 }

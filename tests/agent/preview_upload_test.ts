@@ -59,7 +59,7 @@ function firstOf(records: Json[]): Json[] {
 }
 
 function storedRecords(scene: AgentScene): Json[] {
-  return scene.store<{ record: Uint8Array }>("SELECT record FROM records ORDER BY reading_id")
+  return scene.store<{ record: Uint8Array }>("SELECT record FROM records ORDER BY rowid")
     .map(({ record }) => RecordMessage.toJSON(RecordMessage.decode(unpackRecord(record))));
 }
 

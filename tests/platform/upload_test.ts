@@ -237,7 +237,7 @@ Deno.test("Upload refuses nothing for its time: what cannot be counts from its a
   const batch = batchOf(agent, { sequence: 1, records: [...records, corrected, hostile] });
   assert.deepEqual(marks(await bench.upload(batch)), [1, []]);
   const rows = await agent.tenant.all<{ observed_at: number; agent_at: number; time_basis: string }>(
-    "SELECT observed_at, agent_at, time_basis FROM records WHERE customer_id = :customer ORDER BY reading_id",
+    "SELECT observed_at, agent_at, time_basis FROM records WHERE customer_id = :customer ORDER BY rowid",
   );
   assert.deepEqual(rows.map(({ agent_at }) => agent_at), [...told, told[2]!, told[4]!].map((time) => time.getTime()));
   const bases = ["arrival", "arrival", "arrival", "arrival", "agent", "corrected", "arrival"];

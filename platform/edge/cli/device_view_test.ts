@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ReadingScope, Record as RecordMessage } from "../../../proto/gen/opendca/v1/batch.ts";
+import { Record as RecordMessage } from "../../../proto/gen/opendca/v1/batch.ts";
 import { type Level, LevelKind, PrinterState, Reading, Supply } from "../../../proto/gen/opendca/v1/reading.ts";
 import type { DeviceRow } from "../../devices/devices.ts";
 import { type DeviceState, isLow, nextState } from "../../devices/device_state.ts";
