@@ -18,7 +18,7 @@ export const allowed: Record<string, string[]> = {
   "src/log": ["common/core"],
   "src/snmp": ["common/core"],
   "src/targets": ["common/core"],
-  "src/config": [...shared, "src/log", "src/snmp", "src/targets"],
+  "src/config": [...shared, "common/protocol", "src/log", "src/snmp", "src/targets"],
   "src/printers": ["common/reading", "src/snmp"],
   "src/recording": ["common/core", "src/snmp", "src/printers"],
   "src/scan": [...shared, "src/snmp", "src/targets", "src/printers"],

@@ -21,8 +21,12 @@ export const maxTasks = 20;
 /** The archive of a diagnostics task. */
 export const maxBundleBytes = 2 * mib;
 
-/** That an agent tells with a poll. */
+/** Faults that an agent tells with a poll. */
 export const maxFaults = 20;
+/** What an agent cuts the message of a fault or of a task's result to. */
+export const maxMessageText = 500;
+/** What an agent tells of refused settings with every poll, in the log and the status, however large the document was. */
+export const maxRefusals = { entries: 50, most: 300 };
 
 export interface Limit {
   /** Of a text in UTF-16 units, of bytes in bytes. */
@@ -34,7 +38,7 @@ export interface Limit {
 }
 
 const cut = (most: number): Limit => ({ most, cut: true });
-const refusals: Limit = { most: 500, entries: 100, cut: true };
+const refusals: Limit = { most: 500, entries: 2 * maxRefusals.entries, cut: true };
 
 /** By the end of a field's path in the protocol, the longest that fits: far above what agents say. */
 export const fieldLimits: Record<string, Limit> = {
@@ -50,10 +54,10 @@ export const fieldLimits: Record<string, Limit> = {
   "setConfig.refusals": refusals,
   "status.faults": { entries: maxFaults, cut: true },
   "faults.code": cut(100),
-  "faults.message": cut(1000),
+  "faults.message": cut(2 * maxMessageText),
   taskResults: { entries: 100 },
-  "taskResults.message": cut(1000),
-  "taskResult.message": cut(1000),
+  "taskResults.message": cut(2 * maxMessageText),
+  "taskResult.message": cut(2 * maxMessageText),
   site: cut(200),
   deviceKey: cut(200),
   mergedDeviceKey: cut(200),

@@ -11,11 +11,8 @@ import type { PlatformNotes } from "./platform_document.ts";
 import { applyInterval, applySchedule } from "./platform_schedule.ts";
 import { applySites } from "./platform_sites.ts";
 import { safeText } from "../../common/core/safe_text.ts";
+import { maxRefusals } from "../../common/protocol/limits.ts";
 import { pollBounds } from "./read_limits.ts";
-
-/** They go into the log, the status and every poll: what a document of megabytes holds must not come back with each. */
-const maxRefusals = 50;
-const maxRefusalLength = 300;
 
 export interface AppliedConfig {
   config: AgentConfig;
@@ -36,7 +33,7 @@ export function applyPlatformConfig(local: AgentConfig, document: PlatformDocume
   let more = 0;
   const notes: PlatformNotes = {
     refuse(sentence) {
-      if (refusals.length < maxRefusals) refusals.push(safeText(sentence, maxRefusalLength));
+      if (refusals.length < maxRefusals.entries) refusals.push(safeText(sentence, maxRefusals.most));
       else more++;
     },
     set: (path, value) => void changes.set(path, value),

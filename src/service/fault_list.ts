@@ -2,7 +2,7 @@
 import type { Clock } from "../../common/core/clock.ts";
 import { roundDuration } from "../../common/core/duration.ts";
 import type { Logger } from "../log/logger.ts";
-import { maxFaults } from "../../common/protocol/limits.ts";
+import { maxFaults, maxMessageText } from "../../common/protocol/limits.ts";
 import { type FaultCode, type FaultKindName, faultKindOf } from "./fault_kinds.ts";
 
 export interface AgentFault {
@@ -27,7 +27,6 @@ export interface FaultList {
 
 /** More than is shown, so that the end of each of many is reported. */
 const maxKept = 2000;
-const maxMessage = 500;
 
 export interface FaultListOptions {
   now(): Date;
@@ -82,7 +81,7 @@ export function createFaultList({ now, monotonicMs, changed, ended }: FaultListO
       const at = now(), atMs = monotonicMs();
       faults.set(code, {
         code,
-        message: message.slice(0, maxMessage),
+        message: message.slice(0, maxMessageText),
         firstAt: before?.firstAt ?? at,
         lastAt: at,
         count: (before?.count ?? 0) + 1,

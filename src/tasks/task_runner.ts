@@ -7,7 +7,7 @@ import type { Clock } from "../../common/core/clock.ts";
 import { adviceOf } from "../../common/core/errors.ts";
 import { DamagedDatabaseError, StorageError } from "../../common/host/sqlite.ts";
 import type { TaskMemory } from "../store/task_memory.ts";
-import { maxBundleBytes, maxTasks } from "../../common/protocol/limits.ts";
+import { maxBundleBytes, maxMessageText, maxTasks } from "../../common/protocol/limits.ts";
 import { verifyTask } from "../../common/protocol/signed_task.ts";
 import { TaskRefusal } from "./task_refusal.ts";
 
@@ -53,7 +53,6 @@ export interface TaskRunner extends AsyncDisposable {
 /** Largest result that goes with a poll. */
 const maxPolledBytes = 64 * 1024;
 const maxResultBytes = maxBundleBytes + 4096;
-const maxMessage = 500;
 
 interface Waiting {
   task: Task;
@@ -249,6 +248,6 @@ function resultOf(
   { clock, cleanText }: Pick<TaskRunnerOptions, "clock" | "cleanText">,
 ): TaskResult {
   const text = result.message ?? "";
-  const message = (cleanText?.(text) ?? text).slice(0, maxMessage);
+  const message = (cleanText?.(text) ?? text).slice(0, maxMessageText);
   return TaskResult.fromPartial({ taskId, at: clock.now(), ...result, message });
 }
