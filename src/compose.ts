@@ -40,7 +40,7 @@ import { createSiteScans } from "./service/site_scans.ts";
 import { takeStateLock } from "./service/state_lock.ts";
 import { statusFileName } from "./service/status_file.ts";
 import { startStatusWriter } from "./service/status_writer.ts";
-import { startUpkeep } from "./service/upkeep.ts";
+import { startMaintenance } from "./service/maintenance.ts";
 import { openTaskMemory } from "./store/task_memory.ts";
 import { createHostNames } from "./targets/host_names.ts";
 import { createTaskHandler } from "./tasks/task_handler.ts";
@@ -154,7 +154,7 @@ async function openStores({ config: local, store, machine, log: wanted, random, 
   const marks = openSiteMarks(inventory);
   const due = { clock: time.clock, config: live.current, inventory, marks };
   const schedule = openSchedule({ ...due, ...(random === undefined ? {} : { random }) });
-  built.use(startUpkeep({ clock: time.clock, ledger, inventory, truncateJournals, onDefect: fail }));
+  built.use(startMaintenance({ clock: time.clock, ledger, inventory, truncateJournals, onDefect: fail }));
   /** What may leave of a text. */
   const cleanText = (text: string) => maskAddresses(text, live.current().policy.mask);
   return { ...databases, state, identity, log, faults, statusChanges, polls, time, live, marks, schedule, cleanText };
@@ -298,7 +298,7 @@ function openScans({ machine, built, fail }: Run, stores: Stores, { reports, upl
       if (error instanceof DamagedDatabaseError) fail(error);
     },
   });
-  intake.tellMerges();
+  intake.reportMerges();
   const scans = createSiteScans({
     machine: { ...machine, resolve, clock: time.clock },
     machineClock: clock,

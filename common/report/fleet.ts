@@ -40,7 +40,7 @@ export function fleetOf(document: ScanDocument): Fleet {
     stopped: printers.filter((reading) => reading.status.state === "stopped"),
     lowSupplies,
     lowPrinters: new Set(lowSupplies.map(({ reading }) => reading)).size,
-    troubled: printers.filter(isTroubled),
+    troubled: printers.filter(hasProblem),
     partlyRead: printers.filter((reading) => reading.problems.length > 0),
   };
 }
@@ -54,7 +54,7 @@ export function isSevereError(error: string): boolean {
 }
 
 /** Whether a printer does not print, or says that it will not for long. */
-export function isTroubled(reading: Reading): boolean {
+export function hasProblem(reading: Reading): boolean {
   return reading.status.state === "stopped" || reading.status.errors.some(isSevereError) ||
     reading.alerts.some((alert) => alert.severity === "critical");
 }

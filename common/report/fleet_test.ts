@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { documentOf, exactly, readingOf, sampleDocument, supplyOf } from "../../tests/golden/sample_document.ts";
-import { counted, fleetOf, grouped, isTroubled, nameOf, totalInWords } from "./fleet.ts";
+import { counted, fleetOf, grouped, hasProblem, nameOf, totalInWords } from "./fleet.ts";
 
 Deno.test("fleetOf() lists low supplies lowest first and counts troubled printers", () => {
   const fleet = fleetOf(sampleDocument);
@@ -40,8 +40,8 @@ const troubles = [
   { name: "a low supply", changes: { supplies: [supplyOf(1, "toner black", exactly(2))] }, want: false },
 ] as const;
 for (const { name, changes, want } of troubles) {
-  Deno.test(`isTroubled() for ${name} is ${want}`, () => {
-    assert.equal(isTroubled(readingOf("10.0.0.1", structuredClone(changes) as Parameters<typeof readingOf>[1])), want);
+  Deno.test(`hasProblem() for ${name} is ${want}`, () => {
+    assert.equal(hasProblem(readingOf("10.0.0.1", structuredClone(changes) as Parameters<typeof readingOf>[1])), want);
   });
 }
 

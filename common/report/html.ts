@@ -16,7 +16,7 @@ import {
   type Fleet,
   fleetOf,
   grouped,
-  isTroubled,
+  hasProblem,
   lowInWords,
   nameOf,
   placeOf,
@@ -163,7 +163,7 @@ function supplyBars(reading: Reading): Markup {
 }
 
 function attention(reading: Reading): Markup {
-  const items = noteList(reading, isTroubled(reading) ? 4 : 3);
+  const items = noteList(reading, hasProblem(reading) ? 4 : 3);
   return items.length === 0 ? markup`` : markup`<ul class="say">${items}</ul>`;
 }
 

@@ -4,7 +4,7 @@ import {
   type Fleet,
   fleetOf,
   grouped,
-  isTroubled,
+  hasProblem,
   lowInWords,
   type LowSupply,
   nameOf,
@@ -296,7 +296,7 @@ function signText(weight: Note["weight"], unicode: boolean): string {
 
 /** The worst of a printer as one sign at the start of its line. */
 function markOf(reading: Reading, unicode: boolean): Span {
-  if (isTroubled(reading)) return { text: unicode ? "✖ " : "X ", style: "bad" };
+  if (hasProblem(reading)) return { text: unicode ? "✖ " : "X ", style: "bad" };
   if (reading.supplies.some((supply) => isLow(supply.level))) return { text: unicode ? "▼ " : "! ", style: "warn" };
   const warned = reading.problems.length + reading.alerts.length + reading.status.errors.length > 0;
   return warned ? { text: "! ", style: "warn" } : { text: "  " };

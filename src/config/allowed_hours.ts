@@ -109,32 +109,32 @@ export function isAllowedAt(hours: readonly AllowedHours[], date: Date): boolean
 }
 
 /** A time in which nothing changes: from `fromMs` on, and before `untilMs`, both of the wall clock. */
-export interface Stretch {
+export interface HoursPeriod {
   readonly allowed: boolean;
   readonly fromMs: number;
   readonly untilMs: number;
 }
 
-/** The latest answer for each list, as the same stretch is asked for many times; what lies far ahead is looked at again. */
-const stretches = new WeakMap<readonly AllowedHours[], { stretch: Stretch; foundMs: number }>();
+/** The latest answer for each list, as the same period is asked for many times; what lies far ahead is looked at again. */
+const periods = new WeakMap<readonly AllowedHours[], { period: HoursPeriod; foundMs: number }>();
 const believedMs = 86_400_000;
 
 /**
- * The stretch that a moment of the wall clock is in, with adjacent windows as one and changes of the clock in the time
+ * The period that a moment of the wall clock is in, with adjacent windows as one and changes of the clock in the time
  * zone taken into account; infinite on a side where nothing changes within a week.
  */
-export function stretchAt(hours: readonly AllowedHours[], atMs: number): Stretch {
-  const known = stretches.get(hours);
+export function periodAt(hours: readonly AllowedHours[], atMs: number): HoursPeriod {
+  const known = periods.get(hours);
   if (known !== undefined && Math.abs(atMs - known.foundMs) < believedMs) {
-    const { stretch } = known;
-    if (stretch.fromMs <= atMs && atMs < stretch.untilMs) return stretch;
+    const { period } = known;
+    if (period.fromMs <= atMs && atMs < period.untilMs) return period;
   }
-  const stretch = findStretch(hours, atMs);
-  stretches.set(hours, { stretch, foundMs: atMs });
-  return stretch;
+  const period = findPeriod(hours, atMs);
+  periods.set(hours, { period, foundMs: atMs });
+  return period;
 }
 
-function findStretch(hours: readonly AllowedHours[], atMs: number): Stretch {
+function findPeriod(hours: readonly AllowedHours[], atMs: number): HoursPeriod {
   const allowed = isAllowedAt(hours, new Date(atMs));
   const edges = [...new Set(hours.flatMap((each) => edgesAround(each, atMs)))].sort((a, b) => a - b);
   const changesAt = (ms: number) => isAllowedAt(hours, new Date(ms)) !== allowed;
@@ -227,7 +227,7 @@ const lastMs = 1_000;
 
 /** The window that a moment of the wall clock is in; undefined where nothing may be sent. */
 export function sendWindowAt(hours: readonly AllowedHours[], atMs: number): SendWindow | undefined {
-  const { allowed, fromMs, untilMs } = stretchAt(hours, atMs);
+  const { allowed, fromMs, untilMs } = periodAt(hours, atMs);
   const window = { fromMs, untilMs: untilMs - lastMs };
   return allowed && atMs < window.untilMs ? window : undefined;
 }

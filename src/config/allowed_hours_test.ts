@@ -7,8 +7,8 @@ import {
   isAllowedAt,
   parseDayWindows,
   parseTimeZone,
+  periodAt,
   sendWindowAt,
-  stretchAt,
 } from "./allowed_hours.ts";
 import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 
@@ -181,8 +181,8 @@ const stretchCases: [why: string, hours: AllowedHours[], at: string, allowed: bo
     ],
   ];
 for (const [why, hours, at, allowed, from, until] of stretchCases) {
-  Deno.test(`stretchAt() finds the stretch ${why}`, () => {
-    assert.deepEqual(stretchAt(hours, Date.parse(at)), {
+  Deno.test(`periodAt() finds the period ${why}`, () => {
+    assert.deepEqual(periodAt(hours, Date.parse(at)), {
       allowed,
       fromMs: Date.parse(from),
       untilMs: Date.parse(until),
@@ -190,22 +190,22 @@ for (const [why, hours, at, allowed, from, until] of stretchCases) {
   });
 }
 
-Deno.test("stretchAt() has no end where nothing ever changes", () => {
+Deno.test("periodAt() has no end where nothing ever changes", () => {
   const at = Date.parse("2026-03-28T12:00:00Z");
   const always = { allowed: true, fromMs: -Infinity, untilMs: Infinity };
-  assert.deepEqual(stretchAt([], at), always);
-  assert.deepEqual(stretchAt([hoursOf("mon-sun 00:00-24:00")], at), always);
-  assert.deepEqual(stretchAt([{ timeZone: null, windows: [] }], at), { ...always, allowed: false });
+  assert.deepEqual(periodAt([], at), always);
+  assert.deepEqual(periodAt([hoursOf("mon-sun 00:00-24:00")], at), always);
+  assert.deepEqual(periodAt([{ timeZone: null, windows: [] }], at), { ...always, allowed: false });
 });
 
-Deno.test("stretchAt() finds again what was further away than a week", () => {
+Deno.test("periodAt() finds again what was further away than a week", () => {
   // Kolkata keeps its time; in Berlin 18:00 is 22:30 there in winter, and 21:30 in summer.
   const hours = [hoursOf("mon 18:00-18:30"), hoursOf("mon 21:30-22:00", "Asia/Kolkata")];
-  assert.equal(stretchAt(hours, Date.parse("2026-01-05T12:00:00Z")).untilMs, Infinity);
-  assert.ok(stretchAt(hours, Date.parse("2026-07-06T16:10:00Z")).allowed);
+  assert.equal(periodAt(hours, Date.parse("2026-01-05T12:00:00Z")).untilMs, Infinity);
+  assert.ok(periodAt(hours, Date.parse("2026-07-06T16:10:00Z")).allowed);
 });
 
-Deno.test("stretchAt() agrees with isAllowedAt() at each minute of a year, in every order", () => {
+Deno.test("periodAt() agrees with isAllowedAt() at each minute of a year, in every order", () => {
   const zones = [
     "Europe/Berlin",
     "America/New_York",
@@ -225,7 +225,7 @@ Deno.test("stretchAt() agrees with isAllowedAt() at each minute of a year, in ev
   fc.assert(fc.property(fc.array(list, { maxLength: 2 }), minutes, (hours, ats) => {
     for (const minute of ats) {
       const at = Date.UTC(2026, 0, 1) + minute * 60_000 + 17;
-      const { allowed, fromMs, untilMs } = stretchAt(hours, at);
+      const { allowed, fromMs, untilMs } = periodAt(hours, at);
       assert.ok(fromMs <= at && at < untilMs);
       const until = Math.min(untilMs, at + 6 * 86_400_000), from = Math.max(fromMs, at - 6 * 86_400_000);
       for (let ms = from; ms < until; ms += (until - from) / 50) {

@@ -7,7 +7,7 @@ import { maybeLevel, maybeOctets, rawOf } from "./raw_value.ts";
 import type { Level, Source, Supply } from "../../common/reading/reading.ts";
 import { decodeRecords } from "./records.ts";
 import { colorantFromWords, kindFromWords, mayBeToner } from "./supply_names.ts";
-import { overrule, type TracedValue } from "./trace.ts";
+import { override, type TracedValue } from "./trace.ts";
 
 /** A supply that a private object tells of. */
 interface Finding extends SupplyFact {
@@ -242,7 +242,7 @@ type FactPart = "kind" | "colorant" | "description";
 function tracePart(inquiry: Inquiry, seen: { finding: Finding; index: string; part: FactPart }): void {
   const { finding: { source: { oid, rule, raw }, ...finding }, index, part } = seen;
   const by = { oid, rule, raw, value: finding[part] };
-  overrule(inquiry.trace, `supplies.${index}.${part}`, { by, why: "vague, a private object says more" });
+  override(inquiry.trace, `supplies.${index}.${part}`, { by, why: "vague, a private object says more" });
 }
 
 function betters(level: Level, than: Level): boolean {

@@ -108,13 +108,13 @@ const anyonesServer =
   /^(?:AXIS|SEH|Intel|D-Link|TRENDnet|Netgear|Linksys|Lantronix|Castelle|Extended Systems|SILEX|Digi|Hawking|TP-LINK|Edimax|Level ?One|Planet|IOGEAR|StarTech|Allied Telesis|MiLAN|Troy XCD|XCD|Emulex)\b/i;
 
 /** Whether a sysDescr.0 is that of a print server of a maker that makes no printers. */
-export function isAnyonesServer(description: string): boolean {
+export function isGenericPrintServer(description: string): boolean {
   return anyonesServer.test(description);
 }
 
 /** Whether a sysDescr.0 is that of a print server or network card that stands before printers of all makers. */
 export function isPrintServer(description: string): boolean {
-  return isAnyonesServer(description) || by.cards(description).size > 0;
+  return isGenericPrintServer(description) || by.cards(description).size > 0;
 }
 
 /** A maker without a profile. TROY sells HP's printers, which emulate nobody. */

@@ -79,7 +79,7 @@ export function readStatus(inquiry: Inquiry): PrinterStatus {
 const isSleep = remembered((panel): boolean => sleeping.test(panel.normalize("NFKC")));
 
 /** Whether the state that was read so far is that of a printer that sleeps. */
-export function saysItSleeps(store: ObjectStore, profile: Profile): boolean {
+export function reportsSleep(store: ObjectStore, profile: Profile): boolean {
   return readStatus(openInquiry(store, profile, [])).state === "sleeping";
 }
 

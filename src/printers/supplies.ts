@@ -5,7 +5,7 @@ import { knownText } from "./known_text.ts";
 import { privateSupplies } from "./private_supplies.ts";
 import { oids, SupplyClass, supplyTypes, units } from "./printer_mib.ts";
 import { maybeInteger, maybeLevel, maybeOctets } from "./raw_value.ts";
-import { firstValid, type Offer, overrule } from "./trace.ts";
+import { firstValid, type Offer, override } from "./trace.ts";
 import type { Supply } from "../../common/reading/reading.ts";
 import { decodeHexContinued, decodeText } from "./text.ts";
 import { colorantsByCode, splitSupplyName } from "./supply_codes.ts";
@@ -222,7 +222,7 @@ function nameByCode(inquiry: Inquiry, supplies: Supply[]): void {
       raw: supply.partNumber,
       value: colorant,
     };
-    overrule(inquiry.trace, `supplies.${supply.index}.colorant`, { by, why: "its order code tells the colour" });
+    override(inquiry.trace, `supplies.${supply.index}.colorant`, { by, why: "its order code tells the colour" });
   }
 }
 
@@ -235,5 +235,5 @@ function nameOnlyToner(inquiry: Inquiry, supplies: Supply[]): void {
   if (toners.length !== 1 || only!.colorant !== "none") return;
   only!.colorant = "black";
   const by = { oid: `${columns.type}.${only!.index}`, rule: "derived.onlyToner", raw: null, value: "black" };
-  overrule(inquiry.trace, `supplies.${only!.index}.colorant`, { by, why: "the only toner is black" });
+  override(inquiry.trace, `supplies.${only!.index}.colorant`, { by, why: "the only toner is black" });
 }

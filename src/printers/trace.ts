@@ -74,7 +74,7 @@ function rawOfOffer({ raw, answered }: Offer<unknown>): RawValue {
 }
 
 /** Records that a later rule replaced a value which an earlier one had given; `why` is the earlier one's verdict. */
-export function overrule(
+export function override(
   trace: Trace | null,
   field: string,
   change: { by: Omit<Candidate, "verdict">; why: string },

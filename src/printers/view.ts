@@ -3,7 +3,7 @@ import { maybeText } from "./inquiry.ts";
 import type { ObjectStore } from "./object_store.ts";
 import { oids } from "./printer_mib.ts";
 import type { Profile } from "./profile.ts";
-import { isAnyonesServer, type Recognised } from "./recognise.ts";
+import { isGenericPrintServer, type Recognised } from "./recognise.ts";
 import { maybeSeveral } from "./several_printers.ts";
 
 /**
@@ -30,7 +30,7 @@ export function viewOf(store: ObjectStore, { profile }: Pick<Recognised, "profil
 
 /** A print server has the standard tables of its printers and no objects of their makers. */
 function isBehindServer(store: ObjectStore): boolean {
-  return maybeSeveral(store) || isAnyonesServer(maybeText(store.get(oids.sysDescr)) ?? "");
+  return maybeSeveral(store) || isGenericPrintServer(maybeText(store.get(oids.sysDescr)) ?? "");
 }
 
 /** The devices that are asked with GETNEXT for other makers' objects answer with their own, as these come later. */

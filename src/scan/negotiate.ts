@@ -4,7 +4,7 @@
  */
 import type { Credential } from "../snmp/credential.ts";
 import type { Problem } from "../../common/reading/reading.ts";
-import { saysItSleeps } from "../printers/status.ts";
+import { reportsSleep } from "../printers/status.ts";
 import { showsAsMuch, type View, viewWords } from "../printers/view.ts";
 import type { DatagramHub } from "../snmp/datagram_hub.ts";
 import { sysDescr } from "../snmp/probe.ts";
@@ -236,7 +236,7 @@ function isAsBefore({ name }: Credential, identified: Identified, remembered: Re
   if (name !== remembered?.credential) return false;
   const { store, recognised, view } = identified;
   return (remembered.enough !== null && showsAsMuch(view, remembered.enough)) ||
-    saysItSleeps(store, recognised.profile);
+    reportsSleep(store, recognised.profile);
 }
 
 function answerWait(found: Found, options: NegotiateOptions): AnswerWait {

@@ -9,8 +9,8 @@ import type { Profile } from "../printers/profile.ts";
 import { levelPlan, type ReadPlan, readPlan, severalPlan, statePlan } from "../printers/read_plan.ts";
 import type { OtherDevice, Problem, Reading, ReadingScope } from "../../common/reading/reading.ts";
 import { heldObjects, worthKnowing } from "../printers/reread_plan.ts";
-import { saysItSleeps } from "../printers/status.ts";
-import { askAgain } from "../snmp/ask_again.ts";
+import { reportsSleep } from "../printers/status.ts";
+import { refreshObjects } from "../snmp/refresh_objects.ts";
 import { type ColumnGroup, readObjects, type ReadProblem, walkColumns } from "../snmp/read_objects.ts";
 import { SnmpError, type SnmpSession } from "../snmp/session.ts";
 import type { Varbind } from "../snmp/value.ts";
@@ -110,8 +110,8 @@ async function readWith(
     if (printer && scope === "status") {
       if (known === undefined) await ask(statePlan(store, profile));
       // Its levels are in a part that may have to be woken for them, and nothing is used up while it sleeps.
-      if (severalPlan(store) !== undefined || !saysItSleeps(store, profile)) {
-        const levels = known && await askAgain(session, known.levels.questions, sizes);
+      if (severalPlan(store) !== undefined || !reportsSleep(store, profile)) {
+        const levels = known && await refreshObjects(session, known.levels.questions, sizes);
         const held = levels && heldObjects(known.levels, levels);
         for (const varbind of held ?? []) store.add(varbind);
         if (held === undefined) {
@@ -150,7 +150,7 @@ async function readWith(
   const readings = interpretReadings(store, contextOf(session, device, { problems, asked, profile }));
   const isLearnt = device.learns === true && asked.levels && readings.length === 1 &&
     !problems.some(({ code }) => isLost(code) || leavesHole.has(code)) && severalPlan(store) === undefined &&
-    !saysItSleeps(store, profile);
+    !reportsSleep(store, profile);
   const objects = isLearnt ? encodeVarbinds(worthKnowing(store, profile, identityOids)) : undefined;
   const isKept = objects !== undefined && objects.length <= maxKnownOctets;
   return {

@@ -7,7 +7,7 @@ import { recognise } from "../printers/recognise.ts";
 import { heldObjects, isSame, type RereadPlan, rereadPlan } from "../printers/reread_plan.ts";
 import { mayShowMore, viewOf } from "../printers/view.ts";
 import { type AnswerSizes, createAnswerSizes } from "../snmp/answer_sizes.ts";
-import { askAgain } from "../snmp/ask_again.ts";
+import { refreshObjects } from "../snmp/refresh_objects.ts";
 import { type ReadProblem, walkColumns } from "../snmp/read_objects.ts";
 import { SnmpError, type SnmpSession } from "../snmp/session.ts";
 import { isException, type Varbind } from "../snmp/value.ts";
@@ -60,7 +60,7 @@ async function askState(
   problems: ReadProblem[],
 ): Promise<Varbind[] | undefined> {
   const parts = [identity, console, alerts];
-  const answers = await askAgain(session, parts.flatMap(({ questions }) => questions), sizes);
+  const answers = await refreshObjects(session, parts.flatMap(({ questions }) => questions), sizes);
   if (answers === undefined) return undefined;
   const state: Varbind[] = [];
   for (const part of parts) {

@@ -1,6 +1,6 @@
 /** Whether a site's hours and rate allow what its intervals ask for, by what is configured and what was measured. */
 import type { ScheduleConfig } from "../config/agent_config.ts";
-import { sendWindowAt, stretchAt } from "../config/allowed_hours.ts";
+import { periodAt, sendWindowAt } from "../config/allowed_hours.ts";
 import { formatDuration, roundDuration } from "../../common/core/duration.ts";
 
 export interface SiteLoad {
@@ -68,20 +68,20 @@ function windowsOfWeek({ allowedHours }: ScheduleConfig, nowMs: number): Window[
 function findWindows(allowedHours: ScheduleConfig["allowedHours"], nowMs: number): Window[] | undefined {
   const windows: Window[] = [];
   for (let at = nowMs; at < nowMs + weekMs;) {
-    const stretch = stretchAt(allowedHours, at);
-    if (stretch.allowed && stretch.untilMs === Infinity) return undefined;
-    if (stretch.allowed && stretch.fromMs > -Infinity) {
-      const window = sendWindowAt(allowedHours, stretch.fromMs);
-      const isNextWeek = windows.length > 0 && stretch.fromMs >= windows[0]!.fromMs + weekMs;
+    const period = periodAt(allowedHours, at);
+    if (period.allowed && period.untilMs === Infinity) return undefined;
+    if (period.allowed && period.fromMs > -Infinity) {
+      const window = sendWindowAt(allowedHours, period.fromMs);
+      const isNextWeek = windows.length > 0 && period.fromMs >= windows[0]!.fromMs + weekMs;
       if (window !== undefined && !isNextWeek) {
         windows.push({
           fromMs: window.fromMs,
-          hoursMs: stretch.untilMs - stretch.fromMs,
+          hoursMs: period.untilMs - period.fromMs,
           lengthMs: window.untilMs - window.fromMs,
         });
       }
     }
-    at = stretch.untilMs;
+    at = period.untilMs;
   }
   return windows;
 }

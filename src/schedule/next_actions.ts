@@ -1,5 +1,5 @@
 /** What to do now, by what is remembered, the time and the configuration alone. docs/schedule.md has the rules. */
-import { sendWindowAt, stretchAt } from "../config/allowed_hours.ts";
+import { periodAt, sendWindowAt } from "../config/allowed_hours.ts";
 import { agedPresence } from "./presence.ts";
 import { jitteredMs, statusIntervalMs } from "./schedule_events.ts";
 import {
@@ -64,8 +64,8 @@ export function nextActions(state: ScheduleState, now: Moment, options: Schedule
     const remembered = refilled(known, site, now.monotonicMs);
     const { allowedHours } = site.schedule;
     if (sendWindowAt(allowedHours, now.wallMs) === undefined) {
-      // They begin with the next stretch, or with the one after it in their own last moment.
-      wakeMs = Math.min(wakeMs, now.monotonicMs + stretchAt(allowedHours, now.wallMs).untilMs - now.wallMs);
+      // They begin with the next period, or with the one after it in their own last moment.
+      wakeMs = Math.min(wakeMs, now.monotonicMs + periodAt(allowedHours, now.wallMs).untilMs - now.wallMs);
     } else {
       const context = { state, site, now: now.monotonicMs, random: options.random };
       begun.push(...passes(remembered, context));

@@ -49,7 +49,7 @@ export type Taken = { deviceId: string } | "held" | "lost";
 export interface ReadingIntake {
   take(reading: Reading, options: { site: string; scope: Scope; credential?: string | null }): Taken;
   /** Tells the platform which devices were merged when the inventory was brought up to date. */
-  tellMerges(): void;
+  reportMerges(): void;
   /** Tells the platform that a known device is there again, or is not. */
   notePresence(device: KnownDevice, presence: "online" | "offline"): void;
   /** Records that the disk did not take so far. */
@@ -104,7 +104,7 @@ export function createReadingIntake(options: IntakeOptions): ReadingIntake {
       onAnswer({ deviceId, site: taken.site, asleep: isAsleep(reading), scope: taken.scope });
       return { deviceId };
     },
-    tellMerges: () => tellMerges(options),
+    reportMerges: () => reportMerges(options),
     notePresence(device, presence) {
       try {
         if ((inventory.mark(presenceMark(device.deviceId)) ?? "online") === presence) return;
@@ -157,7 +157,7 @@ function createWriter({ spool, onSpooled, onLost }: Pick<IntakeOptions, "spool" 
   };
 }
 
-function tellMerges({ inventory, spool, mask }: Pick<IntakeOptions, "inventory" | "spool" | "mask">): void {
+function reportMerges({ inventory, spool, mask }: Pick<IntakeOptions, "inventory" | "spool" | "mask">): void {
   try {
     inventory.takeMerges((events) =>
       spool.append(events.flatMap((event) => {

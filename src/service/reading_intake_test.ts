@@ -92,16 +92,16 @@ Deno.test("take() tells which device is known no more when two turn out to be on
   assert.deepEqual(events, [["MERGED", taken.deviceId], ["ADDRESS_CHANGED", undefined]]);
 });
 
-Deno.test("tellMerges() tells once what was merged when the file was brought up to date, and again when the disk was full", async () => {
+Deno.test("reportMerges() tells once what was merged when the file was brought up to date, and again when the disk was full", async () => {
   const row = (id: string) =>
     `INSERT INTO device VALUES ('${id}', 1, 2, 'office', 'Acme', 'P1', 0, 0, NULL, NULL, 'null');
      INSERT INTO location VALUES ('${id}', '10.1.0.7', 161, 1, ${id === "a" ? "NULL" : "2"});`;
   using scene = openScene({ fill: (db) => db.exec(["a", "b"].map(row).join("")) });
   scene.setFull(true);
-  assert.throws(() => scene.intake.tellMerges(), /the disk is full/);
+  assert.throws(() => scene.intake.reportMerges(), /the disk is full/);
   scene.setFull(false);
-  scene.intake.tellMerges();
-  scene.intake.tellMerges();
+  scene.intake.reportMerges();
+  scene.intake.reportMerges();
   const told = (await scene.records()).map(({ deviceKey, content }) =>
     content?.$case === "deviceEvent"
       ? [DeviceEventKind[content.value.kind], deviceKey, content.value.mergedDeviceKey]

@@ -70,7 +70,7 @@ export function openUsmSession(
 
   function openLibrary(engine?: EngineTime): LibrarySession {
     const events = {
-      maybeRefusal: () => delivery === undefined || delivery.maySend ? undefined : new AskedAgain(),
+      maybeRefusal: () => delivery === undefined || delivery.maySend ? undefined : new KnownQuestion(),
       onSend,
       onUnreadable() {
         malformed++;
@@ -201,7 +201,7 @@ export function openUsmSession(
 
   /** Why the message that the library has just read refuses a request. */
   function maybeFailure(error: Error, message: Delivery | undefined): UsmFailure | undefined {
-    let usm = error instanceof AskedAgain ? "otherReport" : maybeUsmFailure(error);
+    let usm = error instanceof KnownQuestion ? "otherReport" : maybeUsmFailure(error);
     if (message === undefined) return usm;
     if (usm === "otherReport") usm = readUsmReport(message.bytes, user);
     return usm === "notInTimeWindow" && message.header.engineBoots === maxEngineBoots ? "bootsAtMaximum" : usm;
@@ -261,7 +261,7 @@ export function openUsmSession(
 const overhead = 220;
 
 /** Ends a request of the library which would be sent again after a report. */
-class AskedAgain extends Error {}
+class KnownQuestion extends Error {}
 
 function isForgery(error: Error | null): boolean {
   const usm = maybeUsmFailure(error);

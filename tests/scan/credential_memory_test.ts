@@ -40,7 +40,7 @@ class Site implements Disposable {
       access: this.memory,
       intake: {
         lost: () => 0,
-        tellMerges: () => {},
+        reportMerges: () => {},
         notePresence: () => {},
         take: (reading, { site, scope, credential }) => {
           readings.push(reading);

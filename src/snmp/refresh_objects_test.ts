@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { askAgain } from "./ask_again.ts";
+import { refreshObjects } from "./refresh_objects.ts";
 import { createAnswerSizes } from "./answer_sizes.ts";
 import { SnmpError, type SnmpSession } from "./session.ts";
 import { Tag, type Varbind } from "./value.ts";
@@ -28,30 +28,30 @@ const fail = (failure: SnmpError["failure"], errorIndex?: number): never => {
   throw new SnmpError(failure, failure, errorIndex === undefined ? {} : { errorIndex });
 };
 
-Deno.test("askAgain() asks in requests of which the answers fit, and answers in the order of the questions", async () => {
+Deno.test("refreshObjects() asks in requests of which the answers fit, and answers in the order of the questions", async () => {
   const { session, sizes } = sessionOf(next);
-  const answers = await askAgain(session, questions, sizesOf());
+  const answers = await refreshObjects(session, questions, sizesOf());
   assert.deepEqual(answers?.map((answer) => answer?.oid), last.map(({ oid }) => oid));
   assert.deepEqual(sizes, [45, 15]);
 });
 
-Deno.test("askAgain() asks in halves what is too big, and gives up what is refused otherwise", async () => {
+Deno.test("refreshObjects() asks in halves what is too big, and gives up what is refused otherwise", async () => {
   const { session, sizes } = sessionOf((oids) => oids.length > 20 ? fail("tooBig") : next(oids));
-  assert.equal((await askAgain(session, questions, sizesOf()))?.filter((it) => it !== undefined).length, 60);
+  assert.equal((await refreshObjects(session, questions, sizesOf()))?.filter((it) => it !== undefined).length, 60);
   assert(sizes.length <= 9, `${sizes.length} requests`);
   for (const failure of ["agentError", "malformed"] as const) {
-    assert.equal(await askAgain(sessionOf(() => fail(failure)).session, questions, sizesOf()), undefined);
+    assert.equal(await refreshObjects(sessionOf(() => fail(failure)).session, questions, sizesOf()), undefined);
   }
-  await assert.rejects(askAgain(sessionOf(() => fail("closed")).session, questions, sizesOf()), /closed/);
+  await assert.rejects(refreshObjects(sessionOf(() => fail("closed")).session, questions, sizesOf()), /closed/);
 });
 
-Deno.test("askAgain() takes noSuchName for the end of an SNMPv1 agent's objects", async () => {
+Deno.test("refreshObjects() takes noSuchName for the end of an SNMPv1 agent's objects", async () => {
   // Nothing stands behind the tenth of them.
   const { session, sizes } = sessionOf((oids) => {
     const at = oids.findIndex((oid) => Number(oid.split(".")[5]) >= 10);
     return at >= 0 ? fail("noSuchName", at + 1) : next(oids);
   });
-  const answers = await askAgain(session, questions.slice(0, 20), sizesOf());
+  const answers = await refreshObjects(session, questions.slice(0, 20), sizesOf());
   assert.deepEqual(answers?.map((answer) => answer !== undefined), [...Array(20).keys()].map((i) => i < 10));
   assert.deepEqual(sizes, [20, 10]);
 });

@@ -1,33 +1,33 @@
-/** Asks for objects whose last answers are known, so that each request is as large as its answer may be. */
+/** Requests objects whose last answers are known, so that each request is as large as its answer may be. */
 import { type AnswerSizes, octetsOf, octetsOfAll } from "./answer_sizes.ts";
 import { compareOids } from "./oid.ts";
 import { checkAlive } from "./read_objects.ts";
 import { SnmpError, type SnmpSession } from "./session.ts";
 import type { Varbind } from "./value.ts";
 
-export interface AskedAgain {
+export interface KnownQuestion {
   /** The object before, for GETNEXT. */
   after: string;
   last: Varbind | null;
 }
 
-/** Most objects of a request. */
+/** Maximum number of objects per request. */
 const mostObjects = 45;
-/** What an object takes of which nothing is known. */
+/** Assumed size of an object without a known answer. */
 const guessedOctets = 24;
 /** Texts may be longer than last time. */
 const reserve = 0.9;
 
 /**
- * The answers in the order of the questions, undefined where there is none. All is undefined where the device refuses to be
- * asked like this. Throws `SnmpError` when it falls silent.
+ * The answers in the order of the questions, undefined for each without one. The result is undefined if the device refuses
+ * such requests. Throws `SnmpError` when it stops answering.
  */
-export async function askAgain(
+export async function refreshObjects(
   session: SnmpSession,
-  questions: readonly AskedAgain[],
+  questions: readonly KnownQuestion[],
   sizes: AnswerSizes,
 ): Promise<(Varbind | undefined)[] | undefined> {
-  const answers = new Map<AskedAgain, Varbind>();
+  const answers = new Map<KnownQuestion, Varbind>();
   const pieces = questions.length > 0 ? [[...questions]] : [];
   for (let piece = pieces.shift(); piece !== undefined; piece = pieces.shift()) {
     const fitting = countFitting(piece, sizes.room() * reserve);
@@ -60,7 +60,7 @@ export async function askAgain(
   return questions.map((question) => answers.get(question));
 }
 
-function countFitting(questions: readonly AskedAgain[], room: number): number {
+function countFitting(questions: readonly KnownQuestion[], room: number): number {
   let octets = 0;
   for (const [count, { last }] of questions.entries()) {
     octets += last === null ? guessedOctets : octetsOf(last);
@@ -69,6 +69,6 @@ function countFitting(questions: readonly AskedAgain[], room: number): number {
   return questions.length;
 }
 
-function octetsOfLast(questions: readonly AskedAgain[]): number {
+function octetsOfLast(questions: readonly KnownQuestion[]): number {
   return questions.reduce((sum, { last }) => sum + (last === null ? guessedOctets : octetsOf(last)), 0);
 }

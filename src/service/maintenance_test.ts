@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { type Ledger, openLedger } from "../store/ledger.ts";
-import { startUpkeep } from "./upkeep.ts";
+import { startMaintenance } from "./maintenance.ts";
 
 const inventory = { prune: () => {} };
 const truncateJournals = () => {};
@@ -21,28 +21,28 @@ function ledgerOf(daysAgo: readonly number[]): Ledger {
 const kept = (ledger: Ledger) =>
   [...ledger.entries()].filter(({ kind }) => kind === "poll").map(({ summary }) => parseInt(summary));
 
-Deno.test("startUpkeep() keeps the ledger for 400 days, and goes on with that day by day", async () => {
+Deno.test("startMaintenance() keeps the ledger for 400 days, and goes on with that day by day", async () => {
   using ledger = ledgerOf([401, 399, 100, 0]);
   const clock = new FakeClock();
-  await using _upkeep = startUpkeep({ clock, ledger, inventory, truncateJournals, onDefect: assert.fail });
+  await using _upkeep = startMaintenance({ clock, ledger, inventory, truncateJournals, onDefect: assert.fail });
   assert.deepEqual(kept(ledger), [399, 100, 0]);
   await clock.advance(2 * dayMs);
   assert.deepEqual(kept(ledger), [100, 0]);
   assert.equal(ledger.verify().broken, null);
 });
 
-Deno.test("startUpkeep() believes no clock that is years ahead of the last entry", async () => {
+Deno.test("startMaintenance() believes no clock that is years ahead of the last entry", async () => {
   using ledger = ledgerOf([100, 50, 1]);
   const clock = new FakeClock("2028-01-01T00:00:00Z");
-  await using _upkeep = startUpkeep({ clock, ledger, inventory, truncateJournals, onDefect: assert.fail });
+  await using _upkeep = startMaintenance({ clock, ledger, inventory, truncateJournals, onDefect: assert.fail });
   await clock.advance(30 * dayMs);
   assert.deepEqual(kept(ledger), [100, 50, 1]);
 });
 
-Deno.test("startUpkeep() tells of a ledger that cannot be read", async () => {
+Deno.test("startMaintenance() tells of a ledger that cannot be read", async () => {
   const broken = new Error("Cannot read");
   const defects: unknown[] = [];
-  await using _upkeep = startUpkeep({
+  await using _upkeep = startMaintenance({
     clock: new FakeClock(),
     ledger: {
       lastAt() {
@@ -58,12 +58,18 @@ Deno.test("startUpkeep() tells of a ledger that cannot be read", async () => {
   assert.deepEqual(defects, [broken]);
 });
 
-Deno.test("startUpkeep() looks at the journals twice a minute", async () => {
+Deno.test("startMaintenance() looks at the journals twice a minute", async () => {
   using ledger = ledgerOf([0]);
   const clock = new FakeClock();
   let looks = 0;
   const truncate = () => void looks++;
-  await using _upkeep = startUpkeep({ clock, ledger, inventory, truncateJournals: truncate, onDefect: assert.fail });
+  await using _upkeep = startMaintenance({
+    clock,
+    ledger,
+    inventory,
+    truncateJournals: truncate,
+    onDefect: assert.fail,
+  });
   await clock.advance(120_000);
   assert.equal(looks, 4);
 });

@@ -1,11 +1,11 @@
-/** What is done now and then in the state directory. */
+/** Regular maintenance of the state directory. */
 import type { Clock } from "../../common/core/clock.ts";
 import { journalLookMs } from "../../common/host/idle_journals.ts";
 import { tryStore } from "../../common/host/sqlite.ts";
 import type { Inventory } from "../store/inventory.ts";
 import type { Ledger } from "../store/ledger.ts";
 
-export interface UpkeepOptions {
+export interface MaintenanceOptions {
   clock: Clock;
   ledger: Pick<Ledger, "prune" | "lastAt">;
   inventory: Pick<Inventory, "prune">;
@@ -15,18 +15,20 @@ export interface UpkeepOptions {
 }
 
 const dayMs = 86_400_000;
-/** A year, and time to look at its end. */
+/** A year, and some time to inspect its end. */
 const ledgerKeptMs = 400 * dayMs;
-/** Some 30 MB. */
+/** About 30 MB. */
 const inventoryEvents = 100_000;
 
 /**
- * At the start and once a day: takes out of the ledger what is older than it is kept, and of the inventory the oldest of
- * its history. Time is that of the ledger's last entry before the start and what has passed since, or the clock's where
- * that is earlier: a clock that is years ahead must not empty the ledger. A full disk puts it off. The journals of idle
- * databases are looked at twice a minute.
+ * At the start and once a day: prunes expired entries of the ledger and the oldest history of the inventory. The time is
+ * that of the ledger's last entry before the start plus what has passed since, or the clock's if that is earlier: a clock
+ * that is years ahead must not empty the ledger. A full disk postpones it. Journals of idle databases are checked twice a
+ * minute.
  */
-export function startUpkeep({ clock, ledger, inventory, truncateJournals, onDefect }: UpkeepOptions): AsyncDisposable {
+export function startMaintenance(
+  { clock, ledger, inventory, truncateJournals, onDefect }: MaintenanceOptions,
+): AsyncDisposable {
   const stop = new AbortController();
   const run = async (): Promise<void> => {
     const beganMs = clock.monotonicMs();
