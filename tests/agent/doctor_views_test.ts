@@ -3,28 +3,12 @@ import assert from "node:assert/strict";
 import { runCli } from "../../src/cli/run_cli.ts";
 import { testHost } from "../fixtures/test_host.ts";
 import { peerTest } from "../fixtures/peers.ts";
-import { authKey, createUser, privKey, startSnmpdPrinter } from "../fixtures/snmpd_printer.ts";
+import { startSnmpdPrinter, viewLines, viewUsers } from "../fixtures/snmpd_printer.ts";
 
-const auth = `auth: { protocol: sha256, key: ${authKey} }`;
-const priv = `priv: { protocol: aes128, key: ${privKey} }`;
 const community = (name: string, more = "") => `{ name: ${name}, community: ${name}${more} }`;
-const sealed = `{ name: sealed, user: u, ${auth}, ${priv} }`;
-const signed = `{ name: signed, user: u, ${auth} }`;
-const modest = `{ name: modest, user: modest, ${auth}, ${priv} }`;
+const { sealed, signed, modest } = viewUsers;
 
-const lines = [
-  createUser("u"),
-  "rouser u priv -V all",
-  createUser("modest"),
-  "rouser modest auth -V limited",
-  ...["limited", "general", "nothing"].map((name) => `rocommunity ${name} default -V ${name}`),
-  "rocommunity full default -V all",
-  "com2sec mixed default mixed",
-  "group mixed1 v1 mixed",
-  "group mixed2 v2c mixed",
-  'access mixed1 "" v1 noauth exact all none none',
-  'access mixed2 "" v2c noauth exact limited none none',
-];
+const lines = viewLines("limited", "general", "nothing");
 
 const cases: { name: string; credentials: string[]; faults: string[]; code: number; detail: RegExp; says?: RegExp }[] =
   [

@@ -1,21 +1,9 @@
 /** Programs whose wall clock is wrong, by libfaketime; uptime and timers are the machine's own. */
-import { peerTest } from "../fixtures/peers.ts";
-
-function maybeLibrary(): string | undefined {
-  for (const folder of ["x86_64-linux-gnu", "aarch64-linux-gnu", "arm-linux-gnueabihf"]) {
-    const path = `/usr/lib/${folder}/faketime/libfaketimeMT.so.1`;
-    try {
-      if (Deno.statSync(path).isFile) return path;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
-  return undefined;
-}
+import { maybeLibfaketime, peerTest } from "../fixtures/peers.ts";
 
 /** A command line behind which a program has a clock that is off by `offset`, such as "-300d". */
 export function withClock(offset: string): string[] {
-  return ["/usr/bin/env", `LD_PRELOAD=${maybeLibrary()}`, "FAKETIME_DONT_FAKE_MONOTONIC=1", `FAKETIME=${offset}`];
+  return ["/usr/bin/env", `LD_PRELOAD=${maybeLibfaketime()}`, "FAKETIME_DONT_FAKE_MONOTONIC=1", `FAKETIME=${offset}`];
 }
 
 export interface SetClock {
@@ -33,7 +21,7 @@ export function settableClock(file: string, offset: string): SetClock {
   set(offset);
   const within = [
     "/usr/bin/env",
-    `LD_PRELOAD=${maybeLibrary()}`,
+    `LD_PRELOAD=${maybeLibfaketime()}`,
     "FAKETIME_DONT_FAKE_MONOTONIC=1",
     "FAKETIME_NO_CACHE=1",
     `FAKETIME_TIMESTAMP_FILE=${file}`,

@@ -14,34 +14,21 @@ import { configRefusalsOf, maybeAgent } from "../../platform/agents/agents.ts";
 import { listAudit } from "../../platform/audit/audit_log.ts";
 import { listLedgerHeads, mostLedgerHeads, noteLedgerHead } from "../../platform/agents/ledger_heads.ts";
 import { addTask, listTasks } from "../../platform/tasks/tasks.ts";
-import {
-  activatedAgent,
-  call,
-  connect,
-  pollOf,
-  reasonOf,
-  startTestPlatform,
-  type TestAgent,
-  type TestPlatform,
-} from "../fixtures/platform_fixture.ts";
-import { batchOf, readingOf, recordOf } from "../fixtures/platform_uploads.ts";
+import { activatedAgent, call, connect, pollOf, reasonOf, startTestPlatform } from "../fixtures/platform_fixture.ts";
+import { batchOf, type Bench, readingOf, recordOf, startBench } from "../fixtures/platform_uploads.ts";
 
-interface Bench extends AsyncDisposable {
-  platform: TestPlatform;
-  agent: TestAgent;
+interface Polls extends Bench {
   poll(more?: Partial<PollRequest>, status?: Partial<AgentStatus>): ReturnType<typeof call>;
   send(path: string, bytes: Uint8Array): Promise<string>;
   /** What the audit log has, without the activation. */
   audit(): Promise<[action: string, detail: Record<string, unknown>][]>;
 }
 
-async function startBench(): Promise<Bench> {
-  const platform = await startTestPlatform();
-  const agent = await activatedAgent(platform, await platform.customer("Acme"));
-  const client = connect(platform, agent.identity);
+async function startPolls(): Promise<Polls> {
+  const bench = await startBench();
+  const { platform, agent, client } = bench;
   return {
-    platform,
-    agent,
+    ...bench,
     poll: (more, status) => call(client, { method: client.poll, request: pollOf(agent, more, status) }),
     send(path, bytes) {
       const same = (bytes: Buffer) => bytes;
@@ -53,10 +40,6 @@ async function startBench(): Promise<Bench> {
     audit: async () =>
       (await listAudit(platform.queries, { limit: 100 })).filter(({ action }) => action !== "agentActivated")
         .map(({ action, detail }) => [action, JSON.parse(detail)]),
-    async [Symbol.asyncDispose]() {
-      client.close();
-      await platform[Symbol.asyncDispose]();
-    },
   };
 }
 
@@ -83,7 +66,7 @@ const ledgers = [
 ];
 for (const { name, heads, rewound } of ledgers) {
   Deno.test(`Poll keeps the heads of a ledger that ${name}`, async () => {
-    await using bench = await startBench();
+    await using bench = await startPolls();
     for (const ledgerHead of heads) await bench.poll({}, { ledgerHead });
     const { tenant, agentId } = bench.agent;
     const kept = (await listLedgerHeads(tenant, agentId)).toReversed();
@@ -107,7 +90,7 @@ for (
   ]
 ) {
   Deno.test(`Poll refuses a ledger head with ${name}`, async () => {
-    await using bench = await startBench();
+    await using bench = await startPolls();
     assert.equal(await reasonOf(bench.poll({}, { ledgerHead })), "invalid-request");
     assert.deepEqual(await listLedgerHeads(bench.agent.tenant, bench.agent.agentId), []);
   });
@@ -126,7 +109,7 @@ Deno.test("await noteLedgerHead() keeps the latest thousand", async () => {
 });
 
 Deno.test("Poll keeps what the policy refused, and logs it when it changes", async () => {
-  await using bench = await startBench();
+  await using bench = await startPolls();
   const { tenant, agentId } = bench.agent;
   const kept = async () => configRefusalsOf((await maybeAgent(tenant, agentId))!);
   await bench.poll();
@@ -145,7 +128,7 @@ Deno.test("Poll keeps what the policy refused, and logs it when it changes", asy
 });
 
 Deno.test("a refused task is in the audit log once, by poll or by upload; one that nobody made as well", async () => {
-  await using bench = await startBench();
+  await using bench = await startPolls();
   const { agent, platform } = bench;
   const ask = async (): Promise<string> => {
     const taskId = crypto.randomUUID();
@@ -180,7 +163,7 @@ function impossibleTime(): Uint8Array {
 }
 
 Deno.test("a time that no calendar has is left out, in a status and in a result of a task", async () => {
-  await using bench = await startBench();
+  await using bench = await startPolls();
   const { agent } = bench;
   const status = new BinaryWriter().raw(Status.encode(pollOf(agent).status!).finish());
   for (const field of [4, 5, 10, 13, 18]) status.uint32(field << 3 | 2).bytes(impossibleTime());
@@ -202,7 +185,7 @@ Deno.test("a time that no calendar has is left out, in a status and in a result 
 });
 
 Deno.test("Poll keeps only so much of a status", async () => {
-  await using bench = await startBench();
+  await using bench = await startPolls();
   const fault = { code: "c".repeat(1000), message: "m\0".repeat(10_000), lastAt: undefined, count: 1 };
   const machine = { hostname: "h".repeat(100_000), os: "linux", arch: "", fingerprint: "f".repeat(100_000) };
   await bench.poll({}, { faults: Array.from({ length: 100 }, () => fault), machine });
@@ -212,7 +195,7 @@ Deno.test("Poll keeps only so much of a status", async () => {
 });
 
 Deno.test("Poll refuses a text that is too long with its place and limit, and cuts one that loses nothing", async () => {
-  await using bench = await startBench();
+  await using bench = await startPolls();
   const { agent } = bench;
   const refused = await bench.poll({ configHash: "h".repeat(1025) }).then(
     () => assert.fail("taken"),

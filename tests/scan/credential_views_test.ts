@@ -4,35 +4,18 @@ import { runCli } from "../../src/cli/run_cli.ts";
 import type { ScanDocument } from "../../common/reading/reading.ts";
 import { testHost } from "../fixtures/test_host.ts";
 import { peerTest } from "../fixtures/peers.ts";
-import { authKey, createUser, privKey, startSnmpdPrinter } from "../fixtures/snmpd_printer.ts";
+import { startSnmpdPrinter, viewKeys, viewLines, viewUsers } from "../fixtures/snmpd_printer.ts";
 
 const peers = ["snmpd", "snmpget"];
-const auth = `auth: { protocol: sha256, key: ${authKey} }`;
-const priv = `priv: { protocol: aes128, key: ${privKey} }`;
 const limited = "{ name: limited, community: limited }";
 const full = "{ name: full, community: full }";
 const nothing = "{ name: nothing, community: nothing }";
 const wrong = "{ name: wrong, community: wrong }";
 const general = "{ name: general, community: general }";
 const host = "{ name: host, community: host }";
-const signed = `{ name: signed, user: u, ${auth} }`;
-const sealed = `{ name: sealed, user: u, ${auth}, ${priv} }`;
-const modest = `{ name: modest, user: modest, ${auth}, ${priv} }`;
+const { sealed, signed, modest } = viewUsers, { auth, priv } = viewKeys;
 
-const agentLines = [
-  createUser("u"),
-  "rouser u priv -V all",
-  createUser("modest"),
-  "rouser modest auth -V limited",
-  ...["limited", "general", "nothing", "host", "standard"].map((name) => `rocommunity ${name} default -V ${name}`),
-  "rocommunity full default -V all",
-  // One community that shows all by v1, and the system group by v2c.
-  "com2sec mixed default mixed",
-  "group mixed1 v1 mixed",
-  "group mixed2 v2c mixed",
-  'access mixed1 "" v1 noauth exact all none none',
-  'access mixed2 "" v2c noauth exact limited none none',
-];
+const agentLines = viewLines("limited", "general", "nothing", "host", "standard");
 
 async function scan(target: string, credentials: string[], more: string[] = []): Promise<ScanDocument> {
   const file = await Deno.makeTempFile({ suffix: ".yaml" });
