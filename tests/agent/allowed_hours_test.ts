@@ -39,8 +39,8 @@ systemTest(
   "a sweep ends with the allowed hours, and goes on in the next ones where it stopped, over kill -9",
   { needs: "libfaketime", allowed: library !== undefined },
   async () => {
-    // Two windows of a minute each, with a minute between them, a little in the future of this machine.
-    const first = Math.floor(Date.now() / minute) * minute + 3 * minute, second = first + 2 * minute;
+    // Two windows of a minute each, with time between them for a busy machine, a little in the future of this one.
+    const first = Math.floor(Date.now() / minute) * minute + 3 * minute, second = first + 10 * minute;
     const text = (ms: number) => new Date(ms).toISOString().slice(11, 16);
     const windows = [first, second].map((at) => `"${text(at)}-${text(at + minute)}"`);
     await using scene = await startScene({
@@ -89,7 +89,8 @@ systemTest(
       assert.deepEqual([reason, done > 0 && done < 254], ["The allowed hours have ended", true], `${done} done`);
       await until(endMs + 1_000);
       // The command has the clock of the agent.
-      const shown = `office: discovery scan interrupted, ${Math.floor(100 * done / 254)} % done, no discovery scan yet`;
+      const percent = Math.floor(100 * done / 254);
+      const shown = `office: discovery scan interrupted, ${percent} % done, no discovery scan yet`;
       await untilTrue("status shows it", async () => (await scene.opendca("status")).out.includes(shown));
       await agent.kill("SIGKILL");
     }

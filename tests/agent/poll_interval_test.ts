@@ -11,7 +11,7 @@ const schedule = "{ fullSweepEvery: 24h, statusEvery: 4h, metersEvery: 12h, jitt
 /** Polls of an hour. */
 async function pollsInAnHour(office: Office): Promise<number> {
   const before = office.calls.poll;
-  await office.pass(60 * minute, 10_000);
+  await office.pass(60 * minute, 1000);
   return office.calls.poll - before;
 }
 
@@ -22,7 +22,7 @@ Deno.test({
     await using office = await openOffice({ network: 176, printers: 1, schedule, more: "poll: { interval: 1m }\n" });
     await using _agent = await office.startAgent();
     await office.pass(5 * minute, 10_000);
-    // A minute give or take a tenth, and steps of ten seconds.
+    // A minute give or take a tenth, and some seconds that pass while a busy machine is at it.
     const fast = await pollsInAnHour(office);
     assert(fast >= 40 && fast <= 61, `${fast} polls in an hour at one minute`);
 
