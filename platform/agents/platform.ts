@@ -5,6 +5,7 @@ import type { SigningKey } from "../../common/protocol/signature.ts";
 import type { GuessWatch } from "./guess_watch.ts";
 import type { Quotas } from "./quota.ts";
 import type { DatabaseAddress } from "../store/postgres/database_url.ts";
+import type { PostgresOptions } from "../store/postgres/postgres_store.ts";
 import type { Store } from "../store/store.ts";
 
 /** What the services work with; put together in platform/compose.ts. */
@@ -26,6 +27,7 @@ export interface OpenOptions {
   dataDirectory: string;
   /** PostgreSQL in place of the SQLite file in the data directory. */
   database?: DatabaseAddress | undefined;
+  databaseLimits?: PostgresOptions | undefined;
   clock: Platform["clock"];
   log: Platform["log"];
   /** Default: agents go by their own file. */
