@@ -28,7 +28,9 @@ export async function openPlatform(options: OpenOptions): Promise<OpenPlatform> 
   await using built = new AsyncDisposableStack();
   const directory = openDataDirectory(options.dataDirectory);
   using _ = await directory.lock();
-  const database = options.database === undefined ? undefined : built.use(await openPostgresStore(options.database, options.databaseLimits));
+  const database = options.database === undefined
+    ? undefined
+    : built.use(await openPostgresStore(options.database, options.databaseLimits));
   const isUsed = database === undefined ? directory.has(storeName) : await hasCustomers(database);
   const keys = await keptKeys(directory, { isUsed, now: clock.now() });
   const store = database ?? built.use(openSqliteStore(directory.path(storeName)));

@@ -6,6 +6,7 @@ import * as x509 from "../../platform/keys/x509.ts";
 import { algorithm } from "../../platform/keys/authority.ts";
 import { listCodes, withdrawCode } from "../../platform/agents/activation_codes.ts";
 import { listAgents } from "../../platform/agents/agents.ts";
+import { eachDatabase } from "../fixtures/each_database.ts";
 import {
   activate,
   activatedAgent,
@@ -45,7 +46,7 @@ function isWellFormed(code: string): boolean {
   return Number(number % 37n) === digits.indexOf(body.at(-1)!);
 }
 
-Deno.test("Activate gives a certificate that every other call takes", async () => {
+eachDatabase("Activate gives a certificate that every other call takes", async () => {
   await using platform = await startTestPlatform();
   const customer = await platform.customer("Acme");
   const agent = await activatedAgent(platform, customer);
@@ -61,7 +62,7 @@ Deno.test("Activate gives a certificate that every other call takes", async () =
   assert.deepEqual(Buffer.from(agent.signingPublicKey), Buffer.from(platform.platform.signingKey.publicKey));
 });
 
-Deno.test("Activate takes a code once", async () => {
+eachDatabase("Activate takes a code once", async () => {
   await using platform = await startTestPlatform();
   const code = await platform.code(await platform.customer("Acme"));
   assert.equal((await activate(platform, { code: code.toLowerCase() })).outcome?.$case, "activated");
@@ -69,7 +70,7 @@ Deno.test("Activate takes a code once", async () => {
   assert.deepEqual([refusal.reason, refusal.countsAsAttempt, refusal.attemptsLeft], [REJECTED, true, 4]);
 });
 
-Deno.test("Activate gives a lost answer again, to the same attempt, installation and key only", async () => {
+eachDatabase("Activate gives a lost answer again, to the same attempt, installation and key only", async () => {
   await using platform = await startTestPlatform();
   const code = await platform.code(await platform.customer("Acme"));
   const attempt = {
@@ -94,7 +95,7 @@ Deno.test("Activate gives a lost answer again, to the same attempt, installation
   }
 });
 
-Deno.test("Activate burns a code after five wrong guesses at it", async () => {
+eachDatabase("Activate burns a code after five wrong guesses at it", async () => {
   await using platform = await startTestPlatform();
   const customer = await platform.customer("Acme");
   const code = await platform.code(customer);
@@ -110,7 +111,7 @@ Deno.test("Activate burns a code after five wrong guesses at it", async () => {
   assert.equal(refusalOf(await activate(platform, { code })).reason, REJECTED);
 });
 
-Deno.test("Activate locks a key after five rejected codes, the right one included", async () => {
+eachDatabase("Activate locks a key after five rejected codes, the right one included", async () => {
   await using platform = await startTestPlatform();
   const code = await platform.code(await platform.customer("Acme"));
   const own = { installationId: crypto.randomUUID(), csr: (await newKeyAndCsr()).csr };
@@ -125,7 +126,7 @@ Deno.test("Activate locks a key after five rejected codes, the right one include
   assert.equal((await activate(platform, { code })).outcome?.$case, "activated", "another installation goes on");
 });
 
-Deno.test("Activate: a stranger who names an installation does not lock it", async () => {
+eachDatabase("Activate: a stranger who names an installation does not lock it", async () => {
   await using platform = await startTestPlatform();
   const code = await platform.code(await platform.customer("Acme"));
   const installationId = crypto.randomUUID();
@@ -136,7 +137,7 @@ Deno.test("Activate: a stranger who names an installation does not lock it", asy
   assert.equal((await activate(platform, { code, installationId })).outcome?.$case, "activated");
 });
 
-Deno.test("Activate: codes with the same first four symbols are not burned by guesses at one another", async () => {
+eachDatabase("Activate: codes with the same first four symbols are not burned by guesses at one another", async () => {
   await using platform = await startTestPlatform();
   const customer = await platform.customer("Acme");
   const code = await platform.code(customer);
@@ -146,7 +147,7 @@ Deno.test("Activate: codes with the same first four symbols are not burned by gu
   ]);
 });
 
-Deno.test("Activate takes a code that was made with a locator of four symbols, and burns it", async () => {
+eachDatabase("Activate takes a code that was made with a locator of four symbols, and burns it", async () => {
   await using platform = await startTestPlatform();
   const customer = await platform.customer("Acme");
   const [used, burned] = [await platform.code(customer), await platform.code(customer)];
@@ -158,7 +159,7 @@ Deno.test("Activate takes a code that was made with a locator of four symbols, a
   assert.equal(refusalOf(await activate(platform, { code: burned })).reason, REJECTED);
 });
 
-Deno.test("Activate does not count a typing error or a bad request", async () => {
+eachDatabase("Activate does not count a typing error or a bad request", async () => {
   await using platform = await startTestPlatform();
   const customer = await platform.customer("Acme");
   const code = await platform.code(customer);
@@ -185,7 +186,7 @@ Deno.test("Activate does not count a typing error or a bad request", async () =>
   assert.equal((await activate(platform, { code, installationId })).outcome?.$case, "activated");
 });
 
-Deno.test("Activate answers an expired and a withdrawn code as one that was never issued", async () => {
+eachDatabase("Activate answers an expired and a withdrawn code as one that was never issued", async () => {
   await using platform = await startTestPlatform();
   const customer = await platform.customer("Acme");
   const withdrawn = await platform.code(customer);
@@ -199,7 +200,7 @@ Deno.test("Activate answers an expired and a withdrawn code as one that was neve
   assert.deepEqual(answers[1], answers[2]);
 });
 
-Deno.test("Activate of ten installations at once with one code makes one agent", async () => {
+eachDatabase("Activate of ten installations at once with one code makes one agent", async () => {
   await using platform = await startTestPlatform();
   const customer = await platform.customer("Acme");
   const code = await platform.code(customer);
@@ -210,7 +211,7 @@ Deno.test("Activate of ten installations at once with one code makes one agent",
   assert.deepEqual((await listCodes(customer.tenant)).map(({ state }) => state), ["used"]);
 });
 
-Deno.test("Activate of one attempt that is sent ten times at once makes one agent", async () => {
+eachDatabase("Activate of one attempt that is sent ten times at once makes one agent", async () => {
   await using platform = await startTestPlatform();
   const customer = await platform.customer("Acme");
   const { csr } = await newKeyAndCsr();
@@ -222,7 +223,7 @@ Deno.test("Activate of one attempt that is sent ten times at once makes one agen
   assert.equal((await listAgents(customer.tenant)).length, 1);
 });
 
-Deno.test("Activate counts nothing twice: codes, installations and agents outlive a restart", async () => {
+eachDatabase("Activate counts nothing twice: codes, installations and agents outlive a restart", async () => {
   await using platform = await startTestPlatform();
   const customer = await platform.customer("Acme");
   const [code, other] = [await platform.code(customer), await platform.code(customer)];
@@ -242,7 +243,7 @@ Deno.test("Activate counts nothing twice: codes, installations and agents outliv
   }
 });
 
-Deno.test("Activate gives what the platform says, whatever the request asks to be", async () => {
+eachDatabase("Activate gives what the platform says, whatever the request asks to be", async () => {
   await using platform = await startTestPlatform();
   const customer = await platform.customer("Acme");
   const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
@@ -274,7 +275,7 @@ Deno.test("Activate gives what the platform says, whatever the request asks to b
   assert.deepEqual(names, [`urn:opendca:agent:${agentId}`]);
 });
 
-Deno.test("Activate refuses keys of other kinds", async () => {
+eachDatabase("Activate refuses keys of other kinds", async () => {
   await using platform = await startTestPlatform();
   const code = await platform.code(await platform.customer("Acme"));
   const rsa = {
@@ -292,14 +293,14 @@ Deno.test("Activate refuses keys of other kinds", async () => {
   }
 });
 
-Deno.test("Activate slows down whoever asks too often", async () => {
+eachDatabase("Activate slows down whoever asks too often", async () => {
   await using platform = await startTestPlatform();
   const reasons = new Set<string>();
   for (let attempt = 0; attempt < 31; attempt++) reasons.add(await reasonOf(activate(platform, { code: "" })));
   assert.deepEqual([...reasons], ["answered", "too-many-requests"]);
 });
 
-Deno.test("Activate refuses an installation id that is no UUID", async () => {
+eachDatabase("Activate refuses an installation id that is no UUID", async () => {
   await using platform = await startTestPlatform();
   assert.equal(await reasonOf(activate(platform, { code: "", installationId: "me" })), "invalid-request");
 });

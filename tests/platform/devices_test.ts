@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { Reading } from "../../proto/gen/opendca/v1/reading.ts";
 import { evidenceOf, historyOf, listDevices } from "../../platform/devices/devices.ts";
+import { eachDatabase } from "../fixtures/each_database.ts";
 import { activatedAgent, call, connect, startTestPlatform, type TestAgent } from "../fixtures/platform_fixture.ts";
 import { batchOf, readingOf, type ReadingParts, recordOf } from "../fixtures/platform_uploads.ts";
 
@@ -40,26 +41,29 @@ async function devicesAfter(seen: Seen[]) {
   })));
 }
 
-Deno.test("a device that two agents see in turns is one, stays with the first, and has no endless history", async () => {
-  const seen = [0, 0.1, 0.2, 0.3, 0.4, 0.5].map((day, i) => ({
-    day,
-    by: i % 2,
-    site: i % 2 === 0 ? "Berlin" : "Head office",
-    address: i % 2 === 0 ? "10.1.0.7" : "192.168.1.7",
-    total: 100 + i,
-  }));
-  const [device, ...others] = await devicesAfter(seen);
-  assert.equal(others.length, 0);
-  assert.deepEqual([device!.by, device!.site, device!.address, device!.total], [0, "Berlin", "10.1.0.7", 105]);
-  assert.deepEqual(device!.history, ["appeared"]);
-});
+eachDatabase(
+  "a device that two agents see in turns is one, stays with the first, and has no endless history",
+  async () => {
+    const seen = [0, 0.1, 0.2, 0.3, 0.4, 0.5].map((day, i) => ({
+      day,
+      by: i % 2,
+      site: i % 2 === 0 ? "Berlin" : "Head office",
+      address: i % 2 === 0 ? "10.1.0.7" : "192.168.1.7",
+      total: 100 + i,
+    }));
+    const [device, ...others] = await devicesAfter(seen);
+    assert.equal(others.length, 0);
+    assert.deepEqual([device!.by, device!.site, device!.address, device!.total], [0, "Berlin", "10.1.0.7", 105]);
+    assert.deepEqual(device!.history, ["appeared"]);
+  },
+);
 
-Deno.test("a device goes over to another agent when its own has not seen it for a day", async () => {
+eachDatabase("a device goes over to another agent when its own has not seen it for a day", async () => {
   const [device] = await devicesAfter([{ day: 0 }, { day: 0.5, by: 1 }, { day: 0.9, by: 1 }, { day: 1, by: 1 }]);
   assert.deepEqual([device!.by, device!.history], [1, ["appeared", "agentChanged"]]);
 });
 
-Deno.test("a MAC address that two devices show in turns tells neither, and is logged once", async () => {
+eachDatabase("a MAC address that two devices show in turns tells neither, and is logged once", async () => {
   const turns = Array.from(
     { length: 8 },
     (_, i) => ({ day: i / 10, serial: i % 2 === 0 ? "AAA11111" : "BBB22222", mac }),
@@ -72,19 +76,22 @@ Deno.test("a MAC address that two devices show in turns tells neither, and is lo
   assert.deepEqual(devices.map(({ history }) => history.length).toSorted(), [2, 3]);
 });
 
-Deno.test("a network card that moved tells the device that it is in now, also to a reading that comes late", async () => {
-  const devices = await devicesAfter([
-    { day: 0, serial: "AAA11111", mac },
-    { day: 2, serial: "BBB22222", mac },
-    { day: 1, serial: "AAA11111", mac },
-  ]);
-  assert.deepEqual(devices.map(({ serial, knownBy }) => [serial, knownBy]).toSorted(), [
-    ["AAA11111", ["serial"]],
-    ["BBB22222", ["mac", "serial"]],
-  ]);
-});
+eachDatabase(
+  "a network card that moved tells the device that it is in now, also to a reading that comes late",
+  async () => {
+    const devices = await devicesAfter([
+      { day: 0, serial: "AAA11111", mac },
+      { day: 2, serial: "BBB22222", mac },
+      { day: 1, serial: "AAA11111", mac },
+    ]);
+    assert.deepEqual(devices.map(({ serial, knownBy }) => [serial, knownBy]).toSorted(), [
+      ["AAA11111", ["serial"]],
+      ["BBB22222", ["mac", "serial"]],
+    ]);
+  },
+);
 
-Deno.test("addresses that two devices exchanged are told as two changes of the same two devices", async () => {
+eachDatabase("addresses that two devices exchanged are told as two changes of the same two devices", async () => {
   const [a, b] = [{ serial: "AAA11111" }, { serial: "BBB22222" }];
   const devices = await devicesAfter([
     { ...a, day: 0, address: "10.1.0.7" },
@@ -98,7 +105,7 @@ Deno.test("addresses that two devices exchanged are told as two changes of the s
   ]);
 });
 
-Deno.test("a board with another engine id and MAC address leaves a device the same", async () => {
+eachDatabase("a board with another engine id and MAC address leaves a device the same", async () => {
   const [device, ...others] = await devicesAfter([
     { day: 0, mac, engineId: "8000097d0300000001" },
     { day: 1, mac: "00:1b:a9:00:00:02", engineId: "8000097d0300000002" },
@@ -107,7 +114,7 @@ Deno.test("a board with another engine id and MAC address leaves a device the sa
 });
 
 for (const serial of ["00000", "X", "unknown"]) {
-  Deno.test(`two devices that say "${serial}" as their serial number are two`, async () => {
+  eachDatabase(`two devices that say "${serial}" as their serial number are two`, async () => {
     const devices = await devicesAfter([
       { day: 0, serial, mac, address: "10.1.0.7" },
       { day: 0, serial, mac: "00:1b:a9:00:00:02", address: "10.1.0.8" },
@@ -116,13 +123,16 @@ for (const serial of ["00000", "X", "unknown"]) {
   });
 }
 
-Deno.test("devices of which the policy masks serial number and address are told apart by the agent's own ids", async () => {
-  const masked = { serial: "", address: "" };
-  const devices = await devicesAfter([
-    { ...masked, day: 0, deviceKey: "key-1", total: 100 },
-    { ...masked, day: 0, deviceKey: "key-2", total: 200 },
-    { ...masked, day: 1, deviceKey: "key-1", total: 110 },
-  ]);
-  assert.equal(devices.length, 2);
-  assert.deepEqual(devices.map(({ knownBy, address }) => [knownBy, address]), [[["key"], ""], [["key"], ""]]);
-});
+eachDatabase(
+  "devices of which the policy masks serial number and address are told apart by the agent's own ids",
+  async () => {
+    const masked = { serial: "", address: "" };
+    const devices = await devicesAfter([
+      { ...masked, day: 0, deviceKey: "key-1", total: 100 },
+      { ...masked, day: 0, deviceKey: "key-2", total: 200 },
+      { ...masked, day: 1, deviceKey: "key-1", total: 110 },
+    ]);
+    assert.equal(devices.length, 2);
+    assert.deepEqual(devices.map(({ knownBy, address }) => [knownBy, address]), [[["key"], ""], [["key"], ""]]);
+  },
+);

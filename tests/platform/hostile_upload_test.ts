@@ -8,12 +8,13 @@ import { Record as UploadedRecord, RejectionReason, type UploadResponse } from "
 import { historyOf, listDevices } from "../../platform/devices/devices.ts";
 import { countRecords } from "../../platform/devices/readings.ts";
 import { latestMeters } from "../../platform/devices/samples.ts";
+import { eachDatabase } from "../fixtures/each_database.ts";
 import { call, connect } from "../fixtures/platform_fixture.ts";
 import { batchOf, readingOf, recordOf, startBench } from "../fixtures/platform_uploads.ts";
 
-Deno.test("Upload of one batch by two connections at once stores it once", async () => {
+eachDatabase("Upload of one batch by two connections at once stores it once", async () => {
   await using bench = await startBench();
-  const records = Array.from({ length: 500 }, () => recordOf(readingOf()));
+  const records = Array.from({ length: 100 }, () => recordOf(readingOf()));
   const batch = batchOf(bench.agent, { sequence: 1, records });
   using beside = connect(bench.platform, bench.agent.identity);
   const uploadBeside = () => call(beside, { method: beside.upload, request: batch });
@@ -21,10 +22,10 @@ Deno.test("Upload of one batch by two connections at once stores it once", async
   for (const { highestContiguousSequence, rejections } of answers) {
     assert.deepEqual([highestContiguousSequence, rejections], [1n, []]);
   }
-  assert.equal(await countRecords(bench.agent.tenant, "reading"), 500);
+  assert.equal(await countRecords(bench.agent.tenant, "reading"), 100);
 });
 
-Deno.test("Upload keeps the first of two records with one id in one batch", async () => {
+eachDatabase("Upload keeps the first of two records with one id in one batch", async () => {
   await using bench = await startBench();
   const { tenant } = bench.agent;
   const recordId = crypto.randomUUID();
@@ -49,7 +50,7 @@ Deno.test("Upload takes 5,000 records and rejects 5,001", async () => {
   assert.deepEqual(answers, [[], [RejectionReason.TOO_LARGE]]);
 });
 
-Deno.test("Upload answers in one message however much it has rejected, that of the batch included", async () => {
+eachDatabase("Upload answers in one message however much it has rejected, that of the batch included", async () => {
   await using bench = await startBench();
   const bad = Array.from({ length: 5000 }, () => recordOf(readingOf({ address: "" })));
   const payload = batchOf(bench.agent, { sequence: 1, records: bad }).payload;
@@ -69,14 +70,14 @@ Deno.test("Upload answers in one message however much it has rejected, that of t
   assert.equal(own?.recordIds.length, 1);
 });
 
-Deno.test("Upload tells only the beginning of an id that is none", async () => {
+eachDatabase("Upload tells only the beginning of an id that is none", async () => {
   await using bench = await startBench();
   const records = [1, 2].map(() => recordOf(readingOf(), { recordId: "x".repeat(900_000) }));
   const { rejections } = await bench.upload(batchOf(bench.agent, { sequence: 1, records }));
   assert.deepEqual(rejections[0]?.recordIds, ["x".repeat(64), "x".repeat(64)]);
 });
 
-Deno.test("Upload knows a device again whose texts are endless, or hold what ends a text in SQLite", async () => {
+eachDatabase("Upload knows a device again whose texts are endless, or hold what ends a text in SQLite", async () => {
   await using bench = await startBench();
   const { agent } = bench;
   for (const [i, text] of ["A\0B", "C".repeat(60_000), "\ud83d".toWellFormed() + "\u{10ffff}"].entries()) {
@@ -113,7 +114,7 @@ const odd = [
   },
 ];
 for (const { name, change, location } of odd) {
-  Deno.test(`Upload takes a record with ${name}, and keeps it byte for byte`, async () => {
+  eachDatabase(`Upload takes a record with ${name}, and keeps it byte for byte`, async () => {
     await using bench = await startBench();
     const { tenant } = bench.agent;
     const record = recordOf({ ...readingOf(), location: "mmmm" });
@@ -129,7 +130,7 @@ for (const { name, change, location } of odd) {
   });
 }
 
-Deno.test("Upload believes what is read after a clock was set right", async () => {
+eachDatabase("Upload believes what is read after a clock was set right", async () => {
   await using bench = await startBench();
   const { agent } = bench;
   const ahead = recordOf(readingOf({ address: "10.1.0.7", observedAt: new Date(Date.now() + 86_400_000) }));

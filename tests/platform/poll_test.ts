@@ -9,6 +9,7 @@ import { configDocument, setAgentConfig } from "../../platform/agents/agent_conf
 import { maybeAgent, revokeAgent } from "../../platform/agents/agents.ts";
 import { listAudit, verifyAudit } from "../../platform/audit/audit_log.ts";
 import { addTask, listTasks } from "../../platform/tasks/tasks.ts";
+import { eachDatabase } from "../fixtures/each_database.ts";
 import {
   activatedAgent,
   call,
@@ -47,7 +48,7 @@ function isSigned({ task, signature }: SignedTask, publicKey: Uint8Array): boole
   return verify(null, Buffer.concat([Buffer.from("opendca.task.v1\0"), task]), key, signature);
 }
 
-Deno.test("Poll gives a configuration whose hash the agent does not have", async () => {
+eachDatabase("Poll gives a configuration whose hash the agent does not have", async () => {
   await using platform = await startTestPlatform();
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using client = connect(platform, agent.identity);
@@ -61,7 +62,7 @@ Deno.test("Poll gives a configuration whose hash the agent does not have", async
   assert.equal((await poll(answer.config!.hash)).config, undefined);
 });
 
-Deno.test("Poll asks once for an effective configuration that the platform does not hold", async () => {
+eachDatabase("Poll asks once for an effective configuration that the platform does not hold", async () => {
   await using platform = await startTestPlatform();
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using client = connect(platform, agent.identity);
@@ -72,7 +73,7 @@ Deno.test("Poll asks once for an effective configuration that the platform does 
   assert.equal((await poll({ effectiveConfigHash: "h2" })).sendEffectiveConfig, true);
 });
 
-Deno.test("Poll gives a signed task until a result of it arrives", async () => {
+eachDatabase("Poll gives a signed task until a result of it arrives", async () => {
   await using platform = await startTestPlatform();
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using client = connect(platform, agent.identity);
@@ -96,7 +97,7 @@ Deno.test("Poll gives a signed task until a result of it arrives", async () => {
   assert.deepEqual((await listTasks(agent.tenant)).map(({ state }) => state), ["succeeded"]);
 });
 
-Deno.test("Poll does not give an expired task", async () => {
+eachDatabase("Poll does not give an expired task", async () => {
   await using platform = await startTestPlatform();
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using client = connect(platform, agent.identity);
@@ -106,7 +107,7 @@ Deno.test("Poll does not give an expired task", async () => {
   assert.deepEqual((await listTasks(agent.tenant)).map(({ state }) => state), ["expired"]);
 });
 
-Deno.test("Poll refuses a status without ids, and more than it keeps", async () => {
+eachDatabase("Poll refuses a status without ids, and more than it keeps", async () => {
   await using platform = await startTestPlatform();
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using client = connect(platform, agent.identity);
@@ -122,7 +123,7 @@ Deno.test("Poll refuses a status without ids, and more than it keeps", async () 
   }
 });
 
-Deno.test("Renew gives a certificate for another key, and ends the one before when it is used", async () => {
+eachDatabase("Renew gives a certificate for another key, and ends the one before when it is used", async () => {
   await using platform = await startTestPlatform();
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using before = connect(platform, agent.identity);
@@ -139,7 +140,7 @@ Deno.test("Renew gives a certificate for another key, and ends the one before wh
   assert.equal(await poll(after), "answered");
 });
 
-Deno.test("a revoked agent is refused every call at once, with the reason", async () => {
+eachDatabase("a revoked agent is refused every call at once, with the reason", async () => {
   await using platform = await startTestPlatform();
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using client = connect(platform, agent.identity);
@@ -158,7 +159,7 @@ Deno.test("a revoked agent is refused every call at once, with the reason", asyn
   assert.equal((await maybeAgent(agent.tenant, agent.agentId))?.state, "revoked");
 });
 
-Deno.test("a certificate is refused after its end, by the platform's own clock", async () => {
+eachDatabase("a certificate is refused after its end, by the platform's own clock", async () => {
   await using platform = await startTestPlatform();
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using client = connect(platform, agent.identity);
@@ -169,7 +170,7 @@ Deno.test("a certificate is refused after its end, by the platform's own clock",
   );
 });
 
-Deno.test("the audit log tells the life of an agent and holds together", async () => {
+eachDatabase("the audit log tells the life of an agent and holds together", async () => {
   await using platform = await startTestPlatform();
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using client = connect(platform, agent.identity);

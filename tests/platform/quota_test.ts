@@ -11,6 +11,7 @@ import {
 } from "../../proto/gen/opendca/v1/batch.ts";
 import { listAudit } from "../../platform/audit/audit_log.ts";
 import { unpackRecord } from "../../platform/store/stored_record.ts";
+import { eachDatabase } from "../fixtures/each_database.ts";
 import {
   activatedAgent,
   call,
@@ -35,35 +36,38 @@ async function uploaded(platform: Parameters<typeof connect>[0], agent: TestAgen
   return await call(client, { method: client.upload, request: batchOf(agent, { sequence, records: records(count) }) });
 }
 
-Deno.test("an agent over its day is told which limit and by how much, and its batch is taken the next day", async () => {
-  await using platform = await startTestPlatform({ quotas: { agentBytes: 8000 } });
-  const customer = await platform.customer("Acme");
-  const [agent, other] = [await activatedAgent(platform, customer), await activatedAgent(platform, customer)];
-  const first = batchOf(agent, { sequence: 1, records: records(20) });
-  const second = batchOf(agent, { sequence: 2, records: records(20) });
-  using client = connect(platform, agent.identity);
-  const send = (request: typeof first) => call(client, { method: client.upload, request });
-  assert.equal((await send(first)).highestContiguousSequence, 1n);
-  for (let i = 0; i < 5; i++) {
-    const error = await send(second).then(() => assert.fail("taken"), (error: ServiceError) => error);
-    assert.equal(error.metadata.get("opendca-reason")[0], "too-many-requests");
-    assert.match(
-      error.details,
-      /^Cannot store more of this agent today: 0\.0 MiB are stored and 0\.0 MiB a day .*--agent-quota/,
-    );
-    const waitMs = Number(error.metadata.get("opendca-retry-after-ms")[0]);
-    assert.ok(waitMs > 0 && waitMs <= 3_600_000);
-  }
-  assert.equal((await send(first)).highestContiguousSequence, 1n, "a repetition is answered");
-  assert.equal((await uploaded(platform, other, 1)).highestContiguousSequence, 1n);
-  const told = (await listAudit(platform.queries, { limit: 100 })).filter(({ action }) => action === "quotaReached");
-  assert.equal(told.length, 1, "one entry, however often it tries");
-  platform.clock.advance(86_400_000);
-  const answer = await send(second);
-  assert.deepEqual([answer.highestContiguousSequence, answer.rejections], [2n, []]);
-});
+eachDatabase(
+  "an agent over its day is told which limit and by how much, and its batch is taken the next day",
+  async () => {
+    await using platform = await startTestPlatform({ quotas: { agentBytes: 8000 } });
+    const customer = await platform.customer("Acme");
+    const [agent, other] = [await activatedAgent(platform, customer), await activatedAgent(platform, customer)];
+    const first = batchOf(agent, { sequence: 1, records: records(20) });
+    const second = batchOf(agent, { sequence: 2, records: records(20) });
+    using client = connect(platform, agent.identity);
+    const send = (request: typeof first) => call(client, { method: client.upload, request });
+    assert.equal((await send(first)).highestContiguousSequence, 1n);
+    for (let i = 0; i < 5; i++) {
+      const error = await send(second).then(() => assert.fail("taken"), (error: ServiceError) => error);
+      assert.equal(error.metadata.get("opendca-reason")[0], "too-many-requests");
+      assert.match(
+        error.details,
+        /^Cannot store more of this agent today: 0\.\d MiB are stored and 0\.0 MiB a day .*--agent-quota/,
+      );
+      const waitMs = Number(error.metadata.get("opendca-retry-after-ms")[0]);
+      assert.ok(waitMs > 0 && waitMs <= 3_600_000);
+    }
+    assert.equal((await send(first)).highestContiguousSequence, 1n, "a repetition is answered");
+    assert.equal((await uploaded(platform, other, 1)).highestContiguousSequence, 1n);
+    const told = (await listAudit(platform.queries, { limit: 100 })).filter(({ action }) => action === "quotaReached");
+    assert.equal(told.length, 1, "one entry, however often it tries");
+    platform.clock.advance(86_400_000);
+    const answer = await send(second);
+    assert.deepEqual([answer.highestContiguousSequence, answer.rejections], [2n, []]);
+  },
+);
 
-Deno.test("the agents of a customer share its day, and other customers have their own", async () => {
+eachDatabase("the agents of a customer share its day, and other customers have their own", async () => {
   await using platform = await startTestPlatform({ quotas: { customerBytes: 8000 } });
   const customer = await platform.customer("Acme");
   const [one, two] = [await activatedAgent(platform, customer), await activatedAgent(platform, customer)];
@@ -73,7 +77,7 @@ Deno.test("the agents of a customer share its day, and other customers have thei
   assert.equal(await reasonOf(uploaded(platform, stranger, 1)), "answered");
 });
 
-Deno.test("a small payload does not become a large batch", async () => {
+eachDatabase("a small payload does not become a large batch", async () => {
   await using platform = await startTestPlatform();
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using client = connect(platform, agent.identity);
@@ -86,7 +90,7 @@ Deno.test("a small payload does not become a large batch", async () => {
   assert.match(rejections[0]!.message, /at most 100 times as many/);
 });
 
-Deno.test("a text that is too long is refused with its place, and the other records are stored small", async () => {
+eachDatabase("a text that is too long is refused with its place, and the other records are stored small", async () => {
   await using platform = await startTestPlatform();
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using client = connect(platform, agent.identity);

@@ -14,6 +14,7 @@ import { configRefusalsOf, maybeAgent } from "../../platform/agents/agents.ts";
 import { listAudit } from "../../platform/audit/audit_log.ts";
 import { listLedgerHeads, mostLedgerHeads, noteLedgerHead } from "../../platform/agents/ledger_heads.ts";
 import { addTask, listTasks } from "../../platform/tasks/tasks.ts";
+import { eachDatabase } from "../fixtures/each_database.ts";
 import { activatedAgent, call, connect, pollOf, reasonOf, startTestPlatform } from "../fixtures/platform_fixture.ts";
 import { batchOf, type Bench, readingOf, recordOf, startBench } from "../fixtures/platform_uploads.ts";
 
@@ -65,7 +66,7 @@ const ledgers = [
   },
 ];
 for (const { name, heads, rewound } of ledgers) {
-  Deno.test(`Poll keeps the heads of a ledger that ${name}`, async () => {
+  eachDatabase(`Poll keeps the heads of a ledger that ${name}`, async () => {
     await using bench = await startPolls();
     for (const ledgerHead of heads) await bench.poll({}, { ledgerHead });
     const { tenant, agentId } = bench.agent;
@@ -89,14 +90,14 @@ for (
     { name: "a number beyond 2^53", ledgerHead: { number: 2n ** 53n, hash: hash("a") } },
   ]
 ) {
-  Deno.test(`Poll refuses a ledger head with ${name}`, async () => {
+  eachDatabase(`Poll refuses a ledger head with ${name}`, async () => {
     await using bench = await startPolls();
     assert.equal(await reasonOf(bench.poll({}, { ledgerHead })), "invalid-request");
     assert.deepEqual(await listLedgerHeads(bench.agent.tenant, bench.agent.agentId), []);
   });
 }
 
-Deno.test("await noteLedgerHead() keeps the latest thousand", async () => {
+eachDatabase("await noteLedgerHead() keeps the latest thousand", async () => {
   await using platform = await startTestPlatform();
   const { tenant, agentId } = await activatedAgent(platform, await platform.customer("Acme"));
   await platform.platform.store.transaction(async (tx) => {
@@ -108,7 +109,7 @@ Deno.test("await noteLedgerHead() keeps the latest thousand", async () => {
   assert.deepEqual([heads.length, heads[0]?.number, heads.at(-1)?.number], [mostLedgerHeads, mostLedgerHeads + 2, 3]);
 });
 
-Deno.test("Poll keeps what the policy refused, and logs it when it changes", async () => {
+eachDatabase("Poll keeps what the policy refused, and logs it when it changes", async () => {
   await using bench = await startPolls();
   const { tenant, agentId } = bench.agent;
   const kept = async () => configRefusalsOf((await maybeAgent(tenant, agentId))!);
@@ -127,42 +128,45 @@ Deno.test("Poll keeps what the policy refused, and logs it when it changes", asy
   assert.deepEqual([(await kept()).length, (await kept())[0]!.length], [100, 500]);
 });
 
-Deno.test("a refused task is in the audit log once, by poll or by upload; one that nobody made as well", async () => {
-  await using bench = await startPolls();
-  const { agent, platform } = bench;
-  const ask = async (): Promise<string> => {
-    const taskId = crypto.randomUUID();
-    const signed = signTask(platform.platform.signingKey, Task.create({ taskId, agentId: agent.agentId }));
-    const expiresAt = new Date(Date.now() + 60_000);
-    await addTask(agent.tenant, { taskId, agentId: agent.agentId, kind: "ping", signed, at: new Date(), expiresAt });
-    return taskId;
-  };
-  const refused = (taskId: string, message: string) =>
-    TaskResult.create({ taskId, state: TaskState.REFUSED, refusal: RefusalReason.POLICY, message });
-  const polled = refused(await ask(), "ping is not allowed");
-  const unknown = refused(crypto.randomUUID(), "who asked?");
-  for (const _ of [1, 2]) await bench.poll({ taskResults: [polled] });
-  const answer = await bench.poll({ taskResults: [unknown] }) as { acknowledgedTaskIds: string[] };
-  assert.deepEqual(answer.acknowledgedTaskIds, [unknown.taskId], "so that it is not told for ever");
-  using client = connect(platform, agent.identity);
-  const record = recordOf(readingOf(), {
-    content: { $case: "taskResult", value: refused(await ask(), "nor is this") },
-  });
-  await call(client, { method: client.upload, request: batchOf(agent, { sequence: 1, records: [record] }) });
-  assert.deepEqual((await bench.audit()).map(([action, { reason, message }]) => [action, reason, message]), [
-    ["taskRefused", "POLICY", "ping is not allowed"],
-    ["unknownTaskRefused", "POLICY", "who asked?"],
-    ["taskRefused", "POLICY", "nor is this"],
-  ]);
-  assert.deepEqual((await listTasks(agent.tenant)).map(({ state }) => state), ["refused", "refused"]);
-});
+eachDatabase(
+  "a refused task is in the audit log once, by poll or by upload; one that nobody made as well",
+  async () => {
+    await using bench = await startPolls();
+    const { agent, platform } = bench;
+    const ask = async (): Promise<string> => {
+      const taskId = crypto.randomUUID();
+      const signed = signTask(platform.platform.signingKey, Task.create({ taskId, agentId: agent.agentId }));
+      const expiresAt = new Date(Date.now() + 60_000);
+      await addTask(agent.tenant, { taskId, agentId: agent.agentId, kind: "ping", signed, at: new Date(), expiresAt });
+      return taskId;
+    };
+    const refused = (taskId: string, message: string) =>
+      TaskResult.create({ taskId, state: TaskState.REFUSED, refusal: RefusalReason.POLICY, message });
+    const polled = refused(await ask(), "ping is not allowed");
+    const unknown = refused(crypto.randomUUID(), "who asked?");
+    for (const _ of [1, 2]) await bench.poll({ taskResults: [polled] });
+    const answer = await bench.poll({ taskResults: [unknown] }) as { acknowledgedTaskIds: string[] };
+    assert.deepEqual(answer.acknowledgedTaskIds, [unknown.taskId], "so that it is not told for ever");
+    using client = connect(platform, agent.identity);
+    const record = recordOf(readingOf(), {
+      content: { $case: "taskResult", value: refused(await ask(), "nor is this") },
+    });
+    await call(client, { method: client.upload, request: batchOf(agent, { sequence: 1, records: [record] }) });
+    assert.deepEqual((await bench.audit()).map(([action, { reason, message }]) => [action, reason, message]), [
+      ["taskRefused", "POLICY", "ping is not allowed"],
+      ["unknownTaskRefused", "POLICY", "who asked?"],
+      ["taskRefused", "POLICY", "nor is this"],
+    ]);
+    assert.deepEqual((await listTasks(agent.tenant)).map(({ state }) => state), ["refused", "refused"]);
+  },
+);
 
 /* Seconds of a google.protobuf.Timestamp that no Date can hold. */
 function impossibleTime(): Uint8Array {
   return new BinaryWriter().uint32(8).int64(9_223_372_036_854_775_807n).finish();
 }
 
-Deno.test("a time that no calendar has is left out, in a status and in a result of a task", async () => {
+eachDatabase("a time that no calendar has is left out, in a status and in a result of a task", async () => {
   await using bench = await startPolls();
   const { agent } = bench;
   const status = new BinaryWriter().raw(Status.encode(pollOf(agent).status!).finish());
@@ -184,7 +188,7 @@ Deno.test("a time that no calendar has is left out, in a status and in a result 
   assert.deepEqual([kept.startedAt, kept.certificateNotAfter, kept.runId], [undefined, undefined, agent.runId]);
 });
 
-Deno.test("Poll keeps only so much of a status", async () => {
+eachDatabase("Poll keeps only so much of a status", async () => {
   await using bench = await startPolls();
   const fault = { code: "c".repeat(1000), message: "m\0".repeat(10_000), lastAt: undefined, count: 1 };
   const machine = { hostname: "h".repeat(100_000), os: "linux", arch: "", fingerprint: "f".repeat(100_000) };
@@ -194,14 +198,17 @@ Deno.test("Poll keeps only so much of a status", async () => {
   assert.equal(row.hostname.length, 255);
 });
 
-Deno.test("Poll refuses a text that is too long with its place and limit, and cuts one that loses nothing", async () => {
-  await using bench = await startPolls();
-  const { agent } = bench;
-  const refused = await bench.poll({ configHash: "h".repeat(1025) }).then(
-    () => assert.fail("taken"),
-    (error: Error) => error.message,
-  );
-  assert.match(refused, /Cannot accept the request as configHash has 1025 characters, at most 1024/);
-  await bench.poll({}, { agentVersion: "v".repeat(10_000) });
-  assert.equal((await maybeAgent(agent.tenant, agent.agentId))!.version, "v".repeat(50));
-});
+eachDatabase(
+  "Poll refuses a text that is too long with its place and limit, and cuts one that loses nothing",
+  async () => {
+    await using bench = await startPolls();
+    const { agent } = bench;
+    const refused = await bench.poll({ configHash: "h".repeat(1025) }).then(
+      () => assert.fail("taken"),
+      (error: Error) => error.message,
+    );
+    assert.match(refused, /Cannot accept the request as configHash has 1025 characters, at most 1024/);
+    await bench.poll({}, { agentVersion: "v".repeat(10_000) });
+    assert.equal((await maybeAgent(agent.tenant, agent.agentId))!.version, "v".repeat(50));
+  },
+);

@@ -6,6 +6,7 @@ import { maybeAgent } from "../../platform/agents/agents.ts";
 import { evidenceOf, historyOf, listDevices } from "../../platform/devices/devices.ts";
 import { countRecords } from "../../platform/devices/readings.ts";
 import { latestMeters, meterHistory } from "../../platform/devices/samples.ts";
+import { eachDatabase } from "../fixtures/each_database.ts";
 import { reasonOf } from "../fixtures/platform_fixture.ts";
 import { batchOf, readingOf, recordOf, startBench } from "../fixtures/platform_uploads.ts";
 
@@ -13,7 +14,7 @@ function marks({ highestContiguousSequence, rejections }: UploadResponse) {
   return [Number(highestContiguousSequence), rejections.map(({ sequence, reason }) => [Number(sequence), reason])];
 }
 
-Deno.test("Upload stores readings, meters and the device", async () => {
+eachDatabase("Upload stores readings, meters and the device", async () => {
   await using bench = await startBench();
   const { agent } = bench;
   const observedAt = new Date(Date.now() - 60_000);
@@ -37,7 +38,7 @@ Deno.test("Upload stores readings, meters and the device", async () => {
   );
 });
 
-Deno.test("Upload of the same batch again changes nothing and answers the same", async () => {
+eachDatabase("Upload of the same batch again changes nothing and answers the same", async () => {
   await using bench = await startBench();
   const batch = batchOf(bench.agent, { sequence: 1, records: [recordOf(readingOf()), recordOf(readingOf())] });
   const answers = [await bench.upload(batch), await bench.upload(batch), await bench.upload(batch)];
@@ -45,7 +46,7 @@ Deno.test("Upload of the same batch again changes nothing and answers the same",
   assert.equal(await countRecords(bench.agent.tenant, "reading"), 2);
 });
 
-Deno.test("Upload out of order acknowledges only what has no gap before it", async () => {
+eachDatabase("Upload out of order acknowledges only what has no gap before it", async () => {
   await using bench = await startBench();
   const batch = (sequence: number) => batchOf(bench.agent, { sequence, records: [recordOf(readingOf())] });
   const acknowledged = [];
@@ -56,7 +57,7 @@ Deno.test("Upload out of order acknowledges only what has no gap before it", asy
   assert.equal(await countRecords(bench.agent.tenant, "reading"), 5);
 });
 
-Deno.test("Upload counts each epoch by itself, and a record once over all of them", async () => {
+eachDatabase("Upload counts each epoch by itself, and a record once over all of them", async () => {
   await using bench = await startBench();
   const records = [recordOf(readingOf())];
   await bench.upload(batchOf(bench.agent, { sequence: 1, records }));
@@ -65,20 +66,23 @@ Deno.test("Upload counts each epoch by itself, and a record once over all of the
   assert.equal(await countRecords(bench.agent.tenant, "reading"), 1);
 });
 
-Deno.test("Upload of another content under the same sequence is a fork, and the agent is marked as copied", async () => {
-  await using bench = await startBench();
-  const { agent } = bench;
-  await bench.upload(batchOf(agent, { sequence: 1, records: [recordOf(readingOf())] }));
-  const answer = await bench.upload(batchOf(agent, { sequence: 1, records: [recordOf(readingOf())] }));
-  assert.deepEqual(marks(answer), [1, [[1, RejectionReason.SEQUENCE_FORK]]]);
-  assert.equal(await countRecords(agent.tenant, "reading"), 1);
-  assert.equal(
-    (await maybeAgent(agent.tenant, agent.agentId))?.suspected_clone_reason,
-    "a sequence number came with two contents",
-  );
-});
+eachDatabase(
+  "Upload of another content under the same sequence is a fork, and the agent is marked as copied",
+  async () => {
+    await using bench = await startBench();
+    const { agent } = bench;
+    await bench.upload(batchOf(agent, { sequence: 1, records: [recordOf(readingOf())] }));
+    const answer = await bench.upload(batchOf(agent, { sequence: 1, records: [recordOf(readingOf())] }));
+    assert.deepEqual(marks(answer), [1, [[1, RejectionReason.SEQUENCE_FORK]]]);
+    assert.equal(await countRecords(agent.tenant, "reading"), 1);
+    assert.equal(
+      (await maybeAgent(agent.tenant, agent.agentId))?.suspected_clone_reason,
+      "a sequence number came with two contents",
+    );
+  },
+);
 
-Deno.test("Upload notices two processes that take turns, and goes on storing", async () => {
+eachDatabase("Upload notices two processes that take turns, and goes on storing", async () => {
   await using bench = await startBench();
   const { agent } = bench;
   const runs = [agent.runId, crypto.randomUUID()];
@@ -91,7 +95,7 @@ Deno.test("Upload notices two processes that take turns, and goes on storing", a
   assert.equal(await countRecords(agent.tenant, "reading"), 4);
 });
 
-Deno.test("Upload notices a spool that comes back after a later one", async () => {
+eachDatabase("Upload notices a spool that comes back after a later one", async () => {
   await using bench = await startBench();
   const { agent } = bench;
   for (const [epoch, sequence] of [["epoch-1", 1], ["epoch-2", 1], ["epoch-1", 2]] as const) {
@@ -119,7 +123,7 @@ const whole = [
   },
 ];
 for (const { name, change, reason } of whole) {
-  Deno.test(`Upload rejects a batch with ${name}, once and for good, and goes on with the next`, async () => {
+  eachDatabase(`Upload rejects a batch with ${name}, once and for good, and goes on with the next`, async () => {
     await using bench = await startBench();
     const batch = { ...batchOf(bench.agent, { sequence: 1, records: [good] }), ...change };
     assert.deepEqual(marks(await bench.upload(batch)), [1, [[1, reason]]]);
@@ -139,7 +143,7 @@ const single = [
   { name: "neither an address nor a device key", record: recordOf(readingOf({ address: "" })) },
 ];
 for (const { name, record } of single) {
-  Deno.test(`Upload refuses a record with ${name}, and stores the others of its batch`, async () => {
+  eachDatabase(`Upload refuses a record with ${name}, and stores the others of its batch`, async () => {
     await using bench = await startBench();
     const records = [recordOf(readingOf()), record, recordOf(readingOf())];
     const { rejections } = await bench.upload(batchOf(bench.agent, { sequence: 1, records }));
@@ -159,14 +163,14 @@ for (
     { name: "an epoch of a megabyte", change: { agentEpoch: "e".repeat(1_000_000) } },
   ]
 ) {
-  Deno.test(`Upload refuses a call with ${name}`, async () => {
+  eachDatabase(`Upload refuses a call with ${name}`, async () => {
     await using bench = await startBench();
     const batch = { ...batchOf(bench.agent, { sequence: 1, records: [good] }), ...change };
     assert.equal(await reasonOf(bench.upload(batch)), "invalid-request");
   });
 }
 
-Deno.test("Upload knows a device that moved, and keeps where it was", async () => {
+eachDatabase("Upload knows a device that moved, and keeps where it was", async () => {
   await using bench = await startBench();
   const { agent } = bench;
   const [before, after] = [new Date(Date.now() - 120_000), new Date(Date.now() - 60_000)];
@@ -188,7 +192,7 @@ Deno.test("Upload knows a device that moved, and keeps where it was", async () =
   assert.deepEqual(totals.map(({ value }) => value), [20, 10]);
 });
 
-Deno.test("Upload of what was read before an outage does not overwrite the present", async () => {
+eachDatabase("Upload of what was read before an outage does not overwrite the present", async () => {
   await using bench = await startBench();
   const { agent } = bench;
   const [early, late] = [new Date(Date.now() - 3_600_000), new Date(Date.now() - 60_000)];
@@ -204,7 +208,7 @@ Deno.test("Upload of what was read before an outage does not overwrite the prese
   ]);
 });
 
-Deno.test("Upload of what was read by a clock a day ahead is not the newest for a day", async () => {
+eachDatabase("Upload of what was read by a clock a day ahead is not the newest for a day", async () => {
   await using bench = await startBench();
   const { agent } = bench;
   const tomorrow = new Date(Date.now() + 86_400_000);
@@ -219,36 +223,41 @@ Deno.test("Upload of what was read by a clock a day ahead is not the newest for 
   assert(device.last_seen_at <= Date.now(), "seen in the future");
 });
 
-Deno.test("Upload refuses nothing for its time: what cannot be counts from its arrival, and what the agent said is kept", async () => {
-  await using bench = await startBench();
-  const { agent } = bench;
-  const beganMs = Date.now(), day = 86_400_000;
-  const told = [
-    new Date(0),
-    new Date(beganMs - 300 * day),
-    new Date(beganMs + 200 * day),
-    new Date("+010000-01-01"),
-    new Date(beganMs - 1000),
-  ];
-  const right = new Date(beganMs - 5000);
-  const records = told.map((observedAt) => recordOf(readingOf(), { observedAt }));
-  const corrected = recordOf(readingOf(), { observedAt: told[2]!, correctedAt: right });
-  const hostile = recordOf(readingOf(), { observedAt: told[4]!, correctedAt: told[2]! });
-  const batch = batchOf(agent, { sequence: 1, records: [...records, corrected, hostile] });
-  assert.deepEqual(marks(await bench.upload(batch)), [1, []]);
-  const rows = await agent.tenant.all<{ observed_at: number; agent_at: number; time_basis: string }>(
-    "SELECT observed_at, agent_at, time_basis FROM records WHERE customer_id = :customer ORDER BY rowid",
-  );
-  assert.deepEqual(rows.map(({ agent_at }) => agent_at), [...told, told[2]!, told[4]!].map((time) => time.getTime()));
-  const bases = ["arrival", "arrival", "arrival", "arrival", "agent", "corrected", "arrival"];
-  assert.deepEqual(rows.map(({ time_basis }) => time_basis), bases);
-  for (const { observed_at, time_basis } of rows) {
-    if (time_basis === "arrival") assert.equal(observed_at, bench.platform.clock.now().getTime());
-  }
-  assert.deepEqual(rows.slice(4, 6).map(({ observed_at }) => observed_at), [told[4]!.getTime(), right.getTime()]);
-});
+eachDatabase(
+  "Upload refuses nothing for its time: what cannot be counts from its arrival, and what the agent said is kept",
+  async () => {
+    await using bench = await startBench();
+    const { agent } = bench;
+    const beganMs = Date.now(), day = 86_400_000;
+    const told = [
+      new Date(0),
+      new Date(beganMs - 300 * day),
+      new Date(beganMs + 200 * day),
+      new Date("+010000-01-01"),
+      new Date(beganMs - 1000),
+    ];
+    const right = new Date(beganMs - 5000);
+    const records = told.map((observedAt) => recordOf(readingOf(), { observedAt }));
+    const corrected = recordOf(readingOf(), { observedAt: told[2]!, correctedAt: right });
+    const hostile = recordOf(readingOf(), { observedAt: told[4]!, correctedAt: told[2]! });
+    const batch = batchOf(agent, { sequence: 1, records: [...records, corrected, hostile] });
+    assert.deepEqual(marks(await bench.upload(batch)), [1, []]);
+    const stored = await agent.tenant.all<
+      { record_id: string; observed_at: number; agent_at: number; time_basis: string }
+    >("SELECT record_id, observed_at, agent_at, time_basis FROM records WHERE customer_id = :customer");
+    const rows = [...records, corrected, hostile]
+      .map(({ recordId }) => stored.find(({ record_id }) => record_id === recordId)!);
+    assert.deepEqual(rows.map(({ agent_at }) => agent_at), [...told, told[2]!, told[4]!].map((time) => time.getTime()));
+    const bases = ["arrival", "arrival", "arrival", "arrival", "agent", "corrected", "arrival"];
+    assert.deepEqual(rows.map(({ time_basis }) => time_basis), bases);
+    for (const { observed_at, time_basis } of rows) {
+      if (time_basis === "arrival") assert.equal(observed_at, bench.platform.clock.now().getTime());
+    }
+    assert.deepEqual(rows.slice(4, 6).map(({ observed_at }) => observed_at), [told[4]!.getTime(), right.getTime()]);
+  },
+);
 
-Deno.test("Upload tells two devices at one address apart", async () => {
+eachDatabase("Upload tells two devices at one address apart", async () => {
   await using bench = await startBench();
   const records = ["AAA11111", "BBB22222"].map((serial) => recordOf(readingOf({ serial })));
   await bench.upload(batchOf(bench.agent, { sequence: 1, records }));
@@ -258,7 +267,7 @@ Deno.test("Upload tells two devices at one address apart", async () => {
   ]);
 });
 
-Deno.test("Upload moves a network card with its MAC address to the device that has it now", async () => {
+eachDatabase("Upload moves a network card with its MAC address to the device that has it now", async () => {
   await using bench = await startBench();
   const mac = "00:1b:a9:00:00:01";
   const records = ["AAA11111", "BBB22222"].map((serial) => recordOf(readingOf({ serial, mac })));
@@ -271,7 +280,7 @@ Deno.test("Upload moves a network card with its MAC address to the device that h
   assert.deepEqual(holders, ["BBB22222"]);
 });
 
-Deno.test("Upload of an event marks its device as offline until it is read again", async () => {
+eachDatabase("Upload of an event marks its device as offline until it is read again", async () => {
   await using bench = await startBench();
   const { agent } = bench;
   const at = (secondsAgo: number) => new Date(Date.now() - secondsAgo * 1000);
