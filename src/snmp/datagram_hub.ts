@@ -53,26 +53,14 @@ export interface HubPorts {
 
 /** Starts receiving on the given ports. */
 export function startDatagramHub(ports: HubPorts): DatagramHub {
-  const listeners = new Map<string, Set<DatagramListener>>();
+  const listeners = createListeners();
   const counters: HubCounters = { sent: 0, received: 0, stray: 0 };
   let sweep: DatagramListener = () => false;
   let closed = false;
 
   function dispatch(bytes: Uint8Array, address: string, port: number): void {
     counters.received++;
-    for (const listener of listeners.get(key(address, port)) ?? []) {
-      if (listener(bytes, address, port)) return;
-    }
-    if (sweep(bytes, address, port)) return;
-    counters.stray++;
-  }
-
-  async function receiveAll(port: DatagramPort): Promise<void> {
-    for (;;) {
-      const datagram = await port.receive();
-      if (datagram === undefined) return;
-      dispatch(datagram.bytes, datagram.address, datagram.port);
-    }
+    if (!listeners.isTaken(bytes, address, port) && !sweep(bytes, address, port)) counters.stray++;
   }
 
   const open: DatagramPort[] = [];
@@ -80,7 +68,7 @@ export function startDatagramHub(ports: HubPorts): DatagramHub {
 
   function receiving(port: DatagramPort): DatagramPort {
     open.push(port);
-    loops.push(receiveAll(port));
+    loops.push(receiveAll(port, dispatch));
     return port;
   }
 
@@ -117,16 +105,7 @@ export function startDatagramHub(ports: HubPorts): DatagramHub {
       counters.sent += datagrams.length;
       return socketsOf(familyOf(datagrams[0]!.address)).send(datagrams, onRefused);
     },
-    listenTo(address, port, listener) {
-      const at = key(address, port);
-      const set = listeners.get(at) ?? new Set();
-      set.add(listener);
-      listeners.set(at, set);
-      return () => {
-        set.delete(listener);
-        if (set.size === 0 && listeners.get(at) === set) listeners.delete(at);
-      };
-    },
+    listenTo: listeners.listenTo,
     setSweep(listener) {
       sweep = listener;
     },
@@ -138,11 +117,45 @@ export function startDatagramHub(ports: HubPorts): DatagramHub {
   };
 }
 
+async function receiveAll(
+  port: DatagramPort,
+  dispatch: (bytes: Uint8Array, address: string, port: number) => void,
+): Promise<void> {
+  for (;;) {
+    const datagram = await port.receive();
+    if (datagram === undefined) return;
+    dispatch(datagram.bytes, datagram.address, datagram.port);
+  }
+}
+
+/** Who waits for the answers of one address and port. */
+function createListeners() {
+  const byPeer = new Map<string, Set<DatagramListener>>();
+  return {
+    listenTo(address: string, port: number, listener: DatagramListener): () => void {
+      const peer = peerKey(address, port);
+      const set = byPeer.get(peer) ?? new Set();
+      set.add(listener);
+      byPeer.set(peer, set);
+      return () => {
+        set.delete(listener);
+        if (set.size === 0 && byPeer.get(peer) === set) byPeer.delete(peer);
+      };
+    },
+    isTaken(bytes: Uint8Array, address: string, port: number): boolean {
+      for (const listener of byPeer.get(peerKey(address, port)) ?? []) {
+        if (listener(bytes, address, port)) return true;
+      }
+      return false;
+    },
+  };
+}
+
 function familyOf(address: string): 4 | 6 {
   return address.includes(":") ? 6 : 4;
 }
 
 /** The system names the sender of an answer without its zone. */
-function key(address: string, port: number): string {
+function peerKey(address: string, port: number): string {
   return `${withoutZone(address)} ${port}`;
 }

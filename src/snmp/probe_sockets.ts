@@ -35,61 +35,26 @@ const singlesAfterFull = 1024;
 const promptTurns = 4;
 
 export function createProbeSockets({ first, open, pause = fewMilliseconds }: ProbeSocketsOptions): ProbeSockets {
-  // Full sockets return when they have space.
-  const idle: DatagramPort[] = [first];
-  let count = 1;
-  let mayOpen = true;
-  let someIdle = Promise.withResolvers<void>();
+  const pool = createSocketPool(first, open);
   let last: Promise<unknown> = Promise.resolve();
   /** Datagrams that are sent one at a time: the first, as a new socket is not ready at once. */
   let singles = 1;
   let isUsed = false;
 
-  function release(socket: DatagramPort): void {
-    idle.push(socket);
-    someIdle.resolve();
-    someIdle = Promise.withResolvers();
-  }
-
-  function maybeOpen(): DatagramPort | undefined {
-    if (!mayOpen) return undefined;
-    const socket = open();
-    if (socket !== undefined) count++;
-    mayOpen = socket !== undefined && count < maxProbeSockets;
-    return socket;
-  }
-
-  /** Starts a send; the returned state says later whether it has ended. */
-  function start(socket: DatagramPort, { bytes, address, port }: Datagram): Sending {
-    const sending: Sending = { ended: false, failure: undefined, end: undefined };
-    sending.end = socket.send(bytes, address, port).then(() => {
-      sending.ended = true;
-    }, (error: unknown) => {
-      sending.ended = true;
-      sending.failure = { error };
-    });
-    return sending;
-  }
-
-  async function turnsUntil(isDone: () => boolean): Promise<boolean> {
-    for (let turns = 0; !isDone() && turns < promptTurns; turns++) await undefined;
-    return isDone();
-  }
-
   async function sendNext(datagram: Datagram, onRefused: OnRefused): Promise<boolean> {
     for (let tries = 1;; tries++) {
-      const socket = idle.pop() ?? maybeOpen();
+      const socket = pool.maybeTake();
       if (socket === undefined) {
-        await someIdle.promise;
+        await pool.someIdle();
         continue;
       }
       const sending = start(socket, datagram);
-      const end = sending.end!.then(() => release(socket));
+      const end = sending.end!.then(() => pool.release(socket));
       if (!await turnsUntil(() => sending.ended)) await Promise.race([end, pause()]);
       if (!sending.ended && isUsed) singles = singlesAfterFull;
       isUsed = true;
       // A full socket keeps its copy until it has room, and then it is a repetition that does no harm.
-      if (!sending.ended && !mayOpen && idle.length === 0) await Promise.race([end, someIdle.promise]);
+      if (!sending.ended && pool.isExhausted()) await Promise.race([end, pool.someIdle()]);
       if (sending.failure !== undefined) onRefused(datagram, sending.failure.error);
       if (sending.ended) return tries === 1;
     }
@@ -97,10 +62,10 @@ export function createProbeSockets({ first, open, pause = fewMilliseconds }: Pro
 
   /** All at once through one socket, unless one was full lately; returns those that it has not taken at once. */
   async function sendTogether(datagrams: readonly Datagram[], onRefused: OnRefused): Promise<readonly Datagram[]> {
-    const socket = singles > 0 || datagrams.length === 1 ? undefined : idle.pop();
+    const socket = singles > 0 || datagrams.length === 1 ? undefined : pool.maybeIdle();
     if (socket === undefined) return datagrams;
     const all = datagrams.map((datagram) => start(socket, datagram));
-    const end = Promise.all(all.map(({ end }) => end)).then(() => release(socket));
+    const end = Promise.all(all.map(({ end }) => end)).then(() => pool.release(socket));
     if (!await turnsUntil(() => all.at(-1)!.ended)) await Promise.race([end, pause()]);
     for (const [i, { failure }] of all.entries()) if (failure !== undefined) onRefused(datagrams[i]!, failure.error);
     const left = datagrams.filter((_, i) => !all[i]!.ended);
@@ -126,6 +91,52 @@ export function createProbeSockets({ first, open, pause = fewMilliseconds }: Pro
       return sent;
     },
   };
+}
+
+/** Sockets that have room; full ones return when they have it again. */
+function createSocketPool(first: DatagramPort, open: () => DatagramPort | undefined) {
+  const idle: DatagramPort[] = [first];
+  let count = 1;
+  let mayOpen = true;
+  let someIdle = Promise.withResolvers<void>();
+
+  function maybeOpen(): DatagramPort | undefined {
+    if (!mayOpen) return undefined;
+    const socket = open();
+    if (socket !== undefined) count++;
+    mayOpen = socket !== undefined && count < maxProbeSockets;
+    return socket;
+  }
+
+  return {
+    maybeIdle: () => idle.pop(),
+    maybeTake: () => idle.pop() ?? maybeOpen(),
+    release(socket: DatagramPort): void {
+      idle.push(socket);
+      someIdle.resolve();
+      someIdle = Promise.withResolvers();
+    },
+    isExhausted: () => !mayOpen && idle.length === 0,
+    /** Resolves when the next socket is released. */
+    someIdle: () => someIdle.promise,
+  };
+}
+
+/** Starts a send; the returned state says later whether it has ended. */
+function start(socket: DatagramPort, { bytes, address, port }: Datagram): Sending {
+  const sending: Sending = { ended: false, failure: undefined, end: undefined };
+  sending.end = socket.send(bytes, address, port).then(() => {
+    sending.ended = true;
+  }, (error: unknown) => {
+    sending.ended = true;
+    sending.failure = { error };
+  });
+  return sending;
+}
+
+async function turnsUntil(isDone: () => boolean): Promise<boolean> {
+  for (let turns = 0; !isDone() && turns < promptTurns; turns++) await undefined;
+  return isDone();
 }
 
 type OnRefused = (datagram: Datagram, error: unknown) => void;
