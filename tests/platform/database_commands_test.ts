@@ -1,9 +1,14 @@
 /** `opendca-platform` on PostgreSQL, and from SQLite to it, as a program with the permissions of its task. */
 import assert from "node:assert/strict";
 import type { Finding } from "../../platform/store/postgres/check_database.ts";
+import { listDevices } from "../../platform/devices/devices.ts";
+import { AlertSeverity } from "../../proto/gen/opendca/v1/reading.ts";
 import { peerTest, postgresServer } from "../fixtures/peers.ts";
+import { activatedAgent, call, connect, pollOf, startTestPlatform } from "../fixtures/platform_fixture.ts";
+import { batchOf, readingOf, recordOf } from "../fixtures/platform_uploads.ts";
 import { sharedPostgres, type TestDatabase } from "../fixtures/postgres_server.ts";
 import { type ProcessOutput, runProgram, startProgram } from "../fixtures/start_program.ts";
+import { withPlatform } from "./commands.ts";
 
 interface Installation {
   folder: string;
@@ -145,5 +150,94 @@ databaseTest(
       assert.doesNotMatch(err, /secret/);
       assert.match(err, /^error: .*\nhint: .*\n$/);
     }
+  },
+);
+
+peerTest(
+  "every command that reads prints the same on SQLite and, after the copy, on PostgreSQL",
+  [postgresServer],
+  async (t) => {
+    await using platform = await startTestPlatform();
+    await using database = await (await sharedPostgres()).database("empty");
+    const customer = await platform.customer("Acme");
+    await platform.code(customer);
+    const agent = await activatedAgent(platform, customer);
+    using client = connect(platform, agent.identity);
+    // Two devices, meters that grow, a reading without meters, an alert, and one that comes late.
+    const hours = (count: number) => new Date(platform.clock.now().getTime() - count * 3_600_000);
+    const alerts = [{ severity: AlertSeverity.WARNING, group: "cover", description: "Door open", since: undefined }];
+    const readings = [
+      readingOf({ total: 10, observedAt: hours(30) }),
+      readingOf({ total: 20, observedAt: hours(3), address: "10.1.0.9" }),
+      { ...readingOf({ total: 30, observedAt: hours(2), address: "10.1.0.9" }), alerts },
+      { ...readingOf({ observedAt: hours(1), address: "10.1.0.9" }), meters: [] },
+      readingOf({ total: 15, observedAt: hours(20) }),
+      readingOf({ serial: "\u00c4\u00d6-77", address: "10.1.0.8", total: 9_007_199_254_740_991, observedAt: hours(4) }),
+    ];
+    const records = readings.map((reading) => recordOf(reading));
+    await call(client, { method: client.upload, request: batchOf(agent, { sequence: 1, records }) });
+    await call(client, {
+      method: client.poll,
+      request: pollOf(agent, {}, { ledgerHead: { number: 7n, hash: "b".repeat(64) } }),
+    });
+
+    const environment: Record<string, string> = { USER: "eva", OPENDCA_PLATFORM_DATA: platform.folder };
+    await withPlatform(
+      async (run) => {
+        const printed = async (...args: string[]) => {
+          const { code, stdout, stderr } = await run(...args);
+          assert.equal(code, 0, stderr);
+          return stdout;
+        };
+        await printed("task", "ping", agent.agentId, "10.1.0.7");
+        const [device] = await listDevices(agent.tenant);
+        const deviceId = device!.device_id;
+        const commands = [
+          ["status"],
+          ["customer", "list"],
+          ["site", "list"],
+          ["code", "list"],
+          ["agent", "list"],
+          ["agent", "show", agent.agentId],
+          ["agent", "ledger-heads", agent.agentId],
+          ["task", "list"],
+          ["task", "list", "--agent", agent.agentId],
+          ["device", "list"],
+          ["device", "list", "--silent", "2h"],
+          ["device", "show", deviceId],
+          ["device", "show", "\u00c4\u00d6-77"],
+          ["meter", "list", deviceId],
+          ["meter", "history", deviceId],
+          ["meter", "history", deviceId, "--name", "total", "--limit", "2"],
+          ["reading", "list"],
+          ["reading", "list", "--low"],
+          ["audit", "list"],
+          ["audit", "list", "--customer", "ACME", "--limit", "3"],
+          ["audit", "verify"],
+        ];
+        const all = async () => {
+          const texts: string[] = [];
+          for (const command of commands) {
+            texts.push(
+              await printed("--json", ...command),
+              await printed("--wide", ...command),
+            );
+          }
+          return texts;
+        };
+        const before = await all();
+        await printed("--database", database.ownerUrl, "database", "copy");
+        environment.OPENDCA_DATABASE = database.url;
+        const after = await all();
+        for (const [i, command] of commands.entries()) {
+          await t.step(command.slice(0, 2).join(" "), () => {
+            assert.equal(after[2 * i], before[2 * i]);
+            assert.equal(after[2 * i + 1], before[2 * i + 1]);
+          });
+        }
+      },
+      {},
+      environment,
+    );
   },
 );
