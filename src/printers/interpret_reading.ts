@@ -128,6 +128,12 @@ export function interpretReading(store: ObjectStore, context: ReadingContext): I
   return { reading, trace: trace ?? [] };
 }
 
+/** What a device that is no printer says of itself. */
+export function readOther(store: ObjectStore, profile: Profile): Pick<Reading, "description" | "objectId"> {
+  const { description, objectId } = readSystem(openInquiry(store, profile, []));
+  return { description, objectId };
+}
+
 /** The name by which the device was targeted comes first: it is how its people call it. */
 function readHostname(inquiry: Inquiry, targetName: string | null): string | null {
   if (targetName === null) {

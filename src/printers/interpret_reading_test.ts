@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type SnmpValue, Tag } from "../snmp/value.ts";
-import { interpretReading, interpretReadings, type ReadingContext } from "./interpret_reading.ts";
+import { interpretReading, interpretReadings, type ReadingContext, readOther } from "./interpret_reading.ts";
 import { ObjectStore } from "./object_store.ts";
 import { oids } from "./printer_mib.ts";
 import type { Profile } from "./profile.ts";
@@ -57,6 +57,7 @@ Deno.test("interpretReading() prefers the targeted name, then sysName.0", () => 
   assert.deepEqual([reading.hostname, reading.location, reading.contact], ["prn-1", null, "it@example.com"]);
   assert.deepEqual([reading.description, reading.objectId], [null, null]);
   assert.equal(interpretReading(store, { ...context, targetName: "a.example" }).reading.hostname, "a.example");
+  assert.deepEqual(readOther(store, genericProfile), { description: null, objectId: null });
 });
 
 Deno.test("interpretReading() keeps the caller's problems and does not change them", () => {
@@ -127,6 +128,8 @@ Deno.test("interpretReading() never throws and always gives clean JSON, whatever
         read.slice(0, unexplained.length).map((it) => it.reading),
       );
       assert.ok(unexplained.every(({ trace }) => trace.length === 0));
+      const { description, objectId } = interpretReading(answered, { ...context, profile }).reading;
+      assert.deepEqual(readOther(answered, profile), { description, objectId });
       for (const { reading, trace } of [interpretReading(answered, { ...context, profile }), ...read]) {
         assert.deepEqual(JSON.parse(JSON.stringify(reading)), reading, "JSON keeps every key and value");
         assert.ok(!/[\u202a-\u202e\u2066-\u2069]/.test(JSON.stringify(reading)));

@@ -4,7 +4,7 @@
  */
 import { isLost } from "../../common/reading/lost_codes.ts";
 import { messageOf } from "../../common/core/errors.ts";
-import { type Asked, interpretReading, interpretReadings } from "../printers/interpret_reading.ts";
+import { type Asked, interpretReadings, readOther } from "../printers/interpret_reading.ts";
 import type { Profile } from "../printers/profile.ts";
 import { levelPlan, type ReadPlan, readPlan, severalPlan, statePlan } from "../printers/read_plan.ts";
 import type { OtherDevice, Problem, Reading, ReadingScope } from "../../common/reading/reading.ts";
@@ -139,12 +139,7 @@ async function readWith(
   const located = problems.map((problem) => ({ ...problem, address: target.address }));
   if (!printer && expired()) return { readings: [], isUnread: true, ...captured, problems: located };
   if (!printer) {
-    const { reading } = interpretReading(store, contextOf(session, device, { problems: [], asked, profile }));
-    const other: OtherDevice = {
-      address: target.address,
-      description: reading.description,
-      objectId: reading.objectId,
-    };
+    const other: OtherDevice = { address: target.address, ...readOther(store, profile) };
     return { readings: [], other, ...captured, problems: located };
   }
   const readings = interpretReadings(store, contextOf(session, device, { problems, asked, profile }));

@@ -56,8 +56,11 @@ export function createAnswerSizes(
     learn(base, varbind) {
       if (isException(varbind)) return;
       const octets = octetsOf(varbind);
-      if (isUnder(varbind.oid, base)) known.set(base, averageWith(known.get(base), octets));
-      else stray = averageWith(stray, octets);
+      const isOwn = isUnder(varbind.oid, base);
+      const average = isOwn ? known.get(base) : stray;
+      if (average !== undefined) include(average, octets);
+      else if (isOwn) known.set(base, { octets, deviation: 0 });
+      else stray = { octets, deviation: 0 };
     },
     room: () => room,
     arrived(octets) {
@@ -80,12 +83,9 @@ interface Average {
   deviation: number;
 }
 
-function averageWith(before: Average | undefined, octets: number): Average {
-  if (before === undefined) return { octets, deviation: 0 };
-  return {
-    octets: before.octets + (octets - before.octets) / 4,
-    deviation: before.deviation + (Math.abs(octets - before.octets) - before.deviation) / 4,
-  };
+function include(average: Average, octets: number): void {
+  average.deviation += (Math.abs(octets - average.octets) - average.deviation) / 4;
+  average.octets += (octets - average.octets) / 4;
 }
 
 /** Sizes of many objects differ, but their sum is near that of as many average ones. */
