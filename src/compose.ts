@@ -28,13 +28,13 @@ import type { AgentMachine, CommonMachine } from "./service/agent_machine.ts";
 import { describeAgent } from "./service/agent_status.ts";
 import { openAgentFaults } from "./service/fault_list.ts";
 import { needsRestart, openLiveConfig } from "./service/live_config.ts";
-import { openDatabases } from "./service/open_databases.ts";
+import { openDatabases } from "./store/open_databases.ts";
 import { openPlatformTime } from "./service/platform_time.ts";
 import { createReadingIntake } from "./service/reading_intake.ts";
-import { createReports } from "./service/reports.ts";
+import { createReports, databaseReport } from "./service/reports.ts";
 import { openSchedule } from "./service/schedule.ts";
 import { startScheduler } from "./service/scheduler.ts";
-import { damageError } from "./service/quarantine_database.ts";
+import { damageError } from "./store/quarantine_database.ts";
 import { openSiteMarks } from "./service/site_marks.ts";
 import { createSiteScans } from "./service/site_scans.ts";
 import { takeStateLock } from "./service/state_lock.ts";
@@ -137,8 +137,7 @@ async function openStores({ config: local, store, machine, log: wanted, random, 
     clock,
     files: machine.spoolFiles,
     spoolLimits: local.limits.spool,
-    faults,
-    log,
+    report: databaseReport({ log, faults }),
   }));
   const { ledger, inventory, truncateJournals } = databases;
   const since = identity.facts.notBefore;

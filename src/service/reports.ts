@@ -6,6 +6,7 @@ import { DamagedDatabaseError } from "../../common/host/sqlite.ts";
 import type { Logger } from "../log/logger.ts";
 import type { PollEvent } from "../link/poller.ts";
 import type { CapacityFinding } from "../schedule/capacity.ts";
+import type { DatabaseEvent } from "../store/open_databases.ts";
 import type { TaskEvent } from "../tasks/task_runner.ts";
 import { TransportError } from "../link/transport_error.ts";
 import type { UplinkEvent } from "../link/uplink.ts";
@@ -62,6 +63,33 @@ export function createReports(parts: ReportParts): Reports {
     task: (event) => reportTask(event, parts),
     renewal: (event) => reportRenewal(event, parts),
     schedule: scheduleReport(parts),
+  };
+}
+
+/** Told while the databases are opened, and so before there are other reports. */
+export function databaseReport({ log, faults }: Pick<ReportParts, "log" | "faults">): (event: DatabaseEvent) => void {
+  return (event) => {
+    switch (event.event) {
+      case "databaseDamaged": {
+        const { path, keptAs, reason } = event;
+        faults.add("database-damaged", `"${path}" was damaged: quarantined as "${keptAs}" and recreated`);
+        return log.error("databaseDamaged", { path, keptAs, reason });
+      }
+      case "spoolSalvaged":
+        faults.add("spool-damaged", "The spool was damaged: quarantined and recreated with its readable records");
+        return log.error("spoolSalvaged", { ...event.report });
+      case "customerChanged": {
+        const { former, customer, kept } = event;
+        const names = kept.map((name) => `"${name}"`).join(", ");
+        faults.add(
+          "former-customer",
+          `What was read for "${former}" is not sent to "${customer}"; it is kept in ${names}`,
+        );
+        return log.warn("customerChanged", { former, customer, kept });
+      }
+      case "agentChanged":
+        return log.info("agentChanged", { former: event.former, agentId: event.agentId });
+    }
   };
 }
 

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { UnavailableError } from "../../common/core/errors.ts";
 import { DamagedDatabaseError } from "../../common/host/sqlite.ts";
-import { createLogger } from "../log/logger.ts";
-import { createFaultList } from "./fault_list.ts";
-import { createReports } from "./reports.ts";
+import { createLogger, type Logger } from "../log/logger.ts";
+import { createFaultList, type FaultList } from "./fault_list.ts";
+import { createReports, databaseReport } from "./reports.ts";
 
 function reportsOn(ended: string[], onDefect: (defect: unknown) => void = () => assert.fail()) {
   const clock = new FakeClock();
@@ -100,4 +100,29 @@ Deno.test("createReports() has a fault for each site that is short of rate or ho
   assert.equal(faults.all()[0]!.message, "12 more sites have too low a rate or too short hours");
   judge();
   assert.deepEqual(faults.all(), []);
+});
+
+Deno.test("databaseReport() tells of each database that could not be used as it was", () => {
+  const faults: string[] = [], logged: string[] = [];
+  const log = (level: string) => (event: string, fields: unknown) =>
+    logged.push(`${level} ${event} ${JSON.stringify(fields)}`);
+  const report = databaseReport({
+    faults: { add: (code: string, message: string) => faults.push(`${code}: ${message}`) } as unknown as FaultList,
+    log: { error: log("error"), warn: log("warn"), info: log("info") } as unknown as Logger,
+  });
+  report({ event: "databaseDamaged", path: "a.db", keptAs: "a.db.damaged-1", reason: "it is no database" });
+  report({ event: "spoolSalvaged", report: { reason: "torn", keptAs: "spool.db.damaged-1", saved: 3, lost: 1 } });
+  report({ event: "customerChanged", former: "Acme", customer: "Blue", kept: ["spool.db.1", "inventory.db.1"] });
+  report({ event: "agentChanged", former: "agt-1", agentId: "agt-2" });
+  assert.deepEqual(faults, [
+    'database-damaged: "a.db" was damaged: quarantined as "a.db.damaged-1" and recreated',
+    "spool-damaged: The spool was damaged: quarantined and recreated with its readable records",
+    'former-customer: What was read for "Acme" is not sent to "Blue"; it is kept in "spool.db.1", "inventory.db.1"',
+  ]);
+  assert.deepEqual(logged, [
+    'error databaseDamaged {"path":"a.db","keptAs":"a.db.damaged-1","reason":"it is no database"}',
+    'error spoolSalvaged {"reason":"torn","keptAs":"spool.db.damaged-1","saved":3,"lost":1}',
+    'warn customerChanged {"former":"Acme","customer":"Blue","kept":["spool.db.1","inventory.db.1"]}',
+    'info agentChanged {"former":"agt-1","agentId":"agt-2"}',
+  ]);
 });

@@ -1,7 +1,7 @@
 /** Databases that the agent can do without: a damaged one is quarantined and recreated. */
 import { UnavailableError } from "../../common/core/errors.ts";
 import { DamagedDatabaseError, mayBeRoom, openDatabase, StorageError } from "../../common/host/sqlite.ts";
-import type { SpoolFiles } from "../store/spool_files.ts";
+import type { SpoolFiles } from "./spool_files.ts";
 
 export interface QuarantineOptions {
   files: Pick<SpoolFiles, "rename" | "list" | "exists" | "remove">;

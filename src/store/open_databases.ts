@@ -7,14 +7,13 @@
 import type { Clock } from "../../common/core/clock.ts";
 import { idleJournals } from "../../common/host/idle_journals.ts";
 import { type Database, openDatabase, tryStore } from "../../common/host/sqlite.ts";
-import { type Inventory, openInventory } from "../store/inventory.ts";
-import { type Ledger, openLedger } from "../store/ledger.ts";
-import type { Logger } from "../log/logger.ts";
-import { openSpool, type Spool } from "../store/spool.ts";
-import { spoolReservePath } from "../store/spool_storage.ts";
-import type { SpoolFiles } from "../store/spool_files.ts";
-import type { SpoolLimits } from "../store/spool_limits.ts";
-import type { FaultList } from "./fault_list.ts";
+import { type Inventory, openInventory } from "./inventory.ts";
+import { type Ledger, openLedger } from "./ledger.ts";
+import { openSpool, type Spool } from "./spool.ts";
+import { spoolReservePath } from "./spool_storage.ts";
+import type { SpoolFiles } from "./spool_files.ts";
+import type { SpoolLimits } from "./spool_limits.ts";
+import type { SalvageReport } from "./salvage_spool.ts";
 import { openOrQuarantine, quarantineDatabase } from "./quarantine_database.ts";
 
 export interface DatabasesOptions {
@@ -26,9 +25,15 @@ export interface DatabasesOptions {
   clock: Clock;
   files: SpoolFiles;
   spoolLimits: Partial<SpoolLimits>;
-  faults: Pick<FaultList, "add">;
-  log: Pick<Logger, "error" | "warn" | "info">;
+  report(event: DatabaseEvent): void;
 }
+
+/** What an administrator should know of the databases. */
+export type DatabaseEvent =
+  | { event: "databaseDamaged"; path: string; keptAs: string; reason: string }
+  | { event: "spoolSalvaged"; report: SalvageReport }
+  | { event: "customerChanged"; former: string; customer: string; kept: string[] }
+  | { event: "agentChanged"; former: string; agentId: string };
 
 export interface Databases extends Disposable {
   readonly ledger: Ledger;
@@ -43,7 +48,7 @@ const customerMark = "customer", agentMark = "agent";
 
 /** Throws `StorageError` where the disk does not let one of them be opened. */
 export function openDatabases(options: DatabasesOptions): Databases {
-  const { customer, agentId, clock, files, faults, log } = options;
+  const { customer, agentId, clock, files, report } = options;
   const now = clock.now();
   const paths = {
     ledger: `${options.stateDirectory}/ledger.db`,
@@ -56,11 +61,8 @@ export function openDatabases(options: DatabasesOptions): Databases {
     files,
     now,
     reserve: spoolReservePath(paths.spool),
-    onDamage(report: { path: string; keptAs: string; reason: string }) {
-      const message = `"${report.path}" was damaged: quarantined as "${report.keptAs}" and recreated`;
-      faults.add("database-damaged", message);
-      log.error("databaseDamaged", report);
-    },
+    onDamage: (damage: { path: string; keptAs: string; reason: string }) =>
+      report({ event: "databaseDamaged", ...damage }),
   };
   const openThatInventory = () => openOrQuarantine(paths.inventory, openInventory, quarantine);
   const openThatSpool = () =>
@@ -68,10 +70,7 @@ export function openDatabases(options: DatabasesOptions): Databases {
       clock,
       files,
       limits: options.spoolLimits,
-      onSalvage(report) {
-        faults.add("spool-damaged", "The spool was damaged: quarantined and recreated with its readable records");
-        log.error("spoolSalvaged", { ...report });
-      },
+      onSalvage: (salvage) => report({ event: "spoolSalvaged", report: salvage }),
     });
 
   function quarantineFormer(former: string): void {
@@ -80,13 +79,7 @@ export function openDatabases(options: DatabasesOptions): Databases {
     const kept = [paths.spool, paths.inventory].map((path) =>
       quarantineDatabase(path, { files, now, why: "former-customer" })
     );
-    faults.add(
-      "former-customer",
-      `What was read for "${former}" is not sent to "${customer}"; it is kept in ${
-        kept.map((k) => `"${k}"`).join(", ")
-      }`,
-    );
-    log.warn("customerChanged", { former, customer, kept });
+    report({ event: "customerChanged", former, customer, kept });
   }
 
   const ledger = built.use(openOrQuarantine(paths.ledger, openLedger, quarantine));
@@ -105,11 +98,10 @@ export function openDatabases(options: DatabasesOptions): Databases {
   const formerAgent = inventory.mark(agentMark);
   if (formerAgent !== agentId) {
     // The platform has no batch of the new one: without an epoch of its own, it would seem to have lost the former one's.
-    const isAnother = formerAgent !== undefined;
-    const isReady = !isAnother || tryStore(() => spool.beginEpoch());
+    const isReady = formerAgent === undefined || tryStore(() => spool.beginEpoch());
     // What cannot be written now is done at the next start.
     if (isReady) tryStore(() => inventory.setMark(agentMark, agentId));
-    if (isAnother) log.info("agentChanged", { former: formerAgent, agentId });
+    if (formerAgent !== undefined) report({ event: "agentChanged", former: formerAgent, agentId });
   }
   const stack = built.move();
   const truncateJournals = idleJournals(Object.values(paths));

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { interpretedReading } from "../../tests/fixtures/sample_reading.ts";
 import { recordOfReading } from "../link/spool_reading.ts";
-import { openSpool } from "../store/spool.ts";
-import { denoSpoolFiles } from "../store/spool_files.ts";
+import { openSpool } from "./spool.ts";
+import { denoSpoolFiles } from "./spool_files.ts";
 import { openDatabases } from "./open_databases.ts";
 
 interface Found {
@@ -26,8 +26,7 @@ function visit(
     clock: new FakeClock(),
     files: denoSpoolFiles,
     spoolLimits: {},
-    faults: { add: (code, message) => faults.push(`${code}: ${message}`) },
-    log: { error() {}, warn() {}, info() {} },
+    report: (event) => event.event === "agentChanged" || faults.push(JSON.stringify(event)),
   });
   const { inventory, spool } = stores;
   const found = { records: spool.stats().depth, devices: inventory.devices().length, faults };
@@ -56,10 +55,11 @@ withFolder(
     assert.deepEqual(visit(folder, "Acme"), { records: 1, devices: 1, faults: [] });
     const { records, devices, faults: [fault = ""] } = visit(folder, "Blue", { keep: true });
     assert.deepEqual([records, devices], [0, 0]);
-    assert.match(fault, /^former-customer: What was read for "Acme" is not sent to "Blue"; it is kept in "/);
-    const kept = /"([^"]+spool\.db\.former-customer-[^"]+)"/.exec(fault)![1]!;
-    using former = openSpool(kept, { clock: new FakeClock(), files: denoSpoolFiles, onSalvage: () => assert.fail() });
-    assert.equal(former.stats().depth, 1, "nothing is lost of it");
+    const { event, former, customer, kept: [kept] } = JSON.parse(fault);
+    assert.deepEqual([event, former, customer], ["customerChanged", "Acme", "Blue"]);
+    assert.match(kept, /spool\.db\.former-customer-/);
+    using spool = openSpool(kept, { clock: new FakeClock(), files: denoSpoolFiles, onSalvage: () => assert.fail() });
+    assert.equal(spool.stats().depth, 1, "nothing is lost of it");
     assert.deepEqual(visit(folder, "Blue"), { records: 1, devices: 1, faults: [] });
   },
 );
