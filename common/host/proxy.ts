@@ -65,22 +65,20 @@ export function connectByProxy(
   }
   return new Promise((resolve, reject) => {
     let head = Buffer.alloc(0);
-    const finish = (action: () => void) => {
-      socket.off("data", onData);
-      action();
-    };
-    const onData = (bytes: Buffer) => {
+    // Read piece by piece, so that what a peer such as SSH says at once is kept for whoever goes on with the socket.
+    const onReadable = () => {
+      const bytes: Buffer | null = socket.read();
+      if (bytes === null) return;
       head = Buffer.concat([head, bytes]);
       const end = head.indexOf("\r\n\r\n");
-      if (end >= 0) finish(() => settle(head.subarray(0, end).toString("latin1")));
-      else if (head.length > maxHeadBytes) finish(() => reject(new Error("The peer is not an HTTP proxy")));
+      if (end < 0 && head.length <= maxHeadBytes) return;
+      socket.off("readable", onReadable);
+      const answer = end < 0 ? undefined : parseHead(head.subarray(0, end).toString("latin1"));
+      if (answer === undefined) return reject(new Error("The peer is not an HTTP proxy"));
+      if (head.length > end + 4) socket.unshift(head.subarray(end + 4));
+      resolve(answer);
     };
-    const settle = (text: string) => {
-      const answer = parseHead(text);
-      if (answer === undefined) reject(new Error("The peer is not an HTTP proxy"));
-      else resolve(answer);
-    };
-    socket.on("data", onData);
+    socket.on("readable", onReadable);
     socket.once(
       "close",
       () => reject(Object.assign(new Error("The proxy closed the connection"), { code: "ECONNRESET" })),

@@ -140,10 +140,15 @@ class EndpointCredentials extends ChannelCredentials {
     // The library stops listening once it has the socket.
     socket.on("error", () => {});
     if (this.#closed) socket.destroy();
-    if (proxy !== undefined) await passProxy(socket, endpoint, { proxy });
-    const secure = await startTls(socket, endpoint.host, { trust, context: this.#context, protocol: "h2" });
-    this.#peerKey = publicKeyDigest(secure.getPeerCertificate().raw);
-    return secure;
+    try {
+      if (proxy !== undefined) await passProxy(socket, endpoint, { proxy });
+      const secure = await startTls(socket, endpoint.host, { trust, context: this.#context, protocol: "h2" });
+      this.#peerKey = publicKeyDigest(secure.getPeerCertificate().raw);
+      return secure;
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
   }
 }
 

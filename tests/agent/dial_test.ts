@@ -138,6 +138,39 @@ peerTest("dial() names an IPv6 address to squid in brackets", squidPrograms, asy
   assert.equal(server.peers.length, 1);
 });
 
+for (const cut of [0, 1, 20, 40, 1000]) {
+  Deno.test(`dial() loses nothing of a peer that speaks first, after ${cut} bytes of the proxy's answer and all at once`, async () => {
+    const said = "HTTP/1.1 200 Connection established\r\nVia: 1.1 proxy\r\n\r\nSSH-2.0-OpenSSH_9.2\r\n";
+    const server = net.createServer((socket) => {
+      socket.on("error", () => {});
+      socket.setNoDelay(true);
+      socket.once("data", () => {
+        socket.write(said.slice(0, cut));
+        setTimeout(() => {
+          socket.write(said.slice(cut));
+          socket.write("second line\r\n");
+        }, 5);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as { port: number };
+    const proxy = proxyOf({ address: "127.0.0.1", port });
+    const socket = await dial({ host: "peer.test", port: 22 }, { proxy, tls: null, stepTimeoutMs });
+    // Whoever goes on with it may come late.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    let heard = "";
+    await new Promise<void>((resolve) =>
+      socket.on("data", (bytes) => {
+        heard += bytes.toString();
+        if (heard.endsWith("second line\r\n")) resolve();
+      })
+    );
+    assert.equal(heard, "SSH-2.0-OpenSSH_9.2\r\nsecond line\r\n");
+    socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  });
+}
+
 const stranger = await createTestAuthority("Somebody else");
 const wrongKey = { ca: { pem: authority.pem }, pins: ["0".repeat(64)] };
 for (
