@@ -1,14 +1,13 @@
 /** Why a reading says what it says: for every value the objects asked, the rule that won and those that lost. */
 import { interpretReadings, type ReadingContext } from "../printers/interpret_reading.ts";
 import { maybeObjectName } from "../printers/object_names.ts";
-import type { ObjectStore } from "../printers/object_store.ts";
+import { ObjectStore } from "../printers/object_store.ts";
 import type { Profile } from "../printers/profile.ts";
 import { rawOf } from "../printers/raw_value.ts";
 import { identifyColumns, type ReadPlan } from "../printers/read_plan.ts";
 import type { Level, RawValue, Reading } from "../../common/reading/reading.ts";
 import { recognise, type Recognised } from "../printers/recognise.ts";
 import type { Candidate, TracedValue } from "../printers/trace.ts";
-import { watchedStore } from "../printers/watched_store.ts";
 
 export const explanationGroups = ["identity", "status", "meters", "supplies", "trays", "alerts"] as const;
 
@@ -197,4 +196,22 @@ function levelInWords({ kind, percent, level, capacity, unit }: Level): string {
   const words = kind === "exact" || kind === "empty" ? `${percent} %` : kind === "some" ? "some left" : kind;
   if (level === null || unit === "percent") return words;
   return `${words} (${level}${capacity === null ? "" : ` of ${capacity}`}${unit ? ` ${unit}` : ""})`;
+}
+
+/** A copy of a store that notes which of its objects are looked at by name or by column. */
+function watchedStore(original: ObjectStore): { store: ObjectStore; used: Set<string> } {
+  const store = new ObjectStore();
+  for (const [oid, value] of original) store.add({ oid, ...value });
+  const used = new Set<string>();
+  const get = store.get.bind(store), column = store.column.bind(store);
+  store.get = (oid) => {
+    used.add(oid);
+    return get(oid);
+  };
+  store.column = (base) => {
+    const rows = column(base);
+    for (const [index] of rows) used.add(`${base}.${index}`);
+    return rows;
+  };
+  return { store, used };
 }
