@@ -200,7 +200,7 @@ Deno.test("opendca doctor is answered by a real platform, which keeps nothing of
   await tryCode(await real.code(customer), await here.store(), platform);
   const rows = async () => {
     const counts: unknown[] = [];
-    for (const table of ["batches", "readings", "devices", "epochs", "agent_runs"]) {
+    for (const table of ["batches", "records", "samples", "device_state", "devices", "epochs", "agent_runs"]) {
       counts.push(table, await customer.tenant.get(`SELECT count(*) FROM ${table} WHERE customer_id = :customer`));
     }
     return [...counts, await listAudit(real.queries, { limit: 100 })];
