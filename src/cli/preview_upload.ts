@@ -7,7 +7,7 @@ import { copyInventory } from "../store/copy_inventory.ts";
 import type { Problem, Reading } from "../../common/reading/reading.ts";
 import { counted } from "../../common/report/fleet.ts";
 import { type PreviewDocument, renderPreviewJson, renderPreviewText } from "./preview.ts";
-import { scanInTurn } from "../scan/scan_in_turn.ts";
+import { failuresInWords, type ScanFailure, scanInTurn } from "../scan/scan_in_turn.ts";
 import { createHostNames } from "../targets/host_names.ts";
 import type { Host } from "./host.ts";
 import { maybeOutputFile } from "./open_output.ts";
@@ -99,7 +99,7 @@ export async function runPreview(command: PreviewCommand, host: Host): Promise<n
     await file?.commit();
     if (stop.signal.aborted) return interruptedExitCode;
     if (failures.length === 0) return 0;
-    await host.stderr.write(`incomplete: ${failures[0]!.message}\n`);
+    await host.stderr.write(`incomplete: ${failuresInWords(failures)}\n`);
     return incompleteExitCode;
   } catch (error) {
     // The first failure is what is reported.
@@ -121,7 +121,7 @@ interface ScanRun {
 
 interface Scanned {
   problems: Problem[];
-  failures: UnavailableError[];
+  failures: ScanFailure[];
 }
 
 /** The scan of the command line. */
@@ -141,14 +141,14 @@ async function scanTargets(
         onReading: (reading) => onReading(reading, config === undefined ? "" : maybeSiteOf(config, reading)),
       }),
   );
-  if (failures.length > 0 && printers.length === 0) throw failures[0];
+  if (failures.length > 0 && printers.length === 0) throw failures[0]!.error;
   return { problems, failures };
 }
 
 /** The agent's own sweep of each site. Throws when none could be scanned. */
 async function scanSites(config: AgentConfig, { host, quiet, signal, note, onReading }: ScanRun): Promise<Scanned> {
   const problems: Problem[] = [];
-  const failures: UnavailableError[] = [];
+  const failures: ScanFailure[] = [];
   const { resolve } = createHostNames(host);
   for (const site of config.sites) {
     if (signal.aborted) break;
@@ -171,11 +171,11 @@ async function scanSites(config: AgentConfig, { host, quiet, signal, note, onRea
       problems.push(...scan?.problems ?? []);
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
-      failures.push(error);
+      failures.push({ name: `the site "${site.name}"`, error });
       problems.push({ code: "scan-failed", message: `Cannot scan the site "${site.name}": ${error.message}` });
     }
   }
-  if (failures.length > 0 && failures.length === config.sites.length) throw failures[0];
+  if (failures.length > 0 && failures.length === config.sites.length) throw failures[0]!.error;
   return { problems, failures };
 }
 

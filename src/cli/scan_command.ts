@@ -10,7 +10,7 @@ import { counted, fleetOf, grouped, lowInWords, whyUnread } from "../../common/r
 import { renderHtml } from "../../common/report/html.ts";
 import { renderJson, renderJsonLine } from "../../common/report/json.ts";
 import { renderTable } from "../../common/report/table.ts";
-import { scanInTurn, type StepsResult } from "../scan/scan_in_turn.ts";
+import { failuresInWords, scanInTurn, type StepsResult } from "../scan/scan_in_turn.ts";
 import type { PlannedScans, ScanCommand } from "./configured_scan.ts";
 import { accessEvent, verboseLine } from "./global_options.ts";
 import type { Host } from "./host.ts";
@@ -225,10 +225,10 @@ async function conclude(
     );
     return interruptedExitCode;
   }
-  if (failures.length === steps && printers.length + unread.length === 0) throw failures[0];
+  if (failures.length === steps && printers.length + unread.length === 0) throw failures[0]!.error;
   const left = [
     ...(unread.length > 0 ? [`${counted(unread.length, "device")} found but not read`] : []),
-    ...(failures.length > 0 ? [`${failures.length} of ${counted(steps, "scan")} failed: ${failures[0]!.message}`] : []),
+    ...(failures.length > 0 ? [failuresInWords(failures)] : []),
   ];
   if (left.length === 0) return 0;
   await host.stderr.write(`incomplete: ${left.join("; ")}\n`);

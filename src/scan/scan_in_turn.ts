@@ -21,7 +21,22 @@ export interface ScanStep {
 
 export interface StepsResult extends ScanResult {
   /** Why steps could not be done; what they had read until then is in the result. */
-  failures: UnavailableError[];
+  failures: ScanFailure[];
+}
+
+export interface ScanFailure {
+  /** As that of `ScanStep`. */
+  name: string;
+  error: UnavailableError;
+}
+
+/** Failures that a sentence names. */
+const mostNamed = 3;
+
+export function failuresInWords(failures: readonly ScanFailure[]): string {
+  const named = failures.slice(0, mostNamed).map(({ name, error }) => `cannot scan ${name}: ${error.message}`);
+  const more = failures.length - named.length;
+  return [...named, ...(more > 0 ? [`and ${more} more`] : [])].join("; ");
 }
 
 /**
@@ -31,7 +46,7 @@ export interface StepsResult extends ScanResult {
  */
 export async function scanInTurn(steps: readonly ScanStep[], parts: ScanParts): Promise<StepsResult> {
   const addresses = steps.reduce((sum, { request }) => sum + request.space.size, 0);
-  const failures: UnavailableError[] = [];
+  const failures: ScanFailure[] = [];
   let unstarted = 0;
   let done: ScanResult | undefined;
   for (const { name, request } of steps) {
@@ -51,13 +66,13 @@ export async function scanInTurn(steps: readonly ScanStep[], parts: ScanParts): 
     const read = result instanceof ScanFailedError ? result.soFar : result;
     if (result instanceof ScanFailedError && !hasResults(read)) unstarted++;
     if (failure !== undefined) {
-      failures.push(failure);
+      failures.push({ name, error: failure });
       const why = result === failure ? failure.message : "nothing could be sent";
       read.problems.push({ code: "scan-failed", message: `Cannot scan ${name}: ${why}` });
     }
     done = before === undefined ? read : mergeScans(before, read);
   }
-  if (unstarted === steps.length) throw failures[0];
+  if (unstarted === steps.length) throw failures[0]!.error;
   return { ...done!, failures };
 }
 

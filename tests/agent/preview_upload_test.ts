@@ -232,7 +232,7 @@ sites:
       host,
     );
     assert.equal(code, 75, host.err);
-    assert.match(host.err, /^incomplete: Cannot send to fe80::1%lo/);
+    assert.match(host.err, /^incomplete: cannot scan the site "depot": Cannot send to fe80::1%lo/);
     const document: PreviewDocument = JSON.parse(host.out);
     assert.deepEqual([...new Set(recordsOf(document).map(({ site }) => site))], ["office"]);
     assert.match(document.notes.join("\n"), /Cannot scan the site "depot": Cannot send to fe80::1%lo/);
