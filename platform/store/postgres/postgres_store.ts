@@ -10,7 +10,15 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import pg from "pg";
 import { ConfigError } from "../../../common/core/errors.ts";
 import type { DatabaseAddress } from "./database_url.ts";
-import type { Parameters, Queries, SqlValue, Store, Tenant, Transaction } from "../store.ts";
+import {
+  type Parameters,
+  type Queries,
+  scoped,
+  type SqlValue,
+  type Store,
+  type Tenant,
+  type Transaction,
+} from "../store.ts";
 import { numberParameters } from "./named_parameters.ts";
 import { isConnectionLost, isStaleConnection, openError, queryError } from "./postgres_error.ts";
 import { checkSchema } from "./postgres_schema.ts";
@@ -175,28 +183,12 @@ function connectionOf(
       steps.push(`SELECT pg_advisory_xact_lock(hashtextextended(${id}, 0))`);
       locked.add(customerId);
     }
-    if (client === undefined) client = await begun(steps);
-    else await client.query(steps.join("; "));
+    if (client === undefined) {
+      client = await beginOn(pool, [readOnly ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" : "BEGIN", ...steps]);
+      client.on("error", noteLost);
+    } else await client.query(steps.join("; "));
     scope = customerId ?? "";
     return client;
-  }
-
-  /* A connection that lay in the pool while the server restarted fails with its first statement: the next one is tried. */
-  async function begun(steps: string[]): Promise<pg.PoolClient> {
-    const begin = readOnly ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" : "BEGIN";
-    for (let tries = 0;; tries++) {
-      const taken = await pool.connect();
-      taken.on("error", noteLost);
-      try {
-        await taken.query([begin, ...steps].join("; "));
-        return taken;
-      } catch (error) {
-        taken.removeListener("error", noteLost);
-        taken.release(true);
-        if (!isStaleConnection(error) || tries === pool.options.max) throw error;
-        isLost = false;
-      }
-    }
   }
 
   /* One after another, as the scope is the connection's. */
@@ -214,23 +206,12 @@ function connectionOf(
     return result;
   }
 
-  function queries(customerId?: string): Queries {
-    const scoped = (sql: string, parameters: Parameters = {}) => {
-      if (customerId === undefined) return query(undefined, sql, parameters);
-      if (!/:customer\b/.test(sql)) throw new TypeError(`Cannot run as a customer's query: it lacks :customer: ${sql}`);
-      return query(customerId, sql, { ...parameters, customer: customerId });
-    };
-    return {
-      all: async <Row>(sql: string, parameters?: Parameters) => (await scoped(sql, parameters)).rows as Row[],
-      get: async <Row>(sql: string, parameters?: Parameters) =>
-        (await scoped(sql, parameters)).rows[0] as Row | undefined,
-      run: async (sql, parameters) => {
-        const changed = (await scoped(sql, parameters)).rowCount ?? 0;
-        if (/^\s*INSERT/i.test(sql)) writtenBytes += changed * (rowBytes + sizeOf(parameters ?? {}));
-        return changed;
-      },
-    };
-  }
+  const queries = (customerId?: string) =>
+    queriesBy(
+      (sql, parameters) =>
+        query(customerId, sql, customerId === undefined ? parameters : scoped(sql, parameters, customerId)),
+      (bytes) => writtenBytes += bytes,
+    );
 
   const transaction: Transaction = {
     engine: "postgres",
@@ -270,6 +251,40 @@ function connectionOf(
   }
 
   return { transaction, writtenBytes: () => writtenBytes, end };
+}
+
+/* A connection that lay in the pool while the server restarted fails with its first statement: the next one is tried. */
+async function beginOn(pool: pg.Pool, steps: string[]): Promise<pg.PoolClient> {
+  const ignore = () => {};
+  for (let tries = 0;; tries++) {
+    const client = await pool.connect();
+    client.on("error", ignore);
+    try {
+      await client.query(steps.join("; "));
+      return client;
+    } catch (error) {
+      client.release(true);
+      if (!isStaleConnection(error) || tries === pool.options.max) throw error;
+    } finally {
+      client.removeListener("error", ignore);
+    }
+  }
+}
+
+function queriesBy(
+  ask: (sql: string, parameters: Parameters) => Promise<pg.QueryResult>,
+  onWritten: (bytes: number) => void,
+): Queries {
+  return {
+    all: async <Row>(sql: string, parameters: Parameters = {}) => (await ask(sql, parameters)).rows as Row[],
+    get: async <Row>(sql: string, parameters: Parameters = {}) =>
+      (await ask(sql, parameters)).rows[0] as Row | undefined,
+    async run(sql, parameters = {}) {
+      const changed = (await ask(sql, parameters)).rowCount ?? 0;
+      if (/^\s*INSERT/i.test(sql)) onWritten(changed * (rowBytes + sizeOf(parameters)));
+      return changed;
+    },
+  };
 }
 
 function sizeOf(parameters: Parameters): number {
