@@ -118,7 +118,7 @@ export const allowed: Record<string, string[]> = {
   "platform/store": ["common/core", "common/reading", "proto"],
   "platform/audit": ["platform/store"],
   "platform/keys": ["common/core", "common/protocol", "common/host"],
-  "platform/customers": ["common/core", "platform/store"],
+  "platform/customers": ["common/core", "platform/store", "platform/audit"],
   "platform/agents": [
     "common/core",
     "common/protocol",
@@ -128,14 +128,21 @@ export const allowed: Record<string, string[]> = {
     "platform/keys",
     "platform/customers",
   ],
-  "platform/tasks": ["common/protocol", "proto", "platform/store", "platform/audit", "platform/agents"],
-  "platform/devices": [
+  "platform/tasks": [
     "common/core",
-    "common/reading",
     "common/protocol",
     "proto",
     "platform/store",
     "platform/audit",
+    "platform/agents",
+  ],
+  "platform/devices": [
+    ...shared,
+    "common/protocol",
+    "proto",
+    "platform/store",
+    "platform/audit",
+    "platform/customers",
     "platform/agents",
     "platform/tasks",
   ],
@@ -150,7 +157,6 @@ export const allowed: Record<string, string[]> = {
   ],
   "platform/edge/cli": [
     "common/core",
-    "common/protocol",
     "common/host",
     "proto",
     "platform/store",

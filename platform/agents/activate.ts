@@ -20,8 +20,8 @@ import {
   maybeAimedCode,
   useCode,
 } from "./activation_codes.ts";
-import { createAgent, maybeAgent } from "./agents.ts";
-import { appendAudit } from "../audit/audit_log.ts";
+import { addAgent, maybeAgent } from "./agents.ts";
+import { type Actor, appendAudit } from "../audit/audit_log.ts";
 import { addCertificate, latestCertificate } from "./certificates.ts";
 import { maybeCustomer, maybeSite } from "../customers/customers.ts";
 import { countFailedKey, failedAttemptsOf, forgetFailedKey } from "./failed_keys.ts";
@@ -97,7 +97,7 @@ async function accept(
   }
 
   const tenant = tx.tenant(row.customer_id);
-  const agentId = await createAgent(tenant, {
+  const agentId = await addAgent(tenant, {
     siteId: row.site_id,
     installationId,
     hostname: request.machine?.hostname ?? "",
@@ -109,7 +109,7 @@ async function accept(
   await appendAudit(tx, {
     at: now,
     customerId: row.customer_id,
-    actor: `agent:${agentId}`,
+    actor: { kind: "agent", name: agentId },
     action: "agentActivated",
     subject: agentId,
     detail: { code: row.code_id, installation: installationId },
@@ -178,7 +178,7 @@ async function rejected(
   const { request, source, keyDigest } = attempt;
   const { installationId } = request;
   const at = clock.now();
-  const actor = `installation:${installationId}`;
+  const actor: Actor = { kind: "installation", name: installationId };
   const hostname = request.machine?.hostname ?? "";
   const failed = await countFailedKey(tx, { keyDigest, installationId, at });
   const burned = row !== undefined && await countFailedCode(tx.tenant(row.customer_id), row.code_id);

@@ -4,9 +4,13 @@
  * nobody who does not know the code hits it. The rest is the secret, kept as a keyed digest only.
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
+import { UsageError } from "../../common/core/errors.ts";
 import { makeActivationCode } from "../../common/core/activation_code.ts";
 import { newId } from "../store/new_id.ts";
+import { changeTenant, readTenant, type TenantBy } from "../audit/use_case.ts";
+import { maybeSite, type SiteRow, siteRows } from "../customers/customers.ts";
 import type { Tenant, Transaction } from "../store/store.ts";
+import type { Platform } from "./platform.ts";
 
 /** Wrong attempts after which a code is burned, and an installation has to be unlocked. */
 export const maxFailedAttempts = 5;
@@ -37,7 +41,7 @@ export interface CodeOptions {
 }
 
 /** A new single-use code. The code itself is only in the answer. */
-export async function createActivationCode(
+export async function addActivationCode(
   tenant: Tenant,
   options: CodeOptions,
 ): Promise<{ code: string; codeId: string }> {
@@ -104,15 +108,78 @@ export async function useCode(
 }
 
 /** Takes an open code back; returns false when it is not open. */
-export async function withdrawCode(tenant: Tenant, codeId: string): Promise<boolean> {
+export async function markWithdrawn(tenant: Tenant, codeId: string): Promise<boolean> {
   return await tenant.run(
     "UPDATE activation_codes SET state = 'withdrawn' WHERE customer_id = :customer AND code_id = :code_id AND state = 'open'",
     { code_id: codeId },
   ) === 1;
 }
 
-export function listCodes(tenant: Tenant): Promise<CodeRow[]> {
+export function codeRows(tenant: Tenant): Promise<CodeRow[]> {
   return tenant.all("SELECT * FROM activation_codes WHERE customer_id = :customer ORDER BY created_at DESC, code_id");
+}
+
+/** For a site, or the only one; valid for so long. Throws UsageError. */
+export function createCode(
+  platform: Platform,
+  by: TenantBy,
+  { site, validMs }: { site?: string | undefined; validMs: number },
+): Promise<{ code: string; codeId: string; siteId: string; expiresAt: Date }> {
+  return changeTenant(platform, by, async (tenant, at) => {
+    const { site_id: siteId } = await siteOf(tenant, site);
+    const expiresAt = new Date(at.getTime() + validMs);
+    const { code, codeId } = await addActivationCode(tenant, { siteId, at, expiresAt, pepper: platform.pepper });
+    const detail = { site: siteId, expiresAt: expiresAt.toISOString() };
+    return {
+      answer: { code, codeId, siteId, expiresAt },
+      audit: { action: "activationCodeCreated", subject: codeId, detail },
+    };
+  });
+}
+
+async function siteOf(tenant: Tenant, site: string | undefined): Promise<SiteRow> {
+  const hint = "opendca-platform site list shows them";
+  if (site !== undefined) {
+    const named = await maybeSite(tenant, site);
+    if (named !== undefined) return named;
+    throw new UsageError(`Cannot find the site "${site}"`, hint);
+  }
+  const [only, ...others] = await siteRows(tenant);
+  if (only === undefined) {
+    throw new UsageError("Cannot make a code as there is no site yet", "opendca-platform site create NAME");
+  }
+  if (others.length === 0) return only;
+  throw new UsageError(
+    `Cannot tell which site is meant as there are ${others.length + 1}`,
+    `name one with --site; ${hint}`,
+  );
+}
+
+/** Newest first, with the names of their sites; one that is open and past its end is `expired`. */
+export function listCodes(
+  platform: Platform,
+  by: TenantBy,
+): Promise<(Omit<CodeRow, "state"> & { state: CodeState | "expired"; site: string })[]> {
+  return readTenant(platform, by, async (tenant) => {
+    const now = platform.clock.now().getTime();
+    const names = new Map((await siteRows(tenant)).map(({ site_id, name }) => [site_id, name]));
+    return (await codeRows(tenant)).map((row) => ({
+      ...row,
+      state: row.state === "open" && row.expires_at <= now ? "expired" : row.state,
+      site: names.get(row.site_id)!,
+    }));
+  });
+}
+
+/** Throws UsageError when the code is not open. */
+export function withdrawCode(platform: Platform, by: TenantBy, { codeId }: { codeId: string }): Promise<void> {
+  return changeTenant(platform, by, async (tenant) => {
+    if (!await markWithdrawn(tenant, codeId)) {
+      const hint = "opendca-platform code list shows them";
+      throw new UsageError(`Cannot withdraw "${codeId}" as no open code has that id`, hint);
+    }
+    return { answer: undefined, audit: { action: "activationCodeWithdrawn", subject: codeId } };
+  });
 }
 
 function locatorOf(code: string): string {

@@ -9,7 +9,7 @@ export function configDocument(config: PlatformConfig): ConfigDocument {
   return { hash: createHash("sha256").update(content).digest("hex"), content };
 }
 
-export async function setAgentConfig(
+export async function keepAgentConfig(
   tenant: Tenant,
   options: { agentId: string; document: ConfigDocument; at: Date },
 ): Promise<void> {

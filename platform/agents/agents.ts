@@ -35,7 +35,7 @@ export interface NewAgent {
 }
 
 /** Returns the new agent's id. */
-export async function createAgent(tenant: Tenant, agent: NewAgent): Promise<string> {
+export async function addAgent(tenant: Tenant, agent: NewAgent): Promise<string> {
   const agentId = newId("agt");
   await tenant.run(
     `INSERT INTO agents (customer_id, agent_id, site_id, installation_id, state, created_at, hostname, version)
@@ -66,7 +66,12 @@ export function maybeAgent(tenant: Tenant, agentId: string): Promise<AgentRow | 
   });
 }
 
-export function listAgents(tenant: Tenant): Promise<(AgentRow & { site_name: string; devices: number })[]> {
+export interface ListedAgent extends AgentRow {
+  site_name: string;
+  devices: number;
+}
+
+export function agentRows(tenant: Tenant): Promise<ListedAgent[]> {
   return tenant.all(
     `SELECT a.*, s.name AS site_name,
        (SELECT count(*) FROM devices d WHERE d.customer_id = a.customer_id AND d.agent_id = a.agent_id) AS devices
@@ -76,7 +81,7 @@ export function listAgents(tenant: Tenant): Promise<(AgentRow & { site_name: str
 }
 
 /** Refuses every further call of the agent; returns false when it is not active. */
-export async function revokeAgent(
+export async function markRevoked(
   tenant: Tenant,
   options: { agentId: string; reason: string; at: Date },
 ): Promise<boolean> {

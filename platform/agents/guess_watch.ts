@@ -4,14 +4,14 @@
  * that is an alarm, and until the hour is over, sources that were wrong have to wait. Others still activate, or a guesser
  * would keep everybody out.
  */
-import { appendAudit } from "../audit/audit_log.ts";
+import { type Actor, appendAudit } from "../audit/audit_log.ts";
 import type { Store, Transaction } from "../store/store.ts";
 
 export interface GuessWatch {
   /** 0 when the source may try a code, else milliseconds to wait. */
   waitMs(source: string): Promise<number>;
   /** Counts a wrong code, in the transaction of the attempt. */
-  noteWrong(tx: Transaction, attempt: { source: string; actor: string; hostname: string }): Promise<void>;
+  noteWrong(tx: Transaction, attempt: { source: string; actor: Actor; hostname: string }): Promise<void>;
   /** Writes down the counts of an hour that is over, or of one that is not when `now` is set. */
   flush(options?: { now: boolean }): Promise<void>;
 }
@@ -28,7 +28,7 @@ interface Entry {
   action: string;
   subject: string;
   detail: Record<string, string | number>;
-  actor?: string;
+  actor?: Actor;
 }
 
 const hourMs = 3_600_000;

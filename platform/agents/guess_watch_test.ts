@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { listAudit } from "../audit/audit_log.ts";
+import { auditRows } from "../audit/audit_log.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite_store.ts";
 import { guessWatch } from "./guess_watch.ts";
 
@@ -10,9 +10,11 @@ function watched(most: number) {
   const clock = { now: () => new Date(ms), monotonicMs: () => ms };
   const watch = guessWatch({ store, clock, log: (event) => void events.push(event), most });
   const guess = (source: string) =>
-    store.transaction((tx) => watch.noteWrong(tx, { source, actor: "installation:i", hostname: "h" }));
+    store.transaction((tx) =>
+      watch.noteWrong(tx, { source, actor: { kind: "installation", name: "i" }, hostname: "h" })
+    );
   const entries = async () => {
-    const rows = await store.transaction((tx) => listAudit(tx, { limit: 1000 }));
+    const rows = await store.transaction((tx) => auditRows(tx, { limit: 1000 }));
     return rows.map(({ action, subject, detail }) => [action, subject, detail]);
   };
   return { ...watch, store, events, guess, entries, advance: (by: number) => void (ms += by) };

@@ -57,7 +57,7 @@ export async function noteLedgerHead(tenant: Tenant, told: ToldHead): Promise<st
 }
 
 /** Latest first. */
-export function listLedgerHeads(tenant: Tenant, agentId: string): Promise<LedgerHeadRow[]> {
+export function ledgerHeadRows(tenant: Tenant, agentId: string): Promise<LedgerHeadRow[]> {
   return tenant.all(
     `SELECT number, hash, first_told_at, rewound FROM agent_ledger_heads
      WHERE customer_id = :customer AND agent_id = :agent_id ORDER BY told_number DESC`,

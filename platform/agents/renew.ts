@@ -22,7 +22,7 @@ export async function renew(platform: Platform, caller: Caller, request: RenewRe
     await appendAudit(tenant.transaction, {
       at: clock.now(),
       customerId: tenant.customerId,
-      actor: `agent:${agentId}`,
+      actor: { kind: "agent", name: agentId },
       action: "certificateRenewed",
       subject: agentId,
       detail: { serial: certificate.serial },

@@ -6,12 +6,16 @@
 import { createHash } from "node:crypto";
 import { takeLock, type Transaction } from "../store/store.ts";
 
+/** Who did it: "platform" is what it does by itself. */
+export type Actor =
+  | "platform"
+  | { kind: "operator" | "user" | "agent" | "api-token" | "installation"; name: string };
+
 export interface AuditEvent {
   at: Date;
   /** Null for what concerns the platform itself. */
   customerId: string | null;
-  /** `admin:NAME`, `agent:ID` or `platform`. */
-  actor: string;
+  actor: Actor;
   /** Past tense, such as `agentRevoked`. */
   action: string;
   subject: string;
@@ -22,6 +26,7 @@ export interface AuditEntry {
   entry: number;
   at: number;
   customer_id: string | null;
+  /** `operator:eva`, `agent:agt-…`, `platform`; of the first releases also `admin:eva`. */
   actor: string;
   action: string;
   subject: string;
@@ -38,7 +43,7 @@ export const mostEntriesOfAgent = 1000;
 /** Of entries by or about an agent only the first thousand of a day are kept; the last one says that there were more. */
 export async function appendAudit(tx: Transaction, event: AuditEvent): Promise<void> {
   const about = event.actor === "platform" && event.subject.startsWith("agt-") ? event.subject : undefined;
-  const whose = event.actor.startsWith("agent:") ? event.actor : about;
+  const whose = event.actor !== "platform" && event.actor.kind === "agent" ? actorText(event.actor) : about;
   if (whose === undefined) return append(tx, event);
   const day = Math.floor(event.at.getTime() / 86_400_000);
   const counted = await tx.get<{ entries: number }>(
@@ -63,7 +68,7 @@ async function append(tx: Transaction, event: AuditEvent): Promise<void> {
     entry: (last?.entry ?? 0) + 1,
     at: event.at.getTime(),
     customer_id: event.customerId,
-    actor: event.actor,
+    actor: actorText(event.actor),
     action: event.action,
     subject: event.subject,
     detail: JSON.stringify(event.detail ?? {}),
@@ -75,10 +80,14 @@ async function append(tx: Transaction, event: AuditEvent): Promise<void> {
   );
 }
 
+function actorText(actor: Actor): string {
+  return actor === "platform" ? actor : `${actor.kind}:${actor.name}`;
+}
+
 /** Entries oldest first; of one customer where one is given. */
-export async function listAudit(
+export async function auditRows(
   tx: Transaction,
-  options: { customerId?: string; limit: number },
+  options: { customerId?: string | undefined; limit: number },
 ): Promise<AuditEntry[]> {
   const { customerId = null, limit } = options;
   const rows = await tx.all<AuditEntry>(
@@ -106,7 +115,7 @@ export interface AuditVerdict {
 }
 
 /** Goes over the whole chain. */
-export async function verifyAudit(tx: Transaction): Promise<AuditVerdict> {
+export async function auditVerdict(tx: Transaction): Promise<AuditVerdict> {
   let lastDigest = noDigest;
   let entries = 0;
   while (true) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { appendAudit, listAudit, noDigest, verifyAudit } from "./audit_log.ts";
+import { type Actor, appendAudit, auditRows, auditVerdict, noDigest } from "./audit_log.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite_store.ts";
 import { eachDatabase, openTestStore } from "../../tests/fixtures/each_database.ts";
 import { looseQueries } from "../../tests/fixtures/loose_queries.ts";
@@ -19,7 +19,7 @@ async function tampered(change: string): Promise<{ brokenAt: number | undefined;
     }
     using other = new DatabaseSync(path);
     other.exec(`DROP TRIGGER audit_log_no_update; DROP TRIGGER audit_log_no_delete; ${change}`);
-    return await verifyAudit(queries);
+    return await auditVerdict(queries);
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
@@ -43,35 +43,35 @@ const cases = [
   },
 ];
 for (const { name, change, brokenAt } of cases) {
-  Deno.test(`verifyAudit() after ${name}`, async () => assert.equal((await tampered(change)).brokenAt, brokenAt));
+  Deno.test(`auditVerdict() after ${name}`, async () => assert.equal((await tampered(change)).brokenAt, brokenAt));
 }
 
 Deno.test("an agent fills the audit log with a thousand entries a day at most, and others are not cut", async () => {
   await using store = openSqliteStore(":memory:");
   const queries = looseQueries(store);
-  const add = (actor: string, at: number) =>
+  const add = (actor: Actor, at: number) =>
     appendAudit(queries, { at: new Date(at), customerId: null, actor, action: "taskRefused", subject: "x" });
-  for (let i = 0; i < 1500; i++) await add("agent:a", i);
-  await add("agent:b", 1);
+  for (let i = 0; i < 1500; i++) await add({ kind: "agent", name: "a" }, i);
+  await add({ kind: "agent", name: "b" }, 1);
   await add("platform", 1);
-  assert.equal((await verifyAudit(queries)).entries, 1002);
-  assert.equal((await listAudit(queries, { limit: 3 }))[0]?.action, "entriesLeftOut");
-  await add("agent:a", 86_400_000);
-  assert.equal((await verifyAudit(queries)).entries, 1003);
+  assert.equal((await auditVerdict(queries)).entries, 1002);
+  assert.equal((await auditRows(queries, { limit: 3 }))[0]?.action, "entriesLeftOut");
+  await add({ kind: "agent", name: "a" }, 86_400_000);
+  assert.equal((await auditVerdict(queries)).entries, 1003);
 });
 
-Deno.test("verifyAudit() after an entry that was rewritten together with its own digest", async () => {
+Deno.test("auditVerdict() after an entry that was rewritten together with its own digest", async () => {
   await using store = openSqliteStore(":memory:");
   const queries = looseQueries(store);
   await using otherStore = openSqliteStore(":memory:");
   const forger = looseQueries(otherStore);
-  const event = { at, customerId: null, actor: "platform", action: "tested" };
+  const event = { at, customerId: null, actor: "platform" as const, action: "tested" };
   for (const subject of ["s1", "s2", "s3"]) await appendAudit(queries, { ...event, subject });
   for (const subject of ["s1", "forged"]) await appendAudit(forger, { ...event, subject });
-  const [, { digest }] = await listAudit(forger, { limit: 2 }) as [unknown, { digest: string }];
+  const [, { digest }] = await auditRows(forger, { limit: 2 }) as [unknown, { digest: string }];
   await queries.run("DROP TRIGGER audit_log_no_update");
   await queries.run("UPDATE audit_log SET subject = 'forged', digest = :digest WHERE entry = 2", { digest });
-  assert.equal((await verifyAudit(queries)).brokenAt, 3);
+  assert.equal((await auditVerdict(queries)).brokenAt, 3);
 });
 
 eachDatabase("the audit log can only be added to", async () => {
@@ -87,14 +87,14 @@ eachDatabase("the audit log can only be added to", async () => {
   });
   await assert.rejects(queries.run("UPDATE audit_log SET subject = 'x'"), /append-only|permission denied/);
   await assert.rejects(queries.run("DELETE FROM audit_log"), /append-only|permission denied/);
-  assert.deepEqual((await listAudit(queries, { limit: 10 })).map(({ subject, detail }) => [subject, detail]), [[
+  assert.deepEqual((await auditRows(queries, { limit: 10 })).map(({ subject, detail }) => [subject, detail]), [[
     "s",
     '{"n":1}',
   ]]);
-  assert.deepEqual(await listAudit(queries, { customerId: "cus-2", limit: 10 }), []);
+  assert.deepEqual(await auditRows(queries, { customerId: "cus-2", limit: 10 }), []);
 });
 
-eachDatabase("verifyAudit() goes over more entries than one page", async () => {
+eachDatabase("auditVerdict() goes over more entries than one page", async () => {
   await using store = await openTestStore();
   const queries = looseQueries(store);
   await store.transaction(async (tx) => {
@@ -102,7 +102,7 @@ eachDatabase("verifyAudit() goes over more entries than one page", async () => {
       await appendAudit(tx, { at, customerId: null, actor: "platform", action: "tested", subject: String(i) });
     }
   });
-  const verdict = await verifyAudit(queries);
+  const verdict = await auditVerdict(queries);
   assert.deepEqual([verdict.entries, verdict.brokenAt], [2001, undefined]);
   assert.notEqual(verdict.lastDigest, noDigest);
 });
@@ -117,6 +117,6 @@ eachDatabase("transactions that append at once make one unbroken chain", async (
         }
       })),
   );
-  const { entries, brokenAt } = await verifyAudit(looseQueries(store));
+  const { entries, brokenAt } = await auditVerdict(looseQueries(store));
   assert.deepEqual([entries, brokenAt], [100, undefined]);
 });

@@ -1,9 +1,20 @@
 import { UsageError } from "../../common/core/errors.ts";
+import {
+  type Base,
+  type By,
+  changePlatform,
+  changeTenant,
+  readPlatform,
+  readTenant,
+  type TenantBy,
+} from "../audit/use_case.ts";
 import { newId } from "../store/new_id.ts";
 import type { Tenant, Transaction } from "../store/store.ts";
+import { dealerOf } from "./dealers.ts";
 
 export interface CustomerRow {
   customer_id: string;
+  dealer_id: string;
   name: string;
   created_at: number;
 }
@@ -16,10 +27,14 @@ export interface SiteRow {
 }
 
 /** Throws UsageError when the name is taken. */
-export async function createCustomer(tx: Transaction, options: { name: string; at: Date }): Promise<CustomerRow> {
-  const row = { customer_id: newId("cus"), name: options.name, created_at: options.at.getTime() };
+export async function addCustomer(
+  tx: Transaction,
+  options: { dealerId: string; name: string; at: Date },
+): Promise<CustomerRow> {
+  const { dealerId, name, at } = options;
+  const row = { customer_id: newId("cus"), dealer_id: dealerId, name, created_at: at.getTime() };
   const made = await tx.run(
-    "INSERT INTO customers (customer_id, name, created_at) VALUES (:customer_id, :name, :created_at) ON CONFLICT DO NOTHING",
+    "INSERT INTO customers (customer_id, dealer_id, name, created_at) VALUES (:customer_id, :dealer_id, :name, :created_at) ON CONFLICT DO NOTHING",
     row,
   );
   if (made === 0) {
@@ -29,14 +44,22 @@ export async function createCustomer(tx: Transaction, options: { name: string; a
   return row;
 }
 
-export function listCustomers(
-  tx: Transaction,
-): Promise<(CustomerRow & { sites: number; agents: number; devices: number })[]> {
+export interface ListedCustomer extends CustomerRow {
+  dealer: string;
+  sites: number;
+  agents: number;
+  devices: number;
+}
+
+/** Of all dealers, or of one. */
+export function customerRows(tx: Transaction, dealerId?: string): Promise<ListedCustomer[]> {
   return tx.all(
-    `SELECT *, (SELECT count(*) FROM sites s WHERE s.customer_id = c.customer_id) AS sites,
+    `SELECT c.*, d.name AS dealer, (SELECT count(*) FROM sites s WHERE s.customer_id = c.customer_id) AS sites,
        (SELECT count(*) FROM agents a WHERE a.customer_id = c.customer_id) AS agents,
        (SELECT count(*) FROM devices d WHERE d.customer_id = c.customer_id) AS devices
-     FROM customers c ORDER BY lower(name)`,
+     FROM customers c JOIN dealers d ON d.dealer_id = c.dealer_id
+     WHERE CAST(:dealer AS TEXT) IS NULL OR c.dealer_id = :dealer ORDER BY lower(c.name)`,
+    { dealer: dealerId ?? null },
   );
 }
 
@@ -49,7 +72,7 @@ export function maybeCustomer(tx: Transaction, idOrName: string): Promise<Custom
 }
 
 /** Throws UsageError when the customer has a site of that name. */
-export async function createSite(tenant: Tenant, options: { name: string; at: Date }): Promise<SiteRow> {
+export async function addSite(tenant: Tenant, options: { name: string; at: Date }): Promise<SiteRow> {
   const row = { site_id: newId("sit"), name: options.name, created_at: options.at.getTime() };
   const made = await tenant.run(
     `INSERT INTO sites (customer_id, site_id, name, created_at) VALUES (:customer, :site_id, :name, :created_at)
@@ -63,7 +86,7 @@ export async function createSite(tenant: Tenant, options: { name: string; at: Da
   return { customer_id: tenant.customerId, ...row };
 }
 
-export function listSites(tenant: Tenant): Promise<SiteRow[]> {
+export function siteRows(tenant: Tenant): Promise<SiteRow[]> {
   return tenant.all("SELECT * FROM sites WHERE customer_id = :customer ORDER BY lower(name)");
 }
 
@@ -75,4 +98,71 @@ export function maybeSite(tenant: Tenant, idOrName: string): Promise<SiteRow | u
       text: idOrName,
     },
   );
+}
+
+/** Of the dealer that is named by id or name, or of the only one. Throws UsageError. */
+export function createCustomer(
+  platform: Base,
+  by: By,
+  { name, dealer }: { name: string; dealer?: string | undefined },
+): Promise<CustomerRow> {
+  return changePlatform(platform, by, async (tx, at) => {
+    const { dealer_id } = await dealerOf(tx, dealer, at);
+    const row = await addCustomer(tx, { dealerId: dealer_id, name, at });
+    const { customer_id } = row;
+    return {
+      answer: row,
+      customerId: customer_id,
+      audit: { action: "customerCreated", subject: customer_id, detail: { name, dealer: dealer_id } },
+    };
+  });
+}
+
+/** Of all dealers, or of the one that is named. Throws UsageError. */
+export function listCustomers(
+  platform: Base,
+  by: By,
+  { dealer }: { dealer?: string | undefined },
+): Promise<ListedCustomer[]> {
+  return readPlatform(platform, by, async (tx) => {
+    const row = dealer === undefined ? undefined : await dealerOf(tx, dealer, platform.clock.now());
+    return await customerRows(tx, row?.dealer_id);
+  });
+}
+
+/** The customer that is named by id or name, or the only one. Throws UsageError. */
+export function findCustomer(
+  platform: Base,
+  by: By,
+  { customer }: { customer?: string | undefined },
+): Promise<CustomerRow> {
+  return readPlatform(platform, by, async (tx) => {
+    const hint = "opendca-platform customer list shows them";
+    if (customer !== undefined) {
+      const row = await maybeCustomer(tx, customer);
+      if (row !== undefined) return row;
+      throw new UsageError(`Cannot find the customer "${customer}"`, hint);
+    }
+    const [only, ...others] = await customerRows(tx);
+    if (only === undefined) {
+      throw new UsageError("Cannot run as there is no customer yet", "opendca-platform customer create NAME");
+    }
+    if (others.length === 0) return only;
+    throw new UsageError(
+      `Cannot tell which customer is meant as there are ${others.length + 1}`,
+      `name one with --customer; ${hint}`,
+    );
+  });
+}
+
+/** Throws UsageError when the customer has a site of that name. */
+export function createSite(platform: Base, by: TenantBy, { name }: { name: string }): Promise<SiteRow> {
+  return changeTenant(platform, by, async (tenant, at) => {
+    const row = await addSite(tenant, { name, at });
+    return { answer: row, audit: { action: "siteCreated", subject: row.site_id, detail: { name } } };
+  });
+}
+
+export function listSites(platform: Base, by: TenantBy): Promise<SiteRow[]> {
+  return readTenant(platform, by, siteRows);
 }

@@ -5,7 +5,8 @@ import type { Tenant } from "../store/store.ts";
 export interface DeviceRow {
   device_id: string;
   agent_id: string;
-  site: string;
+  /** What the agent's file calls that part of its network. */
+  network: string;
   serial: string | null;
   manufacturer: string | null;
   model: string | null;
@@ -56,12 +57,12 @@ export interface HistoryRow {
   after: string | null;
 }
 
-export async function createDevice(tenant: Tenant, options: { facts: DeviceFacts; at: Date }): Promise<string> {
+export async function addDevice(tenant: Tenant, options: { facts: DeviceFacts; at: Date }): Promise<string> {
   const deviceId = newId("dev");
   await tenant.run(
-    `INSERT INTO devices (customer_id, device_id, agent_id, site, serial, manufacturer, model, hostname, firmware, location,
+    `INSERT INTO devices (customer_id, device_id, agent_id, network, serial, manufacturer, model, hostname, firmware, location,
        address, state, first_seen_at, last_seen_at, agent_seen_at)
-     VALUES (:customer, :device_id, :agent_id, :site, :serial, :manufacturer, :model, :hostname, :firmware, :location,
+     VALUES (:customer, :device_id, :agent_id, :network, :serial, :manufacturer, :model, :hostname, :firmware, :location,
        :address, :state, :at, :at, :at)`,
     { ...options.facts, device_id: deviceId, at: options.at.getTime() },
   );
@@ -73,7 +74,7 @@ export async function updateDevice(
   options: { deviceId: string; facts: DeviceFacts; at: Date; agentSeenAt: Date },
 ): Promise<void> {
   await tenant.run(
-    `UPDATE devices SET agent_id = :agent_id, site = :site, serial = :serial, manufacturer = :manufacturer, model = :model,
+    `UPDATE devices SET agent_id = :agent_id, network = :network, serial = :serial, manufacturer = :manufacturer, model = :model,
        hostname = :hostname, firmware = :firmware, location = :location, address = :address, state = :state,
        last_seen_at = :at, agent_seen_at = :agent_seen_at
      WHERE customer_id = :customer AND device_id = :device_id`,
@@ -131,16 +132,27 @@ export function findDevices(tenant: Tenant, text: string): Promise<DeviceRow[]> 
   return tenant.all(
     `SELECT * FROM devices WHERE customer_id = :customer
        AND (device_id = :text OR address = :text OR lower(serial) = lower(:text) OR lower(hostname) = lower(:text))
-     ORDER BY device_id = :text DESC, site, address, device_id`,
+     ORDER BY device_id = :text DESC, network, address, device_id`,
     { text },
   );
 }
 
-export function listDevices(tenant: Tenant): Promise<(DeviceRow & { total: number | null })[]> {
+export interface ListedRow extends DeviceRow {
+  /** The customer's site that its agent is at. */
+  site_id: string;
+  site: string;
+  /** Pages, as last read. */
+  total: number | null;
+}
+
+/** By site, network and address. */
+export function deviceRows(tenant: Tenant): Promise<ListedRow[]> {
   return tenant.all(
-    `SELECT d.*, s.total FROM devices d
+    `SELECT d.*, l.site_id, l.name AS site, s.total FROM devices d
+     JOIN agents a ON a.customer_id = d.customer_id AND a.agent_id = d.agent_id
+     JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id
      LEFT JOIN device_state s ON s.customer_id = d.customer_id AND s.device_id = d.device_id
-     WHERE d.customer_id = :customer ORDER BY d.site, d.address, d.device_id`,
+     WHERE d.customer_id = :customer ORDER BY lower(l.name), d.network, d.address, d.device_id`,
   );
 }
 
@@ -263,7 +275,7 @@ export async function mergeDevices(tenant: Tenant, merge: { from: string; into: 
     deviceId: into,
     facts: {
       agent_id: newer.agent_id,
-      site: newer.site,
+      network: newer.network,
       address: newer.address,
       state: newer.state,
       ...Object.fromEntries(names) as typeof known,

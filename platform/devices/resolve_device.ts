@@ -4,9 +4,9 @@ import type { DeviceEvent } from "../../proto/gen/opendca/v1/batch.ts";
 import { PrinterState, printerStateToJSON, type Reading } from "../../proto/gen/opendca/v1/reading.ts";
 import { siteOfAgent } from "../agents/agents.ts";
 import {
+  addDevice,
   addHistory,
   allEvidenceOf,
-  createDevice,
   type DeviceFacts,
   type DeviceRow,
   mergeDevices,
@@ -21,7 +21,8 @@ import { keepEvidence, keepPlaces } from "./keep_evidence.ts";
 
 export interface Sighting {
   agentId: string;
-  site: string;
+  /** What the agent's file calls it; on the wire, `site`. */
+  network: string;
   deviceKey: string;
   observedAt: Date;
   /** Whether everything was asked for. */
@@ -40,7 +41,7 @@ export async function resolveReading(tenant: Tenant, sighting: Sighting, reading
   const found = await findDevice(tenant, observed);
   await absorbDuplicate(tenant, observed, found, atMs);
   const { known } = found;
-  const deviceId = known?.device_id ?? await createDevice(tenant, { facts: factsOf(sighting, reading), at });
+  const deviceId = known?.device_id ?? await addDevice(tenant, { facts: factsOf(sighting, reading), at });
   const kept = { deviceId, observed, atMs };
   // Readings come late after an outage; the past does not overwrite the present.
   const isLate = known !== undefined && atMs < known.last_seen_at;
@@ -123,7 +124,7 @@ async function absorbDuplicate(
   await mergeDevices(tenant, { from: row.device_id, into: known.device_id, at: atMs });
 }
 
-const tracked = ["address", "serial", "model", "firmware", "hostname", "location", "agent_id", "site"] as const;
+const tracked = ["address", "serial", "model", "firmware", "hostname", "location", "agent_id", "network"] as const;
 
 async function updateKnown(
   tenant: Tenant,
@@ -139,9 +140,9 @@ async function updateKnown(
   const at = sighting.observedAt;
   const isOwn = before.agent_id === sighting.agentId;
   const seen = factsOf(sighting, reading, { before, whole });
-  // Two agents may see one device in turns, each with names of its own for the site.
+  // Two agents may see one device in turns, each with names of its own for the network.
   const stays = !isOwn && at.getTime() - before.agent_seen_at < agentKeptMs;
-  const facts = stays ? { ...seen, agent_id: before.agent_id, site: before.site, address: before.address } : seen;
+  const facts = stays ? { ...seen, agent_id: before.agent_id, network: before.network, address: before.address } : seen;
   for (const name of tracked) {
     if (before[name] === facts[name] || before[name] === null) continue;
     // A device with IPv4 and IPv6 does not move from one to the other at each sweep.
@@ -166,7 +167,7 @@ function factsOf(
     (known?.whole === false ? then ?? maybeShort(now) : maybeShort(now) ?? then) ?? null;
   return {
     agent_id: sighting.agentId,
-    site: sighting.site,
+    network: sighting.network,
     serial: name(reading.serial, before?.serial),
     manufacturer: name(reading.manufacturer, before?.manufacturer),
     model: name(reading.model, before?.model),
@@ -188,7 +189,7 @@ function stateName(state: PrinterState | undefined): string {
 }
 
 async function observedOf(tenant: Tenant, sighting: Sighting, reading: Reading): Promise<Observed> {
-  const { agentId, site, scope } = sighting;
+  const { agentId, network, scope } = sighting;
   const { serial, snmp, mac, manufacturer, model, problems } = reading;
   const place = placeText({ ...reading, address: shortText(reading.address, mostText) });
   const siteId = await siteOfAgent(tenant, agentId) ?? "";
@@ -207,7 +208,7 @@ async function observedOf(tenant: Tenant, sighting: Sighting, reading: Reading):
     key: keyOf(agentId, sighting.deviceKey),
     places: place === ""
       ? undefined
-      : { agent: { scope: agentScope(agentId), place }, site: { scope: siteScope(siteId, site), place } },
+      : { agent: { scope: agentScope(agentId), place }, site: { scope: siteScope(siteId, network), place } },
   };
 }
 

@@ -96,7 +96,7 @@ export interface SampleRow {
 }
 
 /** Values of one meter or of all, newest first. */
-export function meterHistory(
+export function meterHistoryRows(
   tenant: Tenant,
   { deviceId, name, limit }: { deviceId: string; name: string | undefined; limit: number },
 ): Promise<SampleRow[]> {

@@ -91,7 +91,7 @@ async function storeBatch(
   await appendAudit(tenant.transaction, {
     at,
     customerId: tenant.customerId,
-    actor: `agent:${key.agentId}`,
+    actor: { kind: "agent", name: key.agentId },
     action: "batchRejected",
     subject: key.agentId,
     detail: { sequence: key.sequence, message: rejection.message, records: rejection.recordIds.length },
@@ -138,7 +138,7 @@ async function storeRecord(
   const { at: observedAt, basis } = recordTime(record, { arrivedAt: at, since });
   const sighting = {
     agentId,
-    site: record.site,
+    network: record.site,
     deviceKey: record.deviceKey,
     observedAt,
     scope: record.scope === ReadingScope.STATUS ? "status" as const : "full" as const,

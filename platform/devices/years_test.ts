@@ -4,21 +4,21 @@ import { DatabaseSync } from "node:sqlite";
 import { Record as UploadedRecord } from "../../proto/gen/opendca/v1/batch.ts";
 import { AlertSeverity, LevelKind, Reading } from "../../proto/gen/opendca/v1/reading.ts";
 import { eachDatabase, openTestStore } from "../../tests/fixtures/each_database.ts";
-import { looseTenant } from "../../tests/fixtures/loose_queries.ts";
+import { addTestCustomer, looseTenant } from "../../tests/fixtures/loose_queries.ts";
 import { readingOf, recordOf } from "../../tests/fixtures/platform_uploads.ts";
-import { createAgent } from "../agents/agents.ts";
-import { createCustomer, createSite } from "../customers/customers.ts";
+import { addAgent } from "../agents/agents.ts";
+import { addSite } from "../customers/customers.ts";
 import { migrations, readingsBefore } from "../store/migrations.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite_store.ts";
 import type { Store, Tenant } from "../store/store.ts";
 import { openAlerts } from "./alerts.ts";
 import { maybeDeviceState, suppliesOf } from "./device_state.ts";
-import { createDevice, mergeDevices } from "./devices.ts";
+import { addDevice, mergeDevices } from "./devices.ts";
 import { keepReading } from "./keep_reading.ts";
 import { moveReadings } from "./move_readings.ts";
 import { addRecord, countRecords } from "./readings.ts";
 import { defaultRetention, dropOld } from "./retention.ts";
-import { latestMeters, meterHistory } from "./samples.ts";
+import { latestMeters, meterHistoryRows } from "./samples.ts";
 
 const minute = 60_000, hour = 60 * minute, day = 24 * hour;
 const noon = Date.parse("2026-03-02T12:00:00Z");
@@ -39,10 +39,10 @@ async function scene(): Promise<Scene> {
   const store = await openTestStore();
   const at = new Date(noon);
   const { customerId, agentId } = await store.transaction(async (tx) => {
-    const { customer_id: customerId } = await createCustomer(tx, { name: "Acme", at });
+    const { customer_id: customerId } = await addTestCustomer(tx, { name: "Acme", at });
     const tenant = tx.tenant(customerId);
-    const { site_id: siteId } = await createSite(tenant, { name: "Berlin", at });
-    const agentId = await createAgent(tenant, { siteId, installationId: "i", hostname: "h", version: "1", at });
+    const { site_id: siteId } = await addSite(tenant, { name: "Berlin", at });
+    const agentId = await addAgent(tenant, { siteId, installationId: "i", hostname: "h", version: "1", at });
     return { customerId, agentId };
   });
   const tenant = looseTenant(store, customerId);
@@ -50,10 +50,10 @@ async function scene(): Promise<Scene> {
     store,
     tenant,
     device: () =>
-      createDevice(tenant, {
+      addDevice(tenant, {
         facts: {
           agent_id: agentId,
-          site: "office",
+          network: "office",
           serial: null,
           manufacturer: null,
           model: null,
@@ -104,7 +104,7 @@ eachDatabase("a meter is a sample when it changes and once a day, a decrease inc
     [14 * hour, 3],
   ];
   for (const [at, value] of read) await s.read(id, noon + at, total(value));
-  const history = await meterHistory(s.tenant, { deviceId: id, name: "total", limit: 99 });
+  const history = await meterHistoryRows(s.tenant, { deviceId: id, name: "total", limit: 99 });
   assert.deepEqual(history.map(({ observed_at, value }) => [(observed_at - noon) / hour, value]), [
     [13, 3],
     [2, 3],
@@ -125,7 +125,7 @@ eachDatabase("a late reading adds samples and changes neither the latest state n
   const state = (await maybeDeviceState(s.tenant, id))!;
   assert.deepEqual([state.total, state.low, state.observed_at], [500, 1, noon]);
   assert.deepEqual(await openAlerts(s.tenant, id), []);
-  const history = await meterHistory(s.tenant, { deviceId: id, name: undefined, limit: 99 });
+  const history = await meterHistoryRows(s.tenant, { deviceId: id, name: undefined, limit: 99 });
   assert.deepEqual(history.map(({ value }) => value), [500, 400]);
 });
 
@@ -174,7 +174,7 @@ eachDatabase("two devices that are one have the state, samples and alerts of bot
   const state = (await maybeDeviceState(s.tenant, into))!;
   assert.deepEqual([state.total, state.low, state.meters_at, state.supplies_at], [101, 1, noon + hour, noon]);
   assert.equal(await maybeDeviceState(s.tenant, from), undefined);
-  const history = await meterHistory(s.tenant, { deviceId: into, name: "total", limit: 9 });
+  const history = await meterHistoryRows(s.tenant, { deviceId: into, name: "total", limit: 9 });
   assert.deepEqual(history.map(({ value }) => value).toSorted(), [100, 101, 99]);
   assert.equal((await openAlerts(s.tenant, into)).length, 1);
 });
@@ -190,7 +190,7 @@ eachDatabase(
     await s.read(id, noon + minute, {});
     const count = async () => [
       await countRecords(s.tenant, "reading"),
-      (await meterHistory(s.tenant, { deviceId: id, name: undefined, limit: 9 })).length,
+      (await meterHistoryRows(s.tenant, { deviceId: id, name: undefined, limit: 9 })).length,
       (await s.tenant.all("SELECT 1 FROM alerts WHERE customer_id = :customer")).length,
     ];
     await keep(noon + 35 * day - minute);
@@ -247,7 +247,7 @@ Deno.test("moveReadings() makes of an older store what uploads would have made, 
   assert.deepEqual([await countRecords(tenant, "reading"), await countRecords(tenant, "task_result")], [1200, 1]);
   assert.equal((await maybeDeviceState(tenant, "dev-1"))?.total, 1011);
   // Twelve values, and the day that began at the 720th minute.
-  const history = await meterHistory(tenant, { deviceId: "dev-1", name: "total", limit: 99 });
+  const history = await meterHistoryRows(tenant, { deviceId: "dev-1", name: "total", limit: 99 });
   assert.equal(history.length, 13);
   await moveReadings(store, () => assert.fail("there is nothing left"));
   const table = { name: readingsBefore };

@@ -214,6 +214,26 @@ CREATE INDEX alerts_ended ON alerts (ended_at) WHERE ended_at IS NOT NULL;
 /** Of one partition in PostgreSQL. */
 export const partitionDays = { records: 7, samples: 30 };
 
+/* Who owns customers; the name of what an agent's file calls a site is not that of a customer's site. */
+const dealers = `
+CREATE TABLE dealers (
+  dealer_id TEXT PRIMARY KEY,
+  name TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX dealers_by_name ON dealers (lower(name));
+-- One that owns all customers that there are.
+INSERT INTO dealers (dealer_id, name, created_at)
+  SELECT 'dea-000000000000', 'default', (SELECT min(created_at) FROM customers) WHERE EXISTS (SELECT 1 FROM customers);
+-- Never null in a row; SQLite adds no reference that is NOT NULL.
+ALTER TABLE customers ADD COLUMN dealer_id TEXT REFERENCES dealers;
+UPDATE customers SET dealer_id = 'dea-000000000000';
+CREATE INDEX customers_by_dealer ON customers (dealer_id);
+
+ALTER TABLE devices RENAME COLUMN site TO network;
+UPDATE device_history SET kind = 'networkChanged' WHERE kind = 'siteChanged';
+`;
+
 /** A step is SQL, or what cannot be said in it. */
 export type Migration = string | ((database: DatabaseSync) => void);
 
@@ -237,4 +257,5 @@ export const migrations: readonly Migration[] = [
     // Its rows are moved afterwards, a few at a time: devices/move_readings.ts.
     database.exec(isUsed ? `ALTER TABLE readings RENAME TO ${readingsBefore}` : "DROP TABLE readings");
   },
+  dealers,
 ];

@@ -72,7 +72,7 @@ async function noteRefusals(
   await appendAudit(tenant.transaction, {
     at: platform.clock.now(),
     customerId: tenant.customerId,
-    actor: `agent:${agentId}`,
+    actor: { kind: "agent", name: agentId },
     action: refusals.length === 0 ? "configRefusalsEnded" : "configRefused",
     subject: agentId,
     detail: { refusals: shortText(refusals.join("; "), 2000) },

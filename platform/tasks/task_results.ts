@@ -22,7 +22,7 @@ export async function takeTaskResult(
   await appendAudit(tenant.transaction, {
     at,
     customerId: tenant.customerId,
-    actor: `agent:${agentId}`,
+    actor: { kind: "agent", name: agentId },
     action: noted === "taken" ? "taskRefused" : "unknownTaskRefused",
     subject: isShortId(result.taskId) ? result.taskId : "no task id",
     detail: { agent: agentId, reason: RefusalReason[result.refusal] ?? "UNSPECIFIED", message: result.message },

@@ -112,7 +112,7 @@ export async function noteTaskResult(
   return "taken";
 }
 
-export function listTasks(tenant: Tenant, agentId?: string): Promise<TaskRow[]> {
+export function taskRows(tenant: Tenant, agentId?: string): Promise<TaskRow[]> {
   return tenant.all(
     `SELECT * FROM tasks WHERE customer_id = :customer AND (CAST(:agent_id AS TEXT) IS NULL OR agent_id = :agent_id)
      ORDER BY created_at DESC, task_id LIMIT 1000`,

@@ -1,7 +1,7 @@
 /** Every fault of this machine is planted, and `opendca doctor` must name it and no other. */
 import assert from "node:assert/strict";
-import { listAgents, revokeAgent } from "../../platform/agents/agents.ts";
-import { listAudit } from "../../platform/audit/audit_log.ts";
+import { agentRows, markRevoked } from "../../platform/agents/agents.ts";
+import { auditRows } from "../../platform/audit/audit_log.ts";
 import { systemClock } from "../../common/core/clock.ts";
 import { openDatabase } from "../../common/host/sqlite.ts";
 import { openSpool } from "../../src/store/spool.ts";
@@ -203,15 +203,15 @@ Deno.test("opendca doctor is answered by a real platform, which keeps nothing of
     for (const table of ["batches", "records", "samples", "device_state", "devices", "epochs", "agent_runs"]) {
       counts.push(table, await customer.tenant.get(`SELECT count(*) FROM ${table} WHERE customer_id = :customer`));
     }
-    return [...counts, await listAudit(real.queries, { limit: 100 })];
+    return [...counts, await auditRows(real.queries, { limit: 100 })];
   };
   const before = await rows();
   const found = await here.doctor();
   assert.deepEqual([found.code, found.faults], [0, []], found.text);
   assert.match(found.text, /activated for Acme, Head office, certificate accepted by the platform/);
   assert.deepEqual(await rows(), before);
-  const [agent] = await listAgents(customer.tenant);
+  const [agent] = await agentRows(customer.tenant);
   assert.deepEqual([agent!.last_seen_at, agent!.suspected_clone_at], [null, null]);
-  await revokeAgent(customer.tenant, { agentId: agent!.agent_id, reason: "lost", at: new Date() });
+  await markRevoked(customer.tenant, { agentId: agent!.agent_id, reason: "lost", at: new Date() });
   assert.deepEqual(failures(await here.doctor()), ["credentials revoked"]);
 });

@@ -1,7 +1,7 @@
 /** Who says how often the agent polls: its file, unless the platform was told a pace on purpose. */
 import assert from "node:assert/strict";
 import { PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
-import { configDocument, setAgentConfig } from "../../platform/agents/agent_configs.ts";
+import { configDocument, keepAgentConfig } from "../../platform/agents/agent_configs.ts";
 import { minute, type Office, openOffice } from "../fixtures/office_agent.ts";
 import { until } from "../fixtures/until.ts";
 
@@ -47,7 +47,7 @@ Deno.test({
     assert(office.calls.poll - before >= 2, "the shorter interval waits for the longer one to end");
 
     const document = configDocument(PlatformConfig.fromPartial({ pollIntervalSeconds: 600 }));
-    await setAgentConfig(office.tenant, { agentId: office.agentId, document, at: office.platformClock.now() });
+    await keepAgentConfig(office.tenant, { agentId: office.agentId, document, at: office.platformClock.now() });
     await office.pass(5 * minute, 10_000);
     const wished = await pollsInAnHour(office);
     assert(wished >= 5 && wished <= 7, `${wished} polls in an hour at the platform's ten minutes`);

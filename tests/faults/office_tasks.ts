@@ -1,6 +1,6 @@
 /** Tasks of the platform for the agent of a test, sound ones and others. */
 import { signTask } from "../../common/protocol/signed_task.ts";
-import { addTask, listTasks, type TaskRow } from "../../platform/tasks/tasks.ts";
+import { addTask, type TaskRow, taskRows } from "../../platform/tasks/tasks.ts";
 import { type SignedTask, Task } from "../../proto/gen/opendca/v1/task.ts";
 import type { Office } from "../fixtures/office_agent.ts";
 
@@ -41,5 +41,5 @@ export async function giveTask(office: Office, given: GivenTask = {}): Promise<s
 }
 
 export async function taskOf({ tenant }: Office, taskId: string): Promise<TaskRow> {
-  return (await listTasks(tenant)).find(({ task_id }) => task_id === taskId)!;
+  return (await taskRows(tenant)).find(({ task_id }) => task_id === taskId)!;
 }

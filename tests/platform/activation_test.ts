@@ -4,8 +4,8 @@ import { makeActivationCode } from "../../common/core/activation_code.ts";
 import { type ActivateResponse, ActivationRefusalReason } from "../../proto/gen/opendca/v1/agent_service.ts";
 import * as x509 from "../../platform/keys/x509.ts";
 import { algorithm } from "../../platform/keys/authority.ts";
-import { listCodes, withdrawCode } from "../../platform/agents/activation_codes.ts";
-import { listAgents } from "../../platform/agents/agents.ts";
+import { codeRows, markWithdrawn } from "../../platform/agents/activation_codes.ts";
+import { agentRows } from "../../platform/agents/agents.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import {
   activate,
@@ -54,7 +54,7 @@ eachDatabase("Activate gives a certificate that every other call takes", async (
   const { serverTime } = await call(client, { method: client.poll, request: pollOf(agent) });
   assert.ok(serverTime instanceof Date);
   assert.deepEqual(
-    (await listAgents(customer.tenant)).map(({ agent_id, state, hostname }) => [agent_id, state, hostname]),
+    (await agentRows(customer.tenant)).map(({ agent_id, state, hostname }) => [agent_id, state, hostname]),
     [
       [agent.agentId, "active", "server-1"],
     ],
@@ -100,12 +100,12 @@ eachDatabase("Activate burns a code after five wrong guesses at it", async () =>
   const customer = await platform.customer("Acme");
   const code = await platform.code(customer);
   for (let guess = 1; guess <= 4; guess++) await activate(platform, { code: guessAt(code) });
-  assert.deepEqual((await listCodes(customer.tenant)).map(({ state, failed_attempts }) => [state, failed_attempts]), [[
+  assert.deepEqual((await codeRows(customer.tenant)).map(({ state, failed_attempts }) => [state, failed_attempts]), [[
     "open",
     4,
   ]]);
   await activate(platform, { code: guessAt(code) });
-  assert.deepEqual((await listCodes(customer.tenant)).map(({ state, failed_attempts }) => [state, failed_attempts]), [
+  assert.deepEqual((await codeRows(customer.tenant)).map(({ state, failed_attempts }) => [state, failed_attempts]), [
     ["burned", 5],
   ]);
   assert.equal(refusalOf(await activate(platform, { code })).reason, REJECTED);
@@ -142,7 +142,7 @@ eachDatabase("Activate: codes with the same first four symbols are not burned by
   const customer = await platform.customer("Acme");
   const code = await platform.code(customer);
   for (let guess = 1; guess <= 6; guess++) await activate(platform, { code: guessAt(code, 4) });
-  assert.deepEqual((await listCodes(customer.tenant)).map(({ state, failed_attempts }) => [state, failed_attempts]), [
+  assert.deepEqual((await codeRows(customer.tenant)).map(({ state, failed_attempts }) => [state, failed_attempts]), [
     ["open", 0],
   ]);
 });
@@ -190,7 +190,7 @@ eachDatabase("Activate answers an expired and a withdrawn code as one that was n
   await using platform = await startTestPlatform();
   const customer = await platform.customer("Acme");
   const withdrawn = await platform.code(customer);
-  assert.ok(await withdrawCode(customer.tenant, (await listCodes(customer.tenant))[0]!.code_id));
+  assert.ok(await markWithdrawn(customer.tenant, (await codeRows(customer.tenant))[0]!.code_id));
   const expired = await platform.code(customer);
   platform.clock.advance(86_400_000);
   const unknown = makeActivationCode((bytes) => crypto.getRandomValues(bytes));
@@ -207,8 +207,8 @@ eachDatabase("Activate of ten installations at once with one code makes one agen
   const answers = await Promise.all(Array.from({ length: 10 }, () => activate(platform, { code })));
   const outcomes = answers.map(({ outcome }) => outcome?.$case === "refusal" ? REJECTED : outcome?.$case);
   assert.deepEqual(outcomes.toSorted(), [...Array(9).fill(REJECTED), "activated"]);
-  assert.equal((await listAgents(customer.tenant)).length, 1);
-  assert.deepEqual((await listCodes(customer.tenant)).map(({ state }) => state), ["used"]);
+  assert.equal((await agentRows(customer.tenant)).length, 1);
+  assert.deepEqual((await codeRows(customer.tenant)).map(({ state }) => state), ["used"]);
 });
 
 eachDatabase("Activate of one attempt that is sent ten times at once makes one agent", async () => {
@@ -219,8 +219,8 @@ eachDatabase("Activate of one attempt that is sent ten times at once makes one a
   const code = await platform.code(customer);
   const answers = await Promise.all(Array.from({ length: 10 }, () => activate(platform, { code, ...attempt })));
   const agentIds = answers.map(({ outcome }) => outcome?.$case === "activated" ? outcome.value.agentId : "");
-  assert.deepEqual(agentIds, Array(10).fill((await listAgents(customer.tenant))[0]!.agent_id));
-  assert.equal((await listAgents(customer.tenant)).length, 1);
+  assert.deepEqual(agentIds, Array(10).fill((await agentRows(customer.tenant))[0]!.agent_id));
+  assert.equal((await agentRows(customer.tenant)).length, 1);
 });
 
 eachDatabase("Activate counts nothing twice: codes, installations and agents outlive a restart", async () => {

@@ -1,7 +1,7 @@
 /** Who a device is over time, where two agents see it or two devices show the same. */
 import assert from "node:assert/strict";
 import type { Reading } from "../../proto/gen/opendca/v1/reading.ts";
-import { evidenceOf, historyOf, listDevices } from "../../platform/devices/devices.ts";
+import { deviceRows, evidenceOf, historyOf } from "../../platform/devices/devices.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { activatedAgent, call, connect, startTestPlatform, type TestAgent } from "../fixtures/platform_fixture.ts";
 import { batchOf, readingOf, type ReadingParts, recordOf } from "../fixtures/platform_uploads.ts";
@@ -33,7 +33,7 @@ async function devicesAfter(seen: Seen[]) {
     const records = [recordOf({ ...reading, snmp }, { site, deviceKey })];
     await call(client, { method: client.upload, request: batchOf(agent, { sequence: i + 1, records }) });
   }
-  return await Promise.all((await listDevices(customer.tenant)).map(async (device) => ({
+  return await Promise.all((await deviceRows(customer.tenant)).map(async (device) => ({
     ...device,
     by: agents.findIndex(({ agentId }) => agentId === device.agent_id),
     history: (await historyOf(customer.tenant, device.device_id)).map(({ kind }) => kind),
@@ -53,7 +53,7 @@ eachDatabase(
     }));
     const [device, ...others] = await devicesAfter(seen);
     assert.equal(others.length, 0);
-    assert.deepEqual([device!.by, device!.site, device!.address, device!.total], [0, "Berlin", "10.1.0.7", 105]);
+    assert.deepEqual([device!.by, device!.network, device!.address, device!.total], [0, "Berlin", "10.1.0.7", 105]);
     assert.deepEqual(device!.history, ["appeared"]);
   },
 );

@@ -4,7 +4,7 @@ import { Compression, RejectionReason } from "../../proto/gen/opendca/v1/batch.t
 import { RefusalReason, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
 import { poll } from "../../platform/tasks/poll.ts";
 import { upload } from "../../platform/devices/upload.ts";
-import { listAudit } from "../../platform/audit/audit_log.ts";
+import { auditRows } from "../../platform/audit/audit_log.ts";
 import { usageOf } from "../../platform/agents/quota.ts";
 import {
   activatedAgent,
@@ -87,7 +87,7 @@ Deno.test("polls of one agent make the store grow by a bound a day, however many
   await pollOften(platform, { agent, from: 1800, to: 2400 });
   const second = await size() - after;
   assert.ok(second < mostBytesOfPolls, `${second} bytes on the second day`);
-  const left = (await listAudit(platform.queries, { limit: 100_000 })).filter(({ action }) =>
+  const left = (await auditRows(platform.queries, { limit: 100_000 })).filter(({ action }) =>
     action === "entriesLeftOut"
   );
   assert.deepEqual(left.map(({ actor }) => actor).sort(), [

@@ -5,7 +5,7 @@ import { Buffer } from "node:buffer";
 import { gzipSync } from "node:zlib";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Record as UploadedRecord, RejectionReason, type UploadResponse } from "../../proto/gen/opendca/v1/batch.ts";
-import { historyOf, listDevices } from "../../platform/devices/devices.ts";
+import { deviceRows, historyOf } from "../../platform/devices/devices.ts";
 import { countRecords } from "../../platform/devices/readings.ts";
 import { latestMeters } from "../../platform/devices/samples.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
@@ -32,7 +32,7 @@ eachDatabase("Upload keeps the first of two records with one id in one batch", a
   const records = [10, 20].map((total) => recordOf(readingOf({ total }), { recordId }));
   const { rejections } = await bench.upload(batchOf(bench.agent, { sequence: 1, records }));
   assert.deepEqual(rejections, []);
-  assert.deepEqual((await latestMeters(tenant, (await listDevices(tenant))[0]!.device_id)).map(({ value }) => value), [
+  assert.deepEqual((await latestMeters(tenant, (await deviceRows(tenant))[0]!.device_id)).map(({ value }) => value), [
     5,
     10,
   ]);
@@ -95,7 +95,7 @@ eachDatabase("Upload knows a device again whose texts are endless, or hold what 
       assert.deepEqual((await bench.upload(batch)).rejections, []);
     }
   }
-  const devices = await listDevices(agent.tenant);
+  const devices = await deviceRows(agent.tenant);
   assert.deepEqual(devices.map(({ model }) => model?.length).toSorted(), [2, 255, 3]);
   for (const { device_id } of devices) assert.equal((await historyOf(agent.tenant, device_id)).length, 1);
 });
@@ -124,7 +124,7 @@ for (const { name, change, location } of odd) {
     const payload = Buffer.from(gzipSync(list.uint32(7 << 3 | 2).string("new").finish()));
     const { rejections } = await bench.upload(batchOf(bench.agent, { sequence: 1, records: [record], payload }));
     assert.deepEqual(rejections, []);
-    assert.deepEqual((await listDevices(tenant)).map((device) => device.location), [location]);
+    assert.deepEqual((await deviceRows(tenant)).map((device) => device.location), [location]);
     const kept = await tenant.get<{ record: Uint8Array }>("SELECT record FROM records WHERE customer_id = :customer");
     assert.deepEqual(Buffer.from(unpackRecord(kept!.record)), bytes);
   });
@@ -138,5 +138,5 @@ eachDatabase("Upload believes what is read after a clock was set right", async (
   for (const [i, record] of [ahead, right].entries()) {
     await bench.upload(batchOf(agent, { sequence: i + 1, records: [record] }));
   }
-  assert.deepEqual((await listDevices(agent.tenant)).map(({ address }) => address), ["10.1.0.9"]);
+  assert.deepEqual((await deviceRows(agent.tenant)).map(({ address }) => address), ["10.1.0.9"]);
 });

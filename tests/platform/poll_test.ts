@@ -5,10 +5,10 @@ import { PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
 import { type SignedTask, Task, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
 import { PollRequest } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { signTask } from "../../common/protocol/signed_task.ts";
-import { configDocument, setAgentConfig } from "../../platform/agents/agent_configs.ts";
-import { maybeAgent, revokeAgent } from "../../platform/agents/agents.ts";
-import { listAudit, verifyAudit } from "../../platform/audit/audit_log.ts";
-import { addTask, listTasks } from "../../platform/tasks/tasks.ts";
+import { configDocument, keepAgentConfig } from "../../platform/agents/agent_configs.ts";
+import { markRevoked, maybeAgent } from "../../platform/agents/agents.ts";
+import { auditRows, auditVerdict } from "../../platform/audit/audit_log.ts";
+import { addTask, taskRows } from "../../platform/tasks/tasks.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import {
   activatedAgent,
@@ -55,7 +55,7 @@ eachDatabase("Poll gives a configuration whose hash the agent does not have", as
   const poll = (configHash: string) => call(client, { method: client.poll, request: pollOf(agent, { configHash }) });
   assert.equal((await poll("")).config, undefined);
   const document = configDocument(PlatformConfig.fromPartial({ pollIntervalSeconds: 77 }));
-  await setAgentConfig(agent.tenant, { agentId: agent.agentId, document, at: new Date() });
+  await keepAgentConfig(agent.tenant, { agentId: agent.agentId, document, at: new Date() });
   const answer = await poll("");
   assert.deepEqual(PlatformConfig.decode(answer.config!.content).pollIntervalSeconds, 77);
   assert.equal(answer.nextPollSeconds, 77);
@@ -94,7 +94,7 @@ eachDatabase("Poll gives a signed task until a result of it arrives", async () =
   await poll({ taskResults: [result(TaskState.SUCCEEDED)] });
   await poll({ taskResults: [result(TaskState.RUNNING)] });
   await poll({ taskResults: [result(TaskState.FAILED)] });
-  assert.deepEqual((await listTasks(agent.tenant)).map(({ state }) => state), ["succeeded"]);
+  assert.deepEqual((await taskRows(agent.tenant)).map(({ state }) => state), ["succeeded"]);
 });
 
 eachDatabase("Poll does not give an expired task", async () => {
@@ -104,7 +104,7 @@ eachDatabase("Poll does not give an expired task", async () => {
   await ask(platform, agent, { minutes: 1 });
   platform.clock.advance(60_000);
   assert.deepEqual((await call(client, { method: client.poll, request: pollOf(agent) })).tasks, []);
-  assert.deepEqual((await listTasks(agent.tenant)).map(({ state }) => state), ["expired"]);
+  assert.deepEqual((await taskRows(agent.tenant)).map(({ state }) => state), ["expired"]);
 });
 
 eachDatabase("Poll refuses a status without ids, and more than it keeps", async () => {
@@ -145,7 +145,7 @@ eachDatabase("a revoked agent is refused every call at once, with the reason", a
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using client = connect(platform, agent.identity);
   await call(client, { method: client.poll, request: pollOf(agent) });
-  assert.ok(await revokeAgent(agent.tenant, { agentId: agent.agentId, reason: "lost", at: new Date() }));
+  assert.ok(await markRevoked(agent.tenant, { agentId: agent.agentId, reason: "lost", at: new Date() }));
   const { csr } = await newKeyAndCsr();
   const upload = batchOf(agent, { sequence: 1, records: [recordOf(readingOf())] });
   assert.deepEqual(
@@ -176,9 +176,9 @@ eachDatabase("the audit log tells the life of an agent and holds together", asyn
   using client = connect(platform, agent.identity);
   await call(client, { method: client.renew, request: { csr: (await newKeyAndCsr()).csr } });
   const { queries } = platform;
-  const actions = (await listAudit(queries, { customerId: agent.tenant.customerId, limit: 10 })).map(({ action }) =>
+  const actions = (await auditRows(queries, { customerId: agent.tenant.customerId, limit: 10 })).map(({ action }) =>
     action
   );
   assert.deepEqual(actions, ["agentActivated", "certificateRenewed"]);
-  assert.equal((await verifyAudit(queries)).brokenAt, undefined);
+  assert.equal((await auditVerdict(queries)).brokenAt, undefined);
 });

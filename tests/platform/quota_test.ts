@@ -9,7 +9,7 @@ import {
   RecordList,
   RejectionReason,
 } from "../../proto/gen/opendca/v1/batch.ts";
-import { listAudit } from "../../platform/audit/audit_log.ts";
+import { auditRows } from "../../platform/audit/audit_log.ts";
 import { unpackRecord } from "../../platform/store/stored_record.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import {
@@ -59,7 +59,7 @@ eachDatabase(
     }
     assert.equal((await send(first)).highestContiguousSequence, 1n, "a repetition is answered");
     assert.equal((await uploaded(platform, other, 1)).highestContiguousSequence, 1n);
-    const told = (await listAudit(platform.queries, { limit: 100 })).filter(({ action }) => action === "quotaReached");
+    const told = (await auditRows(platform.queries, { limit: 100 })).filter(({ action }) => action === "quotaReached");
     assert.equal(told.length, 1, "one entry, however often it tries");
     platform.clock.advance(86_400_000);
     const answer = await send(second);

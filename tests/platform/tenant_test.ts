@@ -55,7 +55,15 @@ const modules = {
   quota,
 };
 const at = new Date();
-const facts = { agent_id: "", site: "", serial: null, manufacturer: null, model: null, hostname: null, firmware: null };
+const facts = {
+  agent_id: "",
+  network: "",
+  serial: null,
+  manufacturer: null,
+  model: null,
+  hostname: null,
+  firmware: null,
+};
 const wholeFacts = { ...facts, location: null, address: "10.0.0.1", state: "idle" };
 
 const sample = { kind: "meter", name: "total", value: 1, unit: "impressions", level: "" } as const;
@@ -72,26 +80,25 @@ const arrived = (deviceId: string) => ({
 
 /* One call for each function, with a foreign id in every place of an id. */
 const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> = {
-  createActivationCode: (tenant, id) =>
-    activationCodes.createActivationCode(tenant, { siteId: id, at, expiresAt: at, pepper: new Uint8Array(32) }),
+  addActivationCode: (tenant, id) =>
+    activationCodes.addActivationCode(tenant, { siteId: id, at, expiresAt: at, pepper: new Uint8Array(32) }),
   countFailedCode: (tenant, id) => activationCodes.countFailedCode(tenant, id),
   useCode: (tenant, id) => activationCodes.useCode(tenant, { codeId: id, agentId: id, attemptId: id, at }),
-  withdrawCode: (tenant, id) => activationCodes.withdrawCode(tenant, id),
-  listCodes: (tenant) => activationCodes.listCodes(tenant),
-  setAgentConfig: (tenant, id) =>
-    agentConfigs.setAgentConfig(tenant, {
+  markWithdrawn: (tenant, id) => activationCodes.markWithdrawn(tenant, id),
+  codeRows: (tenant) => activationCodes.codeRows(tenant),
+  keepAgentConfig: (tenant, id) =>
+    agentConfigs.keepAgentConfig(tenant, {
       agentId: id,
       document: agentConfigs.configDocument(PlatformConfig.fromPartial({})),
       at,
     }),
   maybeAgentConfig: (tenant, id) => agentConfigs.maybeAgentConfig(tenant, id),
-  createAgent: (tenant, id) =>
-    agents.createAgent(tenant, { siteId: id, installationId: id, hostname: "", version: "", at }),
+  addAgent: (tenant, id) => agents.addAgent(tenant, { siteId: id, installationId: id, hostname: "", version: "", at }),
   maybeAgent: (tenant, id) => agents.maybeAgent(tenant, id),
   siteOfAgent: (tenant, id) => agents.siteOfAgent(tenant, id),
   activatedSince: (tenant, id) => agents.activatedSince(tenant, id),
-  listAgents: (tenant) => agents.listAgents(tenant),
-  revokeAgent: (tenant, id) => agents.revokeAgent(tenant, { agentId: id, reason: "x", at }),
+  agentRows: (tenant) => agents.agentRows(tenant),
+  markRevoked: (tenant, id) => agents.markRevoked(tenant, { agentId: id, reason: "x", at }),
   notePoll: (tenant, id) =>
     agents.notePoll(tenant, {
       agentId: id,
@@ -132,21 +139,21 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
     }),
   noteCertificateUse: (tenant, id) => certificates.noteCertificateUse(tenant, { agentId: id, serial: id, at }),
   latestCertificate: (tenant, id) => certificates.latestCertificate(tenant, id),
-  createSite: (tenant, id) => customers.createSite(tenant, { name: id, at }),
-  listSites: (tenant) => customers.listSites(tenant),
+  addSite: (tenant, id) => customers.addSite(tenant, { name: id, at }),
+  siteRows: (tenant) => customers.siteRows(tenant),
   maybeSite: (tenant, id) => customers.maybeSite(tenant, id),
-  createDevice: (tenant, id) => devices.createDevice(tenant, { facts: { ...wholeFacts, agent_id: id }, at }),
+  addDevice: (tenant, id) => devices.addDevice(tenant, { facts: { ...wholeFacts, agent_id: id }, at }),
   updateDevice: (tenant, id) => devices.updateDevice(tenant, { deviceId: id, facts: wholeFacts, at, agentSeenAt: at }),
   noteLedgerHead: (tenant, id) =>
     ledgerHeads.noteLedgerHead(tenant, { agentId: id, number: 1, hash: "a".repeat(64), at }),
-  listLedgerHeads: (tenant, id) => ledgerHeads.listLedgerHeads(tenant, id),
+  ledgerHeadRows: (tenant, id) => ledgerHeads.ledgerHeadRows(tenant, id),
   noteConfigRefusals: (tenant, id) => agents.noteConfigRefusals(tenant, { agentId: id, refusals: ["x"] }),
   noteEarlierSight: (tenant, id) => devices.noteEarlierSight(tenant, { deviceId: id, at: new Date(0) }),
   setDeviceState: (tenant, id) => devices.setDeviceState(tenant, { deviceId: id, state: "x", at: new Date(1e15) }),
   maybeDevice: (tenant, id) => devices.maybeDevice(tenant, id),
   countDevices: async (tenant) => (await devices.countDevices(tenant, { silentSince: at })).known,
   findDevices: (tenant, id) => devices.findDevices(tenant, id),
-  listDevices: (tenant) => devices.listDevices(tenant),
+  deviceRows: (tenant) => devices.deviceRows(tenant),
   evidenceHolders: (tenant) => devices.evidenceHolders(tenant, { kind: "serial", value: "ABC12345" }),
   evidenceOf: (tenant, id) => devices.evidenceOf(tenant, id),
   allEvidenceOf: (tenant, id) => devices.allEvidenceOf(tenant, id),
@@ -195,7 +202,7 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   addSample: (tenant, id) => samples.addSample(tenant, { deviceId: id, at: 0, sample }),
   addLateSamples: (tenant, id) => samples.addLateSamples(tenant, arrived(id)),
   latestMeters: (tenant, id) => samples.latestMeters(tenant, id),
-  meterHistory: (tenant, id) => samples.meterHistory(tenant, { deviceId: id, name: undefined, limit: 9 }),
+  meterHistoryRows: (tenant, id) => samples.meterHistoryRows(tenant, { deviceId: id, name: undefined, limit: 9 }),
   noteAlerts: (tenant, id) => alerts.noteAlerts(tenant, arrived(id)),
   openAlerts: (tenant, id) => alerts.openAlerts(tenant, id),
   countRecords: (tenant) => readings.countRecords(tenant, "reading"),
@@ -215,14 +222,14 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
       result: TaskResult.create({ taskId: id, state: TaskState.FAILED }),
       at,
     }),
-  listTasks: (tenant, id) => tasks.listTasks(tenant, id),
+  taskRows: (tenant, id) => tasks.taskRows(tenant, id),
   usageOf: async (tenant, id) => (await quota.usageOf(tenant, { agentId: id, at })).agentBytes,
   addUsage: (tenant, id) => quota.addUsage(tenant, { agentId: id, at, bytes: 1 }),
   noteQuotaTold: (tenant, id) => quota.noteQuotaTold(tenant, { agentId: id, at }),
 };
 
 /* Functions that make rows of the asking customer's own. What they make hangs on the foreign id only by its text. */
-const makers = /^(create|add|set|note(Run|Epoch|Poll|LedgerHead)|suspect)/;
+const makers = /^(add|keep|set|note(Run|Epoch|Poll|LedgerHead)|suspect)/;
 
 async function customerWithEverything(platform: TestPlatform, name: string): Promise<TestAgent> {
   const customer = await platform.customer(name);
@@ -245,7 +252,7 @@ async function customerWithEverything(platform: TestPlatform, name: string): Pro
   const signed = signTask(platform.platform.signingKey, Task.create({ taskId, agentId: agent.agentId }));
   const expiresAt = new Date(at.getTime() + 3_600_000);
   await tasks.addTask(agent.tenant, { taskId, agentId: agent.agentId, kind: "ping", signed, at, expiresAt });
-  await agentConfigs.setAgentConfig(agent.tenant, {
+  await agentConfigs.keepAgentConfig(agent.tenant, {
     agentId: agent.agentId,
     document: agentConfigs.configDocument(PlatformConfig.fromPartial({ pollIntervalSeconds: 60 })),
     at,
@@ -267,7 +274,7 @@ async function tablesOf(tx: Transaction): Promise<Map<string, string[]>> {
 }
 
 /* Tables of failed activations before anybody knows whose, and of how much an agent has in the audit log. */
-const ofNobody = ["audit_counts", "failed_keys"];
+const ofNobody = ["audit_counts", "dealers", "failed_keys"];
 
 /** Everything that a customer owns. */
 async function dump(tx: Transaction, customerId: string): Promise<Record<string, unknown[]>> {
@@ -321,7 +328,7 @@ eachDatabase("ids of another customer are as good as unknown, in every function 
           }
           if (!makers.test(name)) {
             const isEmpty = answer === undefined || answer === false || answer === 0 || answer === "unknown" ||
-              (Array.isArray(answer) && (answer.length === 0 || name === "listSites"));
+              (Array.isArray(answer) && (answer.length === 0 || name === "siteRows"));
             assert.ok(isEmpty, `${name}(${id}) answered ${JSON.stringify(answer)}`);
           }
           const after = await dump(tx, owner.tenant.customerId);
@@ -355,7 +362,7 @@ eachDatabase("an agent reaches nothing of another customer over the wire", async
   const owner = await customerWithEverything(platform, "Owner");
   const stranger = await activatedAgent(platform, await platform.customer("Stranger"));
   const before = await dump(platform.queries, owner.tenant.customerId);
-  const [task] = await tasks.listTasks(owner.tenant);
+  const [task] = await tasks.taskRows(owner.tenant);
   using client = connect(platform, stranger.identity);
   const result = TaskResult.create({ taskId: task!.task_id, state: TaskState.SUCCEEDED });
   const poll = await call(client, { method: client.poll, request: pollOf(stranger, { taskResults: [result] }) });
@@ -366,6 +373,6 @@ eachDatabase("an agent reaches nothing of another customer over the wire", async
   const records = [recordOf(readingOf({ total: 7 }))];
   await call(client, { method: client.upload, request: batchOf(borrowed, { sequence: 1, records }) });
   assert.deepEqual(await dump(platform.queries, owner.tenant.customerId), before);
-  assert.equal((await devices.listDevices(stranger.tenant))[0]?.total, 7);
-  assert.equal((await devices.listDevices(owner.tenant))[0]?.total, 1000);
+  assert.equal((await devices.deviceRows(stranger.tenant))[0]?.total, 7);
+  assert.equal((await devices.deviceRows(owner.tenant))[0]?.total, 1000);
 });

@@ -11,9 +11,9 @@ import {
 import { RefusalReason, Task, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
 import { signTask } from "../../common/protocol/signed_task.ts";
 import { configRefusalsOf, maybeAgent } from "../../platform/agents/agents.ts";
-import { listAudit } from "../../platform/audit/audit_log.ts";
-import { listLedgerHeads, mostLedgerHeads, noteLedgerHead } from "../../platform/agents/ledger_heads.ts";
-import { addTask, listTasks } from "../../platform/tasks/tasks.ts";
+import { auditRows } from "../../platform/audit/audit_log.ts";
+import { ledgerHeadRows, mostLedgerHeads, noteLedgerHead } from "../../platform/agents/ledger_heads.ts";
+import { addTask, taskRows } from "../../platform/tasks/tasks.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { activatedAgent, call, connect, pollOf, reasonOf, startTestPlatform } from "../fixtures/platform_fixture.ts";
 import { batchOf, type Bench, readingOf, recordOf, startBench } from "../fixtures/platform_uploads.ts";
@@ -39,7 +39,7 @@ async function startPolls(): Promise<Polls> {
       return reasonOf(call(client, { method, request: Buffer.from(bytes) }));
     },
     audit: async () =>
-      (await listAudit(platform.queries, { limit: 100 })).filter(({ action }) => action !== "agentActivated")
+      (await auditRows(platform.queries, { limit: 100 })).filter(({ action }) => action !== "agentActivated")
         .map(({ action, detail }) => [action, JSON.parse(detail)]),
   };
 }
@@ -70,7 +70,7 @@ for (const { name, heads, rewound } of ledgers) {
     await using bench = await startPolls();
     for (const ledgerHead of heads) await bench.poll({}, { ledgerHead });
     const { tenant, agentId } = bench.agent;
-    const kept = (await listLedgerHeads(tenant, agentId)).toReversed();
+    const kept = (await ledgerHeadRows(tenant, agentId)).toReversed();
     assert.deepEqual(kept.map((row) => row.rewound), rewound);
     const reasons = rewound.filter((reason) => reason !== null);
     assert.equal((await maybeAgent(tenant, agentId))?.ledger_rewound_reason, reasons[0] ?? null);
@@ -93,7 +93,7 @@ for (
   eachDatabase(`Poll refuses a ledger head with ${name}`, async () => {
     await using bench = await startPolls();
     assert.equal(await reasonOf(bench.poll({}, { ledgerHead })), "invalid-request");
-    assert.deepEqual(await listLedgerHeads(bench.agent.tenant, bench.agent.agentId), []);
+    assert.deepEqual(await ledgerHeadRows(bench.agent.tenant, bench.agent.agentId), []);
   });
 }
 
@@ -105,7 +105,7 @@ eachDatabase("await noteLedgerHead() keeps the latest thousand", async () => {
       await noteLedgerHead(tx.tenant(tenant.customerId), { agentId, number, hash: hash("a"), at: new Date() });
     }
   });
-  const heads = await listLedgerHeads(tenant, agentId);
+  const heads = await ledgerHeadRows(tenant, agentId);
   assert.deepEqual([heads.length, heads[0]?.number, heads.at(-1)?.number], [mostLedgerHeads, mostLedgerHeads + 2, 3]);
 });
 
@@ -157,7 +157,7 @@ eachDatabase(
       ["unknownTaskRefused", "POLICY", "who asked?"],
       ["taskRefused", "POLICY", "nor is this"],
     ]);
-    assert.deepEqual((await listTasks(agent.tenant)).map(({ state }) => state), ["refused", "refused"]);
+    assert.deepEqual((await taskRows(agent.tenant)).map(({ state }) => state), ["refused", "refused"]);
   },
 );
 
@@ -183,7 +183,7 @@ eachDatabase("a time that no calendar has is left out, in a status and in a resu
     result.finish(),
   );
   assert.equal(await bench.send("Poll", request.finish()), "answered");
-  assert.deepEqual((await listTasks(agent.tenant)).map(({ state }) => state), ["failed"]);
+  assert.deepEqual((await taskRows(agent.tenant)).map(({ state }) => state), ["failed"]);
   const kept = Status.decode((await maybeAgent(agent.tenant, agent.agentId))!.status!);
   assert.deepEqual([kept.startedAt, kept.certificateNotAfter, kept.runId], [undefined, undefined, agent.runId]);
 });

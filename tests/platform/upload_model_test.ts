@@ -9,13 +9,13 @@ import fc from "fast-check";
 import { Batch, RecordList, RejectionReason, type UploadResponse } from "../../proto/gen/opendca/v1/batch.ts";
 import { upload } from "../../platform/devices/upload.ts";
 import type { Platform } from "../../platform/agents/platform.ts";
-import { createAgent } from "../../platform/agents/agents.ts";
-import { createCustomer, createSite } from "../../platform/customers/customers.ts";
+import { addAgent } from "../../platform/agents/agents.ts";
+import { addSite } from "../../platform/customers/customers.ts";
 import { openSqliteStore } from "../../platform/store/sqlite/sqlite_store.ts";
 import { parseDatabaseUrl } from "../../platform/store/postgres/database_url.ts";
 import { openPostgresStore } from "../../platform/store/postgres/postgres_store.ts";
 import { eachDatabase, isPostgres, maybeTestDatabase } from "../fixtures/each_database.ts";
-import { looseQueries } from "../fixtures/loose_queries.ts";
+import { addTestCustomer, looseQueries } from "../fixtures/loose_queries.ts";
 import { readingOf, recordOf } from "../fixtures/platform_uploads.ts";
 import type { TestDatabase } from "../fixtures/postgres_server.ts";
 
@@ -91,11 +91,11 @@ async function startBench(folder: string, database: TestDatabase | undefined) {
       ? openSqliteStore(`${folder}/platform.db`)
       : await openPostgresStore(parseDatabaseUrl(database.url));
   let store = await open();
-  const { customer_id: customerId } = await createCustomer(looseQueries(store), { name: "Acme", at });
+  const { customer_id: customerId } = await addTestCustomer(looseQueries(store), { name: "Acme", at });
   const tenant = looseQueries(store).tenant(customerId);
-  const { site_id: siteId } = await createSite(tenant, { name: "Berlin", at });
+  const { site_id: siteId } = await addSite(tenant, { name: "Berlin", at });
   const agent = { siteId, installationId: idOf(0), hostname: "", version: "", at };
-  const agentIds = [await createAgent(tenant, agent), await createAgent(tenant, agent)];
+  const agentIds = [await addAgent(tenant, agent), await addAgent(tenant, agent)];
 
   async function run(of: Step): Promise<UploadResponse | "died"> {
     let left = of.diesAfter ?? Infinity;

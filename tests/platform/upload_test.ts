@@ -3,9 +3,9 @@ import { Buffer } from "node:buffer";
 import { gzipSync } from "node:zlib";
 import { DeviceEventKind, RejectionReason, type UploadResponse } from "../../proto/gen/opendca/v1/batch.ts";
 import { maybeAgent } from "../../platform/agents/agents.ts";
-import { evidenceOf, historyOf, listDevices } from "../../platform/devices/devices.ts";
+import { deviceRows, evidenceOf, historyOf } from "../../platform/devices/devices.ts";
 import { countRecords } from "../../platform/devices/readings.ts";
-import { latestMeters, meterHistory } from "../../platform/devices/samples.ts";
+import { latestMeters, meterHistoryRows } from "../../platform/devices/samples.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { reasonOf } from "../fixtures/platform_fixture.ts";
 import { batchOf, readingOf, recordOf, startBench } from "../fixtures/platform_uploads.ts";
@@ -20,7 +20,7 @@ eachDatabase("Upload stores readings, meters and the device", async () => {
   const observedAt = new Date(Date.now() - 60_000);
   const answer = await bench.upload(batchOf(agent, { sequence: 1, records: [recordOf(readingOf({ observedAt }))] }));
   assert.deepEqual(marks(answer), [1, []]);
-  const [device] = await listDevices(agent.tenant);
+  const [device] = await deviceRows(agent.tenant);
   assert.deepEqual([device?.serial, device?.address, device?.state, device?.total], [
     "ABC12345",
     "10.1.0.7",
@@ -179,7 +179,7 @@ eachDatabase("Upload knows a device that moved, and keeps where it was", async (
     recordOf(readingOf({ address: "10.1.0.9", observedAt: after, total: 20 })),
   ];
   await bench.upload(batchOf(agent, { sequence: 1, records }));
-  const [device, ...others] = await listDevices(agent.tenant);
+  const [device, ...others] = await deviceRows(agent.tenant);
   assert.deepEqual([device?.address, device?.total, others.length], ["10.1.0.9", 20, 0]);
   assert.deepEqual(
     (await historyOf(agent.tenant, device!.device_id)).map(({ kind, before, after }) => [kind, before, after]),
@@ -188,7 +188,7 @@ eachDatabase("Upload knows a device that moved, and keeps where it was", async (
       ["addressChanged", "10.1.0.7", "10.1.0.9"],
     ],
   );
-  const totals = await meterHistory(agent.tenant, { deviceId: device!.device_id, name: "total", limit: 10 });
+  const totals = await meterHistoryRows(agent.tenant, { deviceId: device!.device_id, name: "total", limit: 10 });
   assert.deepEqual(totals.map(({ value }) => value), [20, 10]);
 });
 
@@ -200,7 +200,7 @@ eachDatabase("Upload of what was read before an outage does not overwrite the pr
     batchOf(agent, { sequence, records: [recordOf(readingOf({ address, observedAt }))] });
   await bench.upload(batch(1, late, "10.1.0.9"));
   await bench.upload(batch(2, early, "10.1.0.7"));
-  const [device] = await listDevices(agent.tenant);
+  const [device] = await deviceRows(agent.tenant);
   assert.deepEqual([device?.address, device?.first_seen_at, device?.last_seen_at], [
     "10.1.0.9",
     early.getTime(),
@@ -218,7 +218,7 @@ eachDatabase("Upload of what was read by a clock a day ahead is not the newest f
   await bench.upload(
     batchOf(agent, { sequence: 2, records: [recordOf(readingOf({ total: 20, observedAt: new Date() }))] }),
   );
-  const [device] = await listDevices(agent.tenant);
+  const [device] = await deviceRows(agent.tenant);
   assert.equal(device?.total, 20);
   assert(device.last_seen_at <= Date.now(), "seen in the future");
 });
@@ -261,7 +261,7 @@ eachDatabase("Upload tells two devices at one address apart", async () => {
   await using bench = await startBench();
   const records = ["AAA11111", "BBB22222"].map((serial) => recordOf(readingOf({ serial })));
   await bench.upload(batchOf(bench.agent, { sequence: 1, records }));
-  assert.deepEqual((await listDevices(bench.agent.tenant)).map(({ serial }) => serial).sort(), [
+  assert.deepEqual((await deviceRows(bench.agent.tenant)).map(({ serial }) => serial).sort(), [
     "AAA11111",
     "BBB22222",
   ]);
@@ -273,7 +273,7 @@ eachDatabase("Upload moves a network card with its MAC address to the device tha
   const records = ["AAA11111", "BBB22222"].map((serial) => recordOf(readingOf({ serial, mac })));
   await bench.upload(batchOf(bench.agent, { sequence: 1, records }));
   const holders: (string | null)[] = [];
-  for (const { device_id, serial } of await listDevices(bench.agent.tenant)) {
+  for (const { device_id, serial } of await deviceRows(bench.agent.tenant)) {
     const evidence = await evidenceOf(bench.agent.tenant, device_id);
     holders.push(...evidence.filter(({ kind }) => kind === "mac").map(() => serial));
   }
@@ -306,7 +306,7 @@ eachDatabase("Upload of an event marks its device as offline until it is read ag
       .entries()
   ) {
     await bench.upload(batchOf(agent, { sequence: i + 1, records: [record] }));
-    states.push((await listDevices(agent.tenant))[0]?.state);
+    states.push((await deviceRows(agent.tenant))[0]?.state);
   }
   assert.deepEqual(states, ["idle", "offline", "idle"]);
 });

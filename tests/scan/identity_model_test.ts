@@ -11,12 +11,12 @@ import { prepareInventoryDatabase } from "../../src/store/inventory_database.ts"
 import type { Reading } from "../../common/reading/reading.ts";
 import { readingToMessage } from "../../common/reading/encode_reading.ts";
 import { mergeKeys, resolveEvent, resolveReading } from "../../platform/devices/resolve_device.ts";
-import { createAgent } from "../../platform/agents/agents.ts";
-import { createCustomer, createSite } from "../../platform/customers/customers.ts";
-import { allEvidenceOf, historyOf, listDevices } from "../../platform/devices/devices.ts";
+import { addAgent } from "../../platform/agents/agents.ts";
+import { addSite } from "../../platform/customers/customers.ts";
+import { allEvidenceOf, deviceRows, historyOf } from "../../platform/devices/devices.ts";
 import { openSqliteStore } from "../../platform/store/sqlite/sqlite_store.ts";
 import type { Tenant } from "../../platform/store/store.ts";
-import { looseQueries } from "../fixtures/loose_queries.ts";
+import { addTestCustomer, looseQueries } from "../fixtures/loose_queries.ts";
 import { maybeDeviceEvent } from "../../src/service/reading_intake.ts";
 import { evidenceOfReading } from "../../src/store/known_evidence.ts";
 import { interpretedReading } from "../fixtures/sample_reading.ts";
@@ -33,7 +33,7 @@ function openScene() {
   async function tenantOf(customer: string) {
     let known = tenants.get(customer);
     if (known === undefined) {
-      const { customer_id } = await createCustomer(queries, { name: customer, at: at() });
+      const { customer_id } = await addTestCustomer(queries, { name: customer, at: at() });
       tenants.set(customer, known = { tenant: queries.tenant(customer_id), sites: new Map() });
     }
     return known;
@@ -43,8 +43,8 @@ function openScene() {
     /** An agent of a site; `name` is what its configuration calls the site. */
     async agent({ customer = "Acme", site = "Berlin", name = "office" } = {}) {
       const { tenant, sites } = await tenantOf(customer);
-      if (!sites.has(site)) sites.set(site, (await createSite(tenant, { name: site, at: at() })).site_id);
-      const agentId = await createAgent(tenant, {
+      if (!sites.has(site)) sites.set(site, (await addSite(tenant, { name: site, at: at() })).site_id);
+      const agentId = await addAgent(tenant, {
         siteId: sites.get(site)!,
         installationId: crypto.randomUUID(),
         hostname: "",
@@ -67,7 +67,7 @@ function openScene() {
           const ids: string[] = [];
           for (const observed of inventory.observe({ reading, site: name, scope }, at())) {
             const { deviceId: deviceKey, merged, events } = observed;
-            const sighting = { agentId, site: name, deviceKey, observedAt: at(), scope: observed.scope };
+            const sighting = { agentId, network: name, deviceKey, observedAt: at(), scope: observed.scope };
             ids.push(await resolveReading(tenant, sighting, readingToMessage(merged)));
             const context = { address: reading.address, evidence: evidenceOfReading(reading), mask: [] };
             for (const event of events.flatMap((each) => maybeDeviceEvent(each, context) ?? [])) {
@@ -80,7 +80,7 @@ function openScene() {
       };
     },
     pass: (by: number) => void (ms += by),
-    devices: async (customer = "Acme") => await listDevices((await tenantOf(customer)).tenant),
+    devices: async (customer = "Acme") => await deviceRows((await tenantOf(customer)).tenant),
     history: async (id: string) => (await historyOf((await tenantOf("Acme")).tenant, id)).map(({ kind }) => kind),
     evidence: async (id: string) => await allEvidenceOf((await tenantOf("Acme")).tenant, id),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),

@@ -1,14 +1,11 @@
 import type { Command } from "commander";
+import { type AgentRow, configRefusalsOf } from "../../agents/agents.ts";
+import { listAgents, listLedgerHeads, revokeAgent, setAgentConfig, showAgent } from "../../agents/manage_agents.ts";
 import { spanOf } from "../../../common/core/clock.ts";
-import { UsageError } from "../../../common/core/errors.ts";
 import { AgentStatus } from "../../../proto/gen/opendca/v1/agent_service.ts";
 import { PlatformConfig } from "../../../proto/gen/opendca/v1/config.ts";
-import { configDocument, maybeAgentConfig, setAgentConfig } from "../../agents/agent_configs.ts";
-import { type AgentRow, configRefusalsOf, listAgents, maybeAgent, revokeAgent } from "../../agents/agents.ts";
-import { listLedgerHeads } from "../../agents/ledger_heads.ts";
-import type { Tenant } from "../../store/store.ts";
 import { type CommandContext, customerOption } from "./command_context.ts";
-import { agentCounts, maybeAgentNote } from "./agent_health.ts";
+import { agentCounts, maybeAgentNote } from "../../agents/agent_health.ts";
 import { readConfigFile } from "./config_file.ts";
 import { ageText, type Column, hasRoom, renderFacts, renderTable, type Screen, timeText } from "./table.ts";
 
@@ -27,8 +24,8 @@ const columns = (screen: Screen): Column[] => [
 export function addAgentCommands(program: Command, context: CommandContext): void {
   const agent = program.command("agent").description("agents of a customer");
   agent.command("list").description("all agents").option(...customerOption).action((_, command: Command) =>
-    context.runForCustomer(command, async (_, tenant) => {
-      const rows = await listAgents(tenant);
+    context.runForCustomer(command, async (platform, by) => {
+      const rows = await listAgents(platform, by);
       const now = context.host.clock.now().getTime();
       return {
         json: rows.map((row) => ({ ...shownAgent(row), note: maybeAgentNote(row, now) })),
@@ -54,9 +51,8 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
   agent.command("show <agent>").description("the agent's status and configuration")
     .option(...customerOption)
     .action((agentId: string, _, command: Command) =>
-      context.runForCustomer(command, async (_, tenant) => {
-        const row = await agentOf(tenant, agentId);
-        const config = await maybeAgentConfig(tenant, agentId);
+      context.runForCustomer(command, async (platform, by) => {
+        const { row, config } = await showAgent(platform, by, { agentId });
         const shown = {
           ...shownAgent(row),
           platformConfig: config === undefined ? null : PlatformConfig.toJSON(PlatformConfig.decode(config.content)),
@@ -73,9 +69,8 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
     .description("ledger heads as the agent reported them, latest first: compare with `opendca ledger --verify`")
     .option(...customerOption)
     .action((agentId: string, _, command: Command) =>
-      context.runForCustomer(command, async (_, tenant) => {
-        await agentOf(tenant, agentId);
-        const rows = await listLedgerHeads(tenant, agentId);
+      context.runForCustomer(command, async (platform, by) => {
+        const rows = await listLedgerHeads(platform, by, { agentId });
         const cells = rows.map((row) => [
           row.number,
           row.hash.slice(0, 32),
@@ -95,17 +90,8 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
     .option(...customerOption)
     .requiredOption("--reason <text>", "for the audit log")
     .action((agentId: string, options: { reason: string }, command: Command) =>
-      context.changeForCustomer(command, async (_, tenant) => {
-        await agentOf(tenant, agentId);
-        if (!await revokeAgent(tenant, { agentId, reason: options.reason, at: context.host.clock.now() })) {
-          throw new UsageError(`Cannot revoke "${agentId}" as it is revoked`, `opendca-platform agent show ${agentId}`);
-        }
-        await context.audit(tenant.transaction, {
-          customerId: tenant.customerId,
-          action: "agentRevoked",
-          subject: agentId,
-          detail: { reason: options.reason },
-        });
+      context.runForCustomer(command, async (platform, by) => {
+        await revokeAgent(platform, by, { agentId, reason: options.reason });
         return {
           json: { agentId, state: "revoked" },
           text: `${agentId} revoked\n`,
@@ -118,26 +104,11 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
     .requiredOption("--file <file>", "JSON of a PlatformConfig, - for standard input: see docs/protocol.md")
     .action(async (agentId: string, options: { file: string }, command: Command) => {
       const config = await readConfigFile(context.host, options.file);
-      await context.changeForCustomer(command, async (_, tenant) => {
-        await agentOf(tenant, agentId);
-        const document = configDocument(config);
-        await setAgentConfig(tenant, { agentId, document, at: context.host.clock.now() });
-        await context.audit(tenant.transaction, {
-          customerId: tenant.customerId,
-          action: "agentConfigured",
-          subject: agentId,
-          detail: { hash: document.hash },
-        });
-        return { json: { agentId, hash: document.hash }, text: `${document.hash}\n` };
+      await context.runForCustomer(command, async (platform, by) => {
+        const hash = await setAgentConfig(platform, by, { agentId, config });
+        return { json: { agentId, hash }, text: `${hash}\n` };
       });
     });
-}
-
-/** Throws UsageError when the customer has no such agent. */
-export async function agentOf(tenant: Tenant, agentId: string): Promise<AgentRow> {
-  const row = await maybeAgent(tenant, agentId);
-  if (row !== undefined) return row;
-  throw new UsageError(`Cannot find the agent "${agentId}"`, "opendca-platform agent list shows them");
 }
 
 function shownAgent(row: AgentRow) {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { AgentStatus } from "../../../proto/gen/opendca/v1/agent_service.ts";
 import { now, type RunCommand, withPlatform } from "../../../tests/platform/commands.ts";
-import { createAgent, noteConfigRefusals, notePoll } from "../../agents/agents.ts";
+import { addAgent, noteConfigRefusals, notePoll } from "../../agents/agents.ts";
 import { noteLedgerHead } from "../../agents/ledger_heads.ts";
 import { openSqliteStore } from "../../store/sqlite/sqlite_store.ts";
 import { looseTenant } from "../../../tests/fixtures/loose_queries.ts";
@@ -20,7 +20,7 @@ function withAgent(
     {
       await using store = openSqliteStore(`${folder}/platform.db`);
       const tenant = looseTenant(store, customerId);
-      agentId = await createAgent(tenant, {
+      agentId = await addAgent(tenant, {
         siteId,
         installationId: "i",
         hostname: "server-1",
@@ -172,13 +172,13 @@ Deno.test("every command that changes something is in the audit log with who, or
       { actor, action }: { actor: string; action: string },
     ) => [actor, action]);
     assert.deepEqual(told, [
-      ["admin:eva", "unlockTokenCreated"],
-      ["admin:eva", "taskCreated"],
-      ["admin:eva", "agentConfigured"],
-      ["admin:eva", "agentRevoked"],
-      ["admin:eva", "activationCodeCreated"],
-      ["admin:eva", "siteCreated"],
-      ["admin:eva", "customerCreated"],
+      ["operator:eva", "unlockTokenCreated"],
+      ["operator:eva", "taskCreated"],
+      ["operator:eva", "agentConfigured"],
+      ["operator:eva", "agentRevoked"],
+      ["operator:eva", "activationCodeCreated"],
+      ["operator:eva", "siteCreated"],
+      ["operator:eva", "customerCreated"],
     ]);
   }, { "c.json": "{}" }));
 

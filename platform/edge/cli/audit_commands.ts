@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { ConfigError, UsageError } from "../../../common/core/errors.ts";
-import { listAudit, verifyAudit } from "../../audit/audit_log.ts";
-import { maybeCustomer } from "../../customers/customers.ts";
+import { ConfigError } from "../../../common/core/errors.ts";
+import { listAudit, verifyAudit } from "../../audit/read_audit.ts";
+import { findCustomer } from "../../customers/customers.ts";
 import { type CommandContext, type GlobalOptions, wholeNumber } from "./command_context.ts";
 import { type Column, renderTable, timeText } from "./table.ts";
 
@@ -21,14 +21,10 @@ export function addAuditCommands(program: Command, context: CommandContext): voi
     .option("--customer <customer>", "only what concerns one customer")
     .option("--limit <number>", "at most this many", wholeNumber("--limit", { min: 1, max: 100_000 }), 50)
     .action((options: GlobalOptions & { limit: number }, command: Command) =>
-      context.run(command, async (_, tx) => {
+      context.run(command, async (platform, by) => {
         const { customer, limit } = options;
-        const row = customer === undefined ? undefined : await maybeCustomer(tx, customer);
-        if (customer !== undefined && row === undefined) {
-          const hint = "opendca-platform customer list shows them";
-          throw new UsageError(`Cannot find the customer "${customer}"`, hint);
-        }
-        const rows = await listAudit(tx, { limit, ...(row === undefined ? {} : { customerId: row.customer_id }) });
+        const row = customer === undefined ? undefined : await findCustomer(platform, by, { customer });
+        const rows = await listAudit(platform, by, { limit, customerId: row?.customer_id });
         const cells = rows.map(({ entry, at, actor, action, subject, detail }) => [
           entry,
           timeText(at),
@@ -46,8 +42,8 @@ export function addAuditCommands(program: Command, context: CommandContext): voi
     );
   audit.command("verify").description("check the whole chain; keep the digest to detect a cut-off end later")
     .action((_, command: Command) =>
-      context.run(command, async (_, tx) => {
-        const verdict = await verifyAudit(tx);
+      context.run(command, async (platform, by) => {
+        const verdict = await verifyAudit(platform, by);
         if (verdict.brokenAt !== undefined) {
           throw new ConfigError(
             `Cannot trust the audit log: entry ${verdict.brokenAt} is missing or was changed`,

@@ -1,8 +1,5 @@
 import { type Command, Option } from "commander";
-import { UsageError } from "../../../common/core/errors.ts";
-import { type CodeRow, createActivationCode, listCodes, withdrawCode } from "../../agents/activation_codes.ts";
-import { listSites, maybeSite, type SiteRow } from "../../customers/customers.ts";
-import type { Tenant } from "../../store/store.ts";
+import { createCode, listCodes, withdrawCode } from "../../agents/activation_codes.ts";
 import { type CommandContext, customerOption, timeOption } from "./command_context.ts";
 import { type Column, minuteText, renderTable } from "./table.ts";
 
@@ -29,17 +26,9 @@ export function addCodeCommands(program: Command, context: CommandContext): void
         .argParser(timeOption("--valid-days", { min: "1h", max: "365d", bareUnit: "d" })).default(14 * dayMs, "14d"),
     )
     .action((options: { site?: string; validDays: number }, command: Command) =>
-      context.changeForCustomer(command, async (platform, tenant) => {
-        const { site_id: siteId } = await siteOf(tenant, options.site);
-        const at = context.host.clock.now();
-        const expiresAt = new Date(at.getTime() + options.validDays);
-        const { code, codeId } = await createActivationCode(tenant, { siteId, at, expiresAt, pepper: platform.pepper });
-        await context.audit(tenant.transaction, {
-          customerId: tenant.customerId,
-          action: "activationCodeCreated",
-          subject: codeId,
-          detail: { site: siteId, expiresAt: expiresAt.toISOString() },
-        });
+      context.runForCustomer(command, async (platform, by) => {
+        const { site, validDays: validMs } = options;
+        const { code, codeId, siteId, expiresAt } = await createCode(platform, by, { site, validMs });
         const next =
           `opendca activate, on the machine of the agent, before ${minuteText(expiresAt.getTime())}; the code is ` +
           "not shown again";
@@ -48,21 +37,19 @@ export function addCodeCommands(program: Command, context: CommandContext): void
     );
   code.command("list").description("all codes, newest first").option(...customerOption)
     .action((_, command: Command) =>
-      context.runForCustomer(command, async (_, tenant) => {
-        const now = context.host.clock.now().getTime();
-        const rows = (await listCodes(tenant)).map((row) => shownCode(row, now));
-        const siteNames = new Map((await listSites(tenant)).map(({ site_id, name }) => [site_id, name]));
+      context.runForCustomer(command, async (platform, by) => {
+        const rows = await listCodes(platform, by);
         const cells = rows.map((row) => [
-          row.codeId,
-          row.begins,
+          row.code_id,
+          `${row.locator}-…`,
           row.state,
-          row.failedAttempts,
-          siteNames.get(row.siteId) ?? row.siteId,
-          row.agentId,
-          minuteText(row.expiresAt),
+          row.failed_attempts,
+          row.site,
+          row.agent_id,
+          minuteText(row.expires_at),
         ]);
         return {
-          json: rows,
+          json: rows.map(shownCode),
           text: (screen) =>
             rows.length === 0 ? "no codes yet: opendca-platform code create\n" : renderTable(columns, cells, screen),
         };
@@ -70,45 +57,21 @@ export function addCodeCommands(program: Command, context: CommandContext): void
     );
   code.command("withdraw <code-id>").description("withdraw an unused code").option(...customerOption)
     .action((codeId: string, _, command: Command) =>
-      context.changeForCustomer(command, async (_, tenant) => {
-        if (!await withdrawCode(tenant, codeId)) {
-          throw new UsageError(
-            `Cannot withdraw "${codeId}" as no open code has that id`,
-            "opendca-platform code list shows them",
-          );
-        }
-        await context.audit(tenant.transaction, {
-          customerId: tenant.customerId,
-          action: "activationCodeWithdrawn",
-          subject: codeId,
-        });
+      context.runForCustomer(command, async (platform, by) => {
+        await withdrawCode(platform, by, { codeId });
         return { json: { codeId, state: "withdrawn" }, text: `${codeId} withdrawn\n` };
       })
     );
 }
 
-function shownCode(row: CodeRow, now: number) {
+function shownCode(row: Awaited<ReturnType<typeof listCodes>>[number]) {
   return {
     codeId: row.code_id,
     begins: `${row.locator}-…`,
-    state: row.state === "open" && row.expires_at <= now ? "expired" : row.state,
+    state: row.state,
     failedAttempts: row.failed_attempts,
     siteId: row.site_id,
     agentId: row.agent_id,
     expiresAt: row.expires_at,
   };
-}
-
-async function siteOf(tenant: Tenant, site: string | undefined): Promise<SiteRow> {
-  const sites = await listSites(tenant);
-  const found = site === undefined ? (sites.length === 1 ? sites[0] : undefined) : await maybeSite(tenant, site);
-  if (found !== undefined) return found;
-  if (site === undefined) {
-    if (sites.length === 0) {
-      throw new UsageError("Cannot make a code as there is no site yet", "opendca-platform site create NAME");
-    }
-    const hint = "name one with --site; opendca-platform site list shows them";
-    throw new UsageError(`Cannot tell which site is meant as there are ${sites.length}`, hint);
-  }
-  throw new UsageError(`Cannot find the site "${site}"`, "opendca-platform site list shows them");
 }

@@ -6,9 +6,9 @@ import { UsageError } from "../../../common/core/errors.ts";
 import { ValueSyntaxError } from "../../../common/core/value_syntax_error.ts";
 import type { OpenOptions, OpenPlatform } from "../../agents/platform.ts";
 import { type DatabaseAddress, isDatabaseUrl, parseDatabaseUrl } from "../../store/postgres/database_url.ts";
-import { appendAudit, type AuditEvent } from "../../audit/audit_log.ts";
-import { listCustomers, maybeCustomer } from "../../customers/customers.ts";
-import type { Tenant, Transaction, TransactionOptions } from "../../store/store.ts";
+import type { Actor } from "../../audit/audit_log.ts";
+import type { By, TenantBy } from "../../audit/use_case.ts";
+import { findCustomer } from "../../customers/customers.ts";
 import type { PlatformHost } from "./host.ts";
 import { jsonText } from "./json_text.ts";
 import type { Screen } from "./table.ts";
@@ -25,22 +25,15 @@ export interface Answer {
 
 export interface CommandContext {
   host: PlatformHost;
-  /** Runs a command that changes nothing on the opened platform and prints its answer. */
-  run(command: Command, work: (platform: OpenPlatform, tx: Transaction) => Answer | Promise<Answer>): Promise<void>;
+  /** Runs a command on the opened platform and prints its answer. */
+  run(command: Command, work: (platform: OpenPlatform, by: By) => Answer | Promise<Answer>): Promise<void>;
   /** As `run`, for one customer: the one of --customer, or the only one there is. */
   runForCustomer(
     command: Command,
-    work: (platform: OpenPlatform, tenant: Tenant) => Answer | Promise<Answer>,
-  ): Promise<void>;
-  /** As `run` and `runForCustomer`, for what changes something: the change and its audit entry, or neither. */
-  change(command: Command, work: (platform: OpenPlatform, tx: Transaction) => Promise<Answer>): Promise<void>;
-  changeForCustomer(
-    command: Command,
-    work: (platform: OpenPlatform, tenant: Tenant) => Promise<Answer>,
+    work: (platform: OpenPlatform, by: TenantBy) => Answer | Promise<Answer>,
   ): Promise<void>;
   /** Prints what a command found out without the opened platform. */
   answer(command: Command, answer: Answer): Promise<void>;
-  audit(tx: Transaction, event: Omit<AuditEvent, "at" | "actor">): Promise<void>;
   /** Of a command that ends as it should and yet says something by its exit code. */
   setExitCode(code: number): void;
 }
@@ -54,18 +47,18 @@ export interface GlobalOptions {
 }
 
 export function commandContext(host: PlatformHost, setExitCode: (code: number) => void): CommandContext {
-  async function inTransaction(
-    command: Command,
-    work: (platform: OpenPlatform, tx: Transaction) => Answer | Promise<Answer>,
-    transaction: TransactionOptions,
-  ): Promise<void> {
+  const actor: Actor = {
+    kind: "operator",
+    name: host.env("SUDO_USER") ?? host.env("USER") ?? host.env("LOGNAME") ?? host.account,
+  };
+  const run: CommandContext["run"] = async (command, work) => {
     await using platform = await host.openPlatform({
       ...storeOptions(host, command.optsWithGlobals<GlobalOptions>()),
       clock: host.clock,
       log() {},
     });
-    await answer(command, await platform.store.transaction(async (tx) => await work(platform, tx), transaction));
-  }
+    await answer(command, await work(platform, { actor }));
+  };
   const answer: CommandContext["answer"] = async (command, answer) => {
     const options = command.optsWithGlobals<GlobalOptions>();
     if (options.json) {
@@ -82,24 +75,16 @@ export function commandContext(host: PlatformHost, setExitCode: (code: number) =
       await host.stderr(`${hanging(`next: ${answer.next}`, { indent: 2, width: screen.width })}\n`);
     }
   };
-  const tenantOf = (tx: Transaction, command: Command) => customerOf(tx, command.optsWithGlobals<GlobalOptions>());
-  const run: CommandContext["run"] = (command, work) => inTransaction(command, work, { readOnly: true });
-  const change: CommandContext["change"] = (command, work) => inTransaction(command, work, {});
   return {
     host,
     setExitCode,
     answer,
     run,
-    change,
     runForCustomer: (command, work) =>
-      run(command, async (platform, tx) => await work(platform, await tenantOf(tx, command))),
-    changeForCustomer: (command, work) =>
-      change(command, async (platform, tx) => await work(platform, await tenantOf(tx, command))),
-    audit: (tx, event) =>
-      appendAudit(tx, {
-        ...event,
-        at: host.clock.now(),
-        actor: `admin:${host.env("SUDO_USER") ?? host.env("USER") ?? host.env("LOGNAME") ?? host.account}`,
+      run(command, async (platform, by) => {
+        const { customer } = command.optsWithGlobals<GlobalOptions>();
+        const { customer_id } = await findCustomer(platform, by, { customer });
+        return await work(platform, { ...by, tenant: customer_id });
       }),
   };
 }
@@ -130,23 +115,6 @@ export function storeOptions(
 
 /** The option that all commands of a customer share. */
 export const customerOption = ["--customer <customer>", "id or name; not needed where there is only one"] as const;
-
-async function customerOf(tx: Transaction, { customer }: GlobalOptions): Promise<Tenant> {
-  if (customer !== undefined) {
-    const row = await maybeCustomer(tx, customer);
-    if (row !== undefined) return tx.tenant(row.customer_id);
-    throw new UsageError(`Cannot find the customer "${customer}"`, "opendca-platform customer list shows them");
-  }
-  const [only, ...others] = await listCustomers(tx);
-  if (only !== undefined && others.length === 0) return tx.tenant(only.customer_id);
-  if (only === undefined) {
-    throw new UsageError("Cannot run as there is no customer yet", "opendca-platform customer create NAME");
-  }
-  throw new UsageError(
-    `Cannot tell which customer is meant as there are ${others.length + 1}`,
-    "name one with --customer; opendca-platform customer list shows them",
-  );
-}
 
 /** A whole number of an option. Throws UsageError. */
 export function wholeNumber(option: string, range: { min: number; max: number }): (text: string) => number {

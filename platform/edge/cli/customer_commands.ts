@@ -1,62 +1,84 @@
 import type { Command } from "commander";
 import { createCustomer, createSite, listCustomers, listSites } from "../../customers/customers.ts";
+import { createDealer, listDealers } from "../../customers/dealers.ts";
 import { checkedName, type CommandContext, customerOption } from "./command_context.ts";
-import { renderTable, timeText } from "./table.ts";
+import { type Column, renderTable, timeText } from "./table.ts";
 
-/** `customer create|list` and `site create|list`. */
+const name: Column = { heading: "NAME", shrink: 16 };
+
+/** `dealer create|list`, `customer create|list` and `site create|list`. */
 export function addCustomerCommands(program: Command, context: CommandContext): void {
-  const customer = program.command("customer").description("customers, separated from each other");
-  customer.command("create <name>").description("make a customer").action((name: string, _, command: Command) =>
-    context.change(command, async (_, tx) => {
-      const row = await createCustomer(tx, { name: checkedName(name), at: context.host.clock.now() });
-      await context.audit(tx, {
-        customerId: row.customer_id,
-        action: "customerCreated",
-        subject: row.customer_id,
-        detail: { name: row.name },
-      });
-      return { json: row, text: `${row.customer_id}\n`, next: "opendca-platform site create NAME" };
+  const dealer = program.command("dealer").description("dealers, who own customers");
+  dealer.command("create <name>").description("make a dealer").action((name: string, _, command: Command) =>
+    context.run(command, async (platform, by) => {
+      const row = await createDealer(platform, by, { name: checkedName(name) });
+      return { json: row, text: `${row.dealer_id}\n`, next: "opendca-platform customer create NAME --dealer DEALER" };
     })
   );
-  customer.command("list").description("all customers").action((_, command: Command) =>
-    context.run(command, async (_, tx) => {
-      const rows = await listCustomers(tx);
-      const cells = rows.map((row) => [row.customer_id, row.name, row.sites, row.agents, row.devices]);
-      const columns = ["CUSTOMER", { heading: "NAME", shrink: 16 }, "SITES", "AGENTS", "DEVICES"];
+  dealer.command("list").description("all dealers").action((_, command: Command) =>
+    context.run(command, async (platform, by) => {
+      const rows = await listDealers(platform, by);
+      const cells = rows.map((row) => [row.dealer_id, row.name, row.customers]);
       return {
         json: rows,
         text: (screen) =>
           rows.length === 0
-            ? "no customers yet: opendca-platform customer create NAME\n"
-            : renderTable(columns, cells, screen),
+            ? "no dealers yet: opendca-platform dealer create NAME, or the first customer makes one\n"
+            : renderTable(["DEALER", name, "CUSTOMERS"], cells, screen),
       };
     })
   );
 
+  const customer = program.command("customer").description("customers, separated from each other");
+  customer.command("create <name>").description("make a customer")
+    .option("--dealer <dealer>", "id or name of its dealer; not needed where there is only one")
+    .action((name: string, options: { dealer?: string }, command: Command) =>
+      context.run(command, async (platform, by) => {
+        const row = await createCustomer(platform, by, { name: checkedName(name), dealer: options.dealer });
+        return { json: row, text: `${row.customer_id}\n`, next: "opendca-platform site create NAME" };
+      })
+    );
+  customer.command("list").description("all customers")
+    .option("--dealer <dealer>", "only those of one dealer")
+    .action((options: { dealer?: string }, command: Command) =>
+      context.run(command, async (platform, by) => {
+        const rows = await listCustomers(platform, by, options);
+        const dealers = new Set(rows.map((row) => row.dealer_id)).size;
+        const cells = rows.map((row) => [row.customer_id, row.name, row.sites, row.agents, row.devices, row.dealer]);
+        const columns = ["CUSTOMER", name, "SITES", "AGENTS", "DEVICES", {
+          heading: "DEALER",
+          optional: true as const,
+        }];
+        // One dealer says nothing.
+        const shown = dealers > 1 ? columns.length : columns.length - 1;
+        return {
+          json: rows,
+          text: (screen) =>
+            rows.length === 0
+              ? "no customers yet: opendca-platform customer create NAME\n"
+              : renderTable(columns.slice(0, shown), cells.map((row) => row.slice(0, shown)), screen),
+        };
+      })
+    );
+
   const site = program.command("site").description("sites of a customer");
   site.command("create <name>").description("make a site").option(...customerOption)
     .action((name: string, _, command: Command) =>
-      context.changeForCustomer(command, async (_, tenant) => {
-        const row = await createSite(tenant, { name: checkedName(name), at: context.host.clock.now() });
-        await context.audit(tenant.transaction, {
-          customerId: tenant.customerId,
-          action: "siteCreated",
-          subject: row.site_id,
-          detail: { name: row.name },
-        });
+      context.runForCustomer(command, async (platform, by) => {
+        const row = await createSite(platform, by, { name: checkedName(name) });
         return { json: row, text: `${row.site_id}\n`, next: "opendca-platform code create" };
       })
     );
   site.command("list").description("all sites").option(...customerOption).action((_, command: Command) =>
-    context.runForCustomer(command, async (_, tenant) => {
-      const rows = await listSites(tenant);
+    context.runForCustomer(command, async (platform, by) => {
+      const rows = await listSites(platform, by);
       const cells = rows.map((row) => [row.site_id, row.name, timeText(row.created_at)]);
       return {
         json: rows,
         text: (screen) =>
           rows.length === 0
             ? "no sites yet: opendca-platform site create NAME\n"
-            : renderTable(["SITE", { heading: "NAME", shrink: 16 }, "CREATED"], cells, screen),
+            : renderTable(["SITE", name, "CREATED"], cells, screen),
       };
     })
   );

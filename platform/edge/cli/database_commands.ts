@@ -1,16 +1,14 @@
 import type { Command } from "commander";
 import { ConfigError, UsageError } from "../../../common/core/errors.ts";
-import { verifyAudit } from "../../audit/audit_log.ts";
+import { checkPostgres, checkSqlite } from "../../audit/check_store.ts";
 import { moveReadings } from "../../devices/move_readings.ts";
 import { openDataDirectory } from "../../keys/data_directory.ts";
 import { copyStore } from "../../store/copy_store.ts";
-import { checkDatabase, type Finding } from "../../store/postgres/check_database.ts";
 import type { DatabaseAddress } from "../../store/postgres/database_url.ts";
 import { openError } from "../../store/postgres/postgres_error.ts";
 import { migrateSchema } from "../../store/postgres/postgres_schema.ts";
-import { createPool, openPostgresStore } from "../../store/postgres/postgres_store.ts";
+import { createPool } from "../../store/postgres/postgres_store.ts";
 import { openSqliteStore } from "../../store/sqlite/sqlite_store.ts";
-import type { Store } from "../../store/store.ts";
 import { type CommandContext, dataDirectory, type GlobalOptions, maybeDatabase } from "./command_context.ts";
 import { type Column, renderTable } from "./table.ts";
 
@@ -98,34 +96,4 @@ async function migrate(address: DatabaseAddress, role: string): Promise<{ from: 
   } finally {
     await pool.end();
   }
-}
-
-async function checkPostgres(address: DatabaseAddress): Promise<Finding[]> {
-  await using store = await openPostgresStore(address);
-  const pool = createPool(address);
-  try {
-    return [...await checkDatabase(pool), await auditFinding(store)];
-  } finally {
-    await pool.end();
-  }
-}
-
-async function checkSqlite(path: string): Promise<Finding[]> {
-  await using store = openSqliteStore(path);
-  const rows = await store.transaction((tx) => tx.all<{ integrity_check: string }>("PRAGMA integrity_check"), {
-    readOnly: true,
-  });
-  const faults = rows.map(({ integrity_check }) => integrity_check).filter((line) => line !== "ok");
-  const file = {
-    what: "file",
-    fault: faults.length === 0 ? undefined : faults.join("; "),
-    hint: "restore it from a backup",
-  };
-  return [file, await auditFinding(store)];
-}
-
-async function auditFinding(store: Store): Promise<Finding> {
-  const { brokenAt } = await store.transaction((tx) => verifyAudit(tx), { readOnly: true });
-  const fault = brokenAt === undefined ? undefined : `entry ${brokenAt} is missing or was changed`;
-  return { what: "audit log", fault, hint: "compare it with a backup" };
 }

@@ -1,16 +1,15 @@
 import type { Command } from "commander";
-import { UsageError } from "../../../common/core/errors.ts";
-import { type DeviceRow, findDevices } from "../../devices/devices.ts";
-import { latestMeters, meterHistory } from "../../devices/samples.ts";
-import type { Tenant } from "../../store/store.ts";
+import { type DeviceFilters, listDevices, type ListedDevice } from "../../devices/list_devices.ts";
+import { listMeters, meterHistory, showDevice } from "../../devices/show_device.ts";
+import { addDeviceFilters, countsOf, noDevices } from "./device_filters.ts";
+import { deviceText, shownDevice } from "./device_details.ts";
 import { type CommandContext, customerOption, wholeNumber } from "./command_context.ts";
-import { addDeviceFilters, type DeviceFilters, type ListedDevice, noDevices, selectDevices } from "./device_filters.ts";
-import { deviceDetails, deviceText, shownDevice } from "./device_details.ts";
 import { ageText, type Column, hasRoom, renderTable, type Screen, timeText } from "./table.ts";
 
 const columns = (screen: Screen): Column[] => [
   { heading: "DEVICE" },
   { heading: "SITE", optional: true },
+  { heading: "NETWORK", optional: true },
   { heading: "ADDRESS" },
   { heading: "MAKER", optional: true },
   { heading: "MODEL", shrink: 10 },
@@ -29,23 +28,25 @@ export function addDeviceCommands(program: Command, context: CommandContext): vo
   const device = program.command("device").description("devices that agents found");
   addDeviceFilters(device.command("list").description("all devices, by site and address"))
     .action((filters: DeviceFilters, command: Command) =>
-      context.runForCustomer(command, async (_, tenant) => {
+      context.runForCustomer(command, async (platform, by) => {
         const now = context.host.clock.now().getTime();
-        const { devices, counts, isFiltered } = await selectDevices(tenant, filters, now);
+        const { devices, all } = await listDevices(platform, by, filters);
+        const { counts, isFiltered } = countsOf(devices, all, filters);
         return {
           json: devices.map(listedDevice),
           note: isFiltered ? counts : undefined,
           text: (screen) => {
             if (devices.length === 0 && !isFiltered) return `${noDevices}\n`;
-            const rows = devices.map(({ row, total, low, note }) => [
+            const rows = devices.map(({ row, low, note }) => [
               row.device_id,
               row.site,
+              row.network,
               row.address,
               row.manufacturer,
               row.model,
               row.serial,
               row.state,
-              total,
+              row.total,
               low.length === 0 ? null : low.length,
               hasRoom(screen) ? timeText(row.last_seen_at) : ageText(row.last_seen_at, now),
               note,
@@ -60,8 +61,8 @@ export function addDeviceCommands(program: Command, context: CommandContext): vo
     .option(...customerOption)
     .addHelpText("after", `\n${deviceHelp}`)
     .action((text: string, _, command: Command) =>
-      context.runForCustomer(command, async (_, tenant) => {
-        const details = await deviceDetails(tenant, await deviceOf(tenant, text), context.host.clock.now().getTime());
+      context.runForCustomer(command, async (platform, by) => {
+        const details = await showDevice(platform, by, { device: text });
         return { json: shownDevice(details), text: (screen) => deviceText(details, screen) };
       })
     );
@@ -70,8 +71,8 @@ export function addDeviceCommands(program: Command, context: CommandContext): vo
   meter.command("list <device>").description("the latest value of every meter of a device").option(...customerOption)
     .addHelpText("after", `\n${deviceHelp}`)
     .action((text: string, _, command: Command) =>
-      context.runForCustomer(command, async (_, tenant) => {
-        const rows = await latestMeters(tenant, (await deviceOf(tenant, text)).device_id);
+      context.runForCustomer(command, async (platform, by) => {
+        const rows = await listMeters(platform, by, { device: text });
         const cells = rows.map((row) => [row.name, row.value, row.unit, timeText(row.observed_at)]);
         return {
           json: rows,
@@ -87,43 +88,26 @@ export function addDeviceCommands(program: Command, context: CommandContext): vo
     .option("--limit <number>", "at most this many", wholeNumber("--limit", { min: 1, max: 100_000 }), 100)
     .addHelpText("after", `\n${deviceHelp}`)
     .action((text: string, options: { name?: string; limit: number }, command: Command) =>
-      context.runForCustomer(command, async (_, tenant) => {
-        const { device_id: deviceId } = await deviceOf(tenant, text);
-        const rows = await meterHistory(tenant, { deviceId, name: options.name, limit: options.limit });
-        const without = rows.length > 0 ? "" : await noHistory(tenant, { deviceId, name: options.name });
+      context.runForCustomer(command, async (platform, by) => {
+        const { name, limit } = options;
+        const { deviceId, rows, names } = await meterHistory(platform, by, { device: text, name, limit });
         const cells = rows.map((row) => [timeText(row.observed_at), row.name, row.value, row.unit]);
         return {
           json: rows,
           text: (screen) =>
-            rows.length === 0 ? `${without}\n` : renderTable(["READ", "METER", "VALUE", "UNIT"], cells, screen),
+            rows.length === 0
+              ? `${noHistory({ deviceId, name, names })}\n`
+              : renderTable(["READ", "METER", "VALUE", "UNIT"], cells, screen),
         };
       })
     );
 }
 
-async function noHistory(
-  tenant: Tenant,
-  { deviceId, name }: { deviceId: string; name: string | undefined },
-): Promise<string> {
-  const names = (await latestMeters(tenant, deviceId)).map((row) => row.name);
+function noHistory({ deviceId, name, names }: { deviceId: string; name: string | undefined; names: string[] }): string {
   if (names.length === 0) return `no meters were read of it: opendca-platform device show ${deviceId} says why`;
   return `no meter "${name}" was read of it; there are: ${names.join(", ")}`;
 }
 
-/** Throws UsageError when the customer has no such device, or several. */
-async function deviceOf(tenant: Tenant, text: string): Promise<DeviceRow> {
-  const [row, ...others] = await findDevices(tenant, text);
-  if (row !== undefined && (others.length === 0 || row.device_id === text)) return row;
-  if (row === undefined) {
-    throw new UsageError(`Cannot find the device "${text}"`, "opendca-platform device list shows them");
-  }
-  const ids = [row, ...others].map(({ device_id }) => device_id);
-  throw new UsageError(
-    `Cannot tell which device is meant by "${text}" as there are ${ids.length}`,
-    `name one by its id: ${ids.slice(0, 5).join(", ")}`,
-  );
-}
-
-function listedDevice({ row, total, low, isSilent, meters, note }: ListedDevice) {
-  return { ...row, total, low: low.length, silent: isSilent, metersReadAt: meters?.at ?? null, note };
+function listedDevice({ row, low, isSilent, meters, note }: ListedDevice) {
+  return { ...row, low: low.length, silent: isSilent, metersReadAt: meters?.at ?? null, note };
 }

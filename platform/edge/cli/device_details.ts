@@ -1,52 +1,14 @@
 /** All that the store has of one device, as text and as JSON. */
-import { agentPlacesOf, type DeviceRow, evidenceOf, historyOf } from "../../devices/devices.ts";
 import { severityOf } from "../../devices/alerts.ts";
-import { maybeDeviceState } from "../../devices/device_state.ts";
-import { type Reader, readersOf } from "../../devices/readings.ts";
-import { latestMeters } from "../../devices/samples.ts";
-import { maybeAgent } from "../../agents/agents.ts";
-import type { Tenant } from "../../store/store.ts";
-import { shownAlert, shownProblem, shownSupply, shownTray, viewOf, words } from "./device_view.ts";
+import { shownAlert, shownProblem, shownSupply, shownTray, words } from "../../devices/device_view.ts";
+import type { DeviceDetails } from "../../devices/show_device.ts";
 import { type Cell, type Column, minuteText, renderFacts, renderTable, type Screen, timeText } from "./table.ts";
 
-export type DeviceDetails = Awaited<ReturnType<typeof deviceDetails>>;
-
-export async function deviceDetails(tenant: Tenant, row: DeviceRow, now: number) {
-  const { device_id: deviceId } = row;
-  const view = viewOf(row, await maybeDeviceState(tenant, deviceId), now);
-  const sources = new Map(view.meters?.values.map(({ name, source }) => [name, source]));
-  const readAt = view.meters?.at;
-  return {
-    view,
-    meters: (await latestMeters(tenant, deviceId)).map((meter) => {
-      // Of another reading than the one that was looked at, the source is not known.
-      const source = meter.observed_at === readAt ? sources.get(meter.name) : undefined;
-      return { ...meter, rule: source?.rule ?? null, oid: source?.oid ?? null };
-    }),
-    evidence: await evidenceOf(tenant, deviceId),
-    places: (await agentPlacesOf(tenant, deviceId)).map(({ scope, place, seen_at, until }) => {
-      const [address = "", port = "", index = "0"] = place.split(" ");
-      const deviceIndex = index === "0" ? null : Number(index);
-      return { address, port: Number(port), deviceIndex, agentId: scope.slice("agent ".length), seen_at, until };
-    }),
-    agents: await readersWithHosts(tenant, deviceId),
-    history: await historyOf(tenant, deviceId),
-  };
-}
-
-async function readersWithHosts(tenant: Tenant, deviceId: string) {
-  const readers: (Reader & { hostname: string | null; state: string | null })[] = [];
-  for (const reader of await readersOf(tenant, deviceId)) {
-    const agent = await maybeAgent(tenant, reader.agent_id);
-    readers.push({ ...reader, hostname: agent?.hostname ?? null, state: agent?.state ?? null });
-  }
-  return readers;
-}
-
-export function shownDevice({ view, meters, evidence, places, agents, history }: DeviceDetails) {
+export function shownDevice({ view, site, meters, evidence, places, agents, history }: DeviceDetails) {
   const { row, newest } = view;
   return {
     ...row,
+    site,
     note: view.note,
     silent: view.isSilent,
     newest: newest === undefined ? null : {
@@ -188,7 +150,7 @@ const bases = {
   arrival: ", time of arrival",
 } as const;
 
-function factsOf({ view }: DeviceDetails): [string, Cell | undefined][] {
+function factsOf({ view, site }: DeviceDetails): [string, Cell | undefined][] {
   const { row, newest } = view;
   const reading = newest?.reading;
   return [
@@ -197,7 +159,8 @@ function factsOf({ view }: DeviceDetails): [string, Cell | undefined][] {
     ["Serial", row.serial],
     ["Address", row.address],
     ["Host name", row.hostname],
-    ["Site", row.site],
+    ["Site", site],
+    ["Network", row.network],
     ["Location", row.location],
     ["Firmware", row.firmware],
     ["State", row.state],

@@ -4,8 +4,8 @@ import stringWidth from "string-width";
 import { ReadingScope, Record as RecordMessage } from "../../../proto/gen/opendca/v1/batch.ts";
 import { AlertSeverity, LevelKind, PrinterState, Reading } from "../../../proto/gen/opendca/v1/reading.ts";
 import { now, type RunCommand, withPlatform } from "../../../tests/platform/commands.ts";
-import { createAgent } from "../../agents/agents.ts";
-import { addHistory, createDevice, setEvidence, setPlace } from "../../devices/devices.ts";
+import { addAgent } from "../../agents/agents.ts";
+import { addDevice, addHistory, setEvidence, setPlace } from "../../devices/devices.ts";
 import { keepReading } from "../../devices/keep_reading.ts";
 import { addRecord } from "../../devices/readings.ts";
 import { packRecord } from "../../store/stored_record.ts";
@@ -57,8 +57,8 @@ async function made(
   const at = new Date(now.getTime() - ageMs);
   const facts = { hostname: name, manufacturer: "Example", model: `Model of ${name}`, firmware: null, location: null };
   const address = `10.1.0.${n}`;
-  const deviceId = await createDevice(tenant, {
-    facts: { agent_id: agentId, site: "office", serial: `SERIAL-${n}`, address, state, ...facts },
+  const deviceId = await addDevice(tenant, {
+    facts: { agent_id: agentId, network: "office", serial: `SERIAL-${n}`, address, state, ...facts },
     at,
   });
   await addHistory(tenant, { deviceId, at: at.getTime(), kind: "appeared", before: null, after: address });
@@ -109,7 +109,7 @@ function withDevices(
         await store.transaction(async (tx) => {
           const tenant = tx.tenant(customerId);
           const agent = { siteId, installationId: "i", hostname: "server-1", version: "0.1.0", at: now };
-          const agentId = await createAgent(tenant, agent);
+          const agentId = await addAgent(tenant, agent);
           for (const [i, device] of list.entries()) await made(tenant, { agentId, device }, i + 1);
         });
       }
@@ -145,7 +145,7 @@ for (const list of [["device", "list"], ["reading", "list"]]) {
     [["--silent", "1h"], ["away"], /\n1 of 4 devices \(--silent 1h\): 1 silent\n$/],
     [["--silent", "364d"], [], /^0 of 4 devices \(--silent 364d\)\n$/],
     [["--low", "--silent"], [], /^0 of 4 devices \(--low, --silent\)\n$/],
-    [["--site", "OFFICE"], ["whole", "asleep", "away", "unread"], /\n4 of 4 devices \(--site OFFICE\): /],
+    [["--network", "OFFICE"], ["whole", "asleep", "away", "unread"], /\n4 of 4 devices \(--network OFFICE\): /],
     [["--site", "berlin", "--low"], ["asleep"], /\n1 of 4 devices \(--site berlin, --low\): /],
   ];
   for (const [args, names, line] of filters) {

@@ -1,9 +1,10 @@
 import type { Command } from "commander";
+import { type DeviceFilters, listDevices, type ListedDevice } from "../../devices/list_devices.ts";
+import { addDeviceFilters, countsOf, noDevices } from "./device_filters.ts";
 import { Record as RecordMessage } from "../../../proto/gen/opendca/v1/batch.ts";
 import { Meter } from "../../../proto/gen/opendca/v1/reading.ts";
 import type { CommandContext } from "./command_context.ts";
-import { addDeviceFilters, type DeviceFilters, type ListedDevice, noDevices, selectDevices } from "./device_filters.ts";
-import { levelText, lowestFirst, shownSupply, shownTray, supplyName } from "./device_view.ts";
+import { levelText, lowestFirst, shownSupply, shownTray, supplyName } from "../../devices/device_view.ts";
 import { ageText, type Column, hasRoom, renderTable, type Screen, timeText } from "./table.ts";
 
 const columns = (screen: Screen): Column[] => [
@@ -23,9 +24,10 @@ export function addReadingCommands(program: Command, context: CommandContext): v
   addDeviceFilters(
     reading.command("list").description("every device with its newest reading; --json prints all of it"),
   ).action((filters: DeviceFilters, command: Command) =>
-    context.runForCustomer(command, async (_, tenant) => {
+    context.runForCustomer(command, async (platform, by) => {
       const now = context.host.clock.now().getTime();
-      const { devices, counts, isFiltered } = await selectDevices(tenant, filters, now);
+      const { devices, all } = await listDevices(platform, by, filters);
+      const { counts, isFiltered } = countsOf(devices, all, filters);
       return {
         json: devices.map(shownReading),
         note: isFiltered ? counts : undefined,
@@ -36,7 +38,7 @@ export function addReadingCommands(program: Command, context: CommandContext): v
             device.row.manufacturer,
             device.row.model,
             device.row.state,
-            device.total,
+            device.row.total,
             hasRoom(screen) ? timeText(readAt(device)) : ageText(readAt(device), now),
             // Wide: all of them. Otherwise the lowest are what is left of a cell that is cut.
             lowestFirst(device.supplies?.values ?? []).map((supply) =>
@@ -62,6 +64,7 @@ function shownReading(device: ListedDevice) {
     device_id: row.device_id,
     agent_id: newest?.agent_id ?? row.agent_id,
     site: row.site,
+    network: row.network,
     address: row.address,
     state: row.state,
     last_seen_at: row.last_seen_at,

@@ -13,17 +13,17 @@ Deno.test("runPlatform() makes a customer, a site and a code, and tells who did"
     assert.deepEqual([codes.length, codes[0].state, codes[0].expiresAt], [1, "open", "2026-03-16T08:00:00.000Z"]);
     const audit = JSON.parse((await run("audit", "list", "--json")).stdout);
     assert.deepEqual(audit.map(({ actor, action }: { actor: string; action: string }) => [actor, action]), [
-      ["admin:eva", "customerCreated"],
-      ["admin:eva", "siteCreated"],
-      ["admin:eva", "activationCodeCreated"],
+      ["operator:eva", "customerCreated"],
+      ["operator:eva", "siteCreated"],
+      ["operator:eva", "activationCodeCreated"],
     ]);
     assert.match((await run("audit", "verify")).stdout, /^3 entries, unbroken/);
   }));
 
 const names = [
-  { environment: { SUDO_USER: "eva", USER: "root" }, actor: "admin:eva" },
-  { environment: { LOGNAME: "max" }, actor: "admin:max" },
-  { environment: {}, actor: "admin:uid 7" },
+  { environment: { SUDO_USER: "eva", USER: "root" }, actor: "operator:eva" },
+  { environment: { LOGNAME: "max" }, actor: "operator:max" },
+  { environment: {}, actor: "operator:uid 7" },
 ];
 for (const { environment, actor } of names) {
   Deno.test(`the audit log says ${actor} with ${JSON.stringify(environment)}`, () =>

@@ -1,35 +1,10 @@
 import type { Command } from "commander";
 import { messageOf } from "../../../common/core/errors.ts";
 import { safeText } from "../../../common/core/safe_text.ts";
-import { listAgents } from "../../agents/agents.ts";
-import { auditSince } from "../../audit/audit_log.ts";
-import { listCustomers } from "../../customers/customers.ts";
-import { countDevices } from "../../devices/devices.ts";
-import type { Transaction } from "../../store/store.ts";
-import { isLate, maybeAgentNote } from "./agent_health.ts";
+import { type AgentProblem, type PlatformStatus, platformStatus } from "../../devices/platform_status.ts";
 import type { CommandContext } from "./command_context.ts";
-import { silentAfterMs } from "./device_view.ts";
 import { jsonText } from "./json_text.ts";
 import { oneLine, renderFacts } from "./table.ts";
-
-interface AgentProblem {
-  customer: string;
-  site: string;
-  agentId: string;
-  hostname: string;
-  /** It did not report for several polls. */
-  silent: boolean;
-  message: string;
-}
-
-export interface PlatformStatus {
-  customers: number;
-  agents: { active: number; silent: number; inDoubt: number; revoked: number };
-  devices: { known: number; silent: number };
-  problems: AgentProblem[];
-  /** Alarms of the last 24 hours; the numbers are those of the latest one. */
-  codeGuessing: { alarms: number; lastAt: string; attempts: number; sources: number } | null;
-}
 
 /** `status`: what an operator should look at, over all customers. */
 export function addStatusCommand(program: Command, context: CommandContext): void {
@@ -45,15 +20,15 @@ does not run. The store is read, not the server.`,
     )
     .action(async (options: { check?: boolean }, command: Command) => {
       if (options.check !== true) {
-        return await context.run(command, async (_, tx) => {
-          const status = await statusOf(tx, context.host.clock.now().getTime());
+        return await context.run(command, async (platform, by) => {
+          const status = await platformStatus(platform, by);
           return { json: status, text: (screen) => renderFacts(factsOf(status), screen) };
         });
       }
       let checked: { exitCode: number; line: string } | undefined;
       try {
-        await context.run(command, async (_, tx) => {
-          const status = await statusOf(tx, context.host.clock.now().getTime());
+        await context.run(command, async (platform, by) => {
+          const status = await platformStatus(platform, by);
           const result = checked = checkOf(status);
           return { json: { ...status, check: result }, text: `${result.line}\n` };
         });
@@ -64,47 +39,6 @@ does not run. The store is read, not the server.`,
       }
       context.setExitCode(checked!.exitCode);
     });
-}
-
-async function statusOf(tx: Transaction, now: number): Promise<PlatformStatus> {
-  const customers = await listCustomers(tx);
-  const agents = { active: 0, silent: 0, inDoubt: 0, revoked: 0 }, devices = { known: 0, silent: 0 };
-  const problems: AgentProblem[] = [];
-  for (const { customer_id, name } of customers) {
-    const tenant = tx.tenant(customer_id);
-    const counted = await countDevices(tenant, { silentSince: new Date(now - silentAfterMs) });
-    devices.known += counted.known;
-    devices.silent += counted.silent;
-    for (const row of await listAgents(tenant)) {
-      if (row.state !== "active") {
-        agents.revoked++;
-        continue;
-      }
-      agents.active++;
-      const silent = isLate(row, now);
-      const doubts = [
-        ...(row.suspected_clone_at === null ? [] : [`seems to run twice: ${row.suspected_clone_reason}`]),
-        ...(row.ledger_rewound_at === null ? [] : [`its ledger was rewound: ${row.ledger_rewound_reason}`]),
-      ];
-      if (silent) agents.silent++;
-      if (doubts.length > 0) agents.inDoubt++;
-      const messages = [...(silent ? [maybeAgentNote(row, now)!] : []), ...doubts];
-      if (messages.length === 0) continue;
-      const { agent_id: agentId, site_name: site, hostname } = row;
-      problems.push({ customer: name, site, agentId, hostname, silent, message: messages.join("; ") });
-    }
-  }
-  return { customers: customers.length, agents, devices, problems, codeGuessing: await guessingOf(tx, now) };
-}
-
-const guessingShownMs = 86_400_000;
-
-async function guessingOf(tx: Transaction, now: number): Promise<PlatformStatus["codeGuessing"]> {
-  const alarms = await auditSince(tx, { action: "codeGuessing", since: new Date(now - guessingShownMs) });
-  const last = alarms.at(-1);
-  if (last === undefined) return null;
-  const { attempts, sources }: { attempts: number; sources: number } = JSON.parse(last.detail);
-  return { alarms: alarms.length, lastAt: new Date(last.at).toISOString(), attempts, sources };
 }
 
 function maybeGuessingSentence({ codeGuessing }: PlatformStatus): string | undefined {

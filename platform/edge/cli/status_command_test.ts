@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { now, type RunCommand, withPlatform } from "../../../tests/platform/commands.ts";
-import { createAgent, notePoll, revokeAgent, suspectClone } from "../../agents/agents.ts";
+import { addAgent, markRevoked, notePoll, suspectClone } from "../../agents/agents.ts";
 import { appendAudit } from "../../audit/audit_log.ts";
 import { openSqliteStore } from "../../store/sqlite/sqlite_store.ts";
 import { looseQueries, looseTenant } from "../../../tests/fixtures/loose_queries.ts";
@@ -21,7 +21,7 @@ function withAgents(
       const tenant = looseTenant(store, customerId);
       for (const [i, ago] of polled.entries()) {
         const at = new Date(now.getTime() - 600 * minute);
-        const agentId = await createAgent(tenant, {
+        const agentId = await addAgent(tenant, {
           siteId,
           installationId: "i",
           hostname: `${name}-${i}`,
@@ -98,7 +98,7 @@ Deno.test("status says which agents are in doubt, and nothing of revoked ones", 
       await using store = openSqliteStore(`${folder}/platform.db`);
       const tenant = looseTenant(store, first!.customerId);
       await suspectClone(tenant, { agentId: first!.agentId, reason: "two processes take turns", at: now });
-      await revokeAgent(tenant, { agentId: second!.agentId, reason: "x", at: now });
+      await markRevoked(tenant, { agentId: second!.agentId, reason: "x", at: now });
     }
     const { stdout } = await run("status");
     assert.match(stdout, /^agents +1 active, 1 in doubt, 1 revoked$/m);

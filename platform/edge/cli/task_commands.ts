@@ -1,19 +1,12 @@
 import { type Command, Option } from "commander";
-import { UsageError } from "../../../common/core/errors.ts";
-import { Task, TaskResult } from "../../../proto/gen/opendca/v1/task.ts";
-import { signTask } from "../../../common/protocol/signed_task.ts";
-import { configDocument, setAgentConfig } from "../../agents/agent_configs.ts";
-import { addTask, listTasks, type TaskRow } from "../../tasks/tasks.ts";
-import { agentOf } from "./agent_commands.ts";
+import { TaskResult } from "../../../proto/gen/opendca/v1/task.ts";
+import { configDocument } from "../../agents/agent_configs.ts";
+import { createTask, listTasks, type TaskPayload } from "../../tasks/manage_tasks.ts";
+import type { TaskRow } from "../../tasks/tasks.ts";
 import { type CommandContext, customerOption, timeOption, wholeNumber } from "./command_context.ts";
 import { readConfigFile } from "./config_file.ts";
 import { type Column, minuteText, renderTable } from "./table.ts";
 import { taskOutcome } from "./task_outcome.ts";
-
-/* Twenty of them and a configuration go into one message of 4 MiB. */
-const mostTaskBytes = 128 * 1024;
-
-type Payload = NonNullable<Task["payload"]>;
 
 const columns: Column[] = [
   { heading: "TASK" },
@@ -30,41 +23,10 @@ const hourMs = 3_600_000;
 export function addTaskCommands(program: Command, context: CommandContext): void {
   const task = program.command("task").description("send a task to an agent, with its next poll");
 
-  async function create(command: Command, agentId: string, payload: Payload): Promise<void> {
+  async function create(command: Command, agentId: string, payload: TaskPayload): Promise<void> {
     const { validMinutes } = command.opts<{ validMinutes: number }>();
-    await context.changeForCustomer(command, async (platform, tenant) => {
-      if ((await agentOf(tenant, agentId)).state !== "active") {
-        throw new UsageError(
-          `Cannot ask "${agentId}" as it is revoked`,
-          "opendca-platform agent list shows the others",
-        );
-      }
-      const issuedAt = context.host.clock.now();
-      const expiresAt = new Date(issuedAt.getTime() + validMinutes);
-      const taskId = crypto.randomUUID();
-      // As with the next poll after it: another configuration there would undo the task's.
-      if (payload.$case === "setConfig") {
-        await setAgentConfig(tenant, { agentId, document: payload.value.config!, at: issuedAt });
-      }
-      const signed = signTask(platform.signingKey, Task.create({ taskId, agentId, issuedAt, expiresAt, payload }));
-      if (signed.task.length > mostTaskBytes) {
-        throw new UsageError(
-          `Cannot send a task of this size: the task has ${signed.task.length} bytes, at most ${mostTaskBytes}`,
-          "name ranges instead of single targets, or send two tasks",
-        );
-      }
-      const kind = payload.$case;
-      await addTask(tenant, { taskId, agentId, kind, signed, at: issuedAt, expiresAt });
-      await context.audit(tenant.transaction, {
-        customerId: tenant.customerId,
-        action: "taskCreated",
-        subject: taskId,
-        detail: {
-          agent: agentId,
-          kind,
-          ...(payload.$case === "setConfig" ? { hash: payload.value.config!.hash } : {}),
-        },
-      });
+    await context.runForCustomer(command, async (platform, by) => {
+      const { taskId, kind, expiresAt } = await createTask(platform, by, { agentId, payload, validMs: validMinutes });
       const next = "the agent gets it with its next poll; opendca-platform task list shows its result";
       return { json: { taskId, agentId, kind, expiresAt }, text: `${taskId}\n`, next };
     });
@@ -78,13 +40,13 @@ export function addTaskCommands(program: Command, context: CommandContext): void
   }
 
   kind("scan <agent>", "read devices now")
-    .option("--site <name>", "one site of the agent's configuration (default: all)")
+    .option("--network <name>", "one network of the agent, as its file calls it under sites (default: all)")
     .option("--target <target...>", "addresses, ranges or host names inside the configured ones")
     .option("--known", "only known devices, without a discovery scan")
-    .action((agentId: string, options: { site?: string; target?: string[]; known?: boolean }, command: Command) =>
+    .action((agentId: string, options: { network?: string; target?: string[]; known?: boolean }, command: Command) =>
       create(command, agentId, {
         $case: "scanNow",
-        value: { site: options.site ?? "", targets: options.target ?? [], knownDevicesOnly: options.known ?? false },
+        value: { site: options.network ?? "", targets: options.target ?? [], knownDevicesOnly: options.known ?? false },
       })
     );
   kind("ping <agent> <target>", "send ICMP echoes to one address inside the configured ranges")
@@ -109,10 +71,10 @@ export function addTaskCommands(program: Command, context: CommandContext): void
   task.command("list").description("tasks and their results, newest first").option(...customerOption)
     .option("--agent <agent>", "of one agent")
     .action((options: { agent?: string }, command: Command) =>
-      context.runForCustomer(command, async (_, tenant) => {
-        if (options.agent !== undefined) await agentOf(tenant, options.agent);
+      context.runForCustomer(command, async (platform, by) => {
+        const rows = await listTasks(platform, by, { agentId: options.agent });
         const now = context.host.clock.now().getTime();
-        const results = (await listTasks(tenant, options.agent)).map((row) => ({ row, result: resultOf(row) }));
+        const results = rows.map((row) => ({ row, result: resultOf(row) }));
         const shown = results.map(({ row, result }) => shownTask(row, { result, now }));
         const cells = shown.map(({ taskId, agentId, kind, state, createdAt, message }, i) => {
           const result = results[i]!.result;

@@ -1,9 +1,6 @@
 import { Buffer } from "node:buffer";
 import { type Command, Option } from "commander";
-import { UsageError } from "../../../common/core/errors.ts";
-import { isUuid } from "../../agents/request_checks.ts";
-import { createUnlockToken } from "../../../common/protocol/unlock_token.ts";
-import { forgetFailedAttempts } from "../../agents/failed_keys.ts";
+import { createUnlockToken } from "../../agents/unlock.ts";
 import { type CommandContext, timeOption, wholeNumber } from "./command_context.ts";
 
 /**
@@ -24,24 +21,13 @@ export function addUnlockCommand(program: Command, context: CommandContext): voi
         .argParser(timeOption("--valid-hours", { min: "5m", max: "30d", bareUnit: "h" })).default(86_400_000, "24h"),
     )
     .action((installation: string, options: { lock: number; validHours: number }, command: Command) =>
-      context.change(command, async (platform, tx) => {
-        const installationId = installation.toLowerCase();
-        if (!isUuid(installationId)) {
-          const hint = "opendca status shows it on the machine that is locked";
-          throw new UsageError(`Cannot use "${installation}" as an installation id: it is not a UUID`, hint);
-        }
-        const issuedAt = context.host.clock.now();
-        const expiresAt = new Date(issuedAt.getTime() + options.validHours);
-        const lockCount = options.lock;
-        const token = createUnlockToken(platform.signingKey, { installationId, lockCount, issuedAt, expiresAt });
-        await forgetFailedAttempts(tx, installationId);
-        await context.audit(tx, {
-          customerId: null,
-          action: "unlockTokenCreated",
-          subject: installationId,
-          detail: { lock: lockCount, expiresAt: expiresAt.toISOString() },
+      context.run(command, async (platform, by) => {
+        const issued = await createUnlockToken(platform, by, {
+          installation,
+          lockCount: options.lock,
+          validMs: options.validHours,
         });
-        return { json: { token, installationId, lockCount, expiresAt }, text: `${token}\n` };
+        return { json: issued, text: `${issued.token}\n` };
       })
     );
   program.command("unlock-key")

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { Record as UploadedRecord } from "../../../proto/gen/opendca/v1/batch.ts";
 import { resolveReading } from "../../devices/resolve_device.ts";
-import { allEvidenceOf, evidenceOf, historyOf, listDevices, maybeDevice } from "../../devices/devices.ts";
+import { allEvidenceOf, deviceRows, evidenceOf, historyOf, maybeDevice } from "../../devices/devices.ts";
 import { migrations } from "../migrations.ts";
 import { moveReadings } from "../../devices/move_readings.ts";
-import { latestMeters, meterHistory } from "../../devices/samples.ts";
+import { latestMeters, meterHistoryRows } from "../../devices/samples.ts";
 import { looseTenant } from "../../../tests/fixtures/loose_queries.ts";
 import { openSqliteStore } from "./sqlite_store.ts";
 import { readingOf } from "../../../tests/fixtures/platform_uploads.ts";
@@ -155,7 +155,7 @@ for (const { name, devices, left } of cases) {
       await using store = openSqliteStore(path);
       const ids: string[] = [];
       for (const id of ["cus-1", "cus-2"]) {
-        ids.push(...(await listDevices(looseTenant(store, id))).map(({ device_id }) => device_id));
+        ids.push(...(await deviceRows(looseTenant(store, id))).map(({ device_id }) => device_id));
       }
       assert.deepEqual(ids.toSorted(), left);
     }));
@@ -173,7 +173,7 @@ Deno.test("openSqliteStore() of the second version keeps readings, history and e
     const tenant = looseTenant(store, "cus-1");
     const { first_seen_at, last_seen_at } = (await maybeDevice(tenant, "dev-whole"))!;
     assert.deepEqual([first_seen_at, last_seen_at], [start, start + 6 * day]);
-    const history = await meterHistory(tenant, { deviceId: "dev-whole", name: "total", limit: 9 });
+    const history = await meterHistoryRows(tenant, { deviceId: "dev-whole", name: "total", limit: 9 });
     assert.deepEqual(history.map(({ value }) => value), [110, 100, 95, 90]);
     assert.equal((await latestMeters(tenant, "dev-whole")).find(({ name }) => name === "total")?.value, 110);
     assert.deepEqual((await historyOf(tenant, "dev-whole")).map(({ kind, before }) => [kind, before]), [
@@ -189,10 +189,10 @@ Deno.test("openSqliteStore() of the second version keeps readings, history and e
     // Under either of the agent's ids, and none, the device is found.
     for (const deviceKey of ["k1", "k2", "k3", ""]) {
       const observedAt = new Date(start + 7 * day);
-      const sighting = { agentId: "agt-1", site: "Berlin", deviceKey, observedAt, scope: "full" as const };
+      const sighting = { agentId: "agt-1", network: "Berlin", deviceKey, observedAt, scope: "full" as const };
       assert.equal(await resolveReading(tenant, sighting, readingOf({ serial: "" })), "dev-whole");
     }
-    assert.equal((await listDevices(tenant)).length, 1);
+    assert.equal((await deviceRows(tenant)).length, 1);
   }));
 
 Deno.test("openSqliteStore() of the second version remembers boards that moved and clones, and forgets what tells no device", () =>

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { configRefusalsOf, listAgents } from "../../agents/agents.ts";
-import { listDevices } from "../../devices/devices.ts";
-import { listLedgerHeads, noteLedgerHead } from "../../agents/ledger_heads.ts";
+import { agentRows, configRefusalsOf } from "../../agents/agents.ts";
+import { customerRows } from "../../customers/customers.ts";
+import { deviceRows, historyOf } from "../../devices/devices.ts";
+import { ledgerHeadRows, noteLedgerHead } from "../../agents/ledger_heads.ts";
 import { migrations } from "../migrations.ts";
-import { looseTenant } from "../../../tests/fixtures/loose_queries.ts";
+import { looseQueries, looseTenant } from "../../../tests/fixtures/loose_queries.ts";
 import { openSqliteStore } from "./sqlite_store.ts";
 
 const rows = `
@@ -13,7 +14,8 @@ const rows = `
   INSERT INTO agents (customer_id, agent_id, site_id, installation_id, state, created_at, hostname, version)
     VALUES ('cus-1', 'agt-1', 'sit-1', 'i', 'active', 1, 'server-1', '0.1.0');
   INSERT INTO devices (customer_id, device_id, agent_id, site, address, state, first_seen_at, last_seen_at)
-    VALUES ('cus-1', 'dev-1', 'agt-1', 'Berlin', '10.1.0.7', 'idle', 5, 7);
+    VALUES ('cus-1', 'dev-1', 'agt-1', 'office', '10.1.0.7', 'idle', 5, 7);
+  INSERT INTO device_history VALUES ('cus-1', 'dev-1', 5, 'siteChanged', 'a', 'office'), ('cus-1', 'dev-1', 6, 'appeared', NULL, 'x');
 `;
 
 async function withOldStore(body: (path: string) => Promise<void>): Promise<void> {
@@ -37,14 +39,24 @@ Deno.test("openSqliteStore() brings a store of the first version up to date and 
   withOldStore(async (path) => {
     await using store = openSqliteStore(path);
     const tenant = looseTenant(store, "cus-1");
-    const [agent] = await listAgents(tenant);
+    const [agent] = await agentRows(tenant);
     assert.deepEqual([agent?.hostname, agent?.ledger_rewound_at, configRefusalsOf(agent!)], ["server-1", null, []]);
-    assert.deepEqual((await listDevices(tenant)).map(({ device_id, agent_seen_at }) => [device_id, agent_seen_at]), [[
+    assert.deepEqual((await deviceRows(tenant)).map(({ device_id, agent_seen_at }) => [device_id, agent_seen_at]), [[
       "dev-1",
       7,
     ]]);
+    const dealers = await looseQueries(store).all("SELECT dealer_id, name FROM dealers");
+    assert.deepEqual(dealers.map((row) => ({ ...row as object })), [{
+      dealer_id: "dea-000000000000",
+      name: "default",
+    }]);
+    const [customer] = await customerRows(looseQueries(store));
+    assert.deepEqual([customer?.dealer, customer?.dealer_id], ["default", "dea-000000000000"]);
+    const [device] = await deviceRows(tenant);
+    assert.deepEqual([device?.site, device?.network], ["Berlin", "office"]);
+    assert.deepEqual((await historyOf(tenant, "dev-1")).map(({ kind }) => kind), ["networkChanged", "appeared"]);
     await noteLedgerHead(tenant, { agentId: "agt-1", number: 1, hash: "a", at: new Date() });
-    assert.equal((await listLedgerHeads(tenant, "agt-1")).length, 1);
+    assert.equal((await ledgerHeadRows(tenant, "agt-1")).length, 1);
   }));
 
 Deno.test("openSqliteStore() makes a new store as it makes an old one", () =>

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { ConfigError } from "../../../common/core/errors.ts";
-import { createCustomer, listCustomers } from "../../customers/customers.ts";
+import { customerRows } from "../../customers/customers.ts";
+import { addTestCustomer } from "../../../tests/fixtures/loose_queries.ts";
 import type { Store, Transaction } from "../store.ts";
 import { openSqliteStore } from "./sqlite_store.ts";
 
@@ -17,10 +18,10 @@ async function withFolder(body: (folder: string) => Promise<void>): Promise<void
 }
 
 async function names(store: Store): Promise<string[]> {
-  return (await store.transaction((tx) => listCustomers(tx), { readOnly: true })).map(({ name }) => name);
+  return (await store.transaction((tx) => customerRows(tx), { readOnly: true })).map(({ name }) => name);
 }
 
-const add = (name: string) => (tx: Transaction) => createCustomer(tx, { name, at });
+const add = (name: string) => (tx: Transaction) => addTestCustomer(tx, { name, at });
 
 Deno.test("transaction() keeps nothing of what threw, and the store goes on", async () => {
   await using store = openSqliteStore(":memory:");
@@ -50,7 +51,7 @@ Deno.test("transactions take turns in the order in which they were asked for, wh
       steps.push(`${name} begins`);
       await add(name)(tx);
       await new Promise((resolve) => setTimeout(resolve, ms));
-      steps.push(`${name} sees ${(await listCustomers(tx)).length}`);
+      steps.push(`${name} sees ${(await customerRows(tx)).length}`);
     });
   await Promise.all([work("A", 20), work("B", 0), work("C", 5)]);
   assert.deepEqual(steps, ["A begins", "A sees 1", "B begins", "B sees 2", "C begins", "C sees 3"]);
@@ -104,7 +105,7 @@ Deno.test("a query that is not awaited undoes its transaction, and one that come
 Deno.test("a query gives its outcome to everybody who awaits it, and runs once", async () => {
   await using store = openSqliteStore(":memory:");
   await store.transaction(async (tx) => {
-    const made = tx.run("INSERT INTO customers VALUES ('cus-1', 'A', 1)");
+    const made = tx.run("INSERT INTO customers (customer_id, name, created_at) VALUES ('cus-1', 'A', 1)");
     assert.deepEqual(await Promise.all([made, made.then((n) => n + 1), made.finally(() => {})]), [1, 2, 1]);
     const failed = tx.all("SELECT * FROM nowhere");
     assert.equal(await failed.catch(() => "caught"), "caught");

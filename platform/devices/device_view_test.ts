@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { Record as RecordMessage } from "../../../proto/gen/opendca/v1/batch.ts";
-import { type Level, LevelKind, PrinterState, Reading, Supply } from "../../../proto/gen/opendca/v1/reading.ts";
-import type { DeviceRow } from "../../devices/devices.ts";
-import { type DeviceState, isLow, nextState } from "../../devices/device_state.ts";
+import { Record as RecordMessage } from "../../proto/gen/opendca/v1/batch.ts";
+import { type Level, LevelKind, PrinterState, Reading, Supply } from "../../proto/gen/opendca/v1/reading.ts";
+import type { DeviceRow } from "./devices.ts";
+import { type DeviceState, isLow, nextState } from "./device_state.ts";
 import { levelText, supplyName, viewOf } from "./device_view.ts";
 
 const names: [kind: string, colorant: string, description: string, want: string][] = [

@@ -1,5 +1,5 @@
 /** What is known of a device, for people. Pure. */
-import { Record as RecordMessage } from "../../../proto/gen/opendca/v1/batch.ts";
+import { Record as RecordMessage } from "../../proto/gen/opendca/v1/batch.ts";
 import {
   type Alert,
   type Level,
@@ -10,11 +10,11 @@ import {
   type Reading,
   type Supply,
   type Tray,
-} from "../../../proto/gen/opendca/v1/reading.ts";
-import type { DeviceRow } from "../../devices/devices.ts";
-import { severityOf } from "../../devices/alerts.ts";
-import { type DeviceState, isLow, metersOf, suppliesOf, traysOf } from "../../devices/device_state.ts";
-import { unpackRecord } from "../../store/stored_record.ts";
+} from "../../proto/gen/opendca/v1/reading.ts";
+import type { DeviceRow } from "./devices.ts";
+import { severityOf } from "./alerts.ts";
+import { type DeviceState, isLow, metersOf, suppliesOf, traysOf } from "./device_state.ts";
+import { unpackRecord } from "../store/stored_record.ts";
 
 /** Not heard of for so long, a device counts as silent. */
 export const silentAfterMs = 86_400_000;

@@ -1,8 +1,8 @@
 /** Whether an agent reports as often as it should. Pure. */
-import { spanOf } from "../../../common/core/clock.ts";
-import { parseDuration } from "../../../common/core/duration.ts";
-import { ValueSyntaxError } from "../../../common/core/value_syntax_error.ts";
-import type { AgentRow } from "../../agents/agents.ts";
+import { spanOf } from "../../common/core/clock.ts";
+import { parseDuration } from "../../common/core/duration.ts";
+import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
+import type { AgentRow } from "./agents.ts";
 
 /** So many polls may fail before an agent is named: one may be a restart, two a router. */
 const missedPolls = 3;

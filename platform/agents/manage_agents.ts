@@ -1,0 +1,73 @@
+/** What an operator sees of agents and does with them. */
+import { UsageError } from "../../common/core/errors.ts";
+import { type ConfigDocument, PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
+import { changeTenant, readTenant, type TenantBy } from "../audit/use_case.ts";
+import type { Tenant } from "../store/store.ts";
+import { configDocument, keepAgentConfig, maybeAgentConfig } from "./agent_configs.ts";
+import { type AgentRow, agentRows, type ListedAgent, markRevoked, maybeAgent } from "./agents.ts";
+import { type LedgerHeadRow, ledgerHeadRows } from "./ledger_heads.ts";
+import type { Platform } from "./platform.ts";
+
+export function listAgents(platform: Platform, by: TenantBy): Promise<ListedAgent[]> {
+  return readTenant(platform, by, agentRows);
+}
+
+/** Throws UsageError when the customer has no such agent. */
+export async function agentOf(tenant: Tenant, agentId: string): Promise<AgentRow> {
+  const row = await maybeAgent(tenant, agentId);
+  if (row !== undefined) return row;
+  throw new UsageError(`Cannot find the agent "${agentId}"`, "opendca-platform agent list shows them");
+}
+
+export function showAgent(
+  platform: Platform,
+  by: TenantBy,
+  { agentId }: { agentId: string },
+): Promise<{ row: AgentRow; config: ConfigDocument | undefined }> {
+  return readTenant(platform, by, async (tenant) => ({
+    row: await agentOf(tenant, agentId),
+    config: await maybeAgentConfig(tenant, agentId),
+  }));
+}
+
+/** Latest first. */
+export function listLedgerHeads(
+  platform: Platform,
+  by: TenantBy,
+  { agentId }: { agentId: string },
+): Promise<LedgerHeadRow[]> {
+  return readTenant(platform, by, async (tenant) => {
+    await agentOf(tenant, agentId);
+    return await ledgerHeadRows(tenant, agentId);
+  });
+}
+
+/** Refuses the agent from now on. */
+export function revokeAgent(
+  platform: Platform,
+  by: TenantBy,
+  { agentId, reason }: { agentId: string; reason: string },
+): Promise<void> {
+  return changeTenant(platform, by, async (tenant, at) => {
+    await agentOf(tenant, agentId);
+    if (!await markRevoked(tenant, { agentId, reason, at })) {
+      throw new UsageError(`Cannot revoke "${agentId}" as it is revoked`, `opendca-platform agent show ${agentId}`);
+    }
+    return { answer: undefined, audit: { action: "agentRevoked", subject: agentId, detail: { reason } } };
+  });
+}
+
+/** Sets the platform's part of the agent's configuration; returns its hash. */
+export function setAgentConfig(
+  platform: Platform,
+  by: TenantBy,
+  { agentId, config }: { agentId: string; config: PlatformConfig },
+): Promise<string> {
+  return changeTenant(platform, by, async (tenant, at) => {
+    await agentOf(tenant, agentId);
+    const document = configDocument(config);
+    await keepAgentConfig(tenant, { agentId, document, at });
+    const { hash } = document;
+    return { answer: hash, audit: { action: "agentConfigured", subject: agentId, detail: { hash } } };
+  });
+}

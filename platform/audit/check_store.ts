@@ -1,0 +1,37 @@
+/** Whether a store is complete and durable, and its audit log unbroken. */
+import { checkDatabase, type Finding } from "../store/postgres/check_database.ts";
+import type { DatabaseAddress } from "../store/postgres/database_url.ts";
+import { createPool, openPostgresStore } from "../store/postgres/postgres_store.ts";
+import { openSqliteStore } from "../store/sqlite/sqlite_store.ts";
+import type { Store } from "../store/store.ts";
+import { auditVerdict } from "./audit_log.ts";
+
+export async function checkPostgres(address: DatabaseAddress): Promise<Finding[]> {
+  await using store = await openPostgresStore(address);
+  const pool = createPool(address);
+  try {
+    return [...await checkDatabase(pool), await auditFinding(store)];
+  } finally {
+    await pool.end();
+  }
+}
+
+export async function checkSqlite(path: string): Promise<Finding[]> {
+  await using store = openSqliteStore(path);
+  const rows = await store.transaction((tx) => tx.all<{ integrity_check: string }>("PRAGMA integrity_check"), {
+    readOnly: true,
+  });
+  const faults = rows.map(({ integrity_check }) => integrity_check).filter((line) => line !== "ok");
+  const file = {
+    what: "file",
+    fault: faults.length === 0 ? undefined : faults.join("; "),
+    hint: "restore it from a backup",
+  };
+  return [file, await auditFinding(store)];
+}
+
+async function auditFinding(store: Store): Promise<Finding> {
+  const { brokenAt } = await store.transaction((tx) => auditVerdict(tx), { readOnly: true });
+  const fault = brokenAt === undefined ? undefined : `entry ${brokenAt} is missing or was changed`;
+  return { what: "audit log", fault, hint: "compare it with a backup" };
+}

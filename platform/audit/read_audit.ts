@@ -1,0 +1,16 @@
+import { type AuditEntry, auditRows, type AuditVerdict, auditVerdict } from "./audit_log.ts";
+import { type Base, type By, readPlatform } from "./use_case.ts";
+
+/** The latest entries, oldest first; of one customer where one is given. */
+export function listAudit(
+  platform: Base,
+  by: By,
+  options: { customerId?: string | undefined; limit: number },
+): Promise<AuditEntry[]> {
+  return readPlatform(platform, by, (tx) => auditRows(tx, options));
+}
+
+/** Goes over the whole chain. */
+export function verifyAudit(platform: Base, by: By): Promise<AuditVerdict> {
+  return readPlatform(platform, by, auditVerdict);
+}

@@ -1,0 +1,79 @@
+/** Dealers, who own customers. */
+import { UsageError } from "../../common/core/errors.ts";
+import { type Base, type By, changePlatform, readPlatform } from "../audit/use_case.ts";
+import { newId } from "../store/new_id.ts";
+import { takeLock, type Transaction } from "../store/store.ts";
+
+export interface DealerRow {
+  dealer_id: string;
+  name: string;
+  created_at: number;
+}
+
+/** Of an installation that has one, which nobody named. */
+export const onlyDealerName = "default";
+
+/** Throws UsageError when the name is taken. */
+export async function addDealer(tx: Transaction, options: { name: string; at: Date }): Promise<DealerRow> {
+  const row = { dealer_id: newId("dea"), name: options.name, created_at: options.at.getTime() };
+  const made = await tx.run(
+    "INSERT INTO dealers (dealer_id, name, created_at) VALUES (:dealer_id, :name, :created_at) ON CONFLICT DO NOTHING",
+    row,
+  );
+  if (made > 0) return row;
+  throw new UsageError(
+    `Cannot create the dealer "${options.name}" as the name is taken`,
+    "opendca-platform dealer list shows them",
+  );
+}
+
+export function dealerRows(tx: Transaction): Promise<(DealerRow & { customers: number })[]> {
+  return tx.all(
+    `SELECT *, (SELECT count(*) FROM customers c WHERE c.dealer_id = d.dealer_id) AS customers
+     FROM dealers d ORDER BY lower(name)`,
+  );
+}
+
+/** By id or by name, in any case. */
+export function maybeDealer(tx: Transaction, idOrName: string): Promise<DealerRow | undefined> {
+  return tx.get(
+    "SELECT * FROM dealers WHERE dealer_id = :text OR lower(name) = lower(:text) ORDER BY dealer_id = :text DESC LIMIT 1",
+    { text: idOrName },
+  );
+}
+
+/**
+ * The one that is named, or the only one, which is made for the first customer of an installation. Throws UsageError.
+ */
+export async function dealerOf(tx: Transaction, dealer: string | undefined, at: Date): Promise<DealerRow> {
+  const hint = "opendca-platform dealer list shows them";
+  if (dealer !== undefined) {
+    const row = await maybeDealer(tx, dealer);
+    if (row !== undefined) return row;
+    throw new UsageError(`Cannot find the dealer "${dealer}"`, hint);
+  }
+  // Of two first customers at once, one makes the dealer.
+  await takeLock(tx, "dealers");
+  const [only, ...others] = await dealerRows(tx);
+  if (only === undefined) return await addDealer(tx, { name: onlyDealerName, at });
+  if (others.length === 0) return only;
+  throw new UsageError(
+    `Cannot tell which dealer is meant as there are ${others.length + 1}`,
+    `name one with --dealer; ${hint}`,
+  );
+}
+
+export function createDealer(platform: Base, by: By, { name }: { name: string }): Promise<DealerRow> {
+  return changePlatform(platform, by, async (tx, at) => {
+    const row = await addDealer(tx, { name, at });
+    return {
+      answer: row,
+      customerId: null,
+      audit: { action: "dealerCreated", subject: row.dealer_id, detail: { name } },
+    };
+  });
+}
+
+export function listDealers(platform: Base, by: By): Promise<(DealerRow & { customers: number })[]> {
+  return readPlatform(platform, by, dealerRows);
+}

@@ -1,0 +1,74 @@
+/** What an operator should look at, over all customers. */
+import { isLate, maybeAgentNote } from "../agents/agent_health.ts";
+import { agentRows } from "../agents/agents.ts";
+import type { Platform } from "../agents/platform.ts";
+import { auditSince } from "../audit/audit_log.ts";
+import { type By, readPlatform } from "../audit/use_case.ts";
+import { customerRows } from "../customers/customers.ts";
+import type { Transaction } from "../store/store.ts";
+import { silentAfterMs } from "./device_view.ts";
+import { countDevices } from "./devices.ts";
+
+export interface AgentProblem {
+  customer: string;
+  site: string;
+  agentId: string;
+  hostname: string;
+  /** It did not report for several polls. */
+  silent: boolean;
+  message: string;
+}
+
+export interface PlatformStatus {
+  customers: number;
+  agents: { active: number; silent: number; inDoubt: number; revoked: number };
+  devices: { known: number; silent: number };
+  problems: AgentProblem[];
+  /** Alarms of the last 24 hours; the numbers are those of the latest one. */
+  codeGuessing: { alarms: number; lastAt: string; attempts: number; sources: number } | null;
+}
+
+export function platformStatus(platform: Platform, by: By): Promise<PlatformStatus> {
+  return readPlatform(platform, by, (tx) => statusOf(tx, platform.clock.now().getTime()));
+}
+
+async function statusOf(tx: Transaction, now: number): Promise<PlatformStatus> {
+  const customers = await customerRows(tx);
+  const agents = { active: 0, silent: 0, inDoubt: 0, revoked: 0 }, devices = { known: 0, silent: 0 };
+  const problems: AgentProblem[] = [];
+  for (const { customer_id, name } of customers) {
+    const tenant = tx.tenant(customer_id);
+    const counted = await countDevices(tenant, { silentSince: new Date(now - silentAfterMs) });
+    devices.known += counted.known;
+    devices.silent += counted.silent;
+    for (const row of await agentRows(tenant)) {
+      if (row.state !== "active") {
+        agents.revoked++;
+        continue;
+      }
+      agents.active++;
+      const silent = isLate(row, now);
+      const doubts = [
+        ...(row.suspected_clone_at === null ? [] : [`seems to run twice: ${row.suspected_clone_reason}`]),
+        ...(row.ledger_rewound_at === null ? [] : [`its ledger was rewound: ${row.ledger_rewound_reason}`]),
+      ];
+      if (silent) agents.silent++;
+      if (doubts.length > 0) agents.inDoubt++;
+      const messages = [...(silent ? [maybeAgentNote(row, now)!] : []), ...doubts];
+      if (messages.length === 0) continue;
+      const { agent_id: agentId, site_name: site, hostname } = row;
+      problems.push({ customer: name, site, agentId, hostname, silent, message: messages.join("; ") });
+    }
+  }
+  return { customers: customers.length, agents, devices, problems, codeGuessing: await guessingOf(tx, now) };
+}
+
+const guessingShownMs = 86_400_000;
+
+async function guessingOf(tx: Transaction, now: number): Promise<PlatformStatus["codeGuessing"]> {
+  const alarms = await auditSince(tx, { action: "codeGuessing", since: new Date(now - guessingShownMs) });
+  const last = alarms.at(-1);
+  if (last === undefined) return null;
+  const { attempts, sources }: { attempts: number; sources: number } = JSON.parse(last.detail);
+  return { alarms: alarms.length, lastAt: new Date(last.at).toISOString(), attempts, sources };
+}

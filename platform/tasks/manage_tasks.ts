@@ -1,0 +1,68 @@
+/** What an operator asks of agents. */
+import { UsageError } from "../../common/core/errors.ts";
+import { signTask } from "../../common/protocol/signed_task.ts";
+import { Task } from "../../proto/gen/opendca/v1/task.ts";
+import { keepAgentConfig } from "../agents/agent_configs.ts";
+import { agentOf } from "../agents/manage_agents.ts";
+import type { Platform } from "../agents/platform.ts";
+import { changeTenant, readTenant, type TenantBy } from "../audit/use_case.ts";
+import { addTask, type TaskRow, taskRows } from "./tasks.ts";
+
+/* Twenty of them and a configuration go into one message of 4 MiB. */
+const mostTaskBytes = 128 * 1024;
+
+export type TaskPayload = NonNullable<Task["payload"]>;
+
+export interface CreatedTask {
+  taskId: string;
+  agentId: string;
+  kind: string;
+  expiresAt: Date;
+}
+
+/** The agent gets it with its next poll. Throws UsageError. */
+export function createTask(
+  platform: Platform,
+  by: TenantBy,
+  { agentId, payload, validMs }: { agentId: string; payload: TaskPayload; validMs: number },
+): Promise<CreatedTask> {
+  return changeTenant(platform, by, async (tenant, issuedAt) => {
+    if ((await agentOf(tenant, agentId)).state !== "active") {
+      throw new UsageError(
+        `Cannot ask "${agentId}" as it is revoked`,
+        "opendca-platform agent list shows the others",
+      );
+    }
+    const expiresAt = new Date(issuedAt.getTime() + validMs);
+    const taskId = crypto.randomUUID();
+    const config = payload.$case === "setConfig" ? payload.value.config! : undefined;
+    // As with the next poll after it: another configuration there would undo the task's.
+    if (config !== undefined) await keepAgentConfig(tenant, { agentId, document: config, at: issuedAt });
+    const signed = signTask(platform.signingKey, Task.create({ taskId, agentId, issuedAt, expiresAt, payload }));
+    if (signed.task.length > mostTaskBytes) {
+      throw new UsageError(
+        `Cannot send a task of this size: the task has ${signed.task.length} bytes, at most ${mostTaskBytes}`,
+        "name ranges instead of single targets, or send two tasks",
+      );
+    }
+    const kind = payload.$case;
+    await addTask(tenant, { taskId, agentId, kind, signed, at: issuedAt, expiresAt });
+    const detail = { agent: agentId, kind, ...(config === undefined ? {} : { hash: config.hash }) };
+    return {
+      answer: { taskId, agentId, kind, expiresAt },
+      audit: { action: "taskCreated", subject: taskId, detail },
+    };
+  });
+}
+
+/** Newest first; of one agent where it is named. Throws UsageError. */
+export function listTasks(
+  platform: Platform,
+  by: TenantBy,
+  { agentId }: { agentId?: string | undefined },
+): Promise<TaskRow[]> {
+  return readTenant(platform, by, async (tenant) => {
+    if (agentId !== undefined) await agentOf(tenant, agentId);
+    return await taskRows(tenant, agentId);
+  });
+}
