@@ -48,7 +48,9 @@ function valueOf(
   if (`${table}.${column}` === "activation_codes.state") return "open";
   if (`${table}.${column}` === "agents.state") return "active";
   if (`${table}.${column}` === "records.kind") return "reading";
-  if (/^(site|agent|device)_id$/.test(column)) return `${column}-${/^(sites|agents|devices)$/.test(table) ? row : 0}`;
+  if (/^(dealer|site|agent|device)_id$/.test(column)) {
+    return `${column}-${/^(dealers|sites|agents|devices)$/.test(table) ? row : 0}`;
+  }
   if (type === "INTEGER") return row === 0 ? 9_223_372_036_854_775_000n : BigInt(row * 7 - 3);
   if (type === "REAL") return row === 0 ? 1e300 : row / 3;
   const text = `${odd[(row + i) % odd.length]}${row}`;
