@@ -1,7 +1,7 @@
 /** `opendca-platform` on PostgreSQL, and from SQLite to it, as a program with the permissions of its task. */
 import assert from "node:assert/strict";
 import type { Finding } from "../../platform/store/postgres/check_database.ts";
-import { listDevices } from "../../platform/devices/devices.ts";
+import { deviceRows } from "../../platform/devices/devices.ts";
 import { AlertSeverity } from "../../proto/gen/opendca/v1/reading.ts";
 import { peerTest, postgresServer } from "../fixtures/peers.ts";
 import { activatedAgent, call, connect, pollOf, startTestPlatform } from "../fixtures/platform_fixture.ts";
@@ -190,7 +190,7 @@ peerTest(
           return stdout;
         };
         await printed("task", "ping", agent.agentId, "10.1.0.7");
-        const [device] = await listDevices(agent.tenant);
+        const [device] = await deviceRows(agent.tenant);
         const deviceId = device!.device_id;
         const commands = [
           ["status"],
