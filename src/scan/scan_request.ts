@@ -21,8 +21,8 @@ export type ScanExtras = Partial<
   >
 >;
 
-/** Devices that are read at the same time, with one outstanding request each: of one worker, and of a small scan. */
-const maxReading = 48, readingAtOnce = 96;
+/** Devices that one worker reads at the same time, with one outstanding request each: a socket holds so many answers. */
+const maxReading = 48;
 /** Where reads are spread over time few are under way at once, so that none takes long. */
 const leastReading = 4;
 /** Requests per second of a device that takes turns with others. */
@@ -47,7 +47,7 @@ export function scanRequest(order: ScanPlan, choices: ScanExtras = {}): ScanRequ
     workers,
     deviceDeadlineMs: limits.deviceDeadlineMs,
     maxReading: reads === undefined
-      ? Math.max(maxReading, Math.ceil(readingAtOnce / workers))
+      ? maxReading
       : Math.min(maxReading, Math.max(leastReading, Math.floor(reads.perSecond / workers / requestsPerSecond))),
     seed: randomSeed(),
     scope: "full",

@@ -1,57 +1,52 @@
 /**
  * Pauses in which answers are received. Sends complete at once, so a sweep without a rate would never let the event loop
  * poll its socket, and a receive buffer holds only about 250 answers: more of them wait unseen and are lost. A pause
- * after every probe would slow a sparse network down, so a burst is as long as the answers that it will cause allow, and
- * those that are still to be expected: to receive many of them may take long.
+ * after every probe would slow a sparse network down, so a burst is as long as the answers that it will cause allow.
  */
 import type { Clock } from "../../common/core/clock.ts";
 
-/** Answers that a burst may cause, and that may be on their way: a quarter and half of what the smallest buffer holds. */
-const answersPerBurst = 64, mostExpected = 128;
+/** Answers that may wait in the receive buffer; a quarter of what the smallest default holds. */
+const answersPerBurst = 64;
 /** Answers arrive later than their probes, so the density is that of probes sent at least this long ago. */
-const ageMs = 20;
-/** Everybody is expected to answer until more silent ones than these say otherwise. */
-const doubt = 16;
+const ageMs = 50;
 
 export interface SendThrottle {
   /** To be called before each probe; the pause to wait for, or undefined when there is none. */
   pause(): Promise<void> | undefined;
 }
 
-/** `answered` tells how many devices have answered so far. */
+/**
+ * `answered` tells how many devices answered so far. Other requests than probes do not count: those to a device that is
+ * being read would make a dense network look like a sparse one.
+ */
 export function createSendThrottle(clock: Clock, answered: () => number): SendThrottle {
-  let sent = 0, room = answersPerBurst;
-  let resting: Promise<void> | undefined;
-  let agedSent = 0;
-  let sample = { sent, atMs: clock.monotonicMs() };
+  let sent = 0, burst = 0;
+  let pause: Promise<void> | undefined;
+  let aged = 0;
+  let sample = { sent: 0, atMs: clock.monotonicMs() };
 
-  /** Probes that may be sent before the next pause. */
-  function measureRoom(): number {
+  function burstLimit(): number {
     const now = clock.monotonicMs();
     if (now - sample.atMs >= ageMs) {
-      agedSent = sample.sent;
+      aged = sample.sent;
       sample = { sent, atMs: now };
     }
-    const density = Math.min(1, (answered() + doubt) / (agedSent + doubt));
-    return Math.min(Math.floor(answersPerBurst / density), Math.floor((mostExpected + answered()) / density) - sent);
+    return answersPerBurst * (aged + answersPerBurst) / (answered() + answersPerBurst);
   }
 
-  async function untilThereIsRoom(): Promise<void> {
-    do {
-      await clock.sleep(1);
-      room = measureRoom();
-    } while (room < 1);
-    resting = undefined;
-  }
-
+  let limit = answersPerBurst;
   return {
     pause() {
-      // Everybody who sends waits for the same pause.
-      if (resting === undefined && room < 1) resting = untilThereIsRoom();
-      if (resting !== undefined) return resting;
-      room--;
       sent++;
-      return undefined;
+      if (pause !== undefined) return pause;
+      if (++burst < limit) return undefined;
+      burst = 0;
+      // Everybody who sends waits for the same pause.
+      pause = clock.sleep(1).then(() => {
+        pause = undefined;
+        limit = burstLimit();
+      });
+      return pause;
     },
   };
 }

@@ -259,7 +259,8 @@ async function sendWave(sweep: Sweep, round: number, wave: number): Promise<bool
       if (isFirst) sweep.begun++;
       continue;
     }
-    for (let throttled = options.throttle(); throttled !== undefined; throttled = options.throttle()) {
+    const throttled = options.throttle();
+    if (throttled !== undefined) {
       await sendBurst(sweep);
       await throttled;
     }
