@@ -7,6 +7,7 @@ import { isLost } from "../../common/reading/lost_codes.ts";
 import { type Alert, AlertSeverity, alertSeverityToJSON } from "../../proto/gen/opendca/v1/reading.ts";
 import type { Tenant } from "../store/store.ts";
 import type { ArrivedReading } from "./device_state.ts";
+import { conditionsOf, type RowFilters } from "./devices.ts";
 
 export interface AlertRow {
   device_id: string;
@@ -89,5 +90,42 @@ export function openAlerts(tenant: Tenant, deviceId: string): Promise<AlertRow[]
     `SELECT ${columns} FROM alerts WHERE customer_id = :customer AND device_id = :device_id AND ended_at IS NULL
      ORDER BY first_seen_at, alert_key`,
     { device_id: deviceId },
+  );
+}
+
+export interface ListedAlert extends AlertRow {
+  site: string;
+  network: string;
+  address: string;
+  manufacturer: string | null;
+  model: string | null;
+  serial: string | null;
+}
+
+/** Of all devices; those that last first, the most severe and the latest of them first. */
+export function alertRows(
+  tenant: Tenant,
+  { filters, severity, ended, limit }: {
+    filters: RowFilters;
+    severity?: string | undefined;
+    ended: boolean;
+    limit: number;
+  },
+): Promise<ListedAlert[]> {
+  const { where, parameters } = conditionsOf(filters);
+  return tenant.all(
+    `SELECT a.device_id, a.alert_key, a.severity, a.code, a.alert_group, a.description, a.since, a.first_seen_at,
+       a.last_seen_at, a.ended_at, l.name AS site, d.network, d.address, d.manufacturer, d.model, d.serial
+     FROM alerts a
+     JOIN devices d ON d.customer_id = a.customer_id AND d.device_id = a.device_id
+     JOIN agents g ON g.customer_id = d.customer_id AND g.agent_id = d.agent_id
+     JOIN sites l ON l.customer_id = g.customer_id AND l.site_id = g.site_id
+     LEFT JOIN device_state s ON s.customer_id = d.customer_id AND s.device_id = d.device_id
+     WHERE a.customer_id = :customer${ended ? "" : " AND a.ended_at IS NULL"}${
+      severity === undefined ? "" : " AND a.severity = :severity"
+    }${where}
+     ORDER BY a.ended_at IS NOT NULL, CASE a.severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END,
+       a.first_seen_at DESC, a.device_id, a.alert_key LIMIT :limit`,
+    { ...parameters, limit, ...(severity === undefined ? {} : { severity }) },
   );
 }

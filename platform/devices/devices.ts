@@ -1,6 +1,6 @@
 import { newId } from "../store/new_id.ts";
-import { joinedState, maybeDeviceState, setDeviceReading } from "./device_state.ts";
-import type { Tenant } from "../store/store.ts";
+import { type DeviceState, joinedState, maybeDeviceState, setDeviceReading, stateColumns } from "./device_state.ts";
+import type { Parameters, Tenant } from "../store/store.ts";
 
 export interface DeviceRow {
   device_id: string;
@@ -137,6 +137,18 @@ export function findDevices(tenant: Tenant, text: string): Promise<DeviceRow[]> 
   );
 }
 
+export interface RowFilters {
+  siteId?: string | undefined;
+  network?: string | undefined;
+  /** Part of the maker and model, in any case. */
+  model?: string | undefined;
+  low?: boolean | undefined;
+  /** Not seen since then. */
+  silentSince?: Date | undefined;
+  /** Known to be away as well, with `silentSince`. */
+  orAway?: boolean | undefined;
+}
+
 export interface ListedRow extends DeviceRow {
   /** The customer's site that its agent is at. */
   site_id: string;
@@ -145,15 +157,70 @@ export interface ListedRow extends DeviceRow {
   total: number | null;
 }
 
+export interface StatedRow {
+  row: ListedRow;
+  /** Undefined for a device that was not read yet. */
+  state: DeviceState | undefined;
+}
+
 /** By site, network and address. */
-export function deviceRows(tenant: Tenant): Promise<ListedRow[]> {
-  return tenant.all(
-    `SELECT d.*, l.site_id, l.name AS site, s.total FROM devices d
+export async function deviceRows(tenant: Tenant): Promise<ListedRow[]> {
+  return (await statedRows(tenant, {})).map(({ row }) => row);
+}
+
+/** The same, with what was last read of each. */
+export async function statedRows(tenant: Tenant, filters: RowFilters): Promise<StatedRow[]> {
+  const { where, parameters } = conditionsOf(filters);
+  const rows = await tenant.all<ListedRow & Record<`state_${string}`, unknown>>(
+    `SELECT d.*, l.site_id, l.name AS site, s.total, ${
+      stateColumns.map((name) => `s.${name} AS state_${name}`).join(", ")
+    }
+     FROM devices d
      JOIN agents a ON a.customer_id = d.customer_id AND a.agent_id = d.agent_id
      JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id
      LEFT JOIN device_state s ON s.customer_id = d.customer_id AND s.device_id = d.device_id
-     WHERE d.customer_id = :customer ORDER BY lower(l.name), d.network, d.address, d.device_id`,
+     WHERE d.customer_id = :customer${where} ORDER BY lower(l.name), d.network, d.address, d.device_id`,
+    parameters,
   );
+  return rows.map((both) => {
+    const row: Record<string, unknown> = {}, state: Record<string, unknown> = {};
+    for (const [name, value] of Object.entries(both)) {
+      if (name.startsWith("state_")) state[name.slice("state_".length)] = value;
+      else row[name] = value;
+    }
+    const isRead = state.observed_at !== null;
+    return { row: row as unknown as ListedRow, state: isRead ? state as unknown as DeviceState : undefined };
+  });
+}
+
+/** Conditions on `d`, `l` and `s` of statedRows(), each behind an AND. */
+export function conditionsOf(
+  { siteId, network, model, low, silentSince, orAway }: RowFilters,
+): { where: string; parameters: Parameters } {
+  const conditions: string[] = [], parameters: Parameters = {};
+  const add = (condition: string, values: Parameters = {}) => {
+    conditions.push(` AND ${condition}`);
+    Object.assign(parameters, values);
+  };
+  if (siteId !== undefined) add("l.site_id = :site_id", { site_id: siteId });
+  if (network !== undefined) add("lower(d.network) = lower(:network)", { network });
+  if (model !== undefined) {
+    const like = `%${model.replace(/[\\%_]/g, "\\$&")}%`;
+    add("lower(coalesce(d.manufacturer, '') || ' ' || coalesce(d.model, '')) LIKE lower(:model) ESCAPE '\\'", {
+      model: like,
+    });
+  }
+  if (low === true) add("s.low > 0");
+  if (silentSince !== undefined) {
+    add(`(d.last_seen_at <= :silent_since${orAway ? " OR d.state = 'offline'" : ""})`, {
+      silent_since: silentSince.getTime(),
+    });
+  }
+  return { where: conditions.join(""), parameters };
+}
+
+export async function countAllDevices(tenant: Tenant): Promise<number> {
+  return (await tenant.get<{ n: number }>("SELECT count(*) AS n FROM devices WHERE customer_id = :customer"))!.n;
 }
 
 const evidenceColumns = "kind, value, device_id, seen_at, current, shared, sure";

@@ -4,9 +4,8 @@ import type { Platform } from "../agents/platform.ts";
 import { readTenant, type TenantBy } from "../audit/use_case.ts";
 import { maybeSite } from "../customers/customers.ts";
 import type { Tenant } from "../store/store.ts";
-import { maybeDeviceState } from "./device_state.ts";
-import { type DeviceView, viewOf } from "./device_view.ts";
-import { deviceRows, type ListedRow } from "./devices.ts";
+import { type DeviceView, silentAfterMs, viewOf } from "./device_view.ts";
+import { countAllDevices, type ListedRow, type RowFilters, statedRows } from "./devices.ts";
 
 export interface DeviceFilters {
   low?: boolean | undefined;
@@ -16,6 +15,8 @@ export interface DeviceFilters {
   site?: string | undefined;
   /** As an agent's file calls it. */
   network?: string | undefined;
+  /** Part of the maker and model, in any case. */
+  model?: string | undefined;
 }
 
 export interface ListedDevice extends DeviceView {
@@ -28,24 +29,33 @@ export interface DeviceList {
   all: number;
 }
 
-/** By site and address. Throws UsageError for a site that there is not. */
+/** By site, network and address. Throws UsageError for a site that there is not. */
 export function listDevices(platform: Platform, by: TenantBy, filters: DeviceFilters): Promise<DeviceList> {
   return readTenant(platform, by, async (tenant) => {
     const now = platform.clock.now().getTime();
-    const all: ListedDevice[] = [];
-    for (const row of await deviceRows(tenant)) {
-      all.push({ ...viewOf(row, await maybeDeviceState(tenant, row.device_id), now), row });
-    }
-    const siteId = filters.site === undefined ? undefined : await siteIdOf(tenant, filters.site);
-    const network = filters.network?.toLowerCase(), { silent } = filters;
-    const devices = all.filter(({ row, low, isSilent }) =>
-      (siteId === undefined || row.site_id === siteId) &&
-      (network === undefined || row.network.toLowerCase() === network) &&
-      (filters.low !== true || low.length > 0) &&
-      (typeof silent === "number" ? now - row.last_seen_at >= silent : silent !== true || isSilent)
-    );
-    return { devices, all: all.length };
+    const rows = await statedRows(tenant, await rowFilters(tenant, filters, now));
+    return {
+      devices: rows.map(({ row, state }) => ({ ...viewOf(row, state, now), row })),
+      all: await countAllDevices(tenant),
+    };
   });
+}
+
+/** Throws UsageError for a site that there is not. */
+export async function rowFilters(
+  tenant: Tenant,
+  { low, silent, site, network, model }: DeviceFilters,
+  now: number,
+): Promise<RowFilters> {
+  const isSilent = silent !== undefined && silent !== false;
+  return {
+    low,
+    network,
+    model,
+    siteId: site === undefined ? undefined : await siteIdOf(tenant, site),
+    silentSince: isSilent ? new Date(now - (silent === true ? silentAfterMs : silent)) : undefined,
+    orAway: silent === true,
+  };
 }
 
 async function siteIdOf(tenant: Tenant, site: string): Promise<string> {

@@ -5,6 +5,7 @@
 import type { Meter, Supply } from "../../proto/gen/opendca/v1/reading.ts";
 import { LevelKind, levelKindToJSON } from "../../proto/gen/opendca/v1/reading.ts";
 import type { Tenant } from "../store/store.ts";
+import { conditionsOf, type RowFilters } from "./devices.ts";
 import { type ArrivedReading, type DeviceState, maybeDeviceState, metersOf, suppliesOf } from "./device_state.ts";
 
 const dayMs = 86_400_000;
@@ -131,5 +132,65 @@ function lastSamples(tenant: Tenant, deviceId: string): Promise<SampleRow[]> {
        ON last.name = s.name AND last.latest = s.observed_at
      WHERE s.customer_id = :customer AND s.device_id = :device_id AND s.kind = 'meter' ORDER BY s.name, s.origin`,
     { device_id: deviceId },
+  );
+}
+
+export interface PeriodRow {
+  site: string;
+  network: string;
+  device_id: string;
+  address: string;
+  manufacturer: string | null;
+  model: string | null;
+  serial: string | null;
+  name: string;
+  unit: string;
+  /** First and last sample of the period. */
+  first_at: number;
+  first_value: number;
+  last_at: number;
+  last_value: number;
+  /** By how much it went up, decreases left out. */
+  difference: number;
+  /** How often it went down. */
+  resets: number;
+}
+
+/** Of each meter what it showed from `from` to before `until`; a meter without a sample then is no row. */
+export function periodRows(
+  tenant: Tenant,
+  { filters, name, from, until }: { filters: RowFilters; name: string | undefined; from: Date; until: Date },
+): Promise<PeriodRow[]> {
+  const { where, parameters } = conditionsOf(filters);
+  return tenant.all(
+    `WITH steps AS (
+       SELECT device_id, name, unit, observed_at, value,
+         lag(value) OVER w AS before,
+         row_number() OVER w AS number,
+         row_number() OVER (PARTITION BY device_id, name ORDER BY observed_at DESC, origin DESC) AS number_from_end
+       FROM samples
+       WHERE customer_id = :customer AND kind = 'meter' AND observed_at >= :from AND observed_at < :until${
+      name === undefined ? "" : " AND name = :name"
+    }
+       WINDOW w AS (PARTITION BY device_id, name ORDER BY observed_at, origin)
+     ), periods AS (
+       SELECT device_id, name,
+         max(CASE WHEN number_from_end = 1 THEN unit END) AS unit,
+         max(CASE WHEN number = 1 THEN observed_at END) AS first_at, max(CASE WHEN number = 1 THEN value END) AS first_value,
+         max(CASE WHEN number_from_end = 1 THEN observed_at END) AS last_at,
+         max(CASE WHEN number_from_end = 1 THEN value END) AS last_value,
+         sum(CASE WHEN value > before THEN value - before ELSE 0 END) AS difference,
+         sum(CASE WHEN value < before THEN 1 ELSE 0 END) AS resets
+       FROM steps GROUP BY device_id, name
+     )
+     SELECT l.name AS site, d.network, p.device_id, d.address, d.manufacturer, d.model, d.serial, p.name, p.unit, p.first_at,
+       p.first_value, p.last_at, p.last_value, p.difference, p.resets
+     FROM periods p
+     JOIN devices d ON d.customer_id = :customer AND d.device_id = p.device_id
+     JOIN agents g ON g.customer_id = d.customer_id AND g.agent_id = d.agent_id
+     JOIN sites l ON l.customer_id = g.customer_id AND l.site_id = g.site_id
+     LEFT JOIN device_state s ON s.customer_id = d.customer_id AND s.device_id = d.device_id
+     WHERE d.customer_id = :customer${where} ORDER BY lower(l.name), d.network, d.address, p.device_id, p.name`,
+    { ...parameters, from: from.getTime(), until: until.getTime(), ...(name === undefined ? {} : { name }) },
   );
 }

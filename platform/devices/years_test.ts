@@ -13,12 +13,12 @@ import { openSqliteStore } from "../store/sqlite/sqlite_store.ts";
 import type { Store, Tenant } from "../store/store.ts";
 import { openAlerts } from "./alerts.ts";
 import { maybeDeviceState, suppliesOf } from "./device_state.ts";
-import { addDevice, mergeDevices } from "./devices.ts";
+import { addDevice, mergeDevices, type RowFilters, statedRows } from "./devices.ts";
 import { keepReading } from "./keep_reading.ts";
 import { moveReadings } from "./move_readings.ts";
 import { addRecord, countRecords } from "./readings.ts";
 import { defaultRetention, dropOld } from "./retention.ts";
-import { latestMeters, meterHistoryRows } from "./samples.ts";
+import { latestMeters, meterHistoryRows, periodRows } from "./samples.ts";
 
 const minute = 60_000, hour = 60 * minute, day = 24 * hour;
 const noon = Date.parse("2026-03-02T12:00:00Z");
@@ -254,4 +254,41 @@ Deno.test("moveReadings() makes of an older store what uploads would have made, 
   const there = await store.transaction((tx) => tx.get("SELECT 1 FROM sqlite_schema WHERE name = :name", table));
   assert.equal(there, undefined);
   await Deno.remove(path);
+});
+
+eachDatabase("periodRows() has first, last, difference and resets of the samples within the period", async () => {
+  await using s = await scene();
+  const id = await s.device(), other = await s.device();
+  const values = [90, 100, 140, 20, 25, 60];
+  for (const [i, value] of values.entries()) await s.read(id, noon + i * day, total(value));
+  await s.read(other, noon + day, total(7));
+  const period = (from: number, until: number) =>
+    periodRows(s.tenant, { filters: {}, name: undefined, from: new Date(from), until: new Date(until) });
+  const rows = await period(noon + day, noon + 5 * day);
+  const of = rows.map((row) => [row.device_id, row.first_value, row.last_value, row.difference, row.resets]).toSorted();
+  assert.deepEqual(of, [[id, 100, 25, 45, 1], [other, 7, 7, 0, 0]].toSorted());
+  const row = rows.find(({ device_id }) => device_id === id)!;
+  assert.deepEqual([row.first_at, row.last_at, row.site], [noon + day, noon + 4 * day, "Berlin"]);
+  assert.deepEqual(await period(noon - 2 * day, noon - day), []);
+});
+
+eachDatabase("statedRows() filters by site, network, model, low supplies and silence", async () => {
+  await using s = await scene();
+  const id = await s.device(), silent = await s.device();
+  await s.read(id, noon, toner(5));
+  await s.tenant.run(
+    "UPDATE devices SET model = 'LX_100%', network = 'Depot', last_seen_at = :at WHERE customer_id = :customer AND device_id = :id",
+    {
+      at: noon + hour,
+      id,
+    },
+  );
+  const found = async (filters: RowFilters) => (await statedRows(s.tenant, filters)).map(({ row }) => row.device_id);
+  assert.deepEqual(await found({ low: true }), [id]);
+  assert.deepEqual(await found({ model: "x_100%" }), [id]);
+  assert.deepEqual(await found({ model: "xx100" }), []);
+  assert.deepEqual(await found({ network: "DEPOT" }), [id]);
+  assert.deepEqual(await found({ silentSince: new Date(noon) }), [silent]);
+  assert.deepEqual(await found({ siteId: "sit-none" }), []);
+  assert.deepEqual((await statedRows(s.tenant, { low: true }))[0]?.state?.low, 1);
 });

@@ -2,7 +2,7 @@
 # Is the compiled file our program, and does it scan? A wrong base would make a bare Deno with exit code 0.
 set -euo pipefail
 program="$(realpath "$1")"
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 want="opendca $(sed -n 's/.*"version": "\([^"]*\)".*/\1/p' deno.json | head -n 1)"
 got="$("$program" --version)"
 # A base of another version than the tested one is named.

@@ -154,6 +154,11 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   countDevices: async (tenant) => (await devices.countDevices(tenant, { silentSince: at })).known,
   findDevices: (tenant, id) => devices.findDevices(tenant, id),
   deviceRows: (tenant) => devices.deviceRows(tenant),
+  statedRows: (tenant) => devices.statedRows(tenant, {}),
+  countAllDevices: (tenant) => devices.countAllDevices(tenant),
+  alertRows: (tenant) => alerts.alertRows(tenant, { filters: {}, ended: true, limit: 9 }),
+  periodRows: (tenant) =>
+    samples.periodRows(tenant, { filters: {}, name: undefined, from: new Date(0), until: new Date() }),
   evidenceHolders: (tenant) => devices.evidenceHolders(tenant, { kind: "serial", value: "ABC12345" }),
   evidenceOf: (tenant, id) => devices.evidenceOf(tenant, id),
   allEvidenceOf: (tenant, id) => devices.allEvidenceOf(tenant, id),

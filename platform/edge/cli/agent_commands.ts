@@ -5,7 +5,7 @@ import { spanOf } from "../../../common/core/clock.ts";
 import { AgentStatus } from "../../../proto/gen/opendca/v1/agent_service.ts";
 import { PlatformConfig } from "../../../proto/gen/opendca/v1/config.ts";
 import { type CommandContext, customerOption } from "./command_context.ts";
-import { agentCounts, maybeAgentNote } from "../../agents/agent_health.ts";
+import { agentCounts, isLate, maybeAgentNote } from "../../agents/agent_health.ts";
 import { readConfigFile } from "./config_file.ts";
 import { ageText, type Column, hasRoom, renderFacts, renderTable, type Screen, timeText } from "./table.ts";
 
@@ -23,31 +23,35 @@ const columns = (screen: Screen): Column[] => [
 /** `agent list|show|ledger-heads|revoke|configure`. */
 export function addAgentCommands(program: Command, context: CommandContext): void {
   const agent = program.command("agent").description("agents of a customer");
-  agent.command("list").description("all agents").option(...customerOption).action((_, command: Command) =>
-    context.runForCustomer(command, async (platform, by) => {
-      const rows = await listAgents(platform, by);
-      const now = context.host.clock.now().getTime();
-      return {
-        json: rows.map((row) => ({ ...shownAgent(row), note: maybeAgentNote(row, now) })),
-        text: (screen) => {
-          if (rows.length === 0) {
-            return "no agents yet: opendca-platform code create makes a code for opendca activate on the agent's machine\n";
-          }
-          const cells = rows.map((row) => [
-            row.agent_id,
-            stateOf(row),
-            row.site_name,
-            row.hostname,
-            row.version,
-            row.devices,
-            hasRoom(screen) ? timeText(row.last_seen_at) : ageText(row.last_seen_at, now),
-            maybeAgentNote(row, now),
-          ]);
-          return `${renderTable(columns(screen), cells, screen)}${agentCounts(rows, now)}\n`;
-        },
-      };
-    })
-  );
+  agent.command("list").description("all agents").option(...customerOption)
+    .option("--silent", "only agents that did not report for three polls")
+    .action((options: { silent?: boolean }, command: Command) =>
+      context.runForCustomer(command, async (platform, by) => {
+        const now = context.host.clock.now().getTime();
+        const all = await listAgents(platform, by);
+        const rows = options.silent ? all.filter((row) => isLate(row, now)) : all;
+        return {
+          json: rows.map((row) => ({ ...shownAgent(row), note: maybeAgentNote(row, now) })),
+          text: (screen) => {
+            if (all.length > 0 && rows.length === 0) return `${agentCounts(all, now)}, none silent\n`;
+            if (rows.length === 0) {
+              return "no agents yet: opendca-platform code create makes a code for opendca activate on the agent's machine\n";
+            }
+            const cells = rows.map((row) => [
+              row.agent_id,
+              stateOf(row),
+              row.site_name,
+              row.hostname,
+              row.version,
+              row.devices,
+              hasRoom(screen) ? timeText(row.last_seen_at) : ageText(row.last_seen_at, now),
+              maybeAgentNote(row, now),
+            ]);
+            return `${renderTable(columns(screen), cells, screen)}${agentCounts(rows, now)}\n`;
+          },
+        };
+      })
+    );
   agent.command("show <agent>").description("the agent's status and configuration")
     .option(...customerOption)
     .action((agentId: string, _, command: Command) =>

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { hanging } from "../../../common/core/terminal_text.ts";
 import { type DurationBounds, parseDuration } from "../../../common/core/duration.ts";
+import { escapeInvisible } from "../../../common/core/escape_invisible.ts";
 import { UsageError } from "../../../common/core/errors.ts";
 import { ValueSyntaxError } from "../../../common/core/value_syntax_error.ts";
 import type { OpenOptions, OpenPlatform } from "../../agents/platform.ts";
@@ -10,7 +11,8 @@ import type { Actor } from "../../audit/audit_log.ts";
 import type { By, TenantBy } from "../../audit/use_case.ts";
 import { findCustomer } from "../../customers/customers.ts";
 import type { PlatformHost } from "./host.ts";
-import { jsonText } from "./json_text.ts";
+import { csvText } from "./csv_text.ts";
+import { jsonText, shown } from "./json_text.ts";
 import type { Screen } from "./table.ts";
 
 export interface Answer {
@@ -38,7 +40,16 @@ export interface CommandContext {
   setExitCode(code: number): void;
 }
 
+export const formats = ["table", "json", "csv"] as const;
+
+/** Throws UsageError for an answer that is no list. */
+function csvOf(json: unknown): string {
+  if (Array.isArray(json)) return escapeInvisible(csvText(shown(json) as object[]));
+  throw new UsageError("Cannot print CSV as the answer is no list", "use --format json");
+}
+
 export interface GlobalOptions {
+  format?: (typeof formats)[number];
   data?: string;
   database?: string;
   json?: boolean;
@@ -61,8 +72,9 @@ export function commandContext(host: PlatformHost, setExitCode: (code: number) =
   };
   const answer: CommandContext["answer"] = async (command, answer) => {
     const options = command.optsWithGlobals<GlobalOptions>();
-    if (options.json) {
-      await host.stdout(jsonText(answer.json));
+    const format = options.format ?? (options.json ? "json" : "table");
+    if (format !== "table") {
+      await host.stdout(format === "json" ? jsonText(answer.json) : csvOf(answer.json));
       if (answer.note !== undefined) await host.stderr(`note: ${answer.note}\n`);
       return;
     }

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { type DeviceFilters, listDevices, type ListedDevice } from "../../devices/list_devices.ts";
 import { listMeters, meterHistory, showDevice } from "../../devices/show_device.ts";
+import { addMeterExport } from "./dealer_commands.ts";
 import { addDeviceFilters, countsOf, noDevices } from "./device_filters.ts";
 import { deviceText, shownDevice } from "./device_details.ts";
 import { type CommandContext, customerOption, wholeNumber } from "./command_context.ts";
@@ -23,7 +24,7 @@ const columns = (screen: Screen): Column[] => [
 
 const deviceHelp = "The device: its id, or a unique address, serial number or host name.";
 
-/** `device list|show` and `meter list|history`. */
+/** `device list|show` and `meter list|export|history`. */
 export function addDeviceCommands(program: Command, context: CommandContext): void {
   const device = program.command("device").description("devices that agents found");
   addDeviceFilters(device.command("list").description("all devices, by site and address"))
@@ -83,6 +84,7 @@ export function addDeviceCommands(program: Command, context: CommandContext): vo
         };
       })
     );
+  addMeterExport(meter, context);
   meter.command("history <device>").description("values over time, newest first").option(...customerOption)
     .option("--name <meter>", "one meter, such as total")
     .option("--limit <number>", "at most this many", wholeNumber("--limit", { min: 1, max: 100_000 }), 100)

@@ -9,6 +9,7 @@ export function addDeviceFilters(command: Command): Command {
   return command.option(...customerOption)
     .option("--site <site>", "of one site: its id or name")
     .option("--network <name>", "of one network, as the agent's file calls it under sites")
+    .option("--model <text>", "only devices with this text in maker or model")
     .option("--low", "only devices with a supply of which 20 % or less is left")
     .option(
       "--silent [time]",
@@ -21,11 +22,12 @@ export function addDeviceFilters(command: Command): Command {
 export function countsOf(
   devices: readonly DeviceView[],
   all: number,
-  { site, network, low, silent }: DeviceFilters,
+  { site, network, model, low, silent }: DeviceFilters,
 ): { counts: string; isFiltered: boolean } {
   const filters = [
     ...(site === undefined ? [] : [`--site ${site}`]),
     ...(network === undefined ? [] : [`--network ${network}`]),
+    ...(model === undefined ? [] : [`--model ${model}`]),
     ...(low === true ? ["--low"] : []),
     ...(silent === true ? ["--silent"] : []),
     ...(typeof silent === "number" ? [`--silent ${formatDuration(silent)}`] : []),

@@ -226,3 +226,74 @@ Deno.test("device show of a device that was never read says so", () =>
       /^no meter "x" .* there are: total/,
     );
   }));
+
+Deno.test("supply list shows every supply, and with --low those to order", () =>
+  withDevices(async (run) => {
+    const { stdout } = await run("supply", "list");
+    assert.match(stdout, /^Berlin +10\.1\.0\.1 +Model of whole +SERIAL-1 +black toner +- +62 % /m);
+    assert.match(stdout, /\n3 supplies of 3 devices\n$/);
+    const low = JSON.parse((await run("supply", "list", "--low", "--json")).stdout);
+    assert.deepEqual(low.map((row: Record<string, unknown>) => [row.deviceSerial, row.name, row.percent, row.low]), [
+      ["SERIAL-2", "black toner", 3, true],
+    ]);
+    assert.equal((await run("supply", "list", "--low", "--model", "WHOLE")).stdout, "no supply is low\n");
+    const { code, stderr } = await run("supply", "list", "--site", "Paris");
+    assert.equal(code, 64);
+    assert.match(stderr, /Cannot find the site "Paris"/);
+  }));
+
+Deno.test("alert list shows the alerts that last, by severity", () =>
+  withDevices(async (run) => {
+    assert.match((await run("alert", "list")).stdout, /^warning +Berlin +10\.1\.0\.1 .*Tray 1 is empty$/m);
+    assert.equal((await run("alert", "list", "--severity", "critical")).stdout, "no alerts\n");
+    const [alert] = JSON.parse((await run("alert", "list", "--format", "json")).stdout);
+    assert.deepEqual([alert.group, alert.code, alert.endedAt, alert.firstSeenAt], [
+      "input",
+      807,
+      null,
+      now.toISOString(),
+    ]);
+    const { code, stderr } = await run("alert", "list", "--severity", "bad");
+    assert.equal(code, 64);
+    assert.match(stderr, /--severity as a severity: current value is "bad"/);
+  }));
+
+Deno.test("meter export has what each meter showed in the period", () =>
+  withDevices(async (run) => {
+    const csv = (await run("meter", "export", "--from", "2026-03-02", "--to", "2026-03-02", "--format", "csv")).stdout;
+    const [head, row, ...others] = csv.trimEnd().split("\r\n");
+    const cells = Object.fromEntries(head!.split(",").map((name, i) => [name, row!.split(",")[i]]));
+    assert.deepEqual(
+      [cells.serial, cells.name, cells.firstValue, cells.lastValue, cells.difference, cells.resets, others.length],
+      ["SERIAL-1", "total", "48210", "48210", "0", "0", 0],
+    );
+    const none = await run("meter", "export", "--from", "2026-04-01", "--to", "2026-04-30");
+    assert.equal(none.stdout, "no meters were read in this period\n");
+  }));
+
+for (
+  const [options, want] of [
+    [["--from", "2026-02-30", "--to", "2026-03-31"], /--from as a day or a time: current value is "2026-02-30"/],
+    [["--from", "march", "--to", "2026-03-31"], /--from as a day or a time/],
+    [["--from", "2026-03-31", "--to", "2026-03-01"], /period that ends before it begins/],
+    [["--from", "2026-03-01"], /required option.*--to/],
+  ] as const
+) {
+  Deno.test(`meter export refuses ${options.join(" ")}`, () =>
+    withDevices(async (run) => {
+      const { code, stderr } = await run("meter", "export", ...options);
+      assert.equal(code, 64);
+      assert.match(stderr, want);
+    }, { list: [] }));
+}
+
+Deno.test("--format csv is for lists, and --format takes three names", () =>
+  withDevices(async (run) => {
+    const csv = (await run("device", "list", "--format", "csv")).stdout;
+    assert.equal(csv.split("\r\n").length, 6);
+    assert.match((await run("device", "show", "10.1.0.1", "--format", "csv")).stderr, /the answer is no list/);
+    assert.match(
+      (await run("device", "list", "--format", "xml")).stderr,
+      /--format as a format: current value is "xml"/,
+    );
+  }));

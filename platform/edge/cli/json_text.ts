@@ -5,7 +5,8 @@ export function jsonText(answer: unknown): string {
   return `${escapeInvisible(JSON.stringify(shown(answer), null, 2))}\n`;
 }
 
-function shown(value: unknown): unknown {
+/** The same as values: for other forms of an answer. */
+export function shown(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(shown);
   if (value instanceof Date || typeof value !== "object" || value === null) return value;
   return Object.fromEntries(

@@ -6,8 +6,9 @@ import project from "../../../deno.json" with { type: "json" };
 import { addAgentCommands } from "./agent_commands.ts";
 import { addAuditCommands } from "./audit_commands.ts";
 import { addCodeCommands } from "./code_commands.ts";
-import { type CommandContext, commandContext } from "./command_context.ts";
+import { type CommandContext, commandContext, formats } from "./command_context.ts";
 import { addCustomerCommands } from "./customer_commands.ts";
+import { addDealerCommands } from "./dealer_commands.ts";
 import { addDatabaseCommands } from "./database_commands.ts";
 import { addDeviceCommands } from "./device_commands.ts";
 import { addHelpExamples } from "./help_examples.ts";
@@ -58,7 +59,8 @@ function createProgram(context: CommandContext, show: (text: string) => void): C
       "--database <url>",
       "postgres://USER@HOST/NAME in place of SQLite in the data directory (default: $OPENDCA_DATABASE)",
     )
-    .option("--json", "print JSON")
+    .option("--format <format>", "table, json or csv; csv for lists alone", formatOption)
+    .option("--json", "the same as --format json")
     .option("--wide", "tables with all columns, even if wider than the terminal")
     .exitOverride()
     .configureHelp({ helpWidth: Math.min(100, context.host.columns), showGlobalOptions: true })
@@ -72,10 +74,19 @@ function createProgram(context: CommandContext, show: (text: string) => void): C
   addUnlockCommand(program, context);
   addDeviceCommands(program, context);
   addReadingCommands(program, context);
+  addDealerCommands(program, context);
   addAuditCommands(program, context);
   addDatabaseCommands(program, context);
   addHelpExamples(program);
   return program;
+}
+
+function formatOption(text: string): string {
+  if ((formats as readonly string[]).includes(text)) return text;
+  throw new UsageError(
+    `Cannot use --format as a format: current value is "${text}"`,
+    `--format takes ${formats.join(", ")}`,
+  );
 }
 
 /** `["customer", "create"]` of `customer create --json Acme`: as far as commands of that name are known. */
