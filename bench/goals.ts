@@ -2,6 +2,8 @@
 export interface Goals {
   /** Smaller is better; met at the limit too. */
   atMost(name: string, got: number, limit: number, unit?: string): void;
+  /** Larger is better. */
+  atLeast(name: string, got: number, limit: number, unit?: string): void;
   all(name: string, got: number, of: number): void;
   /** Prints each goal, then `met N of M` and the missed ones. */
   print(): void;
@@ -13,6 +15,9 @@ export function createGoals(): Goals {
     atMost(name, got, limit, unit = "") {
       const digits = limit < 0.1 ? 3 : 2;
       goals.push({ name, met: got <= limit, got: `${got.toFixed(digits)}${unit}`, wanted: `at most ${limit}` });
+    },
+    atLeast(name, got, limit, unit = "") {
+      goals.push({ name, met: got >= limit, got: `${got.toFixed(0)}${unit}`, wanted: `at least ${limit}` });
     },
     all(name, got, of) {
       goals.push({ name, met: got === of, got: `${got} of ${of}`, wanted: "all" });

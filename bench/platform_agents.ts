@@ -1,0 +1,110 @@
+/** Agents of bench/platform.ts: their rows are made beforehand; their connections, polls and batches are real. */
+import { Buffer } from "node:buffer";
+import { credentials } from "@grpc/grpc-js";
+import { readingToMessage } from "../common/reading/encode_reading.ts";
+import type { Reading } from "../common/reading/reading.ts";
+import { addCertificate } from "../platform/agents/certificates.ts";
+import { issueAgentCertificate, parseCsr } from "../platform/agents/agent_certificate.ts";
+import { addAgent } from "../platform/agents/agents.ts";
+import type { OpenPlatform } from "../platform/agents/platform.ts";
+import { addSite } from "../platform/customers/customers.ts";
+import { addTestCustomer } from "../tests/fixtures/loose_queries.ts";
+import { AgentServiceClient } from "../proto/gen/opendca/v1/agent_service.ts";
+import { batchOf as batchWith, recordOf } from "../tests/fixtures/platform_uploads.ts";
+import {
+  call,
+  type ClientIdentity,
+  newKeyAndCsr,
+  pemOfDer,
+  pollOf,
+  type TestAgent,
+} from "../tests/fixtures/platform_fixture.ts";
+
+export type BenchAgent = Pick<TestAgent, "agentId" | "installationId" | "runId" | "identity"> & {
+  sequence: number;
+  epoch: string;
+};
+
+/** Activated, as far as the store can tell; all with one key, as making keys is no work of the platform. */
+export async function makeAgents(platform: OpenPlatform, count: number): Promise<BenchAgent[]> {
+  const { privateKeyPem, csr: der } = await newKeyAndCsr();
+  const csr = await parseCsr(der);
+  const agents: BenchAgent[] = [];
+  const now = new Date();
+  for (let customer = 0; agents.length < count; customer++) {
+    const many = Math.min(50, count - agents.length);
+    const made: {
+      agentId: string;
+      installationId: string;
+      certificate: Awaited<ReturnType<typeof issueAgentCertificate>>;
+    }[] = [];
+    await platform.store.transaction(async (tx) => {
+      const { customer_id } = await addTestCustomer(tx, { name: `Customer ${customer}`, at: now });
+      const tenant = tx.tenant(customer_id);
+      const { site_id: siteId } = await addSite(tenant, { name: "Head office", at: now });
+      for (let i = 0; i < many; i++) {
+        const installationId = crypto.randomUUID();
+        const agentId = await addAgent(tenant, { siteId, installationId, hostname: "bench", version: "1", at: now });
+        const certificate = await issueAgentCertificate(platform.agentAuthority, { agentId, csr, now });
+        await addCertificate(tenant, { agentId, certificate });
+        made.push({ agentId, installationId, certificate });
+      }
+    });
+    for (const { agentId, installationId, certificate } of made) {
+      agents.push({
+        agentId,
+        installationId,
+        runId: crypto.randomUUID(),
+        identity: { privateKeyPem, chain: pemOfDer(certificate.der) },
+        sequence: 0,
+        epoch: crypto.randomUUID(),
+      });
+    }
+  }
+  return agents;
+}
+
+export interface Server {
+  target: string;
+  authorityPem: string;
+  port: number;
+}
+
+export function clientOf({ target, authorityPem }: Server, identity: ClientIdentity): AgentServiceClient & Disposable {
+  const { privateKeyPem, chain } = identity;
+  const channel = credentials.createSsl(Buffer.from(authorityPem), Buffer.from(privateKeyPem), Buffer.from(chain));
+  const client = new AgentServiceClient(target, channel, { "grpc.use_local_subchannel_pool": 1 });
+  return Object.assign(client, { [Symbol.dispose]: () => client.close() });
+}
+
+export function poll(client: AgentServiceClient, agent: BenchAgent): Promise<unknown> {
+  const request = pollOf(agent, {}, { agentEpoch: agent.epoch });
+  return call(client, { method: client.poll, request });
+}
+
+/** One batch of readings of the agent's own printers, whose meters went on since the last one. */
+export async function upload(
+  client: AgentServiceClient,
+  agent: BenchAgent,
+  { readings, printers, count }: { readings: readonly Reading[]; printers: number; count: number },
+): Promise<void> {
+  const sequence = ++agent.sequence;
+  const records = Array.from({ length: count }, (_, i) => {
+    const printer = (sequence * count + i) % printers;
+    const reading = readings[printer % readings.length]!;
+    const observedAt = new Date();
+    const serial = `${agent.agentId}-${printer}`;
+    const message = readingToMessage({
+      ...reading,
+      observedAt: observedAt.toISOString(),
+      serial,
+      mac: null,
+      address: `10.${printer >> 8 & 255}.${printer & 255}.7`,
+      meters: reading.meters.map((meter) => ({ ...meter, value: meter.value + 3 * sequence })),
+    });
+    return recordOf({ ...message, observedAt }, { deviceKey: serial });
+  });
+  const request = batchWith(agent, { sequence, records, epoch: agent.epoch });
+  const { rejections } = await call(client, { method: client.upload, request });
+  if (rejections.length > 0) throw new Error(`The platform rejected a batch: ${rejections[0]!.message}`);
+}
