@@ -69,3 +69,14 @@ Deno.test("README.md and docs name no task that deno.json does not have", () => 
   assert.ok(named.length > 10);
   assert.deepEqual(named.map(([, name]) => name!).filter((name) => tasks[name] === undefined), []);
 });
+
+Deno.test("every folder of tests/ with tests is in the task test or test:slow, and in one of them alone", () => {
+  const { tasks } = JSON.parse(read("deno.json"));
+  const words = ["test", "test:slow"].flatMap((task) => tasks[task].command.split(" "));
+  const named = words.filter((word) => word.startsWith("tests")).sort();
+  const folders = [...Deno.readDirSync(new URL("../tests/", import.meta.url))].filter(({ name, isDirectory }) =>
+    isDirectory &&
+    [...Deno.readDirSync(new URL(`../tests/${name}/`, import.meta.url))].some((it) => it.name.endsWith("_test.ts"))
+  );
+  assert.deepEqual(named, folders.map(({ name }) => `tests/${name}`).sort());
+});
