@@ -168,19 +168,31 @@ export async function deviceRows(tenant: Tenant): Promise<ListedRow[]> {
   return (await statedRows(tenant, {})).map(({ row }) => row);
 }
 
+/** A part of a list; without a limit, all of it. */
+export interface Page {
+  limit?: number | undefined;
+  offset?: number | undefined;
+}
+
+const listed = `devices d
+     JOIN agents a ON a.customer_id = d.customer_id AND a.agent_id = d.agent_id
+     JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id
+     LEFT JOIN device_state s ON s.customer_id = d.customer_id AND s.device_id = d.device_id`;
+const listOrder = "lower(l.name), d.network, d.address, d.device_id";
+
 /** The same, with what was last read of each. */
-export async function statedRows(tenant: Tenant, filters: RowFilters): Promise<StatedRow[]> {
+export async function statedRows(tenant: Tenant, filters: RowFilters, page: Page = {}): Promise<StatedRow[]> {
   const { where, parameters } = conditionsOf(filters);
+  const { limit, offset = 0 } = page;
+  // The page is chosen first, so that not all that was ever read is sorted.
+  const isPage = limit === undefined ? "" : ` AND d.device_id IN (SELECT d.device_id FROM ${listed}
+     WHERE d.customer_id = :customer${where} ORDER BY ${listOrder} LIMIT :limit OFFSET :offset)`;
   const rows = await tenant.all<ListedRow & Record<`state_${string}`, unknown>>(
     `SELECT d.*, l.site_id, l.name AS site, s.total, ${
       stateColumns.map((name) => `s.${name} AS state_${name}`).join(", ")
     }
-     FROM devices d
-     JOIN agents a ON a.customer_id = d.customer_id AND a.agent_id = d.agent_id
-     JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id
-     LEFT JOIN device_state s ON s.customer_id = d.customer_id AND s.device_id = d.device_id
-     WHERE d.customer_id = :customer${where} ORDER BY lower(l.name), d.network, d.address, d.device_id`,
-    parameters,
+     FROM ${listed} WHERE d.customer_id = :customer${where}${isPage} ORDER BY ${listOrder}`,
+    { ...parameters, ...(limit === undefined ? {} : { limit, offset }) },
   );
   return rows.map((both) => {
     const row: Record<string, unknown> = {}, state: Record<string, unknown> = {};
@@ -219,8 +231,32 @@ export function conditionsOf(
   return { where: conditions.join(""), parameters };
 }
 
-export async function countAllDevices(tenant: Tenant): Promise<number> {
-  return (await tenant.get<{ n: number }>("SELECT count(*) AS n FROM devices WHERE customer_id = :customer"))!.n;
+export interface DeviceCounts {
+  /** Of those that the filters leave. */
+  found: number;
+  low: number;
+  silent: number;
+  withoutMeters: number;
+  /** Whatever the filters. */
+  all: number;
+}
+
+/** Silent is who is known to be away, or was not seen since. */
+export async function countRows(
+  tenant: Tenant,
+  filters: RowFilters,
+  { silentSince }: { silentSince: Date },
+): Promise<DeviceCounts> {
+  const { where, parameters } = conditionsOf(filters);
+  const row = await tenant.get<DeviceCounts>(
+    `SELECT count(*) AS found, count(*) FILTER (WHERE s.low > 0) AS low,
+       count(*) FILTER (WHERE d.last_seen_at <= :count_since OR d.state = 'offline') AS silent,
+       count(*) FILTER (WHERE s.meters_at IS NULL) AS "withoutMeters",
+       (SELECT count(*) FROM devices WHERE customer_id = :customer) AS "all"
+     FROM ${listed} WHERE d.customer_id = :customer${where}`,
+    { ...parameters, count_since: silentSince.getTime() },
+  );
+  return row!;
 }
 
 const evidenceColumns = "kind, value, device_id, seen_at, current, shared, sure";

@@ -5,7 +5,7 @@ import { readTenant, type TenantBy } from "../audit/use_case.ts";
 import { maybeSite } from "../customers/customers.ts";
 import type { Tenant } from "../store/store.ts";
 import { type DeviceView, silentAfterMs, viewOf } from "./device_view.ts";
-import { countAllDevices, type ListedRow, type RowFilters, statedRows } from "./devices.ts";
+import { countRows, type DeviceCounts, type ListedRow, type Page, type RowFilters, statedRows } from "./devices.ts";
 
 export interface DeviceFilters {
   low?: boolean | undefined;
@@ -25,18 +25,19 @@ export interface ListedDevice extends DeviceView {
 
 export interface DeviceList {
   devices: ListedDevice[];
-  /** How many the customer has, whatever the filters. */
-  all: number;
+  /** Of all pages. */
+  counts: DeviceCounts;
 }
 
 /** By site, network and address. Throws UsageError for a site that there is not. */
-export function listDevices(platform: Platform, by: TenantBy, filters: DeviceFilters): Promise<DeviceList> {
+export function listDevices(platform: Platform, by: TenantBy, filters: DeviceFilters & Page): Promise<DeviceList> {
   return readTenant(platform, by, async (tenant) => {
     const now = platform.clock.now().getTime();
-    const rows = await statedRows(tenant, await rowFilters(tenant, filters, now));
+    const chosen = await rowFilters(tenant, filters, now);
+    const rows = await statedRows(tenant, chosen, filters);
     return {
       devices: rows.map(({ row, state }) => ({ ...viewOf(row, state, now), row })),
-      all: await countAllDevices(tenant),
+      counts: await countRows(tenant, chosen, { silentSince: new Date(now - silentAfterMs) }),
     };
   });
 }

@@ -1,8 +1,9 @@
 import type { Command } from "commander";
+import type { Page } from "../../devices/devices.ts";
 import { type DeviceFilters, listDevices, type ListedDevice } from "../../devices/list_devices.ts";
 import { listMeters, meterHistory, showDevice } from "../../devices/show_device.ts";
 import { addMeterExport } from "./dealer_commands.ts";
-import { addDeviceFilters, countsOf, noDevices } from "./device_filters.ts";
+import { addDeviceFilters, addPaging, countsOf, noDevices } from "./device_filters.ts";
 import { deviceText, shownDevice } from "./device_details.ts";
 import { type CommandContext, customerOption, wholeNumber } from "./command_context.ts";
 import { ageText, type Column, hasRoom, renderTable, type Screen, timeText } from "./table.ts";
@@ -27,12 +28,12 @@ const deviceHelp = "The device: its id, or a unique address, serial number or ho
 /** `device list|show` and `meter list|export|history`. */
 export function addDeviceCommands(program: Command, context: CommandContext): void {
   const device = program.command("device").description("devices that agents found");
-  addDeviceFilters(device.command("list").description("all devices, by site and address"))
-    .action((filters: DeviceFilters, command: Command) =>
+  addPaging(addDeviceFilters(device.command("list").description("all devices, by site and address")))
+    .action((filters: DeviceFilters & Page, command: Command) =>
       context.runForCustomer(command, async (platform, by) => {
         const now = context.host.clock.now().getTime();
-        const { devices, all } = await listDevices(platform, by, filters);
-        const { counts, isFiltered } = countsOf(devices, all, filters);
+        const list = await listDevices(platform, by, filters);
+        const { devices } = list, { counts, isFiltered } = countsOf(list, filters);
         return {
           json: devices.map(listedDevice),
           note: isFiltered ? counts : undefined,

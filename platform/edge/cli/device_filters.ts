@@ -1,9 +1,9 @@
 /** Options of lists of devices, and how many of how many they show. */
 import type { Command } from "commander";
 import { formatDuration } from "../../../common/core/duration.ts";
-import type { DeviceView } from "../../devices/device_view.ts";
-import type { DeviceFilters } from "../../devices/list_devices.ts";
-import { customerOption, timeOption } from "./command_context.ts";
+import type { Page } from "../../devices/devices.ts";
+import type { DeviceFilters, DeviceList } from "../../devices/list_devices.ts";
+import { customerOption, timeOption, wholeNumber } from "./command_context.ts";
 
 export function addDeviceFilters(command: Command): Command {
   return command.option(...customerOption)
@@ -18,11 +18,17 @@ export function addDeviceFilters(command: Command): Command {
     );
 }
 
+/** For a list of which not all is wanted at once. */
+export function addPaging(command: Command): Command {
+  return command
+    .option("--limit <number>", "at most this many (default: all)", wholeNumber("--limit", { min: 1, max: 1_000_000 }))
+    .option("--offset <number>", "without the first ones", wholeNumber("--offset", { min: 0, max: 100_000_000 }));
+}
+
 /** "8 of 43 devices (--low): …" The number comes first: what a filter hides is never hidden silently. */
 export function countsOf(
-  devices: readonly DeviceView[],
-  all: number,
-  { site, network, model, low, silent }: DeviceFilters,
+  { devices, counts }: DeviceList,
+  { site, network, model, low, silent, limit, offset = 0 }: DeviceFilters & Page,
 ): { counts: string; isFiltered: boolean } {
   const filters = [
     ...(site === undefined ? [] : [`--site ${site}`]),
@@ -33,14 +39,22 @@ export function countsOf(
     ...(typeof silent === "number" ? [`--silent ${formatDuration(silent)}`] : []),
   ];
   const parts = [
-    [devices.filter(({ low }) => low.length > 0).length, "with low supplies"],
-    [devices.filter(({ isSilent }) => isSilent).length, "silent"],
-    [devices.filter(({ meters }) => meters === undefined).length, "without meters"],
+    [counts.low, "with low supplies"],
+    [counts.silent, "silent"],
+    [counts.withoutMeters, "without meters"],
   ] as const;
   const told = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
-  const one = all === 1 ? "device" : "devices";
-  const shown = filters.length === 0 ? `${all} ${one}` : `${devices.length} of ${all} ${one} (${filters.join(", ")})`;
-  return { counts: told.length === 0 ? shown : `${shown}: ${told.join(", ")}`, isFiltered: filters.length > 0 };
+  const one = counts.all === 1 ? "device" : "devices";
+  const found = filters.length === 0
+    ? `${counts.all} ${one}`
+    : `${counts.found} of ${counts.all} ${one} (${filters.join(", ")})`;
+  const isPart = limit !== undefined && devices.length < counts.found;
+  const page = devices.length === 0 ? "none" : `${offset + 1} to ${offset + devices.length}`;
+  const shown = isPart ? `${page} of ${found}` : found;
+  return {
+    counts: told.length === 0 ? shown : `${shown}: ${told.join(", ")}`,
+    isFiltered: filters.length > 0 || isPart,
+  };
 }
 
 /** For a list that is empty. */

@@ -297,3 +297,16 @@ Deno.test("--format csv is for lists, and --format takes three names", () =>
       /--format as a format: current value is "xml"/,
     );
   }));
+
+for (const list of [["device", "list"], ["reading", "list"]]) {
+  Deno.test(`${list.join(" ")} shows a page, and says of how many it is one`, () =>
+    withDevices(async (run) => {
+      const { stdout } = await run(...list, "--limit", "2", "--offset", "1");
+      assert.match(stdout, /Model of asleep[^]*Model of away/);
+      assert.doesNotMatch(stdout, /Model of (whole|unread)/);
+      assert.match(stdout, /\n2 to 3 of 4 devices: 1 with low supplies, 1 silent, 2 without meters\n$/);
+      assert.match((await run(...list, "--limit", "2", "--offset", "9")).stdout, /^none of 4 devices: /);
+      assert.match((await run(...list, "--limit", "9")).stdout, /\n4 devices: /);
+      assert.equal((await run(...list, "--limit", "0")).code, 64);
+    }));
+}

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
+import type { Page } from "../../devices/devices.ts";
 import { type DeviceFilters, listDevices, type ListedDevice } from "../../devices/list_devices.ts";
-import { addDeviceFilters, countsOf, noDevices } from "./device_filters.ts";
+import { addDeviceFilters, addPaging, countsOf, noDevices } from "./device_filters.ts";
 import { Record as RecordMessage } from "../../../proto/gen/opendca/v1/batch.ts";
 import { Meter } from "../../../proto/gen/opendca/v1/reading.ts";
 import type { CommandContext } from "./command_context.ts";
@@ -21,13 +22,13 @@ const columns = (screen: Screen): Column[] => [
 /** `reading list`: the newest of every device, whatever it has. */
 export function addReadingCommands(program: Command, context: CommandContext): void {
   const reading = program.command("reading").description("what agents read");
-  addDeviceFilters(
+  addPaging(addDeviceFilters(
     reading.command("list").description("every device with its newest reading; --json prints all of it"),
-  ).action((filters: DeviceFilters, command: Command) =>
+  )).action((filters: DeviceFilters & Page, command: Command) =>
     context.runForCustomer(command, async (platform, by) => {
       const now = context.host.clock.now().getTime();
-      const { devices, all } = await listDevices(platform, by, filters);
-      const { counts, isFiltered } = countsOf(devices, all, filters);
+      const list = await listDevices(platform, by, filters);
+      const { devices } = list, { counts, isFiltered } = countsOf(list, filters);
       return {
         json: devices.map(shownReading),
         note: isFiltered ? counts : undefined,
