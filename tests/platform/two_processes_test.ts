@@ -1,0 +1,45 @@
+/** Two servers on one database, each with its own connections: an agent may go to either at any time. */
+import assert from "node:assert/strict";
+import { markRevoked } from "../../platform/agents/agents.ts";
+import { deviceRows } from "../../platform/devices/devices.ts";
+import { countRecords } from "../../platform/devices/readings.ts";
+import { meterHistoryRows } from "../../platform/devices/samples.ts";
+import { inPostgres } from "../fixtures/each_database.ts";
+import { activatedAgent, call, connect, pollOf, reasonOf, startTestPlatform } from "../fixtures/platform_fixture.ts";
+import { batchOf, readingOf, recordOf } from "../fixtures/platform_uploads.ts";
+
+inPostgres("what one of two servers on a database has stored, the other knows", async () => {
+  await using first = await startTestPlatform();
+  const agent = await activatedAgent(first, await first.customer("Acme"));
+  await using second = await first.another();
+  using one = connect(first, agent.identity);
+  using other = connect(second, agent.identity);
+  const begin = Date.now() - 10_000;
+  const readingAt = (i: number, total: number) =>
+    recordOf(readingOf({ total, observedAt: new Date(begin + i * 1000) }));
+  const batches = Array.from(
+    { length: 6 },
+    (_, i) => batchOf(agent, { sequence: i + 1, records: [readingAt(i, 1000 + i)] }),
+  );
+  // In turns, and each twice: its acknowledgement was lost, and the agent went on to the other server.
+  for (const [i, batch] of batches.entries()) {
+    for (const client of i % 2 === 0 ? [one, other] : [other, one]) {
+      const { highestContiguousSequence } = await call(client, { method: client.upload, request: batch });
+      assert.equal(highestContiguousSequence, BigInt(i + 1));
+    }
+  }
+  // At one moment.
+  const last = batchOf(agent, { sequence: 7, records: [readingAt(7, 2000)] });
+  await Promise.all([one, other].map((client) => call(client, { method: client.upload, request: last })));
+  assert.equal(await countRecords(agent.tenant, "reading"), 7);
+  const [device, ...more] = await deviceRows(agent.tenant);
+  assert.deepEqual([device!.total, more], [2000, []]);
+  const history = await meterHistoryRows(agent.tenant, { deviceId: device!.device_id, name: "total", limit: 99 });
+  assert.equal(history.length, 7);
+
+  const { tenant, agentId } = agent;
+  await markRevoked(tenant, { agentId, reason: "test", at: first.clock.now() });
+  for (const client of [one, other]) {
+    assert.equal(await reasonOf(call(client, { method: client.poll, request: pollOf(agent) })), "agent-revoked");
+  }
+});
