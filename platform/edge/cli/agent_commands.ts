@@ -23,6 +23,11 @@ const columns = (screen: Screen): Column[] => [
 /** `agent list|show|ledger-heads|revoke|configure`. */
 export function addAgentCommands(program: Command, context: CommandContext): void {
   const agent = program.command("agent").description("agents of a customer");
+  addAgentLists(agent, context);
+  addAgentChanges(agent, context);
+}
+
+function addAgentLists(agent: Command, context: CommandContext): void {
   agent.command("list").description("all agents").option(...customerOption)
     .option("--silent", "only agents that did not report for three polls")
     .action((options: { silent?: boolean }, command: Command) =>
@@ -90,6 +95,9 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
         };
       })
     );
+}
+
+function addAgentChanges(agent: Command, context: CommandContext): void {
   agent.command("revoke <agent>").description("refuse the agent until it is activated again")
     .option(...customerOption)
     .requiredOption("--reason <text>", "for the audit log")

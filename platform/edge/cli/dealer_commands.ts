@@ -9,6 +9,11 @@ import { ageText, hasRoom, minuteText, renderTable } from "./table.ts";
 
 /** `supply list` and `alert list`. */
 export function addDealerCommands(program: Command, context: CommandContext): void {
+  addSupplyList(program, context);
+  addAlertList(program, context);
+}
+
+function addSupplyList(program: Command, context: CommandContext): void {
   const supply = program.command("supply").description("toner, ink, drums and the like");
   addDeviceFilters(supply.command("list").description("supplies of all devices; --low shows what to order or empty"))
     .action((filters: DeviceFilters, command: Command) =>
@@ -51,7 +56,9 @@ export function addDealerCommands(program: Command, context: CommandContext): vo
         };
       })
     );
+}
 
+function addAlertList(program: Command, context: CommandContext): void {
   const alert = program.command("alert").description("what printers complain of");
   addDeviceFilters(alert.command("list").description("alerts that last, the most severe and the latest first"))
     .option("--severity <severity>", "critical, warning, other or unknown", severityOption)
