@@ -7,6 +7,7 @@
  * is due, and leave); as much as it takes; and connections that are only held. The agents share the machine; processor time
  * is that of the platform and of PostgreSQL alone.
  */
+import { DatabaseSync } from "node:sqlite";
 import { parseArgs } from "node:util";
 import { systemClock } from "../common/core/clock.ts";
 import type { Reading } from "../common/reading/reading.ts";
@@ -112,14 +113,18 @@ async function steadyLoad(bed: Bed): Promise<Steady> {
 /** A few agents with a backlog, each with its next batch as soon as the last one is acknowledged. */
 async function saturate(bed: Bed): Promise<Result["saturated"]> {
   const perBatch = 200;
+  // Of different customers, so that no lock of a customer's is what is measured.
+  const agents = Array.from({ length: 8 }, (_, n) => bed.agents[n * 50]!);
+  using clients = new DisposableStack();
+  const connected = agents.map((agent) => ({ agent, client: clients.use(clientOf(bed.server, agent.identity)) }));
+  const batch = { readings: bed.readings, printers: perBatch, count: perBatch };
+  // Printers are made once, and read for years.
+  for (const { client, agent } of connected) await upload(client, agent, batch);
   const cpuBefore = cpuOf(bed), bytesBefore = await bed.engine.storedBytes(bed.folder), begin = performance.now();
   let stored = 0;
-  // Of different customers, so that no lock of a customer's is what is measured.
-  await Promise.all(Array.from({ length: 8 }, async (_, n) => {
-    const agent = bed.agents[n * 50 % bed.agents.length + Math.floor(n * 50 / bed.agents.length)]!;
-    using client = clientOf(bed.server, agent.identity);
+  await Promise.all(connected.map(async ({ client, agent }) => {
     while (performance.now() - begin < seconds * 1000) {
-      await upload(client, agent, { readings: bed.readings, printers: 1000, count: perBatch });
+      await upload(client, agent, batch);
       stored += perBatch;
     }
   }));
@@ -204,11 +209,11 @@ const sqlite: Engine = {
   name: "SQLite",
   databaseUrl: undefined,
   databaseCpu: () => 0,
-  storedBytes: async (folder) =>
-    (await Promise.all(["", "-wal"].map((end) => Deno.stat(`${folder}/platform.db${end}`)))).reduce(
-      (sum, { size }) => sum + size,
-      0,
-    ),
+  storedBytes(folder) {
+    using database = new DatabaseSync(`${folder}/platform.db`, { readOnly: true });
+    const pragma = (name: string) => Number(Object.values(database.prepare(`PRAGMA ${name}`).get()!)[0]);
+    return Promise.resolve(pragma("page_count") * pragma("page_size"));
+  },
   copyPerSecond: () => Promise.resolve(undefined),
 };
 

@@ -88,11 +88,11 @@ export async function upload(
   agent: BenchAgent,
   { readings, printers, count }: { readings: readonly Reading[]; printers: number; count: number },
 ): Promise<void> {
-  const sequence = ++agent.sequence;
+  const sequence = ++agent.sequence, beginMs = Date.now() - count;
   const records = Array.from({ length: count }, (_, i) => {
     const printer = (sequence * count + i) % printers;
     const reading = readings[printer % readings.length]!;
-    const observedAt = new Date();
+    const observedAt = new Date(beginMs + i);
     const serial = `${agent.agentId}-${printer}`;
     const message = readingToMessage({
       ...reading,

@@ -2,7 +2,7 @@
 import type { Tenant } from "../store/store.ts";
 import { noteAlerts } from "./alerts.ts";
 import { type ArrivedReading, maybeDeviceState, nextState, setDeviceReading } from "./device_state.ts";
-import { addLateSamples, addSample, newSamples } from "./samples.ts";
+import { addLateSamples, addSamples, newSamples } from "./samples.ts";
 
 export async function keepReading(tenant: Tenant, reading: ArrivedReading): Promise<void> {
   const { deviceId } = reading;
@@ -12,6 +12,6 @@ export async function keepReading(tenant: Tenant, reading: ArrivedReading): Prom
   if (after === undefined) return await addLateSamples(tenant, reading);
   await setDeviceReading(tenant, deviceId, after);
   const at = reading.observedAt.getTime();
-  for (const sample of newSamples(before, reading)) await addSample(tenant, { deviceId, at, sample });
+  await addSamples(tenant, { deviceId, at, samples: newSamples(before, reading) });
   await noteAlerts(tenant, reading);
 }

@@ -4,7 +4,7 @@
  */
 import type { Meter, Supply } from "../../proto/gen/opendca/v1/reading.ts";
 import { LevelKind, levelKindToJSON } from "../../proto/gen/opendca/v1/reading.ts";
-import type { Tenant } from "../store/store.ts";
+import type { Parameters, Tenant } from "../store/store.ts";
 import { conditionsOf, type RowFilters } from "./devices.ts";
 import { type ArrivedReading, type DeviceState, maybeDeviceState, metersOf, suppliesOf } from "./device_state.ts";
 
@@ -62,17 +62,32 @@ function isSame(a: Omit<Sample, "kind" | "name"> | undefined, b: Sample): boolea
   return a !== undefined && a.value === b.value && a.unit === b.unit && a.level === b.level;
 }
 
-/** Stored once, however often it comes. */
-export async function addSample(
+/* Of one statement. */
+const mostRows = 50;
+
+/** Of one reading. Each is stored once, however often it comes. */
+export async function addSamples(
   tenant: Tenant,
-  { deviceId, at, sample }: { deviceId: string; at: number; sample: Sample },
+  { deviceId, at, samples }: { deviceId: string; at: number; samples: readonly Sample[] },
 ): Promise<void> {
-  await tenant.run(
-    `INSERT INTO samples (customer_id, device_id, kind, name, observed_at, origin, value, unit, level)
-     VALUES (:customer, :device_id, :kind, :name, :at, '', :value, :unit, :level) ON CONFLICT DO NOTHING`,
-    { device_id: deviceId, at, ...sample },
-  );
+  for (let first = 0; first < samples.length; first += mostRows) {
+    const some = samples.slice(first, first + mostRows);
+    const parameters: Parameters = { device_id: deviceId, at };
+    for (const [i, sample] of some.entries()) {
+      for (const name of sampleColumns) parameters[`${name}_${i}`] = sample[name];
+    }
+    const rows = some.map((_, i) =>
+      `(:customer, :device_id, :at, '', ${sampleColumns.map((name) => `:${name}_${i}`).join(", ")})`
+    );
+    await tenant.run(
+      `INSERT INTO samples (customer_id, device_id, observed_at, origin, ${sampleColumns.join(", ")})
+       VALUES ${rows.join(", ")} ON CONFLICT DO NOTHING`,
+      parameters,
+    );
+  }
 }
+
+const sampleColumns = ["kind", "name", "value", "unit", "level"] as const;
 
 /** Those of a reading that came late: where they are not what was known of their time already. */
 export async function addLateSamples(tenant: Tenant, reading: ArrivedReading): Promise<void> {
@@ -84,7 +99,7 @@ export async function addLateSamples(tenant: Tenant, reading: ArrivedReading): P
          AND name = :name AND observed_at <= :at AND observed_at >= :midnight ORDER BY observed_at DESC LIMIT 1`,
       { device_id: deviceId, kind: sample.kind, name: sample.name, at, midnight: at - at % dayMs },
     );
-    if (!isSame(before, sample)) await addSample(tenant, { deviceId, at, sample });
+    if (!isSame(before, sample)) await addSamples(tenant, { deviceId, at, samples: [sample] });
   }
 }
 

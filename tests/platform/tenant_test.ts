@@ -205,7 +205,7 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   maybeDeviceState: (tenant, id) => deviceState.maybeDeviceState(tenant, id),
   setDeviceReading: (tenant, id) =>
     deviceState.setDeviceReading(tenant, id, deviceState.nextState(undefined, arrived(id))!),
-  addSample: (tenant, id) => samples.addSample(tenant, { deviceId: id, at: 0, sample }),
+  addSamples: (tenant, id) => samples.addSamples(tenant, { deviceId: id, at: 0, samples: [sample] }),
   addLateSamples: (tenant, id) => samples.addLateSamples(tenant, arrived(id)),
   latestMeters: (tenant, id) => samples.latestMeters(tenant, id),
   meterHistoryRows: (tenant, id) => samples.meterHistoryRows(tenant, { deviceId: id, name: undefined, limit: 9 }),
