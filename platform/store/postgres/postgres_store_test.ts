@@ -202,7 +202,7 @@ storeTest(
         await end((await tx.get<{ pid: number }>("SELECT pg_backend_pid() AS pid"))?.pid);
         await addCustomer(tx, "b");
       }),
-      isBusy(/the connection was lost|terminat/),
+      isBusy(/the connection was lost|terminat|EPIPE|ECONNRESET/),
     );
     const row = await store.transaction((tx) => tx.get<{ pid: number }>("SELECT pg_backend_pid() AS pid"));
     await end(row?.pid);
