@@ -76,7 +76,7 @@ CREATE TABLE opendca_partitions.samples_other PARTITION OF samples DEFAULT;
 
 -- Makes those from \`from_ms\` to \`until_ms\`, and drops those that end before \`keep_ms\`; returns how many were dropped.
 CREATE FUNCTION opendca_keep_partitions(of_table text, step_ms bigint, from_ms bigint, until_ms bigint, keep_ms bigint)
-RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   begins bigint := from_ms - from_ms % step_ms;
   part record;
