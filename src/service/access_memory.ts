@@ -11,7 +11,7 @@ import type { Place } from "./site_space.ts";
 
 export interface AccessMemory {
   /**
-   * What the scanner is to know of these places of a site, null: of all. `trying`: nothing keeps it from trying the other
+   * What the scanner should know about these places of a site (null: all places). `trying`: it may try the other
    * credentials. `scope`: what printers answered last time is of use for status reads.
    */
   remembered(
@@ -24,7 +24,7 @@ export interface AccessMemory {
    * is nothing to tell an administrator.
    */
   note(site: string, key: string, access: Access, scope?: ReadingScope): "refused" | "limited" | "mended" | undefined;
-  /** Credentials may have been changed under their names: nothing is known to fail. */
+  /** Forgets failures: the secrets behind the names of credentials may have changed. */
   configChanged(): void;
 }
 
@@ -32,26 +32,26 @@ interface Entry {
   credential: string | null;
   /** A printer was read there. */
   printer: boolean;
-  /** The least that all others were tried at and showed no more than. */
+  /** What the device showed when all other credentials were tried and none showed more. */
   enough: View | null;
-  /** When all were first and last tried without success. */
+  /** When all credentials were tried without success, for the first and the last time. */
   vain: { sinceMs: number; lastMs: number } | null;
   told: "refused" | "limited" | null;
-  /** What a status read can do with, and how often in a row it held no more. */
+  /** What a status read relies on, and how many times in a row that was no longer valid. */
   known: (KnownDevice & { failures: number }) | null;
 }
 
 const hourMs = 3600 * 1000;
-/** A printer that is not read at all, one that is read in part, and what is no printer as far as is known. */
+/** Retry limits: for a printer that cannot be read, one that is read in part, and a device that is not known to be a printer. */
 const longestPauseMs = { refused: 2 * hourMs, limited: 24 * hourMs, other: 72 * hourMs };
-/** A printer of which what is known never holds is asked as one that is not known, as that would come on top. */
+/** After so many invalid expectations a printer gets full reads only: the failed status read would be extra traffic. */
 const mostFailures = 3;
-/** Of all that printers answered last time; who was read longest ago is forgotten first. */
+/** Upper limit for all remembered answers; those of the printer that was read longest ago are dropped first. */
 const maxKnownOctets = 48 * 1024 * 1024;
 /** Places whose memory is kept; the oldest are forgotten. */
 const maxPlaces = 50_000;
 
-/** `known` are devices of before, with the credential that worked last. */
+/** `known`: devices of the inventory with the credential that worked last. */
 export function createAccessMemory(
   clock: Pick<Clock, "monotonicMs">,
   known: Iterable<{ site: string; place: Place | null; credential: string | null }>,
@@ -80,7 +80,7 @@ export function createAccessMemory(
         if (entry === undefined) continue;
         const { credential, enough } = entry;
         const mayTry = trying || isDue(entry, clock.monotonicMs());
-        // What has failed is not preferred, and not tried before its time.
+        // A credential that failed is neither preferred nor tried before its retry is due.
         if (credential === null && mayTry) continue;
         result[key] = { credential, enough: mayTry ? null : enough };
         if (scope !== "status" || entry.known === null || entry.known.failures >= mostFailures) continue;
@@ -118,7 +118,7 @@ export function createAccessMemory(
   };
 }
 
-/** Keeps the account of what printers answered, which is limited for all sites together. */
+/** Counts the size of the remembered answers, which is limited for all sites together. */
 function createAnswerLimit() {
   let octets = 0;
   const octetsOf = (entry: Entry | undefined) => entry?.known?.objects.length ?? 0;
@@ -133,7 +133,7 @@ function createAnswerLimit() {
     replace(before: Entry | undefined, entry: Entry): void {
       octets += octetsOf(entry) - octetsOf(before);
     },
-    /** What the places of a site that were read longest ago answered goes first. */
+    /** Drops the answers of those places of a site that were read longest ago. */
     limit(places: ReadonlyMap<string, Entry>): void {
       for (const entry of places.values()) {
         if (octets <= maxKnownOctets) return;

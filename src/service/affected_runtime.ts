@@ -9,7 +9,7 @@ export function isAffectedRuntime(version: string): boolean {
   return patch !== undefined && Number(patch) >= 4 && Number(patch) <= 6;
 }
 
-/** What there is to say of a version that is not the tested one; undefined of that one. */
+/** A warning about a version that is not the tested one; undefined for the tested one. */
 export function maybeRuntimeFault(version: string) {
   if (version === pinnedRuntime) return undefined;
   if (isAffectedRuntime(version)) {

@@ -6,7 +6,7 @@ import type { SpoolFiles } from "../store/spool_files.ts";
 import type { ScannerWorker } from "../scan/supervise_scan.ts";
 import type { NameAnswer } from "../targets/host_names.ts";
 
-/** What every command has as well. */
+/** What every command uses. */
 export interface CommonMachine {
   clock: Clock;
   env(name: string): string | undefined;
@@ -17,7 +17,7 @@ export interface CommonMachine {
   /** Asks the system for a name. Rejects with `NameLookupError`. */
   lookUp(name: string): Promise<NameAnswer>;
   createWorker(netPermissions: string[], ofThese?: number): ScannerWorker;
-  /** What this machine reaches without a router. */
+  /** The networks that this machine reaches without a router. */
   links(): readonly IpRange[];
 }
 
@@ -28,15 +28,15 @@ export interface AgentMachine {
   watchFile(path: string, changed: () => void): () => void;
   /** Calls back for each SIGHUP, until the returned function is called. */
   onHangUp(callback: () => void): () => void;
-  /** The old text or the new one is there at any time; not synced, as what is written here is recreated. */
+  /** Replaces the file atomically. Not synced: what is written here can be recreated. */
   replaceTextFile(path: string, text: string): Promise<void>;
-  /** Writes over a file that is at least as long, with blanks behind the text; for a full disk. A reader may see half of it. */
+  /** Overwrites a file that is at least as long and pads it with blanks, which works on a full disk. Not atomic. */
   overwriteTextFile(path: string, text: string): Promise<void>;
-  /** Whether another process holds a lock file; `unknown` where it may not be looked at. */
+  /** Whether another process holds a lock file; `unknown` without permission to look. */
   lockState(path: string): "held" | "free" | "unknown";
   /** ICMP echoes, one a second. Throws `UnavailableError` where they cannot be sent. */
   ping(address: string, options: { count: number; signal: AbortSignal }): Promise<{ roundTripMs: number[] }>;
-  /** Milliseconds since the machine started, its sleep included; at most a second off from one process to the next. */
+  /** Milliseconds since the machine started, including suspend; two processes differ by at most a second. */
   uptimeMs(): number;
   readonly facts: MachineFacts;
   residentBytes(): number;
@@ -46,7 +46,7 @@ export interface MachineFacts {
   hostname: string;
   os: string;
   arch: string;
-  /** Of Deno. */
+  /** Version of Deno. */
   runtimeVersion: string;
   pid: number;
 }

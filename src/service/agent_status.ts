@@ -1,4 +1,4 @@
-/** The running agent in numbers: for `status.json`, and for the platform with each poll. */
+/** The numbers of the running agent that go into `status.json` and into each poll. */
 import type { AgentStatus } from "../../proto/gen/opendca/v1/agent_service.ts";
 import type { ActivationState } from "../activation/activation_state.ts";
 import type { Clock } from "../../common/core/clock.ts";

@@ -6,17 +6,17 @@ import type { EventName } from "../log/log_record.ts";
 import { faultAdvice } from "../link/transport_fault.ts";
 
 export interface FaultKind {
-  /** What monitoring makes of it: `critical` where readings are lost or nothing is read. */
+  /** Severity for monitoring: `critical` if readings are lost or nothing is read. */
   severity: "warning" | "critical";
   /** What to do, for a person. */
   advice: string;
-  /** It tells of what happened and not of what is: it ends so long after it came last. Others end when their cause does. */
+  /** For faults that report an event, not a state: they end this long after their last occurrence. Others end with their cause. */
   lastsMs?: number;
-  /** What the log calls its end, where that is not `faultEnded`. */
+  /** Name of the log event for its end; default `faultEnded`. */
   endEvent?: EventName;
 }
 
-/** Long enough for whoever looks once a day. */
+/** Seen by an administrator who looks once a day. */
 const dayMs = 86_400_000;
 const tryEachStep = "opendca doctor tests each step to the platform";
 const askOperator = "report it to the platform's operator";
@@ -80,10 +80,10 @@ export const faultKinds = {
 } satisfies Record<string, FaultKind>;
 
 export type FaultKindName = keyof typeof faultKinds;
-/** A kind, and of which site it is where that matters: `poll-failed`, `scan-failed office`, `hosts:office`. */
+/** A kind, with its site if it has one: `poll-failed`, `scan-failed office`, `hosts:office`. */
 export type FaultCode = FaultKindName | `${FaultKindName} ${string}` | `${FaultKindName}:${string}`;
 
-/** Of a status file of a later version, too. */
+/** Also accepts kinds that a later version has written. */
 const unknownKind: FaultKind = { severity: "warning", advice: "see the agent's log" };
 
 export function faultKindOf(code: string): FaultKind {

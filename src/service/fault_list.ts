@@ -1,4 +1,4 @@
-/** What an administrator should know of, by kind: repetitions are counted, and what works again is taken off. */
+/** The present faults, by kind: repetitions are counted, and a fault is removed when its cause has ended. */
 import type { Clock } from "../../common/core/clock.ts";
 import { roundDuration } from "../../common/core/duration.ts";
 import type { Logger } from "../log/logger.ts";
@@ -19,21 +19,21 @@ export interface FaultList {
   add(code: FaultCode, message: string): void;
   /** It works again. */
   clear(code: FaultCode): void;
-  /** Of the faults of a kind that each are of one site, those of other sites end: they were removed. */
+  /** Ends the faults of a kind for all sites but these: the other sites were removed. */
   keepSites(kind: FaultKindName, sites: readonly string[]): void;
-  /** Newest first, at most 20. What only tells of something that happened is taken off by this when it is old. */
+  /** Newest first, at most 20. Also removes reported events that are old. */
   all(): AgentFault[];
 }
 
-/** More than is shown, so that the end of each of many is reported. */
+/** More than are shown, so that the end of each is reported. */
 const maxKept = 2000;
 
 export interface FaultListOptions {
   now(): Date;
-  /** For how long a fault lasts, whatever is done to the clock. */
+  /** Monotonic, so that setting the clock does not change how long a fault lasts. */
   monotonicMs(): number;
   changed(): void;
-  /** What failed works again, or is long past. */
+  /** The cause has ended, or the event is long past. */
   ended(fault: AgentFault, lastedMs: number): void;
 }
 

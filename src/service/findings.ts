@@ -9,27 +9,27 @@ import type { AgentState, ShownStatus } from "./read_status.ts";
 import type { StatusFile } from "./status_file.ts";
 
 export interface Finding {
-  /** Stable; made for programs. That of a fault is the fault's. */
+  /** Stable, for programs. Equals the fault's code if it comes from a fault. */
   code: string;
   severity: "warning" | "critical";
-  /** One sentence for a person, without its end. */
+  /** One sentence for a person, without the full stop. */
   message: string;
   /** What to do. */
   advice: string;
-  /** `state`: the agent cannot run or does not; `fault`: it said so itself; `measure`: a value is beyond its limit. */
+  /** `state`: the agent cannot run or is not running; `fault`: reported by the agent; `measure`: a value exceeds its limit. */
   about: "state" | "fault" | "measure";
-  /** Of a fault that came several times: when last, and how often. */
+  /** For a repeated fault: time of the last occurrence and count. */
   lastAt?: string;
   count?: number;
 }
 
-/** Where a measure begins to be wrong; Infinity is never. */
+/** Limits of the measures; Infinity disables one. */
 export interface FindingLimits {
-  /** Time without an answer of the platform, in milliseconds. */
+  /** Time without an answer from the platform, in milliseconds. */
   away: { warning: number; critical: number };
   /** Age of the oldest record that waits to be sent, in milliseconds. */
   waiting: { warning: number; critical: number };
-  /** Share of the known devices that is unreachable, in percent. */
+  /** Share of known devices that are unreachable, in percent. */
   unread: { warning: number; critical: number };
 }
 
@@ -41,10 +41,10 @@ export const usualLimits: FindingLimits = {
   unread: { warning: 25, critical: Infinity },
 };
 
-/** Certificates are renewed long before. */
+/** Renewal normally happens long before this. */
 const lateCertificateMs = 7 * dayMs;
 
-/** `guard-missing` is none: a service that may write nothing outside its state directory has no guard. */
+/** `guard-missing` is not a finding: a service that may only write to its state directory has no guard. */
 export const copyFaults: Readonly<Partial<Record<CopyFault, string>>> = {
   "state-rolled-back": "an older copy of it was restored",
   "state-missing": "it was deleted, and was restored from its second copy",
@@ -52,7 +52,7 @@ export const copyFaults: Readonly<Partial<Record<CopyFault, string>>> = {
   "guard-forged": "its second copy was edited",
 };
 
-/** The gravest first. */
+/** Most severe first. */
 export function findingsOf(status: ShownStatus, now: Date, limits: FindingLimits = usualLimits): Finding[] {
   const { agent, state } = status;
   const found = [
@@ -63,7 +63,7 @@ export function findingsOf(status: ShownStatus, now: Date, limits: FindingLimits
       const message = `activation state: ${what}`;
       return what === undefined ? [] : [{ code: fault, severity: "warning", message, advice, about: "state" }];
     }),
-    // What the agent of an earlier activation said is over.
+    // Faults of an earlier activation no longer apply.
     ...(agent === null || isFormer(status) ? [] : agent.faults.map(faultFinding)),
     ...(agent === null || state !== "running" ? [] : measures(agent, { status, now, limits })),
   ];
@@ -83,7 +83,7 @@ function faultFinding({ code, message, lastAt, count }: StatusFile["faults"][num
   return { code, severity, message, advice, about: "fault", lastAt, count };
 }
 
-/** Each state but `running` is one. */
+/** Every state except `running` is a finding. */
 const states: Record<Exclude<AgentState, "running">, { code: string; message: string; advice: string }> = {
   "stopped": {
     code: "agent-stopped",
@@ -181,21 +181,21 @@ function measures(
 }
 
 export interface Measured {
-  /** Since the platform answered last, or since the start where it never did. */
+  /** Since the platform's last answer, or since the start if it never answered. */
   platformAgeMs: number | null;
   waitingMs: number | null;
   unread: { count: number; of: number; percent: number } | null;
   certificateMs: number | null;
 }
 
-/** The numbers that are judged; null where there is none, as with a time that is none. */
+/** The measured values; null if unknown or if a time is invalid. */
 export function measuredOf({ spool }: Pick<ShownStatus, "spool">, agent: StatusFile, now: Date): Measured {
   const since = (time: string | null | undefined) => {
     const ms = time === null || time === undefined ? NaN : now.getTime() - Date.parse(time);
     return Number.isFinite(ms) ? Math.max(0, ms) : null;
   };
   const { awake, asleep, unreachable } = agent.devices;
-  // Gone devices are looked for no more, and are nothing to wait for.
+  // Gone devices are no longer looked for and do not count.
   const of = awake + asleep + unreachable;
   const certificateMs = Date.parse(agent.certificateNotAfter) - now.getTime();
   return {

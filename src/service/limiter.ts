@@ -10,7 +10,7 @@ export function createLimiter(limit: number): Limiter {
     try {
       return await job();
     } finally {
-      // The place goes to the next one without being free in between.
+      // The slot is handed to the next job without becoming free in between.
       const next = waiting.shift();
       if (next === undefined) running--;
       else next();

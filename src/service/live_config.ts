@@ -20,7 +20,7 @@ export interface LiveConfig extends PollConfig {
   current(): AgentConfig;
   /** The machine's own file has changed. */
   setLocal(config: AgentConfig): void;
-  /** Has `listener` called after each change, until the result is disposed of; who asked first is called first. */
+  /** Calls `listener` after each change until the result is disposed of, in the order of registration. */
   onChange(listener: (applied: AppliedConfig & { from: "file" | "platform" }) => void): Disposable;
 }
 
@@ -30,7 +30,7 @@ export interface LiveConfigOptions {
   replaceTextFile(path: string, text: string): Promise<void>;
 }
 
-/** A stored part that cannot be read is as none: the platform sends it again. */
+/** An unreadable stored part is ignored: the platform sends it again. */
 export async function openLiveConfig(options: LiveConfigOptions): Promise<LiveConfig> {
   const path = `${options.local.stateDirectory}/${storedPlatformConfigName}`;
   let local = options.local;
@@ -71,7 +71,7 @@ export async function openLiveConfig(options: LiveConfigOptions): Promise<LiveCo
         throw new UnavailableError(`Cannot use the platform's configuration as its hash is ${digest}, not ${hash}`);
       }
       const next = { hash, document: decoded(content) };
-      // A poll may bring one while a task brings the other, and both would write the same new file.
+      // A poll and a task may each bring a document, and both would write the same temporary file.
       const taking = applying.then(async () => {
         await options.replaceTextFile(path, renderStoredPlatformConfig(next));
         stored = next;
@@ -95,7 +95,7 @@ function decoded(content: Uint8Array): PlatformConfig {
 
 const restartSections = ["platform.", "proxy.", "proxy", "log.format", "log.file", "limits.spool"];
 
-/** Whether a change of the file reaches parts that are opened once: the agent then closes itself and starts over. */
+/** Whether a change affects parts that are opened once: the agent then closes and starts again. */
 export function needsRestart(changes: readonly string[]): boolean {
   return changes.some((change) =>
     restartSections.some((section) => section.endsWith(".") ? change.startsWith(section) : change === section)

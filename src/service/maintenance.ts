@@ -15,7 +15,7 @@ export interface MaintenanceOptions {
 }
 
 const dayMs = 86_400_000;
-/** A year, and some time to inspect its end. */
+/** A year, and some time to inspect the oldest entries. */
 const ledgerKeptMs = 400 * dayMs;
 /** About 30 MB. */
 const inventoryEvents = 100_000;

@@ -17,7 +17,7 @@ export interface PlatformTimeOptions {
   /** See AgentMachine. */
   uptimeMs(): number;
   inventory: Pick<Inventory, "mark" | "setMark">;
-  /** Nothing was observed before this by the platform's clock. */
+  /** Earliest possible time of an observation, on the platform's clock. */
   since: Date;
   /** Wakes the poller. */
   polls: Pick<Wake, "wake">;
@@ -25,7 +25,7 @@ export interface PlatformTimeOptions {
 }
 
 export interface PlatformTime extends ClockBook, Disposable {
-  /** The machine's clock with the platform's time in it, as far as it is known. */
+  /** The machine's clock, corrected by the platform's time as far as that is known. */
   readonly clock: Clock;
   /** Resolves when it is known for the first time in this run. */
   readonly known: Promise<void>;
@@ -34,12 +34,12 @@ export interface PlatformTime extends ClockBook, Disposable {
    * uploads must not wait for these.
    */
   isKnown(): boolean;
-  /** A poll has come to its end. */
+  /** Called after each poll. */
   polled(event: PollEvent): void;
 }
 
 const clockMark = "clock";
-/** After a step the platform is asked for its time, but not more often than this. */
+/** Shortest interval between two requests for the platform's time after clock steps. */
 const measureAgainMs = 5 * 60_000;
 
 export function openPlatformTime(options: PlatformTimeOptions): PlatformTime {
@@ -51,10 +51,10 @@ export function openPlatformTime(options: PlatformTimeOptions): PlatformTime {
     now: () => clock.now(),
     uptimeMs: options.uptimeMs,
     kept: inventory.mark(clockMark),
-    // What cannot be kept is known until the next start.
+    // If it cannot be stored, it is known until the next start only.
     save: (text) => void tryStore(() => inventory.setMark(clockMark, text)),
     since: options.since,
-    // It may be found while the book is opened.
+    // Damage may be found while the clock book is opened.
     onStep: () => queueMicrotask(stepped),
   });
   const platformClock: Clock = {
@@ -65,7 +65,7 @@ export function openPlatformTime(options: PlatformTimeOptions): PlatformTime {
 
   function stepped(): void {
     log.warn("clockStepped", { now: clock.now().toISOString(), platformTime: platformClock.now().toISOString() });
-    // Not for each of many steps; until then nothing new is put into a batch.
+    // Not after every one of many steps; until then no new batch is formed.
     const waitMs = measuredAtMs + measureAgainMs - clock.monotonicMs();
     clock.sleep(Math.max(0, waitMs), stop.signal).then(() => {
       if (!book.isMeasured()) polls.wake();
@@ -89,7 +89,7 @@ export function openPlatformTime(options: PlatformTimeOptions): PlatformTime {
   };
 }
 
-/** Whether the platform itself has said no. */
+/** Whether the platform itself refused the call. */
 function isRefusal(error: Error): boolean {
   return error instanceof RejectedError ||
     (error instanceof TransportError && error.fault.name === "platform-failed");

@@ -6,12 +6,12 @@ import { assumedPacketsPerRead } from "../schedule/schedule_state.ts";
 
 /** Requests per second, however few devices there are: a pass over 50 printers takes ten seconds. */
 const quietRate = 40;
-/** What a pass may send at once before that. */
+/** Burst that a pass may send before the rate applies. */
 export const readBurst = 20;
-/** Within so long all devices of a pass are read; known ones are read once a minute at most, a sweep is made once a day. */
+/** Time in which all devices of a pass are read: known devices at most once a minute, a sweep once a day. */
 const passSeconds = { read: 30, task: 60, sweep: 600 } as const;
 
-/** Of what is left of the allowed hours, so that the last device is read before they end. */
+/** Share of the remaining allowed hours, so that the last device is read before they end. */
 const shareOfHours = 0.8;
 
 /**
@@ -23,7 +23,7 @@ export function readRateFor(
 ): number {
   const { kind, devices, packetsPerSecond, leftMs = Infinity } = pass;
   if (packetsPerSecond === 0) return 0;
-  // How many devices a sweep will find nobody knows, and a short window is no time to be quiet.
+  // The number of devices that a sweep finds is not known before, and a short window leaves no time for a low rate.
   if (kind === "sweep" && leftMs < passSeconds.sweep * 1000) return packetsPerSecond;
   const seconds = Math.max(1, Math.min(passSeconds[kind], shareOfHours * leftMs / 1000));
   const wanted = devices * assumedPacketsPerRead / seconds;

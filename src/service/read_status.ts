@@ -13,9 +13,9 @@ import { staleAfterMs, type StatusFile, statusFileName, type StatusSpool, tryPar
 export type AgentState =
   | "running"
   | "stopped"
-  /** It ended without saying so. */
+  /** It ended without writing a final status. */
   | "crashed"
-  /** It runs, and does not update its status. */
+  /** It runs, but does not update its status. */
   | "unresponsive"
   | "not-activated"
   | "revoked"
@@ -33,13 +33,13 @@ export interface ShownStatus {
   site: string | null;
   /** Refused or unresolved since the last activation or unlock, of 5. */
   attempts: number;
-  /** Number of the lock that is closed, for the platform's unlock token; null when it is open. */
+  /** Number of the present lock, for the platform's unlock token; null if not locked. */
   lock: number | null;
-  /** What the state's copies show that an administrator should know. */
+  /** Findings from the copies of the lock state. */
   stateFaults: readonly string[];
-  /** As the disk has it now; null where there is no spool or it cannot be read. */
+  /** Read from disk now; null if there is no spool or it cannot be read. */
   spool: StatusSpool | null;
-  /** What the agent wrote last, and is old unless the state is `running`; null when it never ran. */
+  /** The agent's last status, outdated unless the state is `running`; null if it never ran. */
   agent: StatusFile | null;
 }
 
@@ -78,7 +78,7 @@ function maybeIdle(state: ActivationState | null): AgentState | undefined {
   return state.phase === "activated" ? undefined : "not-activated";
 }
 
-/** The lock tells whether a process is there; its age, whether what it wrote is of now. */
+/** The lock shows whether a process runs, the age of the status whether it is current. */
 export function processState(
   agent: Pick<StatusFile, "phase" | "writtenAt"> | null,
   lock: "held" | "free" | "unknown",
@@ -90,7 +90,7 @@ export function processState(
   return agent === null || agent.phase === "stopped" ? "stopped" : "crashed";
 }
 
-/** Whether the disk is full is known to the agent alone. */
+/** Only the running agent knows whether the disk is full. */
 function maybeSpool(
   spoolFiles: AgentMachine["spoolFiles"],
   { stateDirectory, diskFull }: { stateDirectory: string; diskFull: boolean },
@@ -105,7 +105,7 @@ function maybeSpool(
       db.close();
     }
   } catch {
-    return undefined; // Damaged or not readable: what the agent wrote last is shown.
+    return undefined; // Damaged or unreadable: the agent's last status is shown.
   }
 }
 

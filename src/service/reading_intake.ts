@@ -29,34 +29,34 @@ export interface IntakeOptions {
   spool: Pick<Spool, "append">;
   /** The machine's. */
   clock: Pick<Clock, "now">;
-  /** What the machine's clock is worth; without it records have its time alone. */
+  /** Corrects the machine's clock; without it records carry the machine's time only. */
   time?: Pick<ClockBook, "mark" | "markOf" | "now">;
   mask(): readonly MaskableField[];
   onAnswer(answer: DeviceAnswer): void;
-  /** A device was found to be another one, and is known no more. */
+  /** A device was merged into another one and no longer exists. */
   onMerged(deviceId: string): void;
-  /** What was put into the spool is durable. */
+  /** New records are durable in the spool. */
   onSpooled(records: readonly SpoolRecord[]): void;
-  /** The disk did not take it: this reading is lost, and the next one is tried. */
+  /** The write failed: this reading is lost, and the next one is tried. */
   onLost(error: Error, records: number): void;
-  /** False where what is in doubt is not asked a second time. */
+  /** False if a doubtful device is not read a second time. */
   mayHold?: boolean;
 }
 
-/** The device of a reading; `held` when a second look must show whose it is, `lost` when the disk did not take it. */
+/** The device of a reading; `held` if a second read must show which device it is, `lost` if the write failed. */
 export type Taken = { deviceId: string } | "held" | "lost";
 
 export interface ReadingIntake {
   take(reading: Reading, options: { site: string; scope: Scope; credential?: string | null }): Taken;
-  /** Tells the platform which devices were merged when the inventory was brought up to date. */
+  /** Reports to the platform which devices a migration of the inventory merged. */
   reportMerges(): void;
-  /** Tells the platform that a known device is there again, or is not. */
+  /** Reports to the platform that a known device is online or offline. */
   notePresence(device: KnownDevice, presence: "online" | "offline"): void;
-  /** Records that the disk did not take so far. */
+  /** Records lost to failed writes so far. */
   lost(): number;
 }
 
-/** Readings that come in one go are one transaction of the spool. */
+/** Readings that arrive together are one transaction of the spool. */
 export function createReadingIntake(options: IntakeOptions): ReadingIntake {
   const { inventory, clock, time, mask, onAnswer, mayHold = true } = options;
   const { put, lose, lost } = createWriter(options);
@@ -89,7 +89,7 @@ export function createReadingIntake(options: IntakeOptions): ReadingIntake {
       const context = { ...placeOf(reading), mask: mask() };
       for (const { deviceId, merged, events, site, scope } of observed) {
         const mark = time?.markOf(new Date(merged.observedAt)) ?? null;
-        // The last good meters are in it, but they were not read now.
+        // It contains the last good meters, which were not read now.
         const sent = scope === "full" ? merged : { ...merged, meters: [] };
         put([
           recordOfReading(sent, { site, deviceKey: deviceId, mark, scope, mask: mask() }),
@@ -119,12 +119,12 @@ export function createReadingIntake(options: IntakeOptions): ReadingIntake {
   };
 }
 
-/** Whether the last report to the platform was that the device is offline; kept, so that a restart does not say it again. */
+/** Whether the device was last reported as offline; stored, so that a restart does not report it again. */
 function presenceMark(deviceId: string): string {
   return `presence:${deviceId}`;
 }
 
-/** Puts records into the spool behind the microtasks that brought them, and counts what is lost. */
+/** Appends records to the spool after the current microtasks, and counts lost ones. */
 function createWriter({ spool, onSpooled, onLost }: Pick<IntakeOptions, "spool" | "onSpooled" | "onLost">) {
   let waiting: SpoolRecord[] = [];
   let lost = 0;
@@ -192,7 +192,7 @@ function lastPlaceOf(device: KnownDevice): Omit<EventPlace, "mask"> {
   };
 }
 
-/** Anything but a failure of the disk is a defect and must not pass as one. */
+/** Rethrows everything that is not a failed write: that is a defect of the agent. */
 function storageFailure(error: unknown): Error {
   if (error instanceof StorageError || error instanceof DamagedDatabaseError) return error;
   throw error;
@@ -212,7 +212,7 @@ interface EventPlace {
   mask: readonly MaskableField[];
 }
 
-/** Undefined for what the platform decides by itself from the evidence, such as conflicts of identity. */
+/** Undefined for events that the platform derives from the evidence itself, such as identity conflicts. */
 export function maybeDeviceEvent({ type, details }: InventoryEvent, place: EventPlace): DeviceEvent | undefined {
   const kind = kinds[type];
   if (kind === undefined) return undefined;
@@ -236,7 +236,7 @@ const sentences: Partial<Record<DeviceEventKind, string>> = {
   [DeviceEventKind.ONLINE]: "The device answers again",
 };
 
-/** The event with what the policy masks left out. */
+/** The event without what the policy masks. */
 function deviceEvent(
   kind: DeviceEventKind,
   options: EventPlace & { message?: string; previousAddress?: string; mergedDeviceKey?: string },

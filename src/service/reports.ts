@@ -1,4 +1,4 @@
-/** What the parts report, as log lines, faults and the few numbers that the status shows. */
+/** Turns reports of the parts into log lines, faults and numbers of the status. */
 import type { RenewalEvent } from "../link/renewal.ts";
 import { type Clock, spanOf } from "../../common/core/clock.ts";
 import { adviceOf, messageOf, type NotPermittedError } from "../../common/core/errors.ts";
@@ -30,7 +30,7 @@ export interface ReportParts {
   onRevoked(error: NotPermittedError): void;
   /** A defect of ours or a damaged database: the agent must start over. */
   onDefect(error: unknown): void;
-  /** The status is different. */
+  /** The status has changed. */
   changed(): void;
 }
 
@@ -43,9 +43,9 @@ export interface Reports {
   schedule(event: ScheduleEvent): void;
 }
 
-/** Sites that are named; they must not crowd out what else is wrong. */
+/** Sites that are named; more would hide other faults. */
 const maxFindings = 8;
-/** A clock this far from the platform's is worth a fault: certificates and task expiries depend on it. */
+/** Clock difference that is a fault: certificates and task expiries depend on the time. */
 const clockFaultMs = 5 * 60_000;
 
 export function createReports(parts: ReportParts): Reports {
@@ -66,7 +66,7 @@ export function createReports(parts: ReportParts): Reports {
   };
 }
 
-/** Told while the databases are opened, and so before there are other reports. */
+/** Reported while the databases are opened, before the other reports exist. */
 export function databaseReport({ log, faults }: Pick<ReportParts, "log" | "faults">): (event: DatabaseEvent) => void {
   return (event) => {
     switch (event.event) {
@@ -101,7 +101,7 @@ function pollReport({ log, faults, clock, changed, onDefect, onRevoked }: Report
     const isFirst = contact.lastAnswerAt === null;
     Object.assign(contact, { lastAnswerAt: clock.now(), nextPollAt: after(nextMs), clockOffsetMs });
     faults.clear("poll-failed");
-    // A document that is still refused was reported before.
+    // A document that is still refused has been reported before.
     if (!isConfigRefused) faults.clear("config-refused");
     isConfigRefused = false;
     if (clockOffsetMs !== null && Math.abs(clockOffsetMs) > clockFaultMs) {
@@ -239,7 +239,7 @@ function scheduleReport({ log, faults, changed }: ReportParts) {
   };
 }
 
-/** Each finding is told once: it stays as it is until somebody changes hours, rate or intervals. */
+/** Reports each finding once: it stays until somebody changes hours, rate or intervals. */
 function capacityReport({ log, faults }: Pick<ReportParts, "log" | "faults">) {
   let tight: ReadonlyMap<FaultCode, string> = new Map();
   return (findings: readonly CapacityFinding[]): void => {

@@ -14,45 +14,45 @@ import { readBurst, readRateFor } from "./read_rate.ts";
 import { maybeRangeOf, type Place, siteSpace, type SpaceOptions } from "./site_space.ts";
 import { digestOf, doneOf, type SweepPosition } from "./sweep_position.ts";
 
-/** Passes of one kind share a site's packet rate with those of the others that may be under way. */
+/** A site's packet rate is shared among the kinds of passes that may run at once. */
 export const rateShares = { sweep: 0.5, read: 0.25, task: 0.25 } as const;
 
 export interface ScanSiteOptions {
   config: AgentConfig;
   site: SiteConfig;
-  /** These places alone, as far as the site still holds them; null: all of the site. */
+  /** Only these places, if still part of the site; null: the whole site. */
   places: readonly Place[] | null;
-  /** Keeps a part of the site; for tasks. */
+  /** Limits the pass to a part of the site; for tasks. */
   narrow?(space: AddressSpace): AddressSpace;
   kind: keyof typeof rateShares;
   scope: ReadingScope;
-  /** About how many devices are there: their reads are spread by it; without it they are read as fast as the rate allows. */
+  /** Approximate number of devices, to spread their reads; without it they are read as fast as the rate allows. */
   devices?: number;
   signal: AbortSignal;
-  /** Nothing is sent once `signal` was aborted; else devices that are being read may be read to their end. */
+  /** If true, nothing is sent after `signal` is aborted; otherwise reads in progress may complete. */
   stopsAtOnce?: boolean;
   onReading(reading: Reading, access: Access | undefined): void;
   onAccess?: ScanParts["onAccess"];
   /** What is known of devices of the site from before. */
   remembered?: RememberedAccess;
   onProgress?(progress: ScanProgress): void;
-  /** When datagrams may leave; at any time where it is left out. */
+  /** When datagrams may be sent; default: always. */
   window?: SendWindow;
-  /** Where an earlier pass over all of the site stopped; of use when it was over the same addresses. */
+  /** Where an earlier pass over the whole site stopped; used if it had the same addresses. */
   resume?: SweepPosition | undefined;
-  /** How far a pass over all of the site has come: now and then, and when it was stopped. */
+  /** Progress of a pass over the whole site: called now and then, and when it is stopped. */
   onPosition?(position: SweepPosition): void;
 }
 
-/** Of all parts of a pass that went on where an earlier one stopped, but for `printers` and `counters`. */
+/** Totals over all parts of a resumed pass, except `printers` and `counters`. */
 export interface SiteScanResult extends ScanResult {
   pass: Pick<SweepPosition, "begunAt" | "activeMs" | "answered" | "printers"> & { addresses: number };
 }
 
 export interface SitePass {
-  /** Undefined when nothing was left to be asked. */
+  /** Undefined if there was nothing left to ask. */
   scan: SiteScanResult | undefined;
-  /** Places that may be those of host names without a known address, and so were not asked. */
+  /** Places that may belong to host names without a known address, and were not asked. */
   unasked: readonly Place[];
 }
 
@@ -63,7 +63,7 @@ export type ScanSiteParts =
     processors: number;
   };
 
-/** A position costs a transaction, and what came after it is asked again after a crash. */
+/** Interval between stored positions: each costs a transaction; addresses after the last one are asked again after a crash. */
 const positionEveryMs = 15_000;
 
 /** Throws `UnavailableError` when nothing could be sent at all. */

@@ -40,36 +40,36 @@ export interface ScheduleOptions {
 }
 
 export interface Schedule {
-  /** What is to be done now; it is on its way then. */
+  /** What to do now; the actions count as started. */
   next(): NextActions;
   /** A device answered, to whatever request. */
   answered(answer: DeviceAnswer): void;
-  /** A device is known no more, as it was found to be another one. */
+  /** A device was merged into another one and no longer exists. */
   forget(deviceId: string): void;
-  /** A device did not answer at its place; returns whether it became unreachable by that. */
+  /** A device did not answer at its place; returns whether it became unreachable. */
   silent(deviceId: string, site: string): boolean;
-  /** A sweep or search of a site has come to its end; returns the devices that became unreachable by that. */
+  /** A sweep or search of a site has ended; returns the devices that became unreachable. */
   searched(action: Action & { type: "sweep" | "search" }, begunAt: Date): string[];
-  /** It is due as it was before: who waits longest comes first when it may go on. */
+  /** It was cut off and is due again at its former time, so that the longest waiting comes first. */
   cutOff(action: Action): void;
-  /** It failed, or could not be begun, and is due again in a few minutes. */
+  /** It failed or could not start, and is due again in a few minutes. */
   putOff(action: Action): void;
-  /** How long the reads or the sweep of a site have taken, which the pace of its reads goes by. */
+  /** Duration of the reads or the sweep of a site, which sets the pace of its reads. */
   measured(site: string, measure: SiteMeasure): void;
-  /** Intervals may be others. */
+  /** The intervals may have changed. */
   configChanged(): void;
-  /** How many devices of each site are read in one `statusEvery`, about. */
+  /** Approximate number of devices of each site that are read in one `statusEvery`. */
   devicesToRead(): ReadonlyMap<string, number>;
   presences(): Record<PresenceState, number>;
   /** When the last complete sweep of a site began. */
   lastSweep(site: string): Date | undefined;
-  /** What is done of a sweep that is under way or was cut off, as it was kept last. */
+  /** Last stored progress of a sweep that is running or was cut off. */
   sweepDone(site: string): { done: number; of: number } | undefined;
-  /** Sites that are swept or searched now; the scheduler keeps it. */
+  /** Sites that are being swept or searched; maintained by the scheduler. */
   readonly sweeping: Set<string>;
 }
 
-/** After a pass that could not be made at all. */
+/** Delay after a pass that could not start. */
 const againAfterMs = 5 * 60_000;
 
 /** Begins with the devices of the inventory. */
@@ -141,7 +141,7 @@ export function openSchedule(options: ScheduleOptions): Schedule {
   };
 }
 
-/** Recreated only when the configuration or a measure is another, as every answer of a device asks for its site. */
+/** Cached until the configuration or a measurement changes, as every answer of a device looks up its site. */
 function scheduledSites({ config, marks }: Pick<ScheduleOptions, "config" | "marks">) {
   let made: { of: AgentConfig; byName: ReadonlyMap<string, ScheduledSite> } | undefined;
   return {

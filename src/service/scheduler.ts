@@ -21,15 +21,15 @@ import type { Place } from "./site_space.ts";
 import { doneOf, type SweepPosition, wholeSweepMs } from "./sweep_position.ts";
 
 export type ScheduleEvent =
-  /** `done`: addresses that an earlier part of it has asked. */
+  /** `done`: addresses that earlier parts have asked. */
   | { event: "sweepBegun"; site: string; looksFor: number; done: number }
   | { event: "sweepEnded"; site: string; outcome: ScanOutcome }
-  /** Known devices were asked, whether they answered or not. */
+  /** A pass over known devices ended, whether they answered or not. */
   | { event: "readEnded"; site: string }
-  /** It goes on where it stopped, when the hours begin or by the new configuration. */
+  /** It resumes where it stopped, when the allowed hours begin or with the new configuration. */
   | { event: "sweepInterrupted"; site: string; reason: string; done: number }
   | { event: "scanFailed"; site: string; error: unknown }
-  /** All sites together; what is no longer among the findings is over. */
+  /** Findings of all sites; a finding that is no longer in the list has ended. */
   | { event: "capacityJudged"; findings: readonly CapacityFinding[] };
 
 export interface ScanOutcome {
@@ -37,19 +37,19 @@ export interface ScanOutcome {
   answered: number;
   printers: number;
   durationMs: number;
-  /** Of the first part, where it has gone on where an earlier one stopped; then the numbers are of all of them. */
+  /** Start of the first part of a resumed pass; the numbers cover all parts. */
   begunAt: Date;
-  /** That were sent, in the last part. */
+  /** Sent in the last part. */
   packets: number;
   /** Devices of the inventory that answered. */
   answeredIds: ReadonlySet<string>;
-  /** ADDRESS:PORT of places that were not asked by a fault of this side. */
+  /** ADDRESS:PORT of places that were not asked because of a fault on this side. */
   unasked: ReadonlySet<string>;
 }
 
 export interface ScheduleScan {
   site: SiteConfig;
-  /** Null: all of the site. */
+  /** Null: the whole site. */
   places: readonly Place[] | null;
   scope: Scope;
   kind: "sweep" | "read";
@@ -70,23 +70,23 @@ export interface SchedulerOptions {
    * when it was cut short, and with others when it says nothing about the devices.
    */
   scan(request: ScheduleScan): Promise<ScanOutcome>;
-  /** Silent for long enough, and looked for. */
+  /** Silent for long enough and not found elsewhere. */
   onOffline(device: KnownDevice): void;
   report(event: ScheduleEvent): void;
-  /** The loop has ended by a defect, or as the disk does not tell what is known. */
+  /** The loop ended because of a defect, or because the inventory cannot be read. */
   onDefect(error: unknown): void;
 }
 
 export interface Scheduler extends AsyncDisposable {
-  /** Stops what runs under an old configuration and goes on by the new one. */
+  /** Stops passes of the old configuration and continues with the new one. */
   configChanged(): void;
 }
 
 const sweepsAtOnce = 2;
 const readsAtOnce = 4;
-/** Devices come and go, and each pass measures; nobody needs to know it sooner. */
+/** Interval of capacity checks: every pass changes the measurements, but nobody needs the result sooner. */
 const judgeEveryMs = 60_000;
-/** Reads that have waited so long for their turn have been decided on again meanwhile. */
+/** Reads that waited this long for their turn have been scheduled again meanwhile. */
 const staleAfterMs = 30 * 60_000;
 
 export function startScheduler(options: SchedulerOptions): Scheduler {
@@ -124,9 +124,9 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
 }
 
 interface CapacityJudge {
-  /** Reports what is too short or too slow, now and then. */
+  /** Regularly reports sites whose hours or rate are too small. */
   judge(): void;
-  /** Something has been measured, or is another. */
+  /** A measurement or the configuration has changed. */
   judgeSoon(): void;
 }
 
@@ -158,7 +158,7 @@ function createCapacityJudge({ clock, config, schedule, marks, report }: Schedul
 
 interface PassParts extends SchedulerOptions {
   capacity: CapacityJudge;
-  /** A pass has ended, and what comes next can begin. */
+  /** A pass has ended, so that the next one can start. */
   onEnd(): void;
   stop: AbortSignal;
 }
@@ -169,7 +169,7 @@ interface Job {
   abort: AbortController;
 }
 
-/** What is under way. */
+/** The passes that are running. */
 function createPasses(parts: PassParts) {
   const { clock, schedule, config, stop, report } = parts;
   const limiters = { sweep: createLimiter(sweepsAtOnce), read: createLimiter(readsAtOnce) };
@@ -196,7 +196,7 @@ function createPasses(parts: PassParts) {
       const site = config().sites.find(({ name }) => name === action.site);
       if (site === undefined) return;
       const kind = action.type === "read" ? "read" as const : "sweep" as const;
-      // One that takes longer than a day is decided on again.
+      // A pass that takes longer than a day is scheduled again.
       if (kind === "sweep" && [...jobs].some((job) => job.kind === kind && job.site === site.name)) return;
       const job = { site: site.name, kind, abort: new AbortController() };
       jobs.add(job);
@@ -287,7 +287,7 @@ async function readDevices(
   const { inventory, marks, schedule, report } = parts;
   const placeOf = new Map(action.deviceIds.map((id) => [id, inventory.device(id)?.place ?? null]));
   const places = [...placeOf.values()].filter((place) => place !== null);
-  // A device whose place another one has taken is nowhere: it is looked for, not asked.
+  // A device whose place was taken by another has no address: it is searched for, not read.
   const outcome = places.length === 0
     ? undefined
     : await parts.scan({ site, places, scope: action.scope, kind: "read", signal });

@@ -1,4 +1,4 @@
-/** What a site asks of its rate and hours: by the file alone, and by what earlier scans have cost. */
+/** How much of its rate and hours a site needs: by configuration, and by measurements of earlier scans. */
 import type { AgentConfig, SiteConfig } from "../config/agent_config.ts";
 import { rangesOfSite } from "../config/site_targets.ts";
 import { formatIp } from "../../common/core/ip.ts";
@@ -9,18 +9,18 @@ import type { SiteLoad } from "../schedule/capacity.ts";
 import { assumedPacketsPerRead, readsPerMinuteFor } from "../schedule/schedule_state.ts";
 import { rateShares } from "./scan_site.ts";
 
-/** What earlier scans of a site have cost, as JSON in the mark `measured:SITE` of the inventory. */
+/** Measurements of earlier scans of a site, stored as JSON in the mark `measured:SITE` of the inventory. */
 export interface SiteMeasure {
-  /** Of reads of known devices. */
+  /** Reads of known devices. */
   packets: number;
   devices: number;
-  /** The last sweep that came to its end; it counts for the conditions that it had. */
+  /** The last complete sweep; valid for the conditions under which it ran. */
   sweep: { addresses: number; ms: number; conditions: string } | null;
 }
 
 export const nothingMeasured: SiteMeasure = { packets: 0, devices: 0, sweep: null };
 
-/** Reads before the count of their packets is believed, and after which earlier ones count half. */
+/** Reads until the packet count is used, and after which earlier reads count half. */
 const enoughReads = 5, manyReads = 500;
 
 export function packetsPerRead({ packets, devices }: SiteMeasure): number {
@@ -36,7 +36,7 @@ export function withRead(measure: SiteMeasure, read: { packets: number; devices:
   };
 }
 
-/** What is no such measure is none. */
+/** Invalid text is treated as no measurement. */
 export function parseMeasure(text: string | undefined): SiteMeasure {
   try {
     const { packets, devices, sweep } = JSON.parse(text ?? "null") as SiteMeasure;
@@ -48,7 +48,7 @@ export function parseMeasure(text: string | undefined): SiteMeasure {
   }
 }
 
-/** What a sweep's duration depends on: devices are read faster where little is left of the hours. */
+/** Conditions that a sweep's duration depends on: devices are read faster if little is left of the allowed hours. */
 export function conditionsOf({ ratePerSecond, schedule }: SiteConfig): string {
   return JSON.stringify([ratePerSecond, schedule.allowedHours]);
 }
@@ -61,7 +61,7 @@ export function siteReadsPerMinute(site: SiteConfig, measure: SiteMeasure): numb
   return readsPerMinuteFor(site.ratePerSecond * rateShares.read, packetsPerRead(measure));
 }
 
-/** By the file alone: hosts and single addresses are devices, and of a range nobody knows how many it holds. */
+/** By configuration only: hosts and single addresses count as devices; the number in a range is unknown. */
 export function fileLoad(site: SiteConfig, config: AgentConfig): SiteLoad {
   const named = site.hosts.length + rangesOfSite(site).filter((range) => range.first === range.last).length;
   return siteLoad(site, { config, devices: named, measure: nothingMeasured });
@@ -72,7 +72,7 @@ export interface LoadOptions {
   /** Devices to be read in one `statusEvery`. */
   devices: number;
   measure: SiteMeasure;
-  /** What a sweep that is under way or was cut off needs as a whole, by what it has done. */
+  /** Estimated total duration of a sweep that is running or was cut off, from its progress. */
   underWayMs?: number | undefined;
 }
 
@@ -92,7 +92,7 @@ function maybeMeasuredMs(site: SiteConfig, { sweep }: SiteMeasure): number | und
   return sweep.ms * addressesOf(site) / sweep.addresses;
 }
 
-/** As long as its packets take at its rate: silence costs no time beside them. */
+/** The time that its packets take at its rate: waiting for silent addresses adds none. */
 function maybePacedMs(site: SiteConfig, { config, devices, measure }: LoadOptions): number | undefined {
   if (site.ratePerSecond === 0) return undefined;
   const { retries } = config.limits;

@@ -1,4 +1,4 @@
-/** What the inventory keeps of sites and their passes, so that a restart goes on where the last run stopped. */
+/** Marks of sites and passes in the inventory, so that a restart resumes where the last run stopped. */
 import { DamagedDatabaseError, StorageError, tryStore } from "../../common/host/sqlite.ts";
 import type { Inventory } from "../store/inventory.ts";
 import type { HostNamesOptions } from "../targets/host_names.ts";
@@ -8,16 +8,16 @@ import { type SweepPosition, tryParsePosition } from "./sweep_position.ts";
 export interface SiteMarks {
   /** When the last complete sweep began, on the wall clock. */
   lastSweepMs(site: string): number | undefined;
-  /** Throws `StorageError`: a sweep that is not noted is made again. */
+  /** Throws `StorageError`: a sweep that is not stored is repeated. */
   noteSweep(site: string, begunAt: Date): void;
-  /** Where a sweep was cut off. What cannot be read is no position. */
+  /** Where a sweep was cut off; undefined if unreadable. */
   position(site: string): SweepPosition | undefined;
-  /** Null: the sweep is at its end. A position that cannot be written has more asked again. */
+  /** Null: the sweep is complete. If the write fails, more addresses are asked again. */
   keepPosition(site: string, position: SweepPosition | null): void;
   measure(site: string): SiteMeasure;
-  /** The last known addresses of host names: with no name server, a restart does not lose printers. */
+  /** Last known addresses of host names, so that a restart without a name server loses no printers. */
   readonly addresses: NonNullable<HostNamesOptions["known"]>;
-  /** Kept when it tells something else than before, as each read of a device moves it a little; returns whether it does. */
+  /** Stored only if it changed noticeably, as each read moves it a little; returns whether it was. */
   noteMeasure(site: string, measure: SiteMeasure): boolean;
 }
 
@@ -31,7 +31,7 @@ export function openSiteMarks(inventory: Pick<Inventory, "mark" | "setMark">): S
     try {
       inventory.setMark(mark, value);
     } catch (error) {
-      // What is wrong with the disk shows with each reading.
+      // A faulty disk is reported with each reading.
       if (!(error instanceof StorageError || error instanceof DamagedDatabaseError)) throw error;
     }
   }

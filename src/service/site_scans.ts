@@ -20,16 +20,16 @@ import { createUnreadDevices } from "./unread_devices.ts";
 
 export interface SiteScansOptions {
   machine: Omit<ScanSiteParts, "onHostFault"> & { clock: Clock };
-  /** The one that the scanner's threads look at; `machine.clock` may know better. */
+  /** The uncorrected clock that the scanner threads use. */
   machineClock?: Pick<Clock, "now">;
   config(): AgentConfig;
   intake: ReadingIntake;
   access: AccessMemory;
   log: Pick<Logger, "warn" | "info">;
-  /** How many devices of a site are known. */
+  /** Number of known devices of a site. */
   devices(site: string): number;
   faults: Pick<FaultList, "add" | "clear" | "keepSites">;
-  /** A pass is over after which no further readings come for long. */
+  /** A pass ended after which no further readings are expected for a while. */
   onPassed(): void;
 }
 
@@ -44,11 +44,11 @@ export interface SiteScans {
       "config" | "onReading" | "onAccess" | "remembered" | "window" | "stopsAtOnce" | "devices"
     >,
   ): Promise<ScanOutcome>;
-  /** Stops what is being sent under the former configuration: the administrator may have closed a range. */
+  /** Stops passes of the former configuration: the administrator may have removed a range. */
   configChanged(): void;
 }
 
-/** Devices that one reading does not identify are read again at once, twice at most. */
+/** A device that one reading does not identify is read again at once, at most twice. */
 const secondLooks = 2;
 
 type ScanRequest = Parameters<SiteScans["scan"]>[0];
@@ -59,7 +59,7 @@ export function createSiteScans(options: SiteScansOptions): SiteScans {
   const unreadDevices = createUnreadDevices(faults);
   let underConfig = new AbortController();
 
-  /** What a pass has shown of the site itself; one that was removed meanwhile has nothing to tell any more. */
+  /** Reports what a pass showed about the site itself, unless the site was removed meanwhile. */
   function reportPass({ site: { name: site }, ...request }: ScanRequest, { hostFaults, result }: Asked): void {
     if (!config().sites.some(({ name }) => name === site)) return;
     hosts.report(site, hostFaults);
@@ -92,15 +92,15 @@ export function createSiteScans(options: SiteScansOptions): SiteScans {
       const asked = await ask({ ...request, signal }, { window, ...options });
       const { result, answeredIds, unasked, unknown } = asked;
       reportPass(request, asked);
-      // Readings are spooled behind the microtasks that brought them.
+      // Readings are spooled after the microtasks that delivered them.
       await Promise.resolve();
       if (request.kind !== "read") options.onPassed();
       changed.throwIfAborted();
       hours.signal.throwIfAborted();
-      // A thread looks at the wall clock for each datagram, and may have seen it set before it was set back.
+      // A thread checks the wall clock for each datagram, and may have seen a step that was reverted since.
       if (result?.interrupted === true && !request.signal.aborted) throw new HoursEndedError();
       if (unknown > 0 || (request.kind === "task" && options.intake.lost() > lostBefore)) {
-        // Which device answered is not known then: to count it as silent would be a lie.
+        // Which device answered is unknown then: counting it as silent would be wrong.
         throw new UnavailableError("Cannot store the reading as the write failed", "free disk space");
       }
       const durationMs = clock.monotonicMs() - beganMs;
@@ -114,18 +114,18 @@ export function createSiteScans(options: SiteScansOptions): SiteScans {
   };
 }
 
-/** What came of a request. */
+/** Result of asking some places. */
 interface Asked {
   result: SitePass["scan"];
   unasked: SitePass["unasked"];
   hostFaults: HostFault[];
   /** Devices of the inventory that answered. */
   answeredIds: Set<string>;
-  /** Readings of which the disk did not keep whose they are. */
+  /** Readings whose device could not be stored. */
   unknown: number;
 }
 
-/** Has the site asked, and once more those places whose reading does not tell whose it is. */
+/** Scans the site, then once more those places whose reading does not identify a device. */
 async function ask(request: ScanRequest, options: SiteScansOptions & { window: SendWindow }): Promise<Asked> {
   const { machine, machineClock = machine.clock, config, intake, access, window } = options;
   const site = request.site.name;
@@ -161,7 +161,7 @@ async function ask(request: ScanRequest, options: SiteScansOptions & { window: S
   return { result, unasked, hostFaults, answeredIds, unknown };
 }
 
-/** Without a result nothing was left to be asked. */
+/** `result` is undefined if there was nothing left to ask. */
 function passOf(
   result: SitePass["scan"],
   { now, durationMs, addresses }: { now: Date; durationMs: number; addresses: number },
@@ -187,9 +187,9 @@ function noteAccess(
   else log.info("credentialFound", device);
 }
 
-/** Host names that cannot be used: a line where something is new, and one fault a site. */
+/** Unusable host names: a log line for each change, and one fault per site. */
 function createHostReport({ faults, log }: Pick<SiteScansOptions, "faults" | "log">) {
-  /** What was wrong with the hosts of each site in its last pass. */
+  /** Problems with the hosts of each site in its last pass. */
   const faulty = new Map<string, ReadonlyMap<string, string>>();
   return {
     report(site: string, found: readonly HostFault[]): void {
@@ -226,7 +226,7 @@ function reportNeighbours(
   else if (!interrupted) faults.clear(`neighbours:${site}`);
 }
 
-/** The window on a clock that is ahead by so much; what lies between two questions for the time is nothing. */
+/** The window as seen by a clock that is ahead by `aheadMs`. */
 function shifted(window: SendWindow, aheadMs: number): SendWindow {
   if (Math.abs(aheadMs) < 1000) return window;
   return { fromMs: window.fromMs + aheadMs, untilMs: window.untilMs + aheadMs };

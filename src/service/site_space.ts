@@ -1,4 +1,4 @@
-/** From a site of the configuration to the addresses that may be sent to. */
+/** Resolves a site of the configuration to the addresses that may be sent to. */
 import type { AgentConfig, SiteConfig } from "../config/agent_config.ts";
 import { maySend } from "../config/policy.ts";
 import type { PortRange } from "../config/site_targets.ts";
@@ -13,15 +13,15 @@ import { parseTargetSpec } from "../targets/target_spec.ts";
 export interface SpaceOptions {
   config: AgentConfig;
   resolve: HostNames["resolve"];
-  /** A host is left out of this pass, or stands for its last known addresses. */
+  /** A host is skipped in this pass, or its last known addresses are used. */
   onHostFault(fault: HostFault): void;
 }
 
 export interface HostFault {
-  /** As configured; the name of the site for a mistake in it. */
+  /** Host name as configured; the site's name for a mistake in the site. */
   host: string;
   reason: string;
-  /** It cannot be asked now, which is not the fault of what is behind it. */
+  /** It cannot be asked now, for a reason that says nothing about the device. */
   isUnknown: boolean;
 }
 
@@ -66,7 +66,7 @@ export interface Place {
   port: number;
 }
 
-/** A known device's place as a range of one address; undefined for what is no address. */
+/** A known device's place as a range of one address; undefined if it is not an address. */
 export function maybeRangeOf({ address, port }: Place): PortRange | undefined {
   const ip = tryParseIp(withoutZone(address));
   return ip === undefined ? undefined : { ...cidrRange(ip, bitsOf(ip.family)), port };

@@ -3,7 +3,7 @@ import type { Clock } from "../../common/core/clock.ts";
 import { NotPermittedError } from "../../common/core/errors.ts";
 import { stateDirectoryError } from "../activation/state_store.ts";
 
-/** Name in the state directory; an agent that runs holds it. */
+/** File name in the state directory; the running agent holds the lock. */
 export const stateLockName = "lock";
 
 const tries = 5;

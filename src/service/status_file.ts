@@ -1,4 +1,4 @@
-/** `status.json` in the state directory: what a running agent says of itself, so that nobody needs a port to ask. */
+/** `status.json` in the state directory: the running agent's status, readable without an open port. */
 import type { PresenceState } from "../schedule/presence.ts";
 import type { AgentFault } from "./fault_list.ts";
 
@@ -8,7 +8,7 @@ export const statusFileName = "status.json";
 export interface StatusFile {
   schema: "opendca.status/1";
   writtenAt: string;
-  /** `stopped`: by itself or on request, in good order. */
+  /** `stopped`: ended regularly, by itself or on request. */
   phase: "running" | "stopped";
   version: string;
   pid: number;
@@ -20,7 +20,7 @@ export interface StatusFile {
     /** HOST:PORT that answered last in this run. */
     endpoint: string | null;
     lastPollAt: string | null;
-    /** Of the last poll that was answered in this run. */
+    /** Time of the last answered poll of this run. */
     lastAnswerAt: string | null;
     nextPollAt: string | null;
     clockOffsetMs: number | null;
@@ -38,7 +38,7 @@ export interface SiteStatus {
   name: string;
   lastSweepAt: string | null;
   sweeping: boolean;
-  /** What is done of a sweep that is under way or was cut off, in addresses; null for none, and left out by older agents. */
+  /** Addresses done of a sweep that is running or was cut off; null if there is none; missing from older agents. */
   sweep?: { done: number; of: number } | null;
 }
 
@@ -51,7 +51,7 @@ export interface StatusSpool {
   diskFull: boolean;
 }
 
-/** Undefined for what is no such file, such as one of another version. */
+/** Undefined if it is not a status file of this version. */
 export function tryParseStatusFile(text: string): StatusFile | undefined {
   try {
     const parsed: unknown = JSON.parse(text);
@@ -61,7 +61,7 @@ export function tryParseStatusFile(text: string): StatusFile | undefined {
   }
 }
 
-/** What is read of it, each by a value of the same type. Lists are of what their first item is like. */
+/** Fields that are read, each with an example of its type; a list holds items like its first one. */
 const shape = {
   schema: "opendca.status/1",
   writtenAt: "",
@@ -89,7 +89,7 @@ function hasShape<T>(value: unknown, like: T): value is T {
   return Object.entries(like).every(([key, inner]) => hasShape((value as Record<string, unknown>)[key], inner));
 }
 
-/** A running agent writes it at least so often. */
+/** A running agent writes it at least this often. */
 export const heartbeatMs = 10_000;
-/** Older than this, it says nothing about now. */
+/** A status older than this is outdated. */
 export const staleAfterMs = 30_000;

@@ -14,24 +14,24 @@ export interface StatusWriterOptions {
   machine: Pick<AgentMachine, "replaceTextFile" | "overwriteTextFile">;
   log: Pick<Logger, "warn" | "info">;
   clock: Clock;
-  /** Something in the status is different: it is written soon, changes close together as one. */
+  /** The status has changed: it is written soon; changes close together are one write. */
   wake: Wake;
-  /** The status as it is now. */
+  /** The current status. */
   describe(phase: StatusFile["phase"]): StatusFile;
 }
 
 const settleMs = 500;
 const blockBytes = 4096;
-/** The faults that come with a full disk find room in this. */
+/** Padding that has room for the faults that a full disk adds. */
 const spareBytes = 2048;
 
-/** Writes at once, on changes and as a heartbeat; the last one is written by disposal. */
+/** Writes at once, on changes and as a heartbeat, and a last time on disposal. */
 export function startStatusWriter(options: StatusWriterOptions): AsyncDisposable {
   const { path, machine, log, clock, wake, describe } = options;
   const stop = new AbortController();
   let isFailing = false;
 
-  /** Never rejects, and logs when it begins to fail and when that ends. */
+  /** Never rejects; logs when writes begin to fail and when they work again. */
   async function write(phase: StatusFile["phase"]): Promise<void> {
     try {
       const text = JSON.stringify(describe(phase), null, 2);
@@ -64,7 +64,7 @@ export function startStatusWriter(options: StatusWriterOptions): AsyncDisposable
   };
 }
 
-/** With blanks at its end, which are nothing to JSON. */
+/** Pads with blanks, which JSON ignores. */
 function padded(text: string): string {
   const bytes = new TextEncoder().encode(text).length + 1;
   return text + " ".repeat(Math.ceil((bytes + spareBytes) / blockBytes) * blockBytes - bytes) + "\n";

@@ -13,7 +13,7 @@ export interface SweepPosition extends ScanPosition {
   seed: number;
   /** Addresses altogether. */
   size: number;
-  /** RFC 3339; of its first part. */
+  /** Start of its first part, RFC 3339. */
   begunAt: string;
   /** Of all parts together. */
   activeMs: number;
@@ -21,20 +21,20 @@ export interface SweepPosition extends ScanPosition {
   printers: number;
 }
 
-/** Too short to tell a credential by it, long enough to see that something is different. */
+/** Too short to reveal a credential, long enough to detect a change. */
 const digestDigits = 8;
 
 export function digestOf(space: AddressSpace, credentials: WireCredentialPlan): string {
   const segments = space.segments.map(({ first, count, port }) => [first, count, port]);
   const text = JSON.stringify([segments, credentials], (key, value) => {
-    // A credential without a name of its own is called after its line.
+    // A credential without a name is named after its line.
     if (key === "name") return undefined;
     return typeof value === "bigint" ? String(value) : value;
   });
   return createHash("sha256").update(text).digest("hex").slice(0, digestDigits);
 }
 
-/** Undefined for what is no such position; a sweep then starts over. */
+/** Undefined if invalid; the sweep then starts over. */
 export function tryParsePosition(text: string): SweepPosition | undefined {
   let value: SweepPosition;
   try {
@@ -61,7 +61,7 @@ function isCount(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-/** Slices that overlap would have addresses asked twice, or never. */
+/** With overlapping slices, addresses would be asked twice or never. */
 function areApart(slices: [from: number, to: number][]): boolean {
   if (
     !slices.every((slice) =>
@@ -78,7 +78,7 @@ export function doneOf({ done, begun }: ScanPosition): number {
   return begun.reduce((sum, { reported }) => sum + reported.length, slices);
 }
 
-/** What the whole sweep takes by what is done of it; undefined where that is too little to tell. */
+/** Estimated duration of the whole sweep from its progress; undefined if too little is done. */
 export function wholeSweepMs(position: SweepPosition): number | undefined {
   const done = doneOf(position);
   return done < position.size * leastShare ? undefined : position.activeMs * position.size / done;

@@ -1,4 +1,4 @@
-/** Devices of a site that answered and could not be read, as far as their answers tell: a fault until they are. */
+/** Devices of a site that answered but could not be read: a fault until they can. */
 import { formatEndpoint } from "../../common/core/ip.ts";
 import type { UnreadDevice } from "../../common/reading/reading.ts";
 import { nameUnread } from "../scan/name_unread.ts";
@@ -6,7 +6,7 @@ import type { FaultList } from "./fault_list.ts";
 import type { Place } from "./site_space.ts";
 
 export interface UnreadDevices {
-  /** After a pass over these places, null: over all of the site, or over a part of it where it was `cut`. */
+  /** Called after a pass over these places (null: the whole site, or a part of it if it was `cut`). */
   note(
     site: string,
     pass: { places: readonly Place[] | null; cut: boolean; unread: readonly UnreadDevice[]; read: readonly Place[] },
@@ -14,7 +14,7 @@ export interface UnreadDevices {
   forgetAllBut(sites: ReadonlySet<string>): void;
 }
 
-/** Of a site; a network that sends all answers back from one address has no more to tell by more of them. */
+/** Limit for a site: more would say nothing new about a network that answers everything from one address. */
 const maxDevices = 1000;
 
 export function createUnreadDevices(faults: Pick<FaultList, "add" | "clear">): UnreadDevices {

@@ -18,27 +18,27 @@ import { batchLimits } from "../link/uplink.ts";
 import { createReadingIntake } from "./reading_intake.ts";
 
 export interface PreviewedBatch {
-  /** As the platform decodes them: proto JSON of a Record. */
+  /** Proto JSON of each Record, as the platform decodes it. */
   records: unknown[];
-  /** Of the record list, before compression. */
+  /** Bytes of the record list before compression. */
   plainBytes: number;
-  /** Of the record list as it travels. */
+  /** Bytes of the record list as sent. */
   compressedBytes: number;
-  /** Of the whole message, with ids of the same length as those that a sending agent has. */
+  /** Bytes of the whole message, with ids as long as those of a real agent. */
   messageBytes: number;
-  /** Of the whole message, as the ledger makes it; its ids and times are those of this preview. */
+  /** SHA-256 of the whole message, computed as for the ledger, with the ids and times of this preview. */
   sha256: string;
 }
 
 export interface UploadPreview extends Disposable {
-  /** A reading as a full read of its device brings it. */
+  /** Adds a reading of a full read. */
   take(reading: Reading, options: { site: string }): void;
-  /** The batches of what was taken since the last call, as if all of it waited for the end of a sweep. */
+  /** Batches of the readings since the last call, as if all were sent at the end of a sweep. */
   batches(): Promise<PreviewedBatch[]>;
 }
 
 export interface PreviewOptions {
-  /** A copy: it learns of the readings. Disposed of with the preview. */
+  /** A copy of the inventory, which the readings change. Disposed of with the preview. */
   inventory: Inventory;
   clock: Pick<Clock, "now">;
   /** See AgentMachine. */
@@ -46,7 +46,7 @@ export interface PreviewOptions {
   mask: readonly MaskableField[];
 }
 
-/** A disk for one database in memory. */
+/** A simulated disk for one database in memory. */
 const memoryFiles: SpoolFiles = {
   openDatabase: () => openDatabase(":memory:"),
   exists: () => false,
@@ -67,7 +67,7 @@ export function openUploadPreview({ inventory, clock, uptimeMs, mask }: PreviewO
   const spool = openSpool(":memory:", {
     clock,
     files: memoryFiles,
-    // What the disk of a real spool has no room for is no matter of what is in a message.
+    // A full disk does not change what is in a message.
     limits: { maxBytes: Number.MAX_SAFE_INTEGER, maxAgeMs: Number.MAX_SAFE_INTEGER },
     onSalvage: () => {},
   });
@@ -88,7 +88,7 @@ export function openUploadPreview({ inventory, clock, uptimeMs, mask }: PreviewO
   return {
     take: (reading, { site }) => void intake.take(reading, { site, scope: "full" }),
     async batches() {
-      // The intake spools behind the microtasks that brought the readings.
+      // The intake spools after the microtasks that delivered the readings.
       await Promise.resolve();
       if (failure !== undefined) throw failure;
       const previewed: PreviewedBatch[] = [];
