@@ -1,6 +1,7 @@
 import { newId } from "../store/new_id.ts";
 import { type DeviceState, joinedState, maybeDeviceState, setDeviceReading, stateColumns } from "./device_state.ts";
 import type { Parameters, Tenant } from "../store/store.ts";
+import type { Groups } from "./device_groups.ts";
 
 export interface DeviceRow {
   device_id: string;
@@ -19,9 +20,30 @@ export interface DeviceRow {
   last_seen_at: number;
   /** When the agent that it belongs to saw it last. */
   agent_seen_at: number;
+  /** Of what a person said is one machine with others, the part whose id stands for all, which names itself. */
+  merged_into: string | null;
+  /** 1 while a person's split has a say in which readings are of it. */
+  split: number;
 }
 
-export type DeviceFacts = Omit<DeviceRow, "device_id" | "first_seen_at" | "last_seen_at" | "agent_seen_at">;
+export type DeviceFacts = Pick<
+  DeviceRow,
+  | "agent_id"
+  | "network"
+  | "serial"
+  | "manufacturer"
+  | "model"
+  | "hostname"
+  | "firmware"
+  | "location"
+  | "address"
+  | "state"
+>;
+
+/** Whether a person has said who it is, which no evidence undoes. */
+export function isDecided({ merged_into, split }: DeviceRow): boolean {
+  return merged_into !== null || split === 1;
+}
 
 /** `kind` is one of common/reading/device_evidence.ts, or `key`: an agent's own id of the device, behind the agent's. */
 export interface EvidenceRow {
@@ -117,12 +139,13 @@ export function maybeDevice(tenant: Tenant, deviceId: string): Promise<DeviceRow
 /** Silent is who is known to be away, or was not seen since. */
 export async function countDevices(
   tenant: Tenant,
-  { silentSince }: { silentSince: Date },
+  { silentSince, groups }: { silentSince: Date; groups?: Groups },
 ): Promise<{ known: number; silent: number }> {
+  const { where, parameters } = conditionsOf({ groups });
   const row = await tenant.get<{ known: number; silent: number | null }>(
-    `SELECT count(*) AS known, count(*) FILTER (WHERE state = 'offline' OR last_seen_at <= :since) AS silent FROM devices
-     WHERE customer_id = :customer`,
-    { since: silentSince.getTime() },
+    `SELECT count(*) AS known, count(*) FILTER (WHERE state = 'offline' OR last_seen_at <= :since) AS silent FROM devices d
+     WHERE customer_id = :customer${where}`,
+    { ...parameters, since: silentSince.getTime() },
   );
   return { known: row?.known ?? 0, silent: row?.silent ?? 0 };
 }
@@ -147,6 +170,8 @@ export interface RowFilters {
   silentSince?: Date | undefined;
   /** Known to be away as well, with `silentSince`. */
   orAway?: boolean | undefined;
+  /** What a person said is one machine is one row, that of the part that was seen last. */
+  groups?: Groups | undefined;
 }
 
 export interface ListedRow extends DeviceRow {
@@ -207,7 +232,7 @@ export async function statedRows(tenant: Tenant, filters: RowFilters, page: Page
 
 /** Conditions on `d`, `l` and `s` of statedRows(), each behind an AND. */
 export function conditionsOf(
-  { siteId, network, model, low, silentSince, orAway }: RowFilters,
+  { siteId, network, model, low, silentSince, orAway, groups }: RowFilters,
 ): { where: string; parameters: Parameters } {
   const conditions: string[] = [], parameters: Parameters = {};
   const add = (condition: string, values: Parameters = {}) => {
@@ -227,6 +252,11 @@ export function conditionsOf(
     add(`(d.last_seen_at <= :silent_since${orAway ? " OR d.state = 'offline'" : ""})`, {
       silent_since: silentSince.getTime(),
     });
+  }
+  const hidden = groups?.hidden ?? [];
+  if (hidden.length > 0) {
+    const names = hidden.map((_, i) => `:hidden_${i}`).join(", ");
+    add(`d.device_id NOT IN (${names})`, Object.fromEntries(hidden.map((id, i) => [`hidden_${i}`, id])));
   }
   return { where: conditions.join(""), parameters };
 }
@@ -256,7 +286,7 @@ export async function countRows(
      FROM ${listed} WHERE d.customer_id = :customer${where}`,
     { ...parameters, count_since: silentSince.getTime() },
   );
-  return row!;
+  return { ...row!, all: row!.all - (filters.groups?.hidden.length ?? 0) };
 }
 
 const evidenceColumns = "kind, value, device_id, seen_at, current, shared, sure";
@@ -340,7 +370,7 @@ function larger(table: string, column: string): string {
 export async function mergeDevices(tenant: Tenant, merge: { from: string; into: string; at: number }): Promise<void> {
   const { from, into, at } = merge;
   const gone = await maybeDevice(tenant, from), stays = await maybeDevice(tenant, into);
-  if (gone === undefined || stays === undefined || from === into) return;
+  if (gone === undefined || stays === undefined || from === into || isDecided(gone)) return;
   const ids = { from, into };
   for (const table of ["records", "device_history"]) {
     await tenant.run(`UPDATE ${table} SET device_id = :into WHERE customer_id = :customer AND device_id = :from`, ids);

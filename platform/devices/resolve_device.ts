@@ -9,6 +9,7 @@ import {
   allEvidenceOf,
   type DeviceFacts,
   type DeviceRow,
+  isDecided,
   mergeDevices,
   noteEarlierSight,
   setEvidence,
@@ -18,6 +19,7 @@ import { shortText } from "../store/storable.ts";
 import type { Tenant } from "../store/store.ts";
 import { findDevice, type Found, knownValues, type Observed, sureValues } from "./find_device.ts";
 import { keepEvidence, keepPlaces } from "./keep_evidence.ts";
+import { type SeenBy, splitDevice } from "./device_changes.ts";
 
 export interface Sighting {
   agentId: string;
@@ -38,7 +40,7 @@ const mostText = 255;
 export async function resolveReading(tenant: Tenant, sighting: Sighting, reading: Reading): Promise<string> {
   const observed = await observedOf(tenant, sighting, reading);
   const at = sighting.observedAt, atMs = at.getTime();
-  const found = await findDevice(tenant, observed);
+  const found = await decided(tenant, await findDevice(tenant, observed), sightedAs(sighting, observed));
   await absorbDuplicate(tenant, observed, found, atMs);
   const { known } = found;
   const deviceId = known?.device_id ?? await addDevice(tenant, { facts: factsOf(sighting, reading), at });
@@ -70,7 +72,19 @@ export async function resolveEvent(tenant: Tenant, sighting: Sighting, event: De
   const evidence = evidenceOf({ serial, engineId, macs, maker: maybeShort(manufacturer), model: maybeShort(model) });
   // An event repeats what a reading has told; it contradicts nothing.
   const seen = { evidence, description: null, whole: false };
-  return (await findDevice(tenant, { seen, key, places: undefined })).known?.device_id ?? null;
+  const observed = { seen, key, places: undefined };
+  const found = await findDevice(tenant, observed);
+  return (await decided(tenant, found, sightedAs(sighting, observed))).known?.device_id ?? null;
+}
+
+function sightedAs({ agentId, network, deviceKey }: Sighting, { seen }: Observed): SeenBy {
+  return { agentId, network, deviceKey, serial: seen.evidence.serial };
+}
+
+/* What a person has split is not one again because it shows the same. */
+async function decided(tenant: Tenant, found: Found, seen: SeenBy): Promise<Found> {
+  if (found.known === undefined || found.known.split === 0) return found;
+  return { ...found, known: await splitDevice(tenant, found.known, seen) };
 }
 
 /** An agent has found that two of its ids stand for one device. */
@@ -82,7 +96,7 @@ export async function mergeKeys(tenant: Tenant, sighting: Sighting, mergedKey: s
   };
   const from = await deviceOf(mergedKey), into = await deviceOf(sighting.deviceKey);
   const value = keyOf(sighting.agentId, sighting.deviceKey);
-  if (from === undefined || value === undefined || from.device_id === into?.device_id) return;
+  if (from === undefined || value === undefined || from.device_id === into?.device_id || isDecided(from)) return;
   const atMs = sighting.observedAt.getTime();
   if (into === undefined) {
     // It was known by the other id alone.
@@ -112,7 +126,7 @@ async function absorbDuplicate(
 ): Promise<void> {
   if (known === undefined || other === undefined) return;
   const { row, by } = other;
-  if (by === "place" && known.last_seen_at > row.first_seen_at) return;
+  if (isDecided(row) || (by === "place" && known.last_seen_at > row.first_seen_at)) return;
   const own = knownValues(await allEvidenceOf(tenant, row.device_id));
   if (by === "site" && !own.some(({ sure, shared }) => sure && !shared)) return;
   // An agent's id stands for what it shows now, and before that the name may have been that of a part.

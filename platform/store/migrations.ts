@@ -234,6 +234,38 @@ ALTER TABLE devices RENAME COLUMN site TO network;
 UPDATE device_history SET kind = 'networkChanged' WHERE kind = 'siteChanged';
 `;
 
+/*
+ * What a person has said of devices: that two are one machine, or that one is two. Parts of one machine keep their rows, and
+ * each names the part whose id lists show in `merged_into`.
+ */
+const deviceChanges = `
+CREATE TABLE device_changes (
+  customer_id TEXT NOT NULL,
+  change_id TEXT NOT NULL,
+  -- 'merge' or 'split'.
+  kind TEXT NOT NULL,
+  -- Whose id stays, and the one that is part of it now, or was made of some of its readings.
+  device_id TEXT NOT NULL,
+  other_id TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  actor TEXT NOT NULL,
+  reason TEXT,
+  -- Of a split, as JSON: which readings go to the other one.
+  selector TEXT,
+  -- Of a split, compressed JSON: what was there before.
+  saved BLOB,
+  undone_at INTEGER,
+  undone_by TEXT,
+  undone_reason TEXT,
+  PRIMARY KEY (customer_id, change_id)
+) STRICT;
+
+ALTER TABLE devices ADD COLUMN merged_into TEXT;
+CREATE INDEX devices_merged ON devices (customer_id, merged_into) WHERE merged_into IS NOT NULL;
+-- 1 while a split has a say in which readings are of the device.
+ALTER TABLE devices ADD COLUMN split INTEGER NOT NULL DEFAULT 0;
+`;
+
 /** A step is SQL, or what cannot be said in it. */
 export type Migration = string | ((database: DatabaseSync) => void);
 
@@ -258,4 +290,5 @@ export const migrations: readonly Migration[] = [
     database.exec(isUsed ? `ALTER TABLE readings RENAME TO ${readingsBefore}` : "DROP TABLE readings");
   },
   dealers,
+  deviceChanges,
 ];

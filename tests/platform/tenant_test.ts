@@ -16,6 +16,8 @@ import * as certificates from "../../platform/agents/certificates.ts";
 import * as customers from "../../platform/customers/customers.ts";
 import * as ledgerHeads from "../../platform/agents/ledger_heads.ts";
 import * as devices from "../../platform/devices/devices.ts";
+import * as deviceChanges from "../../platform/devices/device_changes.ts";
+import * as deviceGroups from "../../platform/devices/device_groups.ts";
 import * as alerts from "../../platform/devices/alerts.ts";
 import * as deviceState from "../../platform/devices/device_state.ts";
 import * as keepReading from "../../platform/devices/keep_reading.ts";
@@ -45,6 +47,8 @@ const modules = {
   batches,
   certificates,
   customers,
+  deviceChanges,
+  deviceGroups,
   devices,
   deviceState,
   keepReading,
@@ -67,6 +71,27 @@ const facts = {
 const wholeFacts = { ...facts, location: null, address: "10.0.0.1", state: "idle" };
 
 const sample = { kind: "meter", name: "total", value: 1, unit: "impressions", level: "" } as const;
+const foreignDevice = (id: string) => ({
+  ...wholeFacts,
+  device_id: id,
+  first_seen_at: 0,
+  last_seen_at: 0,
+  agent_seen_at: 0,
+  merged_into: id,
+  split: 1,
+});
+const foreignSight = { agentId: "", network: "", deviceKey: "", serial: "ABC12345" };
+const change = (id: string) => ({
+  change_id: id,
+  kind: "split" as const,
+  device_id: id,
+  other_id: id,
+  at: 0,
+  actor: "operator:eva",
+  reason: null,
+  selector: JSON.stringify({ serial: "ABC12345" }),
+  saved: null,
+});
 const arrived = (deviceId: string) => ({
   deviceId,
   agentId: deviceId,
@@ -184,6 +209,21 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
       seen_at: 0,
       until: null,
     }),
+  changesOf: (tenant, id) => deviceChanges.changesOf(tenant, [id]),
+  maybeChange: (tenant, id) => deviceChanges.maybeChange(tenant, id),
+  addChange: (tenant, id) => deviceChanges.addChange(tenant, change(id)),
+  markUndone: (tenant, id) =>
+    deviceChanges.markUndone(tenant, { changeId: id, at: 0, actor: "operator:eva", reason: null }),
+  splitsOf: (tenant) => deviceChanges.splitsOf(tenant),
+  // Of no split, the device that is known stays.
+  splitDevice: async (tenant, id) => {
+    const known = foreignDevice(id);
+    return await deviceChanges.splitDevice(tenant, known, foreignSight) === known ? undefined : "another";
+  },
+  groupsOf: async (tenant) => (await deviceGroups.groupsOf(tenant)).hidden,
+  groupOf: async (tenant, id) => (await deviceGroups.groupOf(tenant, foreignDevice(id))).parts,
+  stateOf: (tenant, id) => deviceGroups.stateOf(tenant, { deviceId: id, parts: [foreignDevice(id)] }),
+  joinedRows: async (tenant) => await deviceGroups.joinedRows(tenant, await deviceGroups.groupsOf(tenant), []),
   mergeDevices: (tenant, id) => devices.mergeDevices(tenant, { from: id, into: "dev-000000000000", at: 0 }),
   addHistory: (tenant, id) => devices.addHistory(tenant, { deviceId: id, at: 0, kind: "x", before: null, after: null }),
   historyOf: (tenant, id) => devices.historyOf(tenant, id),
@@ -263,6 +303,8 @@ async function customerWithEverything(platform: TestPlatform, name: string): Pro
     document: agentConfigs.configDocument(PlatformConfig.fromPartial({ pollIntervalSeconds: 60 })),
     at,
   });
+  const [device] = await devices.deviceRows(agent.tenant);
+  await deviceChanges.addChange(agent.tenant, { ...change("chg-000000000000"), device_id: device!.device_id });
   await quota.addUsage(agent.tenant, { agentId: agent.agentId, at, bytes: 1 });
   return agent;
 }

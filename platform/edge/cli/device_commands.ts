@@ -112,5 +112,6 @@ function noHistory({ deviceId, name, names }: { deviceId: string; name: string |
 }
 
 function listedDevice({ row, low, isSilent, meters, note }: ListedDevice) {
-  return { ...row, low: low.length, silent: isSilent, metersReadAt: meters?.at ?? null, note };
+  const { merged_into: _, split: __, ...facts } = row;
+  return { ...facts, low: low.length, silent: isSilent, metersReadAt: meters?.at ?? null, note };
 }

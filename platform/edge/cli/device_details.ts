@@ -5,7 +5,7 @@ import type { DeviceDetails } from "../../devices/show_device.ts";
 import { type Cell, type Column, minuteText, renderFacts, renderTable, type Screen, timeText } from "./table.ts";
 
 export function shownDevice({ view, site, meters, evidence, places, agents, history }: DeviceDetails) {
-  const { row, newest } = view;
+  const { row: { merged_into: _, split: __, ...row }, newest } = view;
   return {
     ...row,
     site,

@@ -1,0 +1,132 @@
+/** Merges and splits as a person has made them, and what a split says of a reading. */
+import type { Tenant } from "../store/store.ts";
+import { type DeviceRow, maybeDevice } from "./devices.ts";
+
+export interface ChangeRow {
+  change_id: string;
+  kind: "merge" | "split";
+  /** Whose id stays. */
+  device_id: string;
+  /** The part of it, or the device that was made of some of its readings. */
+  other_id: string;
+  at: number;
+  actor: string;
+  reason: string | null;
+  /** JSON of a SplitSelector. */
+  selector: string | null;
+  undone_at: number | null;
+  undone_by: string | null;
+  undone_reason: string | null;
+}
+
+/** Which readings of a device are those of another machine: all that is given must be so. */
+export interface SplitSelector {
+  agentId?: string | undefined;
+  /** As the agent's file calls it. */
+  network?: string | undefined;
+  /** The agent's own id of the device. */
+  deviceKey?: string | undefined;
+  /** As common/reading/device_evidence.ts spells it. */
+  serial?: string | undefined;
+}
+
+/** What a split can ask of a reading. */
+export interface SeenBy {
+  agentId: string;
+  network: string;
+  /** Empty where the agent has none. */
+  deviceKey: string;
+  /** Null where it was not read. */
+  serial: string | null;
+}
+
+const columns = `change_id, kind, device_id, other_id, at, actor, reason, selector, undone_at, undone_by,
+  undone_reason`;
+
+/** Of all these devices, oldest first. */
+export async function changesOf(tenant: Tenant, deviceIds: readonly string[]): Promise<ChangeRow[]> {
+  const rows = await tenant.all<ChangeRow>(
+    `SELECT ${columns} FROM device_changes WHERE customer_id = :customer ORDER BY at, change_id`,
+  );
+  return rows.filter(({ device_id, other_id }) => deviceIds.includes(device_id) || deviceIds.includes(other_id));
+}
+
+export function maybeChange(tenant: Tenant, changeId: string): Promise<ChangeRow | undefined> {
+  return tenant.get(
+    `SELECT ${columns} FROM device_changes WHERE customer_id = :customer AND change_id = :change_id`,
+    { change_id: changeId },
+  );
+}
+
+export async function addChange(
+  tenant: Tenant,
+  change: Omit<ChangeRow, "undone_at" | "undone_by" | "undone_reason"> & { saved: Uint8Array | null },
+): Promise<void> {
+  await tenant.run(
+    `INSERT INTO device_changes (customer_id, change_id, kind, device_id, other_id, at, actor, reason, selector, saved)
+     VALUES (:customer, :change_id, :kind, :device_id, :other_id, :at, :actor, :reason, :selector, :saved)`,
+    { ...change },
+  );
+}
+
+export async function markUndone(
+  tenant: Tenant,
+  { changeId, at, actor, reason }: { changeId: string; at: number; actor: string; reason: string | null },
+): Promise<void> {
+  await tenant.run(
+    `UPDATE device_changes SET undone_at = :at, undone_by = :actor, undone_reason = :reason, saved = NULL
+     WHERE customer_id = :customer AND change_id = :change_id`,
+    { change_id: changeId, at, actor, reason },
+  );
+}
+
+/** Whether the reading is one of those; undefined where it does not tell. */
+export function isSelected(selector: SplitSelector, seen: SeenBy): boolean | undefined {
+  const { agentId, network, deviceKey, serial } = selector;
+  if (agentId !== undefined && agentId !== seen.agentId) return false;
+  if (network !== undefined && network.toLowerCase() !== seen.network.toLowerCase()) return false;
+  if (deviceKey !== undefined && seen.deviceKey !== "" && deviceKey !== seen.deviceKey) return false;
+  if (serial !== undefined && seen.serial !== null && serial !== seen.serial) return false;
+  const isUnknown = (deviceKey !== undefined && seen.deviceKey === "") ||
+    (serial !== undefined && seen.serial === null);
+  return isUnknown ? undefined : true;
+}
+
+/** Splits that stand, in their order. */
+export async function splitsOf(tenant: Tenant): Promise<{ from: string; into: string; selector: SplitSelector }[]> {
+  const rows = await tenant.all<ChangeRow>(
+    `SELECT ${columns} FROM device_changes
+     WHERE customer_id = :customer AND kind = 'split' AND undone_at IS NULL ORDER BY at, change_id`,
+  );
+  return rows.map(({ device_id, other_id, selector }) => ({
+    from: device_id,
+    into: other_id,
+    selector: JSON.parse(selector!),
+  }));
+}
+
+/**
+ * Which of the devices that were once one the reading is of, where evidence says that it is of one of them. It stays where
+ * evidence puts it when it does not tell what the split goes by.
+ */
+export async function splitDevice(tenant: Tenant, known: DeviceRow, seen: SeenBy): Promise<DeviceRow> {
+  const splits = await splitsOf(tenant);
+  let id = known.device_id;
+  for (let up = splits.find(({ into }) => into === id); up !== undefined; up = splits.find(({ into }) => into === id)) {
+    id = up.from;
+  }
+  for (let down: string | undefined = id; down !== undefined;) {
+    id = down;
+    down = undefined;
+    for (const { from, into, selector } of splits) {
+      if (from !== id) continue;
+      const verdict = isSelected(selector, seen);
+      if (verdict === undefined) return known;
+      if (verdict) {
+        down = into;
+        break;
+      }
+    }
+  }
+  return id === known.device_id ? known : await maybeDevice(tenant, id) ?? known;
+}
