@@ -42,7 +42,7 @@ interface Entry {
 }
 
 const hourMs = 3600 * 1000;
-/** Retry limits: for a printer that cannot be read, one that is read in part, and a device that is not known to be a printer. */
+/** Longest pauses between retries: of a printer that cannot be read, one read in part, and any other device. */
 const longestPauseMs = { refused: 2 * hourMs, limited: 24 * hourMs, other: 72 * hourMs };
 /** After so many invalid expectations a printer gets full reads only: the failed status read would be extra traffic. */
 const mostFailures = 3;

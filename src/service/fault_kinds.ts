@@ -10,7 +10,7 @@ export interface FaultKind {
   severity: "warning" | "critical";
   /** What to do, for a person. */
   advice: string;
-  /** For faults that report an event, not a state: they end this long after their last occurrence. Others end with their cause. */
+  /** For faults that report an event: they end this long after the last occurrence. Others end with their cause. */
   lastsMs?: number;
   /** Name of the log event for its end; default `faultEnded`. */
   endEvent?: EventName;

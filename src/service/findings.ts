@@ -16,7 +16,7 @@ export interface Finding {
   message: string;
   /** What to do. */
   advice: string;
-  /** `state`: the agent cannot run or is not running; `fault`: reported by the agent; `measure`: a value exceeds its limit. */
+  /** `state`: the agent does not or cannot run; `fault`: the agent reports it; `measure`: a value exceeds its limit. */
   about: "state" | "fault" | "measure";
   /** For a repeated fault: time of the last occurrence and count. */
   lastAt?: string;

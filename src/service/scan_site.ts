@@ -63,7 +63,7 @@ export type ScanSiteParts =
     processors: number;
   };
 
-/** Interval between stored positions: each costs a transaction; addresses after the last one are asked again after a crash. */
+/** Interval of stored positions: each is a transaction; after a crash, addresses behind the last are asked again. */
 const positionEveryMs = 15_000;
 
 /** Throws `UnavailableError` when nothing could be sent at all. */

@@ -1,8 +1,8 @@
 /**
- * What is known of the machine's clock, so that a clock that is wrong misdates nothing.
+ * What is known about the machine's clock, so that a wrong clock gives no record a wrong date.
  *
- * Two clocks are looked at together: the wall clock, which anybody may set, and the uptime, which nobody can. A *span* is
- * a time in which the uptime went on, over restarts of the program as well; a *segment* of it is a time in which the wall
+ * Two clocks are compared: the wall clock, which can be set, and the uptime, which cannot. A *span* is
+ * a time without a restart of the machine; a *segment* of it is a time in which the wall
  * clock was not set. Each answer of the platform is an *anchor*: the platform's time at an uptime. From an anchor follows
  * the time of everything else in its span, whatever the wall clock said and however long nobody could be asked.
  *
@@ -12,7 +12,7 @@
  * A "zero" is the time, in milliseconds since 1970, at which the uptime was 0, by one clock or the other.
  */
 
-/** When something was, by a clock that nobody sets. */
+/** A time on the uptime, which cannot be set. */
 export interface UptimeMark {
   /** UUID of the span. */
   span: string;
@@ -29,42 +29,42 @@ export interface TrueTime {
 export interface ClockBook {
   /** Now. */
   mark(): UptimeMark;
-  /** When the wall clock said `at`, a short while ago; now, where the clock was set since. */
+  /** The uptime when the wall clock showed `at`, a short while ago; the present one if the clock was set since. */
   markOf(at: Date): UptimeMark;
-  /** Call it before a request; and what it gives, with the time that the answer holds. That returns by how much the wall clock is behind. */
+  /** Call it before a request, and the result with the time in the answer; that returns by how much the wall clock is behind. */
   beginMeasure(): (platformTime: Date) => number | null;
-  /** By the platform's clock as far as it is known, else by the machine's. */
+  /** The platform's time as far as it is known, else the machine's. */
   now(): Date;
-  /** Whether the platform's time is known for the wall clock as it is set now, in this run. */
+  /** Whether the difference to the platform's time is known, in this run, for the wall clock as it is set now. */
   isMeasured(): boolean;
-  /** Undefined where the wall clock was right, or where nothing is known of it. */
+  /** Undefined if the wall clock was right, or nothing is known about it. */
   correct(at: Date, mark: UptimeMark | null): TrueTime | undefined;
 }
 
 export interface ClockBookOptions {
   /** The wall clock. */
   now(): Date;
-  /** Since the machine started, its sleep included. */
+  /** Milliseconds since the machine started, including suspend. */
   uptimeMs(): number;
-  /** What an earlier run saved. */
+  /** The text that an earlier run saved. */
   kept: string | undefined;
   save(text: string): void;
-  /** Nothing was observed before this by the platform's clock. */
+  /** Earliest possible time of an observation, on the platform's clock. */
   since: Date;
-  /** The wall clock was set, or the uptime stood still: `isMeasured` is false until the platform answers. */
+  /** The wall clock was set, or the uptime stopped: `isMeasured` is false until the platform answers. */
   onStep?(): void;
 }
 
 interface Anchor {
   ms: number;
   zeroMs: number;
-  /** Half of the time that the request took. */
+  /** Half of the round-trip time of the request. */
   errorMs: number;
 }
 
 export interface ClockSegment {
   fromMs: number;
-  /** Wall zero, as first and as last seen: clocks drift and are slewed. */
+  /** Wall zero when first and last seen: clocks drift and are slewed. */
   firstZeroMs: number;
   lastZeroMs: number;
   anchors: Anchor[];
@@ -77,25 +77,25 @@ export interface ClockSpan {
   segments: ClockSegment[];
 }
 
-/** A wall clock that moved by more between two looks was set. */
+/** A wall clock that moved by more than this between two checks was set. */
 const stepMs = 1000;
-/** The uptime after a restart is known to a second. */
+/** Precision of the uptime after a restart of the program. */
 const joinMs = 3000;
-/** A wall clock is right when it is off by less: the way to the platform takes time as well. */
+/** A wall clock that is off by less counts as right: the request takes time as well. */
 const rightMs = 3000;
 const saveEveryMs = 3_600_000;
-/** Anchors are kept this far apart, to know how clocks drifted between two. */
+/** Interval between stored anchors, to know how the clocks drifted between two. */
 const anchorEveryMs = 3_600_000;
 const most = { spans: 50, segments: 100, anchors: 100 };
-/** A reading comes to the book a few seconds after it was made; a mark that is older is none of it. */
+/** Longest time from a reading to its mark; older marks are ignored. */
 const lagMs = 10 * 60_000;
 const earliestMs = Date.UTC(2020, 0, 1), latestMs = Date.UTC(2100, 0, 1);
 const dayMs = 86_400_000;
 
-/** Goes on with what an earlier run saved, where the machine has not been restarted since. */
+/** Continues the book of an earlier run if the machine was not restarted since. */
 export function openClockBook(options: ClockBookOptions): ClockBook {
   const { sinceMs, spans, span, look, save } = watchClocks(options);
-  /** The segment that the platform's time is known for, in this run. */
+  /** The segment for which the platform's time is known, in this run. */
   let measured: ClockSegment | undefined;
   return {
     mark: () => ({ span: span.id, ms: Math.round(look()) }),
@@ -115,7 +115,7 @@ export function openClockBook(options: ClockBookOptions): ClockBook {
         const isBelievable = timeMs >= Math.max(earliestMs, sinceMs - dayMs) && timeMs <= latestMs;
         const isFirst = measured !== segment;
         measured = segment;
-        // A platform that is in another age is no measure; what it asks to be sent is sent as it is.
+        // A platform whose time is years off is not used; records are sent with their own time.
         if (!isBelievable) return null;
         const ms = (sentMs + answeredMs) / 2;
         addAnchor(segment, { ms, zeroMs: timeMs - ms, errorMs: (answeredMs - sentMs) / 2 });
@@ -128,7 +128,7 @@ export function openClockBook(options: ClockBookOptions): ClockBook {
       const wallMs = span.segments.at(-1)!.lastZeroMs + ms;
       const zeroMs = measuredZero(span, ms);
       if (zeroMs !== undefined) return new Date(Math.abs(zeroMs + ms - wallMs) <= rightMs ? wallMs : zeroMs + ms);
-      // Nobody knows; but it is no earlier than it was.
+      // Unknown, but the time never goes back.
       return new Date(Math.max(wallMs, lastTrueMs(spans.slice(0, -1), sinceMs) + ms - span.firstMs));
     },
     isMeasured() {
@@ -145,16 +145,16 @@ export function openClockBook(options: ClockBookOptions): ClockBook {
 
 interface ClockWatch {
   sinceMs: number;
-  /** From the earliest one that is known to that of now. */
+  /** From the earliest known one to the present one. */
   spans: ClockSpan[];
-  /** That of now. */
+  /** The present one. */
   span: ClockSpan;
-  /** Notes how the two clocks stand; returns the uptime. */
+  /** Compares the two clocks; returns the uptime. */
   look(): number;
   save(ms: number): void;
 }
 
-/** Sees when the wall clock is set. */
+/** Detects when the wall clock is set. */
 function watchClocks(options: ClockBookOptions): ClockWatch {
   const kept = tryParseBook(options.kept);
   const sinceMs = Math.min(kept?.sinceMs ?? Infinity, options.since.getTime());
@@ -188,7 +188,7 @@ function watchClocks(options: ClockBookOptions): ClockWatch {
     return ms;
   }
 
-  /** Clocks that are let alone part by some seconds a day, and nobody may look for as long. */
+  /** Clocks drift by some seconds a day, and a day may pass without a check. */
   function driftOver(ms: number): number {
     return Math.max(0, ms - span.lastMs) / 1000;
   }
@@ -204,7 +204,7 @@ function newSpan({ ms, zeroMs }: { ms: number; zeroMs: number }): ClockSpan {
   return { id: crypto.randomUUID(), firstMs: ms, lastMs: ms, segments: [segment] };
 }
 
-/** One that is much less exact than the one before is not taken, and one of the same hour takes the place of it. */
+/** Ignores an anchor that is much less precise than the last one, and replaces one of the same hour. */
 function addAnchor({ anchors }: ClockSegment, anchor: Anchor): void {
   const last = anchors.at(-1), before = anchors.at(-2);
   if (last !== undefined && anchor.errorMs > Math.max(1000, last.errorMs)) return;
@@ -224,7 +224,7 @@ export function measuredZero(span: ClockSpan, ms: number): number | undefined {
   return (next ?? before)?.zeroMs;
 }
 
-/** Clocks drift evenly from one anchor to the next; where that is no drift, the platform's clock was set, and its later word counts. */
+/** Interpolates between two anchors; if they differ by more than drift, the platform's clock was set, and the later one counts. */
 function zeroBetween(anchors: readonly Anchor[], ms: number): number {
   const at = anchors.findLastIndex((anchor) => anchor.ms <= ms);
   const low = anchors[Math.max(at, 0)]!, high = anchors[at + 1] ?? low;
@@ -233,20 +233,20 @@ function zeroBetween(anchors: readonly Anchor[], ms: number): number {
   return low.zeroMs + (high.zeroMs - low.zeroMs) * (ms - low.ms) / (high.ms - low.ms);
 }
 
-/** When something was whose wall time and uptime are known; undefined where the platform was not reached since. */
+/** The true time of a wall time and uptime; undefined if the platform was not reached since. */
 export function trueTimeOf(
   spans: readonly ClockSpan[],
   { at, mark, sinceMs }: { at: Date; mark: UptimeMark; sinceMs: number },
 ): TrueTime | undefined {
   const index = spans.findIndex(({ id }) => id === mark.span);
   if (index < 0) {
-    // What was known of that span is lost: it was before those that are known.
+    // The book has lost that span: it was before those that it has.
     const lost = { ...newSpan({ ms: mark.ms, zeroMs: at.getTime() - mark.ms }), id: mark.span };
     return trueTimeOf([lost, ...spans], { at, mark, sinceMs });
   }
   const span = spans[index]!;
   const measured = measuredZero(span, mark.ms);
-  // A program that was killed has not said how long it ran.
+  // A program that was killed has not stored how long it ran.
   const seen = mark.ms <= span.lastMs ? spans : spans.with(index, { ...span, lastMs: mark.ms });
   const zeroMs = measured ?? guessedZero(seen, index, sinceMs);
   return zeroMs === undefined
@@ -255,12 +255,12 @@ export function trueTimeOf(
 }
 
 /**
- * The zero of a span without an anchor, from what is known around it: it lies behind the last time that is known before it
- * and ahead of the span after it. What fits first is taken:
+ * The zero of a span without an anchor, estimated from its neighbours: it is after the last known time before it
+ * and before the span after it. The first of these that fits is used:
  *
- * - The wall clock ran on through the restart, as a clock with a battery does: it was off by as much as at the next start.
- * - The machine was not restarted, but the clock set while the program did not run: uptimes go on. First where the
- *   wall clock stands earlier than it did, which no restart explains.
+ * - The wall clock ran through the restart, on battery: it was off by as much as at the next start.
+ * - The machine was not restarted, but the clock was set while the program did not run: the uptime continues. Checked first if the
+ *   wall clock is earlier than it was, which no restart explains.
  * - It was off by as much as in the span before.
  * - It was right.
  * - Nothing fits: the span ended when the next one began.
@@ -284,13 +284,13 @@ function guessedZero(spans: readonly ClockSpan[], index: number, sinceMs: number
   return guesses.find(fits) ?? upperMs - span.lastMs;
 }
 
-/** The latest time that is known for sure of these spans. */
+/** The latest time in these spans that is certain. */
 function lastTrueMs(spans: readonly ClockSpan[], sinceMs: number): number {
   const span = spans.findLast((each) => measuredZero(each, each.lastMs) !== undefined);
   return Math.max(sinceMs, span === undefined ? -Infinity : measuredZero(span, span.lastMs)! + span.lastMs);
 }
 
-/** Undefined for what is no book: nothing is known then. */
+/** Undefined if the text is not a book: then nothing is known. */
 function tryParseBook(text: string | undefined): { sinceMs: number; spans: ClockSpan[] } | undefined {
   try {
     const { version, sinceMs, spans } = JSON.parse(text ?? "null") as {

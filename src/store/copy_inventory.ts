@@ -2,11 +2,11 @@ import { type Database, openDatabase, type SqlValue } from "../../common/host/sq
 import { type Inventory, inventoryOn } from "./inventory.ts";
 import { inventoryVersion, prepareInventoryDatabase } from "./inventory_database.ts";
 
-/** In the order of their references; what was decided in the past (`event`) changes nothing of what is decided next. */
+/** Tables in the order of their references; without `event`, which has no influence on later decisions. */
 const tables = ["device", "evidence", "location", "held", "mark"];
 
 /**
- * An inventory in memory with what the file at `path` holds, or empty without one: for trying out what an observation
+ * An inventory in memory with the content of the file at `path`, or empty without one: to try out what an observation
  * would do. The file may be in use by the agent and is only read; one of an earlier release is brought up to date in the
  * copy. Throws `StorageError` or `DamagedDatabaseError`.
  */
@@ -22,7 +22,7 @@ export function copyInventory(path: string | null): Inventory {
   }
 }
 
-/** Row by row, as Deno lets no program attach a database that has less than all permissions. */
+/** Row by row, as Deno allows ATTACH only to a program with all permissions. */
 function copyRows(path: string, db: Database): void {
   const kept = openDatabase(path, { readOnly: true });
   try {

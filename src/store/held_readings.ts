@@ -1,6 +1,6 @@
 /**
- * Readings of which it is not known yet whose they are: something else answered once where a known device is, or a partly
- * lost answer came from where nobody is known. They wait for a second look, and then go to the device that it shows.
+ * Readings whose device is not known yet: something else answered once where a known device is, or a partly
+ * lost answer came from a place without a known device. They wait for a second read, and then go to the device that it shows.
  */
 import { type DeviceEvidence, evidenceValues } from "../../common/reading/device_evidence.ts";
 import { isSameUnknownDevice } from "../../common/reading/device_identity.ts";
@@ -14,7 +14,7 @@ export interface HeldReading {
   at: Date;
   place: DevicePlace;
   evidence: DeviceEvidence;
-  /** It is not of the device that is known there. */
+  /** It is not from the device that is known there. */
   contradicts: boolean;
   /** See `Verdict`. */
   strong: boolean;
@@ -27,7 +27,7 @@ export interface HeldObservation {
   credential?: string;
 }
 
-/** A place where something odd answers at each read fills no disk: the first and so many of the last are kept. */
+/** Readings kept of one place: the first and this many of the last, so that doubtful answers cannot fill the disk. */
 const mostOfPlace = 8;
 
 export function holdReading(
@@ -76,7 +76,7 @@ export function heldReadings(db: Database): HeldReading[] {
     }));
 }
 
-/** Takes readings out; one that the disk has changed is left out. */
+/** Removes and returns readings; a damaged one is skipped. */
 export function takeHeld(
   db: Database,
   held: readonly HeldReading[],
@@ -93,12 +93,12 @@ export function takeHeld(
   });
 }
 
-/** Those that contradict a known device as the reading with this evidence does. */
+/** Held readings that contradict a known device in the same way as this evidence. */
 export function heldOfUnknownDevice(held: readonly HeldReading[], evidence: DeviceEvidence): HeldReading[] {
   return held.filter((each) => each.contradicts && isSameUnknownDevice(each.evidence, evidence));
 }
 
-/** Those that are of the device with this evidence, wherever they came from. */
+/** Held readings of the device with this evidence, from any place. */
 export function heldByEvidence(held: readonly HeldReading[], evidence: DeviceEvidence): HeldReading[] {
   const values = evidenceValues(evidence);
   return held.filter(({ evidence: own }) => {
@@ -109,7 +109,7 @@ export function heldByEvidence(held: readonly HeldReading[], evidence: DeviceEvi
   });
 }
 
-/** Those of this place that contradict nobody, unless their serial number is another one. */
+/** Held readings of this place that contradict no device and have no other serial number. */
 export function heldOfPlace(
   held: readonly HeldReading[],
   { address, port, printer }: DevicePlace,
@@ -121,7 +121,7 @@ export function heldOfPlace(
   );
 }
 
-/** The known device of a place has answered: a partly lost answer that nobody confirmed was no other device. */
+/** Call when the known device of a place has answered: unconfirmed partly lost answers were not another device. */
 export function forgetWeakHeld(db: Database, { address, port, printer }: DevicePlace): void {
   db.run(
     "DELETE FROM held WHERE address = ? AND port = ? AND printer = ? AND contradicts = 1 AND strong = 0",

@@ -11,16 +11,16 @@ import { type Observation, type Observed, observeDevice } from "./observe_device
 export interface KnownDevice {
   deviceId: string;
   site: string;
-  /** Of several the one where it was seen last; null when another device answers where this one was. */
+  /** The place where it was seen last; null if another device answers there now. */
   place: { address: string; port: number } | null;
-  /** Where it was seen last, also when another device is there now. */
+  /** The place where it was seen last, even if another device is there now. */
   lastPlace: { address: string; port: number } | null;
   maker: string | null;
   model: string | null;
   evidence: KnownValue[];
   quarantined: boolean;
   asleep: boolean;
-  /** What worked last. */
+  /** Name of the credential that worked last. */
   credential: string | null;
   snmpVersion: Reading["snmp"]["version"] | null;
   addedAt: Date;
@@ -29,8 +29,8 @@ export interface KnownDevice {
 
 export interface Inventory extends Disposable {
   /**
-   * Finds or adds the device of a reading and keeps what is new of it. Returns the readings whose device is known by that:
-   * those that were held, and this one last; nothing where a second look is needed. Durable when it returns. Throws
+   * Finds or adds the device of a reading and stores what is new. Returns the readings whose device is known now:
+   * held ones, and this one last; none if a second read is needed. Durable when it returns. Throws
    * `StorageError`.
    */
   observe(observation: Observation, now: Date): Observed[];
@@ -40,20 +40,20 @@ export interface Inventory extends Disposable {
   locations(deviceId: string): { address: string; port: number; since: Date; until: Date | null }[];
   events(deviceId?: string): InventoryEvent[];
   /**
-   * Undoes an `evidenceAdded` or `deviceMerged`: what it gave to a device becomes a device of its own, and later observations follow.
+   * Undoes an `evidenceAdded` or `deviceMerged`: what it added to a device becomes a device of its own, and so do later observations.
    * Returns the new device's id. Throws `RangeError` for an event that cannot be undone, or was.
    */
   undo(eventId: number, now: Date): string;
   /**
-   * Hands over the merges that were made when an older file was brought up to date, and forgets that they are to be reported
+   * Passes the merges made by a migration to `tell`, and forgets that they are to be reported
    * when `tell` returns.
    */
   takeMerges(tell: (events: InventoryEvent[]) => void): void;
   /** Forgets a device and its history. */
   remove(deviceId: string): void;
   /**
-   * Forgets all but the latest `kept` events and former places; what undoes a merge, and where a device is or was last,
-   * stays. Counted and not dated, so that a wrong clock forgets nothing.
+   * Forgets all but the latest `kept` events and former places; what is needed to undo a merge, and a device's last place,
+   * stays. By count, not by age, so that a wrong clock deletes nothing.
    */
   prune(kept: number): void;
   /** A single value by name, such as when a site was swept last. */
@@ -61,10 +61,10 @@ export interface Inventory extends Disposable {
   setMark(name: string, value: string): void;
 }
 
-/** Readings that wait for a second look. */
+/** Readings that wait for a second read. */
 const mostHeld = 1000;
 
-/** Opens or makes the inventory at `path`. Throws `StorageError`, or `DamagedDatabaseError` for a file that is none. */
+/** Opens or creates the inventory at `path`. Throws `StorageError`, or `DamagedDatabaseError` if it is not an inventory. */
 export function openInventory(path: string): Inventory {
   const db = openDatabase(path);
   try {

@@ -7,8 +7,8 @@
  *             `event` is the decision that added it, by which a wrong one is undone
  *   location  where a device was; rows without `until` are where it is, of which a device with IPv4 and IPv6 has two. No two
  *             devices are at one place. `printer` is hrDeviceIndex where several printers answer at one address, else 0
- *   held      readings of which it is not known yet whose they are, as they came (held_readings.ts)
- *   event     decisions and what they rest on, in order
+ *   held      readings whose device is not known yet, unchanged (held_readings.ts)
+ *   event     decisions and their reasons, in order
  *   mark      single values, such as when a site was swept last
  *
  * An observation is one transaction, and so is a step from one version to the next: a crash leaves all of it or nothing.
@@ -84,10 +84,10 @@ CREATE TABLE held (
 ) STRICT;
 `;
 
-/** Holds the first event of the merges that the platform is still to be reported to. */
+/** First event of the merges that still have to be reported to the platform. */
 export const untoldMergesMark = "untoldMerges";
 
-/** From each version to the next, beginning with an empty file. What was released is never changed. */
+/** Steps from each version to the next, beginning with an empty file. A released step is never changed. */
 const steps: readonly ((db: Database) => void)[] = [
   (db) => db.exec(first),
   (db) => {

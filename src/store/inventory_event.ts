@@ -5,15 +5,15 @@ export type InventoryEventType =
   | "deviceAdded"
   /** `details`: address, previousAddress (null when it was nowhere). */
   | "deviceMoved"
-  /** A device that was never seen before answers where another one was. `details`: address, previousDeviceId. */
+  /** A new device answers where another one was. `details`: address, previousDeviceId. */
   | "deviceReplaced"
-  /** `details`: reason, deviceIds of those that it was not merged with, evidence. */
+  /** `details`: reason, deviceIds (devices that it was not merged with), evidence. */
   | "identityConflict"
   /** A known device was seen with something new. `details`: added, reasons. Can be undone. */
   | "evidenceAdded"
   /**
    * Something that is not the known device answered where it is, for the first time. `details`: address, by, evidence. What
-   * it said is held until a second look shows whose it is.
+   * it said is held until a second read shows which device it is.
    */
   | "identityDoubted"
   /** Two devices turned out to be this one. `details`: mergedDeviceId. Can be undone. */

@@ -1,4 +1,4 @@
-/** What the inventory knows of its devices, as common/reading/device_identity.ts judges it. */
+/** Evidence of the inventory's devices in the form that common/reading/device_identity.ts judges. */
 import {
   type DeviceEvidence,
   type EvidenceKind,
@@ -50,7 +50,7 @@ export function knownEvidence(db: Database, device: string): KnownValue[] {
   return db.all<EvidenceRow>("SELECT * FROM evidence WHERE device = ? ORDER BY kind, value", device).map(knownValue);
 }
 
-/** Who was seen with a value. */
+/** Devices that were seen with a value. */
 export function holdersOf(db: Database, kind: EvidenceKind, value: string): (KnownValue & { deviceId: string })[] {
   return db.all<EvidenceRow>("SELECT * FROM evidence WHERE kind = ? AND value = ?", kind, value)
     .map((row) => ({ ...knownValue(row), deviceId: row.device }));
@@ -95,7 +95,7 @@ export function maybeDeviceAt(db: Database, { address, port, printer }: DevicePl
 }
 
 /**
- * The device that a reading from this place is of unless something speaks against it. A printer of several is told by its
+ * The device that a reading from this place belongs to unless evidence contradicts. A printer among several is identified by its
  * index only while more than one of them answers.
  */
 export function maybeDeviceHere(db: Database, place: DevicePlace): string | undefined {

@@ -1,6 +1,6 @@
 /**
  * The last good reading as it lies in the inventory: CRC-32 of the JSON in hexadecimal, a space, the JSON. A sleeping device
- * is told with these values, so that a digit that the disk has changed would go out as a page counter.
+ * is reported with these values, so that a changed bit on disk would be sent as a page counter.
  */
 import { Buffer } from "node:buffer";
 import { crc32 } from "node:zlib";
@@ -11,7 +11,7 @@ export function encodeLastGood(reading: Reading): string {
   return `${checksumOf(json)} ${json}`;
 }
 
-/** Null for what was never written or is not as it was written: the next reading starts over. */
+/** Null if never written or damaged: the next reading starts over. */
 export function decodeLastGood(text: string): Reading | null {
   const json = text.slice(9);
   return text.slice(0, 9) === `${checksumOf(json)} ` ? JSON.parse(json) : null;

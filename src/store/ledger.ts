@@ -34,11 +34,11 @@ export interface Ledger extends Disposable {
 
 export interface LedgerVerdict {
   entries: number;
-  /** Entries that a checkpoint stands for. */
+  /** Number of entries that a checkpoint replaces. */
   pruned: number;
-  /** Hash of the last entry; the one that was reported to the platform before shows whether the end was cut off. */
+  /** Hash of the last entry; compared with the one reported to the platform, it shows whether the end was cut off. */
   head: string;
-  /** The first entry that is not as it was written. */
+  /** The first entry that was changed. */
   broken: { number: number; reason: string } | null;
 }
 
@@ -112,7 +112,7 @@ function* entriesOf(
 }
 
 function prune(db: Database, before: Date, now: Date): number {
-  // Times may go back with the clock; what is pruned is a run of numbers, so that the rest is one chain.
+  // Times can go back with the clock: pruning goes by number, so that the rest is one chain.
   const kept = db.get<{ number: number | null }>(
     "SELECT min(number) AS number FROM entry WHERE at >= ?",
     before.toISOString(),
@@ -135,7 +135,7 @@ function prune(db: Database, before: Date, now: Date): number {
   return pruned;
 }
 
-/** Details that are no JSON any more are shown as they are; their hash tells that they were changed. */
+/** Details that are not valid JSON are shown as text; the hash shows that they were changed. */
 function parseDetails(text: string): JsonValue {
   try {
     return JSON.parse(text);
@@ -158,7 +158,7 @@ function createTable(db: Database): void {
   ) STRICT`);
 }
 
-/** Follows the chain from its first entry, which stands at number 1 or behind what the latest checkpoint names. */
+/** Verifies the chain from its first entry: number 1, or the one after the latest checkpoint's last number. */
 function verifyLedger(entries: Iterable<LedgerEntry>): LedgerVerdict {
   let count = 0;
   let start: LedgerEntry | undefined, checkpoint: Pruned | undefined, before: LedgerEntry | undefined;

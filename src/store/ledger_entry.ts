@@ -20,7 +20,7 @@ export interface LedgerEntry {
   summary: string;
   /** SHA-256 of the exact bytes that were sent or received, in hexadecimal. */
   sha256: string;
-  /** Of these bytes. */
+  /** Number of these bytes. */
   size: number;
   details: JsonValue;
   previous: string;
@@ -29,7 +29,7 @@ export interface LedgerEntry {
 
 export const noHash = "0".repeat(64);
 
-/** The hash that belongs to an entry, whatever its field `hash` says. */
+/** Computes the hash of an entry, ignoring its field `hash`. */
 export function hashOfEntry({ hash: _, ...entry }: LedgerEntry): string {
   return sha256Hex(canonicalJson({ ...entry }));
 }

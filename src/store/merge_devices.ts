@@ -1,4 +1,4 @@
-/** Two devices that turn out to be one: what the one was seen with, where it was and what was decided goes to the other. */
+/** Merges two devices: evidence, places and decisions of one go to the other. */
 import {
   type EvidenceKind,
   maybeDeviceMac,
@@ -24,7 +24,7 @@ interface MergedRow {
   last_good: string;
 }
 
-/** `record` keeps the event. */
+/** `record` stores the event. */
 export function mergeDevices(
   db: Database,
   { from, into, record }: {
@@ -47,7 +47,7 @@ export function mergeDevices(
   );
   db.run("DELETE FROM evidence WHERE device = ?", from);
   db.run("UPDATE location SET device = ? WHERE device = ?", into, from);
-  // It is where it was seen last.
+  // Its place is where it was seen last.
   db.run(
     `UPDATE location SET until = seen_at WHERE device = ? AND until IS NULL AND rowid <> (
        SELECT rowid FROM location WHERE device = ? AND until IS NULL ORDER BY seen_at DESC, rowid DESC LIMIT 1)`,
@@ -74,7 +74,7 @@ export function mergeDevices(
   db.run("DELETE FROM device WHERE id = ?", from);
 }
 
-/** The later reading; meters and names that were lost of it are those of the other. */
+/** The later reading, with meters and names that it lacks from the other one. */
 function mergedLastGood(newer: string, older: string): string {
   const now = decodeLastGood(newer), before = decodeLastGood(older);
   if (now === null || before === null) return now === null ? older : newer;
@@ -90,7 +90,7 @@ function mergedLastGood(newer: string, older: string): string {
   return encodeLastGood({ ...now, ...kept });
 }
 
-/** Evidence as it is spelled now; what tells no device any more goes. */
+/** Evidence in the present spelling, without values that no longer identify a device. */
 export function respellEvidence(db: Database): void {
   const spelled = { serial: maybeDeviceSerial, engineId: maybeEngineId, mac: maybeDeviceMac };
   type Row = { device: string; kind: EvidenceKind; value: string; event: number; current: number };
@@ -113,13 +113,13 @@ export function respellEvidence(db: Database): void {
 interface Suspect extends Candidate {
   addedMs: number;
   seenMs: number;
-  /** When it came to each place first. */
+  /** When it was first seen at each place. */
   places: Map<string, number>;
 }
 
 /**
  * Merges devices that earlier releases made of partly lost answers: those without evidence, or with a part of that of
- * another one, at one place. Returns how many are gone by that.
+ * another one, at one place. Returns how many were merged.
  */
 export function mergeDuplicates(db: Database): number {
   const suspects = db.all<{ id: string; added_at: number; seen_at: number }>("SELECT id, added_at, seen_at FROM device")
@@ -135,7 +135,7 @@ export function mergeDuplicates(db: Database): number {
         ).map(({ place, since }) => [place, since]),
       ),
     }));
-  // The weakest first, and of equals the youngest: each goes to one that stands behind it.
+  // Weakest evidence first, then youngest: each is merged into one later in this order.
   suspects.sort((a, b) => strength(a) - strength(b) || b.addedMs - a.addedMs || (a.deviceId < b.deviceId ? -1 : 1));
   const rank = new Map(suspects.map((suspect, i) => [suspect, i]));
   const byPlace = new Map<string, Suspect[]>();
@@ -164,11 +164,11 @@ function strength({ evidence }: Suspect): number {
   return evidence.length + (evidence.some(({ kind }) => kind === "serial") ? 100 : 0);
 }
 
-/** Of several that were at its place one after another, the one that was there when it came. */
+/** The device that was at this place when it was first seen there. */
 function bestOf(weak: Suspect, stronger: readonly Suspect[]): Suspect | undefined {
   const fitting = stronger.filter((each) => {
     if (!isDuplicateOf(weak, each)) return false;
-    // Whoever was gone for long when it came may have given its place to it.
+    // A device that had been gone for long may have been replaced by it.
     return weak.evidence.length > 0 || each.evidence.length === 0 || weak.addedMs - each.seenMs < twoPlacesMs;
   });
   const sinceOf = (each: Suspect) =>

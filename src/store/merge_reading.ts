@@ -50,7 +50,7 @@ function isMeter(meter: Meter, name: string, unit: string): boolean {
   return meter.name === name && meter.unit === unit;
 }
 
-/** Whether the device says that it sleeps, so that its unknowns mean nothing. */
+/** Whether the device reports that it sleeps, so that unknown values replace nothing. */
 export function isAsleep(reading: Reading): boolean {
   return reading.status.state === "sleeping";
 }
@@ -62,7 +62,7 @@ function keptTexts(lastGood: Reading, reading: Reading): Partial<Reading> {
   return Object.fromEntries(missing.map((field) => [field, lastGood[field]]));
 }
 
-/** Counters never go back by sleeping: a lower one is what the sleeping controller could not read. */
+/** A lower counter of a sleeping device is ignored: its controller could not read it. */
 function mergeMeters(before: readonly Meter[], after: readonly Meter[]): { rows: Meter[]; kept: number } {
   const rows = [...after];
   let kept = 0;
@@ -76,7 +76,7 @@ function mergeMeters(before: readonly Meter[], after: readonly Meter[]): { rows:
   return { rows, kept };
 }
 
-/** A cartridge that is known to be another one than before does not get the level of the one that was there. */
+/** A cartridge that was replaced does not get the level of the former one. */
 function mergeRows<Row extends { level: Level }>(
   before: readonly Row[],
   after: readonly Row[],

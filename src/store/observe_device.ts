@@ -1,4 +1,4 @@
-/** What one reading does to the inventory, within a transaction. common/reading/device_identity.ts judges whose it is. */
+/** Applies one reading to the inventory, within a transaction. common/reading/device_identity.ts decides which device it is. */
 import { evidenceValues } from "../../common/reading/device_evidence.ts";
 import {
   isDuplicateOf,
@@ -43,36 +43,36 @@ export interface Observation {
   credential?: string;
   /** MAC addresses of further interfaces. */
   macs?: readonly string[];
-  /** What was asked for; default: `full`. */
+  /** What was read; default: `full`. */
   scope?: ReadingScope;
-  /** False where no second look will be taken: what is in doubt is judged at once. */
+  /** False if there will be no second read: doubtful readings are decided at once. */
   mayHold?: boolean;
 }
 
-/** A reading that is known to be of a device. */
+/** A reading whose device is known. */
 export interface Observed {
   deviceId: string;
-  /** Identity is in doubt: the device was kept apart from others that share evidence with it. */
+  /** Ambiguous identity: the device was kept separate from others that share evidence with it. */
   quarantined: boolean;
   events: InventoryEvent[];
-  /** The last good values with this reading in them. */
+  /** The last good values, including this reading. */
   merged: Reading;
-  /** As it was observed, which may be a while ago for one that was held. */
+  /** Time of observation, which may be a while ago for a held reading. */
   site: string;
   scope: ReadingScope;
 }
 
-/** So many partly lost answers from a place where nobody is known make a device, however little they tell. */
+/** This many partly lost answers from a place without a known device make a device, even with little evidence. */
 const sightingsOfUnknown = 3;
 
-/** A printer that can never be read to its end is believed as well, when it goes on saying who it is. */
+/** A printer that can never be read completely is accepted after it has shown the same identity this many times. */
 const weakSightings = 3, weakForMs = 86_400_000;
 
 type Recorder = (type: InventoryEventType, deviceId: string, details: Record<string, unknown>) => InventoryEvent;
 
 /**
- * The readings whose device this one shows: those that were held, if any, and this one last. Empty where it is in doubt
- * whose it is, so that it is held as well.
+ * The readings whose device this one identifies: held ones, if any, and this one last. Empty if it is doubtful
+ * which device it is, so that it is held as well.
  */
 export function observeDevice(db: Database, observation: Observation, now: Date): Observed[] {
   const seen = seenIn(observation), place = placeOf(observation.reading);
@@ -92,7 +92,7 @@ export function observeDevice(db: Database, observation: Observation, now: Date)
   if (verdict.type === "conflict") {
     record("identityConflict", deviceId, { reason: verdict.reason, deviceIds: verdict.deviceIds, evidence });
   }
-  // Where it was is asked before it takes over the places of a duplicate.
+  // Its former place is looked up before it takes over the places of a duplicate.
   const whereabouts = whereaboutsOf(db, deviceId, place);
   if (!isNew) absorbDuplicate(db, { deviceId, place, seen, record });
   keepEvidence(db, seen, { deviceId, verdict, record, firstEvent: events[0]?.id ?? 0 });
@@ -109,7 +109,7 @@ export function observeDevice(db: Database, observation: Observation, now: Date)
   return observed;
 }
 
-/** A partly lost answer with the names that a whole one gives: its own may be those of a card or a part. */
+/** A partly lost answer with the names from a complete one: its own may be those of a network card or a part. */
 function named(lossy: Reading, { serial, mac, manufacturer, model, snmp }: Reading): Reading {
   return { ...lossy, serial, mac, manufacturer, model, snmp: { ...lossy.snmp, engineId: snmp.engineId } };
 }
@@ -119,7 +119,7 @@ interface Judged {
   released: HeldReading[];
 }
 
-/** Undefined where the reading is held. */
+/** Undefined if the reading is held. */
 function judge(
   db: Database,
   observation: Observation,
@@ -160,7 +160,7 @@ function judge(
   if (mayHold && !whole && verdict.type !== "known" && ofPlace.length + 1 < sightingsOfUnknown) {
     return hold(false, false);
   }
-  // The device that is known there has shown itself: what contradicted it in part was nobody else.
+  // The known device has answered: partial contradictions were not another device.
   if (verdict.type === "known" && !verdict.reasons.includes("place")) forgetWeakHeld(db, place);
   const byEvidence = heldByEvidence(held, evidence).filter((each) => !ofPlace.includes(each));
   return { verdict, released: [...ofPlace, ...byEvidence] };
@@ -183,8 +183,8 @@ function addDevice(
 }
 
 /**
- * A device that moved while its answers were lost may have been taken for a new one at its new place. It was none when it
- * never showed anything else, and the device was nowhere else since.
+ * A device that moved while its answers were lost may have become a new device at its new place. It is a duplicate if it
+ * never showed other evidence, and the device was not seen elsewhere since.
  */
 function absorbDuplicate(
   db: Database,
@@ -201,7 +201,7 @@ function absorbDuplicate(
   mergeDevices(db, { from: there, into: deviceId, record });
 }
 
-/** Gives the device what it was seen with, and takes boards that have moved to it from where they were. */
+/** Adds the evidence to the device, and takes evidence of boards that moved to it from their former device. */
 function keepEvidence(
   db: Database,
   { evidence, whole }: Seen,
@@ -227,7 +227,7 @@ function keepEvidence(
       sure,
       event,
     );
-    // An ambiguous observation does not decide whose board it is.
+    // An ambiguous observation does not decide which device a board belongs to.
     if (verdict.type === "conflict") continue;
     const judged = judgeValue({ kind, value }, known, holders.filter((holder) => holder.deviceId !== deviceId));
     if (judged === "shared") db.run("UPDATE evidence SET shared = 1 WHERE kind = ? AND value = ?", kind, value);
@@ -237,12 +237,12 @@ function keepEvidence(
   }
 }
 
-/** Where a device was known to be before a reading of it is taken in. */
+/** Where a device was before its reading is applied. */
 interface Whereabouts {
   isHere: boolean;
-  /** Whether it is anywhere, and not only was. */
+  /** Whether it has a present place. */
   isSomewhere: boolean;
-  /** Where it was seen last. */
+  /** The place where it was seen last. */
   last: DevicePlace | undefined;
   /** When it was seen last at the place of the reading. */
   hereMs: number | undefined;
@@ -275,10 +275,10 @@ function moveTo(
   const ofPlace = "address = ? AND port = ? AND printer = ? AND until IS NULL";
   if (isHere) return void db.run(`UPDATE location SET seen_at = ? WHERE ${ofPlace}`, nowMs, ...valuesOf(place));
   const there = maybeDeviceAt(db, place);
-  // Whoever was here is somewhere else now, or gone; it keeps its history and is looked for.
+  // The former device of this place has moved or is gone; it keeps its history and is searched for.
   db.run(`UPDATE location SET until = ? WHERE ${ofPlace}`, nowMs, ...valuesOf(place));
   const hasTwo = there === undefined && isSomewhere && judgePlace(hereMs, nowMs) === "again";
-  // At the same address it was one of several printers, or is one now.
+  // At this address it was, or is now, one of several printers.
   const left = hasTwo ? " AND address = ? AND port = ?" : "";
   db.run(
     `UPDATE location SET until = ? WHERE device = ? AND until IS NULL${left}`,
@@ -305,7 +305,7 @@ function valuesOf({ address, port, printer }: DevicePlace): [string, number, num
   return [address, port, printer];
 }
 
-/** Puts a reading into what is known of its device. */
+/** Merges a reading into the last good values of its device. */
 function keepReading(
   db: Database,
   observation: Observation,
@@ -320,7 +320,7 @@ function keepReading(
   const lastGood = isFirst ? null : decodeLastGood(before.last_good);
   const merged = mergeReading(lastGood, reading, scope);
   reportMeters(lastGood, merged, (details) => record("meterWentBack", deviceId, details));
-  // A name that a partly lost answer gives may stand in for a better one that was lost.
+  // The name in a partly lost answer may be a fallback for a better one that was lost.
   const named = whole
     ? "maker = coalesce(?, maker), model = coalesce(?, model)"
     : "maker = coalesce(maker, ?), model = coalesce(model, ?)";

@@ -18,9 +18,9 @@ import { openOrQuarantine, quarantineDatabase } from "./quarantine_database.ts";
 
 export interface DatabasesOptions {
   stateDirectory: string;
-  /** Whom the agent is activated for. */
+  /** The customer that the agent is activated for. */
   customer: string;
-  /** As which agent of it. */
+  /** The agent's id. */
   agentId: string;
   clock: Clock;
   files: SpoolFiles;
@@ -28,7 +28,7 @@ export interface DatabasesOptions {
   report(event: DatabaseEvent): void;
 }
 
-/** What an administrator should know of the databases. */
+/** Events of the databases that an administrator should know. */
 export type DatabaseEvent =
   | { event: "databaseDamaged"; path: string; keptAs: string; reason: string }
   | { event: "spoolSalvaged"; report: SalvageReport }
@@ -40,13 +40,13 @@ export interface Databases extends Disposable {
   readonly inventory: Inventory;
   readonly spool: Spool;
   readonly tasks: Database;
-  /** To be called now and then: see `idleJournals`. */
+  /** Call it regularly: see `idleJournals`. */
   truncateJournals(): void;
 }
 
 const customerMark = "customer", agentMark = "agent";
 
-/** Throws `StorageError` where the disk does not let one of them be opened. */
+/** Throws `StorageError` if the disk is full or read-only. */
 export function openDatabases(options: DatabasesOptions): Databases {
   const { customer, agentId, clock, files, report } = options;
   const now = clock.now();
@@ -74,7 +74,7 @@ export function openDatabases(options: DatabasesOptions): Databases {
     });
 
   function quarantineFormer(former: string): void {
-    // So that a salvage that was begun is at its end and the journal is in the file.
+    // Completes an interrupted salvage and writes the journal into the file.
     openThatSpool()[Symbol.dispose]();
     const kept = [paths.spool, paths.inventory].map((path) =>
       quarantineDatabase(path, { files, now, why: "former-customer" })
@@ -97,9 +97,9 @@ export function openDatabases(options: DatabasesOptions): Databases {
   const spool = built.use(openThatSpool());
   const formerAgent = inventory.mark(agentMark);
   if (formerAgent !== agentId) {
-    // The platform has no batch of the new one: without an epoch of its own, it would seem to have lost the former one's.
+    // The platform has no batches of the new spool: without a new epoch, it would seem to have lost the former ones.
     const isReady = formerAgent === undefined || tryStore(() => spool.beginEpoch());
-    // What cannot be written now is done at the next start.
+    // If this write fails, the next start does it.
     if (isReady) tryStore(() => inventory.setMark(agentMark, agentId));
     if (formerAgent !== undefined) report({ event: "agentChanged", former: formerAgent, agentId });
   }

@@ -42,7 +42,7 @@ export function quarantineDatabase(
   return keptAs;
 }
 
-/** Otherwise most damage is found only when its page is used, and then at each use. */
+/** Checks all pages at the start: otherwise damage is found only when its page is used, and then at each use. */
 function checkPages(path: string): void {
   const db = openDatabase(path);
   try {
@@ -54,7 +54,7 @@ function checkPages(path: string): void {
   }
 }
 
-/** A database that is damaged in use would lose every write until the next start quarantines it. */
+/** Quarantines a database that is damaged in use, which would otherwise lose every write until the next start. */
 export function damageError(cause: DamagedDatabaseError): UnavailableError {
   return new UnavailableError(
     `Cannot continue: ${cause.message}`,

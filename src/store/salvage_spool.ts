@@ -10,21 +10,21 @@ import type { SpoolFiles } from "./spool_files.ts";
 import { sizeOf } from "./spool_record.ts";
 
 export interface SalvageReport {
-  /** What SQLite or a checksum said. */
+  /** The error of SQLite or the checksum. */
   reason: string;
   /** Where the damaged file is now. */
   keptAs: string;
   /** Records that are in the new spool. */
   saved: number;
-  /** Rows that were found and could not be read; those of lost pages are in no count. */
+  /** Rows that were found but could not be read; rows of lost pages are not counted. */
   lost: number;
 }
 
-/** Damaged files that are kept, so that a dying disk does not fill itself. */
+/** Number of damaged files kept, so that a failing disk is not filled with them. */
 const keptFiles = 2;
 const sideFiles = ["-wal", "-shm"];
 
-/** Replaces the database at `path`, which nobody may have open. Throws `StorageError` when there is no space for a copy. */
+/** Replaces the database at `path`, which must be closed. Throws `StorageError` if there is no space for a copy. */
 export function salvageSpool(path: string, options: { files: SpoolFiles; now: Date; reason: string }): SalvageReport {
   const { files, now, reason } = options;
   const fresh = salvagePath(path);
@@ -41,13 +41,13 @@ export function salvageSpool(path: string, options: { files: SpoolFiles; now: Da
   return { reason, keptAs, saved, lost };
 }
 
-/** Ends a salvage that a crash interrupted: see the layout in spool_database.ts. */
+/** Completes a salvage that a crash interrupted: see the layout in spool_database.ts. */
 export function finishSalvage(path: string, files: SpoolFiles): void {
   const fresh = salvagePath(path);
   if (!files.exists(fresh)) return;
   if (files.exists(path)) removeDatabase(fresh, files);
   else {
-    // What is left of the old database must not be taken for the new one's journal.
+    // Remains of the old database must not be taken for the journal of the new one.
     for (const end of sideFiles) files.remove(path + end);
     files.rename(fresh, path);
   }
@@ -118,7 +118,7 @@ function insertRecords(target: Database, rows: (RecordRow & { age_ms: number })[
   let depth = 0, bytes = 0, ageMs = 0;
   for (const row of rows) {
     if (!isIntact(row)) continue;
-    // What the checksum does not cover may be anything; a record without an age is as old as the one before it.
+    // Fields outside the checksum may be damaged; a record without an age is as old as the one before it.
     if (Number.isSafeInteger(row.age_ms)) ageMs = row.age_ms;
     const added = insertRecord(target, recordOf(row), ageMs);
     depth += added > 0 ? 1 : 0;
@@ -172,7 +172,7 @@ function isIntact(row: RecordRow): boolean {
 /** Failed queries after which the rest of a table is given up; each costs far less than a millisecond. */
 const maxFailures = 20_000;
 
-/** Reads a table by ranges of positions, halving those that hold a damaged page until only its rows are left out. */
+/** Reads a table by ranges of positions, halving ranges with a damaged page until only its rows are missing. */
 function copyRows<Row extends { position: number }>(
   source: Database,
   table: "record" | "refused",
@@ -205,13 +205,13 @@ function tryRows<Row>(source: Database, query: string, first: number, last: numb
     return source.all<Row>(query, first, last);
   } catch (error) {
     if (error instanceof DamagedDatabaseError) return undefined;
-    // The table's own definition is gone.
+    // The table's definition is lost.
     if (/no such (table|column)/.test(messageOf(error))) return [];
     throw error;
   }
 }
 
-/** The highest position that was ever given, from the counter that SQLite keeps; a generous guess where that is lost. */
+/** The highest position ever used, from SQLite's counter; a generous guess if that is lost. */
 function lastPosition(source: Database, table: string): number {
   try {
     const row = source.get<{ seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = ?", table);

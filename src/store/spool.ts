@@ -16,13 +16,13 @@ export interface BatchOptions {
   maxRecords: number;
   /** Of payloads. A record that is larger alone makes a batch of its own. */
   maxBytes: number;
-  /** A batch that is not full is formed once its oldest record has waited for so long; 0 forms it at once. */
+  /** A batch that is not full is formed when its oldest record has waited this long; 0 forms it at once. */
   maxAgeMs: number;
-  /** Only batches behind this sequence, for a sender that has several on their way. */
+  /** Only batches after this sequence, for a sender with several batches in flight. */
   after?: number;
   /** False: only batches that were formed before. */
   mayForm?: boolean;
-  /** When a record really was, where the machine's clock was wrong; asked once, as what is in a batch never changes. */
+  /** The true time of a record if the machine's clock was wrong; asked once, as a batch never changes. */
   correct?: ((observedAt: Date, mark: UptimeMark | null) => TrueTime | undefined) | undefined;
 }
 
@@ -51,9 +51,9 @@ export interface Spool extends Disposable {
    * Throws `RangeError` for a sequence that was never formed.
    */
   acknowledge(highestContiguousSequence: number, epoch: string): number;
-  /** Sets a rejected batch, or records of it, aside for a person; returns how many records are new there. */
+  /** Moves a rejected batch, or records of it, to the quarantine; returns how many records are new there. */
   quarantine(sequence: number, rejection: Rejection): number;
-  /** Drops the numbering and starts at 1 in a new epoch, for a platform that knows other batches under these numbers. */
+  /** Starts again at sequence 1 in a new epoch, if the platform has other batches under the present numbers. */
   beginEpoch(): string;
   stats(): SpoolStats;
   /** Refused records, oldest first. */
@@ -111,7 +111,7 @@ export function openSpool(path: string, options: SpoolOptions): Spool {
   };
 }
 
-/** Pages that stay in the file for the next records; a backlog of weeks gives its room back once it is sent. */
+/** Free pages that stay in the file for new records; more are released after a backlog was sent. */
 const keptPages = 1000;
 const pagesPerStep = 500;
 
@@ -120,7 +120,7 @@ function giveBack(db: Database): void {
   if (free > keptPages) tidy(db, `PRAGMA incremental_vacuum(${pagesPerStep})`);
 }
 
-/** The lowest batch behind `after` that exists, with its records as they were when it was formed. */
+/** The lowest existing batch after `after`, with its records as they were when it was formed. */
 function maybeFormedBatch(db: Database, after: number): Batch | undefined {
   const row = db.get<{ sequence: number; batch_id: string; formed_at: number; records: number }>(
     "SELECT * FROM batch WHERE sequence > ? ORDER BY sequence LIMIT 1",
@@ -146,7 +146,7 @@ function correctRecords(db: Database, sequence: number, correct: NonNullable<Bat
   for (const row of db.all<RecordRow>("SELECT * FROM record WHERE sequence = ?", sequence)) {
     const record = recordOf(row);
     const corrected = correct(record.observedAt, record.mark ?? null) ?? null;
-    // It may have been corrected before, for a batch of a former epoch.
+    // Its time may have been corrected before, for a batch of a former epoch.
     if (corrected === null && record.corrected === undefined) continue;
     db.run(
       "UPDATE record SET corrected_at = ?, is_guess = ?, check_sum = ? WHERE position = ?",
@@ -158,7 +158,7 @@ function correctRecords(db: Database, sequence: number, correct: NonNullable<Bat
   }
 }
 
-/** Gives the oldest records that are in no batch the next sequence; undefined while they are too few and too young. */
+/** Forms the next batch of the oldest waiting records; undefined while they are too few and too young. */
 function formBatch(db: Database, options: BatchOptions & { now: Date }): Batch | undefined {
   const state = stateOf(db);
   const now = options.now.getTime();
@@ -172,7 +172,7 @@ function formBatch(db: Database, options: BatchOptions & { now: Date }): Batch |
   let count = 1, bytes = oldest.bytes;
   while (count < waiting.length && bytes + waiting[count]!.bytes <= options.maxBytes) bytes += waiting[count++]!.bytes;
   const full = count === options.maxRecords || count < waiting.length || bytes >= options.maxBytes;
-  // A clock that was put back says nothing of how long a record waited; waiting for it to catch up could take a day.
+  // A clock that was set back does not tell how long a record waited; waiting for it to catch up could take a day.
   const aged = now < state.seen_at || state.age_ms + now - state.seen_at - oldest.age_ms >= options.maxAgeMs;
   if (!full && !aged) return undefined;
   const sequence = state.next_sequence;
@@ -214,7 +214,7 @@ function acknowledgeBatches(db: Database, sequence: number): number {
 }
 
 /**
- * Copies the refused records into the quarantine. A batch that was refused as a whole is over with that; one that was
+ * Copies the refused records into the quarantine. A batch that was refused as a whole is removed; one that was
  * refused in part stays as it is until it is acknowledged, since it must not change.
  */
 function quarantineBatch(
@@ -236,7 +236,7 @@ function quarantineBatch(
         sequence,
         options.reason,
         options.now.getTime(),
-        // The quarantine keeps no uptimes.
+        // The quarantine does not store uptimes.
         checksumOf({ ...recordOf(row), mark: null, corrected: null }),
         id,
       );

@@ -31,7 +31,7 @@ import { checksumOf, type RecordClass, type RecordKind, type SpoolRecord } from 
 
 const formatVersion = 2;
 
-/** What the second layout added to the first. */
+/** Additions of the second layout. */
 const secondLayout = `
 ALTER TABLE record ADD COLUMN span TEXT;
 ALTER TABLE record ADD COLUMN uptime_ms INTEGER;
@@ -101,7 +101,7 @@ CREATE TABLE refused (
 PRAGMA user_version = ${formatVersion};
 `;
 
-/** As SQLite keeps them, but for the blanks: a column that was added stands in its line. */
+/** Table definitions as SQLite stores them, except for white space. */
 const statements = layout.split(";").map((statement) => statement.trim()).filter((text) => text.startsWith("CREATE "));
 const withoutBlanks = (sql: string) => sql.replaceAll(/\s+/g, "");
 
@@ -129,7 +129,7 @@ export interface RecordRow {
   observed_at: number;
   check_sum: number;
   payload: Uint8Array;
-  /** Not there in a spool of the first layout, which only a salvage reads. */
+  /** Missing in a spool of the first layout, which only a salvage reads. */
   span?: string | null;
   uptime_ms?: number | null;
   corrected_at?: number | null;
@@ -158,7 +158,7 @@ export function prepareSpoolDatabase(db: Database, now: Date, { mayBeEmpty = tru
   if (found?.quick_check !== "ok") {
     throw new DamagedDatabaseError(`Cannot read "${db.path}" as a spool: ${found?.quick_check.replaceAll("\n", " ")}`);
   }
-  // The check of the pages does not read the definitions, and a damaged one fails in use, as if our SQL were wrong.
+  // The page check does not read the definitions; a damaged one would fail in use like an error in our SQL.
   const definitions = db.all<{ sql: string }>("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid");
   const kept = new Set(definitions.map(({ sql }) => withoutBlanks(sql)));
   const damaged = statements.filter((statement) => !kept.has(withoutBlanks(statement)));
@@ -176,7 +176,7 @@ export function stateOf(db: Database): StateRow {
   return row;
 }
 
-/** A row as the record that was appended. Throws `DamagedDatabaseError` when its checksum says that it is another. */
+/** The record of a row. Throws `DamagedDatabaseError` if its checksum does not match. */
 export function recordOf(row: RecordRow): SpoolRecord {
   const { span, uptime_ms: ms, corrected_at: correctedAt } = row;
   const record: SpoolRecord = {

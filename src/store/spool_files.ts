@@ -2,13 +2,13 @@ import { denoDisk } from "../../common/host/disk.ts";
 import { writeAllSync } from "../../common/host/own_file.ts";
 import { type Database, openDatabase } from "../../common/host/sqlite.ts";
 
-/** The disk as the spool needs it; paths are absolute. */
+/** The file operations that the spool needs; paths are absolute. */
 export interface SpoolFiles {
   openDatabase(path: string, options?: { readOnly?: boolean }): Database;
   exists(path: string): boolean;
-  /** Replaces what is there. */
+  /** Replaces an existing file. */
   rename(from: string, to: string): void;
-  /** A file that is not there is no error. */
+  /** A missing file is not an error. */
   remove(path: string): void;
   /** Paths that begin with `prefix`, sorted. */
   list(prefix: string): string[];
@@ -32,7 +32,7 @@ export const denoSpoolFiles: SpoolFiles = {
       if (denoDisk.size(path) === bytes) return true;
       const file = denoDisk.create(path);
       try {
-        // Random bytes, as a file system that compresses would keep room for no zeros.
+        // Random bytes, as a compressing file system reserves no space for zeros.
         const block = crypto.getRandomValues(new Uint8Array(65_536));
         for (let left = bytes; left > 0; left -= block.length) writeAllSync(file, block.subarray(0, left));
         file.syncSync();
@@ -41,7 +41,7 @@ export const denoSpoolFiles: SpoolFiles = {
       }
       return true;
     } catch {
-      // Whatever the reason, there is no reserve; the spool then says that the disk is full.
+      // For any error there is no reserve; the spool then reports a full disk.
       denoDisk.remove(path);
       return false;
     }

@@ -25,7 +25,7 @@ interface Droppable {
 
 const counterOfWorth = ["dropped_status", "dropped_meters", "dropped_last_meters"] as const;
 
-/** Within a transaction: drops what the limits say, least worth first and oldest first. Batched records stay. */
+/** Within a transaction: drops records beyond the limits, by ascending worth and age. Batched records stay. */
 export function enforceLimits(db: Database, limits: SpoolLimits): void {
   const { age_ms: ageMs, bytes } = stateOf(db);
   let left = bytes;

@@ -1,10 +1,10 @@
-/** What the spool keeps: records as they enter it and batches as they leave it. */
+/** The spool's input and output: records and batches. */
 import { crc32 } from "node:zlib";
 import type { TrueTime, UptimeMark } from "./clock_book.ts";
 
 export type RecordKind = "reading" | "device_event" | "task_result";
 
-/** `meter` is what money depends on and stays longest; `status` is what the next reading says again. */
+/** `meter`: relevant for billing, kept longest; `status`: repeated by the next reading. */
 export type RecordClass = "status" | "meter";
 
 export interface SpoolRecord {
@@ -12,19 +12,19 @@ export interface SpoolRecord {
   id: string;
   kind: RecordKind;
   class: RecordClass;
-  /** The agent's own id of the device; empty for what is about none. */
+  /** The agent's own id of the device; empty if the record is not about a device. */
   deviceId: string;
-  /** By the machine's clock, right or wrong. */
+  /** On the machine's clock, right or wrong. */
   observedAt: Date;
-  /** When that was on the machine's uptime; null where it was not looked at. */
+  /** The same time on the machine's uptime; null if not recorded. */
   mark?: UptimeMark | null;
-  /** What is sent as the time, of a record in a batch whose clock was wrong; null for any other. */
+  /** The corrected time, for a batched record whose clock was wrong; otherwise null. */
   corrected?: TrueTime | null;
-  /** Opaque to the spool, and sent as it is. */
+  /** Opaque to the spool and sent unchanged. */
   payload: Uint8Array;
 }
 
-/** Records under one sequence; the same records in the same order however often it is asked for. */
+/** Records under one sequence: always the same records in the same order. */
 export interface Batch {
   epoch: string;
   /** From 1, without gaps in one epoch. */
@@ -34,7 +34,7 @@ export interface Batch {
   records: SpoolRecord[];
 }
 
-/** What a record counts for against the spool's limit: its payload and about what its row and index entries take. */
+/** Size that counts against the spool's limit: the payload and about the size of its row and index entries. */
 export function sizeOf(payload: Uint8Array): number {
   return payload.length + 256;
 }
@@ -44,7 +44,7 @@ export function dayOf(observedAt: Date): number {
   return Math.floor(observedAt.getTime() / 86_400_000);
 }
 
-/** CRC-32 over everything that is sent of a record; a disk that changes bits is noticed before they are sent. */
+/** CRC-32 over everything that is sent of a record, so that changed bits on disk are noticed. */
 export function checksumOf(record: SpoolRecord): number {
   const { mark, corrected } = record;
   const head = [record.id, record.kind, record.class, record.deviceId, record.observedAt.getTime()];

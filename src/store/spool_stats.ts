@@ -6,14 +6,14 @@ export interface SpoolStats {
   /** Records that are not acknowledged. */
   depth: number;
   bytes: number;
-  /** When the oldest of them was observed; by the order of arrival, so that one wrong clock does not rule it. */
+  /** Observation time of the first of them to arrive, so that one wrong clock does not decide it. */
   oldestObservedAt: Date | null;
   outstandingBatches: number;
   acknowledgedSequence: number;
   quarantinedRecords: number;
   /** Records lost to the limits since the spool was made. `lastMeters` were the last of their device and day. */
   dropped: { status: number; meters: number; lastMeters: number; quarantined: number };
-  /** New records are refused for want of room. */
+  /** New records are refused because the disk is full. */
   diskFull: boolean;
 }
 

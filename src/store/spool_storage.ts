@@ -11,7 +11,7 @@ import type { SpoolFiles } from "./spool_files.ts";
 export interface SpoolStorageOptions {
   clock: Pick<Clock, "now">;
   files: SpoolFiles;
-  /** Called when a damaged file was quarantined, on opening and in later use; that is a loss to be logged as an error. */
+  /** Called when a damaged file was quarantined, when opened or in use: data was lost, log it as an error. */
   onSalvage(report: SalvageReport): void;
   /**
    * Disk space kept aside so that a full disk does not stop what is spooled from being sent and deleted; the index of
@@ -21,17 +21,17 @@ export interface SpoolStorageOptions {
 }
 
 export interface SpoolStorage extends Disposable {
-  /** Of the last attempt to write. */
+  /** Result of the last attempt to write. */
   readonly diskFull: boolean;
-  /** What only reads. Done again where damage shows in it, once that is mended. */
+  /** For reads. Repeated if it finds damage, after that has been repaired. */
   use<T>(operation: (db: Database) => T): T;
-  /** What fills the queue, for which the reserve has to be there. Throws `StorageError`. */
+  /** For writes that fill the queue; they need the reserve to exist. Throws `StorageError`. */
   fill(operation: (db: Database) => void): void;
-  /** What empties the queue, and may use the reserve: it is the way to get room again. */
+  /** For writes that empty the queue; they may use the reserve, as they free space. */
   drain<T>(operation: (db: Database) => T): T;
 }
 
-/** The file that keeps room for the spool at `path`; whoever removes it gives that room up. */
+/** The file that reserves space for the spool at `path`; removing it releases the space. */
 export function spoolReservePath(path: string): string {
   return `${path}.reserve`;
 }
@@ -50,7 +50,7 @@ export function openSpoolStorage(path: string, options: SpoolStorageOptions): Sp
     diskFull = !hasReserve;
   }
 
-  /** A salvage for which there was no space has left the spool closed: each operation tries again. */
+  /** If there was no space for a salvage, the spool is closed: each operation tries again. */
   function openAgain(): void {
     if (!isClosed) return;
     finishSalvage(path, files);
@@ -81,7 +81,7 @@ export function openSpoolStorage(path: string, options: SpoolStorageOptions): Sp
     fill(operation) {
       if (!hasReserve) takeReserve();
       if (!hasReserve) {
-        // What was sent and deleted may be the only room there is.
+        // Pages of deleted records may be the only free space.
         openAgain();
         tidy(db, "PRAGMA incremental_vacuum");
         tidy(db, "PRAGMA wal_checkpoint(TRUNCATE)");
@@ -115,7 +115,7 @@ export function openSpoolStorage(path: string, options: SpoolStorageOptions): Sp
   };
 }
 
-/** Even the index of the journal needs room; the reserve of the run before is there for that. */
+/** Even the index of the journal needs space; the reserve of the run before provides it. */
 function openOnFullDisk(path: string, options: SpoolStorageOptions): Database {
   const { files } = options;
   const reserve = spoolReservePath(path);
@@ -141,7 +141,7 @@ function openOrSalvage(path: string, options: SpoolStorageOptions): Database {
 }
 
 function openPrepared(path: string, { clock, files }: SpoolStorageOptions): Database {
-  // The reserve is made by a spool that works: an empty file beside it has lost what it held.
+  // Only a working spool makes a reserve: an empty database beside one has lost its content.
   const mayBeEmpty = !(files.exists(path) && files.exists(spoolReservePath(path)));
   const opened = files.openDatabase(path);
   try {
@@ -161,7 +161,7 @@ function isFull(error: unknown): boolean {
   return error instanceof StorageError && error.reason === "full";
 }
 
-/** Tidying that may fail on a full disk: whoever needs the room finds out when asking for it. */
+/** Clean-up that may fail on a full disk: the next write reports it. */
 export function tidy(db: Database, sql: string): void {
   try {
     db.exec(sql);

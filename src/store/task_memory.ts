@@ -1,5 +1,5 @@
 /**
- * Which tasks were taken, and what is still to be reported to about them: `tasks.db` in the state directory.
+ * Which tasks were accepted, and which results still have to be reported: `tasks.db` in the state directory.
  *
  *     task(id PRIMARY KEY, expires_at ms, result: encoded TaskResult, owed: 1 until the platform has it)
  *
@@ -13,17 +13,17 @@ import type { Database } from "../../common/host/sqlite.ts";
 export interface TaskMemory {
   /** False when the id is known. Durable when it returns. */
   begin(first: TaskResult, expiresAt: Date): boolean;
-  /** Replaces what is known of a task; a final state is never replaced. `owed`: to be reported with the next poll. */
+  /** Replaces the state of a task; a final state is never replaced. `owed`: to be reported with the next poll. */
   put(result: TaskResult, options: { owed: boolean }): void;
-  /** The platform has asked again for a task that is known: what is known of it is owed again. */
+  /** The platform sent a known task again: its state is owed again. */
   askedAgain(id: string): void;
-  /** What polls carry until it is acknowledged, at most 50. */
+  /** Results that polls carry until they are acknowledged, at most 50. */
   owed(): TaskResult[];
-  /** The platform has what `owed` gave last. */
+  /** The platform has acknowledged the last result of `owed`. */
   acknowledge(ids: readonly string[]): void;
-  /** Marks what was running when the agent stopped as failed. */
+  /** Marks tasks that were running when the agent stopped as failed. */
   recover(now: Date): void;
-  /** Lets go of what expired more than a day ago; `now` is the platform's time. */
+  /** Deletes tasks that expired more than a day ago; `now` is the platform's time. */
   forget(now: Date): void;
 }
 
@@ -40,7 +40,7 @@ export function openTaskMemory(db: Database): TaskMemory {
   db.exec(
     "CREATE TABLE IF NOT EXISTS task (id TEXT PRIMARY KEY, expires_at INTEGER NOT NULL, result BLOB NOT NULL, owed INTEGER NOT NULL) STRICT",
   );
-  /** Tasks whose final state was among what was owed last: the answer to an earlier state must not stand for it. */
+  /** Tasks whose final state was in the last `owed`: the acknowledgement of an earlier state must not count for it. */
   let toldFinal = new Set<string>();
 
   function known(id: string): TaskResult | undefined {
@@ -87,7 +87,7 @@ function isFinal({ state }: TaskResult): boolean {
   return finalStates.includes(state);
 }
 
-/** A row that the disk has spoiled must not stop the others from being told. */
+/** A damaged row must not stop the others from being reported. */
 function resultIn({ id, result }: TaskRow): TaskResult {
   try {
     return { ...TaskResult.decode(result), taskId: id };
