@@ -22,6 +22,7 @@ import {
 import { numberParameters } from "./named_parameters.ts";
 import { isConnectionLost, isStaleConnection, openError, queryError } from "./postgres_error.ts";
 import { checkSchema } from "./postgres_schema.ts";
+import { UnixSocket } from "./unix_socket.ts";
 
 export interface PostgresOptions {
   /** Connections at most; 10 by default. */
@@ -59,10 +60,10 @@ function statementOf(sql: string, parameters: Parameters): pg.QueryConfig {
   return { text: known.text, values, ...(known.name === "" ? {} : { name: known.name }) };
 }
 
-/* The library leaves a connection open on which signing in failed, until the server gives it up. */
+/* Of its own socket; and the library leaves a connection open on which signing in failed, until the server gives it up. */
 class ClosingClient extends pg.Client {
   constructor(config?: pg.ClientConfig) {
-    super(config);
+    super(config?.host?.startsWith("/") ? { ...config, stream: () => new UnixSocket() } : config);
     const connect: (callback: (error: Error | null) => void) => void = super.connect.bind(this);
     const closing = (callback: (error: Error | null) => void) =>
       connect((error) => {
