@@ -8,7 +8,7 @@ import { startSimulator } from "./simulator.ts";
 import { parseSnmprec } from "../src/recording/snmprec.ts";
 
 const usage = "simulator/main.ts --fleet FILE [--fleet FILE…] [--recordings DIR [--network CIDR] [--port PORT]] " +
-  "[--seed N] [--reuse-address]";
+  "[--web-port PORT] [--web-tls-port PORT] [--seed N] [--reuse-address]";
 
 export interface CommandHost {
   args: string[];
@@ -33,8 +33,11 @@ export async function runSimulator(host: CommandHost): Promise<void> {
     devices,
     seed: options.seed,
     reuseAddress: options["reuse-address"],
+    web: { port: options.webPort, tlsPort: options.webTlsPort },
   });
-  for (const { address, port, name } of simulator.endpoints) host.printError(`${address}:${port}  ${name}`);
+  for (const { address, port, name, web, webTls } of simulator.endpoints) {
+    host.printError([`${address}:${port}`, name, web, webTls].filter((part) => part !== undefined).join("  "));
+  }
   host.printLine(JSON.stringify({ ready: true, devices: simulator.endpoints }));
   await host.stopped;
   host.printError(`${simulator.packetsReceived} packets received, ${simulator.packetsSent} sent`);
@@ -72,6 +75,8 @@ function parseOptions(args: string[]) {
         recordings: { type: "string" },
         network: { type: "string", default: "127.77.1.0/24" },
         port: { type: "string", default: "1161" },
+        "web-port": { type: "string" },
+        "web-tls-port": { type: "string" },
         seed: { type: "string", default: "1" },
         "reuse-address": { type: "boolean", default: false },
       },
@@ -80,12 +85,18 @@ function parseOptions(args: string[]) {
       ...values,
       recordings: values.recordings,
       port: numberOption("--port", values.port, 65535),
+      webPort: maybePort("--web-port", values["web-port"]),
+      webTlsPort: maybePort("--web-tls-port", values["web-tls-port"]),
       seed: numberOption("--seed", values.seed, 0xffffffff),
     };
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw new UsageError(messageOf(error), usage, { cause: error });
   }
+}
+
+function maybePort(name: string, text: string | undefined): number | undefined {
+  return text === undefined ? undefined : numberOption(name, text, 65535);
 }
 
 function numberOption(name: string, text: string, high: number): number {

@@ -43,6 +43,16 @@ Deno.test("runSimulator() prints a line a device and then says that it is ready"
   }]);
 });
 
+Deno.test("runSimulator() gives printers a web page with --web-port and --web-tls-port", async () => {
+  const host = hostOf(["--fleet", "b.yaml", "--web-port", "0", "--web-tls-port", "0"]);
+  await runSimulator(host);
+  assert.match(
+    host.err[0]!,
+    /^127\.77\.250\.2:1161 {2}b {2}http:\/\/127\.77\.250\.2:\d+ {2}https:\/\/127\.77\.250\.2:\d+$/,
+  );
+  assert.match(JSON.parse(host.out[0]!).devices[0].web, /^http:\/\/127\.77\.250\.2:\d+$/);
+});
+
 Deno.test("runSimulator() replays a folder of recordings in the order of their names", async () => {
   const host = hostOf(["--recordings", "dir", "--network", "127.77.251.0/24", "--port", "1162"]);
   await runSimulator(host);
@@ -62,6 +72,7 @@ const mistakes: { args: string[]; message: RegExp; kind: typeof UsageError | typ
     message: /^Cannot use --port .* current value is "x"$/,
     kind: UsageError,
   },
+  { args: ["--web-port", "65536"], message: /^Cannot use --web-port .* current value is "65536"$/, kind: UsageError },
   { args: ["--recordings", "none"], message: /^Cannot replay "none": it holds no \.snmprec file$/, kind: UsageError },
   {
     args: ["--recordings", "dir", "--network", "127.77.251.0/31"],

@@ -14,6 +14,7 @@ import { armFaults, dueFaults, type Fault, type FaultState } from "./faults.ts";
 import { ObjectTable } from "./object_table.ts";
 import { seededRandom } from "./random.ts";
 import { createUsmEngine, maybeUsmAnswer, type UsmEngine } from "./usm_agent.ts";
+import type { WebRequest, WebServer } from "./web_server.ts";
 
 export interface SimulatorClock {
   /** Milliseconds that never go back. */
@@ -31,6 +32,8 @@ export interface SimulatorOptions {
   log?: boolean;
   /** Lets a socket of the wildcard address that allows it as well have what is sent to all other addresses. */
   reuseAddress?: boolean;
+  /** Gives each printer a web page at its address, on these TCP ports; 0 takes any that is free. Default: none. */
+  web?: { port?: number | undefined; tlsPort?: number | undefined };
 }
 
 /** A request as it arrived; `pdu` is absent where it could not be read (encrypted for somebody else). */
@@ -49,6 +52,9 @@ export interface Endpoint {
   name: string;
   address: string;
   port: number;
+  /** Where its web page is, such as `http://127.77.0.11:8000`; absent without one. */
+  web?: string;
+  webTls?: string;
 }
 
 /** `device` below is a name, an address, or `address:port`; an unknown one throws `RangeError`. */
@@ -64,6 +70,8 @@ export interface Simulator extends AsyncDisposable {
   requests(device: string): number;
   /** Replaces the faults and their counts. */
   setFaults(device: string, faults: readonly Fault[]): void;
+  /** The last thousand requests to its web page, of both ports. */
+  webRequests(device: string): readonly WebRequest[];
   /** Adds objects of the default context or changes their values. */
   setObjects(device: string, objects: Iterable<Varbind>): void;
   /** Removes every object of the default context at or below `under`. */
@@ -78,6 +86,9 @@ interface Running {
   faults: FaultState[];
   engine: UsmEngine;
   requests: number;
+  /** Its web page by HTTP and by HTTPS. */
+  web?: WebServer | undefined;
+  webTls?: WebServer | undefined;
 }
 
 const realClock: SimulatorClock = {
@@ -142,7 +153,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   simulation.loops = simulation.running.map((entry) => serve(simulation, entry));
   const find = (name: string) => findDevice(simulation, name);
   return {
-    endpoints: simulation.running.map(({ device: { name, address, port } }) => ({ name, address, port })),
+    endpoints: simulation.running.map(endpointOf),
     get packetsReceived() {
       return simulation.packetsReceived;
     },
@@ -154,6 +165,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     },
     log: simulation.log,
     requests: (device) => find(device).requests,
+    webRequests: (device) => [find(device).web, find(device).webTls].flatMap((server) => server?.log ?? []),
     setFaults: (device, faults) => {
       find(device).faults = armFaults(faults);
     },
@@ -176,10 +188,36 @@ async function open({ options, random, running, byName }: Simulation, one: Devic
   for (const key of [device.name, device.address, `${device.address}:${device.port}`]) {
     if (!byName.has(key)) byName.set(key, entry);
   }
+  if (options.web !== undefined) await openWeb(entry, options.web);
+}
+
+function endpointOf({ device: { name, address, port }, web, webTls }: Running): Endpoint {
+  return {
+    name,
+    address,
+    port,
+    ...(web === undefined ? {} : { web: web.origin }),
+    ...(webTls === undefined ? {} : { webTls: webTls.origin }),
+  };
+}
+
+/** A device without a Printer MIB is no printer, and has no page. */
+async function openWeb(entry: Running, { port, tlsPort }: NonNullable<SimulatorOptions["web"]>): Promise<void> {
+  const { name, address, contexts } = entry.device;
+  const table = () => contexts.get("")!;
+  if (!table().hasUnder("1.3.6.1.2.1.43")) return;
+  const { startWebServer } = await import("./web_server.ts");
+  if (port !== undefined) entry.web = await startWebServer({ address, port, table });
+  if (tlsPort === undefined) return;
+  const { createWebCertificate } = await import("./web_certificate.ts");
+  const certificate = await createWebCertificate({ name, address });
+  entry.webTls = await startWebServer({ address, port: tlsPort, table, certificate });
 }
 
 async function close({ stop, running, loops, late }: Simulation): Promise<void> {
   stop.abort();
+  const pages = running.flatMap(({ web, webTls }) => [web, webTls]);
+  await Promise.all(pages.map((page) => page?.[Symbol.asyncDispose]()));
   for (const { socket, stray } of running) {
     socket.close();
     stray?.close();

@@ -179,7 +179,7 @@ export const allowed: Record<string, string[]> = {
     "platform/edge/cli",
   ],
 
-  "simulator": ["common/core", "src/snmp", "src/recording"],
+  "simulator": ["common/core", "common/report", "src/snmp", "src/recording"],
   // It tells the whole story, and so knows whom it is about.
   "demo": [
     ...shared,
