@@ -74,7 +74,8 @@ export interface ListedAgent extends AgentRow {
 export function agentRows(tenant: Tenant): Promise<ListedAgent[]> {
   return tenant.all(
     `SELECT a.*, s.name AS site_name,
-       (SELECT count(*) FROM devices d WHERE d.customer_id = a.customer_id AND d.agent_id = a.agent_id) AS devices
+       (SELECT count(DISTINCT coalesce(d.merged_into, d.device_id)) FROM devices d
+         WHERE d.customer_id = a.customer_id AND d.agent_id = a.agent_id) AS devices
      FROM agents a JOIN sites s ON s.customer_id = a.customer_id AND s.site_id = a.site_id
      WHERE a.customer_id = :customer ORDER BY a.created_at, a.agent_id`,
   );

@@ -80,7 +80,7 @@ async function append(tx: Transaction, event: AuditEvent): Promise<void> {
   );
 }
 
-function actorText(actor: Actor): string {
+export function actorText(actor: Actor): string {
   return actor === "platform" ? actor : `${actor.kind}:${actor.name}`;
 }
 

@@ -56,7 +56,8 @@ export function customerRows(tx: Transaction, dealerId?: string): Promise<Listed
   return tx.all(
     `SELECT c.*, d.name AS dealer, (SELECT count(*) FROM sites s WHERE s.customer_id = c.customer_id) AS sites,
        (SELECT count(*) FROM agents a WHERE a.customer_id = c.customer_id) AS agents,
-       (SELECT count(*) FROM devices d WHERE d.customer_id = c.customer_id) AS devices
+       (SELECT count(*) FROM devices d
+         WHERE d.customer_id = c.customer_id AND (d.merged_into IS NULL OR d.merged_into = d.device_id)) AS devices
      FROM customers c JOIN dealers d ON d.dealer_id = c.dealer_id
      WHERE CAST(:dealer AS TEXT) IS NULL OR c.dealer_id = :dealer ORDER BY lower(c.name)`,
     { dealer: dealerId ?? null },

@@ -7,6 +7,7 @@ import { isLost } from "../../common/reading/lost_codes.ts";
 import { type Alert, AlertSeverity, alertSeverityToJSON } from "../../proto/gen/opendca/v1/reading.ts";
 import type { Tenant } from "../store/store.ts";
 import type { ArrivedReading } from "./device_state.ts";
+import { named, partsTable } from "./device_groups.ts";
 import { conditionsOf, type RowFilters } from "./devices.ts";
 
 export interface AlertRow {
@@ -103,7 +104,7 @@ export interface ListedAlert extends AlertRow {
 }
 
 /** Of all devices; those that last first, the most severe and the latest of them first. */
-export function alertRows(
+export async function alertRows(
   tenant: Tenant,
   { filters, severity, ended, limit }: {
     filters: RowFilters;
@@ -112,12 +113,19 @@ export function alertRows(
     limit: number;
   },
 ): Promise<ListedAlert[]> {
-  const { where, parameters } = conditionsOf(filters);
-  return tenant.all(
-    `SELECT a.device_id, a.alert_key, a.severity, a.code, a.alert_group, a.description, a.since, a.first_seen_at,
+  const { where, parameters } = conditionsOf(filters), parts = partsTable(filters.groups);
+  // What a part showed that is not seen any more lasts no longer.
+  const join = parts === undefined
+    ? "JOIN devices d ON d.customer_id = a.customer_id AND d.device_id = a.device_id"
+    : `LEFT JOIN parts p ON p.part = a.device_id AND (p.front = p.part OR a.ended_at IS NOT NULL)
+     JOIN devices d ON d.customer_id = a.customer_id AND d.device_id = coalesce(p.front, a.device_id)`;
+  const rows = await tenant.all<ListedAlert>(
+    `${
+      parts === undefined ? "" : `WITH ${parts.sql}\n     `
+    }SELECT d.device_id, a.alert_key, a.severity, a.code, a.alert_group, a.description, a.since, a.first_seen_at,
        a.last_seen_at, a.ended_at, l.name AS site, d.network, d.address, d.manufacturer, d.model, d.serial
      FROM alerts a
-     JOIN devices d ON d.customer_id = a.customer_id AND d.device_id = a.device_id
+     ${join}
      JOIN agents g ON g.customer_id = d.customer_id AND g.agent_id = d.agent_id
      JOIN sites l ON l.customer_id = g.customer_id AND l.site_id = g.site_id
      LEFT JOIN device_state s ON s.customer_id = d.customer_id AND s.device_id = d.device_id
@@ -125,7 +133,8 @@ export function alertRows(
       severity === undefined ? "" : " AND a.severity = :severity"
     }${where}
      ORDER BY a.ended_at IS NOT NULL, CASE a.severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END,
-       a.first_seen_at DESC, a.device_id, a.alert_key LIMIT :limit`,
-    { ...parameters, limit, ...(severity === undefined ? {} : { severity }) },
+       a.first_seen_at DESC, d.device_id, a.alert_key LIMIT :limit`,
+    { ...parameters, ...parts?.parameters, limit, ...(severity === undefined ? {} : { severity }) },
   );
+  return rows.map((row) => named(filters.groups, row));
 }

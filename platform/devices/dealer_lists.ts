@@ -3,6 +3,7 @@ import type { Supply } from "../../proto/gen/opendca/v1/reading.ts";
 import type { Platform } from "../agents/platform.ts";
 import { readTenant, type TenantBy } from "../audit/use_case.ts";
 import { alertRows, type ListedAlert } from "./alerts.ts";
+import { joinedRows } from "./device_groups.ts";
 import { isLow, suppliesOf } from "./device_state.ts";
 import { lowestFirst } from "./device_view.ts";
 import { type ListedRow, statedRows } from "./devices.ts";
@@ -20,7 +21,8 @@ export interface ListedSupply {
 /** Supplies of all devices, by device and the lowest first; with `low`, only those that are low. */
 export function listSupplies(platform: Platform, by: TenantBy, filters: DeviceFilters): Promise<ListedSupply[]> {
   return readTenant(platform, by, async (tenant) => {
-    const rows = await statedRows(tenant, await rowFilters(tenant, filters, platform.clock.now().getTime()));
+    const chosen = await rowFilters(tenant, filters, platform.clock.now().getTime());
+    const rows = await joinedRows(tenant, chosen.groups, await statedRows(tenant, chosen));
     return rows.flatMap(({ row, state }) =>
       lowestFirst(suppliesOf(state))
         .map((supply) => ({ row, supply, low: isLow(supply), readAt: state!.supplies_at! }))

@@ -4,6 +4,7 @@ import type { Platform } from "../agents/platform.ts";
 import { readTenant, type TenantBy } from "../audit/use_case.ts";
 import { maybeSite } from "../customers/customers.ts";
 import type { Tenant } from "../store/store.ts";
+import { type Groups, groupsOf, joinedRows } from "./device_groups.ts";
 import { type DeviceView, silentAfterMs, viewOf } from "./device_view.ts";
 import { countRows, type DeviceCounts, type ListedRow, type Page, type RowFilters, statedRows } from "./devices.ts";
 
@@ -34,7 +35,7 @@ export function listDevices(platform: Platform, by: TenantBy, filters: DeviceFil
   return readTenant(platform, by, async (tenant) => {
     const now = platform.clock.now().getTime();
     const chosen = await rowFilters(tenant, filters, now);
-    const rows = await statedRows(tenant, chosen, filters);
+    const rows = await joinedRows(tenant, chosen.groups, await statedRows(tenant, chosen, filters));
     return {
       devices: rows.map(({ row, state }) => ({ ...viewOf(row, state, now), row })),
       counts: await countRows(tenant, chosen, { silentSince: new Date(now - silentAfterMs) }),
@@ -47,9 +48,10 @@ export async function rowFilters(
   tenant: Tenant,
   { low, silent, site, network, model }: DeviceFilters,
   now: number,
-): Promise<RowFilters> {
+): Promise<RowFilters & { groups: Groups }> {
   const isSilent = silent !== undefined && silent !== false;
   return {
+    groups: await groupsOf(tenant),
     low,
     network,
     model,

@@ -6,6 +6,7 @@ import { auditSince } from "../audit/audit_log.ts";
 import { type By, readPlatform } from "../audit/use_case.ts";
 import { customerRows } from "../customers/customers.ts";
 import type { Transaction } from "../store/store.ts";
+import { groupsOf } from "./device_groups.ts";
 import { silentAfterMs } from "./device_view.ts";
 import { countDevices } from "./devices.ts";
 
@@ -38,7 +39,10 @@ async function statusOf(tx: Transaction, now: number): Promise<PlatformStatus> {
   const problems: AgentProblem[] = [];
   for (const { customer_id, name } of customers) {
     const tenant = tx.tenant(customer_id);
-    const counted = await countDevices(tenant, { silentSince: new Date(now - silentAfterMs) });
+    const counted = await countDevices(tenant, {
+      silentSince: new Date(now - silentAfterMs),
+      groups: await groupsOf(tenant),
+    });
     devices.known += counted.known;
     devices.silent += counted.silent;
     for (const row of await agentRows(tenant)) {

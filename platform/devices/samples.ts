@@ -6,6 +6,7 @@ import type { Meter, Supply } from "../../proto/gen/opendca/v1/reading.ts";
 import { LevelKind, levelKindToJSON } from "../../proto/gen/opendca/v1/reading.ts";
 import type { Parameters, Tenant } from "../store/store.ts";
 import { conditionsOf, type RowFilters } from "./devices.ts";
+import { named, partsTable } from "./device_groups.ts";
 import { type ArrivedReading, type DeviceState, maybeDeviceState, metersOf, suppliesOf } from "./device_state.ts";
 
 const dayMs = 86_400_000;
@@ -172,22 +173,29 @@ export interface PeriodRow {
 }
 
 /** Of each meter what it showed from `from` to before `until`; a meter without a sample then is no row. */
-export function periodRows(
+export async function periodRows(
   tenant: Tenant,
   { filters, name, from, until }: { filters: RowFilters; name: string | undefined; from: Date; until: Date },
 ): Promise<PeriodRow[]> {
-  const { where, parameters } = conditionsOf(filters);
-  return tenant.all(
-    `WITH steps AS (
+  const { where, parameters } = conditionsOf(filters), parts = partsTable(filters.groups);
+  // Samples of the parts of one machine are one series.
+  const source = parts === undefined ? "samples s" : "samples s LEFT JOIN parts g ON g.part = s.device_id";
+  const keys = parts === undefined
+    ? "s.device_id, s.origin"
+    : `coalesce(g.front, s.device_id) AS device_id, CASE s.origin WHEN '' THEN s.device_id ELSE s.origin END AS origin`;
+  const rows = await tenant.all<PeriodRow>(
+    `WITH ${parts === undefined ? "" : `${parts.sql}, `}series AS (
+       SELECT ${keys}, s.name, s.unit, s.observed_at, s.value
+       FROM ${source}
+       WHERE s.customer_id = :customer AND s.kind = 'meter' AND s.observed_at >= :from AND s.observed_at < :until${
+      name === undefined ? "" : " AND s.name = :name"
+    }
+     ), steps AS (
        SELECT device_id, name, unit, observed_at, value,
          lag(value) OVER w AS before,
          row_number() OVER w AS number,
          row_number() OVER (PARTITION BY device_id, name ORDER BY observed_at DESC, origin DESC) AS number_from_end
-       FROM samples
-       WHERE customer_id = :customer AND kind = 'meter' AND observed_at >= :from AND observed_at < :until${
-      name === undefined ? "" : " AND name = :name"
-    }
-       WINDOW w AS (PARTITION BY device_id, name ORDER BY observed_at, origin)
+       FROM series WINDOW w AS (PARTITION BY device_id, name ORDER BY observed_at, origin)
      ), periods AS (
        SELECT device_id, name,
          max(CASE WHEN number_from_end = 1 THEN unit END) AS unit,
@@ -206,6 +214,13 @@ export function periodRows(
      JOIN sites l ON l.customer_id = g.customer_id AND l.site_id = g.site_id
      LEFT JOIN device_state s ON s.customer_id = d.customer_id AND s.device_id = d.device_id
      WHERE d.customer_id = :customer${where} ORDER BY lower(l.name), d.network, d.address, p.device_id, p.name`,
-    { ...parameters, from: from.getTime(), until: until.getTime(), ...(name === undefined ? {} : { name }) },
+    {
+      ...parameters,
+      ...parts?.parameters,
+      from: from.getTime(),
+      until: until.getTime(),
+      ...(name === undefined ? {} : { name }),
+    },
   );
+  return rows.map((row) => named(filters.groups, row));
 }

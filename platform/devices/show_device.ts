@@ -5,47 +5,74 @@ import type { Platform } from "../agents/platform.ts";
 import { readTenant, type TenantBy } from "../audit/use_case.ts";
 import { maybeSite } from "../customers/customers.ts";
 import type { Tenant } from "../store/store.ts";
-import { maybeDeviceState } from "./device_state.ts";
+import { changesOf } from "./device_changes.ts";
+import { type Group, groupOf, rowOf, stateOf } from "./device_groups.ts";
 import { viewOf } from "./device_view.ts";
-import { agentPlacesOf, type DeviceRow, evidenceOf, findDevices, historyOf } from "./devices.ts";
+import { agentPlacesOf, evidenceOf, findDevices, historyOf } from "./devices.ts";
 import { type Reader, readersOf } from "./readings.ts";
 import { latestMeters, meterHistoryRows, type SampleRow } from "./samples.ts";
 
 export type DeviceDetails = Awaited<ReturnType<typeof detailsOf>>;
 
-async function detailsOf(tenant: Tenant, row: DeviceRow, now: number) {
-  const { device_id: deviceId } = row;
-  const view = viewOf(row, await maybeDeviceState(tenant, deviceId), now);
+async function detailsOf(tenant: Tenant, group: Group, now: number) {
+  const row = rowOf(group), ids = group.parts.map(({ device_id }) => device_id);
+  const view = viewOf(row, await stateOf(tenant, group), now);
   const sources = new Map(view.meters?.values.map(({ name, source }) => [name, source]));
   const readAt = view.meters?.at;
   const agent = await maybeAgent(tenant, row.agent_id);
+  const ofAll = async <T>(of: (tenant: Tenant, deviceId: string) => Promise<T[]>) => {
+    const all: T[] = [];
+    for (const id of ids) all.push(...await of(tenant, id));
+    return all;
+  };
   return {
     view,
     /** Name of the customer's site that its agent is at. */
     site: (await maybeSite(tenant, agent!.site_id))!.name,
-    meters: (await latestMeters(tenant, deviceId)).map((meter) => {
+    meters: (await metersOfGroup(tenant, group)).map((meter) => {
       // Of another reading than the one that was looked at, the source is not known.
       const source = meter.observed_at === readAt ? sources.get(meter.name) : undefined;
       return { ...meter, rule: source?.rule ?? null, oid: source?.oid ?? null };
     }),
-    evidence: await evidenceOf(tenant, deviceId),
-    places: (await agentPlacesOf(tenant, deviceId)).map(({ scope, place, seen_at, until }) => {
+    evidence: await ofAll(evidenceOf),
+    places: (await ofAll(agentPlacesOf)).map(({ scope, place, seen_at, until }) => {
       const [address = "", port = "", index = "0"] = place.split(" ");
       const deviceIndex = index === "0" ? null : Number(index);
       return { address, port: Number(port), deviceIndex, agentId: scope.slice("agent ".length), seen_at, until };
-    }),
-    agents: await readersWithHosts(tenant, deviceId),
-    history: await historyOf(tenant, deviceId),
+    }).sort((a, b) => Number(a.until !== null) - Number(b.until !== null) || b.seen_at - a.seen_at),
+    agents: await readersWithHosts(tenant, await ofAll(readersOf)),
+    history: (await ofAll(historyOf)).sort((a, b) => a.at - b.at),
+    /** Merges and splits by a person. */
+    changes: await changesOf(tenant, ids),
   };
 }
 
-async function readersWithHosts(tenant: Tenant, deviceId: string) {
-  const readers: (Reader & { hostname: string | null; state: string | null })[] = [];
-  for (const reader of await readersOf(tenant, deviceId)) {
-    const agent = await maybeAgent(tenant, reader.agent_id);
-    readers.push({ ...reader, hostname: agent?.hostname ?? null, state: agent?.state ?? null });
+/** The latest value of every meter that any part ever had. */
+async function metersOfGroup(tenant: Tenant, { deviceId, parts }: Group): Promise<SampleRow[]> {
+  const meters = new Map<string, SampleRow>();
+  for (const { device_id } of parts) {
+    for (const row of await latestMeters(tenant, device_id)) {
+      if (row.observed_at > (meters.get(row.name)?.observed_at ?? -Infinity)) {
+        meters.set(row.name, { ...row, device_id: deviceId });
+      }
+    }
   }
-  return readers;
+  return [...meters.values()].sort((a, b) => a.name < b.name ? -1 : 1);
+}
+
+async function readersWithHosts(tenant: Tenant, all: readonly Reader[]) {
+  const readers: (Reader & { hostname: string | null; state: string | null })[] = [];
+  for (const [agentId, ofParts] of Map.groupBy(all, ({ agent_id }) => agent_id)) {
+    const agent = await maybeAgent(tenant, agentId);
+    readers.push({
+      agent_id: agentId,
+      readings: ofParts.reduce((sum, { readings }) => sum + readings, 0),
+      last_at: Math.max(...ofParts.map(({ last_at }) => last_at)),
+      hostname: agent?.hostname ?? null,
+      state: agent?.state ?? null,
+    });
+  }
+  return readers.sort((a, b) => b.last_at - a.last_at);
 }
 
 /** The device of this id, or the one that alone has this address, serial number or host name. Throws UsageError. */
@@ -62,7 +89,7 @@ export function listMeters(platform: Platform, by: TenantBy, { device }: { devic
   return readTenant(
     platform,
     by,
-    async (tenant) => await latestMeters(tenant, (await deviceOf(tenant, device)).device_id),
+    async (tenant) => await metersOfGroup(tenant, await deviceOf(tenant, device)),
   );
 }
 
@@ -73,21 +100,33 @@ export function meterHistory(
   { device, name, limit }: { device: string; name: string | undefined; limit: number },
 ): Promise<{ deviceId: string; rows: SampleRow[]; names: string[] }> {
   return readTenant(platform, by, async (tenant) => {
-    const { device_id: deviceId } = await deviceOf(tenant, device);
-    const rows = await meterHistoryRows(tenant, { deviceId, name, limit });
-    const names = rows.length > 0 ? [] : (await latestMeters(tenant, deviceId)).map((row) => row.name);
+    const group = await deviceOf(tenant, device), { deviceId } = group;
+    const all: SampleRow[] = [];
+    for (const { device_id } of group.parts) {
+      all.push(...await meterHistoryRows(tenant, { deviceId: device_id, name, limit }));
+    }
+    if (group.parts.length > 1) all.sort((a, b) => b.observed_at - a.observed_at || (a.name < b.name ? -1 : 1));
+    const rows = all.slice(0, limit).map((row) => ({ ...row, device_id: deviceId }));
+    const names = rows.length > 0 ? [] : (await metersOfGroup(tenant, group)).map((row) => row.name);
     return { deviceId, rows, names };
   });
 }
 
-/** Throws UsageError when the customer has no such device, or several. */
-async function deviceOf(tenant: Tenant, text: string): Promise<DeviceRow> {
-  const [row, ...others] = await findDevices(tenant, text);
-  if (row !== undefined && (others.length === 0 || row.device_id === text)) return row;
-  if (row === undefined) {
+/** With its other parts, where it is merged. Throws UsageError when the customer has no such device, or several. */
+export async function deviceOf(tenant: Tenant, text: string): Promise<Group> {
+  const rows = await findDevices(tenant, text);
+  const named = rows.find(({ device_id }) => device_id === text);
+  const groups = new Map<string, Group>();
+  for (const row of named === undefined ? rows : [named]) {
+    const group = await groupOf(tenant, row);
+    groups.set(group.deviceId, group);
+  }
+  const [group, ...others] = groups.values();
+  if (group !== undefined && others.length === 0) return group;
+  if (group === undefined) {
     throw new UsageError(`Cannot find the device "${text}"`, "opendca-platform device list shows them");
   }
-  const ids = [row, ...others].map(({ device_id }) => device_id);
+  const ids = [group, ...others].map(({ deviceId }) => deviceId);
   throw new UsageError(
     `Cannot tell which device is meant by "${text}" as there are ${ids.length}`,
     `name one by its id: ${ids.slice(0, 5).join(", ")}`,

@@ -128,6 +128,9 @@ export function storeOptions(
 /** The option that all commands of a customer share. */
 export const customerOption = ["--customer <customer>", "id or name; not needed where there is only one"] as const;
 
+/** What the help of a command of one device says of its argument. */
+export const deviceHelp = "The device: its id, or a unique address, serial number or host name.";
+
 /** A whole number of an option. Throws UsageError. */
 export function wholeNumber(option: string, range: { min: number; max: number }): (text: string) => number {
   return (text) => {

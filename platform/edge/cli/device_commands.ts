@@ -2,10 +2,11 @@ import type { Command } from "commander";
 import type { Page } from "../../devices/devices.ts";
 import { type DeviceFilters, listDevices, type ListedDevice } from "../../devices/list_devices.ts";
 import { listMeters, meterHistory, showDevice } from "../../devices/show_device.ts";
+import { addDeviceChangeCommands } from "./device_change_commands.ts";
 import { addMeterExport } from "./dealer_commands.ts";
 import { addDeviceFilters, addPaging, countsOf, noDevices } from "./device_filters.ts";
 import { deviceText, shownDevice } from "./device_details.ts";
-import { type CommandContext, customerOption, wholeNumber } from "./command_context.ts";
+import { type CommandContext, customerOption, deviceHelp, wholeNumber } from "./command_context.ts";
 import { ageText, type Column, hasRoom, renderTable, type Screen, timeText } from "./table.ts";
 
 const columns = (screen: Screen): Column[] => [
@@ -23,9 +24,7 @@ const columns = (screen: Screen): Column[] => [
   { heading: "NOTE", note: true },
 ];
 
-const deviceHelp = "The device: its id, or a unique address, serial number or host name.";
-
-/** `device list|show` and `meter list|export|history`. */
+/** `device list|show|merge|undo|history` and `meter list|export|history`. */
 export function addDeviceCommands(program: Command, context: CommandContext): void {
   const device = program.command("device").description("devices that agents found");
   addPaging(addDeviceFilters(device.command("list").description("all devices, by site and address")))
@@ -68,6 +67,7 @@ export function addDeviceCommands(program: Command, context: CommandContext): vo
         return { json: shownDevice(details), text: (screen) => deviceText(details, screen) };
       })
     );
+  addDeviceChangeCommands(device, context);
 
   const meter = program.command("meter").description("page counters");
   meter.command("list <device>").description("the latest value of every meter of a device").option(...customerOption)

@@ -1,10 +1,11 @@
 /** All that the store has of one device, as text and as JSON. */
 import { severityOf } from "../../devices/alerts.ts";
 import { shownAlert, shownProblem, shownSupply, shownTray, words } from "../../devices/device_view.ts";
+import { changeCells, changeColumns, shownChange } from "./device_changes_table.ts";
 import type { DeviceDetails } from "../../devices/show_device.ts";
 import { type Cell, type Column, minuteText, renderFacts, renderTable, type Screen, timeText } from "./table.ts";
 
-export function shownDevice({ view, site, meters, evidence, places, agents, history }: DeviceDetails) {
+export function shownDevice({ view, site, meters, evidence, places, agents, history, changes }: DeviceDetails) {
   const { row: { merged_into: _, split: __, ...row }, newest } = view;
   return {
     ...row,
@@ -36,6 +37,7 @@ export function shownDevice({ view, site, meters, evidence, places, agents, hist
     places: places.map(({ until, ...place }) => ({ ...place, until: until === null ? null : shownTime(until) })),
     agents,
     history,
+    changes: changes.map(shownChange),
   };
 }
 
@@ -45,7 +47,7 @@ function shownTime(ms: number): string {
 
 /** Parts under a heading each; what is empty is left out, but for supplies and meters, of which it says so. */
 export function deviceText(details: DeviceDetails, screen: Screen): string {
-  const { view, meters, evidence, places, agents, history } = details;
+  const { view, meters, evidence, places, agents, history, changes } = details;
   const part = (name: string, columns: (string | Column)[], rows: Cell[][], empty?: string) =>
     rows.length > 0
       ? `\n${name}\n${renderTable(columns, rows, screen)}`
@@ -134,6 +136,7 @@ export function deviceText(details: DeviceDetails, screen: Screen): string {
       ["WHEN", "WHAT", { heading: "BEFORE", shrink: 16 }, { heading: "AFTER", shrink: 16 }],
       history.map(({ at, kind, before, after }) => [minuteText(at), words(kind), before, after]),
     ),
+    part("Merged and split", changeColumns, changes.map(changeCells)),
   ].join("");
 }
 

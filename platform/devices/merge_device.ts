@@ -1,0 +1,150 @@
+/** A person says that two devices are one machine, or takes that back, and sees who has said so. */
+import { UsageError } from "../../common/core/errors.ts";
+import type { Platform } from "../agents/platform.ts";
+import { actorText } from "../audit/audit_log.ts";
+import { changeTenant, readTenant, type TenantBy } from "../audit/use_case.ts";
+import { newId } from "../store/new_id.ts";
+import { takeLock, type Tenant } from "../store/store.ts";
+import { addChange, type ChangeRow, changesOf, markUndone, maybeChange } from "./device_changes.ts";
+import { type Group, rowOf } from "./device_groups.ts";
+import { deviceOf } from "./show_device.ts";
+
+export interface MadeChange {
+  changeId: string;
+  kind: ChangeRow["kind"];
+  deviceId: string;
+  otherId: string;
+}
+
+/**
+ * `other` becomes a part of `device`: lists show one device, with the id of `device` and the readings of both. Each keeps
+ * its own evidence, so that readings go on to be of the part that they show. Throws UsageError.
+ */
+export function mergeDevice(
+  platform: Platform,
+  by: TenantBy,
+  { device, other, reason }: { device: string; other: string; reason?: string | undefined },
+): Promise<MadeChange> {
+  return changeTenant(platform, by, async (tenant, at) => {
+    await takeLock(tenant.transaction, `device changes of ${tenant.customerId}`);
+    const into = await deviceOf(tenant, device), from = await deviceOf(tenant, other);
+    const deviceId = into.deviceId, otherId = from.deviceId;
+    refuseMerge(into, from);
+    const changeId = newId("chg");
+    for (const id of [deviceId, otherId]) await setMergedInto(tenant, id, deviceId);
+    await addChange(tenant, {
+      change_id: changeId,
+      kind: "merge",
+      device_id: deviceId,
+      other_id: otherId,
+      at: at.getTime(),
+      actor: actorText(by.actor),
+      reason: reason ?? null,
+      selector: null,
+      saved: null,
+    });
+    const detail = { change: changeId, other: otherId, ...(reason === undefined ? {} : { reason }) };
+    return {
+      answer: { changeId, kind: "merge", deviceId, otherId },
+      audit: { action: "devicesMerged", subject: deviceId, detail },
+    };
+  });
+}
+
+function refuseMerge(into: Group, from: Group): void {
+  const { deviceId } = into, otherId = from.deviceId;
+  if (deviceId === otherId && into.parts.length > 1) {
+    throw new UsageError(
+      `Cannot merge them as both are parts of "${deviceId}" already`,
+      `opendca-platform device history ${deviceId}`,
+    );
+  }
+  if (deviceId === otherId) throw new UsageError(`Cannot merge "${otherId}" with itself`, "name two devices");
+  if (from.parts.length > 1) {
+    throw new UsageError(
+      `Cannot merge "${otherId}" into another device as it has other devices merged into it`,
+      `merge the other way round: opendca-platform device merge ${otherId} ${deviceId}`,
+    );
+  }
+}
+
+async function setMergedInto(tenant: Tenant, deviceId: string, into: string | null): Promise<void> {
+  await tenant.run(
+    "UPDATE devices SET merged_into = :into WHERE customer_id = :customer AND device_id = :device_id",
+    { device_id: deviceId, into },
+  );
+}
+
+/**
+ * Takes back a merge or a split. Of a merge, both are as if it had never been, with the readings since; of a split, the
+ * readings of both are of one device again. Throws UsageError.
+ */
+export function undoDeviceChange(
+  platform: Platform,
+  by: TenantBy,
+  { changeId, reason }: { changeId: string; reason?: string | undefined },
+): Promise<MadeChange> {
+  return changeTenant(platform, by, async (tenant, at) => {
+    await takeLock(tenant.transaction, `device changes of ${tenant.customerId}`);
+    const change = await maybeChange(tenant, changeId);
+    if (change === undefined) {
+      throw new UsageError(
+        `Cannot find the change "${changeId}"`,
+        "opendca-platform device history DEVICE shows those of a device",
+      );
+    }
+    const { kind, device_id: deviceId, other_id: otherId } = change;
+    if (change.undone_at !== null) {
+      throw new UsageError(
+        `Cannot undo "${changeId}" as it was undone at ${new Date(change.undone_at).toISOString()}`,
+        `opendca-platform device history ${deviceId}`,
+      );
+    }
+    await undoMerge(tenant, change);
+    await markUndone(tenant, { changeId, at: at.getTime(), actor: actorText(by.actor), reason: reason ?? null });
+    const detail = { change: changeId, other: otherId, ...(reason === undefined ? {} : { reason }) };
+    return {
+      answer: { changeId, kind, deviceId, otherId },
+      audit: { action: kind === "merge" ? "deviceMergeUndone" : "deviceSplitUndone", subject: deviceId, detail },
+    };
+  });
+}
+
+async function undoMerge(tenant: Tenant, { device_id, other_id }: ChangeRow): Promise<void> {
+  await setMergedInto(tenant, other_id, null);
+  // One that has no other part left is no group.
+  await tenant.run(
+    `UPDATE devices SET merged_into = NULL WHERE customer_id = :customer AND device_id = :device_id
+       AND (SELECT count(*) FROM devices WHERE customer_id = :customer AND merged_into = :device_id) = 1`,
+    { device_id },
+  );
+}
+
+export interface DeviceHistory {
+  deviceId: string;
+  /** What the device is, part by part; the one that was seen last is the first. */
+  parts: { deviceId: string; serial: string | null; firstSeenAt: number; lastSeenAt: number }[];
+  /** Oldest first. */
+  changes: ChangeRow[];
+}
+
+/** Merges and splits of a device, and of what it is made of. Throws UsageError. */
+export function deviceHistory(
+  platform: Platform,
+  by: TenantBy,
+  { device }: { device: string },
+): Promise<DeviceHistory> {
+  return readTenant(platform, by, async (tenant) => {
+    const group = await deviceOf(tenant, device);
+    return {
+      deviceId: rowOf(group).device_id,
+      parts: group.parts.map(({ device_id, serial, first_seen_at, last_seen_at }) => ({
+        deviceId: device_id,
+        serial,
+        firstSeenAt: first_seen_at,
+        lastSeenAt: last_seen_at,
+      })),
+      changes: await changesOf(tenant, group.parts.map(({ device_id }) => device_id)),
+    };
+  });
+}
