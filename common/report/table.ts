@@ -47,7 +47,7 @@ export function renderTable(document: ScanDocument, options: TableOptions): stri
     ...unreadLines(document.unread),
     ...problemLines(document.problems, options),
     ...attentionLines(fleet, options),
-    summaryLine(document, fleet),
+    ...summaryLines(document, fleet, options),
   );
   if (fleet.printers.length === 0) lines.push(...hintLines(document));
   return textOf(lines, options);
@@ -151,7 +151,7 @@ function lowByPrinter(lowSupplies: LowSupply[], unicode: boolean): string[] {
   return [...byPlace].map(([place, levels]) => `${safeText(place)} ${levels.join(" ")}`);
 }
 
-function summaryLine(document: ScanDocument, fleet: Fleet): Span[] {
+function summaryLines(document: ScanDocument, fleet: Fleet, options: TableOptions): Span[][] {
   const { addresses, answered, durationMs } = document.stats;
   const parts: Span[] = [
     { text: counted(addresses, "address") },
@@ -165,7 +165,8 @@ function summaryLine(document: ScanDocument, fleet: Fleet): Span[] {
       : [{ text: `${grouped(document.unread.length)} not read`, style: "warn" } as const]),
     { text: `${(durationMs / 1000).toFixed(1)} s` },
   ];
-  return parts.flatMap((part, index) => index === 0 ? [part] : [{ text: ", " }, part]);
+  const items = parts.map((part, index): Span[] => index < parts.length - 1 ? [part, { text: "," }] : [part]);
+  return flow(items, { width: options.columns, gap: 1 });
 }
 
 function hintLines(document: ScanDocument): Span[][] {

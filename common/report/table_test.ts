@@ -54,7 +54,7 @@ Deno.test("renderTable() sends the terminal no control but line ends", () => {
 Deno.test("renderTable() gives one heading line to a printer, whatever its name holds", () => {
   fc.assert(fc.property(fc.string({ unit: "binary" }), (model) => {
     const document = documentOf([readingOf("10.0.0.1", { manufacturer: null, model })]);
-    const lines = renderTable(document, { columns: 80, color: false, unicode: true }).split("\n");
+    const lines = renderTable(document, { columns: 120, color: false, unicode: true }).split("\n");
     assert.equal(lines.filter((line) => line.includes("10.0.0.1")).length, 1);
     assert.equal(lines.length, 5);
   }));
@@ -66,7 +66,7 @@ Deno.test("renderTable() ends with a few lines that name what needs somebody amo
       supplies: [supplyOf(1, "toner black", exactly(index === 321 ? 4 : 80))],
       status: { state: index === 77 ? "stopped" : "idle", errors: [], panel: null },
     }));
-  const lines = renderTable(documentOf(printers), { columns: 100, color: false, unicode: true }).trimEnd().split("\n");
+  const lines = renderTable(documentOf(printers), { columns: 120, color: false, unicode: true }).trimEnd().split("\n");
   const end = lines.slice(-4).join("\n");
   assert.match(end, /✖ Stopped or in error: 10\.0\.0\.77\n▼ Low supplies: 10\.0\.1\.65 K 4%▼▼\n/);
   assert.equal(lines.length, 1 + 500 * 2 + 1 + 4);

@@ -126,7 +126,8 @@ function readCredential(value: YamlValue, options: CredentialReadOptions): Crede
   const known = [...new Set([...communityKeys, ...usmKeys])];
   const keys = readYamlMap(value, { what: "a credential", known, keysMayBeSecret: true });
   const label = keys.name && readYamlText(keys.name, "name");
-  const place = `${value.file.name}:${lineOf(value)}`;
+  // Without its folder: the name is shown in tables and sent to the platform.
+  const place = `${value.file.name.split(/[\\/]/).at(-1)}:${lineOf(value)}`;
   if (keys.community !== undefined) {
     refuseOthers(keys, communityKeys, "community");
     const community = readSecret(keys.community, "the community", options);

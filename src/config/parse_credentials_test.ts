@@ -248,3 +248,10 @@ Deno.test("parseCredentials() shows no secret, wherever a character is missing o
   );
   assert.ok(failed > 100);
 });
+
+Deno.test("parseCredentials() names a credential after its file without the folder", async () => {
+  for (const file of ["/etc/opendca/keys.yaml", "C:\\ProgramData\\OpenDCA\\keys.yaml"]) {
+    const { rules } = planToWire(await parseCredentials("default: [{ community: public }]", { ...options, file }));
+    assert.deepEqual(rules[0]?.credentials.map(({ name }) => name), ["community of keys.yaml:1"]);
+  }
+});

@@ -306,7 +306,8 @@ function viewProblems(
 ): Problem[] {
   const { view, recognised } = identified;
   const limited = seen.filter((one) => one !== attempt && one.view !== null && one.name !== attempt.name);
-  if (!identified.mayShowMore) {
+  // Many printers have no objects of their maker, with one credential or with several.
+  if (!identified.mayShowMore || view === "noPrivate") {
     if (limited.length === 0 || !recognised.printer) return [];
     return [{ code: "limited-credential", message: `${inWords(limited)}; so "${attempt.name}" was used` }];
   }

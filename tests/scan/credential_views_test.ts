@@ -55,6 +55,12 @@ const works: { credentials: string[]; version: string; problems: RegExp[] }[] = 
     problems: [/^standard \(v2c\): shows none of the maker's own counters; so "full" was used$/],
   },
   { credentials: ["{ name: standard, community: standard }"], version: "2c", problems: [] },
+  {
+    credentials: ["{ name: standard, community: standard }", wrong, modest],
+    version: "2c",
+    problems: [/^modest: shows the system group alone; so "standard" was used$/],
+  },
+  { credentials: [wrong, "{ name: standard, community: standard }"], version: "2c", problems: [] },
   { credentials: [limited, sealed], version: "3", problems: [/limited.*so "sealed" was used/] },
   {
     credentials: [modest, full],
