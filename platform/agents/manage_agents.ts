@@ -42,6 +42,11 @@ export function listLedgerHeads(
   });
 }
 
+/** Tells every process that there is something new for the agent; the channel of listen() is `agent`. */
+export function wakeAgent({ transaction }: Tenant, agentId: string): void {
+  transaction.notify("agent", agentId);
+}
+
 /** Refuses the agent from now on. */
 export function revokeAgent(
   platform: Platform,
@@ -53,6 +58,7 @@ export function revokeAgent(
     if (!await markRevoked(tenant, { agentId, reason, at })) {
       throw new UsageError(`Cannot revoke "${agentId}" as it is revoked`, `opendca-platform agent show ${agentId}`);
     }
+    wakeAgent(tenant, agentId);
     return { answer: undefined, audit: { action: "agentRevoked", subject: agentId, detail: { reason } } };
   });
 }
@@ -67,6 +73,7 @@ export function setAgentConfig(
     await agentOf(tenant, agentId);
     const document = configDocument(config);
     await keepAgentConfig(tenant, { agentId, document, at });
+    wakeAgent(tenant, agentId);
     const { hash } = document;
     return { answer: hash, audit: { action: "agentConfigured", subject: agentId, detail: { hash } } };
   });

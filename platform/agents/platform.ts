@@ -5,7 +5,7 @@ import type { SigningKey } from "../../common/protocol/signature.ts";
 import type { GuessWatch } from "./guess_watch.ts";
 import type { Quotas } from "./quota.ts";
 import type { DatabaseAddress } from "../store/postgres/database_url.ts";
-import type { PostgresOptions } from "../store/postgres/postgres_store.ts";
+import type { PostgresOptions } from "../store/postgres/postgres_pool.ts";
 import type { Store } from "../store/store.ts";
 
 /** What the services work with; put together in platform/compose.ts. */

@@ -1,7 +1,8 @@
 /** Whether a store is complete and durable, and its audit log unbroken. */
 import { checkDatabase, type Finding } from "../store/postgres/check_database.ts";
 import type { DatabaseAddress } from "../store/postgres/database_url.ts";
-import { createPool, openPostgresStore } from "../store/postgres/postgres_store.ts";
+import { createPool } from "../store/postgres/postgres_pool.ts";
+import { openPostgresStore } from "../store/postgres/postgres_store.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite_store.ts";
 import type { Store } from "../store/store.ts";
 import { auditVerdict } from "./audit_log.ts";

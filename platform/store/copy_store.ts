@@ -14,7 +14,7 @@ import type { DatabaseAddress } from "./postgres/database_url.ts";
 import { partitionDays } from "./migrations.ts";
 import { openError } from "./postgres/postgres_error.ts";
 import { migrateSchema } from "./postgres/postgres_schema.ts";
-import { columnTypes, createPool } from "./postgres/postgres_store.ts";
+import { columnTypes, createPool } from "./postgres/postgres_pool.ts";
 
 export interface CopiedTable {
   name: string;

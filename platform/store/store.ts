@@ -22,7 +22,15 @@ export interface Transaction extends Queries {
   /** For the few texts that differ. */
   readonly engine: "sqlite" | "postgres";
   tenant(customerId: string): Tenant;
+  /**
+   * Tells listeners of the channel, in this process and all others, once the transaction is committed. It is a hint at
+   * rows that changed, and short: an id. The same one twice is told once.
+   */
+  notify(channel: string, payload: string): void;
 }
+
+/** Without a payload: notifications may have been missed, so that any row may have changed. It must not throw. */
+export type Listener = (payload: string | undefined) => void;
 
 /** Queries of one customer: each statement must name `:customer`. */
 export interface Tenant extends Queries {
@@ -43,6 +51,11 @@ export interface Store extends AsyncDisposable {
    * an error. Throws UnavailableError for what passes by itself or by making room.
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>;
+  /**
+   * Until the returned function is called. Rows decide: a notification may come twice, late, or as one without a payload,
+   * which also comes once listening has begun. Call it outside of transactions.
+   */
+  listen(channel: string, listener: Listener): () => void;
   /** Of all pages that hold something, the transaction included; the file may have empty ones beside. */
   usedBytes(tx: Transaction): Promise<number>;
 }

@@ -3,7 +3,7 @@ import { UsageError } from "../../common/core/errors.ts";
 import { signTask } from "../../common/protocol/signed_task.ts";
 import { Task } from "../../proto/gen/opendca/v1/task.ts";
 import { keepAgentConfig } from "../agents/agent_configs.ts";
-import { agentOf } from "../agents/manage_agents.ts";
+import { agentOf, wakeAgent } from "../agents/manage_agents.ts";
 import type { Platform } from "../agents/platform.ts";
 import { changeTenant, readTenant, type TenantBy } from "../audit/use_case.ts";
 import { addTask, type TaskRow, taskRows } from "./tasks.ts";
@@ -47,6 +47,7 @@ export function createTask(
     }
     const kind = payload.$case;
     await addTask(tenant, { taskId, agentId, kind, signed, at: issuedAt, expiresAt });
+    wakeAgent(tenant, agentId);
     const detail = { agent: agentId, kind, ...(config === undefined ? {} : { hash: config.hash }) };
     return {
       answer: { taskId, agentId, kind, expiresAt },

@@ -7,7 +7,7 @@ import { copyStore } from "../../store/copy_store.ts";
 import type { DatabaseAddress } from "../../store/postgres/database_url.ts";
 import { openError } from "../../store/postgres/postgres_error.ts";
 import { migrateSchema } from "../../store/postgres/postgres_schema.ts";
-import { createPool } from "../../store/postgres/postgres_store.ts";
+import { createPool } from "../../store/postgres/postgres_pool.ts";
 import { openSqliteStore } from "../../store/sqlite/sqlite_store.ts";
 import { type CommandContext, dataDirectory, type GlobalOptions, maybeDatabase } from "./command_context.ts";
 import { type Column, renderTable } from "./table.ts";

@@ -3,7 +3,7 @@ import { peerTest, postgresServer } from "../../../tests/fixtures/peers.ts";
 import { startPostgres } from "../../../tests/fixtures/postgres_server.ts";
 import { checkDatabase } from "./check_database.ts";
 import { parseDatabaseUrl } from "./database_url.ts";
-import { createPool } from "./postgres_store.ts";
+import { createPool } from "./postgres_pool.ts";
 
 peerTest("checkDatabase() finds what loses data, lets others see it, or is missing", [postgresServer], async () => {
   await using server = await startPostgres({ isDurable: true });

@@ -30,8 +30,8 @@ const isSqlState = (code: string) => /^[0-9A-Z]{5}$/.test(code) && /\d/.test(cod
 /** After this the connection is of no use: it is lost, or a statement still runs on it. */
 export function isConnectionLost(error: unknown): boolean {
   const code = codeOf(error);
-  // A prepared statement of before a migration, which another process ran.
-  return !isSqlState(code) || /^(08|57P|25P03|0A000)/.test(code);
+  // 0A000: a prepared statement of before a migration, which another process ran. 25006: a server that became a standby.
+  return !isSqlState(code) || /^(08|57P|25P03|0A000|25006)/.test(code);
 }
 
 /** The server ended the connection before it took the statement, or with it. */

@@ -8,7 +8,7 @@ import { ConfigError } from "../../../common/core/errors.ts";
 import { openSqliteStore } from "../sqlite/sqlite_store.ts";
 import { parseDatabaseUrl } from "./database_url.ts";
 import { migrateSchema, translated } from "./postgres_schema.ts";
-import { createPool } from "./postgres_store.ts";
+import { createPool } from "./postgres_pool.ts";
 
 const tablesSql = `SELECT c.relname AS table, a.attname AS column, format_type(a.atttypid, NULL) AS type,
     a.attnotnull AS required, a.attidentity <> '' AS counted,

@@ -5,7 +5,8 @@ import { sharedPostgres, startPostgres, type TestDatabase } from "../../../tests
 import { ConfigError, UnavailableError } from "../../../common/core/errors.ts";
 import { parseDatabaseUrl } from "./database_url.ts";
 import type { Store, Transaction } from "../store.ts";
-import { openPostgresStore, type PostgresOptions } from "./postgres_store.ts";
+import type { PostgresOptions } from "./postgres_pool.ts";
+import { openPostgresStore } from "./postgres_store.ts";
 
 function storeTest(
   name: string,

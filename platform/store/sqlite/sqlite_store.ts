@@ -6,11 +6,15 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { closeSync, openSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { ConfigError, messageOf, UnavailableError } from "../../../common/core/errors.ts";
+import { createListeners, noteOf } from "../listeners.ts";
 import { type Parameters, scoped, type Store, type Tenant, type Transaction } from "../store.ts";
 import { migrations } from "../migrations.ts";
 
 /* SQLite's name for a database without a file. */
 const inMemory = ":memory:";
+
+/* Commands are processes of their own: how often the file is asked whether one of them has written. It takes microseconds. */
+const lookMs = 100;
 
 /** Opens or makes the store. Throws ConfigError for a file of a later version or none of ours. */
 export function openSqliteStore(path: string): Store {
@@ -19,6 +23,8 @@ export function openSqliteStore(path: string): Store {
   const current = new AsyncLocalStorage<SqliteTransaction>();
   let turn: Promise<unknown> = Promise.resolve();
   let isClosed = false;
+  const listeners = createListeners();
+  const watch = watchOthers(prepared, listeners.tellAll);
 
   async function run<T>(work: (tx: Transaction) => Promise<T>, readOnly: boolean): Promise<T> {
     if (isClosed) throw new Error("Cannot begin a transaction as the store is closed");
@@ -29,6 +35,7 @@ export function openSqliteStore(path: string): Store {
       const result = await current.run(tx, () => work(tx));
       tx.end();
       guarded(() => database.exec("COMMIT"));
+      for (const note of tx.notes) listeners.tell(note);
       return result;
     } catch (error) {
       // A full disk has already rolled back by itself.
@@ -51,12 +58,22 @@ export function openSqliteStore(path: string): Store {
       turn = own.catch(() => {});
       return await own;
     },
+    listen(channel, listener) {
+      const added = listeners.add(channel, listener);
+      watch.start();
+      added.tell();
+      return () => {
+        added.remove();
+        if (listeners.isEmpty()) watch.stop();
+      };
+    },
     usedBytes: async (tx) =>
       (await pragma(tx, "page_count") - await pragma(tx, "freelist_count")) * await pragma(tx, "page_size"),
     async [Symbol.asyncDispose]() {
       await turn;
       if (isClosed) return;
       isClosed = true;
+      watch.stop();
       database.close();
     },
   };
@@ -73,11 +90,40 @@ function statementsOf(database: DatabaseSync): Prepare {
   };
 }
 
+/* The number of data_version changes when another connection has committed. */
+function watchOthers(prepare: Prepare, onChange: () => void): { start(): void; stop(): void } {
+  let timer: ReturnType<typeof setInterval> | undefined;
+  let seen: number | undefined;
+  function look(): void {
+    let version = -1;
+    try {
+      ({ data_version: version } = prepare("PRAGMA data_version").get() as { data_version: number });
+    } catch {
+      // It cannot be asked now: whatever it is next is another number.
+    }
+    const before = seen;
+    seen = version;
+    if (before !== undefined && before !== version && version >= 0) onChange();
+  }
+  return {
+    start() {
+      if (timer !== undefined) return;
+      look();
+      timer = setInterval(look, lookMs);
+    },
+    stop() {
+      clearInterval(timer);
+      timer = seen = undefined;
+    },
+  };
+}
+
 class SqliteTransaction implements Transaction {
   readonly engine = "sqlite";
   isOpen = true;
   /** Queries that nobody has awaited. */
   waiting = 0;
+  readonly notes = new Set<string>();
   readonly #prepare: Prepare;
   readonly #isReadOnly: boolean;
 
@@ -107,6 +153,11 @@ class SqliteTransaction implements Transaction {
       get: (sql, parameters) => this.get(sql, scoped(sql, parameters, customerId)),
       run: (sql, parameters) => this.run(sql, scoped(sql, parameters, customerId)),
     };
+  }
+
+  notify(channel: string, payload: string): void {
+    if (this.#isReadOnly) throw new TypeError(`Cannot notify "${channel}" in a transaction that is read-only`);
+    this.notes.add(noteOf(channel, payload));
   }
 
   /** Throws Error when a query is left over. */

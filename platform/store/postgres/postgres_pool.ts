@@ -1,0 +1,104 @@
+/** Connections to PostgreSQL: their settings, and which server is refused. */
+// @ts-types="@types/pg"
+import pg from "pg";
+import { ConfigError, UnavailableError } from "../../../common/core/errors.ts";
+import type { DatabaseAddress } from "./database_url.ts";
+import { UnixSocket } from "./unix_socket.ts";
+
+export interface PostgresOptions {
+  /** Connections at most; 10 by default. */
+  connections?: number;
+  /** How long a statement may run, and how long it may wait for a lock; 30 s and 20 s by default. */
+  statementTimeoutMs?: number;
+  lockTimeoutMs?: number;
+  /** How long to wait for a connection; 5 s by default. */
+  connectTimeoutMs?: number;
+}
+
+/* By the number of the type. Of 64-bit integers, sum() makes a numeric. */
+const parsers: Record<number, (text: string) => unknown> = {
+  17: (text) => Uint8Array.fromHex(text.slice(2)),
+  20: Number,
+  1700: Number,
+};
+export const columnTypes = { getTypeParser: (type: number) => parsers[type] ?? pg.types.getTypeParser(type) };
+
+/**
+ * Of its own socket; the library leaves a connection open on which signing in failed, until the server gives it up. A standby is refused: it
+ * answers with what may be old, and fails each write, for as long as the connection lives.
+ */
+class ClosingClient extends pg.Client {
+  constructor(config?: pg.ClientConfig) {
+    super(config?.host?.startsWith("/") ? { ...config, stream: () => new UnixSocket() } : config);
+    const connect: (callback: (error: Error | null) => void) => void = super.connect.bind(this);
+    let isStandby = false;
+    this.connection.on("parameterStatus", ({ parameterName, parameterValue }: ParameterStatus) => {
+      if (parameterName === "in_hot_standby") isStandby = parameterValue === "on";
+    });
+    const closing = (callback: (error: Error | null) => void) =>
+      connect((error) => {
+        const refused = error ?? (isStandby ? standbyError(this) : null);
+        if (refused) void this.end().catch(() => {});
+        callback(refused);
+      });
+    this.connect = ((callback?: (error: Error | null) => void) => {
+      if (callback !== undefined) return closing(callback);
+      return new Promise<void>((resolve, reject) => closing((error) => error === null ? resolve() : reject(error)));
+    }) as typeof this.connect;
+  }
+}
+
+interface ParameterStatus {
+  parameterName: string;
+  parameterValue: string;
+}
+
+function standbyError({ host, port }: pg.Client): UnavailableError {
+  const hint = "connect to the primary server, or promote this one";
+  return new UnavailableError(`Cannot use the database on ${host}:${port} as it is a standby`, hint, 1000);
+}
+
+export function createPool(address: DatabaseAddress, options: PostgresOptions = {}): pg.Pool {
+  const pool = new pg.Pool({
+    ...clientConfig(address, options),
+    max: options.connections ?? 10,
+    idleTimeoutMillis: 60_000,
+    Client: ClosingClient,
+  });
+  // A connection that nobody uses was lost; the pool has dropped it, and the next transaction makes another.
+  pool.on("error", () => {});
+  return pool;
+}
+
+/** Not of a pool, and not connected yet. */
+export function createClient(address: DatabaseAddress, options: PostgresOptions = {}): pg.Client {
+  return new ClosingClient(clientConfig(address, options));
+}
+
+function clientConfig(address: DatabaseAddress, options: PostgresOptions): pg.ClientConfig {
+  const { host, port, user, database, password, tls } = address;
+  const { statementTimeoutMs = 30_000, lockTimeoutMs = 20_000, connectTimeoutMs = 5000 } = options;
+  return {
+    host,
+    port,
+    user,
+    database,
+    password() {
+      if (password !== undefined) return password;
+      throw new ConfigError(
+        `Cannot use the database ${address.shown} as it asks for a password`,
+        "put it into the URL, or into a file that PGPASSFILE names",
+      );
+    },
+    ssl: tls ?? false,
+    connectionTimeoutMillis: connectTimeoutMs,
+    statement_timeout: statementTimeoutMs,
+    lock_timeout: lockTimeoutMs,
+    // The server is gone without a word: longer than it would take to say so itself.
+    query_timeout: statementTimeoutMs === 0 ? 0 : statementTimeoutMs + 5000,
+    idle_in_transaction_session_timeout: 60_000,
+    application_name: "opendca-platform",
+    keepAlive: true,
+    types: columnTypes,
+  };
+}

@@ -1,0 +1,198 @@
+/**
+ * A transaction in PostgreSQL. It takes a connection of the pool with its first statement, and before statements of a
+ * customer it sets who that is: row-level security (postgres_schema.ts) shows nothing else.
+ *
+ * What SQLite gives by having one writer is kept where it matters: a transaction that may write takes the customer's
+ * lock before it reads, so that two uploads never make two devices of one. Customers do not wait for each other.
+ */
+// @ts-types="@types/pg"
+import pg from "pg";
+import { noteOf } from "../listeners.ts";
+import { type Parameters, type Queries, scoped, type SqlValue, type Tenant, type Transaction } from "../store.ts";
+import type { DatabaseAddress } from "./database_url.ts";
+import { numberParameters } from "./named_parameters.ts";
+import { isConnectionLost, isStaleConnection, queryError } from "./postgres_error.ts";
+import { channel } from "./postgres_listener.ts";
+
+/* Texts that are put together for one question would otherwise stay prepared for ever. */
+const mostPrepared = 500;
+const prepared = new Map<string, { name: string; text: string; names: string[] }>();
+
+function statementOf(sql: string, parameters: Parameters): pg.QueryConfig {
+  let known = prepared.get(sql);
+  if (known === undefined) {
+    known = { ...numberParameters(sql), name: prepared.size < mostPrepared ? `q${prepared.size}` : "" };
+    if (known.name !== "") prepared.set(sql, known);
+  }
+  const values = known.names.map((name): SqlValue => {
+    const value = parameters[name];
+    if (value === undefined) throw new TypeError(`Cannot run a query without a value for :${name}: ${sql}`);
+    return value;
+  });
+  return { text: known.text, values, ...(known.name === "" ? {} : { name: known.name }) };
+}
+
+const rowBytes = 200;
+
+export class PostgresTransaction implements Transaction {
+  readonly engine = "postgres";
+  /** What it has sent to be stored, with something for each row's head and indices. */
+  writtenBytes = 0;
+  readonly all: Queries["all"];
+  readonly get: Queries["get"];
+  readonly run: Queries["run"];
+  readonly #pool: pg.Pool;
+  readonly #shown: string;
+  readonly #isReadOnly: boolean;
+  readonly #notes = new Set<string>();
+  readonly #locked = new Set<string>();
+  #client: pg.PoolClient | undefined;
+  #scope: string | undefined;
+  #isOver = false;
+  #isLost = false;
+  #hasFailed = false;
+  #waiting = 0;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(pool: pg.Pool, { address, readOnly }: { address: DatabaseAddress; readOnly: boolean }) {
+    this.#pool = pool;
+    this.#shown = address.shown;
+    this.#isReadOnly = readOnly;
+    ({ all: this.all, get: this.get, run: this.run } = this.#queries());
+  }
+
+  tenant(customerId: string): Tenant {
+    return { customerId, transaction: this, ...this.#queries(customerId) };
+  }
+
+  notify(channel: string, payload: string): void {
+    if (this.#isReadOnly) throw new TypeError(`Cannot notify "${channel}" in a transaction that is read-only`);
+    this.#notes.add(noteOf(channel, payload));
+  }
+
+  /** Gives the connection back. Throws when a COMMIT fails; a ROLLBACK never does. */
+  async end(how: "COMMIT" | "ROLLBACK"): Promise<void> {
+    if (this.#isOver) return;
+    const isComplete = this.#waiting === 0;
+    if (how === "COMMIT" && isComplete && !this.#hasFailed) await this.#sendNotes();
+    this.#isOver = true;
+    await this.#last.catch(() => {});
+    try {
+      if (how === "ROLLBACK") await this.#rollBack();
+      else if (!isComplete) throw new Error("Cannot commit: a query was not awaited");
+      else if (this.#client !== undefined) await this.#commit(this.#client);
+    } catch (error) {
+      await this.#rollBack();
+      throw error;
+    } finally {
+      this.#client?.removeListener("error", this.#noteLost);
+      this.#client?.release(this.#isLost);
+    }
+  }
+
+  readonly #noteLost = () => void (this.#isLost = true);
+
+  /* PostgreSQL sends them with the commit. */
+  async #sendNotes(): Promise<void> {
+    if (this.#notes.size === 0) return;
+    const sql = "SELECT pg_notify(:channel, note) FROM json_array_elements_text(CAST(:notes AS json)) AS note";
+    await this.#query(undefined, sql, { channel, notes: JSON.stringify([...this.#notes]) });
+  }
+
+  async #commit(client: pg.PoolClient): Promise<void> {
+    if (this.#isLost) throw queryError(new Error("Connection terminated"), this.#shown);
+    // The server would make a ROLLBACK of it, without an error.
+    if (this.#hasFailed) throw new Error("Cannot commit: a statement of the transaction failed");
+    // A commit that waits for a synchronous standby is not broken off by the time-out: the server says that it succeeded.
+    const text = this.#isReadOnly ? "COMMIT" : "SET LOCAL statement_timeout = 0; COMMIT";
+    await this.#guarded("COMMIT", () => client.query(text));
+  }
+
+  async #rollBack(): Promise<void> {
+    if (this.#client !== undefined && !this.#isLost) await this.#client.query("ROLLBACK").catch(this.#noteLost);
+  }
+
+  async #guarded<T>(sql: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      this.#hasFailed = true;
+      if (isConnectionLost(error)) this.#isLost = true;
+      throw queryError(error, this.#shown, sql);
+    }
+  }
+
+  /* The variables go with BEGIN, and again only when they change. */
+  async #enter(customerId: string | undefined): Promise<pg.PoolClient> {
+    if (this.#client !== undefined && this.#scope === (customerId ?? "")) return this.#client;
+    const id = pg.escapeLiteral(customerId ?? "");
+    const kind = customerId === undefined ? "platform" : "customer";
+    const steps = [`SELECT set_config('opendca.customer', ${id}, true), set_config('opendca.scope', '${kind}', true)`];
+    if (customerId !== undefined && !this.#isReadOnly && !this.#locked.has(customerId)) {
+      steps.push(`SELECT pg_advisory_xact_lock(hashtextextended(${id}, 0))`);
+      this.#locked.add(customerId);
+    }
+    if (this.#client === undefined) {
+      const begin = this.#isReadOnly ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" : "BEGIN";
+      this.#client = await beginOn(this.#pool, [begin, ...steps]);
+      this.#client.on("error", this.#noteLost);
+    } else await this.#client.query(steps.join("; "));
+    this.#scope = customerId ?? "";
+    return this.#client;
+  }
+
+  /* One after another, as the scope is the connection's. */
+  #query(customerId: string | undefined, sql: string, parameters: Parameters): Promise<pg.QueryResult> {
+    if (this.#isOver) throw new Error(`Cannot run a query after its transaction: ${sql}`);
+    const statement = statementOf(sql, parameters);
+    this.#waiting++;
+    const result = this.#last.catch(() => {}).then(() =>
+      this.#guarded(sql, async () => {
+        if (this.#isLost) throw new Error("Connection terminated");
+        return await (await this.#enter(customerId)).query(statement);
+      })
+    ).finally(() => this.#waiting--);
+    this.#last = result;
+    return result;
+  }
+
+  #queries(customerId?: string): Queries {
+    const ask = (sql: string, parameters: Parameters = {}) =>
+      this.#query(customerId, sql, customerId === undefined ? parameters : scoped(sql, parameters, customerId));
+    return {
+      all: async <Row>(sql: string, parameters?: Parameters) => (await ask(sql, parameters)).rows as Row[],
+      get: async <Row>(sql: string, parameters?: Parameters) => (await ask(sql, parameters)).rows[0] as Row | undefined,
+      run: async (sql, parameters) => {
+        const changed = (await ask(sql, parameters)).rowCount ?? 0;
+        if (/^\s*INSERT/i.test(sql)) this.writtenBytes += changed * (rowBytes + sizeOf(parameters ?? {}));
+        return changed;
+      },
+    };
+  }
+}
+
+/* A connection that lay in the pool while the server restarted fails with its first statement: the next one is tried. */
+async function beginOn(pool: pg.Pool, steps: string[]): Promise<pg.PoolClient> {
+  const ignore = () => {};
+  for (let tries = 0;; tries++) {
+    const client = await pool.connect();
+    client.on("error", ignore);
+    try {
+      await client.query(steps.join("; "));
+      return client;
+    } catch (error) {
+      client.release(true);
+      if (!isStaleConnection(error) || tries === pool.options.max) throw error;
+    } finally {
+      client.removeListener("error", ignore);
+    }
+  }
+}
+
+function sizeOf(parameters: Parameters): number {
+  let bytes = 0;
+  for (const value of Object.values(parameters)) {
+    bytes += typeof value === "string" || value instanceof Uint8Array ? value.length : 8;
+  }
+  return bytes;
+}
