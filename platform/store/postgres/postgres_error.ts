@@ -37,7 +37,7 @@ export function isConnectionLost(error: unknown): boolean {
 /** The server ended the connection before it took the statement, or with it. */
 export function isStaleConnection(error: unknown): boolean {
   return /^57P0[12]/.test(codeOf(error)) ||
-    /Connection terminated|ECONNRESET|EPIPE/.test(`${codeOf(error)} ${messageOf(error)}`);
+    /Connection terminated|not queryable|ECONNRESET|EPIPE/.test(`${codeOf(error)} ${messageOf(error)}`);
 }
 
 /** The error of a query: UnavailableError where the same may work later; anything else is a bug. */

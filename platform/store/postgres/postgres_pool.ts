@@ -24,12 +24,14 @@ const parsers: Record<number, (text: string) => unknown> = {
 export const columnTypes = { getTypeParser: (type: number) => parsers[type] ?? pg.types.getTypeParser(type) };
 
 /**
- * Of its own socket; the library leaves a connection open on which signing in failed, until the server gives it up. A standby is refused: it
- * answers with what may be old, and fails each write, for as long as the connection lives.
+ * Of its own socket; the library leaves a connection open on which signing in failed, until the server gives it up. A
+ * standby is refused: it answers with what may be old, and fails each write, for as long as the connection lives.
  */
 class ClosingClient extends pg.Client {
   constructor(config?: pg.ClientConfig) {
     super(config?.host?.startsWith("/") ? { ...config, stream: () => new UnixSocket() } : config);
+    // One that is lost while it changes hands, or in the moment in which it was made, would end the process.
+    this.on("error", () => {});
     const connect: (callback: (error: Error | null) => void) => void = super.connect.bind(this);
     let isStandby = false;
     this.connection.on("parameterStatus", ({ parameterName, parameterValue }: ParameterStatus) => {

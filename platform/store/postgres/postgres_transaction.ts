@@ -173,18 +173,14 @@ export class PostgresTransaction implements Transaction {
 
 /* A connection that lay in the pool while the server restarted fails with its first statement: the next one is tried. */
 async function beginOn(pool: pg.Pool, steps: string[]): Promise<pg.PoolClient> {
-  const ignore = () => {};
   for (let tries = 0;; tries++) {
     const client = await pool.connect();
-    client.on("error", ignore);
     try {
       await client.query(steps.join("; "));
       return client;
     } catch (error) {
       client.release(true);
       if (!isStaleConnection(error) || tries === pool.options.max) throw error;
-    } finally {
-      client.removeListener("error", ignore);
     }
   }
 }
