@@ -89,7 +89,7 @@ peerTest("a pool closes no descriptor twice", [postgresServer, "strace"], async 
   await using database = await (await sharedPostgres()).database();
   const folder = Deno.makeTempDirSync();
   const program = `
-    import { createPool } from "${import.meta.resolve("./postgres_store.ts")}";
+    import { createPool } from "${import.meta.resolve("./postgres_pool.ts")}";
     import { parseDatabaseUrl } from "${import.meta.resolve("./database_url.ts")}";
     const pool = createPool(parseDatabaseUrl(Deno.args[0]));
     const others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
