@@ -68,7 +68,6 @@ export async function serve(platform: OpenPlatform, options: ServeOptions): Prom
       clearInterval(looking);
       await retention[Symbol.asyncDispose]();
       await server[Symbol.asyncDispose]();
-      await guesses.flush({ now: true });
     },
   };
 }

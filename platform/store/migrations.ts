@@ -266,6 +266,25 @@ CREATE INDEX devices_merged ON devices (customer_id, merged_into) WHERE merged_i
 ALTER TABLE devices ADD COLUMN split INTEGER NOT NULL DEFAULT 0;
 `;
 
+/* Wrong activation codes that belong to nobody, of the hour under way: see agents/guess_watch.ts. */
+const guesses = `
+CREATE TABLE guess_hours (
+  -- One row: 'all'.
+  whose TEXT PRIMARY KEY,
+  began_at INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  sources INTEGER NOT NULL,
+  others INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE guess_sources (
+  source TEXT PRIMARY KEY,
+  -- From 1, in the order of their first wrong code.
+  place INTEGER NOT NULL,
+  -- Attempts that the audit log does not tell yet.
+  untold INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+`;
+
 /** A step is SQL, or what cannot be said in it. */
 export type Migration = string | ((database: DatabaseSync) => void);
 
@@ -291,4 +310,5 @@ export const migrations: readonly Migration[] = [
   },
   dealers,
   deviceChanges,
+  guesses,
 ];

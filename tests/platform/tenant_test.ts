@@ -322,7 +322,7 @@ async function tablesOf(tx: Transaction): Promise<Map<string, string[]>> {
 }
 
 /* Tables of failed activations before anybody knows whose, and of how much an agent has in the audit log. */
-const ofNobody = ["audit_counts", "dealers", "failed_keys"];
+const ofNobody = ["audit_counts", "dealers", "failed_keys", "guess_hours", "guess_sources"];
 
 /** Everything that a customer owns. */
 async function dump(tx: Transaction, customerId: string): Promise<Record<string, unknown[]>> {

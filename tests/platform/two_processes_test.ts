@@ -5,7 +5,15 @@ import { deviceRows } from "../../platform/devices/devices.ts";
 import { countRecords } from "../../platform/devices/readings.ts";
 import { meterHistoryRows } from "../../platform/devices/samples.ts";
 import { inPostgres } from "../fixtures/each_database.ts";
-import { activatedAgent, call, connect, pollOf, reasonOf, startTestPlatform } from "../fixtures/platform_fixture.ts";
+import {
+  activate,
+  activatedAgent,
+  call,
+  connect,
+  pollOf,
+  reasonOf,
+  startTestPlatform,
+} from "../fixtures/platform_fixture.ts";
 import { batchOf, readingOf, recordOf } from "../fixtures/platform_uploads.ts";
 
 inPostgres("what one of two servers on a database has stored, the other knows", async () => {
@@ -42,4 +50,19 @@ inPostgres("what one of two servers on a database has stored, the other knows", 
   for (const client of [one, other]) {
     assert.equal(await reasonOf(call(client, { method: client.poll, request: pollOf(agent) })), "agent-revoked");
   }
+});
+
+inPostgres("who guessed codes at one of two servers has to wait at the other", async () => {
+  await using first = await startTestPlatform();
+  await using second = await first.another();
+  const customer = await second.customer("Acme");
+  const wrong = () => reasonOf(activate(second, { code: "AAAA-AAAA-AAAA" }));
+  const { store, guesses } = first.platform;
+  const actor = { kind: "installation", name: "i" } as const;
+  for (let i = 0; i < 300; i++) {
+    await store.transaction((tx) => guesses.noteWrong(tx, { source: "127.0.0.1", actor, hostname: "h" }));
+  }
+  assert.equal(await wrong(), "too-many-requests");
+  assert.equal(await reasonOf(activatedAgent(second, customer)), "too-many-requests", "with a right code as well");
+  assert.equal(second.events.filter(({ event }) => event === "codeGuessing").length, 0);
 });
