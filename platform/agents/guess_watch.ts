@@ -7,7 +7,7 @@
  * The counts are rows, so that they are those of all processes of the platform, and outlive a restart. Only a wrong code
  * writes them.
  */
-import { type Actor, appendAudit } from "../audit/audit_log.ts";
+import { type Actor, appendAudit, type AuditEvent } from "../audit/audit_log.ts";
 import { type Store, takeLock, type Transaction } from "../store/store.ts";
 
 export interface GuessWatch {
@@ -42,96 +42,41 @@ const hourMs = 3_600_000;
 const mostSources = 50;
 
 export function guessWatch({ store, clock, log, most = 300, mostKnown = 10_000 }: GuessWatchOptions): GuessWatch {
-  async function add(
-    tx: Transaction,
-    entry: { action: string; subject: string; detail: Record<string, string | number>; actor?: Actor },
-  ): Promise<void> {
-    await appendAudit(tx, { actor: "platform", ...entry, at: clock.now(), customerId: null });
-  }
-
-  /* The hour under way; undefined before the first wrong code, and once it is over. */
-  async function maybeHour(tx: Transaction): Promise<Hour | undefined> {
-    const hour = await tx.get<Hour>("SELECT began_at, attempts, sources, others FROM guess_hours");
-    // Clocks of two machines differ by a little; one that was set back by more begins a new hour.
-    return hour !== undefined && Math.abs(clock.now().getTime() - hour.began_at) < hourMs ? hour : undefined;
-  }
-
-  /* What the log has not told of the hour that is over. One process at a time is here. */
-  async function close(tx: Transaction): Promise<void> {
-    const hour = await tx.get<Hour>("DELETE FROM guess_hours RETURNING began_at, attempts, sources, others");
-    if (hour === undefined) return;
-    const told = await tx.all<{ source: string; untold: number }>(
-      "SELECT source, untold FROM guess_sources WHERE place <= :most AND untold > 0 ORDER BY place",
-      { most: mostSources },
-    );
-    const rest = await tx.get<{ sum: number }>(
-      "SELECT coalesce(sum(untold), 0) AS sum FROM guess_sources WHERE place > :most",
-      { most: mostSources },
-    );
-    const others = rest!.sum + hour.others;
-    await tx.run("DELETE FROM guess_sources");
-    for (const { source, untold } of told) {
-      await add(tx, { action: "activationsRejected", subject: source, detail: { attempts: untold } });
-    }
-    if (others === 0) return;
-    await add(tx, { action: "activationsRejected", subject: "other sources", detail: { attempts: others } });
-  }
+  const isOver = async (tx: Transaction) =>
+    await tx.get("SELECT 1 FROM guess_hours") !== undefined && await maybeHour(tx, clock.now()) === undefined;
 
   return {
     async flush() {
-      const isOver = (tx: Transaction) => maybeHour(tx).then(async (hour) => hour === undefined && await hasHour(tx));
       if (!await store.transaction(isOver, { readOnly: true })) return;
       await store.transaction(async (tx) => {
         await takeLock(tx, lockName);
         // Another process may have been first, and the next hour may have begun.
-        if (await isOver(tx)) await close(tx);
+        if (await isOver(tx)) await closeHour(tx, clock.now());
       });
     },
 
     async waitMs(source) {
+      const now = clock.now();
       const [hour, isKnown] = await store.transaction(async (tx) => [
-        await maybeHour(tx),
+        await maybeHour(tx, now),
         await tx.get("SELECT 1 FROM guess_sources WHERE source = :source", { source }) !== undefined,
       ], { readOnly: true });
       if (hour === undefined || hour.attempts < most || !isKnown) return 0;
-      return Math.min(hourMs, Math.max(1000, hour.began_at + hourMs - clock.now().getTime()));
+      return Math.min(hourMs, Math.max(1000, hour.began_at + hourMs - now.getTime()));
     },
 
     async noteWrong(tx, { source, actor, hostname }) {
+      const at = clock.now();
       await takeLock(tx, lockName);
-      let hour = await maybeHour(tx);
-      if (hour === undefined) {
-        await close(tx);
-        hour = { began_at: clock.now().getTime(), attempts: 0, sources: 0, others: 0 };
-        await tx.run(
-          "INSERT INTO guess_hours (whose, began_at, attempts, sources, others) VALUES ('all', :at, 0, 0, 0)",
-          {
-            at: hour.began_at,
-          },
-        );
+      const hour = await maybeHour(tx, at) ?? await beginHour(tx, at);
+      const place = await countSource(tx, { source, hour, mostKnown });
+      if (place !== undefined && place <= mostSources) {
+        await tell(tx, { at, actor, action: "activationRejected", subject: "no code", detail: { hostname, source } });
+        log("activationRejected", { source, burned: false });
       }
-      const isKnown = await tx.run("UPDATE guess_sources SET untold = untold + 1 WHERE source = :source", { source });
-      const place = isKnown === 1 || hour.sources >= mostKnown ? undefined : hour.sources + 1;
-      if (place !== undefined) {
-        const isTold = place <= mostSources;
-        await tx.run("INSERT INTO guess_sources (source, place, untold) VALUES (:source, :place, :untold)", {
-          source,
-          place,
-          untold: isTold ? 0 : 1,
-        });
-        if (isTold) {
-          await add(tx, { action: "activationRejected", subject: "no code", detail: { hostname, source }, actor });
-          log("activationRejected", { source, burned: false });
-        }
-      }
-      const attempts = hour.attempts + 1, sources = place ?? hour.sources;
-      await tx.run("UPDATE guess_hours SET attempts = :attempts, sources = :sources, others = :others", {
-        attempts,
-        sources,
-        others: hour.others + (isKnown === 0 && place === undefined ? 1 : 0),
-      });
+      const { attempts, sources } = hour;
       if (attempts !== most) return;
-      await add(tx, { action: "codeGuessing", subject: "activation codes", detail: { attempts, sources } });
+      await tell(tx, { at, action: "codeGuessing", subject: "activation codes", detail: { attempts, sources } });
       log("codeGuessing", { attempts, sources });
     },
   };
@@ -139,6 +84,69 @@ export function guessWatch({ store, clock, log, most = 300, mostKnown = 10_000 }
 
 const lockName = "guessed codes";
 
-async function hasHour(tx: Transaction): Promise<boolean> {
-  return await tx.get("SELECT 1 FROM guess_hours") !== undefined;
+async function tell(tx: Transaction, entry: Omit<AuditEvent, "actor" | "customerId"> & { actor?: Actor }) {
+  await appendAudit(tx, { actor: "platform", ...entry, customerId: null });
+}
+
+/* The hour under way; undefined before the first wrong code, and once it is over. */
+async function maybeHour(tx: Transaction, now: Date): Promise<Hour | undefined> {
+  const hour = await tx.get<Hour>("SELECT began_at, attempts, sources, others FROM guess_hours");
+  // Clocks of two machines differ by a little; one that was set back by more begins a new hour.
+  return hour !== undefined && Math.abs(now.getTime() - hour.began_at) < hourMs ? hour : undefined;
+}
+
+async function beginHour(tx: Transaction, at: Date): Promise<Hour> {
+  await closeHour(tx, at);
+  const hour: Hour = { began_at: at.getTime(), attempts: 0, sources: 0, others: 0 };
+  await tx.run(
+    "INSERT INTO guess_hours (whose, began_at, attempts, sources, others) VALUES ('all', :began_at, 0, 0, 0)",
+    { began_at: hour.began_at },
+  );
+  return hour;
+}
+
+/* Tells what the log has not told of the hour that is over. */
+async function closeHour(tx: Transaction, at: Date): Promise<void> {
+  const hour = await tx.get<{ others: number }>("DELETE FROM guess_hours RETURNING others");
+  if (hour === undefined) return;
+  const most = { most: mostSources };
+  const told = await tx.all<{ source: string; untold: number }>(
+    "SELECT source, untold FROM guess_sources WHERE place <= :most AND untold > 0 ORDER BY place",
+    most,
+  );
+  const rest = await tx.get<{ sum: number }>(
+    "SELECT coalesce(sum(untold), 0) AS sum FROM guess_sources WHERE place > :most",
+    most,
+  );
+  await tx.run("DELETE FROM guess_sources");
+  for (const { source, untold } of told) {
+    await tell(tx, { at, action: "activationsRejected", subject: source, detail: { attempts: untold } });
+  }
+  const attempts = rest!.sum + hour.others;
+  if (attempts > 0) {
+    await tell(tx, { at, action: "activationsRejected", subject: "other sources", detail: { attempts } });
+  }
+}
+
+/* Counts in the hour, of which the row is changed as well; returns the place of a source that is new and told apart. */
+async function countSource(
+  tx: Transaction,
+  { source, hour, mostKnown }: { source: string; hour: Hour; mostKnown: number },
+): Promise<number | undefined> {
+  const isKnown = await tx.run("UPDATE guess_sources SET untold = untold + 1 WHERE source = :source", { source }) > 0;
+  const place = isKnown || hour.sources >= mostKnown ? undefined : hour.sources + 1;
+  if (place !== undefined) {
+    const untold = place <= mostSources ? 0 : 1;
+    await tx.run("INSERT INTO guess_sources (source, place, untold) VALUES (:source, :place, :untold)", {
+      source,
+      place,
+      untold,
+    });
+    hour.sources = place;
+  } else if (!isKnown) hour.others++;
+  hour.attempts++;
+  const { attempts, sources, others } = hour;
+  const sql = "UPDATE guess_hours SET attempts = :attempts, sources = :sources, others = :others";
+  await tx.run(sql, { attempts, sources, others });
+  return place;
 }
