@@ -1,12 +1,12 @@
 /** Accepts more connections than its process has descriptors, as a program of the outside would bring about. */
 import { acceptConnections } from "../../platform/edge/grpc/accept_connections.ts";
-import { connectionGate, defaultGateLimits } from "../../platform/edge/grpc/connection_gate.ts";
+import { ConnectionGate, defaultGateLimits } from "../../platform/edge/grpc/connection_gate.ts";
 
 const limits = { ...defaultGateLimits, anonymousOfSource: 10_000 };
 const acceptor = await acceptConnections({
   host: "127.0.0.1",
   port: 0,
-  gate: connectionGate(limits, () => performance.now()),
+  gate: new ConnectionGate(limits, () => performance.now()),
   take: (socket) => socket.write("taken"),
   log: (event) => console.error(event),
   tryAfterMs: 200,

@@ -61,14 +61,11 @@ export function admission(platform: Platform, gate: ConnectionGate): ServerInter
       start: (next) =>
         next({
           onReceiveMetadata(metadata, next) {
-            admit(call.getPeer()).then(
-              () => isOver || next(metadata),
-              (error) => {
-                if (isOver) return;
-                end();
-                call.sendStatus(callStatusOf(platform, error));
-              },
-            );
+            admit(call.getPeer()).then(() => isOver || next(metadata)).catch((error) => {
+              if (isOver) return;
+              end();
+              call.sendStatus(callStatusOf(platform, error));
+            }).catch(({ message, stack }) => platform.log("callFailed", { message, stack }));
           },
           onReceiveMessage: (message, next) => next(message),
           onReceiveHalfClose: (next) => next(),

@@ -38,18 +38,6 @@ export function gateLimitsFor(descriptors: number, wanted: Partial<GateLimits> =
   return { ...limits, mostConnections, mostAnonymous };
 }
 
-export interface ConnectionGate {
-  /** Whether the connection may stay. `close` is called when it has to go; `leave` is still to be called then. */
-  enter(peer: string, close: () => void): boolean;
-  leave(peer: string): void;
-  /** A call of an agent, or of nobody that is known; returns what is to be called when it has ended. */
-  callBegan(peer: string, agentId: string | undefined): () => void;
-  /** Closes what is over its time; to be called every second or so. */
-  expire(): void;
-  /** What was turned away since the last time. */
-  takeCounts(): GateCounts;
-}
-
 export interface GateCounts {
   refused: number;
   replaced: number;
@@ -69,125 +57,134 @@ interface Connection {
   close(): void;
 }
 
-export function connectionGate(limits: GateLimits, monotonicMs: () => number): ConnectionGate {
+export class ConnectionGate {
+  readonly #limits: GateLimits;
+  readonly #monotonicMs: () => number;
   // In order of their beginning.
-  const connections = new Map<string, Connection>();
-  const bySource = new Map<string, Set<Connection>>();
-  const byAgent = new Map<string, Set<Connection>>();
-  const anonymous = new Set<Connection>();
-  let counts: GateCounts = { refused: 0, replaced: 0, expired: 0, source: "" };
+  readonly #connections = new Map<string, Connection>();
+  readonly #bySource = new Map<string, Set<Connection>>();
+  readonly #byAgent = new Map<string, Set<Connection>>();
+  readonly #anonymous = new Set<Connection>();
+  #counts: GateCounts = { refused: 0, replaced: 0, expired: 0, source: "" };
 
-  function close(connection: Connection): void {
+  constructor(limits: GateLimits, monotonicMs: () => number) {
+    this.#limits = limits;
+    this.#monotonicMs = monotonicMs;
+  }
+
+  /** Whether the connection may stay. `close` is called when it has to go; `leave` is still to be called then. */
+  enter(peer: string, close: () => void): boolean {
+    const source = sourceOf(peer), limits = this.#limits;
+    const own = this.#bySource.get(source);
+    const hasRoom = (own === undefined || own.size < limits.anonymousOfSource || this.#replaceOne(own)) &&
+      (this.#anonymous.size < limits.mostAnonymous || this.#replaceOne(this.#anonymous)) &&
+      // What is being closed counts until it is gone: it holds a descriptor.
+      (this.#connections.size < limits.mostConnections || this.#replaceOne(this.#anonymous));
+    if (!hasRoom) {
+      this.#counts = { ...this.#counts, refused: this.#counts.refused + 1, source };
+      return false;
+    }
+    const nowMs = this.#monotonicMs();
+    const connection: Connection = {
+      source,
+      beganMs: nowMs,
+      quietSinceMs: nowMs,
+      calls: 0,
+      agentId: undefined,
+      isClosing: false,
+      close,
+    };
+    this.#connections.set(peer, connection);
+    this.#identify(connection, undefined);
+    return true;
+  }
+
+  leave(peer: string): void {
+    const connection = this.#connections.get(peer);
+    if (connection === undefined) return;
+    connection.isClosing = true;
+    this.#forget(connection);
+    this.#connections.delete(peer);
+  }
+
+  /** A call of an agent, or of nobody that is known; returns what is to be called when it has ended. */
+  callBegan(peer: string, agentId: string | undefined): () => void {
+    const connection = this.#connections.get(peer);
+    if (connection === undefined || connection.isClosing) return () => {};
+    if (connection.agentId !== agentId) {
+      this.#forget(connection);
+      this.#identify(connection, agentId);
+    }
+    connection.calls += 1;
+    const own = agentId === undefined ? undefined : this.#byAgent.get(agentId);
+    if (own !== undefined && own.size > this.#limits.ofAgent) {
+      // Of a machine that lost its network, connections are left over that nobody uses.
+      const others = [...own].filter((other) => other !== connection);
+      this.#close(others.find(({ calls }) => calls === 0) ?? others[0]!);
+    }
+    let isOver = false;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      connection.calls -= 1;
+      connection.quietSinceMs = this.#monotonicMs();
+    };
+  }
+
+  /** Closes what is over its time; to be called every second or so. */
+  expire(): void {
+    const nowMs = this.#monotonicMs();
+    for (const connection of [...this.#anonymous]) {
+      const isQuiet = connection.calls === 0 && nowMs - connection.quietSinceMs >= this.#limits.withoutCallMs;
+      if (!isQuiet && nowMs - connection.beganMs < this.#limits.anonymousMs) continue;
+      this.#counts = { ...this.#counts, expired: this.#counts.expired + 1, source: connection.source };
+      this.#close(connection);
+    }
+  }
+
+  /** What was turned away since the last time. */
+  takeCounts(): GateCounts {
+    const taken = this.#counts;
+    this.#counts = { refused: 0, replaced: 0, expired: 0, source: "" };
+    return taken;
+  }
+
+  #close(connection: Connection): void {
     if (connection.isClosing) return;
     connection.isClosing = true;
-    forget(connection);
+    this.#forget(connection);
     connection.close();
   }
 
-  function identify(connection: Connection, agentId: string | undefined): void {
+  #identify(connection: Connection, agentId: string | undefined): void {
     connection.agentId = agentId;
-    if (agentId !== undefined) return void add(byAgent, agentId, connection);
-    anonymous.add(connection);
-    add(bySource, connection.source, connection);
+    if (agentId !== undefined) return void add(this.#byAgent, agentId, connection);
+    this.#anonymous.add(connection);
+    add(this.#bySource, connection.source, connection);
   }
 
-  function forget(connection: Connection): void {
-    anonymous.delete(connection);
-    remove(bySource, connection.source, connection);
-    if (connection.agentId !== undefined) remove(byAgent, connection.agentId, connection);
+  #forget(connection: Connection): void {
+    this.#anonymous.delete(connection);
+    remove(this.#bySource, connection.source, connection);
+    if (connection.agentId !== undefined) remove(this.#byAgent, connection.agentId, connection);
   }
 
   /* Makes room among them; false when all are so new that each may be an agent's. */
-  function replaceOne(among: Iterable<Connection>): boolean {
-    const nowMs = monotonicMs();
+  #replaceOne(among: Iterable<Connection>): boolean {
+    const nowMs = this.#monotonicMs();
     let oldest: Connection | undefined;
     for (const connection of among) {
-      if (nowMs - connection.beganMs < limits.sureMs) break;
+      if (nowMs - connection.beganMs < this.#limits.sureMs) break;
       oldest ??= connection;
       if (connection.calls > 0) continue;
       oldest = connection;
       break;
     }
     if (oldest === undefined) return false;
-    counts = { ...counts, replaced: counts.replaced + 1, source: oldest.source };
-    close(oldest);
+    this.#counts = { ...this.#counts, replaced: this.#counts.replaced + 1, source: oldest.source };
+    this.#close(oldest);
     return true;
   }
-
-  return {
-    enter(peer, closeIt) {
-      const source = sourceOf(peer);
-      const own = bySource.get(source);
-      const hasRoom = (own === undefined || own.size < limits.anonymousOfSource || replaceOne(own)) &&
-        (anonymous.size < limits.mostAnonymous || replaceOne(anonymous)) &&
-        // What is being closed counts until it is gone: it holds a descriptor.
-        (connections.size < limits.mostConnections || replaceOne(anonymous));
-      if (!hasRoom) {
-        counts = { ...counts, refused: counts.refused + 1, source };
-        return false;
-      }
-      const nowMs = monotonicMs();
-      const connection: Connection = {
-        source,
-        beganMs: nowMs,
-        quietSinceMs: nowMs,
-        calls: 0,
-        agentId: undefined,
-        isClosing: false,
-        close: closeIt,
-      };
-      connections.set(peer, connection);
-      identify(connection, undefined);
-      return true;
-    },
-
-    leave(peer) {
-      const connection = connections.get(peer);
-      if (connection === undefined) return;
-      connection.isClosing = true;
-      forget(connection);
-      connections.delete(peer);
-    },
-
-    callBegan(peer, agentId) {
-      const connection = connections.get(peer);
-      if (connection === undefined || connection.isClosing) return () => {};
-      if (connection.agentId !== agentId) {
-        forget(connection);
-        identify(connection, agentId);
-      }
-      connection.calls += 1;
-      const own = agentId === undefined ? undefined : byAgent.get(agentId);
-      if (own !== undefined && own.size > limits.ofAgent) {
-        // Of a machine that lost its network, connections are left over that nobody uses.
-        const others = [...own].filter((other) => other !== connection);
-        close(others.find(({ calls }) => calls === 0) ?? others[0]!);
-      }
-      let isOver = false;
-      return () => {
-        if (isOver) return;
-        isOver = true;
-        connection.calls -= 1;
-        connection.quietSinceMs = monotonicMs();
-      };
-    },
-
-    expire() {
-      const nowMs = monotonicMs();
-      for (const connection of [...anonymous]) {
-        const isQuiet = connection.calls === 0 && nowMs - connection.quietSinceMs >= limits.withoutCallMs;
-        if (!isQuiet && nowMs - connection.beganMs < limits.anonymousMs) continue;
-        counts = { ...counts, expired: counts.expired + 1, source: connection.source };
-        close(connection);
-      }
-    },
-
-    takeCounts() {
-      const taken = counts;
-      counts = { refused: 0, replaced: 0, expired: 0, source: "" };
-      return taken;
-    },
-  };
 }
 
 function add(sets: Map<string, Set<Connection>>, key: string, connection: Connection): void {

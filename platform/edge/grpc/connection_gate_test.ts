@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ConnectionGate, connectionGate, gateLimitsFor } from "./connection_gate.ts";
+import { ConnectionGate, gateLimitsFor } from "./connection_gate.ts";
 
 const limits = {
   mostConnections: 12,
@@ -11,23 +11,23 @@ const limits = {
   sureMs: 1000,
 };
 
-interface Driven extends ConnectionGate {
+type Driven = ConnectionGate & {
   advance(ms: number): void;
   /** Peers that were told to go, in order. */
   closed: string[];
   come(peer: string): boolean;
-}
+};
 
 function driven(): Driven {
   let ms = 0;
-  const gate = connectionGate(limits, () => ms);
+  const gate = new ConnectionGate(limits, () => ms);
   const closed: string[] = [];
   const come = (peer: string) =>
     gate.enter(peer, () => {
       closed.push(peer);
       gate.leave(peer);
     });
-  return { ...gate, advance: (by) => void (ms += by), closed, come };
+  return Object.assign(gate, { advance: (by: number) => void (ms += by), closed, come });
 }
 
 Deno.test("one source has so many anonymous connections; while all are new, the next one is refused", () => {

@@ -13,7 +13,7 @@ import { pemOf } from "../../keys/authority.ts";
 import type { CertificateFiles } from "../../keys/server_certificate.ts";
 import { admission } from "./admission.ts";
 import { callTimeout } from "./admission.ts";
-import { connectionGate, type GateLimits, gateLimitsFor } from "./connection_gate.ts";
+import { ConnectionGate, type GateLimits, gateLimitsFor } from "./connection_gate.ts";
 import { agentService } from "./agent_service.ts";
 import type { Retention } from "../../devices/retention.ts";
 import type { Platform } from "../../agents/platform.ts";
@@ -55,7 +55,7 @@ const usualDescriptors = 16_384;
 export async function startServer(platform: Platform, options: ListenOptions): Promise<RunningServer> {
   // What it would write is in the errors that are thrown, and a log of JSON lines has no place for it.
   setLogVerbosity(logVerbosity.NONE);
-  const gate = connectionGate(
+  const gate = new ConnectionGate(
     gateLimitsFor(maybeDescriptorLimit() ?? usualDescriptors, options.connections),
     () => performance.now(),
   );
