@@ -2,7 +2,8 @@
 import type { Command } from "commander";
 import { fileLoad } from "../service/site_load.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
-import { configPath, readAgentConfig } from "../config/read_config.ts";
+import { configPath } from "../config/config_path.ts";
+import { readAgentConfig } from "../config/read_config.ts";
 import { renderConfigJson, renderConfigText } from "../config/render_config.ts";
 import { type CapacityFinding, judgeCapacity } from "../schedule/capacity.ts";
 import { safeText, visibleText } from "../../common/core/safe_text.ts";

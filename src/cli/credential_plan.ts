@@ -1,6 +1,5 @@
 import { ConfigError, messageOf, UsageError } from "../../common/core/errors.ts";
 import { type CredentialPlan, defaultPlan } from "../snmp/credential.ts";
-import { parseCredentials } from "../config/parse_credentials.ts";
 import type { Host } from "./host.ts";
 import type { ScanOptions } from "./scan_options.ts";
 
@@ -29,5 +28,7 @@ export async function credentialPlan(
       },
     );
   }
+  // The parser of YAML is loaded only where there is a file, so that a plain scan starts at once.
+  const { parseCredentials } = await import("../config/parse_credentials.ts");
   return await parseCredentials(text, { file, env: host.env, readTextFile: host.readTextFile });
 }

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { activationStore } from "../activation/store_options.ts";
 import { readStatus } from "../service/read_status.ts";
-import { configPath } from "../config/read_config.ts";
+import { configPath } from "../config/config_path.ts";
 import { UsageError } from "../../common/core/errors.ts";
 import { doctorExitCode } from "../doctor/doctor_step.ts";
 import type { PrinterOptions } from "../doctor/check_printer.ts";

@@ -1,6 +1,7 @@
 import type { AgentConfig } from "../config/agent_config.ts";
 import { applyPlatformConfig } from "../config/platform_config.ts";
-import { configPath, readAgentConfig } from "../config/read_config.ts";
+import { configPath } from "../config/config_path.ts";
+import { readAgentConfig } from "../config/read_config.ts";
 import { storedPlatformConfigName, tryParseStoredPlatformConfig } from "../config/stored_platform_config.ts";
 import type { Host } from "./host.ts";
 

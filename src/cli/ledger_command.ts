@@ -1,7 +1,7 @@
 /** `opendca ledger`: what was sent and which tasks came, from the ledger in the state directory. */
 import { type Command, InvalidArgumentError } from "commander";
 import { likelyStateDirectory } from "../activation/store_options.ts";
-import { configPath } from "../config/read_config.ts";
+import { configPath } from "../config/config_path.ts";
 import { UsageError } from "../../common/core/errors.ts";
 import { StorageError } from "../../common/host/sqlite.ts";
 import { type Ledger, openLedger } from "../store/ledger.ts";

@@ -14,7 +14,7 @@ import { maybeOutputFile } from "./open_output.ts";
 import { showProgress } from "./progress_display.ts";
 import type { ScanOptions } from "./scan_options.ts";
 import { type OptionsScan, scanFromOptions } from "./scan_targets.ts";
-import { configPath } from "../config/read_config.ts";
+import { configPath } from "../config/config_path.ts";
 import { rangesOfSite } from "../config/site_targets.ts";
 import { hasCode, isDenied } from "../../common/core/system_error.ts";
 import { tryParseIp, withoutZone } from "../../common/core/ip.ts";

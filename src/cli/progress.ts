@@ -1,5 +1,4 @@
 import { grouped } from "../../common/report/fleet.ts";
-import { cells, cut } from "../../common/report/terminal_line.ts";
 
 /** How far a scan is; all counts since its start. */
 export interface ProgressState {
@@ -41,10 +40,11 @@ export function renderProgress(state: ProgressState, options: { columns: number;
   ];
   for (const choice of choices) {
     const text = [percent.padStart(4), ...choice.filter((part) => part !== "")].join("  ");
-    const room = columns - cells(text) - 1;
+    // All of it is ASCII: a cell for each character.
+    const room = columns - text.length - 1;
     if (room >= leastBar) return `${barOf(state, Math.min(mostBar, room), unicode)} ${text}`;
   }
-  return cut(percent, columns, unicode);
+  return percent.length <= columns ? percent : "";
 }
 
 /** One line for a log without line end: the same numbers in words. */

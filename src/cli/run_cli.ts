@@ -3,7 +3,7 @@ import { Command, CommanderError } from "commander";
 import { refuseWhenLocked } from "../activation/lock_gate.ts";
 import { activationStore, likelyStateDirectory } from "../activation/store_options.ts";
 import { ConfigMistakesError } from "../config/config_mistakes.ts";
-import { configPath } from "../config/read_config.ts";
+import { configPath } from "../config/config_path.ts";
 import { maybeActivationCode } from "../../common/core/activation_code.ts";
 import { exitCodeFor, messageOf, namedError, ReaderGoneError, UsageError } from "../../common/core/errors.ts";
 import { parserSentence, parserSuggestion } from "../../common/core/parser_message.ts";

@@ -3,7 +3,8 @@ import { type Command, Option } from "commander";
 import { activationStore } from "../activation/store_options.ts";
 import type { AgentEnd } from "../compose.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
-import { configPath, readAgentConfig } from "../config/read_config.ts";
+import { configPath } from "../config/config_path.ts";
+import { readAgentConfig } from "../config/read_config.ts";
 import type { Host } from "./host.ts";
 import { version } from "./version.ts";
 

@@ -5,11 +5,8 @@ import { formatEndpoint } from "../../common/core/ip.ts";
 import { safeText } from "../../common/core/safe_text.ts";
 import type { EventName, LogFields } from "../log/log_record.ts";
 import type { Problem, Reading, ScanDocument, UnreadDevice } from "../../common/reading/reading.ts";
-import { renderCsv } from "../../common/report/csv.ts";
 import { counted, fleetOf, grouped, lowInWords, whyUnread } from "../../common/report/fleet.ts";
-import { renderHtml } from "../../common/report/html.ts";
 import { renderJson, renderJsonLine } from "../../common/report/json.ts";
-import { renderTable } from "../../common/report/table.ts";
 import { failuresInWords, scanInTurn, type StepsResult } from "../scan/scan_in_turn.ts";
 import type { PlannedScans, ScanCommand } from "./configured_scan.ts";
 import { accessEvent, verboseLine } from "./global_options.ts";
@@ -177,7 +174,9 @@ async function openSink(
     async finish(document) {
       await written;
       if (format !== "jsonl") {
-        await write(renderDocument(document, { ...options, format, host: file === undefined ? host : undefined }));
+        await write(
+          await renderDocument(document, { ...options, format, host: file === undefined ? host : undefined }),
+        );
       }
       await file?.commit();
       if (file !== undefined && options.quiet !== true) await host.stderr.write(writtenLine(document, options.output!));
@@ -200,14 +199,18 @@ function writtenLine(document: ScanDocument, path: string): string {
   return `Wrote ${counted(fleet.printers.length, "printer")} (${counts.join(", ")}) to ${safeText(path)}\n`;
 }
 
-function renderDocument(
+/** Loads only what the format needs, so that a scan starts at once. */
+async function renderDocument(
   document: ScanDocument,
   { format, host, rows, excel }: Pick<ScanOptions, "rows" | "excel"> & { format: ScanFormat; host: Host | undefined },
-): string {
+): Promise<string> {
   if (format === "json") return renderJson(document);
-  if (format === "csv") return renderCsv(document, { rows: rows ?? "printers", bom: excel ?? false });
-  if (format === "html") return renderHtml(document);
-  return renderTable(document, screenOptions(host));
+  if (format === "csv") {
+    const { renderCsv } = await import("../../common/report/csv.ts");
+    return renderCsv(document, { rows: rows ?? "printers", bom: excel ?? false });
+  }
+  if (format === "html") return (await import("../../common/report/html.ts")).renderHtml(document);
+  return (await import("../../common/report/table.ts")).renderTable(document, screenOptions(host));
 }
 
 async function conclude(

@@ -4,7 +4,7 @@ import { activationStore, likelyStateDirectory } from "../activation/store_optio
 import { type Finding, type FindingLimits, findingsOf, measuredOf, usualLimits } from "../service/findings.ts";
 import { readStatus, type ShownStatus } from "../service/read_status.ts";
 import { parseDuration, roundDuration } from "../../common/core/duration.ts";
-import { configPath } from "../config/read_config.ts";
+import { configPath } from "../config/config_path.ts";
 import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 import { messageOf, UsageError } from "../../common/core/errors.ts";
 import { safeText, visibleText } from "../../common/core/safe_text.ts";

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { activationStore, likelyStateDirectory } from "../activation/store_options.ts";
 import { unlock } from "../activation/unlock.ts";
 import { builtInUnlockKeys } from "../activation/unlock_keys.ts";
-import { configPath } from "../config/read_config.ts";
+import { configPath } from "../config/config_path.ts";
 import type { Host } from "./host.ts";
 
 const examples = `

@@ -18,13 +18,6 @@ import { rangesIn, rangesOfSite } from "./site_targets.ts";
 import { excludeField, isHostPattern, policyHostField, policyRangeField } from "./target_fields.ts";
 import { Secret } from "../../common/core/secret.ts";
 
-export const defaultConfigPath = "/etc/opendca/agent.yaml";
-
-/** The file of `--config`, of OPENDCA_CONFIG, or the default. */
-export function configPath(option: string | undefined, env: (name: string) => string | undefined): string {
-  return option ?? (env("OPENDCA_CONFIG") || defaultConfigPath);
-}
-
 /** Reads the file and what it refers to. Throws `ConfigMistakesError` with all mistakes, none of which shows a secret. */
 export async function readAgentConfig(
   path: string,

@@ -3,7 +3,8 @@ import { createTestAuthority } from "../../tests/fixtures/test_authority.ts";
 import { planToWire } from "../snmp/credential.ts";
 import type { AgentConfig } from "./agent_config.ts";
 import { ConfigMistakesError } from "./config_mistakes.ts";
-import { configPath, parseAgentConfig, readAgentConfig } from "./read_config.ts";
+import { configPath } from "./config_path.ts";
+import { parseAgentConfig, readAgentConfig } from "./read_config.ts";
 
 const platform = "platform: { rootDomain: example.com, endpoints: [dca.example.com] }\n";
 const { pem } = await createTestAuthority();

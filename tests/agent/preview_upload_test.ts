@@ -5,7 +5,7 @@ import { Record as RecordMessage } from "../../proto/gen/opendca/v1/batch.ts";
 import { startSimulator } from "../../simulator/simulator.ts";
 import { runCli } from "../../src/cli/run_cli.ts";
 import { type MaskableField, maskableFields } from "../../common/reading/maskable_fields.ts";
-import { defaultConfigPath } from "../../src/config/read_config.ts";
+import { defaultConfigPath } from "../../src/config/config_path.ts";
 import type { PreviewDocument } from "../../src/cli/preview.ts";
 import { type AgentScene, startScene } from "../fixtures/agent_fixture.ts";
 import { type TestHost, testHost } from "../fixtures/test_host.ts";
