@@ -4,24 +4,40 @@ import { isException, type SnmpValue, type Varbind } from "../snmp/value.ts";
 /** Rows in MIB order. */
 export type Column = readonly (readonly [index: string, value: SnmpValue])[];
 
+/** A column that an object stands in, and where. */
+interface Place {
+  base: string;
+  index: string;
+}
+
+/**
+ * Columns that were looked at, of any device, numbered in the order in which they were learned: the rules of all makers
+ * name a few hundred. Where others are looked at as well, such as those that a device itself numbers, all are forgotten
+ * and learned again.
+ */
+const bases = new Map<string, number>();
+const mostBases = 2048;
+let learned = 0;
+/** Places of objects in these columns: the devices of a fleet answer the same objects. */
+const places = new Map<string, readonly Place[]>();
+const mostPlaces = 8192;
+
 /**
  * What one device answered, by object identifier. The meaning of a device is computed from this alone, so that a
  * recording, a live device and a test are read by the same code.
  */
 export class ObjectStore {
   readonly #values = new Map<string, SnmpValue>();
-  #sorted: string[] = [];
-  /** Identifiers that came since. */
-  #unsorted: string[] = [];
-  /** Columns that were looked at since the last value came: a reading looks at most of them several times. */
-  readonly #columns = new Map<string, Column>();
+  /** Of the values that are there; undefined until one is looked at. */
+  #columns: Map<string, Column> | undefined;
+  /** Of these all are in `#columns` that have rows. */
+  #learned = 0;
 
   /** Keeps a value; "no such object" answers are not values. */
   add(varbind: Varbind): void {
     if (isException(varbind)) return;
-    if (!this.#values.has(varbind.oid)) this.#unsorted.push(varbind.oid);
     this.#values.set(varbind.oid, { tag: varbind.tag, value: varbind.value });
-    if (this.#columns.size > 0) this.#columns.clear();
+    this.#columns = undefined;
   }
 
   get size(): number {
@@ -34,60 +50,86 @@ export class ObjectStore {
 
   /** Rows of one column in MIB order: index suffix ("1.4") and value. */
   column(base: string): Column {
+    if (this.#columns === undefined) {
+      this.#columns = columnsOf(this.#values);
+      this.#learned = learned;
+    }
     const known = this.#columns.get(base);
     if (known !== undefined) return known;
-    const sorted = this.#inOrder();
-    const rows: [string, SnmpValue][] = [];
-    for (let i = firstAtOrAfter(sorted, base); i < sorted.length; i++) {
-      const oid = sorted[i]!;
-      if (!isUnder(oid, base)) break;
-      const index = maybeSuffix(oid, base);
-      if (index !== undefined) rows.push([index, this.#values.get(oid)!]);
-    }
+    const isIndexed = (bases.get(base) ?? Infinity) < this.#learned;
+    const rows = isIndexed ? [] : rowsUnder(this.#values, base);
+    learnBase(base);
     this.#columns.set(base, rows);
     return rows;
   }
 
   /** Whether anything at or below `base` was answered. */
   has(base: string): boolean {
-    const sorted = this.#inOrder();
-    const oid = sorted[firstAtOrAfter(sorted, base)];
-    return oid !== undefined && isUnder(oid, base);
+    return this.#values.has(base) || this.column(base).length > 0;
+  }
+
+  /** Identifiers in no order. */
+  oids(): IterableIterator<string> {
+    return this.#values.keys();
   }
 
   /** Every object in MIB order. */
   *[Symbol.iterator](): IterableIterator<[oid: string, value: SnmpValue]> {
-    for (const oid of this.#inOrder()) yield [oid, this.#values.get(oid)!];
+    for (const oid of [...this.#values.keys()].sort(compareOids)) yield [oid, this.#values.get(oid)!];
   }
+}
 
-  #inOrder(): string[] {
-    if (this.#unsorted.length > 0) {
-      this.#sorted = merged(this.#sorted, this.#unsorted.sort(compareOids));
-      this.#unsorted = [];
+type Rows = [index: string, value: SnmpValue][];
+
+/** All columns that were looked at before. */
+function columnsOf(values: ReadonlyMap<string, SnmpValue>): Map<string, Column> {
+  const columns = new Map<string, Rows>();
+  const unsorted = new Set<Rows>();
+  for (const [oid, value] of values) {
+    for (const { base, index } of placesOf(oid)) {
+      const rows = columns.get(base);
+      if (rows === undefined) {
+        columns.set(base, [[index, value]]);
+        continue;
+      }
+      // Walks bring them in order.
+      if (compareOids(rows.at(-1)![0], index) > 0) unsorted.add(rows);
+      rows.push([index, value]);
     }
-    return this.#sorted;
   }
+  for (const rows of unsorted) sort(rows);
+  return columns;
 }
 
-/** Both sorted lists as one. */
-function merged(left: string[], right: string[]): string[] {
-  if (left.length === 0) return right;
-  const all: string[] = [];
-  let at = 0;
-  for (const oid of right) {
-    while (at < left.length && compareOids(left[at]!, oid) < 0) all.push(left[at++]!);
-    all.push(oid);
+function rowsUnder(values: ReadonlyMap<string, SnmpValue>, base: string): Rows {
+  const rows: Rows = [];
+  for (const [oid, value] of values) {
+    const index = isUnder(oid, base) ? maybeSuffix(oid, base) : undefined;
+    if (index !== undefined) rows.push([index, value]);
   }
-  while (at < left.length) all.push(left[at++]!);
-  return all;
+  return sort(rows);
 }
 
-function firstAtOrAfter(sorted: string[], base: string): number {
-  let low = 0, high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (compareOids(sorted[middle]!, base) < 0) low = middle + 1;
-    else high = middle;
+function sort(rows: Rows): Rows {
+  return rows.sort(([a], [b]) => compareOids(a, b));
+}
+
+function learnBase(base: string): void {
+  if (bases.has(base)) return;
+  if (bases.size >= mostBases) bases.clear();
+  bases.set(base, learned++);
+  places.clear();
+}
+
+function placesOf(oid: string): readonly Place[] {
+  const known = places.get(oid);
+  if (known !== undefined) return known;
+  const found: Place[] = [];
+  for (let dot = oid.indexOf("."); dot >= 0; dot = oid.indexOf(".", dot + 1)) {
+    const base = oid.slice(0, dot);
+    if (bases.has(base)) found.push({ base, index: oid.slice(dot + 1) });
   }
-  return low;
+  if (places.size >= mostPlaces) places.clear();
+  places.set(oid, found);
+  return found;
 }

@@ -26,7 +26,9 @@ function isSame(text: string, octets: Uint8Array): boolean {
 }
 
 const latin1 = new TextDecoder("latin1");
+/** Up to so many octets a call of the decoder costs more than their text. */
+const fewOctets = 64;
 
 function textOf(octets: Uint8Array): string {
-  return latin1.decode(octets);
+  return octets.length <= fewOctets ? String.fromCharCode(...octets) : latin1.decode(octets);
 }

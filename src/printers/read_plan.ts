@@ -132,12 +132,21 @@ const meterGroups: readonly ColumnGroup[] = [
 
 /** What else to ask a printer: exact objects, and tables by column. Asks nothing that no rule reads. */
 export function readPlan(store: ObjectStore, profile: Profile): ReadPlan {
-  return planOf(store, {
-    gets: stateObjects(store, profile),
-    groups: [...levelGroups, ...meterGroups, ...stateGroups],
-    rules: [...profile.meters ?? [], ...profile.supplies ?? []],
-  });
+  let rules = plansOfRules.get(profile);
+  if (rules === undefined) {
+    rules = wholePlan({
+      gets: [],
+      groups: [...levelGroups, ...meterGroups, ...stateGroups],
+      rules: [...profile.meters ?? [], ...profile.supplies ?? []],
+    });
+    plansOfRules.set(profile, rules);
+  }
+  const gets = new Set([...stateObjects(store, profile), ...rules.gets]);
+  return { gets: [...gets].filter((oid) => store.get(oid) === undefined), groups: rules.groups };
 }
+
+/** What a profile's rules ask of every device. */
+const plansOfRules = new WeakMap<Profile, ReadPlan>();
 
 /** The part of it that tells who the printer is, its state and its alerts: all that one is asked that sleeps. */
 export function statePlan(store: ObjectStore, profile: Profile): ReadPlan {

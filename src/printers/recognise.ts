@@ -42,6 +42,15 @@ const by = {
   deviceIds: makersBy("deviceIds"),
 };
 
+/** The makers among whose numbers a sysObjectID is. */
+const byObjectId = remembered((objectId) => {
+  const under = (bases: readonly string[] | undefined) => bases?.some((base) => isUnder(objectId, base)) ?? false;
+  return {
+    makers: new Set(allProfiles.filter(({ recognise }) => under(recognise.objectIds))),
+    printers: new Set(allProfiles.filter(({ recognise }) => under(recognise.printerIds))),
+  };
+});
+
 /** Weights of evidence: what a person wrote for people outweighs numbers that OEMs and network cards share. */
 const weights = { deviceId: 6, description: 5, device: 4, named: 3, objectId: 2, card: 1, enterprise: 1 };
 
@@ -60,12 +69,9 @@ export function recognise(store: ObjectStore, oneOfSeveral?: string): Recognised
   );
   if (rows.length > 0) evidence.push(`Printer-MIB rows at ${rows.join(", ")}`);
   const matches = matchesOf(testimony);
-  const enterprises = oneOfSeveral === undefined ? enterprisesOf(store) : new Set<string>();
-  let best = { profile: genericProfile, score: 0, telling: false, evidence: [] as string[] };
-  for (const profile of allProfiles) {
-    const judged = judge(profile, { testimony, matches, enterprises });
-    if (judged.score > best.score) best = { profile, ...judged };
-  }
+  let best = bestOf(matches);
+  // Private objects say so little that they are looked at only where nothing else says more.
+  if (best.score <= weights.enterprise && oneOfSeveral === undefined) best = bestOf(matches, enterprisesOf(store));
   // Numbers and network cards do not outweigh a maker's own name, even one that is not known here: many answer HP's
   // objects, and HP's print servers stand before printers of all makers.
   const { telling: byCard } = best;
@@ -83,8 +89,29 @@ export function recognise(store: ObjectStore, oneOfSeveral?: string): Recognised
     testimony.deviceIds.some(({ deviceClass }) => otherClasses.test(deviceClass ?? ""));
   const proven = rows.some((entry) => entry !== oids.prtGeneralEntry);
   const printer = proven || ((telling || rows.length > 0) && !ruledOut);
-  return { printer, profile: withRulesOf(best.profile, testimony), evidence, ruledOut };
+  return { printer, profile: withRules.get(best.profile)!(testimony.objectId), evidence, ruledOut };
 }
+
+interface Judged {
+  score: number;
+  telling: boolean;
+  evidence: string[];
+}
+
+/** The first of the makers for whom most is said. */
+function bestOf(matches: Matches, enterprises: ReadonlySet<string> = none): Judged & { profile: Profile } {
+  const { deviceIds, cards, descriptions, named, devices, objectIds } = matches;
+  const said = [...deviceIds.map(({ makers }) => makers), cards, descriptions, named, devices, objectIds.makers];
+  let best: Judged & { profile: Profile } = { profile: genericProfile, score: 0, telling: false, evidence: [] };
+  for (const profile of allProfiles) {
+    if (enterprises.size === 0 && !said.some((makers) => makers.has(profile))) continue;
+    const judged = judge(profile, matches, enterprises);
+    if (judged.score > best.score) best = { profile, ...judged };
+  }
+  return best;
+}
+
+const none: ReadonlySet<string> = new Set();
 
 /** Makers whose printers others emulate: languages, and with them device ids, names and numbers. */
 const emulated = allProfiles.filter(({ id }) => ["hp", "epson", "ibm"].includes(id));
@@ -132,9 +159,7 @@ function withoutEmulation(testimony: Testimony): Testimony {
     ...testimony,
     device: isEmulated(device, own) ? "" : device,
     deviceIds: deviceIds.filter(({ maker }) => maker === null || !isEmulated(maker, own)),
-    objectId: emulated.some(({ recognise }) => recognise.objectIds?.some((base) => isUnder(objectId, base)))
-      ? ""
-      : objectId,
+    objectId: emulated.some((profile) => byObjectId(objectId).makers.has(profile)) ? "" : objectId,
   };
 }
 
@@ -147,7 +172,7 @@ function isEmulated(text: string, own: string): boolean {
 /** Whether a number that only printers have was left out as emulated. */
 function emulatesPrinter(stated: Testimony, testimony: Testimony): boolean {
   return stated.objectId !== testimony.objectId &&
-    emulated.some(({ recognise }) => recognise.printerIds?.some((base) => isUnder(stated.objectId, base)));
+    emulated.some((profile) => byObjectId(stated.objectId).printers.has(profile));
 }
 
 /** Which of a device's texts are those of a printer that it emulates, and so say nothing of itself. */
@@ -162,10 +187,9 @@ export function emulation(store: ObjectStore, oneOfSeveral?: string): (text: str
  * controller, OKI's machines by Toshiba. So does a machine of a maker without a profile. HP's number says nothing, because so many answer
  * it.
  */
-function withRulesOf(profile: Profile, { objectId }: Testimony): Profile {
-  const machine = allProfiles.find(({ recognise, meters }) =>
-    meters !== undefined && recognise.objectIds?.some((base) => isUnder(objectId, base))
-  );
+function withRulesOf(profile: Profile, objectId: string): Profile {
+  const numbered = byObjectId(objectId).makers;
+  const machine = allProfiles.find((maker) => maker.meters !== undefined && numbered.has(maker));
   if (machine === undefined) return profile;
   const { id, maker, recognise, meters, supplies } = profile;
   const isBadge = profile !== genericProfile && meters === undefined && supplies === undefined;
@@ -174,6 +198,13 @@ function withRulesOf(profile: Profile, { objectId }: Testimony): Profile {
   if (others.length === 0 || machine.id === id || shared.has(enterpriseOf(objectId) ?? "")) return profile;
   return { ...profile, meters: [...meters ?? [], ...others] };
 }
+
+/** By profile, and by sysObjectID: one profile for all devices of a kind, as their read plan is made once for each. */
+const withRules = new Map(
+  [...allProfiles, genericProfile].map((profile) =>
+    [profile, remembered((objectId) => withRulesOf(profile, objectId))] as const
+  ),
+);
 
 /** Devices of printer makers that are no printers; matters only when there are no Printer-MIB rows. */
 const generallyNever: readonly RegExp[] = [
@@ -195,20 +226,13 @@ function matchesOf({ description, device, objectId, deviceIds }: Testimony) {
     descriptions: by.descriptions(description),
     named: by.devices(description),
     devices: by.devices(device),
+    objectIds: byObjectId(objectId),
   };
 }
 
-interface Seen {
-  testimony: Testimony;
-  matches: ReturnType<typeof matchesOf>;
-  enterprises: ReadonlySet<string>;
-}
+type Matches = ReturnType<typeof matchesOf>;
 
-function judge(
-  profile: Profile,
-  { testimony: { objectId }, matches, enterprises }: Seen,
-): { score: number; telling: boolean; evidence: string[] } {
-  const { objectIds, printerIds } = profile.recognise;
+function judge(profile: Profile, matches: Matches, enterprises: ReadonlySet<string>): Judged {
   const evidence: string[] = [];
   let score = 0;
   let telling = false;
@@ -237,11 +261,12 @@ function judge(
     score += weights.device;
     evidence.push(`hrDeviceDescr names ${profile.maker}`);
   }
-  if (printerIds?.some((base) => isUnder(objectId, base))) telling = true;
-  if (objectIds?.some((base) => isUnder(objectId, base))) {
+  if (matches.objectIds.printers.has(profile)) telling = true;
+  if (matches.objectIds.makers.has(profile)) {
     score += weights.objectId;
     evidence.push(`sysObjectID is under ${profile.maker}`);
   }
+  const { objectIds } = profile.recognise;
   if (score === 0 && objectIds?.some((base) => enterprises.has(enterpriseOf(base) ?? ""))) {
     score += weights.enterprise;
     evidence.push(`private objects of ${profile.maker} were answered`);

@@ -27,6 +27,7 @@ const generalColumns = [
   oids.prtGeneralSerialNumber,
 ];
 const markerColumns = [oids.prtMarkerCounterUnit, oids.prtMarkerLifeCount];
+const tellingColumns = [...printerColumns, ...markerColumns];
 const supplyColumns = [oids.prtMarkerSuppliesType, oids.prtMarkerSuppliesLevel];
 
 /** The printers that answer at one address. */
@@ -50,8 +51,15 @@ function isNamedPrinter(store: ObjectStore, device: string): boolean {
 }
 
 function devicesIn(store: ObjectStore, columns: readonly string[]): Set<string> {
-  const devices = columns.flatMap((column) => store.column(column)).map(([index]) => index.split(".")[0]!);
-  return new Set(devices.filter((device) => device !== "0"));
+  const devices = new Set<string>();
+  for (const column of columns) {
+    for (const [index] of store.column(column)) {
+      const dot = index.indexOf(".");
+      const device = dot < 0 ? index : index.slice(0, dot);
+      if (device !== "0") devices.add(device);
+    }
+  }
+  return devices;
 }
 
 function ascending(devices: Set<string>): string[] {
@@ -60,6 +68,5 @@ function ascending(devices: Set<string>): string[] {
 
 /** Whether there may be more than one printer, so that hrDeviceTable is worth reading as a whole. */
 export function maybeSeveral(store: ObjectStore): boolean {
-  return [...printerColumns, ...markerColumns].some((column) => devicesIn(store, [column]).size > 1) ||
-    devicesIn(store, [...printerColumns, ...markerColumns]).size > 1;
+  return devicesIn(store, tellingColumns).size > 1;
 }

@@ -76,7 +76,7 @@ export function decodeText(octets: Uint8Array, charset?: number): string {
   const text = octets.length > maxOctets ? octets.subarray(0, maxOctets) : octets;
   // Nearly every text of nearly every device, and the same in every character set.
   const ascii = maybePrintableAscii(text);
-  if (ascii !== undefined) return ascii.replace(/ {2,}/g, " ").trim();
+  if (ascii !== undefined) return (ascii.includes("  ") ? ascii.replace(/ {2,}/g, " ") : ascii).trim();
   return cleanText(decodeOctets(text, charset));
 }
 

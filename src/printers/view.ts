@@ -23,7 +23,7 @@ export function viewOf(store: ObjectStore, { profile }: Pick<Recognised, "profil
     return hasPrivateRules(profile) && !store.has("1.3.6.1.4.1") && !isBehindServer(store) ? "noPrivate" : "printer";
   }
   if (store.has("1.3.6.1.2.1.43")) return "noMarkers";
-  const told = [...store].map(([oid]) => oid).filter((oid) => !ofTheAgent.some((base) => oid.startsWith(`${base}.`)));
+  const told = [...store.oids()].filter((oid) => !ofTheAgent.some((base) => oid.startsWith(`${base}.`)));
   if (told.some((oid) => !oid.startsWith(`${system}.`))) return "noPrinterMib";
   return told.length > 0 ? "system" : "nothing";
 }

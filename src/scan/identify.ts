@@ -67,7 +67,7 @@ export async function identify(session: SnmpSession, known: readonly Varbind[] =
     problems,
     sizes,
     error,
-    identityOids: new Set([...store].map(([oid]) => oid)),
+    identityOids: new Set(store.oids()),
   };
 }
 

@@ -62,7 +62,9 @@ export function createRequests<Answer>(address: string, stopSending: () => void)
     onRefused: (error) => fail(new SnmpError("unreachable", messageOf(error), {}, { cause: error })),
     close() {
       isClosed = true;
-      fail(closedError());
+      // An error costs its stack trace, and most sessions are closed with nothing open.
+      if (open !== undefined) fail(closedError());
+      else stopSending();
     },
   };
 }
