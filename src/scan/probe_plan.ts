@@ -28,20 +28,26 @@ export function createProbePlan(config: ScannerConfig): ProbePlan {
   const forAll = firstRule?.ranges === null ? firstRule.credentials : undefined;
   const credentialsOf = ({ address }: Target) => forAll ?? credentialsFor(plan, address);
   const rememberedOf = (target: Target) => remembered?.[keyOf(target)];
+  let roundsForAll: ProbeTemplate[][] | undefined;
+
+  function roundsOfKnown(credentials: readonly Credential[], { credential = null, known }: Partial<Remembered> = {}) {
+    let byPreferred = roundsOf.get(credentials);
+    if (byPreferred === undefined) roundsOf.set(credentials, byPreferred = new Map());
+    const key = `${known?.version} ${credential}`;
+    let rounds = byPreferred.get(key);
+    if (rounds === undefined) {
+      byPreferred.set(key, rounds = probeRounds(credentials, retries, credential, known?.version));
+    }
+    return rounds;
+  }
+
   return {
     credentialsOf,
     rememberedOf,
     roundsFor(target) {
-      const credentials = credentialsOf(target);
-      const { credential = null, known } = rememberedOf(target) ?? {};
-      let byPreferred = roundsOf.get(credentials);
-      if (byPreferred === undefined) roundsOf.set(credentials, byPreferred = new Map());
-      const key = `${known?.version} ${credential}`;
-      let rounds = byPreferred.get(key);
-      if (rounds === undefined) {
-        byPreferred.set(key, rounds = probeRounds(credentials, retries, credential, known?.version));
-      }
-      return rounds;
+      const known = remembered === undefined ? undefined : rememberedOf(target);
+      if (known === undefined && forAll !== undefined) return roundsForAll ??= probeRounds(forAll, retries);
+      return roundsOfKnown(credentialsOf(target), known);
     },
     knownIn({ from, to }) {
       if (remembered === undefined) return 0;

@@ -48,7 +48,7 @@ export function createProbeSockets({ first, open, pause = fewMilliseconds }: Pro
         await pool.someIdle();
         continue;
       }
-      const sending = start(socket, datagram);
+      const sending = watch(socket.send(datagram.bytes, datagram.address, datagram.port));
       const end = sending.end!.then(() => pool.release(socket));
       if (!await turnsUntil(() => sending.ended)) await Promise.race([end, pause()]);
       if (!sending.ended && isUsed) singles = singlesAfterFull;
@@ -64,9 +64,22 @@ export function createProbeSockets({ first, open, pause = fewMilliseconds }: Pro
   async function sendTogether(datagrams: readonly Datagram[], onRefused: OnRefused): Promise<readonly Datagram[]> {
     const socket = singles > 0 || datagrams.length === 1 ? undefined : pool.maybeIdle();
     if (socket === undefined) return datagrams;
-    const all = datagrams.map((datagram) => start(socket, datagram));
+    let taken = 0;
+    const take = () => void taken++;
+    const sends = datagrams.map(({ bytes, address, port }) => {
+      const sending = socket.send(bytes, address, port);
+      sending.then(take, ignore);
+      return sending;
+    });
+    const areTaken = () => taken === sends.length;
+    if (await turnsUntil(areTaken)) {
+      pool.release(socket);
+      return [];
+    }
+    // Not as usual: what has become of each is worth its cost.
+    const all = sends.map(watch);
     const end = Promise.all(all.map(({ end }) => end)).then(() => pool.release(socket));
-    if (!await turnsUntil(() => all.at(-1)!.ended)) await Promise.race([end, pause()]);
+    if (!await turnsUntil(() => all.every(({ ended }) => ended))) await Promise.race([end, pause()]);
     for (const [i, { failure }] of all.entries()) if (failure !== undefined) onRefused(datagrams[i]!, failure.error);
     const left = datagrams.filter((_, i) => !all[i]!.ended);
     if (left.length > 0) singles = singlesAfterFull;
@@ -122,10 +135,12 @@ function createSocketPool(first: DatagramPort, open: () => DatagramPort | undefi
   };
 }
 
-/** Starts a send; the returned state says later whether it has ended. */
-function start(socket: DatagramPort, { bytes, address, port }: Datagram): Sending {
+function ignore(): void {}
+
+/** Says later whether a send has ended. */
+function watch(send: Promise<unknown>): Sending {
   const sending: Sending = { ended: false, failure: undefined, end: undefined };
-  sending.end = socket.send(bytes, address, port).then(() => {
+  sending.end = send.then(() => {
     sending.ended = true;
   }, (error: unknown) => {
     sending.ended = true;
