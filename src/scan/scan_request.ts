@@ -30,13 +30,13 @@ const requestsPerSecond = 4;
 const maxWorkers = 4;
 /**
  * What is worth a further thread, which takes a tenth of a second of processor time to start and some 60 MB: each of them
- * could send and receive several times as much.
+ * could send and receive several times as much. By a rate they are there from the beginning, as they share it.
  */
 const addressesPerWorker = 2048, packetsPerWorker = 5000;
 
 export function scanRequest(order: ScanPlan, choices: ScanExtras = {}): ScanRequest {
   const { space, credentials, ratePerSecond, limits } = order;
-  const workers = limits.workers ?? workersFor(order);
+  const workers = limits.workers ?? (ratePerSecond === 0 ? 1 : workersFor(order));
   const { reads } = choices;
   return {
     space,
@@ -45,6 +45,7 @@ export function scanRequest(order: ScanPlan, choices: ScanExtras = {}): ScanRequ
     timeoutMs: limits.timeoutMs,
     retries: limits.retries,
     workers,
+    mostWorkers: limits.workers ?? workersFor(order),
     deviceDeadlineMs: limits.deviceDeadlineMs,
     maxReading: reads === undefined
       ? maxReading

@@ -27,13 +27,15 @@ async function requestOf({ addresses, ratePerSecond, processors, workers }: Scan
   });
 }
 
-const wanted: readonly [scan: Scan, workers: number][] = [
+const wanted: readonly [scan: Scan, workers: number, most?: number][] = [
+  // Without a rate one begins, and others follow where it is not enough.
   [{ addresses: 1, ratePerSecond: 0, processors: 8 }, 1],
   [{ addresses: 2048, ratePerSecond: 0, processors: 8 }, 1],
-  [{ addresses: 2049, ratePerSecond: 0, processors: 8 }, 2],
-  [{ addresses: 65_534, ratePerSecond: 0, processors: 8 }, 4],
-  [{ addresses: 65_534, ratePerSecond: 0, processors: 2 }, 2],
+  [{ addresses: 2049, ratePerSecond: 0, processors: 8 }, 1, 2],
+  [{ addresses: 65_534, ratePerSecond: 0, processors: 8 }, 1, 4],
+  [{ addresses: 65_534, ratePerSecond: 0, processors: 2 }, 1, 2],
   [{ addresses: 65_534, ratePerSecond: 0, processors: 1 }, 1],
+  [{ addresses: 65_534, ratePerSecond: 0, processors: 2, workers: 2 }, 2],
   // The default rate, which one thread reaches by far.
   [{ addresses: 65_534, ratePerSecond: 2000, processors: 8 }, 1],
   [{ addresses: 65_534, ratePerSecond: 0.5, processors: 8 }, 1],
@@ -41,10 +43,11 @@ const wanted: readonly [scan: Scan, workers: number][] = [
   [{ addresses: 1, ratePerSecond: 2000, processors: 1, workers: 3 }, 3],
 ];
 
-for (const [scan, workers] of wanted) {
+for (const [scan, workers, most = workers] of wanted) {
   const { addresses, ratePerSecond, processors } = scan;
   const given = scan.workers === undefined ? "" : `, told ${scan.workers}`;
-  Deno.test(`scanRequest() has ${workers} workers for ${addresses} addresses at ${ratePerSecond}/s on ${processors} processors${given}`, async () => {
-    assert.equal((await requestOf(scan)).workers, workers);
+  Deno.test(`scanRequest() has ${workers} workers, at most ${most}, for ${addresses} addresses at ${ratePerSecond}/s on ${processors} processors${given}`, async () => {
+    const request = await requestOf(scan);
+    assert.deepEqual([request.workers, request.mostWorkers], [workers, most]);
   });
 }

@@ -28,7 +28,10 @@ export interface ScanRequest {
   reads?: { perSecond: number; burst: number } | undefined;
   timeoutMs: number;
   retries: number;
+  /** At the beginning. */
   workers: number;
+  /** More are started, up to so many, while a scan without a rate has work that nobody has begun. */
+  mostWorkers?: number;
   deviceDeadlineMs: number;
   /** Devices that one worker reads at the same time. */
   maxReading: number;
@@ -103,6 +106,8 @@ const startMs = 60_000;
 const stalledMs = 30_000;
 const watchEveryMs = 1_000;
 const maxStartFailures = 5;
+/** A scan that one thread is about to finish needs no further one. */
+const furtherAfterMs = 2_000;
 /** Size of Linux's neighbour table by default (gc_thresh3): a /22 is no more than that. */
 const neighbourTableSize = 1_024;
 /** Neighbours that are resolved at once: entries of found ones stay two seconds longer, and other programs need some. */
@@ -141,7 +146,7 @@ interface ScanPool {
   queue: ShardQueue;
   done: [from: number, to: number][];
   findings: ScanFindings;
-  /** How many workers share the rate. */
+  /** How many workers share the rate, or work without one so far. */
   size: number;
   workers: Set<PoolWorker>;
   /** What those counted that have been replaced. */
@@ -192,10 +197,12 @@ export async function superviseScan(request: ScanRequest, parts: ScanParts): Pro
 function createPool(request: ScanRequest, parts: ScanParts): ScanPool {
   const { space, reads } = request;
   const links = parts.links?.() ?? [];
-  const max = countNear(space, links) > neighbourTableSize ? Math.floor(maxPending / request.workers) : undefined;
+  const max = countNear(space, links) > neighbourTableSize
+    ? Math.floor(maxPending / mostWorkersOf(request))
+    : undefined;
   // Short enough for both questions while the system looks for an address.
   const longest = max === undefined ? undefined : Math.floor(max / 2);
-  const queue = createShardQueue(space.size, { ...request, longest });
+  const queue = createShardQueue(space.size, { ...request, workers: mostWorkersOf(request), longest });
   const size = Math.min(request.workers, queue.length);
   return {
     request,
@@ -229,6 +236,11 @@ function createPool(request: ScanRequest, parts: ScanParts): ScanPool {
     over: Promise.withResolvers(),
     closing: new AbortController(),
   };
+}
+
+/** Those that share a rate are there from the beginning. */
+function mostWorkersOf({ workers, mostWorkers = workers, ratePerSecond, reads }: ScanRequest): number {
+  return ratePerSecond === 0 && reads === undefined ? Math.max(workers, mostWorkers) : workers;
 }
 
 /** As many as the process has room for, but one at least. */
@@ -400,6 +412,7 @@ function endIfStopped({ workers, over }: ScanPool): void {
 
 async function watchWorkers(pool: ScanPool): Promise<never> {
   const { parts: { clock }, request, closing, workers } = pool;
+  const startedAt = clock.monotonicMs();
   for (;;) {
     await clock.sleep(watchEveryMs, closing.signal);
     const now = clock.monotonicMs();
@@ -411,6 +424,21 @@ async function watchWorkers(pool: ScanPool): Promise<never> {
         replaceWorker(pool, worker, "made no progress");
       }
     }
+    if (now - startedAt >= furtherAfterMs) startFurther(pool);
+  }
+}
+
+/** One more each time, where there are shards that nobody has begun; none where the process has no room for it. */
+function startFurther(pool: ScanPool): void {
+  const { request, queue, workers, parts: { signal } } = pool;
+  if (signal.aborted || queue.length === 0 || queue.onlySuspects) return;
+  // Those that failed come back by themselves.
+  if (workers.size < pool.size || pool.size >= mostWorkersOf(request)) return;
+  try {
+    startWorker(pool, { crashes: 0, ofThese: 1 });
+    pool.size++;
+  } catch (error) {
+    if (!(error instanceof UnavailableError)) throw error;
   }
 }
 

@@ -24,6 +24,8 @@ async function supervise(
   behave: (worker: FakeWorker, shard: Shard, tell: (message: FromScanner) => void, clock: FakeClock) => void,
   options: {
     workers?: number;
+    mostWorkers?: number;
+    ratePerSecond?: number;
     startup?: (worker: FakeWorker) => boolean;
     untilMs?: number;
     abortAtMs?: number;
@@ -46,10 +48,11 @@ async function supervise(
   const scan = superviseScan({
     space,
     credentials: planToWire(defaultPlan(["public"])),
-    ratePerSecond: 0,
+    ratePerSecond: options.ratePerSecond ?? 0,
     timeoutMs: 1000,
     retries: 1,
     workers: options.workers ?? 1,
+    ...(options.mostWorkers === undefined ? {} : { mostWorkers: options.mostWorkers }),
     deviceDeadlineMs: 60_000,
     maxReading: 4,
     scope: "full",
@@ -112,6 +115,42 @@ Deno.test("superviseScan() gives every address to a worker once", async () => {
   assert.equal(result.interrupted, false);
   assert(workers.every(({ terminated }) => terminated));
 });
+
+/** Takes so long for each shard, one after the other, as a worker does that has all it can do. */
+function finishAfter(ms: number): Parameters<typeof supervise>[1] {
+  const busy = new Map<unknown, Promise<void>>();
+  return (worker, shard, tell, clock) => {
+    const before = busy.get(worker) ?? Promise.resolve();
+    busy.set(
+      worker,
+      before.then(() => clock.sleep(ms)).then(() =>
+        tell({ type: "shardDone", shard: shard.id, complete: true, problems: [] })
+      ),
+    );
+  };
+}
+
+const furtherWorkers = [
+  { what: "starts further workers one by one while there is work that nobody has begun", ms: 1000, most: 3, want: 3 },
+  { what: "starts no further worker when all work is begun after two seconds", ms: 50, most: 3, want: 1 },
+  { what: "starts no further worker where they share a rate", ms: 1000, most: 3, rate: 100_000, want: 1 },
+  { what: "goes on with the workers that it has where there is no room for a further one", ms: 1000, most: 3, room: 2 },
+];
+
+for (const { what, ms, most, rate = 0, room = 99, want = room } of furtherWorkers) {
+  Deno.test(`superviseScan() ${what}`, async () => {
+    const { workers, result } = await supervise("127.0.0.0-127.0.3.255", finishAfter(ms), {
+      mostWorkers: most,
+      ratePerSecond: rate,
+      hasRoom: (started) => started < room,
+    });
+    assert.equal(workers.length, want);
+    const covered = workers.flatMap(({ shards }) => shards).reduce((sum, { from, to }) => sum + to - from, 0);
+    assert.equal(covered, 1024);
+    assert.deepEqual(result.position.done, [[0, 1024]]);
+    if (want > 1) assert(workers.every(({ shards }) => shards.length > 0));
+  });
+}
 
 Deno.test("superviseScan() does all with the workers that there is room for, also when one of them dies", async () => {
   const covered: number[] = [];
