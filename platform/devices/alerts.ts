@@ -46,7 +46,7 @@ export async function noteAlerts(tenant: Tenant, { deviceId, reading, observedAt
       { device_id: deviceId },
     )).map((row) => [row.alert_key, row]),
   );
-  const shown = new Map(reading.alerts.map((alert) => [keyOf(alert), alert]));
+  const shown = new Map(reading.alerts.map((alert) => [alertKey(alert), alert]));
   for (const [alert_key, alert] of shown) {
     if (open.has(alert_key)) continue;
     await tenant.run(
@@ -80,8 +80,8 @@ export async function noteAlerts(tenant: Tenant, { deviceId, reading, observedAt
 
 const lookMs = 3_600_000;
 
-/* Short, as it is part of a key of a table. */
-function keyOf({ group, code, description }: Alert): string {
+/** Short, as it is part of a key of a table. */
+export function alertKey({ group, code, description }: Alert): string {
   return createHash("sha256").update(JSON.stringify([group, code ?? null, description])).digest("base64url");
 }
 

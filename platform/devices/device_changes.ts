@@ -19,6 +19,14 @@ export interface ChangeRow {
   undone_reason: string | null;
 }
 
+/** What a merge, a split or an undo answers. */
+export interface MadeChange {
+  changeId: string;
+  kind: ChangeRow["kind"];
+  deviceId: string;
+  otherId: string;
+}
+
 /** Which readings of a device are those of another machine: all that is given must be so. */
 export interface SplitSelector {
   agentId?: string | undefined;
@@ -92,8 +100,14 @@ export function isSelected(selector: SplitSelector, seen: SeenBy): boolean | und
   return isUnknown ? undefined : true;
 }
 
+export interface Split {
+  from: string;
+  into: string;
+  selector: SplitSelector;
+}
+
 /** Splits that stand, in their order. */
-export async function splitsOf(tenant: Tenant): Promise<{ from: string; into: string; selector: SplitSelector }[]> {
+export async function splitsOf(tenant: Tenant): Promise<Split[]> {
   const rows = await tenant.all<ChangeRow>(
     `SELECT ${columns} FROM device_changes
      WHERE customer_id = :customer AND kind = 'split' AND undone_at IS NULL ORDER BY at, change_id`,
@@ -109,24 +123,34 @@ export async function splitsOf(tenant: Tenant): Promise<{ from: string; into: st
  * Which of the devices that were once one the reading is of, where evidence says that it is of one of them. It stays where
  * evidence puts it when it does not tell what the split goes by.
  */
-export async function splitDevice(tenant: Tenant, known: DeviceRow, seen: SeenBy): Promise<DeviceRow> {
-  const splits = await splitsOf(tenant);
-  let id = known.device_id;
+export function splitId(splits: readonly Split[], deviceId: string, seen: SeenBy): string {
+  let id = deviceId;
   for (let up = splits.find(({ into }) => into === id); up !== undefined; up = splits.find(({ into }) => into === id)) {
     id = up.from;
   }
-  for (let down: string | undefined = id; down !== undefined;) {
-    id = down;
-    down = undefined;
-    for (const { from, into, selector } of splits) {
-      if (from !== id) continue;
-      const verdict = isSelected(selector, seen);
-      if (verdict === undefined) return known;
-      if (verdict) {
-        down = into;
-        break;
-      }
-    }
+  for (;;) {
+    const verdicts = splits.filter(({ from }) => from === id).map((split) => ({
+      ...split,
+      is: isSelected(split.selector, seen),
+    }));
+    const first = verdicts.find(({ is }) => is !== false);
+    if (first === undefined) return id;
+    if (first.is === undefined) return deviceId;
+    id = first.into;
   }
+}
+
+/** As splitId(), of the store. */
+export async function deviceBySplits(tenant: Tenant, known: DeviceRow, seen: SeenBy): Promise<DeviceRow> {
+  const id = splitId(await splitsOf(tenant), known.device_id, seen);
   return id === known.device_id ? known : await maybeDevice(tenant, id) ?? known;
+}
+
+/** What a split has kept of what was there before; null where nothing is kept. */
+export async function savedBySplit(tenant: Tenant, changeId: string): Promise<Uint8Array | null> {
+  const row = await tenant.get<{ saved: Uint8Array | null }>(
+    "SELECT saved FROM device_changes WHERE customer_id = :customer AND change_id = :change_id",
+    { change_id: changeId },
+  );
+  return row?.saved ?? null;
 }

@@ -5,16 +5,19 @@ import { actorText } from "../audit/audit_log.ts";
 import { changeTenant, readTenant, type TenantBy } from "../audit/use_case.ts";
 import { newId } from "../store/new_id.ts";
 import { takeLock, type Tenant } from "../store/store.ts";
-import { addChange, type ChangeRow, changesOf, markUndone, maybeChange } from "./device_changes.ts";
+import {
+  addChange,
+  type ChangeRow,
+  changesOf,
+  type MadeChange,
+  markUndone,
+  maybeChange,
+  type SeenBy,
+} from "./device_changes.ts";
 import { type Group, rowOf } from "./device_groups.ts";
+import { keptRecords } from "./kept_records.ts";
 import { deviceOf } from "./show_device.ts";
-
-export interface MadeChange {
-  changeId: string;
-  kind: ChangeRow["kind"];
-  deviceId: string;
-  otherId: string;
-}
+import { undoSplit } from "./split_device.ts";
 
 /**
  * `other` becomes a part of `device`: lists show one device, with the id of `device` and the readings of both. Each keeps
@@ -100,7 +103,8 @@ export function undoDeviceChange(
         `opendca-platform device history ${deviceId}`,
       );
     }
-    await undoMerge(tenant, change);
+    if (kind === "merge") await undoMerge(tenant, change);
+    else await undoSplit(tenant, change);
     await markUndone(tenant, { changeId, at: at.getTime(), actor: actorText(by.actor), reason: reason ?? null });
     const detail = { change: changeId, other: otherId, ...(reason === undefined ? {} : { reason }) };
     return {
@@ -126,6 +130,8 @@ export interface DeviceHistory {
   parts: { deviceId: string; serial: string | null; firstSeenAt: number; lastSeenAt: number }[];
   /** Oldest first. */
   changes: ChangeRow[];
+  /** What its kept readings come from, the one that was read last is the first: what a split can go by. */
+  sources: (SeenBy & { readings: number; lastAt: number })[];
 }
 
 /** Merges and splits of a device, and of what it is made of. Throws UsageError. */
@@ -145,6 +151,20 @@ export function deviceHistory(
         lastSeenAt: last_seen_at,
       })),
       changes: await changesOf(tenant, group.parts.map(({ device_id }) => device_id)),
+      sources: await sourcesOf(tenant, group),
     };
   });
+}
+
+async function sourcesOf(tenant: Tenant, { parts }: Group): Promise<DeviceHistory["sources"]> {
+  const sources = new Map<string, DeviceHistory["sources"][number]>();
+  for (const { device_id } of parts) {
+    for (const { seen, reading, observedAt } of await keptRecords(tenant, device_id)) {
+      if (reading === undefined) continue;
+      const name = JSON.stringify(Object.values(seen)), before = sources.get(name);
+      const lastAt = Math.max(before?.lastAt ?? 0, observedAt.getTime());
+      sources.set(name, { ...seen, readings: (before?.readings ?? 0) + 1, lastAt });
+    }
+  }
+  return [...sources.values()].sort((a, b) => b.lastAt - a.lastAt);
 }

@@ -19,7 +19,7 @@ import { shortText } from "../store/storable.ts";
 import type { Tenant } from "../store/store.ts";
 import { findDevice, type Found, knownValues, type Observed, sureValues } from "./find_device.ts";
 import { keepEvidence, keepPlaces } from "./keep_evidence.ts";
-import { type SeenBy, splitDevice } from "./device_changes.ts";
+import { deviceBySplits, type SeenBy } from "./device_changes.ts";
 
 export interface Sighting {
   agentId: string;
@@ -84,7 +84,7 @@ function sightedAs({ agentId, network, deviceKey }: Sighting, { seen }: Observed
 /* What a person has split is not one again because it shows the same. */
 async function decided(tenant: Tenant, found: Found, seen: SeenBy): Promise<Found> {
   if (found.known === undefined || found.known.split === 0) return found;
-  return { ...found, known: await splitDevice(tenant, found.known, seen) };
+  return { ...found, known: await deviceBySplits(tenant, found.known, seen) };
 }
 
 /** An agent has found that two of its ids stand for one device. */
@@ -171,10 +171,10 @@ async function updateKnown(
  * A value that could not be read this time is not a value that is gone, and one that a partly lost answer gives may stand in
  * for a better one.
  */
-function factsOf(
+export function factsOf(
   sighting: Sighting,
   reading: Reading,
-  known?: { before: DeviceRow; whole: boolean },
+  known?: { before: DeviceFacts; whole: boolean },
 ): DeviceFacts {
   const before = known?.before;
   const name = (now: string | undefined, then: string | null | undefined) =>
@@ -226,17 +226,17 @@ async function observedOf(tenant: Tenant, sighting: Sighting, reading: Reading):
   };
 }
 
-function keyOf(agentId: string, deviceKey: string): string | undefined {
+export function keyOf(agentId: string, deviceKey: string): string | undefined {
   return deviceKey === "" ? undefined : `${agentId} ${deviceKey}`;
 }
 
 /** Empty where the policy of the machine masks the address. */
-function placeText(seen: { address: string; port: number; deviceIndex?: number | undefined }): string {
+export function placeText(seen: { address: string; port: number; deviceIndex?: number | undefined }): string {
   return seen.address === "" ? "" : `${seen.address} ${seen.port} ${seen.deviceIndex ?? 0}`;
 }
 
 /** An agent sees one device at a place. */
-function agentScope(agentId: string): string {
+export function agentScope(agentId: string): string {
   return `agent ${agentId}`;
 }
 
@@ -244,6 +244,6 @@ function agentScope(agentId: string): string {
  * Agents of one site that call a part of it by the same name see the same device at a place; elsewhere equal addresses are
  * those of other networks.
  */
-function siteScope(siteId: string, name: string): string {
+export function siteScope(siteId: string, name: string): string {
   return `site ${siteId} ${name.toLowerCase()}`;
 }

@@ -215,10 +215,11 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   markUndone: (tenant, id) =>
     deviceChanges.markUndone(tenant, { changeId: id, at: 0, actor: "operator:eva", reason: null }),
   splitsOf: (tenant) => deviceChanges.splitsOf(tenant),
+  savedBySplit: async (tenant, id) => await deviceChanges.savedBySplit(tenant, id) ?? undefined,
   // Of no split, the device that is known stays.
-  splitDevice: async (tenant, id) => {
+  deviceBySplits: async (tenant, id) => {
     const known = foreignDevice(id);
-    return await deviceChanges.splitDevice(tenant, known, foreignSight) === known ? undefined : "another";
+    return await deviceChanges.deviceBySplits(tenant, known, foreignSight) === known ? undefined : "another";
   },
   groupsOf: async (tenant) => (await deviceGroups.groupsOf(tenant)).hidden,
   groupOf: async (tenant, id) => (await deviceGroups.groupOf(tenant, foreignDevice(id))).parts,

@@ -1,13 +1,24 @@
 import type { Command } from "commander";
 import { UsageError } from "../../../common/core/errors.ts";
 import { deviceHistory, mergeDevice, undoDeviceChange } from "../../devices/merge_device.ts";
+import { splitDevice } from "../../devices/split_device.ts";
 import { type CommandContext, customerOption, deviceHelp } from "./command_context.ts";
 import { changeCells, changeColumns, shownChange } from "./device_changes_table.ts";
 import { minuteText, renderTable } from "./table.ts";
 
+interface SplitOptions {
+  agent?: string;
+  network?: string;
+  deviceKey?: string;
+  serial?: string;
+  reason?: string;
+}
+
+const partColumns = ["PART", "SERIAL", "FIRST SEEN", "LAST SEEN"];
+const sourceColumns = ["AGENT", "NETWORK", "DEVICE KEY", "SERIAL", "READINGS", "LAST"];
 const reasonOption = ["--reason <text>", "why, for the history and the audit log", reasonText] as const;
 
-/** `device merge|undo|history`. */
+/** `device merge|split|undo|history`. */
 export function addDeviceChangeCommands(device: Command, context: CommandContext): void {
   device.command("merge <device> <other>")
     .description("two devices are one machine, such as before and after a new main board; the first keeps its id")
@@ -19,6 +30,31 @@ export function addDeviceChangeCommands(device: Command, context: CommandContext
         return {
           json: change,
           text: `${change.otherId} is part of ${change.deviceId} now: ${change.changeId}\n`,
+          next: `opendca-platform device undo ${change.changeId} takes it back`,
+        };
+      })
+    );
+  device.command("split <device>")
+    .description("a device is two machines: some of its readings, those to come included, go to a new device")
+    .option(...customerOption)
+    .option("--agent <agent>", "the readings of this agent")
+    .option("--network <name>", "those of this network, as the agent's file calls it under sites")
+    .option("--device-key <key>", "those with this id of the agent's own")
+    .option("--serial <serial>", "those with this serial number")
+    .option(...reasonOption)
+    .addHelpText(
+      "after",
+      `\n${deviceHelp}\nOf several options, all must be so. device history shows what there is to choose from.`,
+    )
+    .action((text: string, options: SplitOptions, command: Command) =>
+      context.runForCustomer(command, async (platform, by) => {
+        const { agent: agentId, network, deviceKey, serial, reason } = options;
+        const selector = { agentId, network, deviceKey, serial };
+        const change = await splitDevice(platform, by, { device: text, selector, reason });
+        const readings = change.readings === 1 ? "1 reading" : `${change.readings} readings`;
+        return {
+          json: change,
+          text: `${change.otherId} has ${readings} of ${change.deviceId} now: ${change.changeId}\n`,
           next: `opendca-platform device undo ${change.changeId} takes it back`,
         };
       })
@@ -41,21 +77,33 @@ export function addDeviceChangeCommands(device: Command, context: CommandContext
     .action((text: string, _, command: Command) =>
       context.runForCustomer(command, async (platform, by) => {
         const history = await deviceHistory(platform, by, { device: text });
-        const { deviceId, parts, changes } = history;
+        const { deviceId, parts, changes, sources } = history;
         return {
           json: { ...history, changes: changes.map(shownChange) },
           text: (screen) => {
-            if (changes.length === 0) return `${deviceId} was never merged or split\n`;
-            const cells = parts.map((part) => [
+            const partCells = parts.map((part) => [
               part.deviceId,
               part.serial,
               minuteText(part.firstSeenAt),
               minuteText(part.lastSeenAt),
             ]);
-            const table = parts.length === 1
-              ? ""
-              : `${renderTable(["PART", "SERIAL", "FIRST SEEN", "LAST SEEN"], cells, screen)}\n`;
-            return table + renderTable(changeColumns, changes.map(changeCells), screen);
+            const sourceCells = sources.map((source) => [
+              source.agentId,
+              source.network,
+              source.deviceKey,
+              source.serial,
+              source.readings,
+              minuteText(source.lastAt),
+            ]);
+            return [
+              changes.length === 0
+                ? `${deviceId} was never merged or split\n`
+                : renderTable(changeColumns, changes.map(changeCells), screen),
+              parts.length === 1 ? "" : `\nParts\n${renderTable(partColumns, partCells, screen)}`,
+              sources.length === 0
+                ? ""
+                : `\nReadings that are kept\n${renderTable(sourceColumns, sourceCells, screen)}`,
+            ].join("");
           },
         };
       })

@@ -24,7 +24,7 @@ const columns = (screen: Screen): Column[] => [
   { heading: "NOTE", note: true },
 ];
 
-/** `device list|show|merge|undo|history` and `meter list|export|history`. */
+/** `device list|show|merge|split|undo|history` and `meter list|export|history`. */
 export function addDeviceCommands(program: Command, context: CommandContext): void {
   const device = program.command("device").description("devices that agents found");
   addPaging(addDeviceFilters(device.command("list").description("all devices, by site and address")))

@@ -36,6 +36,10 @@ const examples: Record<string, string[]> = {
   "device list": ["device list", "device list --site Berlin --silent 3d", "device list --wide | less -S"],
   "device show": ["device show dev-b2ee8dr2hnt4", "device show 10.1.0.7 --json | jq .supplies"],
   "device merge": ['device merge dev-b2ee8dr2hnt4 dev-80c2k1mvr3ht --reason "new main board"'],
+  "device split": [
+    "device split dev-b2ee8dr2hnt4 --serial CNB70002",
+    'device split 10.1.0.7 --agent agt-f77zkxcg8t51 --network office --reason "print server"',
+  ],
   "device undo": ['device undo chg-4m1x9p0c7tkz --reason "another machine"'],
   "device history": ["device history dev-b2ee8dr2hnt4"],
   "meter list": ["meter list dev-b2ee8dr2hnt4"],
