@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { peerTest, postgresServer } from "../../../tests/fixtures/peers.ts";
+import { maybeProgram, postgresServer, succeeds, systemTest } from "../../../tests/fixtures/peers.ts";
 import { sharedPostgres } from "../../../tests/fixtures/postgres_server.ts";
 import { UnixSocket } from "./unix_socket.ts";
 
@@ -85,7 +85,13 @@ Deno.test("a UnixSocket that is destroyed before it is connected closes", async 
   Deno.removeSync(folder, { recursive: true });
 });
 
-peerTest("a pool closes no descriptor twice", [postgresServer, "strace"], async () => {
+const mayTrace = {
+  needs: "tracing of programs",
+  allowed: maybeProgram("strace") === undefined || await succeeds(["strace", "-o", "/dev/null", "true"]),
+  programs: [postgresServer, "strace"],
+};
+
+systemTest("a pool closes no descriptor twice", mayTrace, async () => {
   await using database = await (await sharedPostgres()).database();
   const folder = Deno.makeTempDirSync();
   const program = `
