@@ -8,7 +8,8 @@ import { moveReadings } from "./devices/move_readings.ts";
 import { startRetention } from "./devices/retention.ts";
 import { denoMachine } from "./edge/cli/deno_host.ts";
 import type { PlatformHost } from "./edge/cli/host.ts";
-import { type RunningServer, type ServeOptions, startServer } from "./edge/grpc/start_server.ts";
+import { startServer } from "./edge/grpc/start_server.ts";
+import { type PlatformServeOptions, type RunningPlatform, serveMqtt } from "./edge/mqtt/start_mqtt.ts";
 import { openDataDirectory } from "./keys/data_directory.ts";
 import { keptKeys, keptServerCertificate } from "./keys/kept_keys.ts";
 import { openPostgresStore } from "./store/postgres/postgres_store.ts";
@@ -50,11 +51,15 @@ export async function openPlatform(options: OpenOptions): Promise<OpenPlatform> 
 }
 
 /** Listens until disposed. The store outlives the server, so that calls can end. */
-export async function serve(platform: OpenPlatform, options: ServeOptions): Promise<RunningServer> {
+export async function serve(platform: OpenPlatform, options: PlatformServeOptions): Promise<RunningPlatform> {
   const { directory, clock, guesses, log, serverAuthority: authority } = platform;
   const certificate = options.certificate ??
     await keptServerCertificate(directory, { authority, names: options.names, now: clock.now() });
-  const server = await startServer(platform, { ...options, certificate });
+  await using built = new AsyncDisposableStack();
+  const server = built.use(await startServer(platform, { ...options, certificate }));
+  const mqtt = options.mqtt === undefined
+    ? undefined
+    : built.use(await serveMqtt(platform, { ...options.mqtt, certificate }));
   const retention = startRetention(platform, { retention: options.retention });
   const truncate = idleJournals(platform.store.engine === "sqlite" ? [directory.path(storeName)] : []);
   const looking = setInterval(() => {
@@ -62,12 +67,14 @@ export async function serve(platform: OpenPlatform, options: ServeOptions): Prom
     // What fails is written with the next look.
     guesses.flush().catch((error) => log("storeBusy", { message: messageOf(error) }));
   }, options.journalLookMs ?? journalLookMs);
+  const edges = built.move();
   return {
     port: server.port,
+    mqttPorts: mqtt?.ports,
     async [Symbol.asyncDispose]() {
       clearInterval(looking);
       await retention[Symbol.asyncDispose]();
-      await server[Symbol.asyncDispose]();
+      await edges.disposeAsync();
     },
   };
 }

@@ -155,6 +155,18 @@ export const allowed: Record<string, string[]> = {
     "platform/tasks",
     "platform/devices",
   ],
+  "platform/edge/mqtt": [
+    "common/core",
+    "common/protocol",
+    "proto",
+    "platform/store",
+    "platform/audit",
+    "platform/keys",
+    "platform/agents",
+    "platform/tasks",
+    "platform/devices",
+    "platform/edge/grpc",
+  ],
   "platform/edge/cli": [
     "common/core",
     "common/host",
@@ -166,7 +178,7 @@ export const allowed: Record<string, string[]> = {
     "platform/agents",
     "platform/tasks",
     "platform/devices",
-    "platform/edge/grpc",
+    "platform/edge/mqtt",
   ],
   "platform": [
     "common/core",
@@ -176,6 +188,7 @@ export const allowed: Record<string, string[]> = {
     "platform/agents",
     "platform/devices",
     "platform/edge/grpc",
+    "platform/edge/mqtt",
     "platform/edge/cli",
   ],
 

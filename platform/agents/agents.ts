@@ -24,6 +24,9 @@ export interface AgentRow {
   ledger_rewound_reason: string | null;
   /** After how many seconds it was told to poll again; 0: as its own file says, null before its first poll. */
   poll_seconds: number | null;
+  /** When it last connected to the broker, and when it last left it; null where it never did. */
+  mqtt_online_at: number | null;
+  mqtt_offline_at: number | null;
 }
 
 export interface NewAgent {

@@ -285,6 +285,12 @@ CREATE TABLE guess_sources (
 ) STRICT, WITHOUT ROWID;
 `;
 
+/* Since when an agent is connected to the broker, or is not. */
+const presence = `
+ALTER TABLE agents ADD COLUMN mqtt_online_at INTEGER;
+ALTER TABLE agents ADD COLUMN mqtt_offline_at INTEGER;
+`;
+
 /** A step is SQL, or what cannot be said in it. */
 export type Migration = string | ((database: DatabaseSync) => void);
 
@@ -311,4 +317,5 @@ export const migrations: readonly Migration[] = [
   dealers,
   deviceChanges,
   guesses,
+  presence,
 ];

@@ -28,3 +28,29 @@ export async function takeTaskResult(
     detail: { agent: agentId, reason: RefusalReason[result.refusal] ?? "UNSPECIFIED", message: result.message },
   });
 }
+
+/**
+ * What an agent tells by MQTT while a task runs. How a task ended comes by gRPC alone: a broker that is another program must
+ * not be able to end one. What the agent refused of what came by MQTT, such as a forged task, goes into the audit log.
+ */
+export async function takeProgress(
+  platform: Platform,
+  { tenant, agentId }: TenantAgent,
+  told: TaskResult,
+): Promise<void> {
+  const at = platform.clock.now();
+  const { state, taskId } = told;
+  if (state === TaskState.ACCEPTED || state === TaskState.RUNNING) {
+    const result = { ...told, at: validTime(told.at), output: undefined };
+    return void await noteTaskResult(tenant, { agentId, result, at });
+  }
+  if (state !== TaskState.REFUSED) return;
+  await appendAudit(tenant.transaction, {
+    at,
+    customerId: tenant.customerId,
+    actor: { kind: "agent", name: agentId },
+    action: "mqttTaskRefused",
+    subject: isShortId(taskId) ? taskId : "no task id",
+    detail: { agent: agentId, reason: RefusalReason[told.refusal] ?? "UNSPECIFIED", message: told.message },
+  });
+}

@@ -35,6 +35,7 @@ const stateNames: Partial<Record<TaskState, string>> = {
   [TaskState.SUCCEEDED]: "succeeded",
   [TaskState.FAILED]: "failed",
   [TaskState.REFUSED]: "refused",
+  [TaskState.CANCELLED]: "cancelled",
 };
 const order = ["waiting", "delivered", "accepted", "running"];
 /** Of one answer, which may have 4 MiB with all that is in it. */
@@ -83,11 +84,26 @@ export async function takeTasks(tenant: Tenant, options: { agentId: string; at: 
       { task_id, at: parameters.at },
     );
   }
-  return live.map(({ task, signature, key_id }) => ({
-    task: Buffer.from(task),
-    signature: Buffer.from(signature),
-    keyId: key_id,
-  }));
+  return live.map(signedOf);
+}
+
+/** What `takeTasks` would give by now, with the id of each; changes nothing, as only a poll shows that the agent has it. */
+export async function openTasks(
+  tenant: Tenant,
+  { agentId, at }: { agentId: string; at: Date },
+): Promise<{ taskId: string; signed: SignedTask }[]> {
+  const rows = await tenant.all<TaskRow>(
+    `SELECT t.* FROM tasks t JOIN agents a ON a.customer_id = t.customer_id AND a.agent_id = t.agent_id
+     WHERE t.customer_id = :customer AND t.agent_id = :agent_id AND t.state IN ('waiting', 'delivered')
+       AND a.state = 'active' AND length(t.task) <= ${maxTaskBytes} AND t.expires_at > :at
+     ORDER BY t.created_at, t.task_id LIMIT ${maxTasks}`,
+    { agent_id: agentId, at: at.getTime() },
+  );
+  return rows.map((row) => ({ taskId: row.task_id, signed: signedOf(row) }));
+}
+
+function signedOf({ task, signature, key_id }: TaskRow): SignedTask {
+  return { task: Buffer.from(task), signature: Buffer.from(signature), keyId: key_id };
 }
 
 /** Takes a step forward: `taken`; `kept` where the task was as far already; `unknown` where it is not this agent's. */
@@ -123,6 +139,8 @@ export function taskRows(tenant: Tenant, agentId?: string): Promise<TaskRow[]> {
 /* `expired` is the platform's guess: an agent that had taken the task in time may still report on it. */
 function isForward(from: string, to: string): boolean {
   if (from === "expired") return true;
+  // How far it is.
+  if (from === "running" && to === "running") return true;
   const at = order.indexOf(from);
   return at >= 0 && (order.indexOf(to) > at || !order.includes(to));
 }

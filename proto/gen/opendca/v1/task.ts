@@ -29,6 +29,8 @@ export enum TaskState {
   FAILED = 4,
   /** REFUSED - Final: it was not tried. */
   REFUSED = 5,
+  /** CANCELLED - Final: it was stopped by CancelTask. */
+  CANCELLED = 6,
   UNRECOGNIZED = -1,
 }
 
@@ -52,6 +54,9 @@ export function taskStateFromJSON(object: any): TaskState {
     case 5:
     case "TASK_STATE_REFUSED":
       return TaskState.REFUSED;
+    case 6:
+    case "TASK_STATE_CANCELLED":
+      return TaskState.CANCELLED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -73,6 +78,8 @@ export function taskStateToJSON(object: TaskState): string {
       return "TASK_STATE_FAILED";
     case TaskState.REFUSED:
       return "TASK_STATE_REFUSED";
+    case TaskState.CANCELLED:
+      return "TASK_STATE_CANCELLED";
     case TaskState.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -183,6 +190,8 @@ export interface Task {
     | { $case: "ping"; value: Ping }
     | { $case: "diagnostics"; value: Diagnostics }
     | { $case: "setConfig"; value: SetConfig }
+    | { $case: "cancelTask"; value: CancelTask }
+    | { $case: "refreshConfig"; value: RefreshConfig }
     | undefined;
 }
 
@@ -214,6 +223,15 @@ export interface SetConfig {
   config: ConfigDocument | undefined;
 }
 
+/** Stop another task of this agent, whether it waits or runs. */
+export interface CancelTask {
+  taskId: string;
+}
+
+/** Read agent.yaml again, and poll for the platform's part of the configuration. */
+export interface RefreshConfig {
+}
+
 /** What became of a task. Results of a later state replace earlier ones; a final state is never replaced. */
 export interface TaskResult {
   taskId: string;
@@ -229,6 +247,15 @@ export interface TaskResult {
     | { $case: "diagnostics"; value: DiagnosticsOutput }
     | { $case: "setConfig"; value: SetConfigOutput }
     | undefined;
+  /** While state is RUNNING. */
+  progress: TaskProgress | undefined;
+}
+
+/** How far a task is: such as addresses of a scan. */
+export interface TaskProgress {
+  done: number;
+  /** 0 where it is not known. */
+  total: number;
 }
 
 export interface ScanOutput {
@@ -394,6 +421,12 @@ export const Task: MessageFns<Task> = {
       case "setConfig":
         SetConfig.encode(message.payload.value, writer.uint32(66).fork()).join();
         break;
+      case "cancelTask":
+        CancelTask.encode(message.payload.value, writer.uint32(74).fork()).join();
+        break;
+      case "refreshConfig":
+        RefreshConfig.encode(message.payload.value, writer.uint32(82).fork()).join();
+        break;
     }
     return writer;
   },
@@ -475,6 +508,22 @@ export const Task: MessageFns<Task> = {
             message.payload = { $case: "setConfig", value: SetConfig.decode(reader, reader.uint32()) };
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.payload = { $case: "cancelTask", value: CancelTask.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.payload = { $case: "refreshConfig", value: RefreshConfig.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -521,6 +570,14 @@ export const Task: MessageFns<Task> = {
         ? { $case: "setConfig", value: SetConfig.fromJSON(object.setConfig) }
         : isSet(object.set_config)
         ? { $case: "setConfig", value: SetConfig.fromJSON(object.set_config) }
+        : isSet(object.cancelTask)
+        ? { $case: "cancelTask", value: CancelTask.fromJSON(object.cancelTask) }
+        : isSet(object.cancel_task)
+        ? { $case: "cancelTask", value: CancelTask.fromJSON(object.cancel_task) }
+        : isSet(object.refreshConfig)
+        ? { $case: "refreshConfig", value: RefreshConfig.fromJSON(object.refreshConfig) }
+        : isSet(object.refresh_config)
+        ? { $case: "refreshConfig", value: RefreshConfig.fromJSON(object.refresh_config) }
         : undefined,
     };
   },
@@ -547,6 +604,10 @@ export const Task: MessageFns<Task> = {
       obj.diagnostics = Diagnostics.toJSON(message.payload.value);
     } else if (message.payload?.$case === "setConfig") {
       obj.setConfig = SetConfig.toJSON(message.payload.value);
+    } else if (message.payload?.$case === "cancelTask") {
+      obj.cancelTask = CancelTask.toJSON(message.payload.value);
+    } else if (message.payload?.$case === "refreshConfig") {
+      obj.refreshConfig = RefreshConfig.toJSON(message.payload.value);
     }
     return obj;
   },
@@ -582,6 +643,18 @@ export const Task: MessageFns<Task> = {
       case "setConfig": {
         if (object.payload?.value !== undefined && object.payload?.value !== null) {
           message.payload = { $case: "setConfig", value: SetConfig.fromPartial(object.payload.value) };
+        }
+        break;
+      }
+      case "cancelTask": {
+        if (object.payload?.value !== undefined && object.payload?.value !== null) {
+          message.payload = { $case: "cancelTask", value: CancelTask.fromPartial(object.payload.value) };
+        }
+        break;
+      }
+      case "refreshConfig": {
+        if (object.payload?.value !== undefined && object.payload?.value !== null) {
+          message.payload = { $case: "refreshConfig", value: RefreshConfig.fromPartial(object.payload.value) };
         }
         break;
       }
@@ -922,8 +995,133 @@ export const SetConfig: MessageFns<SetConfig> = {
   },
 };
 
+function createBaseCancelTask(): CancelTask {
+  return { taskId: "" };
+}
+
+export const CancelTask: MessageFns<CancelTask> = {
+  encode(message: CancelTask, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.taskId !== "") {
+      writer.uint32(10).string(message.taskId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CancelTask {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCancelTask();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CancelTask {
+    return {
+      taskId: isSet(object.taskId)
+        ? globalThis.String(object.taskId)
+        : isSet(object.task_id)
+        ? globalThis.String(object.task_id)
+        : "",
+    };
+  },
+
+  toJSON(message: CancelTask): unknown {
+    const obj: any = {};
+    if (message.taskId !== "") {
+      obj.taskId = message.taskId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CancelTask>): CancelTask {
+    return CancelTask.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CancelTask>): CancelTask {
+    const message = createBaseCancelTask();
+    message.taskId = object.taskId ?? "";
+    return message;
+  },
+};
+
+function createBaseRefreshConfig(): RefreshConfig {
+  return {};
+}
+
+export const RefreshConfig: MessageFns<RefreshConfig> = {
+  encode(_: RefreshConfig, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RefreshConfig {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRefreshConfig();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): RefreshConfig {
+    return {};
+  },
+
+  toJSON(_: RefreshConfig): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<RefreshConfig>): RefreshConfig {
+    return RefreshConfig.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<RefreshConfig>): RefreshConfig {
+    const message = createBaseRefreshConfig();
+    return message;
+  },
+};
+
 function createBaseTaskResult(): TaskResult {
-  return { taskId: "", state: 0, refusal: 0, message: "", at: undefined, output: undefined };
+  return { taskId: "", state: 0, refusal: 0, message: "", at: undefined, output: undefined, progress: undefined };
 }
 
 export const TaskResult: MessageFns<TaskResult> = {
@@ -956,6 +1154,9 @@ export const TaskResult: MessageFns<TaskResult> = {
       case "setConfig":
         SetConfigOutput.encode(message.output.value, writer.uint32(74).fork()).join();
         break;
+    }
+    if (message.progress !== undefined) {
+      TaskProgress.encode(message.progress, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -1045,6 +1246,14 @@ export const TaskResult: MessageFns<TaskResult> = {
             message.output = { $case: "setConfig", value: SetConfigOutput.decode(reader, reader.uint32()) };
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.progress = TaskProgress.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1079,6 +1288,7 @@ export const TaskResult: MessageFns<TaskResult> = {
         : isSet(object.set_config)
         ? { $case: "setConfig", value: SetConfigOutput.fromJSON(object.set_config) }
         : undefined,
+      progress: isSet(object.progress) ? TaskProgress.fromJSON(object.progress) : undefined,
     };
   },
 
@@ -1107,6 +1317,9 @@ export const TaskResult: MessageFns<TaskResult> = {
       obj.diagnostics = DiagnosticsOutput.toJSON(message.output.value);
     } else if (message.output?.$case === "setConfig") {
       obj.setConfig = SetConfigOutput.toJSON(message.output.value);
+    }
+    if (message.progress !== undefined) {
+      obj.progress = TaskProgress.toJSON(message.progress);
     }
     return obj;
   },
@@ -1147,6 +1360,94 @@ export const TaskResult: MessageFns<TaskResult> = {
         break;
       }
     }
+    message.progress = (object.progress !== undefined && object.progress !== null)
+      ? TaskProgress.fromPartial(object.progress)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseTaskProgress(): TaskProgress {
+  return { done: 0, total: 0 };
+}
+
+export const TaskProgress: MessageFns<TaskProgress> = {
+  encode(message: TaskProgress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.done !== 0) {
+      writer.uint32(8).uint32(message.done);
+    }
+    if (message.total !== 0) {
+      writer.uint32(16).uint32(message.total);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskProgress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskProgress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.done = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.total = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TaskProgress {
+    return {
+      done: isSet(object.done) ? globalThis.Number(object.done) : 0,
+      total: isSet(object.total) ? globalThis.Number(object.total) : 0,
+    };
+  },
+
+  toJSON(message: TaskProgress): unknown {
+    const obj: any = {};
+    if (message.done !== 0) {
+      obj.done = Math.round(message.done);
+    }
+    if (message.total !== 0) {
+      obj.total = Math.round(message.total);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TaskProgress>): TaskProgress {
+    return TaskProgress.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TaskProgress>): TaskProgress {
+    const message = createBaseTaskProgress();
+    message.done = object.done ?? 0;
+    message.total = object.total ?? 0;
     return message;
   },
 };

@@ -1,0 +1,206 @@
+/**
+ * Listeners for agents: MQTT over TLS, and MQTT in WebSockets over TLS. A connection is given to the broker once its
+ * certificate is that of a known agent, by the same check as for gRPC, and not before.
+ */
+import https from "node:https";
+import { Buffer } from "node:buffer";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import tls, { type TLSSocket } from "node:tls";
+import { createWebSocketStream, type WebSocket, WebSocketServer } from "ws";
+import { messageOf, UnavailableError } from "../../../common/core/errors.ts";
+import { maxPacketFromAgent, mqttFrameWatch, mqttPath, mqttSubprotocol } from "../../../common/protocol/mqtt.ts";
+import { CallError } from "../../agents/call_error.ts";
+import { type Caller, callerOf } from "../../agents/caller.ts";
+import type { Platform } from "../../agents/platform.ts";
+import type { CertificateFiles } from "../../keys/server_certificate.ts";
+import { acceptConnections, maybeDescriptorLimit } from "../grpc/accept_connections.ts";
+import { connectionGate, type GateLimits, gateLimitsFor } from "../grpc/connection_gate.ts";
+
+export interface AgentConnection extends Caller {
+  /** HOST:PORT of its other end. */
+  peer: string;
+  /** DER. */
+  certificate: Uint8Array;
+  /** Bytes of MQTT; ended with an error where a packet is too large. */
+  stream: Duplex;
+}
+
+export interface ListenAt {
+  host: string;
+  /** 0 for any that is free. */
+  port: number;
+}
+
+export interface AgentListenerOptions extends ListenAt {
+  kind: "tls" | "wss";
+  certificate: CertificateFiles;
+  connections?: Partial<GateLimits> | undefined;
+  take(connection: AgentConnection): void;
+}
+
+export interface AgentListener extends AsyncDisposable {
+  port: number;
+}
+
+/** Where the system does not say it. */
+const usualDescriptors = 16_384;
+
+/** Throws UnavailableError when the port is taken. */
+export async function listenForAgents(platform: Platform, options: AgentListenerOptions): Promise<AgentListener> {
+  const limits = gateLimitsFor(maybeDescriptorLimit() ?? usualDescriptors, {
+    // One connection of each agent stays open.
+    mostConnections: 20_000,
+    ofAgent: 2,
+    ...options.connections,
+  });
+  const gate = connectionGate(limits, () => performance.now());
+  const refusals = refusalLog(platform);
+
+  /** The socket becomes the agent's, or is closed. */
+  async function identify(socket: TLSSocket, open: () => Duplex | Promise<Duplex>): Promise<void> {
+    const peer = `${socket.remoteAddress}:${socket.remotePort}`;
+    try {
+      const certificate = socket.getPeerCertificate()?.raw as Uint8Array | undefined;
+      const caller = await callerOf(platform, certificate);
+      if (socket.destroyed) return;
+      const stream = await open();
+      socket.once("close", gate.callBegan(peer, caller.agentId));
+      options.take({ ...caller, peer, certificate: certificate!, stream: drained(stream) });
+    } catch (error) {
+      gate.callBegan(peer, undefined)();
+      socket.destroy();
+      if (error instanceof CallError) refusals.note(peer, `${error.reason}: ${error.message}`);
+      else platform.log("mqttFailed", { message: messageOf(error) });
+    }
+  }
+
+  const server = options.kind === "tls"
+    ? tlsServer(platform, options, identify)
+    : wssServer(platform, options, identify);
+  const acceptor = await bound(options, () =>
+    acceptConnections({
+      host: options.host,
+      port: options.port,
+      gate,
+      take: (socket) => void server.emit("connection", socket),
+      log: platform.log,
+    }));
+  return {
+    port: acceptor.port,
+    [Symbol.asyncDispose]() {
+      acceptor.stop();
+      acceptor.cutOff();
+      server.removeAllListeners();
+      refusals.stop();
+      return Promise.resolve();
+    },
+  };
+}
+
+type Identify = (socket: TLSSocket, open: () => Duplex | Promise<Duplex>) => Promise<void>;
+
+function tlsServer(platform: Platform, { certificate }: AgentListenerOptions, identify: Identify): tls.Server {
+  const server = tls.createServer(handshakeOf(certificate));
+  server.on("secureConnection", (socket) => {
+    socket.on("error", () => {});
+    void identify(socket, () => socket);
+  });
+  server.on("tlsClientError", () => {});
+  server.on("error", (error) => platform.log("mqttFailed", { message: error.message }));
+  return server;
+}
+
+function wssServer(platform: Platform, { certificate }: AgentListenerOptions, identify: Identify): https.Server {
+  const server = https.createServer({ ...handshakeOf(certificate), headersTimeout: 10_000, requestTimeout: 10_000 });
+  const webSockets = new WebSocketServer({
+    noServer: true,
+    path: mqttPath,
+    perMessageDeflate: false,
+    maxPayload: 4 * maxPacketFromAgent,
+    handleProtocols: (offered) => offered.has(mqttSubprotocol) ? mqttSubprotocol : false,
+  });
+  server.on("request", (_, answer) => {
+    answer.writeHead(426, { upgrade: "websocket", connection: "close", "content-type": "text/plain" });
+    answer.end("MQTT in WebSockets is served here\n");
+  });
+  server.on("upgrade", (request, socket: Duplex, head) => {
+    socket.on("error", () => {});
+    void identify(request.socket as TLSSocket, async () => {
+      const opened = Promise.withResolvers<WebSocket>();
+      socket.once("close", () => opened.reject(new Error("The connection was closed")));
+      webSockets.handleUpgrade(request, socket as Socket, head, opened.resolve);
+      const webSocket = await opened.promise;
+      webSocket.on("error", () => {});
+      return createWebSocketStream(webSocket);
+    });
+  });
+  server.on("tlsClientError", () => {});
+  server.on("error", (error) => platform.log("mqttFailed", { message: error.message }));
+  return server;
+}
+
+/** As for gRPC: whether the certificate is one of ours is asked of the store. */
+function handshakeOf({ certificatePem, privateKeyPem }: CertificateFiles): tls.TlsOptions {
+  return {
+    cert: certificatePem,
+    key: privateKeyPem,
+    requestCert: true,
+    rejectUnauthorized: false,
+    minVersion: "TLSv1.2",
+    handshakeTimeout: 10_000,
+  };
+}
+
+/**
+ * The broker's library takes one chunk at each `readable`, and this runtime says it once for several: a read that takes all
+ * of them. It is also where what is too large is seen, before the library collects it.
+ */
+function drained(stream: Duplex): Duplex {
+  const watch = mqttFrameWatch(maxPacketFromAgent);
+  const readOne = stream.read.bind(stream);
+  stream.read = (size?: number) => {
+    if (size === 0) return readOne(0);
+    const chunks: Uint8Array[] = [];
+    for (let chunk = readOne(); chunk !== null; chunk = readOne()) chunks.push(chunk);
+    if (chunks.length === 0) return null;
+    try {
+      for (const chunk of chunks) watch(chunk);
+    } catch (error) {
+      stream.destroy(error as Error);
+      return null;
+    }
+    return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+  };
+  return stream;
+}
+
+/** A line a minute, however often it happens. */
+function refusalLog({ log }: Pick<Platform, "log">) {
+  let times = 0, source = "", reason = "";
+  const tell = () => {
+    if (times > 0) log("mqttConnectionsRefused", { times, source, reason });
+    times = 0;
+  };
+  const timer = setInterval(tell, 60_000);
+  return {
+    note(peer: string, why: string): void {
+      times += 1;
+      [source, reason] = [peer, why];
+      if (times === 1) tell();
+    },
+    stop(): void {
+      clearInterval(timer);
+      tell();
+    },
+  };
+}
+
+async function bound<T>({ host, port }: ListenAt, listen: () => Promise<T>): Promise<T> {
+  try {
+    return await listen();
+  } catch (error) {
+    const hint = "see whether another program listens there, or choose another --mqtt-listen or --mqtt-wss-listen";
+    throw new UnavailableError(`Cannot listen on ${host}:${port}: ${messageOf(error)}`, hint, 0, { cause: error });
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * MQTT between the store and a broker: an agent that comes gets its open tasks, one that is there gets a new task at once,
+ * and what agents say of themselves is kept. Whatever is lost here comes with the next poll.
+ */
+import { messageOf } from "../../../common/core/errors.ts";
+import { SignedTask, TaskResult } from "../../../proto/gen/opendca/v1/task.ts";
+import { appendAudit } from "../../audit/audit_log.ts";
+import type { Platform } from "../../agents/platform.ts";
+import { customerOfAgent, notePresence } from "../../agents/presence.ts";
+import { limitMessage } from "../../devices/message_limits.ts";
+import { openTasks } from "../../tasks/tasks.ts";
+import { takeProgress } from "../../tasks/task_results.ts";
+import { rateLimit } from "../grpc/rate_limit.ts";
+import type { Tenant } from "../../store/store.ts";
+import type { CertificateFiles } from "../../keys/server_certificate.ts";
+import type { GateLimits } from "../grpc/connection_gate.ts";
+import type { RunningServer, ServeOptions } from "../grpc/start_server.ts";
+import type { ListenAt } from "./agent_listener.ts";
+import { startEmbeddedBroker } from "./embedded_broker.ts";
+import type { BrokerEvents, TaskBroker } from "./task_broker.ts";
+
+export interface MqttOptions {
+  /** Where to listen for MQTT over TLS, and in WebSockets over TLS. */
+  tls?: ListenAt | undefined;
+  wss?: ListenAt | undefined;
+  connections?: Partial<GateLimits> | undefined;
+  /** How often connected agents are checked again; default: 60,000. */
+  checkEveryMs?: number | undefined;
+}
+
+export interface MqttPorts {
+  /** Null where it does not listen. */
+  tls: number | null;
+  wss: number | null;
+}
+
+/** What `serve` is told and gives, with both listeners. */
+export type PlatformServeOptions = ServeOptions & { mqtt?: MqttOptions | undefined };
+export interface RunningPlatform extends RunningServer {
+  /** Undefined without MQTT. */
+  mqttPorts: MqttPorts | undefined;
+}
+
+/** Throws UnavailableError when a port is taken. */
+export async function serveMqtt(
+  platform: Platform,
+  options: MqttOptions & { certificate: CertificateFiles },
+): Promise<MqttLink & { ports: MqttPorts }> {
+  const link = await startMqtt(platform, (events) => startEmbeddedBroker(platform, events, options));
+  return { ...link, ports: link.broker.ports };
+}
+
+export interface MqttLink extends AsyncDisposable {
+  /** Something of the agent has changed: tasks, configuration, or its right to be here. */
+  notice(agentId: string, kind: "task" | "wake" | "revoked"): void;
+}
+
+interface Work {
+  presence: Map<string, { isOnline: boolean; at: Date }>;
+  ready: Set<string>;
+  refused: Map<string, string>;
+  progress: { agentId: string; result: TaskResult }[];
+}
+
+const flushMs = 200;
+const mostProgress = 1000;
+const noPayload = new Uint8Array();
+
+/** `open` connects or begins to listen; it is given what to call. */
+export async function startMqtt<Broker extends TaskBroker>(
+  platform: Platform,
+  open: (events: BrokerEvents) => Promise<Broker>,
+): Promise<MqttLink & { broker: Broker }> {
+  const { clock, log } = platform;
+  const work: Work = { presence: new Map(), ready: new Set(), refused: new Map(), progress: [] };
+  /** Tasks that went out on the present connection of each agent. */
+  const sent = new Map<string, Set<string>>();
+  const wakes = new Set<string>();
+  const allowed = rateLimit({ burst: 30, perMinute: 60, monotonicMs: clock.monotonicMs });
+  let running: Promise<void> | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isStopped = false;
+
+  /* At once while nothing runs, so that a task is not late; what comes meanwhile is done together. */
+  function soon(waitMs = 0): void {
+    if (timer !== undefined || running !== undefined || isStopped) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      running = runAll().catch((error) => log("mqttFailed", { message: messageOf(error) })).finally(() => {
+        running = undefined;
+        if (hasWork(work)) soon(flushMs);
+      });
+    }, waitMs);
+  }
+
+  async function runAll(): Promise<void> {
+    const ready = [...work.ready];
+    work.ready.clear();
+    for (const agentId of ready) await pushTasks(agentId);
+    await keepWhatAgentsSay(platform, work);
+  }
+
+  async function pushTasks(agentId: string): Promise<void> {
+    const tasks = await platform.store.transaction(async (tx) => {
+      const customerId = await customerOfAgent(tx, agentId);
+      return customerId === undefined ? [] : await openTasks(tx.tenant(customerId), { agentId, at: clock.now() });
+    }, { readOnly: true });
+    const before = sent.get(agentId);
+    const now = new Set<string>();
+    for (const { taskId, signed } of tasks) {
+      if (before?.has(taskId) || broker.send(agentId, "task", SignedTask.encode(signed).finish())) now.add(taskId);
+    }
+    if (now.size > 0) sent.set(agentId, now);
+    else sent.delete(agentId);
+  }
+
+  const broker = await open({
+    onPresence(agentId, isOnline) {
+      work.presence.set(agentId, { isOnline, at: clock.now() });
+      sent.delete(agentId);
+      soon(flushMs);
+    },
+    onReady(agentId) {
+      sent.delete(agentId);
+      work.ready.add(agentId);
+      soon();
+    },
+    onProgress(agentId, payload) {
+      if (allowed.waitMs(agentId) > 0 || work.progress.length >= mostProgress) return;
+      const result = maybeResult(payload);
+      if (result === undefined) return void noteRefused(agentId, "it sent a progress that cannot be read");
+      work.progress.push({ agentId, result });
+      soon();
+    },
+    onRefused: noteRefused,
+  });
+
+  function noteRefused(agentId: string, why: string): void {
+    // The first of a flush; the server's log has them all.
+    if (!work.refused.has(agentId)) work.refused.set(agentId, why);
+    soon(flushMs);
+  }
+
+  return {
+    broker,
+    notice(agentId, kind) {
+      if (kind === "revoked") return broker.checkAgain(agentId);
+      if (kind === "task") {
+        work.ready.add(agentId);
+        return soon();
+      }
+      if (wakes.has(agentId)) return;
+      wakes.add(agentId);
+      setTimeout(() => {
+        wakes.delete(agentId);
+        if (!isStopped) broker.send(agentId, "wake", noPayload);
+      }, flushMs);
+    },
+    async [Symbol.asyncDispose]() {
+      await broker[Symbol.asyncDispose]();
+      isStopped = true;
+      clearTimeout(timer);
+      await running;
+      // Agents that have just been cut off.
+      await keepWhatAgentsSay(platform, work).catch((error) => log("mqttFailed", { message: messageOf(error) }));
+    },
+  };
+}
+
+function hasWork({ presence, ready, refused, progress }: Work): boolean {
+  return presence.size + ready.size + refused.size + progress.length > 0;
+}
+
+const mostOfOneTransaction = 500;
+
+async function keepWhatAgentsSay(platform: Platform, work: Work): Promise<void> {
+  const { clock } = platform;
+  while (work.presence.size + work.refused.size + work.progress.length > 0) {
+    const presence = takeSome(work.presence);
+    const refused = takeSome(work.refused);
+    const progress = work.progress.splice(0, mostOfOneTransaction);
+    await platform.store.transaction(async (tx) => {
+      const tenants = new Map<string, Tenant | undefined>();
+      const tenantOf = async (agentId: string) => {
+        if (!tenants.has(agentId)) {
+          const customerId = await customerOfAgent(tx, agentId);
+          tenants.set(agentId, customerId === undefined ? undefined : tx.tenant(customerId));
+        }
+        return tenants.get(agentId);
+      };
+      for (const [agentId, { isOnline, at }] of presence) {
+        const tenant = await tenantOf(agentId);
+        if (tenant !== undefined) await notePresence(tenant, { agentId, isOnline, at });
+      }
+      for (const [agentId, why] of refused) {
+        const tenant = await tenantOf(agentId);
+        if (tenant === undefined) continue;
+        await appendAudit(tx, {
+          at: clock.now(),
+          customerId: tenant.customerId,
+          actor: { kind: "agent", name: agentId },
+          action: "mqttRefused",
+          subject: agentId,
+          detail: { why },
+        });
+      }
+      for (const { agentId, result } of progress) {
+        const tenant = await tenantOf(agentId);
+        if (tenant !== undefined) await takeProgress(platform, { tenant, agentId }, result);
+      }
+    });
+  }
+}
+
+function takeSome<Value>(map: Map<string, Value>): [string, Value][] {
+  const taken = [...map].slice(0, mostOfOneTransaction);
+  for (const [key] of taken) map.delete(key);
+  return taken;
+}
+
+/** Checked like what comes by gRPC. */
+function maybeResult(payload: Uint8Array): TaskResult | undefined {
+  try {
+    const result = TaskResult.decode(payload);
+    return limitMessage("call", result) === undefined ? result : undefined;
+  } catch {
+    return undefined; // Not a TaskResult.
+  }
+}
