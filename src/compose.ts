@@ -13,10 +13,11 @@ import { DamagedDatabaseError, tryStore } from "../common/host/sqlite.ts";
 import { maskAddresses } from "../common/reading/mask_addresses.ts";
 import type { AgentConfig } from "./config/agent_config.ts";
 import { readAgentConfig } from "./config/read_config.ts";
-import { watchConfig } from "./config/watch_config.ts";
+import { type ConfigWatch, watchConfig } from "./config/watch_config.ts";
 import { createGrpcAgentApi } from "./link/grpc_agent_api.ts";
 import { identityFiles } from "./link/identity_files.ts";
 import { ledgeredApi } from "./link/ledgered_api.ts";
+import { createMqttLink, type MqttLink } from "./link/mqtt_link.ts";
 import { startPoller } from "./link/poller.ts";
 import { startRenewal } from "./link/renewal.ts";
 import { recordOfTaskResult } from "./link/spool_reading.ts";
@@ -99,8 +100,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   const stores = await openStores(run);
   const link = openLink(run, stores);
   const scans = openScans(run, stores, link);
-  openTasks(run, { ...stores, ...link, ...scans });
-  watchOwnFile(run, stores);
+  const ownFile = watchOwnFile(run, stores);
+  openTasks(run, { ...stores, ...link, ...scans, ownFile });
 
   const { log, state: { agentId, customer, site } } = stores;
   log.info("agentStarted", { version: parts.version, agentId, customer, site, runId: run.runId });
@@ -193,7 +194,8 @@ function openLink(run: Run, stores: Stores) {
   }));
   /** Renewals replace both. */
   const keys = { certificateNotAfter: identity.facts.notAfter, signingKey: state.signingKey };
-  grpc.useCertificate({ ...identity, notAfter: keys.certificateNotAfter });
+  let certificate = { ...identity, notAfter: keys.certificateNotAfter };
+  grpc.useCertificate(certificate);
   const api = ledgeredApi(grpc, {
     ledger,
     clock: time.clock,
@@ -205,7 +207,16 @@ function openLink(run: Run, stores: Stores) {
     },
     onKept: () => faults.clear("ledger-incomplete"),
   });
-  const status = openStatus(run, stores, { reports, endpoint: () => grpc.lastEndpoint, keys });
+  const mqtt = config.platform.mqtt.length === 0 ? undefined : built.use(createMqttLink({
+    endpoints: config.platform.mqtt,
+    trust: config.platform,
+    proxy: config.proxy,
+    clock,
+    agentId: state.agentId,
+    certificate: () => certificate,
+    report: reports.mqtt,
+  }));
+  const status = openStatus(run, stores, { reports, endpoint: () => grpc.lastEndpoint, keys, mqtt });
   const uplink = built.use(startUplink({
     spool: stores.spool,
     api,
@@ -225,14 +236,16 @@ function openLink(run: Run, stores: Stores) {
     installationId: state.installationId,
     onRenewed(renewed, signingKey) {
       keys.certificateNotAfter = renewed.facts.notAfter;
-      grpc.useCertificate({ ...renewed, notAfter: keys.certificateNotAfter });
+      certificate = { ...renewed, notAfter: keys.certificateNotAfter };
+      grpc.useCertificate(certificate);
+      mqtt?.renewed();
       if (signingKey === null) return;
       keys.signingKey = signingKey;
       keepSigningKey(store, signingKey);
     },
     report: reports.renewal,
   }));
-  return { api, keys, reports, status, uplink };
+  return { api, keys, mqtt, reports, status, uplink };
 }
 
 /** How the agent shows itself: in `status.json`, and to the platform with each poll. */
@@ -243,6 +256,7 @@ function openStatus(
     reports: Pick<Link["reports"], "contact">;
     endpoint(): string | undefined;
     keys: { certificateNotAfter: Date };
+    mqtt: Pick<MqttLink, "status"> | undefined;
   },
 ) {
   const { config, store, machine, built } = run;
@@ -256,6 +270,7 @@ function openStatus(
     residentBytes: machine.residentBytes,
     endpoint: link.endpoint,
     certificateNotAfter: () => link.keys.certificateNotAfter,
+    mqtt: () => link.mqtt?.status,
   });
   built.use(startStatusWriter({
     path: `${config.stateDirectory}/${statusFileName}`,
@@ -328,7 +343,10 @@ function openScans({ machine, built, fail }: Run, stores: Stores, { reports, upl
 }
 
 /** What the platform asks for: polls bring it, the runner has it done, and polls tell what became of it. */
-function openTasks({ machine, built }: Run, parts: Stores & Link & ReturnType<typeof openScans>) {
+function openTasks(
+  { machine, built }: Run,
+  parts: Stores & Link & ReturnType<typeof openScans> & { ownFile: ConfigWatch },
+) {
   const { state, inventory, spool, live, time, polls, cleanText, keys, api, reports, status, uplink, scans } = parts;
   const { clock } = time;
   const config = live.current;
@@ -362,6 +380,10 @@ function openTasks({ machine, built }: Run, parts: Stores & Link & ReturnType<ty
       cleanText,
     },
     setConfig: live,
+    async refreshConfig() {
+      await parts.ownFile.reload();
+      polls.wake();
+    },
   });
   const runner = built.use(startTaskRunner({
     memory,
@@ -376,7 +398,17 @@ function openTasks({ machine, built }: Run, parts: Stores & Link & ReturnType<ty
     report: reports.task,
     cleanText,
     onResult: polls.wake,
+    onProgress: parts.mqtt?.progress,
   }));
+  parts.mqtt?.start({
+    onWake: polls.wake,
+    onTask(task) {
+      // Whether it has expired is judged by the platform's time; a poll brings both.
+      if (time.isKnown()) return runner.takePushed(task, clock.now());
+      polls.wake();
+      return true;
+    },
+  });
   built.use(startPoller({
     api,
     clock,
@@ -403,9 +435,9 @@ function openTasks({ machine, built }: Run, parts: Stores & Link & ReturnType<ty
 }
 
 /** The machine's own file, which its administrator may change at any time. */
-function watchOwnFile({ config: initial, machine, built, end }: Run, { log, faults, live }: Stores): void {
+function watchOwnFile({ config: initial, machine, built, end }: Run, { log, faults, live }: Stores): ConfigWatch {
   const { file, stateDirectory } = initial;
-  built.use(watchConfig({
+  return built.use(watchConfig({
     path: file,
     initial,
     read: (path) => readAgentConfig(path, machine),

@@ -73,6 +73,8 @@ export async function dial(endpoint: Endpoint, options: DialOptions): Promise<So
     if (proxy !== undefined) {
       await step("proxy", () => passProxy(socket, endpoint, { proxy, onAnswer: options.onProxyAnswer }), () => "200");
     }
+    // What is sent in small pieces would wait for the answer to the piece before it.
+    socket.setNoDelay(true);
     const wanted = options.tls;
     if (wanted === null) return socket;
     return await step("tls", () => startTls(socket, endpoint.host, wanted), (secure) => `${secure.getProtocol()}`);

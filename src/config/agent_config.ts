@@ -41,6 +41,15 @@ export interface PlatformConfig {
   readonly pins: readonly string[];
   /** Ed25519 public keys (32 octets in base64) whose tokens lift the lock; believed when activation is first tried. */
   readonly unlockKeys: readonly string[];
+  /** Brokers that bring wake-ups and tasks, in the order in which they are tried; empty for none. */
+  readonly mqtt: readonly MqttEndpoint[];
+}
+
+export interface MqttEndpoint extends Endpoint {
+  /** MQTT in WebSockets, or by itself; always with TLS. */
+  readonly kind: "wss" | "mqtts";
+  /** Of the WebSocket; null without. */
+  readonly path: string | null;
 }
 
 export interface Endpoint {

@@ -7,6 +7,7 @@ import { readSecret } from "./read_secret.ts";
 import type { Secret } from "../../common/core/secret.ts";
 import { readYamlText, yamlError, type YamlValue } from "./yaml_reader.ts";
 import type { Endpoint, PlatformConfig, ProxyConfig } from "./agent_config.ts";
+import { formatMqttEndpoint, parseMqttEndpoint } from "./mqtt_endpoint.ts";
 import { isUnderRootDomain, parseDomain, parseEndpoint, parsePort } from "./endpoint.ts";
 import { type Field, listField, optionalField, pathField, type TextField, textField } from "./field.ts";
 import { parsePin } from "./public_keys.ts";
@@ -24,16 +25,21 @@ export function readPlatform(reader: ConfigReader, root: YamlValue, value: YamlV
   }
   const section = openSection(reader, value, {
     path: "platform",
-    known: ["rootDomain", "endpoints", "ca", "pin", "unlockKey"],
+    known: ["rootDomain", "endpoints", "mqtt", "ca", "pin", "unlockKey"],
   });
   const rootDomain = section.require("rootDomain", textField(parseDomain), {
     placeholder: "",
     hint: "the domain that all endpoints are under, such as rootDomain: example.com",
   });
-  const endpoints = section.require("endpoints", listField(endpointField(rootDomain), { mayBeEmpty: false }), {
-    placeholder: [],
-    hint: "such as endpoints: [dca.example.com]",
-  });
+  const endpoints = section.require(
+    "endpoints",
+    listField(hostField(rootDomain, parseEndpoint, showEndpoint), { mayBeEmpty: false }),
+    {
+      placeholder: [],
+      hint: "such as endpoints: [dca.example.com]",
+    },
+  );
+  const mqtt = section.read("mqtt", listField(hostField(rootDomain, parseMqttEndpoint, formatMqttEndpoint)), []);
   const ca = section.read("ca", optionalField(certificateField(reader)), null);
   const pins = section.read("pin", listField(textField(parsePin)), []);
   return {
@@ -42,18 +48,28 @@ export function readPlatform(reader: ConfigReader, root: YamlValue, value: YamlV
     ca,
     pins,
     unlockKeys: section.read("unlockKey", listField(textField(parseUnlockKey)), []),
+    mqtt,
   };
 }
 
-function endpointField(rootDomain: string): Field<Endpoint> {
+function showEndpoint({ host, port }: Endpoint): string {
+  return `${host}:${port}`;
+}
+
+/** Of a host under the root domain. */
+function hostField<T extends Endpoint>(
+  rootDomain: string,
+  parse: (text: string) => T,
+  show: (endpoint: T) => string,
+): Field<T> {
   const field = textField((text) => {
-    const endpoint = parseEndpoint(text);
+    const endpoint = parse(text);
     if (rootDomain === "" || isUnderRootDomain(endpoint.host, rootDomain)) return endpoint;
     throw new ValueSyntaxError(
       `is outside the root domain "${rootDomain}"`,
       `name a host under ${rootDomain}, or change platform.rootDomain`,
     );
-  }, ({ host, port }) => `${host}:${port}`);
+  }, show);
   return {
     ...field,
     read(value, what, onMistake) {

@@ -147,17 +147,19 @@ function ofCertificate(probe: ProbeReport, { now }: FailureContext): Verdict | u
   if (certificate.weakness !== null) return ["weak-certificate", `${shown}, and has ${certificate.weakness}`];
   if (!certificate.matchesName) return ["wrong-name", shown];
   if (isInspected(probe)) {
-    const trusting = probe.alpn === "h2" ? "" : "; it does not support HTTP/2, so trusting it would not be enough";
+    const trusting = probe.alpn === probe.protocol
+      ? ""
+      : "; it does not support HTTP/2, so trusting it would not be enough";
     return ["tls-inspected", `${shown}${trusting}`];
   }
   return ["unknown-authority", shown];
 }
 
-function isInspected({ certificate, expectedIssuers, alpn }: ProbeReport): boolean {
+function isInspected({ certificate, expectedIssuers, protocol, alpn }: ProbeReport): boolean {
   const { issuer, subject } = certificate!;
   if (inspectors.test(issuer)) return true;
   // A platform always agrees to HTTP/2: this is the right name, and yet not the platform.
-  if (issuer !== subject && alpn !== "h2") return true;
+  if (issuer !== subject && protocol === "h2" && alpn !== "h2") return true;
   // Something on the way made a certificate for the very name, by an authority other than the one that is configured.
   return issuer !== subject && expectedIssuers.length > 0 && !expectedIssuers.includes(issuer);
 }

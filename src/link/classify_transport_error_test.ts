@@ -24,6 +24,7 @@ const sound: ProbeReport = {
   certificate,
   distrust: null,
   expectedIssuers: [],
+  protocol: "h2",
   alpn: "h2",
   peerTime: null,
   grpc: null,

@@ -29,16 +29,18 @@ export interface ProbeOptions {
   clock: Pick<Clock, "monotonicMs" | "now">;
   /** Longest time for one step. */
   stepTimeoutMs: number;
+  /** Null: the walk ends with TLS, as it is another protocol that is spoken then. Default: "h2". */
+  protocol?: "h2" | null;
   /** Ends the step that is under way, and the walk with it. */
   signal?: AbortSignal | undefined;
 }
 
 /** Never throws: what fails is in the report. */
 export async function probeEndpoint(endpoint: Endpoint, options: ProbeOptions): Promise<ProbeReport> {
-  const { trust, clock, signal, stepTimeoutMs } = options;
+  const { trust, clock, signal, stepTimeoutMs, protocol = "h2" } = options;
   const { host, port } = endpoint;
   const proxy = proxyFor(endpoint, options.proxy);
-  const report = emptyReport(endpoint, { proxy, trust });
+  const report = emptyReport(endpoint, { proxy, trust, protocol });
   const step = recordedSteps(report, clock);
   let socket: Socket | undefined;
   try {
@@ -47,7 +49,7 @@ export async function probeEndpoint(endpoint: Endpoint, options: ProbeOptions): 
       tls: {
         trust,
         context: secureContextOf(trust, options.client),
-        protocol: "h2",
+        protocol,
         judge: (socket) => judgePeer(socket, report, { trust, now: clock.now() }),
       },
       stepTimeoutMs,
@@ -59,6 +61,11 @@ export async function probeEndpoint(endpoint: Endpoint, options: ProbeOptions): 
       observe: (name, action, detail) =>
         step(name, action, (result) => detail(result) + (name === "tls" ? `, ${issueOf(report)}` : "")),
     });
+    if (protocol === null) {
+      // Nobody there tells the time, as HTTP does.
+      if (report.distrust !== null) await step("tls", () => Promise.reject(distrusted(report)), () => "");
+      return report;
+    }
     await step("http2", async () => {
       if (report.alpn !== "h2") throw new Error(`The negotiated protocol (ALPN) is ${report.alpn ?? "none"}`);
       const answer = await within(callHttp2(secure, `${host}:${port}`), { timeoutMs: stepTimeoutMs, signal });
@@ -81,7 +88,7 @@ export async function probeEndpoint(endpoint: Endpoint, options: ProbeOptions): 
 
 function emptyReport(
   { host, port }: Endpoint,
-  { proxy, trust }: { proxy: Proxy | undefined; trust: TrustConfig },
+  { proxy, trust, protocol }: { proxy: Proxy | undefined; trust: TrustConfig; protocol: "h2" | null },
 ): ProbeReport {
   return {
     host,
@@ -94,6 +101,7 @@ function emptyReport(
     certificate: null,
     distrust: null,
     expectedIssuers: trust.ca === null ? [] : issuerNames(trust.ca.pem),
+    protocol,
     alpn: null,
     peerTime: null,
     grpc: null,
@@ -128,8 +136,12 @@ function judgePeer(socket: TLSSocket, report: ProbeReport, { trust, now }: { tru
   report.alpn = typeof socket.alpnProtocol === "string" ? socket.alpnProtocol : null;
   // A certificate of another time is walked past, to ask what time it is there.
   if (report.distrust !== null && isOfNow(report.certificate, now)) {
-    throw Object.assign(new Error(`The certificate is not trusted: ${report.distrust}`), { code: report.distrust });
+    throw distrusted(report);
   }
+}
+
+function distrusted({ distrust }: ProbeReport): Error {
+  return Object.assign(new Error(`The certificate is not trusted: ${distrust}`), { code: distrust });
 }
 
 /** The runtime has one name for every reason to distrust a certificate, so the dates are compared here. */

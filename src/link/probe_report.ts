@@ -19,6 +19,8 @@ export interface ProbeReport {
   distrust: string | null;
   /** Common and organisation names of the authorities that are configured; empty for the system's. */
   expectedIssuers: string[];
+  /** What the peer was to agree to; null for anything. */
+  protocol: "h2" | null;
   alpn: string | null;
   /** From a Date header of the platform or the proxy. */
   peerTime: Date | null;

@@ -28,6 +28,9 @@ export const faultAdvice = {
   "tls-failed": "look for another service in place of the platform, or a device in between that is too old for TLS 1.2",
   "http2-blocked": "allow HTTP/2 on the proxy or firewall: the connection falls back to HTTP/1.1 or is reset",
   "not-the-platform": "check platform.endpoints: the peer is not an OpenDCA platform",
+  "not-the-broker": "check platform.mqtt: the peer is not an MQTT broker, or sends what no platform sends",
+  "broker-refused":
+    "report this to the platform's operator: the broker refuses this agent or ends its connections; polling goes on",
   "deadline": "try again later: the platform took longer than its deadline",
   "message-too-large": "report this to the platform's operator: its answer is larger than 4 MB",
   "platform-busy": "nothing: the platform asked to wait, and the agent retries",

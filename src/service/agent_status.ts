@@ -2,6 +2,7 @@
 import type { AgentStatus } from "../../proto/gen/opendca/v1/agent_service.ts";
 import type { ActivationState } from "../activation/activation_state.ts";
 import type { Clock } from "../../common/core/clock.ts";
+import type { MqttStatus } from "../link/mqtt_link.ts";
 import type { Ledger } from "../store/ledger.ts";
 import type { Spool } from "../store/spool.ts";
 import type { SpoolStats } from "../store/spool_stats.ts";
@@ -10,7 +11,7 @@ import type { FaultList } from "./fault_list.ts";
 import type { LiveConfig } from "./live_config.ts";
 import type { Contact } from "./reports.ts";
 import type { Schedule } from "./schedule.ts";
-import type { SiteStatus, StatusFile, StatusSpool } from "./status_file.ts";
+import type { SiteStatus, StatusFile, StatusMqtt, StatusSpool } from "./status_file.ts";
 
 export interface StatusParts {
   clock: Pick<Clock, "now">;
@@ -27,6 +28,8 @@ export interface StatusParts {
   residentBytes(): number;
   endpoint(): string | undefined;
   certificateNotAfter(): Date;
+  /** Undefined where no broker is configured. */
+  mqtt(): MqttStatus | undefined;
   ledger: Pick<Ledger, "head">;
   /** What may leave of a text. */
   cleanText(text: string): string;
@@ -70,6 +73,7 @@ export function describeAgent(parts: StatusParts): DescribedAgent {
         clockOffsetMs: contact.clockOffsetMs,
         lastUploadAt: textOf(contact.lastUploadAt),
       },
+      mqtt: statusMqtt(parts.mqtt()),
       spool: statusSpool(spool.stats()),
       devices: schedule.presences(),
       sites: live.current().sites.map(({ name }) => siteStatus(name, schedule)),
@@ -122,6 +126,11 @@ function siteStatus(name: string, schedule: StatusParts["schedule"]): SiteStatus
     sweeping: schedule.sweeping.has(name),
     sweep: schedule.sweepDone(name) ?? null,
   };
+}
+
+function statusMqtt(mqtt: MqttStatus | undefined): StatusMqtt | null {
+  if (mqtt === undefined) return null;
+  return { ...mqtt, since: textOf(mqtt.since), lastErrorAt: textOf(mqtt.lastErrorAt) };
 }
 
 /** The part of the spool's numbers that is shown. */

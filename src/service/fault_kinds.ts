@@ -24,6 +24,11 @@ const morePackets = "raise the rate of the site, widen its allowed hours, or spl
 
 export const faultKinds = {
   "poll-failed": { severity: "warning", advice: tryEachStep, endEvent: "platformReturned" },
+  "mqtt-failed": {
+    severity: "warning",
+    advice: `tasks come with the next poll until it works again; ${tryEachStep}, and to the broker`,
+    endEvent: "mqttReturned",
+  },
   "upload-failed": { severity: "warning", advice: tryEachStep },
   "upload-over-quota": { severity: "warning", advice: faultAdvice["over-quota"] },
   "renewal-failed": { severity: "warning", advice: tryEachStep },

@@ -4,6 +4,7 @@ import { type Clock, spanOf } from "../../common/core/clock.ts";
 import { adviceOf, messageOf, type NotPermittedError } from "../../common/core/errors.ts";
 import { DamagedDatabaseError } from "../../common/host/sqlite.ts";
 import type { Logger } from "../log/logger.ts";
+import type { MqttEvent } from "../link/mqtt_link.ts";
 import type { PollEvent } from "../link/poller.ts";
 import type { CapacityFinding } from "../schedule/capacity.ts";
 import type { DatabaseEvent } from "../store/open_databases.ts";
@@ -41,6 +42,7 @@ export interface Reports {
   task(event: TaskEvent): void;
   renewal(event: RenewalEvent): void;
   schedule(event: ScheduleEvent): void;
+  mqtt(event: MqttEvent): void;
 }
 
 /** Sites that are named; more would hide other faults. */
@@ -63,6 +65,7 @@ export function createReports(parts: ReportParts): Reports {
     task: (event) => reportTask(event, parts),
     renewal: (event) => reportRenewal(event, parts),
     schedule: scheduleReport(parts),
+    mqtt: (event) => reportMqtt(event, parts),
   };
 }
 
@@ -194,6 +197,16 @@ function reportTask(event: TaskEvent, { log, faults, changed }: ReportParts): vo
       faults.add("task-unsaved", event.message);
       return log.error("taskUnsaved", { taskId, message: event.message });
   }
+}
+
+function reportMqtt(event: MqttEvent, { log, faults, changed }: ReportParts): void {
+  changed();
+  if (event.event === "mqttConnected") {
+    faults.clear("mqtt-failed");
+    return log.info("mqttConnected", { endpoint: event.endpoint, version: event.version });
+  }
+  faults.add("mqtt-failed", event.error.message);
+  log.warn("mqttFailed", { endpoint: event.endpoint, error: event.error, waitMs: event.waitMs });
 }
 
 function reportRenewal(event: RenewalEvent, { log, faults, changed, onRevoked }: ReportParts): void {

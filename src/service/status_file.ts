@@ -26,12 +26,24 @@ export interface StatusFile {
     clockOffsetMs: number | null;
     lastUploadAt: string | null;
   };
+  /** Null where no broker is configured; left out by older agents. */
+  mqtt?: StatusMqtt | null;
   spool: StatusSpool;
   devices: Record<PresenceState, number>;
   sites: SiteStatus[];
   config: { platformHash: string; refusals: readonly string[] };
   /** Newest first. */
   faults: (Omit<AgentFault, "firstAt" | "lastAt"> & { firstAt: string; lastAt: string })[];
+}
+
+export interface StatusMqtt {
+  /** Where it is connected now; null where it is not. */
+  endpoint: string | null;
+  version: string | null;
+  since: string | null;
+  /** Of the last failure, until there is a connection again. */
+  lastError: string | null;
+  lastErrorAt: string | null;
 }
 
 export interface SiteStatus {

@@ -17,6 +17,8 @@ export interface TaskMemory {
   put(result: TaskResult, options: { owed: boolean }): void;
   /** The platform sent a known task again: its state is owed again. */
   askedAgain(id: string): void;
+  /** Whether it came to its end, and the platform has its result. */
+  isSettled(id: string): boolean;
   /** Results that polls carry until they are acknowledged, at most 50. */
   owed(): TaskResult[];
   /** The platform has acknowledged the last result of `owed`. */
@@ -28,7 +30,7 @@ export interface TaskMemory {
 }
 
 const dayMs = 86_400_000;
-const finalStates = [TaskState.SUCCEEDED, TaskState.FAILED, TaskState.REFUSED];
+const finalStates = [TaskState.SUCCEEDED, TaskState.FAILED, TaskState.REFUSED, TaskState.CANCELLED];
 
 interface TaskRow {
   id: string;
@@ -62,6 +64,10 @@ export function openTaskMemory(db: Database): TaskMemory {
       db.run("UPDATE task SET result = ?, owed = ? WHERE id = ?", bytes, owed ? 1 : 0, result.taskId);
     },
     askedAgain: (id) => void db.run("UPDATE task SET owed = 1 WHERE id = ?", id),
+    isSettled(id) {
+      const row = db.get<TaskRow & { owed: number }>("SELECT id, result, owed FROM task WHERE id = ?", id);
+      return row !== undefined && row.owed === 0 && isFinal(resultIn(row));
+    },
     owed() {
       const results = db.all<TaskRow>("SELECT id, result FROM task WHERE owed = 1 ORDER BY rowid LIMIT 50").map(
         resultIn,

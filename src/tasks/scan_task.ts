@@ -21,6 +21,8 @@ export interface TaskScan {
   /** Null: all of the site. */
   places: readonly Place[] | null;
   narrow?: (space: AddressSpace) => AddressSpace;
+  /** In addresses while there are more of them, then in devices. */
+  onProgress?: (progress: { probed: number; addresses: number; finished: number; waiting: number }) => void;
 }
 
 export interface ScanTaskParts {
@@ -30,6 +32,8 @@ export interface ScanTaskParts {
   places(site: string): Place[];
   /** Rejects with `HoursEndedError` or `ConfigChangedError` when it was cut short by these. */
   scan(request: TaskScan & { signal: AbortSignal }): Promise<ScanOutput>;
+  /** How far the site is that is being scanned: addresses, and devices once all addresses were asked. */
+  tell?: (done: number, total: number) => void;
 }
 
 /** Begun again, and judged again, when the configuration changes under it. Throws `TaskRefusal`. */
@@ -61,6 +65,10 @@ async function scanSites(request: ScanNow, parts: ScanTaskParts, signal: AbortSi
       site,
       places: request.knownDevicesOnly ? parts.places(site.name) : null,
       ...(specs.length === 0 ? {} : { narrow: (space: AddressSpace) => narrowSpace(space, kept(specs, site)) }),
+      onProgress: ({ probed, addresses, finished, waiting }) =>
+        probed < addresses || waiting === 0
+          ? parts.tell?.(probed, addresses)
+          : parts.tell?.(finished, finished + waiting),
       signal,
     });
     signal.throwIfAborted();

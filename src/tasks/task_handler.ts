@@ -16,6 +16,8 @@ export interface TaskParts {
   ping: PingTaskParts;
   diagnostics: DiagnosticsTaskParts;
   setConfig: SetConfigTaskParts;
+  /** Reads agent.yaml again, and asks the platform for its part of the configuration. */
+  refreshConfig(): Promise<void>;
 }
 
 /** The configuration as it is in effect. */
@@ -26,27 +28,41 @@ export interface SetConfigTaskParts {
   refusals(): readonly string[];
 }
 
-const features: Record<TaskPayload["$case"], PolicyFeature> = {
+const features: Record<Exclude<TaskPayload["$case"], "cancelTask">, PolicyFeature> = {
   scanNow: "scan",
   ping: "ping",
   diagnostics: "diagnostics",
   setConfig: "setConfig",
+  refreshConfig: "setConfig",
 };
 
 /** One handler for all kinds; a kind that the policy forbids is refused before anything is looked at. */
 export function createTaskHandler(parts: TaskParts): TaskHandler {
-  return async (payload, signal) => {
+  return async (payload, signal, tell) => {
+    // Done by the runner, and at any time.
+    if (payload.$case === "cancelTask") return undefined;
     const feature = features[payload.$case];
     if (!parts.policy().features[feature]) throw policyRefusal(`policy.features.${feature} is off`);
     switch (payload.$case) {
       case "scanNow":
-        return { $case: "scan", value: await runScanTask(payload.value, parts.scan, signal) };
+        return {
+          $case: "scan",
+          value: await runScanTask(payload.value, { ...parts.scan, ...(tell === undefined ? {} : { tell }) }, signal),
+        };
       case "ping":
         return { $case: "ping", value: await runPingTask(payload.value, parts.ping, signal) };
       case "diagnostics":
         return { $case: "diagnostics", value: await runDiagnosticsTask(payload.value, parts.diagnostics) };
       case "setConfig":
         return { $case: "setConfig", value: await runSetConfigTask(payload.value, parts.setConfig) };
+      case "refreshConfig": {
+        await parts.refreshConfig();
+        const { setConfig } = parts;
+        return {
+          $case: "setConfig",
+          value: { effectiveConfigHash: setConfig.effectiveHash(), refusals: [...setConfig.refusals()] },
+        };
+      }
     }
   };
 }

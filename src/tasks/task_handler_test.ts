@@ -20,6 +20,7 @@ function handlerWith(features: Partial<PolicyConfig["features"]>): { handler: Ta
   const done: string[] = [];
   const common = { config: () => config, clock, cleanText: (text: string) => text };
   const handler = createTaskHandler({
+    refreshConfig: () => Promise.resolve(),
     policy: () => ({ features: { ...config.policy.features, ...features } }),
     scan: {
       ...common,

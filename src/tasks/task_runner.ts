@@ -8,22 +8,30 @@ import { adviceOf } from "../../common/core/errors.ts";
 import { DamagedDatabaseError, StorageError } from "../../common/host/sqlite.ts";
 import type { TaskMemory } from "../store/task_memory.ts";
 import { maxBundleBytes, maxMessageText, maxTasks } from "../../common/protocol/limits.ts";
-import { verifyTask } from "../../common/protocol/signed_task.ts";
+import { isSignedTask, verifyTask } from "../../common/protocol/signed_task.ts";
 import { TaskRefusal } from "./task_refusal.ts";
 
 export type TaskPayload = NonNullable<Task["payload"]>;
 export type TaskOutput = NonNullable<TaskResult["output"]>;
-/** Throws `TaskRefusal` for what it will not do. */
-export type TaskHandler = (payload: TaskPayload, signal: AbortSignal) => Promise<TaskOutput>;
+/** How far a task is; called as often as the handler likes. */
+export type TellProgress = (done: number, total: number) => void;
+/** Throws `TaskRefusal` for what it will not do. Undefined where there is nothing to tell but that it is done. */
+export type TaskHandler = (
+  payload: TaskPayload,
+  signal: AbortSignal,
+  tell?: TellProgress,
+) => Promise<TaskOutput | undefined>;
 
 export type TaskEvent =
   | { event: "taskReceived"; taskId: string; kind: string }
   | { event: "taskRefused"; taskId: string | null; reason: string; message: string }
-  | { event: "taskFinished"; taskId: string; kind: string; state: "succeeded" | "failed" | "refused"; message: string }
+  | { event: "taskFinished"; taskId: string; kind: string; state: FinalState; message: string }
   /** The disk did not take it. A task that was not begun comes again with the next poll; what it led to is kept in memory. */
   | { event: "taskUnsaved"; taskId: string; message: string }
   /** After `taskUnsaved`: the disk has all of it. */
   | { event: "tasksSaved"; taskId: null };
+
+type FinalState = "succeeded" | "failed" | "refused" | "cancelled";
 
 export interface TaskRunnerOptions {
   memory: TaskMemory;
@@ -39,6 +47,8 @@ export interface TaskRunnerOptions {
   cleanText?(text: string): string;
   /** There is something to tell the platform. */
   onResult?(): void;
+  /** Worth telling at once, where that can be done: how far a task is, and a pushed one that polls will not tell of. */
+  onProgress?: ((result: TaskResult) => void) | undefined;
   /** Of each queue. */
   maxQueued?: number;
   /** A task that has not ended by then has failed. */
@@ -48,7 +58,16 @@ export interface TaskRunnerOptions {
 export interface TaskRunner extends AsyncDisposable {
   /** Takes what a poll brought; `now` is the platform's time. Never throws for what a task holds. */
   take(tasks: readonly SignedTask[], now: Date): void;
+  /**
+   * The same for a task that a broker brought. A poll may bring it as well, but the broker only once: again it is a replay,
+   * and is reported. False for one that is not the platform's.
+   */
+  takePushed(task: SignedTask, now: Date): boolean;
 }
+
+/** Of tasks that a broker brought, to know one that it brings again. */
+const maxPushed = 1000;
+const progressEveryMs = 1000;
 
 /** Largest result that goes with a poll. */
 const maxPolledBytes = 64 * 1024;
@@ -65,29 +84,37 @@ export function startTaskRunner(options: TaskRunnerOptions): TaskRunner {
   const { memory, clock, agentId, report, maxQueued = maxTasks } = options;
   const stop = new AbortController();
   const keeper = createResultKeeper(options);
-  const run = (waiting: Waiting) => runTask(waiting, { ...options, keeper, stop: stop.signal });
+  const context = { ...options, keeper, stop: stop.signal };
+  const run = (waiting: Waiting, cancelled: AbortSignal) => runTask(waiting, { ...context, cancelled });
+  const pushed = new Set<string>();
   const queues = { scans: createQueue(run, stop.signal), others: createQueue(run, stop.signal) };
 
   function refuse(
     taskId: string | null,
-    { reason, message, now }: { reason: RefusalReason; message: string; now: Date },
+    { reason, message, now, isPushed }: { reason: RefusalReason; message: string; now: Date; isPushed: boolean },
   ): void {
     report({ event: "taskRefused", taskId, reason: RefusalReason[reason], message });
-    if (taskId === null) return;
-    const result = resultOf(taskId, { state: TaskState.REFUSED, message, refusal: reason }, options);
+    const result = resultOf(taskId ?? "", { state: TaskState.REFUSED, message, refusal: reason }, options);
     // For a day, as the expiry of what was refused is not to be believed.
-    memory.begin(result, new Date(now.getTime() + 86_400_000));
-    options.onResult?.();
+    if (taskId !== null && memory.begin(result, new Date(now.getTime() + 86_400_000))) return options.onResult?.();
+    // No poll will tell of it.
+    if (isPushed) options.onProgress?.(result);
   }
 
-  function takeOne(signed: SignedTask, now: Date): void {
+  function takeOne(signed: SignedTask, { now, isPushed }: { now: Date; isPushed: boolean }): void {
     const verdict = verifyTask(signed, { agentId, signingKeys: options.signingKeys(), now });
-    if (verdict.kind === "refused") return refuse(verdict.taskId, { ...verdict, now });
+    if (verdict.kind === "refused") return refuse(verdict.taskId, { ...verdict, now, isPushed });
     const { task } = verdict;
-    const { waiting } = task.payload?.$case === "scanNow" ? queues.scans : queues.others;
+    if (isPushed && (pushed.has(task.taskId) || memory.isSettled(task.taskId))) {
+      const message = "Cannot run the task as it was run before: somebody repeats what the platform has sent";
+      return refuse(task.taskId, { reason: RefusalReason.REPEATED, message, now, isPushed });
+    }
+    if (isPushed) notePushed(task.taskId);
+    if (task.payload!.$case === "cancelTask") return cancel(task, task.payload!.value.taskId);
+    const { waiting } = task.payload!.$case === "scanNow" ? queues.scans : queues.others;
     if (waiting.length >= maxQueued) {
       const message = `Cannot run the task as ${waiting.length} others are waiting`;
-      return refuse(task.taskId, { reason: RefusalReason.QUEUE_FULL, message, now });
+      return refuse(task.taskId, { reason: RefusalReason.QUEUE_FULL, message, now, isPushed });
     }
     if (!memory.begin(resultOf(task.taskId, { state: TaskState.ACCEPTED }, options), task.expiresAt!)) {
       // The platform sends a task until it has a result of it; a replay gets no more than that either.
@@ -99,12 +126,41 @@ export function startTaskRunner(options: TaskRunnerOptions): TaskRunner {
     options.onResult?.();
   }
 
+  /** Not in a queue: what it is to stop may be what it would wait for. */
+  function cancel(task: Task, taskId: string): void {
+    if (!memory.begin(resultOf(task.taskId, { state: TaskState.ACCEPTED }, options), task.expiresAt!)) {
+      return memory.askedAgain(task.taskId);
+    }
+    report({ event: "taskReceived", taskId: task.taskId, kind: "cancelTask" });
+    const outcomes = Object.values(queues).map((queue) => queue.cancel(taskId));
+    for (const waiting of outcomes) if (typeof waiting === "object") endCancelled(waiting.task, context);
+    const isFound = outcomes.some((outcome) => outcome !== undefined);
+    const message = isFound ? "" : `There is no task ${taskId} that waits or runs`;
+    const state = isFound ? TaskState.SUCCEEDED : TaskState.FAILED;
+    keeper.keep(resultOf(task.taskId, { state, message }, options), { owed: true });
+    const told = isFound ? "succeeded" : "failed";
+    report({ event: "taskFinished", taskId: task.taskId, kind: "cancelTask", state: told, message });
+    options.onResult?.();
+  }
+
+  function notePushed(taskId: string): void {
+    pushed.add(taskId);
+    const [oldest] = pushed;
+    if (pushed.size > maxPushed) pushed.delete(oldest!);
+  }
+
+  function takeAll(tasks: readonly SignedTask[], how: { now: Date; isPushed: boolean }): void {
+    keeper.keepAgain();
+    const all = [...tasks.map((signed) => () => takeOne(signed, how)), () => memory.forget(how.now)];
+    keeper.noteSaved(all.map((each) => keeper.trySave("", each)).every((isSaved) => isSaved));
+    for (const queue of Object.values(queues)) queue.go();
+  }
+
   return {
-    take(tasks, now) {
-      keeper.keepAgain();
-      const all = [...tasks.map((signed) => () => takeOne(signed, now)), () => memory.forget(now)];
-      keeper.noteSaved(all.map((each) => keeper.trySave("", each)).every((isSaved) => isSaved));
-      for (const queue of Object.values(queues)) queue.go();
+    take: (tasks, now) => takeAll(tasks, { now, isPushed: false }),
+    takePushed(task, now) {
+      takeAll([task], { now, isPushed: true });
+      return isSignedTask(task, options.signingKeys());
     },
     async [Symbol.asyncDispose]() {
       stop.abort(new Error("The agent is stopping"));
@@ -114,12 +170,17 @@ export function startTaskRunner(options: TaskRunnerOptions): TaskRunner {
 }
 
 /** One task after the other. */
-function createQueue(run: (next: Waiting) => Promise<void>, stop: AbortSignal) {
+function createQueue(run: (next: Waiting, cancelled: AbortSignal) => Promise<void>, stop: AbortSignal) {
   const waiting: Waiting[] = [];
   let running: Promise<void> | undefined;
+  let present: { taskId: string; cancel: AbortController } | undefined;
 
   async function runAll(): Promise<void> {
-    for (let next = waiting.shift(); next !== undefined && !stop.aborted; next = waiting.shift()) await run(next);
+    for (let next = waiting.shift(); next !== undefined && !stop.aborted; next = waiting.shift()) {
+      present = { taskId: next.task.taskId, cancel: new AbortController() };
+      await run(next, present.cancel.signal);
+      present = undefined;
+    }
   }
 
   return {
@@ -128,11 +189,27 @@ function createQueue(run: (next: Waiting) => Promise<void>, stop: AbortSignal) {
       if (running !== undefined || waiting.length === 0) return;
       running = runAll().finally(() => running = undefined);
     },
+    /** The task that waited and does not any more; true for the one that runs; undefined for one that is not here. */
+    cancel(taskId: string): Waiting | true | undefined {
+      if (present?.taskId === taskId) {
+        present.cancel.abort(new TaskCancelled());
+        return true;
+      }
+      const at = waiting.findIndex(({ task }) => task.taskId === taskId);
+      return at < 0 ? undefined : waiting.splice(at, 1)[0];
+    },
     async ended(): Promise<void> {
       waiting.length = 0;
       await running;
     },
   };
+}
+
+class TaskCancelled extends Error {
+  override readonly name = "TaskCancelled";
+  constructor() {
+    super("The task was cancelled");
+  }
 }
 
 interface ResultKeeper {
@@ -187,8 +264,32 @@ interface TaskContext extends TaskRunnerOptions {
   stop: AbortSignal;
 }
 
-async function runTask({ task, untilMs }: Waiting, context: TaskContext): Promise<void> {
-  const { memory, clock, keeper, stop, report } = context;
+/** Of a task that has not begun. */
+function endCancelled(task: Task, context: TaskContext): void {
+  const { taskId } = task;
+  const { message } = new TaskCancelled();
+  context.keeper.keep(resultOf(taskId, { state: TaskState.CANCELLED, message }, context), { owed: true });
+  context.report({ event: "taskFinished", taskId, kind: task.payload!.$case, state: "cancelled", message });
+}
+
+/** Tells the platform at most once a second, and with the next poll. */
+function progressTeller(taskId: string, context: TaskContext): TellProgress {
+  let toldMs = -Infinity;
+  return (done, total) => {
+    const nowMs = context.clock.monotonicMs();
+    if (nowMs - toldMs < progressEveryMs) return;
+    toldMs = nowMs;
+    const result = resultOf(taskId, { state: TaskState.RUNNING, progress: { done, total } }, context);
+    context.keeper.trySave(taskId, () => context.memory.put(result, { owed: true }));
+    context.onProgress?.(result);
+  };
+}
+
+async function runTask(
+  { task, untilMs }: Waiting,
+  context: TaskContext & { cancelled: AbortSignal },
+): Promise<void> {
+  const { memory, clock, keeper, stop, cancelled, report } = context;
   const { taskId } = task;
   const kind = task.payload!.$case;
   // Without it the task is known as accepted, and is reported as failed after a crash all the same.
@@ -198,8 +299,12 @@ async function runTask({ task, untilMs }: Waiting, context: TaskContext): Promis
     if (clock.monotonicMs() >= untilMs) {
       throw new TaskRefusal(RefusalReason.EXPIRED, "Cannot run the task as it expired in the queue");
     }
-    const output = await withDeadline((signal) => context.handler(task.payload!, signal), context);
-    result = resultOf(taskId, { state: TaskState.SUCCEEDED, output }, context);
+    context.onProgress?.(resultOf(taskId, { state: TaskState.RUNNING }, context));
+    const tell = progressTeller(taskId, context);
+    const output = await withDeadline((signal) => context.handler(task.payload!, signal, tell), context);
+    // What ended because it was to end has not done all of it.
+    cancelled.throwIfAborted();
+    result = resultOf(taskId, { state: TaskState.SUCCEEDED, ...(output === undefined ? {} : { output }) }, context);
     const bytes = TaskResult.encode(result).finish().length;
     if (bytes > maxResultBytes) throw new Error(`Cannot send a result of ${bytes} bytes`);
     if (bytes > maxPolledBytes) context.spoolResult(result);
@@ -209,26 +314,35 @@ async function runTask({ task, untilMs }: Waiting, context: TaskContext): Promis
     if (stop.aborted) return;
     const why = error instanceof TaskRefusal
       ? { state: TaskState.REFUSED, refusal: error.reason }
-      : { state: TaskState.FAILED };
-    result = resultOf(taskId, { ...why, message: adviceOf(error) }, context);
+      : { state: cancelled.aborted ? TaskState.CANCELLED : TaskState.FAILED };
+    const told = cancelled.aborted ? cancelled.reason : error;
+    result = resultOf(taskId, { ...why, message: adviceOf(told) }, context);
     keeper.keep(result, { owed: true });
   }
-  const states = { [TaskState.SUCCEEDED]: "succeeded", [TaskState.REFUSED]: "refused" } as const;
-  const state = states[result.state as keyof typeof states] ?? "failed";
+  const state = finalNames[result.state as keyof typeof finalNames] ?? "failed";
   report({ event: "taskFinished", taskId, kind, state, message: result.message });
   context.onResult?.();
 }
 
+const finalNames = {
+  [TaskState.SUCCEEDED]: "succeeded",
+  [TaskState.REFUSED]: "refused",
+  [TaskState.CANCELLED]: "cancelled",
+} as const;
+
 /** A handler that never ends is left behind; the next task does not wait for it. */
 async function withDeadline<T>(
   action: (signal: AbortSignal) => Promise<T>,
-  { clock, stop, deadlineMs = 15 * 60_000 }: Pick<TaskContext, "clock" | "stop" | "deadlineMs">,
+  { clock, stop, cancelled, deadlineMs = 15 * 60_000 }:
+    & Pick<TaskContext, "clock" | "stop" | "deadlineMs">
+    & { cancelled: AbortSignal },
 ): Promise<T> {
   const over = new AbortController();
   const end = new AbortController();
-  const signal = AbortSignal.any([end.signal, stop]);
+  const stopped = AbortSignal.any([stop, cancelled]);
+  const signal = AbortSignal.any([end.signal, stopped]);
   const late = Promise.withResolvers<never>();
-  stop.addEventListener("abort", () => late.reject(stop.reason), { once: true, signal: over.signal });
+  stopped.addEventListener("abort", () => late.reject(stopped.reason), { once: true, signal: over.signal });
   clock.sleep(deadlineMs, over.signal).then(() => {
     const error = new Error(`Cannot complete the task as it has not ended within ${deadlineMs / 1000} s`);
     end.abort(error);

@@ -1,0 +1,212 @@
+/**
+ * Keeps a connection to a broker: one endpoint after the other, with growing pauses, for as long as the agent runs. What it
+ * brings only makes the agent earlier; polls bring the same.
+ */
+import type { Clock } from "../../common/core/clock.ts";
+import { messageOf, UnavailableError } from "../../common/core/errors.ts";
+import { createWake } from "../../common/core/wake.ts";
+import type { Proxy } from "../../common/host/proxy.ts";
+import type { ClientCertificate, TrustConfig } from "../../common/host/trust.ts";
+import { SignedTask, TaskResult } from "../../proto/gen/opendca/v1/task.ts";
+import { chooseEndpoints } from "./endpoint_choice.ts";
+import { explainMqtt } from "./explain_mqtt.ts";
+import { BrokerError } from "./broker_error.ts";
+import type { MqttConnection, MqttConnectionOptions, MqttEndpoint, MqttVersion } from "./mqtt_connection.ts";
+import { jitteredBackoff } from "./retry.ts";
+
+export type MqttEvent =
+  | { event: "mqttConnected"; endpoint: string; version: string }
+  /** What was connected has ended, or could not be. */
+  | { event: "mqttFailed"; endpoint: string; error: Error; waitMs: number };
+
+export interface MqttLinkOptions {
+  /** At least one. */
+  endpoints: readonly MqttEndpoint[];
+  trust: TrustConfig;
+  proxy: Proxy | null;
+  clock: Clock;
+  agentId: string;
+  certificate(): (ClientCertificate & { notAfter: Date }) | undefined;
+  report(event: MqttEvent): void;
+  random?: () => number;
+  /** Longest time for each step of a connection. */
+  stepTimeoutMs?: number;
+}
+
+/** Where what it brings goes to. */
+export interface MqttTarget {
+  onWake(): void;
+  /** Unchecked; false where it is not the platform's. */
+  onTask(task: SignedTask): boolean;
+}
+
+export interface MqttStatus {
+  /** Where it is connected; null where it is not. */
+  endpoint: string | null;
+  /** "5" or "3.1.1". */
+  version: string | null;
+  since: Date | null;
+  lastError: string | null;
+  lastErrorAt: Date | null;
+}
+
+export interface MqttLink extends AsyncDisposable {
+  /** Returns at once. Until then nothing is connected. */
+  start(target: MqttTarget): void;
+  readonly status: MqttStatus;
+  /** How far a task is, or that one was refused; lost where there is no connection. */
+  progress(result: TaskResult): void;
+  /** The certificate is another one: connects with it. */
+  renewed(): void;
+}
+
+const backoff = { firstMs: 4000, maxMs: 5 * 60_000 };
+/** A broker that ends a connection earlier than this is waited for like one that refuses it. */
+const steadyMs = 60_000;
+
+/** A poll that a wake-up may bring on at once, and then in a minute: a broker must not have the agent poll all the time. */
+const mostWakes = { atOnce: 10, perMinute: 2 };
+/** More tasks that nobody signed, and the connection ends. */
+const mostForged = 5;
+
+/** Disposal says "offline" and closes. */
+export function createMqttLink(options: MqttLinkOptions): MqttLink {
+  const { clock, endpoints } = options;
+  const stop = new AbortController();
+  const again = createWake(clock);
+  const backoffMs = jitteredBackoff({ ...backoff, random: options.random ?? Math.random });
+  const choice = chooseEndpoints(endpoints.length, 3_600_000);
+  const versions = endpoints.map((): MqttVersion => 5);
+  const status: MqttStatus = { endpoint: null, version: null, since: null, lastError: null, lastErrorAt: null };
+  let current: MqttConnection | undefined;
+  let isRenewed = false;
+  let target: MqttTarget = { onWake: () => {}, onTask: () => true };
+  let running: Promise<void> | undefined;
+  const wakes = createBucket(mostWakes, clock);
+
+  /** Of one connection. */
+  function receiver(): MqttConnectionOptions["onMessage"] {
+    let forged = 0;
+    return (kind, payload) => {
+      if (kind === "wake") {
+        if (wakes.take()) target.onWake();
+        return;
+      }
+      const isOfPlatform = target.onTask(decodedTask(payload));
+      if (!isOfPlatform && ++forged >= mostForged) {
+        throw new BrokerError("It brings tasks that the platform did not sign");
+      }
+    };
+  }
+
+  async function connectOnce(index: number): Promise<{ connection: MqttConnection; version: MqttVersion }> {
+    const version = versions[index]!;
+    try {
+      // Its libraries are loaded by agents that use them.
+      const { connectMqtt } = await import("./mqtt_connection.ts");
+      const connection = await connectMqtt(endpoints[index]!, {
+        ...options,
+        certificate: options.certificate(),
+        version,
+        stepTimeoutMs: options.stepTimeoutMs ?? 15_000,
+        signal: stop.signal,
+        onMessage: receiver(),
+      });
+      return { connection, version };
+    } catch (error) {
+      if (version === 4 || !(error instanceof BrokerError) || stop.signal.aborted) throw error;
+      // One that does not know MQTT 5 says so, or closes the connection without a word.
+      versions[index] = 4;
+      if (error.isVersion) return await connectOnce(index);
+      throw error;
+    }
+  }
+
+  /** Returns how long it lasted, in ms, and why it ended; undefined where the agent ended it. */
+  async function stay(index: number): Promise<Error | undefined> {
+    const endpoint = nameOf(endpoints[index]!);
+    const { connection, version } = await connectOnce(index);
+    if (stop.signal.aborted) return void await connection.close();
+    current = connection;
+    choice.succeeded(index);
+    const shown = version === 5 ? "5" : "3.1.1";
+    Object.assign(status, { endpoint, version: shown, since: clock.now(), lastError: null, lastErrorAt: null });
+    options.report({ event: "mqttConnected", endpoint, version: shown });
+    // Whatever came while there was no connection.
+    target.onWake();
+    const error = await connection.ended;
+    current = undefined;
+    Object.assign(status, { endpoint: null, version: null, since: null });
+    if (!isRenewed) return error;
+    isRenewed = false;
+    return undefined;
+  }
+
+  async function run(): Promise<void> {
+    for (let failures = 0; !stop.signal.aborted;) {
+      const index = choice.order(clock.monotonicMs())[0]!;
+      const beganMs = clock.monotonicMs();
+      let error: unknown;
+      try {
+        error = await stay(index);
+        if (error === undefined) continue;
+      } catch (reason) {
+        error = reason;
+        choice.failed(index, clock.monotonicMs());
+      }
+      if (stop.signal.aborted) return;
+      failures = clock.monotonicMs() - beganMs >= steadyMs ? 1 : failures + 1;
+      const explained = await explainMqtt(error, endpoints[index]!, { ...options, signal: stop.signal });
+      if (stop.signal.aborted) return;
+      const waitMs = Math.max(backoffMs(failures), explained instanceof UnavailableError ? explained.retryAfterMs : 0);
+      Object.assign(status, { lastError: explained.message, lastErrorAt: clock.now() });
+      options.report({ event: "mqttFailed", endpoint: nameOf(endpoints[index]!), error: explained, waitMs });
+      await again.wait(waitMs, stop.signal);
+    }
+  }
+
+  return {
+    status,
+    start(to) {
+      target = to;
+      running ??= Promise.resolve().then(run);
+    },
+    progress: (result) => current?.publish("progress", TaskResult.encode(result).finish()),
+    renewed() {
+      if (current === undefined) return again.wake();
+      isRenewed = true;
+      void current.close();
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort(new Error("The agent is stopping"));
+      await current?.close();
+      await running;
+    },
+  };
+}
+
+function decodedTask(payload: Uint8Array): SignedTask {
+  try {
+    return SignedTask.decode(payload);
+  } catch (error) {
+    throw new BrokerError(`It brings a task that cannot be read: ${messageOf(error)}`);
+  }
+}
+
+function createBucket(most: { atOnce: number; perMinute: number }, clock: Pick<Clock, "monotonicMs">) {
+  let tokens = most.atOnce, atMs = clock.monotonicMs();
+  return {
+    take(): boolean {
+      const nowMs = clock.monotonicMs();
+      tokens = Math.min(most.atOnce, tokens + (nowMs - atMs) * most.perMinute / 60_000);
+      atMs = nowMs;
+      if (tokens < 1) return false;
+      tokens -= 1;
+      return true;
+    },
+  };
+}
+
+function nameOf({ kind, host, port }: MqttEndpoint): string {
+  return `${kind}://${host}:${port}`;
+}
