@@ -40,6 +40,7 @@ Deno.test("parseAgentConfig() needs the platform alone and has a default for all
       ca: null,
       pins: [],
       unlockKeys: [],
+      mqtt: [],
     },
     proxy: null,
     stateDirectory: "/var/lib/opendca",

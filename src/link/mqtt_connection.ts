@@ -118,7 +118,11 @@ async function startSession(stream: Duplex, options: MqttConnectionOptions): Pro
     return stream;
   }, clientOptions(options));
   client.on("error", (error) => end(brokerError(error)));
-  client.on("close", () => end(new BrokerError("The connection was closed")));
+  const closed = () => end(new BrokerError("The connection was closed"));
+  client.on("close", closed);
+  // The library waits for more where only the other end has closed.
+  stream.on("end", closed);
+  stream.on("close", closed);
   client.on("disconnect", ({ reasonCode }) => end(new BrokerError(`It ended the session: reason ${reasonCode}`)));
   client.handleMessage = messageHandler(options, end);
   try {

@@ -27,25 +27,31 @@ function by(agent: TestAgent) {
 const ping = { $case: "ping", value: { target: "10.1.0.7", count: 1 } } as const;
 
 for (const way of ["tls", "wss"] as const) {
-  eachDatabase(`an agent gets a task at once by MQTT over ${way}, and those that were waiting when it came`, async () => {
-    await using platform = await startTestPlatform({ mqtt: both });
-    const agent = await activatedAgent(platform, await platform.customer("Acme"));
-    const waiting = await createTask(platform.platform, by(agent), {
-      agentId: agent.agentId,
-      payload: ping,
-      validMs: 60_000,
-    });
-    await using mqtt = await mqttClient(urlOf(platform, way), optionsOf(platform, agent));
-    assert.deepEqual(await mqtt.subscribe([mqttTopic(agent.agentId, "task"), mqttTopic(agent.agentId, "wake")]), [1, 1]);
-    await until("the waiting task", () => mqtt.received.length === 1);
-    const next = await createTask(platform.platform, by(agent), {
-      agentId: agent.agentId,
-      payload: ping,
-      validMs: 60_000,
-    });
-    await until("the new task", () => mqtt.received.length === 2);
-    const ids = mqtt.received.map(({ payload }) => Task.decode(SignedTask.decode(payload).task).taskId);
-    assert.deepEqual(ids, [waiting.taskId, next.taskId]);
-    assert.deepEqual(mqtt.received.map(({ qos, retain }) => [qos, retain]), [[1, false], [1, false]]);
-  });
+  eachDatabase(
+    `an agent gets a task at once by MQTT over ${way}, and those that were waiting when it came`,
+    async () => {
+      await using platform = await startTestPlatform({ mqtt: both });
+      const agent = await activatedAgent(platform, await platform.customer("Acme"));
+      const waiting = await createTask(platform.platform, by(agent), {
+        agentId: agent.agentId,
+        payload: ping,
+        validMs: 60_000,
+      });
+      await using mqtt = await mqttClient(urlOf(platform, way), optionsOf(platform, agent));
+      assert.deepEqual(await mqtt.subscribe([mqttTopic(agent.agentId, "task"), mqttTopic(agent.agentId, "wake")]), [
+        1,
+        1,
+      ]);
+      await until("the waiting task", () => mqtt.received.length === 1);
+      const next = await createTask(platform.platform, by(agent), {
+        agentId: agent.agentId,
+        payload: ping,
+        validMs: 60_000,
+      });
+      await until("the new task", () => mqtt.received.length === 2);
+      const ids = mqtt.received.map(({ payload }) => Task.decode(SignedTask.decode(payload).task).taskId);
+      assert.deepEqual(ids, [waiting.taskId, next.taskId]);
+      assert.deepEqual(mqtt.received.map(({ qos, retain }) => [qos, retain]), [[1, false], [1, false]]);
+    },
+  );
 }

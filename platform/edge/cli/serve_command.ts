@@ -19,6 +19,8 @@ interface ServeFlags extends GlobalOptions {
   /** Milliseconds. */
   keepRecords?: number;
   keepSamples?: number;
+  mqttListen?: string;
+  mqttWssListen?: string;
 }
 
 /** `opendca-platform serve`: prints one line of JSON when it is ready, logs JSON lines to standard error. */
@@ -26,6 +28,11 @@ export function addServeCommand(program: Command, { host }: CommandContext): voi
   program.command("serve")
     .description("run the server until it is stopped")
     .option("--listen <host:port>", "where to listen; port 0 takes any that is free", "0.0.0.0:8443")
+    .option("--mqtt-listen <host:port>", "where to listen for MQTT over TLS, usually port 8883 (default: nowhere)")
+    .option(
+      "--mqtt-wss-listen <host:port>",
+      "where to listen for MQTT in WebSockets over TLS, usually port 443 (default: nowhere)",
+    )
     .option(
       "--host-name <name...>",
       "names that agents connect to, for the certificate that the platform makes (default: localhost)",
@@ -62,7 +69,12 @@ const megabytes = { min: 1, max: 1_000_000 };
 
 async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
   const names = checkedNames(flags.hostName ?? ["localhost"]);
-  const listen = parseListen(flags.listen);
+  const listen = parseListen("--listen", flags.listen);
+  const mqtt = {
+    tls: flags.mqttListen === undefined ? undefined : parseListen("--mqtt-listen", flags.mqttListen),
+    wss: flags.mqttWssListen === undefined ? undefined : parseListen("--mqtt-wss-listen", flags.mqttWssListen),
+  };
+  const hasMqtt = Object.values(mqtt).some((at) => at !== undefined);
   const certificate = await maybeCertificate(host, flags);
   await using platform = await host.openPlatform({
     ...storeOptions(host, flags),
@@ -83,12 +95,14 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
       ...(flags.keepSamples === undefined ? {} : { sampleDays: flags.keepSamples / dayMs }),
     },
     ...(certificate === undefined ? {} : { certificate }),
+    ...(hasMqtt ? { mqtt } : {}),
   });
   await host.stdout(`${
     JSON.stringify({
       ready: true,
       port: server.port,
       target: `${names[0]}:${server.port}`,
+      ...(server.mqttPorts === undefined ? {} : { mqtt: server.mqttPorts }),
       ...(certificate === undefined ? { ca: platform.directory.path("server-authority.pem") } : {}),
     })
   }\n`);
@@ -107,11 +121,11 @@ function checkedNames(names: string[]): string[] {
   );
 }
 
-function parseListen(text: string): { host: string; port: number } {
+function parseListen(option: string, text: string): { host: string; port: number } {
   const match = /^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):(\d{1,5})$/.exec(text);
   const port = Number(match?.[2]);
   if (match !== null && port <= 65_535) return { host: match[1]!, port };
-  throw new UsageError(`Cannot use --listen as HOST:PORT: current value is "${text}"`, "such as 0.0.0.0:8443");
+  throw new UsageError(`Cannot use ${option} as HOST:PORT: current value is "${text}"`, "such as 0.0.0.0:8443");
 }
 
 async function maybeCertificate(

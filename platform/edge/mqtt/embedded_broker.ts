@@ -34,6 +34,8 @@ export interface EmbeddedBroker extends TaskBroker {
 /** An agent that says nothing for so long and half of it again is gone; in seconds. */
 const longestKeepAlive = 300;
 const maxUnacknowledged = 100;
+/** CONNACK of 3.1.1 with return code 1; those who begin with MQTT 5 try 3.1.1 then. */
+const unacceptableVersion = Buffer.from([0x20, 2, 0, 1]);
 
 /** Throws UnavailableError when a port is taken. */
 export async function startEmbeddedBroker(
@@ -71,6 +73,10 @@ export async function startEmbeddedBroker(
     maxInflightInbound: 10,
     maxTopicLevels: 8,
     preConnect(client, packet, callback) {
+      if ((packet.protocolVersion ?? 4) > 4) {
+        // The library would destroy the connection before the answer is on its way, and the agent would have to guess.
+        return void client.conn.end(unacceptableVersion);
+      }
       const agentId = agentOf(client)?.agentId;
       const { will } = packet;
       if (agentId === undefined || packet.clientId !== agentId) {

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { createTask } from "../../platform/tasks/manage_tasks.ts";
+import { Task, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
+import { agentOptions, endpointOf, startLink } from "../fixtures/mqtt_scene.ts";
+import { activatedAgent, startTestPlatform, type TestAgent, type TestPlatform } from "../fixtures/platform_fixture.ts";
+import { until } from "../fixtures/until.ts";
+
+const anyPort = { host: "127.0.0.1", port: 0 };
+
+function ping(platform: TestPlatform, agent: TestAgent) {
+  return createTask(platform.platform, {
+    actor: { kind: "operator", name: "eva" },
+    tenant: agent.tenant.customerId,
+  }, {
+    agentId: agent.agentId,
+    payload: { $case: "ping", value: { target: "10.1.0.7", count: 1 } },
+    validMs: 60_000,
+  });
+}
+
+for (const kind of ["tls", "wss"] as const) {
+  Deno.test(`a link connects to the platform's broker over ${kind}, is woken once and gets its open tasks`, async () => {
+    await using platform = await startTestPlatform({ mqtt: { tls: anyPort, wss: anyPort } });
+    const agent = await activatedAgent(platform, await platform.customer("Acme"));
+    const { taskId } = await ping(platform, agent);
+    const endpoints = [endpointOf(kind, platform.mqttPorts![kind]!)];
+    const scene = startLink({ ...agentOptions(platform, agent), endpoints });
+    await using _ = scene;
+    await until("the task is there", () => scene.tasks.length === 1);
+    assert.equal(Task.decode(scene.tasks[0]!.task).taskId, taskId);
+    // The embedded broker does not know MQTT 5, and says so.
+    const name = `${endpoints[0]!.kind}://localhost:${endpoints[0]!.port}`;
+    assert.deepEqual(scene.events, [{ event: "mqttConnected", endpoint: name, version: "3.1.1" }]);
+    assert.equal(scene.wakes, 1);
+    const online = () => platform.queries.get("SELECT 1 FROM agents WHERE mqtt_online_at > 0");
+    await until("the platform knows that it is there", async () => await online() !== undefined);
+    scene.link.progress(TaskResult.fromPartial({ taskId, state: TaskState.RUNNING, progress: { done: 3, total: 9 } }));
+    const state = async () => (await platform.queries.get<{ state: string }>("SELECT state FROM tasks"))!.state;
+    await until("the platform knows that it runs", async () => await state() === "running");
+    await scene.link[Symbol.asyncDispose]();
+    const offline = () => platform.queries.get("SELECT 1 FROM agents WHERE mqtt_offline_at >= mqtt_online_at");
+    await until("the platform knows that it is gone", async () => await offline() !== undefined);
+  });
+}
