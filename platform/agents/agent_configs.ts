@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { type ConfigDocument, PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
+import { wakeChannel } from "./agents.ts";
 import type { Tenant } from "../store/store.ts";
 
 /** The document of a configuration: its bytes and their hash. */
@@ -20,6 +21,7 @@ export async function keepAgentConfig(
      ON CONFLICT (customer_id, agent_id) DO UPDATE SET hash = :hash, content = :content, changed_at = :at`,
     { agent_id: agentId, hash: document.hash, content: document.content, at: at.getTime() },
   );
+  tenant.transaction.notify(wakeChannel, agentId);
 }
 
 export async function maybeAgentConfig(tenant: Tenant, agentId: string): Promise<ConfigDocument | undefined> {

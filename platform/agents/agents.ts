@@ -84,6 +84,10 @@ export function agentRows(tenant: Tenant): Promise<ListedAgent[]> {
   );
 }
 
+/** Tells the id of an agent whose connections are to end, and of one that has something to ask for. */
+export const revokedChannel = "agentRevoked";
+export const wakeChannel = "agentWake";
+
 /** Refuses every further call of the agent; returns false when it is not active. */
 export async function markRevoked(
   tenant: Tenant,
@@ -94,6 +98,7 @@ export async function markRevoked(
     "UPDATE certificates SET revoked_at = :at WHERE customer_id = :customer AND agent_id = :agent_id AND revoked_at IS NULL",
     parameters,
   );
+  tenant.transaction.notify(revokedChannel, options.agentId);
   return await tenant.run(
     `UPDATE agents SET state = 'revoked', revoked_at = :at, revoked_reason = :reason
      WHERE customer_id = :customer AND agent_id = :agent_id AND state = 'active'`,

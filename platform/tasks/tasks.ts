@@ -57,7 +57,11 @@ export async function addTask(tenant: Tenant, task: NewTask): Promise<void> {
       expires_at: task.expiresAt.getTime(),
     },
   );
+  tenant.transaction.notify(newTaskChannel, task.agentId);
 }
+
+/** Tells the id of an agent that has a new task. */
+export const newTaskChannel = "task";
 
 /**
  * Tasks that the agent has not reported on, oldest first, as many as fit into an answer; those past their expiry are marked

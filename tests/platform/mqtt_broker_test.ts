@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import tls from "node:tls";
 import type { IClientOptions } from "mqtt";
 import { mqttTopic } from "../../common/protocol/mqtt.ts";
+import { revokeAgent } from "../../platform/agents/manage_agents.ts";
 import { createTask } from "../../platform/tasks/manage_tasks.ts";
 import { SignedTask, Task } from "../../proto/gen/opendca/v1/task.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
@@ -55,3 +57,158 @@ for (const way of ["tls", "wss"] as const) {
     },
   );
 }
+
+/** What the platform's log says of refusals. */
+function refusals({ events }: TestPlatform): string[] {
+  return events.filter(({ event }) => event === "mqttRefused").map(({ fields }) => String(fields.why));
+}
+
+async function audited({ queries }: TestPlatform, action: string): Promise<string[]> {
+  const rows = await queries.all<{ detail: string }>("SELECT detail FROM audit_log WHERE action = :action", { action });
+  return rows.map(({ detail }) => detail);
+}
+
+Deno.test("an agent can neither subscribe nor publish to what is not its own, and each try is logged", async () => {
+  await using platform = await startTestPlatform({ mqtt: both });
+  const customer = await platform.customer("Acme");
+  const mallory = await activatedAgent(platform, customer);
+  const victim = await activatedAgent(platform, customer);
+  const own = mqttTopic(mallory.agentId, "task");
+  {
+    await using spy = await mqttClient(urlOf(platform, "tls"), optionsOf(platform, mallory));
+    const foreign = [
+      mqttTopic(victim.agentId, "task"),
+      mqttTopic(victim.agentId, "presence"),
+      mqttTopic(mallory.agentId, "presence"),
+      "opendca/v1/a/+/task",
+      "opendca/v1/a/#",
+      "opendca/#",
+      "#",
+      "+/+/+/+/+",
+      "$SYS/#",
+      `$share/group/${mqttTopic(victim.agentId, "task")}`,
+      `${own}/#`,
+    ];
+    for (const topic of foreign) assert.deepEqual(await spy.subscribe(topic), [128], topic);
+    assert.equal(refusals(platform).length, foreign.length);
+    assert.deepEqual(await spy.subscribe(own), [1]);
+    const { taskId } = await createTask(platform.platform, by(victim), {
+      agentId: victim.agentId,
+      payload: ping,
+      validMs: 60_000,
+    });
+    const mine = await createTask(platform.platform, by(mallory), {
+      agentId: mallory.agentId,
+      payload: ping,
+      validMs: 60_000,
+    });
+    await until("its own task", () => spy.received.length > 0);
+    const ids = spy.received.map(({ payload }) => Task.decode(SignedTask.decode(payload).task).taskId);
+    assert.deepEqual([ids, ids.includes(taskId)], [[mine.taskId], false]);
+  }
+  await using listener = await mqttClient(urlOf(platform, "tls"), optionsOf(platform, victim));
+  await listener.subscribe([mqttTopic(victim.agentId, "task"), mqttTopic(victim.agentId, "wake")]);
+  await until("its own task", () => listener.received.length === 1);
+  for (
+    const [topic, retain] of [
+      [mqttTopic(victim.agentId, "task"), false],
+      [mqttTopic(victim.agentId, "wake"), false],
+      [mqttTopic(victim.agentId, "progress"), false],
+      [mqttTopic(mallory.agentId, "task"), false],
+      [mqttTopic(mallory.agentId, "progress"), true],
+      ["$SYS/broker/x", false],
+      ["other", false],
+    ] as const
+  ) {
+    const before = refusals(platform).length;
+    await using writer = await mqttClient(urlOf(platform, "tls"), optionsOf(platform, mallory));
+    const closed = new Promise<void>((resolve) => writer.client.on("close", () => resolve()));
+    writer.client.on("error", () => {});
+    writer.client.publish(topic, "x", { qos: 1, retain });
+    await closed;
+    assert.equal(refusals(platform).length, before + 1, topic);
+  }
+  assert.equal(listener.received.length, 1, "and nothing came through");
+  await until("the audit log has it", async () => (await audited(platform, "mqttRefused")).length > 0);
+});
+
+Deno.test("a broker takes no client id and no last will but the agent's own", async () => {
+  await using platform = await startTestPlatform({ mqtt: both });
+  const customer = await platform.customer("Acme");
+  const agent = await activatedAgent(platform, customer), other = await activatedAgent(platform, customer);
+  const will = (topic: string, retain = false) => ({ topic, payload: "offline" as never, qos: 1 as const, retain });
+  for (
+    const more of [
+      { clientId: other.agentId },
+      { clientId: "", clean: true },
+      { clientId: "a".repeat(70) },
+      { will: will(mqttTopic(other.agentId, "presence")) },
+      { will: will(mqttTopic(agent.agentId, "progress")) },
+      { will: will(mqttTopic(agent.agentId, "presence"), true) },
+    ]
+  ) {
+    await assert.rejects(mqttClient(urlOf(platform, "tls"), optionsOf(platform, agent, more)));
+  }
+  assert.equal(refusals(platform).length, 6);
+  await using _ = await mqttClient(
+    urlOf(platform, "tls"),
+    optionsOf(platform, agent, { will: will(mqttTopic(agent.agentId, "presence")) }),
+  );
+});
+
+Deno.test("a broker takes no one without a certificate that the platform knows", async () => {
+  await using platform = await startTestPlatform({ mqtt: both });
+  await using elsewhere = await startTestPlatform();
+  const stranger = await activatedAgent(elsewhere, await elsewhere.customer("Acme"));
+  for (const way of ["tls", "wss"] as const) {
+    const clientId = stranger.agentId;
+    await assert.rejects(mqttClient(urlOf(platform, way), optionsOf(platform, stranger)));
+    await assert.rejects(mqttClient(urlOf(platform, way), { ca: platform.serverAuthority, clientId }));
+    await assert.rejects(
+      mqttClient(urlOf(platform, way), { ca: platform.serverAuthority, clientId, username: clientId, password: "x" }),
+    );
+  }
+  assert.ok(platform.events.some(({ event }) => event === "mqttConnectionsRefused"));
+});
+
+Deno.test("an agent that is revoked loses its connection at once, and gets no other", async () => {
+  await using platform = await startTestPlatform({ mqtt: both });
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
+  await using mqtt = await mqttClient(urlOf(platform, "wss"), optionsOf(platform, agent));
+  const closed = new Promise<void>((resolve) => mqtt.client.on("close", () => resolve()));
+  await revokeAgent(platform.platform, by(agent), { agentId: agent.agentId, reason: "test" });
+  await closed;
+  await assert.rejects(mqttClient(urlOf(platform, "wss"), optionsOf(platform, agent)));
+});
+
+Deno.test("a broker ends what sends too much, garbage or nothing, and goes on", async () => {
+  await using platform = await startTestPlatform({ mqtt: both });
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
+  const { privateKeyPem: key, chain: cert } = agent.identity;
+  const garbage = [
+    // A PUBLISH of 200 MB, of which the header is enough.
+    new Uint8Array([0x30, 0x80, 0x80, 0xe4, 0x5f, 0, 3, 1, 2, 3]),
+    new Uint8Array([0x30, 0xff, 0xff, 0xff, 0xff, 0xff]),
+    new Uint8Array(1000),
+    new TextEncoder().encode("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+  ];
+  for (const bytes of garbage) {
+    const socket = tls.connect({
+      host: "localhost",
+      port: platform.mqttPorts!.tls!,
+      ca: platform.serverAuthority,
+      key,
+      cert,
+    });
+    socket.on("error", () => {});
+    socket.write(bytes);
+    await new Promise<void>((resolve) => socket.on("close", () => resolve()));
+  }
+  await using mqtt = await mqttClient(urlOf(platform, "tls"), optionsOf(platform, agent));
+  mqtt.client.on("error", () => {});
+  const closed = new Promise<void>((resolve) => mqtt.client.on("close", () => resolve()));
+  mqtt.client.publish(mqttTopic(agent.agentId, "progress"), "x".repeat(100_000), { qos: 1 });
+  await closed;
+  await using again = await mqttClient(urlOf(platform, "tls"), optionsOf(platform, agent));
+  assert.deepEqual(await again.subscribe(mqttTopic(agent.agentId, "wake")), [1]);
+});

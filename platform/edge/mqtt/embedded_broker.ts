@@ -28,7 +28,6 @@ export interface EmbeddedOptions {
 export interface EmbeddedBroker extends TaskBroker {
   /** Null where it does not listen. */
   ports: { tls: number | null; wss: number | null };
-  connected(): number;
 }
 
 /** An agent that says nothing for so long and half of it again is gone; in seconds. */
@@ -173,7 +172,7 @@ export async function startEmbeddedBroker(
   const stack = built.move();
   return {
     ports,
-    connected: () => clients.size,
+    present: () => [...clients.keys()],
     send(agentId, kind, payload) {
       const client = clients.get(agentId);
       const topic = mqttTopic(agentId, kind);

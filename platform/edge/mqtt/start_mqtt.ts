@@ -5,10 +5,11 @@
 import { messageOf } from "../../../common/core/errors.ts";
 import { SignedTask, TaskResult } from "../../../proto/gen/opendca/v1/task.ts";
 import { appendAudit } from "../../audit/audit_log.ts";
+import { revokedChannel, wakeChannel } from "../../agents/agents.ts";
 import type { Platform } from "../../agents/platform.ts";
 import { customerOfAgent, notePresence } from "../../agents/presence.ts";
 import { limitMessage } from "../../devices/message_limits.ts";
-import { openTasks } from "../../tasks/tasks.ts";
+import { newTaskChannel, openTasks } from "../../tasks/tasks.ts";
 import { takeProgress } from "../../tasks/task_results.ts";
 import { rateLimit } from "../grpc/rate_limit.ts";
 import type { Tenant } from "../../store/store.ts";
@@ -45,14 +46,9 @@ export interface RunningPlatform extends RunningServer {
 export async function serveMqtt(
   platform: Platform,
   options: MqttOptions & { certificate: CertificateFiles },
-): Promise<MqttLink & { ports: MqttPorts }> {
-  const link = await startMqtt(platform, (events) => startEmbeddedBroker(platform, events, options));
-  return { ...link, ports: link.broker.ports };
-}
-
-export interface MqttLink extends AsyncDisposable {
-  /** Something of the agent has changed: tasks, configuration, or its right to be here. */
-  notice(agentId: string, kind: "task" | "wake" | "revoked"): void;
+): Promise<AsyncDisposable & { ports: MqttPorts }> {
+  const mqtt = await startMqtt(platform, (events) => startEmbeddedBroker(platform, events, options));
+  return { ...mqtt, ports: mqtt.broker.ports };
 }
 
 interface Work {
@@ -70,12 +66,12 @@ const noPayload = new Uint8Array();
 export async function startMqtt<Broker extends TaskBroker>(
   platform: Platform,
   open: (events: BrokerEvents) => Promise<Broker>,
-): Promise<MqttLink & { broker: Broker }> {
+): Promise<AsyncDisposable & { broker: Broker }> {
   const { clock, log } = platform;
   const work: Work = { presence: new Map(), ready: new Set(), refused: new Map(), progress: [] };
   /** Tasks that went out on the present connection of each agent. */
   const sent = new Map<string, Set<string>>();
-  const wakes = new Set<string>();
+  const wakes = new Map<string, ReturnType<typeof setTimeout>>();
   const allowed = rateLimit({ burst: 30, perMinute: 60, monotonicMs: clock.monotonicMs });
   let running: Promise<void> | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -141,22 +137,37 @@ export async function startMqtt<Broker extends TaskBroker>(
     soon(flushMs);
   }
 
+  const { store } = platform;
+  const channels = [
+    store.listen(newTaskChannel, (agentId) => {
+      // All that are here where it is not known whose, as after the loss of the connection to the store.
+      for (const each of agentId === undefined ? broker.present() : [agentId]) work.ready.add(each);
+      soon();
+    }),
+    store.listen(wakeChannel, (agentId) => {
+      // What was missed is no loss: a configuration comes with the next poll.
+      if (agentId !== undefined) wakeSoon(agentId);
+    }),
+    store.listen(revokedChannel, (agentId) => {
+      // Those that were missed are found by the broker's own look.
+      if (agentId !== undefined) broker.checkAgain(agentId);
+    }),
+  ];
+
+  function wakeSoon(agentId: string): void {
+    if (wakes.has(agentId)) return;
+    const timer = setTimeout(() => {
+      wakes.delete(agentId);
+      broker.send(agentId, "wake", noPayload);
+    }, flushMs);
+    wakes.set(agentId, timer);
+  }
+
   return {
     broker,
-    notice(agentId, kind) {
-      if (kind === "revoked") return broker.checkAgain(agentId);
-      if (kind === "task") {
-        work.ready.add(agentId);
-        return soon();
-      }
-      if (wakes.has(agentId)) return;
-      wakes.add(agentId);
-      setTimeout(() => {
-        wakes.delete(agentId);
-        if (!isStopped) broker.send(agentId, "wake", noPayload);
-      }, flushMs);
-    },
     async [Symbol.asyncDispose]() {
+      for (const stop of channels) stop();
+      for (const timer of wakes.values()) clearTimeout(timer);
       await broker[Symbol.asyncDispose]();
       isStopped = true;
       clearTimeout(timer);
