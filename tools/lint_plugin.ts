@@ -8,6 +8,8 @@ const machinePlaces = [
   /[\\/]platform[\\/]store[\\/]/,
   // Listens, and knows when the process has no descriptors left.
   /[\\/]platform[\\/]edge[\\/]grpc[\\/]accept_connections\.ts$/,
+  // TLS and WebSockets on connections that were accepted there.
+  /[\\/]platform[\\/]edge[\\/]mqtt[\\/]agent_listener\.ts$/,
   // HTTP/2 on a connection that `dial()` has made.
   /[\\/]src[\\/]link[\\/]probe_endpoint\.ts$/,
 ];

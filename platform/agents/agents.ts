@@ -85,8 +85,8 @@ export function agentRows(tenant: Tenant): Promise<ListedAgent[]> {
 }
 
 /** Tells the id of an agent whose connections are to end, and of one that has something to ask for. */
-export const revokedChannel = "agentRevoked";
-export const wakeChannel = "agentWake";
+export const revokedChannel = "agent_revoked";
+export const wakeChannel = "agent_wake";
 
 /** Refuses every further call of the agent; returns false when it is not active. */
 export async function markRevoked(

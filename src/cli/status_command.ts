@@ -11,7 +11,7 @@ import { safeText, visibleText } from "../../common/core/safe_text.ts";
 import { hanging } from "../../common/core/terminal_text.ts";
 import { visibleJson } from "../../common/core/visible_json.ts";
 import type { Host } from "./host.ts";
-import type { SiteStatus } from "../service/status_file.ts";
+import type { SiteStatus, StatusMqtt } from "../service/status_file.ts";
 
 const examples = `
 Examples:
@@ -260,6 +260,7 @@ export function renderStatus(status: ShownStatus, now: Date): string[] {
     rows.push(["version", agent.version]);
     rows.push([isNow ? "started" : "last seen", ageText(isNow ? agent.startedAt : agent.writtenAt, now)]);
     rows.push(["platform", platformText(agent.platform, { now, isNow })]);
+    if (agent.mqtt !== undefined && agent.mqtt !== null) rows.push(["mqtt", mqttText(agent.mqtt, now)]);
   }
   if (spool !== null) rows.push(["spool", spoolText(spool, now)]);
   if (agent !== null) {
@@ -308,6 +309,15 @@ function platformText(platform: Platform, { now, isNow }: { now: Date; isNow: bo
   const isAway = lastPollAt !== null && lastPollAt > lastAnswerAt;
   const next = isNow && nextPollAt !== null ? `; next poll ${ageText(nextPollAt, now)}` : "";
   return `${endpoint ?? "unknown"} ${isAway ? "away; last answer" : "answered"} ${ageText(lastAnswerAt, now)}${next}`;
+}
+
+function mqttText({ endpoint, version, since, lastError, lastErrorAt }: StatusMqtt, now: Date): string {
+  if (endpoint !== null) {
+    return `${endpoint} connected${since === null ? "" : ` ${ageText(since, now)}`}, MQTT ${version}`;
+  }
+  return lastError === null
+    ? "not connected yet"
+    : `not connected; ${lastErrorAt === null ? "" : `${ageText(lastErrorAt, now)}: `}${lastError}`;
 }
 
 function siteText({ name, lastSweepAt, sweeping, sweep }: SiteStatus, now: Date): string {

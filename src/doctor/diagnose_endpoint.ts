@@ -61,6 +61,20 @@ export function diagnoseEndpoint(
   });
 }
 
+/** A broker, up to TLS: a session of its own would end that of the agent that runs. A fault is a warning, as polls go on. */
+export function diagnoseBroker(report: ProbeReport, subject: string, context: EndpointContext): DoctorStep {
+  const fault = maybeEndpointFault(report, context);
+  if (fault === undefined) {
+    const tookMs = report.steps.reduce((sum, { durationMs }) => sum + durationMs, 0);
+    return judgedStep("mqtt", subject, {
+      detail: `reached, ${tookMs} ms; the session itself is not tested`,
+      faults: [],
+    });
+  }
+  const faults = [doctorFault(fault, "warning")];
+  return judgedStep("mqtt", subject, { detail: report.error?.message ?? fault.message, faults });
+}
+
 /** Compares with the Date of a platform or proxy, or with the validity of a certificate where nobody tells the time. */
 export function diagnoseClock(reports: readonly ProbeReport[], context: EndpointContext): DoctorStep {
   for (const report of reports) {

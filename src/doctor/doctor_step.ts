@@ -10,6 +10,7 @@ export const stepNames = [
   "tls",
   "http2",
   "grpc",
+  "mqtt",
   "credentials",
   "disk",
   "permissions",

@@ -10,12 +10,13 @@ import type { AgentConfig } from "../config/agent_config.ts";
 import { ConfigError, NotPermittedError } from "../../common/core/errors.ts";
 import type { Clock } from "../../common/core/clock.ts";
 import { formatEndpoint } from "../../common/core/ip.ts";
+import { formatMqttEndpoint } from "../config/mqtt_endpoint.ts";
 import { probeEndpoint } from "../link/probe_endpoint.ts";
 import type { ProbeReport } from "../link/probe_report.ts";
 import { checkPrinter, type PrinterOptions } from "./check_printer.ts";
 import { type ActivationFound, agentStep, observeActivation, usableIdentity } from "./diagnose_agent.ts";
 import { diagnoseDisk, observeDisk } from "./diagnose_disk.ts";
-import { diagnoseClock, diagnoseEndpoint, maybeEndpointFault } from "./diagnose_endpoint.ts";
+import { diagnoseBroker, diagnoseClock, diagnoseEndpoint, maybeEndpointFault } from "./diagnose_endpoint.ts";
 import { diagnoseRunning } from "./diagnose_running.ts";
 import { diagnosePermissions, observePermissions } from "./diagnose_permissions.ts";
 import type { DoctorMachine } from "./doctor_machine.ts";
@@ -108,6 +109,18 @@ async function walkToPlatform(
       stepTimeoutMs: options.stepTimeoutMs,
     })
   ));
+  const brokers = await Promise.all(
+    config.platform.mqtt.map((broker) =>
+      probeEndpoint(broker, {
+        trust: config.platform,
+        client,
+        proxy: config.proxy,
+        clock,
+        stepTimeoutMs: options.stepTimeoutMs,
+        protocol: null,
+      })
+    ),
+  );
   const context = { now: clock.now(), clientNotAfter: client?.facts.notAfter ?? null };
   const isOpen = (report: ProbeReport) => maybeEndpointFault(report, context) === undefined;
   const another = reports.some(isOpen);
@@ -115,6 +128,7 @@ async function walkToPlatform(
     steps: [
       diagnoseClock(reports, context),
       ...reports.flatMap((report) => diagnoseEndpoint(report, { ...context, another })),
+      ...brokers.map((report, i) => diagnoseBroker(report, formatMqttEndpoint(config.platform.mqtt[i]!), context)),
     ],
     open: reports.filter(isOpen).map(({ host, port }) => ({ host, port })),
   };
