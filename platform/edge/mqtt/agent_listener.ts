@@ -15,7 +15,7 @@ import { type Caller, callerOf } from "../../agents/caller.ts";
 import type { Platform } from "../../agents/platform.ts";
 import type { CertificateFiles } from "../../keys/server_certificate.ts";
 import { acceptConnections, maybeDescriptorLimit } from "../grpc/accept_connections.ts";
-import { connectionGate, type GateLimits, gateLimitsFor } from "../grpc/connection_gate.ts";
+import { ConnectionGate, type GateLimits, gateLimitsFor } from "../grpc/connection_gate.ts";
 
 export interface AgentConnection extends Caller {
   /** HOST:PORT of its other end. */
@@ -54,7 +54,7 @@ export async function listenForAgents(platform: Platform, options: AgentListener
     ofAgent: 2,
     ...options.connections,
   });
-  const gate = connectionGate(limits, () => performance.now());
+  const gate = new ConnectionGate(limits, () => performance.now());
   const refusals = refusalLog(platform);
 
   /** The socket becomes the agent's, or is closed. */
