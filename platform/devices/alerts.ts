@@ -5,9 +5,10 @@
 import { createHash } from "node:crypto";
 import { isLost } from "../../common/reading/lost_codes.ts";
 import { type Alert, AlertSeverity, alertSeverityToJSON } from "../../proto/gen/opendca/v1/reading.ts";
-import type { Tenant } from "../store/store.ts";
+import type { RowsOf, Tenant } from "../store/store.ts";
 import type { ArrivedReading } from "./device_state.ts";
 import { named, partsTable } from "./device_groups.ts";
+import type { KnownDevices } from "./known_devices.ts";
 import { conditionsOf, type RowFilters } from "./devices.ts";
 
 export interface AlertRow {
@@ -36,45 +37,48 @@ export function severityOf({ severity }: Alert): string {
 const columns = `device_id, alert_key, severity, code, alert_group, description, since, first_seen_at, last_seen_at,
   ended_at`;
 
+/** A row with what it was before a merge: see device/samples of schema. */
+export type KnownAlert = AlertRow & { origin: string };
+
+export const alertTable: RowsOf = {
+  table: "alerts",
+  key: ["device_id", "alert_key", "first_seen_at", "origin"],
+  columns: [...columns.split(/,\s+/), "origin"],
+};
+
+/** For an alert that ended and is shown again within one millisecond: it lasts. */
+export const shownAgain = `ON CONFLICT (customer_id, ${alertTable.key.join(", ")}) DO UPDATE SET ${
+  alertTable.columns.filter((name) => !alertTable.key.includes(name)).map((name) => `${name} = excluded.${name}`)
+    .join(", ")
+}`;
+
 /** Takes the alerts of a reading that is not older than what is known of the device. */
-export async function noteAlerts(tenant: Tenant, { deviceId, reading, observedAt }: ArrivedReading): Promise<void> {
+export function noteAlerts(known: KnownDevices, { deviceId, reading, observedAt }: ArrivedReading): void {
   const at = observedAt.getTime();
-  const open = new Map(
-    (await tenant.all<AlertRow>(
-      `SELECT ${columns} FROM alerts
-       WHERE customer_id = :customer AND device_id = :device_id AND ended_at IS NULL`,
-      { device_id: deviceId },
-    )).map((row) => [row.alert_key, row]),
-  );
+  const open = known.alerts(deviceId).filter(({ ended_at }) => ended_at === null);
   const shown = new Map(reading.alerts.map((alert) => [alertKey(alert), alert]));
   for (const [alert_key, alert] of shown) {
-    if (open.has(alert_key)) continue;
-    await tenant.run(
-      `INSERT INTO alerts (customer_id, ${columns}, origin) VALUES (:customer, :device_id, :alert_key, :severity, :code,
-         :alert_group, :description, :since, :at, :at, NULL, '') ON CONFLICT DO NOTHING`,
-      {
-        device_id: deviceId,
-        alert_key,
-        severity: severityOf(alert),
-        code: alert.code ?? null,
-        alert_group: alert.group,
-        description: alert.description,
-        since: alert.since?.getTime() ?? null,
-        at,
-      },
-    );
+    if (open.some((row) => row.alert_key === alert_key)) continue;
+    known.setAlert({
+      device_id: deviceId,
+      alert_key,
+      severity: severityOf(alert),
+      code: alert.code ?? null,
+      alert_group: alert.group,
+      description: alert.description,
+      since: alert.since?.getTime() ?? null,
+      first_seen_at: at,
+      last_seen_at: at,
+      ended_at: null,
+      origin: "",
+    });
   }
   const isWhole = !reading.problems.some(({ code }) => isLost(code));
-  for (const [alert_key, { last_seen_at }] of open) {
-    const isShown = shown.has(alert_key);
-    if (!isShown && !isWhole) continue;
+  for (const row of open) {
+    const isShown = shown.has(row.alert_key);
     // While it lasts, once an hour is enough to tell that it was still there.
-    if (isShown && at - last_seen_at < lookMs) continue;
-    await tenant.run(
-      `UPDATE alerts SET ${isShown ? "last_seen_at" : "ended_at"} = :at
-       WHERE customer_id = :customer AND device_id = :device_id AND alert_key = :alert_key AND ended_at IS NULL`,
-      { device_id: deviceId, alert_key, at },
-    );
+    if (isShown && at - row.last_seen_at >= lookMs) known.setAlert({ ...row, last_seen_at: at });
+    else if (!isShown && isWhole) known.setAlert({ ...row, ended_at: at });
   }
 }
 

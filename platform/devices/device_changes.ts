@@ -1,6 +1,5 @@
 /** Merges and splits as a person has made them, and what a split says of a reading. */
 import type { Tenant } from "../store/store.ts";
-import { type DeviceRow, maybeDevice } from "./devices.ts";
 
 export interface ChangeRow {
   change_id: string;
@@ -138,12 +137,6 @@ export function splitId(splits: readonly Split[], deviceId: string, seen: SeenBy
     if (first.is === undefined) return deviceId;
     id = first.into;
   }
-}
-
-/** As splitId(), of the store. */
-export async function deviceBySplits(tenant: Tenant, known: DeviceRow, seen: SeenBy): Promise<DeviceRow> {
-  const id = splitId(await splitsOf(tenant), known.device_id, seen);
-  return id === known.device_id ? known : await maybeDevice(tenant, id) ?? known;
 }
 
 /** What a split has kept of what was there before; null where nothing is kept. */

@@ -55,8 +55,11 @@ export interface DeviceState {
   low: number;
 }
 
+/** What is asked of a device's row before a reading. */
+export type KnownState = Omit<DeviceState, "record">;
+
 /** The row after a reading; undefined when the row has newer things already. */
-export function nextState(before: DeviceState | undefined, arrived: ArrivedReading): DeviceState | undefined {
+export function nextState(before: KnownState | undefined, arrived: ArrivedReading): DeviceState | undefined {
   const { reading, scope } = arrived;
   const at = arrived.observedAt.getTime();
   if (before !== undefined && at < before.observed_at) return undefined;
@@ -103,7 +106,7 @@ type PartName = "meters" | "supplies" | "trays";
 type Part<Name extends PartName> = Pick<DeviceState, Name | `${Name}_at`>;
 
 function part<Name extends PartName>(
-  before: DeviceState | undefined,
+  before: KnownState | undefined,
   { name, at, has, parts }: { name: Name; at: number; has: boolean; parts: Parameters<typeof Reading.fromPartial>[0] },
 ): Part<Name> {
   const bytes = has ? Reading.encode(Reading.fromPartial(parts)).finish() : before?.[name] ?? null;
@@ -111,7 +114,7 @@ function part<Name extends PartName>(
 }
 
 function noMetersAfter(
-  before: DeviceState | undefined,
+  before: KnownState | undefined,
   { reading, scope, hasMeters }: { reading: Reading; scope: "full" | "status"; hasMeters: boolean },
 ): string | null {
   if (hasMeters) return null;

@@ -1,4 +1,3 @@
-import { newId } from "../store/new_id.ts";
 import { type DeviceState, joinedState, maybeDeviceState, setDeviceReading, stateColumns } from "./device_state.ts";
 import type { Parameters, Tenant } from "../store/store.ts";
 import type { Groups } from "./device_groups.ts";
@@ -45,6 +44,25 @@ export function isDecided({ merged_into, split }: DeviceRow): boolean {
   return merged_into !== null || split === 1;
 }
 
+export const deviceColumns = [
+  "device_id",
+  "agent_id",
+  "network",
+  "serial",
+  "manufacturer",
+  "model",
+  "hostname",
+  "firmware",
+  "location",
+  "address",
+  "state",
+  "first_seen_at",
+  "last_seen_at",
+  "agent_seen_at",
+  "merged_into",
+  "split",
+] as const satisfies readonly (keyof DeviceRow)[];
+
 /** `kind` is one of common/reading/device_evidence.ts, or `key`: an agent's own id of the device, behind the agent's. */
 export interface EvidenceRow {
   kind: string;
@@ -79,18 +97,6 @@ export interface HistoryRow {
   after: string | null;
 }
 
-export async function addDevice(tenant: Tenant, options: { facts: DeviceFacts; at: Date }): Promise<string> {
-  const deviceId = newId("dev");
-  await tenant.run(
-    `INSERT INTO devices (customer_id, device_id, agent_id, network, serial, manufacturer, model, hostname, firmware, location,
-       address, state, first_seen_at, last_seen_at, agent_seen_at)
-     VALUES (:customer, :device_id, :agent_id, :network, :serial, :manufacturer, :model, :hostname, :firmware, :location,
-       :address, :state, :at, :at, :at)`,
-    { ...options.facts, device_id: deviceId, at: options.at.getTime() },
-  );
-  return deviceId;
-}
-
 export async function updateDevice(
   tenant: Tenant,
   options: { deviceId: string; facts: DeviceFacts; at: Date; agentSeenAt: Date },
@@ -115,18 +121,6 @@ export async function noteEarlierSight(tenant: Tenant, options: { deviceId: stri
     `UPDATE devices SET first_seen_at = :at
      WHERE customer_id = :customer AND device_id = :device_id AND first_seen_at > :at`,
     { device_id: options.deviceId, at: options.at.getTime() },
-  );
-}
-
-/** For an event; what was read of the device later stands. */
-export async function setDeviceState(
-  tenant: Tenant,
-  options: { deviceId: string; state: string; at: Date },
-): Promise<void> {
-  await tenant.run(
-    `UPDATE devices SET state = :state
-     WHERE customer_id = :customer AND device_id = :device_id AND last_seen_at <= :at`,
-    { device_id: options.deviceId, state: options.state, at: options.at.getTime() },
   );
 }
 
@@ -291,15 +285,6 @@ export async function countRows(
 
 const evidenceColumns = "kind, value, device_id, seen_at, current, shared, sure";
 
-/** Who was seen with it. */
-export function evidenceHolders(tenant: Tenant, key: { kind: string; value: string }): Promise<EvidenceRow[]> {
-  return tenant.all(
-    `SELECT ${evidenceColumns} FROM device_evidence
-     WHERE customer_id = :customer AND kind = :kind AND value = :value`,
-    { kind: key.kind, value: key.value },
-  );
-}
-
 /** All that the device was ever seen with. */
 export function allEvidenceOf(tenant: Tenant, deviceId: string): Promise<EvidenceRow[]> {
   return tenant.all(
@@ -315,33 +300,6 @@ export async function evidenceOf(tenant: Tenant, deviceId: string): Promise<Evid
   return (await allEvidenceOf(tenant, deviceId)).filter(({ current, shared }) => current === 1 && shared === 0);
 }
 
-export async function setEvidence(tenant: Tenant, evidence: EvidenceRow): Promise<void> {
-  await tenant.run(
-    `INSERT INTO device_evidence (customer_id, kind, value, device_id, seen_at, current, shared, sure)
-     VALUES (:customer, :kind, :value, :device_id, :seen_at, :current, :shared, :sure)
-     ON CONFLICT (customer_id, kind, value, device_id)
-     DO UPDATE SET seen_at = :seen_at, current = :current, shared = :shared, sure = :sure`,
-    { ...evidence },
-  );
-}
-
-export function placeHolders(tenant: Tenant, key: { scope: string; place: string }): Promise<PlaceRow[]> {
-  return tenant.all(
-    `SELECT scope, place, device_id, seen_at, until FROM device_places
-     WHERE customer_id = :customer AND scope = :scope AND place = :place`,
-    { scope: key.scope, place: key.place },
-  );
-}
-
-/** Where the device is, as this agent or site sees it. */
-export function placesOf(tenant: Tenant, key: { scope: string; deviceId: string }): Promise<PlaceRow[]> {
-  return tenant.all(
-    `SELECT scope, place, device_id, seen_at, until FROM device_places INDEXED BY device_places_by_device
-     WHERE customer_id = :customer AND device_id = :device_id AND scope = :scope AND until IS NULL`,
-    { scope: key.scope, device_id: key.deviceId },
-  );
-}
-
 /** Where the device is and was, as each agent sees it; the latest first. */
 export function agentPlacesOf(tenant: Tenant, deviceId: string): Promise<PlaceRow[]> {
   return tenant.all(
@@ -349,15 +307,6 @@ export function agentPlacesOf(tenant: Tenant, deviceId: string): Promise<PlaceRo
      WHERE customer_id = :customer AND device_id = :device_id AND scope LIKE 'agent %'
      ORDER BY until IS NOT NULL, seen_at DESC`,
     { device_id: deviceId },
-  );
-}
-
-export async function setPlace(tenant: Tenant, place: PlaceRow): Promise<void> {
-  await tenant.run(
-    `INSERT INTO device_places (customer_id, scope, place, device_id, seen_at, until)
-     VALUES (:customer, :scope, :place, :device_id, :seen_at, :until)
-     ON CONFLICT (customer_id, scope, place, device_id) DO UPDATE SET seen_at = :seen_at, until = :until`,
-    { ...place },
   );
 }
 

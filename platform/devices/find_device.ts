@@ -1,4 +1,4 @@
-/** Which known device an observation is of: common/reading judges, and the store is asked for whom it may be of. */
+/** Which known device an observation is of: common/reading judges, and what is known tells whom it may be of. */
 import {
   type DeviceEvidence,
   type EvidenceKind,
@@ -7,15 +7,8 @@ import {
 } from "../../common/reading/device_evidence.ts";
 import { canBeSameModel } from "../../common/reading/device_evidence.ts";
 import { type Candidate, type KnownValue, matchDevice, type Seen } from "../../common/reading/device_identity.ts";
-import {
-  allEvidenceOf,
-  type DeviceRow,
-  evidenceHolders,
-  type EvidenceRow,
-  maybeDevice,
-  placeHolders,
-} from "./devices.ts";
-import type { Tenant } from "../store/store.ts";
+import type { DeviceRow, EvidenceRow } from "./devices.ts";
+import type { KnownDevices, Place } from "./known_devices.ts";
 
 export interface Observed {
   seen: Seen;
@@ -25,11 +18,6 @@ export interface Observed {
   places: { agent: Place; site: Place } | undefined;
 }
 
-export interface Place {
-  scope: string;
-  place: string;
-}
-
 export interface Found {
   /** Undefined for one that is not known. */
   known: DeviceRow | undefined;
@@ -37,31 +25,30 @@ export interface Found {
   other: { row: DeviceRow; by: "key" | "place" | "site" } | undefined;
 }
 
-export async function findDevice(tenant: Tenant, observed: Observed): Promise<Found> {
+export function findDevice(devices: KnownDevices, observed: Observed): Found {
   const { seen } = observed;
-  const here = await hereOf(tenant, observed);
+  const here = hereOf(devices, observed);
   const ids = new Set(here === undefined ? [] : [here.deviceId]);
   for (const value of evidenceValues(seen.evidence)) {
-    for (const { device_id } of await evidenceHolders(tenant, value)) ids.add(device_id);
+    for (const { device_id } of devices.evidenceHolders(value)) ids.add(device_id);
   }
-  const candidates: Candidate[] = [];
-  for (const id of ids) candidates.push(await candidateOf(tenant, id, { seen, here }));
+  const candidates = [...ids].map((id) => candidateOf(devices, id, { seen, here }));
   const deviceId = judgedId(seen, candidates, here);
-  const known = deviceId === undefined ? undefined : await maybeDevice(tenant, deviceId);
+  const known = deviceId === undefined ? undefined : devices.device(deviceId);
   const others = [
     { id: here?.ofKey ?? here?.deviceId, by: here?.by ?? "place" },
-    { id: await deviceAt(tenant, observed.places?.site), by: "site" as const },
+    { id: deviceAt(devices, observed.places?.site), by: "site" as const },
   ];
   for (const { id, by } of others) {
-    const row = id === undefined || id === deviceId ? undefined : await maybeDevice(tenant, id);
+    const row = id === undefined || id === deviceId ? undefined : devices.device(id);
     if (row !== undefined) return { known, other: { row, by } };
   }
   return { known, other: undefined };
 }
 
-async function deviceAt(tenant: Tenant, place: Place | undefined): Promise<string | undefined> {
+function deviceAt(devices: KnownDevices, place: Place | undefined): string | undefined {
   if (place === undefined) return undefined;
-  return (await placeHolders(tenant, place)).find(({ until }) => until === null)?.device_id;
+  return devices.placeHolders(place).find(({ until }) => until === null)?.device_id;
 }
 
 function judgedId(seen: Seen, candidates: Candidate[], here: Here | undefined): string | undefined {
@@ -82,19 +69,17 @@ interface Here {
 }
 
 /** The device that the agent's id stands for, or else the one at the place. */
-async function hereOf(tenant: Tenant, { key, places, seen }: Observed): Promise<Here | undefined> {
-  const row = key === undefined
-    ? undefined
-    : (await evidenceHolders(tenant, { kind: "key", value: key })).find(isCurrent);
-  const ofSite = await deviceAt(tenant, places?.site);
+function hereOf(devices: KnownDevices, { key, places, seen }: Observed): Here | undefined {
+  const row = key === undefined ? undefined : devices.evidenceHolders({ kind: "key", value: key }).find(isCurrent);
+  const ofSite = deviceAt(devices, places?.site);
   // Another agent may have hidden its evidence from us, or this one from it; but not its model.
-  const shared = ofSite !== undefined && isSameModel(seen, (await maybeDevice(tenant, ofSite))!) ? ofSite : undefined;
+  const shared = ofSite !== undefined && isSameModel(seen, devices.device(ofSite)!) ? ofSite : undefined;
   if (row !== undefined) {
     // An agent that never sees who a device is does not see either that another one took its place.
     const isBlind = row.sure === 0 && evidenceValues(seen.evidence).length === 0;
     return { deviceId: isBlind ? shared ?? row.device_id : row.device_id, by: "key", ofKey: row.device_id };
   }
-  const deviceId = await deviceAt(tenant, places?.agent) ?? shared;
+  const deviceId = deviceAt(devices, places?.agent) ?? shared;
   return deviceId === undefined ? undefined : { deviceId, by: "place" };
 }
 
@@ -107,16 +92,16 @@ function isSameModel({ evidence, whole }: Seen, { manufacturer, model }: DeviceR
   return evidence.model !== null && model !== null && canBeSameModel(evidence, { maker: manufacturer, model });
 }
 
-async function candidateOf(
-  tenant: Tenant,
+function candidateOf(
+  devices: KnownDevices,
   deviceId: string,
   { seen, here }: { seen: Seen; here: Here | undefined },
-): Promise<Candidate> {
-  const { manufacturer, model } = (await maybeDevice(tenant, deviceId))!;
+): Candidate {
+  const { manufacturer, model } = devices.device(deviceId)!;
   const isHere = here?.deviceId === deviceId;
   return {
     deviceId,
-    evidence: knownValues(await allEvidenceOf(tenant, deviceId)),
+    evidence: knownValues(devices.evidenceOf(deviceId)),
     maker: manufacturer,
     model,
     // Whether another model is another device, the agent has judged by what the device says of itself.

@@ -1,17 +1,19 @@
 /** What a reading changes in what is known of its device: the latest, the samples, the alerts. */
-import type { Tenant } from "../store/store.ts";
 import { noteAlerts } from "./alerts.ts";
-import { type ArrivedReading, maybeDeviceState, nextState, setDeviceReading } from "./device_state.ts";
-import { addLateSamples, addSamples, newSamples } from "./samples.ts";
+import { type ArrivedReading, nextState } from "./device_state.ts";
+import type { KnownDevices } from "./known_devices.ts";
+import { newSamples, samplesOf } from "./samples.ts";
 
-export async function keepReading(tenant: Tenant, reading: ArrivedReading): Promise<void> {
+export function keepReading(known: KnownDevices, reading: ArrivedReading): void {
   const { deviceId } = reading;
-  const before = await maybeDeviceState(tenant, deviceId);
+  const before = known.state(deviceId);
   const after = nextState(before, reading);
-  // After an outage: the past does not overwrite the present.
-  if (after === undefined) return await addLateSamples(tenant, reading);
-  await setDeviceReading(tenant, deviceId, after);
   const at = reading.observedAt.getTime();
-  await addSamples(tenant, { deviceId, at, samples: newSamples(before, reading) });
-  await noteAlerts(tenant, reading);
+  // After an outage: the past does not overwrite the present.
+  if (after === undefined) {
+    return known.addSamples({ deviceId, at, isLate: true, samples: samplesOf(reading.reading) });
+  }
+  known.setState(deviceId, after);
+  known.addSamples({ deviceId, at, isLate: false, samples: newSamples(before, reading) });
+  noteAlerts(known, reading);
 }

@@ -7,7 +7,8 @@ import { readingsBefore } from "../store/migrations.ts";
 import type { Store, Transaction } from "../store/store.ts";
 import { unpackRecord } from "../store/stored_record.ts";
 import { keepReading } from "./keep_reading.ts";
-import { addRecord, type NewRecord } from "./readings.ts";
+import { KnownDevices } from "./known_devices.ts";
+import type { NewRecord } from "./readings.ts";
 import type { TimeBasis } from "./record_time.ts";
 
 interface ReadingRow {
@@ -53,21 +54,20 @@ async function moveReading(tx: Transaction, row: ReadingRow): Promise<void> {
   const tenant = tx.tenant(row.customer_id);
   const { agent_id: agentId, record_id: recordId, device_id: deviceId, time_basis: basis, kind, record: stored } = row;
   const time = { observedAt: new Date(row.observed_at), receivedAt: new Date(row.received_at), basis };
-  await addRecord(tenant, { agentId, recordId, deviceId, ...time, agentAt: new Date(row.agent_at), kind, stored });
+  const devices = await KnownDevices.load(tenant, { deviceIds: deviceId === null ? [] : [deviceId] });
+  devices.addRecord({ agentId, recordId, deviceId, ...time, agentAt: new Date(row.agent_at), kind, stored });
   await tx.run(`DELETE FROM ${readingsBefore} WHERE reading_id = :id`, { id: row.reading_id });
   const { content, scope } = UploadedRecord.decode(unpackRecord(stored));
-  if (deviceId === null || content?.$case !== "reading") return;
-  const known = await tenant.get(
-    "SELECT 1 FROM devices WHERE customer_id = :customer AND device_id = :device_id",
-    { device_id: deviceId },
-  );
-  if (known === undefined) return;
-  await keepReading(tenant, {
-    deviceId,
-    agentId,
-    ...time,
-    scope: scope === ReadingScope.STATUS ? "status" : "full",
-    reading: content.value,
-    stored,
-  });
+  if (deviceId !== null && content?.$case === "reading" && devices.device(deviceId) !== undefined) {
+    const reading = content.value;
+    keepReading(devices, {
+      deviceId,
+      agentId,
+      ...time,
+      scope: scope === ReadingScope.STATUS ? "status" : "full",
+      reading,
+      stored,
+    });
+  }
+  await devices.flush();
 }

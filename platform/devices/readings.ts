@@ -1,5 +1,5 @@
 import type { TimeBasis } from "./record_time.ts";
-import type { Tenant } from "../store/store.ts";
+import type { RowsOf, Tenant } from "../store/store.ts";
 
 export interface NewRecord {
   agentId: string;
@@ -16,31 +16,48 @@ export interface NewRecord {
   stored: Uint8Array;
 }
 
-export async function hasRecord(tenant: Tenant, key: { agentId: string; recordId: string }): Promise<boolean> {
-  return await tenant.get(
-    "SELECT 1 FROM records WHERE customer_id = :customer AND agent_id = :agent_id AND record_id = :record_id",
-    { agent_id: key.agentId, record_id: key.recordId },
-  ) !== undefined;
+/** Those of the records that are stored. */
+export async function knownRecords(
+  tenant: Tenant,
+  { agentId, recordIds }: { agentId: string; recordIds: readonly string[] },
+): Promise<Set<string>> {
+  const rows = await tenant.allOf<{ record_id: string }>(
+    "SELECT record_id FROM records WHERE customer_id = :customer AND agent_id = :agent_id AND record_id = :record_id",
+    recordIds.map((record_id) => ({ agent_id: agentId, record_id })),
+  );
+  return new Set(rows.map(({ record_id }) => record_id));
 }
 
-export async function addRecord(tenant: Tenant, record: NewRecord): Promise<void> {
-  await tenant.run(
-    `INSERT INTO records (customer_id, agent_id, record_id, device_id, observed_at, time_basis, agent_at, received_at,
-       kind, record)
-     VALUES (:customer, :agent_id, :record_id, :device_id, :observed_at, :time_basis, :agent_at, :received_at, :kind,
-       :record)`,
-    {
-      agent_id: record.agentId,
-      record_id: record.recordId,
-      device_id: record.deviceId,
-      observed_at: record.observedAt.getTime(),
-      time_basis: record.basis,
-      agent_at: record.agentAt.getTime(),
-      received_at: record.receivedAt.getTime(),
-      kind: record.kind,
-      record: record.stored,
-    },
-  );
+const recordTable: RowsOf = {
+  table: "records",
+  key: [],
+  columns: [
+    "agent_id",
+    "record_id",
+    "device_id",
+    "observed_at",
+    "time_basis",
+    "agent_at",
+    "received_at",
+    "kind",
+    "record",
+  ],
+};
+
+export async function addRecords(tenant: Tenant, records: readonly NewRecord[]): Promise<void> {
+  if (records.length === 0) return;
+  const rows = records.map((record) => ({
+    agent_id: record.agentId,
+    record_id: record.recordId,
+    device_id: record.deviceId,
+    observed_at: record.observedAt.getTime(),
+    time_basis: record.basis,
+    agent_at: record.agentAt.getTime(),
+    received_at: record.receivedAt.getTime(),
+    kind: record.kind,
+    record: record.stored,
+  }));
+  await tenant.insertMany(recordTable, rows);
 }
 
 export interface Reader {

@@ -1,28 +1,18 @@
-import { evidenceOf, isWhole } from "../../common/reading/device_evidence.ts";
+import { evidenceOf, evidenceValues, isWhole } from "../../common/reading/device_evidence.ts";
 import { isDuplicateOf } from "../../common/reading/device_identity.ts";
 import type { DeviceEvent } from "../../proto/gen/opendca/v1/batch.ts";
 import { PrinterState, printerStateToJSON, type Reading } from "../../proto/gen/opendca/v1/reading.ts";
-import { siteOfAgent } from "../agents/agents.ts";
-import {
-  addDevice,
-  addHistory,
-  allEvidenceOf,
-  type DeviceFacts,
-  type DeviceRow,
-  isDecided,
-  mergeDevices,
-  noteEarlierSight,
-  setEvidence,
-  updateDevice,
-} from "./devices.ts";
+import { type DeviceFacts, type DeviceRow, isDecided } from "./devices.ts";
 import { shortText } from "../store/storable.ts";
-import type { Tenant } from "../store/store.ts";
 import { findDevice, type Found, knownValues, type Observed, sureValues } from "./find_device.ts";
 import { keepEvidence, keepPlaces } from "./keep_evidence.ts";
-import { deviceBySplits, type SeenBy } from "./device_changes.ts";
+import { type SeenBy, splitId } from "./device_changes.ts";
+import type { KnownDevices, Wanted } from "./known_devices.ts";
 
 export interface Sighting {
   agentId: string;
+  /** The customer's site that the agent is at. */
+  siteId: string;
   /** What the agent's file calls it; on the wire, `site`. */
   network: string;
   deviceKey: string;
@@ -36,21 +26,26 @@ const agentKeptMs = 86_400_000;
 /* Longer names are cut: what is compared with the store must be what the store gives back. */
 const mostText = 255;
 
-/** The device that a reading is of, made when it is new; what changed about it goes into its history. */
-export async function resolveReading(tenant: Tenant, sighting: Sighting, reading: Reading): Promise<string> {
-  const observed = await observedOf(tenant, sighting, reading);
+/**
+ * The device that a reading is of, made when it is new; what changed about it goes into its history. `observed` is what
+ * observedIn() has made of the reading, and was asked for.
+ */
+export async function resolveReading(
+  devices: KnownDevices,
+  { sighting, reading, observed }: { sighting: Sighting; reading: Reading; observed: Observed },
+): Promise<string> {
   const at = sighting.observedAt, atMs = at.getTime();
-  const found = await decided(tenant, await findDevice(tenant, observed), sightedAs(sighting, observed));
-  await absorbDuplicate(tenant, observed, found, atMs);
+  const found = decided(devices, findDevice(devices, observed), sightedAs(sighting, observed));
+  await absorbDuplicate(devices, observed, found, atMs);
   const { known } = found;
-  const deviceId = known?.device_id ?? await addDevice(tenant, { facts: factsOf(sighting, reading), at });
+  const deviceId = known?.device_id ?? devices.addDevice({ facts: factsOf(sighting, reading), at });
   const kept = { deviceId, observed, atMs };
   // Readings come late after an outage; the past does not overwrite the present.
   const isLate = known !== undefined && atMs < known.last_seen_at;
-  const isSecondPlace = !isLate && await keepPlaces(tenant, kept);
-  await keepEvidence(tenant, kept);
+  const isSecondPlace = !isLate && keepPlaces(devices, kept);
+  keepEvidence(devices, kept);
   if (known === undefined) {
-    await addHistory(tenant, {
+    devices.addHistory({
       deviceId,
       at: atMs,
       kind: "appeared",
@@ -58,23 +53,19 @@ export async function resolveReading(tenant: Tenant, sighting: Sighting, reading
       after: shortText(reading.address, mostText),
     });
   } else if (isLate) {
-    await noteEarlierSight(tenant, { deviceId, at });
+    // As it is now: a duplicate that was absorbed may have been seen first.
+    const now = devices.device(deviceId)!;
+    if (atMs < now.first_seen_at) devices.setDevice({ ...now, first_seen_at: atMs });
   } else {
-    await updateKnown(tenant, { before: known, sighting, reading, whole: observed.seen.whole, isSecondPlace });
+    updateKnown(devices, { before: known, sighting, reading, whole: observed.seen.whole, isSecondPlace });
   }
   return deviceId;
 }
 
 /** The device that an event is of, or null when it is none that is known. */
-export async function resolveEvent(tenant: Tenant, sighting: Sighting, event: DeviceEvent): Promise<string | null> {
-  const { serial, engineId, macs = [], manufacturer, model } = event.evidence ?? {};
-  const key = keyOf(sighting.agentId, sighting.deviceKey);
-  const evidence = evidenceOf({ serial, engineId, macs, maker: maybeShort(manufacturer), model: maybeShort(model) });
-  // An event repeats what a reading has told; it contradicts nothing.
-  const seen = { evidence, description: null, whole: false };
-  const observed = { seen, key, places: undefined };
-  const found = await findDevice(tenant, observed);
-  return (await decided(tenant, found, sightedAs(sighting, observed))).known?.device_id ?? null;
+export function resolveEvent(devices: KnownDevices, sighting: Sighting, observed: Observed): string | null {
+  const found = findDevice(devices, observed);
+  return decided(devices, found, sightedAs(sighting, observed)).known?.device_id ?? null;
 }
 
 function sightedAs({ agentId, network, deviceKey }: Sighting, { seen }: Observed): SeenBy {
@@ -82,35 +73,39 @@ function sightedAs({ agentId, network, deviceKey }: Sighting, { seen }: Observed
 }
 
 /* What a person has split is not one again because it shows the same. */
-async function decided(tenant: Tenant, found: Found, seen: SeenBy): Promise<Found> {
-  if (found.known === undefined || found.known.split === 0) return found;
-  return { ...found, known: await deviceBySplits(tenant, found.known, seen) };
+function decided(devices: KnownDevices, found: Found, seen: SeenBy): Found {
+  const { known } = found;
+  if (known === undefined || known.split === 0) return found;
+  return { ...found, known: devices.device(splitId(devices.splits, known.device_id, seen)) ?? known };
+}
+
+/** For an event; what was read of the device later stands. */
+export function noteState(
+  devices: KnownDevices,
+  { deviceId, state, at }: { deviceId: string; state: string; at: Date },
+): void {
+  const device = devices.device(deviceId)!;
+  if (device.last_seen_at <= at.getTime()) devices.setDevice({ ...device, state });
 }
 
 /** An agent has found that two of its ids stand for one device. */
-export async function mergeKeys(tenant: Tenant, sighting: Sighting, mergedKey: string): Promise<void> {
-  const nothing = evidenceOf({ serial: null, engineId: null, macs: [], maker: null, model: null });
-  const deviceOf = async (key: string) => {
-    const seen = { evidence: nothing, description: null, whole: false };
-    return (await findDevice(tenant, { seen, key: keyOf(sighting.agentId, key), places: undefined })).known;
-  };
-  const from = await deviceOf(mergedKey), into = await deviceOf(sighting.deviceKey);
+export async function mergeKeys(devices: KnownDevices, sighting: Sighting, mergedKey: string): Promise<void> {
+  const deviceOf = (key: string) => findDevice(devices, observedAs(sighting, key)).known;
+  const from = deviceOf(mergedKey), into = deviceOf(sighting.deviceKey);
   const value = keyOf(sighting.agentId, sighting.deviceKey);
   if (from === undefined || value === undefined || from.device_id === into?.device_id || isDecided(from)) return;
   const atMs = sighting.observedAt.getTime();
   if (into === undefined) {
     // It was known by the other id alone.
     const { device_id } = from;
-    return setEvidence(tenant, { kind: "key", value, device_id, seen_at: atMs, current: 1, shared: 0, sure: 0 });
+    return devices.setEvidence({ kind: "key", value, device_id, seen_at: atMs, current: 1, shared: 0, sure: 0 });
   }
-  const serialsOf = async ({ device_id }: DeviceRow) => {
-    const evidence = await allEvidenceOf(tenant, device_id);
-    return evidence.filter(({ kind, sure }) => kind === "serial" && sure === 1).map(({ value }) => value);
-  };
-  const serials = await serialsOf(from), others = await serialsOf(into);
+  const serialsOf = ({ device_id }: DeviceRow) =>
+    devices.evidenceOf(device_id).filter(({ kind, sure }) => kind === "serial" && sure === 1).map(({ value }) => value);
+  const serials = serialsOf(from), others = serialsOf(into);
   // What others have seen of them says that they are two.
   if (serials.length > 0 && others.length > 0 && !serials.some((serial) => others.includes(serial))) return;
-  await mergeDevices(tenant, { from: from.device_id, into: into.device_id, at: atMs });
+  await devices.merge({ from: from.device_id, into: into.device_id, at: atMs });
 }
 
 /**
@@ -119,7 +114,7 @@ export async function mergeKeys(tenant: Tenant, sighting: Sighting, mergedKey: s
  * two agents of a site found one board at one place, and made two devices of it as each saw another part.
  */
 async function absorbDuplicate(
-  tenant: Tenant,
+  devices: KnownDevices,
   observed: Observed,
   { known, other }: Found,
   atMs: number,
@@ -127,21 +122,21 @@ async function absorbDuplicate(
   if (known === undefined || other === undefined) return;
   const { row, by } = other;
   if (isDecided(row) || (by === "place" && known.last_seen_at > row.first_seen_at)) return;
-  const own = knownValues(await allEvidenceOf(tenant, row.device_id));
+  const own = knownValues(devices.evidenceOf(row.device_id));
   if (by === "site" && !own.some(({ sure, shared }) => sure && !shared)) return;
   // An agent's id stands for what it shows now, and before that the name may have been that of a part.
   const isNamed = by !== "key" || own.some(({ sure }) => sure);
   const { maker, model } = isNamed ? { maker: row.manufacturer, model: row.model } : { maker: null, model: null };
   const duplicate = { evidence: own, maker, model };
-  const shown = [...knownValues(await allEvidenceOf(tenant, known.device_id)), ...sureValues(observed.seen.evidence)];
+  const shown = [...knownValues(devices.evidenceOf(known.device_id)), ...sureValues(observed.seen.evidence)];
   if (!isDuplicateOf(duplicate, { evidence: shown, maker: known.manufacturer, model: known.model })) return;
-  await mergeDevices(tenant, { from: row.device_id, into: known.device_id, at: atMs });
+  await devices.merge({ from: row.device_id, into: known.device_id, at: atMs });
 }
 
 const tracked = ["address", "serial", "model", "firmware", "hostname", "location", "agent_id", "network"] as const;
 
-async function updateKnown(
-  tenant: Tenant,
+function updateKnown(
+  devices: KnownDevices,
   { before, sighting, reading, whole, isSecondPlace }: {
     before: DeviceRow;
     sighting: Sighting;
@@ -149,7 +144,7 @@ async function updateKnown(
     whole: boolean;
     isSecondPlace: boolean;
   },
-): Promise<void> {
+): void {
   const { device_id: deviceId } = before;
   const at = sighting.observedAt;
   const isOwn = before.agent_id === sighting.agentId;
@@ -162,9 +157,14 @@ async function updateKnown(
     // A device with IPv4 and IPv6 does not move from one to the other at each sweep.
     if (name === "address" && isSecondPlace) continue;
     const kind = name === "agent_id" ? "agentChanged" : `${name}Changed`;
-    await addHistory(tenant, { deviceId, at: at.getTime(), kind, before: before[name], after: facts[name] });
+    devices.addHistory({ deviceId, at: at.getTime(), kind, before: before[name], after: facts[name] });
   }
-  await updateDevice(tenant, { deviceId, facts, at, agentSeenAt: stays ? new Date(before.agent_seen_at) : at });
+  devices.setDevice({
+    ...devices.device(deviceId)!,
+    ...facts,
+    last_seen_at: at.getTime(),
+    agent_seen_at: stays ? before.agent_seen_at : at.getTime(),
+  });
 }
 
 /*
@@ -202,11 +202,10 @@ function stateName(state: PrinterState | undefined): string {
   return printerStateToJSON(state).replace(/^PRINTER_STATE_/, "").toLowerCase();
 }
 
-async function observedOf(tenant: Tenant, sighting: Sighting, reading: Reading): Promise<Observed> {
-  const { agentId, network, scope } = sighting;
+export function observedIn(sighting: Sighting, reading: Reading): Observed {
+  const { agentId, siteId, network, scope } = sighting;
   const { serial, snmp, mac, manufacturer, model, problems } = reading;
   const place = placeText({ ...reading, address: shortText(reading.address, mostText) });
-  const siteId = await siteOfAgent(tenant, agentId) ?? "";
   return {
     seen: {
       evidence: evidenceOf({
@@ -223,6 +222,31 @@ async function observedOf(tenant: Tenant, sighting: Sighting, reading: Reading):
     places: place === ""
       ? undefined
       : { agent: { scope: agentScope(agentId), place }, site: { scope: siteScope(siteId, network), place } },
+  };
+}
+
+/** An event repeats what a reading has told; it contradicts nothing. */
+export function observedInEvent(sighting: Sighting, event: DeviceEvent): Observed {
+  const { serial, engineId, macs = [], manufacturer, model } = event.evidence ?? {};
+  const evidence = evidenceOf({ serial, engineId, macs, maker: maybeShort(manufacturer), model: maybeShort(model) });
+  return { ...observedAs(sighting, sighting.deviceKey), seen: { evidence, description: null, whole: false } };
+}
+
+/** By the agent's id alone. */
+export function observedAs(sighting: Sighting, deviceKey: string): Observed {
+  const evidence = evidenceOf({ serial: null, engineId: null, macs: [], maker: null, model: null });
+  const seen = { evidence, description: null, whole: false };
+  return { seen, key: keyOf(sighting.agentId, deviceKey), places: undefined };
+}
+
+/** What is to be asked for before these are resolved. */
+export function wantedBy(observations: readonly Observed[]): Wanted {
+  return {
+    evidence: observations.flatMap(({ seen, key }) => [
+      ...evidenceValues(seen.evidence),
+      ...(key === undefined ? [] : [{ kind: "key", value: key }]),
+    ]),
+    places: observations.flatMap(({ places }) => places === undefined ? [] : [places.agent, places.site]),
   };
 }
 

@@ -4,10 +4,10 @@
  */
 import type { Meter, Supply } from "../../proto/gen/opendca/v1/reading.ts";
 import { LevelKind, levelKindToJSON } from "../../proto/gen/opendca/v1/reading.ts";
-import type { Parameters, Tenant } from "../store/store.ts";
+import type { RowsOf, Tenant } from "../store/store.ts";
 import { conditionsOf, type RowFilters } from "./devices.ts";
 import { named, partsTable } from "./device_groups.ts";
-import { type ArrivedReading, type DeviceState, maybeDeviceState, metersOf, suppliesOf } from "./device_state.ts";
+import { type ArrivedReading, type KnownState, maybeDeviceState, metersOf, suppliesOf } from "./device_state.ts";
 
 const dayMs = 86_400_000;
 
@@ -22,9 +22,9 @@ export interface Sample {
   level: string;
 }
 
-/** All that a reading tells. */
+/** All that a reading tells; of two of one name, the first counts. */
 export function samplesOf({ meters, supplies }: { meters: readonly Meter[]; supplies: readonly Supply[] }): Sample[] {
-  return [
+  const samples = [
     ...meters.map(({ name, value, unit }): Sample => ({ kind: "meter", name, value, unit, level: "" })),
     ...supplies.map(({ index, level }): Sample => ({
       kind: "supply",
@@ -34,6 +34,8 @@ export function samplesOf({ meters, supplies }: { meters: readonly Meter[]; supp
       level: levelName(level?.kind),
     })),
   ];
+  const names = new Set<string>();
+  return samples.filter((sample) => names.size < names.add(keyOf(sample)).size);
 }
 
 function levelName(kind: LevelKind | undefined): string {
@@ -42,7 +44,7 @@ function levelName(kind: LevelKind | undefined): string {
 }
 
 /** Those of a reading that are worth keeping after `before`, the row that the reading was newer than. */
-export function newSamples(before: DeviceState | undefined, reading: ArrivedReading): Sample[] {
+export function newSamples(before: KnownState | undefined, reading: ArrivedReading): Sample[] {
   const at = reading.observedAt.getTime();
   const isSameDay = (then: number | null | undefined) =>
     then != null && Math.floor(then / dayMs) === Math.floor(at / dayMs);
@@ -63,45 +65,71 @@ function isSame(a: Omit<Sample, "kind" | "name"> | undefined, b: Sample): boolea
   return a !== undefined && a.value === b.value && a.unit === b.unit && a.level === b.level;
 }
 
-/* Of one statement. */
-const mostRows = 50;
-
-/** Of one reading. Each is stored once, however often it comes. */
-export async function addSamples(
-  tenant: Tenant,
-  { deviceId, at, samples }: { deviceId: string; at: number; samples: readonly Sample[] },
-): Promise<void> {
-  for (let first = 0; first < samples.length; first += mostRows) {
-    const some = samples.slice(first, first + mostRows);
-    const parameters: Parameters = { device_id: deviceId, at };
-    for (const [i, sample] of some.entries()) {
-      for (const name of sampleColumns) parameters[`${name}_${i}`] = sample[name];
-    }
-    const rows = some.map((_, i) =>
-      `(:customer, :device_id, :at, '', ${sampleColumns.map((name) => `:${name}_${i}`).join(", ")})`
-    );
-    await tenant.run(
-      `INSERT INTO samples (customer_id, device_id, observed_at, origin, ${sampleColumns.join(", ")})
-       VALUES ${rows.join(", ")} ON CONFLICT DO NOTHING`,
-      parameters,
-    );
-  }
+/** Of one reading. */
+export interface ReadSamples {
+  deviceId: string;
+  at: number;
+  /** Something newer is known of the device: what was known of that time already is no sample. */
+  isLate: boolean;
+  samples: readonly Sample[];
 }
 
-const sampleColumns = ["kind", "name", "value", "unit", "level"] as const;
+type StoredSample = Sample & { device_id: string; observed_at: number; origin: string };
 
-/** Those of a reading that came late: where they are not what was known of their time already. */
-export async function addLateSamples(tenant: Tenant, reading: ArrivedReading): Promise<void> {
-  const { deviceId } = reading;
-  const at = reading.observedAt.getTime();
-  for (const sample of samplesOf(reading.reading)) {
-    const before = await tenant.get<Omit<Sample, "kind" | "name">>(
-      `SELECT value, unit, level FROM samples WHERE customer_id = :customer AND device_id = :device_id AND kind = :kind
-         AND name = :name AND observed_at <= :at AND observed_at >= :midnight ORDER BY observed_at DESC LIMIT 1`,
-      { device_id: deviceId, kind: sample.kind, name: sample.name, at, midnight: at - at % dayMs },
-    );
-    if (!isSame(before, sample)) await addSamples(tenant, { deviceId, at, samples: [sample] });
+const sampleTable: RowsOf = {
+  table: "samples",
+  key: ["device_id", "kind", "name", "observed_at", "origin"],
+  columns: ["device_id", "kind", "name", "observed_at", "origin", "value", "unit", "level"],
+};
+
+/** Of readings in the order in which they came: of two of one device and millisecond, the later one counts. */
+export async function addSamples(tenant: Tenant, readings: readonly ReadSamples[]): Promise<void> {
+  const known = await samplesBefore(tenant, readings.filter(({ isLate }) => isLate));
+  const added = new Map<string, Map<number, StoredSample>>();
+  for (const { deviceId, at, isLate, samples } of readings) {
+    for (const sample of samples) {
+      const series = `${deviceId} ${keyOf(sample)}`;
+      let own = added.get(series);
+      if (own === undefined) added.set(series, own = new Map());
+      if (isLate && isSame(latestAt(at, [...own.values(), ...known.get(series) ?? []]), sample)) continue;
+      own.set(at, { ...sample, device_id: deviceId, observed_at: at, origin: "" });
+    }
   }
+  const rows = [...added.values()].flatMap((own) => [...own.values()]);
+  if (rows.length === 0) return;
+  await tenant.insertMany(
+    sampleTable,
+    rows,
+    `ON CONFLICT (customer_id, ${sampleTable.key.join(", ")}) DO UPDATE SET
+       value = excluded.value, unit = excluded.unit, level = excluded.level`,
+  );
+}
+
+/** By device and name, what the store has of the day and before each late reading. */
+async function samplesBefore(tenant: Tenant, late: readonly ReadSamples[]): Promise<Map<string, StoredSample[]>> {
+  const rows = await tenant.allOf<StoredSample>(
+    `SELECT device_id, kind, name, observed_at, origin, value, unit, level FROM samples
+     WHERE customer_id = :customer AND device_id = :device_id AND kind = :kind AND name = :name AND observed_at <= :at
+       AND observed_at >= :midnight ORDER BY observed_at DESC, origin DESC LIMIT 1`,
+    late.flatMap(({ deviceId, at, samples }) =>
+      samples.map(({ kind, name }) => ({ device_id: deviceId, kind, name, at, midnight: midnightOf(at) }))
+    ),
+  );
+  return Map.groupBy(rows, (row) => `${row.device_id} ${keyOf(row)}`);
+}
+
+/** The first of the latest. */
+function latestAt(at: number, samples: readonly StoredSample[]): StoredSample | undefined {
+  let latest: StoredSample | undefined;
+  for (const sample of samples) {
+    if (sample.observed_at > at || sample.observed_at < midnightOf(at)) continue;
+    if (latest === undefined || sample.observed_at > latest.observed_at) latest = sample;
+  }
+  return latest;
+}
+
+function midnightOf(at: number): number {
+  return at - at % dayMs;
 }
 
 export interface SampleRow {

@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { Buffer } from "node:buffer";
 import {
   type Batch,
+  type DeviceEvent,
   DeviceEventKind,
   ReadingScope,
   type Rejection,
@@ -15,13 +16,24 @@ import {
 } from "../../proto/gen/opendca/v1/batch.ts";
 import { BatchRefusedError, decodeBatch, type DecodedRecord } from "./decode_batch.ts";
 import { recordTime } from "./record_time.ts";
-import { mergeKeys, resolveEvent, resolveReading } from "./resolve_device.ts";
-import { activatedSince } from "../agents/agents.ts";
+import type { Observed } from "./find_device.ts";
+import { KnownDevices } from "./known_devices.ts";
+import {
+  mergeKeys,
+  noteState,
+  observedAs,
+  observedIn,
+  observedInEvent,
+  resolveEvent,
+  resolveReading,
+  type Sighting,
+  wantedBy,
+} from "./resolve_device.ts";
+import { activatedSince, siteOfAgent } from "../agents/agents.ts";
 import { appendAudit } from "../audit/audit_log.ts";
 import { addBatch, advanceContiguous, type BatchKey, listRejections, maybeBatch } from "../agents/batches.ts";
-import { setDeviceState } from "./devices.ts";
 import { keepReading } from "./keep_reading.ts";
-import { addRecord, hasRecord } from "./readings.ts";
+import { knownRecords, type NewRecord } from "./readings.ts";
 import { packRecord } from "../store/stored_record.ts";
 import { CallError } from "../agents/call_error.ts";
 import type { Caller, TenantAgent } from "../agents/caller.ts";
@@ -106,8 +118,7 @@ async function storeRecords(
 ): Promise<Rejection | undefined> {
   try {
     const { records, refused } = decodeBatch(batch);
-    const since = (await activatedSince(caller.tenant, caller.agentId))!;
-    for (const record of records) await storeRecord(platform, caller, { ...record, at, since });
+    await storeDecoded(platform, caller, { records, at });
     if (refused.length === 0) return undefined;
     return {
       sequence: batch.sequence,
@@ -121,57 +132,96 @@ async function storeRecords(
   }
 }
 
-interface TimedRecord extends DecodedRecord {
-  at: Date;
-  since: Date;
+/** What all records need is read before the first one, and what they change is written after the last one. */
+async function storeDecoded(
+  platform: Platform,
+  caller: TenantAgent,
+  { records, at }: { records: DecodedRecord[]; at: Date },
+): Promise<void> {
+  const { tenant, agentId } = caller;
+  const since = (await activatedSince(tenant, agentId))!;
+  const siteId = await siteOfAgent(tenant, agentId) ?? "";
+  const arrived = (await newRecords(caller, records)).map((each) =>
+    arrivedRecord(caller, { ...each, at, since, siteId })
+  );
+  const devices = await KnownDevices.load(tenant, wantedBy(arrived.flatMap(({ observations }) => observations)));
+  for (const record of arrived) await storeRecord(platform, caller, devices, record);
+  await devices.flush();
+}
+
+/** Without those that came in another batch: the agent began a new epoch with what it still held. */
+async function newRecords({ tenant, agentId }: TenantAgent, records: DecodedRecord[]): Promise<DecodedRecord[]> {
+  const recordIds = records.map(({ record }) => record.recordId);
+  const known = await knownRecords(tenant, { agentId, recordIds });
+  return records.filter(({ record: { recordId } }) => known.size < known.add(recordId).size);
+}
+
+interface ArrivedRecord extends DecodedRecord {
+  sighting: Sighting;
+  time: Pick<NewRecord, "observedAt" | "basis" | "receivedAt">;
+  /** What the record says of devices; first of the one that it is of. */
+  observations: Observed[];
+}
+
+function arrivedRecord(
+  { agentId }: TenantAgent,
+  { record, bytes, at, since, siteId }: DecodedRecord & { at: Date; since: Date; siteId: string },
+): ArrivedRecord {
+  const { at: observedAt, basis } = recordTime(record, { arrivedAt: at, since });
+  const sighting: Sighting = {
+    agentId,
+    siteId,
+    network: record.site,
+    deviceKey: record.deviceKey,
+    observedAt,
+    scope: record.scope === ReadingScope.STATUS ? "status" : "full",
+  };
+  const { content } = record;
+  const observations: Observed[] = [];
+  if (content?.$case === "reading") observations.push(observedIn(sighting, content.value));
+  if (content?.$case === "deviceEvent") {
+    observations.push(observedInEvent(sighting, content.value));
+    const merged = mergedKeyOf(content.value);
+    if (merged !== undefined) observations.push(observedAs(sighting, merged));
+  }
+  return { record, bytes, sighting, time: { observedAt, basis, receivedAt: at }, observations };
+}
+
+function mergedKeyOf({ kind, mergedDeviceKey }: DeviceEvent): string | undefined {
+  return kind === DeviceEventKind.MERGED ? mergedDeviceKey : undefined;
 }
 
 async function storeRecord(
   platform: Platform,
   caller: TenantAgent,
-  { record, bytes, at, since }: TimedRecord,
+  devices: KnownDevices,
+  { record, bytes, sighting, time, observations: [observed] }: ArrivedRecord,
 ): Promise<void> {
-  const { tenant, agentId } = caller;
-  const { recordId, content } = record;
-  // The same record in another batch: the agent began a new epoch with what it still held.
-  if (content === undefined || await hasRecord(tenant, { agentId, recordId })) return;
-  const { at: observedAt, basis } = recordTime(record, { arrivedAt: at, since });
-  const sighting = {
-    agentId,
-    network: record.site,
-    deviceKey: record.deviceKey,
-    observedAt,
-    scope: record.scope === ReadingScope.STATUS ? "status" as const : "full" as const,
-  };
-  const time = { observedAt, basis, receivedAt: at };
+  const { agentId } = caller;
+  const { recordId } = record, content = record.content!;
   const stored = packRecord(bytes);
   let deviceId: string | null = null;
   switch (content.$case) {
-    case "reading":
-      deviceId = await resolveReading(tenant, sighting, content.value);
-      await keepReading(tenant, {
-        deviceId,
-        agentId,
-        ...time,
-        scope: sighting.scope,
-        reading: content.value,
-        stored,
-      });
+    case "reading": {
+      const reading = content.value;
+      deviceId = await resolveReading(devices, { sighting, reading, observed: observed! });
+      keepReading(devices, { deviceId, agentId, ...time, scope: sighting.scope, reading, stored });
       break;
-    case "deviceEvent":
-      if (content.value.kind === DeviceEventKind.MERGED && content.value.mergedDeviceKey !== undefined) {
-        await mergeKeys(tenant, sighting, content.value.mergedDeviceKey);
-      }
-      deviceId = await resolveEvent(tenant, sighting, content.value);
+    }
+    case "deviceEvent": {
+      const mergedKey = mergedKeyOf(content.value);
+      if (mergedKey !== undefined) await mergeKeys(devices, sighting, mergedKey);
+      deviceId = resolveEvent(devices, sighting, observed!);
       if (deviceId !== null && content.value.kind === DeviceEventKind.OFFLINE) {
-        await setDeviceState(tenant, { deviceId, state: "offline", at: observedAt });
+        noteState(devices, { deviceId, state: "offline", at: time.observedAt });
       }
       break;
+    }
     case "taskResult":
       await takeTaskResult(platform, caller, content.value);
   }
   const kind = kinds[content.$case];
-  await addRecord(tenant, { agentId, recordId, deviceId, ...time, agentAt: record.observedAt!, kind, stored });
+  devices.addRecord({ agentId, recordId, deviceId, ...time, agentAt: record.observedAt!, kind, stored });
 }
 
 const kinds = { reading: "reading", deviceEvent: "device_event", taskResult: "task_result" } as const;

@@ -4,6 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { Record as UploadedRecord } from "../../proto/gen/opendca/v1/batch.ts";
 import { AlertSeverity, LevelKind, Reading } from "../../proto/gen/opendca/v1/reading.ts";
 import { eachDatabase, openTestStore } from "../../tests/fixtures/each_database.ts";
+import { addDevice, addRecord, keepOneReading } from "../../tests/fixtures/known_devices.ts";
 import { addTestCustomer, looseTenant } from "../../tests/fixtures/loose_queries.ts";
 import { readingOf, recordOf } from "../../tests/fixtures/platform_uploads.ts";
 import { addAgent } from "../agents/agents.ts";
@@ -13,10 +14,9 @@ import { openSqliteStore } from "../store/sqlite/sqlite_store.ts";
 import type { Store, Tenant } from "../store/store.ts";
 import { openAlerts } from "./alerts.ts";
 import { maybeDeviceState, suppliesOf } from "./device_state.ts";
-import { addDevice, mergeDevices, type RowFilters, statedRows } from "./devices.ts";
-import { keepReading } from "./keep_reading.ts";
+import { mergeDevices, type RowFilters, statedRows } from "./devices.ts";
 import { moveReadings } from "./move_readings.ts";
-import { addRecord, countRecords } from "./readings.ts";
+import { countRecords } from "./readings.ts";
 import { defaultRetention, dropOld } from "./retention.ts";
 import { latestMeters, meterHistoryRows, periodRows } from "./samples.ts";
 
@@ -69,7 +69,7 @@ async function scene(): Promise<Scene> {
       const observedAt = new Date(atMs);
       const time = { observedAt, receivedAt: observedAt, basis: "agent" as const };
       const stored = new Uint8Array([1]);
-      await keepReading(tenant, {
+      await keepOneReading(tenant, {
         deviceId,
         agentId,
         ...time,

@@ -32,11 +32,29 @@ export interface Transaction extends Queries {
 /** Without a payload: notifications may have been missed, so that any row may have changed. It must not throw. */
 export type Listener = (payload: string | undefined) => void;
 
-/** Queries of one customer: each statement must name `:customer`. */
+/** Columns of a table of which many rows are written at once; without `customer_id`. */
+export interface RowsOf {
+  readonly table: string;
+  /** The rest of the primary key behind the customer, where rows are updated. */
+  readonly key: readonly string[];
+  /** Those of the key included. */
+  readonly columns: readonly string[];
+}
+
+/**
+ * Queries of one customer: each statement must name `:customer`. What is asked or written for many at once is one statement
+ * in PostgreSQL, and a loop over a prepared one in SQLite.
+ */
 export interface Tenant extends Queries {
   readonly customerId: string;
   /** For what belongs to no customer, such as the audit log. */
   readonly transaction: Transaction;
+  /** What a SELECT finds for each of the parameters, all rows together. The parameters are texts and integers, never null. */
+  allOf<Row>(sql: string, each: readonly Parameters[]): Promise<Row[]>;
+  /** In their order; each row has the columns, and maybe more. `onConflict` is the clause for rows that are there; without it, such a row is an error. */
+  insertMany(of: RowsOf, rows: readonly object[], onConflict?: string): Promise<void>;
+  /** Sets all columns of the rows with these keys. */
+  updateMany(of: RowsOf, rows: readonly object[]): Promise<void>;
 }
 
 export interface TransactionOptions {

@@ -10,12 +10,12 @@ import { inventoryOn } from "../../src/store/inventory.ts";
 import { prepareInventoryDatabase } from "../../src/store/inventory_database.ts";
 import type { Reading } from "../../common/reading/reading.ts";
 import { readingToMessage } from "../../common/reading/encode_reading.ts";
-import { mergeKeys, resolveEvent, resolveReading } from "../../platform/devices/resolve_device.ts";
 import { addAgent } from "../../platform/agents/agents.ts";
 import { addSite } from "../../platform/customers/customers.ts";
 import { allEvidenceOf, deviceRows, historyOf } from "../../platform/devices/devices.ts";
 import { openSqliteStore } from "../../platform/store/sqlite/sqlite_store.ts";
 import type { Tenant } from "../../platform/store/store.ts";
+import { mergeTwoKeys, resolveOneEvent, resolveOneReading } from "../fixtures/known_devices.ts";
 import { addTestCustomer, looseQueries } from "../fixtures/loose_queries.ts";
 import { maybeDeviceEvent } from "../../src/service/reading_intake.ts";
 import { evidenceOfReading } from "../../src/store/known_evidence.ts";
@@ -44,8 +44,9 @@ function openScene() {
     async agent({ customer = "Acme", site = "Berlin", name = "office" } = {}) {
       const { tenant, sites } = await tenantOf(customer);
       if (!sites.has(site)) sites.set(site, (await addSite(tenant, { name: site, at: at() })).site_id);
+      const siteId = sites.get(site)!;
       const agentId = await addAgent(tenant, {
-        siteId: sites.get(site)!,
+        siteId,
         installationId: crypto.randomUUID(),
         hostname: "",
         version: "",
@@ -67,12 +68,12 @@ function openScene() {
           const ids: string[] = [];
           for (const observed of inventory.observe({ reading, site: name, scope }, at())) {
             const { deviceId: deviceKey, merged, events } = observed;
-            const sighting = { agentId, network: name, deviceKey, observedAt: at(), scope: observed.scope };
-            ids.push(await resolveReading(tenant, sighting, readingToMessage(merged)));
+            const sighting = { agentId, siteId, network: name, deviceKey, observedAt: at(), scope: observed.scope };
+            ids.push(await resolveOneReading(tenant, sighting, readingToMessage(merged)));
             const context = { address: reading.address, evidence: evidenceOfReading(reading), mask: [] };
             for (const event of events.flatMap((each) => maybeDeviceEvent(each, context) ?? [])) {
-              await resolveEvent(tenant, sighting, event);
-              if (event.kind === DeviceEventKind.MERGED) await mergeKeys(tenant, sighting, event.mergedDeviceKey!);
+              await resolveOneEvent(tenant, sighting, event);
+              if (event.kind === DeviceEventKind.MERGED) await mergeTwoKeys(tenant, sighting, event.mergedDeviceKey!);
             }
           }
           return ids;

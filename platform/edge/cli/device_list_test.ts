@@ -4,10 +4,9 @@ import stringWidth from "string-width";
 import { ReadingScope, Record as RecordMessage } from "../../../proto/gen/opendca/v1/batch.ts";
 import { AlertSeverity, LevelKind, PrinterState, Reading } from "../../../proto/gen/opendca/v1/reading.ts";
 import { now, type RunCommand, withPlatform } from "../../../tests/platform/commands.ts";
-import { addAgent } from "../../agents/agents.ts";
-import { addDevice, addHistory, setEvidence, setPlace } from "../../devices/devices.ts";
 import { keepReading } from "../../devices/keep_reading.ts";
-import { addRecord } from "../../devices/readings.ts";
+import { withKnown } from "../../../tests/fixtures/known_devices.ts";
+import { addAgent } from "../../agents/agents.ts";
 import { packRecord } from "../../store/stored_record.ts";
 import { openSqliteStore } from "../../store/sqlite/sqlite_store.ts";
 import type { Tenant } from "../../store/store.ts";
@@ -57,41 +56,43 @@ async function made(
   const at = new Date(now.getTime() - ageMs);
   const facts = { hostname: name, manufacturer: "Example", model: `Model of ${name}`, firmware: null, location: null };
   const address = `10.1.0.${n}`;
-  const deviceId = await addDevice(tenant, {
-    facts: { agent_id: agentId, network: "office", serial: `SERIAL-${n}`, address, state, ...facts },
-    at,
-  });
-  await addHistory(tenant, { deviceId, at: at.getTime(), kind: "appeared", before: null, after: address });
-  await setEvidence(tenant, {
-    kind: "serial",
-    value: `SERIAL-${n}`,
-    device_id: deviceId,
-    seen_at: at.getTime(),
-    current: 1,
-    shared: 0,
-    sure: 1,
-  });
-  const place = { scope: `agent ${agentId}`, device_id: deviceId, seen_at: at.getTime() };
-  await setPlace(tenant, { ...place, place: `${address} 161 0`, until: null });
-  await setPlace(tenant, { ...place, place: "10.9.0.1 161 0", until: at.getTime() });
-  if (parts === undefined) return;
-  const reading = Reading.fromPartial({ observedAt: at, address, port: 161, ...parts });
-  const content = { $case: "reading" as const, value: reading };
-  const stored = packRecord(
-    RecordMessage.encode(RecordMessage.fromPartial({ scope: ReadingScope.FULL, content })).finish(),
-  );
-  const read = { deviceId, agentId, observedAt: at, receivedAt: at, basis: "agent" as const };
-  await keepReading(tenant, { ...read, scope: "full", reading, stored });
-  await addRecord(tenant, {
-    agentId,
-    recordId: crypto.randomUUID(),
-    deviceId,
-    observedAt: at,
-    basis: "agent",
-    agentAt: at,
-    receivedAt: at,
-    kind: "reading",
-    stored,
+  await withKnown(tenant, {}, (known) => {
+    const deviceId = known.addDevice({
+      facts: { agent_id: agentId, network: "office", serial: `SERIAL-${n}`, address, state, ...facts },
+      at,
+    });
+    known.addHistory({ deviceId, at: at.getTime(), kind: "appeared", before: null, after: address });
+    known.setEvidence({
+      kind: "serial",
+      value: `SERIAL-${n}`,
+      device_id: deviceId,
+      seen_at: at.getTime(),
+      current: 1,
+      shared: 0,
+      sure: 1,
+    });
+    const place = { scope: `agent ${agentId}`, device_id: deviceId, seen_at: at.getTime() };
+    known.setPlace({ ...place, place: `${address} 161 0`, until: null });
+    known.setPlace({ ...place, place: "10.9.0.1 161 0", until: at.getTime() });
+    if (parts === undefined) return;
+    const reading = Reading.fromPartial({ observedAt: at, address, port: 161, ...parts });
+    const content = { $case: "reading" as const, value: reading };
+    const stored = packRecord(
+      RecordMessage.encode(RecordMessage.fromPartial({ scope: ReadingScope.FULL, content })).finish(),
+    );
+    const read = { deviceId, agentId, observedAt: at, receivedAt: at, basis: "agent" as const };
+    keepReading(known, { ...read, scope: "full", reading, stored });
+    known.addRecord({
+      agentId,
+      recordId: crypto.randomUUID(),
+      deviceId,
+      observedAt: at,
+      basis: "agent",
+      agentAt: at,
+      receivedAt: at,
+      kind: "reading",
+      stored,
+    });
   });
 }
 

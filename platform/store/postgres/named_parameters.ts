@@ -14,11 +14,17 @@ const token =
 
 export function numberParameters(sql: string): NumberedSql {
   const names: string[] = [];
-  const text = sql.replace(token, (found: string, name: string | undefined) => {
-    if (name === undefined) return /^\s/.test(found) ? "" : found;
+  const text = renamedParameters(sql, (name) => {
     let at = names.indexOf(name);
     if (at < 0) at = names.push(name) - 1;
     return `$${at + 1}`;
   });
   return { text, names };
+}
+
+export function renamedParameters(sql: string, renamed: (name: string) => string): string {
+  return sql.replace(token, (found: string, name: string | undefined) => {
+    if (name !== undefined) return renamed(name);
+    return /^\s/.test(found) ? "" : found;
+  });
 }

@@ -10,6 +10,7 @@ import pg from "pg";
 import { noteOf } from "../listeners.ts";
 import { type Parameters, type Queries, scoped, type SqlValue, type Tenant, type Transaction } from "../store.ts";
 import type { DatabaseAddress } from "./database_url.ts";
+import { type ColumnTypes, insertMany, type ManyRows, selectMany, updateMany, type Values } from "./many_rows.ts";
 import { numberParameters } from "./named_parameters.ts";
 import { isConnectionLost, isStaleConnection, queryError } from "./postgres_error.ts";
 import { channel } from "./postgres_listener.ts";
@@ -18,13 +19,13 @@ import { channel } from "./postgres_listener.ts";
 const mostPrepared = 500;
 const prepared = new Map<string, { name: string; text: string; names: string[] }>();
 
-function statementOf(sql: string, parameters: Parameters): pg.QueryConfig {
+function statementOf(sql: string, parameters: Values): pg.QueryConfig {
   let known = prepared.get(sql);
   if (known === undefined) {
     known = { ...numberParameters(sql), name: prepared.size < mostPrepared ? `q${prepared.size}` : "" };
     if (known.name !== "") prepared.set(sql, known);
   }
-  const values = known.names.map((name): SqlValue => {
+  const values = known.names.map((name): SqlValue | SqlValue[] => {
     const value = parameters[name];
     if (value === undefined) throw new TypeError(`Cannot run a query without a value for :${name}: ${sql}`);
     return value;
@@ -33,6 +34,10 @@ function statementOf(sql: string, parameters: Parameters): pg.QueryConfig {
 }
 
 const rowBytes = 200;
+/* Of one statement. */
+const mostRows = 1000;
+/* By table; every database of this version has the same ones. */
+const knownTypes = new Map<string, ColumnTypes>();
 
 export class PostgresTransaction implements Transaction {
   readonly engine = "postgres";
@@ -62,7 +67,7 @@ export class PostgresTransaction implements Transaction {
   }
 
   tenant(customerId: string): Tenant {
-    return { customerId, transaction: this, ...this.#queries(customerId) };
+    return { customerId, transaction: this, ...this.#queries(customerId), ...this.#manyRows(customerId) };
   }
 
   notify(channel: string, payload: string): void {
@@ -142,7 +147,7 @@ export class PostgresTransaction implements Transaction {
   }
 
   /* One after another, as the scope is the connection's. */
-  #query(customerId: string | undefined, sql: string, parameters: Parameters): Promise<pg.QueryResult> {
+  #query(customerId: string | undefined, sql: string, parameters: Values): Promise<pg.QueryResult> {
     if (this.#isOver) throw new Error(`Cannot run a query after its transaction: ${sql}`);
     const statement = statementOf(sql, parameters);
     this.#waiting++;
@@ -164,10 +169,52 @@ export class PostgresTransaction implements Transaction {
       get: async <Row>(sql: string, parameters?: Parameters) => (await ask(sql, parameters)).rows[0] as Row | undefined,
       run: async (sql, parameters) => {
         const changed = (await ask(sql, parameters)).rowCount ?? 0;
-        if (/^\s*INSERT/i.test(sql)) this.writtenBytes += changed * (rowBytes + sizeOf(parameters ?? {}));
+        if (/^\s*INSERT/i.test(sql)) {
+          this.writtenBytes += changed * (rowBytes + sizeOf(parameters ?? {}, Object.keys(parameters ?? {})));
+        }
         return changed;
       },
     };
+  }
+
+  #manyRows(customerId: string): Pick<Tenant, "allOf" | "insertMany" | "updateMany"> {
+    const ask = ({ sql, arrays }: ManyRows) =>
+      this.#query(customerId, sql, { ...arrays, ...scoped(sql, {}, customerId) });
+    return {
+      allOf: async <Row>(sql: string, each: readonly Parameters[]) => {
+        const rows: Row[] = [];
+        for (const some of lots(each)) rows.push(...(await ask(selectMany(sql, some))).rows);
+        return rows;
+      },
+      insertMany: async (of, rows, onConflict = "") => {
+        if (rows.length === 0) return;
+        const types = await this.#typesOf(customerId, of.table);
+        for (const some of lots(rows)) {
+          const { rowCount } = await ask(insertMany(of, some, { types, onConflict }));
+          const bytes = some.reduce((sum: number, row) => sum + sizeOf(row, of.columns), 0);
+          this.writtenBytes += (rowCount ?? 0) * rowBytes + bytes;
+        }
+      },
+      updateMany: async (of, rows) => {
+        if (rows.length === 0) return;
+        const types = await this.#typesOf(customerId, of.table);
+        for (const some of lots(rows)) await ask(updateMany(of, some, types));
+      },
+    };
+  }
+
+  async #typesOf(customerId: string, table: string): Promise<ColumnTypes> {
+    const known = knownTypes.get(table);
+    if (known !== undefined) return known;
+    const { rows } = await this.#query(
+      customerId,
+      `SELECT attname, format_type(atttypid, atttypmod) AS type FROM pg_attribute
+       WHERE attrelid = :table::regclass AND attnum > 0 AND NOT attisdropped`,
+      { table },
+    );
+    const types = new Map(rows.map(({ attname, type }) => [attname as string, type as string]));
+    knownTypes.set(table, types);
+    return types;
   }
 }
 
@@ -185,9 +232,17 @@ async function beginOn(pool: pg.Pool, steps: string[]): Promise<pg.PoolClient> {
   }
 }
 
-function sizeOf(parameters: Parameters): number {
+function lots<T>(rows: readonly T[]): T[][] {
+  return Array.from(
+    { length: Math.ceil(rows.length / mostRows) },
+    (_, i) => rows.slice(i * mostRows, (i + 1) * mostRows),
+  );
+}
+
+function sizeOf(row: object, columns: readonly string[]): number {
   let bytes = 0;
-  for (const value of Object.values(parameters)) {
+  for (const name of columns) {
+    const value = (row as Record<string, unknown>)[name];
     bytes += typeof value === "string" || value instanceof Uint8Array ? value.length : 8;
   }
   return bytes;

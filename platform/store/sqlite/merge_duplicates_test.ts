@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { Record as UploadedRecord } from "../../../proto/gen/opendca/v1/batch.ts";
-import { resolveReading } from "../../devices/resolve_device.ts";
 import { allEvidenceOf, deviceRows, evidenceOf, historyOf, maybeDevice } from "../../devices/devices.ts";
 import { migrations } from "../migrations.ts";
 import { moveReadings } from "../../devices/move_readings.ts";
 import { latestMeters, meterHistoryRows } from "../../devices/samples.ts";
+import { resolveOneReading } from "../../../tests/fixtures/known_devices.ts";
 import { looseTenant } from "../../../tests/fixtures/loose_queries.ts";
 import { openSqliteStore } from "./sqlite_store.ts";
 import { readingOf } from "../../../tests/fixtures/platform_uploads.ts";
@@ -189,8 +189,9 @@ Deno.test("openSqliteStore() of the second version keeps readings, history and e
     // Under either of the agent's ids, and none, the device is found.
     for (const deviceKey of ["k1", "k2", "k3", ""]) {
       const observedAt = new Date(start + 7 * day);
-      const sighting = { agentId: "agt-1", network: "Berlin", deviceKey, observedAt, scope: "full" as const };
-      assert.equal(await resolveReading(tenant, sighting, readingOf({ serial: "" })), "dev-whole");
+      const scope = "full" as const;
+      const sighting = { agentId: "agt-1", siteId: "sit-1", network: "Berlin", deviceKey, observedAt, scope };
+      assert.equal(await resolveOneReading(tenant, sighting, readingOf({ serial: "" })), "dev-whole");
     }
     assert.equal((await deviceRows(tenant)).length, 1);
   }));

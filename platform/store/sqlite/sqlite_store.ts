@@ -7,7 +7,15 @@ import { closeSync, openSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { ConfigError, messageOf, UnavailableError } from "../../../common/core/errors.ts";
 import { createListeners, noteOf } from "../listeners.ts";
-import { type Parameters, scoped, type Store, type Tenant, type Transaction } from "../store.ts";
+import {
+  type Parameters,
+  type RowsOf,
+  scoped,
+  type SqlValue,
+  type Store,
+  type Tenant,
+  type Transaction,
+} from "../store.ts";
 import { migrations } from "../migrations.ts";
 
 /* SQLite's name for a database without a file. */
@@ -152,6 +160,24 @@ class SqliteTransaction implements Transaction {
       all: (sql, parameters) => this.all(sql, scoped(sql, parameters, customerId)),
       get: (sql, parameters) => this.get(sql, scoped(sql, parameters, customerId)),
       run: (sql, parameters) => this.run(sql, scoped(sql, parameters, customerId)),
+      allOf: (sql, each) =>
+        new Query(this, () => {
+          const statement = this.#prepare(sql);
+          return each.flatMap((parameters) => statement.all(scoped(sql, parameters, customerId)) as never[]);
+        }),
+      insertMany: ({ table, columns }, rows, onConflict = "") => {
+        const names = ["customer_id", ...columns];
+        const sql = `INSERT INTO ${table} (${names.join(", ")}) VALUES (${
+          names.map(() => "?").join(", ")
+        }) ${onConflict}`;
+        return this.#runMany(sql, rows, (row) => [customerId, ...valuesOf(row, columns)]);
+      },
+      updateMany: ({ table, key, columns }, rows) => {
+        const changed = columns.filter((name) => !key.includes(name));
+        const sql = `UPDATE ${table} SET ${changed.map((name) => `${name} = ?`).join(", ")}
+          WHERE ${["customer_id", ...key].map((name) => `${name} = ?`).join(" AND ")}`;
+        return this.#runMany(sql, rows, (row) => [...valuesOf(row, changed), customerId, ...valuesOf(row, key)]);
+      },
     };
   }
 
@@ -160,10 +186,22 @@ class SqliteTransaction implements Transaction {
     this.notes.add(noteOf(channel, payload));
   }
 
+  #runMany(sql: string, rows: readonly object[], values: (row: object) => SqlValue[]): Promise<void> {
+    if (this.#isReadOnly) throw new TypeError(`Cannot change anything in a transaction that is read-only: ${sql}`);
+    return new Query(this, () => {
+      const statement = this.#prepare(sql);
+      for (const row of rows) statement.run(...values(row));
+    });
+  }
+
   /** Throws Error when a query is left over. */
   end(): void {
     if (this.waiting > 0) throw new Error(`Cannot commit as ${this.waiting} queries were not awaited`);
   }
+}
+
+function valuesOf(row: object, columns: readonly string[]): SqlValue[] {
+  return columns.map((name) => (row as Record<string, SqlValue>)[name]!);
 }
 
 /** A statement that runs when it is awaited, so that one which nobody awaits is found out. */

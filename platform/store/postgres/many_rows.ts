@@ -1,0 +1,58 @@
+/** Statements that are about many rows at once: each parameter is an array, and `unnest` makes rows of them. */
+import type { Parameters, RowsOf, SqlValue } from "../store.ts";
+import { renamedParameters } from "./named_parameters.ts";
+
+/** By name of the parameter. */
+export type Values = Record<string, SqlValue | SqlValue[]>;
+
+export interface ManyRows {
+  sql: string;
+  arrays: Values;
+}
+
+/** By name of the column. */
+export type ColumnTypes = ReadonlyMap<string, string>;
+
+/** The SELECT for each of the parameters; which are texts or integers. */
+export function selectMany(sql: string, each: readonly Parameters[]): ManyRows {
+  const names = Object.keys(each[0]!);
+  const typeOf = (name: string) => typeof each[0]![name] === "string" ? "text" : "bigint";
+  const lists = names.map((name) => `:${name}::${typeOf(name)}[]`);
+  const inner = renamedParameters(sql, (name) => names.includes(name) ? `each.${name}` : `:${name}`);
+  return {
+    sql: `SELECT found.* FROM unnest(${lists.join(", ")}) AS each(${
+      names.join(", ")
+    }) CROSS JOIN LATERAL (${inner}) AS found`,
+    arrays: arraysOf(names, each),
+  };
+}
+
+export function insertMany(
+  { table, columns }: RowsOf,
+  rows: readonly object[],
+  { types, onConflict }: { types: ColumnTypes; onConflict: string },
+): ManyRows {
+  return {
+    sql: `INSERT INTO ${table} (customer_id, ${columns.join(", ")})
+     SELECT :customer::text, each.* FROM ${unnested(columns, types)} ${onConflict}`,
+    arrays: arraysOf(columns, rows),
+  };
+}
+
+export function updateMany({ table, key, columns }: RowsOf, rows: readonly object[], types: ColumnTypes): ManyRows {
+  const changed = columns.filter((name) => !key.includes(name));
+  return {
+    sql: `UPDATE ${table} SET ${changed.map((name) => `${name} = each.${name}`).join(", ")}
+     FROM ${unnested(columns, types)}
+     WHERE ${table}.customer_id = :customer AND ${key.map((name) => `${table}.${name} = each.${name}`).join(" AND ")}`,
+    arrays: arraysOf(columns, rows),
+  };
+}
+
+function unnested(columns: readonly string[], types: ColumnTypes): string {
+  return `unnest(${columns.map((name) => `:${name}::${types.get(name)}[]`).join(", ")}) AS each(${columns.join(", ")})`;
+}
+
+function arraysOf(columns: readonly string[], rows: readonly object[]): Values {
+  return Object.fromEntries(columns.map((name) => [name, rows.map((row) => (row as Record<string, SqlValue>)[name]!)]));
+}
