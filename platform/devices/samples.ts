@@ -118,14 +118,18 @@ async function samplesBefore(tenant: Tenant, late: readonly ReadSamples[]): Prom
   return Map.groupBy(rows, (row) => `${row.device_id} ${keyOf(row)}`);
 }
 
-/** The first of the latest. */
+/** The last one by time and origin, as the store orders them; of two of both, the first. */
 function latestAt(at: number, samples: readonly StoredSample[]): StoredSample | undefined {
   let latest: StoredSample | undefined;
   for (const sample of samples) {
     if (sample.observed_at > at || sample.observed_at < midnightOf(at)) continue;
-    if (latest === undefined || sample.observed_at > latest.observed_at) latest = sample;
+    if (latest === undefined || isAfter(sample, latest)) latest = sample;
   }
   return latest;
+}
+
+function isAfter(a: StoredSample, b: StoredSample): boolean {
+  return a.observed_at === b.observed_at ? a.origin > b.origin : a.observed_at > b.observed_at;
 }
 
 function midnightOf(at: number): number {
