@@ -7,15 +7,7 @@ import { closeSync, openSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { ConfigError, messageOf, UnavailableError } from "../../../common/core/errors.ts";
 import { createListeners, noteOf } from "../listeners.ts";
-import {
-  type Parameters,
-  type RowsOf,
-  scoped,
-  type SqlValue,
-  type Store,
-  type Tenant,
-  type Transaction,
-} from "../store.ts";
+import { type Parameters, scoped, type SqlValue, type Store, type Tenant, type Transaction } from "../store.ts";
 import { migrations } from "../migrations.ts";
 
 /* SQLite's name for a database without a file. */
