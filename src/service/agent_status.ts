@@ -114,6 +114,7 @@ export function describeAgent(parts: StatusParts): DescribedAgent {
         residentBytes: BigInt(parts.residentBytes()),
         certificateNotAfter: parts.certificateNotAfter(),
         ledgerHead: ledgerHead(),
+        webAccess: undefined,
       };
     },
   };

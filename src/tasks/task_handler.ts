@@ -34,6 +34,7 @@ const features: Record<Exclude<TaskPayload["$case"], "cancelTask">, PolicyFeatur
   diagnostics: "diagnostics",
   setConfig: "setConfig",
   refreshConfig: "setConfig",
+  openWebAccess: "webAccess",
 };
 
 /** One handler for all kinds; a kind that the policy forbids is refused before anything is looked at. */
@@ -63,6 +64,8 @@ export function createTaskHandler(parts: TaskParts): TaskHandler {
           value: { effectiveConfigHash: setConfig.effectiveHash(), refusals: [...setConfig.refusals()] },
         };
       }
+      case "openWebAccess":
+        throw new TaskRefusal(RefusalReason.UNKNOWN_KIND, "Cannot run the task as this agent does not know its kind");
     }
   };
 }

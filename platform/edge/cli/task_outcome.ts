@@ -21,5 +21,9 @@ export function taskOutcome({ message, output }: Pick<TaskResult, "message" | "o
       const { refusals } = output.value;
       return refusals.length === 0 ? "accepted" : `accepted with ${refusals.length} refusals: ${refusals[0]}`;
     }
+    case "webAccess": {
+      const { end, connections, bytesFromDevice, bytesToDevice } = output.value;
+      return `${end}; ${connections} connections, ${bytesToDevice} bytes to the device, ${bytesFromDevice} from it`;
+    }
   }
 }

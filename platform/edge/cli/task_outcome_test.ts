@@ -24,6 +24,13 @@ const cases: { output?: Output; message?: string; want: string }[] = [
     output: { $case: "diagnostics", value: { bundle: Buffer.alloc(1234) } },
     want: "archive of 1234 bytes: --json has it",
   },
+  {
+    output: {
+      $case: "webAccess",
+      value: { end: "nothing was sent for 5m", connections: 3, bytesToDevice: 200n, bytesFromDevice: 5000n },
+    },
+    want: "nothing was sent for 5m; 3 connections, 200 bytes to the device, 5000 from it",
+  },
   { output: { $case: "setConfig", value: { effectiveConfigHash: "a", refusals: [] } }, want: "accepted" },
   {
     output: { $case: "setConfig", value: { effectiveConfigHash: "a", refusals: ["no such field", "b"] } },

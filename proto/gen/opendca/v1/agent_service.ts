@@ -248,7 +248,20 @@ export interface AgentStatus {
    * Of the agent's egress ledger when this was made. The platform keeps the heads that were reported: one that is lower than
    * an earlier one, or has another hash, shows a ledger whose end was cut off or rewritten.
    */
-  ledgerHead: LedgerHead | undefined;
+  ledgerHead:
+    | LedgerHead
+    | undefined;
+  /** What the agent's policy says of Device Web Access; not set by agents that do not have it. */
+  webAccess: WebAccessPolicy | undefined;
+}
+
+export interface WebAccessPolicy {
+  /** policy.features.webAccess. */
+  allowed: boolean;
+  /** TCP ports of devices. */
+  ports: number[];
+  /** Each session waits for the administrator of the agent's machine. */
+  needsApproval: boolean;
 }
 
 /** The last entry of the egress ledger: the local, hash-chained record of everything that the agent sent and received. */
@@ -1505,6 +1518,7 @@ function createBaseAgentStatus(): AgentStatus {
     residentBytes: 0n,
     certificateNotAfter: undefined,
     ledgerHead: undefined,
+    webAccess: undefined,
   };
 }
 
@@ -1575,6 +1589,9 @@ export const AgentStatus: MessageFns<AgentStatus> = {
     }
     if (message.ledgerHead !== undefined) {
       LedgerHead.encode(message.ledgerHead, writer.uint32(154).fork()).join();
+    }
+    if (message.webAccess !== undefined) {
+      WebAccessPolicy.encode(message.webAccess, writer.uint32(202).fork()).join();
     }
     return writer;
   },
@@ -1744,6 +1761,14 @@ export const AgentStatus: MessageFns<AgentStatus> = {
             message.ledgerHead = LedgerHead.decode(reader, reader.uint32());
             continue;
           }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.webAccess = WebAccessPolicy.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1847,6 +1872,11 @@ export const AgentStatus: MessageFns<AgentStatus> = {
         : isSet(object.ledger_head)
         ? LedgerHead.fromJSON(object.ledger_head)
         : undefined,
+      webAccess: isSet(object.webAccess)
+        ? WebAccessPolicy.fromJSON(object.webAccess)
+        : isSet(object.web_access)
+        ? WebAccessPolicy.fromJSON(object.web_access)
+        : undefined,
     };
   },
 
@@ -1909,6 +1939,9 @@ export const AgentStatus: MessageFns<AgentStatus> = {
     if (message.ledgerHead !== undefined) {
       obj.ledgerHead = LedgerHead.toJSON(message.ledgerHead);
     }
+    if (message.webAccess !== undefined) {
+      obj.webAccess = WebAccessPolicy.toJSON(message.webAccess);
+    }
     return obj;
   },
 
@@ -1946,6 +1979,128 @@ export const AgentStatus: MessageFns<AgentStatus> = {
     message.ledgerHead = (object.ledgerHead !== undefined && object.ledgerHead !== null)
       ? LedgerHead.fromPartial(object.ledgerHead)
       : undefined;
+    message.webAccess = (object.webAccess !== undefined && object.webAccess !== null)
+      ? WebAccessPolicy.fromPartial(object.webAccess)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseWebAccessPolicy(): WebAccessPolicy {
+  return { allowed: false, ports: [], needsApproval: false };
+}
+
+export const WebAccessPolicy: MessageFns<WebAccessPolicy> = {
+  encode(message: WebAccessPolicy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.allowed !== false) {
+      writer.uint32(8).bool(message.allowed);
+    }
+    if (message.ports.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.ports) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.needsApproval !== false) {
+      writer.uint32(24).bool(message.needsApproval);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WebAccessPolicy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWebAccessPolicy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.allowed = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.ports.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.ports.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.needsApproval = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WebAccessPolicy {
+    return {
+      allowed: isSet(object.allowed) ? globalThis.Boolean(object.allowed) : false,
+      ports: globalThis.Array.isArray(object?.ports) ? object.ports.map((e: any) => globalThis.Number(e)) : [],
+      needsApproval: isSet(object.needsApproval)
+        ? globalThis.Boolean(object.needsApproval)
+        : isSet(object.needs_approval)
+        ? globalThis.Boolean(object.needs_approval)
+        : false,
+    };
+  },
+
+  toJSON(message: WebAccessPolicy): unknown {
+    const obj: any = {};
+    if (message.allowed !== false) {
+      obj.allowed = message.allowed;
+    }
+    if (message.ports?.length) {
+      obj.ports = message.ports.map((e) => Math.round(e));
+    }
+    if (message.needsApproval !== false) {
+      obj.needsApproval = message.needsApproval;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<WebAccessPolicy>): WebAccessPolicy {
+    return WebAccessPolicy.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WebAccessPolicy>): WebAccessPolicy {
+    const message = createBaseWebAccessPolicy();
+    message.allowed = object.allowed ?? false;
+    message.ports = object.ports?.map((e) => e) || [];
+    message.needsApproval = object.needsApproval ?? false;
     return message;
   },
 };

@@ -18,6 +18,52 @@ export const protobufFileName = "opendca/v1/task.proto";
  * The agent runs a task at most once: it keeps the ids that it has seen until they expire.
  */
 
+export enum WebAccessScheme {
+  UNSPECIFIED = 0,
+  HTTP = 1,
+  HTTPS = 2,
+  /** RAW - Bytes as they are, such as port 9100. */
+  RAW = 3,
+  UNRECOGNIZED = -1,
+}
+
+export function webAccessSchemeFromJSON(object: any): WebAccessScheme {
+  switch (object) {
+    case 0:
+    case "WEB_ACCESS_SCHEME_UNSPECIFIED":
+      return WebAccessScheme.UNSPECIFIED;
+    case 1:
+    case "WEB_ACCESS_SCHEME_HTTP":
+      return WebAccessScheme.HTTP;
+    case 2:
+    case "WEB_ACCESS_SCHEME_HTTPS":
+      return WebAccessScheme.HTTPS;
+    case 3:
+    case "WEB_ACCESS_SCHEME_RAW":
+      return WebAccessScheme.RAW;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return WebAccessScheme.UNRECOGNIZED;
+  }
+}
+
+export function webAccessSchemeToJSON(object: WebAccessScheme): string {
+  switch (object) {
+    case WebAccessScheme.UNSPECIFIED:
+      return "WEB_ACCESS_SCHEME_UNSPECIFIED";
+    case WebAccessScheme.HTTP:
+      return "WEB_ACCESS_SCHEME_HTTP";
+    case WebAccessScheme.HTTPS:
+      return "WEB_ACCESS_SCHEME_HTTPS";
+    case WebAccessScheme.RAW:
+      return "WEB_ACCESS_SCHEME_RAW";
+    case WebAccessScheme.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export enum TaskState {
   UNSPECIFIED = 0,
   /** ACCEPTED - In the agent's queue. */
@@ -192,6 +238,7 @@ export interface Task {
     | { $case: "setConfig"; value: SetConfig }
     | { $case: "cancelTask"; value: CancelTask }
     | { $case: "refreshConfig"; value: RefreshConfig }
+    | { $case: "openWebAccess"; value: OpenWebAccess }
     | undefined;
 }
 
@@ -232,6 +279,48 @@ export interface CancelTask {
 export interface RefreshConfig {
 }
 
+/**
+ * Open one session of Device Web Access: see docs/web-access.md. The agent refuses what its inventory, its ranges or its
+ * policy do not allow. The task runs until the session ends; its signature covers the gateway's host key.
+ */
+export interface OpenWebAccess {
+  /** Also the user name at the gateway. */
+  sessionId: string;
+  /** The agent's own id of the device. */
+  deviceKey: string;
+  /** Where the platform saw the device last; empty where the agent's policy masks it. */
+  address: string;
+  /** As the platform knows it; empty where it does not. */
+  serial: string;
+  /** TCP port of the device. */
+  port: number;
+  scheme: WebAccessScheme;
+  /** SSH gateways, tried in this order. */
+  gateways: WebAccessGateway[];
+  /** The only host key that the gateway may have: a public key as SSH encodes it (RFC 4253, 6.6). */
+  hostKey: Buffer;
+  /**
+   * Private key for this session alone, OpenSSH's format, sealed to the public key of the agent's certificate: 65 bytes
+   * of an ephemeral P-256 point, then the text by AES-256-GCM. See common/protocol/sealed_secret.ts.
+   */
+  sealedKey: Buffer;
+  /** The session ends after so long without a byte; 0: the agent's limit. */
+  idleSeconds: number;
+  /** The session ends after so many bytes in both directions; 0: the agent's limit. */
+  maxBytes: bigint;
+  /** The session ends then, by the platform's time; at most 30 minutes after it was opened, whatever this says. */
+  endsAt:
+    | Date
+    | undefined;
+  /** Who asks, for the administrator who approves it. */
+  openedBy: string;
+}
+
+export interface WebAccessGateway {
+  host: string;
+  port: number;
+}
+
 /** What became of a task. Results of a later state replace earlier ones; a final state is never replaced. */
 export interface TaskResult {
   taskId: string;
@@ -246,6 +335,7 @@ export interface TaskResult {
     | { $case: "ping"; value: PingOutput }
     | { $case: "diagnostics"; value: DiagnosticsOutput }
     | { $case: "setConfig"; value: SetConfigOutput }
+    | { $case: "webAccess"; value: WebAccessOutput }
     | undefined;
   /** While state is RUNNING. */
   progress: TaskProgress | undefined;
@@ -283,6 +373,16 @@ export interface SetConfigOutput {
   effectiveConfigHash: string;
   /** What the local policy did not allow, one sentence each. */
   refusals: string[];
+}
+
+/** What a session carried. */
+export interface WebAccessOutput {
+  bytesToDevice: bigint;
+  bytesFromDevice: bigint;
+  /** To the device. */
+  connections: number;
+  /** One sentence: why it ended. */
+  end: string;
 }
 
 function createBaseSignedTask(): SignedTask {
@@ -427,6 +527,9 @@ export const Task: MessageFns<Task> = {
       case "refreshConfig":
         RefreshConfig.encode(message.payload.value, writer.uint32(82).fork()).join();
         break;
+      case "openWebAccess":
+        OpenWebAccess.encode(message.payload.value, writer.uint32(122).fork()).join();
+        break;
     }
     return writer;
   },
@@ -524,6 +627,14 @@ export const Task: MessageFns<Task> = {
             message.payload = { $case: "refreshConfig", value: RefreshConfig.decode(reader, reader.uint32()) };
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.payload = { $case: "openWebAccess", value: OpenWebAccess.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -578,6 +689,10 @@ export const Task: MessageFns<Task> = {
         ? { $case: "refreshConfig", value: RefreshConfig.fromJSON(object.refreshConfig) }
         : isSet(object.refresh_config)
         ? { $case: "refreshConfig", value: RefreshConfig.fromJSON(object.refresh_config) }
+        : isSet(object.openWebAccess)
+        ? { $case: "openWebAccess", value: OpenWebAccess.fromJSON(object.openWebAccess) }
+        : isSet(object.open_web_access)
+        ? { $case: "openWebAccess", value: OpenWebAccess.fromJSON(object.open_web_access) }
         : undefined,
     };
   },
@@ -608,6 +723,8 @@ export const Task: MessageFns<Task> = {
       obj.cancelTask = CancelTask.toJSON(message.payload.value);
     } else if (message.payload?.$case === "refreshConfig") {
       obj.refreshConfig = RefreshConfig.toJSON(message.payload.value);
+    } else if (message.payload?.$case === "openWebAccess") {
+      obj.openWebAccess = OpenWebAccess.toJSON(message.payload.value);
     }
     return obj;
   },
@@ -655,6 +772,12 @@ export const Task: MessageFns<Task> = {
       case "refreshConfig": {
         if (object.payload?.value !== undefined && object.payload?.value !== null) {
           message.payload = { $case: "refreshConfig", value: RefreshConfig.fromPartial(object.payload.value) };
+        }
+        break;
+      }
+      case "openWebAccess": {
+        if (object.payload?.value !== undefined && object.payload?.value !== null) {
+          message.payload = { $case: "openWebAccess", value: OpenWebAccess.fromPartial(object.payload.value) };
         }
         break;
       }
@@ -1120,6 +1243,403 @@ export const RefreshConfig: MessageFns<RefreshConfig> = {
   },
 };
 
+function createBaseOpenWebAccess(): OpenWebAccess {
+  return {
+    sessionId: "",
+    deviceKey: "",
+    address: "",
+    serial: "",
+    port: 0,
+    scheme: 0,
+    gateways: [],
+    hostKey: Buffer.alloc(0),
+    sealedKey: Buffer.alloc(0),
+    idleSeconds: 0,
+    maxBytes: 0n,
+    endsAt: undefined,
+    openedBy: "",
+  };
+}
+
+export const OpenWebAccess: MessageFns<OpenWebAccess> = {
+  encode(message: OpenWebAccess, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sessionId !== "") {
+      writer.uint32(10).string(message.sessionId);
+    }
+    if (message.deviceKey !== "") {
+      writer.uint32(18).string(message.deviceKey);
+    }
+    if (message.address !== "") {
+      writer.uint32(26).string(message.address);
+    }
+    if (message.serial !== "") {
+      writer.uint32(34).string(message.serial);
+    }
+    if (message.port !== 0) {
+      writer.uint32(40).uint32(message.port);
+    }
+    if (message.scheme !== 0) {
+      writer.uint32(48).int32(message.scheme);
+    }
+    for (const v of message.gateways) {
+      WebAccessGateway.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.hostKey.length !== 0) {
+      writer.uint32(66).bytes(message.hostKey);
+    }
+    if (message.sealedKey.length !== 0) {
+      writer.uint32(74).bytes(message.sealedKey);
+    }
+    if (message.idleSeconds !== 0) {
+      writer.uint32(80).uint32(message.idleSeconds);
+    }
+    if (message.maxBytes !== 0n) {
+      if (BigInt.asUintN(64, message.maxBytes) !== message.maxBytes) {
+        throw new globalThis.Error("value provided for field message.maxBytes of type uint64 too large");
+      }
+      writer.uint32(88).uint64(message.maxBytes);
+    }
+    if (message.endsAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.endsAt), writer.uint32(98).fork()).join();
+    }
+    if (message.openedBy !== "") {
+      writer.uint32(106).string(message.openedBy);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OpenWebAccess {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOpenWebAccess();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sessionId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.deviceKey = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.serial = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.scheme = reader.int32() as any;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.gateways.push(WebAccessGateway.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.hostKey = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.sealedKey = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.idleSeconds = reader.uint32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.maxBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.endsAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.openedBy = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): OpenWebAccess {
+    return {
+      sessionId: isSet(object.sessionId)
+        ? globalThis.String(object.sessionId)
+        : isSet(object.session_id)
+        ? globalThis.String(object.session_id)
+        : "",
+      deviceKey: isSet(object.deviceKey)
+        ? globalThis.String(object.deviceKey)
+        : isSet(object.device_key)
+        ? globalThis.String(object.device_key)
+        : "",
+      address: isSet(object.address) ? globalThis.String(object.address) : "",
+      serial: isSet(object.serial) ? globalThis.String(object.serial) : "",
+      port: isSet(object.port) ? globalThis.Number(object.port) : 0,
+      scheme: isSet(object.scheme) ? webAccessSchemeFromJSON(object.scheme) : 0,
+      gateways: globalThis.Array.isArray(object?.gateways)
+        ? object.gateways.map((e: any) => WebAccessGateway.fromJSON(e))
+        : [],
+      hostKey: isSet(object.hostKey)
+        ? Buffer.from(bytesFromBase64(object.hostKey))
+        : isSet(object.host_key)
+        ? Buffer.from(bytesFromBase64(object.host_key))
+        : Buffer.alloc(0),
+      sealedKey: isSet(object.sealedKey)
+        ? Buffer.from(bytesFromBase64(object.sealedKey))
+        : isSet(object.sealed_key)
+        ? Buffer.from(bytesFromBase64(object.sealed_key))
+        : Buffer.alloc(0),
+      idleSeconds: isSet(object.idleSeconds)
+        ? globalThis.Number(object.idleSeconds)
+        : isSet(object.idle_seconds)
+        ? globalThis.Number(object.idle_seconds)
+        : 0,
+      maxBytes: isSet(object.maxBytes)
+        ? BigInt(object.maxBytes)
+        : isSet(object.max_bytes)
+        ? BigInt(object.max_bytes)
+        : 0n,
+      endsAt: isSet(object.endsAt)
+        ? fromJsonTimestamp(object.endsAt)
+        : isSet(object.ends_at)
+        ? fromJsonTimestamp(object.ends_at)
+        : undefined,
+      openedBy: isSet(object.openedBy)
+        ? globalThis.String(object.openedBy)
+        : isSet(object.opened_by)
+        ? globalThis.String(object.opened_by)
+        : "",
+    };
+  },
+
+  toJSON(message: OpenWebAccess): unknown {
+    const obj: any = {};
+    if (message.sessionId !== "") {
+      obj.sessionId = message.sessionId;
+    }
+    if (message.deviceKey !== "") {
+      obj.deviceKey = message.deviceKey;
+    }
+    if (message.address !== "") {
+      obj.address = message.address;
+    }
+    if (message.serial !== "") {
+      obj.serial = message.serial;
+    }
+    if (message.port !== 0) {
+      obj.port = Math.round(message.port);
+    }
+    if (message.scheme !== 0) {
+      obj.scheme = webAccessSchemeToJSON(message.scheme);
+    }
+    if (message.gateways?.length) {
+      obj.gateways = message.gateways.map((e) => WebAccessGateway.toJSON(e));
+    }
+    if (message.hostKey.length !== 0) {
+      obj.hostKey = base64FromBytes(message.hostKey);
+    }
+    if (message.sealedKey.length !== 0) {
+      obj.sealedKey = base64FromBytes(message.sealedKey);
+    }
+    if (message.idleSeconds !== 0) {
+      obj.idleSeconds = Math.round(message.idleSeconds);
+    }
+    if (message.maxBytes !== 0n) {
+      obj.maxBytes = message.maxBytes.toString();
+    }
+    if (message.endsAt !== undefined) {
+      obj.endsAt = message.endsAt.toISOString();
+    }
+    if (message.openedBy !== "") {
+      obj.openedBy = message.openedBy;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<OpenWebAccess>): OpenWebAccess {
+    return OpenWebAccess.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<OpenWebAccess>): OpenWebAccess {
+    const message = createBaseOpenWebAccess();
+    message.sessionId = object.sessionId ?? "";
+    message.deviceKey = object.deviceKey ?? "";
+    message.address = object.address ?? "";
+    message.serial = object.serial ?? "";
+    message.port = object.port ?? 0;
+    message.scheme = object.scheme ?? 0;
+    message.gateways = object.gateways?.map((e) => WebAccessGateway.fromPartial(e)) || [];
+    message.hostKey = object.hostKey ?? Buffer.alloc(0);
+    message.sealedKey = object.sealedKey ?? Buffer.alloc(0);
+    message.idleSeconds = object.idleSeconds ?? 0;
+    message.maxBytes = (object.maxBytes !== undefined && object.maxBytes !== null) ? BigInt(object.maxBytes) : 0n;
+    message.endsAt = object.endsAt ?? undefined;
+    message.openedBy = object.openedBy ?? "";
+    return message;
+  },
+};
+
+function createBaseWebAccessGateway(): WebAccessGateway {
+  return { host: "", port: 0 };
+}
+
+export const WebAccessGateway: MessageFns<WebAccessGateway> = {
+  encode(message: WebAccessGateway, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.host !== "") {
+      writer.uint32(10).string(message.host);
+    }
+    if (message.port !== 0) {
+      writer.uint32(16).uint32(message.port);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WebAccessGateway {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWebAccessGateway();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WebAccessGateway {
+    return {
+      host: isSet(object.host) ? globalThis.String(object.host) : "",
+      port: isSet(object.port) ? globalThis.Number(object.port) : 0,
+    };
+  },
+
+  toJSON(message: WebAccessGateway): unknown {
+    const obj: any = {};
+    if (message.host !== "") {
+      obj.host = message.host;
+    }
+    if (message.port !== 0) {
+      obj.port = Math.round(message.port);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<WebAccessGateway>): WebAccessGateway {
+    return WebAccessGateway.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WebAccessGateway>): WebAccessGateway {
+    const message = createBaseWebAccessGateway();
+    message.host = object.host ?? "";
+    message.port = object.port ?? 0;
+    return message;
+  },
+};
+
 function createBaseTaskResult(): TaskResult {
   return { taskId: "", state: 0, refusal: 0, message: "", at: undefined, output: undefined, progress: undefined };
 }
@@ -1153,6 +1673,9 @@ export const TaskResult: MessageFns<TaskResult> = {
         break;
       case "setConfig":
         SetConfigOutput.encode(message.output.value, writer.uint32(74).fork()).join();
+        break;
+      case "webAccess":
+        WebAccessOutput.encode(message.output.value, writer.uint32(122).fork()).join();
         break;
     }
     if (message.progress !== undefined) {
@@ -1246,6 +1769,14 @@ export const TaskResult: MessageFns<TaskResult> = {
             message.output = { $case: "setConfig", value: SetConfigOutput.decode(reader, reader.uint32()) };
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.output = { $case: "webAccess", value: WebAccessOutput.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 10: {
             if (tag !== 82) {
               break;
@@ -1287,6 +1818,10 @@ export const TaskResult: MessageFns<TaskResult> = {
         ? { $case: "setConfig", value: SetConfigOutput.fromJSON(object.setConfig) }
         : isSet(object.set_config)
         ? { $case: "setConfig", value: SetConfigOutput.fromJSON(object.set_config) }
+        : isSet(object.webAccess)
+        ? { $case: "webAccess", value: WebAccessOutput.fromJSON(object.webAccess) }
+        : isSet(object.web_access)
+        ? { $case: "webAccess", value: WebAccessOutput.fromJSON(object.web_access) }
         : undefined,
       progress: isSet(object.progress) ? TaskProgress.fromJSON(object.progress) : undefined,
     };
@@ -1317,6 +1852,8 @@ export const TaskResult: MessageFns<TaskResult> = {
       obj.diagnostics = DiagnosticsOutput.toJSON(message.output.value);
     } else if (message.output?.$case === "setConfig") {
       obj.setConfig = SetConfigOutput.toJSON(message.output.value);
+    } else if (message.output?.$case === "webAccess") {
+      obj.webAccess = WebAccessOutput.toJSON(message.output.value);
     }
     if (message.progress !== undefined) {
       obj.progress = TaskProgress.toJSON(message.progress);
@@ -1356,6 +1893,12 @@ export const TaskResult: MessageFns<TaskResult> = {
       case "setConfig": {
         if (object.output?.value !== undefined && object.output?.value !== null) {
           message.output = { $case: "setConfig", value: SetConfigOutput.fromPartial(object.output.value) };
+        }
+        break;
+      }
+      case "webAccess": {
+        if (object.output?.value !== undefined && object.output?.value !== null) {
+          message.output = { $case: "webAccess", value: WebAccessOutput.fromPartial(object.output.value) };
         }
         break;
       }
@@ -1860,6 +2403,141 @@ export const SetConfigOutput: MessageFns<SetConfigOutput> = {
     const message = createBaseSetConfigOutput();
     message.effectiveConfigHash = object.effectiveConfigHash ?? "";
     message.refusals = object.refusals?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseWebAccessOutput(): WebAccessOutput {
+  return { bytesToDevice: 0n, bytesFromDevice: 0n, connections: 0, end: "" };
+}
+
+export const WebAccessOutput: MessageFns<WebAccessOutput> = {
+  encode(message: WebAccessOutput, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.bytesToDevice !== 0n) {
+      if (BigInt.asUintN(64, message.bytesToDevice) !== message.bytesToDevice) {
+        throw new globalThis.Error("value provided for field message.bytesToDevice of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.bytesToDevice);
+    }
+    if (message.bytesFromDevice !== 0n) {
+      if (BigInt.asUintN(64, message.bytesFromDevice) !== message.bytesFromDevice) {
+        throw new globalThis.Error("value provided for field message.bytesFromDevice of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.bytesFromDevice);
+    }
+    if (message.connections !== 0) {
+      writer.uint32(24).uint32(message.connections);
+    }
+    if (message.end !== "") {
+      writer.uint32(34).string(message.end);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WebAccessOutput {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWebAccessOutput();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.bytesToDevice = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.bytesFromDevice = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.connections = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.end = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WebAccessOutput {
+    return {
+      bytesToDevice: isSet(object.bytesToDevice)
+        ? BigInt(object.bytesToDevice)
+        : isSet(object.bytes_to_device)
+        ? BigInt(object.bytes_to_device)
+        : 0n,
+      bytesFromDevice: isSet(object.bytesFromDevice)
+        ? BigInt(object.bytesFromDevice)
+        : isSet(object.bytes_from_device)
+        ? BigInt(object.bytes_from_device)
+        : 0n,
+      connections: isSet(object.connections) ? globalThis.Number(object.connections) : 0,
+      end: isSet(object.end) ? globalThis.String(object.end) : "",
+    };
+  },
+
+  toJSON(message: WebAccessOutput): unknown {
+    const obj: any = {};
+    if (message.bytesToDevice !== 0n) {
+      obj.bytesToDevice = message.bytesToDevice.toString();
+    }
+    if (message.bytesFromDevice !== 0n) {
+      obj.bytesFromDevice = message.bytesFromDevice.toString();
+    }
+    if (message.connections !== 0) {
+      obj.connections = Math.round(message.connections);
+    }
+    if (message.end !== "") {
+      obj.end = message.end;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<WebAccessOutput>): WebAccessOutput {
+    return WebAccessOutput.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WebAccessOutput>): WebAccessOutput {
+    const message = createBaseWebAccessOutput();
+    message.bytesToDevice = (object.bytesToDevice !== undefined && object.bytesToDevice !== null)
+      ? BigInt(object.bytesToDevice)
+      : 0n;
+    message.bytesFromDevice = (object.bytesFromDevice !== undefined && object.bytesFromDevice !== null)
+      ? BigInt(object.bytesFromDevice)
+      : 0n;
+    message.connections = object.connections ?? 0;
+    message.end = object.end ?? "";
     return message;
   },
 };
