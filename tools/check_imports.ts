@@ -146,6 +146,17 @@ export const allowed: Record<string, string[]> = {
     "platform/agents",
     "platform/tasks",
   ],
+  "platform/access": [
+    "common/core",
+    "common/protocol",
+    "common/host",
+    "proto",
+    "platform/store",
+    "platform/audit",
+    "platform/agents",
+    "platform/tasks",
+    "platform/devices",
+  ],
   "platform/edge/grpc": [
     "common/core",
     "common/protocol",
@@ -155,6 +166,7 @@ export const allowed: Record<string, string[]> = {
     "platform/tasks",
     "platform/devices",
   ],
+<<<<<<< HEAD
   "platform/edge/mqtt": [
     "common/core",
     "common/protocol",
@@ -165,6 +177,14 @@ export const allowed: Record<string, string[]> = {
     "platform/agents",
     "platform/tasks",
     "platform/devices",
+=======
+  "platform/edge/ssh": [
+    "common/core",
+    "common/host",
+    "platform/keys",
+    "platform/agents",
+    "platform/access",
+>>>>>>> 498c3d3 (platform/access, platform/edge/ssh: add sessions and the SSH gateway that agents open them at)
     "platform/edge/grpc",
   ],
   "platform/edge/cli": [
@@ -178,7 +198,13 @@ export const allowed: Record<string, string[]> = {
     "platform/agents",
     "platform/tasks",
     "platform/devices",
+<<<<<<< HEAD
     "platform/edge/mqtt",
+=======
+    "platform/access",
+    "platform/edge/grpc",
+    "platform/edge/ssh",
+>>>>>>> 498c3d3 (platform/access, platform/edge/ssh: add sessions and the SSH gateway that agents open them at)
   ],
   "platform": [
     "common/core",
@@ -188,7 +214,11 @@ export const allowed: Record<string, string[]> = {
     "platform/agents",
     "platform/devices",
     "platform/edge/grpc",
+<<<<<<< HEAD
     "platform/edge/mqtt",
+=======
+    "platform/edge/ssh",
+>>>>>>> 498c3d3 (platform/access, platform/edge/ssh: add sessions and the SSH gateway that agents open them at)
     "platform/edge/cli",
   ],
 

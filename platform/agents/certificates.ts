@@ -62,3 +62,12 @@ export function latestCertificate(tenant: Tenant, agentId: string): Promise<Cert
     { agent_id: agentId },
   );
 }
+
+/** The one that the agent showed last: a later one may have been lost on its way. */
+export function certificateInUse(tenant: Tenant, agentId: string): Promise<CertificateRow | undefined> {
+  return tenant.get(
+    `SELECT * FROM certificates WHERE customer_id = :customer AND agent_id = :agent_id AND revoked_at IS NULL
+     ORDER BY first_used_at IS NULL, issued_at DESC, rowid DESC LIMIT 1`,
+    { agent_id: agentId },
+  );
+}

@@ -1,0 +1,135 @@
+/** What a gateway asks and tells of sessions. */
+import { maybeAgent } from "../agents/agents.ts";
+import type { Platform } from "../agents/platform.ts";
+import { appendAudit } from "../audit/audit_log.ts";
+import type { Tenant } from "../store/store.ts";
+import { forgetGone, liveGateways } from "./gateways.ts";
+import { lostSessions, markClosed, markOpen, noteBytes, sessionOfAnyone, type SessionRow, useKey } from "./sessions.ts";
+
+export interface AdmittedSession {
+  customerId: string;
+  sessionId: string;
+  agentId: string;
+  endsAt: Date;
+}
+
+/** Lets in who proves to hold the key of a waiting session, once; else says why not. */
+export function admitSession(
+  platform: Platform,
+  shown: { sessionId: string; keyDigest: Uint8Array; gatewayId: string },
+): Promise<AdmittedSession | { refused: string }> {
+  const { sessionId } = shown;
+  return platform.store.transaction(async (tx) => {
+    const at = platform.clock.now();
+    const row = await sessionOfAnyone(tx, { sessionId });
+    if (row === undefined) return { refused: "there is no such session" };
+    const { customer_id: customerId, agent_id: agentId } = row;
+    const agent = await maybeAgent(tx.tenant(customerId), agentId);
+    if (agent?.state === "active" && await useKey(tx.tenant(customerId), { ...shown, at })) {
+      return { customerId, sessionId, agentId, endsAt: new Date(row.ends_at) };
+    }
+    const refused = agent?.state === "active" ? whyNot(row, at) : revoked;
+    const detail = { reason: refused, gateway: shown.gatewayId };
+    await appendAudit(tx, {
+      at,
+      customerId,
+      actor: { kind: "agent", name: agentId },
+      action: "accessKeyRefused",
+      subject: sessionId,
+      detail,
+    });
+    return { refused };
+  });
+}
+
+const revoked = "the agent is revoked";
+
+function whyNot({ state, key_used_at, ends_at }: SessionRow, at: Date): string {
+  if (state === "closed") return "the session is closed";
+  if (key_used_at !== null) return "the key was used before";
+  if (ends_at <= at.getTime()) return "the session has expired";
+  return "the key is not that of the session";
+}
+
+/** The agent is ready to serve it. False where it was closed in the meantime. */
+export function noteOpen(platform: Platform, { customerId, sessionId, agentId }: AdmittedSession): Promise<boolean> {
+  return ofSession(platform, customerId, async (tenant, at) => {
+    if (!await markOpen(tenant, { sessionId, at })) return false;
+    await appendAudit(tenant.transaction, {
+      at,
+      customerId,
+      actor: { kind: "agent", name: agentId },
+      action: "accessSessionStarted",
+      subject: sessionId,
+    });
+    return true;
+  });
+}
+
+/** Bytes as they were at the gateway, with those of SSH itself. */
+export function noteEnd(
+  platform: Platform,
+  { customerId, sessionId, agentId }: AdmittedSession,
+  { reason, toDevice, fromDevice }: { reason: string; toDevice: number; fromDevice: number },
+): Promise<void> {
+  return ofSession(platform, customerId, async (tenant, at) => {
+    await noteBytes(tenant, { sessionId, toDevice, fromDevice });
+    await markClosed(tenant, { sessionId, at, reason });
+    await appendAudit(tenant.transaction, {
+      at,
+      customerId,
+      actor: "platform",
+      action: "accessSessionEnded",
+      subject: sessionId,
+      detail: { agent: agentId, reason, toDevice, fromDevice },
+    });
+  });
+}
+
+/** Of these sessions, those that somebody has closed, and those of agents that were revoked, with the reason. */
+export function closedAmong(
+  platform: Platform,
+  sessions: readonly AdmittedSession[],
+): Promise<{ sessionId: string; reason: string }[]> {
+  return platform.store.transaction(async (tx) => {
+    const closed: { sessionId: string; reason: string }[] = [];
+    for (const { sessionId, customerId, agentId } of sessions) {
+      const row = await sessionOfAnyone(tx, { sessionId });
+      if (row?.state === "closed") closed.push({ sessionId, reason: row.end_reason ?? "it was closed" });
+      else if ((await maybeAgent(tx.tenant(customerId), agentId))?.state !== "active") {
+        closed.push({ sessionId, reason: revoked });
+      }
+    }
+    return closed;
+  }, { readOnly: true });
+}
+
+/** Closes what gateways have left behind that are gone. */
+export function closeLostSessions(platform: Platform): Promise<void> {
+  return platform.store.transaction(async (tx) => {
+    const at = platform.clock.now();
+    await forgetGone(tx, at);
+    const live = (await liveGateways(tx, at)).map(({ gatewayId }) => gatewayId);
+    for (const row of await lostSessions(tx, { liveGateways: live })) {
+      const { customer_id: customerId, session_id: sessionId } = row;
+      const reason = "the gateway ended";
+      await markClosed(tx.tenant(customerId), { sessionId, at, reason });
+      await appendAudit(tx, {
+        at,
+        customerId,
+        actor: "platform",
+        action: "accessSessionEnded",
+        subject: sessionId,
+        detail: { agent: row.agent_id, reason },
+      });
+    }
+  });
+}
+
+function ofSession<T>(
+  { store, clock }: Platform,
+  customerId: string,
+  work: (tenant: Tenant, at: Date) => Promise<T>,
+): Promise<T> {
+  return store.transaction((tx) => work(tx.tenant(customerId), clock.now()));
+}

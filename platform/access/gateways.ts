@@ -1,0 +1,61 @@
+/** The processes that agents can connect to for sessions. Each says so again and again while it runs. */
+import type { Transaction } from "../store/store.ts";
+
+export interface GatewayHost {
+  host: string;
+  port: number;
+}
+
+export interface Gateway {
+  gatewayId: string;
+  /** Tried in this order. */
+  hosts: GatewayHost[];
+  /** As SSH encodes it. */
+  hostKey: Uint8Array;
+}
+
+/** How often a gateway says that it is there. */
+export const sayEveryMs = 15_000;
+/** One that has said nothing for so long is gone. */
+const goneAfterMs = 4 * sayEveryMs;
+
+interface GatewayRow {
+  gateway_id: string;
+  hosts: string;
+  host_key: Uint8Array;
+  seen_at: number;
+}
+
+export async function sayHere(tx: Transaction, { gateway, at }: { gateway: Gateway; at: Date }): Promise<void> {
+  await tx.run(
+    `INSERT INTO access_gateways (gateway_id, hosts, host_key, seen_at) VALUES (:gateway_id, :hosts, :host_key, :at)
+     ON CONFLICT (gateway_id) DO UPDATE SET seen_at = :at`,
+    {
+      gateway_id: gateway.gatewayId,
+      hosts: JSON.stringify(gateway.hosts),
+      host_key: gateway.hostKey,
+      at: at.getTime(),
+    },
+  );
+}
+
+export async function sayGone(tx: Transaction, gatewayId: string): Promise<void> {
+  await tx.run("DELETE FROM access_gateways WHERE gateway_id = :gateway_id", { gateway_id: gatewayId });
+}
+
+/** The one that was started last first. */
+export async function liveGateways(tx: Transaction, at: Date): Promise<Gateway[]> {
+  const rows = await tx.all<GatewayRow>(
+    "SELECT * FROM access_gateways WHERE seen_at > :since ORDER BY seen_at DESC, gateway_id",
+    { since: at.getTime() - goneAfterMs },
+  );
+  return rows.map(({ gateway_id, hosts, host_key }) => ({
+    gatewayId: gateway_id,
+    hosts: JSON.parse(hosts),
+    hostKey: host_key,
+  }));
+}
+
+export async function forgetGone(tx: Transaction, at: Date): Promise<void> {
+  await tx.run("DELETE FROM access_gateways WHERE seen_at <= :since", { since: at.getTime() - goneAfterMs });
+}

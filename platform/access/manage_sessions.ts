@@ -1,0 +1,337 @@
+/** What an operator does with sessions of Device Web Access. */
+import { Buffer } from "node:buffer";
+import { UsageError } from "../../common/core/errors.ts";
+import { sealSecret } from "../../common/protocol/sealed_secret.ts";
+import { signTask } from "../../common/protocol/signed_task.ts";
+import { AgentStatus, type WebAccessPolicy } from "../../proto/gen/opendca/v1/agent_service.ts";
+import { OpenWebAccess, Task, WebAccessScheme } from "../../proto/gen/opendca/v1/task.ts";
+import { isLate, maybeAgentNote } from "../agents/agent_health.ts";
+import type { AgentRow } from "../agents/agents.ts";
+import { certificateInUse } from "../agents/certificates.ts";
+import { agentOf } from "../agents/manage_agents.ts";
+import type { Platform } from "../agents/platform.ts";
+import { actorText } from "../audit/audit_log.ts";
+import { changeTenant, readTenant, type TenantBy } from "../audit/use_case.ts";
+import { rowOf } from "../devices/device_groups.ts";
+import { allEvidenceOf } from "../devices/devices.ts";
+import { deviceOf } from "../devices/show_device.ts";
+import { newId, newLabel } from "../store/new_id.ts";
+import type { Tenant } from "../store/store.ts";
+import { addTask } from "../tasks/tasks.ts";
+import { type Gateway, liveGateways } from "./gateways.ts";
+import { makeOneTimeKey } from "./one_time_key.ts";
+import {
+  addSession,
+  type ListedSession,
+  liveSessions,
+  markClosed,
+  maybeSession,
+  type Scheme,
+  sessionRows,
+} from "./sessions.ts";
+
+/** A session never lasts longer; agents keep to it as well. */
+export const longestSessionMs = 30 * 60_000;
+/** Of one agent at a time. */
+export const mostSessions = 3;
+/** Ports at which a printer takes whatever comes as a job. */
+const rawPorts = [9100, 631];
+
+export interface SessionWish {
+  /** As `device show` takes it. */
+  device: string;
+  port: number;
+  scheme: Scheme;
+  /** At most `longestSessionMs`. */
+  lastsMs: number;
+}
+
+export interface OpenedSession {
+  sessionId: string;
+  label: string;
+  taskId: string;
+  agentId: string;
+  deviceId: string;
+  address: string;
+  port: number;
+  scheme: Scheme;
+  endsAt: Date;
+  /** The administrator of the agent's machine is asked first. */
+  needsApproval: boolean;
+}
+
+export type SessionState = "waiting" | "open" | "closed" | "refused" | "expired";
+
+export interface ShownSession extends Omit<ListedSession, "state"> {
+  state: SessionState;
+  /** Why it is not open. */
+  reason: string | null;
+}
+
+/** Asks the agent of a device for a session. Throws UsageError for what cannot be opened. */
+export function openSession(platform: Platform, by: TenantBy, wish: SessionWish): Promise<OpenedSession> {
+  return changeTenant(platform, by, async (tenant, at) => {
+    const { device, agent } = await deviceAndAgent(tenant, wish);
+    const policy = checkedAgent(agent, { port: wish.port, at });
+    const live = (await liveSessions(tenant, { agentId: agent.agent_id, at })).filter((session) =>
+      shownSession(session, at).state !== "refused"
+    );
+    if (live.length >= mostSessions) {
+      throw new UsageError(
+        `Cannot open a session as the agent ${agent.agent_id} has ${live.length} already`,
+        `opendca-platform access close ${live.at(-1)!.session_id} ends one`,
+      );
+    }
+    const [gateway] = await liveGateways(tenant.transaction, at);
+    if (gateway === undefined) {
+      throw new UsageError(
+        "Cannot open a session as no gateway is running",
+        "opendca-platform serve --ssh-listen 0.0.0.0:22 starts one",
+      );
+    }
+    const order = await orderOf(tenant, { wish, device, agent, gateway, at, openedBy: actorText(by.actor) });
+    const { sessionId, label, taskId, endsAt } = await keepOrder(platform, tenant, order);
+    const { port, scheme } = wish, { agent_id: agentId } = agent, { deviceId, address } = device;
+    return {
+      answer: {
+        sessionId,
+        label,
+        taskId,
+        agentId,
+        deviceId,
+        address,
+        port,
+        scheme,
+        endsAt,
+        needsApproval: policy.needsApproval || rawPorts.includes(port),
+      },
+      audit: {
+        action: "accessSessionOpened",
+        subject: sessionId,
+        detail: { agent: agentId, device: deviceId, address, port, scheme },
+      },
+    };
+  });
+}
+
+/** Newest first. */
+export function listSessions(platform: Platform, by: TenantBy): Promise<ShownSession[]> {
+  return readTenant(
+    platform,
+    by,
+    async (tenant) => (await sessionRows(tenant)).map((row) => shownSession(row, platform.clock.now())),
+  );
+}
+
+/** Throws UsageError when the customer has no such session. */
+export function showSession(
+  platform: Platform,
+  by: TenantBy,
+  { sessionId }: { sessionId: string },
+): Promise<ShownSession> {
+  return readTenant(
+    platform,
+    by,
+    async (tenant) => shownSession(await sessionOf(tenant, sessionId), platform.clock.now()),
+  );
+}
+
+/** The gateway lets go of it within a second or two. Throws UsageError for one that is over. */
+export function closeSession(
+  platform: Platform,
+  by: TenantBy,
+  { sessionId, reason }: { sessionId: string; reason: string },
+): Promise<void> {
+  return changeTenant(platform, by, async (tenant, at) => {
+    const { state } = shownSession(await sessionOf(tenant, sessionId), at);
+    if (state !== "waiting" && state !== "open" || !await markClosed(tenant, { sessionId, at, reason })) {
+      throw new UsageError(
+        `Cannot close the session ${sessionId} as it is over: current value of its state is "${state}"`,
+        "opendca-platform access list shows those that are open",
+      );
+    }
+    return { answer: undefined, audit: { action: "accessSessionClosed", subject: sessionId, detail: { reason } } };
+  });
+}
+
+async function sessionOf(tenant: Tenant, sessionId: string): Promise<ListedSession> {
+  const row = await maybeSession(tenant, sessionId);
+  if (row !== undefined) return row;
+  throw new UsageError(`Cannot find the session "${sessionId}"`, "opendca-platform access list shows them");
+}
+
+const refusedStates = ["refused", "failed", "cancelled", "succeeded"];
+
+/** With what came of it where no gateway has noted it: an agent that refuses never connects. */
+export function shownSession(row: ListedSession, now: Date): ShownSession {
+  if (row.state === "waiting" && row.task_state !== null && refusedStates.includes(row.task_state)) {
+    return { ...row, state: "refused", reason: row.task_message ?? "the agent did not open it" };
+  }
+  if (row.state !== "closed" && row.ends_at <= now.getTime()) {
+    const reason = row.state === "open" ? "its time was over" : "the agent did not open it in time";
+    return { ...row, state: row.state === "open" ? "closed" : "expired", reason };
+  }
+  return { ...row, reason: row.end_reason };
+}
+
+interface AskedDevice {
+  deviceId: string;
+  address: string;
+  serial: string;
+  /** The agent's own id of it. */
+  key: string;
+}
+
+/** The part of the device that its agent saw last, under the agent's own id. */
+async function deviceAndAgent(
+  tenant: Tenant,
+  { device: text }: SessionWish,
+): Promise<{ device: AskedDevice; agent: AgentRow }> {
+  const group = await deviceOf(tenant, text);
+  const parts = [...group.parts].sort((a, b) => b.agent_seen_at - a.agent_seen_at);
+  let agent: AgentRow | undefined;
+  for (const part of parts) {
+    const owner = await agentOf(tenant, part.agent_id);
+    agent ??= owner;
+    if (owner.state !== "active") continue;
+    const before = `${part.agent_id} `;
+    const keys = (await allEvidenceOf(tenant, part.device_id))
+      .filter(({ kind, value, current }) => kind === "key" && current === 1 && value.startsWith(before))
+      .sort((a, b) => b.seen_at - a.seen_at);
+    const [key] = keys;
+    if (key === undefined) continue;
+    const { serial } = rowOf(group);
+    return {
+      agent: owner,
+      device: {
+        deviceId: group.deviceId,
+        address: part.address,
+        serial: part.serial ?? serial ?? "",
+        key: key.value.slice(before.length),
+      },
+    };
+  }
+  if (agent !== undefined && agent.state !== "active") {
+    throw new UsageError(
+      `Cannot open a session to "${text}" as its agent ${agent.agent_id} is revoked`,
+      "activate an agent at its site, which finds the device again",
+    );
+  }
+  throw new UsageError(
+    `Cannot open a session to "${text}" as no agent has it in its inventory`,
+    "opendca-platform device show shows who has read it",
+  );
+}
+
+/** Throws UsageError for an agent that would not do it. */
+function checkedAgent(agent: AgentRow, { port, at }: { port: number; at: Date }): WebAccessPolicy {
+  const { agent_id: agentId, version } = agent;
+  const now = at.getTime();
+  if (agent.last_seen_at === null || isLate(agent, now)) {
+    const note = maybeAgentNote(agent, now) ?? "not reported yet";
+    throw new UsageError(
+      `Cannot open a session as the agent ${agentId} is silent: ${note}`,
+      "try again when it reports",
+    );
+  }
+  const policy = agent.status === null ? undefined : AgentStatus.decode(agent.status).webAccess;
+  if (policy === undefined) {
+    throw new UsageError(
+      `Cannot open a session as the agent ${agentId} has no web access: current value of its version is "${version}"`,
+      "update the agent",
+    );
+  }
+  if (!policy.allowed) {
+    throw new UsageError(
+      `Cannot open a session as the administrator of the agent ${agentId} has not allowed web access`,
+      "policy.features.webAccess in its agent.yaml allows it",
+    );
+  }
+  if (policy.ports.includes(port)) return policy;
+  throw new UsageError(
+    `Cannot open a session to port ${port} as the agent ${agentId} allows others only: current value is "${
+      policy.ports.join(", ")
+    }"`,
+    "policy.ports.webAccess in its agent.yaml lists them",
+  );
+}
+
+interface Order {
+  message: OpenWebAccess;
+  agentId: string;
+  deviceId: string;
+  openedBy: string;
+  scheme: Scheme;
+  keyDigest: Uint8Array;
+  at: Date;
+  endsAt: Date;
+}
+
+const messageSchemes: Record<Scheme, WebAccessScheme> = {
+  http: WebAccessScheme.HTTP,
+  https: WebAccessScheme.HTTPS,
+  raw: WebAccessScheme.RAW,
+};
+
+async function orderOf(
+  tenant: Tenant,
+  { wish, device, agent, gateway, at, openedBy }: {
+    wish: SessionWish;
+    device: AskedDevice;
+    agent: AgentRow;
+    gateway: Gateway;
+    at: Date;
+    openedBy: string;
+  },
+): Promise<Order> {
+  const { agent_id: agentId } = agent, { port, scheme } = wish;
+  const certificate = await certificateInUse(tenant, agentId);
+  if (certificate === undefined) {
+    throw new UsageError(`Cannot open a session as the agent ${agentId} has no certificate`, "activate it again");
+  }
+  const sessionId = newId("ses");
+  const { privateKey, digest } = await makeOneTimeKey();
+  const endsAt = new Date(at.getTime() + Math.min(wish.lastsMs, longestSessionMs));
+  const message = OpenWebAccess.create({
+    sessionId,
+    deviceKey: device.key,
+    address: device.address,
+    serial: device.serial,
+    port,
+    scheme: messageSchemes[scheme],
+    gateways: gateway.hosts,
+    hostKey: Buffer.from(gateway.hostKey),
+    sealedKey: sealSecret(privateKey, { certificate: certificate.der, context: sessionId }),
+    endsAt,
+    openedBy,
+  });
+  return { message, agentId, deviceId: device.deviceId, openedBy, scheme, keyDigest: digest, at, endsAt };
+}
+
+/** The session and its task. */
+async function keepOrder(
+  platform: Platform,
+  tenant: Tenant,
+  { message, agentId, deviceId, openedBy, scheme, keyDigest, at, endsAt }: Order,
+): Promise<{ sessionId: string; label: string; taskId: string; endsAt: Date }> {
+  const taskId = crypto.randomUUID(), label = newLabel(), { sessionId, address, port } = message;
+  const payload = { $case: "openWebAccess", value: message } as const;
+  const task = Task.create({ taskId, agentId, issuedAt: at, expiresAt: endsAt, payload });
+  const signed = signTask(platform.signingKey, task);
+  await addTask(tenant, { taskId, agentId, kind: payload.$case, signed, at, expiresAt: endsAt });
+  await addSession(tenant, {
+    session_id: sessionId,
+    label,
+    agent_id: agentId,
+    device_id: deviceId,
+    task_id: taskId,
+    address,
+    port,
+    scheme,
+    openedBy,
+    keyDigest,
+    at,
+    endsAt,
+  });
+  return { sessionId, label, taskId, endsAt };
+}

@@ -1,0 +1,159 @@
+/** Rows of sessions of Device Web Access. */
+import type { Tenant, Transaction } from "../store/store.ts";
+
+export const schemes = ["http", "https", "raw"] as const;
+export type Scheme = (typeof schemes)[number];
+
+export interface SessionRow {
+  customer_id: string;
+  session_id: string;
+  /** Random, as a part of a host name. */
+  label: string;
+  agent_id: string;
+  device_id: string;
+  task_id: string;
+  /** Empty where the agent's policy masks it. */
+  address: string;
+  port: number;
+  scheme: Scheme;
+  state: "waiting" | "open" | "closed";
+  /** Such as `operator:eva`. */
+  opened_by: string;
+  key_used_at: number | null;
+  gateway_id: string | null;
+  created_at: number;
+  opened_at: number | null;
+  ends_at: number;
+  ended_at: number | null;
+  end_reason: string | null;
+  bytes_to_device: number;
+  bytes_from_device: number;
+}
+
+/** A session with what its task says. */
+export interface ListedSession extends SessionRow {
+  task_state: string | null;
+  task_message: string | null;
+}
+
+export interface NewSession
+  extends
+    Pick<SessionRow, "session_id" | "label" | "agent_id" | "device_id" | "task_id" | "address" | "port" | "scheme"> {
+  openedBy: string;
+  keyDigest: Uint8Array;
+  at: Date;
+  endsAt: Date;
+}
+
+export async function addSession(
+  tenant: Tenant,
+  { openedBy, keyDigest, at, endsAt, ...row }: NewSession,
+): Promise<void> {
+  await tenant.run(
+    `INSERT INTO access_sessions (customer_id, session_id, label, agent_id, device_id, task_id, address, port, scheme, state,
+       opened_by, key_digest, created_at, ends_at, bytes_to_device, bytes_from_device)
+     VALUES (:customer, :session_id, :label, :agent_id, :device_id, :task_id, :address, :port, :scheme, 'waiting',
+       :opened_by, :key_digest, :at, :ends_at, 0, 0)`,
+    { ...row, opened_by: openedBy, key_digest: keyDigest, at: at.getTime(), ends_at: endsAt.getTime() },
+  );
+}
+
+const listed =
+  `SELECT s.customer_id, s.session_id, s.label, s.agent_id, s.device_id, s.task_id, s.address, s.port, s.scheme,
+    s.state, s.opened_by, s.key_used_at, s.gateway_id, s.created_at, s.opened_at, s.ends_at, s.ended_at, s.end_reason,
+    s.bytes_to_device, s.bytes_from_device, t.state AS task_state, t.message AS task_message
+  FROM access_sessions s LEFT JOIN tasks t ON t.customer_id = s.customer_id AND t.task_id = s.task_id`;
+
+/** Newest first. */
+export function sessionRows(tenant: Tenant): Promise<ListedSession[]> {
+  return tenant.all(
+    `${listed} WHERE s.customer_id = :customer ORDER BY s.created_at DESC, s.session_id LIMIT 1000`,
+  );
+}
+
+export function maybeSession(tenant: Tenant, sessionId: string): Promise<ListedSession | undefined> {
+  return tenant.get(`${listed} WHERE s.customer_id = :customer AND s.session_id = :session_id`, {
+    session_id: sessionId,
+  });
+}
+
+/** Those that are not over, of an agent. */
+export function liveSessions(
+  tenant: Tenant,
+  { agentId, at }: { agentId: string; at: Date },
+): Promise<ListedSession[]> {
+  return tenant.all(
+    `${listed} WHERE s.customer_id = :customer AND s.agent_id = :agent_id AND s.state <> 'closed' AND s.ends_at > :at`,
+    { agent_id: agentId, at: at.getTime() },
+  );
+}
+
+/** Of whichever customer: this is how the gateway finds out whose it is. */
+export function sessionOfAnyone(
+  tx: Transaction,
+  by: { sessionId: string } | { label: string },
+): Promise<SessionRow | undefined> {
+  return "label" in by
+    ? tx.get("SELECT * FROM access_sessions WHERE label = :label", { label: by.label })
+    : tx.get("SELECT * FROM access_sessions WHERE session_id = :session_id", { session_id: by.sessionId });
+}
+
+/** Whether the key is that of the session and was not used before; it is from now on. */
+export async function useKey(
+  tenant: Tenant,
+  options: { sessionId: string; keyDigest: Uint8Array; gatewayId: string; at: Date },
+): Promise<boolean> {
+  return await tenant.run(
+    `UPDATE access_sessions SET key_used_at = :at, gateway_id = :gateway_id
+     WHERE customer_id = :customer AND session_id = :session_id AND key_digest = :key_digest AND key_used_at IS NULL
+       AND state = 'waiting' AND ends_at > :at`,
+    {
+      session_id: options.sessionId,
+      key_digest: options.keyDigest,
+      gateway_id: options.gatewayId,
+      at: options.at.getTime(),
+    },
+  ) === 1;
+}
+
+/** False where it was closed in the meantime. */
+export async function markOpen(tenant: Tenant, { sessionId, at }: { sessionId: string; at: Date }): Promise<boolean> {
+  return await tenant.run(
+    `UPDATE access_sessions SET state = 'open', opened_at = :at
+     WHERE customer_id = :customer AND session_id = :session_id AND state = 'waiting'`,
+    { session_id: sessionId, at: at.getTime() },
+  ) === 1;
+}
+
+/** False where it is closed already. */
+export async function markClosed(
+  tenant: Tenant,
+  { sessionId, at, reason }: { sessionId: string; at: Date; reason: string },
+): Promise<boolean> {
+  return await tenant.run(
+    `UPDATE access_sessions SET state = 'closed', ended_at = :at, end_reason = :reason
+     WHERE customer_id = :customer AND session_id = :session_id AND state <> 'closed'`,
+    { session_id: sessionId, at: at.getTime(), reason },
+  ) === 1;
+}
+
+/** What went through the gateway, once it is over. */
+export async function noteBytes(
+  tenant: Tenant,
+  { sessionId, toDevice, fromDevice }: { sessionId: string; toDevice: number; fromDevice: number },
+): Promise<void> {
+  await tenant.run(
+    `UPDATE access_sessions SET bytes_to_device = :to_device, bytes_from_device = :from_device
+     WHERE customer_id = :customer AND session_id = :session_id`,
+    { session_id: sessionId, to_device: toDevice, from_device: fromDevice },
+  );
+}
+
+/** Sessions of any customer that are open although no process has them. */
+export function lostSessions(
+  tx: Transaction,
+  { liveGateways }: { liveGateways: readonly string[] },
+): Promise<SessionRow[]> {
+  return tx.all<SessionRow>("SELECT * FROM access_sessions WHERE state <> 'closed' AND gateway_id IS NOT NULL", {})
+    .then((rows) => rows.filter(({ gateway_id }) => !liveGateways.includes(gateway_id!)));
+}

@@ -1,0 +1,20 @@
+import { publicKeyOf, utils } from "../../../common/host/ssh2.ts";
+import type { DataDirectory } from "../../keys/data_directory.ts";
+
+export interface HostKey {
+  /** OpenSSH's format. */
+  privateKey: string;
+  /** As SSH encodes it. */
+  publicKey: Uint8Array;
+}
+
+const name = "ssh-host.key";
+
+/** The gateway's key in the data directory, made when there is none. Tasks pin it: a new one ends no more than the sessions of now. */
+export async function keptHostKey(directory: DataDirectory): Promise<HostKey> {
+  using _ = await directory.lock();
+  const known = directory.maybeText(name);
+  const privateKey = known ?? utils.generateKeyPairSync("ed25519").private;
+  if (known === undefined) directory.write(name, privateKey);
+  return { privateKey, publicKey: publicKeyOf(privateKey) };
+}

@@ -1,0 +1,329 @@
+/**
+ * The SSH gateway: agents connect to it for one session each, with the key of that session, and ask for one remote forward.
+ * No port is opened for the forward: connections to the device begin in this process (`Tunnel.open`). Nothing else that SSH
+ * has is there: no shell, no command, no subsystem, no forward toward the platform's network, no agent and no X11.
+ */
+import type { Socket } from "node:net";
+import { messageOf, UnavailableError } from "../../../common/core/errors.ts";
+import {
+  algorithms,
+  type AuthContext,
+  keepAlive,
+  Server,
+  type ServerConnection,
+  utils,
+} from "../../../common/host/ssh2.ts";
+import {
+  admitSession,
+  type AdmittedSession,
+  closedAmong,
+  closeLostSessions,
+  noteEnd,
+  noteOpen,
+} from "../../access/gateway_sessions.ts";
+import { type Gateway, type GatewayHost, sayEveryMs, sayGone, sayHere } from "../../access/gateways.ts";
+import { keyDigest } from "../../access/one_time_key.ts";
+import { createTunnels, type OwnTunnels, type Tunnel, type Tunnels } from "../../access/tunnels.ts";
+import type { Platform } from "../../agents/platform.ts";
+import { acceptConnections, type Acceptor } from "../grpc/accept_connections.ts";
+import { type ConnectionGate, connectionGate, type GateLimits } from "../grpc/connection_gate.ts";
+import type { HostKey } from "./host_key.ts";
+import { createTunnel } from "./tunnel.ts";
+
+export interface SshGatewayOptions {
+  host: string;
+  /** 0 for any that is free. */
+  port: number;
+  hostKey: HostKey;
+  /** What agents connect to; a port of 0 stands for the one that is listened on. */
+  hosts: GatewayHost[];
+  connections?: Partial<GateLimits>;
+  /** Between the login and the forward. */
+  forwardWithinMs?: number;
+  openTimeoutMs?: number;
+  /** How often it is looked whether a session was closed. */
+  lookMs?: number;
+}
+
+export interface SshGateway extends AsyncDisposable {
+  port: number;
+  gatewayId: string;
+  tunnels: Tunnels;
+}
+
+/** As `serve` takes it; without, there is no gateway. */
+export interface SshServeOptions {
+  ssh?: { host: string; port: number; hosts: GatewayHost[] } | undefined;
+}
+
+/** As `serve` gives it. */
+export interface SshServer {
+  sshPort: number;
+  tunnels: Tunnels;
+}
+
+/** What every connection works with. */
+interface Running {
+  platform: Platform;
+  options: SshGatewayOptions;
+  gatewayId: string;
+  gate: ConnectionGate;
+  tunnels: OwnTunnels;
+  /** By peer. */
+  sockets: Map<string, Socket>;
+  sessions: Map<string, AdmittedSession>;
+  /** Ends that are being written down. */
+  ending: Set<Promise<void>>;
+}
+
+const gateLimits: GateLimits = {
+  mostConnections: 1000,
+  mostAnonymous: 200,
+  anonymousOfSource: 16,
+  ofAgent: 8,
+  withoutCallMs: 15_000,
+  anonymousMs: 15_000,
+  sureMs: 1000,
+};
+const mostChannels = 32;
+const lostEveryMs = 60_000;
+
+/** Throws UnavailableError when the port is taken. Disposal ends every session. */
+export async function startSshGateway(platform: Platform, options: SshGatewayOptions): Promise<SshGateway> {
+  const gate = connectionGate({ ...gateLimits, ...options.connections }, () => performance.now());
+  const gatewayId = crypto.randomUUID();
+  const tunnels = createTunnels();
+  const running: Running = {
+    platform,
+    options,
+    gatewayId,
+    gate,
+    tunnels,
+    sockets: new Map(),
+    sessions: new Map(),
+    ending: new Set(),
+  };
+  const server = new Server(
+    { hostKeys: [options.hostKey.privateKey], ident: "OpenDCA", algorithms, ...keepAlive },
+    (connection, info) => serveConnection(connection, `${info.ip}:${info.port}`, running),
+  );
+  const acceptor = await bound(options, () =>
+    acceptConnections({
+      ...options,
+      gate,
+      log: platform.log,
+      take(socket) {
+        const peer = peerOf(socket);
+        running.sockets.set(peer, socket);
+        socket.once("close", () => running.sockets.delete(peer));
+        server.injectSocket(socket);
+      },
+    }));
+  const hosts = options.hosts.map(({ host, port }) => ({ host, port: port === 0 ? acceptor.port : port }));
+  const gateway: Gateway = { gatewayId, hosts, hostKey: options.hostKey.publicKey };
+  const say = () => platform.store.transaction((tx) => sayHere(tx, { gateway, at: platform.clock.now() }));
+  try {
+    await say();
+  } catch (error) {
+    acceptor.stop();
+    throw error;
+  }
+  const stopLooking = keepLooking(running, say);
+  return {
+    port: acceptor.port,
+    gatewayId,
+    tunnels,
+    async [Symbol.asyncDispose]() {
+      stopLooking();
+      acceptor.stop();
+      const all = tunnels.all();
+      for (const tunnel of all) tunnel.close("the gateway stopped");
+      await Promise.all(all.map(({ closed }) => closed));
+      acceptor.cutOff();
+      await Promise.all(running.ending);
+      await trying(platform, () => platform.store.transaction((tx) => sayGone(tx, gatewayId)));
+    },
+  };
+}
+
+/** Says that the gateway is there, and ends what is over. Returns what stops it. */
+function keepLooking(running: Running, say: () => Promise<void>): () => void {
+  const { platform, tunnels, sessions, options } = running;
+  let isLooking = false;
+  async function look(): Promise<void> {
+    if (isLooking || sessions.size === 0) return;
+    isLooking = true;
+    const now = platform.clock.now();
+    for (const { sessionId, endsAt } of sessions.values()) {
+      if (endsAt <= now) tunnels.of(sessionId)?.close("its time was over");
+    }
+    await trying(platform, async () => {
+      for (const { sessionId, reason } of await closedAmong(platform, [...sessions.values()])) {
+        tunnels.of(sessionId)?.close(reason);
+      }
+    });
+    isLooking = false;
+  }
+  const timers = [
+    setInterval(() => void look(), options.lookMs ?? 1000),
+    setInterval(() => void trying(platform, say), sayEveryMs),
+    setInterval(() => void trying(platform, () => closeLostSessions(platform)), lostEveryMs),
+  ];
+  void trying(platform, () => closeLostSessions(platform));
+  return () => timers.forEach(clearInterval);
+}
+
+/** A store that is busy is asked again with the next round. */
+async function trying(platform: Platform, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    platform.log("storeBusy", { message: messageOf(error) });
+  }
+}
+
+function serveConnection(connection: ServerConnection, peer: string, running: Running): void {
+  const { platform, sockets, gate, options } = running;
+  const socket = sockets.get(peer);
+  if (socket === undefined) return connection.end();
+  /** Who it is; only set with the key of a session. */
+  let admitted: AdmittedSession | undefined;
+  let isJudged = false, isAsked = false;
+  // What is no SSH, and what was cut off: the connection ends by it.
+  connection.on("error", () => {});
+  connection.on("authentication", (context: AuthContext) => {
+    const signed = maybeSigned(context);
+    if (signed === "asked") return context.accept();
+    if (signed === undefined) return context.reject(["publickey"]);
+    // One signature a connection: whoever guesses needs a connection for each guess.
+    if (isJudged) return connection.end();
+    isJudged = true;
+    judge(context, signed, running).then((verdict) => {
+      if (!("refused" in verdict)) {
+        admitted = verdict;
+        gate.callBegan(peer, verdict.agentId);
+        return context.accept();
+      }
+      platform.log("accessRefused", { session: context.username, source: peer, reason: verdict.refused });
+      context.reject([]);
+      connection.end();
+    }).catch((error) => {
+      platform.log("storeBusy", { message: messageOf(error) });
+      connection.end();
+    });
+  });
+  connection.once("ready", () => {
+    const timer = setTimeout(() => !isAsked && socket.destroy(), options.forwardWithinMs ?? 15_000);
+    socket.once("close", () => clearTimeout(timer));
+  });
+  socket.once("close", () => {
+    if (admitted !== undefined && !isAsked) {
+      noteEnded(admitted, { socket, reason: "the agent asked for no forward" }, running);
+    }
+  });
+  connection.on(
+    "request",
+    (accept?: (port?: number) => void, reject?: () => void, name?: string, info?: ForwardInfo) => {
+      if (name === "cancel-tcpip-forward" && isAsked) {
+        accept?.();
+        return connection.end();
+      }
+      if (name !== "tcpip-forward" || isAsked || admitted === undefined || info === undefined) return reject?.();
+      isAsked = true;
+      const answer = { accept: () => accept?.(portOf(info)), reject: () => reject?.() };
+      beginTunnel(admitted, { connection, socket, info, answer }, running).catch((error) => {
+        platform.log("storeBusy", { message: messageOf(error) });
+        connection.end();
+      });
+    },
+  );
+}
+
+interface ForwardInfo {
+  bindAddr: string;
+  bindPort: number;
+}
+
+/* There is no port; the agent's library takes a channel by it. */
+function portOf({ bindPort }: ForwardInfo): number {
+  return bindPort === 0 ? 1 : bindPort;
+}
+
+/** The key that was proven; `asked` for a client that wants to know first whether to sign. */
+function maybeSigned(
+  { method, username, key, blob, signature, hashAlgo }: AuthContext,
+): "asked" | Uint8Array | undefined {
+  if (method !== "publickey" || key?.algo !== "ssh-ed25519" || !/^ses-[\da-z]{12}$/.test(username)) return undefined;
+  if (signature === undefined || blob === undefined) return "asked";
+  const parsed = utils.parseKey(key.data);
+  if (parsed instanceof Error || parsed.verify(blob, signature, hashAlgo) !== true) return undefined;
+  return parsed.getPublicSSH();
+}
+
+function judge(
+  { username }: AuthContext,
+  publicKey: Uint8Array,
+  { platform, gatewayId }: Running,
+): Promise<AdmittedSession | { refused: string }> {
+  return admitSession(platform, { sessionId: username, keyDigest: keyDigest(publicKey), gatewayId });
+}
+
+async function beginTunnel(
+  session: AdmittedSession,
+  { connection, socket, info, answer }: {
+    connection: ServerConnection;
+    socket: Socket;
+    info: ForwardInfo;
+    answer: { accept(): void; reject(): void };
+  },
+  running: Running,
+): Promise<void> {
+  const { platform, tunnels, sessions, options } = running;
+  const { sessionId, agentId } = session;
+  const tunnel: Tunnel = createTunnel({
+    sessionId,
+    connection,
+    socket,
+    forward: { address: info.bindAddr, port: portOf(info) },
+    mostChannels,
+    openTimeoutMs: options.openTimeoutMs ?? 15_000,
+  });
+  if (!await noteOpen(platform, session)) {
+    answer.reject();
+    return connection.end();
+  }
+  answer.accept();
+  sessions.set(sessionId, session);
+  tunnels.add(tunnel);
+  platform.log("accessOpened", { session: sessionId, agent: agentId });
+  void tunnel.closed.then((reason) => {
+    sessions.delete(sessionId);
+    noteEnded(session, { socket, reason }, running);
+  });
+}
+
+function noteEnded(
+  session: AdmittedSession,
+  { socket, reason }: { socket: Socket; reason: string },
+  { platform, ending }: Running,
+): void {
+  const { sessionId, agentId } = session;
+  const bytes = { toDevice: socket.bytesWritten, fromDevice: socket.bytesRead };
+  platform.log("accessEnded", { session: sessionId, agent: agentId, reason, ...bytes });
+  const noted = trying(platform, () => noteEnd(platform, session, { reason, ...bytes }));
+  ending.add(noted);
+  void noted.then(() => ending.delete(noted));
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress}:${remotePort}`;
+}
+
+async function bound({ host, port }: SshGatewayOptions, listen: () => Promise<Acceptor>): Promise<Acceptor> {
+  try {
+    return await listen();
+  } catch (error) {
+    const hint = "see whether another program listens there, or choose another --ssh-listen";
+    throw new UnavailableError(`Cannot listen on ${host}:${port}: ${messageOf(error)}`, hint, 0, { cause: error });
+  }
+}
