@@ -10,6 +10,7 @@ import { denoMachine } from "./edge/cli/deno_host.ts";
 import type { PlatformHost } from "./edge/cli/host.ts";
 import { startServer } from "./edge/grpc/start_server.ts";
 import { type PlatformServeOptions, type RunningPlatform, serveMqtt } from "./edge/mqtt/start_mqtt.ts";
+import type { SshServeOptions, SshServer } from "./edge/ssh/ssh_gateway.ts";
 import { openDataDirectory } from "./keys/data_directory.ts";
 import { keptKeys, keptServerCertificate } from "./keys/kept_keys.ts";
 import { openPostgresStore } from "./store/postgres/postgres_store.ts";
@@ -51,7 +52,10 @@ export async function openPlatform(options: OpenOptions): Promise<OpenPlatform> 
 }
 
 /** Listens until disposed. The store outlives the server, so that calls can end. */
-export async function serve(platform: OpenPlatform, options: PlatformServeOptions): Promise<RunningPlatform> {
+export async function serve(
+  platform: OpenPlatform,
+  options: PlatformServeOptions & SshServeOptions,
+): Promise<RunningPlatform & Partial<SshServer>> {
   const { directory, clock, guesses, log, serverAuthority: authority } = platform;
   const certificate = options.certificate ??
     await keptServerCertificate(directory, { authority, names: options.names, now: clock.now() });
@@ -60,6 +64,7 @@ export async function serve(platform: OpenPlatform, options: PlatformServeOption
   const mqtt = options.mqtt === undefined
     ? undefined
     : built.use(await serveMqtt(platform, { ...options.mqtt, certificate }));
+  const gateway = options.ssh === undefined ? undefined : built.use(await startSsh(platform, options.ssh));
   const retention = startRetention(platform, { retention: options.retention });
   const truncate = idleJournals(platform.store.engine === "sqlite" ? [directory.path(storeName)] : []);
   const looking = setInterval(() => {
@@ -71,12 +76,20 @@ export async function serve(platform: OpenPlatform, options: PlatformServeOption
   return {
     port: server.port,
     mqttPorts: mqtt?.ports,
+    ...(gateway === undefined ? {} : { sshPort: gateway.port, tunnels: gateway.tunnels }),
     async [Symbol.asyncDispose]() {
       clearInterval(looking);
       await retention[Symbol.asyncDispose]();
       await edges.disposeAsync();
     },
   };
+}
+
+async function startSsh(platform: OpenPlatform, options: NonNullable<SshServeOptions["ssh"]>) {
+  // Where there is no gateway, SSH is not loaded.
+  const { keptHostKey } = await import("./edge/ssh/host_key.ts");
+  const { startSshGateway } = await import("./edge/ssh/ssh_gateway.ts");
+  return await startSshGateway(platform, { ...options, hostKey: await keptHostKey(platform.directory) });
 }
 
 async function hasCustomers(store: Store): Promise<boolean> {

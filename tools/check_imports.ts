@@ -166,7 +166,6 @@ export const allowed: Record<string, string[]> = {
     "platform/tasks",
     "platform/devices",
   ],
-<<<<<<< HEAD
   "platform/edge/mqtt": [
     "common/core",
     "common/protocol",
@@ -177,14 +176,14 @@ export const allowed: Record<string, string[]> = {
     "platform/agents",
     "platform/tasks",
     "platform/devices",
-=======
+    "platform/edge/grpc",
+  ],
   "platform/edge/ssh": [
     "common/core",
     "common/host",
     "platform/keys",
     "platform/agents",
     "platform/access",
->>>>>>> 498c3d3 (platform/access, platform/edge/ssh: add sessions and the SSH gateway that agents open them at)
     "platform/edge/grpc",
   ],
   "platform/edge/cli": [
@@ -198,13 +197,9 @@ export const allowed: Record<string, string[]> = {
     "platform/agents",
     "platform/tasks",
     "platform/devices",
-<<<<<<< HEAD
-    "platform/edge/mqtt",
-=======
     "platform/access",
-    "platform/edge/grpc",
+    "platform/edge/mqtt",
     "platform/edge/ssh",
->>>>>>> 498c3d3 (platform/access, platform/edge/ssh: add sessions and the SSH gateway that agents open them at)
   ],
   "platform": [
     "common/core",
@@ -214,11 +209,8 @@ export const allowed: Record<string, string[]> = {
     "platform/agents",
     "platform/devices",
     "platform/edge/grpc",
-<<<<<<< HEAD
     "platform/edge/mqtt",
-=======
     "platform/edge/ssh",
->>>>>>> 498c3d3 (platform/access, platform/edge/ssh: add sessions and the SSH gateway that agents open them at)
     "platform/edge/cli",
   ],
 

@@ -285,12 +285,12 @@ CREATE TABLE guess_sources (
 ) STRICT, WITHOUT ROWID;
 `;
 
-<<<<<<< HEAD
 /* Since when an agent is connected to the broker, or is not. */
 const presence = `
 ALTER TABLE agents ADD COLUMN mqtt_online_at INTEGER;
 ALTER TABLE agents ADD COLUMN mqtt_offline_at INTEGER;
-=======
+`;
+
 /*
  * Sessions of Device Web Access, and the processes that hold them. The one-time key is kept as a digest alone. Whether a
  * session that waits was refused by its agent is in its task.
@@ -339,7 +339,6 @@ CREATE TABLE access_gateways (
   host_key BLOB NOT NULL,
   seen_at INTEGER NOT NULL
 ) STRICT;
->>>>>>> 498c3d3 (platform/access, platform/edge/ssh: add sessions and the SSH gateway that agents open them at)
 `;
 
 /** A step is SQL, or what cannot be said in it. */
@@ -368,9 +367,6 @@ export const migrations: readonly Migration[] = [
   dealers,
   deviceChanges,
   guesses,
-<<<<<<< HEAD
   presence,
-=======
   access,
->>>>>>> 498c3d3 (platform/access, platform/edge/ssh: add sessions and the SSH gateway that agents open them at)
 ];

@@ -5,6 +5,7 @@ const examples: Record<string, string[]> = {
   "serve": [
     "serve --host-name dca.example.com",
     "serve --listen 127.0.0.1:8443 --data ./platform",
+    "serve --host-name dca.example.com --ssh-listen 0.0.0.0:22",
     "serve --tls-certificate dca.pem --tls-key dca.key --poll-seconds 10m",
   ],
   "status": ["status", "status --check"],
@@ -31,6 +32,10 @@ const examples: Record<string, string[]> = {
   "task diagnostics": ["task diagnostics agt-f77zkxcg8t51 --log-hours 3d"],
   "task set-config": ["task set-config agt-f77zkxcg8t51 --file config.json"],
   "task list": ["task list --agent agt-f77zkxcg8t51", "task list --json | jq '.[0].result'"],
+  "access open": ["access open dev-b2ee8dr2hnt4", "access open 10.1.0.7 --port 443 --for 10m"],
+  "access list": ["access list", "access list --json | jq '.[0].reason'"],
+  "access show": ["access show ses-7d3k0q9x2mvb"],
+  "access close": ['access close ses-7d3k0q9x2mvb --reason "repaired"'],
   "unlock": ["unlock a9eba39a-daf4-40b2-b8db-c58d7b034ce3 --lock 1"],
   "unlock-key": ["unlock-key"],
   "device list": ["device list", "device list --site Berlin --silent 3d", "device list --wide | less -S"],

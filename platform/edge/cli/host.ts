@@ -1,11 +1,15 @@
 import type { OpenOptions, OpenPlatform } from "../../agents/platform.ts";
 import type { PlatformServeOptions, RunningPlatform } from "../mqtt/start_mqtt.ts";
+import type { SshServeOptions, SshServer } from "../ssh/ssh_gateway.ts";
 import type { Clock } from "../../../common/core/clock.ts";
 
 /** What the commands run on: the machine (`deno_host.ts`), and the platform as it is put together (`compose.ts`). */
 export interface PlatformHost extends PlatformMachine {
   openPlatform(options: OpenOptions): Promise<OpenPlatform>;
-  serve(platform: OpenPlatform, options: PlatformServeOptions): Promise<RunningPlatform>;
+  serve(
+    platform: OpenPlatform,
+    options: PlatformServeOptions & SshServeOptions,
+  ): Promise<RunningPlatform & Partial<SshServer>>;
 }
 
 export interface PlatformMachine {

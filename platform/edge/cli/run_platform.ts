@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { exitCodeFor, messageOf, namedError, ReaderGoneError, UsageError } from "../../../common/core/errors.ts";
 import { parserSentence, parserSuggestion } from "../../../common/core/parser_message.ts";
 import project from "../../../deno.json" with { type: "json" };
+import { addAccessCommands } from "./access_commands.ts";
 import { addAgentCommands } from "./agent_commands.ts";
 import { addAuditCommands } from "./audit_commands.ts";
 import { addCodeCommands } from "./code_commands.ts";
@@ -71,6 +72,7 @@ function createProgram(context: CommandContext, show: (text: string) => void): C
   addCodeCommands(program, context);
   addAgentCommands(program, context);
   addTaskCommands(program, context);
+  addAccessCommands(program, context);
   addUnlockCommand(program, context);
   addDeviceCommands(program, context);
   addReadingCommands(program, context);

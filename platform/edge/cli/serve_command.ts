@@ -5,6 +5,7 @@ import { escapeInvisible } from "../../../common/core/escape_invisible.ts";
 import { tryParseIp } from "../../../common/core/ip.ts";
 import type { CertificateFiles } from "../../keys/server_certificate.ts";
 import { type CommandContext, type GlobalOptions, storeOptions, timeOption, wholeNumber } from "./command_context.ts";
+import type { SshServeOptions } from "../ssh/ssh_gateway.ts";
 import type { PlatformHost } from "./host.ts";
 
 interface ServeFlags extends GlobalOptions {
@@ -12,6 +13,8 @@ interface ServeFlags extends GlobalOptions {
   hostName?: string[];
   tlsCertificate?: string;
   tlsKey?: string;
+  sshListen?: string;
+  sshHost?: string[];
   /** Milliseconds. */
   pollSeconds?: number;
   agentQuota: number;
@@ -39,6 +42,11 @@ export function addServeCommand(program: Command, { host }: CommandContext): voi
     )
     .option("--tls-certificate <file>", "a certificate of your own, PEM, with its chain; - for standard input")
     .option("--tls-key <file>", "its private key, PEM; - for standard input")
+    .option("--ssh-listen <host:port>", "where agents open sessions of web access by SSH (default: nowhere)")
+    .option(
+      "--ssh-host <name...>",
+      "names, with or without a port, at which agents reach that (default: those of --host-name)",
+    )
     .option(
       "--poll-seconds <time>",
       "poll interval of all agents, instead of their own: 90s, 10m; a bare number is seconds",
@@ -75,6 +83,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
     wss: flags.mqttWssListen === undefined ? undefined : parseListen("--mqtt-wss-listen", flags.mqttWssListen),
   };
   const hasMqtt = Object.values(mqtt).some((at) => at !== undefined);
+  const ssh = maybeSsh(flags, names);
   const certificate = await maybeCertificate(host, flags);
   await using platform = await host.openPlatform({
     ...storeOptions(host, flags),
@@ -90,6 +99,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
   await using server = await host.serve(platform, {
     ...listen,
     names,
+    ssh,
     retention: {
       ...(flags.keepRecords === undefined ? {} : { recordDays: flags.keepRecords / dayMs }),
       ...(flags.keepSamples === undefined ? {} : { sampleDays: flags.keepSamples / dayMs }),
@@ -103,17 +113,24 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
       port: server.port,
       target: `${names[0]}:${server.port}`,
       ...(server.mqttPorts === undefined ? {} : { mqtt: server.mqttPorts }),
+      ...(server.sshPort === undefined ? {} : { sshPort: server.sshPort }),
       ...(certificate === undefined ? { ca: platform.directory.path("server-authority.pem") } : {}),
     })
   }\n`);
   await stopped;
 }
 
+function isName(text: string): boolean {
+  return /^(?=.{1,253}$)(\*\.)?[a-z\d_]([a-z\d_-]*[a-z\d])?(\.[a-z\d_]([a-z\d_-]*[a-z\d])?)*$/i.test(text);
+}
+
+/** A name that an agent can be told: it takes no address. */
+function isHost(text: string): boolean {
+  return isName(text) && !text.startsWith("*.") && tryParseIp(text) === undefined;
+}
+
 function checkedNames(names: string[]): string[] {
-  const wrong = names.find((name) =>
-    !/^(?=.{1,253}$)(\*\.)?[a-z\d_]([a-z\d_-]*[a-z\d])?(\.[a-z\d_]([a-z\d_-]*[a-z\d])?)*$/i.test(name) &&
-    tryParseIp(name) === undefined
-  );
+  const wrong = names.find((name) => !isName(name) && tryParseIp(name) === undefined);
   if (wrong === undefined) return names;
   throw new UsageError(
     `Cannot use --host-name as a name or an address: current value is "${wrong}"`,
@@ -125,7 +142,30 @@ function parseListen(option: string, text: string): { host: string; port: number
   const match = /^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):(\d{1,5})$/.exec(text);
   const port = Number(match?.[2]);
   if (match !== null && port <= 65_535) return { host: match[1]!, port };
-  throw new UsageError(`Cannot use ${option} as HOST:PORT: current value is "${text}"`, "such as 0.0.0.0:8443");
+  throw new UsageError(
+    `Cannot use ${option} as HOST:PORT: current value is "${text}"`,
+    `such as 0.0.0.0:${option === "--ssh-listen" ? 22 : 8443}`,
+  );
+}
+
+function maybeSsh({ sshListen, sshHost }: ServeFlags, names: string[]): SshServeOptions["ssh"] {
+  if (sshListen === undefined) {
+    if (sshHost === undefined) return undefined;
+    throw new UsageError("Cannot use --ssh-host without --ssh-listen", "such as --ssh-listen 0.0.0.0:22");
+  }
+  const listen = parseListen("--ssh-listen", sshListen);
+  const hosts = (sshHost ?? names.filter(isHost)).map((text) => {
+    const [, host = "", port] = /^([^:]+)(?::(\d{1,5}))?$/.exec(text) ?? [];
+    if (isHost(host) && Number(port ?? 1) > 0 && Number(port ?? 1) <= 65_535) {
+      return { host: host.toLowerCase(), port: port === undefined ? listen.port : Number(port) };
+    }
+    throw new UsageError(
+      `Cannot use --ssh-host as a host name: current value is "${text}"`,
+      "such as gateway.example.com or gateway.example.com:22",
+    );
+  });
+  if (hosts.length > 0) return { ...listen, hosts };
+  throw new UsageError("Cannot use --ssh-listen as there is no name that agents reach it at", "add --ssh-host");
 }
 
 async function maybeCertificate(

@@ -26,7 +26,7 @@ import { keyDigest } from "../../access/one_time_key.ts";
 import { createTunnels, type OwnTunnels, type Tunnel, type Tunnels } from "../../access/tunnels.ts";
 import type { Platform } from "../../agents/platform.ts";
 import { acceptConnections, type Acceptor } from "../grpc/accept_connections.ts";
-import { type ConnectionGate, connectionGate, type GateLimits } from "../grpc/connection_gate.ts";
+import { ConnectionGate, type GateLimits } from "../grpc/connection_gate.ts";
 import type { HostKey } from "./host_key.ts";
 import { createTunnel } from "./tunnel.ts";
 
@@ -90,7 +90,7 @@ const lostEveryMs = 60_000;
 
 /** Throws UnavailableError when the port is taken. Disposal ends every session. */
 export async function startSshGateway(platform: Platform, options: SshGatewayOptions): Promise<SshGateway> {
-  const gate = connectionGate({ ...gateLimits, ...options.connections }, () => performance.now());
+  const gate = new ConnectionGate({ ...gateLimits, ...options.connections }, () => performance.now());
   const gatewayId = crypto.randomUUID();
   const tunnels = createTunnels();
   const running: Running = {

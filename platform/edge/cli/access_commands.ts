@@ -1,0 +1,145 @@
+import { type Command, Option } from "commander";
+import { UsageError } from "../../../common/core/errors.ts";
+import {
+  closeSession,
+  listSessions,
+  longestSessionMs,
+  openSession,
+  type ShownSession,
+  showSession,
+} from "../../access/manage_sessions.ts";
+import type { Scheme } from "../../access/sessions.ts";
+import { type CommandContext, customerOption, timeOption, wholeNumber } from "./command_context.ts";
+import { type Column, minuteText, renderTable } from "./table.ts";
+
+const columns: Column[] = [
+  { heading: "SESSION" },
+  { heading: "STATE" },
+  { heading: "DEVICE" },
+  { heading: "PORT" },
+  { heading: "AGENT", optional: true },
+  { heading: "BY", optional: true },
+  { heading: "CREATED" },
+  { heading: "REASON", note: true },
+];
+
+interface OpenFlags {
+  port: number;
+  https?: boolean;
+  raw?: boolean;
+  for: number;
+}
+
+/** `access open|list|show|close`. */
+export function addAccessCommands(program: Command, context: CommandContext): void {
+  const access = program.command("access").description("sessions with the web pages of devices, through their agents");
+
+  access.command("open <device>").description("ask the device's agent for a session").option(...customerOption)
+    .option("--port <number>", "TCP port of the device", wholeNumber("--port", { min: 1, max: 65_535 }), 80)
+    .option("--https", "the port speaks HTTPS (default: of port 443)")
+    .option("--raw", "bytes as they are; needed for ports 9100 and 631")
+    .addOption(
+      new Option("--for <time>", "how long it may last: 10m; a bare number is minutes")
+        .argParser(timeOption("--for", { min: "1m", max: "30m", bareUnit: "m" })).default(longestSessionMs, "30m"),
+    )
+    .action((device: string, flags: OpenFlags, command: Command) =>
+      context.runForCustomer(command, async (platform, by) => {
+        const { port } = flags;
+        const opened = await openSession(platform, by, { device, port, scheme: schemeOf(flags), lastsMs: flags.for });
+        const { label: _, ...json } = opened;
+        const wait = opened.needsApproval
+          ? "the administrator of the agent's machine has to approve it"
+          : "the agent opens it with its next poll";
+        const next = `${wait}; opendca-platform access show ${opened.sessionId}`;
+        return { json, text: `${opened.sessionId}\n`, next };
+      })
+    );
+  access.command("list").description("sessions, newest first").option(...customerOption)
+    .action((_, command: Command) =>
+      context.runForCustomer(command, async (platform, by) => {
+        const sessions = await listSessions(platform, by);
+        const cells = sessions.map((row) => [
+          row.session_id,
+          row.state,
+          row.address === "" ? row.device_id : row.address,
+          row.port,
+          row.agent_id,
+          row.opened_by,
+          minuteText(row.created_at),
+          row.reason,
+        ]);
+        return {
+          json: sessions.map(jsonOf),
+          text: (screen) => sessions.length === 0 ? "no sessions yet\n" : renderTable(columns, cells, screen),
+        };
+      })
+    );
+  access.command("show <session>").description("one session").option(...customerOption)
+    .action((sessionId: string, _, command: Command) =>
+      context.runForCustomer(command, async (platform, by) => {
+        const row = await showSession(platform, by, { sessionId });
+        return { json: jsonOf(row), text: textOf(row) };
+      })
+    );
+  access.command("close <session>").description("end a session").option(...customerOption)
+    .option("--reason <text>", "why, for the audit log", "it was closed")
+    .action((sessionId: string, { reason }: { reason: string }, command: Command) =>
+      context.runForCustomer(command, async (platform, by) => {
+        await closeSession(platform, by, { sessionId, reason });
+        return { json: { sessionId, state: "closed" }, text: `closed ${sessionId}\n` };
+      })
+    );
+}
+
+function schemeOf({ port, https, raw }: OpenFlags): Scheme {
+  if (https === true && raw === true) {
+    throw new UsageError("Cannot use --https and --raw together", "give one of them");
+  }
+  if (raw === true) return "raw";
+  if (port === 9100 || port === 631) {
+    throw new UsageError(
+      `Cannot open port ${port} as a web page, as it prints what it gets`,
+      `add --raw if that is what you want`,
+    );
+  }
+  return https === true || port === 443 ? "https" : "http";
+}
+
+function jsonOf(row: ShownSession) {
+  return {
+    sessionId: row.session_id,
+    state: row.state,
+    reason: row.reason,
+    deviceId: row.device_id,
+    agentId: row.agent_id,
+    taskId: row.task_id,
+    address: row.address,
+    port: row.port,
+    scheme: row.scheme,
+    openedBy: row.opened_by,
+    createdAt: row.created_at,
+    openedAt: row.opened_at,
+    endsAt: row.ends_at,
+    endedAt: row.ended_at,
+    bytesToDevice: row.bytes_to_device,
+    bytesFromDevice: row.bytes_from_device,
+  };
+}
+
+function textOf(row: ShownSession): string {
+  const time = (ms: number | null) => ms === null ? "" : new Date(ms).toISOString();
+  const lines: [string, string][] = [
+    ["session", row.session_id],
+    ["state", row.reason === null ? row.state : `${row.state}: ${row.reason}`],
+    ["device", row.address === "" ? row.device_id : `${row.device_id} at ${row.address}`],
+    ["port", `${row.port} (${row.scheme})`],
+    ["agent", row.agent_id],
+    ["by", row.opened_by],
+    ["created", time(row.created_at)],
+    ["opened", time(row.opened_at)],
+    ["ends", time(row.ends_at)],
+    ["ended", time(row.ended_at)],
+    ["bytes", `${row.bytes_to_device} to the device, ${row.bytes_from_device} from it`],
+  ];
+  return lines.filter(([, text]) => text !== "").map(([name, text]) => `${name.padEnd(9)} ${text}\n`).join("");
+}
