@@ -1,4 +1,10 @@
+import { DatabaseSync } from "node:sqlite";
 import { openPlatform, serve } from "../../platform/compose.ts";
+import { parseDatabaseUrl } from "../../platform/store/postgres/database_url.ts";
+import { openPostgresStore } from "../../platform/store/postgres/postgres_store.ts";
+import { openSqliteStore } from "../../platform/store/sqlite/sqlite_store.ts";
+import type { Store } from "../../platform/store/store.ts";
+import { maybeTestDatabase } from "../fixtures/each_database.ts";
 import type { PlatformHost } from "../../platform/edge/cli/host.ts";
 import { runPlatform } from "../../platform/edge/cli/run_platform.ts";
 
@@ -12,20 +18,44 @@ export interface Ran {
 
 export type RunCommand = (...args: string[]) => Promise<Ran>;
 
-/** Runs commands one after the other on one data directory, which is given as well; it is 8 o'clock all the time. */
+export interface Installation {
+  /** The data directory. */
+  folder: string;
+  openStore(): Promise<Store>;
+  /** Statements of its engine, by whom nothing is refused. */
+  sql(text: string): Promise<Record<string, unknown>[]>;
+}
+
+/**
+ * Runs commands one after the other on one installation, in the database of the test under way; it is 8 o'clock all the
+ * time.
+ */
 export async function withPlatform(
-  body: (run: RunCommand, folder: string) => Promise<void>,
+  body: (run: RunCommand, installation: Installation) => Promise<void>,
   files: Record<string, string> = {},
   environment: Record<string, string> = { USER: "eva" },
   tableWidth = Infinity,
 ): Promise<void> {
+  await using database = await maybeTestDatabase();
   const folder = await Deno.makeTempDir();
+  const path = `${folder}/platform.db`;
+  const place: Record<string, string> = database === undefined ? {} : { OPENDCA_DATABASE: database.url };
+  const installation: Installation = {
+    folder,
+    openStore: async () =>
+      database === undefined ? openSqliteStore(path) : await openPostgresStore(parseDatabaseUrl(database.url)),
+    sql(text) {
+      if (database !== undefined) return database.sql(text);
+      using file = new DatabaseSync(path);
+      return Promise.resolve(/^SELECT/.test(text) ? file.prepare(text).all() : (file.exec(text), []));
+    },
+  };
   try {
     await body(async (...args) => {
       const ran: Ran = { code: 0, stdout: "", stderr: "" };
       const host: PlatformHost = {
         clock: { now: () => now, monotonicMs: () => 0 },
-        env: (name) => ({ OPENDCA_PLATFORM_DATA: folder, ...environment })[name],
+        env: (name) => ({ OPENDCA_PLATFORM_DATA: folder, ...place, ...environment })[name],
         account: "uid 7",
         columns: 100,
         tableWidth,
@@ -39,7 +69,7 @@ export async function withPlatform(
       };
       ran.code = await runPlatform(args, host);
       return ran;
-    }, folder);
+    }, installation);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

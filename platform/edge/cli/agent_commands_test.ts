@@ -1,24 +1,23 @@
 import assert from "node:assert/strict";
-import { DatabaseSync } from "node:sqlite";
+import { eachDatabase, isPostgres } from "../../../tests/fixtures/each_database.ts";
 import { AgentStatus } from "../../../proto/gen/opendca/v1/agent_service.ts";
-import { now, type RunCommand, withPlatform } from "../../../tests/platform/commands.ts";
+import { type Installation, now, type RunCommand, withPlatform } from "../../../tests/platform/commands.ts";
 import { addAgent, noteConfigRefusals, notePoll } from "../../agents/agents.ts";
 import { noteLedgerHead } from "../../agents/ledger_heads.ts";
-import { openSqliteStore } from "../../store/sqlite/sqlite_store.ts";
 import { looseTenant } from "../../../tests/fixtures/loose_queries.ts";
 
 /** Runs commands on a platform with one agent, of which the store can be changed before. */
 function withAgent(
-  body: (run: RunCommand, agent: { agentId: string; folder: string }) => Promise<void>,
+  body: (run: RunCommand, agent: { agentId: string } & Pick<Installation, "sql">) => Promise<void>,
   files: Record<string, string> = {},
 ): Promise<void> {
-  return withPlatform(async (run, folder) => {
+  return withPlatform(async (run, { openStore, sql }) => {
     await run("customer", "create", "Acme");
     const { siteId } = JSON.parse((await run("site", "create", "Berlin", "--json")).stdout);
     const { customerId } = JSON.parse((await run("site", "list", "--json")).stdout)[0];
     let agentId: string;
     {
-      await using store = openSqliteStore(`${folder}/platform.db`);
+      await using store = await openStore();
       const tenant = looseTenant(store, customerId);
       agentId = await addAgent(tenant, {
         siteId,
@@ -42,25 +41,28 @@ function withAgent(
       await noteLedgerHead(tenant, { agentId, number: 10, hash: "a".repeat(64), at: now });
       await noteLedgerHead(tenant, { agentId, number: 9, hash: "b".repeat(64), at: now });
     }
-    await body(run, { agentId, folder });
+    await body(run, { agentId, sql });
   }, files);
 }
 
-Deno.test("agent show tells what the policy refused, and that the ledger was rewound", () =>
-  withAgent(async (run, { agentId }) => {
-    const { stdout } = await run("agent", "show", agentId);
-    assert.match(stdout, /^State +active, ledger\?$/m);
-    assert.match(stdout, /^Ledger +rewound: entry 10 was reported before entry 9$/m);
-    assert.match(stdout, /^Ledger head +entry 9$/m);
-    assert.match(stdout, /^Refused +range 10\.0\.0\.0\/8 is not allowed$/m);
-    const shown = JSON.parse((await run("agent", "show", agentId, "--json")).stdout);
-    assert.deepEqual([shown.configRefusals, shown.ledgerRewoundAt], [
-      ["range 10.0.0.0/8 is not allowed"],
-      now.toISOString(),
-    ]);
-  }));
+eachDatabase(
+  "agent show tells what the policy refused, and that the ledger was rewound",
+  () =>
+    withAgent(async (run, { agentId }) => {
+      const { stdout } = await run("agent", "show", agentId);
+      assert.match(stdout, /^State +active, ledger\?$/m);
+      assert.match(stdout, /^Ledger +rewound: entry 10 was reported before entry 9$/m);
+      assert.match(stdout, /^Ledger head +entry 9$/m);
+      assert.match(stdout, /^Refused +range 10\.0\.0\.0\/8 is not allowed$/m);
+      const shown = JSON.parse((await run("agent", "show", agentId, "--json")).stdout);
+      assert.deepEqual([shown.configRefusals, shown.ledgerRewoundAt], [
+        ["range 10.0.0.0/8 is not allowed"],
+        now.toISOString(),
+      ]);
+    }),
+);
 
-Deno.test("agent ledger-heads lists the heads, latest first", () =>
+eachDatabase("agent ledger-heads lists the heads, latest first", () =>
   withAgent(async (run, { agentId }) => {
     assert.deepEqual((await run("agent", "ledger-heads", agentId)).stdout.split("\n"), [
       "ENTRY  HASH                              FIRST TOLD           REWOUND",
@@ -77,7 +79,7 @@ Deno.test("agent ledger-heads lists the heads, latest first", () =>
     });
   }));
 
-Deno.test("task set-config is what the next polls give as well", () =>
+eachDatabase("task set-config is what the next polls give as well", () =>
   withAgent(async (run, { agentId }) => {
     await run("agent", "configure", agentId, "--file", "before.json");
     assert.equal((await run("task", "set-config", agentId, "--file", "after.json")).code, 0);
@@ -106,6 +108,7 @@ const mistakes = [
   { text: "[]", says: /the whole/ },
 ];
 for (const { text, says } of mistakes) {
+  // Refused before the store is asked.
   Deno.test(`agent configure refuses ${text.slice(0, 80)}`, () =>
     withAgent(async (run, { agentId }) => {
       const { code, stderr } = await run("agent", "configure", agentId, "--file", "c.json");
@@ -114,28 +117,49 @@ for (const { text, says } of mistakes) {
     }, { "c.json": text }));
 }
 
-Deno.test("task list is of an agent that there is, and tells an expired task", () =>
-  withAgent(async (run, { agentId, folder }) => {
-    assert.equal((await run("task", "list", "--agent", "agt-0")).code, 64);
-    for (const args of [["ping", agentId, "10.1.0.7"], ["scan", agentId, "--known"], ["diagnostics", agentId]]) {
-      assert.equal((await run("task", ...args)).code, 0, args.join(" "));
-    }
-    using database = new DatabaseSync(`${folder}/platform.db`);
-    database.exec(`UPDATE tasks SET expires_at = ${now.getTime()} WHERE kind = 'ping'`);
-    const tasks = JSON.parse((await run("task", "list", "--agent", agentId, "--json")).stdout);
-    assert.deepEqual(
-      tasks.map(({ kind, state }: { kind: string; state: string }) => [kind, state]).toSorted(),
-      [["diagnostics", "waiting"], ["ping", "expired"], ["scanNow", "waiting"]],
-    );
-  }));
+eachDatabase(
+  "task list is of an agent that there is, and tells an expired task",
+  () =>
+    withAgent(async (run, { agentId, sql }) => {
+      assert.equal((await run("task", "list", "--agent", "agt-0")).code, 64);
+      for (const args of [["ping", agentId, "10.1.0.7"], ["scan", agentId, "--known"], ["diagnostics", agentId]]) {
+        assert.equal((await run("task", ...args)).code, 0, args.join(" "));
+      }
+      await sql(`UPDATE tasks SET expires_at = ${now.getTime()} WHERE kind = 'ping'`);
+      const tasks = JSON.parse((await run("task", "list", "--agent", agentId, "--json")).stdout);
+      assert.deepEqual(
+        tasks.map(({ kind, state }: { kind: string; state: string }) => [kind, state]).toSorted(),
+        [["diagnostics", "waiting"], ["ping", "expired"], ["scanNow", "waiting"]],
+      );
+    }),
+);
 
-Deno.test("task scan refuses more targets than fit into a message", () =>
+eachDatabase("task scan refuses more targets than fit into a message", () =>
   withAgent(async (run, { agentId }) => {
     const targets = Array.from({ length: 12_000 }, (_, i) => `10.${i >> 8}.${i & 255}.7`);
     const { code, stderr } = await run("task", "scan", agentId, "--target", ...targets);
     assert.equal(code, 64);
     assert.match(stderr, /at most 131072/);
   }));
+
+const rowsOf = async (sql: Installation["sql"], tables: string[]) =>
+  (await Promise.all(tables.map((table) => sql(`SELECT * FROM ${table}`)))).map((rows) =>
+    rows.map((row) => JSON.stringify(row)).sort()
+  );
+
+const noAudit = {
+  sqlite: {
+    make:
+      "CREATE TRIGGER no_audit BEFORE INSERT ON audit_log BEGIN SELECT RAISE(ABORT, 'no room for the audit log'); END",
+    drop: "DROP TRIGGER no_audit",
+  },
+  postgres: {
+    make: `CREATE FUNCTION no_audit() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN RAISE EXCEPTION 'no room for the audit log'; END $$;
+      CREATE TRIGGER no_audit BEFORE INSERT ON audit_log FOR EACH ROW EXECUTE FUNCTION no_audit()`,
+    drop: "DROP TRIGGER no_audit ON audit_log; DROP FUNCTION no_audit",
+  },
+};
 
 const changes = (agentId: string): string[][] => [
   ["customer", "create", "Other"],
@@ -147,75 +171,74 @@ const changes = (agentId: string): string[][] => [
   ["unlock", "11111111-2222-4333-8444-555555555555"],
 ];
 
-Deno.test("every command that changes something is in the audit log with who, or changes nothing", () =>
-  withAgent(async (run, { agentId, folder }) => {
-    using database = new DatabaseSync(`${folder}/platform.db`);
-    const rows = () =>
-      ["customers", "sites", "activation_codes", "agents", "agent_configs", "tasks", "failed_keys"].map((table) =>
-        database.prepare(`SELECT * FROM ${table}`).all()
-      );
-    database.exec("INSERT INTO failed_keys VALUES (1, x'01', '11111111-2222-4333-8444-555555555555', 5, 1)");
-    database.exec(
-      "CREATE TRIGGER no_audit BEFORE INSERT ON audit_log BEGIN SELECT RAISE(ABORT, 'no room for the audit log'); END",
-    );
-    const before = rows();
-    for (const args of changes(agentId)) {
-      const { code, stdout, stderr } = await run(...args);
-      assert.deepEqual([code, stdout], [70, ""], args.join(" "));
-      assert.match(stderr, /no room for the audit log/);
-    }
-    assert.deepEqual(rows(), before);
-    database.exec("DROP TRIGGER no_audit");
-    for (const args of changes(agentId).toReversed()) assert.equal((await run(...args)).code, 0, args.join(" "));
-    const audit = JSON.parse((await run("audit", "list", "--json")).stdout);
-    const told = audit.slice(-changes("").length).map((
-      { actor, action }: { actor: string; action: string },
-    ) => [actor, action]);
-    assert.deepEqual(told, [
-      ["operator:eva", "unlockTokenCreated"],
-      ["operator:eva", "taskCreated"],
-      ["operator:eva", "agentConfigured"],
-      ["operator:eva", "agentRevoked"],
-      ["operator:eva", "activationCodeCreated"],
-      ["operator:eva", "siteCreated"],
-      ["operator:eva", "customerCreated"],
-    ]);
-  }, { "c.json": "{}" }));
+eachDatabase(
+  "every command that changes something is in the audit log with who, or changes nothing",
+  () =>
+    withAgent(async (run, { agentId, sql }) => {
+      const tables = ["customers", "sites", "activation_codes", "agents", "agent_configs", "tasks", "failed_keys"];
+      const rows = () => rowsOf(sql, tables);
+      const bytes = isPostgres() ? "'\\x01'" : "x'01'";
+      await sql(`INSERT INTO failed_keys VALUES (1, ${bytes}, '11111111-2222-4333-8444-555555555555', 5, 1)`);
+      const { make, drop } = noAudit[isPostgres() ? "postgres" : "sqlite"];
+      await sql(make);
+      const before = await rows();
+      for (const args of changes(agentId)) {
+        const { code, stdout, stderr } = await run(...args);
+        assert.deepEqual([code, stdout], [70, ""], args.join(" "));
+        assert.match(stderr, /no room for the audit log/);
+      }
+      assert.deepEqual(await rows(), before);
+      await sql(drop);
+      for (const args of changes(agentId).toReversed()) assert.equal((await run(...args)).code, 0, args.join(" "));
+      const audit = JSON.parse((await run("audit", "list", "--json")).stdout);
+      const told = audit.slice(-changes("").length).map((
+        { actor, action }: { actor: string; action: string },
+      ) => [actor, action]);
+      assert.deepEqual(told, [
+        ["operator:eva", "unlockTokenCreated"],
+        ["operator:eva", "taskCreated"],
+        ["operator:eva", "agentConfigured"],
+        ["operator:eva", "agentRevoked"],
+        ["operator:eva", "activationCodeCreated"],
+        ["operator:eva", "siteCreated"],
+        ["operator:eva", "customerCreated"],
+      ]);
+    }, { "c.json": "{}" }),
+);
 
-Deno.test("every command takes an id of another customer for one that there is not", () =>
-  withAgent(async (run, { agentId, folder }) => {
-    const { codeId } = JSON.parse((await run("code", "create", "--json")).stdout);
-    const { taskId } = JSON.parse((await run("task", "ping", agentId, "10.1.0.7", "--json")).stdout);
-    await run("customer", "create", "Other");
-    using database = new DatabaseSync(`${folder}/platform.db`);
-    const rows = () =>
-      ["agents", "agent_configs", "tasks", "activation_codes", "audit_log"].map((table) =>
-        database.prepare(`SELECT * FROM ${table}`).all()
-      );
-    const before = rows();
-    const commands = [
-      ["agent", "show", agentId],
-      ["agent", "ledger-heads", agentId],
-      ["agent", "revoke", agentId, "--reason", "x"],
-      ["agent", "configure", agentId, "--file", "c.json"],
-      ["task", "ping", agentId, "10.1.0.7"],
-      ["task", "scan", agentId],
-      ["task", "diagnostics", agentId],
-      ["task", "set-config", agentId, "--file", "c.json"],
-      ["task", "list", "--agent", agentId],
-      ["code", "withdraw", codeId],
-      ["code", "create", "--site", "Berlin"],
-    ];
-    for (const args of commands) {
-      const { code, stdout, stderr } = await run(...args, "--customer", "Other");
-      assert.deepEqual([code, stdout], [64, ""], args.join(" "));
-      assert.match(stderr, /Cannot (find|withdraw)/);
-      assert.match((await run(...args)).stderr, /which customer is meant as there are 2/);
-    }
-    for (const list of ["agent", "code", "device", "site", "task"]) {
-      assert.equal((await run(list, "list", "--customer", "Other", "--json")).stdout, "[]\n", list);
-    }
-    const audit = (await run("audit", "list", "--customer", "Other", "--json")).stdout;
-    for (const id of [agentId, codeId, taskId]) assert.ok(!audit.includes(id));
-    assert.deepEqual(rows(), before);
-  }, { "c.json": "{}" }));
+eachDatabase(
+  "every command takes an id of another customer for one that there is not",
+  () =>
+    withAgent(async (run, { agentId, sql }) => {
+      const { codeId } = JSON.parse((await run("code", "create", "--json")).stdout);
+      const { taskId } = JSON.parse((await run("task", "ping", agentId, "10.1.0.7", "--json")).stdout);
+      await run("customer", "create", "Other");
+      const rows = () => rowsOf(sql, ["agents", "agent_configs", "tasks", "activation_codes", "audit_log"]);
+      const before = await rows();
+      const commands = [
+        ["agent", "show", agentId],
+        ["agent", "ledger-heads", agentId],
+        ["agent", "revoke", agentId, "--reason", "x"],
+        ["agent", "configure", agentId, "--file", "c.json"],
+        ["task", "ping", agentId, "10.1.0.7"],
+        ["task", "scan", agentId],
+        ["task", "diagnostics", agentId],
+        ["task", "set-config", agentId, "--file", "c.json"],
+        ["task", "list", "--agent", agentId],
+        ["code", "withdraw", codeId],
+        ["code", "create", "--site", "Berlin"],
+      ];
+      for (const args of commands) {
+        const { code, stdout, stderr } = await run(...args, "--customer", "Other");
+        assert.deepEqual([code, stdout], [64, ""], args.join(" "));
+        assert.match(stderr, /Cannot (find|withdraw)/);
+        assert.match((await run(...args)).stderr, /which customer is meant as there are 2/);
+      }
+      for (const list of ["agent", "code", "device", "site", "task"]) {
+        assert.equal((await run(list, "list", "--customer", "Other", "--json")).stdout, "[]\n", list);
+      }
+      const audit = (await run("audit", "list", "--customer", "Other", "--json")).stdout;
+      for (const id of [agentId, codeId, taskId]) assert.ok(!audit.includes(id));
+      assert.deepEqual(await rows(), before);
+    }, { "c.json": "{}" }),
+);

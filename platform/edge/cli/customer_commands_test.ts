@@ -1,39 +1,43 @@
 import assert from "node:assert/strict";
+import { eachDatabase } from "../../../tests/fixtures/each_database.ts";
 import { withPlatform } from "../../../tests/platform/commands.ts";
 
-Deno.test("the first customer has a dealer of its own making, and with two of them one has to be named", () =>
-  withPlatform(async (run) => {
-    assert.match((await run("dealer", "list")).stdout, /^no dealers yet: /);
-    const { dealerId } = JSON.parse((await run("customer", "create", "Acme", "--json")).stdout);
-    const [only, ...others] = JSON.parse((await run("dealer", "list", "--json")).stdout);
-    assert.deepEqual([only.dealerId, only.name, only.customers, others], [dealerId, "default", 1, []]);
-    assert.equal((await run("customer", "create", "Second")).code, 0);
+eachDatabase(
+  "the first customer has a dealer of its own making, and with two of them one has to be named",
+  () =>
+    withPlatform(async (run) => {
+      assert.match((await run("dealer", "list")).stdout, /^no dealers yet: /);
+      const { dealerId } = JSON.parse((await run("customer", "create", "Acme", "--json")).stdout);
+      const [only, ...others] = JSON.parse((await run("dealer", "list", "--json")).stdout);
+      assert.deepEqual([only.dealerId, only.name, only.customers, others], [dealerId, "default", 1, []]);
+      assert.equal((await run("customer", "create", "Second")).code, 0);
 
-    const made = (await run("dealer", "create", "Copy & Print")).stdout.trim();
-    assert.match(made, /^dea-\w{12}$/);
-    const unclear = await run("customer", "create", "Third");
-    assert.equal(unclear.code, 64);
-    assert.match(
-      unclear.stderr,
-      /^error: Cannot tell which dealer is meant as there are 2\nhint: name one with --dealer; /,
-    );
-    const third = JSON.parse((await run("customer", "create", "Third", "--dealer", "COPY & print", "--json")).stdout);
-    assert.equal(third.dealerId, made);
+      const made = (await run("dealer", "create", "Copy & Print")).stdout.trim();
+      assert.match(made, /^dea-\w{12}$/);
+      const unclear = await run("customer", "create", "Third");
+      assert.equal(unclear.code, 64);
+      assert.match(
+        unclear.stderr,
+        /^error: Cannot tell which dealer is meant as there are 2\nhint: name one with --dealer; /,
+      );
+      const third = JSON.parse((await run("customer", "create", "Third", "--dealer", "COPY & print", "--json")).stdout);
+      assert.equal(third.dealerId, made);
 
-    const names = async (...args: string[]) =>
-      JSON.parse((await run("customer", "list", ...args, "--json")).stdout).map(({ name }: { name: string }) => name);
-    assert.deepEqual(await names(), ["Acme", "Second", "Third"]);
-    assert.deepEqual(await names("--dealer", made), ["Third"]);
-    assert.deepEqual(await names("--dealer", "Default"), ["Acme", "Second"]);
-    assert.match((await run("customer", "list")).stdout, /^CUSTOMER .*DEVICES +DEALER\n/);
-    assert.doesNotMatch((await run("customer", "list", "--dealer", made)).stdout, /DEALER/);
-    const audit = JSON.parse((await run("audit", "list", "--json")).stdout);
-    const told = audit.map((
-      { actor, action, customerId }: Record<string, string | null>,
-    ) => [actor, action, customerId]);
-    assert.deepEqual(told[2], ["operator:eva", "dealerCreated", null]);
-    assert.deepEqual(told[3], ["operator:eva", "customerCreated", third.customerId]);
-  }));
+      const names = async (...args: string[]) =>
+        JSON.parse((await run("customer", "list", ...args, "--json")).stdout).map(({ name }: { name: string }) => name);
+      assert.deepEqual(await names(), ["Acme", "Second", "Third"]);
+      assert.deepEqual(await names("--dealer", made), ["Third"]);
+      assert.deepEqual(await names("--dealer", "Default"), ["Acme", "Second"]);
+      assert.match((await run("customer", "list")).stdout, /^CUSTOMER .*DEVICES +DEALER\n/);
+      assert.doesNotMatch((await run("customer", "list", "--dealer", made)).stdout, /DEALER/);
+      const audit = JSON.parse((await run("audit", "list", "--json")).stdout);
+      const told = audit.map((
+        { actor, action, customerId }: Record<string, string | null>,
+      ) => [actor, action, customerId]);
+      assert.deepEqual(told[2], ["operator:eva", "dealerCreated", null]);
+      assert.deepEqual(told[3], ["operator:eva", "customerCreated", third.customerId]);
+    }),
+);
 
 for (
   const [args, says] of [
@@ -43,7 +47,7 @@ for (
     [["customer", "list", "--dealer", "nobody"], /^error: Cannot find the dealer "nobody"\nhint: /],
   ] as const
 ) {
-  Deno.test(`${args.join(" ")} is refused, and nothing is made`, () =>
+  eachDatabase(`${args.join(" ")} is refused, and nothing is made`, () =>
     withPlatform(async (run) => {
       await run("dealer", "create", "Acme Print");
       const before = (await run("audit", "list", "--json")).stdout;

@@ -1,5 +1,6 @@
 /** Lists of devices on a store: none is left out, whatever it lacks. */
 import assert from "node:assert/strict";
+import { eachDatabase } from "../../../tests/fixtures/each_database.ts";
 import stringWidth from "string-width";
 import { ReadingScope, Record as RecordMessage } from "../../../proto/gen/opendca/v1/batch.ts";
 import { AlertSeverity, LevelKind, PrinterState, Reading } from "../../../proto/gen/opendca/v1/reading.ts";
@@ -8,7 +9,6 @@ import { keepReading } from "../../devices/keep_reading.ts";
 import { withKnown } from "../../../tests/fixtures/known_devices.ts";
 import { addAgent } from "../../agents/agents.ts";
 import { packRecord } from "../../store/stored_record.ts";
-import { openSqliteStore } from "../../store/sqlite/sqlite_store.ts";
 import type { Tenant } from "../../store/store.ts";
 
 interface Made {
@@ -101,12 +101,12 @@ function withDevices(
   { width = Infinity, list = devices } = {},
 ): Promise<void> {
   return withPlatform(
-    async (run, folder) => {
+    async (run, { openStore }) => {
       await run("customer", "create", "Acme");
       const { siteId } = JSON.parse((await run("site", "create", "Berlin", "--json")).stdout);
       const { customerId } = JSON.parse((await run("site", "list", "--json")).stdout)[0];
       {
-        await using store = openSqliteStore(`${folder}/platform.db`);
+        await using store = await openStore();
         await store.transaction(async (tx) => {
           const tenant = tx.tenant(customerId);
           const agent = { siteId, installationId: "i", hostname: "server-1", version: "0.1.0", at: now };
@@ -123,22 +123,25 @@ function withDevices(
 }
 
 for (const list of [["device", "list"], ["reading", "list"]]) {
-  Deno.test(`${list.join(" ")} shows every device, and why something of it is missing`, () =>
-    withDevices(async (run) => {
-      const { stdout } = await run(...list);
-      for (const { name } of devices) assert.match(stdout, new RegExp(`Model of ${name}`));
-      assert.match(stdout, /asleep .* no meters: asleep$/m);
-      assert.match(stdout, /away .* not answered since 2026-03-01 02:00$/m);
-      assert.match(stdout, /unread .* not read yet$/m);
-      assert.match(stdout, /\n4 devices: 1 with low supplies, 1 silent, 2 without meters\n$/);
-      const shown = JSON.parse((await run(...list, "--json")).stdout);
-      assert.deepEqual(shown.map(({ note }: { note: string }) => note), [
-        null,
-        "no meters: asleep",
-        "not answered since 2026-03-01 02:00",
-        "not read yet",
-      ]);
-    }));
+  eachDatabase(
+    `${list.join(" ")} shows every device, and why something of it is missing`,
+    () =>
+      withDevices(async (run) => {
+        const { stdout } = await run(...list);
+        for (const { name } of devices) assert.match(stdout, new RegExp(`Model of ${name}`));
+        assert.match(stdout, /asleep .* no meters: asleep$/m);
+        assert.match(stdout, /away .* not answered since 2026-03-01 02:00$/m);
+        assert.match(stdout, /unread .* not read yet$/m);
+        assert.match(stdout, /\n4 devices: 1 with low supplies, 1 silent, 2 without meters\n$/);
+        const shown = JSON.parse((await run(...list, "--json")).stdout);
+        assert.deepEqual(shown.map(({ note }: { note: string }) => note), [
+          null,
+          "no meters: asleep",
+          "not answered since 2026-03-01 02:00",
+          "not read yet",
+        ]);
+      }),
+  );
 
   const filters: [args: string[], names: string[], line: RegExp][] = [
     [["--low"], ["asleep"], /\n1 of 4 devices \(--low\): 1 with low supplies, 1 without meters\n$/],
@@ -150,26 +153,32 @@ for (const list of [["device", "list"], ["reading", "list"]]) {
     [["--site", "berlin", "--low"], ["asleep"], /\n1 of 4 devices \(--site berlin, --low\): /],
   ];
   for (const [args, names, line] of filters) {
-    Deno.test(`${list.join(" ")} ${args.join(" ")} shows ${names.join(", ") || "none"} and counts all`, () =>
-      withDevices(async (run) => {
-        const { stdout } = await run(...list, ...args);
-        assert.deepEqual([...stdout.matchAll(/Model of (\w+)/g)].map(([, name]) => name), names);
-        assert.match(stdout, line);
-        const { stdout: json, stderr } = await run(...list, ...args, "--json");
-        assert.equal(JSON.parse(json).length, names.length);
-        assert.match(stderr, new RegExp(`^note: ${names.length} of 4 devices \\(`));
-      }));
+    eachDatabase(
+      `${list.join(" ")} ${args.join(" ")} shows ${names.join(", ") || "none"} and counts all`,
+      () =>
+        withDevices(async (run) => {
+          const { stdout } = await run(...list, ...args);
+          assert.deepEqual([...stdout.matchAll(/Model of (\w+)/g)].map(([, name]) => name), names);
+          assert.match(stdout, line);
+          const { stdout: json, stderr } = await run(...list, ...args, "--json");
+          assert.equal(JSON.parse(json).length, names.length);
+          assert.match(stderr, new RegExp(`^note: ${names.length} of 4 devices \\(`));
+        }),
+    );
   }
 
-  Deno.test(`${list.join(" ")} fits into 80 columns, and says a site that there is not`, () =>
-    withDevices(async (run) => {
-      const { stdout } = await run(...list);
-      for (const line of stdout.split("\n")) assert.ok(stringWidth(line) <= 80, line);
-      assert.match(stdout, /^columns left out: [A-Z, ]+ \(--wide shows them\)$/m);
-      assert.match((await run(...list, "--site", "Paris")).stderr, /^error: Cannot find the site "Paris"\nhint: /);
-    }, { width: 80 }));
+  eachDatabase(
+    `${list.join(" ")} fits into 80 columns, and says a site that there is not`,
+    () =>
+      withDevices(async (run) => {
+        const { stdout } = await run(...list);
+        for (const line of stdout.split("\n")) assert.ok(stringWidth(line) <= 80, line);
+        assert.match(stdout, /^columns left out: [A-Z, ]+ \(--wide shows them\)$/m);
+        assert.match((await run(...list, "--site", "Paris")).stderr, /^error: Cannot find the site "Paris"\nhint: /);
+      }, { width: 80 }),
+  );
 
-  Deno.test(`${list.join(" ")} says what to do where there is no device`, () =>
+  eachDatabase(`${list.join(" ")} says what to do where there is no device`, () =>
     withDevices(async (run) => {
       assert.match((await run(...list)).stdout, /^no devices yet: .*opendca-platform agent list/);
       assert.equal((await run(...list, "--json")).stdout, "[]\n");
@@ -177,44 +186,49 @@ for (const list of [["device", "list"], ["reading", "list"]]) {
     }, { list: [] }));
 }
 
-Deno.test("device show has supplies, trays, alerts, meters with their source, identity, places and agents", () =>
-  withDevices(async (run) => {
-    const { stdout } = await run("device", "show", "10.1.0.1");
-    for (const line of stdout.split("\n")) assert.ok(stringWidth(line) <= 80, line);
-    assert.match(stdout, /^black toner +black +62 % +62 of 100 +percent +- /m);
-    assert.match(stdout, /^Tray 1 +- +some/m);
-    assert.match(stdout, /^warning +input +- +Tray 1 is empty$/m);
-    assert.match(stdout, /^total +48210 +impressions +2026-03-02 08:00:00 +rfc3805\.lifeCount$/m);
-    assert.match(stdout, /^serial +SERIAL-1 +2026-03-02 08:00$/m);
-    assert.match(stdout, /^10\.1\.0\.1 +161 +2026-03-02 08:00 +now +agt-\w{12}$/m);
-    assert.match(stdout, /^10\.9\.0\.1 +161 +2026-03-02 08:00 +2026-03-02 08:00 +agt-\w{12}$/m);
-    assert.match(stdout, /^agt-\w{12} +server-1 +1 +2026-03-02 08:00$/m);
-    const shown = JSON.parse((await run("device", "show", "10.1.0.1", "--json")).stdout);
-    assert.deepEqual(
-      [shown.supplies[0].name, shown.supplies[0].low, shown.supplies[0].level.unit, shown.alerts[0].severity],
-      ["black toner", false, "percent", "warning"],
-    );
-    assert.deepEqual([shown.meters[0].rule, shown.places.length, shown.agents[0].readings], [
-      "rfc3805.lifeCount",
-      2,
-      1,
-    ]);
-    assert.equal(shown.places[1].until, now.toISOString());
-  }, { width: 80 }));
+eachDatabase(
+  "device show has supplies, trays, alerts, meters with their source, identity, places and agents",
+  () =>
+    withDevices(async (run) => {
+      const { stdout } = await run("device", "show", "10.1.0.1");
+      for (const line of stdout.split("\n")) assert.ok(stringWidth(line) <= 80, line);
+      assert.match(stdout, /^black toner +black +62 % +62 of 100 +percent +- /m);
+      assert.match(stdout, /^Tray 1 +- +some/m);
+      assert.match(stdout, /^warning +input +- +Tray 1 is empty$/m);
+      assert.match(stdout, /^total +48210 +impressions +2026-03-02 08:00:00 +rfc3805\.lifeCount$/m);
+      assert.match(stdout, /^serial +SERIAL-1 +2026-03-02 08:00$/m);
+      assert.match(stdout, /^10\.1\.0\.1 +161 +2026-03-02 08:00 +now +agt-\w{12}$/m);
+      assert.match(stdout, /^10\.9\.0\.1 +161 +2026-03-02 08:00 +2026-03-02 08:00 +agt-\w{12}$/m);
+      assert.match(stdout, /^agt-\w{12} +server-1 +1 +2026-03-02 08:00$/m);
+      const shown = JSON.parse((await run("device", "show", "10.1.0.1", "--json")).stdout);
+      assert.deepEqual(
+        [shown.supplies[0].name, shown.supplies[0].low, shown.supplies[0].level.unit, shown.alerts[0].severity],
+        ["black toner", false, "percent", "warning"],
+      );
+      assert.deepEqual([shown.meters[0].rule, shown.places.length, shown.agents[0].readings], [
+        "rfc3805.lifeCount",
+        2,
+        1,
+      ]);
+      assert.equal(shown.places[1].until, now.toISOString());
+    }, { width: 80 }),
+);
 
 for (const name of ["serial-1", "WHOLE", "10.1.0.1"]) {
-  Deno.test(`device show ${name} finds the device by it`, () =>
-    withDevices(async (run) => assert.match((await run("device", "show", name)).stdout, /^Serial +SERIAL-1$/m)));
+  eachDatabase(
+    `device show ${name} finds the device by it`,
+    () => withDevices(async (run) => assert.match((await run("device", "show", name)).stdout, /^Serial +SERIAL-1$/m)),
+  );
 }
 
-Deno.test("device show says which devices share what was given", () =>
+eachDatabase("device show says which devices share what was given", () =>
   withDevices(async (run) => {
     const { code, stderr } = await run("device", "show", "twin");
     assert.equal(code, 64);
     assert.match(stderr, /"twin" as there are 2\nhint: name one by its id: dev-\w{12}, dev-\w{12}\n$/);
   }, { list: [{ name: "twin" }, { name: "twin" }] }));
 
-Deno.test("device show of a device that was never read says so", () =>
+eachDatabase("device show of a device that was never read says so", () =>
   withDevices(async (run) => {
     const { stdout } = await run("device", "show", "SERIAL-4");
     assert.match(stdout, /^Supplies: none were read\n\nMeters: not read yet$/m);
@@ -228,7 +242,7 @@ Deno.test("device show of a device that was never read says so", () =>
     );
   }));
 
-Deno.test("supply list shows every supply, and with --low those to order", () =>
+eachDatabase("supply list shows every supply, and with --low those to order", () =>
   withDevices(async (run) => {
     const { stdout } = await run("supply", "list");
     assert.match(stdout, /^Berlin +10\.1\.0\.1 +Model of whole +SERIAL-1 +black toner +- +62 % /m);
@@ -243,7 +257,7 @@ Deno.test("supply list shows every supply, and with --low those to order", () =>
     assert.match(stderr, /Cannot find the site "Paris"/);
   }));
 
-Deno.test("alert list shows the alerts that last, by severity", () =>
+eachDatabase("alert list shows the alerts that last, by severity", () =>
   withDevices(async (run) => {
     assert.match((await run("alert", "list")).stdout, /^warning +Berlin +10\.1\.0\.1 .*Tray 1 is empty$/m);
     assert.equal((await run("alert", "list", "--severity", "critical")).stdout, "no alerts\n");
@@ -259,7 +273,7 @@ Deno.test("alert list shows the alerts that last, by severity", () =>
     assert.match(stderr, /--severity as a severity: current value is "bad"/);
   }));
 
-Deno.test("meter export has what each meter showed in the period", () =>
+eachDatabase("meter export has what each meter showed in the period", () =>
   withDevices(async (run) => {
     const csv = (await run("meter", "export", "--from", "2026-03-02", "--to", "2026-03-02", "--format", "csv")).stdout;
     const [head, row, ...others] = csv.trimEnd().split("\r\n");
@@ -300,7 +314,7 @@ Deno.test("--format csv is for lists, and --format takes three names", () =>
   }));
 
 for (const list of [["device", "list"], ["reading", "list"]]) {
-  Deno.test(`${list.join(" ")} shows a page, and says of how many it is one`, () =>
+  eachDatabase(`${list.join(" ")} shows a page, and says of how many it is one`, () =>
     withDevices(async (run) => {
       const { stdout } = await run(...list, "--limit", "2", "--offset", "1");
       assert.match(stdout, /Model of asleep[^]*Model of away/);

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+/* What is refused before the store is asked runs on SQLite alone. */
+import { eachDatabase } from "../../../tests/fixtures/each_database.ts";
 import { checkUnlockToken, parseUnlockToken } from "../../../common/protocol/unlock_token.ts";
 import { parseUnlockKey } from "../../../src/config/public_keys.ts";
 import { now, withPlatform } from "../../../tests/platform/commands.ts";
 import { createAuthority } from "../../keys/authority.ts";
 
-Deno.test("runPlatform() makes a customer, a site and a code, and tells who did", () =>
+eachDatabase("runPlatform() makes a customer, a site and a code, and tells who did", () =>
   withPlatform(async (run) => {
     assert.match((await run("customer", "create", "Acme GmbH")).stdout, /^cus-\w{12}\n$/);
     assert.match((await run("site", "create", "Berlin", "--customer", "acme gmbh")).stdout, /^sit-\w{12}\n$/);
@@ -37,7 +39,7 @@ for (const { environment, actor } of names) {
     ));
 }
 
-Deno.test("at a terminal each step says the next one, beside what a script would take", () =>
+eachDatabase("at a terminal each step says the next one, beside what a script would take", () =>
   withPlatform(
     async (run) => {
       const made = await run("customer", "create", "Acme");
@@ -55,7 +57,7 @@ Deno.test("at a terminal each step says the next one, beside what a script would
   ));
 
 for (const list of ["customer", "site", "code", "agent", "task", "device", "reading"]) {
-  Deno.test(`${list} list says what to do where there is nothing`, () =>
+  eachDatabase(`${list} list says what to do where there is nothing`, () =>
     withPlatform(async (run) => {
       if (list !== "customer") await run("customer", "create", "Acme");
       const { stdout, code } = await run(list, "list");
@@ -64,7 +66,7 @@ for (const list of ["customer", "site", "code", "agent", "task", "device", "read
     }));
 }
 
-Deno.test("runPlatform() lists in columns", () =>
+eachDatabase("runPlatform() lists in columns", () =>
   withPlatform(async (run) => {
     await run("customer", "create", "Acme");
     await run("customer", "create", "Ümlaut 漢字");
@@ -77,7 +79,7 @@ Deno.test("runPlatform() lists in columns", () =>
     ]);
   }));
 
-Deno.test("runPlatform() keeps a withdrawn code from being withdrawn again", () =>
+eachDatabase("runPlatform() keeps a withdrawn code from being withdrawn again", () =>
   withPlatform(async (run) => {
     await run("customer", "create", "Acme");
     await run("site", "create", "Berlin");
@@ -125,7 +127,7 @@ for (const { args, says } of mistakes) {
     }));
 }
 
-Deno.test("runPlatform() asks which customer when there are several", () =>
+eachDatabase("runPlatform() asks which customer when there are several", () =>
   withPlatform(async (run) => {
     assert.match((await run("site", "list")).stderr, /no customer yet\nhint: opendca-platform customer create/);
     await run("customer", "create", "A");
@@ -133,20 +135,23 @@ Deno.test("runPlatform() asks which customer when there are several", () =>
     assert.match((await run("site", "list")).stderr, /there are 2/);
   }));
 
-Deno.test("unlock-key prints what platform.unlockKey takes, and a token of unlock is believed by it", () =>
-  withPlatform(async (run) => {
-    const unlockKey = parseUnlockKey((await run("unlock-key")).stdout);
-    const installationId = "a9eba39a-daf4-40b2-b8db-c58d7b034ce3";
-    const token = parseUnlockToken((await run("unlock", installationId, "--lock", "2")).stdout);
-    const expected = { installationId, lockCount: 2, now };
-    checkUnlockToken(token, { ...expected, unlockKeys: [unlockKey] });
-    // About half of these are no point of the curve, as a key with a typing error in it.
-    for (const letter of "ABCDEFGHIJ") {
-      const another = `${letter}${unlockKey.slice(1)}`;
-      if (another === unlockKey) continue;
-      assert.throws(() => checkUnlockToken(token, { ...expected, unlockKeys: [another] }), /not signed/);
-    }
-  }));
+eachDatabase(
+  "unlock-key prints what platform.unlockKey takes, and a token of unlock is believed by it",
+  () =>
+    withPlatform(async (run) => {
+      const unlockKey = parseUnlockKey((await run("unlock-key")).stdout);
+      const installationId = "a9eba39a-daf4-40b2-b8db-c58d7b034ce3";
+      const token = parseUnlockToken((await run("unlock", installationId, "--lock", "2")).stdout);
+      const expected = { installationId, lockCount: 2, now };
+      checkUnlockToken(token, { ...expected, unlockKeys: [unlockKey] });
+      // About half of these are no point of the curve, as a key with a typing error in it.
+      for (const letter of "ABCDEFGHIJ") {
+        const another = `${letter}${unlockKey.slice(1)}`;
+        if (another === unlockKey) continue;
+        assert.throws(() => checkUnlockToken(token, { ...expected, unlockKeys: [another] }), /not signed/);
+      }
+    }),
+);
 
 Deno.test("agent configure takes the example of docs/protocol.md", async () => {
   const text = await Deno.readTextFile(new URL("../../../docs/protocol.md", import.meta.url));
@@ -207,7 +212,7 @@ Deno.test("agent configure reads a file named - from standard input", async () =
   }
 });
 
-Deno.test("serve prints one line of JSON when it is ready", () =>
+eachDatabase("serve prints one line of JSON when it is ready", () =>
   withPlatform(async (run) => {
     const { code, stdout } = await run("serve", "--listen", "127.0.0.1:0", "--host-name", "localhost");
     const ready = JSON.parse(stdout);
@@ -255,7 +260,7 @@ const validTimes: [args: string[], ms: number][] = [
   [["unlock", "a9eba39a-daf4-40b2-b8db-c58d7b034ce3", "--valid-hours", "30m"], 1_800_000],
 ];
 for (const [args, ms] of validTimes) {
-  Deno.test(`runPlatform() ${args.join(" ")} is valid for ${ms / 3_600_000} h`, () =>
+  eachDatabase(`runPlatform() ${args.join(" ")} is valid for ${ms / 3_600_000} h`, () =>
     withPlatform(async (run) => {
       await run("customer", "create", "Acme");
       await run("site", "create", "Berlin");

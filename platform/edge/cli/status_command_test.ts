@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { now, type RunCommand, withPlatform } from "../../../tests/platform/commands.ts";
+import { eachDatabase } from "../../../tests/fixtures/each_database.ts";
+import { type Installation, now, type RunCommand, withPlatform } from "../../../tests/platform/commands.ts";
 import { addAgent, markRevoked, notePoll, suspectClone } from "../../agents/agents.ts";
 import { appendAudit } from "../../audit/audit_log.ts";
-import { openSqliteStore } from "../../store/sqlite/sqlite_store.ts";
 import { looseQueries, looseTenant } from "../../../tests/fixtures/loose_queries.ts";
 
 const minute = 60_000;
@@ -10,14 +10,14 @@ const minute = 60_000;
 /** A customer a name, each with agents that polled so many minutes ago. */
 function withAgents(
   agents: Record<string, (number | "never")[]>,
-  body: (run: RunCommand, folder: string) => Promise<void>,
+  body: (run: RunCommand, installation: Installation) => Promise<void>,
 ) {
-  return withPlatform(async (run, folder) => {
+  return withPlatform(async (run, installation) => {
     for (const [name, polled] of Object.entries(agents)) {
       const { customerId } = JSON.parse((await run("customer", "create", name, "--json")).stdout);
       const made = await run("site", "create", "Berlin", "--customer", name, "--json");
       const { siteId } = JSON.parse(made.stdout);
-      await using store = openSqliteStore(`${folder}/platform.db`);
+      await using store = await installation.openStore();
       const tenant = looseTenant(store, customerId);
       for (const [i, ago] of polled.entries()) {
         const at = new Date(now.getTime() - 600 * minute);
@@ -41,23 +41,26 @@ function withAgents(
         });
       }
     }
-    await body(run, folder);
+    await body(run, installation);
   });
 }
 
-Deno.test("status names agents of every customer that do not report", () =>
-  withAgents({ Acme: [1, 17], Blue: [2, "never"] }, async (run) => {
-    const { stdout, code } = await run("status");
-    assert.equal(code, 0);
-    assert.match(stdout, /^agents +4 active, 2 silent$/m);
-    assert.match(stdout, /^problem +agt-\w{12} \(Acme, Berlin, Acme-1\) did not report for 17 minutes, 3 polls: /m);
-    assert.match(
-      stdout,
-      /^problem +agt-\w{12} \(Blue, Berlin, Blue-1\) never reported since its activation 10 hours ago/m,
-    );
-    const shown = JSON.parse((await run("status", "--json")).stdout);
-    assert.deepEqual([shown.agents.silent, shown.problems.length], [2, 2]);
-  }));
+eachDatabase(
+  "status names agents of every customer that do not report",
+  () =>
+    withAgents({ Acme: [1, 17], Blue: [2, "never"] }, async (run) => {
+      const { stdout, code } = await run("status");
+      assert.equal(code, 0);
+      assert.match(stdout, /^agents +4 active, 2 silent$/m);
+      assert.match(stdout, /^problem +agt-\w{12} \(Acme, Berlin, Acme-1\) did not report for 17 minutes, 3 polls: /m);
+      assert.match(
+        stdout,
+        /^problem +agt-\w{12} \(Blue, Berlin, Blue-1\) never reported since its activation 10 hours ago/m,
+      );
+      const shown = JSON.parse((await run("status", "--json")).stdout);
+      assert.deepEqual([shown.agents.silent, shown.problems.length], [2, 2]);
+    }),
+);
 
 const checks: [name: string, agents: Record<string, (number | "never")[]>, code: number, says: RegExp][] = [
   ["nobody", {}, 0, /^OPENDCA-PLATFORM OK - 0 agents report \| agents=0;;;0 silent=0;0;;0 /],
@@ -78,7 +81,7 @@ const checks: [name: string, agents: Record<string, (number | "never")[]>, code:
   ["many silent agents", { Acme: [1, 60, 60, 60, 60, 60, 60, 60] }, 1, /; 2 more \|/],
 ];
 for (const [name, agents, code, says] of checks) {
-  Deno.test(`status --check of ${name} ends with ${code}`, () =>
+  eachDatabase(`status --check of ${name} ends with ${code}`, () =>
     withAgents(agents, async (run) => {
       const ran = await run("status", "--check");
       assert.deepEqual([ran.code, ran.stderr], [code, ""]);
@@ -87,27 +90,31 @@ for (const [name, agents, code, says] of checks) {
     }));
 }
 
-Deno.test("status says which agents are in doubt, and nothing of revoked ones", () =>
-  withAgents({ Acme: [1, 900] }, async (run, folder) => {
-    const agents: { agentId: string; customerId: string; hostname: string }[] = JSON.parse(
-      (await run("agent", "list", "--json")).stdout,
-    );
-    // Agents of one moment are listed by their ids, which are made up.
-    const [first, second] = ["Acme-0", "Acme-1"].map((name) => agents.find(({ hostname }) => hostname === name)!);
-    {
-      await using store = openSqliteStore(`${folder}/platform.db`);
-      const tenant = looseTenant(store, first!.customerId);
-      await suspectClone(tenant, { agentId: first!.agentId, reason: "two processes take turns", at: now });
-      await markRevoked(tenant, { agentId: second!.agentId, reason: "x", at: now });
-    }
-    const { stdout } = await run("status");
-    assert.match(stdout, /^agents +1 active, 1 in doubt, 1 revoked$/m);
-    assert.match(stdout, /seems to run twice: two processes take turns$/m);
-    assert.equal((await run("status", "--check")).code, 1);
-  }));
+eachDatabase(
+  "status says which agents are in doubt, and nothing of revoked ones",
+  () =>
+    withAgents({ Acme: [1, 900] }, async (run, { openStore }) => {
+      const agents: { agentId: string; customerId: string; hostname: string }[] = JSON.parse(
+        (await run("agent", "list", "--json")).stdout,
+      );
+      // Agents of one moment are listed by their ids, which are made up.
+      const [first, second] = ["Acme-0", "Acme-1"].map((name) => agents.find(({ hostname }) => hostname === name)!);
+      {
+        await using store = await openStore();
+        const tenant = looseTenant(store, first!.customerId);
+        await suspectClone(tenant, { agentId: first!.agentId, reason: "two processes take turns", at: now });
+        await markRevoked(tenant, { agentId: second!.agentId, reason: "x", at: now });
+      }
+      const { stdout } = await run("status");
+      assert.match(stdout, /^agents +1 active, 1 in doubt, 1 revoked$/m);
+      assert.match(stdout, /seems to run twice: two processes take turns$/m);
+      assert.equal((await run("status", "--check")).code, 1);
+    }),
+);
 
+// Of PostgreSQL: tests/faults/postgres_test.ts has a server that is away.
 Deno.test("status --check of a store that cannot be read is unknown", () =>
-  withPlatform(async (run, folder) => {
+  withPlatform(async (run, { folder }) => {
     await run("customer", "create", "Acme");
     await Deno.writeTextFile(`${folder}/platform.db`, "no database at all, but text");
     const ran = await run("status", "--check");
@@ -115,35 +122,41 @@ Deno.test("status --check of a store that cannot be read is unknown", () =>
     assert.match(ran.stdout, /^OPENDCA-PLATFORM UNKNOWN - [^\n|]+\n$/);
   }));
 
-Deno.test("status of an empty platform says what is next", () =>
-  withPlatform(async (run) =>
-    assert.match((await run("status")).stdout, /^next +opendca-platform customer create NAME$/m)
-  ));
+eachDatabase(
+  "status of an empty platform says what is next",
+  () =>
+    withPlatform(async (run) =>
+      assert.match((await run("status")).stdout, /^next +opendca-platform customer create NAME$/m)
+    ),
+);
 
-Deno.test("status warns of guessed activation codes for a day after the alarm", () =>
-  withAgents({ Acme: [1] }, async (run, folder) => {
-    const alarm = async (minutesAgo: number, attempts: number) => {
-      await using store = openSqliteStore(`${folder}/platform.db`);
-      await appendAudit(looseQueries(store), {
-        at: new Date(now.getTime() - minutesAgo * minute),
-        customerId: null,
-        actor: "platform",
-        action: "codeGuessing",
-        subject: "activation codes",
-        detail: { attempts, sources: 1 },
-      });
-    };
-    await alarm(24 * 60 + 1, 299);
-    assert.equal((await run("status", "--check")).code, 0, "it is over");
-    await alarm(23 * 60, 300);
-    const checked = await run("status", "--check");
-    assert.equal(checked.code, 1);
-    assert.match(
-      checked.stdout,
-      /^OPENDCA-PLATFORM WARNING - activation codes are being guessed: 300 wrong ones within an hour, at \S+Z from 1 source \|.* code_guessing=1;0;;0\n$/,
-    );
-    const { stdout } = await run("status");
-    assert.match(stdout, /^problem +activation codes are being guessed: 300 wrong/m);
-    assert.match(stdout, /^next +opendca-platform audit list$/m);
-    assert.equal(JSON.parse((await run("status", "--json")).stdout).codeGuessing.attempts, 300);
-  }));
+eachDatabase(
+  "status warns of guessed activation codes for a day after the alarm",
+  () =>
+    withAgents({ Acme: [1] }, async (run, { openStore }) => {
+      const alarm = async (minutesAgo: number, attempts: number) => {
+        await using store = await openStore();
+        await appendAudit(looseQueries(store), {
+          at: new Date(now.getTime() - minutesAgo * minute),
+          customerId: null,
+          actor: "platform",
+          action: "codeGuessing",
+          subject: "activation codes",
+          detail: { attempts, sources: 1 },
+        });
+      };
+      await alarm(24 * 60 + 1, 299);
+      assert.equal((await run("status", "--check")).code, 0, "it is over");
+      await alarm(23 * 60, 300);
+      const checked = await run("status", "--check");
+      assert.equal(checked.code, 1);
+      assert.match(
+        checked.stdout,
+        /^OPENDCA-PLATFORM WARNING - activation codes are being guessed: 300 wrong ones within an hour, at \S+Z from 1 source \|.* code_guessing=1;0;;0\n$/,
+      );
+      const { stdout } = await run("status");
+      assert.match(stdout, /^problem +activation codes are being guessed: 300 wrong/m);
+      assert.match(stdout, /^next +opendca-platform audit list$/m);
+      assert.equal(JSON.parse((await run("status", "--json")).stdout).codeGuessing.attempts, 300);
+    }),
+);
