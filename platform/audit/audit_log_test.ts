@@ -1,25 +1,36 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { type Actor, appendAudit, auditRows, auditVerdict, noDigest } from "./audit_log.ts";
+import { parseDatabaseUrl } from "../store/postgres/database_url.ts";
+import { openPostgresStore } from "../store/postgres/postgres_store.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite_store.ts";
-import { eachDatabase, openTestStore } from "../../tests/fixtures/each_database.ts";
+import type { Store } from "../store/store.ts";
+import { eachDatabase, isPostgres, openTestStore } from "../../tests/fixtures/each_database.ts";
+import { sharedPostgres } from "../../tests/fixtures/postgres_server.ts";
 import { looseQueries } from "../../tests/fixtures/loose_queries.ts";
 
 const at = new Date("2026-03-02T08:00:00Z");
 
-/** A store with five entries, and a second connection that tampers as somebody with the file can. */
-async function tampered(change: string): Promise<{ brokenAt: number | undefined; entries: number }> {
+interface Tampering {
+  store: Store;
+  /** As somebody can who has the file, or is the superuser. */
+  change(sql: string): Promise<unknown>;
+}
+
+/** On a database without what keeps the log from being changed. */
+async function withTampering(body: (tampering: Tampering) => Promise<void>): Promise<void> {
+  if (isPostgres()) {
+    await using database = await (await sharedPostgres()).database("own");
+    await using store = await openPostgresStore(parseDatabaseUrl(database.url));
+    await database.sql("ALTER TABLE audit_log DISABLE TRIGGER USER");
+    return await body({ store, change: database.sql });
+  }
   const folder = Deno.makeTempDirSync();
   try {
-    const path = `${folder}/platform.db`;
-    await using store = openSqliteStore(path);
-    const queries = looseQueries(store);
-    for (let i = 1; i <= 5; i++) {
-      await appendAudit(queries, { at, customerId: null, actor: "platform", action: "tested", subject: `s${i}` });
-    }
-    using other = new DatabaseSync(path);
-    other.exec(`DROP TRIGGER audit_log_no_update; DROP TRIGGER audit_log_no_delete; ${change}`);
-    return await auditVerdict(queries);
+    await using store = openSqliteStore(`${folder}/platform.db`);
+    using other = new DatabaseSync(`${folder}/platform.db`);
+    other.exec("DROP TRIGGER audit_log_no_update; DROP TRIGGER audit_log_no_delete");
+    await body({ store, change: (sql) => Promise.resolve(other.exec(sql)) });
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
@@ -43,15 +54,25 @@ const cases = [
   },
 ];
 for (const { name, change, brokenAt } of cases) {
-  Deno.test(`auditVerdict() after ${name}`, async () => assert.equal((await tampered(change)).brokenAt, brokenAt));
+  eachDatabase(`auditVerdict() after ${name}`, () =>
+    withTampering(async (tampering) => {
+      const queries = looseQueries(tampering.store);
+      for (let i = 1; i <= 5; i++) {
+        await appendAudit(queries, { at, customerId: null, actor: "platform", action: "tested", subject: `s${i}` });
+      }
+      if (change !== "") await tampering.change(change);
+      assert.equal((await auditVerdict(queries)).brokenAt, brokenAt);
+    }));
 }
 
-Deno.test("an agent fills the audit log with a thousand entries a day at most, and others are not cut", async () => {
-  await using store = openSqliteStore(":memory:");
+eachDatabase("an agent fills the audit log with a thousand entries a day at most, and others are not cut", async () => {
+  await using store = await openTestStore();
   const queries = looseQueries(store);
-  const add = (actor: Actor, at: number) =>
-    appendAudit(queries, { at: new Date(at), customerId: null, actor, action: "taskRefused", subject: "x" });
-  for (let i = 0; i < 1500; i++) await add({ kind: "agent", name: "a" }, i);
+  const add = (actor: Actor, at: number, tx = queries) =>
+    appendAudit(tx, { at: new Date(at), customerId: null, actor, action: "taskRefused", subject: "x" });
+  await store.transaction(async (tx) => {
+    for (let i = 0; i < 1500; i++) await add({ kind: "agent", name: "a" }, i, tx);
+  });
   await add({ kind: "agent", name: "b" }, 1);
   await add("platform", 1);
   assert.equal((await auditVerdict(queries)).entries, 1002);
@@ -60,19 +81,21 @@ Deno.test("an agent fills the audit log with a thousand entries a day at most, a
   assert.equal((await auditVerdict(queries)).entries, 1003);
 });
 
-Deno.test("auditVerdict() after an entry that was rewritten together with its own digest", async () => {
-  await using store = openSqliteStore(":memory:");
-  const queries = looseQueries(store);
-  await using otherStore = openSqliteStore(":memory:");
-  const forger = looseQueries(otherStore);
-  const event = { at, customerId: null, actor: "platform" as const, action: "tested" };
-  for (const subject of ["s1", "s2", "s3"]) await appendAudit(queries, { ...event, subject });
-  for (const subject of ["s1", "forged"]) await appendAudit(forger, { ...event, subject });
-  const [, { digest }] = await auditRows(forger, { limit: 2 }) as [unknown, { digest: string }];
-  await queries.run("DROP TRIGGER audit_log_no_update");
-  await queries.run("UPDATE audit_log SET subject = 'forged', digest = :digest WHERE entry = 2", { digest });
-  assert.equal((await auditVerdict(queries)).brokenAt, 3);
-});
+eachDatabase(
+  "auditVerdict() after an entry that was rewritten together with its own digest",
+  () =>
+    withTampering(async ({ store, change }) => {
+      const queries = looseQueries(store);
+      await using otherStore = openSqliteStore(":memory:");
+      const forger = looseQueries(otherStore);
+      const event = { at, customerId: null, actor: "platform" as const, action: "tested" };
+      for (const subject of ["s1", "s2", "s3"]) await appendAudit(queries, { ...event, subject });
+      for (const subject of ["s1", "forged"]) await appendAudit(forger, { ...event, subject });
+      const [, { digest }] = await auditRows(forger, { limit: 2 }) as [unknown, { digest: string }];
+      await change(`UPDATE audit_log SET subject = 'forged', digest = '${digest}' WHERE entry = 2`);
+      assert.equal((await auditVerdict(queries)).brokenAt, 3);
+    }),
+);
 
 eachDatabase("the audit log can only be added to", async () => {
   await using store = await openTestStore();

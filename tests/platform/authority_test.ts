@@ -1,3 +1,4 @@
+/** Keys and certificates, which are files in the data directory whatever the database. */
 import assert from "node:assert/strict";
 import { openPlatform, serve } from "../../platform/compose.ts";
 import { pemOf } from "../../platform/keys/authority.ts";

@@ -1,9 +1,13 @@
-/** Strangers who hold connections by the hundred: agents get through from elsewhere, and from behind the same address. */
+/**
+ * Strangers who hold connections by the hundred: agents get through from elsewhere, and from behind the same address.
+ * What a stranger does never comes to the store: on PostgreSQL only what asks it who an agent is.
+ */
 import assert from "node:assert/strict";
 import net from "node:net";
 import tls from "node:tls";
 import { Buffer } from "node:buffer";
 import { fileURLToPath } from "node:url";
+import { eachDatabase } from "../fixtures/each_database.ts";
 import { maybeProgram } from "../fixtures/peers.ts";
 import {
   activatedAgent,
@@ -132,7 +136,7 @@ Deno.test("an agent gets through beside a stranger of the same address who never
   for (const each of open) each[Symbol.dispose]();
 });
 
-Deno.test("three thousand connections of a hundred sources leave the room of agents", async () => {
+eachDatabase("three thousand connections of a hundred sources leave the room of agents", async () => {
   await using platform = await startTestPlatform({ connections: limits });
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   const all: Held[] = [];
@@ -144,7 +148,7 @@ Deno.test("three thousand connections of a hundred sources leave the room of age
   for (const each of all) each[Symbol.dispose]();
 });
 
-Deno.test("a certificate that is not known reserves no room", async () => {
+eachDatabase("a certificate that is not known reserves no room", async () => {
   await using platform = await startTestPlatform({ connections: { ...limits, withoutCallMs: 300 } });
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   await agent.tenant.run(

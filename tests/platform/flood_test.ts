@@ -1,8 +1,12 @@
-/** Peers that hold on to the server without being anybody: they may cost little, and nobody else may notice them. */
+/**
+ * Peers that hold on to the server without being anybody: they may cost little, and nobody else may notice them. Calls
+ * that are refused before their message has come never reach the store: on SQLite alone.
+ */
 import assert from "node:assert/strict";
 import http2 from "node:http2";
 import { Buffer } from "node:buffer";
 import { status } from "@grpc/grpc-js";
+import { eachDatabase } from "../fixtures/each_database.ts";
 import {
   activatedAgent,
   call,
@@ -65,7 +69,7 @@ function hold(session: http2.ClientHttp2Session, method: string): HeldCall {
   return { answer: promise };
 }
 
-Deno.test("a connection without a handshake is closed, and agents go on meanwhile", async () => {
+eachDatabase("a connection without a handshake is closed, and agents go on meanwhile", async () => {
   await using platform = await startTestPlatform({ connections: { withoutCallMs: 2000 } });
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   const idle = await Promise.all(Array.from({ length: 200 }, () => dial(platform)));
@@ -79,25 +83,28 @@ Deno.test("a connection without a handshake is closed, and agents go on meanwhil
   }
 });
 
-Deno.test("connections beyond the most are closed at once, and the next one is taken when others have gone", async () => {
-  await using platform = await startTestPlatform({ connections: { anonymousOfSource: 3, sureMs: 60_000 } });
-  const agent = await activatedAgent(platform, await platform.customer("Acme"));
-  const held: Deno.TcpConn[] = [];
-  await until("the activation's connection is gone, and three are held", async () => {
-    for (const connection of held.splice(0)) connection.close();
-    for (let i = 0; i < 3; i++) held.push(await dial(platform));
-    const ended = held.map((connection) => untilClosed(connection).then(() => "ended"));
-    return await Promise.race([...ended, new Promise((resolve) => setTimeout(resolve, 300))]) === undefined;
-  });
-  using more = await dial(platform);
-  await untilClosed(more);
-  for (const connection of held) connection.close();
-  const poll = async () => {
-    using client = connect(platform, agent.identity);
-    return await reasonOf(call(client, { method: client.poll, request: pollOf(agent) }));
-  };
-  await until("the server has noticed the ends", async () => await poll() === "answered");
-});
+eachDatabase(
+  "connections beyond the most are closed at once, and the next one is taken when others have gone",
+  async () => {
+    await using platform = await startTestPlatform({ connections: { anonymousOfSource: 3, sureMs: 60_000 } });
+    const agent = await activatedAgent(platform, await platform.customer("Acme"));
+    const held: Deno.TcpConn[] = [];
+    await until("the activation's connection is gone, and three are held", async () => {
+      for (const connection of held.splice(0)) connection.close();
+      for (let i = 0; i < 3; i++) held.push(await dial(platform));
+      const ended = held.map((connection) => untilClosed(connection).then(() => "ended"));
+      return await Promise.race([...ended, new Promise((resolve) => setTimeout(resolve, 300))]) === undefined;
+    });
+    using more = await dial(platform);
+    await untilClosed(more);
+    for (const connection of held) connection.close();
+    const poll = async () => {
+      using client = connect(platform, agent.identity);
+      return await reasonOf(call(client, { method: client.poll, request: pollOf(agent) }));
+    };
+    await until("the server has noticed the ends", async () => await poll() === "answered");
+  },
+);
 
 for (const method of ["Poll", "Upload", "Renew"]) {
   Deno.test(`${method} is refused without a certificate before its message has come`, async () => {
@@ -108,7 +115,7 @@ for (const method of ["Poll", "Upload", "Renew"]) {
   });
 }
 
-Deno.test("one source may hold sixteen activations that do not go on", async () => {
+eachDatabase("one source may hold sixteen activations that do not go on", async () => {
   await using platform = await startTestPlatform();
   const customer = await platform.customer("Acme");
   {

@@ -1,3 +1,4 @@
+/** Who is let in. What a handshake or the transport refuses never comes to the store, and is tried on SQLite alone. */
 import assert from "node:assert/strict";
 import http2 from "node:http2";
 import { Buffer } from "node:buffer";
@@ -25,6 +26,7 @@ import {
   startTestPlatform,
   type TestPlatform,
 } from "../fixtures/platform_fixture.ts";
+import { eachDatabase } from "../fixtures/each_database.ts";
 import { maybeProgram, peerTest } from "../fixtures/peers.ts";
 import { batchOf, readingOf, recordOf } from "../fixtures/platform_uploads.ts";
 
@@ -50,7 +52,7 @@ async function identityBy(
   return { privateKeyPem: await privateKeyPem(keys.privateKey), chain: pemOf(certificate) };
 }
 
-Deno.test("calls other than Activate are refused without a certificate of a known agent", async (t) => {
+eachDatabase("calls other than Activate are refused without a certificate of a known agent", async (t) => {
   await using platform = await startTestPlatform();
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   const commonName = agent.agentId;
@@ -84,7 +86,7 @@ Deno.test("calls other than Activate are refused without a certificate of a know
   }
 });
 
-Deno.test("a certificate is worth nothing without its private key", async () => {
+eachDatabase("a certificate is worth nothing without its private key", async () => {
   await using platform = await startTestPlatform();
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   const { privateKeyPem } = await newKeyAndCsr();
@@ -132,7 +134,7 @@ for (const version of ["-tls1", "-tls1_1"]) {
   });
 }
 
-Deno.test("a message of more than 4 MB is refused and the next call is answered", async () => {
+eachDatabase("a message of more than 4 MB is refused and the next call is answered", async () => {
   await using platform = await startTestPlatform();
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   using client = connect(platform, agent.identity);
@@ -142,7 +144,7 @@ Deno.test("a message of more than 4 MB is refused and the next call is answered"
   assert.equal(await reasonOf(call(client, { method: client.poll, request: pollOf(agent) })), "answered");
 });
 
-Deno.test("garbage instead of a message is refused and the next call is answered", async () => {
+eachDatabase("garbage instead of a message is refused and the next call is answered", async () => {
   await using platform = await startTestPlatform();
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   const roots = Buffer.from(platform.serverAuthority);
@@ -218,7 +220,7 @@ Deno.test("bytes that are no TLS, and HTTP/2 that is no gRPC, do no harm", async
   assert.equal(await reasonOf(call(client, { method: client.poll, request: pollOf(agent) })), "answered");
 });
 
-Deno.test("the agent authority signs no server, and its certificates name the agent", async () => {
+eachDatabase("the agent authority signs no server, and its certificates name the agent", async () => {
   await using platform = await startTestPlatform();
   const { identity, agentId } = await activatedAgent(platform, await platform.customer("Acme"));
   const certificate = new x509.X509Certificate(identity.chain);
