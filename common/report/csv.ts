@@ -1,4 +1,4 @@
-import { stringify } from "csv-stringify/sync";
+import { csvText } from "./csv_text.ts";
 import { type Cell, type CsvColumn, type CsvRows, itemRows } from "./csv_rows.ts";
 import type { Level, Reading, ScanDocument, Supply, UnreadDevice } from "../reading/reading.ts";
 import { meterOf, whyUnread } from "./fleet.ts";
@@ -76,12 +76,7 @@ export function renderCsv(document: ScanDocument, options: CsvOptions = {}): str
     const known = unreadCells(device, { index, count: document.unread.length });
     return headings.map((name) => known[name] ?? null);
   });
-  return stringify([headings, ...[...cells, ...unread].map((row) => row.map(cellOf))], {
-    bom: options.bom ?? false,
-    record_delimiter: "\r\n",
-    // A model called "=cmd|…" is text and not a formula; applies to text cells only, so that numbers stay numbers.
-    escape_formulas: true,
-  });
+  return csvText([headings, ...[...cells, ...unread].map((row) => row.map(cellOf))], { bom: options.bom ?? false });
 }
 
 function printerRows(document: ScanDocument): [headings: string[], cells: Cell[][]] {

@@ -5,13 +5,14 @@ import { type DurationBounds, parseDuration } from "../../../common/core/duratio
 import { escapeInvisible } from "../../../common/core/escape_invisible.ts";
 import { UsageError } from "../../../common/core/errors.ts";
 import { ValueSyntaxError } from "../../../common/core/value_syntax_error.ts";
+import { csvText } from "../../../common/report/csv_text.ts";
 import type { OpenOptions, OpenPlatform } from "../../agents/platform.ts";
 import { type DatabaseAddress, isDatabaseUrl, parseDatabaseUrl } from "../../store/postgres/database_url.ts";
 import type { Actor } from "../../audit/audit_log.ts";
 import type { By, TenantBy } from "../../audit/use_case.ts";
 import { findCustomer } from "../../customers/customers.ts";
 import type { PlatformHost } from "./host.ts";
-import { csvText } from "./csv_text.ts";
+import { csvCells } from "./csv_cells.ts";
 import { jsonText, shown } from "./json_text.ts";
 import type { Screen } from "./table.ts";
 
@@ -44,7 +45,7 @@ export const formats = ["table", "json", "csv"] as const;
 
 /** Throws UsageError for an answer that is no list. */
 function csvOf(json: unknown): string {
-  if (Array.isArray(json)) return escapeInvisible(csvText(shown(json) as object[]));
+  if (Array.isArray(json)) return escapeInvisible(csvText(csvCells(shown(json) as object[])));
   throw new UsageError("Cannot print CSV as the answer is no list", "use --format json");
 }
 
