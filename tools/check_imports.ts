@@ -187,6 +187,7 @@ export const allowed: Record<string, string[]> = {
     "platform/edge/grpc",
   ],
   "platform/edge/cli": [
+    "common/report",
     "common/core",
     "common/host",
     "proto",

@@ -35,12 +35,17 @@ export function listDevices(platform: Platform, by: TenantBy, filters: DeviceFil
   return readTenant(platform, by, async (tenant) => {
     const now = platform.clock.now().getTime();
     const chosen = await rowFilters(tenant, filters, now);
-    const rows = await joinedRows(tenant, chosen.groups, await statedRows(tenant, chosen, filters));
+    const rows = await joinedRows(tenant, chosen.groups, await statedRows(tenant, chosen, pageOf(filters)));
     return {
       devices: rows.map(({ row, state }) => ({ ...viewOf(row, state, now), row })),
       counts: await countRows(tenant, chosen, { silentSince: new Date(now - silentAfterMs) }),
     };
   });
+}
+
+/* What comes behind the first ones is a page as well. */
+function pageOf({ limit, offset }: Page): Page {
+  return offset === undefined || limit !== undefined ? { limit, offset } : { limit: Number.MAX_SAFE_INTEGER, offset };
 }
 
 /** Throws UsageError for a site that there is not. */

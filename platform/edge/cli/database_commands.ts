@@ -1,14 +1,10 @@
 import type { Command } from "commander";
 import { ConfigError, UsageError } from "../../../common/core/errors.ts";
 import { checkPostgres, checkSqlite } from "../../audit/check_store.ts";
-import { moveReadings } from "../../devices/move_readings.ts";
+import { copyInstallation } from "../../devices/copy_installation.ts";
 import { openDataDirectory } from "../../keys/data_directory.ts";
-import { copyStore } from "../../store/copy_store.ts";
 import type { DatabaseAddress } from "../../store/postgres/database_url.ts";
-import { openError } from "../../store/postgres/postgres_error.ts";
-import { migrateSchema } from "../../store/postgres/postgres_schema.ts";
-import { createPool } from "../../store/postgres/postgres_pool.ts";
-import { openSqliteStore } from "../../store/sqlite/sqlite_store.ts";
+import { migrateDatabase } from "../../store/postgres/migrate_database.ts";
 import { type CommandContext, dataDirectory, type GlobalOptions, maybeDatabase } from "./command_context.ts";
 import { type Column, renderTable } from "./table.ts";
 
@@ -35,7 +31,7 @@ export function addDatabaseCommands(program: Command, context: CommandContext): 
     .option(...roleOption)
     .action(async (_, command: Command) => {
       const options = command.optsWithGlobals<OwnerOptions>();
-      const { from, to } = await migrate(ownersDatabase(options), options.role);
+      const { from, to } = await migrateDatabase(ownersDatabase(options), options);
       const text = from === to
         ? `version ${to} already; ${options.role} has its rights\n`
         : `migrated from version ${from} to ${to}; ${options.role} has its rights\n`;
@@ -62,12 +58,7 @@ export function addDatabaseCommands(program: Command, context: CommandContext): 
       const options = command.optsWithGlobals<OwnerOptions>();
       const target = ownersDatabase(options);
       const path = sqliteFile(dataDirectory(host, options));
-      // Brings an older file up to date.
-      {
-        await using store = openSqliteStore(path);
-        await moveReadings(store, () => {});
-      }
-      const tables = await copyStore({ path, target, role: options.role });
+      const tables = await copyInstallation({ path, target, role: options.role });
       await context.answer(command, {
         json: tables,
         text: (screen) => renderTable(columns, tables.map(({ name, rows }) => [name, rows]), screen),
@@ -80,20 +71,4 @@ function sqliteFile(folder: string): string {
   const directory = openDataDirectory(folder);
   if (directory.has("platform.db")) return directory.path("platform.db");
   throw new ConfigError(`Cannot find a store in "${folder}"`, "name the data directory with --data");
-}
-
-async function migrate(address: DatabaseAddress, role: string): Promise<{ from: number; to: number }> {
-  const pool = createPool(address, { connections: 1, statementTimeoutMs: 0, lockTimeoutMs: 60_000 });
-  try {
-    const client = await pool.connect();
-    try {
-      return await migrateSchema(client, { address, role });
-    } finally {
-      client.release();
-    }
-  } catch (error) {
-    throw openError(error, address.shown);
-  } finally {
-    await pool.end();
-  }
 }

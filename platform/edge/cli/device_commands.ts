@@ -1,12 +1,11 @@
 import type { Command } from "commander";
 import type { Page } from "../../devices/devices.ts";
 import { type DeviceFilters, listDevices, type ListedDevice } from "../../devices/list_devices.ts";
-import { listMeters, meterHistory, showDevice } from "../../devices/show_device.ts";
+import { showDevice } from "../../devices/show_device.ts";
 import { addDeviceChangeCommands } from "./device_change_commands.ts";
-import { addMeterExport } from "./dealer_commands.ts";
 import { addDeviceFilters, addPaging, countsOf, noDevices } from "./device_filters.ts";
 import { deviceText, shownDevice } from "./device_details.ts";
-import { type CommandContext, customerOption, deviceHelp, wholeNumber } from "./command_context.ts";
+import { type CommandContext, customerOption, deviceHelp } from "./command_context.ts";
 import { ageText, type Column, hasRoom, renderTable, type Screen, timeText } from "./table.ts";
 
 const columns = (screen: Screen): Column[] => [
@@ -24,7 +23,7 @@ const columns = (screen: Screen): Column[] => [
   { heading: "NOTE", note: true },
 ];
 
-/** `device list|show|merge|split|undo|history` and `meter list|export|history`. */
+/** `device list|show|merge|split|undo|history`. */
 export function addDeviceCommands(program: Command, context: CommandContext): void {
   const device = program.command("device").description("devices that agents found");
   addPaging(addDeviceFilters(device.command("list").description("all devices, by site and address")))
@@ -32,10 +31,11 @@ export function addDeviceCommands(program: Command, context: CommandContext): vo
       context.runForCustomer(command, async (platform, by) => {
         const now = context.host.clock.now().getTime();
         const list = await listDevices(platform, by, filters);
-        const { devices } = list, { counts, isFiltered } = countsOf(list, filters);
+        const { devices } = list, { counts, isFiltered, next } = countsOf(list, filters);
         return {
           json: devices.map(listedDevice),
           note: isFiltered ? counts : undefined,
+          ...(next === undefined ? {} : { next }),
           text: (screen) => {
             if (devices.length === 0 && !isFiltered) return `${noDevices}\n`;
             const rows = devices.map(({ row, low, note }) => [
@@ -68,47 +68,6 @@ export function addDeviceCommands(program: Command, context: CommandContext): vo
       })
     );
   addDeviceChangeCommands(device, context);
-
-  const meter = program.command("meter").description("page counters");
-  meter.command("list <device>").description("the latest value of every meter of a device").option(...customerOption)
-    .addHelpText("after", `\n${deviceHelp}`)
-    .action((text: string, _, command: Command) =>
-      context.runForCustomer(command, async (platform, by) => {
-        const rows = await listMeters(platform, by, { device: text });
-        const cells = rows.map((row) => [row.name, row.value, row.unit, timeText(row.observed_at)]);
-        return {
-          json: rows,
-          text: (screen) =>
-            rows.length === 0
-              ? `no meters were read of it: opendca-platform device show ${text} says why\n`
-              : renderTable(["METER", "VALUE", "UNIT", "READ"], cells, screen),
-        };
-      })
-    );
-  addMeterExport(meter, context);
-  meter.command("history <device>").description("values over time, newest first").option(...customerOption)
-    .option("--name <meter>", "one meter, such as total")
-    .option("--limit <number>", "at most this many", wholeNumber("--limit", { min: 1, max: 100_000 }), 100)
-    .addHelpText("after", `\n${deviceHelp}`)
-    .action((text: string, options: { name?: string; limit: number }, command: Command) =>
-      context.runForCustomer(command, async (platform, by) => {
-        const { name, limit } = options;
-        const { deviceId, rows, names } = await meterHistory(platform, by, { device: text, name, limit });
-        const cells = rows.map((row) => [timeText(row.observed_at), row.name, row.value, row.unit]);
-        return {
-          json: rows,
-          text: (screen) =>
-            rows.length === 0
-              ? `${noHistory({ deviceId, name, names })}\n`
-              : renderTable(["READ", "METER", "VALUE", "UNIT"], cells, screen),
-        };
-      })
-    );
-}
-
-function noHistory({ deviceId, name, names }: { deviceId: string; name: string | undefined; names: string[] }): string {
-  if (names.length === 0) return `no meters were read of it: opendca-platform device show ${deviceId} says why`;
-  return `no meter "${name}" was read of it; there are: ${names.join(", ")}`;
 }
 
 function listedDevice({ row, low, isSilent, meters, note }: ListedDevice) {

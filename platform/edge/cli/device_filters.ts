@@ -25,11 +25,8 @@ export function addPaging(command: Command): Command {
     .option("--offset <number>", "without the first ones", wholeNumber("--offset", { min: 0, max: 100_000_000 }));
 }
 
-/** "8 of 43 devices (--low): …" The number comes first: what a filter hides is never hidden silently. */
-export function countsOf(
-  { devices, counts }: DeviceList,
-  { site, network, model, low, silent, limit, offset = 0 }: DeviceFilters & Page,
-): { counts: string; isFiltered: boolean } {
+/** " (--site Berlin, --low)", or nothing without filters. */
+export function filtersText({ site, network, model, low, silent }: DeviceFilters): string {
   const filters = [
     ...(site === undefined ? [] : [`--site ${site}`]),
     ...(network === undefined ? [] : [`--network ${network}`]),
@@ -38,6 +35,15 @@ export function countsOf(
     ...(silent === true ? ["--silent"] : []),
     ...(typeof silent === "number" ? [`--silent ${formatDuration(silent)}`] : []),
   ];
+  return filters.length === 0 ? "" : ` (${filters.join(", ")})`;
+}
+
+/** "8 of 43 devices (--low): …" The number comes first: what a filter hides is never hidden silently. */
+export function countsOf(
+  { devices, counts }: DeviceList,
+  filters: DeviceFilters & Page,
+): { counts: string; isFiltered: boolean; next: string | undefined } {
+  const { offset = 0 } = filters, chosen = filtersText(filters);
   const parts = [
     [counts.low, "with low supplies"],
     [counts.silent, "silent"],
@@ -45,15 +51,14 @@ export function countsOf(
   ] as const;
   const told = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
   const one = counts.all === 1 ? "device" : "devices";
-  const found = filters.length === 0
-    ? `${counts.all} ${one}`
-    : `${counts.found} of ${counts.all} ${one} (${filters.join(", ")})`;
-  const isPart = limit !== undefined && devices.length < counts.found;
-  const page = devices.length === 0 ? "none" : `${offset + 1} to ${offset + devices.length}`;
+  const found = chosen === "" ? `${counts.all} ${one}` : `${counts.found} of ${counts.all} ${one}${chosen}`;
+  const isPart = devices.length < counts.found, shownTo = offset + devices.length;
+  const page = devices.length === 0 ? "none" : `${offset + 1} to ${shownTo}`;
   const shown = isPart ? `${page} of ${found}` : found;
   return {
     counts: told.length === 0 ? shown : `${shown}: ${told.join(", ")}`,
-    isFiltered: filters.length > 0 || isPart,
+    isFiltered: chosen !== "" || isPart,
+    next: devices.length > 0 && shownTo < counts.found ? `--offset ${shownTo} shows what comes behind them` : undefined,
   };
 }
 

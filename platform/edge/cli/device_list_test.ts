@@ -251,7 +251,11 @@ eachDatabase("supply list shows every supply, and with --low those to order", ()
     assert.deepEqual(low.map((row: Record<string, unknown>) => [row.deviceSerial, row.name, row.percent, row.low]), [
       ["SERIAL-2", "black toner", 3, true],
     ]);
-    assert.equal((await run("supply", "list", "--low", "--model", "WHOLE")).stdout, "no supply is low\n");
+    assert.equal(
+      (await run("supply", "list", "--low", "--model", "WHOLE")).stdout,
+      "no supply is low (--model WHOLE)\n",
+    );
+    assert.equal((await run("supply", "list", "--model", "nosuch")).stdout, "no supplies were read (--model nosuch)\n");
     const { code, stderr } = await run("supply", "list", "--site", "Paris");
     assert.equal(code, 64);
     assert.match(stderr, /Cannot find the site "Paris"/);
@@ -260,7 +264,9 @@ eachDatabase("supply list shows every supply, and with --low those to order", ()
 eachDatabase("alert list shows the alerts that last, by severity", () =>
   withDevices(async (run) => {
     assert.match((await run("alert", "list")).stdout, /^warning +Berlin +10\.1\.0\.1 .*Tray 1 is empty$/m);
-    assert.equal((await run("alert", "list", "--severity", "critical")).stdout, "no alerts\n");
+    assert.equal((await run("alert", "list", "--severity", "critical")).stdout, "no critical alerts\n");
+    assert.equal((await run("alert", "list", "--model", "nosuch")).stdout, "no alerts (--model nosuch)\n");
+    assert.match((await run("alert", "list")).stdout, /\n1 alert\n$/);
     const [alert] = JSON.parse((await run("alert", "list", "--format", "json")).stdout);
     assert.deepEqual([alert.group, alert.code, alert.endedAt, alert.firstSeenAt], [
       "input",
@@ -271,6 +277,38 @@ eachDatabase("alert list shows the alerts that last, by severity", () =>
     const { code, stderr } = await run("alert", "list", "--severity", "bad");
     assert.equal(code, 64);
     assert.match(stderr, /--severity as a severity: current value is "bad"/);
+  }));
+
+eachDatabase("alert list says that --limit has cut it off, in every format", () =>
+  withDevices(async (run) => {
+    const rest = "only the first 1: --limit shows more";
+    assert.ok((await run("alert", "list", "--limit", "1")).stdout.endsWith(`\n${rest}\n`));
+    const { stdout, stderr } = await run("alert", "list", "--limit", "1", "--json");
+    assert.deepEqual([JSON.parse(stdout).length, stderr], [1, `note: ${rest}\n`]);
+    assert.equal((await run("alert", "list", "--limit", "2", "--json")).stderr, "");
+  }, { list: [devices[0]!, devices[0]!] }));
+
+eachDatabase(
+  "device list takes --offset without --limit, and says what comes behind a page",
+  () =>
+    withDevices(async (run) => {
+      const ids = async (...options: string[]) =>
+        (await run("device", "list", ...options)).stdout.match(/^dev-\w+/gm) ?? [];
+      const all = await ids();
+      assert.deepEqual(await ids("--offset", "3"), all.slice(3));
+      assert.deepEqual(await ids("--offset", "1", "--limit", "2"), all.slice(1, 3));
+      assert.match((await run("device", "list", "--offset", "9")).stdout, /^none of 4 devices/);
+      assert.match(
+        (await run("device", "list", "--limit", "3")).stderr,
+        /^next: --offset 3 shows what comes behind them$/m,
+      );
+      assert.doesNotMatch((await run("device", "list", "--offset", "3")).stderr, /next:/);
+    }, { width: 80 }),
+);
+
+eachDatabase("a list of CSV without rows is an empty file", () =>
+  withDevices(async (run) => {
+    assert.equal((await run("supply", "list", "--model", "nosuch", "--format", "csv")).stdout, "");
   }));
 
 eachDatabase("meter export has what each meter showed in the period", () =>
