@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { ConfigError, messageOf, UsageError } from "../../../common/core/errors.ts";
 import { escapeInvisible } from "../../../common/core/escape_invisible.ts";
 import { tryParseIp } from "../../../common/core/ip.ts";
+import { type IpRange, tryParseCidr } from "../../../common/core/ip_range.ts";
 import type { CertificateFiles } from "../../keys/server_certificate.ts";
 import { type CommandContext, type GlobalOptions, storeOptions, timeOption, wholeNumber } from "./command_context.ts";
 import type { SshServeOptions } from "../ssh/ssh_gateway.ts";
@@ -17,6 +18,7 @@ interface ServeFlags extends GlobalOptions {
   sshHost?: string[];
   /** Milliseconds. */
   pollSeconds?: number;
+  proxyProtocol?: string[];
   agentQuota: number;
   customerQuota: number;
   /** Milliseconds. */
@@ -46,6 +48,10 @@ export function addServeCommand(program: Command, { host }: CommandContext): voi
     .option(
       "--ssh-host <name...>",
       "names, with or without a port, at which agents reach that (default: those of --host-name)",
+    )
+    .option(
+      "--proxy-protocol <address...>",
+      "balancers that begin each connection with a PROXY header (v1 or v2), which says whose it is: 10.0.0.5, 10.0.0.0/28",
     )
     .option(
       "--poll-seconds <time>",
@@ -84,6 +90,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
   };
   const hasMqtt = Object.values(mqtt).some((at) => at !== undefined);
   const ssh = maybeSsh(flags, names);
+  const proxies = flags.proxyProtocol?.map(proxyRange);
   const certificate = await maybeCertificate(host, flags);
   await using platform = await host.openPlatform({
     ...storeOptions(host, flags),
@@ -100,6 +107,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
     ...listen,
     names,
     ssh,
+    proxies,
     retention: {
       ...(flags.keepRecords === undefined ? {} : { recordDays: flags.keepRecords / dayMs }),
       ...(flags.keepSamples === undefined ? {} : { sampleDays: flags.keepSamples / dayMs }),
@@ -166,6 +174,15 @@ function maybeSsh({ sshListen, sshHost }: ServeFlags, names: string[]): SshServe
   });
   if (hosts.length > 0) return { ...listen, hosts };
   throw new UsageError("Cannot use --ssh-listen as there is no name that agents reach it at", "add --ssh-host");
+}
+
+function proxyRange(text: string): IpRange {
+  const range = tryParseCidr(text);
+  if (range !== undefined) return range;
+  throw new UsageError(
+    `Cannot use --proxy-protocol as an address: current value is "${text}"`,
+    "such as 10.0.0.5, 10.0.0.0/28 or fd00::5",
+  );
 }
 
 async function maybeCertificate(

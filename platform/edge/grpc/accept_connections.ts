@@ -4,17 +4,26 @@
  * The runtime ends accepting for good, and tells nobody, when accept() fails for want of a descriptor. Therefore whoever
  * listens here dials itself when nothing came for a while, and listens again when that does not arrive.
  */
+import { Buffer } from "node:buffer";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { once } from "node:events";
+import { tryParseIp, withoutZone } from "../../../common/core/ip.ts";
+import { type IpRange, rangeContains } from "../../../common/core/ip_range.ts";
 import type { ConnectionGate } from "./connection_gate.ts";
+import { parseProxyHeader, type ProxyHeader } from "./proxy_header.ts";
+import { sourceOf } from "./source.ts";
 
 export interface AcceptOptions {
   host: string;
   port: number;
   gate: ConnectionGate;
+  /** Who begins each connection with a PROXY header; undefined where nobody does. */
+  proxies?: readonly IpRange[] | undefined;
   take(socket: Socket): void;
   log(event: string, fields: Record<string, string | number | boolean>): void;
+  /** How long such a header may take. */
+  headerMs?: number;
   /** How long nothing may come until the listener is tried; default: 10,000. */
   tryAfterMs?: number;
 }
@@ -38,6 +47,7 @@ export async function acceptConnections(options: AcceptOptions): Promise<Accepto
   let arrivedMs = performance.now();
   let isStopped = false;
   let isTrying = false;
+  const takeWithHeader = headerReader(options);
 
   function arrive(socket: Socket): void {
     arrivedMs = performance.now();
@@ -45,14 +55,18 @@ export async function acceptConnections(options: AcceptOptions): Promise<Accepto
     // Without it, an error ends the process.
     socket.on("error", () => {});
     const peer = `${remoteAddress}:${remotePort}`;
-    if (remoteAddress === undefined || !gate.enter(peer, () => socket.destroy())) return void socket.destroy();
+    const isProxied = isAmong(options.proxies ?? [], remoteAddress);
+    if (remoteAddress === undefined || !gate.enter(peer, () => socket.destroy(), { isProxied })) {
+      return void socket.destroy();
+    }
     sockets.add(socket);
     socket.once("close", () => {
       sockets.delete(socket);
       gate.leave(peer);
     });
     socket.setNoDelay(true);
-    options.take(socket);
+    if (options.proxies === undefined) options.take(socket);
+    else void takeWithHeader(socket, { peer, isProxied });
   }
 
   async function listen(port: number): Promise<Server> {
@@ -103,6 +117,75 @@ export async function acceptConnections(options: AcceptOptions): Promise<Accepto
     },
     cutOff() {
       for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+/* Takes connections once their header is read, or known to be missing: those from elsewhere are agents' own. */
+function headerReader({ gate, take, log, headerMs = 5000 }: AcceptOptions) {
+  const refusals = refusalLog(log);
+  return async (socket: Socket, { peer, isProxied }: { peer: string; isProxied: boolean }): Promise<void> => {
+    const header = await proxyHeaderOf(socket, isProxied ? headerMs : undefined);
+    if (header === undefined) return;
+    const why = refusalOf(header, isProxied);
+    if (why !== undefined) refusals.note({ from: sourceOf(peer), why });
+    else if (!isProxied || gate.nameSource(peer, sourceOf(peerOf(header) ?? peer))) return take(socket);
+    socket.destroy();
+  };
+}
+
+function isAmong(ranges: readonly IpRange[], text: string | undefined): boolean {
+  const address = tryParseIp(withoutZone(text ?? ""));
+  return address !== undefined && ranges.some((range) => rangeContains(range, address));
+}
+
+/* Reads no further than the header goes, as TLS follows; undefined when the connection ended before anything came. */
+function proxyHeaderOf(socket: Socket, waitMs: number | undefined): Promise<ProxyHeader | undefined> {
+  const { promise, resolve } = Promise.withResolvers<ProxyHeader | undefined>();
+  let held = Buffer.alloc(0);
+  function end(header: ProxyHeader | undefined): void {
+    clearTimeout(timer);
+    socket.off("data", take).off("close", onClose);
+    // Left to TLS.
+    socket.pause();
+    const rest = typeof header === "object" && "bytes" in header ? held.subarray(header.bytes) : held;
+    if (rest.length > 0 && !socket.destroyed) socket.unshift(rest);
+    resolve(header);
+  }
+  function take(chunk: Buffer): void {
+    held = Buffer.concat([held, chunk]);
+    const header = parseProxyHeader(held);
+    if (header !== "incomplete") end(header);
+  }
+  const onClose = () => end(held.length === 0 ? undefined : "incomplete");
+  const timer = waitMs === undefined ? undefined : setTimeout(() => end("incomplete"), waitMs);
+  socket.on("data", take).on("close", onClose);
+  return promise;
+}
+
+/* Why the connection may not go on; undefined where it may. */
+function refusalOf(header: ProxyHeader, isProxied: boolean): string | undefined {
+  if (header === "incomplete") return isProxied ? "its PROXY header does not end" : "it ended within its first bytes";
+  const isHeader = "bytes" in header;
+  if (isProxied) return isHeader ? undefined : header.invalid;
+  return isHeader ? "it has a PROXY header, and its address is not one of --proxy-protocol" : undefined;
+}
+
+function peerOf(header: ProxyHeader): string | undefined {
+  return typeof header === "object" && "peer" in header ? header.peer : undefined;
+}
+
+const refusalMs = 60_000;
+
+/* The first at once, and then one line a minute at most, so that nobody fills the log. */
+function refusalLog(log: AcceptOptions["log"]): { note(refusal: { from: string; why: string }): void } {
+  let lastMs = -Infinity, untold = 0;
+  return {
+    note(refusal) {
+      if (performance.now() - lastMs < refusalMs) return void untold++;
+      log("proxyHeaderRefused", { ...refusal, ...(untold > 0 ? { othersBefore: untold } : {}) });
+      lastMs = performance.now();
+      untold = 0;
     },
   };
 }

@@ -4,7 +4,6 @@ import { CallError } from "../../agents/call_error.ts";
 import { callerOf } from "../../agents/caller.ts";
 import type { ConnectionGate } from "./connection_gate.ts";
 import type { Platform } from "../../agents/platform.ts";
-import { sourceOf } from "./source.ts";
 
 /* A message may have 4 MiB, and whoever has no certificate may send one as slowly as the call timeout lets it. */
 const mostActivations = 16;
@@ -45,7 +44,7 @@ export function admission(platform: Platform, gate: ConnectionGate): ServerInter
     async function admit(peer: string): Promise<void> {
       if (path === openPath) {
         endCall = gate.callBegan(peer, undefined);
-        leave = enter(sourceOf(peer));
+        leave = enter(gate.sourceOf(peer));
         return;
       }
       try {

@@ -8,13 +8,13 @@ import { callStatusOf } from "./call_status.ts";
 import { type Caller, callerOf } from "../../agents/caller.ts";
 import type { Platform } from "../../agents/platform.ts";
 import { poll } from "../../tasks/poll.ts";
+import type { ConnectionGate } from "./connection_gate.ts";
 import { rateLimit } from "./rate_limit.ts";
 import { renew } from "../../agents/renew.ts";
-import { sourceOf } from "./source.ts";
 import { upload } from "../../devices/upload.ts";
 
 /** Handlers for `server.addService(AgentServiceService, …)`. */
-export function agentService(platform: Platform): AgentServiceServer {
+export function agentService(platform: Platform, gate: ConnectionGate): AgentServiceServer {
   const { monotonicMs } = platform.clock;
   // One office behind one address activates a few agents a day; what asks more often guesses.
   const activations = rateLimit({ burst: 30, perMinute: 10, monotonicMs });
@@ -33,7 +33,7 @@ export function agentService(platform: Platform): AgentServiceServer {
 
   return {
     activate: unary(platform, async (call) => {
-      const source = sourceOf(call.getPeer());
+      const source = gate.sourceOf(call.getPeer());
       allow(activations.waitMs(source));
       allow(await platform.guesses.waitMs(source));
       return await activate(platform, { request: call.request, source });

@@ -48,6 +48,8 @@ export interface GateCounts {
 
 interface Connection {
   source: string;
+  /** Whether the source is whose it is: of one behind a proxy it is not known at first. */
+  isNamed: boolean;
   beganMs: number;
   /** When the last call ended; the beginning where there was none. */
   quietSinceMs: number;
@@ -72,11 +74,13 @@ export class ConnectionGate {
     this.#monotonicMs = monotonicMs;
   }
 
-  /** Whether the connection may stay. `close` is called when it has to go; `leave` is still to be called then. */
-  enter(peer: string, close: () => void): boolean {
+  /**
+   * Whether the connection may stay. `close` is called when it has to go; `leave` is still to be called then. Of one
+   * behind a proxy, nameSource() says later whose it is.
+   */
+  enter(peer: string, close: () => void, { isProxied = false } = {}): boolean {
     const source = sourceOf(peer), limits = this.#limits;
-    const own = this.#bySource.get(source);
-    const hasRoom = (own === undefined || own.size < limits.anonymousOfSource || this.#replaceOne(own)) &&
+    const hasRoom = (isProxied || this.#hasRoomOf(source)) &&
       (this.#anonymous.size < limits.mostAnonymous || this.#replaceOne(this.#anonymous)) &&
       // What is being closed counts until it is gone: it holds a descriptor.
       (this.#connections.size < limits.mostConnections || this.#replaceOne(this.#anonymous));
@@ -87,6 +91,7 @@ export class ConnectionGate {
     const nowMs = this.#monotonicMs();
     const connection: Connection = {
       source,
+      isNamed: !isProxied,
       beganMs: nowMs,
       quietSinceMs: nowMs,
       calls: 0,
@@ -97,6 +102,26 @@ export class ConnectionGate {
     this.#connections.set(peer, connection);
     this.#identify(connection, undefined);
     return true;
+  }
+
+  /** Whether the connection may stay as one of this source. */
+  nameSource(peer: string, source: string): boolean {
+    const connection = this.#connections.get(peer);
+    if (connection === undefined || connection.isClosing) return false;
+    if (!this.#hasRoomOf(source)) {
+      this.#counts = { ...this.#counts, refused: this.#counts.refused + 1, source };
+      return false;
+    }
+    this.#forget(connection);
+    connection.source = source;
+    connection.isNamed = true;
+    this.#identify(connection, undefined);
+    return true;
+  }
+
+  /** Whose the connection is. */
+  sourceOf(peer: string): string {
+    return this.#connections.get(peer)?.source ?? sourceOf(peer);
   }
 
   leave(peer: string): void {
@@ -149,6 +174,11 @@ export class ConnectionGate {
     return taken;
   }
 
+  #hasRoomOf(source: string): boolean {
+    const own = this.#bySource.get(source);
+    return own === undefined || own.size < this.#limits.anonymousOfSource || this.#replaceOne(own);
+  }
+
   #close(connection: Connection): void {
     if (connection.isClosing) return;
     connection.isClosing = true;
@@ -160,7 +190,7 @@ export class ConnectionGate {
     connection.agentId = agentId;
     if (agentId !== undefined) return void add(this.#byAgent, agentId, connection);
     this.#anonymous.add(connection);
-    add(this.#bySource, connection.source, connection);
+    if (connection.isNamed) add(this.#bySource, connection.source, connection);
   }
 
   #forget(connection: Connection): void {

@@ -8,6 +8,7 @@ import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from "@grpc/
 import { AgentServiceService } from "../../../proto/gen/opendca/v1/agent_service.ts";
 import { maxMessageBytes } from "../../../common/protocol/limits.ts";
 import { messageOf, UnavailableError } from "../../../common/core/errors.ts";
+import type { IpRange } from "../../../common/core/ip_range.ts";
 import { acceptConnections, type Acceptor, maybeDescriptorLimit } from "./accept_connections.ts";
 import { pemOf } from "../../keys/authority.ts";
 import type { CertificateFiles } from "../../keys/server_certificate.ts";
@@ -23,6 +24,10 @@ export interface ListenOptions {
   /** 0 for any that is free. */
   port: number;
   certificate: CertificateFiles;
+  /** Addresses of balancers that begin each connection with a PROXY header; undefined where there are none. */
+  proxies?: readonly IpRange[] | undefined;
+  /** How long such a header may take; default: 5000. */
+  proxyHeaderMs?: number;
   /** How long a call may take to arrive and be answered; default: 60,000. */
   callTimeoutMs?: number;
   /** How long a TLS handshake may take; default: 10,000. */
@@ -73,7 +78,7 @@ export async function startServer(platform: Platform, options: ListenOptions): P
     "grpc.keepalive_time_ms": 120_000,
     "grpc.keepalive_timeout_ms": 20_000,
   });
-  server.addService(AgentServiceService, agentService(platform));
+  server.addService(AgentServiceService, agentService(platform, gate));
   const injector = server.createConnectionInjector(credentialsOf(platform, options));
   const acceptor = await bound(options, () =>
     acceptConnections({
@@ -82,6 +87,8 @@ export async function startServer(platform: Platform, options: ListenOptions): P
       gate,
       take: (socket) => injector.injectConnection(socket),
       log: platform.log,
+      proxies: options.proxies,
+      headerMs: options.proxyHeaderMs ?? 5000,
       ...(options.tryListenerAfterMs === undefined ? {} : { tryAfterMs: options.tryListenerAfterMs }),
     }));
   return {
