@@ -107,7 +107,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
     ...listen,
     names,
     ssh,
-    proxies,
+    ...(proxies === undefined ? {} : { proxies }),
     retention: {
       ...(flags.keepRecords === undefined ? {} : { recordDays: flags.keepRecords / dayMs }),
       ...(flags.keepSamples === undefined ? {} : { sampleDays: flags.keepSamples / dayMs }),

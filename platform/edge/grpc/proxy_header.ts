@@ -3,8 +3,7 @@
  * passes on. npm:proxy-protocol-js wants a whole header and does not tell one that is not complete from one that is
  * invalid; the header comes in pieces of any size, from a network that may be hostile.
  */
-import { isIPv4, isIPv6 } from "node:net";
-import { formatIpv4, formatIpv6 } from "../../../common/core/ip.ts";
+import { formatIpv4, formatIpv6, tryParseIp, tryParseIpv4 } from "../../../common/core/ip.ts";
 
 export type ProxyHeader =
   /** Some more bytes are needed. */
@@ -20,6 +19,11 @@ export const mostHeaderBytes = 4096;
 
 const signature = [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a];
 const textStart = [..."PROXY "].map((letter) => letter.charCodeAt(0));
+
+const families: Record<string, (text: string) => boolean> = {
+  TCP4: (text) => tryParseIpv4(text) !== undefined,
+  TCP6: (text) => text.includes(":") && tryParseIp(text) !== undefined,
+};
 
 /** Of the first bytes of a connection. */
 export function parseProxyHeader(bytes: Uint8Array): ProxyHeader {
@@ -37,8 +41,8 @@ function parseText(bytes: Uint8Array): ProxyHeader {
   }
   const line = text.slice(0, end), length = end + 2;
   if (/^PROXY UNKNOWN( |$)/.test(line)) return { bytes: length, peer: undefined };
-  const [, family, source = "", target = "", ...ports] = line.split(" ");
-  const isAddress = family === "TCP4" ? isIPv4 : family === "TCP6" ? isIPv6 : () => false;
+  const [, family = "", source = "", target = "", ...ports] = line.split(" ");
+  const isAddress = families[family] ?? (() => false);
   const arePorts = ports.length === 2 &&
     ports.every((port) => /^(0|[1-9]\d{0,4})$/.test(port) && Number(port) < 65_536);
   if (!isAddress(source) || !isAddress(target) || !arePorts) return { invalid: "its PROXY header is invalid" };
