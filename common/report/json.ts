@@ -3,23 +3,25 @@ import type { Alert, Level, Meter, Problem, Reading, ScanDocument, Source, Suppl
 
 /** The document that `scan --format json` prints: two spaces, keys in the documented order, a line end at the end. */
 export function renderJson(document: ScanDocument): string {
-  return `${visibleJson(orderedDocument(document), 2)}\n`;
+  return [...jsonParts(document)].join("");
 }
 
-/** One reading as one line of JSON Lines, with its line end. */
-export function renderJsonLine(reading: Reading): string {
-  return `${visibleJson(orderedReading(reading))}\n`;
-}
+/** Printers of a part: some hundred kilobytes, so that the text of a large fleet is never in memory as a whole. */
+const printersOfPart = 64;
 
-function orderedDocument(document: ScanDocument): ScanDocument {
-  const { schema, startedAt, finishedAt, stats, printers, others, unread, problems } = document;
+/** The same in parts, to be written one after the other. */
+export function* jsonParts(document: ScanDocument): Generator<string> {
+  const { printers, others, unread, problems, ...head } = document;
+  const { schema, startedAt, finishedAt, stats } = head;
   const { addresses, answered, printers: count, packetsSent, packetsReceived, durationMs } = stats;
-  return {
-    schema,
-    startedAt,
-    finishedAt,
-    stats: { addresses, answered, printers: count, packetsSent, packetsReceived, durationMs },
-    printers: printers.map(orderedReading),
+  const counts = { addresses, answered, printers: count, packetsSent, packetsReceived, durationMs };
+  yield `{\n${insideOf({ schema, startedAt, finishedAt, stats: counts })},\n  "printers": [`;
+  for (let from = 0; from < printers.length; from += printersOfPart) {
+    const part = { printers: printers.slice(from, from + printersOfPart).map(orderedReading) };
+    const list = insideOf(part).slice('  "printers": ['.length, -"\n  ]".length);
+    yield from === 0 ? list : `,${list}`;
+  }
+  const rest = {
     ...(others === undefined ? {} : {
       others: others.map(({ address, description, objectId }) => ({ address, description, objectId })),
     }),
@@ -28,6 +30,17 @@ function orderedDocument(document: ScanDocument): ScanDocument {
     )),
     problems: problems.map(orderedProblem),
   };
+  yield `${printers.length > 0 ? "\n  " : ""}],\n${insideOf(rest)}\n}\n`;
+}
+
+/** An object that is not empty without its brackets. */
+function insideOf(object: object): string {
+  return visibleJson(object, 2).slice("{\n".length, -"\n}".length);
+}
+
+/** One reading as one line of JSON Lines, with its line end. */
+export function renderJsonLine(reading: Reading): string {
+  return `${visibleJson(orderedReading(reading))}\n`;
 }
 
 function orderedReading(reading: Reading): Reading {

@@ -7,6 +7,7 @@ import {
   readingOf,
   sampleDocument,
 } from "../../tests/golden/sample_document.ts";
+import { visibleJson } from "../core/visible_json.ts";
 import { renderJson, renderJsonLine } from "./json.ts";
 
 Deno.test("renderJson() of the sample", () => assertGolden("scan.json", renderJson(sampleDocument)));
@@ -16,6 +17,21 @@ Deno.test("renderJson() says everything that the document says", () => {
   for (const text of hostileTexts) {
     const document = documentOf([hostileReading(text)]);
     assert.deepEqual(JSON.parse(renderJson(document)), JSON.parse(JSON.stringify(document)));
+  }
+});
+
+Deno.test("renderJson() is indented as one document, however many printers there are", () => {
+  for (const count of [0, 1, 63, 64, 65, 128, 300]) {
+    const printers = Array.from(
+      { length: count },
+      (_, i) => ({ ...sampleDocument.printers[0]!, address: `10.0.0.${i}` }),
+    );
+    for (const others of [{}, { others: [] }, { others: sampleDocument.others ?? [] }]) {
+      const text = renderJson({ ...sampleDocument, printers, unread: [], problems: [], ...others });
+      const document = JSON.parse(text);
+      assert.equal(visibleJson(document, 2) + "\n", text);
+      assert.deepEqual(document.printers, JSON.parse(JSON.stringify(printers)));
+    }
   }
 });
 

@@ -6,7 +6,7 @@ import { safeText } from "../../common/core/safe_text.ts";
 import type { EventName, LogFields } from "../log/log_record.ts";
 import type { Problem, Reading, ScanDocument, UnreadDevice } from "../../common/reading/reading.ts";
 import { counted, fleetOf, grouped, lowInWords, whyUnread } from "../../common/report/fleet.ts";
-import { renderJson, renderJsonLine } from "../../common/report/json.ts";
+import { jsonParts, renderJsonLine } from "../../common/report/json.ts";
 import { failuresInWords, scanInTurn, type StepsResult } from "../scan/scan_in_turn.ts";
 import type { PlannedScans, ScanCommand } from "./configured_scan.ts";
 import { accessEvent, verboseLine } from "./global_options.ts";
@@ -173,11 +173,8 @@ async function openSink(
     },
     async finish(document) {
       await written;
-      if (format !== "jsonl") {
-        await write(
-          await renderDocument(document, { ...options, format, host: file === undefined ? host : undefined }),
-        );
-      }
+      const parts = await renderDocument(document, { ...options, format, host: file === undefined ? host : undefined });
+      for (const part of parts) await write(part);
       await file?.commit();
       if (file !== undefined && options.quiet !== true) await host.stderr.write(writtenLine(document, options.output!));
     },
@@ -199,18 +196,25 @@ function writtenLine(document: ScanDocument, path: string): string {
   return `Wrote ${counted(fleet.printers.length, "printer")} (${counts.join(", ")}) to ${safeText(path)}\n`;
 }
 
-/** Loads only what the format needs, so that a scan starts at once. */
+/** Loads only what the format needs, so that a scan starts at once. Lines were written when they were read. */
 async function renderDocument(
   document: ScanDocument,
   { format, host, rows, excel }: Pick<ScanOptions, "rows" | "excel"> & { format: ScanFormat; host: Host | undefined },
-): Promise<string> {
-  if (format === "json") return renderJson(document);
-  if (format === "csv") {
-    const { renderCsv } = await import("../../common/report/csv.ts");
-    return renderCsv(document, { rows: rows ?? "printers", bom: excel ?? false });
+): Promise<Iterable<string>> {
+  switch (format) {
+    case "jsonl":
+      return [];
+    case "json":
+      return jsonParts(document);
+    case "csv": {
+      const { renderCsv } = await import("../../common/report/csv.ts");
+      return [renderCsv(document, { rows: rows ?? "printers", bom: excel ?? false })];
+    }
+    case "html":
+      return [(await import("../../common/report/html.ts")).renderHtml(document)];
+    case "table":
+      return [(await import("../../common/report/table.ts")).renderTable(document, screenOptions(host))];
   }
-  if (format === "html") return (await import("../../common/report/html.ts")).renderHtml(document);
-  return (await import("../../common/report/table.ts")).renderTable(document, screenOptions(host));
 }
 
 async function conclude(
