@@ -19,16 +19,23 @@ let scanner: Scanner | undefined;
 
 function start(config: ScannerConfig, furtherSockets?: number): void {
   const gate = createSendGate(config.window, systemClock);
-  const { ipv4, ipv6, openMore } = ports = openScannerPorts(config.space, furtherSockets);
+  const { ipv4, ipv6, moreSessions, openMore } = ports = openScannerPorts(config.space, furtherSockets);
   hub = startDatagramHub({
     ipv4: ipv4 && gate.guard(ipv4),
     ipv6: ipv6 && gate.guard(ipv6),
+    moreSessions: { 4: moreSessions[4].map(gate.guard), 6: moreSessions[6].map(gate.guard) },
     openMore(family) {
       const port = openMore(family);
       return port && gate.guard(port);
     },
   });
-  scanner = startScanner(config, { hub, gate, clock: systemClock, post: (message) => scope.postMessage(message) });
+  scanner = startScanner(config, {
+    hub,
+    gate,
+    clock: systemClock,
+    post: (message) => scope.postMessage(message),
+    sessionSockets: 1 + Math.max(moreSessions[4].length, moreSessions[6].length),
+  });
   scope.postMessage({ type: "ready" });
 }
 
@@ -63,6 +70,8 @@ export function onMessage({ data }: MessageEvent<ToScanner>): void {
 interface ScannerPorts {
   ipv4: DatagramPort | undefined;
   ipv6: DatagramPort | undefined;
+  /** Further ones of the sessions. */
+  moreSessions: { 4: DatagramPort[]; 6: DatagramPort[] };
   /** One of those that were opened for the sweep; undefined when all are in use. */
   openMore(family: 4 | 6): DatagramPort | undefined;
   /** Closes those that nobody took. */
@@ -71,6 +80,9 @@ interface ScannerPorts {
 
 /** Addresses per socket of a sweep: one socket holds up to eight tries of as many addresses. */
 const addressesPerSocket = 32;
+/** Devices that a socket of the sessions serves, and how many such sockets are worth having beside the first. */
+const devicesPerSocket = 48;
+const maxFurtherSessions = 3;
 
 /**
  * Opens as many sockets as the sweep of `space` may need, at most `furtherSockets` beside one a family, then gives up the permission to bind, which would let the
@@ -80,12 +92,14 @@ function openScannerPorts(space: AddressSpace, furtherSockets = Infinity): Scann
   const sizes = { 4: 0, 6: 0 };
   for (const { family, count } of space.segments) sizes[family] += count;
   const ipv4 = openFamily(4, { size: sizes[4], furtherSockets });
-  const ipv6 = openFamily(6, { size: sizes[6], furtherSockets: furtherSockets - ipv4.more.length });
+  const left = furtherSockets - ipv4.more.length - ipv4.sessions.length;
+  const ipv6 = openFamily(6, { size: sizes[6], furtherSockets: left });
   const ports = { 4: ipv4, 6: ipv6 };
   for (const host of ["0.0.0.0:0", "[::]:0"]) Deno.permissions.revokeSync({ name: "net", host });
   return {
     ipv4: ipv4.first,
     ipv6: ipv6.first,
+    moreSessions: { 4: ipv4.sessions, 6: ipv6.sessions },
     openMore: (family) => ports[family].more.pop(),
     closeRest() {
       for (const port of [...ports[4].more, ...ports[6].more]) port.close();
@@ -93,18 +107,30 @@ function openScannerPorts(space: AddressSpace, furtherSockets = Infinity): Scann
   };
 }
 
+interface FamilyPorts {
+  first: DatagramPort | undefined;
+  more: DatagramPort[];
+  sessions: DatagramPort[];
+}
+
 function openFamily(
   family: 4 | 6,
   { size, furtherSockets }: { size: number; furtherSockets: number },
-): { first: DatagramPort | undefined; more: DatagramPort[] } {
-  if (size === 0) return { first: undefined, more: [] };
+): FamilyPorts {
+  if (size === 0) return { first: undefined, more: [], sessions: [] };
   const first = openUdpPort(family);
-  const more: DatagramPort[] = [];
-  const wanted = Math.min(furtherSockets, maxProbeSockets, Math.ceil(size / addressesPerSocket));
-  while (more.length < wanted) {
+  const more = openSeveral(family, Math.min(furtherSockets, maxProbeSockets, Math.ceil(size / addressesPerSocket)));
+  const further = Math.min(maxFurtherSessions, Math.ceil(size / devicesPerSocket) - 1);
+  const sessions = openSeveral(family, Math.min(furtherSockets - more.length, further));
+  return { first, more, sessions };
+}
+
+function openSeveral(family: 4 | 6, wanted: number): DatagramPort[] {
+  const opened: DatagramPort[] = [];
+  while (opened.length < wanted) {
     const port = maybeUdpPort(family);
     if (port === undefined) break;
-    more.push(port);
+    opened.push(port);
   }
-  return { first, more };
+  return opened;
 }

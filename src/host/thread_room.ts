@@ -7,7 +7,7 @@ const moreSockets = 3;
 /** Left to the process beside its threads, which writes files and opens connections while they run. */
 const spared = 8;
 /** Further sockets that a thread has use for. */
-const useful = 16;
+const useful = 19;
 
 export interface ThreadRoom {
   threads: number;

@@ -4,7 +4,7 @@ import { threadRoom } from "./thread_room.ts";
 const roomWith = (free: number, wanted: number) => threadRoom(wanted, (most) => Math.min(most, free));
 
 Deno.test("threadRoom() gives all threads all sockets where there is plenty", () => {
-  assert.deepEqual(roomWith(1000, 4), { threads: 4, furtherSockets: 16 });
+  assert.deepEqual(roomWith(1000, 4), { threads: 4, furtherSockets: 19 });
 });
 
 Deno.test("threadRoom() takes threads before sockets, and leaves some to the process", () => {

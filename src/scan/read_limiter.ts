@@ -21,7 +21,13 @@ export interface ReadSlot {
 }
 
 export interface ReadLimiterOptions {
+  /** As many devices as one socket holds the answers of. */
   max: number;
+  /**
+   * On long round trips so many sockets are filled, as a thread waits there for most of its time; default: 1. What it could
+   * ask in the time of one round trip is what is worth being under way.
+   */
+  sockets?: number;
   /** Smoothed round trip of all devices in milliseconds. */
   roundTripMs: () => number;
   /** A round trip that is normal on a slow link. */
@@ -32,9 +38,11 @@ export interface ReadLimiterOptions {
 
 const initialLimit = 8;
 const minLimit = 4;
+/** Of one thread, with what it does with the answers. */
+const requestsPerMs = 4;
 
 export function createReadLimiter(options: ReadLimiterOptions): ReadLimiter {
-  const { max, roundTripMs, slowMs } = options;
+  const { max, sockets = 1, roundTripMs, slowMs } = options;
   let limit = Math.min(max, initialLimit);
   let busy = 0;
   const queue: (() => void)[] = [];
@@ -48,7 +56,8 @@ export function createReadLimiter(options: ReadLimiterOptions): ReadLimiter {
 
   function adapt(): void {
     const ms = roundTripMs();
-    if (ms < slowMs / 2) limit = Math.min(max, limit + 1);
+    const most = Math.min(max * sockets, Math.max(max, ms * requestsPerMs));
+    if (ms < slowMs / 2) limit = Math.min(most, limit + 1);
     else if (ms > slowMs) limit = Math.max(Math.min(minLimit, max), limit - 1);
   }
 

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { createReadLimiter, type ReadSlot } from "./read_limiter.ts";
 import { createRoundTrip } from "./round_trip.ts";
 
-function limiter(options: { max?: number; roundTripMs?: number } = {}) {
+function limiter(options: { max?: number; sockets?: number; roundTripMs?: number } = {}) {
   const state = { roundTripMs: options.roundTripMs ?? 1 };
-  const one = createReadLimiter({ max: options.max ?? 16, roundTripMs: () => state.roundTripMs, slowMs: 500 });
+  const { max = 16, sockets = 1 } = options;
+  const one = createReadLimiter({ max, sockets, roundTripMs: () => state.roundTripMs, slowMs: 500 });
   const slots: ReadSlot[] = [];
   const take = (count: number) => {
     for (let i = 0; i < count; i++) void one.acquire().then((slot) => slots.push(slot));
@@ -28,6 +29,29 @@ Deno.test("createReadLimiter() grows to its maximum while answers are quick", as
   const { slots, take } = limiter({ max: 16 });
   await take(200);
   for (let i = 0; i < 60; i++) {
+    slots.shift()!.release();
+    await settle();
+  }
+  assert.equal(slots.length, 16);
+});
+
+for (const [roundTripMs, want] of [[1, 16], [8, 32], [50, 64], [249, 64], [300, 8], [600, 4]] as const) {
+  Deno.test(`createReadLimiter() with four sockets of 16 has ${want} at round trips of ${roundTripMs} ms`, async () => {
+    const { slots, take } = limiter({ max: 16, sockets: 4, roundTripMs });
+    await take(300);
+    for (let i = 0; i < 100; i++) {
+      slots.shift()!.release();
+      await settle();
+    }
+    assert.equal(slots.length, want);
+  });
+}
+
+Deno.test("createReadLimiter() gives up what it had for long round trips when they become short", async () => {
+  const { slots, take, state } = limiter({ max: 16, sockets: 4, roundTripMs: 50 });
+  await take(400);
+  for (let i = 0; i < 200; i++) {
+    if (i === 100) state.roundTripMs = 1;
     slots.shift()!.release();
     await settle();
   }

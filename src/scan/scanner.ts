@@ -26,6 +26,8 @@ export interface ScannerParts {
   gate: SendGate;
   clock: Clock;
   post: (message: FromScanner) => void;
+  /** Sockets of the sessions; default: 1. */
+  sessionSockets?: number;
 }
 
 export interface Scanner {
@@ -76,7 +78,8 @@ export function startScanner(config: ScannerConfig, parts: ScannerParts): Scanne
   };
 }
 
-function createState(config: ScannerConfig, { hub, gate, clock, post }: ScannerParts): ScannerState {
+function createState(config: ScannerConfig, parts: ScannerParts): ScannerState {
+  const { hub, gate, clock, post, sessionSockets = 1 } = parts;
   const { timeoutMs } = config;
   const stopping = new AbortController();
   const reports = createScanReports(hub, post);
@@ -95,6 +98,8 @@ function createState(config: ScannerConfig, { hub, gate, clock, post }: ScannerP
     late: createLateAnswers({ clock, size: config.space.size, timeoutMs }),
     limiter: createReadLimiter({
       max: config.maxReading,
+      // Reads that are spread over time are few on purpose.
+      sockets: config.reads === undefined ? sessionSockets : 1,
       roundTripMs: roundTrip.smoothedMs,
       slowMs: timeoutMs / 2,
       onAnswer: loss.answered,

@@ -87,6 +87,9 @@ export interface ShardSweep {
 /** Probes that are handed to the system together: each on its own would cost twice its sending. */
 const burstSize = 32;
 
+/** Some turns of the event loop, in which what is in the sockets is received. */
+const drainMs = 5;
+
 /** Devices missing of a shard that are not worth another round. */
 const negligible = 0.005;
 
@@ -216,7 +219,7 @@ async function askInRounds(sweep: Sweep, endTurn: (() => void) | undefined): Pro
     await sendRound(sweep, round);
     if (round >= options.retries) {
       endTurn?.();
-      await wait(sweep, options.timeoutMs());
+      await waitForAnswers(sweep);
       const { found } = sweep, rounds = round + 1;
       const mayFind = found > foundBefore || options.expectedMissing(found, rounds) > negligible;
       if (options.retries === 0 || found === options.size || !mayFind || rounds >= options.maxRounds) return;
@@ -308,6 +311,20 @@ function refuse({ refused, options }: Sweep, { address, port }: Datagram, error:
 async function waitHalf(sweep: Sweep): Promise<void> {
   const { timeoutMs, clock } = sweep.options;
   await wait(sweep, Math.max(0, timeoutMs() / 2 - (clock.monotonicMs() - sweep.lastWaveAt)));
+}
+
+/**
+ * Until the answer to the last probe would be late: by what is learned meanwhile, as those that answer slowly may be the
+ * first ones to tell. What came while this thread had no processor is still in the socket then.
+ */
+async function waitForAnswers(sweep: Sweep): Promise<void> {
+  const { options: { timeoutMs, clock }, complete } = sweep;
+  while (!complete.signal.aborted) {
+    const leftMs = sweep.lastSentAt + timeoutMs() - clock.monotonicMs();
+    const { found } = sweep;
+    await wait(sweep, Math.max(drainMs, leftMs));
+    if (leftMs <= 0 && sweep.found === found) return;
+  }
 }
 
 async function wait({ options, untilComplete }: Sweep, ms: number): Promise<void> {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { expectedMissing } from "./loss_estimate.ts";
 import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { encodeCommunityMessage, PduType } from "../snmp/message.ts";
-import { communityProbe } from "../snmp/probe.ts";
+import { communityProbe, probeFor } from "../snmp/probe.ts";
 import { Tag } from "../snmp/value.ts";
 import type { Target } from "../targets/address_space.ts";
 import { type Found, idOf, maybeMessage, type SweepOptions, sweepShard } from "./sweep_shard.ts";
@@ -83,6 +83,30 @@ Deno.test("sweepShard() asks a clean network twice, once in each version", async
     0,
     500,
   ]]);
+});
+
+Deno.test("sweepShard() waits as long as answers are found to take meanwhile, and for those that are in the socket", async () => {
+  const net = network(3, () => false);
+  let timeoutMs = 1000;
+  net.options.timeoutMs = () => timeoutMs;
+  let isOver = false;
+  const run = net.sweep.run().then(() => isOver = true);
+  const answerOf = (host: number) => net.answer(probeFor(v2c, net.options.firstId + host), `127.0.0.${host + 1}`);
+  await net.clock.advance(1400);
+  // Another shard's devices answer after two seconds.
+  timeoutMs = 2500;
+  await net.clock.advance(1500);
+  assert.equal(isOver, false);
+  assert.equal(answerOf(0), true);
+  // The wait ends at 3,000 ms, and what came meanwhile is received after that.
+  await net.clock.advance(101);
+  assert.equal(answerOf(1), true);
+  await net.clock.advance(20_000);
+  await run;
+  assert.deepEqual(net.found.map(({ target, probeTiming }) => [target.address, probeTiming !== undefined]), [
+    ["127.0.0.1", true],
+    ["127.0.0.2", true],
+  ]);
 });
 
 Deno.test("sweepShard() never has more than two probes outstanding for one host, however many credentials there are", async () => {

@@ -47,13 +47,14 @@ export interface HubPorts {
   ipv4: DatagramPort | undefined;
   /** Serves addresses with a colon. */
   ipv6: DatagramPort | undefined;
+  /** Further ones for the sessions, which take turns: one holds the answers of some fifty devices. */
+  moreSessions?: { 4: readonly DatagramPort[]; 6: readonly DatagramPort[] };
   /** Opens a further socket for probes; without it, or where it gives none, they share the one of the sessions. */
   openMore?: (family: 4 | 6) => DatagramPort | undefined;
 }
 
 /** Starts receiving on the given ports. */
 export function startDatagramHub(ports: HubPorts): DatagramHub {
-  const listeners = createListeners();
   const counters: HubCounters = { sent: 0, received: 0, stray: 0 };
   let sweep: DatagramListener = () => false;
   let closed = false;
@@ -92,12 +93,17 @@ export function startDatagramHub(ports: HubPorts): DatagramHub {
     return port;
   }
 
-  for (const port of [ports.ipv4, ports.ipv6]) if (port !== undefined) receiving(port);
+  const sessionPorts = {
+    4: sessionsOf(ports.ipv4, ports.moreSessions?.[4]),
+    6: sessionsOf(ports.ipv6, ports.moreSessions?.[6]),
+  };
+  for (const { port } of [...sessionPorts[4], ...sessionPorts[6]]) receiving(port);
+  const listeners = createListeners((address) => leastUsed(sessionPorts[familyOf(address)]));
 
   return {
     counters,
     async send(bytes, address, port) {
-      const socket = portOf(familyOf(address));
+      const socket = listeners.portOf(address, port) ?? portOf(familyOf(address));
       counters.sent++;
       await socket.send(bytes, address, port);
     },
@@ -128,27 +134,50 @@ async function receiveAll(
   }
 }
 
-/** Who waits for the answers of one address and port. */
-function createListeners() {
-  const byPeer = new Map<string, Set<DatagramListener>>();
+/** A socket of the sessions, and how many devices it serves. */
+interface SessionPort {
+  port: DatagramPort;
+  peers: number;
+}
+
+/** Who waits for the answers of one address and port, and through which socket it is asked. */
+function createListeners(choose: (address: string) => SessionPort | undefined) {
+  const byPeer = new Map<string, { listeners: Set<DatagramListener>; through: SessionPort | undefined }>();
   return {
     listenTo(address: string, port: number, listener: DatagramListener): () => void {
-      const peer = peerKey(address, port);
-      const set = byPeer.get(peer) ?? new Set();
-      set.add(listener);
-      byPeer.set(peer, set);
+      const key = peerKey(address, port);
+      let peer = byPeer.get(key);
+      if (peer === undefined) {
+        const through = choose(address);
+        if (through !== undefined) through.peers++;
+        byPeer.set(key, peer = { listeners: new Set(), through });
+      }
+      const { listeners, through } = peer;
+      listeners.add(listener);
       return () => {
-        set.delete(listener);
-        if (set.size === 0 && byPeer.get(peer) === set) byPeer.delete(peer);
+        if (!listeners.delete(listener) || listeners.size > 0) return;
+        byPeer.delete(key);
+        if (through !== undefined) through.peers--;
       };
     },
+    portOf: (address: string, port: number) => byPeer.get(peerKey(address, port))?.through?.port,
     isTaken(bytes: Uint8Array, address: string, port: number): boolean {
-      for (const listener of byPeer.get(peerKey(address, port)) ?? []) {
+      for (const listener of byPeer.get(peerKey(address, port))?.listeners ?? []) {
         if (listener(bytes, address, port)) return true;
       }
       return false;
     },
   };
+}
+
+function sessionsOf(first: DatagramPort | undefined, more: readonly DatagramPort[] = []): SessionPort[] {
+  return first === undefined ? [] : [first, ...more].map((port) => ({ port, peers: 0 }));
+}
+
+function leastUsed(ports: readonly SessionPort[]): SessionPort | undefined {
+  let least = ports[0];
+  for (const one of ports) if (one.peers < least!.peers) least = one;
+  return least;
 }
 
 function familyOf(address: string): 4 | 6 {
