@@ -24,3 +24,19 @@ export function createLossEstimate(): LossEstimate {
 export function expectedMissing(found: number, { rounds, share }: { rounds: number; share: number }): number {
   return found * share ** rounds / (1 - share ** rounds);
 }
+
+/**
+ * Devices that are missing of `size` addresses of a shuffled order, beside the others of it, of which so many answered: none
+ * where chance explains it, in all but one of 30,000 cases.
+ */
+export function missingBeside(
+  found: number,
+  { size, others }: { size: number; others: { probed: number; answered: number } },
+): number {
+  const { probed, answered } = others;
+  if (probed === 0) return 0;
+  const share = (answered + 1) / (probed + 2);
+  const deviation = Math.sqrt(size * share * (1 - share) * (1 + size / probed));
+  const missing = size * share - found;
+  return missing > 4 * deviation ? missing : 0;
+}

@@ -9,7 +9,7 @@ import { targetAt } from "../targets/address_space.ts";
 import { isNear } from "../targets/near_targets.ts";
 import { permute } from "../targets/permute.ts";
 import type { LateAnswers } from "./late_answers.ts";
-import { expectedMissing, type LossEstimate } from "./loss_estimate.ts";
+import { expectedMissing, type LossEstimate, missingBeside } from "./loss_estimate.ts";
 import { entryLifetimeMs } from "./neighbour_pacer.ts";
 import { keyOf, type ProbePlan } from "./probe_plan.ts";
 import { bugOutcome, type DeviceOutcome, readDevice } from "./read_device.ts";
@@ -137,8 +137,14 @@ function sweepOptions(state: ScannerState, run: ShardRun): SweepOptions {
   const { space, seed } = config;
   const { from, to } = run.shard;
   const known = plan.knownIn(run.shard);
+  const size = to - from;
+  const asked = size - run.skip.size;
+  const others = (found: number) => ({
+    probed: reports.counters.probed - asked,
+    answered: reports.counters.answered - found,
+  });
   return {
-    size: to - from,
+    size,
     firstId: run.firstId,
     targetAt: (position) => {
       const target = targetAt(space, permute(from + position, space.size, seed));
@@ -149,7 +155,9 @@ function sweepOptions(state: ScannerState, run: ShardRun): SweepOptions {
     maxRounds,
     expectedMissing: (found, rounds) => {
       if (found < known && rounds < knownRounds) return known - found;
-      return expectedMissing(found, { rounds, share: state.loss.share() });
+      // Where this shard alone is not heard, the others answer for it: a busy peer or machine holds answers up.
+      const missing = rounds < knownRounds ? missingBeside(found, { size: asked, others: others(found) }) : 0;
+      return missing + expectedMissing(found, { rounds, share: state.loss.share() });
     },
     timeoutMs: roundTrip.timeoutMs,
     onAnswer: (ms, certain) => {
