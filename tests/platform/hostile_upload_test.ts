@@ -38,7 +38,7 @@ eachDatabase("Upload keeps the first of two records with one id in one batch", a
   ]);
 });
 
-Deno.test("Upload takes 5,000 records and rejects 5,001", async () => {
+eachDatabase("Upload takes 5,000 records and rejects 5,001", async () => {
   await using bench = await startBench();
   const records = Array.from({ length: 5001 }, () => recordOf(readingOf()));
   const answers = [];

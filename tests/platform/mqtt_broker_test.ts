@@ -156,7 +156,7 @@ Deno.test("a broker takes no client id and no last will but the agent's own", as
   );
 });
 
-Deno.test("a broker takes no one without a certificate that the platform knows", async () => {
+eachDatabase("a broker takes no one without a certificate that the platform knows", async () => {
   await using platform = await startTestPlatform({ mqtt: both });
   await using elsewhere = await startTestPlatform();
   const stranger = await activatedAgent(elsewhere, await elsewhere.customer("Acme"));
@@ -171,7 +171,7 @@ Deno.test("a broker takes no one without a certificate that the platform knows",
   assert.ok(platform.events.some(({ event }) => event === "mqttConnectionsRefused"));
 });
 
-Deno.test("an agent that is revoked loses its connection at once, and gets no other", async () => {
+eachDatabase("an agent that is revoked loses its connection at once, and gets no other", async () => {
   await using platform = await startTestPlatform({ mqtt: both });
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   await using mqtt = await mqttClient(urlOf(platform, "wss"), optionsOf(platform, agent));

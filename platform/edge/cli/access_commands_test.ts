@@ -1,48 +1,55 @@
 import assert from "node:assert/strict";
+import { eachDatabase } from "../../../tests/fixtures/each_database.ts";
 import { withPlatform } from "../../../tests/platform/commands.ts";
 
-Deno.test("access says what is missing: a device, a session, --raw for a port that prints", () =>
-  withPlatform(async (run) => {
-    await run("customer", "create", "Acme");
-    assert.equal((await run("access", "list")).stdout, "no sessions yet\n");
-    assert.deepEqual(JSON.parse((await run("access", "list", "--json")).stdout), []);
-    for (
-      const [args, pattern] of [
-        [["open", "10.1.0.7"], /^error: Cannot find the device "10\.1\.0\.7"\nhint: /],
-        [
-          ["open", "10.1.0.7", "--port", "9100"],
-          /Cannot open port 9100 as a web page, as it prints what it gets\nhint: add --raw/,
-        ],
-        [["open", "10.1.0.7", "--port", "0"], /--port as a number from 1 to 65535/],
-        [["open", "10.1.0.7", "--raw", "--https"], /Cannot use --https and --raw together/],
-        [["open", "10.1.0.7", "--for", "31m"], /--for as a time from 1m to 30m/],
-        [["show", "ses-1"], /Cannot find the session "ses-1"/],
-        [["close", "ses-1"], /Cannot find the session "ses-1"/],
-      ] as [string[], RegExp][]
-    ) {
-      const { code, stderr } = await run("access", ...args);
-      assert.equal(code, 64);
-      assert.match(stderr, pattern);
-    }
-  }));
+eachDatabase(
+  "access says what is missing: a device, a session, --raw for a port that prints",
+  () =>
+    withPlatform(async (run) => {
+      await run("customer", "create", "Acme");
+      assert.equal((await run("access", "list")).stdout, "no sessions yet\n");
+      assert.deepEqual(JSON.parse((await run("access", "list", "--json")).stdout), []);
+      for (
+        const [args, pattern] of [
+          [["open", "10.1.0.7"], /^error: Cannot find the device "10\.1\.0\.7"\nhint: /],
+          [
+            ["open", "10.1.0.7", "--port", "9100"],
+            /Cannot open port 9100 as a web page, as it prints what it gets\nhint: add --raw/,
+          ],
+          [["open", "10.1.0.7", "--port", "0"], /--port as a number from 1 to 65535/],
+          [["open", "10.1.0.7", "--raw", "--https"], /Cannot use --https and --raw together/],
+          [["open", "10.1.0.7", "--for", "31m"], /--for as a time from 1m to 30m/],
+          [["show", "ses-1"], /Cannot find the session "ses-1"/],
+          [["close", "ses-1"], /Cannot find the session "ses-1"/],
+        ] as [string[], RegExp][]
+      ) {
+        const { code, stderr } = await run("access", ...args);
+        assert.equal(code, 64);
+        assert.match(stderr, pattern);
+      }
+    }),
+);
 
-Deno.test("serve tells where its gateway listens, and refuses hosts that agents could not reach it at", () =>
-  withPlatform(async (run, folder) => {
-    const listen = ["serve", "--listen", "127.0.0.1:0"];
-    const { stdout } = await run(...listen, "--host-name", "dca.example.com", "--ssh-listen", "127.0.0.1:0");
-    assert.ok(JSON.parse(stdout).sshPort > 0);
-    assert.match(Deno.readTextFileSync(`${folder}/ssh-host.key`), /^-----BEGIN OPENSSH PRIVATE KEY-----/);
-    for (
-      const [args, pattern] of [
-        [["--ssh-host", "a.example.com"], /--ssh-host without --ssh-listen/],
-        [["--ssh-listen", "22"], /--ssh-listen as HOST:PORT: current value is "22"\nhint: such as 0\.0\.0\.0:22/],
-        [["--ssh-listen", "127.0.0.1:0", "--ssh-host", "a b"], /--ssh-host as a host name: current value is "a b"/],
-        [["--ssh-listen", "127.0.0.1:0", "--ssh-host", "a.example.com:0"], /--ssh-host as a host name/],
-        [["--ssh-listen", "127.0.0.1:0", "--host-name", "10.1.0.1"], /there is no name that agents reach it at/],
-      ] as [string[], RegExp][]
-    ) {
-      const { code, stderr } = await run(...listen, ...args);
-      assert.equal(code, 64);
-      assert.match(stderr, pattern);
-    }
-  }));
+eachDatabase(
+  "serve tells where its gateway listens, and refuses hosts that agents could not reach it at",
+  () =>
+    withPlatform(async (run, { folder }) => {
+      const listen = ["serve", "--listen", "127.0.0.1:0"];
+      const { stdout } = await run(...listen, "--host-name", "dca.example.com", "--ssh-listen", "127.0.0.1:0");
+      assert.ok(JSON.parse(stdout).sshPort > 0);
+      assert.match(Deno.readTextFileSync(`${folder}/ssh-host.key`), /^-----BEGIN OPENSSH PRIVATE KEY-----/);
+      for (
+        const [args, pattern] of [
+          [["--ssh-host", "a.example.com"], /--ssh-host without --ssh-listen/],
+          [["--ssh-listen", "22"], /--ssh-listen as HOST:PORT: current value is "22"\nhint: such as 0\.0\.0\.0:22/],
+          [["--ssh-listen", "127.0.0.1:0", "--ssh-host", "a b"], /--ssh-host as a host name: current value is "a b"/],
+          [["--ssh-listen", "127.0.0.1:0", "--ssh-host", "a.example.com:0"], /--ssh-host as a host name/],
+          [["--ssh-listen", "127.0.0.1:0", "--host-name", "10.1.0.1"], /there is no name that agents reach it at/],
+        ] as [string[], RegExp][]
+      ) {
+        const { code, stderr } = await run(...listen, ...args);
+        assert.equal(code, 64);
+        assert.match(stderr, pattern);
+      }
+    }),
+);
