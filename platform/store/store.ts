@@ -53,7 +53,7 @@ export interface Tenant extends Queries {
   allOf<Row>(sql: string, each: readonly Parameters[]): Promise<Row[]>;
   /** In their order; each row has the columns, and maybe more. `onConflict` is the clause for rows that are there; without it, such a row is an error. */
   insertMany(of: RowsOf, rows: readonly object[], onConflict?: string): Promise<void>;
-  /** Sets all columns of the rows with these keys. */
+  /** Sets all columns of rows that are there. */
   updateMany(of: RowsOf, rows: readonly object[]): Promise<void>;
 }
 
