@@ -3,6 +3,7 @@
  * it, never the records, which are kept for some weeks only. What a reading does not have stays as it was last read, with
  * its own time: a status reading has no meters, and a printer that sleeps no supplies.
  */
+import { Buffer } from "node:buffer";
 import { lowPercent } from "../../common/reading/low_supply.ts";
 import {
   LevelKind,
@@ -63,14 +64,7 @@ export function nextState(before: KnownState | undefined, arrived: ArrivedReadin
   const { reading, scope } = arrived;
   const at = arrived.observedAt.getTime();
   if (before !== undefined && at < before.observed_at) return undefined;
-  const meters = part(before, {
-    name: "meters",
-    at,
-    has: reading.meters.length > 0,
-    parts: { meters: reading.meters },
-  });
-  const hasSupplies = reading.supplies.length > 0;
-  const supplies = part(before, { name: "supplies", at, has: hasSupplies, parts: { supplies: reading.supplies } });
+  const meters = part(before, reading, { name: "meters", at });
   const fullAt = scope === "full" ? at : before?.full_at ?? null;
   return {
     agent_id: arrived.agentId,
@@ -82,10 +76,10 @@ export function nextState(before: KnownState | undefined, arrived: ArrivedReadin
     full_at: fullAt,
     no_meters: noMetersAfter(before, { reading, scope, hasMeters: meters.meters !== null }),
     ...meters,
-    ...supplies,
-    ...part(before, { name: "trays", at, has: reading.trays.length > 0, parts: { trays: reading.trays } }),
+    ...part(before, reading, { name: "supplies", at }),
+    ...part(before, reading, { name: "trays", at }),
     total: reading.meters.find(({ name }) => name === "total")?.value ?? before?.total ?? null,
-    low: hasSupplies ? reading.supplies.filter(isLow).length : before?.low ?? 0,
+    low: reading.supplies.length > 0 ? reading.supplies.filter(isLow).length : before?.low ?? 0,
   };
 }
 
@@ -105,12 +99,19 @@ export function joinedState(a: DeviceState, b: DeviceState): DeviceState {
 type PartName = "meters" | "supplies" | "trays";
 type Part<Name extends PartName> = Pick<DeviceState, Name | `${Name}_at`>;
 
+const empty = Reading.create();
+
+/* What is as it was before is the same array of bytes. */
 function part<Name extends PartName>(
   before: KnownState | undefined,
-  { name, at, has, parts }: { name: Name; at: number; has: boolean; parts: Parameters<typeof Reading.fromPartial>[0] },
+  reading: Reading,
+  { name, at }: { name: Name; at: number },
 ): Part<Name> {
-  const bytes = has ? Reading.encode(Reading.fromPartial(parts)).finish() : before?.[name] ?? null;
-  return { [name]: bytes, [`${name}_at`]: has ? at : before?.[`${name}_at`] ?? null } as Part<Name>;
+  const known = before?.[name] ?? null, knownAt = before?.[`${name}_at`] ?? null;
+  if (reading[name].length === 0) return { [name]: known, [`${name}_at`]: knownAt } as Part<Name>;
+  const bytes = Reading.encode({ ...empty, [name]: reading[name] }).finish();
+  const isSame = known !== null && Buffer.compare(known, bytes) === 0;
+  return { [name]: isSame ? known : bytes, [`${name}_at`]: at } as Part<Name>;
 }
 
 function noMetersAfter(

@@ -14,6 +14,6 @@ export function keepReading(known: KnownDevices, reading: ArrivedReading): void 
     return known.addSamples({ deviceId, at, isLate: true, samples: samplesOf(reading.reading) });
   }
   known.setState(deviceId, after);
-  known.addSamples({ deviceId, at, isLate: false, samples: newSamples(before, reading) });
+  known.addSamples({ deviceId, at, isLate: false, samples: newSamples({ before, after, reading: reading.reading }) });
   noteAlerts(known, reading);
 }

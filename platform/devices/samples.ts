@@ -2,12 +2,12 @@
  * What a meter or a supply had over the years: a sample when the value changes, and one a day in UTC. What was between two
  * samples is the value of the first. A meter that goes down (a new board, a reset) is a change as well.
  */
-import type { Meter, Supply } from "../../proto/gen/opendca/v1/reading.ts";
+import type { Meter, Reading, Supply } from "../../proto/gen/opendca/v1/reading.ts";
 import { LevelKind, levelKindToJSON } from "../../proto/gen/opendca/v1/reading.ts";
 import type { RowsOf, Tenant } from "../store/store.ts";
 import { conditionsOf, type RowFilters } from "./devices.ts";
 import { named, partsTable } from "./device_groups.ts";
-import { type ArrivedReading, type KnownState, maybeDeviceState, metersOf, suppliesOf } from "./device_state.ts";
+import { type KnownState, maybeDeviceState, metersOf, suppliesOf } from "./device_state.ts";
 
 const dayMs = 86_400_000;
 
@@ -43,18 +43,23 @@ function levelName(kind: LevelKind | undefined): string {
   return levelKindToJSON(kind).replace(/^LEVEL_KIND_/, "").toLowerCase();
 }
 
-/** Those of a reading that are worth keeping after `before`, the row that the reading was newer than. */
-export function newSamples(before: KnownState | undefined, reading: ArrivedReading): Sample[] {
-  const at = reading.observedAt.getTime();
+/** Those of a reading that are worth keeping: what was known before it, and is known after it. */
+export function newSamples(
+  { before, after, reading }: { before: KnownState | undefined; after: KnownState; reading: Reading },
+): Sample[] {
+  const at = after.observed_at;
   const isSameDay = (then: number | null | undefined) =>
     then != null && Math.floor(then / dayMs) === Math.floor(at / dayMs);
+  const knowsMeters = isSameDay(before?.meters_at), knowsSupplies = isSameDay(before?.supplies_at);
+  const meters = knowsMeters && before?.meters === after.meters ? [] : reading.meters;
+  const supplies = knowsSupplies && before?.supplies === after.supplies ? [] : reading.supplies;
   const last = new Map(
     samplesOf({
-      meters: isSameDay(before?.meters_at) ? metersOf(before) : [],
-      supplies: isSameDay(before?.supplies_at) ? suppliesOf(before) : [],
+      meters: knowsMeters && meters.length > 0 ? metersOf(before) : [],
+      supplies: knowsSupplies && supplies.length > 0 ? suppliesOf(before) : [],
     }).map((sample) => [keyOf(sample), sample]),
   );
-  return samplesOf(reading.reading).filter((sample) => !isSame(last.get(keyOf(sample)), sample));
+  return samplesOf({ meters, supplies }).filter((sample) => !isSame(last.get(keyOf(sample)), sample));
 }
 
 function keyOf({ kind, name }: Sample): string {
