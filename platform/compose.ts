@@ -63,7 +63,7 @@ export async function serve(
   const server = built.use(await startServer(platform, { ...options, certificate }));
   const mqtt = options.mqtt === undefined
     ? undefined
-    : built.use(await serveMqtt(platform, { ...options.mqtt, certificate }));
+    : built.use(await serveMqtt(platform, { ...options.mqtt, proxies: options.proxies, certificate, authority }));
   const gateway = options.ssh === undefined ? undefined : built.use(await startSsh(platform, options.ssh));
   const retention = startRetention(platform, { retention: options.retention });
   const truncate = idleJournals(platform.store.engine === "sqlite" ? [directory.path(storeName)] : []);

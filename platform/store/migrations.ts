@@ -341,6 +341,11 @@ CREATE TABLE access_gateways (
 ) STRICT;
 `;
 
+/* When a task was sent by a broker that several processes share. */
+const pushes = `
+ALTER TABLE tasks ADD COLUMN pushed_at INTEGER;
+`;
+
 /** A step is SQL, or what cannot be said in it. */
 export type Migration = string | ((database: DatabaseSync) => void);
 
@@ -369,4 +374,5 @@ export const migrations: readonly Migration[] = [
   guesses,
   presence,
   access,
+  pushes,
 ];

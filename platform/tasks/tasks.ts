@@ -106,6 +106,21 @@ export async function openTasks(
   return rows.map((row) => ({ taskId: row.task_id, signed: signedOf(row) }));
 }
 
+/** Those that no process has sent so far; they are this one's to send. */
+export async function claimPush<Task extends { taskId: string }>(
+  tenant: Tenant,
+  open: readonly Task[],
+  at: Date,
+): Promise<Task[]> {
+  const claimed: Task[] = [];
+  for (const task of open) {
+    const sql = `UPDATE tasks SET pushed_at = :at
+      WHERE customer_id = :customer AND task_id = :task_id AND pushed_at IS NULL`;
+    if (await tenant.run(sql, { task_id: task.taskId, at: at.getTime() }) === 1) claimed.push(task);
+  }
+  return claimed;
+}
+
 function signedOf({ task, signature, key_id }: TaskRow): SignedTask {
   return { task: Buffer.from(task), signature: Buffer.from(signature), keyId: key_id };
 }

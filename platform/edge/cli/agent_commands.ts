@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { type AgentRow, configRefusalsOf } from "../../agents/agents.ts";
+import { isOnline } from "../../agents/presence.ts";
 import { listAgents, listLedgerHeads, revokeAgent, setAgentConfig, showAgent } from "../../agents/manage_agents.ts";
 import { spanOf } from "../../../common/core/clock.ts";
 import { AgentStatus } from "../../../proto/gen/opendca/v1/agent_service.ts";
@@ -150,6 +151,7 @@ function agentText(row: AgentRow, { screen, now }: { screen: Screen; now: number
     ["Version", row.version],
     ["Installation", row.installation_id],
     ["Last seen", timeText(row.last_seen_at)],
+    ["MQTT", mqttText(row)],
     ["Clock", clockText(row, status)],
     ["Known devices", status?.knownDevices],
     ["In the spool", status === undefined ? undefined : `${status.spooledRecords} records, ${status.spoolBytes} bytes`],
@@ -159,6 +161,13 @@ function agentText(row: AgentRow, { screen, now }: { screen: Screen; now: number
     ...(status?.faults ?? []).map(({ code, message }): [string, string] => ["Fault", `${code}: ${message}`]),
   ];
   return renderFacts(lines, screen);
+}
+
+/** Null for an agent that was never connected. */
+function mqttText(row: AgentRow): string | null {
+  if (row.mqtt_online_at === null) return null;
+  if (isOnline(row)) return `connected since ${timeText(row.mqtt_online_at)}`;
+  return `not connected since ${timeText(row.mqtt_offline_at)}`;
 }
 
 /** A poll takes its time on the way. */

@@ -26,6 +26,8 @@ interface ServeFlags extends GlobalOptions {
   keepSamples?: number;
   mqttListen?: string;
   mqttWssListen?: string;
+  mqttBroker?: string;
+  mqttBrokerCa?: string;
 }
 
 /** `opendca-platform serve`: prints one line of JSON when it is ready, logs JSON lines to standard error. */
@@ -38,6 +40,8 @@ export function addServeCommand(program: Command, { host }: CommandContext): voi
       "--mqtt-wss-listen <host:port>",
       "where to listen for MQTT in WebSockets over TLS, usually port 443 (default: nowhere)",
     )
+    .option("--mqtt-broker <url>", "mqtts://HOST:PORT of another broker, in place of the platform's own")
+    .option("--mqtt-broker-ca <file>", "what its certificate is checked with, PEM (default: the system's authorities)")
     .option(
       "--host-name <name...>",
       "names that agents connect to, for the certificate that the platform makes (default: localhost)",
@@ -88,7 +92,8 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
     tls: flags.mqttListen === undefined ? undefined : parseListen("--mqtt-listen", flags.mqttListen),
     wss: flags.mqttWssListen === undefined ? undefined : parseListen("--mqtt-wss-listen", flags.mqttWssListen),
   };
-  const hasMqtt = Object.values(mqtt).some((at) => at !== undefined);
+  const external = await maybeExternalBroker(host, flags);
+  const hasMqtt = external !== undefined || Object.values(mqtt).some((at) => at !== undefined);
   const ssh = maybeSsh(flags, names);
   const proxies = flags.proxyProtocol?.map(proxyRange);
   const certificate = await maybeCertificate(host, flags);
@@ -113,7 +118,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
       ...(flags.keepSamples === undefined ? {} : { sampleDays: flags.keepSamples / dayMs }),
     },
     ...(certificate === undefined ? {} : { certificate }),
-    ...(hasMqtt ? { mqtt } : {}),
+    ...(hasMqtt ? { mqtt: { ...mqtt, external } } : {}),
   });
   await host.stdout(`${
     JSON.stringify({
@@ -183,6 +188,32 @@ function proxyRange(text: string): IpRange {
     `Cannot use --proxy-protocol as an address: current value is "${text}"`,
     "such as 10.0.0.5, 10.0.0.0/28 or fd00::5",
   );
+}
+
+async function maybeExternalBroker(
+  host: PlatformHost,
+  { mqttBroker, mqttBrokerCa, mqttListen, mqttWssListen }: ServeFlags,
+): Promise<{ url: string; ca: string | undefined } | undefined> {
+  if (mqttBroker === undefined) {
+    if (mqttBrokerCa === undefined) return undefined;
+    throw new UsageError(
+      "Cannot use --mqtt-broker-ca without --mqtt-broker",
+      "it is for the certificate of that broker",
+    );
+  }
+  if (mqttListen !== undefined || mqttWssListen !== undefined) {
+    throw new UsageError(
+      "Cannot use --mqtt-broker with --mqtt-listen or --mqtt-wss-listen",
+      "agents connect to the other broker then",
+    );
+  }
+  if (!/^mqtts:\/\/[^/@?#\s]+:\d{1,5}$/.test(mqttBroker)) {
+    throw new UsageError(
+      `Cannot use --mqtt-broker as mqtts://HOST:PORT: current value is "${mqttBroker}"`,
+      "such as mqtts://broker.example.com:8884",
+    );
+  }
+  return { url: mqttBroker, ca: mqttBrokerCa === undefined ? undefined : await readFile(host, mqttBrokerCa) };
 }
 
 async function maybeCertificate(

@@ -9,6 +9,7 @@ import type { Duplex } from "node:stream";
 import tls, { type TLSSocket } from "node:tls";
 import { createWebSocketStream, type WebSocket, WebSocketServer } from "ws";
 import { messageOf, UnavailableError } from "../../../common/core/errors.ts";
+import type { IpRange } from "../../../common/core/ip_range.ts";
 import { maxPacketFromAgent, mqttFrameWatch, mqttPath, mqttSubprotocol } from "../../../common/protocol/mqtt.ts";
 import { CallError } from "../../agents/call_error.ts";
 import { type Caller, callerOf } from "../../agents/caller.ts";
@@ -36,6 +37,8 @@ export interface AgentListenerOptions extends ListenAt {
   kind: "tls" | "wss";
   certificate: CertificateFiles;
   connections?: Partial<GateLimits> | undefined;
+  /** As for gRPC. */
+  proxies?: readonly IpRange[] | undefined;
   take(connection: AgentConnection): void;
 }
 
@@ -70,7 +73,7 @@ export async function listenForAgents(platform: Platform, options: AgentListener
     } catch (error) {
       gate.callBegan(peer, undefined)();
       socket.destroy();
-      if (error instanceof CallError) refusals.note(peer, `${error.reason}: ${error.message}`);
+      if (error instanceof CallError) refusals.note(gate.sourceOf(peer), `${error.reason}: ${error.message}`);
       else platform.log("mqttFailed", { message: messageOf(error) });
     }
   }
@@ -83,6 +86,7 @@ export async function listenForAgents(platform: Platform, options: AgentListener
       host: options.host,
       port: options.port,
       gate,
+      proxies: options.proxies,
       take: (socket) => void server.emit("connection", socket),
       log: platform.log,
     }));

@@ -7,6 +7,7 @@ import { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
 import { Aedes, type Client } from "aedes";
 import { messageOf } from "../../../common/core/errors.ts";
+import type { IpRange } from "../../../common/core/ip_range.ts";
 import { agentReads, agentWrites, type MqttKind, mqttTopic, parseMqttTopic } from "../../../common/protocol/mqtt.ts";
 import { CallError } from "../../agents/call_error.ts";
 import { callerOf } from "../../agents/caller.ts";
@@ -21,6 +22,7 @@ export interface EmbeddedOptions {
   tls?: ListenAt | undefined;
   wss?: ListenAt | undefined;
   connections?: Partial<GateLimits> | undefined;
+  proxies?: readonly IpRange[] | undefined;
   /** How often connected agents are checked for a certificate that is refused by now; default: 60,000. */
   checkEveryMs?: number | undefined;
 }
@@ -162,6 +164,7 @@ export async function startEmbeddedBroker(
         kind,
         certificate: options.certificate,
         connections: options.connections,
+        proxies: options.proxies,
         take(connection) {
           connections.set(connection.stream, connection);
           broker.handle(connection.stream as Duplex);
@@ -171,6 +174,7 @@ export async function startEmbeddedBroker(
   const ports = { tls: await listen("tls", options.tls), wss: await listen("wss", options.wss) };
   const stack = built.move();
   return {
+    isShared: false,
     ports,
     present: () => [...clients.keys()],
     send(agentId, kind, payload) {

@@ -9,14 +9,16 @@ import { revokedChannel, wakeChannel } from "../../agents/agents.ts";
 import type { Platform } from "../../agents/platform.ts";
 import { customerOfAgent, notePresence } from "../../agents/presence.ts";
 import { limitMessage } from "../../devices/message_limits.ts";
-import { newTaskChannel, openTasks } from "../../tasks/tasks.ts";
+import { claimPush, newTaskChannel, openTasks } from "../../tasks/tasks.ts";
 import { takeProgress } from "../../tasks/task_results.ts";
 import { rateLimit } from "../grpc/rate_limit.ts";
 import type { Tenant } from "../../store/store.ts";
+import type { Authority } from "../../keys/authority.ts";
 import type { CertificateFiles } from "../../keys/server_certificate.ts";
 import type { GateLimits } from "../grpc/connection_gate.ts";
 import type { RunningServer, ServeOptions } from "../grpc/start_server.ts";
 import type { ListenAt } from "./agent_listener.ts";
+import { connectExternalBroker, type ExternalOptions } from "./external_broker.ts";
 import { startEmbeddedBroker } from "./embedded_broker.ts";
 import type { BrokerEvents, TaskBroker } from "./task_broker.ts";
 
@@ -24,6 +26,8 @@ export interface MqttOptions {
   /** Where to listen for MQTT over TLS, and in WebSockets over TLS. */
   tls?: ListenAt | undefined;
   wss?: ListenAt | undefined;
+  /** Another program in place of the platform's own broker. */
+  external?: ExternalOptions | undefined;
   connections?: Partial<GateLimits> | undefined;
   /** How often connected agents are checked again; default: 60,000. */
   checkEveryMs?: number | undefined;
@@ -45,15 +49,24 @@ export interface RunningPlatform extends RunningServer {
 /** Throws UnavailableError when a port is taken. */
 export async function serveMqtt(
   platform: Platform,
-  options: MqttOptions & { certificate: CertificateFiles },
+  options: MqttOptions & Pick<ServeOptions, "proxies"> & { certificate: CertificateFiles; authority: Authority },
 ): Promise<AsyncDisposable & { ports: MqttPorts }> {
+  const { external, authority } = options;
+  if (external !== undefined) {
+    const mqtt = await startMqtt(
+      platform,
+      (events) => connectExternalBroker(platform, events, { ...external, authority }),
+    );
+    return { ...mqtt, ports: { tls: null, wss: null } };
+  }
   const mqtt = await startMqtt(platform, (events) => startEmbeddedBroker(platform, events, options));
   return { ...mqtt, ports: mqtt.broker.ports };
 }
 
 interface Work {
   presence: Map<string, { isOnline: boolean; at: Date }>;
-  ready: Set<string>;
+  /** Agents that are to get their open tasks; true for one that has just come, and may have lost what was sent before. */
+  ready: Map<string, boolean>;
   refused: Map<string, string>;
   progress: { agentId: string; result: TaskResult }[];
 }
@@ -68,7 +81,7 @@ export async function startMqtt<Broker extends TaskBroker>(
   open: (events: BrokerEvents) => Promise<Broker>,
 ): Promise<AsyncDisposable & { broker: Broker }> {
   const { clock, log } = platform;
-  const work: Work = { presence: new Map(), ready: new Set(), refused: new Map(), progress: [] };
+  const work: Work = { presence: new Map(), ready: new Map(), refused: new Map(), progress: [] };
   /** Tasks that went out on the present connection of each agent. */
   const sent = new Map<string, Set<string>>();
   const wakes = new Map<string, ReturnType<typeof setTimeout>>();
@@ -92,15 +105,20 @@ export async function startMqtt<Broker extends TaskBroker>(
   async function runAll(): Promise<void> {
     const ready = [...work.ready];
     work.ready.clear();
-    for (const agentId of ready) await pushTasks(agentId);
+    for (const [agentId, hasCome] of ready) await pushTasks(agentId, hasCome);
     await keepWhatAgentsSay(platform, work);
   }
 
-  async function pushTasks(agentId: string): Promise<void> {
+  async function pushTasks(agentId: string, hasCome: boolean): Promise<void> {
+    const isShared = broker.isShared && !hasCome;
     const tasks = await platform.store.transaction(async (tx) => {
       const customerId = await customerOfAgent(tx, agentId);
-      return customerId === undefined ? [] : await openTasks(tx.tenant(customerId), { agentId, at: clock.now() });
-    }, { readOnly: true });
+      if (customerId === undefined) return [];
+      const tenant = tx.tenant(customerId);
+      const open = await openTasks(tenant, { agentId, at: clock.now() });
+      // Every process hears of a new task, and one of them is to send it.
+      return isShared ? await claimPush(tenant, open, clock.now()) : open;
+    }, { readOnly: !isShared });
     const before = sent.get(agentId);
     const now = new Set<string>();
     for (const { taskId, signed } of tasks) {
@@ -118,7 +136,7 @@ export async function startMqtt<Broker extends TaskBroker>(
     },
     onReady(agentId) {
       sent.delete(agentId);
-      work.ready.add(agentId);
+      work.ready.set(agentId, true);
       soon();
     },
     onProgress(agentId, payload) {
@@ -141,7 +159,9 @@ export async function startMqtt<Broker extends TaskBroker>(
   const channels = [
     store.listen(newTaskChannel, (agentId) => {
       // All that are here where it is not known whose, as after the loss of the connection to the store.
-      for (const each of agentId === undefined ? broker.present() : [agentId]) work.ready.add(each);
+      for (const each of agentId === undefined ? broker.present() : [agentId]) {
+        work.ready.set(each, work.ready.get(each) ?? false);
+      }
       soon();
     }),
     store.listen(wakeChannel, (agentId) => {

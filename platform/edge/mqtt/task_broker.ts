@@ -1,5 +1,7 @@
 /** A broker as the platform uses it: its own (embedded_broker.ts), or another program (external_broker.ts). */
 export interface TaskBroker extends AsyncDisposable {
+  /** Other processes reach the same agents by it. */
+  readonly isShared: boolean;
   /** To an agent that is connected; false where it is known that it is not. */
   send(agentId: string, kind: "wake" | "task", payload: Uint8Array): boolean;
   /** Agents that are connected, as far as is known. */

@@ -1,0 +1,114 @@
+/**
+ * A broker that is another program, such as Mosquitto, which several processes of the platform share. It must let an agent
+ * have its own topics alone, by the name in its certificate: docs/mqtt-mosquitto.md.
+ */
+import { Buffer } from "node:buffer";
+import { connect, type MqttClient } from "mqtt";
+import { maxPacketFromAgent, mqttTopic, parseMqttTopic } from "../../../common/protocol/mqtt.ts";
+import type { Platform } from "../../agents/platform.ts";
+import {
+  algorithm,
+  type Authority,
+  issueCertificate,
+  pemOf,
+  privateKeyPem,
+  validityFrom,
+} from "../../keys/authority.ts";
+import type { BrokerEvents, TaskBroker } from "./task_broker.ts";
+
+export interface ExternalOptions {
+  /** `mqtts://HOST:PORT`. */
+  url: string;
+  /** PEM of the authorities that the broker's certificate is checked with; undefined: the system's. */
+  ca: string | undefined;
+}
+
+export interface ExternalConnection extends ExternalOptions {
+  /** Makes the platform's certificate for the broker. Not that of agents, which could connect in the platform's place then. */
+  authority: Authority;
+}
+
+/** What the broker's access list calls the platform. No agent has this name. */
+export const platformUser = "opendca-platform";
+const certificateDays = 397;
+const reconnectMs = 5000;
+
+/** Returns at once: while the broker is away, tasks come with polls. */
+export async function connectExternalBroker(
+  platform: Platform,
+  events: BrokerEvents,
+  { url, ca, authority }: ExternalConnection,
+): Promise<TaskBroker> {
+  const client = connect(url, {
+    ...await ownCertificate(authority, platform.clock.now()),
+    ...(ca === undefined ? {} : { ca }),
+    rejectUnauthorized: true,
+    clientId: `${platformUser}-${crypto.randomUUID().slice(0, 8)}`,
+    protocolVersion: 4,
+    clean: true,
+    keepalive: 45,
+    reconnectPeriod: reconnectMs,
+    resubscribe: false,
+    // Not kept while the broker is away: the store has it all.
+    queueQoSZero: false,
+  });
+  let isTold = false;
+  client.on("connect", () => {
+    platform.log("mqttBrokerConnected", { url });
+    isTold = false;
+    (client.stream as { setNoDelay?: (on: boolean) => void }).setNoDelay?.(true);
+    // One process of those that share the broker gets each message.
+    const topics = (["presence", "progress"] as const).map((kind) => `$share/platform/${mqttTopic("+", kind)}`);
+    client.subscribe(topics, { qos: 1 }, (error, granted) => {
+      const refused = error ?? granted?.some(({ qos }) => qos >= 0x80);
+      if (refused) platform.log("mqttBrokerRefused", { url, user: platformUser });
+    });
+  });
+  const failed = (message: string) => {
+    // A line for each time that it goes, not for each try.
+    if (isTold) return;
+    isTold = true;
+    platform.log("mqttBrokerFailed", { url, message });
+  };
+  client.on("error", (error) => failed(error.message));
+  client.on("close", () => failed("The connection was closed"));
+  client.on("message", (topic, payload, { retain }) => {
+    const named = parseMqttTopic(topic);
+    if (named === undefined || retain || payload.length > maxPacketFromAgent) return;
+    if (named.kind === "progress") events.onProgress(named.agentId, payload);
+    if (named.kind !== "presence") return;
+    const isOnline = payload.toString() === "online";
+    events.onPresence(named.agentId, isOnline);
+    if (isOnline) events.onReady(named.agentId);
+  });
+  return {
+    isShared: true,
+    send: (agentId, kind, payload) => sendOne(client, mqttTopic(agentId, kind), payload),
+    present: () => [],
+    // A certificate that was revoked is the broker's to refuse; nothing is sent to such an agent.
+    checkAgain: () => {},
+    async [Symbol.asyncDispose]() {
+      client.removeAllListeners();
+      client.on("error", () => {});
+      await client.endAsync(true);
+    },
+  };
+}
+
+function sendOne(client: MqttClient, topic: string, payload: Uint8Array): boolean {
+  if (!client.connected) return false;
+  client.publish(topic, Buffer.from(payload), { qos: 1 }, () => {});
+  return true;
+}
+
+async function ownCertificate(authority: Authority, now: Date): Promise<{ cert: string; key: string }> {
+  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  const certificate = await issueCertificate(authority, {
+    commonName: platformUser,
+    publicKey: keys.publicKey,
+    usage: "client",
+    names: [{ type: "url", value: "urn:opendca:platform" }],
+    ...validityFrom(now, certificateDays),
+  });
+  return { cert: pemOf(certificate), key: await privateKeyPem(keys.privateKey) };
+}

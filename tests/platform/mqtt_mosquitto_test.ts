@@ -1,0 +1,153 @@
+/** Debian's mosquitto as docs/mqtt-mosquitto.md has it, between platform processes and agents. */
+import assert from "node:assert/strict";
+import { mqttTopic } from "../../common/protocol/mqtt.ts";
+import { serveMqtt } from "../../platform/edge/mqtt/start_mqtt.ts";
+import { createTask } from "../../platform/tasks/manage_tasks.ts";
+import { SignedTask, Task } from "../../proto/gen/opendca/v1/task.ts";
+import { type Mosquitto, startMosquitto } from "../fixtures/mosquitto_peer.ts";
+import { mqttClient } from "../fixtures/mqtt_client.ts";
+import { agentOptions, endpointOf, startLink } from "../fixtures/mqtt_scene.ts";
+import { peerTest } from "../fixtures/peers.ts";
+import { activatedAgent, startTestPlatform, type TestAgent, type TestPlatform } from "../fixtures/platform_fixture.ts";
+import { until } from "../fixtures/until.ts";
+
+interface Scene {
+  platform: TestPlatform;
+  mosquitto: Mosquitto;
+  agent: TestAgent;
+  other: TestAgent;
+}
+
+async function withMosquitto(body: (scene: Scene) => Promise<void>): Promise<void> {
+  await using platform = await startTestPlatform();
+  await using mosquitto = await startMosquitto(platform.platform);
+  const customer = await platform.customer("Acme");
+  const agent = await activatedAgent(platform, customer), other = await activatedAgent(platform, customer);
+  await body({ platform, mosquitto, agent, other });
+}
+
+/** MQTT of one process of the platform. */
+async function served({ platform, mosquitto }: Scene, of = platform) {
+  const connected = () => of.events.filter(({ event }) => event === "mqttBrokerConnected").length;
+  const before = connected();
+  const mqtt = await serveMqtt(of.platform, {
+    certificate: { certificatePem: "", privateKeyPem: "" },
+    authority: of.platform.serverAuthority,
+    external: { url: `mqtts://localhost:${mosquitto.platformPort}`, ca: mosquitto.authority.pem },
+  });
+  await until("the platform is connected", () => connected() > before);
+  return mqtt;
+}
+
+function ping({ platform }: Scene, { agentId, tenant }: TestAgent) {
+  return createTask(platform.platform, { actor: { kind: "operator", name: "eva" }, tenant: tenant.customerId }, {
+    agentId,
+    payload: { $case: "ping", value: { target: "10.1.0.7", count: 1 } },
+    validMs: 60_000,
+  });
+}
+
+function linkOf({ platform, mosquitto }: Scene, agent: TestAgent) {
+  return startLink({
+    ...agentOptions(platform, agent),
+    trust: { ca: { pem: mosquitto.authority.pem }, pins: [] },
+    endpoints: [endpointOf("tls", mosquitto.agentPort)],
+  });
+}
+
+const idsOf = (tasks: readonly SignedTask[]) => tasks.map(({ task }) => Task.decode(task).taskId);
+
+peerTest(
+  "two processes of the platform send a task once by mosquitto, and know who is there",
+  ["mosquitto"],
+  () =>
+    withMosquitto(async (scene) => {
+      await using second = await scene.platform.another();
+      await using _first = await served(scene);
+      await using _second = await served(scene, second);
+      const link = linkOf(scene, scene.agent);
+      await using _ = link;
+      await link.until("mqttConnected", 1);
+      assert.equal(link.connected()[0]!.event === "mqttConnected" && link.link.status.version, "5");
+      const online = () => scene.platform.queries.get("SELECT 1 FROM agents WHERE mqtt_online_at > 0");
+      await until("the platform knows", async () => await online() !== undefined);
+      const made = [await ping(scene, scene.agent), await ping(scene, scene.agent)];
+      await until("the tasks", () => link.tasks.length >= 2);
+      // What a second process would have sent comes before this.
+      const last = await ping(scene, scene.agent);
+      await until("the last", () => idsOf(link.tasks).includes(last.taskId));
+      assert.deepEqual(idsOf(link.tasks).toSorted(), [...made, last].map(({ taskId }) => taskId).toSorted());
+    }),
+);
+
+peerTest(
+  "mosquitto is restarted with tasks in flight, and none is lost",
+  ["mosquitto"],
+  () =>
+    withMosquitto(async (scene) => {
+      await using _mqtt = await served(scene);
+      const link = linkOf(scene, scene.agent);
+      await using _ = link;
+      await link.until("mqttConnected", 1);
+      await scene.mosquitto.stop();
+      await link.until("mqttFailed", 1);
+      const made = [await ping(scene, scene.agent), await ping(scene, scene.agent)];
+      await scene.mosquitto.start();
+      await until("it is connected again", async () => {
+        await link.clock.advance(60_000);
+        return link.connected().length > 1;
+      });
+      // The platform may connect after the agent; a new task or the agent's return brings all then.
+      await until("the tasks", async () => {
+        if (link.tasks.length < 2) link.link.renewed();
+        await link.clock.advance(60_000);
+        return link.tasks.length >= 2;
+      });
+      assert.deepEqual([...new Set(idsOf(link.tasks))].toSorted(), made.map(({ taskId }) => taskId).toSorted());
+    }),
+);
+
+peerTest(
+  "with mosquitto an agent gets nothing of another's, and cannot say anything for it",
+  ["mosquitto"],
+  () =>
+    withMosquitto(async (scene) => {
+      const { platform, mosquitto, agent, other } = scene;
+      await using _mqtt = await served(scene);
+      const link = linkOf(scene, agent);
+      await using _ = link;
+      await link.until("mqttConnected", 1);
+      const options = {
+        ca: mosquitto.authority.pem,
+        key: other.identity.privateKeyPem,
+        cert: other.identity.chain,
+        clientId: agent.agentId,
+      };
+      // The client id of another does not end its session: the broker goes by the certificate.
+      await using spy = await mqttClient(`mqtts://localhost:${mosquitto.agentPort}`, options);
+      await spy.subscribe([mqttTopic(agent.agentId, "task"), "opendca/#", "#", mqttTopic(agent.agentId, "presence")]);
+      for (const kind of ["task", "wake", "presence", "progress"] as const) {
+        await spy.client.publishAsync(mqttTopic(agent.agentId, kind), "offline", { qos: 1 });
+      }
+      await spy.client.publishAsync(mqttTopic(other.agentId, "task"), "x", { qos: 1, retain: true });
+      const { taskId } = await ping(scene, agent);
+      await until("its task", () => link.tasks.length > 0);
+      assert.deepEqual([idsOf(link.tasks), link.wakes, link.failed()], [[taskId], 1, []]);
+      assert.deepEqual(spy.received, []);
+      // On the platform's listener it could end the session of whom it likes.
+      await assert.rejects(mqttClient(`mqtts://localhost:${mosquitto.platformPort}`, options));
+      const next = await ping(scene, agent);
+      await until("its next task", () => link.tasks.length > 1);
+      assert.deepEqual(idsOf(link.tasks), [taskId, next.taskId]);
+      const offline = await platform.queries.get("SELECT 1 FROM agents WHERE agent_id = :id AND mqtt_offline_at > 0", {
+        id: agent.agentId,
+      });
+      assert.equal(offline, undefined, "nobody can say that it is gone");
+      await assert.rejects(
+        mqttClient(`mqtts://localhost:${mosquitto.agentPort}`, {
+          ca: mosquitto.authority.pem,
+          clientId: agent.agentId,
+        }),
+      );
+    }),
+);
