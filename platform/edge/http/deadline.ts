@@ -1,0 +1,27 @@
+export interface Deadline {
+  /** The time counts from now. */
+  restart(): void;
+  stop(): void;
+}
+
+/** Calls once when nothing restarted or stopped it for so long. */
+export function startDeadline(ms: number, onLate: () => void): Deadline {
+  let timer: ReturnType<typeof setTimeout> | undefined, lastMs = performance.now();
+  // One timer for many restarts: a body has thousands of parts.
+  const wait = (leftMs: number) => {
+    timer = setTimeout(() => {
+      const left = lastMs + ms - performance.now();
+      if (left > 1) wait(left);
+      else onLate();
+    }, leftMs);
+  };
+  wait(ms);
+  return {
+    restart() {
+      lastMs = performance.now();
+    },
+    stop() {
+      clearTimeout(timer);
+    },
+  };
+}

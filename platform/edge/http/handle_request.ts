@@ -1,0 +1,302 @@
+/** One request of a browser: admitted, passed to the printer, and its answer passed back as it comes. */
+import { Buffer } from "node:buffer";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { TLSSocket } from "node:tls";
+import { createGunzip } from "node:zlib";
+import { messageOf } from "../../../common/core/errors.ts";
+import { checkOwner, ownOriginOf, type RequestHead, sessionOf, tunnelOf } from "./admit_request.ts";
+import { startDeadline } from "./deadline.ts";
+import { maybeOwnPage, sendOwn, sendRefusal } from "./own_pages.ts";
+import type { PrinterPlace } from "./printer_origin.ts";
+import { leadsOutside, peerRefusalOf, RefusalError, refusalOf, refusals } from "./refusal.ts";
+import { printerHeaders } from "./request_headers.ts";
+import { browserHeaders } from "./response_headers.ts";
+import { createRewriter, maybePageKind, type PageKind } from "./rewrite_page.ts";
+import type { SessionInUse, WebGateway } from "./web_gateway.ts";
+import type { WebSession } from "./web_session.ts";
+
+/** A request on its way. */
+interface Passage {
+  gateway: WebGateway;
+  request: IncomingMessage;
+  response: ServerResponse;
+  head: RequestHead;
+  place: PrinterPlace;
+  inUse: SessionInUse;
+}
+
+export function headOf(request: IncomingMessage): RequestHead {
+  const { servername } = request.socket as TLSSocket & { servername?: string | false };
+  return {
+    method: request.method ?? "",
+    url: request.url ?? "",
+    headers: request.headers,
+    raw: request.rawHeaders,
+    serverName: typeof servername === "string" && servername !== "" ? servername : undefined,
+  };
+}
+
+/** Answers, whatever happens; what it was about is noted when the answer has ended. */
+export async function handleRequest(
+  gateway: WebGateway,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const head = headOf(request);
+  const startedMs = performance.now();
+  let session: WebSession | undefined;
+  let bytesOut = 0;
+  const closed = new Promise<void>((resolve) => response.once("close", () => resolve()));
+  request.on("error", () => {});
+  response.on("error", () => {});
+  try {
+    session = await sessionOf(gateway, head);
+    const page = await maybeOwnPage(gateway, session, { head, request });
+    if (page !== undefined) sendOwn(request, response, page);
+    else {
+      await checkOwner(gateway, session, head);
+      bytesOut = await pass(gateway, session, { request, response, head });
+    }
+  } catch (error) {
+    if (response.headersSent) response.destroy();
+    else sendRefusal(request, response, refusalOf(error));
+    if (!(error instanceof RefusalError)) gateway.log("webRequestFailed", { message: messageOf(error) });
+  }
+  await closed;
+  if (session === undefined) return;
+  const at = head.url.indexOf("?"), path = at < 0 ? head.url : head.url.slice(0, at);
+  gateway.sessions.note({
+    sessionId: session.id,
+    customerId: session.customerId,
+    at: gateway.now(),
+    method: head.method,
+    path: path.slice(0, 512),
+    queryLength: head.url.length - path.length,
+    status: response.statusCode,
+    bytesIn: Number(head.headers["content-length"] ?? 0),
+    bytesOut,
+    ms: Math.round(performance.now() - startedMs),
+  });
+}
+
+/** Octets of the body that were sent to the browser. */
+async function pass(
+  gateway: WebGateway,
+  session: WebSession,
+  { request, response, head }: Pick<Passage, "request" | "response" | "head">,
+): Promise<number> {
+  const reached = tunnelOf(gateway, session);
+  // A script that answers in the printer's place would go on after the session.
+  if (head.headers["service-worker"] !== undefined) throw new RefusalError(refusals.noWorker);
+  const inUse = gateway.inUse(reached.session, reached.tunnel);
+  if (inUse.requests >= gateway.limits.requests) throw new RefusalError(refusals.busy);
+  inUse.requests++;
+  const cut = () => response.destroy();
+  inUse.live.add(cut);
+  try {
+    const { scheme, address, port } = reached.session;
+    const passage = { gateway, request, response, head, inUse, place: { scheme, address, port } };
+    using _ = await inUse.link.turn();
+    if (response.destroyed) return 0;
+    return await answer(passage, await askAgain(passage));
+  } finally {
+    inUse.requests--;
+    inUse.live.delete(cut);
+  }
+}
+
+class StaleConnectionError extends RefusalError {}
+
+/** The printer may close a kept connection in the moment in which it is used again: asked once more on a new one. */
+async function askAgain(passage: Passage): Promise<IncomingMessage> {
+  const { head: { method, headers }, request } = passage;
+  const body = headers["transfer-encoding"] === undefined ? undefined : await wholeBody(passage);
+  const isRepeatable = /^(GET|HEAD|OPTIONS)$/.test(method) && body === undefined && !hasBody(request);
+  try {
+    return await ask(passage, body);
+  } catch (error) {
+    if (!isRepeatable || !(error instanceof StaleConnectionError)) throw error;
+    return await ask(passage, body);
+  }
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return Number(headers["content-length"] ?? 0) > 0;
+}
+
+/** The answer to a request, as soon as its headers are complete. */
+function ask(passage: Passage, body: Uint8Array | undefined): Promise<IncomingMessage> {
+  const { gateway: { limits }, request, response, head, place, inUse: { link } } = passage;
+  const headers = printerHeaders({ method: head.method, raw: head.raw, ownOrigin: ownOriginOf(head), place });
+  const length = body?.length ?? head.headers["content-length"];
+  if (length !== undefined) headers.push(["Content-Length", String(length)]);
+  return new Promise((resolve, reject) => {
+    const asked = link.send({ method: head.method, path: head.url, headers });
+    const deadline = startDeadline(
+      limits.answerMs,
+      () => fail(new RefusalError(refusals.timeout(limits.answerMs / 1000))),
+    );
+    const gone = () => fail(new RefusalError(refusals.closedEarly));
+    const fail = (error: unknown) => {
+      deadline.stop();
+      response.off("close", gone);
+      reject(error);
+      asked.destroy();
+    };
+    response.once("close", gone);
+    asked.on("error", (error: Error & { code?: string }) => {
+      const isStale = asked.reusedSocket && /^(ECONNRESET|EPIPE)$/.test(error.code ?? "");
+      fail(isStale ? new StaleConnectionError(refusals.closedEarly) : new RefusalError(peerRefusalOf(error)));
+    });
+    asked.once("upgrade", (_, channel) => {
+      channel.destroy();
+      fail(new RefusalError(refusals.notHttp("It changes to another protocol without being asked")));
+    });
+    asked.once("response", (answered: IncomingMessage) => {
+      deadline.stop();
+      response.off("close", gone);
+      answered.on("error", () => {});
+      // Whoever leaves in the middle of an answer ends the connection to the printer, too.
+      response.once("close", () => answered.destroy());
+      resolve(answered);
+    });
+    if (body !== undefined || !hasBody(request)) return void asked.end(body);
+    request.on("data", () => deadline.restart());
+    // What fails here is told by the request to the printer, or by the browser that has gone.
+    pipeline(request, asked).catch(() => {});
+  });
+}
+
+/** A body without a length is kept, as printers know no other than those with one. */
+async function wholeBody({ request, gateway: { limits } }: Passage): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  const deadline = startDeadline(limits.stallMs, () => request.destroy());
+  try {
+    for await (const part of request as AsyncIterable<Uint8Array>) {
+      deadline.restart();
+      size += part.length;
+      if (size > limits.unsizedBytes) throw new RefusalError(refusals.tooLarge);
+      parts.push(part);
+    }
+  } finally {
+    deadline.stop();
+  }
+  const body = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    body.set(part, at);
+    at += part.length;
+  }
+  return body;
+}
+
+/** Sends the printer's answer on, changed where it names the printer's address; gives the octets of its body. */
+async function answer(passage: Passage, answered: IncomingMessage): Promise<number> {
+  const { response, head, place } = passage;
+  const status = answered.statusCode ?? 0;
+  if (status < 200 || status > 599) {
+    answered.destroy();
+    throw new RefusalError(refusals.notHttp(`Its status is ${status}`));
+  }
+  const ownOrigin = ownOriginOf(head);
+  const coding = (answered.headers["content-encoding"] ?? "identity").trim().toLowerCase();
+  const isCompressed = /^(x-)?gzip$/.test(coding);
+  const kind = status === 206 || !isCompressed && coding !== "identity"
+    ? undefined
+    : maybePageKind(answered.headers["content-type"]);
+  const { headers, outside } = browserHeaders({
+    status,
+    raw: answered.rawHeaders,
+    place,
+    path: head.url,
+    ownOrigin,
+    rewritten: kind !== undefined,
+  });
+  if (outside !== undefined) {
+    answered.destroy();
+    const cookies = headers.filter(([name]) => name === "Set-Cookie");
+    sendRefusal(passage.request, response, leadsOutside(outside), cookies);
+    return 0;
+  }
+  const hasNoBody = head.method === "HEAD" || status === 204 || status === 304;
+  const length = answered.headers["content-length"];
+  const isSized = kind === undefined && length !== undefined && answered.headers["transfer-encoding"] === undefined;
+  if (isSized && status !== 204) headers.push(["Content-Length", length]);
+  setHeaders(response, headers);
+  response.statusCode = status;
+  if (hasNoBody) {
+    answered.resume();
+    response.end();
+    return 0;
+  }
+  return await stream(passage, answered, { kind, isCompressed, ownOrigin });
+}
+
+async function stream(
+  { gateway: { limits }, response, place }: Passage,
+  answered: IncomingMessage,
+  { kind, isCompressed, ownOrigin }: { kind: PageKind | undefined; isCompressed: boolean; ownOrigin: string },
+): Promise<number> {
+  let sent = 0;
+  const stall = startDeadline(limits.stallMs, () => {
+    answered.destroy();
+    response.destroy();
+  });
+  const changes = kind === undefined ? [] : [rewriting({ kind, place, ownOrigin })];
+  const unpacked = kind !== undefined && isCompressed ? [createGunzip()] : [];
+  try {
+    const send = async (parts: AsyncIterable<Uint8Array>) => {
+      // The last part goes with the end: an end without one never finishes over TLS in this runtime.
+      let last: Uint8Array | undefined;
+      for await (const part of parts) {
+        stall.restart();
+        if (part.length === 0) continue;
+        if (last !== undefined && !response.write(last)) await drained(response);
+        last = part;
+        sent += part.length;
+      }
+      response.end(last);
+    };
+    // The types know a function at the end only behind a number of streams that is written down.
+    await pipeline([answered, ...unpacked, ...changes, send] as unknown as Transform[]);
+  } catch {
+    // The browser sees that it is not complete, as the connection is cut.
+    response.destroy();
+  } finally {
+    stall.stop();
+  }
+  return sent;
+}
+
+/** Resolves when more can be written; rejects when nobody reads any more. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = () => {
+      response.off("drain", settle).off("close", settle);
+      if (response.destroyed) reject(new Error("the browser has gone"));
+      else resolve();
+    };
+    response.once("drain", settle).once("close", settle);
+  });
+}
+
+function rewriting(options: { kind: PageKind; place: PrinterPlace; ownOrigin: string }): Transform {
+  const rewriter = createRewriter(options);
+  return new Transform({
+    transform: (part: Buffer, _, done) => done(null, Buffer.from(rewriter.push(part.toString("latin1")), "latin1")),
+    flush: (done) => done(null, Buffer.from(rewriter.end(), "latin1")),
+  });
+}
+
+function setHeaders(response: ServerResponse, headers: readonly [name: string, value: string][]): void {
+  const grouped = new Map<string, { name: string; values: string[] }>();
+  for (const [name, value] of headers) {
+    const known = grouped.get(name.toLowerCase());
+    if (known === undefined) grouped.set(name.toLowerCase(), { name, values: [value] });
+    else known.values.push(value);
+  }
+  for (const { name, values } of grouped.values()) response.setHeader(name, values.length === 1 ? values[0]! : values);
+}

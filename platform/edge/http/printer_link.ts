@@ -1,0 +1,172 @@
+/** Connections to one printer through a session's tunnel: HTTP with keep-alive, TLS with a pinned certificate. */
+import { Agent, type ClientRequest, request } from "node:http";
+import type { Duplex } from "node:stream";
+import { connect } from "node:tls";
+import { messageOf } from "../../../common/core/errors.ts";
+import { changedCertificate, RefusalError, refusals, tlsRefusalOf } from "./refusal.ts";
+import type { Tunnel } from "./web_session.ts";
+
+export interface LinkOptions {
+  tunnel: Pick<Tunnel, "open">;
+  scheme: "http" | "https";
+  /** How long the printer may take for a connection, handshake included. */
+  connectMs: number;
+  /** Requests at once; printers have few connections. */
+  maxAtOnce: number;
+  /** Requests that wait for their turn. */
+  maxWaiting: number;
+  /** SHA-256 of the certificate that the printer is known by; undefined at its first use. */
+  pinned(): Promise<string | undefined>;
+  pin(fingerprint: string): Promise<void>;
+}
+
+export interface PrinterRequest {
+  method: string;
+  path: string;
+  headers: readonly [name: string, value: string][];
+  channel?: Duplex;
+}
+
+export interface PrinterLink extends Disposable {
+  /** A request that is not ended yet, on a connection that is free or a new one, or on the given one. */
+  send(asked: PrinterRequest): ClientRequest;
+  /** A connection of its own, for what does not go back to the agent. */
+  connect(): Promise<Duplex>;
+  /** Waits for a turn; throws `RefusalError` when too many wait. */
+  turn(): Promise<Disposable>;
+}
+
+const maxHeaderBytes = 64 * 1024;
+
+/** Methods of a socket that `node:http` calls on any connection that it keeps. */
+const socketMethods = ["setKeepAlive", "setNoDelay", "setTimeout", "ref", "unref"] as const;
+
+/** Disposal ends every connection. */
+export function openPrinterLink(options: LinkOptions): PrinterLink {
+  const open = new Set<Duplex>();
+  const agent = new Agent({ keepAlive: true, maxFreeSockets: options.maxAtOnce });
+  const connectOne = async () => {
+    const channel = await openWithin(options);
+    open.add(channel);
+    channel.once("close", () => open.delete(channel));
+    return channel;
+  };
+  // It may answer later, which its type does not say.
+  agent.createConnection = ((_: unknown, done: (error: Error | null, channel?: Duplex) => void) => {
+    connectOne().then((channel) => done(null, channel), (error) => done(error));
+  }) as unknown as typeof agent.createConnection;
+  let busy = 0;
+  const waiting: (() => void)[] = [];
+  const release = () => {
+    const next = waiting.shift();
+    if (next === undefined) busy--;
+    else next();
+  };
+  return {
+    send: ({ method, path, headers, channel }) =>
+      request({
+        ...(channel === undefined ? { agent } : { createConnection: () => channel }),
+        method,
+        path,
+        headers: grouped(headers),
+        setHost: false,
+        maxHeaderSize: maxHeaderBytes,
+        // Printers end lines with a bare LF, fold headers, and say in two ways how long a body is. What comes of it is
+        // framed anew for the browser.
+        insecureHTTPParser: true,
+      }),
+    connect: connectOne,
+    async turn() {
+      if (busy < options.maxAtOnce) busy++;
+      else {
+        if (waiting.length >= options.maxWaiting) throw new RefusalError(refusals.busy);
+        await new Promise<void>((resolve) => waiting.push(resolve));
+      }
+      let isHeld = true;
+      return {
+        [Symbol.dispose]() {
+          if (isHeld) release();
+          isHeld = false;
+        },
+      };
+    },
+    [Symbol.dispose]() {
+      agent.destroy();
+      for (const channel of open) channel.destroy();
+    },
+  };
+}
+
+function grouped(headers: readonly [name: string, value: string][]): Record<string, string | string[]> {
+  const all: Record<string, string | string[]> = {};
+  for (const [name, value] of headers) {
+    const known = all[name];
+    all[name] = known === undefined ? value : [known, value].flat();
+  }
+  return all;
+}
+
+async function openWithin(options: LinkOptions): Promise<Duplex> {
+  const { connectMs } = options;
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => reject(new RefusalError(refusals.unreachable(`No connection within ${connectMs / 1000} seconds`))),
+    connectMs,
+  );
+  let channel: Duplex | undefined;
+  const opening = openChannel(options, (opened) => channel = opened);
+  try {
+    return await Promise.race([opening, late]);
+  } catch (error) {
+    channel?.destroy();
+    // One that opens after all is not wanted any more.
+    opening.then((tooLate) => tooLate.destroy(), () => {});
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function openChannel(options: LinkOptions, opened: (channel: Duplex) => void): Promise<Duplex> {
+  let channel: Duplex;
+  try {
+    channel = await options.tunnel.open();
+  } catch (error) {
+    throw new RefusalError(refusals.unreachable(messageOf(error)), { cause: error });
+  }
+  opened(channel);
+  // Whoever uses the channel is told by its own means; without a listener the process would end.
+  channel.on("error", () => {});
+  return options.scheme === "http" ? asSocket(channel) : await encrypted(channel, options);
+}
+
+function asSocket(channel: Duplex): Duplex {
+  const methods = channel as unknown as Record<string, unknown>;
+  for (const name of socketMethods) {
+    if (typeof methods[name] !== "function") methods[name] = () => channel;
+  }
+  return channel;
+}
+
+/**
+ * TLS on the channel. Printers sign their certificates themselves, so that no authority could vouch for them: the first
+ * one that is seen is the one that is expected from then on.
+ */
+async function encrypted(channel: Duplex, { pinned, pin }: LinkOptions): Promise<Duplex> {
+  const socket = connect({ socket: asSocket(channel), rejectUnauthorized: false });
+  await new Promise<void>((resolve, reject) => {
+    socket.once("secureConnect", () => resolve());
+    socket.on("error", (error: Error & { code?: string }) => reject(new RefusalError(tlsRefusalOf(error))));
+    // Also after an error, when nobody waits any more.
+    socket.once("close", () => reject(new RefusalError(refusals.closedEarly)));
+  });
+  channel.once("close", () => socket.destroy());
+  const shown = socket.getPeerCertificate().fingerprint256;
+  const known = await pinned();
+  if (known === undefined) await pin(shown);
+  else if (known !== shown) {
+    socket.destroy();
+    throw new RefusalError(changedCertificate({ known, shown }));
+  }
+  return socket;
+}

@@ -1,0 +1,230 @@
+/** Why a page of a printer cannot be shown: what the user reads, and the status of the answer. */
+import { type Markup, markup } from "../../../common/report/markup.ts";
+
+export interface Refusal {
+  status: number;
+  title: string;
+  /** One or two sentences. */
+  text: string;
+  /** What to do next, or what was found. */
+  detail?: string | undefined;
+  /** Looks again by itself after so many seconds. */
+  again?: number;
+  /** A button or a link at the end. */
+  next?: Markup;
+}
+
+/** Thrown where a request ends in a page of our own. */
+export class RefusalError extends Error {
+  override readonly name = "RefusalError";
+  constructor(readonly refusal: Refusal, options?: ErrorOptions) {
+    super(refusal.text, options);
+  }
+}
+
+const noAnswer = "The printer does not answer";
+
+export const refusals = {
+  noSuchSession: { status: 404, title: "No such session", text: "There is no web access session at this address." },
+  otherHost: { status: 421, title: "Not served here", text: "This server does not serve the host that was asked for." },
+  malformed: (why: string) => ({
+    status: 400,
+    title: "The request was refused",
+    text: `The request cannot be passed to a printer: ${why}.`,
+  }),
+  needsLink: {
+    status: 403,
+    title: "Open this page by its link",
+    text: "This session belongs to the person who opened it. Use the link that was printed when it was opened.",
+    detail: "A link works once, in one browser. Print a new one: opendca-platform access link SESSION",
+  },
+  linkUsed: {
+    status: 403,
+    title: "This link does not work any more",
+    text: "It was used already, or it is too old.",
+    detail: "Print a new one: opendca-platform access link SESSION",
+  },
+  fromElsewhere: {
+    status: 403,
+    title: "Another site led here",
+    text:
+      "This page was asked for by another site, which may have been made to change the printer. It was not passed on.",
+    next: markup`<p><a href="/">Go to the printer's first page</a></p>`,
+  },
+  waiting: {
+    status: 503,
+    title: "Waiting for approval",
+    text: "The administrator of the agent has to approve this session. This page looks again every few seconds.",
+    detail: "On the agent's machine: opendca sessions approve",
+    again: 5,
+  },
+  connecting: {
+    status: 503,
+    title: "Waiting for the agent",
+    text: "The agent has not connected for this session yet. This page looks again every few seconds.",
+    again: 3,
+  },
+  refused: (reason: string | undefined) => ({
+    status: 403,
+    title: "The session was refused",
+    text: "The agent refused this session.",
+    detail: reason,
+  }),
+  ended: (reason: string | undefined) => ({
+    status: 410,
+    title: "The session has ended",
+    text: "Open a new one to see this printer's pages again.",
+    detail: reason,
+  }),
+  raw: {
+    status: 404,
+    title: "This session has no web page",
+    text: "It was opened for a port that does not speak HTTP.",
+    detail: "Use: opendca-platform forward SESSION",
+  },
+  busy: {
+    status: 503,
+    title: "Too many requests at once",
+    text: "This session has as many requests in progress as it may have. Try again in a moment.",
+  },
+  tooLarge: { status: 413, title: "The request is too large", text: "A request without a length may have 1 MiB." },
+  noWorker: {
+    status: 403,
+    title: "Not permitted here",
+    text: "A service worker would show the printer's pages after the session has ended.",
+  },
+  unreachable: (detail: string) => ({
+    status: 502,
+    title: noAnswer,
+    text: "The agent could not connect to the printer's port.",
+    detail,
+  }),
+  timeout: (seconds: number) => ({
+    status: 504,
+    title: noAnswer,
+    text: `It took the request and did not begin to answer within ${seconds} seconds.`,
+  }),
+  closedEarly: { status: 502, title: noAnswer, text: "The printer closed the connection before it answered." },
+  notHttp: (detail: string) => ({
+    status: 502,
+    title: "The printer's answer is not HTTP",
+    text: "What it sent cannot be read as an answer.",
+    detail,
+  }),
+  headersTooLarge: {
+    status: 502,
+    title: "The printer's answer is not HTTP",
+    text: "It sent more than 64 KiB of headers.",
+  },
+  tlsTooOld: (detail: string) => ({
+    status: 502,
+    title: "The printer's encryption is too old",
+    text:
+      "It offers only TLS 1.0 or 1.1, old ciphers, or a key of 1024 bits, which are not safe and not supported here.",
+    detail: `${detail}. Open its HTTP port instead (--port 80), or renew its firmware or certificate`,
+  }),
+  notTls: {
+    status: 502,
+    title: "The printer does not speak HTTPS on this port",
+    text: "The session was opened for HTTPS, and the answer was not TLS.",
+  },
+  tlsFailed: (detail: string) => ({
+    status: 502,
+    title: "The encrypted connection to the printer failed",
+    text: "The printer and the gateway could not agree.",
+    detail,
+  }),
+} satisfies Record<string, Refusal | ((value: never) => Refusal)>;
+
+/** The printer's certificate is another one than at its first use. */
+export function changedCertificate({ known, shown }: { known: string; shown: string }): Refusal {
+  return {
+    status: 502,
+    title: "The printer's certificate has changed",
+    text: "It may have been renewed, or something else answers at its address. Nothing was sent to it.",
+    detail: `SHA-256 until now: ${known}. Shown now: ${shown}`,
+    next: markup`<form method="post" action="/.opendca/accept-certificate">
+<input type="hidden" name="fingerprint" value="${shown}">
+<button>It was renewed: accept the new certificate</button></form>`,
+  };
+}
+
+/** The printer sends the browser somewhere that the session does not reach. */
+export function leadsOutside(
+  outside: { kind: "other-port"; url: string; port: number } | { kind: "elsewhere"; url: string } | { kind: "invalid" },
+): Refusal {
+  const base = { status: 502, title: "The printer sends you elsewhere" };
+  switch (outside.kind) {
+    case "other-port":
+      return {
+        ...base,
+        text: `It wants to go on at ${outside.url}, which is another port than this session's.`,
+        detail: `Open a session for it: opendca-platform access open DEVICE --port ${outside.port}`,
+      };
+    case "elsewhere":
+      return {
+        ...base,
+        text: `It wants to go on at ${outside.url}, which this session does not reach. It was not followed.`,
+      };
+    case "invalid":
+      return { ...base, text: "It names a place to go on that is no address." };
+  }
+}
+
+/** What an error of a connection to a printer means; the codes are those of the runtime's HTTP client. */
+export function peerRefusalOf(error: Error & { code?: string }): Refusal {
+  if (error instanceof RefusalError) return error.refusal;
+  const { code = "", message } = error;
+  if (code === "HPE_HEADER_OVERFLOW") return refusals.headersTooLarge;
+  if (code.startsWith("HPE_")) return refusals.notHttp(message);
+  if (code.startsWith("ERR_INVALID") || code.startsWith("ERR_UNESCAPED")) return refusals.malformed(message);
+  return refusals.closedEarly;
+}
+
+/** What the user reads for an error; one that nobody expected is in the log. */
+export function refusalOf(error: unknown): Refusal {
+  if (error instanceof RefusalError) return error.refusal;
+  return { status: 500, title: "The gateway failed", text: "The log of the platform says why." };
+}
+
+/** What a failed handshake means; the codes are those of the runtime's TLS. */
+export function tlsRefusalOf(error: { code?: string; message: string }): Refusal {
+  const { code = "", message } = error;
+  if (/WRONG_VERSION_NUMBER|InvalidContentType|corrupt message/i.test(code + message)) return refusals.notTls;
+  if (/PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL/.test(code)) return refusals.tlsTooOld("It does not speak TLS 1.2");
+  if (/HANDSHAKE_FAILURE|NO_SHARED_CIPHER/.test(code)) return refusals.tlsTooOld("It knows none of the ciphers");
+  // The runtime names a key that is too short as this, although no certificate is checked.
+  if (code === "DEPTH_ZERO_SELF_SIGNED_CERT") return refusals.tlsTooOld("Its certificate has a key that is too short");
+  return refusals.tlsFailed(message);
+}
+
+/** The page for it; nothing in it is loaded from anywhere. */
+export function refusalPage({ title, text, detail, next }: Refusal): string {
+  return plainPage(
+    title,
+    markup`<p>${text}</p>${detail !== undefined && markup`<p class="detail">${detail}</p>`}${next}`,
+  );
+}
+
+/** A page of our own at the session's origin. */
+export function plainPage(title: string, content: Markup): string {
+  return String(markup`<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title>
+<link rel="stylesheet" href="/.opendca/style.css"></head>
+<body><h1>${title}</h1>
+${content}
+</body></html>
+`);
+}
+
+/** Of our own pages: no script, no frame, no request to anywhere but the style sheet. */
+export const plainPolicy =
+  "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'self'; base-uri 'none'";
+
+export const plainStyle =
+  `body { font-family: system-ui, sans-serif; max-width: 40em; margin: 4em auto; padding: 0 1em; line-height: 1.5 }
+h1 { font-size: 1.4em }
+th { text-align: left; padding-right: 1em; vertical-align: top; font-weight: normal; color: #555 }
+td, .detail { overflow-wrap: anywhere }
+.detail { color: #555 }
+`;

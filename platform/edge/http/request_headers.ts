@@ -1,0 +1,126 @@
+/** What of a browser's request goes to the printer, and which requests a session's own pages made. */
+import { maybePrinterCookies } from "./own_cookie.ts";
+import { hostOf, originOf, type PrinterPlace } from "./printer_origin.ts";
+
+/** Names and values in turn, as `rawHeaders` of `node:http`. */
+export type RawHeaders = readonly string[];
+
+/** Of one connection only (RFC 9110 section 7.6.1), beside those that `Connection` names. */
+export const hopByHop: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authentication-info",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** Made anew or of no use to a printer; what says who is behind a proxy would be the browser's word for it. */
+const notForPrinters =
+  /^(host|origin|referer|cookie|cookie2|content-length|expect|forwarded|via|x-forwarded-.*|x-real-ip|priority|accept-encoding|sec-(fetch|ch)-.*|dnt|upgrade-insecure-requests|http2-settings|access-control-request-.*|service-worker.*|sec-websocket-extensions)$/;
+
+/** Pairs of names in lower case and values, in their order. */
+export function* headerPairs(raw: RawHeaders): Iterable<[name: string, value: string]> {
+  for (let i = 0; i + 1 < raw.length; i += 2) yield [raw[i]!.toLowerCase(), raw[i + 1]!];
+}
+
+/** Headers that hold for this connection alone. */
+export function connectionHeaders(raw: RawHeaders): Set<string> {
+  const named = [...headerPairs(raw)].filter(([name]) => name === "connection")
+    .flatMap(([, value]) => value.toLowerCase().split(",").map((name) => name.trim()));
+  return new Set([...hopByHop, ...named]);
+}
+
+export interface RequestView {
+  method: string;
+  raw: RawHeaders;
+  /** Of the session, such as `https://<label>.<domain>:8444`. */
+  ownOrigin: string;
+  place: PrinterPlace;
+}
+
+/**
+ * Headers for the printer: its own address as `Host`, and as `Origin` and `Referer`, so that a check against forged forms
+ * sees what it expects. Framing is not among them: the caller says how long the body is.
+ */
+export function printerHeaders({ method, raw, ownOrigin, place }: RequestView): [name: string, value: string][] {
+  const dropped = connectionHeaders(raw);
+  const headers: [string, string][] = [["Host", hostOf(place)]];
+  const given = new Map<string, string>();
+  for (const [name, value] of headerPairs(raw)) {
+    if (name === "cookie") given.set(name, given.has(name) ? `${given.get(name)}; ${value}` : value);
+    else if (!given.has(name)) given.set(name, value);
+    if (!dropped.has(name) && !notForPrinters.test(name)) headers.push([name, value]);
+  }
+  const printer = originOf(place);
+  if (given.has("origin")) headers.push(["Origin", printer]);
+  const referer = maybeReferer(given.get("referer"), { ownOrigin, printer }) ??
+    (isSafe(method) ? undefined : `${printer}/`);
+  if (referer !== undefined) headers.push(["Referer", referer]);
+  const cookies = maybePrinterCookies(given.get("cookie"));
+  if (cookies !== undefined) headers.push(["Cookie", cookies]);
+  // What is compressed otherwise could not be searched for addresses.
+  headers.push(["Accept-Encoding", /\bgzip\b/.test(given.get("accept-encoding") ?? "") ? "gzip" : "identity"]);
+  return headers;
+}
+
+function maybeReferer(
+  referer: string | undefined,
+  { ownOrigin, printer }: { ownOrigin: string; printer: string },
+): string | undefined {
+  if (referer === undefined || !(referer === ownOrigin || referer.startsWith(`${ownOrigin}/`))) return undefined;
+  const path = referer.slice(ownOrigin.length);
+  return printer + (path === "" || path.startsWith("/.opendca/") ? "/" : path);
+}
+
+function isSafe(method: string): boolean {
+  return method === "GET" || method === "HEAD" || method === "OPTIONS";
+}
+
+/**
+ * Whether a request comes from a page of this session, or from the address bar. Sessions are sites of one domain, so that
+ * SameSite cookies go along with requests from one to another; `Sec-Fetch-Site` tells them apart, and `Origin` and
+ * `Referer` where a browser does not send it.
+ */
+export function isFromOwnPage(
+  { method, headers, ownOrigin }: {
+    method: string;
+    headers: Record<string, string | string[] | undefined>;
+    ownOrigin: string;
+  },
+): boolean {
+  const site = headers["sec-fetch-site"], { origin, referer } = headers;
+  if (site !== undefined) {
+    // With the policy no-referrer a page's own forms say `null`.
+    return site === "none" ||
+      site === "same-origin" && (origin === undefined || origin === ownOrigin || origin === "null");
+  }
+  if (origin !== undefined) return origin === ownOrigin;
+  if (referer !== undefined) return referer === ownOrigin || String(referer).startsWith(`${ownOrigin}/`);
+  return isSafe(method);
+}
+
+/** Why a request is not passed on at all; undefined when it may be. */
+export function maybeMalformed(
+  { method, url, raw }: { method: string; url: string; raw: RawHeaders },
+): string | undefined {
+  if (!/^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)$/.test(method)) {
+    return "the method is not one that printers' pages use";
+  }
+  // A full URL or `*` would name another host than `Host` does.
+  if (!/^\/[\x21-\x22\x24-\x7e\x80-\xff]*$/.test(url)) return "the path is not a plain path";
+  const values = (wanted: string) =>
+    [...headerPairs(raw)].filter(([name]) => name === wanted).map(([, value]) => value);
+  const lengths = values("content-length"), codings = values("transfer-encoding");
+  if (values("host").length !== 1) return "it must name one host";
+  if (lengths.length > 1 || codings.length > 1 || lengths.length + codings.length > 1) {
+    return "it says in two ways how long it is";
+  }
+  if (lengths.some((length) => !/^\d{1,15}$/.test(length))) return "its length is not a number";
+  if (codings.some((coding) => coding.toLowerCase() !== "chunked")) return "its transfer coding is unknown";
+  return undefined;
+}

@@ -1,0 +1,91 @@
+/**
+ * The HTTPS server behind which each session has an origin of its own. HTTP/1.1 with the strict parser: what could be read
+ * in two ways is refused before anything of it reaches a printer.
+ */
+import type { IncomingMessage } from "node:http";
+import { createServer } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { messageOf, UnavailableError } from "../../../common/core/errors.ts";
+import { handleRequest } from "./handle_request.ts";
+import { handleUpgrade } from "./handle_upgrade.ts";
+import { createWebGateway, type GatewayOptions } from "./web_gateway.ts";
+
+export interface WebAccessOptions extends GatewayOptions {
+  host: string;
+  /** 0 for any that is free. */
+  port: number;
+  /** For `*.<domain>`. */
+  certificate: { certificatePem: string; privateKeyPem: string };
+  /** Connections of browsers at once; default: 1,000. */
+  maxConnections?: number;
+  /** How long a browser may take for the headers of a request; default: 20,000. */
+  headersTimeoutMs?: number;
+}
+
+export interface WebAccess extends AsyncDisposable {
+  port: number;
+}
+
+const maxHeaderBytes = 32 * 1024;
+
+/** Listens until disposed, which cuts off every connection. Throws UnavailableError when the port is taken. */
+export async function startWebAccess(options: WebAccessOptions): Promise<WebAccess> {
+  const gateway = createWebGateway(options);
+  const { certificatePem, privateKeyPem } = options.certificate;
+  const headersTimeout = options.headersTimeoutMs ?? 20_000;
+  const server = createServer({
+    cert: certificatePem,
+    key: privateKeyPem,
+    handshakeTimeout: headersTimeout,
+    headersTimeout,
+    // A firmware takes long; a body that stands still has a limit of its own.
+    requestTimeout: 0,
+    connectionsCheckingInterval: Math.min(headersTimeout, 5000),
+    keepAliveTimeout: 60_000,
+    maxHeaderSize: maxHeaderBytes,
+    insecureHTTPParser: false,
+    requireHostHeader: true,
+  });
+  server.maxConnections = options.maxConnections ?? 1000;
+  const sockets = new Set<Duplex>();
+  const keep = (socket: Socket) => {
+    socket.setNoDelay(true);
+    socket.on("error", () => {});
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  };
+  server.on("connection", keep);
+  server.on("secureConnection", keep);
+  server.on("tlsClientError", () => {});
+  server.on("clientError", (_: Error, socket: Duplex) => {
+    if (!socket.writable) return void socket.destroy();
+    socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+  });
+  server.on("request", (request, response) => void handleRequest(gateway, request, response));
+  server.on(
+    "upgrade",
+    (request: IncomingMessage, socket: Duplex, first: Uint8Array) =>
+      void handleUpgrade(gateway, request, { socket, first }),
+  );
+  // Node closes such a connection without a word, and so it is here.
+  server.on("connect", (_: IncomingMessage, socket: Duplex) => socket.destroy());
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error) => {
+      const hint = "see whether another program listens there, or choose another --access-listen";
+      const message = `Cannot listen on ${options.host}:${options.port}: ${messageOf(error)}`;
+      reject(new UnavailableError(message, hint, 0, { cause: error }));
+    });
+    server.listen(options.port, options.host.replace(/^\[|\]$/g, ""), () => resolve());
+  });
+  server.on("error", (error) => options.log("acceptFailed", { message: messageOf(error) }));
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      gateway[Symbol.dispose]();
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}
