@@ -198,10 +198,13 @@ function send(
 
 /** Octet by octet as it is written, past the library, which would mend it. */
 async function sendOdd(socket: Socket, { parts, everyMs = 0, then = "end" }: OddAnswer): Promise<void> {
+  let isFirst = true;
   for (const part of parts) {
+    // Not after the last one: by then the client may have sent its next request.
+    if (!isFirst && everyMs > 0) await unlessClosed(socket, everyMs);
+    isFirst = false;
     if (socket.destroyed) return;
     if (!socket.write(part)) await drained(socket);
-    if (everyMs > 0) await unlessClosed(socket, everyMs);
   }
   if (then === "end") socket.end();
   // What was written must arrive before the connection is cut.

@@ -95,7 +95,7 @@ const odd = [
   { name: "body-for-ever", holds: /x{100000}/, enough: "x".repeat(100_000) },
   { name: "early-close", holds: /Content-Length: 1000\r\n\r\n<p>the rest never comes$/ },
   { name: "close-at-once", holds: /^$/ },
-  { name: "gzip", holds: /Content-Encoding: gzip\r\nContent-Length: \d+\r\n\r\n[^<]+$/ },
+  { name: "gzip", holds: /Content-Encoding: gzip\r\nContent-Length: \d+\r\n\r\n[^]{50}/ },
   { name: "to-itself", holds: /Location: \/supplies\r\n/ },
   { name: "to-own-address", holds: /Location: http:\/\/127\.0\.0\.1:\d+\/supplies\?from=redirect\r\n/ },
   { name: "to-another-printer", holds: /Location: http:\/\/127\.77\.0\.99\// },

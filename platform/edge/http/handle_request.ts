@@ -181,6 +181,9 @@ async function wholeBody({ request, gateway: { limits } }: Passage): Promise<Uin
       if (size > limits.unsizedBytes) throw new RefusalError(refusals.tooLarge);
       parts.push(part);
     }
+  } catch (error) {
+    // Otherwise it is the browser that has gone.
+    throw error instanceof RefusalError ? error : new RefusalError(refusals.closedEarly);
   } finally {
     deadline.stop();
   }
@@ -243,7 +246,7 @@ async function stream(
   let sent = 0;
   const stall = startDeadline(limits.stallMs, () => {
     answered.destroy();
-    response.destroy();
+    if (response.headersSent) response.destroy();
   });
   const changes = kind === undefined ? [] : [rewriting({ kind, place, ownOrigin })];
   const unpacked = kind !== undefined && isCompressed ? [createGunzip()] : [];
@@ -262,7 +265,8 @@ async function stream(
     };
     // The types know a function at the end only behind a number of streams that is written down.
     await pipeline([answered, ...unpacked, ...changes, send] as unknown as Transform[]);
-  } catch {
+  } catch (error) {
+    if (!response.headersSent && !response.destroyed) throw new RefusalError(refusals.cutShort, { cause: error });
     // The browser sees that it is not complete, as the connection is cut.
     response.destroy();
   } finally {

@@ -1,5 +1,6 @@
 /** Pages of our own at a session's origin, below `/.opendca/`: the link, the session, the printer's certificate. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { text } from "node:stream/consumers";
 import { markup } from "../../../common/report/markup.ts";
 import { checkOwner, ownOriginOf, type RequestHead } from "./admit_request.ts";
 import { ownCookie, ownSecrets } from "./own_cookie.ts";
@@ -91,11 +92,8 @@ async function acceptCertificate(
   session: WebSession,
   request: IncomingMessage,
 ): Promise<OwnPage> {
-  let form = "";
-  for await (const part of request as AsyncIterable<Uint8Array>) {
-    form += new TextDecoder().decode(part);
-    if (form.length > maxFormBytes) throw new RefusalError(refusals.tooLarge);
-  }
+  if (!(Number(request.headers["content-length"]) <= maxFormBytes)) throw new RefusalError(refusals.tooLarge);
+  const form = await text(request).catch(() => "");
   const fingerprint = new URLSearchParams(form).get("fingerprint") ?? "";
   if (session.scheme !== "https" || !/^([0-9A-F]{2}:){31}[0-9A-F]{2}$/.test(fingerprint)) {
     throw new RefusalError(refusals.malformed("it names no certificate"));

@@ -105,6 +105,11 @@ export const refusals = {
     text: `It took the request and did not begin to answer within ${seconds} seconds.`,
   }),
   closedEarly: { status: 502, title: noAnswer, text: "The printer closed the connection before it answered." },
+  cutShort: {
+    status: 502,
+    title: "The printer's answer is incomplete",
+    text: "The printer began to answer and stopped in the middle.",
+  },
   notHttp: (detail: string) => ({
     status: 502,
     title: "The printer's answer is not HTTP",

@@ -7,6 +7,7 @@ import { createServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { messageOf, UnavailableError } from "../../../common/core/errors.ts";
+import { type Deadline, startDeadline } from "./deadline.ts";
 import { handleRequest } from "./handle_request.ts";
 import { handleUpgrade } from "./handle_upgrade.ts";
 import { createWebGateway, type GatewayOptions } from "./web_gateway.ts";
@@ -28,46 +29,66 @@ export interface WebAccess extends AsyncDisposable {
 }
 
 const maxHeaderBytes = 32 * 1024;
+/** From the end of an answer until the headers of the next request are complete. */
+const keepAliveMs = 60_000;
 
 /** Listens until disposed, which cuts off every connection. Throws UnavailableError when the port is taken. */
 export async function startWebAccess(options: WebAccessOptions): Promise<WebAccess> {
   const gateway = createWebGateway(options);
   const { certificatePem, privateKeyPem } = options.certificate;
-  const headersTimeout = options.headersTimeoutMs ?? 20_000;
+  const headersMs = options.headersTimeoutMs ?? 20_000;
   const server = createServer({
     cert: certificatePem,
     key: privateKeyPem,
-    handshakeTimeout: headersTimeout,
-    headersTimeout,
-    // A firmware takes long; a body that stands still has a limit of its own.
-    requestTimeout: 0,
-    connectionsCheckingInterval: Math.min(headersTimeout, 5000),
-    keepAliveTimeout: 60_000,
     maxHeaderSize: maxHeaderBytes,
     insecureHTTPParser: false,
     requireHostHeader: true,
   });
   server.maxConnections = options.maxConnections ?? 1000;
   const sockets = new Set<Duplex>();
+  // The time-outs of the library are not kept in this runtime.
+  const deadlines = new WeakMap<Duplex, Deadline>();
+  const wait = (socket: Duplex, ms: number) => {
+    deadlines.get(socket)?.stop();
+    if (!socket.destroyed) deadlines.set(socket, startDeadline(ms, () => socket.destroy()));
+  };
   const keep = (socket: Socket) => {
     socket.setNoDelay(true);
     socket.on("error", () => {});
     sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
+    socket.once("close", () => {
+      sockets.delete(socket);
+      deadlines.get(socket)?.stop();
+    });
+    wait(socket, headersMs);
+    return socket;
   };
-  server.on("connection", keep);
-  server.on("secureConnection", keep);
+  const handshakes = new Map<string, Socket>();
+  server.on("connection", (socket: Socket) => {
+    const peer = peerOf(socket);
+    handshakes.set(peer, keep(socket).once("close", () => handshakes.delete(peer)));
+  });
+  server.on("secureConnection", (socket: Socket) => {
+    const outer = handshakes.get(peerOf(socket));
+    if (outer !== undefined) deadlines.get(outer)?.stop();
+    keep(socket);
+  });
   server.on("tlsClientError", () => {});
   server.on("clientError", (_: Error, socket: Duplex) => {
     if (!socket.writable) return void socket.destroy();
     socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
   });
-  server.on("request", (request, response) => void handleRequest(gateway, request, response));
-  server.on(
-    "upgrade",
-    (request: IncomingMessage, socket: Duplex, first: Uint8Array) =>
-      void handleUpgrade(gateway, request, { socket, first }),
-  );
+  server.on("request", (request, response) => {
+    // It is not there any more when the answer has ended.
+    const { socket } = request;
+    deadlines.get(socket)?.stop();
+    response.once("close", () => wait(socket, keepAliveMs));
+    void handleRequest(gateway, request, response);
+  });
+  server.on("upgrade", (request: IncomingMessage, socket: Duplex, first: Uint8Array) => {
+    deadlines.get(socket)?.stop();
+    void handleUpgrade(gateway, request, { socket, first });
+  });
   // Node closes such a connection without a word, and so it is here.
   server.on("connect", (_: IncomingMessage, socket: Duplex) => socket.destroy());
   await new Promise<void>((resolve, reject) => {
@@ -88,4 +109,8 @@ export async function startWebAccess(options: WebAccessOptions): Promise<WebAcce
       await closed;
     },
   };
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress}:${remotePort}`;
 }
