@@ -186,7 +186,7 @@ export const allowed: Record<string, string[]> = {
     "platform/access",
     "platform/edge/grpc",
   ],
-  "platform/edge/http": ["common/core", "common/report"],
+  "platform/edge/http": ["common/core", "common/report", "platform/access"],
   "platform/edge/cli": [
     "common/report",
     "common/core",

@@ -5,7 +5,8 @@ import { maybeLabel } from "./printer_origin.ts";
 import { RefusalError, refusals } from "./refusal.ts";
 import { isFromOwnPage, maybeMalformed, type RawHeaders } from "./request_headers.ts";
 import type { WebGateway } from "./web_gateway.ts";
-import type { Tunnel, WebSession } from "./web_session.ts";
+import type { Tunnel } from "../../access/tunnels.ts";
+import type { WebSession } from "./web_session.ts";
 
 export interface RequestHead {
   method: string;

@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
 import { messageOf } from "../../../common/core/errors.ts";
 import { changedCertificate, RefusalError, refusals, tlsRefusalOf } from "./refusal.ts";
-import type { Tunnel } from "./web_session.ts";
+import type { Tunnel } from "../../access/tunnels.ts";
 
 export interface LinkOptions {
   tunnel: Pick<Tunnel, "open">;

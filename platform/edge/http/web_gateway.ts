@@ -1,6 +1,7 @@
 /** What requests at all sessions share: limits, and for each session in use its connections. */
 import { openPrinterLink, type PrinterLink } from "./printer_link.ts";
-import type { Tunnel, Tunnels, WebSession, WebSessions } from "./web_session.ts";
+import type { Tunnel, Tunnels } from "../../access/tunnels.ts";
+import type { WebSession, WebSessions } from "./web_session.ts";
 
 export interface GatewayLimits {
   /** How long a printer may take for a connection. */

@@ -1,19 +1,4 @@
 /** What this edge needs to know of sessions, tunnels and users; `platform/access` keeps all of it. */
-import type { Duplex } from "node:stream";
-
-/** A connection of the agent for one session; `open` gives a channel to the printer's port. */
-export interface Tunnel {
-  sessionId: string;
-  open(): Promise<Duplex>;
-  close(why: string): void;
-  /** Resolves with the reason when it ended. */
-  closed: Promise<string>;
-}
-
-export interface Tunnels {
-  of(sessionId: string): Tunnel | undefined;
-}
-
 /** A session as its row is now. */
 export interface WebSession {
   id: string;
