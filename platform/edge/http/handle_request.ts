@@ -263,8 +263,7 @@ async function stream(
       }
       response.end(last);
     };
-    // The types know a function at the end only behind a number of streams that is written down.
-    await pipeline([answered, ...unpacked, ...changes, send] as unknown as Transform[]);
+    await pipeline([answered, ...unpacked, ...changes, send]);
   } catch (error) {
     if (!response.headersSent && !response.destroyed) throw new RefusalError(refusals.cutShort, { cause: error });
     // The browser sees that it is not complete, as the connection is cut.
