@@ -10,6 +10,7 @@ const shared = ["common/core", "common/reading"];
 export const allowed: Record<string, string[]> = {
   "proto": [],
   "common/core": [],
+  "common/cli": [],
   "common/reading": ["common/core", "proto"],
   "common/report": shared,
   "common/protocol": ["common/core", "proto"],
@@ -82,6 +83,7 @@ export const allowed: Record<string, string[]> = {
   ],
   "src/cli": [
     ...shared,
+    "common/cli",
     "common/host",
     "common/report",
     "src/log",
@@ -188,8 +190,9 @@ export const allowed: Record<string, string[]> = {
   ],
   "platform/edge/http": ["common/core", "common/report", "platform/access"],
   "platform/edge/cli": [
-    "common/report",
     "common/core",
+    "common/cli",
+    "common/report",
     "common/host",
     "proto",
     "platform/store",

@@ -8,6 +8,7 @@ import { addAgentCommands } from "./agent_commands.ts";
 import { addAuditCommands } from "./audit_commands.ts";
 import { addCodeCommands } from "./code_commands.ts";
 import { type CommandContext, commandContext, formats } from "./command_context.ts";
+import { addCompletionsCommand } from "./completions_command.ts";
 import { addCustomerCommands } from "./customer_commands.ts";
 import { addAlertCommands } from "./alert_commands.ts";
 import { addMeterCommands } from "./meter_commands.ts";
@@ -15,7 +16,7 @@ import { addSupplyCommands } from "./supply_commands.ts";
 import { addDatabaseCommands } from "./database_commands.ts";
 import { addDeviceCommands } from "./device_commands.ts";
 import { addHelpExamples } from "./help_examples.ts";
-import type { PlatformHost } from "./host.ts";
+import type { PlatformHost, PlatformMachine } from "./host.ts";
 import { addReadingCommands } from "./reading_commands.ts";
 import { addServeCommand } from "./serve_command.ts";
 import { addStatusCommand } from "./status_command.ts";
@@ -46,6 +47,11 @@ export async function runPlatform(args: readonly string[], host: PlatformHost): 
     await host.stderr(renderError(namedError(failure)));
     return exitCodeFor(failure);
   }
+}
+
+/** The program with all its commands, to be described and not to be run. */
+export function allCommands(machine: PlatformMachine): Command {
+  return createProgram(commandContext(machine as PlatformHost, () => {}), () => {});
 }
 
 function createProgram(context: CommandContext, show: (text: string) => void): Command {
@@ -83,6 +89,7 @@ function createProgram(context: CommandContext, show: (text: string) => void): C
   addAlertCommands(program, context);
   addAuditCommands(program, context);
   addDatabaseCommands(program, context);
+  addCompletionsCommand(program, context);
   addHelpExamples(program);
   return program;
 }

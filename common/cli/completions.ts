@@ -1,0 +1,131 @@
+/** What a shell loads to complete the command line of a program, made from its commands: there is no second text to keep true. */
+import type { Command, Option } from "commander";
+
+/** By shell: prints the completions of a program that has all its commands. */
+export const completions: Record<"bash" | "zsh" | "fish", (program: Command) => string> = {
+  bash: bashCompletions,
+  zsh: zshCompletions,
+  fish: fishCompletions,
+};
+
+/** What the help of the command says that prints them. */
+export function completionsHelp(name: string): string {
+  return `
+Put it where the shell looks for completions, or load it when the shell starts. Paths are completed too.
+
+Examples:
+  ${name} completions bash > /etc/bash_completion.d/${name}
+  ${name} completions zsh > /usr/local/share/zsh/site-functions/_${name.replaceAll("-", "_")}
+  ${name} completions fish > ~/.config/fish/completions/${name}.fish
+  source <(${name} completions bash)
+`;
+}
+
+interface Node {
+  /** Words behind the program's name: "config check". */
+  path: string;
+  children: readonly Command[];
+  options: readonly Option[];
+}
+
+/** Every command with the options that it takes, those of all commands and `--help` among them. */
+function nodesOf(command: Command, path = ""): Node[] {
+  const parser = command.createHelp();
+  parser.showGlobalOptions = true;
+  const options = [...parser.visibleOptions(command), ...parser.visibleGlobalOptions(command)];
+  const below = command.commands.map((child) => nodesOf(child, `${path} ${child.name()}`.trim()));
+  return [{ path, children: command.commands, options }, ...below.flat()];
+}
+
+const longOf = ({ long, short }: Option) => long ?? short ?? "";
+
+/** A function of bash that knows the words which may follow each command. */
+function bashCompletions(program: Command): string {
+  const name = program.name(), id = name.replaceAll("-", "_"), nodes = nodesOf(program);
+  const cases = nodes.map(({ path, children, options }) =>
+    `    "${path}") words="${[...children.map((child) => child.name()), ...options.map(longOf)].join(" ")}" ;;`
+  );
+  return `# bash completion of ${name}, made by: ${name} completions bash
+_${id}() {
+  local current="\${COMP_WORDS[COMP_CWORD]}" path="" words="" word
+  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    case "$path \${word}" in
+${nodes.slice(1).map(({ path }) => `      " ${path}"|"${path}") path="${path}" ;;`).join("\n")}
+    esac
+  done
+  case "$path" in
+${cases.join("\n")}
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
+}
+complete -o default -F _${id} ${name}
+`;
+}
+
+/** In single quotes of zsh. */
+const zshQuoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
+
+/** A function of zsh, for a file of `$fpath` and for `source`; `path` is zsh's own name for something else. */
+function zshCompletions(program: Command): string {
+  const name = program.name(), id = name.replaceAll("-", "_"), nodes = nodesOf(program);
+  const cases = nodes.map(({ path, children, options }) => {
+    const words = [
+      ...children.map((child) => [child.name(), child.description()] as const),
+      ...options.map((option) => [longOf(option), option.description] as const),
+    ].map(([word, text]) => `      ${zshQuoted(`${word}:${text}`)}`);
+    return `    "${path}") candidates=(\n${words.join("\n")}\n    ) ;;`;
+  });
+  return `#compdef ${name}
+# zsh completion of ${name}, made by: ${name} completions zsh
+_${id}() {
+  local at="" word
+  local -a candidates
+  for word in "\${(@)words[2,CURRENT-1]}"; do
+    case "$at $word" in
+${nodes.slice(1).map(({ path }) => `      " ${path}"|"${path}") at="${path}" ;;`).join("\n")}
+    esac
+  done
+  case "$at" in
+${cases.join("\n")}
+  esac
+  _describe ${id} candidates
+  _files
+}
+if [[ "\${funcstack[1]}" == _${id} ]]; then _${id} "$@"; else compdef _${id} ${name}; fi
+`;
+}
+
+/** In single quotes of fish. */
+const fishQuoted = (text: string) => `'${text.replaceAll(/[\\']/g, "\\$&")}'`;
+
+function fishCompletions(program: Command): string {
+  const name = program.name(), id = name.replaceAll("-", "_"), nodes = nodesOf(program);
+  const lines = nodes.flatMap(({ path, children, options }) => {
+    const begin = `complete -c ${name} -n ${fishQuoted(`__${id}_at "${path}"`)}`;
+    return [
+      ...children.map((child) => `${begin} -f -a ${child.name()} -d ${fishQuoted(child.description())}`),
+      ...options.map((option) => `${begin} ${fishOption(option)} -d ${fishQuoted(option.description)}`),
+    ];
+  });
+  return `# fish completion of ${name}, made by: ${name} completions fish
+function __${id}_at
+  set -l at ""
+  for word in (commandline -opc)[2..-1]
+    switch (string trim -- "$at $word")
+      case ${nodes.slice(1).map(({ path }) => fishQuoted(path)).join(" ")}
+        set at (string trim -- "$at $word")
+    end
+  end
+  test "$at" = "$argv[1]"
+end
+${lines.join("\n")}
+`;
+}
+
+function fishOption({ long, short, required, argChoices, flags }: Option): string {
+  const names = [...(short ? [`-s ${short.slice(1)}`] : []), ...(long ? [`-l ${long.slice(2)}`] : [])].join(" ");
+  if (argChoices !== undefined) return `${names} -x -a ${fishQuoted(argChoices.join(" "))}`;
+  if (!required) return names;
+  // What is no file is typed.
+  return `${names} ${/<(file|folder|directory)>/.test(flags) ? "-r -F" : "-x"}`;
+}
