@@ -314,3 +314,17 @@ peerTest("openPostgresStore() refuses a database or a user that is not there, an
     });
   }
 });
+
+storeTest("a write that reaches a server that only reads drops its connection", async (store, { name, sql }) => {
+  const role = `ALTER ROLE opendca IN DATABASE ${name}`;
+  await sql(`${role} SET default_transaction_read_only = on`);
+  await sql(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'opendca' AND datname = current_database()",
+  );
+  try {
+    await assert.rejects(store.transaction((tx) => addCustomer(tx, "a")), isBusy(/the database only reads/));
+  } finally {
+    await sql(`${role} RESET default_transaction_read_only`);
+  }
+  await store.transaction((tx) => addCustomer(tx, "a"));
+}, { connections: 1 });

@@ -34,6 +34,13 @@ function statementOf(sql: string, parameters: Values): pg.QueryConfig {
 }
 
 const rowBytes = 200;
+
+/*
+ * A commit waits for the synchronous standby, if there is one. What wrote nothing would not wait, although it may have
+ * read, and may tell an agent, what a server that crashed has never sent to its standby: it writes an empty message.
+ */
+const settle = `SELECT CASE WHEN pg_current_xact_id_if_assigned() IS NULL
+    AND current_setting('synchronous_standby_names') <> '' THEN pg_logical_emit_message(true, 'opendca', '') END`;
 /* Of one statement. */
 const mostRows = 1000;
 /* By table; every database of this version has the same ones. */
@@ -108,8 +115,7 @@ export class PostgresTransaction implements Transaction {
     if (this.#isLost) throw queryError(new Error("Connection terminated"), this.#shown);
     // The server would make a ROLLBACK of it, without an error.
     if (this.#hasFailed) throw new Error("Cannot commit: a statement of the transaction failed");
-    // A commit that waits for a synchronous standby is not broken off by the time-out: the server says that it succeeded.
-    const text = this.#isReadOnly ? "COMMIT" : "SET LOCAL statement_timeout = 0; COMMIT";
+    const text = this.#isReadOnly ? "COMMIT" : `${settle}; COMMIT`;
     await this.#guarded("COMMIT", () => client.query(text));
   }
 
