@@ -197,21 +197,19 @@ const listed = `devices d
      JOIN agents a ON a.customer_id = d.customer_id AND a.agent_id = d.agent_id
      JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id
      LEFT JOIN device_state s ON s.customer_id = d.customer_id AND s.device_id = d.device_id`;
+const lowDevices = "SELECT device_id FROM device_state WHERE customer_id = :customer AND low > 0";
+const meterless = "SELECT device_id FROM device_state WHERE customer_id = :customer AND no_meters IS NOT NULL";
 const listOrder = "lower(l.name), d.network, d.address, d.device_id";
 
 /** The same, with what was last read of each. */
-export async function statedRows(tenant: Tenant, filters: RowFilters, page: Page = {}): Promise<StatedRow[]> {
-  const { where, parameters } = conditionsOf(filters);
-  const { limit, offset = 0 } = page;
-  // The page is chosen first, so that not all that was ever read is sorted.
-  const isPage = limit === undefined ? "" : ` AND d.device_id IN (SELECT d.device_id FROM ${listed}
-     WHERE d.customer_id = :customer${where} ORDER BY ${listOrder} LIMIT :limit OFFSET :offset)`;
+export async function statedRows(tenant: Tenant, filters: RowFilters, page?: ListPage): Promise<StatedRow[]> {
+  const { where, parameters } = page === undefined ? conditionsOf(filters) : conditionsOfPage(filters, page);
   const rows = await tenant.all<ListedRow & Record<`state_${string}`, unknown>>(
     `SELECT d.*, l.site_id, l.name AS site, s.total, ${
       stateColumns.map((name) => `s.${name} AS state_${name}`).join(", ")
     }
-     FROM ${listed} WHERE d.customer_id = :customer${where}${isPage} ORDER BY ${listOrder}`,
-    { ...parameters, ...(limit === undefined ? {} : { limit, offset }) },
+     FROM ${listed} WHERE d.customer_id = :customer${where} ORDER BY ${listOrder}`,
+    parameters,
   );
   return rows.map((both) => {
     const row: Record<string, unknown> = {}, state: Record<string, unknown> = {};
@@ -224,7 +222,80 @@ export async function statedRows(tenant: Tenant, filters: RowFilters, page: Page
   });
 }
 
-/** Conditions on `d`, `l` and `s` of statedRows(), each behind an AND. */
+/** How many devices of an agent a list has, in the order of the list. */
+export interface AgentCount {
+  agent_id: string;
+  site_id: string;
+  found: number;
+  /** Known to be away, or not seen since. */
+  silent: number;
+}
+
+export interface ListPage {
+  limit: number;
+  offset: number;
+  /** Of the same filters. */
+  agents: readonly AgentCount[];
+}
+
+export function agentCounts(
+  tenant: Tenant,
+  filters: RowFilters,
+  { silentSince }: { silentSince: Date },
+): Promise<AgentCount[]> {
+  const { where, parameters } = conditionsOf(filters);
+  return tenant.all(
+    `SELECT c.agent_id, a.site_id, c.found, c.silent
+     FROM (SELECT d.agent_id, count(*) AS found,
+         count(*) FILTER (WHERE d.last_seen_at <= :count_since OR d.state = 'offline') AS silent
+       FROM devices d WHERE d.customer_id = :customer${where} GROUP BY d.agent_id) c
+     JOIN agents a ON a.customer_id = :customer AND a.agent_id = c.agent_id
+     JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id ORDER BY lower(l.name), c.agent_id`,
+    { ...parameters, count_since: silentSince.getTime() },
+  );
+}
+
+/* Named one by one in a statement. */
+const mostAgents = 1000;
+
+/*
+ * A page is chosen before what was ever read of its devices is sorted: the counts tell which sites it is of, and within a
+ * site an index has the order.
+ */
+function conditionsOfPage(
+  filters: RowFilters,
+  { limit, offset, agents }: ListPage,
+): { where: string; parameters: Parameters } {
+  const { where, parameters } = conditionsOf(filters);
+  const sites = new Set<string>(), shown: string[] = [];
+  let before = 0, left = offset;
+  for (const ofSite of Map.groupBy(agents, ({ site_id }) => site_id).values()) {
+    const found = ofSite.reduce((sum, agent) => sum + agent.found, 0);
+    if (before + found <= offset) left -= found;
+    else if (before < offset + limit) {
+      sites.add(ofSite[0]!.site_id);
+      shown.push(...ofSite.map(({ agent_id }) => agent_id));
+    }
+    before += found;
+  }
+  if (shown.length === 0) return { where: " AND 1 = 0", parameters: {} };
+  const isShort = shown.length <= mostAgents;
+  const names = isShort ? shown.map((_, i) => `:agent_${i}`) : [];
+  const ofAgents = isShort ? ` AND d.agent_id IN (${names.join(", ")})` : "";
+  const order = isShort && sites.size === 1 ? "d.network, d.address, d.device_id" : listOrder;
+  return {
+    where: ` AND d.device_id IN (SELECT d.device_id FROM ${order === listOrder ? listed : "devices d"}
+     WHERE d.customer_id = :customer${where}${ofAgents} ORDER BY ${order} LIMIT :limit OFFSET :offset)`,
+    parameters: {
+      ...parameters,
+      ...(isShort ? Object.fromEntries(shown.map((agent, i) => [`agent_${i}`, agent])) : {}),
+      limit,
+      offset: isShort ? left : offset,
+    },
+  };
+}
+
+/** Conditions on `d`, a row of `devices`, each behind an AND. */
 export function conditionsOf(
   { siteId, network, model, low, silentSince, orAway, groups }: RowFilters,
 ): { where: string; parameters: Parameters } {
@@ -233,7 +304,11 @@ export function conditionsOf(
     conditions.push(` AND ${condition}`);
     Object.assign(parameters, values);
   };
-  if (siteId !== undefined) add("l.site_id = :site_id", { site_id: siteId });
+  if (siteId !== undefined) {
+    add("d.agent_id IN (SELECT agent_id FROM agents WHERE customer_id = :customer AND site_id = :site_id)", {
+      site_id: siteId,
+    });
+  }
   if (network !== undefined) add("lower(d.network) = lower(:network)", { network });
   if (model !== undefined) {
     const like = `%${model.replace(/[\\%_]/g, "\\$&")}%`;
@@ -241,7 +316,7 @@ export function conditionsOf(
       model: like,
     });
   }
-  if (low === true) add("s.low > 0");
+  if (low === true) add(`d.device_id IN (${lowDevices})`);
   if (silentSince !== undefined) {
     add(`(d.last_seen_at <= :silent_since${orAway ? " OR d.state = 'offline'" : ""})`, {
       silent_since: silentSince.getTime(),
@@ -265,22 +340,36 @@ export interface DeviceCounts {
   all: number;
 }
 
-/** Silent is who is known to be away, or was not seen since. */
+/** `agents` has the counts of the same filters. */
 export async function countRows(
   tenant: Tenant,
   filters: RowFilters,
-  { silentSince }: { silentSince: Date },
+  agents: readonly AgentCount[],
 ): Promise<DeviceCounts> {
   const { where, parameters } = conditionsOf(filters);
-  const row = await tenant.get<DeviceCounts>(
-    `SELECT count(*) AS found, count(*) FILTER (WHERE s.low > 0) AS low,
-       count(*) FILTER (WHERE d.last_seen_at <= :count_since OR d.state = 'offline') AS silent,
-       count(*) FILTER (WHERE s.meters_at IS NULL) AS "withoutMeters",
-       (SELECT count(*) FROM devices WHERE customer_id = :customer) AS "all"
-     FROM ${listed} WHERE d.customer_id = :customer${where}`,
-    { ...parameters, count_since: silentSince.getTime() },
+  const among = (condition: string) =>
+    `(SELECT count(*) FROM devices d WHERE d.customer_id = :customer${where} AND ${condition})`;
+  const row = await tenant.get<{ low: number; meterless: number; unread: number; all: number }>(
+    // One that was never read has no row of what was read last. There is hardly any: two indices tell.
+    `SELECT ${among(`d.device_id IN (${lowDevices})`)} AS low, ${among(`d.device_id IN (${meterless})`)} AS meterless,
+       CASE WHEN (SELECT count(*) FROM devices WHERE customer_id = :customer) =
+           (SELECT count(*) FROM device_state WHERE customer_id = :customer) THEN 0
+         ELSE ${
+      among(
+        "NOT EXISTS (SELECT 1 FROM device_state s WHERE s.customer_id = d.customer_id AND s.device_id = d.device_id)",
+      )
+    } END AS unread,
+       (SELECT count(*) FROM devices WHERE customer_id = :customer) AS "all"`,
+    parameters,
   );
-  return { ...row!, all: row!.all - (filters.groups?.hidden.length ?? 0) };
+  const { low, meterless: without, unread, all } = row!;
+  return {
+    found: agents.reduce((sum, { found }) => sum + found, 0),
+    low,
+    silent: agents.reduce((sum, { silent }) => sum + silent, 0),
+    withoutMeters: without + unread,
+    all: all - (filters.groups?.hidden.length ?? 0),
+  };
 }
 
 const evidenceColumns = "kind, value, device_id, seen_at, current, shared, sure";

@@ -6,7 +6,17 @@ import { maybeSite } from "../customers/customers.ts";
 import type { Tenant } from "../store/store.ts";
 import { type Groups, groupsOf, joinedRows } from "./device_groups.ts";
 import { type DeviceView, silentAfterMs, viewOf } from "./device_view.ts";
-import { countRows, type DeviceCounts, type ListedRow, type Page, type RowFilters, statedRows } from "./devices.ts";
+import {
+  type AgentCount,
+  agentCounts,
+  countRows,
+  type DeviceCounts,
+  type ListedRow,
+  type ListPage,
+  type Page,
+  type RowFilters,
+  statedRows,
+} from "./devices.ts";
 
 export interface DeviceFilters {
   low?: boolean | undefined;
@@ -35,17 +45,19 @@ export function listDevices(platform: Platform, by: TenantBy, filters: DeviceFil
   return readTenant(platform, by, async (tenant) => {
     const now = platform.clock.now().getTime();
     const chosen = await rowFilters(tenant, filters, now);
-    const rows = await joinedRows(tenant, chosen.groups, await statedRows(tenant, chosen, pageOf(filters)));
+    const agents = await agentCounts(tenant, chosen, { silentSince: new Date(now - silentAfterMs) });
+    const rows = await joinedRows(tenant, chosen.groups, await statedRows(tenant, chosen, pageOf(filters, agents)));
     return {
       devices: rows.map(({ row, state }) => ({ ...viewOf(row, state, now), row })),
-      counts: await countRows(tenant, chosen, { silentSince: new Date(now - silentAfterMs) }),
+      counts: await countRows(tenant, chosen, agents),
     };
   });
 }
 
 /* What comes behind the first ones is a page as well. */
-function pageOf({ limit, offset }: Page): Page {
-  return offset === undefined || limit !== undefined ? { limit, offset } : { limit: Number.MAX_SAFE_INTEGER, offset };
+function pageOf({ limit, offset }: Page, agents: AgentCount[]): ListPage | undefined {
+  if (limit === undefined && offset === undefined) return undefined;
+  return { limit: limit ?? Number.MAX_SAFE_INTEGER, offset: offset ?? 0, agents };
 }
 
 /** Throws UsageError for a site that there is not. */

@@ -346,6 +346,12 @@ const pushes = `
 ALTER TABLE tasks ADD COLUMN pushed_at INTEGER;
 `;
 
+/* What lists are ordered by, and what they count without reading what was last read of each device. */
+const lists = `
+CREATE INDEX devices_listed ON devices (customer_id, agent_id, network, address, device_id);
+CREATE INDEX device_state_meterless ON device_state (customer_id, device_id) WHERE no_meters IS NOT NULL;
+`;
+
 /** A step is SQL, or what cannot be said in it. */
 export type Migration = string | ((database: DatabaseSync) => void);
 
@@ -375,4 +381,5 @@ export const migrations: readonly Migration[] = [
   presence,
   access,
   pushes,
+  lists,
 ];

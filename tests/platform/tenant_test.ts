@@ -201,8 +201,9 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   findDevices: (tenant, id) => devices.findDevices(tenant, id),
   deviceRows: (tenant) => devices.deviceRows(tenant),
   statedRows: (tenant) => devices.statedRows(tenant, {}),
+  agentCounts: (tenant) => devices.agentCounts(tenant, {}, { silentSince: at }),
   countRows: async (tenant) =>
-    Object.values(await devices.countRows(tenant, {}, { silentSince: at })).reduce((sum, count) => sum + count, 0),
+    Object.values(await devices.countRows(tenant, {}, [])).reduce((sum, count) => sum + count, 0),
   alertRows: (tenant) => alerts.alertRows(tenant, { filters: {}, ended: true, limit: 9 }),
   periodRows: (tenant) =>
     samples.periodRows(tenant, { filters: {}, name: undefined, from: new Date(0), until: new Date() }),

@@ -1,0 +1,124 @@
+/** Pages and counts of lists, against the whole list. */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { eachDatabase, isPostgres, openTestStore } from "../../tests/fixtures/each_database.ts";
+import { withKnown } from "../../tests/fixtures/known_devices.ts";
+import { addTestCustomer } from "../../tests/fixtures/loose_queries.ts";
+import { addAgent } from "../agents/agents.ts";
+import type { Platform } from "../agents/platform.ts";
+import { addSite } from "../customers/customers.ts";
+import type { Store } from "../store/store.ts";
+import { type DeviceFilters, listDevices } from "./list_devices.ts";
+import type { Page } from "./devices.ts";
+
+const at = new Date("2026-03-02T08:00:00Z"), longAgo = new Date("2026-02-01T08:00:00Z");
+
+const device = fc.record({
+  agent: fc.nat(4),
+  network: fc.constantFrom("office", "Depot"),
+  model: fc.constantFrom("LX 100", "LX 200", null),
+  host: fc.nat(5),
+  isSilent: fc.boolean(),
+  read: fc.constantFrom("low", "well", "without meters", "never"),
+});
+type Made = typeof device extends fc.Arbitrary<infer T> ? T : never;
+
+async function customerWith(store: Store, devices: Made[]): Promise<string> {
+  return await store.transaction(async (tx) => {
+    const { customer_id: customerId } = await addTestCustomer(tx, { name: crypto.randomUUID(), at });
+    const tenant = tx.tenant(customerId);
+    const agents: string[] = [];
+    // Two agents each, so that a page is of one or of several sites.
+    for (const name of ["b", "A", "c"]) {
+      const { site_id: siteId } = await addSite(tenant, { name, at });
+      for (let i = 0; i < 2; i++) {
+        const agent = { siteId, installationId: crypto.randomUUID(), hostname: "", version: "", at };
+        agents.push(await addAgent(tenant, agent));
+      }
+    }
+    await withKnown(tenant, {}, (known) => {
+      for (const { agent, network, model, host, isSilent, read } of devices) {
+        const names = { serial: null, manufacturer: "Example", model, hostname: null, firmware: null, location: null };
+        const address = `10.1.0.${host}`, agent_id = agents[agent]!;
+        const facts = { agent_id, network, address, state: "idle", ...names };
+        const deviceId = known.addDevice({ facts, at: isSilent ? longAgo : at });
+        if (read === "never") continue;
+        const ms = at.getTime(), hasMeters = read !== "without meters";
+        known.setState(deviceId, {
+          agent_id,
+          observed_at: ms,
+          received_at: ms,
+          time_basis: "agent",
+          scope: "full",
+          record: new Uint8Array([0]),
+          full_at: ms,
+          no_meters: hasMeters ? null : "no meters: asleep",
+          meters: hasMeters ? new Uint8Array() : null,
+          meters_at: hasMeters ? ms : null,
+          supplies: null,
+          supplies_at: null,
+          trays: null,
+          trays_at: null,
+          total: null,
+          low: read === "low" ? 2 : 0,
+        });
+      }
+    });
+    return customerId;
+  });
+}
+
+const filters: fc.Arbitrary<DeviceFilters> = fc.record({
+  site: fc.constantFrom(undefined, undefined, "a", "c"),
+  network: fc.constantFrom(undefined, undefined, "DEPOT"),
+  model: fc.constantFrom(undefined, undefined, "x 1"),
+  low: fc.constantFrom(undefined, true),
+  silent: fc.constantFrom(undefined, true),
+});
+const page: fc.Arbitrary<Page> = fc.record({
+  limit: fc.constantFrom(undefined, 1, 2, 5, 100),
+  offset: fc.constantFrom(undefined, 0, 1, 3, 8, 200),
+});
+
+eachDatabase("a page is a part of the whole list, and counts are those of the whole list", async () => {
+  await using store = await openTestStore();
+  const platform = { store, clock: { now: () => at } } as unknown as Platform;
+  const actor = { kind: "operator" as const, name: "eva" };
+  await fc.assert(
+    fc.asyncProperty(fc.array(device, { maxLength: 20 }), filters, page, async (devices, filters, page) => {
+      const by = { actor, tenant: await customerWith(store, devices) };
+      const all = (await listDevices(platform, by, {})).devices;
+      const sites = ["A", "b", "c"], siteOf = ({ agent }: Made) => ["b", "b", "A", "A", "c", "c"][agent]!;
+      const order = (a: Made, b: Made) =>
+        sites.indexOf(siteOf(a)) - sites.indexOf(siteOf(b)) ||
+        (a.network < b.network ? -1 : a.network > b.network ? 1 : 0) ||
+        a.host - b.host;
+      const told = all.map(({ row }) => [row.site, row.network, row.address]);
+      assert.deepEqual(
+        told,
+        devices.toSorted(order).map((each) => [siteOf(each), each.network, `10.1.0.${each.host}`]),
+      );
+
+      const whole = await listDevices(platform, by, filters);
+      const chosen = devices.filter((each) =>
+        (filters.site === undefined || siteOf(each).toLowerCase() === filters.site) &&
+        (filters.network === undefined || each.network === "Depot") &&
+        (filters.model === undefined || each.model === "LX 100") && (!filters.low || each.read === "low") &&
+        (!filters.silent || each.isSilent)
+      );
+      const { all: every, ...counts } = whole.counts;
+      assert.deepEqual([every, counts], [devices.length, {
+        found: chosen.length,
+        low: chosen.filter(({ read }) => read === "low").length,
+        silent: chosen.filter(({ isSilent }) => isSilent).length,
+        withoutMeters: chosen.filter(({ read }) => read === "never" || read === "without meters").length,
+      }]);
+      const part = await listDevices(platform, by, { ...filters, ...page });
+      const { limit = Infinity, offset = 0 } = page;
+      const idsOf = (list: typeof whole) => list.devices.map(({ row }) => row.device_id);
+      assert.deepEqual(idsOf(part), idsOf(whole).slice(offset, offset + limit));
+      assert.deepEqual(part.counts, whole.counts);
+    }),
+    { numRuns: isPostgres() ? 20 : 150 },
+  );
+});
