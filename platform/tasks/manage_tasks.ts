@@ -4,9 +4,11 @@ import { signTask } from "../../common/protocol/signed_task.ts";
 import { Task } from "../../proto/gen/opendca/v1/task.ts";
 import { keepAgentConfig } from "../agents/agent_configs.ts";
 import { agentOf, wakeAgent } from "../agents/manage_agents.ts";
+import type { Tenant } from "../store/store.ts";
+import { isOnline } from "../agents/presence.ts";
 import type { Platform } from "../agents/platform.ts";
 import { changeTenant, readTenant, type TenantBy } from "../audit/use_case.ts";
-import { addTask, type TaskRow, taskRows } from "./tasks.ts";
+import { addTask, markCancelled, maybeTaskRow, type TaskRow, taskRows } from "./tasks.ts";
 
 /* Twenty of them and a configuration go into one message of 4 MiB. */
 const mostTaskBytes = 128 * 1024;
@@ -20,7 +22,7 @@ export interface CreatedTask {
   expiresAt: Date;
 }
 
-/** The agent gets it with its next poll. Throws UsageError. */
+/** The agent gets it at once where it is connected by MQTT, else with its next poll. Throws UsageError. */
 export function createTask(
   platform: Platform,
   by: TenantBy,
@@ -65,5 +67,52 @@ export function listTasks(
   return readTenant(platform, by, async (tenant) => {
     if (agentId !== undefined) await agentOf(tenant, agentId);
     return await taskRows(tenant, agentId);
+  });
+}
+
+/** Throws UsageError where there is no such task. */
+export function showTask(platform: Platform, by: TenantBy, { taskId }: { taskId: string }): Promise<TaskRow> {
+  return readTenant(platform, by, (tenant) => taskOf(tenant, taskId));
+}
+
+async function taskOf(tenant: Tenant, taskId: string): Promise<TaskRow> {
+  const row = await maybeTaskRow(tenant, taskId);
+  if (row !== undefined) return row;
+  throw new UsageError(`Cannot find the task "${taskId}"`, "opendca-platform task list shows them");
+}
+
+/** How long the agent may take to hear that it is to stop something. */
+const cancelMs = 3_600_000;
+
+/**
+ * Stops a task: at once where the agent has not reported on it, and by another task where it may have begun. Throws
+ * UsageError for one that has ended.
+ */
+export function cancelTask(
+  platform: Platform,
+  by: TenantBy,
+  { taskId }: { taskId: string },
+): Promise<{ state: string; cancelTaskId: string | null }> {
+  return changeTenant(platform, by, async (tenant, issuedAt) => {
+    const row = await taskOf(tenant, taskId);
+    const isTaken = row.state === "accepted" || row.state === "running";
+    if (!isTaken && row.state !== "waiting" && row.state !== "delivered") {
+      throw new UsageError(`Cannot cancel the task as it has ended: its state is ${row.state}`);
+    }
+    if (!isTaken) await markCancelled(tenant, { taskId, at: issuedAt });
+    const { agent_id: agentId } = row;
+    const mayRun = isTaken || row.state === "delivered" || isOnline(await agentOf(tenant, agentId));
+    const cancelTaskId = mayRun ? crypto.randomUUID() : null;
+    if (cancelTaskId !== null) {
+      const expiresAt = new Date(issuedAt.getTime() + cancelMs);
+      const payload: TaskPayload = { $case: "cancelTask", value: { taskId } };
+      const task = Task.create({ taskId: cancelTaskId, agentId, issuedAt, expiresAt, payload });
+      const signed = signTask(platform.signingKey, task);
+      await addTask(tenant, { taskId: cancelTaskId, agentId, kind: payload.$case, signed, at: issuedAt, expiresAt });
+    }
+    return {
+      answer: { state: isTaken ? row.state : "cancelled", cancelTaskId },
+      audit: { action: "taskCancelled", subject: taskId, detail: { agent: agentId, state: row.state } },
+    };
   });
 }

@@ -155,9 +155,21 @@ export function taskRows(tenant: Tenant, agentId?: string): Promise<TaskRow[]> {
   );
 }
 
-/* `expired` is the platform's guess: an agent that had taken the task in time may still report on it. */
+export function maybeTaskRow(tenant: Tenant, taskId: string): Promise<TaskRow | undefined> {
+  return tenant.get("SELECT * FROM tasks WHERE customer_id = :customer AND task_id = :task_id", { task_id: taskId });
+}
+
+/** No poll brings it any more; an agent that has it already may still report on it. */
+export async function markCancelled(tenant: Tenant, { taskId, at }: { taskId: string; at: Date }): Promise<void> {
+  await tenant.run(
+    "UPDATE tasks SET state = 'cancelled', changed_at = :at WHERE customer_id = :customer AND task_id = :task_id",
+    { task_id: taskId, at: at.getTime() },
+  );
+}
+
+/* `expired` and `cancelled` are the platform's guess: an agent that had taken the task in time may still report on it. */
 function isForward(from: string, to: string): boolean {
-  if (from === "expired") return true;
+  if (from === "expired" || (from === "cancelled" && !order.includes(to))) return true;
   // How far it is.
   if (from === "running" && to === "running") return true;
   const at = order.indexOf(from);

@@ -1,12 +1,15 @@
 import { type Command, Option } from "commander";
 import { TaskResult } from "../../../proto/gen/opendca/v1/task.ts";
 import { configDocument } from "../../agents/agent_configs.ts";
-import { createTask, listTasks, type TaskPayload } from "../../tasks/manage_tasks.ts";
+import { cancelTask, createTask, listTasks, type TaskPayload } from "../../tasks/manage_tasks.ts";
+import type { OpenPlatform } from "../../agents/platform.ts";
+import type { TenantBy } from "../../audit/use_case.ts";
 import type { TaskRow } from "../../tasks/tasks.ts";
 import { type CommandContext, customerOption, timeOption, wholeNumber } from "./command_context.ts";
 import { readConfigFile } from "./config_file.ts";
 import { type Column, minuteText, renderTable } from "./table.ts";
 import { taskOutcome } from "./task_outcome.ts";
+import { exitCodeOfTask, progressLine, waitForTask } from "./wait_for_task.ts";
 
 const columns: Column[] = [
   { heading: "TASK" },
@@ -19,24 +22,38 @@ const columns: Column[] = [
 
 const hourMs = 3_600_000;
 
-/** `task scan|ping|diagnostics|set-config|list`. */
+/** `task scan|read|ping|diagnostics|set-config|refresh-config|cancel|list`. */
 export function addTaskCommands(program: Command, context: CommandContext): void {
-  const task = program.command("task").description("send a task to an agent, with its next poll");
+  const task = program.command("task").description("send a task to an agent, at once by MQTT or with its next poll");
 
   async function create(command: Command, agentId: string, payload: TaskPayload): Promise<void> {
-    const { validMinutes } = command.opts<{ validMinutes: number }>();
+    const { validMinutes, wait } = command.opts<{ validMinutes: number; wait?: boolean }>();
     await context.runForCustomer(command, async (platform, by) => {
       const { taskId, kind, expiresAt } = await createTask(platform, by, { agentId, payload, validMs: validMinutes });
-      const next = "the agent gets it with its next poll; opendca-platform task list shows its result";
+      if (wait) return await waited(platform, by, taskId);
+      const next =
+        "the agent gets it at once by MQTT, or with its next poll; opendca-platform task list shows its result";
       return { json: { taskId, agentId, kind, expiresAt }, text: `${taskId}\n`, next };
     });
+  }
+
+  async function waited(platform: OpenPlatform, by: TenantBy, taskId: string) {
+    const show = (line: string) => context.host.stderr(`${taskId}: ${line}\n`);
+    const row = await waitForTask(platform, by, { taskId, show });
+    context.setExitCode(exitCodeOfTask(row.state));
+    const result = resultOf(row);
+    const outcome = result === undefined ? "" : taskOutcome(result);
+    return {
+      json: shownTask(row, { result, now: context.host.clock.now().getTime() }),
+      text: `${row.state}${outcome === "" ? "" : `: ${outcome}`}\n`,
+    };
   }
 
   function kind(usage: string, description: string): Command {
     return task.command(usage).description(description).option(...customerOption).addOption(
       new Option("--valid-minutes <time>", "not run later than this: 90m, 2h; a bare number is minutes")
         .argParser(timeOption("--valid-minutes", { min: "1m", max: "7d", bareUnit: "m" })).default(hourMs, "60m"),
-    );
+    ).option("--wait", "show how far it is until it has ended; exit code 0 if it succeeded");
   }
 
   kind("scan <agent>", "read devices now")
@@ -47,6 +64,29 @@ export function addTaskCommands(program: Command, context: CommandContext): void
       create(command, agentId, {
         $case: "scanNow",
         value: { site: options.network ?? "", targets: options.target ?? [], knownDevicesOnly: options.known ?? false },
+      })
+    );
+  kind("read <agent> <target>", "read one device now, by its address or host name")
+    .action((agentId: string, target: string, _, command: Command) =>
+      create(command, agentId, {
+        $case: "scanNow",
+        value: { site: "", targets: [target], knownDevicesOnly: false },
+      })
+    );
+  kind("refresh-config <agent>", "have the agent read its file again, and ask for the platform's part")
+    .action((agentId: string, _, command: Command) => create(command, agentId, { $case: "refreshConfig", value: {} }));
+  task.command("cancel <task>").description("stop a task, whether it waits or runs").option(...customerOption)
+    .action((taskId: string, _, command: Command) =>
+      context.runForCustomer(command, async (platform, by) => {
+        const { state, cancelTaskId } = await cancelTask(platform, by, { taskId });
+        const next = state === "cancelled"
+          ? undefined
+          : "opendca-platform task list shows when the agent has stopped it";
+        return {
+          json: { taskId, state, cancelTaskId },
+          text: state === "cancelled" ? "cancelled\n" : "the agent is asked to stop it\n",
+          ...(next === undefined ? {} : { next }),
+        };
       })
     );
   kind("ping <agent> <target>", "send ICMP echoes to one address inside the configured ranges")
@@ -78,7 +118,11 @@ export function addTaskCommands(program: Command, context: CommandContext): void
         const shown = results.map(({ row, result }) => shownTask(row, { result, now }));
         const cells = shown.map(({ taskId, agentId, kind, state, createdAt, message }, i) => {
           const result = results[i]!.result;
-          const outcome = result === undefined ? message : taskOutcome(result);
+          const outcome = result === undefined
+            ? message
+            : state === "running" && result.progress !== undefined
+            ? progressLine(rows[i]!)
+            : taskOutcome(result);
           return [taskId, agentId, kind, state, minuteText(createdAt), outcome];
         });
         return {
