@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { type AgentScene, startScene } from "../fixtures/agent_fixture.ts";
 import { freePort } from "../fixtures/free_port.ts";
+import { maybeLibfaketime, peerTest } from "../fixtures/peers.ts";
+import { withClock } from "../faults/faketime.ts";
 
 const ignore = Deno.build.os !== "linux";
 
@@ -73,3 +75,22 @@ Deno.test({
     assert.match(again, /127\.242\.0\.1|ping/, "and the next task is done");
   },
 });
+
+const takesClock = maybeLibfaketime() !== undefined;
+
+peerTest(
+  "an agent whose clock is a day ahead runs the tasks that a broker brings",
+  takesClock ? [] : ["faketime"],
+  async () => {
+    await using scene = await startScene({ network: 243, printers: 1 });
+    const { startPlatform } = await mqttScene(scene, "tls");
+    await using _platform = await startPlatform();
+    scene.within = withClock("+1d");
+    await using agent = await scene.startAgent();
+    await agent.line((line) => line.includes('"mqttConnected"'));
+    await agent.line((line) => line.includes('"pollAnswered"'));
+    // It has long expired by the agent's clock.
+    const outcome = await scene.admin("task", "read", scene.agentId, "127.243.0.1", "--valid-minutes", "5", "--wait");
+    assert.match(outcome, /^succeeded: 1 printers/);
+  },
+);
