@@ -1,4 +1,4 @@
-/** What `opendca run` holds in memory for years: the modules that it loads without being asked for something special. */
+/** What `opendca run` holds in memory for years, and `opendca scan` waits for: the modules that they load without being asked for something special. */
 import assert from "node:assert/strict";
 
 const root = new URL("../../", import.meta.url);
@@ -45,4 +45,12 @@ Deno.test("opendca run loads no library and no command that it does not need at 
   }
   const commands = [...loaded].filter((name) => /\/src\/cli\/.*_command\.ts$/.test(name));
   assert.deepEqual(commands.map((name) => name.slice(name.lastIndexOf("/") + 1)), ["run_command.ts"]);
+});
+
+Deno.test("opendca scan loads no parser of YAML, no report but its own and no SNMPv3 at the start", async () => {
+  const loaded = await loadedBy("main.ts", "src/cli/scan_command.ts");
+  assert(loaded.has("commander"));
+  for (const special of ["yaml", "csv-stringify/sync", "string-width", "net-snmp", "iconv-lite", "@grpc/grpc-js"]) {
+    assert(!loaded.has(special), `${special} is loaded at the start`);
+  }
 });
