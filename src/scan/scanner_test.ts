@@ -9,15 +9,19 @@ import { createSendGate } from "./send_gate.ts";
 import { maybeMessage } from "./sweep_shard.ts";
 import type { FromScanner } from "./worker_messages.ts";
 
-/** A scanner that has asked all `addresses` of its only shard; nobody answers but by `answer`. */
-async function askedScanner(addresses: number) {
+/** A scanner that has asked all `addresses` of its shard, by default its only one; nobody answers but by `answer`. */
+async function askedScanner(addresses: number, ofShard = addresses) {
   const clock = new FakeClock();
   const sent = new Map<string, Uint8Array>();
+  const probes = new Map<string, number>();
   const told: FromScanner[] = [];
   let listener: DatagramListener = () => false;
   const hub: DatagramHub = {
     probe(datagrams) {
-      for (const { address, bytes } of datagrams) sent.set(address, bytes.slice());
+      for (const { address, bytes } of datagrams) {
+        sent.set(address, bytes.slice());
+        probes.set(address, (probes.get(address) ?? 0) + 1);
+      }
       return Promise.resolve({ mayReuse: true });
     },
     send: () => Promise.resolve(),
@@ -46,7 +50,7 @@ async function askedScanner(addresses: number) {
     scope: "full",
     capture: null,
   }, { hub, gate: createSendGate(undefined, clock), clock, post: (message) => told.push(message) });
-  scanner.take({ id: 1, from: 0, to: addresses, skip: [] });
+  scanner.take({ id: 1, from: 0, to: ofShard, skip: [] });
   await clock.advance(0);
 
   function answer(address: string, from = { address, port: 161 }): boolean {
@@ -60,6 +64,8 @@ async function askedScanner(addresses: number) {
     clock,
     scanner,
     answer,
+    /** Of each address that was asked. */
+    probes,
     /** Who was found and cannot be read, with the reason. */
     async unread() {
       await scanner.stop({ atOnce: true });
@@ -149,4 +155,27 @@ Deno.test("startScanner() that is stopped before the second try has its shard do
   await scan.scanner.stop({ atOnce: true });
   await scan.clock.advance(0);
   assert.deepEqual([scan.isDone(), scan.isComplete()], [true, false]);
+});
+
+Deno.test("startScanner() asks a shard again of which nobody is heard while nearly all others answer", async () => {
+  await using scan = await askedScanner(400, 200);
+  await scan.clock.advance(100);
+  const heard = [...scan.probes.keys()];
+  heard.forEach((address) => scan.answer(address));
+  scan.scanner.take({ id: 2, from: 200, to: 400, skip: [] });
+  await scan.clock.advance(60_000);
+  const silent = [...scan.probes].filter(([address]) => !heard.includes(address));
+  assert.equal(silent.length, 200);
+  assert(silent.every(([, count]) => count === 6), `${new Set(silent.map(([, count]) => count))}`);
+});
+
+Deno.test("startScanner() asks a shard twice in which as few answer as in the others", async () => {
+  await using scan = await askedScanner(400, 200);
+  await scan.clock.advance(100);
+  const first = [...scan.probes.keys()];
+  first.slice(0, 3).forEach((address) => scan.answer(address));
+  scan.scanner.take({ id: 2, from: 200, to: 400, skip: [] });
+  await scan.clock.advance(60_000);
+  const second = [...scan.probes].filter(([address]) => !first.includes(address));
+  assert(second.every(([, count]) => count === 2), `${new Set(second.map(([, count]) => count))}`);
 });
