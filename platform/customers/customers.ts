@@ -167,3 +167,52 @@ export function createSite(platform: Base, by: TenantBy, { name }: { name: strin
 export function listSites(platform: Base, by: TenantBy): Promise<SiteRow[]> {
   return readTenant(platform, by, siteRows);
 }
+
+/** Throws UsageError when there is no such customer, or another one of that name. */
+export function renameCustomer(
+  platform: Base,
+  by: By,
+  { customer, name }: { customer: string; name: string },
+): Promise<CustomerRow> {
+  return changePlatform(platform, by, async (tx) => {
+    const row = await maybeCustomer(tx, customer), hint = "opendca-platform customer list shows them";
+    if (row === undefined) throw new UsageError(`Cannot find the customer "${customer}"`, hint);
+    const { customer_id } = row;
+    const renamed = await tx.run(
+      `UPDATE customers SET name = :name WHERE customer_id = :customer_id AND NOT EXISTS
+         (SELECT 1 FROM customers c WHERE lower(c.name) = lower(:name) AND c.customer_id <> :customer_id)`,
+      { name, customer_id },
+    );
+    if (renamed === 0) {
+      throw new UsageError(`Cannot rename the customer "${row.name}" to "${name}" as the name is taken`, hint);
+    }
+    return {
+      answer: { ...row, name },
+      customerId: customer_id,
+      audit: { action: "customerRenamed", subject: customer_id, detail: { from: row.name, to: name } },
+    };
+  });
+}
+
+/** Throws UsageError when the customer has no such site, or another one of that name. */
+export function renameSite(
+  platform: Base,
+  by: TenantBy,
+  { site, name }: { site: string; name: string },
+): Promise<SiteRow> {
+  return changeTenant(platform, by, async (tenant) => {
+    const row = await maybeSite(tenant, site), hint = "opendca-platform site list shows them";
+    if (row === undefined) throw new UsageError(`Cannot find the site "${site}"`, hint);
+    const { site_id } = row;
+    const renamed = await tenant.run(
+      `UPDATE sites SET name = :name WHERE customer_id = :customer AND site_id = :site_id AND NOT EXISTS
+         (SELECT 1 FROM sites s WHERE s.customer_id = :customer AND lower(s.name) = lower(:name) AND s.site_id <> :site_id)`,
+      { name, site_id },
+    );
+    if (renamed === 0) {
+      throw new UsageError(`Cannot rename the site "${row.name}" to "${name}" as the name is taken`, hint);
+    }
+    const detail = { from: row.name, to: name };
+    return { answer: { ...row, name }, audit: { action: "siteRenamed", subject: site_id, detail } };
+  });
+}

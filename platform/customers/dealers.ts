@@ -77,3 +77,30 @@ export function createDealer(platform: Base, by: By, { name }: { name: string })
 export function listDealers(platform: Base, by: By): Promise<(DealerRow & { customers: number })[]> {
   return readPlatform(platform, by, dealerRows);
 }
+
+/** Throws UsageError when there is no such dealer, or another one of that name. */
+export function renameDealer(
+  platform: Base,
+  by: By,
+  { dealer, name }: { dealer: string; name: string },
+): Promise<DealerRow> {
+  return changePlatform(platform, by, async (tx) => {
+    const row = await maybeDealer(tx, dealer), hint = "opendca-platform dealer list shows them";
+    if (row === undefined) throw new UsageError(`Cannot find the dealer "${dealer}"`, hint);
+    const { dealer_id } = row;
+    const renamed = await tx.run(
+      `UPDATE dealers SET name = :name WHERE dealer_id = :dealer_id AND NOT EXISTS
+         (SELECT 1 FROM dealers d WHERE lower(d.name) = lower(:name) AND d.dealer_id <> :dealer_id)`,
+      { name, dealer_id },
+    );
+    if (renamed === 0) {
+      throw new UsageError(`Cannot rename the dealer "${row.name}" to "${name}" as the name is taken`, hint);
+    }
+    const detail = { from: row.name, to: name };
+    return {
+      answer: { ...row, name },
+      customerId: null,
+      audit: { action: "dealerRenamed", subject: dealer_id, detail },
+    };
+  });
+}

@@ -58,3 +58,40 @@ for (
       assert.equal(JSON.parse((await run("customer", "list", "--json")).stdout).length, 0);
     }));
 }
+
+const renames = [
+  { what: "dealer", id: "dealerId", action: "dealerRenamed" },
+  { what: "customer", id: "customerId", action: "customerRenamed" },
+  { what: "site", id: "siteId", action: "siteRenamed" },
+];
+for (const { what, id, action } of renames) {
+  eachDatabase(`${what} rename gives another name, which no other one has`, () =>
+    withPlatform(async (run) => {
+      const dealer = ["--dealer", "First"], customer = ["--customer", "Own"];
+      await run("dealer", "create", "First");
+      await run("customer", "create", "Own", ...dealer);
+      const more = what === "customer" ? dealer : what === "site" ? customer : [];
+      const made = JSON.parse((await run(what, "create", "One", ...more, "--json")).stdout);
+      await run(what, "create", "Two", ...more);
+      const of = what === "site" ? customer : [];
+      const rename = (from: string, to: string) => run(what, "rename", from, to, ...of);
+      assert.equal((await rename("one", "Three")).stdout, `${made[id]} is called Three now\n`);
+      // The same name in other letters is no other one.
+      assert.equal((await rename(made[id], "THREE")).code, 0);
+      const taken = await rename("Three", "two");
+      assert.deepEqual([taken.code, taken.stderr.split("\n")[0]], [
+        64,
+        `error: Cannot rename the ${what} "THREE" to "two" as the name is taken`,
+      ]);
+      const unknown = await rename("One", "Four");
+      assert.deepEqual([unknown.code, unknown.stderr.split("\n")[0]], [64, `error: Cannot find the ${what} "One"`]);
+      assert.equal((await rename("Three", " ")).code, 64);
+      const names = JSON.parse((await run(what, "list", ...of, "--json")).stdout).map(({ name }: { name: string }) =>
+        name
+      );
+      assert.ok(names.includes("THREE") && names.includes("Two") && !names.includes("One"), names.join());
+      const audit = JSON.parse((await run("audit", "list", "--json")).stdout);
+      const told = audit.filter((entry: Record<string, unknown>) => entry.action === action);
+      assert.deepEqual(told.map(({ subject }: { subject: string }) => subject), [made[id], made[id]]);
+    }));
+}

@@ -20,6 +20,11 @@ const reasonOption = ["--reason <text>", "why, for the history and the audit log
 
 /** `device merge|split|undo|history`. */
 export function addDeviceChangeCommands(device: Command, context: CommandContext): void {
+  addChanges(device, context);
+  addHistoryCommand(device, context);
+}
+
+function addChanges(device: Command, context: CommandContext): void {
   device.command("merge <device> <other>")
     .description("two devices are one machine, such as before and after a new main board; the first keeps its id")
     .option(...customerOption).option(...reasonOption)
@@ -71,6 +76,9 @@ export function addDeviceChangeCommands(device: Command, context: CommandContext
         return { json: change, text };
       })
     );
+}
+
+function addHistoryCommand(device: Command, context: CommandContext): void {
   device.command("history <device>").description("merges and splits of a device: what, when, who and why")
     .option(...customerOption)
     .addHelpText("after", `\n${deviceHelp}`)

@@ -45,10 +45,12 @@ function shownTime(ms: number): string {
   return new Date(ms).toISOString();
 }
 
+type Part = (name: string, columns: (string | Column)[], rows: Cell[][], empty?: string) => string;
+
 /** Parts under a heading each; what is empty is left out, but for supplies and meters, of which it says so. */
 export function deviceText(details: DeviceDetails, screen: Screen): string {
-  const { view, meters, evidence, places, agents, history, changes } = details;
-  const part = (name: string, columns: (string | Column)[], rows: Cell[][], empty?: string) =>
+  const { view, meters } = details;
+  const part: Part = (name, columns, rows, empty) =>
     rows.length > 0
       ? `\n${name}\n${renderTable(columns, rows, screen)}`
       : empty === undefined
@@ -102,6 +104,13 @@ export function deviceText(details: DeviceDetails, screen: Screen): string {
       meters.map((meter) => [meter.name, meter.value, meter.unit, timeText(meter.observed_at), meter.rule]),
       view.note ?? "none were read",
     ),
+    identityText(details, part),
+  ].join("");
+}
+
+/** Who and where it is and was, and who said so. */
+function identityText({ evidence, places, agents, history, changes }: DeviceDetails, part: Part): string {
+  return [
     part(
       "Known by",
       ["WHAT", "VALUE", "SINCE"],
