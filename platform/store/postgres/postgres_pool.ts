@@ -15,6 +15,9 @@ export interface PostgresOptions {
   connectTimeoutMs?: number;
 }
 
+/** Default. */
+export const lockTimeoutMs = 20_000;
+
 /* By the number of the type. Of 64-bit integers, sum() makes a numeric. */
 const parsers: Record<number, (text: string) => unknown> = {
   17: (text) => Uint8Array.fromHex(text.slice(2)),
@@ -79,7 +82,7 @@ export function createClient(address: DatabaseAddress, options: PostgresOptions 
 
 function clientConfig(address: DatabaseAddress, options: PostgresOptions): pg.ClientConfig {
   const { host, port, user, database, password, tls } = address;
-  const { statementTimeoutMs = 30_000, lockTimeoutMs = 20_000, connectTimeoutMs = 5000 } = options;
+  const { statementTimeoutMs = 30_000, connectTimeoutMs = 5000 } = options;
   return {
     host,
     port,
@@ -95,7 +98,7 @@ function clientConfig(address: DatabaseAddress, options: PostgresOptions): pg.Cl
     ssl: tls ?? false,
     connectionTimeoutMillis: connectTimeoutMs,
     statement_timeout: statementTimeoutMs,
-    lock_timeout: lockTimeoutMs,
+    lock_timeout: options.lockTimeoutMs ?? lockTimeoutMs,
     // The server is gone without a word: longer than it would take to say so itself.
     query_timeout: statementTimeoutMs === 0 ? 0 : statementTimeoutMs + 5000,
     idle_in_transaction_session_timeout: 60_000,

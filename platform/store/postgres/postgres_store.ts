@@ -10,9 +10,10 @@ import type { Store, Transaction } from "../store.ts";
 import type { DatabaseAddress } from "./database_url.ts";
 import { openError } from "./postgres_error.ts";
 import { postgresListener } from "./postgres_listener.ts";
-import { createClient, createPool, type PostgresOptions } from "./postgres_pool.ts";
+import { createClient, createPool, lockTimeoutMs, type PostgresOptions } from "./postgres_pool.ts";
 import { checkSchema } from "./postgres_schema.ts";
 import { PostgresTransaction } from "./postgres_transaction.ts";
+import { Turns } from "./turns.ts";
 
 /** Throws ConfigError for a database that is not migrated or a role that could see every customer's rows. */
 export async function openPostgresStore(address: DatabaseAddress, options: PostgresOptions = {}): Promise<Store> {
@@ -28,12 +29,18 @@ export async function openPostgresStore(address: DatabaseAddress, options: Postg
 
 function storeOn(pool: pg.Pool, address: DatabaseAddress, options: PostgresOptions): Store {
   const inside = new AsyncLocalStorage<true>();
+  const turns = new Turns();
   const listener = postgresListener(() => createClient(address, options));
   return {
     engine: "postgres",
     async transaction(work, { readOnly = false } = {}) {
       if (inside.getStore()) throw new Error("Cannot begin a transaction inside another: use the one that is there");
-      const tx = new PostgresTransaction(pool, { address, readOnly });
+      const tx = new PostgresTransaction(pool, {
+        address,
+        readOnly,
+        turns,
+        turnTimeoutMs: options.lockTimeoutMs ?? lockTimeoutMs,
+      });
       try {
         const result = await inside.run(true, () => work(tx));
         await tx.end("COMMIT");

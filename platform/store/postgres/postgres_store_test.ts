@@ -165,7 +165,7 @@ storeTest("a lock that is held too long, and no free connection, are Unavailable
   const touch = (tx: Transaction) => tx.tenant("a").all("SELECT * FROM sites WHERE customer_id = :customer");
   await store.transaction(async (tx) => {
     await touch(tx);
-    await outside(() => assert.rejects(store.transaction(touch), isBusy(/lock timeout/)));
+    await outside(() => assert.rejects(store.transaction(touch), isBusy(/take too long/)));
     await outside(() =>
       store.transaction(async (second) => {
         await second.all("SELECT 1");
@@ -175,6 +175,39 @@ storeTest("a lock that is held too long, and no free connection, are Unavailable
   });
   assert.deepEqual(await customers(store), []);
 }, { connections: 2, lockTimeoutMs: 100, connectTimeoutMs: 1000 });
+
+storeTest("transactions of one customer that wait leave the connections to other customers", async (store) => {
+  const { promise: isFree, resolve: free } = Promise.withResolvers<void>();
+  const touch = (id: string) => (tx: Transaction) =>
+    tx.tenant(id).all("SELECT * FROM sites WHERE customer_id = :customer");
+  let done = 0;
+  const waiting = Array.from({ length: 8 }, () =>
+    store.transaction(async (tx) => {
+      await touch("a")(tx);
+      await isFree;
+      done++;
+    }));
+  // What fails in between passes its turn on.
+  waiting.push(store.transaction(async (tx) => {
+    await tx.tenant("a").all("SELECT none FROM sites WHERE customer_id = :customer");
+  }));
+  const settled = Promise.allSettled(waiting);
+  for (let times = 0; times < 3; times++) await store.transaction(touch("b"));
+  assert.equal(done, 0);
+  free();
+  const failed = (await settled).filter(({ status }) => status === "rejected");
+  assert.deepEqual([done, failed.length], [8, 1]);
+}, { connections: 2, connectTimeoutMs: 1000 });
+
+storeTest("a lock that another process holds too long is an UnavailableError that passes", async (store, database) => {
+  await using other = await openPostgresStore(parseDatabaseUrl(database.url));
+  const touch = (tx: Transaction) => tx.tenant("a").all("SELECT * FROM sites WHERE customer_id = :customer");
+  await other.transaction(async (tx) => {
+    await touch(tx);
+    await outside(() => assert.rejects(store.transaction(touch), isBusy(/lock timeout/)));
+  });
+  await store.transaction(touch);
+}, { lockTimeoutMs: 100 });
 
 storeTest("a statement that takes too long, and two that wait for each other, are UnavailableErrors", async (store) => {
   await assert.rejects(store.transaction((tx) => tx.all("SELECT pg_sleep(60)")), isBusy(/statement timeout/));

@@ -7,6 +7,7 @@
  */
 // @ts-types="@types/pg"
 import pg from "pg";
+import { UnavailableError } from "../../../common/core/errors.ts";
 import { noteOf } from "../listeners.ts";
 import { type Parameters, type Queries, scoped, type SqlValue, type Tenant, type Transaction } from "../store.ts";
 import type { DatabaseAddress } from "./database_url.ts";
@@ -14,6 +15,7 @@ import { type ColumnTypes, insertMany, type ManyRows, selectMany, updateMany, ty
 import { numberParameters } from "./named_parameters.ts";
 import { isConnectionLost, isStaleConnection, queryError } from "./postgres_error.ts";
 import { channel } from "./postgres_listener.ts";
+import type { Turns } from "./turns.ts";
 
 /* Texts that are put together for one question would otherwise stay prepared for ever. */
 const mostPrepared = 500;
@@ -46,6 +48,14 @@ const mostRows = 1000;
 /* By table; every database of this version has the same ones. */
 const knownTypes = new Map<string, ColumnTypes>();
 
+export interface TransactionSettings {
+  address: DatabaseAddress;
+  readOnly: boolean;
+  /** Of customers, in this process. */
+  turns: Turns;
+  turnTimeoutMs: number;
+}
+
 export class PostgresTransaction implements Transaction {
   readonly engine = "postgres";
   /** What it has sent to be stored, with something for each row's head and indices. */
@@ -54,6 +64,7 @@ export class PostgresTransaction implements Transaction {
   readonly get: Queries["get"];
   readonly run: Queries["run"];
   readonly #pool: pg.Pool;
+  readonly #settings: TransactionSettings;
   readonly #shown: string;
   readonly #isReadOnly: boolean;
   readonly #notes = new Set<string>();
@@ -66,10 +77,13 @@ export class PostgresTransaction implements Transaction {
   #waiting = 0;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(pool: pg.Pool, { address, readOnly }: { address: DatabaseAddress; readOnly: boolean }) {
+  #endTurn = () => {};
+
+  constructor(pool: pg.Pool, settings: TransactionSettings) {
     this.#pool = pool;
-    this.#shown = address.shown;
-    this.#isReadOnly = readOnly;
+    this.#settings = settings;
+    this.#shown = settings.address.shown;
+    this.#isReadOnly = settings.readOnly;
     ({ all: this.all, get: this.get, run: this.run } = this.#queries());
   }
 
@@ -99,6 +113,7 @@ export class PostgresTransaction implements Transaction {
     } finally {
       this.#client?.removeListener("error", this.#noteLost);
       this.#client?.release(this.#isLost);
+      this.#endTurn();
     }
   }
 
@@ -140,6 +155,8 @@ export class PostgresTransaction implements Transaction {
     const kind = customerId === undefined ? "platform" : "customer";
     const steps = [`SELECT set_config('opendca.customer', ${id}, true), set_config('opendca.scope', '${kind}', true)`];
     if (customerId !== undefined && !this.#isReadOnly && !this.#locked.has(customerId)) {
+      // What holds no connection yet may wait without one.
+      if (this.#client === undefined) await this.#takeTurn(customerId);
       steps.push(`SELECT pg_advisory_xact_lock(hashtextextended(${id}, 0))`);
       this.#locked.add(customerId);
     }
@@ -150,6 +167,16 @@ export class PostgresTransaction implements Transaction {
     } else await this.#client.query(steps.join("; "));
     this.#scope = customerId ?? "";
     return this.#client;
+  }
+
+  async #takeTurn(customerId: string): Promise<void> {
+    const { turns, turnTimeoutMs } = this.#settings;
+    const end = await turns.take(customerId, turnTimeoutMs);
+    if (end === undefined) {
+      const what = `Cannot use the database ${this.#shown}: other transactions of the customer take too long`;
+      throw new UnavailableError(what, "the database is busy; try again", 1000);
+    }
+    this.#endTurn = end;
   }
 
   /* One after another, as the scope is the connection's. */

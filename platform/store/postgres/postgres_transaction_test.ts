@@ -6,6 +6,7 @@ import { UnavailableError } from "../../../common/core/errors.ts";
 import { parseDatabaseUrl } from "./database_url.ts";
 import { createPool } from "./postgres_pool.ts";
 import { PostgresTransaction } from "./postgres_transaction.ts";
+import { Turns } from "./turns.ts";
 
 /* Messages of PostgreSQL's protocol (its manual, "Message Formats"). */
 function message(type: string, ...parts: (string | number[])[]): Buffer {
@@ -38,7 +39,7 @@ for (const { name, bytes, says } of answers) {
     const { port } = server.address() as AddressInfo;
     const address = parseDatabaseUrl(`postgres://u@127.0.0.1:${port}/d`);
     const pool = createPool(address, { connections: 2 });
-    const tx = new PostgresTransaction(pool, { address, readOnly: false });
+    const tx = new PostgresTransaction(pool, { address, readOnly: false, turns: new Turns(), turnTimeoutMs: 1000 });
     await assert.rejects(tx.all("SELECT 1"), (error) => {
       assert(error instanceof UnavailableError, String(error));
       assert.match(error.message, says);
