@@ -9,6 +9,7 @@ import { PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
 import { DeviceEvent } from "../../proto/gen/opendca/v1/batch.ts";
 import { AlertSeverity } from "../../proto/gen/opendca/v1/reading.ts";
 import { Task, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
+import * as sessions from "../../platform/access/sessions.ts";
 import * as activationCodes from "../../platform/agents/activation_codes.ts";
 import * as agentConfigs from "../../platform/agents/agent_configs.ts";
 import * as agents from "../../platform/agents/agents.ts";
@@ -57,6 +58,7 @@ const modules = {
   readings,
   samples,
   tasks,
+  sessions,
   quota,
 };
 const at = new Date();
@@ -101,6 +103,22 @@ const arrived = (deviceId: string) => ({
   scope: "full" as const,
   reading: readingOf(),
   stored: new Uint8Array(1),
+});
+
+const keyDigest = new Uint8Array(32);
+const session = (id: string) => ({
+  session_id: id,
+  label: id,
+  agent_id: id,
+  device_id: id,
+  task_id: id,
+  address: "10.1.0.7",
+  port: 443,
+  scheme: "https" as const,
+  openedBy: "operator:eva",
+  keyDigest,
+  at,
+  endsAt: new Date(at.getTime() + 60_000),
 });
 
 const recordOfForeign = (id: string) => ({
@@ -271,6 +289,20 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
       at,
     }),
   taskRows: (tenant, id) => tasks.taskRows(tenant, id),
+  openTasks: (tenant, id) => tasks.openTasks(tenant, { agentId: id, at: new Date(0) }),
+  claimPush: (tenant, id) => tasks.claimPush(tenant, [{ taskId: id }], at),
+  maybeTaskRow: (tenant, id) => tasks.maybeTaskRow(tenant, id),
+  markCancelled: (tenant, id) => tasks.markCancelled(tenant, { taskId: id, at }),
+  certificateInUse: (tenant, id) => certificates.certificateInUse(tenant, id),
+  addSession: (tenant, id) =>
+    sessions.addSession(tenant, { ...session(crypto.randomUUID()), agent_id: id, device_id: id }),
+  sessionRows: (tenant) => sessions.sessionRows(tenant),
+  maybeSession: (tenant, id) => sessions.maybeSession(tenant, id),
+  liveSessions: (tenant, id) => sessions.liveSessions(tenant, { agentId: id, at: new Date(0) }),
+  useKey: (tenant, id) => sessions.useKey(tenant, { sessionId: id, keyDigest, gatewayId: "g", at: new Date(0) }),
+  markOpen: (tenant, id) => sessions.markOpen(tenant, { sessionId: id, at }),
+  markClosed: (tenant, id) => sessions.markClosed(tenant, { sessionId: id, at, reason: "test" }),
+  noteBytes: (tenant, id) => sessions.noteBytes(tenant, { sessionId: id, toDevice: 1, fromDevice: 1 }),
   usageOf: async (tenant, id) => (await quota.usageOf(tenant, { agentId: id, at })).agentBytes,
   addUsage: (tenant, id) => quota.addUsage(tenant, { agentId: id, at, bytes: 1 }),
   noteQuotaTold: (tenant, id) => quota.noteQuotaTold(tenant, { agentId: id, at }),
@@ -307,6 +339,7 @@ async function customerWithEverything(platform: TestPlatform, name: string): Pro
   });
   const [device] = await devices.deviceRows(agent.tenant);
   await deviceChanges.addChange(agent.tenant, { ...change("chg-000000000000"), device_id: device!.device_id });
+  await sessions.addSession(agent.tenant, { ...session(crypto.randomUUID()), agent_id: agent.agentId });
   await quota.addUsage(agent.tenant, { agentId: agent.agentId, at, bytes: 1 });
   return agent;
 }
@@ -324,7 +357,7 @@ async function tablesOf(tx: Transaction): Promise<Map<string, string[]>> {
 }
 
 /* Tables of failed activations before anybody knows whose, and of how much an agent has in the audit log. */
-const ofNobody = ["audit_counts", "dealers", "failed_keys", "guess_hours", "guess_sources"];
+const ofNobody = ["access_gateways", "audit_counts", "dealers", "failed_keys", "guess_hours", "guess_sources"];
 
 /** Everything that a customer owns. */
 async function dump(tx: Transaction, customerId: string): Promise<Record<string, unknown[]>> {
