@@ -1,7 +1,7 @@
 /** A customer with two agents whose uploads a test makes one by one, by a clock of its own; without a network. */
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import { Batch, RecordList } from "../../proto/gen/opendca/v1/batch.ts";
+import { Batch, DeviceEvent, DeviceEventKind, RecordList } from "../../proto/gen/opendca/v1/batch.ts";
 import { AlertSeverity } from "../../proto/gen/opendca/v1/reading.ts";
 import { addAgent } from "../../platform/agents/agents.ts";
 import type { Platform } from "../../platform/agents/platform.ts";
@@ -22,6 +22,8 @@ export interface Upload extends ReadingParts {
   network?: string;
   deviceKey?: string;
   alert?: string;
+  /** The agent has found that this id of its own is the same device as `deviceKey`: an event in place of a reading. */
+  mergedKey?: string;
 }
 
 export interface DeviceScene extends AsyncDisposable {
@@ -65,7 +67,7 @@ export async function deviceScene(customer = "Acme", store?: Store): Promise<Dev
     by: { actor: { kind: "operator", name: "eva" }, tenant: customerId },
     pass: (by) => void (ms += by),
     now: () => ms,
-    async upload({ agent = 0, network = "office", deviceKey = "", alert, ...parts }) {
+    async upload({ agent = 0, network = "office", deviceKey = "", alert, mergedKey, ...parts }) {
       uploads++;
       const reading = readingOf({ observedAt: at(), ...parts });
       if (alert !== undefined) {
@@ -73,7 +75,11 @@ export async function deviceScene(customer = "Acme", store?: Store): Promise<Dev
         reading.alerts.push({ severity, code: 8, group: "mediaPath", description: alert, since: undefined });
       }
       const recordId = idOf(uploads);
-      const records = [recordOf(reading, { recordId, site: network, deviceKey })];
+      const event = { kind: DeviceEventKind.MERGED, mergedDeviceKey: mergedKey };
+      const content = mergedKey === undefined
+        ? undefined
+        : { content: { $case: "deviceEvent" as const, value: DeviceEvent.fromPartial(event) } };
+      const records = [recordOf(reading, { recordId, site: network, deviceKey, ...content })];
       const batch = Batch.fromPartial({
         batchId: idOf(uploads),
         sequence: BigInt(uploads),

@@ -163,3 +163,20 @@ eachDatabase("device split and its undo refuse what cannot be meant, in one sent
   await undo(s, changeId);
   await refused(/^Cannot undo "chg-\w+" as it was undone at/, undo(s, changeId));
 });
+
+eachDatabase("an agent that reports two devices as one undoes neither a split nor a merge by a person", async () => {
+  await using s = await deviceScene();
+  const id = await mixed(s);
+  const { otherId } = await splitDevice(s.platform, s.by, { device: id, selector: { deviceKey: "two" } });
+  const third = await s.upload({ serial: "", address: "10.1.0.20", deviceKey: "three", model: "MX-20" });
+  const fourth = await s.upload({ serial: "", address: "10.1.0.21", deviceKey: "four", model: "MX-20" });
+  const fifth = await s.upload({ serial: "", address: "10.1.0.22", deviceKey: "five", model: "MX-20" });
+  await mergeDevice(s.platform, s.by, { device: third, other: fourth });
+  for (const [deviceKey, mergedKey] of [["one", "two"], ["two", "one"], ["five", "four"], ["five", "three"]] as const) {
+    await s.upload({ deviceKey, mergedKey });
+  }
+  const { devices } = await listDevices(s.platform, s.by, {});
+  assert.deepEqual(devices.map(({ row }) => row.device_id).sort(), [id, otherId, third, fifth].sort());
+  assert.equal(await s.upload({ ...right, total: 70 }), otherId);
+  assert.equal(await s.upload({ ...left, total: 1070 }), id);
+});
