@@ -10,6 +10,7 @@ import type { OpenPlatform } from "../platform/agents/platform.ts";
 import { addSite } from "../platform/customers/customers.ts";
 import { addTestCustomer } from "../tests/fixtures/loose_queries.ts";
 import { AgentServiceClient } from "../proto/gen/opendca/v1/agent_service.ts";
+import type { Batch } from "../proto/gen/opendca/v1/batch.ts";
 import { batchOf as batchWith, recordOf } from "../tests/fixtures/platform_uploads.ts";
 import {
   call,
@@ -23,6 +24,8 @@ import {
 export type BenchAgent = Pick<TestAgent, "agentId" | "installationId" | "runId" | "identity"> & {
   sequence: number;
   epoch: string;
+  /** When its latest reading was made. */
+  latestMs: number;
 };
 
 /** Activated, as far as the store can tell; all with one key, as making keys is no work of the platform. */
@@ -58,6 +61,7 @@ export async function makeAgents(platform: OpenPlatform, count: number): Promise
         identity: { privateKeyPem, chain: pemOfDer(certificate.der) },
         sequence: 0,
         epoch: crypto.randomUUID(),
+        latestMs: 0,
       });
     }
   }
@@ -82,17 +86,17 @@ export function poll(client: AgentServiceClient, agent: BenchAgent): Promise<unk
   return call(client, { method: client.poll, request });
 }
 
-/** One batch of readings of the agent's own printers, whose meters went on since the last one. */
-export async function upload(
-  client: AgentServiceClient,
+/** The agent's next batch: readings of its own printers, whose meters went on since the last one. */
+export function nextBatch(
   agent: BenchAgent,
   { readings, printers, count }: { readings: readonly Reading[]; printers: number; count: number },
-): Promise<void> {
-  const sequence = ++agent.sequence, beginMs = Date.now() - count;
+): Batch {
+  const sequence = ++agent.sequence;
+  agent.latestMs = Math.max(Date.now() - count, agent.latestMs + 1);
   const records = Array.from({ length: count }, (_, i) => {
     const printer = (sequence * count + i) % printers;
     const reading = readings[printer % readings.length]!;
-    const observedAt = new Date(beginMs + i);
+    const observedAt = new Date(agent.latestMs++);
     const serial = `${agent.agentId}-${printer}`;
     const message = readingToMessage({
       ...reading,
@@ -104,7 +108,10 @@ export async function upload(
     });
     return recordOf({ ...message, observedAt }, { deviceKey: serial });
   });
-  const request = batchWith(agent, { sequence, records, epoch: agent.epoch });
+  return batchWith(agent, { sequence, records, epoch: agent.epoch });
+}
+
+export async function upload(client: AgentServiceClient, request: Batch): Promise<void> {
   const { rejections } = await call(client, { method: client.upload, request });
   if (rejections.length > 0) throw new Error(`The platform rejected a batch: ${rejections[0]!.message}`);
 }
