@@ -1,6 +1,7 @@
 /** Where the platform's parts are joined. */
 import { messageOf } from "../common/core/errors.ts";
 import { idleJournals, journalLookMs } from "../common/host/idle_journals.ts";
+import type { Tunnels } from "./access/tunnels.ts";
 import { guessWatch } from "./agents/guess_watch.ts";
 import type { OpenOptions, OpenPlatform } from "./agents/platform.ts";
 import { defaultQuotas } from "./agents/quota.ts";
@@ -10,7 +11,8 @@ import { denoMachine } from "./edge/cli/deno_host.ts";
 import type { PlatformHost } from "./edge/cli/host.ts";
 import { startServer } from "./edge/grpc/start_server.ts";
 import { type PlatformServeOptions, type RunningPlatform, serveMqtt } from "./edge/mqtt/start_mqtt.ts";
-import type { SshServeOptions, SshServer } from "./edge/ssh/ssh_gateway.ts";
+import type { WebAccess, WebServeOptions } from "./edge/http/start_web_access.ts";
+import type { SshGateway, SshServeOptions, SshServer } from "./edge/ssh/ssh_gateway.ts";
 import { openDataDirectory } from "./keys/data_directory.ts";
 import { keptKeys, keptServerCertificate } from "./keys/kept_keys.ts";
 import { openPostgresStore } from "./store/postgres/postgres_store.ts";
@@ -54,8 +56,8 @@ export async function openPlatform(options: OpenOptions): Promise<OpenPlatform> 
 /** Listens until disposed. The store outlives the server, so that calls can end. */
 export async function serve(
   platform: OpenPlatform,
-  options: PlatformServeOptions & SshServeOptions,
-): Promise<RunningPlatform & Partial<SshServer>> {
+  options: PlatformServeOptions & SshServeOptions & WebServeOptions,
+): Promise<RunningPlatform & Partial<SshServer> & { webPort?: number }> {
   const { directory, clock, guesses, log, serverAuthority: authority } = platform;
   const certificate = options.certificate ??
     await keptServerCertificate(directory, { authority, names: options.names, now: clock.now() });
@@ -64,7 +66,13 @@ export async function serve(
   const mqtt = options.mqtt === undefined
     ? undefined
     : built.use(await serveMqtt(platform, { ...options.mqtt, proxies: options.proxies, certificate, authority }));
-  const gateway = options.ssh === undefined ? undefined : built.use(await startSsh(platform, options.ssh));
+  // Its tunnels are there as soon as an agent can connect.
+  let gateway: SshGateway | undefined;
+  const web = options.web === undefined
+    ? undefined
+    : built.use(await startWeb(platform, options.web, { of: (sessionId) => gateway?.tunnels.of(sessionId) }));
+  const webAt = web && `${options.web!.domain}${web.port === 443 ? "" : `:${web.port}`}`;
+  gateway = options.ssh && built.use(await startSsh(platform, { ...options.ssh, web: webAt }));
   const retention = startRetention(platform, { retention: options.retention });
   const truncate = idleJournals(platform.store.engine === "sqlite" ? [directory.path(storeName)] : []);
   const looking = setInterval(() => {
@@ -76,6 +84,7 @@ export async function serve(
   return {
     port: server.port,
     mqttPorts: mqtt?.ports,
+    ...(web === undefined ? {} : { webPort: web.port }),
     ...(gateway === undefined ? {} : { sshPort: gateway.port, tunnels: gateway.tunnels }),
     async [Symbol.asyncDispose]() {
       clearInterval(looking);
@@ -85,7 +94,42 @@ export async function serve(
   };
 }
 
-async function startSsh(platform: OpenPlatform, options: NonNullable<SshServeOptions["ssh"]>) {
+async function startWeb(
+  platform: OpenPlatform,
+  { host, port, domain, certificate }: NonNullable<WebServeOptions["web"]>,
+  tunnels: Tunnels,
+): Promise<WebAccess> {
+  const { directory, clock, log, serverAuthority: authority } = platform;
+  const { createWebSessions } = await import("./access/web_sessions.ts");
+  const { startWebAccess } = await import("./edge/http/start_web_access.ts");
+  await using built = new AsyncDisposableStack();
+  const sessions = built.use(createWebSessions(platform));
+  const server = built.use(
+    await startWebAccess({
+      host,
+      port,
+      domain,
+      certificate: certificate ??
+        await keptServerCertificate(directory, {
+          authority,
+          names: [`*.${domain}`],
+          now: clock.now(),
+          file: "access.pem",
+        }),
+      sessions,
+      tunnels,
+      now: () => clock.now(),
+      log,
+    }),
+  );
+  const all = built.move();
+  return { port: server.port, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+async function startSsh(
+  platform: OpenPlatform,
+  options: NonNullable<SshServeOptions["ssh"]> & { web: string | undefined },
+): Promise<SshGateway> {
   // Where there is no gateway, SSH is not loaded.
   const { keptHostKey } = await import("./edge/ssh/host_key.ts");
   const { startSshGateway } = await import("./edge/ssh/ssh_gateway.ts");

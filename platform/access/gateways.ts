@@ -12,6 +12,8 @@ export interface Gateway {
   hosts: GatewayHost[];
   /** As SSH encodes it. */
   hostKey: Uint8Array;
+  /** Domain and port at which it shows pages of printers. */
+  web?: string | undefined;
 }
 
 /** How often a gateway says that it is there. */
@@ -23,17 +25,20 @@ interface GatewayRow {
   gateway_id: string;
   hosts: string;
   host_key: Uint8Array;
+  web: string | null;
   seen_at: number;
 }
 
 export async function sayHere(tx: Transaction, { gateway, at }: { gateway: Gateway; at: Date }): Promise<void> {
   await tx.run(
-    `INSERT INTO access_gateways (gateway_id, hosts, host_key, seen_at) VALUES (:gateway_id, :hosts, :host_key, :at)
+    `INSERT INTO access_gateways (gateway_id, hosts, host_key, web, seen_at)
+     VALUES (:gateway_id, :hosts, :host_key, :web, :at)
      ON CONFLICT (gateway_id) DO UPDATE SET seen_at = :at`,
     {
       gateway_id: gateway.gatewayId,
       hosts: JSON.stringify(gateway.hosts),
       host_key: gateway.hostKey,
+      web: gateway.web ?? null,
       at: at.getTime(),
     },
   );
@@ -49,10 +54,11 @@ export async function liveGateways(tx: Transaction, at: Date): Promise<Gateway[]
     "SELECT * FROM access_gateways WHERE seen_at > :since ORDER BY seen_at DESC, gateway_id",
     { since: at.getTime() - goneAfterMs },
   );
-  return rows.map(({ gateway_id, hosts, host_key }) => ({
+  return rows.map(({ gateway_id, hosts, host_key, web }) => ({
     gatewayId: gateway_id,
     hosts: JSON.parse(hosts),
     hostKey: host_key,
+    web: web ?? undefined,
   }));
 }
 

@@ -73,13 +73,13 @@ function missingKey(directory: DataDirectory, name: string): ConfigError {
 /** The server's certificate for these names, recreated when the one that is there is for others or ends. */
 export async function keptServerCertificate(
   directory: DataDirectory,
-  { authority, names, now }: { authority: Authority; names: string[]; now: Date },
+  { authority, names, now, file = "server.pem" }: { authority: Authority; names: string[]; now: Date; file?: string },
 ): Promise<CertificateFiles> {
   const check = { names, now };
-  const known = directory.maybeText("server.pem");
+  const known = directory.maybeText(file);
   if (known !== undefined && isCurrent(known, check)) return { certificatePem: known, privateKeyPem: known };
   const { certificatePem, privateKeyPem } = await createServerCertificate(authority, check);
   // TLS libraries take from a PEM file the blocks that they look for.
-  directory.write("server.pem", certificatePem + privateKeyPem);
+  directory.write(file, certificatePem + privateKeyPem);
   return { certificatePem, privateKeyPem };
 }

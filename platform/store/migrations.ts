@@ -352,6 +352,51 @@ CREATE INDEX devices_listed ON devices (customer_id, agent_id, network, address,
 CREATE INDEX device_state_meterless ON device_state (customer_id, device_id) WHERE no_meters IS NOT NULL;
 `;
 
+/* Web access in the browser: secrets are kept as digests alone, of a query only the length. */
+const accessPages = `
+-- Domain and port at which it shows pages; null where it shows none.
+ALTER TABLE access_gateways ADD COLUMN web TEXT;
+
+CREATE TABLE access_links (
+  customer_id TEXT NOT NULL,
+  token_digest BLOB NOT NULL,
+  session_id TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  used_at INTEGER,
+  -- Of the cookie of whoever used it.
+  secret_digest BLOB,
+  PRIMARY KEY (customer_id, token_digest)
+) STRICT;
+CREATE INDEX access_links_by_session ON access_links (customer_id, session_id);
+
+CREATE TABLE access_requests (
+  customer_id TEXT NOT NULL,
+  session_id TEXT NOT NULL,
+  request_id TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  method TEXT NOT NULL,
+  path TEXT NOT NULL,
+  query_length INTEGER NOT NULL,
+  status INTEGER NOT NULL,
+  bytes_in INTEGER NOT NULL,
+  bytes_out INTEGER NOT NULL,
+  ms INTEGER NOT NULL,
+  PRIMARY KEY (customer_id, session_id, request_id)
+) STRICT;
+
+-- By which a printer's HTTPS port is known since its first use.
+CREATE TABLE access_certificates (
+  customer_id TEXT NOT NULL,
+  device_id TEXT NOT NULL,
+  port INTEGER NOT NULL,
+  -- SHA-256, in hexadecimal.
+  fingerprint TEXT NOT NULL,
+  pinned_at INTEGER NOT NULL,
+  PRIMARY KEY (customer_id, device_id, port)
+) STRICT;
+`;
+
 /** A step is SQL, or what cannot be said in it. */
 export type Migration = string | ((database: DatabaseSync) => void);
 

@@ -6,7 +6,7 @@ import { type Simulator, startSimulator } from "../../simulator/simulator.ts";
 import { type GatewayLimits } from "../../platform/edge/http/web_gateway.ts";
 import { startWebAccess, type WebAccessOptions } from "../../platform/edge/http/start_web_access.ts";
 import type { Tunnel } from "../../platform/access/tunnels.ts";
-import type { WebRequestNote, WebSession, WebSessions } from "../../platform/edge/http/web_session.ts";
+import type { WebRequestNote, WebSession, WebSessions } from "../../platform/access/web_sessions.ts";
 import { createTestAuthority } from "../fixtures/test_authority.ts";
 
 export const domain = "access.test.localhost";

@@ -1,5 +1,6 @@
 import type { OpenOptions, OpenPlatform } from "../../agents/platform.ts";
 import type { PlatformServeOptions, RunningPlatform } from "../mqtt/start_mqtt.ts";
+import type { WebServeOptions } from "../http/start_web_access.ts";
 import type { SshServeOptions, SshServer } from "../ssh/ssh_gateway.ts";
 import type { Clock } from "../../../common/core/clock.ts";
 
@@ -8,8 +9,8 @@ export interface PlatformHost extends PlatformMachine {
   openPlatform(options: OpenOptions): Promise<OpenPlatform>;
   serve(
     platform: OpenPlatform,
-    options: PlatformServeOptions & SshServeOptions,
-  ): Promise<RunningPlatform & Partial<SshServer>>;
+    options: PlatformServeOptions & SshServeOptions & WebServeOptions,
+  ): Promise<RunningPlatform & Partial<SshServer> & { webPort?: number }>;
 }
 
 export interface PlatformMachine {

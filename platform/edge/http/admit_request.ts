@@ -6,7 +6,7 @@ import { RefusalError, refusals } from "./refusal.ts";
 import { isFromOwnPage, maybeMalformed, type RawHeaders } from "./request_headers.ts";
 import type { WebGateway } from "./web_gateway.ts";
 import type { Tunnel } from "../../access/tunnels.ts";
-import type { WebSession } from "./web_session.ts";
+import type { WebSession } from "../../access/web_sessions.ts";
 
 export interface RequestHead {
   method: string;

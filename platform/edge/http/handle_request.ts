@@ -9,13 +9,13 @@ import { messageOf } from "../../../common/core/errors.ts";
 import { checkOwner, ownOriginOf, type RequestHead, sessionOf, tunnelOf } from "./admit_request.ts";
 import { startDeadline } from "./deadline.ts";
 import { maybeOwnPage, sendOwn, sendRefusal } from "./own_pages.ts";
-import type { PrinterPlace } from "./printer_origin.ts";
+import { placeOf, type PrinterPlace } from "./printer_origin.ts";
 import { leadsOutside, peerRefusalOf, RefusalError, refusalOf, refusals } from "./refusal.ts";
 import { printerHeaders } from "./request_headers.ts";
 import { browserHeaders } from "./response_headers.ts";
 import { createRewriter, maybePageKind, type PageKind } from "./rewrite_page.ts";
 import type { SessionInUse, WebGateway } from "./web_gateway.ts";
-import type { WebSession } from "./web_session.ts";
+import type { WebSession } from "../../access/web_sessions.ts";
 
 /** A request on its way. */
 interface Passage {
@@ -96,8 +96,7 @@ async function pass(
   const cut = () => response.destroy();
   inUse.live.add(cut);
   try {
-    const { scheme, address, port } = reached.session;
-    const passage = { gateway, request, response, head, inUse, place: { scheme, address, port } };
+    const passage = { gateway, request, response, head, inUse, place: placeOf(reached.session) };
     using _ = await inUse.link.turn();
     if (response.destroyed) return 0;
     return await answer(passage, await askAgain(passage));

@@ -6,10 +6,11 @@ import { checkOwner, ownOriginOf, type RequestHead, sessionOf, tunnelOf } from "
 import { startDeadline } from "./deadline.ts";
 import { headOf } from "./handle_request.ts";
 import { refusalOctets } from "./own_pages.ts";
+import { placeOf } from "./printer_origin.ts";
 import { peerRefusalOf, type Refusal, RefusalError, refusalOf, refusals } from "./refusal.ts";
 import { headerPairs, printerHeaders } from "./request_headers.ts";
 import type { SessionInUse, WebGateway } from "./web_gateway.ts";
-import type { WebSession } from "./web_session.ts";
+import type { WebSession } from "../../access/web_sessions.ts";
 
 /** Takes over the connection and ends it in the end. */
 export async function handleUpgrade(
@@ -67,10 +68,9 @@ async function join(gateway: WebGateway, session: WebSession, arrived: Arrived):
   const cut = () => socket.destroy();
   inUse.live.add(cut);
   try {
-    const { scheme, address, port } = reached.session;
     const { channel, headers, head } = await askForSocket(gateway, inUse, {
       ...arrived,
-      place: { scheme, address, port },
+      place: placeOf(reached.session),
     });
     return await copyBoth(arrived, { channel, headers, head });
   } finally {

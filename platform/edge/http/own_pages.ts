@@ -7,7 +7,7 @@ import { ownCookie, ownSecrets } from "./own_cookie.ts";
 import { plainPage, plainPolicy, plainStyle, type Refusal, RefusalError, refusalPage, refusals } from "./refusal.ts";
 import { isolationHeaders } from "./response_headers.ts";
 import type { WebGateway } from "./web_gateway.ts";
-import type { WebSession } from "./web_session.ts";
+import type { WebSession } from "../../access/web_sessions.ts";
 
 export interface OwnPage {
   status: number;
@@ -73,7 +73,7 @@ async function sessionPage({ sessions }: WebGateway, session: WebSession): Promi
   const { deviceName, address, port, scheme, state, endsAt } = session;
   const rows = {
     Printer: deviceName,
-    Address: `${address}, port ${port}, ${scheme.toUpperCase()}`,
+    Address: `${address || "not shown"}, port ${port}, ${scheme.toUpperCase()}`,
     State: state,
     Ends: endsAt.toISOString(),
     ...(scheme === "https"
@@ -98,7 +98,7 @@ async function acceptCertificate(
   if (session.scheme !== "https" || !/^([0-9A-F]{2}:){31}[0-9A-F]{2}$/.test(fingerprint)) {
     throw new RefusalError(refusals.malformed("it names no certificate"));
   }
-  await sessions.pin(session, fingerprint);
+  await sessions.pin(session, fingerprint, "user");
   const content = markup`<p><a href="/">Go on to ${session.deviceName}</a></p>`;
   const body = plainPage("The certificate was accepted", content);
   return { status: 200, type: "text/html; charset=utf-8", body, headers: [["Refresh", "0;url=/"]] };

@@ -9,6 +9,13 @@ export interface PrinterPlace {
 
 const defaultPorts = { http: 80, https: 443 } as const;
 
+/** The place of a session's printer. Where the agent's policy masks the address, a name stands for it. */
+export function placeOf(
+  { scheme, address, port }: { scheme: PrinterPlace["scheme"]; address: string; port: number },
+): PrinterPlace {
+  return { scheme, address: address === "" ? "printer" : address, port };
+}
+
 /** `10.1.2.3`, `10.1.2.3:8000`, `[fe80::1]`: what `Host` says, without the port that the scheme has anyway. */
 export function hostOf({ scheme, address, port }: PrinterPlace): string {
   // The zone of a link-local address is of the agent's machine (RFC 6874 section 1).

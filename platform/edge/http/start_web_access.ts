@@ -7,6 +7,7 @@ import { createServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { messageOf, UnavailableError } from "../../../common/core/errors.ts";
+import type { CertificateFiles } from "../../keys/server_certificate.ts";
 import { type Deadline, startDeadline } from "./deadline.ts";
 import { handleRequest } from "./handle_request.ts";
 import { handleUpgrade } from "./handle_upgrade.ts";
@@ -17,11 +18,16 @@ export interface WebAccessOptions extends GatewayOptions {
   /** 0 for any that is free. */
   port: number;
   /** For `*.<domain>`. */
-  certificate: { certificatePem: string; privateKeyPem: string };
+  certificate: CertificateFiles;
   /** Connections of browsers at once; default: 1,000. */
   maxConnections?: number;
   /** How long a browser may take for the headers of a request; default: 20,000. */
   headersTimeoutMs?: number;
+}
+
+/** As `serve` takes it; without, no pages are shown. */
+export interface WebServeOptions {
+  web?: { host: string; port: number; domain: string; certificate?: CertificateFiles | undefined } | undefined;
 }
 
 export interface WebAccess extends AsyncDisposable {

@@ -1,7 +1,7 @@
 /** What requests at all sessions share: limits, and for each session in use its connections. */
 import { openPrinterLink, type PrinterLink } from "./printer_link.ts";
 import type { Tunnel, Tunnels } from "../../access/tunnels.ts";
-import type { WebSession, WebSessions } from "./web_session.ts";
+import type { WebSession, WebSessions } from "../../access/web_sessions.ts";
 
 export interface GatewayLimits {
   /** How long a printer may take for a connection. */
@@ -78,7 +78,7 @@ export function createWebGateway(options: GatewayOptions): WebGateway {
         maxAtOnce: limits.printerConnections,
         maxWaiting: limits.requests,
         pinned: () => sessions.pinned(session),
-        pin: (fingerprint) => sessions.pin(session, fingerprint),
+        pin: (fingerprint) => sessions.pin(session, fingerprint, "first use"),
       });
       const made: SessionInUse = { link, requests: 0, webSockets: 0, live: new Set() };
       used.set(tunnel, made);

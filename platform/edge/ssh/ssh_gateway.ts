@@ -37,6 +37,8 @@ export interface SshGatewayOptions {
   hostKey: HostKey;
   /** What agents connect to; a port of 0 stands for the one that is listened on. */
   hosts: GatewayHost[];
+  /** Domain and port at which this process shows pages of printers. */
+  web?: string | undefined;
   connections?: Partial<GateLimits>;
   /** Between the login and the forward. */
   forwardWithinMs?: number;
@@ -120,7 +122,7 @@ export async function startSshGateway(platform: Platform, options: SshGatewayOpt
       },
     }));
   const hosts = options.hosts.map(({ host, port }) => ({ host, port: port === 0 ? acceptor.port : port }));
-  const gateway: Gateway = { gatewayId, hosts, hostKey: options.hostKey.publicKey };
+  const gateway: Gateway = { gatewayId, hosts, hostKey: options.hostKey.publicKey, web: options.web };
   const say = () => platform.store.transaction((tx) => sayHere(tx, { gateway, at: platform.clock.now() }));
   try {
     await say();

@@ -1,0 +1,281 @@
+/** What the browser's side of sessions keeps: links, whose cookie is whose, certificates of printers, requests. */
+import { createHash, timingSafeEqual } from "node:crypto";
+import { messageOf, UsageError } from "../../common/core/errors.ts";
+import type { Platform } from "../agents/platform.ts";
+import { changeTenant, readTenant, type TenantBy } from "../audit/use_case.ts";
+import type { Tenant } from "../store/store.ts";
+import { liveGateways } from "./gateways.ts";
+import { shownSession } from "./manage_sessions.ts";
+import { maybeSession, type Scheme, sessionOfAnyone, type SessionRow } from "./sessions.ts";
+
+/** A session as it is now, as its pages need it. */
+export interface WebSession {
+  id: string;
+  /** The first label of its host name. */
+  label: string;
+  customerId: string;
+  deviceId: string;
+  state: "waiting" | "open" | "closed" | "refused";
+  scheme: Scheme;
+  /** Of the printer in the customer's network; empty where the agent's policy masks it. */
+  address: string;
+  port: number;
+  /** Maker and model, for pages. */
+  deviceName: string;
+  /** Why it was closed or refused. */
+  reason: string | undefined;
+  endsAt: Date;
+}
+
+/** One request of a browser, as it is kept: of a query only the length, as printers put passwords into it. */
+export interface WebRequestNote {
+  sessionId: string;
+  customerId: string;
+  at: Date;
+  method: string;
+  path: string;
+  queryLength: number;
+  status: number;
+  bytesIn: number;
+  bytesOut: number;
+  ms: number;
+}
+
+export interface WebSessions {
+  find(label: string): Promise<WebSession | undefined>;
+  /** The secret of the user's cookie, once for each token; undefined when the token is unknown, used or too old. */
+  redeem(session: WebSession, token: string): Promise<string | undefined>;
+  /** Whether the secret is that of the user who opened the session. */
+  isOwner(session: WebSession, secret: string): Promise<boolean>;
+  /** SHA-256 of the certificate that this device and port is known by. */
+  pinned(session: WebSession): Promise<string | undefined>;
+  pin(session: WebSession, fingerprint: string, by: "first use" | "user"): Promise<void>;
+  note(request: WebRequestNote): void;
+}
+
+const linkMs = 10 * 60_000;
+const flushMs = 500;
+/* What a store that is busy for long must not fill the memory with. */
+const mostPending = 10_000;
+
+/** The address that opens a session in one browser, within ten minutes. Throws UsageError for one that has none. */
+export function createLink(
+  platform: Platform,
+  by: TenantBy,
+  { sessionId }: { sessionId: string },
+): Promise<{ link: string }> {
+  return changeTenant(platform, by, async (tenant, at) => {
+    const row = await maybeSession(tenant, sessionId);
+    if (row === undefined) {
+      throw new UsageError(`Cannot find the session "${sessionId}"`, "opendca-platform access list shows them");
+    }
+    const { state } = shownSession(row, at);
+    if (state !== "waiting" && state !== "open") {
+      throw new UsageError(
+        `Cannot make a link to the session ${sessionId} as it is over: current value of its state is "${state}"`,
+        "opendca-platform access open opens another one",
+      );
+    }
+    if (row.scheme === "raw") {
+      throw new UsageError(`Cannot make a link to the session ${sessionId} as it was opened with --raw`);
+    }
+    const web = await maybeWebOf(tenant, row, at);
+    if (web === undefined) {
+      throw new UsageError(
+        "Cannot make a link as no gateway shows web pages",
+        "opendca-platform serve --access-listen 0.0.0.0:443 --access-domain access.example.com does",
+      );
+    }
+    const token = randomText();
+    await tenant.run(
+      `INSERT INTO access_links (customer_id, token_digest, session_id, created_at, expires_at)
+       VALUES (:customer, :digest, :session_id, :at, :expires_at)`,
+      {
+        digest: digestOf(token),
+        session_id: sessionId,
+        at: at.getTime(),
+        expires_at: Math.min(at.getTime() + linkMs, row.ends_at),
+      },
+    );
+    return {
+      answer: { link: `https://${row.label}.${web}/.opendca/start?token=${token}` },
+      audit: { action: "accessLinkMade", subject: sessionId },
+    };
+  });
+}
+
+/** Domain and port of the gateway that the session is at, or will be. */
+async function maybeWebOf(tenant: Tenant, { gateway_id }: SessionRow, at: Date): Promise<string | undefined> {
+  const gateways = await liveGateways(tenant.transaction, at);
+  const own = gateways.find(({ gatewayId }) => gatewayId === gateway_id) ?? gateways[0];
+  return own?.web ?? undefined;
+}
+
+/** Requests of a session, oldest first, at most 10,000. Throws UsageError when the customer has no such session. */
+export function listRequests(
+  platform: Platform,
+  by: TenantBy,
+  { sessionId }: { sessionId: string },
+): Promise<Omit<WebRequestNote, "customerId">[]> {
+  return readTenant(platform, by, async (tenant) => {
+    if (await maybeSession(tenant, sessionId) === undefined) {
+      throw new UsageError(`Cannot find the session "${sessionId}"`, "opendca-platform access list shows them");
+    }
+    const rows = await tenant.all<RequestRow>(
+      `SELECT at, method, path, query_length, status, bytes_in, bytes_out, ms FROM access_requests
+       WHERE customer_id = :customer AND session_id = :session_id ORDER BY at, request_id LIMIT 10000`,
+      { session_id: sessionId },
+    );
+    return rows.map((row) => ({
+      sessionId,
+      at: new Date(row.at),
+      method: row.method,
+      path: row.path,
+      queryLength: row.query_length,
+      status: row.status,
+      bytesIn: row.bytes_in,
+      bytesOut: row.bytes_out,
+      ms: row.ms,
+    }));
+  });
+}
+
+interface RequestRow {
+  at: number;
+  method: string;
+  path: string;
+  query_length: number;
+  status: number;
+  bytes_in: number;
+  bytes_out: number;
+  ms: number;
+}
+
+/** Disposal writes down what is pending. */
+export function createWebSessions(platform: Platform): WebSessions & AsyncDisposable {
+  const { store, clock } = platform;
+  const pending: WebRequestNote[] = [];
+  let writing = Promise.resolve();
+  const flush = () => writing = writing.then(() => writeNotes(platform, pending));
+  const timer = setInterval(() => pending.length > 0 && void flush(), flushMs);
+  return {
+    find: (label) =>
+      store.transaction(async (tx) => {
+        const found = await sessionOfAnyone(tx, { label });
+        return found === undefined ? undefined : await webSessionOf(tx.tenant(found.customer_id), found, clock.now());
+      }, { readOnly: true }),
+    redeem: ({ customerId, id }, token) => {
+      const secret = randomText();
+      return store.transaction(async (tx) => {
+        const used = await tx.tenant(customerId).run(
+          `UPDATE access_links SET used_at = :at, secret_digest = :secret
+           WHERE customer_id = :customer AND token_digest = :digest AND session_id = :session_id AND used_at IS NULL
+             AND expires_at > :at`,
+          { at: clock.now().getTime(), secret: digestOf(secret), digest: digestOf(token), session_id: id },
+        );
+        return used === 1 ? secret : undefined;
+      });
+    },
+    isOwner: ({ customerId, id }, secret) =>
+      store.transaction(async (tx) => {
+        const shown = digestOf(secret);
+        const rows = await tx.tenant(customerId).all<{ secret_digest: Uint8Array }>(
+          `SELECT secret_digest FROM access_links
+           WHERE customer_id = :customer AND session_id = :session_id AND secret_digest IS NOT NULL`,
+          { session_id: id },
+        );
+        return rows.some(({ secret_digest }) => timingSafeEqual(secret_digest, shown));
+      }, { readOnly: true }),
+    pinned: ({ customerId, deviceId, port }) =>
+      store.transaction(async (tx) => {
+        const row = await tx.tenant(customerId).get<{ fingerprint: string }>(
+          `SELECT fingerprint FROM access_certificates
+           WHERE customer_id = :customer AND device_id = :device_id AND port = :port`,
+          { device_id: deviceId, port },
+        );
+        return row?.fingerprint;
+      }, { readOnly: true }),
+    pin: ({ customerId, deviceId, port, id }, fingerprint, how) =>
+      changeTenant(platform, { actor: "platform", tenant: customerId }, async (tenant, at) => {
+        await tenant.run(
+          `INSERT INTO access_certificates (customer_id, device_id, port, fingerprint, pinned_at)
+           VALUES (:customer, :device_id, :port, :fingerprint, :at)
+           ON CONFLICT (customer_id, device_id, port) DO UPDATE SET fingerprint = :fingerprint, pinned_at = :at`,
+          { device_id: deviceId, port, fingerprint, at: at.getTime() },
+        );
+        const detail = { device: deviceId, port, fingerprint, how };
+        return { answer: undefined, audit: { action: "accessCertificatePinned", subject: id, detail } };
+      }),
+    note(request) {
+      if (pending.length < mostPending) pending.push(request);
+    },
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
+      await flush();
+    },
+  };
+}
+
+async function writeNotes({ store, log }: Platform, pending: WebRequestNote[]): Promise<void> {
+  const notes = pending.splice(0);
+  try {
+    await store.transaction(async (tx) => {
+      for (const { customerId, sessionId, at, method, path, queryLength, status, bytesIn, bytesOut, ms } of notes) {
+        await tx.tenant(customerId).run(
+          `INSERT INTO access_requests (customer_id, session_id, request_id, at, method, path, query_length, status,
+             bytes_in, bytes_out, ms)
+           VALUES (:customer, :session_id, :request_id, :at, :method, :path, :query_length, :status, :bytes_in, :bytes_out,
+             :ms)`,
+          {
+            session_id: sessionId,
+            request_id: crypto.randomUUID(),
+            at: at.getTime(),
+            method,
+            path,
+            query_length: queryLength,
+            status,
+            bytes_in: bytesIn,
+            bytes_out: bytesOut,
+            ms,
+          },
+        );
+      }
+    });
+  } catch (error) {
+    // With the next ones, unless there are too many by then.
+    if (pending.length + notes.length <= mostPending) pending.unshift(...notes);
+    log("storeBusy", { message: messageOf(error) });
+  }
+}
+
+async function webSessionOf(tenant: Tenant, found: SessionRow, now: Date): Promise<WebSession | undefined> {
+  const row = await maybeSession(tenant, found.session_id);
+  if (row === undefined) return undefined;
+  const device = await tenant.get<{ manufacturer: string | null; model: string | null }>(
+    "SELECT manufacturer, model FROM devices WHERE customer_id = :customer AND device_id = :device_id",
+    { device_id: row.device_id },
+  );
+  const { state, reason } = shownSession(row, now);
+  return {
+    id: row.session_id,
+    label: row.label,
+    customerId: row.customer_id,
+    deviceId: row.device_id,
+    state: state === "expired" ? "closed" : state,
+    scheme: row.scheme,
+    address: row.address,
+    port: row.port,
+    deviceName: [device?.manufacturer, device?.model].filter((part) => part).join(" ") || row.device_id,
+    reason: reason ?? undefined,
+    endsAt: new Date(row.ends_at),
+  };
+}
+
+function digestOf(text: string): Uint8Array {
+  return new Uint8Array(createHash("sha256").update(text).digest());
+}
+
+/** 256 bits, as in a URL. */
+function randomText(): string {
+  return crypto.getRandomValues(new Uint8Array(32)).toBase64({ alphabet: "base64url", omitPadding: true });
+}
