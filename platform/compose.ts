@@ -66,13 +66,14 @@ export async function serve(
   const mqtt = options.mqtt === undefined
     ? undefined
     : built.use(await serveMqtt(platform, { ...options.mqtt, proxies: options.proxies, certificate, authority }));
-  // Its tunnels are there as soon as an agent can connect.
-  let gateway: SshGateway | undefined;
+  // Pages are listened for first, so that the gateway can say where they are.
+  const at: { gateway?: SshGateway } = {};
   const web = options.web === undefined
     ? undefined
-    : built.use(await startWeb(platform, options.web, { of: (sessionId) => gateway?.tunnels.of(sessionId) }));
+    : built.use(await startWeb(platform, options.web, { of: (sessionId) => at.gateway?.tunnels.of(sessionId) }));
   const webAt = web && `${options.web!.domain}${web.port === 443 ? "" : `:${web.port}`}`;
-  gateway = options.ssh && built.use(await startSsh(platform, { ...options.ssh, web: webAt }));
+  const gateway = options.ssh && built.use(await startSsh(platform, { ...options.ssh, web: webAt }));
+  if (gateway !== undefined) at.gateway = gateway;
   const retention = startRetention(platform, { retention: options.retention });
   const truncate = idleJournals(platform.store.engine === "sqlite" ? [directory.path(storeName)] : []);
   const looking = setInterval(() => {

@@ -188,7 +188,7 @@ export const allowed: Record<string, string[]> = {
     "platform/access",
     "platform/edge/grpc",
   ],
-  "platform/edge/http": ["common/core", "common/report", "platform/access"],
+  "platform/edge/http": ["common/core", "common/report", "platform/keys", "platform/access"],
   "platform/edge/cli": [
     "common/core",
     "common/cli",
@@ -205,6 +205,7 @@ export const allowed: Record<string, string[]> = {
     "platform/access",
     "platform/edge/mqtt",
     "platform/edge/ssh",
+    "platform/edge/http",
   ],
   "platform": [
     "common/core",
@@ -213,9 +214,11 @@ export const allowed: Record<string, string[]> = {
     "platform/keys",
     "platform/agents",
     "platform/devices",
+    "platform/access",
     "platform/edge/grpc",
     "platform/edge/mqtt",
     "platform/edge/ssh",
+    "platform/edge/http",
     "platform/edge/cli",
   ],
 

@@ -104,6 +104,15 @@ export function createLink(
   });
 }
 
+/** Whether there is a gateway that shows pages. */
+export function showsPages(platform: Platform, by: TenantBy): Promise<boolean> {
+  return readTenant(
+    platform,
+    by,
+    async ({ transaction }) => (await liveGateways(transaction, platform.clock.now()))[0]?.web !== undefined,
+  );
+}
+
 /** Domain and port of the gateway that the session is at, or will be. */
 async function maybeWebOf(tenant: Tenant, { gateway_id }: SessionRow, at: Date): Promise<string | undefined> {
   const gateways = await liveGateways(tenant.transaction, at);
@@ -216,6 +225,13 @@ export function createWebSessions(platform: Platform): WebSessions & AsyncDispos
   };
 }
 
+let requests = 0;
+
+/** In the order in which they were made, for those of one moment. */
+function nextRequestId(): string {
+  return `${String(requests++).padStart(12, "0")}-${crypto.randomUUID().slice(0, 8)}`;
+}
+
 async function writeNotes({ store, log }: Platform, pending: WebRequestNote[]): Promise<void> {
   const notes = pending.splice(0);
   try {
@@ -228,7 +244,7 @@ async function writeNotes({ store, log }: Platform, pending: WebRequestNote[]): 
              :ms)`,
           {
             session_id: sessionId,
-            request_id: crypto.randomUUID(),
+            request_id: nextRequestId(),
             at: at.getTime(),
             method,
             path,

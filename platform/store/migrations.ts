@@ -427,4 +427,5 @@ export const migrations: readonly Migration[] = [
   access,
   pushes,
   lists,
+  accessPages,
 ];

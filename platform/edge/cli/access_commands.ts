@@ -8,6 +8,7 @@ import {
   type ShownSession,
   showSession,
 } from "../../access/manage_sessions.ts";
+import { createLink, listRequests, showsPages } from "../../access/web_sessions.ts";
 import type { Scheme } from "../../access/sessions.ts";
 import { type CommandContext, customerOption, timeOption, wholeNumber } from "./command_context.ts";
 import { type Column, minuteText, renderTable } from "./table.ts";
@@ -23,6 +24,16 @@ const columns: Column[] = [
   { heading: "REASON", note: true },
 ];
 
+const logColumns: Column[] = [
+  { heading: "AT" },
+  { heading: "METHOD" },
+  { heading: "PATH" },
+  { heading: "STATUS" },
+  { heading: "BYTES IN", optional: true },
+  { heading: "BYTES OUT" },
+  { heading: "MS" },
+];
+
 interface OpenFlags {
   port: number;
   https?: boolean;
@@ -30,7 +41,7 @@ interface OpenFlags {
   for: number;
 }
 
-/** `access open|list|show|close`. */
+/** `access open|list|show|link|log|close`. */
 export function addAccessCommands(program: Command, context: CommandContext): void {
   const access = program.command("access").description("sessions with the web pages of devices, through their agents");
 
@@ -50,8 +61,14 @@ export function addAccessCommands(program: Command, context: CommandContext): vo
         const wait = opened.needsApproval
           ? "the administrator of the agent's machine has to approve it"
           : "the agent opens it with its next poll";
-        const next = `${wait}; opendca-platform access show ${opened.sessionId}`;
-        return { json, text: `${opened.sessionId}\n`, next };
+        const { sessionId } = opened, hasPages = opened.scheme !== "raw" && await showsPages(platform, by);
+        const link = hasPages ? (await createLink(platform, by, { sessionId })).link : undefined;
+        const next = link === undefined ? `${wait}; opendca-platform access show ${sessionId}` : wait;
+        return {
+          json: { ...json, ...(link === undefined ? {} : { link }) },
+          text: [sessionId, link].filter((line) => line !== undefined).map((line) => `${line}\n`).join(""),
+          next,
+        };
       })
     );
   access.command("list").description("sessions, newest first").option(...customerOption)
@@ -79,6 +96,32 @@ export function addAccessCommands(program: Command, context: CommandContext): vo
       context.runForCustomer(command, async (platform, by) => {
         const row = await showSession(platform, by, { sessionId });
         return { json: jsonOf(row), text: textOf(row) };
+      })
+    );
+  access.command("link <session>").description("a new link to its pages, for one browser").option(...customerOption)
+    .action((sessionId: string, _, command: Command) =>
+      context.runForCustomer(command, async (platform, by) => {
+        const { link } = await createLink(platform, by, { sessionId });
+        return { json: { sessionId, link }, text: `${link}\n` };
+      })
+    );
+  access.command("log <session>").description("requests of a session's browser, oldest first").option(...customerOption)
+    .action((sessionId: string, _, command: Command) =>
+      context.runForCustomer(command, async (platform, by) => {
+        const requests = await listRequests(platform, by, { sessionId });
+        const cells = requests.map((row) => [
+          row.at.toISOString(),
+          row.method,
+          row.path,
+          row.status,
+          row.bytesIn,
+          row.bytesOut,
+          row.ms,
+        ]);
+        return {
+          json: requests.map(({ at, ...row }) => ({ ...row, at: at.getTime() })),
+          text: (screen) => requests.length === 0 ? "no requests yet\n" : renderTable(logColumns, cells, screen),
+        };
       })
     );
   access.command("close <session>").description("end a session").option(...customerOption)

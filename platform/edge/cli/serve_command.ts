@@ -6,6 +6,8 @@ import { tryParseIp } from "../../../common/core/ip.ts";
 import { type IpRange, tryParseCidr } from "../../../common/core/ip_range.ts";
 import type { CertificateFiles } from "../../keys/server_certificate.ts";
 import { type CommandContext, type GlobalOptions, storeOptions, timeOption, wholeNumber } from "./command_context.ts";
+import { isDomain } from "../http/printer_origin.ts";
+import type { WebServeOptions } from "../http/start_web_access.ts";
 import type { SshServeOptions } from "../ssh/ssh_gateway.ts";
 import type { PlatformHost } from "./host.ts";
 
@@ -16,6 +18,10 @@ interface ServeFlags extends GlobalOptions {
   tlsKey?: string;
   sshListen?: string;
   sshHost?: string[];
+  accessListen?: string;
+  accessDomain?: string;
+  accessCertificate?: string;
+  accessKey?: string;
   /** Milliseconds. */
   pollSeconds?: number;
   proxyProtocol?: string[];
@@ -58,6 +64,13 @@ export function addServeCommand(program: Command, { host }: CommandContext): voi
       "balancers that begin each connection with a PROXY header (v1 or v2), which says whose it is: 10.0.0.5, 10.0.0.0/28",
     )
     .option(
+      "--access-listen <host:port>",
+      "where browsers see the pages of printers by HTTPS, usually port 443 (default: nowhere)",
+    )
+    .option("--access-domain <domain>", "each session is at a name of its own below it: *.DOMAIN must lead there")
+    .option("--access-certificate <file>", "a certificate of your own for *.DOMAIN, PEM, with its chain")
+    .option("--access-key <file>", "its private key, PEM")
+    .option(
       "--poll-seconds <time>",
       "poll interval of all agents, instead of their own: 90s, 10m; a bare number is seconds",
       timeOption("--poll-seconds", { min: "30s", max: "24h", bareUnit: "s" }),
@@ -96,7 +109,11 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
   const hasMqtt = external !== undefined || Object.values(mqtt).some((at) => at !== undefined);
   const ssh = maybeSsh(flags, names);
   const proxies = flags.proxyProtocol?.map(proxyRange);
-  const certificate = await maybeCertificate(host, flags);
+  const certificate = await maybeCertificate(host, {
+    certificate: { option: "--tls-certificate", file: flags.tlsCertificate },
+    key: { option: "--tls-key", file: flags.tlsKey },
+  });
+  const web = await maybeWeb(host, flags);
   await using platform = await host.openPlatform({
     ...storeOptions(host, flags),
     clock: host.clock,
@@ -112,6 +129,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
     ...listen,
     names,
     ssh,
+    web,
     ...(proxies === undefined ? {} : { proxies }),
     retention: {
       ...(flags.keepRecords === undefined ? {} : { recordDays: flags.keepRecords / dayMs }),
@@ -127,6 +145,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
       target: `${names[0]}:${server.port}`,
       ...(server.mqttPorts === undefined ? {} : { mqtt: server.mqttPorts }),
       ...(server.sshPort === undefined ? {} : { sshPort: server.sshPort }),
+      ...(server.webPort === undefined ? {} : { accessPort: server.webPort }),
       ...(certificate === undefined ? { ca: platform.directory.path("server-authority.pem") } : {}),
     })
   }\n`);
@@ -216,20 +235,53 @@ async function maybeExternalBroker(
   return { url: mqttBroker, ca: mqttBrokerCa === undefined ? undefined : await readFile(host, mqttBrokerCa) };
 }
 
+async function maybeWeb(host: PlatformHost, flags: ServeFlags): Promise<WebServeOptions["web"]> {
+  const { accessListen, accessDomain, accessCertificate, accessKey, sshListen } = flags;
+  const needs = { "--access-listen": accessListen, "--access-domain": accessDomain, "--ssh-listen": sshListen };
+  if (accessListen === undefined && accessDomain === undefined) {
+    if (accessCertificate === undefined && accessKey === undefined) return undefined;
+    throw new UsageError("Cannot use --access-certificate or --access-key without --access-listen");
+  }
+  const missing = Object.entries(needs).find(([, value]) => value === undefined)?.[0];
+  if (missing !== undefined || accessListen === undefined || accessDomain === undefined) {
+    const hint = "such as --access-listen 0.0.0.0:443 --access-domain access.example.com --ssh-listen 0.0.0.0:22";
+    throw new UsageError(`Cannot show pages of printers without ${missing}`, hint);
+  }
+  if (!isDomain(accessDomain)) {
+    throw new UsageError(
+      `Cannot use --access-domain as a domain: current value is "${accessDomain}"`,
+      "such as access.example.com, which is used for nothing else",
+    );
+  }
+  const certificate = await maybeCertificate(host, {
+    certificate: { option: "--access-certificate", file: accessCertificate },
+    key: { option: "--access-key", file: accessKey },
+  });
+  return { ...parseListen("--access-listen", accessListen), domain: accessDomain.toLowerCase(), certificate };
+}
+
+interface FileOption {
+  option: string;
+  file: string | undefined;
+}
+
 async function maybeCertificate(
   host: PlatformHost,
-  { tlsCertificate, tlsKey }: ServeFlags,
+  { certificate: { option, file: tlsCertificate }, key: { option: keyOption, file: tlsKey } }: {
+    certificate: FileOption;
+    key: FileOption;
+  },
 ): Promise<CertificateFiles | undefined> {
   if (tlsCertificate === undefined && tlsKey === undefined) return undefined;
   if (tlsCertificate === undefined || tlsKey === undefined) {
     throw new UsageError(
-      "Cannot use one of --tls-certificate and --tls-key without the other",
+      `Cannot use one of ${option} and ${keyOption} without the other`,
       "give both, or none for a certificate that the platform makes",
     );
   }
   if (tlsCertificate === "-" && tlsKey === "-") {
     throw new UsageError(
-      "Cannot read both --tls-certificate and --tls-key from standard input",
+      `Cannot read both ${option} and ${keyOption} from standard input`,
       "give - for one of them and a file for the other",
     );
   }

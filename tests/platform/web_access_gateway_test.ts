@@ -1,0 +1,178 @@
+/** Web access in the browser with the platform's store, the SSH gateway and a simulated printer's page. */
+import assert from "node:assert/strict";
+import net from "node:net";
+import tls from "node:tls";
+import { UsageError } from "../../common/core/errors.ts";
+import { closeSession } from "../../platform/access/manage_sessions.ts";
+import { createLink, createWebSessions, listRequests } from "../../platform/access/web_sessions.ts";
+import { startWebAccess } from "../../platform/edge/http/start_web_access.ts";
+import { createServerCertificate } from "../../platform/keys/server_certificate.ts";
+import { startSimulator } from "../../simulator/simulator.ts";
+import { eachDatabase } from "../fixtures/each_database.ts";
+import { forward, signIn, startSessionBench, tunnelOf } from "../fixtures/ssh_sessions.ts";
+import { until } from "../fixtures/until.ts";
+import { parseAnswer, simulatedPrinter } from "./web_access_fixture.ts";
+
+const domain = "access.test.localhost";
+
+/** The platform's web server; `tunnelsOf` are those of a gateway that is started after it. */
+async function startPages() {
+  await using built = new AsyncDisposableStack();
+  const simulator = built.use(await startSimulator({ devices: [simulatedPrinter], web: { port: 0, tlsPort: 0 } }));
+  const port = 20_000 + Math.floor(Math.random() * 20_000);
+  const scene = built.use(await startSessionBench({ web: `${domain}:${port}` }));
+  const { platform } = scene.bench.platform;
+  const sessions = built.use(createWebSessions(platform));
+  const pages = built.use(
+    await startWebAccess({
+      host: "127.0.0.1",
+      port,
+      domain,
+      certificate: await createServerCertificate(platform.serverAuthority, {
+        names: [`*.${domain}`],
+        now: new Date(),
+      }),
+      sessions,
+      tunnels: scene.gateway.tunnels,
+      now: () => platform.clock.now(),
+      log: platform.log,
+    }),
+  );
+  const ca = platform.serverAuthority.certificate.toString("pem");
+  const all = built.move();
+  return {
+    simulator,
+    scene,
+    platform,
+    pages,
+    async get(link: string, headers: Record<string, string> = {}) {
+      const { hostname: servername, host, pathname, search } = new URL(link);
+      const lines = Object.entries({ Host: host, Connection: "close", ...headers });
+      const text = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+      const wire = await new Promise<string>((resolve, reject) => {
+        let answer = "";
+        const socket = tls.connect({ port, host: "127.0.0.1", servername, ca });
+        socket.write(`GET ${pathname}${search} HTTP/1.1\r\n${text}\r\n`);
+        socket.setEncoding("latin1").on("data", (part: string) => answer += part);
+        socket.on("close", () => resolve(answer)).on("error", reject);
+      });
+      return parseAnswer(wire);
+    },
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
+}
+
+eachDatabase(
+  "a link leads through the agent's tunnel to the printer's page, for one browser, until the end",
+  async () => {
+    await using at = await startPages();
+    const { scene, platform } = at, { by } = scene;
+    const session = await scene.open();
+    const { sessionId } = session;
+    const { link } = await createLink(platform, by, { sessionId });
+    assert.match(
+      link,
+      new RegExp(`^https://${session.label}\\.access\\.test\\.localhost:\\d+/\\.opendca/start\\?token=[\\w-]{43}$`),
+    );
+    const home = link.replace(/\.opendca.*/, "");
+    assert.equal((await at.get(home)).status, 403);
+    const started = await at.get(link);
+    assert.equal(started.status, 200);
+    const cookie = started.headers["set-cookie"]!.split(";")[0]!;
+    assert.equal((await at.get(link)).status, 403);
+    assert.equal((await at.get(home, { Cookie: cookie })).status, 503);
+
+    const client = await signIn(scene, session);
+    const { hostname, port } = new URL(at.simulator.endpoints[0]!.web!);
+    await forward(client, (channel) => {
+      const device = net.connect(Number(port), hostname);
+      device.on("error", () => channel.end());
+      channel.pipe(device).pipe(channel);
+    });
+    await tunnelOf(scene, sessionId);
+    const page = await at.get(home, { Cookie: cookie });
+    assert.equal(page.status, 200);
+    assert.match(page.body, /SERIAL7/);
+    // Another session of the same user, and its cookie.
+    const other = await scene.open();
+    const otherLink = (await createLink(platform, by, { sessionId: other.sessionId })).link;
+    const otherCookie = (await at.get(otherLink)).headers["set-cookie"]!.split(";")[0]!;
+    assert.equal((await at.get(home, { Cookie: otherCookie })).status, 403);
+    assert.equal((await at.get(otherLink.replace(/\.opendca.*/, ""), { Cookie: cookie })).status, 403);
+    // A token of one session at the host of another.
+    const fresh = (await createLink(platform, by, { sessionId: other.sessionId })).link;
+    assert.equal((await at.get(home + fresh.slice(fresh.indexOf(".opendca")))).status, 403);
+
+    await closeSession(platform, by, { sessionId, reason: "done" });
+    await until("the browser is told", async () => (await at.get(home, { Cookie: cookie })).status === 410);
+    assert.match((await at.get(home, { Cookie: cookie })).body, /done/);
+    await assert.rejects(createLink(platform, by, { sessionId }), UsageError);
+    await until("they are noted", async () => (await listRequests(platform, by, { sessionId })).length >= 9);
+    const requests = await listRequests(platform, by, { sessionId });
+    assert.deepEqual(requests.slice(0, 3).map(({ method, path, status }) => [method, path, status]), [
+      ["GET", "/", 403],
+      ["GET", "/.opendca/start", 200],
+      ["GET", "/.opendca/start", 403],
+    ]);
+    assert.ok(requests.some(({ status, bytesOut }) => status === 200 && bytesOut > 400));
+    const entries = await scene.bench.platform.queries.all<{ action: string }>(
+      "SELECT action FROM audit_log WHERE action = 'accessLinkMade'",
+      {},
+    );
+    assert.equal(entries.length, 3);
+    client.end();
+  },
+);
+
+eachDatabase("links end, and what is kept of them opens nothing", async () => {
+  await using at = await startPages();
+  const { scene, platform } = at, { by } = scene;
+  const { sessionId } = await scene.open({ lastsMs: 1_800_000 });
+  const { link } = await createLink(platform, by, { sessionId });
+  scene.bench.platform.clock.advance(10 * 60_000 + 1);
+  const late = await at.get(link);
+  assert.equal(late.status, 403);
+  const kept = await scene.bench.platform.queries.all("SELECT * FROM access_links", {});
+  assert.ok(!JSON.stringify(kept).includes(link.slice(-43)));
+  await assert.rejects(createLink(platform, by, { sessionId: "ses-000000000000" }), /Cannot find the session/);
+  await assert.rejects(listRequests(platform, by, { sessionId: "ses-000000000000" }), /Cannot find the session/);
+});
+
+eachDatabase("certificates of printers are kept by device and port", async () => {
+  await using at = await startPages();
+  const { scene, platform } = at, { by } = scene;
+  const session = await scene.open({ port: 443, scheme: "https" });
+  const { link } = await createLink(platform, by, { sessionId: session.sessionId });
+  const cookie = (await at.get(link)).headers["set-cookie"]!.split(";")[0]!;
+  const client = await signIn(scene, session);
+  const { hostname, port } = new URL(at.simulator.endpoints[0]!.webTls!);
+  await forward(client, (channel) => channel.pipe(net.connect(Number(port), hostname)).pipe(channel));
+  await tunnelOf(scene, session.sessionId);
+  const home = link.replace(/\.opendca.*/, "");
+  assert.match((await at.get(home, { Cookie: cookie })).body, /SERIAL7/);
+  const [row, ...others] = await scene.bench.platform.queries.all<
+    { device_id: string; port: number; fingerprint: string }
+  >(
+    "SELECT device_id, port, fingerprint FROM access_certificates",
+    {},
+  );
+  assert.deepEqual([row!.device_id, row!.port, others.length], [session.deviceId, 443, 0]);
+  assert.match(row!.fingerprint, /^([0-9A-F]{2}:){31}[0-9A-F]{2}$/);
+  await platform.store.transaction((tx) =>
+    tx.tenant(by.tenant).run(
+      "UPDATE access_certificates SET fingerprint = :fingerprint WHERE customer_id = :customer",
+      { fingerprint: "00:11" },
+    )
+  );
+  const other = await scene.open({ port: 443, scheme: "https" });
+  const second = (await createLink(platform, by, { sessionId: other.sessionId })).link;
+  const otherCookie = (await at.get(second)).headers["set-cookie"]!.split(";")[0]!;
+  const otherClient = await signIn(scene, other);
+  await forward(otherClient, (channel) => channel.pipe(net.connect(Number(port), hostname)).pipe(channel));
+  await tunnelOf(scene, other.sessionId);
+  const refused = await at.get(second.replace(/\.opendca.*/, ""), { Cookie: otherCookie });
+  assert.equal(refused.status, 502);
+  assert.match(refused.body, /certificate has changed/);
+  client.end();
+  otherClient.end();
+});
