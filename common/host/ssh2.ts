@@ -104,3 +104,13 @@ export function publicKeyOf(text: string): Buffer {
   if (key instanceof Error) throw key;
   return key.getPublicSSH();
 }
+
+/** A new Ed25519 key of OpenSSH's format: of those that the library makes, one in some hundred cannot be read by it. */
+export function createPrivateKey(): string {
+  for (;;) {
+    const { private: privateKey, public: publicKey } = utils.generateKeyPairSync("ed25519");
+    if (!(utils.parseKey(privateKey) instanceof Error) && !(utils.parseKey(publicKey) instanceof Error)) {
+      return privateKey;
+    }
+  }
+}

@@ -9,9 +9,9 @@ export interface OneTimeKey {
 
 export async function makeOneTimeKey(): Promise<OneTimeKey> {
   // Most commands need none of it.
-  const { publicKeyOf, utils } = await import("../../common/host/ssh2.ts");
-  const pair = utils.generateKeyPairSync("ed25519");
-  return { privateKey: pair.private, digest: keyDigest(publicKeyOf(pair.public)) };
+  const { createPrivateKey, publicKeyOf } = await import("../../common/host/ssh2.ts");
+  const privateKey = createPrivateKey();
+  return { privateKey, digest: keyDigest(publicKeyOf(privateKey)) };
 }
 
 /** SHA-256 of a public key as SSH encodes it. */

@@ -13,7 +13,7 @@ import {
 import { revokeAgent } from "../../platform/agents/manage_agents.ts";
 import { RefusalReason, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
 import { UsageError } from "../../common/core/errors.ts";
-import { type SshClient, utils } from "../../common/host/ssh2.ts";
+import { createPrivateKey, type SshClient } from "../../common/host/ssh2.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import {
   forward,
@@ -113,7 +113,7 @@ eachDatabase(
     await assert.rejects(signIn(scene, { ...other, privateKey: session.privateKey }), "the key of another session");
     await assert.rejects(signIn(scene, { ...session, privateKey: other.privateKey }), "another session's name");
     await assert.rejects(
-      signIn(scene, { ...other, privateKey: utils.generateKeyPairSync("ed25519").private }),
+      signIn(scene, { ...other, privateKey: createPrivateKey() }),
       "any key",
     );
     await assert.rejects(signIn(scene, { ...other, sessionId: "root" }), "no session");
@@ -192,7 +192,7 @@ for (
     const { sessionId } = await scene.open();
     const folder = Deno.makeTempDirSync();
     const key = `${folder}/key`;
-    Deno.writeTextFileSync(key, utils.generateKeyPairSync("ed25519").private, { mode: 0o600 });
+    Deno.writeTextFileSync(key, createPrivateKey(), { mode: 0o600 });
     const { stderr, success } = await new Deno.Command("ssh", {
       args: ["-F", "none", "-p", `${scene.gateway.port}`, "-i", key, "-oBatchMode=yes", "-oStrictHostKeyChecking=no"]
         .concat("-oUserKnownHostsFile=/dev/null", "-oIdentitiesOnly=yes", ...options, `${sessionId}@127.0.0.1`, "id"),

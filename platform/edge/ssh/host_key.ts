@@ -1,4 +1,4 @@
-import { publicKeyOf, utils } from "../../../common/host/ssh2.ts";
+import { createPrivateKey, publicKeyOf } from "../../../common/host/ssh2.ts";
 import type { DataDirectory } from "../../keys/data_directory.ts";
 
 export interface HostKey {
@@ -14,7 +14,7 @@ const name = "ssh-host.key";
 export async function keptHostKey(directory: DataDirectory): Promise<HostKey> {
   using _ = await directory.lock();
   const known = directory.maybeText(name);
-  const privateKey = known ?? utils.generateKeyPairSync("ed25519").private;
+  const privateKey = known ?? createPrivateKey();
   if (known === undefined) directory.write(name, privateKey);
   return { privateKey, publicKey: publicKeyOf(privateKey) };
 }
