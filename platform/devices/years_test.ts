@@ -129,6 +129,22 @@ eachDatabase("a late reading adds samples and changes neither the latest state n
   assert.deepEqual(history.map(({ value }) => value), [500, 400]);
 });
 
+eachDatabase("of two readings of a device in one millisecond, the later one counts, late ones included", async () => {
+  await using s = await scene();
+  const id = await s.device();
+  const values = async () =>
+    (await meterHistoryRows(s.tenant, { deviceId: id, name: "total", limit: 99 })).map(({ value }) => value);
+  await s.read(id, noon, { ...total(500), alerts: [jam] });
+  await s.read(id, noon, total(501));
+  assert.deepEqual(await values(), [501]);
+  await s.read(id, noon - hour, total(400));
+  await s.read(id, noon - hour, total(401));
+  assert.deepEqual(await values(), [501, 401]);
+  // An alert that ended and is shown again lasts.
+  await s.read(id, noon, { ...total(501), alerts: [jam] });
+  assert.deepEqual((await openAlerts(s.tenant, id)).map(({ first_seen_at }) => first_seen_at), [noon]);
+});
+
 eachDatabase("a status reading keeps the meters, and replaces the supplies that it has", async () => {
   await using s = await scene();
   const id = await s.device();
