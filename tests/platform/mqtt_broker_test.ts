@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import tls from "node:tls";
 import type { IClientOptions } from "mqtt";
 import { mqttTopic } from "../../common/protocol/mqtt.ts";
-import { revokeAgent } from "../../platform/agents/manage_agents.ts";
+import { revokeAgent, setAgentConfig } from "../../platform/agents/manage_agents.ts";
 import { createTask } from "../../platform/tasks/manage_tasks.ts";
+import { PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
 import { SignedTask, Task } from "../../proto/gen/opendca/v1/task.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { mqttClient } from "../fixtures/mqtt_client.ts";
@@ -212,3 +213,24 @@ Deno.test("a broker ends what sends too much, garbage or nothing, and goes on", 
   await using again = await mqttClient(urlOf(platform, "tls"), optionsOf(platform, agent));
   assert.deepEqual(await again.subscribe(mqttTopic(agent.agentId, "wake")), [1]);
 });
+
+eachDatabase(
+  "a task, a configuration and a revocation by another process reach the agent that is connected",
+  async () => {
+    await using platform = await startTestPlatform({ mqtt: both });
+    await using other = await platform.another();
+    const customer = await platform.customer("Acme");
+    const agent = await activatedAgent(platform, customer);
+    await activatedAgent(platform, customer);
+    await using mqtt = await mqttClient(urlOf(platform, "tls"), optionsOf(platform, agent));
+    await mqtt.subscribe([mqttTopic(agent.agentId, "task"), mqttTopic(agent.agentId, "wake")]);
+    const { agentId } = agent;
+    await createTask(other.platform, by(agent), { agentId, payload: ping, validMs: 60_000 });
+    await until("the task", () => mqtt.received.some(({ topic }) => topic.endsWith("/task")));
+    await setAgentConfig(other.platform, by(agent), { agentId, config: PlatformConfig.create({}) });
+    await until("the wake-up", () => mqtt.received.some(({ topic }) => topic.endsWith("/wake")));
+    const closed = new Promise<void>((resolve) => mqtt.client.on("close", () => resolve()));
+    await revokeAgent(other.platform, by(agent), { agentId, reason: "test" });
+    await closed;
+  },
+);

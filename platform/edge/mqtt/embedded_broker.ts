@@ -176,7 +176,6 @@ export async function startEmbeddedBroker(
   return {
     isShared: false,
     ports,
-    present: () => [...clients.keys()],
     send(agentId, kind, payload) {
       const client = clients.get(agentId);
       const topic = mqttTopic(agentId, kind);

@@ -84,7 +84,6 @@ export async function connectExternalBroker(
   return {
     isShared: true,
     send: (agentId, kind, payload) => sendOne(client, mqttTopic(agentId, kind), payload),
-    present: () => [],
     // A certificate that was revoked is the broker's to refuse; nothing is sent to such an agent.
     checkAgain: () => {},
     async [Symbol.asyncDispose]() {

@@ -10,6 +10,7 @@ import type { Platform } from "../../agents/platform.ts";
 import { customerOfAgent, notePresence } from "../../agents/presence.ts";
 import { limitMessage } from "../../devices/message_limits.ts";
 import { claimPush, newTaskChannel, openTasks } from "../../tasks/tasks.ts";
+import { agentNews } from "../../tasks/agent_news.ts";
 import { takeProgress } from "../../tasks/task_results.ts";
 import { rateLimit } from "../grpc/rate_limit.ts";
 import type { Tenant } from "../../store/store.ts";
@@ -69,10 +70,14 @@ interface Work {
   ready: Map<string, boolean>;
   refused: Map<string, string>;
   progress: { agentId: string; result: TaskResult }[];
+  /** Something happened to agents that are not known. */
+  isBehind: boolean;
 }
 
 const flushMs = 200;
 const mostProgress = 1000;
+/** Between the clocks of two processes, and between the beginning and the end of a transaction. */
+const slackMs = 5000;
 const noPayload = new Uint8Array();
 
 /** `open` connects or begins to listen; it is given what to call. */
@@ -81,7 +86,7 @@ export async function startMqtt<Broker extends TaskBroker>(
   open: (events: BrokerEvents) => Promise<Broker>,
 ): Promise<AsyncDisposable & { broker: Broker }> {
   const { clock, log } = platform;
-  const work: Work = { presence: new Map(), ready: new Map(), refused: new Map(), progress: [] };
+  const work: Work = { presence: new Map(), ready: new Map(), refused: new Map(), progress: [], isBehind: false };
   /** Tasks that went out on the present connection of each agent. */
   const sent = new Map<string, Set<string>>();
   const wakes = new Map<string, ReturnType<typeof setTimeout>>();
@@ -89,6 +94,8 @@ export async function startMqtt<Broker extends TaskBroker>(
   let running: Promise<void> | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isStopped = false;
+  /** Up to then all was told, or looked for. */
+  let lookedAt = clock.now();
 
   /* At once while nothing runs, so that a task is not late; what comes meanwhile is done together. */
   function soon(waitMs = 0): void {
@@ -103,6 +110,7 @@ export async function startMqtt<Broker extends TaskBroker>(
   }
 
   async function runAll(): Promise<void> {
+    if (work.isBehind) await catchUp();
     const ready = [...work.ready];
     work.ready.clear();
     for (const [agentId, hasCome] of ready) await pushTasks(agentId, hasCome);
@@ -156,23 +164,39 @@ export async function startMqtt<Broker extends TaskBroker>(
   }
 
   const { store } = platform;
-  const channels = [
-    store.listen(newTaskChannel, (agentId) => {
-      // All that are here where it is not known whose, as after the loss of the connection to the store.
-      for (const each of agentId === undefined ? broker.present() : [agentId]) {
-        work.ready.set(each, work.ready.get(each) ?? false);
-      }
+  const told = {
+    task: (agentId: string) => {
+      work.ready.set(agentId, work.ready.get(agentId) ?? false);
       soon();
-    }),
-    store.listen(wakeChannel, (agentId) => {
-      // What was missed is no loss: a configuration comes with the next poll.
-      if (agentId !== undefined) wakeSoon(agentId);
-    }),
-    store.listen(revokedChannel, (agentId) => {
-      // Those that were missed are found by the broker's own look.
-      if (agentId !== undefined) broker.checkAgain(agentId);
-    }),
+    },
+    wake: wakeSoon,
+    revoked: (agentId: string) => broker.checkAgain(agentId),
+  };
+  const listen = (channel: string, tell: (agentId: string) => void) =>
+    store.listen(channel, (agentId) => {
+      // Without an id something was missed, and in SQLite each change by another process is told so.
+      if (agentId !== undefined) return tell(agentId);
+      work.isBehind = true;
+      soon();
+    });
+  const channels = [
+    listen(newTaskChannel, told.task),
+    listen(wakeChannel, told.wake),
+    listen(revokedChannel, told.revoked),
   ];
+
+  /** What was not told. */
+  async function catchUp(): Promise<void> {
+    work.isBehind = false;
+    const at = clock.now();
+    const news = await store.transaction((tx) => agentNews(tx, new Date(lookedAt.getTime() - slackMs)), {
+      readOnly: true,
+    });
+    lookedAt = at;
+    for (const agentId of news.tasks) told.task(agentId);
+    for (const agentId of news.configs) told.wake(agentId);
+    for (const agentId of news.revoked) told.revoked(agentId);
+  }
 
   function wakeSoon(agentId: string): void {
     if (wakes.has(agentId)) return;
@@ -198,8 +222,8 @@ export async function startMqtt<Broker extends TaskBroker>(
   };
 }
 
-function hasWork({ presence, ready, refused, progress }: Work): boolean {
-  return presence.size + ready.size + refused.size + progress.length > 0;
+function hasWork({ presence, ready, refused, progress, isBehind }: Work): boolean {
+  return isBehind || presence.size + ready.size + refused.size + progress.length > 0;
 }
 
 const mostOfOneTransaction = 500;

@@ -4,8 +4,6 @@ export interface TaskBroker extends AsyncDisposable {
   readonly isShared: boolean;
   /** To an agent that is connected; false where it is known that it is not. */
   send(agentId: string, kind: "wake" | "task", payload: Uint8Array): boolean;
-  /** Agents that are connected, as far as is known. */
-  present(): string[];
   /** Ends the connections of an agent whose certificate is refused by now. */
   checkAgain(agentId: string): void;
 }
