@@ -40,14 +40,14 @@ export interface ActivationResult {
   customer: string;
   site: string;
   notAfter: Date;
-  /** Guard directories that hold a second copy of the state; none where this user may write none. */
+  /** Guard directories that hold a second copy of the state; empty if this user may write to none. */
   guarded: readonly string[];
 }
 
 /**
- * Tries a code. The attempt is on disk before it is sent; it is taken back only when the platform certainly did not judge
- * it. Throws `UsageError` for a typing error (no attempt) and for an agent that is activated already, `NotPermittedError`
- * when refused or locked, `UnavailableError` when the platform did not answer.
+ * Tries a code. The attempt is written to disk before it is sent; it is taken back only if the platform certainly did
+ * not judge it. Throws `UsageError` for a typing error (no attempt) and for an agent that is activated already,
+ * `NotPermittedError` when refused or locked, `UnavailableError` when the platform did not answer.
  */
 export async function activate(codeText: string, options: ActivateOptions): Promise<ActivationResult> {
   const code = parseActivationCode(codeText);
@@ -84,7 +84,7 @@ export async function activate(codeText: string, options: ActivateOptions): Prom
 async function refuseWhenActive(held: HeldState, files: ReturnType<typeof identityFiles>, now: Date): Promise<void> {
   if (held.state.phase !== "activated") return;
   const identity = await files.read();
-  // A lost or expired certificate is what a second activation is for.
+  // A second activation is allowed only if the certificate is lost or expired.
   if (identity === undefined || identity.facts.notAfter <= now) return;
   throw new UsageError(
     `Cannot activate as this agent is active already: current id is ${held.state.agentId}`,
@@ -94,13 +94,13 @@ async function refuseWhenActive(held: HeldState, files: ReturnType<typeof identi
 
 interface Attempt {
   attemptId: string;
-  /** Whether it goes on with one that was sent before, and may have been judged then. */
+  /** Whether this repeats an attempt that was sent before and may have been judged then. */
   resumed: boolean;
-  /** Key of the platform that it was sent to last; empty before. */
+  /** Key of the platform that the attempt was last sent to; empty if it was not sent yet. */
   platform(): string;
-  /** Counts it, on disk, before it is sent on a connection. */
+  /** Counts the attempt on disk; called before it is sent on a connection. */
   begin(peer: ConnectedPeer): void;
-  /** The platform says that it did not judge it. True when it is not counted any more. */
+  /** Called if the platform reports that it did not judge the attempt. True if it is no longer counted. */
   takeBack(): boolean;
 }
 
@@ -110,7 +110,7 @@ function openAttempt(held: HeldState, code: string, unlockKeys: readonly string[
   const attemptId = resumed ? held.state.pending!.attemptId : crypto.randomUUID();
   let platform = "";
   function takeBack(): boolean {
-    // An attempt that goes on may have been judged the first time, so it stays counted.
+    // A repeated attempt may have been judged the first time, so it stays counted.
     if (resumed) return false;
     const before = held.state.attempts;
     const after = takeBackAttempt(held.state, platform);
@@ -123,7 +123,7 @@ function openAttempt(held: HeldState, code: string, unlockKeys: readonly string[
     platform: () => platform,
     takeBack,
     begin({ key, earlier }) {
-      // What one endpoint certainly did not judge is an attempt at the next one, which may have a key of its own.
+      // The previous endpoint certainly did not judge it; the next one may have another key and gets its own attempt.
       if (earlier === "none" && key !== platform) takeBack();
       held.save(beginAttempt(held.state, { attemptId, codeDigest, platform: key, unlockKeys }));
       platform = key;
@@ -141,7 +141,7 @@ async function ask(held: HeldState, options: ActivateOptions, sent: { code: stri
   } catch (error) {
     if (!(error instanceof TransportError)) throw error;
     if (attempt.platform() === "") {
-      // Nothing was sent; the installation keeps its id all the same, so that the platform's operator can be told it.
+      // Nothing was sent, but the installation keeps its id, so that it can be given to the platform's operator.
       held.save(held.state);
       throw error;
     }
@@ -162,7 +162,7 @@ function stillCounted(left: number): string {
   return `too many codes were sent and not judged, so this counts as an attempt: ${left} left`;
 }
 
-/** The fifth attempt may have been judged, so that nothing goes on with it. */
+/** The error after the fifth attempt: it may have been judged, so it is not repeated. */
 function lastAttemptError(held: HeldState, cause: unknown): NotPermittedError {
   return new NotPermittedError(
     `${messageOf(cause)}; the code was sent and may have been judged, and this was the last attempt`,

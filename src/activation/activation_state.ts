@@ -1,12 +1,12 @@
 /**
- * What the agent knows about its own activation, and how each event changes it. Pure; `state_store.ts` keeps it.
+ * What the agent knows about its own activation, and how each event changes it. Pure; `state_store.ts` stores it.
  *
  * An attempt is counted when it begins, before anything is sent, and taken back only when it is certain that the
  * platform did not judge the code. A crash at any moment therefore never gives an attempt back.
  */
 import { NotPermittedError } from "../../common/core/errors.ts";
 
-/** Attempts that may fail before the executable locks itself. */
+/** Failed attempts after which the executable locks itself. */
 export const maxAttempts = 5;
 
 /** Different codes that may be sent and taken back since the last activation or unlock; further ones stay counted. */
@@ -17,9 +17,9 @@ export type ActivationPhase = "new" | "activated" | "revoked";
 export interface ActivationState {
   /** UUID of this installation, made once. */
   installationId: string;
-  /** Grows by one with every write, so that an older copy is known as older. */
+  /** Increases by one with every write, so that an older copy is recognised. */
   counter: number;
-  /** Failed or unresolved attempts of this machine, whichever installation made them: see `machineLock`. */
+  /** Failed or unresolved attempts of all installations on this machine: see `machineLock`. */
   attempts: number;
   /** How often a token has lifted a lock of this machine. */
   unlocks: number;
@@ -29,33 +29,35 @@ export interface ActivationState {
   site: string | null;
   /** Ed25519 key of the platform for tasks, 32 bytes in base64. */
   signingKey: string | null;
-  /** Ed25519 keys that unlock, in base64: those that were known at the first attempt. Later ones are not believed. */
+  /** Ed25519 keys that unlock, in base64: those known at the first attempt. Later ones are not trusted. */
   unlockKeys: string[];
   /** The attempt whose outcome is not known yet. */
   pending: PendingAttempt | null;
-  /** `attempts` by the platform that they were sent to; null in a record of an older release, which knew no platforms. */
+  /**
+   * `attempts` by the platform that they were sent to; null in a record of an older release, which did not store them.
+   */
   platforms: PlatformAttempts[] | null;
-  /** Absolute paths of the state directories of this machine, so that their records are looked at, too. */
+  /** Absolute paths of the state directories of this machine, so that their records are read as well. */
   places: string[];
 }
 
-/** What was sent to one platform since the last unlock. Only a success at that very platform ends it. */
+/** Attempts at one platform since the last unlock. Only a successful activation at the same platform resets them. */
 export interface PlatformAttempts {
   /** SHA-256 of the public key that it proved in TLS, in hex. */
   key: string;
-  /** How often it accepted a code: the record with more of them is the later one. */
+  /** Number of codes that it accepted; the record with the higher number is the later one. */
   successes: number;
   attempts: number;
-  /** Keyed digests of the codes that it says it did not judge. */
+  /** Keyed digests of the codes that the platform reported as not judged. */
   takenBack: string[];
 }
 
 export interface PendingAttempt {
-  /** Key of the platform that it was sent to first; empty when it is not known. */
+  /** Key of the platform that the attempt was first sent to; empty if unknown. */
   platform: string;
-  /** UUID; sent again when the same code is tried again, so that a lost answer is given once more. */
+  /** UUID; sent again with the same code, so that the platform can repeat a lost answer. */
   attemptId: string;
-  /** Keyed digest of the code: tells whether it is the same one, without keeping it. */
+  /** Keyed digest of the code, to recognise the same code without storing it. */
   codeDigest: string;
 }
 
@@ -83,15 +85,15 @@ export function isLocked(state: Pick<ActivationState, "attempts">): boolean {
   return state.attempts >= maxAttempts;
 }
 
-/** Number of the lock that is closed, or of the next one, from 1; an unlock token is for exactly one. */
+/** Number of the present lock, or of the next one if not locked, from 1; an unlock token is for exactly one lock. */
 export function lockCount(state: Pick<ActivationState, "unlocks">): number {
   return state.unlocks + 1;
 }
 
 /**
- * Counts an attempt against `pending.platform`, or goes on with the pending one when it is the same code. Throws
- * `NotPermittedError` when locked. `unlockKeys` are kept at the first attempt only: a key that appears after a lock could
- * be anybody's.
+ * Counts an attempt against `pending.platform`, or continues the pending one if it has the same code. Throws
+ * `NotPermittedError` when locked. `unlockKeys` are stored at the first attempt only: a key that appears later could
+ * come from an attacker.
  */
 export function beginAttempt(
   state: ActivationState,
@@ -108,9 +110,9 @@ export function beginAttempt(
 }
 
 /**
- * The platform says that it did not judge the code, and nothing else was sent anywhere. It stays counted when another
- * platform says so than the one that it was sent to, or when too many codes were taken back already: a platform that hands
- * the codes on and never counts would make the lock worthless.
+ * The platform reports that it did not judge the code, which was sent to no other platform. The attempt stays counted
+ * if this is not the platform that it was sent to, or if too many codes were taken back already: a platform that
+ * forwards codes and never counts them would defeat the lock.
  */
 export function takeBackAttempt(state: ActivationState, platform: string): ActivationState {
   const { pending } = state;
@@ -125,12 +127,12 @@ export function takeBackAttempt(state: ActivationState, platform: string): Activ
   return { ...back, platforms, pending: null };
 }
 
-/** The platform judged the code and refused it; `platformLocked` when it says that it has locked the installation. */
+/** The platform judged the code and refused it; `platformLocked`: it reports that it has locked the installation. */
 export function rejectAttempt(state: ActivationState, options: { platformLocked: boolean }): ActivationState {
   return { ...state, attempts: options.platformLocked ? maxAttempts : state.attempts, pending: null };
 }
 
-/** `platform` accepted the code, which ends what was counted against it, and nothing else. */
+/** `platform` accepted the code, which resets only the attempts that were counted against this platform. */
 export function completeActivation(
   state: ActivationState,
   agent: { agentId: string; customer: string | null; site: string | null; signingKey: string },
@@ -152,7 +154,7 @@ export function completeActivation(
   };
 }
 
-/** An empty key is that of a platform that is not known: its attempts are in the sum only, and nothing but a token ends them. */
+/** An empty key stands for an unknown platform: its attempts are only in the sum, and only a token resets them. */
 function addAttempts(state: ActivationState, key: string, count: number): ActivationState {
   const attempts = Math.max(0, state.attempts + count);
   const platforms = state.platforms ?? [];
@@ -164,7 +166,7 @@ function addAttempts(state: ActivationState, key: string, count: number): Activa
 
 const maxPlatforms = 64;
 
-/** Those that hold nothing against this machine are forgotten first, the oldest before the others. */
+/** Drops platforms without counted attempts first, and the oldest first. */
 function withoutForgotten(platforms: PlatformAttempts[]): PlatformAttempts[] {
   let over = platforms.length - maxPlatforms;
   return platforms.filter(({ attempts, takenBack }) => attempts > 0 || takenBack.length > 0 || over-- <= 0);

@@ -9,7 +9,10 @@ export interface AgentIdentity {
   identity: ClientIdentity;
 }
 
-/** Throws `NotPermittedError`, exit code 77, unless the agent is activated, here, and neither locked nor revoked. */
+/**
+ * Throws `NotPermittedError`, exit code 77, unless the agent was activated on this machine and is neither locked nor
+ * revoked.
+ */
 export async function readAgentIdentity(store: StateStoreOptions): Promise<AgentIdentity> {
   const verdict = judgeState(store);
   if (verdict.kind === "foreign") throw foreignError(store.stateDirectory, verdict);
@@ -30,14 +33,14 @@ export async function readAgentIdentity(store: StateStoreOptions): Promise<Agent
   return { state: { ...state, agentId: state.agentId }, identity };
 }
 
-/** Keeps it across restarts that the platform revoked the agent. */
+/** Stores that the platform revoked the agent, so that it is known after a restart. */
 export function markRevoked(store: StateStoreOptions): void {
   using _lock = lockState(store);
   const held = holdState(store);
   held.save(revokeState(held.state));
 }
 
-/** Keeps the platform's signing key, which a renewal may change. */
+/** Stores the platform's signing key, which a renewal may change. */
 export function keepSigningKey(store: StateStoreOptions, signingKey: string): void {
   using _lock = lockState(store);
   const held = holdState(store);

@@ -1,4 +1,4 @@
-/** Which of the copies of the activation state is believed. */
+/** Decides which copy of the activation state is valid. */
 import { createHash } from "node:crypto";
 import { type ActivationState, isLocked, lockCount, type PlatformAttempts } from "./activation_state.ts";
 import type { FoundRecord, SealedRecord } from "./sealed_record.ts";
@@ -7,29 +7,29 @@ import type { FoundRecord, SealedRecord } from "./sealed_record.ts";
 export type CopyFault = "state-rolled-back" | "state-missing" | "state-forged" | "guard-missing" | "guard-forged";
 
 export type CopiesVerdict =
-  /** An installation that has never tried; `lock` is what others of this machine have left of the attempts. */
+  /** An installation that has never tried a code; `lock` has the attempts of the machine's other installations. */
   | { kind: "fresh"; lock: MachineLock }
   /** `record` is the newest of the copies, with the attempts of the whole machine. */
   | { kind: "known"; record: SealedRecord; faults: CopyFault[] }
   /**
-   * There is a state, but none that this machine wrote: edited, or copied here. Locked until a token for `installationId`
-   * and `lockNumber`.
+   * The state was not written by this machine: it was edited or copied here. Locked until `unlock` gets a token for
+   * `installationId` and `lockNumber`.
    */
   | { kind: "foreign"; installationId: string; lockNumber: number };
 
 export interface MachineCopies {
   own: FoundRecord;
-  /** Of this installation and of others, in the guard directories. */
+  /** Records in the guard directories, of this installation and of others. */
   guards: readonly FoundRecord[];
-  /** In other state directories that a record names. */
+  /** Records in other state directories that a record names. */
   elsewhere: readonly FoundRecord[];
 }
 
 /**
  * Compares the copy of the state directory with those of the guard directories. The highest counter wins, so that
- * restoring an older state directory changes nothing. A state directory that is empty goes on with an installation that
- * has attempts, be it new or one that was revoked or expired and tries again, so that deleting it, or naming another one,
- * changes nothing either. The attempts are those of the machine: what a state directory says of itself is not enough.
+ * restoring an older state directory changes nothing. An empty state directory takes over an installation that has
+ * attempts (new, revoked or expired), so that deleting the directory or using another one changes nothing either.
+ * Attempts are counted for the whole machine, not for one state directory.
  */
 export function judgeCopies({ own, guards, elsewhere }: MachineCopies, machineIdentity: string): CopiesVerdict {
   const valid = validOf(guards);
@@ -47,7 +47,7 @@ export function judgeCopies({ own, guards, elsewhere }: MachineCopies, machineId
   }
   const claimedId = own.kind === "forged" ? own.claimedId : null;
   const lock = machineLock(undefined, countedStates(undefined, all));
-  // An agent that works is gone on with only when the machine is locked, so that there is one that can be unlocked.
+  // A working agent is taken over only if the machine is locked, so that there is an installation to unlock.
   const adopted = [...all.values()].filter((record) =>
     isLocked(lock) || isUnfinished(record) || (own.kind === "forged" && record.state.installationId === claimedId)
   );
@@ -73,8 +73,8 @@ function withLock(record: SealedRecord, all: ReadonlyMap<string, SealedRecord>):
 }
 
 /**
- * Records of a release that counted by installation say nothing of the machine: an agent that works is not to be locked by
- * an update because of codes that were mistyped for another one.
+ * Older releases counted attempts per installation. Their records do not count for the machine: an update must not lock
+ * a working agent because of codes that were mistyped for another installation.
  */
 function countedStates(ownId: string | undefined, all: ReadonlyMap<string, SealedRecord>) {
   return [...all.values()].map(({ state }) => state)
@@ -100,8 +100,8 @@ function newer(a: SealedRecord, b: SealedRecord): SealedRecord {
 }
 
 /**
- * A new installation id for a state that is not ours, the same each time. The id in the file cannot be used: with an
- * edited number of unlocks beside it, a token that was used before would fit again.
+ * A new installation id for a state that this machine did not write; always the same for the same input. The id in the
+ * file cannot be used: if the number of unlocks was edited, a used token would be valid again.
  */
 function foreignId(claimedId: string | null, machineIdentity: string): string {
   const hash = createHash("sha256").update(`opendca.foreign/1\0${claimedId ?? ""}\0${machineIdentity}`).digest("hex");
@@ -110,13 +110,13 @@ function foreignId(claimedId: string | null, machineIdentity: string): string {
 
 export type MachineLock = Pick<ActivationState, "attempts" | "unlocks" | "platforms" | "unlockKeys" | "places">;
 
-/** State directories that are looked at beside one's own. */
+/** Maximum number of other state directories that are read. */
 const maxPlaces = 32;
 
 /**
- * The most that any of them says. Those from before the last unlock say nothing any more. Of two records of one platform,
- * the one with more successes is the later. Which keys unlock: those that every record with attempts knew, so that a state
- * directory that somebody made beside the lock brings no key of theirs; `own` decides where nobody has attempts.
+ * The maximum over all records; records from before the last unlock are ignored. Of two records for one platform, the
+ * one with more successes is the later. The unlock keys are those that every record with attempts contains, so that a
+ * state directory that somebody created to get around the lock adds no key; without attempts, the keys of `own`.
  */
 function machineLock(own: ActivationState | undefined, states: readonly ActivationState[]): MachineLock {
   const unlocks = Math.max(0, ...states.map((state) => state.unlocks));
@@ -141,7 +141,7 @@ function machineLock(own: ActivationState | undefined, states: readonly Activati
   };
 }
 
-/** Those of an older release, and those whose platform is unknown. */
+/** Attempts recorded by an older release, and attempts at an unknown platform. */
 function unknownAttempts({ attempts, platforms }: ActivationState): number {
   return Math.max(0, attempts - sumOf(platforms ?? []));
 }

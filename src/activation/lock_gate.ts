@@ -1,14 +1,14 @@
-/** Stops every command of a locked executable but those that help to unlock it. */
+/** Stops every command of a locked executable, except those that help to unlock it. */
 import { isDenied } from "../../common/core/system_error.ts";
 import { isLocked, lockedError } from "./activation_state.ts";
 import { foreignError, judgeState, type StateStoreOptions } from "./state_store.ts";
 
-/** Commands that run although the executable is locked; --help and --version are no commands and always work. */
+/** Commands that run although the executable is locked; --help and --version are not commands and always work. */
 export const allowedWhenLocked: readonly string[] = ["status", "doctor", "unlock"];
 
 /**
- * Throws `NotPermittedError` when the state directory, or a guard directory where there is none, says that the executable
- * is locked. A few small files are read; a machine where nothing was ever activated costs a look for absent ones.
+ * Throws `NotPermittedError` if the state directory, or a guard directory if there is none, says that the executable
+ * is locked. Reads a few small files, which do not exist on a machine where nothing was ever activated.
  */
 export function refuseWhenLocked(command: string, store: StateStoreOptions): void {
   if (allowedWhenLocked.includes(command)) return;
@@ -16,7 +16,7 @@ export function refuseWhenLocked(command: string, store: StateStoreOptions): voi
   try {
     verdict = judgeState(store);
   } catch (error) {
-    // Another user's agent: what it has locked is not ours to read, and its state cannot be used by us either.
+    // The agent of another user: this user may not read its lock, and cannot use its state either.
     if (isDenied(error)) return;
     throw error;
   }

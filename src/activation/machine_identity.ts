@@ -1,4 +1,4 @@
-/** What a machine is known by, so that a state directory copied to another one is noticed. */
+/** Identifies the machine, to detect a state directory that was copied from another one. */
 import { createHmac } from "node:crypto";
 import { type Disk, tryRead } from "../../common/host/disk.ts";
 
@@ -6,8 +6,8 @@ import { type Disk, tryRead } from "../../common/host/disk.ts";
 const identityFiles = ["/etc/machine-id", "/var/lib/dbus/machine-id"];
 
 /**
- * The machine-id where there is one, else the host name, which is weaker: Windows and macOS keep their machine number
- * where only another program can read it, and the agent starts none.
+ * The machine-id if there is one, otherwise the host name, which is weaker: on Windows and macOS the machine number can
+ * only be read with another program, and the agent starts none.
  */
 export function machineIdentity(disk: Pick<Disk, "read">, hostname: string): string {
   for (const path of identityFiles) {
@@ -17,7 +17,7 @@ export function machineIdentity(disk: Pick<Disk, "read">, hostname: string): str
   return `hostname:${hostname.toLowerCase()}`;
 }
 
-/** What the platform is told: a digest that no other program would compute, as machine-id(5) asks. */
+/** The digest that is sent to the platform; specific to this application, as machine-id(5) requires. */
 export function machineFingerprint(identity: string): string {
   return createHmac("sha256", identity).update("opendca.machine/1").digest("hex");
 }

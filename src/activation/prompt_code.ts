@@ -1,7 +1,9 @@
-/** Asks for the activation code without showing it: from a terminal key by key, else the first line of standard input. */
+/**
+ * Asks for the activation code without showing it: from a terminal key by key, else the first line of standard input.
+ */
 import { UsageError } from "../../common/core/errors.ts";
 
-/** Longest line that is taken; a pipe of something else ends here. */
+/** Longest line that is read; limits other input, such as a pipe. */
 const maxBytes = 1024;
 
 export interface TypedLine {
@@ -10,7 +12,7 @@ export interface TypedLine {
   interrupted: boolean;
 }
 
-/** What a line is after one more byte of a terminal in raw mode. Pure. */
+/** The line after one more byte from a terminal in raw mode. Pure. */
 function typeByte(line: TypedLine, byte: number): TypedLine {
   if (byte === 0x03) return { ...line, interrupted: true };
   if (byte === 0x0d || byte === 0x0a || byte === 0x04) return { ...line, done: true };
@@ -27,7 +29,7 @@ export interface CodeInput {
   read(bytes: Uint8Array): Promise<number | null>;
 }
 
-/** Throws `UsageError` when nothing comes; undefined when it is interrupted by Ctrl-C. */
+/** Throws `UsageError` on empty input; undefined after Ctrl-C. */
 export async function readCode(
   input: CodeInput,
   show: (text: string) => Promise<void>,
@@ -43,7 +45,7 @@ export async function readCode(
     const byte = new Uint8Array(1);
     while (!line.done && !line.interrupted && await input.read(byte) !== null) {
       line = typeByte(line, byte[0]!);
-      // Nobody types so much: a pipe such as /dev/zero would never end the line.
+      // Input such as /dev/zero would never end the line.
       if (!terminal && ++count >= maxBytes) break;
     }
   } finally {

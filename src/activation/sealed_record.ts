@@ -1,13 +1,14 @@
 /**
- * How the activation state lies on disk: `agent.json` in the state directory and a second copy in each guard directory.
+ * Format of the activation state on disk: `agent.json` in the state directory and a second copy in each guard
+ * directory.
  *
  *     { "format": "opendca.state/1", "secret": hex(32), "state": { … }, "mac": hex(32) }
  *
- * mac = HMAC-SHA-256 of the canonical text of `state`, under HMAC-SHA-256(secret, "opendca.state/1" 00 machine identity).
- * `secret` is random and the same in every copy of one installation. A record that was edited, or made on another
- * machine, has a wrong mac. It does not stop somebody who may read the file and runs code on this machine; see
- * docs/activation.md for what that means.
- * Files are replaced by rename after fsync: a crash leaves the old record or the new one, never a part.
+ * mac = HMAC-SHA-256 of the canonical text of `state`, under HMAC-SHA-256(secret, "opendca.state/1" 00 machine
+ * identity). `secret` is random and the same in every copy of one installation. A record that was edited, or made on
+ * another machine, has a wrong mac. This does not stop somebody who can read the file and run code on this machine; see
+ * docs/activation.md for the consequences. Files are replaced by rename after fsync: a crash leaves the old record or
+ * the new one, never a part.
  */
 import { Buffer } from "node:buffer";
 import { createHmac, timingSafeEqual } from "node:crypto";
@@ -18,7 +19,7 @@ export interface SealedRecord {
   state: ActivationState;
 }
 
-/** What was found in one place. `forged`: something is there that this machine did not write. */
+/** What was found in one place. `forged`: the file was not written by this machine. */
 export type FoundRecord =
   | { kind: "absent" }
   | { kind: "valid"; record: SealedRecord }
@@ -33,7 +34,10 @@ export function encodeSealedRecord(record: SealedRecord, machineIdentity: string
   return JSON.stringify({ format, secret, state: inOrder(record.state), mac }, null, 2) + "\n";
 }
 
-/** Reads a file's text; anything that is not a record with the right mac is `forged`, also an empty or torn file. */
+/**
+ * Reads a file's text; anything that is not a record with the right mac is `forged`, including an empty or incomplete
+ * file.
+ */
 export function decodeSealedRecord(text: string, machineIdentity: string): FoundRecord {
   const parsed = maybeObject(text);
   const state = maybeState(parsed?.state);
@@ -45,7 +49,7 @@ export function decodeSealedRecord(text: string, machineIdentity: string): Found
   return timingSafeEqual(mac, macOf(record, machineIdentity)) ? { kind: "valid", record } : forged;
 }
 
-/** Digest of a code for `PendingAttempt`; keyed, so that the file does not tell the code. */
+/** Digest of a code for `PendingAttempt`; keyed, so that the file does not reveal the code. */
 export function codeDigestOf(code: string, secret: Uint8Array): string {
   return createHmac("sha256", secret).update(`opendca.code/1\0${code}`).digest("hex");
 }
@@ -55,7 +59,7 @@ function macOf(record: SealedRecord, machineIdentity: string): Buffer {
   return createHmac("sha256", key).update(JSON.stringify(inOrder(record.state))).digest();
 }
 
-/** One order of the members, so that the mac does not depend on who wrote the object. */
+/** Fixed order of the members, so that the mac does not depend on how the object was created. */
 function inOrder(state: ActivationState) {
   return {
     installationId: state.installationId,
@@ -69,7 +73,7 @@ function inOrder(state: ActivationState) {
     signingKey: state.signingKey,
     unlockKeys: [...state.unlockKeys],
     pending: state.pending === null ? null : {
-      // As the older release wrote it, where there is none, so that its seal fits.
+      // Without `platforms` the record has the older release's form, so that its mac stays valid.
       ...(state.platforms === null ? {} : { platform: state.pending.platform }),
       attemptId: state.pending.attemptId,
       codeDigest: state.pending.codeDigest,
@@ -91,7 +95,7 @@ function maybeObject(text: string): Record<string, unknown> | undefined {
     const value: unknown = JSON.parse(text);
     return typeof value === "object" && value !== null ? value as Record<string, unknown> : undefined;
   } catch {
-    return undefined; // Not JSON: the caller names it forged.
+    return undefined; // Not JSON: the caller treats it as forged.
   }
 }
 

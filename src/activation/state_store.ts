@@ -24,7 +24,7 @@ export interface StateStoreOptions {
   newId?: () => string;
 }
 
-/** The state while `lockState` is held; `state` is what `save` wrote last. */
+/** The state while `lockState` is held; `state` is the last one that `save` wrote. */
 export interface HeldState {
   readonly state: ActivationState;
   readonly faults: readonly CopyFault[];
@@ -32,11 +32,11 @@ export interface HeldState {
   readonly guarded: readonly string[];
   /** Keyed digest of an activation code. */
   codeDigest(code: string): string;
-  /** Writes every copy with the next counter and syncs; returns only when an attempt may be sent. */
+  /** Writes every copy with the next counter and syncs it; an attempt may be sent after it returns. */
   save(state: ActivationState): void;
 }
 
-/** Holds off other processes until disposed. Throws `UnavailableError` while one is at it. */
+/** Locks out other processes until disposed. Throws `UnavailableError` if another one holds the lock. */
 export function lockState(options: StateStoreOptions): Disposable {
   const { disk, stateDirectory, guardDirectories } = options;
   using locks = new DisposableStack();
@@ -47,7 +47,7 @@ export function lockState(options: StateStoreOptions): Disposable {
     throw error instanceof UnavailableError ? error : stateDirectoryError(stateDirectory, error);
   }
   attempt(() => disk.removeLeftovers(stateDirectory));
-  // Two state directories may go on with one installation, so the guard is locked as well, where it may be written.
+  // Two state directories may use one installation, so the guard is locked as well, if it is writable.
   for (const guard of guardDirectories) {
     if (attempt(() => disk.makeDirectory(guard))) {
       attempt(() => locks.use(takeLock(disk, `${guard}/activation.lock`)));
@@ -57,7 +57,7 @@ export function lockState(options: StateStoreOptions): Disposable {
   return locks.move();
 }
 
-/** What the copies say, without changing anything. Throws what `isDenied` knows for a state of another user. */
+/** Judges the copies without changing anything. Throws an error that `isDenied` accepts for a state of another user. */
 export function judgeState(options: StateStoreOptions): CopiesVerdict {
   const { disk, stateDirectory, guardDirectories, machineIdentity } = options;
   const own = find(disk, `${stateDirectory}/agent.json`, machineIdentity);
@@ -72,7 +72,7 @@ export function judgeState(options: StateStoreOptions): CopiesVerdict {
   }
   const elsewhere: FoundRecord[] = [];
   const seen = new Set([stateDirectory]);
-  // A record that is found so may name further places.
+  // A record that is found this way may name further places.
   for (const found of iterateGrowing([own, ...guards], elsewhere)) {
     for (const place of found.kind === "valid" ? found.record.state.places : []) {
       if (seen.has(place) || seen.size > maxPlacesRead) continue;
@@ -99,7 +99,7 @@ export function holdState(options: StateStoreOptions): HeldState {
   return held(options, { ...fresh, state: { ...fresh.state, ...verdict.lock } }, []);
 }
 
-/** Begins anew where a state of another machine lies, which only an unlock token allows. */
+/** Replaces the state of another machine by a new one, which only an unlock token allows. */
 export function replaceForeignState(
   options: StateStoreOptions,
   { installationId, lockNumber, unlockKeys }: { installationId: string; lockNumber: number; unlockKeys: string[] },
@@ -146,7 +146,7 @@ function held(options: StateStoreOptions, record: SealedRecord, faults: readonly
       };
       const text = encodeSealedRecord({ secret: record.secret, state: saved }, machineIdentity);
       makeStateDirectory(disk, stateDirectory);
-      // The guard first: a crash between the two then leaves the higher count where it is harder to remove.
+      // The guard first: after a crash between the two, the higher count is in the place that is harder to delete.
       const written: string[] = [];
       for (const guard of guardDirectories) {
         const put = () => saveFile(disk, `${guard}/${saved.installationId}.json`, text);
@@ -173,7 +173,7 @@ function makeStateDirectory(disk: Disk, path: string): void {
   }
 }
 
-/** A state directory that is not writable: exit code 77, and what its disk says. */
+/** The error for a state directory that is not writable: exit code 77, with the system's reason. */
 export function stateDirectoryError(path: string, cause: unknown): NotPermittedError {
   const fault = maybeWriteFault(cause);
   const first = fault?.isOfDisk ? `${fault.what}: ${fault.hint}` : "run as the user of the service";
@@ -195,7 +195,7 @@ function takeLock(disk: Disk, path: string): Disposable {
   return lock;
 }
 
-/** False where this user may not write, as a service without rights outside its state directory. */
+/** False if this user may not write, such as a service without rights outside its state directory. */
 function attempt(action: () => unknown): boolean {
   try {
     action();

@@ -20,8 +20,8 @@ export function activationStore(
 const defaultStateDirectory = "/var/lib/opendca";
 
 /**
- * The state directory for the look at the lock before a command runs: as the configuration has it, but `stateDirectory:`
- * of the file is found by its line alone, as a file with mistakes in it must not open the lock.
+ * The state directory for the lock check before a command runs: as configured, but `stateDirectory:` is read from its
+ * line alone, because a file with mistakes must not disable the lock.
  */
 export async function likelyStateDirectory(
   configFile: string,
@@ -40,17 +40,17 @@ export interface GuardEnvironment {
   /** Whether this is the compiled executable. */
   isStandalone: boolean;
   env(name: string): string | undefined;
-  /** Of the user database: what the environment calls home could be anything. Undefined where the user is in none. */
+  /** From the user database, as $HOME could be set to anything. Undefined if the user has no entry. */
   home: string | undefined;
 }
 
 /** The directories in the order in which they are read and written; at least one may not be writable. */
 export function guardDirectories({ os, isStandalone, env, home }: GuardEnvironment): string[] {
-  // For tests and development only: the executable does not let an environment variable choose a fresh guard.
+  // For tests and development only: in the executable no environment variable may choose a fresh guard.
   const chosen = isStandalone ? undefined : env("OPENDCA_GUARD_DIRECTORY");
   if (chosen !== undefined) return [chosen];
   if (os === "windows") {
-    // Variables may add a place here, and take none away.
+    // Variables may add a place here, but not remove one.
     const local = home === undefined ? undefined : `${home}\\AppData\\Local`;
     return [...new Set(["C:\\ProgramData", env("ProgramData"), local, env("LOCALAPPDATA")])].flatMap((base) =>
       base === undefined ? [] : [`${base}\\opendca-guard`]

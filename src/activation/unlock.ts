@@ -6,12 +6,15 @@ import { checkUnlockToken, parseUnlockToken } from "../../common/protocol/unlock
 
 export interface UnlockOptions {
   store: StateStoreOptions;
-  /** Those of this build, for a state that is not of this machine and whose own keys are not believed. */
+  /** Keys of this build, for a state of another machine, whose own keys are not trusted. */
   builtInUnlockKeys: readonly string[];
   now: Date;
 }
 
-/** Gives five new attempts. Throws `UsageError` when nothing is locked and `NotPermittedError` for a token that does not fit. */
+/**
+ * Gives five new attempts. Throws `UsageError` if nothing is locked and `NotPermittedError` for a token that is not
+ * valid.
+ */
 export function unlock(tokenText: string, options: UnlockOptions): void {
   const token = parseUnlockToken(tokenText);
   using _lock = lockState(options.store);
