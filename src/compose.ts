@@ -1,7 +1,7 @@
 /**
- * Where the parts of the agent are joined, from the bottom up: what it keeps, the link to the platform, scans, tasks. What is
- * opened first is closed last, so that scans stop before the uplink does, and the spool closes last. Being offline is
- * normal: everything starts at once and keeps trying in the background.
+ * Joins the parts of the agent, from the bottom up: stores, the link to the platform, scans, tasks. They are closed in
+ * reverse order, so that scans stop before the uplink, and the spool closes last. Being offline is normal: everything
+ * starts at once and keeps trying in the background.
  */
 import { keepSigningKey, markRevoked, readAgentIdentity } from "./activation/agent_identity.ts";
 import { machineFingerprint } from "./activation/machine_identity.ts";
@@ -53,39 +53,39 @@ export interface AgentParts {
   store: StateStoreOptions;
   machine: CommonMachine & AgentMachine;
   version: string;
-  /** What the command line says over the file. */
+  /** Options of the command line; they override the file. */
   log?: Partial<Pick<AgentConfig["log"], "format" | "level">> & { color?: ColorChoice };
   random?: () => number;
   /** Default: gRPC. */
   connect?: typeof createGrpcAgentApi;
 }
 
-/** Why an agent ended that nobody asked to. */
+/** Why an agent ended without being stopped. */
 export type AgentEnd =
   /** Only a new activation code helps. */
   | { kind: "revoked"; error: NotPermittedError }
-  /** A defect of ours. */
+  /** A defect of the agent. */
   | { kind: "failed"; error: unknown }
-  /** The file has changed in what is opened once: to be disposed of and started again with this. */
+  /** A setting has changed that is only read at the start: dispose of the agent and start it with `config`. */
   | { kind: "restart"; config: AgentConfig };
 
 export interface Agent extends AsyncDisposable {
-  /** Never rejects; pending while all is well. */
+  /** Never rejects; pending while the agent runs. */
   readonly ended: Promise<AgentEnd>;
 }
 
-/** What every step works with. */
+/** What every step below uses. */
 interface Run extends AgentParts {
   runId: string;
   startedAt: Date;
-  /** Closes what was put into it, the last one first. */
+  /** Closes the parts that were added to it, the last one first. */
   built: AsyncDisposableStack;
   end(end: AgentEnd): void;
-  /** A defect of ours or a damaged database: the agent must start over. */
+  /** Reports a defect of the agent or a damaged database: the agent must start again. */
   fail(error: unknown): void;
 }
 
-/** Throws `NotPermittedError` for a second agent on one state directory, and for one that is not activated. */
+/** Throws `NotPermittedError` if another agent uses the state directory or this one is not activated. */
 export async function startAgent(parts: AgentParts): Promise<Agent> {
   const { promise: ended, resolve: end } = Promise.withResolvers<AgentEnd>();
   await using built = new AsyncDisposableStack();
@@ -112,7 +112,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
 
 type Stores = Awaited<ReturnType<typeof openStores>>;
 
-/** What the agent keeps, and what it knows by that: who it is, its configuration, the time, what is due. */
+/** The stored data and what follows from it: identity, configuration, platform time, schedule. */
 async function openStores({ config: local, store, machine, log: wanted, random, built, fail }: Run) {
   const { clock } = machine;
   const { stateDirectory } = local;
@@ -123,7 +123,7 @@ async function openStores({ config: local, store, machine, log: wanted, random, 
     disk: machine.logDisk,
     color: wanted?.color,
   }));
-  /** The loops that these wake begin further down. */
+  /** The loops that these wake are started further down. */
   const statusChanges = createWake(clock), polls = createWake(clock);
   const faults = openAgentFaults({ clock, log, changed: statusChanges.wake });
   const runtimeFault = maybeRuntimeFault(machine.facts.runtimeVersion);
@@ -155,14 +155,14 @@ async function openStores({ config: local, store, machine, log: wanted, random, 
   const due = { clock: time.clock, config: live.current, inventory, marks };
   const schedule = openSchedule({ ...due, ...(random === undefined ? {} : { random }) });
   built.use(startMaintenance({ clock: time.clock, ledger, inventory, truncateJournals, onDefect: fail }));
-  /** What may leave of a text. */
+  /** The text as it may be sent: addresses masked by the policy. */
   const cleanText = (text: string) => maskAddresses(text, live.current().policy.mask);
   return { ...databases, state, identity, log, faults, statusChanges, polls, time, live, marks, schedule, cleanText };
 }
 
 type Link = ReturnType<typeof openLink>;
 
-/** The platform: calls that the ledger notes, what is told about them, uploads, and the renewal of the certificate. */
+/** The platform: calls, which the ledger records, their reports, uploads, and certificate renewal. */
 function openLink(run: Run, stores: Stores) {
   const { config, store, machine, runId, built, end, fail } = run;
   const { state, identity, ledger, log, faults, statusChanges, time } = stores;
@@ -226,7 +226,7 @@ function openLink(run: Run, stores: Stores) {
     report: reports.uplink,
     time,
   }));
-  // What the last run has left.
+  // Records from the last run.
   uplink.flush();
   built.use(startRenewal(identity, {
     files: identityFiles(store.disk, config.stateDirectory),
@@ -248,7 +248,7 @@ function openLink(run: Run, stores: Stores) {
   return { api, keys, mqtt, reports, status, uplink };
 }
 
-/** How the agent shows itself: in `status.json`, and to the platform with each poll. */
+/** The agent's status: in `status.json`, and to the platform with each poll. */
 function openStatus(
   run: Run,
   stores: Stores,
@@ -283,7 +283,7 @@ function openStatus(
   return status;
 }
 
-/** What the printers say: looked for and read on schedule, recognised, and put into the spool. */
+/** Scans: finds and reads printers on schedule, recognises known ones, and puts readings into the spool. */
 function openScans({ machine, built, fail }: Run, stores: Stores, { reports, uplink }: Link) {
   const { inventory, spool, log, faults, time, live, marks, schedule } = stores;
   const { clock } = machine;
@@ -291,7 +291,7 @@ function openScans({ machine, built, fail }: Run, stores: Stores, { reports, upl
     lookUp: machine.lookUp,
     clock,
     known: marks.addresses,
-    // So that no name server takes the agent for a flood.
+    // Limits the load on name servers.
     pace: { perSecond: 20, sleep: (ms) => clock.sleep(ms) },
   });
   const intake = createReadingIntake({
@@ -342,7 +342,7 @@ function openScans({ machine, built, fail }: Run, stores: Stores, { reports, upl
   return { resolve, scans };
 }
 
-/** What the platform asks for: polls bring it, the runner has it done, and polls tell what became of it. */
+/** Tasks of the platform: polls fetch them, the runner executes them, and polls report the results. */
 function openTasks(
   { machine, built }: Run,
   parts: Stores & Link & ReturnType<typeof openScans> & { ownFile: ConfigWatch },
@@ -365,7 +365,7 @@ function openTasks(
           reports.schedule({ event: "readEnded", site });
           return outcome;
         } catch (error) {
-          // What keeps a scan of the platform from being done does the same to those of the schedule.
+          // A cause that prevents a scan task prevents scheduled scans as well.
           if (error instanceof UnavailableError) reports.schedule({ event: "scanFailed", site, error });
           throw error;
         }
@@ -403,7 +403,7 @@ function openTasks(
   parts.mqtt?.start({
     onWake: polls.wake,
     onTask(task) {
-      // Whether it has expired is judged by the platform's time; a poll brings both.
+      // Expiry is judged by the platform's time; without it the task comes with a poll, which brings both.
       if (time.isKnown()) return runner.takePushed(task, clock.now());
       polls.wake();
       return true;
@@ -417,13 +417,13 @@ function openTasks(
     intervalMs: () => config().poll.intervalMs,
     status: status.forPoll,
     config: live,
-    // What could not be noted is reported again.
+    // If the acknowledgement cannot be stored, the results are reported again.
     results: { ...memory, acknowledge: (ids) => void tryStore(() => memory.acknowledge(ids)) },
     onTasks: runner.take,
     report(event) {
       reports.poll(event);
       time.polled(event);
-      // What waited for the platform's time can go now.
+      // Records that waited for the platform's time can be sent now.
       uplink.wake();
     },
   }));
@@ -434,7 +434,7 @@ function openTasks(
   }));
 }
 
-/** The machine's own file, which its administrator may change at any time. */
+/** Watches the machine's own file, which its administrator may change at any time. */
 function watchOwnFile({ config: initial, machine, built, end }: Run, { log, faults, live }: Stores): ConfigWatch {
   const { file, stateDirectory } = initial;
   return built.use(watchConfig({
