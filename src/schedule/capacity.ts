@@ -1,4 +1,4 @@
-/** Whether a site's hours and rate allow what its intervals ask for, by what is configured and what was measured. */
+/** Checks whether a site's hours and rate are sufficient for its intervals, from the configuration and measurements. */
 import type { ScheduleConfig } from "../config/agent_config.ts";
 import { periodAt, sendWindowAt } from "../config/allowed_hours.ts";
 import { formatDuration, roundDuration } from "../../common/core/duration.ts";
@@ -6,9 +6,9 @@ import { formatDuration, roundDuration } from "../../common/core/duration.ts";
 export interface SiteLoad {
   name: string;
   schedule: ScheduleConfig;
-  /** How long a sweep takes while it may send; undefined where nothing tells. */
+  /** Duration of a sweep without pauses; undefined if unknown. */
   sweepMs: number | undefined;
-  /** Devices to be read in one `statusEvery`, about. */
+  /** Approximate number of devices to read in one `statusEvery`. */
   devices: number;
   readsPerMinute: number;
 }
@@ -23,14 +23,16 @@ export interface CapacityFinding {
 export interface CapacityOptions {
   /** Wall clock: windows are those of the week that begins here. */
   nowMs: number;
-  /** Whether it was found before: a fault that comes and goes with each measurement tells nobody anything. */
+  /**
+   * Whether the finding exists already; then it ends with hysteresis, so that it does not flap with each measurement.
+   */
   isFound?: (code: CapacityFinding["code"]) => boolean;
 }
 
 const dayMs = 86_400_000, weekMs = 7 * dayMs;
-/** What was found is over when there is so much room. */
+/** A finding ends when the load falls below this share of the limit. */
 const overAt = 0.9;
-/** A sweep that needs more windows is not counted any further. */
+/** Upper limit for counting the windows that a sweep needs. */
 const maxWindows = 1000;
 
 export function judgeCapacity(load: SiteLoad, options: CapacityOptions): CapacityFinding[] {
@@ -49,11 +51,11 @@ interface Window {
   fromMs: number;
   /** As configured. */
   hoursMs: number;
-  /** In which something is sent. */
+  /** Time in which something is sent. */
   lengthMs: number;
 }
 
-/** Determined again once a day, as a week has many of them. */
+/** Cached for a day, as a week may have many windows. */
 const weeks = new WeakMap<ScheduleConfig["allowedHours"], { foundMs: number; windows: Window[] | undefined }>();
 
 function windowsOfWeek({ allowedHours }: ScheduleConfig, nowMs: number): Window[] | undefined {
@@ -64,7 +66,7 @@ function windowsOfWeek({ allowedHours }: ScheduleConfig, nowMs: number): Window[
   return windows;
 }
 
-/** The windows of a week, and undefined where there is traffic at any time. */
+/** The windows of a week; undefined if traffic is always allowed. */
 function findWindows(allowedHours: ScheduleConfig["allowedHours"], nowMs: number): Window[] | undefined {
   const windows: Window[] = [];
   for (let at = nowMs; at < nowMs + weekMs;) {
@@ -135,7 +137,7 @@ function longestOf(windows: readonly Window[]): Window {
   return windows.reduce((longest, window) => window.lengthMs > longest.lengthMs ? window : longest);
 }
 
-/** How many windows a sweep takes, from the first one of the week on, and how long that is altogether. */
+/** Number of windows that a sweep takes, from the first one of the week, and the total time from start to end. */
 function windowsFor(sweepMs: number, windows: readonly Window[]): { count: number; spanMs: number } {
   const begin = windows[0]!.fromMs;
   let left = sweepMs, count = 0, spanMs = 0;

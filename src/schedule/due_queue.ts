@@ -1,4 +1,4 @@
-/** Whose turn comes first: a binary heap that knows where each key stands, so that no change looks at all the others. */
+/** Keys ordered by due time: a binary heap with an index of each key's place, so that a change takes O(log n). */
 export interface DueQueue {
   first(): { key: string; dueMs: number } | undefined;
   /** Adds the key, or moves it to another time. */
@@ -15,7 +15,7 @@ export function createDueQueue(): DueQueue {
     places.set(entry.key, place);
   }
 
-  /** Finds the place of an entry whose own place may be wrong, by moving others into it. */
+  /** Moves an entry from `place` up or down to its correct place. */
   function settle(place: number, entry: { key: string; dueMs: number }): void {
     while (place > 0) {
       const above = (place - 1) >> 1;

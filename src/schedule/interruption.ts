@@ -1,8 +1,8 @@
-/** What stops a scan that is under way, and says nothing about devices or network: it may go on later. */
+/** Reasons to stop a running scan that are not failures of devices or network: it may resume later. */
 import type { SendWindow } from "../config/allowed_hours.ts";
 import type { Clock } from "../../common/core/clock.ts";
 
-/** Why a scan was stopped, or not begun: nothing may be sent now. */
+/** A scan was stopped or not started because nothing may be sent now. */
 export class HoursEndedError extends Error {
   override readonly name = "HoursEndedError";
   constructor() {
@@ -10,7 +10,7 @@ export class HoursEndedError extends Error {
   }
 }
 
-/** Why a scan was stopped: what may be scanned is to be judged again. */
+/** A scan was stopped because the configuration of what may be scanned has changed. */
 export class ConfigChangedError extends Error {
   override readonly name = "ConfigChangedError";
   constructor() {
@@ -22,7 +22,7 @@ export function isInterruption(error: unknown): boolean {
   return error instanceof HoursEndedError || error instanceof ConfigChangedError;
 }
 
-/** The wall clock may be set at any time. */
+/** The wall clock is polled, as it may be set at any time. */
 const lookEveryMs = 1_000;
 
 export interface HoursWatch extends Disposable {
@@ -30,7 +30,7 @@ export interface HoursWatch extends Disposable {
   readonly signal: AbortSignal;
 }
 
-/** Tells when the wall clock leaves a window; dispose of it when what is watched is over. */
+/** Watches for the end of a window by the wall clock; dispose of it when the scan has ended. */
 export function watchHours(window: SendWindow, clock: Pick<Clock, "now" | "sleep">): HoursWatch {
   const { fromMs, untilMs } = window;
   const ended = new AbortController(), over = new AbortController();
@@ -40,7 +40,7 @@ export function watchHours(window: SendWindow, clock: Pick<Clock, "now" | "sleep
     }
     ended.abort(new HoursEndedError());
   };
-  // Disposed of. Where there are no hours there is nothing to look at.
+  // Rejects when disposed of. Without allowed hours there is nothing to watch.
   if (fromMs > -Infinity || untilMs < Infinity) look().catch(() => {});
   return { signal: ended.signal, [Symbol.dispose]: () => over.abort(new Error("No longer watched")) };
 }

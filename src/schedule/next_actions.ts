@@ -1,4 +1,4 @@
-/** What to do now, by what is remembered, the time and the configuration alone. docs/schedule.md has the rules. */
+/** Decides what to do now from the state, the time and the configuration only. docs/schedule.md has the rules. */
 import { periodAt, sendWindowAt } from "../config/allowed_hours.ts";
 import { agedPresence } from "./presence.ts";
 import { jitteredMs, statusIntervalMs } from "./schedule_events.ts";
@@ -36,25 +36,25 @@ export interface ScheduleOptions {
 }
 
 const minuteMs = 60_000;
-/** The wall clock may be set, and a suspend must not go unnoticed for long. */
+/** Longest wait, so that a set wall clock or a suspend is noticed soon. */
 const maxWakeMs = minuteMs;
 const minWakeMs = 250;
-/** Beyond this the wall clock was set or the machine slept; below it two clocks drift. */
+/** A larger difference means that the wall clock was set or the machine slept; a smaller one is drift. */
 const jumpMs = minuteMs;
 const catchUpEveryMs = 60 * minuteMs;
 const catchUpSpreadMs = 15 * minuteMs;
-/** An outcome that has not come by now never will: the executor was restarted. */
+/** Time after which an outcome is no longer expected: the executor was restarted. */
 const readDeadlineMs = 30 * minuteMs;
 const sweepDeadlineMs = 24 * 60 * minuteMs;
 const goneAfterMs = 30 * 24 * 60 * minuteMs;
 /**
- * Reads of a site are gathered into passes: a thread for each single device costs more than what it reads. A device may
- * wait for the next pass by a tenth of its interval, as the jitter moves it by as much, but for no longer than this.
+ * Reads of a site are collected into passes, as starting a thread for one device costs more than its read. A device
+ * waits for the next pass for at most a tenth of its interval (the default jitter is as large), and at most this long.
  */
 const longestGatherMs = minuteMs;
 const gatherShare = 0.1;
 
-/** Decides and remembers that it was decided: an action that is returned is on its way. */
+/** Decides, and records in the state that the returned actions were started. */
 export function nextActions(state: ScheduleState, now: Moment, options: ScheduleOptions): NextActions {
   catchUp(state, now, options);
   const begun: { action: Action; dueMs: number }[] = [];
@@ -64,7 +64,7 @@ export function nextActions(state: ScheduleState, now: Moment, options: Schedule
     const remembered = refilled(known, site, now.monotonicMs);
     const { allowedHours } = site.schedule;
     if (sendWindowAt(allowedHours, now.wallMs) === undefined) {
-      // They begin with the next period, or with the one after it in their own last moment.
+      // Wake at the next period; in the last moment of a window it may be the one after it.
       wakeMs = Math.min(wakeMs, now.monotonicMs + periodAt(allowedHours, now.wallMs).untilMs - now.wallMs);
     } else {
       const context = { state, site, now: now.monotonicMs, random: options.random };
@@ -76,11 +76,11 @@ export function nextActions(state: ScheduleState, now: Moment, options: Schedule
     }
     state.sites.set(site.name, remembered);
   }
-  // Of sites that left the configuration nothing is remembered, so that they start over should they come back.
+  // The state of sites that were removed from the configuration is dropped; they start anew if they come back.
   const names = new Set(options.sites.map(({ name }) => name));
   for (const name of state.sites.keys()) if (!names.has(name)) state.sites.delete(name);
   state.seen = now;
-  // A few sites are done at a time: those at the end of the configuration have their turn before others have a second one.
+  // Only a few sites run at a time. By due time, sites at the end of the configuration run before others run twice.
   const actions = begun.toSorted((a, b) => a.dueMs - b.dueMs).map(({ action }) => action);
   return { actions, wakeAfterMs: Math.max(minWakeMs, wakeMs - now.monotonicMs) };
 }
@@ -92,7 +92,7 @@ interface SiteContext {
   random: () => number;
 }
 
-/** The sweep or search that a site is due, noted in `remembered`. */
+/** The sweep or search that is due for a site; recorded in `remembered`. */
 function passes(
   remembered: SiteSchedule,
   { state, site, now, random }: SiteContext,
@@ -115,7 +115,7 @@ function passes(
   return begin({ type: "search", site: site.name, deviceIds: [...wanted] }, searchDueMs);
 }
 
-/** Who waits longest is read first, so that a rate that is too low delays all alike. */
+/** The longest waiting device is read first, so that a rate that is too low delays all devices equally. */
 function dueReads(
   remembered: SiteSchedule,
   { state, site, now, random }: SiteContext,
@@ -142,16 +142,16 @@ function dueReads(
     deviceIds[scope].length === 0 ? [] : [{ type: "read", site: site.name, scope, deviceIds: deviceIds[scope] }]
   );
   const next = due.first()?.dueMs ?? Infinity;
-  // Somebody is due and nothing begins only where the rate gives less than one read.
+  // A device is due, but nothing starts: the rate allows less than one read at present.
   if (actions.length === 0) return { actions, wakeMs: next > now ? next : now + minuteMs / site.readsPerMinute };
   remembered.readsFromMs = now + gatherMs(site);
   return { actions, wakeMs: Math.max(next, remembered.readsFromMs) };
 }
 
 /**
- * A wall clock that runs ahead of the monotonic one means that the machine slept, or that the clock was set. Nobody can
- * tell which, so that both are treated as sleep: what would have become due is done once, spread over a quarter of an
- * hour, and not again within the hour however often the clock jumps. A clock that goes back changes nothing.
+ * If the wall clock runs ahead of the monotonic one, the machine slept or the clock was set. These cannot be told
+ * apart, so both are treated as sleep: what would have become due is done once, spread over a quarter of an hour, and
+ * not again within the hour, even if the clock jumps again. A clock that goes back changes nothing.
  */
 function catchUp(state: ScheduleState, now: Moment, { random }: ScheduleOptions): void {
   const passedMs = now.monotonicMs - state.seen.monotonicMs;
@@ -170,7 +170,7 @@ function catchUp(state: ScheduleState, now: Moment, { random }: ScheduleOptions)
   }
 }
 
-/** The first sweep comes soon after the start, unless a run before had one; what it has cut off goes on at once. */
+/** The first sweep comes soon after the start, unless an earlier run made one; an unfinished one resumes at once. */
 function newSite(site: ScheduledSite, now: Moment, options: ScheduleOptions): SiteSchedule {
   return {
     sweepDueMs: now.monotonicMs + (options.unfinished?.has(site.name) ? 0 : firstSweepAfterMs(site, now, options)),
@@ -182,7 +182,7 @@ function newSite(site: ScheduledSite, now: Moment, options: ScheduleOptions): Si
   };
 }
 
-/** A last sweep in the future counts as one now. */
+/** A last sweep with a time in the future counts as one made now. */
 function firstSweepAfterMs(site: ScheduledSite, now: Moment, { random, lastSweeps }: ScheduleOptions): number {
   const { fullSweepEveryMs } = site.schedule;
   const lastSweep = lastSweeps?.get(site.name);
@@ -197,7 +197,7 @@ function refilled(site: SiteSchedule, scheduled: ScheduledSite, nowMs: number): 
   return { ...site, tokens, filledMs: nowMs };
 }
 
-/** From one pass of reads to the next. */
+/** Time from one pass of reads to the next, in milliseconds. */
 function gatherMs({ schedule }: ScheduledSite): number {
   return Math.min(longestGatherMs, schedule.statusEveryMs * gatherShare);
 }

@@ -1,29 +1,31 @@
-/** Whether a known device is there: a state with hysteresis, made of answers and misses. Times are monotonic. */
+/** Whether a known device is reachable: a state with hysteresis, from answers and misses. Times are monotonic. */
 
 export type PresenceState =
   | "awake"
   | "asleep"
   /** Silent at its address for long enough, and not found elsewhere. */
   | "unreachable"
-  /** Unreachable for so long that it is no longer asked; a sweep that finds it brings it back. */
+  /** Unreachable for so long that it is no longer asked; becomes known again when a sweep finds it. */
   | "gone";
 
 export interface Presence {
   state: PresenceState;
   /** Misses since the last answer, at most one an interval. */
   misses: number;
-  /** How long these misses span, in intervals that passed while asking was allowed. */
+  /**
+   * Time between the first and the last of these misses in milliseconds, without hours in which asking was not allowed.
+   */
   missedMs: number;
   lastMissMs: number | null;
   lastAnswerMs: number;
-  /** Somebody looked for it elsewhere since the last answer, and did not find it. */
+  /** It was searched for at other addresses since the last answer, and not found. */
   searched: boolean;
 }
 
 /** Misses in a row before a device is called unreachable; they must span `minMissedIntervals` as well. */
 const missesToUnreachable = 3;
 const minMissedIntervals = 2;
-/** Misses before it is looked for elsewhere: one may be a lost packet. */
+/** Misses before it is searched for at other addresses: a single one may be a lost packet. */
 const missesToSearch = 2;
 
 export function answeredPresence(nowMs: number, { asleep }: { asleep: boolean }): Presence {
@@ -37,19 +39,19 @@ export function answeredPresence(nowMs: number, { asleep }: { asleep: boolean })
   };
 }
 
-/** After a read without an answer. `intervalMs` is that between two reads of this device. */
+/** The state after a read without an answer. `intervalMs` is the time between two reads of this device. */
 export function missedPresence(presence: Presence, now: { nowMs: number; intervalMs: number }): Presence {
   const { nowMs, intervalMs } = now;
   const sinceMs = presence.lastMissMs === null ? 0 : nowMs - presence.lastMissMs;
-  // A repetition within the interval, such as a read on request, is the same silence observed twice.
+  // A second read within the interval, such as one on request, does not count as another miss.
   if (presence.lastMissMs !== null && sinceMs < intervalMs / 2) return presence;
-  // A night without allowed hours between two misses is no silence: no more than one interval counts.
+  // At most one interval counts, as there may be hours without allowed traffic between two misses.
   const missedMs = presence.missedMs + Math.min(sinceMs, intervalMs);
   const missed = { ...presence, misses: presence.misses + 1, missedMs, lastMissMs: nowMs };
   return judged(missed, intervalMs);
 }
 
-/** After a search or a sweep of its site that ended without it. */
+/** The state after a search or a sweep of its site that did not find it. */
 export function searchedPresence(presence: Presence, { intervalMs }: { intervalMs: number }): Presence {
   return presence.misses === 0 ? presence : judged({ ...presence, searched: true }, intervalMs);
 }

@@ -1,4 +1,4 @@
-/** What happened, as the scheduler learns it: each function puts one event into the state. */
+/** The scheduler's events: each function applies one event to the state. */
 import { answeredPresence, missedPresence, type Presence, type PresenceState, searchedPresence } from "./presence.ts";
 import {
   type Moment,
@@ -9,12 +9,14 @@ import {
   setDevice,
 } from "./schedule_state.ts";
 
-/** How long to the next status read of a device in this state. */
+/** Milliseconds between two status reads of a device in this state. */
 export function statusIntervalMs(site: ScheduledSite, state: PresenceState): number {
   return site.schedule.statusEveryMs * (state === "awake" ? 1 : quietFactor);
 }
 
-/** A device of the inventory, at the start: what was due while the agent was not there is spread over an interval. */
+/**
+ * A device of the inventory, at the start: reads that became due while the agent was down are spread over an interval.
+ */
 export function deviceKnown(
   state: ScheduleState,
   device: { deviceId: string; site: ScheduledSite; asleep: boolean; seenAt: Date },
@@ -22,7 +24,7 @@ export function deviceKnown(
 ): void {
   const { now, random } = options;
   const { statusEveryMs, metersEveryMs } = device.site.schedule;
-  // A time of the inventory that lies in the future is of a clock that was wrong then or is wrong now.
+  // A time in the future means that the clock was wrong then or is wrong now.
   const agoMs = Math.max(0, now.wallMs - device.seenAt.getTime());
   setDevice(state, device.deviceId, {
     site: device.site.name,
@@ -33,7 +35,7 @@ export function deviceKnown(
   });
 }
 
-/** A device answered, at whatever address and to whatever request. Unknown devices become known by it. */
+/** A device answered any request, at any address. Adds the device if it is unknown. */
 export function deviceAnswered(
   state: ScheduleState,
   answer: { deviceId: string; site: ScheduledSite; asleep: boolean; scope: "full" | "status" },
@@ -49,7 +51,7 @@ export function deviceAnswered(
     site: site.name,
     presence,
     statusDueMs: now.monotonicMs + jittered(statusIntervalMs(site, presence.state)),
-    // A status read that met an unknown device has not asked for its meters.
+    // A status read that found an unknown device did not ask for its meters.
     metersDueMs: answer.scope === "full" ? nextMeters : before?.metersDueMs ?? now.monotonicMs,
     busyUntilMs: 0,
   });
@@ -71,7 +73,7 @@ export function deviceSilent(
     ...before,
     presence,
     statusDueMs: nextMs,
-    // It stays due, but not at once: a silent device is asked no more often for its meters than for its status.
+    // The meters stay due, but a silent device is asked for them no more often than for its status.
     metersDueMs: Math.max(before.metersDueMs, nextMs),
     busyUntilMs: 0,
   });
@@ -79,9 +81,9 @@ export function deviceSilent(
 }
 
 /**
- * A sweep or search of a whole site ended: devices with misses that did not answer are not there. Returns the devices that
- * became unreachable by that. Of one that answered since the sweep began nothing is known: where it is now may have been
- * asked before, as a sweep may go over several days.
+ * A sweep or search of a whole site ended: devices with misses that did not answer were not found. Returns the devices
+ * that became unreachable. A device that answered after `begunMs` is left as it is: a sweep may take several days, and
+ * the device's present address may have been asked before it moved there.
  */
 export function siteSearched(state: ScheduleState, site: ScheduledSite, begunMs = Infinity): string[] {
   const unreachable: string[] = [];
@@ -98,7 +100,10 @@ export function siteSearched(state: ScheduleState, site: ScheduledSite, begunMs 
   return unreachable;
 }
 
-/** Reads that were cut off are due again as they were, so that who waits longest comes first; answers since then count. */
+/**
+ * Interrupted reads are due again at their former times, so that the longest waiting comes first; answers since then
+ * count.
+ */
 export function readsInterrupted(state: ScheduleState, deviceIds: readonly string[]): void {
   for (const deviceId of deviceIds) {
     const device = state.devices.get(deviceId);
@@ -107,7 +112,9 @@ export function readsInterrupted(state: ScheduleState, deviceIds: readonly strin
   }
 }
 
-/** A sweep or search that was cut off is due again as it was, and so at the first moment of the allowed hours. */
+/**
+ * An interrupted sweep or search is due again at its former time, so that it starts as soon as the allowed hours begin.
+ */
 export function passInterrupted(state: ScheduleState, site: string, type: "sweep" | "search"): void {
   const before = state.sites.get(site);
   if (before?.wasDueMs === undefined) return;
@@ -115,7 +122,7 @@ export function passInterrupted(state: ScheduleState, site: string, type: "sweep
   state.sites.set(site, { ...before, ...due, busyUntilMs: 0 });
 }
 
-/** What failed is due again at `dueMs`: at once it would fail again. */
+/** A failed sweep or search is due again at `dueMs`: an immediate retry would fail again. */
 export function passPostponed(
   state: ScheduleState,
   { site, type }: { site: string; type: "sweep" | "search" },
@@ -127,7 +134,7 @@ export function passPostponed(
   state.sites.set(site, { ...before, ...due, busyUntilMs: 0 });
 }
 
-/** Devices that could not be asked at all are due again at `dueMs`. */
+/** Reads of devices that could not be asked are due again at `dueMs`. */
 export function readsPostponed(state: ScheduleState, deviceIds: readonly string[], dueMs: number): void {
   for (const deviceId of deviceIds) {
     const device = state.devices.get(deviceId);
@@ -137,7 +144,7 @@ export function readsPostponed(state: ScheduleState, deviceIds: readonly string[
   }
 }
 
-/** A sweep that was made in several parts counts from its first one. */
+/** The next sweep is due one interval after the start of the first part of a resumed one. */
 export function sweptSince(state: ScheduleState, { name, schedule }: ScheduledSite, begunMs: number): void {
   const before = state.sites.get(name);
   if (before === undefined) return;
@@ -145,7 +152,7 @@ export function sweptSince(state: ScheduleState, { name, schedule }: ScheduledSi
   state.sites.set(name, { ...before, sweepDueMs: Math.min(before.sweepDueMs, latestMs) });
 }
 
-/** Nothing is due later than a whole interval from now: an interval that became shorter counts at once. */
+/** Moves due times to at most one interval from now, so that a shorter interval takes effect at once. */
 export function intervalsChanged(
   state: ScheduleState,
   sites: ReadonlyMap<string, ScheduledSite>,
@@ -163,7 +170,7 @@ export function intervalsChanged(
     setDevice(state, id, {
       ...device,
       metersDueMs: latest(device.metersDueMs, schedule.metersEveryMs),
-      // A device that sleeps is asked less often, and the next answer puts that right.
+      // The longer interval of sleeping devices; the next answer sets the correct one.
       statusDueMs: latest(device.statusDueMs, schedule.statusEveryMs * quietFactor),
     });
   }
@@ -173,7 +180,7 @@ function becameUnreachable(before: Presence, after: Presence): boolean {
   return before.state !== "unreachable" && after.state === "unreachable";
 }
 
-/** An interval moved by at most `jitter` of itself to either side. */
+/** The interval plus or minus a random share of at most `jitter`. */
 export function jitteredMs(ms: number, jitter: number, random: () => number): number {
   return ms * (1 + jitter * (2 * random() - 1));
 }

@@ -1,9 +1,8 @@
 /**
- * What the scheduler remembers. All `Ms` are monotonic, so that no change of the clock moves them.
- *
- * One loop owns a state, and the functions of this folder change it in place: each answer of a device is an event, and a
- * copy of all devices for each of them, or a look at all of them, would make a sweep cost the square of the fleet. An
- * event therefore touches its own device, and what asks for several takes them from the site's order.
+ * State of the scheduler. All `Ms` are monotonic, so that setting the clock does not move them. One loop owns a state,
+ * and the functions of this folder change it in place: each answer of a device is an event, and copying or scanning all
+ * devices for each event would make the cost of a sweep quadratic. An event therefore touches its own device only, and
+ * functions that need several devices take them from the site's order.
  */
 import type { ScheduleConfig } from "../config/agent_config.ts";
 import { createDueQueue, type DueQueue } from "./due_queue.ts";
@@ -18,7 +17,7 @@ export interface Moment {
 export interface ScheduledSite {
   name: string;
   schedule: ScheduleConfig;
-  /** Single devices that are read in a minute, at most; see `readsPerMinuteFor`. */
+  /** Maximum number of single devices that are read per minute; see `readsPerMinuteFor`. */
   readsPerMinute: number;
 }
 
@@ -27,52 +26,55 @@ export interface DeviceSchedule {
   presence: Presence;
   statusDueMs: number;
   metersDueMs: number;
-  /** A read is on its way until its outcome comes, or until this time in case it never does. */
+  /** A read is in progress until its outcome arrives, or at the latest until this time. */
   busyUntilMs: number;
-  /** When the read that was begun last had been due, which it is again when it was cut off. */
+  /** When the last started read had been due; it is due again at that time if it is interrupted. */
   wasDueMs?: number;
 }
 
 export interface SiteSchedule {
   sweepDueMs: number;
   searchDueMs: number;
-  /** A sweep or search is on its way until it ends, or until this time in case it never says so. */
+  /** A sweep or search is in progress until its end is reported, or at the latest until this time. */
   busyUntilMs: number;
-  /** When the sweep or search that was begun last had been due, which it is again when it was cut off. */
+  /** When the last started sweep or search had been due; it is due again at that time if it is interrupted. */
   wasDueMs?: number;
-  /** When the next pass of reads may begin. */
+  /** Earliest start of the next pass of reads. */
   readsFromMs: number;
   /** Reads that may start now: a bucket that `readsPerMinute` fills. */
   tokens: number;
   filledMs: number;
 }
 
-/** Devices of one site by what is asked of them. */
+/** Devices of one site, indexed for the decisions. */
 export interface SiteOrder {
-  /** All that are not gone, by when their next read is due. */
+  /** All devices that are not gone, by the due time of their next read. */
   due: DueQueue;
-  /** Those with misses. */
+  /** Devices with misses. */
   silent: Set<string>;
-  /** Those among them that are to be looked for. */
+  /** Devices with misses that are to be searched for. */
   wanted: Set<string>;
 }
 
 export interface ScheduleState {
   seen: Moment;
-  /** When a jump of the wall clock last made things due. */
+  /** When a jump of the wall clock last made reads or sweeps due. */
   caughtUpMs: number | null;
   readonly sites: Map<string, SiteSchedule>;
-  /** Written by `setDevice` and `deleteDevice` alone, as the orders go by it. */
+  /** Changed only by `setDevice` and `deleteDevice`, which keep the orders consistent. */
   readonly devices: Map<string, Readonly<DeviceSchedule>>;
   readonly orders: Map<string, SiteOrder>;
 }
 
-/** A state that knows no site and no device; `nextActions` adds the sites, `deviceKnown` and `deviceAnswered` devices. */
+/** A state without sites and devices; `nextActions` adds sites, `deviceKnown` and `deviceAnswered` add devices. */
 export function emptySchedule(now: Moment): ScheduleState {
   return { seen: now, caughtUpMs: null, sites: new Map(), devices: new Map(), orders: new Map() };
 }
 
-/** How many devices of each site are read in one `statusEvery`, about: of those that sleep or are silent a quarter. */
+/**
+ * Approximate number of devices of each site that are read in one `statusEvery`; sleeping and silent ones count a
+ * quarter.
+ */
 export function devicesToRead({ devices }: ScheduleState): Map<string, number> {
   const quarters = new Map<string, number>();
   for (const { site, presence } of devices.values()) {
@@ -82,7 +84,7 @@ export function devicesToRead({ devices }: ScheduleState): Map<string, number> {
   return new Map([...quarters].map(([site, count]) => [site, Math.round(count / quietFactor)]));
 }
 
-/** Intervals of a device that sleeps or is silent, in those of one that is awake: it is not woken to say that it sleeps. */
+/** Factor for the intervals of a sleeping or silent device, so that status reads do not wake it unnecessarily. */
 export const quietFactor = 4;
 
 export function orderOf(state: ScheduleState, site: string): SiteOrder {
@@ -94,7 +96,7 @@ export function orderOf(state: ScheduleState, site: string): SiteOrder {
   return order;
 }
 
-/** Puts a device in the place of what was remembered of it. */
+/** Adds or replaces a device. */
 export function setDevice(state: ScheduleState, deviceId: string, device: DeviceSchedule): void {
   const before = state.devices.get(deviceId);
   if (before !== undefined && before.site !== device.site) deleteDevice(state, deviceId);
@@ -122,7 +124,7 @@ function member(set: Set<string>, key: string, isMember: boolean): void {
   else set.delete(key);
 }
 
-/** Packets of a read of one device, about, where nothing has been measured. */
+/** Approximate number of packets to read one device, if nothing was measured. */
 export const assumedPacketsPerRead = 20;
 const mostReadsPerMinute = 6000;
 
