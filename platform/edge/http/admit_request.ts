@@ -12,6 +12,8 @@ export interface RequestHead {
   method: string;
   /** As it was sent. */
   url: string;
+  /** Of HTTP. */
+  version: string;
   headers: IncomingHttpHeaders;
   raw: RawHeaders;
   /** The host of the TLS handshake, where the client named one. */

@@ -32,6 +32,7 @@ export function headOf(request: IncomingMessage): RequestHead {
   return {
     method: request.method ?? "",
     url: request.url ?? "",
+    version: request.httpVersion,
     headers: request.headers,
     raw: request.rawHeaders,
     serverName: typeof servername === "string" && servername !== "" ? servername : undefined,

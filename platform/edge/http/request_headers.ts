@@ -106,8 +106,9 @@ export function isFromOwnPage(
 
 /** Why a request is not passed on at all; undefined when it may be. */
 export function maybeMalformed(
-  { method, url, raw }: { method: string; url: string; raw: RawHeaders },
+  { method, url, version, raw }: { method: string; url: string; version: string; raw: RawHeaders },
 ): string | undefined {
+  if (version !== "1.1" && version !== "1.0") return "its version of HTTP is not 1.1 or 1.0";
   if (!/^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)$/.test(method)) {
     return "the method is not one that printers' pages use";
   }
@@ -121,6 +122,7 @@ export function maybeMalformed(
     return "it says in two ways how long it is";
   }
   if (lengths.some((length) => !/^\d{1,15}$/.test(length))) return "its length is not a number";
+  if (codings.length > 0 && version === "1.0") return "HTTP/1.0 has no transfer codings";
   if (codings.some((coding) => coding.toLowerCase() !== "chunked")) return "its transfer coding is unknown";
   return undefined;
 }

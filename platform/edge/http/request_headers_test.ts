@@ -130,7 +130,10 @@ for (const { name, method = "GET", headers, own } of visits) {
     assert.equal(isFromOwnPage({ method, headers, ownOrigin }), own));
 }
 
-const malformed: { method?: string; url?: string; raw?: string[] }[] = [
+const malformed: { method?: string; url?: string; version?: string; raw?: string[] }[] = [
+  { version: "0.9" },
+  { version: "1.2" },
+  { version: "1.0", raw: ["Host", "a", "Transfer-Encoding", "chunked"] },
   { method: "CONNECT", url: "10.0.0.1:80" },
   { method: "TRACE" },
   { method: "PROPFIND" },
@@ -151,19 +154,22 @@ const malformed: { method?: string; url?: string; raw?: string[] }[] = [
   { raw: ["Host", "a", "Transfer-Encoding", "gzip, chunked"] },
   { raw: ["Host", "a", "Transfer-Encoding", "chunked", "transfer-encoding", "chunked"] },
 ];
-for (const { method = "GET", url = "/", raw = ["Host", "a"] } of malformed) {
-  Deno.test(`maybeMalformed() refuses ${JSON.stringify({ method, url, raw })}`, () => {
-    assert.equal(typeof maybeMalformed({ method, url, raw }), "string");
+for (const { method = "GET", url = "/", version = "1.1", raw = ["Host", "a"] } of malformed) {
+  Deno.test(`maybeMalformed() refuses ${JSON.stringify({ method, url, version, raw })}`, () => {
+    assert.equal(typeof maybeMalformed({ method, url, version, raw }), "string");
   });
 }
 
 Deno.test("maybeMalformed() lets plain requests pass", () => {
   for (const url of ["/", "//a", "/a?b=c&d=%20'\"<>", "/ä".normalize()]) {
-    assert.equal(maybeMalformed({ method: "GET", url, raw: ["Host", "a"] }), undefined, url);
+    assert.equal(maybeMalformed({ method: "GET", url, version: "1.1", raw: ["Host", "a"] }), undefined, url);
   }
   assert.equal(
-    maybeMalformed({ method: "POST", url: "/", raw: ["Host", "a", "Transfer-Encoding", "Chunked"] }),
+    maybeMalformed({ method: "POST", url: "/", version: "1.1", raw: ["Host", "a", "Transfer-Encoding", "Chunked"] }),
     undefined,
   );
-  assert.equal(maybeMalformed({ method: "POST", url: "/", raw: ["Host", "a", "Content-Length", "15"] }), undefined);
+  assert.equal(
+    maybeMalformed({ method: "POST", url: "/", version: "1.1", raw: ["Host", "a", "Content-Length", "15"] }),
+    undefined,
+  );
 });
