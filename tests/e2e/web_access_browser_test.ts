@@ -23,7 +23,12 @@ async function startBrowser(): Promise<Browser> {
   const child = new Deno.Command("chromium", {
     args: [
       ...["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-port=0"],
-      ...["--ignore-certificate-errors", "--host-resolver-rules=MAP * 127.0.0.1", `--user-data-dir=${profile}`],
+      ...[
+        "--ignore-certificate-errors",
+        "--disable-popup-blocking",
+        "--host-resolver-rules=MAP * 127.0.0.1",
+        `--user-data-dir=${profile}`,
+      ],
       "about:blank",
     ],
     stdin: "null",

@@ -21,6 +21,8 @@ eachDatabase(
           [["open", "10.1.0.7", "--for", "31m"], /--for as a time from 1m to 30m/],
           [["show", "ses-1"], /Cannot find the session "ses-1"/],
           [["close", "ses-1"], /Cannot find the session "ses-1"/],
+          [["link", "ses-1"], /Cannot find the session "ses-1"/],
+          [["log", "ses-1"], /Cannot find the session "ses-1"/],
         ] as [string[], RegExp][]
       ) {
         const { code, stderr } = await run("access", ...args);
@@ -49,6 +51,39 @@ eachDatabase(
       ) {
         const { code, stderr } = await run(...listen, ...args);
         assert.equal(code, 64);
+        assert.match(stderr, pattern);
+      }
+    }),
+);
+
+eachDatabase(
+  "serve tells where it shows pages of printers, and what it needs for that",
+  () =>
+    withPlatform(async (run, { folder }) => {
+      const listen = ["serve", "--listen", "127.0.0.1:0"];
+      const ssh = ["--host-name", "dca.example.com", "--ssh-listen", "127.0.0.1:0"];
+      const access = ["--access-listen", "127.0.0.1:0", "--access-domain", "access.example.com"];
+      const { stdout } = await run(...listen, ...ssh, ...access);
+      assert.ok(JSON.parse(stdout).accessPort > 0);
+      assert.match(Deno.readTextFileSync(`${folder}/access.pem`), /^-----BEGIN CERTIFICATE-----/);
+      for (
+        const [args, pattern] of [
+          [access, /Cannot show pages of printers without --ssh-listen\nhint: such as --access-listen/],
+          [[...ssh, "--access-listen", "127.0.0.1:0"], /without --access-domain/],
+          [[...ssh, "--access-domain", "access.example.com"], /without --access-listen/],
+          [[...ssh, "--access-listen", "443", ...access.slice(2)], /--access-listen as HOST:PORT/],
+          [
+            [...ssh, ...access, "--access-domain", "10.1.0.1"],
+            /--access-domain as a domain: current value is "10.1.0.1"/,
+          ],
+          [[...ssh, ...access, "--access-domain", "*.example.com"], /--access-domain as a domain/],
+          [[...ssh, ...access, "--access-domain", "localhost"], /--access-domain as a domain/],
+          [[...ssh, ...access, "--access-key", "a.key"], /one of --access-certificate and --access-key/],
+          [[...ssh, "--access-key", "a.key"], /without --access-listen/],
+        ] as [string[], RegExp][]
+      ) {
+        const { code, stderr } = await run(...listen, ...args);
+        assert.equal(code, 64, args.join(" "));
         assert.match(stderr, pattern);
       }
     }),
