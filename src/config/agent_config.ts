@@ -145,9 +145,29 @@ export interface PolicyConfig {
   readonly hosts: readonly string[];
   /** Never sent to, also by name; in the forms of targets, and taken out of `ranges` already. */
   readonly exclude: readonly string[];
-  readonly ports: { readonly snmp: readonly number[]; readonly webAccess: readonly number[] };
+  readonly ports: {
+    readonly snmp: readonly number[];
+    readonly webAccess: readonly number[];
+    /** Of the platform's SSH gateway. */
+    readonly sshGateway: readonly number[];
+  };
+  readonly webAccess: WebAccessConfig;
   readonly features: Readonly<Record<PolicyFeature, boolean>>;
   readonly mask: readonly MaskableField[];
+}
+
+/** Limits of Device Web Access, where `features.webAccess` is on. */
+export interface WebAccessConfig {
+  /** Each session waits for `opendca sessions approve`. */
+  readonly approval: boolean;
+  /** When sessions may be open, as far as the site's hours allow it; empty: at any time. */
+  readonly allowedHours: readonly AllowedHours[];
+  /** Of a device whose identity SNMP does not tell. */
+  readonly withoutSnmp: "refuse" | "allow";
+  readonly maxDurationMs: number;
+  readonly idleTimeoutMs: number;
+  /** Of one session, in both directions. */
+  readonly maxBytes: number;
 }
 
 export type SettingSource =

@@ -8,7 +8,15 @@ const policy: PolicyConfig = {
   ranges: [tryParseCidr("10.1.0.0/16")!],
   hosts: ["plotter.example.com"],
   exclude: ["10.1.9.9", "10.1.8.0/24:1161", "10.99.0.0/16", "secret.example.com"],
-  ports: { snmp: [161, 1161], webAccess: [] },
+  ports: { snmp: [161, 1161], webAccess: [], sshGateway: [22] },
+  webAccess: {
+    approval: false,
+    allowedHours: [],
+    withoutSnmp: "refuse",
+    maxDurationMs: 1,
+    idleTimeoutMs: 1,
+    maxBytes: 1,
+  },
   features: { scan: true, ping: true, webAccess: false, diagnostics: true, update: true, setConfig: true },
   mask: [],
 };

@@ -2,17 +2,23 @@
 import { ConfigError, messageOf } from "../../common/core/errors.ts";
 import { type FileReader, withFileTexts } from "./file_texts.ts";
 import { parseYaml, yamlError, type YamlValue } from "./yaml_reader.ts";
-import { type AgentConfig, type PolicyConfig, type PolicyFeature, policyFeatures } from "./agent_config.ts";
+import {
+  type AgentConfig,
+  type PolicyConfig,
+  type PolicyFeature,
+  policyFeatures,
+  type WebAccessConfig,
+} from "./agent_config.ts";
 import { throwMistakes } from "./config_mistakes.ts";
 import { readLimits, readLog, readPoll, readStateDirectory } from "./read_limits.ts";
 import { readPlatform, readProxy } from "./read_platform.ts";
-import { defaultSchedule, readSchedule } from "./read_schedule.ts";
+import { defaultSchedule, readAllowedHours, readSchedule } from "./read_schedule.ts";
 import { defaultSnmpPort, readCredentialKey, type ReadSite, readSites } from "./read_sites.ts";
 import { type ConfigReader, openSection } from "./section.ts";
 import { type IpRange, subtractRanges } from "../../common/core/ip_range.ts";
 import { parseTargetSpec } from "../targets/target_spec.ts";
 import { maskableFields } from "../../common/reading/maskable_fields.ts";
-import { booleanField, choiceField, listField, portField } from "./field.ts";
+import { booleanField, byteSizeField, choiceField, durationField, listField, portField } from "./field.ts";
 import { formatRange, privateRanges } from "./policy.ts";
 import { rangesIn, rangesOfSite } from "./site_targets.ts";
 import { excludeField, isHostPattern, policyHostField, policyRangeField } from "./target_fields.ts";
@@ -132,7 +138,7 @@ function readPolicy(
 ): PolicyConfig {
   const section = openSection(reader, value, {
     path: "policy",
-    known: ["ranges", "hosts", "exclude", "ports", "features", "mask"],
+    known: ["ranges", "hosts", "exclude", "ports", "webAccess", "features", "mask"],
   });
   const ownRanges = sites.length === 0 ? privateRanges : sites.flatMap(({ site }) => rangesOfSite(site));
   const ranges = section.read("ranges", listField(policyRangeField), subtractRanges(ownRanges, []).map(formatRange));
@@ -145,18 +151,24 @@ function readPolicy(
     sites.flatMap(({ site }) => site.exclude.filter(hasNoPort).flatMap(rangesOfText)),
     sites.flatMap(({ site }) => rangesOfSite(site)),
   );
-  const ports = openSection(reader, section.value("ports"), { path: "policy.ports", known: ["snmp", "webAccess"] });
+  const ports = openSection(reader, section.value("ports"), {
+    path: "policy.ports",
+    known: ["snmp", "webAccess", "sshGateway"],
+  });
   const ownPorts = sites.length === 0
     ? [defaultSnmpPort]
     : [...new Set(sites.flatMap(({ site }) => portsOfSite(site)))];
   const snmp = ports.read("snmp", listField(portField), ownPorts);
   const webAccess = ports.read("webAccess", listField(portField), [80, 443, 8000]);
+  const sshGateway = ports.read("sshGateway", listField(portField), [22]);
+  const webAccessLimits = readWebAccess(reader, section.value("webAccess"));
   const features = openSection(reader, section.value("features"), { path: "policy.features", known: policyFeatures });
   const policy: PolicyConfig = {
     ranges: subtractRanges(ranges.flatMap(rangesOfText), [...holes, ...siteHoles]),
     hosts: hosts.map(hostOf),
     exclude: policyExclude,
-    ports: { snmp, webAccess },
+    ports: { snmp, webAccess, sshGateway },
+    webAccess: webAccessLimits,
     features: Object.fromEntries(
       policyFeatures.map((name) => [name, features.read(name, booleanField, defaultFeatures[name])]),
     ) as Record<PolicyFeature, boolean>,
@@ -165,6 +177,26 @@ function readPolicy(
   // What the policy excludes is left out of a site without a word: that is what `exclude` is for.
   for (const read of sites) refuseOutside(reader, policy, { read, holes });
   return policy;
+}
+
+function readWebAccess(reader: ConfigReader, value: YamlValue | undefined): WebAccessConfig {
+  const path = "policy.webAccess";
+  const section = openSection(reader, value, {
+    path,
+    known: ["approval", "allowedHours", "withoutSnmp", "maxDuration", "idleTimeout", "maxSize"],
+  });
+  return {
+    approval: section.read("approval", booleanField, false),
+    allowedHours: readAllowedHours(reader, section.value("allowedHours"), {
+      path,
+      base: { allowedHours: [] },
+      inherits: false,
+    }),
+    withoutSnmp: section.read("withoutSnmp", choiceField(["refuse", "allow"]), "refuse"),
+    maxDurationMs: section.read("maxDuration", durationField({ min: "1m", max: "30m" }), 30 * 60_000),
+    idleTimeoutMs: section.read("idleTimeout", durationField({ min: "10s", max: "30m" }), 5 * 60_000),
+    maxBytes: section.read("maxSize", byteSizeField({ min: "1MB", max: "1TB" }), 1_000_000_000),
+  };
 }
 
 function refuseOutside(

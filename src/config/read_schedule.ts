@@ -37,10 +37,11 @@ export function readSchedule(
   };
 }
 
-function readAllowedHours(
+/** Reads `allowedHours` under `path`. */
+export function readAllowedHours(
   reader: ConfigReader,
   value: YamlValue | undefined,
-  { path, base, inherits }: { path: string; base: ScheduleConfig; inherits: boolean },
+  { path, base, inherits }: { path: string; base: Pick<ScheduleConfig, "allowedHours">; inherits: boolean },
 ): readonly AllowedHours[] {
   const section = openSection(reader, value, {
     path: `${path}.allowedHours`,
