@@ -1,6 +1,12 @@
 /** What each kind of task does, as far as the administrator's policy lets it. */
 import type { ConfigDocument } from "../../proto/gen/opendca/v1/config.ts";
-import { RefusalReason, type SetConfig, type SetConfigOutput } from "../../proto/gen/opendca/v1/task.ts";
+import {
+  type OpenWebAccess,
+  RefusalReason,
+  type SetConfig,
+  type SetConfigOutput,
+  type WebAccessOutput,
+} from "../../proto/gen/opendca/v1/task.ts";
 import type { PolicyConfig, PolicyFeature } from "../config/agent_config.ts";
 import { type DiagnosticsTaskParts, runDiagnosticsTask } from "./diagnostics_task.ts";
 import { type PingTaskParts, runPingTask } from "./ping_task.ts";
@@ -18,6 +24,8 @@ export interface TaskParts {
   setConfig: SetConfigTaskParts;
   /** Reads agent.yaml again, and asks the platform for its part of the configuration. */
   refreshConfig(): Promise<void>;
+  /** Until the session ends. */
+  openWebAccess(order: OpenWebAccess, signal: AbortSignal): Promise<WebAccessOutput>;
 }
 
 /** The configuration as it is in effect. */
@@ -65,7 +73,7 @@ export function createTaskHandler(parts: TaskParts): TaskHandler {
         };
       }
       case "openWebAccess":
-        throw new TaskRefusal(RefusalReason.UNKNOWN_KIND, "Cannot run the task as this agent does not know its kind");
+        return { $case: "webAccess", value: await parts.openWebAccess(payload.value, signal) };
     }
   };
 }

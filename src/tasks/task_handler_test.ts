@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { RefusalReason } from "../../proto/gen/opendca/v1/task.ts";
+import { OpenWebAccess, RefusalReason } from "../../proto/gen/opendca/v1/task.ts";
 import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import type { PolicyConfig } from "../config/agent_config.ts";
 import { parseAgentConfig } from "../config/read_config.ts";
@@ -21,6 +21,10 @@ function handlerWith(features: Partial<PolicyConfig["features"]>): { handler: Ta
   const common = { config: () => config, clock, cleanText: (text: string) => text };
   const handler = createTaskHandler({
     refreshConfig: () => Promise.resolve(),
+    openWebAccess: ({ sessionId }) => {
+      done.push(`openWebAccess ${sessionId}`);
+      return Promise.resolve({ bytesToDevice: 0n, bytesFromDevice: 0n, connections: 0, end: "it was closed" });
+    },
     policy: () => ({ features: { ...config.policy.features, ...features } }),
     scan: {
       ...common,
@@ -51,6 +55,11 @@ const kinds: [feature: keyof PolicyConfig["features"], payload: TaskPayload, don
   ["ping", { $case: "ping", value: { target: "10.1.0.1", count: 1 } }, "ping"],
   ["diagnostics", { $case: "diagnostics", value: { logHours: 0 } }, "diagnostics"],
   ["setConfig", { $case: "setConfig", value: { config: document } }, "setConfig h"],
+  [
+    "webAccess",
+    { $case: "openWebAccess", value: OpenWebAccess.fromPartial({ sessionId: "ses-1" }) },
+    "openWebAccess ses-1",
+  ],
 ];
 const { signal } = new AbortController();
 

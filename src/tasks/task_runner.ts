@@ -1,6 +1,7 @@
 /**
  * Runs the platform's tasks beside everything else that the agent does. Scans have a queue of their own, so that a ping or
- * a diagnostics bundle does not wait for an hour of scanning; within a queue it is one after the other.
+ * a diagnostics bundle does not wait for an hour of scanning; within a queue it is one after the other. Sessions of web access
+ * last as long as somebody uses them, and wait for nothing.
  */
 import { RefusalReason, type SignedTask, type Task, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
 import type { Clock } from "../../common/core/clock.ts";
@@ -68,6 +69,9 @@ export interface TaskRunner extends AsyncDisposable {
 /** Of tasks that a broker brought, to know one that it brings again. */
 const maxPushed = 1000;
 const progressEveryMs = 1000;
+const usualDeadlineMs = 15 * 60_000;
+/** A session ends by itself after half an hour. */
+const sessionDeadlineMs = 35 * 60_000;
 
 /** Largest result that goes with a poll. */
 const maxPolledBytes = 64 * 1024;
@@ -87,7 +91,11 @@ export function startTaskRunner(options: TaskRunnerOptions): TaskRunner {
   const context = { ...options, keeper, stop: stop.signal };
   const run = (waiting: Waiting, cancelled: AbortSignal) => runTask(waiting, { ...context, cancelled });
   const pushed = new Set<string>();
-  const queues = { scans: createQueue(run, stop.signal), others: createQueue(run, stop.signal) };
+  const queues = {
+    scans: createQueue(run, stop.signal),
+    others: createQueue(run, stop.signal),
+    sessions: createQueue(run, stop.signal, maxQueued),
+  };
 
   function refuse(
     taskId: string | null,
@@ -111,7 +119,7 @@ export function startTaskRunner(options: TaskRunnerOptions): TaskRunner {
     }
     if (isPushed) notePushed(task.taskId);
     if (task.payload!.$case === "cancelTask") return cancel(task, task.payload!.value.taskId);
-    const { waiting } = task.payload!.$case === "scanNow" ? queues.scans : queues.others;
+    const { waiting } = queues[queueNames[task.payload!.$case] ?? "others"];
     if (waiting.length >= maxQueued) {
       const message = `Cannot run the task as ${waiting.length} others are waiting`;
       return refuse(task.taskId, { reason: RefusalReason.QUEUE_FULL, message, now, isPushed });
@@ -169,30 +177,43 @@ export function startTaskRunner(options: TaskRunnerOptions): TaskRunner {
   };
 }
 
-/** One task after the other. */
-function createQueue(run: (next: Waiting, cancelled: AbortSignal) => Promise<void>, stop: AbortSignal) {
+const queueNames: Partial<Record<TaskPayload["$case"], "scans" | "sessions">> = {
+  scanNow: "scans",
+  openWebAccess: "sessions",
+};
+
+/** So many tasks at a time, in the order in which they came. */
+function createQueue(
+  run: (next: Waiting, cancelled: AbortSignal) => Promise<void>,
+  stop: AbortSignal,
+  atOnce = 1,
+) {
   const waiting: Waiting[] = [];
-  let running: Promise<void> | undefined;
-  let present: { taskId: string; cancel: AbortController } | undefined;
+  const running = new Set<Promise<void>>();
+  const present = new Map<string, AbortController>();
 
   async function runAll(): Promise<void> {
     for (let next = waiting.shift(); next !== undefined && !stop.aborted; next = waiting.shift()) {
-      present = { taskId: next.task.taskId, cancel: new AbortController() };
-      await run(next, present.cancel.signal);
-      present = undefined;
+      const { taskId } = next.task, cancel = new AbortController();
+      present.set(taskId, cancel);
+      await run(next, cancel.signal);
+      present.delete(taskId);
     }
   }
 
   return {
     waiting,
     go(): void {
-      if (running !== undefined || waiting.length === 0) return;
-      running = runAll().finally(() => running = undefined);
+      for (let free = Math.min(atOnce - running.size, waiting.length); free > 0; free--) {
+        const runner: Promise<void> = runAll().finally(() => running.delete(runner));
+        running.add(runner);
+      }
     },
     /** The task that waited and does not any more; true for the one that runs; undefined for one that is not here. */
     cancel(taskId: string): Waiting | true | undefined {
-      if (present?.taskId === taskId) {
-        present.cancel.abort(new TaskCancelled());
+      const cancel = present.get(taskId);
+      if (cancel !== undefined) {
+        cancel.abort(new TaskCancelled());
         return true;
       }
       const at = waiting.findIndex(({ task }) => task.taskId === taskId);
@@ -200,7 +221,7 @@ function createQueue(run: (next: Waiting, cancelled: AbortSignal) => Promise<voi
     },
     async ended(): Promise<void> {
       waiting.length = 0;
-      await running;
+      await Promise.all(running);
     },
   };
 }
@@ -301,7 +322,11 @@ async function runTask(
     }
     context.onProgress?.(resultOf(taskId, { state: TaskState.RUNNING }, context));
     const tell = progressTeller(taskId, context);
-    const output = await withDeadline((signal) => context.handler(task.payload!, signal, tell), context);
+    const deadlineMs = context.deadlineMs ?? (kind === "openWebAccess" ? sessionDeadlineMs : usualDeadlineMs);
+    const output = await withDeadline((signal) => context.handler(task.payload!, signal, tell), {
+      ...context,
+      deadlineMs,
+    });
     // What ended because it was to end has not done all of it.
     cancelled.throwIfAborted();
     result = resultOf(taskId, { state: TaskState.SUCCEEDED, ...(output === undefined ? {} : { output }) }, context);
@@ -333,9 +358,10 @@ const finalNames = {
 /** A handler that never ends is left behind; the next task does not wait for it. */
 async function withDeadline<T>(
   action: (signal: AbortSignal) => Promise<T>,
-  { clock, stop, cancelled, deadlineMs = 15 * 60_000 }:
-    & Pick<TaskContext, "clock" | "stop" | "deadlineMs">
-    & { cancelled: AbortSignal },
+  { clock, stop, cancelled, deadlineMs }: Pick<TaskContext, "clock" | "stop"> & {
+    cancelled: AbortSignal;
+    deadlineMs: number;
+  },
 ): Promise<T> {
   const over = new AbortController();
   const end = new AbortController();

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { generateKeyPairSync, sign } from "node:crypto";
-import { RefusalReason, type SignedTask, Task, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
+import {
+  OpenWebAccess,
+  RefusalReason,
+  type SignedTask,
+  Task,
+  TaskResult,
+  TaskState,
+} from "../../proto/gen/opendca/v1/task.ts";
 import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { type Database, openDatabase, StorageError } from "../../common/host/sqlite.ts";
 import { openTaskMemory, type TaskMemory } from "../store/task_memory.ts";
@@ -335,3 +342,39 @@ withRunner("openTaskMemory() remembers a task although the machine's clock is ye
   await scene.take(task);
   assert.deepEqual(scene.ran, ["ping"]);
 });
+
+withRunner(
+  "sessions of web access wait neither for scans and pings nor for each other, and end one by one",
+  async (scene) => {
+    const ends = new Map<string, () => void>();
+    scene.handler = (payload, signal) => {
+      const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+      const name = payload.$case === "openWebAccess" ? payload.value.sessionId : payload.$case;
+      ends.set(name, () => resolve(undefined));
+      signal.addEventListener("abort", () => reject(signal.reason));
+      return promise;
+    };
+    const session = (n: number) =>
+      signed({
+        taskId: id(n),
+        payload: { $case: "openWebAccess", value: OpenWebAccess.fromPartial({ sessionId: `ses-${n}` }) },
+      });
+    await scene.take(
+      signed({
+        taskId: id(1),
+        payload: { $case: "scanNow", value: { site: "", targets: [], knownDevicesOnly: false } },
+      }),
+      signed({ taskId: id(2) }),
+      session(3),
+      session(4),
+      session(5),
+    );
+    assert.deepEqual([...ends.keys()].sort(), ["ping", "scanNow", "ses-3", "ses-4", "ses-5"]);
+    ends.get("ses-4")!();
+    await scene.take(signed({ taskId: id(6), payload: { $case: "cancelTask", value: { taskId: id(3) } } }));
+    const states = new Map(scene.owed().map(([taskId, state]) => [taskId, state]));
+    assert.equal(states.get(id(3)), TaskState.CANCELLED);
+    assert.equal(states.get(id(4)), TaskState.SUCCEEDED);
+    assert.equal(states.get(id(5)), TaskState.RUNNING);
+  },
+);
