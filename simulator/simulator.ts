@@ -218,7 +218,7 @@ async function close({ stop, running, loops, late }: Simulation): Promise<void> 
   stop.abort();
   const pages = running.flatMap(({ web, webTls }) => [web, webTls]);
   await Promise.all(pages.map((page) => page?.[Symbol.asyncDispose]()));
-  for (const { socket, stray } of running) {
+  for (const { socket, stray } of running.splice(0)) {
     socket.close();
     stray?.close();
   }

@@ -11,6 +11,8 @@ import { messageOf, type NotPermittedError, UnavailableError } from "../common/c
 import { createWake } from "../common/core/wake.ts";
 import { DamagedDatabaseError, tryStore } from "../common/host/sqlite.ts";
 import { maskAddresses } from "../common/reading/mask_addresses.ts";
+import { startSessionFiles } from "./access/session_files.ts";
+import { createWebAccess, type WebAccess } from "./access/web_access.ts";
 import type { AgentConfig } from "./config/agent_config.ts";
 import { readAgentConfig } from "./config/read_config.ts";
 import { type ConfigWatch, watchConfig } from "./config/watch_config.ts";
@@ -37,6 +39,7 @@ import { openSchedule } from "./service/schedule.ts";
 import { startScheduler } from "./service/scheduler.ts";
 import { damageError } from "./store/quarantine_database.ts";
 import { openSiteMarks } from "./service/site_marks.ts";
+import { createSiteIdentity } from "./service/site_identity.ts";
 import { createSiteScans } from "./service/site_scans.ts";
 import { takeStateLock } from "./service/state_lock.ts";
 import { statusFileName } from "./service/status_file.ts";
@@ -101,7 +104,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   const link = openLink(run, stores);
   const scans = openScans(run, stores, link);
   const ownFile = watchOwnFile(run, stores);
-  openTasks(run, { ...stores, ...link, ...scans, ownFile });
+  const access = openAccess(run, { ...stores, ...scans });
+  openTasks(run, { ...stores, ...link, ...scans, access, ownFile });
 
   const { log, state: { agentId, customer, site } } = stores;
   log.info("agentStarted", { version: parts.version, agentId, customer, site, runId: run.runId });
@@ -313,12 +317,13 @@ function openScans({ machine, built, fail }: Run, stores: Stores, { reports, upl
     },
   });
   intake.reportMerges();
+  const access = createAccessMemory(time.clock, inventory.devices());
   const scans = createSiteScans({
     machine: { ...machine, resolve, clock: time.clock },
     machineClock: clock,
     config: live.current,
     intake,
-    access: createAccessMemory(time.clock, inventory.devices()),
+    access,
     log,
     devices: (site) => inventory.devices().filter((device) => device.site === site).length,
     faults,
@@ -339,13 +344,57 @@ function openScans({ machine, built, fail }: Run, stores: Stores, { reports, upl
     scans.configChanged();
     scheduler.configChanged();
   }));
-  return { resolve, scans };
+  const siteIdentity = createSiteIdentity({
+    config: live.current,
+    machine: { ...machine, resolve, clock: time.clock },
+    access,
+  });
+  return { resolve, scans, siteIdentity };
+}
+
+/** Sessions with the web pages of devices: each is ordered by a task, and shown and ended by `opendca sessions`. */
+function openAccess(
+  { config, store, machine, built }: Run,
+  { identity, ledger, inventory, log, faults, time, live, siteIdentity }:
+    & Stores
+    & Pick<ReturnType<typeof openScans>, "siteIdentity">,
+): WebAccess {
+  const access = createWebAccess({
+    ...siteIdentity,
+    config: live.current,
+    clock: time.clock,
+    inventory,
+    privateKeyPem: identity.keyPem,
+    note(summary, details) {
+      try {
+        ledger.append({ at: time.clock.now(), kind: "session", summary, bytes: new Uint8Array(0), details });
+      } catch (error) {
+        faults.add("ledger-incomplete", messageOf(error));
+        throw error;
+      }
+    },
+    changed: () => files.changed(),
+    log: log.info,
+  });
+  const files = startSessionFiles({
+    stateDirectory: config.stateDirectory,
+    disk: store.disk,
+    replaceTextFile: machine.replaceTextFile,
+    clock: machine.clock,
+    access,
+    log: log.warn,
+  });
+  // Sessions end first, and the file says so.
+  built.use(files);
+  built.use(access);
+  built.use(live.onChange(access.configChanged));
+  return access;
 }
 
 /** Tasks of the platform: polls fetch them, the runner executes them, and polls report the results. */
 function openTasks(
   { machine, built }: Run,
-  parts: Stores & Link & ReturnType<typeof openScans> & { ownFile: ConfigWatch },
+  parts: Stores & Link & ReturnType<typeof openScans> & { access: WebAccess; ownFile: ConfigWatch },
 ) {
   const { state, inventory, spool, live, time, polls, cleanText, keys, api, reports, status, uplink, scans } = parts;
   const { clock } = time;
@@ -384,6 +433,7 @@ function openTasks(
       await parts.ownFile.reload();
       polls.wake();
     },
+    openWebAccess: parts.access.run,
   });
   const runner = built.use(startTaskRunner({
     memory,

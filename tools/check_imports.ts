@@ -37,6 +37,16 @@ export const allowed: Record<string, string[]> = {
     "src/schedule",
     "src/store",
   ],
+  "src/access": [
+    "common/core",
+    "common/reading",
+    "common/protocol",
+    "common/host",
+    "proto",
+    "src/config",
+    "src/store",
+    "src/tasks",
+  ],
   "src/service": [
     ...shared,
     "common/protocol",
@@ -65,6 +75,7 @@ export const allowed: Record<string, string[]> = {
     "src/link",
     "src/activation",
     "src/tasks",
+    "src/access",
     "src/service",
   ],
   "src/doctor": [
@@ -98,6 +109,7 @@ export const allowed: Record<string, string[]> = {
     "src/link",
     "src/activation",
     "src/tasks",
+    "src/access",
     "src/service",
     "src",
     "src/doctor",

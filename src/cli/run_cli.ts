@@ -26,6 +26,7 @@ const commands: Record<string, () => Promise<AddCommand>> = {
   run: async () => (await import("./run_command.ts")).addRunCommand,
   status: async () => (await import("./status_command.ts")).addStatusCommand,
   ledger: async () => (await import("./ledger_command.ts")).addLedgerCommand,
+  sessions: async () => (await import("./sessions_command.ts")).addSessionsCommand,
   doctor: async () => (await import("./doctor_command.ts")).addDoctorCommand,
   ping: async () => (await import("./ping_command.ts")).addPingCommand,
   completions: async () => (await import("./completions_command.ts")).addCompletionsCommand,

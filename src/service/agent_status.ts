@@ -1,6 +1,7 @@
 /** The numbers of the running agent that go into `status.json` and into each poll. */
 import type { AgentStatus } from "../../proto/gen/opendca/v1/agent_service.ts";
 import type { ActivationState } from "../activation/activation_state.ts";
+import type { PolicyConfig } from "../config/agent_config.ts";
 import type { Clock } from "../../common/core/clock.ts";
 import type { MqttStatus } from "../link/mqtt_link.ts";
 import type { Ledger } from "../store/ledger.ts";
@@ -114,10 +115,14 @@ export function describeAgent(parts: StatusParts): DescribedAgent {
         residentBytes: BigInt(parts.residentBytes()),
         certificateNotAfter: parts.certificateNotAfter(),
         ledgerHead: ledgerHead(),
-        webAccess: undefined,
+        webAccess: webAccessPolicy(live.current().policy),
       };
     },
   };
+}
+
+function webAccessPolicy({ features, ports, webAccess }: PolicyConfig): AgentStatus["webAccess"] {
+  return { allowed: features.webAccess, ports: [...ports.webAccess], needsApproval: webAccess.approval };
 }
 
 function siteStatus(name: string, schedule: StatusParts["schedule"]): SiteStatus {

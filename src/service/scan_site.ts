@@ -87,6 +87,16 @@ export async function scanSite(options: ScanSiteOptions, parts: ScanSiteParts): 
   return { scan: await scanSpace(space, options, parts), unasked };
 }
 
+/** Whether the site holds the place, by its ranges and by what its host names mean now. */
+export async function isPlaceOf(
+  site: SiteConfig,
+  place: Place,
+  options: Pick<ScanSiteParts, "resolve" | "onHostFault"> & { config: AgentConfig },
+): Promise<boolean> {
+  const space = await siteSpace(site, options);
+  return space !== undefined && holds(space, place);
+}
+
 function holds(space: AddressSpace, place: Place): boolean {
   const range = maybeRangeOf(place);
   if (range === undefined) return false;

@@ -291,7 +291,7 @@ eachDatabase("openSession() says why there can be none", async () => {
   await refused(/the administrator of the agent agt-\w+ has not allowed web access/);
   await scene.poll({ webAccess: undefined });
   await refused(/the agent agt-\w+ has no web access: current value of its version is "0\.9\.0"/);
-  await scene.poll();
+  await scene.poll({ webAccess });
   await platform.store.transaction((tx) => tx.run("UPDATE access_gateways SET seen_at = 0", {}));
   await refused(/no gateway is running/);
   await platform.store.transaction((tx) =>

@@ -1,0 +1,126 @@
+/** The traffic of one session: each channel of the gateway is connected to the one address and port, within the limits. */
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Clock } from "../../common/core/clock.ts";
+import { formatDuration } from "../../common/core/duration.ts";
+import { dial } from "../../common/host/dial.ts";
+import type { IncomingChannel } from "./gateway_connection.ts";
+
+export interface CarryLimits {
+  idleMs: number;
+  maxBytes: number;
+  lastsMs: number;
+  lastsBecause: string;
+}
+
+export interface Carried {
+  toDevice: number;
+  fromDevice: number;
+  connections: number;
+}
+
+export interface SessionCarrier {
+  readonly carried: Carried;
+  take(channel: IncomingChannel): void;
+  /** Cuts off what there is; nothing more is taken. */
+  end(why: string): void;
+  /** Resolves with the reason when a limit is reached, or with that of `end`. */
+  readonly ended: Promise<string>;
+}
+
+/** Connections to the device at a time; a browser opens six. */
+const mostConnections = 16;
+const connectTimeoutMs = 10_000;
+const lookEveryMs = 500;
+
+/** `connect` is for tests. */
+export function carrySession(
+  place: { address: string; port: number },
+  { limits, clock, connect = connectDevice }: { limits: CarryLimits; clock: Clock; connect?: typeof connectDevice },
+): SessionCarrier {
+  const carried: Carried = { toDevice: 0, fromDevice: 0, connections: 0 };
+  const ended = Promise.withResolvers<string>(), over = new AbortController();
+  const open = new Set<{ destroy(): void }>();
+  const beganMs = clock.monotonicMs();
+  let lastMs = beganMs, pending = 0;
+
+  function end(why: string): void {
+    if (over.signal.aborted) return;
+    over.abort(new Error(why));
+    for (const each of open) each.destroy();
+    ended.resolve(why);
+  }
+
+  function count(key: "toDevice" | "fromDevice", bytes: number): void {
+    lastMs = clock.monotonicMs();
+    carried[key] += bytes;
+    if (carried.toDevice + carried.fromDevice > limits.maxBytes) end("its byte limit was reached");
+  }
+
+  /** Limits that time alone reaches. */
+  async function watch(): Promise<void> {
+    while (!over.signal.aborted) {
+      const nowMs = clock.monotonicMs();
+      if (nowMs - beganMs >= limits.lastsMs) return end(limits.lastsBecause);
+      if (nowMs - lastMs >= limits.idleMs) return end(`nothing was sent for ${formatDuration(limits.idleMs)}`);
+      await clock.sleep(lookEveryMs, over.signal).catch(() => {}); // Ended.
+    }
+  }
+  void watch();
+
+  async function serve({ accept, reject }: IncomingChannel): Promise<void> {
+    pending++;
+    let socket: Socket;
+    try {
+      socket = await connect(place, over.signal);
+    } catch {
+      return reject(); // The gateway tells whoever asked for it.
+    } finally {
+      pending--;
+    }
+    if (over.signal.aborted) {
+      socket.destroy();
+      return reject();
+    }
+    carried.connections++;
+    const channel = accept();
+    join(channel, socket);
+  }
+
+  function join(channel: Duplex, socket: Socket): void {
+    open.add(channel).add(socket);
+    channel.once("close", () => {
+      open.delete(channel);
+      socket.destroy();
+    });
+    socket.once("close", () => {
+      open.delete(socket);
+      // What the device said last still goes out.
+      channel.end();
+      if (socket.errored) channel.destroy();
+    });
+    channel.on("data", (chunk: Uint8Array) => count("toDevice", chunk.length));
+    socket.on("data", (chunk: Uint8Array) => count("fromDevice", chunk.length));
+    // A side that reads slowly holds the other one back.
+    channel.pipe(socket);
+    socket.pipe(channel);
+  }
+
+  return {
+    carried,
+    end,
+    ended: ended.promise,
+    take(channel) {
+      if (over.signal.aborted || open.size / 2 + pending >= mostConnections) return channel.reject();
+      void serve(channel);
+    },
+  };
+}
+
+/** TCP to exactly this address and port, never through a proxy. */
+async function connectDevice(place: { address: string; port: number }, signal: AbortSignal): Promise<Socket> {
+  const endpoint = { host: place.address, port: place.port };
+  const socket = await dial(endpoint, { proxy: undefined, tls: null, stepTimeoutMs: connectTimeoutMs, signal });
+  socket.setNoDelay(true);
+  return socket;
+}

@@ -1,0 +1,109 @@
+/** Whether an order of the platform is within what the administrator allows: every check that needs no network. Pure. */
+import type { OpenWebAccess } from "../../proto/gen/opendca/v1/task.ts";
+import { RefusalReason, WebAccessScheme } from "../../proto/gen/opendca/v1/task.ts";
+import { formatEndpoint } from "../../common/core/ip.ts";
+import type { AgentConfig, Endpoint } from "../config/agent_config.ts";
+import { sendWindowAt } from "../config/allowed_hours.ts";
+import { isUnderRootDomain } from "../config/endpoint.ts";
+import type { KnownDevice } from "../store/inventory.ts";
+import { policyRefusal, TaskRefusal } from "../tasks/task_refusal.ts";
+
+/** At a time. */
+export const mostSessions = 3;
+/** Whatever order and configuration say. */
+export const longestSessionMs = 30 * 60_000;
+/** Ports at which a printer takes whatever comes as a job. */
+const printingPorts = [9100, 631];
+
+/** What a session is bound to; nothing of it changes any more. */
+export interface AllowedOrder {
+  place: { address: string; port: number };
+  gateways: Endpoint[];
+  needsApproval: boolean;
+  /** From now. */
+  lastsMs: number;
+  /** Why it ends then. */
+  lastsBecause: string;
+  idleMs: number;
+  maxBytes: number;
+}
+
+export interface OrderContext {
+  config: AgentConfig;
+  /** That of the order's key, where the inventory has it. */
+  device: KnownDevice | undefined;
+  /** Whether the scanner might ask the device at its place: see `SiteIdentity.isInRange`. */
+  isInRange(device: KnownDevice): Promise<boolean>;
+  /** Sessions that there are. */
+  sessions: number;
+  /** By the platform's clock. */
+  now: Date;
+}
+
+/** Throws `TaskRefusal`. */
+export async function checkOrder(order: OpenWebAccess, context: OrderContext): Promise<AllowedOrder> {
+  const { config, device, now } = context, { policy } = config;
+  if (!/^[a-z0-9-]{4,64}$/.test(order.sessionId) || order.hostKey.length === 0 || order.endsAt === undefined) {
+    throw new TaskRefusal(RefusalReason.MALFORMED, "Cannot open a session as the order is incomplete");
+  }
+  if (device === undefined) throw policyRefusal("the device is not in this agent's inventory");
+  if (device.place === null) throw policyRefusal("another device answers where the device was last");
+  const { address } = device.place;
+  if (order.address !== "" && order.address !== address) {
+    throw policyRefusal(`the device is not at ${order.address}: current value is ${address}`);
+  }
+  if (!await context.isInRange(device)) throw policyRefusal(`${address} is outside the configured ranges`);
+  checkPort(order, config);
+  const window = hoursOf(device, { config, now });
+  if (context.sessions >= mostSessions) {
+    throw policyRefusal(`${context.sessions} sessions are open or waiting, which is as many as there may be`);
+  }
+  const gateways = order.gateways.filter(({ host, port }) =>
+    isUnderRootDomain(host, config.platform.rootDomain) && policy.ports.sshGateway.includes(port)
+  );
+  if (gateways.length === 0) {
+    const named = order.gateways.map(({ host, port }) => formatEndpoint(host, port)).join(", ");
+    throw policyRefusal(
+      `the gateway is outside platform.rootDomain or policy.ports.sshGateway: current value is "${named}"`,
+    );
+  }
+  const ends: [ms: number, why: string][] = [
+    [Math.min(longestSessionMs, policy.webAccess.maxDurationMs), "its time was over"],
+    [order.endsAt.getTime() - now.getTime(), "its time was over"],
+    [window, "the allowed hours ended"],
+  ];
+  const [lastsMs, lastsBecause] = ends.sort(([a], [b]) => a - b)[0]!;
+  if (!(lastsMs > 0)) throw new TaskRefusal(RefusalReason.EXPIRED, "Cannot open a session as its time is over");
+  return {
+    place: device.place,
+    gateways: gateways.map(({ host, port }) => ({ host, port })),
+    needsApproval: policy.webAccess.approval || printingPorts.includes(order.port) ||
+      order.scheme === WebAccessScheme.RAW,
+    lastsMs,
+    lastsBecause,
+    idleMs: least(policy.webAccess.idleTimeoutMs, order.idleSeconds * 1000),
+    maxBytes: least(policy.webAccess.maxBytes, Number(order.maxBytes)),
+  };
+}
+
+function checkPort({ port, scheme }: OpenWebAccess, { policy }: AgentConfig): void {
+  if (!policy.ports.webAccess.includes(port)) throw policyRefusal(`policy.ports.webAccess does not have port ${port}`);
+  if (printingPorts.includes(port) && scheme !== WebAccessScheme.RAW) {
+    throw policyRefusal(`port ${port} prints what it gets, and the order does not ask for it as such`);
+  }
+}
+
+/** How long the hours last in which the device may be contacted, and sessions may be open. */
+function hoursOf(device: KnownDevice, { config, now }: { config: AgentConfig; now: Date }): number {
+  const site = config.sites.find(({ name }) => name === device.site);
+  if (site === undefined) throw policyRefusal(`the site "${device.site}" is not configured any more`);
+  const own = [...site.schedule.allowedHours, ...config.policy.webAccess.allowedHours];
+  const window = sendWindowAt(own, now.getTime());
+  if (window === undefined) throw policyRefusal("the allowed hours do not include this time");
+  return window.untilMs - now.getTime();
+}
+
+/** Zero stands for none. */
+function least(own: number, theirs: number): number {
+  return theirs > 0 ? Math.min(own, theirs) : own;
+}

@@ -1,0 +1,371 @@
+/**
+ * Sessions of Device Web Access, from the platform's order to their end. The administrator has the last word: what is not
+ * allowed is not dialled, and each session can be ended here at any time.
+ */
+import type { OpenWebAccess, WebAccessOutput } from "../../proto/gen/opendca/v1/task.ts";
+import { RefusalReason, WebAccessScheme } from "../../proto/gen/opendca/v1/task.ts";
+import type { Clock } from "../../common/core/clock.ts";
+import { messageOf, UnavailableError } from "../../common/core/errors.ts";
+import { formatEndpoint } from "../../common/core/ip.ts";
+import { maybeOpenedSecret } from "../../common/protocol/sealed_secret.ts";
+import type { DeviceEvidence } from "../../common/reading/device_evidence.ts";
+import type { AgentConfig } from "../config/agent_config.ts";
+import type { JsonValue } from "../store/canonical_json.ts";
+import type { Inventory, KnownDevice } from "../store/inventory.ts";
+import { policyRefusal, TaskRefusal } from "../tasks/task_refusal.ts";
+import { type Carried, carrySession, type SessionCarrier } from "./carry_session.ts";
+import { type AllowedOrder, checkOrder } from "./check_order.ts";
+import { connectGateway } from "./gateway_connection.ts";
+import { judgeIdentity } from "./judge_identity.ts";
+
+export interface WebAccessParts {
+  config(): AgentConfig;
+  /** By the platform's time where it is known. */
+  clock: Clock;
+  inventory: Pick<Inventory, "device">;
+  /** Of the agent's certificate, PEM. */
+  privateKeyPem: string;
+  isInRange(site: string, place: { address: string; port: number }): Promise<boolean>;
+  /** Asks the device who it is: see `SiteIdentity.identify`. */
+  identify(
+    site: string,
+    place: { address: string; port: number },
+    signal: AbortSignal,
+  ): Promise<DeviceEvidence[] | undefined>;
+  /** An entry of the ledger; throws where it cannot be written. */
+  note(summary: string, details: { [name: string]: JsonValue }): void;
+  /** What the list shows has changed. */
+  changed(): void;
+  log(event: `${Lowercase<string>}${string}ed`, fields: Record<string, string | number>): void;
+}
+
+export type SessionStep = "checking" | "waiting" | "opening" | "open";
+
+/** A session as it is shown on this machine. */
+export interface LocalSession extends Carried {
+  id: string;
+  step: SessionStep;
+  deviceId: string;
+  device: string;
+  address: string;
+  port: number;
+  scheme: string;
+  openedBy: string;
+  since: string;
+  endsAt: string;
+}
+
+export interface WebAccess extends AsyncDisposable {
+  /** Runs the session until its end. Throws `TaskRefusal` for one that is not allowed. */
+  run(order: OpenWebAccess, signal: AbortSignal): Promise<WebAccessOutput>;
+  sessions(): LocalSession[];
+  /** False where none of this id waits for it. */
+  approve(id: string): boolean;
+  /** Of all, without an id; returns how many it ended. */
+  kill(id?: string): number;
+  /** Ends those that the configuration does not allow any more. */
+  configChanged(): void;
+}
+
+interface Session {
+  order: OpenWebAccess;
+  allowed: AllowedOrder;
+  device: KnownDevice;
+  step: SessionStep;
+  since: Date;
+  endsAtMs: number;
+  stop: AbortController;
+  approved: PromiseWithResolvers<void>;
+  carrier: SessionCarrier | undefined;
+}
+
+const schemeNames: Partial<Record<WebAccessScheme, string>> = {
+  [WebAccessScheme.HTTP]: "http",
+  [WebAccessScheme.HTTPS]: "https",
+  [WebAccessScheme.RAW]: "raw",
+};
+
+/** Why a session ended before its time. */
+class SessionEnd extends Error {
+  override readonly name = "SessionEnd";
+}
+
+export function createWebAccess(parts: WebAccessParts): WebAccess {
+  const sessions = new Map<string, Session>();
+  /** Orders whose checks are under way: they count as sessions, so that four at once are not all let in. */
+  let checking = 0;
+  const running = new Set<Promise<unknown>>();
+
+  const check = (order: OpenWebAccess, { others }: { others: number }) =>
+    checkOrder(order, {
+      config: parts.config(),
+      device: parts.inventory.device(order.deviceKey),
+      isInRange: ({ site, place }) => parts.isInRange(site, place!),
+      sessions: others,
+      now: parts.clock.now(),
+    });
+
+  async function begin(order: OpenWebAccess, signal: AbortSignal): Promise<WebAccessOutput> {
+    const session = await admitted(order);
+    const onAbort = () => session.stop.abort(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    try {
+      return await runSession(session, parts);
+    } catch (error) {
+      noteRefusal(order, error);
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      sessions.delete(order.sessionId);
+      parts.changed();
+    }
+  }
+
+  async function admitted(order: OpenWebAccess): Promise<Session> {
+    const others = sessions.size + checking++;
+    try {
+      if (sessions.has(order.sessionId)) {
+        throw new TaskRefusal(RefusalReason.REPEATED, `Cannot open the session ${order.sessionId} as it is open`);
+      }
+      const allowed = await check(order, { others });
+      const session: Session = {
+        order,
+        allowed,
+        device: parts.inventory.device(order.deviceKey)!,
+        step: "checking",
+        since: parts.clock.now(),
+        endsAtMs: parts.clock.monotonicMs() + allowed.lastsMs,
+        stop: new AbortController(),
+        approved: Promise.withResolvers(),
+        carrier: undefined,
+      };
+      sessions.set(order.sessionId, session);
+      return session;
+    } catch (error) {
+      noteRefusal(order, error);
+      throw error;
+    } finally {
+      checking--;
+    }
+  }
+
+  /** The order itself is in the ledger as a task. */
+  function noteRefusal({ sessionId }: OpenWebAccess, error: unknown): void {
+    if (!(error instanceof TaskRefusal)) return;
+    try {
+      parts.note(`Refused session ${sessionId}: ${error.message}`, { sessionId });
+    } catch {
+      // Nothing was opened; the log has it.
+    }
+  }
+
+  return {
+    run(order, signal) {
+      const run = begin(order, signal);
+      running.add(run);
+      run.catch(() => {}).finally(() => running.delete(run));
+      return run;
+    },
+    sessions: () => [...sessions.values()].map((session) => shown(session)),
+    approve(id) {
+      const session = sessions.get(id);
+      if (session?.step !== "waiting") return false;
+      session.step = "checking";
+      session.approved.resolve();
+      return true;
+    },
+    kill(id) {
+      const ended = [...sessions.values()].filter(({ order }) => id === undefined || order.sessionId === id);
+      for (const { stop } of ended) stop.abort(new SessionEnd("the administrator ended it"));
+      return ended.length;
+    },
+    configChanged() {
+      for (const session of sessions.values()) {
+        const end = () => session.stop.abort(new SessionEnd("the configuration does not allow it any more"));
+        if (!parts.config().policy.features.webAccess) {
+          end();
+          continue;
+        }
+        check(session.order, { others: 0 }).catch((error) => {
+          if (error instanceof TaskRefusal && error.reason === RefusalReason.POLICY) end();
+        });
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      for (const { stop } of sessions.values()) stop.abort(new SessionEnd("the agent stopped"));
+      await Promise.allSettled(running);
+    },
+  };
+}
+
+async function runSession(session: Session, parts: WebAccessParts): Promise<WebAccessOutput> {
+  const { allowed, stop } = session, { signal } = stop;
+  const step = (next: SessionStep) => {
+    session.step = next;
+    parts.changed();
+  };
+  try {
+    if (allowed.needsApproval) {
+      step("waiting");
+      parts.log("approvalRequested", logged(session));
+      await approval(session, parts.clock);
+    }
+    step("checking");
+    await checkIdentity(session, parts);
+    step("opening");
+    return await openAndCarry(session, { parts, onOpen: () => step("open") });
+  } catch (error) {
+    // It was ended by the administrator, by a limit or by the configuration: not a failure, and nothing was opened.
+    if (!(signal.reason instanceof SessionEnd)) throw error;
+    throw policyRefusal(signal.reason.message);
+  }
+}
+
+async function approval({ order, approved, stop, endsAtMs }: Session, clock: Clock): Promise<void> {
+  const over = new AbortController();
+  const late = clock.sleep(Math.max(0, endsAtMs - clock.monotonicMs()), over.signal).then(() => {
+    throw policyRefusal(`nobody has approved the session ${order.sessionId} in time`);
+  });
+  late.catch(() => {});
+  try {
+    await Promise.race([approved.promise, late, aborted(stop.signal)]);
+  } finally {
+    over.abort();
+  }
+}
+
+/** Rejects with the reason. */
+function aborted(signal: AbortSignal): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  promise.catch(() => {});
+  if (signal.aborted) reject(signal.reason);
+  else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  return promise;
+}
+
+/** The device may have been replaced since it was read last. */
+async function checkIdentity(
+  { order, allowed: { place }, device, stop }: Session,
+  parts: WebAccessParts,
+): Promise<void> {
+  let seen: DeviceEvidence[] | undefined;
+  try {
+    seen = await parts.identify(device.site, place, stop.signal);
+  } catch (error) {
+    stop.signal.throwIfAborted();
+    if (!(error instanceof UnavailableError)) throw error;
+  }
+  const verdict = judgeIdentity(device, { seen, serial: order.serial });
+  if (verdict.kind === "other") throw policyRefusal(`another device is at ${place.address}: ${verdict.why}`);
+  if (verdict.kind === "same") return;
+  if (parts.config().policy.webAccess.withoutSnmp === "refuse") {
+    throw policyRefusal(
+      `who the device at ${place.address} is cannot be checked, ${verdict.why}, and policy.webAccess.withoutSnmp is "refuse"`,
+    );
+  }
+  parts.log("sessionUnchecked", { session: order.sessionId, reason: verdict.why });
+}
+
+async function openAndCarry(
+  session: Session,
+  { parts, onOpen }: { parts: WebAccessParts; onOpen(): void },
+): Promise<WebAccessOutput> {
+  const { order, allowed, stop, endsAtMs } = session, { sessionId } = order;
+  const { clock } = parts;
+  const privateKey = maybeOpenedSecret(order.sealedKey, { privateKeyPem: parts.privateKeyPem, context: sessionId });
+  if (privateKey === undefined) {
+    throw new UnavailableError("Cannot open the session as its key is sealed for another certificate", "open it again");
+  }
+  const where = formatEndpoint(allowed.place.address, order.port);
+  const carrier = carrySession({ address: allowed.place.address, port: order.port }, {
+    limits: { ...allowed, lastsMs: Math.max(0, endsAtMs - clock.monotonicMs()) },
+    clock,
+  });
+  session.carrier = carrier;
+  stop.signal.addEventListener("abort", () => carrier.end(reasonText(stop.signal.reason)), { once: true });
+  try {
+    using connection = await connectGateway({
+      ...allowed,
+      proxy: parts.config().proxy,
+      hostKey: order.hostKey,
+      sessionId,
+      privateKey,
+      signal: stop.signal,
+      onChannel: carrier.take,
+    });
+    const gateway = formatEndpoint(connection.gateway.host, connection.gateway.port);
+    // Before the first byte: what cannot be noted is not done.
+    parts.note(`Opened session ${sessionId} to ${where} for ${order.openedBy} through ${gateway}`, {
+      ...details(session),
+      gateway,
+    });
+    parts.log("sessionOpened", { ...logged(session), gateway });
+    onOpen();
+    const end = await Promise.race([carrier.ended, connection.closed]);
+    carrier.end(end);
+    noteEnd(session, { end, parts });
+    // The platform's own word, or the agent's end: the runner knows it.
+    if (stop.signal.aborted && !(stop.signal.reason instanceof SessionEnd)) throw stop.signal.reason;
+    return outputOf(carrier.carried, end);
+  } finally {
+    carrier.end("it was not opened");
+  }
+}
+
+/** In the middle of a sentence. */
+function reasonText(reason: unknown): string {
+  const text = messageOf(reason);
+  return text.slice(0, 1).toLowerCase() + text.slice(1);
+}
+
+function noteEnd(session: Session, { end, parts }: { end: string; parts: WebAccessParts }): void {
+  const { toDevice, fromDevice, connections } = session.carrier!.carried;
+  const { sessionId } = session.order;
+  const bytes = `${connections} connections, ${toDevice} bytes to the device and ${fromDevice} from it`;
+  parts.log("sessionEnded", { session: sessionId, end, toDevice, fromDevice, connections });
+  try {
+    parts.note(`Closed session ${sessionId}, as ${end}: ${bytes}`, {
+      ...details(session),
+      end,
+      toDevice,
+      fromDevice,
+      connections,
+    });
+  } catch {
+    // It is over; that an entry is missing is a fault of its own.
+  }
+}
+
+function outputOf({ toDevice, fromDevice, connections }: Carried, end: string): WebAccessOutput {
+  return { bytesToDevice: BigInt(toDevice), bytesFromDevice: BigInt(fromDevice), connections, end };
+}
+
+function details({ order, device, allowed }: Session): { [name: string]: JsonValue } {
+  const { sessionId, port, openedBy } = order;
+  return { sessionId, deviceId: device.deviceId, address: allowed.place.address, port, openedBy };
+}
+
+function logged({ order, allowed }: Session): Record<string, string | number> {
+  const { sessionId, port, openedBy } = order;
+  return { session: sessionId, address: allowed.place.address, port, openedBy };
+}
+
+function shown({ order, allowed, device, step, since, carrier }: Session): LocalSession {
+  const { toDevice, fromDevice, connections } = carrier?.carried ?? { toDevice: 0, fromDevice: 0, connections: 0 };
+  return {
+    id: order.sessionId,
+    step,
+    deviceId: device.deviceId,
+    device: [device.maker, device.model].filter((text) => text !== null).join(" "),
+    address: allowed.place.address,
+    port: order.port,
+    scheme: schemeNames[order.scheme] ?? "raw",
+    openedBy: order.openedBy,
+    since: since.toISOString(),
+    endsAt: new Date(since.getTime() + allowed.lastsMs).toISOString(),
+    toDevice,
+    fromDevice,
+    connections,
+  };
+}

@@ -1,0 +1,432 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import http from "node:http";
+import net from "node:net";
+import { once } from "node:events";
+import type { Duplex } from "node:stream";
+import { createWebAccess, type WebAccess, type WebAccessParts } from "../../src/access/web_access.ts";
+import { parseAgentConfig } from "../../src/config/read_config.ts";
+import type { KnownDevice } from "../../src/store/inventory.ts";
+import { TaskRefusal } from "../../src/tasks/task_refusal.ts";
+import { systemClock } from "../../common/core/clock.ts";
+import { evidenceOf } from "../../common/reading/device_evidence.ts";
+import { type OpenWebAccess, RefusalReason, WebAccessScheme } from "../../proto/gen/opendca/v1/task.ts";
+import { showSession } from "../../platform/access/manage_sessions.ts";
+import { hostKeyPair, type SessionBench, startSessionBench, tunnelOf } from "../fixtures/ssh_sessions.ts";
+import { startTcpProxy } from "../fixtures/tcp_proxy.ts";
+import { until } from "../fixtures/until.ts";
+
+interface Scene extends AsyncDisposable {
+  bench: SessionBench;
+  access: WebAccess;
+  device: KnownDevice;
+  /** What the ledger was given. */
+  notes: string[];
+  /** Connections that the device has had. */
+  connections(): number;
+  /** An order for the device, changed as the test wants it, and its run. */
+  order(change?: Partial<OpenWebAccess>): Promise<OpenWebAccess>;
+  run(order: OpenWebAccess): ReturnType<WebAccess["run"]>;
+  parts: WebAccessParts;
+}
+
+interface SceneOptions {
+  policy?: string;
+  parts?: Partial<WebAccessParts>;
+  /** Of the device; default: an HTTP server. */
+  onConnection?(socket: net.Socket): void;
+  /** HOST:PORT that stands for the gateway. */
+  through?(port: number): Promise<{ port: number } & AsyncDisposable>;
+}
+
+const page = "<title>Printer</title>".repeat(100);
+
+/** An agent's half with a real gateway and a device on loopback that speaks HTTP. */
+async function startScene(options: SceneOptions = {}): Promise<Scene> {
+  await using stack = new AsyncDisposableStack();
+  let connections = 0;
+  const web = http.createServer((request, response) => {
+    response.setHeader("x-path", request.url!);
+    response.end(page);
+  });
+  const server = net.createServer((socket) => {
+    connections++;
+    socket.on("error", () => {});
+    if (options.onConnection === undefined) web.emit("connection", socket);
+    else options.onConnection(socket);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  stack.defer(() => void server.close());
+  const { port } = server.address() as net.AddressInfo;
+  const bench = stack.use(await startSessionBench({ hosts: [{ host: "localhost", port: 0 }] }));
+  const through = options.through === undefined ? undefined : stack.use(await options.through(bench.gateway.port));
+  const gatewayPort = through?.port ?? bench.gateway.port;
+  await bench.poll({ webAccess: { allowed: true, ports: [port, 80, 22, 9100], needsApproval: false } });
+  const config = parseAgentConfig(
+    `platform: { rootDomain: localhost, endpoints: [localhost] }
+sites: [{ name: office, ranges: [127.0.0.0/16] }]
+policy:
+  ports: { webAccess: [${port}, 9100], sshGateway: [${gatewayPort}] }
+  features: { webAccess: true }
+  webAccess: { ${options.policy ?? ""} }
+`,
+    { file: "agent.yaml", env: () => undefined, readFile: () => "" },
+  );
+  const device: KnownDevice = {
+    deviceId: "device-1",
+    site: "office",
+    place: { address: "127.0.0.1", port: 161 },
+    lastPlace: { address: "127.0.0.1", port: 161 },
+    maker: "Example",
+    model: "LX-100",
+    evidence: [{ kind: "serial", value: "ABC12345", current: true, shared: false, sure: true }],
+    quarantined: false,
+    asleep: false,
+    credential: "public",
+    snmpVersion: "2c",
+    addedAt: new Date(),
+    seenAt: new Date(),
+  };
+  const notes: string[] = [];
+  const seen = evidenceOf({ serial: "ABC12345", engineId: null, macs: [], maker: null, model: null });
+  const parts: WebAccessParts = {
+    config: () => config,
+    clock: systemClock,
+    inventory: { device: (id) => id === device.deviceId ? device : undefined },
+    privateKeyPem: bench.agent.identity.privateKeyPem,
+    isInRange: (_, { address }) => Promise.resolve(address.startsWith("127.")),
+    identify: () => Promise.resolve([seen]),
+    note: (summary) => void notes.push(summary),
+    changed() {},
+    log() {},
+    ...options.parts,
+  };
+  const access = stack.use(createWebAccess(parts));
+  const moved = stack.move();
+  return {
+    bench,
+    access,
+    device,
+    notes,
+    parts,
+    connections: () => connections,
+    async order(change = {}) {
+      const { order } = await bench.open({ port });
+      const gateways = [{ host: "localhost", port: gatewayPort }];
+      return { ...order, address: "127.0.0.1", gateways, ...change };
+    },
+    run: (order) => {
+      const run = access.run(order, new AbortController().signal);
+      run.catch(() => {});
+      return run;
+    },
+    [Symbol.asyncDispose]: () => moved.disposeAsync(),
+  };
+}
+
+/** A page through a channel, as the platform's half asks for it. */
+async function get(duplex: Duplex, path = "/"): Promise<string> {
+  duplex.write(`GET ${path} HTTP/1.1\r\nHost: printer\r\nConnection: close\r\n\r\n`);
+  let text = "";
+  for await (const chunk of duplex) text += chunk;
+  return text;
+}
+
+async function isOpen({ access }: Scene, id: string): Promise<void> {
+  await until("the session is open", () => access.sessions().some((each) => each.id === id && each.step === "open"));
+}
+
+Deno.test("a session serves the page of its device, counts, and is in the ledger from its opening to its end", async () => {
+  await using scene = await startScene();
+  const order = await scene.order(), { sessionId } = order;
+  const run = scene.run(order);
+  const tunnel = await tunnelOf(scene.bench, sessionId);
+  await isOpen(scene, sessionId);
+  assert.equal(scene.connections(), 0);
+  const answers = await Promise.all(["/a", "/b", "/c"].map(async (path) => await get(await tunnel.open(), path)));
+  for (const [i, path] of ["/a", "/b", "/c"].entries()) {
+    assert.match(answers[i]!, new RegExp(`x-path: ${path}`));
+    assert.ok(answers[i]!.endsWith(page));
+  }
+  tunnel.close("done");
+  const output = await run;
+  assert.equal(output.end, "the gateway closed the connection");
+  assert.equal(output.connections, 3);
+  assert.ok(output.bytesFromDevice > 6000n && output.bytesToDevice > 150n);
+  assert.match(scene.notes[0]!, /^Opened session ses-\w+ to 127\.0\.0\.1:\d+ for operator:eva through localhost:\d+$/);
+  assert.match(
+    scene.notes[1]!,
+    /^Closed session ses-\w+, as the gateway closed the connection: 3 connections, \d+ bytes/,
+  );
+  assert.deepEqual(scene.access.sessions(), []);
+});
+
+const refusals: [
+  what: string,
+  change: (order: OpenWebAccess, scene: Scene) => void,
+  message: RegExp,
+  reason?: RefusalReason,
+][] = [
+  ["a device that is not in the inventory", (order) => order.deviceKey = "other", /not in this agent's inventory/],
+  ["another address", (order) => order.address = "127.0.0.2", /is not at 127\.0\.0\.2: current value is 127\.0\.0\.1/],
+  [
+    "an address outside the ranges",
+    (order, { device }) => {
+      device.place = { address: "10.9.9.9", port: 161 };
+      order.address = "10.9.9.9";
+    },
+    /10\.9\.9\.9 is outside the configured ranges/,
+  ],
+  ["a device that another one has displaced", (_, { device }) => device.place = null, /another device answers/],
+  ["a site that is gone", (_, { device }) => device.site = "old", /the site "old" is not configured any more/],
+  ["port 22", (order) => order.port = 22, /policy\.ports\.webAccess does not have port 22/],
+  ["port 80, which this policy does not have", (order) => order.port = 80, /does not have port 80/],
+  ["port 9100 as a web page", (order) => order.port = 9100, /port 9100 prints what it gets/],
+  [
+    "a gateway outside the root domain",
+    (order) => order.gateways[0]!.host = "gateway.example.org",
+    /the gateway is outside platform\.rootDomain or policy\.ports\.sshGateway/,
+  ],
+  ["a gateway at another port", (order) => order.gateways[0]!.port++, /the gateway is outside/],
+  ["no gateway", (order) => order.gateways = [], /the gateway is outside/],
+  [
+    "a session that is over",
+    (order) => order.endsAt = new Date(Date.now() - 1),
+    /its time is over/,
+    RefusalReason.EXPIRED,
+  ],
+  ["an order without an end", (order) => order.endsAt = undefined, /incomplete/, RefusalReason.MALFORMED],
+  ["an order without a host key", (order) => order.hostKey = Buffer.of(), /incomplete/, RefusalReason.MALFORMED],
+  ["a session with a strange name", (order) => order.sessionId = "../x", /incomplete/, RefusalReason.MALFORMED],
+  ["the serial number of another device", (order) => order.serial = "ZZZ99999", /the platform means the device with/],
+  [
+    "a device whose serial number has changed",
+    (_, { device }) => device.evidence[0]!.value = "OLD12345",
+    /another device is at 127\.0\.0\.1|the platform means/,
+  ],
+];
+for (const [what, change, message, reason = RefusalReason.POLICY] of refusals) {
+  Deno.test(`an agent refuses ${what}, says so in its ledger, and dials nobody`, async () => {
+    await using scene = await startScene();
+    let dialled = 0;
+    scene.bench.gateway; // Nothing of this reaches it.
+    const order = await scene.order();
+    order.gateways = order.gateways.map((each) => ({ ...each }));
+    change(order, scene);
+    await assert.rejects(scene.run(order), (error) => {
+      assert.ok(error instanceof TaskRefusal, String(error));
+      assert.match(error.message, message);
+      assert.equal(error.reason, reason);
+      return true;
+    });
+    assert.equal(scene.notes.length, 1);
+    assert.match(scene.notes[0]!, /^Refused session /);
+    dialled += scene.connections();
+    assert.equal(dialled, 0);
+    assert.equal(scene.bench.bench.platform.events.filter(({ event }) => event.startsWith("access")).length, 0);
+    assert.deepEqual(scene.access.sessions(), []);
+  });
+}
+
+Deno.test("what SNMP does not tell is up to the policy", async () => {
+  const unknown = { identify: () => Promise.resolve(undefined) };
+  {
+    await using scene = await startScene({ parts: unknown });
+    await assert.rejects(
+      scene.run(await scene.order()),
+      /cannot be checked, it does not answer SNMP, and policy\.webAccess\.withoutSnmp is "refuse"/,
+    );
+  }
+  await using scene = await startScene({ parts: unknown, policy: "withoutSnmp: allow" });
+  const order = await scene.order();
+  const run = scene.run(order);
+  const tunnel = await tunnelOf(scene.bench, order.sessionId);
+  assert.ok((await get(await tunnel.open())).endsWith(page));
+  tunnel.close("done");
+  await run;
+});
+
+Deno.test("an agent has three sessions at a time, also when four are ordered at once, and port 9100 only by approval", async () => {
+  await using scene = await startScene();
+  const first = await scene.order();
+  const orders = [1, 2, 3, 4].map((each) => ({ ...first, sessionId: `ses-${each}`, scheme: WebAccessScheme.RAW }));
+  const runs = orders.map((order) => scene.run(order));
+  const fourth = await Promise.any(runs.map((run) => run.then(() => assert.fail(), (error) => error)));
+  assert.match(fourth.message, /3 sessions are open or waiting/);
+  await until("they wait", () => scene.access.sessions().every(({ step }) => step === "waiting"));
+  assert.equal(scene.access.sessions().length, 3);
+  assert.ok(!scene.access.approve("ses-9"));
+  assert.equal(scene.access.kill(), 3);
+  const outcomes = await Promise.allSettled(runs);
+  assert.ok(outcomes.every(({ status }) => status === "rejected"));
+  assert.equal(scene.connections(), 0);
+  const late = scene.run({ ...first, port: 9100, scheme: WebAccessScheme.RAW });
+  await until("it waits", () => scene.access.sessions()[0]?.step === "waiting");
+  scene.access.kill(first.sessionId);
+  await assert.rejects(late, /the administrator ended it/);
+});
+
+Deno.test("a session that needs approval opens when it is approved, and not before", async () => {
+  await using scene = await startScene({ policy: "approval: true" });
+  const order = await scene.order(), { sessionId } = order;
+  const run = scene.run(order);
+  await until("it waits", () => scene.access.sessions()[0]?.step === "waiting");
+  assert.equal(scene.bench.gateway.tunnels.of(sessionId), undefined);
+  assert.ok(scene.access.approve(sessionId));
+  assert.ok(!scene.access.approve(sessionId), "once");
+  const tunnel = await tunnelOf(scene.bench, sessionId);
+  assert.ok((await get(await tunnel.open())).endsWith(page));
+  assert.equal(scene.access.kill(sessionId), 1);
+  assert.equal((await run).end, "the administrator ended it");
+  assert.equal(await tunnel.closed, "the agent closed the connection");
+});
+
+Deno.test("an agent ends a session at its byte limit, when nothing is sent, and when its time is over", async () => {
+  await using scene = await startScene();
+  const limits: [Partial<OpenWebAccess>, string][] = [
+    [{ maxBytes: 3000n }, "its byte limit was reached"],
+    [{ idleSeconds: 1 }, "nothing was sent for 1s"],
+    [{ endsAt: new Date(Date.now() + 2500) }, "its time was over"],
+  ];
+  for (const [change, end] of limits) {
+    const order = await scene.order(change);
+    const run = scene.run(order);
+    const tunnel = await tunnelOf(scene.bench, order.sessionId);
+    for (let each = 0; each < 3 && change.maxBytes !== undefined; each++) await tunnel.open().then(get).catch(() => {});
+    assert.equal((await run).end, end);
+    await tunnel.closed;
+  }
+});
+
+Deno.test("an agent ends its sessions when the configuration does not allow them any more, and when it stops", async () => {
+  let config: ReturnType<WebAccessParts["config"]> | undefined;
+  await using scene = await startScene({});
+  const own = scene.parts.config();
+  scene.parts.config = () => config ?? own;
+  const [first, second] = [await scene.order(), await scene.order()];
+  const run = scene.run(first);
+  await isOpen(scene, first.sessionId);
+  scene.access.configChanged();
+  config = { ...own, policy: { ...own.policy, features: { ...own.policy.features, webAccess: false } } };
+  scene.access.configChanged();
+  assert.equal((await run).end, "the configuration does not allow it any more");
+  config = undefined;
+  const last = scene.run(second);
+  await isOpen(scene, second.sessionId);
+  await scene.access[Symbol.asyncDispose]();
+  assert.equal((await last).end, "the agent stopped");
+  assert.match(scene.notes.at(-1)!, /as the agent stopped/);
+});
+
+Deno.test("an agent refuses a gateway with another host key, and does not sign in there", async () => {
+  await using scene = await startScene();
+  const order = await scene.order({ hostKey: Buffer.from(hostKeyPair().publicKey) });
+  await assert.rejects(scene.run(order), /its host key is not the one that the platform has signed/);
+  const { platform, events } = scene.bench.bench.platform;
+  assert.equal((await showSession(platform, scene.bench.by, order)).key_used_at, null);
+  assert.deepEqual(events.filter(({ event }) => event.startsWith("access")), []);
+});
+
+Deno.test("an agent says what became of a session whose key was used, or is sealed for somebody else", async () => {
+  await using scene = await startScene();
+  const order = await scene.order();
+  const run = scene.run(order);
+  (await tunnelOf(scene.bench, order.sessionId)).close("done");
+  await run;
+  await assert.rejects(scene.run(order), /it refuses the session's key, which works once/);
+  const sealed = { ...await scene.order(), sealedKey: (await scene.order()).sealedKey };
+  await assert.rejects(scene.run(sealed), /its key is sealed for another certificate/);
+});
+
+Deno.test("a session whose opening cannot be written to the ledger is not opened", async () => {
+  await using scene = await startScene({
+    parts: {
+      note() {
+        throw new Error("the disk is full");
+      },
+    },
+  });
+  const order = await scene.order();
+  await assert.rejects(scene.run(order), /the disk is full/);
+  assert.equal(scene.connections(), 0);
+});
+
+Deno.test("a device that refuses connections, or never answers, is told to whoever asked", async () => {
+  await using silent = await startScene({ onConnection() {} });
+  const order = await silent.order({ idleSeconds: 1 });
+  const run = silent.run(order);
+  const tunnel = await tunnelOf(silent.bench, order.sessionId);
+  await get(await tunnel.open()).catch(() => "");
+  assert.equal((await run).end, "nothing was sent for 1s");
+  assert.equal(silent.connections(), 1);
+
+  await using scene = await startScene({ policy: "approval: true" });
+  const closed = await scene.order({ port: 9100, scheme: WebAccessScheme.RAW });
+  const other = scene.run(closed);
+  await until("it waits", () => scene.access.approve(closed.sessionId));
+  const refused = await tunnelOf(scene.bench, closed.sessionId);
+  await assert.rejects(refused.open(), /The agent cannot reach the device/);
+  refused.close("done");
+  await other;
+});
+
+Deno.test("a device that closes early, and one that sends for ever, end as they should", async () => {
+  await using scene = await startScene({
+    onConnection: (socket) => socket.once("data", () => socket.end("HTTP/1.0 200 OK\r\n\r\nhalf")),
+  });
+  const order = await scene.order();
+  const run = scene.run(order);
+  const tunnel = await tunnelOf(scene.bench, order.sessionId);
+  assert.ok((await get(await tunnel.open())).endsWith("half"));
+  tunnel.close("done");
+  await run;
+
+  let sent = 0;
+  await using endless = await startScene({
+    policy: "maxSize: 5MB",
+    onConnection(socket) {
+      const more = (): void => {
+        while (!socket.destroyed && socket.write(Buffer.alloc(65_536))) sent += 65_536;
+      };
+      socket.on("drain", more);
+      more();
+    },
+  });
+  const large = await endless.order();
+  const other = endless.run(large);
+  const channel = await (await tunnelOf(endless.bench, large.sessionId)).open();
+  channel.resume();
+  assert.equal((await other).end, "its byte limit was reached");
+  assert.ok(sent < 40_000_000);
+});
+
+Deno.test("a gateway that is cut off in mid-transfer ends the session, and the agent does not come back by itself", async () => {
+  const proxies: Awaited<ReturnType<typeof startTcpProxy>>[] = [];
+  await using scene = await startScene({
+    async through(port) {
+      const proxy = await startTcpProxy(port);
+      proxies.push(proxy);
+      return proxy;
+    },
+    onConnection(socket) {
+      const more = (): void => void (socket.destroyed || socket.write(Buffer.alloc(65_536)));
+      socket.on("drain", more);
+      socket.once("data", more);
+    },
+  });
+  const order = await scene.order();
+  const run = scene.run(order);
+  const tunnel = await tunnelOf(scene.bench, order.sessionId);
+  const channel = await tunnel.open();
+  channel.on("error", () => {});
+  channel.write("go");
+  await once(channel, "data");
+  await proxies[0]![Symbol.asyncDispose]();
+  assert.equal((await run).end, "the gateway closed the connection");
+  await until(
+    "the platform knows",
+    async () => (await showSession(scene.bench.bench.platform.platform, scene.bench.by, order)).state === "closed",
+  );
+  assert.equal(scene.connections(), 1);
+});
