@@ -105,8 +105,11 @@ Deno.test("the page of a printer comes through the agent, which listens nowhere,
     line.includes(`pid=${agent.pid},`) && line.startsWith("tcp")
   );
   assert.deepEqual(own, []);
-  const listed = JSON.parse((await scene.opendca("sessions", "--json")).out);
-  assert.deepEqual([listed[0].id, listed[0].step, listed[0].address], [sessionId, "open", "127.113.0.1"]);
+  const listed = async () => JSON.parse((await scene.opendca("sessions", "--json")).out);
+  // The agent writes it a moment after the gateway knows.
+  await until("it is shown as open", async () => (await listed())[0]?.step === "open");
+  const [session] = await listed();
+  assert.deepEqual([session.id, session.address], [sessionId, "127.113.0.1"]);
   assert.match((await scene.opendca("sessions")).out, /^ses-\w+ {2}open +127\.113\.0\.1:\d+ .* by operator:eva /);
   assert.equal((await scene.opendca("sessions", "kill", "ses-000000000000")).code, 64);
   assert.equal((await scene.opendca("sessions", "kill", "--all")).out, `ended ${sessionId}\n`);
