@@ -55,14 +55,14 @@ export async function handleRequest(
   try {
     session = await sessionOf(gateway, head);
     const page = await maybeOwnPage(gateway, session, { head, request });
-    if (page !== undefined) sendOwn(request, response, page);
+    if (page !== undefined) bytesOut = sendOwn(request, response, page);
     else {
       await checkOwner(gateway, session, head);
       bytesOut = await pass(gateway, session, { request, response, head });
     }
   } catch (error) {
     if (response.headersSent) response.destroy();
-    else sendRefusal(request, response, refusalOf(error));
+    else bytesOut = sendRefusal(request, response, refusalOf(error));
     if (!(error instanceof RefusalError)) gateway.log("webRequestFailed", { message: messageOf(error) });
   }
   await closed;
@@ -221,8 +221,7 @@ async function answer(passage: Passage, answered: IncomingMessage): Promise<numb
   if (outside !== undefined) {
     answered.destroy();
     const cookies = headers.filter(([name]) => name === "Set-Cookie");
-    sendRefusal(passage.request, response, leadsOutside(outside), cookies);
-    return 0;
+    return sendRefusal(passage.request, response, leadsOutside(outside), cookies);
   }
   const hasNoBody = head.method === "HEAD" || status === 204 || status === 304;
   const length = answered.headers["content-length"];

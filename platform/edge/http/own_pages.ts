@@ -133,15 +133,17 @@ export function ownAnswer({ type, body, headers }: OwnPage): { headers: [string,
   };
 }
 
-/** Answers with a page of ours. */
-export function sendOwn(request: IncomingMessage, response: ServerResponse, page: OwnPage): void {
+/** Answers with a page of ours; gives the octets of its body. */
+export function sendOwn(request: IncomingMessage, response: ServerResponse, page: OwnPage): number {
   const { headers, octets } = ownAnswer(page);
   for (const name of response.getHeaderNames()) response.removeHeader(name);
   for (const [name, value] of headers) response.appendHeader(name, value);
   // What is left of a body that nobody reads would be taken for the next request.
   if (!request.complete) response.setHeader("Connection", "close");
   response.statusCode = page.status;
-  response.end(request.method === "HEAD" ? undefined : octets);
+  const sent = request.method === "HEAD" ? new Uint8Array() : octets;
+  response.end(sent.length === 0 ? undefined : sent);
+  return sent.length;
 }
 
 /** Answers with the page that says why. */
@@ -150,8 +152,8 @@ export function sendRefusal(
   response: ServerResponse,
   refusal: Refusal,
   headers: OwnPage["headers"] = [],
-): void {
-  sendOwn(request, response, pageOf(refusal, headers));
+): number {
+  return sendOwn(request, response, pageOf(refusal, headers));
 }
 
 /** The refusal of an upgrade, as octets: there is no response object for one. */
