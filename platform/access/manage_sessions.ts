@@ -17,6 +17,7 @@ import { allEvidenceOf } from "../devices/devices.ts";
 import { deviceOf } from "../devices/show_device.ts";
 import { newId, newLabel } from "../store/new_id.ts";
 import type { Tenant } from "../store/store.ts";
+import { endTask } from "../tasks/manage_tasks.ts";
 import { addTask } from "../tasks/tasks.ts";
 import { type Gateway, liveGateways } from "./gateways.ts";
 import { makeOneTimeKey } from "./one_time_key.ts";
@@ -143,12 +144,17 @@ export function closeSession(
   { sessionId, reason }: { sessionId: string; reason: string },
 ): Promise<void> {
   return changeTenant(platform, by, async (tenant, at) => {
-    const { state } = shownSession(await sessionOf(tenant, sessionId), at);
+    const row = await sessionOf(tenant, sessionId);
+    const { state } = shownSession(row, at);
     if (state !== "waiting" && state !== "open" || !await markClosed(tenant, { sessionId, at, reason })) {
       throw new UsageError(
         `Cannot close the session ${sessionId} as it is over: current value of its state is "${state}"`,
         "opendca-platform access list shows those that are open",
       );
+    }
+    // The gateway lets go of one that is open; an agent that waits for approval learns of it by this.
+    if (state === "waiting" && row.task_state !== null) {
+      await endTask(platform, tenant, { row: { ...row, state: row.task_state }, issuedAt: at });
     }
     return { answer: undefined, audit: { action: "accessSessionClosed", subject: sessionId, detail: { reason } } };
   });

@@ -95,24 +95,31 @@ export function cancelTask(
 ): Promise<{ state: string; cancelTaskId: string | null }> {
   return changeTenant(platform, by, async (tenant, issuedAt) => {
     const row = await taskOf(tenant, taskId);
-    const isTaken = row.state === "accepted" || row.state === "running";
-    if (!isTaken && row.state !== "waiting" && row.state !== "delivered") {
-      throw new UsageError(`Cannot cancel the task as it has ended: its state is ${row.state}`);
-    }
-    if (!isTaken) await markCancelled(tenant, { taskId, at: issuedAt });
-    const { agent_id: agentId } = row;
-    const mayRun = isTaken || row.state === "delivered" || isOnline(await agentOf(tenant, agentId));
-    const cancelTaskId = mayRun ? crypto.randomUUID() : null;
-    if (cancelTaskId !== null) {
-      const expiresAt = new Date(issuedAt.getTime() + cancelMs);
-      const payload: TaskPayload = { $case: "cancelTask", value: { taskId } };
-      const task = Task.create({ taskId: cancelTaskId, agentId, issuedAt, expiresAt, payload });
-      const signed = signTask(platform.signingKey, task);
-      await addTask(tenant, { taskId: cancelTaskId, agentId, kind: payload.$case, signed, at: issuedAt, expiresAt });
-    }
-    return {
-      answer: { state: isTaken ? row.state : "cancelled", cancelTaskId },
-      audit: { action: "taskCancelled", subject: taskId, detail: { agent: agentId, state: row.state } },
-    };
+    const answer = await endTask(platform, tenant, { row, issuedAt });
+    if (answer === undefined) throw new UsageError(`Cannot cancel the task as it has ended: its state is ${row.state}`);
+    const detail = { agent: row.agent_id, state: row.state };
+    return { answer, audit: { action: "taskCancelled", subject: taskId, detail } };
   });
+}
+
+/** Cancels a task, and has the agent do so where it may have it. Undefined for one that has ended. */
+export async function endTask(
+  platform: Platform,
+  tenant: Tenant,
+  { row, issuedAt }: { row: Pick<TaskRow, "task_id" | "agent_id" | "state">; issuedAt: Date },
+): Promise<{ state: string; cancelTaskId: string | null } | undefined> {
+  const { task_id: taskId, agent_id: agentId } = row;
+  const isTaken = row.state === "accepted" || row.state === "running";
+  if (!isTaken && row.state !== "waiting" && row.state !== "delivered") return undefined;
+  if (!isTaken) await markCancelled(tenant, { taskId, at: issuedAt });
+  const mayRun = isTaken || row.state === "delivered" || isOnline(await agentOf(tenant, agentId));
+  const cancelTaskId = mayRun ? crypto.randomUUID() : null;
+  if (cancelTaskId !== null) {
+    const expiresAt = new Date(issuedAt.getTime() + cancelMs);
+    const payload: TaskPayload = { $case: "cancelTask", value: { taskId } };
+    const task = Task.create({ taskId: cancelTaskId, agentId, issuedAt, expiresAt, payload });
+    const signed = signTask(platform.signingKey, task);
+    await addTask(tenant, { taskId: cancelTaskId, agentId, kind: payload.$case, signed, at: issuedAt, expiresAt });
+  }
+  return { state: isTaken ? row.state : "cancelled", cancelTaskId };
 }

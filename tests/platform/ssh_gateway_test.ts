@@ -375,3 +375,25 @@ Deno.test("slow readers on either side of a session hold a few megabytes in memo
   assert.ok(sent < 8 * 1024 * 1024, `${sent} bytes were taken from the page, and the device reads none`);
   await ended(client);
 });
+
+eachDatabase("closing a session that waits takes its task back, also from an agent that has it already", async () => {
+  await using scene = await startSessionBench();
+  const { bench, by } = scene, { platform } = bench.platform;
+  const wish = { device: "10.1.0.7", port: 80, scheme: "http", lastsMs: 600_000 } as const;
+  const early = await openSession(platform, by, wish);
+  await closeSession(platform, by, { sessionId: early.sessionId, reason: "too early" });
+  assert.deepEqual(await scene.poll(), []);
+  const taken = await scene.open();
+  await closeSession(platform, by, { sessionId: taken.sessionId, reason: "done" });
+  const tasks = await scene.agent.tenant.all<{ kind: string; state: string }>(
+    "SELECT kind, state FROM tasks WHERE customer_id = :customer ORDER BY kind, created_at",
+  );
+  assert.deepEqual(tasks.map(({ kind, state }) => `${kind} ${state}`), [
+    "cancelTask waiting",
+    "openWebAccess cancelled",
+    "openWebAccess cancelled",
+  ]);
+  for (const { sessionId } of [early, taken]) {
+    assert.equal((await showSession(platform, by, { sessionId })).state, "closed");
+  }
+});
