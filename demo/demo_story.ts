@@ -9,6 +9,7 @@ import { meterOf } from "../common/report/fleet.ts";
 import { readingFromMessage } from "../common/reading/decode_reading.ts";
 import { aborted, type Children, createChildren, shownCommand } from "./demo_children.ts";
 import type { DemoScreen } from "./demo_screen.ts";
+import { showWebPage } from "./demo_web_page.ts";
 import { parseFleet } from "../simulator/fleet_file.ts";
 import { type Simulator, startSimulator } from "../simulator/simulator.ts";
 
@@ -48,7 +49,8 @@ export async function tellDemo(options: DemoOptions): Promise<void> {
   await screen.print(renderTable(scanned, screen.options));
 
   await screen.heading("2  A platform, and an agent that reports to it");
-  const { agentId, platform, opendca } = await startService({ screen, children, folder, port });
+  const webPort = Number(new URL(simulator.endpoints[0]!.web!).port);
+  const { agentId, platform, opendca, ca } = await startService({ screen, children, folder, port, webPort });
 
   await screen.heading("3  Readings arrive");
   const arrived = await untilArrived(scanned.printers, { platform, children, host, screen, signal });
@@ -62,7 +64,9 @@ export async function tellDemo(options: DemoOptions): Promise<void> {
     await screen.command(`opendca ${command}`);
     await screen.print(await opendca(command));
   }
-  await screen.heading(options.keep ? "4  It goes on until Ctrl-C" : "4  What next");
+  await screen.heading("4  A printer's own page, in a browser");
+  await showWebPage({ platform, opendca, screen, ca, webPort, address: simulator.endpoints[0]!.address, signal });
+  await screen.heading(options.keep ? "5  It goes on until Ctrl-C" : "5  What next");
   await screen.print(options.keep ? keptText({ folder, agentId }) : nextText);
   if (!options.keep) return;
   await Promise.race([children.failed, aborted(signal).catch(() => {})]);
@@ -71,7 +75,7 @@ export async function tellDemo(options: DemoOptions): Promise<void> {
 async function startFleet(port: number): Promise<Simulator> {
   const devices = parseFleet(await Deno.readTextFile(fleet), { file: fleet.pathname });
   try {
-    return await startSimulator({ devices: devices.map((device) => ({ ...device, port })) });
+    return await startSimulator({ devices: devices.map((device) => ({ ...device, port })), web: { port: 0 } });
   } catch (error) {
     if (!(error instanceof UnavailableError)) throw error;
     const other = port === 1161 ? 2161 : 1161;
@@ -95,11 +99,17 @@ async function scan(
   return JSON.parse(await Deno.readTextFile(file));
 }
 
-type Run = (...args: string[]) => Promise<string>;
+export type Run = (...args: string[]) => Promise<string>;
 
 async function startService(
-  { screen, children, folder, port }: { screen: DemoScreen; children: Children; folder: string; port: number },
-): Promise<{ agentId: string; platform: Run; opendca: Run }> {
+  { screen, children, folder, port, webPort }: {
+    screen: DemoScreen;
+    children: Children;
+    folder: string;
+    port: number;
+    webPort: number;
+  },
+): Promise<{ agentId: string; platform: Run; opendca: Run; ca: string }> {
   const data = `${folder}/platform`, config = `${folder}/agent.yaml`;
   const platform: Run = (...args) => children.run("opendca-platform", ["--data", data, ...args]);
   const opendca: Run = (...args) => children.run("opendca", [...args, "--config", config]);
@@ -113,27 +123,46 @@ async function startService(
   await show("opendca-platform", "customer", "create", "Acme");
   await show("opendca-platform", "site", "create", "Head office");
   const code = await show("opendca-platform", "code", "create");
-  const serve = ["serve", "--listen", "127.0.0.1:0"];
+  const serve = [
+    ...["serve", "--listen", "127.0.0.1:0", "--mqtt-wss-listen", "127.0.0.1:0", "--ssh-listen", "127.0.0.1:0"],
+    ...["--access-listen", "127.0.0.1:0", "--access-domain", "access.localhost"],
+  ];
   await screen.command(`opendca-platform ${serve.join(" ")} &`);
-  const ready = JSON.parse(
+  const ready: Ready = JSON.parse(
     await children.start("opendca-platform", ["--data", data, ...serve], { untilLine: true }),
   );
   await screen.say(`It listens on ${ready.target} with a certificate of its own authority.`);
-  await Deno.writeTextFile(config, agentYaml({ folder, port, target: ready.target, ca: ready.ca }));
+  await Deno.writeTextFile(config, agentYaml({ folder, port, webPort, ready }));
   await show("opendca", "activate", code);
   const { agentId } = JSON.parse(await opendca("status", "--json"));
   // Asked for before it starts, as the first sweep of the schedule begins within half a minute.
   await show("opendca-platform", "task", "scan", agentId);
   await screen.command("opendca run &");
   await children.start("opendca", ["run", "--config", config], { untilLine: false });
-  return { agentId, platform, opendca };
+  return { agentId, platform, opendca, ca: await Deno.readTextFile(ready.ca) };
 }
 
-function agentYaml({ folder, port, target, ca }: { folder: string; port: number; target: string; ca: string }): string {
+/** What the platform says when it is ready. */
+interface Ready {
+  target: string;
+  ca: string;
+  mqtt: { wss: number };
+  sshPort: number;
+}
+
+function agentYaml(
+  { folder, port, webPort, ready: { target, ca, mqtt, sshPort } }: {
+    folder: string;
+    port: number;
+    webPort: number;
+    ready: Ready;
+  },
+): string {
   return `# Written by the demo: what an agent needs, and nothing else.
 platform:
   rootDomain: localhost
   endpoints: [${target}]
+  mqtt: ["wss://localhost:${mqtt.wss}"]
   ca: ${ca}
 stateDirectory: ${folder}/state
 sites:
@@ -146,6 +175,10 @@ credentials:
   - user: demo
     auth: { protocol: sha256, key: demo-auth-key }
     priv: { protocol: aes128, key: demo-priv-key }
+policy:
+  # Printers' own pages are not shown to anybody unless the administrator of the agent's machine says so.
+  features: { webAccess: true }
+  ports: { webAccess: [${webPort}], sshGateway: [${sshPort}] }
 log:
   file: { path: ${folder}/agent.log }
 `;

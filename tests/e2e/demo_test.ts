@@ -1,5 +1,6 @@
 /** `deno task demo` with the permissions of the task: the whole story, and what it leaves behind however it ends. */
 import assert from "node:assert/strict";
+import { get } from "node:https";
 import project from "../../deno.json" with { type: "json" };
 import { port } from "../fixtures/scan_fixture.ts";
 import { until } from "../fixtures/until.ts";
@@ -103,7 +104,7 @@ Deno.test({
   fn: () =>
     withDemo([], async ({ end, out, err }) => {
       assert.equal(await end(), 0, err());
-      const [, scanned = "", service = "", arrived = "", next = ""] = out().split(/^\d {2}[A-Z].*$/m);
+      const [, scanned = "", service = "", arrived = "", web = "", next = ""] = out().split(/^\d {2}[A-Z].*$/m);
       const rows = rowsOf(scanned);
       assert(rows.length >= 20, `the scan found ${rows.length} printers`);
       assert.deepEqual(rowsOf(arrived), rows);
@@ -112,6 +113,16 @@ Deno.test({
       assert.match(arrived, /^\$ opendca status\nstate +running$/m);
       assert.match(arrived, new RegExp(`^devices +${rows.length} known`, "m"));
       assert.match(arrived, /^\$ opendca ledger\n[^]* upload +Sent batch 1 with \d+ records/m);
+      assert.match(
+        web,
+        /^\$ opendca-platform access open 127\.77\.0\.11 --port \d+\nses-\w+\nhttps:\/\/\w{26}\.access\.localhost:\d+\//m,
+      );
+      assert.match(web, /^The agent has opened the tunnel\. The page's title is "Status - brn-reception"\.$/m);
+      assert.match(web, /^\$ opendca-platform access log ses-\w+\nAT [^]* GET +\/ +200 /m);
+      assert.match(
+        web,
+        /^\$ opendca ledger \| grep session\n.* session +Opened session ses-\w+ to 127\.77\.0\.11:\d+ /m,
+      );
       assert.match(next, /deno task demo --keep/);
       // deno-lint-ignore no-control-regex -- NO_COLOR is set, and this is no terminal
       assert.doesNotMatch(out() + err(), /\u001b/);
@@ -123,8 +134,18 @@ Deno.test({
   ignore,
   fn: () =>
     withDemo(["--keep"], async ({ end, says, out, err, pid }) => {
-      await says("4  It goes on until Ctrl-C");
+      await says("5  It goes on until Ctrl-C");
       await says("tail -f");
+      // The last link that was printed was not used yet.
+      const link = out().match(/^https:.*$/gm)!.at(-1)!,
+        { hostname: servername, host, port, pathname, search } = new URL(link);
+      const asked = { host: "127.0.0.1", port, servername, rejectUnauthorized: false, agent: false };
+      const status = await new Promise((resolve, reject) => {
+        get({ ...asked, path: pathname + search, headers: { Host: host } }, (answer) => {
+          answer.resume().on("end", () => resolve(answer.statusCode));
+        }).on("error", reject);
+      });
+      assert.equal(status, 200);
       const env = Object.fromEntries(out().matchAll(/^export (\w+)=(.*)$/gm).map(([, name, value]) => [name, value]));
       const commands = out().match(/^deno task .*$/gm) ?? [];
       assert(commands.length >= 7, "hardly a command is named");
@@ -149,7 +170,7 @@ Deno.test({
   ignore,
   fn: () =>
     withDemo(["--keep"], async ({ says, children, files, pid }) => {
-      await says("4  It goes on until Ctrl-C");
+      await says("5  It goes on until Ctrl-C");
       assert.equal(children().length, 2);
       assert.equal(files().length, 1);
       Deno.kill(pid, "SIGKILL");
