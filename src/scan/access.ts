@@ -1,15 +1,15 @@
-/** How a device was opened, and what it is worth remembering of it. Plain data: it crosses the worker's boundary. */
+/** How a device was accessed, and what is remembered for later reads. Plain data, as it is posted between threads. */
 import type { View } from "../printers/view.ts";
 import type { SnmpVersion } from "../snmp/session.ts";
 
-/** What one credential met. */
+/** The result of trying one credential. */
 export interface CredentialAttempt {
   /** Name of the credential. */
   name: string;
   version: SnmpVersion;
-  /** Null when it did not get so far. */
+  /** Null if it failed before anything was shown. */
   view: View | null;
-  /** The end of a sentence about it. */
+  /** The result in words, for the end of a sentence. */
   saw: string;
 }
 
@@ -17,15 +17,15 @@ export interface Access {
   /** The credential that the device was read with; null when none works. */
   credential: string | null;
   view: View;
-  /** What it shows is a printer. */
+  /** Whether the device is a printer by what it shows. */
   printer: boolean;
-  /** It shows too little, and no other one shows more: all were tried. */
+  /** All credentials were tried, and none showed as much as is needed. */
   triedAll: boolean;
-  /** In the order in which they were tried, the one that was read with among them. */
+  /** In the order in which they were tried, including the one that was used. */
   seen: CredentialAttempt[];
-  /** What a status read of it can do with. */
+  /** What a later status read can use instead of asking again. */
   known?: KnownDevice;
-  /** Whether what was known of it still held; absent where nothing was. */
+  /** Whether the remembered objects were still valid; absent if there were none. */
   held?: boolean;
 }
 
@@ -36,11 +36,13 @@ export interface KnownDevice {
   objects: Uint8Array;
 }
 
-/** What is known of a device from before. */
+/** What is remembered about a device from earlier scans. */
 export interface Remembered {
   /** Tried first; null: none worked, and it is too early to try them again. */
   credential: string | null;
-  /** As much as the others show, too, so that they are left alone; null: it is not known, or time to see again. */
+  /**
+   * What this credential shows if no other one shows more, so that the others are not tried; null: unknown or expired.
+   */
   enough: View | null;
   /** For a status read. */
   known?: KnownDevice;

@@ -6,15 +6,15 @@ import type { Found } from "./sweep_shard.ts";
 export interface Candidate {
   credential: Credential;
   version?: "1" | "2c";
-  /** Tries after the first, until it has answered; by default those of the reader. */
+  /** Retries until the device has answered; default: those of the reader. */
   retries?: number;
-  /** The sweep has its answer already. */
+  /** The device has answered this credential in the sweep. */
   proven: boolean;
-  /** It worked before, so that silence is the network's. */
+  /** It worked before, so silence is caused by the network. */
   trusted: boolean;
 }
 
-/** The credential that worked last time goes first; one that is configured no more is ignored. */
+/** The credential that worked last time goes first; one that is no longer configured is ignored. */
 export function inOrder(
   credentials: readonly Credential[],
   remembered: Pick<Remembered, "credential"> | undefined,
@@ -26,8 +26,8 @@ export function inOrder(
 }
 
 /**
- * Credentials in their order. What the sweep has asked without an answer is asked once more at the end, when nothing else showed
- * what is needed: the communities before the one that answered, and the other version of that one.
+ * Credentials in the order of trying. Probes of the sweep without an answer are repeated once at the end, if nothing
+ * else showed what is needed: the communities before the one that answered, and the other version of that one.
  */
 export function candidatesFor(
   found: Found,
@@ -48,7 +48,7 @@ export function candidatesFor(
   }
   for (const credential of inOrder(credentials, remembered)) {
     if (credential.kind === "usm") {
-      // The engine has been asked without an answer where a community answered.
+      // If a community answered, the discovery of the engine was sent as well and had no answer.
       candidates.push({ ...common(credential), ...(community === undefined ? {} : { retries: 1 }) });
     } else if (community === undefined) {
       for (const version of credential.versions) candidates.push({ ...common(credential), version, retries: 0 });
@@ -56,14 +56,14 @@ export function candidatesFor(
       addAnswered(credential, community.version);
     } else {
       const to = asked.has(credential) ? late : candidates;
-      // Nothing else tells a lost datagram from a wrong community.
+      // Only a repetition distinguishes a lost datagram from a wrong community.
       for (const version of credential.versions) to.push({ ...common(credential), version, retries: 1 });
     }
   }
   return [...candidates, ...late];
 
   function addAnswered(credential: CommunityCredential, version: "1" | "2c"): void {
-    if (candidates.some(({ proven }) => proven)) return; // The same community by another name.
+    if (candidates.some(({ proven }) => proven)) return; // The same community under another name.
     const [other] = credential.versions.filter((one) => one !== version);
     const second = other === undefined ? [] : [{ ...common(credential), trusted: false, version: other, retries: 0 }];
     // The v2c probe may only have been lost, and GetBulk is worth one more question.

@@ -19,19 +19,19 @@ export interface Identified {
   /** Another credential could show more. */
   mayShowMore: boolean;
   problems: ReadProblem[];
-  /** What its answers have been like. */
+  /** Learned sizes of its answers. */
   sizes: AnswerSizes;
-  /** Why nothing is asked any more: the device fell silent. */
+  /** Set if the device stopped answering: then nothing more is asked. */
   error: SnmpError | null;
   /** The objects that showed what it is. */
   identityOids: ReadonlySet<string>;
-  /** Where it was known: its state has been asked for, and its levels in `store` are those of last time. */
+  /** For a known device: its state was asked for, but its levels in `store` are those of the last read. */
   known?: { levels: KnownPart; withoutLevels: () => ObjectStore };
 }
 
 /**
- * Asks sysDescr.0 and sysObjectID.0, unless they are known, and what tells printers from other devices. Throws `SnmpError`
- * when the first question has no answer; a later one that has none is in `error`.
+ * Asks sysDescr.0 and sysObjectID.0, unless they are known, and what tells printers from other devices. Throws
+ * `SnmpError` if the first request has no answer; if a later one has none, it is in `error`.
  */
 export async function identify(session: SnmpSession, known: readonly Varbind[] = []): Promise<Identified> {
   const store = new ObjectStore();
@@ -44,7 +44,7 @@ export async function identify(session: SnmpSession, known: readonly Varbind[] =
   for (const varbind of known) store.add(varbind);
   let error: SnmpError | null = null;
   if (known.length === 0) keep(await readObjects(session, firstObjects, sizes));
-  // Whoever is refused these two is refused all others, one by one.
+  // If these two are refused, all others would be refused as well, one by one.
   const isRefused = store.size === 0 && problems.length > 0;
   try {
     if (!isRefused) {
@@ -71,7 +71,7 @@ export async function identify(session: SnmpSession, known: readonly Varbind[] =
   };
 }
 
-/** SNMPv1 refuses a request for one object that is not there, and names it: behind a small view all, one by one. */
+/** SNMPv1 refuses a whole request for one missing object: with a small view each object would cost a request. */
 async function columnsToAsk(session: SnmpSession): Promise<readonly string[]> {
   if (session.version !== "1" || (await readNextObjects(session, [afterSystem])).varbinds.length > 0) {
     return printerColumns;
@@ -79,7 +79,7 @@ async function columnsToAsk(session: SnmpSession): Promise<readonly string[]> {
   return identifyColumns.filter((oid) => compareOids(oid, afterSystem) < 0);
 }
 
-/** What every device is asked for. */
+/** Objects that every device is asked for. */
 const firstObjects = fixedList([sysDescr, sysObjectId]);
 const printerColumns = fixedList([...identifyColumns]);
 

@@ -1,29 +1,29 @@
-/** How long the answers of a shard are waited for when all its addresses have been asked. */
+/** How long a shard waits for answers after all its addresses have been asked. */
 import type { Clock } from "../../common/core/clock.ts";
 
 export interface LateAnswers {
-  /** The addresses of one more shard are asked, or of one fewer. */
+  /** One more shard is sending probes, or one fewer. */
   asking(change: 1 | -1): void;
-  /** Somebody answered after the sweep of its shard. */
+  /** A device answered after the sweep of its shard. */
   noteAnswer(): void;
-  /** There are no further shards: late answers are waited for no longer than at the end of a scan. */
+  /** There are no further shards: from now on the shorter wait of the end of a scan applies. */
   last(): void;
   /** Waits for late answers to a shard whose first probes were sent at `askedMs`; other shards are asked meanwhile. */
   wait(askedMs: number, enough: AbortSignal): Promise<void>;
-  /** Shards that wait for late answers alone. */
+  /** Number of shards that only wait for late answers. */
   readonly waiting: number;
 }
 
-/** How long after its first probe the answer of an address counts while the scan goes on. */
+/** Wait for late answers after a shard's first probes, while the scan goes on. */
 const lateMs = 10_000;
 /**
- * The same when nothing else is left to do, in timeouts: printers that sleep take up to four seconds. A large scan waits
- * so long only when somebody was late, as it has had most of its late answers by then.
+ * The wait when nothing else is left to do, in timeouts: sleeping printers take up to four seconds. A large scan waits
+ * this long only if a device was late, as most late answers have arrived by then.
  */
 const lateTimeouts = 5;
 const smallScan = 512;
 
-/** `size` is how many addresses the scan has. */
+/** `size`: number of addresses of the scan. */
 export function createLateAnswers({ clock, size, timeoutMs }: LateAnswersOptions): LateAnswers {
   let asking = 0, waiting = 0;
   let isLast = false, hadAnswer = false;
@@ -34,7 +34,7 @@ export function createLateAnswers({ clock, size, timeoutMs }: LateAnswersOptions
     return hadAnswer || size <= smallScan ? Math.min(lateMs, lateTimeouts * timeoutMs) : 0;
   }
 
-  /** Whoever waits checks again how long. */
+  /** Makes all waiting shards check their time again. */
   function waitAnew(): void {
     changed.resolve();
     changed = Promise.withResolvers();

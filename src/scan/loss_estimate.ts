@@ -1,4 +1,4 @@
-/** How much of what is asked has no answer at the first try, seen from the devices that are being read. */
+/** Share of requests without an answer at the first try, measured on the devices that are being read. */
 export interface LossEstimate {
   /** A device has answered; `late` when it had to be asked again. */
   answered(late: boolean): void;
@@ -6,7 +6,7 @@ export interface LossEstimate {
   share(): number;
 }
 
-/** Answers that are taken to have come at once before the first is seen, so that one late answer is no lossy network. */
+/** Assumed number of prompt answers at the start, so that one late answer is not taken for a lossy network. */
 const benefit = 10;
 
 export function createLossEstimate(): LossEstimate {
@@ -20,14 +20,14 @@ export function createLossEstimate(): LossEstimate {
   };
 }
 
-/** Devices that so many rounds of questions are expected to have missed, where `found` were found. */
+/** Expected number of devices that did not answer in `rounds` rounds of probes, if `found` did. */
 export function expectedMissing(found: number, { rounds, share }: { rounds: number; share: number }): number {
   return found * share ** rounds / (1 - share ** rounds);
 }
 
 /**
- * Devices that are missing of `size` addresses of a shuffled order, beside the others of it, of which so many answered: none
- * where chance explains it, in all but one of 30,000 cases.
+ * Estimated number of devices that are missing among `size` addresses, compared with the other addresses of the
+ * shuffled order: 0 unless the difference is too large for chance (probability 1 in 30,000).
  */
 export function missingBeside(
   found: number,

@@ -1,7 +1,7 @@
 import { formatEndpoint } from "../../common/core/ip.ts";
 import type { UnreadDevice } from "../../common/reading/reading.ts";
 
-/** Devices that a sentence names. */
+/** Maximum number of devices named in a sentence. */
 const mostNamed = 5;
 
 /** "10.0.0.7:161 (answered from 10.0.0.1 port 4711), 10.0.0.9:161 and 3 more" */

@@ -1,6 +1,6 @@
 /**
- * Which of the configured credentials opens a device that has answered the sweep. One works when it shows what a reading
- * needs: a password may be right and its view too small. The one that shows most is read with.
+ * Finds the credential for a device that has answered the sweep. A credential works if it shows what a reading needs:
+ * with a right password the view may still be too small. The credential that shows most is used.
  */
 import type { Credential } from "../snmp/credential.ts";
 import type { Problem } from "../../common/reading/reading.ts";
@@ -23,28 +23,28 @@ import type { Found } from "./sweep_shard.ts";
 export interface NegotiateOptions {
   hub: DatagramHub;
   credentials: readonly Credential[];
-  /** What is known of this device from before. */
+  /** What is remembered about this device. */
   remembered?: Remembered | undefined;
-  /** Of all devices of the worker; learns from this one as well. */
+  /** Round trip of all devices of the worker; this one contributes to it. */
   roundTrip: RoundTrip;
-  /** How long a request may wait for its answer while nothing is known of the device. */
+  /** Milliseconds that a request waits for its answer while the device's round trip is unknown. */
   timeoutMs: number;
   /** Whether answers are late because packets are lost. */
   isLossy: () => boolean;
   retries: number;
-  /** Told when the device keeps us waiting and when it answers again. */
+  /** Notified when the device is slow to answer and when it answers again. */
   slot: ReadSlot;
   pace: () => Promise<void> | undefined;
 }
 
 /**
- * A lost packet must not cost half a reading: what a device that has answered before is asked, it is asked so many times
- * again. At 15 % loss each way, one question in 30,000 stays unanswered.
+ * Retries for a device that has answered before, so that a lost packet does not cost half a reading. At 15 % loss each
+ * way, one request in 30,000 stays unanswered.
  */
 const readRetries = 7;
-/** Of the first question by a credential that may be wrong: each is a failure that the device counts. */
+/** Retries of the first request with a credential that may be wrong: the device counts each as a failure. */
 const openingRetries = 3;
-/** Shortest wait for an answer; a printer looks up some objects faster than others. */
+/** Shortest wait for an answer in milliseconds; a printer looks up some objects faster than others. */
 const floorMs = 250;
 /** Longest wait for one answer, however slow the others were. */
 const maxWaitMs = 8_000;
@@ -54,7 +54,7 @@ export type Opened =
   /** Access is absent where nothing was tried. */
   | { session: null; access?: Access; problems: Problem[] };
 
-/** What has come of the credentials that were tried so far. */
+/** Results of the credentials that were tried so far. */
 interface Negotiation {
   found: Found;
   options: NegotiateOptions;
@@ -66,15 +66,15 @@ interface Negotiation {
   best: { session: SnmpSession; identified: Identified; attempt: CredentialAttempt } | undefined;
   /** False when no SNMPv3 engine answers. */
   hasEngine: boolean;
-  /** False when the others need not be tried, or there was no time for them. */
+  /** False if the others were not needed or there was no time for them. */
   triedAll: boolean;
   /** The scan was stopped, the device's time is over, or this machine cannot send. */
   wasStopped: boolean;
-  /** Whether what was known of the device still holds; undefined while it was not asked. */
+  /** Whether the remembered objects are still valid; undefined until checked. */
   held: boolean | undefined;
 }
 
-/** Tries the credentials until one shows what is needed; a wrong one only costs its own time. */
+/** Tries the credentials until one shows what is needed; a wrong one only costs time. */
 export async function negotiate(
   found: Found,
   options: NegotiateOptions,
@@ -108,7 +108,7 @@ export async function negotiate(
 
 function isUseless({ credential }: Candidate, { hasEngine, best }: Negotiation): boolean {
   if (credential.kind === "usm" && !hasEngine) return true;
-  // By its other version a community would hardly show what is missing yet.
+  // The other version of the same community would hardly show more.
   return best?.attempt.name === credential.name && showsAsMuch(best.identified.view, "noMarkers");
 }
 
@@ -147,7 +147,7 @@ async function tryCandidate(candidate: Candidate, negotiation: Negotiation): Pro
     best?.session.close();
     negotiation.best = { session, identified, attempt };
   }
-  // A device that fell silent now is silent to the others, too.
+  // A device that stopped answering would not answer the others either.
   const isEnough = !mayShowMore || error !== null || isAsBefore(credential, identified, negotiation.options.remembered);
   if (isEnough) negotiation.triedAll = false;
 }
@@ -189,7 +189,7 @@ function open(candidate: Candidate, { found, options, wait, candidates, onOpen }
     timeoutMs: wait.waitMs,
     get retries() {
       if (isSure || session.answers > 0) return Math.max(readRetries, options.retries);
-      // An SNMPv1 answer says little of v2c where packets are lost, and v1 has no GetBulk.
+      // With packet loss, an answer by SNMPv1 does not show that v2c fails, and v1 has no GetBulk.
       if (options.isLossy() && isOtherVersion) return openingRetries;
       return candidate.retries ?? Math.max(openingRetries, options.retries);
     },
@@ -207,7 +207,7 @@ function open(candidate: Candidate, { found, options, wait, candidates, onOpen }
   return session;
 }
 
-/** One question tells a wrong context from a wrong password. Null when the context is not what is wrong. */
+/** One request distinguishes a wrong context from a wrong password. Null if the context is not the cause. */
 async function withoutContext(
   candidate: Candidate,
   met: SnmpError | "nothing",
@@ -231,7 +231,7 @@ async function withoutContext(
   }
 }
 
-/** The others showed no more last time; one that sleeps shows less than awake by any credential. */
+/** Whether the others showed no more last time; a sleeping device shows less with every credential. */
 function isAsBefore({ name }: Credential, identified: Identified, remembered: Remembered | undefined): boolean {
   if (name !== remembered?.credential) return false;
   const { store, recognised, view } = identified;
@@ -240,7 +240,7 @@ function isAsBefore({ name }: Credential, identified: Identified, remembered: Re
 }
 
 function answerWait(found: Found, options: NegotiateOptions): AnswerWait {
-  // What the other devices take is a better guess than the longest wait that is usual.
+  // The round trip of the other devices is a better estimate than the configured timeout.
   const others = options.roundTrip.learnedMs() ?? options.timeoutMs;
   const wait = createAnswerWait({
     floorMs: Math.min(floorMs, options.timeoutMs),
@@ -252,10 +252,10 @@ function answerWait(found: Found, options: NegotiateOptions): AnswerWait {
   return wait;
 }
 
-/** What the device says to the same credential without its context: `refuses` is said behind the keys. */
+/** The device's reaction to the same credential without its context; `refuses` means that the keys were accepted. */
 type WithoutContext = "answers" | "refuses" | "silent";
 
-/** Engines report an unknown context, refuse what is asked in it, show nothing there, or are silent. */
+/** Engines report an unknown context, refuse requests in it, show nothing there, or do not answer. */
 function mayBeContext(met: SnmpError | "nothing"): boolean {
   if (met === "nothing" || met.failure === "timeout" || met.failure === "malformed") return true;
   const { usm } = met.detail;
@@ -268,7 +268,7 @@ function contextWords(credential: Credential, without: WithoutContext | null): s
   return `; user and keys are valid, so the context "${credential.context}" is wrong${there}`;
 }
 
-/** Agents answer a wrong privacy key or protocol with silence, so silence after the engine was discovered has a reason. */
+/** Agents do not answer a wrong privacy key or protocol, which explains silence after the engine was discovered. */
 function whyRefused(
   error: SnmpError,
   session: SnmpSession,
@@ -295,7 +295,7 @@ function noCredentialProblem({ target, community }: Found, seen: readonly Creden
   };
 }
 
-/** What the credentials saw where one shows too little; nothing where the device is none that would show more. */
+/** Problems if the credentials show too little; none for a device that would not show more anyway. */
 function viewProblems(
   target: Target,
   { seen, attempt, identified }: {
@@ -313,20 +313,20 @@ function viewProblems(
   }
   const isAlone = seen.every(({ name }) => name === attempt.name);
   if (!recognised.printer) {
-    // One credential alone cannot be told from a small device that is no printer.
+    // With one credential, a small view cannot be distinguished from a small device that is not a printer.
     if (isAlone) return [];
     const message = `Cannot tell whether ${target.address} port ${target.port} is a printer: ${inWords(seen)}`;
     return [{ code: "limited-view", message }];
   }
   if (!isAlone) return [{ code: "limited-view", message: `No credential shows everything needed: ${inWords(seen)}` }];
-  // Some printers have no Printer MIB, or no markers in it; and other errors than these have a reason of their own.
+  // Some printers have no Printer MIB or no markers in it; and other errors have other causes.
   const isOther = identified.problems.some(({ message }) => !/authorizationError|noAccess/i.test(message));
   if (view !== "system" || isOther) return [];
   const advice = "so meters and supplies are missing: let it read the whole MIB on the printer";
   return [{ code: "limited-view", message: `"${attempt.name}" ${attempt.saw}, ${advice}` }];
 }
 
-/** What is the same by both versions is said once. */
+/** Results in words; a result that is the same for both versions appears once. */
 function inWords(seen: readonly CredentialAttempt[]): string {
   const same = Map.groupBy(seen, ({ name, saw }) => `${name}: ${saw}`);
   return [...same.values()].map((attempts) => {

@@ -1,19 +1,19 @@
 /**
- * Paces what is sent to addresses on a link of this machine itself. The system keeps an entry for each of them while it
- * asks who has it, three seconds where nobody does, and has room for 1,024 by default. What is sent beyond that
- * is lost, of which IPv4 says nothing.
+ * Paces datagrams to addresses on a link of this machine. The system keeps a neighbour entry for each while it resolves
+ * the address, three seconds if nobody answers, and has 1,024 entries by default. Datagrams beyond that are lost, for
+ * IPv4 without an error.
  */
 import type { Clock } from "../../common/core/clock.ts";
 
 export interface NeighbourPacer {
-  /** Resolves when the system has room to look for the address; undefined when it may be sent to at once. */
+  /** Resolves when the system has room to resolve the address; undefined if it may be sent to at once. */
   take(address: string): Promise<void> | undefined;
 }
 
 /** How long an entry is held after the first datagram: ARP and neighbour discovery ask three times, a second apart. */
 export const entryLifetimeMs = 3_100;
 
-/** At most `max` addresses are looked for at once. Those that wait reject when the signal aborts. */
+/** At most `max` addresses are resolved at the same time. Waiting calls reject when the signal aborts. */
 export function createNeighbourPacer(max: number, clock: Clock, signal: AbortSignal): NeighbourPacer {
   /** In the order of their times. */
   const until = new Map<string, number>();

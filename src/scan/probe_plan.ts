@@ -6,15 +6,15 @@ import { permute } from "../targets/permute.ts";
 import type { Remembered } from "./access.ts";
 import type { ScannerConfig } from "./worker_messages.ts";
 
-/** What each target of a scan is asked. */
+/** Which probes each target of a scan gets. */
 export interface ProbePlan {
   credentialsOf(target: Target): readonly Credential[];
   rememberedOf(target: Target): Remembered | undefined;
   /** As `probeRounds`. */
   roundsFor(target: Target): ProbeTemplate[][];
   /**
-   * Devices that answered before, of the slice `[from, to)` of the shuffled order, where it is of such ones: their silence
-   * is worth more questions.
+   * Number of devices in the slice `[from, to)` of the shuffled order that answered before: these are worth more rounds
+   * of probes.
    */
   knownIn(slice: { from: number; to: number }): number;
 }
@@ -23,7 +23,7 @@ export function createProbePlan(config: ScannerConfig): ProbePlan {
   const { space, seed, retries, remembered } = config;
   const plan = planFromWire(config.credentials);
   const roundsOf = new Map<readonly Credential[], Map<string, ProbeTemplate[][]>>();
-  // Most plans have one rule for all, and then an address need not be looked up.
+  // Most plans have one rule for all addresses, which saves the lookup.
   const [firstRule] = plan.rules;
   const forAll = firstRule?.ranges === null ? firstRule.credentials : undefined;
   const credentialsOf = ({ address }: Target) => forAll ?? credentialsFor(plan, address);
@@ -61,16 +61,16 @@ export function createProbePlan(config: ScannerConfig): ProbePlan {
   };
 }
 
-/** How devices are named between worker and supervisor. */
+/** Key of a device between worker and supervisor: "address port". */
 export function keyOf({ address, port }: Target): string {
   return `${address} ${port}`;
 }
 
 /**
- * What an address is asked, by round: first each credential in its first version (and one engine discovery for all USM
- * users), then in its second. With no second try the second versions join the first round, or agents that speak
- * only them would never be found. Where a credential is known to work (`preferred`), the others are asked only in the second
- * round, of a device that is silent to it; so is a community in another version than the one that is known to work.
+ * Probes of an address by round: first each credential in its first version (and one engine discovery for all USM
+ * users), then in its second. Without a second try the second versions are in the first round, as agents that speak
+ * only these would never be found. If a credential is known to work (`preferred`), the others are sent only in the
+ * second round, to a device that did not answer it; the same applies to another version of its community.
  */
 export function probeRounds(
   credentials: readonly Credential[],

@@ -1,6 +1,6 @@
 /**
- * From "somebody answers there" to a reading: find the credential that works, see whether it is a printer, ask what its
- * profile names, and leave the meaning to src/printers. A device that goes silent half-way gives what it gave.
+ * Reads a device that was found: finds the credential that works, checks whether it is a printer, and asks for the
+ * objects of its profile; src/printers interprets them. If the device stops answering, the part that was read is kept.
  */
 import { isLost } from "../../common/reading/lost_codes.ts";
 import { messageOf } from "../../common/core/errors.ts";
@@ -24,24 +24,24 @@ export interface ReadDeviceOptions extends NegotiateOptions {
   deadlineMs: number;
   now: () => Date;
   scope: ReadingScope;
-  /** Tells what later status reads can do with. */
+  /** Whether to return what later status reads can use. */
   learns?: boolean;
   capture: ColumnGroup[] | null;
 }
 
 export interface DeviceOutcome {
-  /** One, or as many as printers answer at the address; none of a device that is no printer. */
+  /** One for each printer that answers at the address; empty for a device that is not a printer. */
   readings: Reading[];
   other?: OtherDevice;
   captured?: Varbind[];
-  /** Its time was over before it was known what it is. */
+  /** The deadline passed before the device was identified. */
   isUnread?: true;
   problems: Problem[];
   /** Absent where nothing was tried. */
   access?: Access;
 }
 
-/** Reads one device; never throws for anything that a device does. */
+/** Reads one device; never throws because of a device's behaviour. */
 export async function readDevice(found: Found, options: ReadDeviceOptions): Promise<DeviceOutcome> {
   const { target } = found;
   const observedAt = options.now();
@@ -63,7 +63,7 @@ export async function readDevice(found: Found, options: ReadDeviceOptions): Prom
       return { readings: [], other, ...access, problems: opened.problems };
     }
     session = opened.session;
-    // The time may have been over while a further credential was tried.
+    // The deadline may have passed while a further credential was tried.
     if (expired) session.close();
     return { ...access, ...await readWith(opened, { ...options, target, observedAt }, () => expired) };
   } finally {
@@ -102,14 +102,14 @@ async function readWith(
     await walk(plan.groups);
   };
   const asked: Asked = { meters: scope === "full", levels: scope === "full" };
-  // A device that fell silent at once may still be known by its description.
+  // A device that stopped answering at once may still be recognised by its description.
   const { printer, profile } = recognised;
   try {
     if (fellSilent !== null) throw fellSilent;
     if (printer && scope === "full") await ask(readPlan(store, profile));
     if (printer && scope === "status") {
       if (known === undefined) await ask(statePlan(store, profile));
-      // Its levels are in a part that may have to be woken for them, and nothing is used up while it sleeps.
+      // Reading levels may wake the part of the device that has them, and nothing is consumed while it sleeps.
       if (severalPlan(store) !== undefined || !reportsSleep(store, profile)) {
         const levels = known && await refreshObjects(session, known.levels.questions, sizes);
         const held = levels && heldObjects(known.levels, levels);
@@ -156,10 +156,10 @@ async function readWith(
   };
 }
 
-/** What is known of a printer takes two or three thousand octets; what makes up much more is not remembered. */
+/** Limit for what is remembered about a printer; usually it takes two or three thousand octets. */
 const maxKnownOctets = 16 * 1024;
 
-/** A table that has a hole is not known. */
+/** Problems after which a table may be incomplete, so that it is not remembered. */
 const leavesHole = new Set(["agent-error", "too-big", "non-increasing", "table-too-long"]);
 
 function contextOf(
@@ -192,7 +192,7 @@ function deadlineProblem(deadlineMs: number): Problem {
   };
 }
 
-/** A bug while one device was read: named, so that the scan goes on without it. */
+/** The outcome for a defect while one device was read: it is reported, and the scan goes on without this device. */
 export function bugOutcome(target: Target, error: unknown): DeviceOutcome {
   return {
     readings: [],

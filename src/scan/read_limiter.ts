@@ -1,7 +1,7 @@
 /**
- * How many devices are read at once. It begins with a few and grows while answers come quickly; where they become slow,
- * because all devices sit behind one thin line or one busy peer, it shrinks. A device that keeps us waiting gives its
- * place to another meanwhile, so a slow device never delays the others.
+ * Limits how many devices are read at once. The limit starts low and grows while answers are quick; it shrinks if they
+ * become slow, as when all devices are behind one slow line or one busy peer. A device that is slow to answer gives its
+ * slot to another one meanwhile, so it never delays the others.
  */
 
 export interface ReadLimiter {
@@ -9,36 +9,36 @@ export interface ReadLimiter {
   acquire(): Promise<ReadSlot>;
   /** Devices that wait for their turn. */
   readonly waiting: number;
-  /** Lets everybody go who waits, as when the scan is stopped. */
+  /** Releases all waiting calls, as when the scan is stopped. */
   drain(): void;
 }
 
 export interface ReadSlot {
-  /** The device has not answered in time: its place is free until it moves. */
+  /** The device has not answered in time: its slot is free until it answers again. */
   stall(): void;
   answered(): void;
   release(): void;
 }
 
 export interface ReadLimiterOptions {
-  /** As many devices as one socket holds the answers of. */
+  /** Number of devices whose answers fit into the receive buffer of one socket. */
   max: number;
   /**
-   * On long round trips so many sockets are filled, as a thread waits there for most of its time; default: 1. What it could
-   * ask in the time of one round trip is what is worth being under way.
+   * Number of sockets to fill on long round trips, when a thread waits most of the time; default: 1. The number of
+   * requests in flight is limited to what a thread can send within one round trip.
    */
   sockets?: number;
   /** Smoothed round trip of all devices in milliseconds. */
   roundTripMs: () => number;
   /** A round trip that is normal on a slow link. */
   slowMs: number;
-  /** Told of each answer whether the device had been waited for without an answer before. */
+  /** Called for each answer; `late` if the device's slot had been given away before. */
   onAnswer?: (late: boolean) => void;
 }
 
 const initialLimit = 8;
 const minLimit = 4;
-/** Of one thread, with what it does with the answers. */
+/** Requests that one thread can send per millisecond, including the processing of the answers. */
 const requestsPerMs = 4;
 
 export function createReadLimiter(options: ReadLimiterOptions): ReadLimiter {

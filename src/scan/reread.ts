@@ -1,4 +1,4 @@
-/** The first questions to a device that is known: whether it still is what it was, and its state. */
+/** The first requests to a known device: whether it is still the same one, and its state. */
 import { ObjectStore } from "../printers/object_store.ts";
 import { oids } from "../printers/printer_mib.ts";
 import { maybeInteger } from "../printers/raw_value.ts";
@@ -15,8 +15,8 @@ import { decodeVarbinds } from "../snmp/varbind_list.ts";
 import type { Identified } from "./identify.ts";
 
 /**
- * Undefined where `objects`, what the device answered last time, do not hold any more, so that it is to be asked as one that
- * is not known. `received` is what it has answered already. Throws `SnmpError` when it answers nothing.
+ * Undefined if `objects`, its last answers, are no longer valid, so that it must be read like an unknown device.
+ * `received`: what it has answered already. Throws `SnmpError` if it answers nothing.
  */
 export async function reread(
   session: SnmpSession,
@@ -47,7 +47,7 @@ export async function reread(
       known: { levels: plan.levels, withoutLevels: () => storeWith(state) },
     };
   } catch (error) {
-    // Whether it has fallen silent is seen by the usual questions.
+    // The usual requests will show whether it has stopped answering.
     if (!(error instanceof SnmpError) || session.answers === 0) throw error;
     return undefined;
   }

@@ -1,15 +1,15 @@
 /**
- * How long to wait for an answer, learned from the answers: RFC 6298 with its smoothed round trip and variation. A slow link
- * or a peer that we ourselves keep busy gets more time instead of the same question again.
+ * How long to wait for an answer, learned from the answers: RFC 6298 with its smoothed round trip and variation. A slow
+ * link or a peer that we ourselves keep busy gets more time instead of the same question again.
  */
 export interface RoundTrip {
-  /** Takes note of an answer after so many milliseconds since the question was first sent. */
+  /** Records an answer, `ms` milliseconds after the request was first sent. */
   observe(ms: number): void;
   /** Milliseconds after which an answer is late; between the limits of the estimate. */
   timeoutMs(): number;
   /** Smoothed round trip in milliseconds; 0 before the first answer. */
   smoothedMs(): number;
-  /** Milliseconds after which an answer is late by what was observed alone; undefined before the first answer. */
+  /** As `timeoutMs`, but from observations only; undefined before the first answer. */
   learnedMs(): number | undefined;
 }
 
@@ -34,11 +34,11 @@ export function createRoundTrip(limits: { minMs: number; maxMs: number }): Round
   };
 }
 
-/** How long the datagrams of one device wait for their answers: RFC 6298 with its backoff. */
+/** How long to wait for the answers of one device: RFC 6298 with its backoff. */
 export interface AnswerWait {
-  /** Takes note of an answer after so many milliseconds. */
+  /** Records an answer after `ms` milliseconds. */
   observe(ms: number): void;
-  /** Milliseconds to wait for the answer to a datagram, after so many that had none. */
+  /** Milliseconds to wait for the next answer, after `unanswered` datagrams without one. */
   waitMs(unanswered: number): number;
 }
 
@@ -47,7 +47,10 @@ export interface AnswerWaitLimits {
   floorMs: number;
   /** Wait before the first answer. */
   firstMs: number;
-  /** Waits do not double beyond this, or beyond what the device's own answers take; before the first they do once. */
+  /**
+   * Upper limit for doubling, unless the device's own answers take longer; before the first answer waits double only
+   * once.
+   */
   patientMs: number;
   maxMs: number;
 }
@@ -64,7 +67,7 @@ export function createAnswerWait(limits: AnswerWaitLimits): AnswerWait {
     },
     waitMs(unanswered) {
       const first = isKnown ? measured.timeoutMs() : Math.min(maxMs, firstMs);
-      // A lossy network is not a congested one: beyond some waiting, doubling only makes the reading slow.
+      // Loss is not congestion here: beyond this limit, doubling would only slow the reading down.
       const most = isKnown ? Math.max(first, patientMs) : 2 * first;
       return Math.min(maxMs, most, first * 2 ** Math.min(unanswered, 16));
     },

@@ -1,4 +1,7 @@
-/** One shard of a scan: its addresses are probed, devices that answer are read, late answers are waited for, and the result is reported. */
+/**
+ * One shard of a scan: its addresses are probed, devices that answer are read, late answers are waited for, and the
+ * result is reported.
+ */
 import type { Clock } from "../../common/core/clock.ts";
 import { fullNeighbourTable } from "../../common/core/shortage.ts";
 import type { Problem } from "../../common/reading/reading.ts";
@@ -43,9 +46,9 @@ export interface ScannerState {
   limiter: ReadLimiter;
   roundTrip: RoundTrip;
   loss: LossEstimate;
-  /** Aborted when nothing more is to be begun. */
+  /** Aborted when nothing more may be started. */
   stopping: AbortController;
-  /** By shard, those that are done among them: whoever answers one of these is named. */
+  /** By shard, including finished ones, so that late answers are reported. */
   sweeps: Map<number, { firstId: number; size: number; sweep: ShardSweep }>;
   doneShards: number[];
   /** Request id of the next shard's first address. */
@@ -55,21 +58,21 @@ export interface ScannerState {
   sending: number;
   /** The supervisor has not been asked for a shard since there was room for one. */
   wantsShard: boolean;
-  /** Ends with the turn of the last shard that was given one. */
+  /** Resolves when the last shard that was given a turn has finished it. */
   turn: Promise<void>;
 }
 
 /** A shard that is under way. */
 interface ShardRun {
   shard: Shard;
-  /** "address port" of those that are not asked. */
+  /** "address port" of targets that are not asked. */
   skip: ReadonlySet<string>;
   firstId: number;
-  /** When all had been sent their first probe. */
+  /** When all targets had been sent their first probe. */
   askedMs: number;
   isSwept: boolean;
   isDone: boolean;
-  /** Resolve to whether the device was read to its end. */
+  /** Resolve to true if the device was read completely. */
   readings: Promise<boolean>[];
   foundAgain: string[];
   problems: Problem[];
@@ -77,17 +80,17 @@ interface ShardRun {
 
 /** Shards whose answers are waited for at the same time. */
 const maxShards = 16;
-/** Shards that send at the same time where a rate holds them back: the others would only be finished later. */
+/** Shards that send at the same time under a rate: more would only delay the first ones. */
 const maxSending = 2;
 /** Found devices that may wait for their reading before no further shard is pulled. */
 const maxWaiting = 64;
-/** Rounds before a device that answered before is taken for silent: as snmpbulkwalk -r 5 does. */
+/** Rounds of probes until a device that answered before counts as silent: the same as snmpbulkwalk -r 5. */
 const knownRounds = 6;
 /** Rounds of probes that a lossy network can cause. */
 const maxRounds = 8;
-/** Share of late answers from which on they are taken for the network's loss, and not for slow devices. */
+/** Share of late answers above which loss in the network is assumed, not slow devices. */
 const lossyShare = 0.02;
-/** Shards that are done and of which late answers are named. */
+/** Finished shards that are kept to report their late answers. */
 const maxDone = 64;
 const neighbourTable = `${fullNeighbourTable.what} (${fullNeighbourTable.hint})`;
 
@@ -127,7 +130,7 @@ export async function runShard(state: ScannerState, shard: Shard): Promise<void>
   forgetOldest(state, shard.id);
   const areRead = (await Promise.all(run.readings)).every(Boolean);
   reports.flush();
-  // Where packets are lost on the network, it is that.
+  // On a lossy network the loss is the cause.
   if (!isLossy(state) && run.foundAgain.length > 0) run.problems.push(neighbourProblem(run.foundAgain));
   state.post({ type: "shardDone", shard: shard.id, complete: run.isSwept && areRead, problems: run.problems });
 }
@@ -155,7 +158,7 @@ function sweepOptions(state: ScannerState, run: ShardRun): SweepOptions {
     maxRounds,
     expectedMissing: (found, rounds) => {
       if (found < known && rounds < knownRounds) return known - found;
-      // Where this shard alone is not heard, the others answer for it: a busy peer or machine holds answers up.
+      // If only this shard has few answers, compare it with the others: a busy peer or machine may delay answers.
       const missing = rounds < knownRounds ? missingBeside(found, { size: asked, others: others(found) }) : 0;
       return missing + expectedMissing(found, { rounds, share: state.loss.share() });
     },
@@ -173,7 +176,7 @@ function sweepOptions(state: ScannerState, run: ShardRun): SweepOptions {
     onFound: (found) => onFound(state, run, found),
     secondPass: secondPass(state, run),
     onRefused: ({ address, port }, message) => {
-      // What Linux says of an IPv6 neighbour that it has no room for.
+      // Linux reports EINVAL for an IPv6 neighbour that does not fit into its table.
       const why = address.includes(":") && message === "Invalid argument" ? neighbourTable : message;
       run.problems.push({
         code: "send-refused",
@@ -194,7 +197,7 @@ function sweepOptions(state: ScannerState, run: ShardRun): SweepOptions {
   };
 }
 
-/** Where the neighbour table is too small for the scan, the silent are asked once more when it has room again. */
+/** If the neighbour table is too small for the scan, silent addresses are asked once more when it has room again. */
 function secondPass(state: ScannerState, { foundAgain }: ShardRun): SweepOptions["secondPass"] {
   const { neighbourLimit } = state.config;
   return neighbourLimit && {
@@ -220,12 +223,12 @@ function onFound(state: ScannerState, run: ShardRun, { probeTiming, ...rest }: F
   reports.counters.answered++;
   reports.found(foundDevice(rest));
   if (run.isSwept) late.noteAnswer();
-  // Where packets are lost, an answer to the second probe says nothing of how slow the device is.
+  // On a lossy network, an answer to the second probe does not show that the device is slow.
   const tells = probeTiming !== undefined && (probeTiming.certain || !isLossy(state));
   run.readings.push(readFound(state, run.shard.id, tells ? { ...rest, probeTiming } : rest));
 }
 
-/** False where the scan was stopped before the device was read to its end. */
+/** False if the scan was stopped before the device was read completely. */
 async function readFound(state: ScannerState, shard: number, found: Found): Promise<boolean> {
   const { reports, limiter, stopping, gate } = state;
   reports.counters.reading++;
@@ -233,7 +236,7 @@ async function readFound(state: ScannerState, shard: number, found: Found): Prom
   const slot = await limiter.acquire();
   if (!stopping.signal.aborted) {
     const outcome = await readOne(state, found, slot);
-    // What was cut off is no reading: the device is read again as a whole.
+    // An interrupted reading is discarded: the whole device is read again.
     isRead = !gate.closed.aborted;
     if (isRead) reports.result({ shard, key: keyOf(found.target), ...outcome });
   }
@@ -271,7 +274,7 @@ function isLossy({ loss }: ScannerState): boolean {
   return loss.share() > lossyShare;
 }
 
-/** Asks the supervisor for a further shard, where this worker wants one and has room for it. */
+/** Asks the supervisor for a further shard, if this worker wants one and has room for it. */
 export function pullIfRoom(state: ScannerState): void {
   const { config, stopping, underWay, late, limiter, sending } = state;
   if (!state.wantsShard || stopping.signal.aborted) return;
@@ -281,7 +284,7 @@ export function pullIfRoom(state: ScannerState): void {
   state.post({ type: "pull" });
 }
 
-/** Ids of old shards may come again. */
+/** Forgets the oldest finished shards, so that their request ids can be used again. */
 function forgetOldest({ doneShards, sweeps }: ScannerState, id: number): void {
   doneShards.push(id);
   if (doneShards.length > maxDone) sweeps.delete(doneShards.shift()!);

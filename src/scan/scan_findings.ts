@@ -9,9 +9,9 @@ export interface ScanFindings {
   addUnread(devices: readonly (UnreadDevice & { key: string })[]): void;
   addResult(result: DeviceResult): void;
   readonly problems: Problem[];
-  /** Printers read, devices that have been found and wait, and devices that have a result. */
+  /** Number of printers read, of found devices without a result, and of devices with a result. */
   counts(): { printers: number; waiting: number; finished: number };
-  /** `reason` is why those that wait still were not read. */
+  /** `reason`: why the devices without a result were not read. */
   collected(reason: UnreadDevice["reason"]): CollectedFindings;
 }
 
@@ -27,7 +27,7 @@ export interface CollectedFindings {
 
 export interface FindingListeners {
   onReading: (reading: Reading, access: Access | undefined) => void;
-  /** How a device, by "address port", was opened or was not; before its readings. */
+  /** Access to a device, by "address port", successful or not; called before its readings are delivered. */
   onAccess?: (key: string, access: Access) => void;
 }
 
@@ -36,10 +36,10 @@ export function createFindings({ onReading, onAccess }: FindingListeners): ScanF
   const others: OtherDevice[] = [];
   const captured: CollectedFindings["captured"] = [];
   const problems: Problem[] = [];
-  /** Found and without a result so far, by "address port". */
+  /** Found devices without a result, by "address port". */
   const waiting = new Map<string, FoundDevice>();
   const expired: FoundDevice[] = [];
-  /** Answers that were of no use, by "address port"; such a device may still be found. */
+  /** Devices with unusable answers, by "address port"; they may still be found. */
   const unread = new Map<string, UnreadDevice>();
   let finished = 0;
   return {

@@ -1,4 +1,4 @@
-/** Scans that are done one after the other and count as one: those of several sites, and of a name's other addresses. */
+/** Consecutive scans with one result: of several sites, and of a name's other addresses. */
 import { UnavailableError } from "../../common/core/errors.ts";
 import { type AddressSpace, targetAt } from "../targets/address_space.ts";
 import { narrowSpace } from "../targets/narrow_space.ts";
@@ -14,23 +14,23 @@ import type { ScannerCounters } from "./worker_messages.ts";
 
 /** One of several scans. */
 export interface ScanStep {
-  /** Names it where it fails, as `the site "hq"`. */
+  /** For error messages, such as `the site "hq"`. */
   name: string;
   request: ScanRequest;
 }
 
 export interface StepsResult extends ScanResult {
-  /** Why steps could not be done; what they had read until then is in the result. */
+  /** Steps that failed; what they had read until then is in the result. */
   failures: ScanFailure[];
 }
 
 export interface ScanFailure {
-  /** As that of `ScanStep`. */
+  /** Name of the `ScanStep`. */
   name: string;
   error: UnavailableError;
 }
 
-/** Failures that a sentence names. */
+/** Maximum number of failures named in a sentence. */
 const mostNamed = 3;
 
 export function failuresInWords(failures: readonly ScanFailure[]): string {
@@ -40,9 +40,9 @@ export function failuresInWords(failures: readonly ScanFailure[]): string {
 }
 
 /**
- * One step after the other, at least one. One that fails is a problem of the result, and the others are done all the same.
- * After a stop the others are not begun, and their addresses are not probed. Throws the first failure when all steps failed
- * before any answer.
+ * Runs the steps one after the other; there must be at least one. A failed step is a problem of the result, and the
+ * others still run. After a stop no further step starts, and its addresses count as not probed. Throws the first
+ * failure if all steps failed before any answer.
  */
 export async function scanInTurn(steps: readonly ScanStep[], parts: ScanParts): Promise<StepsResult> {
   const addresses = steps.reduce((sum, { request }) => sum + request.space.size, 0);
@@ -89,7 +89,7 @@ function hasResults({ printers, others, unread }: ScanResult): boolean {
   return printers.length + others.length + unread.length > 0;
 }
 
-/** Why nothing could be sent at all: silence that is this machine's own fault says nothing about the devices. */
+/** The error if nothing could be sent at all: then silence is caused by this machine, not by the devices. */
 export function maybeUnsent(
   { problems, counters }: Pick<ScanResult, "problems" | "counters">,
 ): UnavailableError | undefined {
@@ -99,12 +99,13 @@ export function maybeUnsent(
 }
 
 /**
- * A scan of the space, and then of the IPv6 addresses of those names where nobody answered at an IPv4 address: a printer that
- * has both is read once, and at the same address each time. Throws `ScanFailedError`.
+ * Scans the space, and then the IPv6 addresses of names without an answer at an IPv4 address: a printer that has both
+ * is read once, and at the same address each time. Throws `ScanFailedError`.
  */
 export async function scanWithAlternatives(request: ScanRequest, parts: ScanParts): Promise<ScanResult> {
   const first = await superviseScan(request, parts);
-  // Which names have answered in an earlier part is not known, and nobody is to be asked at two addresses.
+  // A resumed scan does not know which names answered in its earlier parts, and no device may be asked at two
+  // addresses.
   if (request.position !== undefined) return first;
   const space = silentAlternatives(first, request.space);
   if (space === undefined || first.interrupted || parts.signal.aborted) return first;
@@ -137,7 +138,7 @@ function silentAlternatives(
   return narrowed.size === 0 ? undefined : narrowed;
 }
 
-/** The position is that of the first. */
+/** Adds the results; the position is that of the first scan. */
 function mergeScans(first: ScanResult, second: ScanResult): ScanResult {
   return {
     printers: [...first.printers, ...second.printers],
@@ -152,7 +153,7 @@ function mergeScans(first: ScanResult, second: ScanResult): ScanResult {
   };
 }
 
-/** How far both are, of all `addresses`, while the second one runs. */
+/** Progress of both scans together over all `addresses`, while the second one runs. */
 function progressAfter(first: ScanResult, progress: ScanProgress, addresses: number): ScanProgress {
   return {
     ...addCounters(first.counters, progress),

@@ -1,4 +1,4 @@
-/** When a probe or a request may leave, by all limits of a worker together. */
+/** When a probe or a request may be sent, by all limits of a worker together. */
 import type { Clock } from "../../common/core/clock.ts";
 import type { Target } from "../targets/address_space.ts";
 import { isNear } from "../targets/near_targets.ts";
@@ -13,7 +13,7 @@ export interface ScanPace {
   read(): Promise<void> | undefined;
 }
 
-/** Probes that wait for the neighbour table reject when the signal aborts. */
+/** Probes that wait for space in the neighbour table reject when the signal aborts. */
 export function createScanPace(
   { ratePerSecond, reads, neighbourLimit }: Pick<ScannerConfig, "ratePerSecond" | "reads" | "neighbourLimit">,
   clock: Clock,
@@ -33,7 +33,7 @@ export function createScanPace(
       const room = isNear(address, neighbourLimit.links) ? neighbours.take(address) : undefined;
       if (room === undefined) return all.take();
       const paced = room.then(() => all.take());
-      paced.catch(() => {}); // Of a scan that is stopped, perhaps before anybody waits for this.
+      paced.catch(() => {}); // Rejects when the scan is stopped, perhaps before anything awaits it.
       return paced;
     },
   };

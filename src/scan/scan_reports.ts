@@ -1,22 +1,22 @@
-/** What a worker reports to the supervisor, in batches. */
+/** Collects a worker's reports to the supervisor into batches. */
 import type { UnreadDevice } from "../../common/reading/reading.ts";
 import type { DatagramHub } from "../snmp/datagram_hub.ts";
 import type { DeviceResult, FoundDevice, FromScanner, ScannerCounters } from "./worker_messages.ts";
 
 export interface ScanReports {
-  /** What the scanner counts itself. */
+  /** Counters that the scanner maintains itself. */
   readonly counters: Omit<ScannerCounters, "packetsSent" | "packetsReceived" | "stray">;
   found(device: FoundDevice): void;
   unread(device: UnreadDevice & { key: string }): void;
   result(result: DeviceResult): void;
-  /** Posts what has been collected, and the counters. */
+  /** Posts the collected reports and the counters. */
   flush(): void;
   /** Ends the timer. */
   close(): void;
 }
 
 const flushEveryMs = 250;
-/** Results after which a batch is posted at once. */
+/** Number of results at which a batch is posted at once. */
 const maxResults = 64;
 
 export function createScanReports(

@@ -1,4 +1,4 @@
-/** What the command line and the service make of targets, credentials and limits: the request of one scan. */
+/** Builds the request of one scan from targets, credentials and limits, for the command line and the service. */
 import type { WireCredentialPlan } from "../snmp/credential.ts";
 import type { AddressSpace } from "../targets/address_space.ts";
 import type { ScanRequest } from "./supervise_scan.ts";
@@ -8,12 +8,12 @@ export interface ScanPlan {
   credentials: WireCredentialPlan;
   /** Packets per second; 0 is unlimited. */
   ratePerSecond: number;
-  /** Of the configuration, or of the command line; `workers` is null where the size of the scan decides. */
+  /** From the configuration or the command line; `workers` null: depends on the size of the scan. */
   limits: { timeoutMs: number; retries: number; deviceDeadlineMs: number; workers: number | null };
   processors: number;
 }
 
-/** What only some scans have; the others are complete reads in a random order, at any time. */
+/** Optional parts; without them a scan reads everything in a random order, at any time. */
 export type ScanExtras = Partial<
   Pick<
     ScanRequest,
@@ -21,16 +21,18 @@ export type ScanExtras = Partial<
   >
 >;
 
-/** Devices that one worker reads at the same time, with one outstanding request each: a socket holds so many answers. */
+/**
+ * Devices that one worker reads at the same time, with one outstanding request each: their answers fit into one socket.
+ */
 const maxReading = 48;
-/** Where reads are spread over time few are under way at once, so that none takes long. */
+/** Limit for reads that are spread over time: few run at once, so that none takes long. */
 const leastReading = 4;
-/** Requests per second of a device that takes turns with others. */
+/** Requests per second to one device that is read together with others. */
 const requestsPerSecond = 4;
 const maxWorkers = 4;
 /**
- * What is worth a further thread, which takes a tenth of a second of processor time to start and some 60 MB: each of them
- * could send and receive several times as much. By a rate they are there from the beginning, as they share it.
+ * Work that justifies a further thread, which takes a tenth of a second of processor time to start and about 60 MB; a
+ * thread could handle several times as much. Under a rate all threads start at once, as they share it.
  */
 const addressesPerWorker = 2048, packetsPerWorker = 5000;
 

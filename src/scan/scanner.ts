@@ -1,7 +1,7 @@
 /**
- * One worker's scanning: takes shards, sweeps them, reads who answers, and reports in batches. Several shards are under
- * way at once, so that waiting for silent addresses costs no time; the number of devices read at once is limited, and no
- * shard is pulled while many devices wait, so that memory stays bounded.
+ * One worker's scanning: takes shards, sweeps them, reads the devices that answer, and reports in batches. Several
+ * shards run at once, so that waiting for silent addresses costs no time; the number of devices read at once is
+ * limited, and no shard is pulled while many devices wait, so that memory stays bounded.
  */
 import type { Clock } from "../../common/core/clock.ts";
 import { messageOf } from "../../common/core/errors.ts";
@@ -22,7 +22,7 @@ import type { FromScanner, ScannerConfig, Shard } from "./worker_messages.ts";
 
 export interface ScannerParts {
   hub: DatagramHub;
-  /** Its sockets are guarded by this. */
+  /** Guards the worker's sockets. */
   gate: SendGate;
   clock: Clock;
   post: (message: FromScanner) => void;
@@ -32,9 +32,9 @@ export interface ScannerParts {
 
 export interface Scanner {
   take(shard: Shard): void;
-  /** There are no further shards: late answers are waited for no longer than at the end of a scan. */
+  /** There are no further shards: from now on the shorter wait for late answers applies. */
   last(): void;
-  /** Begins nothing more, reports what was read and resolves when nothing is under way, or at once. */
+  /** Starts nothing more, reports what was read, and resolves when nothing is in progress, or at once. */
   stop(options: { atOnce: boolean }): Promise<void>;
 }
 
@@ -98,7 +98,7 @@ function createState(config: ScannerConfig, parts: ScannerParts): ScannerState {
     late: createLateAnswers({ clock, size: config.space.size, timeoutMs }),
     limiter: createReadLimiter({
       max: config.maxReading,
-      // Reads that are spread over time are few on purpose.
+      // Reads that are spread over time are few on purpose: one socket is enough.
       sockets: config.reads === undefined ? sessionSockets : 1,
       roundTripMs: roundTrip.smoothedMs,
       slowMs: timeoutMs / 2,

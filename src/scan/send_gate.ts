@@ -2,18 +2,19 @@ import type { Clock } from "../../common/core/clock.ts";
 import type { DatagramPort } from "../snmp/datagram_hub.ts";
 import type { SendWindow } from "./worker_messages.ts";
 
-/** What every datagram of a worker passes as it leaves. */
+/** The last check of every datagram that a worker sends. */
 export interface SendGate {
-  /** The same socket, of which nothing leaves while the gate is closed; what comes in is received. */
+  /** The same socket, which sends nothing once the gate is closed, but still receives. */
   guard(port: DatagramPort): DatagramPort;
-  /** Nothing leaves from now on, whatever waits for its pace or is about to be repeated. */
+  /** Nothing is sent from now on, including delayed datagrams and retransmissions. */
   close(): void;
   readonly closed: AbortSignal;
 }
 
 /**
- * A gate that is open within the window alone. The wall clock is asked for each datagram at the socket itself, as it may
- * have been set and the machine may have slept since the datagram began to wait; the first late one closes it for good.
+ * A gate that is open only within the window. The wall clock is read for each datagram at the socket itself, as the
+ * clock may have been set or the machine may have slept while the datagram waited; the first late one closes the gate
+ * for good.
  */
 export function createSendGate(window: SendWindow | undefined, clock: Pick<Clock, "now">): SendGate {
   const closing = new AbortController();
@@ -34,7 +35,7 @@ export function createSendGate(window: SendWindow | undefined, clock: Pick<Clock
       send(bytes, address, portNumber) {
         if (isOpen()) return port.send(bytes, address, portNumber);
         close();
-        // Not a failure: neither device nor network is to blame for it.
+        // Not a failure: neither the device nor the network is the cause.
         return Promise.resolve();
       },
     }),

@@ -1,7 +1,8 @@
 /**
- * Pauses in which answers are received. Sends complete at once, so a sweep without a rate would never let the event loop
- * poll its socket, and a receive buffer holds only about 250 answers: more of them wait unseen and are lost. A pause
- * after every probe would slow a sparse network down, so a burst is as long as the answers that it will cause allow.
+ * Pauses in which answers are received. Sends complete at once, so a sweep without a rate would never let the event
+ * loop poll its socket, and a receive buffer holds only about 250 answers: more of them wait unseen and are lost. A
+ * pause after every probe would slow a sparse network down, so a burst is as long as the answers that it will cause
+ * allow.
  */
 import type { Clock } from "../../common/core/clock.ts";
 
@@ -11,13 +12,13 @@ const answersPerBurst = 64;
 const ageMs = 50;
 
 export interface SendThrottle {
-  /** To be called before each probe; the pause to wait for, or undefined when there is none. */
+  /** Call it before each probe; returns the pause to wait for, or undefined if there is none. */
   pause(): Promise<void> | undefined;
 }
 
 /**
- * `answered` tells how many devices answered so far. Other requests than probes do not count: those to a device that is
- * being read would make a dense network look like a sparse one.
+ * `answered`: number of devices that answered so far. Only probes count: requests to devices that are being read would
+ * make a dense network look like a sparse one.
  */
 export function createSendThrottle(clock: Clock, answered: () => number): SendThrottle {
   let sent = 0, burst = 0;
@@ -41,7 +42,7 @@ export function createSendThrottle(clock: Clock, answered: () => number): SendTh
       if (pause !== undefined) return pause;
       if (++burst < limit) return undefined;
       burst = 0;
-      // Everybody who sends waits for the same pause.
+      // All senders wait for the same pause.
       pause = clock.sleep(1).then(() => {
         pause = undefined;
         limit = burstLimit();

@@ -1,6 +1,6 @@
 /**
- * Which slices of the address space are still to be done. A slice that fails is done again, alone on its worker, so that
- * the blame is clear; from the third failure on it is halved, until the one bad address is found and skipped.
+ * The slices of the address space that are still to be done. A failed slice is repeated alone on its worker, so that
+ * the cause is certain; from the third failure on it is halved, until the one bad address is found and skipped.
  */
 
 export interface QueuedShard {
@@ -16,22 +16,22 @@ export interface QueuedShard {
 const maxFailures = 3;
 
 export interface ShardQueue {
-  /** The next shard; `alone` asks for one that failed before, which must share its worker with nobody. */
+  /** The next shard; with `alone` one that failed before, which must be the only one on its worker. */
   next(alone: boolean): QueuedShard | undefined;
   /** Whether the next shard must be alone on its worker. */
   readonly onlySuspects: boolean;
   readonly length: number;
-  /** Puts a failed shard back; returns the index of the address that is skipped, if it came to that. */
+  /** Puts a failed shard back; returns the index of the skipped address, if one is skipped. */
   fail(shard: QueuedShard): number | undefined;
-  /** All that have not been taken. */
+  /** All shards that have not been taken. */
   waiting(): readonly QueuedShard[];
 }
 
-/** How far a scan has come, as data: slices `[from, to)` of the shuffled order. */
+/** Position of a scan as data: slices `[from, to)` of the shuffled order. */
 export interface ScanPosition {
-  /** Sorted, and none touches another. */
+  /** Sorted; adjacent slices are merged. */
   done: [from: number, to: number][];
-  /** Begun and not done; `reported` are the "address port" keys of devices whose results have arrived. */
+  /** Started and not finished; `reported` are the "address port" keys of devices whose results have arrived. */
   begun: { from: number; to: number; reported: string[] }[];
 }
 
@@ -40,20 +40,21 @@ export interface ShardQueueOptions {
   /** Packets per second of the whole scan; 0 is unlimited. */
   ratePerSecond: number;
   timeoutMs: number;
-  /** Most addresses of a shard. */
+  /** Maximum number of addresses of a shard. */
   longest?: number | undefined;
   /** Where an earlier scan of the same order stopped. */
   position?: ScanPosition | undefined;
 }
 
 /**
- * What a scan that is stopped has to do again is what its shards have begun, so that by a rate they are short. While one
- * waits for its answers others are sent, and a worker has only so many: they are longer where the timeout is.
+ * Time to send one shard under a rate, unless the timeout is long. A stopped scan must repeat its started shards, so
+ * they are short. But while one waits for answers others are sent, and their number per worker is limited: a longer
+ * timeout needs longer shards.
  */
 const shardMs = 250;
 const shardTimeouts = 0.25;
 
-/** Cuts what is to be done of `size` addresses into shards: about eight for each worker, none over 4,096 addresses. */
+/** Cuts the remaining part of `size` addresses into shards: about eight for each worker, none over 4,096 addresses. */
 export function createShardQueue(size: number, options: ShardQueueOptions): ShardQueue {
   const { workers, ratePerSecond, timeoutMs, position = { done: [], begun: [] } } = options;
   const longestMs = Math.max(shardMs, shardTimeouts * timeoutMs);
@@ -110,7 +111,7 @@ function rest(size: number, slices: [from: number, to: number][]): [from: number
   return begins.map((begin, i): [number, number] => [begin, ends[i]!]).filter(([from, to]) => from < to);
 }
 
-/** The same slices, sorted, with those that touch as one. */
+/** Sorts the slices and merges adjacent ones. */
 export function mergeSlices(slices: [from: number, to: number][]): [from: number, to: number][] {
   const merged: [from: number, to: number][] = [];
   for (const [from, to] of slices.toSorted((a, b) => a[0] - b[0])) {

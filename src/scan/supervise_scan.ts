@@ -1,7 +1,7 @@
 /**
- * Runs a scan over a pool of sandboxed workers. Idle workers pull the next shard, so a slow subnet never holds the others
- * up. A worker that throws or falls silent is replaced after a growing pause and its shards are done again by others;
- * what it had reported is kept and not asked twice.
+ * Runs a scan over a pool of sandboxed workers. Idle workers pull the next shard, so a slow subnet never delays the
+ * others. A worker that throws or stops reporting is replaced after a growing pause, and others repeat its shards;
+ * devices that it had reported are not asked again.
  */
 import type { Clock } from "../../common/core/clock.ts";
 import { UnavailableError } from "../../common/core/errors.ts";
@@ -20,32 +20,32 @@ import { createShardQueue, mergeSlices, type QueuedShard, type ScanPosition, typ
 export interface ScanRequest {
   space: AddressSpace;
   credentials: WireCredentialPlan;
-  /** What is known of devices from before. */
+  /** What is remembered about devices from earlier scans. */
   remembered?: RememberedAccess | undefined;
   /** Packets per second of the whole scan; 0 is unlimited. */
   ratePerSecond: number;
-  /** Of these, requests to devices that are being read, and how many of them at once; without it as many as packets. */
+  /** The part of the rate for requests to devices that are being read, and their burst; default: the whole rate. */
   reads?: { perSecond: number; burst: number } | undefined;
   timeoutMs: number;
   retries: number;
-  /** At the beginning. */
+  /** Number of workers at the start. */
   workers: number;
-  /** More are started, up to so many, while a scan without a rate has work that nobody has begun. */
+  /** Maximum number: more are started while a scan without a rate has shards that no worker has taken. */
   mostWorkers?: number;
   deviceDeadlineMs: number;
   /** Devices that one worker reads at the same time. */
   maxReading: number;
   scope: ReadingScope;
-  /** Tells what later status reads can do with. */
+  /** Whether to return what later status reads can use. */
   learns?: boolean;
   seed: number;
-  /** Keeps what the devices answered, and has these groups walked in addition; null in a normal scan. */
+  /** Returns the raw answers of the devices, and walks these groups in addition; null in a normal scan. */
   capture: ColumnGroup[] | null;
-  /** When datagrams may leave; at any time where it is left out. */
+  /** When datagrams may be sent; default: always. */
   window?: SendWindow | undefined;
   /** Where an earlier scan of the same space with the same seed stopped. */
   position?: ScanPosition | undefined;
-  /** Nothing is sent after an interruption; else devices that are being read may be read to their end. */
+  /** If true, nothing is sent after an interruption; otherwise reads in progress may complete. */
   stopsAtOnce?: boolean;
 }
 
@@ -60,16 +60,16 @@ export interface ScannerWorker {
 
 export interface ScanParts extends FindingListeners {
   /**
-   * Starts a thread that may send to exactly these hosts and ports, the first of `ofThese` that are started now. Throws
-   * `UnavailableError` where it cannot be had.
+   * Starts a thread that may send to exactly these hosts and ports; `ofThese` is the number of threads that are started
+   * now, including this one. Throws `UnavailableError` if it cannot be started.
    */
   createWorker: (netPermissions: string[], ofThese?: number) => ScannerWorker;
-  /** What this machine reaches without a router; nothing where it is left out. */
+  /** The networks that this machine reaches without a router; default: none. */
   links?: () => readonly IpRange[];
   clock: Clock;
   signal: AbortSignal;
   onProgress: (progress: ScanProgress) => void;
-  /** Some more of the space is done. */
+  /** Called when a further shard is done. */
   onShardDone?: (position: () => ScanPosition) => void;
 }
 
@@ -85,32 +85,34 @@ export interface ScanProgress extends ScannerCounters {
 export interface ScanResult extends CollectedFindings {
   counters: ScannerCounters;
   interrupted: boolean;
-  /** Where it stopped. */
+  /** Where the scan stopped. */
   position: ScanPosition;
-  /** Addresses that no probe was sent to, because the scan was stopped. */
+  /** Number of addresses that were not probed because the scan was stopped. */
   notProbed: number;
 }
 
-/** The scan could not go on, as no worker could be started; with what it had read until then. */
+/** The scan could not continue because no worker could be started; contains what it had read until then. */
 export class ScanFailedError extends UnavailableError {
   constructor(why: UnavailableError, readonly soFar: ScanResult) {
     super(why.message, why.hint, why.retryAfterMs, { cause: why });
   }
 }
 
-/** A worker reports every quarter of a second; one that is silent for so long hangs. */
+/** A worker reports every quarter of a second; after this time without a report it hangs. */
 const silentMs = 10_000;
-/** Until its first word a worker loads its code, which takes long on a busy machine. */
+/** Limit for the first report: a worker loads its code before, which takes long on a busy machine. */
 const startMs = 60_000;
-/** Beyond the device deadline, a worker with shards that makes no step hangs as well. */
+/** A worker with shards that makes no progress for the device deadline plus this time hangs as well. */
 const stalledMs = 30_000;
 const watchEveryMs = 1_000;
 const maxStartFailures = 5;
-/** A scan that one thread is about to finish needs no further one. */
+/** Delay before further workers start: a short scan needs only one thread. */
 const furtherAfterMs = 2_000;
-/** Size of Linux's neighbour table by default (gc_thresh3): a /22 is no more than that. */
+/** Default size of Linux's neighbour table (gc_thresh3): the size of a /22. */
 const neighbourTableSize = 1_024;
-/** Neighbours that are resolved at once: entries of found ones stay two seconds longer, and other programs need some. */
+/**
+ * Neighbours to resolve at once: entries of found ones stay two seconds longer, and other programs need entries too.
+ */
 const maxPending = 640;
 /** How long workers may take to finish after a stop. */
 const stopWithinMs = 2_000;
@@ -125,7 +127,7 @@ const noCounters: ScannerCounters = {
   reading: 0,
 };
 
-/** A worker of the pool and what it has to do. */
+/** A worker of the pool and its shards. */
 interface PoolWorker {
   thread: ScannerWorker;
   ready: boolean;
@@ -134,39 +136,39 @@ interface PoolWorker {
   lastMessageAt: number;
   /** When its counters last changed. */
   lastProgressAt: number;
-  /** Of those that had its place before, since the last shard that was done. */
+  /** Crashes of its predecessors since the last finished shard. */
   crashes: number;
   stopped: boolean;
 }
 
-/** A scan that is under way. */
+/** A running scan. */
 interface ScanPool {
   request: ScanRequest;
   parts: ScanParts;
   queue: ShardQueue;
   done: [from: number, to: number][];
   findings: ScanFindings;
-  /** How many workers share the rate, or work without one so far. */
+  /** Number of workers that share the rate, or that work without one so far. */
   size: number;
   workers: Set<PoolWorker>;
-  /** What those counted that have been replaced. */
+  /** Counters of the workers that were replaced. */
   counted: ScannerCounters;
-  /** What each worker is started with. */
+  /** Configuration of each worker. */
   config: ScannerConfig;
   permissions: string[];
   startFailures: number;
   /** Whether the workers know that there are no further shards. */
   toldLast: boolean;
   over: PromiseWithResolvers<void>;
-  /** Aborted when the scan is over. */
+  /** Aborted when the scan has ended. */
   closing: AbortController;
 }
 
-/** Scans the whole space. Resolves also when it was stopped; throws `ScanFailedError` when no worker can be started. */
+/** Scans the whole space. Also resolves if it was stopped; throws `ScanFailedError` if no worker can be started. */
 export async function superviseScan(request: ScanRequest, parts: ScanParts): Promise<ScanResult> {
   const pool = createPool(request, parts);
   const { clock, signal } = parts;
-  // Ends by the rejection of its sleep when the scan is over.
+  // Its sleep rejects when the scan has ended.
   void watchWorkers(pool).catch(() => {});
   const onAbort = () => {
     stopAll(pool);
@@ -200,7 +202,7 @@ function createPool(request: ScanRequest, parts: ScanParts): ScanPool {
   const max = countNear(space, links) > neighbourTableSize
     ? Math.floor(maxPending / mostWorkersOf(request))
     : undefined;
-  // Short enough for both questions while the system looks for an address.
+  // Short enough for both probes of an address while the system resolves it.
   const longest = max === undefined ? undefined : Math.floor(max / 2);
   const queue = createShardQueue(space.size, { ...request, workers: mostWorkersOf(request), longest });
   const size = Math.min(request.workers, queue.length);
@@ -238,12 +240,12 @@ function createPool(request: ScanRequest, parts: ScanParts): ScanPool {
   };
 }
 
-/** Those that share a rate are there from the beginning. */
+/** Workers that share a rate all start at the beginning. */
 function mostWorkersOf({ workers, mostWorkers = workers, ratePerSecond, reads }: ScanRequest): number {
   return ratePerSecond === 0 && reads === undefined ? Math.max(workers, mostWorkers) : workers;
 }
 
-/** As many as the process has room for, but one at least. */
+/** Starts as many as the process can start, but at least one. */
 function startWorkers(pool: ScanPool): void {
   for (let i = 0; i < pool.size; i++) {
     try {
@@ -327,7 +329,7 @@ function onProgress(pool: ScanPool, worker: PoolWorker, counters: ScannerCounter
   pool.parts.onProgress({ ...totalsOf(pool), addresses: pool.request.space.size, ...pool.findings.counts() });
 }
 
-/** Gives the worker its next shard, where it may have one. */
+/** Gives the worker its next shard, if it may have one. */
 function assign(pool: ScanPool, worker: PoolWorker): void {
   const { queue, parts: { signal, clock } } = pool;
   if (!worker.ready || signal.aborted) return;
@@ -349,7 +351,7 @@ function tellLast(pool: ScanPool): void {
   for (const { thread } of pool.workers) thread.post({ type: "last" });
 }
 
-/** Ends a worker that crashed or hangs, and has its work done by others. */
+/** Ends a worker that crashed or hangs, and puts its shards back for others. */
 function replaceWorker(pool: ScanPool, worker: PoolWorker, why: string): void {
   if (!pool.workers.delete(worker)) return;
   worker.thread.terminate();
@@ -364,7 +366,7 @@ function replaceWorker(pool: ScanPool, worker: PoolWorker, why: string): void {
   finishIfDone(pool);
 }
 
-/** An address that made three workers fail is left out. */
+/** Puts a shard back; an address that made three workers fail is skipped. */
 function requeue({ request: { space, seed }, queue, done, findings }: ScanPool, shard: QueuedShard, why: string): void {
   const index = queue.fail(shard);
   if (index === undefined) return;
@@ -380,7 +382,7 @@ function requeue({ request: { space, seed }, queue, done, findings }: ScanPool, 
 function startAfterPause(pool: ScanPool, { crashes, failures }: { crashes: number; failures: number }): void {
   const { parts: { clock }, closing, workers, over } = pool;
   const pauseMs = Math.min(5_000, 50 * 2 ** (crashes + failures));
-  // Rejects only when the scan is over, and then nobody needs the worker.
+  // Rejects only when the scan has ended, and then no worker is needed.
   void clock.sleep(pauseMs, closing.signal).then(() => {
     try {
       startWorker(pool, { crashes: crashes + 1, ofThese: 1 });
@@ -428,11 +430,11 @@ async function watchWorkers(pool: ScanPool): Promise<never> {
   }
 }
 
-/** One more each time, where there are shards that nobody has begun; none where the process has no room for it. */
+/** Starts one more worker if there are shards that no worker has taken and the process can start it. */
 function startFurther(pool: ScanPool): void {
   const { request, queue, workers, parts: { signal } } = pool;
   if (signal.aborted || queue.length === 0 || queue.onlySuspects) return;
-  // Those that failed come back by themselves.
+  // Failed workers are replaced separately.
   if (workers.size < pool.size || pool.size >= mostWorkersOf(request)) return;
   try {
     startWorker(pool, { crashes: 0, ofThese: 1 });

@@ -1,12 +1,12 @@
 /**
  * The sweep of one shard: a slice of the shuffled address space, asked in rounds.
  *
- * An id belongs to one address of the shard for the whole sweep (`firstId` + position), so an answer to any round counts,
- * however late, and an answer counts only when it comes from the very address and port that the id was sent to.
+ * An id belongs to one address of the shard for the whole sweep (`firstId` + position), so an answer to any round
+ * counts, however late, and an answer counts only when it comes from the very address and port that the id was sent to.
  *
- * Round 1 sends the first choice of every credential, round 2 asks those that stayed silent with the second choice (the
- * other SNMP version). Further rounds repeat these for as long as the round before still found somebody, or somebody is
- * to be expected after the loss that is seen: a clean network is asked twice, a lossy one more often.
+ * Round 1 sends the first choice of every credential, round 2 asks silent addresses with the second choice (the other
+ * SNMP version). Further rounds repeat these while the previous round still found devices, or while the measured loss
+ * suggests missing ones: a clean network is asked twice, a lossy one more often.
  */
 import type { Clock } from "../../common/core/clock.ts";
 import { messageOf } from "../../common/core/errors.ts";
@@ -25,12 +25,12 @@ export interface Found {
   /** Absent when only the SNMPv3 engine answered. */
   community?: { version: "1" | "2c"; name: string };
   varbinds: Varbind[];
-  /** How long after its first probe it answered; certain when that was its only one. */
+  /** Milliseconds from its first probe to the answer; `certain` if there was only one probe. */
   probeTiming?: { afterMs: number; certain: boolean };
 }
 
 export interface SweepOptions {
-  /** Position in the shard → target; undefined for one that is not to be asked. */
+  /** Position in the shard → target; undefined if it must not be asked. */
   targetAt: (position: number) => Target | undefined;
   size: number;
   firstId: number;
@@ -39,16 +39,16 @@ export interface SweepOptions {
   /** Tries after the first round: 1 is the normal second try; further ones depend on what the last found. */
   retries: number;
   maxRounds: number;
-  /** Devices that are expected to be missing after so many rounds, where so many of this shard were found. */
+  /** Expected number of devices that are still missing after `rounds` rounds, if `found` of this shard were found. */
   expectedMissing: (found: number, rounds: number) => number;
-  /** How long an answer may take; asked again, as it is learned from the answers. */
+  /** How long an answer may take; called repeatedly, as it is learned from the answers. */
   timeoutMs: () => number;
   /**
    * Called with the milliseconds between the first probe of a device and its answer, unless it came after the sweep;
-   * certain when that was the only probe.
+   * `certain` if there was only one probe.
    */
   onAnswer: (ms: number, certain: boolean) => void;
-  /** As `ProbeSockets.send`; nothing else of the shard is sent meanwhile. */
+  /** See `ProbeSockets.send`; nothing else of the shard is sent meanwhile. */
   send: ProbeSockets["send"];
   pace: (target: Target) => Promise<void> | undefined;
   /** A pause that lets answers be received; undefined when there is none. */
@@ -56,7 +56,7 @@ export interface SweepOptions {
   clock: Clock;
   signal: AbortSignal;
   onFound: (found: Found) => void;
-  /** A silent address's answer came from another address or port; once for each. */
+  /** The answer to a silent address came from another address or port; called once for each. */
   onElsewhere?: (found: Found, from: { address: string; port: number }) => void;
   /** The system or the sandbox refused to send; called once for each message. */
   onRefused: (target: Pick<Target, "address" | "port">, message: string) => void;
@@ -64,12 +64,13 @@ export interface SweepOptions {
   onFirstRoundSent: () => void;
   onProbed: (count: number) => void;
   /**
-   * Where probes may be lost before they leave, everybody who is silent after the sweep is asked once more, so long after
-   * the last probe. Calls `onFound` for whoever answers only then. `turn` gives the shard its turn among others, until the
-   * function that it resolves with is called: the rounds of one follow each other while its addresses are looked for.
+   * If probes may be lost before they leave this machine, all silent addresses are asked once more, `afterMs` after the
+   * last probe. Calls `onFound` for devices that answer only then. `turn` gives the shard its turn among others, until
+   * the function that it resolves with is called: the rounds of a shard must follow each other while its addresses are
+   * resolved.
    */
   secondPass?: { afterMs: number; onFound: (target: Target) => void; turn: () => Promise<() => void> } | undefined;
-  /** Whether nothing is sent while answers are waited for. */
+  /** Called with true while the sweep only waits for answers. */
   onIdle?: (isIdle: boolean) => void;
 }
 
@@ -77,20 +78,20 @@ export interface ShardSweep {
   /** Whether the datagram answers a probe of this shard. Throws nothing. */
   accept(bytes: Uint8Array, address: string, port: number, message: SnmpMessage): boolean;
   /**
-   * Resolves when every address has had its time to answer. Rejects only with the abort reason. What comes later is
+   * Resolves when every address has had its time to answer. Rejects only with the abort reason. Later answers are
    * accepted as well.
    */
   run(): Promise<void>;
   readonly everybodyAnswered: AbortSignal;
 }
 
-/** Probes that are handed to the system together: each on its own would cost twice its sending. */
+/** Number of probes that are sent together: sending each on its own would double the cost. */
 const burstSize = 32;
 
-/** Some turns of the event loop, in which what is in the sockets is received. */
+/** Time for some turns of the event loop, in which pending datagrams are received. */
 const drainMs = 5;
 
-/** Devices missing of a shard that are not worth another round. */
+/** Expected missing devices of a shard below which there is no further round. */
 const negligible = 0.005;
 
 /** Decodes a datagram for `accept`; undefined when it is malformed. */
@@ -103,36 +104,36 @@ export function maybeMessage(bytes: Uint8Array): SnmpMessage | undefined {
   }
 }
 
-/** The id of a message as the probes set it. */
+/** The id of the probe that a message answers. */
 export function idOf(message: SnmpMessage): number {
   return message.version === 3 ? message.msgId : message.pdu.requestId;
 }
 
-/** A sweep that is under way. */
+/** State of a running sweep. */
 interface Sweep {
   options: SweepOptions;
   answered: Uint8Array;
   firstSentAt: Float64Array;
-  /** Probes of each address, as far as one byte counts. */
+  /** Number of probes to each address, up to 255. */
   probed: Uint8Array;
-  /** Whose answer may be one to the second pass. */
+  /** Addresses whose answer may be one to the second pass. */
   askedAgain: Uint8Array;
   isSecondPass: boolean;
   isOver: boolean;
   found: number;
-  /** Positions that were answered for from another address. */
+  /** Positions whose answer came from another address. */
   elsewhere: Set<number>;
   buffers: ProbeBuffers;
-  /** Probes that are handed to the system together, all of one address family. */
+  /** Probes that are sent together, all of one address family. */
   burst: Datagram[];
   family: Target["family"] | undefined;
-  /** Addresses that have their first probe, or will have it with the burst. */
+  /** Number of addresses whose first probe was sent or is in the burst. */
   begun: number;
   lastSentAt: number;
   lastWaveAt: number;
-  /** Messages of sends that were refused. */
+  /** Error messages of refused sends. */
   refused: Set<string>;
-  /** Aborted when everybody has answered, so that nobody is waited for. */
+  /** Aborted when all have answered, which ends the wait. */
   complete: AbortController;
   untilComplete: AbortSignal;
 }
@@ -230,8 +231,8 @@ async function askInRounds(sweep: Sweep, endTurn: (() => void) | undefined): Pro
 }
 
 /**
- * Half the timeout after its own probe an address is sent the next one, so no more than two are outstanding; an answer
- * to an earlier one still counts.
+ * Sends the waves of a round: an address gets its next probe half a timeout after the last one, so no more than two are
+ * outstanding; an answer to an earlier one still counts.
  */
 async function sendRound(sweep: Sweep, round: number): Promise<void> {
   const { options } = sweep;
@@ -244,7 +245,7 @@ async function sendRound(sweep: Sweep, round: number): Promise<void> {
   }
 }
 
-/** Sends one probe of the round to each silent address; true when some address has a further one. */
+/** Sends one probe of the round to each silent address; true if some address has a further one. */
 async function sendWave(sweep: Sweep, round: number, wave: number): Promise<boolean> {
   const { options, answered, probed, buffers } = sweep;
   const { size, firstId, clock } = options;
@@ -314,8 +315,9 @@ async function waitHalf(sweep: Sweep): Promise<void> {
 }
 
 /**
- * Until the answer to the last probe would be late: by what is learned meanwhile, as those that answer slowly may be the
- * first ones to tell. What came while this thread had no processor is still in the socket then.
+ * Waits until the answer to the last probe would be late, by the timeout as it is then: slow answers may arrive
+ * meanwhile and raise it. Answers that arrived while this thread was not running are then still in the socket, and are
+ * received first.
  */
 async function waitForAnswers(sweep: Sweep): Promise<void> {
   const { options: { timeoutMs, clock }, complete } = sweep;

@@ -2,11 +2,14 @@ import type { Clock } from "../../common/core/clock.ts";
 
 /** Paces packets: at most `ratePerSecond` on average, and never more than `burst` at once. */
 export interface Pacer {
-  /** Resolves when one more packet may leave. Undefined when it may leave at once, which spares the sweep a turn. */
+  /** Resolves when one more packet may be sent. Undefined if it may be sent at once, which saves a microtask. */
   take(): Promise<void> | undefined;
 }
 
-/** A token bucket; a rate of 0 does not pace. Waiters are served in the order in which they came. By default the burst is 20 ms worth of packets. */
+/**
+ * A token bucket; a rate of 0 does not pace. Waiters are served in the order in which they came. By default the burst
+ * is 20 ms worth of packets.
+ */
 export function createPacer(ratePerSecond: number, clock: Clock, burst = ratePerSecond / 50): Pacer {
   if (ratePerSecond === 0) return { take: () => undefined };
   const capacity = Math.max(1, burst);

@@ -1,6 +1,6 @@
 /**
- * What the supervisor and a scanner worker say to each other. Plain data only: an error does not survive the boundary
- * with its fields, so failures travel as code and message.
+ * Messages between the supervisor and a scanner worker. Plain data only: an error loses its fields in `postMessage`, so
+ * failures are sent as code and message.
  */
 import type { IpRange } from "../../common/core/ip_range.ts";
 import type { WireCredentialPlan } from "../snmp/credential.ts";
@@ -15,13 +15,13 @@ export interface ScannerConfig {
   /** Seed of the shuffled order in which addresses are visited. */
   seed: number;
   credentials: WireCredentialPlan;
-  /** What is known of devices from before; nothing where it is left out. */
+  /** What is remembered about devices from earlier scans; default: nothing. */
   remembered?: RememberedAccess | undefined;
   /** Packets per second of this worker; 0 is unlimited. */
   ratePerSecond: number;
-  /** Of these, requests to devices that are being read, and how many of them at once; without it as many as packets. */
+  /** The part of the rate for requests to devices that are being read, and their burst; default: the whole rate. */
   reads?: { perSecond: number; burst: number } | undefined;
-  /** How long one request waits for its answer. */
+  /** Milliseconds that one request waits for its answer. */
   timeoutMs: number;
   retries: number;
   /** Longest time that one device may take. */
@@ -29,22 +29,22 @@ export interface ScannerConfig {
   /** Devices read at the same time. */
   maxReading: number;
   scope: ReadingScope;
-  /** Tells what later status reads can do with. */
+  /** Whether to report what later status reads can use. */
   learns?: boolean | undefined;
-  /** Sends the answers themselves back as well, and walks these groups in addition; null in a normal scan. */
+  /** Reports the raw answers as well, and walks these groups in addition; null in a normal scan. */
   capture: ColumnGroup[] | null;
-  /** When datagrams may leave; at any time where it is left out. */
+  /** When datagrams may be sent; default: always. */
   window?: SendWindow | undefined;
-  /** Set where the space has more addresses on links of this machine than it has room to look for at once. */
+  /** Set if the space has more addresses on links of this machine than the neighbour table can resolve at once. */
   neighbourLimit?: NeighbourLimit | undefined;
 }
 
-/** Code of the problem that a neighbour answered only the second time. */
+/** Code of the problem that a neighbour answered only in the second pass. */
 export const neighbourTableCode = "neighbour-table";
 
 export interface NeighbourLimit {
   links: readonly IpRange[];
-  /** How many addresses of them the worker may look for at once. */
+  /** How many of these addresses the worker may resolve at once. */
   max: number;
 }
 
@@ -54,7 +54,9 @@ export interface SendWindow {
   untilMs: number;
 }
 
-/** A slice `[from, to)` of the shuffled order; `skip` are the "address port" keys whose results have arrived already. */
+/**
+ * A slice `[from, to)` of the shuffled order; `skip` are the "address port" keys whose results have arrived already.
+ */
 export interface Shard {
   id: number;
   from: number;
@@ -63,10 +65,10 @@ export interface Shard {
 }
 
 export type ToScanner =
-  /** `furtherSockets` is how many sockets the sweep may open beyond the first. */
+  /** `furtherSockets`: number of sockets that the sweep may open in addition to the first. */
   | { type: "start"; config: ScannerConfig; furtherSockets?: number }
   | { type: "shard"; shard: Shard }
-  /** `atOnce`: nothing is sent any more; else the devices that are being read are read to their end. */
+  /** `atOnce`: nothing more is sent; otherwise reads in progress complete. */
   /** There are no further shards, unless one fails. */
   | { type: "last" }
   | { type: "stop"; atOnce: boolean };
@@ -74,7 +76,7 @@ export type ToScanner =
 export interface ScannerCounters {
   packetsSent: number;
   packetsReceived: number;
-  /** Datagrams that nobody had asked for. */
+  /** Datagrams that answer no request. */
   stray: number;
   /** Datagrams that are not SNMP. */
   malformed: number;
@@ -99,23 +101,23 @@ export interface DeviceResult {
   access?: Access;
   /** What the device answered, when the configuration says to capture. */
   captured?: Varbind[];
-  /** Its time was over before it was known what it is. */
+  /** The deadline passed before the device was identified. */
   isUnread?: true;
   problems: Problem[];
 }
 
 export type FromScanner =
   | { type: "ready" }
-  /** Every quarter of a second, so that its absence shows a worker that hangs. */
+  /** Sent every quarter of a second; if it stays away, the worker hangs. */
   | { type: "progress"; counters: ScannerCounters }
   /** The worker can take another shard while it waits for answers. */
   | { type: "pull" }
-  /** Before their results. */
+  /** Sent before the results of the devices. */
   | { type: "found"; devices: FoundDevice[] }
-  /** Of these no results come. */
+  /** Devices for which no result will follow. */
   | { type: "unread"; devices: (UnreadDevice & { key: string })[] }
   | { type: "results"; results: DeviceResult[] }
-  /** Not complete where the worker was stopped meanwhile: only what was reported of it is done. */
+  /** Not `complete` if the worker was stopped meanwhile: then only the reported devices are done. */
   | { type: "shardDone"; shard: number; complete: boolean; problems: Problem[] }
   | { type: "stopped" }
   | { type: "failed"; code: string; message: string };

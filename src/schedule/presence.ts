@@ -12,9 +12,7 @@ export interface Presence {
   state: PresenceState;
   /** Misses since the last answer, at most one an interval. */
   misses: number;
-  /**
-   * Time between the first and the last of these misses in milliseconds, without hours in which asking was not allowed.
-   */
+  /** Milliseconds from the first to the last of these misses; at most one interval counts per miss. */
   missedMs: number;
   lastMissMs: number | null;
   lastAnswerMs: number;
