@@ -1,7 +1,7 @@
 /**
- * What the agent runs with, parsed once and frozen. Three hands write it: the file of the machine's administrator, a few
- * variables of the environment, and the platform as far as the file's `policy:` lets it (see platform_document.ts).
- * docs/configuration.md describes every key.
+ * The agent's effective configuration, parsed once and frozen. It has three sources: the file of the machine's
+ * administrator, a few environment variables, and the platform within the limits of the file's `policy:` (see
+ * platform_document.ts). docs/configuration.md describes every key.
  */
 import type { IpRange } from "../../common/core/ip_range.ts";
 import type { Secret } from "../../common/core/secret.ts";
@@ -19,14 +19,14 @@ export interface AgentConfig {
   readonly stateDirectory: string;
   /** Names are unique. */
   readonly sites: readonly SiteConfig[];
-  /** For sites that have none of their own, such as those that the platform adds. */
+  /** For sites without credentials of their own, such as those that the platform adds. */
   readonly credentials: CredentialPlan;
   readonly schedule: ScheduleConfig;
   readonly limits: LimitsConfig;
   readonly poll: PollConfig;
   readonly log: LogConfig;
   readonly policy: PolicyConfig;
-  /** Every value as it is shown, with where it came from; secrets are redacted. In the order of the documentation. */
+  /** Every value as it is shown, with its source; secrets are redacted. In the order of the documentation. */
   readonly settings: readonly Setting[];
 }
 
@@ -35,11 +35,13 @@ export interface PlatformConfig {
   readonly rootDomain: string;
   /** Tried in this order; at least one. */
   readonly endpoints: readonly Endpoint[];
-  /** Certificates to trust instead of the system's; null for the system's. */
+  /** Certificates to trust instead of the system's; null: the system's. */
   readonly ca: { readonly file: string; readonly pem: string } | null;
   /** SHA-256 of public keys (SubjectPublicKeyInfo, DER) as 64 lower-case hex digits; empty: no pin. */
   readonly pins: readonly string[];
-  /** Ed25519 public keys (32 octets in base64) whose tokens lift the lock; believed when activation is first tried. */
+  /**
+   * Ed25519 public keys (32 octets in base64) whose tokens lift the lock; read at the first activation attempt only.
+   */
   readonly unlockKeys: readonly string[];
   /** Brokers that bring wake-ups and tasks, in the order in which they are tried; empty for none. */
   readonly mqtt: readonly MqttEndpoint[];
@@ -48,7 +50,7 @@ export interface PlatformConfig {
 export interface MqttEndpoint extends Endpoint {
   /** MQTT in WebSockets, or by itself; always with TLS. */
   readonly kind: "wss" | "mqtts";
-  /** Of the WebSocket; null without. */
+  /** Path of the WebSocket; null without one. */
   readonly path: string | null;
 }
 
@@ -63,19 +65,19 @@ export interface ProxyConfig {
   readonly user: string | null;
   /** Present with `user` only. */
   readonly password: Secret | null;
-  /** Hosts that are reached directly: names, `.domain` for all under it, addresses and blocks. */
+  /** Hosts that are connected to directly: names, `.domain` for all names under it, addresses and blocks. */
   readonly noProxy: readonly string[];
 }
 
 export interface SiteConfig {
   readonly name: string;
-  /** Targets as src/targets/parse_targets.ts takes them, checked: blocks, ranges and addresses. */
+  /** Targets in the form of src/targets/parse_targets.ts, checked: blocks, ranges and addresses. */
   readonly ranges: readonly string[];
   /** Host names, each with a port or without. */
   readonly hosts: readonly string[];
-  /** Never sent to; with those of the policy. */
+  /** Targets that are never sent to, including those of the policy. */
   readonly exclude: readonly string[];
-  /** UDP port where a target names none. */
+  /** UDP port of targets without one. */
   readonly port: number;
   readonly credentials: CredentialPlan;
   readonly schedule: ScheduleConfig;
@@ -85,9 +87,9 @@ export interface SiteConfig {
 
 export interface ScheduleConfig {
   readonly fullSweepEveryMs: number;
-  /** Status of known devices. */
+  /** Interval of status reads of known devices. */
   readonly statusEveryMs: number;
-  /** Full readings, with meters, of known devices. */
+  /** Interval of full reads, with meters, of known devices. */
   readonly metersEveryMs: number;
   /** When there may be traffic to printers: all of them must allow it (`isAllowedAt`). Empty: at any time. */
   readonly allowedHours: readonly AllowedHours[];
@@ -98,14 +100,14 @@ export interface ScheduleConfig {
 export interface LimitsConfig {
   /** SNMP packets per second of a site that sets none itself; 0 is unlimited. */
   readonly ratePerSecond: number;
-  /** Scanner threads; null: as many as a scan is worth, at most one per processor and 4. */
+  /** Scanner threads; null: by the size of the scan, at most one per processor and 4. */
   readonly workers: number | null;
-  /** How long one SNMP request waits. */
+  /** Milliseconds that one SNMP request waits for its answer. */
   readonly timeoutMs: number;
   readonly retries: number;
   /** Longest time for one device. */
   readonly deviceDeadlineMs: number;
-  /** A site with more is refused. */
+  /** A site with more addresses is refused. */
   readonly maxAddresses: number;
   readonly spool: { readonly maxBytes: number; readonly maxAgeMs: number };
 }
@@ -124,26 +126,26 @@ export interface LogConfig {
 
 export interface LogFileConfig {
   readonly path: string;
-  /** A file that would exceed it is rotated. */
+  /** Size at which a file is rotated. */
   readonly maxBytes: number;
-  /** Rotated files that are kept. */
+  /** Number of rotated files that are kept. */
   readonly keep: number;
 }
 
-/** What the platform may ask for by a task, or set. */
+/** What the platform may request by a task, or set. */
 export const policyFeatures = ["scan", "ping", "webAccess", "diagnostics", "update", "setConfig"] as const;
 export type PolicyFeature = (typeof policyFeatures)[number];
 
-/** The administrator's ceiling: no task and no configuration of the platform gets past it. */
+/** The administrator's limits for all tasks and the configuration of the platform. */
 export interface PolicyConfig {
-  /** Addresses that may be sent to, what is excluded taken out already; merged and sorted. */
+  /** Addresses that may be sent to, without the excluded ones; merged and sorted. */
   readonly ranges: readonly IpRange[];
   /**
-   * Host names that may be sent to whatever their address is, in lower case; `*.example.com` for all under it. No other
-   * name of the platform is resolved.
+   * Host names that may be sent to at any address, in lower case; `*.example.com` for all names under it. No other name
+   * from the platform is resolved.
    */
   readonly hosts: readonly string[];
-  /** Never sent to, also by name; in the forms of targets, and taken out of `ranges` already. */
+  /** Targets that are never sent to, also if found by name; already removed from `ranges`. */
   readonly exclude: readonly string[];
   readonly ports: {
     readonly snmp: readonly number[];
@@ -179,11 +181,11 @@ export type SettingSource =
 
 /** One effective value, as `opendca config show` prints it. */
 export interface Setting {
-  /** Such as `limits.timeout` or `sites[0].ranges`: keys as the file has them. */
+  /** Path of keys in the file, such as `limits.timeout` or `sites[0].ranges`. */
   readonly path: string;
   readonly value: SettingValue;
   readonly source: SettingSource;
 }
 
-/** Units are written as in the file ("5m"); a secret is its redacted text. */
+/** Values with units are written as in the file ("5m"); a secret is its redacted text. */
 export type SettingValue = string | number | boolean | null | readonly string[];

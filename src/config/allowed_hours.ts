@@ -1,7 +1,7 @@
 /** Hours of the week in which the agent may talk to printers, as "mon-fri 07:00-19:00" in a time zone. */
 import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 
-/** A part of one day. What goes over midnight is two of them. */
+/** A part of one day. A window that crosses midnight is stored as two. */
 export interface DayWindow {
   /** ISO 8601: 1 is Monday, 7 is Sunday. */
   readonly weekday: number;
@@ -40,7 +40,7 @@ function readDays(text: string): number[] {
   const [first, last, ...more] = text.split("-").map(readDay);
   if (first === undefined || more.length > 0) throw new ValueSyntaxError("is not a time of the week", hint);
   const days = [first];
-  // "fri-mon" goes over the end of the week.
+  // "fri-mon" crosses the end of the week.
   for (let day = first; last !== undefined && day !== last;) days.push(day = day % 7 + 1);
   return days;
 }
@@ -74,7 +74,7 @@ function readTime(text: string): number {
   return total;
 }
 
-/** The windows of a day from one minute to another, on the next day when it ends before it starts. */
+/** The windows from one minute of a day to another; of the next day if `until` is before `from`. */
 export function windowsOf(weekday: number, from: number, until: number): DayWindow[] {
   if (from < until) return [{ weekday, fromMinute: from, untilMinute: until }];
   const next = weekday % 7 + 1;
@@ -82,7 +82,7 @@ export function windowsOf(weekday: number, from: number, until: number): DayWind
   return [{ weekday, fromMinute: from, untilMinute: minutesOfDay }, ...tail];
 }
 
-/** For `sort`. */
+/** Compares by day and time, for `sort`. */
 export function byTime(a: DayWindow, b: DayWindow): number {
   return a.weekday - b.weekday || a.fromMinute - b.fromMinute;
 }
@@ -97,7 +97,7 @@ export function parseTimeZone(text: string): string {
   }
 }
 
-/** Whether all of `hours` allow traffic at that moment; nothing is forbidden where the list is empty. */
+/** Whether all of `hours` allow traffic at that moment; an empty list allows it always. */
 export function isAllowedAt(hours: readonly AllowedHours[], date: Date): boolean {
   return hours.every(({ timeZone, windows }) => {
     const minute = minuteOfWeek(date.getTime(), timeZone);
@@ -108,20 +108,20 @@ export function isAllowedAt(hours: readonly AllowedHours[], date: Date): boolean
   });
 }
 
-/** A time in which nothing changes: from `fromMs` on, and before `untilMs`, both of the wall clock. */
+/** A period without a change: from `fromMs` (included) to `untilMs` (excluded), both of the wall clock. */
 export interface HoursPeriod {
   readonly allowed: boolean;
   readonly fromMs: number;
   readonly untilMs: number;
 }
 
-/** The latest answer for each list, as the same period is asked for many times; what lies far ahead is looked at again. */
+/** Cache of the last result for each list; a result that is too far from the moment is computed again. */
 const periods = new WeakMap<readonly AllowedHours[], { period: HoursPeriod; foundMs: number }>();
 const believedMs = 86_400_000;
 
 /**
- * The period that a moment of the wall clock is in, with adjacent windows as one and changes of the clock in the time
- * zone taken into account; infinite on a side where nothing changes within a week.
+ * The period that contains a moment of the wall clock. Adjacent windows are merged, and changes of the zone's UTC
+ * offset are taken into account; infinite on a side where nothing changes within a week.
  */
 export function periodAt(hours: readonly AllowedHours[], atMs: number): HoursPeriod {
   const known = periods.get(hours);
@@ -140,13 +140,13 @@ function findPeriod(hours: readonly AllowedHours[], atMs: number): HoursPeriod {
   const changesAt = (ms: number) => isAllowedAt(hours, new Date(ms)) !== allowed;
   return {
     allowed,
-    // An edge is the first moment of what follows it.
+    // An edge is the first moment of the period that follows it.
     fromMs: edges.findLast((edge) => edge <= atMs && changesAt(edge - 1)) ?? -Infinity,
     untilMs: edges.find((edge) => edge > atMs && changesAt(edge)) ?? Infinity,
   };
 }
 
-/** Moments within about a week at which hours may begin or end: there may be more of them than do. */
+/** Moments within about a week at which hours may begin or end; not all of them are real changes. */
 function edgesAround({ timeZone, windows }: AllowedHours, atMs: number): number[] {
   const offset = (ms: number) => zoneOffsetMs(ms, timeZone);
   const [before, at, after] = [atMs - weekMs, atMs, atMs + weekMs];
@@ -163,7 +163,7 @@ function edgesAround({ timeZone, windows }: AllowedHours, atMs: number): number[
   return edges;
 }
 
-/** When the clock of the time zone is changed between two moments; there is one such change in a week at most. */
+/** When the UTC offset of the time zone changes between two moments; at most one change in a week is assumed. */
 function maybeTransition(from: number, until: number, offset: (ms: number) => number): number[] {
   const offsetMs = offset(from);
   if (offset(until) === offsetMs) return [];
@@ -181,13 +181,13 @@ const weekMs = 7 * minutesOfDay * minuteMs;
 /** 1970-01-01 was a Thursday. */
 const firstMinute = 3 * minutesOfDay;
 
-/** Minutes since Monday, 00:00, on the clocks of the zone. */
+/** Minutes since Monday, 00:00, in local time of the zone. */
 function minuteOfWeek(ms: number, timeZone: string | null): number {
   const minutes = Math.floor((ms + zoneOffsetMs(ms, timeZone)) / minuteMs) + firstMinute;
   return (minutes % (7 * minutesOfDay) + 7 * minutesOfDay) % (7 * minutesOfDay);
 }
 
-/** What the clocks of the zone are ahead of UTC. */
+/** UTC offset of the zone in milliseconds; positive east of Greenwich. */
 function zoneOffsetMs(ms: number, timeZone: string | null): number {
   if (timeZone === null) return -new Date(ms).getTimezoneOffset() * minuteMs;
   const parts = Object.fromEntries(formatOf(timeZone).formatToParts(ms).map(({ type, value }) => [type, value]));
@@ -196,7 +196,7 @@ function zoneOffsetMs(ms: number, timeZone: string | null): number {
   return local - Math.floor(ms / minuteMs) * minuteMs;
 }
 
-/** To make one takes a hundred times as long as to use it. */
+/** Cached: creating a format takes a hundred times as long as using it. */
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 function formatOf(timeZone: string): Intl.DateTimeFormat {
@@ -216,23 +216,23 @@ function formatOf(timeZone: string): Intl.DateTimeFormat {
   return format;
 }
 
-/** When datagrams may leave this process, in milliseconds of the wall clock: from `fromMs` on, and before `untilMs`. */
+/** When this process may send datagrams, in milliseconds of the wall clock: `fromMs` included, `untilMs` excluded. */
 export interface SendWindow {
   readonly fromMs: number;
   readonly untilMs: number;
 }
 
-/** The system may hold a datagram for a moment (ARP, a full buffer): the last second of the hours is for that. */
+/** Reserve at the end of the hours, as the system may delay a datagram (ARP, a full buffer). */
 const lastMs = 1_000;
 
-/** The window that a moment of the wall clock is in; undefined where nothing may be sent. */
+/** The window that contains a moment of the wall clock; undefined if nothing may be sent then. */
 export function sendWindowAt(hours: readonly AllowedHours[], atMs: number): SendWindow | undefined {
   const { allowed, fromMs, untilMs } = periodAt(hours, atMs);
   const window = { fromMs, untilMs: untilMs - lastMs };
   return allowed && atMs < window.untilMs ? window : undefined;
 }
 
-/** One line a window, as `parseDayWindows` reads it. */
+/** One line for each window, as `parseDayWindows` reads it. */
 export function formatWindows(windows: readonly DayWindow[]): string[] {
   return windows.map(({ weekday, fromMinute, untilMinute }) =>
     `${weekdays[weekday - 1]} ${formatMinute(fromMinute)}-${formatMinute(untilMinute)}`

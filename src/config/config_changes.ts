@@ -2,8 +2,8 @@ import { Secret } from "../../common/core/secret.ts";
 import type { AgentConfig } from "./agent_config.ts";
 
 /**
- * What differs between two configurations, such as `limits.timeoutMs`, `proxy.password` or `sites.berlin.ranges` (names
- * of the fields of `AgentConfig`, sites by name). Where a value stands in its file does not matter.
+ * The differences between two configurations, such as `limits.timeoutMs`, `proxy.password` or `sites.berlin.ranges`
+ * (names of the fields of `AgentConfig`, sites by name). The place of a value in its file does not matter.
  */
 export function configChanges(before: AgentConfig, after: AgentConfig): string[] {
   const [old, now] = [leavesOf(before), leavesOf(after)];
@@ -24,7 +24,7 @@ function leavesOf({ settings: _, file: __, sites, ...sections }: AgentConfig): M
   return leaves;
 }
 
-/** For comparing only: it holds secrets, as a new password is a change. */
+/** For comparisons only: contains secrets, as a new password is a change. */
 function textOf(value: unknown): string {
   return JSON.stringify(opened(value));
 }
@@ -37,7 +37,7 @@ function opened(value: unknown): unknown {
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [
       key,
-      // A credential without a name of its own is called after its line.
+      // A credential without a name is named after its line, which may change.
       key === "name" && typeof item === "string" ? item.replace(/:\d+(?= with |$)/, "") : opened(item),
     ]),
   );

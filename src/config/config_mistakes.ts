@@ -10,7 +10,7 @@ export class ConfigMistakesError extends ConfigError {
   }
 }
 
-/** Throws when there is any. */
+/** Throws `ConfigMistakesError` if there are any. */
 export function throwMistakes(mistakes: readonly YamlMistake[]): void {
   if (mistakes.length > 0) throw new ConfigMistakesError(mistakes.toSorted((a, b) => a.offset - b.offset));
 }

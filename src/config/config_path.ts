@@ -1,6 +1,6 @@
 export const defaultConfigPath = "/etc/opendca/agent.yaml";
 
-/** The file of `--config`, of OPENDCA_CONFIG, or the default. */
+/** The file from `--config`, OPENDCA_CONFIG, or the default, in this order. */
 export function configPath(option: string | undefined, env: (name: string) => string | undefined): string {
   return option ?? (env("OPENDCA_CONFIG") || defaultConfigPath);
 }

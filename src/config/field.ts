@@ -1,4 +1,4 @@
-/** How one key is read and shown: a field turns a YAML value into the value of the configuration. */
+/** Reads and shows one key: a field converts a YAML value to the value of the configuration. */
 import { maybeNearestWord } from "../../common/core/nearest_word.ts";
 import {
   isYamlList,
@@ -17,12 +17,12 @@ import { parsePort } from "./endpoint.ts";
 import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 
 export interface Field<T> {
-  /** Throws `YamlMistake`; `what` is the key as messages name it. Mistakes of the parts of a list go to `onMistake`. */
+  /** Throws `YamlMistake`; `what` names the key in messages. Mistakes in the items of a list go to `onMistake`. */
   read(value: YamlValue, what: string, onMistake: MistakeListener): T;
   show(value: T): SettingValue;
 }
 
-/** A field that is one word, and so can come from the environment. */
+/** A field with a single text value, which can also come from the environment. */
 export interface TextField<T> extends Field<T> {
   /** Throws `ValueSyntaxError`. */
   parse(text: string): T;
@@ -47,12 +47,12 @@ export function textField<T>(parse: (text: string) => T, show: (value: T) => Set
   };
 }
 
-/** A field that may be left out: null then. */
+/** A field that may be left out; the value is null then. */
 export function optionalField<T>(field: Field<T>): Field<T | null> {
   return { read: field.read, show: (value) => value === null ? null : field.show(value) };
 }
 
-/** A list of one kind of item; a single item needs no list. */
+/** A list of one kind of item; a single item may be written without a list. */
 export function listField<T>(item: Field<T>, { mayBeEmpty = true } = {}): Field<readonly T[]> {
   return {
     read: (value, what, onMistake) =>
@@ -109,7 +109,7 @@ export function choiceField<T extends string>(choices: readonly T[]): TextField<
   });
 }
 
-/** A path from the root, so that it means the same file whatever directory the agent is started in. */
+/** An absolute path, so that it does not depend on the working directory. */
 export const pathField: TextField<string> = textField((text) => {
   if (!/^(\/|[A-Za-z]:[\\/])/.test(text)) throw new ValueSyntaxError("is not an absolute path", "start it with /");
   return text;

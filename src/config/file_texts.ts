@@ -1,11 +1,11 @@
-/** Files that a synchronous parser wants, read by somebody who must wait for them. */
+/** Lets a synchronous parser use files that are read asynchronously. */
 
-/** The text of a file, or a throw of the reason why it cannot be read. */
+/** The text of a file; throws the reason if it cannot be read. */
 export type FileReader = (path: string) => string;
 
 /**
- * Runs `parse` until every file that it asks for is at hand: a first pass finds out which they are. So a parser is a
- * plain function that can be tested, and run again by who has no files at all.
+ * Runs `parse` again until every file that it asks for has been read: the first run finds out which ones. So a parser
+ * is a synchronous function that can be tested without files.
  */
 export async function withFileTexts<T>(
   readTextFile: (path: string) => Promise<string>,

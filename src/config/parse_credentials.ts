@@ -13,7 +13,7 @@
  *             priv: { protocol: aes128, key: { file: /path } }
  *             context: ""
  *
- * The first range in the order of the file that holds an address decides; `default` is for all others.
+ * The first range in the order of the file that contains an address decides; `default` is for all other addresses.
  */
 import { withFileTexts } from "./file_texts.ts";
 import type { IpRange } from "../../common/core/ip_range.ts";
@@ -49,7 +49,7 @@ const minKeyLength = 8;
 
 const levels: readonly SecurityLevel[] = ["noAuthNoPriv", "authNoPriv", "authPriv"];
 
-/** Reads the whole file or throws a `ConfigError` that says where the mistake is and shows no secret. */
+/** Reads the whole file; throws a `ConfigError` with the place of the mistake and without secrets. */
 export async function parseCredentials(text: string, options: CredentialFileOptions): Promise<CredentialPlan> {
   const root = parseYaml(text, options.file);
   return await withFileTexts(
@@ -59,13 +59,13 @@ export async function parseCredentials(text: string, options: CredentialFileOpti
 }
 
 export interface CredentialReadOptions extends SecretSources {
-  /** What the mapping is called in messages. */
+  /** Name of the mapping in messages. */
   what: string;
-  /** Takes the mistake of each credential, so that the next one is read, too. */
+  /** Receives the mistake of each credential, so that the next ones are still read. */
   onMistake?: MistakeListener;
 }
 
-/** Reads credentials that are a part of a file: `default` and `ranges`, or a list alone, which is for all addresses. */
+/** Reads credentials inside a file: `default` and `ranges`, or only a list, which is for all addresses. */
 export function readCredentialPlan(value: YamlValue, options: CredentialReadOptions): CredentialPlan {
   if (isYamlList(value)) {
     return { rules: [{ ranges: null, credentials: readCredentials(value, options.what, options) }] };
@@ -126,7 +126,7 @@ function readCredential(value: YamlValue, options: CredentialReadOptions): Crede
   const known = [...new Set([...communityKeys, ...usmKeys])];
   const keys = readYamlMap(value, { what: "a credential", known, keysMayBeSecret: true });
   const label = keys.name && readYamlText(keys.name, "name");
-  // Without its folder: the name is shown in tables and sent to the platform.
+  // Only the file name, without the folder: it is shown in tables and sent to the platform.
   const place = `${value.file.name.split(/[\\/]/).at(-1)}:${lineOf(value)}`;
   if (keys.community !== undefined) {
     refuseOthers(keys, communityKeys, "community");

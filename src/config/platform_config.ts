@@ -1,7 +1,7 @@
 /**
- * Lays the platform's part over the machine's own configuration. The file's `policy:` is a ceiling that nothing here
- * gets past: what is outside is left out, and each time a sentence says so. What the document does not name stays as the
- * machine has it; hours, rates and masks can only become stricter.
+ * Merges the platform's configuration into the machine's own. The file's `policy:` limits it: what is outside is left
+ * out, and a refusal says so. What the document does not contain stays as in the machine's file; hours, rates and masks
+ * can only become stricter.
  */
 import { type AgentConfig, type Setting, type SettingValue } from "./agent_config.ts";
 import { type MaskableField, maskableFields } from "../../common/reading/maskable_fields.ts";
@@ -16,11 +16,11 @@ import { pollBounds } from "./read_limits.ts";
 
 export interface AppliedConfig {
   config: AgentConfig;
-  /** One sentence for each thing that the policy, or what the document says itself, keeps from being used. */
+  /** One sentence for each part that is not used because of the policy or a mistake in the document. */
   refusals: string[];
 }
 
-/** The effective configuration. The document may hold anything: whatever it says, this does not throw. */
+/** The effective configuration. Does not throw for any content of the document. */
 export function applyPlatformConfig(local: AgentConfig, document: PlatformDocument): AppliedConfig {
   if (!local.policy.features.setConfig) {
     return {
@@ -76,7 +76,7 @@ function applyMask(
   return mask;
 }
 
-/** Changed values stand where they stood; new ones behind the last of their section. */
+/** Changed values keep their place; new ones follow the last one of their section. */
 function settingsWith(settings: readonly Setting[], changes: ReadonlyMap<string, SettingValue>): Setting[] {
   const hasSites = [...changes.keys()].some((path) => path.startsWith("sites["));
   const result = settings.filter(({ path }) => !(hasSites && path === "sites"));

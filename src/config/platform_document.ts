@@ -1,8 +1,8 @@
 import type { SettingValue } from "./agent_config.ts";
 
 /**
- * The platform's part of the configuration. The shape is that of `opendca.v1.PlatformConfig` as generated from
- * proto/opendca/v1/config.proto, so a decoded message is one; nothing in it is trusted.
+ * The platform's part of the configuration. It has the shape of `opendca.v1.PlatformConfig` as generated from
+ * proto/opendca/v1/config.proto, so a decoded message can be used directly; nothing in it is trusted.
  */
 export interface PlatformDocument {
   readonly pollIntervalSeconds?: number | undefined;
@@ -13,7 +13,7 @@ export interface PlatformDocument {
 
 export interface PlatformSite {
   readonly name: string;
-  /** Empty: those of the agent's own file. */
+  /** Empty: the ranges of the agent's own file. */
   readonly ranges: readonly string[];
   readonly excludes: readonly string[];
   readonly schedule?: PlatformSchedule | undefined;
@@ -31,11 +31,11 @@ export interface PlatformTimeWindow {
   /** ISO 8601 numbers, 1 is Monday; empty: every day. */
   readonly days: readonly number[];
   readonly startMinute: number;
-  /** Before the start: on the next day. */
+  /** If before the start: on the next day. */
   readonly endMinute: number;
 }
 
-/** What is found while a document of the platform is applied. */
+/** Collects results while a document of the platform is applied. */
 export interface PlatformNotes {
   refuse(sentence: string): void;
   set(path: string, value: SettingValue): void;

@@ -1,4 +1,4 @@
-/** Intervals and hours of the platform, laid over those of the machine. */
+/** Merges intervals and hours of the platform into those of the machine. */
 import type { ScheduleConfig } from "./agent_config.ts";
 import { type AllowedHours, byTime, formatWindows, windowsOf } from "./allowed_hours.ts";
 import { formatDuration, parseDuration } from "../../common/core/duration.ts";
@@ -6,7 +6,7 @@ import type { PlatformNotes } from "./platform_document.ts";
 import type { PlatformSchedule } from "./platform_document.ts";
 import { statusBounds, sweepBounds } from "./read_schedule.ts";
 
-/** Milliseconds of the platform's interval where it is one, else `base`. */
+/** The platform's interval in milliseconds if it is valid, otherwise `base`. */
 export function applyInterval(
   seconds: number | undefined,
   { path, base, bounds, notes }: {
@@ -26,7 +26,7 @@ export function applyInterval(
   return ms;
 }
 
-/** Intervals are the platform's; hours can only become fewer. */
+/** Intervals of the platform replace those of the machine; allowed hours can only become fewer. */
 export function applySchedule(
   base: ScheduleConfig,
   schedule: PlatformSchedule | undefined,
@@ -53,7 +53,7 @@ export function applySchedule(
       bounds: sweepBounds,
       notes,
     }),
-    // All of them must allow it, so an entry more is never a moment more.
+    // All entries must allow a moment, so a further entry can only restrict.
     allowedHours: hours === undefined ? base.allowedHours : [...base.allowedHours, hours],
     jitter: base.jitter,
   };

@@ -11,10 +11,10 @@ import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 import { bitsOf, countOf, type IpRange, rangeToCidrs } from "../../common/core/ip_range.ts";
 import { maybeUnscannable } from "../targets/parse_targets.ts";
 
-/** Each is compared with each other one. */
+/** Limited, as each site is compared with every other one. */
 const maxSites = 500;
 
-/** The sites of the machine with what the platform says of them, and those that it adds. */
+/** The sites of the machine with the platform's changes, and the sites that the platform adds. */
 export function applySites(local: AgentConfig, document: PlatformDocument, notes: PlatformNotes): SiteConfig[] {
   const sites = local.sites.map((site, index) => {
     const isOwn = local.settings.some(({ path }) => path.startsWith(`sites[${index}].schedule.`));
@@ -29,7 +29,7 @@ export function applySites(local: AgentConfig, document: PlatformDocument, notes
     const name = siteName(asked, seen, notes);
     return name === undefined ? [] : [{ ...asked, name }];
   });
-  // A range that moves from one site to another is free only when the first has let go of it, in whichever order.
+  // A range that moves to another site is free only after the first site was changed, and the order may be any.
   for (let isStuck = false; waiting.length > 0;) {
     const left = waiting.filter((asked) => !tryApply(asked, { local, sites, isStuck, notes }));
     isStuck = left.length === waiting.length;
@@ -38,7 +38,7 @@ export function applySites(local: AgentConfig, document: PlatformDocument, notes
   return sites;
 }
 
-/** False when another site holds a range of it, unless `isStuck`: then that is final. */
+/** False if another site has one of its ranges, unless `isStuck`: then it is refused. */
 function tryApply(
   asked: PlatformSite,
   { local, sites, isStuck, notes }: { local: AgentConfig; sites: SiteConfig[]; isStuck: boolean; notes: PlatformNotes },
@@ -113,7 +113,7 @@ function applySite(
   for (const text of asked.excludes) {
     const reason = reasonAgainst(text);
     if (reason === undefined) continue;
-    // To go on would be to scan what somebody wanted left alone.
+    // Without this exclusion, addresses would be scanned that should be left out.
     notes.refuse(`Cannot use ${what} as an exclusion cannot be read (${reason}): current value is "${text}"`);
     return undefined;
   }
@@ -137,7 +137,7 @@ function applySite(
     exclude,
     ratePerSecond: applyRate(base, asked, { path, notes }),
     schedule: applySchedule(base.schedule, asked.schedule, { path: `${path}.schedule`, notes }),
-    // Where the targets are those of the file, so are the limits.
+    // If the targets are those of the file, its limits apply already.
   }, asked.ranges.length === 0 ? [] : local.sites);
   if (within.length > 0) notes.set(`${path}.within`, within);
   const reason = reasonAgainstSite(site, local.limits.maxAddresses);
@@ -188,8 +188,9 @@ function reasonAgainst(target: string): string | undefined {
 }
 
 /**
- * The site as the sites of the file let it be, and the names of those that hold some of its addresses: what the file says of
- * a site holds for its addresses, or a range would get other hours or a higher rate by moving to another site.
+ * The site within the limits of the file's sites, and the names of those that contain some of its addresses: the limits
+ * of a site in the file apply to its addresses, as otherwise a range would get other hours or a higher rate by moving
+ * to another site.
  */
 function underFile(site: SiteConfig, own: readonly SiteConfig[]): { site: SiteConfig; within: string[] } {
   const holders = own.filter((other) => other.name !== site.name && shareTargets(site, other));
@@ -218,31 +219,31 @@ function namesOf({ hosts }: SiteConfig): string[] {
   return hosts.map(parseTargetSpec).flatMap((spec) => spec.kind === "name" ? [spec.name] : []);
 }
 
-/** What is excluded on every port is out of the policy's ranges already. */
+/** Exclusions without a port are already removed from the policy's ranges. */
 function hasPort(target: string): boolean {
   return parseTargetSpec(target).port !== undefined;
 }
 
-/** 0 is unlimited. */
+/** The lower rate, where 0 is unlimited. */
 function slower(a: number, b: number): number {
   return a === 0 ? b : b === 0 ? a : Math.min(a, b);
 }
 
-/** Host names of the platform that are resolved, of all its sites. */
+/** Maximum number of host names from the platform that are resolved, over all its sites. */
 const maxPlatformHosts = 500;
 
 interface SiteRangesOptions {
   policy: PolicyConfig;
   port: number;
-  /** Names that the machine's own file has, which are allowed whatever the policy says. */
+  /** Names in the machine's own file, which are always allowed. */
   ownHosts: ReadonlySet<string>;
-  /** How many names may be taken beside these. */
+  /** How many further names may be used. */
   hostsLeft: number;
-  /** Gets the reason for each target that is left out, wholly or in part. */
+  /** Receives the reason for each target that is left out, wholly or in part. */
   refuse: (reason: string) => void;
 }
 
-/** Names that are left out are reported in one sentence, however many there are: none of them is ever resolved. */
+/** The usable targets of a site. All names that are left out are reported in one sentence; none of them is resolved. */
 function siteRanges(
   texts: readonly string[],
   { policy, port, ownHosts, hostsLeft, refuse }: SiteRangesOptions,
@@ -259,7 +260,7 @@ function siteRanges(
     if (!policy.ports.snmp.includes(usedPort)) {
       refuse(`port ${usedPort} is outside policy.ports.snmp: ${found}`);
     } else if (spec.kind === "name") {
-      // Where it points to is found out when it is resolved: see `maySend`.
+      // Its addresses are checked when it is resolved: see `maySend`.
       if (ownHosts.has(spec.name)) hosts.push(text);
       else if (!allowsHost(policy, spec.name)) foreign.push(text);
       else if (hosts.includes(text)) continue;
@@ -303,8 +304,8 @@ function tryParse(text: string, refuse: (reason: string) => void): TargetSpec | 
 }
 
 /**
- * What is left of a target, as targets. A block is scanned without its ends; what is cut out of it keeps these out, too,
- * as nothing should be sent to a broadcast address.
+ * The remaining parts of a target, as targets. A block is scanned without its first and last address; its parts leave
+ * these out as well, as nothing should be sent to a broadcast address.
  */
 function textsOf(range: IpRange, spec: TargetSpec & { kind: "range" }): string[] {
   const port = (text: string) => spec.port === undefined ? text : withPort(text, range, spec.port);

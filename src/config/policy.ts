@@ -1,16 +1,16 @@
-/** What the administrator's policy allows: addresses as sets, so that a ceiling is an intersection. */
+/** What the administrator's policy allows: addresses are sets, so that limiting is an intersection. */
 import { formatIp, tryParseIp, withoutZone } from "../../common/core/ip.ts";
 import { type IpRange, rangeContains, rangeToCidrs, subtractRanges, tryParseCidr } from "../../common/core/ip_range.ts";
 import { parseTargetSpec } from "../targets/target_spec.ts";
 import type { PolicyConfig } from "./agent_config.ts";
 
-/** Where the file names no range at all: RFC 1918 and RFC 4193, never the Internet. */
+/** Default if the file has no ranges at all: RFC 1918 and RFC 4193, never the Internet. */
 export const privateRanges: readonly IpRange[] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"]
   .map((cidr) => tryParseCidr(cidr)!);
 
 /**
- * Whether SNMP may be sent there. `hostname` is the name that the address was resolved from, when there is one: a name
- * can be made to point anywhere, so each address that it has is to be asked for.
+ * Whether SNMP may be sent to the address. `hostname` is the name that it was resolved from, if any: a name can point
+ * anywhere, so call this for each of its addresses.
  */
 export function maySend(
   policy: PolicyConfig,
@@ -26,7 +26,7 @@ export function maySend(
   return hostname !== null && allowsHost(policy, hostname);
 }
 
-/** Whether `policy.hosts` has the name, or a pattern such as `*.printers.example.com` for it. */
+/** Whether `policy.hosts` contains the name, or a matching pattern such as `*.printers.example.com`. */
 export function allowsHost({ hosts }: Pick<PolicyConfig, "hosts">, name: string): boolean {
   const plain = name.toLowerCase().replace(/\.$/, "");
   return hosts.some((host) => host.startsWith("*.") ? plain.endsWith(host.slice(1)) : host === plain);
@@ -37,7 +37,7 @@ export function intersectRanges(a: readonly IpRange[], b: readonly IpRange[]): I
   return subtractRanges(a, subtractRanges(a, b));
 }
 
-/** As a target is written: one block where it is one, else "first-last". */
+/** In the form of a target: a block if the range is one, otherwise "first-last". */
 export function formatRange(range: IpRange): string {
   const cidrs = rangeToCidrs(range);
   if (cidrs.length === 1) return cidrs[0]!;

@@ -1,4 +1,4 @@
-/** `agent.yaml` from text to a frozen configuration, or to the list of everything that is wrong with it. */
+/** Parses `agent.yaml` to a frozen configuration, or to the list of all its mistakes. */
 import { ConfigError, messageOf } from "../../common/core/errors.ts";
 import { type FileReader, withFileTexts } from "./file_texts.ts";
 import { parseYaml, yamlError, type YamlValue } from "./yaml_reader.ts";
@@ -24,7 +24,9 @@ import { rangesIn, rangesOfSite } from "./site_targets.ts";
 import { excludeField, isHostPattern, policyHostField, policyRangeField } from "./target_fields.ts";
 import { Secret } from "../../common/core/secret.ts";
 
-/** Reads the file and what it refers to. Throws `ConfigMistakesError` with all mistakes, none of which shows a secret. */
+/**
+ * Reads the file and what it refers to. Throws `ConfigMistakesError` with all mistakes, none of which shows a secret.
+ */
 export async function readAgentConfig(
   path: string,
   parts: { env: (name: string) => string | undefined; readTextFile: (path: string) => Promise<string> },
@@ -53,7 +55,7 @@ export interface ParseOptions {
   readFile: FileReader;
 }
 
-/** As `readAgentConfig`, of a text. */
+/** As `readAgentConfig`, from a text. */
 export function parseAgentConfig(text: string, options: ParseOptions): AgentConfig {
   const { config, reader } = readWhole(text, options);
   throwMistakes(reader.mistakes);
@@ -88,7 +90,7 @@ function readWhole(text: string, options: ParseOptions): { config: AgentConfig; 
     readFile: options.readFile,
   };
   const document = parseYaml(text, options.file, (mistake) => reader.mistakes.push(mistake));
-  // What was cut off by a mistake of syntax would only seem to be missing.
+  // After a syntax error, keys would wrongly be reported as missing.
   throwMistakes(reader.mistakes);
   const root = openSection(reader, document, { path: "", known: rootKeys });
   if (!root.isMapping) throwMistakes(reader.mistakes);
@@ -107,7 +109,7 @@ function readWhole(text: string, options: ParseOptions): { config: AgentConfig; 
     platform,
     proxy,
     stateDirectory,
-    // What the policy excludes is excluded everywhere.
+    // The policy's exclusions apply to every site.
     sites: sites.map(({ site }) => ({ ...site, exclude: [...new Set([...site.exclude, ...policy.exclude])] })),
     credentials,
     schedule,
@@ -120,7 +122,7 @@ function readWhole(text: string, options: ParseOptions): { config: AgentConfig; 
   return { config, reader };
 }
 
-/** Everything but web access, which lets a person in and is switched on by the administrator. */
+/** All features except web access, which gives persons access and must be enabled by the administrator. */
 const defaultFeatures: Record<PolicyFeature, boolean> = {
   scan: true,
   ping: true,
@@ -130,7 +132,7 @@ const defaultFeatures: Record<PolicyFeature, boolean> = {
   setConfig: true,
 };
 
-/** Reads the policy and refuses sites that are outside it. */
+/** Reads the policy; a site outside it is a mistake. */
 function readPolicy(
   reader: ConfigReader,
   value: YamlValue | undefined,
@@ -146,7 +148,7 @@ function readPolicy(
   const hosts = section.read("hosts", listField(policyHostField), [...new Set(ownHosts)]);
   const policyExclude = section.read("exclude", listField(excludeField), []);
   const holes = policyExclude.filter(hasNoPort).flatMap(rangesOfText);
-  // What one site excludes may be another's; what no site has is closed to the platform as well.
+  // An address that one site excludes may belong to another; one that no site has is closed to the platform as well.
   const siteHoles = subtractRanges(
     sites.flatMap(({ site }) => site.exclude.filter(hasNoPort).flatMap(rangesOfText)),
     sites.flatMap(({ site }) => rangesOfSite(site)),
@@ -174,7 +176,7 @@ function readPolicy(
     ) as Record<PolicyFeature, boolean>,
     mask: section.read("mask", listField(choiceField(maskableFields)), []),
   };
-  // What the policy excludes is left out of a site without a word: that is what `exclude` is for.
+  // Exclusions of the policy are left out of a site without a message: that is the purpose of `exclude`.
   for (const read of sites) refuseOutside(reader, policy, { read, holes });
   return policy;
 }

@@ -82,9 +82,9 @@ export function readLog(reader: ConfigReader, value: YamlValue | undefined): Log
   };
 }
 
-/** `stateDirectory`: the environment, the file, what systemd made by `StateDirectory=`, the default. */
+/** `stateDirectory` from the environment, the file, systemd's `StateDirectory=`, or the default, in this order. */
 export function readStateDirectory(reader: ConfigReader, root: Section<"stateDirectory">): string {
-  // systemd lists several with colons; the first is ours.
+  // systemd separates several with colons; the first one is used.
   const [fromSystemd] = reader.env("STATE_DIRECTORY")?.split(":") ?? [];
   return root.readOverridable("stateDirectory", pathField, {
     variable: "OPENDCA_STATE_DIRECTORY",

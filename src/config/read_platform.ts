@@ -1,4 +1,4 @@
-/** The keys `platform` and `proxy`: where the agent reports to and how it gets there. */
+/** The keys `platform` and `proxy`: the platform's addresses and the way to them. */
 import { X509Certificate } from "node:crypto";
 import { messageOf } from "../../common/core/errors.ts";
 import { formatEndpoint } from "../../common/core/ip.ts";
@@ -56,7 +56,7 @@ function showEndpoint({ host, port }: Endpoint): string {
   return `${host}:${port}`;
 }
 
-/** Of a host under the root domain. */
+/** A field for a host under the root domain. */
 function hostField<T extends Endpoint>(
   rootDomain: string,
   parse: (text: string) => T,
@@ -73,7 +73,7 @@ function hostField<T extends Endpoint>(
   return {
     ...field,
     read(value, what, onMistake) {
-      // None of the text is shown, as it may hold a password.
+      // The text is not shown, as it may contain a password.
       if (!readYamlText(value, what).includes("@")) return field.read(value, what, onMistake);
       throw yamlError(value, `${what} contains a user or password`, "write host:port; the agent shows its certificate");
     },
@@ -112,14 +112,14 @@ function isCertificate(pem: string): boolean {
   try {
     return new X509Certificate(pem).subject !== undefined;
   } catch {
-    return false; // Of any kind: there is no connection with it.
+    return false; // Any error means that it cannot be used.
   }
 }
 
 /** Reads `proxy`; null where there is none. */
 export function readProxy(reader: ConfigReader, value: YamlValue | undefined): ProxyConfig | null {
   if (value === undefined) {
-    // The keys are known all the same.
+    // Registers the keys as known anyway.
     openSection(reader, value, { path: "proxy", known: proxyKeys });
     reader.settings.push({ path: "proxy", value: null, source: { kind: "default" } });
     return null;
@@ -153,7 +153,7 @@ function passwordField(reader: ConfigReader): Field<Secret> {
 
 const proxyKeys = ["url", "user", "password", "noProxy"] as const;
 
-/** Shows none of the text where it may hold a password. */
+/** Messages do not show a text that may contain a password. */
 function readProxyUrl(value: YamlValue, what: string): { host: string; port: number } {
   const text = readYamlText(value, what);
   if (text.includes("@")) {
@@ -176,7 +176,7 @@ function readProxyUrl(value: YamlValue, what: string): { host: string; port: num
   }
 }
 
-/** Leaves the text out of mistakes: a line break too few makes the password a part of it. */
+/** Leaves the text out of mistakes: with a missing line break the password may be a part of it. */
 function besidePassword<T>(field: TextField<T>): TextField<T> {
   return {
     ...field,

@@ -1,4 +1,4 @@
-/** The key `schedule`, of the file and of each site. */
+/** The key `schedule` of the file and of each site. */
 import type { YamlValue } from "./yaml_reader.ts";
 import type { ScheduleConfig } from "./agent_config.ts";
 import { type AllowedHours, byTime, type DayWindow, parseDayWindows, parseTimeZone } from "./allowed_hours.ts";
@@ -17,7 +17,7 @@ export const defaultSchedule: ScheduleConfig = {
   jitter: 0.1,
 };
 
-/** What is left out is as in `base`. */
+/** Missing keys are taken from `base`. */
 export function readSchedule(
   reader: ConfigReader,
   value: YamlValue | undefined,

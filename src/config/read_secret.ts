@@ -1,4 +1,4 @@
-/** Where a file says that a secret is: the text itself, or in the environment, a file or systemd's credentials. */
+/** Reads secrets: given as text, or in the environment, a file or systemd's credentials. */
 import { messageOf } from "../../common/core/errors.ts";
 import type { FileReader } from "./file_texts.ts";
 import { Secret } from "../../common/core/secret.ts";
@@ -64,7 +64,7 @@ function textOf(
   sources: SecretSources,
 ): string {
   try {
-    // Editors and `echo` end a file with a newline that is no part of the secret.
+    // Editors and `echo` end a file with a newline that is not part of the secret.
     return sources.readFile(path).replace(/\r?\n$/, "");
   } catch (cause) {
     const reason = `${what} cannot be read from its file (${messageOf(cause)}): current value is "${path}"`;

@@ -14,7 +14,7 @@ import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 
 export const defaultSnmpPort = 161;
 
-/** A site and where it stands. */
+/** A site and its place in the file. */
 export interface ReadSite {
   site: SiteConfig;
   section: Section<(typeof siteKeys)[number]>;
@@ -22,7 +22,7 @@ export interface ReadSite {
 
 const siteKeys = ["name", "ranges", "hosts", "exclude", "port", "rate", "schedule", "credentials"] as const;
 
-/** The sites of the file; what they leave out is as in `base`. */
+/** The sites of the file; missing keys are taken from `base`. */
 export function readSites(
   reader: ConfigReader,
   value: YamlValue | undefined,
@@ -79,7 +79,7 @@ function readSite(
   return { site, section };
 }
 
-/** The name of a site, as it stands in readings and reports. */
+/** The name of a site, as used in readings and reports. */
 export const siteNameField = textField((text) => {
   if (text.length > 100 || /[\p{Cc}\p{Cf}]/u.test(text)) {
     throw new ValueSyntaxError("is not a name of at most 100 visible characters");
@@ -87,7 +87,7 @@ export const siteNameField = textField((text) => {
   return text;
 });
 
-/** A device belongs to one site, and would be read twice otherwise. */
+/** Overlapping sites are a mistake: a device belongs to one site, and would be read twice. */
 function refuseClash(reader: ConfigReader, before: ReadSite[], { site, section }: ReadSite): void {
   for (const { site: other } of before) {
     const at = section.value("name");
@@ -108,7 +108,7 @@ function refuseClash(reader: ConfigReader, before: ReadSite[], { site, section }
   }
 }
 
-/** The key `credentials` of the root or of a site; communities "public" where it is left out. */
+/** The key `credentials` of the root or of a site; default: the community "public". */
 export function readCredentialKey<K extends string>(
   reader: ConfigReader,
   section: Section<K | "credentials">,
@@ -126,7 +126,7 @@ export function readCredentialKey<K extends string>(
   return plan;
 }
 
-/** One line a credential, which shows no secret. */
+/** One line for each credential, without secrets. */
 export function describePlan(plan: CredentialPlan): string[] {
   return plan.rules.flatMap(({ ranges, credentials }) =>
     credentials.map((credential) => {

@@ -1,10 +1,10 @@
-/** The effective configuration for people and programs; secrets are redacted where the settings are made. */
+/** Shows the effective configuration to people and programs; the settings contain no secrets. */
 import { createHash } from "node:crypto";
 import { stringify } from "yaml";
 import { visibleJson } from "../../common/core/visible_json.ts";
 import type { AgentConfig, Setting, SettingSource } from "./agent_config.ts";
 
-/** Three columns: key, value, where it comes from. A list has a line an item. */
+/** Three columns: key, value, source. A list has one line for each item. */
 export function renderConfigText(config: AgentConfig): string {
   const rows = config.settings.flatMap(rowsOf);
   const [pathWidth, valueWidth] = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
@@ -32,7 +32,7 @@ export function renderConfigJson(config: AgentConfig): string {
   return `${visibleJson({ file: config.file, settings: config.settings }, 2)}\n`;
 }
 
-/** The values alone, in the form of the file, as the platform gets them. */
+/** Only the values, in the form of the file, as sent to the platform. */
 export function effectiveConfigYaml(config: AgentConfig): string {
   const root: Record<string, unknown> = {};
   for (const { path, value } of config.settings) {

@@ -1,6 +1,6 @@
 /**
- * A mapping of the file that is read key by key. Each read notes the effective value with its source and each mistake is
- * collected, so that one pass gives both: what the agent runs with, and everything that is wrong.
+ * A mapping of the file that is read key by key. Each read records the effective value with its source, and mistakes
+ * are collected, so that one pass gives both the configuration and all mistakes.
  */
 import type { SecretSources } from "./read_secret.ts";
 import { placeOf, readYamlMap, tryReadYaml, yamlError, YamlMistake, type YamlValue } from "./yaml_reader.ts";
@@ -8,7 +8,7 @@ import type { Setting, SettingSource, SettingValue } from "./agent_config.ts";
 import type { Field, TextField } from "./field.ts";
 import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 
-/** What is found while a file is read. */
+/** Collects results while a file is read. */
 export interface ConfigReader extends SecretSources {
   mistakes: YamlMistake[];
   settings: Setting[];
@@ -22,17 +22,17 @@ export interface Section<K extends string> {
   /** Whether the file has a mapping here. */
   readonly isMapping: boolean;
   value(key: K): YamlValue | undefined;
-  /** The value of the file, or `fallback`, also where there is a mistake. */
+  /** The value of the file, or `fallback` if the key is missing or has a mistake. */
   read<T>(key: K, field: Field<T>, fallback: T, source?: SettingSource): T;
-  /** As `read`; the environment comes first. */
+  /** As `read`, but the environment has priority. */
   readOverridable<T>(
     key: K,
     field: TextField<T>,
     options: { fallback: T; variable: string; source?: SettingSource },
   ): T;
-  /** As `read`, where it is a mistake to leave the key out. */
+  /** As `read`, but a missing key is a mistake. */
   require<T>(key: K, field: Field<T>, options: { placeholder: T; hint: string }): T;
-  /** Notes a value that is made of a whole part of the file. */
+  /** Records a value that is computed from a whole part of the file. */
   note(key: K, value: SettingValue): void;
   pathOf(key: K): string;
 }
@@ -40,13 +40,13 @@ export interface Section<K extends string> {
 export interface SectionOptions<K extends string> {
   path: string;
   known: readonly K[];
-  /** What is left out is not noted, as another section shows it. */
+  /** Missing keys are not recorded, as another section shows them. */
   inherits?: boolean;
-  /** A mistyped key is shown only when it is near a known one, as half a secret may have become a key. */
+  /** A mistyped key is shown only if it resembles a known one, as it may be a part of a secret. */
   keysMayBeSecret?: boolean;
 }
 
-/** Reads a mapping that may be missing; unknown keys and what is no mapping are mistakes. */
+/** Reads a mapping that may be missing; unknown keys and values of another kind are mistakes. */
 export function openSection<K extends string>(
   reader: ConfigReader,
   value: YamlValue | undefined,
@@ -89,7 +89,7 @@ export function openSection<K extends string>(
         return read;
       } catch (error) {
         if (!(error instanceof ValueSyntaxError)) throw error;
-        // Before all places of the file.
+        // Sorted before all places in the file.
         const message = `Cannot use the environment as ${variable} ${error.reason}: current value is "${text}"`;
         onMistake(new YamlMistake(message, -1, error.hint));
         return fallback;
@@ -97,7 +97,7 @@ export function openSection<K extends string>(
     },
     require(key, field, { placeholder, hint }) {
       if (values?.[key] !== undefined) return section.read(key, field, placeholder);
-      // Where the mapping itself cannot be read there is a mistake already.
+      // If the mapping itself cannot be read, a mistake was reported already.
       if (value !== undefined && values !== undefined) onMistake(yamlError(value, `${pathOf(key)} is missing`, hint));
       return placeholder;
     },
@@ -105,7 +105,7 @@ export function openSection<K extends string>(
   return section;
 }
 
-/** Where a value of the file stands, or that it is the default. */
+/** The place of a value in the file, or that it is the default. */
 export function sourceOf(at: YamlValue | undefined): SettingSource {
   return at === undefined ? { kind: "default" } : { kind: "file", place: placeOf(at).replace(/:\d+$/, "") };
 }

@@ -1,18 +1,18 @@
-/** The addresses of a site as sets, for comparing sites with each other, with the limits and with the policy. */
+/** The addresses of a site as sets, to compare them with other sites, the limits and the policy. */
 import { countOf, type IpRange, subtractRanges } from "../../common/core/ip_range.ts";
 import { maxIpv6Addresses } from "../targets/parse_targets.ts";
 import { parseTargetSpec, type TargetSpec } from "../targets/target_spec.ts";
 import type { SiteConfig } from "./agent_config.ts";
 
-/** A range with the port that it is scanned on. */
+/** A range and the port that is scanned. */
 export interface PortRange extends IpRange {
   port: number;
 }
 
-/** Sites do not change, and each is compared with every other. */
+/** Cache: sites do not change, and each is compared with every other. */
 const rangesBySite = new WeakMap<object, PortRange[]>();
 
-/** All addresses that a site may be sent to, what it excludes taken out; its host names are not among them. */
+/** All addresses of a site without the excluded ones; its host names are not included. */
 export function rangesOfSite(site: Pick<SiteConfig, "ranges" | "exclude" | "port">): readonly PortRange[] {
   const ranges = rangesBySite.get(site) ?? findRanges(site);
   rangesBySite.set(site, ranges);
@@ -30,7 +30,7 @@ function findRanges(site: Pick<SiteConfig, "ranges" | "exclude" | "port">): Port
   );
 }
 
-/** The ranges among targets, whatever their port. */
+/** The ranges among the targets, regardless of port. */
 export function rangesIn(specs: readonly TargetSpec[]): IpRange[] {
   return specs.flatMap((spec) => spec.kind === "range" ? [spec.range] : []);
 }
@@ -48,7 +48,7 @@ export function maybeOverlap(a: readonly PortRange[], b: readonly PortRange[]): 
   return undefined;
 }
 
-/** Why a site is too large to be scanned, as a clause; undefined when it is not. */
+/** Why a site is too large to be scanned, as a clause; undefined if it is not. */
 export function maybeTooLarge(ranges: readonly PortRange[], maxAddresses: number): string | undefined {
   const countIn = (some: readonly PortRange[]) => some.reduce((total, range) => total + countOf(range), 0n);
   const v6 = countIn(ranges.filter((range) => range.family === 6));

@@ -1,7 +1,7 @@
 /**
- * The platform's part as it is kept in the state directory (`platform.json`), so that the agent starts with it while the
- * platform is away, and so that `opendca config show` can tell what came from there. It is checked against the policy again at
- * each start: a file that somebody has changed gives nothing that the platform could not give.
+ * The platform's configuration as stored in the state directory (`platform.json`), so that the agent can start with it
+ * while the platform is unreachable, and `opendca config show` can show it. It is checked against the policy again at
+ * each start: editing the file permits nothing that the platform could not set.
  */
 import type { PlatformDocument, PlatformSchedule, PlatformSite, PlatformTimeWindow } from "./platform_document.ts";
 
@@ -9,7 +9,7 @@ import type { PlatformDocument, PlatformSchedule, PlatformSite, PlatformTimeWind
 export const storedPlatformConfigName = "platform.json";
 
 export interface StoredPlatformConfig {
-  /** Of the ConfigDocument, as the platform said. */
+  /** Hash of the ConfigDocument, as sent by the platform. */
   hash: string;
   document: PlatformDocument;
 }
@@ -18,13 +18,13 @@ export function renderStoredPlatformConfig({ hash, document }: StoredPlatformCon
   return JSON.stringify({ hash, document }, null, 2) + "\n";
 }
 
-/** Undefined for what is no such file; members of the wrong type are left out. */
+/** Undefined for any other content; members of the wrong type are left out. */
 export function tryParseStoredPlatformConfig(text: string): StoredPlatformConfig | undefined {
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
   } catch {
-    return undefined; // Torn or not ours: the platform sends it again.
+    return undefined; // Incomplete or of another origin: the platform sends it again.
   }
   const file = recordOf(parsed);
   if (typeof file.hash !== "string") return undefined;

@@ -4,14 +4,14 @@ import { maybeUnscannable } from "../targets/parse_targets.ts";
 import { parseTargetSpec, type TargetSpec, TargetSyntaxError } from "../targets/target_spec.ts";
 import { type TextField, textField } from "./field.ts";
 
-/** Blocks, ranges and addresses, each with a port or without. */
+/** Blocks, ranges and addresses, with or without a port. */
 export const rangeField = targetField((spec) => {
   if (spec.kind === "name") throw new TargetSyntaxError("a range cannot be a host name", "write it under hosts");
   const reason = maybeUnscannable(spec.range, spec.zone);
   if (reason !== undefined) throw new TargetSyntaxError(reason);
 });
 
-/** Host names, each with a port or without. */
+/** Host names, with or without a port. */
 export const hostField = targetField((spec) => {
   if (spec.kind === "range") {
     throw new TargetSyntaxError(
@@ -21,7 +21,7 @@ export const hostField = targetField((spec) => {
   }
 });
 
-/** What a policy is made of: ranges for every port. */
+/** Ranges of a policy, which have no port. */
 export const policyRangeField = targetField((spec) => {
   if (spec.kind === "name") throw new TargetSyntaxError("a range cannot be a host name", "write it under policy.hosts");
   if (spec.port !== undefined) {
@@ -41,7 +41,7 @@ export const policyHostField: TextField<string> = textField((text) => {
   return text;
 });
 
-/** Whether a host of the policy stands for all names under a domain. */
+/** Whether a host of the policy is a pattern for all names under a domain. */
 export function isHostPattern(text: string): boolean {
   return text.startsWith("*.");
 }

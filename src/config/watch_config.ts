@@ -1,7 +1,7 @@
 /**
- * Reads the configuration again when its file changes or on SIGHUP. A file with mistakes keeps the
- * configuration that runs. The file is read some time after the last change, since editors write it in several steps or
- * put another in its place.
+ * Reads the configuration again when its file changes or on SIGHUP. If the new file has mistakes, the running
+ * configuration stays. The file is read some time after the last change, since editors write it in several steps or put
+ * another in its place.
  */
 import type { Clock } from "../../common/core/clock.ts";
 import { messageOf } from "../../common/core/errors.ts";
@@ -9,7 +9,7 @@ import type { AgentConfig } from "./agent_config.ts";
 import { configChanges } from "./config_changes.ts";
 
 const settleMs = 500;
-/** A file that never comes to rest is read all the same. */
+/** Limit of this delay for a file that keeps changing. */
 const maxWaitMs = 5_000;
 
 export interface ConfigChange {
@@ -21,14 +21,14 @@ export interface ConfigChange {
 
 export interface WatchOptions {
   path: string;
-  /** What runs now. */
+  /** The running configuration. */
   initial: AgentConfig;
   /** Throws `ConfigError` for a file with mistakes. */
   read: (path: string) => Promise<AgentConfig>;
   onChange: (change: ConfigChange) => void;
-  /** The file cannot be used. The same file is reported once, unless it is asked for by a signal. */
+  /** The file cannot be used. The same content is reported once only, except after a signal. */
   onProblem: (error: unknown) => void;
-  /** The file was broken and is again as what runs, so that there is no change to tell. */
+  /** The file had mistakes and now equals the running configuration again, so there is no change to report. */
   onRecovered: () => void;
   clock: Clock;
   /** Calls back whenever the file may have changed, until the returned function is called. */
@@ -38,11 +38,11 @@ export interface WatchOptions {
 }
 
 export interface ConfigWatch extends AsyncDisposable {
-  /** Reads the file now, and is done when what was found is reported. */
+  /** Reads the file now; resolves after the result was reported. */
   reload(): Promise<void>;
 }
 
-/** Watches until it is disposed of, which waits for a reading under way. */
+/** Watches until disposed of; disposal waits for a read in progress. */
 export function watchConfig(options: WatchOptions): ConfigWatch {
   const { path, clock, onChange, onProblem } = options;
   const stop = new AbortController();
@@ -84,7 +84,7 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
     clock.sleep(waitMs, AbortSignal.any([abort.signal, stop.signal])).then(() => {
       settling = undefined;
       return reload(false);
-    }, () => {}); // Another change came, or the end: nothing is lost.
+    }, () => {}); // Rejects on another change or at the end: nothing is lost.
   }
 
   const stopWatching = options.watch(path, changed);

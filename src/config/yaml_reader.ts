@@ -1,13 +1,13 @@
 /**
- * YAML with the place of every value. All scalars are text (the failsafe schema), so that a community such as 0123 or
- * "no" is what the operator typed. The parser's own messages are not shown: they quote the text around the mistake,
- * which may be a secret.
+ * Reads YAML with the place of every value. All scalars are text (the failsafe schema), so that a community such as
+ * 0123 or "no" stays as the operator typed it. The parser's own messages are not shown: they quote the text around the
+ * mistake, which may be a secret.
  */
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
 import { ConfigError } from "../../common/core/errors.ts";
 import { maybeNearestWord } from "../../common/core/nearest_word.ts";
 
-/** A value of one file; `node` is null where the file has a key without a value. */
+/** A value of a file; `node` is null for a key without a value. */
 export interface YamlValue {
   file: YamlFile;
   node: Node | null;
@@ -15,14 +15,14 @@ export interface YamlValue {
   offset: number;
 }
 
-/** A mistake in a YAML file, and where: `offset` orders the mistakes of one file. */
+/** A mistake in a YAML file and its place: `offset` orders the mistakes of one file. */
 export class YamlMistake extends ConfigError {
   constructor(message: string, readonly offset: number, hint?: string, options?: ErrorOptions) {
     super(message, hint, options);
   }
 }
 
-/** Takes a mistake so that reading can go on; without one the first mistake is thrown. */
+/** Receives a mistake so that reading can continue; without a listener the first mistake is thrown. */
 export type MistakeListener = (mistake: YamlMistake) => void;
 
 interface YamlFile {
@@ -42,18 +42,18 @@ const syntaxReasons: Readonly<Record<string, string>> = {
   MULTIPLE_DOCS: "the file contains more than one document",
 };
 
-/** Throws `YamlMistake` for text that is not YAML; with `onMistake` there is a value to read on with even then. */
+/** Throws `YamlMistake` for text that is not YAML; with `onMistake` it still returns a value to continue with. */
 export function parseYaml(text: string, name: string, onMistake: MistakeListener = rethrow): YamlValue {
   const lines = new LineCounter();
   const document = parseDocument(text, {
     lineCounter: lines,
     schema: "failsafe",
     prettyErrors: false,
-    // "silent" would take the first of several documents without a word.
+    // "silent" would accept the first of several documents without an error.
     logLevel: "error",
   });
   const file = { name, lines, document };
-  // What reads the file puts U+FFFD where its bytes are no UTF-8: a password would silently be another one.
+  // Invalid UTF-8 in the file was decoded to U+FFFD, which would silently change a password.
   const broken = text.indexOf("\ufffd");
   if (broken >= 0) {
     onMistake(
@@ -62,7 +62,7 @@ export function parseYaml(text: string, name: string, onMistake: MistakeListener
   }
   let lastLine = 0;
   for (const problem of [...document.errors, ...document.warnings]) {
-    // What follows on the same line is mostly an echo of the first.
+    // Further problems on the same line are mostly caused by the first.
     const { line } = lines.linePos(problem.pos[0]);
     if (line === lastLine) continue;
     lastLine = line;
@@ -76,12 +76,12 @@ function rethrow(mistake: YamlMistake): never {
   throw mistake;
 }
 
-/** "Cannot read FILE:LINE:COLUMN as REASON"; the reason must not hold a secret. */
+/** "Cannot read FILE:LINE:COLUMN as REASON"; the reason must not contain a secret. */
 export function yamlError(at: YamlValue, reason: string, hint?: string, options?: ErrorOptions): YamlMistake {
   return new YamlMistake(`Cannot read ${placeOf(at)} as ${reason}`, at.offset, hint, options);
 }
 
-/** Runs `read`; its mistake goes to `onMistake` and the answer is undefined. Anything else that is thrown is a bug. */
+/** Runs `read`; a mistake goes to `onMistake`, and the result is undefined. Other errors are rethrown. */
 export function tryReadYaml<T>(onMistake: MistakeListener, read: () => T): T | undefined {
   try {
     return read();
@@ -104,8 +104,8 @@ export function lineOf({ file, offset }: YamlValue): number {
 }
 
 /**
- * The values of a mapping whose keys must be among `known`. With `keysMayBeSecret` an unknown key is shown only when it
- * is near a known one, as `{secret}` is a mapping, too.
+ * The values of a mapping whose keys must be among `known`. With `keysMayBeSecret` an unknown key is shown only if it
+ * resembles a known one, as `{secret}` is a mapping, too.
  */
 export function readYamlMap<K extends string>(
   value: YamlValue,
