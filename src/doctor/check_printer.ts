@@ -13,11 +13,11 @@ import { rangesOfSite } from "../config/site_targets.ts";
 import { bitsOf, cidrRange, rangeContains } from "../../common/core/ip_range.ts";
 
 export interface PrinterOptions {
-  /** One address or a name, with a port or without. */
+  /** One address or name, with or without a port. */
   spec: TargetSpec;
-  /** As it was typed. */
+  /** The target as typed. */
   text: string;
-  /** Null: those of the configuration, and the community "public" without one. */
+  /** Null: the plan of the configuration, or the community "public" without a configuration. */
   plan: CredentialPlan | null;
   timeoutMs: number;
   retries: number;
@@ -30,7 +30,7 @@ interface PrinterParts {
   onBusy(what: string): Promise<void>;
 }
 
-/** SNMP to one printer; an address that the policy excludes is not sent to. */
+/** Checks SNMP to one printer; nothing is sent to an address that the policy excludes. */
 export async function checkPrinter(
   { spec, text, plan, timeoutMs, retries }: PrinterOptions,
   config: AgentConfig | null,
@@ -107,11 +107,11 @@ async function resolved(
 interface PrinterTarget {
   address: string;
   port: number;
-  /** As it was typed; null for an address. */
+  /** The name as typed; null for an address. */
   hostname: string | null;
 }
 
-/** The plan of the site that holds the printer; the plan for all others where none does. */
+/** The plan of the site that contains the printer; otherwise the general plan. */
 function configuredPlan(config: AgentConfig, target: PrinterTarget): CredentialPlan {
   const site = config.sites.find(({ ranges, hosts, exclude, port }) => {
     const ip = tryParseIp(withoutZone(target.address));
@@ -122,7 +122,7 @@ function configuredPlan(config: AgentConfig, target: PrinterTarget): CredentialP
   return site?.credentials ?? config.credentials;
 }
 
-/** `excluded`: the administrator named it as never to be sent to; `outside`: no range or port of the policy holds it. */
+/** `excluded`: nothing may be sent to it by the policy; `outside`: no range or port of the policy contains it. */
 function policyOn(config: AgentConfig, target: PrinterTarget): "allowed" | "outside" | "excluded" {
   const { policy } = config;
   if (maySend(policy, target)) return "allowed";

@@ -1,4 +1,4 @@
-/** Activation, lock and certificate of the agent: what is seen of them, and the verdict. */
+/** Activation, lock and certificate of the agent: observation and verdict. */
 import { Batch } from "../../proto/gen/opendca/v1/batch.ts";
 import type { Clock } from "../../common/core/clock.ts";
 import { messageOf, RejectedError } from "../../common/core/errors.ts";
@@ -16,7 +16,7 @@ import { type DoctorFault, type DoctorStep, judgedStep } from "./doctor_step.ts"
 import { durationText } from "./diagnose_endpoint.ts";
 
 export type AgentObservation =
-  /** Another user's: exit code 77. */
+  /** The state of another user: exit code 77. */
   | { kind: "unreadable"; message: string }
   | { kind: "fresh" }
   | { kind: "foreign"; installationId: string; lockNumber: number }
@@ -24,9 +24,9 @@ export type AgentObservation =
     kind: "known";
     state: ActivationState;
     faults: readonly CopyFault[];
-    /** Of certificate.pem; null when there is none for the key. */
+    /** From certificate.pem; null if there is none for the key. */
     certificate: { notBefore: Date; notAfter: Date } | null;
-    /** What the platform says of the certificate; null: it was not asked. */
+    /** The platform's verdict on the certificate; null: it was not asked. */
     refusal: { name: string; message: string; advice: string } | "accepted" | null;
   };
 
@@ -48,7 +48,9 @@ export async function observeActivation(store: StateStoreOptions): Promise<Activ
   }
 }
 
-/** An ended certificate is reported separately, and would only make the walk fail for a second reason. */
+/**
+ * Undefined for an expired certificate: it is reported separately, and the connection would only fail a second time.
+ */
 export function usableIdentity(found: ActivationFound, now: Date) {
   if ("kind" in found || found.identity === undefined) return undefined;
   const { notBefore, notAfter } = found.identity.facts;
@@ -57,7 +59,7 @@ export function usableIdentity(found: ActivationFound, now: Date) {
 
 interface AgentContext {
   config: AgentConfig | null;
-  /** Endpoints that came through. */
+  /** Endpoints that were reached. */
   open: readonly { host: string; port: number }[];
   stateDirectory: string;
   clock: Clock;
@@ -90,8 +92,9 @@ async function observeAgent(found: ActivationFound, { config, open, clock }: Age
 }
 
 /**
- * Whether the platform accepts the agent's certificate. It is asked with a batch that has no identity, which it refuses
- * before it looks at anything else, so that nothing is stored, no task is fetched and no state changes on either side.
+ * Checks whether the platform accepts the agent's certificate. The request is a batch without an identity, which the
+ * platform refuses before anything else, so that nothing is stored, no task is fetched and no state changes on either
+ * side.
  */
 async function askPlatform(
   identity: ClientIdentity,
@@ -109,7 +112,7 @@ async function askPlatform(
   }
 }
 
-/** The share of a certificate's life at whose end it should have been renewed long ago. */
+/** Remaining share of a certificate's lifetime below which its renewal is overdue. */
 const lateShare = 0.1;
 
 export function diagnoseAgent(
@@ -210,7 +213,7 @@ function failed(detail: string, fault: Pick<DoctorFault, "name" | "message" | "a
   return { detail, faults: [{ ...fault, severity: "failed" as const, exitCode: 77 as const }] };
 }
 
-/** A warning: the way to the platform is worth a look before the code is typed in. */
+/** Only a warning: the connection to the platform can be checked before the code is entered. */
 function notActivated(stateDirectory: string): DoctorFault {
   return {
     name: "not-activated",

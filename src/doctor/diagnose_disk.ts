@@ -1,4 +1,4 @@
-/** The state directory's disk and the spool: what is seen of them, and the verdict. */
+/** The state directory's disk and the spool: observation and verdict. */
 import { messageOf } from "../../common/core/errors.ts";
 import { hasCode, isDenied } from "../../common/core/system_error.ts";
 import { DamagedDatabaseError, StorageError } from "../../common/host/sqlite.ts";
@@ -12,13 +12,13 @@ export type SpoolObservation =
   | { kind: "absent" }
   | { kind: "sound"; stats: SpoolStats }
   | { kind: "damaged"; message: string }
-  /** Not to be read now or by this user; says nothing about its health. */
+  /** Not readable now or by this user; its condition is unknown. */
   | { kind: "unread"; message: string };
 
 export interface DiskObservation {
   stateDirectory: string;
   kind: "absent" | "directory" | "other";
-  /** Why a file could not be written; `denied` where the user may not. */
+  /** Why a file could not be written; `denied`: the user may not write. */
   writeError: { message: string; reason: "denied" | "full" | "readOnly" | "other" } | null;
   freeBytes: number | null;
   spool: SpoolObservation;
@@ -53,7 +53,7 @@ function tryWrite(directory: string, machine: DoctorMachine): DiskObservation["w
   }
 }
 
-/** Read only: the agent may have it open, and nothing is mended here. */
+/** Opens it read-only: the agent may have it open, and nothing is repaired here. */
 function observeSpool(path: string): SpoolObservation {
   try {
     if (!denoSpoolFiles.exists(path)) return { kind: "absent" };
@@ -68,7 +68,7 @@ function observeSpool(path: string): SpoolObservation {
   } catch (error) {
     if (error instanceof DamagedDatabaseError) return { kind: "damaged", message: messageOf(error) };
     if (error instanceof StorageError || isDenied(error)) return { kind: "unread", message: messageOf(error) };
-    // Tables that are missing or of another form.
+    // Tables are missing or have another form.
     return { kind: "damaged", message: messageOf(error) };
   }
 }
@@ -82,7 +82,7 @@ function existingParent(path: string, machine: DoctorMachine): string {
   return "/";
 }
 
-/** Readings of a large fleet for some days, beside the spool's reserve of 2 MB. */
+/** Space for some days of readings of a large fleet, in addition to the spool's reserve of 2 MB. */
 const lowBytes = 64 * 1024 * 1024;
 
 export function diagnoseDisk(seen: DiskObservation, now: Date): { detail: string; faults: DoctorFault[] } {

@@ -1,4 +1,4 @@
-/** From a walk to an endpoint to the steps that are shown: each fault stands at one step, and what follows is skipped. Pure. */
+/** Converts a probe of an endpoint to steps: each fault belongs to one step, and later steps are skipped. Pure. */
 import { formatEndpoint } from "../../common/core/ip.ts";
 import { classifyTransportError } from "../link/classify_transport_error.ts";
 import type { ProbeReport } from "../link/probe_report.ts";
@@ -7,10 +7,10 @@ import { type DoctorFault, type DoctorStep, judgedStep, skippedStep, type StepNa
 
 const walkSteps = ["dns", "tcp", "proxy", "tls", "http2", "grpc"] as const;
 
-/** The number of google.rpc.Code for a peer that cannot be reached. */
+/** UNAVAILABLE of google.rpc.Code: the peer cannot be reached. */
 const unavailable = 14;
 
-/** Tasks and schedules bear more, but a machine that synchronises its clock is never off by so much. */
+/** Tasks and schedules tolerate more, but a synchronised clock never differs by this much. */
 const clockToleranceMs = 2 * 60 * 1000;
 
 const tlsFaults: readonly TransportFaultName[] = [
@@ -25,11 +25,11 @@ const tlsFaults: readonly TransportFaultName[] = [
 
 export interface EndpointContext {
   now: Date;
-  /** End of the certificate that the walk showed; null without one. */
+  /** End of the client certificate that was presented; null without one. */
   clientNotAfter: Date | null;
 }
 
-/** The fault that a walk found, or undefined when it came through. */
+/** The fault that a probe found; undefined if it reached the endpoint. */
 export function maybeEndpointFault(report: ProbeReport, context: EndpointContext): TransportFault | undefined {
   if (report.failed === null && report.distrust === null) return undefined;
   return classifyTransportError({ code: unavailable, details: report.error?.message ?? "", reason: null }, {
@@ -40,7 +40,7 @@ export function maybeEndpointFault(report: ProbeReport, context: EndpointContext
   });
 }
 
-/** Steps from name to gRPC. With `another`, a further endpoint came through, so that a fault here is a warning. */
+/** Steps from name to gRPC. `another`: another endpoint was reached, so that a fault here is only a warning. */
 export function diagnoseEndpoint(
   report: ProbeReport,
   context: EndpointContext & { another: boolean },
@@ -61,7 +61,10 @@ export function diagnoseEndpoint(
   });
 }
 
-/** A broker, up to TLS: a session of its own would end that of the agent that runs. A fault is a warning, as polls go on. */
+/**
+ * A broker, up to TLS: an MQTT session would end the running agent's session. A fault is a warning, as polling works
+ * without it.
+ */
 export function diagnoseBroker(report: ProbeReport, subject: string, context: EndpointContext): DoctorStep {
   const fault = maybeEndpointFault(report, context);
   if (fault === undefined) {
@@ -75,7 +78,7 @@ export function diagnoseBroker(report: ProbeReport, subject: string, context: En
   return judgedStep("mqtt", subject, { detail: report.error?.message ?? fault.message, faults });
 }
 
-/** Compares with the Date of a platform or proxy, or with the validity of a certificate where nobody tells the time. */
+/** Compares with the Date of a platform or proxy, or with the validity of a certificate if there is no Date. */
 export function diagnoseClock(reports: readonly ProbeReport[], context: EndpointContext): DoctorStep {
   for (const report of reports) {
     const fault = maybeEndpointFault(report, context);

@@ -1,4 +1,4 @@
-/** What the process may do, and whose the files are: what is seen, and the verdict. */
+/** Permissions of the process and ownership of the files: observation and verdict. */
 import { messageOf } from "../../common/core/errors.ts";
 import { type DoctorMachine, tryFacts } from "./doctor_machine.ts";
 import type { DoctorFault } from "./doctor_step.ts";
@@ -13,14 +13,14 @@ export interface FileFacts {
 
 export interface PermissionsObservation {
   stateDirectory: string;
-  /** Null where the system has no user numbers. */
+  /** Null if the system has no user ids. */
   userId: number | null;
-  /** What the runtime was not given, such as "net". */
+  /** Permissions that the runtime was not given, such as "net". */
   missing: readonly string[];
-  /** The state directory itself; null where there is none yet. */
+  /** The state directory itself; null if it does not exist yet. */
   directory: FileFacts | null;
   files: readonly FileFacts[];
-  /** Why the directory could not be looked into. */
+  /** Why the directory could not be listed. */
   listError: string | null;
 }
 
@@ -29,7 +29,7 @@ export function observePermissions(stateDirectory: string, machine: DoctorMachin
     { name: "net" },
     { name: "read", path: stateDirectory },
     { name: "write", path: stateDirectory },
-    // Lists, of which these stand for the whole: docs/permissions.md.
+    // One entry is checked for each list of allowed names: docs/permissions.md.
     { name: "env", variable: "OPENDCA_CONFIG" },
     { name: "sys", kind: "hostname" },
   ];
@@ -51,7 +51,7 @@ export function observePermissions(stateDirectory: string, machine: DoctorMachin
   };
 }
 
-/** Files that hold a key: nobody but their owner may read them. */
+/** Files with a key: only their owner may read them. */
 const secretFiles = ["key.pem", "agent.json"];
 
 const othersMask = 0o077;

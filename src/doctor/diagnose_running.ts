@@ -1,15 +1,15 @@
-/** What the agent says of itself, as far as it can be read from its state directory. Pure. */
+/** Judges the running agent by the status in its state directory. Pure. */
 import { type Finding, findingsOf } from "../service/findings.ts";
 import type { ShownStatus } from "../service/read_status.ts";
 import { type DoctorFault, type DoctorStep, judgedStep, skippedStep } from "./doctor_step.ts";
 
-/** All of them are warnings: that the agent has a fault is no reason why the chain from here should not hold. */
+/** All findings are warnings: a fault of the agent does not mean that a link of the checked chain is broken. */
 export function diagnoseRunning(
   status: ShownStatus,
   { now, told }: { now: Date; told: ReadonlySet<string> },
 ): DoctorStep {
   const { agent, state } = status;
-  // Before the first start there is nothing to say, and doctor is what one runs then.
+  // Not starting yet is no finding: doctor is often run before the first start.
   const findings = findingsOf(status, now).filter(({ code }) => code !== "agent-not-started" && !told.has(code));
   if (agent === null && findings.length === 0) {
     return state === "stopped"

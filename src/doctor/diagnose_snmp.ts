@@ -1,4 +1,4 @@
-/** From what was seen at a printer to one sentence a fault. Pure. */
+/** Converts observations of a printer to one sentence for each fault. Pure. */
 import type { DoctorFault } from "./doctor_step.ts";
 import { diagnoseUsm } from "./diagnose_usm.ts";
 import { showsAsMuch, viewWords } from "../printers/view.ts";
@@ -49,7 +49,7 @@ export function diagnoseSnmp(seen: SnmpObservations): SnmpVerdict {
   return { detail, faults: faults.map((fault) => ({ ...fault, severity: "warning" as const })) };
 }
 
-/** A credential that is answered, by the version by which it shows most. */
+/** An answered credential, with the version that shows most. */
 interface Answer {
   credential: CredentialObservation;
   version: "1" | "2c" | "3";
@@ -65,7 +65,7 @@ function answersOf(credential: CredentialObservation): Answer[] {
   return best === undefined ? [] : [{ credential, version: best.version, shown: best.shown }];
 }
 
-/** The one that shows most, the first of several; a device that went away meanwhile may have shown all. */
+/** The answer that shows most, the first of equal ones; a device that stopped answering counts as showing all. */
 function bestOf(answers: readonly Answer[]): Answer | undefined {
   const view = ({ shown }: Answer) => shown?.view ?? "printer";
   let best: Answer | undefined;
@@ -99,7 +99,7 @@ function worksBy({ credential, version }: Answer): string {
   return `by SNMPv${version} with "${credential.name}"${only}`;
 }
 
-/** Right passwords that show less than is needed. */
+/** Faults of accepted credentials that show too little. */
 function ofViews(
   answers: readonly Answer[],
   { best, target }: { best: Answer | undefined; target: string },
@@ -120,7 +120,7 @@ function ofViews(
         exitCode: 77,
       }];
     }
-    // That nothing says it is a printer is a fault of its own.
+    // A device that is not recognised as a printer is a separate fault.
     if (isBest && !shown.isPrinter) return [];
     const another = isBest || best === undefined ? "" : `; "${best.credential.name}" shows more and is used`;
     const exempt = shown.view === "system" ? "" : ", unless this printer has no more";
@@ -133,7 +133,7 @@ function ofViews(
   });
 }
 
-/** A wrong community is answered by silence, as an agent that is off is: all of them together are one fault. */
+/** Neither a wrong community nor a disabled agent is answered: all silent communities together are one fault. */
 function ofCommunities(
   { target, engineId }: SnmpObservations,
   communities: readonly CommunityObservation[],
@@ -177,7 +177,7 @@ function ofCommunities(
   }];
 }
 
-/** USM credentials only, or none, and no engine to try them on. */
+/** No SNMPv3 engine answers, and there are only USM credentials or none. */
 function noEngine({ target, engineId }: SnmpObservations): Fault {
   if (engineId !== null) {
     return {

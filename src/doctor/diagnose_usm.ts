@@ -1,4 +1,4 @@
-/** The verdict on the ladder of one USM credential: user, authentication, privacy, in this order. Pure. */
+/** The verdict on the steps of one USM credential: user, authentication, privacy, in this order. Pure. */
 import { usmReasons } from "../snmp/usm_reasons.ts";
 import type { DoctorFault } from "./doctor_step.ts";
 import { isAuthentic, isContextReport, isStillThere } from "./observe_usm.ts";
@@ -50,18 +50,21 @@ export function diagnoseUsm(seen: UsmObservation, target: string): Fault {
     );
 }
 
-/** Where the device says nothing in the context, nor without it. */
+/** Mentions the context if the device answers neither in it nor without it. */
 function orContext({ context }: UsmObservation): string {
   return context === "" ? "" : `, or the context "${context}",`;
 }
 
-/** What is asked without the context tells it from the keys; an engine that reports it has found the keys right. */
+/**
+ * A request without the context distinguishes it from wrong keys; an engine that reports the context has accepted the
+ * keys.
+ */
 function ofContext(seen: UsmObservation, say: Say): Fault | undefined {
   const { user, context, defaultContext, userProbe, authProbe, privProbe } = seen;
   const last = privProbe?.outcome ?? authProbe ?? userProbe;
   const isKnown = last === null || !isContextReport(last);
   if (context === "" || (isKnown && (defaultContext === null || !isAuthentic(defaultContext)))) return undefined;
-  // Refused in both: it is the user's rights.
+  // Refused in both contexts: the user lacks rights.
   if (last?.kind === "refused" && defaultContext?.kind !== "answered") return undefined;
   return say(
     "wrong-context",
@@ -74,7 +77,7 @@ function ofContext(seen: UsmObservation, say: Say): Fault | undefined {
 
 type Say = (name: string, why: string, advice: string, exitCode?: 69 | 77 | 78) => Fault;
 
-/** Answers that say nothing about the credential, but about the engine or the request. */
+/** Answers that concern the engine or the request, not the credential. */
 function ofEngine(probe: SnmpOutcome | null): [name: string, why: string, advice: string, code?: 69] | undefined {
   if (isReport(probe, "bootsAtMaximum")) {
     return [

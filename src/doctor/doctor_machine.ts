@@ -1,25 +1,25 @@
 import type { DatagramHub } from "../snmp/datagram_hub.ts";
 import type { FileFacts } from "./diagnose_permissions.ts";
 
-/** What `opendca doctor` asks of the machine; changes nothing but a file of one line that it removes again. */
+/** What `opendca doctor` needs from the machine; it changes nothing except a test file, which it removes again. */
 export interface DoctorMachine {
-  /** A socket that only sends and is answered; one for the family of the address. */
+  /** A socket for requests and their answers, for one address family. */
   openHub(family: 4 | 6): DatagramHub;
-  /** Null where there is nothing of the name. */
+  /** Null if the path does not exist. */
   facts(path: string): FileFacts | null;
-  /** What lies in a directory. Throws where it may not be listed. */
+  /** The entries of a directory. Throws if it may not be listed. */
   list(directory: string): FileFacts[];
-  /** Writes, syncs and removes a small file. Throws what the disk says. */
+  /** Writes, syncs and removes a small file. Throws the system's error. */
   tryWrite(directory: string): void;
-  /** Octets that this user may still write on the disk of `path`; null where the system does not tell. */
+  /** Octets that this user may still write on the disk of `path`; null if unknown. */
   freeBytes(path: string): number | null;
   /** Null on Windows. */
   userId(): number | null;
-  /** What the runtime was started with. */
+  /** Whether the runtime was started with the permission. */
   granted(permission: Deno.PermissionDescriptor): boolean;
 }
 
-/** A directory that may not be looked at is there, as far as is known. */
+/** A path that may not be inspected counts as existing. */
 export function tryFacts(path: string, machine: DoctorMachine): FileFacts | null {
   try {
     return machine.facts(path);

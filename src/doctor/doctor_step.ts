@@ -1,4 +1,4 @@
-/** What `opendca doctor` says of one link of the chain, and what that means for its exit code. */
+/** Result of `opendca doctor` for one link of the chain, and the exit code. */
 
 /** In the order in which they are shown. */
 export const stepNames = [
@@ -19,26 +19,26 @@ export const stepNames = [
 ] as const;
 export type StepName = (typeof stepNames)[number];
 
-/** `skipped`: not tried, or not to be judged, as an earlier step failed or as nothing asks for it. */
+/** `skipped`: not tried or not judged, because an earlier step failed or it is not needed. */
 export type StepStatus = "ok" | "warning" | "failed" | "skipped";
 
-/** One thing that is wrong: a sentence, and what to do about it. */
+/** One fault: a sentence, and what to do about it. */
 export interface DoctorFault {
   /** Stable, for scripts: such as `proxy-credentials` or `wrong-privacy-protocol`. */
   name: string;
   severity: "warning" | "failed";
   message: string;
   advice: string;
-  /** What a failure ends with: 69 unreachable, 77 not permitted, 78 configuration; a warning ends with 0. */
+  /** Exit code for a failure: 69 unreachable, 77 not permitted, 78 configuration; for a warning it is 0. */
   exitCode: 69 | 77 | 78;
 }
 
 export interface DoctorStep {
   name: StepName;
-  /** What was looked at: HOST:PORT, a file, a directory. */
+  /** What was checked: HOST:PORT, a file, a directory. */
   subject: string | null;
   status: StepStatus;
-  /** Part of a sentence, without a secret; may hold what a peer said, so that it is hostile to a terminal. */
+  /** Part of a sentence, without secrets; may contain text of a peer and must be escaped for a terminal. */
   detail: string;
   faults: readonly DoctorFault[];
 }
@@ -59,8 +59,8 @@ export function skippedStep(name: StepName, subject: string | null, detail: stri
 }
 
 /**
- * 0 when nothing failed. Of several failures, what a person at this machine mends comes first: 78, then 77, then 69, as
- * a platform that cannot be reached often follows from the others.
+ * 0 if nothing failed. Of several failures, those that are fixed on this machine come first: 78, then 77, then 69, as
+ * an unreachable platform is often a consequence of the others.
  */
 export function doctorExitCode(steps: readonly DoctorStep[]): number {
   const codes = steps.flatMap(({ faults }) => faults)

@@ -1,4 +1,4 @@
-/** Asks a printer with each credential in turn, as the scanner would, and keeps what it saw for the verdict. */
+/** Asks a printer with each credential in turn, as the scanner does, and records the results for the verdict. */
 import { messageOf } from "../../common/core/errors.ts";
 import { formatEndpoint } from "../../common/core/ip.ts";
 import type { CommunityCredential, Credential, UsmCredential } from "../snmp/credential.ts";
@@ -28,11 +28,11 @@ export interface ObserveOptions {
   now: () => number;
 }
 
-/** In a search among protocols a device that answers at all answers within this many of its usual round trips. */
+/** Timeout in a search among protocols, in round trips of the device. */
 const quickRoundTrips = 10;
 const minQuickMs = 500;
 
-/** Throws for a defect only: what the device or the network does is in the observations. */
+/** Throws only for a defect: results of device and network are in the observations. */
 export async function observeSnmp(
   target: { address: string; port: number },
   options: ObserveOptions,
@@ -72,7 +72,7 @@ export async function observeSnmp(
     }
   }
 
-  /** Null when it went away meanwhile. */
+  /** Null if the device stopped answering. */
   async function look(credential: Credential, version?: "1" | "2c"): Promise<Shown | null> {
     const session = openSession(hub, target, credential, {
       timeoutMs: () => timeoutMs,
@@ -92,7 +92,7 @@ export async function observeSnmp(
   }
 
   for (const { credential, alternatives } of grouped(options.credentials)) {
-    // Without an engine there is nobody to ask, and each step would only wait.
+    // Without an engine each step would only time out.
     if (credential.kind === "usm" && seen.engineId === null) continue;
     const found = credential.kind === "community"
       ? await observeCommunity(credential, ask, look)
@@ -105,7 +105,7 @@ export async function observeSnmp(
 
 type Look = (credential: Credential, version?: "1" | "2c") => Promise<Shown | null>;
 
-/** A credential that is answered, and beside which no other one could show more. */
+/** Whether the credential is answered and no other one could show more. */
 function isEnough({ shown }: { shown: Shown | null }): boolean {
   return shown !== null && !shown.mayShowMore && shown.view !== "nothing";
 }
@@ -138,7 +138,7 @@ async function observeCommunity(
     const outcome = await ask(credential, { version });
     const shown = outcome.kind === "answered" ? await look(credential, version) : null;
     versions.push({ version, outcome, shown });
-    // What went away meanwhile has answered, and that is what is known.
+    // A device that stopped answering has answered this credential: nothing more is known.
     if (
       outcome.kind === "answered" && (shown === null || isEnough({ shown }) || showsAsMuch(shown.view, "noMarkers"))
     ) {
@@ -153,7 +153,7 @@ interface Group {
   alternatives: PrivProtocolName[];
 }
 
-/** "aes256" without an expansion is read as two credentials; the ladder is climbed once for both. */
+/** "aes256" without an expansion is parsed as two credentials; they are checked together. */
 function grouped(credentials: readonly Credential[]): Group[] {
   const groups: Group[] = [];
   for (const credential of credentials) {
@@ -177,7 +177,7 @@ function outcomeOf(error: unknown): SnmpOutcome {
   if (detail.usm !== undefined) return { kind: "report", report: detail.usm };
   if (failure === "timeout") return { kind: "silent" };
   if (failure === "unreachable" || failure === "closed") return { kind: "unreachable", message };
-  // v1 answers noSuchName for the whole request when one object is not shown; the community is right then.
+  // v1 answers noSuchName for the whole request if one object is not shown; the community is right then.
   if (failure === "noSuchName") return { kind: "answered" };
   if (failure === "agentError" || failure === "tooBig") return { kind: "refused", message };
   return { kind: "malformed", message };
@@ -189,7 +189,7 @@ interface DiscoverOptions {
   retries: number;
 }
 
-/** The hexadecimal id of the SNMPv3 engine there (RFC 3414 section 4), or null for silence. Rejects when refused to send. */
+/** Hexadecimal id of the SNMPv3 engine (RFC 3414 section 4); null without an answer. Rejects if sending is refused. */
 async function discoverEngine(
   hub: DatagramHub,
   target: { address: string; port: number },

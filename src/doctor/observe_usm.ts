@@ -1,15 +1,15 @@
 /**
- * The ladder of a USM credential (RFC 3414 section 3.2): an engine checks the user first, then the digest, then it
- * decrypts. It reports an unknown user and a wrong digest, and says nothing at all to a wrong privacy key, as what it
- * decrypts is no PDU; so each step is asked by itself, and silence at the last one after an answer to the one before it
- * has only one meaning.
+ * Checks a USM credential step by step (RFC 3414 section 3.2): an engine checks the user first, then the digest, then
+ * it decrypts. It reports an unknown user and a wrong digest, but does not answer at all to a wrong privacy key, as the
+ * decrypted octets are not a PDU. So each step is tried separately, and no answer at the last step after an answer to
+ * the one before has only one meaning.
  */
 import type { UsmCredential } from "../snmp/credential.ts";
 import { usmHashes } from "../snmp/usm_keys.ts";
 import { type AuthProtocolName, authProtocols, type PrivProtocolName, privProtocols } from "../snmp/usm_protocols.ts";
 import type { SnmpOutcome, UsmObservation } from "./snmp_observations.ts";
 
-/** Asks with a credential; `quick`: with the shorter time of a search among many. */
+/** Asks with a credential; `quick`: with the shorter timeout of a search among protocols. */
 export type AskUsm = (credential: UsmCredential, options?: { quick: boolean }) => Promise<SnmpOutcome>;
 
 /** `alternatives` are the same credential under the other protocols that its name may mean. */
@@ -52,7 +52,7 @@ export async function observeUsm(
   return seen;
 }
 
-/** Engines report an unknown context, refuse what is asked in it, or, as Net-SNMP's agent, are silent. */
+/** Engines report an unknown context, refuse requests in it, or do not answer, like Net-SNMP's agent. */
 function mayBeContext(outcome: SnmpOutcome): boolean {
   return outcome.kind === "malformed" || outcome.kind === "refused" || outcome.kind === "silent" ||
     isContextReport(outcome) || isReport(outcome, "otherReport");
@@ -72,7 +72,7 @@ async function climb(seen: UsmObservation, credential: UsmCredential, ask: AskUs
       isStillThere(await ask({ ...signed, auth: { ...auth, key: priv.key } }));
     return;
   }
-  // A device may be silent here and answer below, or refuse a level under the user's own as pysnmp's agent does.
+  // A device may not answer here but below, or refuse a level under the user's own, like pysnmp's agent.
   const refusesLevel = isReport(seen.authProbe, "unsupportedSecurityLevel");
   if (priv === null || (seen.authProbe.kind === "report" && !refusesLevel && !isContextReport(seen.authProbe))) return;
   for (const protocol of seen.priv) {
@@ -88,7 +88,7 @@ async function climb(seen: UsmObservation, credential: UsmCredential, ask: AskUs
   const working: PrivProtocolName[] = [];
   for (const protocol of otherPrivProtocols(seen.priv, auth.protocol)) {
     if (!isAuthentic(await ask({ ...credential, priv: { ...priv, protocol } }, { quick: true }))) continue;
-    // One is enough: no second one can decrypt the same message.
+    // One is enough: no other protocol can decrypt the same message.
     working.push(protocol);
     break;
   }
@@ -102,13 +102,13 @@ async function authProtocolsThatWork(
 ): Promise<AuthProtocolName[]> {
   for (const protocol of Object.keys(authProtocols) as AuthProtocolName[]) {
     if (protocol === auth.protocol) continue;
-    // Another digest was wrong at this level, so that a level that is refused now was reached by a right one.
+    // The other digest was rejected at this level; if now the level is refused, this digest is right.
     if (isStillThere(await ask({ ...signed, auth: { ...auth, protocol } }, { quick: true }))) return [protocol];
   }
   return [];
 }
 
-/** Where the digest is as long as the key, both expansions are the same and one of them is left out. */
+/** If the digest is as long as the key, both expansions are equal, and one of them is left out. */
 function otherPrivProtocols(tried: readonly PrivProtocolName[], auth: AuthProtocolName): PrivProtocolName[] {
   const same = (protocol: PrivProtocolName) => {
     const bits = Number(/^aes(\d+)-/.exec(protocol)?.[1] ?? 0);
@@ -122,12 +122,12 @@ function otherPrivProtocols(tried: readonly PrivProtocolName[], auth: AuthProtoc
   });
 }
 
-/** The digest was right: the message was answered, or refused by what lies behind authentication. */
+/** Whether the digest was right: the message was answered, or refused by a check after authentication. */
 export function isAuthentic(outcome: SnmpOutcome): boolean {
   return outcome.kind === "answered" || outcome.kind === "refused" || isContextReport(outcome);
 }
 
-/** The context is looked at behind user, digest and privacy. */
+/** Whether the context was reported, which is checked after user, digest and privacy. */
 export function isContextReport(outcome: SnmpOutcome): boolean {
   return isReport(outcome, "unknownContext") || isReport(outcome, "unavailableContext");
 }

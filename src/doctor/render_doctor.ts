@@ -1,4 +1,4 @@
-/** How a diagnosis looks: a line a step, then a sentence and a hint for each fault; or JSON. Pure. */
+/** Renders a diagnosis: one line for each step, then a sentence and a hint for each fault; or JSON. Pure. */
 import stringWidth from "string-width";
 import { hanging } from "../../common/core/terminal_text.ts";
 import { visibleJson } from "../../common/core/visible_json.ts";
@@ -8,7 +8,7 @@ import { doctorExitCode, type DoctorStep, type StepStatus } from "./doctor_step.
 export interface DoctorScreen {
   color: boolean;
   unicode: boolean;
-  /** Cells of a line; Infinity where it is no terminal. */
+  /** Width of a line in cells; Infinity if the output is not a terminal. */
   width: number;
 }
 
@@ -28,7 +28,7 @@ export function renderStep(step: DoctorStep, screen: DoctorScreen): string {
   return `${hanging(before + safeText(what), { indent: stringWidth(before), width: screen.width })}\n`;
 }
 
-/** What follows the steps: one sentence a fault, what to do, and a count. */
+/** The part after the steps: one sentence for each fault, what to do, and a count. */
 export function renderFaults(steps: readonly DoctorStep[], { width }: Pick<DoctorScreen, "width">): string {
   const faults = steps.flatMap((step) => step.faults);
   const order = [...faults.filter(isFailure), ...faults.filter((fault) => !isFailure(fault))];
@@ -47,7 +47,7 @@ export function renderFaults(steps: readonly DoctorStep[], { width }: Pick<Docto
   return "\n" + lines.join("\n") + "\n";
 }
 
-/** Its keys stay as they are within "opendca.doctor/1"; further ones may come. */
+/** The keys of "opendca.doctor/1" do not change; new ones may be added. */
 export function renderDoctorJson(steps: readonly DoctorStep[], times: { startedAt: Date; finishedAt: Date }): string {
   const document = {
     schema: "opendca.doctor/1",

@@ -1,6 +1,6 @@
 /**
- * Walks the chain from the configuration to a printer, one step after the other. Nothing is changed by it, neither here
- * nor on the platform nor on a printer; it works when the agent is locked, not activated, or running beside it.
+ * Checks the chain from the configuration to a printer, step by step. It changes nothing on this machine, the platform
+ * or a printer, and works while the agent is locked, not activated, or running.
  */
 import type { HostNames } from "../targets/host_names.ts";
 import type { StateStoreOptions } from "../activation/state_store.ts";
@@ -29,10 +29,10 @@ import { hasCode } from "../../common/core/system_error.ts";
 
 export interface DoctorOptions {
   configFile: string;
-  /** Whether somebody named the file; without that, a printer can be asked where there is none. */
+  /** Whether the file was named explicitly; otherwise a printer can be checked without a file. */
   configIsNamed: boolean;
   printer: PrinterOptions | null;
-  /** Longest time for one step on the way to the platform. */
+  /** Timeout of one step on the way to the platform, in milliseconds. */
   stepTimeoutMs: number;
 }
 
@@ -45,12 +45,12 @@ export interface DoctorParts {
   machine: DoctorMachine;
   /** As `opendca status` shows it. Throws `NotPermittedError` when this user may not read it. */
   readStatus(store: StateStoreOptions): ShownStatus;
-  /** What is being looked at now, for whoever waits. */
+  /** Called with what is being checked now, for the progress display. */
   onBusy(what: string): Promise<void>;
   onStep(step: DoctorStep): Promise<void>;
 }
 
-/** Answers with all steps, each of which was given to `onStep` before. Throws for a defect only. */
+/** Resolves with all steps, each of which was passed to `onStep` before. Throws only for a defect. */
 export async function runDoctor(options: DoctorOptions, parts: DoctorParts): Promise<DoctorStep[]> {
   const steps: DoctorStep[] = [];
   async function add(...found: DoctorStep[]): Promise<void> {
@@ -141,7 +141,7 @@ interface StateContext {
   parts: DoctorParts;
 }
 
-/** What may not be looked at is reported once, by the step of permissions. */
+/** Files that may not be read are reported once, by the permissions step. */
 async function stateSteps(found: ActivationFound, context: StateContext): Promise<DoctorStep[]> {
   const { stateDirectory, parts } = context;
   const permissions = judgedStep(
@@ -161,7 +161,7 @@ async function stateSteps(found: ActivationFound, context: StateContext): Promis
   ];
 }
 
-/** What the agent says of itself; what a step before this has told is not reported twice. */
+/** Findings of the running agent, without those that an earlier step has reported. */
 function runningStep(
   store: StateStoreOptions,
   before: readonly DoctorStep[],
@@ -179,14 +179,14 @@ function runningStep(
 }
 
 interface ConfigurationCheck {
-  /** With the platform's part; null where the file is not good. */
+  /** Includes the platform's part; null if the file has mistakes. */
   config: AgentConfig | null;
   step: DoctorStep;
-  /** Nobody named a configuration, there is none, and a printer is to be asked: then only that is done. */
+  /** No configuration was named, none exists, and a printer was given: only the printer is checked. */
   printerOnly: boolean;
 }
 
-/** Every mistake of the file is a fault of its own. */
+/** Every mistake of the file is a separate fault. */
 async function checkConfiguration(
   { configFile, configIsNamed, printer }: { configFile: string; configIsNamed: boolean; printer: object | null },
   parts: { env: (name: string) => string | undefined; readTextFile: (path: string) => Promise<string> },
@@ -238,7 +238,7 @@ async function withPlatform(
   try {
     text = await readTextFile(`${config.stateDirectory}/${storedPlatformConfigName}`);
   } catch {
-    return config; // Nothing received yet, or not permitted to look, which a later step tells.
+    return config; // Nothing received yet, or not permitted to read it, which a later step reports.
   }
   const stored = tryParseStoredPlatformConfig(text);
   return stored === undefined ? config : applyPlatformConfig(config, stored.document).config;

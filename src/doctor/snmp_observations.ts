@@ -1,23 +1,23 @@
-/** What was seen when a printer was asked, as `diagnoseSnmp` judges it; holds no secret. */
+/** Observations of a printer for `diagnoseSnmp`; contains no secrets. */
 import type { SecurityLevel } from "../snmp/credential.ts";
 import type { View } from "../printers/view.ts";
 import type { UsmFailure } from "../snmp/net_snmp.ts";
 import type { AuthProtocolName, PrivProtocolName } from "../snmp/usm_protocols.ts";
 
 export type SnmpOutcome =
-  /** An answer came back; `empty` where it held no value, so that it says nothing of the view. */
+  /** An answer arrived; `empty` if it had no value, so that it does not show the view. */
   | { kind: "answered"; empty?: true }
-  /** The request was understood and refused inside (an error-status), so whatever secured it is right. */
+  /** The request was understood and refused with an error-status, so its credentials are right. */
   | { kind: "refused"; message: string }
   /** A report of USM (RFC 3414 section 3.2). */
   | { kind: "report"; report: UsmFailure }
   | { kind: "silent" }
-  /** An answer that cannot be read, or one that the library knows no name for. */
+  /** An answer that cannot be decoded, or that the library cannot name. */
   | { kind: "malformed"; message: string }
   /** This machine refused to send. */
   | { kind: "unreachable"; message: string };
 
-/** What a credential that is answered shows. */
+/** What an answered credential shows. */
 export interface Shown {
   view: View;
   isPrinter: boolean;
@@ -28,18 +28,18 @@ export interface Shown {
 export interface CommunityObservation {
   kind: "community";
   name: string;
-  /** Versions that were tried, in order; the search ends with the first that shows what is needed. */
+  /** Tried versions in order; the search ends with the first that shows what is needed. */
   versions: { version: "1" | "2c"; outcome: SnmpOutcome; shown: Shown | null }[];
 }
 
-/** The steps of the ladder; null: not tried, as one before it failed or the level does not have it. */
+/** Results of the steps; null: not tried, because an earlier step failed or the level does not have it. */
 export interface UsmObservation {
   kind: "usm";
   name: string;
   user: string;
   level: SecurityLevel;
   auth: AuthProtocolName | null;
-  /** As configured; several where the name leaves the key expansion open. */
+  /** As configured; several if the name does not specify the key expansion. */
   priv: readonly PrivProtocolName[];
   /** The user without keys. */
   userProbe: SnmpOutcome | null;
@@ -57,9 +57,9 @@ export interface UsmObservation {
   authAgain: SnmpOutcome | null;
   /** contextName; empty for the default one. */
   context: string;
-  /** The whole credential in the default context, after an answer that a wrong context may be the reason of. */
+  /** The whole credential in the default context, after a result that a wrong context may have caused. */
   defaultContext: SnmpOutcome | null;
-  /** Null when it is not answered, or the device went away meanwhile. */
+  /** Null if it is not answered, or the device stopped answering meanwhile. */
   shown: Shown | null;
 }
 
