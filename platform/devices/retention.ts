@@ -9,7 +9,7 @@ import type { Store, Transaction } from "../store/store.ts";
 
 export interface Retention {
   recordDays: number;
-  /** Of samples, and of alerts that have ended. */
+  /** Of samples, of alerts that have ended, and of requests of web access. */
   sampleDays: number;
 }
 
@@ -77,6 +77,8 @@ export async function dropOld(
     ? await dropSamples(store, { before: cutoffs.samples, signal })
     : await dropRows(store, { table: "samples", column: "observed_at", before: cutoffs.samples, signal });
   dropped += await dropRows(store, { table: "alerts", column: "ended_at", before: cutoffs.samples, signal });
+  dropped += await dropRows(store, { table: "access_requests", column: "at", before: cutoffs.samples, signal });
+  dropped += await dropRows(store, { table: "access_links", column: "expires_at", before: cutoffs.samples, signal });
   return dropped;
 }
 
@@ -126,6 +128,8 @@ const tableKeys = {
   records: "customer_id, agent_id, record_id, received_at",
   samples: "customer_id, device_id, kind, name, observed_at, origin",
   alerts: "customer_id, device_id, alert_key, first_seen_at, origin",
+  access_requests: "customer_id, session_id, request_id",
+  access_links: "customer_id, token_digest",
 };
 
 /* SQLite has no partitions, and an index by time would cost more than the samples: it is done device by device. */

@@ -447,3 +447,21 @@ Deno.test("headers and paths of a browser have a limit", async () => {
   assert.ok([400, 414, 431].includes(large.status), String(large.status));
   assert.equal(web.simulator.webRequests("printer").length, 0);
 });
+
+Deno.test("connections of browsers have a limit, within which others are still served", async () => {
+  await using web = await startWebAccessFixture({ maxConnections: 3 });
+  const session = web.add(web.printer);
+  const idle = await Promise.all([1, 2, 3].map(async () => {
+    const socket = net.connect(web.port, "127.0.0.1");
+    socket.on("error", () => {});
+    await new Promise((resolve) => socket.once("connect", resolve));
+    return socket;
+  }));
+  const beyond = net.connect(web.port, "127.0.0.1");
+  await new Promise<void>((resolve) => beyond.on("error", () => {}).on("close", () => resolve()));
+  for (const socket of idle) socket.destroy();
+  await until("there is room again", async () => {
+    const answer = await web.get(session, "/").catch(() => undefined);
+    return answer?.status === 200;
+  });
+});
