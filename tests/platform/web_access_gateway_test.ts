@@ -11,6 +11,7 @@ import { createServerCertificate } from "../../platform/keys/server_certificate.
 import { startSimulator } from "../../simulator/simulator.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { forward, signIn, startSessionBench, tunnelOf } from "../fixtures/ssh_sessions.ts";
+import { freePort } from "../fixtures/free_port.ts";
 import { until } from "../fixtures/until.ts";
 import { parseAnswer, simulatedPrinter } from "./web_access_fixture.ts";
 
@@ -20,7 +21,7 @@ const domain = "access.test.localhost";
 async function startPages() {
   await using built = new AsyncDisposableStack();
   const simulator = built.use(await startSimulator({ devices: [simulatedPrinter], web: { port: 0, tlsPort: 0 } }));
-  const port = 20_000 + Math.floor(Math.random() * 20_000);
+  const port = freePort();
   const scene = built.use(await startSessionBench({ web: `${domain}:${port}` }));
   const { platform } = scene.bench.platform;
   const sessions = built.use(createWebSessions(platform));
