@@ -92,7 +92,8 @@ export function messageOf(error: unknown): string {
 
 /** The same with what to do, where the error knows it: for whoever sees the one line alone. */
 export function adviceOf(error: unknown): string {
-  const hint = error instanceof UnavailableError ? error.hint : undefined;
+  const knows = error instanceof UnavailableError || error instanceof NotPermittedError;
+  const hint = knows ? error.hint : undefined;
   return hint === undefined ? messageOf(error) : `${messageOf(error)} (${hint})`;
 }
 

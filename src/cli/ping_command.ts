@@ -49,16 +49,15 @@ export function addPingCommand(program: Command, host: Host, setExitCode: (code:
 }
 
 async function runPing(target: string, options: PingOptions, host: Host): Promise<number> {
-  // It becomes an argument of a program: only what an address or a host name can be.
-  if (!/^[0-9A-Za-z][0-9A-Za-z.:_-]{0,252}$|^::[0-9A-Fa-f:.]*$/.test(target)) {
+  // What tasks are made of is loaded only where it is used, so that `scan` starts at once.
+  const { isPingTarget, maybePingAddress, mayPing } = await import("../tasks/ping_task.ts");
+  if (!isPingTarget(target)) {
     throw new UsageError(
       `Cannot ping as this is neither an address nor a host name: current value is "${target}"`,
       "name one: opendca ping 10.1.0.7",
     );
   }
   const { config } = await effectiveConfig(options.config, host);
-  // What tasks are made of is loaded only where it is used, so that `scan` starts at once.
-  const { maybePingAddress, mayPing } = await import("../tasks/ping_task.ts");
   if (!mayPing(config, target)) {
     throw new NotPermittedError(
       `Cannot ping ${target} as it is outside what "${config.file}" configures`,

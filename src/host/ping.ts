@@ -1,5 +1,9 @@
 /** ICMP by the system's own `ping`, which may send it where an unprivileged process may not. */
-import { NotPermittedError, UnavailableError } from "../../common/core/errors.ts";
+import { UnavailableError } from "../../common/core/errors.ts";
+import { type IpAddress, tryParseIp, withoutZone } from "../../common/core/ip.ts";
+import { hasCode } from "../../common/core/system_error.ts";
+import { readPingFacts } from "./ping_facts.ts";
+import { pingFailure, saidOf } from "./ping_failure.ts";
 
 /**
  * Where `ping` is, by absolute path alone. A name would be looked up in PATH, so that whoever may set that (`sudo -E`, a
@@ -9,39 +13,88 @@ import { NotPermittedError, UnavailableError } from "../../common/core/errors.ts
 export const pingPrograms = ["/usr/bin/ping", "/bin/ping", "/sbin/ping", "/run/wrappers/bin/ping"];
 const windowsPing = "C:\\Windows\\System32\\PING.EXE";
 
-/** `address` is an IP address, never a name or an option. Waits 2 s for each echo. Throws `UnavailableError` or `NotPermittedError`. */
-export async function ping(
-  address: string,
-  { count, signal }: { count: number; signal: AbortSignal },
-): Promise<{ roundTripMs: number[] }> {
+export interface PingOptions {
+  count: number;
+  signal: AbortSignal;
+  programs?: readonly string[];
+  /** Beyond the time that its echoes take; then it is killed. */
+  patienceMs?: number;
+}
+
+/**
+ * `address` is an IP address, with the zone of a link-local one, never a name or an option. Waits 2 s for each echo.
+ * Throws `UnavailableError` or `NotPermittedError`.
+ */
+export async function ping(address: string, options: PingOptions): Promise<{ roundTripMs: number[] }> {
+  const { count, signal, patienceMs = 10_000 } = options;
   const { os } = Deno.build;
-  const args = os === "windows"
-    ? ["-n", String(count), "-w", "2000", address]
-    : ["-n", "-c", String(count), "-W", os === "darwin" ? "2000" : "2", address];
-  const output = await runFirst(os === "windows" ? [windowsPing] : pingPrograms, { args, signal });
+  const args = pingArguments(address, { count, os });
+  const programs = options.programs ?? (os === "windows" ? [windowsPing] : pingPrograms);
+  const { program, output } = await runFirst(programs, {
+    address,
+    args,
+    signal,
+    endsMs: (count + 2) * 1000 + patienceMs,
+  });
   const decoder = new TextDecoder();
+  const said = decoder.decode(output.stderr);
   const roundTripMs = roundTripsIn(decoder.decode(output.stdout));
-  // 1 is "no answer"; from 2 on, nothing could be sent.
-  if (output.code > 1 && roundTripMs.length === 0) throw pingFailure(address, decoder.decode(output.stderr));
+  // 1 without a word is "no answer"; busybox ends with 1 when nothing could be sent, too, and says why.
+  const isSilence = output.code === 0 || (output.code === 1 && saidOf(said) === "");
+  if (roundTripMs.length === 0 && !isSilence) {
+    throw pingFailure({ address, program }, { kind: "ended", ...output, said }, await readPingFacts(program));
+  }
   return { roundTripMs };
+}
+
+/** The same each time, but for the number and the address. Throws for anything that is not an address. */
+export function pingArguments(address: string, { count, os }: { count: number; os: string }): string[] {
+  const ip = addressOf(address);
+  if (os === "windows") return ["-n", String(count), "-w", "2000", address];
+  if (os === "darwin" && ip.family === 6) {
+    throw new UnavailableError(
+      `Cannot ping ${address} as ping of macOS sends to IPv4 addresses only`,
+      `try it by hand: ping6 -c 1 ${address}`,
+    );
+  }
+  const family = ip.family === 6 ? ["-6"] : [];
+  return ["-n", ...family, "-c", String(count), "-W", os === "darwin" ? "2000" : "2", address];
+}
+
+function addressOf(text: string): IpAddress {
+  const ip = tryParseIp(withoutZone(text));
+  const isZoned = text.includes("%");
+  if (ip !== undefined && (!isZoned || (ip.family === 6 && /%[0-9A-Za-z][0-9A-Za-z_.-]{0,31}$/.test(text)))) return ip;
+  throw new TypeError(`Cannot ping ${JSON.stringify(text)} as it is no IP address`);
+}
+
+interface Run {
+  address: string;
+  args: string[];
+  signal: AbortSignal;
+  endsMs: number;
 }
 
 async function runFirst(
   programs: readonly string[],
-  { args, signal }: { args: string[]; signal: AbortSignal },
-): Promise<Deno.CommandOutput> {
+  run: Run,
+): Promise<{ program: string; output: Deno.CommandOutput }> {
   for (const program of programs) {
-    // Without the environment: it may hold keys of printers, and Deno refuses to pass on LD_* to what it runs.
-    const options = { args, signal, clearEnv: true, env: { LC_ALL: "C" }, stdin: "null" } as const;
     try {
-      const output = await new Deno.Command(program, { ...options, stdout: "piped", stderr: "piped" }).output();
-      signal.throwIfAborted();
-      return output;
+      return { program, output: await runOne(program, run) };
     } catch (error) {
-      signal.throwIfAborted();
+      run.signal.throwIfAborted();
+      if (error instanceof UnavailableError) throw error;
       if (error instanceof Deno.errors.NotFound) continue;
-      // So is a program that carries CAP_NET_RAW refused where nobody may have it, as in containers without it.
-      if (error instanceof Deno.errors.PermissionDenied) throw icmpRefused({ cause: error });
+      if (error instanceof Deno.errors.PermissionDenied) {
+        const code = hasCode(error, "EPERM") ? "EPERM" : null;
+        const said = code === "EPERM" ? "Operation not permitted" : "Permission denied";
+        throw pingFailure(
+          { address: run.address, program },
+          { kind: "refused", code, said },
+          await readPingFacts(program),
+        );
+      }
       throw new UnavailableError(`Cannot ping as "${program}" cannot be run here`, "see its permissions", 0, {
         cause: error,
       });
@@ -53,24 +106,40 @@ async function runFirst(
   );
 }
 
-/** What `ping` says on standard error, as one of our failures. */
-export function pingFailure(address: string, said: string): Error {
-  const lines = said.split("\n").map((line) => line.replace(/^\S*ping6?: /, "").trim()).filter((line) => line !== "");
-  if (lines.some((line) => /not permitted|permission denied|cap_net_raw/i.test(line))) {
-    return icmpRefused();
+async function runOne(program: string, { address, args, signal, endsMs }: Run): Promise<Deno.CommandOutput> {
+  signal.throwIfAborted();
+  // Without the environment: it may hold keys of printers, and Deno refuses to pass on LD_* to what it runs.
+  const environment = { clearEnv: true, env: { LC_ALL: "C" } };
+  const child = new Deno.Command(program, { args, ...environment, stdin: "null", stdout: "piped", stderr: "piped" })
+    .spawn();
+  let isLate = false;
+  // With SIGKILL: a ping that waits for the kernel may not heed another signal.
+  const kill = () => killChild(child);
+  const timer = setTimeout(() => {
+    isLate = true;
+    kill();
+  }, endsMs);
+  signal.addEventListener("abort", kill, { once: true });
+  try {
+    const output = await child.output();
+    signal.throwIfAborted();
+    if (!isLate) return output;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", kill);
   }
-  return new UnavailableError(
-    `Cannot ping ${address}: ${lines[0] ?? "the program did not say why"}`,
-    "check the routes of this machine",
+  throw new UnavailableError(
+    `Cannot ping ${address} as "${program}" did not end within ${endsMs / 1000} s and was killed`,
+    `try it by hand: ${program} ${args.join(" ")}`,
   );
 }
 
-function icmpRefused(options?: ErrorOptions): NotPermittedError {
-  return new NotPermittedError(
-    "Cannot ping as this user may not send ICMP",
-    'permit it, such as by: sysctl -w net.ipv4.ping_group_range="0 2147483647"',
-    options,
-  );
+function killChild(child: Deno.ChildProcess): void {
+  try {
+    child.kill("SIGKILL");
+  } catch {
+    // It has just ended by itself.
+  }
 }
 
 /** Times in milliseconds of the lines of an answer. */

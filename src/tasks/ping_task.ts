@@ -5,16 +5,22 @@ import { type AllowedHours, sendWindowAt } from "../config/allowed_hours.ts";
 import { allowsHost } from "../config/policy.ts";
 import { rangesOfSite } from "../config/site_targets.ts";
 import type { Clock } from "../../common/core/clock.ts";
-import { formatIp, type IpAddress, tryParseIp } from "../../common/core/ip.ts";
+import { formatIp, type IpAddress, tryParseIp, withoutZone } from "../../common/core/ip.ts";
 import { rangeContains } from "../../common/core/ip_range.ts";
 import type { HostNames } from "../targets/host_names.ts";
 import { parseTargetSpec } from "../targets/target_spec.ts";
 import { policyRefusal, TaskRefusal } from "./task_refusal.ts";
 import { watchHours } from "../schedule/interruption.ts";
 
+/** What an address, with the zone of a link-local one, or a host name can be; never an option, as a program gets it. */
+export function isPingTarget(target: string): boolean {
+  return /^[0-9A-Za-z][0-9A-Za-z.:_-]{0,252}$|^::[0-9A-Fa-f:.]{0,43}$/.test(target) ||
+    /^fe[89ab][0-9a-f]:[0-9a-f:]{1,40}%[0-9a-z][0-9a-z_.-]{0,31}$/i.test(target);
+}
+
 /** Whether it is an address inside the policy's ranges, or a host name of a site. */
 export function mayPing(config: AgentConfig, target: string): boolean {
-  const ip = tryParseIp(target);
+  const ip = tryParseIp(withoutZone(target));
   return ip === undefined ? isHostOfSite(config, target) : isInside(config, ip);
 }
 
@@ -47,8 +53,7 @@ export async function runPingTask(request: Ping, parts: PingTaskParts, signal: A
   const { target } = request;
   const { clock } = parts;
   const config = parts.config();
-  // The target becomes an argument of a program: only what a host or an address can be, and never an option.
-  if (!/^[0-9A-Za-z][0-9A-Za-z.:_-]{0,252}$/.test(target)) {
+  if (!isPingTarget(target)) {
     throw new TaskRefusal(RefusalReason.MALFORMED, "The target is neither an address nor a host name");
   }
   if (!mayPing(config, target)) throw policyRefusal(`${target} is outside the configured ranges`);
@@ -65,7 +70,7 @@ export async function runPingTask(request: Ping, parts: PingTaskParts, signal: A
 }
 
 function hoursOf({ sites }: AgentConfig, { target, address }: { target: string; address: string }): AllowedHours[] {
-  const ip = tryParseIp(address)!;
+  const ip = tryParseIp(withoutZone(address))!;
   const name = target.toLowerCase().replace(/\.$/, "");
   return sites.filter((site) =>
     rangesOfSite(site).some((range) => rangeContains(range, ip)) ||
@@ -78,8 +83,9 @@ export async function maybePingAddress(
   target: string,
   { config, resolve }: { config: AgentConfig; resolve: HostNames["resolve"] },
 ): Promise<string | undefined> {
-  const literal = tryParseIp(target);
-  if (literal !== undefined) return formatIp(literal);
+  const plain = withoutZone(target);
+  const literal = tryParseIp(plain);
+  if (literal !== undefined) return formatIp(literal) + target.slice(plain.length);
   const found = (await resolve(target)).addresses.flatMap((text) => tryParseIp(text) ?? []);
   const allowed = found.find((ip) => !isExcluded(config, ip));
   return allowed === undefined ? undefined : formatIp(allowed);

@@ -29,6 +29,23 @@ for (
   Deno.test(`mayPing() is ${want} for ${target}`, () => assert.equal(mayPing(config, target), want));
 }
 
+const local = parseAgentConfig(
+  `
+platform: { rootDomain: example.com, endpoints: [dca.example.com] }
+sites: [{ name: hq, ranges: [fe80::1%eth0, fd00::1] }]
+policy: { ranges: ["fe80::/64", "fd00::/64", "::1"] }
+`,
+  { file: "agent.yaml", env: () => undefined, readFile: () => "" },
+);
+
+for (const [target, want] of [["FE80:0::1%eth0", "fe80::1%eth0"], ["fd00:0::1", "fd00::1"], ["::1", "::1"]] as const) {
+  Deno.test(`runPingTask() pings ${target} as ${want}`, async () => {
+    const ping = (address: string) => Promise.resolve({ roundTripMs: address === want ? [1] : [] });
+    const output = await runPingTask({ target, count: 1 }, parts({ config: () => local, ping }), signal);
+    assert.deepEqual([output.address, output.received], [want, 1]);
+  });
+}
+
 function parts(rest: Partial<PingTaskParts>): PingTaskParts {
   return {
     config: () => config,
@@ -55,6 +72,12 @@ for (
     ["-f10.1.0.1", RefusalReason.MALFORMED],
     ["10.1.0.1 -f", RefusalReason.MALFORMED],
     ["10.1.0.1\n", RefusalReason.MALFORMED],
+    ["10.1.0.1%eth0", RefusalReason.MALFORMED],
+    ["fe80::1%", RefusalReason.MALFORMED],
+    ["fe80::1%-f", RefusalReason.MALFORMED],
+    ["fe80::1%eth0 -f", RefusalReason.MALFORMED],
+    ["fd00::1%eth0", RefusalReason.MALFORMED],
+    ["fe80::1%eth0", RefusalReason.POLICY],
     [`1${"0".repeat(253)}`, RefusalReason.MALFORMED],
   ] as const
 ) {
