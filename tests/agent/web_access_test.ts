@@ -117,6 +117,17 @@ Deno.test("what SNMP does not tell is up to the policy", async () => {
   await run;
 });
 
+Deno.test("another device at the address is refused, also where the policy does without SNMP", async () => {
+  await using scene = await startScene({ policy: "withoutSnmp: allow" });
+  scene.device.evidence[0]!.value = "OLD12345";
+  const order = await scene.order({ serial: "" });
+  await assert.rejects(
+    scene.run(order),
+    /another device is at 127\.0\.0\.1: its serial number is ABC12345, and was OLD12345/,
+  );
+  assert.equal(scene.connections(), 0);
+});
+
 Deno.test("an agent has three sessions at a time, also when four are ordered at once, and port 9100 only by approval", async () => {
   await using scene = await startScene();
   const first = await scene.order();
