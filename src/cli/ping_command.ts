@@ -19,6 +19,8 @@ interface PingResult {
   sent: number;
   received: number;
   roundTripMs: number[];
+  /** What came instead of an answer. */
+  said: string | null;
 }
 
 /** Exit code after Ctrl-C: 128 + SIGINT, as shells count. */
@@ -77,8 +79,9 @@ async function runPing(target: string, options: PingOptions, host: Host): Promis
   const stop = new AbortController();
   const stopListening = host.onInterrupt(() => stop.abort());
   try {
-    const { roundTripMs } = await host.agentMachine().ping(address, { count: options.count, signal: stop.signal });
-    const result = { target, address, sent: options.count, received: roundTripMs.length, roundTripMs };
+    const answer = await host.agentMachine().ping(address, { count: options.count, signal: stop.signal });
+    const { roundTripMs, said = null } = answer;
+    const result = { target, address, sent: options.count, received: roundTripMs.length, roundTripMs, said };
     await host.stdout.write(options.json === true ? `${JSON.stringify(result, null, 2)}\n` : pingText(result));
     return result.received > 0 ? 0 : silentExitCode;
   } catch (error) {
@@ -89,10 +92,11 @@ async function runPing(target: string, options: PingOptions, host: Host): Promis
   }
 }
 
-function pingText({ target, address, sent, received, roundTripMs }: PingResult): string {
+function pingText({ target, address, sent, received, roundTripMs, said }: PingResult): string {
   const name = safeText(target === address ? address : `${target} (${address})`);
   if (received === 0) {
     return `${name}: no answer to ${sent} echo request${sent === 1 ? "" : "s"}\n` +
+      (said === null ? "" : `ping says: ${safeText(said)}\n`) +
       `Some printers do not answer ICMP; opendca doctor --printer ${address} tests SNMP.\n`;
   }
   const ms = (value: number) => value < 10 ? value.toFixed(2) : value.toFixed(0);

@@ -50,6 +50,7 @@ Deno.test("opendca ping --json prints the same for programs", async () => {
     sent: 2,
     received: 2,
     roundTripMs: [0.5, 12.25],
+    said: null,
   });
 });
 
@@ -57,6 +58,13 @@ Deno.test("opendca ping ends with 69 and what to do next when nobody answers", a
   const { code, host } = await run(["10.1.0.7"], () => Promise.resolve({ roundTripMs: [] }));
   assert.equal(code, 69);
   assert.match(host.out, /^10\.1\.0\.7: no answer to 4 echo requests\n.*opendca doctor --printer 10\.1\.0\.7/);
+});
+
+Deno.test("opendca ping shows what came instead of an answer", async () => {
+  const unreachable = () => Promise.resolve({ roundTripMs: [], said: "From 10.1.0.2 Destination Host Unreachable" });
+  const { code, host } = await run(["10.1.0.7"], unreachable);
+  assert.equal(code, 69);
+  assert.match(host.out, /requests\nping says: From 10\.1\.0\.2 Destination Host Unreachable\nSome printers/);
 });
 
 Deno.test("opendca ping passes an excluded address of a name by", async () => {

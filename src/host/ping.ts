@@ -1,6 +1,7 @@
 /** ICMP by the system's own `ping`, which may send it where an unprivileged process may not. */
 import { UnavailableError } from "../../common/core/errors.ts";
 import { type IpAddress, tryParseIp, withoutZone } from "../../common/core/ip.ts";
+import { safeText } from "../../common/core/safe_text.ts";
 import { hasCode } from "../../common/core/system_error.ts";
 import { readPingFacts } from "./ping_facts.ts";
 import { pingFailure, saidOf } from "./ping_failure.ts";
@@ -21,11 +22,17 @@ export interface PingOptions {
   patienceMs?: number;
 }
 
+/** `said`: what a router or this machine answers instead of the address. */
+export interface PingAnswer {
+  roundTripMs: number[];
+  said?: string;
+}
+
 /**
  * `address` is an IP address, with the zone of a link-local one, never a name or an option. Waits 2 s for each echo.
  * Throws `UnavailableError` or `NotPermittedError`.
  */
-export async function ping(address: string, options: PingOptions): Promise<{ roundTripMs: number[] }> {
+export async function ping(address: string, options: PingOptions): Promise<PingAnswer> {
   const { count, signal, patienceMs = 10_000 } = options;
   const { os } = Deno.build;
   const args = pingArguments(address, { count, os });
@@ -38,13 +45,15 @@ export async function ping(address: string, options: PingOptions): Promise<{ rou
   });
   const decoder = new TextDecoder();
   const said = decoder.decode(output.stderr);
-  const roundTripMs = roundTripsIn(decoder.decode(output.stdout));
+  const answers = decoder.decode(output.stdout);
+  const roundTripMs = roundTripsIn(answers);
   // 1 without a word is "no answer"; busybox ends with 1 when nothing could be sent, too, and says why.
   const isSilence = output.code === 0 || (output.code === 1 && saidOf(said) === "");
   if (roundTripMs.length === 0 && !isSilence) {
     throw pingFailure({ address, program }, { kind: "ended", ...output, said }, await readPingFacts(program));
   }
-  return { roundTripMs };
+  const instead = insteadIn(answers);
+  return roundTripMs.length > 0 || instead === undefined ? { roundTripMs } : { roundTripMs, said: instead };
 }
 
 /** The same each time, but for the number and the address. Throws for anything that is not an address. */
@@ -148,4 +157,12 @@ export function roundTripsIn(text: string): number[] {
     const [, time] = /[=<]\s?([\d.,]+)\s?ms\b.*$/.exec(/ttl/i.test(line) ? line : "") ?? [];
     return time === undefined ? [] : [Number(time.replace(",", "."))];
   });
+}
+
+/** The first line of ICMP that says why an echo did not arrive, such as "From 10.0.0.1 Destination Host Unreachable". */
+export function insteadIn(text: string): string | undefined {
+  const line = text.split("\n").find((line) =>
+    /^(?!ping\b).*\b(unreachable|exceeded|filtered|prohibited)\b/i.test(line)
+  );
+  return line === undefined ? undefined : safeText(line.replace(/ icmp_seq[= ]\d+/, ""), 160);
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ping, pingArguments, roundTripsIn } from "./ping.ts";
+import { insteadIn, ping, pingArguments, roundTripsIn } from "./ping.ts";
 
 const cases = [
   {
@@ -18,6 +18,27 @@ const cases = [
 ];
 for (const { name, text, want } of cases) {
   Deno.test(`roundTripsIn() reads the times of ${name}`, () => assert.deepEqual(roundTripsIn(text), want));
+}
+
+const instead = [
+  [
+    "PING 10.0.0.7 (10.0.0.7) 56(84) bytes of data.\nFrom 10.0.0.2 icmp_seq=1 Destination Host Unreachable\n",
+    "From 10.0.0.2 Destination Host Unreachable",
+  ],
+  [
+    "From 10.0.0.1 icmp_seq=1 Packet filtered\nFrom 10.0.0.9 icmp_seq=2 Time to live exceeded\n",
+    "From 10.0.0.1 Packet filtered",
+  ],
+  [
+    "From fd00::1 icmp_seq=1 Destination unreachable: Administratively prohibited\n",
+    "From fd00::1 Destination unreachable: Administratively prohibited",
+  ],
+  ["Reply from 10.0.0.2: Destination host unreachable.\r\n", "Reply from 10.0.0.2: Destination host unreachable."],
+  ["2 packets transmitted, 0 received, 100% packet loss, time 1003ms\n", undefined],
+  ["", undefined],
+] as const;
+for (const [text, want] of instead) {
+  Deno.test(`insteadIn() finds ${want}`, () => assert.equal(insteadIn(text), want));
 }
 
 const systems = [

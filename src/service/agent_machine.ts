@@ -34,8 +34,14 @@ export interface AgentMachine {
   overwriteTextFile(path: string, text: string): Promise<void>;
   /** Whether another process holds a lock file; `unknown` without permission to look. */
   lockState(path: string): "held" | "free" | "unknown";
-  /** ICMP echoes, one a second. Throws `UnavailableError` where they cannot be sent. */
-  ping(address: string, options: { count: number; signal: AbortSignal }): Promise<{ roundTripMs: number[] }>;
+  /**
+   * ICMP echoes, one a second; `said` is what came instead of answers. Throws `UnavailableError` or `NotPermittedError`
+   * where they cannot be sent.
+   */
+  ping(
+    address: string,
+    options: { count: number; signal: AbortSignal },
+  ): Promise<{ roundTripMs: number[]; said?: string }>;
   /** Milliseconds since the machine started, including suspend; two processes differ by at most a second. */
   uptimeMs(): number;
   readonly facts: MachineFacts;

@@ -71,6 +71,8 @@ interface Case {
   service: Service;
   target?: string;
   code: number;
+  /** In standard output. */
+  out?: RegExp;
   /** The whole of standard error. */
   says?: RegExp;
 }
@@ -167,6 +169,16 @@ const cases: Case[] = [
     code: 0,
   },
   {
+    name: "what came instead of an answer",
+    service: {
+      before: "nft 'table ip t { chain i { type filter hook input priority 0; " +
+        "icmp type echo-request reject with icmp type host-unreachable; }; }'",
+    },
+    target: "127.0.0.7",
+    code: 69,
+    out: /^127\.0\.0\.7: no answer to 1 echo request\nping says: From 127\.0\.0\.7 Destination Host Unreachable\nSome /,
+  },
+  {
     name: "that a firewall refuses to send",
     service: {
       program: "/bin/busybox",
@@ -184,7 +196,7 @@ const allowed = await succeeds([...serviceCommand({ program: "copy", bounds: [] 
 const hasCapability = allowed && !await succeeds([...serviceCommand({ bounds: [] }), "/usr/bin/ping", "-V"]);
 const installsFilter = allowed && await succeeds([...serviceCommand({ filter: "kill" }), "true"]);
 
-for (const { name, service, target = "127.0.0.1", code, says = /^$/ } of cases) {
+for (const { name, service, target = "127.0.0.1", code, out = /^/, says = /^$/ } of cases) {
   const needs = service.filter === undefined
     ? service.bounds !== undefined && service.program === undefined
       ? { needs: "ping with a file capability", allowed: hasCapability }
@@ -200,6 +212,7 @@ for (const { name, service, target = "127.0.0.1", code, says = /^$/ } of cases) 
       const [program, ...rest] = serviceCommand(service);
       const output = await run(program!, [...rest, Deno.execPath(), ...args, target, "--count", "1"]);
       assert.match(output.err, says);
+      assert.match(output.out, out);
       assert.equal(output.code, code);
     }));
 }
