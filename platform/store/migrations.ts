@@ -397,6 +397,17 @@ CREATE TABLE access_certificates (
 ) STRICT;
 `;
 
+/* Which broker an agent was connected to: one that was killed does not say that its agents are gone. */
+const brokers = `
+CREATE TABLE mqtt_brokers (
+  -- 'shared', or random for one of a process of the platform.
+  broker_id TEXT PRIMARY KEY,
+  alive_at INTEGER NOT NULL
+) STRICT;
+ALTER TABLE agents ADD COLUMN mqtt_broker TEXT;
+CREATE INDEX tasks_unsent ON tasks (expires_at) WHERE state = 'waiting' AND pushed_at IS NULL;
+`;
+
 /** A step is SQL, or what cannot be said in it. */
 export type Migration = string | ((database: DatabaseSync) => void);
 
@@ -428,4 +439,5 @@ export const migrations: readonly Migration[] = [
   pushes,
   lists,
   accessPages,
+  brokers,
 ];

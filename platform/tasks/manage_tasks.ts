@@ -5,7 +5,7 @@ import { Task } from "../../proto/gen/opendca/v1/task.ts";
 import { keepAgentConfig } from "../agents/agent_configs.ts";
 import { agentOf, wakeAgent } from "../agents/manage_agents.ts";
 import type { Tenant } from "../store/store.ts";
-import { isOnline } from "../agents/presence.ts";
+import { hasNotLeft } from "../agents/presence.ts";
 import type { Platform } from "../agents/platform.ts";
 import { changeTenant, readTenant, type TenantBy } from "../audit/use_case.ts";
 import { addTask, markCancelled, maybeTaskRow, type TaskRow, taskRows } from "./tasks.ts";
@@ -112,7 +112,7 @@ export async function endTask(
   const isTaken = row.state === "accepted" || row.state === "running";
   if (!isTaken && row.state !== "waiting" && row.state !== "delivered") return undefined;
   if (!isTaken) await markCancelled(tenant, { taskId, at: issuedAt });
-  const mayRun = isTaken || row.state === "delivered" || isOnline(await agentOf(tenant, agentId));
+  const mayRun = isTaken || row.state === "delivered" || hasNotLeft(await agentOf(tenant, agentId));
   const cancelTaskId = mayRun ? crypto.randomUUID() : null;
   if (cancelTaskId !== null) {
     const expiresAt = new Date(issuedAt.getTime() + cancelMs);

@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { maxTaskBytes, maxTasks } from "../../common/protocol/limits.ts";
 import type { SignedTask, TaskResult as TaskResultMessage } from "../../proto/gen/opendca/v1/task.ts";
 import { TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
-import type { Tenant } from "../store/store.ts";
+import type { Tenant, Transaction } from "../store/store.ts";
 
 export interface TaskRow {
   task_id: string;
@@ -106,19 +106,31 @@ export async function openTasks(
   return rows.map((row) => ({ taskId: row.task_id, signed: signedOf(row) }));
 }
 
-/** Those that no process has sent so far; they are this one's to send. */
+/** Those that no process has sent so far, or all with `again`; they are this one's to send. */
 export async function claimPush<Task extends { taskId: string }>(
   tenant: Tenant,
   open: readonly Task[],
-  at: Date,
+  { at, again }: { at: Date; again: boolean },
 ): Promise<Task[]> {
   const claimed: Task[] = [];
   for (const task of open) {
     const sql = `UPDATE tasks SET pushed_at = :at
-      WHERE customer_id = :customer AND task_id = :task_id AND pushed_at IS NULL`;
+      WHERE customer_id = :customer AND task_id = :task_id${again ? "" : " AND pushed_at IS NULL"}`;
     if (await tenant.run(sql, { task_id: task.taskId, at: at.getTime() }) === 1) claimed.push(task);
   }
   return claimed;
+}
+
+/** Whoever sends it next may claim it: a broker has not taken it. Tells every process. */
+export async function releasePush(tenant: Tenant, { taskId, agentId }: { taskId: string; agentId: string }) {
+  const sql = `UPDATE tasks SET pushed_at = NULL WHERE customer_id = :customer AND task_id = :task_id`;
+  if (await tenant.run(sql, { task_id: taskId }) === 1) tenant.transaction.notify(newTaskChannel, agentId);
+}
+
+/** Agents with tasks that no process has sent. */
+export async function unsentAgents(tx: Transaction, at: Date): Promise<string[]> {
+  const sql = `SELECT DISTINCT agent_id FROM tasks WHERE state = 'waiting' AND pushed_at IS NULL AND expires_at > :at`;
+  return (await tx.all<{ agent_id: string }>(sql, { at: at.getTime() })).map(({ agent_id }) => agent_id);
 }
 
 function signedOf({ task, signature, key_id }: TaskRow): SignedTask {

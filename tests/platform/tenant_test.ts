@@ -290,7 +290,8 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
     }),
   taskRows: (tenant, id) => tasks.taskRows(tenant, id),
   openTasks: (tenant, id) => tasks.openTasks(tenant, { agentId: id, at: new Date(0) }),
-  claimPush: (tenant, id) => tasks.claimPush(tenant, [{ taskId: id }], at),
+  claimPush: (tenant, id) => tasks.claimPush(tenant, [{ taskId: id }], { at, again: true }),
+  releasePush: (tenant, id) => tasks.releasePush(tenant, { taskId: id, agentId: id }),
   maybeTaskRow: (tenant, id) => tasks.maybeTaskRow(tenant, id),
   markCancelled: (tenant, id) => tasks.markCancelled(tenant, { taskId: id, at }),
   certificateInUse: (tenant, id) => certificates.certificateInUse(tenant, id),
@@ -357,7 +358,15 @@ async function tablesOf(tx: Transaction): Promise<Map<string, string[]>> {
 }
 
 /* Tables of failed activations before anybody knows whose, and of how much an agent has in the audit log. */
-const ofNobody = ["access_gateways", "audit_counts", "dealers", "failed_keys", "guess_hours", "guess_sources"];
+const ofNobody = [
+  "access_gateways",
+  "audit_counts",
+  "dealers",
+  "failed_keys",
+  "guess_hours",
+  "guess_sources",
+  "mqtt_brokers",
+];
 
 /** Everything that a customer owns. */
 async function dump(tx: Transaction, customerId: string): Promise<Record<string, unknown[]>> {

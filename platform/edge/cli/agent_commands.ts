@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { type AgentRow, configRefusalsOf } from "../../agents/agents.ts";
-import { isOnline } from "../../agents/presence.ts";
+import { isOnline, offlineSince } from "../../agents/presence.ts";
 import { listAgents, listLedgerHeads, revokeAgent, setAgentConfig, showAgent } from "../../agents/manage_agents.ts";
 import { spanOf } from "../../../common/core/clock.ts";
 import { AgentStatus } from "../../../proto/gen/opendca/v1/agent_service.ts";
@@ -18,6 +18,7 @@ const columns = (screen: Screen): Column[] => [
   { heading: "VERSION", optional: true },
   { heading: "DEVICES" },
   { heading: hasRoom(screen) ? "LAST SEEN" : "SEEN AGO" },
+  { heading: "MQTT", optional: true },
   { heading: "NOTE", note: true },
 ];
 
@@ -51,6 +52,7 @@ function addAgentLists(agent: Command, context: CommandContext): void {
               row.version,
               row.devices,
               hasRoom(screen) ? timeText(row.last_seen_at) : ageText(row.last_seen_at, now),
+              row.mqtt_online_at === null ? null : isOnline(row, now) ? "connected" : "no",
               maybeAgentNote(row, now),
             ]);
             return `${renderTable(columns(screen), cells, screen)}${agentCounts(rows, now)}\n`;
@@ -151,7 +153,7 @@ function agentText(row: AgentRow, { screen, now }: { screen: Screen; now: number
     ["Version", row.version],
     ["Installation", row.installation_id],
     ["Last seen", timeText(row.last_seen_at)],
-    ["MQTT", mqttText(row)],
+    ["MQTT", mqttText(row, now)],
     ["Clock", clockText(row, status)],
     ["Known devices", status?.knownDevices],
     ["In the spool", status === undefined ? undefined : `${status.spooledRecords} records, ${status.spoolBytes} bytes`],
@@ -164,10 +166,11 @@ function agentText(row: AgentRow, { screen, now }: { screen: Screen; now: number
 }
 
 /** Null for an agent that was never connected. */
-function mqttText(row: AgentRow): string | null {
+function mqttText(row: AgentRow, now: number): string | null {
   if (row.mqtt_online_at === null) return null;
-  if (isOnline(row)) return `connected since ${timeText(row.mqtt_online_at)}`;
-  return `not connected since ${timeText(row.mqtt_offline_at)}`;
+  if (isOnline(row, now)) return `connected since ${timeText(row.mqtt_online_at)}`;
+  const since = offlineSince(row);
+  return `not connected${since === null ? "" : ` since ${timeText(since)}`}`;
 }
 
 /** A poll takes its time on the way. */

@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
-import { Aedes, type Client } from "aedes";
+import { Aedes, type AedesOptions, type Client } from "aedes";
 import { messageOf } from "../../../common/core/errors.ts";
 import type { IpRange } from "../../../common/core/ip_range.ts";
 import { agentReads, agentWrites, type MqttKind, mqttTopic, parseMqttTopic } from "../../../common/protocol/mqtt.ts";
@@ -46,10 +46,54 @@ export async function startEmbeddedBroker(
 ): Promise<EmbeddedBroker> {
   await using built = new AsyncDisposableStack();
   const connections = new WeakMap<object, AgentConnection>();
-  const clients = new Map<string, Client>();
-  const unacknowledged = new WeakMap<Client, number>();
-  const agentOf = (client: Client | null) => client === null ? undefined : connections.get(client.conn);
+  const agentOf: AgentOf = (client) => client === null ? undefined : connections.get(client.conn);
+  const broker = await Aedes.createBroker({
+    keepaliveLimit: longestKeepAlive,
+    connectTimeout: 10_000,
+    drainTimeout: 30_000,
+    maxClientsIdLength: 64,
+    maxInflightInbound: 10,
+    maxTopicLevels: 8,
+    ...rulesFor(platform, events, agentOf),
+  });
+  built.defer(() => new Promise<void>((resolve) => broker.close(resolve)));
+  const { clients, send } = knownClients(broker, events);
+  const checks = built.use(startChecks(platform, { clients, agentOf, everyMs: options.checkEveryMs ?? 60_000 }));
 
+  const listen = async (kind: "tls" | "wss", at: ListenAt | undefined) =>
+    at === undefined ? null : built.use(
+      await listenForAgents(platform, {
+        ...at,
+        kind,
+        certificate: options.certificate,
+        connections: options.connections,
+        proxies: options.proxies,
+        take(connection) {
+          connections.set(connection.stream, connection);
+          broker.handle(connection.stream as Duplex);
+        },
+      }),
+    ).port;
+  const ports = { tls: await listen("tls", options.tls), wss: await listen("wss", options.wss) };
+  const stack = built.move();
+  return {
+    isShared: false,
+    isUp: () => true,
+    ports,
+    send: (agentId, kind, payload) => Promise.resolve(send(agentId, kind, payload)),
+    checkAgain(agentId) {
+      const client = clients.get(agentId);
+      if (client !== undefined) void checks.check(client);
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+/** Who is at the other end, by its certificate. */
+type AgentOf = (client: Client | null) => AgentConnection | undefined;
+
+/** What an agent may do. */
+function rulesFor(platform: Platform, events: BrokerEvents, agentOf: AgentOf): AedesOptions {
   /* Whether the agent may do it with the topic; what it may not do is logged, and in the audit log a thousand times a day. */
   function owns(client: Client | null, topic: string, kinds: readonly MqttKind[]): boolean {
     const connection = agentOf(client);
@@ -66,13 +110,7 @@ export async function startEmbeddedBroker(
     return new Error(why);
   }
 
-  const broker = await Aedes.createBroker({
-    keepaliveLimit: longestKeepAlive,
-    connectTimeout: 10_000,
-    drainTimeout: 30_000,
-    maxClientsIdLength: 64,
-    maxInflightInbound: 10,
-    maxTopicLevels: 8,
+  return {
     preConnect(client, packet, callback) {
       if ((packet.protocolVersion ?? 4) > 4) {
         // The library would destroy the connection before the answer is on its way, and the agent would have to guess.
@@ -112,9 +150,13 @@ export async function startEmbeddedBroker(
       }
       callback(null);
     },
-  });
-  built.defer(() => new Promise<void>((resolve) => broker.close(resolve)));
+  };
+}
 
+/** Agents that are connected, by id. */
+function knownClients(broker: Aedes, events: BrokerEvents) {
+  const clients = new Map<string, Client>();
+  const unacknowledged = new WeakMap<Client, number>();
   broker.on("clientReady", (client) => {
     clients.set(client.id, client);
     events.onPresence(client.id, true);
@@ -132,7 +174,34 @@ export async function startEmbeddedBroker(
   broker.on("clientError", () => {});
   broker.on("connectionError", () => {});
 
-  /** The connection ends where the certificate is not accepted any more. */
+  function send(agentId: string, kind: MqttKind, payload: Uint8Array): boolean {
+    const client = clients.get(agentId);
+    const topic = mqttTopic(agentId, kind);
+    if (client === undefined || client.closed) return false;
+    // A client that takes and never acknowledges gets no more; its polls bring the tasks.
+    const waiting = unacknowledged.get(client) ?? 0;
+    if (waiting >= maxUnacknowledged) return false;
+    unacknowledged.set(client, waiting + 1);
+    const message = {
+      cmd: "publish",
+      topic,
+      payload: Buffer.from(payload),
+      qos: 1,
+      retain: false,
+      dup: false,
+    } as const;
+    client.publish(message, () => {});
+    return true;
+  }
+
+  return { clients, send };
+}
+
+/** Ends connections of agents whose certificate is not accepted any more. */
+function startChecks(
+  platform: Platform,
+  { clients, agentOf, everyMs }: { clients: ReadonlyMap<string, Client>; agentOf: AgentOf; everyMs: number },
+) {
   async function check(client: Client): Promise<void> {
     const connection = agentOf(client);
     try {
@@ -151,55 +220,13 @@ export async function startEmbeddedBroker(
   let checking: Promise<void> | undefined;
   const timer = setInterval(() => {
     checking ??= checkAll().finally(() => checking = undefined);
-  }, options.checkEveryMs ?? 60_000);
-  built.defer(async () => {
-    clearInterval(timer);
-    await checking;
-  });
-
-  const listen = async (kind: "tls" | "wss", at: ListenAt | undefined) =>
-    at === undefined ? null : built.use(
-      await listenForAgents(platform, {
-        ...at,
-        kind,
-        certificate: options.certificate,
-        connections: options.connections,
-        proxies: options.proxies,
-        take(connection) {
-          connections.set(connection.stream, connection);
-          broker.handle(connection.stream as Duplex);
-        },
-      }),
-    ).port;
-  const ports = { tls: await listen("tls", options.tls), wss: await listen("wss", options.wss) };
-  const stack = built.move();
+  }, everyMs);
   return {
-    isShared: false,
-    ports,
-    send(agentId, kind, payload) {
-      const client = clients.get(agentId);
-      const topic = mqttTopic(agentId, kind);
-      if (client === undefined || client.closed) return false;
-      // A client that takes and never acknowledges gets no more; its polls bring the tasks.
-      const waiting = unacknowledged.get(client) ?? 0;
-      if (waiting >= maxUnacknowledged) return false;
-      unacknowledged.set(client, waiting + 1);
-      const message = {
-        cmd: "publish",
-        topic,
-        payload: Buffer.from(payload),
-        qos: 1,
-        retain: false,
-        dup: false,
-      } as const;
-      client.publish(message, () => {});
-      return true;
+    check,
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
+      await checking;
     },
-    checkAgain(agentId) {
-      const client = clients.get(agentId);
-      if (client !== undefined) void check(client);
-    },
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }
 

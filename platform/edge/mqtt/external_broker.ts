@@ -52,17 +52,19 @@ export async function connectExternalBroker(
     // Not kept while the broker is away: the store has it all.
     queueQoSZero: false,
   });
-  let isTold = false;
+  let isTold = false, isUp = false;
   client.on("connect", () => {
     platform.log("mqttBrokerConnected", { url });
     isTold = false;
+    isUp = true;
     (client.stream as { setNoDelay?: (on: boolean) => void }).setNoDelay?.(true);
     // One process of those that share the broker gets each message.
     const topics = (["presence", "progress"] as const).map((kind) => `$share/platform/${mqttTopic("+", kind)}`);
     client.subscribe(topics, { qos: 1 }, (error, granted) => {
       const refused = error ?? granted?.some(({ qos }) => qos >= 0x80);
-      if (refused) platform.log("mqttBrokerRefused", { url, user: platformUser });
+      if (refused && client.connected) platform.log("mqttBrokerRefused", { url, user: platformUser });
     });
+    events.onUp();
   });
   const failed = (message: string) => {
     // A line for each time that it goes, not for each try.
@@ -71,7 +73,11 @@ export async function connectExternalBroker(
     platform.log("mqttBrokerFailed", { url, message });
   };
   client.on("error", (error) => failed(error.message));
-  client.on("close", () => failed("The connection was closed"));
+  client.on("close", () => {
+    isUp = false;
+    dropUnacknowledged(client);
+    failed("The connection was closed");
+  });
   client.on("message", (topic, payload, { retain }) => {
     const named = parseMqttTopic(topic);
     if (named === undefined || retain || payload.length > maxPacketFromAgent) return;
@@ -83,21 +89,30 @@ export async function connectExternalBroker(
   });
   return {
     isShared: true,
-    send: (agentId, kind, payload) => sendOne(client, mqttTopic(agentId, kind), payload),
+    isUp: () => isUp,
+    async send(agentId, kind, payload) {
+      if (!isUp) return false;
+      const { promise, resolve } = Promise.withResolvers<boolean>();
+      client.publish(mqttTopic(agentId, kind), Buffer.from(payload), { qos: 1 }, (error) => resolve(!error));
+      return await promise;
+    },
     // A certificate that was revoked is the broker's to refuse; nothing is sent to such an agent.
     checkAgain: () => {},
     async [Symbol.asyncDispose]() {
+      isUp = false;
       client.removeAllListeners();
       client.on("error", () => {});
+      dropUnacknowledged(client);
       await client.endAsync(true);
     },
   };
 }
 
-function sendOne(client: MqttClient, topic: string, payload: Uint8Array): boolean {
-  if (!client.connected) return false;
-  client.publish(topic, Buffer.from(payload), { qos: 1 }, () => {});
-  return true;
+/** The library would send it again with the next connection, which another process of the platform may have first. */
+function dropUnacknowledged(client: MqttClient): void {
+  for (const [id, { cmd }] of Object.entries(client.outgoing)) {
+    if (cmd === "publish") client.removeOutgoingMessage(Number(id));
+  }
 }
 
 async function ownCertificate(authority: Authority, now: Date): Promise<{ cert: string; key: string }> {

@@ -2,8 +2,13 @@
 export interface TaskBroker extends AsyncDisposable {
   /** Other processes reach the same agents by it. */
   readonly isShared: boolean;
-  /** To an agent that is connected; false where it is known that it is not. */
-  send(agentId: string, kind: "wake" | "task", payload: Uint8Array): boolean;
+  /** Whether it can be reached; the platform's own always can. */
+  isUp(): boolean;
+  /**
+   * To an agent that is connected. Resolves to false where it is known that it is not, and where a broker that is another
+   * program has not acknowledged it.
+   */
+  send(agentId: string, kind: "wake" | "task", payload: Uint8Array): Promise<boolean>;
   /** Ends the connections of an agent whose certificate is refused by now. */
   checkAgain(agentId: string): void;
 }
@@ -17,4 +22,6 @@ export interface BrokerEvents {
   onRefused(agentId: string, why: string): void;
   /** The agent can be reached now, and may have missed something. */
   onReady(agentId: string): void;
+  /** The broker can be reached, for the first time or again. */
+  onUp(): void;
 }

@@ -1,0 +1,152 @@
+/** What agents say by MQTT, and what the broker says of them: kept in the store, many at once. */
+import { TaskResult } from "../../../proto/gen/opendca/v1/task.ts";
+import type { Platform } from "../../agents/platform.ts";
+import { brokerAliveMs, customerOfAgent, noteBroker, notePresence, sharedBroker } from "../../agents/presence.ts";
+import { appendAudit } from "../../audit/audit_log.ts";
+import { limitMessage } from "../../devices/message_limits.ts";
+import type { Tenant } from "../../store/store.ts";
+import { takeProgress } from "../../tasks/task_results.ts";
+import { rateLimit } from "../grpc/rate_limit.ts";
+import type { TaskBroker } from "./task_broker.ts";
+
+interface Presence {
+  isOnline: boolean;
+  at: Date;
+}
+
+export interface AgentReports {
+  presence(agentId: string, presence: Presence): void;
+  /** An encoded TaskResult, unchecked. */
+  progress(agentId: string, payload: Uint8Array): void;
+  /** It tried what it may not do. */
+  refused(agentId: string, why: string): void;
+  hasWork(): boolean;
+  run(): Promise<void>;
+  stop(): void;
+}
+
+/** What comes within this time is kept together. */
+const flushMs = 200;
+const mostProgress = 1000;
+const mostOfOneTransaction = 500;
+
+interface Reports {
+  presence: [string, Presence][];
+  refused: [string, string][];
+  progress: { agentId: string; result: TaskResult }[];
+}
+
+export function createAgentReports(
+  platform: Platform,
+  { broker, soon }: { broker(): TaskBroker | undefined; soon(waitMs?: number): void },
+): AgentReports {
+  const { store, clock } = platform;
+  const presence = new Map<string, Presence>(), refused = new Map<string, string>();
+  const progress: Reports["progress"] = [];
+  const allowed = rateLimit({ burst: 30, perMinute: 60, monotonicMs: clock.monotonicMs });
+  const ownId = crypto.randomUUID();
+  const brokerId = () => broker()?.isShared ? sharedBroker : ownId;
+  let isBeatDue = true;
+  const timer = setInterval(() => {
+    isBeatDue = true;
+    soon();
+  }, brokerAliveMs / 3);
+
+  function noteRefused(agentId: string, why: string): void {
+    // The first of a flush; the server's log has them all.
+    if (!refused.has(agentId)) refused.set(agentId, why);
+    soon(flushMs);
+  }
+
+  const canBeat = () => isBeatDue && broker()?.isUp() === true;
+
+  /** While it says so, agents that are connected to the broker are believed to be. */
+  async function beat(): Promise<void> {
+    if (!canBeat()) return;
+    await store.transaction((tx) => noteBroker(tx, { brokerId: brokerId(), at: clock.now() }));
+    isBeatDue = false;
+  }
+
+  return {
+    presence(agentId, said) {
+      presence.set(agentId, said);
+      soon(flushMs);
+    },
+    progress(agentId, payload) {
+      if (allowed.waitMs(agentId) > 0 || progress.length >= mostProgress) return;
+      const result = maybeResult(payload);
+      if (result === undefined) return noteRefused(agentId, "it sent a progress that cannot be read");
+      progress.push({ agentId, result });
+      soon();
+    },
+    refused: noteRefused,
+    hasWork: () => canBeat() || presence.size + refused.size + progress.length > 0,
+    async run() {
+      await beat();
+      while (presence.size + refused.size + progress.length > 0) {
+        const taken: Reports = {
+          presence: takeSome(presence),
+          refused: takeSome(refused),
+          progress: progress.splice(0, mostOfOneTransaction),
+        };
+        try {
+          await keep(platform, taken, brokerId());
+        } catch (error) {
+          // The rest is lost: nobody can stop the others by what cannot be kept.
+          for (const [agentId, said] of taken.presence) if (!presence.has(agentId)) presence.set(agentId, said);
+          throw error;
+        }
+      }
+    },
+    stop: () => clearInterval(timer),
+  };
+}
+
+async function keep(platform: Platform, { presence, refused, progress }: Reports, brokerId: string): Promise<void> {
+  await platform.store.transaction(async (tx) => {
+    const tenants = new Map<string, Tenant | undefined>();
+    const tenantOf = async (agentId: string) => {
+      if (!tenants.has(agentId)) {
+        const customerId = await customerOfAgent(tx, agentId);
+        tenants.set(agentId, customerId === undefined ? undefined : tx.tenant(customerId));
+      }
+      return tenants.get(agentId);
+    };
+    for (const [agentId, said] of presence) {
+      const tenant = await tenantOf(agentId);
+      if (tenant !== undefined) await notePresence(tenant, { agentId, brokerId, ...said });
+    }
+    for (const [agentId, why] of refused) {
+      const tenant = await tenantOf(agentId);
+      if (tenant === undefined) continue;
+      await appendAudit(tx, {
+        at: platform.clock.now(),
+        customerId: tenant.customerId,
+        actor: { kind: "agent", name: agentId },
+        action: "mqttRefused",
+        subject: agentId,
+        detail: { why },
+      });
+    }
+    for (const { agentId, result } of progress) {
+      const tenant = await tenantOf(agentId);
+      if (tenant !== undefined) await takeProgress(platform, { tenant, agentId }, result);
+    }
+  });
+}
+
+function takeSome<Value>(map: Map<string, Value>): [string, Value][] {
+  const taken = [...map].slice(0, mostOfOneTransaction);
+  for (const [key] of taken) map.delete(key);
+  return taken;
+}
+
+/** Checked like what comes by gRPC. */
+function maybeResult(payload: Uint8Array): TaskResult | undefined {
+  try {
+    const result = TaskResult.decode(payload);
+    return limitMessage("call", result) === undefined ? result : undefined;
+  } catch {
+    return undefined; // Not a TaskResult.
+  }
+}

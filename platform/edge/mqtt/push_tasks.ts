@@ -1,0 +1,131 @@
+/** Open tasks on their way to agents: each once a connection, and by one process of those that share a broker. */
+import { SignedTask } from "../../../proto/gen/opendca/v1/task.ts";
+import type { Platform } from "../../agents/platform.ts";
+import { customerOfAgent } from "../../agents/presence.ts";
+import { claimPush, openTasks, releasePush, unsentAgents } from "../../tasks/tasks.ts";
+import type { TaskBroker } from "./task_broker.ts";
+
+export interface TaskPusher {
+  /** Has a new task, or has just come, and may have lost what was sent before. */
+  add(agentId: string, hasCome: boolean): void;
+  /** All agents with tasks that were not sent. */
+  addUnsent(): void;
+  /** The agent's connection is another one. */
+  forget(agentId: string): void;
+  hasWork(): boolean;
+  run(): Promise<void>;
+  /** Once the broker has acknowledged what was sent, or has not. */
+  settled(): Promise<void>;
+}
+
+interface Parts extends Pick<Platform, "store" | "clock"> {
+  broker(): TaskBroker;
+  soon(): void;
+}
+
+export function createTaskPusher({ store, clock, broker, soon }: Parts): TaskPusher {
+  const ready = new Map<string, boolean>();
+  /** Tasks that went out on the present connection of each agent. */
+  const sent = new Map<string, Set<string>>();
+  const sender = createSender({ store, clock, broker, soon });
+  let isToFind = false;
+
+  function add(agentId: string, hasCome: boolean): void {
+    if (hasCome) sent.delete(agentId);
+    ready.set(agentId, hasCome || (ready.get(agentId) ?? false));
+    soon();
+  }
+
+  async function find(): Promise<void> {
+    if (!isToFind) return;
+    const found = await store.transaction((tx) => unsentAgents(tx, clock.now()), { readOnly: true });
+    isToFind = false;
+    for (const agentId of found) add(agentId, false);
+  }
+
+  async function push(agentId: string, hasCome: boolean): Promise<void> {
+    const { isShared, isUp } = broker();
+    // Not claimed, so that a process that reaches the broker sends them; else they are found when it is back.
+    if (!isUp()) return;
+    const tasks = await store.transaction(async (tx) => {
+      const customerId = await customerOfAgent(tx, agentId);
+      if (customerId === undefined) return [];
+      const tenant = tx.tenant(customerId), at = clock.now();
+      const open = await openTasks(tenant, { agentId, at });
+      // Every process hears of a new task, and one of them is to send it.
+      return isShared ? await claimPush(tenant, open, { at, again: hasCome }) : open;
+    }, { readOnly: !isShared });
+    const before = sent.get(agentId);
+    const now = new Set<string>();
+    for (const { taskId, signed } of tasks) {
+      now.add(taskId);
+      if (!before?.has(taskId)) sender.send({ agentId, taskId, signed }, () => now.delete(taskId));
+    }
+    if (now.size > 0) sent.set(agentId, now);
+    else sent.delete(agentId);
+  }
+
+  return {
+    add,
+    addUnsent() {
+      isToFind = true;
+      soon();
+    },
+    forget: (agentId) => void sent.delete(agentId),
+    hasWork: () => isToFind || ready.size > 0 || sender.hasWork(),
+    async run() {
+      await sender.release();
+      await find();
+      for (const [agentId, hasCome] of [...ready]) {
+        ready.delete(agentId);
+        try {
+          await push(agentId, hasCome);
+        } catch (error) {
+          ready.set(agentId, hasCome || (ready.get(agentId) ?? false));
+          throw error;
+        }
+      }
+    },
+    settled: sender.settled,
+  };
+}
+
+/** Gives back the claim of what the broker has not taken. */
+function createSender({ store, broker, soon }: Parts) {
+  /** Agents by task. */
+  const unsent = new Map<string, string>();
+  const sending = new Set<Promise<void>>();
+  return {
+    /* Not waited for: a broker that hangs is given up after a minute. */
+    send(task: { agentId: string; taskId: string; signed: SignedTask }, failed: () => void): void {
+      const { agentId, taskId, signed } = task;
+      const done = broker().send(agentId, "task", SignedTask.encode(signed).finish())
+        .catch(() => false)
+        .then((isSent) => {
+          sending.delete(done);
+          if (isSent) return;
+          failed();
+          // The platform's own broker has no such agent: it gets its tasks when it comes.
+          if (!broker().isShared) return;
+          unsent.set(taskId, agentId);
+          soon();
+        });
+      sending.add(done);
+    },
+    async release(): Promise<void> {
+      const released = [...unsent];
+      if (released.length === 0) return;
+      await store.transaction(async (tx) => {
+        for (const [taskId, agentId] of released) {
+          const customerId = await customerOfAgent(tx, agentId);
+          if (customerId !== undefined) await releasePush(tx.tenant(customerId), { taskId, agentId });
+        }
+      });
+      for (const [taskId] of released) unsent.delete(taskId);
+    },
+    hasWork: () => unsent.size > 0,
+    async settled(): Promise<void> {
+      await Promise.all(sending);
+    },
+  };
+}
