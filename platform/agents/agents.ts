@@ -27,12 +27,9 @@ export interface AgentRow {
   /** When it last connected to the broker, and when it last left it; null where it never did. */
   mqtt_online_at: number | null;
   mqtt_offline_at: number | null;
-  /** The broker that it was last connected to, and when that broker last said that it is there. */
+  /** The broker that it was last connected to. */
   mqtt_broker: string | null;
-  mqtt_alive_at: number | null;
 }
-
-const aliveAt = "(SELECT b.alive_at FROM mqtt_brokers b WHERE b.broker_id = a.mqtt_broker) AS mqtt_alive_at";
 
 export interface NewAgent {
   siteId: string;
@@ -69,8 +66,9 @@ export async function siteOfAgent(tenant: Tenant, agentId: string): Promise<stri
 }
 
 export function maybeAgent(tenant: Tenant, agentId: string): Promise<AgentRow | undefined> {
-  const sql = `SELECT a.*, ${aliveAt} FROM agents a WHERE a.customer_id = :customer AND a.agent_id = :agent_id`;
-  return tenant.get(sql, { agent_id: agentId });
+  return tenant.get("SELECT * FROM agents WHERE customer_id = :customer AND agent_id = :agent_id", {
+    agent_id: agentId,
+  });
 }
 
 export interface ListedAgent extends AgentRow {
@@ -80,7 +78,7 @@ export interface ListedAgent extends AgentRow {
 
 export function agentRows(tenant: Tenant): Promise<ListedAgent[]> {
   return tenant.all(
-    `SELECT a.*, ${aliveAt}, s.name AS site_name,
+    `SELECT a.*, s.name AS site_name,
        (SELECT count(DISTINCT coalesce(d.merged_into, d.device_id)) FROM devices d
          WHERE d.customer_id = a.customer_id AND d.agent_id = a.agent_id) AS devices
      FROM agents a JOIN sites s ON s.customer_id = a.customer_id AND s.site_id = a.site_id

@@ -7,9 +7,10 @@ import { configDocument, keepAgentConfig, maybeAgentConfig } from "./agent_confi
 import { type AgentRow, agentRows, type ListedAgent, markRevoked, maybeAgent } from "./agents.ts";
 import { type LedgerHeadRow, ledgerHeadRows } from "./ledger_heads.ts";
 import type { Platform } from "./platform.ts";
+import { type BrokerSeen, withBrokers } from "./presence.ts";
 
-export function listAgents(platform: Platform, by: TenantBy): Promise<ListedAgent[]> {
-  return readTenant(platform, by, agentRows);
+export function listAgents(platform: Platform, by: TenantBy): Promise<(ListedAgent & BrokerSeen)[]> {
+  return readTenant(platform, by, async (tenant) => await withBrokers(tenant.transaction, await agentRows(tenant)));
 }
 
 /** Throws UsageError when the customer has no such agent. */
@@ -23,9 +24,9 @@ export function showAgent(
   platform: Platform,
   by: TenantBy,
   { agentId }: { agentId: string },
-): Promise<{ row: AgentRow; config: ConfigDocument | undefined }> {
+): Promise<{ row: AgentRow & BrokerSeen; config: ConfigDocument | undefined }> {
   return readTenant(platform, by, async (tenant) => ({
-    row: await agentOf(tenant, agentId),
+    row: (await withBrokers(tenant.transaction, [await agentOf(tenant, agentId)]))[0]!,
     config: await maybeAgentConfig(tenant, agentId),
   }));
 }

@@ -44,15 +44,36 @@ export async function notePresence(
   });
 }
 
-type Connected = Pick<AgentRow, "mqtt_online_at" | "mqtt_offline_at" | "mqtt_alive_at">;
+/** When the agent's broker last said that it is there; null for one that is not known. */
+export interface BrokerSeen {
+  mqtt_alive_at: number | null;
+}
+
+/** Brokers are no customer's. */
+export async function withBrokers<Row extends AgentRow>(
+  tx: Transaction,
+  rows: readonly Row[],
+): Promise<(Row & BrokerSeen)[]> {
+  const brokers = await tx.all<{ broker_id: string; alive_at: number }>("SELECT * FROM mqtt_brokers");
+  const aliveAt = new Map(brokers.map(({ broker_id, alive_at }) => [broker_id, alive_at]));
+  return rows.map((row) => ({ ...row, mqtt_alive_at: aliveAt.get(row.mqtt_broker ?? "") ?? null }));
+}
+
+type Connected = Pick<AgentRow, "mqtt_online_at" | "mqtt_offline_at"> & BrokerSeen;
 
 /** Connected, as far as is known: a process that is killed does not say that its agents are gone. */
-export function isOnline({ mqtt_online_at, mqtt_offline_at, mqtt_alive_at }: Connected, now: number): boolean {
-  const isIn = mqtt_online_at !== null && mqtt_online_at > (mqtt_offline_at ?? -Infinity);
-  return isIn && mqtt_alive_at !== null && now - mqtt_alive_at < brokerAliveMs;
+export function isOnline(row: Connected, now: number): boolean {
+  return hasNotLeft(row) && row.mqtt_alive_at !== null && now - row.mqtt_alive_at < brokerAliveMs;
 }
 
 /** Since when an agent that is not connected is away, as far as is known. */
-export function offlineSince({ mqtt_offline_at, mqtt_online_at, mqtt_alive_at }: Connected): number | null {
-  return mqtt_online_at !== null && mqtt_online_at > (mqtt_offline_at ?? -Infinity) ? mqtt_alive_at : mqtt_offline_at;
+export function offlineSince(row: Connected): number | null {
+  return hasNotLeft(row) ? row.mqtt_alive_at : row.mqtt_offline_at;
+}
+
+/** Whether it has said so, and nobody that it is gone: it may have what was sent to it. */
+export function hasNotLeft(
+  { mqtt_online_at, mqtt_offline_at }: Pick<AgentRow, "mqtt_online_at" | "mqtt_offline_at">,
+): boolean {
+  return mqtt_online_at !== null && mqtt_online_at > (mqtt_offline_at ?? -Infinity);
 }

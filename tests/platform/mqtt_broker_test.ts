@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import tls from "node:tls";
 import type { IClientOptions } from "mqtt";
 import { mqttTopic } from "../../common/protocol/mqtt.ts";
-import { revokeAgent, setAgentConfig } from "../../platform/agents/manage_agents.ts";
+import { maybeAgent } from "../../platform/agents/agents.ts";
+import { revokeAgent, setAgentConfig, showAgent } from "../../platform/agents/manage_agents.ts";
+import { brokerAliveMs, isOnline, noteBroker, notePresence, withBrokers } from "../../platform/agents/presence.ts";
+import { startMqtt } from "../../platform/edge/mqtt/start_mqtt.ts";
 import { createTask } from "../../platform/tasks/manage_tasks.ts";
 import { PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
 import { SignedTask, Task } from "../../proto/gen/opendca/v1/task.ts";
@@ -234,3 +237,87 @@ eachDatabase(
     await closed;
   },
 );
+
+Deno.test("what could not be looked up is looked up again, without anything new", async () => {
+  await using platform = await startTestPlatform();
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
+  let failures = 0;
+  const { store } = platform.platform;
+  const failing = {
+    ...platform.platform,
+    store: {
+      ...store,
+      // Tells nothing by itself, as when a connection to the database was lost.
+      listen: (channel: string, told: (agentId?: string) => void) => {
+        if (channel === "task") queueMicrotask(() => told());
+        return () => {};
+      },
+      transaction:
+        ((work, options) =>
+          options?.readOnly && failures++ < 3
+            ? Promise.reject(new Error("the database is away"))
+            : store.transaction(work, options)) as typeof store.transaction,
+    },
+  };
+  await createTask(platform.platform, by(agent), { agentId: agent.agentId, payload: ping, validMs: 60_000 });
+  const sent: string[] = [];
+  await using _ = await startMqtt(failing, () =>
+    Promise.resolve({
+      isShared: false,
+      isUp: () => true,
+      send(agentId: string, kind: string) {
+        sent.push(`${kind} ${agentId}`);
+        return Promise.resolve(true);
+      },
+      checkAgain: () => {},
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    }));
+  await until("the task", () => sent.length > 0);
+  assert.deepEqual(sent, [`task ${agent.agentId}`]);
+  assert.ok(failures > 3);
+  assert.equal(platform.events.filter(({ event }) => event === "mqttFailed").length, 3);
+});
+
+eachDatabase("an agent is shown as connected while its broker says that it is there, and not for longer", async () => {
+  await using platform = await startTestPlatform({ mqtt: both });
+  await using dead = await platform.another();
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
+  const { agentId } = agent;
+  const shown = async () => {
+    const { row } = await showAgent(platform.platform, by(agent), { agentId });
+    return isOnline(row, platform.clock.now().getTime());
+  };
+  assert.equal(await shown(), false);
+  {
+    await using mqtt = await mqttClient(urlOf(platform, "tls"), optionsOf(platform, agent));
+    await mqtt.subscribe(mqttTopic(agentId, "task"));
+    await until("it is shown", shown);
+  }
+  await until("it is gone", async () => !await shown());
+  platform.clock.advance(1000);
+  // Of a process that was killed, nothing says that it is gone.
+  await dead.platform.store.transaction(async (tx) => {
+    const at = platform.clock.now();
+    await noteBroker(tx, { brokerId: "killed", at });
+    await notePresence(tx.tenant(agent.tenant.customerId), { agentId, brokerId: "killed", isOnline: true, at });
+  });
+  assert.equal(await shown(), true);
+  platform.clock.advance(brokerAliveMs);
+  assert.equal(await shown(), false);
+});
+
+Deno.test("an agent that has gone from one broker to another is not offline when the first one notices", async () => {
+  await using platform = await startTestPlatform();
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
+  const { agentId } = agent, at = platform.clock.now();
+  const later = (ms: number) => new Date(at.getTime() + ms);
+  const row = await platform.platform.store.transaction(async (tx) => {
+    const tenant = tx.tenant(agent.tenant.customerId);
+    for (const brokerId of ["first", "second"]) await noteBroker(tx, { brokerId, at });
+    await notePresence(tenant, { agentId, brokerId: "first", isOnline: true, at });
+    await notePresence(tenant, { agentId, brokerId: "second", isOnline: true, at: later(1000) });
+    await notePresence(tenant, { agentId, brokerId: "first", isOnline: false, at: later(2000) });
+    return (await withBrokers(tx, [(await maybeAgent(tenant, agentId))!]))[0]!;
+  });
+  assert.equal(isOnline(row, at.getTime()), true);
+});

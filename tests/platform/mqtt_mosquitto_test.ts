@@ -104,6 +104,50 @@ peerTest(
 );
 
 peerTest(
+  "a task that was made while mosquitto was away reaches an agent that stays, once the platform is back",
+  ["mosquitto"],
+  () =>
+    withMosquitto(async (scene) => {
+      // The agent is connected before the platform: nothing else makes it known.
+      const link = linkOf(scene, scene.agent);
+      await using _ = link;
+      await link.until("mqttConnected", 1);
+      const before = await ping(scene, scene.agent);
+      await using second = await scene.platform.another();
+      await using _first = await served(scene);
+      await until("the task", () => link.tasks.length >= 1);
+      await using _second = await served(scene, second);
+      const last = await ping(scene, scene.agent);
+      await until("the last", () => idsOf(link.tasks).includes(last.taskId));
+      assert.deepEqual(idsOf(link.tasks), [before.taskId, last.taskId], "each once, of two processes");
+    }),
+);
+
+peerTest(
+  "what mosquitto has not acknowledged is not sent for good",
+  ["mosquitto"],
+  () =>
+    withMosquitto(async (scene) => {
+      const { mosquitto, platform, agent } = scene;
+      await using _mqtt = await served(scene);
+      // It takes the bytes and does nothing.
+      Deno.kill(mosquitto.pid(), "SIGSTOP");
+      const { taskId } = await ping(scene, agent);
+      const pushedAt = async () =>
+        (await platform.queries.get<{ pushed_at: number | null }>("SELECT pushed_at FROM tasks WHERE task_id = :id", {
+          id: taskId,
+        }))!.pushed_at;
+      await until("it is on its way", async () => await pushedAt() !== null);
+      await mosquitto.stop();
+      await until("it is free again", async () => await pushedAt() === null);
+      await mosquitto.start();
+      const link = linkOf(scene, agent);
+      await using _ = link;
+      await until("the task", () => idsOf(link.tasks).includes(taskId));
+    }),
+);
+
+peerTest(
   "with mosquitto an agent gets nothing of another's, and cannot say anything for it",
   ["mosquitto"],
   () =>

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { type AgentRow, configRefusalsOf } from "../../agents/agents.ts";
-import { isOnline, offlineSince } from "../../agents/presence.ts";
+import { type BrokerSeen, isOnline, offlineSince } from "../../agents/presence.ts";
 import { listAgents, listLedgerHeads, revokeAgent, setAgentConfig, showAgent } from "../../agents/manage_agents.ts";
 import { spanOf } from "../../../common/core/clock.ts";
 import { AgentStatus } from "../../../proto/gen/opendca/v1/agent_service.ts";
@@ -140,7 +140,7 @@ function stateOf(row: AgentRow): string {
   return row.state === "active" ? ["active", ...doubts].join(", ") : row.state;
 }
 
-function agentText(row: AgentRow, { screen, now }: { screen: Screen; now: number }): string {
+function agentText(row: AgentRow & BrokerSeen, { screen, now }: { screen: Screen; now: number }): string {
   const status = row.status === null ? undefined : AgentStatus.decode(row.status);
   const lines: [string, string | number | null | undefined][] = [
     ["Agent", row.agent_id],
@@ -166,7 +166,7 @@ function agentText(row: AgentRow, { screen, now }: { screen: Screen; now: number
 }
 
 /** Null for an agent that was never connected. */
-function mqttText(row: AgentRow, now: number): string | null {
+function mqttText(row: AgentRow & BrokerSeen, now: number): string | null {
   if (row.mqtt_online_at === null) return null;
   if (isOnline(row, now)) return `connected since ${timeText(row.mqtt_online_at)}`;
   const since = offlineSince(row);
