@@ -72,22 +72,23 @@ export async function startMqtt<Broker extends TaskBroker>(
   open: (events: BrokerEvents) => Promise<Broker>,
 ): Promise<AsyncDisposable & { broker: Broker }> {
   const { clock, log } = platform;
-  let broker: Broker | undefined;
-  const soon = (waitMs?: number) => broker === undefined ? undefined : loop.soon(waitMs);
-  const reports = createAgentReports(platform, { broker: () => broker, soon });
-  const pusher = createTaskPusher({ ...platform, broker: () => broker!, soon });
-  const wakes = createWakes((agentId) => void broker?.send(agentId, "wake", noPayload));
+  /** Events may come before it is there. */
+  const opened: { broker?: Broker } = {};
+  const soon = (waitMs?: number) => opened.broker === undefined ? undefined : loop.soon(waitMs);
+  const reports = createAgentReports(platform, { broker: () => opened.broker, soon });
+  const pusher = createTaskPusher({ ...platform, broker: () => opened.broker!, soon });
+  const wakes = createWakes((agentId) => void opened.broker?.send(agentId, "wake", noPayload));
   const missed = createMissed(platform, {
     task: (agentId) => pusher.add(agentId, false),
     wake: wakes.add,
-    revoked: (agentId) => broker?.checkAgain(agentId),
+    revoked: (agentId) => opened.broker?.checkAgain(agentId),
   }, soon);
   const loop = createWorkLoop({
     steps: [missed.catchUp, pusher.run, reports.run],
     hasWork: () => missed.hasWork() || pusher.hasWork() || reports.hasWork(),
     failed: (error) => log("mqttFailed", { message: messageOf(error) }),
   });
-  broker = await open({
+  const broker = opened.broker = await open({
     onPresence(agentId, isOnline) {
       pusher.forget(agentId);
       reports.presence(agentId, { isOnline, at: clock.now() });
