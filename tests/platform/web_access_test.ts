@@ -267,8 +267,19 @@ Deno.test("bodies reach the printer whole, with a length it understands", async 
   assert.match(await web.raw(session, `${post}400\r\n${"x".repeat(1024)}\r\n0\r\n\r\n`), /^HTTP\/1\.1 413 /);
 });
 
+Deno.test("a request that comes before the agent does is answered as soon as the agent is there", async () => {
+  await using web = await startWebAccessFixture({ limits: { tunnelMs: 60_000 } });
+  const session = web.add(web.printer), { tunnel } = session;
+  Object.assign(session, { state: "waiting", tunnel: undefined });
+  const page = web.get(session, "/");
+  const first = await Promise.race([page, new Promise<string>((resolve) => setTimeout(resolve, 150, "waits"))]);
+  assert.equal(first, "waits");
+  Object.assign(session, { state: "open", tunnel });
+  assert.equal((await page).status, 200);
+});
+
 Deno.test("each state of a session has a page that says so", async () => {
-  await using web = await startWebAccessFixture();
+  await using web = await startWebAccessFixture({ limits: { tunnelMs: 50 } });
   const session = web.add(web.printer);
   const tunnel = session.tunnel;
   const pageWith = async (changes: Partial<typeof session>) => {

@@ -1,5 +1,5 @@
 /** Whether a request may go to a printer, decided before anything of it is sent. */
-import type { IncomingHttpHeaders } from "node:http";
+import type { IncomingHttpHeaders, ServerResponse } from "node:http";
 import { ownSecrets } from "./own_cookie.ts";
 import { maybeLabel } from "./printer_origin.ts";
 import { RefusalError, refusals } from "./refusal.ts";
@@ -50,6 +50,34 @@ export async function checkOwner(gateway: WebGateway, session: WebSession, reque
   const isOwner = secrets.length === 1 && await gateway.sessions.isOwner(session, secrets[0]!);
   if (!isOwner) throw new RefusalError(refusals.needsLink);
   if (!isFromOwnPage({ ...request, ownOrigin: ownOriginOf(request) })) throw new RefusalError(refusals.fromElsewhere);
+}
+
+const lookForTunnelMs = 20;
+
+/** As `tunnelOf`, but gives the agent a moment: whoever follows the link at once is often faster. */
+export async function soonTunnelOf(
+  gateway: WebGateway,
+  session: WebSession,
+  response: ServerResponse,
+): Promise<ReturnType<typeof tunnelOf>> {
+  const isComing = session.state !== "refused" && session.scheme !== "raw";
+  if (!isComing || gateway.tunnels.of(session.id) !== undefined) return tunnelOf(gateway, session);
+  const endMs = performance.now() + gateway.limits.tunnelMs;
+  await new Promise<void>((resolve) => {
+    const settle = () => {
+      clearInterval(timer);
+      response.off("close", settle);
+      resolve();
+    };
+    const timer = setInterval(() => {
+      const isThere = gateway.tunnels.of(session.id) !== undefined;
+      if (isThere || response.destroyed || performance.now() >= endMs) settle();
+    }, lookForTunnelMs);
+    response.once("close", settle);
+  });
+  // The agent may have refused it by now, and what the platform knows of the device may have changed.
+  const now = response.destroyed ? undefined : await gateway.sessions.find(session.label);
+  return tunnelOf(gateway, now ?? session);
 }
 
 /** The tunnel to the printer of a session; throws `RefusalError` that says why there is none. */

@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises";
 import type { TLSSocket } from "node:tls";
 import { createGunzip } from "node:zlib";
 import { messageOf } from "../../../common/core/errors.ts";
-import { checkOwner, ownOriginOf, type RequestHead, sessionOf, tunnelOf } from "./admit_request.ts";
+import { checkOwner, ownOriginOf, type RequestHead, sessionOf, soonTunnelOf } from "./admit_request.ts";
 import { startDeadline } from "./deadline.ts";
 import { maybeOwnPage, sendOwn, sendRefusal } from "./own_pages.ts";
 import { placeOf, type PrinterPlace } from "./printer_origin.ts";
@@ -88,7 +88,7 @@ async function pass(
   session: WebSession,
   { request, response, head }: Pick<Passage, "request" | "response" | "head">,
 ): Promise<number> {
-  const reached = tunnelOf(gateway, session);
+  const reached = await soonTunnelOf(gateway, session, response);
   // A script that answers in the printer's place would go on after the session.
   if (head.headers["service-worker"] !== undefined) throw new RefusalError(refusals.noWorker);
   const inUse = gateway.inUse(reached.session, reached.tunnel);

@@ -4,6 +4,8 @@ import type { Tunnel, Tunnels } from "../../access/tunnels.ts";
 import type { WebSession, WebSessions } from "../../access/web_sessions.ts";
 
 export interface GatewayLimits {
+  /** How long a request waits for the agent of a session that is not open yet, before a page says so. */
+  tunnelMs: number;
   /** How long a printer may take for a connection. */
   connectMs: number;
   /** How long it may take until its headers are complete, after the last of the request was sent. */
@@ -20,6 +22,7 @@ export interface GatewayLimits {
 }
 
 export const defaultLimits: GatewayLimits = {
+  tunnelMs: 3_000,
   connectMs: 30_000,
   answerMs: 60_000,
   stallMs: 120_000,
