@@ -9,7 +9,7 @@ import { firstValid } from "./trace.ts";
 /** PrtAlertSeverityLevelTC; a binary change event warning (5) is a warning. */
 const severities: Readonly<Record<number, Alert["severity"]>> = { 3: "critical", 4: "warning", 5: "warning" };
 
-/** Rows of prtAlertTable that say something. Some devices keep emptied rows, with group 0 and no text. */
+/** Rows of prtAlertTable with content. Some devices keep emptied rows, with group 0 and no text. */
 export function readAlerts(inquiry: Inquiry, observedAt: Date): Alert[] {
   const upTime = maybeInteger(inquiry.store.get(oids.sysUpTime));
   const columns = {
@@ -43,20 +43,20 @@ export function readAlerts(inquiry: Inquiry, observedAt: Date): Alert[] {
   return alerts;
 }
 
-/** PrtAlertCodeTC begins at 1; below are the fillers of agents that have none. */
+/** PrtAlertCodeTC begins at 1; agents without a code send lower numbers. */
 function codeOf(number: number | undefined): number | null {
   return number !== undefined && number > 0 ? number : null;
 }
 
 /** Hundredths of a second in a minute: an alert may begin while the device is being read. */
 const readTicks = 6000;
-/** sysUpTime begins again after 497 days. */
+/** sysUpTime wraps around after 497 days. */
 const wrapTicks = 2 ** 32;
 
 /**
- * prtAlertTime is sysUpTime when the alert began, in hundredths of a second; 0 is what devices send that keep none. A
- * time after sysUpTime is from before the latter began again, when it is from the second half of its range and not
- * longer ago than that; otherwise it is no time.
+ * prtAlertTime is sysUpTime when the alert began, in hundredths of a second; devices that do not record it send 0. A
+ * time after the present sysUpTime is from before the counter wrapped, if it is in the second half of the range and
+ * less than half the range ago; otherwise it is not a valid time.
  */
 function since(observedAt: Date, ticks: { upTime: number | undefined; alertTime: number | undefined }): string | null {
   const { upTime, alertTime } = ticks;

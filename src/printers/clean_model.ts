@@ -1,22 +1,25 @@
 import { knownText } from "./known_text.ts";
 import { withoutMakerName } from "./maker_names.ts";
 
-/** What else is known of the device and does not belong into its model. */
+/** Other known facts about the device, which are removed from its model. */
 export interface KnownIdentity {
   manufacturer: string | null;
   serial: string | null;
   firmware: string | null;
 }
 
-/** Names that makers print before the model, beside the maker as it is printed in a reading. */
+/** Names that makers write before the model, besides the maker's name as used in a reading. */
 const makerPrefixes =
   /^(?:hewlett[- ]packard|hp inc\.?|hp|brother|canon|dell(?: inc\.?)?|develop|epson|seiko epson|fuji ?xerox|fujifilm(?: business innovation(?: corp\.?)?)?|fx(?= (?:apeos|docu))|ibm|infoprint solutions company|(?:konica ?)?minolta(?:-qms)?|kyocera(?: document solutions| mita)?|lexmark(?: international(?:,? inc\.?)?)?|oki(?: data)?(?: corp(?:oration)?)?|panasonic|pantum|ricoh|lanier|gestetner|nrg|savin|infotec|rex[- ]rotary|samsung(?: electronics)?|sharp|ta[_ /-]triumph[- ]adler|triumph[- ]adler|utax(?:[_ ]ta)?|ta|toshiba(?: tec)?|xerox|zebra(?: technologies)?|ztc|tsc|sato|olivetti|sindoh|muratec|godex|printronix|riso|oc[ée])(?=[\s_]|$)[\s_]*/i;
 
-/** Words after a model that say what kind of machine it is. */
+/** Words after a model that describe the kind of machine. */
 const kindSuffixes =
   /[\s,]+(?:series|multifunction(?:al)?(?: printer| system| device)?|all-in-one(?: printer)?|(?:colou?r |laser |inkjet |network |digital )*printers?|(?:printing|document) system|copier|\(?\d+ ?ppm\)?)$/i;
 
-/** The bare model of a text that may hold maker, firmware, serial and kind of machine, or undefined if nothing is left. */
+/**
+ * The bare model from a text that may contain maker, firmware, serial and kind of machine; undefined if nothing is
+ * left.
+ */
 export function cleanModel(text: string, known: KnownIdentity): string | undefined {
   let model = withoutAddress(knownText(text) ?? "").replace(/[®™]|\((?:R|TM)\)/g, "")
     .replace(/[;|].*$/s, "")
@@ -34,7 +37,7 @@ export function cleanModel(text: string, known: KnownIdentity): string | undefin
       model = model.slice(maker.length).trim();
     }
   }
-  // A model has a digit or a letter group that is no maker; what is only a maker or a kind says nothing.
+  // A model has a digit, or a group of letters that is not a maker; only a maker or a kind is not a model.
   if (
     model.length > 80 || knownText(model) === undefined ||
     /^(?:printer|generic|wired|wireless|network|ethernet|device|-+)$/i.test(model)
@@ -46,10 +49,10 @@ export function cleanModel(text: string, known: KnownIdentity): string | undefin
 
 const mac = "[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}|[0-9a-f]{12}";
 const ipv4 = "\\d{1,3}(?:\\.\\d{1,3}){3}";
-/** How network cards call themselves as delivered: a prefix of the maker's and the end of the MAC address. */
+/** Default names of network cards: a prefix of the maker and the end of the MAC address. */
 const cardName = "(?:NPI|BRN|BRW|XRX|RNP|SEC|EPSON|KM|HP)[0-9a-f]{6,12}";
 
-/** What tells one device from others of its model: "[001b…]", "(NPI12AB34)", "00:1B:A9:…", an address. */
+/** Parts that identify a single device: "[001b…]", "(NPI12AB34)", "00:1B:A9:…", an address. */
 const addresses = [
   new RegExp(
     `[\\s,;_-]*\\[\\s*(?:MAC\\s*[:=]?\\s*)?(?:${mac}|${cardName}|${ipv4}|[0-9a-f]{4,12}(?:\\.{2,}|…)?)\\s*\\]?`,

@@ -1,7 +1,7 @@
 import { knownText } from "./known_text.ts";
 import { remembered } from "./remembered.ts";
 
-/** Fields of an IEEE-1284 device id that say who made what. */
+/** Fields of an IEEE-1284 device id that identify maker and model. */
 export interface DeviceId {
   readonly maker: string | null;
   readonly model: string | null;
@@ -9,11 +9,11 @@ export interface DeviceId {
   /** CLS: in upper case, such as `PRINTER`. */
   readonly deviceClass: string | null;
   readonly description: string | null;
-  /** Whether it names the languages that the device prints. */
+  /** Whether it names the page description languages of the device. */
   readonly prints: boolean;
 }
 
-/** Keys by what they mean; IEEE 1284-2000 section 6.6 has the first of each line, makers the others. */
+/** Keys by meaning; the first of each line is from IEEE 1284-2000 section 6.6, the others are used by makers. */
 const keys = {
   maker: ["MFG", "MANUFACTURER"],
   model: ["MDL", "MODEL"],
@@ -25,11 +25,11 @@ const keys = {
 
 const known = Object.values(keys).flat();
 
-/** A key behind white space or a comma begins a field too: some devices leave the semicolons out. */
+/** A key after white space or a comma starts a field as well: some devices omit the semicolons. */
 const separator = new RegExp(`;|[\\s,]+(?=(?:${known.join("|")})\\s*:)`, "i");
 
 /**
- * Reads an IEEE-1284 device id (`MFG:…;MDL:…;CLS:PRINTER;`), or undefined when the text is none. Long and short keys in any
+ * Reads an IEEE-1284 device id (`MFG:…;MDL:…;CLS:PRINTER;`), or undefined for other texts. Long and short keys in any
  * order and case, spaces, two octets of length before the first key, and a cut-off end occur; the first value of a
  * repeated key counts.
  */
@@ -59,7 +59,7 @@ export const maybeDeviceId = remembered((text): DeviceId | undefined => {
   };
 });
 
-/** The octets of length before the first key look like one or two characters of it. */
+/** The key of a field. The two length octets before the first key may look like characters of it. */
 function keyOf(text: string, position: number): string {
   const key = text.trim().toUpperCase();
   if (position > 0 || known.some((name) => name === key)) return key;

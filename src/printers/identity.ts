@@ -20,11 +20,11 @@ export interface Identity {
 }
 
 interface Identifying extends Inquiry {
-  /** Whether a text is that of a printer which this one emulates. */
+  /** Whether a text belongs to a printer that this one emulates. */
   isEmulated: (text: string) => boolean;
 }
 
-/** Who a printer is. The model comes last, because serial and firmware are removed from it. */
+/** The identity of a printer. The model is read last, because serial and firmware are removed from it. */
 export function readIdentity(of: Inquiry): Identity {
   const inquiry = { ...of, isEmulated: emulation(of.store, of.isOneOfSeveral ? of.device : undefined) };
   const serial = readSerial(inquiry);
@@ -55,7 +55,7 @@ function readManufacturer(inquiry: Identifying): string | null {
     const value = maker === undefined ? undefined : makerByName(maker) ?? maker;
     offers.push({ oid, rule: "ieee1284.maker", answered: store.get(oid), value });
   }
-  // Texts that begin with a maker's name, first those that are known, then those that can be nothing else.
+  // Texts that begin with a maker's name: first known names, then words that can only be a maker's name.
   for (const [rule, read] of [["words.maker", makerByName], ["words.firstWord", makerByFirstWord]] as const) {
     for (const oid of [`${oids.hrDeviceDescr}.${hostRow}`, oids.sysDescr]) {
       if (oid === oids.sysDescr && inquiry.isOneOfSeveral) continue;
@@ -99,7 +99,7 @@ function readModel(
   return firstValid(trace, "model", offers)?.value ?? null;
 }
 
-/** prtGeneralPrinterName, which people may change: only when it begins with the maker's name and has a digit. */
+/** prtGeneralPrinterName, which users may change: only used if it begins with the maker's name and has a digit. */
 function nameOffer(inquiry: Inquiry, known: Parameters<typeof cleanModel>[1]): Offer<string> {
   const own = { oid: `${oids.prtGeneralPrinterName}.${inquiry.device}`, rule: "rfc3805.printerName" };
   const begins = (text: string) => {
@@ -113,13 +113,13 @@ function nameOffer(inquiry: Inquiry, known: Parameters<typeof cleanModel>[1]): O
   return offer.answered !== undefined && offer.value === undefined ? { ...offer, reason: "names no model" } : offer;
 }
 
-/** What network cards and controllers say of themselves, digits and all. */
+/** Words in the descriptions of network cards and controllers, including digits. */
 const cardWords =
   /print ?server|\bnet(?:work)?\b|ethernet|lan\b|\bnc-\d|\binterface\b|print i\/f|jetdirect|firmware|wireless|\bcard\b|\bcontroller\b|\bsystem\b|\bnic\b/i;
 
 /**
- * The last resort: a sysDescr.0 that is a printer's and names no network card, up to a comma, when it has a digit, as
- * models have. Of a maker without a profile it must begin with the maker's name.
+ * The last resort: sysDescr.0 up to a comma, if it belongs to a printer, names no network card, and has a digit like
+ * most models. For a maker without a profile it must begin with the maker's name.
  */
 function descriptionOffer(inquiry: Inquiry, known: Parameters<typeof cleanModel>[1]): Offer<string> | undefined {
   const { profile: { recognise, maker }, store, charset } = inquiry;
@@ -159,13 +159,13 @@ function readFirmware(inquiry: Inquiry): string | null {
   return firstValid(inquiry.trace, "firmware", offers)?.value ?? null;
 }
 
-/** A text field by the profile's rules, undefined when none of them is answered. */
+/** A text field by the profile's rules; null if none of their objects is answered. */
 export function readField(inquiry: Inquiry, field: string, rules: FieldRule[] | undefined): string | null {
   const offers = (rules ?? []).map((rule) => fieldOffer(inquiry, rule, knownText));
   return firstValid(inquiry.trace, field, offers)?.value ?? null;
 }
 
-/** What one rule makes of its object. */
+/** The offer of one rule from its object. */
 export function fieldOffer(
   inquiry: Inquiry,
   rule: FieldRule,
@@ -180,7 +180,7 @@ export function fieldOffer(
 
 function taken(answered: SnmpValue | undefined, take: NonNullable<FieldRule["take"]>, charset?: number) {
   if (take === "pml") {
-    // PML strings start with a two-octet symbol set; its first octet is 0 or 1, which no text starts with.
+    // PML strings start with a symbol set of two octets, the first of which is 0 or 1; no text starts with these.
     const octets = maybeOctets(answered);
     if (octets === undefined) return undefined;
     return decodeText(octets.length > 2 && octets[0]! < 2 ? octets.subarray(2) : octets, charset) || undefined;
@@ -195,14 +195,14 @@ function taken(answered: SnmpValue | undefined, take: NonNullable<FieldRule["tak
 export function maybeSerial(text: string): string | undefined {
   const known = knownText(text)?.replace(/^(?:S\/?N|serial(?: ?(?:no|number))?)\s*[:.#]\s*/i, "").trim();
   if (known === undefined || known.length < 3 || known.length > 64) return undefined;
-  // Whoever publishes a recording writes "<private>", "[removed]" or "***" there.
+  // Published recordings have "<private>", "[removed]" or "***" here.
   if (!/^[\p{L}\d][\p{L}\d .:_/+-]*$/u.test(known)) return undefined;
   const core = known.replace(/[\s:._/-]/g, "");
-  // "0000000000", "FFFFFFFF", "XXXXXXXXXX", "1111111": one character repeated is what an unset field holds.
+  // "0000000000", "FFFFFFFF", "XXXXXXXXXX", "1111111": an unset field often has one repeated character.
   if (core === "" || /^(.)\1*$/.test(core)) return undefined;
-  // Without a digit it is a word, unless it is capitals that make none.
+  // Without a digit it is a word, unless it consists of capitals that are not a word.
   if (!/\d/.test(core) && (!/^[A-Z]{8,}$/.test(core) || words.test(core))) return undefined;
-  // Letters of a product line before zeros, and the alphabet, are no numbers either.
+  // A product line's letters before zeros, and the alphabet, are not serial numbers either.
   if (/^[A-Z]{1,4}0{4,}$|^ABCDEFG?H?I?/i.test(core)) return undefined;
   if (/^(?:0?1234(?:5(?:6(?:7(?:8(?:90?)?)?)?)?)?|no\.?\d|serial.?(?:no|number)?\d*)$/i.test(core)) return undefined;
   return known;

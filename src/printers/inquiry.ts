@@ -7,18 +7,21 @@ import type { Problem } from "../../common/reading/reading.ts";
 import { decodeText } from "./text.ts";
 import type { Trace } from "./trace.ts";
 
-/** What the readers of one device share: the answers, the maker's rules, and where findings are written. */
+/** Shared by the readers of one device: the answers, the maker's rules, and the results. */
 export interface Inquiry {
   store: ObjectStore;
   profile: Profile;
-  /** Null where nobody asks how the values were chosen, as in a scan: it takes a third of the time. */
+  /** Null if it is not needed how the values were chosen, as in a scan: recording it takes a third of the time. */
   trace: Trace | null;
   problems: Problem[];
   /** hrDeviceIndex of the printer. */
   device: string;
-  /** Row of the printer in the tables of HOST-RESOURCES-MIB: hrDeviceIndex, but for agents that count differently there. */
+  /**
+   * Row of the printer in the tables of HOST-RESOURCES-MIB: hrDeviceIndex, except for agents that number them
+   * differently.
+   */
   hostRow: string;
-  /** Whether other printers answer at the same address: what has no row of this one is not its own. */
+  /** Whether other printers answer at the same address: then only objects with this printer's row belong to it. */
   isOneOfSeveral: boolean;
   /** IANA MIBenum of localized texts, undefined when the device declares none. */
   charset: number | undefined;
@@ -43,7 +46,7 @@ export function openInquiry(
   return { store, profile, trace, problems, device, hostRow, isOneOfSeveral, charset, panelCharset, model: null };
 }
 
-/** Text of a value, or undefined when it is absent, empty or no text. */
+/** Text of a value; undefined if it is absent, empty or not a text. */
 export function maybeText(value: SnmpValue | undefined, charset?: number): string | undefined {
   const octets = maybeOctets(value);
   if (octets === undefined) return undefined;
@@ -51,8 +54,8 @@ export function maybeText(value: SnmpValue | undefined, charset?: number): strin
 }
 
 /**
- * hrDeviceIndex of the printer: Printer-MIB rows name it; hrPrinterTable and hrDeviceType are asked only when there are
- * none, because print servers have several printers and hosts list print queues.
+ * hrDeviceIndex of the printer: taken from rows of the Printer-MIB; hrPrinterTable and hrDeviceType are used only if
+ * there are none, because print servers have several printers and hosts list print queues.
  */
 export function printerDevice(store: ObjectStore): string {
   const tables = [
@@ -73,8 +76,8 @@ export function printerDevice(store: ObjectStore): string {
 }
 
 /**
- * Row of the one printer in hrDeviceTable and hrPrinterTable: its hrDeviceIndex, or the only printer's row there where an
- * agent has numbered the Printer-MIB by itself, so that a processor or nothing stands in the row of that index.
+ * Row of the printer in hrDeviceTable and hrPrinterTable: its hrDeviceIndex, or the only printer's row there if the
+ * agent numbers the Printer-MIB independently, so that the row of that index is missing or is a processor.
  */
 export function hostRowOf(store: ObjectStore, device: string): string {
   const isOwn = [oids.hrPrinterStatus, oids.hrPrinterDetectedErrorState].some((column) =>
@@ -92,10 +95,12 @@ export function hostRowOf(store: ObjectStore, device: string): string {
   return printers.size === 1 ? [...printers][0]! : device;
 }
 
-/** hrDeviceTypes that are parts of a computer: processor, network, disk, video and so on up to memory. */
+/** hrDeviceTypes of parts of a computer: processor, network, disk, video and so on up to memory. */
 const partTypes = /^1\.3\.6\.1\.2\.1\.25\.3\.1\.(?:3|4|6|1\d|2[01])$/;
 
-/** Whether hrDeviceTable has some other part in the printer's row, so that hrDeviceDescr there is not the printer's. */
+/**
+ * Whether the printer's row in hrDeviceTable describes another part, so that its hrDeviceDescr is not the printer's.
+ */
 export function isPartOfHost(store: ObjectStore, device: string): boolean {
   const type = store.get(`${oids.hrDeviceType}.${device}`)?.value;
   return typeof type === "string" && partTypes.test(type);
@@ -110,11 +115,11 @@ export function localizationRow(store: ObjectStore, options: { device: string; s
 function charsetOf(store: ObjectStore, options: { device: string; selector: string }): number | undefined {
   const row = localizationRow(store, options);
   const declared = maybeCharset(store.get(`${oids.prtLocalizationCharacterSet}.${row}`));
-  // Most devices have one character set for all languages, so any row is a better guess than none.
+  // Most devices use one character set for all languages, so any row is better than none.
   return declared ?? maybeCharset(store.column(oids.prtLocalizationCharacterSet)[0]?.[1]);
 }
 
-/** A declared character set: 1 and 2 of the IANA's numbers are "other" and "unknown". */
+/** A declared character set; IANA's numbers 1 ("other") and 2 ("unknown") count as undeclared. */
 function maybeCharset(value: SnmpValue | undefined): number | undefined {
   const number = maybeInteger(value);
   return number !== undefined && number > 2 ? number : undefined;

@@ -17,11 +17,11 @@ import { readTrays } from "./trays.ts";
 
 export interface Asked {
   meters: boolean;
-  /** Of supplies and trays. */
+  /** Levels of supplies and trays. */
   levels: boolean;
 }
 
-/** What the network knows of a device and its answers do not say. */
+/** Facts about a device that are not in its answers. */
 export interface ReadingContext {
   observedAt: Date;
   address: string;
@@ -31,13 +31,13 @@ export interface ReadingContext {
   snmp: Reading["snmp"];
   /** What could not be read. */
   problems: Problem[];
-  /** Default: all. What was not asked for is left empty, whatever of it was answered by the way. */
+  /** Default: all. Parts that were not asked for stay empty, even if some of their objects were answered. */
   asked?: Asked;
   /** The profile that the plan was made with; recognised again when left out. */
   profile?: Profile;
   /** Whether to record the trace; default: true. */
   traces?: boolean;
-  /** hrDeviceIndex of the printer to be read, where several answer at the address; else the first. */
+  /** hrDeviceIndex of the printer to interpret, if several answer at the address; default: the first. */
   oneOfSeveral?: string;
 }
 
@@ -46,7 +46,7 @@ export interface Interpreted {
   trace: Trace;
 }
 
-/** The readings of all printers that answer at one address: one as a rule, several behind a print server. */
+/** The readings of all printers that answer at one address: usually one, several behind a print server. */
 export function interpretReadings(store: ObjectStore, context: ReadingContext): Interpreted[] {
   const answering = answeringPrinters(store);
   const devices = answering.devices.slice(0, mostPrinters);
@@ -54,17 +54,17 @@ export function interpretReadings(store: ObjectStore, context: ReadingContext): 
   if (devices.length < 2) return [interpretReading(store, { ...context, problems })];
   return devices.map((oneOfSeveral) => {
     const { profile } = recognise(store, oneOfSeveral);
-    // Private objects are outside of hrDeviceTable: nobody knows whose they are.
+    // Private objects are not indexed by hrDeviceTable: it is unknown to which printer they belong.
     const { id, maker, recognise: by, standardSupplies } = profile;
     const standard = { id, maker, recognise: by, ...standardSupplies && { standardSupplies } };
     return interpretReading(store, { ...context, problems, profile: standard, oneOfSeveral });
   });
 }
 
-/** The largest print servers have eight ports; more would be one device that makes up many. */
+/** Limit of printers at one address: the largest print servers have eight ports; more would be a defective agent. */
 const mostPrinters = 16;
 
-/** How many printers there are, where not all of them are read. */
+/** Problems with the number of printers, if not all of them are read. */
 function severalProblems(store: ObjectStore, { devices, silent }: ReturnType<typeof answeringPrinters>): Problem[] {
   const read = Math.min(devices.length, mostPrinters);
   const all = devices.length + silent.length;
@@ -82,7 +82,7 @@ function nameOfDevice(store: ObjectStore, device: string): string {
   return name === undefined ? `device ${device}` : `"${name}" (device ${device})`;
 }
 
-/** The meaning of what one device answered. Never throws: what cannot be read is null, an empty list or a problem. */
+/** Interprets the answers of one device. Never throws: an unreadable part is null, an empty list or a problem. */
 export function interpretReading(store: ObjectStore, context: ReadingContext): Interpreted {
   const { oneOfSeveral } = context;
   const profile = context.profile ?? recognise(store, oneOfSeveral).profile;
@@ -128,13 +128,13 @@ export function interpretReading(store: ObjectStore, context: ReadingContext): I
   return { reading, trace: trace ?? [] };
 }
 
-/** What a device that is no printer says of itself. */
+/** Description and object id of a device that is not a printer. */
 export function readOther(store: ObjectStore, profile: Profile): Pick<Reading, "description" | "objectId"> {
   const { description, objectId } = readSystem(openInquiry(store, profile, []));
   return { description, objectId };
 }
 
-/** The name by which the device was targeted comes first: it is how its people call it. */
+/** The name by which the device was targeted comes first, as it is the one that its operators use. */
 function readHostname(inquiry: Inquiry, targetName: string | null): string | null {
   if (targetName === null) {
     return readField(inquiry, "hostname", [
@@ -146,7 +146,7 @@ function readHostname(inquiry: Inquiry, targetName: string | null): string | nul
   return firstValid(inquiry.trace, "hostname", [offer])?.value ?? null;
 }
 
-/** What the system group says. */
+/** Fields from the system group. */
 function readSystem(inquiry: Inquiry): Pick<Reading, "location" | "contact" | "description" | "objectId"> {
   const { store, trace, charset } = inquiry;
   const read = (field: string, from: { oid: string; rule: string; value: string | undefined }) => {
@@ -156,7 +156,7 @@ function readSystem(inquiry: Inquiry): Pick<Reading, "location" | "contact" | "d
   };
   const text = (oid: string) => maybeText(store.get(oid), charset);
   const objectId = store.get(oids.sysObjectID)?.value;
-  // "0.0" (zeroDotZero of RFC 2578) is what agents without a number of their own answer.
+  // Agents without an object id of their own answer "0.0" (zeroDotZero of RFC 2578).
   const known = typeof objectId === "string" && objectId !== "0.0" ? objectId : undefined;
   return {
     location: read("location", {

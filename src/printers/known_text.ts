@@ -1,6 +1,6 @@
 import { remembered } from "./remembered.ts";
 
-/** Words that firmware answers where it has no value, alone or in brackets. */
+/** Words that firmware sends instead of a missing value, alone or in brackets. */
 const words = [
   "n\\.?[/.]?a\\.?|n\\/d|nul|null(?:; ?blank)?|nil|nan|none|void|blank|empty|tb[ad]|unset|undef(?:ined)?|undetermined",
   "un(?:known|specified|assigned|available|named|configured|defined|initiali[sz]ed)(?:[ _-](?:model|device|printer|serial|name|value|version|location|contact|user|manufacturer|vendor))*",
@@ -22,7 +22,7 @@ const placeholder = new RegExp(`^(?:${words})$`, "iu");
 const quotes = /^["'\`]+|["'\`]+$/g;
 const brackets = /^[<([{"'\`\s]+|[>)\]}"'\`\s]+$/g;
 
-/** A text without the quotes around it, or undefined when it stands for nothing: "NULL", "(none)", "N/A", zeros, dashes. */
+/** A text without surrounding quotes; undefined for a placeholder: "NULL", "(none)", "N/A", zeros, dashes. */
 export function knownText(text: string | undefined): string | undefined {
   return text === undefined ? undefined : known(text);
 }

@@ -2,7 +2,7 @@ import { percentUnit, SupplyClass } from "./printer_mib.ts";
 import type { StandardSupplyQuirks } from "./profile.ts";
 import type { Level } from "../../common/reading/reading.ts";
 
-/** Numbers of one row as the device answered them; undefined where it did not. */
+/** Numbers of one row as the device answered them; undefined if it did not. */
 export interface RawLevel {
   level: number | undefined;
   capacity: number | undefined;
@@ -12,9 +12,9 @@ export interface RawLevel {
 }
 
 /**
- * What a level says (RFC 3805 prtMarkerSuppliesLevel, prtInputCurrentLevel): −1 no restriction, −2 unknown, −3 at least
- * one unit. Of receptacles the level is free space, so that 0 is full and `empty` means that no space is left. Never a
- * percentage outside 0 to 100, and never one for what is unknown.
+ * Interprets a level (RFC 3805 prtMarkerSuppliesLevel, prtInputCurrentLevel): −1 no restriction, −2 unknown, −3 at
+ * least one unit. The level of a receptacle is its free space, so that 0 is full and `empty` means that no space is
+ * left. A percentage is always within 0 to 100, and null if the level is unknown.
  */
 export function interpretLevel(raw: RawLevel, quirks: StandardSupplyQuirks = {}): Level {
   const level = finite(raw.level);
@@ -40,18 +40,18 @@ export function interpretLevel(raw: RawLevel, quirks: StandardSupplyQuirks = {})
 }
 
 /**
- * How much of its capacity a supply may report and still be full: high-yield cartridges are reported against the capacity
- * of the ordinary ones. A level beyond that is in another unit than the capacity, such as pages beside percent.
+ * Largest plausible ratio of level to capacity: high-yield cartridges are reported with the capacity of standard ones.
+ * With a higher ratio the level has another unit than the capacity, such as pages and percent.
  */
 const plausibleExcess = 2;
 
-/** Whether a device reports more than there is room for: the level is read as full, or not at all where it is absurd. */
+/** Whether the level exceeds the capacity: it then counts as full, or as unknown if it is implausible. */
 export function exceedsCapacity(raw: RawLevel): boolean {
   const whole = wholeOf(raw.unit, { level: raw.level ?? 0, capacity: finite(raw.capacity), quirks: {} });
   return whole !== undefined && (finite(raw.level) ?? 0) > whole;
 }
 
-/** What the level is a part of, or undefined when the device does not say. */
+/** The amount that is 100 %; undefined if the device does not report it. */
 function wholeOf(
   unit: number | undefined,
   seen: { level: number; capacity: number | undefined; quirks: StandardSupplyQuirks },

@@ -1,8 +1,8 @@
 import { remembered } from "./remembered.ts";
 
 /**
- * Makers of printers that have no profile, by the words with which their texts begin. A name alone never makes a printer
- * of a device: most of these make other things too.
+ * Makers of printers without a profile, by the first words of their texts. A name alone is no evidence for a printer:
+ * most of these makers have other products too.
  */
 const names: readonly [words: string, maker: string][] = [
   ["Argox", "Argox"],
@@ -66,12 +66,12 @@ const names: readonly [words: string, maker: string][] = [
 
 const patterns = names.map(([words, maker]) => ({ pattern: new RegExp(`^(?:${words})(?![\\p{L}\\d])`, "iu"), maker }));
 
-/** The maker that a text begins with, when it is one of those known by name. */
+/** The maker whose name the text begins with, if it is a known one. */
 export const makerByName = remembered((text): string | undefined =>
   patterns.find(({ pattern }) => pattern.test(text))?.maker
 );
 
-/** A text without the maker's name that it begins with, so that a model is left. */
+/** A text without the maker's name at its start, so that the model is left. */
 export const withoutMakerName = remembered((text): string => {
   for (const { pattern } of patterns) {
     if (pattern.test(text)) return text.replace(pattern, "").trim();
@@ -79,7 +79,7 @@ export const withoutMakerName = remembered((text): string => {
   return text;
 });
 
-/** First words that are no makers: product lines, kinds of device, what network cards and systems call themselves. */
+/** First words that are not makers: product lines, kinds of device, names of network cards and systems. */
 const noMakers = new RegExp(
   `^(?:${
     [
@@ -95,8 +95,8 @@ const noMakers = new RegExp(
 );
 
 /**
- * The maker that the first word of a text must be, although nobody here knows it: a capitalised word of letters before a
- * model with a digit in it ("Acme LP-2000"), and no product line or kind of device.
+ * An unknown maker, guessed from the first word of a text: a capitalised word of letters before a model with a digit
+ * ("Acme LP-2000") that is not a product line or kind of device.
  */
 export function makerByFirstWord(text: string): string | undefined {
   const word = /^(\p{Lu}[\p{L}&-]{2,20}) [\p{L}-]{0,12}\d/u.exec(text)?.[1];

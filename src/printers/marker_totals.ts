@@ -6,9 +6,9 @@ import type { MeterOffer } from "./meter_offer.ts";
 import { ofPrinter, rowsOf } from "./table_rows.ts";
 
 /**
- * The total by prtMarkerLifeCount. Of several markers: the sum where the device's own black and colour counters say that
- * the markers print different pages, otherwise the largest, because markers of one colour each see the same page. What
- * the markers say needs no explanation where the device's own total is taken, which `isLast` tells.
+ * The total from prtMarkerLifeCount. With several markers: the sum if the device's own black and colour counters show
+ * that the markers print different pages, otherwise the largest, because with one marker for each colour all count the
+ * same page. `isLast`: the device's own total is used, so differences between the markers need no explanation.
  */
 export function markerTotals(inquiry: Inquiry, own: MeterOffer[], isLast: boolean): MeterOffer[] {
   const columns = { count: oids.prtMarkerLifeCount, unit: oids.prtMarkerCounterUnit };
@@ -24,7 +24,7 @@ export function markerTotals(inquiry: Inquiry, own: MeterOffer[], isLast: boolea
     const value = row.count === undefined ? undefined : { value: row.count, unit: row.unit };
     return { meter: "total", oid: row.oid, rule, answered: row.answered, value };
   };
-  // Hours and metres are not to be compared with pages.
+  // Hours and metres cannot be compared with pages.
   const valid = rows.filter(({ count }) => count !== undefined);
   const { unit: main } = valid.find(({ unit }) => unit === "impressions") ?? valid[0] ?? { unit: "" };
   const counted = valid.filter(({ unit }) => unit === main);
@@ -32,7 +32,7 @@ export function markerTotals(inquiry: Inquiry, own: MeterOffer[], isLast: boolea
   if (counted.length === 1) return [offerOf(counted[0]!, "rfc3805.lifeCount")];
   const first = counted[0]!;
   const largest = counted.reduce((best, row) => row.count! > best.count! ? row : best);
-  // A marker that never printed is one that is not fitted.
+  // A marker that never printed is not installed.
   if (counted.every(({ count }) => count === largest.count || count === 0)) {
     return [offerOf(largest, "rfc3805.lifeCount")];
   }

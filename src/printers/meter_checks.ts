@@ -2,20 +2,20 @@ import type { MeterOffer } from "./meter_offer.ts";
 import type { Meter, Problem } from "../../common/reading/reading.ts";
 
 /**
- * Whether two page counts are the same but for blank and maintenance pages, which some totals include, and for what was
- * printed between two requests: 2 %, and at least 20.
+ * Whether two page counts are equal except for blank and maintenance pages, which some totals include, and pages
+ * printed between two requests: tolerance 2 %, at least 20.
  */
 export function agree(a: number, b: number): boolean {
   return Math.abs(a - b) <= Math.max(20, Math.max(a, b) * 0.02);
 }
 
-/** Whether a count can be one: pages beyond 2^31 have never been printed, such a number is something else. */
+/** Whether a count is plausible: no device has printed 2^31 pages. */
 export function plausible(count: number, unit: string): boolean {
   const pages = unit === "impressions" || unit === "sheets" || unit === "unknown" || unit === "other";
   return Number.isSafeInteger(count) && count >= 0 && (!pages || count < 2 ** 31);
 }
 
-/** Counters of the same pages that disagree with the one that was taken. */
+/** Problems for counters of the same pages that disagree with the chosen one. */
 export function checkCandidates({ name, value, unit, source }: Meter, candidates: MeterOffer[]): Problem[] {
   return candidates.flatMap((other) => {
     if (!other.check || other.value === undefined || other.value.value === 0 || other.value.unit !== unit) return [];
@@ -26,15 +26,15 @@ export function checkCandidates({ name, value, unit, source }: Meter, candidates
   });
 }
 
-/** Functions that are counted apart; the first is all of them. */
+/** Prefixes of functions that are counted separately; the first is all functions together. */
 const functions = ["", "print.", "copy.", "fax.", "scan.", "large.", "small."];
 
-/** What the meters of one reading say against each other. Nothing is corrected: a person decides. */
+/** Contradictions between the meters of one reading. Nothing is corrected: a person must decide. */
 export function checkMeters(meters: Meter[]): Problem[] {
   const problems = functions.flatMap((prefix) => checkFunction(meters, prefix));
   const all = meters.find(({ name }) => name === "total");
   for (const part of meters) {
-    // Scans are not printed, so a device may have more of them than pages.
+    // Scans are not printed, so there may be more scans than pages.
     if (!/^(?:print|copy|fax|large|small)\.total$/.test(part.name) || all === undefined) continue;
     problems.push(...checkPart(part, all));
   }
@@ -48,7 +48,7 @@ export function checkMeters(meters: Meter[]): Problem[] {
   return problems;
 }
 
-/** The total of one function against its black and colour parts. */
+/** Compares the total of one function with its black and colour parts. */
 function checkFunction(meters: Meter[], prefix: string): Problem[] {
   const [total, mono, color] = ["total", "mono", "color"].map((name) =>
     meters.find((meter) => meter.name === `${prefix}${name}`)
@@ -64,12 +64,14 @@ function checkFunction(meters: Meter[], prefix: string): Problem[] {
   return [{ code: "metersDisagree", message, oid: total.source.oid }];
 }
 
-/** Pages of all functions together: fewer than the total leave room for reports and the like, more do not. */
+/**
+ * Compares the sum of all functions with the total: it may be lower because of reports and the like, but not higher.
+ */
 function checkFunctionSum(meters: Meter[]): Problem[] {
   const all = meters.find(({ name }) => name === "total");
   const parts = meters.filter(({ name, unit }) => /^(?:print|copy|fax)\.total$/.test(name) && unit === all?.unit);
   const sum = parts.reduce((total, { value }) => total + value, 0);
-  // One that is too large alone is reported already.
+  // A single function above the total is reported already.
   if (all === undefined || parts.length < 2 || sum <= all.value || agree(sum, all.value)) return [];
   if (parts.some(({ value }) => value > all.value)) return [];
   const names = parts.map(({ name }) => name).join(", ");

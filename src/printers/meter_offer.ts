@@ -4,13 +4,13 @@ import type { Offer } from "./trace.ts";
 /** A candidate for the meter `meter`, such as `copy.color`. */
 export type MeterOffer = Offer<{ value: number; unit: string }> & {
   meter: string;
-  /** Whether a disagreement with the counter that is taken is to be reported. */
+  /** Whether to report a disagreement with the chosen counter. */
   check?: boolean;
 };
 
 /**
- * An overall counter that stays at 0 is one that the device does not keep, where another one counts. Of one function it
- * says that the function is not used: a counter that stands in for it may count others as well.
+ * Order of the offers. An overall counter of 0 is not maintained by the device if another one counts pages. For a
+ * single function 0 means that the function is not used, as a substitute counter may include other functions.
  */
 export function inOrder(name: string, offers: MeterOffer[]): MeterOffer[] {
   if (/^(?:print|copy|fax)\./.test(name)) return offers;
@@ -18,7 +18,7 @@ export function inOrder(name: string, offers: MeterOffer[]): MeterOffer[] {
   return [...offers.filter((offer) => !isZero(offer)), ...offers.filter(isZero)];
 }
 
-/** What a sum of objects is named after: the longest identifier that all of them are at or under. */
+/** The object id to name a sum by: the longest one that all of them are equal to or below. */
 export function sharedBase(oids: string[]): string {
   const [first = "", ...others] = oids;
   let base = first;

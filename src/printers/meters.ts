@@ -12,8 +12,8 @@ import { inOrder, type MeterOffer, sharedBase } from "./meter_offer.ts";
 import { firstValid } from "./trace.ts";
 
 /**
- * Every meter that the device answers, each from the first rule that is valid: the device's own counters, then
- * prtMarkerLifeCount, then what can be derived.
+ * Every meter of the device, each from the first valid rule: the device's own counters, then prtMarkerLifeCount, then
+ * derived values.
  */
 export function readMeters(inquiry: Inquiry): Meter[] {
   const rules = inquiry.profile.meters ?? [];
@@ -69,7 +69,7 @@ function sumOffer(inquiry: Inquiry, rule: SumMeter): MeterOffer {
   const parts = rule.oids.map((oid) => ({ oid, answered: inquiry.store.get(oid) }));
   const there = parts.filter(({ answered }) => answered !== undefined);
   const counts = there.map(({ answered }) => maybeCounter(answered)).filter((count) => count !== undefined);
-  // A part that is answered and no count, or that may not have been asked for, is a part that is missing.
+  // A part is missing if its answer is not a count or it may not have been asked for.
   const lost = counts.length < there.length || isIncomplete(inquiry, rule.oids);
   const enough = rule.needs === "any" ? counts.length > 0 && !lost : counts.length === parts.length;
   const number = enough ? counts.reduce((sum, count) => sum + count, 0) : undefined;
@@ -98,7 +98,7 @@ function labelledOffers(inquiry: Inquiry, rule: LabelledMeters): MeterOffer[] {
   const rows = columns.flatMap((column) =>
     inquiry.store.column(column).flatMap(([index, value]): NamedRow[] => {
       const { label, name: [, meter, unit] = [] } = nameOf(index);
-      // The same label in another column is another counter.
+      // The same label in another column is a different counter.
       const key = columns.length > 1 ? `${column} ${label}` : label;
       return meter == null ? [] : [{ meter, unit, oid: `${column}.${index}`, value, label, key }];
     })
@@ -141,8 +141,8 @@ interface NamedRow {
 }
 
 /**
- * Rows of one meter add up: scans by e-mail and scans to the network are both scans. Of a table that is cut off or has a
- * row without a count nobody knows what is missing, so there is no sum.
+ * Adds up the rows of one meter: scans by e-mail and scans to the network are both scans. If a table is cut off or has
+ * a row without a count, the missing part is unknown, so there is no sum.
  */
 function addUp(
   inquiry: Inquiry,
@@ -167,19 +167,20 @@ function addUp(
   });
 }
 
-/** Whether a part of the meter has no row, where all are needed. */
+/** Whether a part of the meter has no row, if all parts are needed. */
 function lacksRow(rule: LabelledMeters | TypedMeters, meter: string, rows: NamedRow[]): boolean {
   if (rule.kind !== "typed" || rule.needs !== "all") return false;
   return rule.names.some(([type, name]) => name === meter && !rows.some(({ key }) => key === String(type)));
 }
 
 /**
- * Whether a total of the device's own may be missing because the read ended early or a question got no answer. The life of the engine is another
- * number: to tell it once and the device's own again the next time would be a counter that jumps.
+ * Whether the device's own total may be missing because the read ended early or a request had no answer. The life count
+ * of the engine is a different number: reporting it now and the device's own total next time would make the counter
+ * jump.
  */
 function mayLackTotal({ problems, profile, store }: Inquiry): boolean {
   const ended = problems.some(({ code }) => endsReading(code));
-  // Tables are walked after all single objects were asked.
+  // Tables are walked after all single objects were read.
   const walked = walkedColumns.some((column) => store.has(column));
   return (profile.meters ?? []).some((rule) => {
     if (rule.fallback || !metersOf(rule).includes("total")) return false;
@@ -190,7 +191,7 @@ function mayLackTotal({ problems, profile, store }: Inquiry): boolean {
   });
 }
 
-/** Columns that a read walks and identification does not ask for. */
+/** Columns that a read walks, but identification does not ask for. */
 const walkedColumns = [
   oids.ifType,
   oids.prtMarkerSuppliesType,
@@ -252,15 +253,15 @@ function offer(
 
 const meterGroups = ["", "print.", "copy.", "fax.", "scan.", "large.", "small."];
 
-/** By name of a meter, the offer that wins, if any is valid. */
+/** Returns a function from the name of a meter to its winning offer, if any is valid. */
 function bestOf(offers: MeterOffer[]): (name: string) => MeterOffer | undefined {
   const byName = Map.groupBy(offers, ({ meter }) => meter);
   return (name) => inOrder(name, byName.get(name) ?? []).find(({ value }) => value !== undefined);
 }
 
 /**
- * Without black and colour where both stay at 0 while pages are counted: a device answers 0 for a counter that it does not
- * keep, and no page is neither.
+ * Removes black and colour if both are 0 while pages are counted: every page is one of them, so the device does not
+ * maintain these counters.
  */
 function withoutIdleColours(offers: MeterOffer[]): MeterOffer[] {
   const best = bestOf(offers);
@@ -275,7 +276,7 @@ function withoutIdleColours(offers: MeterOffer[]): MeterOffer[] {
   );
 }
 
-/** A device that counts black and colour but no total: the total is their sum. */
+/** The total as the sum of black and colour, for a device without a total. */
 function derivedTotal(offers: MeterOffer[]): MeterOffer[] {
   const best = bestOf(offers);
   const mono = best("mono"), color = best("color");
@@ -286,14 +287,14 @@ function derivedTotal(offers: MeterOffer[]): MeterOffer[] {
 }
 
 /**
- * Black and colour of a device that counts them by function only: the sums of the functions, where these are all that the
- * total counts.
+ * Black and colour of a device that counts them by function only: the sums of the functions, if the total counts
+ * nothing else.
  */
 function derivedColours(offers: MeterOffer[]): MeterOffer[] {
   const best = bestOf(offers);
   const total = best("total")?.value;
   if (total === undefined) return [];
-  // Faxes that are not told apart are black.
+  // Faxes without black and colour counters are black.
   const faxes = best("fax.mono") === undefined && best("fax.color") === undefined ? "fax.total" : "fax.mono";
   const sums = [["mono", "print.mono", "copy.mono", faxes], ["color", "print.color", "copy.color", "fax.color"]].map(
     ([colour, ...names]) => {
@@ -303,7 +304,7 @@ function derivedColours(offers: MeterOffer[]): MeterOffer[] {
     },
   );
   const all = sums.reduce((count, { own, sum }) => count + (own ?? sum), 0);
-  // Closer than two counters of the same pages have to agree: what is missing may be a function.
+  // A stricter limit than for two counters of the same pages: the difference may be a missing function.
   if (Math.abs(total.value - all) > total.value * 0.01) return [];
   return sums.filter(({ own, parts }) => own === undefined && parts.length > 0).map(({ colour, parts, sum }) => ({
     meter: colour,

@@ -3,11 +3,13 @@ import { oids } from "./printer_mib.ts";
 import type { MeterRule, Profile, SupplyRule } from "./profile.ts";
 import { deviceIdColumns } from "./recognise.ts";
 
-/** What the standard MIBs or a profile's rule call an object, with its instance ("prtMarkerLifeCount.1.1"); else undefined. */
+/**
+ * Name of an object in the standard MIBs or a profile's rule, with its instance ("prtMarkerLifeCount.1.1"), if known.
+ */
 export function maybeObjectName(oid: string, profile: Profile): string | undefined {
   for (const [name, base] of Object.entries(oids)) {
     if (name.endsWith("Entry")) continue;
-    // The system group is kept with its instance, and identified by a GETNEXT without it.
+    // Objects of the system group are listed with their instance, but identification asks with GETNEXT without it.
     const column = base.replace(/\.0$/, "");
     if (isUnder(oid, column)) return `${name}${oid.slice(column.length)}`;
   }

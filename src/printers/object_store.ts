@@ -4,36 +4,36 @@ import { isException, type SnmpValue, type Varbind } from "../snmp/value.ts";
 /** Rows in MIB order. */
 export type Column = readonly (readonly [index: string, value: SnmpValue])[];
 
-/** A column that an object stands in, and where. */
+/** A column that contains an object, and its index there. */
 interface Place {
   base: string;
   index: string;
 }
 
 /**
- * Columns that were looked at, of any device, numbered in the order in which they were learned: the rules of all makers
- * name a few hundred. Where others are looked at as well, such as those that a device itself numbers, all are forgotten
- * and learned again.
+ * Columns that were requested from any store, numbered in the order in which they were learned: the rules of all makers
+ * have a few hundred. If there are too many, as with columns that a device itself numbers, all are forgotten and
+ * learned again.
  */
 const bases = new Map<string, number>();
 const mostBases = 2048;
 let learned = 0;
-/** Places of objects in these columns: the devices of a fleet answer the same objects. */
+/** Cache of the places of objects in these columns: the devices of a fleet answer the same objects. */
 const places = new Map<string, readonly Place[]>();
 const mostPlaces = 8192;
 
 /**
- * What one device answered, by object identifier. The meaning of a device is computed from this alone, so that a
- * recording, a live device and a test are read by the same code.
+ * The answers of one device by object identifier. Readings are computed from this only, so that a recording, a live
+ * device and a test are interpreted by the same code.
  */
 export class ObjectStore {
   readonly #values = new Map<string, SnmpValue>();
-  /** Of the values that are there; undefined until one is looked at. */
+  /** Columns of the present values; undefined until the first one is requested. */
   #columns: Map<string, Column> | undefined;
-  /** Of these all are in `#columns` that have rows. */
+  /** Number of learned columns that `#columns` was built with. */
   #learned = 0;
 
-  /** Keeps a value; "no such object" answers are not values. */
+  /** Stores a value; "no such object" answers are ignored. */
   add(varbind: Varbind): void {
     if (isException(varbind)) return;
     this.#values.set(varbind.oid, { tag: varbind.tag, value: varbind.value });
@@ -68,7 +68,7 @@ export class ObjectStore {
     return this.#values.has(base) || this.column(base).length > 0;
   }
 
-  /** Identifiers in no order. */
+  /** Identifiers in no particular order. */
   oids(): IterableIterator<string> {
     return this.#values.keys();
   }
@@ -81,7 +81,7 @@ export class ObjectStore {
 
 type Rows = [index: string, value: SnmpValue][];
 
-/** All columns that were looked at before. */
+/** Builds all learned columns. */
 function columnsOf(values: ReadonlyMap<string, SnmpValue>): Map<string, Column> {
   const columns = new Map<string, Rows>();
   const unsorted = new Set<Rows>();
@@ -92,7 +92,7 @@ function columnsOf(values: ReadonlyMap<string, SnmpValue>): Map<string, Column> 
         columns.set(base, [[index, value]]);
         continue;
       }
-      // Walks bring them in order.
+      // Walks deliver rows in order.
       if (compareOids(rows.at(-1)![0], index) > 0) unsorted.add(rows);
       rows.push([index, value]);
     }

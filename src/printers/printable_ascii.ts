@@ -1,6 +1,8 @@
-/** Texts that were decoded lately: a reading looks at each several times, and the devices of a fleet have the same ones. */
+/**
+ * Size of the cache of decoded texts: a reading uses each several times, and the devices of a fleet have the same ones.
+ */
 const keptTexts = 2048;
-/** Longer ones are not kept, so that nobody can fill the memory. Texts of the MIBs have no more. */
+/** Longest cached text, so that no device can fill the memory. Texts of the MIBs are not longer. */
 const maxKeptOctets = 255;
 const kept: (string | undefined)[] = new Array(keptTexts).fill(undefined);
 
@@ -26,7 +28,7 @@ function isSame(text: string, octets: Uint8Array): boolean {
 }
 
 const latin1 = new TextDecoder("latin1");
-/** Up to so many octets a call of the decoder costs more than their text. */
+/** Up to this length, calling the decoder is slower than converting the octets directly. */
 const fewOctets = 64;
 
 function textOf(octets: Uint8Array): string {

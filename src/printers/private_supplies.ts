@@ -9,10 +9,10 @@ import { decodeRecords } from "./records.ts";
 import { colorantFromWords, kindFromWords, mayBeToner } from "./supply_names.ts";
 import { override, type TracedValue } from "./trace.ts";
 
-/** A supply that a private object tells of. */
+/** A supply that a private object reports. */
 interface Finding extends SupplyFact {
   index: string;
-  /** Index of the row in a private table, which names the standard row of the same index where that has no name. */
+  /** Index of the row in a private table; its name is used for the standard row of the same index if that has none. */
   row?: string;
   level: Level;
   source: Source;
@@ -20,8 +20,8 @@ interface Finding extends SupplyFact {
 
 /**
  * Merges the maker's private supplies into the standard rows: a private level replaces a standard one that is not a
- * percentage, and a supply that the standard table does not list is added. A standard percentage is kept. No two findings
- * of one rule are merged into one supply.
+ * percentage, and a supply that is missing in the standard table is added. A standard percentage is kept. Two findings
+ * of one rule are never merged into one supply.
  */
 export function privateSupplies(inquiry: Inquiry, standard: Supply[]): Supply[] {
   const supplies = standard.map((supply) => ({ ...supply }));
@@ -43,8 +43,8 @@ export function privateSupplies(inquiry: Inquiry, standard: Supply[]): Supply[] 
 }
 
 /**
- * Which standard row each row of a private table is. A colour that both name decides; rows that say no colour are matched
- * by their index, or by their order where a table lists as many of the kind as the other and numbers them differently.
+ * Maps each row of a private table to its standard row. A colour that both name decides; rows without a colour are
+ * matched by index, or by order if both tables have the same number of rows of the kind and number them differently.
  */
 function matchRows(found: readonly Finding[], supplies: readonly Supply[]): Map<Finding, Supply> {
   const matched = new Map<Finding, Supply>();
@@ -72,7 +72,7 @@ function matchRows(found: readonly Finding[], supplies: readonly Supply[]): Map<
     for (const [i, finding] of left.entries()) {
       const indexed = byIndex[i];
       if (indexed !== undefined && !isSame(finding, indexed)) continue;
-      // An index that some rows lack is not that of the standard table.
+      // If some rows have no counterpart by index, the index is not that of the standard table.
       match(finding, byIndex.includes(undefined) && inOrder ? open[i] : indexed);
     }
   }
@@ -174,13 +174,13 @@ function tableFindings(inquiry: Inquiry, rule: TableSupplies): Finding[] {
   return found;
 }
 
-/** What is left of 100 after a percentage used; a number that is none stays none. */
+/** The remaining percentage from a used one; a number that is not a percentage stays as it is. */
 function leftOf(used: number): number {
   return used >= 0 && used <= 100 ? 100 - used : Number.NaN;
 }
 
 function percentLevel(percent: number): Level {
-  // The codes of RFC 3805 occur in makers' own objects as well.
+  // Makers' own objects may have the codes of RFC 3805 as well.
   if (percent === -3) return { kind: "some", percent: null, level: null, capacity: null, unit: "percent" };
   if (!Number.isFinite(percent) || percent < 0 || percent > 100) {
     return { kind: "unknown", percent: null, level: null, capacity: null, unit: "percent" };
@@ -189,7 +189,7 @@ function percentLevel(percent: number): Level {
   return { kind: percent === 0 ? "empty" : "exact", percent: rounded, level: rounded, capacity: 100, unit: "percent" };
 }
 
-/** Returns the supply that the finding tells of, or undefined when it is left out. */
+/** Returns the supply of the finding, or undefined if the finding is left out. */
 function merge(
   inquiry: Inquiry,
   seen: { finding: Finding; supplies: Supply[]; same: Supply | undefined },
@@ -238,7 +238,7 @@ function merge(
 
 type FactPart = "kind" | "colorant" | "description";
 
-/** What the profile, or the name in a private table, says that a supply is. */
+/** Traces kind and colour of a supply by the profile, or by the name in a private table. */
 function tracePart(inquiry: Inquiry, seen: { finding: Finding; index: string; part: FactPart }): void {
   const { finding: { source: { oid, rule, raw }, ...finding }, index, part } = seen;
   const by = { oid, rule, raw, value: finding[part] };
@@ -249,9 +249,9 @@ function betters(level: Level, than: Level): boolean {
   return level.percent !== null || (than.kind === "unknown" && level.kind !== "unknown");
 }
 
-/** The row of the same kind and colour; a black or colourless row is the same where the kind has only one row. */
+/** The row of the same kind and colour; black and colourless count as equal if the kind has only one row. */
 function matching(finding: Finding, supplies: Supply[]): Supply | undefined {
-  // A row of a table without a colour is matched by its row or not at all.
+  // A table row without a colour is matched only by its index or order.
   if (finding.row !== undefined && finding.colorant === "none") return undefined;
   const vague = isVague(finding);
   const alike = supplies.filter((supply) =>
@@ -265,8 +265,8 @@ function matching(finding: Finding, supplies: Supply[]): Supply | undefined {
 }
 
 /**
- * Whether it may be a row that is there already: one of its kind that says no colour, such as an order code alone, or any of
- * its kind where it says none itself.
+ * Whether the finding may be an existing row: one of its kind without a colour, such as only an order code, or any row
+ * of its kind if the finding has no colour.
  */
 function isAmbiguous(finding: Finding, supplies: Supply[]): boolean {
   const isTableRow = finding.row !== undefined;

@@ -4,31 +4,39 @@
  * Every fact names its source in a comment beside it.
  */
 
-/** Evidence that a device is of a maker. Each list is "any of"; every kind of evidence that matches adds to the score. */
+/**
+ * Evidence that a device is from a maker. Each list means "any of"; every kind of evidence that matches adds to the
+ * score.
+ */
 export interface Recognition {
-  /** sysObjectID prefixes that this maker's printers report. Not proof: OEMs and network cards lie. */
+  /** sysObjectID prefixes of this maker's printers. Not proof: OEM devices and network cards report those of others. */
   objectIds?: string[];
   /**
-   * sysObjectID prefixes that no other kind of device reports: they suffice where the device says nothing that contradicts.
-   * Whose printer it is they prove no better than the others.
+   * sysObjectID prefixes that only printers report: they suffice if nothing else contradicts. For the maker they are no
+   * stronger evidence than the others.
    */
   printerIds?: string[];
-  /** Against sysDescr.0. Each must mean a *printer* of the maker: it suffices when the device tells nothing else. */
+  /** Matched against sysDescr.0. Each must mean a *printer* of the maker: it suffices if there is no other evidence. */
   descriptions?: RegExp[];
   /**
-   * Against sysDescr.0: a network card or print server of this maker, which also stands before printers of others. It
-   * means a printer, but says little about whose.
+   * Matched against sysDescr.0: a network card or print server of this maker, which may also be used with printers of
+   * others. It shows a printer, but is weak evidence for the maker.
    */
   cards?: RegExp[];
-  /** Against hrDeviceDescr of the printer's row. Proof of the maker only: hosts list their print queues there. */
+  /**
+   * Matched against hrDeviceDescr of the printer's row. Evidence for the maker only: hosts list their print queues
+   * there.
+   */
   devices?: RegExp[];
-  /** Against MFG:/MANUFACTURER: of an IEEE-1284 device id. */
+  /** Matched against MFG:/MANUFACTURER: of an IEEE-1284 device id. */
   deviceIds?: RegExp[];
-  /** sysDescr, hrDeviceDescr or sysObjectID texts that rule the maker's printers out (scanners, projectors, switches). */
+  /**
+   * sysDescr, hrDeviceDescr or sysObjectID texts that rule the maker's printers out (scanners, projectors, switches).
+   */
   never?: RegExp[];
 }
 
-/** One place that a text field can be read from. */
+/** One object from which a text field can be read. */
 export interface FieldRule {
   oid: string;
   /** Name in the reading's `source.rule`, such as `brother.serial`. */
@@ -40,14 +48,14 @@ export interface FieldRule {
   take?: "text" | "deviceId" | "pml" | RegExp;
 }
 
-/** What every rule for meters may say besides where the counter is. */
+/** Common options of all rules for meters. */
 interface AnyMeterRule {
   /**
-   * Only where prtMarkerLifeCount is not answered. Any other counter of the device's own comes before it: that is the life
-   * of the engine, and goes on or begins again when boards and engines are replaced.
+   * Used only if prtMarkerLifeCount is not answered. Other counters of the device have priority over
+   * prtMarkerLifeCount: it is the life of the engine, and continues or restarts when boards and engines are replaced.
    */
   fallback?: true;
-  /** The same pages, counted another way: where it disagrees with the counter that is taken, that is a problem. */
+  /** Another count of the same pages: a disagreement with the chosen counter is reported as a problem. */
   check?: true;
 }
 
@@ -70,7 +78,7 @@ export interface SumMeter extends AnyMeterRule {
   oids: string[];
   rule: string;
   unit?: string;
-  /** Default `all`: one object that is not answered makes the sum invalid. `any`: it counts nothing. */
+  /** Default `all`: one object without an answer makes the sum invalid. `any`: it counts as 0. */
   needs?: "all" | "any";
 }
 
@@ -82,13 +90,12 @@ export interface LabelledMeters extends AnyMeterRule {
   values: string | string[];
   labels: string;
   /**
-   * First match wins; rows of the same meter add up; a row that matches none, or one without a meter, is not a known
-   * meter.
+   * The first match wins; rows of the same meter are added up; rows without a match, or with meter null, are ignored.
    */
   names: [label: RegExp, meter: string | null, unit?: string][];
-  /** Meters by the index of the row, for rows without a label and tables of which no label is known, in whatever language. */
+  /** Meters by row index, for rows without a label, and for tables without any known label, in whatever language. */
   indexes?: [index: string, meter: string, unit?: string][];
-  /** Rows with the same label are one counter told twice, and do not add up. */
+  /** Rows with the same label repeat one counter and are not added up. */
   once?: true;
   /** Upper limit of rows read; larger tables are cut and reported. */
   maxRows?: number;
@@ -100,14 +107,14 @@ export interface TypedMeters extends AnyMeterRule {
   rule: string;
   values: string;
   types: string;
-  /** Only rows in which this column has this number count, such as one unit of several. */
+  /** Only rows with this number in this column are used, such as one unit of several. */
   where?: { column: string; equals: number };
   names: [type: number, meter: string, unit?: string][];
-  /** The last arc of the index stands in for a type that is not answered. */
+  /** The last arc of the index is used if the type is not answered. */
   indexIsType?: true;
-  /** `all`: a meter lacks a part of which there is no row. `any`, the default: that part is not counted. */
+  /** `all`: a part without a row makes the meter invalid. `any` (default): such a part is not counted. */
   needs?: "all" | "any";
-  /** Rows of the same type are one counter told twice, and do not add up. */
+  /** Rows of the same type repeat one counter and are not added up. */
   once?: true;
   maxRows?: number;
 }
@@ -130,7 +137,7 @@ export type MeterRule = ScalarMeter | SumMeter | LabelledMeters | TypedMeters | 
 export interface SupplyFact {
   kind: string;
   colorant: string;
-  /** Used when the standard table has no row for it. */
+  /** Used if the standard table has no row for it. */
   description: string;
 }
 
@@ -139,7 +146,7 @@ export interface RecordSupplies {
   rule: string;
   oid: string;
   layout: "id-type-length-value" | "id-length-value";
-  /** Only for models that match: one record number can mean toner on one product line and ink on another. */
+  /** Only for matching models: one record number can mean toner on one product line and ink on another. */
   models?: RegExp;
   fields: RecordSupplyField[];
 }
@@ -147,11 +154,11 @@ export interface RecordSupplies {
 export interface RecordSupplyField extends SupplyFact {
   id: number;
   /**
-   * A number: the value times it is the remaining percentage. `ratio`: two octets, level and capacity. `pages`:
-   * impressions that remain, of an unknown capacity.
+   * A number: factor from the value to the remaining percentage. `ratio`: two octets, level and capacity. `pages`:
+   * remaining impressions, with unknown capacity.
    */
   read: number | "ratio" | "pages";
-  /** Octets that the value must have at least: on some models the same record in one octet is a status code. */
+  /** Minimum length of the value in octets: on some models the same record with one octet is a status code. */
   minOctets?: number;
 }
 
@@ -166,8 +173,8 @@ export interface ScalarSupply {
 }
 
 /**
- * A private supplies table with a level column and a name column. Its rows are never merged with one another, whatever
- * they are called.
+ * A private supplies table with a level column and a name column. Its rows are never merged with each other, even if
+ * they have the same name.
  */
 export interface TableSupplies {
   kind: "table";
@@ -175,9 +182,9 @@ export interface TableSupplies {
   levels: string;
   /** In the language of the panel. */
   names: string;
-  /** The same in English, whatever the panel speaks: tells kind and colour before `names`. */
+  /** The same in English, independent of the panel's language: used for kind and colour before `names`. */
   plainNames?: string;
-  /** A column of numbers that tells the colour before all names. */
+  /** A column with colour codes; it has priority over all names. */
   colorants?: { column: string; codes: [code: number, colorant: string][] };
   read: "percent" | "used";
   /** Makers' own codes in the level column, such as −100 for empty. */
@@ -200,32 +207,32 @@ export type SupplyRule = RecordSupplies | ScalarSupply | TableSupplies | SupplyD
 export interface StandardSupplyQuirks {
   /** Level codes in prtMarkerSuppliesLevel that are not quantities, such as Brother's 0–3 when the capacity is −2. */
   codes?: { level: number; capacity?: number; kind: "empty" | "some" | "unknown" }[];
-  /** What the level of a receptacle counts: `room` left as RFC 3805 says, or `fill`. */
+  /** Meaning of a receptacle's level: remaining `room` as in RFC 3805, or `fill`. */
   receptacle?: "room" | "fill";
   /** The level is a percentage although the capacity is −2 (Sharp). */
   percentWithoutCapacity?: boolean;
-  /** Long descriptions go on, after a line feed, as octets spelt in hexadecimal (librenms PrinterSupplies.php). */
+  /** Long descriptions continue after a line feed as octets in hexadecimal (librenms PrinterSupplies.php). */
   hexContinuation?: boolean;
 }
 
 export interface Profile {
   /** File name without ending. */
   id: string;
-  /** Maker as printed in a reading. */
+  /** Maker as named in a reading. */
   maker: string;
   recognise: Recognition;
-  /** IANA MIBenum of texts where the device declares no character set. */
+  /** IANA MIBenum of texts if the device declares no character set. */
   charset?: number;
   /** Tried before hrDeviceDescr and the IEEE-1284 device id. */
   model?: FieldRule[];
-  /** Tried when neither hrDeviceDescr nor a device id gives one. */
+  /** Tried if neither hrDeviceDescr nor a device id has a model. */
   modelFallback?: FieldRule[];
   /** Tried after prtGeneralSerialNumber. */
   serial?: FieldRule[];
   firmware?: FieldRule[];
   hostname?: FieldRule[];
   panel?: FieldRule[];
-  /** Of several rules for one meter the first that is answered wins. */
+  /** With several rules for one meter, the first that is answered wins. */
   meters?: MeterRule[];
   supplies?: SupplyRule[];
   standardSupplies?: StandardSupplyQuirks;

@@ -2,7 +2,7 @@ import { type SnmpValue, Tag } from "../snmp/value.ts";
 import { maybePrintableAscii } from "./printable_ascii.ts";
 import type { RawValue } from "../../common/reading/reading.ts";
 
-/** A value as it is kept in `source.raw`: number, printable ASCII text, dotted identifier, or hexadecimal octets. */
+/** A value in the form of `source.raw`: number, printable ASCII text, dotted identifier, or hexadecimal octets. */
 export function rawOf(value: SnmpValue | undefined): RawValue & (number | string | null) {
   if (value === undefined || value.value === null) return null;
   if (typeof value.value === "number") return Number.isFinite(value.value) ? value.value : null;
@@ -11,7 +11,7 @@ export function rawOf(value: SnmpValue | undefined): RawValue & (number | string
   return maybePrintableAscii(value.value) ?? value.value.toHex();
 }
 
-/** The integer that a value means: an integer of any tag, or a text that is nothing but a number. */
+/** The integer of a value: an integer of any tag, or a text that consists of a number only. */
 export function maybeInteger(value: SnmpValue | undefined): number | undefined {
   if (value === undefined) return undefined;
   const number = typeof value.value === "number" || typeof value.value === "bigint"
@@ -21,8 +21,8 @@ export function maybeInteger(value: SnmpValue | undefined): number | undefined {
 }
 
 /**
- * The number that a level or capacity means: an unsigned number just below 2^32 is a negative one in a Gauge32, which
- * cannot carry the codes −1 to −3 of RFC 3805 otherwise.
+ * The number of a level or capacity: an unsigned number just below 2^32 is a negative one, as a Gauge32 cannot
+ * represent the codes −1 to −3 of RFC 3805 otherwise.
  */
 export function maybeLevel(value: SnmpValue | undefined): number | undefined {
   const number = maybeInteger(value);
@@ -40,7 +40,7 @@ export function maybeCounter(value: SnmpValue | undefined): number | undefined {
   return isCodeOf32Bits(count) ? undefined : count;
 }
 
-/** The number of a text for people, with its digits in groups of three: "30,211". */
+/** The number of a text with digits in groups of three: "30,211". */
 function maybeGrouped(value: SnmpValue | undefined): number | undefined {
   const octets = maybeOctets(value);
   if (octets === undefined || octets.length > 24) return undefined;
@@ -50,7 +50,7 @@ function maybeGrouped(value: SnmpValue | undefined): number | undefined {
   return digits !== undefined && Number.isSafeInteger(number) ? number : undefined;
 }
 
-/** Whether an unsigned number of 32 bits is −1 to −128 of a signed one. */
+/** Whether an unsigned number of 32 bits is −1 to −128 when read as signed. */
 function isCodeOf32Bits(number: number): boolean {
   return number >= 2 ** 32 - 128 && number < 2 ** 32;
 }

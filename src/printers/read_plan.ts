@@ -7,8 +7,8 @@ import { deviceIdColumns } from "./recognise.ts";
 import { maybeSeveral, printerColumns } from "./several_printers.ts";
 
 /**
- * Objects that tell a printer from other devices, and whose it is: each asked once with GETNEXT, so that parents stand
- * for their first instance. sysDescr.0 and sysObjectID.0 are known before.
+ * Objects that show whether a device is a printer, and its maker: each is asked once with GETNEXT, so that a column
+ * returns its first instance. sysDescr.0 and sysObjectID.0 are read before.
  */
 export const identifyColumns: readonly string[] = [
   "1.3.6.1.2.1.1.3",
@@ -31,7 +31,7 @@ export const identifyColumns: readonly string[] = [
   ...deviceIdColumns,
 ];
 
-/** Octets of the values that are longer than numbers, as printers have them: what is asked first is sized by these. */
+/** Typical octets of values that are longer than numbers, to size the first requests. */
 export const valueOctets: Readonly<Record<string, number>> = {
   [oids.prtMarkerSuppliesDescription]: 40,
   [oids.prtMarkerColorantValue]: 12,
@@ -73,7 +73,7 @@ const stateGroups: readonly ColumnGroup[] = [
   { name: "printers", columns: [...printerColumns], expectedRows: 1, maxRows: 32 },
 ];
 
-/** What tells the printers behind one address apart. */
+/** Columns that distinguish the printers behind one address. */
 const severalGroups: readonly ColumnGroup[] = [
   {
     name: "devices",
@@ -130,7 +130,7 @@ const meterGroups: readonly ColumnGroup[] = [
   { name: "markers", columns: [oids.prtMarkerCounterUnit, oids.prtMarkerLifeCount], expectedRows: 1, maxRows: 16 },
 ];
 
-/** What else to ask a printer: exact objects, and tables by column. Asks nothing that no rule reads. */
+/** What else to ask a printer: exact objects, and tables by column. Contains only what a rule reads. */
 export function readPlan(store: ObjectStore, profile: Profile): ReadPlan {
   let rules = plansOfRules.get(profile);
   if (rules === undefined) {
@@ -145,15 +145,15 @@ export function readPlan(store: ObjectStore, profile: Profile): ReadPlan {
   return { gets: [...gets].filter((oid) => store.get(oid) === undefined), groups: rules.groups };
 }
 
-/** What a profile's rules ask of every device. */
+/** The part of the plan that depends on the profile only. */
 const plansOfRules = new WeakMap<Profile, ReadPlan>();
 
-/** The part of it that tells who the printer is, its state and its alerts: all that one is asked that sleeps. */
+/** The part of the plan for identity, state and alerts: the only part that a sleeping printer is asked for. */
 export function statePlan(store: ObjectStore, profile: Profile): ReadPlan {
   return planOf(store, { gets: stateObjects(store, profile), groups: stateGroups, rules: [] });
 }
 
-/** Whatever a status read asks for, also what is answered already. */
+/** Everything that a status read asks for, including objects that are answered already. */
 export function statusObjects(store: ObjectStore, profile: Profile): { state: ReadPlan; levels: ReadPlan } {
   return {
     state: wholePlan({ gets: stateObjects(store, profile), groups: stateGroups, rules: [] }),
@@ -161,14 +161,14 @@ export function statusObjects(store: ObjectStore, profile: Profile): { state: Re
   };
 }
 
-/** What else to ask where more than one printer answers, or undefined where there is one. */
+/** What else to ask if several printers answer; undefined if there is one. */
 export function severalPlan(store: ObjectStore): ReadPlan | undefined {
   return maybeSeveral(store) ? { gets: [], groups: [...severalGroups] } : undefined;
 }
 
 /**
- * The printer's own row of hrDeviceTable, where it is not the first: what it says tells whose the printer is, and so what
- * to ask. Empty where it is answered already.
+ * The printer's own row of hrDeviceTable, if it is not the first: it shows the maker of the printer, and so what to
+ * ask. Empty if it is answered already.
  */
 export function ownRow(store: ObjectStore): string[] {
   const device = hostRowOf(store, printerDevice(store));
@@ -178,7 +178,7 @@ export function ownRow(store: ObjectStore): string[] {
     : [];
 }
 
-/** hrDeviceTable as a whole, for a printer whose index is that of a processor or the like there; else nothing. */
+/** The whole hrDeviceTable, for a printer whose index belongs to a processor or the like there; otherwise nothing. */
 export function deviceTable(store: ObjectStore): ColumnGroup[] {
   const isPrinter = [oids.prtGeneralEntry, oids.prtMarkerEntry, oids.prtMarkerSuppliesEntry].some((it) =>
     store.has(it)
@@ -186,7 +186,7 @@ export function deviceTable(store: ObjectStore): ColumnGroup[] {
   return isPrinter && isPartOfHost(store, hostRowOf(store, printerDevice(store))) ? [severalGroups[0]!] : [];
 }
 
-/** The part of it that tells supplies and trays. */
+/** The part of the plan for supplies and trays. */
 export function levelPlan(store: ObjectStore, profile: Profile): ReadPlan {
   return planOf(store, { gets: [], groups: levelGroups, rules: profile.supplies ?? [] });
 }
@@ -201,7 +201,7 @@ function stateObjects(store: ObjectStore, profile: Profile): string[] {
     `${oids.hrPrinterDetectedErrorState}.${row}`,
   ];
   for (const selector of [oids.prtGeneralCurrentLocalization, oids.prtConsoleLocalization]) {
-    // Only a device that points to a language is asked for that language's character set.
+    // The character set of a language is asked for only if the device points to that language.
     if (maybeInteger(store.get(`${selector}.${device}`)) === undefined) continue;
     gets.push(`${oids.prtLocalizationCharacterSet}.${localizationRow(store, { device, selector })}`);
   }

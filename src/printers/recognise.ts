@@ -13,21 +13,23 @@ export interface Recognised {
   printer: boolean;
   profile: Profile;
   evidence: string[];
-  /** It says that it is something else; Printer-MIB rows may still prove a printer. */
+  /** Its texts describe another kind of device; Printer-MIB rows may still prove a printer. */
   ruledOut: boolean;
 }
 
-/** What a device says of itself, decoded once. */
+/** The texts and ids of a device, decoded once. */
 interface Testimony {
   description: string;
   objectId: string;
   device: string;
   deviceIds: DeviceId[];
-  /** Of these, in the order of their weight, sysDescr.0 and those in objects of the maker's own. */
+  /** The most reliable ids, in order of weight: in sysDescr.0 and in objects of the maker's own. */
   ownIds: DeviceId[];
 }
 
-/** The makers of which some pattern of one kind matches a text: the devices of a fleet say the same ones. */
+/**
+ * The makers with a pattern of one kind that matches a text; remembered, as the devices of a fleet have the same texts.
+ */
 function makersBy(kind: "never" | "cards" | "descriptions" | "devices" | "deviceIds"): (text: string) => Set<Profile> {
   return remembered((text) =>
     new Set(allProfiles.filter(({ recognise }) => recognise[kind]?.some((pattern) => pattern.test(text))))
@@ -42,7 +44,7 @@ const by = {
   deviceIds: makersBy("deviceIds"),
 };
 
-/** The makers among whose numbers a sysObjectID is. */
+/** The makers whose prefixes match a sysObjectID. */
 const byObjectId = remembered((objectId) => {
   const under = (bases: readonly string[] | undefined) => bases?.some((base) => isUnder(objectId, base)) ?? false;
   return {
@@ -51,14 +53,15 @@ const byObjectId = remembered((objectId) => {
   };
 });
 
-/** Weights of evidence: what a person wrote for people outweighs numbers that OEMs and network cards share. */
+/** Weights of evidence: texts written for people outweigh numbers, which OEM devices and network cards share. */
 const weights = { deviceId: 6, description: 5, device: 4, named: 3, objectId: 2, card: 1, enterprise: 1 };
 
 /**
- * Decides whether a device is a printer, and whose. Rows of markers or supplies prove a printer, those of prtGeneralTable
- * unless the device says that it is something else, for scanners have them too; without rows a printer's sysDescr.0 or an
- * IEEE-1284 device id of a known maker does. hrDevicePrinter proves nothing: hosts list their print queues with it.
- * `oneOfSeveral` is the hrDeviceIndex of one printer behind a print server, of which only its own rows tell.
+ * Decides whether a device is a printer, and which maker's. Rows of markers or supplies prove a printer; rows of
+ * prtGeneralTable do unless the texts describe another device, as scanners have them too. Without rows, a printer's
+ * sysDescr.0 or an IEEE-1284 device id of a known maker is sufficient. hrDevicePrinter proves nothing: hosts list their
+ * print queues with it. `oneOfSeveral`: hrDeviceIndex of one printer behind a print server, for which only its own rows
+ * count.
  */
 export function recognise(store: ObjectStore, oneOfSeveral?: string): Recognised {
   const stated = collectTestimony(store, oneOfSeveral);
@@ -70,10 +73,10 @@ export function recognise(store: ObjectStore, oneOfSeveral?: string): Recognised
   if (rows.length > 0) evidence.push(`Printer-MIB rows at ${rows.join(", ")}`);
   const matches = matchesOf(testimony);
   let best = bestOf(matches);
-  // Private objects say so little that they are looked at only where nothing else says more.
+  // Private objects are weak evidence, used only if there is nothing stronger.
   if (best.score <= weights.enterprise && oneOfSeveral === undefined) best = bestOf(matches, enterprisesOf(store));
-  // Numbers and network cards do not outweigh a maker's own name, even one that is not known here: many answer HP's
-  // objects, and HP's print servers stand before printers of all makers.
+  // Numbers and network cards do not outweigh a maker's name, even an unknown one: many devices answer HP's objects,
+  // and HP's print servers are used with printers of all makers.
   const { telling: byCard } = best;
   const otherwise = testimony.deviceIds.some(({ maker }) => maker !== null) ||
     makerByName(testimony.device) !== undefined ||
@@ -98,7 +101,7 @@ interface Judged {
   evidence: string[];
 }
 
-/** The first of the makers for whom most is said. */
+/** The maker with the highest score; the first of equal ones. */
 function bestOf(matches: Matches, enterprises: ReadonlySet<string> = none): Judged & { profile: Profile } {
   const { deviceIds, cards, descriptions, named, devices, objectIds } = matches;
   const said = [...deviceIds.map(({ makers }) => makers), cards, descriptions, named, devices, objectIds.makers];
@@ -113,10 +116,10 @@ function bestOf(matches: Matches, enterprises: ReadonlySet<string> = none): Judg
 
 const none: ReadonlySet<string> = new Set();
 
-/** Makers whose printers others emulate: languages, and with them device ids, names and numbers. */
+/** Makers whose printers others emulate: page description languages, and with them device ids, names and numbers. */
 const emulated = allProfiles.filter(({ id }) => ["hp", "epson", "ibm"].includes(id));
 
-/** The maker that the device itself names in words, where that is not HP, whom all others emulate. */
+/** The maker that the device names in its texts, unless it is HP, which all others emulate. */
 function ownMaker({ description, device, ownIds }: Testimony): string | undefined {
   const names = (text: string, kind: "descriptions" | "devices" | "deviceIds") =>
     [...by[kind](text)].find((profile) => profile.id !== "hp" && !by.never(text).has(profile))?.maker;
@@ -125,32 +128,32 @@ function ownMaker({ description, device, ownIds }: Testimony): string | undefine
     maybeNamed(description);
   const own = said ?? ownIds.map(({ maker }) => names(maker ?? "", "deviceIds")).find((maker) => maker !== undefined);
   if (own !== undefined) return own;
-  // What stands before a printer says whose it is itself; a printer's own sentence is no emulation.
+  // A network card names its own maker; but a printer's own description is not emulated.
   const isOwn = !isCard && by.descriptions(description).size > 0;
   return isOwn ? undefined : names(device, "devices") ?? maybeNamed(device);
 }
 
-/** Makers of print servers that stand before printers of all makers. */
+/** Makers of print servers for printers of all makers. */
 const anyonesServer =
   /^(?:AXIS|SEH|Intel|D-Link|TRENDnet|Netgear|Linksys|Lantronix|Castelle|Extended Systems|SILEX|Digi|Hawking|TP-LINK|Edimax|Level ?One|Planet|IOGEAR|StarTech|Allied Telesis|MiLAN|Troy XCD|XCD|Emulex)\b/i;
 
-/** Whether a sysDescr.0 is that of a print server of a maker that makes no printers. */
+/** Whether sysDescr.0 describes a print server whose maker has no printers. */
 export function isGenericPrintServer(description: string): boolean {
   return anyonesServer.test(description);
 }
 
-/** Whether a sysDescr.0 is that of a print server or network card that stands before printers of all makers. */
+/** Whether sysDescr.0 describes a print server or network card for printers of all makers. */
 export function isPrintServer(description: string): boolean {
   return isGenericPrintServer(description) || by.cards(description).size > 0;
 }
 
-/** A maker without a profile. TROY sells HP's printers, which emulate nobody. */
+/** A maker without a profile. TROY is left out: it sells HP's printers, which emulate no other maker. */
 function maybeNamed(text: string): string | undefined {
   const maker = makerByName(text);
   return maker === "TROY" ? undefined : maker;
 }
 
-/** What the device says without what it only emulates: a Brother that answers as HP's LaserJet 4 is a Brother. */
+/** The texts and ids without emulated ones: a Brother that answers as HP's LaserJet 4 is a Brother. */
 function withoutEmulation(testimony: Testimony): Testimony {
   const own = ownMaker(testimony);
   if (own === undefined) return testimony;
@@ -169,23 +172,23 @@ function isEmulated(text: string, own: string): boolean {
   );
 }
 
-/** Whether a number that only printers have was left out as emulated. */
+/** Whether an id that only printers have was removed as emulated. */
 function emulatesPrinter(stated: Testimony, testimony: Testimony): boolean {
   return stated.objectId !== testimony.objectId &&
     emulated.some((profile) => byObjectId(stated.objectId).printers.has(profile));
 }
 
-/** Which of a device's texts are those of a printer that it emulates, and so say nothing of itself. */
+/** Returns a function that tells whether a text belongs to an emulated printer, and so does not describe the device. */
 export function emulation(store: ObjectStore, oneOfSeveral?: string): (text: string) => boolean {
   const own = ownMaker(collectTestimony(store, oneOfSeveral));
   return (text) => own !== undefined && isEmulated(text, own);
 }
 
 /**
- * A badge without rules of its own reads by those of the maker whose sysObjectID the machine answers: whoever sells it,
- * it is the same machine. A badge with rules reads that maker's counters besides its own: Canon's presses behind Océ's
- * controller, OKI's machines by Toshiba. So does a machine of a maker without a profile. HP's number says nothing, because so many answer
- * it.
+ * A rebranded machine whose brand has no rules uses the rules of the maker whose sysObjectID it answers: it is the same
+ * machine. A brand with rules uses that maker's counters in addition to its own: Canon's presses behind Océ's
+ * controller, OKI's machines by Toshiba. So does a machine of a maker without a profile. HP's id is ignored, because
+ * too many devices answer it.
  */
 function withRulesOf(profile: Profile, objectId: string): Profile {
   const numbered = byObjectId(objectId).makers;
@@ -199,16 +202,19 @@ function withRulesOf(profile: Profile, objectId: string): Profile {
   return { ...profile, meters: [...meters ?? [], ...others] };
 }
 
-/** By profile, and by sysObjectID: one profile for all devices of a kind, as their read plan is made once for each. */
+/**
+ * Merged profiles by profile and sysObjectID: one object for all devices of a kind, as read plans are cached by
+ * profile.
+ */
 const withRules = new Map(
   [...allProfiles, genericProfile].map((profile) =>
     [profile, remembered((objectId) => withRulesOf(profile, objectId))] as const
   ),
 );
 
-/** Devices of printer makers that are no printers; matters only when there are no Printer-MIB rows. */
+/** Devices of printer makers that are not printers; used only if there are no Printer-MIB rows. */
 const generallyNever: readonly RegExp[] = [
-  // Hosts whose name, kernel or print queues may be called anything
+  // Hosts, whose name, kernel or print queues may contain any words
   /^(?:Linux|Darwin|FreeBSD|OpenBSD|NetBSD|SunOS|AIX|HP-UX|Hardware:|Microsoft|Windows|VMware|Cisco|JUNOS)\b/i,
   /^(?!.*\b(?:print|mfp|copier|multifunction)).*\bscan(?:ner)?\b/i,
   /\b(?:projector|camera|scan(?:ner)? server|switch|router|firewall|ups|access point|display|video wall)\b/i,
@@ -217,7 +223,7 @@ const generallyNever: readonly RegExp[] = [
 
 const isNoPrinter = remembered((text): boolean => generallyNever.some((pattern) => pattern.test(text)));
 
-/** What a testimony says to the patterns of all makers. */
+/** Matches the texts and ids with the patterns of all makers. */
 function matchesOf({ description, device, objectId, deviceIds }: Testimony) {
   return {
     excluded: [description, device, objectId].map(by.never),
@@ -274,14 +280,14 @@ function judge(profile: Profile, matches: Matches, enterprises: ReadonlySet<stri
   return { score, telling, evidence };
 }
 
-/** The classes of IEEE 1284 that are no printers. */
+/** The classes of IEEE 1284 that are not printers. */
 const otherClasses = /^(?:SCANNER|DIGCAM|MODEM|NET|HDC|FDC|MEDIA|PORTS)$/;
 
 function isPrinterClass(deviceClass: string | null): boolean {
   return deviceClass !== null && /PRINT|MFP/.test(deviceClass);
 }
 
-/** HP's and the PWG's objects are answered by printers and network cards of many makers. */
+/** Object subtrees that printers and network cards of many makers answer: HP's and the PWG's. */
 const shared = new Set(["1.3.6.1.4.1.11", "1.3.6.1.4.1.2699"]);
 
 function collectTestimony(store: ObjectStore, oneOfSeveral?: string): Testimony {
@@ -291,7 +297,7 @@ function collectTestimony(store: ObjectStore, oneOfSeveral?: string): Testimony 
   const device = oneOfSeveral ?? hostRowOf(store, printerDevice(store));
   const deviceIds: DeviceId[] = [];
   const ownDeviceId = maybeDeviceId(description);
-  // "Manufacturer: …; Model: …" is also what switches say of themselves.
+  // Switches have descriptions like "Manufacturer: …; Model: …" as well.
   if (ownDeviceId !== undefined && (ownDeviceId.prints || isPrinterClass(ownDeviceId.deviceClass))) {
     deviceIds.push(ownDeviceId);
   }
@@ -316,7 +322,7 @@ function enterprisesOf(store: ObjectStore): Set<string> {
   const enterprises = new Set<string>();
   let last = "";
   for (const [index] of store.column("1.3.6.1.4.1")) {
-    // In MIB order, so that those of one maker follow each other.
+    // In MIB order, so that the objects of one maker are adjacent.
     if (index.startsWith(last) && last !== "") continue;
     last = `${index.split(".")[0]!}.`;
     const base = `1.3.6.1.4.1.${last.slice(0, -1)}`;
@@ -325,12 +331,14 @@ function enterprisesOf(store: ObjectStore): Set<string> {
   return enterprises;
 }
 
-/** Behind a print server without hrDeviceTable the name that it gives the printer. */
+/** The name that a print server without hrDeviceTable gives the printer. */
 function nameOf(store: ObjectStore, device: string): string {
   return maybeText(store.get(`${oids.prtGeneralPrinterName}.${device}`)) ?? "";
 }
 
-/** IEEE-1284 device ids among the answers; of one of several printers those whose index begins with its hrDeviceIndex. */
+/**
+ * IEEE-1284 device ids among the answers; for one of several printers, those whose index begins with its hrDeviceIndex.
+ */
 export function deviceIdObjects(store: ObjectStore, oneOfSeveral?: string): { oid: string; id: DeviceId }[] {
   const found: { oid: string; id: DeviceId }[] = [];
   for (const base of deviceIdColumns) {

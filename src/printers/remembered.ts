@@ -1,11 +1,10 @@
-/** Texts of one function that are kept; the devices of a fleet answer the same few hundred. */
+/** Number of texts that are cached for one function; the devices of a fleet have the same few hundred. */
 const mostTexts = 1024;
-/** Longer ones are not kept, so that no device can fill the memory. */
+/** Longest cached text, so that no device can fill the memory. */
 const maxLength = 256;
 
 /**
- * A pure function of a text that does not read the same text twice. What it returns is shared, so nobody may change it.
- * When as many texts as it keeps are there, it forgets them all.
+ * Caches a pure function of a text. Results are shared and must not be changed. The cache is cleared when it is full.
  */
 export function remembered<Result>(read: (text: string) => Result): (text: string) => Result {
   const results = new Map<string, Result>();

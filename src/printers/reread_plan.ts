@@ -1,7 +1,7 @@
 /**
- * What is asked of a printer that is known. Each object is asked for with GETNEXT after the one that stood before it, so
- * that an answer shows the value and that no row came between or went; behind the last row of a table one question more
- * shows that there is no further one. What does not change while this is so is not asked again.
+ * Requests to a known printer. Each object is asked for with GETNEXT on the object before it, so that the answer shows
+ * the value and that no row was added or removed between them; a further request after the last row of a table shows
+ * that there are no new rows. Objects that cannot change meanwhile are not asked again.
  */
 import { hostRowOf, printerDevice } from "./inquiry.ts";
 import { interpretReading } from "./interpret_reading.ts";
@@ -16,30 +16,30 @@ import { isException, type SnmpValue, type Varbind } from "../snmp/value.ts";
 export interface Question {
   /** Asked with GETNEXT. */
   after: string;
-  /** What was answered last time, and the object that is to be answered; null: there is none of `column`. */
+  /** The last answer, and the object that is expected now; null: `column` has no (further) row. */
   last: Varbind | null;
   column: string;
-  /** Another value than last time shows that what is known holds no more. */
+  /** A value that differs from the last one makes the remembered objects invalid. */
   same: boolean;
 }
 
-/** Objects that hold or change together. */
+/** Objects that are valid or invalid together. */
 export interface KnownPart {
   objects: Varbind[];
   questions: Question[];
-  /** How they are asked where they hold no more. */
+  /** Columns to walk if they are no longer valid. */
   columns: ColumnGroup[];
 }
 
 export interface RereadPlan {
-  /** Who the printer is and its state; without this nothing is known. */
+  /** Identity and state of the printer; if it is invalid, everything is. */
   identity: KnownPart;
   console: KnownPart;
   alerts: KnownPart;
   levels: KnownPart;
 }
 
-/** By `names` the rows of a table are told apart; while these are the same, so is the rest. */
+/** Rows of a table are distinguished by `names`; while these stay equal, the columns `rest` do as well. */
 const named: readonly { names: string; levels: string; same: string[]; rest: string[] }[] = [
   {
     names: oids.prtMarkerSuppliesDescription,
@@ -60,7 +60,7 @@ const named: readonly { names: string; levels: string; same: string[]; rest: str
     rest: [oids.prtInputCapacityUnit, oids.prtInputDescription],
   },
 ];
-/** Of tables of which every printer may get a row. */
+/** Columns of tables that may get a further row on every printer. */
 const ends: readonly string[] = [
   oids.prtMarkerSuppliesLevel,
   oids.prtInputCurrentLevel,
@@ -68,7 +68,7 @@ const ends: readonly string[] = [
   oids.prtConsoleDisplayBufferText,
 ];
 
-/** The objects that a later status read can do with. `told` are those that showed what the device is. */
+/** The objects that a later status read can use. `told`: those that identified the device. */
 export function worthKnowing(store: ObjectStore, profile: Profile, told: ReadonlySet<string>): Varbind[] {
   const { state, levels } = statusObjects(store, profile);
   const gets = new Set([...state.gets, ...levels.gets]);
@@ -99,7 +99,7 @@ export function rereadPlan(known: ObjectStore, profile: Profile, received: Reado
   return plan;
 }
 
-/** What a part's answers say now; undefined where it holds no more. */
+/** The objects of a part from the new answers; undefined if it is no longer valid. */
 export function heldObjects(part: KnownPart, answers: readonly (Varbind | undefined)[]): Varbind[] | undefined {
   const fresh: Varbind[] = [];
   for (const [i, { last, column, same }] of part.questions.entries()) {
@@ -145,11 +145,11 @@ function identityQuestions(known: ObjectStore, profile: Profile, received: Reado
     const value = known.get(oid);
     return value === undefined ? [] : [exactly({ oid, ...value }, same.has(oid))];
   });
-  // A second row is a second printer.
+  // A second row would be a second printer.
   return [...questions, ...chain(known, oids.hrPrinterStatus, { same: false, end: true })];
 }
 
-/** The objects that the fields were taken from. */
+/** The objects from which the fields were read. */
 function whereFrom(known: ObjectStore, profile: Profile, fields: ReadonlySet<string>): string[] {
   const nowhere = { observedAt: new Date(0), address: "", port: 0, targetName: null, problems: [] };
   const asked = { meters: false, levels: false };
@@ -166,11 +166,11 @@ function tablePart(known: ObjectStore, columns: ColumnGroup[]): KnownPart {
 }
 
 function levelPart(known: ObjectStore, { gets, groups }: ReadPlan): KnownPart {
-  // Rows that their names do not tell apart could change places unnoticed.
+  // Rows with equal names could be swapped without being noticed.
   const told = named.filter(({ names, levels }) => areApart(known, names, levels)).flatMap(({ rest }) => rest);
   const sameColumns = named.flatMap(({ same, rest }) => [...same, ...rest]);
   const questions = groups.flatMap(({ columns }) => {
-    // Of a maker's table the last column is the one with the levels.
+    // The last column of a maker's table has the levels.
     const key = columns.find((column) => ends.includes(column)) ?? columns.at(-1)!;
     return columns.flatMap((column) => {
       if (told.includes(column)) return [];
@@ -191,7 +191,7 @@ function areApart(known: ObjectStore, names: string, levels: string): boolean {
   return !all.has("") && all.size === known.column(levels).length;
 }
 
-/** The rows of a column, one after the other. */
+/** Questions for the rows of a column, in order. */
 function chain(known: ObjectStore, column: string, { same, end }: { same: boolean; end: boolean }): Question[] {
   const questions: Question[] = [];
   let after = column;
@@ -203,7 +203,7 @@ function chain(known: ObjectStore, column: string, { same, end }: { same: boolea
   return end ? [...questions, { after, last: null, column, same: false }] : questions;
 }
 
-/** One object, whatever stands before it. */
+/** A question for one exact object. */
 function exactly(last: Varbind, same: boolean): Question {
   const { oid } = last;
   const at = oid.lastIndexOf(".");

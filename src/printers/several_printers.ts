@@ -1,19 +1,19 @@
 /**
- * Print servers and controllers answer for several printers at one address: each is an hrDeviceTable row of its own, and
- * every table of the Printer-MIB has hrDeviceIndex as the first arc of its index (RFC 3805, section 2.2.1).
+ * Print servers and controllers answer for several printers at one address: each is an hrDeviceTable row of its own,
+ * and every table of the Printer-MIB has hrDeviceIndex as the first arc of its index (RFC 3805, section 2.2.1).
  */
 import type { ObjectStore } from "./object_store.ts";
 import { oids } from "./printer_mib.ts";
 import { printerDevice } from "./inquiry.ts";
 
 export interface AnsweringPrinters {
-  /** hrDeviceIndex of each printer that answers Printer-MIB rows, ascending; of the only one where there are not several. */
+  /** hrDeviceIndex of each printer with Printer-MIB rows, ascending; one entry if there are not several. */
   devices: string[];
-  /** Printers that hrDeviceTable names as well and of which nothing else is answered. */
+  /** Further printers in hrDeviceTable, for which nothing else is answered. */
   silent: string[];
 }
 
-/** Columns of which a second row means a second printer: the rows are one a printer. */
+/** Columns with one row for each printer: a second row means a second printer. */
 export const printerColumns: readonly string[] = [
   oids.hrPrinterStatus,
   oids.prtGeneralCurrentLocalization,
@@ -36,8 +36,9 @@ export function answeringPrinters(store: ObjectStore): AnsweringPrinters {
   const markers = devicesIn(store, markerColumns);
   const named = devicesIn(store, [oids.hrPrinterStatus, oids.hrPrinterDetectedErrorState]);
   const all = new Set([...general, ...markers, ...devicesIn(store, supplyColumns)]);
-  // An agent that numbers one table from 1 and the next from 2 has one printer: some table must tell two apart. Of tables
-  // with a further index alone the arcs may be in the wrong order, where hrPrinterTable knows one printer.
+  // An agent that numbers one table from 1 and the next from 2 has one printer: at least one table must have two.
+  // Tables with a further index may have the arcs in the wrong order, so they do not count if hrPrinterTable has one
+  // printer.
   const apart = general.size > 1 || named.size > 1 || (markers.size > 1 && named.size === 0);
   const devices = apart && all.size > 1 ? ascending(all) : [printerDevice(store)];
   const silent = ascending(named).filter((device) => !devices.includes(device) && isNamedPrinter(store, device));
@@ -66,7 +67,7 @@ function ascending(devices: Set<string>): string[] {
   return [...devices].sort((a, b) => Number(a) - Number(b));
 }
 
-/** Whether there may be more than one printer, so that hrDeviceTable is worth reading as a whole. */
+/** Whether there may be several printers, so that the whole hrDeviceTable must be read. */
 export function maybeSeveral(store: ObjectStore): boolean {
   return devicesIn(store, tellingColumns).size > 1;
 }

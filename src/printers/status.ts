@@ -11,7 +11,7 @@ import type { PrinterState, PrinterStatus } from "../../common/reading/reading.t
 import { ofPrinter, rowsOf } from "./table_rows.ts";
 import { firstValid, type Offer } from "./trace.ts";
 
-/** Panel texts of a printer that sleeps, by language. An eco mode saves toner, which is no sleep. */
+/** Panel texts of a sleeping printer, by language. An eco mode that saves toner is not sleep. */
 const sleeping = new RegExp(
   [
     // English, German, French
@@ -49,8 +49,8 @@ const sleeping = new RegExp(
 );
 
 /**
- * State, errors and panel. hrPrinterStatus and hrDeviceStatus are read together as RFC 3805 section 2.2.13.2 pairs
- * them: `other` means standby on a running device and stopped on one that is down.
+ * State, errors and panel. hrPrinterStatus and hrDeviceStatus are interpreted in pairs as in RFC 3805 section 2.2.13.2:
+ * `other` means standby on a running device and stopped on one that is down.
  */
 export function readStatus(inquiry: Inquiry): PrinterStatus {
   const { store, hostRow, trace } = inquiry;
@@ -78,14 +78,14 @@ export function readStatus(inquiry: Inquiry): PrinterStatus {
 
 const isSleep = remembered((panel): boolean => sleeping.test(panel.normalize("NFKC")));
 
-/** Whether the state that was read so far is that of a printer that sleeps. */
+/** Whether the objects that were read so far show that the printer sleeps. */
 export function reportsSleep(store: ObjectStore, profile: Profile): boolean {
   return readStatus(openInquiry(store, profile, [])).state === "sleeping";
 }
 
 /**
- * Octets of hrPrinterDetectedErrorState. Some agents spell them as hexadecimal text ("0000", "00 40"), some answer an
- * INTEGER: 0 is no error, a number of 16 bits is both octets, and of one below 256 nobody knows which octet it is.
+ * Octets of hrPrinterDetectedErrorState. Some agents send hexadecimal text ("0000", "00 40"), some an INTEGER: 0 means
+ * no error, a number of 16 bits has both octets, and for one below 256 it is unknown which octet it is.
  */
 export function maybeErrorBits(value: SnmpValue | undefined): Uint8Array | undefined {
   const octets = maybeOctets(value);
@@ -97,7 +97,8 @@ export function maybeErrorBits(value: SnmpValue | undefined): Uint8Array | undef
       : undefined;
   }
   const text = new TextDecoder("latin1").decode(octets).replace(/[\0\s]+$/, "").replace(/^0x/i, "");
-  // Two digits could be two octets, but never for errors that come together; longer ones are no errors of RFC 2790.
+  // Two digits could be two raw octets, but these errors never occur together; longer texts as raw octets are not valid
+  // errors of RFC 2790.
   const isSpelt = /^\d\d$/.test(text) || /^[0-9a-f]{2}(?:[ :-]?[0-9a-f]{2})+$/i.test(text);
   return isSpelt ? Uint8Array.fromHex(text.replace(/[^0-9a-f]/gi, "")) : octets;
 }

@@ -1,7 +1,7 @@
 import { Tag } from "../snmp/value.ts";
 import { ObjectStore } from "./object_store.ts";
 
-/** What a test puts into a store: text becomes octets, `{ oid }` an identifier, a number an INTEGER. */
+/** Values for a store in tests: text becomes octets, `{ oid }` an identifier, a number an INTEGER. */
 export type TestValue = number | bigint | string | Uint8Array | { oid: string };
 
 /** A store for tests. A key of several parts joined by a space is a base and an index: `"1.3.6 1.2"`. */

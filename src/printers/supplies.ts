@@ -45,7 +45,7 @@ function standardSupply(inquiry: Inquiry, seen: { row: Row; colorants: Map<numbe
     level: maybeLevel(values.level),
     capacity: maybeLevel(values.capacity),
     unit: maybeInteger(values.unit),
-    // Containers of waste are receptacles even where a device leaves the class out.
+    // Waste containers are receptacles even if the device omits the class.
     supplyClass: maybeInteger(values.class) ?? (kind.startsWith("waste") ? SupplyClass.receptacle : undefined),
   };
   const level = interpretLevel(numbers, inquiry.profile.standardSupplies);
@@ -93,7 +93,10 @@ function standardSupply(inquiry: Inquiry, seen: { row: Row; colorants: Map<numbe
   };
 }
 
-/** prtMarkerSuppliesDescription has at most 255 octets; some agents spell out what is longer (see hexContinuation). */
+/**
+ * prtMarkerSuppliesDescription has at most 255 octets; some agents send longer ones in hexadecimal (see
+ * hexContinuation).
+ */
 const maxOctets = 512;
 
 function describe(inquiry: Inquiry, value: SnmpValue | undefined): string {
@@ -104,8 +107,8 @@ function describe(inquiry: Inquiry, value: SnmpValue | undefined): string {
 }
 
 /**
- * Colorants by prtMarkerColorantIndex: from the colorant table, and where that has no row, from supplies of the same
- * index that name their colour. An index that stands for two colours stands for none.
+ * Colorants by prtMarkerColorantIndex: from the colorant table, or if that has no row, from supplies of the same index
+ * that name their colour. An index with two different colours is ignored.
  */
 function learnColorants(inquiry: Inquiry, rows: Row[]): Map<number, string> {
   const table = new Map<number, string>();
@@ -127,10 +130,10 @@ function learnColorants(inquiry: Inquiry, rows: Row[]): Map<number, string> {
   return table;
 }
 
-/** Types that no container of waste has: a cleaner, and those that say nothing. */
+/** Types that do not indicate a waste container: cleaners and unspecific ones. */
 const noWaste = new Set(["cleanerUnit", "fuserCleaningPad", "other", "unknown"]);
 
-/** What is collected in a receptacle that says nothing else: the ink of an ink printer, or toner. */
+/** Waste in a receptacle without other information: ink of an ink printer, otherwise toner. */
 function wasteOf(inquiry: Inquiry): string {
   const types = inquiry.store.column(oids.prtMarkerSuppliesType).map(([, value]) =>
     supplyTypes[maybeInteger(value) ?? 2]
@@ -143,7 +146,7 @@ function kindOf(inquiry: Inquiry, { row, description }: { row: Row; description:
   const typed = supplyTypes[maybeInteger(values.type) ?? 2] ?? "unknown";
   const named = kindFromWords(description);
   const isReceptacle = maybeInteger(values.class) === SupplyClass.receptacle;
-  // What is filled is no toner either, unless its name or its colour says that the class is wrong.
+  // A receptacle is not a toner either, unless its name or its colour shows that the class is wrong.
   const isNameless = named === undefined && colorantFromWords(description) === undefined &&
     (maybeInteger(values.colorantIndex) ?? 0) <= 0;
   const isNoWaste = noWaste.has(typed) || (isNameless && /^(?:toner|ink)(?:Cartridge)?$/.test(typed));
@@ -163,8 +166,8 @@ function kindOf(inquiry: Inquiry, { row, description }: { row: Row; description:
 }
 
 /**
- * Whether the description names another part than the type, and is right: some makers type everything that wears as toner
- * or drum. "Toner" beside another word ("toner and developer") leaves a toner what it is.
+ * Whether the description names another part than the type, and is right: some makers give every wear part the type
+ * toner or drum. With "toner" beside another word ("toner and developer") the type toner stays.
  */
 function isMistyped(typed: string, words: { named: string | undefined; description: string }): boolean {
   const { named, description } = words;
@@ -188,7 +191,7 @@ function colorantOf(
   const { index, values } = seen.row;
   const description = { oid: `${columns.description}.${index}`, answered: values.description };
   const offers: Offer<string>[] = [
-    // A description that names its colour is right where the index is wrong: it is what the person at the device reads.
+    // The colour in a description takes precedence over the index: it is what a person at the device reads.
     {
       ...description,
       rule: "words.colorant",
@@ -209,7 +212,7 @@ function colorantOf(
   return firstValid(inquiry.trace, `supplies.${index}.colorant`, offers)?.value ?? "none";
 }
 
-/** Supplies of one row of order codes, such as TK-5240K and TK-5240C. */
+/** Sets the colours of supplies with order codes of one series, such as TK-5240K and TK-5240C. */
 function nameByCode(inquiry: Inquiry, supplies: Supply[]): void {
   const holders = supplies.filter(({ kind }) => holdsColorant.test(kind));
   for (const [i, colorant] of colorantsByCode(holders.map(({ partNumber }) => partNumber)).entries()) {
@@ -228,7 +231,7 @@ function nameByCode(inquiry: Inquiry, supplies: Supply[]): void {
 
 const holdsColorant = /^(?:toner|ink|drum|developer)/;
 
-/** A printer with a single toner prints black, whatever the toner is called. */
+/** A printer with a single toner prints black, regardless of the toner's name. */
 function nameOnlyToner(inquiry: Inquiry, supplies: Supply[]): void {
   const toners = supplies.filter(({ kind }) => kind === "toner" || kind === "tonerCartridge");
   const [only] = toners;

@@ -6,7 +6,7 @@ export interface SupplyName {
   serial: string | null;
 }
 
-/** What comes before a serial number, up to the number. */
+/** The label before a serial number. */
 const serialLabel = "(?:S\\/N|Serial(?:\\s?(?:No\\.?|Number|Nr\\.?|#))?)\\s*[:#.]?\\s*";
 const serials = [
   new RegExp(`[\\s,;([]*\\b${serialLabel}([A-Z0-9-]*)\\s*[)\\]]?\\s*(?=$|[,;])`, "i"),
@@ -15,7 +15,7 @@ const serials = [
   /[\s,;([]+(CRUM-?[A-Z0-9]+)\s*[)\]]?\s*(?=$|[,;])/i,
 ];
 
-/** Other labels than PN, which are words too: what follows must look like a code. */
+/** Labels that are also ordinary words, unlike PN: the text after them must look like a code. */
 const partLabel = [
   "Part(?:\\s?(?:No\\.?|Number|Nr\\.?|#)|-?No\\.?)",
   "OEM(?:\\s?(?:code|no\\.?))?",
@@ -33,7 +33,7 @@ const parts = [
   /[\s,]+HP\s*((?:[A-Z]{1,2}\d{2,4}[A-Z]{1,2}|[A-Z]\d[A-Z]\d{2}[A-Z]{1,2}|\d[A-Z]{2}\d{2}[A-Z]{1,2}|unknown|none))\s*$/i,
 ];
 
-/** Order codes by their makers' shapes, to be found among words without a label. */
+/** Order codes in the makers' formats, to find them without a label. */
 const codes = new RegExp(
   `(?<![\\p{L}\\d-])(${
     [
@@ -58,13 +58,13 @@ const codes = new RegExp(
   "u",
 );
 
-/** A description that is nothing but a code, or several of them: Kyocera and older Brothers. */
+/** A description that consists of one or several codes only: Kyocera and older Brother devices. */
 const bareCodes = /^[A-Z]{2,3}-?\d{2,5}[A-Z]{0,3}(?:\/[A-Z]{2,3}-?\d{2,5}[A-Z]{0,3})*$/;
 
 /**
- * Takes part number and serial out of a description: `Black Toner, PN 006R00000;SN00`, `… S/N:CRUM-00`, `… (Part No. X00)`,
- * `Black Cartridge HP CF000A`. "unknown" and empty ones are null, and leave the description all the same; a code without a
- * label stays there.
+ * Separates part number and serial from a description: `Black Toner, PN 006R00000;SN00`, `… S/N:CRUM-00`, `… (Part No.
+ * X00)`, `Black Cartridge HP CF000A`. "unknown" and empty ones are null, but are removed from the description too; a
+ * code without a label stays there.
  */
 export function splitSupplyName(text: string): SupplyName {
   let description = text;
@@ -86,7 +86,7 @@ export function splitSupplyName(text: string): SupplyName {
   return { description, partNumber, serial };
 }
 
-/** A code has digits and is no series of zeros. */
+/** A code must have digits, and not only zeros. */
 function maybeCode(text: string | undefined): string | null {
   if (text === undefined || !/\d.*\d/.test(text) || /^[0-]*$/.test(text) || /\s/.test(text)) return null;
   return text;
@@ -101,8 +101,8 @@ const letters: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Colorants of order codes that differ in one letter, such as TK-5240K and TK-5240C: the letters tell the colours apart
- * when at least two of black, cyan, magenta and yellow are there. Undefined where they do not.
+ * Colorants of order codes that differ in one letter, such as TK-5240K and TK-5240C: the letters are taken as colours
+ * if at least two of black, cyan, magenta and yellow occur. Otherwise undefined.
  */
 export function colorantsByCode(codes: readonly (string | null)[]): (string | undefined)[] {
   const plain = codes.map((code) => code?.replace(/BK(?=$|[^A-Z])/, "K") ?? null);

@@ -1,9 +1,9 @@
 import { remembered } from "./remembered.ts";
 
 /**
- * What a supply is, from the words of its description. Makers leave type and colorant out, or say `other`, and write the
- * description in the language of the panel. \b knows ASCII letters only, so short words stand between (?<!\p{L}) and
- * (?!\p{L}).
+ * Kind and colour of a supply from the words of its description. Makers omit type and colorant, or use `other`, and
+ * write the description in the language of the panel. \b works for ASCII letters only, so short words are enclosed in
+ * (?<!\p{L}) and (?!\p{L}).
  */
 
 function word(words: string): string {
@@ -15,10 +15,10 @@ function any(...patterns: string[]): RegExp {
 }
 
 /**
- * The colours of printing in the languages that panels speak beside the western ones: Thai, Vietnamese, Indonesian and
- * Malay, Filipino; Arabic, Persian, Hebrew, Hindi; Turkish, Kazakh; Hungarian, Romanian, Albanian, Greek; Bulgarian,
- * Ukrainian, Belarusian, Serbian, Macedonian, Croatian, Slovak, Slovenian; Lithuanian, Latvian, Estonian, Finnish, Icelandic;
- * Catalan, Galician, Basque, Afrikaans.
+ * The printing colours in further languages of panels: Thai, Vietnamese, Indonesian and Malay, Filipino; Arabic,
+ * Persian, Hebrew, Hindi; Turkish, Kazakh; Hungarian, Romanian, Albanian, Greek; Bulgarian, Ukrainian, Belarusian,
+ * Serbian, Macedonian, Croatian, Slovak, Slovenian; Lithuanian, Latvian, Estonian, Finnish, Icelandic; Catalan,
+ * Galician, Basque, Afrikaans.
  */
 const elsewhere = {
   black: [
@@ -142,11 +142,11 @@ const colorants: readonly [colorant: string, words: RegExp][] = [
 const severalColours = any(
   "tri-?(?:colou?r|chrom)|tricromia|farbpatrone|三色|3色",
   word("cmy|(?:three|3)[ -]colou?r|c\\/m\\/y"),
-  // "black and colour" is all of them.
+  // "black and colour" means all colours.
   "(?:black|schwarz|noir|nero|negro)\\s*(?:and|und|et|e|y|&|\\+|\\/)\\s*(?:colou?r|farbe|couleur|colore)",
 );
 
-/** "Color" alone means several colours only of something that holds colour: a "Color LaserJet Fuser" is no such thing. */
+/** "Color" alone means several colours only for parts that contain colorant: not for a "Color LaserJet Fuser". */
 const colourful = any(
   `${
     word("colou?r|couleur|colore|kleur|farbe")
@@ -154,7 +154,7 @@ const colourful = any(
   "(?:encre|cartouche)s? (?:de )?couleur|cartuccia (?:a )?color|カラー(?:インク|トナー)|цветн",
 );
 
-/** Abbreviations that stand for a colorant where they are the whole text, or the first or last word of a description. */
+/** Abbreviations of colorants, valid as the whole text or as the first or last word of a description. */
 const abbreviations: ReadonlyMap<string, string> = new Map([
   ["k", "black"],
   ["bk", "black"],
@@ -185,7 +185,7 @@ const abbreviations: ReadonlyMap<string, string> = new Map([
   ["cmy", "color"],
 ]);
 
-/** Kinds by word, most telling first: "waste toner" is no toner and a "transfer belt cleaner" no cleaner. */
+/** Kinds by word, most specific first: "waste toner" is not toner, and a "transfer belt cleaner" is not a cleaner. */
 const kinds: readonly [kind: string, words: RegExp][] = [
   [
     "wastePaper",
@@ -271,22 +271,22 @@ const kinds: readonly [kind: string, words: RegExp][] = [
   ],
 ];
 
-/** A cartridge of a colour that does not say what is in it: toner, for ink is always called ink. */
+/** A coloured cartridge without a named content: it is toner, as ink is always named. */
 const cartridge = any(
   "cartridge|kartusche|kassette|patrone|patroon|cartouche|cartuccia|cartucho|kartridż|картридж|カートリッジ",
 );
 
-/** One cartridge of several is bought and counted as toner. */
+/** Combined cartridges are ordered and counted as toner. */
 const withToner = (() => {
   const other = "drum|develop\\w*|trommel|tambour|tambor|tamburo|entwickler";
   const and = " ?(?:\\/|&|\\+|and|und|et|y|e) ?";
   return any(`toner${and}(?:${other})`, `(?:${other})${and}toner`);
 })();
 
-/** Languages in which one word stands for toner and ink: Thai, Vietnamese, Arabic and Persian, Hebrew, Hindi. */
+/** Words that mean both toner and ink: Thai, Vietnamese, Arabic and Persian, Hebrew, Hindi. */
 const inkOrToner = /หมึก|mực|حبر|جوهر|דיו|स्याही/iu;
 
-/** Whether a text that names ink may mean toner as well. */
+/** Whether a text with a word for ink may mean toner as well. */
 export function mayBeToner(text: string): boolean {
   return inkOrToner.test(composed(text));
 }
@@ -300,7 +300,7 @@ export const kindFromWords = remembered((text): string | undefined => {
   return cartridge.test(description) && colorantFromWords(description) !== undefined ? "tonerCartridge" : undefined;
 });
 
-/** The colorant that a name or description says, `color` when it says several, or undefined. */
+/** The colorant in a name or description, `color` for several, or undefined. */
 export const colorantFromWords = remembered((name): string | undefined => {
   const text = composed(name);
   const whole = abbreviations.get(text.trim().toLowerCase());
@@ -312,8 +312,8 @@ export const colorantFromWords = remembered((name): string | undefined => {
 });
 
 /**
- * One spelling of what looks alike: accents and Thai vowels in one piece or in several, half-width katakana, full-width
- * letters.
+ * Normalises equivalent spellings: accents and Thai vowels as one or several characters, half-width katakana,
+ * full-width letters.
  */
 function composed(text: string): string {
   return text.normalize("NFKC");
@@ -323,8 +323,8 @@ const holdsColour =
   /toner|\bink|drum|develop|cartridge|trommel|tambour|imaging|tinte|encre|kartusche|カートリッジ|トナー/i;
 
 /**
- * An abbreviation in capitals, or with one: in brackets anywhere ("Toner [K] Cartridge", "Toner (Bk)"), or as the first or
- * last word of something that holds colour ("Toner C", "BK Toner").
+ * Finds an abbreviation that starts with a capital: in brackets anywhere ("Toner [K] Cartridge", "Toner (Bk)"), or as
+ * the first or last word of the name of a part with colorant ("Toner C", "BK Toner").
  */
 function abbreviated(text: string): string | undefined {
   const bracketed = /[[(]([A-Z]{1,3}|[A-Z][a-z]{1,2})[\])]/.exec(text)?.[1];

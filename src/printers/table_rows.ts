@@ -9,8 +9,8 @@ export interface TableRow<Name extends string> {
 }
 
 /**
- * Rows of the printer: those whose first index arc is its hrDeviceIndex. Some agents number one table from 0 and the next
- * from 1, so rows under 0 are the printer's where it has no others.
+ * Rows of the printer: those whose first index arc is its hrDeviceIndex. Some agents number one table from 0 and the
+ * next from 1, so rows under 0 are used if there are no others.
  */
 export function ofPrinter<Row extends { index: string }>(rows: Row[], device: string): Row[] {
   const under = (index: string) => rows.filter((row) => row.index.split(".")[0] === index);
@@ -18,7 +18,7 @@ export function ofPrinter<Row extends { index: string }>(rows: Row[], device: st
   return own.length > 0 ? own : under(device === "0" ? "1" : "0");
 }
 
-/** Rows of a table in MIB order. Columns may be sparse: a row is there when any of its columns is. */
+/** Rows of a table in MIB order. Columns may be sparse: a row exists if any of its columns does. */
 export function rowsOf<Name extends string>(store: ObjectStore, columns: Record<Name, string>): TableRow<Name>[] {
   const rows = new Map<string, TableRow<Name>>();
   for (const name of Object.keys(columns) as Name[]) {

@@ -2,7 +2,7 @@ import iconv from "iconv-lite";
 import { maybePrintableAscii } from "./printable_ascii.ts";
 
 /**
- * IANA MIBenum numbers that prtLocalizationCharacterSet takes, by the name that iconv-lite or TextDecoder knows.
+ * IANA MIBenum numbers of prtLocalizationCharacterSet with the names of iconv-lite or TextDecoder.
  * https://www.iana.org/assignments/character-sets
  */
 const charsets: ReadonlyMap<number, string> = new Map([
@@ -68,22 +68,22 @@ const charsets: ReadonlyMap<number, string> = new Map([
 ]);
 
 /**
- * Text of octets from a device: valid multi-octet UTF-8 is UTF-8 and octets with a NUL in every pair are UTF-16, whatever
- * the device declares; anything else is read by the IANA MIBenum of prtLocalizationCharacterSet, or as Latin-1 when that
- * is unknown. The result holds nothing that a terminal would interpret, and no padding.
+ * Decodes octets from a device: valid multi-octet UTF-8 is UTF-8 and octets with a NUL in every pair are UTF-16,
+ * regardless of the declared set; anything else is decoded by the IANA MIBenum of prtLocalizationCharacterSet, or as
+ * Latin-1 if that is unknown. The result contains nothing that a terminal would interpret, and no padding.
  */
 export function decodeText(octets: Uint8Array, charset?: number): string {
   const text = octets.length > maxOctets ? octets.subarray(0, maxOctets) : octets;
-  // Nearly every text of nearly every device, and the same in every character set.
+  // The usual case: the same in every character set.
   const ascii = maybePrintableAscii(text);
   if (ascii !== undefined) return (ascii.includes("  ") ? ascii.replace(/ {2,}/g, " ") : ascii).trim();
   return cleanText(decodeOctets(text, charset));
 }
 
-/** Texts of the MIBs have at most 255 octets, device ids a few times that; more would only cost time. */
+/** Longest decoded text: texts of the MIBs have at most 255 octets, device ids a few times that. */
 const maxOctets = 2048;
 
-/** Text of octets whose lines after the first may be octets in hexadecimal: "Black Cartr\n69 64 67 65". */
+/** Decodes octets whose lines after the first may be octets in hexadecimal: "Black Cartr\n69 64 67 65". */
 export function decodeHexContinued(octets: Uint8Array, charset?: number): string {
   if (!octets.includes(lineFeed)) return decodeText(octets, charset);
   const [first = "", ...rest] = new TextDecoder("latin1").decode(octets).split("\n");
@@ -117,15 +117,15 @@ function decodeOctets(octets: Uint8Array, charset: number | undefined): string {
   const wide = wideName(octets, name);
   if (wide !== undefined) return decodeNamed(octets.length % 2 === 0 ? octets : octets.subarray(0, -1), wide);
   const text = firstString(octets);
-  // ISO-2022-JP is ASCII with escape sequences; of all other sets an octet below 80 is its ASCII character.
+  // ISO-2022-JP is ASCII with escape sequences; in all other sets an octet below 80 is its ASCII character.
   if (name === "iso-2022-jp" && text.includes(0x1b)) return decodeNamed(text, name);
   if (text.every((octet) => octet < 0x80)) return new TextDecoder("utf-8").decode(text);
   return maybeUtf8(text) ?? decodeNamed(text, singleName(text, name));
 }
 
 /**
- * UTF-8 when it is valid, but for a character that the end of a fixed-size field cut in two, or when damage is the
- * exception: more characters of several octets than octets that fit nowhere.
+ * UTF-8 if it is valid, except for a last character that was cut off by a fixed-size field, or if errors are rare: more
+ * multi-octet characters than invalid octets.
  */
 function maybeUtf8(octets: Uint8Array): string | undefined {
   const text = new TextDecoder("utf-8").decode(withoutCutCharacter(octets));
@@ -134,7 +134,7 @@ function maybeUtf8(octets: Uint8Array): string | undefined {
   return wide > damage * 2 ? text : undefined;
 }
 
-/** Without the first octets of a character whose others are missing. */
+/** Removes an incomplete character at the end. */
 function withoutCutCharacter(octets: Uint8Array): Uint8Array {
   for (let back = 1; back <= 3 && back <= octets.length; back++) {
     const octet = octets.at(-back)!;
@@ -145,12 +145,12 @@ function withoutCutCharacter(octets: Uint8Array): Uint8Array {
   return octets;
 }
 
-/** Which UTF-16 it is: by its byte order mark, by NULs in every pair, or as declared where it has a NUL or no ASCII. */
+/** The UTF-16 variant: by byte order mark, by NULs in every pair, or as declared if there is a NUL or no ASCII. */
 function wideName(octets: Uint8Array, declared: string | undefined): string | undefined {
   if (octets.length < 2) return undefined;
   if (octets[0] === 0xff && octets[1] === 0xfe) return "utf-16le";
   if (octets[0] === 0xfe && octets[1] === 0xff) return "utf-16be";
-  // Padding at the end says nothing, so only pairs with a character count.
+  // Only pairs with a character count, as padding at the end gives no information.
   const pairs: [number, number][] = [];
   for (let i = 0; i + 1 < octets.length; i += 2) {
     if (octets[i] !== 0 || octets[i + 1] !== 0) pairs.push([octets[i]!, octets[i + 1]!]);
@@ -162,7 +162,7 @@ function wideName(octets: Uint8Array, declared: string | undefined): string | un
   return isAscii && !pairs.some((pair) => pair.includes(0)) ? undefined : declared;
 }
 
-/** The declared set; of one that has control characters at 80 to 9f where there are some, its extension by Windows. */
+/** The declared set, or its Windows extension if there are octets 80 to 9f that are control characters in the set. */
 function singleName(octets: Uint8Array, declared: string | undefined): string {
   if (declared === undefined || declared === "utf-8" || declared.startsWith("utf-16")) return "windows-1252";
   const extended = octets.some((octet) => octet >= 0x80 && octet < 0xa0) ? windowsSets.get(declared) : undefined;
@@ -181,12 +181,12 @@ function charsetName(charset: number | undefined): string | undefined {
 }
 
 function decodeNamed(octets: Uint8Array, name: string): string {
-  // TextDecoder follows the web platform and has no Roman-8 and no DOS code pages but 866.
+  // TextDecoder follows the web platform: it has no Roman-8, and of the DOS code pages only 866.
   if (/^(?:hproman8|cp|big5-hkscs$)/.test(name)) return iconv.decode(octets, name);
   return new TextDecoder(name).decode(octets);
 }
 
-/** Octets up to the NUL that ends a string in C: what is behind it is padding, or what the memory held before. */
+/** Octets up to the first NUL: the rest is padding, or old content of the device's memory. */
 function firstString(octets: Uint8Array): Uint8Array {
   const start = octets.findIndex((octet) => octet !== 0);
   if (start < 0) return new Uint8Array();

@@ -2,7 +2,7 @@ import type { SnmpValue } from "../snmp/value.ts";
 import type { RawValue } from "../../common/reading/reading.ts";
 import { rawOf } from "./raw_value.ts";
 
-/** One place that a value could have come from. `verdict` is `won`, or why it lost. */
+/** One possible source of a value. `verdict` is `won`, or why it lost. */
 export interface Candidate {
   oid: string;
   rule: string;
@@ -21,21 +21,21 @@ export interface TracedValue {
 export type Trace = TracedValue[];
 
 /**
- * Whether a traced field tells where a leaf of the reading came from: it names the leaf itself or what the leaf belongs
- * to, as `meters.total` does for `meters.total.unit` and `alerts.0` for everything that the first alert says.
+ * Whether a traced field covers a leaf of the reading: it is the leaf itself or a parent of it, as `meters.total` for
+ * `meters.total.unit` and `alerts.0` for all fields of the first alert.
  */
 export function tracesLeaf(field: string, leaf: string): boolean {
   return leaf === field || leaf.startsWith(`${field}.`);
 }
 
-/** A candidate before the choice: `value` undefined means that `reason` (or silence) rules it out. */
+/** A candidate before the choice: without a `value` it is ruled out by `reason`, or because there was no answer. */
 export interface Offer<T> {
   oid: string;
   rule: string;
   answered: SnmpValue | undefined;
   value: T | undefined;
   reason?: string;
-  /** What to keep as raw when one object is not the whole answer. */
+  /** The raw value to record if it is more than one object. */
   raw?: RawValue;
 }
 
@@ -46,7 +46,7 @@ export interface Won<T> {
   raw: RawValue;
 }
 
-/** Chooses the first valid offer and records why each of the others lost, unless there is no trace. */
+/** Chooses the first valid offer and, with a trace, records why each of the others lost. */
 export function firstValid<T>(trace: Trace | null, field: string, offers: Offer<T>[]): Won<T> | undefined {
   if (trace === null) {
     const offer = offers.find(({ value }) => value !== undefined);
@@ -73,7 +73,7 @@ function rawOfOffer({ raw, answered }: Offer<unknown>): RawValue {
   return raw ?? rawOf(answered);
 }
 
-/** Records that a later rule replaced a value which an earlier one had given; `why` is the earlier one's verdict. */
+/** Records that a later rule replaced the value of an earlier one; `why` is the verdict on the earlier one. */
 export function override(
   trace: Trace | null,
   field: string,
@@ -88,7 +88,7 @@ export function override(
 
 function printable(value: unknown): string | number | null {
   if (typeof value === "number" || typeof value === "string") return value;
-  // A meter is a number and its unit.
+  // A meter has a number and a unit.
   if (typeof value === "object" && value !== null && "value" in value) return printable(value.value);
   return value === undefined ? null : JSON.stringify(value);
 }

@@ -1,4 +1,4 @@
-/** How much of a device a credential shows, as the access rules on the device (RFC 3415) let it. Pure. */
+/** How much of a device a credential shows by the access rules on the device (RFC 3415). Pure. */
 import { maybeText } from "./inquiry.ts";
 import type { ObjectStore } from "./object_store.ts";
 import { oids } from "./printer_mib.ts";
@@ -7,17 +7,18 @@ import { isGenericPrintServer, type Recognised } from "./recognise.ts";
 import { maybeSeveral } from "./several_printers.ts";
 
 /**
- * From less to more: nothing; the system group alone; more, but nothing of the Printer MIB; the Printer MIB without markers
- * and supplies; these, but nothing of a maker whose own objects are read; all that a reading needs.
+ * From less to more: nothing; only the system group; more, but nothing of the Printer MIB; the Printer MIB without
+ * markers and supplies; these, but no private objects of a maker whose private objects are read; everything that a
+ * reading needs.
  */
 export const views = ["nothing", "system", "noPrinterMib", "noMarkers", "noPrivate", "printer"] as const;
 export type View = typeof views[number];
 
-/** `nothing` is what is shown of an agent's own counters and settings, too: they say nothing about a printer. */
+/** Objects of the SNMP agent itself: a view with only these counts as `nothing`. */
 const ofTheAgent = ["1.3.6.1.2.1.11", "1.3.6.1.6"];
 const system = "1.3.6.1.2.1.1";
 
-/** The view after `identifyColumns` were asked with GETNEXT, which answers with whatever comes next in the view. */
+/** The view after `identifyColumns` were asked with GETNEXT, which returns the next object in the view. */
 export function viewOf(store: ObjectStore, { profile }: Pick<Recognised, "profile">): View {
   if (store.has(oids.prtMarkerEntry) || store.has(oids.prtMarkerSuppliesEntry)) {
     return hasPrivateRules(profile) && !store.has("1.3.6.1.4.1") && !isBehindServer(store) ? "noPrivate" : "printer";
@@ -28,12 +29,15 @@ export function viewOf(store: ObjectStore, { profile }: Pick<Recognised, "profil
   return told.length > 0 ? "system" : "nothing";
 }
 
-/** A print server has the standard tables of its printers and no objects of their makers. */
+/** A print server has the standard tables of its printers, but no private objects of their makers. */
 function isBehindServer(store: ObjectStore): boolean {
   return maybeSeveral(store) || isGenericPrintServer(maybeText(store.get(oids.sysDescr)) ?? "");
 }
 
-/** The devices that are asked with GETNEXT for other makers' objects answer with their own, as these come later. */
+/**
+ * Whether the maker's private objects are read. GETNEXT for other makers' objects returns them as well, as they come
+ * later.
+ */
 function hasPrivateRules({ meters, supplies, serial }: Profile): boolean {
   return [meters, supplies, serial].some((rules) => (rules?.length ?? 0) > 0);
 }
@@ -44,8 +48,8 @@ export function showsAsMuch(view: View, other: View): boolean {
 }
 
 /**
- * Whether another credential could show what this one does not: of a printer that lacks its MIB, and of a device that
- * shows too little to say that it is none.
+ * Whether another credential could show more: for a printer without its MIB, and for a device that shows too little to
+ * exclude a printer.
  */
 export function mayShowMore(store: ObjectStore, recognised: Recognised): boolean {
   const { printer, ruledOut } = recognised;
@@ -57,7 +61,7 @@ export function mayShowMore(store: ObjectStore, recognised: Recognised): boolean
     store.column(oids.hrDeviceType).some(([, { value }]) => value === oids.hrDevicePrinter);
 }
 
-/** The end of a sentence about a credential. */
+/** Views in words, for the end of a sentence about a credential. */
 export const viewWords: Readonly<Record<View, string>> = {
   nothing: "shows nothing",
   system: "shows the system group alone",
