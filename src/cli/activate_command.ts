@@ -1,4 +1,4 @@
-/** `opendca activate`: turns a code into an agent. */
+/** `opendca activate`: activates the agent with a code. */
 import type { Command } from "commander";
 import { machineFingerprint } from "../activation/machine_identity.ts";
 import { readCode } from "../activation/prompt_code.ts";
@@ -41,7 +41,7 @@ export function addActivateCommand(program: Command, host: Host, setExitCode: (c
 
 async function runActivate(code: string, config: AgentConfig, host: Host): Promise<number> {
   const store = activationStore(config.stateDirectory, host.env);
-  // A build that has keys of its own believes no key of a file, which anybody could write before the first attempt.
+  // A build with its own keys ignores the file's keys: an attacker could write the file before the first attempt.
   const unlockKeys = builtInUnlockKeys.length > 0 ? builtInUnlockKeys : config.platform.unlockKeys;
   if (unlockKeys.length === 0) {
     await host.stderr.write(
@@ -63,7 +63,7 @@ async function runActivate(code: string, config: AgentConfig, host: Host): Promi
   });
   let unwritten: unknown;
   const api = ledgeredApi(grpc, {
-    // Opened when there is something to write: the attempt itself makes the state directory.
+    // Opened at the first write: the attempt itself creates the state directory.
     ledger: {
       append(entry) {
         using ledger = openLedger(`${config.stateDirectory}/ledger.db`);
@@ -85,7 +85,8 @@ async function runActivate(code: string, config: AgentConfig, host: Host): Promi
       now: () => host.clock.now(),
       signal: stop.signal,
     });
-    // What the platform had set for the agent that this machine was before; none is sent where there is none for the new one.
+    // Removes the platform's configuration of an earlier agent: for a new agent without one, the platform sends
+    // nothing.
     await machine.replaceTextFile(`${store.stateDirectory}/${storedPlatformConfigName}`, "{}\n");
     const place = [result.customer, result.site].filter((name) => name !== "").join(", ");
     const ends = result.notAfter.toISOString().slice(0, 10);

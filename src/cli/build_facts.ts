@@ -1,8 +1,8 @@
 import { pinnedRuntime } from "../../common/core/pinned_runtime.ts";
 
-/** Which build this is, and what it runs on. */
+/** Facts about this build and its runtime. */
 export interface BuildFacts {
-  /** Of the compiled file, with "-dirty" where files were changed; "source" where it is run from source. */
+  /** Commit of the compiled file, with "-dirty" if files were changed; "source" if run from source. */
   commit: string;
   compiled: boolean;
   runtime: { deno: string; v8: string; typescript: string };
@@ -16,13 +16,13 @@ export interface ProgramVersion {
   version: string;
 }
 
-/** What `--version` prints: one line, longer only where the runtime is another than the pinned one. */
+/** Output of `--version`: one line, longer only if the runtime is not the pinned one. */
 export function versionText({ program, version }: ProgramVersion, { runtime }: BuildFacts): string {
   const note = runtime.deno === pinnedRuntime ? "" : ` (on Deno ${runtime.deno}; made for ${pinnedRuntime})`;
   return `${program} ${version}${note}`;
 }
 
-/** What `--version --json` prints. */
+/** Output of `--version --json`. */
 export function versionJson(program: ProgramVersion, build: BuildFacts): string {
   const isPinned = build.runtime.deno === pinnedRuntime;
   return JSON.stringify({ ...program, ...build, pinnedRuntime, otherRuntime: !isPinned }, undefined, 2);

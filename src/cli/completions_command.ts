@@ -6,7 +6,7 @@ const help = `${completionsHelp("opendca")}
 Exit codes: 0 printed, 64 wrong usage, 70 a bug.
 `;
 
-/** Adds `completions` to the program, which has all other commands by then. */
+/** Adds `completions` to the program; all other commands must have been added before. */
 export function addCompletionsCommand(program: Command, host: Host): void {
   const command = program.command("completions").description("print the completions of a shell")
     .addHelpText("after", help);

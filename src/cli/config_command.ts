@@ -78,7 +78,7 @@ function readConfig(options: ConfigOptions, host: Host): Promise<AgentConfig> {
   return readAgentConfig(configPath(options.config, host.env), host);
 }
 
-/** As far as the file alone tells: a good file may still ask for more than its rate and hours allow. */
+/** Capacity findings from the file alone: a valid file may still need more than its rate and hours allow. */
 function capacityOf(config: AgentConfig, now: Date): CapacityFinding[] {
   return config.sites.flatMap((site) => judgeCapacity(fileLoad(site, config), { nowMs: now.getTime() }));
 }

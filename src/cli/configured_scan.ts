@@ -1,4 +1,4 @@
-/** `opendca scan --config FILE`: what is asked and how is taken from the configuration, as far as no option says it. */
+/** `opendca scan --config FILE`: targets and settings come from the configuration, unless options override them. */
 import { siteSpace } from "../service/site_space.ts";
 import type { AgentConfig, SiteConfig } from "../config/agent_config.ts";
 import { allowsHost, intersectRanges } from "../config/policy.ts";
@@ -31,15 +31,15 @@ export interface ScanCommand {
 }
 
 export interface PlannedScans {
-  /** At least one; done one after the other. */
+  /** At least one; run one after the other. */
   steps: ScanStep[];
   /** What was left out. */
   problems: Problem[];
 }
 
-/** Addresses that are asked in one way. */
+/** Addresses with the same settings. */
 interface Part {
-  /** As in a sentence. */
+  /** Name for use in a sentence. */
   name: string;
   space: AddressSpace;
   credentials: CredentialPlan;
@@ -48,9 +48,9 @@ interface Part {
 
 interface Sources {
   config: AgentConfig;
-  /** Of the command line; undefined: that of the configuration. */
+  /** Port of the command line; undefined: that of the configuration. */
   port: number | undefined;
-  /** In addition to those of the configuration. */
+  /** Exclusions in addition to those of the configuration. */
   exclude: string[];
   resolve: HostNames["resolve"];
   problems: Problem[];
@@ -93,7 +93,7 @@ export async function plannedScans({ targets, options, given }: ScanCommand, hos
   return { steps, problems };
 }
 
-/** All that the sites hold. */
+/** All addresses of the sites. */
 async function partsOfSites({ config, port, exclude, resolve, problems }: Sources): Promise<Part[]> {
   const file = safeText(config.file);
   if (config.sites.length === 0) {
@@ -128,7 +128,7 @@ async function partsOfSites({ config, port, exclude, resolve, problems }: Source
   );
 }
 
-/** Of the targets what the configuration allows, each in the way of the first site that holds it. */
+/** The targets that the configuration allows, each with the settings of the first site that contains it. */
 async function partsOfTargets(entries: TargetEntry[], sources: Sources): Promise<Part[]> {
   const { config, resolve, problems } = sources;
   const { policy, sites } = config;
@@ -199,15 +199,15 @@ function siteName({ name }: SiteConfig): string {
 }
 
 interface Scope {
-  /** Where neither the target nor the command line names one. */
+  /** Port if neither the target nor the command line has one. */
   port: number;
   exclude: readonly string[];
   ranges: readonly IpRange[];
-  /** Host names that belong here whatever their address is. */
+  /** Host names that belong here at any address. */
   names: readonly string[];
 }
 
-/** Undefined when nothing is left of the targets. */
+/** Undefined if no target is left. */
 async function maybeSpace(entries: TargetEntry[], options: TargetOptions): Promise<AddressSpace | undefined> {
   try {
     return await parseTargets(entries.map(({ text }) => text), options);
@@ -217,7 +217,10 @@ async function maybeSpace(entries: TargetEntry[], options: TargetOptions): Promi
   }
 }
 
-/** Of a target that is partly outside the configuration a problem. Throws `NotPermittedError` where it is wholly so. */
+/**
+ * Returns a problem for a target that is partly outside the configuration. Throws `NotPermittedError` if it is wholly
+ * outside.
+ */
 async function checkEntry(
   { text, spec }: TargetEntry,
   { config, resolve }: Pick<Sources, "config" | "resolve">,
@@ -227,7 +230,7 @@ async function checkEntry(
   const ranges = spec.kind === "range"
     ? [withoutEnds(spec.range, spec.isBlock)]
     : await rangesOfName(spec.name, resolve);
-  // A name without an address is reported where the targets are read.
+  // A name without an address is reported when the targets are parsed.
   if (ranges.length === 0 || spec.kind === "name" && allowsHost(policy, spec.name)) return [];
   const count = (some: readonly IpRange[]) => some.reduce((sum, range) => sum + countOf(range), 0n);
   const all = count(ranges), inside = count(intersectRanges(ranges, policy.ranges));
@@ -249,7 +252,7 @@ async function checkEntry(
   );
 }
 
-/** The two addresses of a block that are never asked do not count as left out. */
+/** Without the first and last address of a block, which are never asked and do not count as left out. */
 function withoutEnds({ family, first, last }: IpRange, isBlock: boolean): IpRange {
   const hasEnds = isBlock && family === 4 && last - first > 1n;
   return hasEnds ? { family, first: first + 1n, last: last - 1n } : { family, first, last };

@@ -3,7 +3,9 @@ import { type CredentialPlan, defaultPlan } from "../snmp/credential.ts";
 import type { Host } from "./host.ts";
 import type { ScanOptions } from "./scan_options.ts";
 
-/** The plan of --credentials or --community. Throws `UsageError` for both at once and `ConfigError` for a bad file. */
+/**
+ * The plan from --credentials or --community. Throws `UsageError` for both at once and `ConfigError` for a bad file.
+ */
 export async function credentialPlan(
   options: Pick<ScanOptions, "community" | "credentials">,
   host: Host,
@@ -28,7 +30,7 @@ export async function credentialPlan(
       },
     );
   }
-  // The parser of YAML is loaded only where there is a file, so that a plain scan starts at once.
+  // The YAML parser is loaded only if there is a file, so that a plain scan starts at once.
   const { parseCredentials } = await import("../config/parse_credentials.ts");
   return await parseCredentials(text, { file, env: host.env, readTextFile: host.readTextFile });
 }

@@ -1,4 +1,4 @@
-/** `opendca doctor`: walks the chain, and says of each fault what it is and what to do. */
+/** `opendca doctor`: checks the chain, and reports each fault and what to do. */
 import type { Command } from "commander";
 import { activationStore } from "../activation/store_options.ts";
 import { readStatus } from "../service/read_status.ts";
@@ -25,7 +25,7 @@ interface DoctorCommandOptions {
   json?: boolean;
 }
 
-/** Longest time for each step on the way to the platform. */
+/** Timeout of each step on the way to the platform. */
 const stepTimeoutMs = 10_000;
 
 const examples = `
@@ -61,7 +61,7 @@ async function doctor(options: DoctorCommandOptions, host: Host): Promise<number
   const json = options.json === true;
   const screen = { ...screenOptions(host), width: host.stdout.isTerminal ? host.stdout.columns() : Infinity };
   const startedAt = host.clock.now();
-  // A line that is overwritten by the step that it announces; only a terminal can do that.
+  // The progress line is overwritten by the finished step, which only works on a terminal.
   const busy = host.stderr.isTerminal && host.stdout.isTerminal && !json;
   const clear = "\r\x1b[K";
   // gRPC and certificates are loaded only where they are used, so that `scan` starts at once.

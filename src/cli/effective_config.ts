@@ -7,16 +7,16 @@ import type { Host } from "./host.ts";
 
 export interface EffectiveConfig {
   config: AgentConfig;
-  /** What the policy keeps the platform's part from doing. */
+  /** Parts of the platform's configuration that the policy refuses. */
   refusals: string[];
 }
 
-/** The configuration that the agent has now: the file, with the platform's part over it. Throws `ConfigError`. */
+/** The agent's present configuration: the file, merged with the platform's part. Throws `ConfigError`. */
 export async function effectiveConfig(option: string | undefined, host: Host): Promise<EffectiveConfig> {
   return await withPlatformPart(await readAgentConfig(configPath(option, host.env), host), host);
 }
 
-/** A part that is not there, or may not be looked at, is none: then this is the machine's own configuration. */
+/** If the platform's part is absent or may not be read, this is the machine's own configuration. */
 export async function withPlatformPart(config: AgentConfig, host: Host): Promise<EffectiveConfig> {
   let text: string;
   try {

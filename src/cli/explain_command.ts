@@ -1,4 +1,4 @@
-/** `opendca explain ADDRESS` and `opendca explain --recording FILE`: why a reading says what it says. */
+/** `opendca explain ADDRESS` and `opendca explain --recording FILE`: how the values of a reading were chosen. */
 import { type Command, Option } from "commander";
 import { messageOf, UsageError } from "../../common/core/errors.ts";
 import { planToWire } from "../snmp/credential.ts";
@@ -110,7 +110,7 @@ function parseDeviceIndex(text: string): number {
   );
 }
 
-/** Explains one of the printers at an address. Throws `UsageError` when there is none of that index. */
+/** Explains one of the printers at an address. Throws `UsageError` if none has the index. */
 function explainOne(...[read, context]: Parameters<typeof explainReading>): Explanation {
   try {
     return explainReading(read, context);
@@ -134,7 +134,10 @@ async function explainRecording(file: string, options: ExplainOptions, host: Hos
   });
 }
 
-/** The objects of a recording; lines that are none are named on standard error. Throws `UsageError` for no objects. */
+/**
+ * The objects of a recording; malformed lines are reported on standard error. Throws `UsageError` if there are no
+ * objects.
+ */
 async function readRecording(file: string, host: Host): Promise<Varbind[]> {
   let text: string;
   try {

@@ -1,4 +1,4 @@
-/** Why a reading says what it says: for every value the objects asked, the rule that won and those that lost. */
+/** How the values of a reading were chosen: for each value the objects, the rule that won and those that lost. */
 import { interpretReadings, type ReadingContext } from "../printers/interpret_reading.ts";
 import { maybeObjectName } from "../printers/object_names.ts";
 import { ObjectStore } from "../printers/object_store.ts";
@@ -12,17 +12,17 @@ import type { Candidate, TracedValue } from "../printers/trace.ts";
 export const explanationGroups = ["identity", "status", "meters", "supplies", "trays", "alerts"] as const;
 
 export interface ExplainedCandidate extends Candidate {
-  /** Name of the object in the standard MIBs, or of the profile's rules that ask for it. */
+  /** Name of the object in the standard MIBs, or in the profile's rules. */
   name: string | null;
-  /** The answer in hexadecimal, where it is an OCTET STRING. */
+  /** The answer in hexadecimal, if it is an OCTET STRING. */
   octets: string | null;
 }
 
 export interface ExplainedValue {
   group: (typeof explanationGroups)[number];
-  /** Path in the reading; `alerts.0` is the first alert with everything that it says. */
+  /** Path in the reading; `alerts.0` is the first alert with all its fields. */
   field: string;
-  /** The value as words; null when no candidate gave one. */
+  /** The value in words; null if no candidate had one. */
   value: string | null;
   /** The winner first, then the losers in the order in which they were tried. */
   candidates: ExplainedCandidate[];
@@ -35,21 +35,21 @@ export interface AnsweredObject {
   octets: string | null;
 }
 
-/** What `explain --format json` prints. */
+/** Output of `explain --format json`. */
 export interface Explanation {
   schema: "opendca.explanation/1";
-  /** Which device, or which recording. */
+  /** The device or the recording. */
   subject: string;
   recognised: { printer: boolean; profile: string; maker: string | null; evidence: string[] };
-  /** What each credential met, in the order in which they were tried; none for a recording. */
+  /** Result of each credential, in the order of trying; empty for a recording. */
   credentials: { name: string; version: string; saw: string }[];
   reading: Reading;
-  /** hrDeviceIndex of each printer at the address; present only where several are. */
+  /** hrDeviceIndex of each printer at the address; present only if there are several. */
   deviceIndexes?: number[];
   values: ExplainedValue[];
   /** Objects and columns that were asked and not answered. */
   notAnswered: { oid: string; name: string | null }[];
-  /** Answered objects that no rule looked at. */
+  /** Answered objects that no rule has used. */
   unused: AnsweredObject[];
 }
 
@@ -62,8 +62,8 @@ export interface ReadDevice {
 }
 
 /**
- * Explains what was read; `reading` is the reader's own where there is one, with the problems it met on the way. Of several
- * printers at the address it is that of `deviceIndex`, or the first. Throws `RangeError` for an index that none has.
+ * Explains what was read; `reading` is the reader's own, if any, with the problems of the read. With several printers
+ * at the address, explains the one with `deviceIndex`, or the first. Throws `RangeError` if none has the index.
  */
 export function explainReading(
   read: ReadDevice,
@@ -85,7 +85,7 @@ export function explainReading(
     const there = deviceIndexes.length === 0 ? "there is only one printer" : `there are ${deviceIndexes.join(", ")}`;
     throw new RangeError(`Cannot explain the printer of device index ${deviceIndex} as ${there}`);
   }
-  // Of several printers each is recognised by its own rows.
+  // Each of several printers is recognised by its own rows.
   const own = deviceIndexes.length === 0 ? recognised : recognise(store, String(deviceIndex));
   const reading = context.reading ?? interpreted.reading;
   const nameOf = (oid: string) => maybeObjectName(oid, profile) ?? null;
@@ -129,7 +129,7 @@ function asked({ recognised, plan }: ReadDevice): string[] {
   return [...new Set([...system, ...identifyColumns, ...read])];
 }
 
-/** A level that is no percentage, such as "some left", is a value like any other: its source has won. */
+/** A level without a percentage, such as "some left", is a valid value too: its source has won. */
 function settled(reading: Reading, { field, candidates }: TracedValue): Candidate[] {
   const index = /^(?:supplies|trays)\.(.*)\.level$/.exec(field)?.[1];
   if (index === undefined || candidates.some(({ verdict }) => verdict === "won")) return candidates;
@@ -154,7 +154,7 @@ function groupOf(field: string): ExplainedValue["group"] {
   return explanationGroups.find((group) => field.startsWith(`${group}.`)) ?? "identity";
 }
 
-/** The value of a traced field as words, or null when the reading has none. */
+/** The value of a traced field in words; null if the reading has none. */
 export function valueInWords(reading: Reading, field: string): string | null {
   const [group = "", ...rest] = field.split(".");
   const last = rest.at(-1) ?? "";
@@ -198,7 +198,7 @@ function levelInWords({ kind, percent, level, capacity, unit }: Level): string {
   return `${words} (${level}${capacity === null ? "" : ` of ${capacity}`}${unit ? ` ${unit}` : ""})`;
 }
 
-/** A copy of a store that notes which of its objects are looked at by name or by column. */
+/** A copy of a store that records which of its objects are used, by name or by column. */
 function watchedStore(original: ObjectStore): { store: ObjectStore; used: Set<string> } {
   const store = new ObjectStore();
   for (const [oid, value] of original) store.add({ oid, ...value });

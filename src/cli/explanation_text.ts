@@ -8,17 +8,17 @@ import {
 import { safeText } from "../../common/core/safe_text.ts";
 import { cells, renderLine, type Span } from "../../common/report/terminal_line.ts";
 
-/** Octets of a line of the dump, as in most such dumps. */
+/** Octets per line of the hex dump. */
 const octetsPerLine = 16;
-/** Lines of a dump before it is cut; JSON has the rest. */
+/** Maximum lines of a dump; JSON has the rest. */
 const mostDumpLines = 24;
-/** Octets shown of what is nothing but text. */
+/** Number of octets shown for plain text. */
 const octetsOfText = 8;
 const valueColumn = 30;
 const ruleCells = 28;
 
 export interface ExplanationOptions {
-  /** Longer texts are wrapped; object identifiers never are. */
+  /** Width to wrap texts at; object identifiers are never wrapped. */
   columns: number;
   color: boolean;
   unicode: boolean;
@@ -85,7 +85,7 @@ function valueLines(
   return lines;
 }
 
-/** A level that lost for what it says (RFC 3805 −3, −2 and −1). */
+/** Verdicts for levels that lost because of their codes (RFC 3805 −3, −2 and −1). */
 const levelVerdicts: Readonly<Record<string, string>> = {
   some: "only says that some is left",
   unknown: "says that it does not know",
@@ -123,7 +123,7 @@ function candidateLines(
   return lines;
 }
 
-/** The answer as it came: octets in hexadecimal with their text beside them, other values as they are. */
+/** The raw answer: octets as hexadecimal and text side by side, other values unchanged. */
 function rawLines({ raw, octets }: Pick<AnsweredObject, "raw" | "octets">, options: ExplanationOptions): Span[][] {
   if (raw !== null && typeof raw === "object") {
     const pairs = Object.entries(raw).map(([name, value]) => `${name}=${value ?? "-"}`).join("  ");
@@ -180,7 +180,7 @@ function listLines(heading: string, entries: Span[][][]): Span[][] {
   return [[], title(heading), ...lines.length > 0 ? lines : [[{ text: "  none" }]]];
 }
 
-/** Cuts a text at spaces into pieces of at most `width` cells; a longer word is cut within. */
+/** Breaks a text at spaces into pieces of at most `width` cells; longer words are split. */
 function wrap(text: string, width: number): string[] {
   const most = Math.max(20, width);
   const lines: string[] = [];

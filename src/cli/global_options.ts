@@ -1,4 +1,4 @@
-/** The options that every command takes, before or behind its name. */
+/** The options of every command, before or after its name. */
 import { type Command, Option } from "commander";
 import { type ColorChoice, colorChoices, hasColor } from "../../common/core/color.ts";
 import { formatEndpoint } from "../../common/core/ip.ts";
@@ -24,21 +24,21 @@ export function addGlobalOptions(program: Command): void {
     );
 }
 
-/** The arguments from the command's name on. */
+/** The arguments starting with the command's name. */
 export function fromCommand(args: readonly string[]): readonly string[] {
   let at = 0;
   while (at < args.length && /^(-v+|--verbose|--color(=.*)?)$/s.test(args[at]!)) at += args[at] === "--color" ? 2 : 1;
   return args.slice(at);
 }
 
-/** A line of `--verbose`, as the agent's log has them; nothing without the option. */
+/** A line of `--verbose` in the form of the agent's log; empty without the option. */
 export function verboseLine(host: Host, event: EventName, fields: LogFields): string {
   if (host.options?.verbose !== true) return "";
   const color = hasColor({ choice: host.options.color, isTerminal: host.stderr.isTerminal, env: host.env });
   return formatTextLine({ time: host.clock.now(), level: "debug", event, fields }, { color });
 }
 
-/** What a device did with the credentials; `key` is "address port". */
+/** The log event for the access to a device; `key` is "address port". */
 export function accessEvent(key: string, { credential, seen }: Access): [EventName, LogFields] {
   const [address = "", port = ""] = key.split(" ");
   const device = formatEndpoint(address, Number(port));

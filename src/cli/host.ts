@@ -17,32 +17,34 @@ export interface Host {
   stdin: CodeInput;
   stdout: OutputStream;
   stderr: OutputStream;
-  /** "-" is standard input, which can be read once. */
+  /** "-" is standard input, which can only be read once. */
   readTextFile(path: string): Promise<string>;
   /** Asks the system for a name. Rejects with `NameLookupError`. */
   lookUp(name: string): Promise<NameAnswer>;
   createWorker(netPermissions: string[], ofThese?: number): ScannerWorker;
-  /** What this machine reaches without a router. */
+  /** The networks that this machine reaches without a router. */
   links(): readonly IpRange[];
-  /** A file that appears under its name only when it is complete. Throws the errors of core/errors.ts. */
+  /** A file that gets its name only when it is complete. Throws the errors of core/errors.ts. */
   createFile(path: string): Promise<PendingFile>;
-  /** Calls back on Ctrl-C or a request to end, until the returned function is called. */
+  /** Calls back on Ctrl-C or a termination signal, until the returned function is called. */
   onInterrupt(callback: () => void): () => void;
-  /** Which build this is. */
+  /** Facts about this build. */
   buildFacts(): BuildFacts;
-  /** What `doctor` needs beside this; loaded when it is asked for. */
+  /** What `doctor` needs in addition; loaded on demand. */
   doctorMachine(): Promise<DoctorMachine>;
-  /** What `run` and `status` need beside this. */
+  /** What `run` and `status` need in addition. */
   agentMachine(): AgentMachine;
-  /** Throws `UnavailableError` where the agent had too few file descriptors to start; absent where there is no limit. */
+  /**
+   * Throws `UnavailableError` if there are too few file descriptors to start the agent; absent if there is no limit.
+   */
   requireDescriptors?(): void;
-  /** What was said for every command; the defaults where it is left out. */
+  /** The options of every command; default: their default values. */
   options?: GlobalOptions;
 }
 
 export interface OutputStream {
   isTerminal: boolean;
-  /** Width in cells; 80 where there is no terminal. */
+  /** Width in cells; 80 without a terminal. */
   columns(): number;
   write(text: string): Promise<void>;
 }
@@ -51,6 +53,6 @@ export interface PendingFile {
   write(text: string): Promise<void>;
   /** Gives the file its name. */
   commit(): Promise<void>;
-  /** Removes what was written. */
+  /** Removes the incomplete file. */
   discard(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** `opendca ledger`: what was sent and which tasks came, from the ledger in the state directory. */
+/** `opendca ledger`: shows what was sent and which tasks were received, from the ledger in the state directory. */
 import { type Command, InvalidArgumentError } from "commander";
 import { likelyStateDirectory } from "../activation/store_options.ts";
 import { configPath } from "../config/config_path.ts";
@@ -21,7 +21,7 @@ interface LedgerOptions {
   config?: string;
 }
 
-/** EX_DATAERR of sysexits.h: the ledger is not what was written. */
+/** EX_DATAERR of sysexits.h: the ledger was changed or damaged. */
 const brokenExitCode = 65;
 
 const examples = `
@@ -98,7 +98,7 @@ function openExisting(path: string): Ledger {
   }
 }
 
-/** Summaries may hold what the platform or a device wrote, and all of it what somebody has put into the file. */
+/** Escapes all texts: summaries may contain text of the platform or a device, and the file may have been edited. */
 function lineOf({ number, at, kind, summary, size, sha256 }: LedgerEntry, { stdout }: Host): string {
   const time = safeText(at).replace("T", " ").replace(/\.\d+Z$/, "Z");
   const content = size === 0 ? "" : `  ${size} bytes  sha256 ${safeText(sha256).slice(0, 16)}`;

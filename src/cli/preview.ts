@@ -1,4 +1,4 @@
-/** What `scan --preview-upload` shows: the records that would be sent, and around them what a person should know. */
+/** Output of `scan --preview-upload`: the records that would be sent, with explanations for a person. */
 import { counted, grouped } from "../../common/report/fleet.ts";
 import { visibleJson } from "../../common/core/visible_json.ts";
 import { safeText } from "../../common/core/safe_text.ts";
@@ -10,11 +10,11 @@ export interface PreviewDocument {
   config: string | null;
   /** Fields that the policy keeps on this machine. */
   masked: readonly string[];
-  /** Known devices that readings were merged with; null: each device is as when it is read for the first time. */
+  /** Number of known devices that readings were merged with; null: devices appear as in their first reading. */
   knownDevices: number | null;
   totals: { printers: number; records: number; batches: number; plainBytes: number; compressedBytes: number };
   batches: PreviewBatch[];
-  /** One sentence each. */
+  /** Notes of one sentence each. */
   notes: string[];
 }
 
@@ -31,7 +31,7 @@ export function renderPreviewJson(document: PreviewDocument): string {
   return `${visibleJson(document, 2)}\n`;
 }
 
-/** The records as JSON, between two paragraphs that say the same: many records push the first off the screen. */
+/** The records as JSON, between two equal paragraphs: with many records the first scrolls off the screen. */
 export function renderPreviewText(document: PreviewDocument): string {
   const { config, masked, knownDevices, batches, totals, notes } = document;
   const parts = [
@@ -69,7 +69,7 @@ function row(name: string, text: string): string {
   return `${name.padEnd(13)}  ${text}\n`;
 }
 
-/** Lines of at most 100 cells where words allow it; notes are English and paths. */
+/** Wraps a text between words to lines of at most 100 cells. */
 function wrapped(text: string): string {
   return text.replace(/(.{1,100})(?:\s+|$)/gu, "$1\n").trimEnd();
 }

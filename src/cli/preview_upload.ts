@@ -1,4 +1,4 @@
-/** `opendca scan --preview-upload`: what the agent would send, made by the agent's own parts, and not sent. */
+/** `opendca scan --preview-upload`: what the agent would send, created by the agent's own code but not sent. */
 import { scanSite } from "../service/scan_site.ts";
 import { openUploadPreview, type PreviewedBatch } from "../service/upload_preview.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
@@ -33,14 +33,14 @@ export interface PreviewCommand {
 
 /** Exit code after Ctrl-C: 128 + SIGINT, as shells count. */
 const interruptedExitCode = 130;
-/** A site was not scanned, as for `scan`. */
+/** Exit code if a site was not scanned, as for `scan`. */
 const incompleteExitCode = 75;
 const mostProblems = 10;
 
-/** What goes together with a configuration that says how each site is asked. */
+/** Options that are allowed without targets, when the configuration has the settings of each site. */
 const withoutTarget = ["--preview-upload", "--config", "--format", "--output", "--quiet"];
 
-/** Returns the exit code; of what was read before Ctrl-C the preview is printed, too. */
+/** Returns the exit code. After Ctrl-C, prints the preview of what was read until then. */
 export async function runPreview(command: PreviewCommand, host: Host): Promise<number> {
   const { targets, options } = command;
   const render = rendererOf(command);
@@ -102,7 +102,7 @@ export async function runPreview(command: PreviewCommand, host: Host): Promise<n
     await host.stderr.write(`incomplete: ${failuresInWords(failures)}\n`);
     return incompleteExitCode;
   } catch (error) {
-    // The first failure is what is reported.
+    // Only the first failure is reported.
     await file?.discard().catch(() => {});
     throw error;
   } finally {
@@ -115,7 +115,7 @@ interface ScanRun {
   quiet: boolean;
   signal: AbortSignal;
   note(text: string): void;
-  /** `site` is undefined for what the agent would not ask. */
+  /** `site`: undefined if the agent would not ask this printer. */
   onReading(reading: Reading, site: string | undefined): void;
 }
 
@@ -232,7 +232,7 @@ function rendererOf({ targets, options, given }: PreviewCommand): (document: Pre
   return format === "json" ? renderPreviewJson : renderPreviewText;
 }
 
-/** What is true of every preview, one sentence each. */
+/** Notes for every preview, one sentence each. */
 function previewNotes({ isConfigured, hasHistory }: { isConfigured: boolean; hasHistory: boolean }): string[] {
   return [
     "Ids of records and batches are made when the agent sends, and so are those of devices that it does not know yet; " +
@@ -249,7 +249,7 @@ function previewNotes({ isConfigured, hasHistory }: { isConfigured: boolean; has
   ];
 }
 
-/** Undefined where nobody named one, none is there, and there are targets to scan. */
+/** Undefined if none was named, none exists, and there are targets to scan. */
 async function maybePreviewConfig(
   { targets, options }: PreviewCommand,
   host: Host,
@@ -270,7 +270,7 @@ async function maybePreviewConfig(
   }
 }
 
-/** The agent's inventory to merge with; undefined, and a note where there is more to say, when there is none. */
+/** The agent's inventory to merge with; undefined if there is none, with a note if the reason matters. */
 function maybeHistory(
   config: AgentConfig | undefined,
   { host, notes }: { host: Host; notes: string[] },
@@ -287,7 +287,7 @@ function maybeHistory(
   }
 }
 
-/** Of the configuration, the site that the agent would find the printer in. */
+/** Name of the configured site that contains the printer. */
 function maybeSiteOf({ sites }: AgentConfig, { address, port, hostname }: Reading): string | undefined {
   const ip = tryParseIp(withoutZone(address))!;
   const site = sites.find((site) =>

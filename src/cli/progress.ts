@@ -1,6 +1,6 @@
 import { grouped } from "../../common/report/fleet.ts";
 
-/** How far a scan is; all counts since its start. */
+/** Progress of a scan; all counts are since its start. */
 export interface ProgressState {
   /** Addresses to visit. */
   addresses: number;
@@ -14,16 +14,16 @@ export interface ProgressState {
   reading: number;
   packetsSent: number;
   elapsedMs: number;
-  /** Until everything is asked and read; undefined while it is not known. */
+  /** Estimated milliseconds until everything is asked and read; undefined if unknown. */
   leftMs?: number | undefined;
-  /** Packets a second over the last moments. */
+  /** Recent packets per second. */
   ratePerSecond: number;
 }
 
 const leastBar = 8;
 const mostBar = 24;
 
-/** One line for a terminal without line end, never wider than `columns` cells; less important parts go first. */
+/** One line for a terminal without line end, at most `columns` cells wide; less important parts are dropped first. */
 export function renderProgress(state: ProgressState, options: { columns: number; unicode?: boolean }): string {
   const { columns, unicode = true } = options;
   const percent = `${percentOf(state)}%`;
@@ -40,7 +40,7 @@ export function renderProgress(state: ProgressState, options: { columns: number;
   ];
   for (const choice of choices) {
     const text = [percent.padStart(4), ...choice.filter((part) => part !== "")].join("  ");
-    // All of it is ASCII: a cell for each character.
+    // The text is ASCII: one cell for each character.
     const room = columns - text.length - 1;
     if (room >= leastBar) return `${barOf(state, Math.min(mostBar, room), unicode)} ${text}`;
   }
@@ -60,7 +60,7 @@ export function formatProgressLine(state: ProgressState): string {
 
 function percentOf({ addresses, probed }: ProgressState): number {
   if (!(addresses > 0)) return 100;
-  // 100 only when it is true: rounding up would show a finished scan that still runs.
+  // Rounded down: 100 % must not be shown while the scan is still running.
   return Math.max(0, Math.min(100, Math.floor(probed / addresses * 100)));
 }
 

@@ -1,4 +1,7 @@
-/** The progress of a scan on standard error: a line that moves on a terminal, a new line every few seconds elsewhere. */
+/**
+ * The progress of a scan on standard error: a line that is redrawn on a terminal, otherwise a new line every few
+ * seconds.
+ */
 import { formatProgressLine, type ProgressState, renderProgress } from "./progress.ts";
 import { estimateTimeLeft, type TimeLeft } from "./time_left.ts";
 import type { ScanProgress } from "../scan/supervise_scan.ts";
@@ -6,15 +9,15 @@ import type { Host } from "./host.ts";
 
 export interface ProgressDisplay {
   update(progress: ScanProgress): void;
-  /** Writes lines above the moving one, also where no progress is shown; nothing for an empty text. */
+  /** Writes lines above the progress line, also if no progress is shown; nothing for an empty text. */
   say(text: string): void;
-  /** Removes the moving line, so that what follows begins on an empty one. */
+  /** Removes the progress line, so that further output starts on an empty line. */
   clear(): Promise<void>;
 }
 
 const terminalEveryMs = 100;
 const plainEveryMs = 5_000;
-/** The rate is taken over about this time. */
+/** The rate is averaged over about this time. */
 const rateOverMs = 2_000;
 
 export function showProgress(host: Host, quiet: boolean): ProgressDisplay {

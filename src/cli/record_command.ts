@@ -1,4 +1,6 @@
-/** `opendca record ADDRESS --output FILE`: what a maintainer needs of a printer that reads wrong, without its secrets. */
+/**
+ * `opendca record ADDRESS --output FILE`: records a printer with a wrong reading for a maintainer, without its secrets.
+ */
 import type { Command } from "commander";
 import { isLost } from "../../common/reading/lost_codes.ts";
 import { planToWire, type WireCredentialPlan } from "../snmp/credential.ts";
@@ -84,7 +86,7 @@ async function runRecord(address: string, options: RecordOptions, host: Host): P
     await host.stderr.write(report(read, { ...options, objects: objects.length, replaced, serialFound, capture }));
     return 0;
   } catch (error) {
-    // The first failure is what is reported; a file that is gone already has nothing to add.
+    // Only the first failure is reported, not that the file cannot be removed.
     await file?.discard().catch(() => {});
     throw error;
   }
@@ -96,7 +98,7 @@ async function stopped(file: { discard(): Promise<void> } | undefined, host: Hos
   return interruptedExitCode;
 }
 
-/** Draws without bias to small numbers: 2^32 is far above every limit that is asked for. */
+/** A random number below `limit`; the bias is negligible, as all limits are far below 2^32. */
 function draw(limit: number): number {
   return crypto.getRandomValues(new Uint32Array(1))[0]! % limit;
 }
@@ -161,7 +163,7 @@ function report(
   return lines.map((line) => `${line}\n`).join("");
 }
 
-/** Objects of one subtree, unless `--full`. */
+/** Maximum number of objects per subtree without `--full`. */
 const normalRows = 5_000;
 const fullRows = 30_000;
 
@@ -169,8 +171,8 @@ const enterprises = "1.3.6.1.4.1";
 const pwg = `${enterprises}.2699`;
 
 /**
- * What a maintainer needs beside what the reader asks: the standard tables and the private subtrees of every maker that
- * the device names. A subtree is walked as a group of one column.
+ * Objects that a maintainer needs in addition to those of the reader: the standard tables and the private subtrees of
+ * every maker that the device names. A subtree is walked as a group of one column.
  */
 function captureGroups(
   device: { store: ObjectStore; profile: Profile },

@@ -1,4 +1,4 @@
-/** The command line: which command, with which options, and what a failure looks like. */
+/** The command line: selects the command, parses options, and reports failures. */
 import { Command, CommanderError } from "commander";
 import { refuseWhenLocked } from "../activation/lock_gate.ts";
 import { activationStore, likelyStateDirectory } from "../activation/store_options.ts";
@@ -15,7 +15,10 @@ import { version } from "./version.ts";
 
 type AddCommand = (program: Command, host: Host, setExitCode: (code: number) => void) => void;
 
-/** In the order of the help. Only the one that is asked for is loaded: a service would hold the others in memory for years. */
+/**
+ * In the order of the help. Only the requested one is loaded: otherwise a service would keep the others in memory for
+ * years.
+ */
 const commands: Record<string, () => Promise<AddCommand>> = {
   scan: async () => (await import("./scan_command.ts")).addScanCommand,
   explain: async () => (await import("./explain_command.ts")).addExplainCommand,
@@ -41,7 +44,10 @@ Exit codes: 0 done, 64 wrong usage, 69 cannot be reached, 70 a bug, 74 the outpu
 permitted, 78 bad configuration, 130 interrupted, 141 the output was closed. The help of each command has the details.
 `;
 
-/** Runs one command and returns the exit code: 0 done, 64 usage, 69 unreachable, 70 a bug, 74 output, 77 not permitted, 78 configuration, 130 interrupted, 141 nobody reads. */
+/**
+ * Runs one command and returns the exit code: 0 done, 64 usage, 69 unreachable, 70 a bug, 74 output, 77 not permitted,
+ * 78 configuration, 130 interrupted, 141 reader of the output gone.
+ */
 export async function runCli(given: readonly string[], machine: Host): Promise<number> {
   const args = fromCommand(given);
   const host: Host = { ...machine, options: { color: "auto", verbose: false } };
@@ -55,12 +61,12 @@ export async function runCli(given: readonly string[], machine: Host): Promise<n
     if (args.length === 0) {
       throw new UsageError("Cannot run as no command was given", "opendca scan 192.168.1.0/24, or opendca --help");
     }
-    // The parser knows `--json` of a command alone.
+    // The parser accepts `--json` only for a command.
     const isVersion = args.length === 2 && args.includes("--json") && args.some((arg) => /^(-V|--version)$/.test(arg));
     await program.parseAsync(isVersion ? ["--version"] : given as string[], { from: "user" });
     return exitCode;
   } catch (error) {
-    // Help and version end the parser by an error; they are written here, where they can be waited for.
+    // The parser ends help and version with an error; the text is written here, where the write can be awaited.
     if (error instanceof CommanderError && error.exitCode === 0) {
       const failure = await host.stdout.write(shown).then(() => undefined, (reason: unknown) => reason);
       if (failure === undefined) return 0;
@@ -76,18 +82,18 @@ export async function runCli(given: readonly string[], machine: Host): Promise<n
   }
 }
 
-/** The program with all its commands, to be described and not to be run. */
+/** The program with all its commands, for its description only; not to be run. */
 export function allCommands(host: Host): Promise<Command> {
   return createProgram([], host, { setExitCode() {}, show() {} });
 }
 
 interface ProgramHooks {
   setExitCode(code: number): void;
-  /** Takes the text of --help and --version. */
+  /** Receives the text of --help and --version. */
   show(text: string): void;
 }
 
-/** `name`: the command that is asked for; without a known one all are added, for the help and for suggestions. */
+/** Adds the requested command only; if it is unknown or missing, all commands, for the help and for suggestions. */
 async function createProgram(args: readonly string[], host: Host, hooks: ProgramHooks): Promise<Command> {
   const [name] = args;
   const program = new Command("opendca")
@@ -103,11 +109,11 @@ async function createProgram(args: readonly string[], host: Host, hooks: Program
     .configureHelp({ helpWidth: Math.min(100, host.stdout.columns()), showGlobalOptions: true })
     .configureOutput({
       writeOut: hooks.show,
-      // A mistake is reported by `runCli`, in one voice.
+      // `runCli` reports all mistakes in the same form.
       writeErr: () => {},
     });
   addGlobalOptions(program);
-  // Completions are made of all commands.
+  // Completions need all commands.
   const isKnown = name !== undefined && name !== "completions" && Object.hasOwn(commands, name);
   const added = await Promise.all(isKnown ? [commands[name]!()] : Object.values(commands).map((load) => load()));
   for (const add of added) add(program, host, hooks.setExitCode);
@@ -130,7 +136,7 @@ async function refuseLocked(command: string, { config }: { config?: string | und
   refuseWhenLocked(command, activationStore(directory, host.env));
 }
 
-/** The lock comes before a mistake in the options, which ends the parser before any command is looked at. */
+/** Checks the lock first: a mistake in the options would end the parser before any command runs. */
 async function maybeLockedError(program: Command, args: readonly string[], host: Host): Promise<unknown> {
   const name = args.find((arg) => !arg.startsWith("-")) ?? "";
   if (!program.commands.some((command) => command.name() === name)) return undefined;
@@ -139,13 +145,13 @@ async function maybeLockedError(program: Command, args: readonly string[], host:
   return await refuseLocked(name, { config }, host).then(() => undefined, (error: unknown) => error);
 }
 
-/** `config` for `opendca config check`. */
+/** Name of the top-level command: `config` for `opendca config check`. */
 function nameOf(command: Command): string {
   return command.parent?.parent ? nameOf(command.parent) : command.name();
 }
 
 function usageErrorOf(error: CommanderError, [command = "", next]: readonly string[]): UsageError {
-  // The parser's own word for a command that has further ones below it, and got none of them.
+  // The parser's code if a command with subcommands was given none of them.
   const isHelp = error.code === "commander.help";
   const said = isHelp && command === "help"
     ? `unknown command '${next}'`
@@ -160,7 +166,10 @@ function usageErrorOf(error: CommanderError, [command = "", next]: readonly stri
   return new UsageError(`Cannot run the command: ${withoutSecrets(said)}`, hint, { cause: error });
 }
 
-/** The parser quotes what it does not know, which may be a password or an activation code in the wrong place. */
+/**
+ * Removes secrets from the parser's message, which quotes unknown words: one may be a password or an activation code in
+ * the wrong place.
+ */
 function withoutSecrets(message: string): string {
   return message.replace(/(option '--?[A-Za-z][\w-]*)=[^']*'/g, "$1'")
     .replace(/[0-9A-Za-z*~$=]{4}([\s-]?[0-9A-Za-z*~$=]{4}){2}/g, (text) => maybeActivationCode(text) ? "[code]" : text);

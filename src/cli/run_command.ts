@@ -1,4 +1,4 @@
-/** `opendca run`: the agent as a service, until it is asked to stop. */
+/** `opendca run`: runs the agent as a service until it is asked to stop. */
 import { type Command, Option } from "commander";
 import { activationStore } from "../activation/store_options.ts";
 import type { AgentEnd } from "../compose.ts";

@@ -1,4 +1,4 @@
-/** `opendca scan TARGET…`: from the arguments to a document on the screen or in a file. */
+/** `opendca scan TARGET…`: scans the targets and writes a document to the screen or a file. */
 import type { Command } from "commander";
 import { UsageError } from "../../common/core/errors.ts";
 import { formatEndpoint } from "../../common/core/ip.ts";
@@ -22,7 +22,7 @@ import type { ScanResult } from "../scan/supervise_scan.ts";
 
 /** Exit code of a scan that was stopped by Ctrl-C: 128 + SIGINT, as shells count. */
 const interruptedExitCode = 130;
-/** EX_TEMPFAIL of sysexits.h: devices were found and not read, or a site was not scanned; another scan may do it. */
+/** EX_TEMPFAIL of sysexits.h: devices were found but not read, or a site was not scanned; another scan may succeed. */
 const incompleteExitCode = 75;
 
 const examples = `
@@ -94,7 +94,7 @@ async function runScan(command: ScanCommand, host: Host): Promise<number> {
   }
   const { steps, problems } = await planScans(command, host);
   const stop = new AbortController();
-  // Where nothing can be written any more nobody waits for the rest of the scan.
+  // If the output fails, the rest of the scan is not needed.
   const sink = await openSink(options, { format, host, onFailure: () => stop.abort() });
   const stopListening = host.onInterrupt(() => stop.abort());
   const startedAt = host.clock.now();
@@ -147,7 +147,7 @@ async function planScans(command: ScanCommand, host: Host): Promise<PlannedScans
     const { request, problems } = await scanFromOptions(command.targets, command.options, host);
     return { steps: [{ name: "the targets", request }], problems };
   }
-  // What a configuration is read with is loaded only where it is used, so that a plain scan starts at once.
+  // The code that reads a configuration is loaded only where it is used, so that a plain scan starts at once.
   const { plannedScans } = await import("./configured_scan.ts");
   return await plannedScans(command, host);
 }
@@ -179,7 +179,7 @@ async function openSink(
       if (file !== undefined && options.quiet !== true) await host.stderr.write(writtenLine(document, options.output!));
     },
     async discard() {
-      // The first failure is what is reported; a write that failed after it has nothing to add.
+      // Only the first failure is reported, not a failed write after it.
       await written.catch(() => {});
       await file?.discard();
     },
@@ -196,7 +196,7 @@ function writtenLine(document: ScanDocument, path: string): string {
   return `Wrote ${counted(fleet.printers.length, "printer")} (${counts.join(", ")}) to ${safeText(path)}\n`;
 }
 
-/** Loads only what the format needs, so that a scan starts at once. Lines were written when they were read. */
+/** Loads only what the format needs, so that a scan starts at once. JSON lines were written during the scan. */
 async function renderDocument(
   document: ScanDocument,
   { format, host, rows, excel }: Pick<ScanOptions, "rows" | "excel"> & { format: ScanFormat; host: Host | undefined },
@@ -247,11 +247,11 @@ interface ScanRun {
   finishedAt: Date;
   durationMs: number;
   addresses: number;
-  /** Devices that are no printers are listed as well. */
+  /** Also lists devices that are not printers. */
   all: boolean;
 }
 
-/** What came of a scan, in the order of the addresses. */
+/** The result of a scan, ordered by address. */
 function documentOf(result: Omit<ScanResult, "captured" | "position">, run: ScanRun): ScanDocument {
   const { counters } = result;
   const problems: Problem[] = [...result.problems];
@@ -288,7 +288,7 @@ function documentOf(result: Omit<ScanResult, "captured" | "position">, run: Scan
   };
 }
 
-/** Of one address in the order of the device index: results come as they were read. */
+/** Orders printers at one address by device index: results arrive in the order of the reads. */
 function inOrder(printers: readonly Reading[]): Reading[] {
   return byAddress(printers.toSorted((a, b) => (a.deviceIndex ?? 0) - (b.deviceIndex ?? 0)));
 }

@@ -31,7 +31,7 @@ export interface ScanOptions {
   config?: string;
 }
 
-/** Options of every command that asks devices; recreated for each command. */
+/** Options of every command that reads devices; created for each command. */
 export const readOptions = {
   community: () =>
     new Option("-c, --community <name>", "SNMP community, repeatable (default: public)").argParser(collect),
@@ -81,7 +81,7 @@ export function addScanOptions(command: Command): Command {
     );
 }
 
-/** The format that was asked for, by name or by the file's ending. Throws `UsageError` for an ending that is none. */
+/** The requested format, by name or by the file's extension. Throws `UsageError` for an unknown extension. */
 export function formatOf(options: Pick<ScanOptions, "format" | "output">): ScanFormat {
   if (options.format !== undefined) return options.format;
   const ending = options.output?.match(/\.([a-z]+)$/i)?.[1]?.toLowerCase();
@@ -100,7 +100,7 @@ export function collect(value: string, before: string[] | undefined): string[] {
   return [...before ?? [], value];
 }
 
-/** Parses an option that is a time, to milliseconds; a number without a unit has `bareUnit`. */
+/** Parses a duration to milliseconds; a number without a unit has `bareUnit`. */
 export function duration(
   { min, max, bareUnit }: { min: string; max: string; bareUnit: "ms" | "s" },
 ): (text: string) => number {

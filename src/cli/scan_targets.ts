@@ -15,7 +15,7 @@ export interface OptionsScan {
   problems: Problem[];
 }
 
-/** What the command line asks for. Throws the errors of core/errors.ts before anything is sent. */
+/** The scan from the options of the command line. Throws the errors of core/errors.ts before anything is sent. */
 export async function scanFromOptions(targets: string[], options: ScanOptions, host: Host): Promise<OptionsScan> {
   const problems: Problem[] = [];
   const plan = await credentialPlan(options, host);
@@ -30,7 +30,7 @@ export async function scanFromOptions(targets: string[], options: ScanOptions, h
   return { request: requestOf(space, { ...options, plan }, host), problems };
 }
 
-/** How a space is asked. */
+/** Settings for the scan of an address space. */
 export type AskSettings =
   & Pick<ScanOptions, "rate" | "timeout" | "retries" | "deadline">
   & { plan: CredentialPlan; workers?: number | undefined };

@@ -7,7 +7,7 @@ export interface ScreenOptions {
   unicode: boolean;
 }
 
-/** How text may look on standard output; plain and 100 columns wide without a host, which means in a file. */
+/** Display options of standard output; without a host (for a file) plain and 100 columns wide. */
 export function screenOptions(host: Host | undefined): ScreenOptions {
   const screen = host?.stdout;
   return {
@@ -20,6 +20,6 @@ export function screenOptions(host: Host | undefined): ScreenOptions {
 
 function speaksUnicode(host: Host): boolean {
   const locale = host.env("LC_ALL") || host.env("LC_CTYPE") || host.env("LANG");
-  // No locale at all is what services, containers and Windows have; they show UTF-8.
+  // Services, containers and Windows have no locale variables; they show UTF-8.
   return locale === undefined || locale === "" || /utf-?8/i.test(locale);
 }

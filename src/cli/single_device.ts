@@ -1,4 +1,4 @@
-/** One device, asked by name or address: what `explain` and `record` have in common. */
+/** Reads one device by name or address, for `explain` and `record`. */
 import type { Command } from "commander";
 import { UnavailableError, UsageError } from "../../common/core/errors.ts";
 import { formatEndpoint } from "../../common/core/ip.ts";
@@ -28,19 +28,19 @@ export interface DeviceRead {
   target: Target;
   /** Everything that the device answered, in MIB order. */
   objects: Varbind[];
-  /** Of the first printer at the address; null when the device was not recognised as one. */
+  /** Reading of the first printer at the address; null if the device was not recognised as a printer. */
   reading: Reading | null;
   readings: Reading[];
   /** What could not be read. */
   problems: Problem[];
-  /** What each credential met, up to the one that it was read with. */
+  /** Result of each credential, up to the one that was used. */
   credentials: CredentialAttempt[];
 }
 
-/** Packets per second; one device never needs so many. */
+/** Packets per second; more than one device ever needs. */
 const ratePerSecond = 2000;
 
-/** Declares the options of a command that asks one device. */
+/** Declares the options of a command that reads one device. */
 export function addSingleDeviceOptions(command: Command): Command {
   return command
     .addOption(readOptions.community())
@@ -50,7 +50,10 @@ export function addSingleDeviceOptions(command: Command): Command {
     .addOption(readOptions.retries());
 }
 
-/** The one device that an argument names; of a name with several addresses the first. Throws `UsageError` for more. */
+/**
+ * The device that an argument names; the first address of a name with several. Throws `UsageError` for more than one
+ * target.
+ */
 export async function parseSingleTarget(
   text: string,
   options: { verb: string; port: number; host: Host },
@@ -78,8 +81,8 @@ export async function parseSingleTarget(
 }
 
 /**
- * Reads one device in a sandboxed worker, as a scan does, with its answers. Null when Ctrl-C stopped it. Throws
- * `UnavailableError` when nobody answers or no credential works.
+ * Reads one device in a sandboxed worker, as a scan does, and returns its answers. Null after Ctrl-C. Throws
+ * `UnavailableError` if there is no answer or no credential works.
  */
 export async function readSingleDevice(
   space: AddressSpace,

@@ -1,4 +1,4 @@
-/** `opendca status`: what the agent is and does, from its state directory alone. */
+/** `opendca status`: the agent's status, read from its state directory only. */
 import type { Command } from "commander";
 import { activationStore, likelyStateDirectory } from "../activation/store_options.ts";
 import { type Finding, type FindingLimits, findingsOf, measuredOf, usualLimits } from "../service/findings.ts";
@@ -38,7 +38,7 @@ interface StatusOptions {
   critUnread?: string;
 }
 
-/** Adds the command to the program. It works on a locked agent, and needs no sound configuration. */
+/** Adds the command to the program. It works for a locked agent and without a valid configuration. */
 export function addStatusCommand(program: Command, host: Host, setExitCode: (code: number) => void): void {
   program.command("status").description("show whether the agent runs, reaches the platform and has readings waiting")
     .option("--json", "print JSON")
@@ -85,7 +85,7 @@ const limitOptions = [
   ["critUnread", "--crit-unread"],
 ] as const;
 
-/** Monitoring reads one line of standard output, whatever happens. */
+/** Prints one line to standard output in any case, for monitoring systems. */
 async function check(options: StatusOptions, host: Host): Promise<number> {
   let result, json: unknown;
   try {
@@ -113,7 +113,7 @@ async function shownStatus(options: StatusOptions, host: Host): Promise<ShownSta
   return readStatus(store, { ...host, ...host.agentMachine() });
 }
 
-/** Throws UsageError. */
+/** Throws `UsageError` for invalid limits. */
 function limitsOf(options: StatusOptions): FindingLimits {
   const of = (name: (typeof limitOptions)[number][0], usual: number, parse: (text: string) => number): number => {
     const text = options[name];
@@ -143,14 +143,14 @@ function limitsOf(options: StatusOptions): FindingLimits {
   };
 }
 
-/** More than 0, as a limit of 0 % makes no sense. */
+/** A percentage above 0, as a limit of 0 % makes no sense. */
 function parsePercent(text: string): number {
   const value = Number(/^\s*(\d{1,3}(?:\.\d+)?)\s*%?\s*$/.exec(text)?.[1] ?? NaN);
   if (value > 0 && value <= 100) return value;
   throw new ValueSyntaxError("is not a percentage from 1 to 100", "write a number such as 25");
 }
 
-/** A configuration that is named and not there would otherwise look like an agent that was never activated. */
+/** Mentions a missing file: a mistyped path would otherwise look like an agent that was never activated. */
 async function noteAbsentFile(path: string | undefined, at: { directory: string; host: Host }): Promise<void> {
   if (path === undefined) return;
   const isThere = await at.host.readTextFile(path).then(() => true, () => false);
@@ -161,12 +161,12 @@ async function noteAbsentFile(path: string | undefined, at: { directory: string;
 interface CheckResult {
   /** 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. */
   exitCode: 0 | 1 | 2 | 3;
-  /** Without its end. */
+  /** One line without its line end. */
   line: string;
 }
 
 const words = ["OK", "WARNING", "CRITICAL", "UNKNOWN"] as const;
-/** Monitoring cuts longer ones, and then the numbers behind them are lost. */
+/** Limit of the text: monitoring systems cut longer lines, which would lose the performance data after it. */
 const mostText = 900;
 
 export function checkStatus(status: ShownStatus, now: Date, limits: FindingLimits): CheckResult {
@@ -176,12 +176,12 @@ export function checkStatus(status: ShownStatus, now: Date, limits: FindingLimit
   return { exitCode, line: `${headed(exitCode, text)} | ${perfdata(status, { findings, now, limits }).join(" ")}` };
 }
 
-/** When the state is unknown. */
+/** The result if the state cannot be determined. */
 export function uncheckable(error: unknown): CheckResult {
   return { exitCode: 3, line: headed(3, messageOf(error)) };
 }
 
-/** A bar would begin the numbers. */
+/** The line with its status word; a vertical bar is removed, as it would start the performance data. */
 function headed(exitCode: CheckResult["exitCode"], text: string): string {
   return `OPENDCA ${words[exitCode]} - ${safeText(text, mostText).replaceAll("|", "/")}`;
 }
@@ -218,7 +218,7 @@ function perfdata(
     numbers.push(`waiting=${depth};;;0`, `waiting_bytes=${bytes}B;;;0`, `refused=${quarantinedRecords};;;0`);
     numbers.push(`dropped=${dropped.status + dropped.meters + dropped.lastMeters}c;;;0`);
   }
-  // What an agent wrote that does not run says nothing of now.
+  // The last status of a stopped agent is outdated.
   if (agent === null || status.state !== "running") return numbers;
   const { platformAgeMs, waitingMs, unread } = measuredOf(status, agent, now);
   numbers.push(`waiting_age=${seconds(waitingMs ?? 0)}s${ranged(limits.waiting, 1000)}`);
@@ -242,10 +242,10 @@ const stateTexts: Record<ShownStatus["state"], string> = {
   "foreign": "not usable: the state directory comes from another machine or was edited",
 };
 
-/** Where the facts begin, behind their names. */
+/** Column where the facts begin, after their names. */
 const factIndent = 11;
 
-/** Lines without their ends. */
+/** Lines without line ends. */
 export function renderStatus(status: ShownStatus, now: Date): string[] {
   const { agent, spool } = status;
   const rows: [name: string, text: string][] = [["state", stateTexts[status.state]]];
@@ -270,7 +270,7 @@ export function renderStatus(status: ShownStatus, now: Date): string[] {
     for (const site of agent.sites) rows.push(["site", siteText(site, now)]);
     for (const refusal of agent.config.refusals) rows.push(["refused", refusal]);
   }
-  // The state itself has its own line, with what to do.
+  // The state itself has a separate line with advice.
   const faults = findingsOf(status, now).filter(({ about, message }) =>
     about !== "state" || message.startsWith("activation")
   );
@@ -339,7 +339,7 @@ function spoolText(spool: NonNullable<ShownStatus["spool"]>, now: Date): string 
   ].join(", ");
 }
 
-/** "5 min ago" or "in 5 min"; the time itself where it is no time. */
+/** "5 min ago" or "in 5 min"; the text itself if it is not a valid time. */
 function ageText(time: string, now: Date): string {
   const ms = now.getTime() - Date.parse(time);
   if (!Number.isFinite(ms)) return time;

@@ -17,7 +17,7 @@ Exit codes: 0 unlocked, 64 no token, or not locked, 77 the token is for another 
 has ended or is not signed by a known key.
 `;
 
-/** Adds the command to the program. It needs no sound configuration: a locked agent is unlocked first and mended then. */
+/** Adds the command to the program. It works without a valid configuration, which may be fixed after unlocking. */
 export function addUnlockCommand(program: Command, host: Host): void {
   program.command("unlock").description("lift the lock after five refused activation codes")
     .argument("<token>", "the token of the platform for this installation and lock (see opendca status)")
