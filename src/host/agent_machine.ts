@@ -10,10 +10,10 @@ import { ping } from "./ping.ts";
 import { countFreeDescriptors } from "./udp_port.ts";
 import { onHangUp, watchFile } from "./watch_file.ts";
 
-/** Of the stores and the state's lock, and a few for what the runtime opens itself: without any left, it ends at once. */
+/** File descriptors for the stores, the state lock and the runtime itself, which aborts when none is left. */
 const leastDescriptors = 20;
 
-/** Throws `UnavailableError` where the process has too few file descriptors for the agent to start. */
+/** Throws `UnavailableError` if the process has too few file descriptors to start the agent. */
 export function requireDescriptors(): void {
   if (countFreeDescriptors(leastDescriptors) >= leastDescriptors) return;
   throw new UnavailableError(
@@ -22,7 +22,7 @@ export function requireDescriptors(): void {
   );
 }
 
-/** What the agent needs of the machine beside what every command does. */
+/** What the agent needs from the machine, in addition to what every command needs. */
 export function denoAgentMachine(): AgentMachine {
   return {
     logDisk: denoLogDisk,
@@ -45,12 +45,15 @@ export function denoAgentMachine(): AgentMachine {
   };
 }
 
-/** Whole seconds by the system, milliseconds by the process; the latter stands still while the machine sleeps. */
+/**
+ * The system's uptime has whole seconds and includes suspend; milliseconds come from the process, whose clock stops
+ * during suspend.
+ */
 function machineUptime(): () => number {
   let aheadMs: number | undefined;
   return () => {
     const processMs = performance.now();
-    // Half a second is what the system's whole seconds leave out on average.
+    // The system's whole seconds are half a second too low on average.
     const systemMs = Deno.osUptime() * 1000 + 500;
     if (aheadMs === undefined || Math.abs(systemMs - processMs - aheadMs) > 2000) aheadMs = systemMs - processMs;
     return processMs + aheadMs;

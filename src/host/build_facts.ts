@@ -1,6 +1,6 @@
 import type { BuildFacts } from "../cli/build_facts.ts";
 
-/** Written by tools/compile.ts, and embedded in a compiled file. */
+/** Written by tools/compile.ts and embedded in the executable. */
 const embedded = new URL("../../dist/build.json", import.meta.url);
 
 export function denoBuildFacts(): BuildFacts {
@@ -19,7 +19,7 @@ function embeddedCommit(): string {
   try {
     return JSON.parse(Deno.readTextFileSync(embedded)).commit;
   } catch {
-    // Compiled without the task.
+    // Compiled without tools/compile.ts.
     return "unknown";
   }
 }

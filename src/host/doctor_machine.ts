@@ -25,7 +25,7 @@ export const denoDoctorMachine: DoctorMachine = {
       try {
         return [factsOf(`${directory}/${name}`, name)];
       } catch (error) {
-        // SQLite's journals come and go while the agent works.
+        // SQLite's journals may disappear while the agent runs.
         if (hasCode(error, "ENOENT")) return [];
         throw error;
       }
@@ -45,7 +45,7 @@ export const denoDoctorMachine: DoctorMachine = {
       const { bavail, bsize } = statfsSync(path);
       return bavail * bsize;
     } catch {
-      return null; // Not every system and file system tells; the test of writing decides then.
+      return null; // Not available on every system and file system; then only the write test decides.
     }
   },
   userId: () => Deno.uid(),

@@ -5,7 +5,7 @@ import type { LogDisk } from "../log/file_sink.ts";
 
 const lineFeed = 10;
 
-/** The machine's files for the log. Its own group may read a log file, the world may not. */
+/** The machine's files for the log. Log files are readable by the group, but not by others. */
 export const denoLogDisk: LogDisk = {
   open(path) {
     refuseOthersDirectory(dirname(resolve(path)), { shared: true });
@@ -28,7 +28,7 @@ export const denoLogDisk: LogDisk = {
   },
 };
 
-/** Undefined for what cannot be read at a place, such as a pipe. */
+/** Undefined for files without random access, such as a pipe. */
 function lastByte(file: Deno.FsFile, size: number): number | undefined {
   const byte = new Uint8Array(1);
   file.seekSync(size - 1, Deno.SeekMode.Start);

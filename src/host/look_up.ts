@@ -1,4 +1,4 @@
-/** The system's name resolution, in a thread of its own that lives while there are names to ask for. */
+/** The system's name resolution, in a separate thread that runs while there are names to resolve. */
 import { getServers } from "node:dns";
 import { descriptorShortage } from "../../common/core/shortage.ts";
 import { type NameAnswer, NameLookupError } from "../targets/host_names.ts";
@@ -17,7 +17,7 @@ export type FromResolver =
 /** Entry of the thread; `deno compile` bundles it by `--include`. */
 const resolverEntry = new URL("../../workers/resolver.ts", import.meta.url);
 
-/** Resolvers give up after 5 to 20 seconds by themselves; a thread that is stuck is not waited for. */
+/** Resolvers give up by themselves after 5 to 20 seconds; after this a stuck thread is no longer awaited. */
 const timeoutMs = 20_000;
 const idleMs = 1_000;
 
@@ -42,7 +42,7 @@ export function lookUp(name: string): Promise<NameAnswer> {
     const timer = setTimeout(() => fail(id, "silent", noAnswer()), timeoutMs);
     waiting.set(id, { name, resolve, reject, timer });
     clearTimeout(idleTimer);
-    // A thread for which there are too few descriptors ends the whole process.
+    // Starting a thread with too few descriptors would end the whole process.
     if (thread === undefined && countFreeDescriptors(perThread) < perThread) return fail(id, "silent", noDescriptors);
     (thread ??= startThread()).postMessage({ id, name } satisfies ToResolver);
   });
@@ -55,7 +55,7 @@ function startThread(): Worker {
   });
   worker.onmessage = ({ data }: MessageEvent<FromResolver>) => {
     if ("addresses" in data) return settle(data.id)?.resolve(data);
-    // EAI_AGAIN is the system's word for silence; all others are an answer.
+    // EAI_AGAIN means that no name server answered; all other codes are an answer.
     if (data.code === "ENOTFOUND" || data.code === "ENODATA") fail(data.id, "unknown", "no name server knows it");
     else if (data.code === "EMFILE") fail(data.id, "silent", noDescriptors);
     else fail(data.id, "silent", data.code === "EAI_AGAIN" ? noAnswer() : data.message);

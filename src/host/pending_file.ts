@@ -5,8 +5,8 @@ import { openReplacement } from "../../common/host/disk.ts";
 import { writeAll } from "../../common/host/terminal.ts";
 
 /**
- * Opens a file that takes the place of `path` on `commit`, so that a failed or interrupted command leaves an earlier file
- * as it was. A device such as /dev/stdout cannot be renamed over and is written directly.
+ * Opens a file that replaces `path` on `commit`, so that a failed or interrupted command leaves the old file unchanged.
+ * A device such as /dev/stdout cannot be renamed over and is written directly.
  */
 export async function createPendingFile(path: string): Promise<PendingFile> {
   async function named<T>(action: () => T | Promise<T>): Promise<T> {
@@ -18,7 +18,7 @@ export async function createPendingFile(path: string): Promise<PendingFile> {
   }
   const isDevice = await named(() => isNoFile(path));
   const { file, commit, discard } = await named(() =>
-    // Others may read it, as what any program writes.
+    // Readable by others, like the output of any program.
     isDevice ? openDirectly(path) : openReplacement(path, { mode: 0o644 })
   );
   return {

@@ -1,4 +1,4 @@
-/** A scanner in its sealed thread: opens its sockets, gives up the right to open more, and answers the supervisor. */
+/** A scanner in its sealed thread: opens its sockets, drops the permission to open more, and serves the supervisor. */
 import "./seal_imports.ts";
 import { systemClock } from "../../common/core/clock.ts";
 import { messageOf } from "../../common/core/errors.ts";
@@ -46,7 +46,7 @@ async function stop(options: { atOnce: boolean }): Promise<void> {
   scope.postMessage({ type: "stopped" });
 }
 
-// Told as a message, so that a defect ends in one sentence of the supervisor and not in a stack trace on the screen.
+// Sent as a message, so that the supervisor reports a defect in one sentence instead of a stack trace on the screen.
 globalThis.addEventListener("error", (event) => {
   event.preventDefault();
   scope.postMessage({ type: "failed", code: "bug", message: event.message });
@@ -70,23 +70,23 @@ export function onMessage({ data }: MessageEvent<ToScanner>): void {
 interface ScannerPorts {
   ipv4: DatagramPort | undefined;
   ipv6: DatagramPort | undefined;
-  /** Further ones of the sessions. */
+  /** Further sockets of the sessions. */
   moreSessions: { 4: DatagramPort[]; 6: DatagramPort[] };
-  /** One of those that were opened for the sweep; undefined when all are in use. */
+  /** A socket that was opened for the sweep; undefined if all are in use. */
   openMore(family: 4 | 6): DatagramPort | undefined;
-  /** Closes those that nobody took. */
+  /** Closes the unused sockets. */
   closeRest(): void;
 }
 
-/** Addresses per socket of a sweep: one socket holds up to eight tries of as many addresses. */
+/** Addresses per socket of a sweep: one socket can queue up to eight datagrams to each of them. */
 const addressesPerSocket = 32;
-/** Devices that a socket of the sessions serves, and how many such sockets are worth having beside the first. */
+/** Devices per socket of the sessions, and the maximum number of further sockets. */
 const devicesPerSocket = 48;
 const maxFurtherSessions = 3;
 
 /**
- * Opens as many sockets as the sweep of `space` may need, at most `furtherSockets` beside one a family, then gives up the permission to bind, which would let the
- * thread listen on TCP as well. Sockets that are open go on sending.
+ * Opens as many sockets as the sweep of `space` may need, at most `furtherSockets` in addition to one per family, then
+ * drops the permission to bind, which would allow listening on TCP as well. Open sockets can still send.
  */
 function openScannerPorts(space: AddressSpace, furtherSockets = Infinity): ScannerPorts {
   const sizes = { 4: 0, 6: 0 };

@@ -8,17 +8,18 @@ import { countFreeDescriptors } from "./udp_port.ts";
 /** Entry of the scanner's thread; `deno compile` bundles it by `--include`. */
 const scannerEntry = new URL("../../workers/scanner.ts", import.meta.url);
 
-/** Threads that have been started and not said a word, so that they may not have taken their descriptors yet. */
+/** Started threads without a first message: they may not have opened their descriptors yet. */
 let starting = 0;
 /**
- * What was found for the threads that one scan starts in one turn: to count again while the first of them loads could
- * take its descriptors away.
+ * The result for all threads that one scan starts in one turn: counting again while the first one loads could take its
+ * descriptors.
  */
 let room: ThreadRoom & { yetToStart: number } | undefined;
 
 /**
  * Starts a scanner thread whose sandbox permits sending to exactly `net` and nothing else (docs/permissions.md).
- * `ofThese` is how many the caller starts in this turn, this one included. Throws `UnavailableError` where the process has no room for it.
+ * `ofThese`: number of threads that the caller starts in this turn, including this one. Throws `UnavailableError` if
+ * the process cannot start it.
  */
 export function startScannerWorker(net: string[], ofThese = 1, entry: URL = scannerEntry): ScannerWorker {
   const furtherSockets = takeRoom(ofThese);

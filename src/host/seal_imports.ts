@@ -1,6 +1,6 @@
 /**
- * The first import of a sealed thread's program: by then the runtime has resolved all modules that the source names, and
- * evaluates them in this order, foreign ones after this.
+ * The first import of a sealed thread's program: the runtime has resolved all modules named in the source by then, and
+ * evaluates them in this order, third-party modules after this one.
  */
 import { sealImports } from "./thread_seal.ts";
 

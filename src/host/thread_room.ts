@@ -1,12 +1,20 @@
-/** What a thread of the process may do, and how many the process has file descriptors for: the runtime ends the whole process when one has too few. */
+/**
+ * Permissions of threads, and how many threads the process has file descriptors for: the runtime ends the whole process
+ * if a thread has too few.
+ */
 
-/** Of the runtime for each thread, measured: its event loop, standard output and error, and one to load files by. */
+/**
+ * Descriptors that the runtime uses for each thread, measured: event loop, standard output and error, and one to load
+ * files.
+ */
 export const perThread = 8;
-/** Sockets of a thread that sends to both address families, beyond the one that takes the place of the files. */
+/**
+ * Sockets of a thread that sends to both address families, in addition to the one that reuses the descriptor for files.
+ */
 const moreSockets = 3;
-/** Left to the process beside its threads, which writes files and opens connections while they run. */
+/** Descriptors reserved for the rest of the process, which writes files and opens connections at the same time. */
 const spared = 8;
-/** Further sockets that a thread has use for. */
+/** Maximum number of further sockets that a thread can use. */
 const useful = 19;
 
 export interface ThreadRoom {
@@ -16,8 +24,8 @@ export interface ThreadRoom {
 }
 
 /**
- * Room for up to `wanted` threads, with `countFree` told how far to count. The first one may take the last descriptors:
- * a slow scan is better than none.
+ * Computes how many of `wanted` threads can start; `countFree` counts up to the given number. The first one may take
+ * the last descriptors: a slow scan is better than none.
  */
 export function threadRoom(wanted: number, countFree: (most: number) => number): ThreadRoom {
   const whole = perThread + moreSockets;
@@ -30,7 +38,7 @@ export function threadRoom(wanted: number, countFree: (most: number) => number):
   return { threads, furtherSockets: Math.max(0, Math.min(useful, Math.floor(rest / threads))) };
 }
 
-/** The sandbox of a thread: `net` and nothing else. One with `ffi` or `run` could get round its net list. */
+/** The sandbox of a thread: only `net`. With `ffi` or `run` it could get around its net list. */
 export function threadPermissions(net: string[] | true): Deno.PermissionOptionsObject {
   return { net, read: false, write: false, env: false, run: false, ffi: false, sys: false, import: false };
 }

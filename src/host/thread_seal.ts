@@ -1,32 +1,36 @@
 /**
- * Closes what the permissions of a thread leave open. In a compiled file Deno 2.9.3 lets a thread import whatever it can
- * name: `data:` and `blob:` code, and every file of the disk as text, whatever `read` and `import` say. A thread that it
- * starts in turn can do the same, and a `net` entry does not tell TCP from UDP. So a sealed thread resolves no module any
- * more, and what it has no use for is taken from its globals. docs/permissions.md says what remains.
+ * Closes gaps in the permissions of a thread. In an executable, Deno 2.9.3 lets a thread import anything: `data:` and
+ * `blob:` code, and every file on disk as text, regardless of `read` and `import`. A thread that it starts can do the
+ * same, and a `net` entry allows both TCP and UDP. So a sealed thread resolves no more modules, and globals that it
+ * does not need are removed. docs/permissions.md describes what remains.
  */
 import { builtinModules, Module, registerHooks } from "node:module";
 import net from "node:net";
 import process from "node:process";
 
 export interface SealOptions {
-  /** What stays of `Deno`. */
+  /** Members of `Deno` that remain. */
   deno: readonly string[];
   /** Built-in modules that code of the thread may import, and those that CommonJS packages may require. */
   imports: readonly string[];
   requires: readonly string[];
 }
 
-/** Gone from the global scope: what starts threads, opens connections, or keeps something beyond the thread. */
+/**
+ * Removed from the global scope: everything that starts threads, opens connections, or stores data beyond the thread.
+ */
 const globals = ["Worker", "fetch", "WebSocket", "WebSocketStream", "WebTransport", "EventSource", "BroadcastChannel"];
 const storage = ["caches", "Cache", "CacheStorage", "localStorage", "sessionStorage"];
-/** Ways of `process` to a module or to the runtime's inside that ask no resolver, or to other processes. */
+/**
+ * Members of `process` that give access to modules or runtime internals without the resolver, or to other processes.
+ */
 const processParts = ["getBuiltinModule", "binding", "_linkedBinding", "dlopen", "kill", "abort", "mainModule"];
 
 let isSealed = false;
 
 /**
- * To be called before any foreign code is loaded. From here on the thread may only load modules that are named in the
- * source and bundled with it, until `sealImports` ends that as well.
+ * Call it before any third-party code is loaded. After it the thread may only load modules that are named in the source
+ * and bundled with it, until `sealImports` ends that as well.
  */
 export function sealThread({ deno, imports, requires }: SealOptions): void {
   registerHooks({
@@ -35,12 +39,12 @@ export function sealThread({ deno, imports, requires }: SealOptions): void {
       if (isInside(context.parentURL) && isInside(specifier)) return next(specifier, context);
       if (maybeBuiltin(specifier) !== undefined) {
         if ((isRequire ? requires : imports).includes(maybeBuiltin(specifier)!)) return next(specifier, context);
-        // A file that CommonJS requires is checked against `read` by the runtime.
+        // The runtime checks the `read` permission for files that CommonJS requires.
       } else if (isRequire || !isSealed) return next(specifier, context);
       throw new Deno.errors.NotCapable(`Cannot load "${specifier.slice(0, 100)}" in a sealed thread`);
     },
   });
-  // A later hook would be asked before this one.
+  // A hook that is registered later would run before this one.
   for (const name of ["registerHooks", "register"]) remove(Module, name);
   for (const name of Object.getOwnPropertyNames(net)) if (!name.startsWith("isIP")) remove(net, name);
   for (const name of processParts) remove(process, name);
@@ -48,12 +52,12 @@ export function sealThread({ deno, imports, requires }: SealOptions): void {
   for (const name of Object.getOwnPropertyNames(Deno)) if (!deno.includes(name)) remove(Deno, name);
 }
 
-/** From here on nothing is imported. Called when all modules are loaded and none of foreign code has run. */
+/** Ends all imports. Called when all modules are loaded, before third-party code runs. */
 export function sealImports(): void {
   isSealed = true;
 }
 
-/** The runtime's own parts, which load each other when they are first used. */
+/** Whether it is an internal module of the runtime; these load each other on first use. */
 function isInside(url: string | undefined): boolean {
   return url !== undefined && /^(ext|node):/.test(url);
 }
@@ -64,6 +68,6 @@ function maybeBuiltin(specifier: string): string | undefined {
 }
 
 function remove(from: object, name: string): void {
-  // Those that cannot be removed, such as `Deno.exitCode`, are of no use to anybody.
+  // Members that cannot be removed, such as `Deno.exitCode`, are harmless.
   Reflect.deleteProperty(from, name);
 }

@@ -4,13 +4,13 @@ import type { DatagramPort } from "../snmp/datagram_hub.ts";
 /** Largest UDP payload; Deno's own default of 1,024 octets would cut GetBulk answers. */
 const bufferSize = 65_535;
 
-/** Kept here, as a thread is sealed after this is loaded. */
+/** Saved here, as the thread is sealed after this module is loaded. */
 const { listenDatagram } = Deno;
 
-/** Opens a client socket on a port that the system chooses. It answers nobody: what comes in unasked is dropped. */
+/** Opens a client socket on a port that the system chooses. Unrequested datagrams are dropped. */
 export function openUdpPort(family: 4 | 6): DatagramPort {
   const socket = listenDatagram({ transport: "udp", hostname: family === 4 ? "0.0.0.0" : "::", port: 0 });
-  // Only a socket that receives needs one.
+  // Allocated at the first receive.
   let buffer: Uint8Array<ArrayBuffer> | undefined;
   let closed = false;
   return {
@@ -23,7 +23,7 @@ export function openUdpPort(family: 4 | 6): DatagramPort {
           return { bytes: bytes.slice(), address: hostname, port };
         } catch (error) {
           if (closed || error instanceof Deno.errors.BadResource) return undefined;
-          // Windows reports an ICMP "port unreachable" of an earlier send here; the socket goes on working.
+          // Windows reports an ICMP "port unreachable" of an earlier send here; the socket is still usable.
           if (!(error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.ConnectionRefused)) {
             throw error;
           }
@@ -39,7 +39,7 @@ export function openUdpPort(family: 4 | 6): DatagramPort {
   };
 }
 
-/** A further socket where the system gives one: a scan goes on, more slowly, with those it has. */
+/** A further socket if the system provides one; without it a scan continues more slowly. */
 export function maybeUdpPort(family: 4 | 6): DatagramPort | undefined {
   try {
     return openUdpPort(family);
@@ -49,8 +49,8 @@ export function maybeUdpPort(family: 4 | 6): DatagramPort | undefined {
 }
 
 /**
- * How many files, sockets and pipes more the process can open, counted up to `most`. Its limit may be read only with
- * permission for all, so that it is tried. Where there are fewer, other threads find none for a moment.
+ * How many more files, sockets and pipes the process can open, counted up to `most`. It is found by opening them, as
+ * reading the limit would need full permissions. If there are fewer than `most`, other threads have none for a moment.
  */
 export function countFreeDescriptors(most: number): number {
   const held: Deno.DatagramConn[] = [];

@@ -1,9 +1,9 @@
 import { basename, dirname } from "node:path";
 
 /**
- * Calls back when a file may have changed, until the returned function is called. Its directory is watched, as editors
- * put a new file in the place of the old; so are names that begin with "..", as Kubernetes replaces mounted files by
- * such a link.
+ * Calls back when a file may have changed, until the returned function is called. Watches its directory, as editors
+ * replace the file by a new one; names that begin with ".." count too, as Kubernetes replaces mounted files by such a
+ * link.
  */
 export function watchFile(path: string, changed: () => void): () => void {
   const watcher = Deno.watchFs(dirname(path), { recursive: false });
@@ -13,7 +13,7 @@ export function watchFile(path: string, changed: () => void): () => void {
       const isOurs = paths.some((touched) => basename(touched) === name || basename(touched).startsWith(".."));
       if (isOurs && kind !== "access") changed();
     }
-    // A watcher that the system ends must not end the agent; SIGHUP still works.
+    // If the system ends the watcher, the agent must continue; SIGHUP still works.
   })().catch(() => {});
   return () => watcher.close();
 }
