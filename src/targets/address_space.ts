@@ -1,6 +1,6 @@
 /**
  * The targets of one scan as plain data that survives `postMessage`: a list of segments, each a run of consecutive
- * addresses with one port. Every address and port stands in it once; `targetAt` numbers them from 0 to `size` − 1.
+ * addresses with one port. Every address and port occurs once; `targetAt` numbers them from 0 to `size` − 1.
  */
 import { type Family, formatEndpoint, formatIpv4, formatIpv6 } from "../../common/core/ip.ts";
 import { type IpRange, mergeRanges, rangeToCidrs } from "../../common/core/ip_range.ts";
@@ -11,7 +11,7 @@ interface SegmentOf<F extends Family, Value> {
   first: Value;
   count: number;
   port: number;
-  /** The name that the operator gave; null when the target was given by address. */
+  /** The host name from the input; null if the target was given by address. */
   hostname: string | null;
   /** Index of the first target in the space. */
   index: number;
@@ -20,7 +20,7 @@ interface SegmentOf<F extends Family, Value> {
 /** `zone`: the interface of a link-local address. */
 export type Segment = SegmentOf<4, number> | (SegmentOf<6, bigint> & { zone?: string });
 
-/** Addresses that may be sent to, on one port; at least what the segments hold. */
+/** Addresses that may be sent to, on one port; contains at least the addresses of the segments. */
 export interface AllowedRange extends IpRange {
   port: number;
 }
@@ -29,9 +29,9 @@ export interface AddressSpace {
   size: number;
   /** In order of their index. */
   segments: Segment[];
-  /** As configured: here a block keeps its network and broadcast addresses, which no segment has. */
+  /** As configured: blocks include their network and broadcast addresses, which no segment has. */
   allowed: AllowedRange[];
-  /** IPv6 addresses of names that have IPv4 addresses as well: asked where nobody answers at those. */
+  /** IPv6 addresses of names that also have IPv4 addresses: asked if there is no answer at those. */
   alternatives?: AddressSpace;
 }
 
@@ -43,7 +43,7 @@ export interface Target {
   hostname: string | null;
 }
 
-/** The target number `index`. Throws `RangeError` outside 0 to `size` − 1. */
+/** The target with this index. Throws `RangeError` outside 0 to `size` − 1. */
 export function targetAt(space: AddressSpace, index: number): Target {
   const { segments } = space;
   if (!(index >= 0 && index < space.size)) {
@@ -65,10 +65,10 @@ export function targetAt(space: AddressSpace, index: number): Target {
 }
 
 /**
- * The `net` permissions of a worker that may reach these targets and nothing else: CIDR blocks with a port for IPv4,
- * single addresses for IPv6, for which Deno knows no blocks, and the wildcard address with port 0 for the sockets' own
- * bind. A wildcard without that port would permit sending to every port of the machine itself. Deno compares a send
- * with one entry after the other: 1,000 entries cost a tenth of the packet rate, 4,000 half.
+ * The `net` permissions of a worker that may reach only these targets: CIDR blocks with a port for IPv4, single
+ * addresses for IPv6, for which Deno supports no blocks, and the wildcard address with port 0 to bind the sockets. A
+ * wildcard without that port would permit sending to every port of the machine itself. Deno checks the entries of the
+ * list one by one for each send: 1,000 entries cost a tenth of the packet rate, 4,000 half.
  */
 export function netPermissions(space: AddressSpace): string[] {
   const blocks: string[] = [];

@@ -1,6 +1,6 @@
 /**
- * What host names mean now. Names are asked few at a time and remembered for their time to live. A name that cannot be
- * resolved keeps its last known addresses: that the name servers fail says nothing about a printer.
+ * Resolves host names. A few names are resolved at a time and cached for their time to live. A name that cannot be
+ * resolved keeps its last known addresses: a failure of the name servers does not mean that a printer is gone.
  */
 import type { Clock } from "../../common/core/clock.ts";
 import { messageOf } from "../../common/core/errors.ts";
@@ -14,19 +14,22 @@ export interface NameAnswer {
   ttlSeconds: number | null;
 }
 
-/** Why a name has no answer: ends the sentence "Cannot find an address of … as …". */
+/** Why a name cannot be resolved: ends the sentence "Cannot find an address of … as …". */
 export class NameLookupError extends Error {
   override readonly name = "NameLookupError";
-  /** `unknown`: a name server says that there is no such name. `silent`: no name server says anything, or none was asked. */
+  /**
+   * `unknown`: a name server reports that the name does not exist. `silent`: no name server answered, or none was
+   * asked.
+   */
   constructor(readonly reason: "unknown" | "silent", message: string, options?: ErrorOptions) {
     super(message, options);
   }
 }
 
 export interface ResolvedName {
-  /** Canonical, without those that cannot be scanned, IPv4 first. */
+  /** Canonical addresses without those that cannot be scanned, IPv4 first. */
   addresses: readonly string[];
-  /** Why it has none, or why they are those of an earlier answer; null when a name server gave them. */
+  /** Why there are no addresses, or why they are from an earlier answer; null if a name server returned them. */
   fault: { reason: "unknown" | "silent" | "unscannable"; message: string } | null;
 }
 
@@ -39,25 +42,25 @@ export interface HostNamesOptions {
   /** Asks the system. Rejects with `NameLookupError`. */
   lookUp(name: string): Promise<NameAnswer>;
   clock: Pick<Clock, "monotonicMs">;
-  /** Asks at most this many names a second, after as many at once; as fast as they are answered where it is left out. */
+  /** Maximum number of names per second, with a burst of the same size; default: as fast as they are answered. */
   pace?: { perSecond: number; sleep(ms: number): Promise<void> };
-  /** The last known addresses, which outlive a restart; only within this process where it is left out. */
+  /** Store for the last known addresses that survives a restart; default: in memory only. */
   known?: { get(name: string): readonly string[]; set(name: string, addresses: readonly string[]): void };
 }
 
 const atOnce = 8;
 const minute = 60_000;
-/** A time to live of zero would have each pass ask, and one of years would keep a printer's former address. */
+/** Limits of the time to live: with zero each pass would ask, and with years a printer's old address would be kept. */
 const shortestMs = minute;
 const longestMs = 24 * 60 * minute;
-/** The system tells no time to live for names of its own files. */
+/** For names without a time to live, such as those from the system's hosts file. */
 const unknownTtlMs = 5 * minute;
 const againAfterMs: Record<NonNullable<ResolvedName["fault"]>["reason"], number> = {
   unknown: 5 * minute,
   silent: minute,
   unscannable: 5 * minute,
 };
-/** After so many names in a row without any answer the others are not asked for a while. */
+/** After this many names in a row without an answer, further names are not asked for a while. */
 const silentInARow = atOnce;
 const silentForMs = 30_000;
 
@@ -65,7 +68,7 @@ export function createHostNames({ lookUp, clock, known = new AddressMap(), pace 
   const remembered = new Map<string, { until: number; resolved: ResolvedName }>();
   const underWay = new Map<string, Promise<ResolvedName>>();
   const waiting: (() => void)[] = [];
-  /** When the bucket of names that may be asked at once is full again. */
+  /** When the token bucket of names is full again. */
   let fullAtMs = -Infinity;
   let asking = 0, silences = 0, silentUntil = -Infinity, lastSilence = "";
 
@@ -73,7 +76,7 @@ export function createHostNames({ lookUp, clock, known = new AddressMap(), pace 
     while (asking >= atOnce) await new Promise<void>((resolve) => waiting.push(resolve));
     asking++;
     try {
-      // Others may have been silent while this name waited for its turn.
+      // Other names may have failed while this one waited for its turn.
       if (clock.monotonicMs() < silentUntil) return failed(name, "silent", lastSilence);
       await takeTurn();
       const { addresses: texts, ttlSeconds } = await lookUp(name);
@@ -136,7 +139,7 @@ class AddressMap {
   }
 }
 
-/** What can be scanned of a name's addresses, and why the first of the others cannot. */
+/** The addresses of a name that can be scanned, and why the first of the others cannot. */
 function sorted(texts: readonly string[]): { addresses: string[]; refused: string | undefined } {
   const parsed = texts.map(tryParseIp).filter((ip) => ip !== undefined);
   const reasonOf = (ip: IpAddress) => maybeUnscannable(cidrRange(ip, bitsOf(ip.family)));

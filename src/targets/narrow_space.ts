@@ -5,7 +5,7 @@ export interface Narrowing {
   hostnames?: readonly string[];
 }
 
-/** The part of a space that is in `ranges`, or was given by one of `hostnames`. Nothing is ever added. */
+/** The part of a space that is in `ranges`, or belongs to one of `hostnames`. Adds no addresses. */
 export function narrowSpace(space: AddressSpace, to: Narrowing): AddressSpace {
   const { ranges, hostnames = [] } = to;
   const kept = space.segments.flatMap((segment): { segment: Segment; first: bigint; last: bigint }[] => {
@@ -21,7 +21,7 @@ export function narrowSpace(space: AddressSpace, to: Narrowing): AddressSpace {
   const segments: Segment[] = [], allowed: AllowedRange[] = [];
   kept.sort((a, b) => a.segment.index - b.segment.index || (a.first < b.first ? -1 : a.first > b.first ? 1 : 0));
   for (const { segment, first, last } of kept) {
-    // Ranges may overlap, and no address is asked twice.
+    // Ranges may overlap, but no address may be asked twice.
     const from = before?.segment === segment && before.last >= first ? before.last + 1n : first;
     if (from > last) continue;
     before = { segment, last };

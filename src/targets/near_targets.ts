@@ -1,9 +1,9 @@
-/** Which targets are on links of this machine itself. */
+/** Counts targets on links of this machine itself. */
 import { type IpRange, mergeRanges, rangeContains } from "../../common/core/ip_range.ts";
 import { tryParseIp, withoutZone } from "../../common/core/ip.ts";
 import type { AddressSpace } from "./address_space.ts";
 
-/** Targets of the space on one of these links; an address with two ports counts twice. */
+/** Number of targets on one of these links; an address with two ports counts twice. */
 export function countNear(space: AddressSpace, links: readonly IpRange[]): number {
   const merged = mergeRanges(links);
   let near = 0;

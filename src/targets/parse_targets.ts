@@ -1,7 +1,7 @@
 /**
- * From what an operator typed to the addresses of a scan. A block of /30 or larger is scanned without its network and
- * broadcast address; a range, a single address and blocks of /31 and /32 are scanned as they stand. Blocks that touch
- * or overlap are merged, so no address and port is asked twice.
+ * Converts the operator's targets to the addresses of a scan. A block of /30 or larger is scanned without its network
+ * and broadcast address; ranges, single addresses and blocks of /31 and /32 are scanned completely. Adjacent and
+ * overlapping blocks are merged, so no address and port is asked twice.
  */
 import { UnavailableError, UsageError } from "../../common/core/errors.ts";
 import {
@@ -19,18 +19,21 @@ import type { HostNames, ResolvedName } from "./host_names.ts";
 import { entryError, readTargetEntries, type TargetEntry } from "./target_entry.ts";
 
 export interface TargetOptions {
-  /** What is never sent to, in the forms of targets; without a port it holds for every port. */
+  /** Targets that are never sent to; without a port, for every port. */
   exclude: string[];
-  /** Where a target names no port. */
+  /** Port of targets without one. */
   port: number;
   maxAddresses: number;
   resolve: HostNames["resolve"];
-  /** A name was left out, or stands for its last known addresses. Without it a name without an address is an error. */
+  /**
+   * Called if a name was left out or its last known addresses are used. Without it, a name without an address is an
+   * error.
+   */
   onNameFault?: (name: string, reason: string) => void;
   readTextFile: (path: string) => Promise<string>;
 }
 
-/** IPv6 addresses are single entries of the scanner's permissions, each of which is compared with each packet. */
+/** Limited, as each IPv6 address is an entry of the scanner's permissions, which is compared with each packet. */
 export const maxIpv6Addresses = 4096;
 
 const unscannable: readonly [cidr: string, what: string][] = [
@@ -42,10 +45,10 @@ const unscannable: readonly [cidr: string, what: string][] = [
   ["ff00::/8", "multicast addresses"],
 ];
 
-/** What is excluded is all that was wanted. */
+/** All targets are excluded. */
 export class NothingLeftError extends UsageError {}
 
-/** A name's address or a range, on one port. */
+/** An address of a name, or a range, on one port. */
 interface Claim extends IpRange {
   port: number;
   hostname: string | null;
@@ -54,8 +57,8 @@ interface Claim extends IpRange {
 }
 
 /**
- * The addresses to scan. Throws `UsageError` for a mistake in the input, and `UnavailableError` for an exclusion that has no
- * address now, as it must not be guessed, or when no target has one.
+ * The addresses to scan. Throws `UsageError` for a mistake in the input, and `UnavailableError` if an excluded name has
+ * no address now, as it must not be guessed, or if no target has one.
  */
 export async function parseTargets(specs: string[], options: TargetOptions): Promise<AddressSpace> {
   if (specs.length === 0) {
@@ -81,7 +84,7 @@ export async function parseTargets(specs: string[], options: TargetOptions): Pro
   return others.size === 0 ? space : { ...space, alternatives: others };
 }
 
-/** A name's A and AAAA addresses are one device until shown otherwise, which is asked at one of them. */
+/** A and AAAA addresses of a name are assumed to be one device, which is asked at one of them only. */
 function firstChoice(claims: Claim[]): Claim[] {
   const others = new Set(secondChoice(claims));
   return claims.filter((claim) => !others.has(claim));
@@ -92,7 +95,7 @@ function secondChoice(claims: Claim[]): Claim[] {
 }
 
 interface Hole extends IpRange {
-  /** Null: on every port. */
+  /** Null: every port. */
   port: number | null;
 }
 
@@ -150,9 +153,9 @@ function refuseUnscannable(entry: TargetEntry): void {
   if (reason !== undefined) throw entryError(entry, reason);
 }
 
-/** Why a range can be no target, such as "224.0.0.0/4 holds multicast addresses"; undefined when it can. */
+/** Why a range cannot be a target, such as "224.0.0.0/4 holds multicast addresses"; undefined if it can. */
 export function maybeUnscannable(range: IpRange, zone?: string): string | undefined {
-  // Only a link-local address has one, and with it can be scanned.
+  // Only a link-local address has a zone, and it can be scanned with it.
   if (zone !== undefined) return undefined;
   for (const [cidr, what] of unscannable) {
     const bad = tryParseCidr(cidr)!;

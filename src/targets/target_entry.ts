@@ -1,17 +1,17 @@
-/** The words of a command line or config that name targets, with what `@file` brings in, each with its place. */
+/** Target words of a command line or configuration, including those from `@file`, each with its place. */
 import { messageOf, UsageError } from "../../common/core/errors.ts";
 import { parseTargetSpec, type TargetSpec, TargetSyntaxError } from "./target_spec.ts";
 
 export interface TargetEntry {
   text: string;
   spec: TargetSpec;
-  /** Where it was written, ready for "Cannot use … as": `a target` or `line 3 of "printers.txt"`. */
+  /** Place for the message "Cannot use … as": `a target` or `line 3 of "printers.txt"`. */
   place: string;
 }
 
 /**
- * Reads words and files of words: one target a line, `#` starts a comment. Throws `UsageError` for the first word that
- * is none, for a file that cannot be read or names nothing, and for `@file` within a file.
+ * Reads words and files of words: one target per line, `#` starts a comment. Throws `UsageError` for the first word
+ * that is not a target, for a file that cannot be read or has no targets, and for `@file` within a file.
  */
 export async function readTargetEntries(
   words: string[],
@@ -31,7 +31,7 @@ export async function readTargetEntries(
 
 const targetForms = "targets look like 10.1.0.0/24, 10.1.0.1-99, 10.1.0.7, 10.1.0.7:1161, fd00::7 or printer.example";
 
-/** The error for an entry that reads well but cannot be used. */
+/** The error for an entry with valid syntax that cannot be used. */
 export function entryError({ text, place }: Pick<TargetEntry, "text" | "place">, reason: string, hint?: string) {
   return new UsageError(`Cannot use ${place} as ${reason}: current value is "${text}"`, hint);
 }

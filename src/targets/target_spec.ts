@@ -1,4 +1,4 @@
-/** One target as an operator types it: a range of addresses or a name, with a port or without. */
+/** Parses one target: a range of addresses or a name, with or without a port. */
 import { bitsOf, cidrRange, type IpRange, rangeContains, tryParseCidr } from "../../common/core/ip_range.ts";
 import { formatIp, type IpAddress, tryParseIp } from "../../common/core/ip.ts";
 
@@ -6,12 +6,12 @@ export type TargetSpec =
   & { port?: number }
   & (
     /** `isBlock`: written as a CIDR block, so that its ends may be network and broadcast address. */
-    /** `zone`: the interface behind the % of a link-local address. */
+    /** `zone`: the interface after the % of a link-local address. */
     | { kind: "range"; range: IpRange; isBlock: boolean; zone?: string }
     | { kind: "name"; name: string }
   );
 
-/** Why a text is no target: ends the sentence "Cannot use a target as …". */
+/** Why a text is not a target: ends the sentence "Cannot use a target as …". */
 export class TargetSyntaxError extends SyntaxError {
   override readonly name = "TargetSyntaxError";
   constructor(readonly reason: string, readonly hint?: string) {
@@ -20,8 +20,8 @@ export class TargetSyntaxError extends SyntaxError {
 }
 
 /**
- * Reads CIDR blocks, `a-b` ranges (10.0.0.1-20 too), addresses and host names, each with an optional `:port`; IPv6
- * with a port stands in brackets. Throws `TargetSyntaxError`.
+ * Parses CIDR blocks, `a-b` ranges (also 10.0.0.1-20), addresses and host names, each with an optional `:port`; IPv6
+ * with a port needs brackets. Throws `TargetSyntaxError`.
  */
 export function parseTargetSpec(text: string): TargetSpec {
   const { host, port } = splitPort(text);
@@ -38,7 +38,7 @@ function splitPort(text: string): { host: string; port?: number } {
   if (bracketed) return withPort(bracketed[1]!, bracketed[2]);
   if (text.includes("[") || text.includes("]")) throw new TargetSyntaxError("its brackets do not match");
   const colon = text.indexOf(":");
-  // More than one colon is an IPv6 address without brackets, and so without a port.
+  // More than one colon means an IPv6 address without brackets, and so without a port.
   if (colon < 0 || text.includes(":", colon + 1)) return { host: text };
   return withPort(text.slice(0, colon), text.slice(colon + 1));
 }
@@ -151,9 +151,10 @@ function notAnAddress(text: string): TargetSyntaxError {
   return new TargetSyntaxError(`"${text}" is not an IP address`);
 }
 
-/** RFC 1123 labels; an underscore is let through, since names of printers in the field have it. */
+/** RFC 1123 labels; an underscore is accepted, as it occurs in names of real printers. */
 function parseName(text: string): string {
-  // Before the URL parser, which would drop "user@" and "?query", and which makes international names plain.
+  // Checked before the URL parser, which would drop "user@" and "?query", and which converts international names to
+  // ASCII.
   const isPlausible = /^[\p{L}\p{M}\p{N}._-]+$/u.test(text);
   const name = isPlausible ? (URL.parse(`http://${text}`)?.hostname ?? "").replace(/\.$/, "") : "";
   const isName = name.length <= 253 &&
