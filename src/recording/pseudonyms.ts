@@ -1,18 +1,20 @@
 /**
- * Invented replacements for what must not leave a customer's network. One text has one replacement, of the same length and
- * with letters where there were letters, whatever the place and the writing of its letters, so that what belongs together
- * still does. Replacements are drawn, not computed: nothing leads back from them.
+ * Random replacements for data that must not leave a customer's network. Each text has one replacement of the same
+ * length, with letters for letters, regardless of place and letter case, so that related values stay related.
+ * Replacements are random, not computed, so the original cannot be derived from them.
  */
 import { formatIpv4, formatIpv6, tryParseIpv4 } from "../../common/core/ip.ts";
 
 export type SecretKind = "serial" | "name" | "location" | "contact" | "credential" | "job" | "mac" | "address" | "text";
 
-/** What replacing has done so far: different secrets and the places that they stood in. */
+/** Counts of the replacements so far: different secrets, and places where they occurred. */
 export type Replaced = Map<SecretKind, { secrets: number; places: number }>;
 
 export interface Pseudonyms {
   readonly replaced: Replaced;
-  /** For a text of octets as Latin-1; the same length, but for an address of `addresses: "free"`. */
+  /**
+   * For a text of octets as Latin-1; the result has the same length, except for an address with `addresses: "free"`.
+   */
   ofText(kind: SecretKind, text: string, options?: { addresses: "free" | "fixed" }): string;
   ofIpv4(value: number): number;
   ofIpv6(value: bigint): bigint;
@@ -20,7 +22,7 @@ export interface Pseudonyms {
   ofMac(digits: string): string;
 }
 
-/** Gives a random whole number from 0 to `limit` − 1. */
+/** Returns a random whole number from 0 to `limit` − 1. */
 type Draw = (limit: number) => number;
 
 export function createPseudonyms(draw: Draw): Pseudonyms {
@@ -33,7 +35,7 @@ export function createPseudonyms(draw: Draw): Pseudonyms {
       const make = (nth: number) => maybeNumbered(["printer-", "prn-", "p"], nth, text) ?? drawn(text);
       return remember("name", text.toLowerCase(), make);
     }
-    // The first label is the printer's own name, and stands elsewhere without the rest.
+    // The first label is the printer's own name, which occurs elsewhere without the rest.
     const label = ofName(text.slice(0, dot));
     const rest = text.slice(dot + 1);
     return `${label}.${remember("name", rest.toLowerCase(), (nth) => maybeDomain(nth, rest) ?? drawn(rest))}`;
@@ -59,18 +61,18 @@ export function createPseudonyms(draw: Draw): Pseudonyms {
     ofIpv4,
     // The prefix for documentation (RFC 3849).
     ofIpv6: (value) => BigInt(remember("address", `6/${value}`, (nth) => String((0x20010db8n << 96n) + BigInt(nth)))),
-    // The range for documentation (RFC 7042) holds 256 addresses; this one is locally administered, so no maker has it.
+    // The documentation range (RFC 7042) has only 256 addresses; this one is locally administered, so no maker uses it.
     ofMac: (digits) => remember("mac", `mac/${digits}`, (nth) => `02005e${nth.toString(16).padStart(6, "0")}`),
   };
 }
 
-/** What a replacement of this kind begins with, the longest first. */
+/** First words of replacements by kind, the longest first. */
 const wordsOf: Partial<Record<SecretKind, readonly string[]>> = {
   location: ["location-", "place-", "l"],
   contact: ["contact-", "person-", "c"],
 };
 
-/** Replacements by what they replace, and how many there are of each kind. */
+/** Replacements by original, and their number for each kind. */
 function createMemory() {
   const known = new Map<string, string>();
   const taken = new Set<string>();
@@ -99,7 +101,7 @@ function createMemory() {
   };
 }
 
-/** The first of the words that leaves room for the number, which is filled with zeros. */
+/** The first of the words that leaves room for the number, which is padded with zeros. */
 function maybeNumbered(words: readonly string[], nth: number, text: string): string | undefined {
   const digits = String(nth);
   const start = words.find((word) => word.length + digits.length <= text.length);
@@ -112,20 +114,20 @@ function maybeDomain(nth: number, text: string): string | undefined {
   return room >= `net-${nth}`.length ? `net-${String(nth).padStart(room - 4, "0")}${ending}` : undefined;
 }
 
-/** Letters for letters, digits for digits, everything else as it is. */
+/** Letters for letters, digits for digits, everything else unchanged. */
 function shaped(text: string, draw: Draw, isTaken: (made: string) => boolean): string {
   const letter = (base: number) => String.fromCharCode(base + draw(26));
   for (let attempt = 0;; attempt++) {
     const made = text.replace(/[a-z]/g, () => letter(97)).replace(/[A-Z]/g, () => letter(65))
       .replace(/\d/g, () => String(draw(10))).replace(/[\x80-\xff]/g, "x");
-    // Zeros and one character repeated are what readers take for a field that was never set.
+    // Readers would take zeros or one repeated character for a field that was never set.
     const usable = made !== text && !isTaken(made) && (!/[1-9]/.test(text) || /[1-9]/.test(made)) &&
       !/^(.)\1+$/i.test(made.replace(/[\s:._/-]/g, ""));
     if (usable || attempt === 100) return made;
   }
 }
 
-/** Of the three networks for documentation (RFC 5737), and then of that for benchmarks (RFC 2544). */
+/** An address of the three documentation networks (RFC 5737), then of the benchmark network (RFC 2544). */
 function documentationIpv4(nth: number): string {
   const networks = ["192.0.2.0", "198.51.100.0", "203.0.113.0"].map((network) => tryParseIpv4(network)!);
   const network = networks[Math.floor((nth - 1) / 254)];
@@ -133,7 +135,7 @@ function documentationIpv4(nth: number): string {
   return formatIpv4(at >>> 0);
 }
 
-/** A dotted address in the octets of another: filled with zeros, or nothing but zeros where it does not fit. */
+/** A dotted address in the length of another: padded with zeros, or only zeros if it does not fit. */
 function fitted(made: string, text: string): string {
   const missing = text.length - made.length;
   if (missing < 0) return text.replace(/\d/g, "0");
@@ -146,7 +148,7 @@ function matchCase(made: string, text: string): string {
   return /[a-z]/.test(text) ? made.toLowerCase() : made.toUpperCase();
 }
 
-/** An IPv6 address as text; of a fixed length the digits of the original become zeros. */
+/** An IPv6 address as text; with a fixed length, the original with zeros for its digits. */
 export function ipv6Text(made: bigint, text: string, addresses: "free" | "fixed"): string {
   const canonical = formatIpv6(made);
   return addresses === "free" || canonical.length === text.length ? canonical : text.replace(/[0-9a-f]/gi, "0");

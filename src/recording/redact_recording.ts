@@ -1,6 +1,7 @@
 /**
- * Takes out of a recording what tells whose printer it is: serials, names, places, people, addresses. Numbers, levels,
- * counters, OIDs, the number of objects and binary records stay as they are, so that the recording reads as before.
+ * Removes from a recording what identifies the printer and its owner: serials, names, places, people, addresses.
+ * Numbers, levels, counters, OIDs, the number of objects and binary records are unchanged, so that the recording gives
+ * the same reading.
  */
 import { isUnder, maybeSuffix } from "../snmp/oid.ts";
 import { type SnmpValue, Tag, type Varbind } from "../snmp/value.ts";
@@ -20,7 +21,7 @@ import {
 export interface Redacted {
   objects: Varbind[];
   replaced: Replaced;
-  /** False where no rule knows the serial, which may then stand in any private object. */
+  /** False if no rule finds the serial, which may then be in any private object. */
   serialFound: boolean;
 }
 
@@ -48,7 +49,7 @@ interface Tools {
   redactText: RedactText;
 }
 
-/** prtChannelInformation (RFC 3805): lines of keyword=value, some of which name servers, queues and users. */
+/** prtChannelInformation (RFC 3805): lines of keyword=value, some with names of servers, queues and users. */
 const channelInformation = "1.3.6.1.2.1.43.14.1.1.9";
 const namingKeyword =
   /\b(\w*(?:name|host|server|user|login|context|tree|zone|domain|queue)\w*[ \t]*=[ \t]*)((?:(?!\.\w+=|:\/\/)[^\r\n;,])+)(?!:\/\/)/gi;
@@ -58,7 +59,7 @@ const hostResources = "1.3.6.1.2.1.25";
 function redactValue(oid: string, { tag, value }: SnmpValue, tools: Tools): SnmpValue {
   const { secrets, pseudonyms } = tools;
   if (typeof value === "number" && secrets.wholes.has(oid)) {
-    // A serial as an INTEGER: as many digits, and with a 1 before them no more than an INTEGER holds.
+    // A serial as an INTEGER: the same number of digits, starting with 1 to stay within an INTEGER.
     return { tag, value: Number(`1${pseudonyms.ofText("serial", String(value)).slice(1)}`) };
   }
   if (!(value instanceof Uint8Array)) return { tag, value };
@@ -103,21 +104,24 @@ function redactOctets(text: string, tools: Tools): string {
   return withoutBinaryMacs(result, tools);
 }
 
-/** Text of UTF-16, either end first: each second octet is a NUL. */
+/** UTF-16 text in either byte order: every second octet is NUL. */
 const utf16Runs = /\0?(?:[\x20-\x7e\xa0-\xff]\0){3,}[\x20-\x7e\xa0-\xff]?/g;
 /** Octets spelt in hexadecimal, with or without separators. */
 const hexRuns = /(?<![0-9a-z])(?:[0-9a-f]{2}[ :-]?){3,}[0-9a-f]{2}(?![0-9a-z])/gi;
 
-/** Changes the characters that match, together, where they stand; the change must keep their number. */
+/** Joins the matching characters, changes them, and puts them back in place; their number must not change. */
 function inPlace(run: string, pattern: RegExp, change: (characters: string) => string): string {
   const changed = change((run.match(pattern) ?? []).join(""));
   let at = 0;
   return run.replace(pattern, () => changed[at++]!);
 }
 
-/** Whether octets are nothing but text, in which an address may take another length: no controls, but NULs behind it. */
+/**
+ * Whether octets are plain text, in which an address may change its length: no control characters, except NULs at the
+ * end.
+ */
 function isPlainText(text: string): boolean {
-  // deno-lint-ignore no-control-regex -- controls are what is looked for
+  // deno-lint-ignore no-control-regex -- searches for control characters
   return !/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/.test(text.replace(/\0+$/, ""));
 }
 
@@ -133,8 +137,8 @@ function withoutBinaryMacs(text: string, { secrets, pseudonyms }: Tools): string
 }
 
 /**
- * An address that is the whole value: known, or of the same network (IPv4) or maker (MAC) as a known one. Text of four or
- * six octets is text.
+ * An address that is the whole value: known, or from the same network (IPv4) or maker (MAC) as a known one. Printable
+ * text of four or six octets is not an address.
  */
 function maybeBinaryAddress(value: Uint8Array, { secrets, pseudonyms }: Tools): Uint8Array | undefined {
   if (value.every((octet) => octet >= 0x20 && octet < 0x7f)) return undefined;
@@ -159,7 +163,7 @@ function redactIpv4(value: Uint8Array, pseudonyms: Pseudonyms): Uint8Array {
   return octets;
 }
 
-/** Tables of RFC 1213 whose rows are named by addresses: where in the index, behind the column, each stands. */
+/** Tables of RFC 1213 that are indexed by addresses, with the position of each address in the index. */
 const addressIndexes: readonly [entry: string, at: number[]][] = [
   ["1.3.6.1.2.1.3.1.1", [2]],
   ["1.3.6.1.2.1.4.20.1", [0]],
@@ -170,7 +174,7 @@ const addressIndexes: readonly [entry: string, at: number[]][] = [
   ["1.3.6.1.2.1.7.5.1", [0]],
 ];
 
-/** Tables of RFC 4293, 4022 and 4113, whose rows are named by InetAddressType ipv4(1), a length of 4 and the address. */
+/** Tables of RFC 4293, 4022 and 4113 that are indexed by InetAddressType ipv4(1), a length of 4 and the address. */
 const inetTables = ["4.32", "4.34", "4.35", "6.19", "6.20", "7.7"].map((table) => `1.3.6.1.2.1.${table}`);
 
 function withoutAddress(oid: string, pseudonyms: Pseudonyms): string {

@@ -1,9 +1,9 @@
-/** Finds secrets in a text of octets, and patterns that are secret whatever they say: addresses, mail, hosts of URLs. */
+/** Finds secrets in a text of octets, and patterns that are always secret: addresses, mail, hosts of URLs. */
 import { tryParseIp, tryParseIpv4 } from "../../common/core/ip.ts";
 import { ipv6Text, type Pseudonyms, type SecretKind } from "./pseudonyms.ts";
 import { isSecretIpv4, type Secrets, type SecretText } from "./secrets.ts";
 
-/** `free`: an address may take more or fewer octets than before. `fixed`: nothing changes its length. */
+/** `free`: an address may change its length. `fixed`: nothing may change its length. */
 export type Addresses = "free" | "fixed";
 
 /** Replaces the secrets of a text, whose characters are octets. */
@@ -60,7 +60,7 @@ function inCaseOf(found: string, missing: string): string {
   return found + (/[a-z]/.test(found) ? missing : missing.toUpperCase());
 }
 
-/** A short or ordinary secret stands for itself only where no further letter or digit touches it. */
+/** A short or ordinary secret matches only if no letter or digit is next to it. */
 function bounded({ kind, text, whole }: SecretText): string {
   const escaped = text.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&");
   const isCut = text !== whole;
@@ -72,7 +72,7 @@ function bounded({ kind, text, whole }: SecretText): string {
   return `(?<![a-z0-9])${escaped}(?![a-z0-9])`;
 }
 
-/** Known MAC and IPv4 addresses written as bare hexadecimal digits, and the end of a MAC address as names carry it. */
+/** Known MAC and IPv4 addresses as bare hexadecimal digits, and the end of a MAC address as it occurs in names. */
 function knownNumbers({ macs, ipv4 }: Secrets, pseudonyms: Pseudonyms): Finder {
   const replacements = new Map<string, () => string>();
   for (const mac of macs) {
@@ -81,12 +81,13 @@ function knownNumbers({ macs, ipv4 }: Secrets, pseudonyms: Pseudonyms): Finder {
     if (/[a-f]/.test(end)) replacements.set(end, () => pseudonyms.ofMac(mac).slice(6));
   }
   for (const address of ipv4) {
-    // Eight digits without a letter may as well be a counter.
+    // Eight decimal digits may also be a counter.
     const digits = address.toString(16).padStart(8, "0");
     if (/[a-f]/.test(digits)) replacements.set(digits, () => hex8(pseudonyms.ofIpv4(address)));
   }
   if (replacements.size === 0) return () => [];
-  // Names end in the address, or in the half of it that is the printer's own; the longer alternatives stand first.
+  // Names end with the address, or with its second half, which is unique to the printer; longer alternatives come
+  // first.
   const pattern = new RegExp(`(?:${[...replacements.keys()].join("|")})(?![0-9a-f])`, "gi");
   return (text) =>
     [...text.matchAll(pattern)].map(({ 0: found, index }) => ({
@@ -129,7 +130,7 @@ function respaced(digits: string, model: string): string {
 }
 
 const ipv4Pattern = /(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\d)/g;
-/** Words before a number of four parts that is a version. */
+/** Words before a number of four parts that show that it is a version. */
 const versionWords =
   /\b(?:ver(?:sion)?|rev(?:ision)?|firmware|fw|rom|release|build|controller|system|oid)[\s.:=#v-]*$/i;
 
@@ -158,7 +159,7 @@ function ipv6Addresses(pseudonyms: Pseudonyms): Finder {
   return (text) =>
     [...text.matchAll(ipv6Pattern)].flatMap(({ 0: found, index }) => {
       const parsed = tryParseIp(found);
-      // Below 1:: there is loopback and what was never assigned; 2001:db8::/32 is for documentation.
+      // Below 1:: there are loopback and unassigned addresses; 2001:db8::/32 is for documentation.
       const first = (parsed?.value ?? 0n) >> 96n;
       if (parsed?.family !== 6 || first < 0x10000n || first === 0x20010db8n) return [];
       return [{
@@ -169,7 +170,7 @@ function ipv6Addresses(pseudonyms: Pseudonyms): Finder {
     });
 }
 
-/** What is secret for the word before it; the group is what is replaced. */
+/** Values that are secret because of the word before them; the group is replaced. */
 const patterns: readonly { kind: SecretKind; pattern: RegExp; accept?: RegExp }[] = [
   { kind: "contact", pattern: /([a-z0-9._%+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+)/dgi },
   { kind: "credential", pattern: /\b[a-z][a-z0-9+.-]*:\/\/([^\s/@]+)@/dgi },
@@ -188,7 +189,7 @@ const patterns: readonly { kind: SecretKind; pattern: RegExp; accept?: RegExp }[
   { kind: "serial", pattern: /(?<![A-Z0-9])SN(\d[A-Z0-9-]{5,})/dgi },
 ];
 
-/** Sites of makers and standards, which every device of a model names. */
+/** Sites of makers and standards bodies, which are the same for all devices of a model. */
 const publicHosts =
   /^(?:(?:www|support|register|schemas|infoserve|go|h\d+)\d?\.)+(?:brother|canon|epson|hp|konicaminolta|kyocera\w*|lexmark|microsoft|oki|pantum|pwg|ricoh|samsung|sharp\w*|toshiba\w*|w3|xerox|xmlsoap|zebra)\.(?:com|org|net|co\.\w\w|\w\w)$/i;
 

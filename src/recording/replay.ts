@@ -1,4 +1,4 @@
-/** A recording read as the agent would read the device: only what identifyColumns and readPlan ask for. */
+/** Reads a recording as the agent would read the device: only what identifyColumns and readPlan ask for. */
 import { ObjectStore } from "../printers/object_store.ts";
 import type { Profile } from "../printers/profile.ts";
 import { deviceTable, identifyColumns, ownRow, type ReadPlan, readPlan, severalPlan } from "../printers/read_plan.ts";
@@ -7,14 +7,14 @@ import { compareOids, isUnder } from "../snmp/oid.ts";
 import type { Varbind } from "../snmp/value.ts";
 
 export interface SimulatedRead {
-  /** What the reader would have in its store. */
+  /** The reader's store after the read. */
   store: ObjectStore;
-  /** The given one, else the recognised one. */
+  /** The given profile, otherwise the recognised one. */
   profile: Profile;
-  /** What the device is, by the objects of identification alone. */
+  /** The result of recognition by the identification objects only. */
   recognised: Recognised;
   plan: ReadPlan;
-  /** Varbinds that the read takes after identification. */
+  /** Number of varbinds that the read requests after identification. */
   asked: number;
 }
 

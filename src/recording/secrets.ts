@@ -7,14 +7,14 @@ import { type SnmpValue, Tag, type Varbind } from "../snmp/value.ts";
 import type { SecretKind } from "./pseudonyms.ts";
 import { simulateRead } from "./replay.ts";
 
-/** What is known of a device beside its answers. */
+/** What is known about a device besides its answers. */
 export interface KnownSecrets {
   address: string;
-  /** The name by which it was asked. */
+  /** The host name that was used to reach it. */
   hostname: string | null;
-  /** Communities, users and keys that were used. */
+  /** Communities, users and keys that were tried. */
   credentials: readonly string[];
-  /** What a person who knows the printer says is secret. */
+  /** Further secrets, given by the user. */
   texts: readonly string[];
 }
 
@@ -22,24 +22,27 @@ export interface SecretText {
   kind: SecretKind;
   /** Octets as Latin-1, in lower case. */
   text: string;
-  /** The whole of which `text` is the beginning: some makers cut a serial short. */
+  /** The full text of which `text` is the beginning: some makers truncate a serial. */
   whole: string;
 }
 
 export interface Secrets {
-  /** To be replaced wherever they stand. */
+  /** Texts to replace wherever they occur. */
   texts: SecretText[];
-  /** Objects whose text is a secret as a whole. */
+  /** Objects whose whole text is secret. */
   wholes: Map<string, SecretKind>;
   /** Twelve hexadecimal digits each, in lower case. */
   macs: Set<string>;
   ipv4: Set<number>;
   ipv6: Set<bigint>;
-  /** Firmware and model, in lower case: what looks like an address in them is a version. */
+  /** Firmware and model in lower case: an apparent address in them is a version. */
   kept: string[];
 }
 
-/** Objects that hold nothing but a secret: SNMPv2-MIB, Printer-MIB (RFC 3805), PWG 5107.1 and the Job Monitoring MIB (RFC 2707). */
+/**
+ * Objects whose whole value is secret: SNMPv2-MIB, Printer-MIB (RFC 3805), PWG 5107.1 and the Job Monitoring MIB (RFC
+ * 2707).
+ */
 const wholeObjects: readonly [base: string, kind: SecretKind][] = [
   ["1.3.6.1.2.1.1.4", "contact"],
   ["1.3.6.1.2.1.1.5", "name"],
@@ -55,30 +58,30 @@ const wholeObjects: readonly [base: string, kind: SecretKind][] = [
   // ppmPrinterName, ppmPrinterSnmpCommunityName
   ["1.3.6.1.4.1.2699.1.2.1.2.1.1.2", "name"],
   ["1.3.6.1.4.1.2699.1.2.1.2.1.1.7", "credential"],
-  // Who printed what.
+  // Users and their print jobs.
   ["1.3.6.1.4.1.2699.1.1", "job"],
 ];
-/** Names by which a printer may also be called what it is, which is no secret. */
+/** Name objects that may contain the model, which is not secret. */
 const productNames = ["1.3.6.1.2.1.43.5.1.1.16", "1.3.6.1.4.1.2699.1.2.1.2.1.1.2"];
 
-/** Communities that every device is delivered with. */
+/** Default communities of devices. */
 const wellKnown = /^(?:public|private)$/i;
-/** The domain of a mail address is the customer's, and stands in many places without the name before it. */
+/** The domain of a mail address belongs to the customer, and occurs in many places without the name before it. */
 const mailDomain = /[a-z0-9._%+-]@([a-z0-9-]+(?:\.[a-z0-9-]+)+)/gi;
 
 /** ifPhysAddress, atPhysAddress, ipNetToMediaPhysAddress */
 const macColumns = ["1.3.6.1.2.1.2.2.1.6", "1.3.6.1.2.1.3.1.1.2", "1.3.6.1.2.1.4.22.1.2"];
 
-/** Whether a name is a word that stands in many texts with its own meaning. */
+/** Whether a name is an ordinary word that occurs in many texts with another meaning. */
 export function isOrdinary(name: string): boolean {
   return name.length < 4 || ordinary.test(name);
 }
 
-/** Words that a name or a place may well be, and that stand in many texts with their own meaning. */
+/** Words that may be used as a name or a place, but occur in many texts with another meaning. */
 const ordinary =
   /^(?:(?:printer|print|copy|copier|copies|scan|scanner|fax|mfp|colou?r|mono|black|cyan|magenta|yellow|toner|drum|ink|tray|paper|cassette|drawer|total|count|ready|sleep|idle|default|network|ethernet|wireless|wired|admin|administrator|user|guest|public|private|system|device|office|local|localhost|host|test|none|unknown|waste|box|unit|large|small|full|low|empty|line|page|pages|supply|cartridge|duplex|room|on|off|the|in|of|and|\d{1,3})[\s_-]*)+$/i;
 
-/** What must not leave the network, from what the device answered. */
+/** Finds the secrets in the answers of the device. */
 export function findSecrets(objects: readonly Varbind[], known: KnownSecrets): Secrets & { serial: string | null } {
   const { store, profile } = simulateRead(objects);
   const interpreted = interpretReadings(store, {
@@ -141,7 +144,7 @@ function namesProduct(text: string, model: string | null): boolean {
   return name.includes(product) || (name.length >= 4 && product.includes(name));
 }
 
-/** The text of an object without padding, as Latin-1; undefined for what stands for nothing. */
+/** The text of an object without padding, as Latin-1; undefined for placeholders. */
 function coreOf({ tag, value }: SnmpValue): string | undefined {
   if (tag !== Tag.octetString || !(value instanceof Uint8Array)) return undefined;
   const { core } = trimmed(octetsText(value));
@@ -149,21 +152,21 @@ function coreOf({ tag, value }: SnmpValue): string | undefined {
   return isPlaceholder ? undefined : core;
 }
 
-/** Splits off what pads a text: control characters and spaces on both sides. */
+/** Splits off the padding of a text: control characters and spaces on both sides. */
 export function trimmed(text: string): { before: string; core: string; after: string } {
   // deno-lint-ignore no-control-regex -- padding is control characters
   const [, before = "", core = "", after = ""] = /^([\x00-\x20]*)(.*?)([\x00-\x20]*)$/s.exec(text) ?? [];
   return { before, core, after };
 }
 
-/** Octets as a string of as many characters, each the number of its octet; TextDecoder's "latin1" is windows-1252. */
+/** Octets as a string with one character (U+0000 to U+00FF) per octet; TextDecoder's "latin1" is windows-1252. */
 export function octetsText(octets: Uint8Array): string {
   let text = "";
   for (const octet of octets) text += String.fromCharCode(octet);
   return text;
 }
 
-/** A text in UTF-8, as `octetsText` gives its octets. */
+/** The UTF-8 octets of a text in the form of `octetsText`. */
 function latin1Of(text: string): string {
   return octetsText(new TextEncoder().encode(text));
 }
@@ -209,7 +212,7 @@ export function ipv4Of(octets: Uint8Array): number {
   return octets.reduce((sum, octet) => sum * 256 + octet, 0);
 }
 
-/** Whether an address says anything of a network: not loopback, masks, multicast or the networks for documentation. */
+/** Whether an address reveals a network: not loopback, masks, multicast or documentation networks. */
 export function isSecretIpv4(value: number): boolean {
   const first = value >>> 24;
   if (first === 0 || first >= 224 || value === 0x7f000001) return false;

@@ -1,23 +1,23 @@
 /**
- * Recordings of snmpsim: one object a line, `OID|TAG|VALUE`. TAG is the ASN.1 tag as a decimal number, with an `x` where
- * VALUE is hexadecimal (`4x`). VALUE is everything behind the second bar, bars included. Lines that are none of this are
+ * Recordings of snmpsim: one object a line, `OID|TAG|VALUE`. TAG is the ASN.1 tag as a decimal number, with an `x`
+ * where VALUE is hexadecimal (`4x`). VALUE is everything after the second bar, including further bars. Other lines are
  * skipped and counted, as recordings are cut and edited by hand.
  *
- * As snmpsim 0.4.5 does it, a text is UTF-8 and white space at the end of a line is no part of the value.
+ * As in snmpsim 0.4.5, a text is UTF-8, and white space at the end of a line is not part of the value.
  */
 import { formatIpv4 } from "../../common/core/ip.ts";
 import { compareOids } from "../snmp/oid.ts";
 import { type SnmpValue, Tag, type Varbind } from "../snmp/value.ts";
 
 export interface Recording {
-  /** In MIB order, one a name. */
+  /** In MIB order, one for each OID. */
   objects: Varbind[];
   malformedLines: number;
-  /** Counted from 1; null when every line is an object, empty or a comment. */
+  /** Counted from 1; null if every line is an object, empty or a comment. */
   firstMalformedLine: number | null;
 }
 
-/** Reads a recording; of several lines for one OID the last wins. Never throws. */
+/** Parses a recording; of several lines with the same OID, the last one is used. Never throws. */
 export function parseSnmprec(text: string): Recording {
   const byOid = new Map<string, Varbind>();
   let malformedLines = 0;
@@ -45,7 +45,7 @@ function formatObject({ oid, tag, value }: Varbind): string {
     const address = new DataView(value.buffer, value.byteOffset, 4).getUint32(0);
     return `${oid}|${tag}|${formatIpv4(address)}\n`;
   }
-  // White space at either end would be lost with the line's own; everything beyond ASCII means different octets elsewhere.
+  // White space at either end would be stripped; characters beyond ASCII are encoded differently by other programs.
   const isPlain = tag === Tag.octetString && value.every((octet) => octet >= 0x20 && octet < 0x7f) &&
     value.at(-1) !== 0x20;
   return isPlain ? `${oid}|${tag}|${new TextDecoder().decode(value)}\n` : `${oid}|${tag}x|${value.toHex()}\n`;
@@ -116,7 +116,7 @@ function inRange(tag: number, value: bigint, low: bigint, high: bigint): SnmpVal
   return { tag, value: exact ? Number(value) : value };
 }
 
-/** What BER can carry: first arc 0 to 2, second below 40 under 0 and 1, all within 32 bits. */
+/** Whether BER can encode it: first arc 0 to 2, second below 40 under 0 and 1, all within 32 bits. */
 function isOid(text: string): boolean {
   if (!/^\d+(?:\.\d+)+$/.test(text)) return false;
   const arcs = text.split(".").map(Number);
