@@ -1,29 +1,29 @@
 /**
- * JSON lines in a file that is rotated when it is full: `agent.log` becomes `agent.log.1`, that one `agent.log.2`, and
- * so on up to `keep`; the oldest is overwritten. A crash between two renames leaves a gap in the numbers and loses
- * nothing. A line is written at once and whole; after a failure in the middle of it the next one begins on a new line, so
- * at most that line is not JSON. While the disk is full or the file cannot be opened lines are counted, and the first
- * line that gets through is `logLinesLost` with their number.
+ * JSON lines in a file that is rotated when it is full: `agent.log` becomes `agent.log.1`, which becomes `agent.log.2`,
+ * and so on up to `keep`; the oldest is overwritten. A crash between two renames leaves a gap in the numbers, but loses
+ * nothing. A line is written immediately and in one piece; after a failure within a line, the next one begins on a new
+ * line, so at most that line is not JSON. While the disk is full or the file cannot be opened, lines are counted, and
+ * the first line after it is `logLinesLost` with their number.
  */
 import type { Clock } from "../../common/core/clock.ts";
 import { messageOf } from "../../common/core/errors.ts";
 import { formatJsonLine } from "./format_line.ts";
 import type { LogRecord, LogSink } from "./log_record.ts";
 
-/** Files as the sink needs them; all of it may throw. */
+/** File operations of the sink; all of them may throw. */
 export interface LogDisk {
-  /** Opens for appending and makes the file when there is none. */
+  /** Opens for appending; creates the file if it does not exist. */
   open(path: string): LogFile;
-  /** Replaces `to`. A `from` that does not exist is no error. */
+  /** Replaces `to`. A missing `from` is not an error. */
   rename(from: string, to: string): void;
 }
 
 export interface LogFile {
-  /** Octets that it holds now. */
+  /** Present size in octets. */
   size: number;
-  /** Whether its last line has no end, as a power failure or a full disk leaves it. */
+  /** Whether its last line has no line end, as after a power failure or on a full disk. */
   isTorn: boolean;
-  /** Octets that were written, which may be fewer than given. */
+  /** Returns the number of written octets, which may be lower than given. */
   write(bytes: Uint8Array): number;
   close(): void;
 }
@@ -33,9 +33,9 @@ const lineFeed = 10;
 export interface FileSinkOptions {
   disk: LogDisk;
   path: string;
-  /** No file grows over it, but for a single line that is longer. */
+  /** Maximum size of a file; only a single longer line may exceed it. */
   maxBytes: number;
-  /** Rotated files that are kept; at least 1. */
+  /** Number of rotated files that are kept; at least 1. */
   keep: number;
   clock: Clock;
   /** Called with the reason when lines begin to be lost. */
@@ -64,7 +64,7 @@ export function createFileSink(options: FileSinkOptions): LogSink {
     }
   }
 
-  /** Octets that were written; 0 when only the line feed is left over, as the line itself is kept then. */
+  /** Number of written octets; 0 if only the line feed was not written, as the line itself is complete then. */
   function writeRest(open: LogFile, rest: Uint8Array): number {
     try {
       const written = open.write(rest);
@@ -95,7 +95,7 @@ export function createFileSink(options: FileSinkOptions): LogSink {
     try {
       file?.close();
     } catch {
-      // What was written is written; there is nothing to be done about the rest.
+      // What was written stays; nothing can be done about the rest.
     }
     file = undefined;
   }
@@ -112,7 +112,7 @@ export function createFileSink(options: FileSinkOptions): LogSink {
         reason = messageOf(error);
         if (lost === 0) options.onProblem?.(reason);
         lost++;
-        // Opened again for the next line: the directory may have been mounted or mended meanwhile.
+        // Opened again for the next line: the directory may have been mounted or repaired meanwhile.
         closeFile();
       }
     },

@@ -6,19 +6,19 @@ export type LineFormat = (record: LogRecord) => string;
 
 /** One JSON object: `time` (RFC 3339, UTC), `level`, `event`, then the fields. */
 export function formatJsonLine({ time, level, event, fields }: LogRecord): string {
-  // The three of ours last in the spread: a field cannot pass itself off as one of them.
+  // These three are spread last, so that no field can replace them.
   const own = { time: time.toISOString(), level, event: plainText(event) };
   return `${JSON.stringify({ ...own, ...plainFields(fields), ...own })}\n`;
 }
 
-/** As `format`, behind the priority that journald takes off again (sd-daemon(3)). */
+/** As `format`, with the priority prefix that journald removes (sd-daemon(3)). */
 export function withPriority(format: LineFormat): LineFormat {
   return (record) => `<${syslogPriorities[record.level]}>${format(record)}`;
 }
 
 const colors: Readonly<Record<LogLevel, string>> = { error: "31;1", warn: "33", info: "36", debug: "2" };
 
-/** One line for a person: local time, level, event, `name=value` with quotes where the value has blanks. */
+/** One line for a person: local time, level, event, `name=value` with quotes if the value has blanks. */
 export function formatTextLine(
   { time, level, event, fields }: LogRecord,
   { color = false }: { color?: boolean } = {},
@@ -33,7 +33,7 @@ export function formatTextLine(
 
 type FlatValue = Exclude<PlainValue, { [name: string]: PlainValue }>;
 
-/** What is inside another stands behind its name, as in `error.cause`; of an error its message is what it is. */
+/** Nested fields get their path as name, as in `error.cause`; an error is represented by its message. */
 function flatFields(fields: PlainFields, path = ""): [name: string, value: FlatValue][] {
   const isError = path !== "" && typeof fields.name === "string" && typeof fields.message === "string";
   return Object.entries(fields).flatMap(([name, value]): [string, FlatValue][] => {
@@ -54,7 +54,7 @@ function textOf(value: FlatValue): string {
   return typeof value === "string" ? quoted(value) : String(value);
 }
 
-/** A name or value that could be taken for more than one pair is put in quotes, with those inside it escaped. */
+/** Quotes a name or value that could be read as more than one pair; quotes inside it are escaped. */
 function quoted(text: string): string {
   return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text);
 }

@@ -1,6 +1,7 @@
 /**
- * A fault that repeats must not fill the disk: of identical records (level, event and fields) the first few in a minute
- * are written, the rest are counted. The count follows as one record more, with `repeated`, once the minute is over.
+ * Limits repeated records, so that they do not fill the disk: of identical records (level, event and fields) the first
+ * few in a minute are written, the rest are counted. After the minute one more record follows with the count in
+ * `repeated`.
  */
 import type { Clock } from "../../common/core/clock.ts";
 import type { LogRecord, LogSink } from "./log_record.ts";
@@ -8,7 +9,7 @@ import { plainFields } from "./plain_fields.ts";
 
 const windowMs = 60_000;
 const maxInWindow = 5;
-/** Different records that are watched at the same time; beyond it the oldest is let go. */
+/** Maximum number of different records that are watched at the same time; then the oldest is dropped. */
 const maxWatched = 1_000;
 
 interface Watched {
@@ -17,7 +18,7 @@ interface Watched {
   seen: number;
 }
 
-/** There is no timer: a count is written with whatever is logged next, and at the end. */
+/** Without a timer: a count is written before the next record, and at the end. */
 export function limitRepeats(sink: LogSink, clock: Clock): LogSink {
   // In the order of `sinceMs`, as a Map keeps the order of insertion.
   const watched = new Map<string, Watched>();

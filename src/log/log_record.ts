@@ -1,8 +1,8 @@
-/** One event as data. What it says in words is made at the very end, by `formatJsonLine` or `formatTextLine`. */
+/** One event as data. It is converted to text last, by `formatJsonLine` or `formatTextLine`. */
 import type { Secret } from "../../common/core/secret.ts";
 import type { LogLevel } from "./log_level.ts";
 
-/** Fields of undefined are left out. */
+/** Undefined fields are left out. */
 export type LogValue =
   | string
   | number
@@ -43,7 +43,7 @@ type IrregularVerb =
   | "Woken"
   | "Written";
 
-/** What happened, as noun and past verb: `batchSent`, `certificateRenewed`, `siteLost`. */
+/** Name of an event as noun and past participle: `batchSent`, `certificateRenewed`, `siteLost`. */
 export type EventName = `${Lowercase<string>}${string}${"ed" | IrregularVerb}`;
 
 export interface LogRecord {
@@ -53,9 +53,9 @@ export interface LogRecord {
   fields: LogFields;
 }
 
-/** Takes records one after the other and never throws. */
+/** Receives records in order; never throws. */
 export interface LogSink {
   write(record: LogRecord): void;
-  /** Done when all that was taken is written. */
+  /** Resolves when all received records are written. */
   close(): Promise<void>;
 }

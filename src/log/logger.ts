@@ -2,21 +2,21 @@ import type { Clock } from "../../common/core/clock.ts";
 import { isLogged, type LogLevel } from "./log_level.ts";
 import type { EventName, LogFields, LogSink } from "./log_record.ts";
 
-/** Writes events; never throws and never waits. What each level means is said in log_level.ts. */
+/** Writes events; never throws and never waits. log_level.ts defines the levels. */
 export interface Logger {
   error(event: EventName, fields?: LogFields): void;
   warn(event: EventName, fields?: LogFields): void;
   info(event: EventName, fields?: LogFields): void;
   debug(event: EventName, fields?: LogFields): void;
-  /** For fields that cost something to make. */
+  /** Use it to skip fields that are expensive to compute. */
   isEnabled(level: LogLevel): boolean;
-  /** Writes these fields with every event; those of the event itself win. */
+  /** A logger that adds these fields to every event; the event's own fields take precedence. */
   child(fields: LogFields): Logger;
 }
 
 export interface LoggerOptions {
   clock: Clock;
-  /** Asked for each event, so that it can change while the agent runs. */
+  /** Called for each event, so that the level can change while the agent runs. */
   level: () => LogLevel;
   sink: LogSink;
   fields?: LogFields;

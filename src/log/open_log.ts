@@ -1,4 +1,4 @@
-/** The log that a configuration asks for: a file, or standard output for a terminal, journald or whoever reads it. */
+/** The log as configured: a file, or standard output for a terminal, journald or another reader. */
 import type { Clock } from "../../common/core/clock.ts";
 import { type ColorChoice, hasColor } from "../../common/core/color.ts";
 import { createFileSink, type LogDisk } from "./file_sink.ts";
@@ -9,7 +9,7 @@ import type { LogFields, LogSink } from "./log_record.ts";
 import { createLogger, type Logger } from "./logger.ts";
 import { createStreamSink } from "./stream_sink.ts";
 
-/** Shaped as the `log` section of the configuration. */
+/** Same shape as the `log` section of the configuration. */
 export interface LogOptions {
   level: LogLevel;
   format: "auto" | "json" | "text";
@@ -20,12 +20,12 @@ export interface LogParts {
   clock: Clock;
   disk: LogDisk;
   stdout: { isTerminal: boolean; write(text: string): Promise<void> };
-  /** Told when the file cannot be written, as the log cannot say it then. */
+  /** Gets a message if the file cannot be written, as the log cannot report it then. */
   stderr: { write(text: string): Promise<void> };
   env: (name: string) => string | undefined;
-  /** Of text on standard output. */
+  /** Colours of text on standard output. */
   color?: ColorChoice | undefined;
-  /** On every line, such as the version. */
+  /** Fields of every line, such as the version. */
   fields?: LogFields;
 }
 
@@ -35,7 +35,7 @@ export interface OpenLog extends AsyncDisposable {
   setLevel(level: LogLevel): void;
 }
 
-/** Never fails: a file that cannot be opened is tried again with each event. Disposal writes what waits. */
+/** Never fails: a file that cannot be opened is tried again with each event. Disposal writes pending lines. */
 export function openLog(options: LogOptions, parts: LogParts): OpenLog {
   const { clock } = parts;
   let level = options.level;
@@ -58,7 +58,7 @@ function openSink({ format, file }: LogOptions, parts: LogParts): LogSink {
     disk,
     clock,
     onProblem: (reason) => {
-      // Where standard error is gone as well there is nobody left to tell.
+      // If standard error fails as well, the problem cannot be reported anywhere.
       stderr.write(`error: Cannot write the log "${file.path}": ${reason}\n`).catch(() => {});
     },
   });

@@ -1,4 +1,4 @@
-/** Fields as JSON can hold them: bounded, without secrets, and harmless on a terminal. */
+/** Converts fields to plain JSON values: bounded, without secrets, and harmless on a terminal. */
 import { Secret } from "../../common/core/secret.ts";
 import type { LogFields, LogValue } from "./log_record.ts";
 
@@ -9,7 +9,7 @@ const maxDepth = 6;
 const maxItems = 100;
 const maxLength = 4_000;
 
-/** A second net behind the `Secret` type, for what comes from elsewhere under such a name. */
+/** A second protection besides the `Secret` type, for secrets in other types under such names. */
 const secretName = /password|passphrase|secret|token|community|authorization|private_?key|activation_?code/i;
 
 /* Cc: C0 and C1. Cf: bidirectional controls. They come from devices and could rewrite the terminal of who reads. */
@@ -51,7 +51,7 @@ function plainError(error: Error, depth: number): PlainFields {
   return plain;
 }
 
-/** Cut to a length, with invisible characters as escapes. */
+/** Cuts a text to a maximum length and escapes invisible characters. */
 export function plainText(text: string): string {
   const cut = text.length > maxLength ? `${text.slice(0, maxLength)}…` : text;
   return cut.toWellFormed().replace(

@@ -3,13 +3,15 @@ import { messageOf } from "../../common/core/errors.ts";
 import type { LineFormat } from "./format_line.ts";
 import type { LogSink } from "./log_record.ts";
 
-/** Lines that wait for a slow reader; more are dropped and counted. */
+/** Maximum number of lines that wait for a slow reader; more are dropped and counted. */
 const maxWaiting = 1_000;
 
-/** A reader that has stopped reading must not keep the agent from stopping. */
+/** Limit for closing, so that a reader that has stopped reading does not block the agent's stop. */
 const maxCloseMs = 2_000;
 
-/** Writes lines to a stream in order. A stream that fails or does not keep up loses lines, and says so when it can. */
+/**
+ * Writes lines to a stream in order. If the stream fails or is too slow, lines are lost, and a later line reports this.
+ */
 export function createStreamSink(
   { write, format, clock }: { write: (text: string) => Promise<void>; format: LineFormat; clock: Clock },
 ): LogSink {
@@ -48,7 +50,7 @@ export function createStreamSink(
     },
     async close() {
       const over = new AbortController();
-      await Promise.race([writing, clock.sleep(maxCloseMs, over.signal).catch(() => {})]); // Written in time.
+      await Promise.race([writing, clock.sleep(maxCloseMs, over.signal).catch(() => {})]); // Rejects if the lines were written in time.
       over.abort();
     },
   };
