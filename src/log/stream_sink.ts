@@ -50,7 +50,7 @@ export function createStreamSink(
     },
     async close() {
       const over = new AbortController();
-      await Promise.race([writing, clock.sleep(maxCloseMs, over.signal).catch(() => {})]); // Rejects if the lines were written in time.
+      await Promise.race([writing, clock.sleep(maxCloseMs, over.signal).catch(() => {})]); // Written in time.
       over.abort();
     },
   };
