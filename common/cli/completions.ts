@@ -1,14 +1,14 @@
-/** What a shell loads to complete the command line of a program, made from its commands: there is no second text to keep true. */
+/** Shell completions of a program, generated from its commands, so that they need no maintenance. */
 import type { Command, Option } from "commander";
 
-/** By shell: prints the completions of a program that has all its commands. */
+/** Completions by shell; the program must have all its commands. */
 export const completions: Record<"bash" | "zsh" | "fish", (program: Command) => string> = {
   bash: bashCompletions,
   zsh: zshCompletions,
   fish: fishCompletions,
 };
 
-/** What the help of the command says that prints them. */
+/** Help text of the command that prints them. */
 export function completionsHelp(name: string): string {
   return `
 Put it where the shell looks for completions, or load it when the shell starts. Paths are completed too.
@@ -22,13 +22,13 @@ Examples:
 }
 
 interface Node {
-  /** Words behind the program's name: "config check". */
+  /** Words after the program's name: "config check". */
   path: string;
   children: readonly Command[];
   options: readonly Option[];
 }
 
-/** Every command with the options that it takes, those of all commands and `--help` among them. */
+/** Every command with its options, including the global ones and `--help`. */
 function nodesOf(command: Command, path = ""): Node[] {
   const parser = command.createHelp();
   parser.showGlobalOptions = true;
@@ -39,7 +39,7 @@ function nodesOf(command: Command, path = ""): Node[] {
 
 const longOf = ({ long, short }: Option) => long ?? short ?? "";
 
-/** A function of bash that knows the words which may follow each command. */
+/** A bash function with the words that may follow each command. */
 function bashCompletions(program: Command): string {
   const name = program.name(), id = name.replaceAll("-", "_"), nodes = nodesOf(program);
   const cases = nodes.map(({ path, children, options }) =>
@@ -62,10 +62,10 @@ complete -o default -F _${id} ${name}
 `;
 }
 
-/** In single quotes of zsh. */
+/** A text in single quotes of zsh. */
 const zshQuoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
 
-/** A function of zsh, for a file of `$fpath` and for `source`; `path` is zsh's own name for something else. */
+/** A zsh function, for a file in `$fpath` and for `source`; it avoids the variable `path`, which is special in zsh. */
 function zshCompletions(program: Command): string {
   const name = program.name(), id = name.replaceAll("-", "_"), nodes = nodesOf(program);
   const cases = nodes.map(({ path, children, options }) => {
@@ -95,7 +95,7 @@ if [[ "\${funcstack[1]}" == _${id} ]]; then _${id} "$@"; else compdef _${id} ${n
 `;
 }
 
-/** In single quotes of fish. */
+/** A text in single quotes of fish. */
 const fishQuoted = (text: string) => `'${text.replaceAll(/[\\']/g, "\\$&")}'`;
 
 function fishCompletions(program: Command): string {
@@ -126,6 +126,6 @@ function fishOption({ long, short, required, argChoices, flags }: Option): strin
   const names = [...(short ? [`-s ${short.slice(1)}`] : []), ...(long ? [`-l ${long.slice(2)}`] : [])].join(" ");
   if (argChoices !== undefined) return `${names} -x -a ${fishQuoted(argChoices.join(" "))}`;
   if (!required) return names;
-  // What is no file is typed.
+  // Values other than files are not completed.
   return `${names} ${/<(file|folder|directory)>/.test(flags) ? "-r -F" : "-x"}`;
 }

@@ -1,7 +1,8 @@
 /**
  * The activation code, shared by agent and platform: twelve symbols of Crockford's base32 in groups of four, such as
  * `0EY9-M29P-1G7W`. Eleven carry 55 random bits; the last is Crockford's check symbol, the number modulo 37, which
- * finds every wrong symbol and every swap of two neighbours. A typing error is thus refused on the spot and is no attempt.
+ * detects every wrong symbol and every swap of two neighbours. So a typing error is refused locally and does not count
+ * as an attempt.
  */
 import { UsageError } from "./errors.ts";
 
@@ -24,8 +25,8 @@ function maybeDrawnCode(random: Uint8Array): string | undefined {
 }
 
 /**
- * A new code from a source of randomness such as `crypto.getRandomValues`. Drawn again while its check symbol would be one
- * that a shell or a reader could mistake (`*`, `~`, `$`, `=`, `U`).
+ * A new code from a source of randomness such as `crypto.getRandomValues`. Repeats while the check symbol is one that a
+ * shell or a reader could misinterpret (`*`, `~`, `$`, `=`, `U`).
  */
 export function makeActivationCode(fill: (bytes: Uint8Array<ArrayBuffer>) => unknown): string {
   for (;;) {
@@ -37,8 +38,8 @@ export function makeActivationCode(fill: (bytes: Uint8Array<ArrayBuffer>) => unk
 }
 
 /**
- * The code in its one spelling: upper case, grouped, `O` read as 0 and `I`, `L` as 1. Throws `UsageError` for a typing
- * error; the message never repeats what was typed.
+ * The code in canonical form: upper case, grouped, `O` read as 0 and `I`, `L` as 1. Throws `UsageError` for a typing
+ * error; the message never contains the input.
  */
 export function parseActivationCode(text: string): string {
   const typed = text.replace(/[\s-]/g, "").toUpperCase().replace(/O/g, "0").replace(/[IL]/g, "1");
@@ -61,7 +62,7 @@ export function parseActivationCode(text: string): string {
   return grouped(typed);
 }
 
-/** The code in its one spelling, or undefined for a typing error. */
+/** The code in canonical form; undefined for a typing error. */
 export function maybeActivationCode(text: string): string | undefined {
   try {
     return parseActivationCode(text);

@@ -1,8 +1,8 @@
 import { tryParseIp, withoutZone } from "./ip.ts";
 
 /**
- * By address as a number and then by port: IPv4 before IPv6, 10.0.0.9 before 10.0.0.10; what has no address at all first,
- * names last. What is equal stays in its order.
+ * Sorts by address as a number and then by port: IPv4 before IPv6, 10.0.0.9 before 10.0.0.10; items without an address
+ * first, names last. The sort is stable.
  */
 export function byAddress<T extends { address?: string; port?: number }>(items: readonly T[]): T[] {
   return items.map((item) => ({ item, key: keyOf(item.address), port: item.port ?? 0 }))

@@ -1,8 +1,8 @@
 /** Time as a parameter, so that tests own it. */
 export interface Clock {
-  /** Milliseconds that never go back; for measuring. */
+  /** Milliseconds that never go back; for durations. */
   monotonicMs(): number;
-  /** Wall-clock time; for stamping. */
+  /** Wall-clock time; for timestamps. */
   now(): Date;
   /** Resolves after `ms`; rejects with the signal's reason when aborted. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
@@ -28,8 +28,8 @@ export const systemClock: Clock = {
 };
 
 /**
- * Calls `ring` after `ms` unless the returned function is called before: a sleep that is mostly broken off, for less. By the
- * machine's clock it rings up to 10 ms late.
+ * Calls `ring` after `ms` unless the returned function is called before: cheaper than `sleep` for timers that are
+ * mostly cancelled. With the machine's clock it is up to 10 ms late.
  */
 export function startTimer(clock: Clock, ms: number, ring: () => void): () => void {
   if (clock === systemClock) return startShared(ms, ring);
@@ -40,9 +40,9 @@ export function startTimer(clock: Clock, ms: number, ring: () => void): () => vo
   return () => stopped.abort();
 }
 
-/** Steps in which shared timers ring. */
+/** Resolution of shared timers. */
 const stepMs = 10;
-/** By the step in which they ring: one timer of the runtime serves all, as starting and stopping one costs 15 µs. */
+/** Shared timers by step: all of a step use one timer of the runtime, as starting and stopping one costs 15 µs. */
 const shared = new Map<number, Set<SharedTimer>>();
 let waiting = 0;
 let nextStep = 0;
@@ -95,7 +95,7 @@ function endTicks(): void {
 
 const units = [["day", 86_400_000], ["hour", 3_600_000], ["minute", 60_000], ["second", 1000]] as const;
 
-/** "200 days", "90 minutes": in the largest unit of which there are two or more. */
+/** "200 days", "90 minutes": in the largest unit with a value of at least two. */
 export function spanOf(ms: number): string {
   const [unit, unitMs] = units.find(([, each]) => ms >= 2 * each) ?? units.at(-1)!;
   const count = Math.round(ms / unitMs);

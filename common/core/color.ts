@@ -3,7 +3,10 @@
 export const colorChoices = ["auto", "always", "never"] as const;
 export type ColorChoice = (typeof colorChoices)[number];
 
-/** `auto`: NO_COLOR (no-color.org) before CLICOLOR_FORCE (bixense.com/clicolors), else on a terminal that can. */
+/**
+ * `auto`: by NO_COLOR (no-color.org), then CLICOLOR_FORCE (bixense.com/clicolors), then whether the terminal has
+ * colours.
+ */
 export function hasColor(
   { choice = "auto", isTerminal, env }: {
     choice?: ColorChoice | undefined;

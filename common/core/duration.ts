@@ -20,7 +20,7 @@ export interface DurationBounds {
   bareUnit?: DurationUnit;
 }
 
-/** Milliseconds of "500ms", "5m" or "1h30m", within bounds that are given the same way. Throws `ValueSyntaxError`. */
+/** Milliseconds of "500ms", "5m" or "1h30m", within bounds in the same format. Throws `ValueSyntaxError`. */
 export function parseDuration(text: string, bounds: DurationBounds = {}): number {
   const isBare = bounds.bareUnit !== undefined && /^\s*\d+\s*$/.test(text);
   const ms = durationOf(isBare ? `${text.trim()}${bounds.bareUnit}` : text);
@@ -44,7 +44,7 @@ function durationOf(text: string): number {
   return Math.round(ms);
 }
 
-/** The shortest text that `parseDuration` reads as `ms`; days only from two on, so that a day is "24h". */
+/** The shortest text that `parseDuration` reads as `ms`; days from two upwards, so that one day is "24h". */
 export function formatDuration(ms: number): string {
   const found = units.find(([unit, size]) => unit !== "w" && ms % size === 0 && (unit !== "d" || ms >= 2 * size));
   const [unit, size] = ms === 0 ? ["s", 1000] as const : found ?? ["ms", 1] as const;

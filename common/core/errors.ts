@@ -1,12 +1,12 @@
 /**
- * Errors that a caller decides by. Anything that is none of these is a bug and ends with exit code 70.
- * Messages read "Cannot X as Y: current value is Z"; `hint` is the next thing to type or to look at.
+ * Errors that callers distinguish. Any other error is a bug and ends with exit code 70. Messages read "Cannot X as Y:
+ * current value is Z"; `hint` is the next thing to type or to check.
  */
 
 import { maybeShortage, nameShortages } from "./shortage.ts";
 import { maybeWriteFault, pathOf } from "./write_fault.ts";
 
-/** A mistake in the command line or in an input file that a user can mend: exit code 64. */
+/** A mistake in the command line or in an input file that the user can fix: exit code 64. */
 export class UsageError extends Error {
   override readonly name: string = "UsageError";
   constructor(message: string, readonly hint?: string, options?: ErrorOptions) {
@@ -14,7 +14,7 @@ export class UsageError extends Error {
   }
 }
 
-/** A file that the operator wrote does not say what it must: exit code 78. */
+/** A mistake in a configuration file: exit code 78. */
 export class ConfigError extends Error {
   override readonly name: string = "ConfigError";
   constructor(message: string, readonly hint?: string, options?: ErrorOptions) {
@@ -38,7 +38,7 @@ export class NotPermittedError extends Error {
   }
 }
 
-/** What a command has to say cannot be written, as the disk is full or the device fails: exit code 74. */
+/** The output of a command cannot be written, because the disk is full or the device fails: exit code 74. */
 export class OutputError extends Error {
   override readonly name: string = "OutputError";
   constructor(message: string, readonly hint?: string, options?: ErrorOptions) {
@@ -46,25 +46,28 @@ export class OutputError extends Error {
   }
 }
 
-/** Nobody reads the output any more, as after `| head -1`: the command ends without a word, with exit code 141 (SIGPIPE). */
+/**
+ * The reader of the output has ended, as after `| head -1`: the command ends without a message, with exit code 141
+ * (SIGPIPE).
+ */
 export class ReaderGoneError extends Error {
   override readonly name: string = "ReaderGoneError";
 }
 
-/** The error for a failed write; `where` is how the user names the place. */
+/** The error for a failed write; `where` names the destination for the user. */
 export function outputFailure(error: unknown, where: string): OutputError | ReaderGoneError {
   const isReaderGone = error instanceof Error &&
     (error.name === "BrokenPipe" || ("code" in error && error.code === "EPIPE"));
   if (isReaderGone) return new ReaderGoneError(`Nobody reads ${where}`, { cause: error });
   const fault = maybeWriteFault(error);
-  // A device may say that it is full, too.
+  // A device may also report that it is full.
   const hint = fault?.isOfDisk && fault.what !== "the disk is full"
     ? `${fault.hint}, or write to another place`
     : "see whether the disk is full, and whether the device is there";
   return new OutputError(`Cannot write to ${where}: ${messageOf(error)}`, hint, { cause: error });
 }
 
-/** The platform will never take this, however often it is sent: set it aside, and go on. */
+/** The platform will never accept this: do not send it again, put it aside and continue. */
 export class RejectedError extends Error {
   override readonly name: string = "RejectedError";
   constructor(message: string, readonly hint?: string, options?: ErrorOptions) {
@@ -84,20 +87,20 @@ export function exitCodeFor(error: unknown): number {
   return maybeShortage(error) === undefined && !maybeWriteFault(error)?.isOfDisk ? 70 : 69;
 }
 
-/** The message of anything that was thrown, without the number and the call that the runtime puts behind it. */
+/** The message of any thrown value, without the error number and system call that the runtime appends. */
 export function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return nameShortages(message).replace(/ \(os error \d+\)(: \w+ '[^']*'( -> '[^']*')?)?$/, "");
 }
 
-/** The same with what to do, where the error knows it: for whoever sees the one line alone. */
+/** The message with the error's hint, if any: for places that show one line only. */
 export function adviceOf(error: unknown): string {
   const knows = error instanceof UnavailableError || error instanceof NotPermittedError;
   const hint = knows ? error.hint : undefined;
   return hint === undefined ? messageOf(error) : `${messageOf(error)} (${hint})`;
 }
 
-/** A lack of the system or a fault of its disk that nobody else has put in words; anything else as it is. */
+/** Converts a shortage of the system or a disk fault to an error with a clear message; other errors are unchanged. */
 export function namedError(error: unknown): unknown {
   if (error instanceof UnavailableError || exitCodeFor(error) !== 69) return error;
   const shortage = maybeShortage(error);

@@ -2,8 +2,8 @@
 const invisible = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2028\u2029]/gu;
 
 /**
- * JSON text with every invisible character of its strings as an escape such as `\u202e`; what it says stays the same.
- * Tabs and line ends between the values stay.
+ * JSON text with every invisible character of its strings as an escape such as `\u202e`; the parsed value stays the
+ * same. Tabs and line ends between the values stay.
  */
 export function escapeInvisible(json: string): string {
   return json.replace(invisible, (character) => {
@@ -17,7 +17,7 @@ const hidden = /[\p{Cf}\p{Default_Ignorable_Code_Point}]+/gu;
 /* Letters of Arabic, Persian and Indic scripts are joined and parted by these two. */
 const isJoiner = /^[\u200c\u200d]$/u;
 
-/** The text with `�` where something invisible stands, so that two names which look the same do not stay so. */
+/** The text with `�` for invisible characters, so that two different names do not look the same. */
 export function markInvisible(text: string): string {
   return text.replace(hidden, (run) => isJoiner.test(run) ? run : "�");
 }

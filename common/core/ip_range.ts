@@ -1,4 +1,4 @@
-/** Ranges of addresses as set algebra; CIDR blocks are ranges whose ends are aligned. */
+/** Set operations on address ranges; CIDR blocks are ranges with aligned ends. */
 import { type Family, formatIp, type IpAddress, tryParseIp } from "./ip.ts";
 
 /** All addresses from `first` to `last`, both included. */
@@ -13,7 +13,7 @@ export function bitsOf(family: Family): 32 | 128 {
   return family === 4 ? 32 : 128;
 }
 
-/** The block that `address` is in; bits of the address behind the prefix are ignored. */
+/** The block that contains `address`; bits after the prefix are ignored. */
 export function cidrRange({ family, value }: IpAddress, prefixLength: number): IpRange {
   const hostBits = BigInt(bitsOf(family) - prefixLength);
   const first = (value >> hostBits) << hostBits;
@@ -39,7 +39,7 @@ export function countOf(range: IpRange): bigint {
   return range.last - range.first + 1n;
 }
 
-/** The same addresses as few sorted ranges that neither overlap nor touch; IPv4 comes first. */
+/** Merges overlapping and adjacent ranges; sorted, IPv4 first. */
 export function mergeRanges(ranges: Iterable<IpRange>): IpRange[] {
   const sorted = [...ranges].sort((a, b) => a.family - b.family || compareBigints(a.first, b.first));
   const merged: IpRange[] = [];

@@ -1,4 +1,4 @@
-/** The known word that a mistyped one most likely stands for, or undefined when none is near (two edits at most). */
+/** The known word that was most likely meant by a mistyped one; undefined if none is within two edits. */
 export function maybeNearestWord(word: string, known: readonly string[]): string | undefined {
   const limit = Math.min(2, Math.floor(word.length / 2));
   let nearest: string | undefined;
@@ -10,7 +10,7 @@ export function maybeNearestWord(word: string, known: readonly string[]): string
   return nearest;
 }
 
-/** Optimal string alignment: two letters that changed places are one edit. */
+/** Optimal string alignment distance: swapping two adjacent letters is one edit. */
 function editDistance(a: string, b: string): number {
   const rows = [Array.from({ length: b.length + 1 }, (_, i) => i)];
   for (let i = 1; i <= a.length; i++) {

@@ -1,4 +1,7 @@
-/** The command line parser's message as one sentence of ours: its first line, without "error:", colons for full stops. */
+/**
+ * Converts the command line parser's message to our style: its first line, without "error:", with colons for full
+ * stops.
+ */
 export function parserSentence(message: string): string {
   const [first = ""] = message.replace(/^error: /, "").split("\n");
   return first.replace(
@@ -7,7 +10,7 @@ export function parserSentence(message: string): string {
   );
 }
 
-/** The word of its "(Did you mean …?)", if it has one. */
+/** The suggested word in "(Did you mean …?)", if there is one. */
 export function parserSuggestion(message: string): string | undefined {
   return message.match(/\(Did you mean (.+)\?\)/)?.[1];
 }

@@ -5,7 +5,7 @@ export function encodePem(label: string, der: Uint8Array): string {
   return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ""].join("\n");
 }
 
-/** All blocks of a text with this label in DER, in order; what stands between them is left out. Throws `SyntaxError`. */
+/** All blocks of a text with this label in DER, in order; other text is ignored. Throws `SyntaxError`. */
 export function decodePem(label: string, text: string): Uint8Array<ArrayBuffer>[] {
   const block = new RegExp(`-----BEGIN ${label}-----([^-]*)-----END ${label}-----`, "g");
   return [...text.matchAll(block)].map(([, base64]) => Uint8Array.fromBase64(base64!));

@@ -1,2 +1,2 @@
-/** The version of Deno that all of this is tested with. */
+/** The version of Deno that this project is tested with. */
 export const pinnedRuntime = "2.9.3";

@@ -1,6 +1,6 @@
 /**
- * Text that a device said is hostile until shown otherwise: a model name can hold escape sequences that retitle or
- * rewrite a terminal, bidirectional overrides that turn a name round, and line ends that forge a second row.
+ * Text from a device is untrusted: a model name can contain escape sequences that change a terminal's title or content,
+ * bidirectional overrides that reverse a name, and line ends that forge a second row.
  */
 
 /* Whole sequences go first, so that their parameters do not stay behind as text. A sequence without its end is only
@@ -20,7 +20,7 @@ const invisible = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
 /* More marks on one letter than any script writes would paint over the rows above and below. */
 const markPile = /(\p{M}{4})\p{M}+/gu;
 
-/** Longest text shown where no limit is given, in UTF-16 units. */
+/** Default length limit in UTF-16 units. */
 export const defaultMaxLength = 500;
 
 /**
@@ -31,9 +31,9 @@ export function safeText(text: string, maxLength = defaultMaxLength): string {
   return cutText(visibleText(text, maxLength).replace(/\s+/gu, " ").trim(), maxLength);
 }
 
-/** As `safeText`, but with white space as it is, for what is put together from several pieces. */
+/** As `safeText`, but keeps white space, for text that is joined from several pieces. */
 export function visibleText(text: string, maxLength = defaultMaxLength): string {
-  // Room for what is stripped, and a bound on the work that a megabyte of it makes.
+  // Allows for characters that are removed, and limits the work for very long texts.
   const most = maxLength * 4;
   const clean = text.slice(0, most).toWellFormed()
     .replace(controlString, "").replace(controlSequence, "").replace(shortSequence, "")

@@ -1,4 +1,4 @@
-/** A password, key or community that never shows itself in a log, an error or a dump. */
+/** A password, key or community that never appears in a log, an error or a dump. */
 export class Secret {
   readonly #value: string;
   constructor(value: string) {

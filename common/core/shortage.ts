@@ -1,4 +1,4 @@
-/** What the system gives to nobody, or to this process, any more: a matter of limits, not of the file or the peer. */
+/** Exhausted resources of the system or this process: caused by limits, not by the file or the peer. */
 
 export interface Shortage {
   /** Ends the sentence "Cannot … as …". */
@@ -6,13 +6,13 @@ export interface Shortage {
   hint: string;
 }
 
-/** Of this process: too many files, sockets and pipes are open. */
+/** This process has too many open files, sockets and pipes. */
 export const descriptorShortage: Shortage = {
   what: "the process has no free file descriptors",
   hint: "raise its limit: LimitNOFILE= of the service, or ulimit -n in the shell",
 };
 
-/** Of this machine: it looks for too many addresses of its own links at once. */
+/** This machine resolves too many addresses of its own links at once. */
 export const fullNeighbourTable: Shortage = {
   what: "the neighbour table of this machine may be full",
   hint: "raise net.ipv4.neigh.default.gc_thresh3, for IPv6 net.ipv6.neigh.default.gc_thresh3",
@@ -46,7 +46,7 @@ const shortages: { codes: readonly string[]; phrase: RegExp; shortage: Shortage 
     },
   },
   {
-    // EAGAIN means many other things as well, but for its text with a thread or a program.
+    // EAGAIN has many other meanings, so only its text for a thread or a program is matched.
     codes: [],
     phrase: /(spawn|thread).*Resource temporarily unavailable/i,
     shortage: {
@@ -64,14 +64,14 @@ const shortages: { codes: readonly string[]; phrase: RegExp; shortage: Shortage 
   },
 ];
 
-/** The shortage that an error of the runtime or of a library tells of, by its code or its text. */
+/** The shortage that an error of the runtime or of a library reports, by its code or its text. */
 export function maybeShortage(error: unknown): Shortage | undefined {
   const message = error instanceof Error ? error.message : String(error);
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   return shortages.find(({ codes, phrase }) => codes.some((one) => one === code) || phrase.test(message))?.shortage;
 }
 
-/** The same text with the shortage in plain words in the place of the system's. */
+/** The text with the system's words for a shortage replaced by plain ones. */
 export function nameShortages(message: string): string {
   for (const { phrase, shortage } of shortages) {
     if (phrase.test(message)) return message.replace(phrase, `${shortage.what} (${shortage.hint})`);

@@ -1,6 +1,6 @@
-/** What the system said to a call that failed, by its code; pure, so that callers need not know the runtime's classes. */
+/** Classifies failed system calls by error code; pure, so that callers need not know the runtime's classes. */
 
-/** The runtime's classes that may come without a code. */
+/** Codes for the runtime's error classes that may have none. */
 const codesByName: Record<string, string> = {
   AlreadyExists: "EEXIST",
   FilesystemLoop: "ELOOP",
@@ -17,17 +17,17 @@ export function hasCode(error: unknown, ...codes: string[]): boolean {
   return code !== undefined && codes.includes(code);
 }
 
-/** Not there, nor the folder that it would be in. */
+/** Whether the file, or its directory, does not exist. */
 export function isAbsent(error: unknown): boolean {
   return hasCode(error, "ENOENT", "ENOTDIR");
 }
 
-/** Not permitted, by the system or by what the runtime was started with. */
+/** Whether the system, or a permission of the runtime, denied the call. */
 export function isDenied(error: unknown): boolean {
   return hasCode(error, "EACCES", "EPERM") || (error instanceof Error && error.name === "NotCapable");
 }
 
-/** Something else than a file has its name. */
+/** Whether the path is not a file. */
 export function isNoFile(error: unknown): boolean {
   return hasCode(error, "EEXIST", "ELOOP", "EISDIR");
 }

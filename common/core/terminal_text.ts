@@ -2,13 +2,13 @@ import stringWidth from "string-width";
 
 const segmenter = new Intl.Segmenter("en", { granularity: "grapheme" });
 
-/** Cut to `width` display cells, with "…" where something is missing. */
+/** Cuts a text to `width` display cells, with "…" if something is missing. */
 export function cutCell(text: string, width: number): string {
   if (stringWidth(text) <= width) return text;
   return `${pieceOf(text, width - 1)}…`;
 }
 
-/** The beginning of a text, as many whole characters as `width` cells hold. */
+/** The beginning of a text: as many whole characters as fit into `width` cells. */
 function pieceOf(text: string, width: number): string {
   let piece = "", used = 0;
   for (const { segment } of segmenter.segment(text)) {
@@ -19,7 +19,10 @@ function pieceOf(text: string, width: number): string {
   return piece;
 }
 
-/** Items side by side, two spaces between; lines of `width` cells, broken between items, then words, then anywhere. */
+/**
+ * Items separated by two spaces, in lines of `width` cells; broken between items if possible, then words, then
+ * anywhere.
+ */
 export function wrapped(items: readonly string[], width: number): string[] {
   const most = Math.max(20, width);
   const lines: string[] = [];
@@ -32,7 +35,7 @@ export function wrapped(items: readonly string[], width: number): string[] {
     if (line !== "") lines.push(line);
     line = word;
     while (stringWidth(line) > most) {
-      // A character that is wider than the line would never end.
+      // A character that is wider than the line would loop endlessly.
       const piece = pieceOf(line, most) || [...line][0]!;
       lines.push(piece);
       line = line.slice(piece.length);
@@ -45,10 +48,10 @@ export function wrapped(items: readonly string[], width: number): string[] {
   if (line !== "") lines.push(line);
   return lines;
 }
-/** One text on lines of `width` cells, broken between words; the second and those behind it are indented. No line end. */
+/** A text in lines of `width` cells, broken between words; all lines except the first are indented. No line end. */
 export function hanging(text: string, { indent, width }: { indent: number; width: number }): string {
   if (stringWidth(text) <= width) return text;
-  // Blanks in front and between columns stay as they are.
+  // Leading blanks and blanks between columns are kept.
   const words = text.match(/\s*\S+/gu) ?? [];
   let head = "";
   while (words.length > 0 && stringWidth(head + words[0]) <= width) head += words.shift();

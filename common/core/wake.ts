@@ -1,12 +1,12 @@
 import type { Clock } from "./clock.ts";
 
-/** A wait that can be cut short: a loop waits, and whoever has work for it wakes it. One loop waits on a wake. */
+/** A wait that can be ended early: one loop waits, and other code wakes it when there is work. */
 export interface Wake {
-  /** Ends the wait. While nobody waits it is remembered, however often it is called, and the next wait ends at once. */
+  /** Ends the wait. If the loop is not waiting, its next wait ends at once; several calls count as one. */
   wake(): void;
-  /** Forgets a wake that came before: what it was about is part of what is done now. */
+  /** Forgets an earlier wake: its work is part of what the loop does now. */
   clear(): void;
-  /** Returns after `ms`, when woken, or when `signal` is aborted. It throws for none of these. */
+  /** Returns after `ms`, when woken, or when `signal` is aborted. Never throws. */
   wait(ms: number, signal: AbortSignal): Promise<void>;
 }
 

@@ -1,11 +1,11 @@
-/** Why a write failed, in plain words: by the code of the system, or by its text where a library gives no more. */
+/** Why a write failed, in plain words: by the system's error code, or by its text if a library gives no code. */
 
 export interface WriteFault {
   /** Ends the sentence "Cannot write … as …". */
   what: string;
   /** What to do about it. */
   hint: string;
-  /** Of the disk, which may be mended while a program waits; the others are of rights and names. */
+  /** True for faults of the disk, which may be fixed while a program waits; the others concern rights and names. */
   isOfDisk: boolean;
 }
 
@@ -51,7 +51,7 @@ const faults: { codes: readonly string[]; phrase: RegExp; fault: WriteFault }[] 
   },
 ];
 
-/** What an error of the runtime or of `node:fs` says of the disk; undefined for anything else. */
+/** The write fault that an error of the runtime or of `node:fs` reports; undefined for other errors. */
 export function maybeWriteFault(error: unknown): WriteFault | undefined {
   if (!(error instanceof Error)) return undefined;
   const code = "code" in error && typeof error.code === "string" ? error.code : undefined;

@@ -1,6 +1,6 @@
 /**
- * The one way to a peer: name, TCP, CONNECT to a proxy, TLS. What is spoken then is the caller's: gRPC, MQTT, SSH. The gRPC
- * library opens TCP by itself, and goes on here with `passProxy` and `startTls`.
+ * Opens all connections to peers: name, TCP, CONNECT to a proxy, TLS. The caller speaks its protocol over it: gRPC,
+ * MQTT, SSH. The gRPC library opens TCP by itself, and continues here with `passProxy` and `startTls`.
  */
 import { lookup } from "node:dns/promises";
 import net, { type Socket } from "node:net";
@@ -23,8 +23,8 @@ export interface TlsOptions {
   /** The protocol that the peer must agree to, such as "h2"; null for any. */
   protocol: string | null;
   /**
-   * Judges the peer instead, and throws where it is not to be gone on with: for whoever wants to know who is there although
-   * it is not believed.
+   * Judges the peer instead of the usual check, and throws to end the connection: to inspect a peer that is not
+   * trusted.
    */
   judge?: (socket: TLSSocket) => void;
 }
@@ -32,15 +32,15 @@ export interface TlsOptions {
 export interface DialOptions {
   /** Undefined for none: see `proxyFor`. */
   proxy: Proxy | undefined;
-  /** Null for a protocol that is encrypted by itself. */
+  /** Null for a protocol with its own encryption. */
   tls: TlsOptions | null;
-  /** Longest time for one step. */
+  /** Timeout of each step. */
   stepTimeoutMs: number;
-  /** Ends the step that is under way. */
+  /** Aborts the present step. */
   signal?: AbortSignal | undefined;
-  /** What the proxy said, also when it refused. */
+  /** Called with the proxy's answer, also if it refused. */
   onProxyAnswer?: (answer: ProxyAnswer) => void;
-  /** Runs each step, to see how long it takes and what came of it. */
+  /** Wraps each step, to observe its duration and result. */
   observe?: StepObserver<DialStep>;
 }
 
@@ -50,7 +50,10 @@ export type StepObserver<Name> = <T>(
   detail: (result: T) => string,
 ) => Promise<T>;
 
-/** An open connection to the endpoint. Rejects with what the system says, ETIMEDOUT or the reason of `signal`; nothing stays open then. */
+/**
+ * Opens a connection to the endpoint. Rejects with the system's error, ETIMEDOUT or the reason of `signal`; nothing
+ * stays open then.
+ */
 export async function dial(endpoint: Endpoint, options: DialOptions): Promise<Socket> {
   const { proxy, signal, stepTimeoutMs: timeoutMs, observe = (_, action) => action() } = options;
   const step: StepObserver<DialStep> = (name, action, detail) =>
@@ -61,7 +64,7 @@ export async function dial(endpoint: Endpoint, options: DialOptions): Promise<So
     () => lookup(first.host, { all: true }),
     (found) => found.map(({ address }) => address).join(", "),
   );
-  // Where a name has several addresses, all are tried.
+  // If a name has several addresses, all are tried.
   const several = addresses.length > 1 ? { host: first.host, autoSelectFamily: true } : {};
   const socket = net.connect({ host: addresses[0]!.address, port: first.port, ...several });
   try {
@@ -73,7 +76,7 @@ export async function dial(endpoint: Endpoint, options: DialOptions): Promise<So
     if (proxy !== undefined) {
       await step("proxy", () => passProxy(socket, endpoint, { proxy, onAnswer: options.onProxyAnswer }), () => "200");
     }
-    // What is sent in small pieces would wait for the answer to the piece before it.
+    // Nagle's algorithm would delay small pieces until the answer to the previous one.
     socket.setNoDelay(true);
     const wanted = options.tls;
     if (wanted === null) return socket;
@@ -84,7 +87,7 @@ export async function dial(endpoint: Endpoint, options: DialOptions): Promise<So
   }
 }
 
-/** Has the proxy at the other end of a socket connect it to the endpoint. */
+/** Asks the proxy at the other end of a socket to connect it to the endpoint. */
 export async function passProxy(
   socket: Socket,
   endpoint: Endpoint,
@@ -95,7 +98,7 @@ export async function passProxy(
   if (answer.status !== 200) throw new Error(`The proxy answers ${answer.status} ${answer.reason}`.trimEnd());
 }
 
-/** TLS on a socket that leads to the host. */
+/** Starts TLS on a socket that is connected to the host. */
 export async function startTls(
   socket: Socket,
   host: string,
@@ -107,7 +110,7 @@ export async function startTls(
     servername: host,
     ...(protocol === null ? {} : { ALPNProtocols: [protocol] }),
     secureContext: context,
-    // NODE_TLS_REJECT_UNAUTHORIZED in the environment would be the default.
+    // Set explicitly: the default depends on NODE_TLS_REJECT_UNAUTHORIZED in the environment.
     ...(judge === undefined
       ? { checkServerIdentity: identityCheck(trust), rejectUnauthorized: true }
       : { rejectUnauthorized: false }),
@@ -127,7 +130,7 @@ export async function startTls(
   }
 }
 
-/** Rejects when it takes longer, or is aborted. */
+/** Rejects if the promise takes longer than the timeout, or is aborted. */
 export async function within<T>(
   promise: Promise<T>,
   { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal | undefined },
@@ -140,7 +143,7 @@ export async function within<T>(
     () => late.reject(Object.assign(new Error(`No answer within ${timeoutMs} ms`), { code: "ETIMEDOUT" })),
     timeoutMs,
   );
-  promise.catch(() => {}); // After the timeout nobody waits for it; what it was is reported already.
+  promise.catch(() => {}); // After the timeout its error is no longer needed.
   try {
     return await Promise.race([promise, late.promise]);
   } finally {
@@ -149,7 +152,7 @@ export async function within<T>(
   }
 }
 
-/** Resolves with the event; an error or the end of the socket rejects. */
+/** Resolves on the event; rejects on an error or the end of the socket. */
 function ready(socket: Socket, event: "connect" | "secureConnect"): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.once(event, () => resolve());

@@ -1,5 +1,5 @@
 /**
- * The disk, and the one way in which a file takes the place of another. A crash leaves of a file NAME
+ * Access to the disk, and the only code that replaces files. After a crash, a file NAME has
  *
  *     NAME                    the old content or the new one, whole
  *     NAME.<16 hex>.new       what was being written; nothing reads it, and `removeLeftovers` removes it when it is an hour old
@@ -13,24 +13,29 @@ import { makeOwnDirectory } from "./own_directory.ts";
 import { createOwnFile, type NewFile, readOwnFile, writeAllSync } from "./own_file.ts";
 import { databaseError, StorageError } from "./sqlite.ts";
 
-/** In steps so small that a test can stop the process between any two. What the system says is thrown as it is. */
+/**
+ * Disk operations, small enough that a test can simulate a crash between any two. System errors are thrown unchanged.
+ */
 export interface Disk {
-  /** Undefined when there is no such file, empty for what is no file. */
+  /** Undefined if it does not exist, empty if it is not a file. */
   read(path: string): string | undefined;
-  /** Names in a directory, sorted; empty when there is none. */
+  /** Names in a directory, sorted; empty if it does not exist. */
   list(directory: string): string[];
-  /** Octets of a file; undefined where there is none. */
+  /** Size of a file in octets; undefined if it does not exist. */
   size(path: string): number | undefined;
-  /** With its parents, mode 0700. Throws `NotPermittedError` for root in a directory that another user could change. */
+  /**
+   * Creates it and its parents, mode 0700. Throws `NotPermittedError` for root in a directory that another user could
+   * change.
+   */
   makeDirectory(path: string): void;
   /** See `createOwnFile`. */
   create(path: string, options?: { mode?: number }): NewFile;
   rename(from: string, to: string): void;
-  /** A file that is not there is no error. */
+  /** A missing file is not an error. */
   remove(path: string): void;
-  /** Makes a rename last; nothing where the system cannot. */
+  /** Makes a rename durable; does nothing if the system does not support it. */
   syncDirectory(path: string): void;
-  /** Removes what a crash has left of files that were being written. */
+  /** Removes incomplete files that a crash has left. */
   removeLeftovers(directory: string): void;
   /** See `tryLock` in file_lock.ts. */
   tryLock(path: string): FileLock | undefined;
@@ -78,7 +83,7 @@ export const denoDisk: Disk = {
     }
   },
   syncDirectory(path) {
-    // Windows cannot open a directory as a file; there a rename is written through by the file system's journal.
+    // Windows cannot open a directory as a file; there the file system's journal makes a rename durable.
     if (Deno.build.os === "windows") return;
     using directory = Deno.openSync(path, { read: true });
     directory.syncSync();
@@ -87,7 +92,7 @@ export const denoDisk: Disk = {
   tryLock,
 };
 
-/** Also through a symbolic link, for what an operator may have put in place. Undefined where there is none. */
+/** Follows symbolic links, for files that an operator may have created. Undefined if it does not exist. */
 export function maybeText(path: string): string | undefined {
   try {
     return Deno.readTextFileSync(path);
@@ -97,7 +102,7 @@ export function maybeText(path: string): string | undefined {
   }
 }
 
-/** A file that may as well be absent when it cannot be read. */
+/** Reads a file that is optional: undefined if it cannot be read. */
 export function tryRead(disk: Pick<Disk, "read">, path: string): string | undefined {
   try {
     return disk.read(path);
@@ -106,25 +111,25 @@ export function tryRead(disk: Pick<Disk, "read">, path: string): string | undefi
   }
 }
 
-/** A file that appears under its name only when it is complete. */
+/** A file that gets its name only when it is complete. */
 export interface Replacement {
   file: NewFile;
-  /** Gives it its name; where that fails, nothing of it is left. */
+  /** Gives it its name; if that fails, the new file is removed. */
   commit(): void;
-  /** Removes what was written. */
+  /** Removes the incomplete file. */
   discard(): void;
 }
 
 export interface ReplaceOptions {
-  /** Also after a power cut: `commit` returns when the file and its name are on the disk. */
+  /** Survives a power failure: `commit` returns when the file and its name are on the disk. */
   durable?: boolean;
   mode?: number;
   disk?: Disk;
 }
 
 /**
- * Begins a file that will take the place of `path`, or be new. It has a random name until then, is never written through
- * what has that name or `path`'s, and is mode 0600 by default.
+ * Starts a file that will replace `path`, or be new. Until then it has a random name. It is never written through an
+ * existing file or link of either name, and has mode 0600 by default.
  */
 export function openReplacement(
   path: string,
@@ -141,7 +146,7 @@ export function openReplacement(
     close();
     try {
       disk.remove(temporary);
-    } catch { /* Half of a file is of no use to anybody: `removeLeftovers`. */ }
+    } catch { /* The incomplete file stays until `removeLeftovers`. */ }
   }
   return {
     file,
@@ -160,7 +165,7 @@ export function openReplacement(
   };
 }
 
-/** Replaces a whole file; the old text is there until the new one is. */
+/** Replaces a whole file atomically. */
 export function replaceFile(path: string, text: string, options?: ReplaceOptions): void {
   const next = openReplacement(path, options);
   try {
@@ -172,7 +177,7 @@ export function replaceFile(path: string, text: string, options?: ReplaceOptions
   next.commit();
 }
 
-/** Replaces a file of the state, durably. Throws `StorageError` for a disk that fails. */
+/** Replaces a state file durably. Throws `StorageError` if the disk fails. */
 export function saveFile(disk: Disk, path: string, text: string): void {
   try {
     replaceFile(path, text, { durable: true, disk });
@@ -183,7 +188,7 @@ export function saveFile(disk: Disk, path: string, text: string): void {
   }
 }
 
-/** Removes what a crash has left; not what another process may be writing. */
+/** Removes incomplete files that a crash has left, but not those that another process may be writing. */
 export function removeLeftovers(directory: string, now: Date): void {
   for (const { name, isFile } of Deno.readDirSync(directory)) {
     if (!isFile || !temporaryName.test(name)) continue;

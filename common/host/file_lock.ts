@@ -1,6 +1,6 @@
 /**
- * The one lock between processes: an empty file that stays, and that the system unlocks when its holder ends in any way, so
- * that no crash leaves one behind.
+ * The lock between processes: an empty file that stays, and that the system unlocks whenever its holder ends, so that a
+ * crash leaves no lock behind.
  */
 import { hasCode } from "../core/system_error.ts";
 import { ensureOwnFile } from "./own_file.ts";
@@ -8,7 +8,7 @@ import { ensureOwnFile } from "./own_file.ts";
 /** Held until disposed. */
 export type FileLock = Disposable;
 
-/** Undefined when another process, or this one, holds it. Makes the file; throws what the system says of it. */
+/** Undefined if another process, or this one, holds it. Creates the file; throws the system's error. */
 export function tryLock(path: string): FileLock | undefined {
   const file = openLockFile(path);
   if (file.tryLockSync(true)) return file;
@@ -16,17 +16,17 @@ export function tryLock(path: string): FileLock | undefined {
   return undefined;
 }
 
-/** Waits for as long as another process holds it. */
+/** Waits while another process holds it. */
 export async function waitForLock(path: string): Promise<FileLock> {
   const file = openLockFile(path);
   await file.lock(true);
   return file;
 }
 
-/** Whether somebody holds it, without making the file; `unknown` where it may not be looked at. */
+/** Whether a process holds it, without creating the file; `unknown` without permission to look. */
 export function stateOfLock(path: string): "held" | "free" | "unknown" {
   try {
-    // A pipe in its place would be waited for.
+    // Opening a pipe in its place would block.
     if (!Deno.lstatSync(path).isFile) return "unknown";
     using file = Deno.openSync(path, { read: true });
     return file.tryLockSync(false) ? "free" : "held";
@@ -37,6 +37,6 @@ export function stateOfLock(path: string): "held" | "free" | "unknown" {
 
 function openLockFile(path: string): Deno.FsFile {
   ensureOwnFile(path);
-  // It exists and is a file, so that this makes nothing and waits for nothing.
+  // It exists and is a file, so this creates nothing and does not block.
   return Deno.openSync(path, { write: true });
 }

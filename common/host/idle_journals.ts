@@ -1,16 +1,16 @@
 /**
- * Gives back the disk that the write-ahead logs of idle databases take. SQLite empties such a log into its database now
- * and then, but keeps the file at the length that it had at its worst, for as long as a connection is open.
+ * Frees the disk space of write-ahead logs of idle databases. SQLite copies such a log into its database from time to
+ * time, but keeps the file at its maximum size while a connection is open.
  */
 import { statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 
-/** How often it is worth a look. */
+/** Interval between two checks. */
 export const journalLookMs = 30_000;
 
 /**
- * Returns what is to be called now and then: it truncates the log of each database whose log was not written since the call
- * before. A log that somebody reads from stays until a later call, and so does one on a disk that fails: nothing depends on it.
+ * Returns a function to be called regularly: it truncates the log of each database that was not written since the last
+ * call. If a log is in use by a reader or the disk fails, it stays until a later call.
  */
 export function idleJournals(paths: readonly string[]): () => void {
   const seen = new Map<string, number>();
@@ -25,13 +25,13 @@ export function idleJournals(paths: readonly string[]): () => void {
   };
 }
 
-/** By a connection of its own, so that the owner's need not know; it waits for nobody. */
+/** Uses a separate connection, so that the owner's is not involved; never waits for a lock. */
 function tryTruncate(path: string): void {
   try {
     using db = new DatabaseSync(path, { timeout: 0 });
-    // With this, what is copied back is on the disk before the log is cut.
+    // Makes the copied pages durable before the log is truncated.
     db.exec("PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(TRUNCATE)");
   } catch {
-    // Full, read-only, busy or damaged: whoever uses the database says so.
+    // Full, read-only, busy or damaged: the user of the database reports it.
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Directories that root writes in: none that another user could change under its hands. Where another user owns a part of
- * the path, or may rename in it, each name in it may at any moment be a link to a file of root's, so that root writes
- * nothing there at all. Other users get what the system permits them.
+ * Directories that root writes to must not be changeable by another user. If another user owns a part of the path, or
+ * may rename entries in it, any name in it may become a link to one of root's files at any moment, so root writes
+ * nothing there. For other users the system's permissions are sufficient.
  */
 import { lstatSync, mkdirSync, readFileSync, readlinkSync, type Stats } from "node:fs";
 import { resolve } from "node:path";
@@ -10,23 +10,25 @@ import { NotPermittedError } from "../core/errors.ts";
 import { hasCode } from "../core/system_error.ts";
 
 const sticky = 0o1000, groupWritable = 0o020, worldWritable = 0o002;
-/** As many as Linux follows. */
+/** Maximum number of symbolic links, the same as on Linux. */
 const maxLinks = 40;
 
-/** Makes a directory with its parents, mode 0700, wherever it is. */
+/** Creates a directory with its parents, mode 0700, without checking the path. */
 export function makeDirectory(path: string): void {
   mkdirSync(path, { recursive: true, mode: 0o700 });
 }
 
-/** Makes a directory with its parents, mode 0700. Throws `NotPermittedError` for root where others could change the path. */
+/**
+ * Creates a directory with its parents, mode 0700. Throws `NotPermittedError` for root if others could change the path.
+ */
 export function makeOwnDirectory(path: string): void {
   if (process.getuid?.() !== 0) makeDirectory(path);
   else walk(resolve(path), (prefix) => mkdirSync(prefix, { mode: 0o700 }));
 }
 
 /**
- * Throws `NotPermittedError` for root where another user could change the path, and ENOENT where there is none. With
- * `shared`, it may be a place of many users, such as /tmp or /var/log, whose names are then to be looked at one by one.
+ * Throws `NotPermittedError` for root if another user could change the path, and ENOENT if it does not exist. With
+ * `shared` it may be a directory of many users, such as /tmp or /var/log; then the caller must check each name in it.
  */
 export function refuseOthersDirectory(path: string, options: { shared: boolean }): void {
   if (process.getuid?.() !== 0) return;
@@ -36,20 +38,20 @@ export function refuseOthersDirectory(path: string, options: { shared: boolean }
   walk(resolve(path), absent, options);
 }
 
-/** Whether it is a link that another user made, whom one's own files are not to be led by. */
+/** Whether it is a symbolic link of another user, which must not be followed. */
 export function isOthersLink(path: string): boolean {
   const facts = lstatSync(path, { throwIfNoEntry: false });
   return facts !== undefined && facts.isSymbolicLink() && facts.uid !== 0 && facts.uid !== process.getuid?.();
 }
 
-/** Looks at one part of the path after the other, from the root on, so that none can be changed behind the look. */
+/** Checks the parts of the path one by one from the root, so that no checked part can be changed afterwards. */
 function walk(
   path: string,
   onAbsent: (prefix: string, error: unknown) => void,
   { shared }: { shared: boolean } = { shared: false },
 ): void {
   const top = lstatSync("/");
-  // In a user namespace that does not know the machine's root, this is the number that it shows for whoever it does not know.
+  // In a user namespace without the machine's root, this is the id that stands for all unknown users.
   const unmapped = top.uid;
   let parts = path.split("/").filter((part) => part !== "");
   let prefix = "", links = 0;
@@ -61,7 +63,7 @@ function walk(
     refuseOthers(facts, { path, prefix: at, unmapped, shared, isLast: rest.length === 0 });
     if (facts.isSymbolicLink()) {
       if (++links > maxLinks) throw Object.assign(new Error(`Too many links in "${path}"`), { code: "ELOOP" });
-      // The place that it names is looked at from the root on as well.
+      // The target of the link is checked from the root as well.
       parts = [...resolve(prefix || "/", readlinkSync(at)).split("/").filter((part) => part !== ""), ...rest];
       prefix = "";
     } else {
@@ -80,7 +82,7 @@ function look(path: string, onAbsent: (prefix: string, error: unknown) => void):
     try {
       onAbsent(path, error);
     } catch (failure) {
-      // Somebody else was faster; what they made is looked at like anything else.
+      // Another process created it first; it is checked like everything else.
       if (!hasCode(failure, "EEXIST")) throw failure;
     }
     return lstatSync(path);
@@ -111,7 +113,7 @@ function refuseOthers(
     : !shared && isOthersGroup(facts)
     ? `group ${facts.gid}`
     : undefined;
-  // Where the sticky bit is set, others can add names and change only their own.
+  // With the sticky bit, others can add names, but change only their own.
   if (others === undefined || ((shared || !isLast) && facts.mode & sticky)) return;
   throw new NotPermittedError(
     `Cannot write in "${path}" as root, as "${prefix}" may be changed by ${others}`,
@@ -119,7 +121,7 @@ function refuseOthers(
   );
 }
 
-/** On macOS the group of administrators may write in places of the system. */
+/** Whether another group than root's may write; not on macOS, where administrators may write to system directories. */
 function isOthersGroup({ mode, gid }: Stats): boolean {
   return process.platform === "linux" && gid !== 0 && (mode & groupWritable) !== 0;
 }
@@ -129,6 +131,6 @@ function userName(uid: number): string {
     const line = readFileSync("/etc/passwd", "utf8").split("\n").find((line) => line.split(":")[2] === String(uid));
     const name = line?.split(":")[0];
     if (name !== undefined && /^[a-z_][a-z0-9_.-]*$/i.test(name)) return name;
-  } catch { /* the number does as well */ }
+  } catch { /* the number is sufficient */ }
   return `'#${uid}'`;
 }

@@ -1,22 +1,22 @@
 /**
- * Files of one's own, opened so that nobody leads the process elsewhere: a new file is one that nobody can have made before
- * (`O_EXCL`), and an old one is opened neither through a symbolic link nor with a wait for the other end of a pipe.
- * `own_directory.ts` looks at the directories.
+ * Opens the process's own files so that no other user can redirect it: a new file cannot exist before (`O_EXCL`), and
+ * an old one is opened neither through a symbolic link nor with a wait for the other end of a pipe. `own_directory.ts`
+ * checks the directories.
  */
 import * as fs from "node:fs";
 import process from "node:process";
 import { hasCode } from "../core/system_error.ts";
 
 const { O_CREAT, O_EXCL, O_RDONLY, O_WRONLY } = fs.constants;
-/** Windows has neither. */
+/** Windows has neither flag. */
 const notThrough = (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0);
-/** No file that is read as a whole is nearly as large. */
+/** Limit for files that are read as a whole; far above their normal size. */
 const maxReadBytes = 64 * 1024 * 1024;
 
-/** What a new file is good for. */
+/** The operations of a new file. */
 export type NewFile = Pick<Deno.FsFile, "write" | "writeSync" | "syncSync" | "close">;
 
-/** A new empty file, open for writing; whatever has its name before is removed, never written to. */
+/** A new empty file, open for writing; an existing entry of this name is removed, never written to. */
 export function createOwnFile(path: string, { mode = 0o600 }: { mode?: number } = {}): NewFile {
   const options = { write: true, createNew: true, mode };
   try {
@@ -28,12 +28,12 @@ export function createOwnFile(path: string, { mode = 0o600 }: { mode?: number } 
   }
 }
 
-/** Writes all of it, however little the system takes at once. */
+/** Writes all bytes, even if the system accepts only a part at a time. */
 export function writeAllSync(file: Pick<NewFile, "writeSync">, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
 }
 
-/** Writes over a file where it lies, with blanks behind the text; it must be at least as long. */
+/** Overwrites a file in place and pads it with blanks; the file must be at least as long as the text. */
 export function overwriteOwnFile(path: string, text: string): void {
   const fd = openRegular(path, O_WRONLY);
   try {
@@ -48,7 +48,7 @@ export function overwriteOwnFile(path: string, text: string): void {
   }
 }
 
-/** Throws ELOOP for a symbolic link, EISDIR for anything else that is no file. */
+/** Throws ELOOP for a symbolic link, EISDIR for anything else that is not a file. */
 export function readOwnFile(path: string): string {
   const fd = openRegular(path, O_RDONLY);
   try {
@@ -59,7 +59,7 @@ export function readOwnFile(path: string): string {
   }
 }
 
-/** Makes an empty file where there is none, and throws where something else has the name, or a link of another user's. */
+/** Creates an empty file if there is none; throws if the name is not a file, or is a link of another user. */
 export function ensureOwnFile(path: string): void {
   try {
     fs.closeSync(fs.openSync(path, O_WRONLY | O_CREAT | O_EXCL | notThrough, 0o600));

@@ -3,7 +3,7 @@ import { userInfo } from "node:os";
 
 export type OperatingSystem = typeof Deno.build.os;
 
-/** Of the runtime's own; nothing here changes while the process runs. */
+/** From the runtime; constant while the process runs. */
 export const { os, arch } = Deno.build;
 /** Whether this is the compiled executable. */
 export const isStandalone: boolean = Deno.build.standalone;
@@ -21,7 +21,10 @@ export function userId(): number | null {
   return Deno.uid();
 }
 
-/** The home directory as getpwuid(3) has it, whatever `HOME` says; undefined for a user id without a name, as in some containers. */
+/**
+ * The home directory by getpwuid(3), independent of `HOME`; undefined for a user id without an entry, as in some
+ * containers.
+ */
 export function homeDirectory(): string | undefined {
   try {
     return userInfo().homedir || undefined;

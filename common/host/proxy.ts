@@ -1,4 +1,4 @@
-/** An HTTP proxy on the way: whether a host is reached through it, and how it is asked. */
+/** HTTP proxies: whether a host is reached through one, and the CONNECT request. */
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { formatEndpoint, tryParseIp } from "../core/ip.ts";
@@ -10,13 +10,16 @@ export interface Proxy {
   readonly port: number;
   readonly user: string | null;
   readonly password: Secret | null;
-  /** Hosts reached directly: `*`, names, `.domain` or `*.domain` for all under it, addresses and blocks, each with or without `:port`. */
+  /**
+   * Hosts reached directly: `*`, names, `.domain` or `*.domain` for all names under it, addresses and blocks, with or
+   * without `:port`.
+   */
   readonly noProxy: readonly string[];
 }
 
 /**
- * The proxy for an endpoint, or undefined where `noProxy` names it. A plain name stands for all under it, as in curl; a
- * name is not looked up to see whether its address is in a block.
+ * The proxy for an endpoint; undefined if `noProxy` contains it. A plain name includes all names under it, as in curl;
+ * names are not resolved to compare them with blocks.
  */
 export function proxyFor(endpoint: { host: string; port: number }, proxy: Proxy | null): Proxy | undefined {
   if (proxy === null) return undefined;
@@ -26,7 +29,7 @@ export function proxyFor(endpoint: { host: string; port: number }, proxy: Proxy 
 }
 
 function matches({ host, port }: { host: string; port: number }, entry: string): boolean {
-  // An IPv6 address has no port behind it unless it stands in brackets.
+  // An IPv6 address has a port only if it is in brackets.
   const [, bracketed, plain, only] = /^(?:\[(.*)\]|([^:]*))(?::(\d{1,5}))?$/.exec(entry) ?? [];
   const name = bracketed ?? plain ?? entry;
   if (only !== undefined && Number(only) !== port) return false;
@@ -44,14 +47,16 @@ function matches({ host, port }: { host: string; port: number }, entry: string):
 export interface ProxyAnswer {
   status: number;
   reason: string;
-  /** Its Date header. */
+  /** Date header of the answer. */
   date: Date | null;
 }
 
-/** Largest head of an answer that is read; a peer that is no proxy may never end it. */
+/** Limit for the head of an answer; another kind of peer may never end it. */
 const maxHeadBytes = 16_384;
 
-/** Sends CONNECT (RFC 9110, 9.3.6) on an open socket and reads the head of the answer. Rejects for anything but HTTP. */
+/**
+ * Sends CONNECT (RFC 9110, 9.3.6) on an open socket and reads the head of the answer. Rejects for anything but HTTP.
+ */
 export function connectByProxy(
   socket: Socket,
   target: { host: string; port: number },
@@ -65,7 +70,7 @@ export function connectByProxy(
   }
   return new Promise((resolve, reject) => {
     let head = Buffer.alloc(0);
-    // Read piece by piece, so that what a peer such as SSH says at once is kept for whoever goes on with the socket.
+    // Only the head is consumed, so that the first bytes of a peer such as SSH stay in the socket for the caller.
     const onReadable = () => {
       const bytes: Buffer | null = socket.read();
       if (bytes === null) return;
@@ -87,7 +92,7 @@ export function connectByProxy(
   });
 }
 
-/** "user:password" for Basic authentication (RFC 7617), or undefined where none is configured. */
+/** "user:password" for Basic authentication (RFC 7617), or undefined if none is configured. */
 function proxyCredentials(proxy: Pick<Proxy, "user" | "password">): string | undefined {
   return proxy.user === null ? undefined : `${proxy.user}:${proxy.password?.reveal() ?? ""}`;
 }

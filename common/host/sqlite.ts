@@ -1,6 +1,6 @@
 /**
- * The only access to node:sqlite: transactions, cached statements and failures by what the caller does about them.
- * Databases are opened with WAL and synchronous=FULL: what a transaction wrote is on the disk when it returns.
+ * The only access to node:sqlite: transactions, cached statements, and errors by how the caller handles them. Databases
+ * are opened with WAL and synchronous=FULL: a transaction is on the disk when it returns.
  */
 import { closeSync, openSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
@@ -13,23 +13,23 @@ export type SqlValue = number | string | Uint8Array | null;
 
 export interface Database {
   readonly path: string;
-  /** Runs statements that take no values and give none. */
+  /** Runs statements without parameters and results. */
   exec(sql: string): void;
-  /** Runs one statement; answers with the number of rows that it changed. */
+  /** Runs one statement; returns the number of changed rows. */
   run(sql: string, ...values: SqlValue[]): number;
   /** All rows of one query. There is no row-by-row form: `iterate()` of Deno 2.9.3 ends silently at a damaged page. */
   all<Row>(sql: string, ...values: SqlValue[]): Row[];
   /** The first row of one query. */
   get<Row>(sql: string, ...values: SqlValue[]): Row | undefined;
-  /** Commits what `body` did, or nothing of it when it throws. Cannot be nested. */
+  /** Commits the work of `body`, or rolls it back if it throws. Cannot be nested. */
   transaction<T>(body: () => T): T;
   close(): void;
 }
 
-/** Why a read or write failed; `full`, `locked` and `noDescriptors` pass, the others need a person. */
+/** Why a read or write failed; `full`, `locked` and `noDescriptors` are temporary, the others need a person. */
 export type StorageReason = "full" | "readOnly" | "locked" | "cannotOpen" | "io" | "noDescriptors";
 
-/** The disk does not do what was asked, and nothing was changed by it. */
+/** The operation failed because of the disk, and changed nothing. */
 export class StorageError extends UnavailableError {
   override readonly name = "StorageError";
   constructor(message: string, readonly reason: StorageReason, options?: ErrorOptions) {
@@ -37,12 +37,15 @@ export class StorageError extends UnavailableError {
   }
 }
 
-/** Whether more room on the disk may help: on a full one, SQLite cannot even make the index of its journal and says "I/O error". */
+/**
+ * Whether more disk space may help: on a full disk SQLite cannot even create the index of its journal, and reports "I/O
+ * error".
+ */
 export function mayBeRoom({ reason }: StorageError): boolean {
   return reason !== "locked" && reason !== "readOnly" && reason !== "noDescriptors";
 }
 
-/** Writes what may as well be written another time; whether the disk took it. */
+/** Tries a write that can be repeated later; returns whether it succeeded. */
 export function tryStore(write: () => unknown): boolean {
   try {
     write();
@@ -53,7 +56,7 @@ export function tryStore(write: () => unknown): boolean {
   }
 }
 
-/** The file is not what was written to it: set it aside and save what can be read. */
+/** The database file is damaged: move it aside and save what can be read. */
 export class DamagedDatabaseError extends Error {
   override readonly name = "DamagedDatabaseError";
 }
@@ -70,11 +73,11 @@ const storageHints: Record<StorageReason, string> = {
 /** SQLite's name for a database without a file. */
 const inMemory = ":memory:";
 
-/** Opens or makes a database that only its owner may read. Throws `StorageError` or `DamagedDatabaseError`. */
+/** Opens or creates a database that only its owner may read. Throws `StorageError` or `DamagedDatabaseError`. */
 export function openDatabase(path: string, options: { readOnly?: boolean } = {}): Database {
   const readOnly = options.readOnly === true;
   const connection = guarded(path, () => {
-    // SQLite makes files that everybody may read; -wal and -shm copy the mode of the main file.
+    // SQLite creates files that everybody may read; -wal and -shm copy the mode of the main file.
     if (!readOnly && path !== inMemory) ensureOwnFile(path);
     return new DatabaseSync(path, { readOnly });
   });
@@ -90,7 +93,7 @@ export function openDatabase(path: string, options: { readOnly?: boolean } = {})
     path,
     exec: (sql) => guarded(path, () => connection.exec(sql)),
     run: (sql, ...values) => guarded(path, () => Number(prepare(sql).run(...values).changes)),
-    // Rows come without a prototype, which makes them unequal to every literal; hence the copies.
+    // Rows have no prototype, so they would not equal literals in tests; hence the copies.
     all: <Row>(sql: string, ...values: SqlValue[]) =>
       guarded(path, () => prepare(sql).all(...values).map((row) => ({ ...row }) as Row)),
     get<Row>(sql: string, ...values: SqlValue[]) {
@@ -104,7 +107,7 @@ export function openDatabase(path: string, options: { readOnly?: boolean } = {})
         database.exec("COMMIT");
         return result;
       } catch (error) {
-        // SQLite has rolled back by itself after some failures; "no transaction is active" is then all that is said.
+        // After some failures SQLite has already rolled back; then this throws "no transaction is active".
         try {
           connection.exec("ROLLBACK");
         } catch { /* the first failure is the one to report */ }
@@ -133,7 +136,10 @@ function guarded<T>(path: string, body: () => T): T {
   }
 }
 
-/** SQLite's failure as one that a caller decides by; what is a defect of ours (a constraint, wrong SQL) stays as it is. */
+/**
+ * Converts an error of SQLite to one that callers distinguish; a defect of this program (a constraint, wrong SQL) is
+ * unchanged.
+ */
 export function databaseError(error: unknown, path: string): unknown {
   const text = messageOf(error);
   const code = primaryCode(error);
@@ -142,7 +148,7 @@ export function databaseError(error: unknown, path: string): unknown {
     return new DamagedDatabaseError(`Cannot read "${path}" as a database: ${text}`, options);
   }
   const reason = storageReason(error, text, code);
-  // SQLite tells no more than that it cannot open a file, of which a database has up to three.
+  // SQLite only reports that it cannot open a file; a database has up to three.
   if ((reason === "cannotOpen" || reason === "io") && hasNoDescriptor(error, path)) {
     return new StorageError(`Cannot use "${path}" as ${descriptorShortage.what}`, "noDescriptors", options);
   }
@@ -152,7 +158,7 @@ export function databaseError(error: unknown, path: string): unknown {
   return new StorageError(`Cannot use "${path}"${why}`, reason, options);
 }
 
-/** Of the system, and not of SQLite, whose own words say more. */
+/** Whether it is an error of the system and not of SQLite, whose messages are more precise. */
 function isSystemError(error: unknown): boolean {
   return error instanceof Error && "code" in error && typeof error.code === "string" && /^E[A-Z]+$/.test(error.code);
 }
@@ -180,14 +186,14 @@ function hasNoDescriptor(error: unknown, path: string): boolean {
 }
 
 function isSystemOpenError(error: unknown, system: unknown): boolean {
-  // Deno's own refusals carry no errno.
+  // Errors of Deno's own checks have no errno.
   const names = ["NotFound", "PermissionDenied", "NotCapable", "NotADirectory"];
   const codes = ["ENOENT", "EACCES", "EPERM", "ENOTDIR", "ELOOP", "EISDIR", "ENAMETOOLONG"];
   return codes.includes(String(system)) ||
     (error instanceof Error && names.includes(error.name));
 }
 
-/** Primary result code of SQLite (https://sqlite.org/rescode.html), 0 where there is none: `exec` only gives a text. */
+/** Primary result code of SQLite (https://sqlite.org/rescode.html); 0 if unknown, as `exec` only gives a text. */
 function primaryCode(error: unknown): number {
   return error instanceof Error && "errcode" in error && typeof error.errcode === "number" ? error.errcode & 0xff : 0;
 }

@@ -1,6 +1,6 @@
 /**
- * SSH as npm:ssh2 speaks it, with the types of what is used of it: the package has none, and those of others bring an old
- * version of Node's along. Loading it takes some 60 ms, so that an agent does it for its first session.
+ * SSH by npm:ssh2, with types for the part that is used: the package has none, and the third-party ones depend on an
+ * old version of Node's types. Loading it takes about 60 ms, so an agent loads it for its first session.
  */
 import type { Buffer } from "node:buffer";
 import type { EventEmitter } from "node:events";
@@ -9,25 +9,25 @@ import type { Duplex } from "node:stream";
 import ssh2 from "ssh2";
 
 export interface ParsedKey {
-  /** As `ssh-ed25519`. */
+  /** Key type, such as `ssh-ed25519`. */
   type: string;
-  /** As SSH encodes it (RFC 4253, 6.6). */
+  /** The public key in SSH encoding (RFC 4253, 6.6). */
   getPublicSSH(): Buffer;
-  /** True where it is; an Error for what is no signature. */
+  /** True for a valid signature; an Error for malformed data. */
   verify(data: Uint8Array, signature: Uint8Array, hash?: string): boolean | Error;
 }
 
 export interface AuthContext {
   username: string;
   method: string;
-  /** Of the method `publickey`. */
+  /** The key of the method `publickey`. */
   key?: { algo: string; data: Buffer };
-  /** What is signed; a client asks without both first. */
+  /** The signed data; a client first asks without signature and data. */
   blob?: Buffer;
   signature?: Buffer;
   hashAlgo?: string;
   accept(): void;
-  /** `methods`: those that may be tried. */
+  /** `methods`: authentication methods that the client may still try. */
   reject(methods?: string[]): void;
 }
 
@@ -88,17 +88,19 @@ interface Ssh2 {
 
 export const { Server, Client, utils } = ssh2 as Ssh2;
 
-/** Of both ends. ChaCha20 is not supported by the runtime; compression tells lengths. */
+/** Algorithms for both ends. The runtime does not support ChaCha20; compression would reveal lengths of plain text. */
 export const algorithms: Algorithms = {
   cipher: ["aes128-gcm@openssh.com", "aes256-gcm@openssh.com"],
   serverHostKey: ["ssh-ed25519"],
   compress: ["none"],
 };
 
-/** Asked after so many milliseconds of silence, and given up after so many without an answer. */
+/**
+ * A request is sent after this many milliseconds without data; the connection ends after this many without an answer.
+ */
 export const keepAlive = { keepaliveInterval: 7_000, keepaliveCountMax: 2 };
 
-/** Of a private or public key. */
+/** The public key, in SSH encoding, of a private or public key. */
 export function publicKeyOf(text: string): Buffer {
   const key = utils.parseKey(text);
   if (key instanceof Error) throw key;

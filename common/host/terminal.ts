@@ -1,4 +1,4 @@
-/** What a program of the command line has of its terminal: standard input and output, and the wish to end. */
+/** Standard input and output of a command line program, and requests to terminate it. */
 import { outputFailure } from "../core/errors.ts";
 
 export interface OutputStream {
@@ -20,7 +20,7 @@ export function standardOutput(): OutputStream {
   };
 }
 
-/** Never rejects: where nobody can be told anything, the exit code is what is left. */
+/** Never rejects: if standard error fails, only the exit code reports the failure. */
 export function standardError(): OutputStream {
   return {
     isTerminal: Deno.stderr.isTerminal(),
@@ -28,7 +28,7 @@ export function standardError(): OutputStream {
   };
 }
 
-/** Width in cells; undefined where there is no terminal at all, such as under cron. */
+/** Width in cells; undefined without a terminal, such as under cron. */
 export function terminalColumns(): number | undefined {
   try {
     return Deno.consoleSize().columns || undefined;
@@ -37,12 +37,12 @@ export function terminalColumns(): number | undefined {
   }
 }
 
-/** The text of a file; "-" is standard input, which can be read once. */
+/** The text of a file; "-" is standard input, which can only be read once. */
 export function readTextFile(path: string): Promise<string> {
   return path === "-" ? new Response(Deno.stdin.readable).text() : Deno.readTextFile(path);
 }
 
-/** Calls back on Ctrl-C or a request to end, until the returned function is called. */
+/** Calls back on Ctrl-C or a termination signal, until the returned function is called. */
 export function onInterrupt(callback: () => void): () => void {
   const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
   for (const signal of signals) Deno.addSignalListener(signal, callback);
@@ -51,7 +51,7 @@ export function onInterrupt(callback: () => void): () => void {
   };
 }
 
-/** Writes all of it, however little is taken at once. */
+/** Writes the whole text, even if only a part is accepted at a time. */
 export async function writeAll(stream: { write(bytes: Uint8Array): Promise<number> }, text: string): Promise<void> {
   const bytes = new TextEncoder().encode(text);
   for (let at = 0; at < bytes.length;) at += await stream.write(bytes.subarray(at));

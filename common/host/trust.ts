@@ -1,9 +1,9 @@
-/** Which certificates of a platform are believed: the system's authorities or one's own, and pins on top of either. */
+/** Which certificates of a platform are trusted: the system's authorities or configured ones, and additional pins. */
 import { createHash, X509Certificate } from "node:crypto";
 import tls, { type PeerCertificate, type SecureContext } from "node:tls";
 
 export interface TrustConfig {
-  /** Authorities in PEM instead of the system's; null for the system's. */
+  /** Authorities in PEM instead of the system's; null: the system's. */
   readonly ca: { readonly pem: string } | null;
   /** SHA-256 of SubjectPublicKeyInfo as hex; one certificate of the chain must have one of them. Empty: no pin. */
   readonly pins: readonly string[];
@@ -15,7 +15,7 @@ export interface ClientCertificate {
   certificatePem: string;
 }
 
-/** TLS 1.2 or newer with the authorities that are trusted. */
+/** TLS 1.2 or newer with the trusted authorities. */
 export function secureContextOf(trust: TrustConfig, client: ClientCertificate | undefined): SecureContext {
   return tls.createSecureContext({
     ca: trust.ca === null ? systemAuthorities() : trust.ca.pem,
@@ -24,13 +24,13 @@ export function secureContextOf(trust: TrustConfig, client: ClientCertificate | 
   });
 }
 
-/** What a check of pins found, as an `Error` the way `checkServerIdentity` of node:tls wants it. */
+/** A failed pin check, as an `Error` for `checkServerIdentity` of node:tls. */
 class PinMismatchError extends Error {
   override readonly name = "PinMismatchError";
   readonly code = "OPENDCA_PIN_MISMATCH";
 }
 
-/** For node:tls: the name must match as usual, and a key of the chain must be pinned where there are pins. */
+/** For node:tls: the name must match as usual, and if there are pins, a key of the chain must be pinned. */
 export function identityCheck(trust: TrustConfig): (host: string, certificate: PeerCertificate) => Error | undefined {
   return (host, certificate) => {
     const wrongName = tls.checkServerIdentity(host, certificate);
@@ -46,13 +46,13 @@ export function isForHost(certificate: PeerCertificate, host: string): boolean {
   return tls.checkServerIdentity(host, certificate) === undefined;
 }
 
-/** SHA-256 of the SubjectPublicKeyInfo of a DER certificate, in hex: what a pin is. */
+/** SHA-256 of the SubjectPublicKeyInfo of a DER certificate, in hex: the format of a pin. */
 export function publicKeyDigest(der: Uint8Array): string {
   const { publicKey } = new X509Certificate(der);
   return createHash("sha256").update(publicKey.export({ type: "spki", format: "der" })).digest("hex");
 }
 
-/** The certificates that a peer showed, in DER, its own first. */
+/** The certificates that a peer presented, in DER, its own first. */
 export function chainOf(certificate: PeerCertificate): Uint8Array[] {
   const chain: Uint8Array[] = [];
   let link: PeerCertificate & { issuerCertificate?: PeerCertificate } | undefined = certificate;
@@ -66,6 +66,6 @@ export function chainOf(certificate: PeerCertificate): Uint8Array[] {
 
 function systemAuthorities(): string[] {
   const system = tls.getCACertificates("system");
-  // Systems without a store of their own, such as small containers, get the list that the runtime brings.
+  // Systems without a certificate store, such as small containers, use the list of the runtime.
   return system.length > 0 ? system : [...tls.rootCertificates];
 }

@@ -1,46 +1,47 @@
 /**
- * How large messages, texts and lists may be: what agents keep to and the platform enforces. docs/protocol.md shows them.
+ * Size limits of messages, texts and lists, which agents observe and the platform enforces. docs/protocol.md lists
+ * them.
  */
 
 const kib = 1024, mib = 1024 * kib;
 
-/** One message of gRPC, in either direction. */
+/** One gRPC message, in either direction. */
 export const maxMessageBytes = 4 * mib;
 
-/** Of a batch: its payload as sent, and uncompressed. */
+/** Payload of a batch, both as sent and uncompressed. */
 export const maxPayloadBytes = 3 * mib;
 export const maxPlainBytes = 16 * mib;
 export const maxBatchRecords = 5000;
 export const maxRecordBytes = 2.5 * mib;
 
-/** A larger task is refused unread. */
+/** A larger task is refused without reading it. */
 export const maxTaskBytes = 256 * kib;
-/** That one poll brings, and that an agent queues. */
+/** Tasks in one poll response, and in the queue of an agent. */
 export const maxTasks = 20;
 
 /** The archive of a diagnostics task. */
 export const maxBundleBytes = 2 * mib;
 
-/** Faults that an agent tells with a poll. */
+/** Faults that an agent reports with a poll. */
 export const maxFaults = 20;
-/** What an agent cuts the message of a fault or of a task's result to. */
+/** Length to which an agent cuts the message of a fault or of a task result. */
 export const maxMessageText = 500;
-/** What an agent tells of refused settings with every poll, in the log and the status, however large the document was. */
+/** Limits for refused settings that an agent reports with every poll, in the log and the status. */
 export const maxRefusals = { entries: 50, most: 300 };
 
 export interface Limit {
-  /** Of a text in UTF-16 units, of bytes in bytes. */
+  /** Maximum length: of a text in UTF-16 units, of bytes in bytes. */
   most?: number;
-  /** Of a list. */
+  /** Maximum number of entries of a list. */
   entries?: number;
-  /** The rest is left out, where nothing is lost by it; otherwise the message is refused. */
+  /** The rest is cut off, if it is not important; otherwise the message is refused. */
   cut?: true;
 }
 
 const cut = (most: number): Limit => ({ most, cut: true });
 const refusals: Limit = { most: 500, entries: 2 * maxRefusals.entries, cut: true };
 
-/** By the end of a field's path in the protocol, the longest that fits: far above what agents say. */
+/** Limits by the end of a field's path in the protocol; the longest match applies. Far above what agents send. */
 export const fieldLimits: Record<string, Limit> = {
   agentVersion: cut(50),
   runtimeVersion: cut(50),
@@ -62,15 +63,18 @@ export const fieldLimits: Record<string, Limit> = {
   deviceKey: cut(200),
   mergedDeviceKey: cut(200),
   bundle: { most: maxBundleBytes + 0.5 * mib },
-  // Of the message; a larger batch than `maxPayloadBytes` is answered by a rejection.
+  // The limit of the message; a batch larger than `maxPayloadBytes` gets a rejection.
   payload: { most: maxMessageBytes },
   csr: { most: 64 * kib },
-  // Values as the device gave them, which may be hexadecimal.
+  // Raw values from the device, which may be in hexadecimal.
   "raw.text": { most: 256 * kib },
   "columns.text": { most: 256 * kib },
 };
 
-/** Of fields that are not in the table, so that a new field has its limit at once. SNMP has no longer string than that of a record. */
+/**
+ * Limits of fields that are not in the table, so that new fields are limited as well. No SNMP string is longer than
+ * that of a record.
+ */
 export const defaultLimits = {
   call: { most: 1024, entries: 1000 },
   record: { most: 64 * kib, entries: 10_000 },

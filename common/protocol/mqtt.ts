@@ -1,29 +1,29 @@
 /**
- * What agent and platform say over MQTT. Each agent has four topics:
+ * Messages between agent and platform over MQTT. Each agent has four topics:
  *
  *     opendca/v1/a/<agent>/wake       to the agent, empty: poll now
  *     opendca/v1/a/<agent>/task       to the agent: a SignedTask, the bytes that a poll would bring
  *     opendca/v1/a/<agent>/presence   from the agent: "online", and "offline" as its last will
  *     opendca/v1/a/<agent>/progress   from the agent: a TaskResult
  *
- * All at QoS 1, none retained. The client id of an agent is its agent id.
+ * All have QoS 1, none is retained. The client id of an agent is its agent id.
  */
 import { maxTaskBytes } from "./limits.ts";
 
 export const mqttKinds = ["wake", "task", "presence", "progress"] as const;
 export type MqttKind = (typeof mqttKinds)[number];
-/** What an agent may subscribe to, and what it may publish to. */
+/** Topics that an agent may subscribe to, and those that it may publish to. */
 export const agentReads: readonly MqttKind[] = ["wake", "task"];
 export const agentWrites: readonly MqttKind[] = ["presence", "progress"];
 
 const prefix = "opendca/v1/a/";
 
-/** `agentId` may be `+` for a subscription of the platform's. */
+/** `agentId` may be `+` for a subscription of the platform. */
 export function mqttTopic(agentId: string, kind: MqttKind): string {
   return `${prefix}${agentId}/${kind}`;
 }
 
-/** Undefined for every other topic, such as one with a wildcard or of more levels. */
+/** Undefined for other topics, such as those with a wildcard or more levels. */
 export function parseMqttTopic(topic: string): { agentId: string; kind: MqttKind } | undefined {
   if (!topic.startsWith(prefix) || topic.length > 200) return undefined;
   const [agentId = "", kind, ...more] = topic.slice(prefix.length).split("/");
@@ -32,9 +32,9 @@ export function parseMqttTopic(topic: string): { agentId: string; kind: MqttKind
   return known === undefined ? undefined : { agentId, kind: known };
 }
 
-/** Of a packet with its header, to an agent: a task of the largest size, its signature and its topic. */
+/** Limit of a packet to an agent, with its header: a task of maximum size, its signature and its topic. */
 export const maxPacketToAgent = maxTaskBytes + 1024;
-/** From an agent: progress is a few numbers and a sentence. */
+/** Limit of a packet from an agent: progress is a few numbers and a sentence. */
 export const maxPacketFromAgent = 16 * 1024;
 
 /** WebSocket: the path and the subprotocol. */
@@ -46,9 +46,9 @@ export class MqttFrameError extends Error {
 }
 
 /**
- * Watches the bytes of one direction and throws `MqttFrameError` for what is no MQTT or larger than `maxBytes`: the
- * libraries keep a packet of any announced length until it is complete (MQTT 3.1.1 section 2.2: type, then the remaining
- * length in one to four bytes of seven bits).
+ * Watches the bytes of one direction and throws `MqttFrameError` for data that is not MQTT or packets larger than
+ * `maxBytes`: the libraries buffer a packet of any announced length until it is complete (MQTT 3.1.1 section 2.2: type,
+ * then the remaining length in one to four bytes of seven bits).
  */
 export function mqttFrameWatch(maxBytes: number): (bytes: Uint8Array) => void {
   let left = 0, header = 0, length = 0;

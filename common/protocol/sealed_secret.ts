@@ -1,6 +1,7 @@
 /**
- * A text that one agent alone can read, whoever carries it: ECDH of an ephemeral P-256 key with the key of the agent's
- * certificate, HKDF-SHA-256 and AES-256-GCM. 65 bytes of the ephemeral point, the ciphertext, and 16 bytes of tag.
+ * A text that only one agent can read, independent of its transport: ECDH of an ephemeral P-256 key with the key of the
+ * agent's certificate, HKDF-SHA-256 and AES-256-GCM. Format: 65 bytes of the ephemeral point, the ciphertext, and 16
+ * bytes of tag.
  */
 import { Buffer } from "node:buffer";
 import { createCipheriv, createDecipheriv, createECDH, createPrivateKey, hkdfSync, X509Certificate } from "node:crypto";
@@ -10,7 +11,10 @@ const pointBytes = 65, tagBytes = 16;
 /* Each key encrypts one text. */
 const nonce = new Uint8Array(12);
 
-/** `certificate` in DER. `context` must be the same when it is opened, so that a text does not pass for another. Throws for a certificate without a P-256 key. */
+/**
+ * `certificate` in DER. `context` must be the same when it is opened, so that a text cannot be used for another
+ * purpose. Throws for a certificate without a P-256 key.
+ */
 export function sealSecret(
   text: string,
   { certificate, context }: { certificate: Uint8Array; context: string },
@@ -25,7 +29,7 @@ export function sealSecret(
   return Buffer.concat([point, cipher.update(text, "utf8"), cipher.final(), cipher.getAuthTag()]);
 }
 
-/** Undefined for what was sealed for another key or context, or was changed. */
+/** Undefined if it was sealed for another key or context, or was changed. */
 export function maybeOpenedSecret(
   sealed: Uint8Array,
   { privateKeyPem, context }: { privateKeyPem: string; context: string },
@@ -40,7 +44,7 @@ export function maybeOpenedSecret(
     decipher.setAuthTag(sealed.subarray(-tagBytes));
     return Buffer.concat([decipher.update(sealed.subarray(pointBytes, -tagBytes)), decipher.final()]).toString("utf8");
   } catch {
-    return undefined; // No point of the curve, or another tag.
+    return undefined; // Not a point of the curve, or a wrong tag.
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * The platform's Ed25519 key and what is signed with it. Each use has a context of its own, so that one cannot pass for the
- * other: the signed bytes are the context in ASCII, one zero byte, and the message.
+ * Signatures with the platform's Ed25519 key. Each use has its own context, so that a signature for one is not valid
+ * for another: the signed bytes are the context in ASCII, one zero byte, and the message.
  */
 import { Buffer } from "node:buffer";
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from "node:crypto";
@@ -31,12 +31,12 @@ export function loadSigningKey(pem: string): SigningKey {
   };
 }
 
-/** First 16 hexadecimal digits of the SHA-256 of a raw public key: how a signature names its key. */
+/** First 16 hexadecimal digits of the SHA-256 of a raw public key: the key id in signatures. */
 export function keyIdOf(rawKey: Uint8Array): string {
   return createHash("sha256").update(rawKey).digest("hex").slice(0, 16);
 }
 
-/** Checks with a raw public key of 32 bytes; false for a key that is invalid, such as one with a typing error. */
+/** Checks with a raw public key of 32 bytes; also false for an invalid key, such as one with a typing error. */
 export function isSignedBy(
   rawKey: Uint8Array,
   { context, message, signature }: { context: SigningContext; message: Uint8Array; signature: Uint8Array },
@@ -46,7 +46,7 @@ export function isSignedBy(
     const jwk = { kty: "OKP", crv: "Ed25519", x: Buffer.from(rawKey).toString("base64url") };
     return verify(null, signedBytes(context, message), createPublicKey({ key: jwk, format: "jwk" }), signature);
   } catch {
-    return false; // Half of all numbers are no point of the curve.
+    return false; // Half of all numbers are not a point of the curve.
   }
 }
 

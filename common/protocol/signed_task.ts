@@ -1,4 +1,4 @@
-/** Tasks as the platform signs them and as the agent checks them, before it believes anything in them. */
+/** Signs tasks on the platform, and verifies them on the agent before their content is used. */
 import { Buffer } from "node:buffer";
 import { RefusalReason, type SignedTask, Task } from "../../proto/gen/opendca/v1/task.ts";
 import { maxTaskBytes } from "./limits.ts";
@@ -14,10 +14,12 @@ export function signTask(key: SigningKey, task: Task): SignedTask {
 
 export type TaskVerdict =
   | { kind: "sound"; task: Task }
-  /** `taskId` is null where it is not known, also for a forged one: anybody could name the id of a real task. */
+  /** `taskId` is null if unknown, and for a forged task: anybody could use the id of a real one. */
   | { kind: "refused"; taskId: string | null; reason: RefusalReason; message: string };
 
-/** `signingKeys`: Ed25519, 32 bytes in base64. `now`: by the platform's clock. Repetition is for the caller to notice. */
+/**
+ * `signingKeys`: Ed25519, 32 bytes in base64. `now`: by the platform's clock. The caller must detect repeated tasks.
+ */
 export function verifyTask(
   signed: SignedTask,
   expected: { agentId: string; signingKeys: readonly string[]; now: Date },
@@ -47,7 +49,7 @@ export function verifyTask(
   return { kind: "sound", task };
 }
 
-/** Whether one of the keys has signed it, whatever is in it. */
+/** Whether one of the keys has signed it; the content is not checked. */
 export function isSignedTask({ task, signature, keyId }: SignedTask, signingKeys: readonly string[]): boolean {
   const rawKey = signingKeys.map((key) => Buffer.from(key, "base64")).find((key) => keyIdOf(key) === keyId);
   return rawKey !== undefined && isSignedBy(rawKey, { context, message: task, signature });
@@ -57,7 +59,7 @@ function maybeTask(bytes: Uint8Array): Task | undefined {
   try {
     return Task.decode(bytes);
   } catch {
-    return undefined; // Not a Task: the verdict says so.
+    return undefined; // Not a Task: reported by the verdict.
   }
 }
 

@@ -1,4 +1,4 @@
-/** The unlock token of proto/opendca/v1/unlock.proto, as the platform makes it and as the agent checks it. */
+/** The unlock token of proto/opendca/v1/unlock.proto: created by the platform, checked by the agent. */
 import { Buffer } from "node:buffer";
 import { UnlockGrant } from "../../proto/gen/opendca/v1/unlock.ts";
 import { NotPermittedError, UsageError } from "../core/errors.ts";
@@ -9,7 +9,7 @@ const context = "opendca.unlock.v1";
 
 export interface UnlockRequest {
   installationId: string;
-  /** As `opendca status` shows it, from 1. */
+  /** Number of the lock as shown by `opendca status`, from 1. */
   lockCount: number;
   issuedAt: Date;
   expiresAt: Date;
@@ -34,7 +34,7 @@ export interface UnlockToken {
   signature: Uint8Array;
 }
 
-/** Splits a token, which may be broken over lines. Throws `UsageError` when it is none; nothing is checked yet. */
+/** Parses a token, which may contain line breaks. Throws `UsageError` for other texts; does not verify it. */
 export function parseUnlockToken(text: string): UnlockToken {
   const parts = text.replace(/\s/g, "").split(".");
   const [name, grantText = "", signatureText = ""] = parts;
@@ -49,7 +49,10 @@ export function parseUnlockToken(text: string): UnlockToken {
   }
 }
 
-/** Throws `NotPermittedError` unless the token is for this lock of this installation, in time, and signed by a key. */
+/**
+ * Throws `NotPermittedError` unless the token is for this lock of this installation, not expired, and signed by one of
+ * the keys.
+ */
 export function checkUnlockToken(
   token: UnlockToken,
   expected: { installationId: string; lockCount: number; unlockKeys: readonly string[]; now: Date },

@@ -2,7 +2,7 @@ import type * as proto from "../../proto/gen/opendca/v1/reading.ts";
 import type { Level, RawValue, Reading, Source } from "./reading.ts";
 import { readingEnums } from "./encode_reading.ts";
 
-/** The reading that a message holds; a field that is not set is `null`, an enum number that is not known is `unknown`. */
+/** The reading in a message; an unset field becomes `null`, an unknown enum number `unknown`. */
 export function readingFromMessage(message: proto.Reading): Reading {
   const { versions, states, severities } = readingEnums;
   return {
@@ -77,6 +77,6 @@ function rawFrom(raw: proto.RawValue | undefined): RawValue {
   const value = raw?.value;
   if (value === undefined) return null;
   if (value.$case !== "columns") return value.value;
-  // Names come from a device's table; one such as __proto__ must stay a plain member.
+  // Names come from a device's table; a name such as __proto__ must stay an ordinary member.
   return Object.fromEntries(value.value.columns.map((column) => [column.name, column.value?.value ?? null]));
 }

@@ -1,6 +1,6 @@
 /**
- * What a device is recognised by, in one spelling each, for agent and platform alike. Its address is not part of it: that
- * is where a device is. device_identity.ts judges by it.
+ * Evidence for recognising a device, in canonical form, for agent and platform. The address is not part of it, as it is
+ * only the device's place. device_identity.ts compares evidence.
  */
 
 import { isLost } from "./lost_codes.ts";
@@ -22,7 +22,7 @@ export interface DeviceEvidence {
   model: string | null;
 }
 
-/** What a reading shows; what was not read is null, left out or empty. */
+/** The relevant part of a reading; values that were not read are null, absent or empty. */
 export interface Shown {
   serial: string | null | undefined;
   engineId: string | null | undefined;
@@ -51,14 +51,15 @@ export function evidenceValues({ serial, engineId, macs }: DeviceEvidence): Evid
 }
 
 /**
- * Whether all that tells a device was asked and answered. What such a reading lacks, the device does not have or does not
- * show; what another one lacks means nothing, and a value in it may stand in for a better one that was lost.
+ * Whether all identifying objects were asked for and answered. A value that is missing in such a reading is not
+ * available from the device; in other readings missing values mean nothing, and a value may be a substitute for a
+ * better one that was lost.
  */
 export function isWhole(reading: { scope: "full" | "status"; problems: readonly { code: string }[] }): boolean {
   return reading.scope === "full" && !reading.problems.some(({ code }) => isLost(code));
 }
 
-/** "1234" is what technicians type in; a handful of characters is no proof of one device in a fleet. */
+/** Technicians enter serials such as "1234"; a few characters do not identify a device in a fleet. */
 const minSerialLength = 5;
 const maxSerialLength = 64;
 
@@ -66,8 +67,8 @@ const serialPlaceholder =
   /^(?:UNKNOWN|NONE|NULL|BLANK|(?:NO)?SERIAL(?:NUMBER|NO|NUM)?|DEFAULT|NOTSET|NOTSPECIFIED|UNDEFINED|UNASSIGNED|INVALID|EMPTY|NOTAVAILABLE|NOTAPPLICABLE|NOTSUPPORTED|TOBEFILLED(?:BYOEM)?|PRINTER|PRIVATE|REMOVED|REDACTED|NOSUCH(?:OBJECT|INSTANCE)|(?:TEST|DEMO)\p{N}*)$/u;
 
 /**
- * A serial number in upper case, letters and digits alone, as firmware versions differ in the rest; null for placeholders,
- * one character repeated, digits in their order, and what is too short to tell a device.
+ * A serial number in upper case with letters and digits only, as firmware versions differ in the rest; null for
+ * placeholders, one repeated character, consecutive digits, and texts that are too short to identify a device.
  */
 export function maybeDeviceSerial(text: string | null | undefined): string | null {
   const serial = (text ?? "").normalize("NFKC").toUpperCase().replace(/[^\p{L}\p{N}]/gu, "");
@@ -76,10 +77,13 @@ export function maybeDeviceSerial(text: string | null | undefined): string | nul
   return serial;
 }
 
-/** Of examples and of boards that nobody gave an address. */
+/** Addresses of examples, and of boards without an assigned address. */
 const madeUpMacs = new Set(["001122334455", "123456789abc"]);
 
-/** A burned-in address, or null: (nearly) zeros, group and locally administered addresses (IEEE 802 bits 01, 02) tell nothing. */
+/**
+ * A burned-in address; null for (nearly) zeros, group and locally administered addresses (IEEE 802 bits 01, 02), which
+ * identify nothing.
+ */
 export function maybeDeviceMac(text: string | null | undefined): string | null {
   const digits = text?.toLowerCase().replace(/[\s:.-]/g, "") ?? "";
   if (!/^[0-9a-f]{12}$/.test(digits) || /^0{10}/.test(digits) || madeUpMacs.has(digits)) return null;
@@ -95,8 +99,8 @@ export function maybeEngineId(text: string | null | undefined): string | null {
 }
 
 /**
- * Whether two descriptions can be of one device. Firmware writes a model in many ways ("LaserJet M402dn", "HP LaserJet
- * Pro M402"), so that what must agree is a number of it; where a model is not known, the makers must.
+ * Whether two descriptions can belong to one device. Firmware writes a model in different ways ("LaserJet M402dn", "HP
+ * LaserJet Pro M402"), so one model number must agree; if a model is unknown, the makers must.
  */
 export function canBeSameModel(
   a: Pick<DeviceEvidence, "maker" | "model">,
@@ -120,7 +124,7 @@ function plain(text: string): string {
   return text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
 }
 
-/** "m402" of "M402dn": a family's letters and digits without the letters of its equipment. */
+/** Model numbers such as "m402" of "M402dn": without the letters for the equipment. */
 function numbersOf(model: string): string[] {
   return model.toLowerCase().match(/[a-z]*-?\d{2,}/g)?.map(plain) ?? [];
 }

@@ -1,8 +1,8 @@
 /**
- * Which known device a reading is of: a verdict without I/O, the same for agent and platform. docs/schedule.md has the rules
- * as tables. Serial numbers decide; SNMP engine and MAC address belong to a board that can be swapped; model and maker only
- * break ties. Where a known device is, a reading is of that device until something that was really answered contradicts it:
- * what was not answered is no evidence.
+ * Decides which known device a reading belongs to: without I/O, the same for agent and platform. docs/schedule.md has
+ * the rules as tables. Serial numbers decide; SNMP engine and MAC address belong to a board, which can be replaced;
+ * model and maker only break ties. A reading from the place of a known device belongs to that device unless an actual
+ * answer contradicts it: a missing answer is not evidence.
  */
 import {
   canBeSameMaker,
@@ -14,11 +14,11 @@ import {
 } from "./device_evidence.ts";
 
 export interface KnownValue extends EvidenceValue {
-  /** False once the value was seen with another device. */
+  /** False after the value was seen with another device. */
   current: boolean;
-  /** Two devices show it in turns, so that it tells neither. */
+  /** Two devices show it alternately, so that it identifies neither. */
   shared: boolean;
-  /** It was in a reading of which nothing was lost. */
+  /** It was in a complete reading. */
   sure: boolean;
 }
 
@@ -28,9 +28,9 @@ export interface Candidate {
   evidence: readonly KnownValue[];
   maker: string | null;
   model: string | null;
-  /** sysDescr as it was read last; null where it is not kept. */
+  /** Last sysDescr; null if it is not stored. */
   description: string | null;
-  /** It is the device that is known where the reading comes from. At most one candidate is. */
+  /** It is the known device at the place of the reading. True for at most one candidate. */
   isHere: boolean;
 }
 
@@ -44,15 +44,15 @@ export interface Seen {
 export type Verdict =
   | { type: "known"; deviceId: string; reasons: string[] }
   | { type: "new" }
-  /** Not to be merged: the reading is of a device of its own, for a person to judge. */
+  /** The reading belongs to a separate device, to be judged by a person; nothing is merged. */
   | { type: "conflict"; deviceIds: string[]; reason: "serialOfAnotherModel" | "severalDevices" }
   /**
-   * Something else answers where `deviceId` is known. Seen once, it is neither that device's nor a new one; `strong` is what
-   * one of two sightings must be to show that another device is there.
+   * Another device seems to answer at the place of `deviceId`. One such reading belongs neither to that device nor to a
+   * new one; of two such readings, one must be `strong` to prove another device.
    */
   | { type: "contradicted"; deviceId: string; by: (EvidenceKind | "model")[]; strong: boolean };
 
-/** An address or engine that so many devices have shown is a default of a firmware, not evidence. */
+/** A MAC address or engine id of this many devices is a firmware default, not evidence. */
 const sharedBy = 3;
 const weights: Record<EvidenceKind | "model" | "maker", number> = {
   serial: 100,
@@ -62,7 +62,7 @@ const weights: Record<EvidenceKind | "model" | "maker", number> = {
   maker: 2,
 };
 
-/** `candidates` are all devices that were seen with any value of the evidence, and the one that is known there. */
+/** `candidates`: all devices that were seen with any value of the evidence, and the known one at the place. */
 export function matchDevice(seen: Seen, candidates: readonly Candidate[]): Verdict {
   const telling = tellingValues(seen.evidence, candidates);
   const compared = candidates.map((candidate) => compare(seen, telling, candidate));
@@ -97,11 +97,11 @@ interface Compared {
   score: number;
   /** Engine or MAC address agree. */
   board: boolean;
-  /** The models can be of one device. */
+  /** The models can belong to one device. */
   compatible: boolean;
-  /** Both have a serial number, and these differ. */
+  /** Both have a serial number, and they differ. */
   otherSerial: boolean;
-  /** What speaks against the device that is known there. */
+  /** Evidence against the known device at the place. */
   contradictions: (EvidenceKind | "model")[];
 }
 
@@ -117,7 +117,7 @@ function compare(seen: Seen, telling: readonly EvidenceValue[], candidate: Candi
   const serials = kept.filter(({ kind }) => kind === "serial");
   const sure = serials.filter((each) => each.sure);
   const serial = serials.find(({ value }) => value === evidence.serial);
-  // What stood in for a lost serial number once is no proof that a whole reading elsewhere is of the same device.
+  // A substitute for a lost serial number does not prove that a complete reading elsewhere is from the same device.
   const counts = serial !== undefined && (serial.sure || sure.length === 0 || !whole || candidate.isHere);
   if (counts) reasons.add("serial");
   if (evidence.model !== null && evidence.model === candidate.model) reasons.add("model");
@@ -138,7 +138,7 @@ function compare(seen: Seen, telling: readonly EvidenceValue[], candidate: Candi
     compatible: !whole || canBeSameModel(evidence, surelyNamed(candidate)),
     otherSerial,
     contradictions: otherSerial
-      // A partly lost answer may tell the serial number of a card or a part where that of the device was lost.
+      // An incomplete answer may have the serial number of a card or a part instead of the device's.
       ? board && !whole ? [] : ["serial", ...otherBoards]
       : counts
       ? []
@@ -150,18 +150,20 @@ function compare(seen: Seen, telling: readonly EvidenceValue[], candidate: Candi
   };
 }
 
-/** The names of a device of which only partly lost answers are known may be those of a card or a part. */
+/**
+ * Maker and model of a device, ignored if only incomplete readings are known: they may be those of a card or a part.
+ */
 function surelyNamed({ evidence, maker, model }: Duplicate): Pick<Candidate, "maker" | "model"> {
   return evidence.length === 0 || evidence.some(({ sure }) => sure) ? { maker, model } : { maker: null, model: null };
 }
 
-/** A model that is read otherwise by another release of this program is that of the same device. */
+/** Whether the model really differs; with an equal sysDescr, only the reading of it by another release differs. */
 function isOtherModel({ evidence, description }: Seen, candidate: Candidate): boolean {
   if (evidence.model === null || candidate.model === null || canBeSameModel(evidence, candidate)) return false;
   return description === null || description !== candidate.description;
 }
 
-/** The observation's evidence without what too many devices share. */
+/** The observed evidence without values that too many devices share. */
 function tellingValues(evidence: DeviceEvidence, candidates: readonly Candidate[]): EvidenceValue[] {
   return evidenceValues(evidence).filter(({ kind, value }) => {
     if (kind === "serial") return true;
@@ -172,7 +174,7 @@ function tellingValues(evidence: DeviceEvidence, candidates: readonly Candidate[
   });
 }
 
-/** Those with the highest score, in the order of their ids. */
+/** The candidates with the highest score, ordered by id. */
 function bestOf(compared: readonly Compared[]): Compared[] {
   const most = Math.max(...compared.map(({ score }) => score));
   return compared.filter(({ score }) => score === most)
@@ -187,7 +189,7 @@ function idsOf(compared: readonly Compared[]): string[] {
   return compared.map(({ candidate }) => candidate.deviceId).sort();
 }
 
-/** Whether two readings that contradict the same known device are of one other device. */
+/** Whether two readings that contradict the same known device are from one other device. */
 export function isSameUnknownDevice(a: DeviceEvidence, b: DeviceEvidence): boolean {
   if (a.serial !== null && b.serial !== null) return a.serial === b.serial;
   const values = evidenceValues(b);
@@ -198,13 +200,15 @@ export function isSameUnknownDevice(a: DeviceEvidence, b: DeviceEvidence): boole
   return !differs && a.model !== null && b.model !== null && canBeSameModel(a, b);
 }
 
-/** What a value that a device has shown does to the devices that were seen with it before. */
+/** What happens to a value of evidence that other devices had before. */
 export type ValueVerdict =
   /** Nothing. */
   | "kept"
-  /** It is this device's from now on, as boards move. */
+  /** It belongs to this device from now on, as boards can be moved. */
   | "taken"
-  /** Boards move once. What comes back is a clone: two devices show it, and it tells neither. */
+  /**
+   * It came back to an earlier device, which a moved board does not: two devices have it, and it identifies neither.
+   */
   | "shared";
 
 export function judgeValue(
@@ -220,29 +224,29 @@ export function judgeValue(
   return own !== undefined && held.some(({ current }) => current) ? "shared" : "taken";
 }
 
-/** A device as far as it can be a duplicate of another one at the same place. */
+/** The facts needed to detect a duplicate of another device at the same place. */
 export type Duplicate = Pick<Candidate, "evidence" | "maker" | "model">;
 
 /**
- * Whether all that `weaker` was ever seen with for sure is what `stronger` was seen with, so that it was made of partly lost
- * answers of the other. For devices at one place.
+ * Whether `stronger` has all reliable evidence of `weaker`, so that `weaker` was created from incomplete readings of
+ * the other. For devices at one place.
  */
 export function isDuplicateOf(weaker: Duplicate, stronger: Duplicate): boolean {
   const covered = weaker.evidence.filter(({ sure }) => sure).every(({ kind, value }) =>
     stronger.evidence.some((each) => each.kind === kind && each.value === value)
   );
-  // With equal serial numbers at one place, a model is only read otherwise.
+  // With equal serial numbers at one place, only the reading of the model differs.
   const bySerial = weaker.evidence.some(({ kind, sure }) => kind === "serial" && sure);
   const names = surelyNamed(weaker);
   return covered && (bySerial || canBeSameModel(names, stronger)) && canBeSameMaker(names.maker, stronger.maker);
 }
 
-/** How long a device that was seen at two addresses has both, as with IPv4 and IPv6. */
+/** How long a device that was seen at two addresses keeps both, as with IPv4 and IPv6. */
 export const twoPlacesMs = 7 * 86_400_000;
 
 /**
- * What it means that a device answers at a place where nobody else is: `again` at one that it has beside others, or `moved`
- * from there. `lastSeenMs` is when it was seen at this place last, undefined for never.
+ * Judges a device that answers at a free place: `again`: it is one of its places; `moved`: it has moved there.
+ * `lastSeenMs`: when it was last seen at this place, undefined for never.
  */
 export function judgePlace(lastSeenMs: number | undefined, nowMs: number): "again" | "moved" {
   return lastSeenMs !== undefined && Math.abs(nowMs - lastSeenMs) < twoPlacesMs ? "again" : "moved";

@@ -31,7 +31,7 @@ const severities = {
   other: proto.AlertSeverity.OTHER,
 } as const satisfies Record<Alert["severity"], proto.AlertSeverity>;
 
-/** Names of enum members by number, for the way back. */
+/** Names of enum members by number, for decoding. */
 export const readingEnums = {
   versions: swapped(versions),
   states: swapped(states),
@@ -39,7 +39,7 @@ export const readingEnums = {
   severities: swapped(severities),
 };
 
-/** `null` becomes a field that is not set; nothing else changes. */
+/** `null` becomes an unset field; nothing else changes. */
 export function readingToMessage(reading: Reading): proto.Reading {
   return {
     observedAt: new Date(reading.observedAt),

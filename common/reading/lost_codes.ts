@@ -1,4 +1,4 @@
-/** Problems of a reading of which a part was asked for and not answered: whether nothing more was asked after it. */
+/** Codes of problems with an unanswered part of a reading; true if the reading ended there. */
 const lost: Readonly<Record<string, boolean>> = {
   silent: true,
   deadline: true,

@@ -1,4 +1,4 @@
-/** When a supply is low, for agent and platform alike. */
+/** When a supply is low, for agent and platform. */
 
 /** Remaining percent at and below which a supply is low. */
 export const lowPercent = 20;

@@ -1,16 +1,16 @@
-/** Takes out of a reading what the policy keeps on the machine, before it is stored to be sent. */
+/** Removes fields that the policy masks from a reading, before it is stored for upload. */
 import type { MaskableField } from "./maskable_fields.ts";
 import type { RawValue, Reading, Source } from "./reading.ts";
 
-/** What stands where a masked value was part of another text. */
+/** Replaces a masked value inside another text. */
 const mark = "[masked]";
 
 /** Shorter values occur in other texts by chance. */
 const minRepeatedLength = 4;
 
 /**
- * The reading without the masked fields: `null`, or empty for the address. Where a masked value is repeated in a text
- * that a device or the reader wrote, such as a serial number inside sysDescr, it is replaced there as well.
+ * The reading without the masked fields: `null`, or empty for the address. If a masked value occurs in a text of the
+ * device or the reader, such as a serial number inside sysDescr, it is replaced there as well.
  */
 export function maskReading(reading: Reading, maskedFields: readonly MaskableField[]): Reading {
   const masks = new Set(maskedFields);
@@ -50,7 +50,7 @@ export function maskReading(reading: Reading, maskedFields: readonly MaskableFie
   };
 }
 
-/** Longest first, so that a value inside another one does not leave the rest of it behind. */
+/** Longest first, so that replacing a value inside a longer one does not leave the rest of that one. */
 function maskedValues(reading: Reading, masks: ReadonlySet<MaskableField>): string[] {
   const fields: Record<MaskableField, (string | null)[]> = {
     address: [reading.address],
@@ -69,7 +69,7 @@ function maskedValues(reading: Reading, masks: ReadonlySet<MaskableField>): stri
     .sort((a, b) => b!.length - a!.length) as string[];
 }
 
-/** Raw octets are hexadecimal without colons. */
+/** All spellings of a MAC address; raw octets are hexadecimal without colons. */
 function macSpellings(mac: string | null): (string | null)[] {
   if (mac === null) return [];
   const bare = mac.replaceAll(":", "");

@@ -1,4 +1,4 @@
-/** Fields of a reading that can be kept from leaving the machine. */
+/** Fields of a reading that the policy can keep on the machine. */
 export const maskableFields = [
   "address",
   "hostname",

@@ -1,12 +1,12 @@
 /**
  * The reading: everything read from one device at one time. This is the contract of `scan --format json`
- * (docs/reading.schema.json). A value that is not known is `null` or an empty list, never left out and never invented.
+ * (docs/reading.schema.json). An unknown value is `null` or an empty list, never left out and never invented.
  */
 
 /** What a device is asked for: everything, or what changes from minute to minute: state, alerts, supplies and trays. */
 export type ReadingScope = "full" | "status";
 
-/** Where a value came from: the object asked, the rule that read it and the raw value as it was answered. */
+/** Source of a value: the object, the rule that read it and the raw answer. */
 export interface Source {
   /** Object identifier of the value, or of the table row's first column. */
   oid: string;
@@ -45,9 +45,9 @@ export type LevelKind = "exact" | "some" | "unknown" | "empty" | "unlimited";
 
 export interface Level {
   kind: LevelKind;
-  /** 0 to 100, remaining for what is consumed, remaining room for receptacles; null unless kind is `exact` or `empty`. */
+  /** 0 to 100: the remaining supply, or the remaining room of a receptacle; null unless kind is `exact` or `empty`. */
   percent: number | null;
-  /** As the device reports it; null when it reports none or a code. */
+  /** As the device reports it; null if it reports none or a code. */
   level: number | null;
   capacity: number | null;
   unit?: string | null;
@@ -85,7 +85,9 @@ export interface Alert {
   since: string | null;
 }
 
-/** What could not be read or does not agree, and why. `code` is stable; `message` is one sentence for a person. */
+/**
+ * A part that could not be read or is contradictory, and why. `code` is stable; `message` is one sentence for a person.
+ */
 export interface Problem {
   code: string;
   message: string;
@@ -99,8 +101,8 @@ export interface Reading {
   address: string;
   port: number;
   /**
-   * hrDeviceIndex of the printer where several answer at one address and port, as behind a print server; left out where
-   * there is one. `mac` and `snmp.engineId` are null then: they are the print server's and tell no printer.
+   * hrDeviceIndex of the printer if several answer at one address and port, as behind a print server; otherwise absent.
+   * `mac` and `snmp.engineId` are null then: they belong to the print server.
    */
   deviceIndex?: number;
   hostname: string | null;
@@ -129,22 +131,22 @@ export interface OtherDevice {
   objectId: string | null;
 }
 
-/** A device that answered the search and was not read. */
+/** A device that answered the sweep but was not read. */
 export interface UnreadDevice {
   address: string;
   port: number;
-  /** As targeted; null for an address. */
+  /** Host name of the target; null for an address. */
   hostname: string | null;
-  /** sysDescr, as far as the answer to the search told it. */
+  /** sysDescr, if the answer to the sweep had it. */
   description: string | null;
   objectId: string | null;
   /**
-   * `stopped`: the scan ended before it was read. `deadline`: its own time was over before anything was known. `failed`: the
-   * scanner that was to read it failed. `late`: it answered when it was waited for no more. `elsewhere`: its answer came
-   * from another address or port, so that nobody knows whose it is.
+   * `stopped`: the scan ended before it was read. `deadline`: its deadline passed before anything was known. `failed`:
+   * the scanner failed before reading it. `late`: its answer came too late. `elsewhere`: its answer came from another
+   * address or port, so that the sender is unknown.
    */
   reason: "stopped" | "deadline" | "failed" | "late" | "elsewhere";
-  /** With `elsewhere`: where the answer came from, such as "10.0.0.1 port 161". */
+  /** For `elsewhere`: the source of the answer, such as "10.0.0.1 port 161". */
   answeredFrom?: string;
 }
 
@@ -166,7 +168,7 @@ export interface ScanDocument {
   printers: Reading[];
   /** Present only with `--all`. */
   others?: OtherDevice[];
-  /** Devices that were found but not read; empty after a whole scan. */
+  /** Devices that were found but not read; empty after a complete scan. */
   unread: UnreadDevice[];
   problems: Problem[];
 }

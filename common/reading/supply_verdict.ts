@@ -3,7 +3,7 @@ import type { Level, Supply } from "./reading.ts";
 
 export type SupplyVerdict = "ok" | "low" | "veryLow" | "empty" | "some" | "unknown" | "unlimited";
 
-/** What a level asks of an administrator; a level that is not known is `unknown`, never low. */
+/** Urgency of a level for an administrator; an unknown level is `unknown`, never low. */
 export function verdictOf(level: Level): SupplyVerdict {
   if (level.kind === "empty") return "empty";
   if (level.kind !== "exact") return level.kind;
@@ -19,7 +19,7 @@ export function isLow(level: Level): boolean {
   return verdict === "low" || verdict === "veryLow" || verdict === "empty";
 }
 
-/** Whole percent for display; what is not yet empty is never shown as 0 and what is not full never as 100. */
+/** Whole percent for display; 0 is shown only if it is empty, and 100 only if it is full. */
 export function shownPercent(percent: number): number {
   if (percent <= 0) return 0;
   if (percent >= 100) return 100;
@@ -43,12 +43,12 @@ const shortKinds = new Map([
   ["transferUnit", "transfer"],
 ]);
 
-/** "mediaPath" as "media path": names of the standards as words. */
+/** Names of the standards as words: "mediaPath" as "media path". */
 export function words(name: string): string {
   return name.replace(/([a-z\d])([A-Z])/g, "$1 $2").toLowerCase();
 }
 
-/** Whether a supply is the toner or ink of a printer, not a part of it. */
+/** Whether a supply is toner or ink, not a part. */
 export function isColorant(supply: Supply): boolean {
   return shortKinds.get(supply.kind) === "";
 }
@@ -58,7 +58,7 @@ export function letterOf(colorant: string): string | undefined {
   return letters.get(colorant);
 }
 
-/** A supply of a kind that says nothing is called as the device calls it. */
+/** The device's own name for a supply, if its kind is unspecific. */
 function ownName({ kind, description }: Supply): string | undefined {
   return kind === "other" || kind === "unknown" ? description || undefined : undefined;
 }

@@ -10,7 +10,7 @@ const colourOf = (colorant: string) => ({
   matches: (supply: Supply) => isColorant(supply) && supply.colorant === colorant,
 });
 
-/** Supplies that have a column of their own. */
+/** Supplies with their own column. */
 const ownColumns: Record<string, { meaning: string; matches: (supply: Supply) => boolean }> = {
   black: colourOf("black"),
   cyan: colourOf("cyan"),
@@ -24,8 +24,9 @@ const ownColumns: Record<string, { meaning: string; matches: (supply: Supply) =>
 const maxCellLength = 32_767;
 
 /**
- * Columns that are always there, in order; names and order are stable, new ones are added at the end. A level is the remaining percent as a number (remaining room for waste), the lowest where a printer
- * has several, `some`, `unknown` or `unlimited` where there is no number, and empty where there is no such supply.
+ * Fixed columns in order; names and order are stable, new ones are added at the end. A level is the remaining
+ * percentage as a number (remaining room for waste), the lowest if a printer has several; `some`, `unknown` or
+ * `unlimited` if there is no number; and empty if there is no such supply.
  */
 export const csvColumns: readonly CsvColumn[] = [
   { name: "address", meaning: "IP address", valueOf: (reading) => reading.address },
@@ -59,15 +60,15 @@ export const csvColumns: readonly CsvColumn[] = [
 ];
 
 export interface CsvOptions {
-  /** What a row is; default: a printer. */
+  /** Kind of the rows; default: printers. */
   rows?: CsvRows;
   /** A byte order mark, without which Excel guesses the encoding. */
   bom?: boolean;
 }
 
 /**
- * RFC 4180 with a heading row. One row a printer has a column for each supply that any printer has, after the columns that
- * are always there. Devices that were found and not read are rows at the end.
+ * RFC 4180 with a heading row. With one row per printer, there is a column for each supply of any printer after the
+ * fixed columns. Devices that were found but not read are rows at the end.
  */
 export function renderCsv(document: ScanDocument, options: CsvOptions = {}): string {
   const { rows = "printers" } = options;
@@ -87,7 +88,7 @@ function printerRows(document: ScanDocument): [headings: string[], cells: Cell[]
   ];
 }
 
-/** What is known of a device that was found and not read, by column; why it was not stands under `problems`. */
+/** Cells of a device that was found but not read, by column; the reason is under `problems`. */
 function unreadCells(
   { address, hostname, description, reason }: UnreadDevice,
   { index, count }: { index: number; count: number },
@@ -123,14 +124,17 @@ function joinedProblems(reading: Reading): string {
   return reading.problems.map((problem) => problem.message).join("; ");
 }
 
-/** What devices name freely must not make a table that no spreadsheet opens; the others stand under `parts`. */
+/**
+ * Limit of columns, as supply names of devices are arbitrary and spreadsheets limit columns; the others are under
+ * `parts`.
+ */
 const mostColumns = 300;
 const colours = ["black", "cyan", "magenta", "yellow"];
 const withoutNumber = ["some", "unknown", "unlimited"] as const;
 
 /**
- * A column for each supply of any printer, such as `supply.toner.black.percent`: in the order of kinds by name, black, cyan,
- * magenta, yellow, other colours by name. A second one of a printer is `supply.toner.black.2.percent`.
+ * A column for each supply of any printer, such as `supply.toner.black.percent`: ordered by name of the kind, then
+ * black, cyan, magenta, yellow, other colours by name. A printer's second one is `supply.toner.black.2.percent`.
  */
 function fleetSupplyColumns(printers: readonly Reading[]): CsvColumn[] {
   const levels = new Map(printers.map((reading) => [reading, levelsByName(reading)]));
@@ -169,7 +173,7 @@ function keyOf(supply: Supply): { path: string[]; rank: string } {
   return { path: colorant === "none" ? [kind] : [kind, colorant], rank: colour < 0 ? "9" : String(colour) };
 }
 
-/** The lowest percent, or the word for what is known instead of a number; null for no level at all. */
+/** The lowest percentage, or a word if there is no number; null without any level. */
 function lowestOf(levels: readonly Level[]): number | string | null {
   const percents = levels.filter((level) =>
     level.kind === "empty" || (level.kind === "exact" && level.percent !== null)

@@ -56,7 +56,7 @@ const itemNames: Record<Exclude<CsvRows, "printers">, string[]> = {
   alerts: ["severity", "code", "group", "description", "since"],
 };
 
-/** A printer without any is no row. */
+/** Rows of all printers; a printer without items has none. */
 export function itemRows(
   { printers }: ScanDocument,
   rows: Exclude<CsvRows, "printers">,

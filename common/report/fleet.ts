@@ -2,19 +2,19 @@ import { byAddress } from "../core/address_order.ts";
 import type { Reading, ScanDocument, Supply, UnreadDevice } from "../reading/reading.ts";
 import { isLow, words } from "../reading/supply_verdict.ts";
 
-/** A supply that needs attention, and the printer that it sits in. */
+/** A supply that needs attention, and its printer. */
 export interface LowSupply {
   reading: Reading;
   supply: Supply;
 }
 
-/** What an administrator wants to know of all printers at once; printers ordered by address. */
+/** Summary of all printers for an administrator; printers are ordered by address. */
 export interface Fleet {
   printers: Reading[];
   stopped: Reading[];
   /** Lowest first. */
   lowSupplies: LowSupply[];
-  /** How many printers they sit in. */
+  /** Number of printers with low supplies. */
   lowPrinters: number;
   /** Printers that report an error or a critical alert, or are stopped. */
   troubled: Reading[];
@@ -53,13 +53,13 @@ export function isSevereError(error: string): boolean {
   return !mildErrors.has(error);
 }
 
-/** Whether a printer does not print, or says that it will not for long. */
+/** Whether a printer does not print, or reports that it will soon stop. */
 export function hasProblem(reading: Reading): boolean {
   return reading.status.state === "stopped" || reading.status.errors.some(isSevereError) ||
     reading.alerts.some((alert) => alert.severity === "critical");
 }
 
-/** Maker and model as one name; the description or a dash when neither is known. */
+/** Maker and model as one name; the description or a dash if both are unknown. */
 export function nameOf(reading: Reading): string {
   const { manufacturer, model } = reading;
   if (model === null) return manufacturer ?? reading.description ?? "unknown printer";
@@ -67,7 +67,7 @@ export function nameOf(reading: Reading): string {
   return `${manufacturer} ${model}`;
 }
 
-/** Where a printer answers: its address, and which one of it where several answer there ("10.0.0.7 #2"). */
+/** Address of a printer, with its device index if several answer there ("10.0.0.7 #2"). */
 export function placeOf({ address, deviceIndex }: Pick<Reading, "address" | "deviceIndex">): string {
   return deviceIndex === undefined ? address : `${address} #${deviceIndex}`;
 }
@@ -77,7 +77,7 @@ export function meterOf(reading: Reading, name: string): number | undefined {
   return reading.meters.find((meter) => meter.name === name)?.value;
 }
 
-/** The total with its unit where that is not pages ("12.5 metres"), or undefined when the device has none. */
+/** The total, with its unit if that is not pages ("12.5 metres"); undefined if the device has none. */
 export function totalText(reading: Reading): string | undefined {
   const total = reading.meters.find((meter) => meter.name === "total");
   if (total === undefined) return undefined;

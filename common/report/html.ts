@@ -35,7 +35,7 @@ import { safeText } from "../core/safe_text.ts";
 const mostLowShown = 25;
 const mostUnfolded = 3;
 
-/** The report as one file: no request to anywhere, no script, nothing allowed but its own style sheet. */
+/** The report as one file: no requests, no script, only its own style sheet is allowed. */
 export function renderHtml(document: ScanDocument): string {
   const fleet = fleetOf(document);
   const anchors = new Map(fleet.printers.map((reading, index) => [reading, `printer-${index + 1}`]));
@@ -155,7 +155,7 @@ function fleetRow(reading: Reading, anchor: string): Markup {
 `;
 }
 
-/** Toner and ink always, other parts only when they are low: a drum at 60 % is not news. */
+/** Toner and ink always, other parts only if they are low. */
 function supplyBars(reading: Reading): Markup {
   const shown = inShownOrder(reading.supplies).filter((supply) => isColorant(supply) || isLow(supply.level));
   if (shown.length === 0) return markup`<span class="muted">none reported</span>`;
@@ -200,7 +200,7 @@ function otherSection(others: OtherDevice[]): Markup {
 
 const signs = { bad: "✖", warn: "!", info: "·" };
 
-/** List items of what is wrong with a printer, at most `limit`. */
+/** List items of a printer's problems, at most `limit`. */
 function noteList(reading: Reading, limit = 100): Markup[] {
   const notes = notesOf(reading);
   const shown = notes.slice(0, notes.length > limit ? limit - 1 : limit);
@@ -213,8 +213,8 @@ function noteList(reading: Reading, limit = 100): Markup[] {
 }
 
 /**
- * Everything read of one printer, folded. The anchor is inside of the folded part: a browser that follows a link to it
- * unfolds it, without a script.
+ * All values of one printer, folded. The anchor is inside the folded part: a browser that follows a link to it unfolds
+ * it without a script.
  */
 function printerSection(reading: Reading, options: { anchor: string; open: boolean }): Markup {
   const { anchor, open } = options;
@@ -239,7 +239,7 @@ function short(text: string): string {
   return safeText(text, 120);
 }
 
-/** State with a sign where the printer does not print. */
+/** The state, with a sign if the printer does not print. */
 function stateText(reading: Reading): string {
   const { state } = reading.status;
   return state === "stopped" ? "✖ stopped" : state;
@@ -322,7 +322,7 @@ function problemTable(reading: Reading): Markup {
   return table("What could not be read", ["Problem", "Why", "Object"], rows);
 }
 
-/** A table under its heading; a heading that starts with "*" is over numbers. */
+/** A table with a title; column headings that start with "*" are for numbers. */
 function table(title: string, headings: string[], rows: Markup[]): Markup {
   const head = headings.map((heading) =>
     heading.startsWith("*")

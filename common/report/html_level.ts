@@ -17,7 +17,7 @@ const verdictSigns: Partial<Record<SupplyVerdict, [sign: string, word: string]>>
   empty: ["✖", "empty"],
 };
 
-/** A supply as one line: short name for the eye and full name for the ear, bar, percent, sign. */
+/** A supply in one line: short name, full name for screen readers, bar, percent, sign. */
 export function namedLevel(supply: Supply): Markup {
   const verdict = verdictOf(supply.level);
   const name = markup`<span class="nm" aria-hidden="true">${shortName(supply)}</span><span class="vh">${
@@ -35,7 +35,7 @@ export function plainLevel(supply: Supply): Markup {
 function barAndValue(supply: Supply, verdict: SupplyVerdict): Markup {
   const letter = letterOf(supply.colorant)?.toLowerCase();
   const width = verdict === "unlimited" ? 100 : shownPercent(supply.level.percent ?? 0);
-  // The width is an attribute of SVG and not a style, which the Content-Security-Policy would refuse.
+  // The width is an SVG attribute: the Content-Security-Policy forbids inline styles.
   const filled = width > 0 && markup`<rect width="${width}" height="9"/>`;
   return markup`<svg class="bar${
     letter !== undefined && ` ${letter}`
@@ -58,7 +58,7 @@ function valueText(supply: Supply, verdict: SupplyVerdict): string {
   return `${percent}%${isReceptacle(supply) ? " free" : ""}`;
 }
 
-/** "1,484 of 5,300 impressions", as far as the device says. */
+/** "1,484 of 5,300 impressions", as far as the device reports it. */
 export function amountText({ level, capacity, unit }: Level): string {
   if (level === null && capacity === null) return "–";
   const amount = `${level === null ? "?" : grouped(level)} of ${capacity === null ? "?" : grouped(capacity)}`;

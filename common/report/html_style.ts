@@ -1,6 +1,6 @@
 import { markup } from "./markup.ts";
 
-/** The style sheet of the report; its hash is what the Content-Security-Policy allows, so it stands in one piece. */
+/** The style sheet of the report, in one piece: the Content-Security-Policy allows it by its hash. */
 export const style = markup`
 :root {
   color-scheme: light dark;

@@ -1,12 +1,12 @@
 import { visibleJson } from "../core/visible_json.ts";
 import type { Alert, Level, Meter, Problem, Reading, ScanDocument, Source, Supply, Tray } from "../reading/reading.ts";
 
-/** The document that `scan --format json` prints: two spaces, keys in the documented order, a line end at the end. */
+/** Output of `scan --format json`: indented by two spaces, keys in the documented order, with a final line end. */
 export function renderJson(document: ScanDocument): string {
   return [...jsonParts(document)].join("");
 }
 
-/** Printers of a part: some hundred kilobytes, so that the text of a large fleet is never in memory as a whole. */
+/** Printers per part (some hundred kilobytes), so that the text of a large fleet is never in memory as a whole. */
 const printersOfPart = 64;
 
 /** The same in parts, to be written one after the other. */
@@ -33,7 +33,7 @@ export function* jsonParts(document: ScanDocument): Generator<string> {
   yield `${printers.length > 0 ? "\n  " : ""}],\n${insideOf(rest)}\n}\n`;
 }
 
-/** An object that is not empty without its brackets. */
+/** JSON of a non-empty object without the outer braces. */
 function insideOf(object: object): string {
   return visibleJson(object, 2).slice("{\n".length, -"\n}".length);
 }

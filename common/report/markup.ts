@@ -1,6 +1,6 @@
 import { visibleText } from "../core/safe_text.ts";
 
-/** HTML that was made by `markup`, and nothing else: the private field cannot be forged by data. */
+/** HTML created by `markup`: the private field prevents data from posing as markup. */
 class Markup {
   readonly #html: string;
   constructor(html: string) {
@@ -13,12 +13,12 @@ class Markup {
 
 export type { Markup };
 
-/** What may stand in a `markup` template: text to escape, markup, lists of markup, or nothing. */
+/** What may be inserted into a `markup` template: text to escape, markup, lists of markup, or nothing. */
 export type Insertion = string | number | Markup | readonly Markup[] | undefined | false;
 
 /**
- * HTML by construction: what is written in the template is markup, everything inserted is made safe text and escaped.
- * Insertions belong in elements or in double-quoted attributes, never in tag names, scripts or styles.
+ * Safe HTML: the template itself is markup, and all insertions are cleaned and escaped. Insertions belong in elements
+ * or in double-quoted attributes, never in tag names, scripts or styles.
  */
 export function markup(template: TemplateStringsArray, ...insertions: Insertion[]): Markup {
   let html = template[0]!;

@@ -2,7 +2,7 @@ import type { Reading } from "../reading/reading.ts";
 import { isSevereError } from "./fleet.ts";
 import { words } from "../reading/supply_verdict.ts";
 
-/** One sentence about what is wrong with a printer. */
+/** One problem of a printer as a sentence. */
 export interface Note {
   weight: "bad" | "warn" | "info";
   text: string;
@@ -10,7 +10,7 @@ export interface Note {
 
 const severity = { critical: 0, warning: 1, other: 2 };
 
-/** What is wrong with a printer, worst first; empty when nothing is. */
+/** The problems of a printer, worst first; empty if there are none. */
 export function notesOf(reading: Reading): Note[] {
   const notes: Note[] = [];
   const { errors, panel, state } = reading.status;
@@ -25,7 +25,7 @@ export function notesOf(reading: Reading): Note[] {
     notes.push({ weight, text: `${alert.severity === "other" ? "note" : alert.severity}: ${text}` });
   }
   if (mild.length > 0) notes.push({ weight: "warn", text: mild.map(words).join(", ") });
-  // The panel says "Sleep" or "Ready" on most printers; worth a line only where something is wrong.
+  // Most panels show "Sleep" or "Ready"; the text is shown only if there is a problem.
   if (panel !== null && (state === "stopped" || severe.length > 0)) {
     notes.push({ weight: "info", text: `panel: ${panel}` });
   }

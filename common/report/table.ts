@@ -29,7 +29,7 @@ export interface TableOptions {
   /** Width of the terminal in cells; no line is wider. */
   columns: number;
   color: boolean;
-  /** False where only ASCII can be shown; what devices say is still shown as they say it. */
+  /** False for ASCII signs only; texts of devices are shown unchanged. */
   unicode: boolean;
 }
 
@@ -38,7 +38,7 @@ const mostNamed = 12;
 /* Empty lines between printers help the eye as long as they do not push the first one off the screen. */
 const mostAiry = 20;
 
-/** The default screen of `opendca scan`: printers by address, then what needs somebody, then one line of counts. */
+/** The default output of `opendca scan`: printers by address, then what needs attention, then one line of counts. */
 export function renderTable(document: ScanDocument, options: TableOptions): string {
   const fleet = fleetOf(document);
   const lines = printerLines(fleet.printers, options);
@@ -53,7 +53,7 @@ export function renderTable(document: ScanDocument, options: TableOptions): stri
   return textOf(lines, options);
 }
 
-/** The printers alone, in this order: for readings that come from no scan. */
+/** Only the printers, in the given order: for readings that are not from a scan. */
 export function renderPrinters(printers: Reading[], options: TableOptions): string {
   return textOf(printerLines(printers, options), options);
 }
@@ -98,7 +98,7 @@ function problemLines(problems: Problem[], options: TableOptions): Span[][] {
   for (const { address, message } of problems.slice(0, mostProblems)) {
     const where = address === undefined || message.includes(address) ? "" : `${safeText(address)}: `;
     const words = `${where}${safeText(message)}`.split(" ").map((text): Span[] => [{ text }]);
-    // Whole, as what to do about it stands at the end of the sentence.
+    // Not cut, as the advice is at the end of the sentence.
     const wrapped = flow([[{ text: "!", style: "warn" }], ...words], { width: options.columns - 2, gap: 1 });
     lines.push(...wrapped.map((line, index) => index === 0 ? line : [{ text: "  " }, ...line]));
   }
@@ -179,7 +179,7 @@ function hintLines(document: ScanDocument): Span[][] {
   return hints.map((text) => [{ text, style: "dim" }]);
 }
 
-/** Widths of the columns in cells; what is 0 wide stands on lines of its own. */
+/** Widths of the columns in cells; a column of width 0 is on separate lines. */
 interface BlockLayout {
   columns: number;
   address: number;
@@ -195,7 +195,7 @@ const gap = 2;
 const mostNotes = 6;
 const leastName = 16;
 
-/** Column widths for a set of printers: what they need, within what the terminal has. */
+/** Column widths for a set of printers, limited by the terminal. */
 function layoutFor(printers: Reading[], options: { columns: number; unicode: boolean }): BlockLayout {
   const { columns, unicode } = options;
   const address = widest(printers.map((reading) => safeText(placeOf(reading))), 9, 44);
@@ -229,7 +229,7 @@ function headingSpans(layout: BlockLayout): Span[] {
   return [{ text: " ".repeat(markCells) + columns.join(" ".repeat(gap)), style: "dim" }];
 }
 
-/** A printer: one line of who and how it is, then its supplies, then what is wrong with it. */
+/** A printer: one line with name and state, then its supplies, then its problems. */
 function printerBlock(reading: Reading, layout: BlockLayout): Span[][] {
   const { unicode } = layout;
   const separator = { text: " ".repeat(gap) };
@@ -246,7 +246,7 @@ function printerBlock(reading: Reading, layout: BlockLayout): Span[][] {
   return [head, ...detailLines(reading, layout), ...supplyLines(reading, layout), ...noteLines(reading, layout)];
 }
 
-/** What did not fit on the first line. */
+/** The details that did not fit into the first line. */
 function detailLines(reading: Reading, layout: BlockLayout): Span[][] {
   const lines: Span[][] = [];
   if (layout.name === 0) lines.push([{ text: safeText(nameOf(reading)), style: "bold" }]);
@@ -295,7 +295,7 @@ function signText(weight: Note["weight"], unicode: boolean): string {
   return weight === "bad" ? (unicode ? "✖" : "X") : "!";
 }
 
-/** The worst of a printer as one sign at the start of its line. */
+/** The most severe problem of a printer as a sign at the start of its line. */
 function markOf(reading: Reading, unicode: boolean): Span {
   if (hasProblem(reading)) return { text: unicode ? "✖ " : "X ", style: "bad" };
   if (reading.supplies.some((supply) => isLow(supply.level))) return { text: unicode ? "▼ " : "! ", style: "warn" };
@@ -306,7 +306,7 @@ function markOf(reading: Reading, unicode: boolean): Span {
 const barCells = 5;
 const eighths = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
-/** Signs that say without colour what a level asks for. */
+/** Signs for the urgency of a level, for output without colour. */
 function verdictSign(verdict: SupplyVerdict, unicode: boolean): string {
   if (verdict === "empty") return unicode ? "✖" : "X";
   if (verdict === "veryLow") return unicode ? "▼▼" : "!!";
@@ -341,7 +341,7 @@ function barSpans(supply: Supply, verdict: SupplyVerdict, unicode: boolean): Spa
   if (verdict === "some") return [{ text: (unicode ? "▒" : "~").repeat(barCells), style }];
   const percent = verdict === "unlimited" ? 100 : verdict === "empty" ? 0 : supply.level.percent ?? 0;
   const units = Math.round(Math.min(100, Math.max(0, percent)) / 100 * barCells * 8);
-  // What is not empty shows at least a sliver.
+  // A supply that is not empty shows at least one unit.
   const drawn = percent > 0 ? Math.max(1, units) : 0;
   const filled = unicode
     ? "█".repeat(drawn >> 3) + eighths[drawn & 7]!

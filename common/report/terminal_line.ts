@@ -1,9 +1,9 @@
 import stringWidth from "string-width";
 
-/** Looks of a piece of text; each has a meaning that its words or signs also carry, for those who see no colour. */
+/** Styles of text; the words or signs always have the same meaning, for output without colour. */
 export type Style = "plain" | "bold" | "dim" | "bad" | "warn" | "good" | "cyan" | "magenta" | "yellow";
 
-/** A piece of a terminal line; its text must be safe already. */
+/** A piece of a terminal line; its text must be escaped already. */
 export interface Span {
   text: string;
   style?: Style;
@@ -35,7 +35,7 @@ export function lineCells(spans: Span[]): number {
 
 const segmenter = new Intl.Segmenter("en", { granularity: "grapheme" });
 
-/** Cuts a text to `limit` display cells, with "…" (or "~" without Unicode) where something is missing. */
+/** Cuts a text to `limit` display cells, with "…" (or "~" without Unicode) if something is missing. */
 export function cut(text: string, limit: number, unicode = true): string {
   if (cells(text) <= limit) return text;
   if (limit <= 0) return "";
@@ -86,7 +86,7 @@ function paint({ text, style }: Span, color: boolean): string {
   return color && code !== "" && text.trim() !== "" ? `\u001b[${code}m${text}\u001b[0m` : text;
 }
 
-/** Puts items side by side with `gap` between, as many to a line as `width` cells hold. */
+/** Puts items side by side with `gap` cells between, as many per line as fit into `width` cells. */
 export function flow(items: Span[][], options: { width: number; gap: number }): Span[][] {
   const lines: Span[][] = [];
   let line: Span[] = [];
