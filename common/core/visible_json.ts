@@ -5,8 +5,8 @@
  */
 export function visibleJson(value: unknown, indent?: number): string {
   const json = JSON.stringify(value, null, indent);
-  // Most documents are plain ASCII, and this check takes a tenth of the time. deno-lint-ignore no-control-regex -- all
-  // of ASCII but the last
+  // Most documents are plain ASCII, and this check takes a tenth of the time.
+  // deno-lint-ignore no-control-regex -- all of ASCII but the last
   if (!/[^\x00-\x7e]/.test(json)) return json;
   return json.replace(/[\u007f-\u009f\u2028\u2029\p{Cf}]/gu, (character) => {
     const units = Array.from({ length: character.length }, (_, index) => character.charCodeAt(index));
