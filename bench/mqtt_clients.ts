@@ -14,6 +14,8 @@ interface Input {
 }
 
 const atOnce = 24;
+/** A broker that does not answer. */
+const patienceMs = 20_000;
 const now = () => performance.timeOrigin + performance.now();
 const input: Input = JSON.parse(new TextDecoder().decode(await readAll()));
 
@@ -37,6 +39,7 @@ function begin({ agentId, certificatePem }: Input["agents"][number]): Promise<TL
   return new Promise((resolve, reject) => {
     const socket = tls.connect({ host: "localhost", port, ca, key: keyPem, cert: certificatePem });
     socket.on("error", reject);
+    setTimeout(() => reject(new Error(`${agentId} got no answer`)), patienceMs);
     socket.on("close", () => reject(new Error(`${agentId} was closed`)));
     socket.on("secureConnect", () => {
       socket.setNoDelay(true);
