@@ -166,13 +166,10 @@ async function openStores({ config: local, store, machine, log: wanted, random, 
 
 type Link = ReturnType<typeof openLink>;
 
-/** The platform: calls, which the ledger records, their reports, uploads, and certificate renewal. */
-function openLink(run: Run, stores: Stores) {
-  const { config, store, machine, runId, built, end, fail } = run;
-  const { state, identity, ledger, log, faults, statusChanges, time } = stores;
-  const { clock } = machine;
+/** Where the parts report what happens. A revocation ends the agent. */
+function openReports({ machine: { clock }, store, end, fail }: Run, { log, faults, statusChanges }: Stores) {
   let isRevoked = false;
-  const reports = createReports({
+  return createReports({
     log,
     faults,
     clock,
@@ -190,6 +187,14 @@ function openLink(run: Run, stores: Stores) {
       end({ kind: "revoked", error });
     },
   });
+}
+
+/** The platform: calls, which the ledger records, their reports, uploads, and certificate renewal. */
+function openLink(run: Run, stores: Stores) {
+  const { config, store, machine, runId, built, fail } = run;
+  const { state, identity, ledger, log, faults, time } = stores;
+  const { clock } = machine;
+  const reports = openReports(run, stores);
   const grpc = built.use((run.connect ?? createGrpcAgentApi)({
     endpoints: config.platform.endpoints,
     trust: config.platform,
@@ -391,17 +396,13 @@ function openAccess(
   return access;
 }
 
-/** Tasks of the platform: polls fetch them, the runner executes them, and polls report the results. */
-function openTasks(
-  { machine, built }: Run,
-  parts: Stores & Link & ReturnType<typeof openScans> & { access: WebAccess; ownFile: ConfigWatch },
-) {
-  const { state, inventory, spool, live, time, polls, cleanText, keys, api, reports, status, uplink, scans } = parts;
-  const { clock } = time;
+type TaskParts = Stores & Link & ReturnType<typeof openScans> & { access: WebAccess; ownFile: ConfigWatch };
+
+/** What each kind of task needs. */
+function openHandler(machine: Run["machine"], parts: TaskParts) {
+  const { inventory, live, time: { clock }, polls, cleanText, reports, status, scans } = parts;
   const config = live.current;
-  const memory = openTaskMemory(parts.tasks);
-  tryStore(() => memory.recover(clock.now()));
-  const handler = createTaskHandler({
+  return createTaskHandler({
     policy: () => config().policy,
     scan: {
       config,
@@ -435,12 +436,21 @@ function openTasks(
     },
     openWebAccess: parts.access.run,
   });
+}
+
+/** Tasks of the platform: polls fetch them, the runner executes them, and polls report the results. */
+function openTasks({ machine, built }: Run, parts: TaskParts) {
+  const { state, spool, live, time, polls, cleanText, keys, api, reports, status, uplink } = parts;
+  const { clock } = time;
+  const config = live.current;
+  const memory = openTaskMemory(parts.tasks);
+  tryStore(() => memory.recover(clock.now()));
   const runner = built.use(startTaskRunner({
     memory,
     clock,
     agentId: state.agentId,
     signingKeys: () => keys.signingKey === null ? [] : [keys.signingKey],
-    handler,
+    handler: openHandler(machine, parts),
     spoolResult(result) {
       spool.append([recordOfTaskResult(result, { observedAt: machine.clock.now(), mark: time.mark() })]);
       uplink.flush();

@@ -76,56 +76,18 @@ export function createMqttLink(options: MqttLinkOptions): MqttLink {
   const again = createWake(clock);
   const backoffMs = jitteredBackoff({ ...backoff, random: options.random ?? Math.random });
   const choice = chooseEndpoints(endpoints.length, 3_600_000);
-  const versions = endpoints.map((): MqttVersion => 5);
   const status: MqttStatus = { endpoint: null, version: null, since: null, lastError: null, lastErrorAt: null };
+  const connect = createConnector(options, stop.signal);
   let current: MqttConnection | undefined;
   let isRenewed = false;
   let target: MqttTarget = { onWake: () => {}, onTask: () => true };
   let running: Promise<void> | undefined;
   const wakes = createBucket(mostWakes, clock);
 
-  /** Of one connection. */
-  function receiver(): MqttConnectionOptions["onMessage"] {
-    let forged = 0;
-    return (kind, payload) => {
-      if (kind === "wake") {
-        if (wakes.take()) target.onWake();
-        return;
-      }
-      const isOfPlatform = target.onTask(decodedTask(payload));
-      if (!isOfPlatform && ++forged >= mostForged) {
-        throw new BrokerError("It brings tasks that the platform did not sign");
-      }
-    };
-  }
-
-  async function connectOnce(index: number): Promise<{ connection: MqttConnection; version: MqttVersion }> {
-    const version = versions[index]!;
-    try {
-      // Its libraries are loaded by agents that use them.
-      const { connectMqtt } = await import("./mqtt_connection.ts");
-      const connection = await connectMqtt(endpoints[index]!, {
-        ...options,
-        certificate: options.certificate(),
-        version,
-        stepTimeoutMs: options.stepTimeoutMs ?? 15_000,
-        signal: stop.signal,
-        onMessage: receiver(),
-      });
-      return { connection, version };
-    } catch (error) {
-      if (version === 4 || !(error instanceof BrokerError) || stop.signal.aborted) throw error;
-      // One that does not know MQTT 5 says so, or closes the connection without a word.
-      versions[index] = 4;
-      if (error.isVersion) return await connectOnce(index);
-      throw error;
-    }
-  }
-
-  /** Returns how long it lasted, in ms, and why it ended; undefined where the agent ended it. */
+  /** Returns why it ended; undefined where the agent ended it. */
   async function stay(index: number): Promise<Error | undefined> {
     const endpoint = nameOf(endpoints[index]!);
-    const { connection, version } = await connectOnce(index);
+    const { connection, version } = await connect(index, receiver(target, wakes));
     if (stop.signal.aborted) return void await connection.close();
     current = connection;
     choice.succeeded(index);
@@ -182,6 +144,54 @@ export function createMqttLink(options: MqttLinkOptions): MqttLink {
       await current?.close();
       await running;
     },
+  };
+}
+
+/** What one connection brings. */
+function receiver(target: MqttTarget, wakes: { take(): boolean }): MqttConnectionOptions["onMessage"] {
+  let forged = 0;
+  return (kind, payload) => {
+    if (kind === "wake") {
+      if (wakes.take()) target.onWake();
+      return;
+    }
+    const isOfPlatform = target.onTask(decodedTask(payload));
+    if (!isOfPlatform && ++forged >= mostForged) {
+      throw new BrokerError("It brings tasks that the platform did not sign");
+    }
+  };
+}
+
+type Connect = (
+  index: number,
+  onMessage: MqttConnectionOptions["onMessage"],
+) => Promise<{ connection: MqttConnection; version: MqttVersion }>;
+
+/** Knows which version of MQTT each endpoint speaks. */
+function createConnector(options: MqttLinkOptions, signal: AbortSignal): Connect {
+  const { endpoints } = options;
+  const versions = endpoints.map((): MqttVersion => 5);
+  return async function connect(index, onMessage) {
+    const version = versions[index]!;
+    try {
+      // Its libraries are loaded by agents that use them.
+      const { connectMqtt } = await import("./mqtt_connection.ts");
+      const connection = await connectMqtt(endpoints[index]!, {
+        ...options,
+        certificate: options.certificate(),
+        version,
+        stepTimeoutMs: options.stepTimeoutMs ?? 15_000,
+        signal,
+        onMessage,
+      });
+      return { connection, version };
+    } catch (error) {
+      if (version === 4 || !(error instanceof BrokerError) || signal.aborted) throw error;
+      // One that does not know MQTT 5 says so, or closes the connection without a word.
+      versions[index] = 4;
+      if (error.isVersion) return await connect(index, onMessage);
+      throw error;
+    }
   };
 }
 

@@ -85,81 +85,20 @@ interface Waiting {
 
 /** Nothing runs until `take`. Disposal stops the task that runs; it is reported as failed after the next start. */
 export function startTaskRunner(options: TaskRunnerOptions): TaskRunner {
-  const { memory, clock, agentId, report, maxQueued = maxTasks } = options;
   const stop = new AbortController();
   const keeper = createResultKeeper(options);
   const context = { ...options, keeper, stop: stop.signal };
   const run = (waiting: Waiting, cancelled: AbortSignal) => runTask(waiting, { ...context, cancelled });
-  const pushed = new Set<string>();
   const queues = {
     scans: createQueue(run, stop.signal),
     others: createQueue(run, stop.signal),
-    sessions: createQueue(run, stop.signal, maxQueued),
+    sessions: createQueue(run, stop.signal, options.maxQueued ?? maxTasks),
   };
+  const takeOne = createTaker(context, queues);
 
-  function refuse(
-    taskId: string | null,
-    { reason, message, now, isPushed }: { reason: RefusalReason; message: string; now: Date; isPushed: boolean },
-  ): void {
-    report({ event: "taskRefused", taskId, reason: RefusalReason[reason], message });
-    const result = resultOf(taskId ?? "", { state: TaskState.REFUSED, message, refusal: reason }, options);
-    // For a day, as the expiry of what was refused is not to be believed.
-    if (taskId !== null && memory.begin(result, new Date(now.getTime() + 86_400_000))) return options.onResult?.();
-    // No poll will tell of it.
-    if (isPushed) options.onProgress?.(result);
-  }
-
-  function takeOne(signed: SignedTask, { now, isPushed }: { now: Date; isPushed: boolean }): void {
-    const verdict = verifyTask(signed, { agentId, signingKeys: options.signingKeys(), now });
-    if (verdict.kind === "refused") return refuse(verdict.taskId, { ...verdict, now, isPushed });
-    const { task } = verdict;
-    if (isPushed && (pushed.has(task.taskId) || memory.isSettled(task.taskId))) {
-      const message = "Cannot run the task as it was run before: somebody repeats what the platform has sent";
-      return refuse(task.taskId, { reason: RefusalReason.REPEATED, message, now, isPushed });
-    }
-    if (isPushed) notePushed(task.taskId);
-    if (task.payload!.$case === "cancelTask") return cancel(task, task.payload!.value.taskId);
-    const { waiting } = queues[queueNames[task.payload!.$case] ?? "others"];
-    if (waiting.length >= maxQueued) {
-      const message = `Cannot run the task as ${waiting.length} others are waiting`;
-      return refuse(task.taskId, { reason: RefusalReason.QUEUE_FULL, message, now, isPushed });
-    }
-    if (!memory.begin(resultOf(task.taskId, { state: TaskState.ACCEPTED }, options), task.expiresAt!)) {
-      // The platform sends a task until it has a result of it; a replay gets no more than that either.
-      memory.askedAgain(task.taskId);
-      return;
-    }
-    report({ event: "taskReceived", taskId: task.taskId, kind: task.payload!.$case });
-    waiting.push({ task, untilMs: clock.monotonicMs() + task.expiresAt!.getTime() - now.getTime() });
-    options.onResult?.();
-  }
-
-  /** Not in a queue: what it is to stop may be what it would wait for. */
-  function cancel(task: Task, taskId: string): void {
-    if (!memory.begin(resultOf(task.taskId, { state: TaskState.ACCEPTED }, options), task.expiresAt!)) {
-      return memory.askedAgain(task.taskId);
-    }
-    report({ event: "taskReceived", taskId: task.taskId, kind: "cancelTask" });
-    const outcomes = Object.values(queues).map((queue) => queue.cancel(taskId));
-    for (const waiting of outcomes) if (typeof waiting === "object") endCancelled(waiting.task, context);
-    const isFound = outcomes.some((outcome) => outcome !== undefined);
-    const message = isFound ? "" : `There is no task ${taskId} that waits or runs`;
-    const state = isFound ? TaskState.SUCCEEDED : TaskState.FAILED;
-    keeper.keep(resultOf(task.taskId, { state, message }, options), { owed: true });
-    const told = isFound ? "succeeded" : "failed";
-    report({ event: "taskFinished", taskId: task.taskId, kind: "cancelTask", state: told, message });
-    options.onResult?.();
-  }
-
-  function notePushed(taskId: string): void {
-    pushed.add(taskId);
-    const [oldest] = pushed;
-    if (pushed.size > maxPushed) pushed.delete(oldest!);
-  }
-
-  function takeAll(tasks: readonly SignedTask[], how: { now: Date; isPushed: boolean }): void {
+  function takeAll(tasks: readonly SignedTask[], how: Taking): void {
     keeper.keepAgain();
-    const all = [...tasks.map((signed) => () => takeOne(signed, how)), () => memory.forget(how.now)];
+    const all = [...tasks.map((signed) => () => takeOne(signed, how)), () => options.memory.forget(how.now)];
     keeper.noteSaved(all.map((each) => keeper.trySave("", each)).every((isSaved) => isSaved));
     for (const queue of Object.values(queues)) queue.go();
   }
@@ -175,6 +114,88 @@ export function startTaskRunner(options: TaskRunnerOptions): TaskRunner {
       await Promise.all(Object.values(queues).map((queue) => queue.ended()));
     },
   };
+}
+
+type Queue = ReturnType<typeof createQueue>;
+type Queues = Record<"scans" | "others" | "sessions", Queue>;
+
+/** How a task came. */
+interface Taking {
+  now: Date;
+  isPushed: boolean;
+}
+
+/** Puts what is to be done into its queue, and refuses the rest. */
+function createTaker(context: TaskContext, queues: Queues): (signed: SignedTask, how: Taking) => void {
+  const { memory, clock, agentId, report, maxQueued = maxTasks } = context;
+  const pushed = new Set<string>();
+
+  function refuse(
+    taskId: string | null,
+    { reason, message, now, isPushed }: Taking & { reason: RefusalReason; message: string },
+  ): void {
+    report({ event: "taskRefused", taskId, reason: RefusalReason[reason], message });
+    const result = resultOf(taskId ?? "", { state: TaskState.REFUSED, message, refusal: reason }, context);
+    // For a day, as the expiry of what was refused is not to be believed.
+    if (taskId !== null && memory.begin(result, new Date(now.getTime() + 86_400_000))) return context.onResult?.();
+    // No poll will tell of it.
+    if (isPushed) context.onProgress?.(result);
+  }
+
+  function notePushed(taskId: string): void {
+    pushed.add(taskId);
+    const [oldest] = pushed;
+    if (pushed.size > maxPushed) pushed.delete(oldest!);
+  }
+
+  return (signed, { now, isPushed }) => {
+    const verdict = verifyTask(signed, { agentId, signingKeys: context.signingKeys(), now });
+    if (verdict.kind === "refused") return refuse(verdict.taskId, { ...verdict, now, isPushed });
+    const { task } = verdict;
+    if (isPushed && (pushed.has(task.taskId) || memory.isSettled(task.taskId))) {
+      const message = "Cannot run the task as it was run before: somebody repeats what the platform has sent";
+      return refuse(task.taskId, { reason: RefusalReason.REPEATED, message, now, isPushed });
+    }
+    if (isPushed) notePushed(task.taskId);
+    if (task.payload!.$case === "cancelTask") {
+      return cancelTask(task, { taskId: task.payload!.value.taskId }, { context, queues });
+    }
+    const { waiting } = queues[queueNames[task.payload!.$case] ?? "others"];
+    if (waiting.length >= maxQueued) {
+      const message = `Cannot run the task as ${waiting.length} others are waiting`;
+      return refuse(task.taskId, { reason: RefusalReason.QUEUE_FULL, message, now, isPushed });
+    }
+    if (!memory.begin(resultOf(task.taskId, { state: TaskState.ACCEPTED }, context), task.expiresAt!)) {
+      // The platform sends a task until it has a result of it; a replay gets no more than that either.
+      memory.askedAgain(task.taskId);
+      return;
+    }
+    report({ event: "taskReceived", taskId: task.taskId, kind: task.payload!.$case });
+    waiting.push({ task, untilMs: clock.monotonicMs() + task.expiresAt!.getTime() - now.getTime() });
+    context.onResult?.();
+  };
+}
+
+/** Not in a queue: what it is to stop may be what it would wait for. */
+function cancelTask(
+  task: Task,
+  { taskId }: { taskId: string },
+  { context, queues }: { context: TaskContext; queues: Queues },
+): void {
+  const { memory, keeper, report } = context;
+  if (!memory.begin(resultOf(task.taskId, { state: TaskState.ACCEPTED }, context), task.expiresAt!)) {
+    return memory.askedAgain(task.taskId);
+  }
+  report({ event: "taskReceived", taskId: task.taskId, kind: "cancelTask" });
+  const outcomes = Object.values(queues).map((queue) => queue.cancel(taskId));
+  for (const waiting of outcomes) if (typeof waiting === "object") endCancelled(waiting.task, context);
+  const isFound = outcomes.some((outcome) => outcome !== undefined);
+  const message = isFound ? "" : `There is no task ${taskId} that waits or runs`;
+  const state = isFound ? TaskState.SUCCEEDED : TaskState.FAILED;
+  keeper.keep(resultOf(task.taskId, { state, message }, context), { owed: true });
+  const told = isFound ? "succeeded" : "failed";
+  report({ event: "taskFinished", taskId: task.taskId, kind: "cancelTask", state: told, message });
+  context.onResult?.();
 }
 
 const queueNames: Partial<Record<TaskPayload["$case"], "scans" | "sessions">> = {
