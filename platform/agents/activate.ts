@@ -1,6 +1,6 @@
 /**
- * Activation: a code, and a key that the agent made, become an agent with a certificate. A wrong code counts against the
- * key and against the code that it was aimed at. A typing error, a bad request and a failed call count nowhere.
+ * Activation: creates an agent with a certificate from a code and the agent's key. A wrong code counts against the key
+ * and against the code with its locator. A typing error, a bad request and a failed call are not counted.
  */
 import * as x509 from "../keys/x509.ts";
 import { maybeActivationCode } from "../../common/core/activation_code.ts";
@@ -45,7 +45,7 @@ interface ProvenAttempt extends Attempt {
   keyDigest: Uint8Array;
 }
 
-/** Answers one attempt. Throws CallError for a request that no agent makes. */
+/** Handles one attempt. Throws CallError for a malformed request. */
 export async function activate(platform: Platform, { request, source }: Attempt): Promise<ActivateResponse> {
   if (!isUuid(request.installationId) || !isUuid(request.attemptId)) {
     throw new CallError("invalid-request", "Cannot activate as installation_id and attempt_id must be UUIDs");

@@ -1,7 +1,7 @@
 /**
- * Activation codes at rest. The first seven symbols are the locator (four of codes that were made before it was longer): by
- * them a wrong guess is counted against the code that it was aimed at, so that five wrong ones burn it. With 35 bits,
- * nobody who does not know the code hits it. The rest is the secret, kept as a keyed digest only.
+ * Stored activation codes. The first seven symbols are the locator (four for codes of older releases): a wrong guess
+ * counts against the code with this locator, and five of them invalidate it. With 35 bits, the locator cannot be hit by
+ * chance. The rest is the secret, stored as a keyed digest only.
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { UsageError } from "../../common/core/errors.ts";
@@ -12,7 +12,7 @@ import { maybeSite, type SiteRow, siteRows } from "../customers/customers.ts";
 import type { Tenant, Transaction } from "../store/store.ts";
 import type { Platform } from "./platform.ts";
 
-/** Wrong attempts after which a code is burned, and an installation has to be unlocked. */
+/** Wrong attempts after which a code is invalid, and an installation must be unlocked. */
 export const maxFailedAttempts = 5;
 
 export type CodeState = "open" | "used" | "burned" | "withdrawn";
@@ -36,11 +36,11 @@ export interface CodeOptions {
   siteId: string;
   at: Date;
   expiresAt: Date;
-  /** Key of the digests; a copy of the store alone does not give the codes away. */
+  /** Key of the digests; without it a copy of the store does not reveal the codes. */
   pepper: Uint8Array;
 }
 
-/** A new single-use code. The code itself is only in the answer. */
+/** Creates a single-use code. The code itself is only in the result. */
 export async function addActivationCode(
   tenant: Tenant,
   options: CodeOptions,
@@ -65,13 +65,13 @@ export async function addActivationCode(
   }
 }
 
-/** The code that an attempt is aimed at, whether or not the secret is right. `code` is in its canonical spelling. */
+/** The stored code with the locator of an attempt, whether or not the secret is right. `code` is in canonical form. */
 export async function maybeAimedCode(tx: Transaction, code: string): Promise<CodeRow | undefined> {
   const aimed = await tx.get<{ customer_id: string; code_id: string }>(
     "SELECT customer_id, code_id FROM activation_codes WHERE locator IN (:locator, :short) ORDER BY length(locator) DESC LIMIT 1",
     { locator: locatorOf(code), short: code.slice(0, 4) },
   );
-  // Again as the customer, of whom others may have used the code since.
+  // Read again within the customer, as the code may have been used meanwhile.
   return aimed && await tx.tenant(aimed.customer_id).get(
     "SELECT * FROM activation_codes WHERE customer_id = :customer AND code_id = :code_id",
     { code_id: aimed.code_id },
@@ -82,7 +82,7 @@ export function isSecretRight(row: CodeRow, options: { code: string; pepper: Uin
   return timingSafeEqual(digestOf(options.code, options.pepper), row.digest);
 }
 
-/** Counts a wrong attempt; returns true when this one burned the code. */
+/** Counts a wrong attempt; returns true if it invalidated the code. */
 export async function countFailedCode(tenant: Tenant, codeId: string): Promise<boolean> {
   await tenant.run(
     "UPDATE activation_codes SET failed_attempts = failed_attempts + 1 WHERE customer_id = :customer AND code_id = :code_id",
@@ -95,7 +95,7 @@ export async function countFailedCode(tenant: Tenant, codeId: string): Promise<b
   ) === 1;
 }
 
-/** Marks the code as used; returns false when something else used it first. */
+/** Marks the code as used; returns false if it was used by another attempt first. */
 export async function useCode(
   tenant: Tenant,
   use: { codeId: string; agentId: string; attemptId: string; at: Date },
@@ -107,7 +107,7 @@ export async function useCode(
   ) === 1;
 }
 
-/** Takes an open code back; returns false when it is not open. */
+/** Withdraws an open code; returns false if it is not open. */
 export async function markWithdrawn(tenant: Tenant, codeId: string): Promise<boolean> {
   return await tenant.run(
     "UPDATE activation_codes SET state = 'withdrawn' WHERE customer_id = :customer AND code_id = :code_id AND state = 'open'",
@@ -119,7 +119,7 @@ export function codeRows(tenant: Tenant): Promise<CodeRow[]> {
   return tenant.all("SELECT * FROM activation_codes WHERE customer_id = :customer ORDER BY created_at DESC, code_id");
 }
 
-/** For a site, or the only one; valid for so long. Throws UsageError. */
+/** Creates a code for the given site, or the only one. Throws UsageError. */
 export function createCode(
   platform: Platform,
   by: TenantBy,
@@ -155,7 +155,7 @@ async function siteOf(tenant: Tenant, site: string | undefined): Promise<SiteRow
   );
 }
 
-/** Newest first, with the names of their sites; one that is open and past its end is `expired`. */
+/** Newest first, with the names of their sites; an open code past its expiry is `expired`. */
 export function listCodes(
   platform: Platform,
   by: TenantBy,
@@ -171,7 +171,7 @@ export function listCodes(
   });
 }
 
-/** Throws UsageError when the code is not open. */
+/** Throws UsageError if the code is not open. */
 export function withdrawCode(platform: Platform, by: TenantBy, { codeId }: { codeId: string }): Promise<void> {
   return changeTenant(platform, by, async (tenant) => {
     if (!await markWithdrawn(tenant, codeId)) {
@@ -183,7 +183,7 @@ export function withdrawCode(platform: Platform, by: TenantBy, { codeId }: { cod
 }
 
 function locatorOf(code: string): string {
-  // With the hyphen after the first four.
+  // Including the hyphen after the first four.
   return code.slice(0, 8);
 }
 

@@ -10,7 +10,7 @@ export const agentCertificateDays = 90;
 
 const maxCsrBytes = 4096;
 
-/** A certificate request that is not what an agent makes. */
+/** An invalid certificate request. */
 export class CsrError extends Error {
   override readonly name = "CsrError";
 }
@@ -47,7 +47,7 @@ export interface AgentCertificate {
   notAfter: Date;
 }
 
-/** Issues the certificate of one agent; what the request says as subject is not used. */
+/** Issues the certificate of one agent; the subject in the request is ignored. */
 export async function issueAgentCertificate(
   authority: Authority,
   options: { agentId: string; csr: x509.Pkcs10CertificateRequest; now: Date },

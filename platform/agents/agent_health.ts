@@ -4,18 +4,18 @@ import { parseDuration } from "../../common/core/duration.ts";
 import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 import type { AgentRow } from "./agents.ts";
 
-/** So many polls may fail before an agent is named: one may be a restart, two a router. */
+/** Missed polls after which an agent is reported: one may be a restart, two a router. */
 const missedPolls = 3;
-/** What an agent's file says unless changed. */
+/** Default poll interval of an agent. */
 const usualPollMs = 300_000;
-/** Agents take no shorter one. */
+/** Shortest poll interval that agents accept. */
 const leastPollMs = 30_000;
-/** On the way, and between the clocks of two machines. */
+/** Tolerance for transport, and for clocks of two machines. */
 const slackMs = 60_000;
 
 type Polled = Pick<AgentRow, "state" | "created_at" | "last_seen_at" | "poll_seconds" | "effective_config">;
 
-/** What is wrong with an agent that should report and does not; null where nothing is. */
+/** Why an agent that should report does not; null if it does. */
 export function maybeAgentNote(row: Polled, now: number): string | null {
   if (row.state !== "active") return null;
   const everyMs = pollEveryMs(row);
@@ -40,7 +40,7 @@ export function agentCounts(rows: readonly Polled[], now: number): string {
   return `${rows.length} agent${rows.length === 1 ? "" : "s"}${parts.length === 0 ? "" : `: ${parts.join(", ")}`}`;
 }
 
-/** The file is what an agent says of itself: nonsense in it is passed by. */
+/** The poll interval of an agent; invalid values in the configuration that it reports are ignored. */
 function pollEveryMs({ poll_seconds, effective_config }: Polled): number {
   if (poll_seconds !== null && poll_seconds > 0) return poll_seconds * 1000;
   const [, text] = /^poll:\n +interval: "?([\dhms.]+)"?$/m.exec(effective_config ?? "") ?? [];

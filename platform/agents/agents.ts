@@ -22,9 +22,9 @@ export interface AgentRow {
   config_refusals: string;
   ledger_rewound_at: number | null;
   ledger_rewound_reason: string | null;
-  /** After how many seconds it was told to poll again; 0: as its own file says, null before its first poll. */
+  /** Poll interval in seconds that it was told; 0: by its own file, null before its first poll. */
   poll_seconds: number | null;
-  /** When it last connected to the broker, and when it last left it; null where it never did. */
+  /** When it last connected to the broker, and when it last left it; null if it never did. */
   mqtt_online_at: number | null;
   mqtt_offline_at: number | null;
   /** The broker that it was last connected to. */
@@ -57,7 +57,7 @@ export async function addAgent(tenant: Tenant, agent: NewAgent): Promise<string>
   return agentId;
 }
 
-/** Undefined for an agent that is not known. */
+/** Undefined for an unknown agent. */
 export async function siteOfAgent(tenant: Tenant, agentId: string): Promise<string | undefined> {
   return (await tenant.get<{ site_id: string }>(
     "SELECT site_id FROM agents WHERE customer_id = :customer AND agent_id = :agent_id",
@@ -86,11 +86,11 @@ export function agentRows(tenant: Tenant): Promise<ListedAgent[]> {
   );
 }
 
-/** Tells the id of an agent whose connections are to end, and of one that has something to ask for. */
+/** Channels with the id of an agent whose connections must end, and of one that should poll. */
 export const revokedChannel = "agent_revoked";
 export const wakeChannel = "agent_wake";
 
-/** Refuses every further call of the agent; returns false when it is not active. */
+/** Refuses all further calls of the agent; returns false if it is not active. */
 export async function markRevoked(
   tenant: Tenant,
   options: { agentId: string; reason: string; at: Date },
@@ -108,7 +108,7 @@ export async function markRevoked(
   ) === 1;
 }
 
-/** When the installation of an agent was first activated for this customer, under whatever agent's id. */
+/** When the agent's installation was first activated for this customer, under any agent id. */
 export async function activatedSince(tenant: Tenant, agentId: string): Promise<Date | undefined> {
   const row = await tenant.get<{ since: number | null }>(
     `SELECT min(created_at) AS since FROM agents WHERE customer_id = :customer AND installation_id =
@@ -130,7 +130,7 @@ export interface PollNote {
   pollSeconds: number;
 }
 
-/** Keeps what a poll said; a configuration text that does not belong to the present hash is dropped. */
+/** Stores the data of a poll; a configuration text that does not belong to the present hash is dropped. */
 export async function notePoll(tenant: Tenant, note: PollNote): Promise<void> {
   await tenant.run(
     `UPDATE agents SET last_seen_at = :at, status = :status, poll_seconds = :poll_seconds,
@@ -153,7 +153,7 @@ export async function notePoll(tenant: Tenant, note: PollNote): Promise<void> {
   );
 }
 
-/** Keeps what the agent's policy refused of the configuration; returns whether that is another list than before. */
+/** Stores what the agent's policy refused of the configuration; returns whether the list has changed. */
 export async function noteConfigRefusals(
   tenant: Tenant,
   options: { agentId: string; refusals: string[] },
@@ -179,8 +179,8 @@ export interface RunNote {
 }
 
 /**
- * Notes which process speaks; returns true when it is one that a later process had taken over from, which only two copies
- * of one state directory can bring about.
+ * Records which process of the agent calls; returns true if a later process had replaced it before, which only happens
+ * with two copies of one state directory.
  */
 export async function noteRun(tenant: Tenant, { agentId, runId, at }: RunNote): Promise<boolean> {
   const latest = await tenant.get<{ run_id: string; run_number: number }>(
@@ -207,7 +207,7 @@ export async function noteRun(tenant: Tenant, { agentId, runId, at }: RunNote): 
   return isOld;
 }
 
-/** Marks an agent as one of two copies; returns true the first time. */
+/** Marks an agent as a suspected copy; returns true the first time. */
 export async function suspectClone(
   tenant: Tenant,
   options: { agentId: string; reason: string; at: Date },

@@ -50,9 +50,9 @@ export async function addBatch(tenant: Tenant, batch: NewBatch): Promise<void> {
 /* An answer must stay below the 4 MiB that a message may have. */
 const maxRejectionBytes = 1024 * 1024;
 
-/** That of the batch, where there is one, and the latest ones of its epoch; lowest sequence first. */
+/** The rejection of the batch, if any, and the latest ones of its epoch; lowest sequence first. */
 export async function listRejections(tenant: Tenant, key: BatchKey): Promise<Rejection[]> {
-  // Without the index that is named here, SQLite goes over all batches of the epoch.
+  // Without this index hint, SQLite scans all batches of the epoch.
   const rows = await tenant.all<{ sequence: number; rejection: Uint8Array }>(
     `SELECT sequence, rejection FROM batches INDEXED BY batches_rejected
      WHERE customer_id = :customer AND agent_id = :agent_id AND epoch = :epoch AND rejection IS NOT NULL
@@ -71,7 +71,7 @@ export async function listRejections(tenant: Tenant, key: BatchKey): Promise<Rej
   return kept.sort((a, b) => Number(a.sequence - b.sequence));
 }
 
-/** 0 for an epoch that is not known. */
+/** 0 for an unknown epoch. */
 export async function contiguousOf(tenant: Tenant, key: Omit<BatchKey, "sequence">): Promise<number> {
   return (await tenant.get<{ contiguous: number }>(
     "SELECT contiguous FROM epochs WHERE customer_id = :customer AND agent_id = :agent_id AND epoch = :epoch",
@@ -79,7 +79,7 @@ export async function contiguousOf(tenant: Tenant, key: Omit<BatchKey, "sequence
   ))?.contiguous ?? 0;
 }
 
-/** Moves the epoch's mark over all batches that follow on without a gap; returns the mark. */
+/** Advances the epoch's mark over all following batches without a gap; returns the mark. */
 export async function advanceContiguous(tenant: Tenant, key: Omit<BatchKey, "sequence">): Promise<number> {
   const parameters = { agent_id: key.agentId, epoch: key.epoch };
   const before = await contiguousOf(tenant, key);
@@ -94,7 +94,7 @@ export async function advanceContiguous(tenant: Tenant, key: Omit<BatchKey, "seq
   return contiguous;
 }
 
-/** Notes which spool speaks; returns true when a later spool had taken over from it. */
+/** Records which spool of the agent uploads; returns true if a later spool had replaced it before. */
 export async function noteEpoch(
   tenant: Tenant,
   options: { agentId: string; epoch: string; at: Date },

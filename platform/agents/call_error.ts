@@ -8,7 +8,7 @@ export type Reason =
   | "store-busy"
   | "internal";
 
-/** A call that is answered with a reason; the message goes to the agent. */
+/** A call that is refused with a reason; the message is sent to the agent. */
 export class CallError extends Error {
   override readonly name = "CallError";
   constructor(readonly reason: Reason, message: string, readonly retryAfterMs = 0, options?: ErrorOptions) {

@@ -5,7 +5,7 @@ import type { Tenant } from "../store/store.ts";
 import { CallError } from "./call_error.ts";
 import type { Platform } from "./platform.ts";
 
-/** The agent that makes a call, and its customer, which is all that the call can reach. */
+/** The agent that makes a call, and its customer; the call can only access this customer's data. */
 export interface Caller {
   customerId: string;
   agentId: string;
@@ -20,7 +20,10 @@ export interface TenantAgent {
 /* Calls that were under way when the new certificate was used for the first time. */
 const graceMs = 3_600_000;
 
-/** Who calls with this certificate, asked of the store at each call so that a revocation works at once. Throws CallError. */
+/**
+ * The caller with this certificate, read from the store at each call, so that a revocation works at once. Throws
+ * CallError.
+ */
 export async function callerOf(platform: Platform, certificateDer: Uint8Array | undefined): Promise<Caller> {
   const { store, clock } = platform;
   const now = clock.now();

@@ -31,12 +31,12 @@ export async function addCertificate(
   );
 }
 
-/** The certificate with this SHA-256, of whichever customer: this is how a caller's customer is found out. */
+/** The certificate with this SHA-256, of any customer: this determines the customer of a caller. */
 export function maybeCertificate(tx: Transaction, fingerprint: Uint8Array): Promise<CertificateRow | undefined> {
   return tx.get("SELECT * FROM certificates WHERE fingerprint = :fingerprint", { fingerprint });
 }
 
-/** The first use of a certificate replaces all that the agent had before. */
+/** The first use of a certificate replaces all earlier ones of the agent. */
 export async function noteCertificateUse(
   tenant: Tenant,
   options: { agentId: string; serial: string; at: Date },
@@ -63,7 +63,7 @@ export function latestCertificate(tenant: Tenant, agentId: string): Promise<Cert
   );
 }
 
-/** The one that the agent showed last: a later one may have been lost on its way. */
+/** The certificate that the agent used last: a newer one may not have reached it. */
 export function certificateInUse(tenant: Tenant, agentId: string): Promise<CertificateRow | undefined> {
   return tenant.get(
     `SELECT * FROM certificates WHERE customer_id = :customer AND agent_id = :agent_id AND revoked_at IS NULL

@@ -6,12 +6,14 @@ import type { Platform } from "./platform.ts";
 
 export interface Spoken {
   runId: string;
-  /** Empty where the call says none. */
+  /** Empty if the call has none. */
   epoch: string;
   installationId: string;
 }
 
-/** Notes which process and spool speaks for the agent, and tells two copies of one state directory. Call in a transaction. */
+/**
+ * Records which process and spool the agent uses, and detects two copies of one state directory. Call in a transaction.
+ */
 export async function watchForClone(platform: Platform, caller: TenantAgent, spoken: Spoken): Promise<void> {
   const { tenant, agentId } = caller;
   const at = platform.clock.now();
@@ -28,7 +30,7 @@ export async function watchForClone(platform: Platform, caller: TenantAgent, spo
   if (known?.installation_id !== spoken.installationId) await reportClone(platform, caller, "another installation id");
 }
 
-/** Marks the agent once; what it sends is still taken, as readings of a copy are readings. */
+/** Marks the agent once; its data is still accepted, as readings of a copy are valid. */
 export async function reportClone(platform: Platform, { tenant, agentId }: TenantAgent, reason: string): Promise<void> {
   const at = platform.clock.now();
   if (!await suspectClone(tenant, { agentId, reason, at })) return;

@@ -1,6 +1,6 @@
 /**
- * Failed activation attempts by the key that the attempt proved to hold: its certificate request is signed with it. An
- * installation id can be claimed by anybody, so that anybody could lock the installation of another.
+ * Failed activation attempts by key: the signature of the certificate request proves possession of the key. An
+ * installation id is not proven, so counting by id would let anybody lock the installation of another.
  */
 import { takeLock, type Transaction } from "../store/store.ts";
 
@@ -9,7 +9,7 @@ const forgetAfterMs = 90 * 86_400_000;
 const mostRows = 100_000;
 
 export async function failedAttemptsOf(tx: Transaction, keyDigest: Uint8Array): Promise<number> {
-  // Attempts of one key take turns, so that it has no more of them by making many at once.
+  // Attempts of one key run one by one, so that parallel attempts do not exceed the limit.
   await takeLock(tx, `failed key ${keyDigest.toHex()}`);
   const row = await tx.get<{ failed_attempts: number }>(
     "SELECT failed_attempts FROM failed_keys WHERE key_digest = :key_digest",
@@ -18,7 +18,7 @@ export async function failedAttemptsOf(tx: Transaction, keyDigest: Uint8Array): 
   return row?.failed_attempts ?? 0;
 }
 
-/** Returns how many the key has made now. */
+/** Returns the number of failed attempts of the key. */
 export async function countFailedKey(
   tx: Transaction,
   failed: { keyDigest: Uint8Array; installationId: string; at: Date },
@@ -26,7 +26,7 @@ export async function countFailedKey(
   const at = failed.at.getTime();
   await tx.run("DELETE FROM failed_keys WHERE last_at < :before", { before: at - forgetAfterMs });
   const parameters = { key_digest: failed.keyDigest, at };
-  // Not with the INSERT alone: in PostgreSQL, one that ends as an UPDATE uses up a number of the key.
+  // Not only by INSERT: in PostgreSQL, one that becomes an UPDATE consumes a sequence number.
   const known = await tx.get<{ failed_attempts: number }>(
     `UPDATE failed_keys SET failed_attempts = failed_attempts + 1, last_at = :at WHERE key_digest = :key_digest
      RETURNING failed_attempts`,
@@ -46,7 +46,7 @@ export async function countFailedKey(
   return row!.failed_attempts;
 }
 
-/** Of the keys that claimed this installation: another key gains no more from it than a new key. */
+/** Resets the keys that claimed this installation; this gives another key no advantage over a new one. */
 export async function forgetFailedAttempts(tx: Transaction, installationId: string): Promise<void> {
   await tx.run("DELETE FROM failed_keys WHERE installation_id = :installation_id", {
     installation_id: installationId,

@@ -1,21 +1,21 @@
 /**
- * Wrong activation codes of outside. The audit log tells the first of each source in an hour, and after the hour how many
- * there were, so that nobody fills it. When all sources together are wrong too often, somebody guesses: that is an alarm,
- * and until the hour is over, sources that were wrong have to wait. Others still activate, or a guesser would keep
- * everybody out.
+ * Watches wrong activation codes. The audit log records the first one of each source in an hour, and the number after
+ * the hour, so that it cannot be flooded. If all sources together have too many, this is an alarm for code guessing:
+ * until the hour ends, sources with wrong codes must wait. Other sources can still activate, so that an attacker cannot
+ * block everybody.
  *
- * The counts are rows, so that they are those of all processes of the platform, and outlive a restart. Only a wrong code
- * writes them.
+ * The counts are stored in the database, so that they cover all processes of the platform and survive a restart. Only a
+ * wrong code writes them.
  */
 import { type Actor, appendAudit, type AuditEvent } from "../audit/audit_log.ts";
 import { type Store, takeLock, type Transaction } from "../store/store.ts";
 
 export interface GuessWatch {
-  /** 0 when the source may try a code, else milliseconds to wait. */
+  /** 0 if the source may try a code, otherwise milliseconds to wait. */
   waitMs(source: string): Promise<number>;
   /** Counts a wrong code, in the transaction of the attempt. */
   noteWrong(tx: Transaction, attempt: { source: string; actor: Actor; hostname: string }): Promise<void>;
-  /** Writes down the counts of an hour that is over. */
+  /** Writes the counts of a past hour to the audit log. */
   flush(): Promise<void>;
 }
 
@@ -23,9 +23,9 @@ export interface GuessWatchOptions {
   store: Store;
   clock: { now(): Date };
   log(event: string, fields: Record<string, string | number | boolean>): void;
-  /** Wrong codes of all sources in an hour that make the alarm; default: 300. */
+  /** Wrong codes of all sources in an hour that raise the alarm; default: 300. */
   most?: number;
-  /** Sources that are told apart at all; default: 10,000. */
+  /** Maximum number of sources that are counted separately; default: 10,000. */
   mostKnown?: number;
 }
 
@@ -33,7 +33,7 @@ interface Hour {
   began_at: number;
   attempts: number;
   sources: number;
-  /** Attempts of sources that are not told apart. */
+  /** Attempts of sources that are not counted separately. */
   others: number;
 }
 
@@ -91,7 +91,7 @@ async function tell(tx: Transaction, entry: Omit<AuditEvent, "actor" | "customer
 /* The hour under way; undefined before the first wrong code, and once it is over. */
 async function maybeHour(tx: Transaction, now: Date): Promise<Hour | undefined> {
   const hour = await tx.get<Hour>("SELECT began_at, attempts, sources, others FROM guess_hours");
-  // Clocks of two machines differ by a little; one that was set back by more begins a new hour.
+  // Clocks of two machines differ slightly; a clock that was set back by more starts a new hour.
   return hour !== undefined && Math.abs(now.getTime() - hour.began_at) < hourMs ? hour : undefined;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Heads of an agent's egress ledger, as the agent told them. Whoever can write the ledger can make a new one that holds
- * together; these heads are what shows it.
+ * Heads of an agent's egress ledger, as reported by the agent. Anyone who can write the ledger could create a new
+ * consistent one; comparing these heads reveals it.
  */
 import type { Tenant } from "../store/store.ts";
 import type { LedgerHead } from "../../proto/gen/opendca/v1/agent_service.ts";
@@ -12,7 +12,7 @@ export interface LedgerHeadRow {
   number: number;
   hash: string;
   first_told_at: number;
-  /** Why it cannot follow the head before it; null where it can. */
+  /** Why it cannot follow the previous head; null if it can. */
   rewound: string | null;
 }
 
@@ -23,10 +23,10 @@ export interface ToldHead {
   at: Date;
 }
 
-/** How many of one agent are kept. */
+/** Maximum number of heads that are kept per agent. */
 export const mostLedgerHeads = 1000;
 
-/** Keeps a head that is not the latest one; returns why it cannot follow that one, or undefined. */
+/** Stores a head if it differs from the latest one; returns why it cannot follow that one, or undefined. */
 export async function noteLedgerHead(tenant: Tenant, told: ToldHead): Promise<string | undefined> {
   const { agentId, number, hash, at } = told;
   const before = await tenant.get<LedgerHeadRow & { told_number: number }>(
@@ -74,13 +74,13 @@ function whyRewound(before: LedgerHeadRow, { number, hash }: ToldHead): string |
 
 const noHash = "0".repeat(64);
 
-/** Whether number and hash are what proto/opendca/v1/agent_service.proto says. */
+/** Whether number and hash have the form of proto/opendca/v1/agent_service.proto. */
 export function isLedgerHead({ number, hash }: LedgerHead): boolean {
   return number <= BigInt(Number.MAX_SAFE_INTEGER) && /^[0-9a-f]{64}$/.test(hash) &&
     (number === 0n) === (hash === noHash);
 }
 
-/** Keeps the head; a ledger whose end was cut off or rewritten is marked and logged. Call in a transaction. */
+/** Stores the head; a ledger whose end was cut off or rewritten is marked and logged. Call in a transaction. */
 export async function watchLedger(
   platform: Platform,
   { tenant, agentId }: TenantAgent,

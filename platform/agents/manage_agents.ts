@@ -1,4 +1,4 @@
-/** What an operator sees of agents and does with them. */
+/** Agents for operators: views and changes. */
 import { UsageError } from "../../common/core/errors.ts";
 import { type ConfigDocument, PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
 import { changeTenant, readTenant, type TenantBy } from "../audit/use_case.ts";
@@ -13,7 +13,7 @@ export function listAgents(platform: Platform, by: TenantBy): Promise<(ListedAge
   return readTenant(platform, by, async (tenant) => await withBrokers(tenant.transaction, await agentRows(tenant)));
 }
 
-/** Throws UsageError when the customer has no such agent. */
+/** Throws UsageError if the customer has no such agent. */
 export async function agentOf(tenant: Tenant, agentId: string): Promise<AgentRow> {
   const row = await maybeAgent(tenant, agentId);
   if (row !== undefined) return row;
@@ -48,7 +48,7 @@ export function wakeAgent({ transaction }: Tenant, agentId: string): void {
   transaction.notify("agent", agentId);
 }
 
-/** Refuses the agent from now on. */
+/** Revokes the agent: its calls are refused from now on. */
 export function revokeAgent(
   platform: Platform,
   by: TenantBy,

@@ -8,7 +8,7 @@ import type { DatabaseAddress } from "../store/postgres/database_url.ts";
 import type { PostgresOptions } from "../store/postgres/postgres_pool.ts";
 import type { Store } from "../store/store.ts";
 
-/** What the services work with; put together in platform/compose.ts. */
+/** Everything that the services use; assembled in platform/compose.ts. */
 export interface Platform {
   store: Store;
   agentAuthority: Authority;
@@ -18,26 +18,26 @@ export interface Platform {
   guesses: GuessWatch;
   quotas: Quotas;
   clock: Pick<Clock, "now" | "monotonicMs">;
-  /** For agents without a platform's configuration that says it; undefined where each goes by its own file. */
+  /** Poll interval of agents whose platform configuration has none; undefined: by each agent's own file. */
   pollSeconds: number | undefined;
   log(event: string, fields: Record<string, string | number | boolean>): void;
 }
 
 export interface OpenOptions {
   dataDirectory: string;
-  /** PostgreSQL in place of the SQLite file in the data directory. */
+  /** PostgreSQL instead of the SQLite file in the data directory. */
   database?: DatabaseAddress | undefined;
   databaseLimits?: PostgresOptions | undefined;
   clock: Platform["clock"];
   log: Platform["log"];
-  /** Default: agents go by their own file. */
+  /** Default: by each agent's own file. */
   pollSeconds?: number | undefined;
   quotas?: Partial<Quotas>;
 }
 
-/** A platform of a data directory, until it is disposed. */
+/** A platform with an open data directory, until disposed of. */
 export interface OpenPlatform extends Platform, AsyncDisposable {
   directory: DataDirectory;
-  /** Signs the server's certificate, where the operator has none of a public authority. */
+  /** Signs the server's certificate, if the operator has none from a public authority. */
   serverAuthority: Authority;
 }

@@ -2,7 +2,7 @@
 import type { Tenant, Transaction } from "../store/store.ts";
 import type { AgentRow } from "./agents.ts";
 
-/** The customer of an agent that is not revoked. */
+/** The customer of an agent, unless it is revoked. */
 export async function customerOfAgent(tx: Transaction, agentId: string): Promise<string | undefined> {
   const row = await tx.get<{ customer_id: string }>(
     "SELECT customer_id FROM agents WHERE agent_id = :agent_id AND state = 'active'",
@@ -61,7 +61,7 @@ export async function withBrokers<Row extends AgentRow>(
 
 type Connected = Pick<AgentRow, "mqtt_online_at" | "mqtt_offline_at"> & BrokerSeen;
 
-/** Connected, as far as is known: a process that is killed does not say that its agents are gone. */
+/** Whether the agent is connected, as far as known: a killed process does not report that its agents have gone. */
 export function isOnline(row: Connected, now: number): boolean {
   return hasNotLeft(row) && row.mqtt_alive_at !== null && now - row.mqtt_alive_at < brokerAliveMs;
 }

@@ -1,6 +1,6 @@
 /**
- * How much one agent, and all of a customer, may make the store grow by on a day. Who is over it has to wait: the
- * agent keeps its batch and sends it again, and nothing is lost.
+ * Daily limits for the growth of the store by one agent, and by all agents of a customer. Above the limit the agent
+ * must wait: it keeps its batch and sends it again, and nothing is lost.
  */
 import { appendAudit } from "../audit/audit_log.ts";
 import { CallError } from "./call_error.ts";
@@ -18,8 +18,8 @@ export const defaultQuotas: Quotas = { agentBytes: 256 * 1024 * 1024, customerBy
 const mostWaitMs = 3_600_000;
 
 /**
- * Undefined while the day's bytes are not used up, else what the call ends with: to be thrown after the transaction, which
- * has noted it for the audit log.
+ * Undefined while the daily limit is not reached, otherwise the error of the call. Throw it after the transaction,
+ * which has recorded it in the audit log.
  */
 export async function quotaError(platform: Platform, { tenant, agentId }: TenantAgent): Promise<CallError | undefined> {
   const { quotas, clock } = platform;
@@ -51,7 +51,7 @@ export async function quotaError(platform: Platform, { tenant, agentId }: Tenant
   );
 }
 
-/** A transaction whose growth of the store, indices included, counts into the agent's day. */
+/** A transaction whose growth of the store, including indices, counts towards the agent's daily limit. */
 export function countedTransaction<T>(
   { store, clock }: Platform,
   { customerId, agentId }: Caller,
@@ -62,7 +62,7 @@ export function countedTransaction<T>(
     const before = await store.usedBytes(tx);
     const result = await work({ tenant, agentId });
     const bytes = await store.usedBytes(tx) - before;
-    // What a call replaces is taken off again, or every poll that grows and shrinks a page would count.
+    // Negative growth is subtracted, or every poll that grows and shrinks a page would count.
     if (bytes !== 0) await addUsage(tenant, { agentId, at: clock.now(), bytes });
     return result;
   });
@@ -103,7 +103,7 @@ export async function addUsage(tenant: Tenant, options: { agentId: string; at: D
   );
 }
 
-/** Returns true once a day: for the audit log. */
+/** Returns true once a day, for the audit log. */
 export async function noteQuotaTold(tenant: Tenant, options: { agentId: string; at: Date }): Promise<boolean> {
   await addUsage(tenant, { ...options, bytes: 0 });
   return await tenant.run(
@@ -112,7 +112,7 @@ export async function noteQuotaTold(tenant: Tenant, options: { agentId: string; 
   ) === 1;
 }
 
-/** Until the next day begins. */
+/** Milliseconds until the next day begins. */
 export function untilNextDayMs(at: Date): number {
   return (dayOf(at) + 1) * dayMs - at.getTime();
 }

@@ -8,7 +8,7 @@ import type { Caller } from "./caller.ts";
 import type { Platform } from "./platform.ts";
 import { countedTransaction } from "./quota.ts";
 
-/** Issues a further certificate; the one in use ends when the new one is used. */
+/** Issues a further certificate; the present one becomes invalid when the new one is used. */
 export async function renew(platform: Platform, caller: Caller, request: RenewRequest): Promise<RenewResponse> {
   const { agentAuthority, signingKey, clock } = platform;
   const { agentId } = caller;
