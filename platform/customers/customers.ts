@@ -26,7 +26,7 @@ export interface SiteRow {
   created_at: number;
 }
 
-/** Throws UsageError when the name is taken. */
+/** Throws UsageError if the name is taken. */
 export async function addCustomer(
   tx: Transaction,
   options: { dealerId: string; name: string; at: Date },
@@ -51,7 +51,7 @@ export interface ListedCustomer extends CustomerRow {
   devices: number;
 }
 
-/** Of all dealers, or of one. */
+/** Customers of all dealers, or of one. */
 export function customerRows(tx: Transaction, dealerId?: string): Promise<ListedCustomer[]> {
   return tx.all(
     `SELECT c.*, d.name AS dealer, (SELECT count(*) FROM sites s WHERE s.customer_id = c.customer_id) AS sites,
@@ -101,7 +101,7 @@ export function maybeSite(tenant: Tenant, idOrName: string): Promise<SiteRow | u
   );
 }
 
-/** Of the dealer that is named by id or name, or of the only one. Throws UsageError. */
+/** Creates a customer of the dealer given by id or name, or of the only one. Throws UsageError. */
 export function createCustomer(
   platform: Base,
   by: By,
@@ -119,7 +119,7 @@ export function createCustomer(
   });
 }
 
-/** Of all dealers, or of the one that is named. Throws UsageError. */
+/** Customers of all dealers, or of the given one. Throws UsageError. */
 export function listCustomers(
   platform: Base,
   by: By,
@@ -131,7 +131,7 @@ export function listCustomers(
   });
 }
 
-/** The customer that is named by id or name, or the only one. Throws UsageError. */
+/** The customer given by id or name, or the only one. Throws UsageError. */
 export function findCustomer(
   platform: Base,
   by: By,
@@ -168,7 +168,7 @@ export function listSites(platform: Base, by: TenantBy): Promise<SiteRow[]> {
   return readTenant(platform, by, siteRows);
 }
 
-/** Throws UsageError when there is no such customer, or another one of that name. */
+/** Throws UsageError if there is no such customer, or another one has the name. */
 export function renameCustomer(
   platform: Base,
   by: By,
@@ -194,7 +194,7 @@ export function renameCustomer(
   });
 }
 
-/** Throws UsageError when the customer has no such site, or another one of that name. */
+/** Throws UsageError if the customer has no such site, or another one has the name. */
 export function renameSite(
   platform: Base,
   by: TenantBy,

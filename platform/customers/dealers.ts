@@ -10,7 +10,7 @@ export interface DealerRow {
   created_at: number;
 }
 
-/** Of an installation that has one, which nobody named. */
+/** Name of the automatically created dealer. */
 export const onlyDealerName = "default";
 
 /** Throws UsageError when the name is taken. */
@@ -43,7 +43,7 @@ export function maybeDealer(tx: Transaction, idOrName: string): Promise<DealerRo
 }
 
 /**
- * The one that is named, or the only one, which is made for the first customer of an installation. Throws UsageError.
+ * The given dealer, or the only one, which is created for the first customer of an installation. Throws UsageError.
  */
 export async function dealerOf(tx: Transaction, dealer: string | undefined, at: Date): Promise<DealerRow> {
   const hint = "opendca-platform dealer list shows them";
@@ -52,7 +52,7 @@ export async function dealerOf(tx: Transaction, dealer: string | undefined, at: 
     if (row !== undefined) return row;
     throw new UsageError(`Cannot find the dealer "${dealer}"`, hint);
   }
-  // Of two first customers at once, one makes the dealer.
+  // If two first customers are created at once, only one of them creates the dealer.
   await takeLock(tx, "dealers");
   const [only, ...others] = await dealerRows(tx);
   if (only === undefined) return await addDealer(tx, { name: onlyDealerName, at });
@@ -78,7 +78,7 @@ export function listDealers(platform: Base, by: By): Promise<(DealerRow & { cust
   return readPlatform(platform, by, dealerRows);
 }
 
-/** Throws UsageError when there is no such dealer, or another one of that name. */
+/** Throws UsageError if there is no such dealer, or another one has the name. */
 export function renameDealer(
   platform: Base,
   by: By,
