@@ -1,6 +1,6 @@
 import type { Transaction } from "../store/store.ts";
 
-/** Agents of all customers that something has happened to since a time: for whoever may have missed being told. */
+/** Agents of all customers with changes since a time, for listeners that may have missed notifications. */
 export interface AgentNews {
   tasks: string[];
   configs: string[];

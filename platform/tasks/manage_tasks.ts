@@ -1,4 +1,4 @@
-/** What an operator asks of agents. */
+/** Tasks that operators give to agents. */
 import { UsageError } from "../../common/core/errors.ts";
 import { signTask } from "../../common/protocol/signed_task.ts";
 import { Task } from "../../proto/gen/opendca/v1/task.ts";
@@ -22,7 +22,7 @@ export interface CreatedTask {
   expiresAt: Date;
 }
 
-/** The agent gets it at once where it is connected by MQTT, else with its next poll. Throws UsageError. */
+/** The agent gets it at once if it is connected by MQTT, otherwise with its next poll. Throws UsageError. */
 export function createTask(
   platform: Platform,
   by: TenantBy,
@@ -38,7 +38,7 @@ export function createTask(
     const expiresAt = new Date(issuedAt.getTime() + validMs);
     const taskId = crypto.randomUUID();
     const config = payload.$case === "setConfig" ? payload.value.config! : undefined;
-    // As with the next poll after it: another configuration there would undo the task's.
+    // Stored as well, as another configuration in the next poll would undo the task's.
     if (config !== undefined) await keepAgentConfig(tenant, { agentId, document: config, at: issuedAt });
     const signed = signTask(platform.signingKey, Task.create({ taskId, agentId, issuedAt, expiresAt, payload }));
     if (signed.task.length > mostTaskBytes) {
@@ -58,7 +58,7 @@ export function createTask(
   });
 }
 
-/** Newest first; of one agent where it is named. Throws UsageError. */
+/** Newest first; of one agent if given. Throws UsageError. */
 export function listTasks(
   platform: Platform,
   by: TenantBy,
@@ -70,7 +70,7 @@ export function listTasks(
   });
 }
 
-/** Throws UsageError where there is no such task. */
+/** Throws UsageError if there is no such task. */
 export function showTask(platform: Platform, by: TenantBy, { taskId }: { taskId: string }): Promise<TaskRow> {
   return readTenant(platform, by, (tenant) => taskOf(tenant, taskId));
 }
@@ -81,12 +81,12 @@ async function taskOf(tenant: Tenant, taskId: string): Promise<TaskRow> {
   throw new UsageError(`Cannot find the task "${taskId}"`, "opendca-platform task list shows them");
 }
 
-/** How long the agent may take to hear that it is to stop something. */
+/** How long a cancel task is valid. */
 const cancelMs = 3_600_000;
 
 /**
- * Stops a task: at once where the agent has not reported on it, and by another task where it may have begun. Throws
- * UsageError for one that has ended.
+ * Stops a task: at once if the agent has not reported on it, and by another task if it may have started. Throws
+ * UsageError if it has ended.
  */
 export function cancelTask(
   platform: Platform,
@@ -102,7 +102,7 @@ export function cancelTask(
   });
 }
 
-/** Cancels a task, and has the agent do so where it may have it. Undefined for one that has ended. */
+/** Cancels a task, also on the agent if it may have it. Undefined if it has ended. */
 export async function endTask(
   platform: Platform,
   tenant: Tenant,

@@ -17,7 +17,7 @@ import { takeTaskResult } from "./task_results.ts";
 
 const pace = { min: 30, max: 86_400 };
 
-/** Keeps what the agent says of itself, and answers with what it should know. */
+/** Stores the data that the agent reports, and responds with its configuration and tasks. */
 export async function poll(platform: Platform, calling: Caller, request: PollRequest): Promise<PollResponse> {
   const { clock, pollSeconds } = platform;
   const status = checkedStatus(request);
@@ -51,7 +51,7 @@ export async function poll(platform: Platform, calling: Caller, request: PollReq
       nextPollSeconds,
       serverTime: at,
       highestContiguousSequence: BigInt(await contiguousOf(tenant, { agentId, epoch: status.agentEpoch })),
-      // All of them: what is not known today will not be known tomorrow.
+      // Including unknown ones: these will not become known later.
       acknowledgedTaskIds: request.taskResults.map(({ taskId }) => taskId),
       sendEffectiveConfig: agent.effective_config_hash !== "" && agent.effective_config === null,
     };
@@ -93,7 +93,7 @@ function checkedStatus(request: PollRequest): AgentStatus {
   return keptStatus(status);
 }
 
-/** The status as it is stored: times that are none are left out, so that it can be written and shown. */
+/** The status as stored: invalid times are left out, so that it can be encoded and shown. */
 function keptStatus(status: AgentStatus): AgentStatus {
   return {
     ...status,

@@ -7,8 +7,8 @@ import type { Platform } from "../agents/platform.ts";
 import { isShortId } from "../agents/request_checks.ts";
 
 /**
- * Keeps what came of a task; a refusal goes into the audit log. A task that the platform does not know was not made by it,
- * or is older than the copy that its store was restored from: that is logged as well. Call in a transaction.
+ * Stores the result of a task; a refusal goes into the audit log. An unknown task was not created by this platform, or
+ * its store was restored from an older backup: this is logged as well. Call in a transaction.
  */
 export async function takeTaskResult(
   platform: Platform,
@@ -30,8 +30,9 @@ export async function takeTaskResult(
 }
 
 /**
- * What an agent tells by MQTT while a task runs. How a task ended comes by gRPC alone: a broker that is another program must
- * not be able to end one. What the agent refused of what came by MQTT, such as a forged task, goes into the audit log.
+ * Progress that an agent reports by MQTT while a task runs. The final result comes by gRPC only: an external broker
+ * must not be able to end a task. Messages by MQTT that the agent refused, such as a forged task, go into the audit
+ * log.
  */
 export async function takeProgress(
   platform: Platform,

@@ -38,7 +38,7 @@ const stateNames: Partial<Record<TaskState, string>> = {
   [TaskState.CANCELLED]: "cancelled",
 };
 const order = ["waiting", "delivered", "accepted", "running"];
-/** Of one answer, which may have 4 MiB with all that is in it. */
+/** Limit for the tasks in one response, which may have 4 MiB in all. */
 const maxBytesAtOnce = 3 * 1024 * 1024;
 
 export async function addTask(tenant: Tenant, task: NewTask): Promise<void> {
@@ -60,12 +60,13 @@ export async function addTask(tenant: Tenant, task: NewTask): Promise<void> {
   tenant.transaction.notify(newTaskChannel, task.agentId);
 }
 
-/** Tells the id of an agent that has a new task. */
+/** Channel with the id of an agent that has a new task. */
 export const newTaskChannel = "task";
 
 /**
- * Tasks that the agent has not reported on, oldest first, as many as fit into an answer; those past their expiry are marked
- * expired and left out, and one that is too large for any agent waits for its expiry without holding up the others.
+ * Tasks that the agent has not reported on, oldest first, as many as fit into a response; those past their expiry are
+ * marked expired and left out, and one that is too large for any agent waits for its expiry without blocking the
+ * others.
  */
 export async function takeTasks(tenant: Tenant, options: { agentId: string; at: Date }): Promise<SignedTask[]> {
   const parameters = { agent_id: options.agentId, at: options.at.getTime() };
@@ -91,7 +92,10 @@ export async function takeTasks(tenant: Tenant, options: { agentId: string; at: 
   return live.map(signedOf);
 }
 
-/** What `takeTasks` would give by now, with the id of each; changes nothing, as only a poll shows that the agent has it. */
+/**
+ * The tasks that `takeTasks` would return now, with their ids; changes nothing, as only a poll shows that the agent has
+ * them.
+ */
 export async function openTasks(
   tenant: Tenant,
   { agentId, at }: { agentId: string; at: Date },
@@ -137,7 +141,10 @@ function signedOf({ task, signature, key_id }: TaskRow): SignedTask {
   return { task: Buffer.from(task), signature: Buffer.from(signature), keyId: key_id };
 }
 
-/** Takes a step forward: `taken`; `kept` where the task was as far already; `unknown` where it is not this agent's. */
+/**
+ * Advances the state of a task: `taken`; `kept` if it had this state already; `unknown` if it is not a task of this
+ * agent.
+ */
 export async function noteTaskResult(
   tenant: Tenant,
   options: { agentId: string; result: TaskResultMessage; at: Date },
@@ -171,7 +178,7 @@ export function maybeTaskRow(tenant: Tenant, taskId: string): Promise<TaskRow | 
   return tenant.get("SELECT * FROM tasks WHERE customer_id = :customer AND task_id = :task_id", { task_id: taskId });
 }
 
-/** No poll brings it any more; an agent that has it already may still report on it. */
+/** No poll delivers it any more; an agent that already has it may still report on it. */
 export async function markCancelled(tenant: Tenant, { taskId, at }: { taskId: string; at: Date }): Promise<void> {
   await tenant.run(
     "UPDATE tasks SET state = 'cancelled', changed_at = :at WHERE customer_id = :customer AND task_id = :task_id",
@@ -182,7 +189,7 @@ export async function markCancelled(tenant: Tenant, { taskId, at }: { taskId: st
 /* `expired` and `cancelled` are the platform's guess: an agent that had taken the task in time may still report on it. */
 function isForward(from: string, to: string): boolean {
   if (from === "expired" || (from === "cancelled" && !order.includes(to))) return true;
-  // How far it is.
+  // A progress update.
   if (from === "running" && to === "running") return true;
   const at = order.indexOf(from);
   return at >= 0 && (order.indexOf(to) > at || !order.includes(to));
