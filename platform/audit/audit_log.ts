@@ -1,19 +1,19 @@
 /**
- * The audit log: append-only, and each entry's digest covers the digest before it, so that an entry that is changed or
- * taken out shows. Cutting entries off the end shows only against a digest that was noted elsewhere: `audit verify`
+ * The audit log: append-only, and each entry's digest covers the previous digest, so that a changed or removed entry is
+ * detected. Entries removed from the end are only detected with a digest that was stored elsewhere: `audit verify`
  * prints the last one for that.
  */
 import { createHash } from "node:crypto";
 import { takeLock, type Transaction } from "../store/store.ts";
 
-/** Who did it: "platform" is what it does by itself. */
+/** Who did it; "platform" for its own actions. */
 export type Actor =
   | "platform"
   | { kind: "operator" | "user" | "agent" | "api-token" | "installation"; name: string };
 
 export interface AuditEvent {
   at: Date;
-  /** Null for what concerns the platform itself. */
+  /** Null for events of the platform itself. */
   customerId: string | null;
   actor: Actor;
   /** Past tense, such as `agentRevoked`. */
@@ -26,7 +26,7 @@ export interface AuditEntry {
   entry: number;
   at: number;
   customer_id: string | null;
-  /** `operator:eva`, `agent:agt-…`, `platform`; of the first releases also `admin:eva`. */
+  /** `operator:eva`, `agent:agt-…`, `platform`; the first releases also wrote `admin:eva`. */
   actor: string;
   action: string;
   subject: string;
@@ -34,13 +34,13 @@ export interface AuditEntry {
   digest: string;
 }
 
-/** What stands before the first entry. */
+/** The previous digest of the first entry. */
 export const noDigest = "0".repeat(64);
 
 /* Of one agent on a day, and of the platform about one: it chooses what it is noted for, and must not fill the log. */
 export const mostEntriesOfAgent = 1000;
 
-/** Of entries by or about an agent only the first thousand of a day are kept; the last one says that there were more. */
+/** Only the first thousand entries per day by or about an agent are kept; the last one says that there were more. */
 export async function appendAudit(tx: Transaction, event: AuditEvent): Promise<void> {
   const about = event.actor === "platform" && event.subject.startsWith("agt-") ? event.subject : undefined;
   const whose = event.actor !== "platform" && event.actor.kind === "agent" ? actorText(event.actor) : about;
@@ -61,7 +61,7 @@ export async function appendAudit(tx: Transaction, event: AuditEvent): Promise<v
 }
 
 async function append(tx: Transaction, event: AuditEvent): Promise<void> {
-  // Each entry follows the one before it: until this transaction ends, no other one appends.
+  // Entries are chained: no other transaction may append until this one ends.
   await takeLock(tx, "audit log");
   const last = await tx.get<AuditEntry>("SELECT entry, digest FROM audit_log ORDER BY entry DESC LIMIT 1");
   const entry = {
@@ -84,7 +84,7 @@ export function actorText(actor: Actor): string {
   return actor === "platform" ? actor : `${actor.kind}:${actor.name}`;
 }
 
-/** Entries oldest first; of one customer where one is given. */
+/** Entries oldest first; of one customer if given. */
 export async function auditRows(
   tx: Transaction,
   options: { customerId?: string | undefined; limit: number },
@@ -97,7 +97,7 @@ export async function auditRows(
   return rows.reverse();
 }
 
-/** Entries of one action since a time, oldest first. Goes back from the newest one only as far as it must. */
+/** Entries of one action since a time, oldest first. Reads backwards from the newest one only as far as needed. */
 export function auditSince(tx: Transaction, options: { action: string; since: Date }): Promise<AuditEntry[]> {
   return tx.all<AuditEntry>(
     `SELECT * FROM audit_log
@@ -109,12 +109,12 @@ export function auditSince(tx: Transaction, options: { action: string; since: Da
 
 export interface AuditVerdict {
   entries: number;
-  /** The first entry that is missing or was changed; undefined when the chain holds. */
+  /** The first missing or changed entry; undefined if the chain is valid. */
   brokenAt: number | undefined;
   lastDigest: string;
 }
 
-/** Goes over the whole chain. */
+/** Verifies the whole chain. */
 export async function auditVerdict(tx: Transaction): Promise<AuditVerdict> {
   let lastDigest = noDigest;
   let entries = 0;

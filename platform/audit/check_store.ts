@@ -1,4 +1,4 @@
-/** Whether a store is complete and durable, and its audit log unbroken. */
+/** Checks that a store is complete and durable, and its audit log valid. */
 import { checkDatabase, type Finding } from "../store/postgres/check_database.ts";
 import type { DatabaseAddress } from "../store/postgres/database_url.ts";
 import { createPool } from "../store/postgres/postgres_pool.ts";

@@ -1,7 +1,7 @@
 import { type AuditEntry, auditRows, type AuditVerdict, auditVerdict } from "./audit_log.ts";
 import { type Base, type By, readPlatform } from "./use_case.ts";
 
-/** The latest entries, oldest first; of one customer where one is given. */
+/** The latest entries, oldest first; of one customer if given. */
 export function listAudit(
   platform: Base,
   by: By,
@@ -10,7 +10,7 @@ export function listAudit(
   return readPlatform(platform, by, (tx) => auditRows(tx, options));
 }
 
-/** Goes over the whole chain. */
+/** Verifies the whole chain. */
 export function verifyAudit(platform: Base, by: By): Promise<AuditVerdict> {
   return readPlatform(platform, by, auditVerdict);
 }

@@ -1,11 +1,10 @@
 /**
- * What use cases have in common: who asks, for which customer, and one transaction in which a use case checks, writes and
- * says so in the audit log.
+ * Common parts of use cases: the caller, the customer, and one transaction for checks, changes and the audit log entry.
  */
 import type { Store, Tenant, Transaction } from "../store/store.ts";
 import { type Actor, appendAudit, type AuditEvent } from "./audit_log.ts";
 
-/** What every use case works with. */
+/** What every use case needs. */
 export interface Base {
   store: Store;
   clock: { now(): Date };
@@ -25,7 +24,7 @@ export interface Change<T> {
   audit: Omit<AuditEvent, "at" | "actor" | "customerId">;
 }
 
-/** A change of what belongs to the platform, or to a customer that is made by it. */
+/** Runs a change of the platform's own data, or one that creates a customer. */
 export function changePlatform<T>(
   { store, clock }: Base,
   { actor }: By,
@@ -39,7 +38,7 @@ export function changePlatform<T>(
   });
 }
 
-/** A change of what belongs to a customer. */
+/** Runs a change of a customer's data. */
 export function changeTenant<T>(
   platform: Base,
   { actor, tenant }: TenantBy,
