@@ -1,6 +1,6 @@
 /**
- * The certificate authorities of the platform: one for its agents, and one for its own server certificate where the
- * operator has none of a public authority. ECDSA P-256 with SHA-256 (RFC 5280 profile: critical basic constraints and
+ * The certificate authorities of the platform: one for its agents, and one for its own server certificate if the
+ * operator has none from a public authority. ECDSA P-256 with SHA-256 (RFC 5280 profile: critical basic constraints and
  * key usage, one extended key usage, key identifiers).
  */
 import * as x509 from "./x509.ts";
@@ -17,7 +17,7 @@ export interface Validity {
   notAfter: Date;
 }
 
-/** What is written to disk: PEM texts. */
+/** The files of an authority: PEM texts. */
 export interface AuthorityFiles {
   certificatePem: string;
   privateKeyPem: string;
@@ -27,7 +27,7 @@ const dayMs = 86_400_000;
 /* Clocks differ: a certificate that begins now is not valid yet on a machine that is five minutes slow. */
 const skewMs = 3_600_000;
 
-/** The period that begins now and is `days` long, moved back for clocks that are slow. */
+/** The period of `days` from now, starting a little earlier for slow clocks. */
 export function validityFrom(now: Date, days: number): Validity {
   return { notBefore: new Date(now.getTime() - skewMs), notAfter: new Date(now.getTime() + days * dayMs) };
 }
@@ -69,7 +69,7 @@ export interface Issue extends Validity {
 /** A certificate for one key, with a random 127-bit serial number. */
 export async function issueCertificate(authority: Authority, issue: Issue): Promise<x509.X509Certificate> {
   const { commonName, publicKey, usage, names, notBefore } = issue;
-  // No certificate outlives the one that made it.
+  // No certificate is valid longer than its issuer's.
   const notAfter = new Date(Math.min(issue.notAfter.getTime(), authority.certificate.notAfter.getTime()));
   const purpose = usage === "client" ? x509.ExtendedKeyUsage.clientAuth : x509.ExtendedKeyUsage.serverAuth;
   return x509.X509CertificateGenerator.create({

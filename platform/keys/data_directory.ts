@@ -7,8 +7,8 @@
  *   signing.key                     Ed25519: tasks and unlock tokens
  *   code-pepper.key                 key of the digests of activation codes
  *   lock                            held by a process while it makes or reads the keys
- * A file appears under its name when it is complete and synced. The store is made last: keys that are missing beside a
- * store were lost, and new ones in their place would lock every agent out.
+ * A file gets its name when it is complete and synced. The store is created last: if keys are missing beside a store,
+ * they were lost, and new ones would lock out all agents.
  */
 import { ConfigError, messageOf, UnavailableError } from "../../common/core/errors.ts";
 import { denoDisk, maybeText, replaceFile } from "../../common/host/disk.ts";
@@ -19,15 +19,15 @@ import { maybeWriteFault } from "../../common/core/write_fault.ts";
 export interface DataDirectory {
   path(name: string): string;
   has(name: string): boolean;
-  /** The text of a file, or undefined when there is none. */
+  /** The text of a file; undefined if it does not exist. */
   maybeText(name: string): string | undefined;
   /** Mode 0600. */
   write(name: string, text: string): void;
-  /** Waits until no other process is at its beginning; two of them would each make keys of their own. */
+  /** Waits until no other process is starting; otherwise both could create keys. */
   lock(): Promise<Disposable>;
 }
 
-/** Makes the folder when it is not there. Throws ConfigError when it cannot be used. */
+/** Creates the folder if necessary. Throws ConfigError if it cannot be used. */
 export function openDataDirectory(folder: string): DataDirectory {
   const path = (name: string) => `${folder}/${name}`;
   try {
@@ -57,7 +57,7 @@ export function openDataDirectory(folder: string): DataDirectory {
   };
 }
 
-/** Of a failed write, which may be repaired: exit code 69; else of a folder that was named wrongly, 78. */
+/** The error for a failed write, which may be fixed: exit code 69; for a wrong folder: 78. */
 function folderError(what: string, cause: unknown, hint?: string): Error {
   const fault = maybeWriteFault(cause);
   if (fault?.isOfDisk) return new UnavailableError(`Cannot ${what} as ${fault.what}`, fault.hint, 0, { cause });

@@ -1,4 +1,4 @@
-/** The keys of the data directory, which are made when it is new. */
+/** The keys of the data directory, which are created if it is new. */
 import { ConfigError } from "../../common/core/errors.ts";
 import { createSigningKeyPem, loadSigningKey, type SigningKey } from "../../common/protocol/signature.ts";
 import { type Authority, createAuthority, loadAuthority, validityFrom } from "./authority.ts";
@@ -8,7 +8,7 @@ import { type CertificateFiles, createServerCertificate, isCurrent } from "./ser
 export interface KeptKeys {
   /** Signs the certificates of agents. */
   agentAuthority: Authority;
-  /** Signs the server's certificate, where the operator has none of a public authority. */
+  /** Signs the server's certificate, if the operator has none from a public authority. */
   serverAuthority: Authority;
   signingKey: SigningKey;
   /** Key of the digests of activation codes. */
@@ -19,11 +19,11 @@ const authorityDays = 3653;
 
 interface KeyFolder {
   directory: DataDirectory;
-  /** The store is not a new one: keys that are missing were lost. */
+  /** The store is not new: missing keys were lost. */
   isUsed: boolean;
 }
 
-/** Throws ConfigError when a key is missing beside a store that is in use. */
+/** Throws ConfigError if a key is missing beside a store that is in use. */
 export async function keptKeys(
   directory: DataDirectory,
   { isUsed, now }: { isUsed: boolean; now: Date },
@@ -70,7 +70,7 @@ function missingKey(directory: DataDirectory, name: string): ConfigError {
   );
 }
 
-/** The server's certificate for these names, recreated when the one that is there is for others or ends. */
+/** The server's certificate for these names; renewed if the present one has other names or expires soon. */
 export async function keptServerCertificate(
   directory: DataDirectory,
   { authority, names, now, file = "server.pem" }: { authority: Authority; names: string[]; now: Date; file?: string },
@@ -79,7 +79,7 @@ export async function keptServerCertificate(
   const known = directory.maybeText(file);
   if (known !== undefined && isCurrent(known, check)) return { certificatePem: known, privateKeyPem: known };
   const { certificatePem, privateKeyPem } = await createServerCertificate(authority, check);
-  // TLS libraries take from a PEM file the blocks that they look for.
+  // TLS libraries pick the blocks that they need from a PEM file.
   directory.write(file, certificatePem + privateKeyPem);
   return { certificatePem, privateKeyPem };
 }

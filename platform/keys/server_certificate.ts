@@ -2,7 +2,7 @@ import * as x509 from "./x509.ts";
 import { algorithm, type Authority, issueCertificate, pemOf, privateKeyPem, validityFrom } from "./authority.ts";
 
 export interface CertificateFiles {
-  /** The server's own first, then the authorities between. */
+  /** The server's own certificate first, then intermediate authorities. */
   certificatePem: string;
   privateKeyPem: string;
 }

@@ -1,3 +1,3 @@
-/** @peculiar/x509 with what it needs to be loaded first; everything imports it from here. */
+/** @peculiar/x509, with the polyfill that must be loaded first; everything imports it from here. */
 import "reflect-metadata";
 export * from "@peculiar/x509";
