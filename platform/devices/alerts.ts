@@ -1,6 +1,6 @@
 /**
- * Alerts of devices as they come and go. An alert is one for as long as readings show it with the same group, code and
- * text; a reading that lost a part of its answers ends none.
+ * Alerts of devices over time. It is the same alert while readings show it with the same group, code and text; an
+ * incomplete reading ends no alert.
  */
 import { createHash } from "node:crypto";
 import { isLost } from "../../common/reading/lost_codes.ts";
@@ -21,11 +21,11 @@ export interface AlertRow {
   /** PrtAlertGroupTC by name. */
   alert_group: string;
   description: string;
-  /** When the device says that it began; null where it does not say. */
+  /** When it began, as reported by the device; null if not reported. */
   since: number | null;
   first_seen_at: number;
   last_seen_at: number;
-  /** Null while it lasts. */
+  /** Null while it is open. */
   ended_at: number | null;
 }
 
@@ -37,7 +37,7 @@ export function severityOf({ severity }: Alert): string {
 const columns = `device_id, alert_key, severity, code, alert_group, description, since, first_seen_at, last_seen_at,
   ended_at`;
 
-/** A row with what it was before a merge: see device/samples of schema. */
+/** A row with its device before a merge: see device/samples of schema. */
 export type KnownAlert = AlertRow & { origin: string };
 
 export const alertTable: RowsOf = {
@@ -46,13 +46,13 @@ export const alertTable: RowsOf = {
   columns: [...columns.split(/,\s+/), "origin"],
 };
 
-/** For an alert that ended and is shown again within one millisecond: it lasts. */
+/** Reopens an alert that ended and is shown again within one millisecond. */
 export const shownAgain = `ON CONFLICT (customer_id, ${alertTable.key.join(", ")}) DO UPDATE SET ${
   alertTable.columns.filter((name) => !alertTable.key.includes(name)).map((name) => `${name} = excluded.${name}`)
     .join(", ")
 }`;
 
-/** Takes the alerts of a reading that is not older than what is known of the device. */
+/** Applies the alerts of a reading, which must not be older than the known state of the device. */
 export function noteAlerts(known: KnownDevices, { deviceId, reading, observedAt }: ArrivedReading): void {
   const at = observedAt.getTime();
   const open = known.alerts(deviceId).filter(({ ended_at }) => ended_at === null);
@@ -76,7 +76,7 @@ export function noteAlerts(known: KnownDevices, { deviceId, reading, observedAt 
   const isWhole = !reading.problems.some(({ code }) => isLost(code));
   for (const row of open) {
     const isShown = shown.has(row.alert_key);
-    // While it lasts, once an hour is enough to tell that it was still there.
+    // While it is open, its last sight is updated once an hour.
     if (isShown && at - row.last_seen_at >= lookMs) known.setAlert({ ...row, last_seen_at: at });
     else if (!isShown && isWhole) known.setAlert({ ...row, ended_at: at });
   }
@@ -89,7 +89,7 @@ export function alertKey({ group, code, description }: Alert): string {
   return createHash("sha256").update(JSON.stringify([group, code ?? null, description])).digest("base64url");
 }
 
-/** Those of a device that last. */
+/** Open alerts of a device. */
 export function openAlerts(tenant: Tenant, deviceId: string): Promise<AlertRow[]> {
   return tenant.all(
     `SELECT ${columns} FROM alerts WHERE customer_id = :customer AND device_id = :device_id AND ended_at IS NULL
@@ -107,7 +107,7 @@ export interface ListedAlert extends AlertRow {
   serial: string | null;
 }
 
-/** Of all devices; those that last first, the most severe and the latest of them first. */
+/** Alerts of all devices; open ones first, then by severity, latest first. */
 export async function alertRows(
   tenant: Tenant,
   { filters, severity, ended, limit }: {
@@ -118,7 +118,7 @@ export async function alertRows(
   },
 ): Promise<ListedAlert[]> {
   const { where, parameters } = conditionsOf(filters), parts = partsTable(filters.groups);
-  // What a part showed that is not seen any more lasts no longer.
+  // Alerts of a part that is no longer seen are not open.
   const join = parts === undefined
     ? "JOIN devices d ON d.customer_id = a.customer_id AND d.device_id = a.device_id"
     : `LEFT JOIN parts p ON p.part = a.device_id AND (p.front = p.part OR a.ended_at IS NOT NULL)

@@ -3,7 +3,7 @@ import type { DatabaseAddress } from "../store/postgres/database_url.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite_store.ts";
 import { moveReadings } from "./move_readings.ts";
 
-/** Moves what is in the SQLite file to the empty database `target`, connected as its owner; see copyStore(). */
+/** Moves the SQLite file to the empty database `target`, connected as its owner; see copyStore(). */
 export async function copyInstallation(
   { path, target, role }: { path: string; target: DatabaseAddress; role: string },
 ): ReturnType<typeof copyStore> {

@@ -1,6 +1,6 @@
 /**
- * The payload of a batch, taken apart. Records are cut out of the list byte for byte before they are decoded, so that the
- * platform keeps what was sent, fields of later versions included.
+ * Decodes the payload of a batch. Records are cut out of the list as bytes before they are decoded, so that the
+ * platform stores exactly what was sent, including fields of later versions.
  */
 import { gunzipSync } from "node:zlib";
 import { BinaryReader } from "@bufbuild/protobuf/wire";
@@ -9,7 +9,7 @@ import { isUuid } from "../agents/request_checks.ts";
 import { limitMessage } from "./message_limits.ts";
 import { type Batch, Compression, Record, RejectionReason } from "../../proto/gen/opendca/v1/batch.ts";
 
-/** Agents make batches of a megabyte; a longer one may not have come of next to nothing. */
+/** Maximum ratio of uncompressed to compressed bytes of large payloads; agents make batches of about a megabyte. */
 const maxExpansion = 100;
 const anyPlainBytes = 2 * 1024 * 1024;
 
@@ -20,11 +20,11 @@ export interface DecodedRecord {
 
 export interface DecodedBatch {
   records: DecodedRecord[];
-  /** Ids of the records that can never be stored, and why. */
+  /** Ids of records that can never be stored, and the reasons. */
   refused: { recordId: string; why: string }[];
 }
 
-/** The whole batch is refused, for good. */
+/** The whole batch is refused permanently. */
 export class BatchRefusedError extends Error {
   override readonly name = "BatchRefusedError";
   constructor(message: string, readonly reason: RejectionReason, options?: ErrorOptions) {
@@ -53,7 +53,7 @@ export function decodeBatch(batch: Batch): DecodedBatch {
     const record = decodeRecord(bytes);
     const why = bytes.length > maxRecordBytes ? `it has ${bytes.length} bytes` : whyRefused(record);
     if (why === undefined) decoded.records.push({ record, bytes });
-    // An id that is none is only told so far that the answer stays small.
+    // An invalid id is shortened, so that the response stays small.
     else decoded.refused.push({ recordId: record.recordId.slice(0, 64).toWellFormed(), why });
   }
   return decoded;
@@ -69,7 +69,7 @@ function plainPayload({ payload, compression }: Batch): Uint8Array {
   }
   const most = Math.min(maxPlainBytes, Math.max(anyPlainBytes, maxExpansion * payload.length));
   try {
-    // The limit holds while inflating: a small bomb never becomes a large buffer.
+    // The limit applies while inflating, so a compression bomb never becomes a large buffer.
     return gunzipSync(payload, { maxOutputLength: most });
   } catch (error) {
     if (error instanceof RangeError) {
@@ -111,13 +111,13 @@ function decodeRecord(bytes: Uint8Array): Record {
 
 function whyRefused(record: Record): string | undefined {
   if (!isUuid(record.recordId)) return "its id is not a UUID";
-  // A clock that is wrong is a fault that the reading survives: see record_time.ts.
+  // A reading with a wrong clock is still accepted: see record_time.ts.
   if (Number.isNaN(record.observedAt?.getTime() ?? NaN)) return "it has no time";
   if (record.content === undefined) return "its content is of an unknown kind";
   const mistake = limitMessage("record", record);
   if (mistake !== undefined) return mistake;
   if (record.content.$case !== "reading") return undefined;
-  // A policy may mask the address; what tells the device then is the agent's own id of it.
+  // A policy may mask the address; then the device is identified by the agent's own id.
   if (record.content.value.address === "" && record.deviceKey === "") {
     return "the reading has neither an address nor the agent's id of the device";
   }

@@ -1,12 +1,12 @@
-/** Merges and splits as a person has made them, and what a split says of a reading. */
+/** Merges and splits by a person, and how splits select readings. */
 import type { Tenant } from "../store/store.ts";
 
 export interface ChangeRow {
   change_id: string;
   kind: "merge" | "split";
-  /** Whose id stays. */
+  /** The device whose id stays. */
   device_id: string;
-  /** The part of it, or the device that was made of some of its readings. */
+  /** The device that became a part of it, or that was created from some of its readings. */
   other_id: string;
   at: number;
   actor: string;
@@ -18,7 +18,7 @@ export interface ChangeRow {
   undone_reason: string | null;
 }
 
-/** What a merge, a split or an undo answers. */
+/** Result of a merge, a split or an undo. */
 export interface MadeChange {
   changeId: string;
   kind: ChangeRow["kind"];
@@ -26,31 +26,31 @@ export interface MadeChange {
   otherId: string;
 }
 
-/** Which readings of a device are those of another machine: all that is given must be so. */
+/** Selects the readings of a device that belong to another machine: all given fields must match. */
 export interface SplitSelector {
   agentId?: string | undefined;
-  /** As the agent's file calls it. */
+  /** Name in the agent's file. */
   network?: string | undefined;
   /** The agent's own id of the device. */
   deviceKey?: string | undefined;
-  /** As common/reading/device_evidence.ts spells it. */
+  /** In the canonical form of common/reading/device_evidence.ts. */
   serial?: string | undefined;
 }
 
-/** What a split can ask of a reading. */
+/** The fields of a reading that a split can select by. */
 export interface SeenBy {
   agentId: string;
   network: string;
-  /** Empty where the agent has none. */
+  /** Empty if the agent has none. */
   deviceKey: string;
-  /** Null where it was not read. */
+  /** Null if it was not read. */
   serial: string | null;
 }
 
 const columns = `change_id, kind, device_id, other_id, at, actor, reason, selector, undone_at, undone_by,
   undone_reason`;
 
-/** Of all these devices, oldest first. */
+/** Changes of all these devices, oldest first. */
 export async function changesOf(tenant: Tenant, deviceIds: readonly string[]): Promise<ChangeRow[]> {
   const rows = await tenant.all<ChangeRow>(
     `SELECT ${columns} FROM device_changes WHERE customer_id = :customer ORDER BY at, change_id`,
@@ -87,7 +87,7 @@ export async function markUndone(
   );
 }
 
-/** Whether the reading is one of those; undefined where it does not tell. */
+/** Whether the selector matches the reading; undefined if the reading lacks a needed field. */
 export function isSelected(selector: SplitSelector, seen: SeenBy): boolean | undefined {
   const { agentId, network, deviceKey, serial } = selector;
   if (agentId !== undefined && agentId !== seen.agentId) return false;
@@ -105,7 +105,7 @@ export interface Split {
   selector: SplitSelector;
 }
 
-/** Splits that stand, in their order. */
+/** Splits that were not undone, in order. */
 export async function splitsOf(tenant: Tenant): Promise<Split[]> {
   const rows = await tenant.all<ChangeRow>(
     `SELECT ${columns} FROM device_changes
@@ -119,8 +119,8 @@ export async function splitsOf(tenant: Tenant): Promise<Split[]> {
 }
 
 /**
- * Which of the devices that were once one the reading is of, where evidence says that it is of one of them. It stays where
- * evidence puts it when it does not tell what the split goes by.
+ * The device of a reading after splits, if by evidence it belongs to a device that was split. If the reading lacks the
+ * fields of the selector, the device by evidence stays.
  */
 export function splitId(splits: readonly Split[], deviceId: string, seen: SeenBy): string {
   let id = deviceId;
@@ -139,7 +139,7 @@ export function splitId(splits: readonly Split[], deviceId: string, seen: SeenBy
   }
 }
 
-/** What a split has kept of what was there before; null where nothing is kept. */
+/** The data that a split has saved for its undo; null if there is none. */
 export async function savedBySplit(tenant: Tenant, changeId: string): Promise<Uint8Array | null> {
   const row = await tenant.get<{ saved: Uint8Array | null }>(
     "SELECT saved FROM device_changes WHERE customer_id = :customer AND change_id = :change_id",

@@ -1,20 +1,20 @@
 /**
- * What a person said is one machine: each part keeps its row, its readings and its evidence, so that a merge can be taken
- * back at any time, and lists show one device. It has the id of the part that was there first, and the facts of the part that
- * was seen last.
+ * Devices that a person merged: each part keeps its row, its readings and its evidence, so that a merge can be undone
+ * at any time, and lists show one device. It has the id of the first part, and the facts of the part that was seen
+ * last.
  */
 import type { Parameters, Tenant } from "../store/store.ts";
 import { type DeviceState, joinedState, maybeDeviceState } from "./device_state.ts";
 import type { DeviceRow, StatedRow } from "./devices.ts";
 
 export interface Group {
-  /** The id that stands for all parts. */
+  /** The common id of all parts. */
   deviceId: string;
-  /** The one that was seen last is the first. */
+  /** The part that was seen last comes first. */
   parts: DeviceRow[];
 }
 
-/** Of one customer. */
+/** Groups of one customer. */
 export interface Groups {
   /** Ids of the parts that lists leave out. */
   hidden: string[];
@@ -35,7 +35,7 @@ export async function groupsOf(tenant: Tenant): Promise<Groups> {
   return { hidden: hidden.map(({ device_id }) => device_id), of };
 }
 
-/** The device and its other parts, where it has any. */
+/** The device and its other parts, if any. */
 export async function groupOf(tenant: Tenant, row: DeviceRow): Promise<Group> {
   if (row.merged_into === null) return { deviceId: row.device_id, parts: [row] };
   const parts = await tenant.all<DeviceRow>(
@@ -46,7 +46,7 @@ export async function groupOf(tenant: Tenant, row: DeviceRow): Promise<Group> {
   return { deviceId: row.merged_into, parts };
 }
 
-/** Its parts as one row. What the newest part does not tell is as an older one told it. */
+/** Combines the parts into one row. Facts that the newest part lacks are taken from an older one. */
 export function rowOf({ deviceId, parts }: Group): DeviceRow {
   const [newest] = parts as [DeviceRow, ...DeviceRow[]];
   const row = { ...newest, device_id: deviceId, first_seen_at: Math.min(...parts.map((part) => part.first_seen_at)) };
@@ -56,7 +56,7 @@ export function rowOf({ deviceId, parts }: Group): DeviceRow {
   return row;
 }
 
-/** Undefined where no part was read yet. */
+/** Undefined if no part was read yet. */
 export async function stateOf(tenant: Tenant, { parts }: Group): Promise<DeviceState | undefined> {
   let joined: DeviceState | undefined;
   for (const { device_id } of parts) {
@@ -66,7 +66,7 @@ export async function stateOf(tenant: Tenant, { parts }: Group): Promise<DeviceS
   return joined;
 }
 
-/** Rows of a list that leaves out `groups.hidden`, with what the other parts know. */
+/** Completes rows of a list without `groups.hidden` with the facts of the other parts. */
 export async function joinedRows(tenant: Tenant, groups: Groups, rows: StatedRow[]): Promise<StatedRow[]> {
   const joined: StatedRow[] = [];
   for (const each of rows) {
@@ -81,8 +81,8 @@ export async function joinedRows(tenant: Tenant, groups: Groups, rows: StatedRow
 }
 
 /**
- * A common table expression with the columns `part` and `front`, the part that is listed; for statements over what was read.
- * Undefined where no devices are merged, so that such a statement need not join it.
+ * A common table expression with the columns `part` and `front` (the part that is listed), for statements over
+ * readings. Undefined if no devices are merged, so that the statement need not join it.
  */
 export function partsTable(groups: Groups | undefined): { sql: string; parameters: Parameters } | undefined {
   if (groups === undefined || groups.of.size === 0) return undefined;
@@ -94,7 +94,7 @@ export function partsTable(groups: Groups | undefined): { sql: string; parameter
   return { sql: `parts (part, front) AS (VALUES ${rows.join(", ")})`, parameters };
 }
 
-/** The row with the id that stands for all parts. */
+/** The row with the common id of all parts. */
 export function named<Row extends { device_id: string }>(groups: Groups | undefined, row: Row): Row {
   const group = groups?.of.get(row.device_id);
   return group === undefined ? row : { ...row, device_id: group.deviceId };

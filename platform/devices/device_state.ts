@@ -1,7 +1,7 @@
 /**
- * The latest of each device: one row, changed in place by every reading that is not older than what it holds. Lists read
- * it, never the records, which are kept for some weeks only. What a reading does not have stays as it was last read, with
- * its own time: a status reading has no meters, and a printer that sleeps no supplies.
+ * The latest state of each device: one row, updated by every reading that is not older. Lists use it and never the
+ * records, which are kept for some weeks only. Parts that a reading lacks keep their last values and times: a status
+ * reading has no meters, and a sleeping printer no supplies.
  */
 import { Buffer } from "node:buffer";
 import { lowPercent } from "../../common/reading/low_supply.ts";
@@ -16,7 +16,7 @@ import {
 import type { Tenant } from "../store/store.ts";
 import type { TimeBasis } from "./record_time.ts";
 
-/** A reading on its way into the store. */
+/** A reading to be stored. */
 export interface ArrivedReading {
   deviceId: string;
   agentId: string;
@@ -26,7 +26,7 @@ export interface ArrivedReading {
   basis: TimeBasis;
   scope: "full" | "status";
   reading: Reading;
-  /** The record that it came in, as it is stored: see stored_record.ts. */
+  /** Its record in stored form: see stored_record.ts. */
   stored: Uint8Array;
 }
 
@@ -37,29 +37,29 @@ export interface DeviceState {
   received_at: number;
   time_basis: TimeBasis;
   scope: "full" | "status";
-  /** The newest record, as it is stored. */
+  /** The newest record in stored form. */
   record: Uint8Array;
   /** When everything was last asked for. */
   full_at: number | null;
-  /** Why there are no meters; null where there are. */
+  /** Why there are no meters; null if there are. */
   no_meters: string | null;
-  /** Each list as an encoded Reading that has nothing else. */
+  /** Each list as an encoded Reading without other fields. */
   meters: Uint8Array | null;
   meters_at: number | null;
   supplies: Uint8Array | null;
   supplies_at: number | null;
   trays: Uint8Array | null;
   trays_at: number | null;
-  /** The meter of this name, as it was last read. */
+  /** Last value of the meter `total`. */
   total: number | null;
   /** Number of supplies that are low. */
   low: number;
 }
 
-/** What is asked of a device's row before a reading. */
+/** The columns that are read before applying a reading. */
 export type KnownState = Omit<DeviceState, "record">;
 
-/** The row after a reading; undefined when the row has newer things already. */
+/** The row after a reading; undefined if the row is newer already. */
 export function nextState(before: KnownState | undefined, arrived: ArrivedReading): DeviceState | undefined {
   const { reading, scope } = arrived;
   const at = arrived.observedAt.getTime();
@@ -83,7 +83,7 @@ export function nextState(before: KnownState | undefined, arrived: ArrivedReadin
   };
 }
 
-/** The row of two devices that turn out to be one: the newer, with the newer of each part. */
+/** The row for two devices that are one: the newer row, with the newer value of each part. */
 export function joinedState(a: DeviceState, b: DeviceState): DeviceState {
   const [newer, older] = a.observed_at > b.observed_at ? [a, b] : [b, a];
   const joined = { ...newer, full_at: Math.max(a.full_at ?? 0, b.full_at ?? 0) || null };
@@ -119,7 +119,7 @@ function noMetersAfter(
   { reading, scope, hasMeters }: { reading: Reading; scope: "full" | "status"; hasMeters: boolean },
 ): string | null {
   if (hasMeters) return null;
-  // What a full reading said is more than that a status reading has none.
+  // A status reading never has meters, so the reason from a full reading stays.
   if (scope === "status" && before?.full_at != null) return before.no_meters;
   if (reading.status?.state === PrinterState.SLEEPING) return "no meters: asleep";
   if (scope === "status") return "no meters: only status reads so far";
@@ -132,7 +132,7 @@ function isAboutReading(code: string): boolean {
   return !/^(metersDisagree|severalMarkers|levelAboveCapacity|metersAllZero)$/.test(code);
 }
 
-/** Whether somebody must order, empty or replace it. A level that is not known is not low. */
+/** Whether it must be ordered, emptied or replaced. An unknown level is not low. */
 export function isLow({ level }: Supply): boolean {
   if (level?.kind === LevelKind.EMPTY) return true;
   return level?.kind === LevelKind.EXACT && level.percent !== undefined && level.percent <= lowPercent;

@@ -1,4 +1,4 @@
-/** What is known of a device, for people. Pure. */
+/** Texts about a device for people. Pure. */
 import { Record as RecordMessage } from "../../proto/gen/opendca/v1/batch.ts";
 import {
   type Alert,
@@ -16,7 +16,7 @@ import { severityOf } from "./alerts.ts";
 import { type DeviceState, isLow, metersOf, suppliesOf, traysOf } from "./device_state.ts";
 import { unpackRecord } from "../store/stored_record.ts";
 
-/** Not heard of for so long, a device counts as silent. */
+/** A device that was not seen for this time counts as silent. */
 export const silentAfterMs = 86_400_000;
 
 export interface ReadAt<T> {
@@ -32,15 +32,15 @@ export interface NewestReading
 
 export interface DeviceView {
   row: DeviceRow;
-  /** Of whatever scope; undefined where there is none. */
+  /** The newest reading of any scope; undefined if there is none. */
   newest: NewestReading | undefined;
-  /** Each as it was last read. */
+  /** The last read value of each. */
   meters: ReadAt<Meter[]> | undefined;
   supplies: ReadAt<Supply[]> | undefined;
   trays: ReadAt<Tray[]> | undefined;
   low: Supply[];
   isSilent: boolean;
-  /** Why something is missing; null where nothing is. */
+  /** Why something is missing; null if nothing is. */
   note: string | null;
 }
 
@@ -82,13 +82,13 @@ export function stateOf(reading: Reading): string {
   return (PrinterState[reading.status?.state ?? PrinterState.UNSPECIFIED] ?? "unknown").toLowerCase();
 }
 
-/** "black toner"; a supply of a kind that says nothing is called as the device calls it. */
+/** "black toner"; for an unspecific kind, the device's own name. */
 export function supplyName({ kind, colorant, description }: Supply): string {
   if (/^(other|unknown|)$/.test(kind)) return description || words(kind) || "unknown";
   return colorant === "none" || colorant === "" ? words(kind) : `${words(colorant)} ${words(kind)}`;
 }
 
-/** `62 %`, `empty`, `some`, `unlimited`; `?` where it is not known. */
+/** `62 %`, `empty`, `some`, `unlimited`; `?` if unknown. */
 export function levelText(level: Level | undefined): string {
   switch (level?.kind) {
     case LevelKind.EXACT:
@@ -104,20 +104,20 @@ export function levelText(level: Level | undefined): string {
   }
 }
 
-/** What is not empty yet is not shown as 0, and what is not full not as 100. */
+/** Whole percent; 0 is shown only if it is empty, and 100 only if it is full. */
 function shownPercent(percent: number): number {
   if (percent <= 0 || percent >= 100) return percent <= 0 ? 0 : 100;
   return Math.min(99, Math.max(1, Math.round(percent)));
 }
 
-/** The lowest first; what is not known last. */
+/** The lowest first; unknown levels last. */
 export function lowestFirst(supplies: readonly Supply[]): Supply[] {
   const rank = ({ level }: Supply) =>
     level?.kind === LevelKind.EMPTY ? 0 : level?.kind === LevelKind.EXACT ? level.percent ?? 101 : 101;
   return supplies.toSorted((a, b) => rank(a) - rank(b));
 }
 
-/** Names of the standards as words; a cartridge is one of toner or ink anyway. */
+/** Names of the standards as words, without "cartridge". */
 export function words(name: string): string {
   return name.replace(/([a-z\d])([A-Z])/g, "$1 $2").toLowerCase().replace(/^(toner|ink) cartridge$/, "$1");
 }

@@ -5,7 +5,7 @@ import type { Groups } from "./device_groups.ts";
 export interface DeviceRow {
   device_id: string;
   agent_id: string;
-  /** What the agent's file calls that part of its network. */
+  /** Name of the network in the agent's file. */
   network: string;
   serial: string | null;
   manufacturer: string | null;
@@ -17,11 +17,11 @@ export interface DeviceRow {
   state: string;
   first_seen_at: number;
   last_seen_at: number;
-  /** When the agent that it belongs to saw it last. */
+  /** When its agent saw it last. */
   agent_seen_at: number;
-  /** Of what a person said is one machine with others, the part whose id stands for all, which names itself. */
+  /** For merged devices, the part with the common id (also set in that part's own row); otherwise null. */
   merged_into: string | null;
-  /** 1 while a person's split has a say in which readings are of it. */
+  /** 1 while a split by a person affects which readings belong to it. */
   split: number;
 }
 
@@ -39,7 +39,7 @@ export type DeviceFacts = Pick<
   | "state"
 >;
 
-/** Whether a person has said who it is, which no evidence undoes. */
+/** Whether a person has merged or split it, which evidence must not override. */
 export function isDecided({ merged_into, split }: DeviceRow): boolean {
   return merged_into !== null || split === 1;
 }
@@ -63,30 +63,30 @@ export const deviceColumns = [
   "split",
 ] as const satisfies readonly (keyof DeviceRow)[];
 
-/** `kind` is one of common/reading/device_evidence.ts, or `key`: an agent's own id of the device, behind the agent's. */
+/** `kind`: one of common/reading/device_evidence.ts, or `key`: the agent's id and the agent's own id of the device. */
 export interface EvidenceRow {
   kind: string;
   value: string;
   device_id: string;
-  /** Since when the device has it. */
+  /** When the device had it first. */
   seen_at: number;
-  /** 0 once it was seen with another device. */
+  /** 0 after it was seen with another device. */
   current: number;
-  /** 1 where two devices show it in turns, so that it tells neither. */
+  /** 1 if two devices show it alternately, so that it identifies neither. */
   shared: number;
-  /** 1 when it was in a reading of which nothing was lost; of a key, when one of its readings showed other evidence. */
+  /** 1 if it was in a complete reading; for a key, if one of its readings had other evidence. */
   sure: number;
 }
 
-/** Where a device is or was, as one agent or the agents of one site see it. */
+/** A present or former place of a device, as seen by one agent or by the agents of one site. */
 export interface PlaceRow {
   /** An agent, or a site. */
   scope: string;
-  /** Address, port, and index of one of several printers. */
+  /** Address, port, and the device index if several printers answer there. */
   place: string;
   device_id: string;
   seen_at: number;
-  /** Null while it is there. */
+  /** Null while the device is there. */
   until: number | null;
 }
 
@@ -115,7 +115,7 @@ export async function updateDevice(
   );
 }
 
-/** For an observation that is older than the newest one, as after an outage. */
+/** Records an observation that is older than the newest one, as after an outage. */
 export async function noteEarlierSight(tenant: Tenant, options: { deviceId: string; at: Date }): Promise<void> {
   await tenant.run(
     `UPDATE devices SET first_seen_at = :at
@@ -130,7 +130,7 @@ export function maybeDevice(tenant: Tenant, deviceId: string): Promise<DeviceRow
   });
 }
 
-/** Silent is who is known to be away, or was not seen since. */
+/** Counts devices; silent ones are reported as offline, or were not seen since the given time. */
 export async function countDevices(
   tenant: Tenant,
   { silentSince, groups }: { silentSince: Date; groups?: Groups },
@@ -144,7 +144,7 @@ export async function countDevices(
   return { known: row?.known ?? 0, silent: row?.silent ?? 0 };
 }
 
-/** By id, address, serial number or host name, whatever is given. */
+/** Finds devices by id, address, serial number or host name. */
 export function findDevices(tenant: Tenant, text: string): Promise<DeviceRow[]> {
   return tenant.all(
     `SELECT * FROM devices WHERE customer_id = :customer
@@ -160,19 +160,19 @@ export interface RowFilters {
   /** Part of the maker and model, in any case. */
   model?: string | undefined;
   low?: boolean | undefined;
-  /** Not seen since then. */
+  /** Only devices that were not seen since then. */
   silentSince?: Date | undefined;
-  /** Known to be away as well, with `silentSince`. */
+  /** With `silentSince`: also devices that are reported as offline. */
   orAway?: boolean | undefined;
-  /** What a person said is one machine is one row, that of the part that was seen last. */
+  /** Merged devices are one row, that of the part that was seen last. */
   groups?: Groups | undefined;
 }
 
 export interface ListedRow extends DeviceRow {
-  /** The customer's site that its agent is at. */
+  /** The customer's site of its agent. */
   site_id: string;
   site: string;
-  /** Pages, as last read. */
+  /** Last read number of pages. */
   total: number | null;
 }
 
@@ -187,7 +187,7 @@ export async function deviceRows(tenant: Tenant): Promise<ListedRow[]> {
   return (await statedRows(tenant, {})).map(({ row }) => row);
 }
 
-/** A part of a list; without a limit, all of it. */
+/** A part of a list; without a limit, the whole list. */
 export interface Page {
   limit?: number | undefined;
   offset?: number | undefined;
@@ -201,7 +201,7 @@ const lowDevices = "SELECT device_id FROM device_state WHERE customer_id = :cust
 const meterless = "SELECT device_id FROM device_state WHERE customer_id = :customer AND no_meters IS NOT NULL";
 const listOrder = "lower(l.name), d.network, d.address, d.device_id";
 
-/** The same, with what was last read of each. */
+/** The same rows, with the last state of each device. */
 export async function statedRows(tenant: Tenant, filters: RowFilters, page?: ListPage): Promise<StatedRow[]> {
   const { where, parameters } = page === undefined ? conditionsOf(filters) : conditionsOfPage(filters, page);
   const rows = await tenant.all<ListedRow & Record<`state_${string}`, unknown>>(
@@ -222,19 +222,19 @@ export async function statedRows(tenant: Tenant, filters: RowFilters, page?: Lis
   });
 }
 
-/** How many devices of an agent a list has, in the order of the list. */
+/** Number of devices per agent in a list, in the order of the list. */
 export interface AgentCount {
   agent_id: string;
   site_id: string;
   found: number;
-  /** Known to be away, or not seen since. */
+  /** Reported as offline, or not seen since the given time. */
   silent: number;
 }
 
 export interface ListPage {
   limit: number;
   offset: number;
-  /** Of the same filters. */
+  /** Counts with the same filters. */
   agents: readonly AgentCount[];
 }
 
@@ -259,7 +259,7 @@ export function agentCounts(
 const mostAgents = 1000;
 
 /*
- * A page is chosen before what was ever read of its devices is sorted: the counts tell which sites it is of, and within a
+ * A page is selected before the states of its devices are sorted: the counts show which sites it covers, and within a
  * site an index has the order.
  */
 function conditionsOfPage(
@@ -295,7 +295,7 @@ function conditionsOfPage(
   };
 }
 
-/** Conditions on `d`, a row of `devices`, each behind an AND. */
+/** Conditions on `d`, a row of `devices`, each preceded by AND. */
 export function conditionsOf(
   { siteId, network, model, low, silentSince, orAway, groups }: RowFilters,
 ): { where: string; parameters: Parameters } {
@@ -331,16 +331,16 @@ export function conditionsOf(
 }
 
 export interface DeviceCounts {
-  /** Of those that the filters leave. */
+  /** Number of devices that match the filters. */
   found: number;
   low: number;
   silent: number;
   withoutMeters: number;
-  /** Whatever the filters. */
+  /** Number of all devices, regardless of filters. */
   all: number;
 }
 
-/** `agents` has the counts of the same filters. */
+/** `agents`: counts with the same filters. */
 export async function countRows(
   tenant: Tenant,
   filters: RowFilters,
@@ -350,7 +350,7 @@ export async function countRows(
   const among = (condition: string) =>
     `(SELECT count(*) FROM devices d WHERE d.customer_id = :customer${where} AND ${condition})`;
   const row = await tenant.get<{ low: number; meterless: number; unread: number; all: number }>(
-    // One that was never read has no row of what was read last. There is hardly any: two indices tell.
+    // A device that was never read has no state row. There are few of them, found by two indices.
     `SELECT ${among(`d.device_id IN (${lowDevices})`)} AS low, ${among(`d.device_id IN (${meterless})`)} AS meterless,
        CASE WHEN (SELECT count(*) FROM devices WHERE customer_id = :customer) =
            (SELECT count(*) FROM device_state WHERE customer_id = :customer) THEN 0
@@ -377,19 +377,19 @@ const evidenceColumns = "kind, value, device_id, seen_at, current, shared, sure"
 /** All that the device was ever seen with. */
 export function allEvidenceOf(tenant: Tenant, deviceId: string): Promise<EvidenceRow[]> {
   return tenant.all(
-    // SQLite would rather go through all that the customer has, as the primary key is in the order that is asked for.
+    // Otherwise SQLite scans all rows of the customer, as the primary key has the requested order.
     `SELECT ${evidenceColumns} FROM device_evidence INDEXED BY device_evidence_by_device
      WHERE customer_id = :customer AND device_id = :device_id ORDER BY kind, value`,
     { device_id: deviceId },
   );
 }
 
-/** What tells the device; neither what moved to another one, nor what it shares with one. */
+/** Evidence that identifies the device, without values that moved to another device or are shared. */
 export async function evidenceOf(tenant: Tenant, deviceId: string): Promise<EvidenceRow[]> {
   return (await allEvidenceOf(tenant, deviceId)).filter(({ current, shared }) => current === 1 && shared === 0);
 }
 
-/** Where the device is and was, as each agent sees it; the latest first. */
+/** Present and former places of the device, as seen by each agent; latest first. */
 export function agentPlacesOf(tenant: Tenant, deviceId: string): Promise<PlaceRow[]> {
   return tenant.all(
     `SELECT scope, place, device_id, seen_at, until FROM device_places INDEXED BY device_places_by_device
@@ -404,7 +404,7 @@ function larger(table: string, column: string): string {
   return `CASE WHEN ${table}.${column} > excluded.${column} THEN ${table}.${column} ELSE excluded.${column} END`;
 }
 
-/** Two devices turn out to be one: readings, history, evidence and places of the one go to the other. */
+/** Merges two devices that are one: moves readings, history, evidence and places of one to the other. */
 export async function mergeDevices(tenant: Tenant, merge: { from: string; into: string; at: number }): Promise<void> {
   const { from, into, at } = merge;
   const gone = await maybeDevice(tenant, from), stays = await maybeDevice(tenant, into);

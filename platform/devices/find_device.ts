@@ -1,4 +1,4 @@
-/** Which known device an observation is of: common/reading judges, and what is known tells whom it may be of. */
+/** Finds the known device of an observation: selects candidates from the known devices; common/reading judges them. */
 import {
   type DeviceEvidence,
   type EvidenceKind,
@@ -12,16 +12,16 @@ import type { KnownDevices, Place } from "./known_devices.ts";
 
 export interface Observed {
   seen: Seen;
-  /** The agent's own id of the device, behind the agent's; undefined where it has none. */
+  /** The agent's id and its own id of the device; undefined if it has none. */
   key: string | undefined;
-  /** Where it was seen, as the agent and as its site call it; undefined where the policy masks the address. */
+  /** The place in the scope of the agent and of its site; undefined if the policy masks the address. */
   places: { agent: Place; site: Place } | undefined;
 }
 
 export interface Found {
-  /** Undefined for one that is not known. */
+  /** Undefined for an unknown device. */
   known: DeviceRow | undefined;
-  /** Another device that the agent's id or the place stood for until now; `site` is the place as the site's agents know it. */
+  /** Another device that had the agent's id or the place until now; `site`: the place in the scope of the site. */
   other: { row: DeviceRow; by: "key" | "place" | "site" } | undefined;
 }
 
@@ -55,7 +55,7 @@ function judgedId(seen: Seen, candidates: Candidate[], here: Here | undefined): 
   const verdict = matchDevice(seen, candidates);
   if (verdict.type === "known") return verdict.deviceId;
   if (verdict.type !== "contradicted") return undefined;
-  // The agent has taken a second look already. Of what it says in part, a part may be that of something else.
+  // The agent has read it a second time already. In an incomplete reading, a part may belong to another device.
   if (here !== undefined && !seen.whole && (here.by === "key" || !verdict.strong)) return here.deviceId;
   const elsewhere = matchDevice(seen, candidates.map((candidate) => ({ ...candidate, isHere: false })));
   return elsewhere.type === "known" ? elsewhere.deviceId : undefined;
@@ -64,18 +64,18 @@ function judgedId(seen: Seen, candidates: Candidate[], here: Here | undefined): 
 interface Here {
   deviceId: string;
   by: "key" | "place";
-  /** What the agent's id stood for until now. */
+  /** The device that had the agent's id until now. */
   ofKey?: string;
 }
 
-/** The device that the agent's id stands for, or else the one at the place. */
+/** The device with the agent's id, otherwise the one at the place. */
 function hereOf(devices: KnownDevices, { key, places, seen }: Observed): Here | undefined {
   const row = key === undefined ? undefined : devices.evidenceHolders({ kind: "key", value: key }).find(isCurrent);
   const ofSite = deviceAt(devices, places?.site);
-  // Another agent may have hidden its evidence from us, or this one from it; but not its model.
+  // The policy of either agent may mask evidence, but not the model.
   const shared = ofSite !== undefined && isSameModel(seen, devices.device(ofSite)!) ? ofSite : undefined;
   if (row !== undefined) {
-    // An agent that never sees who a device is does not see either that another one took its place.
+    // An agent without any evidence of a device cannot notice that another one took its place.
     const isBlind = row.sure === 0 && evidenceValues(seen.evidence).length === 0;
     return { deviceId: isBlind ? shared ?? row.device_id : row.device_id, by: "key", ofKey: row.device_id };
   }
@@ -104,7 +104,7 @@ function candidateOf(
     evidence: knownValues(devices.evidenceOf(deviceId)),
     maker: manufacturer,
     model,
-    // Whether another model is another device, the agent has judged by what the device says of itself.
+    // The agent has already judged a changed model by the device's description.
     description: isHere && here.by === "key" ? seen.description : null,
     isHere,
   };

@@ -1,4 +1,4 @@
-/** What an observation shows of a device is kept with it, and taken from where it was before. */
+/** Stores the evidence and place of an observation with its device, and removes them from former holders. */
 import { evidenceValues } from "../../common/reading/device_evidence.ts";
 import { judgePlace, judgeValue } from "../../common/reading/device_identity.ts";
 import { knownValues, type Observed } from "./find_device.ts";
@@ -27,7 +27,7 @@ export function keepEvidence(devices: KnownDevices, { deviceId, observed, atMs }
         continue;
       case "shared": {
         if (before?.shared === 1) continue;
-        // Readings come late after an outage: what they show was true then.
+        // Readings arrive late after an outage: their evidence was valid at that time.
         if (holder !== undefined && holder.shared === 0 && atMs < holder.seen_at) continue;
         for (const each of others) devices.setEvidence({ ...each, shared: 1 });
         devices.setEvidence({ ...row, shared: 1 });
@@ -56,7 +56,7 @@ export function keepEvidence(devices: KnownDevices, { deviceId, observed, atMs }
   keepKey(devices, { deviceId, observed, atMs });
 }
 
-/** An agent's id stands for one device. */
+/** Stores the agent's id, which belongs to one device only. */
 function keepKey(devices: KnownDevices, { deviceId, observed, atMs }: Kept): void {
   if (observed.key === undefined) return;
   const key = { kind: "key", value: observed.key };
@@ -77,10 +77,10 @@ function keepKey(devices: KnownDevices, { deviceId, observed, atMs }: Kept): voi
   });
 }
 
-/** How old the time of a place may become: a write for each reading would tell little more. */
+/** How old the time of a place may become, to save a write for each reading. */
 const freshMs = 3_600_000;
 
-/** Notes where the device is. Returns whether it is a place that it has beside others. */
+/** Records where the device is. Returns whether it is an additional place. */
 export function keepPlaces(devices: KnownDevices, { deviceId, observed, atMs }: Kept): boolean {
   if (observed.places === undefined) return false;
   const isSecond = keepPlace(devices, observed.places.agent, { deviceId, atMs });

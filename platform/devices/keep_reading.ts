@@ -1,4 +1,4 @@
-/** What a reading changes in what is known of its device: the latest, the samples, the alerts. */
+/** Applies a reading to the stored data of its device: latest state, samples, alerts. */
 import { noteAlerts } from "./alerts.ts";
 import { type ArrivedReading, nextState } from "./device_state.ts";
 import type { KnownDevices } from "./known_devices.ts";
@@ -9,7 +9,7 @@ export function keepReading(known: KnownDevices, reading: ArrivedReading): void 
   const before = known.state(deviceId);
   const after = nextState(before, reading);
   const at = reading.observedAt.getTime();
-  // After an outage: the past does not overwrite the present.
+  // A late reading after an outage must not overwrite newer data.
   if (after === undefined) {
     return known.addSamples({ deviceId, at, isLate: true, samples: samplesOf(reading.reading) });
   }

@@ -1,4 +1,4 @@
-/** What the kept records of a device say, record by record and in their order. */
+/** The stored records of a device, decoded in order. */
 import { evidenceOf, evidenceValues, isWhole } from "../../common/reading/device_evidence.ts";
 import { isLost } from "../../common/reading/lost_codes.ts";
 import { DeviceEventKind, ReadingScope, Record as UploadedRecord } from "../../proto/gen/opendca/v1/batch.ts";
@@ -65,7 +65,7 @@ function evidenceIn({ serial, snmp, mac, manufacturer: maker, model }: Reading) 
   return evidenceOf({ serial, engineId: snmp?.engineId, macs: [mac], maker, model });
 }
 
-/** What the newest of them says of the device, with what only earlier ones say; undefined without readings. */
+/** Facts about the device from the newest record, completed from earlier ones; undefined without readings. */
 export function lastFacts(
   records: readonly KeptRecord[],
 ): Omit<DeviceRow, "device_id" | "first_seen_at" | "merged_into" | "split"> | undefined {
@@ -119,7 +119,7 @@ export interface AlertParts {
   ended_at: number | null;
 }
 
-/** Alerts as these readings alone show them: see noteAlerts(). */
+/** Alerts from only these readings: see noteAlerts(). */
 export function alertsOf(records: readonly KeptRecord[]): AlertParts[] {
   const all: AlertParts[] = [];
   for (const { reading: arrived, observedAt } of records) {

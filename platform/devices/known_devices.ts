@@ -1,6 +1,7 @@
 /**
- * What one transaction reads and changes of a customer's devices. All that may be asked for is read beforehand, in a few
- * queries, whatever the number of readings; changes are made in memory, seen by what follows, and written by flush().
+ * The devices of a customer within one transaction. Everything that may be needed is read in advance with a few
+ * queries, regardless of the number of readings; changes are made in memory, visible to later reads, and written by
+ * flush().
  */
 import { newId } from "../store/new_id.ts";
 import type { RowsOf, Tenant } from "../store/store.ts";
@@ -29,11 +30,11 @@ export interface Place {
   place: string;
 }
 
-/** What may be asked for, with all that is known of the devices that have it. */
+/** What may be needed: all data of the devices that have one of these. */
 export interface Wanted {
   evidence?: readonly EvidenceKey[];
   places?: readonly Place[];
-  /** Whatever they have. */
+  /** Devices by id. */
   deviceIds?: readonly string[];
 }
 
@@ -70,7 +71,7 @@ export class KnownDevices {
   readonly #states = new RowCache<StateRow>(stateTable, byDevice);
   readonly #alerts = new RowCache<KnownAlert>(alertTable, byDevice);
   readonly #asked = { evidence: new Set<string>(), places: new Set<string>(), devices: new Set<string>() };
-  /** That stand; read where a device is known that was split. */
+  /** Splits that were not undone; only read if a known device was split. */
   splits: readonly Split[] = [];
   #history: EventRow[] = [];
   #samples: ReadSamples[] = [];
@@ -86,7 +87,7 @@ export class KnownDevices {
     return known;
   }
 
-  /** Who was seen with it. */
+  /** Devices that were seen with this evidence. */
   evidenceHolders(key: EvidenceKey): EvidenceRow[] {
     return this.#evidence.in(1, this.#checked("evidence", evidenceKey(key)));
   }
@@ -104,7 +105,7 @@ export class KnownDevices {
     return this.#places.in(1, this.#checked("places", placeKey(key)));
   }
 
-  /** Where the device is, as this agent or site sees it. */
+  /** Present places of the device in the scope of this agent or site. */
   placesOf({ scope, deviceId }: { scope: string; deviceId: string }): PlaceRow[] {
     const places = this.#places.in(0, this.#checked("devices", deviceId));
     return places.filter((each) => each.scope === scope && each.until === null);
@@ -150,7 +151,7 @@ export class KnownDevices {
     this.#states.set({ ...state, device_id: deviceId });
   }
 
-  /** Those that last, and those that have ended in this transaction. */
+  /** Open alerts, and those that ended in this transaction. */
   alerts(deviceId: string): KnownAlert[] {
     return this.#alerts.in(0, this.#checked("devices", deviceId));
   }
@@ -167,7 +168,7 @@ export class KnownDevices {
     this.#records.push(record);
   }
 
-  /** Two devices turn out to be one. */
+  /** Merges two devices that are one. */
   async merge({ from, into, at }: { from: string; into: string; at: number }): Promise<void> {
     await this.flush();
     await mergeDevices(this.#tenant, { from, into, at });
@@ -180,9 +181,9 @@ export class KnownDevices {
     await this.#load({ places, deviceIds: [from, into] });
   }
 
-  /** Writes what has changed. */
+  /** Writes all changes. */
   async flush(): Promise<void> {
-    // A table before those that refer to it.
+    // A table is written before those that refer to it.
     for (const rows of [this.#devices, this.#evidence, this.#places, this.#states]) {
       const { added, changed } = rows.takeChanges();
       if (added.length > 0) await this.#tenant.insertMany(rows.table, added);
@@ -207,9 +208,9 @@ export class KnownDevices {
     ) => {
       if (each.length === 0) return [];
       const { table, columns } = rows.table;
-      // SQLite would rather go through all that the customer has.
+      // Otherwise SQLite scans all rows of the customer.
       const by = index === undefined ? "" : `INDEXED BY ${index}`;
-      // The newest record is written only.
+      // The newest record is only written, never read.
       const read = columns.filter((name) => name !== "record").join(", ");
       const sql = `SELECT ${read} FROM ${table} ${by} WHERE customer_id = :customer AND ${condition}`;
       const found = await this.#tenant.allOf<Row>(sql, each as Record<string, string>[]);
@@ -255,7 +256,7 @@ interface Kept<Row> {
   isChanged: boolean;
 }
 
-/** Rows of a table, as the store has them or is to have them, found by the groups that they are in. */
+/** Stored and changed rows of a table, indexed by their groups. */
 class RowCache<Row extends object> {
   readonly table: RowsOf;
   readonly #groupsOf: ((row: Row) => string)[];
@@ -271,7 +272,7 @@ class RowCache<Row extends object> {
     this.#groups = groupsOf.map(() => new Map());
   }
 
-  /** As the store has it. */
+  /** Adds a row from the store. */
   add(row: Row): void {
     const key = this.#keyOf(row);
     if (!this.#kept.has(key)) this.#keep(key, { row, isNew: false, isChanged: false });
@@ -286,7 +287,7 @@ class RowCache<Row extends object> {
     kept.row = row;
   }
 
-  /** In the order of their keys, which is the order of the store. */
+  /** Rows of a group, ordered by key as in the store. */
   in(kind: number, group: string): Row[] {
     const rows = this.#groups[kind]!.get(group);
     if (rows === undefined) return [];

@@ -5,7 +5,7 @@ import { type DeviceFilters, rowFilters } from "./list_devices.ts";
 
 export interface AlertFilters extends DeviceFilters {
   severity?: string | undefined;
-  /** Also those that have ended. */
+  /** Also alerts that have ended. */
   ended?: boolean | undefined;
   limit: number;
 }

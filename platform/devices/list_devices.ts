@@ -1,4 +1,4 @@
-/** Which devices a list shows, and what it shows of them. */
+/** Lists of devices: filters and columns. */
 import { UsageError } from "../../common/core/errors.ts";
 import type { Platform } from "../agents/platform.ts";
 import { readTenant, type TenantBy } from "../audit/use_case.ts";
@@ -20,11 +20,11 @@ import {
 
 export interface DeviceFilters {
   low?: boolean | undefined;
-  /** Milliseconds without an answer; true: as the lists mark them. */
+  /** Milliseconds without an answer; true: the default time. */
   silent?: boolean | number | undefined;
   /** Id or name of a customer's site. */
   site?: string | undefined;
-  /** As an agent's file calls it. */
+  /** Name in an agent's file. */
   network?: string | undefined;
   /** Part of the maker and model, in any case. */
   model?: string | undefined;
@@ -36,11 +36,11 @@ export interface ListedDevice extends DeviceView {
 
 export interface DeviceList {
   devices: ListedDevice[];
-  /** Of all pages. */
+  /** Counts over all pages. */
   counts: DeviceCounts;
 }
 
-/** By site, network and address. Throws UsageError for a site that there is not. */
+/** Ordered by site, network and address. Throws UsageError for an unknown site. */
 export function listDevices(platform: Platform, by: TenantBy, filters: DeviceFilters & Page): Promise<DeviceList> {
   return readTenant(platform, by, async (tenant) => {
     const now = platform.clock.now().getTime();

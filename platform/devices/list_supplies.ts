@@ -15,7 +15,7 @@ export interface ListedSupply {
   readAt: number;
 }
 
-/** Supplies of all devices, by device and the lowest first; with `low`, only those that are low. */
+/** Supplies of all devices, ordered by device and level, lowest first; with `low`, only low ones. */
 export function listSupplies(platform: Platform, by: TenantBy, filters: DeviceFilters): Promise<ListedSupply[]> {
   return readTenant(platform, by, async (tenant) => {
     const chosen = await rowFilters(tenant, filters, platform.clock.now().getTime());

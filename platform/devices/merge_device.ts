@@ -1,4 +1,4 @@
-/** A person says that two devices are one machine, or takes that back, and sees who has said so. */
+/** Merging of devices by a person, undo, and the history of changes. */
 import { UsageError } from "../../common/core/errors.ts";
 import type { Platform } from "../agents/platform.ts";
 import { actorText } from "../audit/audit_log.ts";
@@ -20,8 +20,8 @@ import { deviceOf } from "./show_device.ts";
 import { undoSplit } from "./split_device.ts";
 
 /**
- * `other` becomes a part of `device`: lists show one device, with the id of `device` and the readings of both. Each keeps
- * its own evidence, so that readings go on to be of the part that they show. Throws UsageError.
+ * `other` becomes a part of `device`: lists show one device, with the id of `device` and the readings of both. Each
+ * keeps its own evidence, so that new readings still belong to the part that they match. Throws UsageError.
  */
 export function mergeDevice(
   platform: Platform,
@@ -79,8 +79,8 @@ async function setMergedInto(tenant: Tenant, deviceId: string, into: string | nu
 }
 
 /**
- * Takes back a merge or a split. Of a merge, both are as if it had never been, with the readings since; of a split, the
- * readings of both are of one device again. Throws UsageError.
+ * Undoes a merge or a split. After undoing a merge, both are as if it had never been made, including later readings;
+ * after undoing a split, the readings of both belong to one device again. Throws UsageError.
  */
 export function undoDeviceChange(
   platform: Platform,
@@ -116,7 +116,7 @@ export function undoDeviceChange(
 
 async function undoMerge(tenant: Tenant, { device_id, other_id }: ChangeRow): Promise<void> {
   await setMergedInto(tenant, other_id, null);
-  // One that has no other part left is no group.
+  // A device without other parts is no longer a group.
   await tenant.run(
     `UPDATE devices SET merged_into = NULL WHERE customer_id = :customer AND device_id = :device_id
        AND (SELECT count(*) FROM devices WHERE customer_id = :customer AND merged_into = :device_id) = 1`,
@@ -126,15 +126,15 @@ async function undoMerge(tenant: Tenant, { device_id, other_id }: ChangeRow): Pr
 
 export interface DeviceHistory {
   deviceId: string;
-  /** What the device is, part by part; the one that was seen last is the first. */
+  /** The parts of the device; the one that was seen last comes first. */
   parts: { deviceId: string; serial: string | null; firstSeenAt: number; lastSeenAt: number }[];
   /** Oldest first. */
   changes: ChangeRow[];
-  /** What its kept readings come from, the one that was read last is the first: what a split can go by. */
+  /** Sources of its stored readings, which a split can select by; the one that was read last comes first. */
   sources: (SeenBy & { readings: number; lastAt: number })[];
 }
 
-/** Merges and splits of a device, and of what it is made of. Throws UsageError. */
+/** Merges and splits of a device and its parts. Throws UsageError. */
 export function deviceHistory(
   platform: Platform,
   by: TenantBy,

@@ -1,4 +1,4 @@
-/** Holds messages of agents to the limits of the protocol. */
+/** Enforces the limits of the protocol on messages from agents. */
 import { type defaultLimits, fieldLimits, limitOf } from "../../common/protocol/limits.ts";
 import { shortText } from "../store/storable.ts";
 
@@ -6,8 +6,8 @@ const fewest = Math.min(...Object.values(fieldLimits).map(({ most = Infinity }) 
 const leastEntries = Math.min(...Object.values(fieldLimits).map(({ entries = Infinity }) => entries));
 
 /**
- * Cuts in the message what may be cut, and tells the first thing that is too long, such as
- * `reading.meters.name has 70000 characters, at most 65536`.
+ * Cuts fields that may be cut, and returns the first other field that is too long, such as `reading.meters.name has
+ * 70000 characters, at most 65536`.
  */
 export function limitMessage(kind: keyof typeof defaultLimits, message: object): string | undefined {
   const path: string[] = [];
@@ -16,7 +16,7 @@ export function limitMessage(kind: keyof typeof defaultLimits, message: object):
     return `${path.join(".")} has ${has}, at most ${most}`;
   }
 
-  /* What is put in the place of `value`; throws a string for what is refused. */
+  /* The replacement for `value`; throws a string if it is refused. */
   function limited(value: unknown): unknown {
     if (typeof value === "string") {
       if (value.length <= fewest) return value.includes("\0") ? withoutNul(value) : value;
@@ -52,7 +52,7 @@ export function limitMessage(kind: keyof typeof defaultLimits, message: object):
     for (const key of Object.keys(fields)) {
       const value = fields[key];
       if (typeof value === "number" || value === undefined || value === null) continue;
-      // A member of a oneof has its own name in the protocol.
+      // A member of a oneof is named separately in the protocol.
       const member = isMember(value) ? value : undefined;
       path.push(member?.$case ?? key);
       if (member === undefined) fields[key] = limited(value);

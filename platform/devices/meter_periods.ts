@@ -4,13 +4,13 @@ import { type DeviceFilters, rowFilters } from "./list_devices.ts";
 import { type PeriodRow, periodRows } from "./samples.ts";
 
 export interface MeterPeriod extends DeviceFilters {
-  /** The first moment of the period, and the first after it. */
+  /** Start of the period (included) and its end (excluded). */
   from: Date;
   until: Date;
   name?: string | undefined;
 }
 
-/** Of each meter of each device: first and last reading in the period, difference, resets. */
+/** For each meter of each device: first and last reading in the period, difference, resets. */
 export function meterPeriods(platform: Platform, by: TenantBy, period: MeterPeriod): Promise<PeriodRow[]> {
   const { from, until, name } = period;
   return readTenant(platform, by, async (tenant) => {

@@ -1,6 +1,6 @@
 /**
- * Moves the readings of an older release's store to where this release has them, as if they came once more in their order.
- * Some at a time, each lot in one transaction: killed at any point, it goes on where it was.
+ * Moves the readings of an older release's store to the tables of this release, by processing them again in order. Each
+ * lot is one transaction: if interrupted, it continues where it stopped.
  */
 import { ReadingScope, Record as UploadedRecord } from "../../proto/gen/opendca/v1/batch.ts";
 import { readingsBefore } from "../store/migrations.ts";
@@ -27,7 +27,7 @@ interface ReadingRow {
 
 const lot = 500;
 
-/** Calls `onProgress` after each lot with how many are left. */
+/** Calls `onProgress` after each lot with the number of remaining readings. */
 export async function moveReadings(store: Store, onProgress: (left: number) => void): Promise<void> {
   if (store.engine !== "sqlite") return;
   const name = { name: readingsBefore };
@@ -35,7 +35,7 @@ export async function moveReadings(store: Store, onProgress: (left: number) => v
   if (await store.transaction(isThere, { readOnly: true }) === undefined) return;
   for (;;) {
     const left = await store.transaction(async (tx) => {
-      // Another process may be at it as well.
+      // Another process may do the same.
       if (await isThere(tx) === undefined) return 0;
       const rows = await tx.all<ReadingRow>(
         `SELECT * FROM ${readingsBefore} ORDER BY observed_at, reading_id LIMIT ${lot}`,

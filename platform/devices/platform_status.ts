@@ -1,4 +1,4 @@
-/** What an operator should look at, over all customers. */
+/** Problems of all customers that an operator should check. */
 import { isLate, maybeAgentNote } from "../agents/agent_health.ts";
 import { agentRows } from "../agents/agents.ts";
 import type { Platform } from "../agents/platform.ts";
@@ -25,7 +25,7 @@ export interface PlatformStatus {
   agents: { active: number; silent: number; inDoubt: number; revoked: number };
   devices: { known: number; silent: number };
   problems: AgentProblem[];
-  /** Alarms of the last 24 hours; the numbers are those of the latest one. */
+  /** Alarms of the last 24 hours; the numbers are from the latest one. */
   codeGuessing: { alarms: number; lastAt: string; attempts: number; sources: number } | null;
 }
 

@@ -8,7 +8,7 @@ export interface NewRecord {
   /** By the platform's clock. */
   observedAt: Date;
   basis: TimeBasis;
-  /** By the agent's clock, whatever it said. */
+  /** By the agent's clock, uncorrected. */
   agentAt: Date;
   receivedAt: Date;
   kind: "reading" | "device_event" | "task_result";
@@ -16,7 +16,7 @@ export interface NewRecord {
   stored: Uint8Array;
 }
 
-/** Those of the records that are stored. */
+/** The given records that are already stored. */
 export async function knownRecords(
   tenant: Tenant,
   { agentId, recordIds }: { agentId: string; recordIds: readonly string[] },
@@ -66,7 +66,7 @@ export interface Reader {
   last_at: number;
 }
 
-/** Which agents have read a device since records are kept, the one that did last first. */
+/** Agents that have read a device, as far as records are kept; the latest first. */
 export function readersOf(tenant: Tenant, deviceId: string): Promise<Reader[]> {
   return tenant.all(
     `SELECT agent_id, count(*) AS readings, max(observed_at) AS last_at FROM records

@@ -1,13 +1,13 @@
 /**
- * When a record counts as observed. The platform's clock is the one that counts, for all agents: what an agent says by its own
- * clock is kept beside it (`agent_at`), and taken back to nothing that cannot be.
+ * The time of observation of a record. All times are by the platform's clock; the agent's own time is stored as well
+ * (`agent_at`). An impossible time is replaced.
  */
 import type { Record } from "../../proto/gen/opendca/v1/batch.ts";
 
 /**
- * Where the time is from: `agent`, its clock was right; `corrected`, by the agent, from what it measured of the platform's
- * clock; `guessed`, by the agent, for a time in which it never reached the platform; `arrival`, as the reported time
- * cannot be.
+ * Source of the time. `agent`: its clock was right; `corrected`: by the agent, with the measured difference to the
+ * platform's clock; `guessed`: by the agent, for a period without contact to the platform; `arrival`: the reported time
+ * is impossible.
  */
 export type TimeBasis = "agent" | "corrected" | "guessed" | "arrival";
 
@@ -16,9 +16,9 @@ export interface RecordTime {
   basis: TimeBasis;
 }
 
-/** Clocks that are right differ by so much, and a call takes its time. */
+/** Tolerance for correct clocks and the duration of a call. */
 const aheadMs = 3000;
-/** What an installation can bring with it when it is activated: a spool keeps 90 days. */
+/** Age of records that an installation may have at its activation: a spool keeps 90 days. */
 const beforeMs = 91 * 86_400_000;
 
 /** `since`: when the agent's installation was first activated. */
@@ -29,7 +29,7 @@ export function recordTime(
   const told = record.correctedAt ?? record.observedAt;
   const toldMs = told?.getTime() ?? Number.NaN;
   const latestMs = arrivedAt.getTime() + aheadMs;
-  // A comparison with a time that is none is false.
+  // Comparisons with an invalid time are false.
   if (!(toldMs >= since.getTime() - beforeMs && toldMs <= latestMs)) return { at: arrivedAt, basis: "arrival" };
   const basis = record.correctedAt === undefined ? "agent" : record.correctedByGuess ? "guessed" : "corrected";
   return { at: new Date(Math.min(toldMs, arrivedAt.getTime())), basis };

@@ -11,9 +11,9 @@ import type { KnownDevices, Wanted } from "./known_devices.ts";
 
 export interface Sighting {
   agentId: string;
-  /** The customer's site that the agent is at. */
+  /** The customer's site of the agent. */
   siteId: string;
-  /** What the agent's file calls it; on the wire, `site`. */
+  /** Network name in the agent's file; in the protocol, `site`. */
   network: string;
   deviceKey: string;
   observedAt: Date;
@@ -27,8 +27,8 @@ const agentKeptMs = 86_400_000;
 const mostText = 255;
 
 /**
- * The device that a reading is of, made when it is new; what changed about it goes into its history. `observed` is what
- * observedIn() has made of the reading, and was asked for.
+ * The device of a reading, which is created if it is new; changes go into its history. `observed`: the result of
+ * observedIn() for the reading, which must have been part of the prefetch.
  */
 export async function resolveReading(
   devices: KnownDevices,
@@ -40,7 +40,7 @@ export async function resolveReading(
   const { known } = found;
   const deviceId = known?.device_id ?? devices.addDevice({ facts: factsOf(sighting, reading), at });
   const kept = { deviceId, observed, atMs };
-  // Readings come late after an outage; the past does not overwrite the present.
+  // Readings arrive late after an outage; they must not overwrite newer data.
   const isLate = known !== undefined && atMs < known.last_seen_at;
   const isSecondPlace = !isLate && keepPlaces(devices, kept);
   keepEvidence(devices, kept);
@@ -53,7 +53,7 @@ export async function resolveReading(
       after: shortText(reading.address, mostText),
     });
   } else if (isLate) {
-    // As it is now: a duplicate that was absorbed may have been seen first.
+    // Read again: an absorbed duplicate may have been seen earlier.
     const now = devices.device(deviceId)!;
     if (atMs < now.first_seen_at) devices.setDevice({ ...now, first_seen_at: atMs });
   } else {
@@ -62,7 +62,7 @@ export async function resolveReading(
   return deviceId;
 }
 
-/** The device that an event is of, or null when it is none that is known. */
+/** The device of an event; null if it is unknown. */
 export function resolveEvent(devices: KnownDevices, sighting: Sighting, observed: Observed): string | null {
   const found = findDevice(devices, observed);
   return decided(devices, found, sightedAs(sighting, observed)).known?.device_id ?? null;
@@ -79,7 +79,7 @@ function decided(devices: KnownDevices, found: Found, seen: SeenBy): Found {
   return { ...found, known: devices.device(splitId(devices.splits, known.device_id, seen)) ?? known };
 }
 
-/** For an event; what was read of the device later stands. */
+/** Applies the state of an event, unless the device was read later. */
 export function noteState(
   devices: KnownDevices,
   { deviceId, state, at }: { deviceId: string; state: string; at: Date },
@@ -88,7 +88,7 @@ export function noteState(
   if (device.last_seen_at <= at.getTime()) devices.setDevice({ ...device, state });
 }
 
-/** An agent has found that two of its ids stand for one device. */
+/** Merges devices after an agent reported that two of its ids are one device. */
 export async function mergeKeys(devices: KnownDevices, sighting: Sighting, mergedKey: string): Promise<void> {
   const deviceOf = (key: string) => findDevice(devices, observedAs(sighting, key)).known;
   const from = deviceOf(mergedKey), into = deviceOf(sighting.deviceKey);
@@ -96,22 +96,23 @@ export async function mergeKeys(devices: KnownDevices, sighting: Sighting, merge
   if (from === undefined || value === undefined || from.device_id === into?.device_id || isDecided(from)) return;
   const atMs = sighting.observedAt.getTime();
   if (into === undefined) {
-    // It was known by the other id alone.
+    // It was known only by the other id.
     const { device_id } = from;
     return devices.setEvidence({ kind: "key", value, device_id, seen_at: atMs, current: 1, shared: 0, sure: 0 });
   }
   const serialsOf = ({ device_id }: DeviceRow) =>
     devices.evidenceOf(device_id).filter(({ kind, sure }) => kind === "serial" && sure === 1).map(({ value }) => value);
   const serials = serialsOf(from), others = serialsOf(into);
-  // What others have seen of them says that they are two.
+  // By evidence of other agents they are two devices.
   if (serials.length > 0 && others.length > 0 && !serials.some((serial) => others.includes(serial))) return;
   await devices.merge({ from: from.device_id, into: into.device_id, at: atMs });
 }
 
 /**
- * A device may have been taken for a new one while it did not show who it is. It is none when it never showed anything else,
- * and the device was seen nowhere since; where an agent says that both are one, that need not be asked. Nor need it where
- * two agents of a site found one board at one place, and made two devices of it as each saw another part.
+ * A device may have been created by mistake while the real device did not show its identity. It is a duplicate if it
+ * has no evidence of its own and the real device was seen nowhere else since. This check is not needed if an agent
+ * reports that both are one, or if two agents of a site found one board at one place and created two devices because
+ * each saw another part.
  */
 async function absorbDuplicate(
   devices: KnownDevices,
@@ -124,7 +125,7 @@ async function absorbDuplicate(
   if (isDecided(row) || (by === "place" && known.last_seen_at > row.first_seen_at)) return;
   const own = knownValues(devices.evidenceOf(row.device_id));
   if (by === "site" && !own.some(({ sure, shared }) => sure && !shared)) return;
-  // An agent's id stands for what it shows now, and before that the name may have been that of a part.
+  // An agent's id identifies the present device; before, the name may have been that of a part.
   const isNamed = by !== "key" || own.some(({ sure }) => sure);
   const { maker, model } = isNamed ? { maker: row.manufacturer, model: row.model } : { maker: null, model: null };
   const duplicate = { evidence: own, maker, model };
@@ -149,12 +150,12 @@ function updateKnown(
   const at = sighting.observedAt;
   const isOwn = before.agent_id === sighting.agentId;
   const seen = factsOf(sighting, reading, { before, whole });
-  // Two agents may see one device in turns, each with names of its own for the network.
+  // Two agents may see one device alternately, each with its own name for the network.
   const stays = !isOwn && at.getTime() - before.agent_seen_at < agentKeptMs;
   const facts = stays ? { ...seen, agent_id: before.agent_id, network: before.network, address: before.address } : seen;
   for (const name of tracked) {
     if (before[name] === facts[name] || before[name] === null) continue;
-    // A device with IPv4 and IPv6 does not move from one to the other at each sweep.
+    // A device with IPv4 and IPv6 has two addresses: this is not a change at each sweep.
     if (name === "address" && isSecondPlace) continue;
     const kind = name === "agent_id" ? "agentChanged" : `${name}Changed`;
     devices.addHistory({ deviceId, at: at.getTime(), kind, before: before[name], after: facts[name] });
@@ -168,8 +169,8 @@ function updateKnown(
 }
 
 /*
- * A value that could not be read this time is not a value that is gone, and one that a partly lost answer gives may stand in
- * for a better one.
+ * A value that could not be read this time is kept, and a value in an incomplete answer may be a substitute for a
+ * better one.
  */
 export function factsOf(
   sighting: Sighting,
@@ -225,21 +226,21 @@ export function observedIn(sighting: Sighting, reading: Reading): Observed {
   };
 }
 
-/** An event repeats what a reading has told; it contradicts nothing. */
+/** An event repeats facts of a reading, so it contradicts nothing. */
 export function observedInEvent(sighting: Sighting, event: DeviceEvent): Observed {
   const { serial, engineId, macs = [], manufacturer, model } = event.evidence ?? {};
   const evidence = evidenceOf({ serial, engineId, macs, maker: maybeShort(manufacturer), model: maybeShort(model) });
   return { ...observedAs(sighting, sighting.deviceKey), seen: { evidence, description: null, whole: false } };
 }
 
-/** By the agent's id alone. */
+/** An observation by the agent's id only. */
 export function observedAs(sighting: Sighting, deviceKey: string): Observed {
   const evidence = evidenceOf({ serial: null, engineId: null, macs: [], maker: null, model: null });
   const seen = { evidence, description: null, whole: false };
   return { seen, key: keyOf(sighting.agentId, deviceKey), places: undefined };
 }
 
-/** What is to be asked for before these are resolved. */
+/** What must be prefetched before these are resolved. */
 export function wantedBy(observations: readonly Observed[]): Wanted {
   return {
     evidence: observations.flatMap(({ seen, key }) => [
@@ -254,19 +255,19 @@ export function keyOf(agentId: string, deviceKey: string): string | undefined {
   return deviceKey === "" ? undefined : `${agentId} ${deviceKey}`;
 }
 
-/** Empty where the policy of the machine masks the address. */
+/** Empty if the policy of the machine masks the address. */
 export function placeText(seen: { address: string; port: number; deviceIndex?: number | undefined }): string {
   return seen.address === "" ? "" : `${seen.address} ${seen.port} ${seen.deviceIndex ?? 0}`;
 }
 
-/** An agent sees one device at a place. */
+/** Scope of an agent's places, each with one device. */
 export function agentScope(agentId: string): string {
   return `agent ${agentId}`;
 }
 
 /**
- * Agents of one site that call a part of it by the same name see the same device at a place; elsewhere equal addresses are
- * those of other networks.
+ * Scope of a site's places: agents of one site with the same network name see the same device at a place; otherwise
+ * equal addresses belong to different networks.
  */
 export function siteScope(siteId: string, name: string): string {
   return `site ${siteId} ${name.toLowerCase()}`;

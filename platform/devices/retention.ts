@@ -1,6 +1,6 @@
 /**
- * How long what was read is kept. Records go first: they are large, and all that lists and invoices need is in the latest
- * state, the samples and the alerts.
+ * How long data is kept. Records are dropped first: they are large, and lists and invoices only need the latest state,
+ * the samples and the alerts.
  */
 import { messageOf } from "../../common/core/errors.ts";
 import type { Platform } from "../agents/platform.ts";
@@ -20,11 +20,11 @@ const lot = 2000;
 
 export interface RetentionOptions {
   retention?: Partial<Retention> | undefined;
-  /** From the end of one run to the next; the first is at once. */
+  /** Time from the end of one run to the next; the first starts at once. */
   pauseMs?: number;
 }
 
-/** Drops what is older now and every 6 hours, until disposed, which waits for a run that is under way. */
+/** Drops old data now and every 6 hours, until disposed of; disposal waits for a run in progress. */
 export function startRetention(
   { store, clock, log }: Platform,
   { retention, pauseMs = dayMs / 4 }: RetentionOptions,
@@ -38,7 +38,7 @@ export function startRetention(
       const dropped = await dropOld(store, { now: clock.now(), retention: kept, signal: stop.signal });
       if (dropped > 0) log("oldDataDropped", { dropped });
     } catch (error) {
-      // The next run does it.
+      // The next run tries again.
       log("storeBusy", { message: messageOf(error) });
     }
     if (!stop.signal.aborted) timer = setTimeout(() => void (running = run()), pauseMs);
@@ -59,7 +59,7 @@ const partitions = {
   samples: { behindMs: 120 * dayMs, aheadMs: 60 * dayMs },
 } as const;
 
-/** Drops what is older; returns the number of rows or partitions that went. Several processes may do it at one time. */
+/** Drops old data; returns the number of dropped rows or partitions. Several processes may run it at the same time. */
 export async function dropOld(
   store: Store,
   { now, retention, signal }: { now: Date; retention: Retention; signal?: AbortSignal },

@@ -1,6 +1,6 @@
 /**
- * What a meter or a supply had over the years: a sample when the value changes, and one a day in UTC. What was between two
- * samples is the value of the first. A meter that goes down (a new board, a reset) is a change as well.
+ * History of meters and supplies: a sample when the value changes, and one per day in UTC. Between two samples the
+ * value is that of the first. A meter that decreases (a new board, a reset) is a change as well.
  */
 import type { Meter, Reading, Supply } from "../../proto/gen/opendca/v1/reading.ts";
 import { LevelKind, levelKindToJSON } from "../../proto/gen/opendca/v1/reading.ts";
@@ -13,16 +13,16 @@ const dayMs = 86_400_000;
 
 export interface Sample {
   kind: "meter" | "supply";
-  /** Of the meter, or the index of the supply. */
+  /** Name of the meter, or index of the supply. */
   name: string;
-  /** What the meter shows; percent of the supply, null where the device tells none. */
+  /** Value of the meter, or percentage of the supply; null if the device reports none. */
   value: number | null;
   unit: string;
-  /** Of a supply: `exact`, `some`, `unknown`, `empty` or `unlimited`; empty for a meter. */
+  /** Level kind of a supply: `exact`, `some`, `unknown`, `empty` or `unlimited`; empty for a meter. */
   level: string;
 }
 
-/** All that a reading tells; of two of one name, the first counts. */
+/** All values of a reading; if a name occurs twice, the first counts. */
 export function samplesOf({ meters, supplies }: { meters: readonly Meter[]; supplies: readonly Supply[] }): Sample[] {
   const samples = [
     ...meters.map(({ name, value, unit }): Sample => ({ kind: "meter", name, value, unit, level: "" })),
@@ -43,7 +43,7 @@ function levelName(kind: LevelKind | undefined): string {
   return levelKindToJSON(kind).replace(/^LEVEL_KIND_/, "").toLowerCase();
 }
 
-/** Those of a reading that are worth keeping: what was known before it, and is known after it. */
+/** The samples of a reading that must be stored, by the state before and after it. */
 export function newSamples(
   { before, after, reading }: { before: KnownState | undefined; after: KnownState; reading: Reading },
 ): Sample[] {
@@ -70,11 +70,11 @@ function isSame(a: Omit<Sample, "kind" | "name"> | undefined, b: Sample): boolea
   return a !== undefined && a.value === b.value && a.unit === b.unit && a.level === b.level;
 }
 
-/** Of one reading. */
+/** Samples of one reading. */
 export interface ReadSamples {
   deviceId: string;
   at: number;
-  /** Something newer is known of the device: what was known of that time already is no sample. */
+  /** The reading is older than the state: values that equal stored samples of that time are left out. */
   isLate: boolean;
   samples: readonly Sample[];
 }
@@ -87,7 +87,7 @@ const sampleTable: RowsOf = {
   columns: ["device_id", "kind", "name", "observed_at", "origin", "value", "unit", "level"],
 };
 
-/** Of readings in the order in which they came: of two of one device and millisecond, the later one counts. */
+/** Adds samples of readings in order of arrival: of two for one device and millisecond, the later one counts. */
 export async function addSamples(tenant: Tenant, readings: readonly ReadSamples[]): Promise<void> {
   const known = await samplesBefore(tenant, readings.filter(({ isLate }) => isLate));
   const added = new Map<string, Map<number, StoredSample>>();
@@ -110,7 +110,7 @@ export async function addSamples(tenant: Tenant, readings: readonly ReadSamples[
   );
 }
 
-/** By device and name, what the store has of the day and before each late reading. */
+/** By device and name, the stored samples of the day and before each late reading. */
 async function samplesBefore(tenant: Tenant, late: readonly ReadSamples[]): Promise<Map<string, StoredSample[]>> {
   const rows = await tenant.allOf<StoredSample>(
     `SELECT device_id, kind, name, observed_at, origin, value, unit, level FROM samples
@@ -123,7 +123,7 @@ async function samplesBefore(tenant: Tenant, late: readonly ReadSamples[]): Prom
   return Map.groupBy(rows, (row) => `${row.device_id} ${keyOf(row)}`);
 }
 
-/** The last one by time and origin, as the store orders them; of two of both, the first. */
+/** The last sample by time and origin, in the order of the store; of equal ones, the first. */
 function latestAt(at: number, samples: readonly StoredSample[]): StoredSample | undefined {
   let latest: StoredSample | undefined;
   for (const sample of samples) {
@@ -164,7 +164,7 @@ export function meterHistoryRows(
   );
 }
 
-/** The latest value of every meter that the device ever had, with the time at which it was last read. */
+/** The latest value of every meter of the device, with the time of the last read. */
 export async function latestMeters(tenant: Tenant, deviceId: string): Promise<SampleRow[]> {
   const state = await maybeDeviceState(tenant, deviceId);
   const now = new Map(
@@ -203,19 +203,19 @@ export interface PeriodRow {
   first_value: number;
   last_at: number;
   last_value: number;
-  /** By how much it went up, decreases left out. */
+  /** Sum of all increases. */
   difference: number;
-  /** How often it went down. */
+  /** Number of decreases. */
   resets: number;
 }
 
-/** Of each meter what it showed from `from` to before `until`; a meter without a sample then is no row. */
+/** Values of each meter from `from` (included) to `until` (excluded); no row for a meter without samples in it. */
 export async function periodRows(
   tenant: Tenant,
   { filters, name, from, until }: { filters: RowFilters; name: string | undefined; from: Date; until: Date },
 ): Promise<PeriodRow[]> {
   const { where, parameters } = conditionsOf(filters), parts = partsTable(filters.groups);
-  // Samples of the parts of one machine are one series.
+  // Samples of the parts of a merged device are one series.
   const source = parts === undefined ? "samples s" : "samples s LEFT JOIN parts g ON g.part = s.device_id";
   const keys = parts === undefined
     ? "s.device_id, s.origin"

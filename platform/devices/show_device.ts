@@ -1,4 +1,4 @@
-/** All that the store has of one device. */
+/** All stored data of one device. */
 import { UsageError } from "../../common/core/errors.ts";
 import { maybeAgent } from "../agents/agents.ts";
 import type { Platform } from "../agents/platform.ts";
@@ -27,10 +27,10 @@ async function detailsOf(tenant: Tenant, group: Group, now: number) {
   };
   return {
     view,
-    /** Name of the customer's site that its agent is at. */
+    /** Name of the customer's site of its agent. */
     site: (await maybeSite(tenant, agent!.site_id))!.name,
     meters: (await metersOfGroup(tenant, group)).map((meter) => {
-      // Of another reading than the one that was looked at, the source is not known.
+      // The source is only known for values of this reading.
       const source = meter.observed_at === readAt ? sources.get(meter.name) : undefined;
       return { ...meter, rule: source?.rule ?? null, oid: source?.oid ?? null };
     }),
@@ -47,7 +47,7 @@ async function detailsOf(tenant: Tenant, group: Group, now: number) {
   };
 }
 
-/** The latest value of every meter that any part ever had. */
+/** The latest value of every meter of any part. */
 async function metersOfGroup(tenant: Tenant, { deviceId, parts }: Group): Promise<SampleRow[]> {
   const meters = new Map<string, SampleRow>();
   for (const { device_id } of parts) {
@@ -75,7 +75,7 @@ async function readersWithHosts(tenant: Tenant, all: readonly Reader[]) {
   return readers.sort((a, b) => b.last_at - a.last_at);
 }
 
-/** The device of this id, or the one that alone has this address, serial number or host name. Throws UsageError. */
+/** The device with this id, or the only one with this address, serial number or host name. Throws UsageError. */
 export function showDevice(platform: Platform, by: TenantBy, { device }: { device: string }): Promise<DeviceDetails> {
   return readTenant(
     platform,
@@ -112,7 +112,7 @@ export function meterHistory(
   });
 }
 
-/** With its other parts, where it is merged. Throws UsageError when the customer has no such device, or several. */
+/** With its other parts, if it is merged. Throws UsageError if the customer has no such device, or several. */
 export async function deviceOf(tenant: Tenant, text: string): Promise<Group> {
   const rows = await findDevices(tenant, text);
   const named = rows.find(({ device_id }) => device_id === text);

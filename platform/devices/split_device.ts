@@ -1,7 +1,7 @@
 /**
- * A person says that one device is two machines, as with a print server in front of both, or a cloned serial number: some
- * of its readings go to a new device, those to come included. What was read before records are kept stays, as nothing tells
- * whose it was.
+ * Splitting of a device by a person, if it is really two machines, as with a print server in front of both, or a cloned
+ * serial number: some of its readings go to a new device, including future ones. Data older than the stored records
+ * stays, as it cannot be divided.
  */
 import { Buffer } from "node:buffer";
 import { maybeDeviceSerial } from "../../common/reading/device_evidence.ts";
@@ -28,7 +28,7 @@ import { type AlertParts, alertsOf, type KeptRecord, keptRecords, lastFacts, sho
 import { type OwnSample, samplesToAdd, samplesToMove, stateAfter, stateWithout } from "./split_samples.ts";
 import { deviceOf } from "./show_device.ts";
 
-/** What was there before a split and is not afterwards. */
+/** Data that a split removes, saved for its undo. */
 interface Saved {
   row: DeviceRow;
   state: DeviceState | undefined;
@@ -38,7 +38,7 @@ interface Saved {
   places: PlaceRow[];
 }
 
-/** The readings that are as the selector says, all of them, go to a new device. Throws UsageError. */
+/** Moves all readings that match the selector to a new device. Throws UsageError. */
 export function splitDevice(
   platform: Platform,
   by: TenantBy,
@@ -200,7 +200,10 @@ async function divideAlerts(tenant: Tenant, { changeId, row, otherId, moved, sta
   return gone;
 }
 
-/** What only those readings showed is of the new device; a board that both show tells neither, a serial number both. */
+/**
+ * Moves evidence that only those readings had to the new device; of shared evidence, boards identify neither, and a
+ * serial number both.
+ */
 async function divideEvidence(
   tenant: Tenant,
   { row, otherId, moved, stay }: Move,
@@ -230,7 +233,7 @@ async function divideEvidence(
       continue;
     }
     const known = evidence.find((each) => each.kind === kind && each.value === value);
-    // An agent's id of a device stands for one.
+    // An agent's id of a device belongs to one device only.
     if (known === undefined || (kind === "key" && both)) continue;
     const shared = both && kind !== "serial" ? 1 : known.shared;
     await insert(tenant, "device_evidence", [{ ...known, shared, device_id: otherId }]);
@@ -255,7 +258,7 @@ async function setSplit(tenant: Tenant, deviceId: string, split: 0 | 1): Promise
   });
 }
 
-/** Readings of both are of one device again. Throws UsageError while something stands on it. */
+/** Joins the readings of both again. Throws UsageError while a later change depends on the split. */
 export async function undoSplit(tenant: Tenant, change: ChangeRow): Promise<void> {
   const { change_id: changeId, device_id: deviceId, other_id: otherId, at } = change;
   const standing = (await changesOf(tenant, [deviceId, otherId])).filter((each) =>
@@ -289,7 +292,7 @@ export async function undoSplit(tenant: Tenant, change: ChangeRow): Promise<void
     standing.some(({ kind, device_id, other_id }) => kind === "split" && (device_id === id || other_id === id));
   for (const id of [deviceId, otherId]) await setSplit(tenant, id, 0);
   await mergeDevices(tenant, { from: otherId, into: deviceId, at });
-  // mergeDevices() notes what evidence has found.
+  // mergeDevices() records a merge by evidence.
   await tenant.run(
     `DELETE FROM device_history WHERE customer_id = :customer AND device_id = :device_id AND kind = 'merged'
        AND before = :other_id`,
@@ -331,7 +334,7 @@ async function restore(
   await setDeviceReading(tenant, deviceId, state === undefined ? saved.state : joinedState(state, saved.state));
 }
 
-/** As it was, or as it was seen since. */
+/** Restores a row as it was, or with newer data since. */
 async function restoreRow(
   tenant: Tenant,
   { saved, row, other }: { saved: DeviceRow; row: DeviceRow; other: DeviceRow },
@@ -350,7 +353,7 @@ async function restoreRow(
 
 type Value = string | number | null | Uint8Array;
 
-/** Rows that are there already stay as they are. */
+/** Inserts rows; existing ones are unchanged. */
 async function insert(tenant: Tenant, table: string, rows: readonly object[]): Promise<void> {
   for (const row of rows) {
     const columns = Object.keys(row);

@@ -1,4 +1,4 @@
-/** What of a device's state and samples some of its readings made, and what is left of them without these. Pure. */
+/** Divides a device's state and samples by readings: the part from some readings, and the rest. Pure. */
 import { type DeviceState, nextState } from "./device_state.ts";
 import type { KeptRecord } from "./kept_records.ts";
 import { type Sample, samplesOf } from "./samples.ts";
@@ -15,14 +15,14 @@ interface Divided {
 
 const dayMs = 86_400_000;
 
-/** The state that these readings make; undefined without any. */
+/** The state after these readings; undefined without readings. */
 export function stateAfter(records: readonly KeptRecord[]): DeviceState | undefined {
   let state: DeviceState | undefined;
   for (const { reading } of records) if (reading !== undefined) state = nextState(state, reading) ?? state;
   return state;
 }
 
-/** What was last read of the others, and of parts that none of the kept records has, what is known. */
+/** The state from the remaining readings; parts that no stored record has keep their known values. */
 export function stateWithout(known: DeviceState | undefined, { moved, stay }: Divided): DeviceState | undefined {
   const state = stateAfter(stay);
   if (state === undefined || known === undefined) return state;
@@ -37,7 +37,7 @@ export function stateWithout(known: DeviceState | undefined, { moved, stay }: Di
   return state;
 }
 
-/** Samples that the moved readings made: of their time, with their value. */
+/** Samples created by the moved readings: with their time and value. */
 export function samplesToMove(known: readonly OwnSample[], { moved, stay }: Divided): OwnSample[] {
   const made = (records: readonly KeptRecord[]) =>
     new Set(
@@ -58,7 +58,7 @@ function textOf({ kind, name, value, unit, level }: Sample, at: number): string 
   return JSON.stringify([kind, name, at, value, unit, level]);
 }
 
-/** What is to be added for these readings, in their order, so that samples tell all of their values. */
+/** Samples to add for these readings, in order, so that samples represent all their values. */
 export function samplesToAdd(known: readonly OwnSample[], records: readonly KeptRecord[]): Omit<OwnSample, "origin">[] {
   const series = Map.groupBy(known, keyOf);
   const reached = new Map<string, { next: number; last: Omit<OwnSample, "origin"> | undefined }>();

@@ -1,7 +1,7 @@
 /**
- * Upload: one batch, one transaction. What makes every reading count exactly once is written in
- * proto/opendca/v1/batch.proto. A crash before the commit leaves nothing, and the agent sends the batch again; a crash
- * after it leaves all, and the batch that comes again changes nothing.
+ * Upload: one batch, one transaction. proto/opendca/v1/batch.proto describes how every reading counts exactly once.
+ * After a crash before the commit nothing is stored, and the agent sends the batch again; after a crash later, the
+ * repeated batch changes nothing.
  */
 import { createHash } from "node:crypto";
 import { Buffer } from "node:buffer";
@@ -53,7 +53,7 @@ export async function upload(platform: Platform, calling: Caller, batch: Batch):
   const answer = await countedTransaction(platform, calling, async (caller) => {
     const { tenant } = caller;
     const known = await maybeBatch(tenant, key);
-    // What is known already is answered again, whatever the day has left.
+    // A known batch gets its response again, regardless of the quota.
     const error = known === undefined ? await quotaError(platform, caller) : undefined;
     if (error !== undefined) return error;
     await watchForClone(platform, caller, {
@@ -132,7 +132,7 @@ async function storeRecords(
   }
 }
 
-/** What all records need is read before the first one, and what they change is written after the last one. */
+/** Reads the data for all records before the first one, and writes all changes after the last one. */
 async function storeDecoded(
   platform: Platform,
   caller: TenantAgent,
@@ -149,7 +149,7 @@ async function storeDecoded(
   await devices.flush();
 }
 
-/** Without those that came in another batch: the agent began a new epoch with what it still held. */
+/** Without records from an earlier batch: in a new epoch, an agent sends its remaining records again. */
 async function newRecords({ tenant, agentId }: TenantAgent, records: DecodedRecord[]): Promise<DecodedRecord[]> {
   const recordIds = records.map(({ record }) => record.recordId);
   const known = await knownRecords(tenant, { agentId, recordIds });
@@ -159,7 +159,7 @@ async function newRecords({ tenant, agentId }: TenantAgent, records: DecodedReco
 interface ArrivedRecord extends DecodedRecord {
   sighting: Sighting;
   time: Pick<NewRecord, "observedAt" | "basis" | "receivedAt">;
-  /** What the record says of devices; first of the one that it is of. */
+  /** Observations of devices in the record; the first one is for its own device. */
   observations: Observed[];
 }
 
