@@ -1,8 +1,8 @@
 /**
- * Moves an installation from its SQLite file to PostgreSQL. Writers of the file wait while it lasts. PostgreSQL has all or
- * nothing: what was written is read back, and committed when counts and digests are those of the file. Then the file
- * is closed for good, so that no process goes on with it. A crash before that leaves the file as it was; the target is
- * then either empty or complete, and a complete one is refused as not empty.
+ * Moves an installation from its SQLite file to PostgreSQL. Writers of the file wait meanwhile. PostgreSQL gets
+ * everything or nothing: the written data is read back, and committed if counts and digests equal those of the file.
+ * Then the file is closed permanently, so that no process continues to use it. A crash before that leaves the file
+ * unchanged; the target is then either empty or complete, and a complete one is refused as not empty.
  */
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
@@ -24,9 +24,9 @@ export interface CopiedTable {
 export interface CopyOptions {
   /** The SQLite file, at this release's version. */
   path: string;
-  /** As the owner of the tables. */
+  /** Connects as the owner of the tables. */
   target: DatabaseAddress;
-  /** As which the platform will connect. */
+  /** Role with which the platform will connect. */
   role: string;
 }
 
@@ -41,7 +41,7 @@ type Row = Record<string, Value>;
 /* Of one INSERT. */
 const mostRows = 1000, mostBytes = 4 * 1024 * 1024;
 
-/** Throws ConfigError when the target has rows, or is not what a platform can use. */
+/** Throws ConfigError if the target has rows, or is not usable for a platform. */
 export async function copyStore({ path, target, role }: CopyOptions): Promise<CopiedTable[]> {
   using source = new DatabaseSync(path, { timeout: 5000 });
   const pool = createPool(target, { connections: 1, statementTimeoutMs: 0 });
@@ -66,7 +66,7 @@ export async function copyStore({ path, target, role }: CopyOptions): Promise<Co
     source.exec("COMMIT");
     return copied;
   } finally {
-    // Without a COMMIT, both are rolled back by this.
+    // Without a COMMIT, this rolls back both.
     client?.release(true);
     await pool.end();
   }
@@ -81,7 +81,7 @@ async function makePartitions(source: DatabaseSync, client: pg.ClientBase): Prom
     ends.setReadBigInts(true);
     const { first, last } = ends.get()!;
     if (first === null) continue;
-    // A clock that was wrong by centuries gets no partitions.
+    // No partitions for times of a clock that was wrong by centuries.
     const until = Math.min(Number(last) + 1, Date.UTC(2100, 0));
     const from = Math.max(0, Number(first), until - 200 * stepMs);
     if (from < until) {
@@ -170,7 +170,7 @@ async function insert(client: pg.ClientBase, { name, columns }: Table, chunk: re
     await client.query(`INSERT INTO ${name} (${names}) SELECT * FROM unnest(${lists})`, arrays);
   } catch (error) {
     if (!/^2[23]/.test((error as { code?: string }).code ?? "")) throw error;
-    // Such as a row that refers to none, which SQLite takes from other programs.
+    // Such as a row with a missing reference, which SQLite accepts from other programs.
     const hint = `look at the table ${name} in the file; nothing was copied`;
     throw new ConfigError(`Cannot copy the table ${name}: ${messageOf(error)}`, hint, { cause: error });
   }
@@ -245,5 +245,5 @@ function closeForGood(source: DatabaseSync, tables: readonly string[]): void {
   }
 }
 
-/** What every write to the file ends with once it was copied. */
+/** Error of every write to the file after it was copied. */
 export const movedMessage = "this store was moved to PostgreSQL";

@@ -1,17 +1,17 @@
-/** Who listens to what in this process, and the text by which a notification travels: `CHANNEL PAYLOAD`. */
+/** The listeners in this process, and the text form of a notification: `CHANNEL PAYLOAD`. */
 import type { Listener } from "./store.ts";
 
 export interface Listeners {
   add(channel: string, listener: Listener): AddedListener;
   isEmpty(): boolean;
-  /** The text is noteOf()'s. */
+  /** Calls the listeners of a notification; `note` is a text of noteOf(). */
   tell(note: string): void;
-  /** Notifications may have been missed. */
+  /** Tells all listeners that notifications may have been missed. */
   tellAll(): void;
 }
 
 export interface AddedListener {
-  /** To this one only that notifications may have been missed. */
+  /** Tells only this listener that notifications may have been missed. */
   tell(): void;
   remove(): void;
 }
@@ -19,7 +19,7 @@ export interface AddedListener {
 /* PostgreSQL takes up to 8000 bytes; what is longer should be in a row. */
 const maxPayload = 200;
 
-/** Throws TypeError for what would not arrive as it is. */
+/** Throws TypeError for a text that would not arrive unchanged. */
 export function noteOf(channel: string, payload: string): string {
   if (/^[a-z_]{1,50}$/.test(channel) && payload.length <= maxPayload && !/\p{C}/u.test(payload)) {
     return `${channel} ${payload}`;
@@ -30,7 +30,7 @@ export function noteOf(channel: string, payload: string): string {
 export function createListeners(): Listeners {
   const entries = new Set<{ channel: string; listener: Listener }>();
 
-  // In a task of its own: what a listener throws is not a failure of the transaction that it is told of.
+  // Called in a separate task: an error of a listener must not fail the transaction.
   function call(entry: { channel: string; listener: Listener }, payload: string | undefined): void {
     queueMicrotask(() => entries.has(entry) && entry.listener(payload));
   }

@@ -125,12 +125,12 @@ CREATE TABLE audit_counts (
 ) STRICT, WITHOUT ROWID;
 `;
 
-/** Readings of an older release's store that are not moved yet; where there are none, there is no such table. */
+/** Table with readings of an older release that are not moved yet; it exists only if there are any. */
 export const readingsBefore = "readings_before";
 
 /**
- * Records are kept for some weeks; what is to last is in tables of its own. A table that PostgreSQL partitions by time has the
- * time in its key.
+ * Records are kept for some weeks; long-term data has its own tables. A table that PostgreSQL partitions by time has
+ * the time in its key.
  */
 export const years = `
 CREATE TABLE records (
@@ -211,7 +211,7 @@ CREATE INDEX alerts_open ON alerts (customer_id, device_id) WHERE ended_at IS NU
 CREATE INDEX alerts_ended ON alerts (ended_at) WHERE ended_at IS NOT NULL;
 `;
 
-/** Of one partition in PostgreSQL. */
+/** Days of one partition in PostgreSQL. */
 export const partitionDays = { records: 7, samples: 30 };
 
 /* Who owns customers; the name of what an agent's file calls a site is not that of a customer's site. */
@@ -235,8 +235,8 @@ UPDATE device_history SET kind = 'networkChanged' WHERE kind = 'siteChanged';
 `;
 
 /*
- * What a person has said of devices: that two are one machine, or that one is two. Parts of one machine keep their rows, and
- * each names the part whose id lists show in `merged_into`.
+ * Changes of devices by a person: two are one machine, or one is two. Parts of one machine keep their rows, and each
+ * has in `merged_into` the part whose id lists show.
  */
 const deviceChanges = `
 CREATE TABLE device_changes (
@@ -292,8 +292,8 @@ ALTER TABLE agents ADD COLUMN mqtt_offline_at INTEGER;
 `;
 
 /*
- * Sessions of Device Web Access, and the processes that hold them. The one-time key is kept as a digest alone. Whether a
- * session that waits was refused by its agent is in its task.
+ * Sessions of Device Web Access, and the processes that hold them. Only a digest of the one-time key is stored. Whether
+ * the agent refused a waiting session is in its task.
  */
 const access = `
 CREATE TABLE access_sessions (
@@ -408,10 +408,10 @@ ALTER TABLE agents ADD COLUMN mqtt_broker TEXT;
 CREATE INDEX tasks_unsent ON tasks (expires_at) WHERE state = 'waiting' AND pushed_at IS NULL;
 `;
 
-/** A step is SQL, or what cannot be said in it. */
+/** A step is SQL, or a function if SQL is not sufficient. */
 export type Migration = string | ((database: DatabaseSync) => void);
 
-/** From each version of the store to the next, beginning with an empty file. What was released is never changed. */
+/** Steps from each version of the store to the next, starting with an empty file. Released steps are never changed. */
 export const migrations: readonly Migration[] = [
   schema,
   second,
@@ -428,7 +428,7 @@ export const migrations: readonly Migration[] = [
   (database) => {
     database.exec(years);
     const isUsed = database.prepare("SELECT 1 FROM readings LIMIT 1").get() !== undefined;
-    // Its rows are moved afterwards, a few at a time: devices/move_readings.ts.
+    // Its rows are moved later in small lots: devices/move_readings.ts.
     database.exec(isUsed ? `ALTER TABLE readings RENAME TO ${readingsBefore}` : "DROP TABLE readings");
   },
   dealers,

@@ -1,12 +1,12 @@
 const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
 
-/** A random id of 60 bits that can be read out over the telephone, such as `agt-7k4mq2zd9xta`. */
+/** A random id of 60 bits that can be read out on the telephone, such as `agt-7k4mq2zd9xta`. */
 export function newId(prefix: "dea" | "cus" | "sit" | "cod" | "agt" | "dev" | "chg" | "ses"): string {
   const random = crypto.getRandomValues(new Uint8Array(12));
   return `${prefix}-${Array.from(random, (byte) => alphabet[byte & 31]).join("")}`;
 }
 
-/** Of 130 bits, for what must not be guessed; in a part of a host name as well. */
+/** A random label of 130 bits that cannot be guessed; also valid as a part of a host name. */
 export function newLabel(): string {
   const random = crypto.getRandomValues(new Uint8Array(26));
   return Array.from(random, (byte) => alphabet[byte & 31]).join("");

@@ -1,7 +1,8 @@
 /**
- * Tables of the platform, first version; migrations.ts has what came after it. Times are milliseconds since 1970, UTC. `customer_id` is the first column and
- * the first key part of everything that a customer owns, so that no query can be quick without it. The tables without
- * one are `customers`, `installations` (known by a failed attempt before it belongs to anybody) and `audit_log`.
+ * Tables of the platform, first version; migrations.ts has the later changes. Times are milliseconds since 1970, UTC.
+ * `customer_id` is the first column and the first key part of everything that a customer owns, so that no query is fast
+ * without it. The tables without one are `customers`, `installations` (known by a failed attempt before it belongs to
+ * anybody) and `audit_log`.
  */
 export const schema = `
 CREATE TABLE customers (

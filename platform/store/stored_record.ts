@@ -1,6 +1,6 @@
 /**
- * Records at rest are compressed where that makes them shorter. What was stored before is as it was uploaded; the two are
- * told apart by gzip's first byte, which no protobuf message begins with (wire type 7 does not exist).
+ * Stored records are compressed if that makes them shorter. Older records are stored as uploaded; both are
+ * distinguished by gzip's first byte, which no protobuf message begins with (wire type 7 does not exist).
  */
 import { gunzipSync, gzipSync } from "node:zlib";
 

@@ -1,17 +1,17 @@
-/** What a database must be like so that nothing is lost in it, and nobody sees what is not theirs. */
+/** Checks that a database is durable, and that no customer's data is visible to others. */
 // @ts-types="@types/pg"
 import type pg from "pg";
 
 export interface Finding {
   what: string;
-  /** A sentence on what is wrong; undefined where nothing is. */
+  /** A sentence about the fault; undefined if there is none. */
   fault: string | undefined;
   hint?: string;
 }
 
 const asOwner = "run opendca-platform database migrate as the owner of the database";
 
-/** As the platform's role, of a database that could be opened. */
+/** Checks an opened database, as the platform's role. */
 export async function checkDatabase(pool: pg.Pool): Promise<Finding[]> {
   const { rows: tables } = await pool.query<{ name: string; is_secured: boolean; has_rights: boolean }>(
     `SELECT c.relname AS name, c.relrowsecurity AND c.relforcerowsecurity AND 1 =

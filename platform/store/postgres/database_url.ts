@@ -1,20 +1,20 @@
-/** `postgres://USER:PASSWORD@HOST:5432/NAME?sslmode=verify-full`: what of it the platform knows; the rest is refused. */
+/** `postgres://USER:PASSWORD@HOST:5432/NAME?sslmode=verify-full`: the supported parts; others are refused. */
 import { readFileSync, statSync } from "node:fs";
 import { isIP } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import { ConfigError, messageOf } from "../../../common/core/errors.ts";
 
 export interface DatabaseAddress {
-  /** A name, an address, or the folder of the socket of a server on this machine. */
+  /** A name, an address, or the folder of the UNIX socket of a server on this machine. */
   host: string;
   port: number;
   user: string;
   database: string;
-  /** From the URL or the password file; undefined where neither has one. */
+  /** From the URL or the password file; undefined if neither has one. */
   password: string | undefined;
   /** Undefined for a connection without TLS. */
   tls: ConnectionOptions | undefined;
-  /** Without the password: for messages. */
+  /** The URL without the password, for messages. */
   shown: string;
 }
 
@@ -25,10 +25,10 @@ export function isDatabaseUrl(text: string): boolean {
   return /^postgres(ql)?:\/\//.test(text);
 }
 
-/** Reads the files that the URL names. `passfile` is used where the URL names none. Throws ConfigError. */
+/** Reads the files that the URL names. `passfile`: password file if the URL has none. Throws ConfigError. */
 export function parseDatabaseUrl(text: string, options: { passfile?: string | undefined } = {}): DatabaseAddress {
   const url = isDatabaseUrl(text) ? URL.parse(text) : null;
-  // Messages never repeat the text, as it may hold a password.
+  // Messages never contain the text, as it may have a password.
   if (url === null) throw new ConfigError("Cannot read the URL of the database", form);
   for (const name of url.searchParams.keys()) {
     if (known.includes(name)) continue;

@@ -1,4 +1,4 @@
-/** Statements that are about many rows at once: each parameter is an array, and `unnest` makes rows of them. */
+/** Statements for many rows at once: each parameter is an array, and `unnest` converts them to rows. */
 import type { Parameters, RowsOf, SqlValue } from "../store.ts";
 import { renamedParameters } from "./named_parameters.ts";
 
@@ -14,8 +14,9 @@ export interface ManyRows {
 export type ColumnTypes = ReadonlyMap<string, string>;
 
 /**
- * The SELECT for each of the parameters; which are texts or integers. OFFSET keeps it apart: the planner would make one
- * join of it, and where statistics are old or of other customers, one over all rows of the customer.
+ * Runs the SELECT for each of the parameters, which are texts or integers. OFFSET keeps it separate: otherwise the
+ * planner would create one join, and with outdated statistics, or those of other customers, one over all rows of the
+ * customer.
  */
 export function selectMany(sql: string, each: readonly Parameters[]): ManyRows {
   const names = Object.keys(each[0]!);
@@ -42,7 +43,7 @@ export function insertMany(
   };
 }
 
-/** By the primary key, whatever statistics say: an UPDATE would be a join. */
+/** Updates by primary key, independent of statistics: a plain UPDATE would be a join. */
 export function updateMany(of: RowsOf, rows: readonly object[], types: ColumnTypes): ManyRows {
   const changed = of.columns.filter((name) => !of.key.includes(name));
   return insertMany(of, rows, {

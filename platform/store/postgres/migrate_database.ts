@@ -3,7 +3,7 @@ import { openError } from "./postgres_error.ts";
 import { createPool } from "./postgres_pool.ts";
 import { migrateSchema } from "./postgres_schema.ts";
 
-/** Makes or updates the tables of PostgreSQL, connected as their owner, and gives `role` its rights. */
+/** Creates or updates the tables in PostgreSQL, connected as their owner, and grants `role` its rights. */
 export async function migrateDatabase(
   address: DatabaseAddress,
   { role }: { role: string },

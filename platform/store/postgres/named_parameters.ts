@@ -1,11 +1,12 @@
 /**
- * One SQL text for both engines names its parameters (`:agent_id`); PostgreSQL counts them (`$1`). String literals, quoted
- * names, comments and casts (`::text`) stay as they are. `INDEXED BY` is a hint to SQLite's planner only.
+ * Converts named parameters (`:agent_id`), which the common SQL text for both engines uses, to PostgreSQL's numbered
+ * ones (`$1`). String literals, quoted names, comments and casts (`::text`) are unchanged. `INDEXED BY` is removed, as
+ * it is a hint to SQLite's planner only.
  */
 
 export interface NumberedSql {
   text: string;
-  /** Of each `$n`, in order. */
+  /** Names of `$1`, `$2`, …, in order. */
   names: string[];
 }
 

@@ -1,4 +1,6 @@
-/** What PostgreSQL and the way to it can refuse: what passes by itself or by making room, what the operator must change, and bugs. */
+/**
+ * Classifies errors of PostgreSQL and the connection to it: temporary ones, those that the operator must fix, and bugs.
+ */
 import { ConfigError, messageOf, UnavailableError } from "../../../common/core/errors.ts";
 
 /* By SQLSTATE, or the beginning of one (PostgreSQL's manual, appendix A). */
@@ -27,20 +29,20 @@ function codeOf(error: unknown): string {
 
 const isSqlState = (code: string) => /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code);
 
-/** After this the connection is of no use: it is lost, or a statement still runs on it. */
+/** Whether the connection is unusable after the error: it is lost, or a statement still runs on it. */
 export function isConnectionLost(error: unknown): boolean {
   const code = codeOf(error);
-  // 0A000: a prepared statement of before a migration, which another process ran. 25006: a server that became a standby.
+  // 0A000: a prepared statement from before a migration by another process. 25006: a server that became a standby.
   return !isSqlState(code) || /^(08|57P|25P03|0A000|25006)/.test(code);
 }
 
-/** The server ended the connection before it took the statement, or with it. */
+/** Whether the server closed the connection before it accepted the statement, or during it. */
 export function isStaleConnection(error: unknown): boolean {
   return /^57P0[12]/.test(codeOf(error)) ||
     /Connection terminated|not queryable|ECONNRESET|EPIPE/.test(`${codeOf(error)} ${messageOf(error)}`);
 }
 
-/** The error of a query: UnavailableError where the same may work later; anything else is a bug. */
+/** The error of a query: UnavailableError if it may work later; anything else is a bug. */
 export function queryError(error: unknown, shown: string, sql?: string): unknown {
   if (error instanceof UnavailableError) return error;
   const code = codeOf(error);
@@ -50,7 +52,7 @@ export function queryError(error: unknown, shown: string, sql?: string): unknown
   if (code === "0A000" && /cached plan/.test(messageOf(error))) {
     return new UnavailableError(what, "the database was migrated just now; try again", 1000, { cause: error });
   }
-  // While the program runs, a password that is changed is a fault that somebody can mend.
+  // While the program runs, a changed password is a fault that an operator can fix.
   if (/^(28|3D000)/.test(code) || (!isSqlState(code) && away.test(`${code} ${messageOf(error)}`))) {
     return new UnavailableError(what, "see whether the database's server runs and can be reached", 1000, {
       cause: error,
@@ -60,7 +62,7 @@ export function queryError(error: unknown, shown: string, sql?: string): unknown
   return new Error(`Cannot run a query: ${error.message}: ${sql}`, { cause: error });
 }
 
-/** The error of the first connection: ConfigError where waiting does not help. */
+/** The error of the first connection: ConfigError if waiting does not help. */
 export function openError(error: unknown, shown: string): unknown {
   if (error instanceof ConfigError) return error;
   const code = codeOf(error), message = messageOf(error);

@@ -1,6 +1,6 @@
 /**
- * Notifications of PostgreSQL, on a connection of their own that is open while somebody listens. What was sent while it
- * was lost did not arrive: after each LISTEN, listeners are told that any row may have changed.
+ * Notifications of PostgreSQL, on a separate connection that is open while there are listeners. Notifications during a
+ * connection loss are lost: after each LISTEN, listeners are told that any row may have changed.
  */
 // @ts-types="@types/pg"
 import type pg from "pg";
@@ -8,7 +8,7 @@ import { systemClock } from "../../../common/core/clock.ts";
 import { createListeners } from "../listeners.ts";
 import type { Store } from "../store.ts";
 
-/** Of PostgreSQL, for all channels of the platform. */
+/** PostgreSQL's channel for all channels of the platform. */
 export const channel = "opendca";
 
 const retryMs = 1000;
@@ -19,7 +19,7 @@ export interface PostgresListener extends AsyncDisposable {
   listen: Store["listen"];
 }
 
-/** Every `probeMs` the server is asked something: otherwise nobody would notice that it is gone. */
+/** Every `probeMs` a query checks the connection: otherwise its loss would not be noticed. */
 export function postgresListener(createClient: () => pg.Client, { probeMs = 30_000 } = {}): PostgresListener {
   const listeners = createListeners();
   let current: { stop: AbortController; ended: Promise<void>; isListening: boolean } | undefined;
@@ -42,7 +42,7 @@ export function postgresListener(createClient: () => pg.Client, { probeMs = 30_0
       probe = setInterval(() => client.query(question).catch(() => lose()), probeMs);
       await lost;
     } catch {
-      // Tried again; the transactions say what is wrong with the database.
+      // Tried again; the transactions report what is wrong with the database.
     } finally {
       hearing.isListening = false;
       clearInterval(probe);

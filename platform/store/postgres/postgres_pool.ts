@@ -1,4 +1,4 @@
-/** Connections to PostgreSQL: their settings, and which server is refused. */
+/** Connections to PostgreSQL: settings, and which servers are refused. */
 // @ts-types="@types/pg"
 import pg from "pg";
 import { ConfigError, UnavailableError } from "../../../common/core/errors.ts";
@@ -6,16 +6,16 @@ import type { DatabaseAddress } from "./database_url.ts";
 import { UnixSocket } from "./unix_socket.ts";
 
 export interface PostgresOptions {
-  /** Connections at most; 10 by default. */
+  /** Maximum number of connections; default: 10. */
   connections?: number;
-  /** How long a statement may run, and how long it may wait for a lock; 30 s and 20 s by default. */
+  /** How long a statement may run, and how long it may wait for a lock; default: 30 s and 20 s. */
   statementTimeoutMs?: number;
   lockTimeoutMs?: number;
-  /** How long to wait for a connection; 5 s by default. */
+  /** How long to wait for a connection; default: 5 s. */
   connectTimeoutMs?: number;
 }
 
-/** Default. */
+/** Default lock timeout. */
 export const lockTimeoutMs = 20_000;
 
 /* By the number of the type. Of 64-bit integers, sum() makes a numeric. */
@@ -27,13 +27,13 @@ const parsers: Record<number, (text: string) => unknown> = {
 export const columnTypes = { getTypeParser: (type: number) => parsers[type] ?? pg.types.getTypeParser(type) };
 
 /**
- * Of its own socket; the library leaves a connection open on which signing in failed, until the server gives it up. A
- * standby is refused: it answers with what may be old, and fails each write, for as long as the connection lives.
+ * A client that closes its socket: the library leaves a connection open after a failed login, until the server closes
+ * it. A standby is refused: as long as the connection exists, its data may be outdated, and each write fails.
  */
 class ClosingClient extends pg.Client {
   constructor(config?: pg.ClientConfig) {
     super(config?.host?.startsWith("/") ? { ...config, stream: () => new UnixSocket() } : config);
-    // One that is lost while it changes hands, or in the moment in which it was made, would end the process.
+    // Losing a connection while it is handed over, or just after it was opened, would otherwise end the process.
     this.on("error", () => {});
     const connect: (callback: (error: Error | null) => void) => void = super.connect.bind(this);
     let isStandby = false;
@@ -70,12 +70,12 @@ export function createPool(address: DatabaseAddress, options: PostgresOptions = 
     idleTimeoutMillis: 60_000,
     Client: ClosingClient,
   });
-  // A connection that nobody uses was lost; the pool has dropped it, and the next transaction makes another.
+  // An idle connection was lost; the pool has dropped it, and the next transaction opens another.
   pool.on("error", () => {});
   return pool;
 }
 
-/** Not of a pool, and not connected yet. */
+/** A client outside of the pool, not connected yet. */
 export function createClient(address: DatabaseAddress, options: PostgresOptions = {}): pg.Client {
   return new ClosingClient(clientConfig(address, options));
 }
@@ -99,7 +99,7 @@ function clientConfig(address: DatabaseAddress, options: PostgresOptions): pg.Cl
     connectionTimeoutMillis: connectTimeoutMs,
     statement_timeout: statementTimeoutMs,
     lock_timeout: options.lockTimeoutMs ?? lockTimeoutMs,
-    // The server is gone without a word: longer than it would take to say so itself.
+    // For a server that disappeared: longer than its own statement timeout.
     query_timeout: statementTimeoutMs === 0 ? 0 : statementTimeoutMs + 5000,
     idle_in_transaction_session_timeout: 60_000,
     application_name: "opendca-platform",

@@ -1,9 +1,9 @@
 /**
- * Tables in PostgreSQL. The migrations are those of SQLite with the types of PostgreSQL, under the same numbers; `own`
- * has those of which the text differs. Text is compared byte by byte, as in SQLite (`COLLATE "C"`).
+ * Tables in PostgreSQL. The migrations are those of SQLite with the types of PostgreSQL, with the same numbers; `own`
+ * has those with a different text. Text is compared byte by byte, as in SQLite (`COLLATE "C"`).
  *
- * Row-level security: a role that is neither the owner nor may bypass it sees rows of `opendca.customer`, or all while
- * `opendca.scope` is `platform`. Both are set in each transaction; while they are not, there is nothing to be seen.
+ * Row-level security: a role that is neither the owner nor may bypass it sees the rows of `opendca.customer`, or all
+ * rows while `opendca.scope` is `platform`. Both are set in each transaction; otherwise no rows are visible.
  */
 // @ts-types="@types/pg"
 import type pg from "pg";
@@ -65,9 +65,9 @@ function partitioned(tables: string): string {
 }
 
 /*
- * Partitions are in a schema of their own, on which nobody has rights: their rows are reached through their tables alone,
- * under row-level security. The platform's role does not own them, and asks this function for new ones and for the end of
- * old ones. Rows of times for which there is none go to the default partition.
+ * Partitions are in a separate schema without any rights: their rows are only accessible through their tables, with
+ * row-level security. The platform's role does not own them, and calls this function to create new ones and drop old
+ * ones. Rows with times without a partition go to the default partition.
  */
 const partitions = `
 CREATE SCHEMA opendca_partitions;
@@ -139,7 +139,7 @@ function migrationOf(number: number): string {
 const ours = "n.nspname = 'public' AND c.relkind IN ('r', 'p')";
 const versionTable = "store_version";
 
-/** 0 for a database without tables. Throws ConfigError for the tables of another program. */
+/** Version of the schema; 0 for a database without tables. Throws ConfigError for tables of another program. */
 async function versionOf(client: Pick<pg.Client, "query">, address: DatabaseAddress): Promise<number> {
   const { rows } = await client.query(
     `SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE ${ours}`,
@@ -160,7 +160,7 @@ const laterRelease = (address: DatabaseAddress, version: number) =>
     "it was created by a later release; run that release",
   );
 
-/** Whether the store may be used as it is. Throws ConfigError where not. */
+/** Throws ConfigError if the store cannot be used as it is. */
 export async function checkSchema(pool: pg.Pool, address: DatabaseAddress): Promise<void> {
   const version = await versionOf(pool, address);
   if (version > migrations.length) throw laterRelease(address, version);
@@ -182,14 +182,14 @@ export async function checkSchema(pool: pg.Pool, address: DatabaseAddress): Prom
   );
 }
 
-/** Brings the tables to this release's version, and gives `role` what the platform needs. In one transaction. */
+/** Migrates the tables to this release's version, and grants `role` the platform's rights. In one transaction. */
 export async function migrateSchema(
   client: pg.ClientBase,
   { address, role }: { address: DatabaseAddress; role: string },
 ): Promise<{ from: number; to: number }> {
   await client.query("BEGIN");
   try {
-    // Of several processes that migrate, one does it and the others find it done.
+    // If several processes migrate, one does it, and the others find it done.
     await client.query("SELECT pg_advisory_xact_lock(hashtextextended('opendca migrate', 0))");
     await client.query("SELECT set_config('opendca.scope', 'platform', true)");
     const from = await versionOf(client, address);
@@ -206,7 +206,7 @@ export async function migrateSchema(
   }
 }
 
-/** Every table, whoever made it: one that has no customer is the platform's own. */
+/** Secures every table, including those of other origin: one without a customer is the platform's own. */
 async function secureTables(client: pg.ClientBase, role: string): Promise<void> {
   const { rows: known } = await client.query("SELECT 1 FROM pg_roles WHERE rolname = $1", [role]);
   if (known.length === 0) {

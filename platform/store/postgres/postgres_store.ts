@@ -1,6 +1,6 @@
 /**
- * The platform's store in PostgreSQL: a pool of connections for transactions (postgres_transaction.ts), and one more for
- * notifications while somebody listens.
+ * The platform's store in PostgreSQL: a pool of connections for transactions (postgres_transaction.ts), and one more
+ * for notifications while there are listeners.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 // @ts-types="@types/pg"

@@ -1,9 +1,9 @@
 /**
- * A transaction in PostgreSQL. It takes a connection of the pool with its first statement, and before statements of a
- * customer it sets who that is: row-level security (postgres_schema.ts) shows nothing else.
+ * A transaction in PostgreSQL. It takes a connection from the pool at its first statement, and sets the customer before
+ * that customer's statements: row-level security (postgres_schema.ts) hides all other rows.
  *
- * What SQLite gives by having one writer is kept where it matters: a transaction that may write takes the customer's
- * lock before it reads, so that two uploads never make two devices of one. Customers do not wait for each other.
+ * SQLite has only one writer; here, a transaction that may write takes the customer's lock before it reads, so that two
+ * uploads never create two devices from one. Customers do not wait for each other.
  */
 // @ts-types="@types/pg"
 import pg from "pg";
@@ -38,8 +38,9 @@ function statementOf(sql: string, parameters: Values): pg.QueryConfig {
 const rowBytes = 200;
 
 /*
- * A commit waits for the synchronous standby, if there is one. What wrote nothing would not wait, although it may have
- * read, and may tell an agent, what a server that crashed has never sent to its standby: it writes an empty message.
+ * A commit waits for the synchronous standby, if there is one. A transaction without writes would not wait, although it
+ * may have read data, and may report it to an agent, that a crashed server never sent to its standby. So it writes an
+ * empty message.
  */
 const settle = `SELECT CASE WHEN pg_current_xact_id_if_assigned() IS NULL
     AND current_setting('synchronous_standby_names') <> '' THEN pg_logical_emit_message(true, 'opendca', '') END`;
@@ -51,14 +52,14 @@ const knownTypes = new Map<string, ColumnTypes>();
 export interface TransactionSettings {
   address: DatabaseAddress;
   readOnly: boolean;
-  /** Of customers, in this process. */
+  /** Turns of customers in this process. */
   turns: Turns;
   turnTimeoutMs: number;
 }
 
 export class PostgresTransaction implements Transaction {
   readonly engine = "postgres";
-  /** What it has sent to be stored, with something for each row's head and indices. */
+  /** Bytes that it has written, with an estimate for each row's header and indices. */
   writtenBytes = 0;
   readonly all: Queries["all"];
   readonly get: Queries["get"];
@@ -96,7 +97,7 @@ export class PostgresTransaction implements Transaction {
     this.#notes.add(noteOf(channel, payload));
   }
 
-  /** Gives the connection back. Throws when a COMMIT fails; a ROLLBACK never does. */
+  /** Returns the connection. Throws if a COMMIT fails; a ROLLBACK never throws. */
   async end(how: "COMMIT" | "ROLLBACK"): Promise<void> {
     if (this.#isOver) return;
     const isComplete = this.#waiting === 0;
@@ -128,7 +129,7 @@ export class PostgresTransaction implements Transaction {
 
   async #commit(client: pg.PoolClient): Promise<void> {
     if (this.#isLost) throw queryError(new Error("Connection terminated"), this.#shown);
-    // The server would make a ROLLBACK of it, without an error.
+    // The server would convert it to a ROLLBACK, without an error.
     if (this.#hasFailed) throw new Error("Cannot commit: a statement of the transaction failed");
     const text = this.#isReadOnly ? "COMMIT" : `${settle}; COMMIT`;
     await this.#guarded("COMMIT", () => client.query(text));
@@ -155,7 +156,7 @@ export class PostgresTransaction implements Transaction {
     const kind = customerId === undefined ? "platform" : "customer";
     const steps = [`SELECT set_config('opendca.customer', ${id}, true), set_config('opendca.scope', '${kind}', true)`];
     if (customerId !== undefined && !this.#isReadOnly && !this.#locked.has(customerId)) {
-      // What holds no connection yet may wait without one.
+      // Without a connection yet, it waits for its turn without one.
       if (this.#client === undefined) await this.#takeTurn(customerId);
       steps.push(`SELECT pg_advisory_xact_lock(hashtextextended(${id}, 0))`);
       this.#locked.add(customerId);
@@ -179,7 +180,7 @@ export class PostgresTransaction implements Transaction {
     this.#endTurn = end;
   }
 
-  /* One after another, as the scope is the connection's. */
+  /* One after another, as the scope belongs to the connection. */
   #query(customerId: string | undefined, sql: string, parameters: Values): Promise<pg.QueryResult> {
     if (this.#isOver) throw new Error(`Cannot run a query after its transaction: ${sql}`);
     const statement = statementOf(sql, parameters);

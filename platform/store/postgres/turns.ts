@@ -1,6 +1,6 @@
 /**
- * Whose turn it is, by key, within this process. Transactions of one customer that write wait for each other in the
- * database anyway; here they do it without a connection, of which those of other customers would find none.
+ * Turns by key within this process. Writing transactions of one customer wait for each other in the database anyway;
+ * here they wait without a connection, so that connections remain for other customers.
  */
 
 interface Waiting {
@@ -8,10 +8,10 @@ interface Waiting {
 }
 
 export class Turns {
-  /* A key is here while somebody has its turn. */
+  /* Contains a key while its turn is taken. */
   readonly #waiting = new Map<string, Waiting[]>();
 
-  /** Returns what ends the turn; undefined when it did not come within `waitMs`. */
+  /** Returns a function that ends the turn; undefined if the turn did not come within `waitMs`. */
   async take(key: string, waitMs: number): Promise<(() => void) | undefined> {
     const queue = this.#waiting.get(key);
     if (queue === undefined) this.#waiting.set(key, []);

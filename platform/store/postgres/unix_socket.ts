@@ -1,5 +1,5 @@
 /**
- * The UNIX socket of PostgreSQL as npm:pg wants it. The one of node:net closes its descriptor twice
+ * The UNIX socket of PostgreSQL in the form that npm:pg needs. The one of node:net closes its descriptor twice
  * (https://github.com/denoland/deno/pull/36353): the second time it may be the file or connection that another thread
  * opened in between.
  */
@@ -36,7 +36,7 @@ export class UnixSocket extends Duplex {
   async #readOnce(): Promise<void> {
     try {
       const length = await (await this.#connection)!.read(this.#buffer);
-      // A copy, as who reads may keep a part of it.
+      // A copy, as the reader may keep a part of it.
       this.push(length === null ? null : Buffer.from(this.#buffer.subarray(0, length)));
     } catch (error) {
       if (!this.destroyed) this.destroy(error as Error);
@@ -57,7 +57,7 @@ export class UnixSocket extends Duplex {
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    // The other side may be gone already.
+    // The other side may have closed already.
     (this.#open?.closeWrite() ?? Promise.resolve()).catch(() => {}).then(() => done());
   }
 

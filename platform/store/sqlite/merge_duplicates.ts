@@ -1,6 +1,6 @@
 /**
- * What the third version of the store makes of the evidence of the second, and of devices that were made by mistake. It
- * has the statements of that version, so that no later version of the tables changes what it does.
+ * Migrates evidence from the second to the third version of the store, and merges devices that were created by mistake.
+ * It has its own statements of that version, so that later versions of the tables do not change it.
  */
 import type { DatabaseSync } from "node:sqlite";
 import {
@@ -66,14 +66,14 @@ function tenantOn(database: DatabaseSync, customerId: string): Tenant {
 }
 
 const kinds: Record<string, { kind: EvidenceKind | "key"; spell(value: string): string | null }> = {
-  // The maker stood before the serial number.
+  // In the second version the maker preceded the serial number.
   serial: { kind: "serial", spell: (value) => maybeDeviceSerial(value.slice(value.lastIndexOf("/") + 1)) },
   engine: { kind: "engineId", spell: maybeEngineId },
   mac: { kind: "mac", spell: maybeDeviceMac },
   key: { kind: "key", spell: (value) => value },
 };
 
-/** A value had one holder; who had it before, and with whom it is shared, stands in the history. */
+/** Converts evidence. A value had one holder; earlier holders and sharing are in the history. */
 function respell(tenant: Tenant): void {
   const held = tenant.all<
     { kind: string; value: string; device_id: string; seen_at: number; shared_at: number | null }
@@ -107,8 +107,8 @@ interface Suspect {
 }
 
 /**
- * Devices at one place of an agent of which one shows nothing, or only what the other shows as well, were made of partly
- * lost answers, or of a device that shows nothing of itself.
+ * If of two devices at one place of an agent one has no evidence, or only evidence that the other has as well, it was
+ * created from incomplete answers, or from a device without evidence.
  */
 function mergeDuplicates(tenant: Tenant): void {
   const byPlace = new Map<string, Suspect[]>();
@@ -132,9 +132,9 @@ function mergeDuplicates(tenant: Tenant): void {
   }
 }
 
-/** Merges what is one at a place; returns who is left. */
+/** Merges devices at one place that are one; returns the remaining ones. */
 function mergedAt(tenant: Tenant, suspects: Suspect[]): Suspect[] {
-  // The weakest first, and of equals the youngest: each goes to one that stands behind it.
+  // The weakest first, of equal ones the youngest: each is merged into one that comes later in this order.
   suspects.sort((a, b) => strength(a) - strength(b) || b.row.first_seen_at - a.row.first_seen_at);
   const left: Suspect[] = [];
   for (const [i, weak] of suspects.entries()) {
@@ -155,11 +155,11 @@ function strength({ evidence }: Suspect): number {
   return evidence.length + (evidence.some(({ kind }) => kind === "serial") ? 100 : 0);
 }
 
-/** Of several that were there one after another, the one that was there when it came. */
+/** Of several consecutive devices at the place, the one that was there when the weak one appeared. */
 function bestOf(weak: Suspect, stronger: readonly Suspect[]): Suspect | undefined {
   const fitting = stronger.filter((each) => {
     if (!isDuplicateOf(named(weak), named(each))) return false;
-    // Whoever was gone for long when it came may have given its place to it.
+    // A device that was gone for long by then may really have been replaced by it.
     return weak.evidence.length > 0 || each.evidence.length === 0 ||
       weak.row.first_seen_at - each.row.last_seen_at < twoPlacesMs;
   });
@@ -175,7 +175,7 @@ function named({ row, evidence }: Suspect) {
   return { evidence, maker: row.manufacturer, model: row.model };
 }
 
-/** The address is in the device's row; port and index only in what was uploaded. */
+/** The address is in the device's row; port and index only in the uploaded records. */
 function placeOf(tenant: Tenant, { device_id, agent_id, address }: DeviceRow): string {
   const last = tenant.get<{ record: Uint8Array }>(
     `SELECT record FROM readings WHERE customer_id = :customer AND device_id = :device_id AND kind = 'reading'
@@ -201,7 +201,7 @@ function notePlace(tenant: Tenant, { row, place, isLast }: { row: DeviceRow; pla
     "SELECT 1 FROM device_places WHERE customer_id = :customer AND scope = :scope AND place = :place AND until IS NULL",
     { scope, place },
   );
-  // Of two agents of a site, the first one's device stays there.
+  // With two agents of a site, the first one's device stays there.
   setPlace(tenant, {
     scope,
     place,
@@ -248,7 +248,7 @@ function maybeDevice(tenant: Tenant, deviceId: string): DeviceRow | undefined {
   });
 }
 
-/** Readings, history and evidence of the one go to the other; neither has a place yet. */
+/** Moves readings, history and evidence of one to the other; neither has a place yet. */
 function mergeDevices(tenant: Tenant, { from, into, at }: { from: string; into: string; at: number }): void {
   const gone = maybeDevice(tenant, from)!, stays = maybeDevice(tenant, into)!;
   const ids = { from, into };

@@ -1,6 +1,7 @@
 /**
  * The store in an SQLite file. A crash at any point leaves the last committed transaction: WAL with `synchronous=FULL`,
- * because an acknowledged batch is deleted by its agent. There is one connection, and transactions take turns on it.
+ * because an acknowledged batch is deleted by its agent. There is one connection, and transactions use it one after the
+ * other.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { closeSync, openSync } from "node:fs";
@@ -16,7 +17,7 @@ const inMemory = ":memory:";
 /* Commands are processes of their own: how often the file is asked whether one of them has written. It takes microseconds. */
 const lookMs = 100;
 
-/** Opens or makes the store. Throws ConfigError for a file of a later version or none of ours. */
+/** Opens or creates the store. Throws ConfigError for a file of a later version or of another program. */
 export function openSqliteStore(path: string): Store {
   const database = openDatabase(path);
   const prepared = statementsOf(database);
@@ -28,7 +29,7 @@ export function openSqliteStore(path: string): Store {
 
   async function run<T>(work: (tx: Transaction) => Promise<T>, readOnly: boolean): Promise<T> {
     if (isClosed) throw new Error("Cannot begin a transaction as the store is closed");
-    // IMMEDIATE takes the write lock at once: a transaction that reads first could not be repeated when it loses the race.
+    // IMMEDIATE takes the write lock at once: a transaction that reads first could fail later to get the lock.
     guarded(() => database.exec(readOnly ? "BEGIN" : "BEGIN IMMEDIATE"));
     const tx = new SqliteTransaction(prepared, readOnly);
     try {
@@ -38,7 +39,7 @@ export function openSqliteStore(path: string): Store {
       for (const note of tx.notes) listeners.tell(note);
       return result;
     } catch (error) {
-      // A full disk has already rolled back by itself.
+      // After a full disk SQLite has already rolled back.
       if (database.isTransaction) database.exec("ROLLBACK");
       throw error;
     } finally {
@@ -52,7 +53,7 @@ export function openSqliteStore(path: string): Store {
   return {
     engine: "sqlite",
     async transaction(work, { readOnly = false } = {}) {
-      // It would wait for itself.
+      // It would wait for itself forever.
       if (current.getStore()?.isOpen) throw new Error("Cannot begin a transaction within another one: use its `tx`");
       const own = turn.then(() => run(work, readOnly));
       turn = own.catch(() => {});
@@ -99,7 +100,7 @@ function watchOthers(prepare: Prepare, onChange: () => void): { start(): void; s
     try {
       ({ data_version: version } = prepare("PRAGMA data_version").get() as { data_version: number });
     } catch {
-      // It cannot be asked now: whatever it is next is another number.
+      // It cannot be read now: the next value counts as changed.
     }
     const before = seen;
     seen = version;
@@ -121,7 +122,7 @@ function watchOthers(prepare: Prepare, onChange: () => void): { start(): void; s
 class SqliteTransaction implements Transaction {
   readonly engine = "sqlite";
   isOpen = true;
-  /** Queries that nobody has awaited. */
+  /** Number of queries that were not awaited. */
   waiting = 0;
   readonly notes = new Set<string>();
   readonly #prepare: Prepare;
@@ -186,7 +187,7 @@ class SqliteTransaction implements Transaction {
     });
   }
 
-  /** Throws Error when a query is left over. */
+  /** Throws Error if a query was not awaited. */
   end(): void {
     if (this.waiting > 0) throw new Error(`Cannot commit as ${this.waiting} queries were not awaited`);
   }
@@ -196,7 +197,7 @@ function valuesOf(row: object, columns: readonly string[]): SqlValue[] {
   return columns.map((name) => (row as Record<string, SqlValue>)[name]!);
 }
 
-/** A statement that runs when it is awaited, so that one which nobody awaits is found out. */
+/** A statement that runs when it is awaited, so that a missing `await` is detected. */
 class Query<T> implements Promise<T> {
   readonly [Symbol.toStringTag] = "Query";
   readonly #tx: SqliteTransaction;
@@ -210,7 +211,7 @@ class Query<T> implements Promise<T> {
     this.#work = work;
   }
 
-  // `await` calls this with functions that only pass the outcome on: no further promise is needed for it.
+  // `await` calls this with functions that only forward the result: no further promise is needed.
   then<A = T, B = never>(
     onValue?: ((value: T) => A | PromiseLike<A>) | null,
     onError?: ((error: unknown) => B | PromiseLike<B>) | null,
@@ -265,10 +266,10 @@ function guarded<T>(work: () => T): T {
 function openDatabase(path: string): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
-    // SQLite makes files that everybody may read; -wal and -shm copy the mode of the main file.
+    // SQLite creates files that everybody may read; -wal and -shm copy the mode of the main file.
     if (path !== inMemory) closeSync(openSync(path, "a", 0o600));
     database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: 5000 });
-    // Pages of 4 KiB: a larger log is copied back less often, and a page that changed many times only once.
+    // In pages of 4 KiB: a larger log is copied back less often, and a page with many changes only once.
     database.exec(
       "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=16384;",
     );
