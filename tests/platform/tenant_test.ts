@@ -9,7 +9,9 @@ import { PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
 import { DeviceEvent } from "../../proto/gen/opendca/v1/batch.ts";
 import { AlertSeverity } from "../../proto/gen/opendca/v1/reading.ts";
 import { Task, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
+import * as manageSessions from "../../platform/access/manage_sessions.ts";
 import * as sessions from "../../platform/access/sessions.ts";
+import * as webSessions from "../../platform/access/web_sessions.ts";
 import * as activationCodes from "../../platform/agents/activation_codes.ts";
 import * as agentConfigs from "../../platform/agents/agent_configs.ts";
 import * as agents from "../../platform/agents/agents.ts";
@@ -340,9 +342,36 @@ async function customerWithEverything(platform: TestPlatform, name: string): Pro
   });
   const [device] = await devices.deviceRows(agent.tenant);
   await deviceChanges.addChange(agent.tenant, { ...change("chg-000000000000"), device_id: device!.device_id });
-  await sessions.addSession(agent.tenant, { ...session(crypto.randomUUID()), agent_id: agent.agentId });
+  const sessionId = crypto.randomUUID();
+  await sessions.addSession(agent.tenant, { ...session(sessionId), agent_id: agent.agentId });
+  await showInBrowser(platform, agent, sessionId);
   await quota.addUsage(agent.tenant, { agentId: agent.agentId, at, bytes: 1 });
   return agent;
+}
+
+/** A link, a printer's certificate and a request of the session's browser. */
+async function showInBrowser({ platform }: TestPlatform, { tenant }: TestAgent, sessionId: string): Promise<void> {
+  await tenant.run(
+    `INSERT INTO access_links (customer_id, token_digest, session_id, created_at, expires_at)
+     VALUES (:customer, :digest, :session_id, 0, 0)`,
+    { digest: keyDigest, session_id: sessionId },
+  );
+  await using web = webSessions.createWebSessions(platform);
+  const found = await web.find(sessionId);
+  await web.pin(found!, "f".repeat(64), "first use");
+  const { customerId } = tenant;
+  web.note({
+    sessionId,
+    customerId,
+    at,
+    method: "GET",
+    path: "/",
+    queryLength: 0,
+    status: 200,
+    bytesIn: 0,
+    bytesOut: 1,
+    ms: 1,
+  });
 }
 
 /** Tables and their columns, as the database knows them. */
@@ -448,6 +477,26 @@ eachDatabase("every table names its customer, but those that belong to nobody", 
   const tables = await tablesOf(platform.queries);
   const without = [...tables.keys()].filter((table) => !tables.get(table)!.includes("customer_id"));
   assert.deepEqual(without.toSorted(), ofNobody);
+});
+
+eachDatabase("a session of another customer is as good as unknown, in every use case of web access", async () => {
+  await using platform = await startTestPlatform();
+  const owner = await customerWithEverything(platform, "Owner");
+  const by = { actor: "platform" as const, tenant: (await platform.customer("Stranger")).tenant.customerId };
+  const sessionId = (await sessions.sessionRows(owner.tenant))[0]!.session_id;
+  const before = await dump(platform.queries, owner.tenant.customerId);
+  for (
+    const use of [
+      () => webSessions.createLink(platform.platform, by, { sessionId }),
+      () => webSessions.listRequests(platform.platform, by, { sessionId }),
+      () => manageSessions.showSession(platform.platform, by, { sessionId }),
+      () => manageSessions.closeSession(platform.platform, by, { sessionId, reason: "mine" }),
+    ]
+  ) {
+    await assert.rejects(use, /Cannot (find|close) the session/, String(use));
+  }
+  assert.deepEqual(await manageSessions.listSessions(platform.platform, by), []);
+  assert.deepEqual(await dump(platform.queries, owner.tenant.customerId), before);
 });
 
 eachDatabase("an agent reaches nothing of another customer over the wire", async () => {
