@@ -434,7 +434,7 @@ function openHandler(machine: Run["machine"], parts: TaskParts) {
       await parts.ownFile.reload();
       polls.wake();
     },
-    openWebAccess: parts.access.run,
+    openWebAccess: (order, signal) => parts.access.run(order, signal),
   });
 }
 

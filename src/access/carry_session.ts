@@ -83,27 +83,7 @@ export function carrySession(
       return reject();
     }
     carried.connections++;
-    const channel = accept();
-    join(channel, socket);
-  }
-
-  function join(channel: Duplex, socket: Socket): void {
-    open.add(channel).add(socket);
-    channel.once("close", () => {
-      open.delete(channel);
-      socket.destroy();
-    });
-    socket.once("close", () => {
-      open.delete(socket);
-      // What the device said last still goes out.
-      channel.end();
-      if (socket.errored) channel.destroy();
-    });
-    channel.on("data", (chunk: Uint8Array) => count("toDevice", chunk.length));
-    socket.on("data", (chunk: Uint8Array) => count("fromDevice", chunk.length));
-    // A side that reads slowly holds the other one back.
-    channel.pipe(socket);
-    socket.pipe(channel);
+    join(accept(), socket, { open, count });
   }
 
   return {
@@ -115,6 +95,30 @@ export function carrySession(
       void serve(channel);
     },
   };
+}
+
+/** Both ways, until either side is closed; both are in `open` until then. */
+function join(
+  channel: Duplex,
+  socket: Socket,
+  { open, count }: { open: Set<{ destroy(): void }>; count(key: "toDevice" | "fromDevice", bytes: number): void },
+): void {
+  open.add(channel).add(socket);
+  channel.once("close", () => {
+    open.delete(channel);
+    socket.destroy();
+  });
+  socket.once("close", () => {
+    open.delete(socket);
+    // The last bytes of the device are still sent.
+    channel.end();
+    if (socket.errored) channel.destroy();
+  });
+  channel.on("data", (chunk: Uint8Array) => count("toDevice", chunk.length));
+  socket.on("data", (chunk: Uint8Array) => count("fromDevice", chunk.length));
+  // A side that reads slowly holds the other one back.
+  channel.pipe(socket);
+  socket.pipe(channel);
 }
 
 /** TCP to exactly this address and port, never through a proxy. */

@@ -61,7 +61,7 @@ export interface SessionFiles extends AsyncDisposable {
 
 /** Looks for orders while there are sessions, and never else. */
 export function startSessionFiles(options: SessionFilesOptions): SessionFiles {
-  const { stateDirectory, disk, clock, access, log } = options;
+  const { stateDirectory, disk, clock, access } = options;
   const folder = `${stateDirectory}/${ordersFolder}`, file = `${stateDirectory}/${sessionsFileName}`;
   const stop = new AbortController();
   let looking: Promise<void> | undefined, isStale = true;
@@ -80,34 +80,10 @@ export function startSessionFiles(options: SessionFilesOptions): SessionFiles {
     }
   }
 
-  function takeOrders(): void {
-    let names: string[] = [];
-    try {
-      names = disk.list(folder);
-    } catch {
-      return; // Looked at again.
-    }
-    for (const name of names) {
-      const order = maybeOrder(name);
-      try {
-        disk.remove(`${folder}/${name}`);
-      } catch {
-        // An order that stays does no harm: it names one session, or all that there are.
-      }
-      if (order === undefined) continue;
-      if (order.kind === "approve") {
-        if (access.approve(order.id)) log("sessionApproved", { session: order.id });
-      } else {
-        const ended = access.kill(order.kind === "kill" ? order.id : undefined);
-        log("sessionsKilled", { session: order.kind === "kill" ? order.id : "all", ended });
-      }
-    }
-  }
-
   async function look(): Promise<void> {
     let writtenMs = -Infinity;
     while (access.sessions().length > 0 && !stop.signal.aborted) {
-      takeOrders();
+      takeOrders(folder, options);
       if (isStale || clock.monotonicMs() - writtenMs >= writeEveryMs) {
         await write();
         writtenMs = clock.monotonicMs();
@@ -146,4 +122,28 @@ export function startSessionFiles(options: SessionFilesOptions): SessionFiles {
       await looking;
     },
   };
+}
+
+function takeOrders(folder: string, { disk, access, log }: SessionFilesOptions): void {
+  let names: string[] = [];
+  try {
+    names = disk.list(folder);
+  } catch {
+    return; // The next look tries again.
+  }
+  for (const name of names) {
+    const order = maybeOrder(name);
+    try {
+      disk.remove(`${folder}/${name}`);
+    } catch {
+      // An order that stays does no harm: it names one session, or all that there are.
+    }
+    if (order === undefined) continue;
+    if (order.kind === "approve") {
+      if (access.approve(order.id)) log("sessionApproved", { session: order.id });
+    } else {
+      const ended = access.kill(order.kind === "kill" ? order.id : undefined);
+      log("sessionsKilled", { session: order.kind === "kill" ? order.id : "all", ended });
+    }
+  }
 }

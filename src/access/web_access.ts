@@ -91,112 +91,130 @@ class SessionEnd extends Error {
 }
 
 export function createWebAccess(parts: WebAccessParts): WebAccess {
-  const sessions = new Map<string, Session>();
-  /** Orders whose checks are under way: they count as sessions, so that four at once are not all let in. */
-  let checking = 0;
-  const running = new Set<Promise<unknown>>();
+  return new Sessions(parts);
+}
 
-  const check = (order: OpenWebAccess, { others }: { others: number }) =>
-    checkOrder(order, {
+class Sessions implements WebAccess {
+  readonly #parts: WebAccessParts;
+  readonly #byId = new Map<string, Session>();
+  /** Orders that are being checked: they count as sessions, so that four at once are not all admitted. */
+  #checking = 0;
+  readonly #running = new Set<Promise<unknown>>();
+
+  constructor(parts: WebAccessParts) {
+    this.#parts = parts;
+  }
+
+  run(order: OpenWebAccess, signal: AbortSignal): Promise<WebAccessOutput> {
+    const run = this.#begin(order, signal);
+    this.#running.add(run);
+    run.catch(() => {}).finally(() => this.#running.delete(run));
+    return run;
+  }
+
+  sessions(): LocalSession[] {
+    return [...this.#byId.values()].map((session) => shown(session));
+  }
+
+  approve(id: string): boolean {
+    const session = this.#byId.get(id);
+    if (session?.step !== "waiting") return false;
+    session.step = "checking";
+    session.approved.resolve();
+    return true;
+  }
+
+  kill(id?: string): number {
+    const ended = [...this.#byId.values()].filter(({ order }) => id === undefined || order.sessionId === id);
+    for (const { stop } of ended) stop.abort(new SessionEnd("the administrator ended it"));
+    return ended.length;
+  }
+
+  configChanged(): void {
+    for (const session of this.#byId.values()) {
+      const end = () => session.stop.abort(new SessionEnd("the configuration does not allow it any more"));
+      if (!this.#parts.config().policy.features.webAccess) {
+        end();
+        continue;
+      }
+      this.#check(session.order, 0).catch((error) => {
+        if (error instanceof TaskRefusal && error.reason === RefusalReason.POLICY) end();
+      });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { stop } of this.#byId.values()) stop.abort(new SessionEnd("the agent stopped"));
+    await Promise.allSettled(this.#running);
+  }
+
+  async #begin(order: OpenWebAccess, signal: AbortSignal): Promise<WebAccessOutput> {
+    const session = await this.#admitted(order);
+    const onAbort = () => session.stop.abort(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    try {
+      return await runSession(session, this.#parts);
+    } catch (error) {
+      noteRefusal(this.#parts, order, error);
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      this.#byId.delete(order.sessionId);
+      this.#parts.changed();
+    }
+  }
+
+  async #admitted(order: OpenWebAccess): Promise<Session> {
+    const { clock, inventory } = this.#parts;
+    const others = this.#byId.size + this.#checking++;
+    try {
+      if (this.#byId.has(order.sessionId)) {
+        throw new TaskRefusal(RefusalReason.REPEATED, `Cannot open the session ${order.sessionId} as it is open`);
+      }
+      const allowed = await this.#check(order, others);
+      const session: Session = {
+        order,
+        allowed,
+        device: inventory.device(order.deviceKey)!,
+        step: "checking",
+        since: clock.now(),
+        endsAtMs: clock.monotonicMs() + allowed.lastsMs,
+        stop: new AbortController(),
+        approved: Promise.withResolvers(),
+        carrier: undefined,
+      };
+      this.#byId.set(order.sessionId, session);
+      return session;
+    } catch (error) {
+      noteRefusal(this.#parts, order, error);
+      throw error;
+    } finally {
+      this.#checking--;
+    }
+  }
+
+  /** Throws `TaskRefusal`. `others`: sessions beside this one. */
+  #check(order: OpenWebAccess, others: number): Promise<AllowedOrder> {
+    const parts = this.#parts;
+    return checkOrder(order, {
       config: parts.config(),
       device: parts.inventory.device(order.deviceKey),
       isInRange: ({ site, place }) => parts.isInRange(site, place!),
       sessions: others,
       now: parts.clock.now(),
     });
-
-  async function begin(order: OpenWebAccess, signal: AbortSignal): Promise<WebAccessOutput> {
-    const session = await admitted(order);
-    const onAbort = () => session.stop.abort(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    if (signal.aborted) onAbort();
-    try {
-      return await runSession(session, parts);
-    } catch (error) {
-      noteRefusal(order, error);
-      throw error;
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-      sessions.delete(order.sessionId);
-      parts.changed();
-    }
   }
+}
 
-  async function admitted(order: OpenWebAccess): Promise<Session> {
-    const others = sessions.size + checking++;
-    try {
-      if (sessions.has(order.sessionId)) {
-        throw new TaskRefusal(RefusalReason.REPEATED, `Cannot open the session ${order.sessionId} as it is open`);
-      }
-      const allowed = await check(order, { others });
-      const session: Session = {
-        order,
-        allowed,
-        device: parts.inventory.device(order.deviceKey)!,
-        step: "checking",
-        since: parts.clock.now(),
-        endsAtMs: parts.clock.monotonicMs() + allowed.lastsMs,
-        stop: new AbortController(),
-        approved: Promise.withResolvers(),
-        carrier: undefined,
-      };
-      sessions.set(order.sessionId, session);
-      return session;
-    } catch (error) {
-      noteRefusal(order, error);
-      throw error;
-    } finally {
-      checking--;
-    }
+/** The order itself is in the ledger as a task. */
+function noteRefusal(parts: WebAccessParts, { sessionId }: OpenWebAccess, error: unknown): void {
+  if (!(error instanceof TaskRefusal)) return;
+  try {
+    parts.note(`Refused session ${sessionId}: ${error.message}`, { sessionId });
+  } catch {
+    // Nothing was opened; the log has it.
   }
-
-  /** The order itself is in the ledger as a task. */
-  function noteRefusal({ sessionId }: OpenWebAccess, error: unknown): void {
-    if (!(error instanceof TaskRefusal)) return;
-    try {
-      parts.note(`Refused session ${sessionId}: ${error.message}`, { sessionId });
-    } catch {
-      // Nothing was opened; the log has it.
-    }
-  }
-
-  return {
-    run(order, signal) {
-      const run = begin(order, signal);
-      running.add(run);
-      run.catch(() => {}).finally(() => running.delete(run));
-      return run;
-    },
-    sessions: () => [...sessions.values()].map((session) => shown(session)),
-    approve(id) {
-      const session = sessions.get(id);
-      if (session?.step !== "waiting") return false;
-      session.step = "checking";
-      session.approved.resolve();
-      return true;
-    },
-    kill(id) {
-      const ended = [...sessions.values()].filter(({ order }) => id === undefined || order.sessionId === id);
-      for (const { stop } of ended) stop.abort(new SessionEnd("the administrator ended it"));
-      return ended.length;
-    },
-    configChanged() {
-      for (const session of sessions.values()) {
-        const end = () => session.stop.abort(new SessionEnd("the configuration does not allow it any more"));
-        if (!parts.config().policy.features.webAccess) {
-          end();
-          continue;
-        }
-        check(session.order, { others: 0 }).catch((error) => {
-          if (error instanceof TaskRefusal && error.reason === RefusalReason.POLICY) end();
-        });
-      }
-    },
-    async [Symbol.asyncDispose]() {
-      for (const { stop } of sessions.values()) stop.abort(new SessionEnd("the agent stopped"));
-      await Promise.allSettled(running);
-    },
-  };
 }
 
 async function runSession(session: Session, parts: WebAccessParts): Promise<WebAccessOutput> {
