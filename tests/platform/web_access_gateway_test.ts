@@ -126,6 +126,42 @@ eachDatabase(
   },
 );
 
+eachDatabase("a connection that the printer has closed while it was idle is not used again", async () => {
+  await using at = await startPages();
+  const { scene, platform } = at, { by } = scene;
+  const session = await scene.open(), { sessionId } = session;
+  const { link } = await createLink(platform, by, { sessionId });
+  const cookie = (await at.get(link)).headers["set-cookie"]!.split(";")[0]!;
+  const client = await signIn(scene, session);
+  let connections = 0;
+  const device = net.createServer((socket) => {
+    connections++;
+    socket.on("error", () => {}).on("data", () => {
+      socket.write("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok");
+      setTimeout(() => socket.end(), 100);
+    });
+  });
+  await new Promise<void>((resolve) => device.listen(0, "127.0.0.1", resolve));
+  const ends: Promise<unknown>[] = [];
+  await forward(client, (channel) => {
+    const socket = net.connect((device.address() as net.AddressInfo).port, "127.0.0.1");
+    ends.push(new Promise((resolve) => socket.once("close", resolve)));
+    // As the agent does it.
+    socket.once("close", () => channel.end());
+    channel.once("close", () => socket.destroy());
+    channel.pipe(socket).pipe(channel);
+  });
+  await tunnelOf(scene, sessionId);
+  const home = link.replace(/\.opendca.*/, "");
+  for (let i = 1; i <= 3; i++) {
+    assert.equal((await at.get(home, { Cookie: cookie })).status, 200);
+    assert.equal(connections, i);
+    await Promise.all(ends);
+  }
+  client.end();
+  await new Promise((resolve) => device.close(resolve));
+});
+
 eachDatabase("links end, and what is kept of them opens nothing", async () => {
   await using at = await startPages();
   const { scene, platform } = at, { by } = scene;

@@ -137,6 +137,8 @@ async function openChannel(options: LinkOptions, opened: (channel: Duplex) => vo
   opened(channel);
   // Whoever uses the channel is told by its own means; without a listener the process would end.
   channel.on("error", () => {});
+  // As a socket does it: a connection that the printer has closed is not used again.
+  channel.once("end", () => channel.end());
   return options.scheme === "http" ? asSocket(channel) : await encrypted(channel, options);
 }
 
@@ -161,6 +163,9 @@ async function encrypted(channel: Duplex, { pinned, pin }: LinkOptions): Promise
     socket.once("close", () => reject(new RefusalError(refusals.closedEarly)));
   });
   channel.once("close", () => socket.destroy());
+  // A browser that reads slowly holds the printer back: in this runtime, TLS reads on else.
+  const follow = () => void (socket.isPaused() ? channel.pause() : channel.resume());
+  socket.on("pause", follow).on("resume", follow);
   const shown = socket.getPeerCertificate().fingerprint256;
   const known = await pinned();
   if (known === undefined) await pin(shown);

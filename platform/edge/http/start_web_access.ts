@@ -76,7 +76,10 @@ export async function startWebAccess(options: WebAccessOptions): Promise<WebAcce
   });
   server.on("secureConnection", (socket: Socket) => {
     const outer = handshakes.get(peerOf(socket));
-    if (outer !== undefined) deadlines.get(outer)?.stop();
+    if (outer !== undefined) {
+      deadlines.get(outer)?.stop();
+      holdBackWith(socket, outer);
+    }
     keep(socket);
   });
   server.on("tlsClientError", () => {});
@@ -115,6 +118,18 @@ export async function startWebAccess(options: WebAccessOptions): Promise<WebAcce
       await closed;
     },
   };
+}
+
+/** Reads no more of the connection while nobody takes what was read: in this runtime, TLS goes on reading. */
+function holdBackWith(socket: Socket, outer: Socket): void {
+  const { _handle: handle } = outer as Socket & { _handle?: { readStart(): void; readStop(): void } | null };
+  // "resume" is said a moment later, when it may be paused again.
+  const follow = () => {
+    if (outer.destroyed) return;
+    if (socket.isPaused()) handle?.readStop();
+    else handle?.readStart();
+  };
+  socket.on("pause", follow).on("resume", follow);
 }
 
 function peerOf({ remoteAddress, remotePort }: Socket): string {
