@@ -87,16 +87,11 @@ async function signIn(socket: Socket, gateway: Endpoint, options: GatewayOptions
     closed.resolve(why);
     ready.reject(lastError ?? new Error(why));
   });
-  client.on("tcp connection", (_: unknown, accept: () => Duplex, reject: () => void) =>
-    options.onChannel({
-      reject,
-      accept() {
-        const channel = accept();
-        // Without it, an error ends the process.
-        channel.on("error", () => {});
-        return channel;
-      },
-    }));
+  client.on(
+    "tcp connection",
+    (_: unknown, accept: () => Duplex, reject: () => void) =>
+      options.onChannel({ accept: () => withErrorListener(accept()), reject }),
+  );
   const onAbort = () => {
     ready.reject(signal.reason);
     socket.destroy();
@@ -142,6 +137,11 @@ async function signIn(socket: Socket, gateway: Endpoint, options: GatewayOptions
       setTimeout(() => socket.destroy(), 1000);
     },
   };
+}
+
+/** Without one, an error of the channel ends the process. */
+function withErrorListener(channel: Duplex): Duplex {
+  return channel.on("error", () => {});
 }
 
 function whyNot(error: Error & { level?: string }, { isForeign }: { isForeign: boolean }): string {

@@ -98,6 +98,18 @@ export function addAccessCommands(program: Command, context: CommandContext): vo
         return { json: jsonOf(row), text: textOf(row) };
       })
     );
+  addBrowserCommands(access, context);
+  access.command("close <session>").description("end a session").option(...customerOption)
+    .option("--reason <text>", "why, for the audit log", "it was closed")
+    .action((sessionId: string, { reason }: { reason: string }, command: Command) =>
+      context.runForCustomer(command, async (platform, by) => {
+        await closeSession(platform, by, { sessionId, reason });
+        return { json: { sessionId, state: "closed" }, text: `closed ${sessionId}\n` };
+      })
+    );
+}
+
+function addBrowserCommands(access: Command, context: CommandContext): void {
   access.command("link <session>").description("a new link to its pages, for one browser").option(...customerOption)
     .action((sessionId: string, _, command: Command) =>
       context.runForCustomer(command, async (platform, by) => {
@@ -122,14 +134,6 @@ export function addAccessCommands(program: Command, context: CommandContext): vo
           json: requests.map(({ at, ...row }) => ({ ...row, at: at.getTime() })),
           text: (screen) => requests.length === 0 ? "no requests yet\n" : renderTable(logColumns, cells, screen),
         };
-      })
-    );
-  access.command("close <session>").description("end a session").option(...customerOption)
-    .option("--reason <text>", "why, for the audit log", "it was closed")
-    .action((sessionId: string, { reason }: { reason: string }, command: Command) =>
-      context.runForCustomer(command, async (platform, by) => {
-        await closeSession(platform, by, { sessionId, reason });
-        return { json: { sessionId, state: "closed" }, text: `closed ${sessionId}\n` };
       })
     );
 }

@@ -75,20 +75,6 @@ export function addTaskCommands(program: Command, context: CommandContext): void
     );
   kind("refresh-config <agent>", "have the agent read its file again, and ask for the platform's part")
     .action((agentId: string, _, command: Command) => create(command, agentId, { $case: "refreshConfig", value: {} }));
-  task.command("cancel <task>").description("stop a task, whether it waits or runs").option(...customerOption)
-    .action((taskId: string, _, command: Command) =>
-      context.runForCustomer(command, async (platform, by) => {
-        const { state, cancelTaskId } = await cancelTask(platform, by, { taskId });
-        const next = state === "cancelled"
-          ? undefined
-          : "opendca-platform task list shows when the agent has stopped it";
-        return {
-          json: { taskId, state, cancelTaskId },
-          text: state === "cancelled" ? "cancelled\n" : "the agent is asked to stop it\n",
-          ...(next === undefined ? {} : { next }),
-        };
-      })
-    );
   kind("ping <agent> <target>", "send ICMP echoes to one address inside the configured ranges")
     .option("--count <number>", "echoes", wholeNumber("--count", { min: 1, max: 10 }), 4)
     .action((agentId: string, target: string, options: { count: number }, command: Command) =>
@@ -108,6 +94,28 @@ export function addTaskCommands(program: Command, context: CommandContext): void
       const config = configDocument(await readConfigFile(context.host, options.file));
       await create(command, agentId, { $case: "setConfig", value: { config } });
     });
+  addCancelCommand(task, context);
+  addListCommand(task, context);
+}
+
+function addCancelCommand(task: Command, context: CommandContext): void {
+  task.command("cancel <task>").description("stop a task, whether it waits or runs").option(...customerOption)
+    .action((taskId: string, _, command: Command) =>
+      context.runForCustomer(command, async (platform, by) => {
+        const { state, cancelTaskId } = await cancelTask(platform, by, { taskId });
+        const next = state === "cancelled"
+          ? undefined
+          : "opendca-platform task list shows when the agent has stopped it";
+        return {
+          json: { taskId, state, cancelTaskId },
+          text: state === "cancelled" ? "cancelled\n" : "the agent is asked to stop it\n",
+          ...(next === undefined ? {} : { next }),
+        };
+      })
+    );
+}
+
+function addListCommand(task: Command, context: CommandContext): void {
   task.command("list").description("tasks and their results, newest first").option(...customerOption)
     .option("--agent <agent>", "of one agent")
     .action((options: { agent?: string }, command: Command) =>
