@@ -200,3 +200,32 @@ Deno.test("opendca doctor announces each step on a terminal in a line that it ta
   assert.ok(host.err.endsWith("\r\x1b[K"));
   assert.match(visible(host.out), /^ESC\[32m✓ ok {5}ESC\[0m {2}configuration/);
 });
+
+Deno.test("doctor names each broker, and what is wrong with one, which is a warning as polls go on", async () => {
+  await withPlatform(async (here, { port }) => {
+    await using broker = await tlsPeer(good, {});
+    await using wrong = await tlsPeer(await stranger.issue(), {});
+    const away = freePort();
+    const ports = [broker.port, wrong.port, away];
+    const mqtt = `[${ports.map((each) => `"mqtts://localhost:${each}"`).join(", ")}]`;
+    const file = `${here.folder}/agent.yaml`;
+    await here.platformAt(port);
+    await Deno.writeTextFile(
+      file,
+      (await Deno.readTextFile(file)).replace("platform: {", `platform: { mqtt: ${mqtt},`),
+    );
+    const { code, steps, faults } = await here.doctor();
+    const shown = steps.filter(({ name }) => name === "mqtt");
+    assert.deepEqual(
+      shown.map(({ subject, status }) => [subject, status]),
+      [[`mqtts://localhost:${broker.port}`, "ok"], [`mqtts://localhost:${wrong.port}`, "warning"], [
+        `mqtts://localhost:${away}`,
+        "warning",
+      ]],
+    );
+    assert.match(shown[0]!.detail, /^reached, \d+ ms; the session itself is not tested$/);
+    const ofBrokers = faults.filter(({ step }) => step === "mqtt").map(({ name, severity }) => `${severity} ${name}`);
+    assert.deepEqual(ofBrokers, ["warning tls-inspected", "warning connection-refused"]);
+    assert.equal(code, 0);
+  });
+});

@@ -2,7 +2,17 @@ import assert from "node:assert/strict";
 import { createTask } from "../../platform/tasks/manage_tasks.ts";
 import { Task, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
 import { agentOptions, endpointOf, startLink } from "../fixtures/mqtt_scene.ts";
-import { activatedAgent, startTestPlatform, type TestAgent, type TestPlatform } from "../fixtures/platform_fixture.ts";
+import { mqttClient } from "../fixtures/mqtt_client.ts";
+import {
+  activatedAgent,
+  call,
+  connect,
+  pemOfDer,
+  startTestPlatform,
+  type TestAgent,
+  type TestPlatform,
+} from "../fixtures/platform_fixture.ts";
+import { newKeyAndCsr } from "../fixtures/platform_fixture.ts";
 import { until } from "../fixtures/until.ts";
 
 const anyPort = { host: "127.0.0.1", port: 0 };
@@ -42,3 +52,36 @@ for (const kind of ["tls", "wss"] as const) {
     await until("the platform knows that it is gone", async () => await offline() !== undefined);
   });
 }
+
+Deno.test("after a renewal a link connects with the new certificate, and the old one is refused", async () => {
+  await using platform = await startTestPlatform({ mqtt: { tls: anyPort } });
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
+  let identity = agent.identity;
+  const port = platform.mqttPorts!.tls!;
+  const scene = startLink({
+    ...agentOptions(platform, agent),
+    endpoints: [endpointOf("tls", port)],
+    certificate: () => ({
+      keyPem: identity.privateKeyPem,
+      certificatePem: identity.chain,
+      notAfter: new Date(Date.now() + 86_400_000),
+    }),
+  });
+  await using _ = scene;
+  await scene.until("mqttConnected", 1);
+  const { privateKeyPem, csr } = await newKeyAndCsr();
+  using client = connect(platform, agent.identity);
+  const { certificates } = await call(client, { method: client.renew, request: { csr } });
+  identity = { privateKeyPem, chain: pemOfDer(certificates!.chain[0]!) };
+  scene.link.renewed();
+  await scene.until("mqttConnected", 2);
+  // Without a pause, and without a fault.
+  assert.deepEqual(scene.failed(), []);
+  // The platform has seen the new one in use, and takes the old one for a while only.
+  platform.clock.advance(3_600_000);
+  const { privateKeyPem: key, chain: cert } = agent.identity;
+  const old = { ca: platform.serverAuthority, key, cert, clientId: agent.agentId };
+  await assert.rejects(mqttClient(`mqtts://localhost:${port}`, old));
+  await ping(platform, agent);
+  await until("the task is there", () => scene.tasks.length === 1);
+});

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { type AgentScene, startScene } from "../fixtures/agent_fixture.ts";
 import { freePort } from "../fixtures/free_port.ts";
 import { maybeLibfaketime, peerTest } from "../fixtures/peers.ts";
+import { until } from "../fixtures/until.ts";
 import { withClock } from "../faults/faketime.ts";
 
 const ignore = Deno.build.os !== "linux";
@@ -44,6 +45,7 @@ Deno.test({
     const status = (await scene.opendca("status")).out;
     assert.match(status, new RegExp(`^mqtt +wss://localhost:${ports.wss} connected .* ago, MQTT 3.1.1$`, "m"));
     assert.match(await scene.admin("agent", "show", scene.agentId), /^MQTT +connected since /m);
+    assert.match(await scene.admin("agent", "list"), new RegExp(`MQTT[^]*${scene.agentId}.* connected`));
 
     await platform.kill("SIGKILL");
     await agent.line((line) => line.includes('"mqttFailed"'));
@@ -94,3 +96,40 @@ peerTest(
     assert.match(outcome, /^succeeded: 1 printers/);
   },
 );
+
+Deno.test({
+  name: "MQTT brings tasks while gRPC is down, and polls bring them while MQTT is down",
+  ignore,
+  async fn() {
+    await using scene = await startScene({ network: 244, printers: 1 });
+    const { ports } = await mqttScene(scene, "tls");
+    await using agent = scene.spawnAgent();
+    await agent.line((line) => line.includes('"agentStarted"'));
+    const finished = (taskId: string) => agent.line((line) => line.includes('"taskFinished"') && line.includes(taskId));
+    const states = () => scene.store<{ state: string }>("SELECT state FROM tasks").map(({ state }) => state);
+    const mqtt = ["--mqtt-listen", `127.0.0.1:${ports.tls}`];
+    {
+      await using first = await scene.startPlatform(...mqtt);
+      await agent.line((line) => line.includes('"mqttConnected"'));
+      // The platform's time comes with a poll.
+      await agent.line((line) => line.includes('"pollAnswered"'));
+      await first.kill("SIGTERM");
+    }
+    const before = agent.lines.length;
+    {
+      // The last `--listen` counts: no agent finds gRPC there.
+      await using second = await scene.startPlatform("--listen", `127.0.0.1:${freePort()}`, ...mqtt);
+      await agent.line((line) => line.includes('"mqttConnected"'), before);
+      const taskId = await scene.admin("task", "read", scene.agentId, "127.244.0.1");
+      await finished(taskId);
+      assert.ok(!agent.lines.slice(before).some((line) => line.includes('"pollAnswered"')), "no poll came through");
+      assert.ok(!states().includes("succeeded"), "what became of it goes by gRPC");
+      await second.kill("SIGTERM");
+    }
+    await using _third = await scene.startPlatform();
+    await finished(await scene.admin("task", "read", scene.agentId, "127.244.0.1"));
+    await until("both are told", () => states().join() === "succeeded,succeeded");
+    const last = agent.lines.findLastIndex((line) => line.includes('"mqttConnected"'));
+    assert.ok(agent.lines.slice(last).some((line) => line.includes('"mqttFailed"')), "MQTT is down");
+  },
+});
