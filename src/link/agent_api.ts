@@ -10,11 +10,11 @@ import type {
 import type { Batch, UploadResponse } from "../../proto/gen/opendca/v1/batch.ts";
 
 /**
- * The platform as the agent uses it. Each call ends by its deadline and throws `TransportError` (retry), `RevokedError`
- * (stop) or `RejectedError` (the platform will never take this request).
+ * The platform's calls for the agent. Each call ends by its deadline and throws `TransportError` (retry),
+ * `RevokedError` (stop) or `RejectedError` (the platform will never accept this request).
  */
 export interface AgentApi {
-  /** Waits for `beforeSend` on each connection that the request is about to go out on. */
+  /** Awaits `beforeSend` on each connection before sending the request. */
   activate(
     request: ActivateRequest,
     signal?: AbortSignal,
@@ -22,20 +22,20 @@ export interface AgentApi {
   ): Promise<ActivateResponse>;
   renew(request: RenewRequest, signal?: AbortSignal): Promise<RenewResponse>;
   poll(request: PollRequest, signal?: AbortSignal): Promise<PollResponse>;
-  /** Sends `batch.bytes` as they are. */
+  /** Sends `batch.bytes` unchanged. */
   upload(batch: EncodedBatch, signal?: AbortSignal): Promise<UploadResponse>;
 }
 
-/** A batch with its one encoding: what the ledger hashes is what is sent. */
+/** A batch and its encoding: the ledger hashes exactly the bytes that are sent. */
 export interface EncodedBatch {
   message: Batch;
   bytes: Buffer;
 }
 
-/** Who is at the other end of a connection, before anything is sent. */
+/** The peer of a connection, before anything is sent. */
 export interface ConnectedPeer {
   /** SHA-256 of the public key that it proved in TLS, in hex. */
   key: string;
-  /** What became of the request on the connections before this one; undefined on the first. */
+  /** Delivery of the request on earlier connections; undefined on the first one. */
   earlier: "none" | "unknown" | undefined;
 }

@@ -1,4 +1,4 @@
-/** The broker, or something in its place, refuses what is asked; the connection itself works. */
+/** The broker, or another server in its place, refuses a request; the connection itself works. */
 export class BrokerError extends Error {
   override readonly name = "BrokerError";
   /** It speaks another version of MQTT. */

@@ -1,4 +1,4 @@
-/** Names what is wrong on the way to the platform, from the status of a gRPC call and the walk that followed it. */
+/** Finds the fault on the way to the platform, from the status of a gRPC call and the probe after it. */
 import { status as Status } from "@grpc/grpc-js";
 import { spanOf } from "../../common/core/clock.ts";
 import type { ProbeReport } from "./probe_report.ts";
@@ -15,9 +15,9 @@ export interface FailureContext {
   /** HOST:PORT that was called. */
   endpoint: string;
   now: Date;
-  /** Whether HTTP/2 stood before the call failed. */
+  /** Whether HTTP/2 was established before the call failed. */
   connected: boolean;
-  /** The walk after a failure that the platform did not explain; null when there was none. */
+  /** The probe after a failure that the platform did not explain; null if there was none. */
   probe: ProbeReport | null;
   /** End of the agent's own certificate; null before activation. */
   clientNotAfter: Date | null;
@@ -34,14 +34,14 @@ const reasons: Record<string, TransportFaultName> = {
   "internal": "platform-failed",
 };
 
-/** A clock that is wrong by less is no reason for a certificate to be refused. */
+/** A smaller error of the clock is not the cause of a refused certificate. */
 const clockToleranceMs = 60 * 60 * 1000;
 
-/** Makers of inspecting proxies as they name themselves in the certificates that they forge. */
+/** Makers of inspecting proxies, as named in the certificates that these proxies generate. */
 const inspectors =
   /fortinet|fortigate|zscaler|palo ?alto|sophos|blue ?coat|symantec web|netskope|umbrella|check ?point|watchguard|barracuda|mcafee|trellix|trend micro|kaspersky|eset ssl|bitdefender|avast|cato networks|iboss|smoothwall|untangle|sonicwall|lightspeed|squid|mitm|proxy|inspect|decrypt/i;
 
-/** The fault that fits best; `unknown` with the raw text where none does. Pure. */
+/** The fault that matches best; `unknown` with the raw text if none does. Pure. */
 export function classifyTransportError(failure: CallFailure, context: FailureContext): TransportFault {
   const [name, detail] = verdict(failure, context);
   const failed = failure.reason === null ? "reach" : "go on with";
@@ -53,8 +53,8 @@ export function classifyTransportError(failure: CallFailure, context: FailureCon
 }
 
 /**
- * Whether the connection ended under the call. gRPC says UNAVAILABLE for most ends, and INTERNAL with the reset of the
- * stream for those that its own write met first (EPIPE), or where HTTP/2 was ended in good order before the answer.
+ * Whether the connection ended during the call. gRPC reports UNAVAILABLE in most cases, and INTERNAL with a stream
+ * reset if its own write failed first (EPIPE), or if HTTP/2 was closed regularly before the response.
  */
 export function wasCut({ code, details, reason }: CallFailure): boolean {
   if (reason !== null) return false;
@@ -84,7 +84,7 @@ function verdict(failure: CallFailure, context: FailureContext): Verdict {
   }
   if (failure.code === Status.DEADLINE_EXCEEDED) return ["deadline", "it did not answer in time"];
   if (wasCut(failure)) return ["connection-cut", failure.details];
-  // A proxy's page, another service, or bytes that are no message: gRPC maps HTTP 403, 404 and 502 to such codes.
+  // A proxy's page, another service, or bytes that are not a message: gRPC maps HTTP 403, 404 and 502 to such codes.
   return ["not-the-platform", failure.details];
 }
 
@@ -115,7 +115,7 @@ function ofConnection(code: string | null, message: string): Verdict {
 function ofProxy({ proxyStatus, proxy }: ProbeReport, message: string): Verdict {
   if (proxyStatus === 407) return ["proxy-credentials", `the proxy ${proxy} asks for user and password (407)`];
   if (proxyStatus === null) return ["proxy-unreachable", `the proxy ${proxy} does not answer as a proxy: ${message}`];
-  // 5xx: the proxy tried and failed; anything else is a decision of its own.
+  // 5xx: the proxy tried and failed; anything else is the proxy's decision.
   if (proxyStatus >= 500) return ["proxy-failed", `the proxy ${proxy} answers ${proxyStatus}`];
   return ["proxy-forbidden", `the proxy ${proxy} answers ${proxyStatus}`];
 }
@@ -129,7 +129,7 @@ function ofCertificate(probe: ProbeReport, { now }: FailureContext): Verdict | u
   if (early || late) {
     const valid = `is valid from ${certificate.notBefore.toISOString()} to ${certificate.notAfter.toISOString()}`;
     const here = `the clock here says ${now.toISOString()}`;
-    // The peer's own Date decides whose fault it is; a certificate from the future alone is a clock that is behind.
+    // The peer's Date shows whose clock is wrong; without it, a certificate from the future means that ours is slow.
     const peer = probe.peerTime;
     const clockIsWrong = peer === null ? early : Math.abs(peer.getTime() - now.getTime()) > clockToleranceMs;
     if (clockIsWrong) {
@@ -158,9 +158,9 @@ function ofCertificate(probe: ProbeReport, { now }: FailureContext): Verdict | u
 function isInspected({ certificate, expectedIssuers, protocol, alpn }: ProbeReport): boolean {
   const { issuer, subject } = certificate!;
   if (inspectors.test(issuer)) return true;
-  // A platform always agrees to HTTP/2: this is the right name, and yet not the platform.
+  // A platform always supports HTTP/2: the name is right, but this is not the platform.
   if (issuer !== subject && protocol === "h2" && alpn !== "h2") return true;
-  // Something on the way made a certificate for the very name, by an authority other than the one that is configured.
+  // An intermediary created a certificate for the same name, with an authority other than the configured one.
   return issuer !== subject && expectedIssuers.length > 0 && !expectedIssuers.includes(issuer);
 }
 
@@ -174,7 +174,7 @@ function ofSession(probe: ProbeReport, context: FailureContext, message: string)
       return ["connection-cut", `the connection ends during the TLS handshake: ${message}`];
     }
     if (/no ?application ?protocol|alpn/i.test(message)) return ["http2-blocked", message];
-    // The runtime's words where the key of a certificate is too weak to check the handshake with.
+    // The runtime's message if the key of a certificate is too weak to verify the handshake.
     if (/unable to verify/i.test(message)) {
       return ["weak-certificate", `its signature cannot be checked, as with an RSA key of 1024 bits: ${message}`];
     }

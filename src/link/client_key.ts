@@ -1,4 +1,4 @@
-/** The agent's key and its certificate request. The key is made here and never leaves the state directory. */
+/** The agent's key and its certificate request. The key is created here and never leaves the state directory. */
 import { X509Certificate } from "node:crypto";
 import { ConfigError } from "../../common/core/errors.ts";
 import { decodePem, encodePem } from "../../common/core/pem.ts";
@@ -11,10 +11,10 @@ export async function makeClientKey(): Promise<string> {
   return encodePem("PRIVATE KEY", new Uint8Array(await crypto.subtle.exportKey("pkcs8", privateKey)));
 }
 
-/** PKCS #10 in DER. The subject is the installation id; the platform names the agent itself. */
+/** PKCS #10 in DER. The subject is the installation id; the platform assigns the agent's name. */
 export async function makeCertificateRequest(keyPem: string, installationId: string): Promise<Uint8Array> {
   const keys = await keyPair(keyPem);
-  // Needed once a year, and 14 MB that a service would otherwise hold all the time.
+  // Rarely needed; loading it at the start would keep 14 MB in memory all the time.
   await import("reflect-metadata");
   const { Pkcs10CertificateRequestGenerator } = await import("@peculiar/x509");
   const request = await Pkcs10CertificateRequestGenerator.create({
@@ -25,14 +25,14 @@ export async function makeCertificateRequest(keyPem: string, installationId: str
   return new Uint8Array(request.rawData);
 }
 
-/** When a certificate is good, and whether it is for this key. */
+/** Validity of a certificate, and whether it is for this key. */
 export interface CertificateFacts {
   notBefore: Date;
   notAfter: Date;
   isForKey: boolean;
 }
 
-/** Reads a DER certificate and compares its key. Throws `Error` or one of its kinds for anything else. */
+/** Parses a DER certificate and compares its key. Throws an `Error` for other data. */
 export async function certificateFacts(der: Uint8Array, keyPem: string): Promise<CertificateFacts> {
   const { validFrom, validTo, publicKey: theirKey } = new X509Certificate(der);
   const { publicKey } = await keyPair(keyPem);
@@ -41,13 +41,13 @@ export async function certificateFacts(der: Uint8Array, keyPem: string): Promise
   return { notBefore: new Date(validFrom), notAfter: new Date(validTo), isForKey: theirs.equals(own) };
 }
 
-/** Whether all of it are certificates in DER: what is none would make every later connection fail. */
+/** Whether all elements are certificates in DER: an invalid one would make every later connection fail. */
 export function areCertificates(chain: readonly Uint8Array[]): boolean {
   try {
     for (const der of chain) new X509Certificate(der);
     return true;
   } catch {
-    return false; // The parser has many errors, and all mean the same.
+    return false; // The parser has many errors with the same meaning.
   }
 }
 

@@ -1,4 +1,4 @@
-/** Which of several endpoints is asked first: the one that works, and the first of the list again after a while. */
+/** Selects the endpoint to try first: the working one, and after a while the first of the list again. */
 export interface EndpointChoice {
   /** Indices of the endpoints in the order in which a call tries them. */
   order(nowMs: number): number[];
@@ -6,14 +6,14 @@ export interface EndpointChoice {
   failed(index: number, nowMs: number): void;
 }
 
-/** `returnAfterMs`: how long another endpoint than the first is kept while it works. */
+/** `returnAfterMs`: how long a working endpoint is preferred to the first one. */
 export function chooseEndpoints(count: number, returnAfterMs: number): EndpointChoice {
   let current = 0;
   let leftFirstAtMs = 0;
   return {
     order(nowMs) {
       if (current !== 0 && nowMs - leftFirstAtMs >= returnAfterMs) {
-        // A first one that still fails is left again at once, and asked again only after the same while.
+        // If the first one still fails, the next try of it is after the same time.
         current = 0;
       }
       return Array.from({ length: count }, (_, step) => (current + step) % count);

@@ -1,4 +1,4 @@
-/** Why there is no connection to a broker, in the words that the way to the platform has. */
+/** Explains why there is no connection to a broker, with the same faults as for the platform. */
 import type { Clock } from "../../common/core/clock.ts";
 import { messageOf } from "../../common/core/errors.ts";
 import { formatEndpoint } from "../../common/core/ip.ts";
@@ -20,7 +20,7 @@ export interface ExplainOptions {
   signal: AbortSignal;
 }
 
-/** What the broker said is told as it is; what happened on the way is looked for by a walk. */
+/** A refusal by the broker is reported as it is; for other failures a probe finds the fault on the way. */
 export async function explainMqtt(cause: unknown, at: MqttEndpoint, options: ExplainOptions): Promise<TransportError> {
   const endpoint = formatEndpoint(at.host, at.port);
   const of = (name: TransportFaultName, why: string) =>
@@ -46,7 +46,7 @@ export async function explainMqtt(cause: unknown, at: MqttEndpoint, options: Exp
     });
     return new TransportError(fault, "none", { cause });
   } catch (error) {
-    // Stopped under way.
+    // Stopped during the probe.
     return of("broker-refused", messageOf(error));
   }
 }

@@ -1,4 +1,4 @@
-/** The platform over gRPC: TLS, proxy, several endpoints, deadlines, and failures that have a name. */
+/** The platform over gRPC: TLS, proxy, several endpoints, deadlines, and named faults. */
 import type { Buffer } from "node:buffer";
 import { type CallOptions, type ClientUnaryCall, Metadata, type ServiceError, status as Status } from "@grpc/grpc-js";
 import { type AgentServiceClient, AgentServiceService } from "../../proto/gen/opendca/v1/agent_service.ts";
@@ -20,12 +20,12 @@ export interface GrpcOptions {
   trust: TrustConfig;
   proxy: Proxy | null;
   clock: Clock;
-  /** Longest time to connect to one endpoint, and for one call on it. */
+  /** Timeouts for connecting to one endpoint, and for one call on it. */
   connectTimeoutMs?: number;
   callTimeoutMs?: number;
-  /** A connection that is silent for so long is pinged. */
+  /** A connection without traffic for this time is pinged. */
   keepAliveMs?: number;
-  /** How long an endpoint other than the first is kept while it works. */
+  /** How long a working endpoint is preferred to the first one. */
   returnAfterMs?: number;
 }
 
@@ -49,7 +49,7 @@ interface Shared extends GrpcOptions {
   callTimeoutMs: number;
   keepAliveMs: number;
   choice: EndpointChoice;
-  /** By the index of their endpoint. */
+  /** Clients by the index of their endpoint. */
   clients: Map<number, GrpcClient>;
   certificate: (ClientCertificate & { notAfter: Date }) | undefined;
   lastEndpoint: string | undefined;
@@ -62,7 +62,7 @@ interface Call<Q, A> {
   beforeSend?: ((peer: ConnectedPeer) => Promise<void> | void) | undefined;
 }
 
-/** Nothing is connected until the first call. Every call may be repeated by the platform's contract, so each endpoint is tried in turn. */
+/** Connects at the first call. By the protocol every call may be repeated, so each endpoint is tried in turn. */
 export function createGrpcAgentApi(options: GrpcOptions): GrpcAgentApi {
   const shared: Shared = {
     connectTimeoutMs: 15_000,
@@ -101,7 +101,9 @@ function clientOf(shared: Shared, index: number): GrpcClient {
   return known;
 }
 
-/** A client whose connection failed waits longer and longer before it tries again; a new one tries at once. */
+/**
+ * Drops a client whose connection failed: it would delay its next attempts more and more; a new one connects at once.
+ */
 function drop({ clients }: Shared, index: number): void {
   clients.get(index)?.close();
   clients.delete(index);
@@ -134,16 +136,16 @@ async function call<Q, A>(shared: Shared, { method, request, signal, beforeSend 
       if (failure.reason === null) drop(shared, index);
       if (connected && failure.reason === null) delivery = "unknown";
       if (reused && wasCut(failure)) {
-        // The connection ended since the last call, or the way has forgotten it. A new one shows how the way is now.
+        // The connection ended since the last call, or a router dropped it. Try once more on a new one.
         at--;
         continue;
       }
       if (failure.reason === null) choice.failed(index, clock.monotonicMs());
-      // Only the last one's fault is reported, and the next one should not wait for the walk.
+      // Only the last endpoint's fault is reported; the next endpoint should not wait for a probe.
       const isTold = index === order.at(-1);
       const fault = await faultOf(shared, index, { failure, connected, mayWalk: isTold, signal });
       last = errorOf(fault, failure, delivery, error);
-      // The platform has spoken; another endpoint of it would say the same.
+      // The platform has answered; another endpoint would give the same answer.
       if (failure.reason !== null && failure.reason !== "store-busy") throw last;
     }
   }
@@ -168,7 +170,7 @@ function invoke<Q, A>(
   });
 }
 
-/** With `mayWalk`, what the platform did not explain is looked for on the way to it. */
+/** The fault of a failed call; with `mayWalk`, a probe looks for causes that the platform did not explain. */
 async function faultOf(
   shared: Shared,
   index: number,
@@ -189,7 +191,7 @@ async function faultOf(
 async function walk(shared: Shared, index: number, signal: AbortSignal | undefined): Promise<ProbeReport> {
   const { trust, proxy, clock, certificate: client } = shared;
   const stepTimeoutMs = Math.min(shared.connectTimeoutMs, 10_000);
-  // Reads certificates of whoever answers, with a library of 14 MB that is not needed while all is well.
+  // Inspects certificates with a library of 14 MB, which is only needed after failures.
   const { probeEndpoint } = await import("./probe_endpoint.ts");
   return await probeEndpoint(shared.endpoints[index]!, { trust, proxy, clock, client, stepTimeoutMs, signal });
 }
@@ -198,7 +200,7 @@ function nameOf({ endpoints }: Shared, index: number): string {
   return `${endpoints[index]!.host}:${endpoints[index]!.port}`;
 }
 
-/** The call `Upload` of a client, for a batch that is encoded already. */
+/** The call `Upload` of a client for an encoded batch. */
 function uploadBytes(
   this: AgentServiceClient,
   ...[bytes, metadata, options, callback]: Parameters<Unary<Buffer, UploadResponse>>
@@ -206,12 +208,12 @@ function uploadBytes(
   const { path, responseDeserialize } = AgentServiceService.upload;
   const asTheyAre = (value: Buffer) => value;
   return this.makeUnaryRequest(path, asTheyAre, responseDeserialize, bytes, metadata, options, (error, answer) => {
-    // Without an error there is an answer.
+    // Without an error there is a response.
     callback(error, answer!);
   });
 }
 
-/** A deadline on an open connection is what it is; what else went wrong is worth a look. */
+/** Whether a probe is useful: not for a deadline on an open connection. */
 function isUnexplained(failure: CallFailure): boolean {
   return failure.code !== Status.DEADLINE_EXCEEDED && failure.code !== Status.RESOURCE_EXHAUSTED;
 }
@@ -228,7 +230,7 @@ function failureOf(error: unknown): (CallFailure & { retryAfterMs: number }) | u
     code,
     details,
     reason: text("opendca-reason") ?? null,
-    // Bounded: a platform that says "in ten years" would otherwise silence the agent for good.
+    // Bounded: otherwise a platform could silence the agent for years.
     retryAfterMs: Number.isFinite(retryAfterMs) ? Math.min(Math.max(0, retryAfterMs), 86_400_000) : 0,
   };
 }

@@ -1,7 +1,7 @@
 /**
- * How connections to an endpoint are made for the gRPC library: it opens TCP, and CONNECT and TLS are done here. Left to
- * itself, the library would take a proxy from the environment (NODE_USE_ENV_PROXY) and send it the configured password,
- * would keep a connection that hangs open for ever, and would dial once more after its client was closed.
+ * Creates connections to an endpoint for the gRPC library: it opens TCP, and CONNECT and TLS are done here. By itself,
+ * the library would use a proxy from the environment (NODE_USE_ENV_PROXY) and send it the configured password, would
+ * keep a hanging connection open forever, and would connect once more after its client was closed.
  */
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
@@ -21,18 +21,18 @@ import { type Endpoint, passProxy, startTls } from "../../common/host/dial.ts";
 import { type Proxy, proxyFor } from "../../common/host/proxy.ts";
 import { type ClientCertificate, publicKeyDigest, secureContextOf, type TrustConfig } from "../../common/host/trust.ts";
 
-/** Firewalls and routers forget a flow that is silent for a minute. */
+/** Firewalls and routers drop flows without traffic for a minute. */
 export const defaultKeepAliveMs = 45_000;
 const keepAliveTimeoutMs = 10_000;
 
 /** A client for one endpoint; it connects with the first call, and never again after `close`. */
 export interface GrpcClient {
   stub: AgentServiceClient;
-  /** Whether a connection stands, as far as this side knows. */
+  /** Whether there is a connection, as far as this side knows. */
   isConnected(): boolean;
   /** See `EndpointCredentials`. */
   peerKey(): string;
-  /** Ends what is not connected yet at once; a call that runs on an open connection may end. */
+  /** Aborts connection attempts at once; a running call on an open connection may complete. */
   close(): void;
 }
 
@@ -45,21 +45,21 @@ export function openGrpcClient(
     keepAliveMs: number;
   },
 ): GrpcClient {
-  // What fails is thrown and named by the caller; the library's own lines would go to standard error beside it.
+  // Failures are thrown and reported by the caller; the library would also log to standard error.
   setLogVerbosity(logVerbosity.NONE);
   const { trust, client, keepAliveMs } = options;
   const proxy = proxyFor(endpoint, options.proxy);
   const { host, port } = proxy ?? endpoint;
   const credentials = new EndpointCredentials({ endpoint, trust, proxy, client });
   const stub = new AgentServiceClient(`dns:${formatEndpoint(host, port)}`, credentials, {
-    // The proxy comes from the configuration alone: what the environment says is read there.
+    // The proxy comes from the configuration only, which also reads the environment.
     "grpc.enable_http_proxy": 0,
     "grpc.default_authority": formatEndpoint(endpoint.host, endpoint.port),
     "grpc.enable_retries": 0,
     "grpc.use_local_subchannel_pool": 1,
     "grpc.service_config_disable_resolution": 1,
     "grpc.max_receive_message_length": maxMessageBytes,
-    // Between polls as well, and on a connection that is dead it fails before the deadline of a call.
+    // Also between polls; on a dead connection it fails before the deadline of a call.
     "grpc.keepalive_time_ms": keepAliveMs,
     "grpc.keepalive_timeout_ms": Math.min(keepAliveMs, keepAliveTimeoutMs),
     "grpc.keepalive_permit_without_calls": 1,
@@ -80,12 +80,12 @@ export function openGrpcClient(
 interface EndpointCredentialsOptions {
   endpoint: Endpoint;
   trust: TrustConfig;
-  /** That the library's TCP connections lead to; undefined where they lead to the endpoint. */
+  /** Proxy to which the library opens TCP; undefined if it connects to the endpoint. */
   proxy: Proxy | undefined;
   client: ClientCertificate | undefined;
 }
 
-/** For one client; `close` ends its connections, and no other is made after it. */
+/** Credentials of one client; `close` ends its connections and prevents new ones. */
 class EndpointCredentials extends ChannelCredentials {
   readonly #options: EndpointCredentialsOptions;
   readonly #context: SecureContext;
@@ -104,7 +104,7 @@ class EndpointCredentials extends ChannelCredentials {
     this.#context = secureContextOf(options.trust, options.client);
   }
 
-  /** With `gracefully` the library ends what is open, as a call may be on it. */
+  /** With `gracefully` the library closes open connections itself, as a call may be running on them. */
   close({ gracefully }: { gracefully: boolean }): void {
     this.#closed = true;
     if (gracefully) return;
@@ -125,7 +125,7 @@ class EndpointCredentials extends ChannelCredentials {
     callCredentials?: CallCredentials,
   ): experimental.SecureConnector {
     return {
-      // Asked before TCP is opened.
+      // Called before TCP is opened.
       waitForReady: () => this.#closed ? Promise.reject(new Error("The client was closed")) : Promise.resolve(),
       connect: async (socket) => ({ socket: await this.#secure(socket), secure: true }),
       getCallCredentials: () => callCredentials ?? CallCredentials.createEmpty(),
@@ -154,12 +154,12 @@ class EndpointCredentials extends ChannelCredentials {
 
 class ConnectionFailedError extends Error {}
 
-/** Whether `whenConnected` threw it: nothing of the call was sent. */
+/** Whether the error is from `whenConnected`: then nothing of the call was sent. */
 export function connectionFailed(error: unknown): error is Error {
   return error instanceof ConnectionFailedError;
 }
 
-/** Resolves once the connection stands; rejects as soon as one attempt has failed, which gRPC itself would not tell. */
+/** Resolves when connected; rejects after the first failed attempt, which gRPC itself would not report. */
 export function whenConnected({ stub }: GrpcClient, timeoutMs: number, signal?: AbortSignal): Promise<void> {
   const channel = stub.getChannel();
   const deadline = Date.now() + timeoutMs;
@@ -171,7 +171,7 @@ export function whenConnected({ stub }: GrpcClient, timeoutMs: number, signal?: 
       action();
     };
     function look(first: boolean): void {
-      // Asking to connect again after a failure would leave a connection behind that nobody waits for.
+      // Requesting a connection again after a failure would leave an unused connection behind.
       const state = channel.getConnectivityState(first);
       if (state === connectivityState.READY) return settle(resolve);
       if (state === connectivityState.TRANSIENT_FAILURE || state === connectivityState.SHUTDOWN) {
@@ -186,7 +186,7 @@ export function whenConnected({ stub }: GrpcClient, timeoutMs: number, signal?: 
   });
 }
 
-/** Bytes as the generated messages want them. */
+/** Bytes in the type that generated messages need. */
 export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

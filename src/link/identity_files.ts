@@ -1,6 +1,6 @@
 /**
- * key.pem, certificate.pem (the agent's own first) and ca.pem in the state directory. They mean nothing until agent.json
- * says `activated`, which is written last; a renewal replaces certificate.pem alone, as the key stays.
+ * key.pem, certificate.pem (the agent's own first) and ca.pem in the state directory. They are not used until
+ * agent.json says `activated`, which is written last; a renewal only replaces certificate.pem, as the key stays.
  */
 import {
   type CertificateFacts,
@@ -18,9 +18,9 @@ export interface ClientIdentity {
 }
 
 export interface IdentityFiles {
-  /** The key, made when there is none. */
+  /** The key; created if there is none. */
   key(): Promise<string>;
-  /** Undefined when there is no certificate, or none for the key. */
+  /** Undefined if there is no certificate, or none for the key. */
   read(): Promise<ClientIdentity | undefined>;
   /** `chain` and `authority` in DER. */
   write(chain: readonly Uint8Array[], authority: Uint8Array): void;

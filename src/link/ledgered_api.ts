@@ -1,4 +1,4 @@
-/** The platform's calls with the ledger in between: what leaves is written down before it leaves. */
+/** The platform's calls with the ledger: everything is recorded before it is sent. */
 import { ActivateRequest, PollRequest, RenewRequest } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { type SignedTask, Task } from "../../proto/gen/opendca/v1/task.ts";
 import type { Clock } from "../../common/core/clock.ts";
@@ -8,19 +8,19 @@ import type { AgentApi } from "./agent_api.ts";
 
 export interface LedgeredOptions {
   ledger: Pick<Ledger, "append">;
-  /** What entries are dated by. */
+  /** Clock for the entries' times. */
   clock: Pick<Clock, "now">;
-  /** Where that is not the machine's clock: an entry says what this one said, too, where the two differ. */
+  /** The machine's clock, if `clock` is another one: an entry also has its time if the two differ. */
   machineClock?: Pick<Clock, "now">;
-  /** An entry could not be written. The call goes on: an agent that could not send could not free space either. */
+  /** An entry could not be written. The call continues: an agent that cannot send could not free disk space either. */
   onLost(error: unknown): void;
-  /** The disk took one. */
+  /** An entry was written. */
   onKept?(): void;
 }
 
 /**
- * A batch is one entry however often it is sent in one run; every other call is one each time that it is tried. Tasks and
- * configurations that a poll brings are entries of their own.
+ * A batch is one entry, even if it is sent several times in one run; every other call is one entry per attempt. Tasks
+ * and configurations received with a poll are separate entries.
  */
 export function ledgeredApi(
   api: AgentApi,
@@ -42,7 +42,7 @@ export function ledgeredApi(
 
   return {
     activate(request, signal, beforeSend) {
-      // Not the code: who reads the ledger of an attempt that goes on could use it.
+      // Without the code: a reader of the ledger could use it while the attempt is pending.
       note({
         kind: "activation",
         summary: "Sent an activation code with a request for a certificate",
@@ -112,7 +112,7 @@ function pollEntry(request: PollRequest): Noted {
   };
 }
 
-/** Whether the task is sound is judged later; a person sees what it said. */
+/** Describes a task for a person; it is verified later. */
 function describe({ task }: SignedTask): string {
   try {
     const { taskId, payload } = Task.decode(task);

@@ -1,4 +1,4 @@
-/** One connection to a broker: dialled like every other, then MQTT over TLS or in WebSockets. */
+/** One connection to a broker: opened like every other one, then MQTT over TLS or in WebSockets. */
 import type { Duplex } from "node:stream";
 import type { Socket } from "node:net";
 import { type IClientOptions, MqttClient } from "mqtt";
@@ -21,7 +21,7 @@ import { BrokerError } from "./broker_error.ts";
 
 export interface MqttEndpoint extends Endpoint {
   readonly kind: "wss" | "mqtts";
-  /** Of the WebSocket. */
+  /** Path of the WebSocket. */
   readonly path: string | null;
 }
 
@@ -32,32 +32,32 @@ export interface MqttConnectionOptions {
   agentId: string;
   /** 4 is MQTT 3.1.1. */
   version: MqttVersion;
-  /** Longest time for each step. */
+  /** Timeout of each step. */
   stepTimeoutMs: number;
   signal: AbortSignal;
-  /** What it throws ends the connection. It is acknowledged when this has returned. */
+  /** Handles a message, which is acknowledged when this returns. An error ends the connection. */
   onMessage(kind: "wake" | "task", payload: Uint8Array): void;
 }
 
 export type MqttVersion = 4 | 5;
 
 export interface MqttConnection {
-  /** Resolves, with the reason, when the connection has come to its end. */
+  /** Resolves with the reason when the connection has ended. */
   ended: Promise<Error>;
-  /** At QoS 1; what is not acknowledged when the connection ends is lost. */
+  /** Publishes with QoS 1; lost if not acknowledged before the connection ends. */
   publish(kind: "presence" | "progress", payload: Uint8Array | string): void;
-  /** Says that the agent goes, and closes. */
+  /** Publishes that the agent goes offline, and closes the connection. */
   close(): Promise<void>;
 }
 
-/** Firewalls and routers forget a flow that is silent for a minute. */
+/** Firewalls and routers drop flows without traffic for a minute. */
 const keepAliveSeconds = 45;
-/** How long a broker keeps the subscriptions of an agent that is away. */
+/** How long a broker keeps the subscriptions of a disconnected agent. */
 const sessionSeconds = 86_400;
-/** Most that it may send at once, and in a minute: a platform sends a few tasks a day. */
+/** Limit of received messages: a burst, then per minute; a platform sends a few tasks a day. */
 const mostMessages = { atOnce: 200, perMinute: 60 };
 
-/** Rejects with what failed; nothing stays open then. */
+/** Rejects with the failure; nothing stays open then. */
 export async function connectMqtt(endpoint: MqttEndpoint, options: MqttConnectionOptions): Promise<MqttConnection> {
   const { trust, certificate, stepTimeoutMs, signal } = options;
   const socket = await dial(endpoint, {
@@ -80,7 +80,7 @@ export async function connectMqtt(endpoint: MqttEndpoint, options: MqttConnectio
 async function openWebSocket(socket: Socket, { host, port }: Endpoint, path: string): Promise<Duplex> {
   const authority = formatEndpoint(host, port);
   const opened = Promise.withResolvers<void>();
-  // TLS is there already, which "wss:" would begin.
+  // With "ws:", as TLS is already established.
   const webSocket = new WebSocket(`ws://${authority}${path}`, [mqttSubprotocol], {
     createConnection: () => socket,
     perMessageDeflate: false,
@@ -120,7 +120,7 @@ async function startSession(stream: Duplex, options: MqttConnectionOptions): Pro
   client.on("error", (error) => end(brokerError(error)));
   const closed = () => end(new BrokerError("The connection was closed"));
   client.on("close", closed);
-  // The library waits for more where only the other end has closed.
+  // The library would keep waiting after the other end has closed.
   stream.on("end", closed);
   stream.on("close", closed);
   client.on("disconnect", ({ reasonCode }) => end(new BrokerError(`It ended the session: reason ${reasonCode}`)));
@@ -158,7 +158,7 @@ function clientOptions({ agentId, version, stepTimeoutMs }: MqttConnectionOption
     // The session outlives the connection.
     clean: false,
     keepalive: keepAliveSeconds,
-    // Whoever made this connection makes the next one.
+    // The caller opens the next connection.
     reconnectPeriod: 0,
     connectTimeout: stepTimeoutMs,
     resubscribe: false,
@@ -176,7 +176,7 @@ function clientOptions({ agentId, version, stepTimeoutMs }: MqttConnectionOption
   };
 }
 
-/** Once the broker has accepted the agent and its subscriptions. */
+/** Resolves when the broker has accepted the agent and its subscriptions. */
 async function subscribed(client: MqttClient, agentId: string): Promise<void> {
   if (!client.connected) await new Promise<void>((resolve) => client.once("connect", () => resolve()));
   const granted = await new Promise<readonly number[]>((resolve, reject) =>
@@ -192,7 +192,7 @@ async function subscribed(client: MqttClient, agentId: string): Promise<void> {
 
 type Handle = MqttClient["handleMessage"];
 
-/** Only what is for this agent is passed on; what comes as from a flood ends the connection. */
+/** Passes on only messages for this agent; a flood of messages ends the connection. */
 function messageHandler(
   { agentId, onMessage }: MqttConnectionOptions,
   end: (error: Error) => void,
@@ -205,7 +205,7 @@ function messageHandler(
     if (tokens < 0) return end(new BrokerError(`It sends more than ${mostMessages.atOnce} messages at once`));
     const named = parseMqttTopic(packet.topic);
     const kind = named?.agentId === agentId ? named.kind : undefined;
-    // Nothing that the platform sends is kept by a broker for those who come later.
+    // The platform sends no retained messages.
     if ((kind === "wake" || kind === "task") && !packet.retain) {
       try {
         onMessage(kind, typeof packet.payload === "string" ? new TextEncoder().encode(packet.payload) : packet.payload);

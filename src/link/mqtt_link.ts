@@ -1,6 +1,6 @@
 /**
- * Keeps a connection to a broker: one endpoint after the other, with growing pauses, for as long as the agent runs. What it
- * brings only makes the agent earlier; polls bring the same.
+ * Keeps a connection to a broker while the agent runs: tries the endpoints in turn, with growing pauses. Its messages
+ * only make the agent react earlier; polls deliver the same.
  */
 import type { Clock } from "../../common/core/clock.ts";
 import { messageOf, UnavailableError } from "../../common/core/errors.ts";
@@ -16,7 +16,7 @@ import { jitteredBackoff } from "./retry.ts";
 
 export type MqttEvent =
   | { event: "mqttConnected"; endpoint: string; version: string }
-  /** What was connected has ended, or could not be. */
+  /** The connection has ended or could not be opened. */
   | { event: "mqttFailed"; endpoint: string; error: Error; waitMs: number };
 
 export interface MqttLinkOptions {
@@ -29,19 +29,19 @@ export interface MqttLinkOptions {
   certificate(): (ClientCertificate & { notAfter: Date }) | undefined;
   report(event: MqttEvent): void;
   random?: () => number;
-  /** Longest time for each step of a connection. */
+  /** Timeout of each step of a connection. */
   stepTimeoutMs?: number;
 }
 
-/** Where what it brings goes to. */
+/** Receiver of its messages. */
 export interface MqttTarget {
   onWake(): void;
-  /** Unchecked; false where it is not the platform's. */
+  /** Gets an unverified task; returns false if it is not from the platform. */
   onTask(task: SignedTask): boolean;
 }
 
 export interface MqttStatus {
-  /** Where it is connected; null where it is not. */
+  /** The connected endpoint; null without a connection. */
   endpoint: string | null;
   /** "5" or "3.1.1". */
   version: string | null;
@@ -51,25 +51,25 @@ export interface MqttStatus {
 }
 
 export interface MqttLink extends AsyncDisposable {
-  /** Returns at once. Until then nothing is connected. */
+  /** Starts connecting and returns at once. */
   start(target: MqttTarget): void;
   readonly status: MqttStatus;
-  /** How far a task is, or that one was refused; lost where there is no connection. */
+  /** Sends the progress or refusal of a task; lost without a connection. */
   progress(result: TaskResult): void;
-  /** The certificate is another one: connects with it. */
+  /** Reconnects with a new certificate. */
   renewed(): void;
 }
 
 const backoff = { firstMs: 4000, maxMs: 5 * 60_000 };
-/** A broker that ends a connection earlier than this is waited for like one that refuses it. */
+/** After a connection shorter than this, the pause is the same as after a refusal. */
 const steadyMs = 60_000;
 
-/** A poll that a wake-up may bring on at once, and then in a minute: a broker must not have the agent poll all the time. */
+/** Limit of polls caused by wake-ups: a burst, then per minute; a broker must not make the agent poll all the time. */
 const mostWakes = { atOnce: 10, perMinute: 2 };
-/** More tasks that nobody signed, and the connection ends. */
+/** Number of tasks without a valid signature after which the connection ends. */
 const mostForged = 5;
 
-/** Disposal says "offline" and closes. */
+/** Disposal publishes "offline" and closes the connection. */
 export function createMqttLink(options: MqttLinkOptions): MqttLink {
   const { clock, endpoints } = options;
   const stop = new AbortController();
@@ -94,7 +94,7 @@ export function createMqttLink(options: MqttLinkOptions): MqttLink {
     const shown = version === 5 ? "5" : "3.1.1";
     Object.assign(status, { endpoint, version: shown, since: clock.now(), lastError: null, lastErrorAt: null });
     options.report({ event: "mqttConnected", endpoint, version: shown });
-    // Whatever came while there was no connection.
+    // Fetches what was missed without a connection.
     target.onWake();
     const error = await connection.ended;
     current = undefined;
@@ -174,7 +174,7 @@ function createConnector(options: MqttLinkOptions, signal: AbortSignal): Connect
   return async function connect(index, onMessage) {
     const version = versions[index]!;
     try {
-      // Its libraries are loaded by agents that use them.
+      // The libraries are only loaded by agents that use MQTT.
       const { connectMqtt } = await import("./mqtt_connection.ts");
       const connection = await connectMqtt(endpoints[index]!, {
         ...options,
@@ -187,7 +187,7 @@ function createConnector(options: MqttLinkOptions, signal: AbortSignal): Connect
       return { connection, version };
     } catch (error) {
       if (version === 4 || !(error instanceof BrokerError) || signal.aborted) throw error;
-      // One that does not know MQTT 5 says so, or closes the connection without a word.
+      // A broker without MQTT 5 reports it, or just closes the connection.
       versions[index] = 4;
       if (error.isVersion) return await connect(index, onMessage);
       throw error;

@@ -1,4 +1,4 @@
-/** Asks the platform what is new: status and results up; configuration, tasks and acknowledgements down. */
+/** Polls the platform: sends status and results; receives configuration, tasks and acknowledgements. */
 import { createHash } from "node:crypto";
 import type { PollRequest, PollResponse } from "../../proto/gen/opendca/v1/agent_service.ts";
 import type { ConfigDocument } from "../../proto/gen/opendca/v1/config.ts";
@@ -14,20 +14,20 @@ export type PollEvent =
   | { event: "pollSucceeded"; tasks: number; configChanged: boolean; nextMs: number; clockOffsetMs: number | null }
   | { event: "pollFailed"; error: Error; nextMs: number }
   | { event: "configRefused"; message: string }
-  /** The platform has revoked the agent: polling has ended, and the agent must. */
+  /** The platform has revoked the agent: polling has ended, and the agent must end. */
   | { event: "agentRevoked"; error: NotPermittedError };
 
 export interface PollerOptions {
   api: Pick<AgentApi, "poll">;
   clock: Clock;
-  /** Has it poll now, as there is a result to tell or a wake-up came; at most once in `minWakeMs` after the last poll. */
+  /** Triggers a poll, for a result or a wake-up; at the earliest `minWakeMs` after the last poll. */
   wake: Wake;
-  /** From the configuration, for a platform that has no wish of its own; asked each time. */
+  /** Interval of the configuration, used if the platform sets none; called each time. */
   intervalMs(): number;
-  /** All of the request but results and what concerns the configuration. */
+  /** The status part of the request. */
   status(): PollRequest["status"];
   config: PollConfig;
-  /** Results that are to be reported, and what the platform has of them. */
+  /** Results to report, and their acknowledgement by the platform. */
   results: { owed(): TaskResult[]; acknowledge(ids: readonly string[]): void };
   /** Compares the machine's clock with the platform's time in an answer; see ClockBook. */
   beginMeasure: ClockBook["beginMeasure"];
@@ -39,21 +39,21 @@ export interface PollerOptions {
 
 /** The platform's part of the configuration as the agent holds it. */
 export interface PollConfig {
-  /** Of the document that is held; empty when there is none. */
+  /** Hash of the present document; empty if there is none. */
   hash(): string;
   effectiveHash(): string;
-  /** YAML with secrets redacted, sent when the platform asks for it. */
+  /** YAML with redacted secrets, sent if the platform requests it. */
   effectiveYaml(): string;
-  /** What the policy refused of the document that is held. */
+  /** What the policy refused of the present document. */
   refusals(): readonly string[];
-  /** Keeps and applies a document whose hash is right. What it throws is reported and changes nothing. */
+  /** Stores and applies a document with a verified hash. An error is reported, and changes nothing. */
   apply(document: ConfigDocument): Promise<void>;
 }
 
 /** Wake-ups closer together than this become one poll. */
 const minWakeMs = 2000;
 
-/** Polls at once, then as the platform wishes; disposal gives up the call that is on its way. */
+/** Polls at once, then at the platform's interval; disposal aborts the present call. */
 export function startPoller(options: PollerOptions): AsyncDisposable {
   const { api, clock, config, report, wake } = options;
   const random = options.random ?? Math.random;
@@ -72,7 +72,7 @@ export function startPoller(options: PollerOptions): AsyncDisposable {
     };
   }
 
-  /** Returns how long to wait. */
+  /** Returns the wait until the next poll in milliseconds. */
   async function pollOnce(signal: AbortSignal): Promise<number> {
     const asked = request();
     const measure = options.beginMeasure();
@@ -85,7 +85,7 @@ export function startPoller(options: PollerOptions): AsyncDisposable {
     const configChanged = await applyConfig(answer, options);
     const nextMs = withJitter(paceMs(answer.nextPollSeconds, options.intervalMs()), random());
     report({ event: "pollSucceeded", tasks: answer.tasks.length, configChanged, nextMs, clockOffsetMs });
-    // The new effective configuration, or the one that was asked for, is reported at once.
+    // A new or requested effective configuration is reported at once.
     return configChanged || sendEffective ? minWakeMs : nextMs;
   }
 
@@ -101,7 +101,7 @@ export function startPoller(options: PollerOptions): AsyncDisposable {
         failures++;
         const asked = error instanceof UnavailableError ? error.retryAfterMs : 0;
         waitMs = Math.max(backoffMs(failures), asked);
-        // Also a defect of ours: an agent that no longer polls could not even be updated.
+        // Continue even after a defect: an agent that no longer polls could not be updated.
         report({
           event: "pollFailed",
           error: error instanceof Error ? error : new Error(messageOf(error)),
@@ -112,14 +112,14 @@ export function startPoller(options: PollerOptions): AsyncDisposable {
     }
   }
 
-  /** A wake-up shortens a pause after success; after a failure the backoff holds. */
+  /** A wake-up shortens the pause after a success; after a failure the backoff applies. */
   async function pause(ms: number, signal: AbortSignal, failed: boolean): Promise<void> {
     const least = failed ? ms : Math.min(minWakeMs, ms);
     await clock.sleep(least, signal).catch(() => {}); // Aborted: the loop ends.
     if (ms > least && !signal.aborted) await wake.wait(ms - least, signal);
   }
 
-  // Whoever starts it comes to its own end before the first poll.
+  // Started asynchronously, so that the caller's initialisation completes before the first poll.
   const running = Promise.resolve().then(() => run(stop.signal));
   return {
     async [Symbol.asyncDispose]() {
@@ -148,7 +148,7 @@ async function applyConfig(
 const minPaceMs = 30_000;
 const maxPaceMs = 86_400_000;
 
-/** The platform's wish in seconds, or the configured interval where it has none (0), within 30 s to 24 h. */
+/** The platform's interval in seconds, or the configured one if it sets none (0); within 30 s to 24 h. */
 export function paceMs(nextPollSeconds: number, configuredMs: number): number {
   const wish = nextPollSeconds > 0 ? nextPollSeconds * 1000 : configuredMs;
   return Math.min(maxPaceMs, Math.max(minPaceMs, Number.isFinite(wish) ? wish : configuredMs));
@@ -159,7 +159,7 @@ export function withJitter(ms: number, random: number): number {
   return Math.round(ms * (0.9 + random * 0.2));
 }
 
-/** A timestamp out of all bounds decodes to a date that is none, and every comparison with it is false. */
+/** Undefined for an invalid date, which an out-of-range timestamp decodes to: comparisons with it are always false. */
 function maybeTime(time: Date | undefined): Date | undefined {
   return Number.isNaN(time?.getTime()) ? undefined : time;
 }

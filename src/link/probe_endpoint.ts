@@ -1,6 +1,6 @@
 /**
- * Walks to an endpoint by itself, one step at a time, to find what a failed gRPC call does not tell: name, TCP, proxy,
- * TLS, HTTP/2, gRPC. It sends nothing but an empty gRPC call.
+ * Probes an endpoint step by step, to find what a failed gRPC call does not report: name, TCP, proxy, TLS, HTTP/2,
+ * gRPC. It sends only an empty gRPC call.
  */
 import "reflect-metadata";
 import http2 from "node:http2";
@@ -29,13 +29,13 @@ export interface ProbeOptions {
   clock: Pick<Clock, "monotonicMs" | "now">;
   /** Longest time for one step. */
   stepTimeoutMs: number;
-  /** Null: the walk ends with TLS, as it is another protocol that is spoken then. Default: "h2". */
+  /** Null: the probe ends after TLS, for other protocols. Default: "h2". */
   protocol?: "h2" | null;
-  /** Ends the step that is under way, and the walk with it. */
+  /** Aborts the present step and the probe. */
   signal?: AbortSignal | undefined;
 }
 
-/** Never throws: what fails is in the report. */
+/** Never throws: failures are in the report. */
 export async function probeEndpoint(endpoint: Endpoint, options: ProbeOptions): Promise<ProbeReport> {
   const { trust, clock, signal, stepTimeoutMs, protocol = "h2" } = options;
   const { host, port } = endpoint;
@@ -62,7 +62,7 @@ export async function probeEndpoint(endpoint: Endpoint, options: ProbeOptions): 
         step(name, action, (result) => detail(result) + (name === "tls" ? `, ${issueOf(report)}` : "")),
     });
     if (protocol === null) {
-      // Nobody there tells the time, as HTTP does.
+      // There is no HTTP Date header to compare the clock with.
       if (report.distrust !== null) await step("tls", () => Promise.reject(distrusted(report)), () => "");
       return report;
     }
@@ -108,7 +108,7 @@ function emptyReport(
   };
 }
 
-/** Each step and the one that fails, as they come. */
+/** Records each step, and the one that fails. */
 function recordedSteps(report: ProbeReport, clock: Pick<Clock, "monotonicMs">): StepObserver<ProbeStepName> {
   return async (name, action, detail) => {
     const startedMs = clock.monotonicMs();
@@ -126,7 +126,7 @@ function recordedSteps(report: ProbeReport, clock: Pick<Clock, "monotonicMs">): 
   };
 }
 
-/** The certificate is looked at also when it is not believed, to see whose it is. */
+/** Records the certificate even if it is not trusted. */
 function judgePeer(socket: TLSSocket, report: ProbeReport, { trust, now }: { trust: TrustConfig; now: Date }): void {
   const certificate = socket.getPeerCertificate(true);
   report.certificate = shownCertificate(certificate, report.host);
@@ -134,7 +134,7 @@ function judgePeer(socket: TLSSocket, report: ProbeReport, { trust, now }: { tru
     ? codeOf(identityCheck(trust)(report.host, certificate))
     : distrustOf(socket.authorizationError);
   report.alpn = typeof socket.alpnProtocol === "string" ? socket.alpnProtocol : null;
-  // A certificate of another time is walked past, to ask what time it is there.
+  // With a certificate of another time the probe continues, to get the peer's time.
   if (report.distrust !== null && isOfNow(report.certificate, now)) {
     throw distrusted(report);
   }
@@ -144,7 +144,7 @@ function distrusted({ distrust }: ProbeReport): Error {
   return Object.assign(new Error(`The certificate is not trusted: ${distrust}`), { code: distrust });
 }
 
-/** The runtime has one name for every reason to distrust a certificate, so the dates are compared here. */
+/** Compares the dates, as the runtime has one error code for all reasons to distrust a certificate. */
 function isOfNow(certificate: ShownCertificate | null, now: Date): boolean {
   return certificate === null || (certificate.notBefore <= now && now <= certificate.notAfter);
 }
@@ -153,7 +153,7 @@ function issueOf({ certificate }: ProbeReport): string {
   return `${certificate?.subject} by ${certificate?.issuer}`;
 }
 
-/** Where each of several addresses failed, the runtime's error has no text of its own. */
+/** Text of an error; if all of several addresses failed, the runtime's error has none of its own. */
 function textOf(error: unknown): string {
   const message = messageOf(error);
   return message === "" && error instanceof AggregateError ? error.errors.map(messageOf).join("; ") : message;
@@ -169,7 +169,7 @@ function distrustOf(error: unknown): string {
 
 const minRsaBits = 2048;
 
-/** The facts of a certificate that a peer showed, or null where it showed none. */
+/** Facts about the certificate that a peer presented; null without one. */
 function shownCertificate(certificate: PeerCertificate, host: string): ShownCertificate | null {
   if (certificate?.raw === undefined) return null;
   const shown = new X509Certificate(new Uint8Array(certificate.raw));
@@ -179,7 +179,7 @@ function shownCertificate(certificate: PeerCertificate, host: string): ShownCert
   return { subject, issuer, notBefore, notAfter, matchesName, weakness: weakness ?? null };
 }
 
-/** Of the authorities that the peer shows; the signature that a root has from itself means nothing. */
+/** Weakness of the presented authorities; the self-signature of a root does not count. */
 function maybeWeakAuthority(certificate: PeerCertificate): string | undefined {
   for (const der of chainOf(certificate).slice(1)) {
     const shown = new X509Certificate(new Uint8Array(der));
@@ -189,7 +189,7 @@ function maybeWeakAuthority(certificate: PeerCertificate): string | undefined {
   return undefined;
 }
 
-/** The runtime refuses such certificates with the words that it has for any other. */
+/** Weakness of a certificate, for which the runtime has no specific message. */
 function maybeWeakness({ signatureAlgorithm, signature, publicKey }: X509Certificate): string | undefined {
   const { name, hash } = signatureAlgorithm as { name: string; hash?: { name: string } };
   if (hash?.name === "SHA-1") return "a signature with SHA-1";
@@ -213,7 +213,7 @@ interface Http2Answer {
   grpc: { contentType: string | null; status: number | null; reason: string | null };
 }
 
-/** An empty gRPC call on an open TLS connection: shows whether HTTP/2 comes through, what answers, and its time. */
+/** An empty gRPC call on an open TLS connection: shows whether HTTP/2 works, what answers, and its time. */
 function callHttp2(socket: Socket, authority: string): Promise<Http2Answer> {
   return new Promise((resolve, reject) => {
     const session = http2.connect(`https://${authority}`, { createConnection: () => socket });
@@ -225,7 +225,7 @@ function callHttp2(socket: Socket, authority: string): Promise<Http2Answer> {
     session.on("close", () => reject(new Error("The connection was closed during HTTP/2")));
     const stream = session.request({
       ":method": "POST",
-      // No method of this name: a platform answers UNIMPLEMENTED, and nothing is changed by it.
+      // There is no such method: a platform answers UNIMPLEMENTED, and nothing changes.
       ":path": "/opendca.v1.AgentService/Reach",
       "content-type": "application/grpc",
       te: "trailers",
@@ -251,7 +251,7 @@ function callHttp2(socket: Socket, authority: string): Promise<Http2Answer> {
       () => end(() => answered ? resolve(answer) : reject(new Error("HTTP/2 was closed without an answer"))),
     );
     stream.resume();
-    // A message of no bytes: five octets of prefix.
+    // An empty message: five octets of prefix.
     stream.end(new Uint8Array(5));
   });
 }

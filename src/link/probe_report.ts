@@ -1,4 +1,4 @@
-/** What a walk to an endpoint found, step by step; see probe_endpoint.ts. */
+/** Results of probing an endpoint, step by step; see probe_endpoint.ts. */
 export type ProbeStepName = "dns" | "tcp" | "proxy" | "tls" | "http2" | "grpc";
 
 export interface ProbeReport {
@@ -6,20 +6,20 @@ export interface ProbeReport {
   port: number;
   /** HOST:PORT of the proxy on the way. */
   proxy: string | null;
-  /** Steps that were done, in order; the last one is the one that failed, if any did. */
+  /** Executed steps in order; the last one is the failed one, if any failed. */
   steps: { name: ProbeStepName; durationMs: number; detail: string }[];
   failed: ProbeStepName | null;
-  /** Of the failed step: `code` as node names it, such as ECONNREFUSED. */
+  /** Error of the failed step; `code` is Node's, such as ECONNREFUSED. */
   error: { code: string | null; message: string } | null;
   /** Status of the proxy's answer to CONNECT. */
   proxyStatus: number | null;
-  /** As shown, whether believed or not. */
+  /** As presented, whether trusted or not. */
   certificate: ShownCertificate | null;
-  /** Why the certificate is not believed, as node names it, such as CERT_HAS_EXPIRED; null when it is. */
+  /** Why the certificate is not trusted, as Node's code, such as CERT_HAS_EXPIRED; null if it is trusted. */
   distrust: string | null;
-  /** Common and organisation names of the authorities that are configured; empty for the system's. */
+  /** Common and organisation names of the configured authorities; empty for the system's. */
   expectedIssuers: string[];
-  /** What the peer was to agree to; null for anything. */
+  /** The protocol to negotiate; null for any. */
   protocol: "h2" | null;
   alpn: string | null;
   /** From a Date header of the platform or the proxy. */
@@ -33,8 +33,8 @@ export interface ShownCertificate {
   issuer: string;
   notBefore: Date;
   notAfter: Date;
-  /** Whether it is for the host that was asked. */
+  /** Whether it is valid for the requested host. */
   matchesName: boolean;
-  /** What makes it too weak to be believed, such as "a signature with SHA-1"; null where nothing does. */
+  /** What makes it too weak to be trusted, such as "a signature with SHA-1"; null if nothing does. */
   weakness: string | null;
 }

@@ -1,4 +1,4 @@
-/** Renews the agent's certificate by itself, long before it ends. The key stays. */
+/** Renews the agent's certificate automatically, long before it expires. The key stays the same. */
 import { Buffer } from "node:buffer";
 import type { Clock } from "../../common/core/clock.ts";
 import { messageOf, NotPermittedError, UnavailableError } from "../../common/core/errors.ts";
@@ -7,7 +7,7 @@ import { jitteredBackoff } from "./retry.ts";
 import { areCertificates, certificateFacts, makeCertificateRequest } from "./client_key.ts";
 import type { ClientIdentity, IdentityFiles } from "./identity_files.ts";
 
-/** At two thirds of a certificate's life and up to a twentieth of it later. `random` is 0 to 1. */
+/** At two thirds of a certificate's lifetime, plus up to a twentieth of it. `random` is 0 to 1. */
 export function renewalTime(certificate: { notBefore: Date; notAfter: Date }, random: number): Date {
   const begin = certificate.notBefore.getTime();
   const life = certificate.notAfter.getTime() - begin;
@@ -23,19 +23,19 @@ export interface RenewalOptions {
   files: IdentityFiles;
   api: Pick<AgentApi, "renew">;
   clock: Clock;
-  /** Resolves when `clock` can be believed; a clock that is wrong makes every certificate due. At once without it. */
+  /** Resolves when `clock` is reliable, as a wrong clock could make every certificate due; default: at once. */
   timeKnown?: Promise<void>;
   installationId: string;
-  /** Hands the new certificate to the transport. `signingKey`: the platform's, 32 bytes in base64, or null. */
+  /** Passes the new certificate to the transport. `signingKey`: the platform's, 32 bytes in base64, or null. */
   onRenewed(identity: ClientIdentity, signingKey: string | null): Promise<void> | void;
   report(event: RenewalEvent): void;
   random?: () => number;
 }
 
-/** Longest sleep, so that a clock that is set or a machine that was asleep is noticed. */
+/** Longest sleep, so that a set clock or a suspend is noticed. */
 const lookEveryMs = 3_600_000;
 
-/** Asks for a new certificate for the key that is in use and puts it in place. Throws for an answer that does not fit. */
+/** Requests a new certificate for the present key and stores it. Throws for an invalid response. */
 export async function renewCertificate(
   options: Pick<RenewalOptions, "files" | "api" | "installationId" | "onRenewed">,
   signal?: AbortSignal,
@@ -61,7 +61,7 @@ export async function renewCertificate(
   try {
     await options.onRenewed(identity, signingPublicKey.length === 32 ? signingPublicKey.toString("base64") : null);
   } catch (cause) {
-    // Whatever this machine refuses to keep, it is not the platform that has revoked the agent.
+    // A local storage error must not be taken for a revocation by the platform.
     throw new UnavailableError(`Cannot store the renewed certificate: ${messageOf(cause)}`, "the agent retries", 0, {
       cause,
     });
@@ -69,7 +69,7 @@ export async function renewCertificate(
   return identity;
 }
 
-/** Runs beside the agent until disposed; a failure is tried again with backoff, up to hourly. */
+/** Runs in the background until disposed of; retries failures with backoff, up to hourly. */
 export function startRenewal(first: ClientIdentity, options: RenewalOptions): AsyncDisposable {
   const { clock, report } = options;
   const random = options.random ?? Math.random;
@@ -89,7 +89,7 @@ export function startRenewal(first: ClientIdentity, options: RenewalOptions): As
         failures = 0;
         due = renewalTime(identity.facts, random());
         report({ event: "certificateRenewed", notAfter: identity.facts.notAfter });
-        // A platform that gives certificates that are due already must not be asked without end.
+        // If the platform issues certificates that are already due, do not loop.
         if (due <= clock.now()) due = new Date(clock.now().getTime() + lookEveryMs);
       } catch (error) {
         signal.throwIfAborted();

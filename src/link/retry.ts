@@ -1,4 +1,4 @@
-/** Wrappers around a send: each does one thing, and `uplink.ts` stacks them. */
+/** Wrappers around a send function, each for one purpose; `uplink.ts` combines them. */
 import type { Clock } from "../../common/core/clock.ts";
 import { messageOf, UnavailableError } from "../../common/core/errors.ts";
 
@@ -6,12 +6,12 @@ export type Send<Q, A> = (request: Q, signal: AbortSignal) => Promise<A>;
 
 export interface RetryOptions {
   clock: Pick<Clock, "sleep">;
-  /** Wait before the try after the `attempt`th, from 1. */
+  /** Wait after attempt number `attempt`, counted from 1. */
   backoffMs(attempt: number): number;
   onFailure?(error: UnavailableError, waitMs: number): void;
 }
 
-/** Tries again, for as long as it takes, what is worth it; anything else is thrown at once, as a bug must not loop. */
+/** Retries temporary failures without limit; other errors are thrown at once, as a bug must not loop. */
 export function withRetry<Q, A>(next: Send<Q, A>, { clock, backoffMs, onFailure }: RetryOptions): Send<Q, A> {
   return async (request, signal) => {
     for (let attempt = 1;; attempt++) {
@@ -28,7 +28,7 @@ export function withRetry<Q, A>(next: Send<Q, A>, { clock, backoffMs, onFailure 
   };
 }
 
-/** Ends a send that takes longer, by its signal, with `UnavailableError`. */
+/** Aborts a send that takes too long by its signal; throws `UnavailableError`. */
 export function withTimeout<Q, A>(
   next: Send<Q, A>,
   { clock, timeoutMs }: { clock: Pick<Clock, "sleep">; timeoutMs: number },
@@ -43,7 +43,7 @@ export function withTimeout<Q, A>(
       () => {
         throw late;
       },
-      // Over before its time, or stopped from outside: the send itself says which.
+      // The sleep was aborted: the send itself has ended or was stopped from outside.
       () => new Promise<never>(() => {}),
     );
     const stop = new AbortController();

@@ -1,4 +1,4 @@
-/** From a reading to what the spool keeps, and from the records of a batch to what is sent. */
+/** Converts readings to spool records, and the records of a batch to the sent bytes. */
 import { gzipSync } from "node:zlib";
 import {
   Batch as BatchMessage,
@@ -22,13 +22,13 @@ import { maskReading } from "../../common/reading/mask_reading.ts";
 export interface RecordPlace {
   /** Name of the site. */
   site: string;
-  /** The agent's own id of the device; empty where there is none. */
+  /** The agent's own id of the device; empty if there is none. */
   deviceKey: string;
-  /** When it was observed on the machine's uptime; null where nobody looked. */
+  /** Time of the observation on the machine's uptime; null if not recorded. */
   mark?: UptimeMark | null;
 }
 
-/** A reading as a record of the spool, masked. `scope`: `full` with meters, `status` for what the next reading says again. */
+/** A reading as a masked spool record. `scope`: `full` with meters, `status` for data that the next reading repeats. */
 export function recordOfReading(
   reading: Reading,
   options: RecordPlace & { scope: "full" | "status"; mask: readonly MaskableField[]; id?: string },
@@ -44,7 +44,7 @@ export function recordOfReading(
   });
 }
 
-/** Something that happened to a device, as a record of the spool. The caller masks what the policy masks. */
+/** An event of a device as a spool record. The caller must apply the policy's masks. */
 export function recordOfEvent(
   event: DeviceEvent,
   options: RecordPlace & { observedAt: Date; id?: string },
@@ -58,7 +58,7 @@ export function recordOfEvent(
   });
 }
 
-/** A task's result that is too long for a poll, as a record of the spool. */
+/** A task result that is too long for a poll, as a spool record. */
 export function recordOfTaskResult(
   result: TaskResult,
   options: { observedAt: Date; id?: string; mark?: UptimeMark | null },
@@ -73,8 +73,8 @@ export function recordOfTaskResult(
 }
 
 /**
- * What is sent for a batch: records joined as they were encoded, compressed with gzip. Throws `RejectedError` for one that
- * is larger than the platform takes.
+ * The message for a batch: the encoded records joined, compressed with gzip. Throws `RejectedError` if it is larger
+ * than the platform accepts.
  */
 export function encodeBatch(batch: Batch, sender: { installationId: string; runId: string }): EncodedBatch {
   const plain = recordList(batch.records.map(sentBytes));
@@ -101,7 +101,7 @@ export function encodeBatchMessage(message: BatchMessage): EncodedBatch {
   return { message, bytes: asBuffer(BatchMessage.encode(message).finish()) };
 }
 
-/** The record as it was encoded, and behind it what was corrected: fields of a message may come in any order. */
+/** The encoded record, followed by its corrected fields: fields of a message may be in any order. */
 function sentBytes({ payload, corrected }: SpoolRecord): Uint8Array {
   if (!corrected) return payload;
   const fields = RecordMessage.create({ correctedAt: corrected.at, correctedByGuess: corrected.isGuess });
@@ -112,7 +112,10 @@ function sentBytes({ payload, corrected }: SpoolRecord): Uint8Array {
   return bytes;
 }
 
-/** An encoded RecordList from encoded Records: field 1, length-delimited, once for each (protobuf encoding, "Repeated"). */
+/**
+ * An encoded RecordList from encoded Records: field 1, length-delimited, for each record (protobuf encoding,
+ * "Repeated").
+ */
 export function recordList(payloads: readonly Uint8Array[]): Uint8Array {
   const parts = payloads.flatMap((payload) => [prefix(payload.length), payload]);
   const bytes = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));

@@ -2,12 +2,12 @@ import { NotPermittedError, UnavailableError } from "../../common/core/errors.ts
 import type { TransportFault } from "./transport_fault.ts";
 
 /**
- * Whether the platform has worked on the request: `none`: certainly not, it was never sent or the platform says so;
- * `unknown`: it was sent, and the answer did not come.
+ * Whether the platform processed the request. `none`: certainly not, as it was never sent or the platform says so;
+ * `unknown`: it was sent, but there was no response.
  */
 export type Delivery = "none" | "unknown";
 
-/** A call did not come through; worth a retry. */
+/** A call failed on the way; a retry may help. */
 export class TransportError extends UnavailableError {
   override readonly name: string = "TransportError";
   constructor(
@@ -20,10 +20,13 @@ export class TransportError extends UnavailableError {
   }
 }
 
-/** Directories lock a user after a handful of wrong passwords in half an hour; a changed agent.yaml is tried at once. */
+/**
+ * Pause after a refused proxy password: directories lock a user after a few wrong ones in half an hour; a changed
+ * agent.yaml is tried at once.
+ */
 const refusedPasswordPauseMs = 30 * 60_000;
 
-/** The platform has revoked this agent, or does not know its certificate any more; no retry will change that. */
+/** The platform has revoked this agent, or no longer knows its certificate; retries do not help. */
 export class RevokedError extends NotPermittedError {
   override readonly name: string = "RevokedError";
   constructor(readonly fault: TransportFault, options?: ErrorOptions) {

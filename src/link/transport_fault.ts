@@ -46,7 +46,7 @@ export const faultAdvice = {
 
 export type TransportFaultName = keyof typeof faultAdvice;
 
-/** What is wrong, where, and what to do. */
+/** A fault: what, where, and what to do. */
 export interface TransportFault {
   name: TransportFaultName;
   /** One sentence that names the endpoint. */

@@ -1,6 +1,6 @@
 /**
- * Empties the spool into the platform: batch → retry → timeout → send. Being offline is normal; it keeps trying, and
- * nothing is deleted but what an answer covers.
+ * Uploads the spool to the platform: batch → retry → timeout → send. Being offline is normal; it keeps trying, and only
+ * acknowledged records are deleted.
  */
 import { RejectionReason, type UploadResponse } from "../../proto/gen/opendca/v1/batch.ts";
 import type { ClockBook } from "../store/clock_book.ts";
@@ -20,9 +20,9 @@ export type UplinkEvent =
   | { event: "batchQuarantined"; sequence: number; reason: string; records: number }
   | { event: "epochBegun"; reason: string; epoch: string }
   | { event: "uploadFailed"; error: Error; waitMs: number }
-  /** The platform has revoked the agent: the uplink has ended, and the agent must. */
+  /** The platform has revoked the agent: the uplink has ended, and the agent must end. */
   | { event: "agentRevoked"; error: NotPermittedError }
-  /** A defect of ours: the uplink has ended. */
+  /** A defect of the agent: the uplink has ended. */
   | { event: "uplinkFailed"; error: unknown };
 
 export interface UplinkOptions {
@@ -32,34 +32,34 @@ export interface UplinkOptions {
   installationId: string;
   runId: string;
   report(event: UplinkEvent): void;
-  /** The machine's clock against the platform's; without it nothing is corrected. */
+  /** Difference between the machine's clock and the platform's; without it nothing is corrected. */
   time?: Pick<ClockBook, "beginMeasure" | "correct"> & {
-    /** Whether records may be put into a batch: not before their time is known. */
+    /** Whether records may be put into a batch: only when their time is known. */
     isKnown(): boolean;
   };
   maxRecords?: number;
-  /** Of records before compression. */
+  /** Bytes of the records before compression. */
   maxBytes?: number;
-  /** How long a record waits for others. */
+  /** How long a record waits for others before a batch is formed. */
   maxAgeMs?: number;
   timeoutMs?: number;
   random?: () => number;
 }
 
 export interface Uplink extends AsyncDisposable {
-  /** Looks at the spool now instead of in a few seconds. */
+  /** Checks the spool now instead of in a few seconds. */
   wake(): void;
-  /** Sends all that waits now, without waiting for more: after a sweep no further records come for long. */
+  /** Sends all records now without waiting for more: after a sweep there are none for a long time. */
   flush(): void;
 }
 
 /** When a batch is formed by default: this many records, or bytes of them before compression, or this age. */
 export const batchLimits = { maxRecords: 500, maxBytes: 1024 * 1024, maxAgeMs: 60_000 };
 
-/** How often a quiet spool is looked at. */
+/** How often an idle spool is checked. */
 const lookEveryMs = 5000;
 
-/** Starts at once and returns; disposal lets go of the call that is on its way, which is sent again after the next start. */
+/** Starts at once and returns; disposal aborts the present call, which is repeated after the next start. */
 export function startUplink(options: UplinkOptions): Uplink {
   const { spool, clock, report, time, random = Math.random } = options;
   const limits = {
@@ -71,7 +71,7 @@ export function startUplink(options: UplinkOptions): Uplink {
   const { wake, wait } = createWake(clock);
   let isFlushing = false;
   const upload = withTimeout(createBatchSender(options), { clock, timeoutMs: options.timeoutMs ?? 120_000 });
-  // Forming a batch, sending it and settling the answer fail and are retried as one: the batch stays the same.
+  // Forming a batch, sending it and handling the response are retried as one unit: the batch stays the same.
   const step = withRetry<void, "sent" | "idle">(sendNext, {
     clock,
     backoffMs: jitteredBackoff({ firstMs: 2000, maxMs: 15 * 60_000, random }),
@@ -86,7 +86,7 @@ export function startUplink(options: UplinkOptions): Uplink {
       mayForm,
       correct: time?.correct,
     });
-    // What may not be formed yet is still to be sent at once when it may.
+    // Keeps flushing while batches may not be formed yet.
     isFlushing &&= batch !== undefined || !mayForm;
     if (batch === undefined) return "idle";
     try {
@@ -97,7 +97,7 @@ export function startUplink(options: UplinkOptions): Uplink {
     } catch (error) {
       if (!(error instanceof RejectedError)) throw error;
       quarantine(batch, { reason: error.message, recordIds: [] }, options);
-      // The platform has not counted this sequence and would wait for it for ever.
+      // The platform has not counted this sequence number and would wait for it forever.
       beginEpoch("a batch was refused before the platform gave it a number", options);
     }
     return "sent";
@@ -127,9 +127,9 @@ export function startUplink(options: UplinkOptions): Uplink {
   };
 }
 
-/** Sends one batch, and measures the machine's clock by the answer. */
+/** Sends one batch, and measures the machine's clock with the response. */
 function createBatchSender({ api, installationId, runId, time }: UplinkOptions) {
-  /** The batch that was sent last; when it is sent again, it is the same bytes. */
+  /** The last sent batch, so that a repetition has the same bytes. */
   let encoded: EncodedBatch | undefined;
   return async (batch: Batch, signal: AbortSignal): Promise<{ answer: UploadResponse; bytes: number }> => {
     if (encoded?.message.batchId !== batch.batchId) encoded = encodeBatch(batch, { installationId, runId });
@@ -143,7 +143,7 @@ function createBatchSender({ api, installationId, runId, time }: UplinkOptions) 
 
 type Settling = Pick<UplinkOptions, "spool" | "report">;
 
-/** Does what the answer to a batch says. Throws `UnavailableError` where the platform is not to be asked again at once. */
+/** Applies the response to a batch. Throws `UnavailableError` if the platform must not be called again at once. */
 function settle(batch: Batch, answer: UploadResponse, options: Settling): void {
   const highest = Number(answer.highestContiguousSequence);
   const { acknowledgedSequence } = options.spool.stats();
@@ -160,7 +160,7 @@ function settle(batch: Batch, answer: UploadResponse, options: Settling): void {
     }
     if (acknowledge(batch, highest, options)) {
       if (highest >= batch.sequence) return;
-      // No progress: whoever answers this would be asked again at once, for ever.
+      // No progress: without a pause, the agent would send forever.
       throw new UnavailableError(
         `Cannot continue with batch ${batch.sequence} as the platform does not acknowledge it: current value is ${highest}`,
         "the agent retries",
@@ -168,11 +168,13 @@ function settle(batch: Batch, answer: UploadResponse, options: Settling): void {
     }
     beginEpoch("the platform has later batches, which a copy of this spool has sent", options);
   }
-  // A platform that forks every epoch must not be hammered; the records stay as they are.
+  // A platform that rejects every epoch must not be flooded; the records stay unchanged.
   throw new UnavailableError("Cannot continue in the old epoch", "the agent sends the records again in a new one");
 }
 
-/** False for what this spool never made: it is older than its copy, as after a restore, and would wait for ever. */
+/**
+ * False for sequence numbers that this spool never used, as after a restore from an older copy: it would wait forever.
+ */
 function acknowledge(batch: Batch, highest: number, { spool }: Settling): boolean {
   try {
     spool.acknowledge(highest, batch.epoch);
