@@ -1,6 +1,6 @@
 /**
- * The task "diagnostics": a bundle of a few texts, at most 2 MiB. None of them can hold a secret: each is what the agent shows
- * or logs anyway.
+ * The task "diagnostics": a bundle of a few texts, at most 2 MiB. None of them can contain a secret: each is shown or
+ * logged by the agent anyway.
  */
 import { Buffer } from "node:buffer";
 import { gzipSync } from "node:zlib";
@@ -13,17 +13,17 @@ import type { Clock } from "../../common/core/clock.ts";
 export interface DiagnosticsTaskParts {
   config(): AgentConfig;
   clock: Pick<Clock, "now">;
-  /** The agent's status, as JSON has it. */
+  /** The agent's status as JSON. */
   status(): unknown;
   readTextFile(path: string): Promise<string>;
-  /** What may leave of a text. */
+  /** The text without masked parts. */
   cleanText(text: string): string;
 }
 
 interface DiagnosticsFile {
-  /** Without a folder. */
+  /** File name without a folder. */
   name: string;
-  /** Where it is too long, its beginning is left out. */
+  /** If it is too long, its beginning is left out. */
   text: string;
 }
 
@@ -37,7 +37,7 @@ export async function runDiagnosticsTask(
   return { bundle: packDiagnostics(files.map(({ name, text }) => ({ name, text: parts.cleanText(text) }))) };
 }
 
-/** The log is there when it is a file; what the system's journal holds is the system's. */
+/** Includes the log if it is a file, but not the system's journal. */
 async function diagnosticsFiles(logHours: number, parts: DiagnosticsTaskParts): Promise<DiagnosticsFile[]> {
   const config = parts.config();
   const files = [
@@ -54,15 +54,15 @@ async function diagnosticsFiles(logHours: number, parts: DiagnosticsTaskParts): 
   return [...files, { name: "agent.jsonl", text: linesSince(texts.join(""), since) }];
 }
 
-/** Lines begin with their time, so that text compares as time does. */
+/** Lines since a time; they begin with their time, so texts can be compared. */
 function linesSince(text: string, since: string): string {
   const kept = text.split("\n").filter((line) => (/"time":"([^"]+)"/.exec(line)?.[1] ?? "") >= since);
   return kept.length === 0 ? "" : kept.join("\n") + "\n";
 }
 
 /**
- * A gzip-compressed tar archive (POSIX.1-1988 ustar). The same files give the same bytes. Long texts lose their first half
- * until it is small enough.
+ * A gzip-compressed tar archive (POSIX.1-1988 ustar). The same files give the same bytes. Long texts lose their first
+ * half until it is small enough.
  */
 function packDiagnostics(files: readonly DiagnosticsFile[]): Buffer {
   let kept = files.map(({ name, text }) => ({ name, bytes: new TextEncoder().encode(text) }));
@@ -96,7 +96,7 @@ function header(name: string, size: number): Uint8Array {
   block.write("0000000\0", 116);
   block.write(`${size.toString(8).padStart(11, "0")}\0`, 124);
   block.write(`${"0".repeat(11)}\0`, 136);
-  // The checksum counts itself as spaces.
+  // In the checksum its own field counts as spaces.
   block.fill(" ", 148, 156);
   block.write("0", 156);
   block.write("ustar\x0000", 257);

@@ -1,4 +1,4 @@
-/** The task "ping": ICMP for troubleshooting, to configured addresses alone. */
+/** The task "ping": ICMP for troubleshooting, only to configured addresses. */
 import { type Ping, type PingOutput, RefusalReason } from "../../proto/gen/opendca/v1/task.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
 import { type AllowedHours, sendWindowAt } from "../config/allowed_hours.ts";
@@ -12,7 +12,7 @@ import { parseTargetSpec } from "../targets/target_spec.ts";
 import { policyRefusal, TaskRefusal } from "./task_refusal.ts";
 import { watchHours } from "../schedule/interruption.ts";
 
-/** What an address, with the zone of a link-local one, or a host name can be; never an option, as a program gets it. */
+/** Whether it can be an address (with zone) or a host name; never an option, as it is passed to a program. */
 export function isPingTarget(target: string): boolean {
   return /^[0-9A-Za-z][0-9A-Za-z.:_-]{0,252}$|^::[0-9A-Fa-f:.]{0,43}$/.test(target) ||
     /^fe[89ab][0-9a-f]:[0-9a-f:]{1,40}%[0-9a-z][0-9a-z_.-]{0,31}$/i.test(target);
@@ -39,15 +39,15 @@ export interface PingTaskParts {
   config(): AgentConfig;
   clock: Pick<Clock, "now" | "sleep">;
   resolve: HostNames["resolve"];
-  /** ICMP echoes, one a second. */
+  /** Sends ICMP echoes, one per second. */
   ping(address: string, options: { count: number; signal: AbortSignal }): Promise<{ roundTripMs: number[] }>;
   /** What may leave of a text. */
   cleanText(text: string): string;
 }
 
 /**
- * Pings the first address that the name has and the policy does not exclude, within the allowed hours of the sites that
- * hold it. Throws `TaskRefusal`.
+ * Pings the first address of the name that the policy does not exclude, within the allowed hours of its sites. Throws
+ * `TaskRefusal`.
  */
 export async function runPingTask(request: Ping, parts: PingTaskParts, signal: AbortSignal): Promise<PingOutput> {
   const { target } = request;
@@ -78,7 +78,7 @@ function hoursOf({ sites }: AgentConfig, { target, address }: { target: string; 
   ).flatMap(({ schedule }) => schedule.allowedHours);
 }
 
-/** A name can be made to point anywhere, also to what the policy excludes. */
+/** The address to ping; checked, as a name may resolve to addresses that the policy excludes. */
 export async function maybePingAddress(
   target: string,
   { config, resolve }: { config: AgentConfig; resolve: HostNames["resolve"] },

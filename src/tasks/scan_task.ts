@@ -1,4 +1,4 @@
-/** The task "scan now": devices out of turn, never outside what is configured. */
+/** The task "scan now": an extra scan, never outside of the configuration. */
 import { RefusalReason, type ScanNow, type ScanOutput } from "../../proto/gen/opendca/v1/task.ts";
 import type { AgentConfig, SiteConfig } from "../config/agent_config.ts";
 import { sendWindowAt } from "../config/allowed_hours.ts";
@@ -18,10 +18,10 @@ interface Place {
 
 export interface TaskScan {
   site: SiteConfig;
-  /** Null: all of the site. */
+  /** Null: the whole site. */
   places: readonly Place[] | null;
   narrow?: (space: AddressSpace) => AddressSpace;
-  /** In addresses while there are more of them, then in devices. */
+  /** Progress in addresses and devices. */
   onProgress?: (progress: { probed: number; addresses: number; finished: number; waiting: number }) => void;
 }
 
@@ -30,13 +30,13 @@ export interface ScanTaskParts {
   clock: Pick<Clock, "now">;
   /** Places of the known devices of a site. */
   places(site: string): Place[];
-  /** Rejects with `HoursEndedError` or `ConfigChangedError` when it was cut short by these. */
+  /** Rejects with `HoursEndedError` or `ConfigChangedError` if it was interrupted by these. */
   scan(request: TaskScan & { signal: AbortSignal }): Promise<ScanOutput>;
-  /** How far the site is that is being scanned: addresses, and devices once all addresses were asked. */
+  /** Progress in the present site: in addresses, and in devices after all addresses were asked. */
   tell?: (done: number, total: number) => void;
 }
 
-/** Begun again, and judged again, when the configuration changes under it. Throws `TaskRefusal`. */
+/** Restarted and checked again if the configuration changes meanwhile. Throws `TaskRefusal`. */
 export async function runScanTask(request: ScanNow, parts: ScanTaskParts, signal: AbortSignal): Promise<ScanOutput> {
   for (;;) {
     try {
@@ -47,7 +47,7 @@ export async function runScanTask(request: ScanNow, parts: ScanTaskParts, signal
   }
 }
 
-/** Site after site; what the targets do not touch is left alone. */
+/** Scans one site after the other; sites without targets are skipped. */
 async function scanSites(request: ScanNow, parts: ScanTaskParts, signal: AbortSignal): Promise<ScanOutput> {
   const config = parts.config();
   const sites = config.sites.filter(({ name }) => request.site === "" || name === request.site);
@@ -59,7 +59,7 @@ async function scanSites(request: ScanNow, parts: ScanTaskParts, signal: AbortSi
   if (!sites.some(mayScan)) throw policyRefusal("it is outside the allowed hours");
   const sum = { addresses: 0, answered: 0, printers: 0, durationMs: 0 };
   for (const site of sites) {
-    // The sites before it may have taken until its hours were over.
+    // Its allowed hours may have ended during the sites before it.
     if (!mayScan(site)) continue;
     const outcome = await parts.scan({
       site,
@@ -107,7 +107,7 @@ function namesOf(site: SiteConfig): string[] {
   return site.hosts.map(parseTargetSpec).flatMap((spec) => spec.kind === "name" ? [spec.name] : []);
 }
 
-/** As written: what a site excludes is taken out when it is scanned, and is no reason to refuse the rest. */
+/** Ranges as configured: exclusions of a site are removed in the scan, and are no reason to refuse the rest. */
 function rangesOf(site: SiteConfig, port: number | undefined): IpRange[] {
   return site.ranges.map(parseTargetSpec).flatMap((spec) =>
     spec.kind === "range" && (port === undefined || (spec.port ?? site.port) === port) ? [spec.range] : []

@@ -1,4 +1,4 @@
-/** What each kind of task does, as far as the administrator's policy lets it. */
+/** Executes each kind of task, within the administrator's policy. */
 import type { ConfigDocument } from "../../proto/gen/opendca/v1/config.ts";
 import {
   type OpenWebAccess,
@@ -14,21 +14,21 @@ import { runScanTask, type ScanTaskParts } from "./scan_task.ts";
 import { policyRefusal, TaskRefusal } from "./task_refusal.ts";
 import type { TaskHandler, TaskPayload } from "./task_runner.ts";
 
-/** What each kind is given to work with. */
+/** Dependencies of each kind of task. */
 export interface TaskParts {
-  /** The policy as it is now. */
+  /** The present policy. */
   policy(): Pick<PolicyConfig, "features">;
   scan: ScanTaskParts;
   ping: PingTaskParts;
   diagnostics: DiagnosticsTaskParts;
   setConfig: SetConfigTaskParts;
-  /** Reads agent.yaml again, and asks the platform for its part of the configuration. */
+  /** Reads agent.yaml again, and requests the platform's part of the configuration. */
   refreshConfig(): Promise<void>;
-  /** Until the session ends. */
+  /** Resolves when the session ends. */
   openWebAccess(order: OpenWebAccess, signal: AbortSignal): Promise<WebAccessOutput>;
 }
 
-/** The configuration as it is in effect. */
+/** Access to the effective configuration. */
 export interface SetConfigTaskParts {
   apply(document: ConfigDocument): Promise<void>;
   effectiveHash(): string;
@@ -45,10 +45,10 @@ const features: Record<Exclude<TaskPayload["$case"], "cancelTask">, PolicyFeatur
   openWebAccess: "webAccess",
 };
 
-/** One handler for all kinds; a kind that the policy forbids is refused before anything is looked at. */
+/** One handler for all kinds; a kind that the policy forbids is refused before its content is read. */
 export function createTaskHandler(parts: TaskParts): TaskHandler {
   return async (payload, signal, tell) => {
-    // Done by the runner, and at any time.
+    // Done by the runner, always permitted.
     if (payload.$case === "cancelTask") return undefined;
     const feature = features[payload.$case];
     if (!parts.policy().features[feature]) throw policyRefusal(`policy.features.${feature} is off`);

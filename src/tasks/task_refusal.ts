@@ -1,6 +1,6 @@
 import { RefusalReason } from "../../proto/gen/opendca/v1/task.ts";
 
-/** Thrown for what the agent will not do: the task is refused, not failed. */
+/** The agent refuses a task: the task's state is refused, not failed. */
 export class TaskRefusal extends Error {
   override readonly name = "TaskRefusal";
   constructor(readonly reason: RefusalReason, message: string) {

@@ -1,7 +1,7 @@
 /**
- * Runs the platform's tasks beside everything else that the agent does. Scans have a queue of their own, so that a ping or
- * a diagnostics bundle does not wait for an hour of scanning; within a queue it is one after the other. Sessions of web access
- * last as long as somebody uses them, and wait for nothing.
+ * Runs the platform's tasks in the background. Scans have a separate queue, so that a ping or a diagnostics bundle does
+ * not wait for a long scan; the tasks of a queue run one after the other. Web access sessions last as long as they are
+ * used, and start without a queue.
  */
 import { RefusalReason, type SignedTask, type Task, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
 import type { Clock } from "../../common/core/clock.ts";
@@ -14,9 +14,9 @@ import { TaskRefusal } from "./task_refusal.ts";
 
 export type TaskPayload = NonNullable<Task["payload"]>;
 export type TaskOutput = NonNullable<TaskResult["output"]>;
-/** How far a task is; called as often as the handler likes. */
+/** Progress of a task; may be called at any rate. */
 export type TellProgress = (done: number, total: number) => void;
-/** Throws `TaskRefusal` for what it will not do. Undefined where there is nothing to tell but that it is done. */
+/** Throws `TaskRefusal` to refuse the task. Undefined if the task has no output. */
 export type TaskHandler = (
   payload: TaskPayload,
   signal: AbortSignal,
@@ -27,9 +27,12 @@ export type TaskEvent =
   | { event: "taskReceived"; taskId: string; kind: string }
   | { event: "taskRefused"; taskId: string | null; reason: string; message: string }
   | { event: "taskFinished"; taskId: string; kind: string; state: FinalState; message: string }
-  /** The disk did not take it. A task that was not begun comes again with the next poll; what it led to is kept in memory. */
+  /**
+   * The state of a task could not be stored. A task that was not started comes again with the next poll; a result is
+   * kept in memory.
+   */
   | { event: "taskUnsaved"; taskId: string; message: string }
-  /** After `taskUnsaved`: the disk has all of it. */
+  /** After `taskUnsaved`: everything is stored now. */
   | { event: "tasksSaved"; taskId: null };
 
 type FinalState = "succeeded" | "failed" | "refused" | "cancelled";
@@ -38,52 +41,52 @@ export interface TaskRunnerOptions {
   memory: TaskMemory;
   clock: Clock;
   agentId: string;
-  /** Ed25519, 32 bytes in base64; asked each time, as a renewal may bring a new one. */
+  /** Ed25519, 32 bytes in base64; called each time, as a renewal may change the key. */
   signingKeys(): readonly string[];
   handler: TaskHandler;
-  /** A result that is too long for a poll, for the spool. */
+  /** Puts a result that is too long for a poll into the spool. */
   spoolResult(result: TaskResult): void;
   report(event: TaskEvent): void;
-  /** What may leave of a message; default: all of it. */
+  /** The message without masked parts; default: unchanged. */
   cleanText?(text: string): string;
-  /** There is something to tell the platform. */
+  /** There is a result to report to the platform. */
   onResult?(): void;
-  /** Worth telling at once, where that can be done: how far a task is, and a pushed one that polls will not tell of. */
+  /** Called with progress to send at once, if possible, and with results of pushed tasks that polls do not report. */
   onProgress?: ((result: TaskResult) => void) | undefined;
-  /** Of each queue. */
+  /** Maximum length of each queue. */
   maxQueued?: number;
-  /** A task that has not ended by then has failed. */
+  /** A task that takes longer has failed. */
   deadlineMs?: number;
 }
 
 export interface TaskRunner extends AsyncDisposable {
-  /** Takes what a poll brought; `now` is the platform's time. Never throws for what a task holds. */
+  /** Accepts tasks of a poll; `now` is the platform's time. Never throws because of a task's content. */
   take(tasks: readonly SignedTask[], now: Date): void;
   /**
-   * The same for a task that a broker brought. A poll may bring it as well, but the broker only once: again it is a replay,
-   * and is reported. False for one that is not the platform's.
+   * The same for a task from a broker. A poll may deliver it as well, but the broker only once: a second time is
+   * reported as a replay. False if it is not from the platform.
    */
   takePushed(task: SignedTask, now: Date): boolean;
 }
 
-/** Of tasks that a broker brought, to know one that it brings again. */
+/** Number of ids of tasks from a broker that are remembered, to detect replays. */
 const maxPushed = 1000;
 const progressEveryMs = 1000;
 const usualDeadlineMs = 15 * 60_000;
-/** A session ends by itself after half an hour. */
+/** Deadline of a session task; a session ends by itself after half an hour. */
 const sessionDeadlineMs = 35 * 60_000;
 
-/** Largest result that goes with a poll. */
+/** Largest result that is sent with a poll. */
 const maxPolledBytes = 64 * 1024;
 const maxResultBytes = maxBundleBytes + 4096;
 
 interface Waiting {
   task: Task;
-  /** When it expires, by the monotonic clock: the platform's time is known when a poll is answered, and not later. */
+  /** Expiry on the monotonic clock: the platform's time is only known at the poll. */
   untilMs: number;
 }
 
-/** Nothing runs until `take`. Disposal stops the task that runs; it is reported as failed after the next start. */
+/** Nothing runs until `take`. Disposal stops the running task; it is reported as failed after the next start. */
 export function startTaskRunner(options: TaskRunnerOptions): TaskRunner {
   const stop = new AbortController();
   const keeper = createResultKeeper(options);
@@ -136,9 +139,9 @@ function createTaker(context: TaskContext, queues: Queues): (signed: SignedTask,
   ): void {
     report({ event: "taskRefused", taskId, reason: RefusalReason[reason], message });
     const result = resultOf(taskId ?? "", { state: TaskState.REFUSED, message, refusal: reason }, context);
-    // For a day, as the expiry of what was refused is not to be believed.
+    // Kept for a day, as the expiry of a refused task cannot be trusted.
     if (taskId !== null && memory.begin(result, new Date(now.getTime() + 86_400_000))) return context.onResult?.();
-    // No poll will tell of it.
+    // It will not be reported by a poll.
     if (isPushed) context.onProgress?.(result);
   }
 
@@ -166,7 +169,7 @@ function createTaker(context: TaskContext, queues: Queues): (signed: SignedTask,
       return refuse(task.taskId, { reason: RefusalReason.QUEUE_FULL, message, now, isPushed });
     }
     if (!memory.begin(resultOf(task.taskId, { state: TaskState.ACCEPTED }, context), task.expiresAt!)) {
-      // The platform sends a task until it has a result of it; a replay gets no more than that either.
+      // The platform sends a task until it has a result; a replay gets the same response.
       memory.askedAgain(task.taskId);
       return;
     }
@@ -176,7 +179,7 @@ function createTaker(context: TaskContext, queues: Queues): (signed: SignedTask,
   };
 }
 
-/** Not in a queue: what it is to stop may be what it would wait for. */
+/** Not queued: it could wait for the task that it must stop. */
 function cancelTask(
   task: Task,
   { taskId }: { taskId: string },
@@ -203,7 +206,7 @@ const queueNames: Partial<Record<TaskPayload["$case"], "scans" | "sessions">> = 
   openWebAccess: "sessions",
 };
 
-/** So many tasks at a time, in the order in which they came. */
+/** Runs a limited number of tasks at a time, in order of arrival. */
 function createQueue(
   run: (next: Waiting, cancelled: AbortSignal) => Promise<void>,
   stop: AbortSignal,
@@ -230,7 +233,7 @@ function createQueue(
         running.add(runner);
       }
     },
-    /** The task that waited and does not any more; true for the one that runs; undefined for one that is not here. */
+    /** Removes and returns a waiting task; true for a running one; undefined if it is not in this queue. */
     cancel(taskId: string): Waiting | true | undefined {
       const cancel = present.get(taskId);
       if (cancel !== undefined) {
@@ -255,18 +258,21 @@ class TaskCancelled extends Error {
 }
 
 interface ResultKeeper {
-  /** A disk that fails must neither end the agent nor lose what a task led to. Returns whether the disk has it. */
+  /**
+   * Stores a state without throwing: a failing disk must not end the agent or lose a result. Returns whether it was
+   * stored.
+   */
   trySave(taskId: string, write: () => void): boolean;
-  /** Keeps it in memory where the disk does not take it. */
+  /** Stores a result, or keeps it in memory if that fails. */
   keep(result: TaskResult, options: { owed: boolean }): void;
-  /** Tries again what the disk has not taken. */
+  /** Tries to store again what failed before. */
   keepAgain(): void;
-  /** Tells when the disk has all of it again. */
+  /** Reports when everything is stored again. */
   noteSaved(areSaved: boolean): void;
 }
 
 function createResultKeeper({ memory, report }: Pick<TaskRunnerOptions, "memory" | "report">): ResultKeeper {
-  /** Final results that the disk did not take yet, by task. */
+  /** Final results that are not stored yet, by task. */
   const unsaved = new Map<string, { result: TaskResult; owed: boolean }>();
   let isFailing = false;
 
@@ -306,7 +312,7 @@ interface TaskContext extends TaskRunnerOptions {
   stop: AbortSignal;
 }
 
-/** Of a task that has not begun. */
+/** Ends a cancelled task that has not started. */
 function endCancelled(task: Task, context: TaskContext): void {
   const { taskId } = task;
   const { message } = new TaskCancelled();
@@ -314,7 +320,7 @@ function endCancelled(task: Task, context: TaskContext): void {
   context.report({ event: "taskFinished", taskId, kind: task.payload!.$case, state: "cancelled", message });
 }
 
-/** Tells the platform at most once a second, and with the next poll. */
+/** Sends progress at most once a second, and with the next poll. */
 function progressTeller(taskId: string, context: TaskContext): TellProgress {
   let toldMs = -Infinity;
   return (done, total) => {
@@ -334,7 +340,7 @@ async function runTask(
   const { memory, clock, keeper, stop, cancelled, report } = context;
   const { taskId } = task;
   const kind = task.payload!.$case;
-  // Without it the task is known as accepted, and is reported as failed after a crash all the same.
+  // If this is not stored, the task is known as accepted, and is reported as failed after a crash as well.
   keeper.trySave(taskId, () => memory.put(resultOf(taskId, { state: TaskState.RUNNING }, context), { owed: true }));
   let result: TaskResult;
   try {
@@ -348,7 +354,7 @@ async function runTask(
       ...context,
       deadlineMs,
     });
-    // What ended because it was to end has not done all of it.
+    // A task that ended because of its cancellation is not complete.
     cancelled.throwIfAborted();
     result = resultOf(taskId, { state: TaskState.SUCCEEDED, ...(output === undefined ? {} : { output }) }, context);
     const bytes = TaskResult.encode(result).finish().length;
@@ -356,7 +362,7 @@ async function runTask(
     if (bytes > maxPolledBytes) context.spoolResult(result);
     keeper.keep(bytes > maxPolledBytes ? { ...result, output: undefined } : result, { owed: bytes <= maxPolledBytes });
   } catch (error) {
-    // Stopped with the agent: `recover` tells it after the next start.
+    // Stopped with the agent: `recover` reports it after the next start.
     if (stop.aborted) return;
     const why = error instanceof TaskRefusal
       ? { state: TaskState.REFUSED, refusal: error.reason }
@@ -376,7 +382,7 @@ const finalNames = {
   [TaskState.CANCELLED]: "cancelled",
 } as const;
 
-/** A handler that never ends is left behind; the next task does not wait for it. */
+/** Abandons a handler that never ends; the next task does not wait for it. */
 async function withDeadline<T>(
   action: (signal: AbortSignal) => Promise<T>,
   { clock, stop, cancelled, deadlineMs }: Pick<TaskContext, "clock" | "stop"> & {
