@@ -1,4 +1,7 @@
-/** The traffic of one session: each channel of the gateway is connected to the one address and port, within the limits. */
+/**
+ * The traffic of one session: connects each channel of the gateway to the session's address and port, within the
+ * limits.
+ */
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Clock } from "../../common/core/clock.ts";
@@ -22,13 +25,13 @@ export interface Carried {
 export interface SessionCarrier {
   readonly carried: Carried;
   take(channel: IncomingChannel): void;
-  /** Cuts off what there is; nothing more is taken. */
+  /** Cuts off all connections, and accepts no more. */
   end(why: string): void;
-  /** Resolves with the reason when a limit is reached, or with that of `end`. */
+  /** Resolves with the reason: a reached limit, or that of `end`. */
   readonly ended: Promise<string>;
 }
 
-/** Connections to the device at a time; a browser opens six. */
+/** Maximum number of connections to the device; a browser opens six. */
 const mostConnections = 16;
 const connectTimeoutMs = 10_000;
 const lookEveryMs = 500;
@@ -57,7 +60,7 @@ export function carrySession(
     if (carried.toDevice + carried.fromDevice > limits.maxBytes) end("its byte limit was reached");
   }
 
-  /** Limits that time alone reaches. */
+  /** Checks the limits that depend on time only. */
   async function watch(): Promise<void> {
     while (!over.signal.aborted) {
       const nowMs = clock.monotonicMs();
@@ -74,7 +77,7 @@ export function carrySession(
     try {
       socket = await connect(place, over.signal);
     } catch {
-      return reject(); // The gateway tells whoever asked for it.
+      return reject(); // The gateway reports it to the user of the channel.
     } finally {
       pending--;
     }
@@ -116,7 +119,7 @@ function join(
   });
   channel.on("data", (chunk: Uint8Array) => count("toDevice", chunk.length));
   socket.on("data", (chunk: Uint8Array) => count("fromDevice", chunk.length));
-  // A side that reads slowly holds the other one back.
+  // `pipe` applies back-pressure from a slow reader.
   channel.pipe(socket);
   socket.pipe(channel);
 }

@@ -1,4 +1,4 @@
-/** Whether an order of the platform is within what the administrator allows: every check that needs no network. Pure. */
+/** Checks an order of the platform against the administrator's limits, as far as possible without the network. Pure. */
 import type { OpenWebAccess } from "../../proto/gen/opendca/v1/task.ts";
 import { RefusalReason, WebAccessScheme } from "../../proto/gen/opendca/v1/task.ts";
 import { formatEndpoint } from "../../common/core/ip.ts";
@@ -8,19 +8,19 @@ import { isUnderRootDomain } from "../config/endpoint.ts";
 import type { KnownDevice } from "../store/inventory.ts";
 import { policyRefusal, TaskRefusal } from "../tasks/task_refusal.ts";
 
-/** At a time. */
+/** Maximum number of sessions at a time. */
 export const mostSessions = 3;
-/** Whatever order and configuration say. */
+/** Upper limit, independent of order and configuration. */
 export const longestSessionMs = 30 * 60_000;
-/** Ports at which a printer takes whatever comes as a job. */
+/** Ports where a printer prints any received data. */
 const printingPorts = [9100, 631];
 
-/** What a session is bound to; nothing of it changes any more. */
+/** The limits of a session, which do not change later. */
 export interface AllowedOrder {
   place: { address: string; port: number };
   gateways: Endpoint[];
   needsApproval: boolean;
-  /** From now. */
+  /** Milliseconds from now. */
   lastsMs: number;
   /** Why it ends then. */
   lastsBecause: string;
@@ -30,17 +30,17 @@ export interface AllowedOrder {
 
 export interface OrderContext {
   config: AgentConfig;
-  /** That of the order's key, where the inventory has it. */
+  /** The device of the order's key, if the inventory has it. */
   device: KnownDevice | undefined;
-  /** Whether the scanner might ask the device at its place: see `SiteIdentity.isInRange`. */
+  /** Whether the scanner may ask the device at its place: see `SiteIdentity.isInRange`. */
   isInRange(device: KnownDevice): Promise<boolean>;
-  /** Sessions that there are. */
+  /** Number of present sessions. */
   sessions: number;
   /** By the platform's clock. */
   now: Date;
 }
 
-/** Throws `TaskRefusal`. */
+/** Throws `TaskRefusal` if the order is not allowed. */
 export async function checkOrder(order: OpenWebAccess, context: OrderContext): Promise<AllowedOrder> {
   const { config, device, now } = context, { policy } = config;
   if (!/^[a-z0-9-]{4,64}$/.test(order.sessionId) || order.hostKey.length === 0 || order.endsAt === undefined) {
@@ -93,7 +93,7 @@ function checkPort({ port, scheme }: OpenWebAccess, { policy }: AgentConfig): vo
   }
 }
 
-/** How long the hours last in which the device may be contacted, and sessions may be open. */
+/** Milliseconds until the end of the hours in which the device may be contacted and sessions may be open. */
 function hoursOf(device: KnownDevice, { config, now }: { config: AgentConfig; now: Date }): number {
   const site = config.sites.find(({ name }) => name === device.site);
   if (site === undefined) throw policyRefusal(`the site "${device.site}" is not configured any more`);
@@ -103,7 +103,7 @@ function hoursOf(device: KnownDevice, { config, now }: { config: AgentConfig; no
   return window.untilMs - now.getTime();
 }
 
-/** Zero stands for none. */
+/** The lower limit, where zero means none. */
 function least(own: number, theirs: number): number {
   return theirs > 0 ? Math.min(own, theirs) : own;
 }

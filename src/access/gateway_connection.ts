@@ -1,4 +1,4 @@
-/** SSH to the platform's gateway, as far as the one remote forward of a session. */
+/** SSH to the platform's gateway, with the one remote forward of a session. */
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
@@ -12,17 +12,17 @@ export interface GatewayOptions {
   /** Tried in this order. */
   gateways: readonly Endpoint[];
   proxy: Proxy | null;
-  /** As SSH encodes it. */
+  /** The host key in SSH encoding. */
   hostKey: Uint8Array;
   /** User name and private key of the session. */
   sessionId: string;
   privateKey: string;
   signal: AbortSignal;
-  /** Takes each connection that the gateway asks for. */
+  /** Receives each connection that the gateway requests. */
   onChannel(channel: IncomingChannel): void;
 }
 
-/** One that is answered once. */
+/** A requested connection, which must be answered once. */
 export interface IncomingChannel {
   accept(): Duplex;
   reject(): void;
@@ -30,13 +30,16 @@ export interface IncomingChannel {
 
 export interface GatewayConnection extends Disposable {
   gateway: Endpoint;
-  /** Why it ended, when it has. */
+  /** Resolves with the reason when it has ended. */
   readonly closed: Promise<string>;
 }
 
 const stepTimeoutMs = 15_000;
 
-/** Throws UnavailableError with what the last gateway led to. A key that one has refused is not shown to another. */
+/**
+ * Throws UnavailableError with the failure of the last gateway. A key that one gateway has refused is not sent to
+ * another.
+ */
 export async function connectGateway(options: GatewayOptions): Promise<GatewayConnection> {
   let last: UnavailableError | undefined;
   for (const gateway of options.gateways) {
@@ -77,7 +80,7 @@ async function signIn(socket: Socket, gateway: Endpoint, options: GatewayOptions
   client.on("error", (error: Error & { level?: string }) => {
     lastError = error;
     ready.reject(error);
-    // Of a peer that is gone, no end comes.
+    // A peer that has gone does not close its side.
     socket.destroy();
   });
   socket.once("close", () => {
@@ -132,7 +135,7 @@ async function signIn(socket: Socket, gateway: Endpoint, options: GatewayOptions
     closed: closed.promise,
     [Symbol.dispose]() {
       client.end();
-      // What was sent last, such as the end of a channel, still leaves.
+      // The last data, such as the end of a channel, is still sent.
       socket.end();
       setTimeout(() => socket.destroy(), 1000);
     },
@@ -153,7 +156,7 @@ function whyNot(error: Error & { level?: string }, { isForeign }: { isForeign: b
   return messageOf(error);
 }
 
-/** An RSA key signs with SHA-2 alone. */
+/** Algorithms for a key type; RSA keys only with SHA-2. */
 function hostKeyAlgorithms(type: string): string[] {
   return type === "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256"] : [type];
 }

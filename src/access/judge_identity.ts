@@ -10,12 +10,15 @@ import type { KnownDevice } from "../store/inventory.ts";
 
 export type IdentityVerdict =
   | { kind: "same" }
-  /** Another device, or not the one that the platform means. */
+  /** Another device than the one of the inventory or of the order. */
   | { kind: "other"; why: string }
-  /** Nothing that it says tells which it is. */
+  /** Its answers do not identify it. */
   | { kind: "unknown"; why: string };
 
-/** `seen`: of each printer that answers there; undefined where none does. `serial`: as the platform knows it, or empty. */
+/**
+ * `seen`: evidence of each printer at the address; undefined without an answer. `serial`: as known to the platform, or
+ * empty.
+ */
 export function judgeIdentity(
   known: Pick<KnownDevice, "evidence">,
   { seen, serial }: { seen: readonly DeviceEvidence[] | undefined; serial: string },
@@ -31,7 +34,7 @@ export function judgeIdentity(
   }
   if (seen === undefined || seen.length === 0) return { kind: "unknown", why: "it does not answer SNMP" };
   const shown = seen.flatMap(evidenceValues);
-  // The serial number decides where both sides have one: boards with their addresses are moved from device to device.
+  // The serial number decides if both sides have one: boards with their addresses can be moved to another device.
   for (const kind of ["serial", "engineId", "mac"] as const) {
     const mine = kind === "serial" && serials.length === 0 && wanted !== null ? [wanted] : valuesOf(kind);
     const theirs = shown.filter((each: EvidenceValue) => each.kind === kind).map(({ value }) => value);

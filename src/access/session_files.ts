@@ -1,7 +1,7 @@
 /**
- * How commands on this machine and the running agent talk about sessions, without a port: `sessions.json` in the state
- * directory is what there is, and an empty file in `session-orders/` is an order by its name (`approve-ID`, `kill-ID`,
- * `kill-all`). Whoever may write there may change the configuration, too.
+ * Communication between commands on this machine and the running agent about sessions, without a port: `sessions.json`
+ * in the state directory lists the sessions, and an empty file in `session-orders/` is an order by its name
+ * (`approve-ID`, `kill-ID`, `kill-all`). Users who may write there may also change the configuration.
  */
 import type { Clock } from "../../common/core/clock.ts";
 import type { Disk } from "../../common/host/disk.ts";
@@ -22,14 +22,14 @@ export function orderName(order: SessionOrder): string {
   return order.kind === "killAll" ? "kill-all" : `${order.kind}-${order.id}`;
 }
 
-/** Undefined for a file that is no order. */
+/** Undefined for other files. */
 export function maybeOrder(name: string): SessionOrder | undefined {
   if (name === "kill-all") return { kind: "killAll" };
   const [, kind, id] = /^(approve|kill)-([a-z0-9-]{4,64})$/.exec(name) ?? [];
   return kind === undefined ? undefined : { kind: kind as "approve" | "kill", id: id! };
 }
 
-/** Undefined for what is no such file. */
+/** Undefined for other content. */
 export function tryParseSessions(text: string): SessionsFile | undefined {
   try {
     const parsed = JSON.parse(text);
@@ -37,12 +37,12 @@ export function tryParseSessions(text: string): SessionsFile | undefined {
       parsed.sessions.every((each: unknown) => typeof (each as LocalSession)?.id === "string");
     return isSound ? parsed : undefined;
   } catch {
-    return undefined; // Not JSON: not ours.
+    return undefined; // Not JSON: not a file of the agent.
   }
 }
 
 const lookEveryMs = 300;
-/** Bytes are shown so often. */
+/** How often the byte counts are updated. */
 const writeEveryMs = 2_000;
 
 export interface SessionFilesOptions {
@@ -55,11 +55,11 @@ export interface SessionFilesOptions {
 }
 
 export interface SessionFiles extends AsyncDisposable {
-  /** There is a session more or less, or one has come a step further. */
+  /** The list of sessions or the state of one has changed. */
   changed(): void;
 }
 
-/** Looks for orders while there are sessions, and never else. */
+/** Looks for orders only while there are sessions. */
 export function startSessionFiles(options: SessionFilesOptions): SessionFiles {
   const { stateDirectory, disk, clock, access } = options;
   const folder = `${stateDirectory}/${ordersFolder}`, file = `${stateDirectory}/${sessionsFileName}`;
@@ -98,10 +98,10 @@ export function startSessionFiles(options: SessionFilesOptions): SessionFiles {
     if (looking !== undefined || stop.signal.aborted) return;
     try {
       disk.makeDirectory(folder);
-      // What was meant for earlier sessions is not for these.
+      // Orders for earlier sessions do not apply to these.
       for (const name of disk.list(folder)) disk.remove(`${folder}/${name}`);
     } catch {
-      // A full disk. Commands say that they cannot write there.
+      // A full disk. Commands report that they cannot write there.
     }
     keepUntilDone(look());
   }
@@ -113,7 +113,7 @@ export function startSessionFiles(options: SessionFilesOptions): SessionFiles {
     });
   }
 
-  // An agent that was killed has left what it had.
+  // A killed agent may have left its list.
   if (disk.size(file) !== undefined) keepUntilDone(write());
   return {
     changed,
@@ -136,7 +136,7 @@ function takeOrders(folder: string, { disk, access, log }: SessionFilesOptions):
     try {
       disk.remove(`${folder}/${name}`);
     } catch {
-      // An order that stays does no harm: it names one session, or all that there are.
+      // A remaining order is harmless: it applies to one session, or to all present ones.
     }
     if (order === undefined) continue;
     if (order.kind === "approve") {

@@ -1,6 +1,6 @@
 /**
- * Sessions of Device Web Access, from the platform's order to their end. The administrator has the last word: what is not
- * allowed is not dialled, and each session can be ended here at any time.
+ * Sessions of Device Web Access, from the platform's order to their end. The administrator decides: no connection is
+ * opened that is not allowed, and each session can be ended here at any time.
  */
 import type { OpenWebAccess, WebAccessOutput } from "../../proto/gen/opendca/v1/task.ts";
 import { RefusalReason, WebAccessScheme } from "../../proto/gen/opendca/v1/task.ts";
@@ -20,21 +20,21 @@ import { judgeIdentity } from "./judge_identity.ts";
 
 export interface WebAccessParts {
   config(): AgentConfig;
-  /** By the platform's time where it is known. */
+  /** Uses the platform's time, if known. */
   clock: Clock;
   inventory: Pick<Inventory, "device">;
-  /** Of the agent's certificate, PEM. */
+  /** Private key of the agent's certificate, PEM. */
   privateKeyPem: string;
   isInRange(site: string, place: { address: string; port: number }): Promise<boolean>;
-  /** Asks the device who it is: see `SiteIdentity.identify`. */
+  /** Reads the device's identity: see `SiteIdentity.identify`. */
   identify(
     site: string,
     place: { address: string; port: number },
     signal: AbortSignal,
   ): Promise<DeviceEvidence[] | undefined>;
-  /** An entry of the ledger; throws where it cannot be written. */
+  /** Adds an entry to the ledger; throws if it cannot be written. */
   note(summary: string, details: { [name: string]: JsonValue }): void;
-  /** What the list shows has changed. */
+  /** Called when the list of sessions has changed. */
   changed(): void;
   log(event: `${Lowercase<string>}${string}ed`, fields: Record<string, string | number>): void;
 }
@@ -56,14 +56,14 @@ export interface LocalSession extends Carried {
 }
 
 export interface WebAccess extends AsyncDisposable {
-  /** Runs the session until its end. Throws `TaskRefusal` for one that is not allowed. */
+  /** Runs the session until its end. Throws `TaskRefusal` if it is not allowed. */
   run(order: OpenWebAccess, signal: AbortSignal): Promise<WebAccessOutput>;
   sessions(): LocalSession[];
-  /** False where none of this id waits for it. */
+  /** False if no session with this id waits for approval. */
   approve(id: string): boolean;
-  /** Of all, without an id; returns how many it ended. */
+  /** Ends the session with this id, or all without an id; returns the number of ended sessions. */
   kill(id?: string): number;
-  /** Ends those that the configuration does not allow any more. */
+  /** Ends sessions that the configuration no longer allows. */
   configChanged(): void;
 }
 
@@ -85,7 +85,7 @@ const schemeNames: Partial<Record<WebAccessScheme, string>> = {
   [WebAccessScheme.RAW]: "raw",
 };
 
-/** Why a session ended before its time. */
+/** Reason for the early end of a session. */
 class SessionEnd extends Error {
   override readonly name = "SessionEnd";
 }
@@ -207,13 +207,13 @@ class Sessions implements WebAccess {
   }
 }
 
-/** The order itself is in the ledger as a task. */
+/** Adds the refusal to the ledger, which has the order itself as a task. */
 function noteRefusal(parts: WebAccessParts, { sessionId }: OpenWebAccess, error: unknown): void {
   if (!(error instanceof TaskRefusal)) return;
   try {
     parts.note(`Refused session ${sessionId}: ${error.message}`, { sessionId });
   } catch {
-    // Nothing was opened; the log has it.
+    // Nothing was opened; the log has the refusal.
   }
 }
 
@@ -234,7 +234,7 @@ async function runSession(session: Session, parts: WebAccessParts): Promise<WebA
     step("opening");
     return await openAndCarry(session, { parts, onOpen: () => step("open") });
   } catch (error) {
-    // It was ended by the administrator, by a limit or by the configuration: not a failure, and nothing was opened.
+    // Ended by the administrator, by a limit or by the configuration: not a failure, and nothing was opened.
     if (!(signal.reason instanceof SessionEnd)) throw error;
     throw policyRefusal(signal.reason.message);
   }
@@ -253,7 +253,7 @@ async function approval({ order, approved, stop, endsAtMs }: Session, clock: Clo
   }
 }
 
-/** Rejects with the reason. */
+/** Rejects with the reason when the signal is aborted. */
 function aborted(signal: AbortSignal): Promise<never> {
   const { promise, reject } = Promise.withResolvers<never>();
   promise.catch(() => {});
@@ -262,7 +262,7 @@ function aborted(signal: AbortSignal): Promise<never> {
   return promise;
 }
 
-/** The device may have been replaced since it was read last. */
+/** Checks the identity, as the device may have been replaced since the last read. */
 async function checkIdentity(
   { order, allowed: { place }, device, stop }: Session,
   parts: WebAccessParts,
@@ -313,7 +313,7 @@ async function openAndCarry(
       onChannel: carrier.take,
     });
     const gateway = formatEndpoint(connection.gateway.host, connection.gateway.port);
-    // Before the first byte: what cannot be noted is not done.
+    // Before the first byte: without a ledger entry there is no session.
     parts.note(`Opened session ${sessionId} to ${where} for ${order.openedBy} through ${gateway}`, {
       ...details(session),
       gateway,
@@ -323,7 +323,7 @@ async function openAndCarry(
     const end = await Promise.race([carrier.ended, connection.closed]);
     carrier.end(end);
     noteEnd(session, { end, parts });
-    // The platform's own word, or the agent's end: the runner knows it.
+    // Cancelled by the platform, or the agent stops: the runner handles it.
     if (stop.signal.aborted && !(stop.signal.reason instanceof SessionEnd)) throw stop.signal.reason;
     return outputOf(carrier.carried, end);
   } finally {
@@ -331,7 +331,7 @@ async function openAndCarry(
   }
 }
 
-/** In the middle of a sentence. */
+/** The reason in words, for the middle of a sentence. */
 function reasonText(reason: unknown): string {
   const text = messageOf(reason);
   return text.slice(0, 1).toLowerCase() + text.slice(1);
@@ -351,7 +351,7 @@ function noteEnd(session: Session, { end, parts }: { end: string; parts: WebAcce
       connections,
     });
   } catch {
-    // It is over; that an entry is missing is a fault of its own.
+    // The session has ended; the missing entry is reported as a fault.
   }
 }
 
