@@ -1,4 +1,4 @@
-/** What a gateway asks and tells of sessions. */
+/** Use cases of a gateway about sessions. */
 import { maybeAgent } from "../agents/agents.ts";
 import type { Platform } from "../agents/platform.ts";
 import { appendAudit } from "../audit/audit_log.ts";
@@ -13,7 +13,7 @@ export interface AdmittedSession {
   endsAt: Date;
 }
 
-/** Lets in who proves to hold the key of a waiting session, once; else says why not. */
+/** Admits the holder of a waiting session's key once; otherwise returns why not. */
 export function admitSession(
   platform: Platform,
   shown: { sessionId: string; keyDigest: Uint8Array; gatewayId: string },
@@ -51,7 +51,7 @@ function whyNot({ state, key_used_at, ends_at }: SessionRow, at: Date): string {
   return "the key is not that of the session";
 }
 
-/** The agent is ready to serve it. False where it was closed in the meantime. */
+/** Records that the agent is ready. False if the session was closed meanwhile. */
 export function noteOpen(platform: Platform, { customerId, sessionId, agentId }: AdmittedSession): Promise<boolean> {
   return ofSession(platform, customerId, async (tenant, at) => {
     if (!await markOpen(tenant, { sessionId, at })) return false;
@@ -66,7 +66,7 @@ export function noteOpen(platform: Platform, { customerId, sessionId, agentId }:
   });
 }
 
-/** Bytes as they were at the gateway, with those of SSH itself. */
+/** Records the end and the bytes at the gateway, including those of SSH itself. */
 export function noteEnd(
   platform: Platform,
   { customerId, sessionId, agentId }: AdmittedSession,
@@ -86,7 +86,7 @@ export function noteEnd(
   });
 }
 
-/** Of these sessions, those that somebody has closed, and those of agents that were revoked, with the reason. */
+/** Which of these sessions were closed, or belong to revoked agents, with the reason. */
 export function closedAmong(
   platform: Platform,
   sessions: readonly AdmittedSession[],
@@ -104,7 +104,7 @@ export function closedAmong(
   }, { readOnly: true });
 }
 
-/** Closes what gateways have left behind that are gone. */
+/** Closes sessions of gateways that no longer exist. */
 export function closeLostSessions(platform: Platform): Promise<void> {
   return platform.store.transaction(async (tx) => {
     const at = platform.clock.now();

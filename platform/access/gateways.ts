@@ -1,4 +1,4 @@
-/** The processes that agents can connect to for sessions. Each says so again and again while it runs. */
+/** The processes that agents can connect to for sessions. Each registers itself regularly while it runs. */
 import type { Transaction } from "../store/store.ts";
 
 export interface GatewayHost {
@@ -10,15 +10,15 @@ export interface Gateway {
   gatewayId: string;
   /** Tried in this order. */
   hosts: GatewayHost[];
-  /** As SSH encodes it. */
+  /** The host key in SSH encoding. */
   hostKey: Uint8Array;
-  /** Domain and port at which it shows pages of printers. */
+  /** Domain and port where it shows pages of printers. */
   web?: string | undefined;
 }
 
-/** How often a gateway says that it is there. */
+/** How often a gateway registers itself. */
 export const sayEveryMs = 15_000;
-/** One that has said nothing for so long is gone. */
+/** A gateway without a registration for this time no longer exists. */
 const goneAfterMs = 4 * sayEveryMs;
 
 interface GatewayRow {
@@ -48,7 +48,7 @@ export async function sayGone(tx: Transaction, gatewayId: string): Promise<void>
   await tx.run("DELETE FROM access_gateways WHERE gateway_id = :gateway_id", { gateway_id: gatewayId });
 }
 
-/** The one that was started last first. */
+/** Running gateways; the one that was started last comes first. */
 export async function liveGateways(tx: Transaction, at: Date): Promise<Gateway[]> {
   const rows = await tx.all<GatewayRow>(
     "SELECT * FROM access_gateways WHERE seen_at > :since ORDER BY seen_at DESC, gateway_id",

@@ -1,4 +1,4 @@
-/** What an operator does with sessions of Device Web Access. */
+/** Sessions of Device Web Access for operators. */
 import { Buffer } from "node:buffer";
 import { UsageError } from "../../common/core/errors.ts";
 import { sealSecret } from "../../common/protocol/sealed_secret.ts";
@@ -31,15 +31,15 @@ import {
   sessionRows,
 } from "./sessions.ts";
 
-/** A session never lasts longer; agents keep to it as well. */
+/** Maximum duration of a session; agents enforce it as well. */
 export const longestSessionMs = 30 * 60_000;
-/** Of one agent at a time. */
+/** Maximum number of sessions of one agent at a time. */
 export const mostSessions = 3;
-/** Ports at which a printer takes whatever comes as a job. */
+/** Ports where a printer prints any received data. */
 const rawPorts = [9100, 631];
 
 export interface SessionWish {
-  /** As `device show` takes it. */
+  /** In the form of `device show`. */
   device: string;
   port: number;
   scheme: Scheme;
@@ -57,7 +57,7 @@ export interface OpenedSession {
   port: number;
   scheme: Scheme;
   endsAt: Date;
-  /** The administrator of the agent's machine is asked first. */
+  /** The administrator of the agent's machine must approve it first. */
   needsApproval: boolean;
 }
 
@@ -69,7 +69,7 @@ export interface ShownSession extends Omit<ListedSession, "state"> {
   reason: string | null;
 }
 
-/** Asks the agent of a device for a session. Throws UsageError for what cannot be opened. */
+/** Requests a session from the agent of a device. Throws UsageError if it cannot be opened. */
 export function openSession(platform: Platform, by: TenantBy, wish: SessionWish): Promise<OpenedSession> {
   return changeTenant(platform, by, async (tenant, at) => {
     const { device, agent } = await deviceAndAgent(tenant, wish);
@@ -124,7 +124,7 @@ export function listSessions(platform: Platform, by: TenantBy): Promise<ShownSes
   );
 }
 
-/** Throws UsageError when the customer has no such session. */
+/** Throws UsageError if the customer has no such session. */
 export function showSession(
   platform: Platform,
   by: TenantBy,
@@ -137,7 +137,7 @@ export function showSession(
   );
 }
 
-/** The gateway lets go of it within a second or two. Throws UsageError for one that is over. */
+/** The gateway ends it within a second or two. Throws UsageError if it has ended. */
 export function closeSession(
   platform: Platform,
   by: TenantBy,
@@ -152,7 +152,7 @@ export function closeSession(
         "opendca-platform access list shows those that are open",
       );
     }
-    // The gateway lets go of one that is open; an agent that waits for approval learns of it by this.
+    // The gateway ends an open session; an agent that waits for approval is informed by a cancelled task.
     if (state === "waiting" && row.task_state !== null) {
       await endTask(platform, tenant, { row: { ...row, state: row.task_state }, issuedAt: at });
     }
@@ -168,7 +168,7 @@ async function sessionOf(tenant: Tenant, sessionId: string): Promise<ListedSessi
 
 const refusedStates = ["refused", "failed", "cancelled", "succeeded"];
 
-/** With what came of it where no gateway has noted it: an agent that refuses never connects. */
+/** Completed by the task's result if no gateway has recorded one: an agent that refuses never connects. */
 export function shownSession(row: ListedSession, now: Date): ShownSession {
   if (row.state === "waiting" && row.task_state !== null && refusedStates.includes(row.task_state)) {
     return { ...row, state: "refused", reason: row.task_message ?? "the agent did not open it" };
@@ -184,11 +184,11 @@ interface AskedDevice {
   deviceId: string;
   address: string;
   serial: string;
-  /** The agent's own id of it. */
+  /** The agent's own id of the device. */
   key: string;
 }
 
-/** The part of the device that its agent saw last, under the agent's own id. */
+/** The part of the device that was seen last, with the agent's own id. */
 async function deviceAndAgent(
   tenant: Tenant,
   { device: text }: SessionWish,
@@ -229,7 +229,7 @@ async function deviceAndAgent(
   );
 }
 
-/** Throws UsageError for an agent that would not do it. */
+/** Throws UsageError if the agent would refuse it. */
 function checkedAgent(agent: AgentRow, { port, at }: { port: number; at: Date }): WebAccessPolicy {
   const { agent_id: agentId, version } = agent;
   const now = at.getTime();
@@ -314,7 +314,7 @@ async function orderOf(
   return { message, agentId, deviceId: device.deviceId, openedBy, scheme, keyDigest: digest, at, endsAt };
 }
 
-/** The session and its task. */
+/** Stores the session and its task. */
 async function keepOrder(
   platform: Platform,
   tenant: Tenant,

@@ -1,4 +1,7 @@
-/** The key pair of one session: the private half goes to the agent sealed, of the public one the digest is kept. */
+/**
+ * The key pair of one session: the private key is sent to the agent sealed; of the public key only the digest is
+ * stored.
+ */
 import { createHash } from "node:crypto";
 
 export interface OneTimeKey {
@@ -8,13 +11,13 @@ export interface OneTimeKey {
 }
 
 export async function makeOneTimeKey(): Promise<OneTimeKey> {
-  // Most commands need none of it.
+  // Loaded here, as most commands do not need it.
   const { createPrivateKey, publicKeyOf } = await import("../../common/host/ssh2.ts");
   const privateKey = createPrivateKey();
   return { privateKey, digest: keyDigest(publicKeyOf(privateKey)) };
 }
 
-/** SHA-256 of a public key as SSH encodes it. */
+/** SHA-256 of a public key in SSH encoding. */
 export function keyDigest(publicKey: Uint8Array): Uint8Array {
   return new Uint8Array(createHash("sha256").update(publicKey).digest());
 }

@@ -7,12 +7,12 @@ export type Scheme = (typeof schemes)[number];
 export interface SessionRow {
   customer_id: string;
   session_id: string;
-  /** Random, as a part of a host name. */
+  /** Random label of its host name. */
   label: string;
   agent_id: string;
   device_id: string;
   task_id: string;
-  /** Empty where the agent's policy masks it. */
+  /** Empty if the agent's policy masks it. */
   address: string;
   port: number;
   scheme: Scheme;
@@ -30,7 +30,7 @@ export interface SessionRow {
   bytes_from_device: number;
 }
 
-/** A session with what its task says. */
+/** A session with the state of its task. */
 export interface ListedSession extends SessionRow {
   task_state: string | null;
   task_message: string | null;
@@ -77,7 +77,7 @@ export function maybeSession(tenant: Tenant, sessionId: string): Promise<ListedS
   });
 }
 
-/** Those that are not over, of an agent. */
+/** Sessions of an agent that have not ended. */
 export function liveSessions(
   tenant: Tenant,
   { agentId, at }: { agentId: string; at: Date },
@@ -88,7 +88,7 @@ export function liveSessions(
   );
 }
 
-/** Of whichever customer: this is how the gateway finds out whose it is. */
+/** A session of any customer: this is how the gateway determines its customer. */
 export function sessionOfAnyone(
   tx: Transaction,
   by: { sessionId: string } | { label: string },
@@ -98,7 +98,7 @@ export function sessionOfAnyone(
     : tx.get("SELECT * FROM access_sessions WHERE session_id = :session_id", { session_id: by.sessionId });
 }
 
-/** Whether the key is that of the session and was not used before; it is from now on. */
+/** Returns whether it is the session's key and was unused; marks it as used. */
 export async function useKey(
   tenant: Tenant,
   options: { sessionId: string; keyDigest: Uint8Array; gatewayId: string; at: Date },
@@ -116,7 +116,7 @@ export async function useKey(
   ) === 1;
 }
 
-/** False where it was closed in the meantime. */
+/** False if it was closed meanwhile. */
 export async function markOpen(tenant: Tenant, { sessionId, at }: { sessionId: string; at: Date }): Promise<boolean> {
   return await tenant.run(
     `UPDATE access_sessions SET state = 'open', opened_at = :at
@@ -125,7 +125,7 @@ export async function markOpen(tenant: Tenant, { sessionId, at }: { sessionId: s
   ) === 1;
 }
 
-/** False where it is closed already. */
+/** False if it is closed already. */
 export async function markClosed(
   tenant: Tenant,
   { sessionId, at, reason }: { sessionId: string; at: Date; reason: string },
@@ -137,7 +137,7 @@ export async function markClosed(
   ) === 1;
 }
 
-/** What went through the gateway, once it is over. */
+/** Stores the bytes that went through the gateway, after the end. */
 export async function noteBytes(
   tenant: Tenant,
   { sessionId, toDevice, fromDevice }: { sessionId: string; toDevice: number; fromDevice: number },
@@ -149,7 +149,7 @@ export async function noteBytes(
   );
 }
 
-/** Sessions of any customer that are open although no process has them. */
+/** Sessions of any customer that are open, but belong to no running process. */
 export function lostSessions(
   tx: Transaction,
   { liveGateways }: { liveGateways: readonly string[] },

@@ -1,22 +1,22 @@
-/** Sessions that an agent is connected for: the SSH gateway makes them, the pages and `forward` use them. */
+/** Sessions with a connected agent: created by the SSH gateway, used by the pages and `forward`. */
 import type { Duplex } from "node:stream";
 
 export interface Tunnel {
   readonly sessionId: string;
-  /** A connection to the device's port. Rejects when the agent cannot reach it, or the session has ended. */
+  /** Opens a connection to the device's port. Rejects if the agent cannot reach it, or the session has ended. */
   open(): Promise<Duplex>;
   close(why: string): void;
-  /** Why it ended. */
+  /** Resolves with the reason when it has ended. */
   readonly closed: Promise<string>;
 }
 
-/** Those of this process. */
+/** Tunnels of this process. */
 export interface Tunnels {
   of(sessionId: string): Tunnel | undefined;
 }
 
 export interface OwnTunnels extends Tunnels {
-  /** Until it is closed. */
+  /** Adds a tunnel until it is closed. */
   add(tunnel: Tunnel): void;
   all(): Tunnel[];
 }

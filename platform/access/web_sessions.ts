@@ -1,4 +1,4 @@
-/** What the browser's side of sessions keeps: links, whose cookie is whose, certificates of printers, requests. */
+/** Stored data for the browser side of sessions: links, owners' cookies, certificates of printers, requests. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { messageOf, UsageError } from "../../common/core/errors.ts";
 import type { Platform } from "../agents/platform.ts";
@@ -8,7 +8,7 @@ import { liveGateways } from "./gateways.ts";
 import { shownSession } from "./manage_sessions.ts";
 import { maybeSession, type Scheme, sessionOfAnyone, type SessionRow } from "./sessions.ts";
 
-/** A session as it is now, as its pages need it. */
+/** The present state of a session, for its pages. */
 export interface WebSession {
   id: string;
   /** The first label of its host name. */
@@ -17,7 +17,7 @@ export interface WebSession {
   deviceId: string;
   state: "waiting" | "open" | "closed" | "refused";
   scheme: Scheme;
-  /** Of the printer in the customer's network; empty where the agent's policy masks it. */
+  /** Address of the printer in the customer's network; empty if the agent's policy masks it. */
   address: string;
   port: number;
   /** Maker and model, for pages. */
@@ -27,7 +27,7 @@ export interface WebSession {
   endsAt: Date;
 }
 
-/** One request of a browser, as it is kept: of a query only the length, as printers put passwords into it. */
+/** A stored request of a browser; only the length of a query is stored, as printers put passwords into it. */
 export interface WebRequestNote {
   sessionId: string;
   customerId: string;
@@ -43,11 +43,11 @@ export interface WebRequestNote {
 
 export interface WebSessions {
   find(label: string): Promise<WebSession | undefined>;
-  /** The secret of the user's cookie, once for each token; undefined when the token is unknown, used or too old. */
+  /** The secret for the user's cookie, once for each token; undefined if the token is unknown, used or expired. */
   redeem(session: WebSession, token: string): Promise<string | undefined>;
-  /** Whether the secret is that of the user who opened the session. */
+  /** Whether the secret belongs to the user who opened the session. */
   isOwner(session: WebSession, secret: string): Promise<boolean>;
-  /** SHA-256 of the certificate that this device and port is known by. */
+  /** SHA-256 of the pinned certificate of this device and port. */
   pinned(session: WebSession): Promise<string | undefined>;
   pin(session: WebSession, fingerprint: string, by: "first use" | "user"): Promise<void>;
   note(request: WebRequestNote): void;
@@ -58,7 +58,9 @@ const flushMs = 500;
 /* What a store that is busy for long must not fill the memory with. */
 const mostPending = 10_000;
 
-/** The address that opens a session in one browser, within ten minutes. Throws UsageError for one that has none. */
+/**
+ * A URL that opens the session in one browser, valid for ten minutes. Throws UsageError if the session has no pages.
+ */
 export function createLink(
   platform: Platform,
   by: TenantBy,
@@ -104,7 +106,7 @@ export function createLink(
   });
 }
 
-/** Whether there is a gateway that shows pages. */
+/** Whether any gateway shows pages. */
 export function showsPages(platform: Platform, by: TenantBy): Promise<boolean> {
   return readTenant(
     platform,
@@ -113,14 +115,14 @@ export function showsPages(platform: Platform, by: TenantBy): Promise<boolean> {
   );
 }
 
-/** Domain and port of the gateway that the session is at, or will be. */
+/** Domain and port of the present or future gateway of the session. */
 async function maybeWebOf(tenant: Tenant, { gateway_id }: SessionRow, at: Date): Promise<string | undefined> {
   const gateways = await liveGateways(tenant.transaction, at);
   const own = gateways.find(({ gatewayId }) => gatewayId === gateway_id) ?? gateways[0];
   return own?.web ?? undefined;
 }
 
-/** Requests of a session, oldest first, at most 10,000. Throws UsageError when the customer has no such session. */
+/** Requests of a session, oldest first, at most 10,000. Throws UsageError if the customer has no such session. */
 export function listRequests(
   platform: Platform,
   by: TenantBy,
@@ -160,7 +162,7 @@ interface RequestRow {
   ms: number;
 }
 
-/** Disposal writes down what is pending. */
+/** Disposal writes pending requests. */
 export function createWebSessions(platform: Platform): WebSessions & AsyncDisposable {
   const { store, clock } = platform;
   const pending: WebRequestNote[] = [];
@@ -227,7 +229,7 @@ export function createWebSessions(platform: Platform): WebSessions & AsyncDispos
 
 let requests = 0;
 
-/** In the order in which they were made, for those of one moment. */
+/** An id that keeps the order of requests with the same time. */
 function nextRequestId(): string {
   return `${String(requests++).padStart(12, "0")}-${crypto.randomUUID().slice(0, 8)}`;
 }
@@ -258,7 +260,7 @@ async function writeNotes({ store, log }: Platform, pending: WebRequestNote[]): 
       }
     });
   } catch (error) {
-    // With the next ones, unless there are too many by then.
+    // Written with the next ones, unless there are too many by then.
     if (pending.length + notes.length <= mostPending) pending.unshift(...notes);
     log("storeBusy", { message: messageOf(error) });
   }
@@ -291,7 +293,7 @@ function digestOf(text: string): Uint8Array {
   return new Uint8Array(createHash("sha256").update(text).digest());
 }
 
-/** 256 bits, as in a URL. */
+/** 256 random bits in URL-safe form. */
 function randomText(): string {
   return crypto.getRandomValues(new Uint8Array(32)).toBase64({ alphabet: "base64url", omitPadding: true });
 }
