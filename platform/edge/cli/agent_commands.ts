@@ -165,7 +165,7 @@ function agentText(row: AgentRow & BrokerSeen, { screen, now }: { screen: Screen
   return renderFacts(lines, screen);
 }
 
-/** Null for an agent that was never connected. */
+/** The broker connection in words; null if the agent was never connected. */
 function mqttText(row: AgentRow & BrokerSeen, now: number): string | null {
   if (row.mqtt_online_at === null) return null;
   if (isOnline(row, now)) return `connected since ${timeText(row.mqtt_online_at)}`;
@@ -173,10 +173,10 @@ function mqttText(row: AgentRow & BrokerSeen, now: number): string | null {
   return `not connected${since === null ? "" : ` since ${timeText(since)}`}`;
 }
 
-/** A poll takes its time on the way. */
+/** Tolerance for the duration of a poll. */
 const clockToleranceMs = 60_000;
 
-/** How far the agent's clock was off when it polled last; null where it was right. */
+/** The error of the agent's clock at its last poll; null if it was right. */
 function clockText({ last_seen_at }: AgentRow, status: AgentStatus | undefined): string | null {
   if (last_seen_at === null || status?.agentTime === undefined) return null;
   const aheadMs = status.agentTime.getTime() - last_seen_at;

@@ -55,7 +55,7 @@ export function addAuditCommands(program: Command, context: CommandContext): voi
     );
 }
 
-/** `site=sit-… expiresAt=2026-03-16T08:00:00.000Z` of the JSON; null where there is none. */
+/** JSON as `site=sit-… expiresAt=2026-03-16T08:00:00.000Z`; null if empty. */
 function detailText(detail: string): string | null {
   const fields: Record<string, unknown> = JSON.parse(detail);
   const texts = Object.entries(fields).map(([name, value]) => {

@@ -1,4 +1,4 @@
-/** What every command has: the store opened for as long as it runs, and one way to print. */
+/** Common parts of all commands: the opened store, and the output. */
 import type { Command } from "commander";
 import { hanging } from "../../../common/core/terminal_text.ts";
 import { type DurationBounds, parseDuration } from "../../../common/core/duration.ts";
@@ -17,12 +17,12 @@ import { jsonText, shown } from "./json_text.ts";
 import type { Screen } from "./table.ts";
 
 export interface Answer {
-  /** What --json prints. */
+  /** Output of --json. */
   json: unknown;
   text: string | ((screen: Screen) => string);
-  /** For who reads the JSON: goes to standard error, so that it stays JSON. */
+  /** A note for readers of the JSON, on standard error, so that the output stays JSON. */
   note?: string | undefined;
-  /** What one does next, for who sits at a terminal: standard error, so that a script gets the answer alone. */
+  /** The next step, for a person at a terminal; on standard error, so that scripts only get the answer. */
   next?: string;
 }
 
@@ -30,20 +30,20 @@ export interface CommandContext {
   host: PlatformHost;
   /** Runs a command on the opened platform and prints its answer. */
   run(command: Command, work: (platform: OpenPlatform, by: By) => Answer | Promise<Answer>): Promise<void>;
-  /** As `run`, for one customer: the one of --customer, or the only one there is. */
+  /** As `run`, for one customer: that of --customer, or the only one. */
   runForCustomer(
     command: Command,
     work: (platform: OpenPlatform, by: TenantBy) => Answer | Promise<Answer>,
   ): Promise<void>;
-  /** Prints what a command found out without the opened platform. */
+  /** Prints the answer of a command that needs no opened platform. */
   answer(command: Command, answer: Answer): Promise<void>;
-  /** Of a command that ends as it should and yet says something by its exit code. */
+  /** Sets the exit code of a command that succeeds, but reports a result by its exit code. */
   setExitCode(code: number): void;
 }
 
 export const formats = ["table", "json", "csv"] as const;
 
-/** Throws UsageError for an answer that is no list. */
+/** Throws UsageError for an answer that is not a list. */
 function csvOf(json: unknown): string {
   if (Array.isArray(json)) return escapeInvisible(csvText(csvCells(shown(json) as object[])));
   throw new UsageError("Cannot print CSV as the answer is no list", "use --format json");
@@ -81,7 +81,7 @@ export function commandContext(host: PlatformHost, setExitCode: (code: number) =
     }
     const screen = { width: host.tableWidth, wide: options.wide ?? false };
     const text = typeof answer.text === "string" ? answer.text : answer.text(screen);
-    // A sentence in place of a table.
+    // A sentence instead of a table.
     const isOneLine = text.indexOf("\n") === text.length - 1;
     await host.stdout(isOneLine ? `${hanging(text.trimEnd(), { indent: 2, width: screen.width })}\n` : text);
     if (answer.next !== undefined && host.tableWidth !== Infinity) {
@@ -118,7 +118,7 @@ export function maybeDatabase(host: PlatformHost, options: GlobalOptions): Datab
   );
 }
 
-/** Where keys and rows are. */
+/** The options for data directory and database. */
 export function storeOptions(
   host: PlatformHost,
   options: GlobalOptions,
@@ -126,10 +126,10 @@ export function storeOptions(
   return { dataDirectory: dataDirectory(host, options), database: maybeDatabase(host, options) };
 }
 
-/** The option that all commands of a customer share. */
+/** The common option of all commands for a customer. */
 export const customerOption = ["--customer <customer>", "id or name; not needed where there is only one"] as const;
 
-/** What the help of a command of one device says of its argument. */
+/** Help text for the argument of commands for one device. */
 export const deviceHelp = "The device: its id, or a unique address, serial number or host name.";
 
 /** A whole number of an option. Throws UsageError. */

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { completions, completionsHelp } from "../../../common/cli/completions.ts";
 import type { CommandContext } from "./command_context.ts";
 
-/** Adds `completions` to the program, which has all other commands by then. */
+/** Adds `completions` to the program; all other commands must have been added before. */
 export function addCompletionsCommand(program: Command, { host }: CommandContext): void {
   const command = program.command("completions").description("print the completions of a shell");
   for (const [shell, print] of Object.entries(completions)) {

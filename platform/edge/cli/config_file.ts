@@ -2,7 +2,7 @@ import { PlatformConfig, type ScheduleConfig } from "../../../proto/gen/opendca/
 import { ConfigError, messageOf } from "../../../common/core/errors.ts";
 import type { PlatformHost } from "./host.ts";
 
-/** Reads a PlatformConfig from JSON; a key that it does not have is a mistake. Throws ConfigError. */
+/** Reads a PlatformConfig from JSON; an unknown key is a mistake. Throws ConfigError. */
 export async function readConfigFile(host: PlatformHost, path: string): Promise<PlatformConfig> {
   const hint = "docs/protocol.md shows what a configuration may hold";
   let parsed: unknown;
@@ -13,7 +13,7 @@ export async function readConfigFile(host: PlatformHost, path: string): Promise<
   }
   const config = understood(parsed);
   if (config === undefined) throw new ConfigError(`Cannot use "${path}" as a configuration: see "the whole"`, hint);
-  // The generated reader drops what it does not know and turns what has the wrong type into zeros.
+  // The generated reader drops unknown keys, and converts values of a wrong type to zero.
   const wrong = firstDifference(parsed, PlatformConfig.toJSON(config), "");
   if (wrong !== undefined) throw new ConfigError(`Cannot use "${path}" as a configuration: see "${wrong}"`, hint);
   const mistake = configMistake(config);
@@ -59,7 +59,7 @@ function isDefault(value: unknown): boolean {
   return value === 0 || value === "" || value === false || (Array.isArray(value) && value.length === 0);
 }
 
-/** Three of them and twenty tasks go into one message of 4 MiB. */
+/** Size limit of a configuration, so that poll responses stay within 4 MiB. */
 const mostConfigBytes = 100 * 1024;
 
 const intervals = {
@@ -68,7 +68,7 @@ const intervals = {
   meterIntervalSeconds: [300, 2_678_400],
 } as const;
 
-/** The first value that is beyond its limit, such as `sites.0.name is empty`; undefined when there is none. */
+/** The first invalid value, such as `sites.0.name is empty`; undefined if there is none. */
 function configMistake(config: PlatformConfig): string | undefined {
   return [...mistakes(config)][0];
 }

@@ -1,6 +1,9 @@
 import type { CsvCell } from "../../../common/report/csv_text.ts";
 
-/** Of a list: a heading for each key of its rows, lists and objects inside as JSON. An empty list has no headings. */
+/**
+ * CSV cells of a list: a heading for each key of its rows; nested lists and objects as JSON. An empty list has no
+ * headings.
+ */
 export function csvCells(rows: readonly object[]): CsvCell[][] {
   if (rows.length === 0) return [];
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];

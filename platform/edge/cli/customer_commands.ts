@@ -78,7 +78,7 @@ function addCustomers(program: Command, context: CommandContext): void {
           heading: "DEALER",
           optional: true as const,
         }];
-        // One dealer says nothing.
+        // The dealer is only shown if there are several.
         const shown = dealers > 1 ? columns.length : columns.length - 1;
         return {
           json: rows,

@@ -1,4 +1,4 @@
-/** All that the store has of one device, as text and as JSON. */
+/** All stored data of one device, as text and as JSON. */
 import { severityOf } from "../../devices/alerts.ts";
 import { shownAlert, shownProblem, shownSupply, shownTray, words } from "../../devices/device_view.ts";
 import { changeCells, changeColumns, shownChange } from "./device_changes_table.ts";
@@ -47,7 +47,7 @@ function shownTime(ms: number): string {
 
 type Part = (name: string, columns: (string | Column)[], rows: Cell[][], empty?: string) => string;
 
-/** Parts under a heading each; what is empty is left out, but for supplies and meters, of which it says so. */
+/** Parts with a heading each; empty parts are left out, except supplies and meters, which are reported as missing. */
 export function deviceText(details: DeviceDetails, screen: Screen): string {
   const { view, meters } = details;
   const part: Part = (name, columns, rows, empty) =>
@@ -108,7 +108,7 @@ export function deviceText(details: DeviceDetails, screen: Screen): string {
   ].join("");
 }
 
-/** Who and where it is and was, and who said so. */
+/** Identity and places, present and former, with their sources. */
 function identityText({ evidence, places, agents, history, changes }: DeviceDetails, part: Part): string {
   return [
     part(
@@ -149,7 +149,7 @@ function identityText({ evidence, places, agents, history, changes }: DeviceDeta
   ].join("");
 }
 
-/** An agent's own id of the device stands behind that of the agent. */
+/** A `key` consists of the agent's id and its own id of the device. */
 function evidenceCells(kind: string, value: string): [what: string, value: string] {
   const [agent = "", ...id] = value.split(" ");
   return kind === "key" ? [`id at ${agent}`, id.join(" ")] : [kind, value];

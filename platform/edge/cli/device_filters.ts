@@ -1,4 +1,4 @@
-/** Options of lists of devices, and how many of how many they show. */
+/** Options of device lists, and the text with their counts. */
 import type { Command } from "commander";
 import { formatDuration } from "../../../common/core/duration.ts";
 import type { Page } from "../../devices/devices.ts";
@@ -18,14 +18,14 @@ export function addDeviceFilters(command: Command): Command {
     );
 }
 
-/** For a list of which not all is wanted at once. */
+/** Adds the options to show a part of a list. */
 export function addPaging(command: Command): Command {
   return command
     .option("--limit <number>", "at most this many (default: all)", wholeNumber("--limit", { min: 1, max: 1_000_000 }))
     .option("--offset <number>", "without the first ones", wholeNumber("--offset", { min: 0, max: 100_000_000 }));
 }
 
-/** " (--site Berlin, --low)", or nothing without filters. */
+/** " (--site Berlin, --low)"; empty without filters. */
 export function filtersText({ site, network, model, low, silent }: DeviceFilters): string {
   const filters = [
     ...(site === undefined ? [] : [`--site ${site}`]),
@@ -38,7 +38,7 @@ export function filtersText({ site, network, model, low, silent }: DeviceFilters
   return filters.length === 0 ? "" : ` (${filters.join(", ")})`;
 }
 
-/** "8 of 43 devices (--low): …" The number comes first: what a filter hides is never hidden silently. */
+/** "8 of 43 devices (--low): …", so that it is visible how many devices the filters hide. */
 export function countsOf(
   { devices, counts }: DeviceList,
   filters: DeviceFilters & Page,
@@ -62,6 +62,6 @@ export function countsOf(
   };
 }
 
-/** For a list that is empty. */
+/** Text for an empty list. */
 export const noDevices =
   "no devices yet: agents report them after their first scan; opendca-platform agent list shows who did";

@@ -1,7 +1,7 @@
-/** Which columns a line of a terminal has room for, and how wide each may be. Pure. */
+/** Which columns fit into a line of a terminal, and their widths. Pure. */
 
 export interface WantedColumn {
-  /** Of its widest cell. */
+  /** Width of its widest cell. */
   width: number;
   shrink?: number | undefined;
   optional?: true | undefined;
@@ -12,7 +12,7 @@ export interface WantedColumn {
 
 export interface Fit {
   onLine: { at: number; width: number }[];
-  /** Columns that stand below their row. */
+  /** Columns that are printed below their row. */
   below: number[];
   leftOut: number[];
 }
@@ -35,7 +35,7 @@ export function fitColumns(columns: readonly WantedColumn[], width: number): Fit
   if (isTooWide()) take(below, (at) => columns[at]!.note === true);
   while (isTooWide() && take(leftOut, (at) => columns[at]!.optional === true));
   while (totalOf(onLine.map(minOf)) > most && take(below, () => true));
-  // The widest gives first, so that no column is cut to nothing for another one.
+  // The widest column is reduced first, so that no column disappears for another one.
   for (let over = totalOf(onLine.map(({ width }) => width)) - most; over > 0; over--) {
     const room = onLine.filter((each) => each.width > minOf(each));
     if (room.length === 0) break;

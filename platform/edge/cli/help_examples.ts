@@ -1,4 +1,4 @@
-/** What the help of each command shows at its end. A command without an example fails a test. */
+/** Examples at the end of each command's help. A command without an example fails a test. */
 import type { Command } from "commander";
 
 const examples: Record<string, string[]> = {

@@ -4,7 +4,7 @@ import type { WebServeOptions } from "../http/start_web_access.ts";
 import type { SshServeOptions, SshServer } from "../ssh/ssh_gateway.ts";
 import type { Clock } from "../../../common/core/clock.ts";
 
-/** What the commands run on: the machine (`deno_host.ts`), and the platform as it is put together (`compose.ts`). */
+/** The environment of the commands: the machine (`deno_host.ts`), and the assembled platform (`compose.ts`). */
 export interface PlatformHost extends PlatformMachine {
   openPlatform(options: OpenOptions): Promise<OpenPlatform>;
   serve(
@@ -16,15 +16,15 @@ export interface PlatformHost extends PlatformMachine {
 export interface PlatformMachine {
   clock: Pick<Clock, "now" | "monotonicMs">;
   env(name: string): string | undefined;
-  /** What the operating system calls the user, for where the environment has no name: `uid 0`. */
+  /** The operating system's user, used if the environment has no name: `uid 0`. */
   account: string;
-  /** Width of the terminal in cells; 100 where there is none. */
+  /** Width of the terminal in cells; 100 without one. */
   columns: number;
-  /** Cells that a line of a table may have: those of the terminal, Infinity where there is none. */
+  /** Width of table lines in cells: that of the terminal, Infinity without one. */
   tableWidth: number;
   stdout(text: string): Promise<void>;
   stderr(text: string): Promise<void>;
-  /** "-" is standard input, which can be read once. */
+  /** "-" is standard input, which can only be read once. */
   readTextFile(path: string): Promise<string>;
   /** Resolves when the process is asked to end. */
   untilStopped(): Promise<void>;

@@ -1,11 +1,14 @@
 import { escapeInvisible } from "../../../common/core/escape_invisible.ts";
 
-/** JSON of an answer: invisible characters as escapes, keys of the store in camelCase, its times (`at`, `…_at`) as RFC 3339. */
+/**
+ * JSON of an answer: invisible characters as escapes, keys of the store in camelCase, its times (`at`, `…_at`) as RFC
+ * 3339.
+ */
 export function jsonText(answer: unknown): string {
   return `${escapeInvisible(JSON.stringify(shown(answer), null, 2))}\n`;
 }
 
-/** The same as values: for other forms of an answer. */
+/** The same conversion, but to values, for other output formats. */
 export function shown(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(shown);
   if (value instanceof Date || typeof value !== "object" || value === null) return value;

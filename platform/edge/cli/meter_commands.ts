@@ -117,13 +117,13 @@ function addMeterExport(meter: Command, context: CommandContext): void {
     });
 }
 
-/** Milliseconds since 1970 of a time in UTC; of a day, `plusMs` after its beginning. Throws UsageError. */
+/** Milliseconds since 1970 of a time in UTC; for a date, its start plus `plusMs`. Throws UsageError. */
 function dayOption(option: string, plusMs: number): (text: string) => number {
   return (text) => {
     const isDay = /^\d{4}-\d{2}-\d{2}$/.test(text);
     const isTime = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/.test(text);
     const ms = isDay || isTime ? Date.parse(text) : NaN;
-    // Date.parse() takes February 30th as March 2nd where it has a time.
+    // Date.parse() accepts February 30th with a time as March 2nd.
     const [, month, day] = text.split(/[-T]/).map(Number);
     const isReal = new Date(Date.UTC(Number(text.slice(0, 4)), month! - 1, day)).getUTCDate() === day;
     if (!Number.isNaN(ms) && isReal) return ms + (isDay ? plusMs : 0);

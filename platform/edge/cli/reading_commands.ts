@@ -19,7 +19,7 @@ const columns = (screen: Screen): Column[] => [
   { heading: "NOTE", note: true },
 ];
 
-/** `reading list`: the newest of every device, whatever it has. */
+/** `reading list`: the newest reading of every device. */
 export function addReadingCommands(program: Command, context: CommandContext): void {
   const reading = program.command("reading").description("what agents read");
   addPaging(addDeviceFilters(
@@ -41,7 +41,7 @@ export function addReadingCommands(program: Command, context: CommandContext): v
             device.row.state,
             device.row.total,
             hasRoom(screen) ? timeText(readAt(device)) : ageText(readAt(device), now),
-            // Wide: all of them. Otherwise the lowest are what is left of a cell that is cut.
+            // With --wide all are shown. Otherwise the cell is cut, so the lowest come first.
             lowestFirst(device.supplies?.values ?? []).map((supply) =>
               `${supplyName(supply)} ${levelText(supply.level)}`
             )

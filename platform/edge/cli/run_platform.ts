@@ -1,4 +1,4 @@
-/** The command line: which command, with which options, and what a failure looks like. */
+/** The command line: selects the command, parses options, and reports failures. */
 import { Command, CommanderError } from "commander";
 import { exitCodeFor, messageOf, namedError, ReaderGoneError, UsageError } from "../../../common/core/errors.ts";
 import { parserSentence, parserSuggestion } from "../../../common/core/parser_message.ts";
@@ -24,7 +24,10 @@ import { addTaskCommands } from "./task_commands.ts";
 import { addUnlockCommand } from "./unlock_command.ts";
 import { oneLine } from "./table.ts";
 
-/** Runs one command and returns the exit code: 0 done, 64 usage, 69 unreachable, 70 a bug, 77 not permitted, 78 configuration. */
+/**
+ * Runs one command and returns the exit code: 0 done, 64 usage, 69 unreachable, 70 a bug, 77 not permitted, 78
+ * configuration.
+ */
 export async function runPlatform(args: readonly string[], host: PlatformHost): Promise<number> {
   let shown = "", exitCode = 0;
   const program = createProgram(commandContext(host, (code) => exitCode = code), (text) => shown += text);
@@ -35,7 +38,7 @@ export async function runPlatform(args: readonly string[], host: PlatformHost): 
     await program.parseAsync(args as string[], { from: "user" });
     return exitCode;
   } catch (error) {
-    // Help and version end the parser by an error; they are written here, where they can be waited for.
+    // The parser ends help and version with an error; the text is written here, where the write can be awaited.
     if (error instanceof CommanderError && error.exitCode === 0) {
       const failure = await host.stdout(shown).then(() => undefined, (reason: unknown) => reason);
       if (failure === undefined) return 0;
@@ -49,7 +52,7 @@ export async function runPlatform(args: readonly string[], host: PlatformHost): 
   }
 }
 
-/** The program with all its commands, to be described and not to be run. */
+/** The program with all its commands, for its description only; not to be run. */
 export function allCommands(machine: PlatformMachine): Command {
   return createProgram(commandContext(machine as PlatformHost, () => {}), () => {});
 }
@@ -102,7 +105,7 @@ function formatOption(text: string): string {
   );
 }
 
-/** `["customer", "create"]` of `customer create --json Acme`: as far as commands of that name are known. */
+/** `["customer", "create"]` of `customer create --json Acme`: the leading words that are known commands. */
 function commandPath(program: Command, args: readonly string[]): string[] {
   const path: string[] = [];
   let command = program;
@@ -119,7 +122,7 @@ function usageErrorOf(error: CommanderError, path: readonly string[]): UsageErro
   const help = path.length === 0
     ? "opendca-platform --help lists the commands"
     : `opendca-platform ${path.join(" ")} --help lists its options`;
-  // A group without its command, such as `customer` alone, is answered with its help.
+  // A group without a command, such as only `customer`, shows its help.
   if (error.code === "commander.help") {
     return new UsageError("Cannot run the command as it is incomplete", help, { cause: error });
   }

@@ -120,7 +120,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
     pollSeconds: flags.pollSeconds === undefined ? undefined : Math.ceil(flags.pollSeconds / 1000),
     quotas: { agentBytes: flags.agentQuota * 1024 * 1024, customerBytes: flags.customerQuota * 1024 * 1024 },
     log: (event, fields) => {
-      // A log that cannot be written must not stop the answer that it is about.
+      // A failed log write must not stop the request.
       host.stderr(`${escapeInvisible(JSON.stringify({ at: host.clock.now(), event, ...fields }))}\n`).catch(() => {});
     },
   });
@@ -156,7 +156,7 @@ function isName(text: string): boolean {
   return /^(?=.{1,253}$)(\*\.)?[a-z\d_]([a-z\d_-]*[a-z\d])?(\.[a-z\d_]([a-z\d_-]*[a-z\d])?)*$/i.test(text);
 }
 
-/** A name that an agent can be told: it takes no address. */
+/** Whether it is a host name: agents accept no addresses. */
 function isHost(text: string): boolean {
   return isName(text) && !text.startsWith("*.") && tryParseIp(text) === undefined;
 }
@@ -287,7 +287,7 @@ async function maybeCertificate(
   }
   const certificatePem = await readFile(host, tlsCertificate);
   const privateKeyPem = await readFile(host, tlsKey);
-  // The server would take any pair, and then fail every handshake.
+  // The server would accept any pair, and then fail every handshake.
   const certificate = parsed(tlsCertificate, () => new X509Certificate(certificatePem));
   const key = parsed(tlsKey, () => createPrivateKey(privateKeyPem));
   if (!certificate.checkPrivateKey(key)) {

@@ -6,7 +6,7 @@ import type { CommandContext } from "./command_context.ts";
 import { jsonText } from "./json_text.ts";
 import { oneLine, renderFacts } from "./table.ts";
 
-/** `status`: what an operator should look at, over all customers. */
+/** `status`: problems of all customers that an operator should check. */
 export function addStatusCommand(program: Command, context: CommandContext): void {
   program.command("status").description("agents of all customers that do not report or are in doubt")
     .option("--check", "one line and an exit code for monitoring: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN")
@@ -83,7 +83,7 @@ function sentenceOf({ customer, site, agentId, hostname, message }: AgentProblem
   return `${agentId} (${[customer, site, hostname].filter((text) => text !== "").join(", ")}) ${message}`;
 }
 
-/** Longer ones are cut by what reads it, with the numbers behind. */
+/** Limits of the text: monitoring systems cut longer lines, including the numbers after the text. */
 const mostNamed = 5, mostText = 1000;
 
 function checkOf(status: PlatformStatus): { exitCode: 0 | 1 | 2; line: string } {

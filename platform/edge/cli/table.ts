@@ -8,34 +8,34 @@ export type Cell = string | number | null;
 
 export interface Column {
   heading: string;
-  /** The cell may be cut to so many characters where the line is too short. */
+  /** The cell may be cut to this many characters if the line is too short. */
   shrink?: number;
-  /** Left out where the line is too short. */
+  /** Left out if the line is too short. */
   optional?: true;
-  /** A sentence about the row: below it where the line is too short. */
+  /** A sentence about the row: printed below it if the line is too short. */
   note?: true;
 }
 
 export interface Screen {
-  /** Cells of a line; Infinity where the output is no terminal. */
+  /** Width of a line in cells; Infinity if the output is not a terminal. */
   width: number;
-  /** All columns as wide as they are, whatever the terminal has. */
+  /** All columns in full width, regardless of the terminal. */
   wide: boolean;
 }
 
-/** Whether times are shown as they are, and not as the short time ago that people read on a terminal. */
+/** Whether times are shown in full, not as the short age for terminals. */
 export function hasRoom({ width, wide }: Screen): boolean {
   return wide || width === Infinity;
 }
 
 const gap = "  ", indent = "    ";
-/** Longest text of a cell, and of one that may take a line of its own. */
+/** Longest text of a cell, and of a cell on a separate line. */
 const mostCell = 60, mostLine = 400;
 
 /**
- * Columns as wide as their widest cell, two spaces between; numbers to the right, null as a dash. On a screen that is too
- * narrow, optional columns are left out and named at the end, long cells are cut, and what still does not fit is printed below
- * its row.
+ * Columns as wide as their widest cell, separated by two spaces; numbers are right-aligned, null is a dash. On a narrow
+ * screen, optional columns are left out and named at the end, long cells are cut, and columns that still do not fit are
+ * printed below their row.
  */
 export function renderTable(columns: readonly (string | Column)[], rows: Cell[][], screen: Screen): string {
   const all = columns.map((column): Column => typeof column === "string" ? { heading: column } : column);
@@ -72,7 +72,7 @@ export function renderTable(columns: readonly (string | Column)[], rows: Cell[][
   return lines.map((line) => `${line}\n`).join("");
 }
 
-/** Names and values, a line each and wrapped behind the names; what has no value is left out. */
+/** Names and values, one per line, with values wrapped; entries without a value are left out. */
 export function renderFacts(facts: readonly [name: string, value: Cell | undefined][], screen: Screen): string {
   const known = facts.filter(([, value]) => value !== null && value !== undefined && value !== "");
   const width = Math.max(0, ...known.map(([name]) => name.length)) + gap.length;
@@ -82,7 +82,7 @@ export function renderFacts(facts: readonly [name: string, value: Cell | undefin
   }).join("");
 }
 
-/** Text of a device or an agent on one line, without what could steer a terminal. */
+/** Text of a device or an agent on one line, without terminal control characters. */
 export function oneLine(text: string): string {
   return safeText(markInvisible(text), mostLine);
 }
@@ -99,7 +99,7 @@ export function minuteText(ms: number | null): string | null {
 
 const units = [["d", 86_400_000], ["h", 3_600_000], ["min", 60_000], ["s", 1000]] as const;
 
-/** How long ago, in the largest unit of which there are two or more: `45 s`, `6 min`, `30 h`, `9 d`. */
+/** Age in the largest unit with a value of at least two: `45 s`, `6 min`, `30 h`, `9 d`. */
 export function ageText(ms: number | null, now: number): string | null {
   if (ms === null) return null;
   const age = Math.max(0, now - ms);

@@ -1,6 +1,6 @@
 import type { TaskResult } from "../../../proto/gen/opendca/v1/task.ts";
 
-/** What a task led to, in one line; empty where there is nothing to say yet. */
+/** The result of a task in one line; empty if there is none yet. */
 export function taskOutcome({ message, output }: Pick<TaskResult, "message" | "output">): string {
   if (message !== "" || output === undefined) return message;
   switch (output.$case) {

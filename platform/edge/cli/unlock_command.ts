@@ -4,8 +4,8 @@ import { createUnlockToken } from "../../agents/unlock.ts";
 import { type CommandContext, timeOption, wholeNumber } from "./command_context.ts";
 
 /**
- * `unlock INSTALLATION`: a token for `opendca unlock`, and five more attempts on the platform's side; `unlock-key`: what
- * an agent checks the token with.
+ * `unlock INSTALLATION`: a token for `opendca unlock`, and five more attempts on the platform; `unlock-key`: the public
+ * key to verify tokens.
  */
 export function addUnlockCommand(program: Command, context: CommandContext): void {
   program.command("unlock <installation>")

@@ -8,12 +8,12 @@ import type { TaskRow } from "../../tasks/tasks.ts";
 const lookEveryMs = 250;
 const open = ["waiting", "delivered", "accepted", "running"];
 
-/** 69 for what failed, was cancelled or expired, 77 for what the agent's policy forbids. */
+/** 69 for a failed, cancelled or expired task, 77 for one that the agent's policy forbids. */
 export function exitCodeOfTask(state: string): number {
   return state === "succeeded" ? 0 : state === "refused" ? 77 : 69;
 }
 
-/** The row of the task when it has come to its end, or has expired before the agent has begun with it. `show` gets a line whenever it is another. */
+/** The task's row after it has ended, or expired before the agent started it. `show` gets each new progress line. */
 export async function waitForTask(
   platform: OpenPlatform,
   by: TenantBy,
@@ -24,7 +24,7 @@ export async function waitForTask(
     const row = await showTask(platform, by, { taskId });
     const now = platform.clock.now().getTime();
     if (!open.includes(row.state)) return row;
-    // One that it has begun is reported on by the agent.
+    // The agent reports on a task that it has started.
     if ((row.state === "waiting" || row.state === "delivered") && row.expires_at <= now) {
       return { ...row, state: "expired" };
     }

@@ -1,8 +1,9 @@
 /**
- * Accepts TCP connections before TLS costs anything, and hands those that may stay to the gRPC server.
+ * Accepts TCP connections, and passes those that may stay to the gRPC server, before TLS uses resources.
  *
- * The runtime ends accepting for good, and tells nobody, when accept() fails for want of a descriptor. Therefore whoever
- * listens here dials itself when nothing came for a while, and listens again when that does not arrive.
+ * If accept() fails because there is no free descriptor, the runtime stops accepting permanently, without an error. So
+ * the listener connects to itself after some time without connections, and listens again if that connection does not
+ * arrive.
  */
 import { Buffer } from "node:buffer";
 import { closeSync, openSync, readFileSync } from "node:fs";
@@ -18,19 +19,19 @@ export interface AcceptOptions {
   host: string;
   port: number;
   gate: ConnectionGate;
-  /** Who begins each connection with a PROXY header; undefined where nobody does. */
+  /** Balancers that start each connection with a PROXY header; undefined if there are none. */
   proxies?: readonly IpRange[] | undefined;
   take(socket: Socket): void;
   log(event: string, fields: Record<string, string | number | boolean>): void;
-  /** How long such a header may take. */
+  /** How long a PROXY header may take. */
   headerMs?: number;
-  /** How long nothing may come until the listener is tried; default: 10,000. */
+  /** Milliseconds without connections before the listener is tested; default: 10,000. */
   tryAfterMs?: number;
 }
 
 export interface Acceptor {
   port: number;
-  /** Stops listening; what was taken goes on. */
+  /** Stops listening; accepted connections continue. */
   stop(): void;
   /** Ends every connection. */
   cutOff(): void;
@@ -39,7 +40,7 @@ export interface Acceptor {
 const expireMs = 500;
 const countsMs = 60_000;
 
-/** Rejects with what listen() says. */
+/** Rejects with the error of listen(). */
 export async function acceptConnections(options: AcceptOptions): Promise<Acceptor> {
   const { gate, log, tryAfterMs = 10_000 } = options;
   const host = options.host.replace(/^\[|\]$/g, "");
@@ -52,7 +53,7 @@ export async function acceptConnections(options: AcceptOptions): Promise<Accepto
   function arrive(socket: Socket): void {
     arrivedMs = performance.now();
     const { remoteAddress, remotePort = 0 } = socket;
-    // Without it, an error ends the process.
+    // Without a listener, an error ends the process.
     socket.on("error", () => {});
     const peer = `${remoteAddress}:${remotePort}`;
     const isProxied = isAmong(options.proxies ?? [], remoteAddress);
@@ -81,7 +82,7 @@ export async function acceptConnections(options: AcceptOptions): Promise<Accepto
   const { port } = server.address() as { port: number };
 
   async function tryListener(): Promise<void> {
-    // The runtime may end the process where a socket cannot be made.
+    // The runtime may end the process if a socket cannot be created.
     if (isTrying || performance.now() - arrivedMs < tryAfterMs || !hasDescriptors()) return;
     isTrying = true;
     try {
@@ -92,7 +93,7 @@ export async function acceptConnections(options: AcceptOptions): Promise<Accepto
       server = await listen(port);
       if (isStopped) server.close();
     } catch (error) {
-      // Tried again with the next round.
+      // Tried again in the next round.
       log("acceptFailed", { message: error instanceof Error ? error.message : String(error) });
     } finally {
       isTrying = false;
@@ -146,7 +147,7 @@ function proxyHeaderOf(socket: Socket, waitMs: number | undefined): Promise<Prox
   function end(header: ProxyHeader | undefined): void {
     clearTimeout(timer);
     socket.off("data", take).off("close", onClose);
-    // Left to TLS.
+    // TLS reads it later.
     socket.pause();
     const rest = typeof header === "object" && "bytes" in header ? held.subarray(header.bytes) : held;
     if (rest.length > 0 && !socket.destroyed) socket.unshift(rest);
@@ -231,7 +232,7 @@ async function dialed({ host, port, hasArrived }: DialOptions): Promise<boolean>
   }
 }
 
-/** How many descriptors the process may hold; undefined where the system does not say. */
+/** Maximum number of descriptors of the process; undefined if unknown. */
 export function maybeDescriptorLimit(): number | undefined {
   try {
     const limit = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1];

@@ -10,8 +10,8 @@ const mostActivations = 16;
 const openPath = "/opendca.v1.AgentService/Activate";
 
 /**
- * Decides on a call before its message is read, so that memory is only spent on agents, and on a few activations of one
- * source. The handlers ask for the caller again, who may have been revoked meanwhile.
+ * Decides on a call before its message is read, so that only agents, and a few activations of each source, use memory.
+ * The handlers look up the caller again, as it may have been revoked meanwhile.
  */
 export function admission(platform: Platform, gate: ConnectionGate): ServerInterceptor {
   const activations = new Map<string, number>();
@@ -33,7 +33,7 @@ export function admission(platform: Platform, gate: ConnectionGate): ServerInter
   return ({ path }, call) => {
     let leave = () => {};
     let endCall = () => {};
-    // The caller may go, or the time be over, while the store is asked for who calls.
+    // The call may end or time out during the lookup of the caller in the store.
     let isOver = false;
     const end = () => {
       isOver = true;
@@ -51,7 +51,7 @@ export function admission(platform: Platform, gate: ConnectionGate): ServerInter
         const { agentId } = await callerOf(platform, call.getAuthContext().sslPeerCertificate?.raw);
         if (!isOver) endCall = gate.callBegan(peer, agentId);
       } catch (error) {
-        // Whoever is refused is nobody, even on a connection that was an agent's until it was revoked.
+        // A refused caller is anonymous, even on a connection of an agent that was revoked meanwhile.
         gate.callBegan(peer, undefined)();
         throw error;
       }
@@ -79,8 +79,8 @@ export function admission(platform: Platform, gate: ConnectionGate): ServerInter
 }
 
 /**
- * Ends calls that are not answered after `timeoutMs`, whatever deadline the caller set: a caller that opens a stream and
- * never sends its message would otherwise hold it for as long as it likes.
+ * Ends calls without a response after `timeoutMs`, regardless of the caller's deadline: otherwise a caller could open a
+ * stream and keep it open without sending its message.
  */
 export function callTimeout(timeoutMs: number): ServerInterceptor {
   return (_, call) => {

@@ -1,4 +1,4 @@
-/** The gRPC edge: who calls, what a failure looks like to the caller, and nothing of how the services work. */
+/** The gRPC edge: identifies the caller and converts failures; the services are elsewhere. */
 import { type handleUnaryCall, type sendUnaryData, type ServerUnaryCall } from "@grpc/grpc-js";
 import type { AgentServiceServer } from "../../../proto/gen/opendca/v1/agent_service.ts";
 import { limitMessage } from "../../devices/message_limits.ts";
@@ -16,9 +16,9 @@ import { upload } from "../../devices/upload.ts";
 /** Handlers for `server.addService(AgentServiceService, …)`. */
 export function agentService(platform: Platform, gate: ConnectionGate): AgentServiceServer {
   const { monotonicMs } = platform.clock;
-  // One office behind one address activates a few agents a day; what asks more often guesses.
+  // One office behind one address activates a few agents a day; more attempts are guessing.
   const activations = rateLimit({ burst: 30, perMinute: 10, monotonicMs });
-  // An agent polls every few minutes; one that is drained after an outage uploads as fast as it is answered.
+  // An agent polls every few minutes; after an outage it uploads as fast as it gets responses.
   const polls = rateLimit({ burst: 20, perMinute: 20, monotonicMs });
   const renewals = rateLimit({ burst: 5, perMinute: 1 / 60, monotonicMs });
 

@@ -13,7 +13,7 @@ const codes: Record<Reason, status> = {
   "internal": status.INTERNAL,
 };
 
-/** What the caller gets for a failure: the reasons of proto/opendca/v1/agent_service.proto. A defect is logged. */
+/** The status for a failure, with the reasons of proto/opendca/v1/agent_service.proto. A defect is logged. */
 export function callStatusOf(
   platform: Platform,
   error: unknown,
@@ -32,7 +32,7 @@ function callErrorOf(error: unknown): CallError {
   if (error instanceof UnavailableError) {
     return new CallError("store-busy", "Cannot store now", Math.max(1000, error.retryAfterMs), { cause: error });
   }
-  // What went wrong inside is for the log, not for the caller.
+  // Internal details go to the log, not to the caller.
   return new CallError("internal", "Cannot answer because of a fault of the platform", 0, { cause: error });
 }
 

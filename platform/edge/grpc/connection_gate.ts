@@ -1,21 +1,28 @@
 /**
- * Which connections may stay. Until a call has come with the certificate of a known agent, a connection is anonymous:
- * there are only so many of one source and of all, it has seconds for its first call, and it ends in any case after a
- * minute. The rest of the room is for agents. When there are too many, the oldest anonymous one goes rather than the
- * new one: behind one address may be an attacker who keeps connections and an agent that has just begun one.
+ * Decides which connections may stay. Until a call with the certificate of a known agent, a connection is anonymous:
+ * their number per source and in total is limited, it has seconds for its first call, and it ends after a minute in any
+ * case. The remaining connections are reserved for agents. If there are too many, the oldest anonymous one is closed,
+ * not the new one: behind one address there may be an attacker who keeps connections open and an agent that has just
+ * connected.
  */
 import { sourceOf } from "./source.ts";
 
 export interface GateLimits {
   mostConnections: number;
-  /** Of all sources; the others are reserved for agents. */
+  /** Anonymous connections of all sources; the others are reserved for agents. */
   mostAnonymous: number;
   anonymousOfSource: number;
   ofAgent: number;
-  /** For the TLS handshake and the first call together; an anonymous connection without a call has it after each call. */
+  /**
+   * Time for the TLS handshake and the first call together; also the idle time of an anonymous connection after each
+   * call.
+   */
   withoutCallMs: number;
   anonymousMs: number;
-  /** So long a new connection is not closed for another one: an agent's handshake and first call fit into it. */
+  /**
+   * How long a new connection is protected from being closed for another one: enough for an agent's handshake and first
+   * call.
+   */
   sureMs: number;
 }
 
@@ -29,7 +36,7 @@ export const defaultGateLimits: GateLimits = {
   sureMs: 1000,
 };
 
-/** The limits for a process that may hold so many descriptors: the runtime stops accepting when it has none left. */
+/** The limits for a number of descriptors: the runtime stops accepting if none is left. */
 export function gateLimitsFor(descriptors: number, wanted: Partial<GateLimits> = {}): GateLimits {
   const limits = { ...defaultGateLimits, ...wanted };
   const most = Math.max(4, descriptors - Math.max(64, Math.ceil(descriptors / 4)));
@@ -42,16 +49,16 @@ export interface GateCounts {
   refused: number;
   replaced: number;
   expired: number;
-  /** The latest source that any of it happened to. */
+  /** The source of the latest refusal. */
   source: string;
 }
 
 interface Connection {
   source: string;
-  /** Whether the source is whose it is: of one behind a proxy it is not known at first. */
+  /** Whether the source is known: behind a proxy it is not known at first. */
   isNamed: boolean;
   beganMs: number;
-  /** When the last call ended; the beginning where there was none. */
+  /** When the last call ended, or the start of the connection. */
   quietSinceMs: number;
   calls: number;
   agentId: string | undefined;
@@ -62,7 +69,7 @@ interface Connection {
 export class ConnectionGate {
   readonly #limits: GateLimits;
   readonly #monotonicMs: () => number;
-  // In order of their beginning.
+  // In order of their start.
   readonly #connections = new Map<string, Connection>();
   readonly #bySource = new Map<string, Set<Connection>>();
   readonly #byAgent = new Map<string, Set<Connection>>();
@@ -75,14 +82,14 @@ export class ConnectionGate {
   }
 
   /**
-   * Whether the connection may stay. `close` is called when it has to go; `leave` is still to be called then. Of one
-   * behind a proxy, nameSource() says later whose it is.
+   * Whether the connection may stay. `close` is called if it must end; `leave` must still be called then. Behind a
+   * proxy, nameSource() sets the source later.
    */
   enter(peer: string, close: () => void, { isProxied = false } = {}): boolean {
     const source = sourceOf(peer), limits = this.#limits;
     const hasRoom = (isProxied || this.#hasRoomOf(source)) &&
       (this.#anonymous.size < limits.mostAnonymous || this.#replaceOne(this.#anonymous)) &&
-      // What is being closed counts until it is gone: it holds a descriptor.
+      // A closing connection counts until it is closed: it still has a descriptor.
       (this.#connections.size < limits.mostConnections || this.#replaceOne(this.#anonymous));
     if (!hasRoom) {
       this.#counts = { ...this.#counts, refused: this.#counts.refused + 1, source };
@@ -104,7 +111,7 @@ export class ConnectionGate {
     return true;
   }
 
-  /** Whether the connection may stay as one of this source. */
+  /** Sets the source; returns whether the connection may stay. */
   nameSource(peer: string, source: string): boolean {
     const connection = this.#connections.get(peer);
     if (connection === undefined || connection.isClosing) return false;
@@ -119,7 +126,7 @@ export class ConnectionGate {
     return true;
   }
 
-  /** Whose the connection is. */
+  /** The source of the connection. */
   sourceOf(peer: string): string {
     return this.#connections.get(peer)?.source ?? sourceOf(peer);
   }
@@ -132,7 +139,7 @@ export class ConnectionGate {
     this.#connections.delete(peer);
   }
 
-  /** A call of an agent, or of nobody that is known; returns what is to be called when it has ended. */
+  /** Records a call of an agent, or of an unknown caller; returns a function to call when it has ended. */
   callBegan(peer: string, agentId: string | undefined): () => void {
     const connection = this.#connections.get(peer);
     if (connection === undefined || connection.isClosing) return () => {};
@@ -143,7 +150,7 @@ export class ConnectionGate {
     connection.calls += 1;
     const own = agentId === undefined ? undefined : this.#byAgent.get(agentId);
     if (own !== undefined && own.size > this.#limits.ofAgent) {
-      // Of a machine that lost its network, connections are left over that nobody uses.
+      // A machine that lost its network leaves unused connections behind.
       const others = [...own].filter((other) => other !== connection);
       this.#close(others.find(({ calls }) => calls === 0) ?? others[0]!);
     }
@@ -156,7 +163,7 @@ export class ConnectionGate {
     };
   }
 
-  /** Closes what is over its time; to be called every second or so. */
+  /** Closes connections that have exceeded their time; call it about every second. */
   expire(): void {
     const nowMs = this.#monotonicMs();
     for (const connection of [...this.#anonymous]) {
@@ -167,7 +174,7 @@ export class ConnectionGate {
     }
   }
 
-  /** What was turned away since the last time. */
+  /** Returns and resets the counts of refused connections. */
   takeCounts(): GateCounts {
     const taken = this.#counts;
     this.#counts = { refused: 0, replaced: 0, expired: 0, source: "" };
@@ -199,7 +206,7 @@ export class ConnectionGate {
     if (connection.agentId !== undefined) remove(this.#byAgent, connection.agentId, connection);
   }
 
-  /* Makes room among them; false when all are so new that each may be an agent's. */
+  /* Closes one of them to make room; false if all are so new that each may belong to an agent. */
   #replaceOne(among: Iterable<Connection>): boolean {
     const nowMs = this.#monotonicMs();
     let oldest: Connection | undefined;

@@ -1,20 +1,20 @@
 /**
- * The header of the PROXY protocol (HAProxy's doc/proxy-protocol.txt), in which a balancer says whose connection it
- * passes on. npm:proxy-protocol-js wants a whole header and does not tell one that is not complete from one that is
- * invalid; the header comes in pieces of any size, from a network that may be hostile.
+ * The header of the PROXY protocol (HAProxy's doc/proxy-protocol.txt), in which a balancer sends the source of a
+ * connection. npm:proxy-protocol-js needs the whole header and does not distinguish an incomplete one from an invalid
+ * one; the header arrives in pieces of any size, from a network that may be hostile.
  */
 import { formatIpv4, formatIpv6, tryParseIp, tryParseIpv4 } from "../../../common/core/ip.ts";
 
 export type ProxyHeader =
-  /** Some more bytes are needed. */
+  /** More bytes are needed. */
   | "incomplete"
   | { invalid: string }
-  /** The header has so many bytes; without a peer, the proxy speaks for itself, as in a health check. */
+  /** Length of the header in bytes; without a peer, it is the proxy's own connection, as for a health check. */
   | { bytes: number; peer: string | undefined };
 
-/** Section 2.1: "107-byte" lines are the longest that can be. */
+/** Section 2.1: the longest possible line has 107 bytes. */
 const mostOfText = 107;
-/** Section 2.2 lets it have 64 KiB; extensions such as names and identifiers take some hundreds of bytes. */
+/** Section 2.2 allows 64 KiB; extensions such as names and identifiers take some hundreds of bytes. */
 export const mostHeaderBytes = 4096;
 
 const signature = [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a];
@@ -25,7 +25,7 @@ const families: Record<string, (text: string) => boolean> = {
   TCP6: (text) => text.includes(":") && tryParseIp(text) !== undefined,
 };
 
-/** Of the first bytes of a connection. */
+/** Parses the first bytes of a connection. */
 export function parseProxyHeader(bytes: Uint8Array): ProxyHeader {
   const begins = (with_: number[]) => bytes.subarray(0, with_.length).every((byte, i) => byte === with_[i]);
   if (begins(signature)) return bytes.length < 16 ? "incomplete" : parseBinary(bytes);
@@ -56,7 +56,7 @@ function parseBinary(bytes: Uint8Array): ProxyHeader {
   if (version !== 2 || command > 1) return { invalid: "its PROXY header is of a version or command that is not known" };
   if (length > mostHeaderBytes) return { invalid: `its PROXY header has ${length} bytes, at most ${mostHeaderBytes}` };
   if (bytes.length < length) return "incomplete";
-  // LOCAL; or a connection of which the proxy does not know the kind.
+  // LOCAL, or a connection of a kind that the proxy does not know.
   if (command === 0 || kind === 0) return { bytes: length, peer: undefined };
   if (kind === 0x11 && length >= 16 + 12) {
     return { bytes: length, peer: `${formatIpv4(view.getUint32(16))}:${view.getUint16(24)}` };

@@ -1,13 +1,13 @@
 import ipaddr from "ipaddr.js";
 
 /**
- * Who a peer (`10.1.0.7:50123`, `::1:50123`) counts as, whatever its port: the address, or the /56 network of an IPv6 one,
- * which is what a provider gives to one household.
+ * The source of a peer (`10.1.0.7:50123`, `::1:50123`), without its port: the address, or the /56 network of an IPv6
+ * one, which providers assign to one household.
  */
 export function sourceOf(peer: string): string {
   const address = peer.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
   if (!ipaddr.isValid(address)) return address;
-  // Of a server that listens on `[::]`, IPv4 comes as ::ffff:10.1.0.7.
+  // A server that listens on `[::]` sees IPv4 addresses as ::ffff:10.1.0.7.
   const parsed = ipaddr.process(address);
   if (parsed.kind() === "ipv4") return parsed.toString();
   const [first, second, third, fourth] = (parsed as ipaddr.IPv6).parts;

@@ -1,6 +1,6 @@
 /**
- * The gRPC server: one port for everything, because an administrator who opens a firewall opens one. The TLS handshake asks
- * for a client certificate and goes on without one; Activate needs none, and every other call is refused without one of
+ * The gRPC server: one port for everything, so that a firewall needs only one rule. The TLS handshake requests a client
+ * certificate, but does not require it; Activate needs none, and every other call is refused without a certificate of
  * the agent authority whose fingerprint is in the store.
  */
 import { Buffer } from "node:buffer";
@@ -21,29 +21,29 @@ import type { Platform } from "../../agents/platform.ts";
 
 export interface ListenOptions {
   host: string;
-  /** 0 for any that is free. */
+  /** 0: any free port. */
   port: number;
   certificate: CertificateFiles;
-  /** Addresses of balancers that begin each connection with a PROXY header; undefined where there are none. */
+  /** Addresses of balancers that start each connection with a PROXY header; undefined if there are none. */
   proxies?: readonly IpRange[] | undefined;
-  /** How long such a header may take; default: 5000. */
+  /** How long a PROXY header may take; default: 5000. */
   proxyHeaderMs?: number;
   /** How long a call may take to arrive and be answered; default: 60,000. */
   callTimeoutMs?: number;
   /** How long a TLS handshake may take; default: 10,000. */
   handshakeTimeoutMs?: number;
-  /** Default: those of connection_gate.ts, and fewer where the process may not hold so many descriptors. */
+  /** Default: those of connection_gate.ts, or fewer if the process has fewer descriptors. */
   connections?: Partial<GateLimits>;
-  /** How long nothing may come until the listener is tried; default: 10,000. */
+  /** Milliseconds without connections before the listener is tested; default: 10,000. */
   tryListenerAfterMs?: number;
 }
 
 export interface ServeOptions extends Omit<ListenOptions, "certificate"> {
-  /** Names that agents dial, for the certificate that the platform makes itself. */
+  /** Names that agents connect to, for the platform's own certificate. */
   names: string[];
   /** A certificate of the operator's own. */
   certificate?: CertificateFiles;
-  /** How often the store's write-ahead log is looked at; default: 30,000. */
+  /** Milliseconds between checks of the store's write-ahead log; default: 30,000. */
   journalLookMs?: number;
   retention?: Partial<Retention> | undefined;
 }
@@ -56,16 +56,16 @@ const drainMs = 5000;
 /* Where the system does not say it. */
 const usualDescriptors = 16_384;
 
-/** Throws UnavailableError when the port is taken. Disposal lets calls end for five seconds, then cuts them off. */
+/** Throws UnavailableError if the port is in use. Disposal waits five seconds for running calls, then cuts them off. */
 export async function startServer(platform: Platform, options: ListenOptions): Promise<RunningServer> {
-  // What it would write is in the errors that are thrown, and a log of JSON lines has no place for it.
+  // Its messages are in the thrown errors, and they are not JSON lines as our log.
   setLogVerbosity(logVerbosity.NONE);
   const gate = new ConnectionGate(
     gateLimitsFor(maybeDescriptorLimit() ?? usualDescriptors, options.connections),
     () => performance.now(),
   );
   const server = new Server({
-    // The first is the nearest to the wire.
+    // The first one is the outermost.
     interceptors: [admission(platform, gate), callTimeout(options.callTimeoutMs ?? 60_000)],
     "grpc.max_receive_message_length": maxMessageBytes,
     "grpc.max_send_message_length": maxMessageBytes,
@@ -110,7 +110,7 @@ export async function startServer(platform: Platform, options: ListenOptions): P
 function credentialsOf(platform: Platform, options: ListenOptions): ServerCredentials {
   const { certificatePem, privateKeyPem } = options.certificate;
   const credentials = ServerCredentials.createSsl(
-    // Without this, GRPC_DEFAULT_SSL_ROOTS_FILE_PATH of the environment would say who is a client.
+    // Without this, GRPC_DEFAULT_SSL_ROOTS_FILE_PATH of the environment would decide which clients are accepted.
     Buffer.from(pemOf(platform.agentAuthority.certificate)),
     [{ cert_chain: Buffer.from(certificatePem), private_key: Buffer.from(privateKeyPem) }],
     true,

@@ -1,4 +1,4 @@
-/** Whether a request may go to a printer, decided before anything of it is sent. */
+/** Decides whether a request may go to a printer, before anything of it is sent. */
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
 import { ownSecrets } from "./own_cookie.ts";
 import { maybeLabel } from "./printer_origin.ts";
@@ -10,22 +10,22 @@ import type { WebSession } from "../../access/web_sessions.ts";
 
 export interface RequestHead {
   method: string;
-  /** As it was sent. */
+  /** The request target, as sent. */
   url: string;
-  /** Of HTTP. */
+  /** Version of HTTP. */
   version: string;
   headers: IncomingHttpHeaders;
   raw: RawHeaders;
-  /** The host of the TLS handshake, where the client named one. */
+  /** Server name of the TLS handshake, if the client sent one. */
   serverName: string | undefined;
 }
 
-/** The session whose host the request names; throws `RefusalError`. */
+/** The session of the request's host; throws `RefusalError`. */
 export async function sessionOf(gateway: WebGateway, request: RequestHead): Promise<WebSession> {
   const { host } = request.headers;
   const label = maybeLabel(host, gateway.domain);
   if (label === undefined) throw new RefusalError(refusals.otherHost);
-  // A connection that was opened for one session does not serve another.
+  // A connection that was opened for one session cannot be used for another.
   if (request.serverName !== undefined && maybeLabel(request.serverName, gateway.domain) !== label) {
     throw new RefusalError(refusals.otherHost);
   }
@@ -41,7 +41,7 @@ export function ownOriginOf(request: RequestHead): string {
   return `https://${request.headers.host!.toLowerCase()}`;
 }
 
-/** Throws `RefusalError` unless the request is of the user whose session it is, and of this session's own pages. */
+/** Throws `RefusalError` unless the request is from the session's user and from this session's own pages. */
 export async function checkOwner(gateway: WebGateway, session: WebSession, request: RequestHead): Promise<void> {
   if (session.state === "closed" || session.endsAt.getTime() <= gateway.now().getTime()) {
     throw new RefusalError(refusals.ended(session.reason));
@@ -54,7 +54,7 @@ export async function checkOwner(gateway: WebGateway, session: WebSession, reque
 
 const lookForTunnelMs = 20;
 
-/** As `tunnelOf`, but gives the agent a moment: whoever follows the link at once is often faster. */
+/** As `tunnelOf`, but waits a moment for the agent, as users often follow the link before it has connected. */
 export async function soonTunnelOf(
   gateway: WebGateway,
   session: WebSession,
@@ -75,12 +75,12 @@ export async function soonTunnelOf(
     }, lookForTunnelMs);
     response.once("close", settle);
   });
-  // The agent may have refused it by now, and what the platform knows of the device may have changed.
+  // Meanwhile the agent may have refused it, and the device's data may have changed.
   const now = response.destroyed ? undefined : await gateway.sessions.find(session.label);
   return tunnelOf(gateway, now ?? session);
 }
 
-/** The tunnel to the printer of a session; throws `RefusalError` that says why there is none. */
+/** The tunnel to the printer of a session; throws `RefusalError` with the reason if there is none. */
 export function tunnelOf(
   gateway: WebGateway,
   session: WebSession,

@@ -1,10 +1,10 @@
 export interface Deadline {
-  /** The time counts from now. */
+  /** Restarts the time. */
   restart(): void;
   stop(): void;
 }
 
-/** Calls once when nothing restarted or stopped it for so long. */
+/** Calls `onLate` once if it was not restarted or stopped for `ms`. */
 export function startDeadline(ms: number, onLate: () => void): Deadline {
   let timer: ReturnType<typeof setTimeout> | undefined, lastMs = performance.now();
   // One timer for many restarts: a body has thousands of parts.

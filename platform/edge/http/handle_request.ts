@@ -1,4 +1,4 @@
-/** One request of a browser: admitted, passed to the printer, and its answer passed back as it comes. */
+/** Handles one request of a browser: checks it, sends it to the printer, and streams the answer back. */
 import { Buffer } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Transform } from "node:stream";
@@ -17,7 +17,7 @@ import { createRewriter, maybePageKind, type PageKind } from "./rewrite_page.ts"
 import type { SessionInUse, WebGateway } from "./web_gateway.ts";
 import type { WebSession } from "../../access/web_sessions.ts";
 
-/** A request on its way. */
+/** A request in progress. */
 interface Passage {
   gateway: WebGateway;
   request: IncomingMessage;
@@ -39,7 +39,7 @@ export function headOf(request: IncomingMessage): RequestHead {
   };
 }
 
-/** Answers, whatever happens; what it was about is noted when the answer has ended. */
+/** Always answers; the request is recorded when the answer has ended. */
 export async function handleRequest(
   gateway: WebGateway,
   request: IncomingMessage,
@@ -89,7 +89,7 @@ async function pass(
   { request, response, head }: Pick<Passage, "request" | "response" | "head">,
 ): Promise<number> {
   const reached = await soonTunnelOf(gateway, session, response);
-  // A script that answers in the printer's place would go on after the session.
+  // A service worker would keep answering after the session has ended.
   if (head.headers["service-worker"] !== undefined) throw new RefusalError(refusals.noWorker);
   const inUse = gateway.inUse(reached.session, reached.tunnel);
   if (inUse.requests >= gateway.limits.requests) throw new RefusalError(refusals.busy);
@@ -109,7 +109,7 @@ async function pass(
 
 class StaleConnectionError extends RefusalError {}
 
-/** The printer may close a kept connection in the moment in which it is used again: asked once more on a new one. */
+/** Repeats a request on a new connection: the printer may close a kept connection at the moment of its reuse. */
 async function askAgain(passage: Passage): Promise<IncomingMessage> {
   const { head: { method, headers }, request } = passage;
   const body = headers["transfer-encoding"] === undefined ? undefined : await wholeBody(passage);
@@ -126,7 +126,7 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return Number(headers["content-length"] ?? 0) > 0;
 }
 
-/** The answer to a request, as soon as its headers are complete. */
+/** Resolves with the answer when its headers are complete. */
 function ask(passage: Passage, body: Uint8Array | undefined): Promise<IncomingMessage> {
   const { gateway: { limits }, request, response, head, place, inUse: { link } } = passage;
   const headers = printerHeaders({ method: head.method, raw: head.raw, ownOrigin: ownOriginOf(head), place });
@@ -158,18 +158,18 @@ function ask(passage: Passage, body: Uint8Array | undefined): Promise<IncomingMe
       deadline.stop();
       response.off("close", gone);
       answered.on("error", () => {});
-      // Whoever leaves in the middle of an answer ends the connection to the printer, too.
+      // If the browser leaves during the answer, the connection to the printer ends as well.
       response.once("close", () => answered.destroy());
       resolve(answered);
     });
     if (body !== undefined || !hasBody(request)) return void asked.end(body);
     request.on("data", () => deadline.restart());
-    // What fails here is told by the request to the printer, or by the browser that has gone.
+    // Failures are reported by the request to the printer, or mean that the browser has gone.
     pipeline(request, asked).catch(() => {});
   });
 }
 
-/** A body without a length is kept, as printers know no other than those with one. */
+/** Buffers a body without a length, as printers only support bodies with one. */
 async function wholeBody({ request, gateway: { limits } }: Passage): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let size = 0;
@@ -182,7 +182,7 @@ async function wholeBody({ request, gateway: { limits } }: Passage): Promise<Uin
       parts.push(part);
     }
   } catch (error) {
-    // Otherwise it is the browser that has gone.
+    // Any other error means that the browser has gone.
     throw error instanceof RefusalError ? error : new RefusalError(refusals.closedEarly);
   } finally {
     deadline.stop();
@@ -196,7 +196,7 @@ async function wholeBody({ request, gateway: { limits } }: Passage): Promise<Uin
   return body;
 }
 
-/** Sends the printer's answer on, changed where it names the printer's address; gives the octets of its body. */
+/** Forwards the printer's answer, with its own address replaced; returns the octets of the body. */
 async function answer(passage: Passage, answered: IncomingMessage): Promise<number> {
   const { response, head, place } = passage;
   const status = answered.statusCode ?? 0;
@@ -251,7 +251,7 @@ async function stream(
   const unpacked = kind !== undefined && isCompressed ? [createGunzip()] : [];
   try {
     const send = async (parts: AsyncIterable<Uint8Array>) => {
-      // The last part goes with the end: an end without one never finishes over TLS in this runtime.
+      // The last part is sent with `end`: in this runtime, an `end` without data never finishes over TLS.
       let last: Uint8Array | undefined;
       for await (const part of parts) {
         stall.restart();
@@ -265,7 +265,7 @@ async function stream(
     await pipeline([answered, ...unpacked, ...changes, send]);
   } catch (error) {
     if (!response.headersSent && !response.destroyed) throw new RefusalError(refusals.cutShort, { cause: error });
-    // The browser sees that it is not complete, as the connection is cut.
+    // Cutting the connection shows the browser that the answer is incomplete.
     response.destroy();
   } finally {
     stall.stop();
@@ -273,7 +273,7 @@ async function stream(
   return sent;
 }
 
-/** Resolves when more can be written; rejects when nobody reads any more. */
+/** Resolves when more can be written; rejects if the reader has gone. */
 function drained(response: ServerResponse): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = () => {

@@ -1,4 +1,4 @@
-/** WebSockets: admitted as any request, then octets both ways until one side, or the session, ends. */
+/** WebSockets: checked like any request, then octets are copied both ways until one side, or the session, ends. */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { messageOf } from "../../../common/core/errors.ts";
@@ -12,7 +12,7 @@ import { headerPairs, printerHeaders } from "./request_headers.ts";
 import type { SessionInUse, WebGateway } from "./web_gateway.ts";
 import type { WebSession } from "../../access/web_sessions.ts";
 
-/** Takes over the connection and ends it in the end. */
+/** Takes over the connection, and closes it at the end. */
 export async function handleUpgrade(
   gateway: WebGateway,
   request: IncomingMessage,
@@ -24,7 +24,7 @@ export async function handleUpgrade(
   try {
     session = await sessionOf(gateway, head);
     await checkOwner(gateway, session, head);
-    // Any page could open one: only with the name of ours has ours done it.
+    // Any page could open a WebSocket: the origin must be this session's.
     if (head.headers.origin !== ownOriginOf(head)) throw new RefusalError(refusals.fromElsewhere);
     if (head.method !== "GET" || head.headers.upgrade?.toLowerCase() !== "websocket") {
       throw new RefusalError(refusals.malformed("it asks for a protocol other than WebSocket"));
@@ -55,7 +55,7 @@ export async function handleUpgrade(
 interface Arrived {
   head: RequestHead;
   socket: Duplex;
-  /** Octets that came behind the headers. */
+  /** Octets received after the headers. */
   first: Uint8Array;
 }
 
@@ -81,7 +81,7 @@ async function join(gateway: WebGateway, session: WebSession, arrived: Arrived):
 
 interface Switched {
   channel: Duplex;
-  /** Of the printer's 101, as they are passed on. */
+  /** Headers of the printer's 101 response to forward. */
   headers: [string, string][];
   head: Uint8Array;
 }
@@ -143,7 +143,7 @@ function copyBoth(
       channel.destroy();
       resolve(moved);
     };
-    // The end of one side is that of both: a WebSocket has no use for half.
+    // The end of one side ends both: a WebSocket cannot be half-open.
     for (const side of [socket, channel]) side.once("close", done).once("error", done);
     if (socket.destroyed || channel.destroyed) done();
   });

@@ -1,15 +1,16 @@
 /**
- * Cookies of a session's origin: ours, which never goes to the printer, and the printer's, which cannot be ours. `__Host-`
- * (RFC 6265bis section 4.1.3.2) keeps pages of other origins under the gateway's domain from setting ours.
+ * Cookies of a session's origin: the gateway's own, which is never sent to the printer, and the printer's, which cannot
+ * have its name. `__Host-` (RFC 6265bis section 4.1.3.2) prevents pages of other origins under the gateway's domain
+ * from setting it.
  */
 export const ownCookieName = "__Host-opendca";
 
-/** For `Set-Cookie`: gone when the session is. */
+/** Value for `Set-Cookie`; expires with the session. */
 export function ownCookie(secret: string, maxAgeSeconds: number): string {
   return `${ownCookieName}=${secret}; Path=/; Max-Age=${maxAgeSeconds}; Secure; HttpOnly; SameSite=Lax`;
 }
 
-/** Values of our cookie in a request; more than one only from a client that is no browser. */
+/** Values of our cookie in a request; a browser sends at most one. */
 export function ownSecrets(cookie: string | undefined): string[] {
   return pairs(cookie).filter(({ name }) => name === ownCookieName).map(({ value }) => value);
 }
@@ -21,8 +22,8 @@ export function maybePrinterCookies(cookie: string | undefined): string | undefi
 }
 
 /**
- * The printer's `Set-Cookie` for the session's origin: without `Domain`, as it names an address of the customer's network
- * or all sessions, and only over HTTPS. Undefined for one that is named like ours, or is no cookie.
+ * The printer's `Set-Cookie` for the session's origin: without `Domain`, which would name an address of the customer's
+ * network or all sessions, and only over HTTPS. Undefined for a cookie with the name of ours, or an invalid one.
  */
 export function maybeSetCookie(header: string): string | undefined {
   const [pair = "", ...attributes] = header.split(";").map((part) => part.trim());
@@ -35,7 +36,7 @@ export function maybeSetCookie(header: string): string | undefined {
   return [pair, ...kept, "Secure"].join("; ");
 }
 
-/** A cookie without a name is sent as its value alone, which could then look like ours. */
+/** A cookie without a name is sent as only its value, which could look like our cookie. */
 function isLikeOurs(name: string, value: string): boolean {
   return /^__(host|secure)-opendca/i.test(name === "" ? value : name);
 }

@@ -18,7 +18,7 @@ export interface OwnPage {
 
 const maxFormBytes = 1024;
 
-/** The page of ours that a request is for; undefined when it is for the printer. Throws `RefusalError`. */
+/** Our page for a request; undefined if the request is for the printer. Throws `RefusalError`. */
 export async function maybeOwnPage(
   gateway: WebGateway,
   session: WebSession,
@@ -39,8 +39,8 @@ export async function maybeOwnPage(
 }
 
 /**
- * Takes the one-time link. The page then goes on by itself: a redirect would still count as a visit from where the link
- * was clicked.
+ * Redeems the one-time link. The page then continues by itself: a redirect would still count as a navigation from the
+ * site of the link.
  */
 async function startPage(
   gateway: WebGateway,
@@ -48,7 +48,7 @@ async function startPage(
   { head, token }: { head: RequestHead; token: string },
 ): Promise<OwnPage> {
   if (session.state === "closed") throw new RefusalError(refusals.ended(session.reason));
-  // A look ahead by a browser or a program that shows a preview must not use up the link.
+  // A prefetch by a browser, or a preview by another program, must not use up the link.
   const isLook = /prefetch|preview/i.test(`${head.headers["sec-purpose"]} ${head.headers["purpose"]}`);
   if (head.method !== "GET" || isLook) throw new RefusalError(refusals.needsLink);
   const secret = /^[\w-]{16,200}$/.test(token) ? await gateway.sessions.redeem(session, token) : undefined;
@@ -62,7 +62,7 @@ async function startPage(
     body: plainPage("The printer's page follows", markup`<p><a href="/">Go on to ${session.deviceName}</a></p>`),
     headers: [
       ["Refresh", "0;url=/"],
-      // The token is in this page's address.
+      // The token is in this page's URL.
       ["Referrer-Policy", "no-referrer"],
       ...(secret === undefined ? [] : [["Set-Cookie", ownCookie(secret, seconds)] as [string, string]]),
     ],
@@ -138,7 +138,7 @@ export function sendOwn(request: IncomingMessage, response: ServerResponse, page
   const { headers, octets } = ownAnswer(page);
   for (const name of response.getHeaderNames()) response.removeHeader(name);
   for (const [name, value] of headers) response.appendHeader(name, value);
-  // What is left of a body that nobody reads would be taken for the next request.
+  // The unread rest of a body would be taken for the next request.
   if (!request.complete) response.setHeader("Connection", "close");
   response.statusCode = page.status;
   const sent = request.method === "HEAD" ? new Uint8Array() : octets;
@@ -146,7 +146,7 @@ export function sendOwn(request: IncomingMessage, response: ServerResponse, page
   return sent.length;
 }
 
-/** Answers with the page that says why. */
+/** Answers with the page that explains the refusal. */
 export function sendRefusal(
   request: IncomingMessage,
   response: ServerResponse,

@@ -9,13 +9,13 @@ import type { Tunnel } from "../../access/tunnels.ts";
 export interface LinkOptions {
   tunnel: Pick<Tunnel, "open">;
   scheme: "http" | "https";
-  /** How long the printer may take for a connection, handshake included. */
+  /** Timeout for a connection to the printer, including the handshake. */
   connectMs: number;
-  /** Requests at once; printers have few connections. */
+  /** Maximum requests at once; printers support few connections. */
   maxAtOnce: number;
-  /** Requests that wait for their turn. */
+  /** Maximum number of waiting requests. */
   maxWaiting: number;
-  /** SHA-256 of the certificate that the printer is known by; undefined at its first use. */
+  /** SHA-256 of the pinned certificate of the printer; undefined at the first use. */
   pinned(): Promise<string | undefined>;
   pin(fingerprint: string): Promise<void>;
 }
@@ -28,17 +28,17 @@ export interface PrinterRequest {
 }
 
 export interface PrinterLink extends Disposable {
-  /** A request that is not ended yet, on a connection that is free or a new one, or on the given one. */
+  /** Starts a request, which the caller must end, on an idle or new connection, or on the given one. */
   send(asked: PrinterRequest): ClientRequest;
-  /** A connection of its own, for what does not go back to the agent. */
+  /** A separate connection, which is not returned to the pool. */
   connect(): Promise<Duplex>;
-  /** Waits for a turn; throws `RefusalError` when too many wait. */
+  /** Waits for a turn; throws `RefusalError` if too many requests wait. */
   turn(): Promise<Disposable>;
 }
 
 const maxHeaderBytes = 64 * 1024;
 
-/** Methods of a socket that `node:http` calls on any connection that it keeps. */
+/** Socket methods that `node:http` calls on connections that it keeps. */
 const socketMethods = ["setKeepAlive", "setNoDelay", "setTimeout", "ref", "unref"] as const;
 
 /** Disposal ends every connection. */
@@ -51,7 +51,7 @@ export function openPrinterLink(options: LinkOptions): PrinterLink {
     channel.once("close", () => open.delete(channel));
     return channel;
   };
-  // It may answer later, which its type does not say.
+  // It may call back later, contrary to its type.
   agent.createConnection = ((_: unknown, done: (error: Error | null, channel?: Duplex) => void) => {
     connectOne().then((channel) => done(null, channel), (error) => done(error));
   }) as unknown as typeof agent.createConnection;
@@ -71,8 +71,8 @@ export function openPrinterLink(options: LinkOptions): PrinterLink {
         headers: grouped(headers),
         setHost: false,
         maxHeaderSize: maxHeaderBytes,
-        // Printers end lines with a bare LF, fold headers, and say in two ways how long a body is. What comes of it is
-        // framed anew for the browser.
+        // Printers end lines with a bare LF, fold headers, and send two lengths for a body. The answer is framed again
+        // for the browser.
         insecureHTTPParser: true,
       }),
     connect: connectOne,
@@ -119,7 +119,7 @@ async function openWithin(options: LinkOptions): Promise<Duplex> {
     return await Promise.race([opening, late]);
   } catch (error) {
     channel?.destroy();
-    // One that opens after all is not wanted any more.
+    // A connection that opens later is no longer needed.
     opening.then((tooLate) => tooLate.destroy(), () => {});
     throw error;
   } finally {
@@ -135,7 +135,7 @@ async function openChannel(options: LinkOptions, opened: (channel: Duplex) => vo
     throw new RefusalError(refusals.unreachable(messageOf(error)), { cause: error });
   }
   opened(channel);
-  // Whoever uses the channel is told by its own means; without a listener the process would end.
+  // Users of the channel detect errors otherwise; without a listener the process would end.
   channel.on("error", () => {});
   // As a socket does it: a connection that the printer has closed is not used again.
   channel.once("end", () => channel.end());
@@ -151,15 +151,15 @@ function asSocket(channel: Duplex): Duplex {
 }
 
 /**
- * TLS on the channel. Printers sign their certificates themselves, so that no authority could vouch for them: the first
- * one that is seen is the one that is expected from then on.
+ * TLS on the channel. Printers have self-signed certificates, so they cannot be verified by an authority: the first
+ * certificate is pinned.
  */
 async function encrypted(channel: Duplex, { pinned, pin }: LinkOptions): Promise<Duplex> {
   const socket = connect({ socket: asSocket(channel), rejectUnauthorized: false });
   await new Promise<void>((resolve, reject) => {
     socket.once("secureConnect", () => resolve());
     socket.on("error", (error: Error & { code?: string }) => reject(new RefusalError(tlsRefusalOf(error))));
-    // Also after an error, when nobody waits any more.
+    // Also called after an error, when this has no effect.
     socket.once("close", () => reject(new RefusalError(refusals.closedEarly)));
   });
   channel.once("close", () => socket.destroy());

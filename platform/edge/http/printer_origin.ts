@@ -1,4 +1,4 @@
-/** Addresses of a printer as they stand in URLs, and what a URL of it becomes in the browser of the session. */
+/** Addresses of a printer in URLs, and their conversion to URLs of the session. */
 import { tryParseIp } from "../../../common/core/ip.ts";
 
 export interface PrinterPlace {
@@ -9,16 +9,16 @@ export interface PrinterPlace {
 
 const defaultPorts = { http: 80, https: 443 } as const;
 
-/** The place of a session's printer. Where the agent's policy masks the address, a name stands for it. */
+/** The place of a session's printer. If the agent's policy masks the address, a name is used instead. */
 export function placeOf(
   { scheme, address, port }: { scheme: PrinterPlace["scheme"]; address: string; port: number },
 ): PrinterPlace {
   return { scheme, address: address === "" ? "printer" : address, port };
 }
 
-/** `10.1.2.3`, `10.1.2.3:8000`, `[fe80::1]`: what `Host` says, without the port that the scheme has anyway. */
+/** `10.1.2.3`, `10.1.2.3:8000`, `[fe80::1]`: the value of `Host`, without the scheme's default port. */
 export function hostOf({ scheme, address, port }: PrinterPlace): string {
-  // The zone of a link-local address is of the agent's machine (RFC 6874 section 1).
+  // The zone of a link-local address belongs to the agent's machine (RFC 6874 section 1).
   const bare = address.replace(/%.*$/, "").toLowerCase();
   const host = bare.includes(":") ? `[${bare}]` : bare;
   return port === defaultPorts[scheme] ? host : `${host}:${port}`;
@@ -29,7 +29,7 @@ export function originOf(place: PrinterPlace): string {
   return `${place.scheme}://${hostOf(place)}`;
 }
 
-/** Where a printer sends the browser: within the session, or somewhere that a session does not reach. */
+/** Where a printer redirects the browser to: within the session, or outside of it. */
 export type Destination =
   | { kind: "own"; url: string }
   /** The same printer, another scheme or port. */
@@ -58,15 +58,15 @@ export function destinationOf(
 }
 
 /**
- * What may follow `http:`, `ws:` or nothing where exactly this printer is meant, as the source of a regular expression,
- * with `/` as it may be escaped in scripts. It ends before whatever ends a host in a URL.
+ * Regular expression source for exactly this printer's address, with or without a scheme, and with `/` as it may be
+ * escaped in scripts. The match ends before the character that ends a host in a URL.
  */
 export function ownAddressPattern({ scheme, address, port }: PrinterPlace): string {
   const bare = address.replace(/%.*$/, "");
   const host = bare.includes(":") ? `\\[${escaped(bare)}\\]` : escaped(bare);
   const number = port === defaultPorts[scheme] ? `(?::${port})?` : `:${port}`;
   const schemes = scheme === "http" ? "(?:http|ws):" : "(?:https|wss):";
-  // Not before `@`, which would make it the name of a user, nor before more of a name or a port.
+  // Not before `@`, which would make it a user name, nor before further characters of a name or a port.
   return `(?:${schemes})?(?:\\/\\/|\\\\\\/\\\\\\/)${host}${number}(?=[/?#"'\`\\s<>()\\\\&;,|\\]}]|$)`;
 }
 
@@ -81,7 +81,7 @@ export function maybeLabel(host: string | undefined, domain: string): string | u
   return match[1]!.toLowerCase();
 }
 
-/** Whether it can be the domain of a gateway: a name of its own, no address. */
+/** Whether it can be the domain of a gateway: a host name, not an address. */
 export function isDomain(text: string): boolean {
   return /^(?=.{1,200}$)[a-z\d]([a-z\d-]*[a-z\d])?(\.[a-z\d]([a-z\d-]*[a-z\d])?)+$/i.test(text) &&
     tryParseIp(text) === undefined;

@@ -6,15 +6,15 @@ export interface Refusal {
   title: string;
   /** One or two sentences. */
   text: string;
-  /** What to do next, or what was found. */
+  /** What to do next, or details of the cause. */
   detail?: string | undefined;
-  /** Looks again by itself after so many seconds. */
+  /** Reloads the page after this many seconds. */
   again?: number;
   /** A button or a link at the end. */
   next?: Markup;
 }
 
-/** Thrown where a request ends in a page of our own. */
+/** Thrown to answer a request with one of our own pages. */
 export class RefusalError extends Error {
   override readonly name = "RefusalError";
   constructor(readonly refusal: Refusal, options?: ErrorOptions) {
@@ -141,7 +141,7 @@ export const refusals = {
   }),
 } satisfies Record<string, Refusal | ((value: never) => Refusal)>;
 
-/** The printer's certificate is another one than at its first use. */
+/** The printer's certificate differs from the pinned one. */
 export function changedCertificate({ known, shown }: { known: string; shown: string }): Refusal {
   return {
     status: 502,
@@ -154,7 +154,7 @@ export function changedCertificate({ known, shown }: { known: string; shown: str
   };
 }
 
-/** The printer sends the browser somewhere that the session does not reach. */
+/** The printer redirects the browser to an address outside of the session. */
 export function leadsOutside(
   outside: { kind: "other-port"; url: string; port: number } | { kind: "elsewhere"; url: string } | { kind: "invalid" },
 ): Refusal {
@@ -176,7 +176,7 @@ export function leadsOutside(
   }
 }
 
-/** What an error of a connection to a printer means; the codes are those of the runtime's HTTP client. */
+/** The refusal for a connection error of a printer; the codes are those of the runtime's HTTP client. */
 export function peerRefusalOf(error: Error & { code?: string }): Refusal {
   if (error instanceof RefusalError) return error.refusal;
   const { code = "", message } = error;
@@ -186,24 +186,24 @@ export function peerRefusalOf(error: Error & { code?: string }): Refusal {
   return refusals.closedEarly;
 }
 
-/** What the user reads for an error; one that nobody expected is in the log. */
+/** The refusal to show for an error; unexpected errors are in the log. */
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof RefusalError) return error.refusal;
   return { status: 500, title: "The gateway failed", text: "The log of the platform says why." };
 }
 
-/** What a failed handshake means; the codes are those of the runtime's TLS. */
+/** The refusal for a failed handshake; the codes are those of the runtime's TLS. */
 export function tlsRefusalOf(error: { code?: string; message: string }): Refusal {
   const { code = "", message } = error;
   if (/WRONG_VERSION_NUMBER|InvalidContentType|corrupt message/i.test(code + message)) return refusals.notTls;
   if (/PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL/.test(code)) return refusals.tlsTooOld("It does not speak TLS 1.2");
   if (/HANDSHAKE_FAILURE|NO_SHARED_CIPHER/.test(code)) return refusals.tlsTooOld("It knows none of the ciphers");
-  // The runtime names a key that is too short as this, although no certificate is checked.
+  // The runtime reports a key that is too short with this code, although certificates are not verified.
   if (code === "DEPTH_ZERO_SELF_SIGNED_CERT") return refusals.tlsTooOld("Its certificate has a key that is too short");
   return refusals.tlsFailed(message);
 }
 
-/** The page for it; nothing in it is loaded from anywhere. */
+/** The page for a refusal; it loads no resources. */
 export function refusalPage({ title, text, detail, next }: Refusal): string {
   return plainPage(
     title,
@@ -211,7 +211,7 @@ export function refusalPage({ title, text, detail, next }: Refusal): string {
   );
 }
 
-/** A page of our own at the session's origin. */
+/** One of our own pages at the session's origin. */
 export function plainPage(title: string, content: Markup): string {
   return String(markup`<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title>
@@ -222,7 +222,7 @@ ${content}
 `);
 }
 
-/** Of our own pages: no script, no frame, no request to anywhere but the style sheet. */
+/** Content-Security-Policy of our own pages: no scripts, no frames, no requests except for the style sheet. */
 export const plainPolicy =
   "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'self'; base-uri 'none'";
 

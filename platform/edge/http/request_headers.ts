@@ -1,11 +1,11 @@
-/** What of a browser's request goes to the printer, and which requests a session's own pages made. */
+/** Headers that are sent to the printer, and the check that a request is from the session's own pages. */
 import { maybePrinterCookies } from "./own_cookie.ts";
 import { hostOf, originOf, type PrinterPlace } from "./printer_origin.ts";
 
-/** Names and values in turn, as `rawHeaders` of `node:http`. */
+/** Alternating names and values, like `rawHeaders` of `node:http`. */
 export type RawHeaders = readonly string[];
 
-/** Of one connection only (RFC 9110 section 7.6.1), beside those that `Connection` names. */
+/** Headers of one connection (RFC 9110 section 7.6.1), in addition to those named in `Connection`. */
 export const hopByHop: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
@@ -19,16 +19,16 @@ export const hopByHop: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
-/** Made anew or of no use to a printer; what says who is behind a proxy would be the browser's word for it. */
+/** Headers that are generated here or useless to a printer; forwarding headers from a browser could be forged. */
 const notForPrinters =
   /^(host|origin|referer|cookie|cookie2|content-length|expect|forwarded|via|x-forwarded-.*|x-real-ip|priority|accept-encoding|sec-(fetch|ch)-.*|dnt|upgrade-insecure-requests|http2-settings|access-control-request-.*|service-worker.*|sec-websocket-extensions)$/;
 
-/** Pairs of names in lower case and values, in their order. */
+/** Pairs of lower-case names and values, in order. */
 export function* headerPairs(raw: RawHeaders): Iterable<[name: string, value: string]> {
   for (let i = 0; i + 1 < raw.length; i += 2) yield [raw[i]!.toLowerCase(), raw[i + 1]!];
 }
 
-/** Headers that hold for this connection alone. */
+/** Names of headers for this connection only. */
 export function connectionHeaders(raw: RawHeaders): Set<string> {
   const named = [...headerPairs(raw)].filter(([name]) => name === "connection")
     .flatMap(([, value]) => value.toLowerCase().split(",").map((name) => name.trim()));
@@ -38,14 +38,14 @@ export function connectionHeaders(raw: RawHeaders): Set<string> {
 export interface RequestView {
   method: string;
   raw: RawHeaders;
-  /** Of the session, such as `https://<label>.<domain>:8444`. */
+  /** Origin of the session, such as `https://<label>.<domain>:8444`. */
   ownOrigin: string;
   place: PrinterPlace;
 }
 
 /**
- * Headers for the printer: its own address as `Host`, and as `Origin` and `Referer`, so that a check against forged forms
- * sees what it expects. Framing is not among them: the caller says how long the body is.
+ * Headers for the printer: its own address as `Host`, and as `Origin` and `Referer`, so that a CSRF check of the
+ * printer succeeds. Without framing: the caller sets the length of the body.
  */
 export function printerHeaders({ method, raw, ownOrigin, place }: RequestView): [name: string, value: string][] {
   const dropped = connectionHeaders(raw);
@@ -63,7 +63,7 @@ export function printerHeaders({ method, raw, ownOrigin, place }: RequestView): 
   if (referer !== undefined) headers.push(["Referer", referer]);
   const cookies = maybePrinterCookies(given.get("cookie"));
   if (cookies !== undefined) headers.push(["Cookie", cookies]);
-  // What is compressed otherwise could not be searched for addresses.
+  // Other compressions could not be searched for addresses.
   headers.push(["Accept-Encoding", /\bgzip\b/.test(given.get("accept-encoding") ?? "") ? "gzip" : "identity"]);
   return headers;
 }
@@ -82,9 +82,9 @@ function isSafe(method: string): boolean {
 }
 
 /**
- * Whether a request comes from a page of this session, or from the address bar. Sessions are sites of one domain, so that
- * SameSite cookies go along with requests from one to another; `Sec-Fetch-Site` tells them apart, and `Origin` and
- * `Referer` where a browser does not send it.
+ * Whether a request comes from a page of this session, or from the address bar. Sessions share one site, so SameSite
+ * cookies are sent with requests from one session to another; `Sec-Fetch-Site` distinguishes them, or `Origin` and
+ * `Referer` if a browser does not send it.
  */
 export function isFromOwnPage(
   { method, headers, ownOrigin }: {
@@ -95,7 +95,7 @@ export function isFromOwnPage(
 ): boolean {
   const site = headers["sec-fetch-site"], { origin, referer } = headers;
   if (site !== undefined) {
-    // With the policy no-referrer a page's own forms say `null`.
+    // With the policy no-referrer a page's own forms send `null`.
     return site === "none" ||
       site === "same-origin" && (origin === undefined || origin === ownOrigin || origin === "null");
   }
@@ -104,7 +104,7 @@ export function isFromOwnPage(
   return isSafe(method);
 }
 
-/** Why a request is not passed on at all; undefined when it may be. */
+/** Why a request is not forwarded; undefined if it may be. */
 export function maybeMalformed(
   { method, url, version, raw }: { method: string; url: string; version: string; raw: RawHeaders },
 ): string | undefined {

@@ -1,11 +1,11 @@
-/** What of a printer's answer goes to the browser, and what is added to keep sessions apart. */
+/** Headers of a printer's answer for the browser, and additional ones to isolate sessions. */
 import { maybeSetCookie } from "./own_cookie.ts";
 import { type Destination, destinationOf, ownAddressPattern, type PrinterPlace } from "./printer_origin.ts";
 import { connectionHeaders, headerPairs, type RawHeaders } from "./request_headers.ts";
 
 /**
- * A page can load, send and call nothing but its own origin, whatever it was made to say; links to elsewhere work. A
- * policy beside another one only ever narrows it (CSP level 3 section 3.4), so the printer's own stays in force.
+ * A page can only load from and send to its own origin, even if it was manipulated; links to other sites work. An
+ * additional policy can only restrict (CSP level 3 section 3.4), so the printer's own stays in force.
  */
 export function isolationPolicy(host: string): string {
   return [
@@ -17,7 +17,7 @@ export function isolationPolicy(host: string): string {
   ].join("; ");
 }
 
-/** Headers of every answer at a session's origin, of pages of our own as well. */
+/** Headers of every answer at a session's origin, including our own pages. */
 export function isolationHeaders(): [name: string, value: string][] {
   return [
     ["Cross-Origin-Opener-Policy", "same-origin"],
@@ -47,7 +47,7 @@ const replaced = new Set([
   "clear-site-data",
   "content-security-policy",
   "content-security-policy-report-only",
-  // Of a connection to the printer, not to us.
+  // For connections to the printer, not to the gateway.
   "alt-svc",
   "content-length",
   "service-worker-allowed",
@@ -57,21 +57,21 @@ export interface ResponseView {
   status: number;
   raw: RawHeaders;
   place: PrinterPlace;
-  /** Of the request. */
+  /** Path of the request. */
   path: string;
   /** Such as `https://<label>.<domain>:8444`. */
   ownOrigin: string;
-  /** Whether the body is changed on the way, so that what the printer says of its octets is wrong. */
+  /** Whether the body is modified, so that the printer's headers about its octets are wrong. */
   rewritten: boolean;
 }
 
 export interface BrowserResponse {
   headers: [name: string, value: string][];
-  /** Set where the printer sends the browser out of the session: shown, not followed. */
+  /** Set if the printer redirects the browser out of the session: shown, not followed. */
   outside: Exclude<Destination, { kind: "own" }> | undefined;
 }
 
-/** Headers for the browser. Length and coding of the body are the caller's. */
+/** Headers for the browser, without length and coding of the body, which the caller sets. */
 export function browserHeaders(view: ResponseView): BrowserResponse {
   const { raw, ownOrigin, rewritten, place } = view;
   const dropped = connectionHeaders(raw);
@@ -88,7 +88,7 @@ export function browserHeaders(view: ResponseView): BrowserResponse {
   const own = new RegExp(ownAddressPattern(place), "gi");
   const host = ownOrigin.slice(ownOrigin.indexOf("//") + 2);
   for (const name of ["content-security-policy", "content-security-policy-report-only"]) {
-    // The printer's own address in its policy means the origin where its page now is.
+    // The printer's own address in its policy is replaced by the session's origin.
     for (const value of all(name)) headers.push([name, value.replaceAll(own, ownOrigin)]);
   }
   headers.push(["Content-Security-Policy", isolationPolicy(host)], ...isolationHeaders());
@@ -126,14 +126,14 @@ function addDestinations(
 }
 
 /**
- * The name of the session goes to no other origin. Within it the browser says which page a form was on, which printers
- * check; where the printer wants even less, so it is.
+ * The session's host name must not be sent to other origins. Within the session, the browser sends the referrer, which
+ * printers check for forms; a stricter policy of the printer is kept.
  */
 function referrerPolicy(given: readonly string[]): string {
   return given.some((value) => /\bno-referrer\s*$/i.test(value)) ? "no-referrer" : "same-origin";
 }
 
-/** No cache but the user's own keeps it. */
+/** Only the user's own cache may store the answer. */
 function cacheControl(given: readonly string[], pragma: readonly string[]): string {
   const directives = given.join(",").split(",").map((one) => one.trim())
     .filter((one) => one !== "" && !/^(public|s-maxage|private|proxy-revalidate|stale-while-revalidate)\b/i.test(one));
@@ -141,7 +141,10 @@ function cacheControl(given: readonly string[], pragma: readonly string[]): stri
   return ["private", ...directives].join(", ");
 }
 
-/** Cookies are cleared for the whole domain, which is also other sessions'; everything else is of the origin. */
+/**
+ * Without cookies: these would be cleared for the whole domain, including other sessions; everything else is per
+ * origin.
+ */
 function clearSiteData(value: string): [string, string][] {
   const kinds = /"\*"/.test(value) ? ['"cache"', '"storage"'] : value.match(/"(cache|storage)"/g) ?? [];
   return kinds.length === 0 ? [] : [["Clear-Site-Data", [...new Set(kinds)].join(", ")]];

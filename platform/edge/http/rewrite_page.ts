@@ -1,20 +1,19 @@
 /**
- * Absolute addresses of the printer in its pages, scripts and style sheets, changed to the session's origin as the text
- * passes by. Only exactly this printer's address and port, and only where it is loaded, followed or called: what is
- * shown, or stands in a field of a form, would otherwise be stored in the printer. The origin stands in their place rather
- * than a path alone, as scripts put addresses together and take them apart.
+ * Replaces absolute addresses of the printer in its pages, scripts and style sheets by the session's origin, in a
+ * stream. Replaces only this printer's exact address and port, and only where it is loaded, followed or called: in
+ * displayed text or form fields, the replacement could be stored in the printer. It uses the full origin instead of a
+ * path, as scripts compose and parse addresses.
  *
- * Texts are Latin-1 strings of the octets: every encoding that pages use has ASCII in its place, and all other octets pass
- * as they are.
+ * Texts are the octets as Latin-1 strings: every encoding of pages includes ASCII, and all other octets are unchanged.
  */
 import { ownAddressPattern, type PrinterPlace } from "./printer_origin.ts";
 
 export type PageKind = "html" | "css" | "script";
 
-/** What a body of this type is; undefined: it is never touched. */
+/** Kind of a body by its type; undefined: it is never changed. */
 export function maybePageKind(contentType: string | undefined): PageKind | undefined {
   const [type = "", ...parameters] = (contentType ?? "").toLowerCase().split(";").map((part) => part.trim());
-  // Two octets a character.
+  // Not ASCII-compatible.
   if (parameters.some((parameter) => /^charset\s*=\s*"?utf-?(16|32)/.test(parameter))) return undefined;
   if (type === "text/html" || type === "application/xhtml+xml") return "html";
   if (type === "text/css") return "css";
@@ -23,24 +22,24 @@ export function maybePageKind(contentType: string | undefined): PageKind | undef
 }
 
 export interface Rewriter {
-  /** What can be sent on of the text so far. */
+  /** Adds text; returns the part that can be forwarded. */
   push(text: string): string;
-  /** What is left. */
+  /** Returns the rest. */
   end(): string;
 }
 
-/** No match is longer than this, addresses and attributes with some space included; so much of the text is held back. */
+/** Maximum length of a match, including attributes and white space; this much of the text is held back. */
 const heldBack = 256;
 
 const attributes =
   "href|src|action|formaction|background|data|poster|codebase|cite|longdesc|manifest|lowsrc|xlink:href";
 
-/** Rewrites a text that comes in parts. */
+/** Rewrites a text that arrives in parts. */
 export function createRewriter(
   { kind, place, ownOrigin }: { kind: PageKind; place: PrinterPlace; ownOrigin: string },
 ): Rewriter {
   const pattern = patternOf(kind, place);
-  // The octet before what is held is kept for the patterns that look at it; it was sent already.
+  // The already sent octet before the held text is kept for lookbehind patterns.
   let before = "", held = "", startsInScript = kind === "script";
   const pass = (part: string, isLast: boolean): string => {
     const text = before + held + part;
@@ -49,7 +48,7 @@ export function createRewriter(
     pattern.lastIndex = done;
     for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
       const end = match.index + match[0].length;
-      // A host that ends where the text ends so far may go on: what follows decides.
+      // A host at the end of the present text may continue in the next part.
       if (!isLast && end >= text.length - 8) break;
       const { open, close, lead = "", quote = "", address } = match.groups!;
       if (address === undefined) {
@@ -70,7 +69,10 @@ export function createRewriter(
   return { push: (text) => pass(text, false), end: () => pass("", true) };
 }
 
-/** In HTML: places that load or follow; in scripts: any string that begins with it; in style sheets: any `url()`. */
+/**
+ * In HTML: attributes that load or link; in scripts: any string that begins with the address; in style sheets: any
+ * `url()`.
+ */
 function patternOf(kind: PageKind, place: PrinterPlace): RegExp {
   const address = `(?<address>${ownAddressPattern(place)})`;
   const css = `\\burl\\(\\s{0,8}["']?|@import\\s{1,8}["']`;
@@ -92,7 +94,7 @@ function patternOf(kind: PageKind, place: PrinterPlace): RegExp {
   }
 }
 
-/** The session's origin in the form that the address had: with or without a scheme, for pages or for sockets, escaped. */
+/** The session's origin in the form of the address: with or without a scheme, http or ws, escaped or not. */
 function ownAddress(address: string, ownOrigin: string): string {
   const host = ownOrigin.slice(ownOrigin.indexOf("//"));
   const scheme = /^wss?:/i.test(address) ? "wss:" : /^https?:/i.test(address) ? "https:" : "";

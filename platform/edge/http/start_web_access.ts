@@ -1,6 +1,6 @@
 /**
- * The HTTPS server behind which each session has an origin of its own. HTTP/1.1 with the strict parser: what could be read
- * in two ways is refused before anything of it reaches a printer.
+ * The HTTPS server, where each session has its own origin. HTTP/1.1 with the strict parser: ambiguous requests are
+ * refused before anything of them reaches a printer.
  */
 import type { IncomingMessage } from "node:http";
 import { createServer } from "node:https";
@@ -15,17 +15,17 @@ import { createWebGateway, type GatewayOptions } from "./web_gateway.ts";
 
 export interface WebAccessOptions extends GatewayOptions {
   host: string;
-  /** 0 for any that is free. */
+  /** 0: any free port. */
   port: number;
-  /** For `*.<domain>`. */
+  /** Certificate for `*.<domain>`. */
   certificate: CertificateFiles;
-  /** Connections of browsers at once; default: 1,000. */
+  /** Maximum number of browser connections; default: 1,000. */
   maxConnections?: number;
-  /** How long a browser may take for the headers of a request; default: 20,000. */
+  /** Milliseconds for the headers of a request; default: 20,000. */
   headersTimeoutMs?: number;
 }
 
-/** As `serve` takes it; without, no pages are shown. */
+/** Options of `serve`; without them, no pages are shown. */
 export interface WebServeOptions {
   web?: { host: string; port: number; domain: string; certificate?: CertificateFiles | undefined } | undefined;
 }
@@ -35,10 +35,10 @@ export interface WebAccess extends AsyncDisposable {
 }
 
 const maxHeaderBytes = 32 * 1024;
-/** From the end of an answer until the headers of the next request are complete. */
+/** Time from the end of an answer until the headers of the next request are complete. */
 const keepAliveMs = 60_000;
 
-/** Listens until disposed, which cuts off every connection. Throws UnavailableError when the port is taken. */
+/** Listens until disposed of, which cuts off all connections. Throws UnavailableError if the port is in use. */
 export async function startWebAccess(options: WebAccessOptions): Promise<WebAccess> {
   const gateway = createWebGateway(options);
   const { certificatePem, privateKeyPem } = options.certificate;
@@ -52,7 +52,7 @@ export async function startWebAccess(options: WebAccessOptions): Promise<WebAcce
   });
   server.maxConnections = options.maxConnections ?? 1000;
   const sockets = new Set<Duplex>();
-  // The time-outs of the library are not kept in this runtime.
+  // This runtime does not apply the library's timeouts.
   const deadlines = new WeakMap<Duplex, Deadline>();
   const wait = (socket: Duplex, ms: number) => {
     deadlines.get(socket)?.stop();
@@ -88,7 +88,7 @@ export async function startWebAccess(options: WebAccessOptions): Promise<WebAcce
     socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
   });
   server.on("request", (request, response) => {
-    // It is not there any more when the answer has ended.
+    // It is no longer available when the answer has ended.
     const { socket } = request;
     deadlines.get(socket)?.stop();
     response.once("close", () => wait(socket, keepAliveMs));
@@ -98,7 +98,7 @@ export async function startWebAccess(options: WebAccessOptions): Promise<WebAcce
     deadlines.get(socket)?.stop();
     void handleUpgrade(gateway, request, { socket, first });
   });
-  // Node closes such a connection without a word, and so it is here.
+  // Close CONNECT requests without an answer, like Node.
   server.on("connect", (_: IncomingMessage, socket: Duplex) => socket.destroy());
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => {

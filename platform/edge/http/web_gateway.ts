@@ -1,23 +1,23 @@
-/** What requests at all sessions share: limits, and for each session in use its connections. */
+/** Shared by the requests of all sessions: limits, and the connections of each session in use. */
 import { openPrinterLink, type PrinterLink } from "./printer_link.ts";
 import type { Tunnel, Tunnels } from "../../access/tunnels.ts";
 import type { WebSession, WebSessions } from "../../access/web_sessions.ts";
 
 export interface GatewayLimits {
-  /** How long a request waits for the agent of a session that is not open yet, before a page says so. */
+  /** How long a request waits for the agent of a session that is not open yet, before a page reports it. */
   tunnelMs: number;
-  /** How long a printer may take for a connection. */
+  /** Timeout for a connection to a printer. */
   connectMs: number;
-  /** How long it may take until its headers are complete, after the last of the request was sent. */
+  /** Time until the headers of its answer are complete, after the whole request was sent. */
   answerMs: number;
-  /** How long nothing may move while a body is sent either way. */
+  /** Maximum time without progress while a body is sent in either direction. */
   stallMs: number;
-  /** Connections to one printer at once. */
+  /** Maximum number of connections to one printer. */
   printerConnections: number;
-  /** Requests of one session at once; those beyond the connections wait. */
+  /** Maximum number of requests of one session at once; without a free connection they wait. */
   requests: number;
   webSockets: number;
-  /** Octets of a request that does not say how long it is; it is kept until it is complete. */
+  /** Maximum octets of a request body without a length, which is buffered until it is complete. */
   unsizedBytes: number;
 }
 
@@ -42,18 +42,18 @@ export interface GatewayOptions {
   limits?: Partial<GatewayLimits> | undefined;
 }
 
-/** A session that is in use, until its tunnel ends. */
+/** A session in use, until its tunnel ends. */
 export interface SessionInUse {
   link: PrinterLink;
   requests: number;
   webSockets: number;
-  /** Cuts off what is in progress. */
+  /** Functions that cut off requests in progress. */
   live: Set<() => void>;
 }
 
 export interface WebGateway extends GatewayOptions, Disposable {
   limits: GatewayLimits;
-  /** The connections of a session; closed when the tunnel is. */
+  /** The connections of a session; closed with its tunnel. */
   inUse(session: WebSession & { scheme: "http" | "https" }, tunnel: Tunnel): SessionInUse;
 }
 

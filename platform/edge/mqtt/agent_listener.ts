@@ -1,6 +1,6 @@
 /**
- * Listeners for agents: MQTT over TLS, and MQTT in WebSockets over TLS. A connection is given to the broker once its
- * certificate is that of a known agent, by the same check as for gRPC, and not before.
+ * Listeners for agents: MQTT over TLS, and MQTT in WebSockets over TLS. A connection is passed to the broker only after
+ * its certificate was identified as that of a known agent, by the same check as for gRPC.
  */
 import https from "node:https";
 import { Buffer } from "node:buffer";
@@ -19,17 +19,17 @@ import { acceptConnections, maybeDescriptorLimit } from "../grpc/accept_connecti
 import { ConnectionGate, type GateLimits, gateLimitsFor } from "../grpc/connection_gate.ts";
 
 export interface AgentConnection extends Caller {
-  /** HOST:PORT of its other end. */
+  /** HOST:PORT of the agent's side. */
   peer: string;
   /** DER. */
   certificate: Uint8Array;
-  /** Bytes of MQTT; ended with an error where a packet is too large. */
+  /** Bytes of MQTT; ends with an error if a packet is too large. */
   stream: Duplex;
 }
 
 export interface ListenAt {
   host: string;
-  /** 0 for any that is free. */
+  /** 0: any free port. */
   port: number;
 }
 
@@ -46,13 +46,13 @@ export interface AgentListener extends AsyncDisposable {
   port: number;
 }
 
-/** Where the system does not say it. */
+/** Assumed number if the system's limit is unknown. */
 const usualDescriptors = 16_384;
 
-/** Throws UnavailableError when the port is taken. */
+/** Throws UnavailableError if the port is in use. */
 export async function listenForAgents(platform: Platform, options: AgentListenerOptions): Promise<AgentListener> {
   const limits = gateLimitsFor(maybeDescriptorLimit() ?? usualDescriptors, {
-    // One connection of each agent stays open.
+    // Every agent keeps one connection open.
     mostConnections: 20_000,
     ofAgent: 2,
     ...options.connections,
@@ -60,7 +60,7 @@ export async function listenForAgents(platform: Platform, options: AgentListener
   const gate = new ConnectionGate(limits, () => performance.now());
   const refusals = refusalLog(platform);
 
-  /** The socket becomes the agent's, or is closed. */
+  /** Identifies the agent of a socket, or closes the socket. */
   async function identify(socket: TLSSocket, open: () => Duplex | Promise<Duplex>): Promise<void> {
     const peer = `${socket.remoteAddress}:${socket.remotePort}`;
     try {
@@ -144,7 +144,7 @@ function wssServer(platform: Platform, { certificate }: AgentListenerOptions, id
   return server;
 }
 
-/** As for gRPC: whether the certificate is one of ours is asked of the store. */
+/** As for gRPC: the certificate is checked in the store. */
 function handshakeOf({ certificatePem, privateKeyPem }: CertificateFiles): tls.TlsOptions {
   return {
     cert: certificatePem,
@@ -157,8 +157,8 @@ function handshakeOf({ certificatePem, privateKeyPem }: CertificateFiles): tls.T
 }
 
 /**
- * The broker's library takes one chunk at each `readable`, and this runtime says it once for several: a read that takes all
- * of them. It is also where what is too large is seen, before the library collects it.
+ * The broker's library reads one chunk at each `readable` event, but this runtime emits one for several chunks: so a
+ * read returns all of them. Too large packets are also detected here, before the library buffers them.
  */
 function drained(stream: Duplex): Duplex {
   const watch = mqttFrameWatch(maxPacketFromAgent);
@@ -179,7 +179,7 @@ function drained(stream: Duplex): Duplex {
   return stream;
 }
 
-/** A line a minute, however often it happens. */
+/** Logs at most one line a minute. */
 function refusalLog({ log }: Pick<Platform, "log">) {
   let times = 0, source = "", reason = "";
   const tell = () => {

@@ -1,4 +1,4 @@
-/** What agents say by MQTT, and what the broker says of them: kept in the store, many at once. */
+/** Stores messages of agents by MQTT and presence events of the broker, many at once. */
 import { TaskResult } from "../../../proto/gen/opendca/v1/task.ts";
 import type { Platform } from "../../agents/platform.ts";
 import { brokerAliveMs, customerOfAgent, noteBroker, notePresence, sharedBroker } from "../../agents/presence.ts";
@@ -18,14 +18,14 @@ export interface AgentReports {
   presence(agentId: string, presence: Presence): void;
   /** An encoded TaskResult, unchecked. */
   progress(agentId: string, payload: Uint8Array): void;
-  /** It tried what it may not do. */
+  /** The agent tried something that it may not do. */
   refused(agentId: string, why: string): void;
   hasWork(): boolean;
   run(): Promise<void>;
   stop(): void;
 }
 
-/** What comes within this time is kept together. */
+/** Messages within this time are stored together. */
 const flushMs = 200;
 const mostProgress = 1000;
 const mostOfOneTransaction = 500;
@@ -53,14 +53,14 @@ export function createAgentReports(
   }, brokerAliveMs / 3);
 
   function noteRefused(agentId: string, why: string): void {
-    // The first of a flush; the server's log has them all.
+    // Only the first one per flush; the server's log has all.
     if (!refused.has(agentId)) refused.set(agentId, why);
     soon(flushMs);
   }
 
   const canBeat = () => isBeatDue && broker()?.isUp() === true;
 
-  /** While it says so, agents that are connected to the broker are believed to be. */
+  /** Renews the broker's sign of life, without which its agents do not count as connected. */
   async function beat(): Promise<void> {
     if (!canBeat()) return;
     await store.transaction((tx) => noteBroker(tx, { brokerId: brokerId(), at: clock.now() }));
@@ -141,7 +141,7 @@ function takeSome<Value>(map: Map<string, Value>): [string, Value][] {
   return taken;
 }
 
-/** Checked like what comes by gRPC. */
+/** Checked like results by gRPC. */
 function maybeResult(payload: Uint8Array): TaskResult | undefined {
   try {
     const result = TaskResult.decode(payload);

@@ -1,7 +1,7 @@
 /**
- * The platform's own broker. Agents talk to the platform alone: an agent subscribes to its own two topics and publishes to
- * its own two, and nothing is ever passed from one agent to another. Nothing is kept for an agent that is away either: its
- * open tasks are in the store, and are sent when it is back.
+ * The platform's own broker. Agents only communicate with the platform: an agent subscribes to its own two topics and
+ * publishes to its own two, and nothing is passed from one agent to another. Nothing is queued for a disconnected
+ * agent: its open tasks are in the store, and are sent when it is back.
  */
 import { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
@@ -23,22 +23,22 @@ export interface EmbeddedOptions {
   wss?: ListenAt | undefined;
   connections?: Partial<GateLimits> | undefined;
   proxies?: readonly IpRange[] | undefined;
-  /** How often connected agents are checked for a certificate that is refused by now; default: 60,000. */
+  /** Milliseconds between checks of the certificates of connected agents; default: 60,000. */
   checkEveryMs?: number | undefined;
 }
 
 export interface EmbeddedBroker extends TaskBroker {
-  /** Null where it does not listen. */
+  /** Null if it does not listen. */
   ports: { tls: number | null; wss: number | null };
 }
 
-/** An agent that says nothing for so long and half of it again is gone; in seconds. */
+/** Longest keep-alive in seconds: an agent that is silent for one and a half times this is disconnected. */
 const longestKeepAlive = 300;
 const maxUnacknowledged = 100;
-/** CONNACK of 3.1.1 with return code 1; those who begin with MQTT 5 try 3.1.1 then. */
+/** CONNACK of 3.1.1 with return code 1; a client that started with MQTT 5 then tries 3.1.1. */
 const unacceptableVersion = Buffer.from([0x20, 2, 0, 1]);
 
-/** Throws UnavailableError when a port is taken. */
+/** Throws UnavailableError if a port is in use. */
 export async function startEmbeddedBroker(
   platform: Platform,
   events: BrokerEvents,
@@ -89,7 +89,7 @@ export async function startEmbeddedBroker(
   };
 }
 
-/** Who is at the other end, by its certificate. */
+/** The agent of a client, by its certificate. */
 type AgentOf = (client: Client | null) => AgentConnection | undefined;
 
 /** What an agent may do. */
@@ -113,7 +113,7 @@ function rulesFor(platform: Platform, events: BrokerEvents, agentOf: AgentOf): A
   return {
     preConnect(client, packet, callback) {
       if ((packet.protocolVersion ?? 4) > 4) {
-        // The library would destroy the connection before the answer is on its way, and the agent would have to guess.
+        // The library would close the connection before sending the answer, so the agent would not know the reason.
         return void client.conn.end(unacceptableVersion);
       }
       const agentId = agentOf(client)?.agentId;
@@ -165,7 +165,7 @@ function knownClients(broker: Aedes, events: BrokerEvents) {
     if (subscriptions.some(({ topic }) => topic === mqttTopic(client.id, "task"))) events.onReady(client.id);
   });
   broker.on("clientDisconnect", (client) => {
-    // Of two connections of one agent the earlier one ends.
+    // If an agent has two connections, the earlier one ends.
     if (clients.get(client.id) !== client) return;
     clients.delete(client.id);
     events.onPresence(client.id, false);
@@ -178,7 +178,7 @@ function knownClients(broker: Aedes, events: BrokerEvents) {
     const client = clients.get(agentId);
     const topic = mqttTopic(agentId, kind);
     if (client === undefined || client.closed) return false;
-    // A client that takes and never acknowledges gets no more; its polls bring the tasks.
+    // A client that never acknowledges gets no more messages; its polls deliver the tasks.
     const waiting = unacknowledged.get(client) ?? 0;
     if (waiting >= maxUnacknowledged) return false;
     unacknowledged.set(client, waiting + 1);
@@ -197,7 +197,7 @@ function knownClients(broker: Aedes, events: BrokerEvents) {
   return { clients, send };
 }
 
-/** Ends connections of agents whose certificate is not accepted any more. */
+/** Ends connections of agents whose certificate is no longer accepted. */
 function startChecks(
   platform: Platform,
   { clients, agentOf, everyMs }: { clients: ReadonlyMap<string, Client>; agentOf: AgentOf; everyMs: number },
@@ -230,7 +230,7 @@ function startChecks(
   };
 }
 
-/** Of whatever length and characters; the log escapes them. */
+/** Shortens a text from a client; the log escapes it. */
 function shown(text: string): string {
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }

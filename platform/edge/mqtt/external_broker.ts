@@ -1,6 +1,6 @@
 /**
- * A broker that is another program, such as Mosquitto, which several processes of the platform share. It must let an agent
- * have its own topics alone, by the name in its certificate: docs/mqtt-mosquitto.md.
+ * An external broker, such as Mosquitto, which several processes of the platform may share. It must restrict each agent
+ * to its own topics, by the name in its certificate: docs/mqtt-mosquitto.md.
  */
 import { Buffer } from "node:buffer";
 import { connect, type MqttClient } from "mqtt";
@@ -19,21 +19,23 @@ import type { BrokerEvents, TaskBroker } from "./task_broker.ts";
 export interface ExternalOptions {
   /** `mqtts://HOST:PORT`. */
   url: string;
-  /** PEM of the authorities that the broker's certificate is checked with; undefined: the system's. */
+  /** PEM of the authorities for the broker's certificate; undefined: the system's. */
   ca: string | undefined;
 }
 
 export interface ExternalConnection extends ExternalOptions {
-  /** Makes the platform's certificate for the broker. Not that of agents, which could connect in the platform's place then. */
+  /**
+   * Issues the platform's client certificate. Not the authority of agents, as an agent could then pose as the platform.
+   */
   authority: Authority;
 }
 
-/** What the broker's access list calls the platform. No agent has this name. */
+/** The platform's name in the broker's access list. No agent has this name. */
 export const platformUser = "opendca-platform";
 const certificateDays = 397;
 const reconnectMs = 5000;
 
-/** Returns at once: while the broker is away, tasks come with polls. */
+/** Returns at once: while the broker is unreachable, polls deliver tasks. */
 export async function connectExternalBroker(
   platform: Platform,
   events: BrokerEvents,
@@ -49,7 +51,7 @@ export async function connectExternalBroker(
     keepalive: 45,
     reconnectPeriod: reconnectMs,
     resubscribe: false,
-    // Not kept while the broker is away: the store has it all.
+    // Not queued while the broker is unreachable: everything is in the store.
     queueQoSZero: false,
   });
   let isTold = false, isUp = false;
@@ -58,7 +60,7 @@ export async function connectExternalBroker(
     isTold = false;
     isUp = true;
     (client.stream as { setNoDelay?: (on: boolean) => void }).setNoDelay?.(true);
-    // One process of those that share the broker gets each message.
+    // Shared subscriptions: each message goes to one of the processes that share the broker.
     const topics = (["presence", "progress"] as const).map((kind) => `$share/platform/${mqttTopic("+", kind)}`);
     client.subscribe(topics, { qos: 1 }, (error, granted) => {
       const refused = error ?? granted?.some(({ qos }) => qos >= 0x80);
@@ -67,7 +69,7 @@ export async function connectExternalBroker(
     events.onUp();
   });
   const failed = (message: string) => {
-    // A line for each time that it goes, not for each try.
+    // One line for each disconnection, not for each attempt.
     if (isTold) return;
     isTold = true;
     platform.log("mqttBrokerFailed", { url, message });
@@ -96,7 +98,7 @@ export async function connectExternalBroker(
       client.publish(mqttTopic(agentId, kind), Buffer.from(payload), { qos: 1 }, (error) => resolve(!error));
       return await promise;
     },
-    // A certificate that was revoked is the broker's to refuse; nothing is sent to such an agent.
+    // The broker must refuse revoked certificates; nothing is sent to such an agent.
     checkAgain: () => {},
     async [Symbol.asyncDispose]() {
       isUp = false;
@@ -108,7 +110,10 @@ export async function connectExternalBroker(
   };
 }
 
-/** The library would send it again with the next connection, which another process of the platform may have first. */
+/**
+ * Drops unacknowledged messages: the library would send them again on its next connection, when another process may
+ * already have sent them.
+ */
 function dropUnacknowledged(client: MqttClient): void {
   for (const [id, { cmd }] of Object.entries(client.outgoing)) {
     if (cmd === "publish") client.removeOutgoingMessage(Number(id));

@@ -1,4 +1,4 @@
-/** Open tasks on their way to agents: each once a connection, and by one process of those that share a broker. */
+/** Pushes open tasks to agents: each task once per connection, by one of the processes that share a broker. */
 import { SignedTask } from "../../../proto/gen/opendca/v1/task.ts";
 import type { Platform } from "../../agents/platform.ts";
 import { customerOfAgent } from "../../agents/presence.ts";
@@ -6,15 +6,15 @@ import { claimPush, openTasks, releasePush, unsentAgents } from "../../tasks/tas
 import type { TaskBroker } from "./task_broker.ts";
 
 export interface TaskPusher {
-  /** Has a new task, or has just come, and may have lost what was sent before. */
+  /** The agent has a new task, or has just connected (`hasCome`), and may have lost earlier ones. */
   add(agentId: string, hasCome: boolean): void;
-  /** All agents with tasks that were not sent. */
+  /** Adds all agents with unsent tasks. */
   addUnsent(): void;
-  /** The agent's connection is another one. */
+  /** The agent has a new connection. */
   forget(agentId: string): void;
   hasWork(): boolean;
   run(): Promise<void>;
-  /** Once the broker has acknowledged what was sent, or has not. */
+  /** Resolves when all sends were acknowledged or have failed. */
   settled(): Promise<void>;
 }
 
@@ -25,7 +25,7 @@ interface Parts extends Pick<Platform, "store" | "clock"> {
 
 export function createTaskPusher({ store, clock, broker, soon }: Parts): TaskPusher {
   const ready = new Map<string, boolean>();
-  /** Tasks that went out on the present connection of each agent. */
+  /** Tasks that were sent on the present connection of each agent. */
   const sent = new Map<string, Set<string>>();
   const sender = createSender({ store, clock, broker, soon });
   let isToFind = false;
@@ -45,14 +45,15 @@ export function createTaskPusher({ store, clock, broker, soon }: Parts): TaskPus
 
   async function push(agentId: string, hasCome: boolean): Promise<void> {
     const { isShared, isUp } = broker();
-    // Not claimed, so that a process that reaches the broker sends them; else they are found when it is back.
+    // Not claimed, so that a process with a connection to the broker sends them; otherwise they are sent when it is
+    // back.
     if (!isUp()) return;
     const tasks = await store.transaction(async (tx) => {
       const customerId = await customerOfAgent(tx, agentId);
       if (customerId === undefined) return [];
       const tenant = tx.tenant(customerId), at = clock.now();
       const open = await openTasks(tenant, { agentId, at });
-      // Every process hears of a new task, and one of them is to send it.
+      // Every process is notified of a new task, but only one may send it.
       return isShared ? await claimPush(tenant, open, { at, again: hasCome }) : open;
     }, { readOnly: !isShared });
     const before = sent.get(agentId);
@@ -90,13 +91,13 @@ export function createTaskPusher({ store, clock, broker, soon }: Parts): TaskPus
   };
 }
 
-/** Gives back the claim of what the broker has not taken. */
+/** Sends tasks, and releases the claim of those that the broker did not accept. */
 function createSender({ store, broker, soon }: Parts) {
   /** Agents by task. */
   const unsent = new Map<string, string>();
   const sending = new Set<Promise<void>>();
   return {
-    /* Not waited for: a broker that hangs is given up after a minute. */
+    /* Not awaited: a hanging broker is given up after a minute. */
     send(task: { agentId: string; taskId: string; signed: SignedTask }, failed: () => void): void {
       const { agentId, taskId, signed } = task;
       const done = broker().send(agentId, "task", SignedTask.encode(signed).finish())
@@ -105,7 +106,7 @@ function createSender({ store, broker, soon }: Parts) {
           sending.delete(done);
           if (isSent) return;
           failed();
-          // The platform's own broker has no such agent: it gets its tasks when it comes.
+          // The agent is not connected to the platform's own broker: it gets its tasks when it connects.
           if (!broker().isShared) return;
           unsent.set(taskId, agentId);
           soon();

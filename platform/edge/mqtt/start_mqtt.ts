@@ -1,6 +1,6 @@
 /**
- * MQTT between the store and a broker: an agent that comes gets its open tasks, one that is there gets a new task at once,
- * and what agents say of themselves is kept. Whatever is lost here comes with the next poll.
+ * Connects the store and an MQTT broker: an agent that connects gets its open tasks, a connected one gets a new task at
+ * once, and reports of agents are stored. Anything that is lost here is delivered with the next poll.
  */
 import { messageOf } from "../../../common/core/errors.ts";
 import { revokedChannel, wakeChannel } from "../../agents/agents.ts";
@@ -20,30 +20,30 @@ import type { BrokerEvents, TaskBroker } from "./task_broker.ts";
 import { createWorkLoop } from "./work_loop.ts";
 
 export interface MqttOptions {
-  /** Where to listen for MQTT over TLS, and in WebSockets over TLS. */
+  /** Addresses to listen on for MQTT over TLS, and in WebSockets over TLS. */
   tls?: ListenAt | undefined;
   wss?: ListenAt | undefined;
-  /** Another program in place of the platform's own broker. */
+  /** An external broker instead of the platform's own. */
   external?: ExternalOptions | undefined;
   connections?: Partial<GateLimits> | undefined;
-  /** How often connected agents are checked again; default: 60,000. */
+  /** Milliseconds between checks of connected agents; default: 60,000. */
   checkEveryMs?: number | undefined;
 }
 
 export interface MqttPorts {
-  /** Null where it does not listen. */
+  /** Null if it does not listen. */
   tls: number | null;
   wss: number | null;
 }
 
-/** What `serve` is told and gives, with both listeners. */
+/** Options and result of `serve`, with both listeners. */
 export type PlatformServeOptions = ServeOptions & { mqtt?: MqttOptions | undefined };
 export interface RunningPlatform extends RunningServer {
   /** Undefined without MQTT. */
   mqttPorts: MqttPorts | undefined;
 }
 
-/** Throws UnavailableError when a port is taken. */
+/** Throws UnavailableError if a port is in use. */
 export async function serveMqtt(
   platform: Platform,
   options: MqttOptions & Pick<ServeOptions, "proxies"> & { certificate: CertificateFiles; authority: Authority },
@@ -60,19 +60,19 @@ export async function serveMqtt(
   return { ...mqtt, ports: mqtt.broker.ports };
 }
 
-/** Wake-ups of one agent within this time are one. */
+/** Wake-ups of one agent within this time are combined. */
 const wakeMs = 200;
-/** Between the clocks of two processes, and between the beginning and the end of a transaction. */
+/** Tolerance for the clocks of two processes, and for the duration of a transaction. */
 const slackMs = 5000;
 const noPayload = new Uint8Array();
 
-/** `open` connects or begins to listen; it is given what to call. */
+/** `open` connects or starts to listen; it gets the event handlers. */
 export async function startMqtt<Broker extends TaskBroker>(
   platform: Platform,
   open: (events: BrokerEvents) => Promise<Broker>,
 ): Promise<AsyncDisposable & { broker: Broker }> {
   const { clock, log } = platform;
-  /** Events may come before it is there. */
+  /** Events may arrive before the broker is set. */
   const opened: { broker?: Broker } = {};
   const soon = (waitMs?: number) => opened.broker === undefined ? undefined : loop.soon(waitMs);
   const reports = createAgentReports(platform, { broker: () => opened.broker, soon });
@@ -98,7 +98,7 @@ export async function startMqtt<Broker extends TaskBroker>(
     onProgress: reports.progress,
     onRefused: reports.refused,
   });
-  // What came while it was being opened.
+  // Handles what arrived while it was being opened.
   soon();
   return {
     broker,
@@ -108,7 +108,7 @@ export async function startMqtt<Broker extends TaskBroker>(
       reports.stop();
       await broker[Symbol.asyncDispose]();
       await pusher.settled();
-      // With agents that have just been cut off, and tasks that were not sent.
+      // Includes agents that were just disconnected, and unsent tasks.
       await loop.stop();
     },
   };
@@ -131,19 +131,19 @@ function createWakes(send: (agentId: string) => void) {
   };
 }
 
-/** What the store tells of agents, and what it has not told. */
+/** Handles notifications of the store about agents, and finds missed ones. */
 function createMissed(
   { store, clock }: Platform,
   tell: Record<"task" | "wake" | "revoked", (agentId: string) => void>,
   soon: () => void,
 ) {
-  /** Something happened to agents that are not known. */
+  /** Notifications were missed: the affected agents are unknown. */
   let isBehind = false;
-  /** Up to then all was told, or looked for. */
+  /** Changes up to this time were notified or found. */
   let lookedAt = clock.now();
   const listen = (channel: string, told: (agentId: string) => void) =>
     store.listen(channel, (agentId) => {
-      // Without an id something was missed, and in SQLite each change by another process is told so.
+      // Without an id notifications were missed; with SQLite, each change by another process is notified like this.
       if (agentId !== undefined) return told(agentId);
       isBehind = true;
       soon();

@@ -1,27 +1,27 @@
-/** A broker as the platform uses it: its own (embedded_broker.ts), or another program (external_broker.ts). */
+/** Interface of a broker: the platform's own (embedded_broker.ts), or an external one (external_broker.ts). */
 export interface TaskBroker extends AsyncDisposable {
-  /** Other processes reach the same agents by it. */
+  /** Whether other processes reach the same agents through it. */
   readonly isShared: boolean;
-  /** Whether it can be reached; the platform's own always can. */
+  /** Whether it is reachable; the platform's own always is. */
   isUp(): boolean;
   /**
-   * To an agent that is connected. Resolves to false where it is known that it is not, and where a broker that is another
-   * program has not acknowledged it.
+   * Sends to a connected agent. Resolves to false if it is known to be disconnected, or if an external broker did not
+   * acknowledge it.
    */
   send(agentId: string, kind: "wake" | "task", payload: Uint8Array): Promise<boolean>;
-  /** Ends the connections of an agent whose certificate is refused by now. */
+  /** Ends the connections of an agent if its certificate is no longer accepted. */
   checkAgain(agentId: string): void;
 }
 
-/** What a broker tells. Whoever says it has been identified as this agent. */
+/** Events of a broker. The agent has been identified. */
 export interface BrokerEvents {
   onPresence(agentId: string, isOnline: boolean): void;
   /** At most `maxPacketFromAgent` bytes, unchecked. */
   onProgress(agentId: string, payload: Uint8Array): void;
-  /** It tried what it may not do. */
+  /** The agent tried something that it may not do. */
   onRefused(agentId: string, why: string): void;
-  /** The agent can be reached now, and may have missed something. */
+  /** The agent is reachable now, and may have missed something. */
   onReady(agentId: string): void;
-  /** The broker can be reached, for the first time or again. */
+  /** The broker is reachable, for the first time or again. */
   onUp(): void;
 }

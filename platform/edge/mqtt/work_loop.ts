@@ -1,17 +1,17 @@
-/** Work of one kind at a time; what failed is tried again, later each time. */
+/** Runs work one step at a time, and retries failed steps with growing delays. */
 
 export interface WorkLoop {
-  /** There is work, which may wait for as long. */
+  /** There is work, which may wait for `waitMs`. */
   soon(waitMs?: number): void;
-  /** Does what is left once more. */
+  /** Does the remaining work once more, and stops. */
   stop(): Promise<void>;
 }
 
-/** What comes while it runs is done together afterwards. */
+/** Pause between runs; work that arrives meanwhile is done together. */
 const pauseMs = 200;
 const mostPauseMs = 30_000;
 
-/** A step that fails keeps its work, and does not hold up the others. */
+/** A failed step keeps its work, and does not block the others. */
 export function createWorkLoop({ steps, hasWork, failed }: {
   steps: readonly (() => Promise<void>)[];
   hasWork(): boolean;
@@ -35,7 +35,7 @@ export function createWorkLoop({ steps, hasWork, failed }: {
     failures = hasFailed ? failures + 1 : 0;
   }
 
-  /* At once while nothing runs, so that a task is not late. */
+  /* Runs at once if idle, so that a task is not delayed. */
   function soon(waitMs = 0): void {
     if (timer !== undefined || running !== undefined || isStopped) return;
     timer = setTimeout(() => {

@@ -4,13 +4,16 @@ import type { DataDirectory } from "../../keys/data_directory.ts";
 export interface HostKey {
   /** OpenSSH's format. */
   privateKey: string;
-  /** As SSH encodes it. */
+  /** The public key in SSH encoding. */
   publicKey: Uint8Array;
 }
 
 const name = "ssh-host.key";
 
-/** The gateway's key in the data directory, made when there is none. Tasks pin it: a new one ends no more than the sessions of now. */
+/**
+ * The gateway's key in the data directory, created if there is none. Tasks pin it: a new key only ends present
+ * sessions.
+ */
 export async function keptHostKey(directory: DataDirectory): Promise<HostKey> {
   using _ = await directory.lock();
   const known = directory.maybeText(name);

@@ -1,7 +1,8 @@
 /**
- * The SSH gateway: agents connect to it for one session each, with the key of that session, and ask for one remote forward.
- * No port is opened for the forward: connections to the device begin in this process (`Tunnel.open`). Nothing else that SSH
- * has is there: no shell, no command, no subsystem, no forward toward the platform's network, no agent and no X11.
+ * The SSH gateway: agents connect to it for one session each, with the key of that session, and request one remote
+ * forward. No port is opened for the forward: connections to the device start in this process (`Tunnel.open`). No other
+ * SSH feature is available: no shell, no command, no subsystem, no forward into the platform's network, no agent and no
+ * X11.
  */
 import type { Socket } from "node:net";
 import { messageOf, UnavailableError } from "../../../common/core/errors.ts";
@@ -32,18 +33,18 @@ import { createTunnel } from "./tunnel.ts";
 
 export interface SshGatewayOptions {
   host: string;
-  /** 0 for any that is free. */
+  /** 0: any free port. */
   port: number;
   hostKey: HostKey;
-  /** What agents connect to; a port of 0 stands for the one that is listened on. */
+  /** Addresses that agents connect to; port 0: the listening port. */
   hosts: GatewayHost[];
-  /** Domain and port at which this process shows pages of printers. */
+  /** Domain and port where this process shows pages of printers. */
   web?: string | undefined;
   connections?: Partial<GateLimits>;
-  /** Between the login and the forward. */
+  /** Maximum time between login and forward. */
   forwardWithinMs?: number;
   openTimeoutMs?: number;
-  /** How often it is looked whether a session was closed. */
+  /** How often to check whether sessions were closed. */
   lookMs?: number;
 }
 
@@ -53,28 +54,28 @@ export interface SshGateway extends AsyncDisposable {
   tunnels: Tunnels;
 }
 
-/** As `serve` takes it; without, there is no gateway. */
+/** Options of `serve`; without them, there is no gateway. */
 export interface SshServeOptions {
   ssh?: { host: string; port: number; hosts: GatewayHost[] } | undefined;
 }
 
-/** As `serve` gives it. */
+/** Result of `serve`. */
 export interface SshServer {
   sshPort: number;
   tunnels: Tunnels;
 }
 
-/** What every connection works with. */
+/** Shared by all connections. */
 interface Running {
   platform: Platform;
   options: SshGatewayOptions;
   gatewayId: string;
   gate: ConnectionGate;
   tunnels: OwnTunnels;
-  /** By peer. */
+  /** Sockets by peer. */
   sockets: Map<string, Socket>;
   sessions: Map<string, AdmittedSession>;
-  /** Ends that are being written down. */
+  /** Ends of sessions that are being stored. */
   ending: Set<Promise<void>>;
 }
 
@@ -90,7 +91,7 @@ const gateLimits: GateLimits = {
 const mostChannels = 32;
 const lostEveryMs = 60_000;
 
-/** Throws UnavailableError when the port is taken. Disposal ends every session. */
+/** Throws UnavailableError if the port is in use. Disposal ends all sessions. */
 export async function startSshGateway(platform: Platform, options: SshGatewayOptions): Promise<SshGateway> {
   const gate = new ConnectionGate({ ...gateLimits, ...options.connections }, () => performance.now());
   const gatewayId = crypto.randomUUID();
@@ -148,7 +149,7 @@ export async function startSshGateway(platform: Platform, options: SshGatewayOpt
   };
 }
 
-/** Says that the gateway is there, and ends what is over. Returns what stops it. */
+/** Registers the gateway regularly, and ends closed sessions. Returns a function that stops it. */
 function keepLooking(running: Running, say: () => Promise<void>): () => void {
   const { platform, tunnels, sessions, options } = running;
   let isLooking = false;
@@ -175,7 +176,7 @@ function keepLooking(running: Running, say: () => Promise<void>): () => void {
   return () => timers.forEach(clearInterval);
 }
 
-/** A store that is busy is asked again with the next round. */
+/** If the store is busy, the work is tried again in the next round. */
 async function trying(platform: Platform, work: () => Promise<void>): Promise<void> {
   try {
     await work();
@@ -188,16 +189,16 @@ function serveConnection(connection: ServerConnection, peer: string, running: Ru
   const { platform, sockets, gate, options } = running;
   const socket = sockets.get(peer);
   if (socket === undefined) return connection.end();
-  /** Who it is; only set with the key of a session. */
+  /** The session; only set after its key was proven. */
   let admitted: AdmittedSession | undefined;
   let isJudged = false, isAsked = false;
-  // What is no SSH, and what was cut off: the connection ends by it.
+  // Other protocols and lost connections: the connection ends anyway.
   connection.on("error", () => {});
   connection.on("authentication", (context: AuthContext) => {
     const signed = maybeSigned(context);
     if (signed === "asked") return context.accept();
     if (signed === undefined) return context.reject(["publickey"]);
-    // One signature a connection: whoever guesses needs a connection for each guess.
+    // One signature per connection: each guess needs a new connection.
     if (isJudged) return connection.end();
     isJudged = true;
     judge(context, signed, running).then((verdict) => {
@@ -251,7 +252,7 @@ function portOf({ bindPort }: ForwardInfo): number {
   return bindPort === 0 ? 1 : bindPort;
 }
 
-/** The key that was proven; `asked` for a client that wants to know first whether to sign. */
+/** The proven key; `asked` if the client first asks whether the key is acceptable. */
 function maybeSigned(
   { method, username, key, blob, signature, hashAlgo }: AuthContext,
 ): "asked" | Uint8Array | undefined {

@@ -1,4 +1,4 @@
-/** One session of an agent that is connected: channels toward the agent, one for each connection to the device. */
+/** One session of a connected agent: channels to the agent, one for each connection to the device. */
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { UnavailableError } from "../../../common/core/errors.ts";
@@ -8,11 +8,11 @@ import type { Tunnel } from "../../access/tunnels.ts";
 export interface TunnelParts {
   sessionId: string;
   connection: ServerConnection;
-  /** Under the connection. */
+  /** The TCP socket of the connection. */
   socket: Socket;
-  /** As the agent asked for it. */
+  /** The forward that the agent requested. */
   forward: { address: string; port: number };
-  /** Channels at a time; a browser opens six. */
+  /** Maximum number of channels; a browser opens six. */
   mostChannels: number;
   /** How long the agent may take to reach the device. */
   openTimeoutMs: number;
@@ -31,7 +31,7 @@ export function createTunnel(parts: TunnelParts): Tunnel {
     if (end !== undefined) return;
     end = why;
     connection.end();
-    // Of a peer that is gone, nothing comes any more.
+    // A peer that has gone does not close its side.
     const timer = setTimeout(() => socket.destroy(), lingerMs);
     socket.once("close", () => clearTimeout(timer));
   }
@@ -78,7 +78,7 @@ export function createTunnel(parts: TunnelParts): Tunnel {
       if (error !== undefined) {
         return opened.reject(new UnavailableError("The agent cannot reach the device", undefined, 0, { cause: error }));
       }
-      // Without it, an error ends the process.
+      // Without a listener, an error ends the process.
       channel.on("error", () => {});
       if (isLate) return void channel.destroy();
       opened.resolve(channel);
