@@ -1,6 +1,6 @@
 /**
- * How large the answer to a request will be, learned from what this device has answered: answers that need more than one
- * packet are lost more often, and on some paths always, as fragments are dropped.
+ * Estimates the size of answers from earlier ones of the device: answers that need more than one packet are lost more
+ * often, and on some paths always, as fragments are dropped.
  */
 import { arcOctets } from "./ber.ts";
 import { isUnder } from "./oid.ts";
@@ -9,41 +9,41 @@ import { isException, type Varbind } from "./value.ts";
 /** Octets that an answer should not exceed: one Ethernet frame, with room for a tunnel around it. */
 export const maxAnswerOctets = 1400;
 
-/** Of one device. Sizes are octets of encoded variable bindings. */
+/** Sizes for one device, in octets of encoded variable bindings. */
 export interface AnswerSizes {
-  /** Octets that an object is expected to take. */
+  /** Expected octets of an object. */
   expected(oid: string): number;
-  /** The same for a row of a column, when it may have no row left and the answer runs on behind it. */
+  /** The same for a row of a column, which may have no further row, so that the answer has the objects after it. */
   expectedRow(column: string): number;
-  /** Takes note of an object that was asked for by `base`. */
+  /** Records an object that was answered to `base`. */
   learn(base: string, varbind: Varbind): void;
-  /** Octets that the next answer may have. */
+  /** Maximum octets for the next answer. */
   room(): number;
-  /** An answer of so many octets has arrived. */
+  /** Records an answer of this size. */
   arrived(octets: number): void;
-  /** An answer that was expected to have so many octets was refused, or never came though the device answers others. */
+  /** Records that an answer of this expected size was refused, or did not arrive although the device answers others. */
   failed(octets: number, how: "refused" | "lost"): void;
 }
 
-/** What one more varbind must always be allowed to take. */
+/** Lower limit of the size, so that one varbind is always possible. */
 const smallestRoom = 32;
 
 /**
- * `overheadOctets`: of a message around its varbinds. `guesses`: octets of values that are known to be long, such as
- * texts, by column or object; other values are taken for numbers.
+ * `overheadOctets`: octets of a message around its varbinds. `guesses`: octets of values that are known to be long,
+ * such as texts, by column or object; other values are assumed to be numbers.
  */
 export function createAnswerSizes(
   overheadOctets: number,
   guesses: Readonly<Record<string, number>> = {},
 ): AnswerSizes {
   const known = new Map<string, Average>();
-  /** Of objects that stand behind those that were asked for: where a table is short, an answer runs on into them. */
+  /** Size of objects after the requested ones, which an answer has if a table is short. */
   let stray: Average | undefined;
   let ceiling = maxAnswerOctets - overheadOctets;
   let room = ceiling;
   let largestArrived = 0;
   const guess = (base: string) =>
-    // An index of two arcs, as Printer-MIB's tables have.
+    // An index of two arcs, as in the tables of the Printer-MIB.
     varbindOctets(oidOctets(base) + 2, guesses[base] ?? numberOctets);
   return {
     expected: (oid) => expectedOf(known.get(oid)) ?? guess(oid),
@@ -68,7 +68,7 @@ export function createAnswerSizes(
       room = Math.min(ceiling, room * 2);
     },
     failed(octets, how) {
-      // Where as much has arrived before, this one was lost as any other may be. Else it may be too large for the path.
+      // If an answer of this size has arrived before, this loss was random. Otherwise it may be too large for the path.
       if (how === "refused" || octets > largestArrived) {
         ceiling = Math.max(smallestRoom, Math.min(ceiling, Math.floor(octets * 0.9)));
       }
@@ -77,7 +77,7 @@ export function createAnswerSizes(
   };
 }
 
-/** Of sizes, the latest ones most, and how far they are from it. */
+/** Moving average of sizes, and their deviation. */
 interface Average {
   octets: number;
   deviation: number;
@@ -88,7 +88,7 @@ function include(average: Average, octets: number): void {
   average.octets += (octets - average.octets) / 4;
 }
 
-/** Sizes of many objects differ, but their sum is near that of as many average ones. */
+/** Expected size: single sizes differ, but the sum of many is near the average. */
 function expectedOf(average: Average | undefined): number | undefined {
   return average === undefined ? undefined : Math.ceil(average.octets + average.deviation);
 }
@@ -101,12 +101,12 @@ export function octetsOf({ oid, value }: Varbind): number {
   return varbindOctets(oidOctets(oid), valueOctets(value));
 }
 
-/** Octets of all of them. */
+/** Octets of all variable bindings. */
 export function octetsOfAll(varbinds: readonly Varbind[]): number {
   return varbinds.reduce((sum, varbind) => sum + octetsOf(varbind), 0);
 }
 
-/** With tag and length of sequence, name and value. */
+/** Octets including tags and lengths of sequence, name and value. */
 function varbindOctets(oid: number, value: number): number {
   const content = 2 + oid + lengthOctets(value) + 1 + value;
   return 1 + lengthOctets(content) + content;
@@ -126,7 +126,7 @@ function valueOctets(value: Varbind["value"]): number {
   return octets;
 }
 
-/** Lengths of identifiers that were seen lately. */
+/** Cache of encoded lengths of identifiers. */
 const lengths = new Map<string, number>();
 const maxLengths = 4096;
 

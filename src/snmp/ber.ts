@@ -1,9 +1,9 @@
 /**
  * BER as far as SNMP uses it (RFC 3417 section 8): definite lengths, single-octet tags, big-endian integers.
  *
- * The decoder reads what devices really send (non-minimal lengths, unsigned values without their leading zero) and
- * refuses what would let a packet lie about itself: a length beyond its container, an indefinite length, an arc over
- * 32 bits. Every refusal is a `BerSyntaxError`; nothing else is thrown for any input.
+ * The decoder accepts what real devices send (non-minimal lengths, unsigned values without their leading zero) and
+ * refuses inconsistent data: a length beyond its container, an indefinite length, an arc over 32 bits. It throws only
+ * `BerSyntaxError`, for any input.
  */
 import { Tag } from "./value.ts";
 
@@ -41,7 +41,7 @@ export class BerReader {
     return this.#contentEnd();
   }
 
-  /** A reader over the content of the next element, which must have `tag`; this reader moves behind it. */
+  /** A reader for the content of the next element, which must have `tag`; this reader moves past it. */
   inner(tag: number): BerReader {
     const end = this.enter(tag);
     const reader = new BerReader(this.bytes, this.offset, end);
@@ -56,7 +56,7 @@ export class BerReader {
     return outer;
   }
 
-  /** Moves behind the element that was opened. */
+  /** Moves past the opened element. */
   close(outer: number): void {
     this.offset = this.end;
     this.end = outer;
@@ -164,9 +164,9 @@ function decodeSigned(bytes: Uint8Array, start: number, end: number): number | b
   return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
 }
 
-/** Identifiers that were decoded lately: devices of a fleet answer with the same ones. A power of two. */
+/** Size of the cache of decoded identifiers: devices of a fleet answer with the same ones. A power of two. */
 const keptOids = 4096;
-/** Longer ones are not kept, so that nobody can fill the memory. */
+/** Longest cached identifier, so that no device can fill the memory. */
 const maxKeptOctets = 48;
 const kept: ({ octets: Uint8Array; text: string } | undefined)[] = new Array(keptOids).fill(undefined);
 
@@ -190,7 +190,7 @@ function isSame(octets: Uint8Array, bytes: Uint8Array, start: number, end: numbe
 }
 
 function decodeArcs(bytes: Uint8Array, start: number, end: number): string {
-  // Some agents send an empty OID where zeroDotZero is meant.
+  // Some agents send an empty OID instead of zeroDotZero.
   if (start === end) return "0.0";
   let text = "";
   let arcs = 0;
@@ -303,7 +303,7 @@ export class BerWriter {
   }
 }
 
-/** Content octets of a dotted OID. Throws `RangeError` for text that is not one. */
+/** Content octets of a dotted OID. Throws `RangeError` for other texts. */
 export function encodeOid(oid: string): Uint8Array {
   const arcs = oid.split(".").map(Number);
   const [first, second] = arcs;

@@ -1,8 +1,8 @@
 /**
- * v1 and v2c through our own codec, which reads what devices really send (unsigned values without their leading zero).
+ * v1 and v2c with our own codec, which accepts what real devices send (unsigned values without their leading zero).
  *
- * Each datagram has a request-id of its own, also when it repeats a question: so the first answer counts, however late
- * and to whichever copy, and each answer tells exactly how long it took (Karn's rule never has to throw one away).
+ * Each datagram has its own request-id, also if it is a repetition: so the first answer to any copy counts, however
+ * late, and each answer has an exact round trip (Karn's rule never has to discard one).
  */
 import type { CommunityCredential } from "./credential.ts";
 import { type Clock, systemClock } from "../../common/core/clock.ts";
@@ -17,7 +17,7 @@ import type { SessionOptions, SnmpSession } from "./session.ts";
 import { type Patience, triesOf } from "./session_tries.ts";
 import type { Varbind } from "./value.ts";
 
-/** Request-ids are positive and of four octets, as strict agents want. */
+/** Request-ids are positive and have four octets, as strict agents require. */
 const firstId = 0x01000000, lastId = 0x7effffff;
 
 interface CommunitySession {
@@ -27,12 +27,12 @@ interface CommunitySession {
   clock: Clock;
   encode: (fields: RequestFields) => Uint8Array;
   requests: SessionRequests<Pdu>;
-  /** Of each datagram whose answer has not come. */
+  /** Datagrams without an answer, by request-id. */
   sent: Map<number, { atMs: number; request: OpenRequest<Pdu> }>;
   nextId: number;
   /** Datagrams since the last answer: the waits double with them (RFC 6298 section 5.5). */
   unanswered: number;
-  /** Of the open request. */
+  /** Stops retransmissions of the open request. */
   stopSending: () => void;
 }
 
@@ -86,7 +86,7 @@ export function openCommunitySession(
   };
 }
 
-/** True when the datagram answers a question of this session, or tries to. */
+/** True if the datagram is an answer for this session, valid or not. */
 function accept(session: CommunitySession, bytes: Uint8Array): boolean {
   const { requests, sent, options, clock } = session;
   let message: SnmpMessage;
@@ -103,7 +103,7 @@ function accept(session: CommunitySession, bytes: Uint8Array): boolean {
   sent.delete(message.pdu.requestId);
   requests.counters.answers++;
   session.unanswered = 0;
-  // Also the answer to a question that was given up tells how long this device takes.
+  // The answer to an abandoned request also shows the device's round trip.
   options.onAnswer?.(clock.monotonicMs() - asked.atMs);
   requests.succeed(asked.request, message.pdu);
   return true;
@@ -147,7 +147,9 @@ async function askEach(
   return oneForEach(oids, varbinds, session.target.address);
 }
 
-/** Sequence, version, tag and length of the community, PDU, request-id, error-status and -index, list: at most. */
+/**
+ * Maximum octets of sequence, version, tag and length of the community, PDU, request-id, error-status and -index, list.
+ */
 const overhead = 4 + 3 + 2 + 4 + 6 + 3 + 4 + 4;
 
 /** Sorts the varbinds of a GetBulk answer by the OID they answer (RFC 3416 section 4.2.3); a cut answer is normal. */

@@ -1,4 +1,4 @@
-/** What a scan shows to devices to be let in, and which devices it shows it to. */
+/** Credentials of a scan, and the devices that they are for. */
 import { type IpRange, rangeContains } from "../../common/core/ip_range.ts";
 import { tryParseIp, withoutZone } from "../../common/core/ip.ts";
 import { Secret } from "../../common/core/secret.ts";
@@ -8,7 +8,7 @@ export type SecurityLevel = "noAuthNoPriv" | "authNoPriv" | "authPriv";
 
 interface CommunityOf<S> {
   kind: "community";
-  /** Names the credential in logs and problems; holds no secret. */
+  /** Name of the credential in logs and problems; contains no secret. */
   name: string;
   /** Tried in this order. */
   versions: ("1" | "2c")[];
@@ -41,13 +41,13 @@ export type CommunityCredential = CommunityOf<Secret>;
 export type UsmCredential = UsmOf<Secret>;
 export type Credential = CommunityCredential | UsmCredential;
 
-/** The first rule that an address is in decides, and only its credentials are shown; the default rule is the last. */
+/** The first rule that contains an address decides, and only its credentials are sent; the default rule is the last. */
 export type CredentialPlan = PlanOf<Secret>;
 
-/** A plan with its secrets in the open, for `postMessage` alone: never to be logged or stored. */
+/** A plan with plain secrets, only for `postMessage`: must never be logged or stored. */
 export type WireCredentialPlan = PlanOf<string>;
 
-/** What to try at an address, in order; empty when no rule holds it. */
+/** Credentials to try at an address, in order; empty if no rule contains it. */
 export function credentialsFor(plan: CredentialPlan, address: string): Credential[] {
   const ip = tryParseIp(withoutZone(address));
   if (ip === undefined) return [];
@@ -66,7 +66,7 @@ export function defaultPlan(communities: string[]): CredentialPlan {
   return { rules: [{ ranges: null, credentials }] };
 }
 
-/** Opens the secrets, which do not survive the structured clone of `postMessage`. */
+/** Converts the secrets to plain text, as `Secret` does not survive the structured clone of `postMessage`. */
 export function planToWire(plan: CredentialPlan): WireCredentialPlan {
   return mapSecrets(plan, (secret) => secret.reveal());
 }

@@ -1,7 +1,7 @@
 /**
- * The UDP sockets of a whole worker: every session sends through one, the sweep through others, so that what the system
- * holds back of a sweep holds up no session. Each answer goes only to who asked that very address and port. What nobody
- * asked for is dropped and counted.
+ * The UDP sockets of a worker: sessions and the sweep use different sockets, so that datagrams of the sweep that the
+ * system holds back do not delay sessions. Each answer is passed only to the listener of exactly its address and port.
+ * Other datagrams are dropped and counted.
  */
 import { withoutZone } from "../../common/core/ip.ts";
 import { createProbeSockets, type ProbeSockets } from "./probe_sockets.ts";
@@ -10,7 +10,7 @@ import { createProbeSockets, type ProbeSockets } from "./probe_sockets.ts";
 export interface DatagramPort {
   /** Rejects when the operating system or the sandbox refuses the destination. */
   send(bytes: Uint8Array, address: string, port: number): Promise<unknown>;
-  /** Waits for the next datagram; the bytes are the caller's to keep. Undefined once closed. */
+  /** Waits for the next datagram; the caller owns the bytes. Undefined after the socket was closed. */
   receive(): Promise<{ bytes: Uint8Array; address: string; port: number } | undefined>;
   close(): void;
 }
@@ -21,23 +21,23 @@ export interface Datagram {
   port: number;
 }
 
-/** Returns true when the datagram was an answer to something that this listener asked. */
+/** Returns true if the datagram was an answer to a request of this listener. */
 export type DatagramListener = (bytes: Uint8Array, address: string, port: number) => boolean;
 
 export interface HubCounters {
   sent: number;
   received: number;
-  /** From addresses that were not asked, or answering no open request. */
+  /** Datagrams from addresses that were not asked, or that answer no open request. */
   stray: number;
 }
 
 export interface DatagramHub {
   send(bytes: Uint8Array, address: string, port: number): Promise<void>;
-  /** The same for the probes of a sweep, all of one address family: as `ProbeSockets.send`. */
+  /** Sends probes of a sweep, all of one address family: see `ProbeSockets.send`. */
   probe: ProbeSockets["send"];
   /** Listens to one address and port until the returned function is called. */
   listenTo(address: string, port: number, listener: DatagramListener): () => void;
-  /** Sees every datagram that no listener of its address took. */
+  /** Sets the listener for datagrams that no listener of their address accepted. */
   setSweep(listener: DatagramListener): void;
   readonly counters: HubCounters;
   close(): Promise<void>;
@@ -47,9 +47,11 @@ export interface HubPorts {
   ipv4: DatagramPort | undefined;
   /** Serves addresses with a colon. */
   ipv6: DatagramPort | undefined;
-  /** Further ones for the sessions, which take turns: one holds the answers of some fifty devices. */
+  /**
+   * Further sockets for the sessions, used in turn: the buffer of one has room for the answers of about fifty devices.
+   */
   moreSessions?: { 4: readonly DatagramPort[]; 6: readonly DatagramPort[] };
-  /** Opens a further socket for probes; without it, or where it gives none, they share the one of the sessions. */
+  /** Opens a further socket for probes; without it, or if it returns none, they share the one of the sessions. */
   openMore?: (family: 4 | 6) => DatagramPort | undefined;
 }
 
@@ -134,13 +136,13 @@ async function receiveAll(
   }
 }
 
-/** A socket of the sessions, and how many devices it serves. */
+/** A socket of the sessions, and the number of devices that it serves. */
 interface SessionPort {
   port: DatagramPort;
   peers: number;
 }
 
-/** Who waits for the answers of one address and port, and through which socket it is asked. */
+/** Listeners by address and port, with the socket of each. */
 function createListeners(choose: (address: string) => SessionPort | undefined) {
   const byPeer = new Map<string, { listeners: Set<DatagramListener>; through: SessionPort | undefined }>();
   return {
@@ -184,7 +186,7 @@ function familyOf(address: string): 4 | 6 {
   return address.includes(":") ? 6 : 4;
 }
 
-/** The system names the sender of an answer without its zone. */
+/** Key of a peer, without zone: the system reports senders without it. */
 function peerKey(address: string, port: number): string {
   return `${withoutZone(address)} ${port}`;
 }

@@ -1,4 +1,4 @@
-/** At most `limit` values by key; the one that was asked for longest ago makes room. */
+/** A cache of at most `limit` values; the least recently used one is dropped. */
 export class KeyCache<V> {
   readonly #values = new Map<string, V>();
   constructor(readonly limit: number) {}
@@ -7,7 +7,7 @@ export class KeyCache<V> {
     return this.#values.size;
   }
 
-  /** The kept value, or what `make` returns, which is kept. */
+  /** The cached value, or the result of `make`, which is then cached. */
   getOrMake(key: string, make: () => V): V {
     let value = this.#values.get(key);
     if (value === undefined) {

@@ -1,4 +1,4 @@
-/** A v3 session of net-snmp over a socket of ours, through what the library documents: options, requests and events. */
+/** A v3 session of net-snmp over our own socket, using only the library's documented options, requests and events. */
 import { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
 import type { UsmCredential } from "./credential.ts";
@@ -15,27 +15,29 @@ import { installUsmPrivacy } from "./usm_privacy.ts";
 import { maybeV3Header, type V3Header } from "./v3_header.ts";
 import { Tag } from "./value.ts";
 
-/** What a session must know of an engine before it can ask it. */
+/** What a session must know about an engine before a request. */
 export type EngineTime = Pick<V3Header, "engineId" | "engineBoots" | "engineTime">;
 
 export interface LibraryEvents {
-  /** Asked before each datagram: the error ends the library's request, and nothing is sent. */
+  /** Called before each datagram: an error ends the library's request, and nothing is sent. */
   maybeRefusal(): Error | undefined;
   onSend(bytes: Uint8Array): void;
-  /** The library cannot parse what it was handed; its request stays open. */
+  /** The library cannot parse a datagram; its request stays open. */
   onUnreadable(): void;
 }
 
 export interface LibrarySession {
   session: NetSnmpSession;
-  /** Hands a datagram to the library, which ends the request that it answers, or sends the next datagram, before this returns. */
+  /**
+   * Passes a datagram to the library, which ends the answered request, or sends the next datagram, before this returns.
+   */
   receive(bytes: Uint8Array): void;
 }
 
-/** Longer than any device is read: the library never ends a request by its own time. */
+/** Longer than any read, so that the library never times out by itself. */
 const libraryTimeoutMs = 24 * 3600 * 1000;
 
-/** The user of a credential as the library wants it. */
+/** The user of a credential in the library's form. */
 export function userOf(credential: UsmCredential): NetSnmpUser {
   const user: NetSnmpUser = { name: credential.user, level: snmp.SecurityLevel[credential.level] };
   if (credential.auth !== null) {
@@ -68,7 +70,7 @@ export function openLibrarySession(
     context,
     dgramModule: { createSocket: () => socket },
   });
-  // An unheard "error" would end the process.
+  // An "error" event without a listener would end the process.
   session.on("error", () => events.onUnreadable());
   return { session, receive: (bytes) => socket.receive(bytes) };
 }
@@ -91,7 +93,7 @@ class LibrarySocket extends EventEmitter implements NetSnmpSocket {
     const refusal = this.events.maybeRefusal();
     if (refusal !== undefined) return callback(refusal);
     const bytes = buffer.slice(offset, offset + length);
-    // The library registers the request in the callback; on loopback an answer may come before the send has returned.
+    // The library registers the request in the callback; on loopback an answer may arrive before the send returns.
     callback(null, length);
     const engine = this.#engine;
     this.#engine = undefined;
@@ -111,7 +113,7 @@ class LibrarySocket extends EventEmitter implements NetSnmpSocket {
   }
 }
 
-/** What an engine answers to a request that names none (RFC 3414 section 4). */
+/** The report of an engine to a request without an engine id (RFC 3414 section 4). */
 function discoveryReport(msgId: number, engine: EngineTime): Uint8Array {
   const none = new Uint8Array();
   const varbinds = [{ oid: "1.3.6.1.6.3.15.1.1.4.0", tag: Tag.counter32, value: 1 }];

@@ -1,7 +1,7 @@
 /**
- * SNMP messages: v1 and v2c (RFC 1157, RFC 1901) whole, v3 (RFC 3412) as far as it is readable without keys.
- * For the sweep's probes, for reading with communities, for checking every datagram before anything else sees it, and
- * for the simulator; SNMPv3 is read through net-snmp.
+ * SNMP messages: v1 and v2c (RFC 1157, RFC 1901) completely, v3 (RFC 3412) as far as possible without keys. Used for
+ * the sweep's probes, for reading with communities, for checking every datagram first, and for the simulator; SNMPv3 is
+ * read with net-snmp.
  */
 import { BerReader, BerSyntaxError, BerWriter } from "./ber.ts";
 import { type SnmpValue, Tag, type Varbind } from "./value.ts";
@@ -15,7 +15,7 @@ export const PduType = {
   report: 0xa8,
 } as const;
 
-/** error-status of RFC 3416 section 3, the ones that agents answer a read with. */
+/** error-status values of RFC 3416 section 3 that occur in answers to reads. */
 export const ErrorStatus = { noError: 0, tooBig: 1, noSuchName: 2, genErr: 5, authorizationError: 16 } as const;
 
 export interface Pdu {
@@ -49,7 +49,7 @@ export interface V3Message {
   engineTime: number;
   userName: Uint8Array;
   authParameters: Uint8Array;
-  /** Where `authParameters` stands in the packet, for computing the digest over zeros. */
+  /** Offset of `authParameters` in the packet, to compute the digest with zeros there. */
   authParametersOffset: number;
   privParameters: Uint8Array;
   /** Absent when the scoped PDU is encrypted. */
@@ -65,7 +65,7 @@ export interface ScopedPdu {
 
 export type SnmpMessage = CommunityMessage | V3Message;
 
-/** Decodes one datagram. Throws `BerSyntaxError` for everything that is not an SNMP message; octets are copied. */
+/** Decodes one datagram. Throws `BerSyntaxError` if it is not an SNMP message; octets are copied. */
 export function decodeMessage(packet: Uint8Array): SnmpMessage {
   const reader = new BerReader(packet);
   reader.open(Tag.sequence);
@@ -110,7 +110,7 @@ function decodeV3(reader: BerReader): V3Message {
   };
 }
 
-/** Decodes a ScopedPDU, for example after decryption; padding behind it is ignored. */
+/** Decodes a ScopedPDU, for example after decryption; padding after it is ignored. */
 export function decodeScopedPdu(reader: BerReader): ScopedPdu {
   const scoped = reader.inner(Tag.sequence);
   const contextEngineId = scoped.readOctets().slice();
@@ -190,7 +190,7 @@ export function encodeScopedPdu(scoped: ScopedPdu): Uint8Array {
   return writer.finish();
 }
 
-/** Encodes a v3 message around an encoded ScopedPDU or its ciphertext; returns where the digest belongs. */
+/** Encodes a v3 message around an encoded ScopedPDU or its ciphertext; also returns the offset of the digest. */
 export function encodeV3Message(
   message: Omit<V3Message, "version" | "scopedPdu" | "authParametersOffset">,
   scopedPdu?: Uint8Array,

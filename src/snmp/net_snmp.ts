@@ -2,10 +2,10 @@
  * The part of npm:net-snmp that this product uses, with types: the library ships none. Everything else imports the
  * library from here. Privacy works only after `installUsmPrivacy()` of usm_privacy.ts.
  *
- * What its callers must know: a session emits "error" for each datagram that it cannot parse, and an unheard "error"
+ * Callers must know: a session emits "error" for each datagram that it cannot parse, and an "error" without a listener
  * ends the process; a request is in flight for `timeout` × (`retries` + 1) ms with nothing to cancel it but `close()`;
- * a response to an authenticated request is accepted without authentication, so the socket that is handed in must
- * drop v3 responses whose msgFlags are below the request's (RFC 3412 section 7.2 step 12).
+ * a response to an authenticated request is accepted without authentication, so the socket that is handed in must drop
+ * v3 responses whose msgFlags are below the request's (RFC 3412 section 7.2 step 12).
  */
 import type { Buffer } from "node:buffer";
 import netSnmp from "net-snmp";
@@ -33,13 +33,13 @@ export interface NetSnmpSession {
     maxRepetitions: number,
     callback: NetSnmpCallback<(NetSnmpVarbind | NetSnmpVarbind[])[]>,
   ): this;
-  /** Fails what is in flight with "Socket forcibly closed" once the socket emits "close". */
+  /** Requests in flight fail with "Socket forcibly closed" when the socket emits "close". */
   close(): this;
   on(event: "error", listener: (error: Error) => void): this;
   on(event: "close", listener: () => void): this;
 }
 
-/** What a session needs of a socket; `node:dgram` fits, and so does one that many sessions share. */
+/** The part of a socket that a session needs; `node:dgram` has it, and so does a socket shared by many sessions. */
 export interface NetSnmpSocket {
   send(
     buffer: Uint8Array,
@@ -65,13 +65,13 @@ export interface NetSnmpOptions {
   retries?: number;
   /** Milliseconds until a retransmission; 0 means the default of 5,000. */
   timeout?: number;
-  /** Each wait is this many times the one before; at least 1. */
+  /** Factor from each wait to the next; at least 1. */
   backoff?: number;
   transport?: "udp4" | "udp6";
   idBitsSize?: 16 | 32;
   /** contextName of SNMPv3. */
   context?: string;
-  /** Whether an answer may go back in the MIB; default: true. */
+  /** Whether answers may go backwards in the MIB; default: true. */
   backwardsGetNexts?: boolean;
   reportOidMismatchErrors?: boolean;
   dgramModule?: { createSocket(type: string): NetSnmpSocket };
@@ -87,7 +87,7 @@ export interface NetSnmpUser {
   privKey?: string;
 }
 
-/** Of the engine that a message is localised for. */
+/** The engine that a message is localised for. */
 export interface NetSnmpEngine {
   engineID: Uint8Array;
   engineBoots: number;
@@ -138,7 +138,7 @@ interface NetSnmp {
 /** The library itself, typed. */
 export const snmp = netSnmp as unknown as NetSnmp;
 
-/** Why an engine or the library refused a v3 message, or undefined when the error is another one. */
+/** Why an engine or the library refused a v3 message; undefined for other errors. */
 export function maybeUsmFailure(error: unknown): UsmFailure | undefined {
   if (!(error instanceof snmp.ResponseInvalidError)) return undefined;
   const { code, message } = error;
@@ -146,13 +146,13 @@ export function maybeUsmFailure(error: unknown): UsmFailure | undefined {
   if (code === snmp.ResponseInvalidCode.ENotInTimeWindow) return "notInTimeWindow";
   if (code === snmp.ResponseInvalidCode.EUnexpectedReport) return "otherReport";
   if (code !== snmp.ResponseInvalidCode.EAuthFailure) return undefined;
-  // The library gives every USM report the same code; only its own fixed texts tell them apart.
+  // The library uses the same code for all USM reports; only its fixed texts distinguish them.
   return usmReports.find(([text]) => message.startsWith(text))?.[1];
 }
 
 /**
- * Names of the usmStats objects (RFC 3414 section 5) that a refused message increments, and below them what else an engine
- * reports; `bootsAtMaximum` is a notInTimeWindow that no other time mends.
+ * Names of the usmStats objects (RFC 3414 section 5) that a refused message increments, and below them other reports of
+ * an engine; `bootsAtMaximum` is a notInTimeWindow that no other time can fix.
  */
 export type UsmFailure =
   | "unsupportedSecurityLevel"

@@ -13,8 +13,8 @@ export function maybeSuffix(oid: string, base: string): string | undefined {
 
 /** Order of the MIB tree: negative when `a` comes before `b`. Arcs are compared as numbers. */
 export function compareOids(a: string, b: string): number {
-  // Without splitting, as walks compare hundreds of OIDs a device: the first difference lies in one arc, of which the
-  // one with more digits is the larger.
+  // Without splitting, as walks compare hundreds of OIDs per device: the first difference is within one arc, and the
+  // arc with more digits is larger.
   const shared = Math.min(a.length, b.length);
   let at = 0;
   while (at < shared && a.charCodeAt(at) === b.charCodeAt(at)) at++;

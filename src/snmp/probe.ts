@@ -1,6 +1,7 @@
 /**
- * The sweep's probes as byte templates: only the four octets of the request-id (or msgID) change from one address to the
- * next, so a probe costs no encoding. The id is always four octets long and positive, as strict agents want it minimal.
+ * The sweep's probes as byte templates: only the four octets of the request-id (or msgID) change from one address to
+ * the next, so a probe needs no encoding. The id always has four octets and is positive, as strict agents require
+ * minimal encoding.
  */
 import { encodeCommunityMessage, encodeScopedPdu, encodeV3Message, MsgFlag, PduType } from "./message.ts";
 import { putId } from "./request_template.ts";
@@ -66,10 +67,10 @@ export function probeFor(template: ProbeTemplate, id: number): Uint8Array {
   return bytes;
 }
 
-/** Gives each probe of a burst octets of its own, which serve again for the next burst. */
+/** Provides a buffer for each probe of a burst; buffers are reused for the next burst. */
 export interface ProbeBuffers {
   probeFor(template: ProbeTemplate, id: number): Uint8Array;
-  /** The burst has been sent; with false its octets are still needed, and new ones are taken. */
+  /** The burst has been sent; with false its buffers are still in use, and new ones are allocated. */
   next(mayReuse: boolean): void;
 }
 
@@ -91,7 +92,7 @@ export function createProbeBuffers(): ProbeBuffers {
   };
 }
 
-/** With memory outside the heap, where a send needs it: else each send would move it there. */
+/** A copy with memory outside the heap, where a send needs it; otherwise each send would move it there. */
 function copyOf(bytes: Uint8Array): Uint8Array {
   const copy = new Uint8Array(new ArrayBuffer(bytes.length));
   copy.set(bytes);

@@ -2,7 +2,7 @@
 import { type AuthProtocolName, authProtocols, type PrivProtocolName, privProtocols } from "./usm_protocols.ts";
 import { usmHashes } from "./usm_keys.ts";
 
-/** Names for the messages; the aliases below are understood, too. */
+/** Names for messages; the aliases below are accepted as well. */
 export const authNames: readonly string[] = Object.keys(authProtocols);
 export const privNames: readonly string[] = ["des", "aes128", "aes192", "aes256", ...longNames()];
 
@@ -33,10 +33,9 @@ export function maybeAuthProtocol(text: string): AuthProtocolName | undefined {
 }
 
 /**
- * The protocols that a name stands for, in the order in which they are tried. `aes192` and `aes256` alone do not say
- * how a short hash becomes a long key, and no RFC does: Reeder's draft comes first as Cisco and the makers who follow
- * it use it, and pysnmp means it by these names; Net-SNMP means Blumenthal's. Where the hash is long enough, both are
- * the same and one is left.
+ * The protocols for a name, in the order of trying. `aes192` and `aes256` alone do not specify how a short hash is
+ * expanded to a long key, and no RFC does: Reeder's draft comes first, as Cisco, makers compatible with it, and pysnmp
+ * use it under these names; Net-SNMP uses Blumenthal's. If the hash is long enough, both are equal and one is left out.
  */
 export function maybePrivProtocols(text: string, auth: AuthProtocolName): PrivProtocolName[] | undefined {
   const word = plain(text);

@@ -1,10 +1,11 @@
 /**
- * Reads objects with as few round trips as a device and its network allow, and gets along with agents that break the
- * rules: noSuchName drops the named object (RFC 1157 fails the whole request), a GetBulk that fails is replaced by
+ * Reads objects with as few round trips as a device and its network allow, and handles agents that violate the
+ * standard: noSuchName drops the named object (RFC 1157 fails the whole request), a GetBulk that fails is replaced by
  * GetNext, and an answer that does not move forward ends its column.
  *
- * Each request is made as large as its answer may be (answer_sizes.ts). What is refused as too big, or never arrives
- * although the device answers something small, is asked for in halves, down to single objects.
+ * The size of each request follows the allowed size of its answer (answer_sizes.ts). If an answer is refused as too
+ * big, or does not arrive although the device answers small requests, the request is split in halves, down to single
+ * objects.
  */
 import { type AnswerSizes, createAnswerSizes, octetsOfAll } from "./answer_sizes.ts";
 import { SnmpError, type SnmpSession } from "./session.ts";
@@ -17,13 +18,13 @@ export interface ColumnGroup {
   name: string;
   /** Object identifiers without an index. */
   columns: string[];
-  /** Rows of a typical device; the first request asks for one more, so that it sees the end. */
+  /** Rows of a typical device; the first request asks for one more, to detect the end. */
   expectedRows: number;
   /** More rows than this are not read. */
   maxRows: number;
 }
 
-/** Something that the device does wrong; the reading goes on without it. */
+/** A fault of the device; the reading continues without the affected objects. */
 export interface ReadProblem {
   code: "agent-error" | "too-big" | "non-increasing" | "table-too-long" | "no-bulk" | "no-answer";
   message: string;
@@ -35,13 +36,13 @@ export interface ReadOutcome {
   problems: ReadProblem[];
 }
 
-/** Most varbinds of an answer. */
+/** Maximum number of varbinds in an answer. */
 const bulkBudget = 45;
 
-/** Most objects of one GET or GETNEXT. */
+/** Maximum number of objects in one GET or GETNEXT. */
 const getBudget = 30;
 
-/** GET of exact objects; those that do not exist are left out. Throws `SnmpError` when the device falls silent. */
+/** GET of exact objects; those that do not exist are left out. Throws `SnmpError` if the device stops answering. */
 export async function readObjects(
   session: SnmpSession,
   oids: readonly string[],
@@ -73,7 +74,7 @@ async function readInPieces(
       pieces.unshift(piece.slice(fitting));
       piece = piece.slice(0, fitting);
     }
-    // The first question of all may go to nobody, or to somebody who does not know our credential.
+    // The very first request may have no receiver, or an unknown credential.
     const isFirst = session.answers === 0 && piece.length <= 2;
     try {
       const varbinds = await ask(piece, isFirst || piece.length === 1 ? "long" : "short");
@@ -91,7 +92,7 @@ async function readInPieces(
   return outcome;
 }
 
-/** How many of the objects fit into one answer; one does always. */
+/** Number of objects that fit into one answer; at least one. */
 function countFitting(oids: readonly string[], sizes: AnswerSizes): number {
   let octets = 0;
   for (let count = 0; count < oids.length; count++) {
@@ -104,7 +105,7 @@ function countFitting(oids: readonly string[], sizes: AnswerSizes): number {
 /** sysUpTime.0: every agent has it, and it is small. */
 const smallObject = "1.3.6.1.2.1.1.3.0";
 
-/** Throws `silence` when the device answers nothing at all; then its large answers are what does not arrive. */
+/** Throws `silence` if the device answers nothing at all; if it does not throw, only large answers are lost. */
 export async function checkAlive(session: SnmpSession, silence: SnmpError): Promise<void> {
   try {
     await session.get([smallObject]);
@@ -116,7 +117,7 @@ export async function checkAlive(session: SnmpSession, silence: SnmpError): Prom
   }
 }
 
-/** What to ask instead of a GET or GETNEXT that failed; throws what a smaller request cannot mend. */
+/** Requests to replace a failed GET or GETNEXT; throws the error if smaller requests cannot help. */
 function smallerPieces(
   piece: readonly string[],
   error: unknown,
@@ -157,8 +158,8 @@ interface Column {
 }
 
 /**
- * Walks tables side by side: as many columns as fit share one GetBulk, those first that are nearly complete. Throws
- * `SnmpError` when the device falls silent; what was read until then has been handed to `keep`.
+ * Walks tables in parallel: as many columns as fit share one GetBulk, nearly complete ones first. Throws `SnmpError` if
+ * the device stops answering; everything read until then was passed to `keep`.
  */
 export async function walkColumns(
   session: SnmpSession,
@@ -192,7 +193,7 @@ export async function walkColumns(
       if (isLost) await checkAlive(session, error);
       if (bulk && (isLost || error.failure === "tooBig") && !isSmallest) {
         sizes.failed(octets, isLost ? "lost" : "refused");
-        // Small stacks answer no GetBulk at all, or only what fits one frame.
+        // Small SNMP stacks do not answer GetBulk at all, or only if the answer fits into one frame.
         if (isLost && !bulkWorks && ++bulkFailures >= 2) bulk = false;
       } else if (bulk && !(isLost && bulkWorks) && isFaultOfBulk(error)) {
         bulk = false;
@@ -222,7 +223,7 @@ interface Batch {
   octets: number;
 }
 
-/** The next request: rows for the first open column, and as many further columns as there is room for. */
+/** The next request: rows for the first open column, and as many further columns as fit. */
 function nextBatch(
   open: Column[],
   { sizes, bulk, columns }: { sizes: AnswerSizes; bulk: boolean; columns: Column[] },
@@ -246,14 +247,17 @@ function nextBatch(
   return { batch, repetitions, octets };
 }
 
-/** Rows to ask of a column, with one more to see its end. Other columns of its table tell how many there are. */
+/**
+ * Number of rows to request from a column, plus one to detect its end. Other columns of the table show the number of
+ * rows.
+ */
 function rowsWanted({ rows, group }: Column, columns: Column[]): number {
   const complete = columns.find((other) => other.group === group && other.done && other.rows > rows);
   if (complete !== undefined) return complete.rows + 1 - rows;
   return rows === 0 ? group.expectedRows + 1 : Math.max(4, group.expectedRows);
 }
 
-/** Takes one column's part of an answer; false when it brought neither a row nor the column's end. */
+/** Processes one column's part of an answer; false if it has neither a row nor the column's end. */
 function advance(
   column: Column,
   list: Varbind[],
@@ -280,7 +284,7 @@ function advance(
   return list.length > 0;
 }
 
-/** A GetNext that failed: the named column ends, or the request gets smaller until one column is left. */
+/** Handles a failed GetNext: the named column ends, or the request gets smaller until one column is left. */
 function endColumns(
   batch: Column[],
   error: SnmpError,
@@ -293,7 +297,7 @@ function endColumns(
     askForLess();
     return;
   }
-  // SNMPv1 says noSuchName at the end of the MIB; that is how a walk ends.
+  // SNMPv1 answers noSuchName at the end of the MIB, which ends a walk.
   if (error.failure === "noSuchName") named.done = true;
   else giveUp([named], codeOf(error), error.message, problems);
 }

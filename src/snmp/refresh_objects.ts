@@ -19,8 +19,8 @@ const guessedOctets = 24;
 const reserve = 0.9;
 
 /**
- * The answers in the order of the questions, undefined for each without one. The result is undefined if the device refuses
- * such requests. Throws `SnmpError` when it stops answering.
+ * The answers in the order of the questions, undefined for each without one. The result is undefined if the device
+ * refuses such requests. Throws `SnmpError` when it stops answering.
  */
 export async function refreshObjects(
   session: SnmpSession,
@@ -47,7 +47,7 @@ export async function refreshObjects(
       }
       const named = asked[(detail.errorIndex ?? 0) - 1];
       if (failure === "noSuchName" && named !== undefined) {
-        // The end of an SNMPv1 agent's objects: nothing stands behind it for the others either.
+        // The end of an SNMPv1 agent's objects: later questions have no answer either.
         const rest = asked.filter(({ after }) => compareOids(after, named.after) < 0);
         if (rest.length > 0) pieces.unshift(rest);
       } else if (asked.length > 1 && (failure === "timeout" || failure === "tooBig")) {

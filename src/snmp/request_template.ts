@@ -1,6 +1,6 @@
 /**
- * Requests of v1 and v2c, put together from parts that are encoded once: each object that is asked for, and the whole list
- * of those that every device is asked for. What varies between devices and datagrams is community and request-id.
+ * Requests of v1 and v2c, assembled from parts that are encoded once: single objects, and whole lists that are
+ * requested from every device. Only community and request-id differ between devices and datagrams.
  */
 import { BerWriter, encodeOid } from "./ber.ts";
 import { Tag } from "./value.ts";
@@ -8,9 +8,9 @@ import { Tag } from "./value.ts";
 export interface RequestFields {
   /** `PduType.get`, `getNext` or `getBulk`. */
   type: number;
-  /** Positive and of four octets. */
+  /** Positive, with four octets. */
   requestId: number;
-  /** Of a GetBulk; 0 in others. */
+  /** For GetBulk; otherwise 0. */
   nonRepeaters: number;
   maxRepetitions: number;
   oids: readonly string[];
@@ -51,10 +51,10 @@ export function putId(bytes: Uint8Array, at: number, id: number): number {
   return at + 4;
 }
 
-/** Of lists that outlive a request: those of the read plan. */
+/** Cache of encoded lists that are used for many requests: those of the read plan. */
 const lists = new WeakMap<readonly string[], Uint8Array>();
 
-/** Marks a list as one that many devices are asked for, so that it is encoded once. It must not change any more. */
+/** Marks a list as common to many devices, so that it is encoded only once. It must not be changed afterwards. */
 export function fixedList(oids: string[]): readonly string[] {
   lists.set(oids, joined(oids));
   return Object.freeze(oids);
@@ -75,7 +75,7 @@ function joined(oids: readonly string[]): Uint8Array {
   return bytes;
 }
 
-/** Objects that were asked for lately, encoded; a fleet is asked for the same ones. */
+/** Cache of encoded objects: a fleet is asked for the same ones. */
 const variables = new Map<string, Uint8Array>();
 const maxVariables = 4096;
 
@@ -91,7 +91,7 @@ function unsetVariable(oid: string): Uint8Array {
   writer.wrap(Tag.oid, before);
   writer.wrap(Tag.sequence, 0);
   const bytes = writer.finish();
-  // Which ones are left out does not matter: they are recreated.
+  // Dropped entries are simply created again.
   if (variables.size >= maxVariables) variables.clear();
   variables.set(oid, bytes);
   return bytes;

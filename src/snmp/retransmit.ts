@@ -3,11 +3,11 @@ import { type Clock, startTimer } from "../../common/core/clock.ts";
 export interface RetransmitOptions {
   /** Sends the datagram; called with 0 for the first time. Rejects when the system refuses to send it. */
   send: (sentBefore: number) => Promise<void>;
-  /** Datagrams in all. */
+  /** Total number of datagrams. */
   tries: number;
-  /** How long the datagram that has just been sent may wait for its answer. */
+  /** How long to wait for the answer to the last datagram. */
   waitMs: () => number;
-  /** Waited for before each datagram. */
+  /** Awaited before each datagram. */
   pace: () => Promise<void> | undefined;
   /** The last wait ended without an answer. */
   onSilence: () => void;
@@ -17,8 +17,8 @@ export interface RetransmitOptions {
 }
 
 /**
- * Sends a datagram, and again each time that its answer is late, until the returned function is called: then nothing is
- * sent any more, and nobody is told.
+ * Sends a datagram, and again each time the answer is late, until the returned function is called: then nothing more is
+ * sent, and no callback is called.
  */
 export function startSending(options: RetransmitOptions): () => void {
   const { send, tries, waitMs, pace, onSilence, onRefused, clock } = options;

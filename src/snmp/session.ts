@@ -20,27 +20,27 @@ export interface SnmpSession {
   getNext(oids: readonly string[], patience?: Patience): Promise<Varbind[]>;
   /** One list for each OID: one varbind for a non-repeater, up to `maxRepetitions` for the others. */
   getBulk(oids: string[], nonRepeaters: number, maxRepetitions: number, patience?: Patience): Promise<Varbind[][]>;
-  /** Hexadecimal snmpEngineID once it is known (v3). */
+  /** Hexadecimal snmpEngineID; null until it is known (v3). */
   engineId(): string | null;
-  /** Octets of a message around its variable bindings, at most. */
+  /** Maximum octets of a message around its variable bindings. */
   readonly overheadOctets: number;
   /** Datagrams from this device that were dropped because they were malformed or not secured as asked. */
   readonly malformed: number;
   readonly requests: number;
-  /** Datagrams that answered one of its requests; those that told of the engine alone are not counted. */
+  /** Datagrams that answered one of its requests, without those of engine discovery. */
   readonly answers: number;
   close(): void;
 }
 
 export interface SessionOptions {
-  /** How long a datagram waits for its answer, after so many that had none. */
+  /** Milliseconds to wait for an answer, after `unanswered` datagrams without one. */
   timeoutMs: (unanswered: number) => number;
   /** Retransmissions after the first send. */
   retries: number;
-  /** An answer has come; with the milliseconds that it took, where it is certain which datagram it answers. */
+  /** An answer has arrived; with its round trip in milliseconds, if it is certain which datagram it answers. */
   onAnswer?: (ms: number | undefined) => void;
   onRetransmit?: () => void;
-  /** Waited for before each datagram. */
+  /** Awaited before each datagram. */
   pace: () => Promise<void> | undefined;
   /** Default: the machine's. */
   clock?: Clock;

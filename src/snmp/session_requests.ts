@@ -1,4 +1,4 @@
-/** What sessions of all versions have in common: one open request at most, how it ends, and what is counted. */
+/** Common parts of sessions of all versions: at most one open request, its end, and counters. */
 import { messageOf } from "../../common/core/errors.ts";
 import { SnmpError } from "./snmp_error.ts";
 import type { Varbind } from "./value.ts";
@@ -10,12 +10,12 @@ export interface OpenRequest<Answer> {
 }
 
 export interface SessionRequests<Answer> {
-  /** As the fields of `SnmpSession`. */
+  /** Same as the fields of `SnmpSession`. */
   readonly counters: { malformed: number; requests: number; answers: number };
-  /** Throws `RangeError` while another one is open, and `SnmpError` when the session was closed. */
+  /** Throws `RangeError` while another request is open, and `SnmpError` if the session was closed. */
   begin(): OpenRequest<Answer>;
   isOpen(request: OpenRequest<Answer>): boolean;
-  /** Does nothing when the request has ended already. */
+  /** Does nothing if the request has already ended. */
   succeed(request: OpenRequest<Answer>, answer: Answer): void;
   /** Ends the open request, if there is one. */
   fail(error: Error): void;
@@ -23,7 +23,7 @@ export interface SessionRequests<Answer> {
   onSilence(): void;
   /** The system refuses to send. */
   onRefused(error: unknown): void;
-  /** No further request can be begun. */
+  /** No further request can be started. */
   close(): void;
 }
 
@@ -62,7 +62,7 @@ export function createRequests<Answer>(address: string, stopSending: () => void)
     onRefused: (error) => fail(new SnmpError("unreachable", messageOf(error), {}, { cause: error })),
     close() {
       isClosed = true;
-      // An error costs its stack trace, and most sessions are closed with nothing open.
+      // Creating an error is expensive (stack trace), and most sessions are closed without an open request.
       if (open !== undefined) fail(closedError());
       else stopSending();
     },

@@ -11,7 +11,7 @@ export type SnmpFailure =
   | "unreachable"
   | "closed";
 
-/** Why a request has no answer; `errorIndex` is 1-based as in RFC 3416 and 0 when the agent named no variable. */
+/** Why a request has no answer; `errorIndex` is 1-based as in RFC 3416, and 0 if the agent named no variable. */
 export class SnmpError extends Error {
   override readonly name = "SnmpError";
   constructor(

@@ -1,4 +1,6 @@
-/** The datagrams of a v3 session that wait for answers: one is repeated, those of given-up requests may still be answered. */
+/**
+ * Unanswered datagrams of a v3 session: the current one is repeated; those of abandoned requests may still be answered.
+ */
 import type { Clock } from "../../common/core/clock.ts";
 import type { DatagramHub } from "./datagram_hub.ts";
 import { startSending } from "./retransmit.ts";
@@ -7,7 +9,7 @@ import type { SessionOptions } from "./session.ts";
 /** A datagram and its repetitions. */
 export interface Exchange {
   msgId: number;
-  /** Asks for the engine: the request proper is sent after its answer. */
+  /** Engine discovery: the actual request is sent after its answer. */
   isDiscovery: boolean;
   stop: () => void;
   sentAt: number;
@@ -15,17 +17,17 @@ export interface Exchange {
 }
 
 export interface UsmExchanges {
-  /** Sends a datagram, and again when its answer is late, in the place of the one before. */
+  /** Sends a datagram, and again if its answer is late; replaces the current one. */
   start(bytes: Uint8Array, datagram: { msgId: number; isDiscovery: boolean; tries: number }): void;
-  /** The datagram that has this msgID, while no answer to it has come. */
+  /** The unanswered datagram with this msgID. */
   maybeFind(msgId: number): Exchange | undefined;
-  /** Whether it is the one that is repeated. */
+  /** Whether it is the current one, which is repeated. */
   isCurrent(exchange: Exchange): boolean;
-  /** An answer is being read, which may start the next exchange; the returned function takes that back. */
+  /** Called while an answer is processed, which may start the next exchange; the returned function ends this. */
   listen(): () => void;
-  /** A datagram has its answer. */
+  /** A datagram was answered. */
   end(exchange: Exchange): void;
-  /** Gives up the one that is repeated; a late answer to it is still found. */
+  /** Stops repeating the current one; a late answer to it is still found. */
   giveUp(): void;
   /** Gives up all. */
   forget(): void;
@@ -83,7 +85,7 @@ export function createUsmExchanges(
       sent.delete(exchange.msgId);
       exchange.stop();
       if (current === exchange) current = undefined;
-      // One that was sent twice does not tell how long the answer took.
+      // If it was sent twice, the round trip is unknown.
       options.onAnswer?.(exchange.repeated ? undefined : clock.monotonicMs() - exchange.sentAt);
     },
     giveUp,

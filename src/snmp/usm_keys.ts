@@ -17,7 +17,7 @@ export const usmHashes: Readonly<Record<AuthProtocolName, { length: number; algo
   sha512: { length: 64, algorithm: "sha512" },
 };
 
-/** How a localised key that is too short for the cipher is made longer; no RFC says. */
+/** How a localised key that is too short for the cipher is expanded; not defined by an RFC. */
 export type KeyExpansion = "blumenthal" | "reeder";
 
 /** RFC 3414 appendix A.2. */
@@ -35,15 +35,15 @@ export function passwordToUserKey(auth: AuthProtocolName, password: string | Uin
   return hash.update(chunk.subarray(0, left)).digest();
 }
 
-/** Kul of RFC 3414 section 2.6: the user's key as it is known to one engine. */
+/** Kul of RFC 3414 section 2.6: the user's key localised for one engine. */
 export function localizeKey(auth: AuthProtocolName, userKey: Uint8Array, engineId: Uint8Array): Buffer {
   return createHash(usmHashes[auth].algorithm).update(userKey).update(engineId).update(userKey).digest();
 }
 
 /**
  * Makes `localizedKey` at least `length` octets long and cuts it there. Blumenthal (draft-blumenthal-aes-usm-04 section
- * 3.1.2.1) appends the hash of all that is there; Reeder (draft-reeder-snmpv3-usm-3desede-00 section 2.1) takes the key
- * for a password and localises that, which hashes another 1 MB for each engine.
+ * 3.1.2.1) appends the hash of the whole key so far; Reeder (draft-reeder-snmpv3-usm-3desede-00 section 2.1) uses the
+ * key as a password and localises it, which hashes another 1 MB for each engine.
  */
 export function expandKey(
   localizedKey: Uint8Array,

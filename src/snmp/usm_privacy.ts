@@ -30,7 +30,7 @@ interface DesLibrary {
 const { DES, CBC } = des as DesLibrary;
 const desCbc = CBC.instantiate(DES);
 
-/** Engines × users × 2 keys that are kept; an evicted one is computed again. */
+/** Number of cached keys (engines × users × 2); an evicted one is computed again. */
 const maxLocalizedKeys = 4096;
 const maxUserKeys = 256;
 
@@ -73,7 +73,7 @@ export function createUsmKeys(): UsmKeys {
   const userKeys = new KeyCache<Buffer>(maxUserKeys);
   const localizedKeys = new KeyCache<Buffer>(maxLocalizedKeys);
   const expandedKeys = new KeyCache<Buffer>(maxLocalizedKeys);
-  // The password stands last, since it alone may hold any character.
+  // The password comes last, as only it may contain any character.
   const localized = (auth: AuthProtocolName, password: string, engineId: Uint8Array): Buffer =>
     localizedKeys.getOrMake(`${auth} ${engineId.toHex()} ${password}`, () => {
       const userKey = userKeys.getOrMake(`${auth} ${password}`, () => passwordToUserKey(auth, password));

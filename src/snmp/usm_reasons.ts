@@ -1,6 +1,6 @@
 import type { UsmFailure } from "./net_snmp.ts";
 
-/** What an engine means by a refusal, as the end of a sentence about it. */
+/** The meaning of an engine's refusal, for the end of a sentence. */
 export const usmReasons: Readonly<Record<UsmFailure, string>> = {
   unsupportedSecurityLevel: "the user has other keys there (unsupportedSecurityLevel)",
   notInTimeWindow: "it refuses its own engine time, even after a retry with it (notInTimeWindow)",

@@ -15,7 +15,7 @@ const counters: readonly [oid: string, failure: UsmFailure][] = [
   ["1.3.6.1.6.3.12.1.5", "unknownContext"],
 ];
 
-/** Reads a report whose digest, if it has one, was found right; needed where the library does not tell which one it is. */
+/** Reads a report with a verified digest, if it has one; needed when the library does not say which report it is. */
 export function readUsmReport(packet: Uint8Array, user: NetSnmpUser): UsmFailure {
   const oid = maybeScopedPdu(packet, user)?.pdu.varbinds[0]?.oid ?? "";
   return counters.find(([counter]) => `${oid}.`.startsWith(`${counter}.`))?.[1] ?? "otherReport";

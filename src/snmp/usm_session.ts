@@ -1,13 +1,13 @@
 /**
- * v3 through net-snmp, which encodes, secures and decodes. Of each datagram only the outside is read here first: so
- * malformed octets never reach the library, and a v3 answer below the request's security level is dropped (RFC 3412
- * section 7.2), which the library would accept. What is sent again when an answer is late are the same octets, by our own
- * time: the library has one timeout for all.
+ * v3 with net-snmp, which encodes, secures and decodes. The header of each datagram is checked here first: so malformed
+ * octets never reach the library, and a v3 answer below the request's security level is dropped (RFC 3412 section 7.2),
+ * which the library would accept. Retransmissions are the same octets, with our own timing: the library has one timeout
+ * for all.
  *
- * Whether a refused request is asked again is decided here as well. The library never does it on its first signed request,
- * does it after a report of any kind on later ones, and refuses for ever an engine whose time has gone back at the same
- * boots, as that of a device that does not store its boots. So its own repetition is refused by the socket, and a new
- * session of the library starts from what the engine said last.
+ * Repeating a refused request is decided here as well. The library never repeats its first signed request, repeats
+ * later ones after any report, and permanently refuses an engine whose time has gone back with the same boots, as on a
+ * device that does not store its boots. So our socket refuses the library's own repetition, and a new library session
+ * starts with the engine's last id, boots and time.
  */
 import { systemClock } from "../../common/core/clock.ts";
 import type { UsmCredential } from "./credential.ts";
@@ -25,10 +25,10 @@ import { readUsmReport } from "./usm_report.ts";
 import { maybeV3Header, type V3Header } from "./v3_header.ts";
 import { Tag, type Varbind } from "./value.ts";
 
-/** snmpEngineBoots that latches: an engine that has it answers nothing that is signed (RFC 3414 section 2.2.2). */
+/** Maximum of snmpEngineBoots: with it an engine answers no signed request (RFC 3414 section 2.2.2). */
 const maxEngineBoots = 0x7fffffff;
 
-/** A datagram while the library reads it. */
+/** A datagram while the library processes it. */
 interface Delivery {
   bytes: Uint8Array;
   header: V3Header;
@@ -51,14 +51,14 @@ interface UsmSession {
   library: LibrarySession;
   exchanges: UsmExchanges;
   requests: SessionRequests<Varbind[][]>;
-  /** Of the open request. */
+  /** Patience of the open request. */
   patience: Patience;
-  /** Of the open request. */
+  /** Datagrams sent for the open request. */
   datagrams: number;
   delivery: Delivery | undefined;
-  /** Of the message that refused the last request. */
+  /** Header of the message that refused the last request. */
   refusedBy: V3Header | undefined;
-  /** Whether an authentic message has come. */
+  /** Whether an authentic message has arrived. */
   isSynchronised: boolean;
   engineId: Uint8Array | undefined;
 }
@@ -120,7 +120,7 @@ export function openUsmSession(
     },
     close() {
       stopListening();
-      // Before the library ends its requests with a text of its own.
+      // Before the library ends its requests with its own message.
       requests.close();
       session.library.session.close();
     },
@@ -173,7 +173,7 @@ function acceptV3(session: UsmSession, bytes: Uint8Array, header: V3Header): boo
     counters.malformed++;
     return true;
   }
-  // What answers a request that was given up long ago must not send anything in the place of the open one.
+  // The answer to an abandoned request must not cause sending for the open one.
   const isExpected = exchanges.isCurrent(exchange);
   const delivery: Delivery = {
     bytes,
@@ -194,14 +194,14 @@ function acceptV3(session: UsmSession, bytes: Uint8Array, header: V3Header): boo
   return true;
 }
 
-/** Has the library read the datagram, which ends the request that it answers. */
+/** Passes the datagram to the library, which ends the answered request. */
 function deliver(session: UsmSession, delivery: Delivery, isExpected: boolean): void {
   const { library, requests, target: { address } } = session;
   session.delivery = delivery;
   try {
     library.receive(delivery.bytes);
   } catch (error) {
-    // The library has forgotten the request by now, so nobody else would end it.
+    // The library has dropped the request, so it must be ended here.
     requests.counters.malformed++;
     const cause = { cause: error };
     if (isExpected) requests.fail(new SnmpError("malformed", `Cannot read the answer of ${address}`, {}, cause));
@@ -226,7 +226,7 @@ async function askEach(
 
 type Start = (callback: Callback) => void;
 
-/** Asks once more where the engine was restarted meanwhile, or had told another time at discovery (RFC 3414 section 2.3). */
+/** Repeats the request if the engine was restarted, or had sent another time at discovery (RFC 3414 section 2.3). */
 async function ask(session: UsmSession, patience: Patience, start: Start): Promise<Varbind[][]> {
   try {
     return await askOnce(session, patience, start);
@@ -238,14 +238,14 @@ async function ask(session: UsmSession, patience: Patience, start: Start): Promi
 }
 
 /**
- * Takes over what the engine said last of its id, boots and time. False when asking again cannot help. An unauthenticated
- * message never replaces what an authentic one has said (RFC 3414 section 3.2 step 7).
+ * Takes over the engine's last id, boots and time. False if a repetition cannot help. An unauthenticated message never
+ * replaces values of an authentic one (RFC 3414 section 3.2 step 7).
  */
 function synchronise(session: UsmSession, failure: UsmFailure): boolean {
   const { refusedBy, isSynchronised, library, exchanges, target, user, context, events } = session;
   if (refusedBy === undefined) return false;
   const isAuthentic = (refusedBy.msgFlags & MsgFlag.auth) !== 0;
-  // Whoever has answered a signed request is another device than the one with this new id.
+  // After an authentic answer, a new engine id means another device.
   if (failure === "unknownEngineId") {
     if (isSynchronised) return false;
   } else if (failure !== "notInTimeWindow" || (isSynchronised && !isAuthentic)) return false;
@@ -265,7 +265,7 @@ async function askOnce(session: UsmSession, patience: Patience, start: Start): P
     const { delivery } = session;
     const usm = error === null ? undefined : maybeFailure(session, error);
     if (delivery !== undefined && isForgery(error)) delivery.isForged = true;
-    // The library may end a request that was given up long ago.
+    // The library may end a request that was abandoned before.
     if (!requests.isOpen(request)) return;
     session.refusedBy = delivery?.header;
     if (error !== null) requests.fail(toSnmpError(error, address, usm));
@@ -274,7 +274,7 @@ async function askOnce(session: UsmSession, patience: Patience, start: Start): P
   return await request.answer;
 }
 
-/** Why the message that the library has just read refuses a request. */
+/** Why the message that the library just processed refuses the request. */
 function maybeFailure({ delivery, user }: UsmSession, error: Error): UsmFailure | undefined {
   let usm = error instanceof RepeatRefused ? "otherReport" : maybeUsmFailure(error);
   if (delivery === undefined) return usm;
@@ -282,10 +282,10 @@ function maybeFailure({ delivery, user }: UsmSession, error: Error): UsmFailure 
   return usm === "notInTimeWindow" && delivery.header.engineBoots === maxEngineBoots ? "bootsAtMaximum" : usm;
 }
 
-/** Headers, two engine ids of 32 octets, digest, salt, PDU and padding: at most. */
+/** Maximum octets of headers, two engine ids of 32 octets, digest, salt, PDU and padding. */
 const overhead = 220;
 
-/** Ends a request of the library which would be sent again after a report. */
+/** Ends a request of the library that it would repeat after a report. */
 class RepeatRefused extends Error {}
 
 function isForgery(error: Error | null): boolean {

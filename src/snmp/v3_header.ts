@@ -1,4 +1,4 @@
-/** The outside of an SNMPv3 message: enough to know whom it answers, and that no length in it lies. */
+/** The header of an SNMPv3 message: enough to find the request it answers, and to verify all lengths. */
 import { BerReader, BerSyntaxError } from "./ber.ts";
 import { MsgFlag, PduType } from "./message.ts";
 import { Tag } from "./value.ts";
@@ -9,13 +9,13 @@ export interface V3Header {
   engineId: Uint8Array;
   engineBoots: number;
   engineTime: number;
-  /** Of a message whose PDU is readable; false for an encrypted one. */
+  /** Whether the PDU is a report; false for an encrypted one. */
   isReport: boolean;
 }
 
 /**
- * Reads the header and walks over the rest without decoding a value. Undefined for another version of SNMP; throws
- * `BerSyntaxError` for what is no SNMP message.
+ * Reads the header and checks the rest without decoding values. Undefined for another version of SNMP; throws
+ * `BerSyntaxError` if it is not an SNMP message.
  */
 export function maybeV3Header(packet: Uint8Array): V3Header | undefined {
   const reader = new BerReader(packet);
@@ -39,7 +39,7 @@ export function maybeV3Header(packet: Uint8Array): V3Header | undefined {
   return { msgId, msgFlags, engineId, engineBoots, engineTime, isReport };
 }
 
-/** The type of the PDU, once every element in it is known to fit. */
+/** The type of the PDU, after checking the lengths of all its elements. */
 function walkScopedPdu(reader: BerReader): number {
   const scoped = reader.inner(Tag.sequence);
   scoped.readOctets(); // contextEngineID

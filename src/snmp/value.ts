@@ -1,4 +1,4 @@
-/** SNMP values as they travel: the ASN.1 tag and the decoded content. Tags are those of RFC 3416 section 3. */
+/** SNMP values: the ASN.1 tag and the decoded content. Tags are those of RFC 3416 section 3. */
 
 export const Tag = {
   integer: 0x02,
@@ -30,7 +30,7 @@ export interface Varbind extends SnmpValue {
   oid: string;
 }
 
-/** Whether the agent said that there is no such object, instance or successor. */
+/** Whether the agent reported that there is no such object, instance or successor. */
 export function isException(value: SnmpValue): boolean {
   return value.tag === Tag.noSuchObject || value.tag === Tag.noSuchInstance || value.tag === Tag.endOfMibView;
 }

@@ -1,4 +1,4 @@
-/** Variable bindings as octets: the smallest form in which many of them are kept. */
+/** Variable bindings as octets: the most compact form to store many of them. */
 import { BerReader } from "./ber.ts";
 import { decodeScopedPdu, encodeScopedPdu, PduType } from "./message.ts";
 import type { Varbind } from "./value.ts";
@@ -10,7 +10,7 @@ export function encodeVarbinds(varbinds: Varbind[]): Uint8Array {
   return encodeScopedPdu({ contextEngineId: none, contextName: none, pdu });
 }
 
-/** Of what `encodeVarbinds` made. */
+/** Decodes the result of `encodeVarbinds`. */
 export function decodeVarbinds(octets: Uint8Array): Varbind[] {
   return decodeScopedPdu(new BerReader(octets)).pdu.varbinds;
 }
