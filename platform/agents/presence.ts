@@ -16,7 +16,7 @@ export const sharedBroker = "shared";
 /** What a broker that has said nothing for so long knew of its agents is not believed any more. */
 export const brokerAliveMs = 90_000;
 
-/** That the broker is there. Forgets those that are long gone. */
+/** Records that the broker is running. Forgets those that have been gone for long. */
 export async function noteBroker(
   tx: Transaction,
   { brokerId, at }: { brokerId: string; at: Date },

@@ -9,7 +9,7 @@ import type { Store, Transaction } from "../store/store.ts";
 
 export interface Retention {
   recordDays: number;
-  /** Of samples, of alerts that have ended, and of requests of web access. */
+  /** Retention of samples, of alerts that have ended, and of requests of web access. */
   sampleDays: number;
 }
 

@@ -110,7 +110,7 @@ export async function openTasks(
   return rows.map((row) => ({ taskId: row.task_id, signed: signedOf(row) }));
 }
 
-/** Those that no process has sent so far, or all with `again`; they are this one's to send. */
+/** Claims the tasks that no process has sent yet, or all with `again`; this process must send them. */
 export async function claimPush<Task extends { taskId: string }>(
   tenant: Tenant,
   open: readonly Task[],
@@ -125,7 +125,7 @@ export async function claimPush<Task extends { taskId: string }>(
   return claimed;
 }
 
-/** Whoever sends it next may claim it: a broker has not taken it. Tells every process. */
+/** Releases a claim, as the broker has not accepted the task. Notifies every process. */
 export async function releasePush(tenant: Tenant, { taskId, agentId }: { taskId: string; agentId: string }) {
   const sql = `UPDATE tasks SET pushed_at = NULL WHERE customer_id = :customer AND task_id = :task_id`;
   if (await tenant.run(sql, { task_id: taskId }) === 1) tenant.transaction.notify(newTaskChannel, agentId);

@@ -150,7 +150,7 @@ export interface PolicyConfig {
   readonly ports: {
     readonly snmp: readonly number[];
     readonly webAccess: readonly number[];
-    /** Of the platform's SSH gateway. */
+    /** Allowed ports of the platform's SSH gateway. */
     readonly sshGateway: readonly number[];
   };
   readonly webAccess: WebAccessConfig;
@@ -164,11 +164,11 @@ export interface WebAccessConfig {
   readonly approval: boolean;
   /** When sessions may be open, as far as the site's hours allow it; empty: at any time. */
   readonly allowedHours: readonly AllowedHours[];
-  /** Of a device whose identity SNMP does not tell. */
+  /** What to do for a device that SNMP does not identify. */
   readonly withoutSnmp: "refuse" | "allow";
   readonly maxDurationMs: number;
   readonly idleTimeoutMs: number;
-  /** Of one session, in both directions. */
+  /** Maximum bytes of one session, both directions together. */
   readonly maxBytes: number;
 }
 

@@ -84,7 +84,7 @@ export function createMqttLink(options: MqttLinkOptions): MqttLink {
   let running: Promise<void> | undefined;
   const wakes = createBucket(mostWakes, clock);
 
-  /** Returns why it ended; undefined where the agent ended it. */
+  /** Returns why it ended; undefined if the agent ended it. */
   async function stay(index: number): Promise<Error | undefined> {
     const endpoint = nameOf(endpoints[index]!);
     const { connection, version } = await connect(index, receiver(target, wakes));
