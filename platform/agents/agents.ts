@@ -169,7 +169,7 @@ export function configRefusalsOf(row: Pick<AgentRow, "config_refusals">): string
   return JSON.parse(row.config_refusals);
 }
 
-/* Of one agent that are kept: it begins as many as it likes. */
+/* Maximum number that is kept per agent, as an agent may start any number. */
 const mostRuns = 1000;
 
 export interface RunNote {

@@ -47,7 +47,7 @@ export async function addBatch(tenant: Tenant, batch: NewBatch): Promise<void> {
   );
 }
 
-/* An answer must stay below the 4 MiB that a message may have. */
+/* A response must stay below the message limit of 4 MiB. */
 const maxRejectionBytes = 1024 * 1024;
 
 /** The rejection of the batch, if any, and the latest ones of its epoch; lowest sequence first. */
@@ -120,7 +120,7 @@ export async function noteEpoch(
   return made === 0;
 }
 
-/* Of one agent that are kept: it names as many as it likes. */
+/* Maximum number that is kept per agent, as an agent may use any number. */
 const mostEmptyEpochs = 1000;
 
 async function dropEmptyEpochs(tenant: Tenant, { agentId, last }: { agentId: string; last: number }): Promise<void> {

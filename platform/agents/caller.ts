@@ -17,7 +17,7 @@ export interface TenantAgent {
   agentId: string;
 }
 
-/* Calls that were under way when the new certificate was used for the first time. */
+/* Allows for calls that were in progress when the new certificate was first used. */
 const graceMs = 3_600_000;
 
 /**

@@ -4,7 +4,7 @@
  */
 import { takeLock, type Transaction } from "../store/store.ts";
 
-/* Whoever guesses makes a key for each attempt; rows that nobody comes back to are dropped. */
+/* A guesser creates a key for each attempt; rows without further attempts are dropped. */
 const forgetAfterMs = 90 * 86_400_000;
 const mostRows = 100_000;
 

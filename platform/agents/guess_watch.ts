@@ -38,7 +38,7 @@ interface Hour {
 }
 
 const hourMs = 3_600_000;
-/* Sources with entries of their own. */
+/* Maximum number of sources with separate entries. */
 const mostSources = 50;
 
 export function guessWatch({ store, clock, log, most = 300, mostKnown = 10_000 }: GuessWatchOptions): GuessWatch {
@@ -88,7 +88,7 @@ async function tell(tx: Transaction, entry: Omit<AuditEvent, "actor" | "customer
   await appendAudit(tx, { actor: "platform", ...entry, customerId: null });
 }
 
-/* The hour under way; undefined before the first wrong code, and once it is over. */
+/* The present hour; undefined before the first wrong code, and after its end. */
 async function maybeHour(tx: Transaction, now: Date): Promise<Hour | undefined> {
   const hour = await tx.get<Hour>("SELECT began_at, attempts, sources, others FROM guess_hours");
   // Clocks of two machines differ slightly; a clock that was set back by more starts a new hour.

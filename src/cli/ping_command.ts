@@ -1,4 +1,4 @@
-/** `opendca ping TARGET`: whether a configured address answers ICMP; for troubleshooting, and on command alone. */
+/** `opendca ping TARGET`: whether a configured address answers ICMP; for troubleshooting, only on request. */
 import type { Command } from "commander";
 import { NotPermittedError, UnavailableError, UsageError } from "../../common/core/errors.ts";
 import { safeText } from "../../common/core/safe_text.ts";
@@ -51,7 +51,7 @@ export function addPingCommand(program: Command, host: Host, setExitCode: (code:
 }
 
 async function runPing(target: string, options: PingOptions, host: Host): Promise<number> {
-  // What tasks are made of is loaded only where it is used, so that `scan` starts at once.
+  // The code of tasks is loaded only where it is used, so that `scan` starts at once.
   const { isPingTarget, maybePingAddress, mayPing } = await import("../tasks/ping_task.ts");
   if (!isPingTarget(target)) {
     throw new UsageError(

@@ -1,4 +1,4 @@
-/** ICMP by the system's own `ping`, which may send it where an unprivileged process may not. */
+/** ICMP by the system's `ping`, which may send it when an unprivileged process may not. */
 import { UnavailableError } from "../../common/core/errors.ts";
 import { type IpAddress, tryParseIp, withoutZone } from "../../common/core/ip.ts";
 import { safeText } from "../../common/core/safe_text.ts";
@@ -7,9 +7,9 @@ import { readPingFacts } from "./ping_facts.ts";
 import { pingFailure, saidOf } from "./ping_failure.ts";
 
 /**
- * Where `ping` is, by absolute path alone. A name would be looked up in PATH, so that whoever may set that (`sudo -E`, a
- * service with a folder of its own in front) decides what is run; and Deno would print a line at every start on a machine
- * without `ping`. The same list is what `--allow-run` of deno.json permits.
+ * Absolute paths of `ping`. A name would be looked up in PATH, so that anyone who can set it (`sudo -E`, a service with
+ * its own directory in front) would choose the program; and Deno would print a line at every start on a machine without
+ * `ping`. `--allow-run` in deno.json has the same list.
  */
 export const pingPrograms = ["/usr/bin/ping", "/bin/ping", "/sbin/ping", "/run/wrappers/bin/ping"];
 const windowsPing = "C:\\Windows\\System32\\PING.EXE";
@@ -18,7 +18,7 @@ export interface PingOptions {
   count: number;
   signal: AbortSignal;
   programs?: readonly string[];
-  /** Beyond the time that its echoes take; then it is killed. */
+  /** Time in addition to that of its echoes, after which it is killed. */
   patienceMs?: number;
 }
 
@@ -47,7 +47,7 @@ export async function ping(address: string, options: PingOptions): Promise<PingA
   const said = decoder.decode(output.stderr);
   const answers = decoder.decode(output.stdout);
   const roundTripMs = roundTripsIn(answers);
-  // 1 without a word is "no answer"; busybox ends with 1 when nothing could be sent, too, and says why.
+  // 1 without a message means "no answer"; busybox also ends with 1 if nothing could be sent, with a message.
   const isSilence = output.code === 0 || (output.code === 1 && saidOf(said) === "");
   if (roundTripMs.length === 0 && !isSilence) {
     throw pingFailure({ address, program }, { kind: "ended", ...output, said }, await readPingFacts(program));
@@ -117,7 +117,7 @@ async function runFirst(
 
 async function runOne(program: string, { address, args, signal, endsMs }: Run): Promise<Deno.CommandOutput> {
   signal.throwIfAborted();
-  // Without the environment: it may hold keys of printers, and Deno refuses to pass on LD_* to what it runs.
+  // Without the environment: it may contain keys of printers, and Deno refuses to pass LD_* to a subprocess.
   const environment = { clearEnv: true, env: { LC_ALL: "C" } };
   const child = new Deno.Command(program, { args, ...environment, stdin: "null", stdout: "piped", stderr: "piped" })
     .spawn();
@@ -151,7 +151,7 @@ function killChild(child: Deno.ChildProcess): void {
   }
 }
 
-/** Times in milliseconds of the lines of an answer. */
+/** Round-trip times in milliseconds from the output of `ping`. */
 export function roundTripsIn(text: string): number[] {
   return text.split("\n").flatMap((line) => {
     const [, time] = /[=<]\s?([\d.,]+)\s?ms\b.*$/.exec(/ttl/i.test(line) ? line : "") ?? [];
@@ -159,7 +159,9 @@ export function roundTripsIn(text: string): number[] {
   });
 }
 
-/** The first line of ICMP that says why an echo did not arrive, such as "From 10.0.0.1 Destination Host Unreachable". */
+/**
+ * The first line of ICMP that says why an echo did not arrive, such as "From 10.0.0.1 Destination Host Unreachable".
+ */
 export function insteadIn(text: string): string | undefined {
   const line = text.split("\n").find((line) =>
     /^(?!ping\b).*\b(unreachable|exceeded|filtered|prohibited)\b/i.test(line)

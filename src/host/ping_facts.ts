@@ -1,16 +1,16 @@
-/** What decides whether `ping` may send from this process. */
+/** Facts that decide whether `ping` may send from this process. */
 
-/** Null: not known, as on a system without /proc. */
+/** Null: unknown, as on a system without /proc. */
 export interface PingFacts {
   userId: number | null;
   noNewPrivileges: boolean | null;
-  /** Whether the bounding set has CAP_NET_RAW: what it lacks, no program that is started from here can get. */
+  /** Whether the bounding set has CAP_NET_RAW: programs started by this process cannot get missing capabilities. */
   isNetRawInBounds: boolean | null;
   /** A filter of system calls (seccomp). */
   hasFilter: boolean | null;
-  /** Whether net.ipv4.ping_group_range has a group of this process; it is for IPv6, too. */
+  /** Whether net.ipv4.ping_group_range has a group of this process; it applies to IPv6 as well. */
   isGroupInRange: boolean | null;
-  /** Of the file of ping. Its capabilities cannot be read: the runtime has no call for them. */
+  /** Whether the file of `ping` is setuid. Its capabilities cannot be read: the runtime has no call for them. */
   isSetuid: boolean | null;
 }
 
@@ -48,7 +48,7 @@ function tryReadSetuid(program: string): boolean | null {
   }
 }
 
-/** Of /proc/self/status and net.ipv4.ping_group_range; null for what could not be read. */
+/** Parses /proc/self/status and net.ipv4.ping_group_range; null for unreadable values. */
 export function parseProcessFacts(
   status: string | null,
   range: string | null,

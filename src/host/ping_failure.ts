@@ -1,4 +1,4 @@
-/** Why `ping` could not send: one sentence with what it says itself, and a hint that fits the cause. */
+/** Why `ping` could not send: one sentence with its own message, and a hint for the cause. */
 import { NotPermittedError, UnavailableError } from "../../common/core/errors.ts";
 import { safeText } from "../../common/core/safe_text.ts";
 import type { PingFacts } from "./ping_facts.ts";
@@ -29,10 +29,10 @@ interface Failed {
   program: string;
 }
 
-/** What `ping` says on standard error, as one line that is safe to show. */
+/** The messages of `ping` on standard error, as one line that is safe to show. */
 export function saidOf(text: string): string {
   const lines = text.split(/[\r\n]+/).map((line) => line.replace(/^\S*ping6?: /, "").trim());
-  // A warning is no failure: the clock was set, an address is odd.
+  // A warning is not a failure: the clock was set, or an address is unusual.
   return safeText(lines.filter((line) => line !== "" && !/^warning\b/i.test(line)).join("; "), 160);
 }
 
@@ -116,7 +116,7 @@ function causeOf(end: PingEnd, { address, facts }: { address: string; facts: Pin
   if (signal === "SIGSYS") return "system-call-filter";
   // ping gives up its rights before it sends: no user is refused that by anything but a filter or a security module.
   if (/\b(capset|capget|cap_[gs]et_\w+|prctl|set[a-z]*uid): /i.test(said)) return "system-call-filter";
-  // After the socket is there, it is no matter of rights of the process.
+  // After the socket was opened, the rights of the process are not the cause.
   if (/\b(send(to|msg)?|connect)\b.*(not permitted|permission denied)|firewall/i.test(said)) return "firewall";
   if (/address family/i.test(said)) return "address-family";
   if (/not permitted|permission denied|cap_net_raw|are you root/i.test(said)) return causeOfSocket(said, facts);
@@ -127,7 +127,9 @@ function causeOf(end: PingEnd, { address, facts }: { address: string; facts: Pin
   return "other";
 }
 
-/** A file with a capability that the bounding set lacks is refused with EPERM; a file that may not be run with EACCES. */
+/**
+ * A file with a capability that the bounding set lacks is refused with EPERM; a file that may not be run with EACCES.
+ */
 function causeOfRefusal(code: string | null, { isNetRawInBounds, hasFilter }: PingFacts): Cause {
   if (code !== "EPERM") return "file-mode";
   if (isNetRawInBounds !== true) return "bounding-set";

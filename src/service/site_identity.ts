@@ -1,4 +1,4 @@
-/** Who a known device is now, asked by the scanner's sandboxed threads, beside whatever scans are under way. */
+/** Reads the present identity of a known device with sandboxed scanner threads, parallel to running scans. */
 import { type DeviceEvidence, evidenceOf } from "../../common/reading/device_evidence.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
 import type { AccessMemory } from "./access_memory.ts";
@@ -8,7 +8,9 @@ import type { Place } from "./site_space.ts";
 export interface SiteIdentity {
   /** Whether the configuration lets the agent ask this place of a site. */
   isInRange(site: string, place: Place): Promise<boolean>;
-  /** Of each printer at the place; undefined where none answers. Nothing of it is kept. Throws what a scan throws. */
+  /**
+   * Evidence of each printer at the place; undefined without an answer. Nothing is stored. Throws the errors of a scan.
+   */
   identify(site: string, place: Place, signal: AbortSignal): Promise<DeviceEvidence[] | undefined>;
 }
 
