@@ -70,7 +70,7 @@ export async function activate(platform: Platform, { request, source }: Attempt)
   return "outcome" in answer ? answer : await activated(platform, answer, csr);
 }
 
-/* The new agent, or the refusal. All wrong codes get the same response, so that it does not reveal which codes exist. */
+/* The new agent, or the refusal. All wrong codes get the same response, which does not reveal which codes exist. */
 async function accept(
   platform: Platform,
   tx: Transaction,
