@@ -11,7 +11,7 @@ export type FileLock = Disposable;
 /** Undefined if another process, or this one, holds it. Creates the file; throws the system's error. */
 export function tryLock(path: string): FileLock | undefined {
   const file = openLockFile(path);
-  if (file.tryLockSync(true)) return file;
+  if (file.tryLockSync(true)) return lockOf(file);
   file.close();
   return undefined;
 }
@@ -20,7 +20,20 @@ export function tryLock(path: string): FileLock | undefined {
 export async function waitForLock(path: string): Promise<FileLock> {
   const file = openLockFile(path);
   await file.lock(true);
-  return file;
+  return lockOf(file);
+}
+
+/**
+ * Unlocked before it is closed: a program that another thread starts at this moment has a copy of the descriptor for
+ * an instant, and the system keeps the lock until the last copy is closed (flock(2)).
+ */
+function lockOf(file: Deno.FsFile): FileLock {
+  return {
+    [Symbol.dispose]() {
+      file.unlockSync();
+      file.close();
+    },
+  };
 }
 
 /** Whether a process holds it, without creating the file; `unknown` without permission to look. */
@@ -29,7 +42,9 @@ export function stateOfLock(path: string): "held" | "free" | "unknown" {
     // Opening a pipe in its place would block.
     if (!Deno.lstatSync(path).isFile) return "unknown";
     using file = Deno.openSync(path, { read: true });
-    return file.tryLockSync(false) ? "free" : "held";
+    if (!file.tryLockSync(false)) return "held";
+    file.unlockSync();
+    return "free";
   } catch (error) {
     return hasCode(error, "ENOENT") ? "free" : "unknown";
   }

@@ -66,3 +66,30 @@ Deno.test("stateOfLock() does not know what is no file, and waits for nothing", 
     assert.equal(stateOfLock(path), "unknown");
     assert.throws(() => tryLock(path));
   }));
+
+Deno.test("a lock that is disposed is free at once, also while other threads start programs", () =>
+  inFolder(async (path) => {
+    const starter = `onmessage = async () => {
+      postMessage("begun");
+      while (true) await Promise.all([1, 2, 3, 4].map(() => new Deno.Command("true", { stdout: "null" }).output()));
+    }`;
+    const url = `data:application/javascript,${encodeURIComponent(starter)}`;
+    const workers = [1, 2].map(() => new Worker(url, { type: "module" }));
+    try {
+      await Promise.all(workers.map((worker) =>
+        new Promise((resolve) => {
+          worker.onmessage = resolve;
+          worker.postMessage("begin");
+        })
+      ));
+      let refused = 0;
+      for (let round = 0; round < 5000; round++) {
+        if (stateOfLock(path) !== "free") refused++;
+        using lock = tryLock(path);
+        if (lock === undefined) refused++;
+      }
+      assert.equal(refused, 0);
+    } finally {
+      for (const worker of workers) worker.terminate();
+    }
+  }));
