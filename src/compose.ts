@@ -392,7 +392,7 @@ function openAccess(
   // Sessions end first, and the file says so.
   built.use(files);
   built.use(access);
-  built.use(live.onChange(access.configChanged));
+  built.use(live.onChange(() => access.configChanged()));
   return access;
 }
 
