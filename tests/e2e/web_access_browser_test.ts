@@ -75,7 +75,11 @@ async function startBrowser(): Promise<Browser> {
       socket.close();
       child.kill("SIGKILL");
       await Promise.all([closed, child.status]);
-      await Deno.remove(profile, { recursive: true });
+      // Processes of the browser that are ending still write into it.
+      await until(
+        "the browser's profile is removed",
+        () => Deno.remove(profile, { recursive: true }).then(() => true, () => false),
+      );
     },
   };
 }
