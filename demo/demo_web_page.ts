@@ -71,7 +71,7 @@ function visit(
 }
 
 /** The gateway writes requests into the store half a second later. */
-async function requestLog(sessionId: string, platform: (...words: string[]) => Promise<string>): Promise<string> {
+async function requestLog(sessionId: string, platform: Run): Promise<string> {
   let log = await platform("access", "log", sessionId);
   for (let looks = 0; looks < 50 && !/GET +\/ /.test(log); looks++) {
     await new Promise((resolve) => setTimeout(resolve, 200));
