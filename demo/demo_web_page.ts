@@ -30,7 +30,7 @@ export async function showWebPage(
   const title = /<title>(.*?)<\/title>/.exec(page.body)?.[1] ?? "";
   await screen.say(`The agent has opened the tunnel. The page's title is "${title}".\n`);
   await screen.command(`opendca-platform access log ${sessionId}`);
-  await screen.print(await requestLog(sessionId, platform));
+  await screen.print(await requestLog(sessionId, { platform, signal }));
   await screen.say("");
   await screen.command("opendca ledger | grep session");
   const ledger = (await opendca("ledger")).split("\n").filter((line) => line.includes("session"));
@@ -71,10 +71,14 @@ function visit(
 }
 
 /** The gateway writes requests into the store half a second later. */
-async function requestLog(sessionId: string, platform: Run): Promise<string> {
+async function requestLog(
+  sessionId: string,
+  { platform, signal }: { platform: Run; signal: AbortSignal },
+): Promise<string> {
   let log = await platform("access", "log", sessionId);
   for (let looks = 0; looks < 50 && !/GET +\/ /.test(log); looks++) {
     await new Promise((resolve) => setTimeout(resolve, 200));
+    signal.throwIfAborted();
     log = await platform("access", "log", sessionId);
   }
   return log;
