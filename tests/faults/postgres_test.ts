@@ -92,9 +92,20 @@ peerTest(
     await using database = await server.database("own");
     await using bench = await startBench({ database });
     const batch = batchOf(bench.agent, { sequence: 1, records: [recordOf(readingOf())] });
-    await server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'opendca'");
-    // All connections that are not kept for the superuser.
-    const held = await Promise.all(Array.from({ length: 4 }, () => server.hold(database.ownerUrl)));
+    // All connections that are not kept for the superuser: the platform may take one again before this has them, and one
+    // that was just closed counts for a moment longer.
+    const held: AsyncDisposable[] = [];
+    await until("all connections are held", async () => {
+      await server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'opendca'");
+      while (held.length < 4) {
+        try {
+          held.push(await server.hold(database.ownerUrl));
+        } catch {
+          return false;
+        }
+      }
+      return true;
+    });
     assert.equal(await reasonOf(bench.upload(batch)), "store-busy");
     for (const hold of held) await hold[Symbol.asyncDispose]();
     await until("the upload is taken", async () => await reasonOf(bench.upload(batch)) === "answered");
