@@ -170,6 +170,7 @@ function sweepOptions(state: ScannerState, run: ShardRun): SweepOptions {
     signal: state.stopping.signal,
     pace: state.pace.probe,
     throttle: state.throttle.pause,
+    receive: state.throttle.receive,
     send: state.hub.probe,
     onElsewhere: (rest, from) =>
       reports.unread({ ...foundDevice(rest), reason: "elsewhere", answeredFrom: `${from.address} port ${from.port}` }),

@@ -93,7 +93,7 @@ function createState(config: ScannerConfig, parts: ScannerParts): ScannerState {
     post,
     plan: createProbePlan(config),
     pace: createScanPace(config, clock, stopping.signal),
-    throttle: createSendThrottle(clock, () => reports.counters.answered),
+    throttle: createSendThrottle(clock, () => reports.counters.answered, hub.holdSessions),
     reports,
     late: createLateAnswers({ clock, size: config.space.size, timeoutMs }),
     limiter: createReadLimiter({

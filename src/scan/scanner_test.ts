@@ -26,6 +26,7 @@ async function askedScanner(addresses: number, ofShard = addresses) {
     },
     send: () => Promise.resolve(),
     listenTo: () => () => {},
+    holdSessions: () => () => {},
     setSweep: (sweep) => listener = sweep,
     counters: { sent: 0, received: 0, stray: 0 },
     close: () => Promise.resolve(),

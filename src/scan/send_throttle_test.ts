@@ -6,7 +6,7 @@ import { createSendThrottle } from "./send_throttle.ts";
 async function sweep(probes: number, answering: number): Promise<{ longest: number; pauses: number }> {
   const clock = new FakeClock();
   let sent = 0, answered = 0, burst = 0, longest = 0, pauses = 0;
-  const throttle = createSendThrottle(clock, () => answered);
+  const throttle = createSendThrottle(clock, () => answered, () => () => {});
   while (sent < probes) {
     const pause = throttle.pause();
     if (pause !== undefined) {
@@ -36,11 +36,32 @@ Deno.test("createSendThrottle() lets bursts grow where hardly anybody answers", 
 
 Deno.test("createSendThrottle() has everybody wait for the same pause", async () => {
   const clock = new FakeClock();
-  const throttle = createSendThrottle(clock, () => 0);
+  const throttle = createSendThrottle(clock, () => 0, () => () => {});
   let pause: Promise<void> | undefined;
   for (let i = 0; i < 64; i++) pause = throttle.pause();
   assert(pause !== undefined);
   assert.equal(throttle.pause(), pause);
   await clock.advance(1);
+  assert.equal(throttle.pause(), undefined);
+});
+
+Deno.test("createSendThrottle() holds the devices that are being read until no more answers come", async () => {
+  const clock = new FakeClock();
+  let answered = 0, held = 0;
+  const throttle = createSendThrottle(clock, () => answered, () => {
+    held++;
+    return () => held--;
+  });
+  const receiving = throttle.receive();
+  let isOver = false;
+  void receiving.then(() => isOver = true);
+  assert.equal(throttle.pause(), receiving);
+  for (let turn = 0; turn < 3; turn++) {
+    answered += 20;
+    await clock.advance(1);
+    assert.deepEqual([held, isOver], [1, false]);
+  }
+  await clock.advance(1);
+  assert.deepEqual([held, isOver], [0, true]);
   assert.equal(throttle.pause(), undefined);
 });

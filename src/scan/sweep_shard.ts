@@ -53,6 +53,8 @@ export interface SweepOptions {
   pace: (target: Target) => Promise<void> | undefined;
   /** A pause that lets answers be received; undefined when there is none. */
   throttle: () => Promise<void> | undefined;
+  /** Resolves when the answers that have arrived have been received. */
+  receive: () => Promise<void>;
   clock: Clock;
   signal: AbortSignal;
   onFound: (found: Found) => void;
@@ -310,8 +312,9 @@ function refuse({ refused, options }: Sweep, { address, port }: Datagram, error:
 }
 
 async function waitHalf(sweep: Sweep): Promise<void> {
-  const { timeoutMs, clock } = sweep.options;
+  const { timeoutMs, clock, receive } = sweep.options;
   await wait(sweep, Math.max(0, timeoutMs() / 2 - (clock.monotonicMs() - sweep.lastWaveAt)));
+  await receive();
 }
 
 /**
@@ -320,11 +323,12 @@ async function waitHalf(sweep: Sweep): Promise<void> {
  * received first.
  */
 async function waitForAnswers(sweep: Sweep): Promise<void> {
-  const { options: { timeoutMs, clock }, complete } = sweep;
+  const { options: { timeoutMs, clock, receive }, complete } = sweep;
   while (!complete.signal.aborted) {
     const leftMs = sweep.lastSentAt + timeoutMs() - clock.monotonicMs();
     const { found } = sweep;
     await wait(sweep, Math.max(drainMs, leftMs));
+    await receive();
     if (leftMs <= 0 && sweep.found === found) return;
   }
 }

@@ -37,6 +37,7 @@ function network(size: number, answers: (host: number, attempt: number, version:
     signal: abort.signal,
     pace: () => undefined,
     throttle: () => undefined,
+    receive: () => Promise.resolve(),
     send: (datagrams) => {
       for (const { bytes, address } of datagrams) {
         const message = maybeMessage(bytes);
@@ -310,4 +311,19 @@ Deno.test("sweepShard() hands IPv4 and IPv6 addresses over apart, and all before
   await assert.rejects(run, /stopped/);
   // What was not sent any more is not taken for asked.
   assert.equal(bursts.length, 3);
+});
+
+Deno.test("sweepShard() does not ask an address again whose answer waits in the socket", async () => {
+  const net = network(3, () => false);
+  net.options.receive = () => {
+    for (let host = 0; host < 3; host++) {
+      net.answer(probeFor(v2c, net.options.firstId + host), `127.0.0.${host + 1}`);
+    }
+    return Promise.resolve();
+  };
+  const run = net.sweep.run();
+  await net.clock.advance(10_000);
+  await run;
+  assert.equal(net.found.length, 3);
+  assert.equal(net.sent.length, 3);
 });

@@ -37,6 +37,8 @@ export interface DatagramHub {
   probe: ProbeSockets["send"];
   /** Listens to one address and port until the returned function is called. */
   listenTo(address: string, port: number, listener: DatagramListener): () => void;
+  /** Receives from the sockets of the sweep only, if it has its own, until the returned function is called. */
+  holdSessions(): () => void;
   /** Sets the listener for datagrams that no listener of their address accepted. */
   setSweep(listener: DatagramListener): void;
   readonly counters: HubCounters;
@@ -69,9 +71,9 @@ export function startDatagramHub(ports: HubPorts): DatagramHub {
   const open: DatagramPort[] = [];
   const loops: Promise<void>[] = [];
 
-  function receiving(port: DatagramPort): DatagramPort {
+  function receiving(port: DatagramPort, held: () => Promise<void> | undefined = () => undefined): DatagramPort {
     open.push(port);
-    loops.push(receiveAll(port, dispatch));
+    loops.push(receiveAll(port, dispatch, held));
     return port;
   }
 
@@ -84,7 +86,7 @@ export function startDatagramHub(ports: HubPorts): DatagramHub {
 
   function socketsOf(family: 4 | 6): ProbeSockets {
     return sockets[family] ??= createProbeSockets({
-      first: openMore(family) ?? portOf(family),
+      first: openMore(family) ?? sharedPort(family),
       open: () => openMore(family),
     });
   }
@@ -95,11 +97,18 @@ export function startDatagramHub(ports: HubPorts): DatagramHub {
     return port;
   }
 
+  /** Holding it would hold the sweep as well. */
+  function sharedPort(family: 4 | 6): DatagramPort {
+    hold.end();
+    return portOf(family);
+  }
+
   const sessionPorts = {
     4: sessionsOf(ports.ipv4, ports.moreSessions?.[4]),
     6: sessionsOf(ports.ipv6, ports.moreSessions?.[6]),
   };
-  for (const { port } of [...sessionPorts[4], ...sessionPorts[6]]) receiving(port);
+  const hold = createHold();
+  for (const { port } of [...sessionPorts[4], ...sessionPorts[6]]) receiving(port, () => hold.held());
   const listeners = createListeners((address) => leastUsed(sessionPorts[familyOf(address)]));
 
   return {
@@ -114,11 +123,13 @@ export function startDatagramHub(ports: HubPorts): DatagramHub {
       return socketsOf(familyOf(datagrams[0]!.address)).send(datagrams, onRefused);
     },
     listenTo: listeners.listenTo,
+    holdSessions: hold.take,
     setSweep(listener) {
       sweep = listener;
     },
     async close() {
       closed = true;
+      hold.end();
       for (const port of open) port.close();
       await Promise.all(loops);
     },
@@ -128,12 +139,36 @@ export function startDatagramHub(ports: HubPorts): DatagramHub {
 async function receiveAll(
   port: DatagramPort,
   dispatch: (bytes: Uint8Array, address: string, port: number) => void,
+  held: () => Promise<void> | undefined,
 ): Promise<void> {
   for (;;) {
     const datagram = await port.receive();
     if (datagram === undefined) return;
     dispatch(datagram.bytes, datagram.address, datagram.port);
+    for (let until = held(); until !== undefined; until = held()) await until;
   }
+}
+
+/** What holds the receiving of the sessions. */
+function createHold() {
+  let holders = 0;
+  let isEnded = false;
+  let over = Promise.withResolvers<void>();
+  return {
+    /** Resolves when this should be called again; undefined if nothing holds. */
+    held: () => holders > 0 && !isEnded ? over.promise : undefined,
+    take(): () => void {
+      if (holders++ === 0) over = Promise.withResolvers();
+      return () => {
+        if (--holders === 0) over.resolve();
+      };
+    },
+    /** Nothing is held from now on. */
+    end(): void {
+      isEnded = true;
+      over.resolve();
+    },
+  };
 }
 
 /** A socket of the sessions, and the number of devices that it serves. */

@@ -59,3 +59,48 @@ Deno.test("DatagramHub sends what nobody listens for through its first socket", 
   assert.deepEqual([first.sentTo, second.sentTo], [["10.0.0.9"], []]);
   await hub.close();
 });
+
+Deno.test("DatagramHub holds the sockets of sessions, and those of the sweep only if they are the same", async () => {
+  const [sessions, probes] = [fakePort(), fakePort()];
+  const hub = startDatagramHub({ ipv4: sessions, ipv6: undefined, openMore: once(probes) });
+  const heard: string[] = [];
+  hub.listenTo("10.0.0.1", 161, (_, address) => heard.push(address) > 0);
+  hub.setSweep((_, address) => heard.push(address) > 0);
+  await hub.probe([{ bytes: Uint8Array.of(1), address: "10.0.0.2", port: 161 }], () => {});
+  const deliver = async (port: FakePort, address: string) => {
+    port.deliver(address, 161);
+    for (let turn = 0; turn < 10; turn++) await undefined;
+  };
+  const releases = [hub.holdSessions(), hub.holdSessions()];
+  // The receive under way when it is held ends as usual.
+  for (let i = 0; i < 2; i++) await deliver(sessions, "10.0.0.1");
+  for (let i = 0; i < 2; i++) await deliver(probes, "10.0.0.2");
+  assert.deepEqual(heard, ["10.0.0.1", "10.0.0.2", "10.0.0.2"]);
+  releases[0]!();
+  await deliver(sessions, "10.0.0.1");
+  assert.equal(heard.length, 3);
+  releases[1]!();
+  for (let turn = 0; turn < 10; turn++) await undefined;
+  await deliver(sessions, "10.0.0.1");
+  assert.equal(heard.length, 4);
+  await hub.close();
+
+  const only = fakePort();
+  const sharing = startDatagramHub({ ipv4: only, ipv6: undefined });
+  let received = 0;
+  sharing.setSweep(() => ++received > 0);
+  await sharing.probe([{ bytes: Uint8Array.of(1), address: "10.0.0.2", port: 161 }], () => {});
+  sharing.holdSessions();
+  for (let i = 0; i < 2; i++) await deliver(only, "10.0.0.2");
+  assert.equal(received, 2);
+  await sharing.close();
+});
+
+function once(port: FakePort): () => FakePort | undefined {
+  let left: FakePort | undefined = port;
+  return () => {
+    const first = left;
+    left = undefined;
+    return first;
+  };
+}

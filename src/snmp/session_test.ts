@@ -78,6 +78,7 @@ function recordingHub(sent: Uint8Array[], listeners: ((bytes: Uint8Array) => boo
       listeners.push((bytes) => listener(bytes, address, port));
       return () => {};
     },
+    holdSessions: () => () => {},
     setSweep() {},
     counters: { sent: 0, received: 0, stray: 0 },
     close: () => Promise.resolve(),
