@@ -8,11 +8,11 @@ import { defaultQuotas } from "./agents/quota.ts";
 import { moveReadings } from "./devices/move_readings.ts";
 import { startRetention } from "./devices/retention.ts";
 import { denoMachine } from "./edge/cli/deno_host.ts";
-import type { PlatformHost } from "./edge/cli/host.ts";
+import type { PlatformHost, PlatformServeOptions, RunningPlatform } from "./edge/cli/host.ts";
 import { startServer } from "./edge/grpc/start_server.ts";
-import { type PlatformServeOptions, type RunningPlatform, serveMqtt } from "./edge/mqtt/start_mqtt.ts";
+import { serveMqtt } from "./edge/mqtt/start_mqtt.ts";
 import type { WebAccess, WebServeOptions } from "./edge/http/start_web_access.ts";
-import type { SshGateway, SshServeOptions, SshServer } from "./edge/ssh/ssh_gateway.ts";
+import type { SshGateway, SshServeOptions } from "./edge/ssh/ssh_gateway.ts";
 import { openDataDirectory } from "./keys/data_directory.ts";
 import { keptKeys, keptServerCertificate } from "./keys/kept_keys.ts";
 import { openPostgresStore } from "./store/postgres/postgres_store.ts";
@@ -54,10 +54,7 @@ export async function openPlatform(options: OpenOptions): Promise<OpenPlatform> 
 }
 
 /** Listens until disposed. The store outlives the server, so that calls can end. */
-export async function serve(
-  platform: OpenPlatform,
-  options: PlatformServeOptions & SshServeOptions & WebServeOptions,
-): Promise<RunningPlatform & Partial<SshServer> & { webPort?: number }> {
+export async function serve(platform: OpenPlatform, options: PlatformServeOptions): Promise<RunningPlatform> {
   const { directory, clock, guesses, log, serverAuthority: authority } = platform;
   const certificate = options.certificate ??
     await keptServerCertificate(directory, { authority, names: options.names, now: clock.now() });

@@ -7,7 +7,7 @@ const machinePlaces = [
   // SQLite, PostgreSQL and the files that say how to reach it.
   /[\\/]platform[\\/]store[\\/]/,
   // Listens, and knows when the process has no descriptors left.
-  /[\\/]platform[\\/]edge[\\/]grpc[\\/]accept_connections\.ts$/,
+  /[\\/]platform[\\/]edge[\\/]connections[\\/]accept_connections\.ts$/,
   // TLS and WebSockets on connections that were accepted there.
   /[\\/]platform[\\/]edge[\\/]mqtt[\\/]agent_listener\.ts$/,
   // HTTP towards browsers and printers.
