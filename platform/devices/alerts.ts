@@ -9,7 +9,7 @@ import type { RowsOf, Tenant } from "../store/store.ts";
 import type { ArrivedReading } from "./device_state.ts";
 import { named, partsTable } from "./device_groups.ts";
 import type { KnownDevices } from "./known_devices.ts";
-import { conditionsOf, type RowFilters } from "./devices.ts";
+import { conditionsOf, type RowFilters } from "./listed_devices.ts";
 
 export interface AlertRow {
   device_id: string;

@@ -4,7 +4,7 @@ import { readTenant, type TenantBy } from "../audit/use_case.ts";
 import { joinedRows } from "./device_groups.ts";
 import { isLow, suppliesOf } from "./device_state.ts";
 import { lowestFirst } from "./device_view.ts";
-import { type ListedRow, statedRows } from "./devices.ts";
+import { type ListedRow, statedRows } from "./listed_devices.ts";
 import { type DeviceFilters, rowFilters } from "./list_devices.ts";
 
 export interface ListedSupply {

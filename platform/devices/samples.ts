@@ -5,7 +5,7 @@
 import type { Meter, Reading, Supply } from "../../proto/gen/opendca/v1/reading.ts";
 import { LevelKind, levelKindToJSON } from "../../proto/gen/opendca/v1/reading.ts";
 import type { RowsOf, Tenant } from "../store/store.ts";
-import { conditionsOf, type RowFilters } from "./devices.ts";
+import { conditionsOf, type RowFilters } from "./listed_devices.ts";
 import { named, partsTable } from "./device_groups.ts";
 import { type KnownState, maybeDeviceState, metersOf, suppliesOf } from "./device_state.ts";
 

@@ -29,9 +29,10 @@ export function createTask(
   { agentId, payload, validMs }: { agentId: string; payload: TaskPayload; validMs: number },
 ): Promise<CreatedTask> {
   return changeTenant(platform, by, async (tenant, issuedAt) => {
-    if ((await agentOf(tenant, agentId)).state !== "active") {
+    const { state, revoked_reason } = await agentOf(tenant, agentId);
+    if (state !== "active") {
       throw new UsageError(
-        `Cannot ask "${agentId}" as it is revoked`,
+        `Cannot ask "${agentId}" as it is revoked: ${revoked_reason}`,
         "opendca-platform agent list shows the others",
       );
     }

@@ -20,6 +20,7 @@ import * as certificates from "../../platform/agents/certificates.ts";
 import * as customers from "../../platform/customers/customers.ts";
 import * as ledgerHeads from "../../platform/agents/ledger_heads.ts";
 import * as devices from "../../platform/devices/devices.ts";
+import * as listedDevices from "../../platform/devices/listed_devices.ts";
 import * as deviceChanges from "../../platform/devices/device_changes.ts";
 import * as deviceGroups from "../../platform/devices/device_groups.ts";
 import * as alerts from "../../platform/devices/alerts.ts";
@@ -57,6 +58,7 @@ const modules = {
   deviceState,
   knownDevices,
   ledgerHeads,
+  listedDevices,
   readings,
   samples,
   tasks,
@@ -145,6 +147,8 @@ const sighted = (id: string) => ({
 const eventOf = (id: string) =>
   DeviceEvent.fromPartial({ address: "10.1.0.7", evidence: { serial: "ABC12345", engineId: id } });
 
+const unknown = (error: Error) => assert.match(error.message, /^Cannot find /);
+
 /* One call for each function, with a foreign id in every place of an id. */
 const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> = {
   addActivationCode: (tenant, id) =>
@@ -208,6 +212,8 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   latestCertificate: (tenant, id) => certificates.latestCertificate(tenant, id),
   addSite: (tenant, id) => customers.addSite(tenant, { name: id, at }),
   siteRows: (tenant) => customers.siteRows(tenant),
+  siteOf: (tenant, id) => customers.siteOf(tenant, id).catch(unknown),
+  refuseClosed: (tenant) => customers.refuseClosed(tenant, "make a code"),
   maybeSite: (tenant, id) => customers.maybeSite(tenant, id),
   addDevice: (tenant, id) => knownDevices.addDevice(tenant, { facts: { ...wholeFacts, agent_id: id }, at }),
   updateDevice: (tenant, id) => devices.updateDevice(tenant, { deviceId: id, facts: wholeFacts, at, agentSeenAt: at }),
@@ -217,13 +223,13 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   noteConfigRefusals: (tenant, id) => agents.noteConfigRefusals(tenant, { agentId: id, refusals: ["x"] }),
   noteEarlierSight: (tenant, id) => devices.noteEarlierSight(tenant, { deviceId: id, at: new Date(0) }),
   maybeDevice: (tenant, id) => devices.maybeDevice(tenant, id),
-  countDevices: async (tenant) => (await devices.countDevices(tenant, { silentSince: at })).known,
+  countDevices: async (tenant) => (await listedDevices.countDevices(tenant, { silentSince: at })).known,
   findDevices: (tenant, id) => devices.findDevices(tenant, id),
-  deviceRows: (tenant) => devices.deviceRows(tenant),
-  statedRows: (tenant) => devices.statedRows(tenant, {}),
-  agentCounts: (tenant) => devices.agentCounts(tenant, {}, { silentSince: at }),
+  deviceRows: (tenant) => listedDevices.deviceRows(tenant),
+  statedRows: (tenant) => listedDevices.statedRows(tenant, {}),
+  agentCounts: (tenant) => listedDevices.agentCounts(tenant, {}, { silentSince: at }),
   countRows: async (tenant) =>
-    Object.values(await devices.countRows(tenant, {}, [])).reduce((sum, count) => sum + count, 0),
+    Object.values(await listedDevices.countRows(tenant, {}, [])).reduce((sum, count) => sum + count, 0),
   alertRows: (tenant) => alerts.alertRows(tenant, { filters: {}, ended: true, limit: 9 }),
   periodRows: (tenant) =>
     samples.periodRows(tenant, { filters: {}, name: undefined, from: new Date(0), until: new Date() }),
@@ -253,6 +259,11 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   savedBySplit: async (tenant, id) => await deviceChanges.savedBySplit(tenant, id) ?? undefined,
   groupsOf: async (tenant) => (await deviceGroups.groupsOf(tenant)).hidden,
   groupOf: async (tenant, id) => (await deviceGroups.groupOf(tenant, foreignDevice(id))).parts,
+  maybeMerged: async (tenant, id) =>
+    (await deviceGroups.maybeMerged(tenant, {
+      groups: { hidden: [], of: new Map([[id, { deviceId: id, parts: [foreignDevice(id)] }]]) },
+      filters: {},
+    }))!.found,
   stateOf: (tenant, id) => deviceGroups.stateOf(tenant, { deviceId: id, parts: [foreignDevice(id)] }),
   joinedRows: async (tenant) => await deviceGroups.joinedRows(tenant, await deviceGroups.groupsOf(tenant), []),
   mergeDevices: (tenant, id) => devices.mergeDevices(tenant, { from: id, into: "dev-000000000000", at: 0 }),
@@ -340,7 +351,7 @@ async function customerWithEverything(platform: TestPlatform, name: string): Pro
     document: agentConfigs.configDocument(PlatformConfig.fromPartial({ pollIntervalSeconds: 60 })),
     at,
   });
-  const [device] = await devices.deviceRows(agent.tenant);
+  const [device] = await listedDevices.deviceRows(agent.tenant);
   await deviceChanges.addChange(agent.tenant, { ...change("chg-000000000000"), device_id: device!.device_id });
   const sessionId = crypto.randomUUID();
   await sessions.addSession(agent.tenant, { ...session(sessionId), agent_id: agent.agentId });
@@ -389,6 +400,7 @@ async function tablesOf(tx: Transaction): Promise<Map<string, string[]>> {
 /* Tables of failed activations before anybody knows whose, and of how much an agent has in the audit log. */
 const ofNobody = [
   "access_gateways",
+  "activation_calls",
   "audit_counts",
   "dealers",
   "failed_keys",
@@ -515,6 +527,6 @@ eachDatabase("an agent reaches nothing of another customer over the wire", async
   const records = [recordOf(readingOf({ total: 7 }))];
   await call(client, { method: client.upload, request: batchOf(borrowed, { sequence: 1, records }) });
   assert.deepEqual(await dump(platform.queries, owner.tenant.customerId), before);
-  assert.equal((await devices.deviceRows(stranger.tenant))[0]?.total, 7);
-  assert.equal((await devices.deviceRows(owner.tenant))[0]?.total, 1000);
+  assert.equal((await listedDevices.deviceRows(stranger.tenant))[0]?.total, 7);
+  assert.equal((await listedDevices.deviceRows(owner.tenant))[0]?.total, 1000);
 });

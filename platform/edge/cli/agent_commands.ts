@@ -5,9 +5,10 @@ import { listAgents, listLedgerHeads, revokeAgent, setAgentConfig, showAgent } f
 import { spanOf } from "../../../common/core/clock.ts";
 import { AgentStatus } from "../../../proto/gen/opendca/v1/agent_service.ts";
 import { PlatformConfig } from "../../../proto/gen/opendca/v1/config.ts";
-import { type CommandContext, customerOption } from "./command_context.ts";
+import { checkedReason, type CommandContext, customerOption } from "./command_context.ts";
 import { agentCounts, isLate, maybeAgentNote } from "../../agents/agent_health.ts";
 import { readConfigFile } from "./config_file.ts";
+import { addQuotaCommand } from "./quota_command.ts";
 import { ageText, type Column, hasRoom, renderFacts, renderTable, type Screen, timeText } from "./table.ts";
 
 const columns = (screen: Screen): Column[] => [
@@ -22,7 +23,7 @@ const columns = (screen: Screen): Column[] => [
   { heading: "NOTE", note: true },
 ];
 
-/** `agent list|show|ledger-heads|revoke|configure`. */
+/** `agent list|show|ledger-heads|quota|revoke|configure`. */
 export function addAgentCommands(program: Command, context: CommandContext): void {
   const agent = program.command("agent").description("agents of a customer");
   addAgentLists(agent, context);
@@ -101,9 +102,10 @@ function addAgentLists(agent: Command, context: CommandContext): void {
 }
 
 function addAgentChanges(agent: Command, context: CommandContext): void {
+  addQuotaCommand(agent, context, "agent");
   agent.command("revoke <agent>").description("refuse the agent until it is activated again")
     .option(...customerOption)
-    .requiredOption("--reason <text>", "for the audit log")
+    .requiredOption("--reason <text>", "why, for the audit log", checkedReason)
     .action((agentId: string, options: { reason: string }, command: Command) =>
       context.runForCustomer(command, async (platform, by) => {
         await revokeAgent(platform, by, { agentId, reason: options.reason });

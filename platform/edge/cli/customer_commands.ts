@@ -1,5 +1,15 @@
 import type { Command } from "commander";
 import {
+  closeCustomer,
+  closeDealer,
+  closeSite,
+  type Closing,
+  type Ended,
+  reopenCustomer,
+  reopenDealer,
+  reopenSite,
+} from "../../customers/close.ts";
+import {
   createCustomer,
   createSite,
   listCustomers,
@@ -8,12 +18,13 @@ import {
   renameSite,
 } from "../../customers/customers.ts";
 import { createDealer, listDealers, renameDealer } from "../../customers/dealers.ts";
-import { checkedName, type CommandContext, customerOption } from "./command_context.ts";
-import { type Column, renderTable, timeText } from "./table.ts";
+import { addQuotaCommand } from "./quota_command.ts";
+import { checkedName, checkedReason, type CommandContext, customerOption } from "./command_context.ts";
+import { type Column, minuteText, renderTable, type Screen, timeText } from "./table.ts";
 
 const name: Column = { heading: "NAME", shrink: 16 };
 
-/** `dealer`, `customer` and `site`: create, rename and list. */
+/** `dealer`, `customer` and `site`: create, rename, close, reopen and list; `customer quota`. */
 export function addCustomerCommands(program: Command, context: CommandContext): void {
   addDealerCommands(program, context);
   addCustomers(program, context);
@@ -35,6 +46,20 @@ function addDealerCommands(program: Command, context: CommandContext): void {
         return { json: row, text: `${row.dealer_id} is called ${row.name} now\n` };
       })
     );
+  closeCommand(dealer.command("close <dealer>"), "end all work for a dealer and its customers")
+    .action((dealer: string, options: Closing, command: Command) =>
+      context.run(command, async (platform, by) => {
+        const ended = await closeDealer(platform, by, { dealer, ...options });
+        return { json: ended, text: closedText(ended, ended.customers) };
+      })
+    );
+  dealer.command("reopen <dealer>").description("take back that a dealer was closed, with its customers")
+    .action((dealer: string, _, command: Command) =>
+      context.run(command, async (platform, by) => {
+        const row = await reopenDealer(platform, by, { dealer });
+        return { json: row, text: `${row.name} is open again\n`, next: reopenedNext };
+      })
+    );
   dealer.command("list").description("all dealers").action((_, command: Command) =>
     context.run(command, async (platform, by) => {
       const rows = await listDealers(platform, by);
@@ -44,7 +69,7 @@ function addDealerCommands(program: Command, context: CommandContext): void {
         text: (screen) =>
           rows.length === 0
             ? "no dealers yet: opendca-platform dealer create NAME, or the first customer makes one\n"
-            : renderTable(["DEALER", name, "CUSTOMERS"], cells, screen),
+            : closable(["DEALER", name, "CUSTOMERS"], cells, { rows, screen }),
       };
     })
   );
@@ -67,6 +92,21 @@ function addCustomers(program: Command, context: CommandContext): void {
         return { json: row, text: `${row.customer_id} is called ${row.name} now\n` };
       })
     );
+  closeCommand(customer.command("close <customer>"), "end all work for a customer")
+    .action((customer: string, options: Closing, command: Command) =>
+      context.run(command, async (platform, by) => {
+        const ended = await closeCustomer(platform, by, { customer, ...options });
+        return { json: ended, text: closedText(ended) };
+      })
+    );
+  customer.command("reopen <customer>").description("take back that a customer was closed")
+    .action((customer: string, _, command: Command) =>
+      context.run(command, async (platform, by) => {
+        const answer = await reopenCustomer(platform, by, { customer });
+        return { json: answer, text: `${answer.name} is open again\n`, next: reopenedNext };
+      })
+    );
+  addQuotaCommand(customer, context, "customer");
   customer.command("list").description("all customers")
     .option("--dealer <dealer>", "only those of one dealer")
     .action((options: { dealer?: string }, command: Command) =>
@@ -79,13 +119,13 @@ function addCustomers(program: Command, context: CommandContext): void {
           optional: true as const,
         }];
         // The dealer is only shown if there are several.
-        const shown = dealers > 1 ? columns.length : columns.length - 1;
+        const shown = dealers > 1 ? columns.length : columns.length - 1, part = cells.map((row) => row.slice(0, shown));
         return {
           json: rows,
           text: (screen) =>
             rows.length === 0
               ? "no customers yet: opendca-platform customer create NAME\n"
-              : renderTable(columns.slice(0, shown), cells.map((row) => row.slice(0, shown)), screen),
+              : closable(columns.slice(0, shown), part, { rows, screen }),
         };
       })
     );
@@ -108,6 +148,20 @@ function addSiteCommands(program: Command, context: CommandContext): void {
         return { json: row, text: `${row.site_id} is called ${row.name} now\n` };
       })
     );
+  closeCommand(site.command("close <site>"), "end all work at a site").option(...customerOption)
+    .action((site: string, options: Closing, command: Command) =>
+      context.runForCustomer(command, async (platform, by) => {
+        const ended = await closeSite(platform, by, { site, ...options });
+        return { json: ended, text: closedText(ended) };
+      })
+    );
+  site.command("reopen <site>").description("take back that a site was closed").option(...customerOption)
+    .action((site: string, _, command: Command) =>
+      context.runForCustomer(command, async (platform, by) => {
+        const row = await reopenSite(platform, by, { site });
+        return { json: row, text: `${row.name} is open again\n`, next: reopenedNext };
+      })
+    );
   site.command("list").description("all sites").option(...customerOption).action((_, command: Command) =>
     context.runForCustomer(command, async (platform, by) => {
       const rows = await listSites(platform, by);
@@ -117,8 +171,41 @@ function addSiteCommands(program: Command, context: CommandContext): void {
         text: (screen) =>
           rows.length === 0
             ? "no sites yet: opendca-platform site create NAME\n"
-            : renderTable(["SITE", name, "CREATED"], cells, screen),
+            : closable(["SITE", name, "CREATED"], cells, { rows, screen }),
       };
     })
   );
+}
+
+const reopenedNext = "its agents stay revoked: opendca-platform code create makes a new code for each machine";
+
+function closeCommand(command: Command, description: string): Command {
+  return command
+    .description(`${description}: no agent, code, task or session of it works any more; its data stays`)
+    .requiredOption("--reason <text>", "why, for the audit log", checkedReason)
+    .option("--revoke-agents", "also if it has active agents, each of which then needs a new code to come back");
+}
+
+function closedText({ name, agents, codes, tasks, sessions }: Ended & { name: string }, customers?: number): string {
+  const counts = [
+    [customers ?? 0, "customer", "closed"],
+    [agents, "agent", "revoked"],
+    [codes, "code", "withdrawn"],
+    [tasks, "task", "cancelled"],
+    [sessions, "session", "ended"],
+  ] as const;
+  const told = counts.filter(([count]) => count > 0)
+    .map(([count, what, how]) => `${count} ${what}${count === 1 ? "" : "s"} ${how}`);
+  return `${name} is closed${told.length === 0 ? "" : `: ${told.join(", ")}`}\n`;
+}
+
+/** With a column for what is closed, if anything is. */
+function closable(
+  columns: (string | Column)[],
+  cells: (string | number | null)[][],
+  { rows, screen }: { rows: readonly { closed_at: number | null }[]; screen: Screen },
+): string {
+  if (rows.every(({ closed_at }) => closed_at === null)) return renderTable(columns, cells, screen);
+  const all = cells.map((row, i) => [...row, minuteText(rows[i]!.closed_at)]);
+  return renderTable([...columns, "CLOSED"], all, screen);
 }

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Page } from "../../devices/devices.ts";
+import type { Page } from "../../devices/listed_devices.ts";
 import { type DeviceFilters, listDevices, type ListedDevice } from "../../devices/list_devices.ts";
 import { showDevice } from "../../devices/show_device.ts";
 import { addDeviceChangeCommands } from "./device_change_commands.ts";

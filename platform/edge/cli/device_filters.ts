@@ -1,7 +1,7 @@
 /** Options of device lists, and the text with their counts. */
 import type { Command } from "commander";
 import { formatDuration } from "../../../common/core/duration.ts";
-import type { Page } from "../../devices/devices.ts";
+import type { Page } from "../../devices/listed_devices.ts";
 import type { DeviceFilters, DeviceList } from "../../devices/list_devices.ts";
 import { customerOption, timeOption, wholeNumber } from "./command_context.ts";
 

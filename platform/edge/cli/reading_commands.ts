@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Page } from "../../devices/devices.ts";
+import type { Page } from "../../devices/listed_devices.ts";
 import { type DeviceFilters, listDevices, type ListedDevice } from "../../devices/list_devices.ts";
 import { addDeviceFilters, addPaging, countsOf, noDevices } from "./device_filters.ts";
 import { Record as RecordMessage } from "../../../proto/gen/opendca/v1/batch.ts";

@@ -3,7 +3,7 @@
  * once, and reports of agents are stored. Anything that is lost here is delivered with the next poll.
  */
 import { messageOf } from "../../../common/core/errors.ts";
-import { revokedChannel, wakeChannel } from "../../agents/agents.ts";
+import { revokedChannel, wakeChannel } from "../../store/channels.ts";
 import type { Platform } from "../../agents/platform.ts";
 import { agentNews } from "../../tasks/agent_news.ts";
 import { newTaskChannel } from "../../tasks/tasks.ts";
