@@ -1,6 +1,7 @@
 /** Where the platform's parts are joined. */
 import { messageOf } from "../common/core/errors.ts";
 import { idleJournals, journalLookMs } from "../common/host/idle_journals.ts";
+import { mendTlsWrites } from "../common/host/tls_writes.ts";
 import type { Tunnels } from "./access/tunnels.ts";
 import { guessWatch } from "./agents/guess_watch.ts";
 import type { OpenOptions, OpenPlatform } from "./agents/platform.ts";
@@ -29,6 +30,7 @@ export function denoPlatformHost(): PlatformHost {
 /** The store and the keys; both are made when the folder is new. The command line works on this, with or without a server. */
 export async function openPlatform(options: OpenOptions): Promise<OpenPlatform> {
   const { clock, log, pollSeconds } = options;
+  mendTlsWrites();
   await using built = new AsyncDisposableStack();
   const directory = openDataDirectory(options.dataDirectory);
   using _ = await directory.lock();
