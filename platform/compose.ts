@@ -12,6 +12,7 @@ import { denoMachine } from "./edge/cli/deno_host.ts";
 import type { PlatformHost, PlatformServeOptions, RunningPlatform } from "./edge/cli/host.ts";
 import { startServer } from "./edge/grpc/start_server.ts";
 import { serveMqtt } from "./edge/mqtt/start_mqtt.ts";
+import type { LegacyTls } from "./edge/http/legacy_tls.ts";
 import type { WebAccess, WebServeOptions } from "./edge/http/start_web_access.ts";
 import type { SshGateway, SshServeOptions } from "./edge/ssh/ssh_gateway.ts";
 import { openDataDirectory } from "./keys/data_directory.ts";
@@ -96,12 +97,13 @@ export async function serve(platform: OpenPlatform, options: PlatformServeOption
 
 async function startWeb(
   platform: OpenPlatform,
-  { host, port, domain, certificate }: NonNullable<WebServeOptions["web"]>,
+  { host, port, domain, certificate, legacyTlsHelper }: NonNullable<WebServeOptions["web"]>,
   tunnels: Tunnels,
 ): Promise<WebAccess> {
   const { directory, clock, log, serverAuthority: authority } = platform;
   const { createWebSessions } = await import("./access/web_sessions.ts");
   const { startWebAccess } = await import("./edge/http/start_web_access.ts");
+  const legacyTls = legacyTlsHelper === undefined ? undefined : await startLegacyTls(platform, legacyTlsHelper);
   await using built = new AsyncDisposableStack();
   const sessions = built.use(createWebSessions(platform));
   const server = built.use(
@@ -118,12 +120,22 @@ async function startWeb(
         }),
       sessions,
       tunnels,
+      legacyTls,
       now: () => clock.now(),
       log,
     }),
   );
   const all = built.move();
   return { port: server.port, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+async function startLegacyTls({ directory }: OpenPlatform, program: string): Promise<LegacyTls> {
+  const { checkLegacyTls, createLegacyTls, opensslConfig } = await import("./edge/http/legacy_tls.ts");
+  const name = "legacy-tls.cnf";
+  directory.write(name, opensslConfig);
+  const options = { program, configFile: directory.path(name) };
+  await checkLegacyTls(options);
+  return createLegacyTls(options);
 }
 
 async function startSsh(

@@ -5,6 +5,7 @@ import type { Platform } from "../agents/platform.ts";
 import { changeTenant, readTenant, type TenantBy } from "../audit/use_case.ts";
 import type { Tenant } from "../store/store.ts";
 import { liveGateways } from "./gateways.ts";
+import { allowsLegacyTls, isOfDevice } from "./legacy_tls_permission.ts";
 import { shownSession } from "./manage_sessions.ts";
 import { maybeSession, type Scheme, sessionOfAnyone, type SessionRow } from "./sessions.ts";
 
@@ -50,6 +51,9 @@ export interface WebSessions {
   /** SHA-256 of the pinned certificate of this device and port. */
   pinned(session: WebSession): Promise<string | undefined>;
   pin(session: WebSession, fingerprint: string, by: "first use" | "user"): Promise<void>;
+  /** Whether its device may be reached by TLS that is not safe: see `allowLegacyTls`. */
+  allowsLegacyTls(session: WebSession): Promise<boolean>;
+  noteLegacyTls(session: WebSession, encryption: string): Promise<void>;
   note(request: WebRequestNote): void;
 }
 
@@ -197,11 +201,13 @@ export function createWebSessions(platform: Platform): WebSessions & AsyncDispos
         );
         return rows.some(({ secret_digest }) => timingSafeEqual(secret_digest, shown));
       }, { readOnly: true }),
+    // A device that was merged of several has their certificates.
     pinned: ({ customerId, deviceId, port }) =>
       store.transaction(async (tx) => {
         const row = await tx.tenant(customerId).get<{ fingerprint: string }>(
           `SELECT fingerprint FROM access_certificates
-           WHERE customer_id = :customer AND device_id = :device_id AND port = :port`,
+           WHERE customer_id = :customer AND port = :port AND ${isOfDevice}
+           ORDER BY pinned_at DESC, device_id LIMIT 1`,
           { device_id: deviceId, port },
         );
         return row?.fingerprint;
@@ -216,6 +222,13 @@ export function createWebSessions(platform: Platform): WebSessions & AsyncDispos
         );
         const detail = { device: deviceId, port, fingerprint, how };
         return { answer: undefined, audit: { action: "accessCertificatePinned", subject: id, detail } };
+      }),
+    allowsLegacyTls: ({ customerId, deviceId }) =>
+      store.transaction((tx) => allowsLegacyTls(tx.tenant(customerId), deviceId), { readOnly: true }),
+    noteLegacyTls: ({ customerId, deviceId, id, port }, encryption) =>
+      changeTenant(platform, { actor: "platform", tenant: customerId }, () => {
+        const detail = { device: deviceId, port, encryption };
+        return Promise.resolve({ answer: undefined, audit: { action: "accessLegacyTlsUsed", subject: id, detail } });
       }),
     note(request) {
       if (pending.length < mostPending) pending.push(request);

@@ -426,6 +426,17 @@ CREATE TABLE activation_calls (
 CREATE INDEX activation_calls_by_time ON activation_calls (full_at);
 `;
 
+/* Devices that may be reached by TLS that is not safe. */
+const legacyTls = `
+CREATE TABLE access_legacy_tls (
+  customer_id TEXT NOT NULL,
+  device_id TEXT NOT NULL,
+  allowed_by TEXT NOT NULL,
+  allowed_at INTEGER NOT NULL,
+  PRIMARY KEY (customer_id, device_id)
+) STRICT;
+`;
+
 /** A step is SQL, or a function if SQL is not sufficient. */
 export type Migration = string | ((database: DatabaseSync) => void);
 
@@ -459,4 +470,5 @@ export const migrations: readonly Migration[] = [
   accessPages,
   brokers,
   closings,
+  legacyTls,
 ];

@@ -9,6 +9,7 @@ import { PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
 import { DeviceEvent } from "../../proto/gen/opendca/v1/batch.ts";
 import { AlertSeverity } from "../../proto/gen/opendca/v1/reading.ts";
 import { Task, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
+import * as legacyTls from "../../platform/access/legacy_tls_permission.ts";
 import * as manageSessions from "../../platform/access/manage_sessions.ts";
 import * as sessions from "../../platform/access/sessions.ts";
 import * as webSessions from "../../platform/access/web_sessions.ts";
@@ -59,6 +60,7 @@ const modules = {
   knownDevices,
   ledgerHeads,
   listedDevices,
+  legacyTls,
   readings,
   samples,
   tasks,
@@ -151,6 +153,7 @@ const unknown = (error: Error) => assert.match(error.message, /^Cannot find /);
 
 /* One call for each function, with a foreign id in every place of an id. */
 const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> = {
+  allowsLegacyTls: (tenant, id) => legacyTls.allowsLegacyTls(tenant, id),
   addActivationCode: (tenant, id) =>
     activationCodes.addActivationCode(tenant, { siteId: id, at, expiresAt: at, pepper: new Uint8Array(32) }),
   countFailedCode: (tenant, id) => activationCodes.countFailedCode(tenant, id),
@@ -356,6 +359,8 @@ async function customerWithEverything(platform: TestPlatform, name: string): Pro
   const sessionId = crypto.randomUUID();
   await sessions.addSession(agent.tenant, { ...session(sessionId), agent_id: agent.agentId });
   await showInBrowser(platform, agent, sessionId);
+  const by = { actor: "platform" as const, tenant: agent.tenant.customerId };
+  await legacyTls.setLegacyTls(platform.platform, by, { device: device!.device_id, isAllowed: true });
   await quota.addUsage(agent.tenant, { agentId: agent.agentId, at, bytes: 1 });
   return agent;
 }
@@ -496,6 +501,7 @@ eachDatabase("a session of another customer is as good as unknown, in every use 
   const owner = await customerWithEverything(platform, "Owner");
   const by = { actor: "platform" as const, tenant: (await platform.customer("Stranger")).tenant.customerId };
   const sessionId = (await sessions.sessionRows(owner.tenant))[0]!.session_id;
+  const device = (await listedDevices.deviceRows(owner.tenant))[0]!.device_id;
   const before = await dump(platform.queries, owner.tenant.customerId);
   for (
     const use of [
@@ -503,9 +509,11 @@ eachDatabase("a session of another customer is as good as unknown, in every use 
       () => webSessions.listRequests(platform.platform, by, { sessionId }),
       () => manageSessions.showSession(platform.platform, by, { sessionId }),
       () => manageSessions.closeSession(platform.platform, by, { sessionId, reason: "mine" }),
+      () => legacyTls.setLegacyTls(platform.platform, by, { device, isAllowed: false }),
+      () => legacyTls.showLegacyTls(platform.platform, by, { device }),
     ]
   ) {
-    await assert.rejects(use, /Cannot (find|close) the session/, String(use));
+    await assert.rejects(use, /Cannot (find|close) the (session|device)/, String(use));
   }
   assert.deepEqual(await manageSessions.listSessions(platform.platform, by), []);
   assert.deepEqual(await dump(platform.queries, owner.tenant.customerId), before);

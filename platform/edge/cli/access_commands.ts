@@ -8,9 +8,10 @@ import {
   type ShownSession,
   showSession,
 } from "../../access/manage_sessions.ts";
+import { setLegacyTls, showLegacyTls } from "../../access/legacy_tls_permission.ts";
 import { createLink, listRequests, showsPages } from "../../access/web_sessions.ts";
 import type { Scheme } from "../../access/sessions.ts";
-import { type CommandContext, customerOption, timeOption, wholeNumber } from "./command_context.ts";
+import { type CommandContext, customerOption, deviceHelp, timeOption, wholeNumber } from "./command_context.ts";
 import { type Column, minuteText, renderTable } from "./table.ts";
 
 const columns: Column[] = [
@@ -41,7 +42,7 @@ interface OpenFlags {
   for: number;
 }
 
-/** `access open|list|show|link|log|close`. */
+/** `access open|list|show|link|log|close|legacy-tls`. */
 export function addAccessCommands(program: Command, context: CommandContext): void {
   const access = program.command("access").description("sessions with the web pages of devices, through their agents");
 
@@ -107,6 +108,29 @@ export function addAccessCommands(program: Command, context: CommandContext): vo
         return { json: { sessionId, state: "closed" }, text: `closed ${sessionId}\n` };
       })
     );
+  addLegacyTlsCommand(access, context);
+}
+
+function addLegacyTlsCommand(access: Command, context: CommandContext): void {
+  access.command("legacy-tls <device>")
+    .description("whether a gateway with --legacy-tls-helper may reach a device by TLS that is not safe")
+    .option(...customerOption)
+    .option("--allow", "from now on, also in sessions that are open")
+    .option("--refuse", "not any more; the default")
+    .addHelpText("after", `\n${deviceHelp}`)
+    .action((device: string, { allow, refuse }: { allow?: boolean; refuse?: boolean }, command: Command) => {
+      if (allow === true && refuse === true) {
+        throw new UsageError("Cannot use --allow and --refuse together", "give one of them");
+      }
+      return context.runForCustomer(command, async (platform, by) => {
+        const isAllowed = allow ?? (refuse === true ? false : undefined);
+        const json = isAllowed === undefined
+          ? await showLegacyTls(platform, by, { device })
+          : await setLegacyTls(platform, by, { device, isAllowed });
+        const { deviceId, allowed } = json;
+        return { json, text: `legacy TLS is ${allowed ? "allowed" : "refused"} for ${deviceId}\n` };
+      });
+    });
 }
 
 function addBrowserCommands(access: Command, context: CommandContext): void {

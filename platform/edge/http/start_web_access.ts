@@ -29,7 +29,14 @@ export interface WebAccessOptions extends GatewayOptions {
 
 /** Options of `serve`; without them, no pages are shown. */
 export interface WebServeOptions {
-  web?: { host: string; port: number; domain: string; certificate?: CertificateFiles | undefined } | undefined;
+  web?: {
+    host: string;
+    port: number;
+    domain: string;
+    certificate?: CertificateFiles | undefined;
+    /** The program for printers whose TLS is too old for the runtime. */
+    legacyTlsHelper?: string | undefined;
+  } | undefined;
 }
 
 export interface WebAccess extends AsyncDisposable {
