@@ -3,6 +3,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { messageOf, UsageError } from "../../common/core/errors.ts";
 import type { Platform } from "../agents/platform.ts";
 import { changeTenant, readTenant, type TenantBy } from "../audit/use_case.ts";
+import { type Page, pageParameters, pageSql } from "../store/page.ts";
 import type { Tenant } from "../store/store.ts";
 import { liveGateways } from "./gateways.ts";
 import { allowsLegacyTls, isOfDevice } from "./legacy_tls_permission.ts";
@@ -126,11 +127,11 @@ async function maybeWebOf(tenant: Tenant, { gateway_id }: SessionRow, at: Date):
   return own?.web ?? undefined;
 }
 
-/** Requests of a session, oldest first, at most 10,000. Throws UsageError if the customer has no such session. */
+/** Requests of a session, oldest first. Throws UsageError if the customer has no such session. */
 export function listRequests(
   platform: Platform,
   by: TenantBy,
-  { sessionId }: { sessionId: string },
+  { sessionId, ...page }: { sessionId: string } & Page,
 ): Promise<Omit<WebRequestNote, "customerId">[]> {
   return readTenant(platform, by, async (tenant) => {
     if (await maybeSession(tenant, sessionId) === undefined) {
@@ -138,8 +139,8 @@ export function listRequests(
     }
     const rows = await tenant.all<RequestRow>(
       `SELECT at, method, path, query_length, status, bytes_in, bytes_out, ms FROM access_requests
-       WHERE customer_id = :customer AND session_id = :session_id ORDER BY at, request_id LIMIT 10000`,
-      { session_id: sessionId },
+       WHERE customer_id = :customer AND session_id = :session_id ORDER BY at, request_id ${pageSql}`,
+      { session_id: sessionId, ...pageParameters(page) },
     );
     return rows.map((row) => ({
       sessionId,

@@ -152,15 +152,21 @@ async function onlySite(tenant: Tenant): Promise<SiteRow> {
   );
 }
 
-/** Newest first, with the names of their sites; an open code past its expiry is `expired`. */
+/**
+ * Newest first, with the names of their sites; an open code past its expiry is `expired`. Throws UsageError for an
+ * unknown site.
+ */
 export function listCodes(
   platform: Platform,
   by: TenantBy,
+  { site }: { site?: string | undefined } = {},
 ): Promise<(Omit<CodeRow, "state"> & { state: CodeState | "expired"; site: string })[]> {
   return readTenant(platform, by, async (tenant) => {
     const now = platform.clock.now().getTime();
     const names = new Map((await siteRows(tenant)).map(({ site_id, name }) => [site_id, name]));
-    return (await codeRows(tenant)).map((row) => ({
+    const siteId = site === undefined ? undefined : (await siteOf(tenant, site)).site_id;
+    const rows = (await codeRows(tenant)).filter(({ site_id }) => siteId === undefined || site_id === siteId);
+    return rows.map((row) => ({
       ...row,
       state: row.state === "open" && row.expires_at <= now ? "expired" : row.state,
       site: names.get(row.site_id)!,

@@ -2,6 +2,7 @@
 import type { Platform } from "../agents/platform.ts";
 import { readTenant, type TenantBy } from "../audit/use_case.ts";
 import { siteOf, siteRows } from "../customers/customers.ts";
+import type { Page } from "../store/page.ts";
 import type { Tenant } from "../store/store.ts";
 import { type Groups, groupsOf, joinedRows, maybeMerged } from "./device_groups.ts";
 import { type DeviceView, silentAfterMs, viewOf } from "./device_view.ts";
@@ -12,7 +13,6 @@ import {
   type DeviceCounts,
   type ListedRow,
   type ListPage,
-  type Page,
   type RowFilters,
   statedRows,
 } from "./listed_devices.ts";

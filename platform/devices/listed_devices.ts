@@ -51,12 +51,6 @@ export async function deviceRows(tenant: Tenant): Promise<ListedRow[]> {
   return (await statedRows(tenant, {})).map(({ row }) => row);
 }
 
-/** A part of a list; without a limit, the whole list. */
-export interface Page {
-  limit?: number | undefined;
-  offset?: number | undefined;
-}
-
 const listed = `devices d
      JOIN agents a ON a.customer_id = d.customer_id AND a.agent_id = d.agent_id
      JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id

@@ -18,6 +18,8 @@ import {
   renameSite,
 } from "../../customers/customers.ts";
 import { createDealer, listDealers, renameDealer } from "../../customers/dealers.ts";
+import type { Page } from "../../store/page.ts";
+import { addPaging, partAnswer, partOf } from "./list_part.ts";
 import { addQuotaCommand } from "./quota_command.ts";
 import { checkedName, checkedReason, type CommandContext, customerOption } from "./command_context.ts";
 import { type Column, minuteText, renderTable, type Screen, timeText } from "./table.ts";
@@ -60,17 +62,15 @@ function addDealerCommands(program: Command, context: CommandContext): void {
         return { json: row, text: `${row.name} is open again\n`, next: reopenedNext };
       })
     );
-  dealer.command("list").description("all dealers").action((_, command: Command) =>
+  addPaging(dealer.command("list").description("all dealers")).action((page: Page, command: Command) =>
     context.run(command, async (platform, by) => {
-      const rows = await listDealers(platform, by);
+      const part = partOf(await listDealers(platform, by), page, "dealers"), { rows } = part;
       const cells = rows.map((row) => [row.dealer_id, row.name, row.customers]);
-      return {
+      return partAnswer(part, {
         json: rows,
-        text: (screen) =>
-          rows.length === 0
-            ? "no dealers yet: opendca-platform dealer create NAME, or the first customer makes one\n"
-            : closable(["DEALER", name, "CUSTOMERS"], cells, { rows, screen }),
-      };
+        empty: "no dealers yet: opendca-platform dealer create NAME, or the first customer makes one",
+        table: (screen) => closable(["DEALER", name, "CUSTOMERS"], cells, { rows, screen }),
+      });
     })
   );
 }
@@ -107,26 +107,26 @@ function addCustomers(program: Command, context: CommandContext): void {
       })
     );
   addQuotaCommand(customer, context, "customer");
-  customer.command("list").description("all customers")
-    .option("--dealer <dealer>", "only those of one dealer")
-    .action((options: { dealer?: string }, command: Command) =>
+  addPaging(
+    customer.command("list").description("all customers").option("--dealer <dealer>", "only those of one dealer"),
+  )
+    .action((options: { dealer?: string } & Page, command: Command) =>
       context.run(command, async (platform, by) => {
-        const rows = await listCustomers(platform, by, options);
-        const dealers = new Set(rows.map((row) => row.dealer_id)).size;
+        const all = await listCustomers(platform, by, options), part = partOf(all, options, "customers");
+        const { rows } = part, dealers = new Set(all.map((row) => row.dealer_id)).size;
         const cells = rows.map((row) => [row.customer_id, row.name, row.sites, row.agents, row.devices, row.dealer]);
         const columns = ["CUSTOMER", name, "SITES", "AGENTS", "DEVICES", {
           heading: "DEALER",
           optional: true as const,
         }];
         // The dealer is only shown if there are several.
-        const shown = dealers > 1 ? columns.length : columns.length - 1, part = cells.map((row) => row.slice(0, shown));
-        return {
+        const shown = dealers > 1 ? columns.length : columns.length - 1;
+        const shownCells = cells.map((row) => row.slice(0, shown));
+        return partAnswer(part, {
           json: rows,
-          text: (screen) =>
-            rows.length === 0
-              ? "no customers yet: opendca-platform customer create NAME\n"
-              : closable(columns.slice(0, shown), part, { rows, screen }),
-        };
+          empty: "no customers yet: opendca-platform customer create NAME",
+          table: (screen) => closable(columns.slice(0, shown), shownCells, { rows, screen }),
+        });
       })
     );
 }
@@ -162,19 +162,18 @@ function addSiteCommands(program: Command, context: CommandContext): void {
         return { json: row, text: `${row.name} is open again\n`, next: reopenedNext };
       })
     );
-  site.command("list").description("all sites").option(...customerOption).action((_, command: Command) =>
-    context.runForCustomer(command, async (platform, by) => {
-      const rows = await listSites(platform, by);
-      const cells = rows.map((row) => [row.site_id, row.name, timeText(row.created_at)]);
-      return {
-        json: rows,
-        text: (screen) =>
-          rows.length === 0
-            ? "no sites yet: opendca-platform site create NAME\n"
-            : closable(["SITE", name, "CREATED"], cells, { rows, screen }),
-      };
-    })
-  );
+  addPaging(site.command("list").description("all sites").option(...customerOption))
+    .action((page: Page, command: Command) =>
+      context.runForCustomer(command, async (platform, by) => {
+        const part = partOf(await listSites(platform, by), page, "sites"), { rows } = part;
+        const cells = rows.map((row) => [row.site_id, row.name, timeText(row.created_at)]);
+        return partAnswer(part, {
+          json: rows,
+          empty: "no sites yet: opendca-platform site create NAME",
+          table: (screen) => closable(["SITE", name, "CREATED"], cells, { rows, screen }),
+        });
+      })
+    );
 }
 
 const reopenedNext = "its agents stay revoked: opendca-platform code create makes a new code for each machine";
