@@ -7,7 +7,10 @@ eachDatabase(
   () =>
     withPlatform(async (run) => {
       await run("customer", "create", "Acme");
-      assert.equal((await run("access", "list")).stdout, "no sessions yet: opendca-platform access open DEVICE asks for one\n");
+      assert.equal(
+        (await run("access", "list")).stdout,
+        "no sessions yet: opendca-platform access open DEVICE asks for one\n",
+      );
       assert.deepEqual(JSON.parse((await run("access", "list", "--json")).stdout), []);
       for (
         const [args, pattern] of [
