@@ -20,7 +20,7 @@ export function openUdpPort(family: 4 | 6): DatagramPort {
         try {
           const [bytes, from] = await socket.receive(buffer ??= new Uint8Array(bufferSize));
           const { hostname, port } = from as Deno.NetAddr;
-          return { bytes: bytes.slice(), address: hostname, port };
+          return { bytes, address: hostname, port };
         } catch (error) {
           if (closed || error instanceof Deno.errors.BadResource) return undefined;
           // Windows reports an ICMP "port unreachable" of an earlier send here; the socket is still usable.

@@ -10,7 +10,7 @@ import { createProbeSockets, type ProbeSockets } from "./probe_sockets.ts";
 export interface DatagramPort {
   /** Rejects when the operating system or the sandbox refuses the destination. */
   send(bytes: Uint8Array, address: string, port: number): Promise<unknown>;
-  /** Waits for the next datagram; the caller owns the bytes. Undefined after the socket was closed. */
+  /** Waits for the next datagram; its bytes are valid until the next call. Undefined after the socket was closed. */
   receive(): Promise<{ bytes: Uint8Array; address: string; port: number } | undefined>;
   close(): void;
 }
@@ -21,7 +21,7 @@ export interface Datagram {
   port: number;
 }
 
-/** Returns true if the datagram was an answer to a request of this listener. */
+/** Returns true if the datagram was an answer to a request of this listener. The bytes are valid until it returns. */
 export type DatagramListener = (bytes: Uint8Array, address: string, port: number) => boolean;
 
 export interface HubCounters {

@@ -65,14 +65,17 @@ export interface ScopedPdu {
 
 export type SnmpMessage = CommunityMessage | V3Message;
 
-/** Decodes one datagram. Throws `BerSyntaxError` if it is not an SNMP message; octets are copied. */
+/**
+ * Decodes one datagram. Throws `BerSyntaxError` if it is not an SNMP message. Octets are views of one copy of it: a copy
+ * of each would be the larger part of decoding.
+ */
 export function decodeMessage(packet: Uint8Array): SnmpMessage {
-  const reader = new BerReader(packet);
+  const reader = new BerReader(packet.slice());
   reader.open(Tag.sequence);
   const at = reader.offset;
   const version = reader.readInt32();
   if (version === 0 || version === 1) {
-    return { version, community: reader.readOctets().slice(), pdu: decodePdu(reader) };
+    return { version, community: reader.readOctets(), pdu: decodePdu(reader) };
   }
   if (version === 3) return decodeV3(reader);
   throw new BerSyntaxError(`Cannot read SNMP version ${version}`, at);
@@ -85,13 +88,13 @@ function decodeV3(reader: BerReader): V3Message {
   const msgFlags = header.readOctets()[0] ?? 0;
   const securityModel = header.readInt32();
   const security = reader.inner(Tag.octetString).inner(Tag.sequence);
-  const engineId = security.readOctets().slice();
+  const engineId = security.readOctets();
   const engineBoots = security.readInt32();
   const engineTime = security.readInt32();
-  const userName = security.readOctets().slice();
+  const userName = security.readOctets();
   const authParameters = security.readOctets();
   const authParametersOffset = authParameters.byteOffset - reader.bytes.byteOffset;
-  const privParameters = security.readOctets().slice();
+  const privParameters = security.readOctets();
   const encrypted = (msgFlags & MsgFlag.priv) !== 0;
   return {
     version: 3,
@@ -106,15 +109,15 @@ function decodeV3(reader: BerReader): V3Message {
     authParameters: authParameters.slice(),
     authParametersOffset,
     privParameters,
-    ...(encrypted ? { encryptedPdu: reader.readOctets().slice() } : { scopedPdu: decodeScopedPdu(reader) }),
+    ...(encrypted ? { encryptedPdu: reader.readOctets() } : { scopedPdu: decodeScopedPdu(reader) }),
   };
 }
 
 /** Decodes a ScopedPDU, for example after decryption; padding after it is ignored. */
 export function decodeScopedPdu(reader: BerReader): ScopedPdu {
   const scoped = reader.inner(Tag.sequence);
-  const contextEngineId = scoped.readOctets().slice();
-  const contextName = scoped.readOctets().slice();
+  const contextEngineId = scoped.readOctets();
+  const contextName = scoped.readOctets();
   return { contextEngineId, contextName, pdu: decodePdu(scoped) };
 }
 
@@ -166,7 +169,7 @@ function readValue(reader: BerReader, tag: number): SnmpValue["value"] {
       reader.skip();
       return null;
     default:
-      return reader.readOctets(tag).slice();
+      return reader.readOctets(tag);
   }
 }
 

@@ -150,3 +150,22 @@ Deno.test("decodeScopedPdu() ignores the padding behind a decrypted PDU", () => 
   const padded = new Uint8Array([...encodeScopedPdu(scoped), 0, 0, 0, 0]);
   assert.deepEqual(decodeScopedPdu(new BerReader(padded)), scoped);
 });
+
+Deno.test("decodeMessage() keeps nothing of the datagram, whose buffer is used for the next one", () => {
+  const encoded = encodeCommunityMessage({
+    version: 1,
+    community: new TextEncoder().encode("public"),
+    pdu: {
+      type: PduType.response,
+      requestId: 0x01020304,
+      errorStatus: 0,
+      errorIndex: 0,
+      varbinds: [{ oid: "1.3.6.1.2.1.1.5.0", tag: Tag.octetString, value: new TextEncoder().encode("laser") }],
+    },
+  });
+  const message = decodeMessage(encoded);
+  encoded.fill(0xff);
+  assert(message.version !== 3);
+  assert.equal(new TextDecoder().decode(message.community), "public");
+  assert.deepEqual(message.pdu.varbinds[0]!.value, new TextEncoder().encode("laser"));
+});
