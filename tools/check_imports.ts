@@ -171,7 +171,6 @@ export const allowed: Record<string, string[]> = {
     "platform/tasks",
     "platform/devices",
   ],
-  "platform/edge/connections": ["common/core"],
   "platform/edge/grpc": [
     "common/core",
     "common/protocol",
@@ -180,7 +179,6 @@ export const allowed: Record<string, string[]> = {
     "platform/agents",
     "platform/tasks",
     "platform/devices",
-    "platform/edge/connections",
   ],
   "platform/edge/mqtt": [
     "common/core",
@@ -192,7 +190,7 @@ export const allowed: Record<string, string[]> = {
     "platform/agents",
     "platform/tasks",
     "platform/devices",
-    "platform/edge/connections",
+    "platform/edge/grpc",
   ],
   "platform/edge/ssh": [
     "common/core",
@@ -200,15 +198,9 @@ export const allowed: Record<string, string[]> = {
     "platform/keys",
     "platform/agents",
     "platform/access",
-    "platform/edge/connections",
+    "platform/edge/grpc",
   ],
-  "platform/edge/http": [
-    "common/core",
-    "common/report",
-    "platform/keys",
-    "platform/access",
-    "platform/edge/connections",
-  ],
+  "platform/edge/http": ["common/core", "common/report", "platform/keys", "platform/access"],
   "platform/edge/cli": [
     "common/core",
     "common/cli",
@@ -223,7 +215,6 @@ export const allowed: Record<string, string[]> = {
     "platform/tasks",
     "platform/devices",
     "platform/access",
-    "platform/edge/grpc",
     "platform/edge/mqtt",
     "platform/edge/ssh",
     "platform/edge/http",

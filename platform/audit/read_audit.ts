@@ -1,12 +1,11 @@
 import { type AuditEntry, auditRows, type AuditVerdict, auditVerdict } from "./audit_log.ts";
-import type { Page } from "../store/page.ts";
 import { type Base, type By, readPlatform } from "./use_case.ts";
 
 /** The latest entries, oldest first; of one customer if given. */
 export function listAudit(
   platform: Base,
   by: By,
-  options: { customerId?: string | undefined } & Page,
+  options: { customerId?: string | undefined; limit: number },
 ): Promise<AuditEntry[]> {
   return readPlatform(platform, by, (tx) => auditRows(tx, options));
 }

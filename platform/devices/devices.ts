@@ -1,5 +1,6 @@
-import { joinedState, maybeDeviceState, setDeviceReading } from "./device_state.ts";
-import type { Tenant } from "../store/store.ts";
+import { type DeviceState, joinedState, maybeDeviceState, setDeviceReading, stateColumns } from "./device_state.ts";
+import type { Parameters, Tenant } from "../store/store.ts";
+import type { Groups } from "./device_groups.ts";
 
 export interface DeviceRow {
   device_id: string;
@@ -129,6 +130,20 @@ export function maybeDevice(tenant: Tenant, deviceId: string): Promise<DeviceRow
   });
 }
 
+/** Counts devices; silent ones are reported as offline, or were not seen since the given time. */
+export async function countDevices(
+  tenant: Tenant,
+  { silentSince, groups }: { silentSince: Date; groups?: Groups },
+): Promise<{ known: number; silent: number }> {
+  const { where, parameters } = conditionsOf({ groups });
+  const row = await tenant.get<{ known: number; silent: number | null }>(
+    `SELECT count(*) AS known, count(*) FILTER (WHERE state = 'offline' OR last_seen_at <= :since) AS silent FROM devices d
+     WHERE customer_id = :customer${where}`,
+    { ...parameters, since: silentSince.getTime() },
+  );
+  return { known: row?.known ?? 0, silent: row?.silent ?? 0 };
+}
+
 /** Finds devices by id, address, serial number or host name. */
 export function findDevices(tenant: Tenant, text: string): Promise<DeviceRow[]> {
   return tenant.all(
@@ -137,6 +152,224 @@ export function findDevices(tenant: Tenant, text: string): Promise<DeviceRow[]> 
      ORDER BY device_id = :text DESC, network, address, device_id`,
     { text },
   );
+}
+
+export interface RowFilters {
+  siteId?: string | undefined;
+  network?: string | undefined;
+  /** Part of the maker and model, in any case. */
+  model?: string | undefined;
+  low?: boolean | undefined;
+  /** Only devices that were not seen since then. */
+  silentSince?: Date | undefined;
+  /** With `silentSince`: also devices that are reported as offline. */
+  orAway?: boolean | undefined;
+  /** Merged devices are one row, that of the part that was seen last. */
+  groups?: Groups | undefined;
+}
+
+export interface ListedRow extends DeviceRow {
+  /** The customer's site of its agent. */
+  site_id: string;
+  site: string;
+  /** Last read number of pages. */
+  total: number | null;
+}
+
+export interface StatedRow {
+  row: ListedRow;
+  /** Undefined for a device that was not read yet. */
+  state: DeviceState | undefined;
+}
+
+/** By site, network and address. */
+export async function deviceRows(tenant: Tenant): Promise<ListedRow[]> {
+  return (await statedRows(tenant, {})).map(({ row }) => row);
+}
+
+/** A part of a list; without a limit, the whole list. */
+export interface Page {
+  limit?: number | undefined;
+  offset?: number | undefined;
+}
+
+const listed = `devices d
+     JOIN agents a ON a.customer_id = d.customer_id AND a.agent_id = d.agent_id
+     JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id
+     LEFT JOIN device_state s ON s.customer_id = d.customer_id AND s.device_id = d.device_id`;
+const lowDevices = "SELECT device_id FROM device_state WHERE customer_id = :customer AND low > 0";
+const meterless = "SELECT device_id FROM device_state WHERE customer_id = :customer AND no_meters IS NOT NULL";
+const listOrder = "lower(l.name), d.network, d.address, d.device_id";
+
+/** The same rows, with the last state of each device. */
+export async function statedRows(tenant: Tenant, filters: RowFilters, page?: ListPage): Promise<StatedRow[]> {
+  const { where, parameters } = page === undefined ? conditionsOf(filters) : conditionsOfPage(filters, page);
+  const rows = await tenant.all<ListedRow & Record<`state_${string}`, unknown>>(
+    `SELECT d.*, l.site_id, l.name AS site, s.total, ${
+      stateColumns.map((name) => `s.${name} AS state_${name}`).join(", ")
+    }
+     FROM ${listed} WHERE d.customer_id = :customer${where} ORDER BY ${listOrder}`,
+    parameters,
+  );
+  return rows.map((both) => {
+    const row: Record<string, unknown> = {}, state: Record<string, unknown> = {};
+    for (const [name, value] of Object.entries(both)) {
+      if (name.startsWith("state_")) state[name.slice("state_".length)] = value;
+      else row[name] = value;
+    }
+    const isRead = state.observed_at !== null;
+    return { row: row as unknown as ListedRow, state: isRead ? state as unknown as DeviceState : undefined };
+  });
+}
+
+/** Number of devices per agent in a list, in the order of the list. */
+export interface AgentCount {
+  agent_id: string;
+  site_id: string;
+  found: number;
+  /** Reported as offline, or not seen since the given time. */
+  silent: number;
+}
+
+export interface ListPage {
+  limit: number;
+  offset: number;
+  /** Counts with the same filters. */
+  agents: readonly AgentCount[];
+}
+
+export function agentCounts(
+  tenant: Tenant,
+  filters: RowFilters,
+  { silentSince }: { silentSince: Date },
+): Promise<AgentCount[]> {
+  const { where, parameters } = conditionsOf(filters);
+  return tenant.all(
+    `SELECT c.agent_id, a.site_id, c.found, c.silent
+     FROM (SELECT d.agent_id, count(*) AS found,
+         count(*) FILTER (WHERE d.last_seen_at <= :count_since OR d.state = 'offline') AS silent
+       FROM devices d WHERE d.customer_id = :customer${where} GROUP BY d.agent_id) c
+     JOIN agents a ON a.customer_id = :customer AND a.agent_id = c.agent_id
+     JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id ORDER BY lower(l.name), c.agent_id`,
+    { ...parameters, count_since: silentSince.getTime() },
+  );
+}
+
+/* Named one by one in a statement. */
+const mostAgents = 1000;
+
+/*
+ * A page is selected before the states of its devices are sorted: the counts show which sites it covers, and within a
+ * site an index has the order.
+ */
+function conditionsOfPage(
+  filters: RowFilters,
+  { limit, offset, agents }: ListPage,
+): { where: string; parameters: Parameters } {
+  const { where, parameters } = conditionsOf(filters);
+  const sites = new Set<string>(), shown: string[] = [];
+  let before = 0, left = offset;
+  for (const ofSite of Map.groupBy(agents, ({ site_id }) => site_id).values()) {
+    const found = ofSite.reduce((sum, agent) => sum + agent.found, 0);
+    if (before + found <= offset) left -= found;
+    else if (before < offset + limit) {
+      sites.add(ofSite[0]!.site_id);
+      shown.push(...ofSite.map(({ agent_id }) => agent_id));
+    }
+    before += found;
+  }
+  if (shown.length === 0) return { where: " AND 1 = 0", parameters: {} };
+  const isShort = shown.length <= mostAgents;
+  const names = isShort ? shown.map((_, i) => `:agent_${i}`) : [];
+  const ofAgents = isShort ? ` AND d.agent_id IN (${names.join(", ")})` : "";
+  const order = isShort && sites.size === 1 ? "d.network, d.address, d.device_id" : listOrder;
+  return {
+    where: ` AND d.device_id IN (SELECT d.device_id FROM ${order === listOrder ? listed : "devices d"}
+     WHERE d.customer_id = :customer${where}${ofAgents} ORDER BY ${order} LIMIT :limit OFFSET :offset)`,
+    parameters: {
+      ...parameters,
+      ...(isShort ? Object.fromEntries(shown.map((agent, i) => [`agent_${i}`, agent])) : {}),
+      limit,
+      offset: isShort ? left : offset,
+    },
+  };
+}
+
+/** Conditions on `d`, a row of `devices`, each preceded by AND. */
+export function conditionsOf(
+  { siteId, network, model, low, silentSince, orAway, groups }: RowFilters,
+): { where: string; parameters: Parameters } {
+  const conditions: string[] = [], parameters: Parameters = {};
+  const add = (condition: string, values: Parameters = {}) => {
+    conditions.push(` AND ${condition}`);
+    Object.assign(parameters, values);
+  };
+  if (siteId !== undefined) {
+    add("d.agent_id IN (SELECT agent_id FROM agents WHERE customer_id = :customer AND site_id = :site_id)", {
+      site_id: siteId,
+    });
+  }
+  if (network !== undefined) add("lower(d.network) = lower(:network)", { network });
+  if (model !== undefined) {
+    const like = `%${model.replace(/[\\%_]/g, "\\$&")}%`;
+    add("lower(coalesce(d.manufacturer, '') || ' ' || coalesce(d.model, '')) LIKE lower(:model) ESCAPE '\\'", {
+      model: like,
+    });
+  }
+  if (low === true) add(`d.device_id IN (${lowDevices})`);
+  if (silentSince !== undefined) {
+    add(`(d.last_seen_at <= :silent_since${orAway ? " OR d.state = 'offline'" : ""})`, {
+      silent_since: silentSince.getTime(),
+    });
+  }
+  const hidden = groups?.hidden ?? [];
+  if (hidden.length > 0) {
+    const names = hidden.map((_, i) => `:hidden_${i}`).join(", ");
+    add(`d.device_id NOT IN (${names})`, Object.fromEntries(hidden.map((id, i) => [`hidden_${i}`, id])));
+  }
+  return { where: conditions.join(""), parameters };
+}
+
+export interface DeviceCounts {
+  /** Number of devices that match the filters. */
+  found: number;
+  low: number;
+  silent: number;
+  withoutMeters: number;
+  /** Number of all devices, regardless of filters. */
+  all: number;
+}
+
+/** `agents`: counts with the same filters. */
+export async function countRows(
+  tenant: Tenant,
+  filters: RowFilters,
+  agents: readonly AgentCount[],
+): Promise<DeviceCounts> {
+  const { where, parameters } = conditionsOf(filters);
+  const among = (condition: string) =>
+    `(SELECT count(*) FROM devices d WHERE d.customer_id = :customer${where} AND ${condition})`;
+  const row = await tenant.get<{ low: number; meterless: number; unread: number; all: number }>(
+    // A device that was never read has no state row. There are few of them, found by two indices.
+    `SELECT ${among(`d.device_id IN (${lowDevices})`)} AS low, ${among(`d.device_id IN (${meterless})`)} AS meterless,
+       CASE WHEN (SELECT count(*) FROM devices WHERE customer_id = :customer) =
+           (SELECT count(*) FROM device_state WHERE customer_id = :customer) THEN 0
+         ELSE ${
+      among(
+        "NOT EXISTS (SELECT 1 FROM device_state s WHERE s.customer_id = d.customer_id AND s.device_id = d.device_id)",
+      )
+    } END AS unread,
+       (SELECT count(*) FROM devices WHERE customer_id = :customer) AS "all"`,
+    parameters,
+  );
+  const { low, meterless: without, unread, all } = row!;
+  return {
+    found: agents.reduce((sum, { found }) => sum + found, 0),
+    low,
+    silent: agents.reduce((sum, { silent }) => sum + silent, 0),
+    withoutMeters: without + unread,
+    all: all - (filters.groups?.hidden.length ?? 0),
+  };
 }
 
 const evidenceColumns = "kind, value, device_id, seen_at, current, shared, sure";

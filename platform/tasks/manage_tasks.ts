@@ -4,7 +4,6 @@ import { signTask } from "../../common/protocol/signed_task.ts";
 import { Task } from "../../proto/gen/opendca/v1/task.ts";
 import { keepAgentConfig } from "../agents/agent_configs.ts";
 import { agentOf, wakeAgent } from "../agents/manage_agents.ts";
-import type { Page } from "../store/page.ts";
 import type { Tenant } from "../store/store.ts";
 import { hasNotLeft } from "../agents/presence.ts";
 import type { Platform } from "../agents/platform.ts";
@@ -30,10 +29,9 @@ export function createTask(
   { agentId, payload, validMs }: { agentId: string; payload: TaskPayload; validMs: number },
 ): Promise<CreatedTask> {
   return changeTenant(platform, by, async (tenant, issuedAt) => {
-    const { state, revoked_reason } = await agentOf(tenant, agentId);
-    if (state !== "active") {
+    if ((await agentOf(tenant, agentId)).state !== "active") {
       throw new UsageError(
-        `Cannot ask "${agentId}" as it is revoked: ${revoked_reason}`,
+        `Cannot ask "${agentId}" as it is revoked`,
         "opendca-platform agent list shows the others",
       );
     }
@@ -64,11 +62,11 @@ export function createTask(
 export function listTasks(
   platform: Platform,
   by: TenantBy,
-  { agentId, ...page }: { agentId?: string | undefined } & Page,
+  { agentId }: { agentId?: string | undefined },
 ): Promise<TaskRow[]> {
   return readTenant(platform, by, async (tenant) => {
     if (agentId !== undefined) await agentOf(tenant, agentId);
-    return await taskRows(tenant, agentId, page);
+    return await taskRows(tenant, agentId);
   });
 }
 

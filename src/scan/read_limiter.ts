@@ -2,7 +2,11 @@
  * Limits how many devices are read at once. The limit starts low and grows while answers are quick; it shrinks if they
  * become slow, as when all devices are behind one slow line or one busy peer. A device that is slow to answer gives its
  * slot to another one meanwhile, so it never delays the others.
+ *
+ * Below the limit, more than a few devices are read only while the thread has time for them: a busy one is not faster
+ * with more, but what it knows of each costs memory, and processor time in garbage collection.
  */
+import type { Clock } from "../../common/core/clock.ts";
 
 export interface ReadLimiter {
   /** Resolves when another device may be read. */
@@ -21,6 +25,7 @@ export interface ReadSlot {
 }
 
 export interface ReadLimiterOptions {
+  clock: Pick<Clock, "sleep">;
   /** Number of devices whose answers fit into the receive buffer of one socket. */
   max: number;
   /**
@@ -38,27 +43,49 @@ export interface ReadLimiterOptions {
 
 const initialLimit = 8;
 const minLimit = 4;
+/** Devices that are read however busy the thread is: enough that it never waits for the answers of quick ones. */
+const alwaysRead = 8;
+/** Devices that are begun above that number in each turn of the event loop: a busy thread has long turns. */
+const perTurn = 2;
 /** Requests that one thread can send per millisecond, including the processing of the answers. */
 const requestsPerMs = 4;
 
 export function createReadLimiter(options: ReadLimiterOptions): ReadLimiter {
-  const { max, sockets = 1, roundTripMs, slowMs } = options;
+  const { clock, max, sockets = 1, roundTripMs, slowMs } = options;
   let limit = Math.min(max, initialLimit);
   let busy = 0;
+  let isDrained = false;
   const queue: (() => void)[] = [];
 
-  function admit(): void {
-    while (queue.length > 0 && busy < limit) {
+  function admitBelow(most: number): void {
+    while (queue.length > 0 && busy < Math.min(most, limit)) {
       busy++;
       queue.shift()!();
     }
+    if (queue.length > 0 && busy < limit && !isTurnComing) void admitInTurn();
   }
 
-  function adapt(): void {
+  let isTurnComing = false;
+
+  async function admitInTurn(): Promise<void> {
+    isTurnComing = true;
+    await clock.sleep(1);
+    isTurnComing = false;
+    admitBelow(Math.max(alwaysRead, busy + perTurn));
+  }
+
+  function admit(): void {
+    admitBelow(isDrained ? Infinity : alwaysRead);
+  }
+
+  function grow(): void {
     const ms = roundTripMs();
     const most = Math.min(max * sockets, Math.max(max, ms * requestsPerMs));
     if (ms < slowMs / 2) limit = Math.min(most, limit + 1);
-    else if (ms > slowMs) limit = Math.max(Math.min(minLimit, max), limit - 1);
+  }
+
+  function shrink(): void {
+    if (roundTripMs() > slowMs) limit = Math.max(Math.min(minLimit, max), limit - 1);
   }
 
   function createSlot(): ReadSlot {
@@ -73,15 +100,18 @@ export function createReadLimiter(options: ReadLimiterOptions): ReadLimiter {
       },
       answered() {
         options.onAnswer?.(stalled);
-        if (!stalled || released) return;
-        stalled = false;
-        busy++;
+        if (stalled && !released) {
+          stalled = false;
+          busy++;
+        }
+        grow();
+        admit();
       },
       release() {
         if (released) return;
         released = true;
         if (!stalled) busy--;
-        adapt();
+        shrink();
         admit();
       },
     };
@@ -89,8 +119,12 @@ export function createReadLimiter(options: ReadLimiterOptions): ReadLimiter {
 
   return {
     async acquire() {
-      if (busy < limit && queue.length === 0) busy++;
-      else await new Promise<void>((resolve) => queue.push(resolve));
+      if (busy < Math.min(alwaysRead, limit) && queue.length === 0) busy++;
+      else {
+        const turn = new Promise<void>((resolve) => queue.push(resolve));
+        admit();
+        await turn;
+      }
       return createSlot();
     },
     get waiting() {
@@ -98,6 +132,7 @@ export function createReadLimiter(options: ReadLimiterOptions): ReadLimiter {
     },
     drain() {
       limit = Number.MAX_SAFE_INTEGER;
+      isDrained = true;
       admit();
     },
   };

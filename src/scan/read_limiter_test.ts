@@ -1,21 +1,28 @@
 import assert from "node:assert/strict";
+import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { createReadLimiter, type ReadSlot } from "./read_limiter.ts";
 import { createRoundTrip } from "./round_trip.ts";
 
 function limiter(options: { max?: number; sockets?: number; roundTripMs?: number } = {}) {
   const state = { roundTripMs: options.roundTripMs ?? 1 };
   const { max = 16, sockets = 1 } = options;
-  const one = createReadLimiter({ max, sockets, roundTripMs: () => state.roundTripMs, slowMs: 500 });
+  const clock = new FakeClock();
+  const one = createReadLimiter({ clock, max, sockets, roundTripMs: () => state.roundTripMs, slowMs: 500 });
   const slots: ReadSlot[] = [];
+  /** Time enough for the thread to begin as many as it may. */
+  const settle = () => clock.advance(100);
   const take = (count: number) => {
     for (let i = 0; i < count; i++) void one.acquire().then((slot) => slots.push(slot));
     return settle();
   };
-  return { one, slots, take, state };
-}
-
-async function settle(): Promise<void> {
-  for (let i = 0; i < 20; i++) await Promise.resolve();
+  /** The device that has been read longest answers once more and is done. */
+  const finish = () => {
+    const slot = slots.shift()!;
+    slot.answered();
+    slot.release();
+    return settle();
+  };
+  return { one, slots, take, finish, settle, state, clock };
 }
 
 Deno.test("createReadLimiter() begins with eight", async () => {
@@ -25,51 +32,66 @@ Deno.test("createReadLimiter() begins with eight", async () => {
   assert.equal(one.waiting, 22);
 });
 
-Deno.test("createReadLimiter() grows to its maximum while answers are quick", async () => {
-  const { slots, take } = limiter({ max: 16 });
+Deno.test("createReadLimiter() grows with each quick answer, so that it does not take whole devices to be at its maximum", async () => {
+  const { slots, take, settle } = limiter({ max: 16 });
   await take(200);
-  for (let i = 0; i < 60; i++) {
-    slots.shift()!.release();
-    await settle();
-  }
+  for (let i = 0; i < 8; i++) slots[i]!.answered();
+  await settle();
   assert.equal(slots.length, 16);
+  slots[0]!.answered();
+  await settle();
+  assert.equal(slots.length, 16);
+});
+
+Deno.test("createReadLimiter() reads more than eight only while the thread has time", async () => {
+  const { slots, take, clock } = limiter({ max: 48 });
+  await take(200);
+  for (let i = 0; i < 40; i++) slots[i % 8]!.answered();
+  const turns = [];
+  for (let i = 0; i < 3; i++) {
+    await clock.advance(0);
+    turns.push(slots.length);
+    await clock.advance(1);
+  }
+  assert.deepEqual(turns, [8, 10, 12]);
+  // However busy, it always reads eight.
+  for (const slot of slots.splice(0, 12)) slot.release();
+  await clock.advance(0);
+  assert.equal(slots.length, 8);
 });
 
 for (const [roundTripMs, want] of [[1, 16], [8, 32], [50, 64], [249, 64], [300, 8], [600, 4]] as const) {
   Deno.test(`createReadLimiter() with four sockets of 16 has ${want} at round trips of ${roundTripMs} ms`, async () => {
-    const { slots, take } = limiter({ max: 16, sockets: 4, roundTripMs });
+    const { slots, take, finish } = limiter({ max: 16, sockets: 4, roundTripMs });
     await take(300);
     for (let i = 0; i < 100; i++) {
-      slots.shift()!.release();
-      await settle();
+      await finish();
     }
     assert.equal(slots.length, want);
   });
 }
 
 Deno.test("createReadLimiter() gives up what it had for long round trips when they become short", async () => {
-  const { slots, take, state } = limiter({ max: 16, sockets: 4, roundTripMs: 50 });
+  const { slots, take, state, finish } = limiter({ max: 16, sockets: 4, roundTripMs: 50 });
   await take(400);
   for (let i = 0; i < 200; i++) {
     if (i === 100) state.roundTripMs = 1;
-    slots.shift()!.release();
-    await settle();
+    await finish();
   }
   assert.equal(slots.length, 16);
 });
 
 Deno.test("createReadLimiter() shrinks to four while answers are slow", async () => {
-  const { slots, take } = limiter({ roundTripMs: 2000 });
+  const { slots, take, finish } = limiter({ roundTripMs: 2000 });
   await take(200);
   for (let i = 0; i < 60; i++) {
-    slots.shift()!.release();
-    await settle();
+    await finish();
   }
   assert.equal(slots.length, 4);
 });
 
 Deno.test("ReadSlot.stall() lets another device in", async () => {
-  const { slots, take } = limiter();
+  const { slots, take, settle } = limiter();
   await take(9);
   assert.equal(slots.length, 8);
   slots[0]!.stall();
@@ -79,7 +101,7 @@ Deno.test("ReadSlot.stall() lets another device in", async () => {
 });
 
 Deno.test("ReadSlot.answered() and release() count a device once", async () => {
-  const { slots, take } = limiter({ max: 8 });
+  const { slots, take, settle } = limiter({ max: 8 });
   await take(20);
   slots[0]!.stall();
   await settle();
@@ -91,10 +113,10 @@ Deno.test("ReadSlot.answered() and release() count a device once", async () => {
 });
 
 Deno.test("ReadLimiter.drain() lets everybody go", async () => {
-  const { one, slots, take } = limiter();
+  const { one, slots, take, clock } = limiter();
   await take(100);
   one.drain();
-  await settle();
+  await clock.advance(0);
   assert.equal(slots.length, 100);
 });
 

@@ -97,6 +97,7 @@ function createState(config: ScannerConfig, parts: ScannerParts): ScannerState {
     reports,
     late: createLateAnswers({ clock, size: config.space.size, timeoutMs }),
     limiter: createReadLimiter({
+      clock,
       max: config.maxReading,
       // Reads that are spread over time are few on purpose: one socket is enough.
       sockets: config.reads === undefined ? sessionSockets : 1,

@@ -58,8 +58,6 @@ export interface WebAccessFixture extends AsyncDisposable {
   notes: WebRequestNote[];
   log: string[];
   pins: Map<string, string>;
-  /** Ids of devices that old TLS is permitted for. */
-  legacy: Set<string>;
   /** The authority of the gateway's certificate. */
   ca: string;
   /** A session for a place; it is open, and its tunnel is there. */
@@ -114,7 +112,6 @@ export async function startWebAccessFixture(
   const authority = await createTestAuthority();
   const { certificatePem, keyPem } = await authority.issue({ names: [`*.${domain}`] });
   const state = { sessions: [] as TestSession[], notes: [] as WebRequestNote[], log: [] as string[] };
-  const legacy = new Set<string>();
   const pins = new Map<string, string>();
   const webAccess = built.use(
     await startWebAccess({
@@ -122,7 +119,7 @@ export async function startWebAccessFixture(
       port: 0,
       domain,
       certificate: { certificatePem, privateKeyPem: keyPem },
-      sessions: keptSessions(state, { pins, legacy }),
+      sessions: keptSessions(state, pins),
       tunnels: { of: (id) => state.sessions.find((session) => session.id === id)?.tunnel },
       now: () => new Date(),
       log: (event, fields) => void state.log.push(JSON.stringify({ event, ...fields })),
@@ -143,7 +140,6 @@ export async function startWebAccessFixture(
     port,
     simulator,
     pins,
-    legacy,
     ca: authority.pem,
     host,
     raw,
@@ -168,7 +164,7 @@ export async function startWebAccessFixture(
 
 function keptSessions(
   state: { sessions: TestSession[]; notes: WebRequestNote[] },
-  { pins, legacy }: { pins: Map<string, string>; legacy: Set<string> },
+  pins: Map<string, string>,
 ): WebSessions {
   const own = ({ id }: WebSession) => state.sessions.find((session) => session.id === id)!;
   const used = new Set<string>();
@@ -182,8 +178,6 @@ function keptSessions(
     isOwner: (session, secret) => Promise.resolve(own(session).secret === secret),
     pinned: ({ deviceId }) => Promise.resolve(pins.get(deviceId)),
     pin: ({ deviceId }, fingerprint) => Promise.resolve(void pins.set(deviceId, fingerprint)),
-    allowsLegacyTls: ({ deviceId }) => Promise.resolve(legacy.has(deviceId)),
-    noteLegacyTls: () => Promise.resolve(),
     note: (note) => void state.notes.push(note),
   };
 }

@@ -39,12 +39,11 @@ export function headOf(request: IncomingMessage): RequestHead {
   };
 }
 
-/** Always answers; the request is recorded when the answer has ended. `onOwner` is told that it showed the cookie. */
+/** Always answers; the request is recorded when the answer has ended. */
 export async function handleRequest(
   gateway: WebGateway,
   request: IncomingMessage,
   response: ServerResponse,
-  onOwner: (session: WebSession) => void,
 ): Promise<void> {
   const head = headOf(request);
   const startedMs = performance.now();
@@ -59,7 +58,6 @@ export async function handleRequest(
     if (page !== undefined) bytesOut = sendOwn(request, response, page);
     else {
       await checkOwner(gateway, session, head);
-      onOwner(session);
       bytesOut = await pass(gateway, session, { request, response, head });
     }
   } catch (error) {
