@@ -44,8 +44,9 @@ export async function makeAgents(platform: OpenPlatform, count: number): Promise
     await platform.store.transaction(async (tx) => {
       const { customer_id } = await addTestCustomer(tx, { name: `Customer ${customer}`, at: now });
       const tenant = tx.tenant(customer_id);
-      const { site_id: siteId } = await addSite(tenant, { name: "Head office", at: now });
       for (let i = 0; i < many; i++) {
+        // One office each: in one, all agents would see different printers at one address.
+        const { site_id: siteId } = await addSite(tenant, { name: `Office ${i}`, at: now });
         const installationId = crypto.randomUUID();
         const agentId = await addAgent(tenant, { siteId, installationId, hostname: "bench", version: "1", at: now });
         const certificate = await issueAgentCertificate(platform.agentAuthority, { agentId, csr, now });

@@ -1,6 +1,7 @@
 /** Where the platform's parts are joined. */
 import { messageOf } from "../common/core/errors.ts";
 import { idleJournals, journalLookMs } from "../common/host/idle_journals.ts";
+import { mendTlsWrites } from "../common/host/tls_writes.ts";
 import type { Tunnels } from "./access/tunnels.ts";
 import { guessWatch } from "./agents/guess_watch.ts";
 import type { OpenOptions, OpenPlatform } from "./agents/platform.ts";
@@ -8,11 +9,12 @@ import { defaultQuotas } from "./agents/quota.ts";
 import { moveReadings } from "./devices/move_readings.ts";
 import { startRetention } from "./devices/retention.ts";
 import { denoMachine } from "./edge/cli/deno_host.ts";
-import type { PlatformHost } from "./edge/cli/host.ts";
+import type { PlatformHost, PlatformServeOptions, RunningPlatform } from "./edge/cli/host.ts";
 import { startServer } from "./edge/grpc/start_server.ts";
-import { type PlatformServeOptions, type RunningPlatform, serveMqtt } from "./edge/mqtt/start_mqtt.ts";
+import { serveMqtt } from "./edge/mqtt/start_mqtt.ts";
+import type { LegacyTls } from "./edge/http/legacy_tls.ts";
 import type { WebAccess, WebServeOptions } from "./edge/http/start_web_access.ts";
-import type { SshGateway, SshServeOptions, SshServer } from "./edge/ssh/ssh_gateway.ts";
+import type { SshGateway, SshServeOptions } from "./edge/ssh/ssh_gateway.ts";
 import { openDataDirectory } from "./keys/data_directory.ts";
 import { keptKeys, keptServerCertificate } from "./keys/kept_keys.ts";
 import { openPostgresStore } from "./store/postgres/postgres_store.ts";
@@ -29,6 +31,7 @@ export function denoPlatformHost(): PlatformHost {
 /** The store and the keys; both are made when the folder is new. The command line works on this, with or without a server. */
 export async function openPlatform(options: OpenOptions): Promise<OpenPlatform> {
   const { clock, log, pollSeconds } = options;
+  mendTlsWrites();
   await using built = new AsyncDisposableStack();
   const directory = openDataDirectory(options.dataDirectory);
   using _ = await directory.lock();
@@ -54,10 +57,7 @@ export async function openPlatform(options: OpenOptions): Promise<OpenPlatform> 
 }
 
 /** Listens until disposed. The store outlives the server, so that calls can end. */
-export async function serve(
-  platform: OpenPlatform,
-  options: PlatformServeOptions & SshServeOptions & WebServeOptions,
-): Promise<RunningPlatform & Partial<SshServer> & { webPort?: number }> {
+export async function serve(platform: OpenPlatform, options: PlatformServeOptions): Promise<RunningPlatform> {
   const { directory, clock, guesses, log, serverAuthority: authority } = platform;
   const certificate = options.certificate ??
     await keptServerCertificate(directory, { authority, names: options.names, now: clock.now() });
@@ -97,12 +97,13 @@ export async function serve(
 
 async function startWeb(
   platform: OpenPlatform,
-  { host, port, domain, certificate }: NonNullable<WebServeOptions["web"]>,
+  { host, port, domain, certificate, legacyTlsHelper }: NonNullable<WebServeOptions["web"]>,
   tunnels: Tunnels,
 ): Promise<WebAccess> {
   const { directory, clock, log, serverAuthority: authority } = platform;
   const { createWebSessions } = await import("./access/web_sessions.ts");
   const { startWebAccess } = await import("./edge/http/start_web_access.ts");
+  const legacyTls = legacyTlsHelper === undefined ? undefined : await startLegacyTls(platform, legacyTlsHelper);
   await using built = new AsyncDisposableStack();
   const sessions = built.use(createWebSessions(platform));
   const server = built.use(
@@ -119,12 +120,22 @@ async function startWeb(
         }),
       sessions,
       tunnels,
+      legacyTls,
       now: () => clock.now(),
       log,
     }),
   );
   const all = built.move();
   return { port: server.port, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+async function startLegacyTls({ directory }: OpenPlatform, program: string): Promise<LegacyTls> {
+  const { checkLegacyTls, createLegacyTls, opensslConfig } = await import("./edge/http/legacy_tls.ts");
+  const name = "legacy-tls.cnf";
+  directory.write(name, opensslConfig);
+  const options = { program, configFile: directory.path(name) };
+  await checkLegacyTls(options);
+  return createLegacyTls(options);
 }
 
 async function startSsh(

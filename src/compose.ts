@@ -7,7 +7,7 @@ import { keepSigningKey, markRevoked, readAgentIdentity } from "./activation/age
 import { machineFingerprint } from "./activation/machine_identity.ts";
 import type { StateStoreOptions } from "./activation/state_store.ts";
 import type { ColorChoice } from "../common/core/color.ts";
-import { messageOf, type NotPermittedError, UnavailableError } from "../common/core/errors.ts";
+import { messageOf, type NotPermittedError } from "../common/core/errors.ts";
 import { createWake } from "../common/core/wake.ts";
 import { DamagedDatabaseError, tryStore } from "../common/host/sqlite.ts";
 import { maskAddresses } from "../common/reading/mask_addresses.ts";
@@ -29,6 +29,7 @@ import { createAccessMemory } from "./service/access_memory.ts";
 import { maybeRuntimeFault } from "./service/affected_runtime.ts";
 import type { AgentMachine, CommonMachine } from "./service/agent_machine.ts";
 import { describeAgent } from "./service/agent_status.ts";
+import { createAgentTasks } from "./service/agent_tasks.ts";
 import { openAgentFaults } from "./service/fault_list.ts";
 import { needsRestart, openLiveConfig } from "./service/live_config.ts";
 import { openDatabases } from "./store/open_databases.ts";
@@ -47,7 +48,6 @@ import { startStatusWriter } from "./service/status_writer.ts";
 import { startMaintenance } from "./service/maintenance.ts";
 import { openTaskMemory } from "./store/task_memory.ts";
 import { createHostNames } from "./targets/host_names.ts";
-import { createTaskHandler } from "./tasks/task_handler.ts";
 import { startTaskRunner } from "./tasks/task_runner.ts";
 
 export interface AgentParts {
@@ -398,46 +398,6 @@ function openAccess(
 
 type TaskParts = Stores & Link & ReturnType<typeof openScans> & { access: WebAccess; ownFile: ConfigWatch };
 
-/** What each kind of task needs. */
-function openHandler(machine: Run["machine"], parts: TaskParts) {
-  const { inventory, live, time: { clock }, polls, cleanText, reports, status, scans } = parts;
-  const config = live.current;
-  return createTaskHandler({
-    policy: () => config().policy,
-    scan: {
-      config,
-      clock,
-      places: (site) => inventory.devices().filter((each) => each.site === site).flatMap(({ place }) => place ?? []),
-      async scan(task) {
-        const site = task.site.name;
-        try {
-          const outcome = await scans.scan({ ...task, kind: "task", scope: "full" });
-          reports.schedule({ event: "readEnded", site });
-          return outcome;
-        } catch (error) {
-          // A cause that prevents a scan task prevents scheduled scans as well.
-          if (error instanceof UnavailableError) reports.schedule({ event: "scanFailed", site, error });
-          throw error;
-        }
-      },
-    },
-    ping: { config, clock, resolve: parts.resolve, ping: machine.ping, cleanText },
-    diagnostics: {
-      config,
-      clock,
-      status: () => status.forFile("running"),
-      readTextFile: machine.readTextFile,
-      cleanText,
-    },
-    setConfig: live,
-    async refreshConfig() {
-      await parts.ownFile.reload();
-      polls.wake();
-    },
-    openWebAccess: (order, signal) => parts.access.run(order, signal),
-  });
-}
-
 /** Tasks of the platform: polls fetch them, the runner executes them, and polls report the results. */
 function openTasks({ machine, built }: Run, parts: TaskParts) {
   const { state, spool, live, time, polls, cleanText, keys, api, reports, status, uplink } = parts;
@@ -450,7 +410,7 @@ function openTasks({ machine, built }: Run, parts: TaskParts) {
     clock,
     agentId: state.agentId,
     signingKeys: () => keys.signingKey === null ? [] : [keys.signingKey],
-    handler: openHandler(machine, parts),
+    handler: createAgentTasks({ ...parts, machine, clock }),
     spoolResult(result) {
       spool.append([recordOfTaskResult(result, { observedAt: machine.clock.now(), mark: time.mark() })]);
       uplink.flush();

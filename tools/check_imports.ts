@@ -171,6 +171,7 @@ export const allowed: Record<string, string[]> = {
     "platform/tasks",
     "platform/devices",
   ],
+  "platform/edge/connections": ["common/core"],
   "platform/edge/grpc": [
     "common/core",
     "common/protocol",
@@ -179,6 +180,7 @@ export const allowed: Record<string, string[]> = {
     "platform/agents",
     "platform/tasks",
     "platform/devices",
+    "platform/edge/connections",
   ],
   "platform/edge/mqtt": [
     "common/core",
@@ -190,7 +192,7 @@ export const allowed: Record<string, string[]> = {
     "platform/agents",
     "platform/tasks",
     "platform/devices",
-    "platform/edge/grpc",
+    "platform/edge/connections",
   ],
   "platform/edge/ssh": [
     "common/core",
@@ -198,9 +200,15 @@ export const allowed: Record<string, string[]> = {
     "platform/keys",
     "platform/agents",
     "platform/access",
-    "platform/edge/grpc",
+    "platform/edge/connections",
   ],
-  "platform/edge/http": ["common/core", "common/report", "platform/keys", "platform/access"],
+  "platform/edge/http": [
+    "common/core",
+    "common/report",
+    "platform/keys",
+    "platform/access",
+    "platform/edge/connections",
+  ],
   "platform/edge/cli": [
     "common/core",
     "common/cli",
@@ -215,6 +223,7 @@ export const allowed: Record<string, string[]> = {
     "platform/tasks",
     "platform/devices",
     "platform/access",
+    "platform/edge/grpc",
     "platform/edge/mqtt",
     "platform/edge/ssh",
     "platform/edge/http",

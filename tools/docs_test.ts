@@ -64,7 +64,15 @@ Deno.test("README.md, CONTRIBUTING.md and docs name no file of ours that is not 
 
 Deno.test("README.md and docs name no task that deno.json does not have", () => {
   const { tasks } = JSON.parse(read("deno.json")) as { tasks: Record<string, unknown> };
-  const pages = ["README.md", "CONTRIBUTING.md", "docs/benchmarks.md", "docs/platform.md", "docs/protocol.md"];
+  const pages = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/benchmarks.md",
+    "docs/platform.md",
+    "docs/protocol.md",
+    "docs/install.md",
+    "docs/reproducible.md",
+  ];
   const named = pages.flatMap((page) => [...read(page).matchAll(/deno(?:@[\d.]+)? task ([a-z:]+)/g)]);
   assert.ok(named.length > 10);
   assert.deepEqual(named.map(([, name]) => name!).filter((name) => tasks[name] === undefined), []);

@@ -7,11 +7,11 @@ const machinePlaces = [
   // SQLite, PostgreSQL and the files that say how to reach it.
   /[\\/]platform[\\/]store[\\/]/,
   // Listens, and knows when the process has no descriptors left.
-  /[\\/]platform[\\/]edge[\\/]grpc[\\/]accept_connections\.ts$/,
+  /[\\/]platform[\\/]edge[\\/]connections[\\/]accept_connections\.ts$/,
   // TLS and WebSockets on connections that were accepted there.
   /[\\/]platform[\\/]edge[\\/]mqtt[\\/]agent_listener\.ts$/,
-  // HTTP towards browsers and printers.
-  /[\\/]platform[\\/]edge[\\/]http[\\/](?:start_web_access|printer_link)\.ts$/,
+  // HTTP towards browsers and printers, and old TLS by a helper program.
+  /[\\/]platform[\\/]edge[\\/]http[\\/](?:start_web_access|printer_link|legacy_tls)\.ts$/,
   // HTTP/2 on a connection that `dial()` has made.
   /[\\/]src[\\/]link[\\/]probe_endpoint\.ts$/,
 ];

@@ -21,7 +21,7 @@ const cases = [
   { file: "src/doctor/a.ts", text: "let wanted: Deno.PermissionDescriptor[];", want: 0 },
   { file: "platform/devices/a.ts", text: "Deno.statSync('a');", want: 1 },
   { file: "platform/edge/http/a.ts", text: 'import { DatabaseSync } from "node:sqlite";', want: 1 },
-  { file: "platform/edge/grpc/accept_connections.ts", text: 'import { connect } from "node:net";', want: 0 },
+  { file: "platform/edge/connections/accept_connections.ts", text: 'import { connect } from "node:net";', want: 0 },
   { file: "platform/store/sqlite/a.ts", text: 'import { DatabaseSync } from "node:sqlite";', want: 0 },
   { file: "common/host/a.ts", text: 'import { readFileSync } from "node:fs";', want: 0 },
   { file: "src/host/a.ts", text: "Deno.statSync('a');", want: 0 },

@@ -7,6 +7,7 @@ import net, { type Socket } from "node:net";
 import tls, { type SecureContext, type TLSSocket } from "node:tls";
 import { formatEndpoint } from "../core/ip.ts";
 import { connectByProxy, type Proxy, type ProxyAnswer } from "./proxy.ts";
+import { mendTlsWrites } from "./tls_writes.ts";
 import { identityCheck, type TrustConfig } from "./trust.ts";
 
 export type DialStep = "dns" | "tcp" | "proxy" | "tls";
@@ -104,6 +105,7 @@ export async function startTls(
   host: string,
   { trust, context, protocol, judge }: TlsOptions,
 ): Promise<TLSSocket> {
+  mendTlsWrites();
   const secure = tls.connect({
     socket,
     host,

@@ -16,6 +16,7 @@ import { rowOf } from "../devices/device_groups.ts";
 import { allEvidenceOf } from "../devices/devices.ts";
 import { deviceOf } from "../devices/show_device.ts";
 import { newId, newLabel } from "../store/new_id.ts";
+import type { Page } from "../store/page.ts";
 import type { Tenant } from "../store/store.ts";
 import { endTask } from "../tasks/manage_tasks.ts";
 import { addTask } from "../tasks/tasks.ts";
@@ -116,11 +117,11 @@ export function openSession(platform: Platform, by: TenantBy, wish: SessionWish)
 }
 
 /** Newest first. */
-export function listSessions(platform: Platform, by: TenantBy): Promise<ShownSession[]> {
+export function listSessions(platform: Platform, by: TenantBy, page: Page = {}): Promise<ShownSession[]> {
   return readTenant(
     platform,
     by,
-    async (tenant) => (await sessionRows(tenant)).map((row) => shownSession(row, platform.clock.now())),
+    async (tenant) => (await sessionRows(tenant, page)).map((row) => shownSession(row, platform.clock.now())),
   );
 }
 

@@ -1,4 +1,5 @@
 /** Rows of sessions of Device Web Access. */
+import { type Page, pageParameters, pageSql } from "../store/page.ts";
 import type { Tenant, Transaction } from "../store/store.ts";
 
 export const schemes = ["http", "https", "raw"] as const;
@@ -65,9 +66,10 @@ const listed =
   FROM access_sessions s LEFT JOIN tasks t ON t.customer_id = s.customer_id AND t.task_id = s.task_id`;
 
 /** Newest first. */
-export function sessionRows(tenant: Tenant): Promise<ListedSession[]> {
+export function sessionRows(tenant: Tenant, page: Page = {}): Promise<ListedSession[]> {
   return tenant.all(
-    `${listed} WHERE s.customer_id = :customer ORDER BY s.created_at DESC, s.session_id LIMIT 1000`,
+    `${listed} WHERE s.customer_id = :customer ORDER BY s.created_at DESC, s.session_id ${pageSql}`,
+    pageParameters(page),
   );
 }
 

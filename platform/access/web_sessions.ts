@@ -3,8 +3,10 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { messageOf, UsageError } from "../../common/core/errors.ts";
 import type { Platform } from "../agents/platform.ts";
 import { changeTenant, readTenant, type TenantBy } from "../audit/use_case.ts";
+import { type Page, pageParameters, pageSql } from "../store/page.ts";
 import type { Tenant } from "../store/store.ts";
 import { liveGateways } from "./gateways.ts";
+import { allowsLegacyTls, isOfDevice } from "./legacy_tls_permission.ts";
 import { shownSession } from "./manage_sessions.ts";
 import { maybeSession, type Scheme, sessionOfAnyone, type SessionRow } from "./sessions.ts";
 
@@ -50,6 +52,9 @@ export interface WebSessions {
   /** SHA-256 of the pinned certificate of this device and port. */
   pinned(session: WebSession): Promise<string | undefined>;
   pin(session: WebSession, fingerprint: string, by: "first use" | "user"): Promise<void>;
+  /** Whether its device may be reached by TLS that is not safe: see `allowLegacyTls`. */
+  allowsLegacyTls(session: WebSession): Promise<boolean>;
+  noteLegacyTls(session: WebSession, encryption: string): Promise<void>;
   note(request: WebRequestNote): void;
 }
 
@@ -122,11 +127,11 @@ async function maybeWebOf(tenant: Tenant, { gateway_id }: SessionRow, at: Date):
   return own?.web ?? undefined;
 }
 
-/** Requests of a session, oldest first, at most 10,000. Throws UsageError if the customer has no such session. */
+/** Requests of a session, oldest first. Throws UsageError if the customer has no such session. */
 export function listRequests(
   platform: Platform,
   by: TenantBy,
-  { sessionId }: { sessionId: string },
+  { sessionId, ...page }: { sessionId: string } & Page,
 ): Promise<Omit<WebRequestNote, "customerId">[]> {
   return readTenant(platform, by, async (tenant) => {
     if (await maybeSession(tenant, sessionId) === undefined) {
@@ -134,8 +139,8 @@ export function listRequests(
     }
     const rows = await tenant.all<RequestRow>(
       `SELECT at, method, path, query_length, status, bytes_in, bytes_out, ms FROM access_requests
-       WHERE customer_id = :customer AND session_id = :session_id ORDER BY at, request_id LIMIT 10000`,
-      { session_id: sessionId },
+       WHERE customer_id = :customer AND session_id = :session_id ORDER BY at, request_id ${pageSql}`,
+      { session_id: sessionId, ...pageParameters(page) },
     );
     return rows.map((row) => ({
       sessionId,
@@ -197,11 +202,13 @@ export function createWebSessions(platform: Platform): WebSessions & AsyncDispos
         );
         return rows.some(({ secret_digest }) => timingSafeEqual(secret_digest, shown));
       }, { readOnly: true }),
+    // A device that was merged of several has their certificates.
     pinned: ({ customerId, deviceId, port }) =>
       store.transaction(async (tx) => {
         const row = await tx.tenant(customerId).get<{ fingerprint: string }>(
           `SELECT fingerprint FROM access_certificates
-           WHERE customer_id = :customer AND device_id = :device_id AND port = :port`,
+           WHERE customer_id = :customer AND port = :port AND ${isOfDevice}
+           ORDER BY pinned_at DESC, device_id LIMIT 1`,
           { device_id: deviceId, port },
         );
         return row?.fingerprint;
@@ -216,6 +223,13 @@ export function createWebSessions(platform: Platform): WebSessions & AsyncDispos
         );
         const detail = { device: deviceId, port, fingerprint, how };
         return { answer: undefined, audit: { action: "accessCertificatePinned", subject: id, detail } };
+      }),
+    allowsLegacyTls: ({ customerId, deviceId }) =>
+      store.transaction((tx) => allowsLegacyTls(tx.tenant(customerId), deviceId), { readOnly: true }),
+    noteLegacyTls: ({ customerId, deviceId, id, port }, encryption) =>
+      changeTenant(platform, { actor: "platform", tenant: customerId }, () => {
+        const detail = { device: deviceId, port, encryption };
+        return Promise.resolve({ answer: undefined, audit: { action: "accessLegacyTlsUsed", subject: id, detail } });
       }),
     note(request) {
       if (pending.length < mostPending) pending.push(request);

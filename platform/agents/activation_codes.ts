@@ -8,7 +8,7 @@ import { UsageError } from "../../common/core/errors.ts";
 import { makeActivationCode } from "../../common/core/activation_code.ts";
 import { newId } from "../store/new_id.ts";
 import { changeTenant, readTenant, type TenantBy } from "../audit/use_case.ts";
-import { maybeSite, type SiteRow, siteRows } from "../customers/customers.ts";
+import { refuseClosed, siteOf, type SiteRow, siteRows } from "../customers/customers.ts";
 import type { Tenant, Transaction } from "../store/store.ts";
 import type { Platform } from "./platform.ts";
 
@@ -126,7 +126,8 @@ export function createCode(
   { site, validMs }: { site?: string | undefined; validMs: number },
 ): Promise<{ code: string; codeId: string; siteId: string; expiresAt: Date }> {
   return changeTenant(platform, by, async (tenant, at) => {
-    const { site_id: siteId } = await siteOf(tenant, site);
+    const row = site === undefined ? await onlySite(tenant) : await siteOf(tenant, site), { site_id: siteId } = row;
+    await refuseClosed(tenant, "make a code", row);
     const expiresAt = new Date(at.getTime() + validMs);
     const { code, codeId } = await addActivationCode(tenant, { siteId, at, expiresAt, pepper: platform.pepper });
     const detail = { site: siteId, expiresAt: expiresAt.toISOString() };
@@ -137,33 +138,35 @@ export function createCode(
   });
 }
 
-async function siteOf(tenant: Tenant, site: string | undefined): Promise<SiteRow> {
-  const hint = "opendca-platform site list shows them";
-  if (site !== undefined) {
-    const named = await maybeSite(tenant, site);
-    if (named !== undefined) return named;
-    throw new UsageError(`Cannot find the site "${site}"`, hint);
-  }
-  const [only, ...others] = await siteRows(tenant);
+/* The only one that is open. */
+async function onlySite(tenant: Tenant): Promise<SiteRow> {
+  const all = await siteRows(tenant), open = all.filter(({ closed_at }) => closed_at === null);
+  const [only, ...others] = open.length > 0 ? open : all;
   if (only === undefined) {
     throw new UsageError("Cannot make a code as there is no site yet", "opendca-platform site create NAME");
   }
   if (others.length === 0) return only;
   throw new UsageError(
     `Cannot tell which site is meant as there are ${others.length + 1}`,
-    `name one with --site; ${hint}`,
+    "name one with --site; opendca-platform site list shows them",
   );
 }
 
-/** Newest first, with the names of their sites; an open code past its expiry is `expired`. */
+/**
+ * Newest first, with the names of their sites; an open code past its expiry is `expired`. Throws UsageError for an
+ * unknown site.
+ */
 export function listCodes(
   platform: Platform,
   by: TenantBy,
+  { site }: { site?: string | undefined } = {},
 ): Promise<(Omit<CodeRow, "state"> & { state: CodeState | "expired"; site: string })[]> {
   return readTenant(platform, by, async (tenant) => {
     const now = platform.clock.now().getTime();
     const names = new Map((await siteRows(tenant)).map(({ site_id, name }) => [site_id, name]));
-    return (await codeRows(tenant)).map((row) => ({
+    const siteId = site === undefined ? undefined : (await siteOf(tenant, site)).site_id;
+    const rows = (await codeRows(tenant)).filter(({ site_id }) => siteId === undefined || site_id === siteId);
+    return rows.map((row) => ({
       ...row,
       state: row.state === "open" && row.expires_at <= now ? "expired" : row.state,
       site: names.get(row.site_id)!,

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { type ConfigDocument, PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
-import { wakeChannel } from "./agents.ts";
+import { wakeChannel } from "../store/channels.ts";
 import type { Tenant } from "../store/store.ts";
 
 /** The document of a configuration: its bytes and their hash. */

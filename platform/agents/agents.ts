@@ -1,3 +1,4 @@
+import { revokedChannel } from "../store/channels.ts";
 import { newId } from "../store/new_id.ts";
 import type { Tenant } from "../store/store.ts";
 
@@ -29,6 +30,8 @@ export interface AgentRow {
   mqtt_offline_at: number | null;
   /** The broker that it was last connected to. */
   mqtt_broker: string | null;
+  /** Bytes that it may store a day; null: the default. */
+  quota_bytes: number | null;
 }
 
 export interface NewAgent {
@@ -85,10 +88,6 @@ export function agentRows(tenant: Tenant): Promise<ListedAgent[]> {
      WHERE a.customer_id = :customer ORDER BY a.created_at, a.agent_id`,
   );
 }
-
-/** Channels with the id of an agent whose connections must end, and of one that should poll. */
-export const revokedChannel = "agent_revoked";
-export const wakeChannel = "agent_wake";
 
 /** Refuses all further calls of the agent; returns false if it is not active. */
 export async function markRevoked(

@@ -2,6 +2,7 @@
 import { UsageError } from "../../common/core/errors.ts";
 import { type ConfigDocument, PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
 import { changeTenant, readTenant, type TenantBy } from "../audit/use_case.ts";
+import { siteOf } from "../customers/customers.ts";
 import type { Tenant } from "../store/store.ts";
 import { configDocument, keepAgentConfig, maybeAgentConfig } from "./agent_configs.ts";
 import { type AgentRow, agentRows, type ListedAgent, markRevoked, maybeAgent } from "./agents.ts";
@@ -9,8 +10,17 @@ import { type LedgerHeadRow, ledgerHeadRows } from "./ledger_heads.ts";
 import type { Platform } from "./platform.ts";
 import { type BrokerSeen, withBrokers } from "./presence.ts";
 
-export function listAgents(platform: Platform, by: TenantBy): Promise<(ListedAgent & BrokerSeen)[]> {
-  return readTenant(platform, by, async (tenant) => await withBrokers(tenant.transaction, await agentRows(tenant)));
+/** In the order of their activation; of one site if given. Throws UsageError for an unknown site. */
+export function listAgents(
+  platform: Platform,
+  by: TenantBy,
+  { site }: { site?: string | undefined } = {},
+): Promise<(ListedAgent & BrokerSeen)[]> {
+  return readTenant(platform, by, async (tenant) => {
+    const siteId = site === undefined ? undefined : (await siteOf(tenant, site)).site_id;
+    const rows = (await agentRows(tenant)).filter(({ site_id }) => siteId === undefined || site_id === siteId);
+    return await withBrokers(tenant.transaction, rows);
+  });
 }
 
 /** Throws UsageError if the customer has no such agent. */

@@ -25,10 +25,16 @@ export async function quotaError(platform: Platform, { tenant, agentId }: Tenant
   const { quotas, clock } = platform;
   const at = clock.now();
   const used = await usageOf(tenant, { agentId, at });
-  const over = used.agentBytes >= quotas.agentBytes
-    ? { whose: "this agent", bytes: used.agentBytes, most: quotas.agentBytes, option: "--agent-quota" }
-    : used.customerBytes >= quotas.customerBytes
-    ? { whose: "this customer", bytes: used.customerBytes, most: quotas.customerBytes, option: "--customer-quota" }
+  const agentMost = used.agentQuota ?? quotas.agentBytes, customerMost = used.customerQuota ?? quotas.customerBytes;
+  const over = used.agentBytes >= agentMost
+    ? { whose: "this agent", bytes: used.agentBytes, most: agentMost, raise: raiseText("agent", used.agentQuota) }
+    : used.customerBytes >= customerMost
+    ? {
+      whose: "this customer",
+      bytes: used.customerBytes,
+      most: customerMost,
+      raise: raiseText("customer", used.customerQuota),
+    }
     : undefined;
   if (over === undefined) return undefined;
   if (await noteQuotaTold(tenant, { agentId, at })) {
@@ -46,7 +52,7 @@ export async function quotaError(platform: Platform, { tenant, agentId }: Tenant
   return new CallError(
     "too-many-requests",
     `Cannot store more of ${over.whose} today: ${megabytes(over.bytes)} are stored and ${megabytes(over.most)} a day ` +
-      `are allowed; the rest is taken after midnight UTC, or when the platform's ${over.option} is raised`,
+      `are allowed; the rest is taken after midnight UTC, or when ${over.raise}`,
     Math.min(mostWaitMs, untilNextDayMs(at)),
   );
 }
@@ -68,6 +74,11 @@ export function countedTransaction<T>(
   });
 }
 
+function raiseText(whose: "agent" | "customer", own: number | null): string {
+  const command = `opendca-platform ${whose} quota raises it`;
+  return own === null ? `the platform's --${whose}-quota is raised, or ${command}` : command;
+}
+
 function megabytes(bytes: number): string {
   return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
 }
@@ -78,15 +89,25 @@ const keptDays = 90;
 export interface Usage {
   agentBytes: number;
   customerBytes: number;
+  /** Limits of their own; null: the default. */
+  agentQuota: number | null;
+  customerQuota: number | null;
 }
 
 export async function usageOf(tenant: Tenant, options: { agentId: string; at: Date }): Promise<Usage> {
-  const row = await tenant.get<{ agent: number | null; whole: number | null }>(
-    `SELECT sum(bytes) AS whole, sum(bytes) FILTER (WHERE agent_id = :agent_id) AS agent FROM usage
-     WHERE customer_id = :customer AND day = :day`,
+  const row = await tenant.get<Record<"agent" | "whole" | "agent_quota" | "customer_quota", number | null>>(
+    `SELECT sum(bytes) AS whole, sum(bytes) FILTER (WHERE agent_id = :agent_id) AS agent,
+       (SELECT quota_bytes FROM agents WHERE customer_id = :customer AND agent_id = :agent_id) AS agent_quota,
+       (SELECT quota_bytes FROM customers WHERE customer_id = :customer) AS customer_quota
+     FROM usage WHERE customer_id = :customer AND day = :day`,
     { agent_id: options.agentId, day: dayOf(options.at) },
   );
-  return { agentBytes: row?.agent ?? 0, customerBytes: row?.whole ?? 0 };
+  return {
+    agentBytes: row?.agent ?? 0,
+    customerBytes: row?.whole ?? 0,
+    agentQuota: row?.agent_quota ?? null,
+    customerQuota: row?.customer_quota ?? null,
+  };
 }
 
 export async function addUsage(tenant: Tenant, options: { agentId: string; at: Date; bytes: number }): Promise<void> {

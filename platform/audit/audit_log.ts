@@ -4,6 +4,7 @@
  * prints the last one for that.
  */
 import { createHash } from "node:crypto";
+import { type Page, pageParameters, pageSql } from "../store/page.ts";
 import { takeLock, type Transaction } from "../store/store.ts";
 
 /** Who did it; "platform" for its own actions. */
@@ -84,15 +85,15 @@ export function actorText(actor: Actor): string {
   return actor === "platform" ? actor : `${actor.kind}:${actor.name}`;
 }
 
-/** Entries oldest first; of one customer if given. */
+/** The latest entries, oldest first; of one customer if given. An offset leaves out the very latest. */
 export async function auditRows(
   tx: Transaction,
-  options: { customerId?: string | undefined; limit: number },
+  options: { customerId?: string | undefined } & Page,
 ): Promise<AuditEntry[]> {
-  const { customerId = null, limit } = options;
+  const { customerId = null, ...page } = options;
   const rows = await tx.all<AuditEntry>(
-    `SELECT * FROM audit_log WHERE CAST(:customer AS TEXT) IS NULL OR customer_id = :customer ORDER BY entry DESC LIMIT :limit`,
-    { customer: customerId, limit },
+    `SELECT * FROM audit_log WHERE CAST(:customer AS TEXT) IS NULL OR customer_id = :customer ORDER BY entry DESC ${pageSql}`,
+    { customer: customerId, ...pageParameters(page) },
   );
   return rows.reverse();
 }

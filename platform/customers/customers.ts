@@ -10,13 +10,17 @@ import {
 } from "../audit/use_case.ts";
 import { newId } from "../store/new_id.ts";
 import type { Tenant, Transaction } from "../store/store.ts";
-import { dealerOf } from "./dealers.ts";
+import { dealerNamed, dealerOf } from "./dealers.ts";
 
 export interface CustomerRow {
   customer_id: string;
   dealer_id: string;
   name: string;
   created_at: number;
+  /** Null while it is open; it is closed as well while its dealer is. */
+  closed_at: number | null;
+  /** Bytes that its agents may store a day; null: the default. */
+  quota_bytes: number | null;
 }
 
 export interface SiteRow {
@@ -24,6 +28,8 @@ export interface SiteRow {
   site_id: string;
   name: string;
   created_at: number;
+  /** Null while it is open; it is closed as well while its customer is. */
+  closed_at: number | null;
 }
 
 /** Throws UsageError if the name is taken. */
@@ -38,10 +44,9 @@ export async function addCustomer(
     row,
   );
   if (made === 0) {
-    const hint = "opendca-platform customer list shows them";
-    throw new UsageError(`Cannot create the customer "${options.name}" as the name is taken`, hint);
+    throw new UsageError(`Cannot create the customer "${options.name}" as the name is taken`, customersHint);
   }
-  return row;
+  return { ...row, closed_at: null, quota_bytes: null };
 }
 
 export interface ListedCustomer extends CustomerRow {
@@ -54,7 +59,7 @@ export interface ListedCustomer extends CustomerRow {
 /** Customers of all dealers, or of one. */
 export function customerRows(tx: Transaction, dealerId?: string): Promise<ListedCustomer[]> {
   return tx.all(
-    `SELECT c.*, d.name AS dealer, (SELECT count(*) FROM sites s WHERE s.customer_id = c.customer_id) AS sites,
+    `SELECT c.*, coalesce(c.closed_at, d.closed_at) AS closed_at, d.name AS dealer, (SELECT count(*) FROM sites s WHERE s.customer_id = c.customer_id) AS sites,
        (SELECT count(*) FROM agents a WHERE a.customer_id = c.customer_id) AS agents,
        (SELECT count(*) FROM devices d
          WHERE d.customer_id = c.customer_id AND (d.merged_into IS NULL OR d.merged_into = d.device_id)) AS devices
@@ -72,6 +77,23 @@ export function maybeCustomer(tx: Transaction, idOrName: string): Promise<Custom
   );
 }
 
+const customersHint = "opendca-platform customer list shows them";
+const sitesHint = "opendca-platform site list shows them";
+
+/** By id or by name, in any case. Throws UsageError if there is none. */
+export async function customerOf(tx: Transaction, customer: string): Promise<CustomerRow> {
+  const row = await maybeCustomer(tx, customer);
+  if (row !== undefined) return row;
+  throw new UsageError(`Cannot find the customer "${customer}"`, customersHint);
+}
+
+/** By id or by name, in any case. Throws UsageError if the customer has no such site. */
+export async function siteOf(tenant: Tenant, site: string): Promise<SiteRow> {
+  const row = await maybeSite(tenant, site);
+  if (row !== undefined) return row;
+  throw new UsageError(`Cannot find the site "${site}"`, sitesHint);
+}
+
 /** Throws UsageError when the customer has a site of that name. */
 export async function addSite(tenant: Tenant, options: { name: string; at: Date }): Promise<SiteRow> {
   const row = { site_id: newId("sit"), name: options.name, created_at: options.at.getTime() };
@@ -81,10 +103,9 @@ export async function addSite(tenant: Tenant, options: { name: string; at: Date 
     row,
   );
   if (made === 0) {
-    const hint = "opendca-platform site list shows them";
-    throw new UsageError(`Cannot create the site "${options.name}" as the name is taken`, hint);
+    throw new UsageError(`Cannot create the site "${options.name}" as the name is taken`, sitesHint);
   }
-  return { customer_id: tenant.customerId, ...row };
+  return { customer_id: tenant.customerId, ...row, closed_at: null };
 }
 
 export function siteRows(tenant: Tenant): Promise<SiteRow[]> {
@@ -101,6 +122,27 @@ export function maybeSite(tenant: Tenant, idOrName: string): Promise<SiteRow | u
   );
 }
 
+/** Throws UsageError if the customer, its dealer or the site is closed; `what`: such as "make a code". */
+export async function refuseClosed(tenant: Tenant, what: string, site?: SiteRow): Promise<void> {
+  if (site !== undefined && site.closed_at !== null) throw closedError(what, "site", { ...site, dealer_id: "" });
+  const { customerId: id, transaction: tx } = tenant;
+  const customer = await customerOf(tx, id);
+  if (customer.closed_at !== null) throw closedError(what, "customer", customer);
+  const dealer = await dealerNamed(tx, customer.dealer_id);
+  if (dealer.closed_at !== null) throw closedError(what, "dealer", dealer);
+}
+
+type Named = { name: string; site_id?: string; customer_id?: string; dealer_id: string };
+
+/** `kind` of what is closed. */
+export function closedError(what: string, kind: "site" | "customer" | "dealer", closed: Named): UsageError {
+  const id = kind === "site" ? closed.site_id : kind === "customer" ? closed.customer_id : closed.dealer_id;
+  return new UsageError(
+    `Cannot ${what} as the ${kind} "${closed.name}" is closed`,
+    `opendca-platform ${kind} reopen ${id}`,
+  );
+}
+
 /** Creates a customer of the dealer given by id or name, or of the only one. Throws UsageError. */
 export function createCustomer(
   platform: Base,
@@ -108,7 +150,8 @@ export function createCustomer(
   { name, dealer }: { name: string; dealer?: string | undefined },
 ): Promise<CustomerRow> {
   return changePlatform(platform, by, async (tx, at) => {
-    const { dealer_id } = await dealerOf(tx, dealer, at);
+    const owner = await dealerOf(tx, dealer, at), { dealer_id } = owner;
+    if (owner.closed_at !== null) throw closedError("create a customer", "dealer", owner);
     const row = await addCustomer(tx, { dealerId: dealer_id, name, at });
     const { customer_id } = row;
     return {
@@ -138,20 +181,16 @@ export function findCustomer(
   { customer }: { customer?: string | undefined },
 ): Promise<CustomerRow> {
   return readPlatform(platform, by, async (tx) => {
-    const hint = "opendca-platform customer list shows them";
-    if (customer !== undefined) {
-      const row = await maybeCustomer(tx, customer);
-      if (row !== undefined) return row;
-      throw new UsageError(`Cannot find the customer "${customer}"`, hint);
-    }
-    const [only, ...others] = await customerRows(tx);
+    if (customer !== undefined) return await customerOf(tx, customer);
+    const all = await customerRows(tx), open = all.filter(({ closed_at }) => closed_at === null);
+    const [only, ...others] = open.length > 0 ? open : all;
     if (only === undefined) {
       throw new UsageError("Cannot run as there is no customer yet", "opendca-platform customer create NAME");
     }
     if (others.length === 0) return only;
     throw new UsageError(
       `Cannot tell which customer is meant as there are ${others.length + 1}`,
-      `name one with --customer; ${hint}`,
+      `name one with --customer; ${customersHint}`,
     );
   });
 }
@@ -159,6 +198,7 @@ export function findCustomer(
 /** Throws UsageError when the customer has a site of that name. */
 export function createSite(platform: Base, by: TenantBy, { name }: { name: string }): Promise<SiteRow> {
   return changeTenant(platform, by, async (tenant, at) => {
+    await refuseClosed(tenant, "create a site");
     const row = await addSite(tenant, { name, at });
     return { answer: row, audit: { action: "siteCreated", subject: row.site_id, detail: { name } } };
   });
@@ -175,16 +215,14 @@ export function renameCustomer(
   { customer, name }: { customer: string; name: string },
 ): Promise<CustomerRow> {
   return changePlatform(platform, by, async (tx) => {
-    const row = await maybeCustomer(tx, customer), hint = "opendca-platform customer list shows them";
-    if (row === undefined) throw new UsageError(`Cannot find the customer "${customer}"`, hint);
-    const { customer_id } = row;
+    const row = await customerOf(tx, customer), { customer_id } = row;
     const renamed = await tx.run(
       `UPDATE customers SET name = :name WHERE customer_id = :customer_id AND NOT EXISTS
          (SELECT 1 FROM customers c WHERE lower(c.name) = lower(:name) AND c.customer_id <> :customer_id)`,
       { name, customer_id },
     );
     if (renamed === 0) {
-      throw new UsageError(`Cannot rename the customer "${row.name}" to "${name}" as the name is taken`, hint);
+      throw new UsageError(`Cannot rename the customer "${row.name}" to "${name}" as the name is taken`, customersHint);
     }
     return {
       answer: { ...row, name },
@@ -201,16 +239,14 @@ export function renameSite(
   { site, name }: { site: string; name: string },
 ): Promise<SiteRow> {
   return changeTenant(platform, by, async (tenant) => {
-    const row = await maybeSite(tenant, site), hint = "opendca-platform site list shows them";
-    if (row === undefined) throw new UsageError(`Cannot find the site "${site}"`, hint);
-    const { site_id } = row;
+    const row = await siteOf(tenant, site), { site_id } = row;
     const renamed = await tenant.run(
       `UPDATE sites SET name = :name WHERE customer_id = :customer AND site_id = :site_id AND NOT EXISTS
          (SELECT 1 FROM sites s WHERE s.customer_id = :customer AND lower(s.name) = lower(:name) AND s.site_id <> :site_id)`,
       { name, site_id },
     );
     if (renamed === 0) {
-      throw new UsageError(`Cannot rename the site "${row.name}" to "${name}" as the name is taken`, hint);
+      throw new UsageError(`Cannot rename the site "${row.name}" to "${name}" as the name is taken`, sitesHint);
     }
     const detail = { from: row.name, to: name };
     return { answer: { ...row, name }, audit: { action: "siteRenamed", subject: site_id, detail } };

@@ -8,6 +8,8 @@ export interface DealerRow {
   dealer_id: string;
   name: string;
   created_at: number;
+  /** Null while it is open. */
+  closed_at: number | null;
 }
 
 /** Name of the automatically created dealer. */
@@ -20,11 +22,8 @@ export async function addDealer(tx: Transaction, options: { name: string; at: Da
     "INSERT INTO dealers (dealer_id, name, created_at) VALUES (:dealer_id, :name, :created_at) ON CONFLICT DO NOTHING",
     row,
   );
-  if (made > 0) return row;
-  throw new UsageError(
-    `Cannot create the dealer "${options.name}" as the name is taken`,
-    "opendca-platform dealer list shows them",
-  );
+  if (made > 0) return { ...row, closed_at: null };
+  throw new UsageError(`Cannot create the dealer "${options.name}" as the name is taken`, dealersHint);
 }
 
 export function dealerRows(tx: Transaction): Promise<(DealerRow & { customers: number })[]> {
@@ -34,32 +33,33 @@ export function dealerRows(tx: Transaction): Promise<(DealerRow & { customers: n
   );
 }
 
-/** By id or by name, in any case. */
-export function maybeDealer(tx: Transaction, idOrName: string): Promise<DealerRow | undefined> {
-  return tx.get(
+const dealersHint = "opendca-platform dealer list shows them";
+
+/** By id or by name, in any case. Throws UsageError if there is none. */
+export async function dealerNamed(tx: Transaction, dealer: string): Promise<DealerRow> {
+  const row = await tx.get<DealerRow>(
     "SELECT * FROM dealers WHERE dealer_id = :text OR lower(name) = lower(:text) ORDER BY dealer_id = :text DESC LIMIT 1",
-    { text: idOrName },
+    { text: dealer },
   );
+  if (row !== undefined) return row;
+  throw new UsageError(`Cannot find the dealer "${dealer}"`, dealersHint);
 }
 
 /**
- * The given dealer, or the only one, which is created for the first customer of an installation. Throws UsageError.
+ * The given dealer, or the only one that is not closed, which is created for the first customer of an installation.
+ * Throws UsageError.
  */
 export async function dealerOf(tx: Transaction, dealer: string | undefined, at: Date): Promise<DealerRow> {
-  const hint = "opendca-platform dealer list shows them";
-  if (dealer !== undefined) {
-    const row = await maybeDealer(tx, dealer);
-    if (row !== undefined) return row;
-    throw new UsageError(`Cannot find the dealer "${dealer}"`, hint);
-  }
+  if (dealer !== undefined) return await dealerNamed(tx, dealer);
   // If two first customers are created at once, only one of them creates the dealer.
   await takeLock(tx, "dealers");
-  const [only, ...others] = await dealerRows(tx);
+  const all = await dealerRows(tx), open = all.filter(({ closed_at }) => closed_at === null);
+  const [only, ...others] = open.length > 0 ? open : all;
   if (only === undefined) return await addDealer(tx, { name: onlyDealerName, at });
   if (others.length === 0) return only;
   throw new UsageError(
     `Cannot tell which dealer is meant as there are ${others.length + 1}`,
-    `name one with --dealer; ${hint}`,
+    `name one with --dealer; ${dealersHint}`,
   );
 }
 
@@ -85,16 +85,14 @@ export function renameDealer(
   { dealer, name }: { dealer: string; name: string },
 ): Promise<DealerRow> {
   return changePlatform(platform, by, async (tx) => {
-    const row = await maybeDealer(tx, dealer), hint = "opendca-platform dealer list shows them";
-    if (row === undefined) throw new UsageError(`Cannot find the dealer "${dealer}"`, hint);
-    const { dealer_id } = row;
+    const row = await dealerNamed(tx, dealer), { dealer_id } = row;
     const renamed = await tx.run(
       `UPDATE dealers SET name = :name WHERE dealer_id = :dealer_id AND NOT EXISTS
          (SELECT 1 FROM dealers d WHERE lower(d.name) = lower(:name) AND d.dealer_id <> :dealer_id)`,
       { name, dealer_id },
     );
     if (renamed === 0) {
-      throw new UsageError(`Cannot rename the dealer "${row.name}" to "${name}" as the name is taken`, hint);
+      throw new UsageError(`Cannot rename the dealer "${row.name}" to "${name}" as the name is taken`, dealersHint);
     }
     const detail = { from: row.name, to: name };
     return {

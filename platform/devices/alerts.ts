@@ -5,11 +5,12 @@
 import { createHash } from "node:crypto";
 import { isLost } from "../../common/reading/lost_codes.ts";
 import { type Alert, AlertSeverity, alertSeverityToJSON } from "../../proto/gen/opendca/v1/reading.ts";
+import { type Page, pageParameters, pageSql } from "../store/page.ts";
 import type { RowsOf, Tenant } from "../store/store.ts";
 import type { ArrivedReading } from "./device_state.ts";
 import { named, partsTable } from "./device_groups.ts";
 import type { KnownDevices } from "./known_devices.ts";
-import { conditionsOf, type RowFilters } from "./devices.ts";
+import { conditionsOf, type RowFilters } from "./listed_devices.ts";
 
 export interface AlertRow {
   device_id: string;
@@ -110,12 +111,11 @@ export interface ListedAlert extends AlertRow {
 /** Alerts of all devices; open ones first, then by severity, latest first. */
 export async function alertRows(
   tenant: Tenant,
-  { filters, severity, ended, limit }: {
+  { filters, severity, ended, ...page }: {
     filters: RowFilters;
     severity?: string | undefined;
     ended: boolean;
-    limit: number;
-  },
+  } & Page,
 ): Promise<ListedAlert[]> {
   const { where, parameters } = conditionsOf(filters), parts = partsTable(filters.groups);
   // Alerts of a part that is no longer seen are not open.
@@ -137,8 +137,8 @@ export async function alertRows(
       severity === undefined ? "" : " AND a.severity = :severity"
     }${where}
      ORDER BY a.ended_at IS NOT NULL, CASE a.severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END,
-       a.first_seen_at DESC, d.device_id, a.alert_key LIMIT :limit`,
-    { ...parameters, ...parts?.parameters, limit, ...(severity === undefined ? {} : { severity }) },
+       a.first_seen_at DESC, d.device_id, a.alert_key ${pageSql}`,
+    { ...parameters, ...parts?.parameters, ...pageParameters(page), ...(severity === undefined ? {} : { severity }) },
   );
   return rows.map((row) => named(filters.groups, row));
 }

@@ -5,7 +5,8 @@
  */
 import type { Parameters, Tenant } from "../store/store.ts";
 import { type DeviceState, joinedState, maybeDeviceState } from "./device_state.ts";
-import type { DeviceRow, StatedRow } from "./devices.ts";
+import type { DeviceRow } from "./devices.ts";
+import { conditionsOf, type MergedMatches, type RowFilters, type StatedRow } from "./listed_devices.ts";
 
 export interface Group {
   /** The common id of all parts. */
@@ -62,6 +63,54 @@ export async function stateOf(tenant: Tenant, { parts }: Group): Promise<DeviceS
   for (const { device_id } of parts) {
     const state = await maybeDeviceState(tenant, device_id);
     if (state !== undefined) joined = joined === undefined ? state : joinedState(state, joined);
+  }
+  return joined;
+}
+
+/** Which merged devices match, by the part that lists show; undefined if no devices are merged. */
+export async function maybeMerged(
+  tenant: Tenant,
+  { groups, filters }: {
+    groups: Groups;
+    filters: Pick<RowFilters, "siteId" | "network" | "model" | "low" | "openOnly">;
+  },
+): Promise<MergedMatches | undefined> {
+  if (groups.of.size === 0) return undefined;
+  const fronts = (parts: readonly string[]) =>
+    new Set(parts.flatMap((part) => groups.of.get(part)?.parts[0]?.device_id ?? []));
+  // Each condition may hold for another part.
+  const withPart = async (filter: RowFilters) => {
+    const { where, parameters } = conditionsOf(filter);
+    const rows = await tenant.all<{ device_id: string }>(
+      `SELECT d.device_id FROM devices d WHERE d.customer_id = :customer AND d.merged_into IS NOT NULL${where}`,
+      parameters,
+    );
+    return fronts(rows.map(({ device_id }) => device_id));
+  };
+  const { siteId, network, model, low, openOnly } = filters;
+  const states = await joinedStates(tenant, groups);
+  const all = [...fronts([...groups.of.keys()])];
+  const lowOnes = all.filter((id) => (states.get(id)?.low ?? 0) > 0), open = await withPart({ openOnly });
+  const filtered = [await withPart({ siteId }), await withPart({ network }), await withPart({ model })];
+  const found = all.filter((id) =>
+    filtered.every((ids) => ids.has(id)) && (!openOnly || open.has(id)) && (!low || lowOnes.includes(id))
+  );
+  const withoutMeters = all.filter((id) => states.get(id)?.no_meters !== null);
+  return { all, found, open: [...open], low: lowOnes, withoutMeters };
+}
+
+/* The states of all parts together, without what was read; by the part that lists show. */
+async function joinedStates(tenant: Tenant, groups: Groups): Promise<Map<string, DeviceState>> {
+  const rows = await tenant.all<DeviceState & { device_id: string }>(
+    `SELECT s.device_id, s.observed_at, s.full_at, s.no_meters, s.meters_at, s.supplies_at, s.trays_at, s.total, s.low
+     FROM device_state s JOIN devices d ON d.customer_id = s.customer_id AND d.device_id = s.device_id
+     WHERE s.customer_id = :customer AND d.merged_into IS NOT NULL`,
+  );
+  const ofPart = new Map(rows.map(({ device_id, ...state }) => [device_id, state as DeviceState]));
+  const joined = new Map<string, DeviceState>();
+  for (const { parts } of groups.of.values()) {
+    const states = parts.flatMap(({ device_id }) => ofPart.get(device_id) ?? []);
+    if (states.length > 0) joined.set(parts[0]!.device_id, states.reduce((sum, state) => joinedState(state, sum)));
   }
   return joined;
 }

@@ -30,7 +30,7 @@ export interface Place {
   place: string;
 }
 
-/** What may be needed: all data of the devices that have one of these. */
+/** What may be needed: all data of the devices that have one of these, and of those that are at one of the places. */
 export interface Wanted {
   evidence?: readonly EvidenceKey[];
   places?: readonly Place[];
@@ -221,9 +221,11 @@ export class KnownDevices {
     const spots = distinct(places, placeKey).map(({ scope, place }) => ({ scope, place }));
     for (const each of values) this.#asked.evidence.add(evidenceKey(each));
     for (const each of spots) this.#asked.places.add(placeKey(each));
+    const atSpots = await all(this.#places, "scope = :scope AND place = :place", spots);
     const holders: { device_id: string }[] = [
       ...await all(this.#evidence, "kind = :kind AND value = :value", values),
-      ...await all(this.#places, "scope = :scope AND place = :place", spots),
+      // An address of a DHCP pool has had many devices, and only the present one may be what was read.
+      ...atSpots.filter(({ until }) => until === null),
       ...deviceIds.map((device_id) => ({ device_id })),
     ];
     const devices = distinct(holders, byDevice).filter(({ device_id }) => !this.#asked.devices.has(device_id))

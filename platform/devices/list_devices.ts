@@ -1,10 +1,10 @@
 /** Lists of devices: filters and columns. */
-import { UsageError } from "../../common/core/errors.ts";
 import type { Platform } from "../agents/platform.ts";
 import { readTenant, type TenantBy } from "../audit/use_case.ts";
-import { maybeSite } from "../customers/customers.ts";
+import { siteOf, siteRows } from "../customers/customers.ts";
+import type { Page } from "../store/page.ts";
 import type { Tenant } from "../store/store.ts";
-import { type Groups, groupsOf, joinedRows } from "./device_groups.ts";
+import { type Groups, groupsOf, joinedRows, maybeMerged } from "./device_groups.ts";
 import { type DeviceView, silentAfterMs, viewOf } from "./device_view.ts";
 import {
   type AgentCount,
@@ -13,10 +13,9 @@ import {
   type DeviceCounts,
   type ListedRow,
   type ListPage,
-  type Page,
   type RowFilters,
   statedRows,
-} from "./devices.ts";
+} from "./listed_devices.ts";
 
 export interface DeviceFilters {
   low?: boolean | undefined;
@@ -60,26 +59,29 @@ function pageOf({ limit, offset }: Page, agents: AgentCount[]): ListPage | undef
   return { limit: limit ?? Number.MAX_SAFE_INTEGER, offset: offset ?? 0, agents };
 }
 
-/** Throws UsageError for a site that there is not. */
+/**
+ * Devices of closed sites are left out unless their site is named, or `withClosed`; those of a closed customer are not,
+ * as it was named. Throws UsageError for an unknown site.
+ */
 export async function rowFilters(
   tenant: Tenant,
-  { low, silent, site, network, model }: DeviceFilters,
+  { low, silent, site, network, model, withClosed }: DeviceFilters & { withClosed?: boolean },
   now: number,
 ): Promise<RowFilters & { groups: Groups }> {
   const isSilent = silent !== undefined && silent !== false;
+  const siteId = site === undefined ? undefined : (await siteOf(tenant, site)).site_id;
+  const hasClosed = (await siteRows(tenant)).some(({ closed_at }) => closed_at !== null);
+  const openOnly = siteId === undefined && withClosed !== true && hasClosed;
+  const groups = await groupsOf(tenant);
   return {
-    groups: await groupsOf(tenant),
+    groups,
+    merged: await maybeMerged(tenant, { groups, filters: { siteId, network, model, low, openOnly } }),
+    openOnly,
     low,
     network,
     model,
-    siteId: site === undefined ? undefined : await siteIdOf(tenant, site),
+    siteId,
     silentSince: isSilent ? new Date(now - (silent === true ? silentAfterMs : silent)) : undefined,
     orAway: silent === true,
   };
-}
-
-async function siteIdOf(tenant: Tenant, site: string): Promise<string> {
-  const row = await maybeSite(tenant, site);
-  if (row !== undefined) return row.site_id;
-  throw new UsageError(`Cannot find the site "${site}"`, "opendca-platform site list shows them");
 }

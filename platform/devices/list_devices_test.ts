@@ -9,7 +9,7 @@ import type { Platform } from "../agents/platform.ts";
 import { addSite } from "../customers/customers.ts";
 import type { Store } from "../store/store.ts";
 import { type DeviceFilters, listDevices } from "./list_devices.ts";
-import type { Page } from "./devices.ts";
+import type { Page } from "../store/page.ts";
 
 const at = new Date("2026-03-02T08:00:00Z"), longAgo = new Date("2026-02-01T08:00:00Z");
 

@@ -14,7 +14,7 @@ export interface MeterPeriod extends DeviceFilters {
 export function meterPeriods(platform: Platform, by: TenantBy, period: MeterPeriod): Promise<PeriodRow[]> {
   const { from, until, name } = period;
   return readTenant(platform, by, async (tenant) => {
-    const filters = await rowFilters(tenant, period, platform.clock.now().getTime());
+    const filters = await rowFilters(tenant, { ...period, withClosed: true }, platform.clock.now().getTime());
     return await periodRows(tenant, { filters, name, from, until });
   });
 }

@@ -6,9 +6,9 @@ import { auditSince } from "../audit/audit_log.ts";
 import { type By, readPlatform } from "../audit/use_case.ts";
 import { customerRows } from "../customers/customers.ts";
 import type { Transaction } from "../store/store.ts";
-import { groupsOf } from "./device_groups.ts";
 import { silentAfterMs } from "./device_view.ts";
-import { countDevices } from "./devices.ts";
+import { rowFilters } from "./list_devices.ts";
+import { countDevices } from "./listed_devices.ts";
 
 export interface AgentProblem {
   customer: string;
@@ -34,14 +34,17 @@ export function platformStatus(platform: Platform, by: By): Promise<PlatformStat
 }
 
 async function statusOf(tx: Transaction, now: number): Promise<PlatformStatus> {
-  const customers = await customerRows(tx);
+  const customers = (await customerRows(tx)).filter(({ closed_at }) => closed_at === null);
   const agents = { active: 0, silent: 0, inDoubt: 0, revoked: 0 }, devices = { known: 0, silent: 0 };
   const problems: AgentProblem[] = [];
   for (const { customer_id, name } of customers) {
     const tenant = tx.tenant(customer_id);
+    const { groups, merged, openOnly } = await rowFilters(tenant, {}, now);
     const counted = await countDevices(tenant, {
       silentSince: new Date(now - silentAfterMs),
-      groups: await groupsOf(tenant),
+      groups,
+      merged,
+      openOnly,
     });
     devices.known += counted.known;
     devices.silent += counted.silent;

@@ -146,15 +146,17 @@ async function dropSamples(
          ORDER BY customer_id, device_id LIMIT 200`,
         last,
       );
+      let gone = 0;
       for (const { customer_id, device_id } of devices) {
-        dropped += await tx.tenant(customer_id).run(
+        gone += await tx.tenant(customer_id).run(
           "DELETE FROM samples WHERE customer_id = :customer AND device_id = :device_id AND observed_at < :before",
           { device_id, before },
         );
       }
-      return devices.at(-1);
+      return { gone, next: devices.at(-1) };
     });
-    if (done === undefined || signal?.aborted) return dropped;
-    last = done;
+    dropped += done.gone;
+    if (done.next === undefined || signal?.aborted) return dropped;
+    last = done.next;
   }
 }

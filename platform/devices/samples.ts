@@ -4,8 +4,9 @@
  */
 import type { Meter, Reading, Supply } from "../../proto/gen/opendca/v1/reading.ts";
 import { LevelKind, levelKindToJSON } from "../../proto/gen/opendca/v1/reading.ts";
+import { type Page, pageParameters, pageSql } from "../store/page.ts";
 import type { RowsOf, Tenant } from "../store/store.ts";
-import { conditionsOf, type RowFilters } from "./devices.ts";
+import { conditionsOf, type RowFilters } from "./listed_devices.ts";
 import { named, partsTable } from "./device_groups.ts";
 import { type KnownState, maybeDeviceState, metersOf, suppliesOf } from "./device_state.ts";
 
@@ -152,15 +153,15 @@ export interface SampleRow {
 /** Values of one meter or of all, newest first. */
 export function meterHistoryRows(
   tenant: Tenant,
-  { deviceId, name, limit }: { deviceId: string; name: string | undefined; limit: number },
+  { deviceId, name, ...page }: { deviceId: string; name: string | undefined } & Page,
 ): Promise<SampleRow[]> {
   return tenant.all(
     `SELECT device_id, name, observed_at, value, unit FROM samples
      WHERE customer_id = :customer AND device_id = :device_id AND kind = 'meter' ${
       name === undefined ? "" : "AND name = :name"
     }
-     ORDER BY observed_at DESC, name LIMIT :limit`,
-    { device_id: deviceId, limit, ...(name === undefined ? {} : { name }) },
+     ORDER BY observed_at DESC, name ${pageSql}`,
+    { device_id: deviceId, ...pageParameters(page), ...(name === undefined ? {} : { name }) },
   );
 }
 

@@ -4,6 +4,7 @@ import { maybeAgent } from "../agents/agents.ts";
 import type { Platform } from "../agents/platform.ts";
 import { readTenant, type TenantBy } from "../audit/use_case.ts";
 import { maybeSite } from "../customers/customers.ts";
+import type { Page } from "../store/page.ts";
 import type { Tenant } from "../store/store.ts";
 import { changesOf } from "./device_changes.ts";
 import { type Group, groupOf, rowOf, stateOf } from "./device_groups.ts";
@@ -97,16 +98,16 @@ export function listMeters(platform: Platform, by: TenantBy, { device }: { devic
 export function meterHistory(
   platform: Platform,
   by: TenantBy,
-  { device, name, limit }: { device: string; name: string | undefined; limit: number },
+  { device, name, limit = Number.MAX_SAFE_INTEGER, offset = 0 }: { device: string; name: string | undefined } & Page,
 ): Promise<{ deviceId: string; rows: SampleRow[]; names: string[] }> {
   return readTenant(platform, by, async (tenant) => {
     const group = await deviceOf(tenant, device), { deviceId } = group;
     const all: SampleRow[] = [];
     for (const { device_id } of group.parts) {
-      all.push(...await meterHistoryRows(tenant, { deviceId: device_id, name, limit }));
+      all.push(...await meterHistoryRows(tenant, { deviceId: device_id, name, limit: offset + limit }));
     }
     if (group.parts.length > 1) all.sort((a, b) => b.observed_at - a.observed_at || (a.name < b.name ? -1 : 1));
-    const rows = all.slice(0, limit).map((row) => ({ ...row, device_id: deviceId }));
+    const rows = all.slice(offset, offset + limit).map((row) => ({ ...row, device_id: deviceId }));
     const names = rows.length > 0 ? [] : (await metersOfGroup(tenant, group)).map((row) => row.name);
     return { deviceId, rows, names };
   });

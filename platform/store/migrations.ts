@@ -408,6 +408,35 @@ ALTER TABLE agents ADD COLUMN mqtt_broker TEXT;
 CREATE INDEX tasks_unsent ON tasks (expires_at) WHERE state = 'waiting' AND pushed_at IS NULL;
 `;
 
+/* What a dealer has ended, daily limits that are not the default, and calls of sources without a certificate. */
+const closings = `
+ALTER TABLE dealers ADD COLUMN closed_at INTEGER;
+ALTER TABLE customers ADD COLUMN closed_at INTEGER;
+ALTER TABLE sites ADD COLUMN closed_at INTEGER;
+-- Bytes that may be stored per UTC day; null: the default.
+ALTER TABLE customers ADD COLUMN quota_bytes INTEGER;
+ALTER TABLE agents ADD COLUMN quota_bytes INTEGER;
+
+-- Activation calls of a source, by all processes: see agents/activation_calls.ts.
+CREATE TABLE activation_calls (
+  source TEXT PRIMARY KEY,
+  -- When it may make as many calls at once as one that never made any.
+  full_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX activation_calls_by_time ON activation_calls (full_at);
+`;
+
+/* Devices that may be reached by TLS that is not safe. */
+const legacyTls = `
+CREATE TABLE access_legacy_tls (
+  customer_id TEXT NOT NULL,
+  device_id TEXT NOT NULL,
+  allowed_by TEXT NOT NULL,
+  allowed_at INTEGER NOT NULL,
+  PRIMARY KEY (customer_id, device_id)
+) STRICT;
+`;
+
 /** A step is SQL, or a function if SQL is not sufficient. */
 export type Migration = string | ((database: DatabaseSync) => void);
 
@@ -440,4 +469,6 @@ export const migrations: readonly Migration[] = [
   lists,
   accessPages,
   brokers,
+  closings,
+  legacyTls,
 ];

@@ -70,8 +70,10 @@ export interface TransactionOptions {
 export interface Store extends AsyncDisposable {
   readonly engine: "sqlite" | "postgres";
   /**
-   * All or nothing. Every query must be awaited before `work` settles. Transactions cannot be nested. Throws
-   * UnavailableError for temporary failures, such as a full disk.
+   * All or nothing. Every query must be awaited before `work` settles. Transactions cannot be nested. If the database
+   * has rolled it back because of another one (a deadlock, a serialization failure), `work` runs again, a few times at
+   * most: it must have no lasting effects but its queries. Throws UnavailableError for temporary failures, such as a full
+   * disk.
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>;
   /**

@@ -4,6 +4,7 @@ import { signTask } from "../../common/protocol/signed_task.ts";
 import { Task } from "../../proto/gen/opendca/v1/task.ts";
 import { keepAgentConfig } from "../agents/agent_configs.ts";
 import { agentOf, wakeAgent } from "../agents/manage_agents.ts";
+import type { Page } from "../store/page.ts";
 import type { Tenant } from "../store/store.ts";
 import { hasNotLeft } from "../agents/presence.ts";
 import type { Platform } from "../agents/platform.ts";
@@ -29,9 +30,10 @@ export function createTask(
   { agentId, payload, validMs }: { agentId: string; payload: TaskPayload; validMs: number },
 ): Promise<CreatedTask> {
   return changeTenant(platform, by, async (tenant, issuedAt) => {
-    if ((await agentOf(tenant, agentId)).state !== "active") {
+    const { state, revoked_reason } = await agentOf(tenant, agentId);
+    if (state !== "active") {
       throw new UsageError(
-        `Cannot ask "${agentId}" as it is revoked`,
+        `Cannot ask "${agentId}" as it is revoked: ${revoked_reason}`,
         "opendca-platform agent list shows the others",
       );
     }
@@ -62,11 +64,11 @@ export function createTask(
 export function listTasks(
   platform: Platform,
   by: TenantBy,
-  { agentId }: { agentId?: string | undefined },
+  { agentId, ...page }: { agentId?: string | undefined } & Page,
 ): Promise<TaskRow[]> {
   return readTenant(platform, by, async (tenant) => {
     if (agentId !== undefined) await agentOf(tenant, agentId);
-    return await taskRows(tenant, agentId);
+    return await taskRows(tenant, agentId, page);
   });
 }
 

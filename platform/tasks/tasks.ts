@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { maxTaskBytes, maxTasks } from "../../common/protocol/limits.ts";
 import type { SignedTask, TaskResult as TaskResultMessage } from "../../proto/gen/opendca/v1/task.ts";
 import { TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
+import { type Page, pageParameters, pageSql } from "../store/page.ts";
 import type { Tenant, Transaction } from "../store/store.ts";
 
 export interface TaskRow {
@@ -166,11 +167,12 @@ export async function noteTaskResult(
   return "taken";
 }
 
-export function taskRows(tenant: Tenant, agentId?: string): Promise<TaskRow[]> {
+/** Newest first. */
+export function taskRows(tenant: Tenant, agentId?: string, page: Page = {}): Promise<TaskRow[]> {
   return tenant.all(
     `SELECT * FROM tasks WHERE customer_id = :customer AND (CAST(:agent_id AS TEXT) IS NULL OR agent_id = :agent_id)
-     ORDER BY created_at DESC, task_id LIMIT 1000`,
-    { agent_id: agentId ?? null },
+     ORDER BY created_at DESC, task_id ${pageSql}`,
+    { agent_id: agentId ?? null, ...pageParameters(page) },
   );
 }
 

@@ -7,10 +7,11 @@ import { openPostgresStore } from "../../platform/store/postgres/postgres_store.
 import { storedRecordsSql } from "../fixtures/exactly_once.ts";
 import { startHaproxy } from "../fixtures/haproxy.ts";
 import { peerTest, postgresServer } from "../fixtures/peers.ts";
-import { activatedAgent, call, connect, reasonOf } from "../fixtures/platform_fixture.ts";
+import { reasonOf } from "../fixtures/platform_fixture.ts";
 import { batchOf, readingOf, recordOf, startBench } from "../fixtures/platform_uploads.ts";
 import { type PostgresServer, startPostgres, startStandby } from "../fixtures/postgres_server.ts";
 import { until } from "../fixtures/until.ts";
+import { startUploading } from "../fixtures/uploading_customers.ts";
 
 const socketOf = ({ folder }: PostgresServer) => `${folder}/.s.PGSQL.5432`;
 
@@ -40,34 +41,15 @@ peerTest(
     });
 
     await using bench = await startBench({ database: { ...database, url } });
-    const { platform } = bench;
-    const promised: string[] = [];
-    let isOver = false, busy = 0;
-    async function keepUploading(customer: string): Promise<void> {
-      const agent = await activatedAgent(platform, await platform.customer(customer));
-      using client = connect(platform, agent.identity);
-      for (let sequence = 1; !isOver; sequence++) {
-        const records = [1, 2, 3].map((n) => recordOf(readingOf({ total: sequence * 10 + n })));
-        const request = batchOf(agent, { sequence, records });
-        for (;;) {
-          const reason = await reasonOf(call(client, { method: client.upload, request }));
-          if (reason === "answered") break;
-          assert.equal(reason, "store-busy");
-          busy++;
-          await new Promise((resolve) => setTimeout(resolve, 50));
-        }
-        promised.push(...records.map(({ recordId }) => recordId));
-      }
-    }
-    const settled = Promise.all(["One", "Two", "Three"].map(keepUploading));
-    await Promise.race([until("uploads are answered", () => promised.length >= 18), settled]);
+    const uploads = startUploading(bench.platform, ["One", "Two", "Three"]);
+    const { promised } = uploads;
+    await uploads.until("uploads are answered", () => promised.length >= 18);
     Deno.kill(primary.pid(), "SIGKILL");
-    await Promise.race([until("uploads fail", () => busy > 0), settled]);
+    await uploads.until("uploads fail", () => uploads.busy > 0);
     const before = promised.length;
     await standby.promote();
-    await Promise.race([until("uploads go on", () => promised.length >= before + 18), settled]);
-    isOver = true;
-    await settled;
+    await uploads.until("uploads go on", () => promised.length >= before + 18);
+    await uploads.end();
     const records = await standby.sql(storedRecordsSql, database.name);
     assert.deepEqual(records.map(({ record_id }) => record_id).sort(), promised.sort());
     assert.equal((await standby.sql("SELECT 1 FROM devices", database.name)).length, 3);

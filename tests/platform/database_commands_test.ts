@@ -1,7 +1,7 @@
 /** `opendca-platform` on PostgreSQL, and from SQLite to it, as a program with the permissions of its task. */
 import assert from "node:assert/strict";
 import type { Finding } from "../../platform/store/postgres/check_database.ts";
-import { deviceRows } from "../../platform/devices/devices.ts";
+import { deviceRows } from "../../platform/devices/listed_devices.ts";
 import { AlertSeverity } from "../../proto/gen/opendca/v1/reading.ts";
 import { peerTest, postgresServer } from "../fixtures/peers.ts";
 import { activatedAgent, call, connect, pollOf, startTestPlatform } from "../fixtures/platform_fixture.ts";

@@ -1,7 +1,8 @@
 /** Who a device is over time, where two agents see it or two devices show the same. */
 import assert from "node:assert/strict";
 import type { Reading } from "../../proto/gen/opendca/v1/reading.ts";
-import { deviceRows, evidenceOf, historyOf } from "../../platform/devices/devices.ts";
+import { evidenceOf, historyOf } from "../../platform/devices/devices.ts";
+import { deviceRows } from "../../platform/devices/listed_devices.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { activatedAgent, call, connect, startTestPlatform, type TestAgent } from "../fixtures/platform_fixture.ts";
 import { batchOf, readingOf, type ReadingParts, recordOf } from "../fixtures/platform_uploads.ts";

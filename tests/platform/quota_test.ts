@@ -9,6 +9,7 @@ import {
   RecordList,
   RejectionReason,
 } from "../../proto/gen/opendca/v1/batch.ts";
+import { setQuota, showQuota } from "../../platform/agents/manage_quota.ts";
 import { auditRows } from "../../platform/audit/audit_log.ts";
 import { unpackRecord } from "../../platform/store/stored_record.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
@@ -76,6 +77,39 @@ eachDatabase("the agents of a customer share its day, and other customers have t
   assert.equal(await reasonOf(uploaded(platform, two, 1)), "too-many-requests");
   assert.equal(await reasonOf(uploaded(platform, stranger, 1)), "answered");
 });
+
+eachDatabase(
+  "an agent and a customer may have limits of their own, which hold at once, and the default again",
+  async () => {
+    await using platform = await startTestPlatform({ quotas: { agentBytes: 8000 } });
+    const customer = await platform.customer("Acme"), { customerId } = customer.tenant;
+    const [one, two] = [await activatedAgent(platform, customer), await activatedAgent(platform, customer)];
+    const by = { actor: { kind: "operator", name: "eva" } as const, tenant: customerId };
+    const set = (agentId: string | undefined, quotaBytes: number | null) =>
+      setQuota(platform.platform, by, { agentId, quotaBytes });
+    const answers = (agent: TestAgent, sequence: number) => reasonOf(uploaded(platform, agent, sequence));
+    await uploaded(platform, one, 1);
+    assert.equal(await answers(one, 2), "too-many-requests");
+    await set(one.agentId, 100_000_000);
+    assert.equal(await answers(one, 2), "answered");
+    assert.equal(await answers(two, 1), "answered");
+    assert.equal(await answers(two, 2), "too-many-requests", "the other agent has the default");
+    await set(undefined, 1);
+    const error = await uploaded(platform, one, 3).then(() => assert.fail("taken"), (error: ServiceError) => error);
+    assert.match(error.details, /of this customer today: .* or when opendca-platform customer quota raises it$/);
+    await set(undefined, null);
+    assert.equal(await answers(one, 3), "answered");
+    await set(one.agentId, null);
+    assert.equal(await answers(one, 4), "too-many-requests");
+    const shown = await showQuota(platform.platform, by, { agentId: one.agentId });
+    assert.deepEqual([shown.quotaBytes, shown.usedBytes > 8000], [null, true]);
+    assert.ok((await showQuota(platform.platform, by, {})).usedBytes > shown.usedBytes);
+    await assert.rejects(set("agt-000000000000", 1), /Cannot find the agent/);
+    const told = (await auditRows(platform.queries, { limit: 100 })).filter(({ action }) => action === "quotaSet");
+    assert.deepEqual(told.map(({ subject }) => subject), [one.agentId, customerId, customerId, one.agentId]);
+    assert.deepEqual(JSON.parse(told.at(-1)!.detail), { from: 100_000_000, to: "default" });
+  },
+);
 
 eachDatabase("a small payload does not become a large batch", async () => {
   await using platform = await startTestPlatform();

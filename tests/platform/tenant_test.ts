@@ -7,11 +7,9 @@ import fc from "fast-check";
 import { AgentStatus } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
 import { DeviceEvent } from "../../proto/gen/opendca/v1/batch.ts";
-import { AlertSeverity } from "../../proto/gen/opendca/v1/reading.ts";
-import { Task, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
-import * as manageSessions from "../../platform/access/manage_sessions.ts";
+import { TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
+import * as legacyTls from "../../platform/access/legacy_tls_permission.ts";
 import * as sessions from "../../platform/access/sessions.ts";
-import * as webSessions from "../../platform/access/web_sessions.ts";
 import * as activationCodes from "../../platform/agents/activation_codes.ts";
 import * as agentConfigs from "../../platform/agents/agent_configs.ts";
 import * as agents from "../../platform/agents/agents.ts";
@@ -20,6 +18,7 @@ import * as certificates from "../../platform/agents/certificates.ts";
 import * as customers from "../../platform/customers/customers.ts";
 import * as ledgerHeads from "../../platform/agents/ledger_heads.ts";
 import * as devices from "../../platform/devices/devices.ts";
+import * as listedDevices from "../../platform/devices/listed_devices.ts";
 import * as deviceChanges from "../../platform/devices/device_changes.ts";
 import * as deviceGroups from "../../platform/devices/device_groups.ts";
 import * as alerts from "../../platform/devices/alerts.ts";
@@ -28,20 +27,12 @@ import * as readings from "../../platform/devices/readings.ts";
 import * as samples from "../../platform/devices/samples.ts";
 import * as tasks from "../../platform/tasks/tasks.ts";
 import * as quota from "../../platform/agents/quota.ts";
-import type { Tenant, Transaction } from "../../platform/store/store.ts";
-import { signTask } from "../../common/protocol/signed_task.ts";
+import type { Tenant } from "../../platform/store/store.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
-import {
-  activatedAgent,
-  call,
-  connect,
-  pollOf,
-  startTestPlatform,
-  type TestAgent,
-  type TestPlatform,
-} from "../fixtures/platform_fixture.ts";
+import { startTestPlatform } from "../fixtures/platform_fixture.ts";
 import * as knownDevices from "../fixtures/known_devices.ts";
-import { batchOf, readingOf, recordOf } from "../fixtures/platform_uploads.ts";
+import { readingOf } from "../fixtures/platform_uploads.ts";
+import { changeOf, customerWithEverything, dump, keyDigest, ofNobody, sessionOf, tablesOf } from "./tenant_scene.ts";
 
 const modules = {
   activationCodes,
@@ -57,6 +48,8 @@ const modules = {
   deviceState,
   knownDevices,
   ledgerHeads,
+  listedDevices,
+  legacyTls,
   readings,
   samples,
   tasks,
@@ -85,17 +78,6 @@ const foreignDevice = (id: string) => ({
   merged_into: id,
   split: 1,
 });
-const change = (id: string) => ({
-  change_id: id,
-  kind: "split" as const,
-  device_id: id,
-  other_id: id,
-  at: 0,
-  actor: "operator:eva",
-  reason: null,
-  selector: JSON.stringify({ serial: "ABC12345" }),
-  saved: null,
-});
 const arrived = (deviceId: string) => ({
   deviceId,
   agentId: deviceId,
@@ -105,22 +87,6 @@ const arrived = (deviceId: string) => ({
   scope: "full" as const,
   reading: readingOf(),
   stored: new Uint8Array(1),
-});
-
-const keyDigest = new Uint8Array(32);
-const session = (id: string) => ({
-  session_id: id,
-  label: id,
-  agent_id: id,
-  device_id: id,
-  task_id: id,
-  address: "10.1.0.7",
-  port: 443,
-  scheme: "https" as const,
-  openedBy: "operator:eva",
-  keyDigest,
-  at,
-  endsAt: new Date(at.getTime() + 60_000),
 });
 
 const recordOfForeign = (id: string) => ({
@@ -145,8 +111,11 @@ const sighted = (id: string) => ({
 const eventOf = (id: string) =>
   DeviceEvent.fromPartial({ address: "10.1.0.7", evidence: { serial: "ABC12345", engineId: id } });
 
+const unknown = (error: Error) => assert.match(error.message, /^Cannot find /);
+
 /* One call for each function, with a foreign id in every place of an id. */
 const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> = {
+  allowsLegacyTls: (tenant, id) => legacyTls.allowsLegacyTls(tenant, id),
   addActivationCode: (tenant, id) =>
     activationCodes.addActivationCode(tenant, { siteId: id, at, expiresAt: at, pepper: new Uint8Array(32) }),
   countFailedCode: (tenant, id) => activationCodes.countFailedCode(tenant, id),
@@ -208,6 +177,8 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   latestCertificate: (tenant, id) => certificates.latestCertificate(tenant, id),
   addSite: (tenant, id) => customers.addSite(tenant, { name: id, at }),
   siteRows: (tenant) => customers.siteRows(tenant),
+  siteOf: (tenant, id) => customers.siteOf(tenant, id).catch(unknown),
+  refuseClosed: (tenant) => customers.refuseClosed(tenant, "make a code"),
   maybeSite: (tenant, id) => customers.maybeSite(tenant, id),
   addDevice: (tenant, id) => knownDevices.addDevice(tenant, { facts: { ...wholeFacts, agent_id: id }, at }),
   updateDevice: (tenant, id) => devices.updateDevice(tenant, { deviceId: id, facts: wholeFacts, at, agentSeenAt: at }),
@@ -217,13 +188,13 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   noteConfigRefusals: (tenant, id) => agents.noteConfigRefusals(tenant, { agentId: id, refusals: ["x"] }),
   noteEarlierSight: (tenant, id) => devices.noteEarlierSight(tenant, { deviceId: id, at: new Date(0) }),
   maybeDevice: (tenant, id) => devices.maybeDevice(tenant, id),
-  countDevices: async (tenant) => (await devices.countDevices(tenant, { silentSince: at })).known,
+  countDevices: async (tenant) => (await listedDevices.countDevices(tenant, { silentSince: at })).known,
   findDevices: (tenant, id) => devices.findDevices(tenant, id),
-  deviceRows: (tenant) => devices.deviceRows(tenant),
-  statedRows: (tenant) => devices.statedRows(tenant, {}),
-  agentCounts: (tenant) => devices.agentCounts(tenant, {}, { silentSince: at }),
+  deviceRows: (tenant) => listedDevices.deviceRows(tenant),
+  statedRows: (tenant) => listedDevices.statedRows(tenant, {}),
+  agentCounts: (tenant) => listedDevices.agentCounts(tenant, {}, { silentSince: at }),
   countRows: async (tenant) =>
-    Object.values(await devices.countRows(tenant, {}, [])).reduce((sum, count) => sum + count, 0),
+    Object.values(await listedDevices.countRows(tenant, {}, [])).reduce((sum, count) => sum + count, 0),
   alertRows: (tenant) => alerts.alertRows(tenant, { filters: {}, ended: true, limit: 9 }),
   periodRows: (tenant) =>
     samples.periodRows(tenant, { filters: {}, name: undefined, from: new Date(0), until: new Date() }),
@@ -246,13 +217,18 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   agentPlacesOf: (tenant, id) => devices.agentPlacesOf(tenant, id),
   changesOf: (tenant, id) => deviceChanges.changesOf(tenant, [id]),
   maybeChange: (tenant, id) => deviceChanges.maybeChange(tenant, id),
-  addChange: (tenant, id) => deviceChanges.addChange(tenant, change(id)),
+  addChange: (tenant, id) => deviceChanges.addChange(tenant, changeOf(id)),
   markUndone: (tenant, id) =>
     deviceChanges.markUndone(tenant, { changeId: id, at: 0, actor: "operator:eva", reason: null }),
   splitsOf: (tenant) => deviceChanges.splitsOf(tenant),
   savedBySplit: async (tenant, id) => await deviceChanges.savedBySplit(tenant, id) ?? undefined,
   groupsOf: async (tenant) => (await deviceGroups.groupsOf(tenant)).hidden,
   groupOf: async (tenant, id) => (await deviceGroups.groupOf(tenant, foreignDevice(id))).parts,
+  maybeMerged: async (tenant, id) =>
+    (await deviceGroups.maybeMerged(tenant, {
+      groups: { hidden: [], of: new Map([[id, { deviceId: id, parts: [foreignDevice(id)] }]]) },
+      filters: {},
+    }))!.found,
   stateOf: (tenant, id) => deviceGroups.stateOf(tenant, { deviceId: id, parts: [foreignDevice(id)] }),
   joinedRows: async (tenant) => await deviceGroups.joinedRows(tenant, await deviceGroups.groupsOf(tenant), []),
   mergeDevices: (tenant, id) => devices.mergeDevices(tenant, { from: id, into: "dev-000000000000", at: 0 }),
@@ -298,7 +274,7 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
   markCancelled: (tenant, id) => tasks.markCancelled(tenant, { taskId: id, at }),
   certificateInUse: (tenant, id) => certificates.certificateInUse(tenant, id),
   addSession: (tenant, id) =>
-    sessions.addSession(tenant, { ...session(crypto.randomUUID()), agent_id: id, device_id: id }),
+    sessions.addSession(tenant, { ...sessionOf(crypto.randomUUID()), agent_id: id, device_id: id }),
   sessionRows: (tenant) => sessions.sessionRows(tenant),
   maybeSession: (tenant, id) => sessions.maybeSession(tenant, id),
   liveSessions: (tenant, id) => sessions.liveSessions(tenant, { agentId: id, at: new Date(0) }),
@@ -313,100 +289,6 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
 
 /* Functions that make rows of the asking customer's own. What they make hangs on the foreign id only by its text. */
 const makers = /^(add|keep|resolveOneReading|set|note(Run|Epoch|Poll|LedgerHead)|suspect)/;
-
-async function customerWithEverything(platform: TestPlatform, name: string): Promise<TestAgent> {
-  const customer = await platform.customer(name);
-  await platform.code(customer);
-  const agent = await activatedAgent(platform, customer);
-  using client = connect(platform, agent.identity);
-  await call(client, {
-    method: client.upload,
-    request: batchOf(agent, {
-      sequence: 1,
-      records: [recordOf({
-        ...readingOf(),
-        alerts: [{ severity: AlertSeverity.WARNING, group: "cover", description: "Door open", since: undefined }],
-      })],
-    }),
-  });
-  const ledgerHead = { number: 7n, hash: "b".repeat(64) };
-  await call(client, { method: client.poll, request: pollOf(agent, {}, { ledgerHead }) });
-  const taskId = crypto.randomUUID();
-  const signed = signTask(platform.platform.signingKey, Task.create({ taskId, agentId: agent.agentId }));
-  const expiresAt = new Date(at.getTime() + 3_600_000);
-  await tasks.addTask(agent.tenant, { taskId, agentId: agent.agentId, kind: "ping", signed, at, expiresAt });
-  await agentConfigs.keepAgentConfig(agent.tenant, {
-    agentId: agent.agentId,
-    document: agentConfigs.configDocument(PlatformConfig.fromPartial({ pollIntervalSeconds: 60 })),
-    at,
-  });
-  const [device] = await devices.deviceRows(agent.tenant);
-  await deviceChanges.addChange(agent.tenant, { ...change("chg-000000000000"), device_id: device!.device_id });
-  const sessionId = crypto.randomUUID();
-  await sessions.addSession(agent.tenant, { ...session(sessionId), agent_id: agent.agentId });
-  await showInBrowser(platform, agent, sessionId);
-  await quota.addUsage(agent.tenant, { agentId: agent.agentId, at, bytes: 1 });
-  return agent;
-}
-
-/** A link, a printer's certificate and a request of the session's browser. */
-async function showInBrowser({ platform }: TestPlatform, { tenant }: TestAgent, sessionId: string): Promise<void> {
-  await tenant.run(
-    `INSERT INTO access_links (customer_id, token_digest, session_id, created_at, expires_at)
-     VALUES (:customer, :digest, :session_id, 0, 0)`,
-    { digest: keyDigest, session_id: sessionId },
-  );
-  await using web = webSessions.createWebSessions(platform);
-  const found = await web.find(sessionId);
-  await web.pin(found!, "f".repeat(64), "first use");
-  const { customerId } = tenant;
-  web.note({
-    sessionId,
-    customerId,
-    at,
-    method: "GET",
-    path: "/",
-    queryLength: 0,
-    status: 200,
-    bytesIn: 0,
-    bytesOut: 1,
-    ms: 1,
-  });
-}
-
-/** Tables and their columns, as the database knows them. */
-async function tablesOf(tx: Transaction): Promise<Map<string, string[]>> {
-  const sql = tx.engine === "sqlite"
-    ? `SELECT t.name AS "table", c.name AS "column" FROM sqlite_schema t, pragma_table_info(t.name) c
-       WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%'`
-    : `SELECT table_name AS "table", column_name AS "column" FROM information_schema.columns
-       WHERE table_schema = 'public' AND table_name <> 'store_version'`;
-  const rows = await tx.all<{ table: string; column: string }>(sql);
-  const byTable = Map.groupBy(rows, ({ table }) => table);
-  return new Map([...byTable].map(([table, columns]) => [table, columns.map(({ column }) => column)]));
-}
-
-/* Tables of failed activations before anybody knows whose, and of how much an agent has in the audit log. */
-const ofNobody = [
-  "access_gateways",
-  "audit_counts",
-  "dealers",
-  "failed_keys",
-  "guess_hours",
-  "guess_sources",
-  "mqtt_brokers",
-];
-
-/** Everything that a customer owns. */
-async function dump(tx: Transaction, customerId: string): Promise<Record<string, unknown[]>> {
-  const rows: Record<string, unknown[]> = {};
-  for (const name of (await tablesOf(tx)).keys()) {
-    if (ofNobody.includes(name)) continue;
-    const sql = `SELECT * FROM ${name} WHERE customer_id = :customer ORDER BY 1, 2, 3`;
-    rows[name] = await tx.all(sql, { customer: customerId });
-  }
-  return rows;
-}
 
 /** Every text in the dump that looks like an id. */
 function idsIn(rows: Record<string, unknown[]>, customerId: string): string[] {
@@ -477,44 +359,4 @@ eachDatabase("every table names its customer, but those that belong to nobody", 
   const tables = await tablesOf(platform.queries);
   const without = [...tables.keys()].filter((table) => !tables.get(table)!.includes("customer_id"));
   assert.deepEqual(without.toSorted(), ofNobody);
-});
-
-eachDatabase("a session of another customer is as good as unknown, in every use case of web access", async () => {
-  await using platform = await startTestPlatform();
-  const owner = await customerWithEverything(platform, "Owner");
-  const by = { actor: "platform" as const, tenant: (await platform.customer("Stranger")).tenant.customerId };
-  const sessionId = (await sessions.sessionRows(owner.tenant))[0]!.session_id;
-  const before = await dump(platform.queries, owner.tenant.customerId);
-  for (
-    const use of [
-      () => webSessions.createLink(platform.platform, by, { sessionId }),
-      () => webSessions.listRequests(platform.platform, by, { sessionId }),
-      () => manageSessions.showSession(platform.platform, by, { sessionId }),
-      () => manageSessions.closeSession(platform.platform, by, { sessionId, reason: "mine" }),
-    ]
-  ) {
-    await assert.rejects(use, /Cannot (find|close) the session/, String(use));
-  }
-  assert.deepEqual(await manageSessions.listSessions(platform.platform, by), []);
-  assert.deepEqual(await dump(platform.queries, owner.tenant.customerId), before);
-});
-
-eachDatabase("an agent reaches nothing of another customer over the wire", async () => {
-  await using platform = await startTestPlatform();
-  const owner = await customerWithEverything(platform, "Owner");
-  const stranger = await activatedAgent(platform, await platform.customer("Stranger"));
-  const before = await dump(platform.queries, owner.tenant.customerId);
-  const [task] = await tasks.taskRows(owner.tenant);
-  using client = connect(platform, stranger.identity);
-  const result = TaskResult.create({ taskId: task!.task_id, state: TaskState.SUCCEEDED });
-  const poll = await call(client, { method: client.poll, request: pollOf(stranger, { taskResults: [result] }) });
-  // As for a task that nobody made: what is acknowledged says nothing about what there is.
-  assert.deepEqual([poll.tasks, poll.config, poll.acknowledgedTaskIds], [[], undefined, [task!.task_id]]);
-  // The same device, record id and installation id as the owner's.
-  const borrowed = { ...stranger, installationId: owner.installationId, runId: owner.runId };
-  const records = [recordOf(readingOf({ total: 7 }))];
-  await call(client, { method: client.upload, request: batchOf(borrowed, { sequence: 1, records }) });
-  assert.deepEqual(await dump(platform.queries, owner.tenant.customerId), before);
-  assert.equal((await devices.deviceRows(stranger.tenant))[0]?.total, 7);
-  assert.equal((await devices.deviceRows(owner.tenant))[0]?.total, 1000);
 });

@@ -1,7 +1,7 @@
 /** Two servers on one database, each with its own connections: an agent may go to either at any time. */
 import assert from "node:assert/strict";
 import { markRevoked } from "../../platform/agents/agents.ts";
-import { deviceRows } from "../../platform/devices/devices.ts";
+import { deviceRows } from "../../platform/devices/listed_devices.ts";
 import { countRecords } from "../../platform/devices/readings.ts";
 import { meterHistoryRows } from "../../platform/devices/samples.ts";
 import { inPostgres } from "../fixtures/each_database.ts";

@@ -58,6 +58,8 @@ export interface WebAccessFixture extends AsyncDisposable {
   notes: WebRequestNote[];
   log: string[];
   pins: Map<string, string>;
+  /** Ids of devices that old TLS is permitted for. */
+  legacy: Set<string>;
   /** The authority of the gateway's certificate. */
   ca: string;
   /** A session for a place; it is open, and its tunnel is there. */
@@ -112,6 +114,7 @@ export async function startWebAccessFixture(
   const authority = await createTestAuthority();
   const { certificatePem, keyPem } = await authority.issue({ names: [`*.${domain}`] });
   const state = { sessions: [] as TestSession[], notes: [] as WebRequestNote[], log: [] as string[] };
+  const legacy = new Set<string>();
   const pins = new Map<string, string>();
   const webAccess = built.use(
     await startWebAccess({
@@ -119,7 +122,7 @@ export async function startWebAccessFixture(
       port: 0,
       domain,
       certificate: { certificatePem, privateKeyPem: keyPem },
-      sessions: keptSessions(state, pins),
+      sessions: keptSessions(state, { pins, legacy }),
       tunnels: { of: (id) => state.sessions.find((session) => session.id === id)?.tunnel },
       now: () => new Date(),
       log: (event, fields) => void state.log.push(JSON.stringify({ event, ...fields })),
@@ -140,6 +143,7 @@ export async function startWebAccessFixture(
     port,
     simulator,
     pins,
+    legacy,
     ca: authority.pem,
     host,
     raw,
@@ -164,7 +168,7 @@ export async function startWebAccessFixture(
 
 function keptSessions(
   state: { sessions: TestSession[]; notes: WebRequestNote[] },
-  pins: Map<string, string>,
+  { pins, legacy }: { pins: Map<string, string>; legacy: Set<string> },
 ): WebSessions {
   const own = ({ id }: WebSession) => state.sessions.find((session) => session.id === id)!;
   const used = new Set<string>();
@@ -178,6 +182,8 @@ function keptSessions(
     isOwner: (session, secret) => Promise.resolve(own(session).secret === secret),
     pinned: ({ deviceId }) => Promise.resolve(pins.get(deviceId)),
     pin: ({ deviceId }, fingerprint) => Promise.resolve(void pins.set(deviceId, fingerprint)),
+    allowsLegacyTls: ({ deviceId }) => Promise.resolve(legacy.has(deviceId)),
+    noteLegacyTls: () => Promise.resolve(),
     note: (note) => void state.notes.push(note),
   };
 }

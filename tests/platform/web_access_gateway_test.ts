@@ -6,6 +6,10 @@ import { UsageError } from "../../common/core/errors.ts";
 import { closeSession } from "../../platform/access/manage_sessions.ts";
 import { createLink, createWebSessions, listRequests } from "../../platform/access/web_sessions.ts";
 import { defaultRetention, dropOld } from "../../platform/devices/retention.ts";
+import { setLegacyTls } from "../../platform/access/legacy_tls_permission.ts";
+import { mergeDevice, undoDeviceChange } from "../../platform/devices/merge_device.ts";
+import { showDevice } from "../../platform/devices/show_device.ts";
+import { batchOf, readingOf, recordOf } from "../fixtures/platform_uploads.ts";
 import { startWebAccess } from "../../platform/edge/http/start_web_access.ts";
 import { createServerCertificate } from "../../platform/keys/server_certificate.ts";
 import { startSimulator } from "../../simulator/simulator.ts";
@@ -220,4 +224,35 @@ eachDatabase("certificates of printers are kept by device and port", async () =>
   assert.match(refused.body, /certificate has changed/);
   client.end();
   otherClient.end();
+});
+
+eachDatabase("certificates and the permission of old TLS follow a merge of devices, and its end", async () => {
+  await using at = await startPages();
+  const { scene, platform } = at, { by, agent } = scene;
+  const other = readingOf({ serial: "ZZZ98765", address: "10.1.0.8" });
+  const records = [recordOf(other, { deviceKey: "device-2" })];
+  await scene.bench.upload(batchOf(agent, { sequence: 2, records }));
+  const [kept, merged] = await Promise.all(["10.1.0.7", "10.1.0.8"].map(async (device) => {
+    const { view } = await showDevice(platform, by, { device });
+    return view.row.device_id;
+  })) as [string, string];
+  const session = await scene.open({ port: 443, scheme: "https" });
+  await using sessions = createWebSessions(platform);
+  const found = (await sessions.find(session.label))!;
+  assert.equal(found.deviceId, kept);
+  // What was seen of the other device before.
+  await sessions.pin({ ...found, deviceId: merged }, "AA:BB", "first use");
+  await setLegacyTls(platform, by, { device: merged, isAllowed: true });
+  const seen = async () => [await sessions.pinned(found), await sessions.allowsLegacyTls(found)];
+  assert.deepEqual(await seen(), [undefined, false]);
+  const { changeId } = await mergeDevice(platform, by, { device: kept, other: merged });
+  assert.deepEqual(await seen(), ["AA:BB", true]);
+  assert.equal(await sessions.pinned({ ...found, port: 8443 }), undefined);
+  // Of several, the last that was accepted counts.
+  scene.bench.platform.clock.advance(1000);
+  await sessions.pin(found, "CC:DD", "user");
+  assert.deepEqual(await seen(), ["CC:DD", true]);
+  await undoDeviceChange(platform, by, { changeId });
+  assert.deepEqual(await seen(), ["CC:DD", false]);
+  assert.equal(await sessions.pinned({ ...found, deviceId: merged }), "AA:BB");
 });

@@ -8,9 +8,12 @@ import {
   type ShownSession,
   showSession,
 } from "../../access/manage_sessions.ts";
+import { setLegacyTls, showLegacyTls } from "../../access/legacy_tls_permission.ts";
 import { createLink, listRequests, showsPages } from "../../access/web_sessions.ts";
 import type { Scheme } from "../../access/sessions.ts";
-import { type CommandContext, customerOption, timeOption, wholeNumber } from "./command_context.ts";
+import { type CommandContext, customerOption, deviceHelp, timeOption, wholeNumber } from "./command_context.ts";
+import type { Page } from "../../store/page.ts";
+import { addPaging, oneMore, partAnswer, partFrom } from "./list_part.ts";
 import { type Column, minuteText, renderTable } from "./table.ts";
 
 const columns: Column[] = [
@@ -41,7 +44,7 @@ interface OpenFlags {
   for: number;
 }
 
-/** `access open|list|show|link|log|close`. */
+/** `access open|list|show|link|log|close|legacy-tls`. */
 export function addAccessCommands(program: Command, context: CommandContext): void {
   const access = program.command("access").description("sessions with the web pages of devices, through their agents");
 
@@ -71,10 +74,11 @@ export function addAccessCommands(program: Command, context: CommandContext): vo
         };
       })
     );
-  access.command("list").description("sessions, newest first").option(...customerOption)
-    .action((_, command: Command) =>
+  addPaging(access.command("list").description("sessions, newest first").option(...customerOption), 1000)
+    .action((page: Page, command: Command) =>
       context.runForCustomer(command, async (platform, by) => {
-        const sessions = await listSessions(platform, by);
+        const part = partFrom(await listSessions(platform, by, oneMore(page)), page, "sessions");
+        const { rows: sessions } = part;
         const cells = sessions.map((row) => [
           row.session_id,
           row.state,
@@ -85,10 +89,11 @@ export function addAccessCommands(program: Command, context: CommandContext): vo
           minuteText(row.created_at),
           row.reason,
         ]);
-        return {
+        return partAnswer(part, {
           json: sessions.map(jsonOf),
-          text: (screen) => sessions.length === 0 ? "no sessions yet\n" : renderTable(columns, cells, screen),
-        };
+          empty: "no sessions yet: opendca-platform access open DEVICE asks for one",
+          table: (screen) => renderTable(columns, cells, screen),
+        });
       })
     );
   access.command("show <session>").description("one session").option(...customerOption)
@@ -107,6 +112,29 @@ export function addAccessCommands(program: Command, context: CommandContext): vo
         return { json: { sessionId, state: "closed" }, text: `closed ${sessionId}\n` };
       })
     );
+  addLegacyTlsCommand(access, context);
+}
+
+function addLegacyTlsCommand(access: Command, context: CommandContext): void {
+  access.command("legacy-tls <device>")
+    .description("whether a gateway with --legacy-tls-helper may reach a device by TLS that is not safe")
+    .option(...customerOption)
+    .option("--allow", "from now on, also in sessions that are open")
+    .option("--refuse", "not any more; the default")
+    .addHelpText("after", `\n${deviceHelp}`)
+    .action((device: string, { allow, refuse }: { allow?: boolean; refuse?: boolean }, command: Command) => {
+      if (allow === true && refuse === true) {
+        throw new UsageError("Cannot use --allow and --refuse together", "give one of them");
+      }
+      return context.runForCustomer(command, async (platform, by) => {
+        const isAllowed = allow ?? (refuse === true ? false : undefined);
+        const json = isAllowed === undefined
+          ? await showLegacyTls(platform, by, { device })
+          : await setLegacyTls(platform, by, { device, isAllowed });
+        const { deviceId, allowed } = json;
+        return { json, text: `legacy TLS is ${allowed ? "allowed" : "refused"} for ${deviceId}\n` };
+      });
+    });
 }
 
 function addBrowserCommands(access: Command, context: CommandContext): void {
@@ -117,10 +145,15 @@ function addBrowserCommands(access: Command, context: CommandContext): void {
         return { json: { sessionId, link }, text: `${link}\n` };
       })
     );
-  access.command("log <session>").description("requests of a session's browser, oldest first").option(...customerOption)
-    .action((sessionId: string, _, command: Command) =>
+  addPaging(
+    access.command("log <session>").description("requests of a session's browser, oldest first")
+      .option(...customerOption),
+    10_000,
+  )
+    .action((sessionId: string, page: Page, command: Command) =>
       context.runForCustomer(command, async (platform, by) => {
-        const requests = await listRequests(platform, by, { sessionId });
+        const found = await listRequests(platform, by, { sessionId, ...oneMore(page) });
+        const part = partFrom(found, page, "requests"), { rows: requests } = part;
         const cells = requests.map((row) => [
           row.at.toISOString(),
           row.method,
@@ -130,10 +163,11 @@ function addBrowserCommands(access: Command, context: CommandContext): void {
           row.bytesOut,
           row.ms,
         ]);
-        return {
+        return partAnswer(part, {
           json: requests.map(({ at, ...row }) => ({ ...row, at: at.getTime() })),
-          text: (screen) => requests.length === 0 ? "no requests yet\n" : renderTable(logColumns, cells, screen),
-        };
+          empty: "no requests yet",
+          table: (screen) => renderTable(logColumns, cells, screen),
+        });
       })
     );
 }

@@ -7,7 +7,10 @@ eachDatabase(
   () =>
     withPlatform(async (run) => {
       await run("customer", "create", "Acme");
-      assert.equal((await run("access", "list")).stdout, "no sessions yet\n");
+      assert.equal(
+        (await run("access", "list")).stdout,
+        "no sessions yet: opendca-platform access open DEVICE asks for one\n",
+      );
       assert.deepEqual(JSON.parse((await run("access", "list", "--json")).stdout), []);
       for (
         const [args, pattern] of [
@@ -23,6 +26,8 @@ eachDatabase(
           [["close", "ses-1"], /Cannot find the session "ses-1"/],
           [["link", "ses-1"], /Cannot find the session "ses-1"/],
           [["log", "ses-1"], /Cannot find the session "ses-1"/],
+          [["legacy-tls", "10.1.0.7", "--allow"], /Cannot find the device "10\.1\.0\.7"/],
+          [["legacy-tls", "10.1.0.7", "--allow", "--refuse"], /Cannot use --allow and --refuse together/],
         ] as [string[], RegExp][]
       ) {
         const { code, stderr } = await run("access", ...args);
@@ -64,6 +69,12 @@ eachDatabase(
       const ssh = ["--host-name", "dca.example.com", "--ssh-listen", "127.0.0.1:0"];
       const access = ["--access-listen", "127.0.0.1:0", "--access-domain", "access.example.com"];
       const { stdout } = await run(...listen, ...ssh, ...access);
+      const missing = await run(...listen, ...ssh, ...access, "--legacy-tls-helper", `${folder}/socat`);
+      assert.equal(missing.code, 78);
+      assert.match(
+        missing.stderr,
+        /Cannot run "[^"]*\/socat" for --legacy-tls-helper: .*\nhint: install the package socat/,
+      );
       assert.ok(JSON.parse(stdout).accessPort > 0);
       assert.match(Deno.readTextFileSync(`${folder}/access.pem`), /^-----BEGIN CERTIFICATE-----/);
       for (
@@ -80,6 +91,8 @@ eachDatabase(
           [[...ssh, ...access, "--access-domain", "localhost"], /--access-domain as a domain/],
           [[...ssh, ...access, "--access-key", "a.key"], /one of --access-certificate and --access-key/],
           [[...ssh, "--access-key", "a.key"], /without --access-listen/],
+          [[...ssh, "--legacy-tls-helper", "socat"], /without --access-listen/],
+          [[...ssh, ...access, "--legacy-tls-helper", "sh"], /--legacy-tls-helper as a program: current value is "sh"/],
         ] as [string[], RegExp][]
       ) {
         const { code, stderr } = await run(...listen, ...args);

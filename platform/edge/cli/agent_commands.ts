@@ -5,9 +5,12 @@ import { listAgents, listLedgerHeads, revokeAgent, setAgentConfig, showAgent } f
 import { spanOf } from "../../../common/core/clock.ts";
 import { AgentStatus } from "../../../proto/gen/opendca/v1/agent_service.ts";
 import { PlatformConfig } from "../../../proto/gen/opendca/v1/config.ts";
-import { type CommandContext, customerOption } from "./command_context.ts";
+import { checkedReason, type CommandContext, customerOption } from "./command_context.ts";
 import { agentCounts, isLate, maybeAgentNote } from "../../agents/agent_health.ts";
 import { readConfigFile } from "./config_file.ts";
+import type { Page } from "../../store/page.ts";
+import { addPaging, partAnswer, partOf } from "./list_part.ts";
+import { addQuotaCommand } from "./quota_command.ts";
 import { ageText, type Column, hasRoom, renderFacts, renderTable, type Screen, timeText } from "./table.ts";
 
 const columns = (screen: Screen): Column[] => [
@@ -22,7 +25,7 @@ const columns = (screen: Screen): Column[] => [
   { heading: "NOTE", note: true },
 ];
 
-/** `agent list|show|ledger-heads|revoke|configure`. */
+/** `agent list|show|ledger-heads|quota|revoke|configure`. */
 export function addAgentCommands(program: Command, context: CommandContext): void {
   const agent = program.command("agent").description("agents of a customer");
   addAgentLists(agent, context);
@@ -30,18 +33,24 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
 }
 
 function addAgentLists(agent: Command, context: CommandContext): void {
-  agent.command("list").description("all agents").option(...customerOption)
+  addPaging(agent.command("list").description("all agents").option(...customerOption))
+    .option("--site <site>", "only those of one site: its id or name")
     .option("--silent", "only agents that did not report for three polls")
-    .action((options: { silent?: boolean }, command: Command) =>
+    .action((options: { site?: string; silent?: boolean } & Page, command: Command) =>
       context.runForCustomer(command, async (platform, by) => {
         const now = context.host.clock.now().getTime();
-        const all = await listAgents(platform, by);
-        const rows = options.silent ? all.filter((row) => isLate(row, now)) : all;
+        const all = await listAgents(platform, by, options);
+        const found = options.silent ? all.filter((row) => isLate(row, now)) : all;
+        const { rows, shown, next } = partOf(found, options, "agents");
         return {
+          note: shown,
+          ...(next === undefined ? {} : { next }),
           json: rows.map((row) => ({ ...shownAgent(row), note: maybeAgentNote(row, now) })),
           text: (screen) => {
+            if (rows.length === 0 && shown !== undefined) return `${shown}\n`;
             if (all.length > 0 && rows.length === 0) return `${agentCounts(all, now)}, none silent\n`;
             if (rows.length === 0) {
+              if (options.site !== undefined) return "no agents at this site\n";
               return "no agents yet: opendca-platform code create makes a code for opendca activate on the agent's machine\n";
             }
             const cells = rows.map((row) => [
@@ -55,7 +64,8 @@ function addAgentLists(agent: Command, context: CommandContext): void {
               row.mqtt_online_at === null ? null : isOnline(row, now) ? "connected" : "no",
               maybeAgentNote(row, now),
             ]);
-            return `${renderTable(columns(screen), cells, screen)}${agentCounts(rows, now)}\n`;
+            const of = shown === undefined ? "" : `${shown}; `;
+            return `${renderTable(columns(screen), cells, screen)}${of}${agentCounts(found, now)}\n`;
           },
         };
       })
@@ -77,33 +87,34 @@ function addAgentLists(agent: Command, context: CommandContext): void {
         };
       })
     );
-  agent.command("ledger-heads <agent>")
-    .description("ledger heads as the agent reported them, latest first: compare with `opendca ledger --verify`")
-    .option(...customerOption)
-    .action((agentId: string, _, command: Command) =>
+  addPaging(
+    agent.command("ledger-heads <agent>")
+      .description("ledger heads as the agent reported them, latest first: compare with `opendca ledger --verify`")
+      .option(...customerOption),
+  )
+    .action((agentId: string, page: Page, command: Command) =>
       context.runForCustomer(command, async (platform, by) => {
-        const rows = await listLedgerHeads(platform, by, { agentId });
+        const part = partOf(await listLedgerHeads(platform, by, { agentId }), page, "ledger heads"), { rows } = part;
         const cells = rows.map((row) => [
           row.number,
           row.hash.slice(0, 32),
           timeText(row.first_told_at),
           row.rewound === null ? null : "yes",
         ]);
-        return {
+        return partAnswer(part, {
           json: rows,
-          text: (screen) =>
-            rows.length === 0
-              ? "no ledger head yet: the agent reports one with each poll\n"
-              : renderTable(["ENTRY", "HASH", "FIRST TOLD", "REWOUND"], cells, screen),
-        };
+          empty: "no ledger head yet: the agent reports one with each poll",
+          table: (screen) => renderTable(["ENTRY", "HASH", "FIRST TOLD", "REWOUND"], cells, screen),
+        });
       })
     );
 }
 
 function addAgentChanges(agent: Command, context: CommandContext): void {
+  addQuotaCommand(agent, context, "agent");
   agent.command("revoke <agent>").description("refuse the agent until it is activated again")
     .option(...customerOption)
-    .requiredOption("--reason <text>", "for the audit log")
+    .requiredOption("--reason <text>", "why, for the audit log", checkedReason)
     .action((agentId: string, options: { reason: string }, command: Command) =>
       context.runForCustomer(command, async (platform, by) => {
         await revokeAgent(platform, by, { agentId, reason: options.reason });

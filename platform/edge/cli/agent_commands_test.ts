@@ -163,8 +163,11 @@ const noAudit = {
 
 const changes = (agentId: string): string[][] => [
   ["customer", "create", "Other"],
+  ["site", "close", "Berlin", "--reason", "moved out", "--revoke-agents"],
   ["site", "create", "Hamburg"],
   ["code", "create"],
+  ["agent", "quota", agentId, "--set", "9"],
+  ["customer", "quota", "Acme", "--set", "9"],
   ["agent", "revoke", agentId, "--reason", "lost"],
   ["agent", "configure", agentId, "--file", "c.json"],
   ["task", "ping", agentId, "10.1.0.7"],
@@ -199,8 +202,11 @@ eachDatabase(
         ["operator:eva", "taskCreated"],
         ["operator:eva", "agentConfigured"],
         ["operator:eva", "agentRevoked"],
+        ["operator:eva", "quotaSet"],
+        ["operator:eva", "quotaSet"],
         ["operator:eva", "activationCodeCreated"],
         ["operator:eva", "siteCreated"],
+        ["operator:eva", "siteClosed"],
         ["operator:eva", "customerCreated"],
       ]);
     }, { "c.json": "{}" }),
@@ -218,6 +224,10 @@ eachDatabase(
       const commands = [
         ["agent", "show", agentId],
         ["agent", "ledger-heads", agentId],
+        ["agent", "quota", agentId],
+        ["agent", "quota", agentId, "--set", "9"],
+        ["site", "close", "Berlin", "--reason", "x", "--revoke-agents"],
+        ["site", "reopen", "Berlin"],
         ["agent", "revoke", agentId, "--reason", "x"],
         ["agent", "configure", agentId, "--file", "c.json"],
         ["task", "ping", agentId, "10.1.0.7"],

@@ -1,24 +1,25 @@
 import type { Command } from "commander";
 import { UsageError } from "../../../common/core/errors.ts";
 import { type AlertFilters, listAlerts } from "../../devices/list_alerts.ts";
-import { type CommandContext, wholeNumber } from "./command_context.ts";
+import type { CommandContext } from "./command_context.ts";
 import { addDeviceFilters, filtersText } from "./device_filters.ts";
+import { addPaging, oneMore, partFrom } from "./list_part.ts";
 import { ageText, hasRoom, minuteText, renderTable } from "./table.ts";
 
 /** `alert list`. */
 export function addAlertCommands(program: Command, context: CommandContext): void {
   const alert = program.command("alert").description("what printers complain of");
-  addDeviceFilters(alert.command("list").description("alerts that last, the most severe and the latest first"))
+  addPaging(
+    addDeviceFilters(alert.command("list").description("alerts that last, the most severe and the latest first")),
+    1000,
+  )
     .option("--severity <severity>", "critical, warning, other or unknown", severityOption)
     .option("--ended", "also alerts that have ended")
-    .option("--limit <number>", "at most this many", wholeNumber("--limit", { min: 1, max: 100_000 }), 1000)
     .action((filters: AlertFilters, command: Command) =>
       context.runForCustomer(command, async (platform, by) => {
         const now = context.host.clock.now().getTime();
-        const { limit } = filters;
-        const found = await listAlerts(platform, by, { ...filters, limit: limit + 1 });
-        const alerts = found.slice(0, limit);
-        const rest = found.length > limit ? `only the first ${limit}: --limit shows more` : undefined;
+        const found = await listAlerts(platform, by, { ...filters, ...oneMore(filters) });
+        const { rows: alerts, shown } = partFrom(found, filters, "alerts");
         return {
           json: alerts.map(({ alert_key: _, alert_group, ...alert }) => ({
             ...alert,
@@ -26,9 +27,10 @@ export function addAlertCommands(program: Command, context: CommandContext): voi
             since_at: alert.since,
             since: undefined,
           })),
-          note: rest,
+          note: shown,
           text: (screen) => {
             const severity = filters.severity === undefined ? "" : `${filters.severity} `;
+            if (alerts.length === 0 && shown !== undefined) return `${shown}\n`;
             if (alerts.length === 0) return `no ${severity}alerts${filtersText(filters)}\n`;
             const time = (ms: number | null) => hasRoom(screen) ? minuteText(ms) : ageText(ms, now);
             const columns = [
@@ -50,7 +52,7 @@ export function addAlertCommands(program: Command, context: CommandContext): voi
               row.description || row.alert_group,
             ]);
             const count = `${alerts.length} ${alerts.length === 1 ? "alert" : "alerts"}`;
-            return `${renderTable(columns, rows, screen)}${rest ?? count}\n`;
+            return `${renderTable(columns, rows, screen)}${shown ?? count}\n`;
           },
         };
       })

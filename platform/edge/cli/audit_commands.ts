@@ -2,7 +2,9 @@ import type { Command } from "commander";
 import { ConfigError } from "../../../common/core/errors.ts";
 import { listAudit, verifyAudit } from "../../audit/read_audit.ts";
 import { findCustomer } from "../../customers/customers.ts";
-import { type CommandContext, type GlobalOptions, wholeNumber } from "./command_context.ts";
+import type { Page } from "../../store/page.ts";
+import type { CommandContext, GlobalOptions } from "./command_context.ts";
+import { addPaging, oneMore } from "./list_part.ts";
 import { type Column, renderTable, timeText } from "./table.ts";
 
 const columns: Column[] = [
@@ -17,14 +19,18 @@ const columns: Column[] = [
 /** `audit list|verify`. */
 export function addAuditCommands(program: Command, context: CommandContext): void {
   const audit = program.command("audit").description("who changed what, hash-chained");
-  audit.command("list").description("the latest entries, oldest first")
-    .option("--customer <customer>", "only what concerns one customer")
-    .option("--limit <number>", "at most this many", wholeNumber("--limit", { min: 1, max: 100_000 }), 50)
-    .action((options: GlobalOptions & { limit: number }, command: Command) =>
+  addPaging(
+    audit.command("list").description("the latest entries, oldest first; --offset leaves out the very latest")
+      .option("--customer <customer>", "only what concerns one customer"),
+    50,
+  )
+    .action((options: GlobalOptions & Page, command: Command) =>
       context.run(command, async (platform, by) => {
-        const { customer, limit } = options;
+        const { customer, limit, offset = 0 } = options;
         const row = customer === undefined ? undefined : await findCustomer(platform, by, { customer });
-        const rows = await listAudit(platform, by, { limit, customerId: row?.customer_id });
+        const found = await listAudit(platform, by, { ...oneMore({ limit, offset }), customerId: row?.customer_id });
+        const hasMore = limit !== undefined && found.length > limit, rows = hasMore ? found.slice(1) : found;
+        const next = hasMore ? `--offset ${offset + rows.length} shows what came before them` : undefined;
         const cells = rows.map(({ entry, at, actor, action, subject, detail }) => [
           entry,
           timeText(at),
@@ -35,8 +41,11 @@ export function addAuditCommands(program: Command, context: CommandContext): voi
         ]);
         return {
           json: rows,
+          ...(next === undefined ? {} : { next }),
           text: (screen) =>
-            rows.length === 0 ? "no entries yet: every change makes one\n" : renderTable(columns, cells, screen),
+            rows.length === 0
+              ? offset > 0 ? "there are not so many entries\n" : "no entries yet: every change makes one\n"
+              : renderTable(columns, cells, screen),
         };
       })
     );

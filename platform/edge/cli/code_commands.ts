@@ -1,6 +1,8 @@
 import { type Command, Option } from "commander";
 import { createCode, listCodes, withdrawCode } from "../../agents/activation_codes.ts";
 import { type CommandContext, customerOption, timeOption } from "./command_context.ts";
+import type { Page } from "../../store/page.ts";
+import { addPaging, partAnswer, partOf } from "./list_part.ts";
 import { type Column, minuteText, renderTable } from "./table.ts";
 
 const dayMs = 86_400_000;
@@ -35,10 +37,11 @@ export function addCodeCommands(program: Command, context: CommandContext): void
         return { json: { code, codeId, siteId, expiresAt }, text: `${code}\n`, next };
       })
     );
-  code.command("list").description("all codes, newest first").option(...customerOption)
-    .action((_, command: Command) =>
+  addPaging(code.command("list").description("all codes, newest first").option(...customerOption))
+    .option("--site <site>", "only those of one site: its id or name")
+    .action((options: { site?: string } & Page, command: Command) =>
       context.runForCustomer(command, async (platform, by) => {
-        const rows = await listCodes(platform, by);
+        const part = partOf(await listCodes(platform, by, options), options, "codes"), { rows } = part;
         const cells = rows.map((row) => [
           row.code_id,
           `${row.locator}-…`,
@@ -48,11 +51,13 @@ export function addCodeCommands(program: Command, context: CommandContext): void
           row.agent_id,
           minuteText(row.expires_at),
         ]);
-        return {
+        return partAnswer(part, {
           json: rows.map(shownCode),
-          text: (screen) =>
-            rows.length === 0 ? "no codes yet: opendca-platform code create\n" : renderTable(columns, cells, screen),
-        };
+          empty: options.site === undefined
+            ? "no codes yet: opendca-platform code create"
+            : `no codes of this site: opendca-platform code create --site ${options.site}`,
+          table: (screen) => renderTable(columns, cells, screen),
+        });
       })
     );
   code.command("withdraw <code-id>").description("withdraw an unused code").option(...customerOption)

@@ -171,3 +171,13 @@ export function checkedName(name: string): string {
     "put a name with spaces in quotes",
   );
 }
+
+/** A text for the history and the audit log. */
+export function checkedReason(text: string): string {
+  const reason = text.trim();
+  if (reason.length > 0 && reason.length <= 200 && !/\p{Cc}/u.test(reason)) return reason;
+  throw new UsageError(
+    `Cannot use --reason as a reason: it has 1 to 200 characters and no control characters`,
+    "put a reason with spaces in quotes",
+  );
+}

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { eachDatabase } from "../../../tests/fixtures/each_database.ts";
-import { withPlatform } from "../../../tests/platform/commands.ts";
+import { now, withPlatform } from "../../../tests/platform/commands.ts";
 
 eachDatabase(
   "the first customer has a dealer of its own making, and with two of them one has to be named",
@@ -59,6 +59,7 @@ for (
     }));
 }
 
+const at = now.toISOString();
 const renames = [
   { what: "dealer", id: "dealerId", action: "dealerRenamed" },
   { what: "customer", id: "customerId", action: "customerRenamed" },
@@ -95,3 +96,77 @@ for (const { what, id, action } of renames) {
       assert.deepEqual(told.map(({ subject }: { subject: string }) => subject), [made[id], made[id]]);
     }));
 }
+
+for (const { what, id } of renames) {
+  eachDatabase(
+    `${what} close and reopen say what they did, and lists show since when it is closed`,
+    () =>
+      withPlatform(async (run) => {
+        const dealer = ["--dealer", "First"], customer = ["--customer", "Own"];
+        await run("dealer", "create", "First");
+        await run("customer", "create", "Own", ...dealer);
+        await run("site", "create", "Any", ...customer);
+        const more = what === "customer" ? dealer : what === "site" ? customer : [];
+        const of = what === "site" ? customer : [];
+        const made = JSON.parse((await run(what, "create", "One", ...more, "--json")).stdout);
+        assert.doesNotMatch((await run(what, "list", ...of)).stdout, /CLOSED/);
+        const unsaid = await run(what, "close", "One", ...of);
+        assert.deepEqual([unsaid.code, unsaid.stdout], [64, ""]);
+        assert.match(unsaid.stderr, /--reason/);
+        const close = () => run(what, "close", "one", "--reason", "moved out", ...of);
+        assert.equal((await close()).stdout, "One is closed\n");
+        assert.equal(
+          (await close()).stderr,
+          `error: Cannot close the ${what} "One" as it has been closed since ${at}\n`,
+        );
+        const list = (await run(what, "list", ...of)).stdout.split("\n");
+        assert.match(list[0]!, / CLOSED$/);
+        assert.match(list.find((line) => line.includes(made[id]))!, / 2026-03-02 08:00$/);
+        assert.equal((await run(what, "reopen", made[id], ...of)).stdout, "One is open again\n");
+        const again = await run(what, "reopen", "One", ...of);
+        assert.equal(again.stderr, `error: Cannot reopen the ${what} "One" as it is not closed\n`);
+        const audit: Record<string, string>[] = JSON.parse((await run("audit", "list", "--json")).stdout);
+        const told = audit.filter(({ subject }) => subject === made[id]).map(({ action }) => action);
+        assert.deepEqual(told.slice(-2), [`${what}Closed`, `${what}Reopened`]);
+        assert.equal((await run(what, "close", "nobody", "--reason", "x", ...of)).code, 64);
+      }),
+  );
+}
+
+eachDatabase("customer close says what ended with it", () =>
+  withPlatform(async (run) => {
+    await run("customer", "create", "Acme");
+    await run("site", "create", "Berlin");
+    await run("code", "create");
+    assert.equal(
+      (await run("customer", "close", "Acme", "--reason", "x")).stdout,
+      "Acme is closed: 1 code withdrawn\n",
+    );
+    const refused = await run("code", "create");
+    assert.match(
+      refused.stderr,
+      /^error: Cannot make a code as the customer "Acme" is closed\nhint: .* customer reopen /,
+    );
+    const dealer = await run("dealer", "close", "default", "--reason", "x");
+    assert.equal(dealer.stdout, "default is closed\n");
+    const next = await run("customer", "create", "Next");
+    assert.match(
+      next.stderr,
+      /^error: Cannot create a customer as the dealer "default" is closed\nhint: .* dealer reopen /,
+    );
+  }));
+
+eachDatabase("customer quota shows, sets and resets the limit", () =>
+  withPlatform(async (run) => {
+    await run("customer", "create", "Acme");
+    const quota = async (...args: string[]) => (await run("customer", "quota", "Acme", ...args)).stdout;
+    const standard = "Limit         as serve --customer-quota says (1024 MiB by default)\nStored today  0.0 MiB\n";
+    assert.equal(await quota(), standard);
+    assert.equal(await quota("--set", "4096"), "Limit         4096 MiB per day\nStored today  0.0 MiB\n");
+    assert.equal(JSON.parse(await quota("--json")).quotaBytes, 4096 * 1024 * 1024);
+    assert.equal(await quota("--default"), standard);
+    for (const wrong of [["--set", "0"], ["--set", "x"], ["--set", "1", "--default"]]) {
+      assert.equal((await run("customer", "quota", "Acme", ...wrong)).code, 64, wrong.join(" "));
+    }
+    assert.match((await run("agent", "quota", "agt-000000000000")).stderr, /^error: Cannot find the agent /);
+  }));

@@ -1,8 +1,7 @@
 import type { Command } from "commander";
-import { UsageError } from "../../../common/core/errors.ts";
 import { deviceHistory, mergeDevice, undoDeviceChange } from "../../devices/merge_device.ts";
 import { splitDevice } from "../../devices/split_device.ts";
-import { type CommandContext, customerOption, deviceHelp } from "./command_context.ts";
+import { checkedReason, type CommandContext, customerOption, deviceHelp } from "./command_context.ts";
 import { changeCells, changeColumns, shownChange } from "./device_changes_table.ts";
 import { minuteText, renderTable } from "./table.ts";
 
@@ -16,7 +15,7 @@ interface SplitOptions {
 
 const partColumns = ["PART", "SERIAL", "FIRST SEEN", "LAST SEEN"];
 const sourceColumns = ["AGENT", "NETWORK", "DEVICE KEY", "SERIAL", "READINGS", "LAST"];
-const reasonOption = ["--reason <text>", "why, for the history and the audit log", reasonText] as const;
+const reasonOption = ["--reason <text>", "why, for the history and the audit log", checkedReason] as const;
 
 /** `device merge|split|undo|history`. */
 export function addDeviceChangeCommands(device: Command, context: CommandContext): void {
@@ -116,13 +115,4 @@ function addHistoryCommand(device: Command, context: CommandContext): void {
         };
       })
     );
-}
-
-function reasonText(text: string): string {
-  const reason = text.trim();
-  if (reason.length > 0 && reason.length <= 200 && !/\p{Cc}/u.test(reason)) return reason;
-  throw new UsageError(
-    `Cannot use --reason as a reason: it has 1 to 200 characters and no control characters`,
-    "put a reason with spaces in quotes",
-  );
 }

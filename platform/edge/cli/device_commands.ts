@@ -1,11 +1,12 @@
 import type { Command } from "commander";
-import type { Page } from "../../devices/devices.ts";
+import type { Page } from "../../store/page.ts";
 import { type DeviceFilters, listDevices, type ListedDevice } from "../../devices/list_devices.ts";
 import { showDevice } from "../../devices/show_device.ts";
 import { addDeviceChangeCommands } from "./device_change_commands.ts";
-import { addDeviceFilters, addPaging, countsOf, noDevices } from "./device_filters.ts";
+import { addDeviceFilters, countsOf, noDevices } from "./device_filters.ts";
 import { deviceText, shownDevice } from "./device_details.ts";
 import { type CommandContext, customerOption, deviceHelp } from "./command_context.ts";
+import { addPaging } from "./list_part.ts";
 import { ageText, type Column, hasRoom, renderTable, type Screen, timeText } from "./table.ts";
 
 const columns = (screen: Screen): Column[] => [

@@ -1,9 +1,9 @@
 /** Options of device lists, and the text with their counts. */
 import type { Command } from "commander";
 import { formatDuration } from "../../../common/core/duration.ts";
-import type { Page } from "../../devices/devices.ts";
+import type { Page } from "../../store/page.ts";
 import type { DeviceFilters, DeviceList } from "../../devices/list_devices.ts";
-import { customerOption, timeOption, wholeNumber } from "./command_context.ts";
+import { customerOption, timeOption } from "./command_context.ts";
 
 export function addDeviceFilters(command: Command): Command {
   return command.option(...customerOption)
@@ -16,13 +16,6 @@ export function addDeviceFilters(command: Command): Command {
       "only devices without contact for this time, such as 2h or 3d (default: a day, or known to be away)",
       timeOption("--silent", { min: "1m", max: "365d", bareUnit: "d" }),
     );
-}
-
-/** Adds the options to show a part of a list. */
-export function addPaging(command: Command): Command {
-  return command
-    .option("--limit <number>", "at most this many (default: all)", wholeNumber("--limit", { min: 1, max: 1_000_000 }))
-    .option("--offset <number>", "without the first ones", wholeNumber("--offset", { min: 0, max: 100_000_000 }));
 }
 
 /** " (--site Berlin, --low)"; empty without filters. */

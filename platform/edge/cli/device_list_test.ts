@@ -281,7 +281,7 @@ eachDatabase("alert list shows the alerts that last, by severity", () =>
 
 eachDatabase("alert list says that --limit has cut it off, in every format", () =>
   withDevices(async (run) => {
-    const rest = "only the first 1: --limit shows more";
+    const rest = "alerts 1 to 1; there are more: --offset 1";
     assert.ok((await run("alert", "list", "--limit", "1")).stdout.endsWith(`\n${rest}\n`));
     const { stdout, stderr } = await run("alert", "list", "--limit", "1", "--json");
     assert.deepEqual([JSON.parse(stdout).length, stderr], [1, `note: ${rest}\n`]);

@@ -1,16 +1,25 @@
 import type { OpenOptions, OpenPlatform } from "../../agents/platform.ts";
-import type { PlatformServeOptions, RunningPlatform } from "../mqtt/start_mqtt.ts";
+import type { RunningServer, ServeOptions } from "../grpc/start_server.ts";
+import type { MqttPorts, MqttServeOptions } from "../mqtt/start_mqtt.ts";
 import type { WebServeOptions } from "../http/start_web_access.ts";
 import type { SshServeOptions, SshServer } from "../ssh/ssh_gateway.ts";
 import type { Clock } from "../../../common/core/clock.ts";
+
+export type PlatformServeOptions = ServeOptions & MqttServeOptions & SshServeOptions & WebServeOptions;
+
+export interface RunningPlatform extends RunningServer, Partial<SshServer> {
+  /** Undefined without MQTT. */
+  mqttPorts: MqttPorts | undefined;
+  webPort?: number;
+}
 
 /** The environment of the commands: the machine (`deno_host.ts`), and the assembled platform (`compose.ts`). */
 export interface PlatformHost extends PlatformMachine {
   openPlatform(options: OpenOptions): Promise<OpenPlatform>;
   serve(
     platform: OpenPlatform,
-    options: PlatformServeOptions & SshServeOptions & WebServeOptions,
-  ): Promise<RunningPlatform & Partial<SshServer> & { webPort?: number }>;
+    options: PlatformServeOptions,
+  ): Promise<RunningPlatform>;
 }
 
 export interface PlatformMachine {

@@ -3,45 +3,48 @@ import { UsageError } from "../../../common/core/errors.ts";
 import type { DeviceFilters } from "../../devices/list_devices.ts";
 import { meterPeriods } from "../../devices/meter_periods.ts";
 import { listMeters, meterHistory } from "../../devices/show_device.ts";
-import { type CommandContext, customerOption, deviceHelp, wholeNumber } from "./command_context.ts";
+import { type CommandContext, customerOption, deviceHelp } from "./command_context.ts";
+import type { Page } from "../../store/page.ts";
 import { addDeviceFilters, filtersText } from "./device_filters.ts";
+import { addPaging, oneMore, partAnswer, partFrom, partOf } from "./list_part.ts";
 import { minuteText, renderTable, timeText } from "./table.ts";
 
 /** `meter list|export|history`. */
 export function addMeterCommands(program: Command, context: CommandContext): void {
   const meter = program.command("meter").description("page counters");
-  meter.command("list <device>").description("the latest value of every meter of a device").option(...customerOption)
+  addPaging(
+    meter.command("list <device>").description("the latest value of every meter of a device").option(...customerOption),
+  )
     .addHelpText("after", `\n${deviceHelp}`)
-    .action((text: string, _, command: Command) =>
+    .action((text: string, page: Page, command: Command) =>
       context.runForCustomer(command, async (platform, by) => {
-        const rows = await listMeters(platform, by, { device: text });
+        const part = partOf(await listMeters(platform, by, { device: text }), page, "meters"), { rows } = part;
         const cells = rows.map((row) => [row.name, row.value, row.unit, timeText(row.observed_at)]);
-        return {
+        return partAnswer(part, {
           json: rows,
-          text: (screen) =>
-            rows.length === 0
-              ? `no meters were read of it: opendca-platform device show ${text} says why\n`
-              : renderTable(["METER", "VALUE", "UNIT", "READ"], cells, screen),
-        };
+          empty: `no meters were read of it: opendca-platform device show ${text} says why`,
+          table: (screen) => renderTable(["METER", "VALUE", "UNIT", "READ"], cells, screen),
+        });
       })
     );
   addMeterExport(meter, context);
-  meter.command("history <device>").description("values over time, newest first").option(...customerOption)
-    .option("--name <meter>", "one meter, such as total")
-    .option("--limit <number>", "at most this many", wholeNumber("--limit", { min: 1, max: 100_000 }), 100)
+  addPaging(
+    meter.command("history <device>").description("values over time, newest first").option(...customerOption)
+      .option("--name <meter>", "one meter, such as total"),
+    100,
+  )
     .addHelpText("after", `\n${deviceHelp}`)
-    .action((text: string, options: { name?: string; limit: number }, command: Command) =>
+    .action((text: string, options: { name?: string } & Page, command: Command) =>
       context.runForCustomer(command, async (platform, by) => {
-        const { name, limit } = options;
-        const { deviceId, rows, names } = await meterHistory(platform, by, { device: text, name, limit });
+        const { name } = options;
+        const found = await meterHistory(platform, by, { device: text, name, ...oneMore(options) });
+        const { deviceId, names } = found, part = partFrom(found.rows, options, "values"), { rows } = part;
         const cells = rows.map((row) => [timeText(row.observed_at), row.name, row.value, row.unit]);
-        return {
+        return partAnswer(part, {
           json: rows,
-          text: (screen) =>
-            rows.length === 0
-              ? `${noHistory({ deviceId, name, names })}\n`
-              : renderTable(["READ", "METER", "VALUE", "UNIT"], cells, screen),
-        };
+          empty: noHistory({ deviceId, name, names }),
+          table: (screen) => renderTable(["READ", "METER", "VALUE", "UNIT"], cells, screen),
+        });
       })
     );
 }
@@ -51,18 +54,18 @@ function noHistory({ deviceId, name, names }: { deviceId: string; name: string |
   return `no meter "${name}" was read of it; there are: ${names.join(", ")}`;
 }
 
-interface ExportOptions extends DeviceFilters {
+interface ExportOptions extends DeviceFilters, Page {
   from: number;
   to: number;
   name?: string;
 }
 
 function addMeterExport(meter: Command, context: CommandContext): void {
-  addDeviceFilters(
+  addPaging(addDeviceFilters(
     meter.command("export").description(
       "meters of a period: first and last reading, difference and resets of each; --format csv for a file",
     ),
-  )
+  ))
     .requiredOption(
       "--from <day>",
       "first day, such as 2026-03-01, or a time: 2026-03-01T06:00Z",
@@ -79,11 +82,12 @@ function addMeterExport(meter: Command, context: CommandContext): void {
         );
       }
       return context.runForCustomer(command, async (platform, by) => {
-        const rows = await meterPeriods(platform, by, { ...filters, from: new Date(from), until: new Date(to) });
-        return {
+        const all = await meterPeriods(platform, by, { ...filters, from: new Date(from), until: new Date(to) });
+        const part = partOf(all, filters, "meters"), { rows } = part;
+        return partAnswer(part, {
           json: rows,
-          text: (screen) => {
-            if (rows.length === 0) return `no meters were read in this period${filtersText(filters)}\n`;
+          empty: `no meters were read in this period${filtersText(filters)}`,
+          table: (screen) => {
             const columns = [
               { heading: "SITE", optional: true as const },
               { heading: "ADDRESS" },
@@ -112,7 +116,7 @@ function addMeterExport(meter: Command, context: CommandContext): void {
             ]);
             return renderTable(columns, cells, screen);
           },
-        };
+        });
       });
     });
 }

@@ -1,10 +1,11 @@
 import type { Command } from "commander";
-import type { Page } from "../../devices/devices.ts";
+import type { Page } from "../../store/page.ts";
 import { type DeviceFilters, listDevices, type ListedDevice } from "../../devices/list_devices.ts";
-import { addDeviceFilters, addPaging, countsOf, noDevices } from "./device_filters.ts";
+import { addDeviceFilters, countsOf, noDevices } from "./device_filters.ts";
 import { Record as RecordMessage } from "../../../proto/gen/opendca/v1/batch.ts";
 import { Meter } from "../../../proto/gen/opendca/v1/reading.ts";
 import type { CommandContext } from "./command_context.ts";
+import { addPaging } from "./list_part.ts";
 import { levelText, lowestFirst, shownSupply, shownTray, supplyName } from "../../devices/device_view.ts";
 import { ageText, type Column, hasRoom, renderTable, type Screen, timeText } from "./table.ts";
 
@@ -28,8 +29,9 @@ export function addReadingCommands(program: Command, context: CommandContext): v
     context.runForCustomer(command, async (platform, by) => {
       const now = context.host.clock.now().getTime();
       const list = await listDevices(platform, by, filters);
-      const { devices } = list, { counts, isFiltered } = countsOf(list, filters);
+      const { devices } = list, { counts, isFiltered, next } = countsOf(list, filters);
       return {
+        ...(next === undefined ? {} : { next }),
         json: devices.map(shownReading),
         note: isFiltered ? counts : undefined,
         text: (screen) => {

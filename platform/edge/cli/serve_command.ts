@@ -6,6 +6,7 @@ import { tryParseIp } from "../../../common/core/ip.ts";
 import { type IpRange, tryParseCidr } from "../../../common/core/ip_range.ts";
 import type { CertificateFiles } from "../../keys/server_certificate.ts";
 import { type CommandContext, type GlobalOptions, storeOptions, timeOption, wholeNumber } from "./command_context.ts";
+import { socatProgram } from "../http/legacy_tls.ts";
 import { isDomain } from "../http/printer_origin.ts";
 import type { WebServeOptions } from "../http/start_web_access.ts";
 import type { SshServeOptions } from "../ssh/ssh_gateway.ts";
@@ -22,6 +23,7 @@ interface ServeFlags extends GlobalOptions {
   accessDomain?: string;
   accessCertificate?: string;
   accessKey?: string;
+  legacyTlsHelper?: string;
   /** Milliseconds. */
   pollSeconds?: number;
   proxyProtocol?: string[];
@@ -70,6 +72,10 @@ export function addServeCommand(program: Command, { host }: CommandContext): voi
     .option("--access-domain <domain>", "each session is at a name of its own below it: *.DOMAIN must lead there")
     .option("--access-certificate <file>", "a certificate of your own for *.DOMAIN, PEM, with its chain")
     .option("--access-key <file>", "its private key, PEM")
+    .option(
+      "--legacy-tls-helper <program>",
+      "socat, or its path: for printers with TLS that is not safe, where access legacy-tls allows it (default: none)",
+    )
     .option(
       "--poll-seconds <time>",
       "poll interval of all agents, instead of their own: 90s, 10m; a bare number is seconds",
@@ -236,11 +242,13 @@ async function maybeExternalBroker(
 }
 
 async function maybeWeb(host: PlatformHost, flags: ServeFlags): Promise<WebServeOptions["web"]> {
-  const { accessListen, accessDomain, accessCertificate, accessKey, sshListen } = flags;
+  const { accessListen, accessDomain, accessCertificate, accessKey, sshListen, legacyTlsHelper } = flags;
   const needs = { "--access-listen": accessListen, "--access-domain": accessDomain, "--ssh-listen": sshListen };
   if (accessListen === undefined && accessDomain === undefined) {
-    if (accessCertificate === undefined && accessKey === undefined) return undefined;
-    throw new UsageError("Cannot use --access-certificate or --access-key without --access-listen");
+    if (accessCertificate === undefined && accessKey === undefined && legacyTlsHelper === undefined) return undefined;
+    throw new UsageError(
+      "Cannot use --access-certificate, --access-key or --legacy-tls-helper without --access-listen",
+    );
   }
   const missing = Object.entries(needs).find(([, value]) => value === undefined)?.[0];
   if (missing !== undefined || accessListen === undefined || accessDomain === undefined) {
@@ -257,7 +265,21 @@ async function maybeWeb(host: PlatformHost, flags: ServeFlags): Promise<WebServe
     certificate: { option: "--access-certificate", file: accessCertificate },
     key: { option: "--access-key", file: accessKey },
   });
-  return { ...parseListen("--access-listen", accessListen), domain: accessDomain.toLowerCase(), certificate };
+  return {
+    ...parseListen("--access-listen", accessListen),
+    domain: accessDomain.toLowerCase(),
+    certificate,
+    legacyTlsHelper: legacyTlsHelper === undefined ? undefined : socatOf(legacyTlsHelper),
+  };
+}
+
+function socatOf(text: string): string {
+  if (text === "socat") return socatProgram;
+  if (/^\/.*\/socat[\w.-]*$/.test(text)) return text;
+  throw new UsageError(
+    `Cannot use --legacy-tls-helper as a program: current value is "${text}"`,
+    `it takes socat, which is ${socatProgram}, or the path of another one`,
+  );
 }
 
 interface FileOption {

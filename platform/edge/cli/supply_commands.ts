@@ -4,18 +4,24 @@ import type { DeviceFilters } from "../../devices/list_devices.ts";
 import { listSupplies } from "../../devices/list_supplies.ts";
 import type { CommandContext } from "./command_context.ts";
 import { addDeviceFilters, filtersText } from "./device_filters.ts";
+import type { Page } from "../../store/page.ts";
+import { addPaging, oneMore, partFrom } from "./list_part.ts";
 import { ageText, hasRoom, minuteText, renderTable } from "./table.ts";
 
 /** `supply list`. */
 export function addSupplyCommands(program: Command, context: CommandContext): void {
   const supply = program.command("supply").description("toner, ink, drums and the like");
-  addDeviceFilters(supply.command("list").description("supplies of all devices; --low shows what to order or empty"))
-    .action((filters: DeviceFilters, command: Command) =>
+  addPaging(
+    addDeviceFilters(supply.command("list").description("supplies of all devices; --low shows what to order or empty")),
+  )
+    .action((filters: DeviceFilters & Page, command: Command) =>
       context.runForCustomer(command, async (platform, by) => {
         const now = context.host.clock.now().getTime();
-        const supplies = await listSupplies(platform, by, filters);
+        const found = await listSupplies(platform, by, { ...filters, ...oneMore(filters) });
+        const { rows: supplies, shown } = partFrom(found, filters, "supplies");
         const devices = new Set(supplies.map(({ row }) => row.device_id)).size;
         return {
+          note: shown,
           json: supplies.map(({ row, supply, low, readAt }) => {
             const { level, ...facts } = shownSupply(supply);
             const { site, network, device_id, address, manufacturer, model, serial } = row;
@@ -23,6 +29,7 @@ export function addSupplyCommands(program: Command, context: CommandContext): vo
             return { ...device, ...facts, low, levelKind: level.kind, percent: level.percent, readAt };
           }),
           text: (screen) => {
+            if (supplies.length === 0 && shown !== undefined) return `${shown}\n`;
             if (supplies.length === 0) {
               const { low, ...others } = filters, of = filtersText(others);
               return low ? `no supply is low${of}\n` : `no supplies were read${of === "" ? " yet" : of}\n`;
@@ -49,7 +56,7 @@ export function addSupplyCommands(program: Command, context: CommandContext): vo
             ]);
             const one = supplies.length === 1, what = `${filters.low ? "low " : ""}${one ? "supply" : "supplies"}`;
             const of = `${devices} ${devices === 1 ? "device" : "devices"}`;
-            return `${renderTable(columns, rows, screen)}${supplies.length} ${what} of ${of}\n`;
+            return `${renderTable(columns, rows, screen)}${shown ?? `${supplies.length} ${what} of ${of}`}\n`;
           },
         };
       })

@@ -7,6 +7,8 @@ import type { TenantBy } from "../../audit/use_case.ts";
 import type { TaskRow } from "../../tasks/tasks.ts";
 import { type CommandContext, customerOption, timeOption, wholeNumber } from "./command_context.ts";
 import { readConfigFile } from "./config_file.ts";
+import type { Page } from "../../store/page.ts";
+import { addPaging, oneMore, partAnswer, partFrom } from "./list_part.ts";
 import { type Column, minuteText, renderTable } from "./table.ts";
 import { taskOutcome } from "./task_outcome.ts";
 import { exitCodeOfTask, progressLine, waitForTask } from "./wait_for_task.ts";
@@ -116,11 +118,12 @@ function addCancelCommand(task: Command, context: CommandContext): void {
 }
 
 function addListCommand(task: Command, context: CommandContext): void {
-  task.command("list").description("tasks and their results, newest first").option(...customerOption)
+  addPaging(task.command("list").description("tasks and their results, newest first").option(...customerOption), 1000)
     .option("--agent <agent>", "of one agent")
-    .action((options: { agent?: string }, command: Command) =>
+    .action(({ agent: agentId, ...page }: { agent?: string } & Page, command: Command) =>
       context.runForCustomer(command, async (platform, by) => {
-        const rows = await listTasks(platform, by, { agentId: options.agent });
+        const part = partFrom(await listTasks(platform, by, { agentId, ...oneMore(page) }), page, "tasks");
+        const { rows } = part;
         const now = context.host.clock.now().getTime();
         const results = rows.map((row) => ({ row, result: resultOf(row) }));
         const shown = results.map(({ row, result }) => shownTask(row, { result, now }));
@@ -133,13 +136,11 @@ function addListCommand(task: Command, context: CommandContext): void {
             : taskOutcome(result);
           return [taskId, agentId, kind, state, minuteText(createdAt), outcome];
         });
-        return {
+        return partAnswer(part, {
           json: shown,
-          text: (screen) =>
-            shown.length === 0
-              ? "no tasks yet: opendca-platform task --help lists the tasks\n"
-              : renderTable(columns, cells, screen),
-        };
+          empty: "no tasks yet: opendca-platform task --help lists the tasks",
+          table: (screen) => renderTable(columns, cells, screen),
+        });
       })
     );
 }

@@ -2,7 +2,7 @@ import { ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/gr
 import { callStatusOf } from "./call_status.ts";
 import { CallError } from "../../agents/call_error.ts";
 import { callerOf } from "../../agents/caller.ts";
-import type { ConnectionGate } from "./connection_gate.ts";
+import type { ConnectionGate } from "../connections/connection_gate.ts";
 import type { Platform } from "../../agents/platform.ts";
 
 /* A message may have 4 MiB, and whoever has no certificate may send one as slowly as the call timeout lets it. */

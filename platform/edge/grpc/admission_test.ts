@@ -3,7 +3,7 @@ import { Metadata, type ServerInterceptingCallInterface, type ServerMethodDefini
 import { until } from "../../../tests/fixtures/until.ts";
 import type { Platform } from "../../agents/platform.ts";
 import { admission } from "./admission.ts";
-import { ConnectionGate, defaultGateLimits } from "./connection_gate.ts";
+import { ConnectionGate, defaultGateLimits } from "../connections/connection_gate.ts";
 
 for (const isLost of [false, true]) {
   Deno.test(`admission() tells of a handler that throws${isLost ? ", also when nobody can be answered" : ""}`, async () => {

@@ -8,8 +8,8 @@ import { callStatusOf } from "./call_status.ts";
 import { type Caller, callerOf } from "../../agents/caller.ts";
 import type { Platform } from "../../agents/platform.ts";
 import { poll } from "../../tasks/poll.ts";
-import type { ConnectionGate } from "./connection_gate.ts";
-import { rateLimit } from "./rate_limit.ts";
+import type { ConnectionGate } from "../connections/connection_gate.ts";
+import { rateLimit } from "../connections/rate_limit.ts";
 import { renew } from "../../agents/renew.ts";
 import { upload } from "../../devices/upload.ts";
 

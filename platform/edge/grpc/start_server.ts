@@ -7,14 +7,13 @@ import { Buffer } from "node:buffer";
 import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from "@grpc/grpc-js";
 import { AgentServiceService } from "../../../proto/gen/opendca/v1/agent_service.ts";
 import { maxMessageBytes } from "../../../common/protocol/limits.ts";
-import { messageOf, UnavailableError } from "../../../common/core/errors.ts";
 import type { IpRange } from "../../../common/core/ip_range.ts";
-import { acceptConnections, type Acceptor, maybeDescriptorLimit } from "./accept_connections.ts";
+import { acceptConnections, descriptorLimit } from "../connections/accept_connections.ts";
 import { pemOf } from "../../keys/authority.ts";
 import type { CertificateFiles } from "../../keys/server_certificate.ts";
 import { admission } from "./admission.ts";
 import { callTimeout } from "./admission.ts";
-import { ConnectionGate, type GateLimits, gateLimitsFor } from "./connection_gate.ts";
+import { ConnectionGate, type GateLimits, gateLimitsFor } from "../connections/connection_gate.ts";
 import { agentService } from "./agent_service.ts";
 import type { Retention } from "../../devices/retention.ts";
 import type { Platform } from "../../agents/platform.ts";
@@ -53,15 +52,13 @@ export interface RunningServer extends AsyncDisposable {
 }
 
 const drainMs = 5000;
-/* Where the system does not say it. */
-const usualDescriptors = 16_384;
 
 /** Throws UnavailableError if the port is in use. Disposal waits five seconds for running calls, then cuts them off. */
 export async function startServer(platform: Platform, options: ListenOptions): Promise<RunningServer> {
   // Its messages are in the thrown errors, and they are not JSON lines as our log.
   setLogVerbosity(logVerbosity.NONE);
   const gate = new ConnectionGate(
-    gateLimitsFor(maybeDescriptorLimit() ?? usualDescriptors, options.connections),
+    gateLimitsFor(descriptorLimit(), options.connections),
     () => performance.now(),
   );
   const server = new Server({
@@ -80,17 +77,17 @@ export async function startServer(platform: Platform, options: ListenOptions): P
   });
   server.addService(AgentServiceService, agentService(platform, gate));
   const injector = server.createConnectionInjector(credentialsOf(platform, options));
-  const acceptor = await bound(options, () =>
-    acceptConnections({
-      host: options.host,
-      port: options.port,
-      gate,
-      take: (socket) => injector.injectConnection(socket),
-      log: platform.log,
-      proxies: options.proxies,
-      headerMs: options.proxyHeaderMs ?? 5000,
-      ...(options.tryListenerAfterMs === undefined ? {} : { tryAfterMs: options.tryListenerAfterMs }),
-    }));
+  const acceptor = await acceptConnections({
+    option: "--listen",
+    host: options.host,
+    port: options.port,
+    gate,
+    take: (socket) => injector.injectConnection(socket),
+    log: platform.log,
+    proxies: options.proxies,
+    headerMs: options.proxyHeaderMs ?? 5000,
+    ...(options.tryListenerAfterMs === undefined ? {} : { tryAfterMs: options.tryListenerAfterMs }),
+  });
   return {
     port: acceptor.port,
     async [Symbol.asyncDispose]() {
@@ -120,13 +117,4 @@ function credentialsOf(platform: Platform, options: ListenOptions): ServerCreden
   const wanted = { requestCert: true, rejectUnauthorized: false, handshakeTimeout };
   credentials._getConstructorOptions = () => ({ ...handshake, ...wanted });
   return credentials;
-}
-
-async function bound({ host, port }: ListenOptions, listen: () => Promise<Acceptor>): Promise<Acceptor> {
-  try {
-    return await listen();
-  } catch (error) {
-    const hint = "see whether another program listens there, or choose another --listen";
-    throw new UnavailableError(`Cannot listen on ${host}:${port}: ${messageOf(error)}`, hint, 0, { cause: error });
-  }
 }

@@ -39,11 +39,12 @@ export function headOf(request: IncomingMessage): RequestHead {
   };
 }
 
-/** Always answers; the request is recorded when the answer has ended. */
+/** Always answers; the request is recorded when the answer has ended. `onOwner` is told that it showed the cookie. */
 export async function handleRequest(
   gateway: WebGateway,
   request: IncomingMessage,
   response: ServerResponse,
+  onOwner: (session: WebSession) => void,
 ): Promise<void> {
   const head = headOf(request);
   const startedMs = performance.now();
@@ -58,6 +59,7 @@ export async function handleRequest(
     if (page !== undefined) bytesOut = sendOwn(request, response, page);
     else {
       await checkOwner(gateway, session, head);
+      onOwner(session);
       bytesOut = await pass(gateway, session, { request, response, head });
     }
   } catch (error) {

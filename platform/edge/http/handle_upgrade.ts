@@ -12,11 +12,12 @@ import { headerPairs, printerHeaders } from "./request_headers.ts";
 import type { SessionInUse, WebGateway } from "./web_gateway.ts";
 import type { WebSession } from "../../access/web_sessions.ts";
 
-/** Takes over the connection, and closes it at the end. */
+/** Takes over the connection, and closes it at the end. `onOwner` is told that it showed the cookie. */
 export async function handleUpgrade(
   gateway: WebGateway,
   request: IncomingMessage,
   { socket, first }: { socket: Duplex; first: Uint8Array },
+  onOwner: (session: WebSession) => void,
 ): Promise<void> {
   socket.on("error", () => {});
   const head = headOf(request), startedMs = performance.now();
@@ -24,6 +25,7 @@ export async function handleUpgrade(
   try {
     session = await sessionOf(gateway, head);
     await checkOwner(gateway, session, head);
+    onOwner(session);
     // Any page could open a WebSocket: the origin must be this session's.
     if (head.headers.origin !== ownOriginOf(head)) throw new RefusalError(refusals.fromElsewhere);
     if (head.method !== "GET" || head.headers.upgrade?.toLowerCase() !== "websocket") {

@@ -69,7 +69,7 @@ async function startPage(
   };
 }
 
-async function sessionPage({ sessions }: WebGateway, session: WebSession): Promise<OwnPage> {
+async function sessionPage(gateway: WebGateway, session: WebSession): Promise<OwnPage> {
   const { deviceName, address, port, scheme, state, endsAt } = session;
   const rows = {
     Printer: deviceName,
@@ -77,7 +77,10 @@ async function sessionPage({ sessions }: WebGateway, session: WebSession): Promi
     State: state,
     Ends: endsAt.toISOString(),
     ...(scheme === "https"
-      ? { "Certificate (SHA-256)": await sessions.pinned(session) ?? "not seen yet" }
+      ? {
+        "Certificate (SHA-256)": await gateway.sessions.pinned(session) ?? "not seen yet",
+        Encryption: gateway.encryptionOf(session) ?? "not seen yet",
+      }
       : { Encryption: "to the agent; from the agent to the printer none" }),
   };
   const table = markup`<table>${

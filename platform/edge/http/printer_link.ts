@@ -1,9 +1,11 @@
 /** Connections to one printer through a session's tunnel: HTTP with keep-alive, TLS with a pinned certificate. */
 import { Agent, type ClientRequest, request } from "node:http";
 import type { Duplex } from "node:stream";
-import { connect } from "node:tls";
+import { connect, type TLSSocket } from "node:tls";
 import { messageOf } from "../../../common/core/errors.ts";
+import type { LegacyTls } from "./legacy_tls.ts";
 import { changedCertificate, RefusalError, refusals, tlsRefusalOf } from "./refusal.ts";
+import { askingHello, oldIn, readServerFlight, type ServerFlight } from "./server_flight.ts";
 import type { Tunnel } from "../../access/tunnels.ts";
 
 export interface LinkOptions {
@@ -18,6 +20,18 @@ export interface LinkOptions {
   /** SHA-256 of the pinned certificate of the printer; undefined at the first use. */
   pinned(): Promise<string | undefined>;
   pin(fingerprint: string): Promise<void>;
+  legacy: LegacyUse;
+}
+
+/** Old TLS, for printers that speak nothing else. */
+export interface LegacyUse {
+  /** Undefined where the gateway has no helper. */
+  helper: LegacyTls | undefined;
+  /** For the command that permits it. */
+  deviceId: string;
+  isAllowed(): Promise<boolean>;
+  /** Notes the first connection. */
+  used(encryption: string): Promise<void>;
 }
 
 export interface PrinterRequest {
@@ -28,6 +42,8 @@ export interface PrinterRequest {
 }
 
 export interface PrinterLink extends Disposable {
+  /** Of the last connection, such as "TLSv1.3, TLS_AES_128_GCM_SHA256"; undefined before the first. */
+  encryption(): string | undefined;
   /** Starts a request, which the caller must end, on an idle or new connection, or on the given one. */
   send(asked: PrinterRequest): ClientRequest;
   /** A separate connection, which is not returned to the pool. */
@@ -45,8 +61,9 @@ const socketMethods = ["setKeepAlive", "setNoDelay", "setTimeout", "ref", "unref
 export function openPrinterLink(options: LinkOptions): PrinterLink {
   const open = new Set<Duplex>();
   const agent = new Agent({ keepAlive: true, maxFreeSockets: options.maxAtOnce });
+  const state: LinkState = { isOld: false, encryption: undefined };
   const connectOne = async () => {
-    const channel = await openWithin(options);
+    const channel = await openWithin(options, state);
     open.add(channel);
     channel.once("close", () => open.delete(channel));
     return channel;
@@ -63,6 +80,7 @@ export function openPrinterLink(options: LinkOptions): PrinterLink {
     else next();
   };
   return {
+    encryption: () => state.encryption,
     send: ({ method, path, headers, channel }) =>
       request({
         ...(channel === undefined ? { agent } : { createConnection: () => channel }),
@@ -106,19 +124,26 @@ function grouped(headers: readonly [name: string, value: string][]): Record<stri
   return all;
 }
 
-async function openWithin(options: LinkOptions): Promise<Duplex> {
+interface LinkState {
+  /** The printer was reached by the helper alone. */
+  isOld: boolean;
+  encryption: string | undefined;
+}
+
+async function openWithin(options: LinkOptions, state: LinkState): Promise<Duplex> {
   const { connectMs } = options;
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(
     () => reject(new RefusalError(refusals.unreachable(`No connection within ${connectMs / 1000} seconds`))),
     connectMs,
   );
-  let channel: Duplex | undefined;
-  const opening = openChannel(options, (opened) => channel = opened);
+  const channels: Duplex[] = [];
+  const open = () => openChannel(options, (channel) => channels.push(channel));
+  const opening = options.scheme === "http" ? open().then(asSocket) : openEncrypted(open, options, state);
   try {
     return await Promise.race([opening, late]);
   } catch (error) {
-    channel?.destroy();
+    for (const channel of channels) channel.destroy();
     // A connection that opens later is no longer needed.
     opening.then((tooLate) => tooLate.destroy(), () => {});
     throw error;
@@ -139,7 +164,7 @@ async function openChannel(options: LinkOptions, opened: (channel: Duplex) => vo
   channel.on("error", () => {});
   // As a socket does it: a connection that the printer has closed is not used again.
   channel.once("end", () => channel.end());
-  return options.scheme === "http" ? asSocket(channel) : await encrypted(channel, options);
+  return channel;
 }
 
 function asSocket(channel: Duplex): Duplex {
@@ -150,28 +175,89 @@ function asSocket(channel: Duplex): Duplex {
   return channel;
 }
 
-/**
- * TLS on the channel. Printers have self-signed certificates, so they cannot be verified by an authority: the first
- * certificate is pinned.
- */
-async function encrypted(channel: Duplex, { pinned, pin }: LinkOptions): Promise<Duplex> {
+/** TLS of the runtime; by the helper, if that is too new for the printer and the operator has permitted it. */
+async function openEncrypted(open: () => Promise<Duplex>, options: LinkOptions, state: LinkState): Promise<Duplex> {
+  const { legacy } = options;
+  if (!state.isOld) {
+    try {
+      const socket = await encrypted(await open(), options);
+      state.encryption = `${socket.getProtocol() ?? "TLS"}, ${socket.getCipher().name}`;
+      return socket;
+    } catch (error) {
+      if (!(error instanceof TlsError)) throw error;
+      const refusal = tlsRefusalOf(error.cause);
+      if (refusal === refusals.notTls) throw new RefusalError(refusal, { cause: error });
+      const old = oldIn(await flightOf(await open()));
+      if (old.length === 0 && refusal !== undefined) throw new RefusalError(refusal, { cause: error });
+      const isAllowed = legacy.helper !== undefined && await legacy.isAllowed();
+      if (!isAllowed) {
+        const { helper, deviceId } = legacy;
+        throw new RefusalError(refusals.tlsTooOld({ old, deviceId, hasHelper: helper !== undefined }));
+      }
+    }
+  }
+  let connection;
+  try {
+    connection = await legacy.helper!.open(await open(), (shown) => checkPin(shown, options));
+  } catch (error) {
+    throw error instanceof RefusalError ? error : new RefusalError(refusals.tlsFailed(messageOf(error)));
+  }
+  state.encryption = `${connection.encryption}, by OpenSSL at security level 0`;
+  if (!state.isOld) await legacy.used(connection.encryption);
+  state.isOld = true;
+  return asSocket(connection.plain);
+}
+
+/** What the printer answers to a hello with everything that printers ever had. */
+async function flightOf(channel: Duplex): Promise<ServerFlight> {
+  channel.write(askingHello(crypto.getRandomValues(new Uint8Array(32))));
+  let bytes = new Uint8Array(), flight: ServerFlight = { kind: "incomplete" };
+  try {
+    for await (const part of channel as AsyncIterable<Uint8Array>) {
+      bytes = Uint8Array.from([...bytes, ...part]);
+      flight = readServerFlight(bytes);
+      if (flight.kind !== "incomplete" && !(flight.kind === "hello" && !flight.isDone)) break;
+    }
+  } catch {
+    // It was closed; what has come may be enough.
+  } finally {
+    channel.destroy();
+  }
+  return flight;
+}
+
+/** A handshake that the runtime's TLS could not complete. */
+class TlsError extends Error {
+  override readonly name = "TlsError";
+  constructor(override readonly cause: Error & { code?: string }) {
+    super(cause.message, { cause });
+  }
+}
+
+async function encrypted(channel: Duplex, options: LinkOptions): Promise<TLSSocket> {
   const socket = connect({ socket: asSocket(channel), rejectUnauthorized: false });
   await new Promise<void>((resolve, reject) => {
     socket.once("secureConnect", () => resolve());
-    socket.on("error", (error: Error & { code?: string }) => reject(new RefusalError(tlsRefusalOf(error))));
-    // Also called after an error, when this has no effect.
-    socket.once("close", () => reject(new RefusalError(refusals.closedEarly)));
+    socket.on("error", (error: Error & { code?: string }) => reject(new TlsError(error)));
+    // Also called after an error, when this has no effect. Some old printers close in place of an alert.
+    socket.once("close", () => reject(new TlsError(new Error("The printer closed the connection"))));
   });
   channel.once("close", () => socket.destroy());
   // A browser that reads slowly holds the printer back: in this runtime, TLS reads on else.
   const follow = () => void (socket.isPaused() ? channel.pause() : channel.resume());
   socket.on("pause", follow).on("resume", follow);
-  const shown = socket.getPeerCertificate().fingerprint256;
-  const known = await pinned();
-  if (known === undefined) await pin(shown);
-  else if (known !== shown) {
+  try {
+    await checkPin(socket.getPeerCertificate().fingerprint256, options);
+  } catch (error) {
     socket.destroy();
-    throw new RefusalError(changedCertificate({ known, shown }));
+    throw error;
   }
   return socket;
+}
+
+/** Printers have self-signed certificates, so they cannot be verified by an authority: the first one is pinned. */
+async function checkPin(shown: string, { pinned, pin }: LinkOptions): Promise<void> {
+  const known = await pinned();
+  if (known === undefined) await pin(shown);
+  else if (known !== shown) throw new RefusalError(changedCertificate({ known, shown }));
 }

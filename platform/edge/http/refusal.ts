@@ -121,12 +121,20 @@ export const refusals = {
     title: "The printer's answer is not HTTP",
     text: "It sent more than 64 KiB of headers.",
   },
-  tlsTooOld: (detail: string) => ({
+  tlsTooOld: (
+    { old, deviceId, hasHelper }: { old: readonly string[]; deviceId: string; hasHelper: boolean },
+  ) => ({
     status: 502,
     title: "The printer's encryption is too old",
-    text:
-      "It offers only TLS 1.0 or 1.1, old ciphers, or a key of 1024 bits, which are not safe and not supported here.",
-    detail: `${detail}. Open its HTTP port instead (--port 80), or renew its firmware or certificate`,
+    text: old.length === 0
+      ? "This gateway speaks TLS 1.2 and 1.3 with ECDHE and GCM, and keys of 2048 bits, and the printer does not."
+      : `This gateway does not speak it, as it is not safe: ${old.join("; ")}.`,
+    detail: [
+      "Open its HTTP port instead (--port 80), renew its firmware or certificate, or accept the risk for this device",
+      hasHelper
+        ? `opendca-platform access legacy-tls ${deviceId} --allow`
+        : `opendca-platform access legacy-tls ${deviceId} --allow, with opendca-platform serve --legacy-tls-helper socat`,
+    ].join(": "),
   }),
   notTls: {
     status: 502,
@@ -192,15 +200,14 @@ export function refusalOf(error: unknown): Refusal {
   return { status: 500, title: "The gateway failed", text: "The log of the platform says why." };
 }
 
-/** The refusal for a failed handshake; the codes are those of the runtime's TLS. */
-export function tlsRefusalOf(error: { code?: string; message: string }): Refusal {
+/** The refusal for a failed handshake, or `undefined` if the printer's TLS is too old; the codes are the runtime's. */
+export function tlsRefusalOf(error: { code?: string; message: string }): Refusal | undefined {
   const { code = "", message } = error;
   if (/WRONG_VERSION_NUMBER|InvalidContentType|corrupt message/i.test(code + message)) return refusals.notTls;
-  if (/PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL/.test(code)) return refusals.tlsTooOld("It does not speak TLS 1.2");
-  if (/HANDSHAKE_FAILURE|NO_SHARED_CIPHER/.test(code)) return refusals.tlsTooOld("It knows none of the ciphers");
-  // The runtime reports a key that is too short with this code, although certificates are not verified.
-  if (code === "DEPTH_ZERO_SELF_SIGNED_CERT") return refusals.tlsTooOld("Its certificate has a key that is too short");
-  return refusals.tlsFailed(message);
+  // The runtime reports a key that is too short with the last code, although certificates are not verified.
+  const isOld =
+    /PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|HANDSHAKE_FAILURE|NO_SHARED_CIPHER|^DEPTH_ZERO_SELF_SIGNED_CERT$/;
+  return isOld.test(code) ? undefined : refusals.tlsFailed(message);
 }
 
 /** The page for a refusal; it loads no resources. */

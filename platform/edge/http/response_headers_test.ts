@@ -181,12 +181,16 @@ Deno.test("refusalPage() has no markup of what it shows", () => {
 });
 
 const handshakes = [
-  ["ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION", "received fatal alert: ProtocolVersion", /too old/],
-  ["ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE", "received fatal alert: HandshakeFailure", /too old/],
-  ["DEPTH_ZERO_SELF_SIGNED_CERT", "self-signed certificate", /too old/],
+  ["ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION", "received fatal alert: ProtocolVersion", undefined],
+  ["ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE", "received fatal alert: HandshakeFailure", undefined],
+  ["DEPTH_ZERO_SELF_SIGNED_CERT", "self-signed certificate", undefined],
   ["ERR_SSL_WRONG_VERSION_NUMBER", "received corrupt message of type InvalidContentType", /does not speak HTTPS/],
   ["ECONNRESET", "read ECONNRESET", /failed/],
 ] as const;
 for (const [code, message, title] of handshakes) {
-  Deno.test(`tlsRefusalOf() names ${code}`, () => assert.match(tlsRefusalOf({ code, message }).title, title));
+  Deno.test(`tlsRefusalOf() names ${code}`, () => {
+    const refusal = tlsRefusalOf({ code, message });
+    if (title === undefined) assert.equal(refusal, undefined);
+    else assert.match(refusal!.title, title);
+  });
 }

@@ -3,11 +3,12 @@
  * refused before anything of them reaches a printer.
  */
 import type { IncomingMessage } from "node:http";
-import { createServer } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import { createServer, type Server } from "node:https";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { messageOf, UnavailableError } from "../../../common/core/errors.ts";
 import type { CertificateFiles } from "../../keys/server_certificate.ts";
+import { acceptConnections, descriptorLimit } from "../connections/accept_connections.ts";
+import { ConnectionGate, type GateLimits, gateLimitsFor } from "../connections/connection_gate.ts";
 import { type Deadline, startDeadline } from "./deadline.ts";
 import { handleRequest } from "./handle_request.ts";
 import { handleUpgrade } from "./handle_upgrade.ts";
@@ -19,21 +20,36 @@ export interface WebAccessOptions extends GatewayOptions {
   port: number;
   /** Certificate for `*.<domain>`. */
   certificate: CertificateFiles;
-  /** Maximum number of browser connections; default: 1,000. */
-  maxConnections?: number;
+  connections?: Partial<GateLimits>;
+  /** Milliseconds without connections before the listener is tested; default: 10,000. */
+  tryListenerAfterMs?: number;
   /** Milliseconds for the headers of a request; default: 20,000. */
   headersTimeoutMs?: number;
 }
 
 /** Options of `serve`; without them, no pages are shown. */
 export interface WebServeOptions {
-  web?: { host: string; port: number; domain: string; certificate?: CertificateFiles | undefined } | undefined;
+  web?: {
+    host: string;
+    port: number;
+    domain: string;
+    certificate?: CertificateFiles | undefined;
+    /** The program for printers whose TLS is too old for the runtime. */
+    legacyTlsHelper?: string | undefined;
+  } | undefined;
 }
 
 export interface WebAccess extends AsyncDisposable {
   port: number;
 }
 
+/** A connection is anonymous until a request has shown the cookie of a session, of which it then is one. */
+const gateLimits: Partial<GateLimits> = {
+  mostConnections: 1000,
+  mostAnonymous: 500,
+  ofAgent: 64,
+  withoutCallMs: 20_000,
+};
 const maxHeaderBytes = 32 * 1024;
 /** Time from the end of an answer until the headers of the next request are complete. */
 const keepAliveMs = 60_000;
@@ -42,7 +58,6 @@ const keepAliveMs = 60_000;
 export async function startWebAccess(options: WebAccessOptions): Promise<WebAccess> {
   const gateway = createWebGateway(options);
   const { certificatePem, privateKeyPem } = options.certificate;
-  const headersMs = options.headersTimeoutMs ?? 20_000;
   const server = createServer({
     cert: certificatePem,
     key: privateKeyPem,
@@ -50,9 +65,59 @@ export async function startWebAccess(options: WebAccessOptions): Promise<WebAcce
     insecureHTTPParser: false,
     requireHostHeader: true,
   });
-  server.maxConnections = options.maxConnections ?? 1000;
+  // Its connections are accepted elsewhere; else it would close each one after its first answer.
+  Object.defineProperty(server, "listening", { value: true });
+  const gate = new ConnectionGate(
+    gateLimitsFor(descriptorLimit(), { ...gateLimits, ...options.connections }),
+    () => performance.now(),
+  );
+  const { sockets, deadlines, wait } = keptSockets(server, options.headersTimeoutMs ?? 20_000);
+  server.on("tlsClientError", () => {});
+  server.on("clientError", (_: Error, socket: Duplex) => {
+    if (!socket.writable) return void socket.destroy();
+    socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+  });
+  server.on("request", (request, response) => {
+    // It is no longer available when the answer has ended.
+    const { socket } = request;
+    deadlines.get(socket)?.stop();
+    response.once("close", () => wait(socket, keepAliveMs));
+    void handleRequest(gateway, request, response, (session) => {
+      response.once("close", gate.callBegan(peerOf(socket), session.id));
+    });
+  });
+  server.on("upgrade", (request: IncomingMessage, socket: Duplex, first: Uint8Array) => {
+    deadlines.get(socket)?.stop();
+    void handleUpgrade(gateway, request, { socket, first }, (session) => {
+      socket.once("close", gate.callBegan(peerOf(request.socket), session.id));
+    });
+  });
+  // Close CONNECT requests without an answer, like Node.
+  server.on("connect", (_: IncomingMessage, socket: Duplex) => socket.destroy());
+  const acceptor = await acceptConnections({
+    option: "--access-listen",
+    host: options.host,
+    port: options.port,
+    gate,
+    take: (socket) => void server.emit("connection", socket),
+    log: options.log,
+    ...(options.tryListenerAfterMs === undefined ? {} : { tryAfterMs: options.tryListenerAfterMs }),
+  });
+  return {
+    port: acceptor.port,
+    [Symbol.asyncDispose]() {
+      acceptor.stop();
+      gateway[Symbol.dispose]();
+      for (const socket of sockets) socket.destroy();
+      acceptor.cutOff();
+      return Promise.resolve();
+    },
+  };
+}
+
+/** The sockets of a server, and how long each may still wait: this runtime does not apply the library's timeouts. */
+function keptSockets(server: Server, headersMs: number) {
   const sockets = new Set<Duplex>();
-  // This runtime does not apply the library's timeouts.
   const deadlines = new WeakMap<Duplex, Deadline>();
   const wait = (socket: Duplex, ms: number) => {
     deadlines.get(socket)?.stop();
@@ -82,42 +147,7 @@ export async function startWebAccess(options: WebAccessOptions): Promise<WebAcce
     }
     keep(socket);
   });
-  server.on("tlsClientError", () => {});
-  server.on("clientError", (_: Error, socket: Duplex) => {
-    if (!socket.writable) return void socket.destroy();
-    socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
-  });
-  server.on("request", (request, response) => {
-    // It is no longer available when the answer has ended.
-    const { socket } = request;
-    deadlines.get(socket)?.stop();
-    response.once("close", () => wait(socket, keepAliveMs));
-    void handleRequest(gateway, request, response);
-  });
-  server.on("upgrade", (request: IncomingMessage, socket: Duplex, first: Uint8Array) => {
-    deadlines.get(socket)?.stop();
-    void handleUpgrade(gateway, request, { socket, first });
-  });
-  // Close CONNECT requests without an answer, like Node.
-  server.on("connect", (_: IncomingMessage, socket: Duplex) => socket.destroy());
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) => {
-      const hint = "see whether another program listens there, or choose another --access-listen";
-      const message = `Cannot listen on ${options.host}:${options.port}: ${messageOf(error)}`;
-      reject(new UnavailableError(message, hint, 0, { cause: error }));
-    });
-    server.listen(options.port, options.host.replace(/^\[|\]$/g, ""), () => resolve());
-  });
-  server.on("error", (error) => options.log("acceptFailed", { message: messageOf(error) }));
-  return {
-    port: (server.address() as AddressInfo).port,
-    async [Symbol.asyncDispose]() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      gateway[Symbol.dispose]();
-      for (const socket of sockets) socket.destroy();
-      await closed;
-    },
-  };
+  return { sockets, deadlines, wait };
 }
 
 /** Reads no more of the connection while nobody takes what was read: in this runtime, TLS goes on reading. */

@@ -1,4 +1,5 @@
 /** Shared by the requests of all sessions: limits, and the connections of each session in use. */
+import type { LegacyTls } from "./legacy_tls.ts";
 import { openPrinterLink, type PrinterLink } from "./printer_link.ts";
 import type { Tunnel, Tunnels } from "../../access/tunnels.ts";
 import type { WebSession, WebSessions } from "../../access/web_sessions.ts";
@@ -37,6 +38,8 @@ export interface GatewayOptions {
   domain: string;
   sessions: WebSessions;
   tunnels: Tunnels;
+  /** For printers whose TLS is too old for the runtime; undefined: they are refused. */
+  legacyTls?: LegacyTls | undefined;
   now(): Date;
   log(event: string, fields: Record<string, string | number | boolean>): void;
   limits?: Partial<GatewayLimits> | undefined;
@@ -55,6 +58,8 @@ export interface WebGateway extends GatewayOptions, Disposable {
   limits: GatewayLimits;
   /** The connections of a session; closed with its tunnel. */
   inUse(session: WebSession & { scheme: "http" | "https" }, tunnel: Tunnel): SessionInUse;
+  /** Of the last connection to the printer. */
+  encryptionOf(session: WebSession): string | undefined;
 }
 
 /** Disposal cuts off every session. */
@@ -82,11 +87,24 @@ export function createWebGateway(options: GatewayOptions): WebGateway {
         maxWaiting: limits.requests,
         pinned: () => sessions.pinned(session),
         pin: (fingerprint) => sessions.pin(session, fingerprint, "first use"),
+        legacy: {
+          helper: options.legacyTls,
+          deviceId: session.deviceId,
+          isAllowed: () => sessions.allowsLegacyTls(session),
+          used(encryption) {
+            options.log("legacyTlsUsed", { session: session.id, device: session.deviceId, encryption });
+            return sessions.noteLegacyTls(session, encryption);
+          },
+        },
       });
       const made: SessionInUse = { link, requests: 0, webSockets: 0, live: new Set() };
       used.set(tunnel, made);
       tunnel.closed.then(() => end(tunnel), () => end(tunnel));
       return made;
+    },
+    encryptionOf({ id }) {
+      const tunnel = options.tunnels.of(id);
+      return tunnel && used.get(tunnel)?.link.encryption();
     },
     [Symbol.dispose]() {
       for (const tunnel of [...used.keys()]) end(tunnel);

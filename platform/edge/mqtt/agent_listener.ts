@@ -8,15 +8,15 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import tls, { type TLSSocket } from "node:tls";
 import { createWebSocketStream, type WebSocket, WebSocketServer } from "ws";
-import { messageOf, UnavailableError } from "../../../common/core/errors.ts";
+import { messageOf } from "../../../common/core/errors.ts";
 import type { IpRange } from "../../../common/core/ip_range.ts";
 import { maxPacketFromAgent, mqttFrameWatch, mqttPath, mqttSubprotocol } from "../../../common/protocol/mqtt.ts";
 import { CallError } from "../../agents/call_error.ts";
 import { type Caller, callerOf } from "../../agents/caller.ts";
 import type { Platform } from "../../agents/platform.ts";
 import type { CertificateFiles } from "../../keys/server_certificate.ts";
-import { acceptConnections, maybeDescriptorLimit } from "../grpc/accept_connections.ts";
-import { ConnectionGate, type GateLimits, gateLimitsFor } from "../grpc/connection_gate.ts";
+import { acceptConnections, descriptorLimit } from "../connections/accept_connections.ts";
+import { ConnectionGate, type GateLimits, gateLimitsFor } from "../connections/connection_gate.ts";
 
 export interface AgentConnection extends Caller {
   /** HOST:PORT of the agent's side. */
@@ -46,12 +46,9 @@ export interface AgentListener extends AsyncDisposable {
   port: number;
 }
 
-/** Assumed number if the system's limit is unknown. */
-const usualDescriptors = 16_384;
-
 /** Throws UnavailableError if the port is in use. */
 export async function listenForAgents(platform: Platform, options: AgentListenerOptions): Promise<AgentListener> {
-  const limits = gateLimitsFor(maybeDescriptorLimit() ?? usualDescriptors, {
+  const limits = gateLimitsFor(descriptorLimit(), {
     // Every agent keeps one connection open.
     mostConnections: 20_000,
     ofAgent: 2,
@@ -81,15 +78,15 @@ export async function listenForAgents(platform: Platform, options: AgentListener
   const server = options.kind === "tls"
     ? tlsServer(platform, options, identify)
     : wssServer(platform, options, identify);
-  const acceptor = await bound(options, () =>
-    acceptConnections({
-      host: options.host,
-      port: options.port,
-      gate,
-      proxies: options.proxies,
-      take: (socket) => void server.emit("connection", socket),
-      log: platform.log,
-    }));
+  const acceptor = await acceptConnections({
+    option: "--mqtt-listen or --mqtt-wss-listen",
+    host: options.host,
+    port: options.port,
+    gate,
+    proxies: options.proxies,
+    take: (socket) => void server.emit("connection", socket),
+    log: platform.log,
+  });
   return {
     port: acceptor.port,
     [Symbol.asyncDispose]() {
@@ -198,13 +195,4 @@ function refusalLog({ log }: Pick<Platform, "log">) {
       tell();
     },
   };
-}
-
-async function bound<T>({ host, port }: ListenAt, listen: () => Promise<T>): Promise<T> {
-  try {
-    return await listen();
-  } catch (error) {
-    const hint = "see whether another program listens there, or choose another --mqtt-listen or --mqtt-wss-listen";
-    throw new UnavailableError(`Cannot listen on ${host}:${port}: ${messageOf(error)}`, hint, 0, { cause: error });
-  }
 }

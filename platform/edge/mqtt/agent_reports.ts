@@ -6,7 +6,7 @@ import { appendAudit } from "../../audit/audit_log.ts";
 import { limitMessage } from "../../devices/message_limits.ts";
 import type { Tenant } from "../../store/store.ts";
 import { takeProgress } from "../../tasks/task_results.ts";
-import { rateLimit } from "../grpc/rate_limit.ts";
+import { rateLimit } from "../connections/rate_limit.ts";
 import type { TaskBroker } from "./task_broker.ts";
 
 interface Presence {

@@ -13,7 +13,7 @@ import { CallError } from "../../agents/call_error.ts";
 import { callerOf } from "../../agents/caller.ts";
 import type { Platform } from "../../agents/platform.ts";
 import type { CertificateFiles } from "../../keys/server_certificate.ts";
-import type { GateLimits } from "../grpc/connection_gate.ts";
+import type { GateLimits } from "../connections/connection_gate.ts";
 import { type AgentConnection, type ListenAt, listenForAgents } from "./agent_listener.ts";
 import type { BrokerEvents, TaskBroker } from "./task_broker.ts";
 

@@ -3,15 +3,13 @@
  * once, and reports of agents are stored. Anything that is lost here is delivered with the next poll.
  */
 import { messageOf } from "../../../common/core/errors.ts";
-import { revokedChannel, wakeChannel } from "../../agents/agents.ts";
+import { revokedChannel, wakeChannel } from "../../store/channels.ts";
 import type { Platform } from "../../agents/platform.ts";
 import { agentNews } from "../../tasks/agent_news.ts";
 import { newTaskChannel } from "../../tasks/tasks.ts";
 import type { Authority } from "../../keys/authority.ts";
-import type { CertificateFiles } from "../../keys/server_certificate.ts";
-import type { GateLimits } from "../grpc/connection_gate.ts";
-import type { RunningServer, ServeOptions } from "../grpc/start_server.ts";
-import type { ListenAt } from "./agent_listener.ts";
+import type { GateLimits } from "../connections/connection_gate.ts";
+import type { AgentListenerOptions, ListenAt } from "./agent_listener.ts";
 import { createAgentReports } from "./agent_reports.ts";
 import { connectExternalBroker, type ExternalOptions } from "./external_broker.ts";
 import { startEmbeddedBroker } from "./embedded_broker.ts";
@@ -36,17 +34,15 @@ export interface MqttPorts {
   wss: number | null;
 }
 
-/** Options and result of `serve`, with both listeners. */
-export type PlatformServeOptions = ServeOptions & { mqtt?: MqttOptions | undefined };
-export interface RunningPlatform extends RunningServer {
-  /** Undefined without MQTT. */
-  mqttPorts: MqttPorts | undefined;
+/** Options of `serve`; without them, there is no MQTT. */
+export interface MqttServeOptions {
+  mqtt?: MqttOptions | undefined;
 }
 
 /** Throws UnavailableError if a port is in use. */
 export async function serveMqtt(
   platform: Platform,
-  options: MqttOptions & Pick<ServeOptions, "proxies"> & { certificate: CertificateFiles; authority: Authority },
+  options: MqttOptions & Pick<AgentListenerOptions, "proxies" | "certificate"> & { authority: Authority },
 ): Promise<AsyncDisposable & { ports: MqttPorts }> {
   const { external, authority } = options;
   if (external !== undefined) {

@@ -5,7 +5,7 @@
  * X11.
  */
 import type { Socket } from "node:net";
-import { messageOf, UnavailableError } from "../../../common/core/errors.ts";
+import { messageOf } from "../../../common/core/errors.ts";
 import {
   algorithms,
   type AuthContext,
@@ -26,8 +26,8 @@ import { type Gateway, type GatewayHost, sayEveryMs, sayGone, sayHere } from "..
 import { keyDigest } from "../../access/one_time_key.ts";
 import { createTunnels, type OwnTunnels, type Tunnel, type Tunnels } from "../../access/tunnels.ts";
 import type { Platform } from "../../agents/platform.ts";
-import { acceptConnections, type Acceptor } from "../grpc/accept_connections.ts";
-import { ConnectionGate, type GateLimits } from "../grpc/connection_gate.ts";
+import { acceptConnections } from "../connections/accept_connections.ts";
+import { ConnectionGate, type GateLimits } from "../connections/connection_gate.ts";
 import type { HostKey } from "./host_key.ts";
 import { createTunnel } from "./tunnel.ts";
 
@@ -110,18 +110,18 @@ export async function startSshGateway(platform: Platform, options: SshGatewayOpt
     { hostKeys: [options.hostKey.privateKey], ident: "OpenDCA", algorithms, ...keepAlive },
     (connection, info) => serveConnection(connection, `${info.ip}:${info.port}`, running),
   );
-  const acceptor = await bound(options, () =>
-    acceptConnections({
-      ...options,
-      gate,
-      log: platform.log,
-      take(socket) {
-        const peer = peerOf(socket);
-        running.sockets.set(peer, socket);
-        socket.once("close", () => running.sockets.delete(peer));
-        server.injectSocket(socket);
-      },
-    }));
+  const acceptor = await acceptConnections({
+    option: "--ssh-listen",
+    ...options,
+    gate,
+    log: platform.log,
+    take(socket) {
+      const peer = peerOf(socket);
+      running.sockets.set(peer, socket);
+      socket.once("close", () => running.sockets.delete(peer));
+      server.injectSocket(socket);
+    },
+  });
   const hosts = options.hosts.map(({ host, port }) => ({ host, port: port === 0 ? acceptor.port : port }));
   const gateway: Gateway = { gatewayId, hosts, hostKey: options.hostKey.publicKey, web: options.web };
   const say = () => platform.store.transaction((tx) => sayHere(tx, { gateway, at: platform.clock.now() }));
@@ -320,13 +320,4 @@ function noteEnded(
 
 function peerOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress}:${remotePort}`;
-}
-
-async function bound({ host, port }: SshGatewayOptions, listen: () => Promise<Acceptor>): Promise<Acceptor> {
-  try {
-    return await listen();
-  } catch (error) {
-    const hint = "see whether another program listens there, or choose another --ssh-listen";
-    throw new UnavailableError(`Cannot listen on ${host}:${port}: ${messageOf(error)}`, hint, 0, { cause: error });
-  }
 }

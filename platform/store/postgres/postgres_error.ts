@@ -29,6 +29,11 @@ function codeOf(error: unknown): string {
 
 const isSqlState = (code: string) => /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code);
 
+/** Whether the server has rolled back the transaction because of another one: a repetition may succeed. */
+export function isConflict(error: unknown): boolean {
+  return /^40(001|P01)$/.test(codeOf(error));
+}
+
 /** Whether the connection is unusable after the error: it is lost, or a statement still runs on it. */
 export function isConnectionLost(error: unknown): boolean {
   const code = codeOf(error);

@@ -13,7 +13,7 @@ import { type Parameters, type Queries, scoped, type SqlValue, type Tenant, type
 import type { DatabaseAddress } from "./database_url.ts";
 import { type ColumnTypes, insertMany, type ManyRows, selectMany, updateMany, type Values } from "./many_rows.ts";
 import { numberParameters } from "./named_parameters.ts";
-import { isConnectionLost, isStaleConnection, queryError } from "./postgres_error.ts";
+import { isConflict, isConnectionLost, isStaleConnection, queryError } from "./postgres_error.ts";
 import { channel } from "./postgres_listener.ts";
 import type { Turns } from "./turns.ts";
 
@@ -75,6 +75,7 @@ export class PostgresTransaction implements Transaction {
   #isOver = false;
   #isLost = false;
   #hasFailed = false;
+  #isConflict = false;
   #waiting = 0;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -118,6 +119,11 @@ export class PostgresTransaction implements Transaction {
     }
   }
 
+  /** Whether the server has rolled it back because of another one, so that nothing of it is stored. */
+  get isConflict(): boolean {
+    return this.#isConflict;
+  }
+
   readonly #noteLost = () => void (this.#isLost = true);
 
   /* PostgreSQL sends them with the commit. */
@@ -144,6 +150,7 @@ export class PostgresTransaction implements Transaction {
       return await work();
     } catch (error) {
       this.#hasFailed = true;
+      if (isConflict(error)) this.#isConflict = true;
       if (isConnectionLost(error)) this.#isLost = true;
       throw queryError(error, this.#shown, sql);
     }

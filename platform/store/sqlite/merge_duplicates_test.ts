@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { Record as UploadedRecord } from "../../../proto/gen/opendca/v1/batch.ts";
-import { allEvidenceOf, deviceRows, evidenceOf, historyOf, maybeDevice } from "../../devices/devices.ts";
+import { allEvidenceOf, evidenceOf, historyOf, maybeDevice } from "../../devices/devices.ts";
+import { deviceRows } from "../../devices/listed_devices.ts";
 import { migrations } from "../migrations.ts";
 import { moveReadings } from "../../devices/move_readings.ts";
 import { latestMeters, meterHistoryRows } from "../../devices/samples.ts";

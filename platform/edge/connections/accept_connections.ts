@@ -1,5 +1,6 @@
 /**
- * Accepts TCP connections, and passes those that may stay to the gRPC server, before TLS uses resources.
+ * Accepts TCP connections, and passes those that may stay to a server (gRPC, MQTT, SSH, web access), before TLS or SSH uses
+ * resources.
  *
  * If accept() fails because there is no free descriptor, the runtime stops accepting permanently, without an error. So
  * the listener connects to itself after some time without connections, and listens again if that connection does not
@@ -9,6 +10,7 @@ import { Buffer } from "node:buffer";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { once } from "node:events";
+import { messageOf, UnavailableError } from "../../../common/core/errors.ts";
 import { tryParseIp, withoutZone } from "../../../common/core/ip.ts";
 import { type IpRange, rangeContains } from "../../../common/core/ip_range.ts";
 import type { ConnectionGate } from "./connection_gate.ts";
@@ -16,6 +18,8 @@ import { parseProxyHeader, type ProxyHeader } from "./proxy_header.ts";
 import { sourceOf } from "./source.ts";
 
 export interface AcceptOptions {
+  /** The option of `serve` that names the address, for the message if the port is in use. */
+  option: string;
   host: string;
   port: number;
   gate: ConnectionGate;
@@ -40,7 +44,7 @@ export interface Acceptor {
 const expireMs = 500;
 const countsMs = 60_000;
 
-/** Rejects with the error of listen(). */
+/** Throws UnavailableError if the port is in use. */
 export async function acceptConnections(options: AcceptOptions): Promise<Acceptor> {
   const { gate, log, tryAfterMs = 10_000 } = options;
   const host = options.host.replace(/^\[|\]$/g, "");
@@ -78,7 +82,7 @@ export async function acceptConnections(options: AcceptOptions): Promise<Accepto
     return server;
   }
 
-  let server = await listen(options.port);
+  let server = await listen(options.port).catch((error) => Promise.reject(inUse(options, error)));
   const { port } = server.address() as { port: number };
 
   async function tryListener(): Promise<void> {
@@ -94,7 +98,7 @@ export async function acceptConnections(options: AcceptOptions): Promise<Accepto
       if (isStopped) server.close();
     } catch (error) {
       // Tried again in the next round.
-      log("acceptFailed", { message: error instanceof Error ? error.message : String(error) });
+      log("acceptFailed", { message: messageOf(error) });
     } finally {
       isTrying = false;
     }
@@ -120,6 +124,11 @@ export async function acceptConnections(options: AcceptOptions): Promise<Accepto
       for (const socket of sockets) socket.destroy();
     },
   };
+}
+
+function inUse({ host, port, option }: AcceptOptions, cause: unknown): UnavailableError {
+  const hint = `see whether another program listens there, or choose another ${option}`;
+  return new UnavailableError(`Cannot listen on ${host}:${port}: ${messageOf(cause)}`, hint, 0, { cause });
 }
 
 /* Takes connections once their header is read, or known to be missing: those from elsewhere are agents' own. */
@@ -232,12 +241,15 @@ async function dialed({ host, port, hasArrived }: DialOptions): Promise<boolean>
   }
 }
 
-/** Maximum number of descriptors of the process; undefined if unknown. */
-export function maybeDescriptorLimit(): number | undefined {
+/** Assumed where the system does not say it. */
+const usualDescriptors = 16_384;
+
+/** Maximum number of descriptors of the process. */
+export function descriptorLimit(): number {
   try {
     const limit = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1];
-    return limit === undefined ? undefined : Number(limit);
+    return limit === undefined ? usualDescriptors : Number(limit);
   } catch {
-    return undefined;
+    return usualDescriptors;
   }
 }

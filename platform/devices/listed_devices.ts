@@ -1,0 +1,276 @@
+/** Rows of lists of devices: filters, pages and counts. */
+import type { Parameters, Tenant } from "../store/store.ts";
+import type { Groups } from "./device_groups.ts";
+import { type DeviceState, stateColumns } from "./device_state.ts";
+import type { DeviceRow } from "./devices.ts";
+
+export interface RowFilters {
+  siteId?: string | undefined;
+  network?: string | undefined;
+  /** Part of the maker and model, in any case. */
+  model?: string | undefined;
+  low?: boolean | undefined;
+  /** Only devices that were not seen since then. */
+  silentSince?: Date | undefined;
+  /** With `silentSince`: also devices that are reported as offline. */
+  orAway?: boolean | undefined;
+  /** Merged devices are one row, that of the part that was seen last. */
+  groups?: Groups | undefined;
+  /** Which of them the other filters find, as all their parts count. */
+  merged?: MergedMatches | undefined;
+  /** Without the devices of closed sites. */
+  openOnly?: boolean | undefined;
+}
+
+/** Merged devices by the part that is listed. */
+export interface MergedMatches {
+  all: readonly string[];
+  found: readonly string[];
+  /** Those with a part at a site that is not closed. */
+  open: readonly string[];
+  low: readonly string[];
+  withoutMeters: readonly string[];
+}
+
+export interface ListedRow extends DeviceRow {
+  /** The customer's site of its agent. */
+  site_id: string;
+  site: string;
+  /** Last read number of pages. */
+  total: number | null;
+}
+
+export interface StatedRow {
+  row: ListedRow;
+  /** Undefined for a device that was not read yet. */
+  state: DeviceState | undefined;
+}
+
+/** By site, network and address. */
+export async function deviceRows(tenant: Tenant): Promise<ListedRow[]> {
+  return (await statedRows(tenant, {})).map(({ row }) => row);
+}
+
+const listed = `devices d
+     JOIN agents a ON a.customer_id = d.customer_id AND a.agent_id = d.agent_id
+     JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id
+     LEFT JOIN device_state s ON s.customer_id = d.customer_id AND s.device_id = d.device_id`;
+const lowDevices = "SELECT device_id FROM device_state WHERE customer_id = :customer AND low > 0";
+const closedAgents = `SELECT a.agent_id FROM agents a
+     JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id
+     WHERE a.customer_id = :customer AND l.closed_at IS NOT NULL`;
+const meterless = "SELECT device_id FROM device_state WHERE customer_id = :customer AND no_meters IS NOT NULL";
+const listOrder = "lower(l.name), d.network, d.address, d.device_id";
+
+/** The same rows, with the last state of each device. */
+export async function statedRows(tenant: Tenant, filters: RowFilters, page?: ListPage): Promise<StatedRow[]> {
+  const { where, parameters } = page === undefined ? conditionsOf(filters) : conditionsOfPage(filters, page);
+  const rows = await tenant.all<ListedRow & Record<`state_${string}`, unknown>>(
+    `SELECT d.*, l.site_id, l.name AS site, s.total, ${
+      stateColumns.map((name) => `s.${name} AS state_${name}`).join(", ")
+    }
+     FROM ${listed} WHERE d.customer_id = :customer${where} ORDER BY ${listOrder}`,
+    parameters,
+  );
+  return rows.map((both) => {
+    const row: Record<string, unknown> = {}, state: Record<string, unknown> = {};
+    for (const [name, value] of Object.entries(both)) {
+      if (name.startsWith("state_")) state[name.slice("state_".length)] = value;
+      else row[name] = value;
+    }
+    const isRead = state.observed_at !== null;
+    return { row: row as unknown as ListedRow, state: isRead ? state as unknown as DeviceState : undefined };
+  });
+}
+
+/** Number of devices per agent in a list, in the order of the list. */
+export interface AgentCount {
+  agent_id: string;
+  site_id: string;
+  found: number;
+  /** Reported as offline, or not seen since the given time. */
+  silent: number;
+}
+
+export interface ListPage {
+  limit: number;
+  offset: number;
+  /** Counts with the same filters. */
+  agents: readonly AgentCount[];
+}
+
+export function agentCounts(
+  tenant: Tenant,
+  filters: RowFilters,
+  { silentSince }: { silentSince: Date },
+): Promise<AgentCount[]> {
+  const { where, parameters } = conditionsOf(filters);
+  return tenant.all(
+    `SELECT c.agent_id, a.site_id, c.found, c.silent
+     FROM (SELECT d.agent_id, count(*) AS found,
+         count(*) FILTER (WHERE d.last_seen_at <= :count_since OR d.state = 'offline') AS silent
+       FROM devices d WHERE d.customer_id = :customer${where} GROUP BY d.agent_id) c
+     JOIN agents a ON a.customer_id = :customer AND a.agent_id = c.agent_id
+     JOIN sites l ON l.customer_id = a.customer_id AND l.site_id = a.site_id ORDER BY lower(l.name), c.agent_id`,
+    { ...parameters, count_since: silentSince.getTime() },
+  );
+}
+
+/* Named one by one in a statement. */
+const mostAgents = 1000;
+
+/*
+ * A page is selected before the states of its devices are sorted: the counts show which sites it covers, and within a
+ * site an index has the order.
+ */
+function conditionsOfPage(
+  filters: RowFilters,
+  { limit, offset, agents }: ListPage,
+): { where: string; parameters: Parameters } {
+  const { where, parameters } = conditionsOf(filters);
+  const sites = new Set<string>(), shown: string[] = [];
+  let before = 0, left = offset;
+  for (const ofSite of Map.groupBy(agents, ({ site_id }) => site_id).values()) {
+    const found = ofSite.reduce((sum, agent) => sum + agent.found, 0);
+    if (before + found <= offset) left -= found;
+    else if (before < offset + limit) {
+      sites.add(ofSite[0]!.site_id);
+      shown.push(...ofSite.map(({ agent_id }) => agent_id));
+    }
+    before += found;
+  }
+  if (shown.length === 0) return { where: " AND 1 = 0", parameters: {} };
+  const isShort = shown.length <= mostAgents;
+  const names = isShort ? shown.map((_, i) => `:agent_${i}`) : [];
+  const ofAgents = isShort ? ` AND d.agent_id IN (${names.join(", ")})` : "";
+  const order = isShort && sites.size === 1 ? "d.network, d.address, d.device_id" : listOrder;
+  return {
+    where: ` AND d.device_id IN (SELECT d.device_id FROM ${order === listOrder ? listed : "devices d"}
+     WHERE d.customer_id = :customer${where}${ofAgents} ORDER BY ${order} LIMIT :limit OFFSET :offset)`,
+    parameters: {
+      ...parameters,
+      ...(isShort ? Object.fromEntries(shown.map((agent, i) => [`agent_${i}`, agent])) : {}),
+      limit,
+      offset: isShort ? left : offset,
+    },
+  };
+}
+
+/** Conditions on `d`, a row of `devices`, each preceded by AND. */
+export function conditionsOf(
+  { siteId, network, model, low, silentSince, orAway, groups, merged, openOnly }: RowFilters,
+): { where: string; parameters: Parameters } {
+  const conditions: string[] = [], parameters: Parameters = {};
+  const add = (condition: string, values: Parameters = {}) => {
+    conditions.push(condition);
+    Object.assign(parameters, values);
+  };
+  if (siteId !== undefined) {
+    add("d.agent_id IN (SELECT agent_id FROM agents WHERE customer_id = :customer AND site_id = :site_id)", {
+      site_id: siteId,
+    });
+  }
+  if (network !== undefined) add("lower(d.network) = lower(:network)", { network });
+  if (model !== undefined) {
+    const like = `%${model.replace(/[\\%_]/g, "\\$&")}%`;
+    add("lower(coalesce(d.manufacturer, '') || ' ' || coalesce(d.model, '')) LIKE lower(:model) ESCAPE '\\'", {
+      model: like,
+    });
+  }
+  if (low === true) add(`d.device_id IN (${lowDevices})`);
+  if (openOnly === true) add(`d.agent_id NOT IN (${closedAgents})`);
+  if (merged !== undefined && conditions.length > 0) {
+    const own = conditions.splice(0).join(" AND ");
+    add(withMerged(own, { all: merged.all, found: merged.found, parameters }));
+  }
+  if (silentSince !== undefined) {
+    add(`(d.last_seen_at <= :silent_since${orAway ? " OR d.state = 'offline'" : ""})`, {
+      silent_since: silentSince.getTime(),
+    });
+  }
+  const hidden = groups?.hidden ?? [];
+  if (hidden.length > 0) add(`d.device_id NOT IN (${namesOf("hidden", hidden, parameters)})`);
+  return { where: conditions.map((condition) => ` AND ${condition}`).join(""), parameters };
+}
+
+/** A condition that holds for other devices, and for those of the merged ones that are found. */
+function withMerged(
+  condition: string,
+  { all, found, parameters }: { all: readonly string[]; found: readonly string[]; parameters: Parameters },
+): string {
+  const own = `${condition} AND d.device_id NOT IN (${namesOf("merged", all, parameters)})`;
+  return found.length === 0 ? own : `(${own} OR d.device_id IN (${namesOf("merged", found, parameters)}))`;
+}
+
+/* The names of the parameters, which are added. */
+function namesOf(name: string, ids: readonly string[], parameters: Parameters): string {
+  return ids.map((id) => {
+    const own = `${name}_${id.replace(/\W/g, "_")}`;
+    parameters[own] = id;
+    return `:${own}`;
+  }).join(", ");
+}
+
+export interface DeviceCounts {
+  /** Number of devices that match the filters. */
+  found: number;
+  low: number;
+  silent: number;
+  withoutMeters: number;
+  /** Number of all devices, regardless of filters. */
+  all: number;
+}
+
+/** `agents`: counts with the same filters. */
+export async function countRows(
+  tenant: Tenant,
+  filters: RowFilters,
+  agents: readonly AgentCount[],
+): Promise<DeviceCounts> {
+  const { groups, merged, openOnly } = filters;
+  const { where, parameters } = conditionsOf(filters);
+  const among = (condition: string, ofMerged: readonly string[] = []) => {
+    const all = merged?.all ?? [];
+    const is = all.length === 0 ? condition : withMerged(condition, { all, found: ofMerged, parameters });
+    return `(SELECT count(*) FROM devices d WHERE d.customer_id = :customer${where} AND ${is})`;
+  };
+  const row = await tenant.get<{ low: number; meterless: number; unread: number }>(
+    // A device that was never read has no state row. There are few of them, found by two indices.
+    `SELECT ${among(`d.device_id IN (${lowDevices})`, merged?.low)} AS low,
+       ${among(`d.device_id IN (${meterless})`, merged?.withoutMeters)} AS meterless,
+       CASE WHEN (SELECT count(*) FROM devices WHERE customer_id = :customer) =
+           (SELECT count(*) FROM device_state WHERE customer_id = :customer) THEN 0
+         ELSE ${
+      among(
+        "NOT EXISTS (SELECT 1 FROM device_state s WHERE s.customer_id = d.customer_id AND s.device_id = d.device_id)",
+      )
+    } END AS unread`,
+    parameters,
+  );
+  const every = conditionsOf({ groups, openOnly, merged: merged && { ...merged, found: merged.open } });
+  const all = await tenant.get<{ all: number }>(
+    `SELECT count(*) AS "all" FROM devices d WHERE d.customer_id = :customer${every.where}`,
+    every.parameters,
+  );
+  return {
+    found: agents.reduce((sum, { found }) => sum + found, 0),
+    low: row!.low,
+    silent: agents.reduce((sum, { silent }) => sum + silent, 0),
+    withoutMeters: row!.meterless + row!.unread,
+    all: all!.all,
+  };
+}
+
+/** Counts devices; silent ones are reported as offline, or were not seen since the given time. */
+export async function countDevices(
+  tenant: Tenant,
+  { silentSince, ...filters }: { silentSince: Date } & Pick<RowFilters, "groups" | "merged" | "openOnly">,
+): Promise<{ known: number; silent: number }> {
+  const { where, parameters } = conditionsOf(filters);
+  const row = await tenant.get<{ known: number; silent: number | null }>(
+    `SELECT count(*) AS known, count(*) FILTER (WHERE state = 'offline' OR last_seen_at <= :since) AS silent FROM devices d
+     WHERE customer_id = :customer${where}`,
+    { ...parameters, since: silentSince.getTime() },
+  );
+  return { known: row?.known ?? 0, silent: row?.silent ?? 0 };
+}

@@ -1,0 +1,62 @@
+/** What each kind of task needs of the agent that runs. */
+import { UnavailableError } from "../../common/core/errors.ts";
+import type { ConfigWatch } from "../config/watch_config.ts";
+import type { Inventory } from "../store/inventory.ts";
+import { createTaskHandler, type TaskParts } from "../tasks/task_handler.ts";
+import type { TaskHandler } from "../tasks/task_runner.ts";
+import type { AgentMachine, CommonMachine } from "./agent_machine.ts";
+import type { DescribedAgent } from "./agent_status.ts";
+import type { LiveConfig } from "./live_config.ts";
+import type { Reports } from "./reports.ts";
+import type { SiteScans } from "./site_scans.ts";
+
+export interface AgentTaskParts extends Pick<TaskParts["ping"], "clock" | "resolve" | "cleanText"> {
+  machine: Pick<AgentMachine & CommonMachine, "ping" | "readTextFile">;
+  live: LiveConfig;
+  inventory: Pick<Inventory, "devices">;
+  scans: Pick<SiteScans, "scan">;
+  reports: Pick<Reports, "schedule">;
+  status: Pick<DescribedAgent, "forFile">;
+  ownFile: Pick<ConfigWatch, "reload">;
+  polls: { wake(): void };
+  access: { run: TaskParts["openWebAccess"] };
+}
+
+export function createAgentTasks(parts: AgentTaskParts): TaskHandler {
+  const { machine, live, inventory, scans, reports, clock, cleanText } = parts;
+  const config = live.current;
+  return createTaskHandler({
+    policy: () => config().policy,
+    scan: {
+      config,
+      clock,
+      places: (site) => inventory.devices().filter((each) => each.site === site).flatMap(({ place }) => place ?? []),
+      async scan(task) {
+        const site = task.site.name;
+        try {
+          const outcome = await scans.scan({ ...task, kind: "task", scope: "full" });
+          reports.schedule({ event: "readEnded", site });
+          return outcome;
+        } catch (error) {
+          // A cause that prevents a scan task prevents scheduled scans as well.
+          if (error instanceof UnavailableError) reports.schedule({ event: "scanFailed", site, error });
+          throw error;
+        }
+      },
+    },
+    ping: { config, clock, resolve: parts.resolve, ping: machine.ping, cleanText },
+    diagnostics: {
+      config,
+      clock,
+      status: () => parts.status.forFile("running"),
+      readTextFile: machine.readTextFile,
+      cleanText,
+    },
+    setConfig: live,
+    async refreshConfig() {
+      await parts.ownFile.reload();
+      parts.polls.wake();
+    },
+    openWebAccess: (order, signal) => parts.access.run(order, signal),
+  });
+}

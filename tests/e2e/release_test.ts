@@ -1,0 +1,116 @@
+/** `deno task release`: the same bytes from two folders, and no file where something is not as it is to be. */
+import assert from "node:assert/strict";
+import project from "../../deno.json" with { type: "json" };
+import { sourceFiles } from "../../tools/release/stage.ts";
+import { compileBase, compiledTest } from "./compiled_file.ts";
+
+const root = new URL("../../", import.meta.url).pathname.replace(/\/$/, "");
+const words = project.tasks.release.command.split(" ").slice(1);
+const hostTarget = Deno.build.arch === "aarch64" ? "linux-arm64" : "linux-x64";
+const otherTarget = Deno.build.arch === "aarch64" ? "linux-x64" : "linux-arm64";
+
+interface Released {
+  code: number;
+  said: string;
+  /** Names of the files in the output. */
+  files: string[];
+}
+
+/** The task's own command in a folder, with packages from the cache. */
+async function release(folder: string, output: string, args: string[], env: Record<string, string>): Promise<Released> {
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [...words, "--offline", "--uncompressed", "--output", output, ...args],
+    cwd: folder,
+    env: { NO_COLOR: "1", ...env },
+  }).output();
+  const files = await Array.fromAsync(Deno.readDir(output)).catch(() => []);
+  return { code, said: new TextDecoder().decode(stderr), files: files.map(({ name }) => name).sort() };
+}
+
+async function withFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await body(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** A clone with what is not committed yet. */
+async function copyOfProject(to: string): Promise<void> {
+  const { success } = await new Deno.Command("git", { args: ["clone", "--quiet", "--shared", root, to] }).output();
+  assert(success);
+  const tools = [...Deno.readDirSync(`${root}/tools/release`)].map(({ name }) => `tools/release/${name}`);
+  for (const path of [...await sourceFiles(root), ...tools]) {
+    await Deno.mkdir(`${to}/${path}`.replace(/\/[^/]*$/, ""), { recursive: true });
+    await Deno.copyFile(`${root}/${path}`, `${to}/${path}`);
+  }
+}
+
+compiledTest(
+  "two releases of one commit from two folders have the same bytes, and run",
+  () =>
+    withFolder(async (folder) => {
+      const env = await compileBase();
+      await copyOfProject(`${folder}/a/project`);
+      await copyOfProject(`${folder}/b`);
+      const args = ["--target", hostTarget, "--program", "opendca", "--allow-other-runtime"];
+      const name = `opendca-${project.version}-${hostTarget}`;
+      const digests: string[] = [];
+      for (const [index, copy] of ["a/project", "b"].entries()) {
+        const { code, said, files } = await release(`${folder}/${copy}`, `${folder}/out${index}`, args, {
+          ...env,
+          SOURCE_DATE_EPOCH: "1700000000",
+        });
+        assert.equal(code, 0, said);
+        assert(files.includes(name), files.join());
+        const bytes = await Deno.readFile(`${folder}/out${index}/${name}`);
+        digests.push(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex());
+      }
+      assert.equal(digests[0], digests[1]);
+      const { stdout } = await new Deno.Command(`${folder}/out1/${name}`, { args: ["--version", "--json"] }).output();
+      const facts = JSON.parse(new TextDecoder().decode(stdout));
+      assert.deepEqual([facts.version, facts.compiled, facts.target], [project.version, true, Deno.build.target]);
+      assert.match(facts.commit, /^[0-9a-f]{40}(-dirty)?$/);
+    }),
+);
+
+const wrong = [
+  { name: "deno as the base", target: hostTarget, base: Deno.execPath(), want: /it is deno itself and not its base/ },
+  {
+    name: "a base of another machine",
+    target: otherTarget,
+    base: Deno.execPath(),
+    want: new RegExp(`it is an executable for ${hostTarget}, and not for ${otherTarget}`),
+  },
+  { name: "a base that is not there", target: hostTarget, base: "/nowhere/denort", want: /Cannot read the base/ },
+];
+for (const { name, target, base, want } of wrong) {
+  Deno.test(`deno task release refuses ${name}, and makes no file`, () =>
+    withFolder(async (folder) => {
+      const { code, said, files } = await release(root, `${folder}/out`, ["--target", target], { DENORT_BIN: base });
+      assert.equal(code, 1, said);
+      assert.match(said, /^error: Cannot .*$/m);
+      assert.match(said, want);
+      assert.deepEqual(files, []);
+    }));
+}
+
+Deno.test("deno task release leaves out what it has no base for, and says so with exit code 75", () =>
+  withFolder(async (folder) => {
+    // Nothing listens at the proxy, so that Deno's server cannot be reached from anywhere.
+    const env = { DENORT_BIN: "", HTTPS_PROXY: "http://127.0.0.1:9", https_proxy: "http://127.0.0.1:9" };
+    const { code, said, files } = await release(root, `${folder}/out`, ["--target", otherTarget], env);
+    assert.equal(code, 75, said);
+    assert.match(said, new RegExp(`^${otherTarget} is left out: Deno's release server cannot be reached$`, "m"));
+    assert.deepEqual(files, []);
+  }));
+
+for (const args of [["--target", "amiga"], ["--program", "word"], ["--nonsense"], ["more"]]) {
+  Deno.test(`deno task release refuses ${args.join(" ")} before it does anything`, () =>
+    withFolder(async (folder) => {
+      const { code, said, files } = await release(root, `${folder}/out`, args, {});
+      assert.deepEqual([code, files], [1, []], said);
+      assert.match(said, /^error: Cannot release.*$/m);
+    }));
+}

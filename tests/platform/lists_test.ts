@@ -1,0 +1,148 @@
+/** Every list has pages, and prints a table, JSON and CSV. */
+import assert from "node:assert/strict";
+import * as sessions from "../../platform/access/sessions.ts";
+import { noteLedgerHead } from "../../platform/agents/ledger_heads.ts";
+import { denoMachine } from "../../platform/edge/cli/deno_host.ts";
+import { allCommands } from "../../platform/edge/cli/run_platform.ts";
+import { LevelKind } from "../../proto/gen/opendca/v1/reading.ts";
+import { eachDatabase } from "../fixtures/each_database.ts";
+import { keepOneReading } from "../fixtures/known_devices.ts";
+import { looseTenant } from "../fixtures/loose_queries.ts";
+import { readingOf } from "../fixtures/platform_uploads.ts";
+import { type RunCommand, withPlatform } from "./commands.ts";
+import { deviceScene } from "./device_changes_fixture.ts";
+
+const sessionId = "ses-000000000001";
+
+/* The arguments of each list besides pages and format. */
+const lists: Record<string, (ids: { agentId: string; deviceId: string }) => string[]> = {
+  "dealer list": () => [],
+  "customer list": () => [],
+  "site list": () => [],
+  "code list": () => [],
+  "agent list": () => [],
+  "agent ledger-heads": ({ agentId }) => [agentId],
+  "task list": () => [],
+  "access list": () => [],
+  "access log": () => [sessionId],
+  "device list": () => [],
+  "meter list": ({ deviceId }) => [deviceId],
+  "meter history": ({ deviceId }) => [deviceId, "--name", "total"],
+  "meter export": () => ["--from", "2026-03-01", "--to", "2026-03-31"],
+  "reading list": () => [],
+  "supply list": () => [],
+  "alert list": () => ["--ended"],
+  "audit list": () => [],
+};
+
+Deno.test("every command that lists something has pages", () => {
+  const listing = allCommands(denoMachine()).commands.flatMap((group) =>
+    group.commands.filter((command) => /^(list|export|log|ledger-heads)$/.test(command.name()))
+      .concat(group.name() === "meter" ? group.commands.filter((command) => command.name() === "history") : [])
+      .map((command) => ({ path: `${group.name()} ${command.name()}`, command }))
+  );
+  assert.deepEqual(listing.map(({ path }) => path).toSorted(), Object.keys(lists).toSorted());
+  for (const { path, command } of listing) {
+    const names = command.options.map(({ long }) => long);
+    assert.ok(names.includes("--limit") && names.includes("--offset"), path);
+  }
+});
+
+/** At least three of everything, most of it of the customer Acme. */
+async function filled(
+  run: RunCommand,
+  openStore: Parameters<Parameters<typeof withPlatform>[0]>[1]["openStore"],
+): Promise<{ agentId: string; deviceId: string }> {
+  // Makes the keys.
+  await run("dealer", "list");
+  await using store = await openStore();
+  await using scene = await deviceScene("Acme", store);
+  const { tenant, agentIds: [agentId = ""] } = scene, { customerId } = tenant;
+  let deviceId = "";
+  for (const [i, total] of [10, 20, 30].entries()) {
+    const parts = { serial: `SERIAL-${i}`, address: `10.1.0.${i + 1}`, total, alert: `alert ${i}` };
+    deviceId = await scene.upload(parts);
+    scene.pass(1000);
+    await scene.upload({ ...parts, total: total + 1 });
+    scene.pass(1000);
+    await scene.upload({ ...parts, total: total + 2 });
+    const at = new Date(scene.now());
+    const supplies = [1, 2].map((n) => ({
+      index: `1.${n}`,
+      kind: "tonerCartridge",
+      colorant: "black",
+      level: { kind: LevelKind.EXACT, percent: n },
+    }));
+    const reading = { ...readingOf(parts), supplies: supplies as never };
+    const time = { observedAt: at, receivedAt: at, basis: "agent" as const };
+    await keepOneReading(looseTenant(store, customerId), {
+      ...{ deviceId, agentId, ...time, scope: "full", reading, stored: new Uint8Array(0) },
+    });
+    await noteLedgerHead(tenant, { agentId, number: i + 1, hash: String(i + 1).repeat(64), at });
+    const session_id = sessionId.replace(/1$/, String(i + 1));
+    await sessions.addSession(tenant, {
+      ...{ session_id, label: session_id, agent_id: agentId, device_id: deviceId, task_id: "t", address: "10.1.0.1" },
+      ...{ port: 443, scheme: "https", openedBy: "operator:eva", keyDigest: new Uint8Array(32), at, endsAt: at },
+    });
+    await tenant.run(
+      `INSERT INTO access_requests (customer_id, session_id, request_id, at, method, path, query_length, status, bytes_in,
+         bytes_out, ms) VALUES (:customer, :session_id, :request_id, :at, 'GET', '/', 0, 200, 0, 1, 1)`,
+      { session_id: sessionId, request_id: String(i), at: at.getTime() },
+    );
+  }
+  for (const name of ["Second", "Third"]) {
+    await run("dealer", "create", name);
+    await run("customer", "create", name, "--dealer", name);
+    await run("site", "create", name, "--customer", "Acme");
+  }
+  for (let i = 0; i < 3; i++) {
+    await run("code", "create", "--customer", "Acme", "--site", "Second");
+    assert.equal((await run("task", "ping", agentId, "10.1.0.1", "--customer", "Acme")).code, 0);
+  }
+  return { agentId, deviceId };
+}
+
+eachDatabase(
+  "pages of every list together are the whole list, as a table, JSON and CSV",
+  (t) =>
+    withPlatform(async (run, { openStore }) => {
+      const ids = await filled(run, openStore);
+      for (const [path, argumentsOf] of Object.entries(lists)) {
+        const command = path.split(" ");
+        const customer = /^(dealer|customer)/.test(path) ? [] : ["--customer", "Acme"];
+        const printed = async (...args: string[]) => {
+          const ran = await run(...command, ...argumentsOf(ids), ...customer, ...args);
+          assert.equal(ran.code, 0, `${path} ${args.join(" ")}: ${ran.stderr}`);
+          return ran;
+        };
+        await t.step(path, async () => {
+          const rows = async (...args: string[]) => JSON.parse((await printed("--format", "json", ...args)).stdout);
+          const all: unknown[] = await rows(), pages: unknown[][] = [];
+          assert.ok(all.length >= 2, `${path} has ${all.length}`);
+          for (let offset = 0; offset < all.length; offset++) {
+            pages.push(await rows("--limit", "1", "--offset", String(offset)));
+          }
+          // The latest entries of the audit log are the first page.
+          assert.deepEqual((path === "audit list" ? pages.toReversed() : pages).flat(), all);
+          assert.deepEqual(await rows("--offset", String(all.length)), []);
+          if (path !== "audit list") assert.deepEqual(await rows("--offset", "1"), all.slice(1));
+          const csv = (await printed("--format", "csv", "--limit", "1")).stdout.trimEnd().split("\r\n");
+          assert.equal(csv.length, 2, csv.join("\n"));
+          const table = await printed("--format", "table", "--limit", "1");
+          assert.match(table.stdout.split("\n")[0]!, /^[A-Z]+ .*[A-Z]/);
+          const part = await printed("--limit", "1", "--json");
+          // Whoever reads a part is told so.
+          if (path !== "audit list") {
+            assert.match(table.stdout, /\b1 (to 1|of)\b/);
+            assert.match(part.stderr, /^note: .*1 to 1/);
+          }
+          const beyond = await printed("--offset", "999");
+          assert.match(beyond.stdout, /^(none\b.*|there are not so many entries)\n$/);
+          for (const wrong of [["--limit", "0"], ["--offset", "-1"], ["--limit", "x"]]) {
+            const { code, stdout } = await run(...command, ...argumentsOf(ids), ...wrong);
+            assert.deepEqual([code, stdout], [64, ""], wrong.join(" "));
+          }
+        });
+      }
+    }),
+);

@@ -1,0 +1,152 @@
+/** A customer with rows in every table, and what the database holds of it. */
+import { PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
+import { AlertSeverity } from "../../proto/gen/opendca/v1/reading.ts";
+import { Task } from "../../proto/gen/opendca/v1/task.ts";
+import { signTask } from "../../common/protocol/signed_task.ts";
+import * as legacyTls from "../../platform/access/legacy_tls_permission.ts";
+import * as sessions from "../../platform/access/sessions.ts";
+import * as webSessions from "../../platform/access/web_sessions.ts";
+import * as agentConfigs from "../../platform/agents/agent_configs.ts";
+import * as quota from "../../platform/agents/quota.ts";
+import * as deviceChanges from "../../platform/devices/device_changes.ts";
+import * as listedDevices from "../../platform/devices/listed_devices.ts";
+import type { Transaction } from "../../platform/store/store.ts";
+import * as tasks from "../../platform/tasks/tasks.ts";
+import {
+  activatedAgent,
+  call,
+  connect,
+  pollOf,
+  type TestAgent,
+  type TestPlatform,
+} from "../fixtures/platform_fixture.ts";
+import { batchOf, readingOf, recordOf } from "../fixtures/platform_uploads.ts";
+
+const at = new Date();
+
+/** A decision about a device, which stands for the other one of it as well. */
+export const changeOf = (id: string) => ({
+  change_id: id,
+  kind: "split" as const,
+  device_id: id,
+  other_id: id,
+  at: 0,
+  actor: "operator:eva",
+  reason: null,
+  selector: JSON.stringify({ serial: "ABC12345" }),
+  saved: null,
+});
+
+export const keyDigest = new Uint8Array(32);
+/** A session of web access, in which one id stands for everything. */
+export const sessionOf = (id: string) => ({
+  session_id: id,
+  label: id,
+  agent_id: id,
+  device_id: id,
+  task_id: id,
+  address: "10.1.0.7",
+  port: 443,
+  scheme: "https" as const,
+  openedBy: "operator:eva",
+  keyDigest,
+  at,
+  endsAt: new Date(at.getTime() + 60_000),
+});
+
+export async function customerWithEverything(platform: TestPlatform, name: string): Promise<TestAgent> {
+  const customer = await platform.customer(name);
+  await platform.code(customer);
+  const agent = await activatedAgent(platform, customer);
+  using client = connect(platform, agent.identity);
+  await call(client, {
+    method: client.upload,
+    request: batchOf(agent, {
+      sequence: 1,
+      records: [recordOf({
+        ...readingOf(),
+        alerts: [{ severity: AlertSeverity.WARNING, group: "cover", description: "Door open", since: undefined }],
+      })],
+    }),
+  });
+  const ledgerHead = { number: 7n, hash: "b".repeat(64) };
+  await call(client, { method: client.poll, request: pollOf(agent, {}, { ledgerHead }) });
+  const taskId = crypto.randomUUID();
+  const signed = signTask(platform.platform.signingKey, Task.create({ taskId, agentId: agent.agentId }));
+  const expiresAt = new Date(at.getTime() + 3_600_000);
+  await tasks.addTask(agent.tenant, { taskId, agentId: agent.agentId, kind: "ping", signed, at, expiresAt });
+  await agentConfigs.keepAgentConfig(agent.tenant, {
+    agentId: agent.agentId,
+    document: agentConfigs.configDocument(PlatformConfig.fromPartial({ pollIntervalSeconds: 60 })),
+    at,
+  });
+  const [device] = await listedDevices.deviceRows(agent.tenant);
+  await deviceChanges.addChange(agent.tenant, { ...changeOf("chg-000000000000"), device_id: device!.device_id });
+  const sessionId = crypto.randomUUID();
+  await sessions.addSession(agent.tenant, { ...sessionOf(sessionId), agent_id: agent.agentId });
+  await showInBrowser(platform, agent, sessionId);
+  const by = { actor: "platform" as const, tenant: agent.tenant.customerId };
+  await legacyTls.setLegacyTls(platform.platform, by, { device: device!.device_id, isAllowed: true });
+  await quota.addUsage(agent.tenant, { agentId: agent.agentId, at, bytes: 1 });
+  return agent;
+}
+
+/** A link, a printer's certificate and a request of the session's browser. */
+async function showInBrowser({ platform }: TestPlatform, { tenant }: TestAgent, sessionId: string): Promise<void> {
+  await tenant.run(
+    `INSERT INTO access_links (customer_id, token_digest, session_id, created_at, expires_at)
+     VALUES (:customer, :digest, :session_id, 0, 0)`,
+    { digest: keyDigest, session_id: sessionId },
+  );
+  await using web = webSessions.createWebSessions(platform);
+  const found = await web.find(sessionId);
+  await web.pin(found!, "f".repeat(64), "first use");
+  const { customerId } = tenant;
+  web.note({
+    sessionId,
+    customerId,
+    at,
+    method: "GET",
+    path: "/",
+    queryLength: 0,
+    status: 200,
+    bytesIn: 0,
+    bytesOut: 1,
+    ms: 1,
+  });
+}
+
+/** Tables and their columns, as the database knows them. */
+export async function tablesOf(tx: Transaction): Promise<Map<string, string[]>> {
+  const sql = tx.engine === "sqlite"
+    ? `SELECT t.name AS "table", c.name AS "column" FROM sqlite_schema t, pragma_table_info(t.name) c
+       WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%'`
+    : `SELECT table_name AS "table", column_name AS "column" FROM information_schema.columns
+       WHERE table_schema = 'public' AND table_name <> 'store_version'`;
+  const rows = await tx.all<{ table: string; column: string }>(sql);
+  const byTable = Map.groupBy(rows, ({ table }) => table);
+  return new Map([...byTable].map(([table, columns]) => [table, columns.map(({ column }) => column)]));
+}
+
+/* Tables of failed activations before anybody knows whose, and of how much an agent has in the audit log. */
+export const ofNobody = [
+  "access_gateways",
+  "activation_calls",
+  "audit_counts",
+  "dealers",
+  "failed_keys",
+  "guess_hours",
+  "guess_sources",
+  "mqtt_brokers",
+];
+
+/** Everything that a customer owns. */
+export async function dump(tx: Transaction, customerId: string): Promise<Record<string, unknown[]>> {
+  const rows: Record<string, unknown[]> = {};
+  for (const name of (await tablesOf(tx)).keys()) {
+    if (ofNobody.includes(name)) continue;
+    const sql = `SELECT * FROM ${name} WHERE customer_id = :customer ORDER BY 1, 2, 3`;
+    rows[name] = await tx.all(sql, { customer: customerId });
+  }
+  return rows;
+}

@@ -1,0 +1,227 @@
+/**
+ * `deno task release`: the programs for each target, in dist/. Exit code 0: all targets; 75: some were left out, as their
+ * base cannot be had here; 1: a file is not what it is to be, and there is no release.
+ */
+import { parseArgs } from "node:util";
+import { messageOf } from "../../common/core/errors.ts";
+import { pinnedRuntime } from "../../common/core/pinned_runtime.ts";
+import { type Base, NoBaseError, prepareBase, readBase, sha256 } from "./base.ts";
+import { buildFacts, buildFile, compileArguments, type Program, programs, version } from "./programs.ts";
+import { ReleaseError } from "./release_error.ts";
+import { runTool } from "./run_tool.ts";
+import { freezeStage, makeStage, prunePackages, type Stage } from "./stage.ts";
+import { binaryProblems, fileEnd, formatOf, megabytes, type Target, targets } from "./verify_binary.ts";
+
+const root = new URL("../../", import.meta.url).pathname.replace(/\/$/, "");
+const maxBytes = 110_000_000;
+const maxShippedBytes = 30_000_000;
+
+const options = {
+  target: { type: "string", multiple: true },
+  program: { type: "string", multiple: true },
+  output: { type: "string", default: `${root}/dist` },
+  "allow-other-runtime": { type: "boolean", default: false },
+  offline: { type: "boolean", default: false },
+  uncompressed: { type: "boolean", default: false },
+} as const;
+
+export interface ReleaseOptions {
+  targets: readonly Target[];
+  programs: readonly Program[];
+  output: string;
+  /** Takes another base than that of the pinned runtime: such a file is not released. */
+  allowOtherRuntime: boolean;
+  /** Copies the packages from the DENO_DIR of this user. */
+  offline: boolean;
+  /** Leaves out the compressed files. */
+  uncompressed: boolean;
+}
+
+/** A compiled program with its name, and what it was made of. */
+export interface Built {
+  program: Program;
+  target: Target;
+  file: string;
+  size: number;
+  sha256: string;
+  base: Base;
+}
+
+interface Source {
+  commit: string;
+  /** Seconds since 1970. */
+  epoch: number;
+}
+
+/** Reads the arguments of the command line. Throws `ReleaseError`. */
+export function parseReleaseOptions(args: readonly string[]): ReleaseOptions {
+  let values;
+  try {
+    values = parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    throw new ReleaseError(`Cannot release: ${messageOf(error)}`);
+  }
+  return {
+    targets: chosen("target", targets, values.target),
+    programs: chosen("program", programs, values.program),
+    output: values.output,
+    allowOtherRuntime: values["allow-other-runtime"],
+    offline: values.offline,
+    uncompressed: values.uncompressed,
+  };
+}
+
+function chosen<T extends { name: string }>(
+  what: string,
+  all: readonly T[],
+  names: string[] | undefined,
+): readonly T[] {
+  for (const name of names ?? []) {
+    if (all.some((each) => each.name === name)) continue;
+    const known = all.map((each) => each.name).join(", ");
+    throw new ReleaseError(`Cannot release as the ${what} is not known: current value is "${name}", of ${known}`);
+  }
+  return names === undefined ? all : all.filter(({ name }) => names.includes(name));
+}
+
+/** Returns the programs, and the targets that were left out with the reason. */
+export async function build(wanted: ReleaseOptions): Promise<{ built: Built[]; left: string[]; source: Source }> {
+  const source = await sourceOf();
+  const folder = await Deno.makeTempDir({ prefix: "opendca-release-" });
+  try {
+    const built: Built[] = [], left: string[] = [];
+    const given = await givenBase(wanted.targets);
+    const bases: { target: Target; base: Base }[] = [];
+    for (const target of wanted.targets) {
+      try {
+        bases.push({ target, base: await prepareBase(target, folder, given(target)) });
+      } catch (error) {
+        if (!(error instanceof NoBaseError)) throw error;
+        left.push(`${target.name} is left out: ${error.message}`);
+      }
+    }
+    if (bases.length === 0) return { built, left, source };
+    const { stage } = await prepareStage(folder, wanted);
+    await Deno.mkdir(wanted.output, { recursive: true });
+    for (const { target, base } of bases) {
+      for (const program of wanted.programs) {
+        built.push(await compile({ program, target, base }, { stage, source, wanted, folder }));
+      }
+    }
+    return { built, left, source };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/**
+ * DENORT_BIN, which `deno compile` would take for every target, is for those of its own machine; with one target it must be
+ * for that.
+ */
+async function givenBase(wanted: readonly Target[]): Promise<(target: Target) => string | undefined> {
+  const path = Deno.env.get("DENORT_BIN") ?? "";
+  if (path === "") return () => undefined;
+  if (wanted.length === 1) return () => path;
+  const format = formatOf(await readBase(path));
+  return ({ system, processor }) => format?.system === system && format.processor === processor ? path : undefined;
+}
+
+async function sourceOf(): Promise<Source> {
+  const git = (args: string[]) => runTool(["git", ...args], { cwd: root, to: "read the commit" });
+  const [commit, time, status] = await Promise.all([
+    git(["rev-parse", "HEAD"]),
+    git(["log", "-1", "--format=%ct"]),
+    git(["status", "--porcelain"]),
+  ]);
+  const given = Deno.env.get("SOURCE_DATE_EPOCH") ?? "";
+  if (given !== "" && !/^\d{1,10}$/.test(given)) {
+    throw new ReleaseError(`Cannot use SOURCE_DATE_EPOCH as a time in seconds: current value is "${given}"`);
+  }
+  return { commit: commit.trim() + (status === "" ? "" : "-dirty"), epoch: Number(given === "" ? time : given) };
+}
+
+async function prepareStage(
+  folder: string,
+  { offline, programs }: ReleaseOptions,
+): Promise<{ stage: Stage; licences: Map<string, string> }> {
+  const entries = programs.flatMap(({ entry, workers }) => [entry, ...workers]);
+  const stage = await makeStage({
+    root,
+    folder,
+    entries,
+    ...(offline ? { offlineCache: await ownCache() } : {}),
+  });
+  return { stage, licences: await prunePackages(stage.cache) };
+}
+
+async function ownCache(): Promise<string> {
+  const info = await runTool([Deno.execPath(), "info", "--json"], { to: "find the cache of packages" });
+  return (JSON.parse(info) as { denoDir: string }).denoDir;
+}
+
+async function compile(
+  { program, target, base }: { program: Program; target: Target; base: Base },
+  { stage, source, wanted, folder }: { stage: Stage; source: Source; wanted: ReleaseOptions; folder: string },
+): Promise<Built> {
+  const file = `${program.name}-${version}-${fileEnd(target)}`;
+  const facts = buildFacts(program, source.commit);
+  await Deno.mkdir(`${stage.source}/dist`, { recursive: true });
+  await Deno.writeTextFile(`${stage.source}/${buildFile}`, facts);
+  await freezeStage(stage, source.epoch);
+  // Appears in the output only when it is known to be right.
+  const unchecked = `${folder}/${file}`;
+  await runTool([Deno.execPath(), ...compileArguments(program, { triple: target.triple, output: unchecked })], {
+    cwd: stage.source,
+    env: { DENO_DIR: stage.cache, DENORT_BIN: base.path },
+    to: `compile ${file}`,
+  });
+  const bytes = await Deno.readFile(unchecked);
+  const problems = binaryProblems(bytes, {
+    target,
+    marker: facts,
+    runtime: wanted.allowOtherRuntime ? undefined : pinnedRuntime,
+    forbidden: [folder, root],
+    maxBytes,
+  });
+  if (target.triple === Deno.build.target && problems.length === 0) {
+    problems.push(...await runProblems(unchecked, `${program.name} ${version}`));
+  }
+  if (problems.length > 0) throw new ReleaseError(`Cannot release ${file}: ${problems.join("; ")}`);
+  await Deno.copyFile(unchecked, `${wanted.output}/${file}`);
+  await Deno.chmod(`${wanted.output}/${file}`, 0o755);
+  const shipped = wanted.uncompressed ? "" : `, ${await compress(`${wanted.output}/${file}`)} as shipped`;
+  console.log(`${file}: ${megabytes(bytes.length)}${shipped}`);
+  return { program, target, file, size: bytes.length, sha256: await sha256(bytes), base };
+}
+
+/** What a file that can be run says of itself. */
+async function runProblems(path: string, wanted: string): Promise<string[]> {
+  const said = (await runTool([path, "--version"], { to: `run ${path}` })).trim();
+  // An agent on another runtime says so in brackets.
+  return said.replace(/ \(on Deno .*\)$/, "") === wanted ? [] : [`it says "${said}" where "${wanted}" is wanted`];
+}
+
+async function compress(path: string): Promise<string> {
+  await runTool(["zstd", "-19", "-T0", "--quiet", "--force", path, "-o", `${path}.zst`], { to: "compress the file" });
+  const { size } = await Deno.stat(`${path}.zst`);
+  if (size <= maxShippedBytes) return megabytes(size);
+  throw new ReleaseError(
+    `Cannot release ${path}.zst as it has ${megabytes(size)}: ${megabytes(maxShippedBytes)} is the limit`,
+  );
+}
+
+async function release(args: readonly string[]): Promise<number> {
+  const { left } = await build(parseReleaseOptions(args));
+  for (const sentence of left) console.error(sentence);
+  return left.length === 0 ? 0 : 75;
+}
+
+if (import.meta.main) {
+  try {
+    Deno.exitCode = await release(Deno.args);
+  } catch (error) {
+    if (!(error instanceof ReleaseError)) throw error;
+    console.error(`error: ${error.message}`);
+    Deno.exitCode = 1;
+  }
+}
