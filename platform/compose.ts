@@ -68,11 +68,14 @@ export async function serve(platform: OpenPlatform, options: PlatformServeOption
     : built.use(await serveMqtt(platform, { ...options.mqtt, proxies: options.proxies, certificate, authority }));
   // Pages are listened for first, so that the gateway can say where they are.
   const at: { gateway?: SshGateway } = {};
-  const web = options.web === undefined
-    ? undefined
-    : built.use(await startWeb(platform, options.web, { of: (sessionId) => at.gateway?.tunnels.of(sessionId) }));
+  const web = options.web === undefined ? undefined : built.use(
+    await startWeb(platform, { ...options.web, proxies: options.proxies }, {
+      of: (sessionId) => at.gateway?.tunnels.of(sessionId),
+    }),
+  );
   const webAt = web && `${options.web!.domain}${web.port === 443 ? "" : `:${web.port}`}`;
-  const gateway = options.ssh && built.use(await startSsh(platform, { ...options.ssh, web: webAt }));
+  const gateway = options.ssh &&
+    built.use(await startSsh(platform, { ...options.ssh, web: webAt, proxies: options.proxies }));
   if (gateway !== undefined) at.gateway = gateway;
   const retention = startRetention(platform, { retention: options.retention });
   const truncate = idleJournals(platform.store.engine === "sqlite" ? [directory.path(storeName)] : []);
@@ -97,7 +100,9 @@ export async function serve(platform: OpenPlatform, options: PlatformServeOption
 
 async function startWeb(
   platform: OpenPlatform,
-  { host, port, domain, certificate, legacyTlsHelper }: NonNullable<WebServeOptions["web"]>,
+  { host, port, domain, certificate, legacyTlsHelper, proxies }:
+    & NonNullable<WebServeOptions["web"]>
+    & Pick<PlatformServeOptions, "proxies">,
   tunnels: Tunnels,
 ): Promise<WebAccess> {
   const { directory, clock, log, serverAuthority: authority } = platform;
@@ -120,6 +125,7 @@ async function startWeb(
         }),
       sessions,
       tunnels,
+      proxies,
       legacyTls,
       now: () => clock.now(),
       log,
@@ -140,7 +146,7 @@ async function startLegacyTls({ directory }: OpenPlatform, program: string): Pro
 
 async function startSsh(
   platform: OpenPlatform,
-  options: NonNullable<SshServeOptions["ssh"]> & { web: string | undefined },
+  options: NonNullable<SshServeOptions["ssh"]> & { web: string | undefined } & Pick<PlatformServeOptions, "proxies">,
 ): Promise<SshGateway> {
   // Where there is no gateway, SSH is not loaded.
   const { keptHostKey } = await import("./edge/ssh/host_key.ts");

@@ -6,6 +6,7 @@ import type { IncomingMessage } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { IpRange } from "../../../common/core/ip_range.ts";
 import type { CertificateFiles } from "../../keys/server_certificate.ts";
 import { acceptConnections, descriptorLimit } from "../connections/accept_connections.ts";
 import { ConnectionGate, type GateLimits, gateLimitsFor } from "../connections/connection_gate.ts";
@@ -20,6 +21,8 @@ export interface WebAccessOptions extends GatewayOptions {
   port: number;
   /** Certificate for `*.<domain>`. */
   certificate: CertificateFiles;
+  /** See `AcceptOptions`. */
+  proxies?: readonly IpRange[] | undefined;
   connections?: Partial<GateLimits>;
   /** Milliseconds without connections before the listener is tested; default: 10,000. */
   tryListenerAfterMs?: number;
@@ -99,6 +102,7 @@ export async function startWebAccess(options: WebAccessOptions): Promise<WebAcce
     host: options.host,
     port: options.port,
     gate,
+    proxies: options.proxies,
     take: (socket) => void server.emit("connection", socket),
     log: options.log,
     ...(options.tryListenerAfterMs === undefined ? {} : { tryAfterMs: options.tryListenerAfterMs }),

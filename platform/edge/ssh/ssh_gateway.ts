@@ -25,6 +25,7 @@ import {
 import { type Gateway, type GatewayHost, sayEveryMs, sayGone, sayHere } from "../../access/gateways.ts";
 import { keyDigest } from "../../access/one_time_key.ts";
 import { createTunnels, type OwnTunnels, type Tunnel, type Tunnels } from "../../access/tunnels.ts";
+import type { IpRange } from "../../../common/core/ip_range.ts";
 import type { Platform } from "../../agents/platform.ts";
 import { acceptConnections } from "../connections/accept_connections.ts";
 import { ConnectionGate, type GateLimits } from "../connections/connection_gate.ts";
@@ -41,6 +42,8 @@ export interface SshGatewayOptions {
   /** Domain and port where this process shows pages of printers. */
   web?: string | undefined;
   connections?: Partial<GateLimits>;
+  /** See `AcceptOptions`. */
+  proxies?: readonly IpRange[] | undefined;
   /** Maximum time between login and forward. */
   forwardWithinMs?: number;
   openTimeoutMs?: number;
@@ -207,7 +210,11 @@ function serveConnection(connection: ServerConnection, peer: string, running: Ru
         gate.callBegan(peer, verdict.agentId);
         return context.accept();
       }
-      platform.log("accessRefused", { session: context.username, source: peer, reason: verdict.refused });
+      platform.log("accessRefused", {
+        session: context.username,
+        source: gate.sourceOf(peer),
+        reason: verdict.refused,
+      });
       context.reject([]);
       connection.end();
     }).catch((error) => {
