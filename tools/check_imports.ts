@@ -204,6 +204,7 @@ export const allowed: Record<string, string[]> = {
   ],
   "platform/edge/http": [
     "common/core",
+    "common/host",
     "common/report",
     "platform/keys",
     "platform/access",

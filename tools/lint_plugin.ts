@@ -11,7 +11,7 @@ const machinePlaces = [
   // TLS and WebSockets on connections that were accepted there.
   /[\\/]platform[\\/]edge[\\/]mqtt[\\/]agent_listener\.ts$/,
   // HTTP towards browsers and printers, and old TLS by a helper program.
-  /[\\/]platform[\\/]edge[\\/]http[\\/](?:start_web_access|printer_link|legacy_tls)\.ts$/,
+  /[\\/]platform[\\/]edge[\\/]http[\\/](?:start_web_access|printer_link|legacy_tls|forward_session)\.ts$/,
   // HTTP/2 on a connection that `dial()` has made.
   /[\\/]src[\\/]link[\\/]probe_endpoint\.ts$/,
 ];

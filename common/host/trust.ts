@@ -64,7 +64,8 @@ export function chainOf(certificate: PeerCertificate): Uint8Array[] {
   return chain;
 }
 
-function systemAuthorities(): string[] {
+/** PEM. */
+export function systemAuthorities(): string[] {
   const system = tls.getCACertificates("system");
   // Systems without a certificate store, such as small containers, use the list of the runtime.
   return system.length > 0 ? system : [...tls.rootCertificates];

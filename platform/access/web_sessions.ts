@@ -2,6 +2,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { messageOf, UsageError } from "../../common/core/errors.ts";
 import type { Platform } from "../agents/platform.ts";
+import { actorText } from "../audit/audit_log.ts";
 import { changeTenant, readTenant, type TenantBy } from "../audit/use_case.ts";
 import { type Page, pageParameters, pageSql } from "../store/page.ts";
 import type { Tenant } from "../store/store.ts";
@@ -64,7 +65,8 @@ const flushMs = 500;
 const mostPending = 10_000;
 
 /**
- * A URL that opens the session in one browser, valid for ten minutes. Throws UsageError if the session has no pages.
+ * A URL that opens the session in one browser, or for one `forward`, valid for ten minutes. Throws UsageError if there is
+ * no such session of this user, or no gateway that shows it.
  */
 export function createLink(
   platform: Platform,
@@ -83,8 +85,12 @@ export function createLink(
         "opendca-platform access open opens another one",
       );
     }
-    if (row.scheme === "raw") {
-      throw new UsageError(`Cannot make a link to the session ${sessionId} as it was opened with --raw`);
+    // By this the link's holder becomes the session's user.
+    if (row.opened_by !== actorText(by.actor)) {
+      throw new UsageError(
+        `Cannot make a link to the session ${sessionId} as it belongs to ${row.opened_by}`,
+        "opendca-platform access open opens one of your own",
+      );
     }
     const web = await maybeWebOf(tenant, row, at);
     if (web === undefined) {

@@ -64,9 +64,13 @@ export function addAccessCommands(program: Command, context: CommandContext): vo
         const wait = opened.needsApproval
           ? "the administrator of the agent's machine has to approve it"
           : "the agent opens it with its next poll";
-        const { sessionId } = opened, hasPages = opened.scheme !== "raw" && await showsPages(platform, by);
+        const { sessionId } = opened, hasPages = await showsPages(platform, by);
         const link = hasPages ? (await createLink(platform, by, { sessionId })).link : undefined;
-        const next = link === undefined ? `${wait}; opendca-platform access show ${sessionId}` : wait;
+        const next = link === undefined
+          ? `${wait}; opendca-platform access show ${sessionId}`
+          : opened.scheme === "raw"
+          ? `${wait}; opendca-platform forward ${link}, on your machine`
+          : wait;
         return {
           json: { ...json, ...(link === undefined ? {} : { link }) },
           text: [sessionId, link].filter((line) => line !== undefined).map((line) => `${line}\n`).join(""),
@@ -138,7 +142,9 @@ function addLegacyTlsCommand(access: Command, context: CommandContext): void {
 }
 
 function addBrowserCommands(access: Command, context: CommandContext): void {
-  access.command("link <session>").description("a new link to its pages, for one browser").option(...customerOption)
+  access.command("link <session>").description("a new link to it, for one browser or one forward").option(
+    ...customerOption,
+  )
     .action((sessionId: string, _, command: Command) =>
       context.runForCustomer(command, async (platform, by) => {
         const { link } = await createLink(platform, by, { sessionId });

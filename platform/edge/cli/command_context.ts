@@ -28,6 +28,8 @@ export interface Answer {
 
 export interface CommandContext {
   host: PlatformHost;
+  /** Who runs the commands. */
+  actor: Actor;
   /** Runs a command on the opened platform and prints its answer. */
   run(command: Command, work: (platform: OpenPlatform, by: By) => Answer | Promise<Answer>): Promise<void>;
   /** As `run`, for one customer: that of --customer, or the only one. */
@@ -90,6 +92,7 @@ export function commandContext(host: PlatformHost, setExitCode: (code: number) =
   };
   return {
     host,
+    actor,
     setExitCode,
     answer,
     run,

@@ -56,6 +56,10 @@ const examples: Record<string, string[]> = {
   "access show": ["access show ses-7d3k0q9x2mvb"],
   "access link": ["access link ses-7d3k0q9x2mvb"],
   "access log": ["access log ses-7d3k0q9x2mvb", "access log ses-7d3k0q9x2mvb --format csv > requests.csv"],
+  "forward": [
+    "forward ses-7d3k0q9x2mvb",
+    "forward 'https://h2v0….access.example.com/.opendca/start?token=…' --listen 127.0.0.1:9100",
+  ],
   "access legacy-tls": ["access legacy-tls dev-b2ee8dr2hnt4 --allow"],
   "access close": ['access close ses-7d3k0q9x2mvb --reason "repaired"'],
   "unlock": ["unlock a9eba39a-daf4-40b2-b8db-c58d7b034ce3 --lock 1"],

@@ -15,6 +15,7 @@ import { addMeterCommands } from "./meter_commands.ts";
 import { addSupplyCommands } from "./supply_commands.ts";
 import { addDatabaseCommands } from "./database_commands.ts";
 import { addDeviceCommands } from "./device_commands.ts";
+import { addForwardCommand } from "./forward_command.ts";
 import { addHelpExamples } from "./help_examples.ts";
 import type { PlatformHost, PlatformMachine } from "./host.ts";
 import { addReadingCommands } from "./reading_commands.ts";
@@ -84,6 +85,7 @@ function createProgram(context: CommandContext, show: (text: string) => void): C
   addAgentCommands(program, context);
   addTaskCommands(program, context);
   addAccessCommands(program, context);
+  addForwardCommand(program, context);
   addUnlockCommand(program, context);
   addDeviceCommands(program, context);
   addMeterCommands(program, context);

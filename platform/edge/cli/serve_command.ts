@@ -176,7 +176,7 @@ function checkedNames(names: string[]): string[] {
   );
 }
 
-function parseListen(option: string, text: string): { host: string; port: number } {
+export function parseListen(option: string, text: string): { host: string; port: number } {
   const match = /^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):(\d{1,5})$/.exec(text);
   const port = Number(match?.[2]);
   if (match !== null && port <= 65_535) return { host: match[1]!, port };

@@ -89,6 +89,6 @@ export function tunnelOf(
   if (state === "refused") throw new RefusalError(refusals.refused(session.reason));
   if (scheme === "raw") throw new RefusalError(refusals.raw);
   const tunnel = gateway.tunnels.of(session.id);
-  if (tunnel === undefined) throw new RefusalError(state === "waiting" ? refusals.waiting : refusals.connecting);
+  if (tunnel === undefined) throw new RefusalError(gateway.whyNoTunnel(session));
   return { session: { ...session, scheme }, tunnel };
 }

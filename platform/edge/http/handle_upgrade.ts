@@ -1,4 +1,7 @@
-/** WebSockets: checked like any request, then octets are copied both ways until one side, or the session, ends. */
+/**
+ * WebSockets, and connections of `forward`: checked like any request, then octets are copied both ways until one side, or
+ * the session, ends.
+ */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { messageOf } from "../../../common/core/errors.ts";
@@ -7,6 +10,7 @@ import { startDeadline } from "./deadline.ts";
 import { headOf } from "./handle_request.ts";
 import { refusalOctets } from "./own_pages.ts";
 import { placeOf } from "./printer_origin.ts";
+import { joinRaw, rawPath, rawProtocol } from "./raw_session.ts";
 import { peerRefusalOf, type Refusal, RefusalError, refusalOf, refusals } from "./refusal.ts";
 import { headerPairs, printerHeaders } from "./request_headers.ts";
 import type { SessionInUse, WebGateway } from "./web_gateway.ts";
@@ -26,12 +30,19 @@ export async function handleUpgrade(
     session = await sessionOf(gateway, head);
     await checkOwner(gateway, session, head);
     onOwner(session);
-    // Any page could open a WebSocket: the origin must be this session's.
-    if (head.headers.origin !== ownOriginOf(head)) throw new RefusalError(refusals.fromElsewhere);
-    if (head.method !== "GET" || head.headers.upgrade?.toLowerCase() !== "websocket") {
-      throw new RefusalError(refusals.malformed("it asks for a protocol other than WebSocket"));
+    const protocol = head.headers.upgrade?.toLowerCase();
+    if (session.scheme === "raw" && protocol === rawProtocol && head.url === rawPath) {
+      // Browsers say where a request comes from, and have no business here.
+      if (head.headers.origin !== undefined) throw new RefusalError(refusals.fromElsewhere);
+      moved = await joinRaw(gateway, session, { socket, first });
+    } else {
+      // Any page could open a WebSocket: the origin must be this session's.
+      if (head.headers.origin !== ownOriginOf(head)) throw new RefusalError(refusals.fromElsewhere);
+      if (head.method !== "GET" || protocol !== "websocket") {
+        throw new RefusalError(refusals.malformed("it asks for a protocol other than WebSocket"));
+      }
+      moved = await join(gateway, session, { head, socket, first });
     }
-    moved = await join(gateway, session, { head, socket, first });
   } catch (error) {
     if (!(error instanceof RefusalError)) gateway.log("webRequestFailed", { message: messageOf(error) });
     const refusal: Refusal = refusalOf(error);

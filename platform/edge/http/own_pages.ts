@@ -30,6 +30,7 @@ export async function maybeOwnPage(
   if (pathname === "/.opendca/start") {
     return await startPage(gateway, session, { head, token: searchParams.get("token") ?? "" });
   }
+  if (pathname === "/.opendca/state") return await statePage(gateway, session, head);
   await checkOwner(gateway, session, head);
   if (pathname === "/.opendca/session") return await sessionPage(gateway, session);
   if (pathname === "/.opendca/accept-certificate" && head.method === "POST") {
@@ -67,6 +68,17 @@ async function startPage(
       ...(secret === undefined ? [] : [["Set-Cookie", ownCookie(secret, seconds)] as [string, string]]),
     ],
   };
+}
+
+/** For `forward`: what a page shows a person. */
+async function statePage(gateway: WebGateway, session: WebSession, head: RequestHead): Promise<OwnPage> {
+  const isOver = session.state === "closed" || session.endsAt.getTime() <= gateway.now().getTime();
+  if (!isOver) await checkOwner(gateway, session, head);
+  const hasTunnel = gateway.tunnels.of(session.id) !== undefined;
+  const state = isOver ? "closed" : session.state === "open" && !hasTunnel ? "waiting" : session.state;
+  const reason = state === "waiting" ? gateway.whyNoTunnel(session).text : session.reason;
+  const body = { state, reason, endsAt: session.endsAt.toISOString(), device: isOver ? undefined : session.deviceName };
+  return { status: 200, type: "application/json", body: JSON.stringify(body), headers: [] };
 }
 
 async function sessionPage(gateway: WebGateway, session: WebSession): Promise<OwnPage> {

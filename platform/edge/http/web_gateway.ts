@@ -1,6 +1,7 @@
 /** Shared by the requests of all sessions: limits, and the connections of each session in use. */
 import type { LegacyTls } from "./legacy_tls.ts";
 import { openPrinterLink, type PrinterLink } from "./printer_link.ts";
+import { type Refusal, refusals } from "./refusal.ts";
 import type { Tunnel, Tunnels } from "../../access/tunnels.ts";
 import type { WebSession, WebSessions } from "../../access/web_sessions.ts";
 
@@ -58,6 +59,8 @@ export interface WebGateway extends GatewayOptions, Disposable {
   limits: GatewayLimits;
   /** The connections of a session; closed with its tunnel. */
   inUse(session: WebSession & { scheme: "http" | "https" }, tunnel: Tunnel): SessionInUse;
+  /** Why a session has no tunnel here, for one that has not ended. */
+  whyNoTunnel(session: WebSession): Refusal;
   /** Of the last connection to the printer. */
   encryptionOf(session: WebSession): string | undefined;
 }
@@ -102,6 +105,7 @@ export function createWebGateway(options: GatewayOptions): WebGateway {
       tunnel.closed.then(() => end(tunnel), () => end(tunnel));
       return made;
     },
+    whyNoTunnel: ({ state }) => state === "waiting" ? refusals.waiting : refusals.connecting,
     encryptionOf({ id }) {
       const tunnel = options.tunnels.of(id);
       return tunnel && used.get(tunnel)?.link.encryption();
