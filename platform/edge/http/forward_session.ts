@@ -92,8 +92,8 @@ async function untilOpen(gateway: Gateway, { say, lookMs }: { say(text: string):
     if (seen.state !== "waiting") {
       throw new UnavailableError(`Cannot forward the session as it is ${seen.state}: ${seen.reason ?? "no reason"}`);
     }
-    const text = seen.reason ?? "the agent has not connected yet";
-    if (text !== told) say(`waiting: ${text}`);
+    const text = seen.reason ?? "Waiting for the agent";
+    if (text !== told) say(text);
     told = text;
     await pause(lookMs, gateway.signal);
   }

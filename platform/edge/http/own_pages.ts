@@ -76,7 +76,7 @@ async function statePage(gateway: WebGateway, session: WebSession, head: Request
   if (!isOver) await checkOwner(gateway, session, head);
   const hasTunnel = gateway.tunnels.of(session.id) !== undefined;
   const state = isOver ? "closed" : session.state === "open" && !hasTunnel ? "waiting" : session.state;
-  const reason = state === "waiting" ? gateway.whyNoTunnel(session).text : session.reason;
+  const reason = state === "waiting" ? gateway.whyNoTunnel(session).title : session.reason;
   const body = { state, reason, endsAt: session.endsAt.toISOString(), device: isOver ? undefined : session.deviceName };
   return { status: 200, type: "application/json", body: JSON.stringify(body), headers: [] };
 }
