@@ -23,7 +23,7 @@ const device = fc.record({
 });
 type Made = typeof device extends fc.Arbitrary<infer T> ? T : never;
 
-async function customerWith(store: Store, devices: Made[]): Promise<string> {
+async function customerWith(store: Store, devices: Made[]): Promise<{ customerId: string; ids: string[] }> {
   return await store.transaction(async (tx) => {
     const { customer_id: customerId } = await addTestCustomer(tx, { name: crypto.randomUUID(), at });
     const tenant = tx.tenant(customerId);
@@ -36,12 +36,14 @@ async function customerWith(store: Store, devices: Made[]): Promise<string> {
         agents.push(await addAgent(tenant, agent));
       }
     }
+    const ids: string[] = [];
     await withKnown(tenant, {}, (known) => {
       for (const { agent, network, model, host, isSilent, read } of devices) {
         const names = { serial: null, manufacturer: "Example", model, hostname: null, firmware: null, location: null };
         const address = `10.1.0.${host}`, agent_id = agents[agent]!;
         const facts = { agent_id, network, address, state: "idle", ...names };
         const deviceId = known.addDevice({ facts, at: isSilent ? longAgo : at });
+        ids.push(deviceId);
         if (read === "never") continue;
         const ms = at.getTime(), hasMeters = read !== "without meters";
         known.setState(deviceId, {
@@ -64,9 +66,11 @@ async function customerWith(store: Store, devices: Made[]): Promise<string> {
         });
       }
     });
-    return customerId;
+    return { customerId, ids };
   });
 }
+
+const siteOf = ({ agent }: Made) => ["b", "b", "A", "A", "c", "c"][agent]!;
 
 const filters: fc.Arbitrary<DeviceFilters> = fc.record({
   site: fc.constantFrom(undefined, undefined, "a", "c"),
@@ -86,9 +90,9 @@ eachDatabase("a page is a part of the whole list, and counts are those of the wh
   const actor = { kind: "operator" as const, name: "eva" };
   await fc.assert(
     fc.asyncProperty(fc.array(device, { maxLength: 20 }), filters, page, async (devices, filters, page) => {
-      const by = { actor, tenant: await customerWith(store, devices) };
+      const by = { actor, tenant: (await customerWith(store, devices)).customerId };
       const all = (await listDevices(platform, by, {})).devices;
-      const sites = ["A", "b", "c"], siteOf = ({ agent }: Made) => ["b", "b", "A", "A", "c", "c"][agent]!;
+      const sites = ["A", "b", "c"];
       const order = (a: Made, b: Made) =>
         sites.indexOf(siteOf(a)) - sites.indexOf(siteOf(b)) ||
         (a.network < b.network ? -1 : a.network > b.network ? 1 : 0) ||
@@ -122,3 +126,86 @@ eachDatabase("a page is a part of the whole list, and counts are those of the wh
     { numRuns: isPostgres() ? 20 : 150 },
   );
 });
+
+/* What is one device of a list: one row, or the parts of a merged one, the part that was seen last first. */
+interface Unit {
+  id: string;
+  parts: Made[];
+}
+
+function unitsOf(devices: readonly Made[], { ids, groups }: { ids: string[]; groups: readonly number[] }): Unit[] {
+  const parts = devices.map((made, i) => ({ made, id: ids[i]!, group: groups[i] ?? 0 }));
+  const units = parts.filter(({ group }) => group === 0).map(({ made, id }): Unit => ({ id, parts: [made] }));
+  for (const group of [1, 2]) {
+    const own = parts.filter((part) => part.group === group);
+    if (own.length === 0) continue;
+    const newest = own.toSorted((a, b) => Number(a.made.isSilent) - Number(b.made.isSilent) || (a.id < b.id ? 1 : -1));
+    units.push({ id: own[0]!.id, parts: newest.map(({ made }) => made) });
+  }
+  return units;
+}
+
+eachDatabase(
+  "a merged device is found by any of its parts, and devices of closed sites by the name of theirs",
+  async () => {
+    await using store = await openTestStore();
+    const platform = { store, clock: { now: () => at } } as unknown as Platform;
+    const actor = { kind: "operator" as const, name: "eva" };
+    const group = fc.constantFrom(0, 0, 0, 1, 2);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(device, { maxLength: 12 }),
+        fc.array(group, { minLength: 12, maxLength: 12 }),
+        fc.subarray(["A", "b", "c"]),
+        filters,
+        page,
+        async (devices, groups, closed, filters, page) => {
+          const { customerId, ids } = await customerWith(store, devices);
+          const units = unitsOf(devices, { ids, groups });
+          await store.transaction(async (tx) => {
+            const tenant = tx.tenant(customerId);
+            for (const [i, id] of ids.entries()) {
+              const unit = units.find((unit) => unit.parts.includes(devices[i]!))!;
+              if (groups[i] === 0) continue;
+              await tenant.run(
+                "UPDATE devices SET merged_into = :into WHERE customer_id = :customer AND device_id = :id",
+                { into: unit.id, id },
+              );
+            }
+            for (const name of closed) {
+              await tenant.run("UPDATE sites SET closed_at = 1 WHERE customer_id = :customer AND name = :name", {
+                name,
+              });
+            }
+          });
+          const named = filters.site;
+          const isOpen = (unit: Unit) => unit.parts.some((part) => !closed.includes(siteOf(part)));
+          const newest = ({ parts }: Unit) => parts.find(({ read }) => read !== "never")?.read;
+          const chosen = units.filter((unit) =>
+            (named === undefined ? isOpen(unit) : unit.parts.some((part) => siteOf(part).toLowerCase() === named)) &&
+            (filters.network === undefined || unit.parts.some(({ network }) => network === "Depot")) &&
+            (filters.model === undefined || unit.parts.some(({ model }) => model === "LX 100")) &&
+            (!filters.low || newest(unit) === "low") && (!filters.silent || unit.parts[0]!.isSilent)
+          );
+          const by = { actor, tenant: customerId };
+          const whole = await listDevices(platform, by, filters);
+          const idsOf = (list: typeof whole) => list.devices.map(({ row }) => row.device_id);
+          assert.deepEqual(idsOf(whole).toSorted(), chosen.map(({ id }) => id).toSorted());
+          assert.deepEqual(whole.counts, {
+            all: (named === undefined ? units.filter(isOpen) : units).length,
+            found: chosen.length,
+            low: chosen.filter((unit) => newest(unit) === "low").length,
+            silent: chosen.filter(({ parts }) => parts[0]!.isSilent).length,
+            withoutMeters: chosen.filter(({ parts }) =>
+              parts.every(({ read }) => read === "never" || read === "without meters")
+            ).length,
+          });
+          const { limit = Infinity, offset = 0 } = page;
+          const part = await listDevices(platform, by, { ...filters, ...page });
+          assert.deepEqual([idsOf(part), part.counts], [idsOf(whole).slice(offset, offset + limit), whole.counts]);
+        },
+      ),
+      { numRuns: Number(Deno.env.get("OPENDCA_RUNS") ?? (isPostgres() ? 20 : 150)) },
+    );
+  },
+);

@@ -204,10 +204,17 @@ export interface PeriodRow {
   first_value: number;
   last_at: number;
   last_value: number;
-  /** Sum of all increases. */
+  /** Sum of all increases, without those between two parts. */
   difference: number;
-  /** Number of decreases. */
+  /** Number of decreases, without those between two parts. */
   resets: number;
+  /**
+   * How often another value followed where one part of a merged device ends and another begins, such as with a new
+   * board: another counter, of which nobody knows what it had counted before.
+   */
+  part_changes: number;
+  /** Sum of these steps, which may be negative. */
+  part_jump: number;
 }
 
 /** Values of each meter from `from` (included) to `until` (excluded); no row for a meter without samples in it. */
@@ -216,36 +223,51 @@ export async function periodRows(
   { filters, name, from, until }: { filters: RowFilters; name: string | undefined; from: Date; until: Date },
 ): Promise<PeriodRow[]> {
   const { where, parameters } = conditionsOf(filters), parts = partsTable(filters.groups);
-  // Samples of the parts of a merged device are one series.
+  // Samples of the parts of a merged device are one series. Parts that are seen in turns are one counter; where one ends
+  // before the other begins, they may be two.
   const source = parts === undefined ? "samples s" : "samples s LEFT JOIN parts g ON g.part = s.device_id";
   const keys = parts === undefined
     ? "s.device_id, s.origin"
-    : `coalesce(g.front, s.device_id) AS device_id, CASE s.origin WHEN '' THEN s.device_id ELSE s.origin END AS origin`;
+    : `coalesce(g.front, s.device_id) AS device_id, CASE s.origin WHEN '' THEN s.device_id ELSE s.origin END AS origin,
+       g.part`;
+  const spans = parts === undefined ? "" : `spans AS (
+       SELECT s.device_id AS part, s.name, min(s.observed_at) AS begins, max(s.observed_at) AS ends
+       FROM parts g JOIN samples s ON s.customer_id = :customer AND s.device_id = g.part AND s.kind = 'meter'
+       GROUP BY s.device_id, s.name
+     ), `;
+  const isChange = parts === undefined ? "1 = 0" : `part <> part_before AND value <> before
+       AND observed_at = (SELECT begins FROM spans n WHERE n.part = steps.part AND n.name = steps.name)
+       AND before_at = (SELECT ends FROM spans n WHERE n.part = part_before AND n.name = steps.name)`;
   const rows = await tenant.all<PeriodRow>(
-    `WITH ${parts === undefined ? "" : `${parts.sql}, `}series AS (
+    `WITH ${parts === undefined ? "" : `${parts.sql}, `}${spans}series AS (
        SELECT ${keys}, s.name, s.unit, s.observed_at, s.value
        FROM ${source}
        WHERE s.customer_id = :customer AND s.kind = 'meter' AND s.observed_at >= :from AND s.observed_at < :until${
       name === undefined ? "" : " AND s.name = :name"
     }
      ), steps AS (
-       SELECT device_id, name, unit, observed_at, value,
-         lag(value) OVER w AS before,
+       SELECT device_id, name, unit, observed_at, value, lag(value) OVER w AS before,${
+      parts === undefined ? "" : `
+         part, lag(part) OVER w AS part_before, lag(observed_at) OVER w AS before_at,`
+    }
          row_number() OVER w AS number,
          row_number() OVER (PARTITION BY device_id, name ORDER BY observed_at DESC, origin DESC) AS number_from_end
        FROM series WINDOW w AS (PARTITION BY device_id, name ORDER BY observed_at, origin)
+     ), changes AS (
+       SELECT steps.*, CASE WHEN ${isChange} THEN 1 ELSE 0 END AS changed FROM steps
      ), periods AS (
        SELECT device_id, name,
          max(CASE WHEN number_from_end = 1 THEN unit END) AS unit,
          max(CASE WHEN number = 1 THEN observed_at END) AS first_at, max(CASE WHEN number = 1 THEN value END) AS first_value,
          max(CASE WHEN number_from_end = 1 THEN observed_at END) AS last_at,
          max(CASE WHEN number_from_end = 1 THEN value END) AS last_value,
-         sum(CASE WHEN value > before THEN value - before ELSE 0 END) AS difference,
-         sum(CASE WHEN value < before THEN 1 ELSE 0 END) AS resets
-       FROM steps GROUP BY device_id, name
+         sum(CASE WHEN value > before AND changed = 0 THEN value - before ELSE 0 END) AS difference,
+         sum(CASE WHEN value < before AND changed = 0 THEN 1 ELSE 0 END) AS resets,
+         sum(changed) AS part_changes, sum(CASE WHEN changed = 1 THEN value - before ELSE 0 END) AS part_jump
+       FROM changes GROUP BY device_id, name
      )
      SELECT l.name AS site, d.network, p.device_id, d.address, d.manufacturer, d.model, d.serial, p.name, p.unit, p.first_at,
-       p.first_value, p.last_at, p.last_value, p.difference, p.resets
+       p.first_value, p.last_at, p.last_value, p.difference, p.resets, p.part_changes, p.part_jump
      FROM periods p
      JOIN devices d ON d.customer_id = :customer AND d.device_id = p.device_id
      JOIN agents g ON g.customer_id = d.customer_id AND g.agent_id = d.agent_id

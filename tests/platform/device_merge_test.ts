@@ -42,9 +42,10 @@ eachDatabase("device merge: lists and meters show one machine, with the id of th
     a,
     1000,
     1150,
-    150,
+    100,
     0,
   ]);
+  assert.deepEqual([row!.part_changes, row!.part_jump], [1, 50]);
   const history = await meterHistory(s.platform, s.by, { device: a, name: "total", limit: 99 });
   assert.deepEqual(history.rows.map(({ device_id, value }) => [device_id, value]), [[a, 1150], [a, 1100], [a, 1000]]);
   assert.equal((await meterHistory(s.platform, s.by, { device: a, name: "total", limit: 1 })).rows.length, 1);
@@ -218,4 +219,50 @@ eachDatabase("device merge and undo refuse what cannot be meant, in one sentence
   await undo(s, changeId);
   await refused(/^Cannot undo "chg-\w+" as it was undone at 2026-03-\d\dT[\d:.]+Z$/, undo(s, changeId));
   await refused(nobody, deviceHistory(s.platform, s.by, { device: foreign }));
+});
+
+const parts = [
+  { what: "another counter that is higher", totals: [100, 110, null, 64_000, 64_020], want: [30, 0, 1, 63_890] },
+  { what: "another counter that is lower", totals: [64_000, 64_020, null, 5, 9], want: [24, 0, 1, -64_015] },
+  { what: "a counter that was taken over", totals: [100, 110, null, 110, 115], want: [15, 0, 0, 0] },
+  { what: "a reset of the new part", totals: [100, 110, null, 500, 3, 5], want: [12, 1, 1, 390] },
+];
+for (const { what, totals, want } of parts) {
+  eachDatabase(`meter export of a merge: ${what}`, async () => {
+    await using s = await deviceScene();
+    let board = before, a = "", b = "";
+    for (const total of totals) {
+      if (total === null) board = after;
+      else if (board === before) a = await s.upload({ ...board, total });
+      else b = await s.upload({ ...board, total });
+      s.pass(hour);
+    }
+    await s.upload({ serial: "CCC33333", mac: "00:1b:a9:00:00:03", address: "10.1.0.9", total: 1 });
+    await mergeDevice(s.platform, s.by, { device: a, other: b });
+    const period = { from: new Date(firstMs), until: new Date(firstMs + 9 * day), name: "total" };
+    const row = (await meterPeriods(s.platform, s.by, period)).find(({ device_id }) => device_id === a)!;
+    assert.deepEqual([row.difference, row.resets, row.part_changes, row.part_jump], want);
+    // Each half of the period has one part, and nothing of the step.
+    const halves = [[firstMs, firstMs + 2 * hour], [firstMs + 2 * hour, firstMs + 9 * day]] as const;
+    for (const [from, until] of halves) {
+      const half = { from: new Date(from), until: new Date(until), name: "total" };
+      const [part] = (await meterPeriods(s.platform, s.by, half)).filter(({ device_id }) => device_id === a);
+      assert.deepEqual([part!.part_changes, part!.part_jump], [0, 0]);
+    }
+  });
+}
+
+eachDatabase("meter export of two parts that are seen in turns counts their one counter once", async () => {
+  await using s = await deviceScene();
+  const ids: string[] = [];
+  for (const [i, total] of [100, 105, 110, 115].entries()) {
+    ids.push(await s.upload({ ...(i % 2 === 0 ? before : { ...after, address: "10.1.0.8" }), total }));
+    s.pass(hour);
+  }
+  await mergeDevice(s.platform, s.by, { device: ids[0]!, other: ids[1]! });
+  for (const hours of [4, 3, 2]) {
+    const period = { from: new Date(firstMs), until: new Date(firstMs + hours * hour), name: "total" };
+    const [row] = await meterPeriods(s.platform, s.by, period);
+    assert.deepEqual([row!.difference, row!.part_changes], [5 * (hours - 1), 0], `${hours} hours`);
+  }
 });

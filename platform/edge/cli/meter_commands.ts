@@ -84,7 +84,9 @@ function addMeterExport(meter: Command, context: CommandContext): void {
       return context.runForCustomer(command, async (platform, by) => {
         const all = await meterPeriods(platform, by, { ...filters, from: new Date(from), until: new Date(to) });
         const part = partOf(all, filters, "meters"), { rows } = part;
-        return partAnswer(part, {
+        const changed = rows.filter(({ part_changes }) => part_changes > 0);
+        const note = changed.length === 0 ? undefined : partNote(changed.length);
+        const answer = partAnswer(part, {
           json: rows,
           empty: `no meters were read in this period${filtersText(filters)}`,
           table: (screen) => {
@@ -100,6 +102,7 @@ function addMeterExport(meter: Command, context: CommandContext): void {
               { heading: "LAST" },
               { heading: "DIFFERENCE" },
               { heading: "RESETS", optional: true as const },
+              ...(changed.length === 0 ? [] : [{ heading: "NEW PARTS" }]),
             ];
             const cells = rows.map((row) => [
               row.site,
@@ -113,12 +116,20 @@ function addMeterExport(meter: Command, context: CommandContext): void {
               row.last_value,
               row.difference,
               row.resets === 0 ? null : row.resets,
+              ...(changed.length === 0 ? [] : [row.part_changes === 0 ? null : row.part_changes]),
             ]);
-            return renderTable(columns, cells, screen);
+            return `${renderTable(columns, cells, screen)}${note === undefined ? "" : `${note}\n`}`;
           },
         });
+        return { ...answer, note: [answer.note, note].filter((text) => text !== undefined).join("; ") || undefined };
       });
     });
+}
+
+function partNote(meters: number): string {
+  const whose = meters === 1 ? "1 meter goes" : `${meters} meters go`;
+  return `${whose} on in another part of a merged device, such as a new board, with another value: the step between ` +
+    "them is not in the difference, as nobody knows what was printed then";
 }
 
 /** Milliseconds since 1970 of a time in UTC; for a date, its start plus `plusMs`. Throws UsageError. */
