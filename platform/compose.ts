@@ -3,6 +3,7 @@ import { messageOf } from "../common/core/errors.ts";
 import { idleJournals, journalLookMs } from "../common/host/idle_journals.ts";
 import { mendTlsWrites } from "../common/host/tls_writes.ts";
 import type { Tunnels } from "./access/tunnels.ts";
+import { forgetActivationCalls } from "./agents/activation_calls.ts";
 import { guessWatch } from "./agents/guess_watch.ts";
 import type { OpenOptions, OpenPlatform } from "./agents/platform.ts";
 import { defaultQuotas } from "./agents/quota.ts";
@@ -82,7 +83,9 @@ export async function serve(platform: OpenPlatform, options: PlatformServeOption
   const looking = setInterval(() => {
     truncate();
     // What fails is written with the next look.
-    guesses.flush().catch((error) => log("storeBusy", { message: messageOf(error) }));
+    Promise.all([guesses.flush(), forgetActivationCalls(platform)]).catch((error) =>
+      log("storeBusy", { message: messageOf(error) })
+    );
   }, options.journalLookMs ?? journalLookMs);
   const edges = built.move();
   return {

@@ -177,10 +177,11 @@ export async function mergeDevices(tenant: Tenant, merge: { from: string; into: 
   const gone = await maybeDevice(tenant, from), stays = await maybeDevice(tenant, into);
   if (gone === undefined || stays === undefined || from === into || isDecided(gone)) return;
   const ids = { from, into };
-  for (const table of ["records", "device_history"]) {
+  for (const table of ["records", "device_history", "access_sessions"]) {
     await tenant.run(`UPDATE ${table} SET device_id = :into WHERE customer_id = :customer AND device_id = :from`, ids);
   }
   await moveReadings(tenant, ids);
+  await moveTrust(tenant, ids);
   await tenant.run(
     `INSERT INTO device_evidence (customer_id, kind, value, device_id, seen_at, current, shared, sure)
      SELECT customer_id, kind, value, :into, seen_at, current, shared, sure FROM device_evidence
@@ -244,6 +245,29 @@ async function moveReadings(tenant: Tenant, { from, into }: { from: string; into
        WHERE customer_id = :customer AND device_id = :from ON CONFLICT DO NOTHING`,
       { from, into },
     );
+    await tenant.run(`DELETE FROM ${table} WHERE customer_id = :customer AND device_id = :from`, { from });
+  }
+}
+
+/* Certificates that its web pages are known by, of two the later one, and the permission of old TLS. */
+async function moveTrust(tenant: Tenant, { from, into }: { from: string; into: string }): Promise<void> {
+  await tenant.run(
+    `INSERT INTO access_certificates (customer_id, device_id, port, fingerprint, pinned_at)
+     SELECT customer_id, :into, port, fingerprint, pinned_at FROM access_certificates
+     WHERE customer_id = :customer AND device_id = :from
+     ON CONFLICT (customer_id, device_id, port) DO UPDATE SET
+       fingerprint = CASE WHEN access_certificates.pinned_at > excluded.pinned_at THEN access_certificates.fingerprint
+         ELSE excluded.fingerprint END,
+       pinned_at = ${larger("access_certificates", "pinned_at")}`,
+    { from, into },
+  );
+  await tenant.run(
+    `INSERT INTO access_legacy_tls (customer_id, device_id, allowed_by, allowed_at)
+     SELECT customer_id, :into, allowed_by, allowed_at FROM access_legacy_tls
+     WHERE customer_id = :customer AND device_id = :from ON CONFLICT DO NOTHING`,
+    { from, into },
+  );
+  for (const table of ["access_certificates", "access_legacy_tls"]) {
     await tenant.run(`DELETE FROM ${table} WHERE customer_id = :customer AND device_id = :from`, { from });
   }
 }

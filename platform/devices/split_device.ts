@@ -38,12 +38,19 @@ interface Saved {
   places: PlaceRow[];
 }
 
+export interface MadeSplit extends MadeChange {
+  /** Readings that the new device has. */
+  readings: number;
+  /** Samples before this time stay with the device, as records are kept since then; null if there are none. */
+  undividedBefore: number | null;
+}
+
 /** Moves all readings that match the selector to a new device. Throws UsageError. */
 export function splitDevice(
   platform: Platform,
   by: TenantBy,
   { device, selector: given, reason }: { device: string; selector: SplitSelector; reason?: string | undefined },
-): Promise<MadeChange & { readings: number }> {
+): Promise<MadeSplit> {
   return changeTenant(platform, by, async (tenant, at) => {
     await takeLock(tenant.transaction, `device changes of ${tenant.customerId}`);
     const { deviceId, parts } = await deviceOf(tenant, device);
@@ -60,6 +67,7 @@ export function splitDevice(
     const readings = moved.filter(({ reading }) => reading !== undefined).length;
     refuseEmpty(deviceId, { readings, all: records.filter(({ reading }) => reading !== undefined).length });
     const changeId = newId("chg"), otherId = newId("dev");
+    const undividedBefore = await undividedUntil(tenant, deviceId, records);
     const saved = await moveRecords(tenant, { changeId, row: parts[0]!, otherId, moved, stay });
     await addChange(tenant, {
       change_id: changeId,
@@ -74,10 +82,24 @@ export function splitDevice(
     });
     const detail = { change: changeId, other: otherId, readings, ...(reason === undefined ? {} : { reason }) };
     return {
-      answer: { changeId, kind: "split", deviceId, otherId, readings },
+      answer: { changeId, kind: "split", deviceId, otherId, readings, undividedBefore },
       audit: { action: "deviceSplit", subject: deviceId, detail },
     };
   });
+}
+
+/* The time of the first kept reading, if there are older samples, which have no record that tells whose they are. */
+async function undividedUntil(
+  tenant: Tenant,
+  deviceId: string,
+  records: readonly KeptRecord[],
+): Promise<number | null> {
+  const first = records.find(({ reading }) => reading !== undefined)!.observedAt.getTime();
+  const older = await tenant.get(
+    "SELECT 1 FROM samples WHERE customer_id = :customer AND device_id = :device_id AND observed_at < :first LIMIT 1",
+    { device_id: deviceId, first },
+  );
+  return older === undefined ? null : first;
 }
 
 async function checkedSelector(tenant: Tenant, given: SplitSelector): Promise<SplitSelector> {

@@ -309,3 +309,39 @@ eachDatabase("statedRows() filters by site, network, model, low supplies and sil
   assert.deepEqual(await found({ siteId: "sit-none" }), []);
   assert.deepEqual((await statedRows(s.tenant, { low: true }))[0]?.state?.low, 1);
 });
+
+eachDatabase(
+  "mergeDevices() moves what web access knows of a device, and of two certificates the later one stays",
+  async () => {
+    await using s = await scene();
+    const from = await s.device(), into = await s.device();
+    const pinned: [string, number, string, number][] = [
+      [from, 443, "new", 5],
+      [into, 443, "old", 4],
+      [from, 8443, "old", 4],
+      [into, 8443, "new", 5],
+      [from, 444, "only", 1],
+    ];
+    for (const [device_id, port, fingerprint, at] of pinned) {
+      await s.tenant.run(
+        `INSERT INTO access_certificates (customer_id, device_id, port, fingerprint, pinned_at)
+       VALUES (:customer, :device_id, :port, :fingerprint, :at)`,
+        { device_id, port, fingerprint, at },
+      );
+    }
+    await s.tenant.run("INSERT INTO access_legacy_tls VALUES (:customer, :from, 'operator:eva', 1)", { from });
+    await s.store.transaction((tx) => mergeDevices(tx.tenant(s.tenant.customerId), { from, into, at: noon }));
+    const rows = await s.tenant.all<Record<string, unknown>>(
+      "SELECT device_id, port, fingerprint FROM access_certificates WHERE customer_id = :customer ORDER BY port",
+    );
+    assert.deepEqual(rows.map((row) => Object.values(row)), [[into, 443, "new"], [into, 444, "only"], [
+      into,
+      8443,
+      "new",
+    ]]);
+    const allowed = await s.tenant.all<Record<string, unknown>>(
+      "SELECT device_id FROM access_legacy_tls WHERE customer_id = :customer",
+    );
+    assert.deepEqual(allowed.map(({ device_id }) => device_id), [into]);
+  },
+);

@@ -7,6 +7,7 @@ import { meterPeriods } from "../../platform/devices/meter_periods.ts";
 import { listDevices } from "../../platform/devices/list_devices.ts";
 import { deviceHistory, mergeDevice, undoDeviceChange } from "../../platform/devices/merge_device.ts";
 import { meterHistory, showDevice } from "../../platform/devices/show_device.ts";
+import { defaultRetention, dropOld } from "../../platform/devices/retention.ts";
 import { splitDevice } from "../../platform/devices/split_device.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { type DeviceScene, deviceScene, firstMs, knownOf, type Upload } from "./device_changes_fixture.ts";
@@ -179,4 +180,33 @@ eachDatabase("an agent that reports two devices as one undoes neither a split no
   assert.deepEqual(devices.map(({ row }) => row.device_id).sort(), [id, otherId, third, fifth].sort());
   assert.equal(await s.upload({ ...right, total: 70 }), otherId);
   assert.equal(await s.upload({ ...left, total: 1070 }), id);
+});
+
+eachDatabase("samples older than the kept records stay with a device that is split, and it says so", async () => {
+  await using s = await deviceScene();
+  const id = await mixed(s);
+  const firstDay = s.now();
+  s.pass(40 * 24 * hour);
+  await dropOld(s.store, { now: new Date(s.now()), retention: defaultRetention });
+  const kept = s.now();
+  await s.upload({ ...left, total: 2000 });
+  s.pass(hour);
+  await s.upload({ ...right, total: 200 });
+  const before = await totals(s, id), known = await knownOf(s.tenant);
+  const split = await splitDevice(s.platform, s.by, { device: id, selector: { deviceKey: "two" } });
+  assert.deepEqual([split.readings, split.undividedBefore], [1, kept]);
+  assert.deepEqual(await totals(s, split.otherId), [200]);
+  assert.deepEqual(await totals(s, id), before.filter((value) => value !== 200));
+  // A bill for the time before is as it was, and nothing of it is on the new device's.
+  const period = { from: new Date(firstMs), until: new Date(firstDay + hour), name: "total" };
+  assert.deepEqual((await meterPeriods(s.platform, s.by, period)).map(({ device_id }) => device_id), [id]);
+  await undoDeviceChange(s.platform, s.by, { changeId: split.changeId });
+  assert.deepEqual(await knownOf(s.tenant), known);
+  // All of what is kept can be divided.
+  s.pass(1);
+  const other = await s.upload({ serial: "EEE55555", address: "10.1.0.50", network: "one", deviceKey: "e" });
+  s.pass(hour);
+  assert.equal(await s.upload({ serial: "EEE55555", address: "10.1.0.50", network: "two", deviceKey: "e" }), other);
+  const whole = await splitDevice(s.platform, s.by, { device: other, selector: { network: "two" } });
+  assert.equal(whole.undividedBefore, null);
 });

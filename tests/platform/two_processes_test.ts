@@ -52,6 +52,13 @@ inPostgres("what one of two servers on a database has stored, the other knows", 
   }
 });
 
+inPostgres("a source that used up its calls at one of two servers has to wait at the other", async () => {
+  await using first = await startTestPlatform();
+  await using second = await first.another();
+  for (let i = 0; i < 30; i++) assert.equal(await reasonOf(activate(first, { code: "typing error" })), "answered");
+  assert.equal(await reasonOf(activate(second, { code: "typing error" })), "too-many-requests");
+});
+
 inPostgres("who guessed codes at one of two servers has to wait at the other", async () => {
   await using first = await startTestPlatform();
   await using second = await first.another();

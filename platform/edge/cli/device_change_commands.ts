@@ -56,9 +56,14 @@ function addChanges(device: Command, context: CommandContext): void {
         const selector = { agentId, network, deviceKey, serial };
         const change = await splitDevice(platform, by, { device: text, selector, reason });
         const readings = change.readings === 1 ? "1 reading" : `${change.readings} readings`;
+        const { undividedBefore } = change;
+        const older = undividedBefore === null
+          ? ""
+          : `meters and supplies before ${minuteText(undividedBefore)} stay with ${change.deviceId}, as readings of ` +
+            "that time are no longer kept\n";
         return {
           json: change,
-          text: `${change.otherId} has ${readings} of ${change.deviceId} now: ${change.changeId}\n`,
+          text: `${change.otherId} has ${readings} of ${change.deviceId} now: ${change.changeId}\n${older}`,
           next: `opendca-platform device undo ${change.changeId} takes it back`,
         };
       })

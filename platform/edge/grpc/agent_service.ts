@@ -2,6 +2,7 @@
 import { type handleUnaryCall, type sendUnaryData, type ServerUnaryCall } from "@grpc/grpc-js";
 import type { AgentServiceServer } from "../../../proto/gen/opendca/v1/agent_service.ts";
 import { limitMessage } from "../../devices/message_limits.ts";
+import { activationRate, activationWaitMs } from "../../agents/activation_calls.ts";
 import { activate } from "../../agents/activate.ts";
 import { CallError } from "../../agents/call_error.ts";
 import { callStatusOf } from "./call_status.ts";
@@ -16,8 +17,8 @@ import { upload } from "../../devices/upload.ts";
 /** Handlers for `server.addService(AgentServiceService, …)`. */
 export function agentService(platform: Platform, gate: ConnectionGate): AgentServiceServer {
   const { monotonicMs } = platform.clock;
-  // One office behind one address activates a few agents a day; more attempts are guessing.
-  const activations = rateLimit({ burst: 30, perMinute: 10, monotonicMs });
+  // Asked first, so that a flood costs nothing but memory of this process.
+  const activations = rateLimit({ ...activationRate, monotonicMs });
   // An agent polls every few minutes; after an outage it uploads as fast as it gets responses.
   const polls = rateLimit({ burst: 20, perMinute: 20, monotonicMs });
   const renewals = rateLimit({ burst: 5, perMinute: 1 / 60, monotonicMs });
@@ -35,6 +36,7 @@ export function agentService(platform: Platform, gate: ConnectionGate): AgentSer
     activate: unary(platform, async (call) => {
       const source = gate.sourceOf(call.getPeer());
       allow(activations.waitMs(source));
+      allow(await activationWaitMs(platform, source));
       allow(await platform.guesses.waitMs(source));
       return await activate(platform, { request: call.request, source });
     }),
