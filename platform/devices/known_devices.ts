@@ -221,11 +221,10 @@ export class KnownDevices {
     const spots = distinct(places, placeKey).map(({ scope, place }) => ({ scope, place }));
     for (const each of values) this.#asked.evidence.add(evidenceKey(each));
     for (const each of spots) this.#asked.places.add(placeKey(each));
-    const atSpots = await all(this.#places, "scope = :scope AND place = :place", spots);
     const holders: { device_id: string }[] = [
       ...await all(this.#evidence, "kind = :kind AND value = :value", values),
       // An address of a DHCP pool has had many devices, and only the present one may be what was read.
-      ...atSpots.filter(({ until }) => until === null),
+      ...(await all(this.#places, "scope = :scope AND place = :place", spots)).filter(({ until }) => until === null),
       ...deviceIds.map((device_id) => ({ device_id })),
     ];
     const devices = distinct(holders, byDevice).filter(({ device_id }) => !this.#asked.devices.has(device_id))
