@@ -1,6 +1,6 @@
 /** Statements for many rows at once: each parameter is an array, and `unnest` converts them to rows. */
 import type { Parameters, RowsOf, SqlValue } from "../store.ts";
-import { renamedParameters } from "./named_parameters.ts";
+import { renamedParameters } from "../named_parameters.ts";
 
 /** By name of the parameter. */
 export type Values = Record<string, SqlValue | SqlValue[]>;

@@ -12,7 +12,7 @@ import { noteOf } from "../listeners.ts";
 import { type Parameters, type Queries, scoped, type SqlValue, type Tenant, type Transaction } from "../store.ts";
 import type { DatabaseAddress } from "./database_url.ts";
 import { type ColumnTypes, insertMany, type ManyRows, selectMany, updateMany, type Values } from "./many_rows.ts";
-import { numberParameters } from "./named_parameters.ts";
+import { numberParameters } from "../named_parameters.ts";
 import { isConflict, isConnectionLost, isStaleConnection, queryError } from "./postgres_error.ts";
 import { channel } from "./postgres_listener.ts";
 import type { Turns } from "./turns.ts";

@@ -8,6 +8,7 @@ import { closeSync, openSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { ConfigError, messageOf, UnavailableError } from "../../../common/core/errors.ts";
 import { createListeners, noteOf } from "../listeners.ts";
+import { numberParameters } from "../named_parameters.ts";
 import { type Parameters, scoped, type SqlValue, type Store, type Tenant, type Transaction } from "../store.ts";
 import { migrations } from "../migrations.ts";
 
@@ -20,7 +21,7 @@ const lookMs = 100;
 /** Opens or creates the store. Throws ConfigError for a file of a later version or of another program. */
 export function openSqliteStore(path: string): Store {
   const database = openDatabase(path);
-  const prepared = statementsOf(database);
+  const prepared = statementsOf(database), selects = selectsOf(database);
   const current = new AsyncLocalStorage<SqliteTransaction>();
   let turn: Promise<unknown> = Promise.resolve();
   let isClosed = false;
@@ -31,7 +32,7 @@ export function openSqliteStore(path: string): Store {
     if (isClosed) throw new Error("Cannot begin a transaction as the store is closed");
     // IMMEDIATE takes the write lock at once: a transaction that reads first could fail later to get the lock.
     guarded(() => database.exec(readOnly ? "BEGIN" : "BEGIN IMMEDIATE"));
-    const tx = new SqliteTransaction(prepared, readOnly);
+    const tx = new SqliteTransaction({ prepared, selects, readOnly });
     try {
       const result = await current.run(tx, () => work(tx));
       tx.end();
@@ -82,6 +83,45 @@ export function openSqliteStore(path: string): Store {
 
 type Prepare = (sql: string) => StatementSync;
 
+/** The rows for each of the parameters. */
+type SelectMany = <Row>(each: readonly Parameters[], customerId: string) => Row[];
+
+/* Numbered parameters and rows as lists take half the time of named ones. */
+function selectsOf(database: DatabaseSync): (sql: string) => SelectMany {
+  const selects = new Map<string, SelectMany>();
+  function prepared(sql: string): SelectMany {
+    const { text, names } = numberParameters(sql, "?");
+    const statement = database.prepare(text);
+    const columns = statement.columns().map(({ name }) => name);
+    statement.setReturnArrays(true);
+    return <Row>(each: readonly Parameters[], customerId: string) => {
+      const rows: Row[] = [];
+      for (const parameters of each) {
+        const values = names.map((name) => name === "customer" ? customerId : parameters[name]!);
+        for (const found of statement.all(...values) as unknown as SqlValue[][]) {
+          rows.push(rowOf(columns, found) as Row);
+        }
+      }
+      return rows;
+    };
+  }
+  return (sql) => {
+    let select = selects.get(sql);
+    if (select === undefined) {
+      // Throws if it does not name the customer.
+      scoped(sql, undefined, "");
+      selects.set(sql, select = prepared(sql));
+    }
+    return select;
+  };
+}
+
+function rowOf(columns: readonly string[], values: readonly SqlValue[]): object {
+  const row: Record<string, SqlValue> = {};
+  for (let i = 0; i < columns.length; i++) row[columns[i]!] = values[i]!;
+  return row;
+}
+
 function statementsOf(database: DatabaseSync): Prepare {
   const statements = new Map<string, StatementSync>();
   return (sql) => {
@@ -126,11 +166,17 @@ class SqliteTransaction implements Transaction {
   waiting = 0;
   readonly notes = new Set<string>();
   readonly #prepare: Prepare;
+  readonly #selectMany: (sql: string) => SelectMany;
   readonly #isReadOnly: boolean;
 
-  constructor(prepare: Prepare, isReadOnly: boolean) {
-    this.#prepare = prepare;
-    this.#isReadOnly = isReadOnly;
+  constructor({ prepared, selects, readOnly }: {
+    prepared: Prepare;
+    selects: (sql: string) => SelectMany;
+    readOnly: boolean;
+  }) {
+    this.#prepare = prepared;
+    this.#selectMany = selects;
+    this.#isReadOnly = readOnly;
   }
 
   all<Row>(sql: string, parameters: Parameters = {}): Promise<Row[]> {
@@ -153,11 +199,7 @@ class SqliteTransaction implements Transaction {
       all: (sql, parameters) => this.all(sql, scoped(sql, parameters, customerId)),
       get: (sql, parameters) => this.get(sql, scoped(sql, parameters, customerId)),
       run: (sql, parameters) => this.run(sql, scoped(sql, parameters, customerId)),
-      allOf: (sql, each) =>
-        new Query(this, () => {
-          const statement = this.#prepare(sql);
-          return each.flatMap((parameters) => statement.all(scoped(sql, parameters, customerId)) as never[]);
-        }),
+      allOf: (sql, each) => new Query(this, () => this.#selectMany(sql)(each, customerId)),
       insertMany: ({ table, columns }, rows, onConflict = "") => {
         const names = ["customer_id", ...columns];
         const sql = `INSERT INTO ${table} (${names.join(", ")}) VALUES (${

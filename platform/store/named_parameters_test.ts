@@ -24,3 +24,9 @@ const cases: { name: string; sql: string; text: string; names: string[] }[] = [
 for (const { name, sql, text, names } of cases) {
   Deno.test(`numberParameters() takes ${name}`, () => assert.deepEqual(numberParameters(sql), { text, names }));
 }
+
+Deno.test("numberParameters() of SQLite keeps its hint", () => {
+  const sql = "SELECT ':a' FROM batches INDEXED BY batches_rejected WHERE a = :a AND b = :b AND c = :a";
+  const text = "SELECT ':a' FROM batches INDEXED BY batches_rejected WHERE a = ?1 AND b = ?2 AND c = ?1";
+  assert.deepEqual(numberParameters(sql, "?"), { text, names: ["a", "b"] });
+});
