@@ -21,7 +21,7 @@ const invisible = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
 const markPile = /(\p{M}{4})\p{M}+/gu;
 
 /** Default length limit in UTF-16 units. */
-export const defaultMaxLength = 500;
+const defaultMaxLength = 500;
 
 /**
  * One line of visible text: escape sequences, controls, bidirectional and zero-width characters removed, white space

@@ -35,7 +35,7 @@ import {
 /** Maximum duration of a session; agents enforce it as well. */
 export const longestSessionMs = 30 * 60_000;
 /** Maximum number of sessions of one agent at a time. */
-export const mostSessions = 3;
+const mostSessions = 3;
 /** Ports where a printer prints any received data. */
 const rawPorts = [9100, 631];
 

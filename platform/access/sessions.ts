@@ -2,7 +2,7 @@
 import { type Page, pageParameters, pageSql } from "../store/page.ts";
 import type { Tenant, Transaction } from "../store/store.ts";
 
-export const schemes = ["http", "https", "raw"] as const;
+const schemes = ["http", "https", "raw"] as const;
 export type Scheme = (typeof schemes)[number];
 
 export interface SessionRow {

@@ -6,7 +6,7 @@ import { Buffer } from "node:buffer";
 import { type Authority, issueCertificate, validityFrom } from "../keys/authority.ts";
 
 /** How long an agent's certificate is valid; it is renewed when a third of that is left. */
-export const agentCertificateDays = 90;
+const agentCertificateDays = 90;
 
 const maxCsrBytes = 4096;
 

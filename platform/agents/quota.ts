@@ -134,7 +134,7 @@ export async function noteQuotaTold(tenant: Tenant, options: { agentId: string; 
 }
 
 /** Milliseconds until the next day begins. */
-export function untilNextDayMs(at: Date): number {
+function untilNextDayMs(at: Date): number {
   return (dayOf(at) + 1) * dayMs - at.getTime();
 }
 

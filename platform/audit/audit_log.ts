@@ -39,7 +39,7 @@ export interface AuditEntry {
 export const noDigest = "0".repeat(64);
 
 /* Of one agent on a day, and of the platform about one: it chooses what it is noted for, and must not fill the log. */
-export const mostEntriesOfAgent = 1000;
+const mostEntriesOfAgent = 1000;
 
 /** Only the first thousand entries per day by or about an agent are kept; the last one says that there were more. */
 export async function appendAudit(tx: Transaction, event: AuditEvent): Promise<void> {

@@ -13,10 +13,10 @@ export interface DealerRow {
 }
 
 /** Name of the automatically created dealer. */
-export const onlyDealerName = "default";
+const onlyDealerName = "default";
 
 /** Throws UsageError when the name is taken. */
-export async function addDealer(tx: Transaction, options: { name: string; at: Date }): Promise<DealerRow> {
+async function addDealer(tx: Transaction, options: { name: string; at: Date }): Promise<DealerRow> {
   const row = { dealer_id: newId("dea"), name: options.name, created_at: options.at.getTime() };
   const made = await tx.run(
     "INSERT INTO dealers (dealer_id, name, created_at) VALUES (:dealer_id, :name, :created_at) ON CONFLICT DO NOTHING",
@@ -26,7 +26,7 @@ export async function addDealer(tx: Transaction, options: { name: string; at: Da
   throw new UsageError(`Cannot create the dealer "${options.name}" as the name is taken`, dealersHint);
 }
 
-export function dealerRows(tx: Transaction): Promise<(DealerRow & { customers: number })[]> {
+function dealerRows(tx: Transaction): Promise<(DealerRow & { customers: number })[]> {
   return tx.all(
     `SELECT *, (SELECT count(*) FROM customers c WHERE c.dealer_id = d.dealer_id) AS customers
      FROM dealers d ORDER BY lower(name)`,

@@ -246,4 +246,4 @@ function closeForGood(source: DatabaseSync, tables: readonly string[]): void {
 }
 
 /** Error of every write to the file after it was copied. */
-export const movedMessage = "this store was moved to PostgreSQL";
+const movedMessage = "this store was moved to PostgreSQL";

@@ -9,9 +9,9 @@ import type { KnownDevice } from "../store/inventory.ts";
 import { policyRefusal, TaskRefusal } from "../tasks/task_refusal.ts";
 
 /** Maximum number of sessions at a time. */
-export const mostSessions = 3;
+const mostSessions = 3;
 /** Upper limit, independent of order and configuration. */
-export const longestSessionMs = 30 * 60_000;
+const longestSessionMs = 30 * 60_000;
 /** Ports where a printer prints any received data. */
 const printingPorts = [9100, 631];
 

@@ -23,7 +23,7 @@ export function orderName(order: SessionOrder): string {
 }
 
 /** Undefined for other files. */
-export function maybeOrder(name: string): SessionOrder | undefined {
+function maybeOrder(name: string): SessionOrder | undefined {
   if (name === "kill-all") return { kind: "killAll" };
   const [, kind, id] = /^(approve|kill)-([a-z0-9-]{4,64})$/.exec(name) ?? [];
   return kind === undefined ? undefined : { kind: kind as "approve" | "kill", id: id! };

@@ -155,7 +155,7 @@ function groupOf(field: string): ExplainedValue["group"] {
 }
 
 /** The value of a traced field in words; null if the reading has none. */
-export function valueInWords(reading: Reading, field: string): string | null {
+function valueInWords(reading: Reading, field: string): string | null {
   const [group = "", ...rest] = field.split(".");
   const last = rest.at(-1) ?? "";
   const index = rest.slice(0, -1).join(".");

@@ -5,7 +5,7 @@ import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 import { UsageError } from "../../common/core/errors.ts";
 import { type CsvRows, csvRows } from "../../common/report/csv_rows.ts";
 
-export const scanFormats = ["table", "json", "jsonl", "csv", "html"] as const;
+const scanFormats = ["table", "json", "jsonl", "csv", "html"] as const;
 export type ScanFormat = (typeof scanFormats)[number];
 
 export interface ScanOptions {

@@ -13,7 +13,7 @@ import {
 } from "./field.ts";
 import { type ConfigReader, openSection, type Section } from "./section.ts";
 
-export const defaultStateDirectory = "/var/lib/opendca";
+const defaultStateDirectory = "/var/lib/opendca";
 
 const workersField: TextField<number | null> = textField(
   (text) => text === "auto" ? null : integerField(1, 64).parse(text),

@@ -127,7 +127,7 @@ export function readCredentialKey<K extends string>(
 }
 
 /** One line for each credential, without secrets. */
-export function describePlan(plan: CredentialPlan): string[] {
+function describePlan(plan: CredentialPlan): string[] {
   return plan.rules.flatMap(({ ranges, credentials }) =>
     credentials.map((credential) => {
       const where = ranges === null ? "" : ` for ${ranges.map(formatRange).join(", ")}`;

@@ -106,6 +106,6 @@ export function openSection<K extends string>(
 }
 
 /** The place of a value in the file, or that it is the default. */
-export function sourceOf(at: YamlValue | undefined): SettingSource {
+function sourceOf(at: YamlValue | undefined): SettingSource {
   return at === undefined ? { kind: "default" } : { kind: "file", place: placeOf(at).replace(/:\d+$/, "") };
 }

@@ -115,7 +115,7 @@ async function askPlatform(
 /** Remaining share of a certificate's lifetime below which its renewal is overdue. */
 const lateShare = 0.1;
 
-export function diagnoseAgent(
+function diagnoseAgent(
   seen: AgentObservation,
   { stateDirectory, now }: { stateDirectory: string; now: Date },
 ): { detail: string; faults: DoctorFault[] } {

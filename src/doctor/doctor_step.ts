@@ -1,7 +1,7 @@
 /** Result of `opendca doctor` for one link of the chain, and the exit code. */
 
 /** In the order in which they are shown. */
-export const stepNames = [
+const stepNames = [
   "configuration",
   "clock",
   "dns",

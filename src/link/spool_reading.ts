@@ -116,7 +116,7 @@ function sentBytes({ payload, corrected }: SpoolRecord): Uint8Array {
  * An encoded RecordList from encoded Records: field 1, length-delimited, for each record (protobuf encoding,
  * "Repeated").
  */
-export function recordList(payloads: readonly Uint8Array[]): Uint8Array {
+function recordList(payloads: readonly Uint8Array[]): Uint8Array {
   const parts = payloads.flatMap((payload) => [prefix(payload.length), payload]);
   const bytes = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
   let at = 0;

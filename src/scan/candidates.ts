@@ -15,7 +15,7 @@ export interface Candidate {
 }
 
 /** The credential that worked last time goes first; one that is no longer configured is ignored. */
-export function inOrder(
+function inOrder(
   credentials: readonly Credential[],
   remembered: Pick<Remembered, "credential"> | undefined,
 ): readonly Credential[] {

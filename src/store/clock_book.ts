@@ -214,7 +214,7 @@ function addAnchor({ anchors }: ClockSegment, anchor: Anchor): void {
 }
 
 /** The true zero at an uptime of a span that has an anchor, else undefined. */
-export function measuredZero(span: ClockSpan, ms: number): number | undefined {
+function measuredZero(span: ClockSpan, ms: number): number | undefined {
   const { segments } = span;
   const own = Math.max(0, segments.findLastIndex(({ fromMs }) => fromMs <= ms));
   const anchors = segments[own]!.anchors;
@@ -234,7 +234,7 @@ function zeroBetween(anchors: readonly Anchor[], ms: number): number {
 }
 
 /** The true time of a wall time and uptime; undefined if the platform was not reached since. */
-export function trueTimeOf(
+function trueTimeOf(
   spans: readonly ClockSpan[],
   { at, mark, sinceMs }: { at: Date; mark: UptimeMark; sinceMs: number },
 ): TrueTime | undefined {

@@ -4,7 +4,7 @@ import { renderHtml } from "../../common/report/html.ts";
 import { documentOf, exactly, readingOf, supplyOf } from "../golden/sample_document.ts";
 
 /** Of each kind of name that a column can be too narrow for: without a space, right to left, of wide characters. */
-export const hardNames = [
+const hardNames = [
   "LaserJet Enterprise Color MFP with a very long marketing name, Stapler-Stacker and Booklet Maker M880z+ Series II",
   "ModelWithoutAnySpaceAtAllThatIsLongerThanEveryColumnOfEveryPaperThatPrintersKnowX9000",
   "طابعة ليزر ملونة متعددة الوظائف للمكتب الرئيسي في الطابق الثالث",

@@ -19,7 +19,7 @@ export interface TestTunnel extends Tunnel {
 }
 
 /** Each channel is a TCP connection to the place. */
-export function standInTunnel(sessionId: string, place: { address: string; port: number }): TestTunnel {
+function standInTunnel(sessionId: string, place: { address: string; port: number }): TestTunnel {
   const { promise: closed, resolve } = Promise.withResolvers<string>();
   const channels = new Set<net.Socket>();
   const tunnel: TestTunnel = {

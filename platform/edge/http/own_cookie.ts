@@ -3,7 +3,7 @@
  * have its name. `__Host-` (RFC 6265bis section 4.1.3.2) prevents pages of other origins under the gateway's domain
  * from setting it.
  */
-export const ownCookieName = "__Host-opendca";
+const ownCookieName = "__Host-opendca";
 
 /** Value for `Set-Cookie`; expires with the session. */
 export function ownCookie(secret: string, maxAgeSeconds: number): string {

@@ -130,7 +130,7 @@ function pageOf(refusal: Refusal, headers: OwnPage["headers"] = []): OwnPage {
 }
 
 /** Headers and octets of a page of ours. */
-export function ownAnswer({ type, body, headers }: OwnPage): { headers: [string, string][]; octets: Uint8Array } {
+function ownAnswer({ type, body, headers }: OwnPage): { headers: [string, string][]; octets: Uint8Array } {
   const octets = new TextEncoder().encode(body);
   const isNamed = (name: string) => headers.some(([given]) => given.toLowerCase() === name);
   return {

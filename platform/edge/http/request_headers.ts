@@ -6,7 +6,7 @@ import { hostOf, originOf, type PrinterPlace } from "./printer_origin.ts";
 export type RawHeaders = readonly string[];
 
 /** Headers of one connection (RFC 9110 section 7.6.1), in addition to those named in `Connection`. */
-export const hopByHop: ReadonlySet<string> = new Set([
+const hopByHop: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
   "proxy-authenticate",

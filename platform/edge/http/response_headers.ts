@@ -7,7 +7,7 @@ import { connectionHeaders, headerPairs, type RawHeaders } from "./request_heade
  * A page can only load from and send to its own origin, even if it was manipulated; links to other sites work. An
  * additional policy can only restrict (CSP level 3 section 3.4), so the printer's own stays in force.
  */
-export function isolationPolicy(host: string): string {
+function isolationPolicy(host: string): string {
   return [
     "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'",
     `connect-src 'self' wss://${host}`,

@@ -23,7 +23,7 @@ export interface GatewayLimits {
   unsizedBytes: number;
 }
 
-export const defaultLimits: GatewayLimits = {
+const defaultLimits: GatewayLimits = {
   tunnelMs: 3_000,
   connectMs: 30_000,
   answerMs: 60_000,

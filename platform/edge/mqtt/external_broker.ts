@@ -31,7 +31,7 @@ export interface ExternalConnection extends ExternalOptions {
 }
 
 /** The platform's name in the broker's access list. No agent has this name. */
-export const platformUser = "opendca-platform";
+const platformUser = "opendca-platform";
 const certificateDays = 397;
 const reconnectMs = 5000;
 
