@@ -205,8 +205,14 @@ Deno.test("scan --config that is interrupted in the first site says that the oth
   await Deno.writeTextFile(`${folder}/agent.yaml`, file(folder).replace("timeout: 300ms", "timeout: 30s"));
   const host = testHost({ env: { OPENDCA_GUARD_DIRECTORY: `${folder}/guard` } });
   try {
+    const begun = Promise.withResolvers<void>(), { createWorker } = host;
+    host.createWorker = (...args) => {
+      begun.resolve();
+      return createWorker(...args);
+    };
     const running = runCli(["scan", "-q", "-f", "json", "--rate", "1", "--config", `${folder}/agent.yaml`], host);
-    setTimeout(() => host.interrupt(), 500);
+    await begun.promise;
+    host.interrupt();
     assert.equal(await running, 130);
     const asked = Number(host.err.match(/^interrupted: (\d+) of 26 addresses asked/)?.[1]);
     assert(asked <= 12, host.err);

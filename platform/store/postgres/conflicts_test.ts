@@ -120,7 +120,7 @@ peerTest("work that hides the failure of its statement is repeated as well, othe
         await count(tx, "b");
         if (kill === "TypeError") throw new TypeError("a bug");
         const row = await tx.get<{ pid: number }>("SELECT pg_backend_pid() AS pid");
-        await database.sql(`SELECT pg_terminate_backend(${row!.pid})`);
+        await database.sql(`SELECT pg_terminate_backend(${row!.pid}, 10000)`);
       }));
       assert.deepEqual([runs, await counted(store)], [1, [2, 0]], kill);
     }

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { peerTest, postgresServer } from "../../../tests/fixtures/peers.ts";
-import { sharedPostgres, startPostgres, type TestDatabase } from "../../../tests/fixtures/postgres_server.ts";
+import {
+  endConnections,
+  sharedPostgres,
+  startPostgres,
+  type TestDatabase,
+} from "../../../tests/fixtures/postgres_server.ts";
 import { ConfigError, UnavailableError } from "../../../common/core/errors.ts";
 import { parseDatabaseUrl } from "./database_url.ts";
 import type { Store, Transaction } from "../store.ts";
@@ -216,7 +221,7 @@ storeTest("a statement that takes too long is an UnavailableError", async (store
 storeTest(
   "a connection that the server ends is an UnavailableError, and the next transaction has another",
   async (store, database) => {
-    const end = (pid: unknown) => database.sql(`SELECT pg_terminate_backend(${pid})`);
+    const end = (pid: unknown) => database.sql(`SELECT pg_terminate_backend(${pid}, 10000)`);
     await assert.rejects(
       store.transaction(async (tx) => {
         await addCustomer(tx, "a");
@@ -235,9 +240,7 @@ storeTest("transactions take new connections after the server ended all idle one
   const busy = () => store.transaction((tx) => tx.all("SELECT pg_sleep(0.05)"));
   for (let times = 0; times < 5; times++) {
     await Promise.all(Array.from({ length: 8 }, busy));
-    await database.sql(
-      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'opendca' AND datname = current_database()",
-    );
+    await database.sql(endConnections);
     await Promise.all(Array.from({ length: 8 }, busy));
   }
 });
@@ -338,9 +341,7 @@ peerTest("openPostgresStore() refuses a database or a user that is not there, an
 storeTest("a write that reaches a server that only reads drops its connection", async (store, { name, sql }) => {
   const role = `ALTER ROLE opendca IN DATABASE ${name}`;
   await sql(`${role} SET default_transaction_read_only = on`);
-  await sql(
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'opendca' AND datname = current_database()",
-  );
+  await sql(endConnections);
   try {
     await assert.rejects(store.transaction((tx) => addCustomer(tx, "a")), isBusy(/the database only reads/));
   } finally {
