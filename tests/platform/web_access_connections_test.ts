@@ -95,7 +95,7 @@ Deno.test({
       await say("hold");
       const waiting = Array.from({ length: 5 }, () => net.connect({ host: "127.0.0.1", port }).on("error", () => {}));
       // One of them is tried to be accepted now, which fails.
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await new Promise((resolve) => setTimeout(resolve, 2000));
       for (const socket of waiting) socket.destroy();
       await say("release");
       await until("a handshake is answered again", handshake, 30_000);

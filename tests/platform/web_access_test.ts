@@ -177,7 +177,7 @@ Deno.test("a printer that never answers, or whose headers never end, has a time"
 });
 
 Deno.test("a body that stands still is cut off, in either direction", async () => {
-  await using web = await startWebAccessFixture({ limits: { stallMs: 300 } });
+  await using web = await startWebAccessFixture({ limits: { stallMs: 1000 } });
   await using printer = await tcpPeer((socket) => {
     socket.once("data", async (asked) => {
       socket.write("HTTP/1.1 200 OK\r\nContent-Length: 999999\r\n\r\nbeginning");
