@@ -15,6 +15,7 @@ export const allowed: Record<string, string[]> = {
   "common/report": shared,
   "common/protocol": ["common/core", "proto"],
   "common/host": ["common/core"],
+  "common/release": ["common/core", "common/protocol", "common/host"],
 
   "src/log": ["common/core"],
   "src/snmp": ["common/core"],
@@ -96,6 +97,7 @@ export const allowed: Record<string, string[]> = {
     ...shared,
     "common/cli",
     "common/host",
+    "common/release",
     "common/report",
     "src/log",
     "src/snmp",
@@ -215,6 +217,7 @@ export const allowed: Record<string, string[]> = {
     "common/cli",
     "common/report",
     "common/host",
+    "common/release",
     "proto",
     "platform/store",
     "platform/audit",

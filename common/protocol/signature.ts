@@ -1,11 +1,11 @@
 /**
- * Signatures with the platform's Ed25519 key. Each use has its own context, so that a signature for one is not valid
+ * Signatures with Ed25519 keys of the platform and of releases. Each use has its own context, so that a signature for one is not valid
  * for another: the signed bytes are the context in ASCII, one zero byte, and the message.
  */
 import { Buffer } from "node:buffer";
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from "node:crypto";
 
-export type SigningContext = "opendca.task.v1" | "opendca.unlock.v1";
+export type SigningContext = "opendca.task.v1" | "opendca.unlock.v1" | "opendca.release.v1";
 
 export interface SigningKey {
   /** 32 bytes. */

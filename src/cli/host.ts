@@ -30,6 +30,8 @@ export interface Host {
   onInterrupt(callback: () => void): () => void;
   /** Facts about this build. */
   buildFacts(): BuildFacts;
+  /** The file of this program; undefined if it runs from source, absent as that. */
+  executable?(): string | undefined;
   /** What `doctor` needs in addition; loaded on demand. */
   doctorMachine(): Promise<DoctorMachine>;
   /** What `run` and `status` need in addition. */

@@ -38,12 +38,22 @@ export function addRunCommand(program: Command, host: Host): void {
     .action((options: RunOptions) => runAgent(configPath(options.config, host.env), options, host));
 }
 
+/** Throws unless this file is what the release keys signed; a development build only says what it is. */
+async function refuseAltered(host: Host): Promise<void> {
+  const path = host.executable?.();
+  if (path === undefined) return;
+  const { verifyOwnFile } = await import("../../common/release/verify_file.ts");
+  const { kind } = verifyOwnFile({ path, product: "opendca", version });
+  if (kind === "development") await host.stderr.write("note: this is a development build, which is not signed\n");
+}
+
 interface RunOptions {
   config?: string;
   logFormat?: AgentConfig["log"]["format"];
 }
 
 async function runAgent(path: string, options: RunOptions, host: Host): Promise<void> {
+  await refuseAltered(host);
   const interrupted = Promise.withResolvers<{ kind: "interrupted" }>();
   const stopListening = host.onInterrupt(() => interrupted.resolve({ kind: "interrupted" }));
   try {

@@ -1,5 +1,6 @@
 import type { Host } from "../cli/host.ts";
 import { systemClock } from "../../common/core/clock.ts";
+import { ownExecutable } from "../../common/host/file_digest.ts";
 import { environment } from "../../common/host/process.ts";
 import {
   onInterrupt,
@@ -32,6 +33,7 @@ export function denoHost(): Host {
     links: ownLinks,
     createFile: createPendingFile,
     buildFacts: denoBuildFacts,
+    executable: ownExecutable,
     doctorMachine: async () => (await import("./doctor_machine.ts")).denoDoctorMachine,
     agentMachine: denoAgentMachine,
     requireDescriptors,

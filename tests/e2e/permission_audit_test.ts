@@ -109,6 +109,7 @@ const agentArguments: Record<string, string[][]> = {
   "sessions approve": [["--config", "agent.yaml", "x"]],
   "sessions kill": [["--config", "agent.yaml", "x"]],
   "doctor": [["--config", "agent.yaml"]],
+  "verify": [[], ["/bin/true"]],
   "ping": [["127.77.0.11", "--count", "1", "--config", "agent.yaml"]],
   "completions bash": [[]],
   "completions zsh": [[]],

@@ -1,4 +1,5 @@
 import { systemClock } from "../../../common/core/clock.ts";
+import { ownExecutable } from "../../../common/host/file_digest.ts";
 import { environment, userId } from "../../../common/host/process.ts";
 import {
   onInterrupt,
@@ -22,6 +23,7 @@ export function denoMachine(): PlatformMachine {
     tableWidth: columns ?? Infinity,
     stdout: stdout.write,
     stderr: stderr.write,
+    executable: ownExecutable,
     readTextFile,
     untilStopped() {
       const { promise, resolve } = Promise.withResolvers<void>();

@@ -10,6 +10,7 @@ const examples: Record<string, string[]> = {
     "serve --tls-certificate dca.pem --tls-key dca.key --poll-seconds 10m",
   ],
   "status": ["status", "status --check"],
+  "verify": ["verify", "verify opendca-platform-0.2.0-linux-x64 --keys trusted.keys"],
   "dealer create": ['dealer create "Copy & Print"'],
   "dealer rename": ['dealer rename default "Copy & Print"'],
   "dealer close": ['dealer close "Copy & Print" --reason "sold" --revoke-agents'],

@@ -33,6 +33,8 @@ export interface PlatformMachine {
   tableWidth: number;
   stdout(text: string): Promise<void>;
   stderr(text: string): Promise<void>;
+  /** The file of this program; undefined if it runs from source. */
+  executable?(): string | undefined;
   /** "-" is standard input, which can only be read once. */
   readTextFile(path: string): Promise<string>;
   /** Resolves when the process is asked to end. */

@@ -23,6 +23,7 @@ import { addServeCommand } from "./serve_command.ts";
 import { addStatusCommand } from "./status_command.ts";
 import { addTaskCommands } from "./task_commands.ts";
 import { addUnlockCommand } from "./unlock_command.ts";
+import { addVerifyCommand } from "./verify_command.ts";
 import { oneLine } from "./table.ts";
 
 /**
@@ -94,6 +95,7 @@ function createProgram(context: CommandContext, show: (text: string) => void): C
   addAlertCommands(program, context);
   addAuditCommands(program, context);
   addDatabaseCommands(program, context);
+  addVerifyCommand(program, context);
   addCompletionsCommand(program, context);
   addHelpExamples(program);
   return program;

@@ -11,6 +11,7 @@ import { isDomain } from "../http/printer_origin.ts";
 import type { WebServeOptions } from "../http/start_web_access.ts";
 import type { SshServeOptions } from "../ssh/ssh_gateway.ts";
 import type { PlatformHost } from "./host.ts";
+import { refuseAltered } from "./verify_command.ts";
 
 interface ServeFlags extends GlobalOptions {
   listen: string;
@@ -105,6 +106,7 @@ const dayMs = 86_400_000;
 const megabytes = { min: 1, max: 1_000_000 };
 
 async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
+  await refuseAltered(host);
   const names = checkedNames(flags.hostName ?? ["localhost"]);
   const listen = parseListen("--listen", flags.listen);
   const mqtt = {
