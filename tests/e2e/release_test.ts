@@ -5,7 +5,7 @@ import { sourceFiles } from "../../tools/release/stage.ts";
 import { compileBase, compiledTest } from "./compiled_file.ts";
 
 const root = new URL("../../", import.meta.url).pathname.replace(/\/$/, "");
-const words = project.tasks.release.command.split(" ").slice(1);
+const words = project.tasks.release.command.replaceAll("'", "").split(" ").slice(1);
 const hostTarget = Deno.build.arch === "aarch64" ? "linux-arm64" : "linux-x64";
 const otherTarget = Deno.build.arch === "aarch64" ? "linux-x64" : "linux-arm64";
 
@@ -68,10 +68,45 @@ compiledTest(
         digests.push(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex());
       }
       assert.equal(digests[0], digests[1]);
-      const { stdout } = await new Deno.Command(`${folder}/out1/${name}`, { args: ["--version", "--json"] }).output();
-      const facts = JSON.parse(new TextDecoder().decode(stdout));
+      const program = async (...args: string[]) => {
+        const { code, stdout, stderr } = await new Deno.Command(`${folder}/out1/${name}`, { args }).output();
+        return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
+      };
+      const facts = JSON.parse((await program("--version", "--json")).out);
       assert.deepEqual([facts.version, facts.compiled, facts.target], [project.version, true, Deno.build.target]);
       assert.match(facts.commit, /^[0-9a-f]{40}(-dirty)?$/);
+
+      const beside = [...Deno.readDirSync(`${folder}/out1`)].map((each) => each.name.replace(project.version, "V"))
+        .sort();
+      assert.deepEqual(beside, [
+        "SHA256SUMS",
+        "SHA256SUMS.throw-away.minisig",
+        `opendca-V-${hostTarget}`,
+        "opendca-V.cdx.json",
+        "opendca-V.licenses.txt",
+        "opendca-V.provenance.json",
+        "opendca-V.throw-away.keys",
+        "opendca-V.throw-away.manifest",
+      ]);
+      const provenance = JSON.parse(
+        await Deno.readTextFile(`${folder}/out1/opendca-${project.version}.provenance.json`),
+      );
+      assert.deepEqual(provenance.subject, [{ name, digest: { sha256: digests[1] } }]);
+      assert.equal(provenance.predicate.buildDefinition.externalParameters.commit, facts.commit);
+      const verified = await program("verify");
+      assert.equal(verified.code, 0, verified.err);
+      assert.match(verified.out, /^signed by +2 of 3 keys: .*\nnote .* anybody can have made it$/m);
+
+      const without = ["run", "--config", `${folder}/no.yaml`];
+      assert.match((await program(...without)).err, /Cannot read the configuration file/);
+      // A byte more does not keep the file from running.
+      await Deno.writeFile(`${folder}/out1/${name}`, new Uint8Array(1), { append: true });
+      for (const args of [without, ["verify"]]) {
+        const { code, err } = await program(...args);
+        assert.equal(code, 77, err);
+        assert.match(err, /^error: Cannot trust ".*" as it is no file of opendca .*: its SHA-256 is [0-9a-f]{64}$/m);
+      }
+      assert.equal((await program("--version")).code, 0);
     }),
 );
 

@@ -5,7 +5,7 @@ import { messageOf } from "../../common/core/errors.ts";
 import { pinnedRuntime } from "../../common/core/pinned_runtime.ts";
 import { ReleaseError } from "./release_error.ts";
 import { runTool } from "./run_tool.ts";
-import { baseProblems, type Target } from "./verify_binary.ts";
+import { baseProblems, runtimeOf, type Target } from "./verify_binary.ts";
 
 export interface Base {
   path: string;
@@ -13,6 +13,8 @@ export interface Base {
   origin: string;
   /** SHA-256 in hexadecimal before symbols were removed. */
   sha256: string;
+  /** Version of Deno. */
+  runtime: string;
 }
 
 /** Deno's release server cannot be reached: the target is left out. */
@@ -36,7 +38,7 @@ export async function prepareBase(target: Target, folder: string, given: string 
     const strip = target.processor === "arm64" && Deno.build.arch !== "aarch64" ? "aarch64-linux-gnu-strip" : "strip";
     await runTool([strip, path], { to: `remove the symbols of the base for ${target.name}` });
   }
-  return { path, origin, sha256: await sha256(bytes) };
+  return { path, origin, sha256: await sha256(bytes), runtime: runtimeOf(bytes)! };
 }
 
 export async function readBase(path: string): Promise<Uint8Array<ArrayBuffer>> {

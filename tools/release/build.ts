@@ -4,7 +4,11 @@
  */
 import { parseArgs } from "node:util";
 import { messageOf } from "../../common/core/errors.ts";
+import type { ReleaseManifest } from "../../common/release/release_manifest.ts";
+import { isVersion } from "../../common/release/version_order.ts";
 import { pinnedRuntime } from "../../common/core/pinned_runtime.ts";
+import { type Built, describe, manifestOf, signWithThrowAwayKeys, type Source, writeSums } from "./artefacts.ts";
+import { authenticodeKey, signPe } from "./authenticode.ts";
 import { type Base, NoBaseError, prepareBase, readBase, sha256 } from "./base.ts";
 import { buildFacts, buildFile, compileArguments, type Program, programs, version } from "./programs.ts";
 import { ReleaseError } from "./release_error.ts";
@@ -23,6 +27,9 @@ const options = {
   "allow-other-runtime": { type: "boolean", default: false },
   offline: { type: "boolean", default: false },
   uncompressed: { type: "boolean", default: false },
+  "minimum-version": { type: "string", default: "0.0.0" },
+  "expires-days": { type: "string", default: "180" },
+  rollout: { type: "string", default: "100" },
 } as const;
 
 export interface ReleaseOptions {
@@ -35,22 +42,11 @@ export interface ReleaseOptions {
   offline: boolean;
   /** Leaves out the compressed files. */
   uncompressed: boolean;
-}
-
-/** A compiled program with its name, and what it was made of. */
-export interface Built {
-  program: Program;
-  target: Target;
-  file: string;
-  size: number;
-  sha256: string;
-  base: Base;
-}
-
-interface Source {
-  commit: string;
-  /** Seconds since 1970. */
-  epoch: number;
+  /** Of the manifest. */
+  minimumVersion: string;
+  expiresDays: number;
+  /** Percent. */
+  rollout: number;
 }
 
 /** Reads the arguments of the command line. Throws `ReleaseError`. */
@@ -61,7 +57,14 @@ export function parseReleaseOptions(args: readonly string[]): ReleaseOptions {
   } catch (error) {
     throw new ReleaseError(`Cannot release: ${messageOf(error)}`);
   }
+  const minimumVersion = values["minimum-version"];
+  if (!isVersion(minimumVersion)) {
+    throw new ReleaseError(`Cannot release: --minimum-version takes a version: current value is "${minimumVersion}"`);
+  }
   return {
+    minimumVersion,
+    expiresDays: numberOf("--expires-days", values["expires-days"], 3_650),
+    rollout: numberOf("--rollout", values.rollout, 100),
     targets: chosen("target", targets, values.target),
     programs: chosen("program", programs, values.program),
     output: values.output,
@@ -69,6 +72,11 @@ export function parseReleaseOptions(args: readonly string[]): ReleaseOptions {
     offline: values.offline,
     uncompressed: values.uncompressed,
   };
+}
+
+function numberOf(option: string, text: string, max: number): number {
+  if (/^\d{1,4}$/.test(text) && Number(text) <= max && (Number(text) > 0 || max === 100)) return Number(text);
+  throw new ReleaseError(`Cannot release: ${option} takes a whole number up to ${max}: current value is "${text}"`);
 }
 
 function chosen<T extends { name: string }>(
@@ -84,34 +92,50 @@ function chosen<T extends { name: string }>(
   return names === undefined ? all : all.filter(({ name }) => names.includes(name));
 }
 
-/** Returns the programs, and the targets that were left out with the reason. */
-export async function build(wanted: ReleaseOptions): Promise<{ built: Built[]; left: string[]; source: Source }> {
+/** Makes the release, and returns the targets that were left out with the reason. */
+export async function build(wanted: ReleaseOptions): Promise<string[]> {
   const source = await sourceOf();
   const folder = await Deno.makeTempDir({ prefix: "opendca-release-" });
   try {
-    const built: Built[] = [], left: string[] = [];
-    const given = await givenBase(wanted.targets);
-    const bases: { target: Target; base: Base }[] = [];
-    for (const target of wanted.targets) {
-      try {
-        bases.push({ target, base: await prepareBase(target, folder, given(target)) });
-      } catch (error) {
-        if (!(error instanceof NoBaseError)) throw error;
-        left.push(`${target.name} is left out: ${error.message}`);
-      }
-    }
-    if (bases.length === 0) return { built, left, source };
-    const { stage } = await prepareStage(folder, wanted);
-    await Deno.mkdir(wanted.output, { recursive: true });
-    for (const { target, base } of bases) {
-      for (const program of wanted.programs) {
+    const { bases, left } = await findBases(wanted.targets, folder);
+    if (bases.length === 0) return left;
+    const { stage, licences } = await prepareStage(folder, wanted);
+    const { output, programs } = wanted;
+    await Deno.mkdir(output, { recursive: true });
+    const names: string[] = [], manifests: ReleaseManifest[] = [];
+    for (const program of programs) {
+      const built: Built[] = [];
+      for (const { target, base } of bases) {
         built.push(await compile({ program, target, base }, { stage, source, wanted, folder }));
       }
+      names.push(...built.flatMap(({ file }) => wanted.uncompressed ? [file] : [file, `${file}.zst`]));
+      names.push(...await describe({ program, source, stage, licences, built, output }));
+      const { expiresDays, minimumVersion, rollout: percent } = wanted;
+      manifests.push(manifestOf(built, { source, now: new Date(), expiresDays, minimumVersion, percent }));
     }
-    return { built, left, source };
+    await writeSums(output, names);
+    await signWithThrowAwayKeys(output, manifests);
+    return left;
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+async function findBases(
+  wanted: readonly Target[],
+  folder: string,
+): Promise<{ bases: { target: Target; base: Base }[]; left: string[] }> {
+  const given = await givenBase(wanted);
+  const bases: { target: Target; base: Base }[] = [], left: string[] = [];
+  for (const target of wanted) {
+    try {
+      bases.push({ target, base: await prepareBase(target, folder, given(target)) });
+    } catch (error) {
+      if (!(error instanceof NoBaseError)) throw error;
+      left.push(`${target.name} is left out: ${error.message}`);
+    }
+  }
+  return { bases, left };
 }
 
 /**
@@ -170,11 +194,17 @@ async function compile(
   await freezeStage(stage, source.epoch);
   // Appears in the output only when it is known to be right.
   const unchecked = `${folder}/${file}`;
-  await runTool([Deno.execPath(), ...compileArguments(program, { triple: target.triple, output: unchecked })], {
+  const printed = await runTool([
+    Deno.execPath(),
+    ...compileArguments(program, { triple: target.triple, output: unchecked }),
+  ], {
     cwd: stage.source,
     env: { DENO_DIR: stage.cache, DENORT_BIN: base.path },
     to: `compile ${file}`,
+    withErrors: true,
   });
+  const authenticode = target.system === "windows" ? authenticodeKey((name) => Deno.env.get(name)) : undefined;
+  if (authenticode !== undefined) await signPe(unchecked, authenticode);
   const bytes = await Deno.readFile(unchecked);
   const problems = binaryProblems(bytes, {
     target,
@@ -191,7 +221,7 @@ async function compile(
   await Deno.chmod(`${wanted.output}/${file}`, 0o755);
   const shipped = wanted.uncompressed ? "" : `, ${await compress(`${wanted.output}/${file}`)} as shipped`;
   console.log(`${file}: ${megabytes(bytes.length)}${shipped}`);
-  return { program, target, file, size: bytes.length, sha256: await sha256(bytes), base };
+  return { program, target, file, size: bytes.length, sha256: await sha256(bytes), base, printed };
 }
 
 /** What a file that can be run says of itself. */
@@ -211,7 +241,7 @@ async function compress(path: string): Promise<string> {
 }
 
 async function release(args: readonly string[]): Promise<number> {
-  const { left } = await build(parseReleaseOptions(args));
+  const left = await build(parseReleaseOptions(args));
   for (const sentence of left) console.error(sentence);
   return left.length === 0 ? 0 : 75;
 }

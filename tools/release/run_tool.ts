@@ -5,10 +5,15 @@ export interface ToolOptions {
   env?: Record<string, string>;
   /** What the tool is for, in an error. */
   to: string;
+  /** Returns what it printed as errors as well. */
+  withErrors?: boolean;
 }
 
 /** Runs a tool and returns its standard output. Throws `ReleaseError` with what it said. */
-export async function runTool(command: readonly string[], { to, ...options }: ToolOptions): Promise<string> {
+export async function runTool(
+  command: readonly string[],
+  { to, withErrors = false, ...options }: ToolOptions,
+): Promise<string> {
   const [program, ...args] = command;
   const decoder = new TextDecoder();
   let output: Deno.CommandOutput;
@@ -20,5 +25,5 @@ export async function runTool(command: readonly string[], { to, ...options }: To
   }
   const said = decoder.decode(output.stderr).trim();
   if (!output.success) throw new ReleaseError(`Cannot ${to}: ${said === "" ? `exit code ${output.code}` : said}`);
-  return decoder.decode(output.stdout);
+  return decoder.decode(output.stdout) + (withErrors ? said : "");
 }

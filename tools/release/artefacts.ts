@@ -1,0 +1,163 @@
+/** What a release has beside the programs: licences, bill of materials, provenance, hashes, manifests and signatures. */
+import { createSigningKeyPem, loadSigningKey } from "../../common/protocol/signature.ts";
+import { encodeReleaseKeys } from "../../common/release/release_keys.ts";
+import { addSignature, encodeManifest, type ReleaseManifest, timeText } from "../../common/release/release_manifest.ts";
+import { type Base, sha256 } from "./base.ts";
+import { minisignature } from "./minisign.ts";
+import { type Program, version } from "./programs.ts";
+import { provenanceText } from "./provenance.ts";
+import { ReleaseError } from "./release_error.ts";
+import { runTool } from "./run_tool.ts";
+import { embeddedIds, type EmbeddedPackage, listedNames, type ModuleGraph, sbomText } from "./sbom.ts";
+import type { Stage } from "./stage.ts";
+import type { Target } from "./verify_binary.ts";
+
+/** A compiled program with its name, and what it was made of. */
+export interface Built {
+  program: Program;
+  target: Target;
+  file: string;
+  size: number;
+  sha256: string;
+  base: Base;
+  /** What `deno compile` said of what is in it. */
+  printed: string;
+}
+
+export interface Source {
+  commit: string;
+  /** Seconds since 1970. */
+  epoch: number;
+}
+
+/** The packages that are in a program. Throws if `deno compile` has embedded others than the program imports. */
+export async function embeddedPackages(
+  { entry, workers }: Program,
+  { stage, printed }: { stage: Stage; printed: string },
+): Promise<(EmbeddedPackage & { folder: string })[]> {
+  const graphs = await Promise.all([entry, ...workers].map(async (file) =>
+    JSON.parse(
+      await runTool([Deno.execPath(), "info", "--json", file], {
+        cwd: stage.source,
+        env: { DENO_DIR: stage.cache },
+        to: `read the packages of ${file}`,
+      }),
+    ) as ModuleGraph
+  ));
+  const all = Object.assign({}, ...graphs.map(({ npmPackages }) => npmPackages)) as ModuleGraph["npmPackages"];
+  const { npm: locked } = JSON.parse(await Deno.readTextFile(`${stage.source}/deno.lock`)) as {
+    npm: Record<string, { integrity: string }>;
+  };
+  const packages = await Promise.all(
+    embeddedIds(graphs).map(async (id) => {
+      const { name, version, dependencies } = all[id]!;
+      const folder = `${stage.cache}/npm/registry.npmjs.org/${name}/${version}`;
+      const licence = licenceOf(JSON.parse(await Deno.readTextFile(`${folder}/package.json`)));
+      return { id, name, version, licence, integrity: locked[id]!.integrity, dependencies, folder };
+    }),
+  );
+  const names = [...new Set(packages.map(({ name }) => name))].sort();
+  const listed = listedNames(printed);
+  const odd = [...names.filter((name) => !listed.includes(name)), ...listed.filter((name) => !names.includes(name))];
+  if (odd.length > 0) {
+    throw new ReleaseError(
+      `Cannot list the packages in ${entry} as it is not known whether these are: ${odd.join(", ")}`,
+    );
+  }
+  return packages;
+}
+
+/** Old packages have `licenses: [{ type }]`. */
+function licenceOf({ license, licenses }: { license?: unknown; licenses?: unknown }): string | undefined {
+  const types = [license, ...(Array.isArray(licenses) ? licenses : [])]
+    .map((each) => typeof each === "object" && each !== null && "type" in each ? each.type : each)
+    .filter((each) => typeof each === "string");
+  return types.length > 1 ? `(${types.join(" OR ")})` : types[0];
+}
+
+export interface DescribeOptions {
+  program: Program;
+  source: Source;
+  stage: Stage;
+  licences: ReadonlyMap<string, string>;
+  built: readonly Built[];
+  output: string;
+}
+
+/** Writes licences, bill of materials and provenance of one program; returns the names. */
+export async function describe(options: DescribeOptions): Promise<string[]> {
+  const { program, source, stage, licences, built, output } = options;
+  const packages = await embeddedPackages(program, { stage, printed: built[0]!.printed });
+  const name = `${program.name}-${version}`;
+  const texts = {
+    [`${name}.licenses.txt`]: packages.map(({ name, version, licence, folder }) =>
+      `${"=".repeat(80)}\n${name} ${version} (${licence ?? "no licence named"})\n\n${licences.get(folder) ?? ""}\n`
+    ).join("\n"),
+    [`${name}.cdx.json`]: sbomText({
+      ...source,
+      program: program.name,
+      version,
+      runtime: built[0]!.base.runtime,
+      packages: packages.map(({ folder: _, ...each }) => each),
+    }),
+    [`${name}.provenance.json`]: provenanceText({
+      ...source,
+      runtime: Deno.version.deno,
+      lock: await sha256(await Deno.readFile(`${stage.source}/deno.lock`)),
+      subjects: built.map(({ file, sha256 }) => ({ name: file, sha256 })),
+      bases: built.map(({ target, base }) => ({ target: target.name, origin: base.origin, sha256: base.sha256 })),
+      tools: { strip: (await runTool(["strip", "--version"], { to: "name the version of strip" })).split("\n")[0]! },
+    }),
+  };
+  for (const [file, text] of Object.entries(texts)) await Deno.writeTextFile(`${output}/${file}`, text);
+  return Object.keys(texts);
+}
+
+export interface ManifestOptions {
+  source: Source;
+  now: Date;
+  expiresDays: number;
+  minimumVersion: string;
+  percent: number;
+}
+
+export function manifestOf(built: readonly Built[], options: ManifestOptions): ReleaseManifest {
+  const { source, now, expiresDays, minimumVersion, percent } = options;
+  return {
+    schema: "opendca.release/1",
+    product: built[0]!.program.name,
+    version,
+    commit: source.commit,
+    issuedAt: timeText(now),
+    expiresAt: timeText(new Date(now.getTime() + expiresDays * 86_400_000)),
+    minimumVersion,
+    rollout: { percent },
+    files: built.map(({ target, file, size, sha256 }) => ({ target: target.name, name: file, size, sha256 })),
+  };
+}
+
+/** Writes the hashes of these files, as `sha256sum --check` reads them. */
+export async function writeSums(output: string, names: readonly string[]): Promise<void> {
+  const lines = await Promise.all(
+    [...names].sort().map(async (name) => `${await sha256(await Deno.readFile(`${output}/${name}`))}  ${name}\n`),
+  );
+  await Deno.writeTextFile(`${output}/SHA256SUMS`, lines.join(""));
+}
+
+/**
+ * Signs with new keys, whose private half is thrown away: two for each manifest. The holders of the release keys replace
+ * these signatures by theirs (sign.ts).
+ */
+export async function signWithThrowAwayKeys(output: string, manifests: readonly ReleaseManifest[]): Promise<void> {
+  const pems = [1, 2, 3].map(createSigningKeyPem), keys = pems.map(loadSigningKey);
+  const trusted = { threshold: 2, keys: new Map(keys.map(({ keyId, publicKey }) => [keyId, publicKey])) };
+  for (const manifest of manifests) {
+    const name = `${output}/${manifest.product}-${manifest.version}.throw-away`;
+    const signed = keys.slice(0, 2).reduce(addSignature, encodeManifest(manifest));
+    await Deno.writeTextFile(`${name}.manifest`, signed);
+    await Deno.writeTextFile(`${name}.keys`, encodeReleaseKeys(trusted));
+  }
+  const sums = await Deno.readFile(`${output}/SHA256SUMS`);
+  const signature = minisignature(sums, pems[0]!, "throw-away key: proves nothing about who signed");
+  await Deno.writeTextFile(`${output}/SHA256SUMS.throw-away.minisig`, signature);
+}

@@ -1,0 +1,96 @@
+/**
+ * `deno task release:sign`: adds the signature of one release key to the manifests and hashes of a folder, or makes a key.
+ * It runs on the machine of the holder of the key, who has built the same commit and compared.
+ */
+import { parseArgs } from "node:util";
+import { messageOf } from "../../common/core/errors.ts";
+import { createSigningKeyPem, loadSigningKey } from "../../common/protocol/signature.ts";
+import { publicKeyText } from "../../common/release/release_keys.ts";
+import { addSignature } from "../../common/release/release_manifest.ts";
+import { minisignature } from "./minisign.ts";
+import { ReleaseError } from "./release_error.ts";
+
+const throwAwayEnd = ".throw-away.manifest";
+
+/** Signs what is in a folder; returns the names of the files that it wrote. */
+export async function signFolder(folder: string, pem: string): Promise<string[]> {
+  const key = signingKey(pem);
+  const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
+  const products = new Set(
+    names.filter((name) => name.endsWith(".manifest")).map((name) =>
+      name.slice(0, -(name.endsWith(throwAwayEnd) ? throwAwayEnd : ".manifest").length)
+    ),
+  );
+  if (products.size === 0) throw new ReleaseError(`Cannot sign as there is no manifest in "${folder}"`);
+  const written: string[] = [];
+  for (const product of [...products].sort()) {
+    const name = `${product}.manifest`;
+    const given = await Deno.readTextFile(`${folder}/${names.includes(name) ? name : product + throwAwayEnd}`);
+    const unsigned = names.includes(name) ? given : given.replace(/^signature .*\n/gm, "");
+    await Deno.writeTextFile(`${folder}/${name}`, addSignature(unsigned, key));
+    written.push(name);
+  }
+  const sums = await Deno.readFile(`${folder}/SHA256SUMS`);
+  const comment = `opendca release, file SHA256SUMS`;
+  const isFirst = !names.includes("SHA256SUMS.minisig");
+  const signature = isFirst ? "SHA256SUMS.minisig" : `SHA256SUMS.${key.keyId}.minisig`;
+  const isOwn = !isFirst && (await Deno.readTextFile(`${folder}/SHA256SUMS.minisig`)).includes(key.keyId);
+  if (!isOwn) await Deno.writeTextFile(`${folder}/${signature}`, minisignature(sums, pem, comment));
+  return isOwn ? written : [...written, signature];
+}
+
+function signingKey(pem: string): ReturnType<typeof loadSigningKey> {
+  try {
+    return loadSigningKey(pem);
+  } catch (error) {
+    throw new ReleaseError(`Cannot use the key as a release key: ${messageOf(error)}`);
+  }
+}
+
+async function newKey(path: string): Promise<string> {
+  const pem = createSigningKeyPem();
+  try {
+    await Deno.writeTextFile(path, pem, { mode: 0o600, createNew: true });
+  } catch (error) {
+    throw new ReleaseError(`Cannot write the key "${path}": ${messageOf(error)}`);
+  }
+  return publicKeyText(loadSigningKey(pem).publicKey);
+}
+
+async function readKey(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    throw new ReleaseError(`Cannot read the key "${path}": ${messageOf(error)}`);
+  }
+}
+
+async function run(args: string[]): Promise<string[]> {
+  const usage = "Cannot sign: give --key FILE and a folder, or --new-key FILE";
+  let parsed;
+  try {
+    parsed = parseArgs({
+      args,
+      options: { key: { type: "string" }, "new-key": { type: "string" } },
+      allowPositionals: true,
+    });
+  } catch (error) {
+    throw new ReleaseError(`${usage}: ${messageOf(error)}`);
+  }
+  const { values: { key, "new-key": created }, positionals: [folder, ...more] } = parsed;
+  if (created !== undefined && key === undefined && folder === undefined) return [await newKey(created)];
+  if (key === undefined || folder === undefined || created !== undefined || more.length > 0) {
+    throw new ReleaseError(usage);
+  }
+  return await signFolder(folder, await readKey(key));
+}
+
+if (import.meta.main) {
+  try {
+    for (const line of await run(Deno.args)) console.log(line);
+  } catch (error) {
+    if (!(error instanceof ReleaseError)) throw error;
+    console.error(`error: ${error.message}`);
+    Deno.exitCode = 1;
+  }
+}
