@@ -37,6 +37,11 @@ export interface ReadLimiterOptions {
   roundTripMs: () => number;
   /** A round trip that is normal on a slow link. */
   slowMs: number;
+  /**
+   * Whether probes are being sent as fast as the thread can: most of the reading is then left for the time in which it
+   * waits for answers, so that this wait begins early.
+   */
+  isProbing?: () => boolean;
   /** Called for each answer; `late` if the device's slot had been given away before. */
   onAnswer?: (late: boolean) => void;
 }
@@ -45,47 +50,25 @@ const initialLimit = 8;
 const minLimit = 4;
 /** Devices that are read however busy the thread is: enough that it never waits for the answers of quick ones. */
 const alwaysRead = 8;
+/** While probes are sent, one device more is begun in this time, and the next one when the last is done. */
+const probingMs = 10;
 /** Devices that are begun above that number in each turn of the event loop: a busy thread has long turns. */
 const perTurn = 2;
 /** Requests that one thread can send per millisecond, including the processing of the answers. */
 const requestsPerMs = 4;
 
 export function createReadLimiter(options: ReadLimiterOptions): ReadLimiter {
-  const { clock, max, sockets = 1, roundTripMs, slowMs } = options;
-  let limit = Math.min(max, initialLimit);
-  let busy = 0;
-  let isDrained = false;
-  const queue: (() => void)[] = [];
-
-  function admitBelow(most: number): void {
-    while (queue.length > 0 && busy < Math.min(most, limit)) {
-      busy++;
-      queue.shift()!();
-    }
-    if (queue.length > 0 && busy < limit && !isTurnComing) void admitInTurn();
-  }
-
-  let isTurnComing = false;
-
-  async function admitInTurn(): Promise<void> {
-    isTurnComing = true;
-    await clock.sleep(1);
-    isTurnComing = false;
-    admitBelow(Math.max(alwaysRead, busy + perTurn));
-  }
-
-  function admit(): void {
-    admitBelow(isDrained ? Infinity : alwaysRead);
-  }
+  const { max, sockets = 1, roundTripMs, slowMs } = options;
+  const admission = createAdmission(options, Math.min(max, initialLimit));
 
   function grow(): void {
     const ms = roundTripMs();
     const most = Math.min(max * sockets, Math.max(max, ms * requestsPerMs));
-    if (ms < slowMs / 2) limit = Math.min(most, limit + 1);
+    if (ms < slowMs / 2) admission.limit = Math.min(most, admission.limit + 1);
   }
 
   function shrink(): void {
-    if (roundTripMs() > slowMs) limit = Math.max(Math.min(minLimit, max), limit - 1);
+    if (roundTripMs() > slowMs) admission.limit = Math.max(Math.min(minLimit, max), admission.limit - 1);
   }
 
   function createSlot(): ReadSlot {
@@ -95,45 +78,85 @@ export function createReadLimiter(options: ReadLimiterOptions): ReadLimiter {
       stall() {
         if (stalled || released) return;
         stalled = true;
-        busy--;
-        admit();
+        admission.leave();
       },
       answered() {
         options.onAnswer?.(stalled);
         if (stalled && !released) {
           stalled = false;
-          busy++;
+          admission.comeBack();
         }
         grow();
-        admit();
+        admission.admit();
       },
       release() {
         if (released) return;
         released = true;
-        if (!stalled) busy--;
         shrink();
-        admit();
+        if (stalled) admission.admit();
+        else admission.leave();
       },
     };
   }
 
   return {
     async acquire() {
-      if (busy < Math.min(alwaysRead, limit) && queue.length === 0) busy++;
-      else {
-        const turn = new Promise<void>((resolve) => queue.push(resolve));
-        admit();
-        await turn;
-      }
+      await admission.enter();
       return createSlot();
     },
     get waiting() {
+      return admission.waiting;
+    },
+    drain: admission.drain,
+  };
+}
+
+/** Lets devices in up to `limit`, above a few of them only while the thread has time. */
+function createAdmission({ clock, isProbing = () => false }: ReadLimiterOptions, limit: number) {
+  const queue: (() => void)[] = [];
+  let busy = 0;
+  let isTurnComing = false;
+  let isDrained = false;
+
+  function admitUpTo(most: number): void {
+    while (queue.length > 0 && (isDrained || busy < Math.min(most, admission.limit))) {
+      busy++;
+      queue.shift()!();
+    }
+    if (queue.length > 0 && busy < admission.limit && !isTurnComing) void admitInTurn();
+  }
+
+  async function admitInTurn(): Promise<void> {
+    isTurnComing = true;
+    await clock.sleep(isProbing() ? probingMs : 1);
+    isTurnComing = false;
+    admitUpTo(isProbing() ? busy + 1 : Math.max(alwaysRead, busy + perTurn));
+  }
+
+  const admission = {
+    limit,
+    get waiting() {
       return queue.length;
     },
-    drain() {
-      limit = Number.MAX_SAFE_INTEGER;
+    admit: () => admitUpTo(isProbing() ? 1 : alwaysRead),
+    /** Resolves when one more device may be read. */
+    enter(): Promise<void> {
+      const turn = new Promise<void>((resolve) => queue.push(resolve));
+      admission.admit();
+      return turn;
+    },
+    leave(): void {
+      busy--;
+      admission.admit();
+    },
+    /** Without waiting, even above the limit. */
+    comeBack(): void {
+      busy++;
+    },
+    drain(): void {
       isDrained = true;
-      admit();
+      admission.admit();
     },
   };
+  return admission;
 }

@@ -4,10 +4,17 @@ import { createReadLimiter, type ReadSlot } from "./read_limiter.ts";
 import { createRoundTrip } from "./round_trip.ts";
 
 function limiter(options: { max?: number; sockets?: number; roundTripMs?: number } = {}) {
-  const state = { roundTripMs: options.roundTripMs ?? 1 };
+  const state = { roundTripMs: options.roundTripMs ?? 1, isProbing: false };
   const { max = 16, sockets = 1 } = options;
   const clock = new FakeClock();
-  const one = createReadLimiter({ clock, max, sockets, roundTripMs: () => state.roundTripMs, slowMs: 500 });
+  const one = createReadLimiter({
+    clock,
+    max,
+    sockets,
+    roundTripMs: () => state.roundTripMs,
+    slowMs: 500,
+    isProbing: () => state.isProbing,
+  });
   const slots: ReadSlot[] = [];
   /** Time enough for the thread to begin as many as it may. */
   const settle = () => clock.advance(100);
@@ -88,6 +95,21 @@ Deno.test("createReadLimiter() shrinks to four while answers are slow", async ()
     await finish();
   }
   assert.equal(slots.length, 4);
+});
+
+Deno.test("createReadLimiter() leaves most of the reading for the time after the probes", async () => {
+  const { one, slots, state, clock } = limiter();
+  state.isProbing = true;
+  for (let i = 0; i < 20; i++) void one.acquire().then((slot) => slots.push(slot));
+  const begun = [];
+  for (const ms of [0, 9, 1, 10]) {
+    await clock.advance(ms);
+    begun.push(slots.length);
+  }
+  assert.deepEqual(begun, [1, 1, 2, 3]);
+  state.isProbing = false;
+  await clock.advance(10);
+  assert.equal(slots.length, 8);
 });
 
 Deno.test("ReadSlot.stall() lets another device in", async () => {

@@ -56,6 +56,8 @@ export interface ScannerState {
   underWay: number;
   /** Shards that do not wait for answers. */
   sending: number;
+  /** Shards that send their first round, and what resolves when there is none. */
+  beginning: { shards: number; over: PromiseWithResolvers<void> };
   /** The supervisor has not been asked for a shard since there was room for one. */
   wantsShard: boolean;
   /** Resolves when the last shard that was given a turn has finished it. */
@@ -70,6 +72,7 @@ interface ShardRun {
   firstId: number;
   /** When all targets had been sent their first probe. */
   askedMs: number;
+  isFirstRoundSent: boolean;
   isSwept: boolean;
   isDone: boolean;
   /** Resolve to true if the device was read completely. */
@@ -83,7 +86,7 @@ const maxShards = 16;
 /** Shards that send at the same time under a rate: more would only delay the first ones. */
 const maxSending = 2;
 /** Found devices that may wait for their reading before no further shard is pulled. */
-const maxWaiting = 64;
+const maxWaiting = 1024;
 /** Rounds of probes until a device that answered before counts as silent: the same as snmpbulkwalk -r 5. */
 const knownRounds = 6;
 /** Rounds of probes that a lossy network can cause. */
@@ -104,6 +107,7 @@ export async function runShard(state: ScannerState, shard: Shard): Promise<void>
     skip: new Set(shard.skip),
     firstId,
     askedMs: clock.monotonicMs(),
+    isFirstRoundSent: false,
     isSwept: false,
     isDone: false,
     readings: [],
@@ -113,6 +117,7 @@ export async function runShard(state: ScannerState, shard: Shard): Promise<void>
   const sweep = sweepShard(sweepOptions(state, run));
   sweeps.set(shard.id, { firstId, size, sweep });
   state.sending++;
+  if (state.beginning.shards++ === 0) state.beginning.over = Promise.withResolvers();
   late.asking(1);
   try {
     await sweep.run();
@@ -120,6 +125,7 @@ export async function runShard(state: ScannerState, shard: Shard): Promise<void>
   } catch (error) {
     if (!stopping.signal.aborted) throw error;
   } finally {
+    endFirstRound(state, run);
     state.sending--;
     late.asking(-1);
   }
@@ -169,6 +175,8 @@ function sweepOptions(state: ScannerState, run: ShardRun): SweepOptions {
     clock,
     signal: state.stopping.signal,
     pace: state.pace.probe,
+    // Under a rate the order of the probes makes no difference to the end, and shards are to be done one by one.
+    firstRounds: () => isFast(config) ? othersFirst(state) : undefined,
     throttle: state.throttle.pause,
     receive: state.throttle.receive,
     send: state.hub.probe,
@@ -186,6 +194,7 @@ function sweepOptions(state: ScannerState, run: ShardRun): SweepOptions {
       });
     },
     onFirstRoundSent: () => {
+      endFirstRound(state, run);
       run.askedMs = clock.monotonicMs();
       state.wantsShard = true;
       pullIfRoom(state);
@@ -196,6 +205,22 @@ function sweepOptions(state: ScannerState, run: ShardRun): SweepOptions {
       if (isIdle) pullIfRoom(state);
     },
   };
+}
+
+/** Whether probes are sent as fast as this machine can, and not in turns. */
+export function isFast({ ratePerSecond, neighbourLimit }: ScannerConfig): boolean {
+  return ratePerSecond === 0 && neighbourLimit === undefined;
+}
+
+/** Resolves when no shard sends its first round; undefined if none does. */
+function othersFirst({ beginning }: ScannerState): Promise<void> | undefined {
+  return beginning.shards > 0 ? beginning.over.promise : undefined;
+}
+
+function endFirstRound({ beginning }: ScannerState, run: ShardRun): void {
+  if (run.isFirstRoundSent) return;
+  run.isFirstRoundSent = true;
+  if (--beginning.shards === 0) beginning.over.resolve();
 }
 
 /** If the neighbour table is too small for the scan, silent addresses are asked once more when it has room again. */

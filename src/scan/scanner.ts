@@ -12,7 +12,7 @@ import { createLossEstimate } from "./loss_estimate.ts";
 import { createProbePlan } from "./probe_plan.ts";
 import { createReadLimiter } from "./read_limiter.ts";
 import { createRoundTrip } from "./round_trip.ts";
-import { pullIfRoom, runShard, type ScannerState } from "./run_shard.ts";
+import { isFast, pullIfRoom, runShard, type ScannerState } from "./run_shard.ts";
 import { createScanPace } from "./scan_pace.ts";
 import { createScanReports } from "./scan_reports.ts";
 import type { SendGate } from "./send_gate.ts";
@@ -85,7 +85,7 @@ function createState(config: ScannerConfig, parts: ScannerParts): ScannerState {
   const reports = createScanReports(hub, post);
   const roundTrip = createRoundTrip({ minMs: timeoutMs, maxMs: Math.max(timeoutMs, maxTimeoutMs) });
   const loss = createLossEstimate();
-  return {
+  const state: ScannerState = {
     config,
     hub,
     gate,
@@ -103,6 +103,7 @@ function createState(config: ScannerConfig, parts: ScannerParts): ScannerState {
       sockets: config.reads === undefined ? sessionSockets : 1,
       roundTripMs: roundTrip.smoothedMs,
       slowMs: timeoutMs / 2,
+      isProbing: () => isFast(config) && state.sending > 0,
       onAnswer: loss.answered,
     }),
     roundTrip,
@@ -113,9 +114,11 @@ function createState(config: ScannerConfig, parts: ScannerParts): ScannerState {
     nextId: minProbeId + Math.floor(Math.random() * 0x10000000),
     underWay: 0,
     sending: 0,
+    beginning: { shards: 0, over: Promise.withResolvers() },
     wantsShard: false,
     turn: Promise.resolve(),
   };
+  return state;
 }
 
 /** Gives a datagram to the shard whose probe it answers. */

@@ -51,6 +51,11 @@ export interface SweepOptions {
   /** See `ProbeSockets.send`; nothing else of the shard is sent meanwhile. */
   send: ProbeSockets["send"];
   pace: (target: Target) => Promise<void> | undefined;
+  /**
+   * Set while other shards send their first round, which comes before further ones: the last address of a scan is then
+   * asked its first time as early as possible, and so its last time.
+   */
+  firstRounds?: () => Promise<void> | undefined;
   /** A pause that lets answers be received; undefined when there is none. */
   throttle: () => Promise<void> | undefined;
   /** Resolves when the answers that have arrived have been received. */
@@ -264,6 +269,12 @@ async function sendWave(sweep: Sweep, round: number, wave: number): Promise<bool
     if (template === undefined) {
       if (isFirst) sweep.begun++;
       continue;
+    }
+    const others = isFirst ? undefined : options.firstRounds?.();
+    if (others !== undefined) {
+      await sendBurst(sweep);
+      await others;
+      if (answered[position] === 1) continue;
     }
     const throttled = options.throttle();
     if (throttled !== undefined) {

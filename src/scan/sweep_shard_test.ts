@@ -327,3 +327,19 @@ Deno.test("sweepShard() does not ask an address again whose answer waits in the 
   assert.equal(net.found.length, 3);
   assert.equal(net.sent.length, 3);
 });
+
+Deno.test("sweepShard() sends a further round only while no other shard sends its first", async () => {
+  const net = network(3, () => false);
+  let first: PromiseWithResolvers<void> | undefined = Promise.withResolvers();
+  net.options.firstRounds = () => first?.promise;
+  const run = net.sweep.run();
+  await net.clock.advance(800);
+  assert.deepEqual(net.sent.map(({ atMs }) => atMs), [0, 0, 0]);
+  // Who answers meanwhile is not asked again.
+  net.answer(probeFor(v2c, net.options.firstId), "127.0.0.1");
+  first.resolve();
+  first = undefined;
+  await net.clock.advance(10_000);
+  await run;
+  assert.deepEqual(net.sent.slice(3, 5).map(({ host, atMs }) => [host, atMs]), [[1, 800], [2, 800]]);
+});
