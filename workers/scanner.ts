@@ -1,6 +1,6 @@
 /** Thread entry of a scanner: seals the thread, loads the scanner into it, hands messages to it, nothing else. */
 import { sealThread } from "../src/host/thread_seal.ts";
-import type { ToScanner } from "../src/scan/worker_messages.ts";
+import type { ScannerConfig, ToScanner } from "../src/scan/worker_messages.ts";
 
 const scope = globalThis as unknown as { onmessage: (event: MessageEvent<ToScanner>) => void };
 
@@ -12,7 +12,15 @@ sealThread({
 });
 // Those that come while the scanner is being loaded.
 const early: MessageEvent<ToScanner>[] = [];
-scope.onmessage = (event) => early.push(event);
-const { onMessage } = await import("../src/host/scanner_thread.ts");
+const configured = Promise.withResolvers<ScannerConfig>();
+scope.onmessage = (event) => {
+  early.push(event);
+  if (event.data.type === "start") configured.resolve(event.data.config);
+};
+const { credentials: { rules } } = await configured.promise;
+const speaksUsm = rules.some(({ credentials }) => credentials.some(({ kind }) => kind === "usm"));
+const { onMessage } = speaksUsm
+  ? await import("../src/host/usm_scanner_thread.ts")
+  : await import("../src/host/scanner_thread.ts");
 early.forEach(onMessage);
 scope.onmessage = onMessage;

@@ -6,6 +6,7 @@ import { showsAsMuch } from "../printers/view.ts";
 import { identify } from "../scan/identify.ts";
 import type { DatagramHub } from "../snmp/datagram_hub.ts";
 import { discoveryProbe, maxProbeId, minProbeId, probeFor, sysDescr, sysObjectId } from "../snmp/probe.ts";
+import "../snmp/enable_usm.ts";
 import { openSession, SnmpError } from "../snmp/session.ts";
 import type { PrivProtocolName } from "../snmp/usm_protocols.ts";
 import { isException } from "../snmp/value.ts";

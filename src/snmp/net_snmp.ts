@@ -118,8 +118,6 @@ interface NetSnmp {
   createV3Session(target: string, user: NetSnmpUser, options: NetSnmpOptions): NetSnmpSession;
   Version: { "1": 0; "2c": 1; "3": 3 };
   SecurityLevel: { noAuthNoPriv: 1; authNoPriv: 2; authPriv: 3 };
-  /** Names by number and numbers by name: `ErrorStatus.NoSuchName` is 2. */
-  ErrorStatus: Readonly<Record<string, number>>;
   ObjectType: Readonly<Record<string, number>>;
   ResponseInvalidCode: Readonly<Record<string, number>>;
   isVarbindError(varbind: NetSnmpVarbind): boolean;

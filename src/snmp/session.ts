@@ -4,7 +4,7 @@ import type { Credential } from "./credential.ts";
 import { openCommunitySession } from "./community_session.ts";
 import type { DatagramHub } from "./datagram_hub.ts";
 import type { Patience } from "./session_tries.ts";
-import { openUsmSession } from "./usm_session.ts";
+import type { openUsmSession } from "./usm_session.ts";
 import type { Varbind } from "./value.ts";
 
 export type SnmpVersion = "1" | "2c" | "3";
@@ -46,6 +46,13 @@ export interface SessionOptions {
   clock?: Clock;
 }
 
+let openUsm: typeof openUsmSession | undefined;
+
+/** Makes sessions of v3 possible. Without it net-snmp is not loaded, which takes time and memory of each thread. */
+export function enableUsm(open: typeof openUsmSession): void {
+  openUsm = open;
+}
+
 /** Opens a session; `version` is ignored for a USM credential, which is always v3. */
 export function openSession(
   hub: DatagramHub,
@@ -53,7 +60,9 @@ export function openSession(
   credential: Credential,
   options: SessionOptions & { version?: "1" | "2c" },
 ): SnmpSession {
-  return credential.kind === "usm"
-    ? openUsmSession(hub, target, credential, options)
-    : openCommunitySession(hub, target, credential, options);
+  if (credential.kind !== "usm") return openCommunitySession(hub, target, credential, options);
+  if (openUsm === undefined) {
+    throw new RangeError("Cannot open a session of SNMPv3 as it is not enabled in this thread");
+  }
+  return openUsm(hub, target, credential, options);
 }

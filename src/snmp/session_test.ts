@@ -13,6 +13,7 @@ import {
   PduType,
   type V3Message,
 } from "./message.ts";
+import "./enable_usm.ts";
 import { openSession, SnmpError, type SnmpSession } from "./session.ts";
 import { Tag } from "./value.ts";
 

@@ -1,5 +1,5 @@
 import { ErrorStatus } from "./message.ts";
-import { snmp, type UsmFailure } from "./net_snmp.ts";
+import type { UsmFailure } from "./net_snmp.ts";
 
 export type SnmpFailure =
   | "timeout"
@@ -24,12 +24,19 @@ export class SnmpError extends Error {
   }
 }
 
+/** Names of error-status by number (RFC 3416 section 3). */
+const statusNames = [
+  ...["NoError", "TooBig", "NoSuchName", "BadValue", "ReadOnly", "GeneralError", "NoAccess", "WrongType"],
+  ...["WrongLength", "WrongEncoding", "WrongValue", "NoCreation", "InconsistentValue", "ResourceUnavailable"],
+  ...["CommitFailed", "UndoFailed", "AuthorizationError", "NotWritable", "InconsistentName"],
+];
+
 /** The error of an answer whose error-status is not noError. */
 export function agentError(status: number, errorIndex: number, address: string): SnmpError {
   if (status === ErrorStatus.tooBig) return new SnmpError("tooBig", `${address} answered that the answer is too big`);
   if (status === ErrorStatus.noSuchName) {
     return new SnmpError("noSuchName", `${address} does not have object ${errorIndex} of the request`, { errorIndex });
   }
-  const name = snmp.ErrorStatus[status] ?? `error-status ${status}`;
+  const name = statusNames[status] ?? `error-status ${status}`;
   return new SnmpError("agentError", `${address} answered ${name}`, { errorIndex });
 }

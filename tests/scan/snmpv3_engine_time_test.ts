@@ -4,6 +4,7 @@ import { runCli } from "../../src/cli/run_cli.ts";
 import { Secret } from "../../common/core/secret.ts";
 import { openUdpPort } from "../../src/host/udp_port.ts";
 import { startDatagramHub } from "../../src/snmp/datagram_hub.ts";
+import "../../src/snmp/enable_usm.ts";
 import { openSession } from "../../src/snmp/session.ts";
 import type { DeviceOptions } from "../../simulator/device.ts";
 import { startSimulator } from "../../simulator/simulator.ts";

@@ -22,7 +22,15 @@ const space = await parseTargets([target], {
 const config = {
   space,
   seed: 1,
-  credentials: { rules: [] },
+  // net-snmp, which the stand-in replaces, is loaded for these only.
+  credentials: {
+    rules: [{
+      ranges: null,
+      credentials: [
+        { kind: "usm", name: "u", user: "u", level: "noAuthNoPriv", auth: null, priv: null, context: "" },
+      ],
+    }],
+  },
   ratePerSecond: 0,
   timeoutMs: 100,
   retries: 0,
