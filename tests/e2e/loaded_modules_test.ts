@@ -37,8 +37,23 @@ async function loadedBy(...entries: string[]): Promise<Set<string>> {
   return loaded;
 }
 
+/** What main.ts loads for every command. */
+const always = ["main.ts", "src/cli/run_cli.ts", "src/host/deno_host.ts"];
+
+Deno.test("--version of agent and platform loads no package and no command", async () => {
+  for (const entry of ["main.ts", "platform/main.ts"]) {
+    const loaded = [...await loadedBy(entry)];
+    assert(loaded.some((name) => name.endsWith("/common/host/terminal.ts")), "nothing was seen");
+    assert.deepEqual(
+      loaded.filter((name) => name.startsWith("npm:") || /_command\.ts|run_\w+\.ts|sqlite/.test(name)),
+      [],
+    );
+    assert(loaded.length < 15, loaded.join("\n"));
+  }
+});
+
 Deno.test("opendca run loads no library and no command that it does not need at the start", async () => {
-  const loaded = await loadedBy("main.ts", "src/cli/run_command.ts", "src/compose.ts");
+  const loaded = await loadedBy(...always, "src/cli/run_command.ts", "src/compose.ts");
   for (const needed of ["commander", "@grpc/grpc-js", "yaml"]) assert(loaded.has(needed), `${needed} is not loaded`);
   for (const special of ["@peculiar/x509", "reflect-metadata", "csv-stringify/sync", "string-width", "net-snmp"]) {
     assert(!loaded.has(special), `${special} is loaded at the start`);
@@ -48,7 +63,7 @@ Deno.test("opendca run loads no library and no command that it does not need at 
 });
 
 Deno.test("opendca scan loads no parser of YAML, no report but its own and no SNMPv3 at the start", async () => {
-  const loaded = await loadedBy("main.ts", "src/cli/scan_command.ts");
+  const loaded = await loadedBy(...always, "src/cli/scan_command.ts");
   assert(loaded.has("commander"));
   for (const special of ["yaml", "csv-stringify/sync", "string-width", "net-snmp", "iconv-lite", "@grpc/grpc-js"]) {
     assert(!loaded.has(special), `${special} is loaded at the start`);
