@@ -126,10 +126,12 @@ Deno.test("verifyManifest() refuses a signed manifest in which any one character
 });
 
 Deno.test("verifyManifest() refuses any text, and any part of a manifest, with NotPermittedError alone", () => {
-  fc.assert(fc.property(fc.string({ unit: "binary-ascii", maxLength: 300 }), fc.nat(signed.length - 1), (text, length) => {
-    for (const bad of [text, signed.slice(0, length), signed.slice(0, length) + text]) {
-      if (bad === signed) continue;
-      assert.throws(() => verifyManifest(bad, known), NotPermittedError);
-    }
-  }));
+  fc.assert(
+    fc.property(fc.string({ unit: "binary-ascii", maxLength: 300 }), fc.nat(signed.length - 1), (text, length) => {
+      for (const bad of [text, signed.slice(0, length), signed.slice(0, length) + text]) {
+        if (bad === signed) continue;
+        assert.throws(() => verifyManifest(bad, known), NotPermittedError);
+      }
+    }),
+  );
 });
