@@ -67,7 +67,9 @@ function startShared(ms: number, ring: () => void): () => void {
   return () => {
     if (timer.isOver) return;
     timer.isOver = true;
-    shared.get(step)?.delete(timer);
+    const own = shared.get(step);
+    own?.delete(timer);
+    if (own?.size === 0) shared.delete(step);
     if (--waiting === 0) endTicks();
   };
 }

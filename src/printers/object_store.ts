@@ -33,10 +33,10 @@ export class ObjectStore {
   /** Number of learned columns that `#columns` was built with. */
   #learned = 0;
 
-  /** Stores a value; "no such object" answers are ignored. */
+  /** Stores a value, without a copy; "no such object" answers are ignored. */
   add(varbind: Varbind): void {
     if (isException(varbind)) return;
-    this.#values.set(varbind.oid, { tag: varbind.tag, value: varbind.value });
+    this.#values.set(varbind.oid, varbind);
     this.#columns = undefined;
   }
 

@@ -3,6 +3,7 @@
  * objects of its profile; src/printers interprets them. If the device stops answering, the part that was read is kept.
  */
 import { isLost } from "../../common/reading/lost_codes.ts";
+import { startTimer, systemClock } from "../../common/core/clock.ts";
 import { messageOf } from "../../common/core/errors.ts";
 import { type Asked, interpretReadings, readOther } from "../printers/interpret_reading.ts";
 import type { Profile } from "../printers/profile.ts";
@@ -47,10 +48,10 @@ export async function readDevice(found: Found, options: ReadDeviceOptions): Prom
   const observedAt = options.now();
   let session: SnmpSession | undefined;
   let expired = false;
-  const deadline = setTimeout(() => {
+  const stopDeadline = startTimer(systemClock, options.deadlineMs, () => {
     expired = true;
     session?.close();
-  }, options.deadlineMs);
+  });
   try {
     const opened = await negotiate(found, options, () => expired, (candidate) => session = candidate);
     const access = opened.access === undefined ? {} : { access: opened.access };
@@ -67,7 +68,7 @@ export async function readDevice(found: Found, options: ReadDeviceOptions): Prom
     if (expired) session.close();
     return { ...access, ...await readWith(opened, { ...options, target, observedAt }, () => expired) };
   } finally {
-    clearTimeout(deadline);
+    stopDeadline();
     session?.close();
   }
 }

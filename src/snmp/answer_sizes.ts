@@ -15,8 +15,8 @@ export interface AnswerSizes {
   expected(oid: string): number;
   /** The same for a row of a column, which may have no further row, so that the answer has the objects after it. */
   expectedRow(column: string): number;
-  /** Records an object that was answered to `base`. */
-  learn(base: string, varbind: Varbind): void;
+  /** Records an object that was answered to `base`; returns its octets. */
+  learn(base: string, varbind: Varbind): number;
   /** Maximum octets for the next answer. */
   room(): number;
   /** Records an answer of this size. */
@@ -54,13 +54,14 @@ export function createAnswerSizes(
       return Math.max(row, Math.ceil((row + 2 * (expectedOf(stray) ?? 0)) / 3));
     },
     learn(base, varbind) {
-      if (isException(varbind)) return;
       const octets = octetsOf(varbind);
+      if (isException(varbind)) return octets;
       const isOwn = isUnder(varbind.oid, base);
       const average = isOwn ? known.get(base) : stray;
       if (average !== undefined) include(average, octets);
       else if (isOwn) known.set(base, { octets, deviation: 0 });
       else stray = { octets, deviation: 0 };
+      return octets;
     },
     room: () => room,
     arrived(octets) {

@@ -11,12 +11,15 @@ export function maybeSuffix(oid: string, base: string): string | undefined {
   return oid.slice(base.length + 1);
 }
 
-/** Order of the MIB tree: negative when `a` comes before `b`. Arcs are compared as numbers. */
-export function compareOids(a: string, b: string): number {
+/**
+ * Order of the MIB tree: negative when `a` comes before `b`. Arcs are compared as numbers. `same`: length of a beginning
+ * that both are known to have.
+ */
+export function compareOids(a: string, b: string, same = 0): number {
   // Without splitting, as walks compare hundreds of OIDs per device: the first difference is within one arc, and the
   // arc with more digits is larger.
   const shared = Math.min(a.length, b.length);
-  let at = 0;
+  let at = same;
   while (at < shared && a.charCodeAt(at) === b.charCodeAt(at)) at++;
   const left = digitsFrom(a, at), right = digitsFrom(b, at);
   if (left !== right) return left - right;

@@ -7,7 +7,7 @@
  * big, or does not arrive although the device answers small requests, the request is split in halves, down to single
  * objects.
  */
-import { type AnswerSizes, createAnswerSizes, octetsOfAll } from "./answer_sizes.ts";
+import { type AnswerSizes, createAnswerSizes } from "./answer_sizes.ts";
 import { SnmpError, type SnmpSession } from "./session.ts";
 import type { Patience } from "./session_tries.ts";
 import { compareOids, isUnder } from "./oid.ts";
@@ -78,9 +78,12 @@ async function readInPieces(
     const isFirst = session.answers === 0 && piece.length <= 2;
     try {
       const varbinds = await ask(piece, isFirst || piece.length === 1 ? "long" : "short");
-      varbinds.forEach((varbind, i) => sizes.learn(piece![i]!, varbind));
-      sizes.arrived(octetsOfAll(varbinds));
-      for (const varbind of varbinds) if (!isException(varbind)) outcome.varbinds.push(varbind);
+      let octets = 0;
+      for (const [i, varbind] of varbinds.entries()) {
+        octets += sizes.learn(piece[i]!, varbind);
+        if (!isException(varbind)) outcome.varbinds.push(varbind);
+      }
+      sizes.arrived(octets);
     } catch (error) {
       if (error instanceof SnmpError && error.failure === "timeout") {
         if (isFirst) throw error;
@@ -183,8 +186,11 @@ export async function walkColumns(
         ? await session.getBulk(oids, 0, repetitions, patience)
         : (await session.getNext(oids, patience)).map((varbind) => [varbind]);
       bulkWorks = bulk;
-      sizes.arrived(octetsOfAll(lists.flat()));
-      lists.forEach((list, i) => list.forEach((varbind) => sizes.learn(batch[i]!.base, varbind)));
+      let arrived = 0;
+      for (const [i, list] of lists.entries()) {
+        for (const varbind of list) arrived += sizes.learn(batch[i]!.base, varbind);
+      }
+      sizes.arrived(arrived);
       const moved = batch.map((column, i) => advance(column, lists[i] ?? [], keep, problems));
       if (!moved.includes(true)) giveUp(batch, "agent-error", "answers without values", problems);
     } catch (error) {
@@ -269,7 +275,7 @@ function advance(
       column.done = true;
       return true;
     }
-    if (compareOids(varbind.oid, column.cursor) <= 0) {
+    if (compareOids(varbind.oid, column.cursor, column.base.length) <= 0) {
       giveUp([column], "non-increasing", `goes back from ${column.cursor} to ${varbind.oid}`, problems);
       return true;
     }
