@@ -129,16 +129,28 @@ export interface PollNote {
   pollSeconds: number;
 }
 
-/** Stores the data of a poll; a configuration text that does not belong to the present hash is dropped. */
-export async function notePoll(tenant: Tenant, note: PollNote): Promise<void> {
-  await tenant.run(
+export interface Polled {
+  /** As before the poll. */
+  config_refusals: string;
+  /** Whether the text of its configuration is not known: 1 or 0. */
+  wants_config: number;
+}
+
+/**
+ * Stores the data of a poll; a configuration text that does not belong to the present hash is dropped. Undefined for an
+ * unknown agent.
+ */
+export function notePoll(tenant: Tenant, note: PollNote): Promise<Polled | undefined> {
+  return tenant.get(
     `UPDATE agents SET last_seen_at = :at, status = :status, poll_seconds = :poll_seconds,
        version = CASE :version WHEN '' THEN version ELSE :version END,
        hostname = CASE :hostname WHEN '' THEN hostname ELSE :hostname END,
        effective_config = coalesce(:config,
          CASE WHEN effective_config_hash IS NOT DISTINCT FROM :hash THEN effective_config END),
        effective_config_hash = :hash
-     WHERE customer_id = :customer AND agent_id = :agent_id`,
+     WHERE customer_id = :customer AND agent_id = :agent_id
+     RETURNING config_refusals,
+       CASE WHEN effective_config IS NULL AND effective_config_hash <> '' THEN 1 ELSE 0 END AS wants_config`,
     {
       agent_id: note.agentId,
       at: note.at.getTime(),

@@ -50,8 +50,8 @@ export async function addBatch(tenant: Tenant, batch: NewBatch): Promise<void> {
 /* A response must stay below the message limit of 4 MiB. */
 const maxRejectionBytes = 1024 * 1024;
 
-/** The rejection of the batch, if any, and the latest ones of its epoch; lowest sequence first. */
-export async function listRejections(tenant: Tenant, key: BatchKey): Promise<Rejection[]> {
+/** The batch's own rejection, and the latest ones of its epoch; lowest sequence first. */
+export async function listRejections(tenant: Tenant, key: BatchKey, own: Rejection | undefined): Promise<Rejection[]> {
   // Without this index hint, SQLite scans all batches of the epoch.
   const rows = await tenant.all<{ sequence: number; rejection: Uint8Array }>(
     `SELECT sequence, rejection FROM batches INDEXED BY batches_rejected
@@ -59,9 +59,8 @@ export async function listRejections(tenant: Tenant, key: BatchKey): Promise<Rej
      ORDER BY sequence DESC LIMIT 100`,
     { agent_id: key.agentId, epoch: key.epoch },
   );
-  const own = (await maybeBatch(tenant, key))?.rejection ?? null;
-  const kept = own === null ? [] : [Rejection.decode(own)];
-  let bytes = own?.length ?? 0;
+  const kept = own === undefined ? [] : [own];
+  let bytes = own === undefined ? 0 : Rejection.encode(own).finish().length;
   for (const { sequence, rejection } of rows) {
     if (sequence === key.sequence) continue;
     bytes += rejection.length;
@@ -79,19 +78,33 @@ export async function contiguousOf(tenant: Tenant, key: Omit<BatchKey, "sequence
   ))?.contiguous ?? 0;
 }
 
+/* Of one query: one batch follows nearly always. */
+const mostFollowing = 100;
+
 /** Advances the epoch's mark over all following batches without a gap; returns the mark. */
 export async function advanceContiguous(tenant: Tenant, key: Omit<BatchKey, "sequence">): Promise<number> {
   const parameters = { agent_id: key.agentId, epoch: key.epoch };
-  const before = await contiguousOf(tenant, key);
-  let contiguous = before;
-  while (await maybeBatch(tenant, { ...key, sequence: contiguous + 1 }) !== undefined) contiguous += 1;
-  if (contiguous !== before) {
+  for (;;) {
+    const rows = await tenant.all<{ contiguous: number; sequence: number | null }>(
+      `SELECT e.contiguous, b.sequence FROM epochs e LEFT JOIN batches b ON b.customer_id = :customer
+         AND b.agent_id = :agent_id AND b.epoch = :epoch AND b.sequence > e.contiguous
+       WHERE e.customer_id = :customer AND e.agent_id = :agent_id AND e.epoch = :epoch
+       ORDER BY b.sequence LIMIT ${mostFollowing}`,
+      parameters,
+    );
+    const before = rows[0]?.contiguous ?? 0;
+    let contiguous = before;
+    for (const { sequence } of rows) {
+      if (sequence !== contiguous + 1) break;
+      contiguous = sequence;
+    }
+    if (contiguous === before) return before;
     await tenant.run(
       "UPDATE epochs SET contiguous = :contiguous WHERE customer_id = :customer AND agent_id = :agent_id AND epoch = :epoch",
       { ...parameters, contiguous },
     );
+    if (contiguous - before < mostFollowing) return contiguous;
   }
-  return contiguous;
 }
 
 /** Records which spool of the agent uploads; returns true if a later spool had replaced it before. */

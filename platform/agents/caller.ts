@@ -1,5 +1,4 @@
 import { fingerprintOf } from "./agent_certificate.ts";
-import { maybeAgent } from "./agents.ts";
 import { maybeCertificate, noteCertificateUse } from "./certificates.ts";
 import type { Tenant } from "../store/store.ts";
 import { CallError } from "./call_error.ts";
@@ -28,16 +27,14 @@ export async function callerOf(platform: Platform, certificateDer: Uint8Array | 
   const { store, clock } = platform;
   const now = clock.now();
   const fingerprint = certificateDer === undefined ? undefined : fingerprintOf(certificateDer);
-  const { certificate, agent } = await store.transaction(async (tx) => {
-    const certificate = fingerprint === undefined ? undefined : await maybeCertificate(tx, fingerprint);
-    if (certificate === undefined) return { certificate, agent: undefined };
-    return { certificate, agent: await maybeAgent(tx.tenant(certificate.customer_id), certificate.agent_id) };
-  }, { readOnly: true });
+  const certificate = fingerprint === undefined
+    ? undefined
+    : await store.transaction((tx) => maybeCertificate(tx, fingerprint), { readOnly: true });
   if (certificate === undefined || certificate.not_after <= now.getTime()) {
     throw new CallError("certificate-required", "Cannot answer without a valid certificate of this platform");
   }
   const { customer_id: customerId, agent_id: agentId } = certificate;
-  if (certificate.revoked_at !== null || agent?.state !== "active") {
+  if (certificate.revoked_at !== null || certificate.agent_state !== "active") {
     throw new CallError("agent-revoked", "Cannot answer this agent as it was revoked");
   }
   if (certificate.replaced_at !== null && certificate.replaced_at + graceMs <= now.getTime()) {

@@ -1,4 +1,5 @@
 import type { AgentCertificate } from "./agent_certificate.ts";
+import type { AgentRow } from "./agents.ts";
 import type { Tenant, Transaction } from "../store/store.ts";
 
 export interface CertificateRow {
@@ -31,9 +32,19 @@ export async function addCertificate(
   );
 }
 
-/** The certificate with this SHA-256, of any customer: this determines the customer of a caller. */
-export function maybeCertificate(tx: Transaction, fingerprint: Uint8Array): Promise<CertificateRow | undefined> {
-  return tx.get("SELECT * FROM certificates WHERE fingerprint = :fingerprint", { fingerprint });
+/**
+ * The certificate with this SHA-256, of any customer: this determines the customer of a caller. With the state of its
+ * agent, as this is asked for with each call.
+ */
+export function maybeCertificate(
+  tx: Transaction,
+  fingerprint: Uint8Array,
+): Promise<CertificateRow & { agent_state: AgentRow["state"] } | undefined> {
+  return tx.get(
+    `SELECT c.*, a.state AS agent_state FROM certificates c
+     JOIN agents a ON a.customer_id = c.customer_id AND a.agent_id = c.agent_id WHERE c.fingerprint = :fingerprint`,
+    { fingerprint },
+  );
 }
 
 /** The first use of a certificate replaces all earlier ones of the agent. */

@@ -10,7 +10,7 @@ import {
   type DeviceEvent,
   DeviceEventKind,
   ReadingScope,
-  type Rejection,
+  Rejection,
   RejectionReason,
   type UploadResponse,
 } from "../../proto/gen/opendca/v1/batch.ts";
@@ -61,14 +61,15 @@ export async function upload(platform: Platform, calling: Caller, batch: Batch):
       epoch: key.epoch,
       installationId: batch.installationId,
     });
-    let fork: Rejection | undefined;
-    if (known === undefined) await storeBatch(platform, caller, { batch, key, digest });
+    let fork: Rejection | undefined, own: Rejection | undefined;
+    if (known === undefined) own = await storeBatch(platform, caller, { batch, key, digest });
     else if (known.batch_id !== batch.batchId || !Buffer.from(digest).equals(known.digest)) {
       fork = forkOf(batch);
       await reportClone(platform, caller, "a sequence number came with two contents");
     }
+    if (known?.rejection) own = Rejection.decode(known.rejection);
     const contiguous = await advanceContiguous(tenant, key);
-    const rejections = await listRejections(tenant, key);
+    const rejections = await listRejections(tenant, key, own);
     return {
       highestContiguousSequence: BigInt(contiguous),
       rejections: fork === undefined ? rejections : [...rejections.filter((r) => r.sequence !== fork.sequence), fork],
@@ -90,16 +91,17 @@ interface NamedBatch {
   digest: Uint8Array;
 }
 
+/* Returns why it, or a part of it, was rejected. */
 async function storeBatch(
   platform: Platform,
   caller: TenantAgent,
   { batch, key, digest }: NamedBatch,
-): Promise<void> {
+): Promise<Rejection | undefined> {
   const { tenant } = caller;
   const at = platform.clock.now();
   const rejection = await storeRecords(platform, caller, { batch, at });
   await addBatch(tenant, { key, batchId: batch.batchId, digest, at, records: batch.recordCount, rejection });
-  if (rejection === undefined) return;
+  if (rejection === undefined) return undefined;
   await appendAudit(tenant.transaction, {
     at,
     customerId: tenant.customerId,
@@ -109,6 +111,7 @@ async function storeBatch(
     detail: { sequence: key.sequence, message: rejection.message, records: rejection.recordIds.length },
   });
   platform.log("batchRejected", { agentId: key.agentId, sequence: key.sequence, message: rejection.message });
+  return rejection;
 }
 
 async function storeRecords(

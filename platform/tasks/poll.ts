@@ -1,7 +1,7 @@
 import { AgentStatus, type PollRequest, type PollResponse } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { type ConfigDocument, PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
 import { maybeAgentConfig } from "../agents/agent_configs.ts";
-import { maybeAgent, noteConfigRefusals, notePoll } from "../agents/agents.ts";
+import { noteConfigRefusals, notePoll } from "../agents/agents.ts";
 import { appendAudit } from "../audit/audit_log.ts";
 import { contiguousOf } from "../agents/batches.ts";
 import { shortText, validTime } from "../store/storable.ts";
@@ -31,7 +31,7 @@ export async function poll(platform: Platform, calling: Caller, request: PollReq
     });
     const config = await maybeAgentConfig(tenant, agentId);
     const nextPollSeconds = paceOf(config) ?? pollSeconds ?? 0;
-    await notePoll(tenant, {
+    const polled = (await notePoll(tenant, {
       agentId,
       at,
       pollSeconds: nextPollSeconds,
@@ -40,11 +40,12 @@ export async function poll(platform: Platform, calling: Caller, request: PollReq
       status: AgentStatus.encode(status).finish(),
       effectiveConfigHash: request.effectiveConfigHash,
       effectiveConfig: request.effectiveConfig,
-    });
-    await noteRefusals(platform, caller, request.configRefusals);
+    }))!;
+    if (polled.config_refusals !== JSON.stringify(request.configRefusals)) {
+      await noteRefusals(platform, caller, request.configRefusals);
+    }
     if (status.ledgerHead !== undefined) await watchLedger(platform, caller, status.ledgerHead);
     for (const result of request.taskResults) await takeTaskResult(platform, caller, result);
-    const agent = (await maybeAgent(tenant, agentId))!;
     return {
       config: config?.hash === request.configHash ? undefined : config,
       tasks: await takeTasks(tenant, { agentId, at }),
@@ -53,7 +54,7 @@ export async function poll(platform: Platform, calling: Caller, request: PollReq
       highestContiguousSequence: BigInt(await contiguousOf(tenant, { agentId, epoch: status.agentEpoch })),
       // Including unknown ones: these will not become known later.
       acknowledgedTaskIds: request.taskResults.map(({ taskId }) => taskId),
-      sendEffectiveConfig: agent.effective_config_hash !== "" && agent.effective_config === null,
+      sendEffectiveConfig: polled.wants_config === 1,
     };
   });
 }

@@ -72,6 +72,8 @@ export const newTaskChannel = "task";
 export async function takeTasks(tenant: Tenant, options: { agentId: string; at: Date }): Promise<SignedTask[]> {
   const parameters = { agent_id: options.agentId, at: options.at.getTime() };
   const open = "customer_id = :customer AND agent_id = :agent_id AND state IN ('waiting', 'delivered')";
+  const any = await tenant.get(`SELECT 1 FROM tasks WHERE ${open} LIMIT 1`, { agent_id: options.agentId });
+  if (any === undefined) return [];
   const rows = await tenant.all<TaskRow>(
     `SELECT * FROM tasks WHERE ${open} AND length(task) <= ${maxTaskBytes}
      ORDER BY created_at, task_id LIMIT ${maxTasks}`,

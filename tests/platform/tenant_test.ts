@@ -158,7 +158,8 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
       records: 0,
       rejection: undefined,
     }),
-  listRejections: (tenant, id) => batches.listRejections(tenant, { agentId: id, epoch: "epoch-1", sequence: 1 }),
+  listRejections: (tenant, id) =>
+    batches.listRejections(tenant, { agentId: id, epoch: "epoch-1", sequence: 1 }, undefined),
   contiguousOf: (tenant, id) => batches.contiguousOf(tenant, { agentId: id, epoch: "epoch-1" }),
   advanceContiguous: (tenant, id) => batches.advanceContiguous(tenant, { agentId: id, epoch: "epoch-1" }),
   noteEpoch: (tenant, id) => batches.noteEpoch(tenant, { agentId: id, epoch: "epoch-1", at }),

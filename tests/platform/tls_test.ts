@@ -13,7 +13,9 @@ import {
   privateKeyPem,
   validityFrom,
 } from "../../platform/keys/authority.ts";
-import { AgentServiceClient } from "../../proto/gen/opendca/v1/agent_service.ts";
+import { markRevoked } from "../../platform/agents/agents.ts";
+import { latestCertificate } from "../../platform/agents/certificates.ts";
+import { AgentServiceClient, PollRequest } from "../../proto/gen/opendca/v1/agent_service.ts";
 import {
   activate,
   activatedAgent,
@@ -29,6 +31,7 @@ import {
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { maybeProgram, peerTest } from "../fixtures/peers.ts";
 import { batchOf, readingOf, recordOf } from "../fixtures/platform_uploads.ts";
+import { until } from "../fixtures/until.ts";
 
 async function identityBy(
   platform: TestPlatform,
@@ -188,6 +191,40 @@ Deno.test("a call whose message never comes is ended", async () => {
   request.resume();
   assert.equal(await ended.promise, String(status.DEADLINE_EXCEEDED));
   request.close();
+  const closed = Promise.withResolvers<void>();
+  session.close(() => closed.resolve());
+  await closed.promise;
+});
+
+eachDatabase("a call whose message comes late is refused if its agent was revoked meanwhile", async () => {
+  await using platform = await startTestPlatform();
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
+  const { privateKeyPem: key, chain: cert } = agent.identity;
+  const session = http2.connect(`https://${platform.target}`, { ca: platform.serverAuthority, key, cert });
+  const request = session.request({
+    ":method": "POST",
+    ":path": "/opendca.v1.AgentService/Poll",
+    "content-type": "application/grpc",
+    te: "trailers",
+  });
+  const message = PollRequest.encode(pollOf(agent)).finish();
+  const length = Buffer.alloc(5);
+  length.writeUInt32BE(message.length, 1);
+  // All but its last byte: the call is admitted.
+  request.write(Buffer.concat([length, message.subarray(0, -1)]));
+  const ended = Promise.withResolvers<unknown>();
+  request.on("response", (headers) => headers["opendca-reason"] && ended.resolve(headers["opendca-reason"]));
+  request.on("trailers", (trailers) => ended.resolve(trailers["opendca-reason"]));
+  request.on("error", ended.reject);
+  request.resume();
+  await until(
+    "the call is admitted",
+    async () => (await latestCertificate(agent.tenant, agent.agentId))!.first_used_at !== null,
+  );
+  await markRevoked(agent.tenant, { agentId: agent.agentId, reason: "lost", at: new Date() });
+  platform.clock.advance(1001);
+  request.end(message.subarray(-1));
+  assert.equal(await ended.promise, "agent-revoked");
   const closed = Promise.withResolvers<void>();
   session.close(() => closed.resolve());
   await closed.promise;

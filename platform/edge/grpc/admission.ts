@@ -1,7 +1,7 @@
-import { ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
+import { type Metadata, ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
 import { callStatusOf } from "./call_status.ts";
 import { CallError } from "../../agents/call_error.ts";
-import { callerOf } from "../../agents/caller.ts";
+import { type Caller, callerOf } from "../../agents/caller.ts";
 import type { ConnectionGate } from "../connections/connection_gate.ts";
 import type { Platform } from "../../agents/platform.ts";
 
@@ -9,9 +9,18 @@ import type { Platform } from "../../agents/platform.ts";
 const mostActivations = 16;
 const openPath = "/opendca.v1.AgentService/Activate";
 
+const admitted = new WeakMap<Metadata, { caller: Caller; atMs: number }>();
+const admittedMs = 1000;
+
+/** The caller, if its call was admitted within the last second; a revocation is seen in a call that takes longer. */
+export function maybeAdmitted({ clock }: Platform, metadata: Metadata): Caller | undefined {
+  const found = admitted.get(metadata);
+  return found === undefined || clock.monotonicMs() - found.atMs > admittedMs ? undefined : found.caller;
+}
+
 /**
  * Decides on a call before its message is read, so that only agents, and a few activations of each source, use memory.
- * The handlers look up the caller again, as it may have been revoked meanwhile.
+ * The handlers look up the caller again if its message took longer, as it may have been revoked meanwhile.
  */
 export function admission(platform: Platform, gate: ConnectionGate): ServerInterceptor {
   const activations = new Map<string, number>();
@@ -41,15 +50,16 @@ export function admission(platform: Platform, gate: ConnectionGate): ServerInter
       endCall();
     };
     /* Throws CallError. */
-    async function admit(peer: string): Promise<void> {
+    async function admit(peer: string, metadata: Metadata): Promise<void> {
       if (path === openPath) {
         endCall = gate.callBegan(peer, undefined);
         leave = enter(gate.sourceOf(peer));
         return;
       }
       try {
-        const { agentId } = await callerOf(platform, call.getAuthContext().sslPeerCertificate?.raw);
-        if (!isOver) endCall = gate.callBegan(peer, agentId);
+        const caller = await callerOf(platform, call.getAuthContext().sslPeerCertificate?.raw);
+        admitted.set(metadata, { caller, atMs: platform.clock.monotonicMs() });
+        if (!isOver) endCall = gate.callBegan(peer, caller.agentId);
       } catch (error) {
         // A refused caller is anonymous, even on a connection of an agent that was revoked meanwhile.
         gate.callBegan(peer, undefined)();
@@ -60,7 +70,7 @@ export function admission(platform: Platform, gate: ConnectionGate): ServerInter
       start: (next) =>
         next({
           onReceiveMetadata(metadata, next) {
-            admit(call.getPeer()).then(() => isOver || next(metadata)).catch((error) => {
+            admit(call.getPeer(), metadata).then(() => isOver || next(metadata)).catch((error) => {
               if (isOver) return;
               end();
               call.sendStatus(callStatusOf(platform, error));

@@ -3,6 +3,7 @@ import { type handleUnaryCall, type sendUnaryData, type ServerUnaryCall } from "
 import type { AgentServiceServer } from "../../../proto/gen/opendca/v1/agent_service.ts";
 import { limitMessage } from "../../devices/message_limits.ts";
 import { activationRate, activationWaitMs } from "../../agents/activation_calls.ts";
+import { maybeAdmitted } from "./admission.ts";
 import { activate } from "../../agents/activate.ts";
 import { CallError } from "../../agents/call_error.ts";
 import { callStatusOf } from "./call_status.ts";
@@ -27,8 +28,9 @@ export function agentService(platform: Platform, gate: ConnectionGate): AgentSer
     handle: (caller: Caller, request: Request) => Promise<Response>,
   ): handleUnaryCall<Request, Response> {
     return unary(platform, async (call) => {
-      const { sslPeerCertificate } = call.getAuthContext();
-      return await handle(await callerOf(platform, sslPeerCertificate?.raw), call.request);
+      const caller = maybeAdmitted(platform, call.metadata) ??
+        await callerOf(platform, call.getAuthContext().sslPeerCertificate?.raw);
+      return await handle(caller, call.request);
     });
   }
 
