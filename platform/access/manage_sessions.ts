@@ -4,7 +4,7 @@ import { UsageError } from "../../common/core/errors.ts";
 import { sealSecret } from "../../common/protocol/sealed_secret.ts";
 import { signTask } from "../../common/protocol/signed_task.ts";
 import { AgentStatus, type WebAccessPolicy } from "../../proto/gen/opendca/v1/agent_service.ts";
-import { OpenWebAccess, Task, WebAccessScheme } from "../../proto/gen/opendca/v1/task.ts";
+import { OpenWebAccess, Task, TaskResult, WebAccessScheme } from "../../proto/gen/opendca/v1/task.ts";
 import { isLate, maybeAgentNote } from "../agents/agent_health.ts";
 import type { AgentRow } from "../agents/agents.ts";
 import { certificateInUse } from "../agents/certificates.ts";
@@ -64,8 +64,10 @@ export interface OpenedSession {
 
 export type SessionState = "waiting" | "open" | "closed" | "refused" | "expired";
 
-export interface ShownSession extends Omit<ListedSession, "state"> {
+export interface ShownSession extends Omit<ListedSession, "state" | "task_result"> {
   state: SessionState;
+  /** What the agent does, of one that waits: "checking", "waiting" for approval, "opening"; undefined if not known. */
+  step: string | undefined;
   /** Why it is not open. */
   reason: string | null;
 }
@@ -170,7 +172,14 @@ async function sessionOf(tenant: Tenant, sessionId: string): Promise<ListedSessi
 const refusedStates = ["refused", "failed", "cancelled", "succeeded"];
 
 /** Completed by the task's result if no gateway has recorded one: an agent that refuses never connects. */
-export function shownSession(row: ListedSession, now: Date): ShownSession {
+export function shownSession({ task_result, ...row }: ListedSession, now: Date): ShownSession {
+  const step = row.state === "waiting" && task_result !== null
+    ? TaskResult.decode(task_result).progress?.step || undefined
+    : undefined;
+  return { ...judged(row, now), step };
+}
+
+function judged(row: Omit<ListedSession, "task_result">, now: Date): Omit<ShownSession, "step"> {
   if (row.state === "waiting" && row.task_state !== null && refusedStates.includes(row.task_state)) {
     return { ...row, state: "refused", reason: row.task_message ?? "the agent did not open it" };
   }

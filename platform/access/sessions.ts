@@ -35,6 +35,8 @@ export interface SessionRow {
 export interface ListedSession extends SessionRow {
   task_state: string | null;
   task_message: string | null;
+  /** An encoded TaskResult. */
+  task_result: Uint8Array | null;
 }
 
 export interface NewSession
@@ -62,7 +64,8 @@ export async function addSession(
 const listed =
   `SELECT s.customer_id, s.session_id, s.label, s.agent_id, s.device_id, s.task_id, s.address, s.port, s.scheme,
     s.state, s.opened_by, s.key_used_at, s.gateway_id, s.created_at, s.opened_at, s.ends_at, s.ended_at, s.end_reason,
-    s.bytes_to_device, s.bytes_from_device, t.state AS task_state, t.message AS task_message
+    s.bytes_to_device, s.bytes_from_device, t.state AS task_state, t.message AS task_message,
+    t.result AS task_result
   FROM access_sessions s LEFT JOIN tasks t ON t.customer_id = s.customer_id AND t.task_id = s.task_id`;
 
 /** Newest first. */

@@ -19,6 +19,10 @@ export interface WebSession {
   customerId: string;
   deviceId: string;
   state: "waiting" | "open" | "closed" | "refused";
+  /** The administrator of the agent's machine has to approve it. */
+  waitsForApproval: boolean;
+  /** What another process of the platform, which has its tunnel, is called; undefined if there is none, or not known. */
+  holder: { web: string | undefined; host: string } | undefined;
   scheme: Scheme;
   /** Address of the printer in the customer's network; empty if the agent's policy masks it. */
   address: string;
@@ -293,13 +297,15 @@ async function webSessionOf(tenant: Tenant, found: SessionRow, now: Date): Promi
     "SELECT manufacturer, model FROM devices WHERE customer_id = :customer AND device_id = :device_id",
     { device_id: row.device_id },
   );
-  const { state, reason } = shownSession(row, now);
+  const { state, reason, step } = shownSession(row, now);
   return {
     id: row.session_id,
     label: row.label,
     customerId: row.customer_id,
     deviceId: row.device_id,
     state: state === "expired" ? "closed" : state,
+    waitsForApproval: state === "waiting" && step === "waiting",
+    holder: await maybeHolder(tenant, row, now),
     scheme: row.scheme,
     address: row.address,
     port: row.port,
@@ -307,6 +313,13 @@ async function webSessionOf(tenant: Tenant, found: SessionRow, now: Date): Promi
     reason: reason ?? undefined,
     endsAt: new Date(row.ends_at),
   };
+}
+
+async function maybeHolder(tenant: Tenant, { gateway_id }: SessionRow, at: Date): Promise<WebSession["holder"]> {
+  if (gateway_id === null) return undefined;
+  const gateway = (await liveGateways(tenant.transaction, at)).find(({ gatewayId }) => gatewayId === gateway_id);
+  const host = gateway?.hosts[0];
+  return gateway && { web: gateway.web, host: host === undefined ? "another process" : `${host.host}:${host.port}` };
 }
 
 function digestOf(text: string): Uint8Array {

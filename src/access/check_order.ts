@@ -8,8 +8,6 @@ import { isUnderRootDomain } from "../config/endpoint.ts";
 import type { KnownDevice } from "../store/inventory.ts";
 import { policyRefusal, TaskRefusal } from "../tasks/task_refusal.ts";
 
-/** Maximum number of sessions at a time. */
-const mostSessions = 3;
 /** Upper limit, independent of order and configuration. */
 const longestSessionMs = 30 * 60_000;
 /** Ports where a printer prints any received data. */
@@ -34,8 +32,6 @@ export interface OrderContext {
   device: KnownDevice | undefined;
   /** Whether the scanner may ask the device at its place: see `SiteIdentity.isInRange`. */
   isInRange(device: KnownDevice): Promise<boolean>;
-  /** Number of present sessions. */
-  sessions: number;
   /** By the platform's clock. */
   now: Date;
 }
@@ -55,9 +51,6 @@ export async function checkOrder(order: OpenWebAccess, context: OrderContext): P
   if (!await context.isInRange(device)) throw policyRefusal(`${address} is outside the configured ranges`);
   checkPort(order, config);
   const window = hoursOf(device, { config, now });
-  if (context.sessions >= mostSessions) {
-    throw policyRefusal(`${context.sessions} sessions are open or waiting, which is as many as there may be`);
-  }
   const gateways = order.gateways.filter(({ host, port }) =>
     isUnderRootDomain(host, config.platform.rootDomain) && policy.ports.sshGateway.includes(port)
   );

@@ -18,6 +18,9 @@ import { type AllowedOrder, checkOrder } from "./check_order.ts";
 import { connectGateway } from "./gateway_connection.ts";
 import { judgeIdentity } from "./judge_identity.ts";
 
+/** Maximum number of sessions at a time. */
+const mostSessions = 3;
+
 export interface WebAccessParts {
   config(): AgentConfig;
   /** Uses the platform's time, if known. */
@@ -57,7 +60,7 @@ export interface LocalSession extends Carried {
 
 export interface WebAccess extends AsyncDisposable {
   /** Runs the session until its end. Throws `TaskRefusal` if it is not allowed. */
-  run(order: OpenWebAccess, signal: AbortSignal): Promise<WebAccessOutput>;
+  run(order: OpenWebAccess, signal: AbortSignal, onStep?: (step: SessionStep) => void): Promise<WebAccessOutput>;
   sessions(): LocalSession[];
   /** False if no session with this id waits for approval. */
   approve(id: string): boolean;
@@ -72,6 +75,8 @@ interface Session {
   allowed: AllowedOrder;
   device: KnownDevice;
   step: SessionStep;
+  /** It is one of the `mostSessions` that there may be. */
+  hasPlace: boolean;
   since: Date;
   endsAtMs: number;
   stop: AbortController;
@@ -91,120 +96,127 @@ class SessionEnd extends Error {
 }
 
 export function createWebAccess(parts: WebAccessParts): WebAccess {
-  return new Sessions(parts);
-}
+  const byId: Present = new Map();
+  const running = new Set<Promise<unknown>>();
+  return {
+    run(order, signal, onStep) {
+      const run = begin(order, signal, onStep);
+      running.add(run);
+      run.catch(() => {}).finally(() => running.delete(run));
+      return run;
+    },
+    sessions: () => [...byId.values()].map((session) => shown(session)),
+    approve(id) {
+      const session = byId.get(id);
+      if (session?.step !== "waiting") return false;
+      session.step = "checking";
+      session.approved.resolve();
+      return true;
+    },
+    kill(id) {
+      const ended = [...byId.values()].filter(({ order }) => id === undefined || order.sessionId === id);
+      for (const { stop } of ended) stop.abort(new SessionEnd("the administrator ended it"));
+      return ended.length;
+    },
+    configChanged,
+    async [Symbol.asyncDispose]() {
+      for (const { stop } of byId.values()) stop.abort(new SessionEnd("the agent stopped"));
+      await Promise.allSettled(running);
+    },
+  };
 
-class Sessions implements WebAccess {
-  readonly #parts: WebAccessParts;
-  readonly #byId = new Map<string, Session>();
-  /** Orders that are being checked: they count as sessions, so that four at once are not all admitted. */
-  #checking = 0;
-  readonly #running = new Set<Promise<unknown>>();
-
-  constructor(parts: WebAccessParts) {
-    this.#parts = parts;
-  }
-
-  run(order: OpenWebAccess, signal: AbortSignal): Promise<WebAccessOutput> {
-    const run = this.#begin(order, signal);
-    this.#running.add(run);
-    run.catch(() => {}).finally(() => this.#running.delete(run));
-    return run;
-  }
-
-  sessions(): LocalSession[] {
-    return [...this.#byId.values()].map((session) => shown(session));
-  }
-
-  approve(id: string): boolean {
-    const session = this.#byId.get(id);
-    if (session?.step !== "waiting") return false;
-    session.step = "checking";
-    session.approved.resolve();
-    return true;
-  }
-
-  kill(id?: string): number {
-    const ended = [...this.#byId.values()].filter(({ order }) => id === undefined || order.sessionId === id);
-    for (const { stop } of ended) stop.abort(new SessionEnd("the administrator ended it"));
-    return ended.length;
-  }
-
-  configChanged(): void {
-    for (const session of this.#byId.values()) {
+  function configChanged(): void {
+    for (const session of byId.values()) {
       const end = () => session.stop.abort(new SessionEnd("the configuration does not allow it any more"));
-      if (!this.#parts.config().policy.features.webAccess) {
+      if (!parts.config().policy.features.webAccess) {
         end();
         continue;
       }
-      this.#check(session.order, 0).catch((error) => {
+      check(session.order, parts).catch((error) => {
         if (error instanceof TaskRefusal && error.reason === RefusalReason.POLICY) end();
       });
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const { stop } of this.#byId.values()) stop.abort(new SessionEnd("the agent stopped"));
-    await Promise.allSettled(this.#running);
-  }
-
-  async #begin(order: OpenWebAccess, signal: AbortSignal): Promise<WebAccessOutput> {
-    const session = await this.#admitted(order);
+  async function begin(
+    order: OpenWebAccess,
+    signal: AbortSignal,
+    onStep: (step: SessionStep) => void = () => {},
+  ): Promise<WebAccessOutput> {
+    const session = await admitted(order, { parts, byId });
     const onAbort = () => session.stop.abort(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) onAbort();
     try {
-      return await runSession(session, this.#parts);
+      return await runSession(session, { ...parts, onStep, takePlace: () => takePlace(session, byId) });
     } catch (error) {
-      noteRefusal(this.#parts, order, error);
+      noteRefusal(parts, order, error);
       throw error;
     } finally {
       signal.removeEventListener("abort", onAbort);
-      this.#byId.delete(order.sessionId);
-      this.#parts.changed();
+      byId.delete(order.sessionId);
+      parts.changed();
     }
   }
+}
 
-  async #admitted(order: OpenWebAccess): Promise<Session> {
-    const { clock, inventory } = this.#parts;
-    const others = this.#byId.size + this.#checking++;
-    try {
-      if (this.#byId.has(order.sessionId)) {
-        throw new TaskRefusal(RefusalReason.REPEATED, `Cannot open the session ${order.sessionId} as it is open`);
-      }
-      const allowed = await this.#check(order, others);
-      const session: Session = {
-        order,
-        allowed,
-        device: inventory.device(order.deviceKey)!,
-        step: "checking",
-        since: clock.now(),
-        endsAtMs: clock.monotonicMs() + allowed.lastsMs,
-        stop: new AbortController(),
-        approved: Promise.withResolvers(),
-        carrier: undefined,
-      };
-      this.#byId.set(order.sessionId, session);
-      return session;
-    } catch (error) {
-      noteRefusal(this.#parts, order, error);
-      throw error;
-    } finally {
-      this.#checking--;
-    }
-  }
+type Present = Map<string, Session>;
 
-  /** Throws `TaskRefusal`. `others`: sessions beside this one. */
-  #check(order: OpenWebAccess, others: number): Promise<AllowedOrder> {
-    const parts = this.#parts;
-    return checkOrder(order, {
-      config: parts.config(),
-      device: parts.inventory.device(order.deviceKey),
-      isInRange: ({ site, place }) => parts.isInRange(site, place!),
-      sessions: others,
-      now: parts.clock.now(),
-    });
+async function admitted(
+  order: OpenWebAccess,
+  { parts, byId }: { parts: WebAccessParts; byId: Present },
+): Promise<Session> {
+  try {
+    refuseRepeated(order, byId);
+    const allowed = await check(order, parts);
+    refuseRepeated(order, byId);
+    // What cannot have a place need not be checked further.
+    refuseFourth(byId);
+    const session: Session = {
+      order,
+      allowed,
+      device: parts.inventory.device(order.deviceKey)!,
+      step: "checking",
+      hasPlace: false,
+      since: parts.clock.now(),
+      endsAtMs: parts.clock.monotonicMs() + allowed.lastsMs,
+      stop: new AbortController(),
+      approved: Promise.withResolvers(),
+      carrier: undefined,
+    };
+    byId.set(order.sessionId, session);
+    return session;
+  } catch (error) {
+    noteRefusal(parts, order, error);
+    throw error;
   }
+}
+
+function refuseRepeated({ sessionId }: OpenWebAccess, byId: Present): void {
+  if (!byId.has(sessionId)) return;
+  throw new TaskRefusal(RefusalReason.REPEATED, `Cannot open the session ${sessionId} as it is open`);
+}
+
+function refuseFourth(byId: Present): void {
+  const taken = [...byId.values()].filter(({ hasPlace }) => hasPlace).length;
+  if (taken < mostSessions) return;
+  throw policyRefusal(`${taken} sessions are open or waiting, which is as many as there may be`);
+}
+
+/** Once it is known that the session may be opened, if it is approved: one that is refused takes nobody's place. */
+function takePlace(session: Session, byId: Present): void {
+  if (!session.hasPlace) refuseFourth(byId);
+  session.hasPlace = true;
+}
+
+/** Throws `TaskRefusal`. */
+function check(order: OpenWebAccess, parts: WebAccessParts): Promise<AllowedOrder> {
+  return checkOrder(order, {
+    config: parts.config(),
+    device: parts.inventory.device(order.deviceKey),
+    isInRange: ({ site, place }) => parts.isInRange(site, place!),
+    now: parts.clock.now(),
+  });
 }
 
 /** Adds the refusal to the ledger, which has the order itself as a task. */
@@ -217,20 +229,29 @@ function noteRefusal(parts: WebAccessParts, { sessionId }: OpenWebAccess, error:
   }
 }
 
-async function runSession(session: Session, parts: WebAccessParts): Promise<WebAccessOutput> {
+interface RunParts extends WebAccessParts {
+  onStep(step: SessionStep): void;
+  /** Throws `TaskRefusal` if there is none. */
+  takePlace(): void;
+}
+
+async function runSession(session: Session, parts: RunParts): Promise<WebAccessOutput> {
   const { allowed, stop } = session, { signal } = stop;
   const step = (next: SessionStep) => {
     session.step = next;
     parts.changed();
+    parts.onStep(next);
   };
   try {
     if (allowed.needsApproval) {
+      parts.takePlace();
       step("waiting");
       parts.log("approvalRequested", logged(session));
       await approval(session, parts.clock);
     }
     step("checking");
     await checkIdentity(session, parts);
+    parts.takePlace();
     step("opening");
     return await openAndCarry(session, { parts, onOpen: () => step("open") });
   } catch (error) {

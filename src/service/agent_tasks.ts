@@ -1,4 +1,5 @@
 /** What each kind of task needs of the agent that runs. */
+import type { OpenWebAccess, WebAccessOutput } from "../../proto/gen/opendca/v1/task.ts";
 import { UnavailableError } from "../../common/core/errors.ts";
 import type { ConfigWatch } from "../config/watch_config.ts";
 import type { Inventory } from "../store/inventory.ts";
@@ -19,7 +20,9 @@ export interface AgentTaskParts extends Pick<TaskParts["ping"], "clock" | "resol
   status: Pick<DescribedAgent, "forFile">;
   ownFile: Pick<ConfigWatch, "reload">;
   polls: { wake(): void };
-  access: { run: TaskParts["openWebAccess"] };
+  access: {
+    run(order: OpenWebAccess, signal: AbortSignal, onStep: (step: string) => void): Promise<WebAccessOutput>;
+  };
 }
 
 export function createAgentTasks(parts: AgentTaskParts): TaskHandler {
@@ -57,6 +60,11 @@ export function createAgentTasks(parts: AgentTaskParts): TaskHandler {
       await parts.ownFile.reload();
       parts.polls.wake();
     },
-    openWebAccess: (order, signal) => parts.access.run(order, signal),
+    openWebAccess: (order, signal, tell) =>
+      parts.access.run(order, signal, (step) => {
+        tell?.(0, 0, step);
+        // Who asked for the session learns at once that it is waited for an administrator.
+        if (step === "waiting") parts.polls.wake();
+      }),
   });
 }

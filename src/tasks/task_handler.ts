@@ -12,7 +12,7 @@ import { type DiagnosticsTaskParts, runDiagnosticsTask } from "./diagnostics_tas
 import { type PingTaskParts, runPingTask } from "./ping_task.ts";
 import { runScanTask, type ScanTaskParts } from "./scan_task.ts";
 import { policyRefusal, TaskRefusal } from "./task_refusal.ts";
-import type { TaskHandler, TaskPayload } from "./task_runner.ts";
+import type { TaskHandler, TaskPayload, TellProgress } from "./task_runner.ts";
 
 /** Dependencies of each kind of task. */
 export interface TaskParts {
@@ -24,8 +24,8 @@ export interface TaskParts {
   setConfig: SetConfigTaskParts;
   /** Reads agent.yaml again, and requests the platform's part of the configuration. */
   refreshConfig(): Promise<void>;
-  /** Resolves when the session ends. */
-  openWebAccess(order: OpenWebAccess, signal: AbortSignal): Promise<WebAccessOutput>;
+  /** Resolves when the session ends; tells each step. */
+  openWebAccess(order: OpenWebAccess, signal: AbortSignal, tell?: TellProgress): Promise<WebAccessOutput>;
 }
 
 /** Access to the effective configuration. */
@@ -73,7 +73,7 @@ export function createTaskHandler(parts: TaskParts): TaskHandler {
         };
       }
       case "openWebAccess":
-        return { $case: "webAccess", value: await parts.openWebAccess(payload.value, signal) };
+        return { $case: "webAccess", value: await parts.openWebAccess(payload.value, signal, tell) };
     }
   };
 }

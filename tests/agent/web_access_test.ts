@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
+import { systemClock } from "../../common/core/clock.ts";
+import { evidenceOf } from "../../common/reading/device_evidence.ts";
 import type { WebAccessParts } from "../../src/access/web_access.ts";
 import { TaskRefusal } from "../../src/tasks/task_refusal.ts";
 import { type OpenWebAccess, RefusalReason, WebAccessScheme } from "../../proto/gen/opendca/v1/task.ts";
@@ -148,6 +150,57 @@ Deno.test("an agent has three sessions at a time, also when four are ordered at 
   await assert.rejects(late, /the administrator ended it/);
 });
 
+Deno.test("orders that are being checked take no place of other sessions, and three of them get one", async () => {
+  const checks: PromiseWithResolvers<void>[] = [];
+  const seen = evidenceOf({ serial: "ABC12345", engineId: null, macs: [], maker: null, model: null });
+  let isSlow = true;
+  await using scene = await startScene({
+    parts: {
+      async identify() {
+        if (!isSlow) return [seen];
+        const check = Promise.withResolvers<void>();
+        checks.push(check);
+        await check.promise;
+        return [seen];
+      },
+    },
+  });
+  const first = await scene.order();
+  const slow = [1, 2, 3].map((each) => scene.run({ ...first, sessionId: `ses-${each}`, scheme: WebAccessScheme.HTTP }));
+  await until("three are checked", () => checks.length === 3);
+  isSlow = false;
+  const { sessionId } = first;
+  const run = scene.run(first);
+  await isOpen(scene, sessionId);
+  // The device is another one for the first; the key of the others is not theirs, which they find out with a place.
+  checks[0]!.reject(new Error("the switch was restarted"));
+  await assert.rejects(slow[0]!, /the switch was restarted/);
+  for (const check of checks) check.resolve();
+  for (const other of slow.slice(1)) await assert.rejects(other, /its key is sealed for another certificate/);
+  scene.access.kill();
+  assert.equal((await run).end, "the administrator ended it");
+});
+
+Deno.test("a session opens in the allowed hours, ends with them, and is refused out of them", async () => {
+  // Half a second before the last one of the hours, in which nothing begins any more.
+  const noonMs = Date.UTC(2030, 0, 1, 12);
+  let beganMs = 0;
+  const clock = { ...systemClock, now: () => new Date(noonMs - 1500 + Date.now() - beganMs) };
+  await using scene = await startScene({
+    policy: `allowedHours: { hours: ["08:00-12:00"], timeZone: UTC }`,
+    parts: { clock },
+  });
+  const endsAt = new Date(noonMs + 600_000);
+  const order = await scene.order({ endsAt });
+  beganMs = Date.now();
+  const output = await scene.run(order);
+  assert.equal(output.end, "the allowed hours ended");
+  assert.ok(clock.now().getTime() >= noonMs - 1000);
+  await assert.rejects(scene.run({ ...order, sessionId: "ses-late" }), /the allowed hours do not include this time/);
+  assert.match(scene.notes.at(-1)!, /^Refused session ses-late: .*the allowed hours/);
+  assert.equal(scene.connections(), 0);
+});
+
 Deno.test("a session that needs approval opens when it is approved, and not before", async () => {
   await using scene = await startScene({ policy: "approval: true" });
   const order = await scene.order(), { sessionId } = order;
@@ -161,6 +214,7 @@ Deno.test("a session that needs approval opens when it is approved, and not befo
   assert.equal(scene.access.kill(sessionId), 1);
   assert.equal((await run).end, "the administrator ended it");
   assert.equal(await tunnel.closed, "the agent closed the connection");
+  assert.deepEqual(scene.steps, ["waiting", "checking", "opening", "open"]);
 });
 
 Deno.test("an agent ends a session at its byte limit, when nothing is sent, and when its time is over", async () => {

@@ -10,6 +10,7 @@ import {
   type SessionWish,
   showSession,
 } from "../../platform/access/manage_sessions.ts";
+import { createWebSessions } from "../../platform/access/web_sessions.ts";
 import { revokeAgent } from "../../platform/agents/manage_agents.ts";
 import { RefusalReason, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
 import { UsageError } from "../../common/core/errors.ts";
@@ -318,6 +319,34 @@ eachDatabase("a session that its agent refuses shows why, and makes room for ano
     const { state, reason } = await showSession(platform, by, { sessionId });
     assert.deepEqual([state, reason], ["refused", "Cannot do it"]);
   }
+});
+
+eachDatabase("a session waits for approval where its agent says so, and nowhere else", async () => {
+  await using bench = await startSessionBench();
+  const { platform } = bench.bench.platform, { by } = bench;
+  const { sessionId, taskId } = await bench.open();
+  const shown = async () => {
+    const { state, step, reason } = await showSession(platform, by, { sessionId });
+    return [state, step, reason];
+  };
+  await using sessions = createWebSessions(platform);
+  const { label } = (await platform.store.transaction((tx) =>
+    tx.get<{ label: string }>(
+      "SELECT label FROM access_sessions WHERE session_id = :id",
+      { id: sessionId },
+    )
+  ))!;
+  const isWaiting = async () => (await sessions.find(label))!.waitsForApproval;
+  assert.deepEqual([await shown(), await isWaiting()], [["waiting", undefined, null], false]);
+  const tell = (step: string) =>
+    bench.poll({}, { taskResults: [TaskResult.create({ taskId, state: TaskState.RUNNING, progress: { step } })] });
+  await tell("waiting");
+  assert.deepEqual([await shown(), await isWaiting()], [["waiting", "waiting", null], true]);
+  await tell("opening");
+  assert.deepEqual([await shown(), await isWaiting()], [["waiting", "opening", null], false]);
+  // Agents before this release do not tell.
+  await tell("");
+  assert.deepEqual(await shown(), ["waiting", undefined, null]);
 });
 
 eachDatabase("one customer neither sees nor closes the session of another", async () => {

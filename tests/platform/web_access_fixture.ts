@@ -199,6 +199,8 @@ function addSession(
     customerId: "customer",
     deviceId: `device-${sessions.length + 1}`,
     state: "open",
+    waitsForApproval: false,
+    holder: undefined,
     scheme,
     address,
     port,

@@ -290,7 +290,14 @@ Deno.test("each state of a session has a page that says so", async () => {
     Object.assign(session, before);
     return [answer.status, titleOf(answer), answer.headers["refresh"]];
   };
-  assert.deepEqual(await pageWith({ state: "waiting", tunnel: undefined }), [503, "Waiting for approval", "5"]);
+  assert.deepEqual(await pageWith({ state: "waiting", tunnel: undefined }), [503, "Waiting for the agent", "3"]);
+  assert.deepEqual(await pageWith({ state: "waiting", waitsForApproval: true, tunnel: undefined }), [
+    503,
+    "Waiting for approval",
+    "5",
+  ]);
+  const holder = { web: "other.example.com", host: "other.example.com:22" };
+  assert.deepEqual(await pageWith({ holder, tunnel: undefined }), [503, "Another process has this session", "10"]);
   assert.deepEqual(await pageWith({ tunnel: undefined }), [503, "Waiting for the agent", "3"]);
   assert.deepEqual(await pageWith({ state: "refused", reason: "by <hand>" }), [
     403,

@@ -85,7 +85,7 @@ export function addAccessCommands(program: Command, context: CommandContext): vo
         const { rows: sessions } = part;
         const cells = sessions.map((row) => [
           row.session_id,
-          row.state,
+          stateText(row),
           row.address === "" ? row.device_id : row.address,
           row.port,
           row.agent_id,
@@ -196,6 +196,7 @@ function jsonOf(row: ShownSession) {
   return {
     sessionId: row.session_id,
     state: row.state,
+    step: row.step ?? null,
     reason: row.reason,
     deviceId: row.device_id,
     agentId: row.agent_id,
@@ -213,11 +214,17 @@ function jsonOf(row: ShownSession) {
   };
 }
 
+const stepTexts: Record<string, string> = { waiting: "waiting for approval", checking: "checking the device" };
+
+function stateText({ state, step }: ShownSession): string {
+  return state === "waiting" && step !== undefined ? stepTexts[step] ?? step : state;
+}
+
 function textOf(row: ShownSession): string {
   const time = (ms: number | null) => ms === null ? "" : new Date(ms).toISOString();
   const lines: [string, string][] = [
     ["session", row.session_id],
-    ["state", row.reason === null ? row.state : `${row.state}: ${row.reason}`],
+    ["state", row.reason === null ? stateText(row) : `${row.state}: ${row.reason}`],
     ["device", row.address === "" ? row.device_id : `${row.device_id} at ${row.address}`],
     ["port", `${row.port} (${row.scheme})`],
     ["agent", row.agent_id],

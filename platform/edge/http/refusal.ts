@@ -51,13 +51,24 @@ export const refusals = {
       "This page was asked for by another site, which may have been made to change the printer. It was not passed on.",
     next: markup`<p><a href="/">Go to the printer's first page</a></p>`,
   },
-  waiting: {
+  waiting: (sessionId: string) => ({
     status: 503,
     title: "Waiting for approval",
     text: "The administrator of the agent has to approve this session. This page looks again every few seconds.",
-    detail: "On the agent's machine: opendca sessions approve",
+    detail: `On the agent's machine: opendca sessions approve ${sessionId}`,
     again: 5,
-  },
+  }),
+  elsewhere: ({ web, host }: { web: string | undefined; host: string }) => ({
+    status: 503,
+    title: "Another process has this session",
+    text: web === undefined
+      ? `The platform's process at ${host} has the agent's connection, and shows no pages.`
+      : `The platform's process at ${host} has the agent's connection, and shows its pages below ${web}.`,
+    detail:
+      "If the address of this page is below that domain, a balancer has led here: each process needs a domain of " +
+      "its own. Otherwise print a link to the other one: opendca-platform access link SESSION",
+    again: 10,
+  }),
   connecting: {
     status: 503,
     title: "Waiting for the agent",

@@ -105,7 +105,10 @@ export function createWebGateway(options: GatewayOptions): WebGateway {
       tunnel.closed.then(() => end(tunnel), () => end(tunnel));
       return made;
     },
-    whyNoTunnel: ({ state }) => state === "waiting" ? refusals.waiting : refusals.connecting,
+    whyNoTunnel({ id, state, waitsForApproval, holder }) {
+      if (waitsForApproval) return refusals.waiting(id);
+      return state === "open" && holder !== undefined ? refusals.elsewhere(holder) : refusals.connecting;
+    },
     encryptionOf({ id }) {
       const tunnel = options.tunnels.of(id);
       return tunnel && used.get(tunnel)?.link.encryption();

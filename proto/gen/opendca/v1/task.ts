@@ -346,6 +346,8 @@ export interface TaskProgress {
   done: number;
   /** 0 where it is not known. */
   total: number;
+  /** What a session of web access does now: "checking", "waiting" (for approval), "opening" or "open"; empty for others. */
+  step: string;
 }
 
 export interface ScanOutput {
@@ -1911,7 +1913,7 @@ export const TaskResult: MessageFns<TaskResult> = {
 };
 
 function createBaseTaskProgress(): TaskProgress {
-  return { done: 0, total: 0 };
+  return { done: 0, total: 0, step: "" };
 }
 
 export const TaskProgress: MessageFns<TaskProgress> = {
@@ -1921,6 +1923,9 @@ export const TaskProgress: MessageFns<TaskProgress> = {
     }
     if (message.total !== 0) {
       writer.uint32(16).uint32(message.total);
+    }
+    if (message.step !== "") {
+      writer.uint32(162).string(message.step);
     }
     return writer;
   },
@@ -1954,6 +1959,14 @@ export const TaskProgress: MessageFns<TaskProgress> = {
             message.total = reader.uint32();
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.step = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1970,6 +1983,7 @@ export const TaskProgress: MessageFns<TaskProgress> = {
     return {
       done: isSet(object.done) ? globalThis.Number(object.done) : 0,
       total: isSet(object.total) ? globalThis.Number(object.total) : 0,
+      step: isSet(object.step) ? globalThis.String(object.step) : "",
     };
   },
 
@@ -1981,6 +1995,9 @@ export const TaskProgress: MessageFns<TaskProgress> = {
     if (message.total !== 0) {
       obj.total = Math.round(message.total);
     }
+    if (message.step !== "") {
+      obj.step = message.step;
+    }
     return obj;
   },
 
@@ -1991,6 +2008,7 @@ export const TaskProgress: MessageFns<TaskProgress> = {
     const message = createBaseTaskProgress();
     message.done = object.done ?? 0;
     message.total = object.total ?? 0;
+    message.step = object.step ?? "";
     return message;
   },
 };
