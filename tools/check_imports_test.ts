@@ -42,3 +42,14 @@ Deno.test("the picture in CONTRIBUTING.md has the folders of the import check, f
     assert.deepEqual(shown, Object.keys(allowed).filter((name) => name.startsWith(`${part}/`)).reverse());
   }
 });
+
+Deno.test("the picture in CONTRIBUTING.md names folders that are there, and those of tests/", () => {
+  const root = new URL("../", import.meta.url);
+  const picture = Deno.readTextFileSync(new URL("CONTRIBUTING.md", root)).split("```")[1]!;
+  const isFolder = (path: string) => Deno.statSync(new URL(path, root)).isDirectory;
+  const named = [...picture.matchAll(/^(?:[a-z]+\/[ \n])+/gm)].flatMap(([names]) => names.trim().split(/[ \n]+/));
+  assert.ok(named.length >= 9 && named.every(isFolder), named.join(" "));
+  const [, line] = picture.match(/^tests\/ +(.*)/m)!;
+  const parts = [...Deno.readDirSync(new URL("tests/", root))].map(({ name }) => name);
+  assert.deepEqual(parts.filter((name) => name !== "golden" && !line!.includes(`${name}/`)), []);
+});
