@@ -135,7 +135,9 @@ eachDatabase("Upload believes what is read after a clock was set right", async (
   await using bench = await startBench();
   const { agent } = bench;
   const ahead = recordOf(readingOf({ address: "10.1.0.7", observedAt: new Date(Date.now() + 86_400_000) }));
-  const right = recordOf(readingOf({ address: "10.1.0.9", observedAt: new Date(Date.now() + 1000) }));
+  const right = recordOf(
+    readingOf({ address: "10.1.0.9", observedAt: new Date(bench.platform.clock.now().getTime() + 1000) }),
+  );
   for (const [i, record] of [ahead, right].entries()) {
     await bench.upload(batchOf(agent, { sequence: i + 1, records: [record] }));
   }
