@@ -112,6 +112,7 @@ eachDatabase("a page is a part of the whole list, and counts are those of the wh
       );
       const { all: every, ...counts } = whole.counts;
       assert.deepEqual([every, counts], [devices.length, {
+        closed: 0,
         found: chosen.length,
         low: chosen.filter(({ read }) => read === "low").length,
         silent: chosen.filter(({ isSilent }) => isSilent).length,
@@ -193,6 +194,7 @@ eachDatabase(
           assert.deepEqual(idsOf(whole).toSorted(), chosen.map(({ id }) => id).toSorted());
           assert.deepEqual(whole.counts, {
             all: (named === undefined ? units.filter(isOpen) : units).length,
+            closed: named === undefined ? units.filter((unit) => !isOpen(unit)).length : 0,
             found: chosen.length,
             low: chosen.filter((unit) => newest(unit) === "low").length,
             silent: chosen.filter(({ parts }) => parts[0]!.isSilent).length,

@@ -219,6 +219,8 @@ export interface DeviceCounts {
   withoutMeters: number;
   /** Number of all devices, regardless of filters. */
   all: number;
+  /** Further ones, which are left out as their sites are closed. */
+  closed: number;
 }
 
 /** `agents`: counts with the same filters. */
@@ -258,6 +260,7 @@ export async function countRows(
     silent: agents.reduce((sum, { silent }) => sum + silent, 0),
     withoutMeters: row!.meterless + row!.unread,
     all: all!.all,
+    closed: openOnly ? (await countDevices(tenant, { silentSince: new Date(0), groups })).known - all!.all : 0,
   };
 }
 

@@ -109,7 +109,7 @@ async function checkedSelector(tenant: Tenant, given: SplitSelector): Promise<Sp
   if (Object.keys(selector).length === 0) {
     throw new UsageError(
       "Cannot split a device without knowing which readings are of the other machine",
-      "name them with --agent, --network, --device-key or --serial",
+      "name them with --agent, --network, --device-key or --serial; opendca-platform device history shows what there is",
     );
   }
   const { agentId, serial } = selector;

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { UsageError } from "../../../common/core/errors.ts";
 import { type AlertFilters, listAlerts } from "../../devices/list_alerts.ts";
 import type { CommandContext } from "./command_context.ts";
-import { addDeviceFilters, filtersText } from "./device_filters.ts";
+import { addDeviceFilters, filtersText, maybeNoDevices } from "./device_filters.ts";
 import { addPaging, oneMore, partFrom } from "./list_part.ts";
 import { ageText, hasRoom, minuteText, renderTable } from "./table.ts";
 
@@ -20,6 +20,7 @@ export function addAlertCommands(program: Command, context: CommandContext): voi
         const now = context.host.clock.now().getTime();
         const found = await listAlerts(platform, by, { ...filters, ...oneMore(filters) });
         const { rows: alerts, shown } = partFrom(found, filters, "alerts");
+        const nothing = alerts.length > 0 ? undefined : await maybeNoDevices(platform, by);
         return {
           json: alerts.map(({ alert_key: _, alert_group, ...alert }) => ({
             ...alert,
@@ -30,6 +31,7 @@ export function addAlertCommands(program: Command, context: CommandContext): voi
           note: shown,
           text: (screen) => {
             const severity = filters.severity === undefined ? "" : `${filters.severity} `;
+            if (nothing !== undefined) return `${nothing}\n`;
             if (alerts.length === 0 && shown !== undefined) return `${shown}\n`;
             if (alerts.length === 0) return `no ${severity}alerts${filtersText(filters)}\n`;
             const time = (ms: number | null) => hasRoom(screen) ? minuteText(ms) : ageText(ms, now);

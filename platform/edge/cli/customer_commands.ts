@@ -38,7 +38,11 @@ function addDealerCommands(program: Command, context: CommandContext): void {
   dealer.command("create <name>").description("make a dealer").action((name: string, _, command: Command) =>
     context.run(command, async (platform, by) => {
       const row = await createDealer(platform, by, { name: checkedName(name) });
-      return { json: row, text: `${row.dealer_id}\n`, next: "opendca-platform customer create NAME --dealer DEALER" };
+      return {
+        json: row,
+        text: `${row.dealer_id}\n`,
+        next: `opendca-platform customer create NAME --dealer ${row.dealer_id}`,
+      };
     })
   );
   dealer.command("rename <dealer> <name>").description("give a dealer, named by id or name, another name")
@@ -82,7 +86,11 @@ function addCustomers(program: Command, context: CommandContext): void {
     .action((name: string, options: { dealer?: string }, command: Command) =>
       context.run(command, async (platform, by) => {
         const row = await createCustomer(platform, by, { name: checkedName(name), dealer: options.dealer });
-        return { json: row, text: `${row.customer_id}\n`, next: "opendca-platform site create NAME" };
+        return {
+          json: row,
+          text: `${row.customer_id}\n`,
+          next: `opendca-platform site create NAME --customer ${row.customer_id}`,
+        };
       })
     );
   customer.command("rename <customer> <name>").description("give a customer, named by id or name, another name")
@@ -137,7 +145,11 @@ function addSiteCommands(program: Command, context: CommandContext): void {
     .action((name: string, _, command: Command) =>
       context.runForCustomer(command, async (platform, by) => {
         const row = await createSite(platform, by, { name: checkedName(name) });
-        return { json: row, text: `${row.site_id}\n`, next: "opendca-platform code create" };
+        return {
+          json: row,
+          text: `${row.site_id}\n`,
+          next: `opendca-platform code create --customer ${row.customer_id} --site ${row.site_id}`,
+        };
       })
     );
   site.command("rename <site> <name>").description("give a site, named by id or name, another name")

@@ -38,7 +38,7 @@ export function addDeviceCommands(program: Command, context: CommandContext): vo
           note: isFiltered ? counts : undefined,
           ...(next === undefined ? {} : { next }),
           text: (screen) => {
-            if (devices.length === 0 && !isFiltered) return `${noDevices}\n`;
+            if (devices.length === 0 && !isFiltered) return `${noDevices(list.counts)}\n`;
             const rows = devices.map(({ row, low, note }) => [
               row.device_id,
               row.site,

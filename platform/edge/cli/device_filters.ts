@@ -2,7 +2,9 @@
 import type { Command } from "commander";
 import { formatDuration } from "../../../common/core/duration.ts";
 import type { Page } from "../../store/page.ts";
-import type { DeviceFilters, DeviceList } from "../../devices/list_devices.ts";
+import type { Platform } from "../../agents/platform.ts";
+import type { TenantBy } from "../../audit/use_case.ts";
+import { type DeviceFilters, type DeviceList, listDevices } from "../../devices/list_devices.ts";
 import { customerOption, timeOption } from "./command_context.ts";
 
 export function addDeviceFilters(command: Command): Command {
@@ -44,17 +46,29 @@ export function countsOf(
   ] as const;
   const told = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
   const one = counts.all === 1 ? "device" : "devices";
-  const found = chosen === "" ? `${counts.all} ${one}` : `${counts.found} of ${counts.all} ${one}${chosen}`;
   const isPart = devices.length < counts.found, shownTo = offset + devices.length;
   const page = devices.length === 0 ? "none" : `${offset + 1} to ${shownTo}`;
-  const shown = isPart ? `${page} of ${found}` : found;
+  const whole = chosen === "" ? `${counts.all} ${one}` : `${counts.found} of ${counts.all} ${one}${chosen}`;
+  const part = chosen === ""
+    ? `${page} of ${whole}`
+    : `${page} of ${counts.found} devices${chosen}, of ${counts.all} in all`;
+  const shown = isPart ? part : whole;
+  const closed = counts.closed === 0 ? "" : `; ${counts.closed} more at closed sites (--site shows them)`;
   return {
-    counts: told.length === 0 ? shown : `${shown}: ${told.join(", ")}`,
+    counts: `${told.length === 0 ? shown : `${shown}: ${told.join(", ")}`}${closed}`,
     isFiltered: chosen !== "" || isPart,
     next: devices.length > 0 && shownTo < counts.found ? `--offset ${shownTo} shows what comes behind them` : undefined,
   };
 }
 
+/** The sentence for a list without rows, if that is for the lack of devices. */
+export async function maybeNoDevices(platform: Platform, by: TenantBy): Promise<string | undefined> {
+  const { counts } = await listDevices(platform, by, { limit: 1 });
+  return counts.all === 0 ? noDevices(counts) : undefined;
+}
+
 /** Text for an empty list. */
-export const noDevices =
-  "no devices yet: agents report them after their first scan; opendca-platform agent list shows who did";
+export function noDevices({ closed }: DeviceList["counts"]): string {
+  if (closed > 0) return `no devices but ${closed} at closed sites: --site shows them`;
+  return "no devices yet: agents report them after their first scan; opendca-platform agent list shows who did";
+}

@@ -363,3 +363,22 @@ for (const list of [["device", "list"], ["reading", "list"]]) {
       assert.equal((await run(...list, "--limit", "0")).code, 64);
     }));
 }
+
+for (const list of ["supply", "alert", "device", "reading"]) {
+  eachDatabase(
+    `${list} list says that there are no devices, or that they are at closed sites`,
+    () =>
+      withDevices(async (run) => {
+        await run("customer", "create", "Empty");
+        const none = await run(list, "list", "--customer", "Empty");
+        assert.match(none.stdout, /^no devices yet: agents report them after their first scan; /);
+        const closed = await run("site", "close", "Berlin", "--customer", "Acme", "--reason", "x", "--revoke-agents");
+        assert.equal(closed.code, 0, closed.stderr);
+        const left = await run(list, "list", "--customer", "Acme");
+        assert.equal(left.stdout, "no devices but 4 at closed sites: --site shows them\n");
+        await run("site", "create", "Potsdam", "--customer", "Acme");
+        const named = await run(list, "list", "--customer", "Acme", "--site", "Berlin", "--json");
+        assert.ok(JSON.parse(named.stdout).length > 0);
+      }),
+  );
+}

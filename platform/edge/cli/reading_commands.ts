@@ -35,7 +35,7 @@ export function addReadingCommands(program: Command, context: CommandContext): v
         json: devices.map(shownReading),
         note: isFiltered ? counts : undefined,
         text: (screen) => {
-          if (devices.length === 0 && !isFiltered) return `${noDevices}\n`;
+          if (devices.length === 0 && !isFiltered) return `${noDevices(list.counts)}\n`;
           const rows = devices.map((device) => [
             device.row.address,
             device.row.manufacturer,

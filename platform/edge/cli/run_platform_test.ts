@@ -44,12 +44,25 @@ eachDatabase("at a terminal each step says the next one, beside what a script wo
     async (run) => {
       const made = await run("customer", "create", "Acme");
       assert.match(made.stdout, /^cus-\w{12}\n$/);
-      assert.equal(made.stderr, "next: opendca-platform site create NAME\n");
-      assert.equal((await run("site", "create", "Berlin")).stderr, "next: opendca-platform code create\n");
-      const code = await run("code", "create");
+      // As it has to be typed where there are several customers and sites.
+      await run("customer", "create", "Other");
+      const customer = made.stdout.trim(), next = (text: string) => text.replaceAll(/\s+/g, " ").trim().split(" ");
+      assert.deepEqual(next(made.stderr), [
+        "next:",
+        "opendca-platform",
+        "site",
+        "create",
+        "NAME",
+        "--customer",
+        customer,
+      ]);
+      const [, , ...site] = next(made.stderr);
+      const [, , ...makeCode] = next((await run(...site)).stderr);
+      await run("site", "create", "Second", "--customer", customer);
+      const code = await run(...makeCode);
       assert.match(code.stdout, /^\w{4}-\w{4}-\w{4}\n$/);
       assert.match(code.stderr, /^next: opendca activate, on the machine of the agent, before 2026-03-16 08:00;/);
-      assert.equal((await run("code", "create", "--json")).stderr, "");
+      assert.equal((await run("customer", "create", "Third", "--json")).stderr, "");
     },
     {},
     { USER: "eva" },

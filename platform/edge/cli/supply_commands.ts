@@ -3,7 +3,7 @@ import { levelText, shownSupply, supplyName } from "../../devices/device_view.ts
 import type { DeviceFilters } from "../../devices/list_devices.ts";
 import { listSupplies } from "../../devices/list_supplies.ts";
 import type { CommandContext } from "./command_context.ts";
-import { addDeviceFilters, filtersText } from "./device_filters.ts";
+import { addDeviceFilters, filtersText, maybeNoDevices } from "./device_filters.ts";
 import type { Page } from "../../store/page.ts";
 import { addPaging, oneMore, partFrom } from "./list_part.ts";
 import { ageText, hasRoom, minuteText, renderTable } from "./table.ts";
@@ -19,6 +19,7 @@ export function addSupplyCommands(program: Command, context: CommandContext): vo
         const now = context.host.clock.now().getTime();
         const found = await listSupplies(platform, by, { ...filters, ...oneMore(filters) });
         const { rows: supplies, shown } = partFrom(found, filters, "supplies");
+        const nothing = supplies.length > 0 ? undefined : await maybeNoDevices(platform, by);
         const devices = new Set(supplies.map(({ row }) => row.device_id)).size;
         return {
           note: shown,
@@ -29,6 +30,7 @@ export function addSupplyCommands(program: Command, context: CommandContext): vo
             return { ...device, ...facts, low, levelKind: level.kind, percent: level.percent, readAt };
           }),
           text: (screen) => {
+            if (nothing !== undefined) return `${nothing}\n`;
             if (supplies.length === 0 && shown !== undefined) return `${shown}\n`;
             if (supplies.length === 0) {
               const { low, ...others } = filters, of = filtersText(others);

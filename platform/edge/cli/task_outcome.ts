@@ -6,9 +6,8 @@ export function taskOutcome({ message, output }: Pick<TaskResult, "message" | "o
   switch (output.$case) {
     case "scan": {
       const { addresses, answered, printers, durationMs } = output.value;
-      return `${printers} printers, ${answered} of ${addresses} addresses answered, ${
-        (durationMs / 1000).toFixed(1)
-      } s`;
+      const seconds = (durationMs / 1000).toFixed(1);
+      return `${counted(printers, "printer")}, ${answered} of ${counted(addresses, "address")} answered, ${seconds} s`;
     }
     case "ping": {
       const { address, sent, received, roundTripMs } = output.value;
@@ -19,11 +18,19 @@ export function taskOutcome({ message, output }: Pick<TaskResult, "message" | "o
       return `archive of ${output.value.bundle.length} bytes: --json has it`;
     case "setConfig": {
       const { refusals } = output.value;
-      return refusals.length === 0 ? "accepted" : `accepted with ${refusals.length} refusals: ${refusals[0]}`;
+      return refusals.length === 0
+        ? "accepted"
+        : `accepted with ${counted(refusals.length, "refusal")}: ${refusals[0]}`;
     }
     case "webAccess": {
       const { end, connections, bytesFromDevice, bytesToDevice } = output.value;
-      return `${end}; ${connections} connections, ${bytesToDevice} bytes to the device, ${bytesFromDevice} from it`;
+      return `${end}; ${
+        counted(connections, "connection")
+      }, ${bytesToDevice} bytes to the device, ${bytesFromDevice} from it`;
     }
   }
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : /s$/.test(what) ? "es" : "s"}`;
 }

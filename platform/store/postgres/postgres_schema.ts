@@ -166,7 +166,9 @@ export async function checkSchema(pool: pg.Pool, address: DatabaseAddress): Prom
   if (version > migrations.length) throw laterRelease(address, version);
   if (version < migrations.length) {
     throw new ConfigError(
-      `Cannot use the database ${address.shown} as a store of version ${migrations.length}: current value is ${version}`,
+      version === 0
+        ? `Cannot use the database ${address.shown} as it has no tables yet`
+        : `Cannot use the database ${address.shown} as a store of version ${migrations.length}: current value is ${version}`,
       `run opendca-platform database migrate --role ${address.user} --database postgres://OWNER@…, as the owner of the database`,
     );
   }

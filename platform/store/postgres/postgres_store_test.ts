@@ -291,7 +291,7 @@ const refusals: {
     name: "a database without tables",
     change: (database) =>
       database.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC"),
-    says: /current value is 0$/,
+    says: /as it has no tables yet$/,
     hint: /database migrate --role opendca/,
   },
   {
