@@ -422,9 +422,9 @@ function openTasks({ machine, built }: Run, parts: TaskParts) {
   }));
   parts.mqtt?.start({
     onWake: polls.wake,
-    onTask(task) {
+    onTask(task, how) {
       // Expiry is judged by the platform's time; without it the task comes with a poll, which brings both.
-      if (time.isKnown()) return runner.takePushed(task, clock.now());
+      if (time.isKnown()) return runner.takePushed(task, clock.now(), how);
       polls.wake();
       return true;
     },

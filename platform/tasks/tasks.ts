@@ -102,7 +102,7 @@ export async function takeTasks(tenant: Tenant, options: { agentId: string; at: 
 export async function openTasks(
   tenant: Tenant,
   { agentId, at }: { agentId: string; at: Date },
-): Promise<{ taskId: string; signed: SignedTask }[]> {
+): Promise<{ taskId: string; signed: SignedTask; isWaiting: boolean }[]> {
   const rows = await tenant.all<TaskRow>(
     `SELECT t.* FROM tasks t JOIN agents a ON a.customer_id = t.customer_id AND a.agent_id = t.agent_id
      WHERE t.customer_id = :customer AND t.agent_id = :agent_id AND t.state IN ('waiting', 'delivered')
@@ -110,20 +110,24 @@ export async function openTasks(
      ORDER BY t.created_at, t.task_id LIMIT ${maxTasks}`,
     { agent_id: agentId, at: at.getTime() },
   );
-  return rows.map((row) => ({ taskId: row.task_id, signed: signedOf(row) }));
+  return rows.map((row) => ({ taskId: row.task_id, signed: signedOf(row), isWaiting: row.state === "waiting" }));
 }
 
-/** Claims the tasks that no process has sent yet, or all with `again`; this process must send them. */
+/**
+ * Claims the tasks that no process has sent yet, and those sent before `lostBefore` that the agent has said nothing of;
+ * this process must send them.
+ */
 export async function claimPush<Task extends { taskId: string }>(
   tenant: Tenant,
   open: readonly Task[],
-  { at, again }: { at: Date; again: boolean },
+  { at, lostBefore }: { at: Date; lostBefore: Date | undefined },
 ): Promise<Task[]> {
   const claimed: Task[] = [];
+  const sql = `UPDATE tasks SET pushed_at = :at WHERE customer_id = :customer AND task_id = :task_id
+    AND (pushed_at IS NULL OR (state = 'waiting' AND pushed_at < :before))`;
   for (const task of open) {
-    const sql = `UPDATE tasks SET pushed_at = :at
-      WHERE customer_id = :customer AND task_id = :task_id${again ? "" : " AND pushed_at IS NULL"}`;
-    if (await tenant.run(sql, { task_id: task.taskId, at: at.getTime() }) === 1) claimed.push(task);
+    const parameters = { task_id: task.taskId, at: at.getTime(), before: lostBefore?.getTime() ?? 0 };
+    if (await tenant.run(sql, parameters) === 1) claimed.push(task);
   }
   return claimed;
 }

@@ -35,8 +35,11 @@ export interface MqttConnectionOptions {
   /** Timeout of each step. */
   stepTimeoutMs: number;
   signal: AbortSignal;
-  /** Handles a message, which is acknowledged when this returns. An error ends the connection. */
-  onMessage(kind: "wake" | "task", payload: Uint8Array): void;
+  /**
+   * Handles a message, which is acknowledged when this returns. An error ends the connection. `isAgain`: the broker says
+   * that it sends it once more, as it does when an acknowledgement was lost.
+   */
+  onMessage(kind: "wake" | "task", payload: Uint8Array, how: { isAgain: boolean }): void;
 }
 
 export type MqttVersion = 4 | 5;
@@ -208,7 +211,8 @@ function messageHandler(
     // The platform sends no retained messages.
     if ((kind === "wake" || kind === "task") && !packet.retain) {
       try {
-        onMessage(kind, typeof packet.payload === "string" ? new TextEncoder().encode(packet.payload) : packet.payload);
+        const payload = typeof packet.payload === "string" ? new TextEncoder().encode(packet.payload) : packet.payload;
+        onMessage(kind, payload, { isAgain: packet.dup });
       } catch (error) {
         return end(error instanceof Error ? error : new Error(messageOf(error)));
       }

@@ -36,8 +36,8 @@ export interface MqttLinkOptions {
 /** Receiver of its messages. */
 export interface MqttTarget {
   onWake(): void;
-  /** Gets an unverified task; returns false if it is not from the platform. */
-  onTask(task: SignedTask): boolean;
+  /** Gets an unverified task; returns false if it is not from the platform. `isAgain` as in MqttConnectionOptions. */
+  onTask(task: SignedTask, how: { isAgain: boolean }): boolean;
 }
 
 export interface MqttStatus {
@@ -150,12 +150,12 @@ export function createMqttLink(options: MqttLinkOptions): MqttLink {
 /** What one connection brings. */
 function receiver(target: MqttTarget, wakes: { take(): boolean }): MqttConnectionOptions["onMessage"] {
   let forged = 0;
-  return (kind, payload) => {
+  return (kind, payload, how) => {
     if (kind === "wake") {
       if (wakes.take()) target.onWake();
       return;
     }
-    const isOfPlatform = target.onTask(decodedTask(payload));
+    const isOfPlatform = target.onTask(decodedTask(payload), how);
     if (!isOfPlatform && ++forged >= mostForged) {
       throw new BrokerError("It brings tasks that the platform did not sign");
     }

@@ -101,6 +101,17 @@ pushTest("takePushed() and take() run a task once that comes both ways, in silen
   assert.deepEqual(scene.refused(), []);
 });
 
+pushTest("takePushed() tells the platform nothing of what the broker says that it sends once more", async (scene) => {
+  const task = signed({});
+  await scene.push(task);
+  await scene.clock.advance(0);
+  scene.acknowledge();
+  const { length } = scene.progress;
+  scene.runner.takePushed(task, scene.clock.now(), { isAgain: true });
+  await scene.clock.advance(0);
+  assert.deepEqual([scene.ran, scene.refused(), scene.progress.length], [1, ["REPEATED"], length]);
+});
+
 pushTest("takePushed() refuses and tells what a broker brings twice, at once or after its end", async (scene) => {
   await scene.push(signed({}));
   await scene.push(signed({}));

@@ -64,9 +64,10 @@ export interface TaskRunner extends AsyncDisposable {
   take(tasks: readonly SignedTask[], now: Date): void;
   /**
    * The same for a task from a broker. A poll may deliver it as well, but the broker only once: a second time is
-   * reported as a replay. False if it is not from the platform.
+   * reported as a replay, unless the broker says that it sends it once more (`isAgain`). False if it is not from the
+   * platform.
    */
-  takePushed(task: SignedTask, now: Date): boolean;
+  takePushed(task: SignedTask, now: Date, how?: { isAgain: boolean }): boolean;
 }
 
 /** Number of ids of tasks from a broker that are remembered, to detect replays. */
@@ -108,8 +109,8 @@ export function startTaskRunner(options: TaskRunnerOptions): TaskRunner {
 
   return {
     take: (tasks, now) => takeAll(tasks, { now, isPushed: false }),
-    takePushed(task, now) {
-      takeAll([task], { now, isPushed: true });
+    takePushed(task, now, { isAgain } = { isAgain: false }) {
+      takeAll([task], { now, isPushed: true, isAgain });
       return isSignedTask(task, options.signingKeys());
     },
     async [Symbol.asyncDispose]() {
@@ -126,6 +127,7 @@ type Queues = Record<"scans" | "others" | "sessions", Queue>;
 interface Taking {
   now: Date;
   isPushed: boolean;
+  isAgain?: boolean;
 }
 
 /** Puts what is to be done into its queue, and refuses the rest. */
@@ -151,11 +153,16 @@ function createTaker(context: TaskContext, queues: Queues): (signed: SignedTask,
     if (pushed.size > maxPushed) pushed.delete(oldest!);
   }
 
-  return (signed, { now, isPushed }) => {
+  return (signed, { now, isPushed, isAgain = false }) => {
     const verdict = verifyTask(signed, { agentId, signingKeys: context.signingKeys(), now });
     if (verdict.kind === "refused") return refuse(verdict.taskId, { ...verdict, now, isPushed });
     const { task } = verdict;
     if (isPushed && (pushed.has(task.taskId) || memory.isSettled(task.taskId))) {
+      // As a broker must after a lost acknowledgement; the platform would take it for an attack.
+      if (isAgain) {
+        const message = "Cannot run the task as it was run before: the broker sends it once more";
+        return report({ event: "taskRefused", taskId: task.taskId, reason: "REPEATED", message });
+      }
       const message = "Cannot run the task as it was run before: somebody repeats what the platform has sent";
       return refuse(task.taskId, { reason: RefusalReason.REPEATED, message, now, isPushed });
     }

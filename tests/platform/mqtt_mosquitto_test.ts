@@ -27,13 +27,14 @@ async function withMosquitto(body: (scene: Scene) => Promise<void>): Promise<voi
 }
 
 /** MQTT of one process of the platform. */
-async function served({ platform, mosquitto }: Scene, of = platform) {
+async function served({ platform, mosquitto }: Scene, of = platform, options: { againMs?: number } = {}) {
   const connected = () => of.events.filter(({ event }) => event === "mqttBrokerConnected").length;
   const before = connected();
   const mqtt = await serveMqtt(of.platform, {
+    ...options,
     certificate: { certificatePem: "", privateKeyPem: "" },
     authority: of.platform.serverAuthority,
-    external: { url: `mqtts://localhost:${mosquitto.platformPort}`, ca: mosquitto.authority.pem },
+    external: { urls: [`mqtts://localhost:${mosquitto.platformPort}`], ca: mosquitto.authority.pem },
   });
   await until("the platform is connected", () => connected() > before);
   return mqtt;
@@ -120,6 +121,51 @@ peerTest(
       const last = await ping(scene, scene.agent);
       await until("the last", () => idsOf(link.tasks).includes(last.taskId));
       assert.deepEqual(idsOf(link.tasks), [before.taskId, last.taskId], "each once, of two processes");
+    }),
+);
+
+peerTest(
+  "what mosquitto keeps for an agent that is away is not sent again when it is back",
+  ["mosquitto"],
+  () =>
+    withMosquitto(async (scene) => {
+      await using _mqtt = await served(scene);
+      const first = linkOf(scene, scene.agent);
+      await first.until("mqttConnected", 1);
+      await first[Symbol.asyncDispose]();
+      const { taskId } = await ping(scene, scene.agent);
+      const row = () => scene.platform.queries.get("SELECT 1 FROM tasks WHERE pushed_at IS NOT NULL");
+      await until("mosquitto has it", async () => await row() !== undefined);
+      scene.platform.clock.advance(1000);
+      const back = scene.platform.clock.now().getTime();
+      const link = linkOf(scene, scene.agent);
+      await using _ = link;
+      await until("the task", () => link.tasks.length >= 1);
+      // What would have been sent when it came back comes before this.
+      const online = () => scene.platform.queries.get("SELECT 1 FROM agents WHERE mqtt_online_at >= :back", { back });
+      await until("the platform knows", async () => await online() !== undefined);
+      const last = await ping(scene, scene.agent);
+      await until("the last", () => idsOf(link.tasks).includes(last.taskId));
+      assert.deepEqual(idsOf(link.tasks), [taskId, last.taskId]);
+    }),
+);
+
+peerTest(
+  "what an agent has said nothing of some seconds after it is back is sent again",
+  ["mosquitto"],
+  () =>
+    withMosquitto(async (scene) => {
+      await using _mqtt = await served(scene, scene.platform, { againMs: 300 });
+      const first = linkOf(scene, scene.agent);
+      await first.until("mqttConnected", 1);
+      const { taskId } = await ping(scene, scene.agent);
+      await until("the task", () => first.tasks.length >= 1);
+      // Accepted, and lost with its machine.
+      await first[Symbol.asyncDispose]();
+      scene.platform.clock.advance(1000);
+      const link = linkOf(scene, scene.agent);
+      await using _ = link;
+      await until("the task again", () => idsOf(link.tasks).includes(taskId));
     }),
 );
 

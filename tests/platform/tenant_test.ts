@@ -269,7 +269,7 @@ const probes: Record<string, (tenant: Tenant, id: string) => Promise<unknown>> =
     }),
   taskRows: (tenant, id) => tasks.taskRows(tenant, id),
   openTasks: (tenant, id) => tasks.openTasks(tenant, { agentId: id, at: new Date(0) }),
-  claimPush: (tenant, id) => tasks.claimPush(tenant, [{ taskId: id }], { at, again: true }),
+  claimPush: (tenant, id) => tasks.claimPush(tenant, [{ taskId: id }], { at, lostBefore: at }),
   releasePush: (tenant, id) => tasks.releasePush(tenant, { taskId: id, agentId: id }),
   maybeTaskRow: (tenant, id) => tasks.maybeTaskRow(tenant, id),
   markCancelled: (tenant, id) => tasks.markCancelled(tenant, { taskId: id, at }),

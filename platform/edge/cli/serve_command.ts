@@ -35,8 +35,9 @@ interface ServeFlags extends GlobalOptions {
   keepSamples?: number;
   mqttListen?: string;
   mqttWssListen?: string;
-  mqttBroker?: string;
+  mqttBroker?: string[];
   mqttBrokerCa?: string;
+  mqttAccessListen?: string;
 }
 
 /** `opendca-platform serve`: prints one line of JSON when it is ready, logs JSON lines to standard error. */
@@ -49,8 +50,15 @@ export function addServeCommand(program: Command, { host }: CommandContext): voi
       "--mqtt-wss-listen <host:port>",
       "where to listen for MQTT in WebSockets over TLS, usually port 443 (default: nowhere)",
     )
-    .option("--mqtt-broker <url>", "mqtts://HOST:PORT of another broker, in place of the platform's own")
+    .option(
+      "--mqtt-broker <url...>",
+      "mqtts://HOST:PORT of another broker, in place of the platform's own; of a cluster each node, tried in turn",
+    )
     .option("--mqtt-broker-ca <file>", "what its certificate is checked with, PEM (default: the system's authorities)")
+    .option(
+      "--mqtt-access-listen <host:port>",
+      "where RabbitMQ asks by HTTP what agents may do; reachable from its nodes only (default: nowhere)",
+    )
     .option(
       "--host-name <name...>",
       "names that agents connect to, for the certificate that the platform makes (default: localhost)",
@@ -112,6 +120,9 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
   const mqtt = {
     tls: flags.mqttListen === undefined ? undefined : parseListen("--mqtt-listen", flags.mqttListen),
     wss: flags.mqttWssListen === undefined ? undefined : parseListen("--mqtt-wss-listen", flags.mqttWssListen),
+    access: flags.mqttAccessListen === undefined
+      ? undefined
+      : parseListen("--mqtt-access-listen", flags.mqttAccessListen),
   };
   const external = await maybeExternalBroker(host, flags);
   const hasMqtt = external !== undefined || Object.values(mqtt).some((at) => at !== undefined);
@@ -219,14 +230,17 @@ function proxyRange(text: string): IpRange {
 
 async function maybeExternalBroker(
   host: PlatformHost,
-  { mqttBroker, mqttBrokerCa, mqttListen, mqttWssListen }: ServeFlags,
-): Promise<{ url: string; ca: string | undefined } | undefined> {
+  { mqttBroker, mqttBrokerCa, mqttAccessListen, mqttListen, mqttWssListen }: ServeFlags,
+): Promise<{ urls: string[]; ca: string | undefined } | undefined> {
   if (mqttBroker === undefined) {
-    if (mqttBrokerCa === undefined) return undefined;
-    throw new UsageError(
-      "Cannot use --mqtt-broker-ca without --mqtt-broker",
-      "it is for the certificate of that broker",
-    );
+    if (mqttBrokerCa !== undefined) {
+      throw new UsageError(
+        "Cannot use --mqtt-broker-ca without --mqtt-broker",
+        "it is for the certificate of that broker",
+      );
+    }
+    if (mqttAccessListen === undefined) return undefined;
+    throw new UsageError("Cannot use --mqtt-access-listen without --mqtt-broker", "RabbitMQ is that broker");
   }
   if (mqttListen !== undefined || mqttWssListen !== undefined) {
     throw new UsageError(
@@ -234,13 +248,14 @@ async function maybeExternalBroker(
       "agents connect to the other broker then",
     );
   }
-  if (!/^mqtts:\/\/[^/@?#\s]+:\d{1,5}$/.test(mqttBroker)) {
+  const wrong = mqttBroker.find((url) => !/^mqtts:\/\/[^/@?#\s]+:\d{1,5}$/.test(url) || !URL.canParse(url));
+  if (wrong !== undefined) {
     throw new UsageError(
-      `Cannot use --mqtt-broker as mqtts://HOST:PORT: current value is "${mqttBroker}"`,
+      `Cannot use --mqtt-broker as mqtts://HOST:PORT: current value is "${wrong}"`,
       "such as mqtts://broker.example.com:8884",
     );
   }
-  return { url: mqttBroker, ca: mqttBrokerCa === undefined ? undefined : await readFile(host, mqttBrokerCa) };
+  return { urls: mqttBroker, ca: mqttBrokerCa === undefined ? undefined : await readFile(host, mqttBrokerCa) };
 }
 
 async function maybeWeb(host: PlatformHost, flags: ServeFlags): Promise<WebServeOptions["web"]> {

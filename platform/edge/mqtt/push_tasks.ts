@@ -1,4 +1,7 @@
-/** Pushes open tasks to agents: each task once per connection, by one of the processes that share a broker. */
+/**
+ * Pushes open tasks to agents: each once, by one of the processes that share a broker. What an agent has said nothing of
+ * some seconds after it came back is sent again: until then the broker may still deliver what it has kept.
+ */
 import { SignedTask } from "../../../proto/gen/opendca/v1/task.ts";
 import type { Platform } from "../../agents/platform.ts";
 import { customerOfAgent } from "../../agents/presence.ts";
@@ -6,34 +9,44 @@ import { claimPush, openTasks, releasePush, unsentAgents } from "../../tasks/tas
 import type { TaskBroker } from "./task_broker.ts";
 
 export interface TaskPusher {
-  /** The agent has a new task, or has just connected (`hasCome`), and may have lost earlier ones. */
+  /** The agent has a new task, or has just connected (`hasCome`), and may have lost what was sent before. */
   add(agentId: string, hasCome: boolean): void;
   /** Adds all agents with unsent tasks. */
   addUnsent(): void;
-  /** The agent has a new connection. */
-  forget(agentId: string): void;
   hasWork(): boolean;
   run(): Promise<void>;
   /** Resolves when all sends were acknowledged or have failed. */
   settled(): Promise<void>;
+  stop(): void;
 }
 
 interface Parts extends Pick<Platform, "store" | "clock"> {
   broker(): TaskBroker;
   soon(): void;
+  /** Milliseconds after which what an agent may have lost is sent again; default: 5,000. */
+  againMs?: number | undefined;
 }
 
-export function createTaskPusher({ store, clock, broker, soon }: Parts): TaskPusher {
-  const ready = new Map<string, boolean>();
-  /** Tasks that were sent on the present connection of each agent. */
-  const sent = new Map<string, Set<string>>();
+const usualAgainMs = 5000;
+
+export function createTaskPusher({ store, clock, broker, soon, againMs = usualAgainMs }: Parts): TaskPusher {
+  /** Agents, and since when what was sent to them before counts as lost. */
+  const ready = new Map<string, Date | undefined>();
+  /** Open tasks that were sent to each agent by this process. */
+  const sent = new Map<string, Map<string, Date>>();
   const sender = createSender({ store, clock, broker, soon });
   let isToFind = false;
 
-  function add(agentId: string, hasCome: boolean): void {
-    if (hasCome) sent.delete(agentId);
-    ready.set(agentId, hasCome || (ready.get(agentId) ?? false));
+  const later = createLater(put, againMs);
+
+  function put(agentId: string, lostBefore: Date | undefined): void {
+    ready.set(agentId, lostBefore ?? ready.get(agentId));
     soon();
+  }
+
+  function add(agentId: string, hasCome: boolean): void {
+    put(agentId, undefined);
+    if (hasCome) later.add(agentId, clock.now());
   }
 
   async function find(): Promise<void> {
@@ -43,7 +56,7 @@ export function createTaskPusher({ store, clock, broker, soon }: Parts): TaskPus
     for (const agentId of found) add(agentId, false);
   }
 
-  async function push(agentId: string, hasCome: boolean): Promise<void> {
+  async function push(agentId: string, lostBefore: Date | undefined): Promise<void> {
     const { isShared, isUp } = broker();
     // Not claimed, so that a process with a connection to the broker sends them; otherwise they are sent when it is
     // back.
@@ -54,15 +67,17 @@ export function createTaskPusher({ store, clock, broker, soon }: Parts): TaskPus
       const tenant = tx.tenant(customerId), at = clock.now();
       const open = await openTasks(tenant, { agentId, at });
       // Every process is notified of a new task, but only one may send it.
-      return isShared ? await claimPush(tenant, open, { at, again: hasCome }) : open;
+      return isShared ? await claimPush(tenant, open, { at, lostBefore }) : open;
     }, { readOnly: !isShared });
     const before = sent.get(agentId);
-    const now = new Set<string>();
-    for (const { taskId, signed } of tasks) {
-      now.add(taskId);
-      if (!before?.has(taskId)) sender.send({ agentId, taskId, signed }, () => now.delete(taskId));
+    const now = new Map<string, Date>();
+    for (const { taskId, signed, isWaiting } of tasks) {
+      const sentAt = isShared ? undefined : before?.get(taskId);
+      const isSent = sentAt !== undefined && !(isWaiting && lostBefore !== undefined && sentAt < lostBefore);
+      now.set(taskId, isSent ? sentAt : clock.now());
+      if (!isSent) sender.send({ agentId, taskId, signed }, () => now.delete(taskId));
     }
-    if (now.size > 0) sent.set(agentId, now);
+    if (now.size > 0 && !isShared) sent.set(agentId, now);
     else sent.delete(agentId);
   }
 
@@ -72,22 +87,40 @@ export function createTaskPusher({ store, clock, broker, soon }: Parts): TaskPus
       isToFind = true;
       soon();
     },
-    forget: (agentId) => void sent.delete(agentId),
     hasWork: () => isToFind || ready.size > 0 || sender.hasWork(),
     async run() {
       await sender.release();
       await find();
-      for (const [agentId, hasCome] of [...ready]) {
+      for (const [agentId, lostBefore] of [...ready]) {
         ready.delete(agentId);
         try {
-          await push(agentId, hasCome);
+          await push(agentId, lostBefore);
         } catch (error) {
-          ready.set(agentId, hasCome || (ready.get(agentId) ?? false));
+          ready.set(agentId, lostBefore ?? ready.get(agentId));
           throw error;
         }
       }
     },
     settled: sender.settled,
+    stop: later.stop,
+  };
+}
+
+/** Tells once, some time after an agent has come, and anew each time it comes. */
+function createLater(tell: (agentId: string, came: Date) => void, waitMs: number) {
+  const timers = new Map<string, ReturnType<typeof setTimeout>>();
+  return {
+    add(agentId: string, came: Date): void {
+      clearTimeout(timers.get(agentId));
+      const timer = setTimeout(() => {
+        timers.delete(agentId);
+        tell(agentId, came);
+      }, waitMs);
+      timers.set(agentId, timer);
+    },
+    stop(): void {
+      for (const timer of timers.values()) clearTimeout(timer);
+    },
   };
 }
 

@@ -13,6 +13,7 @@ import type { AgentListenerOptions, ListenAt } from "./agent_listener.ts";
 import { createAgentReports } from "./agent_reports.ts";
 import { connectExternalBroker, type ExternalOptions } from "./external_broker.ts";
 import { startEmbeddedBroker } from "./embedded_broker.ts";
+import { listenForRabbitmq } from "./rabbitmq_access.ts";
 import { createTaskPusher } from "./push_tasks.ts";
 import type { BrokerEvents, TaskBroker } from "./task_broker.ts";
 import { createWorkLoop } from "./work_loop.ts";
@@ -23,15 +24,21 @@ export interface MqttOptions {
   wss?: ListenAt | undefined;
   /** An external broker instead of the platform's own. */
   external?: ExternalOptions | undefined;
+  /** Address to listen on for RabbitMQ's questions about access. */
+  access?: ListenAt | undefined;
   connections?: Partial<GateLimits> | undefined;
   /** Milliseconds between checks of connected agents; default: 60,000. */
   checkEveryMs?: number | undefined;
+  /** Milliseconds after which a task that an agent may have lost is sent again; default: 5,000. */
+  againMs?: number | undefined;
 }
 
 export interface MqttPorts {
   /** Null if it does not listen. */
   tls: number | null;
   wss: number | null;
+  /** Undefined if RabbitMQ has nothing to ask. */
+  access?: number;
 }
 
 /** Options of `serve`; without them, there is no MQTT. */
@@ -44,15 +51,23 @@ export async function serveMqtt(
   platform: Platform,
   options: MqttOptions & Pick<AgentListenerOptions, "proxies" | "certificate"> & { authority: Authority },
 ): Promise<AsyncDisposable & { ports: MqttPorts }> {
-  const { external, authority } = options;
+  const { external, access, authority } = options;
   if (external !== undefined) {
+    await using built = new AsyncDisposableStack();
+    const answers = access === undefined ? undefined : built.use(await listenForRabbitmq(platform, access));
     const mqtt = await startMqtt(
       platform,
       (events) => connectExternalBroker(platform, events, { ...external, authority }),
+      options,
     );
-    return { ...mqtt, ports: { tls: null, wss: null } };
+    built.use(mqtt);
+    const all = built.move();
+    return {
+      ports: { tls: null, wss: null, ...(answers === undefined ? {} : { access: answers.port }) },
+      [Symbol.asyncDispose]: () => all.disposeAsync(),
+    };
   }
-  const mqtt = await startMqtt(platform, (events) => startEmbeddedBroker(platform, events, options));
+  const mqtt = await startMqtt(platform, (events) => startEmbeddedBroker(platform, events, options), options);
   return { ...mqtt, ports: mqtt.broker.ports };
 }
 
@@ -66,13 +81,14 @@ const noPayload = new Uint8Array();
 export async function startMqtt<Broker extends TaskBroker>(
   platform: Platform,
   open: (events: BrokerEvents) => Promise<Broker>,
+  { againMs }: Pick<MqttOptions, "againMs"> = {},
 ): Promise<AsyncDisposable & { broker: Broker }> {
   const { clock, log } = platform;
   /** Events may arrive before the broker is set. */
   const opened: { broker?: Broker } = {};
   const soon = (waitMs?: number) => opened.broker === undefined ? undefined : loop.soon(waitMs);
   const reports = createAgentReports(platform, { broker: () => opened.broker, soon });
-  const pusher = createTaskPusher({ ...platform, broker: () => opened.broker!, soon });
+  const pusher = createTaskPusher({ ...platform, broker: () => opened.broker!, soon, againMs });
   const wakes = createWakes((agentId) => void opened.broker?.send(agentId, "wake", noPayload));
   const missed = createMissed(platform, {
     task: (agentId) => pusher.add(agentId, false),
@@ -86,7 +102,6 @@ export async function startMqtt<Broker extends TaskBroker>(
   });
   const broker = opened.broker = await open({
     onPresence(agentId, isOnline) {
-      pusher.forget(agentId);
       reports.presence(agentId, { isOnline, at: clock.now() });
     },
     onReady: (agentId) => pusher.add(agentId, true),
@@ -101,6 +116,7 @@ export async function startMqtt<Broker extends TaskBroker>(
     async [Symbol.asyncDispose]() {
       missed.stop();
       wakes.stop();
+      pusher.stop();
       reports.stop();
       await broker[Symbol.asyncDispose]();
       await pusher.settled();
