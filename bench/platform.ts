@@ -7,6 +7,7 @@
  * is due, and leave); as much as it takes; and connections that are only held. The agents share the machine; processor time
  * is that of the platform and of PostgreSQL alone.
  */
+import { getPriority, setPriority } from "node:os";
 import { DatabaseSync } from "node:sqlite";
 import { parseArgs } from "node:util";
 import { systemClock } from "../common/core/clock.ts";
@@ -17,6 +18,7 @@ import { startPostgres } from "../tests/fixtures/postgres_server.ts";
 import { createGoals } from "./goals.ts";
 import { alignColumns, usageOf } from "./measure.ts";
 import { type BenchAgent, clientOf, makeAgents, nextBatch, poll, type Server, upload } from "./platform_agents.ts";
+import { measureFloor } from "./platform_floor.ts";
 import { realisticReadings } from "./uplink_load.ts";
 
 const { values } = parseArgs({
@@ -39,6 +41,8 @@ interface Steady {
   failed: number;
   /** Of all cores. */
   share: number;
+  /** Processor time of platform and database. */
+  cpuMsPerSession: number;
 }
 
 interface Result {
@@ -88,7 +92,9 @@ async function warmUp(bed: Bed, agents: readonly BenchAgent[], printers: number)
 
 /** Each agent connects, polls, uploads and leaves; begun at their times, however long the ones before take. */
 async function steadyLoad(bed: Bed): Promise<Steady> {
-  const agents = bed.agents.slice(0, steadyAgents);
+  // Of all customers, as those who report in one second are.
+  const every = Math.floor(bed.agents.length / steadyAgents);
+  const agents = bed.agents.filter((_, i) => i % every === 0).slice(0, steadyAgents);
   await warmUp(bed, agents, printersOfAgent);
   const times: number[] = [];
   const sessions: Promise<void>[] = [];
@@ -117,7 +123,7 @@ async function steadyLoad(bed: Bed): Promise<Steady> {
   }
   await Promise.all(sessions);
   if (failed > 0) console.log(`${failed} sessions failed, the first with: ${firstFailure}`);
-  const elapsed = (performance.now() - begin) / 1000;
+  const elapsed = (performance.now() - begin) / 1000, cpu = cpuOf(bed) - cpuBefore;
   times.sort((a, b) => a - b);
   return {
     pollsPerSecond: (sessions.length - failed) / elapsed,
@@ -125,7 +131,8 @@ async function steadyLoad(bed: Bed): Promise<Steady> {
     failed,
     p50Ms: percentile(times, 0.5),
     p99Ms: percentile(times, 0.99),
-    share: (cpuOf(bed) - cpuBefore) / elapsed / navigator.hardwareConcurrency,
+    share: cpu / elapsed / navigator.hardwareConcurrency,
+    cpuMsPerSession: cpu * 1000 / sessions.length,
   };
 }
 
@@ -189,7 +196,15 @@ async function hold(bed: Bed): Promise<Result["held"]> {
   }
 }
 
-const noSteady = { pollsPerSecond: NaN, readingsPerSecond: NaN, failed: NaN, p50Ms: NaN, p99Ms: NaN, share: NaN };
+const noSteady = {
+  pollsPerSecond: NaN,
+  readingsPerSecond: NaN,
+  failed: NaN,
+  p50Ms: NaN,
+  p99Ms: NaN,
+  share: NaN,
+  cpuMsPerSession: NaN,
+};
 const noSaturated = { readingsPerSecond: NaN, cpuMsPerReading: NaN, bytesPerReading: NaN };
 
 async function measureEngine(engine: Engine, readings: readonly Reading[]): Promise<Result> {
@@ -217,6 +232,8 @@ async function measureEngine(engine: Engine, readings: readonly Reading[]): Prom
   }).spawn();
   let ended: Deno.CommandStatus | undefined;
   process.status.then((status) => ended = status);
+  // Agents have machines of their own: the platform goes first.
+  const besides = agentsAfterPlatform();
   try {
     const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
     const { port, target, ca } = JSON.parse((await reader.read()).value!);
@@ -242,8 +259,24 @@ async function measureEngine(engine: Engine, readings: readonly Reading[]): Prom
     if (ended === undefined) process.kill("SIGTERM");
     else console.log(`the platform ended before the benchmark did: ${JSON.stringify(ended)}`);
     await process.status;
+    besides[Symbol.dispose]();
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** Lower priority for this process, until disposed: what is started meanwhile inherits it. */
+function agentsAfterPlatform(): Disposable {
+  const before = getPriority();
+  setPriority(before + 10);
+  return {
+    [Symbol.dispose]() {
+      try {
+        setPriority(before);
+      } catch {
+        console.log("not root: the next database has the lower priority of the agents as well");
+      }
+    },
+  };
 }
 
 const sqlite: Engine = {
@@ -261,6 +294,8 @@ const sqlite: Engine = {
 console.log("reading the simulated fleet …");
 const readings = await realisticReadings(1000);
 const results: Result[] = [];
+console.log("measuring the floor …");
+const floor = await measureFloor();
 console.log("running on SQLite …");
 results.push(await measureEngine(sqlite, readings));
 console.log("running on PostgreSQL …");
@@ -315,6 +350,7 @@ row("sessions that failed", ({ steady }) => String(steady.failed));
 row("p50 ms", ({ steady }) => steady.p50Ms.toFixed(0));
 row("p99 ms", ({ steady }) => steady.p99Ms.toFixed(0));
 row("share of the machine", ({ steady }) => `${(steady.share * 100).toFixed(0)} %`);
+row("CPU ms/session", ({ steady }) => steady.cpuMsPerSession.toFixed(1));
 row("readings/s at saturation", ({ saturated }) => saturated.readingsPerSecond.toFixed(0));
 row("CPU ms/reading", ({ saturated }) => saturated.cpuMsPerReading.toFixed(2));
 row("bytes stored/reading", ({ saturated }) => saturated.bytesPerReading.toFixed(0));
@@ -322,6 +358,11 @@ row("raw COPY, rows/s", ({ copyPerSecond }) => copyPerSecond?.toFixed(0) ?? "-")
 row("connections held", ({ held }) => String(held.connections));
 row("MB with them", ({ held }) => held.megabytes.toFixed(0));
 console.log(`\n${alignColumns(table)}\n`);
+
+for (const [name, { perSecond, cpuMs }] of Object.entries(floor)) {
+  console.log(`floor, ${name}: ${perSecond.toFixed(0)}/s, ${cpuMs.toFixed(2)} ms of the server's processor time`);
+}
+console.log("");
 
 const goals = createGoals();
 for (const { name, steady, saturated, held } of results) {
