@@ -9,7 +9,7 @@ import { type OpenWebAccess, RefusalReason, WebAccessScheme } from "../../proto/
 import { showSession } from "../../platform/access/manage_sessions.ts";
 import { hostKeyPair, tunnelOf } from "../fixtures/ssh_sessions.ts";
 import { startTcpProxy } from "../fixtures/tcp_proxy.ts";
-import { until } from "../fixtures/until.ts";
+import { soon, until } from "../fixtures/until.ts";
 import { get, isOpen, page, type Scene, startScene } from "../fixtures/web_access_scene.ts";
 
 Deno.test("a session serves the page of its device, counts, and is in the ledger from its opening to its end", async () => {
@@ -179,6 +179,32 @@ Deno.test("orders that are being checked take no place of other sessions, and th
   for (const other of slow.slice(1)) await assert.rejects(other, /its key is sealed for another certificate/);
   scene.access.kill();
   assert.equal((await run).end, "the administrator ended it");
+});
+
+Deno.test("a clock that is a day off opens nothing that is over, and nothing for longer than half an hour", async () => {
+  const day = 86_400_000;
+  let offMs = day;
+  const clock = { ...systemClock, now: () => new Date(Date.now() + offMs) };
+  await using scene = await startScene({ parts: { clock } });
+  const order = await scene.order();
+  await assert.rejects(scene.run(order), (error) => {
+    assert.ok(error instanceof TaskRefusal);
+    assert.equal(error.reason, RefusalReason.EXPIRED);
+    return true;
+  });
+  assert.equal(scene.connections(), 0);
+  // Behind, the order seems to last for a day more.
+  offMs = -day;
+  const run = scene.run(order);
+  await isOpen(scene, order.sessionId);
+  const [{ since, endsAt } = { since: "", endsAt: "" }] = scene.access.sessions();
+  assert.equal(Date.parse(endsAt) - Date.parse(since), 30 * 60_000);
+  const tunnel = await tunnelOf(scene.bench, order.sessionId);
+  assert.ok((await get(await tunnel.open())).endsWith(page));
+  // The platform ends it by its own clock, whatever the agent thinks.
+  scene.bench.bench.platform.clock.advance(11 * 60_000);
+  assert.equal(await soon("the end by the platform's clock", tunnel.closed, 60_000), "its time was over");
+  assert.equal((await run).end, "the gateway closed the connection");
 });
 
 Deno.test("a session opens in the allowed hours, ends with them, and is refused out of them", async () => {

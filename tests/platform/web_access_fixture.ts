@@ -7,6 +7,7 @@ import { type GatewayLimits } from "../../platform/edge/http/web_gateway.ts";
 import { startWebAccess, type WebAccessOptions } from "../../platform/edge/http/start_web_access.ts";
 import type { Tunnel } from "../../platform/access/tunnels.ts";
 import type { WebRequestNote, WebSession, WebSessions } from "../../platform/access/web_sessions.ts";
+import { soon } from "../fixtures/until.ts";
 import { createTestAuthority } from "../fixtures/test_authority.ts";
 
 export const domain = "access.test.localhost";
@@ -215,7 +216,11 @@ function addSession(
   return session;
 }
 
-function rawAnswer(
+function rawAnswer(asked: Parameters<typeof rawAnswerOf>[0]): Promise<string> {
+  return soon("the end of the gateway's answer", rawAnswerOf(asked), 60_000);
+}
+
+function rawAnswerOf(
   { port, text, enough, ca, servername }: {
     port: number;
     text: string;

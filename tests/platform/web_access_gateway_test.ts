@@ -16,7 +16,7 @@ import { startSimulator } from "../../simulator/simulator.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { forward, signIn, startSessionBench, tunnelOf } from "../fixtures/ssh_sessions.ts";
 import { freePort } from "../fixtures/free_port.ts";
-import { until } from "../fixtures/until.ts";
+import { soon, until } from "../fixtures/until.ts";
 import { parseAnswer, simulatedPrinter } from "./web_access_fixture.ts";
 
 const domain = "access.test.localhost";
@@ -55,14 +55,14 @@ async function startPages() {
       const { hostname: servername, host, pathname, search } = new URL(link);
       const lines = Object.entries({ Host: host, Connection: "close", ...headers });
       const text = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
-      const wire = await new Promise<string>((resolve, reject) => {
+      const wire = new Promise<string>((resolve, reject) => {
         let answer = "";
         const socket = tls.connect({ port, host: "127.0.0.1", servername, ca });
         socket.write(`GET ${pathname}${search} HTTP/1.1\r\n${text}\r\n`);
         socket.setEncoding("latin1").on("data", (part: string) => answer += part);
         socket.on("close", () => resolve(answer)).on("error", reject);
       });
-      return parseAnswer(wire);
+      return parseAnswer(await soon("the end of the gateway's answer", wire, 60_000));
     },
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };

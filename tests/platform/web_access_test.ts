@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import net from "node:net";
 import { tcpPeer } from "../fixtures/faulty_peers.ts";
-import { until } from "../fixtures/until.ts";
+import { soon, until } from "../fixtures/until.ts";
 import { type Answer, domain, startWebAccessFixture, type WebAccessFixture } from "./web_access_fixture.ts";
 
 function titleOf({ body }: Answer): string {
@@ -452,10 +452,11 @@ Deno.test("a client that sends its headers slowly, or does not finish the handsh
   await using web = await startWebAccessFixture({ headersTimeoutMs: 500 });
   const session = web.add(web.printer);
   await web.raw(session, `GET / HTTP/1.1\r\nHost: ${web.host(session)}\r\nX-Slow: `);
-  await new Promise<void>((resolve) => {
+  const silent = new Promise<void>((resolve) => {
     const socket = net.connect(web.port, "127.0.0.1");
     socket.on("error", () => {}).on("close", () => resolve());
   });
+  await soon("the end of a connection without a handshake", silent, 60_000);
   assert.equal(web.simulator.webRequests("printer").length, 0);
 });
 
@@ -479,7 +480,8 @@ Deno.test("connections of browsers have a limit, within which others are still s
     return socket;
   }));
   const beyond = net.connect(web.port, "127.0.0.1");
-  await new Promise<void>((resolve) => beyond.on("error", () => {}).on("close", () => resolve()));
+  const closed = new Promise<void>((resolve) => beyond.on("error", () => {}).on("close", () => resolve()));
+  await soon("the end of a connection beyond the limit", closed, 60_000);
   for (const socket of idle) socket.destroy();
   await until("there is room again", async () => {
     const answer = await web.get(session, "/").catch(() => undefined);
