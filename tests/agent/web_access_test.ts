@@ -135,7 +135,8 @@ Deno.test("an agent has three sessions at a time, also when four are ordered at 
   const first = await scene.order();
   const orders = [1, 2, 3, 4].map((each) => ({ ...first, sessionId: `ses-${each}`, scheme: WebAccessScheme.RAW }));
   const runs = orders.map((order) => scene.run(order));
-  const fourth = await Promise.any(runs.map((run) => run.then(() => assert.fail(), (error) => error)));
+  const refused = Promise.any(runs.map((run) => run.then(() => assert.fail(), (error) => error)));
+  const fourth = await soon("the refusal of the fourth", refused, 60_000);
   assert.match(fourth.message, /3 sessions are open or waiting/);
   await until("they wait", () => scene.access.sessions().every(({ step }) => step === "waiting"));
   assert.equal(scene.access.sessions().length, 3);
