@@ -81,8 +81,8 @@ export function verifyOwnFile({ path, product, version, builtIn = builtInRelease
 }
 
 function findManifest(path: string, given?: string): { path: string; text: string } | undefined {
-  const folder = path.slice(0, path.lastIndexOf("/") + 1);
-  const release = /^(opendca|opendca-platform)-\d+\.\d+\.\d+(?=-)/.exec(nameOf(path))?.[0];
+  const name = nameOf(path), folder = path.slice(0, path.length - name.length);
+  const release = /^(opendca|opendca-platform)-\d+\.\d+\.\d+(?=-)/.exec(name)?.[0];
   const beside = [
     `${path}.manifest`,
     ...(release === undefined ? [] : [`${folder}${release}.manifest`, `${folder}${release}.throw-away.manifest`]),

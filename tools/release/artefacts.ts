@@ -149,6 +149,11 @@ export async function writeSums(output: string, names: readonly string[]): Promi
  * these signatures by theirs (sign.ts).
  */
 export async function signWithThrowAwayKeys(output: string, manifests: readonly ReleaseManifest[]): Promise<void> {
+  for (const { name } of await Array.fromAsync(Deno.readDir(output))) {
+    const isOfRelease = manifests.some(({ product, version }) => name === `${product}-${version}.manifest`);
+    // Of other files with the same names.
+    if (isOfRelease || /^SHA256SUMS\..*minisig$/.test(name)) await Deno.remove(`${output}/${name}`);
+  }
   const pems = [1, 2, 3].map(createSigningKeyPem), keys = pems.map(loadSigningKey);
   const trusted = { threshold: 2, keys: new Map(keys.map(({ keyId, publicKey }) => [keyId, publicKey])) };
   for (const manifest of manifests) {

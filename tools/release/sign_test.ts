@@ -1,10 +1,11 @@
 /** Signing of a folder, checked by the programs that others check it with. */
 import assert from "node:assert/strict";
 import { createSigningKeyPem, loadSigningKey } from "../../common/protocol/signature.ts";
-import { publicKeyText } from "../../common/release/release_keys.ts";
+import { parseReleaseKeys, publicKeyText } from "../../common/release/release_keys.ts";
 import { encodeManifest, verifyManifest } from "../../common/release/release_manifest.ts";
 import { peerTest } from "../../tests/fixtures/peers.ts";
 import { sampleManifest, signedManifest, signingKeys, trusted } from "../../tests/fixtures/signed_release.ts";
+import { signWithThrowAwayKeys } from "./artefacts.ts";
 import { authenticodeKey, signPe } from "./authenticode.ts";
 import { ReleaseError } from "./release_error.ts";
 import { runTool } from "./run_tool.ts";
@@ -37,6 +38,24 @@ Deno.test("signFolder() replaces throw-away signatures by those of one holder af
     await signFolder(folder, pems[1]!);
     assert.equal(verifyManifest(await Deno.readTextFile(path), trusted(keys)).signers.length, 2);
     assert(Deno.statSync(`${folder}/SHA256SUMS.${keys[1]!.keyId}.minisig`).isFile);
+  }));
+
+Deno.test("signWithThrowAwayKeys() removes the signatures of an earlier build, and leaves other versions alone", () =>
+  withFolder(async (folder) => {
+    for (const name of ["opendca-0.2.0.manifest", "opendca-0.1.0.manifest", "SHA256SUMS.minisig"]) {
+      await Deno.writeTextFile(`${folder}/${name}`, "old");
+    }
+    await signWithThrowAwayKeys(folder, [sampleManifest]);
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), [
+      "SHA256SUMS",
+      "SHA256SUMS.throw-away.minisig",
+      "opendca-0.1.0.manifest",
+      "opendca-0.2.0.throw-away.keys",
+      "opendca-0.2.0.throw-away.manifest",
+    ]);
+    const text = await Deno.readTextFile(`${folder}/opendca-0.2.0.throw-away.manifest`);
+    const keys = parseReleaseKeys(await Deno.readTextFile(`${folder}/opendca-0.2.0.throw-away.keys`));
+    assert.deepEqual([verifyManifest(text, keys).signers.length, keys.threshold, keys.keys.size], [2, 2, 3]);
   }));
 
 Deno.test("signFolder() refuses a folder without a manifest, and a key that is none", () =>
