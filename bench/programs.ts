@@ -6,7 +6,7 @@ const root = new URL("../", import.meta.url).pathname;
 const grants = ["--no-prompt", "--allow-net", "--allow-read", "--allow-write", "--allow-env", "--allow-sys"];
 
 /** As the tasks `scan` and `opendca` of deno.json have it. */
-const engine = "--v8-flags=--max-semi-space-size=4";
+const engine = "--v8-flags=--max-semi-space-size=8";
 
 /** OPENDCA names another executable, such as dist/opendca; without it the source is run. */
 export function opendca(): string[] {

@@ -96,11 +96,19 @@ export function maybeErrorBits(value: SnmpValue | undefined): Uint8Array | undef
       ? Uint8Array.of(number >> 8, number & 255)
       : undefined;
   }
+  // Most printers send bits, which need no text.
+  if (octets.length < 2 || !isHexDigit(octets[0]!)) return octets;
   const text = new TextDecoder("latin1").decode(octets).replace(/[\0\s]+$/, "").replace(/^0x/i, "");
   // Two digits could be two raw octets, but these errors never occur together; longer texts as raw octets are not valid
   // errors of RFC 2790.
   const isSpelt = /^\d\d$/.test(text) || /^[0-9a-f]{2}(?:[ :-]?[0-9a-f]{2})+$/i.test(text);
   return isSpelt ? Uint8Array.fromHex(text.replace(/[^0-9a-f]/gi, "")) : octets;
+}
+
+/** Whether the octet is a character of 0 to 9 or of A to F in either case. */
+function isHexDigit(octet: number): boolean {
+  const lower = octet | 0x20;
+  return (octet >= 0x30 && octet <= 0x39) || (lower >= 0x61 && lower <= 0x66);
 }
 
 /** Names of the set bits, however many octets the device sends. */

@@ -270,9 +270,8 @@ async function sendWave(sweep: Sweep, round: number, wave: number): Promise<bool
       if (isFirst) sweep.begun++;
       continue;
     }
-    const others = isFirst ? undefined : options.firstRounds?.();
+    const others = isFirst || sweep.burst.length > 0 ? undefined : options.firstRounds?.();
     if (others !== undefined) {
-      await sendBurst(sweep);
       await others;
       if (answered[position] === 1) continue;
     }
@@ -355,12 +354,14 @@ async function wait({ options, untilComplete }: Sweep, ms: number): Promise<void
   }
 }
 
+const decoder = new TextDecoder();
+
 function answerOf(message: SnmpMessage): Omit<Found, "target" | "probeTiming"> | undefined {
   if (message.version === 3) {
     return message.scopedPdu?.pdu.type === PduType.report ? { varbinds: [] } : undefined;
   }
   if (message.pdu.type !== PduType.response) return undefined;
-  const name = new TextDecoder().decode(message.community);
+  const name = decoder.decode(message.community);
   return {
     community: { version: message.version === 0 ? "1" : "2c", name },
     varbinds: message.pdu.errorStatus === 0 ? message.pdu.varbinds : [],
