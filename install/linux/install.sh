@@ -1,0 +1,444 @@
+#!/bin/sh
+# Installs, upgrades and removes OpenDCA as a service of systemd. `sh install.sh --help` has the options.
+#
+# It makes no network connection: the files of the release are beside it. Nothing of them is run before their hash and
+# the signature over the hashes are checked, with the keys in this script. Everything is in functions, so that a part of
+# this file does nothing.
+# shellcheck disable=SC1091,SC2034,SC2154 # The file that assemble.sh prints is checked as a whole.
+set -eu
+umask 022
+
+# Public keys of releases as minisign prints them, separated by spaces. assemble.sh puts them in.
+release_keys=''
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+
+# Units and settings, and parts of this script. assemble.sh puts them in here; in the sources they are beside it.
+part() { cat -- "$here/$1"; }
+. "$here/check_release.sh"
+. "$here/uninstall.sh"
+
+usage() {
+  cat <<'END'
+Usage: sh install.sh [agent|platform] [options]
+       sh /usr/local/lib/opendca/install.sh --uninstall
+
+Installs or upgrades the OpenDCA agent (default) or its platform, from the files of a release in the folder of this
+script: opendca-VERSION-linux-ARCH, SHA256SUMS and SHA256SUMS.minisig. State, activation and configuration are kept.
+
+  --from FOLDER      the folder with the files of the release
+  --host-name NAME   the name that agents reach the platform at; default: that of this machine (platform only)
+  --config FILE      copied to /etc/opendca/agent.yaml, unless there is one that differs (agent only)
+  --key KEY          a further public key of minisign, or a file of keys, that a release may be signed with
+  --allow-downgrade  install a version that is older than the one that is here
+  --no-start         neither start nor restart the service
+  --dry-run          check everything, and print what would be done
+  --root FOLDER      install into FOLDER in place of /, as for an image: no service is started
+  --uninstall        stop and remove; asks whether state and configuration are to be deleted
+  --delete-state     with --uninstall: delete them, do not ask
+  --keep-state       with --uninstall: keep them, do not ask
+  --help
+
+Exit codes: 0 done, 64 wrong usage, 65 a hash or signature is wrong or missing, 69 the system or a file that is needed
+is not there, 70 the new version does not run (the old one is restored), 73 a file cannot be written, 77 not root.
+END
+}
+
+say() { printf '%s\n' "$*"; }
+
+# fail CODE MESSAGE [HINT]
+fail() {
+  printf 'error: %s\n' "$2" >&2
+  [ $# -lt 3 ] || printf 'hint: %s\n' "$3" >&2
+  exit "$1"
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Prints a command, and runs it unless this is a dry run.
+run() {
+  if [ "$dry_run" = yes ]; then
+    say "would run: $*"
+  else
+    "$@"
+  fi
+}
+
+main() {
+  read_options "$@"
+  name_things
+  trap clean_up EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  check_system
+  work=$(mktemp -d) || fail 73 "Cannot make a temporary folder" "see whether the disk of ${TMPDIR:-/tmp} is full"
+  if [ "$action" = uninstall ]; then
+    uninstall
+  else
+    install_release
+  fi
+}
+
+read_options() {
+  product=agent action=install from=$here root='' config='' host_name='' dry_run=no start=yes downgrade=no state=ask
+  while [ $# -gt 0 ]; do
+    case $1 in
+    agent | platform) product=$1 ;;
+    --from | --config | --host-name | --key | --root)
+      [ -n "${2:-}" ] || fail 64 "Cannot read the options: $1 needs a value" "sh install.sh --help"
+      case $1 in
+      --from) from=$2 ;;
+      --config) config=$2 ;;
+      --host-name) host_name=$2 ;;
+      --key) add_keys "$2" ;;
+      --root) root=${2%/} ;;
+      esac
+      shift
+      ;;
+    --allow-downgrade) downgrade=yes ;;
+    --no-start) start=no ;;
+    --dry-run) dry_run=yes ;;
+    --uninstall) action=uninstall ;;
+    --delete-state) state=delete ;;
+    --keep-state) state=keep ;;
+    --help | -h)
+      usage
+      exit 0
+      ;;
+    *) fail 64 "Cannot read the options: \"$1\" is not known" "sh install.sh --help" ;;
+    esac
+    shift
+  done
+  if [ "$state" != ask ] && [ "$action" != uninstall ]; then
+    fail 64 "--$state-state is for --uninstall" "sh install.sh --help"
+  fi
+  if [ -n "$config" ]; then
+    [ "$product" = agent ] || fail 64 "--config is for the agent" "edit /etc/opendca-platform/serve.env"
+    [ -r "$config" ] || fail 69 "Cannot read the configuration \"$config\""
+  fi
+  if [ -n "$host_name" ]; then
+    [ "$product" = platform ] || fail 64 "--host-name is for the platform" "the agent's is platform.endpoints in /etc/opendca/agent.yaml"
+    printf '%s\n' "$host_name" | grep -qxE '[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?' || fail 64 "Cannot use \"$host_name\" as a host name"
+  fi
+}
+
+# A key, or every key in a file: minisign.pub, or the file of keys of a release.
+add_keys() {
+  if printf '%s\n' "$1" | grep -qxE 'RW[A-Za-z0-9+/]{54}'; then
+    release_keys="$release_keys $1"
+    return
+  fi
+  [ -r "$1" ] || fail 64 "Cannot use the key \"$1\": it is neither a public key of minisign nor a file"
+  found=$(grep -oE 'RW[A-Za-z0-9+/]{54}' -- "$1" | tr '\n' ' ') ||
+    fail 64 "Cannot use the file of keys \"$1\" as no public key of minisign is in it"
+  release_keys="$release_keys $found"
+}
+
+name_things() {
+  if [ "$product" = agent ]; then
+    program=opendca user=opendca unit=opendca-agent.service
+    state_folders='/var/lib/opendca /var/lib/opendca-guard'
+  else
+    program=opendca-platform user=opendca-platform unit=opendca-platform.service
+    state_folders='/var/lib/opendca-platform'
+  fi
+  settings=$program.conf sysctl=/etc/sysctl.d/60-opendca.conf
+  etc=/etc/$program
+  lib=/usr/local/lib/$program
+  work='' staged=''
+}
+
+clean_up() {
+  code=$?
+  trap - EXIT
+  [ -z "$work" ] || rm -rf -- "$work"
+  [ -z "$staged" ] || rm -rf -- "$staged"
+  # Nothing was installed: leave nothing. rmdir removes empty folders only.
+  [ "$code" = 0 ] || rmdir -- "$root$lib" "$root$etc" 2>/dev/null || true
+  exit "$code"
+}
+
+check_system() {
+  system=$(uname -s)
+  [ "$system" = Linux ] || fail 69 "Cannot install on $system as this script is for Linux" "docs/install.md has the others"
+  case $(uname -m) in
+  x86_64 | amd64) arch=x64 ;;
+  aarch64 | arm64) arch=arm64 ;;
+  *) fail 69 "Cannot install as there is no release for this processor: $(uname -m)" ;;
+  esac
+  if [ -z "$root" ]; then
+    [ "$(id -u)" = 0 ] || fail 77 "Cannot install as this user is not root" "sudo sh $0"
+    [ -d /run/systemd/system ] ||
+      fail 69 "Cannot install as systemd does not run on this system" "start \"$program\" by your own service manager"
+    systemd=$(systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
+    # LoadCredential= of a folder.
+    [ "${systemd:-0}" -ge 250 ] || fail 69 "Cannot install as systemd ${systemd:-is of an unknown version and} is too old: 250 is needed"
+  else
+    [ -d "$root" ] || fail 69 "Cannot install into \"$root\" as there is no such folder"
+  fi
+  for tool in install mktemp sha256sum sed grep sort df; do
+    have "$tool" || fail 69 "Cannot install as the program \"$tool\" is missing" "install coreutils, sed and grep"
+  done
+  if [ "$action" = install ] && [ -z "$root" ] && [ -e "/usr/bin/$program" ]; then
+    fail 69 "Cannot install as $program is installed by a package of this system: /usr/bin/$program" \
+      "upgrade the package, or remove it first"
+  fi
+}
+
+install_release() {
+  find_release
+  check_signature
+  check_version
+  if [ "$dry_run" = yes ]; then
+    copy_program "$work"
+    say "$program $version: signature and hash are right"
+  else
+    check_writable
+    stage_program
+  fi
+  previous=$(readlink -- "$root$lib/current" 2>/dev/null || true)
+  [ -n "$previous" ] || say "installing $program $version"
+  [ -z "$previous" ] || say "upgrading $program from $previous to $version"
+  write_files
+  switch_version
+  start_service
+  remove_old_versions
+  next_steps
+}
+
+# The newest version that was here; an older one is refused, as its mistakes are known.
+check_version() {
+  installed=$(readlink -- "$root$lib/current" 2>/dev/null || true)
+  [ -n "$installed" ] && [ "$installed" != "$version" ] && [ "$downgrade" = no ] || return 0
+  newest=$(printf '%s\n%s\n' "$installed" "$version" | sort -V | tail -n 1)
+  [ "$newest" = "$version" ] || fail 65 "Cannot install $program $version as it is older than $installed, which is installed" \
+    "get the newest release, or add --allow-downgrade"
+}
+
+# Before anything is changed: can all be written?
+check_writable() {
+  for folder in "$lib" /usr/local/bin "$etc" /etc/systemd/system /etc/sysusers.d /etc/tmpfiles.d; do
+    if ! { mkdir -p -- "$root$folder" && probe=$(mktemp "$root$folder/.opendca-XXXXXX") && rm -f -- "$probe"; } 2>"$work/said"; then
+      fail 73 "Cannot write to $root$folder: $(sed 's/.*: //' "$work/said")" \
+        "make it writable for the time of the installation, or free space on its disk"
+    fi
+  done
+}
+
+# copy_program FOLDER: the program and its manifest, checked.
+copy_program() {
+  if [ "$packed" = yes ]; then
+    zstd -dqf -o "$1/$program" -- "$from/$file.zst" 2>"$work/said" || full "$file"
+  else
+    cp -- "$from/$file" "$1/$program" 2>"$work/said" || full "$file"
+  fi
+  check_hash "$1/$program" "$file"
+  chmod 755 "$1/$program"
+  for manifest in "$program-$version.manifest" "$program-$version.throw-away.manifest"; do
+    [ -r "$from/$manifest" ] || continue
+    cp -- "$from/$manifest" "$1/$program.manifest" 2>"$work/said" || full "$manifest"
+    # Keys from beside a file only show that it is whole; a program with keys of its own does not look at them.
+    keys=${manifest%.manifest}.keys
+    [ ! -r "$from/$keys" ] || cp -- "$from/$keys" "$1/$program.keys" 2>"$work/said" || full "$keys"
+    return 0
+  done
+}
+
+full() { fail 73 "Cannot write $1: $(sed -n '1s/.*: //p' "$work/said")" "see whether the disk of $root/usr/local is full"; }
+
+# The program in a folder beside the one that is in use, and run once.
+stage_program() {
+  staged=$(mktemp -d "$root$lib/.new-XXXXXX") || fail 73 "Cannot write to $root$lib"
+  chmod 755 "$staged"
+  copy_program "$staged"
+  said=$("$staged/$program" --version 2>&1) || fail 70 "Cannot install $program $version as it does not run here: $said" \
+    "see docs/install.md for the systems that it is for"
+  # A runtime other than the tested one is named in brackets.
+  [ "${said%% (*}" = "$program $version" ] || fail 65 "Cannot install $file as it says that it is \"$said\""
+  same=no
+  if [ -f "$root$lib/$version/$program" ]; then
+    [ "$(sha256sum <"$staged/$program")" != "$(sha256sum <"$root$lib/$version/$program")" ] || same=yes
+  fi
+}
+
+# Units and settings; and what the administrator edits, only where there is none.
+write_files() {
+  new_files=no
+  put "$unit" "/etc/systemd/system/$unit"
+  put "$program.sysusers" "/etc/sysusers.d/$settings"
+  put "$program.tmpfiles" "/etc/tmpfiles.d/$settings"
+  [ "$product" = platform ] || put opendca.sysctl "$sysctl"
+  # For --uninstall.
+  if [ -e "$here/assemble.sh" ]; then
+    # shellcheck disable=SC2086 # A list of keys.
+    sh "$here/assemble.sh" $release_keys >"$work/part"
+  else
+    cp -- "$here/${0##*/}" "$work/part"
+  fi
+  put_file "$lib/install.sh" 755
+  if [ "$product" = agent ]; then
+    write_agent_configuration
+  elif [ ! -e "$root$etc/serve.env" ]; then
+    part serve.env | sed "s/^SERVE_OPTIONS=.*/SERVE_OPTIONS=--host-name ${host_name:-$(uname -n)}/" >"$work/part"
+    put_file "$etc/serve.env" 644
+  fi
+  [ -z "$root" ] || return 0
+  run systemd-sysusers "/etc/sysusers.d/$settings" || fail 70 "Cannot make the user $user" "see the messages above"
+  run systemd-tmpfiles --create "/etc/tmpfiles.d/$settings" || fail 70 "Cannot make the folders of $program" "see the messages above"
+  [ "$product" = platform ] || run apply_sysctl || say "note: this kernel does not let ping be permitted; see docs/permissions.md"
+}
+
+write_agent_configuration() {
+  if [ -n "$config" ]; then
+    if [ -e "$root$etc/agent.yaml" ] && ! cmp -s "$config" "$root$etc/agent.yaml"; then
+      fail 73 "Cannot replace $root$etc/agent.yaml as it is another configuration" "remove it, or leave out --config"
+    fi
+    cp -- "$config" "$work/part"
+  elif [ -e "$root$etc/agent.yaml" ]; then
+    return 0
+  else
+    part agent.yaml >"$work/part"
+  fi
+  # tmpfiles.d gives it to the group of the service.
+  put_file "$etc/agent.yaml" 640
+}
+
+apply_sysctl() {
+  for tool in /usr/lib/systemd/systemd-sysctl /lib/systemd/systemd-sysctl; do
+    [ -x "$tool" ] || continue
+    "$tool" "$sysctl"
+    return
+  done
+  return 1
+}
+
+# put PART PATH
+put() {
+  part "$1" >"$work/part" || fail 69 "Cannot install as $1 is missing beside this script" "take install.sh from a release"
+  put_file "$2" 644
+}
+
+# put_file PATH MODE: the file "part" at a path, unless it is there; all of it or nothing.
+put_file() {
+  target=$root$1
+  if cmp -s "$work/part" "$target"; then return 0; fi
+  new_files=yes
+  if [ "$dry_run" = yes ]; then
+    say "would write: $target"
+    return 0
+  fi
+  if mkdir -p -- "${target%/*}" && cp -- "$work/part" "$target.new" && chmod "$2" "$target.new" && mv -f -- "$target.new" "$target"; then
+    return 0
+  fi
+  rm -f -- "$target.new"
+  fail 73 "Cannot write $target" "see whether its disk is full or read-only"
+}
+
+# Puts the staged program in the place of the one that is in use. A program that runs keeps its own file.
+switch_version() {
+  if [ "$dry_run" = yes ]; then
+    say "would write: $root$lib/$version/$program, $root$lib/current, $root/usr/local/bin/$program"
+    return 0
+  fi
+  if [ "$same" = yes ]; then
+    # Manifests may differ, as a further key can have signed.
+    for each in "$staged"/*.manifest "$staged"/*.keys; do
+      [ ! -e "$each" ] || cmp -s "$each" "$root$lib/$version/${each##*/}" || mv -f -- "$each" "$root$lib/$version/"
+    done
+  else
+    rm -rf -- "$root$lib/.old"
+    [ ! -e "$root$lib/$version" ] || mv -- "$root$lib/$version" "$root$lib/.old"
+    mv -- "$staged" "$root$lib/$version"
+    staged=''
+    rm -rf -- "$root$lib/.old"
+  fi
+  link "$version" "$root$lib/current"
+  link "../lib/$program/current/$program" "$root/usr/local/bin/$program"
+}
+
+# link TEXT PATH: a symbolic link that is never absent.
+link() {
+  rm -f -- "$2.new"
+  if ln -s -- "$1" "$2.new" && mv -fT -- "$2.new" "$2"; then return 0; fi
+  fail 73 "Cannot write $2" "see whether its disk is full or read-only"
+}
+
+start_service() {
+  started=no
+  if [ -n "$root" ]; then
+    [ -n "$previous" ] || run systemctl --root "$root" --quiet enable "$unit" || say "note: enable $unit at the first start of the system"
+    return 0
+  fi
+  run systemctl daemon-reload
+  [ -n "$previous" ] || run systemctl --quiet enable "$unit"
+  [ "$start" = yes ] || return 0
+  if systemctl --quiet is-active "$unit"; then
+    # Nothing changed: the service goes on as it is.
+    [ "$previous" != "$version" ] || [ "${same:-no}" = no ] || [ "$new_files" = yes ] || return 0
+  elif [ -n "$previous" ] || ! is_ready; then
+    return 0
+  fi
+  run systemctl restart "$unit" || true
+  [ "$dry_run" = no ] || return 0
+  if runs_well; then
+    started=yes
+  else
+    return_to_previous
+  fi
+}
+
+# Whether the service can start: the platform always, the agent when it is activated.
+is_ready() { [ "$product" = platform ] || [ -e /var/lib/opendca/certificate.pem ]; }
+
+# The service neither ended nor was restarted within 8 seconds.
+runs_well() {
+  for _ in 1 2 3 4 5 6 7 8; do
+    sleep 1
+    [ "$(systemctl show --property ActiveState --value "$unit")" = active ] || return 1
+  done
+}
+
+return_to_previous() {
+  journalctl --quiet --no-pager --unit "$unit" --lines 5 --output cat >&2 || true
+  if [ -z "$previous" ] || [ "$previous" = "$version" ] || [ ! -x "$lib/$previous/$program" ]; then
+    fail 70 "$program $version was installed, and does not run" "systemctl status $unit; journalctl -u $unit"
+  fi
+  link "$previous" "$lib/current"
+  systemctl restart "$unit" || true
+  runs_well || fail 70 "Neither $program $version nor $previous runs" "systemctl status $unit; journalctl -u $unit"
+  rm -rf -- "${lib:?}/$version"
+  fail 70 "$program $version does not run: $previous runs again" "the lines above are what it wrote"
+}
+
+# Keeps the version before this one, for a return by hand.
+remove_old_versions() {
+  [ "$dry_run" = no ] && [ "$previous" != "$version" ] || return 0
+  for folder in "$root$lib"/[0-9]* "$root$lib"/.new-*; do
+    case ${folder##*/} in
+    "$version" | "$previous") ;;
+    *) [ "$folder" = "$staged" ] || [ ! -d "$folder" ] || rm -rf -- "$folder" ;;
+    esac
+  done
+}
+
+next_steps() {
+  [ "$dry_run" = no ] || return 0
+  say "$program $version is installed: $root/usr/local/bin/$program"
+  [ -z "$root" ] || return 0
+  if [ "$started" = yes ]; then
+    say "$unit runs: systemctl status $unit"
+  elif systemctl --quiet is-active "$unit"; then
+    say "$unit runs, with nothing new"
+  elif [ "$product" = agent ] && ! is_ready; then
+    cat <<END
+It is not activated yet. Next:
+  1. sudo editor $etc/agent.yaml
+  2. sudo -u $user $program doctor
+  3. sudo -u $user $program activate
+  4. sudo systemctl start $unit
+END
+  else
+    say "$unit does not run: sudo systemctl start $unit"
+  fi
+}
+
+main "$@"

@@ -1,0 +1,70 @@
+# shellcheck shell=sh disable=SC2034,SC2154
+# Part of install.sh: removes all that it wrote.
+
+uninstall() {
+  ask_about_state
+  if [ -z "$root" ]; then
+    run systemctl --quiet disable --now "$unit" 2>/dev/null || true
+  else
+    remove "/etc/systemd/system/multi-user.target.wants/$unit"
+  fi
+  remove "/etc/systemd/system/$unit" "/etc/sysusers.d/$settings" "/etc/tmpfiles.d/$settings" "/usr/local/bin/$program" "$lib"
+  [ "$product" = platform ] || remove "$sysctl"
+  if [ "$state" = delete ]; then
+    # shellcheck disable=SC2086 # A list of paths.
+    remove "/etc/systemd/system/$unit.d" "$etc" $state_folders
+    if [ -z "$root" ] && id "$user" >/dev/null 2>&1; then
+      run userdel "$user" || fail 70 "Cannot remove the user $user" "userdel $user"
+      # userdel removes the group with it, unless the system is set up otherwise.
+      ! getent group "$user" >/dev/null || run groupdel "$user"
+    fi
+  fi
+  if [ -z "$root" ]; then
+    run systemctl daemon-reload
+    run systemctl --quiet reset-failed "$unit" 2>/dev/null || true
+  fi
+  [ "$dry_run" = no ] || return 0
+  if [ "$state" = delete ]; then
+    say "$program is removed, with its state and configuration"
+  else
+    say "$program is removed; left are $(kept_paths)and the user $user"
+  fi
+}
+
+kept_paths() {
+  for each in "$etc" $state_folders; do
+    [ ! -e "$root$each" ] || printf '%s, ' "$root$each"
+  done
+}
+
+# remove PATH…, below the root
+remove() {
+  for each in "$@"; do
+    [ -e "$root$each" ] || [ -L "$root$each" ] || continue
+    run rm -rf -- "$root$each" || fail 73 "Cannot remove $root$each" "see whether its disk is read-only"
+  done
+}
+
+ask_about_state() {
+  [ "$state" = ask ] || return 0
+  kept=$(kept_paths)
+  if [ -z "$kept" ]; then
+    state=delete
+    return 0
+  fi
+  [ -t 0 ] || [ "$dry_run" = yes ] || fail 64 "Cannot ask what is to happen to ${kept%, }, as there is no terminal" \
+    "add --keep-state or --delete-state"
+  if [ "$dry_run" = yes ]; then
+    say "would ask whether to delete ${kept%, }"
+    state=keep
+    return 0
+  fi
+  [ "$product" = platform ] || say "The activation is in the state: without it this machine needs a new code."
+  [ "$product" = agent ] || say "The state has all readings and the keys of the platform: without them every agent needs a new code."
+  printf 'Delete %s for ever? [y/N] ' "${kept%, }"
+  read -r answer || answer=''
+  case $answer in
+  y | Y | yes | YES) state=delete ;;
+  *) state=keep ;;
+  esac
+}
