@@ -4,9 +4,12 @@
 # The program of this system that SHA256SUMS names. Copies first, so that what is checked is what is used.
 find_release() {
   for file in SHA256SUMS SHA256SUMS.minisig; do
-    [ -r "$from/$file" ] || fail 69 "Cannot install as there is no $file in \"$from\"" \
+    # Of a release that was made without the keys; it needs --key.
+    given=$file
+    [ "$file" = SHA256SUMS ] || [ -e "$from/$file" ] || [ ! -e "$from/SHA256SUMS.throw-away.minisig" ] || given=SHA256SUMS.throw-away.minisig
+    [ -r "$from/$given" ] || fail 69 "Cannot install as there is no $file in \"$from\"" \
       "download $program-VERSION-linux-$arch, SHA256SUMS and SHA256SUMS.minisig into one folder, or name it: --from FOLDER"
-    cp -- "$from/$file" "$work/$file" || fail 73 "Cannot copy $file" "see whether the disk of ${TMPDIR:-/tmp} is full"
+    cp -- "$from/$given" "$work/$file" || fail 73 "Cannot copy $file" "see whether the disk of ${TMPDIR:-/tmp} is full"
   done
   names=$(sed -nE "s/^[0-9a-f]{64} [ *]($program-[0-9]+\.[0-9]+\.[0-9]+-linux-$arch)\$/\1/p" "$work/SHA256SUMS")
   [ -n "$names" ] || fail 69 "Cannot install as SHA256SUMS has no $program for linux-$arch"

@@ -249,6 +249,26 @@ refused() {
   done
 }
 
+@test "a release with a throw-away key needs that key" {
+  sign other
+  mv "$from/SHA256SUMS.minisig" "$from/SHA256SUMS.throw-away.minisig"
+  install
+  refused 65 "not one of OpenDCA's releases"
+  printf '{ "threshold": 1, "keys": ["%s"] }\n' "$(tail -n 1 "$KEYS/other.pub")" >"$BATS_TEST_TMPDIR/throw-away.keys"
+  install --key "$BATS_TEST_TMPDIR/throw-away.keys"
+  [ "$status" = 0 ]
+}
+
+@test "a program that does not find enough signatures in its manifest is not installed" {
+  program="$from/opendca-1.2.3-linux-$arch"
+  printf '[ "$1" != verify ] || { echo "error: 1 of 3 known keys"; exit 77; }\n' >>"$program"
+  sign
+  install
+  refused 65 "too few release keys"
+  [[ "$stderr" == *"hint: 1 of 3 known keys"* ]]
+  assert_empty
+}
+
 @test "a script without keys installs nothing" {
   sh "$BATS_TEST_DIRNAME/assemble.sh" >"$BATS_TEST_TMPDIR/install.sh"
   run --separate-stderr sh "$BATS_TEST_TMPDIR/install.sh" --from "$from" --root "$root"

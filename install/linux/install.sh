@@ -254,6 +254,11 @@ stage_program() {
     "see docs/install.md for the systems that it is for"
   # A runtime other than the tested one is named in brackets.
   [ "${said%% (*}" = "$program $version" ] || fail 65 "Cannot install $file as it says that it is \"$said\""
+  # By two of the three release keys, which the program knows.
+  if [ -e "$staged/$program.manifest" ]; then
+    said=$("$staged/$program" verify 2>&1) || fail 65 "Cannot install $program $version as it finds that too few release keys have signed it" \
+      "$(printf '%s\n' "$said" | sed -n 's/^error: //p')"
+  fi
   same=no
   if [ -f "$root$lib/$version/$program" ]; then
     [ "$(sha256sum <"$staged/$program")" != "$(sha256sum <"$root$lib/$version/$program")" ] || same=yes
