@@ -45,41 +45,9 @@ export async function bootMachine(hosts: readonly string[]): Promise<Machine> {
     await Deno.writeTextFile(`${root}/etc/machine-id`, "");
     // What is written of the first seconds is on disk after a reboot.
     await Deno.mkdir(`${root}/var/log/journal`, { recursive: true });
-    const nspawn = new Deno.Command("systemd-nspawn", {
-      args: [
-        ...["--boot", "--register=no", "--keep-unit", "--private-network", "--console=read-only", "--quiet"],
-        ...["--machine", `opendca-${crypto.randomUUID().slice(0, 8)}`, "--directory", root],
-      ],
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    let console_ = "";
-    const drained = Promise.all([nspawn.stdout, nspawn.stderr].map(async (stream) => {
-      for await (const text of stream.pipeThrough(new TextDecoderStream())) console_ += text;
-    }));
-    let ended = false;
-    const status = nspawn.status.then(() => ended = true);
-    let leader: number | undefined;
-    parts.defer(async () => {
-      // The first process takes every other one of the machine with it; nspawn alone would leave them.
-      if (leader !== undefined) killIfAlive(leader);
-      if (!ended) killIfAlive(nspawn.pid);
-      await status;
-      await drained;
-      if (leader !== undefined) await until("the machine has ended", () => !isAlive(leader!));
-    });
-    const booted = async (before?: number) => {
-      await until("the machine boots", async () => {
-        if (ended) throw new NoMachineError(`systemd-nspawn cannot boot here: ${console_.trim().slice(-300)}`);
-        leader = await leaderOf(nspawn.pid);
-        if (leader === undefined || leader === before) return false;
-        const state = await enter(leader, ["systemctl", "is-system-running"]);
-        return /^(running|degraded)$/.test(state.said.trim());
-      });
-    };
-    await booted();
-    const run = (command: readonly string[], input?: string) => enter(leader!, command, input);
+    let booted = await boot(root);
+    parts.defer(() => booted.end());
+    const run = (command: readonly string[], input?: string) => enter(booted.leader, command, input);
     const machine = {
       root,
       run,
@@ -88,11 +56,13 @@ export async function bootMachine(hosts: readonly string[]): Promise<Machine> {
         if (code !== 0) throw new Error(`${command.join(" ")} ended with ${code}: ${said}`);
         return said.trim();
       },
-      network: () => ["nsenter", "-t", String(leader), "-n", "--"],
+      network: () => ["nsenter", "-t", String(booted.leader), "-n", "--"],
       async reboot() {
-        const before = leader;
-        await run(["systemctl", "reboot"]);
-        await booted(before);
+        // nspawn would reboot it by itself, but fails where /run is no file system of its own.
+        await run(["systemctl", "poweroff"]);
+        await until("the machine has ended", () => !isAlive(booted.leader));
+        await booted.end();
+        booted = await boot(root);
       },
       [Symbol.asyncDispose]: () => kept.disposeAsync(),
     };
@@ -102,6 +72,50 @@ export async function bootMachine(hosts: readonly string[]): Promise<Machine> {
     await parts.disposeAsync();
     throw error;
   }
+}
+
+interface Booted {
+  /** Its first process. */
+  leader: number;
+  end(): Promise<void>;
+}
+
+async function boot(root: string): Promise<Booted> {
+  const nspawn = new Deno.Command("systemd-nspawn", {
+    args: [
+      ...["--boot", "--register=no", "--keep-unit", "--private-network", "--console=read-only", "--quiet"],
+      ...["--machine", `opendca-${crypto.randomUUID().slice(0, 8)}`, "--directory", root],
+    ],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  let printed = "", ended = false, leader: number | undefined;
+  const drained = Promise.all([nspawn.stdout, nspawn.stderr].map(async (stream) => {
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) printed += text;
+  }));
+  const status = nspawn.status.then(() => ended = true);
+  const end = async () => {
+    // The first process takes every other one of the machine with it; nspawn alone would leave them.
+    if (leader !== undefined) killIfAlive(leader);
+    if (!ended) killIfAlive(nspawn.pid);
+    await status;
+    await drained;
+    if (leader !== undefined) await until("the machine has ended", () => !isAlive(leader!));
+  };
+  try {
+    await until("the machine boots", async () => {
+      if (ended) throw new NoMachineError(`systemd-nspawn cannot boot: ${printed.trim().slice(-300)}`);
+      leader ??= await leaderOf(nspawn.pid);
+      if (leader === undefined) return false;
+      const state = await enter(leader, ["systemctl", "is-system-running"]);
+      return /^(running|degraded)$/.test(state.said.trim());
+    });
+  } catch (error) {
+    await end();
+    throw error;
+  }
+  return { leader: leader!, end };
 }
 
 async function enter(leader: number, command: readonly string[], input = ""): Promise<Output> {
