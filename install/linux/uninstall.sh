@@ -10,6 +10,8 @@ uninstall() {
   fi
   remove "/etc/systemd/system/$unit" "/etc/sysusers.d/$settings" "/etc/tmpfiles.d/$settings" "/usr/local/bin/$program" "$lib"
   [ "$product" = platform ] || remove "$sysctl"
+  # A folder that many systems do not have by themselves.
+  [ "$dry_run" = yes ] || rmdir -- "$root/etc/sysusers.d" 2>/dev/null || true
   if [ "$state" = delete ]; then
     # shellcheck disable=SC2086 # A list of paths.
     remove "/etc/systemd/system/$unit.d" "$etc" $state_folders

@@ -53,7 +53,10 @@ function secretOf(
   // Set by systemd for a unit that has credentials, see systemd.exec(5).
   const directory = sources.env("CREDENTIALS_DIRECTORY");
   if (directory === undefined) {
-    throw yamlError(value, `${what} is missing, as systemd gives this process no credentials`, hint);
+    // A command in a shell has none of those that the service has; docs/install.md says how it gets them.
+    const inShell =
+      `${hint}; in a shell run it by systemd-run -P -p User=opendca -p LoadCredential=…, as docs/install.md has it`;
+    throw yamlError(value, `${what} is missing, as systemd gives this process no credentials`, inShell);
   }
   return textOf(value, { path: `${directory}/${name}`, what, hint }, sources);
 }

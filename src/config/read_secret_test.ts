@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { ConfigError } from "../../common/core/errors.ts";
 import { readSecret } from "./read_secret.ts";
 import { parseYaml } from "./yaml_reader.ts";
 
@@ -53,5 +54,8 @@ for (const [yaml, message, hint] of bad) {
 
 Deno.test("readSecret() says so where systemd gives no credentials", () => {
   const none = { ...sources, env: () => undefined };
-  assert.throws(() => readSecret(parseYaml("{ credential: snmp }", "f"), "it", none), /systemd gives this process no/);
+  assert.throws(
+    () => readSecret(parseYaml("{ credential: snmp }", "f"), "it", none),
+    (error: ConfigError) => /systemd gives this process no/.test(error.message) && /systemd-run/.test(error.hint!),
+  );
 });
