@@ -134,3 +134,30 @@ copyTest("copyStore() leaves both as they were when a row cannot be copied", asy
   await copy(parts);
   assert.equal(await one(parts.target, "SELECT count(*) FROM customers"), 1);
 });
+
+const changed = {
+  "has another value": "NEW.name := NEW.name || '!'; RETURN NEW",
+  "lacks a row": "RETURN NULL",
+};
+for (const [what, body] of Object.entries(changed)) {
+  peerTest(`copyStore() commits nothing when a table ${what} as it is read back`, [postgresServer], async () => {
+    await using target = await (await sharedPostgres()).database("own");
+    const folder = await Deno.makeTempDir(), path = `${folder}/platform.db`;
+    try {
+      await fill(path, 1);
+      await target.sql(`CREATE FUNCTION change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${body}; END $$;
+        CREATE TRIGGER change BEFORE INSERT ON dealers FOR EACH ROW EXECUTE FUNCTION change()`);
+      await assert.rejects(copy({ path, target }), /Cannot commit the copy as the table dealers differs: /);
+      assert.equal(await one(target, "SELECT count(*) FROM dealers"), 0);
+      assert.equal(await one(target, "SELECT count(*) FROM customers"), 0);
+      // The file is still in use.
+      using running = new DatabaseSync(path);
+      running.exec("UPDATE customers SET created_at = 1");
+      await target.sql("DROP TRIGGER change ON dealers");
+      await copy({ path, target });
+      assert.equal(await one(target, "SELECT count(*) FROM dealers"), 1);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}

@@ -103,6 +103,25 @@ async function filled(
 }
 
 eachDatabase(
+  "lists, histories and bills are the same when no record is kept any more",
+  () =>
+    withPlatform(async (run, { openStore, sql }) => {
+      const ids = await filled(run, openStore);
+      const printed = async () => {
+        const all: Record<string, string> = {};
+        for (const [path, argumentsOf] of Object.entries(lists)) {
+          const customer = /^(dealer|customer)/.test(path) ? [] : ["--customer", "Acme"];
+          all[path] = (await run(...path.split(" "), ...argumentsOf(ids), ...customer, "--json")).stdout;
+        }
+        return all;
+      };
+      const before = await printed();
+      await sql("DELETE FROM records");
+      assert.deepEqual(await printed(), before);
+    }),
+);
+
+eachDatabase(
   "pages of every list together are the whole list, as a table, JSON and CSV",
   (t) =>
     withPlatform(async (run, { openStore }) => {
