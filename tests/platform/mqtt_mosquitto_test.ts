@@ -1,6 +1,7 @@
 /** Debian's mosquitto as docs/mqtt-mosquitto.md has it, between platform processes and agents. */
 import assert from "node:assert/strict";
 import { mqttTopic } from "../../common/protocol/mqtt.ts";
+import { revokeAgent } from "../../platform/agents/manage_agents.ts";
 import { serveMqtt } from "../../platform/edge/mqtt/start_mqtt.ts";
 import { createTask } from "../../platform/tasks/manage_tasks.ts";
 import { SignedTask, Task } from "../../proto/gen/opendca/v1/task.ts";
@@ -78,6 +79,49 @@ peerTest(
       const last = await ping(scene, scene.agent);
       await until("the last", () => idsOf(link.tasks).includes(last.taskId));
       assert.deepEqual(idsOf(link.tasks).toSorted(), [...made, last].map(({ taskId }) => taskId).toSorted());
+    }),
+);
+
+peerTest(
+  "tasks come by mosquitto's WebSockets, of its own topics only",
+  ["mosquitto"],
+  () =>
+    withMosquitto(async (scene) => {
+      const { platform, mosquitto, agent, other } = scene;
+      await using _mqtt = await served(scene);
+      const link = startLink({
+        ...agentOptions(platform, agent),
+        trust: { ca: { pem: mosquitto.authority.pem }, pins: [] },
+        endpoints: [endpointOf("wss", mosquitto.webPort)],
+      });
+      await using _ = link;
+      await link.until("mqttConnected", 1);
+      await using spy = await mqttClient(`wss://localhost:${mosquitto.webPort}/mqtt`, {
+        ca: mosquitto.authority.pem,
+        key: other.identity.privateKeyPem,
+        cert: other.identity.chain,
+        clientId: agent.agentId,
+      });
+      await spy.subscribe([mqttTopic(agent.agentId, "task"), "#"]);
+      const { taskId } = await ping(scene, agent);
+      await until("the task", () => link.tasks.length > 0);
+      assert.deepEqual([idsOf(link.tasks), link.failed(), spy.received], [[taskId], [], []]);
+    }),
+);
+
+peerTest(
+  "a revoked agent loses its connection to mosquitto",
+  ["mosquitto"],
+  () =>
+    withMosquitto(async (scene) => {
+      const { platform, agent: { agentId, tenant } } = scene;
+      await using _mqtt = await served(scene);
+      const link = linkOf(scene, scene.agent);
+      await using _ = link;
+      await link.until("mqttConnected", 1);
+      const by = { actor: { kind: "operator", name: "eva" }, tenant: tenant.customerId } as const;
+      await revokeAgent(platform.platform, by, { agentId, reason: "test" });
+      await link.until("mqttFailed", 1);
     }),
 );
 
