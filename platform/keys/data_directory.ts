@@ -5,6 +5,9 @@
  *   server-authority.pem, .key      signs the server's certificate where the operator has none; agents trust it by `ca:`
  *   server.pem                      that certificate and its key, in one file so that they cannot differ
  *   signing.key                     Ed25519: tasks and unlock tokens
+ *   ssh-host.key                    host key of the SSH gateway, which tasks of web access pin
+ *   access.pem                      certificate and key of the pages of printers where the operator has none
+ *   legacy-tls.cnf                  OpenSSL's configuration for --legacy-tls-helper, written with each start
  *   code-pepper.key                 key of the digests of activation codes
  *   lock                            held by a process while it makes or reads the keys
  * A file gets its name when it is complete and synced. The store is created last: if keys are missing beside a store,
