@@ -28,6 +28,7 @@ if (!Number.isSafeInteger(wanted) || wanted < 1) {
   throw new Error(`Cannot begin as the number of agents is ${values.agents}: name one from 1`);
 }
 const tasks = 100;
+const commands = 10;
 /** Longest waits: for a task, for a wake-up of all, and for a connection of all. */
 const limitMs = { task: 3000, wake: 60_000, connect: 60_000 + wanted * 20 };
 /** So many tasks that did not come one after the other, and no more are tried. */
@@ -146,6 +147,7 @@ async function measure(name: string, { pid, port, ca }: { pid: number; port: num
   console.log(`${name}: ${before.toFixed(0)} MB before, ${after.toFixed(0)} MB with them`);
   goals.atMost(`${name}: memory per agent`, (after - before) * 1024 / count, 150, " kB");
   await measureTasks(name, clients);
+  await measureCommands(name, clients);
   await measureWakes(name, clients);
   console.log(`${name}: ${residentMb(pid).toFixed(0)} MB after all of it`);
 }
@@ -172,6 +174,26 @@ async function measureTasks(name: string, clients: Clients): Promise<void> {
   goals.all(`${name}: tasks that came`, took.filter(Number.isFinite).length, tasks);
   goals.atMost(`${name}: task created to handler, median`, quantile(took, 0.5), 100, " ms");
   goals.atMost(`${name}: task created to handler, p99`, quantile(took, 0.99), 500, " ms");
+}
+
+/** From the start of the command's process, its own start-up included. */
+async function measureCommands(name: string, clients: Clients): Promise<void> {
+  const took: number[] = [];
+  for (let i = 0; i < commands; i++) {
+    const agentId = agents[Math.floor(i / commands * agents.length)]!.agentId;
+    const next = clients.next((got) => got.has(agentId), limitMs.task);
+    const beganMs = now();
+    const options = ["run", "--no-prompt", "--allow-all", "platform/main.ts", "--data", folder];
+    const { success } = await new Deno.Command(Deno.execPath(), {
+      args: [...options, "task", "ping", agentId, "10.1.0.7"],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).output();
+    const at = success ? (await next).get(agentId) : undefined;
+    took.push(at === undefined ? Infinity : at - beganMs);
+  }
+  goals.atMost(`${name}: start of the command to handler, median`, quantile(took, 0.5), 500, " ms");
 }
 
 /** By a configuration for each, as a command of another process makes it. */
