@@ -458,7 +458,39 @@ in_namespace() {
 }
 
 @test "shellcheck finds nothing, in the sources and in the script that is released" {
-  shellcheck "$BATS_TEST_DIRNAME"/*.sh "$SCRIPT/install.sh"
+  shellcheck "$BATS_TEST_DIRNAME"/*.sh "$BATS_TEST_DIRNAME"/deb/p* "$SCRIPT/install.sh"
+}
+
+@test "packages of Debian have program, manifest, unit and settings, and lintian finds nothing" {
+  for name in opendca opendca-platform; do
+    make_release 1.2.3 "$name"
+    mkdir "$from/man"
+    printf '.TH %s 1\n.SH NAME\n%s \\- a program\n' "$name" "$name" >"$from/man/$name.1"
+    echo licences >"$from/$name-1.2.3.licenses.txt"
+    SOURCE_DATE_EPOCH=1700000000 sh "$BATS_TEST_DIRNAME/package_deb.sh" "$name" 1.2.3 "$arch" "$from"
+    package=$(echo "$from/${name}_1.2.3_"*.deb)
+    sha256sum "$package" >"$BATS_TEST_TMPDIR/first"
+    SOURCE_DATE_EPOCH=1700000000 sh "$BATS_TEST_DIRNAME/package_deb.sh" "$name" 1.2.3 "$arch" "$from"
+    sha256sum --check "$BATS_TEST_TMPDIR/first"
+    lintian --allow-root --fail-on error,warning "$package"
+    dpkg-deb --extract "$package" "$root"
+    [ "$("$root/usr/bin/$name" --version)" = "$name 1.2.3" ]
+    [ -s "$root/usr/lib/$name/$name.manifest" ]
+  done
+  for unit in opendca-agent opendca-platform; do
+    # Only the path of the program differs.
+    run diff "$BATS_TEST_DIRNAME/$unit.service" "$root/usr/lib/systemd/system/$unit.service"
+    [ "$(grep -c '^>' <<<"$output")" = 1 ] && [[ "$output" == *"> ExecStart=/usr/lib/opendca"* ]]
+  done
+  [ "$(stat -c %a "$root/etc/opendca/agent.yaml")" = 640 ]
+}
+
+@test "a package is not made of what is not there" {
+  run sh "$BATS_TEST_DIRNAME/package_deb.sh" opendca 9.9.9 "$arch" "$from"
+  [ "$status" != 0 ]
+  run sh "$BATS_TEST_DIRNAME/package_deb.sh" opendca 1.2.3 riscv "$from"
+  [ "$status" = 64 ]
+  [ -z "$(find "$from" -name '*.deb')" ]
 }
 
 @test "the units are exposed by at most 1.3, and are valid" {

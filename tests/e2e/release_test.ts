@@ -81,6 +81,7 @@ compiledTest(
       assert.deepEqual(beside, [
         "SHA256SUMS",
         "SHA256SUMS.throw-away.minisig",
+        "install.sh",
         `opendca-V-${hostTarget}`,
         "opendca-V.cdx.json",
         "opendca-V.licenses.txt",
@@ -96,6 +97,12 @@ compiledTest(
       const verified = await program("verify");
       assert.equal(verified.code, 0, verified.err);
       assert.match(verified.out, /^signed by +2 of 3 keys: .*\nnote .* anybody can have made it$/m);
+
+      const installed = await new Deno.Command("sh", {
+        args: ["install.sh", "--root", `${folder}/b`, "--key", `opendca-${project.version}.throw-away.keys`],
+        cwd: `${folder}/out1`,
+      }).output();
+      assert.equal(installed.code, 0, new TextDecoder().decode(installed.stderr));
 
       const without = ["run", "--config", `${folder}/no.yaml`];
       assert.match((await program(...without)).err, /Cannot read the configuration file/);

@@ -50,6 +50,9 @@ compiledTest(name, async (compile) => {
 
   await uninstall(machine);
   assert.deepEqual(await files(machine), before);
+
+  await releases.make({ [`opendca-${version}-${target}`]: agentFile });
+  await packageOfDebian(machine);
 }, ["debootstrap", "systemd-nspawn", "nsenter", "minisign"]);
 
 interface Releases extends AsyncDisposable {
@@ -253,6 +256,36 @@ async function uninstall(machine: Machine): Promise<void> {
   await machine.ok([...installer, "--uninstall", "--delete-state"]);
   await machine.ok(["sh", "/usr/local/lib/opendca-platform/install.sh", "platform", "--uninstall", "--delete-state"]);
 }
+
+/** Installed, started, installed again, and purged. */
+async function packageOfDebian(machine: Machine): Promise<void> {
+  const folder = `${machine.root}/root/release`;
+  const script = `ZSTD_LEVEL=1 sh "$1/install/linux/package_deb.sh" opendca ${version} ${target.slice(6)} "$2"`;
+  await toolOutput("sh", ["-c", script, "-", repository, folder]);
+  const before = (await files(machine)).filter((path) => !ofDpkg.test(path));
+  const install = ["sh", "-c", "dpkg --install /root/release/*.deb"];
+  await machine.ok(install);
+  assert.equal(await machine.ok(["systemctl", "is-enabled", "opendca-agent"]), "enabled");
+  assert.match(await machine.ok(["opendca", "--version"]), new RegExp(`^opendca ${version.replaceAll(".", "\\.")}`));
+  await machine.run(["systemctl", "start", "opendca-agent"]);
+  // The sample of a configuration has no platform.
+  await until(
+    "the service gives up",
+    async () => (await properties(machine, "opendca-agent")).ActiveState === "failed",
+  );
+  await machine.ok(["sh", "-c", "echo '# mine' >>/etc/opendca/agent.yaml"]);
+  await machine.ok(install);
+  assert.match(await machine.ok(["cat", "/etc/opendca/agent.yaml"]), /# mine$/);
+  const refused = await machine.run(installer);
+  assert.equal(refused.code, 69, refused.said);
+  assert.match(refused.said, /is installed by a package of this system/);
+  await machine.ok(["dpkg", "--remove", "opendca"]);
+  await machine.ok(["test", "-e", "/etc/opendca/agent.yaml", "-a", "-d", "/var/lib/opendca"]);
+  await machine.ok(["dpkg", "--purge", "opendca"]);
+  assert.deepEqual((await files(machine)).filter((path) => !ofDpkg.test(path)), before);
+}
+
+const ofDpkg = /^\/var\/lib\/dpkg\b/;
 
 async function properties(machine: Machine, unit: string): Promise<Record<string, string>> {
   const lines = (await machine.ok(["systemctl", "show", unit])).split("\n");

@@ -1,6 +1,6 @@
 /** What a release has beside the programs: licences, bill of materials, provenance, hashes, manifests and signatures. */
 import { createSigningKeyPem, loadSigningKey } from "../../common/protocol/signature.ts";
-import { encodeReleaseKeys } from "../../common/release/release_keys.ts";
+import { builtInReleaseKeys, encodeReleaseKeys, publicKeyText } from "../../common/release/release_keys.ts";
 import { addSignature, encodeManifest, type ReleaseManifest, timeText } from "../../common/release/release_manifest.ts";
 import { type Base, sha256 } from "./base.ts";
 import { minisignature } from "./minisign.ts";
@@ -134,6 +134,14 @@ export function manifestOf(built: readonly Built[], options: ManifestOptions): R
     rollout: { percent },
     files: built.map(({ target, file, size, sha256 }) => ({ target: target.name, name: file, size, sha256 })),
   };
+}
+
+/** Writes the script that installs on Linux, as one file with the release keys; returns its name. */
+export async function writeLinuxInstaller(root: string, output: string): Promise<string> {
+  const keys = [...builtInReleaseKeys()?.keys.values() ?? []].map(publicKeyText);
+  const script = await runTool(["sh", `${root}/install/linux/assemble.sh`, ...keys], { to: "make install.sh" });
+  await Deno.writeTextFile(`${output}/install.sh`, script, { mode: 0o755 });
+  return "install.sh";
 }
 
 /** Writes the hashes of these files, as `sha256sum --check` reads them. */

@@ -7,7 +7,15 @@ import { messageOf } from "../../common/core/errors.ts";
 import type { ReleaseManifest } from "../../common/release/release_manifest.ts";
 import { isVersion } from "../../common/release/version_order.ts";
 import { pinnedRuntime } from "../../common/core/pinned_runtime.ts";
-import { type Built, describe, manifestOf, signWithThrowAwayKeys, type Source, writeSums } from "./artefacts.ts";
+import {
+  type Built,
+  describe,
+  manifestOf,
+  signWithThrowAwayKeys,
+  type Source,
+  writeLinuxInstaller,
+  writeSums,
+} from "./artefacts.ts";
 import { authenticodeKey, signPe } from "./authenticode.ts";
 import { type Base, NoBaseError, prepareBase, readBase, sha256 } from "./base.ts";
 import { buildFacts, buildFile, compileArguments, type Program, programs, version } from "./programs.ts";
@@ -113,6 +121,7 @@ export async function build(wanted: ReleaseOptions): Promise<string[]> {
       const { expiresDays, minimumVersion, rollout: percent } = wanted;
       manifests.push(manifestOf(built, { source, now: new Date(), expiresDays, minimumVersion, percent }));
     }
+    if (bases.some(({ target }) => target.system === "linux")) names.push(await writeLinuxInstaller(root, output));
     await writeSums(output, names);
     await signWithThrowAwayKeys(output, manifests);
     return left;
