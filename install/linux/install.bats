@@ -446,7 +446,8 @@ in_namespace() {
   install platform
   install agent --uninstall --delete-state
   [ "$("$root/usr/local/bin/opendca-platform" --version)" = "opendca-platform 1.2.3" ]
-  [ -e "$root/etc/systemd/system/opendca-platform.service" ] && [ -e "$root/etc/opendca-platform/serve.env" ]
+  [ -e "$root/etc/systemd/system/opendca-platform.service" ]
+  [ -e "$root/etc/opendca-platform/serve.env" ]
 }
 
 @test "a part of the script does nothing" {
@@ -480,7 +481,8 @@ in_namespace() {
   for unit in opendca-agent opendca-platform; do
     # Only the path of the program differs.
     run diff "$BATS_TEST_DIRNAME/$unit.service" "$root/usr/lib/systemd/system/$unit.service"
-    [ "$(grep -c '^>' <<<"$output")" = 1 ] && [[ "$output" == *"> ExecStart=/usr/lib/opendca"* ]]
+    [ "$(grep -c '^>' <<<"$output")" = 1 ]
+    [[ "$output" == *"> ExecStart=/usr/lib/opendca"* ]]
   done
   [ "$(stat -c %a "$root/etc/opendca/agent.yaml")" = 640 ]
 }

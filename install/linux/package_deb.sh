@@ -99,5 +99,5 @@ Priority: optional
 Description: $summary
 $about
 END
-find "$root" -exec touch -hd "@$SOURCE_DATE_EPOCH" {} +
+# It gives the files no later time than SOURCE_DATE_EPOCH.
 dpkg-deb --root-owner-group -Zzstd -z"${ZSTD_LEVEL:-19}" --build "$root" "$folder/${name}_${version}_$architecture.deb" >/dev/null
