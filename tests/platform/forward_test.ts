@@ -104,7 +104,7 @@ Deno.test("a job goes to a raw printer through forward, whole, once the session 
   const { scene, platform, sessionId } = at;
   await until("it waits", () => scene.access.sessions()[0]?.step === "waiting");
   const { ended, listening } = at.forward({ link: await at.link() });
-  await until("it says so", () => at.said.some((text) => text === "Waiting for approval"));
+  await until("it says so", () => at.said.some((text) => text === "Waiting for the agent"));
   assert.ok(scene.access.approve(sessionId));
   await isOpen(scene, sessionId);
   const port = await listening;
