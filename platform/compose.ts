@@ -11,15 +11,13 @@ import { moveReadings } from "./devices/move_readings.ts";
 import { startRetention } from "./devices/retention.ts";
 import { denoMachine } from "./edge/cli/deno_host.ts";
 import type { PlatformHost, PlatformServeOptions, RunningPlatform } from "./edge/cli/host.ts";
-import { startServer } from "./edge/grpc/start_server.ts";
-import { serveMqtt } from "./edge/mqtt/start_mqtt.ts";
 import type { LegacyTls } from "./edge/http/legacy_tls.ts";
 import type { WebAccess, WebServeOptions } from "./edge/http/start_web_access.ts";
 import type { SshGateway, SshServeOptions } from "./edge/ssh/ssh_gateway.ts";
 import { openDataDirectory } from "./keys/data_directory.ts";
 import { keptKeys, keptServerCertificate } from "./keys/kept_keys.ts";
-import { openPostgresStore } from "./store/postgres/postgres_store.ts";
 import { openSqliteStore } from "./store/sqlite/sqlite_store.ts";
+import type { openPostgresStore } from "./store/postgres/postgres_store.ts";
 import type { Store } from "./store/store.ts";
 
 const storeName = "platform.db";
@@ -38,7 +36,7 @@ export async function openPlatform(options: OpenOptions): Promise<OpenPlatform> 
   using _ = await directory.lock();
   const database = options.database === undefined
     ? undefined
-    : built.use(await openPostgresStore(options.database, options.databaseLimits));
+    : built.use(await openPostgres(options.database, options.databaseLimits));
   const isUsed = database === undefined ? directory.has(storeName) : await hasCustomers(database);
   const keys = await keptKeys(directory, { isUsed, now: clock.now() });
   const store = database ?? built.use(openSqliteStore(directory.path(storeName)));
@@ -62,11 +60,14 @@ export async function serve(platform: OpenPlatform, options: PlatformServeOption
   const { directory, clock, guesses, log, serverAuthority: authority } = platform;
   const certificate = options.certificate ??
     await keptServerCertificate(directory, { authority, names: options.names, now: clock.now() });
+  // Commands that send a task or show a list start without what listens.
+  const { startServer } = await import("./edge/grpc/start_server.ts");
   await using built = new AsyncDisposableStack();
   const server = built.use(await startServer(platform, { ...options, certificate }));
-  const mqtt = options.mqtt === undefined
-    ? undefined
-    : built.use(await serveMqtt(platform, { ...options.mqtt, proxies: options.proxies, certificate, authority }));
+  const mqtt = options.mqtt === undefined ? undefined : built.use(
+    await (await import("./edge/mqtt/start_mqtt.ts"))
+      .serveMqtt(platform, { ...options.mqtt, proxies: options.proxies, certificate, authority }),
+  );
   // Pages are listened for first, so that the gateway can say where they are.
   const at: { gateway?: SshGateway } = {};
   const web = options.web === undefined ? undefined : built.use(
@@ -99,6 +100,11 @@ export async function serve(platform: OpenPlatform, options: PlatformServeOption
       await edges.disposeAsync();
     },
   };
+}
+
+async function openPostgres(...options: Parameters<typeof openPostgresStore>): Promise<Store & AsyncDisposable> {
+  const { openPostgresStore } = await import("./store/postgres/postgres_store.ts");
+  return await openPostgresStore(...options);
 }
 
 async function startWeb(
