@@ -40,7 +40,10 @@ export interface PingTaskParts {
   clock: Pick<Clock, "now" | "sleep">;
   resolve: HostNames["resolve"];
   /** Sends ICMP echoes, one per second. */
-  ping(address: string, options: { count: number; signal: AbortSignal }): Promise<{ roundTripMs: number[] }>;
+  ping(
+    address: string,
+    options: { count: number; signal: AbortSignal },
+  ): Promise<{ roundTripMs: number[]; said?: string }>;
   /** What may leave of a text. */
   cleanText(text: string): string;
 }
@@ -64,9 +67,16 @@ export async function runPingTask(request: Ping, parts: PingTaskParts, signal: A
   if (window === undefined) throw policyRefusal("it is outside the allowed hours");
   using hours = watchHours(window, clock);
   const ended = AbortSignal.any([signal, hours.signal]);
-  const { roundTripMs } = await parts.ping(address, { count, signal: ended });
+  const { roundTripMs, said = "" } = await parts.ping(address, { count, signal: ended });
   ended.throwIfAborted();
-  return { address: parts.cleanText(address), sent: count, received: roundTripMs.length, roundTripMs };
+  const { cleanText } = parts;
+  return {
+    address: cleanText(address),
+    sent: count,
+    received: roundTripMs.length,
+    roundTripMs,
+    said: cleanText(said),
+  };
 }
 
 function hoursOf({ sites }: AgentConfig, { target, address }: { target: string; address: string }): AllowedHours[] {

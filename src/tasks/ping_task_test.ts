@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { RefusalReason } from "../../proto/gen/opendca/v1/task.ts";
 import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
+import { maskAddresses } from "../../common/reading/mask_addresses.ts";
 import { parseAgentConfig } from "../config/read_config.ts";
 import { TaskRefusal } from "./task_refusal.ts";
 import { mayPing, type PingTaskParts, runPingTask } from "./ping_task.ts";
@@ -99,9 +100,16 @@ for (const [count, want] of [[0, 4], [1, 1], [10, 10], [11, 10], [4_000_000_000,
       signal,
     );
     assert.deepEqual(counts, [want]);
-    assert.deepEqual(output, { address: "[masked]", sent: want, received: 2, roundTripMs: [2, 3] });
+    assert.deepEqual(output, { address: "[masked]", sent: want, received: 2, roundTripMs: [2, 3], said: "[masked]" });
   });
 }
+
+Deno.test("runPingTask() tells what came instead of an answer, with addresses masked", async () => {
+  const ping = () => Promise.resolve({ roundTripMs: [], said: "From 10.1.0.2 Destination Host Unreachable" });
+  const cleanText = (text: string) => maskAddresses(text, ["address"]);
+  const output = await runPingTask({ target: "10.1.0.1", count: 1 }, parts({ ping, cleanText }), signal);
+  assert.equal(output.said, "From [masked] Destination Host Unreachable");
+});
 
 Deno.test("runPingTask() pings no address that the policy excludes, whatever a name points to", async () => {
   assert.equal(await pinged(["192.0.2.1", "192.0.3.1"]), "192.0.3.1");

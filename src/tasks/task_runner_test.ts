@@ -77,7 +77,10 @@ function withRunner(name: string, body: (scene: Scene) => Promise<void>): void {
       events: [],
       spooled: [],
       handler: () =>
-        Promise.resolve({ $case: "ping", value: { address: "10.0.0.1", sent: 1, received: 1, roundTripMs: [1] } }),
+        Promise.resolve({
+          $case: "ping",
+          value: { address: "10.0.0.1", sent: 1, received: 1, roundTripMs: [1], said: "" },
+        }),
       runner: undefined as unknown as TaskRunner,
       async take(...tasks) {
         scene.runner.take(tasks, clock.now());

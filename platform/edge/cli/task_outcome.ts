@@ -10,9 +10,9 @@ export function taskOutcome({ message, output }: Pick<TaskResult, "message" | "o
       return `${counted(printers, "printer")}, ${answered} of ${counted(addresses, "address")} answered, ${seconds} s`;
     }
     case "ping": {
-      const { address, sent, received, roundTripMs } = output.value;
+      const { address, sent, received, roundTripMs, said } = output.value;
       const times = roundTripMs.length === 0 ? "" : `, ${Math.min(...roundTripMs)} to ${Math.max(...roundTripMs)} ms`;
-      return `${address}: ${received} of ${sent} answered${times}`;
+      return `${address}: ${received} of ${sent} answered${times}${said === "" ? "" : `; ping says: ${said}`}`;
     }
     case "diagnostics":
       return `archive of ${output.value.bundle.length} bytes: --json has it`;

@@ -13,12 +13,19 @@ const cases: { output?: Output; message?: string; want: string }[] = [
     want: "7 printers, 9 of 254 addresses answered, 2.2 s",
   },
   {
-    output: { $case: "ping", value: { address: "10.1.0.7", sent: 3, received: 2, roundTripMs: [0.4, 1.25] } },
+    output: { $case: "ping", value: { address: "10.1.0.7", sent: 3, received: 2, roundTripMs: [0.4, 1.25], said: "" } },
     want: "10.1.0.7: 2 of 3 answered, 0.4 to 1.25 ms",
   },
   {
-    output: { $case: "ping", value: { address: "10.1.0.7", sent: 3, received: 0, roundTripMs: [] } },
+    output: { $case: "ping", value: { address: "10.1.0.7", sent: 3, received: 0, roundTripMs: [], said: "" } },
     want: "10.1.0.7: 0 of 3 answered",
+  },
+  {
+    output: {
+      $case: "ping",
+      value: { address: "[masked]", sent: 1, received: 0, roundTripMs: [], said: "From [masked] Packet filtered" },
+    },
+    want: "[masked]: 0 of 1 answered; ping says: From [masked] Packet filtered",
   },
   {
     output: { $case: "diagnostics", value: { bundle: Buffer.alloc(1234) } },

@@ -363,6 +363,8 @@ export interface PingOutput {
   received: number;
   /** Of the echoes that came back. */
   roundTripMs: number[];
+  /** What came instead of an answer, such as "From 10.0.0.1 Destination Host Unreachable"; empty if nothing did. */
+  said: string;
 }
 
 export interface DiagnosticsOutput {
@@ -2135,7 +2137,7 @@ export const ScanOutput: MessageFns<ScanOutput> = {
 };
 
 function createBasePingOutput(): PingOutput {
-  return { address: "", sent: 0, received: 0, roundTripMs: [] };
+  return { address: "", sent: 0, received: 0, roundTripMs: [], said: "" };
 }
 
 export const PingOutput: MessageFns<PingOutput> = {
@@ -2155,6 +2157,9 @@ export const PingOutput: MessageFns<PingOutput> = {
         writer.double(v);
       }
       writer.join();
+    }
+    if (message.said !== "") {
+      writer.uint32(42).string(message.said);
     }
     return writer;
   },
@@ -2214,6 +2219,14 @@ export const PingOutput: MessageFns<PingOutput> = {
 
             break;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.said = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2236,6 +2249,7 @@ export const PingOutput: MessageFns<PingOutput> = {
         : globalThis.Array.isArray(object?.round_trip_ms)
         ? object.round_trip_ms.map((e: any) => globalThis.Number(e))
         : [],
+      said: isSet(object.said) ? globalThis.String(object.said) : "",
     };
   },
 
@@ -2253,6 +2267,9 @@ export const PingOutput: MessageFns<PingOutput> = {
     if (message.roundTripMs?.length) {
       obj.roundTripMs = message.roundTripMs.map((e) => floatToJson(e));
     }
+    if (message.said !== "") {
+      obj.said = message.said;
+    }
     return obj;
   },
 
@@ -2265,6 +2282,7 @@ export const PingOutput: MessageFns<PingOutput> = {
     message.sent = object.sent ?? 0;
     message.received = object.received ?? 0;
     message.roundTripMs = object.roundTripMs?.map((e) => e) || [];
+    message.said = object.said ?? "";
     return message;
   },
 };
