@@ -170,8 +170,7 @@ check_system() {
     [ -d /run/systemd/system ] ||
       fail 69 "Cannot install as systemd does not run on this system" "start \"$program\" by your own service manager"
     systemd=$(systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
-    # LoadCredential= of a folder.
-    [ "${systemd:-0}" -ge 250 ] || fail 69 "Cannot install as systemd ${systemd:-is of an unknown version and} is too old: 250 is needed"
+    [ "${systemd:-0}" -ge 247 ] || fail 69 "Cannot install as systemd ${systemd:-is of an unknown version and} is too old: 247 is needed"
   else
     [ -d "$root" ] || fail 69 "Cannot install into \"$root\" as there is no such folder"
   fi
@@ -268,7 +267,7 @@ stage_program() {
 # Units and settings; and what the administrator edits, only where there is none.
 write_files() {
   new_files=no
-  put "$unit" "/etc/systemd/system/$unit"
+  put_unit
   put "$program.sysusers" "/etc/sysusers.d/$settings"
   put "$program.tmpfiles" "/etc/tmpfiles.d/$settings"
   [ "$product" = platform ] || put opendca.sysctl "$sysctl"
@@ -314,6 +313,18 @@ apply_sysctl() {
     return
   done
   return 1
+}
+
+put_unit() {
+  part "$unit" >"$work/unit" || fail 69 "Cannot install as $unit is missing beside this script" "take install.sh from a release"
+  # Older ones take single files alone.
+  if [ -z "$root" ] && [ "$systemd" -lt 250 ]; then
+    sed '/^LoadCredential=/d' "$work/unit" >"$work/part"
+    say "note: systemd $systemd cannot load $etc/credentials; docs/install.md says how to give the service single files"
+  else
+    mv -- "$work/unit" "$work/part"
+  fi
+  put_file "/etc/systemd/system/$unit" 644
 }
 
 # put PART PATH
