@@ -44,7 +44,7 @@ check_signature() {
   done
   [ -n "$key" ] || fail 65 "Cannot install as SHA256SUMS is signed with a key that is not one of OpenDCA's releases" \
     "download the release again, from the place that you trust"
-  if have minisign; then
+  if have minisign && minisign -v >/dev/null 2>&1; then
     minisign -Vqm "$work/SHA256SUMS" -x "$work/SHA256SUMS.minisig" -P "$key" >/dev/null 2>&1 || wrong_signature
   elif have openssl; then
     check_by_openssl

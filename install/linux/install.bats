@@ -208,8 +208,13 @@ refused() {
   assert_empty
 }
 
-@test "openssl alone is enough" {
+@test "openssl alone is enough, also beside a minisign that does not run" {
   PATH=$WITHOUT_MINISIGN install
+  [ "$status" = 0 ]
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  printf '#!/bin/sh\nexit 127\n' >"$BATS_TEST_TMPDIR/bin/minisign"
+  chmod +x "$BATS_TEST_TMPDIR/bin/minisign"
+  PATH="$BATS_TEST_TMPDIR/bin:$WITHOUT_MINISIGN" install
   [ "$status" = 0 ]
   [ "$("$root/usr/local/bin/opendca" --version)" = "opendca 1.2.3" ]
 }
