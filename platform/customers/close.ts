@@ -79,7 +79,7 @@ export function closeDealer(
     const { reason } = closing, what = `the dealer "${name}"`;
     const customers = (await customerRows(tx, dealerId)).filter((row) => row.closed_at === null);
     const ids = customers.map(({ customer_id }) => customer_id).sort();
-    if (!closing.revokeAgents) await refuseAgents(what, await activeAgents(tx, ids));
+    if (!closing.revokeAgents) refuseAgents(what, await activeAgents(tx, ids));
     const each = new Map<string, Ended>();
     for (const id of ids) each.set(id, await endWork(tx.tenant(id), { reason, revokeAgents: true, at, what }));
     // Only now: the log has one writer, and customers may be waited for.
