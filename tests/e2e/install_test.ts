@@ -6,7 +6,19 @@ const root = new URL("../../", import.meta.url).pathname;
 
 peerTest(
   "install/linux: the tests of the installation pass",
-  ["bats", "shellcheck", "minisign", "openssl", "zstd", "unshare", "setpriv", "script", "systemd-analyze", "lintian"],
+  [
+    "bats",
+    "shellcheck",
+    "minisign",
+    "openssl",
+    "zstd",
+    "unshare",
+    "setpriv",
+    "script",
+    "systemd-analyze",
+    "lintian",
+    "rpmbuild",
+  ],
   async () => {
     const { code, stdout } = await new Deno.Command("bats", {
       args: ["--tap", "install/linux/install.bats"],
