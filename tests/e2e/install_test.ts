@@ -21,7 +21,7 @@ peerTest(
   ],
   async () => {
     const { code, stdout } = await new Deno.Command("bats", {
-      args: ["--tap", "install/linux/install.bats"],
+      args: ["--tap", "install/linux"],
       cwd: root,
       stdin: "null",
       stderr: "null",
