@@ -1,5 +1,6 @@
 import type { AgentCertificate } from "./agent_certificate.ts";
 import type { AgentRow } from "./agents.ts";
+import type { Revoked } from "../keys/revocation_list.ts";
 import type { Tenant, Transaction } from "../store/store.ts";
 
 export interface CertificateRow {
@@ -63,6 +64,15 @@ export async function noteCertificateUse(
     "UPDATE certificates SET first_used_at = :at WHERE customer_id = :customer AND agent_id = :agent_id AND serial = :serial",
     parameters,
   );
+}
+
+/** Revoked certificates of all customers that have not expired. */
+export async function revokedCertificates(tx: Transaction, now: Date): Promise<Revoked[]> {
+  const rows = await tx.all<{ serial: string; revoked_at: number }>(
+    "SELECT serial, revoked_at FROM certificates WHERE revoked_at IS NOT NULL AND not_after > :now ORDER BY serial",
+    { now: now.getTime() },
+  );
+  return rows.map(({ serial, revoked_at }) => ({ serial, at: new Date(revoked_at) }));
 }
 
 /** The agent's newest certificate. */

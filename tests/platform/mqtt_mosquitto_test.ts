@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { mqttTopic } from "../../common/protocol/mqtt.ts";
 import { revokeAgent } from "../../platform/agents/manage_agents.ts";
+import { keepRevocationList } from "../../platform/edge/mqtt/keep_revocation_list.ts";
 import { serveMqtt } from "../../platform/edge/mqtt/start_mqtt.ts";
 import { createTask } from "../../platform/tasks/manage_tasks.ts";
 import { SignedTask, Task } from "../../proto/gen/opendca/v1/task.ts";
@@ -28,14 +29,18 @@ async function withMosquitto(body: (scene: Scene) => Promise<void>): Promise<voi
 }
 
 /** MQTT of one process of the platform. */
-async function served({ platform, mosquitto }: Scene, of = platform, options: { againMs?: number } = {}) {
+async function served(
+  { platform, mosquitto }: Omit<Scene, "agent" | "other">,
+  of = platform,
+  { crl, ...options }: { againMs?: number; crl?: string } = {},
+) {
   const connected = () => of.events.filter(({ event }) => event === "mqttBrokerConnected").length;
   const before = connected();
   const mqtt = await serveMqtt(of.platform, {
     ...options,
     certificate: { certificatePem: "", privateKeyPem: "" },
     authority: of.platform.serverAuthority,
-    external: { urls: [`mqtts://localhost:${mosquitto.platformPort}`], ca: mosquitto.authority.pem },
+    external: { urls: [`mqtts://localhost:${mosquitto.platformPort}`], ca: mosquitto.authority.pem, crl },
   });
   await until("the platform is connected", () => connected() > before);
   return mqtt;
@@ -124,6 +129,42 @@ peerTest(
       await link.until("mqttFailed", 1);
     }),
 );
+
+peerTest("mosquitto refuses a revoked agent by the list of the platform, from SIGHUP on", ["mosquitto"], async () => {
+  await using platform = await startTestPlatform();
+  const folder = await Deno.makeTempDir();
+  await using _folder = { [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }) };
+  // Mosquitto drops root.
+  await Deno.chmod(folder, 0o755);
+  const crl = `${folder}/agents.crl`;
+  await (await keepRevocationList(platform.platform, crl))[Symbol.asyncDispose]();
+  await using mosquitto = await startMosquitto(platform.platform, { crl });
+  const customer = await platform.customer("Acme");
+  const agent = await activatedAgent(platform, customer), other = await activatedAgent(platform, customer);
+  await using _mqtt = await served({ platform, mosquitto }, platform, { crl });
+  const connect = ({ agentId, identity }: TestAgent) =>
+    mqttClient(`mqtts://localhost:${mosquitto.agentPort}`, {
+      ca: mosquitto.authority.pem,
+      key: identity.privateKeyPem,
+      cert: identity.chain,
+      clientId: agentId,
+    });
+  await using stays = await connect(agent);
+  await (await connect(other))[Symbol.asyncDispose]();
+  const written = () => platform.events.filter(({ event }) => event === "mqttCrlWritten").length;
+  const before = written();
+  const by = { actor: { kind: "operator", name: "eva" }, tenant: customer.tenant.customerId } as const;
+  await revokeAgent(platform.platform, by, { agentId: other.agentId, reason: "test" });
+  await until("the list is written", () => written() > before);
+  Deno.kill(mosquitto.pid(), "SIGHUP");
+  await until("it is refused", () =>
+    connect(other).then(async (client) => {
+      await client[Symbol.asyncDispose]();
+      return false;
+    }, () => true));
+  assert.ok(stays.client.connected, "nobody else is disconnected");
+  await using _again = await connect(agent);
+});
 
 peerTest(
   "mosquitto is restarted with tasks in flight, and none is lost",

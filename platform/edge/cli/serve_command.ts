@@ -8,6 +8,7 @@ import type { CertificateFiles } from "../../keys/server_certificate.ts";
 import { type CommandContext, type GlobalOptions, storeOptions, timeOption, wholeNumber } from "./command_context.ts";
 import { socatProgram } from "../http/legacy_tls.ts";
 import { isDomain } from "../http/printer_origin.ts";
+import type { ExternalOptions } from "../mqtt/external_broker.ts";
 import type { WebServeOptions } from "../http/start_web_access.ts";
 import type { SshServeOptions } from "../ssh/ssh_gateway.ts";
 import type { PlatformHost } from "./host.ts";
@@ -37,6 +38,7 @@ interface ServeFlags extends GlobalOptions {
   mqttWssListen?: string;
   mqttBroker?: string[];
   mqttBrokerCa?: string;
+  mqttCrl?: string;
   mqttAccessListen?: string;
 }
 
@@ -55,6 +57,7 @@ export function addServeCommand(program: Command, { host }: CommandContext): voi
       "mqtts://HOST:PORT of another broker, in place of the platform's own; of a cluster each node, tried in turn",
     )
     .option("--mqtt-broker-ca <file>", "what its certificate is checked with, PEM (default: the system's authorities)")
+    .option("--mqtt-crl <file>", "kept for that broker: which certificates are revoked, PEM (default: none)")
     .option(
       "--mqtt-access-listen <host:port>",
       "where RabbitMQ asks by HTTP what agents may do; reachable from its nodes only (default: nowhere)",
@@ -230,13 +233,19 @@ function proxyRange(text: string): IpRange {
 
 async function maybeExternalBroker(
   host: PlatformHost,
-  { mqttBroker, mqttBrokerCa, mqttAccessListen, mqttListen, mqttWssListen }: ServeFlags,
-): Promise<{ urls: string[]; ca: string | undefined } | undefined> {
+  { mqttBroker, mqttBrokerCa, mqttCrl, mqttAccessListen, mqttListen, mqttWssListen }: ServeFlags,
+): Promise<ExternalOptions | undefined> {
   if (mqttBroker === undefined) {
     if (mqttBrokerCa !== undefined) {
       throw new UsageError(
         "Cannot use --mqtt-broker-ca without --mqtt-broker",
         "it is for the certificate of that broker",
+      );
+    }
+    if (mqttCrl !== undefined) {
+      throw new UsageError(
+        "Cannot use --mqtt-crl without --mqtt-broker",
+        "the platform's own broker looks into the store",
       );
     }
     if (mqttAccessListen === undefined) return undefined;
@@ -255,7 +264,8 @@ async function maybeExternalBroker(
       "such as mqtts://broker.example.com:8884",
     );
   }
-  return { urls: mqttBroker, ca: mqttBrokerCa === undefined ? undefined : await readFile(host, mqttBrokerCa) };
+  const ca = mqttBrokerCa === undefined ? undefined : await readFile(host, mqttBrokerCa);
+  return { urls: mqttBroker, ca, crl: mqttCrl };
 }
 
 async function maybeWeb(host: PlatformHost, flags: ServeFlags): Promise<WebServeOptions["web"]> {

@@ -23,6 +23,8 @@ export interface ExternalOptions {
   urls: readonly string[];
   /** PEM of the authorities for the broker's certificate; undefined: the system's. */
   ca: string | undefined;
+  /** The file that lists revoked certificates for it; undefined: none. */
+  crl?: string | undefined;
 }
 
 export interface ExternalConnection extends ExternalOptions {

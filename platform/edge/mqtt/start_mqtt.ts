@@ -14,6 +14,7 @@ import { createAgentReports } from "./agent_reports.ts";
 import { connectExternalBroker, type ExternalOptions } from "./external_broker.ts";
 import { startEmbeddedBroker } from "./embedded_broker.ts";
 import { listenForRabbitmq } from "./rabbitmq_access.ts";
+import { keepRevocationList } from "./keep_revocation_list.ts";
 import { createTaskPusher } from "./push_tasks.ts";
 import type { BrokerEvents, TaskBroker } from "./task_broker.ts";
 import { createWorkLoop } from "./work_loop.ts";
@@ -54,6 +55,7 @@ export async function serveMqtt(
   const { external, access, authority } = options;
   if (external !== undefined) {
     await using built = new AsyncDisposableStack();
+    if (external.crl !== undefined) built.use(await keepRevocationList(platform, external.crl));
     const answers = access === undefined ? undefined : built.use(await listenForRabbitmq(platform, access));
     const mqtt = await startMqtt(
       platform,

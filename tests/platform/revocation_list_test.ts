@@ -1,0 +1,115 @@
+/** The list of revoked certificates (CRL) that the platform keeps for another broker. */
+import assert from "node:assert/strict";
+import { revokeAgent } from "../../platform/agents/manage_agents.ts";
+import { keepRevocationList } from "../../platform/edge/mqtt/keep_revocation_list.ts";
+import { pemOf } from "../../platform/keys/authority.ts";
+import { issueRevocationList } from "../../platform/keys/revocation_list.ts";
+import * as x509 from "../../platform/keys/x509.ts";
+import { eachDatabase } from "../fixtures/each_database.ts";
+import { maybeProgram, peerTest } from "../fixtures/peers.ts";
+import { activatedAgent, startTestPlatform, type TestAgent, type TestPlatform } from "../fixtures/platform_fixture.ts";
+import { until } from "../fixtures/until.ts";
+
+const hourMs = 3_600_000, dayMs = 24 * hourMs;
+
+function listOf({ folder }: TestPlatform): { thisUpdate: Date; nextUpdate: Date | undefined; serials: string[] } {
+  const text = Deno.readTextFileSync(`${folder}/agents.crl`);
+  const { thisUpdate, nextUpdate, entries } = new x509.X509Crl(x509.PemConverter.decodeFirst(text));
+  return { thisUpdate, nextUpdate, serials: entries.map(({ serialNumber }) => serialNumber) };
+}
+
+function revoke({ platform }: TestPlatform, { agentId, tenant }: TestAgent) {
+  const by = { actor: { kind: "operator", name: "eva" }, tenant: tenant.customerId } as const;
+  return revokeAgent(platform, by, { agentId, reason: "test" });
+}
+
+async function serialsOf({ queries }: TestPlatform, agents: TestAgent[]): Promise<string[]> {
+  const rows = await queries.all<{ agent_id: string; serial: string }>("SELECT agent_id, serial FROM certificates");
+  const ids = agents.map(({ agentId }) => agentId);
+  return rows.filter(({ agent_id }) => ids.includes(agent_id)).map(({ serial }) => serial).toSorted();
+}
+
+eachDatabase("the list has each revoked certificate until it expires, of all customers", async () => {
+  await using platform = await startTestPlatform();
+  const [acme, other] = [await platform.customer("Acme"), await platform.customer("Other")];
+  const agents = [
+    await activatedAgent(platform, acme),
+    await activatedAgent(platform, acme),
+    await activatedAgent(platform, other),
+  ];
+  const [first, , last] = agents as [TestAgent, TestAgent, TestAgent];
+  await revoke(platform, first);
+  await using _ = await keepRevocationList(platform.platform, `${platform.folder}/agents.crl`);
+  const before = listOf(platform);
+  assert.deepEqual(before.serials, await serialsOf(platform, [first]));
+  await revoke(platform, last);
+  const want = await serialsOf(platform, [first, last]);
+  await until("the next list", () => listOf(platform).serials.length === want.length);
+  const after = listOf(platform);
+  assert.deepEqual(after.serials, want);
+  assert.ok(after.thisUpdate > before.thisUpdate, "else OpenSSL keeps the first, also within a second");
+  // No agent's certificate is valid for so long.
+  platform.clock.advance(91 * dayMs);
+  await using _again = await keepRevocationList(platform.platform, `${platform.folder}/agents.crl`);
+  assert.deepEqual(listOf(platform).serials, []);
+});
+
+Deno.test("the list is valid from an hour ago for thirty days, and written again when it is a day old", async () => {
+  await using platform = await startTestPlatform();
+  const file = `${platform.folder}/agents.crl`;
+  const keep = async () => await (await keepRevocationList(platform.platform, file))[Symbol.asyncDispose]();
+  await keep();
+  const now = platform.clock.now().getTime();
+  const first = listOf(platform);
+  assert.ok(Math.abs(now - hourMs - first.thisUpdate.getTime()) < 60_000, "a broker's clock may be slow");
+  assert.equal(first.nextUpdate!.getTime() - first.thisUpdate.getTime(), 30 * dayMs + hourMs);
+  assert.equal(Deno.statSync(file).mode! & 0o777, 0o644, "the broker is another user");
+  platform.clock.advance(23 * hourMs);
+  await keep();
+  assert.deepEqual(listOf(platform), first);
+  platform.clock.advance(2 * hourMs);
+  await keep();
+  assert.ok(listOf(platform).thisUpdate.getTime() - first.thisUpdate.getTime() >= dayMs);
+  // The clock was fast, and is right again.
+  platform.clock.advance(-10 * dayMs);
+  await keep();
+  assert.ok(listOf(platform).thisUpdate < first.thisUpdate);
+  await Deno.writeTextFile(file, "-----BEGIN X509 CRL-----\nnonsense\n-----END X509 CRL-----\n");
+  await keep();
+  assert.deepEqual(listOf(platform).serials, []);
+});
+
+Deno.test("a list that cannot be written is an error at the start, and is written later if it fails then", async () => {
+  await using platform = await startTestPlatform();
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
+  const folder = `${platform.folder}/lists`, file = `${folder}/agents.crl`;
+  const failing = keepRevocationList(platform.platform, file);
+  await assert.rejects(failing, /^ConfigError: Cannot write the list of revoked certificates ".*agents\.crl": /);
+  await Deno.mkdir(folder);
+  await using _ = await keepRevocationList(platform.platform, file);
+  await Deno.rename(folder, `${folder}.away`);
+  await revoke(platform, agent);
+  await until("it is told", () => platform.events.some(({ event }) => event === "mqttCrlFailed"));
+  await Deno.mkdir(folder);
+  await until("it is written", () => Deno.stat(file).then(() => true, () => false));
+});
+
+peerTest("openssl takes the list of revoked certificates, also an empty one and after 2038", ["openssl"], async () => {
+  await using platform = await startTestPlatform();
+  const { agentAuthority } = platform.platform;
+  const authority = `${platform.folder}/authority.pem`, file = `${platform.folder}/agents.crl`;
+  await Deno.writeTextFile(authority, pemOf(agentAuthority.certificate));
+  const serial = "4a".repeat(16);
+  for (const [at, serials] of [["2026-01-01", []], ["2040-01-01", [serial]]] as const) {
+    const thisUpdate = new Date(at);
+    const revoked = serials.map((serial) => ({ serial, at: thisUpdate }));
+    const nextUpdate = new Date(thisUpdate.getTime() + dayMs);
+    await Deno.writeTextFile(file, await issueRevocationList(agentAuthority, { revoked, thisUpdate, nextUpdate }));
+    const args = ["crl", "-in", file, "-CAfile", authority, "-noout", "-text"];
+    const { stdout, stderr } = await new Deno.Command(maybeProgram("openssl")!, { args }).output();
+    assert.match(new TextDecoder().decode(stderr), /verify OK/);
+    const text = new TextDecoder().decode(stdout);
+    assert.match(text, new RegExp(`CRL Number:\\s+${thisUpdate.getTime() / 1000}\\b`));
+    assert.match(text, serials.length === 0 ? /No Revoked Certificates/ : new RegExp(`Serial Number: ${serial}`, "i"));
+  }
+});
