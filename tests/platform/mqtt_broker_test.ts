@@ -12,7 +12,7 @@ import { SignedTask, Task } from "../../proto/gen/opendca/v1/task.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { mqttClient } from "../fixtures/mqtt_client.ts";
 import { activatedAgent, startTestPlatform, type TestAgent, type TestPlatform } from "../fixtures/platform_fixture.ts";
-import { until } from "../fixtures/until.ts";
+import { soon, until } from "../fixtures/until.ts";
 
 const anyPort = { host: "127.0.0.1", port: 0 };
 const both = { tls: anyPort, wss: anyPort };
@@ -129,7 +129,7 @@ Deno.test("an agent can neither subscribe nor publish to what is not its own, an
     const closed = new Promise<void>((resolve) => writer.client.on("close", () => resolve()));
     writer.client.on("error", () => {});
     writer.client.publish(topic, "x", { qos: 1, retain });
-    await closed;
+    await soon("the connection ends", closed);
     assert.equal(refusals(platform).length, before + 1, topic);
   }
   assert.equal(listener.received.length, 1, "and nothing came through");
@@ -181,7 +181,7 @@ eachDatabase("an agent that is revoked loses its connection at once, and gets no
   await using mqtt = await mqttClient(urlOf(platform, "wss"), optionsOf(platform, agent));
   const closed = new Promise<void>((resolve) => mqtt.client.on("close", () => resolve()));
   await revokeAgent(platform.platform, by(agent), { agentId: agent.agentId, reason: "test" });
-  await closed;
+  await soon("the connection ends", closed);
   await assert.rejects(mqttClient(urlOf(platform, "wss"), optionsOf(platform, agent)));
 });
 
@@ -206,13 +206,14 @@ Deno.test("a broker ends what sends too much, garbage or nothing, and goes on", 
     });
     socket.on("error", () => {});
     socket.write(bytes);
-    await new Promise<void>((resolve) => socket.on("close", () => resolve()));
+    const closed = new Promise<void>((resolve) => socket.on("close", () => resolve()));
+    await soon("the connection ends", closed);
   }
   await using mqtt = await mqttClient(urlOf(platform, "tls"), optionsOf(platform, agent));
   mqtt.client.on("error", () => {});
   const closed = new Promise<void>((resolve) => mqtt.client.on("close", () => resolve()));
   mqtt.client.publish(mqttTopic(agent.agentId, "progress"), "x".repeat(100_000), { qos: 1 });
-  await closed;
+  await soon("the connection ends", closed);
   await using again = await mqttClient(urlOf(platform, "tls"), optionsOf(platform, agent));
   assert.deepEqual(await again.subscribe(mqttTopic(agent.agentId, "wake")), [1]);
 });
@@ -234,7 +235,7 @@ eachDatabase(
     await until("the wake-up", () => mqtt.received.some(({ topic }) => topic.endsWith("/wake")));
     const closed = new Promise<void>((resolve) => mqtt.client.on("close", () => resolve()));
     await revokeAgent(other.platform, by(agent), { agentId, reason: "test" });
-    await closed;
+    await soon("the connection ends", closed);
   },
 );
 

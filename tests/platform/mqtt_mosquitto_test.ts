@@ -11,7 +11,7 @@ import { mqttClient } from "../fixtures/mqtt_client.ts";
 import { agentOptions, endpointOf, startLink } from "../fixtures/mqtt_scene.ts";
 import { peerTest } from "../fixtures/peers.ts";
 import { activatedAgent, startTestPlatform, type TestAgent, type TestPlatform } from "../fixtures/platform_fixture.ts";
-import { until } from "../fixtures/until.ts";
+import { soon, until } from "../fixtures/until.ts";
 
 interface Scene {
   platform: TestPlatform;
@@ -297,10 +297,12 @@ peerTest(
       // The client id of another does not end its session: the broker goes by the certificate.
       await using spy = await mqttClient(`mqtts://localhost:${mosquitto.agentPort}`, options);
       await spy.subscribe([mqttTopic(agent.agentId, "task"), "opendca/#", "#", mqttTopic(agent.agentId, "presence")]);
+      const publish = (topic: string, text: string, retain: boolean) =>
+        soon(`mosquitto acknowledges ${topic}`, spy.client.publishAsync(topic, text, { qos: 1, retain }));
       for (const kind of ["task", "wake", "presence", "progress"] as const) {
-        await spy.client.publishAsync(mqttTopic(agent.agentId, kind), "offline", { qos: 1 });
+        await publish(mqttTopic(agent.agentId, kind), "offline", false);
       }
-      await spy.client.publishAsync(mqttTopic(other.agentId, "task"), "x", { qos: 1, retain: true });
+      await publish(mqttTopic(other.agentId, "task"), "x", true);
       const { taskId } = await ping(scene, agent);
       await until("its task", () => link.tasks.length > 0);
       assert.deepEqual([idsOf(link.tasks), link.wakes, link.failed()], [[taskId], 1, []]);
