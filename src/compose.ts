@@ -9,9 +9,11 @@ import type { StateStoreOptions } from "./activation/state_store.ts";
 import type { ColorChoice } from "../common/core/color.ts";
 import { messageOf, type NotPermittedError } from "../common/core/errors.ts";
 import { createWake } from "../common/core/wake.ts";
+import type { JsonValue } from "./store/canonical_json.ts";
 import { DamagedDatabaseError, tryStore } from "../common/host/sqlite.ts";
 import { maskAddresses } from "../common/reading/mask_addresses.ts";
 import { startSessionFiles } from "./access/session_files.ts";
+import { openStandingApprovals } from "./access/standing_approvals.ts";
 import { createWebAccess, type WebAccess } from "./access/web_access.ts";
 import type { AgentConfig } from "./config/agent_config.ts";
 import { readAgentConfig } from "./config/read_config.ts";
@@ -360,17 +362,13 @@ function openScans({ machine, built, fail }: Run, stores: Stores, { reports, upl
 /** Sessions with the web pages of devices: each is ordered by a task, and shown and ended by `opendca sessions`. */
 function openAccess(
   { config, store, machine, built }: Run,
-  { identity, ledger, inventory, log, faults, time, live, siteIdentity }:
+  { state, identity, ledger, inventory, log, faults, time, live, siteIdentity }:
     & Stores
     & Pick<ReturnType<typeof openScans>, "siteIdentity">,
 ): WebAccess {
-  const access = createWebAccess({
-    ...siteIdentity,
-    config: live.current,
+  const shared = {
     clock: time.clock,
-    inventory,
-    privateKeyPem: identity.keyPem,
-    note(summary, details) {
+    note(summary: string, details: { [name: string]: JsonValue }) {
       try {
         ledger.append({ at: time.clock.now(), kind: "session", summary, bytes: new Uint8Array(0), details });
       } catch (error) {
@@ -378,6 +376,23 @@ function openAccess(
         throw error;
       }
     },
+  };
+  const approvals = openStandingApprovals({
+    ...shared,
+    stateDirectory: config.stateDirectory,
+    agentId: state.agentId,
+    disk: store.disk,
+    devices: () => inventory.devices(),
+    changed: () => access.approvalsChanged(),
+    log: log.warn,
+  });
+  const access: WebAccess = createWebAccess({
+    ...siteIdentity,
+    ...shared,
+    config: live.current,
+    inventory,
+    privateKeyPem: identity.keyPem,
+    approvals,
     changed: () => files.changed(),
     log: log.info,
   });
@@ -387,12 +402,17 @@ function openAccess(
     replaceTextFile: machine.replaceTextFile,
     clock: machine.clock,
     access,
+    approvals,
+    isOn: () => live.current().policy.features.webAccess,
     log: log.warn,
   });
   // Sessions end first, and the file says so.
   built.use(files);
   built.use(access);
-  built.use(live.onChange(() => access.configChanged()));
+  built.use(live.onChange(() => {
+    access.configChanged();
+    files.changed();
+  }));
   return access;
 }
 

@@ -32,3 +32,12 @@ export function homeDirectory(): string | undefined {
     return undefined;
   }
 }
+
+/** Name of the user that the process runs as, or its number without an entry. */
+export function accountName(): string {
+  try {
+    return userInfo().username || String(userId());
+  } catch {
+    return String(userId());
+  }
+}

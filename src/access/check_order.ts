@@ -18,6 +18,8 @@ export interface AllowedOrder {
   place: { address: string; port: number };
   gateways: Endpoint[];
   needsApproval: boolean;
+  /** Bytes as they are: what is sent may be printed. */
+  isRaw: boolean;
   /** Milliseconds from now. */
   lastsMs: number;
   /** Why it ends then. */
@@ -67,11 +69,12 @@ export async function checkOrder(order: OpenWebAccess, context: OrderContext): P
   ];
   const [lastsMs, lastsBecause] = ends.sort(([a], [b]) => a - b)[0]!;
   if (!(lastsMs > 0)) throw new TaskRefusal(RefusalReason.EXPIRED, "Cannot open a session as its time is over");
+  const isRaw = printingPorts.includes(order.port) || order.scheme === WebAccessScheme.RAW;
   return {
     place: device.place,
     gateways: gateways.map(({ host, port }) => ({ host, port })),
-    needsApproval: policy.webAccess.approval || printingPorts.includes(order.port) ||
-      order.scheme === WebAccessScheme.RAW,
+    needsApproval: policy.webAccess.approval || isRaw,
+    isRaw,
     lastsMs,
     lastsBecause,
     idleMs: least(policy.webAccess.idleTimeoutMs, order.idleSeconds * 1000),

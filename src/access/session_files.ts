@@ -1,10 +1,13 @@
 /**
  * Communication between commands on this machine and the running agent about sessions, without a port: `sessions.json`
  * in the state directory lists the sessions, and an empty file in `session-orders/` is an order by its name
- * (`approve-ID`, `kill-ID`, `kill-all`). Users who may write there may also change the configuration.
+ * (`approve-ID`, `kill-ID`, `kill-all`, and standing approvals). Users who may write there may also change the
+ * configuration.
  */
 import type { Clock } from "../../common/core/clock.ts";
 import type { Disk } from "../../common/host/disk.ts";
+import { createWake } from "../../common/core/wake.ts";
+import type { ApprovalWish, StandingApprovals } from "./standing_approvals.ts";
 import type { LocalSession, WebAccess } from "./web_access.ts";
 
 export const sessionsFileName = "sessions.json";
@@ -16,17 +19,54 @@ export interface SessionsFile {
   sessions: LocalSession[];
 }
 
-export type SessionOrder = { kind: "approve" | "kill"; id: string } | { kind: "killAll" };
+export type SessionOrder =
+  | { kind: "approve" | "kill"; id: string }
+  | { kind: "killAll" }
+  | { kind: "approveAll"; wish: ApprovalWish }
+  /** Takes back one standing approval, or all. */
+  | { kind: "withdraw"; id: string | undefined; by: string };
 
+/** Everything is in the name, as the agent's user could not read a file of root. */
 export function orderName(order: SessionOrder): string {
-  return order.kind === "killAll" ? "kill-all" : `${order.kind}-${order.id}`;
+  if (order.kind === "killAll") return "kill-all";
+  if (order.kind === "withdraw") return ["withdraw", order.id ?? "all", safeName(order.by)].join("+");
+  if (order.kind !== "approveAll") return `${order.kind}-${order.id}`;
+  const { id, lastsMs, raw, device, by } = order.wish;
+  const what = [id, lastsMs, raw ? "raw" : "pages", device === undefined ? "all" : `=${encodeURIComponent(device)}`];
+  return ["approve", ...what, safeName(by)].join("+");
+}
+
+/** Of a user, who may be of a domain: "EXAMPLE\\eva". */
+function safeName(by: string): string {
+  return by.replace(/[^\w.@-]/g, "_").slice(0, 64);
 }
 
 /** Undefined for other files. */
-function maybeOrder(name: string): SessionOrder | undefined {
+export function maybeOrder(name: string): SessionOrder | undefined {
   if (name === "kill-all") return { kind: "killAll" };
-  const [, kind, id] = /^(approve|kill)-([a-z0-9-]{4,64})$/.exec(name) ?? [];
-  return kind === undefined ? undefined : { kind: kind as "approve" | "kill", id: id! };
+  const [, kind, session] = /^(approve|kill)-([a-z0-9-]{4,64})$/.exec(name) ?? [];
+  if (kind !== undefined) return { kind: kind as "approve" | "kill", id: session! };
+  const withdraw = /^withdraw\+(all|[0-9a-f]{16})\+([\w.@-]{1,64})$/.exec(name);
+  if (withdraw !== null) {
+    return { kind: "withdraw", id: withdraw[1] === "all" ? undefined : withdraw[1]!, by: withdraw[2]! };
+  }
+  const wish = /^approve\+([0-9a-f]{16})\+(\d{1,9})\+(raw|pages)\+(all|=[\w.%-]{1,100})\+([\w.@-]{1,64})$/.exec(name);
+  if (wish === null) return undefined;
+  const device = wish[4] === "all" ? undefined : tryDecode(wish[4]!.slice(1));
+  if (device === "") return undefined;
+  return {
+    kind: "approveAll",
+    wish: { id: wish[1]!, lastsMs: Number(wish[2]), raw: wish[3] === "raw", device, by: wish[5]! },
+  };
+}
+
+/** Empty if it is not encoded. */
+function tryDecode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return "";
+  }
 }
 
 /** Undefined for other content. */
@@ -42,6 +82,8 @@ export function tryParseSessions(text: string): SessionsFile | undefined {
 }
 
 const lookEveryMs = 300;
+/** Without sessions; only where there may be some. */
+const lookIdleMs = 1_000;
 /** How often the byte counts are updated. */
 const writeEveryMs = 2_000;
 
@@ -51,20 +93,24 @@ export interface SessionFilesOptions {
   replaceTextFile(path: string, text: string): Promise<void>;
   clock: Clock;
   access: Pick<WebAccess, "sessions" | "approve" | "kill">;
+  approvals: Pick<StandingApprovals, "give" | "withdraw" | "tidy">;
+  /** Whether the policy allows web access. */
+  isOn(): boolean;
   log(event: `${Lowercase<string>}${string}ed`, fields: Record<string, string | number>): void;
 }
 
 export interface SessionFiles extends AsyncDisposable {
-  /** The list of sessions or the state of one has changed. */
+  /** The list of sessions, the state of one, or the policy has changed. */
   changed(): void;
 }
 
-/** Looks for orders only while there are sessions. */
+/** Looks for orders while there are sessions, or may be some. */
 export function startSessionFiles(options: SessionFilesOptions): SessionFiles {
-  const { stateDirectory, disk, clock, access } = options;
+  const { stateDirectory, disk, clock, access, approvals } = options;
   const folder = `${stateDirectory}/${ordersFolder}`, file = `${stateDirectory}/${sessionsFileName}`;
-  const stop = new AbortController();
-  let looking: Promise<void> | undefined, isStale = true;
+  const stop = new AbortController(), wake = createWake(clock);
+  let looking: Promise<void> | undefined, isStale = false;
+  const isNeeded = () => access.sessions().length > 0 || options.isOn();
 
   async function write(): Promise<void> {
     isStale = false;
@@ -82,23 +128,24 @@ export function startSessionFiles(options: SessionFilesOptions): SessionFiles {
 
   async function look(): Promise<void> {
     let writtenMs = -Infinity;
-    while (access.sessions().length > 0 && !stop.signal.aborted) {
+    while (isNeeded() && !stop.signal.aborted) {
       takeOrders(folder, options);
-      if (isStale || clock.monotonicMs() - writtenMs >= writeEveryMs) {
+      approvals.tidy();
+      const hasSessions = access.sessions().length > 0;
+      if (isStale || (hasSessions && clock.monotonicMs() - writtenMs >= writeEveryMs)) {
         await write();
         writtenMs = clock.monotonicMs();
       }
-      await clock.sleep(lookEveryMs, stop.signal).catch(() => {}); // Stopped.
+      await wake.wait(hasSessions ? lookEveryMs : lookIdleMs, stop.signal);
     }
-    await write();
+    if (isStale) await write();
   }
 
-  function changed(): void {
-    isStale = true;
-    if (looking !== undefined || stop.signal.aborted) return;
+  function start(): void {
+    if (looking !== undefined || stop.signal.aborted || !isNeeded()) return;
     try {
       disk.makeDirectory(folder);
-      // Orders for earlier sessions do not apply to these.
+      // Orders from before are not for these sessions, and nobody waits for them.
       for (const name of disk.list(folder)) disk.remove(`${folder}/${name}`);
     } catch {
       // A full disk. Commands report that they cannot write there.
@@ -109,14 +156,20 @@ export function startSessionFiles(options: SessionFilesOptions): SessionFiles {
   function keepUntilDone(work: Promise<void>): void {
     looking = work.finally(() => {
       looking = undefined;
-      if (isStale && access.sessions().length > 0) changed();
+      start();
     });
   }
 
   // A killed agent may have left its list.
-  if (disk.size(file) !== undefined) keepUntilDone(write());
+  isStale = disk.size(file) !== undefined;
+  if (isStale && !isNeeded()) keepUntilDone(write());
+  else start();
   return {
-    changed,
+    changed() {
+      isStale = true;
+      wake.wake();
+      start();
+    },
     async [Symbol.asyncDispose]() {
       stop.abort();
       await looking;
@@ -124,7 +177,7 @@ export function startSessionFiles(options: SessionFilesOptions): SessionFiles {
   };
 }
 
-function takeOrders(folder: string, { disk, access, log }: SessionFilesOptions): void {
+function takeOrders(folder: string, { disk, access, approvals, log }: SessionFilesOptions): void {
   let names: string[] = [];
   try {
     names = disk.list(folder);
@@ -141,6 +194,10 @@ function takeOrders(folder: string, { disk, access, log }: SessionFilesOptions):
     if (order === undefined) continue;
     if (order.kind === "approve") {
       if (access.approve(order.id)) log("sessionApproved", { session: order.id });
+    } else if (order.kind === "approveAll") {
+      approvals.give(order.wish);
+    } else if (order.kind === "withdraw") {
+      approvals.withdraw(order);
     } else {
       const ended = access.kill(order.kind === "kill" ? order.id : undefined);
       log("sessionsKilled", { session: order.kind === "kill" ? order.id : "all", ended });

@@ -17,6 +17,7 @@ import { type Carried, carrySession, type SessionCarrier } from "./carry_session
 import { type AllowedOrder, checkOrder } from "./check_order.ts";
 import { connectGateway } from "./gateway_connection.ts";
 import { judgeIdentity } from "./judge_identity.ts";
+import type { StandingApproval, StandingApprovals } from "./standing_approvals.ts";
 
 /** Maximum number of sessions at a time. */
 const mostSessions = 3;
@@ -35,6 +36,8 @@ export interface WebAccessParts {
     place: { address: string; port: number },
     signal: AbortSignal,
   ): Promise<DeviceEvidence[] | undefined>;
+  /** Of the administrator: sessions that they cover do not wait. */
+  approvals: Pick<StandingApprovals, "covering">;
   /** Adds an entry to the ledger; throws if it cannot be written. */
   note(summary: string, details: { [name: string]: JsonValue }): void;
   /** Called when the list of sessions has changed. */
@@ -68,6 +71,8 @@ export interface WebAccess extends AsyncDisposable {
   kill(id?: string): number;
   /** Ends sessions that the configuration no longer allows. */
   configChanged(): void;
+  /** Lets waiting sessions open that are covered now, and ends those whose standing approval is gone. */
+  approvalsChanged(): void;
 }
 
 interface Session {
@@ -81,6 +86,8 @@ interface Session {
   endsAtMs: number;
   stop: AbortController;
   approved: PromiseWithResolvers<void>;
+  /** What it opens by; undefined without need, or when it was approved by itself. */
+  standing: StandingApproval | undefined;
   carrier: SessionCarrier | undefined;
 }
 
@@ -108,10 +115,7 @@ export function createWebAccess(parts: WebAccessParts): WebAccess {
     sessions: () => [...byId.values()].map((session) => shown(session)),
     approve(id) {
       const session = byId.get(id);
-      if (session?.step !== "waiting") return false;
-      session.step = "checking";
-      session.approved.resolve();
-      return true;
+      return session !== undefined && letGo(session);
     },
     kill(id) {
       const ended = [...byId.values()].filter(({ order }) => id === undefined || order.sessionId === id);
@@ -119,6 +123,14 @@ export function createWebAccess(parts: WebAccessParts): WebAccess {
       return ended.length;
     },
     configChanged,
+    approvalsChanged() {
+      for (const session of byId.values()) {
+        if (session.step === "waiting" && tryStanding(session, parts)) letGo(session);
+        else if (session.standing !== undefined && covering(session, parts) === undefined) {
+          session.stop.abort(new SessionEnd("its standing approval is over"));
+        }
+      }
+    },
     async [Symbol.asyncDispose]() {
       for (const { stop } of byId.values()) stop.abort(new SessionEnd("the agent stopped"));
       await Promise.allSettled(running);
@@ -162,6 +174,32 @@ export function createWebAccess(parts: WebAccessParts): WebAccess {
 
 type Present = Map<string, Session>;
 
+/** False if it does not wait. */
+function letGo(session: Session): boolean {
+  if (session.step !== "waiting") return false;
+  session.step = "checking";
+  session.approved.resolve();
+  return true;
+}
+
+function covering({ device: { deviceId }, allowed: { isRaw } }: Session, { approvals }: WebAccessParts) {
+  return approvals.covering({ deviceId, isRaw });
+}
+
+/** Whether a standing approval covers the session, which then ends with it. */
+function tryStanding(session: Session, parts: WebAccessParts): boolean {
+  const found = covering(session, parts);
+  if (found === undefined) return false;
+  session.standing = found.approval;
+  const earlierMs = session.endsAtMs - (parts.clock.monotonicMs() + found.leftMs);
+  if (earlierMs > 0) {
+    const { allowed } = session, lastsMs = allowed.lastsMs - earlierMs;
+    session.allowed = { ...allowed, lastsMs, lastsBecause: "its standing approval is over" };
+    session.endsAtMs -= earlierMs;
+  }
+  return true;
+}
+
 async function admitted(
   order: OpenWebAccess,
   { parts, byId }: { parts: WebAccessParts; byId: Present },
@@ -182,6 +220,7 @@ async function admitted(
       endsAtMs: parts.clock.monotonicMs() + allowed.lastsMs,
       stop: new AbortController(),
       approved: Promise.withResolvers(),
+      standing: undefined,
       carrier: undefined,
     };
     byId.set(order.sessionId, session);
@@ -243,7 +282,7 @@ async function runSession(session: Session, parts: RunParts): Promise<WebAccessO
     parts.onStep(next);
   };
   try {
-    if (allowed.needsApproval) {
+    if (allowed.needsApproval && !tryStanding(session, parts)) {
       parts.takePlace();
       step("waiting");
       parts.log("approvalRequested", logged(session));
@@ -335,9 +374,12 @@ async function openAndCarry(
     });
     const gateway = formatEndpoint(connection.gateway.host, connection.gateway.port);
     // Before the first byte: without a ledger entry there is no session.
-    parts.note(`Opened session ${sessionId} to ${where} for ${order.openedBy} through ${gateway}`, {
+    const { standing } = session;
+    const why = standing === undefined ? "" : `, as ${standing.by} approved sessions until ${standing.until}`;
+    parts.note(`Opened session ${sessionId} to ${where} for ${order.openedBy} through ${gateway}${why}`, {
       ...details(session),
       gateway,
+      ...(standing === undefined ? {} : { approval: standing.id }),
     });
     parts.log("sessionOpened", { ...logged(session), gateway });
     onOpen();

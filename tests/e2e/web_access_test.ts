@@ -30,7 +30,7 @@ interface WebScene extends AsyncDisposable {
   shown(sessionId: string): Promise<ShownSession>;
 }
 
-async function startWebScene(network: number): Promise<WebScene> {
+async function startWebScene(network: number, webAccess = ""): Promise<WebScene> {
   await using stack = new AsyncDisposableStack();
   const webPort = freePort(), sshPort = freePort();
   let connections = 0;
@@ -45,7 +45,8 @@ async function startWebScene(network: number): Promise<WebScene> {
       printers: 2,
       more: `policy:
   ports: { webAccess: [${webPort}], sshGateway: [${sshPort}] }
-  features: { webAccess: true }`,
+  features: { webAccess: true }
+  webAccess: { ${webAccess} }`,
     }),
   );
   const platform = stack.use(
@@ -157,4 +158,29 @@ Deno.test("an agent that is killed with a session open is noticed at once, and t
   await until("the platform knows", async () => (await web.shown(sessionId)).task_state === "failed");
   assert.equal(web.tunnels.of(sessionId), undefined);
   assert.equal((await web.scene.opendca("sessions")).out, "there are no sessions\n");
+});
+
+Deno.test("a standing approval outlives the agent that it was given to, and is taken back", async () => {
+  await using web = await startWebScene(116, "approval: true");
+  const { scene, tunnels } = web;
+  {
+    await using agent = await scene.startAgent();
+    const { code, out, err } = await scene.opendca("sessions", "approve", "--for", "1h", "--device", "127.116.0.1");
+    assert.equal(code, 0, err);
+    assert.match(out, /^approved web pages of .* at 127\.116\.0\.1 until .*Z, by \w+\n$/);
+    await agent.kill("SIGKILL");
+  }
+  const { sessionId, agent } = await web.open("127.116.0.1");
+  await using _ = agent;
+  await until("the session is open", () => tunnels.of(sessionId) !== undefined);
+  assert.match((await scene.opendca("sessions")).out, /^approved: web pages of .* at 127\.116\.0\.1 until/m);
+  assert.equal((await scene.opendca("sessions", "approve", "--withdraw")).code, 0);
+  await tunnels.of(sessionId)?.closed;
+  // The agent writes the list a moment later.
+  await until("none is shown", async () => (await scene.opendca("sessions")).out === "there are no sessions\n");
+  const { out } = await scene.opendca("ledger");
+  assert.match(out, /session +Approved sessions until \S+Z by \w+: web pages of .* at 127\.116\.0\.1\n/);
+  assert.match(out, /session +Opened session ses-\w+ .*, as \w+ approved sessions until/);
+  assert.match(out, /session +Closed session ses-\w+, as its standing approval is over/);
+  assert.match(out, /session +Withdrew the approval until/);
 });
