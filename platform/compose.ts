@@ -14,6 +14,7 @@ import type { PlatformHost, PlatformServeOptions, RunningPlatform } from "./edge
 import type { LegacyTls } from "./edge/http/legacy_tls.ts";
 import type { WebAccess, WebServeOptions } from "./edge/http/start_web_access.ts";
 import type { SshGateway, SshServeOptions } from "./edge/ssh/ssh_gateway.ts";
+import type { SshdGatewayOptions } from "./edge/ssh/sshd_gateway.ts";
 import { openDataDirectory } from "./keys/data_directory.ts";
 import { keptKeys, keptServerCertificate } from "./keys/kept_keys.ts";
 import { openSqliteStore } from "./store/sqlite/sqlite_store.ts";
@@ -76,8 +77,9 @@ export async function serve(platform: OpenPlatform, options: PlatformServeOption
     }),
   );
   const webAt = web && `${options.web!.domain}${web.port === 443 ? "" : `:${web.port}`}`;
-  const gateway = options.ssh &&
-    built.use(await startSsh(platform, { ...options.ssh, web: webAt, proxies: options.proxies }));
+  const { ssh, sshd, proxies } = options;
+  const gateway = (ssh && built.use(await startSsh(platform, { ...ssh, web: webAt, proxies }))) ??
+    (sshd && built.use(await startSshd(platform, { ...sshd, web: webAt })));
   if (gateway !== undefined) at.gateway = gateway;
   const retention = startRetention(platform, { retention: options.retention });
   const truncate = idleJournals(platform.store.engine === "sqlite" ? [directory.path(storeName)] : []);
@@ -93,7 +95,7 @@ export async function serve(platform: OpenPlatform, options: PlatformServeOption
     port: server.port,
     mqttPorts: mqtt?.ports,
     ...(web === undefined ? {} : { webPort: web.port }),
-    ...(gateway === undefined ? {} : { sshPort: gateway.port, tunnels: gateway.tunnels }),
+    ...(gateway && { [ssh === undefined ? "sshdKeysPort" : "sshPort"]: gateway.port, tunnels: gateway.tunnels }),
     async [Symbol.asyncDispose]() {
       clearInterval(looking);
       await retention[Symbol.asyncDispose]();
@@ -161,6 +163,11 @@ async function startSsh(
   const { keptHostKey } = await import("./edge/ssh/host_key.ts");
   const { startSshGateway } = await import("./edge/ssh/ssh_gateway.ts");
   return await startSshGateway(platform, { ...options, hostKey: await keptHostKey(platform.directory) });
+}
+
+async function startSshd(platform: OpenPlatform, options: SshdGatewayOptions): Promise<SshGateway> {
+  const { startSshdGateway } = await import("./edge/ssh/sshd_gateway.ts");
+  return await startSshdGateway(platform, options);
 }
 
 async function hasCustomers(store: Store): Promise<boolean> {

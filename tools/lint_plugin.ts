@@ -12,6 +12,8 @@ const machinePlaces = [
   /[\\/]platform[\\/]edge[\\/]mqtt[\\/]agent_listener\.ts$/,
   // HTTP on connections that were accepted there.
   /[\\/]platform[\\/]edge[\\/]mqtt[\\/]rabbitmq_access\.ts$/,
+  // Answers questions of OpenSSH's sshd.
+  /[\\/]platform[\\/]edge[\\/]ssh[\\/]sshd_gateway\.ts$/,
   // HTTP towards browsers and printers, and old TLS by a helper program.
   /[\\/]platform[\\/]edge[\\/]http[\\/](?:start_web_access|printer_link|legacy_tls|forward_session)\.ts$/,
   // HTTP/2 on a connection that `dial()` has made.

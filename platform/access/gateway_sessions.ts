@@ -1,8 +1,9 @@
 /** Use cases of a gateway about sessions. */
-import { maybeAgent } from "../agents/agents.ts";
+import { type AgentRow, maybeAgent } from "../agents/agents.ts";
 import type { Platform } from "../agents/platform.ts";
 import { appendAudit } from "../audit/audit_log.ts";
-import type { Tenant } from "../store/store.ts";
+import type { Tenant, Transaction } from "../store/store.ts";
+import { maybeForward } from "./forwards.ts";
 import { forgetGone, liveGateways } from "./gateways.ts";
 import { lostSessions, markClosed, markOpen, noteBytes, sessionOfAnyone, type SessionRow, useKey } from "./sessions.ts";
 
@@ -28,18 +29,55 @@ export function admitSession(
     if (agent?.state === "active" && await useKey(tx.tenant(customerId), { ...shown, at })) {
       return { customerId, sessionId, agentId, endsAt: new Date(row.ends_at) };
     }
-    const refused = agent?.state === "active" ? whyNot(row, at) : revoked;
-    const detail = { reason: refused, gateway: shown.gatewayId };
-    await appendAudit(tx, {
-      at,
-      customerId,
-      actor: { kind: "agent", name: agentId },
-      action: "accessKeyRefused",
-      subject: sessionId,
-      detail,
-    });
-    return { refused };
+    return await refusedKey(tx, row, { agent, gatewayId: shown.gatewayId, at });
   });
+}
+
+async function refusedKey(
+  tx: Transaction,
+  row: SessionRow,
+  { agent, gatewayId, at }: { agent: AgentRow | undefined; gatewayId: string; at: Date },
+): Promise<{ refused: string; sessionId: string }> {
+  const { customer_id: customerId, agent_id: agentId, session_id: sessionId } = row;
+  const refused = agent?.state === "active" ? whyNot(row, at) : revoked;
+  await appendAudit(tx, {
+    at,
+    customerId,
+    actor: { kind: "agent", name: agentId },
+    action: "accessKeyRefused",
+    subject: sessionId,
+    detail: { reason: refused, gateway: gatewayId },
+  });
+  return { refused, sessionId };
+}
+
+/** What a holder of the key may ask OpenSSH's sshd for, while the session waits; otherwise why not. */
+export function forwardOfKey(
+  platform: Platform,
+  shown: { keyDigest: Uint8Array; gatewayId: string },
+): Promise<AllowedForward | { refused: string; sessionId: string }> {
+  return platform.store.transaction(async (tx) => {
+    const at = platform.clock.now();
+    const forward = await maybeForward(tx, shown);
+    const row = forward && await sessionOfAnyone(tx, { sessionId: forward.session_id });
+    if (row === undefined) return { refused: "there is no such session", sessionId: "" };
+    const { customer_id: customerId, agent_id: agentId, session_id: sessionId } = row;
+    const agent = await maybeAgent(tx.tenant(customerId), agentId);
+    if (
+      agent?.state !== "active" || row.state !== "waiting" || row.key_used_at !== null || row.ends_at <= at.getTime()
+    ) {
+      return await refusedKey(tx, row, { agent, gatewayId: shown.gatewayId, at });
+    }
+    const { port, forward_key: forwardKey } = forward!;
+    return { sessionId, port, forwardKey, endsAt: new Date(row.ends_at) };
+  });
+}
+
+export interface AllowedForward {
+  sessionId: string;
+  port: number;
+  forwardKey: Uint8Array;
+  endsAt: Date;
 }
 
 const revoked = "the agent is revoked";

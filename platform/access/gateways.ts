@@ -14,6 +14,16 @@ export interface Gateway {
   hostKey: Uint8Array;
   /** Domain and port where it shows pages of printers. */
   web?: string | undefined;
+  /** Set if it is OpenSSH's sshd. */
+  sshd?: SshdForwards | undefined;
+}
+
+/** How agents ask OpenSSH's sshd for the port of a session. */
+export interface SshdForwards {
+  user: string;
+  /** Ports of its loopback. */
+  firstPort: number;
+  lastPort: number;
 }
 
 /** How often a gateway registers itself. */
@@ -26,19 +36,21 @@ interface GatewayRow {
   hosts: string;
   host_key: Uint8Array;
   web: string | null;
+  sshd: string | null;
   seen_at: number;
 }
 
 export async function sayHere(tx: Transaction, { gateway, at }: { gateway: Gateway; at: Date }): Promise<void> {
   await tx.run(
-    `INSERT INTO access_gateways (gateway_id, hosts, host_key, web, seen_at)
-     VALUES (:gateway_id, :hosts, :host_key, :web, :at)
+    `INSERT INTO access_gateways (gateway_id, hosts, host_key, web, sshd, seen_at)
+     VALUES (:gateway_id, :hosts, :host_key, :web, :sshd, :at)
      ON CONFLICT (gateway_id) DO UPDATE SET seen_at = :at`,
     {
       gateway_id: gateway.gatewayId,
       hosts: JSON.stringify(gateway.hosts),
       host_key: gateway.hostKey,
       web: gateway.web ?? null,
+      sshd: gateway.sshd === undefined ? null : JSON.stringify(gateway.sshd),
       at: at.getTime(),
     },
   );
@@ -54,11 +66,12 @@ export async function liveGateways(tx: Transaction, at: Date): Promise<Gateway[]
     "SELECT * FROM access_gateways WHERE seen_at > :since ORDER BY seen_at DESC, gateway_id",
     { since: at.getTime() - goneAfterMs },
   );
-  return rows.map(({ gateway_id, hosts, host_key, web }) => ({
+  return rows.map(({ gateway_id, hosts, host_key, web, sshd }) => ({
     gatewayId: gateway_id,
     hosts: JSON.parse(hosts),
     hostKey: host_key,
     web: web ?? undefined,
+    sshd: sshd === null ? undefined : JSON.parse(sshd),
   }));
 }
 

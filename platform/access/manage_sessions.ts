@@ -20,6 +20,7 @@ import type { Page } from "../store/page.ts";
 import type { Tenant } from "../store/store.ts";
 import { endTask } from "../tasks/manage_tasks.ts";
 import { addTask } from "../tasks/tasks.ts";
+import { claimPort } from "./forwards.ts";
 import { type Gateway, liveGateways } from "./gateways.ts";
 import { makeOneTimeKey } from "./one_time_key.ts";
 import {
@@ -86,7 +87,14 @@ export function openSession(platform: Platform, by: TenantBy, wish: SessionWish)
         `opendca-platform access close ${live.at(-1)!.session_id} ends one`,
       );
     }
-    const [gateway] = await liveGateways(tenant.transaction, at);
+    const gateways = await liveGateways(tenant.transaction, at);
+    const gateway = gateways.find(({ sshd }) => sshd === undefined || policy.knowsSshd);
+    if (gateway === undefined && gateways.length > 0) {
+      throw new UsageError(
+        `Cannot open a session as the gateway is OpenSSH's sshd, which the agent ${agent.agent_id} does not know: current value of its version is "${agent.version}"`,
+        "update the agent",
+      );
+    }
     if (gateway === undefined) {
       throw new UsageError(
         "Cannot open a session as no gateway is running",
@@ -306,8 +314,17 @@ async function orderOf(
     throw new UsageError(`Cannot open a session as the agent ${agentId} has no certificate`, "activate it again");
   }
   const sessionId = newId("ses");
-  const { privateKey, digest } = await makeOneTimeKey();
+  const { privateKey, digest, forwardKey } = await makeOneTimeKey();
   const endsAt = new Date(at.getTime() + Math.min(wish.lastsMs, longestSessionMs));
+  const forwardPort = gateway.sshd === undefined ? 0 : await claimPort(tenant.transaction, {
+    gatewayId: gateway.gatewayId,
+    ...gateway.sshd,
+    sessionId,
+    keyDigest: digest,
+    forwardKey,
+    at,
+    endsAt,
+  });
   const message = OpenWebAccess.create({
     sessionId,
     deviceKey: device.key,
@@ -320,6 +337,8 @@ async function orderOf(
     sealedKey: sealSecret(privateKey, { certificate: certificate.der, context: sessionId }),
     endsAt,
     openedBy,
+    gatewayUser: gateway.sshd?.user ?? "",
+    forwardPort,
   });
   return { message, agentId, deviceId: device.deviceId, openedBy, scheme, keyDigest: digest, at, endsAt };
 }

@@ -3,18 +3,21 @@
  * stored.
  */
 import { createHash } from "node:crypto";
+import { forwardKeyOf } from "../../common/protocol/forward_hello.ts";
 
 export interface OneTimeKey {
   /** OpenSSH's format. */
   privateKey: string;
   digest: Uint8Array;
+  /** See `common/protocol/forward_hello.ts`. */
+  forwardKey: Uint8Array;
 }
 
 export async function makeOneTimeKey(): Promise<OneTimeKey> {
   // Loaded here, as most commands do not need it.
   const { createPrivateKey, publicKeyOf } = await import("../../common/host/ssh2.ts");
   const privateKey = createPrivateKey();
-  return { privateKey, digest: keyDigest(publicKeyOf(privateKey)) };
+  return { privateKey, digest: keyDigest(publicKeyOf(privateKey)), forwardKey: forwardKeyOf(privateKey) };
 }
 
 /** SHA-256 of a public key in SSH encoding. */

@@ -437,6 +437,27 @@ CREATE TABLE access_legacy_tls (
 ) STRICT;
 `;
 
+/* Gateways that are OpenSSH's sshd, and the ports of their sessions. */
+const sshd = `
+-- JSON: user, firstPort, lastPort; null: the platform's own gateway.
+ALTER TABLE access_gateways ADD COLUMN sshd TEXT;
+
+CREATE TABLE access_forwards (
+  gateway_id TEXT NOT NULL,
+  port INTEGER NOT NULL,
+  session_id TEXT NOT NULL,
+  -- SHA-256 of the session's public key as SSH encodes it.
+  key_digest BLOB NOT NULL,
+  -- By which both ends of each connection through the port know each other.
+  forward_key BLOB NOT NULL,
+  -- The port may be another session's then.
+  free_at INTEGER NOT NULL,
+  PRIMARY KEY (gateway_id, port)
+) STRICT;
+CREATE INDEX access_forwards_by_key ON access_forwards (gateway_id, key_digest);
+CREATE INDEX access_forwards_by_time ON access_forwards (free_at);
+`;
+
 /** A step is SQL, or a function if SQL is not sufficient. */
 export type Migration = string | ((database: DatabaseSync) => void);
 
@@ -471,4 +492,5 @@ export const migrations: readonly Migration[] = [
   brokers,
   closings,
   legacyTls,
+  sshd,
 ];

@@ -41,7 +41,10 @@ export interface OrderContext {
 /** Throws `TaskRefusal` if the order is not allowed. */
 export async function checkOrder(order: OpenWebAccess, context: OrderContext): Promise<AllowedOrder> {
   const { config, device, now } = context, { policy } = config;
-  if (!/^[a-z0-9-]{4,64}$/.test(order.sessionId) || order.hostKey.length === 0 || order.endsAt === undefined) {
+  if (
+    !/^[a-z0-9-]{4,64}$/.test(order.sessionId) || order.hostKey.length === 0 || order.endsAt === undefined ||
+    order.forwardPort > 65_535
+  ) {
     throw new TaskRefusal(RefusalReason.MALFORMED, "Cannot open a session as the order is incomplete");
   }
   if (device === undefined) throw policyRefusal("the device is not in this agent's inventory");

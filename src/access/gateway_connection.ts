@@ -14,9 +14,10 @@ export interface GatewayOptions {
   proxy: Proxy | null;
   /** The host key in SSH encoding. */
   hostKey: Uint8Array;
-  /** User name and private key of the session. */
-  sessionId: string;
+  user: string;
   privateKey: string;
+  /** The remote forward to ask for; port 0: the gateway opens none. */
+  forward: { address: string; port: number };
   signal: AbortSignal;
   /** Receives each connection that the gateway requests. */
   onChannel(channel: IncomingChannel): void;
@@ -100,12 +101,13 @@ async function signIn(socket: Socket, gateway: Endpoint, options: GatewayOptions
     socket.destroy();
   };
   signal.addEventListener("abort", onAbort, { once: true });
-  client.once("ready", () => client.forwardIn("device", 0, (error) => error ? ready.reject(error) : ready.resolve()));
+  const { address, port } = options.forward;
+  client.once("ready", () => client.forwardIn(address, port, (error) => error ? ready.reject(error) : ready.resolve()));
   try {
     signal.throwIfAborted();
     client.connect({
       sock: socket,
-      username: options.sessionId,
+      username: options.user,
       privateKey: options.privateKey,
       hostVerifier(key) {
         isForeign = !key.equals(hostKey);

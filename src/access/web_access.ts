@@ -7,6 +7,7 @@ import { RefusalReason, WebAccessScheme } from "../../proto/gen/opendca/v1/task.
 import type { Clock } from "../../common/core/clock.ts";
 import { messageOf, UnavailableError } from "../../common/core/errors.ts";
 import { formatEndpoint } from "../../common/core/ip.ts";
+import { forwardKeyOf } from "../../common/protocol/forward_hello.ts";
 import { maybeOpenedSecret } from "../../common/protocol/sealed_secret.ts";
 import type { DeviceEvidence } from "../../common/reading/device_evidence.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
@@ -15,7 +16,8 @@ import type { Inventory, KnownDevice } from "../store/inventory.ts";
 import { policyRefusal, TaskRefusal } from "../tasks/task_refusal.ts";
 import { type Carried, carrySession, type SessionCarrier } from "./carry_session.ts";
 import { type AllowedOrder, checkOrder } from "./check_order.ts";
-import { connectGateway } from "./gateway_connection.ts";
+import { connectGateway, type GatewayOptions } from "./gateway_connection.ts";
+import { greetedChannels } from "./greeted_channels.ts";
 import { judgeIdentity } from "./judge_identity.ts";
 import type { StandingApproval, StandingApprovals } from "./standing_approvals.ts";
 
@@ -367,10 +369,9 @@ async function openAndCarry(
       ...allowed,
       proxy: parts.config().proxy,
       hostKey: order.hostKey,
-      sessionId,
+      ...wayOf(order, { privateKey, carrier }),
       privateKey,
       signal: stop.signal,
-      onChannel: carrier.take,
     });
     const gateway = formatEndpoint(connection.gateway.host, connection.gateway.port);
     // Before the first byte: without a ledger entry there is no session.
@@ -392,6 +393,21 @@ async function openAndCarry(
   } finally {
     carrier.end("it was not opened");
   }
+}
+
+/** With OpenSSH's sshd, the session is at a port of the gateway's loopback. */
+function wayOf(
+  { sessionId, gatewayUser, forwardPort }: OpenWebAccess,
+  { privateKey, carrier }: { privateKey: string; carrier: SessionCarrier },
+): Pick<GatewayOptions, "user" | "forward" | "onChannel"> {
+  const user = gatewayUser === "" ? sessionId : gatewayUser;
+  if (forwardPort === 0) return { user, forward: { address: "device", port: 0 }, onChannel: carrier.take };
+  const onChannel = greetedChannels({
+    key: forwardKeyOf(privateKey),
+    take: carrier.take,
+    onEnd: () => carrier.end("the gateway closed the session"),
+  });
+  return { user, forward: { address: "127.0.0.1", port: forwardPort }, onChannel };
 }
 
 /** The reason in words, for the middle of a sentence. */

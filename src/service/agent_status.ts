@@ -122,7 +122,12 @@ export function describeAgent(parts: StatusParts): DescribedAgent {
 }
 
 function webAccessPolicy({ features, ports, webAccess }: PolicyConfig): AgentStatus["webAccess"] {
-  return { allowed: features.webAccess, ports: [...ports.webAccess], needsApproval: webAccess.approval };
+  return {
+    allowed: features.webAccess,
+    ports: [...ports.webAccess],
+    needsApproval: webAccess.approval,
+    knowsSshd: true,
+  };
 }
 
 function siteStatus(name: string, schedule: StatusParts["schedule"]): SiteStatus {

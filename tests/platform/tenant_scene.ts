@@ -130,6 +130,7 @@ export async function tablesOf(tx: Transaction): Promise<Map<string, string[]>> 
 
 /* Tables of failed activations before anybody knows whose, and of how much an agent has in the audit log. */
 export const ofNobody = [
+  "access_forwards",
   "access_gateways",
   "activation_calls",
   "audit_counts",

@@ -3,9 +3,15 @@ import type { RunningServer, ServeOptions } from "../grpc/start_server.ts";
 import type { MqttPorts, MqttServeOptions } from "../mqtt/start_mqtt.ts";
 import type { WebServeOptions } from "../http/start_web_access.ts";
 import type { SshServeOptions, SshServer } from "../ssh/ssh_gateway.ts";
+import type { SshdServeOptions } from "../ssh/sshd_gateway.ts";
 import type { Clock } from "../../../common/core/clock.ts";
 
-export type PlatformServeOptions = ServeOptions & MqttServeOptions & SshServeOptions & WebServeOptions;
+export type PlatformServeOptions =
+  & ServeOptions
+  & MqttServeOptions
+  & SshServeOptions
+  & SshdServeOptions
+  & WebServeOptions;
 
 export interface RunningPlatform extends RunningServer, Partial<SshServer> {
   /** Undefined without MQTT. */

@@ -10,7 +10,9 @@ import { socatProgram } from "../http/legacy_tls.ts";
 import { isDomain } from "../http/printer_origin.ts";
 import type { ExternalOptions } from "../mqtt/external_broker.ts";
 import type { WebServeOptions } from "../http/start_web_access.ts";
+import type { GatewayHost } from "../../access/gateways.ts";
 import type { SshServeOptions } from "../ssh/ssh_gateway.ts";
+import type { SshdServeOptions } from "../ssh/sshd_gateway.ts";
 import type { PlatformHost } from "./host.ts";
 import { refuseAltered } from "./verify_command.ts";
 
@@ -21,6 +23,10 @@ interface ServeFlags extends GlobalOptions {
   tlsKey?: string;
   sshListen?: string;
   sshHost?: string[];
+  sshdKeys?: string;
+  sshdHostKey?: string;
+  sshdUser?: string;
+  sshdPorts?: string;
   accessListen?: string;
   accessDomain?: string;
   accessCertificate?: string;
@@ -73,6 +79,13 @@ export function addServeCommand(program: Command, { host }: CommandContext): voi
       "--ssh-host <name...>",
       "names, with or without a port, at which agents reach that (default: those of --host-name)",
     )
+    .option(
+      "--sshd-keys <host:port>",
+      "where OpenSSH's sshd asks for the keys of sessions, on loopback; in place of --ssh-listen (default: nowhere)",
+    )
+    .option("--sshd-host-key <file>", "sshd's public host key, such as /etc/ssh/ssh_host_ed25519_key.pub")
+    .option("--sshd-user <name>", "the user that agents sign in as (default: opendca-gateway)")
+    .option("--sshd-ports <first-last>", "ports of loopback for sessions (default: 20000-20999)")
     .option(
       "--proxy-protocol <address...>",
       "balancers that begin each connection with a PROXY header (v1 or v2), which says whose it is: 10.0.0.5, 10.0.0.0/28",
@@ -129,7 +142,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
   };
   const external = await maybeExternalBroker(host, flags);
   const hasMqtt = external !== undefined || Object.values(mqtt).some((at) => at !== undefined);
-  const ssh = maybeSsh(flags, names);
+  const ssh = maybeSsh(flags, names), sshd = await maybeSshd(host, flags, names);
   const proxies = flags.proxyProtocol?.map(proxyRange);
   const certificate = await maybeCertificate(host, {
     certificate: { option: "--tls-certificate", file: flags.tlsCertificate },
@@ -151,6 +164,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
     ...listen,
     names,
     ssh,
+    sshd,
     web,
     ...(proxies === undefined ? {} : { proxies }),
     retention: {
@@ -167,6 +181,7 @@ async function runServe(host: PlatformHost, flags: ServeFlags): Promise<void> {
       target: `${names[0]}:${server.port}`,
       ...(server.mqttPorts === undefined ? {} : { mqtt: server.mqttPorts }),
       ...(server.sshPort === undefined ? {} : { sshPort: server.sshPort }),
+      ...(server.sshdKeysPort === undefined ? {} : { sshdKeysPort: server.sshdKeysPort }),
       ...(server.webPort === undefined ? {} : { accessPort: server.webPort }),
       ...(certificate === undefined ? { ca: platform.directory.path("server-authority.pem") } : {}),
     })
@@ -202,24 +217,75 @@ export function parseListen(option: string, text: string): { host: string; port:
   );
 }
 
-function maybeSsh({ sshListen, sshHost }: ServeFlags, names: string[]): SshServeOptions["ssh"] {
+function maybeSsh({ sshListen, sshHost, sshdKeys }: ServeFlags, names: string[]): SshServeOptions["ssh"] {
   if (sshListen === undefined) {
-    if (sshHost === undefined) return undefined;
+    if (sshHost === undefined || sshdKeys !== undefined) return undefined;
     throw new UsageError("Cannot use --ssh-host without --ssh-listen", "such as --ssh-listen 0.0.0.0:22");
   }
   const listen = parseListen("--ssh-listen", sshListen);
-  const hosts = (sshHost ?? names.filter(isHost)).map((text) => {
+  return { ...listen, hosts: sshHosts(sshHost ?? names.filter(isHost), { option: "--ssh-listen", port: listen.port }) };
+}
+
+/** `port` is the default. */
+function sshHosts(texts: string[], { option, port: defaultPort }: { option: string; port: number }): GatewayHost[] {
+  const hosts = texts.map((text) => {
     const [, host = "", port] = /^([^:]+)(?::(\d{1,5}))?$/.exec(text) ?? [];
     if (isHost(host) && Number(port ?? 1) > 0 && Number(port ?? 1) <= 65_535) {
-      return { host: host.toLowerCase(), port: port === undefined ? listen.port : Number(port) };
+      return { host: host.toLowerCase(), port: port === undefined ? defaultPort : Number(port) };
     }
     throw new UsageError(
       `Cannot use --ssh-host as a host name: current value is "${text}"`,
       "such as gateway.example.com or gateway.example.com:22",
     );
   });
-  if (hosts.length > 0) return { ...listen, hosts };
-  throw new UsageError("Cannot use --ssh-listen as there is no name that agents reach it at", "add --ssh-host");
+  if (hosts.length > 0) return hosts;
+  throw new UsageError(`Cannot use ${option} as there is no name that agents reach it at`, "add --ssh-host");
+}
+
+async function maybeSshd(
+  host: PlatformHost,
+  { sshListen, sshHost, sshdKeys, sshdHostKey, sshdUser = "opendca-gateway", sshdPorts = "20000-20999" }: ServeFlags,
+  names: string[],
+): Promise<SshdServeOptions["sshd"]> {
+  if (sshdKeys === undefined || sshdHostKey === undefined) {
+    if (sshdKeys === undefined && sshdHostKey === undefined) return undefined;
+    throw new UsageError("Cannot use one of --sshd-keys and --sshd-host-key without the other", "give both");
+  }
+  if (sshListen !== undefined) {
+    throw new UsageError("Cannot use --sshd-keys with --ssh-listen", "agents connect to one of the two gateways");
+  }
+  const listen = parseListen("--sshd-keys", sshdKeys);
+  if (!/^(127(\.\d+){3}|localhost|\[::1\])$/.test(listen.host)) {
+    throw new UsageError(
+      `Cannot use --sshd-keys as an address of loopback: current value is "${sshdKeys}"`,
+      "sshd must be on this machine, such as 127.0.0.1:8022",
+    );
+  }
+  if (!/^[a-z_][a-z\d_-]{0,31}$/.test(sshdUser)) {
+    throw new UsageError(`Cannot use --sshd-user as a user name: current value is "${sshdUser}"`, "such as nobody");
+  }
+  const [firstPort, lastPort] = (/^(\d{1,5})-(\d{1,5})$/.exec(sshdPorts) ?? []).slice(1).map(Number);
+  if (
+    firstPort === undefined || lastPort === undefined || firstPort < 1024 || lastPort > 65_535 || firstPort > lastPort
+  ) {
+    throw new UsageError(
+      `Cannot use --sshd-ports as FIRST-LAST of 1024 to 65535: current value is "${sshdPorts}"`,
+      "such as 20000-20999",
+    );
+  }
+  const hosts = sshHosts(sshHost ?? names.filter(isHost), { option: "--sshd-keys", port: 22 });
+  const hostKey = await hostKeyOf(host, sshdHostKey);
+  return { ...listen, hosts, hostKey, user: sshdUser, firstPort, lastPort };
+}
+
+async function hostKeyOf(host: PlatformHost, path: string): Promise<Uint8Array> {
+  const text = await readFile(host, path);
+  const base64 = /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d+) ([A-Za-z0-9+/]+={0,2})(\s|$)/.exec(text.trim())?.[2];
+  if (base64 !== undefined) return Uint8Array.fromBase64(base64);
+  throw new ConfigError(
+    `Cannot read "${path}" as a public key of SSH`,
+    "sshd has it at /etc/ssh/ssh_host_ed25519_key.pub",
+  );
 }
 
 function proxyRange(text: string): IpRange {
@@ -269,8 +335,9 @@ async function maybeExternalBroker(
 }
 
 async function maybeWeb(host: PlatformHost, flags: ServeFlags): Promise<WebServeOptions["web"]> {
-  const { accessListen, accessDomain, accessCertificate, accessKey, sshListen, legacyTlsHelper } = flags;
-  const needs = { "--access-listen": accessListen, "--access-domain": accessDomain, "--ssh-listen": sshListen };
+  const { accessListen, accessDomain, accessCertificate, accessKey, sshListen, sshdKeys, legacyTlsHelper } = flags;
+  const gateway = sshListen ?? sshdKeys;
+  const needs = { "--access-listen": accessListen, "--access-domain": accessDomain, "--ssh-listen": gateway };
   if (accessListen === undefined && accessDomain === undefined) {
     if (accessCertificate === undefined && accessKey === undefined && legacyTlsHelper === undefined) return undefined;
     throw new UsageError(

@@ -14,22 +14,16 @@ import {
   type ServerConnection,
   utils,
 } from "../../../common/host/ssh2.ts";
-import {
-  admitSession,
-  type AdmittedSession,
-  closedAmong,
-  closeLostSessions,
-  noteEnd,
-  noteOpen,
-} from "../../access/gateway_sessions.ts";
-import { type Gateway, type GatewayHost, sayEveryMs, sayGone, sayHere } from "../../access/gateways.ts";
+import { admitSession, type AdmittedSession, noteOpen } from "../../access/gateway_sessions.ts";
+import type { Gateway, GatewayHost } from "../../access/gateways.ts";
 import { keyDigest } from "../../access/one_time_key.ts";
-import { createTunnels, type OwnTunnels, type Tunnel, type Tunnels } from "../../access/tunnels.ts";
+import type { Tunnel, Tunnels } from "../../access/tunnels.ts";
 import type { IpRange } from "../../../common/core/ip_range.ts";
 import type { Platform } from "../../agents/platform.ts";
 import { acceptConnections } from "../connections/accept_connections.ts";
 import { ConnectionGate, type GateLimits } from "../connections/connection_gate.ts";
 import type { HostKey } from "./host_key.ts";
+import { type CarriedBytes, endAll, keepLooking, type KeptSessions, keptSessions, noteEnded } from "./kept_sessions.ts";
 import { createTunnel } from "./tunnel.ts";
 
 export interface SshGatewayOptions {
@@ -65,21 +59,17 @@ export interface SshServeOptions {
 /** Result of `serve`. */
 export interface SshServer {
   sshPort: number;
+  /** Where OpenSSH's sshd asks for keys. */
+  sshdKeysPort: number;
   tunnels: Tunnels;
 }
 
 /** Shared by all connections. */
-interface Running {
-  platform: Platform;
+interface Running extends KeptSessions {
   options: SshGatewayOptions;
-  gatewayId: string;
   gate: ConnectionGate;
-  tunnels: OwnTunnels;
   /** Sockets by peer. */
   sockets: Map<string, Socket>;
-  sessions: Map<string, AdmittedSession>;
-  /** Ends of sessions that are being stored. */
-  ending: Set<Promise<void>>;
 }
 
 const gateLimits: GateLimits = {
@@ -92,23 +82,13 @@ const gateLimits: GateLimits = {
   sureMs: 1000,
 };
 const mostChannels = 32;
-const lostEveryMs = 60_000;
 
 /** Throws UnavailableError if the port is in use. Disposal ends all sessions. */
 export async function startSshGateway(platform: Platform, options: SshGatewayOptions): Promise<SshGateway> {
   const gate = new ConnectionGate({ ...gateLimits, ...options.connections }, () => performance.now());
   const gatewayId = crypto.randomUUID();
-  const tunnels = createTunnels();
-  const running: Running = {
-    platform,
-    options,
-    gatewayId,
-    gate,
-    tunnels,
-    sockets: new Map(),
-    sessions: new Map(),
-    ending: new Set(),
-  };
+  const running: Running = { ...keptSessions(platform, gatewayId), options, gate, sockets: new Map() };
+  const { tunnels } = running;
   const server = new Server(
     { hostKeys: [options.hostKey.privateKey], ident: "OpenDCA", algorithms, ...keepAlive },
     (connection, info) => serveConnection(connection, `${info.ip}:${info.port}`, running),
@@ -127,14 +107,13 @@ export async function startSshGateway(platform: Platform, options: SshGatewayOpt
   });
   const hosts = options.hosts.map(({ host, port }) => ({ host, port: port === 0 ? acceptor.port : port }));
   const gateway: Gateway = { gatewayId, hosts, hostKey: options.hostKey.publicKey, web: options.web };
-  const say = () => platform.store.transaction((tx) => sayHere(tx, { gateway, at: platform.clock.now() }));
+  let stopLooking: () => void;
   try {
-    await say();
+    stopLooking = await keepLooking(running, { gateway, lookMs: options.lookMs });
   } catch (error) {
     acceptor.stop();
     throw error;
   }
-  const stopLooking = keepLooking(running, say);
   return {
     port: acceptor.port,
     gatewayId,
@@ -142,50 +121,9 @@ export async function startSshGateway(platform: Platform, options: SshGatewayOpt
     async [Symbol.asyncDispose]() {
       stopLooking();
       acceptor.stop();
-      const all = tunnels.all();
-      for (const tunnel of all) tunnel.close("the gateway stopped");
-      await Promise.all(all.map(({ closed }) => closed));
-      acceptor.cutOff();
-      await Promise.all(running.ending);
-      await trying(platform, () => platform.store.transaction((tx) => sayGone(tx, gatewayId)));
+      await endAll(running, () => acceptor.cutOff());
     },
   };
-}
-
-/** Registers the gateway regularly, and ends closed sessions. Returns a function that stops it. */
-function keepLooking(running: Running, say: () => Promise<void>): () => void {
-  const { platform, tunnels, sessions, options } = running;
-  let isLooking = false;
-  async function look(): Promise<void> {
-    if (isLooking || sessions.size === 0) return;
-    isLooking = true;
-    const now = platform.clock.now();
-    for (const { sessionId, endsAt } of sessions.values()) {
-      if (endsAt <= now) tunnels.of(sessionId)?.close("its time was over");
-    }
-    await trying(platform, async () => {
-      for (const { sessionId, reason } of await closedAmong(platform, [...sessions.values()])) {
-        tunnels.of(sessionId)?.close(reason);
-      }
-    });
-    isLooking = false;
-  }
-  const timers = [
-    setInterval(() => void look(), options.lookMs ?? 1000),
-    setInterval(() => void trying(platform, say), sayEveryMs),
-    setInterval(() => void trying(platform, () => closeLostSessions(platform)), lostEveryMs),
-  ];
-  void trying(platform, () => closeLostSessions(platform));
-  return () => timers.forEach(clearInterval);
-}
-
-/** If the store is busy, the work is tried again in the next round. */
-async function trying(platform: Platform, work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    platform.log("storeBusy", { message: messageOf(error) });
-  }
 }
 
 function serveConnection(connection: ServerConnection, peer: string, running: Running): void {
@@ -228,7 +166,7 @@ function serveConnection(connection: ServerConnection, peer: string, running: Ru
   });
   socket.once("close", () => {
     if (admitted !== undefined && !isAsked) {
-      noteEnded(admitted, { socket, reason: "the agent asked for no forward" }, running);
+      noteEnded(admitted, { bytes: bytesOf(socket), reason: "the agent asked for no forward" }, running);
     }
   });
   connection.on(
@@ -308,21 +246,12 @@ async function beginTunnel(
   platform.log("accessOpened", { session: sessionId, agent: agentId });
   void tunnel.closed.then((reason) => {
     sessions.delete(sessionId);
-    noteEnded(session, { socket, reason }, running);
+    noteEnded(session, { bytes: bytesOf(socket), reason }, running);
   });
 }
 
-function noteEnded(
-  session: AdmittedSession,
-  { socket, reason }: { socket: Socket; reason: string },
-  { platform, ending }: Running,
-): void {
-  const { sessionId, agentId } = session;
-  const bytes = { toDevice: socket.bytesWritten, fromDevice: socket.bytesRead };
-  platform.log("accessEnded", { session: sessionId, agent: agentId, reason, ...bytes });
-  const noted = trying(platform, () => noteEnd(platform, session, { reason, ...bytes }));
-  ending.add(noted);
-  void noted.then(() => ending.delete(noted));
+function bytesOf({ bytesWritten, bytesRead }: Socket): CarriedBytes {
+  return { toDevice: bytesWritten, fromDevice: bytesRead };
 }
 
 function peerOf({ remoteAddress, remotePort }: Socket): string {

@@ -262,6 +262,8 @@ export interface WebAccessPolicy {
   ports: number[];
   /** Each session waits for the administrator of the agent's machine. */
   needsApproval: boolean;
+  /** The agent knows OpenWebAccess.gateway_user and forward_port. */
+  knowsSshd: boolean;
 }
 
 /** The last entry of the egress ledger: the local, hash-chained record of everything that the agent sent and received. */
@@ -1987,7 +1989,7 @@ export const AgentStatus: MessageFns<AgentStatus> = {
 };
 
 function createBaseWebAccessPolicy(): WebAccessPolicy {
-  return { allowed: false, ports: [], needsApproval: false };
+  return { allowed: false, ports: [], needsApproval: false, knowsSshd: false };
 }
 
 export const WebAccessPolicy: MessageFns<WebAccessPolicy> = {
@@ -2004,6 +2006,9 @@ export const WebAccessPolicy: MessageFns<WebAccessPolicy> = {
     }
     if (message.needsApproval !== false) {
       writer.uint32(24).bool(message.needsApproval);
+    }
+    if (message.knowsSshd !== false) {
+      writer.uint32(32).bool(message.knowsSshd);
     }
     return writer;
   },
@@ -2055,6 +2060,14 @@ export const WebAccessPolicy: MessageFns<WebAccessPolicy> = {
             message.needsApproval = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.knowsSshd = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2076,6 +2089,11 @@ export const WebAccessPolicy: MessageFns<WebAccessPolicy> = {
         : isSet(object.needs_approval)
         ? globalThis.Boolean(object.needs_approval)
         : false,
+      knowsSshd: isSet(object.knowsSshd)
+        ? globalThis.Boolean(object.knowsSshd)
+        : isSet(object.knows_sshd)
+        ? globalThis.Boolean(object.knows_sshd)
+        : false,
     };
   },
 
@@ -2090,6 +2108,9 @@ export const WebAccessPolicy: MessageFns<WebAccessPolicy> = {
     if (message.needsApproval !== false) {
       obj.needsApproval = message.needsApproval;
     }
+    if (message.knowsSshd !== false) {
+      obj.knowsSshd = message.knowsSshd;
+    }
     return obj;
   },
 
@@ -2101,6 +2122,7 @@ export const WebAccessPolicy: MessageFns<WebAccessPolicy> = {
     message.allowed = object.allowed ?? false;
     message.ports = object.ports?.map((e) => e) || [];
     message.needsApproval = object.needsApproval ?? false;
+    message.knowsSshd = object.knowsSshd ?? false;
     return message;
   },
 };

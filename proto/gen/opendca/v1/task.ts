@@ -314,6 +314,13 @@ export interface OpenWebAccess {
     | undefined;
   /** Who asks, for the administrator who approves it. */
   openedBy: string;
+  /** The user name at a gateway that is OpenSSH's sshd; empty: session_id. */
+  gatewayUser: string;
+  /**
+   * The port of the gateway's loopback that the agent asks for with its remote forward. Then each connection starts with
+   * an exchange that proves both ends: see common/protocol/forward_hello.ts. 0: the gateway opens no port.
+   */
+  forwardPort: number;
 }
 
 export interface WebAccessGateway {
@@ -1262,6 +1269,8 @@ function createBaseOpenWebAccess(): OpenWebAccess {
     maxBytes: 0n,
     endsAt: undefined,
     openedBy: "",
+    gatewayUser: "",
+    forwardPort: 0,
   };
 }
 
@@ -1308,6 +1317,12 @@ export const OpenWebAccess: MessageFns<OpenWebAccess> = {
     }
     if (message.openedBy !== "") {
       writer.uint32(106).string(message.openedBy);
+    }
+    if (message.gatewayUser !== "") {
+      writer.uint32(162).string(message.gatewayUser);
+    }
+    if (message.forwardPort !== 0) {
+      writer.uint32(168).uint32(message.forwardPort);
     }
     return writer;
   },
@@ -1429,6 +1444,22 @@ export const OpenWebAccess: MessageFns<OpenWebAccess> = {
             message.openedBy = reader.string();
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.gatewayUser = reader.string();
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.forwardPort = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1490,6 +1521,16 @@ export const OpenWebAccess: MessageFns<OpenWebAccess> = {
         : isSet(object.opened_by)
         ? globalThis.String(object.opened_by)
         : "",
+      gatewayUser: isSet(object.gatewayUser)
+        ? globalThis.String(object.gatewayUser)
+        : isSet(object.gateway_user)
+        ? globalThis.String(object.gateway_user)
+        : "",
+      forwardPort: isSet(object.forwardPort)
+        ? globalThis.Number(object.forwardPort)
+        : isSet(object.forward_port)
+        ? globalThis.Number(object.forward_port)
+        : 0,
     };
   },
 
@@ -1534,6 +1575,12 @@ export const OpenWebAccess: MessageFns<OpenWebAccess> = {
     if (message.openedBy !== "") {
       obj.openedBy = message.openedBy;
     }
+    if (message.gatewayUser !== "") {
+      obj.gatewayUser = message.gatewayUser;
+    }
+    if (message.forwardPort !== 0) {
+      obj.forwardPort = Math.round(message.forwardPort);
+    }
     return obj;
   },
 
@@ -1555,6 +1602,8 @@ export const OpenWebAccess: MessageFns<OpenWebAccess> = {
     message.maxBytes = (object.maxBytes !== undefined && object.maxBytes !== null) ? BigInt(object.maxBytes) : 0n;
     message.endsAt = object.endsAt ?? undefined;
     message.openedBy = object.openedBy ?? "";
+    message.gatewayUser = object.gatewayUser ?? "";
+    message.forwardPort = object.forwardPort ?? 0;
     return message;
   },
 };
