@@ -199,6 +199,7 @@ export const allowed: Record<string, string[]> = {
   "platform/edge/ssh": [
     "common/core",
     "common/host",
+    "common/protocol",
     "platform/keys",
     "platform/agents",
     "platform/access",

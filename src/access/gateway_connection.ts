@@ -154,7 +154,7 @@ function whyNot(error: Error & { level?: string }, { isForeign }: { isForeign: b
   if (error.level === "client-authentication") {
     return "it refuses the session's key, which works once and until the session ends";
   }
-  if (/forward/i.test(error.message)) return "it refuses the remote forward";
+  if (/forward|unable to bind/i.test(error.message)) return "it refuses the remote forward";
   return messageOf(error);
 }
 

@@ -1,13 +1,21 @@
 /** Sessions of web access through Debian's sshd as docs/gateway-openssh.md has it. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import net from "node:net";
+import type { Duplex } from "node:stream";
+import { forwardKeyOf } from "../../common/protocol/forward_hello.ts";
+import { greetedChannels } from "../../src/access/greeted_channels.ts";
 import { closeSession, openSession, showSession } from "../../platform/access/manage_sessions.ts";
 import type { SshGateway } from "../../platform/edge/ssh/ssh_gateway.ts";
 import { startSshdGateway } from "../../platform/edge/ssh/sshd_gateway.ts";
+import { maybeOpenedSecret } from "../../common/protocol/sealed_secret.ts";
+import type { OpenWebAccess } from "../../proto/gen/opendca/v1/task.ts";
 import { UsageError } from "../../common/core/errors.ts";
 import { freePort } from "../fixtures/free_port.ts";
 import { peerTest } from "../fixtures/peers.ts";
 import { createHostKeyFile, type Sshd, sshdUser, startSshd } from "../fixtures/sshd_peer.ts";
-import { tunnelOf } from "../fixtures/ssh_sessions.ts";
+import { createPrivateKey, type SshClient } from "../../common/host/ssh2.ts";
+import { signIn, tunnelOf, webAccess } from "../fixtures/ssh_sessions.ts";
 import { until } from "../fixtures/until.ts";
 import { get, isOpen, page, type Scene, type SceneOptions, startScene } from "../fixtures/web_access_scene.ts";
 
@@ -16,23 +24,56 @@ const programs = ["sshd", "ssh-keygen", "curl"];
 interface SshdScene extends AsyncDisposable {
   scene: Scene;
   sshd: Sshd;
+  /** A connection to sshd with any key. */
+  signIn(privateKey: string): Promise<SshClient>;
 }
 
+/** Of the order, as its agent opens it. */
+function privateKeyOf({ bench }: Scene, { sealedKey, sessionId }: OpenWebAccess): string {
+  const { privateKeyPem } = bench.agent.identity;
+  return maybeOpenedSecret(sealedKey, { privateKeyPem, context: sessionId })!;
+}
+
+/** Asks for the forward; false if it is refused. */
+function listens(client: SshClient, port: number): Promise<boolean> {
+  return new Promise((resolve) => client.forwardIn("127.0.0.1", port, (error) => resolve(error === undefined)));
+}
+
+/** A channel of an agent that ends its half when the other has ended. */
+function answering(channel: Duplex): Duplex {
+  return channel.on("error", () => {}).once("end", () => channel.end());
+}
+
+const refusals = ({ bench }: Scene) =>
+  bench.bench.platform.events.filter(({ event }) => event === "accessRefused").map(({ fields }) => fields.reason);
+
 /** An agent's half, the platform's half, and sshd between them. */
-async function startSshdScene(options: SceneOptions = {}): Promise<SshdScene> {
+async function startSshdScene(
+  { change, ports = 50, ...options }: SceneOptions & { change?(configuration: string): string; ports?: number } = {},
+): Promise<SshdScene> {
   await using stack = new AsyncDisposableStack();
   const hostKey = stack.use(await createHostKeyFile());
   const firstPort = freePort(), keysPort = freePort();
-  const sshd = stack.use(await startSshd(hostKey, { keysPort }));
+  const sshd = stack.use(await startSshd(hostKey, { keysPort, ...(change && { change }) }));
   const hosts = [{ host: "localhost", port: sshd.port }], user = sshdUser;
-  const at = { host: "127.0.0.1", port: keysPort, user, firstPort, lastPort: firstPort + 50 };
+  const at = { host: "127.0.0.1", port: keysPort, user, firstPort, lastPort: firstPort + ports - 1 };
   const gateway: SceneOptions["gateway"] = {
     startGateway: (platform): Promise<SshGateway> =>
       startSshdGateway(platform, { ...at, hosts, hostKey: hostKey.publicKey, lookMs: 50 }),
   };
   const scene = stack.use(await startScene({ gateway, gatewayPort: sshd.port, ...options }));
   const moved = stack.move();
-  return { scene, sshd, [Symbol.asyncDispose]: () => moved.disposeAsync() };
+  const dial = async () => {
+    const socket = net.connect(sshd.port, "127.0.0.1");
+    socket.on("error", () => {});
+    await once(socket, "connect");
+    return socket;
+  };
+  const signInAs = async (privateKey: string) => {
+    const client = await signIn({ dial }, { sessionId: user, privateKey });
+    return client.on("error", () => {});
+  };
+  return { scene, sshd, signIn: signInAs, [Symbol.asyncDispose]: () => moved.disposeAsync() };
 }
 
 peerTest("a session goes through OpenSSH's sshd to the device and back, until it is closed", programs, async () => {
@@ -54,3 +95,148 @@ peerTest("a session goes through OpenSSH's sshd to the device and back, until it
     return bytes > 3 * page.length;
   });
 });
+
+peerTest("sshd takes the key of a session once, until the session ends, and no other key", programs, async () => {
+  await using at = await startSshdScene();
+  const { scene } = at, { bench } = scene;
+  await assert.rejects(at.signIn(createPrivateKey()), "any key");
+  const order = await scene.order(), run = scene.run(order), { sessionId } = order;
+  const privateKey = privateKeyOf(scene, order);
+  const tunnel = await tunnelOf(bench, sessionId);
+  await assert.rejects(at.signIn(privateKey), "while it is open");
+  scene.access.kill(sessionId);
+  assert.match((await run).end, /the administrator ended it/);
+  assert.equal(await tunnel.closed, "the agent closed the connection");
+  await assert.rejects(at.signIn(privateKey), "after it was closed");
+  const late = await scene.order({}, { lastsMs: 60_000 });
+  bench.bench.platform.clock.advance(60_001);
+  await assert.rejects(at.signIn(privateKeyOf(scene, late)), "a session that is over");
+  assert.deepEqual(
+    new Set(refusals(scene)),
+    new Set([
+      "there is no such session",
+      "the key was used before",
+      "the session is closed",
+      "the session has expired",
+    ]),
+  );
+  const audit = await bench.bench.platform.queries.all<{ action: string }>(
+    "SELECT DISTINCT action FROM audit_log WHERE action LIKE 'access%' ORDER BY action",
+    {},
+  );
+  assert.deepEqual(audit.map(({ action }) => action), [
+    "accessKeyRefused",
+    "accessSessionEnded",
+    "accessSessionOpened",
+    "accessSessionStarted",
+  ]);
+});
+
+peerTest("of two agents with one key, one gets the session", programs, async () => {
+  await using at = await startSshdScene();
+  const { scene } = at, order = await scene.order(), { forwardPort: port, sessionId } = order;
+  // It has the key, and the port before the other; it does not say the words of an agent.
+  const other = await at.signIn(privateKeyOf(scene, order));
+  other.on(
+    "tcp connection",
+    (_: unknown, accept: () => Duplex) => void accept().on("error", () => {}).end("x".repeat(99)),
+  );
+  assert.ok(await listens(other, port));
+  await assert.rejects(scene.run(order), /refuses the remote forward/);
+  assert.equal(scene.bench.gateway.tunnels.of(sessionId), undefined);
+  other.end();
+});
+
+peerTest(
+  "a program at the gateway that takes the port of a session, or connects to it, reaches nothing",
+  programs,
+  async () => {
+    await using at = await startSshdScene();
+    const { scene } = at, { bench } = scene;
+    const taken = await scene.order();
+    const heard: Uint8Array[] = [];
+    const server = net.createServer((socket) => {
+      socket.on("error", () => {}).on("data", (part: Uint8Array) => {
+        heard.push(part);
+        // Of the right length.
+        socket.write(new Uint8Array(32));
+      });
+    }).listen(taken.forwardPort, "127.0.0.1");
+    await once(server, "listening");
+    await assert.rejects(scene.run(taken), /refuses the remote forward/);
+    await until("the platform has connected", () => heard.length > 0);
+    assert.equal(bench.gateway.tunnels.of(taken.sessionId), undefined);
+    server.close();
+
+    const order = await scene.order(), run = scene.run(order);
+    const tunnel = await tunnelOf(bench, order.sessionId);
+    for (
+      const hello of [
+        new Uint8Array(49),
+        heard[0]!,
+        new TextEncoder().encode(`GET / HTTP/1.0\r\n\r\n${" ".repeat(99)}`),
+      ]
+    ) {
+      const socket = net.connect(order.forwardPort, "127.0.0.1");
+      socket.on("error", () => {}).write(hello);
+      let answer = "";
+      for await (const part of socket) answer += part;
+      assert.equal(answer, "");
+    }
+    assert.equal(scene.connections(), 0);
+    assert.ok((await get(await tunnel.open())).includes(page));
+    tunnel.close("done");
+    await run;
+  },
+);
+
+peerTest("sshd ends the connection of an agent that does not let go of a closed session", programs, async () => {
+  await using at = await startSshdScene({
+    change: (text) => text.replace("UnusedConnectionTimeout 20", "UnusedConnectionTimeout 2"),
+  });
+  const { scene } = at, { bench } = scene;
+  const order = await scene.order(), key = forwardKeyOf(privateKeyOf(scene, order));
+  const stubborn = await at.signIn(privateKeyOf(scene, order));
+  const take = greetedChannels({ key, take: ({ reject }) => reject(), onEnd() {} });
+  stubborn.on(
+    "tcp connection",
+    (_: unknown, accept: () => Duplex, reject: () => void) => take({ accept: () => answering(accept()), reject }),
+  );
+  let isGone = false;
+  stubborn.once("close", () => isGone = true);
+  assert.ok(await listens(stubborn, order.forwardPort));
+  const tunnel = await tunnelOf(bench, order.sessionId);
+  // Longer than the time-out: an open session is in use.
+  await new Promise((resolve) => setTimeout(resolve, 3_500));
+  assert.ok(!isGone);
+  await closeSession(bench.bench.platform.platform, bench.by, { sessionId: order.sessionId, reason: "done" });
+  assert.equal(await tunnel.closed, "done");
+  await until("sshd has ended it", () => isGone);
+});
+
+peerTest("a device that does not answer, and one that ends, are seen through sshd", programs, async () => {
+  await using at = await startSshdScene({ onConnection: (socket) => void socket.end() });
+  const { scene } = at, order = await scene.order(), run = scene.run(order);
+  const tunnel = await tunnelOf(scene.bench, order.sessionId);
+  assert.equal(await get(await tunnel.open()), "");
+  scene.access.kill();
+  await run;
+  await tunnel.closed;
+  await assert.rejects(tunnel.open(), /The session has ended: the agent closed the connection/);
+});
+
+peerTest(
+  "there is no session through sshd for an agent that does not know it, or without a free port",
+  programs,
+  async () => {
+    await using at = await startSshdScene({ ports: 1 });
+    const { scene } = at, { bench } = scene;
+    const wish = { device: "10.1.0.7", port: 80, scheme: "http", lastsMs: 600_000 } as const;
+    const open = () => openSession(bench.bench.platform.platform, bench.by, wish);
+    await bench.poll({ webAccess: { ...webAccess, knowsSshd: false } });
+    await assert.rejects(open(), (error) => error instanceof UsageError && /does not know/.test(error.message));
+    await bench.poll({ webAccess });
+    await open();
+    await assert.rejects(open(), (error) => error instanceof UsageError && /all 1 ports/.test(error.message));
+  },
+);

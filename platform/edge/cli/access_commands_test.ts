@@ -37,6 +37,12 @@ eachDatabase(
     }),
 );
 
+/* A public key, and what is none. */
+const sshdKeys = {
+  "sshd.pub": `ssh-ed25519 ${"AAAAC3NzaC1lZDI1NTE5AAAAI".padEnd(68, "A")} root@gateway\n`,
+  "sshd.key": "-----BEGIN OPENSSH PRIVATE KEY-----\n",
+};
+
 eachDatabase(
   "serve tells where its gateway listens, and refuses hosts that agents could not reach it at",
   () =>
@@ -45,8 +51,19 @@ eachDatabase(
       const { stdout } = await run(...listen, "--host-name", "dca.example.com", "--ssh-listen", "127.0.0.1:0");
       assert.ok(JSON.parse(stdout).sshPort > 0);
       assert.match(Deno.readTextFileSync(`${folder}/ssh-host.key`), /^-----BEGIN OPENSSH PRIVATE KEY-----/);
+      const sshd = ["--host-name", "a.example.com", "--sshd-keys", "127.0.0.1:0", "--sshd-host-key", "sshd.pub"];
+      const asked = await run(...listen, ...sshd);
+      assert.ok(JSON.parse(asked.stdout).sshdKeysPort > 0);
       for (
         const [args, pattern] of [
+          [sshd.slice(0, 4), /one of --sshd-keys and --sshd-host-key without the other/],
+          [[...sshd, "--ssh-listen", "127.0.0.1:0"], /--sshd-keys with --ssh-listen/],
+          [[...sshd, "--sshd-keys", "0.0.0.0:8022"], /--sshd-keys as an address of loopback: .*"0\.0\.0\.0:8022"/],
+          [[...sshd, "--sshd-host-key", "sshd.key"], /"sshd.key" as a public key of SSH/],
+          [[...sshd, "--sshd-user", "a b"], /--sshd-user as a user name: current value is "a b"/],
+          [[...sshd, "--sshd-ports", "22-80"], /--sshd-ports as FIRST-LAST of 1024 to 65535: current value is "22-80"/],
+          [[...sshd, "--sshd-ports", "3000-2000"], /--sshd-ports as FIRST-LAST/],
+          [["--host-name", "10.1.0.1", ...sshd.slice(2)], /Cannot use --sshd-keys as there is no name/],
           [["--ssh-host", "a.example.com"], /--ssh-host without --ssh-listen/],
           [["--ssh-listen", "22"], /--ssh-listen as HOST:PORT: current value is "22"\nhint: such as 0\.0\.0\.0:22/],
           [["--ssh-listen", "127.0.0.1:0", "--ssh-host", "a b"], /--ssh-host as a host name: current value is "a b"/],
@@ -55,10 +72,10 @@ eachDatabase(
         ] as [string[], RegExp][]
       ) {
         const { code, stderr } = await run(...listen, ...args);
-        assert.equal(code, 64);
+        assert.equal(code, args.includes("sshd.key") ? 78 : 64);
         assert.match(stderr, pattern);
       }
-    }),
+    }, sshdKeys),
 );
 
 eachDatabase(
