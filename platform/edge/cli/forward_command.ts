@@ -61,7 +61,8 @@ async function runForward({ host, actor }: CommandContext, session: string, flag
       void host.stdout(isJson ? jsonText({ listening: address }) : `listening on ${address}\n`).catch(() => {});
     },
   });
-  say(`the session has ended: ${reason}`);
+  // The program ends after this, so the line must have been written.
+  await host.stderr(`the session has ended: ${reason}\n`).catch(() => {});
   void stopped;
 }
 
