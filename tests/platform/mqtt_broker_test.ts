@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import tls from "node:tls";
 import type { IClientOptions } from "mqtt";
 import { mqttTopic } from "../../common/protocol/mqtt.ts";
@@ -8,7 +9,7 @@ import { brokerAliveMs, isOnline, noteBroker, notePresence, withBrokers } from "
 import { startMqtt } from "../../platform/edge/mqtt/start_mqtt.ts";
 import { createTask } from "../../platform/tasks/manage_tasks.ts";
 import { PlatformConfig } from "../../proto/gen/opendca/v1/config.ts";
-import { SignedTask, Task } from "../../proto/gen/opendca/v1/task.ts";
+import { RefusalReason, SignedTask, Task, TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { mqttClient } from "../fixtures/mqtt_client.ts";
 import { activatedAgent, startTestPlatform, type TestAgent, type TestPlatform } from "../fixtures/platform_fixture.ts";
@@ -134,6 +135,32 @@ Deno.test("an agent can neither subscribe nor publish to what is not its own, an
   }
   assert.equal(listener.received.length, 1, "and nothing came through");
   await until("the audit log has it", async () => (await audited(platform, "mqttRefused")).length > 0);
+});
+
+eachDatabase("what an agent refused of what a broker brought is in the audit log, whichever task it was", async () => {
+  await using platform = await startTestPlatform({ mqtt: both });
+  const agent = await activatedAgent(platform, await platform.customer("Acme"));
+  const { agentId } = agent;
+  const { taskId } = await createTask(platform.platform, by(agent), { agentId, payload: ping, validMs: 60_000 });
+  await using mqtt = await mqttClient(urlOf(platform, "tls"), optionsOf(platform, agent));
+  const refusals = [
+    [taskId, RefusalReason.REPEATED, "REPEATED"],
+    ["00000000-0000-4000-8000-000000000001", RefusalReason.EXPIRED, "EXPIRED"],
+    ["00000000-0000-4000-8000-000000000002", RefusalReason.WRONG_AGENT, "WRONG_AGENT"],
+    // A forged task has no id that could be believed.
+    ["", RefusalReason.BAD_SIGNATURE, "BAD_SIGNATURE"],
+  ] as const;
+  for (const [taskId, refusal] of refusals) {
+    const told = TaskResult.fromPartial({ taskId, state: TaskState.REFUSED, refusal, message: "refused" });
+    const payload = Buffer.from(TaskResult.encode(told).finish());
+    await soon("it is taken", mqtt.client.publishAsync(mqttTopic(agentId, "progress"), payload, { qos: 1 }));
+  }
+  const details = () => audited(platform, "mqttTaskRefused");
+  await until("all are in the audit log", async () => (await details()).length === refusals.length);
+  const told = (await details()).map((detail) => JSON.parse(detail));
+  assert.deepEqual(told.map(({ agent, reason }) => [agent, reason]), refusals.map(([, , why]) => [agentId, why]));
+  const row = await platform.queries.get<{ state: string }>("SELECT state FROM tasks");
+  assert.notEqual(row!.state, "refused", "a broker cannot end a task");
 });
 
 Deno.test("a broker takes no client id and no last will but the agent's own", async () => {
