@@ -59,7 +59,10 @@ export interface OpenedSession {
   port: number;
   scheme: Scheme;
   endsAt: Date;
-  /** The administrator of the agent's machine must approve it first. */
+  /**
+   * By the policy that the agent told last, the administrator of its machine must approve it first; whether that was
+   * done for some time already is not known.
+   */
   needsApproval: boolean;
 }
 
@@ -115,7 +118,7 @@ export function openSession(platform: Platform, by: TenantBy, wish: SessionWish)
         port,
         scheme,
         endsAt,
-        needsApproval: policy.needsApproval || rawPorts.includes(port),
+        needsApproval: policy.needsApproval || rawPorts.includes(port) || scheme === "raw",
       },
       audit: {
         action: "accessSessionOpened",

@@ -11,7 +11,16 @@ import {
 import { setLegacyTls, showLegacyTls } from "../../access/legacy_tls_permission.ts";
 import { createLink, listRequests, showsPages } from "../../access/web_sessions.ts";
 import type { Scheme } from "../../access/sessions.ts";
-import { type CommandContext, customerOption, deviceHelp, timeOption, wholeNumber } from "./command_context.ts";
+import type { OpenPlatform } from "../../agents/platform.ts";
+import type { TenantBy } from "../../audit/use_case.ts";
+import {
+  type Answer,
+  type CommandContext,
+  customerOption,
+  deviceHelp,
+  timeOption,
+  wholeNumber,
+} from "./command_context.ts";
 import type { Page } from "../../store/page.ts";
 import { addPaging, oneMore, partAnswer, partFrom } from "./list_part.ts";
 import { type Column, minuteText, renderTable } from "./table.ts";
@@ -42,6 +51,7 @@ interface OpenFlags {
   https?: boolean;
   raw?: boolean;
   for: number;
+  wait?: boolean;
 }
 
 /** `access open|list|show|link|log|close|legacy-tls`. */
@@ -56,27 +66,9 @@ export function addAccessCommands(program: Command, context: CommandContext): vo
       new Option("--for <time>", "how long it may last: 10m; a bare number is minutes")
         .argParser(timeOption("--for", { min: "1m", max: "30m", bareUnit: "m" })).default(longestSessionMs, "30m"),
     )
+    .option("--wait", "show how far it is until it is open or has ended; exit code 0 if it is open")
     .action((device: string, flags: OpenFlags, command: Command) =>
-      context.runForCustomer(command, async (platform, by) => {
-        const { port } = flags;
-        const opened = await openSession(platform, by, { device, port, scheme: schemeOf(flags), lastsMs: flags.for });
-        const { label: _, ...json } = opened;
-        const wait = opened.needsApproval
-          ? "the administrator of the agent's machine has to approve it"
-          : "the agent opens it with its next poll";
-        const { sessionId } = opened, hasPages = await showsPages(platform, by);
-        const link = hasPages ? (await createLink(platform, by, { sessionId })).link : undefined;
-        const next = link === undefined
-          ? `${wait}; opendca-platform access show ${sessionId}`
-          : opened.scheme === "raw"
-          ? `${wait}; opendca-platform forward ${link}, on your machine`
-          : wait;
-        return {
-          json: { ...json, ...(link === undefined ? {} : { link }) },
-          text: [sessionId, link].filter((line) => line !== undefined).map((line) => `${line}\n`).join(""),
-          next,
-        };
-      })
+      context.runForCustomer(command, (platform, by) => open(platform, by, { device, flags, context }))
     );
   addPaging(access.command("list").description("sessions, newest first").option(...customerOption), 1000)
     .action((page: Page, command: Command) =>
@@ -117,6 +109,53 @@ export function addAccessCommands(program: Command, context: CommandContext): vo
       })
     );
   addLegacyTlsCommand(access, context);
+}
+
+async function open(
+  platform: OpenPlatform,
+  by: TenantBy,
+  { device, flags, context }: { device: string; flags: OpenFlags; context: CommandContext },
+): Promise<Answer> {
+  const { port } = flags;
+  const opened = await openSession(platform, by, { device, port, scheme: schemeOf(flags), lastsMs: flags.for });
+  const { label: _, ...json } = opened, { sessionId } = opened;
+  if (flags.wait === true) {
+    const show = (line: string) => context.host.stderr(`${sessionId}: ${line}\n`);
+    const row = await waitForSession(platform, by, { sessionId, show });
+    if (row.state !== "open") {
+      context.setExitCode(row.state === "refused" ? 77 : 69);
+      const { state, reason } = row;
+      return { json: { ...json, state, reason }, text: `${reason === null ? state : `${state}: ${reason}`}\n` };
+    }
+  }
+  const hasPages = await showsPages(platform, by);
+  const link = hasPages ? (await createLink(platform, by, { sessionId })).link : undefined;
+  const then = opened.scheme === "raw" && link !== undefined ? `opendca-platform forward ${link}, on your machine` : "";
+  const asked = `the agent was asked; opendca-platform access show ${sessionId} says how far it is`;
+  const next = [flags.wait === true ? "" : asked, then].filter((text) => text !== "").join("; ");
+  return {
+    json: { ...json, ...(flags.wait === true ? { state: "open" } : {}), ...(link === undefined ? {} : { link }) },
+    text: [sessionId, link].filter((line) => line !== undefined).map((line) => `${line}\n`).join(""),
+    ...(next === "" ? {} : { next }),
+  };
+}
+
+const lookEveryMs = 250;
+
+/** The session when it is open or has ended before. `show` gets each new step, as far as the agent has said. */
+async function waitForSession(
+  platform: OpenPlatform,
+  by: TenantBy,
+  { sessionId, show }: { sessionId: string; show(line: string): Promise<void> },
+): Promise<ShownSession> {
+  let shown = "";
+  for (;;) {
+    const row = await showSession(platform, by, { sessionId });
+    if (row.state !== "waiting") return row;
+    const line = row.step === undefined ? "the agent was asked" : stateText(row);
+    if (line !== shown) await show(shown = line);
+    await new Promise<void>((resolve) => setTimeout(resolve, lookEveryMs));
+  }
 }
 
 function addLegacyTlsCommand(access: Command, context: CommandContext): void {

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import type { PlatformHost } from "../../platform/edge/cli/host.ts";
+import { runPlatform } from "../../platform/edge/cli/run_platform.ts";
+import { listSessions } from "../../platform/access/manage_sessions.ts";
+import { TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
+import { eachDatabase } from "../fixtures/each_database.ts";
+import { forward, type SessionBench, signIn, startSessionBench, webAccess } from "../fixtures/ssh_sessions.ts";
+import { maybeOpenedSecret } from "../../common/protocol/sealed_secret.ts";
+import { until } from "../fixtures/until.ts";
+
+/** `opendca-platform access open 10.1.0.7 …` on a terminal. */
+function openCommand({ bench }: SessionBench, ...args: string[]) {
+  const { platform } = bench.platform;
+  const ran = { stdout: "", stderr: "" };
+  const host: PlatformHost = {
+    clock: platform.clock,
+    env: (name) => name === "USER" ? "eva" : undefined,
+    account: "uid 7",
+    columns: 200,
+    tableWidth: 200,
+    stdout: (text) => Promise.resolve(void (ran.stdout += text)),
+    stderr: (text) => Promise.resolve(void (ran.stderr += text)),
+    readTextFile: () => Promise.reject(new Deno.errors.NotFound("none in tests")),
+    untilStopped: () => Promise.resolve(),
+    openPlatform: () => Promise.resolve({ ...platform, [Symbol.asyncDispose]: () => Promise.resolve() }),
+    serve: () => Promise.reject(new Error("not in this test")),
+  };
+  return { ran, code: runPlatform(["access", "open", "10.1.0.7", ...args], host) };
+}
+
+eachDatabase("access open says what is known: that the agent was asked, whatever its policy was", async () => {
+  await using scene = await startSessionBench();
+  await scene.poll({ webAccess: { ...webAccess, needsApproval: true } });
+  const { ran, code } = openCommand(scene);
+  assert.equal(await code, 0, ran.stderr);
+  assert.match(ran.stdout, /^ses-\w+\n$/);
+  assert.match(ran.stderr, /^next: the agent was asked; opendca-platform access show ses-\w+ says how far it is\n$/);
+});
+
+eachDatabase("access open --wait follows what the agent says, until the session is open", async () => {
+  await using scene = await startSessionBench();
+  const { ran, code } = openCommand(scene, "--wait");
+  const { platform } = scene.bench.platform;
+  await until("it was asked", () => /: the agent was asked\n$/.test(ran.stderr));
+  const [order] = await scene.poll();
+  const taskId = (await listSessions(platform, scene.by))[0]!.task_id;
+  for (const [step, line] of [["waiting", "waiting for approval"], ["checking", "checking the device"]] as const) {
+    const result = TaskResult.create({ taskId, state: TaskState.RUNNING, progress: { step } });
+    await scene.poll({}, { taskResults: [result] });
+    await until("it says so", () => ran.stderr.endsWith(`: ${line}\n`));
+  }
+  const { sessionId, sealedKey } = order!;
+  const { privateKeyPem } = scene.agent.identity;
+  const privateKey = maybeOpenedSecret(sealedKey, { privateKeyPem, context: sessionId })!;
+  await forward(await signIn(scene, { sessionId, privateKey }), () => {});
+  assert.equal(await code, 0, ran.stderr);
+  assert.equal(ran.stdout, `${sessionId}\n`);
+  assert.deepEqual(ran.stderr.split("\n").filter((line) => line !== "" && !line.startsWith(`${sessionId}: `)), []);
+});
+
+eachDatabase("access open --wait says why a session was refused", async () => {
+  await using scene = await startSessionBench();
+  const { ran, code } = openCommand(scene, "--wait", "--json");
+  await until("it was asked", () => /: the agent was asked\n$/.test(ran.stderr));
+  await scene.poll();
+  const { platform } = scene.bench.platform;
+  const taskId = (await listSessions(platform, scene.by))[0]!.task_id;
+  await scene.poll({}, {
+    taskResults: [TaskResult.create({ taskId, state: TaskState.REFUSED, message: "Refused by policy: no" })],
+  });
+  assert.equal(await code, 77);
+  const { state, reason } = JSON.parse(ran.stdout);
+  assert.deepEqual([state, reason], ["refused", "Refused by policy: no"]);
+});
