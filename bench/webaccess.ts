@@ -105,6 +105,13 @@ async function timeSmall(asked: Omit<Asked, "agent">): Promise<number[]> {
   return tookMs;
 }
 
+/** Small requests through OpenSSH's sshd in place of our gateway. */
+async function timeSshd(): Promise<number[]> {
+  await using scene = await startWebScene({ agents: 1, sshd: true });
+  const file = await visit(await scene.open(0, 1, scene.ports.file), scene.ca.pem);
+  return await timeSmall({ url: `${file.origin}/`, cookie: file.cookie, ca: scene.ca.pem });
+}
+
 /** curl's arguments for an address, and whose page it is. */
 function curlArguments(page: { origin: string; cookie?: string }, ca: string): string[] {
   const { hostname, port } = new URL(page.origin);
@@ -229,6 +236,9 @@ const missing = [["curl", "curl"], ["ss", "iproute2"]].filter(([program, name]) 
   maybePeer(program!, name!) === undefined
 );
 if (missing.length > 0) throw new Error("Cannot measure without them");
+const throughSshd = Deno.uid() === 0 && maybePeer("sshd", "openssh-server") !== undefined
+  ? await timeSshd()
+  : undefined;
 await using scene = await startWebScene();
 console.log(`platform and ${agents} agents run after ${((performance.now() - beganMs) / 1000).toFixed(0)} s`);
 
@@ -240,11 +250,16 @@ goals.atMost("task created to the page, median", quantile(tookMs, 0.5) / 1000, 1
 const file = await visit(await scene.open(0, 1, scene.ports.file), scene.ca.pem);
 const direct = await timeSmall({ url: `http://${scene.address(0, 1)}:${scene.ports.file}/` });
 const through = await timeSmall({ url: `${file.origin}/`, cookie: file.cookie, ca: scene.ca.pem });
-const times = [["direct", direct], ["OpenDCA", through]] as const;
+const times = [["direct", direct], ["OpenDCA", through], ["OpenSSH's sshd", throughSshd ?? []]] as const;
 const smallTable = times.map(([name, of]) => [name, ...[0.5, 0.99].map((q) => quantile(of, q).toFixed(2))]);
 console.log(`\n${alignColumns([["small request", "median ms", "p99 ms"], ...smallTable])}\n`);
 for (const [name, q] of [["median", 0.5], ["p99", 0.99]] as const) {
   goals.atMost(`added to a small request, ${name}`, quantile(through, q) - quantile(direct, q), 10, " ms");
+}
+if (throughSshd === undefined) console.log("sshd was not measured, as it needs root");
+else {
+  const added = quantile(throughSshd, 0.5) - quantile(direct, 0.5);
+  goals.atMost("added to a small request through sshd, median", added, 60, " ms");
 }
 
 const cpuOf = () => [scene.agents[0]!, scene.platform].map(({ pid }) => usageOf(pid).cpuSeconds);

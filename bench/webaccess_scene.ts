@@ -9,8 +9,15 @@ import { createTask, type TaskPayload } from "../platform/tasks/manage_tasks.ts"
 import { startSimulator } from "../simulator/simulator.ts";
 import { type AgentScene, scenePrinter, startScene } from "../tests/fixtures/agent_fixture.ts";
 import { freePort } from "../tests/fixtures/free_port.ts";
+import { createHostKeyFile, sshdUser, startSshd } from "../tests/fixtures/sshd_peer.ts";
 import { type RunningProgram, runProgram, startProgram } from "../tests/fixtures/start_program.ts";
 import { until } from "../tests/fixtures/until.ts";
+
+export interface WebSceneOptions {
+  agents?: number;
+  /** Debian's sshd is the gateway. */
+  sshd?: boolean;
+}
 
 /** With three sessions each, they have more than twenty. */
 export const agents = 7;
@@ -61,11 +68,16 @@ function startDevice(port: number): AsyncDisposable {
   };
 }
 
-export async function startWebScene(): Promise<WebScene> {
+export async function startWebScene(
+  { agents: count = agents, sshd: hasSshd = false }: WebSceneOptions = {},
+): Promise<WebScene> {
   await using built = new AsyncDisposableStack();
-  const ports = { ssh: freePort(), page: freePort(), file: freePort() }, mqtt = freePort(), access = freePort();
+  const sshd = hasSshd ? built.use(await sshdGateway()) : undefined;
+  const ports = { ssh: sshd?.port ?? freePort(), page: freePort(), file: freePort() },
+    mqtt = freePort(),
+    access = freePort();
   built.use(startDevice(ports.file));
-  const numbers = [...Array(agents).keys()], printers = [...Array(printersOfAgent).keys()];
+  const numbers = [...Array(count).keys()], printers = [...Array(printersOfAgent).keys()];
   const devices = numbers.flatMap((agent) => printers.flatMap((printer) => scenePrinter(address(agent, printer))));
   built.use(await startSimulator({ devices, web: { port: ports.page } }));
   const own = { snmp: devices[0]!.port!, ...ports };
@@ -76,7 +88,8 @@ export async function startWebScene(): Promise<WebScene> {
   );
   await Deno.writeTextFile(scene.config, config);
   const gateways = [
-    ...["--poll-seconds", "5m", "--mqtt-listen", `127.0.0.1:${mqtt}`, "--ssh-listen", `127.0.0.1:${ports.ssh}`],
+    ...["--poll-seconds", "5m", "--mqtt-listen", `127.0.0.1:${mqtt}`],
+    ...(sshd?.options ?? ["--ssh-listen", `127.0.0.1:${ports.ssh}`]),
     ...["--access-listen", `127.0.0.1:${access}`, "--access-domain", "access.localhost"],
   ];
   const platform = built.use(await scene.startPlatform(...gateways));
@@ -92,8 +105,8 @@ export async function startWebScene(): Promise<WebScene> {
   for (const { program } of running) built.use(program);
   const payload: TaskPayload = { $case: "scanNow", value: { site: "", targets: [], knownDevicesOnly: false } };
   for (const { agentId } of running) await createTask(store, by, { agentId, payload, validMs: 600_000 });
-  const count = "SELECT count(*) AS known FROM devices";
-  await until("the printers are known", () => scene.store<{ known: number }>(count)[0]!.known === devices.length);
+  const known = "SELECT count(*) AS known FROM devices";
+  await until("the printers are known", () => scene.store<{ known: number }>(known)[0]!.known === devices.length);
   const path = `${dataDirectory}/server-authority.pem`, pem = await Deno.readTextFile(path);
   const moved = built.move();
   return {
@@ -111,6 +124,19 @@ export async function startWebScene(): Promise<WebScene> {
     },
     [Symbol.asyncDispose]: () => moved.disposeAsync(),
   };
+}
+
+/** As docs/gateway-openssh.md has it, and the options of `serve` for it. */
+async function sshdGateway(): Promise<{ port: number; options: string[] } & AsyncDisposable> {
+  await using built = new AsyncDisposableStack();
+  const hostKey = built.use(await createHostKeyFile()), keysPort = freePort(), firstPort = freePort();
+  const { port } = built.use(await startSshd(hostKey, { keysPort }));
+  const options = [
+    ...["--sshd-keys", `127.0.0.1:${keysPort}`, "--sshd-host-key", `${hostKey.path}.pub`, "--sshd-user", sshdUser],
+    ...["--sshd-ports", `${firstPort}-${firstPort + 99}`, "--ssh-host", `localhost:${port}`],
+  ];
+  const moved = built.move();
+  return { port, options, [Symbol.asyncDispose]: () => moved.disposeAsync() };
 }
 
 /** The first is that of the scene; the others are activated as well. */

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import net from "node:net";
 import type { Duplex } from "node:stream";
-import { forwardKeyOf } from "../../common/protocol/forward_hello.ts";
+import { createHello, forwardKeyOf } from "../../common/protocol/forward_hello.ts";
 import { greetedChannels } from "../../src/access/greeted_channels.ts";
 import { closeSession, openSession, showSession } from "../../platform/access/manage_sessions.ts";
 import type { SshGateway } from "../../platform/edge/ssh/ssh_gateway.ts";
@@ -174,6 +174,7 @@ peerTest(
       const hello of [
         new Uint8Array(49),
         heard[0]!,
+        createHello("device", forwardKeyOf("another session")),
         new TextEncoder().encode(`GET / HTTP/1.0\r\n\r\n${" ".repeat(99)}`),
       ]
     ) {
