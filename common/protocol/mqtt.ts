@@ -81,3 +81,22 @@ export function mqttFrameWatch(maxBytes: number): (bytes: Uint8Array) => void {
     }
   };
 }
+
+/** The part of a WebSocket that answers pings. */
+export interface PingedWebSocket {
+  readonly bufferedAmount: number;
+  on(event: "ping", listener: (data: Uint8Array) => void): unknown;
+  pong(data: Uint8Array): void;
+}
+
+const mostUnreadBytes = 64 * 1024;
+
+/**
+ * Answers pings while the other end reads the answers: the library queues any number of them, so that a peer that only
+ * sends could fill the memory. For WebSockets that are opened with `autoPong: false`.
+ */
+export function answerPings(webSocket: PingedWebSocket): void {
+  webSocket.on("ping", (data) => {
+    if (webSocket.bufferedAmount < mostUnreadBytes) webSocket.pong(data);
+  });
+}

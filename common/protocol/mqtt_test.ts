@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { maxPacketToAgent, MqttFrameError, mqttFrameWatch, mqttKinds, mqttTopic, parseMqttTopic } from "./mqtt.ts";
+import {
+  answerPings,
+  maxPacketToAgent,
+  MqttFrameError,
+  mqttFrameWatch,
+  mqttKinds,
+  mqttTopic,
+  parseMqttTopic,
+} from "./mqtt.ts";
 
 for (const kind of mqttKinds) {
   Deno.test(`parseMqttTopic() reads what mqttTopic() makes for ${kind}`, () => {
@@ -81,3 +89,21 @@ for (
     assert.throws(() => watch(new Uint8Array(bytes)), MqttFrameError);
   });
 }
+
+Deno.test("answerPings() answers while the other end reads, and then no more", () => {
+  let listener: ((data: Uint8Array) => void) | undefined;
+  const answers: string[] = [];
+  const webSocket = {
+    bufferedAmount: 0,
+    on: (_: "ping", told: (data: Uint8Array) => void) => void (listener = told),
+    pong: (data: Uint8Array) => void answers.push(new TextDecoder().decode(data)),
+  };
+  answerPings(webSocket);
+  const ping = (text: string) => listener!(new TextEncoder().encode(text));
+  ping("1");
+  webSocket.bufferedAmount = 1_000_000;
+  ping("2");
+  webSocket.bufferedAmount = 0;
+  ping("3");
+  assert.deepEqual(answers, ["1", "3"]);
+});

@@ -10,6 +10,7 @@ import { type Proxy, proxyFor } from "../../common/host/proxy.ts";
 import { type ClientCertificate, secureContextOf, type TrustConfig } from "../../common/host/trust.ts";
 import {
   agentReads,
+  answerPings,
   maxPacketToAgent,
   mqttFrameWatch,
   type MqttKind,
@@ -87,9 +88,11 @@ async function openWebSocket(socket: Socket, { host, port }: Endpoint, path: str
   const webSocket = new WebSocket(`ws://${authority}${path}`, [mqttSubprotocol], {
     createConnection: () => socket,
     perMessageDeflate: false,
+    autoPong: false,
     followRedirects: false,
     maxPayload: 2 * maxPacketToAgent,
   });
+  answerPings(webSocket);
   webSocket.on("open", () => opened.resolve());
   webSocket.on("error", (error) => opened.reject(new BrokerError(error.message)));
   webSocket.on("unexpected-response", (_, answer) => {

@@ -47,6 +47,11 @@ interface Flood {
   options: tls.ConnectionOptions;
 }
 
+interface Flooding extends Disposable {
+  /** Rejects when the connection fails. */
+  ended: Promise<never>;
+}
+
 /** Calls `sent` with the bytes that the system has taken, until disposed of. */
 function flood(
   { kind, agentId, options }: Flood,
@@ -81,12 +86,35 @@ function flood(
   return { ended: ended.promise, [Symbol.dispose]: () => void socket.destroy() };
 }
 
+/** WebSocket pings for ever, by a peer that reads no answer. */
+function floodPings({ agentId, options }: Omit<Flood, "kind">, sent: (bytes: number) => boolean): Flooding {
+  const { ca, key, cert, port } = options as Record<"ca" | "key" | "cert", string> & { port: number };
+  const ended = Promise.withResolvers<never>();
+  // Not by node:tls, which reads on when it is paused.
+  const opening = Deno.connectTls({ hostname: "localhost", port, caCerts: [ca], key, cert });
+  async function run(): Promise<void> {
+    const connection = await opening;
+    const write = async (bytes: Uint8Array) => {
+      for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
+    };
+    await write(Buffer.from(upgrade));
+    await connection.read(new Uint8Array(4096));
+    await write(frame(packet(0x10, text("MQTT"), Buffer.from([4, 0, 0, 60]), text(agentId))));
+    const ping = Buffer.concat([Buffer.from([0x89, 0x80 | 125, 0, 0, 0, 0]), Buffer.alloc(125)]);
+    const part = Buffer.concat(Array(500).fill(ping));
+    for (let bytes = part.length; sent(bytes); bytes += part.length) await write(part);
+  }
+  run().catch(ended.reject);
+  ended.promise.catch(() => {});
+  return { ended: ended.promise, [Symbol.dispose]: () => void opening.then((it) => it.close(), () => {}) };
+}
+
 function residentBytes(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`))![1]) * 1024;
 }
 
 Deno.test({
-  name: "an agent that sends for ever over TLS or WebSockets costs no memory, and others are served",
+  name: "an agent that sends for ever over TLS or WebSockets, or only pings, costs no memory, and others are served",
   ignore: Deno.build.os !== "linux",
   async fn() {
     await using platform = await startTestPlatform();
@@ -98,14 +126,18 @@ Deno.test({
     const ports: Record<"tls" | "wss", number> = JSON.parse(ready).mqtt;
     const ca = platform.serverAuthority;
     const identityOf = ({ identity }: typeof agent) => ({ ca, key: identity.privateKeyPem, cert: identity.chain });
-    for (const kind of ["tls", "wss"] as const) {
+    for (const kind of ["tls", "wss", "pings"] as const) {
       const done = Promise.withResolvers<number>();
       let first: number | undefined;
-      const options = { ...identityOf(agent), port: ports[kind] };
-      using flooding = flood({ kind, agentId: agent.agentId, options }, (bytes) => {
+      const sent = (bytes: number) => {
         if (bytes >= firstBytes) first ??= residentBytes(program.pid);
         if (bytes >= allBytes) done.resolve(residentBytes(program.pid) - first!);
-      });
+        return bytes < allBytes;
+      };
+      const options = { ...identityOf(agent), port: ports[kind === "tls" ? "tls" : "wss"] };
+      using flooding = kind === "pings"
+        ? floodPings({ agentId: agent.agentId, options }, sent)
+        : flood({ kind, agentId: agent.agentId, options }, sent);
       const grown = await soon("it has sent it all", Promise.race([done.promise, flooding.ended])) / megabyte;
       assert.ok(
         grown < 120,

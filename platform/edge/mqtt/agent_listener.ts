@@ -10,7 +10,13 @@ import tls, { type TLSSocket } from "node:tls";
 import { createWebSocketStream, type WebSocket, WebSocketServer } from "ws";
 import { messageOf } from "../../../common/core/errors.ts";
 import type { IpRange } from "../../../common/core/ip_range.ts";
-import { maxPacketFromAgent, mqttFrameWatch, mqttPath, mqttSubprotocol } from "../../../common/protocol/mqtt.ts";
+import {
+  answerPings,
+  maxPacketFromAgent,
+  mqttFrameWatch,
+  mqttPath,
+  mqttSubprotocol,
+} from "../../../common/protocol/mqtt.ts";
 import { CallError } from "../../agents/call_error.ts";
 import { type Caller, callerOf } from "../../agents/caller.ts";
 import type { Platform } from "../../agents/platform.ts";
@@ -118,6 +124,7 @@ function wssServer(platform: Platform, { certificate }: AgentListenerOptions, id
     noServer: true,
     path: mqttPath,
     perMessageDeflate: false,
+    autoPong: false,
     maxPayload: 4 * maxPacketFromAgent,
     handleProtocols: (offered) => offered.has(mqttSubprotocol) ? mqttSubprotocol : false,
   });
@@ -133,6 +140,7 @@ function wssServer(platform: Platform, { certificate }: AgentListenerOptions, id
       webSockets.handleUpgrade(request, socket as Socket, head, opened.resolve);
       const webSocket = await opened.promise;
       webSocket.on("error", () => {});
+      answerPings(webSocket);
       return createWebSocketStream(webSocket);
     });
   });
