@@ -9,13 +9,16 @@ import type { Tunnels } from "../../platform/access/tunnels.ts";
 import type { OpenPlatform } from "../../platform/agents/platform.ts";
 import type { TenantBy } from "../../platform/audit/use_case.ts";
 import { openPlatform, serve } from "../../platform/compose.ts";
+import type { PlatformServeOptions } from "../../platform/edge/cli/host.ts";
 import { listCustomers } from "../../platform/customers/customers.ts";
 import { type AgentScene, startScene } from "../fixtures/agent_fixture.ts";
 import { parseFleet } from "../../simulator/fleet_file.ts";
 import { startSimulator } from "../../simulator/simulator.ts";
 import { port as snmpPort } from "../fixtures/scan_fixture.ts";
 import { freePort } from "../fixtures/free_port.ts";
+import { peerTest } from "../fixtures/peers.ts";
 import type { RunningProgram } from "../fixtures/start_program.ts";
+import { createHostKeyFile, sshdUser, startSshd } from "../fixtures/sshd_peer.ts";
 import { until } from "../fixtures/until.ts";
 
 interface WebScene extends AsyncDisposable {
@@ -30,9 +33,10 @@ interface WebScene extends AsyncDisposable {
   shown(sessionId: string): Promise<ShownSession>;
 }
 
-async function startWebScene(network: number, webAccess = ""): Promise<WebScene> {
+async function startWebScene(network: number, webAccess = "", hasSshd = false): Promise<WebScene> {
   await using stack = new AsyncDisposableStack();
-  const webPort = freePort(), sshPort = freePort();
+  const { sshPort, gateway } = hasSshd ? await sshdGateway(stack) : ownGateway();
+  const webPort = freePort();
   let connections = 0;
   const web = http.createServer((request, response) => response.end(`page of ${request.socket.localAddress}`));
   web.on("connection", () => connections++);
@@ -52,8 +56,8 @@ async function startWebScene(network: number, webAccess = ""): Promise<WebScene>
   const platform = stack.use(
     await openPlatform({ dataDirectory: `${scene.folder}/platform`, clock: systemClock, log() {}, pollSeconds: 30 }),
   );
-  const ssh = { host: "127.0.0.1", port: sshPort, hosts: [{ host: "localhost", port: sshPort }] };
-  const server = stack.use(await serve(platform, { host: "127.0.0.1", port: scene.port, names: ["localhost"], ssh }));
+  const at = { host: "127.0.0.1", port: scene.port, names: ["localhost"] };
+  const server = stack.use(await serve(platform, { ...at, ...gateway }));
   const actor = { kind: "operator", name: "eva" } as const;
   const [customer] = await listCustomers(platform, { actor }, {});
   const by: TenantBy = { actor, tenant: customer!.customer_id };
@@ -83,6 +87,28 @@ async function startWebScene(network: number, webAccess = ""): Promise<WebScene>
     shown: (sessionId) => showSession(platform, by, { sessionId }),
     [Symbol.asyncDispose]: () => moved.disposeAsync(),
   };
+}
+
+interface ServedGateway {
+  sshPort: number;
+  gateway: Pick<PlatformServeOptions, "ssh" | "sshd">;
+}
+
+function ownGateway(): ServedGateway {
+  const sshPort = freePort();
+  return {
+    sshPort,
+    gateway: { ssh: { host: "127.0.0.1", port: sshPort, hosts: [{ host: "localhost", port: sshPort }] } },
+  };
+}
+
+/** Debian's sshd, which lives as long as the stack. */
+async function sshdGateway(stack: AsyncDisposableStack): Promise<ServedGateway> {
+  const hostKey = stack.use(await createHostKeyFile()), port = freePort(), firstPort = freePort();
+  const { port: sshPort } = stack.use(await startSshd(hostKey, { keysPort: port }));
+  const forwards = { user: sshdUser, firstPort, lastPort: firstPort + 99 };
+  const hosts = [{ host: "localhost", port: sshPort }];
+  return { sshPort, gateway: { sshd: { host: "127.0.0.1", port, hosts, hostKey: hostKey.publicKey, ...forwards } } };
 }
 
 async function get(duplex: Duplex): Promise<string> {
@@ -184,3 +210,25 @@ Deno.test("a standing approval outlives the agent that it was given to, and is t
   assert.match(out, /session +Closed session ses-\w+, as its standing approval is over/);
   assert.match(out, /session +Withdrew the approval until/);
 });
+
+peerTest(
+  "an agent under its real permissions opens a session through OpenSSH's sshd, and is missed when it is killed",
+  ["sshd", "ssh-keygen", "curl"],
+  async () => {
+    await using web = await startWebScene(117, "", true);
+    const { sessionId, agent } = await web.open("127.117.0.1");
+    {
+      await using _ = agent;
+      await until("the session is open", () => web.tunnels.of(sessionId) !== undefined);
+      const tunnel = web.tunnels.of(sessionId)!;
+      const answers = await Promise.all([1, 2, 3].map(async () => await get(await tunnel.open())));
+      for (const answer of answers) assert.match(answer, /page of 127\.117\.0\.1/);
+      const channel = await tunnel.open(), closed = once(channel.resume(), "close");
+      await agent.kill("SIGKILL");
+      assert.equal(await tunnel.closed, "the agent closed the connection");
+      await closed;
+    }
+    await until("it is closed", async () => (await web.shown(sessionId)).state === "closed");
+    assert.match((await web.scene.opendca("ledger")).out, /session +Opened session ses-\w+ to 127\.117\.0\.1:\d+/);
+  },
+);
