@@ -48,9 +48,10 @@ export class MqttFrameError extends Error {
 /**
  * Watches the bytes of one direction and throws `MqttFrameError` for data that is not MQTT or packets larger than
  * `maxBytes`: the libraries buffer a packet of any announced length until it is complete (MQTT 3.1.1 section 2.2: type,
- * then the remaining length in one to four bytes of seven bits).
+ * then the remaining length in one to four bytes of seven bits). `onPacket` is called at the header of each packet, and
+ * may throw as well.
  */
-export function mqttFrameWatch(maxBytes: number): (bytes: Uint8Array) => void {
+export function mqttFrameWatch(maxBytes: number, onPacket?: () => void): (bytes: Uint8Array) => void {
   let left = 0, header = 0, length = 0;
   return (bytes) => {
     for (let at = 0; at < bytes.length;) {
@@ -78,6 +79,7 @@ export function mqttFrameWatch(maxBytes: number): (bytes: Uint8Array) => void {
       }
       left = length;
       header = 0;
+      onPacket?.();
     }
   };
 }

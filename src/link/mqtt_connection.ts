@@ -60,6 +60,8 @@ const keepAliveSeconds = 45;
 const sessionSeconds = 86_400;
 /** Limit of received messages: a burst, then per minute; a platform sends a few tasks a day. */
 const mostMessages = { atOnce: 200, perMinute: 60 };
+/** The same of all packets: acknowledgements and answers as well, some of which the library answers again. */
+const mostPackets = { atOnce: 1000, perMinute: 600 };
 
 /** Rejects with the failure; nothing stays open then. */
 export async function connectMqtt(endpoint: MqttEndpoint, options: MqttConnectionOptions): Promise<MqttConnection> {
@@ -112,7 +114,10 @@ async function startSession(stream: Duplex, options: MqttConnectionOptions): Pro
     client.end(true);
     stream.destroy();
   };
-  const watch = mqttFrameWatch(maxPacketToAgent);
+  const packets = createBucket(mostPackets);
+  const watch = mqttFrameWatch(maxPacketToAgent, () => {
+    if (!packets.take()) throw new BrokerError(`It sends more than ${mostPackets.atOnce} packets at once`);
+  });
   const client = new MqttClient(() => {
     stream.on("data", (bytes: Uint8Array) => {
       try {
@@ -203,12 +208,9 @@ function messageHandler(
   { agentId, onMessage }: MqttConnectionOptions,
   end: (error: Error) => void,
 ): Handle {
-  let tokens = mostMessages.atOnce, atMs = performance.now();
+  const messages = createBucket(mostMessages);
   return (packet, done) => {
-    const nowMs = performance.now();
-    tokens = Math.min(mostMessages.atOnce, tokens + (nowMs - atMs) * mostMessages.perMinute / 60_000) - 1;
-    atMs = nowMs;
-    if (tokens < 0) return end(new BrokerError(`It sends more than ${mostMessages.atOnce} messages at once`));
+    if (!messages.take()) return end(new BrokerError(`It sends more than ${mostMessages.atOnce} messages at once`));
     const named = parseMqttTopic(packet.topic);
     const kind = named?.agentId === agentId ? named.kind : undefined;
     // The platform sends no retained messages.
@@ -221,6 +223,18 @@ function messageHandler(
       }
     }
     done();
+  };
+}
+
+function createBucket(most: { atOnce: number; perMinute: number }) {
+  let tokens = most.atOnce, atMs = performance.now();
+  return {
+    take(): boolean {
+      const nowMs = performance.now();
+      tokens = Math.min(most.atOnce, tokens + (nowMs - atMs) * most.perMinute / 60_000) - 1;
+      atMs = nowMs;
+      return tokens >= 0;
+    },
   };
 }
 
