@@ -9,7 +9,7 @@ import { createTask, type TaskPayload } from "../platform/tasks/manage_tasks.ts"
 import { startSimulator } from "../simulator/simulator.ts";
 import { type AgentScene, scenePrinter, startScene } from "../tests/fixtures/agent_fixture.ts";
 import { freePort } from "../tests/fixtures/free_port.ts";
-import { createHostKeyFile, sshdUser, startSshd } from "../tests/fixtures/sshd_peer.ts";
+import { createHostKeyFile, forwardPorts, sshdUser, startSshd } from "../tests/fixtures/sshd_peer.ts";
 import { type RunningProgram, runProgram, startProgram } from "../tests/fixtures/start_program.ts";
 import { until } from "../tests/fixtures/until.ts";
 
@@ -129,11 +129,12 @@ export async function startWebScene(
 /** As docs/gateway-openssh.md has it, and the options of `serve` for it. */
 async function sshdGateway(): Promise<{ port: number; options: string[] } & AsyncDisposable> {
   await using built = new AsyncDisposableStack();
-  const hostKey = built.use(await createHostKeyFile()), keysPort = freePort(), firstPort = freePort();
+  const hostKey = built.use(await createHostKeyFile()), keysPort = freePort();
   const { port } = built.use(await startSshd(hostKey, { keysPort }));
+  const { firstPort, lastPort } = forwardPorts();
   const options = [
     ...["--sshd-keys", `127.0.0.1:${keysPort}`, "--sshd-host-key", `${hostKey.path}.pub`, "--sshd-user", sshdUser],
-    ...["--sshd-ports", `${firstPort}-${firstPort + 99}`, "--ssh-host", `localhost:${port}`],
+    ...["--sshd-ports", `${firstPort}-${lastPort}`, "--ssh-host", `localhost:${port}`],
   ];
   const moved = built.move();
   return { port, options, [Symbol.asyncDispose]: () => moved.disposeAsync() };

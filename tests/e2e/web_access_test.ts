@@ -18,7 +18,7 @@ import { port as snmpPort } from "../fixtures/scan_fixture.ts";
 import { freePort } from "../fixtures/free_port.ts";
 import { peerTest } from "../fixtures/peers.ts";
 import type { RunningProgram } from "../fixtures/start_program.ts";
-import { createHostKeyFile, sshdUser, startSshd } from "../fixtures/sshd_peer.ts";
+import { createHostKeyFile, forwardPorts, sshdUser, startSshd } from "../fixtures/sshd_peer.ts";
 import { until } from "../fixtures/until.ts";
 
 interface WebScene extends AsyncDisposable {
@@ -104,9 +104,9 @@ function ownGateway(): ServedGateway {
 
 /** Debian's sshd, which lives as long as the stack. */
 async function sshdGateway(stack: AsyncDisposableStack): Promise<ServedGateway> {
-  const hostKey = stack.use(await createHostKeyFile()), port = freePort(), firstPort = freePort();
+  const hostKey = stack.use(await createHostKeyFile()), port = freePort();
   const { port: sshPort } = stack.use(await startSshd(hostKey, { keysPort: port }));
-  const forwards = { user: sshdUser, firstPort, lastPort: firstPort + 99 };
+  const forwards = { user: sshdUser, ...forwardPorts() };
   const hosts = [{ host: "localhost", port: sshPort }];
   return { sshPort, gateway: { sshd: { host: "127.0.0.1", port, hosts, hostKey: hostKey.publicKey, ...forwards } } };
 }

@@ -13,7 +13,7 @@ import type { OpenWebAccess } from "../../proto/gen/opendca/v1/task.ts";
 import { UsageError } from "../../common/core/errors.ts";
 import { freePort } from "../fixtures/free_port.ts";
 import { peerTest } from "../fixtures/peers.ts";
-import { createHostKeyFile, type Sshd, sshdUser, startSshd } from "../fixtures/sshd_peer.ts";
+import { createHostKeyFile, forwardPorts, type Sshd, sshdUser, startSshd } from "../fixtures/sshd_peer.ts";
 import { createPrivateKey, type SshClient } from "../../common/host/ssh2.ts";
 import { signIn, tunnelOf, webAccess } from "../fixtures/ssh_sessions.ts";
 import { until } from "../fixtures/until.ts";
@@ -49,14 +49,14 @@ const refusals = ({ bench }: Scene) =>
 
 /** An agent's half, the platform's half, and sshd between them. */
 async function startSshdScene(
-  { change, ports = 50, ...options }: SceneOptions & { change?(configuration: string): string; ports?: number } = {},
+  { change, ports = 4, ...options }: SceneOptions & { change?(configuration: string): string; ports?: number } = {},
 ): Promise<SshdScene> {
   await using stack = new AsyncDisposableStack();
   const hostKey = stack.use(await createHostKeyFile());
-  const firstPort = freePort(), keysPort = freePort();
+  const keysPort = freePort();
   const sshd = stack.use(await startSshd(hostKey, { keysPort, ...(change && { change }) }));
   const hosts = [{ host: "localhost", port: sshd.port }], user = sshdUser;
-  const at = { host: "127.0.0.1", port: keysPort, user, firstPort, lastPort: firstPort + ports - 1 };
+  const at = { host: "127.0.0.1", port: keysPort, user, ...forwardPorts(ports) };
   const gateway: SceneOptions["gateway"] = {
     startGateway: (platform): Promise<SshGateway> =>
       startSshdGateway(platform, { ...at, hosts, hostKey: hostKey.publicKey, lookMs: 50 }),
