@@ -272,7 +272,7 @@ function textOf(row: ShownSession): string {
     ["opened", time(row.opened_at)],
     ["ends", time(row.ends_at)],
     ["ended", time(row.ended_at)],
-    ["bytes", `${row.bytes_to_device} to the device, ${row.bytes_from_device} from it`],
+    ["bytes", `${row.bytes_to_device} to the agent, ${row.bytes_from_device} from it`],
   ];
   return lines.filter(([, text]) => text !== "").map(([name, text]) => `${name.padEnd(9)} ${text}\n`).join("");
 }
