@@ -1,7 +1,12 @@
 import type { TaskResult } from "../../../proto/gen/opendca/v1/task.ts";
+import { oneLine } from "./table.ts";
 
-/** The result of a task in one line; empty if there is none yet. */
-export function taskOutcome({ message, output }: Pick<TaskResult, "message" | "output">): string {
+/** The result of a task in one line that is safe to show; empty if there is none yet. */
+export function taskOutcome(result: Pick<TaskResult, "message" | "output">): string {
+  return oneLine(outcomeOf(result));
+}
+
+function outcomeOf({ message, output }: Pick<TaskResult, "message" | "output">): string {
   if (message !== "" || output === undefined) return message;
   switch (output.$case) {
     case "scan": {

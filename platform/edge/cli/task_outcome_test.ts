@@ -8,6 +8,14 @@ type Output = NonNullable<TaskResult["output"]>;
 const cases: { output?: Output; message?: string; want: string }[] = [
   { want: "" },
   { message: "the policy forbids it", want: "the policy forbids it" },
+  { message: "done\nsucceeded\u001b[2J: all", want: "done succeeded: all" },
+  {
+    output: {
+      $case: "ping",
+      value: { address: "a\u0007", sent: 1, received: 0, roundTripMs: [], said: "\u001b]0;title\u0007gone\nnext" },
+    },
+    want: "a: 0 of 1 answered; ping says: gone next",
+  },
   {
     output: { $case: "scan", value: { addresses: 254, answered: 9, printers: 7, durationMs: 2210 } },
     want: "7 printers, 9 of 254 addresses answered, 2.2 s",
@@ -45,7 +53,7 @@ const cases: { output?: Output; message?: string; want: string }[] = [
   },
 ];
 for (const { output, message = "", want } of cases) {
-  Deno.test(`taskOutcome() of ${output?.$case ?? "nothing"} with "${message}" is "${want}"`, () => {
+  Deno.test(`taskOutcome() of ${output?.$case ?? "nothing"} with ${JSON.stringify(message)} is "${want}"`, () => {
     assert.equal(taskOutcome(TaskResult.fromPartial({ message, ...(output === undefined ? {} : { output }) })), want);
   });
 }
