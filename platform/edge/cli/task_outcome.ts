@@ -1,9 +1,13 @@
+import { markInvisible } from "../../../common/core/escape_invisible.ts";
+import { safeText } from "../../../common/core/safe_text.ts";
 import type { TaskResult } from "../../../proto/gen/opendca/v1/task.ts";
-import { oneLine } from "./table.ts";
+
+/** A message of an agent, with its hint, is half as long. */
+const mostOutcome = 1000;
 
 /** The result of a task in one line that is safe to show; empty if there is none yet. */
 export function taskOutcome(result: Pick<TaskResult, "message" | "output">): string {
-  return oneLine(outcomeOf(result));
+  return safeText(markInvisible(outcomeOf(result)), mostOutcome);
 }
 
 function outcomeOf({ message, output }: Pick<TaskResult, "message" | "output">): string {

@@ -8,6 +8,7 @@ type Output = NonNullable<TaskResult["output"]>;
 const cases: { output?: Output; message?: string; want: string }[] = [
   { want: "" },
   { message: "the policy forbids it", want: "the policy forbids it" },
+  { message: "x".repeat(500), want: "x".repeat(500) },
   { message: "done\nsucceeded\u001b[2J: all", want: "done succeeded: all" },
   {
     output: {
