@@ -12,9 +12,8 @@ import { createWake } from "../common/core/wake.ts";
 import type { JsonValue } from "./store/canonical_json.ts";
 import { DamagedDatabaseError, tryStore } from "../common/host/sqlite.ts";
 import { maskAddresses } from "../common/reading/mask_addresses.ts";
-import { startSessionFiles } from "./access/session_files.ts";
-import { openStandingApprovals } from "./access/standing_approvals.ts";
-import { createWebAccess, type WebAccess } from "./access/web_access.ts";
+import { openWebAccess } from "./access/open_web_access.ts";
+import type { WebAccess } from "./access/web_access.ts";
 import type { AgentConfig } from "./config/agent_config.ts";
 import { readAgentConfig } from "./config/read_config.ts";
 import { type ConfigWatch, watchConfig } from "./config/watch_config.ts";
@@ -366,45 +365,27 @@ function openAccess(
     & Stores
     & Pick<ReturnType<typeof openScans>, "siteIdentity">,
 ): WebAccess {
-  const shared = {
-    clock: time.clock,
-    note(summary: string, details: { [name: string]: JsonValue }) {
-      try {
-        ledger.append({ at: time.clock.now(), kind: "session", summary, bytes: new Uint8Array(0), details });
-      } catch (error) {
-        faults.add("ledger-incomplete", messageOf(error));
-        throw error;
-      }
-    },
-  };
-  const approvals = openStandingApprovals({
-    ...shared,
-    stateDirectory: config.stateDirectory,
-    agentId: state.agentId,
-    disk: store.disk,
-    devices: () => inventory.devices(),
-    changed: () => access.approvalsChanged(),
-    log: log.warn,
-  });
-  const access: WebAccess = createWebAccess({
+  function note(summary: string, details: { [name: string]: JsonValue }): void {
+    try {
+      ledger.append({ at: time.clock.now(), kind: "session", summary, bytes: new Uint8Array(0), details });
+    } catch (error) {
+      faults.add("ledger-incomplete", messageOf(error));
+      throw error;
+    }
+  }
+  const { access, files } = openWebAccess({
     ...siteIdentity,
-    ...shared,
+    clock: time.clock,
+    machineClock: machine.clock,
+    note,
     config: live.current,
     inventory,
     privateKeyPem: identity.keyPem,
-    approvals,
-    changed: () => files.changed(),
-    log: log.info,
-  });
-  const files = startSessionFiles({
     stateDirectory: config.stateDirectory,
+    agentId: state.agentId,
     disk: store.disk,
     replaceTextFile: machine.replaceTextFile,
-    clock: machine.clock,
-    access,
-    approvals,
-    isOn: () => live.current().policy.features.webAccess,
-    log: log.warn,
+    log,
   });
   // Sessions end first, and the file says so.
   built.use(files);
