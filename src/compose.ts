@@ -15,8 +15,7 @@ import { maskAddresses } from "../common/reading/mask_addresses.ts";
 import { openWebAccess } from "./access/open_web_access.ts";
 import type { WebAccess } from "./access/web_access.ts";
 import type { AgentConfig } from "./config/agent_config.ts";
-import { readAgentConfig } from "./config/read_config.ts";
-import { type ConfigWatch, watchConfig } from "./config/watch_config.ts";
+import type { ConfigWatch } from "./config/watch_config.ts";
 import { createGrpcAgentApi } from "./link/grpc_agent_api.ts";
 import { identityFiles } from "./link/identity_files.ts";
 import { ledgeredApi } from "./link/ledgered_api.ts";
@@ -32,7 +31,7 @@ import type { AgentMachine, CommonMachine } from "./service/agent_machine.ts";
 import { describeAgent } from "./service/agent_status.ts";
 import { createAgentTasks } from "./service/agent_tasks.ts";
 import { openAgentFaults } from "./service/fault_list.ts";
-import { needsRestart, openLiveConfig } from "./service/live_config.ts";
+import { openLiveConfig } from "./service/live_config.ts";
 import { openDatabases } from "./store/open_databases.ts";
 import { openPlatformTime } from "./service/platform_time.ts";
 import { createReadingIntake } from "./service/reading_intake.ts";
@@ -47,6 +46,7 @@ import { takeStateLock } from "./service/state_lock.ts";
 import { statusFileName } from "./service/status_file.ts";
 import { startStatusWriter } from "./service/status_writer.ts";
 import { startMaintenance } from "./service/maintenance.ts";
+import { watchOwnFile } from "./service/watch_own_file.ts";
 import { openTaskMemory } from "./store/task_memory.ts";
 import { createHostNames } from "./targets/host_names.ts";
 import { startTaskRunner } from "./tasks/task_runner.ts";
@@ -104,7 +104,12 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   const stores = await openStores(run);
   const link = openLink(run, stores);
   const scans = openScans(run, stores, link);
-  const ownFile = watchOwnFile(run, stores);
+  const ownFile = built.use(watchOwnFile({
+    ...stores,
+    initial: run.config,
+    machine: run.machine,
+    restart: (config) => end({ kind: "restart", config }),
+  }));
   const access = openAccess(run, { ...stores, ...scans });
   openTasks(run, { ...stores, ...link, ...scans, access, ownFile });
 
@@ -452,38 +457,5 @@ function openTasks({ machine, built }: Run, parts: TaskParts) {
   built.use(live.onChange(({ config: { poll } }) => {
     if (poll.intervalMs !== intervalMs) polls.wake();
     intervalMs = poll.intervalMs;
-  }));
-}
-
-/** Watches the machine's own file, which its administrator may change at any time. */
-function watchOwnFile({ config: initial, machine, built, end }: Run, { log, faults, live }: Stores): ConfigWatch {
-  const { file, stateDirectory } = initial;
-  return built.use(watchConfig({
-    path: file,
-    initial,
-    read: (path) => readAgentConfig(path, machine),
-    clock: machine.clock,
-    watch(path, callback) {
-      try {
-        return machine.watchFile(path, callback);
-      } catch (error) {
-        // Too many watches on this machine; SIGHUP still works.
-        log.warn("configUnwatched", { reason: messageOf(error) });
-        return () => {};
-      }
-    },
-    signals: machine.onHangUp,
-    onChange({ config, changes }) {
-      log.info("configChanged", { changes });
-      faults.clear("config-broken");
-      if (needsRestart(changes)) return end({ kind: "restart", config });
-      if (changes.includes("stateDirectory")) log.warn("changeIgnored", { change: "stateDirectory", until: "restart" });
-      live.setLocal({ ...config, stateDirectory });
-    },
-    onRecovered: () => faults.clear("config-broken"),
-    onProblem(error) {
-      faults.add("config-broken", messageOf(error));
-      log.error("configRefused", { reason: messageOf(error) });
-    },
   }));
 }
