@@ -4,11 +4,11 @@ import assert from "node:assert/strict";
 const root = new URL("../../", import.meta.url);
 const opensStore = /\b(startTestPlatform|startBench|openTestStore|withPlatform|openPlatform|openSqliteStore)\b/;
 const knowsPostgres = /each_database|postgres_server/;
-/* SQLite's own; help; keys, which are files on both; TLS itself; and peers that stand before the platform. */
+/* SQLite's own; help; keys, which are files on both; TLS itself; and what stands or stops before the store. */
 const others = [
   /^platform\/store\/sqlite\//,
   /^platform\/edge\/cli\/help_test\.ts$/,
-  /^tests\/platform\/(authority|haproxy|mqtt_mosquitto|tls_writes)_test\.ts$/,
+  /^tests\/platform\/(authority|haproxy|mqtt_flood|mqtt_mosquitto|tls_writes)_test\.ts$/,
 ];
 
 function* testsIn(folder: string): Generator<string> {
