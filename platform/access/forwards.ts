@@ -32,12 +32,6 @@ export async function claimPort(
   const used = new Set(rows.map(({ port }) => port));
   const free = Array.from({ length: lastPort - firstPort + 1 }, (_, index) => firstPort + index)
     .filter((port) => !used.has(port));
-  if (free.length === 0) {
-    throw new UsageError(
-      `Cannot open a session as all ${used.size} ports of the gateway are in use`,
-      "opendca-platform serve --sshd-ports names them",
-    );
-  }
   const row = {
     gateway_id: gatewayId,
     session_id: sessionId,
@@ -45,16 +39,20 @@ export async function claimPort(
     forward_key: forwardKey,
     free_at: endsAt.getTime() + lingerMs,
   };
-  for (;;) {
-    const port = free[Math.floor(Math.random() * free.length)]!;
+  while (free.length > 0) {
+    const [port] = free.splice(Math.floor(Math.random() * free.length), 1);
     const added = await tx.run(
       `INSERT INTO access_forwards (gateway_id, port, session_id, key_digest, forward_key, free_at)
        VALUES (:gateway_id, :port, :session_id, :key_digest, :forward_key, :free_at) ON CONFLICT DO NOTHING`,
-      { ...row, port },
+      { ...row, port: port! },
     );
-    // Another transaction may have taken it.
-    if (added === 1) return port;
+    // Otherwise another transaction has taken it.
+    if (added === 1) return port!;
   }
+  throw new UsageError(
+    `Cannot open a session as all ${lastPort - firstPort + 1} ports of the gateway are in use`,
+    "opendca-platform serve --sshd-ports names them",
+  );
 }
 
 export function maybeForward(
