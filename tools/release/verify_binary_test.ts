@@ -22,7 +22,7 @@ function executable({ system, processor }: Target, text: string): Uint8Array {
 }
 
 const marker = '{"program":"opendca","commit":"abc"}';
-const expected = { marker, runtime: "2.9.3", forbidden: ["/home/me/work"], maxBytes: 1_000 };
+const expected = { marker, runtime: "2.9.3", forbidden: ["/home/me/source"], maxBytes: 1_000 };
 const linux = targets.find(({ name }) => name === "linux-x64")!;
 const good = `Deno/2.9.3 ${marker}`;
 
@@ -68,7 +68,7 @@ const faulty = [
   { name: "the program of another commit", text: good.replace("abc", "abd"), want: "does not contain the program" },
   { name: "another runtime", text: good.replace("2.9.3", "2.9.4"), want: "runs on Deno 2.9.4, and 2.9.3 is" },
   { name: "no runtime", text: marker, want: "names no version of Deno" },
-  { name: "a path of the builder", text: `${good} /home/me/work/main.ts`, want: "names the folder /home/me/work" },
+  { name: "a path of the builder", text: `${good} /home/me/source/main.ts`, want: "names the folder /home/me/source" },
   { name: "a mark of Deno", text: `${good} {"n":".scripts-warned-12"}`, want: "an install script" },
   { name: "too many bytes", text: good + " ".repeat(1_000), want: "is the limit" },
 ];
