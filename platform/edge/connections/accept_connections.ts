@@ -126,6 +126,15 @@ export async function acceptConnections(options: AcceptOptions): Promise<Accepto
   };
 }
 
+/**
+ * For `take`: passes connections to an HTTP server that does not listen by itself, which would close each one after its
+ * first answer.
+ */
+export function passTo(server: Server): (socket: Socket) => void {
+  Object.defineProperty(server, "listening", { value: true });
+  return (socket) => void server.emit("connection", socket);
+}
+
 function inUse({ host, port, option }: AcceptOptions, cause: unknown): UnavailableError {
   const hint = `see whether another program listens there, or choose another ${option}`;
   return new UnavailableError(`Cannot listen on ${host}:${port}: ${messageOf(cause)}`, hint, 0, { cause });

@@ -8,7 +8,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { IpRange } from "../../../common/core/ip_range.ts";
 import type { CertificateFiles } from "../../keys/server_certificate.ts";
-import { acceptConnections, descriptorLimit } from "../connections/accept_connections.ts";
+import { acceptConnections, descriptorLimit, passTo } from "../connections/accept_connections.ts";
 import { ConnectionGate, type GateLimits, gateLimitsFor } from "../connections/connection_gate.ts";
 import { type Deadline, startDeadline } from "./deadline.ts";
 import { handleRequest } from "./handle_request.ts";
@@ -68,8 +68,6 @@ export async function startWebAccess(options: WebAccessOptions): Promise<WebAcce
     insecureHTTPParser: false,
     requireHostHeader: true,
   });
-  // Its connections are accepted elsewhere; else it would close each one after its first answer.
-  Object.defineProperty(server, "listening", { value: true });
   const gate = new ConnectionGate(
     gateLimitsFor(descriptorLimit(), { ...gateLimits, ...options.connections }),
     () => performance.now(),
@@ -103,7 +101,7 @@ export async function startWebAccess(options: WebAccessOptions): Promise<WebAcce
     port: options.port,
     gate,
     proxies: options.proxies,
-    take: (socket) => void server.emit("connection", socket),
+    take: passTo(server),
     log: options.log,
     ...(options.tryListenerAfterMs === undefined ? {} : { tryAfterMs: options.tryListenerAfterMs }),
   });

@@ -8,7 +8,7 @@ import { messageOf } from "../../../common/core/errors.ts";
 import { agentReads, agentWrites, parseMqttTopic } from "../../../common/protocol/mqtt.ts";
 import { customerOfAgent } from "../../agents/presence.ts";
 import type { Platform } from "../../agents/platform.ts";
-import { acceptConnections, descriptorLimit } from "../connections/accept_connections.ts";
+import { acceptConnections, descriptorLimit, passTo } from "../connections/accept_connections.ts";
 import { ConnectionGate, gateLimitsFor } from "../connections/connection_gate.ts";
 import type { ListenAt } from "./agent_listener.ts";
 import { platformUser } from "./external_broker.ts";
@@ -24,15 +24,13 @@ const gateLimits = { mostConnections: 1000, anonymousOfSource: 500, withoutCallM
 /** Throws UnavailableError if the port is in use. */
 export async function listenForRabbitmq(platform: Platform, { host, port }: ListenAt): Promise<RabbitmqAccess> {
   const server = createServer((request, response) => void answer(platform, request, response));
-  // Its connections are accepted elsewhere; else it would close each one after its first answer.
-  Object.defineProperty(server, "listening", { value: true });
   server.on("clientError", (_, socket) => socket.destroy());
   const acceptor = await acceptConnections({
     option: "--mqtt-access-listen",
     host,
     port,
     gate: new ConnectionGate(gateLimitsFor(descriptorLimit(), gateLimits), () => performance.now()),
-    take: (socket) => void server.emit("connection", socket),
+    take: passTo(server),
     log: platform.log,
   });
   return {

@@ -10,7 +10,7 @@ import { admitSession, type AllowedForward, forwardOfKey, noteOpen } from "../..
 import type { GatewayHost, SshdForwards } from "../../access/gateways.ts";
 import { keyDigest } from "../../access/one_time_key.ts";
 import type { Platform } from "../../agents/platform.ts";
-import { acceptConnections } from "../connections/accept_connections.ts";
+import { acceptConnections, passTo } from "../connections/accept_connections.ts";
 import { ConnectionGate } from "../connections/connection_gate.ts";
 import { connectForwarded, createForwardedTunnel } from "./forwarded_tunnel.ts";
 import { endAll, keepLooking, type KeptSessions, keptSessions, noteEnded } from "./kept_sessions.ts";
@@ -61,8 +61,6 @@ export async function startSshdGateway(platform: Platform, options: SshdGatewayO
     over: new AbortController(),
   };
   const server = createServer((request, response) => void answerKeys(request, response, running));
-  // Its connections are accepted elsewhere; else it would close each one after its first answer.
-  Object.defineProperty(server, "listening", { value: true });
   server.on("clientError", (_, socket) => socket.destroy());
   const acceptor = await acceptConnections({
     option: "--sshd-keys",
@@ -70,7 +68,7 @@ export async function startSshdGateway(platform: Platform, options: SshdGatewayO
     port: options.port,
     gate: new ConnectionGate({ ...gateLimits, mostAnonymous, ofAgent, sureMs }, () => performance.now()),
     log: platform.log,
-    take: (socket) => void server.emit("connection", socket),
+    take: passTo(server),
   });
   const { hosts, hostKey, web, user, firstPort, lastPort } = options;
   const gateway = { gatewayId, hosts, hostKey, web, sshd: { user, firstPort, lastPort } };
