@@ -55,6 +55,7 @@ export async function poll(platform: Platform, calling: Caller, request: PollReq
       // Including unknown ones: these will not become known later.
       acknowledgedTaskIds: request.taskResults.map(({ taskId }) => taskId),
       sendEffectiveConfig: polled.wants_config === 1,
+      update: undefined,
     };
   });
 }

@@ -116,6 +116,8 @@ export function describeAgent(parts: StatusParts): DescribedAgent {
         certificateNotAfter: parts.certificateNotAfter(),
         ledgerHead: ledgerHead(),
         webAccess: webAccessPolicy(live.current().policy),
+        update: undefined,
+        updateTarget: "",
       };
     },
   };

@@ -68,6 +68,7 @@ async function poll(call: ServerUnaryCall<PollRequest, PollResponse>, callback: 
     acknowledgedTaskIds: [configHash, effectiveConfig],
     sendEffectiveConfig: false,
     config: undefined,
+    update: undefined,
   });
 }
 

@@ -1,5 +1,5 @@
 /** The gRPC edge: identifies the caller and converts failures; the services are elsewhere. */
-import { type handleUnaryCall, type sendUnaryData, type ServerUnaryCall } from "@grpc/grpc-js";
+import { type handleUnaryCall, type sendUnaryData, type ServerUnaryCall, status } from "@grpc/grpc-js";
 import type { AgentServiceServer } from "../../../proto/gen/opendca/v1/agent_service.ts";
 import { limitMessage } from "../../devices/message_limits.ts";
 import { activationRate, activationWaitMs } from "../../agents/activation_calls.ts";
@@ -51,6 +51,7 @@ export function agentService(platform: Platform, gate: ConnectionGate): AgentSer
       return poll(platform, caller, request);
     }),
     upload: identified((caller, request) => upload(platform, caller, request)),
+    fetchUpdate: (call) => call.emit("error", { code: status.NOT_FOUND, details: "no release is offered" }),
   };
 }
 

@@ -8,7 +8,9 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -19,6 +21,7 @@ import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { Batch, UploadResponse } from "./batch.ts";
 import { ConfigDocument } from "./config.ts";
 import { SignedTask, TaskResult } from "./task.ts";
+import { FetchUpdateRequest, UpdateChunk, UpdateOffer, UpdateStatus } from "./update.ts";
 
 export const protobufPackage = "opendca.v1";
 
@@ -253,6 +256,11 @@ export interface AgentStatus {
     | undefined;
   /** What the agent's policy says of Device Web Access; not set by agents that do not have it. */
   webAccess: WebAccessPolicy | undefined;
+  update:
+    | UpdateStatus
+    | undefined;
+  /** Such as `linux-x64`; empty if the agent cannot update itself: from source, of a package, no release keys. */
+  updateTarget: string;
 }
 
 export interface WebAccessPolicy {
@@ -307,6 +315,7 @@ export interface PollResponse {
   acknowledgedTaskIds: string[];
   /** The platform does not hold the effective configuration of this hash: send it with the next poll. */
   sendEffectiveConfig: boolean;
+  update: UpdateOffer | undefined;
 }
 
 function createBaseActivateRequest(): ActivateRequest {
@@ -1521,6 +1530,8 @@ function createBaseAgentStatus(): AgentStatus {
     certificateNotAfter: undefined,
     ledgerHead: undefined,
     webAccess: undefined,
+    update: undefined,
+    updateTarget: "",
   };
 }
 
@@ -1594,6 +1605,12 @@ export const AgentStatus: MessageFns<AgentStatus> = {
     }
     if (message.webAccess !== undefined) {
       WebAccessPolicy.encode(message.webAccess, writer.uint32(202).fork()).join();
+    }
+    if (message.update !== undefined) {
+      UpdateStatus.encode(message.update, writer.uint32(242).fork()).join();
+    }
+    if (message.updateTarget !== "") {
+      writer.uint32(250).string(message.updateTarget);
     }
     return writer;
   },
@@ -1771,6 +1788,22 @@ export const AgentStatus: MessageFns<AgentStatus> = {
             message.webAccess = WebAccessPolicy.decode(reader, reader.uint32());
             continue;
           }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.update = UpdateStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 31: {
+            if (tag !== 250) {
+              break;
+            }
+
+            message.updateTarget = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1879,6 +1912,12 @@ export const AgentStatus: MessageFns<AgentStatus> = {
         : isSet(object.web_access)
         ? WebAccessPolicy.fromJSON(object.web_access)
         : undefined,
+      update: isSet(object.update) ? UpdateStatus.fromJSON(object.update) : undefined,
+      updateTarget: isSet(object.updateTarget)
+        ? globalThis.String(object.updateTarget)
+        : isSet(object.update_target)
+        ? globalThis.String(object.update_target)
+        : "",
     };
   },
 
@@ -1944,6 +1983,12 @@ export const AgentStatus: MessageFns<AgentStatus> = {
     if (message.webAccess !== undefined) {
       obj.webAccess = WebAccessPolicy.toJSON(message.webAccess);
     }
+    if (message.update !== undefined) {
+      obj.update = UpdateStatus.toJSON(message.update);
+    }
+    if (message.updateTarget !== "") {
+      obj.updateTarget = message.updateTarget;
+    }
     return obj;
   },
 
@@ -1984,6 +2029,10 @@ export const AgentStatus: MessageFns<AgentStatus> = {
     message.webAccess = (object.webAccess !== undefined && object.webAccess !== null)
       ? WebAccessPolicy.fromPartial(object.webAccess)
       : undefined;
+    message.update = (object.update !== undefined && object.update !== null)
+      ? UpdateStatus.fromPartial(object.update)
+      : undefined;
+    message.updateTarget = object.updateTarget ?? "";
     return message;
   },
 };
@@ -2345,6 +2394,7 @@ function createBasePollResponse(): PollResponse {
     highestContiguousSequence: 0n,
     acknowledgedTaskIds: [],
     sendEffectiveConfig: false,
+    update: undefined,
   };
 }
 
@@ -2375,6 +2425,9 @@ export const PollResponse: MessageFns<PollResponse> = {
     }
     if (message.sendEffectiveConfig !== false) {
       writer.uint32(56).bool(message.sendEffectiveConfig);
+    }
+    if (message.update !== undefined) {
+      UpdateOffer.encode(message.update, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -2448,6 +2501,14 @@ export const PollResponse: MessageFns<PollResponse> = {
             message.sendEffectiveConfig = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.update = UpdateOffer.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2489,6 +2550,7 @@ export const PollResponse: MessageFns<PollResponse> = {
         : isSet(object.send_effective_config)
         ? globalThis.Boolean(object.send_effective_config)
         : false,
+      update: isSet(object.update) ? UpdateOffer.fromJSON(object.update) : undefined,
     };
   },
 
@@ -2515,6 +2577,9 @@ export const PollResponse: MessageFns<PollResponse> = {
     if (message.sendEffectiveConfig !== false) {
       obj.sendEffectiveConfig = message.sendEffectiveConfig;
     }
+    if (message.update !== undefined) {
+      obj.update = UpdateOffer.toJSON(message.update);
+    }
     return obj;
   },
 
@@ -2535,6 +2600,9 @@ export const PollResponse: MessageFns<PollResponse> = {
         : 0n;
     message.acknowledgedTaskIds = object.acknowledgedTaskIds?.map((e) => e) || [];
     message.sendEffectiveConfig = object.sendEffectiveConfig ?? false;
+    message.update = (object.update !== undefined && object.update !== null)
+      ? UpdateOffer.fromPartial(object.update)
+      : undefined;
     return message;
   },
 };
@@ -2584,6 +2652,16 @@ export const AgentServiceService = {
     responseSerialize: (value: UploadResponse): Buffer => Buffer.from(UploadResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): UploadResponse => UploadResponse.decode(value),
   },
+  /** The file of a release that the platform offers this agent. NOT_FOUND if it does not, or not any more. See update.proto. */
+  fetchUpdate: {
+    path: "/opendca.v1.AgentService/FetchUpdate" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: FetchUpdateRequest): Buffer => Buffer.from(FetchUpdateRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): FetchUpdateRequest => FetchUpdateRequest.decode(value),
+    responseSerialize: (value: UpdateChunk): Buffer => Buffer.from(UpdateChunk.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UpdateChunk => UpdateChunk.decode(value),
+  },
 } as const;
 
 export interface AgentServiceServer extends UntypedServiceImplementation {
@@ -2598,6 +2676,8 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
   poll: handleUnaryCall<PollRequest, PollResponse>;
   /** One batch of the spool. See batch.proto for what makes it exactly once. */
   upload: handleUnaryCall<Batch, UploadResponse>;
+  /** The file of a release that the platform offers this agent. NOT_FOUND if it does not, or not any more. See update.proto. */
+  fetchUpdate: handleServerStreamingCall<FetchUpdateRequest, UpdateChunk>;
 }
 
 export interface AgentServiceClient extends Client {
@@ -2662,6 +2742,13 @@ export interface AgentServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: UploadResponse) => void,
   ): ClientUnaryCall;
+  /** The file of a release that the platform offers this agent. NOT_FOUND if it does not, or not any more. See update.proto. */
+  fetchUpdate(request: FetchUpdateRequest, options?: Partial<CallOptions>): ClientReadableStream<UpdateChunk>;
+  fetchUpdate(
+    request: FetchUpdateRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<UpdateChunk>;
 }
 
 export const AgentServiceClient = makeGenericClientConstructor(

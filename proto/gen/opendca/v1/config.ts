@@ -106,6 +106,15 @@ export interface PlatformConfig {
     | undefined;
   /** Fields of a reading that are masked before they enter the spool, such as `location`; added to the agent's own. */
   maskedFields: string[];
+  update: UpdateConfig | undefined;
+}
+
+export interface UpdateConfig {
+  /**
+   * When an update may be installed, in the time zone of the agent's machine; the hours of the agent's own file apply as
+   * well. Empty: at any time.
+   */
+  allowedHours: TimeWindow[];
 }
 
 export interface SiteConfig {
@@ -232,7 +241,7 @@ export const ConfigDocument: MessageFns<ConfigDocument> = {
 };
 
 function createBasePlatformConfig(): PlatformConfig {
-  return { pollIntervalSeconds: undefined, sites: [], schedule: undefined, maskedFields: [] };
+  return { pollIntervalSeconds: undefined, sites: [], schedule: undefined, maskedFields: [], update: undefined };
 }
 
 export const PlatformConfig: MessageFns<PlatformConfig> = {
@@ -248,6 +257,9 @@ export const PlatformConfig: MessageFns<PlatformConfig> = {
     }
     for (const v of message.maskedFields) {
       writer.uint32(34).string(v!);
+    }
+    if (message.update !== undefined) {
+      UpdateConfig.encode(message.update, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -297,6 +309,14 @@ export const PlatformConfig: MessageFns<PlatformConfig> = {
             message.maskedFields.push(reader.string());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.update = UpdateConfig.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -323,6 +343,7 @@ export const PlatformConfig: MessageFns<PlatformConfig> = {
         : globalThis.Array.isArray(object?.masked_fields)
         ? object.masked_fields.map((e: any) => globalThis.String(e))
         : [],
+      update: isSet(object.update) ? UpdateConfig.fromJSON(object.update) : undefined,
     };
   },
 
@@ -340,6 +361,9 @@ export const PlatformConfig: MessageFns<PlatformConfig> = {
     if (message.maskedFields?.length) {
       obj.maskedFields = message.maskedFields;
     }
+    if (message.update !== undefined) {
+      obj.update = UpdateConfig.toJSON(message.update);
+    }
     return obj;
   },
 
@@ -354,6 +378,82 @@ export const PlatformConfig: MessageFns<PlatformConfig> = {
       ? ScheduleConfig.fromPartial(object.schedule)
       : undefined;
     message.maskedFields = object.maskedFields?.map((e) => e) || [];
+    message.update = (object.update !== undefined && object.update !== null)
+      ? UpdateConfig.fromPartial(object.update)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseUpdateConfig(): UpdateConfig {
+  return { allowedHours: [] };
+}
+
+export const UpdateConfig: MessageFns<UpdateConfig> = {
+  encode(message: UpdateConfig, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.allowedHours) {
+      TimeWindow.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateConfig {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateConfig();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.allowedHours.push(TimeWindow.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpdateConfig {
+    return {
+      allowedHours: globalThis.Array.isArray(object?.allowedHours)
+        ? object.allowedHours.map((e: any) => TimeWindow.fromJSON(e))
+        : globalThis.Array.isArray(object?.allowed_hours)
+        ? object.allowed_hours.map((e: any) => TimeWindow.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: UpdateConfig): unknown {
+    const obj: any = {};
+    if (message.allowedHours?.length) {
+      obj.allowedHours = message.allowedHours.map((e) => TimeWindow.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UpdateConfig>): UpdateConfig {
+    return UpdateConfig.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateConfig>): UpdateConfig {
+    const message = createBaseUpdateConfig();
+    message.allowedHours = object.allowedHours?.map((e) => TimeWindow.fromPartial(e)) || [];
     return message;
   },
 };
