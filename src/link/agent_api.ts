@@ -8,6 +8,7 @@ import type {
   RenewResponse,
 } from "../../proto/gen/opendca/v1/agent_service.ts";
 import type { Batch, UploadResponse } from "../../proto/gen/opendca/v1/batch.ts";
+import type { FetchUpdateRequest } from "../../proto/gen/opendca/v1/update.ts";
 
 /**
  * The platform's calls for the agent. Each call ends by its deadline and throws `TransportError` (retry),
@@ -24,6 +25,19 @@ export interface AgentApi {
   poll(request: PollRequest, signal?: AbortSignal): Promise<PollResponse>;
   /** Sends `batch.bytes` unchanged. */
   upload(batch: EncodedBatch, signal?: AbortSignal): Promise<UploadResponse>;
+  /**
+   * Resolves to true when the platform has sent its last byte, and to false when the time of one call is over before.
+   * Throws `RejectedError` if the platform does not offer the file.
+   */
+  fetchUpdate(download: UpdateDownload, signal?: AbortSignal): Promise<boolean>;
+}
+
+/** The file of an update as it comes. */
+export interface UpdateDownload {
+  /** Called for each attempt, as another endpoint goes on where the one before it ended. */
+  request(): FetchUpdateRequest;
+  /** Takes a part. No more is received until it resolves; what it throws ends the call, and is thrown. */
+  take(data: Uint8Array): Promise<void>;
 }
 
 /** A batch and its encoding: the ledger hashes exactly the bytes that are sent. */

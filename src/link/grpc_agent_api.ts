@@ -1,11 +1,19 @@
 /** The platform over gRPC: TLS, proxy, several endpoints, deadlines, and named faults. */
 import type { Buffer } from "node:buffer";
-import { type CallOptions, type ClientUnaryCall, Metadata, type ServiceError, status as Status } from "@grpc/grpc-js";
+import {
+  type CallOptions,
+  type ClientReadableStream,
+  type ClientUnaryCall,
+  Metadata,
+  type ServiceError,
+  status as Status,
+} from "@grpc/grpc-js";
 import { type AgentServiceClient, AgentServiceService } from "../../proto/gen/opendca/v1/agent_service.ts";
 import type { UploadResponse } from "../../proto/gen/opendca/v1/batch.ts";
+import type { UpdateChunk } from "../../proto/gen/opendca/v1/update.ts";
 import type { Clock } from "../../common/core/clock.ts";
 import { RejectedError } from "../../common/core/errors.ts";
-import type { AgentApi, ConnectedPeer } from "./agent_api.ts";
+import type { AgentApi, ConnectedPeer, UpdateDownload } from "./agent_api.ts";
 import { type CallFailure, classifyTransportError, wasCut } from "./classify_transport_error.ts";
 import { chooseEndpoints, type EndpointChoice } from "./endpoint_choice.ts";
 import { connectionFailed, defaultKeepAliveMs, type GrpcClient, openGrpcClient, whenConnected } from "./grpc_client.ts";
@@ -23,6 +31,8 @@ export interface GrpcOptions {
   /** Timeouts for connecting to one endpoint, and for one call on it. */
   connectTimeoutMs?: number;
   callTimeoutMs?: number;
+  /** Of one call for the file of an update, which goes on with the next one. */
+  downloadTimeoutMs?: number;
   /** A connection without traffic for this time is pinged. */
   keepAliveMs?: number;
   /** How long a working endpoint is preferred to the first one. */
@@ -47,6 +57,7 @@ type Unary<Q, A> = (
 interface Shared extends GrpcOptions {
   connectTimeoutMs: number;
   callTimeoutMs: number;
+  downloadTimeoutMs: number;
   keepAliveMs: number;
   choice: EndpointChoice;
   /** Clients by the index of their endpoint. */
@@ -55,9 +66,8 @@ interface Shared extends GrpcOptions {
   lastEndpoint: string | undefined;
 }
 
-interface Call<Q, A> {
-  method: (client: AgentServiceClient) => Unary<Q, A>;
-  request: Q;
+interface Call<A> {
+  invoke(stub: AgentServiceClient): Promise<A>;
   signal: AbortSignal | undefined;
   beforeSend?: ((peer: ConnectedPeer) => Promise<void> | void) | undefined;
 }
@@ -67,6 +77,7 @@ export function createGrpcAgentApi(options: GrpcOptions): GrpcAgentApi {
   const shared: Shared = {
     connectTimeoutMs: 15_000,
     callTimeoutMs: 60_000,
+    downloadTimeoutMs: 5 * 60_000,
     keepAliveMs: defaultKeepAliveMs,
     ...options,
     choice: chooseEndpoints(options.endpoints.length, options.returnAfterMs ?? 3_600_000),
@@ -77,12 +88,18 @@ export function createGrpcAgentApi(options: GrpcOptions): GrpcAgentApi {
   const close = () => {
     for (const index of [...shared.clients.keys()]) drop(shared, index);
   };
+  const unary = <Q, A>(method: (client: AgentServiceClient) => Unary<Q, A>, request: Q, signal?: AbortSignal) => ({
+    invoke: (stub: AgentServiceClient) => invoke(stub, method(stub), request, { ...shared, signal }),
+    signal,
+  });
   return {
     activate: (request, signal, beforeSend) =>
-      call(shared, { method: (client) => client.activate, request, signal, beforeSend }),
-    renew: (request, signal) => call(shared, { method: (client) => client.renew, request, signal }),
-    poll: (request, signal) => call(shared, { method: (client) => client.poll, request, signal }),
-    upload: ({ bytes }, signal) => call(shared, { method: () => uploadBytes, request: bytes, signal }),
+      call(shared, { ...unary((client) => client.activate, request, signal), beforeSend }),
+    renew: (request, signal) => call(shared, unary((client) => client.renew, request, signal)),
+    poll: (request, signal) => call(shared, unary((client) => client.poll, request, signal)),
+    upload: ({ bytes }, signal) => call(shared, unary(() => uploadBytes, bytes, signal)),
+    fetchUpdate: (update, signal) =>
+      call(shared, { invoke: (stub) => download(stub, update, { ...shared, signal }), signal }),
     get lastEndpoint() {
       return shared.lastEndpoint;
     },
@@ -109,7 +126,7 @@ function drop({ clients }: Shared, index: number): void {
   clients.delete(index);
 }
 
-async function call<Q, A>(shared: Shared, { method, request, signal, beforeSend }: Call<Q, A>): Promise<A> {
+async function call<A>(shared: Shared, { invoke, signal, beforeSend }: Call<A>): Promise<A> {
   const { choice, clock } = shared;
   let last: Error | undefined;
   let delivery: Delivery = "none";
@@ -125,7 +142,7 @@ async function call<Q, A>(shared: Shared, { method, request, signal, beforeSend 
       await whenConnected(client, shared.connectTimeoutMs, signal);
       await beforeSend?.({ key: client.peerKey(), earlier: wasSent ? delivery : undefined });
       connected = wasSent = true;
-      const answer = await invoke(client.stub, method(client.stub), request, { ...shared, signal });
+      const answer = await invoke(client.stub);
       choice.succeeded(index);
       shared.lastEndpoint = nameOf(shared, index);
       return answer;
@@ -168,6 +185,37 @@ function invoke<Q, A>(
     const cancel = () => running.cancel();
     signal?.addEventListener("abort", cancel, { once: true });
   });
+}
+
+async function download(
+  client: AgentServiceClient,
+  { request, take }: UpdateDownload,
+  { downloadTimeoutMs, signal }: { downloadTimeoutMs: number; signal: AbortSignal | undefined },
+): Promise<boolean> {
+  const endMs = Date.now() + downloadTimeoutMs;
+  const running: ClientReadableStream<UpdateChunk> = client.fetchUpdate(request(), new Metadata(), { deadline: endMs });
+  const cancel = () => running.cancel();
+  signal?.addEventListener("abort", cancel, { once: true });
+  let received = 0;
+  try {
+    for await (const { data } of running as AsyncIterable<UpdateChunk>) {
+      await take(data);
+      received += data.length;
+    }
+    return true;
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    // An endpoint that is slow is none that failed.
+    if (code === Status.DEADLINE_EXCEEDED && received > 0) return false;
+    if (code !== Status.NOT_FOUND) throw error;
+    const { details } = error as ServiceError;
+    throw new RejectedError(`The platform does not offer this update any more: ${details}`, "see opendca update");
+  } finally {
+    signal?.removeEventListener("abort", cancel);
+    // Errors of the cancelled call, which nobody waits for.
+    running.on("error", () => {});
+    running.cancel();
+  }
 }
 
 /** The fault of a failed call; with `mayWalk`, a probe looks for causes that the platform did not explain. */

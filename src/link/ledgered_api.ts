@@ -1,5 +1,6 @@
 /** The platform's calls with the ledger: everything is recorded before it is sent. */
 import { ActivateRequest, PollRequest, RenewRequest } from "../../proto/gen/opendca/v1/agent_service.ts";
+import { FetchUpdateRequest } from "../../proto/gen/opendca/v1/update.ts";
 import { type SignedTask, Task } from "../../proto/gen/opendca/v1/task.ts";
 import type { Clock } from "../../common/core/clock.ts";
 import type { JsonValue } from "../store/canonical_json.ts";
@@ -90,6 +91,21 @@ export function ledgeredApi(
         note({ kind: "config", summary: `Received configuration ${hash.slice(0, 16)}`, bytes: content, details: {} });
       }
       return answer;
+    },
+    fetchUpdate(download, signal) {
+      const request = () => {
+        const asked = download.request(), offset = Number(asked.offset);
+        note({
+          kind: "update",
+          summary: `Asked for the file ${asked.sha256.slice(0, 16)} of an update${
+            offset > 0 ? `, from byte ${offset} on` : ""
+          }`,
+          bytes: FetchUpdateRequest.encode(asked).finish(),
+          details: { sha256: asked.sha256, offset },
+        });
+        return asked;
+      };
+      return api.fetchUpdate({ ...download, request }, signal);
     },
   };
 }

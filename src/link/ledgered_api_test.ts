@@ -16,6 +16,7 @@ import { FakeClock } from "../../tests/fixtures/fake_clock.ts";
 import { UnavailableError } from "../../common/core/errors.ts";
 import { openLedger } from "../store/ledger.ts";
 import type { LedgerEntry } from "../store/ledger_entry.ts";
+import { FetchUpdateRequest } from "../../proto/gen/opendca/v1/update.ts";
 import type { AgentApi } from "./agent_api.ts";
 import { ledgeredApi } from "./ledgered_api.ts";
 import { encodeBatchMessage } from "./spool_reading.ts";
@@ -38,6 +39,11 @@ async function entriesOf(
     renew: called("renew", RenewResponse.fromPartial({})),
     poll: called("poll", answer),
     upload: called("upload", UploadResponse.fromPartial({})),
+    fetchUpdate({ request }) {
+      request();
+      order.push("fetchUpdate");
+      return Promise.resolve(true);
+    },
   }, {
     clock: new FakeClock(),
     ledger: {
@@ -134,4 +140,27 @@ Deno.test("ledgeredApi() sends when the entry cannot be written, and says so", a
   });
   assert.equal((await api.poll(PollRequest.fromPartial({ status }))).nextPollSeconds, 60);
   assert.deepEqual(lost, [full]);
+});
+
+Deno.test("each request for the file of an update is an entry, with where it goes on", async () => {
+  const sha256 = "ab".repeat(32);
+  let offset = 0n;
+  const download = { request: () => FetchUpdateRequest.fromPartial({ sha256, offset }), take: () => Promise.resolve() };
+  const entries = await entriesOf(async (api) => {
+    await api.fetchUpdate(download);
+    offset = 262_144n;
+    await api.fetchUpdate(download);
+  });
+  assert.deepEqual(entries.map(({ kind, summary, details }) => ({ kind, summary, details })), [
+    {
+      kind: "update",
+      summary: `Asked for the file ${sha256.slice(0, 16)} of an update`,
+      details: { sha256, offset: 0 },
+    },
+    {
+      kind: "update",
+      summary: `Asked for the file ${sha256.slice(0, 16)} of an update, from byte 262144 on`,
+      details: { sha256, offset: 262_144 },
+    },
+  ]);
 });

@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { canonicalJson, type JsonValue } from "./canonical_json.ts";
 
 /** `poll`: the agent's status, and nothing else that left with it. */
-export type LedgerKind = "upload" | "task" | "session" | "config" | "activation" | "poll";
+export type LedgerKind = "upload" | "task" | "session" | "config" | "activation" | "poll" | "update";
 
 export interface LedgerEntry {
   /** From 1, without gaps. */
