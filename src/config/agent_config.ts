@@ -154,6 +154,7 @@ export interface PolicyConfig {
     readonly sshGateway: readonly number[];
   };
   readonly webAccess: WebAccessConfig;
+  readonly update: UpdatePolicy;
   readonly features: Readonly<Record<PolicyFeature, boolean>>;
   readonly mask: readonly MaskableField[];
 }
@@ -170,6 +171,14 @@ export interface WebAccessConfig {
   readonly idleTimeoutMs: number;
   /** Maximum bytes of one session, both directions together. */
   readonly maxBytes: number;
+}
+
+/** Limits of updates, where `features.update` is on. */
+export interface UpdatePolicy {
+  /** The only version that is installed: a whole one, or the first parts of one; null: any. */
+  readonly pin: string | null;
+  /** When a new version may be installed: all of them must allow it. Empty: at any time. */
+  readonly allowedHours: readonly AllowedHours[];
 }
 
 export type SettingSource =

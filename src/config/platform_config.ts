@@ -3,12 +3,12 @@
  * out, and a refusal says so. What the document does not contain stays as in the machine's file; hours, rates and masks
  * can only become stricter.
  */
-import { type AgentConfig, type Setting, type SettingValue } from "./agent_config.ts";
+import { type AgentConfig, type Setting, type SettingValue, type UpdatePolicy } from "./agent_config.ts";
 import { type MaskableField, maskableFields } from "../../common/reading/maskable_fields.ts";
 import { deepFreeze } from "./read_config.ts";
 import type { PlatformDocument } from "./platform_document.ts";
 import type { PlatformNotes } from "./platform_document.ts";
-import { applyInterval, applySchedule } from "./platform_schedule.ts";
+import { applyInterval, applySchedule, platformHours } from "./platform_schedule.ts";
 import { applySites } from "./platform_sites.ts";
 import { safeText } from "../../common/core/safe_text.ts";
 import { maxRefusals } from "../../common/protocol/limits.ts";
@@ -46,13 +46,14 @@ export function applyPlatformConfig(local: AgentConfig, document: PlatformDocume
   });
   const schedule = applySchedule(local.schedule, document.schedule, { path: "schedule", notes });
   const mask = applyMask(local.policy.mask, document.maskedFields ?? [], notes);
+  const update = applyUpdate(local.policy.update, document.update, notes);
   const sites = applySites({ ...local, schedule }, document, notes);
   const config: AgentConfig = {
     ...local,
     schedule,
     sites,
     poll: { intervalMs },
-    policy: { ...local.policy, mask },
+    policy: { ...local.policy, mask, update },
     settings: settingsWith(local.settings, changes),
   };
   if (more > 0) refusals.push(`Cannot use ${more} more things of the platform's configuration`);
@@ -74,6 +75,12 @@ function applyMask(
   const mask = [...new Set([...base, ...more])];
   if (mask.length > base.length) notes.set("policy.mask", mask);
   return mask;
+}
+
+/** Allowed hours can only become fewer. */
+function applyUpdate(base: UpdatePolicy, update: PlatformDocument["update"], notes: PlatformNotes): UpdatePolicy {
+  const hours = update && platformHours(update, { path: "policy.update", notes });
+  return hours === undefined ? base : { ...base, allowedHours: [...base.allowedHours, hours] };
 }
 
 /** Changed values keep their place; new ones follow the last one of their section. */

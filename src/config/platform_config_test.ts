@@ -369,3 +369,18 @@ Deno.test("applyPlatformConfig() takes a number of host names over all sites", (
   assert.equal(refusals.length, 2);
   assert.match(refusals[0]!, /over the limit of 500 host names of the platform.*"p1100.printers.example" and 299 more/);
 });
+
+Deno.test("applyPlatformConfig() can only narrow the hours of updates", () => {
+  const base = parse('policy: { update: { pin: "0.2", allowedHours: { hours: ["01:00-03:00"] } } }');
+  const windowOf = (days: number[], startMinute: number, endMinute: number) => ({ days, startMinute, endMinute });
+  const { config, sources, refusals } = apply({ update: { allowedHours: [windowOf([], 120, 360)] } }, base);
+  const at = (hour: number) => isAllowedAt(config.policy.update.allowedHours, new Date(2026, 0, 5, hour));
+  assert.deepEqual([1, 2, 4].map(at), [false, true, false]);
+  assert.equal(config.policy.update.pin, "0.2");
+  assert.equal(sources["policy.update.platformHours"], "platform");
+  assert.deepEqual(refusals, []);
+  // Nothing of a list that has nothing to use is no permission to install at any time.
+  const wrong = apply({ update: { allowedHours: [windowOf([9], 0, 60)] } }, base);
+  assert.match(wrong.refusals.join(), /a window of policy\.update\.allowedHours/);
+  assert.equal(isAllowedAt(wrong.config.policy.update.allowedHours, new Date(2026, 0, 5, 2)), false);
+});

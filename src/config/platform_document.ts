@@ -9,6 +9,7 @@ export interface PlatformDocument {
   readonly sites?: readonly PlatformSite[] | undefined;
   readonly schedule?: PlatformSchedule | undefined;
   readonly maskedFields?: readonly string[] | undefined;
+  readonly update?: { readonly allowedHours: readonly PlatformTimeWindow[] } | undefined;
 }
 
 export interface PlatformSite {

@@ -59,8 +59,9 @@ export function applySchedule(
   };
 }
 
-function platformHours(
-  { allowedHours }: PlatformSchedule,
+/** The hours of the platform, beside those of `path` in the file; undefined if it has none. */
+export function platformHours(
+  { allowedHours }: Pick<PlatformSchedule, "allowedHours">,
   { path, notes }: { path: string; notes: PlatformNotes },
 ): AllowedHours | undefined {
   if (allowedHours.length === 0) return undefined;

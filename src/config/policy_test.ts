@@ -17,6 +17,7 @@ const policy: PolicyConfig = {
     idleTimeoutMs: 1,
     maxBytes: 1,
   },
+  update: { pin: null, allowedHours: [] },
   features: { scan: true, ping: true, webAccess: false, diagnostics: true, update: true, setConfig: true },
   mask: [],
 };

@@ -7,6 +7,7 @@ import {
   type PolicyConfig,
   type PolicyFeature,
   policyFeatures,
+  type UpdatePolicy,
   type WebAccessConfig,
 } from "./agent_config.ts";
 import { throwMistakes } from "./config_mistakes.ts";
@@ -18,7 +19,17 @@ import { type ConfigReader, openSection } from "./section.ts";
 import { type IpRange, subtractRanges } from "../../common/core/ip_range.ts";
 import { parseTargetSpec } from "../targets/target_spec.ts";
 import { maskableFields } from "../../common/reading/maskable_fields.ts";
-import { booleanField, byteSizeField, choiceField, durationField, listField, portField } from "./field.ts";
+import {
+  booleanField,
+  byteSizeField,
+  choiceField,
+  durationField,
+  listField,
+  optionalField,
+  portField,
+  textField,
+} from "./field.ts";
+import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 import { formatRange, privateRanges } from "./policy.ts";
 import { rangesIn, rangesOfSite } from "./site_targets.ts";
 import { excludeField, isHostPattern, policyHostField, policyRangeField } from "./target_fields.ts";
@@ -140,7 +151,7 @@ function readPolicy(
 ): PolicyConfig {
   const section = openSection(reader, value, {
     path: "policy",
-    known: ["ranges", "hosts", "exclude", "ports", "webAccess", "features", "mask"],
+    known: ["ranges", "hosts", "exclude", "ports", "webAccess", "update", "features", "mask"],
   });
   const ownRanges = sites.length === 0 ? privateRanges : sites.flatMap(({ site }) => rangesOfSite(site));
   const ranges = section.read("ranges", listField(policyRangeField), subtractRanges(ownRanges, []).map(formatRange));
@@ -164,6 +175,7 @@ function readPolicy(
   const webAccess = ports.read("webAccess", listField(portField), [80, 443, 8000]);
   const sshGateway = ports.read("sshGateway", listField(portField), [22]);
   const webAccessLimits = readWebAccess(reader, section.value("webAccess"));
+  const update = readUpdate(reader, section.value("update"));
   const features = openSection(reader, section.value("features"), { path: "policy.features", known: policyFeatures });
   const policy: PolicyConfig = {
     ranges: subtractRanges(ranges.flatMap(rangesOfText), [...holes, ...siteHoles]),
@@ -171,6 +183,7 @@ function readPolicy(
     exclude: policyExclude,
     ports: { snmp, webAccess, sshGateway },
     webAccess: webAccessLimits,
+    update,
     features: Object.fromEntries(
       policyFeatures.map((name) => [name, features.read(name, booleanField, defaultFeatures[name])]),
     ) as Record<PolicyFeature, boolean>,
@@ -200,6 +213,24 @@ function readWebAccess(reader: ConfigReader, value: YamlValue | undefined): WebA
     maxBytes: section.read("maxSize", byteSizeField({ min: "1MB", max: "1TB" }), 1_000_000_000),
   };
 }
+
+function readUpdate(reader: ConfigReader, value: YamlValue | undefined): UpdatePolicy {
+  const path = "policy.update";
+  const section = openSection(reader, value, { path, known: ["pin", "allowedHours"] });
+  return {
+    pin: section.read("pin", optionalField(pinField), null),
+    allowedHours: readAllowedHours(reader, section.value("allowedHours"), {
+      path,
+      base: { allowedHours: [] },
+      inherits: false,
+    }),
+  };
+}
+
+const pinField = textField((text) => {
+  if (/^(0|[1-9]\d{0,5})(\.(0|[1-9]\d{0,5})){0,2}$/.test(text)) return text;
+  throw new ValueSyntaxError("is not a version", 'write one in quotes, as "0.2.0", or its first parts, as "0.2"');
+});
 
 function refuseOutside(
   reader: ConfigReader,

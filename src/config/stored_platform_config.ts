@@ -35,6 +35,9 @@ export function tryParseStoredPlatformConfig(text: string): StoredPlatformConfig
       pollIntervalSeconds: numberOf(document.pollIntervalSeconds),
       schedule: scheduleOf(document.schedule),
       maskedFields: textsOf(document.maskedFields),
+      update: document.update === undefined || document.update === null
+        ? undefined
+        : { allowedHours: windowsOf(recordOf(document.update).allowedHours) },
       sites: listOf(document.sites).map((site): PlatformSite => ({
         name: typeof site.name === "string" ? site.name : "",
         ranges: textsOf(site.ranges),
@@ -53,12 +56,16 @@ function scheduleOf(value: unknown): PlatformSchedule | undefined {
     sweepIntervalSeconds: numberOf(schedule.sweepIntervalSeconds),
     statusIntervalSeconds: numberOf(schedule.statusIntervalSeconds),
     meterIntervalSeconds: numberOf(schedule.meterIntervalSeconds),
-    allowedHours: listOf(schedule.allowedHours).map((window): PlatformTimeWindow => ({
-      days: Array.isArray(window.days) ? window.days.map((day) => numberOf(day) ?? -1) : [],
-      startMinute: numberOf(window.startMinute) ?? -1,
-      endMinute: numberOf(window.endMinute) ?? -1,
-    })),
+    allowedHours: windowsOf(schedule.allowedHours),
   };
+}
+
+function windowsOf(value: unknown): PlatformTimeWindow[] {
+  return listOf(value).map((window) => ({
+    days: Array.isArray(window.days) ? window.days.map((day) => numberOf(day) ?? -1) : [],
+    startMinute: numberOf(window.startMinute) ?? -1,
+    endMinute: numberOf(window.endMinute) ?? -1,
+  }));
 }
 
 function recordOf(value: unknown): Record<string, unknown> {

@@ -15,6 +15,7 @@ const stored = {
       meterIntervalSeconds: undefined,
       allowedHours: [{ days: [1, 7], startMinute: 0, endMinute: 60 }],
     },
+    update: { allowedHours: [{ days: [6], startMinute: 60, endMinute: 300 }] },
     sites: [{ name: "a", ranges: ["10.1.0.0/24"], excludes: [], schedule: undefined, packetsPerSecond: 5 }],
   },
 };
@@ -35,7 +36,17 @@ Deno.test("tryParseStoredPlatformConfig() makes a document that can be applied o
     env: () => undefined,
     readFile: () => "",
   });
-  const keys = ["pollIntervalSeconds", "sites", "schedule", "maskedFields", "name", "ranges", "allowedHours", "days"];
+  const keys = [
+    "pollIntervalSeconds",
+    "sites",
+    "schedule",
+    "maskedFields",
+    "name",
+    "ranges",
+    "allowedHours",
+    "days",
+    "update",
+  ];
   const { tree } = fc.letrec<{ tree: unknown }>((tie) => ({
     tree: fc.oneof(
       { maxDepth: 4 },
