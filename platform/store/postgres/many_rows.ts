@@ -1,4 +1,5 @@
 /** Statements for many rows at once: each parameter is an array, and `unnest` converts them to rows. */
+import { maybeBinaryArray } from "./binary_array.ts";
 import type { Parameters, RowsOf, SqlValue } from "../store.ts";
 import { renamedParameters } from "../named_parameters.ts";
 
@@ -27,7 +28,7 @@ export function selectMany(sql: string, each: readonly Parameters[]): ManyRows {
     sql: `SELECT found.* FROM unnest(${lists.join(", ")}) AS each(${
       names.join(", ")
     }) CROSS JOIN LATERAL (${inner} OFFSET 0) AS found`,
-    arrays: arraysOf(names, each),
+    arrays: arraysOf(names, each, typeOf),
   };
 }
 
@@ -39,7 +40,7 @@ export function insertMany(
   return {
     sql: `INSERT INTO ${table} (customer_id, ${columns.join(", ")})
      SELECT :customer::text, each.* FROM ${unnested(columns, types)} ${onConflict}`,
-    arrays: arraysOf(columns, rows),
+    arrays: arraysOf(columns, rows, (name) => types.get(name)!),
   };
 }
 
@@ -58,6 +59,9 @@ function unnested(columns: readonly string[], types: ColumnTypes): string {
   return `unnest(${columns.map((name) => `:${name}::${types.get(name)}[]`).join(", ")}) AS each(${columns.join(", ")})`;
 }
 
-function arraysOf(columns: readonly string[], rows: readonly object[]): Values {
-  return Object.fromEntries(columns.map((name) => [name, rows.map((row) => (row as Record<string, SqlValue>)[name]!)]));
+function arraysOf(columns: readonly string[], rows: readonly object[], typeOf: (name: string) => string): Values {
+  return Object.fromEntries(columns.map((name) => {
+    const values = rows.map((row) => (row as Record<string, SqlValue>)[name]!);
+    return [name, maybeBinaryArray(typeOf(name), values) ?? values];
+  }));
 }
