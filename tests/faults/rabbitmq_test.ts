@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { mqttTopic } from "../../common/protocol/mqtt.ts";
 import { revokeAgent } from "../../platform/agents/manage_agents.ts";
+import { platformUser } from "../../platform/edge/mqtt/external_broker.ts";
 import { serveMqtt } from "../../platform/edge/mqtt/start_mqtt.ts";
 import { createTask } from "../../platform/tasks/manage_tasks.ts";
 import { type SignedTask, Task } from "../../proto/gen/opendca/v1/task.ts";
@@ -95,6 +96,12 @@ async function knowsNothingOfOthers(scene: Scene): Promise<void> {
     await assert.rejects(mqttClient(url, { ...options, clientId: wrong }), wrong);
   }
   await assert.rejects(mqttClient(url, { ca: authority.pem, clientId: agent!.agentId }), "without a certificate");
+  // RabbitMQ takes a name of the client instead of that of its certificate.
+  for (const username of [platformUser, agent!.agentId, clientId]) {
+    const posing = { ...options, clientId: username === platformUser ? `${platformUser}-1` : username, username };
+    await assert.rejects(mqttClient(url, { ...posing, password: "any" }), username);
+    await assert.rejects(mqttClient(url, { ...posing, password: "" }), username);
+  }
   const taskId = await ping(scene, agent!);
   await until("its task", () => links[0]!.tasks.some((task) => idOf(task) === taskId));
   assert.deepEqual(spy.received, []);

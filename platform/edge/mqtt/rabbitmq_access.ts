@@ -81,7 +81,8 @@ export function mayDo(question: string, fields: URLSearchParams): boolean {
   const isOwn = (clientId: string) => isPlatform ? clientId !== "" : clientId === name;
   switch (question) {
     case "user":
-      return true;
+      // A client that sends a name and a password is signed in by them, and not by its certificate.
+      return !fields.has("password");
     case "vhost":
       return isOwn(field("client_id"));
     case "resource":

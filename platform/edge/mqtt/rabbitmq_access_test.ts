@@ -4,6 +4,14 @@ import { mayDo } from "./rabbitmq_access.ts";
 const own = "mqtt-subscription-agt-1qos1", topic = { name: "amq.topic", resource: "topic" };
 const cases: { name: string; question: string; fields: Record<string, string>; want: boolean }[] = [
   { name: "signs in", question: "user", fields: {}, want: true },
+  { name: "signs in with a password", question: "user", fields: { password: "any" }, want: false },
+  { name: "signs in with an empty password", question: "user", fields: { password: "" }, want: false },
+  {
+    name: "the platform's name with a password",
+    question: "user",
+    fields: { username: "opendca-platform", password: "any" },
+    want: false,
+  },
   { name: "no name", question: "user", fields: { username: "" }, want: false },
   { name: "a name with a wildcard", question: "user", fields: { username: "#" }, want: false },
   { name: "its client id", question: "vhost", fields: { client_id: "agt-1" }, want: true },
