@@ -13,8 +13,9 @@ import type { OpenWebAccess } from "../../proto/gen/opendca/v1/task.ts";
 import { UsageError } from "../../common/core/errors.ts";
 import { freePort } from "../fixtures/free_port.ts";
 import { peerTest } from "../fixtures/peers.ts";
+import { startTestPlatform } from "../fixtures/platform_fixture.ts";
 import { createHostKeyFile, forwardPorts, type Sshd, sshdUser, startSshd } from "../fixtures/sshd_peer.ts";
-import { createPrivateKey, type SshClient } from "../../common/host/ssh2.ts";
+import { createPrivateKey, publicKeyOf, type SshClient } from "../../common/host/ssh2.ts";
 import { signIn, tunnelOf, webAccess } from "../fixtures/ssh_sessions.ts";
 import { until } from "../fixtures/until.ts";
 import { get, isOpen, page, type Scene, type SceneOptions, startScene } from "../fixtures/web_access_scene.ts";
@@ -239,3 +240,22 @@ peerTest(
     await assert.rejects(open(), (error) => error instanceof UsageError && /all 1 ports/.test(error.message));
   },
 );
+
+Deno.test("what is no question for a key is answered by 404, and the next question is answered", async () => {
+  await using platform = await startTestPlatform();
+  await using gateway = await startSshdGateway(platform.platform, {
+    host: "127.0.0.1",
+    port: 0,
+    hosts: [{ host: "localhost", port: 22 }],
+    hostKey: publicKeyOf(createPrivateKey()),
+    user: sshdUser,
+    firstPort: 20_000,
+    lastPort: 20_001,
+  });
+  for (const target of ["//", "http://[", "/authorized-keys", "/authorized-keys?key=%", "*"]) {
+    await using connection = await Deno.connect({ port: gateway.port });
+    await connection.write(new TextEncoder().encode(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`));
+    const answer = await new Response(connection.readable).text();
+    assert.match(answer, /^HTTP\/1.1 4\d\d |^$/, target);
+  }
+});

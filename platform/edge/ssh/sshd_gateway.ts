@@ -96,11 +96,11 @@ export async function startSshdGateway(platform: Platform, options: SshdGatewayO
 /** The line of `authorized_keys` for this key, or nothing. sshd asks once or twice for each sign-in. */
 async function answerKeys(request: IncomingMessage, response: ServerResponse, running: Running): Promise<void> {
   const { platform, gatewayId } = running;
-  const url = new URL(request.url ?? "/", "http://localhost");
-  const key = url.searchParams.get("key") ?? "";
+  const url = URL.parse(request.url ?? "/", "http://localhost");
+  const key = url?.searchParams.get("key") ?? "";
   const answer = (status: number, text: string) =>
     void response.writeHead(status, { "content-type": "text/plain", connection: "close" }).end(text);
-  if (request.method !== "GET" || url.pathname !== "/authorized-keys" || !isKey(key)) return answer(404, "");
+  if (request.method !== "GET" || url?.pathname !== "/authorized-keys" || !isKey(key)) return answer(404, "");
   try {
     const digest = keyDigest(Buffer.from(key, "base64"));
     const forward = await forwardOfKey(platform, { gatewayId, keyDigest: digest });
