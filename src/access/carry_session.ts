@@ -106,6 +106,8 @@ function join(
   socket: Socket,
   { open, count }: { open: Set<{ destroy(): void }>; count(key: "toDevice" | "fromDevice", bytes: number): void },
 ): void {
+  // Its user has left while the device was being connected to.
+  if (channel.destroyed) return void socket.destroy();
   open.add(channel).add(socket);
   channel.once("close", () => {
     open.delete(channel);
