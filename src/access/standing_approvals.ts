@@ -165,8 +165,13 @@ function give(wish: ApprovalWish, book: Book, options: StandingApprovalsOptions)
       // Reported as a fault; nothing was approved.
     }
   };
-  const device = wish.device === undefined ? null : maybeDevice(wish.device, options);
+  const found = wish.device === undefined ? [null] : devicesOf(wish.device, options), [device] = found;
   if (device === undefined) return refuse(`no known device has the id or address "${wish.device}"`);
+  if (found.length > 1) {
+    return refuse(
+      `${found.length} devices have the address "${wish.device}": name one by its id, such as ${device!.id}`,
+    );
+  }
   if (!(lastsMs >= shortestApprovalMs && lastsMs <= longestApprovalMs)) {
     return refuse(`it would last for ${formatDuration(lastsMs)}`);
   }
@@ -210,12 +215,14 @@ function withdraw(
   options.changed();
 }
 
-function maybeDevice(text: string, { devices }: StandingApprovalsOptions): StandingApproval["device"] | undefined {
-  const known = devices();
-  const found = known.find((each) => each.deviceId === text) ?? known.find((each) => each.place?.address === text);
-  if (found === undefined) return undefined;
-  const name = [found.maker, found.model, found.place === null ? null : `at ${found.place.address}`];
-  return { id: found.deviceId, name: name.filter((part) => part !== null).join(" ") || found.deviceId };
+/** Several at one address: those of a print server, or of sites with the same addresses. */
+function devicesOf(text: string, { devices }: StandingApprovalsOptions): NonNullable<StandingApproval["device"]>[] {
+  const known = devices(), byId = known.filter((each) => each.deviceId === text);
+  const found = byId.length > 0 ? byId : known.filter((each) => each.place?.address === text);
+  return found.map(({ deviceId: id, maker, model, place }) => {
+    const name = [maker, model, place === null ? null : `at ${place.address}`];
+    return { id, name: name.filter((part) => part !== null).join(" ") || id };
+  });
 }
 
 /** Until its end by either clock. */

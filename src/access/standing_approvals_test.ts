@@ -17,6 +17,8 @@ const page = { deviceId: "device-1", isRaw: false }, raw = { deviceId: "device-1
 const devices = [
   { deviceId: "device-1", place: { address: "10.1.0.7" }, maker: "Example", model: "LX-100" },
   { deviceId: "device-2", place: { address: "fe80::1%eth0" }, maker: null, model: null },
+  { deviceId: "device-3", place: { address: "10.1.0.9" }, maker: null, model: null },
+  { deviceId: "device-4", place: { address: "10.1.0.9" }, maker: null, model: null },
 ];
 
 interface Bench {
@@ -145,6 +147,7 @@ Deno.test(
 
 const refusals: [what: string, change: Partial<ApprovalWish>, reason: RegExp][] = [
   ["an unknown device", { device: "10.1.0.8" }, /no known device has the id or address "10\.1\.0\.8"/],
+  ["an address of two devices", { device: "10.1.0.9" }, /2 devices have .*: name one by its id, such as device-3/],
   ["more than a day", { lastsMs: 24 * hour + 1 }, /it would last for/],
   ["no time", { lastsMs: 0 }, /it would last for 0s/],
 ];

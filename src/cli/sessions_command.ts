@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { activationStore, likelyStateDirectory } from "../activation/store_options.ts";
 import {
+  maybeOrder,
   orderName,
   ordersFolder,
   type SessionOrder,
@@ -179,6 +180,12 @@ async function approveAll(flags: ApproveFlags, place: SessionsPlace): Promise<vo
   const { host } = place, id = newApprovalId();
   const lastsMs = flags.for ?? flags.until!.getTime() - host.clock.now().getTime();
   const wish = { id, lastsMs, device: flags.device, raw: flags.raw === true, by: accountName() };
+  if (maybeOrder(orderName({ kind: "approveAll", wish })) === undefined) {
+    throw new UsageError(
+      `Cannot use --device as the address or id of a device: current value is "${safeText(flags.device ?? "")}"`,
+      "such as 10.1.0.7",
+    );
+  }
   const isDone = ({ approvals, refused }: Approvals) => refused?.id === id || approvals.some((each) => each.id === id);
   await order({ kind: "approveAll", wish }, place, () => isDone(readApprovals(place)));
   const { approvals, refused } = readApprovals(place);

@@ -161,6 +161,9 @@ const mistakes: [args: string[], message: RegExp][] = [
   [["--withdraw", "--raw"], /Cannot withdraw a part/],
   [["ses-123456", "--raw"], /Cannot use --device and --raw with a session/],
   [["--device", "127.0.0.1"], /Cannot tell what to approve/],
+  [["--for", "1h", "--device", ""], /Cannot use --device as the address or id/],
+  [["--for", "1h", "--device", "printer's"], /Cannot use --device as the address or id/],
+  [["--for", "1h", "--device", "1".repeat(300)], /Cannot use --device as the address or id/],
 ];
 for (const [args, message] of mistakes) {
   Deno.test(`sessions approve ${args.join(" ")} is a mistake, and approves nothing`, async () => {
