@@ -3,6 +3,7 @@
  * with OpenSSL at security level 0. One process for each connection: it has the plain side at its standard input and
  * output, and the encrypted one at a connection of loopback that is passed on to the printer.
  */
+import { Buffer } from "node:buffer";
 import { randomInt } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
 import { Duplex } from "node:stream";
@@ -182,9 +183,9 @@ async function passOn(
   channel.once("close", () => socket.end());
   socket.pipe(channel);
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array | undefined>();
-  let held = new Uint8Array();
+  let held = Buffer.alloc(0);
   const take = (part: Uint8Array) => {
-    held = Uint8Array.from([...held, ...part]);
+    held = Buffer.concat([held, part]);
     const flight = readServerFlight(held);
     if (flight.kind === "incomplete" || flight.kind === "hello" && flight.certificate === undefined && !flight.isDone) {
       return;

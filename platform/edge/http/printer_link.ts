@@ -1,5 +1,6 @@
 /** Connections to one printer through a session's tunnel: HTTP with keep-alive, TLS with a pinned certificate. */
 import { Agent, type ClientRequest, request } from "node:http";
+import { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
 import { connect, type TLSSocket } from "node:tls";
 import { messageOf } from "../../../common/core/errors.ts";
@@ -211,10 +212,10 @@ async function openEncrypted(open: () => Promise<Duplex>, options: LinkOptions, 
 /** What the printer answers to a hello with everything that printers ever had. */
 async function flightOf(channel: Duplex): Promise<ServerFlight> {
   channel.write(askingHello(crypto.getRandomValues(new Uint8Array(32))));
-  let bytes = new Uint8Array(), flight: ServerFlight = { kind: "incomplete" };
+  let bytes = Buffer.alloc(0), flight: ServerFlight = { kind: "incomplete" };
   try {
     for await (const part of channel as AsyncIterable<Uint8Array>) {
-      bytes = Uint8Array.from([...bytes, ...part]);
+      bytes = Buffer.concat([bytes, part]);
       flight = readServerFlight(bytes);
       if (flight.kind !== "incomplete" && !(flight.kind === "hello" && !flight.isDone)) break;
     }

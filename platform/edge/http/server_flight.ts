@@ -2,6 +2,7 @@
  * What a TLS server up to version 1.2 says in the clear before encryption starts (RFC 5246 section 7.4): version, cipher
  * and certificate. Asked by a hello with all that printers ever had, this tells why the runtime's TLS cannot speak to it.
  */
+import { Buffer } from "node:buffer";
 import { X509Certificate } from "node:crypto";
 
 export type ServerFlight =
@@ -23,24 +24,26 @@ export type ServerFlight =
 const handshake = 22, alert = 21;
 /** A certificate chain has some kilobytes. */
 const maxFlightBytes = 64 * 1024;
+/** Some printers have buffers of 512 octets. Each octet that comes has all records read again. */
+const maxRecords = 256;
 
 /** Reads as much as there is; what is encrypted later is not looked at. */
 export function readServerFlight(bytes: Uint8Array): ServerFlight {
-  const messages: number[] = [];
+  const records: Uint8Array[] = [];
   let at = 0;
   while (bytes.length - at >= 5) {
     const type = bytes[at]!, length = wordAt(bytes, at + 3);
     if (bytes[at + 1] !== 3 || type < 20 || type > 23 || length > 18_432) return { kind: "notTls" };
     if (bytes.length - at - 5 < length) break;
-    if (type === alert && length >= 2 && messages.length === 0) return { kind: "alert", code: bytes[at + 6]! };
+    if (type === alert && length >= 2 && records.length === 0) return { kind: "alert", code: bytes[at + 6]! };
     // After this, everything is encrypted.
     if (type !== handshake) break;
-    for (const byte of bytes.subarray(at + 5, at + 5 + length)) messages.push(byte);
+    if (records.push(bytes.subarray(at + 5, at + 5 + length)) > maxRecords) return { kind: "notTls" };
     at += 5 + length;
   }
   if (bytes.length > 0 && at === 0 && (bytes[0]! < 20 || bytes[0]! > 23)) return { kind: "notTls" };
   if (bytes.length > maxFlightBytes) return { kind: "notTls" };
-  return helloIn(Uint8Array.from(messages));
+  return helloIn(Buffer.concat(records));
 }
 
 function helloIn(messages: Uint8Array): ServerFlight {
