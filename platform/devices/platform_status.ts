@@ -1,4 +1,5 @@
 /** Problems of all customers that an operator should check. */
+import { AgentStatus } from "../../proto/gen/opendca/v1/agent_service.ts";
 import { isLate, maybeAgentNote } from "../agents/agent_health.ts";
 import { agentRows } from "../agents/agents.ts";
 import type { Platform } from "../agents/platform.ts";
@@ -58,6 +59,7 @@ async function statusOf(tx: Transaction, now: number): Promise<PlatformStatus> {
       const doubts = [
         ...(row.suspected_clone_at === null ? [] : [`seems to run twice: ${row.suspected_clone_reason}`]),
         ...(row.ledger_rewound_at === null ? [] : [`its ledger was rewound: ${row.ledger_rewound_reason}`]),
+        ...lostBatches(row.status),
       ];
       if (silent) agents.silent++;
       if (doubts.length > 0) agents.inDoubt++;
@@ -68,6 +70,12 @@ async function statusOf(tx: Transaction, now: number): Promise<PlatformStatus> {
     }
   }
   return { customers: customers.length, agents, devices, problems, codeGuessing: await guessingOf(tx, now) };
+}
+
+/** What an agent says that this platform had acknowledged and does not have, as after a restore from a backup. */
+function lostBatches(status: Uint8Array | null): string[] {
+  const faults = status === null ? [] : AgentStatus.decode(status).faults;
+  return faults.filter(({ code }) => code === "batches-lost").map(({ message }) => `says: ${message}`);
 }
 
 const guessingShownMs = 86_400_000;

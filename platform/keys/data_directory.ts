@@ -13,7 +13,7 @@
  * A file gets its name when it is complete and synced. The store is created last: if keys are missing beside a store,
  * they were lost, and new ones would lock out all agents.
  */
-import { ConfigError, messageOf, UnavailableError } from "../../common/core/errors.ts";
+import { ConfigError, messageOf, UnavailableError, UsageError } from "../../common/core/errors.ts";
 import { denoDisk, maybeText, replaceFile } from "../../common/host/disk.ts";
 import { waitForLock } from "../../common/host/file_lock.ts";
 import { makeDirectory } from "../../common/host/own_directory.ts";
@@ -74,4 +74,18 @@ function read<T>(path: string, how: (path: string) => T): T {
   } catch (error) {
     throw new ConfigError(`Cannot read "${path}": ${messageOf(error)}`, undefined, { cause: error });
   }
+}
+
+/**
+ * Copies certificates and keys into a new or empty folder; returns their names. Throws UsageError if it has something in
+ * it.
+ */
+export function backUpKeys(from: DataDirectory, folder: string): string[] {
+  makeDirectory(folder);
+  if (denoDisk.list(folder).length > 0) {
+    throw new UsageError(`Cannot back up into "${folder}" as it is not empty`, "name a new folder");
+  }
+  const names = denoDisk.list(from.path("")).filter((name) => /\.(key|pem)$/.test(name));
+  for (const name of names) replaceFile(`${folder}/${name}`, from.maybeText(name)!, { durable: true });
+  return names;
 }

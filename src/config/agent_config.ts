@@ -35,8 +35,8 @@ export interface PlatformConfig {
   readonly rootDomain: string;
   /** Tried in this order; at least one. */
   readonly endpoints: readonly Endpoint[];
-  /** Certificates to trust instead of the system's; null: the system's. */
-  readonly ca: { readonly file: string; readonly pem: string } | null;
+  /** Certificates to trust instead of the system's, and their file; null: the system's. */
+  readonly ca: { readonly file: string | null; readonly pem: string } | null;
   /** SHA-256 of public keys (SubjectPublicKeyInfo, DER) as 64 lower-case hex digits; empty: no pin. */
   readonly pins: readonly string[];
   /**

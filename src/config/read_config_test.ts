@@ -279,6 +279,15 @@ const mistakes: [text: string, message: RegExp, hint?: RegExp][] = [
     "platform: { rootDomain: example.com, endpoints: [a.example.com], ca: /password }",
     /platform\.ca contains no certificate/,
   ],
+  [
+    'platform: { rootDomain: example.com, endpoints: [a.example.com], ca: "-----BEGIN CERTIFICATE-----\\nMIIB" }',
+    /platform\.ca contains no certificate: current value is in this file$/,
+  ],
+  [
+    'platform: { rootDomain: example.com, endpoints: [a.example.com], ca: "-----BEGIN CERTIFICATE-----\\nMIIB\\n-----END CERTIFICATE-----" }',
+    /platform\.ca contains a damaged certificate, number 1 of 1: current value is in this file$/,
+    /copy it again, each line indented/,
+  ],
   ["platform: { rootDomain: example.com, endpoints: [a.example.com], pin: ab }", /platform\.pin is not a SHA-256/],
 ];
 for (const [text, message, hint] of mistakes) {

@@ -80,14 +80,17 @@ function hostField<T extends Endpoint>(
   };
 }
 
+/** The path of a file, or the certificates themselves. */
 function certificateField(reader: ConfigReader): Field<NonNullable<PlatformConfig["ca"]>> {
   return {
     read(value, what, onMistake) {
-      const file = pathField.read(value, what, onMistake);
-      const found = `current value is "${file}"`;
-      let pem: string;
+      const text = readYamlText(value, what);
+      const isInline = text.includes("-----BEGIN");
+      const file = isInline ? null : pathField.read(value, what, onMistake);
+      const found = `current value is ${file === null ? "in this file" : `"${file}"`}`;
+      let pem = text;
       try {
-        pem = reader.readFile(file);
+        if (file !== null) pem = reader.readFile(file);
       } catch (cause) {
         const reason = `${what} cannot be read (${messageOf(cause)}): ${found}`;
         throw yamlError(value, reason, "check the path and its permissions", { cause });
@@ -102,9 +105,13 @@ function certificateField(reader: ConfigReader): Field<NonNullable<PlatformConfi
       const reason = `${what} contains a damaged certificate, number ${
         damaged + 1
       } of ${certificates.length}: ${found}`;
-      throw yamlError(value, reason, "copy the file again");
+      throw yamlError(
+        value,
+        reason,
+        isInline ? 'copy it again, each line indented, after "ca: |"' : "copy the file again",
+      );
     },
-    show: (ca) => ca.file,
+    show: (ca) => ca.file ?? "in this file",
   };
 }
 

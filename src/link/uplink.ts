@@ -19,6 +19,8 @@ export type UplinkEvent =
   | { event: "batchSent"; batch: Batch; bytes: number; highestContiguousSequence: number }
   | { event: "batchQuarantined"; sequence: number; reason: string; records: number }
   | { event: "epochBegun"; reason: string; epoch: string }
+  /** Acknowledged earlier, and deleted since; sequence numbers. */
+  | { event: "batchesLost"; first: number; last: number }
   | { event: "uploadFailed"; error: Error; waitMs: number }
   /** The platform has revoked the agent: the uplink has ended, and the agent must end. */
   | { event: "agentRevoked"; error: NotPermittedError }
@@ -152,6 +154,7 @@ function settle(batch: Batch, answer: UploadResponse, options: Settling): void {
   );
   if (forked) beginEpoch("the platform holds another batch under this sequence", options);
   else if (highest < acknowledgedSequence) {
+    options.report({ event: "batchesLost", first: highest + 1, last: acknowledgedSequence });
     beginEpoch("the platform has lost batches that it had acknowledged", options);
   } else {
     for (const { sequence, reason, message, recordIds } of answer.rejections) {

@@ -44,10 +44,15 @@ export const faultKinds = {
     advice: `${askOperator}: the records are kept, and are not sent again`,
     lastsMs: dayMs,
   },
+  "batches-lost": {
+    severity: "warning",
+    advice: "ask the platform's operator whether it was restored from a backup; later readings have the same counters",
+    lastsMs: 7 * dayMs,
+  },
   "epoch-begun": {
     severity: "warning",
     advice:
-      "nothing is lost and nothing counts twice; if it happens again, look for a second copy of the state directory",
+      "what waits is sent again, and counts once; if it happens again, look for a second copy of the state directory",
     lastsMs: dayMs,
   },
   "task-refused": {

@@ -160,6 +160,14 @@ function reportUplink(event: UplinkEvent, parts: ReportParts, contact: Contact):
         records: event.records,
         reason: event.reason,
       });
+    case "batchesLost": {
+      const { first, last } = event;
+      faults.add(
+        "batches-lost",
+        `The platform has lost batches ${first} to ${last}, which it had acknowledged: their readings are gone`,
+      );
+      return log.warn("batchesLost", { first, last });
+    }
     case "epochBegun":
       faults.add("epoch-begun", `A new epoch of batches began as ${event.reason}`);
       return log.warn("epochBegun", { reason: event.reason, epoch: event.epoch });

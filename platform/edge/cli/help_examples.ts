@@ -30,6 +30,10 @@ const examples: Record<string, string[]> = {
   "code create": ["code create", "code create --site Berlin --valid-days 36h"],
   "code list": ["code list"],
   "code withdraw": ["code withdraw cod-hhphe1b4e6pt"],
+  "agent-file": [
+    "agent-file 192.168.1.0/24 > agent.yaml",
+    "agent-file 10.1.0.0/16 plotter.example.com --network Berlin --endpoint dca.example.com:443",
+  ],
   "agent list": ["agent list", "agent list --silent"],
   "agent show": ["agent show agt-f77zkxcg8t51", "agent show agt-f77zkxcg8t51 --json | jq .effectiveConfig"],
   "agent ledger-heads": ["agent ledger-heads agt-f77zkxcg8t51"],
@@ -85,6 +89,7 @@ const examples: Record<string, string[]> = {
   ],
   "audit list": ["audit list", 'audit list --customer "Acme GmbH" --limit 1000'],
   "audit verify": ["audit verify"],
+  "backup": ["backup /backup/opendca-platform"],
   "database migrate": ["database migrate --database postgres://opendca_owner@localhost/opendca"],
   "database check": ["database check", "database check --database postgres://opendca@localhost/opendca"],
   "database copy": ["database copy --database postgres://opendca_owner@localhost/opendca"],

@@ -5,7 +5,9 @@ import { parserSentence, parserSuggestion } from "../../../common/core/parser_me
 import project from "../../../deno.json" with { type: "json" };
 import { addAccessCommands } from "./access_commands.ts";
 import { addAgentCommands } from "./agent_commands.ts";
+import { addAgentFileCommand } from "./agent_file_command.ts";
 import { addAuditCommands } from "./audit_commands.ts";
+import { addBackupCommand } from "./backup_command.ts";
 import { addCodeCommands } from "./code_commands.ts";
 import { type CommandContext, commandContext, formats } from "./command_context.ts";
 import { addCompletionsCommand } from "./completions_command.ts";
@@ -83,6 +85,7 @@ function createProgram(context: CommandContext, show: (text: string) => void): C
   addStatusCommand(program, context);
   addCustomerCommands(program, context);
   addCodeCommands(program, context);
+  addAgentFileCommand(program, context);
   addAgentCommands(program, context);
   addTaskCommands(program, context);
   addAccessCommands(program, context);
@@ -95,6 +98,7 @@ function createProgram(context: CommandContext, show: (text: string) => void): C
   addAlertCommands(program, context);
   addAuditCommands(program, context);
   addDatabaseCommands(program, context);
+  addBackupCommand(program, context);
   addVerifyCommand(program, context);
   addCompletionsCommand(program, context);
   addHelpExamples(program);
