@@ -28,8 +28,13 @@ find_release() {
 }
 
 check_signature() {
-  [ -n "${release_keys# }" ] || fail 65 "Cannot check the signature as this script has no keys: it is not from a release" \
-    "take install.sh from a release, or name a key that you trust: --key KEY"
+  if [ -z "${release_keys# }" ]; then
+    hint='take install.sh from a release, or name a key that you trust: --key KEY'
+    # Made by "deno task release" without the keys.
+    own=$from/$program-$version.throw-away.keys
+    [ ! -r "$own" ] || hint="take install.sh from a release; for one that you have built yourself, add --key $own"
+    fail 65 "Cannot check the signature as this script has no keys: it is not from a release" "$hint"
+  fi
   signed_by=$(sed -n 2p "$work/SHA256SUMS.minisig" | base64 -d 2>/dev/null | od -An -v -tx1 | tr -d ' \n') || true
   # "ED", the id of the key and the signature: 74 bytes. "Ed" is without a hash before it, and is not used.
   case $signed_by in

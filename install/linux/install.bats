@@ -224,6 +224,13 @@ load fixture
   sh "$BATS_TEST_DIRNAME/assemble.sh" >"$BATS_TEST_TMPDIR/install.sh"
   run --separate-stderr sh "$BATS_TEST_TMPDIR/install.sh" --from "$from" --root "$root"
   refused 65 "has no keys"
+  [[ "$stderr" == *"a key that you trust: --key KEY"* ]]
+  # Made without the release keys.
+  touch "$from/opendca-1.2.3.throw-away.keys"
+  run --separate-stderr sh "$BATS_TEST_TMPDIR/install.sh" --from "$from" --root "$root"
+  refused 65 "has no keys"
+  [[ "$stderr" == *"hint: "*"add --key $from/opendca-1.2.3.throw-away.keys"* ]]
+  rm "$from/opendca-1.2.3.throw-away.keys"
   run --separate-stderr sh "$BATS_TEST_TMPDIR/install.sh" --from "$from" --root "$root" --key "$RELEASE_KEY"
   [ "$status" = 0 ]
 }

@@ -442,19 +442,27 @@ next_steps() {
   [ -z "$root" ] || return 0
   if [ "$started" = yes ]; then
     say "$unit runs: systemctl status $unit"
+    [ "$product" = agent ] || [ -n "$previous" ] || platform_steps
   elif systemctl --quiet is-active "$unit"; then
     say "$unit runs, with nothing new"
   elif [ "$product" = agent ] && ! is_ready; then
-    cat <<END
-It is not activated yet. Next:
-  1. sudo editor $etc/agent.yaml
-  2. sudo -u $user $program doctor
-  3. sudo -u $user $program activate
-  4. sudo systemctl start $unit
-END
+    say "It is not activated yet. Next:"
+    [ -n "$config" ] || say "  sudo editor $etc/agent.yaml"
+    say "  sudo -u $user $program doctor"
+    say "  sudo -u $user $program activate"
+    say "  sudo systemctl start $unit"
   else
     say "$unit does not run: sudo systemctl start $unit"
   fi
+}
+
+platform_steps() {
+  say "Next:"
+  say "  sudo -u $user $program customer create Acme"
+  say "  sudo -u $user $program site create Berlin"
+  say "  sudo -u $user $program agent-file 192.168.1.0/24 >agent.yaml"
+  say "  sudo -u $user $program code create"
+  say "agent.yaml and the code are for the machine of the agent: sudo sh install.sh --config agent.yaml"
 }
 
 main "$@"
