@@ -5,33 +5,9 @@
 # manual pages in man/. Writes FOLDER/opendca_0.2.0_amd64.deb. SOURCE_DATE_EPOCH is the time of the files in it,
 # ZSTD_LEVEL how well it is compressed (19).
 set -eu
-umask 022
-[ $# = 4 ] || {
-  echo "Usage: sh package_deb.sh opendca|opendca-platform VERSION x64|arm64 FOLDER" >&2
-  exit 64
-}
-name=$1 version=$2 folder=$4
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-case $3 in
-x64) architecture=amd64 ;;
-arm64) architecture=arm64 ;;
-*)
-  echo "error: Cannot make a package for the processor \"$3\"" >&2
-  exit 64
-  ;;
-esac
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(date +%s)}
-export SOURCE_DATE_EPOCH
-if [ "$name" = opendca ]; then
-  unit=opendca-agent.service etc=etc/opendca state='/var/lib/opendca /var/lib/opendca-guard'
-  summary="data collection agent for printers"
-  about=" Discovers printers over SNMP, reads meters, supplies and alerts, and reports
- them to a platform. All connections are outgoing."
-else
-  unit=opendca-platform.service etc=etc/opendca-platform state=/var/lib/opendca-platform
-  summary="platform for data collection agents of printers"
-  about=" Activates agents, takes their readings, and gives them tasks."
-fi
+# shellcheck source=install/package.sh
+. "$here/../package.sh"
 
 root=$(mktemp -d)
 chmod 755 "$root"
@@ -40,25 +16,17 @@ trap 'rm -rf -- "$root"' EXIT
 # file SOURCE PATH [MODE]
 file() { install -D -m "${3:-644}" -- "$1" "$root/$2"; }
 
-file "$folder/$name-$version-linux-$3" "usr/lib/$name/$name" 755
-for manifest in "$folder/$name-$version.manifest" "$folder/$name-$version.throw-away.manifest"; do
-  [ -e "$manifest" ] || continue
-  file "$manifest" "usr/lib/$name/$name.manifest"
-  keys=${manifest%.manifest}.keys
-  [ ! -e "$keys" ] || file "$keys" "usr/lib/$name/$name.keys"
-  break
-done
-mkdir -p "$root/usr/bin" "$root/DEBIAN"
-ln -s "../lib/$name/$name" "$root/usr/bin/$name"
+put_program "$root"
+mkdir "$root/DEBIAN"
 sed "s|^ExecStart=/usr/local/lib/$name/current/|ExecStart=/usr/lib/$name/|" "$here/$unit" >"$root/unit"
 file "$root/unit" "usr/lib/systemd/system/$unit"
 file "$here/$name.sysusers" "usr/lib/sysusers.d/$name.conf"
 file "$here/$name.tmpfiles" "usr/lib/tmpfiles.d/$name.conf"
 if [ "$name" = opendca ]; then
   file "$here/opendca.sysctl" usr/lib/sysctl.d/60-opendca.conf
-  file "$here/agent.yaml" "$etc/agent.yaml" 640
+  file "$here/agent.yaml" "${etc#/}/agent.yaml" 640
 else
-  file "$here/serve.env" "$etc/serve.env"
+  file "$here/serve.env" "${etc#/}/serve.env"
 fi
 for page in "$folder/man/$name.1" "$folder/man/$name"-*.1; do
   case ${page##*/} in
@@ -80,7 +48,7 @@ printf '%s (%s) stable; urgency=medium\n\n  * See CHANGELOG.md of the release.\n
 sed "s/@name@/$name/g" "$here/deb/lintian-overrides" >"$root/usr/share/lintian/overrides/$name"
 
 for script in postinst prerm postrm preinst; do
-  sed "s|@name@|$name|g; s|@unit@|$unit|g; s|@etc@|/$etc|g; s|@state@|$state|g" "$here/deb/$script" >"$root/DEBIAN/$script"
+  sed "s|@name@|$name|g; s|@unit@|$unit|g; s|@etc@|$etc|g; s|@state@|$state|g" "$here/deb/$script" >"$root/DEBIAN/$script"
   chmod 755 "$root/DEBIAN/$script"
 done
 (cd "$root" && find etc -type f -printf '/%p\n' | sort) >"$root/DEBIAN/conffiles"
@@ -89,7 +57,7 @@ rm "$root/unit"
 cat >"$root/DEBIAN/control" <<END
 Package: $name
 Version: $version
-Architecture: $architecture
+Architecture: $debian_processor
 Maintainer: OpenDCA <release@opendca.invalid>
 Installed-Size: $(du -sk --exclude=DEBIAN "$root" | cut -f 1)
 Depends: libc6 (>= 2.27), libgcc-s1, systemd (>= 250)
@@ -97,7 +65,7 @@ Recommends: $([ "$name" = opendca ] && echo iputils-ping || echo ca-certificates
 Section: net
 Priority: optional
 Description: $summary
-$about
+$(printf '%s\n' "$about" | sed 's/^/ /')
 END
-# It gives the files no later time than SOURCE_DATE_EPOCH.
-dpkg-deb --root-owner-group -Zzstd -z"${ZSTD_LEVEL:-19}" --build "$root" "$folder/${name}_${version}_$architecture.deb" >/dev/null
+# It gives the files no later time than SOURCE_DATE_EPOCH. One thread would make other bytes than several.
+dpkg-deb --root-owner-group --threads-max=2 -Zzstd -z"${ZSTD_LEVEL:-19}" --build "$root" "$folder/${name}_${version}_$debian_processor.deb" >/dev/null

@@ -3,35 +3,16 @@
 # sh install/linux/package_rpm.sh opendca 0.2.0 x64 FOLDER
 # Takes the same files as package_deb.sh, whose package it is made of. Writes FOLDER/opendca-0.2.0-1.x86_64.rpm.
 set -eu
-umask 022
-[ $# = 4 ] || {
-  echo "Usage: sh package_rpm.sh opendca|opendca-platform VERSION x64|arm64 FOLDER" >&2
-  exit 64
-}
-name=$1 version=$2 processor=$3
-folder=$(CDPATH='' cd -- "$4" && pwd)
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-case $processor in
-x64) architecture=x86_64 debian=amd64 ;;
-arm64) architecture=aarch64 debian=arm64 ;;
-*)
-  echo "error: Cannot make a package for the processor \"$processor\"" >&2
-  exit 64
-  ;;
-esac
-if [ "$name" = opendca ]; then
-  unit=opendca-agent.service etc=/etc/opendca state='/var/lib/opendca /var/lib/opendca-guard'
-else
-  unit=opendca-platform.service etc=/etc/opendca-platform state=/var/lib/opendca-platform
-fi
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(date +%s)}
-export SOURCE_DATE_EPOCH
+# shellcheck source=install/package.sh
+. "$here/../package.sh"
+
 work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
 mkdir "$work/files" "$work/packages"
 
 # The same files in the same places, but for those that are Debian's own.
-package="$folder/${name}_${version}_$debian.deb"
+package="$folder/${name}_${version}_$debian_processor.deb"
 [ -e "$package" ] || sh "$here/package_deb.sh" "$name" "$version" "$processor" "$folder"
 dpkg-deb --extract "$package" "$work/files"
 rm -rf "$work/files/usr/share/lintian" "$work/files/usr/share/doc/$name/changelog.gz"
@@ -49,9 +30,10 @@ cat >"$work/package.spec" <<END
 Name: $name
 Version: $version
 Release: 1
-Summary: $(dpkg-deb --field "$package" Description | head -n 1)
+Summary: $(printf %s "$summary" | cut -c 1 | tr '[:lower:]' '[:upper:]')${summary#?}
+Packager: OpenDCA <release@opendca.invalid>
 License: Apache-2.0
-BuildArch: $architecture
+BuildArch: $rpm_processor
 AutoReqProv: no
 Requires: glibc >= 2.27, libgcc, systemd >= 250
 # The program is the runtime with our code behind its last section: stripping it would break it.
@@ -62,7 +44,7 @@ Requires: glibc >= 2.27, libgcc, systemd >= 250
 %global _build_id_links none
 
 %description
-$(dpkg-deb --field "$package" Description | tail -n +2)
+$about
 
 %install
 cp -a "$work/files/." "%{buildroot}"
@@ -87,6 +69,6 @@ $(script prerm)
 set -- remove
 $(script postrm)
 END
-rpmbuild --quiet -bb --target "$architecture" --define "_topdir $work" --define "_rpmdir $work/packages" \
+rpmbuild --quiet -bb --target "$rpm_processor" --define "_topdir $work" --define "_rpmdir $work/packages" \
   --define '_rpmfilename %{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm' --define "_buildhost opendca" "$work/package.spec"
-mv -- "$work/packages/$name-$version-1.$architecture.rpm" "$folder/"
+mv -- "$work/packages/$name-$version-1.$rpm_processor.rpm" "$folder/"
