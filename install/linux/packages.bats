@@ -4,11 +4,15 @@
 bats_require_minimum_version 1.5.0
 load fixture
 
+make_manual() {
+  mkdir "$from/man"
+  printf '.TH %s 1\n.SH NAME\n%s \\- a program\n' "$1" "$1" >"$from/man/$1.1"
+}
+
 @test "packages of Debian have program, manifest, unit and settings, and lintian finds nothing" {
   for name in opendca opendca-platform; do
     make_release 1.2.3 "$name"
-    mkdir "$from/man"
-    printf '.TH %s 1\n.SH NAME\n%s \\- a program\n' "$name" "$name" >"$from/man/$name.1"
+    make_manual "$name"
     echo licences >"$from/$name-1.2.3.licenses.txt"
     SOURCE_DATE_EPOCH=1700000000 sh "$BATS_TEST_DIRNAME/package_deb.sh" "$name" 1.2.3 "$arch" "$from"
     package=$(echo "$from/${name}_1.2.3_"*.deb)
@@ -30,14 +34,23 @@ load fixture
 }
 
 @test "packages of RPM have the same files, the same bytes each time, and keep what was edited" {
+  mkdir "$BATS_TEST_TMPDIR/rpmlint"
+  cp "$BATS_TEST_DIRNAME/rpm/rpmlint.toml" "$BATS_TEST_TMPDIR/rpmlint"
+  # The program of this test is a script.
+  echo "Filters = ['no-binary', 'only-non-binary-in-usr-lib']" >"$BATS_TEST_TMPDIR/rpmlint/script.toml"
   for name in opendca opendca-platform; do
     make_release 1.2.3 "$name"
+    make_manual "$name"
     SOURCE_DATE_EPOCH=1700000000 sh "$BATS_TEST_DIRNAME/package_rpm.sh" "$name" 1.2.3 "$arch" "$from"
     package=$(echo "$from/$name-1.2.3-1."*.rpm)
     sha256sum "$package" >"$BATS_TEST_TMPDIR/first"
     SOURCE_DATE_EPOCH=1700000000 sh "$BATS_TEST_DIRNAME/package_rpm.sh" "$name" 1.2.3 "$arch" "$from"
     sha256sum --check "$BATS_TEST_TMPDIR/first"
+    run rpmlint --config "$BATS_TEST_TMPDIR/rpmlint" "$package"
+    echo "$output"
+    [[ "$output" == *" 0 errors, 0 warnings"* ]]
     rpm --root "$root" --nodeps --noscripts --install "$package"
+    rpm --root "$root" --nodeps --verify "$name"
     [ "$("$root/usr/bin/$name" --version)" = "$name 1.2.3" ]
     [ -s "$root/usr/lib/$name/$name.manifest" ]
   done
@@ -62,6 +75,9 @@ load fixture
     printf '#!/bin/sh\necho "%s $*"\n' "$program" >"$BATS_TEST_TMPDIR/bin/$program"
   done
   chmod +x "$BATS_TEST_TMPDIR/bin/"*
+  for name in preinstall postinstall preuninstall postuninstall; do
+    sed -n "/^$name scriptlet/,/^[a-z]* scriptlet/p" "$BATS_TEST_TMPDIR/scripts" | grep -v scriptlet | sh -n
+  done
   # scriptlet NAME COUNT: what it calls when so many versions are installed, without its look at the system.
   scriptlet() {
     sed -n "/^$1 scriptlet/,/^[a-z]* scriptlet/p" "$BATS_TEST_TMPDIR/scripts" | grep -v scriptlet |
