@@ -1,4 +1,4 @@
-# What the tests of install/linux share: keys, a release that is signed with them, and the script with the key.
+# What the tests of install/ share: keys, a release that is signed with them, and the script with the key.
 
 setup_file() {
   export KEYS="$BATS_FILE_TMPDIR/keys"
@@ -10,7 +10,7 @@ setup_file() {
   export RELEASE_KEY
   export SCRIPT="$BATS_FILE_TMPDIR/script"
   mkdir "$SCRIPT"
-  sh "$BATS_TEST_DIRNAME/assemble.sh" "$RELEASE_KEY" >"$SCRIPT/install.sh"
+  sh "$(dirname "${BASH_SOURCE[0]}")/assemble.sh" "$RELEASE_KEY" >"$SCRIPT/install.sh"
   # Every program of this system but minisign.
   export WITHOUT_MINISIGN="$BATS_FILE_TMPDIR/bin"
   mkdir "$WITHOUT_MINISIGN"
