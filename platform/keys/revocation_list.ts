@@ -34,7 +34,7 @@ export async function issueRevocationList(
     signingAlgorithm: algorithm,
   });
   // The library's own label is not that of OpenSSL.
-  return `${x509.PemConverter.encode(list.rawData, "X509 CRL")}\n`;
+  return `${x509.PemConverter.encode(list.rawData, label)}\n`;
 }
 
 /* A number that grows with each list: its time in seconds, as a DER integer of 5 octets. */
@@ -46,7 +46,10 @@ function listNumber(at: Date): x509.Extension {
   return new x509.Extension("2.5.29.20", false, shortest);
 }
 
-/** Writes the file if the list has changed, or is a day old. Returns whether it was written. */
+/**
+ * Writes the file if the list has changed, or is a day old. Returns whether it was written. Throws Error if the file is
+ * no such list.
+ */
 export async function keptRevocationList(
   file: string,
   { authority, revoked, now }: { authority: Authority; revoked: readonly Revoked[]; now: Date },
@@ -65,10 +68,14 @@ export async function keptRevocationList(
   return true;
 }
 
-/** Undefined for a file that does not exist or is no such list. */
+const label = "X509 CRL";
+
+/** Undefined for a file that does not exist, or has no list that can be read. Throws Error for a file of another kind. */
 function maybeList(file: string): x509.X509Crl | undefined {
-  const text = maybeText(file);
-  if (text === undefined) return undefined;
+  const text = maybeText(file) ?? "";
+  if (text.trim() === "") return undefined;
+  // It could be a key or a certificate: a slip in an option must not destroy it.
+  if (!text.startsWith(`-----BEGIN ${label}-----`)) throw new Error("The file is of another kind, and is not replaced");
   try {
     return new x509.X509Crl(x509.PemConverter.decodeFirst(text));
   } catch {

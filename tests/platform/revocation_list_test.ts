@@ -40,6 +40,11 @@ eachDatabase("the list has each revoked certificate until it expires, of all cus
   const [first, , last] = agents as [TestAgent, TestAgent, TestAgent];
   await revoke(platform, first);
   await using _ = await keepRevocationList(platform.platform, `${platform.folder}/agents.crl`);
+  assert.equal(
+    platform.events.filter(({ event }) => event === "mqttCrlWritten").length,
+    1,
+    "written once at the start",
+  );
   const before = listOf(platform);
   assert.deepEqual(before.serials, await serialsOf(platform, [first]));
   await revoke(platform, last);
@@ -92,6 +97,18 @@ Deno.test("a list that cannot be written is an error at the start, and is writte
   await until("it is told", () => platform.events.some(({ event }) => event === "mqttCrlFailed"));
   await Deno.mkdir(folder);
   await until("it is written", () => Deno.stat(file).then(() => true, () => false));
+});
+
+Deno.test("a file that is no list of revoked certificates is not replaced; an empty one is", async () => {
+  await using platform = await startTestPlatform();
+  const file = `${platform.folder}/agents.crl`, other = pemOf(platform.platform.agentAuthority.certificate);
+  await Deno.writeTextFile(file, other);
+  const keeping = keepRevocationList(platform.platform, file);
+  await assert.rejects(keeping, /^ConfigError: Cannot write the list .*agents\.crl": The file is of another kind/);
+  assert.equal(await Deno.readTextFile(file), other);
+  await Deno.writeTextFile(file, "\n");
+  await using _ = await keepRevocationList(platform.platform, file);
+  assert.deepEqual(listOf(platform).serials, []);
 });
 
 peerTest("openssl takes the list of revoked certificates, also an empty one and after 2038", ["openssl"], async () => {

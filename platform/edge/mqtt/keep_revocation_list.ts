@@ -26,9 +26,10 @@ export async function keepRevocationList(platform: Platform, file: string): Prom
     hasWork: () => isDue,
     failed: (error) => log("mqttCrlFailed", { file, message: messageOf(error) }),
   });
+  let isStarted = false;
   const look = () => {
     isDue = true;
-    loop.soon();
+    if (isStarted) loop.soon();
   };
   // First, so that no revocation is missed.
   const stopListening = store.listen(revokedChannel, look);
@@ -42,6 +43,8 @@ export async function keepRevocationList(platform: Platform, file: string): Prom
       { cause: error },
     );
   }
+  isStarted = true;
+  if (isDue) loop.soon();
   const timer = setInterval(look, lookEveryMs);
   return {
     async [Symbol.asyncDispose]() {
