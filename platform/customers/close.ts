@@ -81,7 +81,7 @@ export function closeDealer(
     const ids = customers.map(({ customer_id }) => customer_id).sort();
     if (!closing.revokeAgents) refuseAgents(what, await activeAgents(tx, ids));
     const each = new Map<string, Ended>();
-    for (const id of ids) each.set(id, await endWork(tx.tenant(id), { reason, revokeAgents: true, at, what }));
+    for (const id of ids) each.set(id, await endWork(tx.tenant(id), { ...closing, at, what }));
     // Only now: the log has one writer, and customers may be waited for.
     for (const [customerId, ended] of each) {
       const detail = { reason, dealer: dealerId, ...ended };

@@ -1,7 +1,9 @@
 /** Closing of sites, customers and dealers: what works no more, what stays, and what reopening brings back. */
 import assert from "node:assert/strict";
+import { AsyncLocalStorage } from "node:async_hooks";
 import * as sessions from "../../platform/access/sessions.ts";
 import { createCode } from "../../platform/agents/activation_codes.ts";
+import { revokeAgent } from "../../platform/agents/manage_agents.ts";
 import { auditRows } from "../../platform/audit/audit_log.ts";
 import {
   closeCustomer,
@@ -11,12 +13,13 @@ import {
   reopenDealer,
   reopenSite,
 } from "../../platform/customers/close.ts";
-import { createCustomer, createSite, findCustomer } from "../../platform/customers/customers.ts";
+import { createCustomer, createSite, customerOf, findCustomer } from "../../platform/customers/customers.ts";
 import { listDevices } from "../../platform/devices/list_devices.ts";
 import { meterPeriods } from "../../platform/devices/meter_periods.ts";
 import { platformStatus } from "../../platform/devices/platform_status.ts";
+import type { Parameters, Store, Transaction } from "../../platform/store/store.ts";
 import { createTask, listTasks } from "../../platform/tasks/manage_tasks.ts";
-import { eachDatabase } from "../fixtures/each_database.ts";
+import { eachDatabase, inPostgres } from "../fixtures/each_database.ts";
 import {
   activate,
   activatedAgent,
@@ -176,4 +179,34 @@ eachDatabase("what fails while a customer is closed leaves all of it as it was",
   await assert.rejects(closeCustomer(failing, by, { customer: by.tenant, reason, revokeAgents }));
   assert.deepEqual([await polled(platform, berlin), await actions(platform)], ["answered", before]);
   assert.equal((await stateOf(platform, "SELECT state FROM agents WHERE state <> 'active'"))?.state, undefined);
+});
+
+inPostgres("an agent that is activated while a dealer is closed is not revoked without being asked for", async () => {
+  const { platform, parts, customer, by, office, berlin } = await scene();
+  await using _ = platform;
+  const dealer = await parts.store.transaction(async (tx) => (await customerOf(tx, by.tenant)).dealer_id);
+  for (const { agentId } of [office, berlin]) await revokeAgent(parts, by, { agentId, reason });
+  const late: TestAgent[] = [];
+  const outside = AsyncLocalStorage.snapshot();
+  // After they were counted, and before the customer is locked.
+  const counted = (tx: Transaction) =>
+    new Proxy(tx, {
+      get(of, name) {
+        const value = Reflect.get(of, name, of);
+        if (name !== "get") return typeof value === "function" ? value.bind(of) : value;
+        return async (sql: string, parameters: Parameters) => {
+          const row = await of.get(sql, parameters);
+          if (/AS active\b/.test(sql)) late.push(await outside(() => activatedAgent(platform, customer)));
+          return row;
+        };
+      },
+    });
+  const store: Store = {
+    ...parts.store,
+    transaction: (work, how) => parts.store.transaction((tx) => work(counted(tx)), how),
+  };
+  const closing = closeDealer({ ...parts, store }, { actor }, { dealer, reason });
+  await assert.rejects(closing, /has 1 active agent/);
+  assert.equal(late.length, 1);
+  assert.equal(await polled(platform, late[0]!), "answered");
 });
