@@ -137,7 +137,7 @@ export async function alertRows(
       severity === undefined ? "" : " AND a.severity = :severity"
     }${where}
      ORDER BY a.ended_at IS NOT NULL, CASE a.severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END,
-       a.first_seen_at DESC, d.device_id, a.alert_key ${pageSql}`,
+       a.first_seen_at DESC, d.device_id, a.alert_key, a.device_id, a.origin ${pageSql}`,
     { ...parameters, ...parts?.parameters, ...pageParameters(page), ...(severity === undefined ? {} : { severity }) },
   );
   return rows.map((row) => named(filters.groups, row));

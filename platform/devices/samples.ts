@@ -160,7 +160,7 @@ export function meterHistoryRows(
      WHERE customer_id = :customer AND device_id = :device_id AND kind = 'meter' ${
       name === undefined ? "" : "AND name = :name"
     }
-     ORDER BY observed_at DESC, name ${pageSql}`,
+     ORDER BY observed_at DESC, name, origin ${pageSql}`,
     { device_id: deviceId, ...pageParameters(page), ...(name === undefined ? {} : { name }) },
   );
 }
