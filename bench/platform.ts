@@ -300,7 +300,10 @@ console.log("running on SQLite …");
 results.push(await measureEngine(sqlite, readings));
 console.log("running on PostgreSQL …");
 {
-  await using postgres = await startPostgres({ isDurable: true, settings: ["max_wal_size=2GB"] });
+  await using postgres = await startPostgres({
+    isDurable: true,
+    settings: ["shared_buffers=512MB", "max_wal_size=2GB"],
+  });
   await using database = await postgres.database("own");
   const pids = () => [...Deno.readDirSync("/proc")].map(({ name }) => name).filter((name) => /^\d+$/.test(name));
   const one = async (sql: string) => Number(Object.values((await database.sql(sql))[0]!)[0]);

@@ -110,6 +110,13 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION opendca_keep_partitions(text, bigint, bigint, bigint, bigint) FROM PUBLIC;`;
 
+/*
+ * Rows that every reading updates: with room beside them, the new version stays in the same page, needs no new entry in
+ * the indices, and takes the place of the one before. Without it, these tables grew by two kilobytes a reading until the
+ * next VACUUM.
+ */
+const room = `ALTER TABLE device_state SET (fillfactor = 50); ALTER TABLE devices SET (fillfactor = 80)`;
+
 /* Which row came first decides in these; SQLite counts the rows of every table. */
 const numbered = ["certificates", "device_history"];
 
@@ -198,7 +205,7 @@ export async function migrateSchema(
     if (from > migrations.length) throw laterRelease(address, from);
     for (let number = from + 1; number <= migrations.length; number++) await client.query(migrationOf(number));
     await client.query(`CREATE TABLE IF NOT EXISTS ${versionTable} (version bigint NOT NULL);
-      DELETE FROM ${versionTable}; INSERT INTO ${versionTable} VALUES (${migrations.length})`);
+      DELETE FROM ${versionTable}; INSERT INTO ${versionTable} VALUES (${migrations.length}); ${room}`);
     await secureTables(client, role);
     await client.query("COMMIT");
     return { from, to: migrations.length };

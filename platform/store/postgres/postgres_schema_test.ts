@@ -214,3 +214,28 @@ peerTest("migrateSchema() leaves an empty database when it cannot end", [postgre
   assert.equal((await tablesOf(database)).size, 0);
   assert.equal((await migrate(database)).from, 0);
 });
+
+peerTest(
+  "updating the state of devices does not make its table grow until the next VACUUM",
+  [postgresServer],
+  async () => {
+    await using database = await (await sharedPostgres()).database("own");
+    const size = async () => Number((await database.sql("SELECT pg_relation_size('device_state') AS n"))[0]!.n);
+    // Random bytes, as records are compressed.
+    const bytes = "decode(string_agg(md5(random()::text), ''), 'hex') FROM generate_series(1, 100)";
+    await database.sql(`SET session_replication_role = replica;
+    INSERT INTO device_state (customer_id, device_id, agent_id, observed_at, received_at, time_basis, scope, record, low)
+      SELECT 'c', n, 'a', 1, 1, 'agent', 'full', (SELECT ${bytes}), 0 FROM generate_series(1, 16) AS n`);
+    const before = await size();
+    for (let round = 0; round < 8; round++) {
+      // A statement each, so that each is committed before the next one looks for room.
+      await Promise.all(Array.from({ length: 16 }, (_, n) =>
+        database.sql(
+          `UPDATE device_state SET observed_at = observed_at + 1, record = (SELECT ${bytes}) WHERE device_id = '${
+            n + 1
+          }'`,
+        )));
+    }
+    assert(await size() <= before * 1.5, `from ${before} to ${await size()} bytes`);
+  },
+);
