@@ -4,6 +4,7 @@
  * reading has no meters, and a sleeping printer no supplies.
  */
 import { Buffer } from "node:buffer";
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { lowPercent } from "../../common/reading/low_supply.ts";
 import {
   LevelKind,
@@ -100,6 +101,17 @@ type PartName = "meters" | "supplies" | "trays";
 type Part<Name extends PartName> = Pick<DeviceState, Name | `${Name}_at`>;
 
 const empty = Reading.create();
+/* Used again for every reading, with the room that it has: it grows only at first. */
+let writer = new BinaryWriter();
+
+function encoded(parts: Partial<Reading>): Uint8Array {
+  try {
+    return Reading.encode({ ...empty, ...parts }, writer).finish();
+  } catch (error) {
+    writer = new BinaryWriter();
+    throw error;
+  }
+}
 
 /* What is as it was before is the same array of bytes. */
 function part<Name extends PartName>(
@@ -109,7 +121,7 @@ function part<Name extends PartName>(
 ): Part<Name> {
   const known = before?.[name] ?? null, knownAt = before?.[`${name}_at`] ?? null;
   if (reading[name].length === 0) return { [name]: known, [`${name}_at`]: knownAt } as Part<Name>;
-  const bytes = Reading.encode({ ...empty, [name]: reading[name] }).finish();
+  const bytes = encoded({ [name]: reading[name] });
   const isSame = known !== null && Buffer.compare(known, bytes) === 0;
   return { [name]: isSame ? known : bytes, [`${name}_at`]: at } as Part<Name>;
 }
