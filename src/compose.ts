@@ -16,6 +16,7 @@ import { openWebAccess } from "./access/open_web_access.ts";
 import type { WebAccess } from "./access/web_access.ts";
 import type { AgentConfig } from "./config/agent_config.ts";
 import type { ConfigWatch } from "./config/watch_config.ts";
+import type { AgentApi } from "./link/agent_api.ts";
 import { createGrpcAgentApi } from "./link/grpc_agent_api.ts";
 import { identityFiles } from "./link/identity_files.ts";
 import { ledgeredApi } from "./link/ledgered_api.ts";
@@ -49,6 +50,7 @@ import { startMaintenance } from "./service/maintenance.ts";
 import { watchOwnFile } from "./service/watch_own_file.ts";
 import { openTaskMemory } from "./store/task_memory.ts";
 import { createHostNames } from "./targets/host_names.ts";
+import { type OpenUpdater, openUpdater } from "./update/open_updater.ts";
 import { startTaskRunner } from "./tasks/task_runner.ts";
 
 export interface AgentParts {
@@ -231,7 +233,8 @@ function openLink(run: Run, stores: Stores) {
     certificate: () => certificate,
     report: reports.mqtt,
   }));
-  const status = openStatus(run, stores, { reports, endpoint: () => grpc.lastEndpoint, keys, mqtt });
+  const update = openUpdates(run, stores, api);
+  const status = openStatus(run, stores, { reports, endpoint: () => grpc.lastEndpoint, keys, mqtt, update });
   const uplink = built.use(startUplink({
     spool: stores.spool,
     api,
@@ -260,7 +263,28 @@ function openLink(run: Run, stores: Stores) {
     },
     report: reports.renewal,
   }));
-  return { api, keys, mqtt, reports, status, uplink };
+  return { api, keys, mqtt, reports, status, update, uplink };
+}
+
+/** New versions of the agent, as the platform offers them. */
+function openUpdates({ config, machine, built, ...run }: Run, stores: Stores, api: AgentApi): OpenUpdater {
+  const update = built.use(openUpdater({
+    ...run,
+    ...stores,
+    ...machine,
+    api,
+    installationId: stores.state.installationId,
+    clock: stores.time.clock,
+    machineClock: machine.clock,
+    disk: machine.updateDisk,
+    executable: machine.executable?.(),
+    stateDirectory: config.stateDirectory,
+    config: stores.live.current,
+    statusChanged: stores.statusChanges.wake,
+    poll: stores.polls.wake,
+  }));
+  built.use(stores.live.onChange(update.configChanged));
+  return update;
 }
 
 /** The agent's status: in `status.json`, and to the platform with each poll. */
@@ -272,6 +296,7 @@ function openStatus(
     endpoint(): string | undefined;
     keys: { certificateNotAfter: Date };
     mqtt: Pick<MqttLink, "status"> | undefined;
+    update: OpenUpdater;
   },
 ) {
   const { config, store, machine, built } = run;
@@ -286,6 +311,7 @@ function openStatus(
     endpoint: link.endpoint,
     certificateNotAfter: () => link.keys.certificateNotAfter,
     mqtt: () => link.mqtt?.status,
+    update: link.update,
   });
   built.use(startStatusWriter({
     path: `${config.stateDirectory}/${statusFileName}`,
@@ -446,6 +472,7 @@ function openTasks({ machine, built }: Run, parts: TaskParts) {
     // If the acknowledgement cannot be stored, the results are reported again.
     results: { ...memory, acknowledge: (ids) => void tryStore(() => memory.acknowledge(ids)) },
     onTasks: runner.take,
+    onUpdate: parts.update.polled,
     report(event) {
       reports.poll(event);
       time.polled(event);

@@ -48,6 +48,15 @@ export const allowed: Record<string, string[]> = {
     "src/store",
     "src/tasks",
   ],
+  "src/update": [
+    "common/core",
+    "common/host",
+    "common/release",
+    "proto",
+    "src/log",
+    "src/config",
+    "src/link",
+  ],
   "src/service": [
     ...shared,
     "common/protocol",
@@ -64,6 +73,7 @@ export const allowed: Record<string, string[]> = {
     "src/link",
     "src/activation",
     "src/tasks",
+    "src/update",
   ],
   "src": [
     "common/core",
@@ -77,6 +87,7 @@ export const allowed: Record<string, string[]> = {
     "src/activation",
     "src/tasks",
     "src/access",
+    "src/update",
     "src/service",
   ],
   "src/doctor": [
@@ -124,6 +135,7 @@ export const allowed: Record<string, string[]> = {
     "src/targets",
     "src/scan",
     "src/store",
+    "src/update",
     "src/service",
     "src/doctor",
     "src/cli",

@@ -11,7 +11,7 @@ import { safeText, visibleText } from "../../common/core/safe_text.ts";
 import { hanging } from "../../common/core/terminal_text.ts";
 import { visibleJson } from "../../common/core/visible_json.ts";
 import type { Host } from "./host.ts";
-import type { SiteStatus, StatusMqtt } from "../service/status_file.ts";
+import type { SiteStatus, StatusMqtt, StatusUpdate } from "../service/status_file.ts";
 
 const examples = `
 Examples:
@@ -261,6 +261,7 @@ export function renderStatus(status: ShownStatus, now: Date): string[] {
     rows.push([isNow ? "started" : "last seen", ageText(isNow ? agent.startedAt : agent.writtenAt, now)]);
     rows.push(["platform", platformText(agent.platform, { now, isNow })]);
     if (agent.mqtt !== undefined && agent.mqtt !== null) rows.push(["mqtt", mqttText(agent.mqtt, now)]);
+    if (agent.update !== undefined) rows.push(["update", updateText(agent.update)]);
   }
   if (spool !== null) rows.push(["spool", spoolText(spool, now)]);
   if (agent !== null) {
@@ -318,6 +319,15 @@ function mqttText({ endpoint, version, since, lastError, lastErrorAt }: StatusMq
   return lastError === null
     ? "not connected yet"
     : `not connected; ${lastErrorAt === null ? "" : `${ageText(lastErrorAt, now)}: `}${lastError}`;
+}
+
+/** Of the last release that was offered. */
+export function updateText({ why, offered }: StatusUpdate): string {
+  if (why !== null) return `not by itself: ${why}`;
+  if (offered === null) return "nothing is offered";
+  const { version, phase, message, bytesDone, bytesTotal } = offered;
+  const done = phase === "downloading" && bytesTotal > 0 ? ` ${Math.floor(100 * bytesDone / bytesTotal)} %` : "";
+  return `${[version, phase].filter((word) => word !== "").join(" ")}${done}: ${message}`;
 }
 
 function siteText({ name, lastSweepAt, sweeping, sweep }: SiteStatus, now: Date): string {

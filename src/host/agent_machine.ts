@@ -8,6 +8,7 @@ import { denoSpoolFiles } from "../store/spool_files.ts";
 import { denoLogDisk } from "./log_disk.ts";
 import { ping } from "./ping.ts";
 import { countFreeDescriptors } from "./udp_port.ts";
+import { denoUpdateDisk } from "./update_disk.ts";
 import { onHangUp, watchFile } from "./watch_file.ts";
 
 /** File descriptors for the stores, the state lock and the runtime itself, which aborts when none is left. */
@@ -26,6 +27,7 @@ export function requireDescriptors(): void {
 export function denoAgentMachine(): AgentMachine {
   return {
     logDisk: denoLogDisk,
+    updateDisk: denoUpdateDisk,
     spoolFiles: denoSpoolFiles,
     watchFile,
     onHangUp,

@@ -94,15 +94,8 @@ export function ledgeredApi(
     },
     fetchUpdate(download, signal) {
       const request = () => {
-        const asked = download.request(), offset = Number(asked.offset);
-        note({
-          kind: "update",
-          summary: `Asked for the file ${asked.sha256.slice(0, 16)} of an update${
-            offset > 0 ? `, from byte ${offset} on` : ""
-          }`,
-          bytes: FetchUpdateRequest.encode(asked).finish(),
-          details: { sha256: asked.sha256, offset },
-        });
+        const asked = download.request();
+        note(updateEntry(asked));
         return asked;
       };
       return api.fetchUpdate({ ...download, request }, signal);
@@ -125,6 +118,16 @@ function pollEntry(request: PollRequest): Noted {
     summary: `Sent ${parts.join(", ")}`,
     bytes: PollRequest.encode(request).finish(),
     details: { tasks: taskResults.map(({ taskId }) => taskId) },
+  };
+}
+
+function updateEntry(request: FetchUpdateRequest): Noted {
+  const { sha256 } = request, offset = Number(request.offset);
+  return {
+    kind: "update",
+    summary: `Asked for the file ${sha256.slice(0, 16)} of an update${offset > 0 ? `, from byte ${offset} on` : ""}`,
+    bytes: FetchUpdateRequest.encode(request).finish(),
+    details: { sha256, offset },
   };
 }
 

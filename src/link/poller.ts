@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { PollRequest, PollResponse } from "../../proto/gen/opendca/v1/agent_service.ts";
 import type { ConfigDocument } from "../../proto/gen/opendca/v1/config.ts";
 import type { SignedTask, TaskResult } from "../../proto/gen/opendca/v1/task.ts";
+import type { UpdateOffer } from "../../proto/gen/opendca/v1/update.ts";
 import type { ClockBook } from "../store/clock_book.ts";
 import type { Clock } from "../../common/core/clock.ts";
 import { messageOf, NotPermittedError, UnavailableError } from "../../common/core/errors.ts";
@@ -33,6 +34,8 @@ export interface PollerOptions {
   beginMeasure: ClockBook["beginMeasure"];
   /** `now` is the platform's time. */
   onTasks(tasks: readonly SignedTask[], now: Date): void;
+  /** Called for each answer, after the event of it was reported. */
+  onUpdate?(offer: UpdateOffer | undefined): void;
   report(event: PollEvent): void;
   random?: () => number;
 }
@@ -85,6 +88,7 @@ export function startPoller(options: PollerOptions): AsyncDisposable {
     const configChanged = await applyConfig(answer, options);
     const nextMs = withJitter(paceMs(answer.nextPollSeconds, options.intervalMs()), random());
     report({ event: "pollSucceeded", tasks: answer.tasks.length, configChanged, nextMs, clockOffsetMs });
+    options.onUpdate?.(answer.update);
     // A new or requested effective configuration is reported at once.
     return configChanged || sendEffective ? minWakeMs : nextMs;
   }

@@ -5,6 +5,7 @@ import type { LogDisk } from "../log/file_sink.ts";
 import type { SpoolFiles } from "../store/spool_files.ts";
 import type { ScannerWorker } from "../scan/supervise_scan.ts";
 import type { NameAnswer } from "../targets/host_names.ts";
+import type { UpdateDisk } from "../update/update_disk.ts";
 
 /** What every command uses. */
 export interface CommonMachine {
@@ -22,7 +23,10 @@ export interface CommonMachine {
 }
 
 export interface AgentMachine {
+  /** The file of this program; undefined if it runs from source, absent as that. */
+  executable?(): string | undefined;
   logDisk: LogDisk;
+  updateDisk: UpdateDisk;
   spoolFiles: SpoolFiles;
   /** Calls back when the file may have changed, until the returned function is called. */
   watchFile(path: string, changed: () => void): () => void;

@@ -1,5 +1,6 @@
 /** The numbers of the running agent that go into `status.json` and into each poll. */
 import type { AgentStatus } from "../../proto/gen/opendca/v1/agent_service.ts";
+import { UpdatePhase, type UpdateStatus } from "../../proto/gen/opendca/v1/update.ts";
 import type { ActivationState } from "../activation/activation_state.ts";
 import type { PolicyConfig } from "../config/agent_config.ts";
 import type { Clock } from "../../common/core/clock.ts";
@@ -8,11 +9,11 @@ import type { Ledger } from "../store/ledger.ts";
 import type { Spool } from "../store/spool.ts";
 import type { SpoolStats } from "../store/spool_stats.ts";
 import type { MachineFacts } from "./agent_machine.ts";
-import type { FaultList } from "./fault_list.ts";
+import type { AgentFault, FaultList } from "./fault_list.ts";
 import type { LiveConfig } from "./live_config.ts";
 import type { Contact } from "./reports.ts";
 import type { Schedule } from "./schedule.ts";
-import type { SiteStatus, StatusFile, StatusMqtt, StatusSpool } from "./status_file.ts";
+import type { SiteStatus, StatusFile, StatusMqtt, StatusSpool, StatusUpdate } from "./status_file.ts";
 
 export interface StatusParts {
   clock: Pick<Clock, "now">;
@@ -35,6 +36,12 @@ export interface StatusParts {
   /** What may leave of a text. */
   cleanText(text: string): string;
   schedule: Pick<Schedule, "presences" | "lastSweep" | "sweeping" | "sweepDone">;
+  update: {
+    status(): UpdateStatus | undefined;
+    /** Empty if the agent cannot update itself, and then why. */
+    target: string;
+    why: string | null;
+  };
 }
 
 export interface DescribedAgent {
@@ -78,12 +85,9 @@ export function describeAgent(parts: StatusParts): DescribedAgent {
       spool: statusSpool(spool.stats()),
       devices: schedule.presences(),
       sites: live.current().sites.map(({ name }) => siteStatus(name, schedule)),
+      update: statusUpdate(parts.update),
       config: { platformHash: live.hash(), refusals: live.refusals() },
-      faults: faults.all().map((fault) => ({
-        ...fault,
-        firstAt: fault.firstAt.toISOString(),
-        lastAt: fault.lastAt.toISOString(),
-      })),
+      faults: faults.all().map(statusFault),
     }),
     forPoll() {
       const stats = spool.stats();
@@ -116,11 +120,15 @@ export function describeAgent(parts: StatusParts): DescribedAgent {
         certificateNotAfter: parts.certificateNotAfter(),
         ledgerHead: ledgerHead(),
         webAccess: webAccessPolicy(live.current().policy),
-        update: undefined,
-        updateTarget: "",
+        update: withCleanText(parts.update.status(), parts.cleanText),
+        updateTarget: parts.update.target,
       };
     },
   };
+}
+
+function statusFault(fault: AgentFault): StatusFile["faults"][number] {
+  return { ...fault, firstAt: fault.firstAt.toISOString(), lastAt: fault.lastAt.toISOString() };
 }
 
 function webAccessPolicy({ features, ports, webAccess }: PolicyConfig): AgentStatus["webAccess"] {
@@ -131,6 +139,38 @@ function webAccessPolicy({ features, ports, webAccess }: PolicyConfig): AgentSta
     knowsSshd: true,
   };
 }
+
+function withCleanText(
+  status: UpdateStatus | undefined,
+  cleanText: StatusParts["cleanText"],
+): UpdateStatus | undefined {
+  return status === undefined ? undefined : { ...status, message: cleanText(status.message) };
+}
+
+function statusUpdate({ status, why }: StatusParts["update"]): StatusUpdate {
+  const now = status();
+  return {
+    why,
+    offered: now === undefined ? null : {
+      version: now.version,
+      phase: phaseNames[now.phase] ?? "unknown",
+      message: now.message,
+      bytesDone: Number(now.bytesDone),
+      bytesTotal: Number(now.bytesTotal),
+      since: textOf(now.since) ?? "",
+    },
+  };
+}
+
+const phaseNames: Record<number, string> = {
+  [UpdatePhase.REFUSED]: "refused",
+  [UpdatePhase.DOWNLOADING]: "downloading",
+  [UpdatePhase.WAITING]: "waiting",
+  [UpdatePhase.INSTALLING]: "installing",
+  [UpdatePhase.INSTALLED]: "installed",
+  [UpdatePhase.FAILED]: "failed",
+  [UpdatePhase.RETURNED]: "returned",
+};
 
 function siteStatus(name: string, schedule: StatusParts["schedule"]): SiteStatus {
   return {

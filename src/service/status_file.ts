@@ -29,11 +29,28 @@ export interface StatusFile {
   /** Null where no broker is configured; left out by older agents. */
   mqtt?: StatusMqtt | null;
   spool: StatusSpool;
+  /** Left out by older agents. */
+  update?: StatusUpdate;
   devices: Record<PresenceState, number>;
   sites: SiteStatus[];
   config: { platformHash: string; refusals: readonly string[] };
   /** Newest first. */
   faults: (Omit<AgentFault, "firstAt" | "lastAt"> & { firstAt: string; lastAt: string })[];
+}
+
+export interface StatusUpdate {
+  /** Why it cannot update itself; null if it can. */
+  why: string | null;
+  /** What was offered last; null if nothing was. */
+  offered: {
+    version: string;
+    /** refused, downloading, waiting, installing, installed, failed, returned */
+    phase: string;
+    message: string;
+    bytesDone: number;
+    bytesTotal: number;
+    since: string;
+  } | null;
 }
 
 export interface StatusMqtt {
