@@ -351,16 +351,20 @@ Deno.test("what root could not install is asked for again, later and later", asy
   await withUpdater(async (scene) => {
     scene.send = (request) => partsOf(release.packed, request);
     scene.updater.polled(offerOf(release));
-    const ids = new Set<string>();
-    for (let hour = 0; hour < 12; hour++) {
-      if (names(scene.folder).includes("request")) {
-        const { id } = requestIn(scene)!;
-        ids.add(id);
-        writeResult(scene, { request: id, sha256: release.sha256 });
-      }
-      await scene.pass(3_600_000);
+    const asked = new Map<string, number>();
+    for (let round = 0; round < 5; round++) {
+      await scene.until(UpdatePhase.INSTALLING);
+      const { id } = requestIn(scene)!;
+      asked.set(id, scene.clock.monotonicMs());
+      writeResult(scene, { request: id, sha256: release.sha256 });
+      assert.match(await scene.until(UpdatePhase.FAILED), /The disk is full; it is tried again at/);
+      await scene.pass(60_000);
+      assert.deepEqual(names(scene.folder), ["opendca", "opendca.manifest", "polled"]);
+      for (let minute = 0; minute < 2 ** round; minute++) await scene.pass(60_000);
     }
-    assert.ok(ids.size >= 3 && ids.size <= 8, `asked ${ids.size} times in half a day`);
+    const times = [...asked.values()], waits = times.slice(1).map((at, i) => at - times[i]!);
+    assert.equal(waits.length, 4);
+    for (const [i, wait] of waits.entries()) assert.ok(wait >= 2 ** i * 120_000 - 60_000, waits.join());
     assert.equal(scene.asked.length, 1, "the file is there");
   });
 });
