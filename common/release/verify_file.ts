@@ -31,6 +31,7 @@ export interface VerifiedFile {
 
 /** Throws `NotPermittedError` unless the file is in a manifest that enough keys signed; `UsageError` if there is none. */
 export function verifyFile(path: string, options: VerifyOptions = {}): VerifiedFile {
+  const digest = digestOf(path);
   const found = findManifest(path, options.manifest);
   if (found === undefined) {
     throw new UsageError(
@@ -40,7 +41,6 @@ export function verifyFile(path: string, options: VerifyOptions = {}): VerifiedF
   }
   const { keys, keysFrom } = keysFor(found.path, options);
   const { manifest, signers } = verifyManifest(found.text, keys);
-  const digest = digestOf(path);
   const file = manifest.files.find(({ sha256, size }) => sha256 === digest.sha256 && size === digest.size);
   if (file === undefined) {
     throw new NotPermittedError(
@@ -135,8 +135,11 @@ function nameOf(path: string): string {
 }
 
 /** What `verify` prints of a file that it trusts. */
-export function verifiedText({ path, manifest, file, signers, keyCount, keysFrom }: VerifiedFile): string {
-  const { product, version, expiresAt } = manifest;
+export function verifiedText(
+  { path, manifest, file, signers, keyCount, keysFrom }: VerifiedFile,
+  { now }: { now: Date },
+): string {
+  const { product, version, expiresAt } = manifest, isExpired = now.getTime() >= Date.parse(expiresAt);
   return [
     `file       ${path}`,
     `release    ${product} ${version} for ${file.target}, commit ${manifest.commit}`,
@@ -144,7 +147,7 @@ export function verifiedText({ path, manifest, file, signers, keyCount, keysFrom
     `signed by  ${signers.length} of ${keyCount} keys: ${signers.join(", ")}`,
     ...(keysFrom === "throwAway"
       ? ["note       the keys are throw-away keys from beside it: the file is whole, but anybody can have made it"]
-      : [`installs   until ${expiresAt}`]),
+      : [`installs   ${isExpired ? "no more: its manifest expired at" : "until"} ${expiresAt}`]),
     "",
   ].join("\n");
 }

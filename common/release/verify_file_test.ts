@@ -30,9 +30,12 @@ for (const beside of ["opendca-0.2.0.manifest", `${name}.manifest`]) {
     withFiles({ [name]: content, [beside]: signed }, (folder) => {
       const verified = verifyFile(`${folder}/${name}`, { builtIn });
       assert.deepEqual([verified.file.sha256, verified.signers.length, verified.keysFrom], [sha256, 2, "builtIn"]);
-      const text = verifiedText(verified);
+      const text = verifiedText(verified, { now: new Date(manifest.issuedAt) });
       assert.match(text, /^release +opendca 0\.2\.0 for linux-x64, commit [0-9a-f]{40}$/m);
       assert.match(text, /^signed by +2 of 3 keys: [0-9a-f]{16}, [0-9a-f]{16}$/m);
+      assert.match(text, new RegExp(`^installs +until ${manifest.expiresAt}$`, "m"));
+      const late = verifiedText(verified, { now: new Date(manifest.expiresAt) });
+      assert.match(late, new RegExp(`^installs +no more: its manifest expired at ${manifest.expiresAt}$`, "m"));
     }));
 }
 
@@ -51,7 +54,7 @@ Deno.test("verifyFile() says of throw-away keys that they prove nothing, and tak
   withFiles({ [name]: content, ...throwAway }, (folder) => {
     const verified = verifyFile(`${folder}/${name}`, { builtIn: null });
     assert.equal(verified.keysFrom, "throwAway");
-    assert.match(verifiedText(verified), /anybody can have made it/);
+    assert.match(verifiedText(verified, { now: new Date() }), /anybody can have made it/);
     assert.throws(() => verifyFile(`${folder}/${name}`, { builtIn: trusted(signingKeys(3)) }), /signed by 0 of 3/);
   }));
 
@@ -68,6 +71,7 @@ const refusals: { name: string; files: Record<string, string | Uint8Array>; opti
     { name: "a further byte", files: { [name]: new Uint8Array([...content, 0]), ...both }, want: /it is no file of/ },
     { name: "a missing byte", files: { [name]: content.subarray(1), ...both }, want: /it is no file of/ },
     { name: "an empty file", files: { [name]: "", ...both }, want: /it is no file of/ },
+    { name: "neither file nor manifest", files: {}, want: /Cannot read ".*": No such file/ },
     { name: "no manifest", files: { [name]: content }, want: /no manifest beside it/ },
     { name: "an empty manifest", files: { [name]: content, [`${name}.manifest`]: "" }, want: /incomplete/ },
     { name: "no file", files: both, want: /Cannot read/ },

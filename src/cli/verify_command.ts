@@ -28,6 +28,6 @@ export function addVerifyCommand(program: Command, host: Host): void {
       if (path === undefined && own === undefined) {
         throw new UsageError("Cannot verify the program as it runs from source", "name a file: opendca verify FILE");
       }
-      await host.stdout.write(verifiedText(verifyFile(path ?? own!, options)));
+      await host.stdout.write(verifiedText(verifyFile(path ?? own!, options), { now: host.clock.now() }));
     });
 }

@@ -20,7 +20,7 @@ export function addVerifyCommand(program: Command, { host }: CommandContext): vo
           "name a file: opendca-platform verify FILE",
         );
       }
-      await host.stdout(verifiedText(verifyFile(path ?? own!, options)));
+      await host.stdout(verifiedText(verifyFile(path ?? own!, options), { now: host.clock.now() }));
     });
 }
 
