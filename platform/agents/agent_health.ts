@@ -3,6 +3,7 @@ import { spanOf } from "../../common/core/clock.ts";
 import { parseDuration } from "../../common/core/duration.ts";
 import { ValueSyntaxError } from "../../common/core/value_syntax_error.ts";
 import type { AgentRow } from "./agents.ts";
+import { type BrokerSeen, isOnline } from "./presence.ts";
 
 /** Missed polls after which an agent is reported: one may be a restart, two a router. */
 const missedPolls = 3;
@@ -38,6 +39,21 @@ export function agentCounts(rows: readonly Polled[], now: number): string {
   const revoked = rows.filter(({ state }) => state === "revoked").length;
   const parts = [...(late > 0 ? [`${late} silent`] : []), ...(revoked > 0 ? [`${revoked} revoked`] : [])];
   return `${rows.length} agent${rows.length === 1 ? "" : "s"}${parts.length === 0 ? "" : `: ${parts.join(", ")}`}`;
+}
+
+/** How a task gets to an agent that no broker brings it to at once, and when; undefined if one does. */
+export function maybePollNote(row: AgentRow & BrokerSeen, now: number): string | undefined {
+  if (isOnline(row, now)) return undefined;
+  const { last_seen_at } = row;
+  const nextMs = (last_seen_at ?? now) + pollEveryMs(row) - now;
+  const when = last_seen_at === null || isLate(row, now)
+    ? `whose time is not known: it ${
+      last_seen_at === null ? "never reported" : `last did ${spanOf(now - last_seen_at)} ago`
+    }`
+    : nextMs > 0
+    ? `in about ${spanOf(Math.max(1000, nextMs))}`
+    : "which is due";
+  return `the agent is not connected by MQTT and gets the task with its next poll, ${when}`;
 }
 
 /** The poll interval of an agent; invalid values in the configuration that it reports are ignored. */

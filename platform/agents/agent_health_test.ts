@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { agentCounts, maybeAgentNote } from "./agent_health.ts";
+import { agentCounts, maybeAgentNote, maybePollNote } from "./agent_health.ts";
 
 const minute = 60_000, now = Date.parse("2026-03-02T08:00:00Z");
 const row = (more: Partial<Parameters<typeof maybeAgentNote>[0]> = {}) => ({
@@ -37,3 +37,26 @@ Deno.test("agentCounts() counts silent and revoked agents", () => {
   assert.equal(agentCounts(rows, now), "10 agents: 4 silent, 1 revoked");
   assert.equal(agentCounts([row()], now), "1 agent");
 });
+
+const polls: [name: string, agent: object, want: RegExp | undefined][] = [
+  ["connected by MQTT", { mqtt_online_at: now - minute, mqtt_alive_at: now - 1000 }, undefined],
+  ["whose broker is gone", { mqtt_online_at: now - minute, mqtt_alive_at: now - 2 * minute }, /in about 5 minutes$/],
+  ["that has left its broker", { mqtt_online_at: now - 9, mqtt_offline_at: now - 8, mqtt_alive_at: now }, /5 minutes$/],
+  [
+    "that polled a minute ago",
+    ago(1),
+    /^the agent is not connected by MQTT and gets .* next poll, in about 4 minutes$/,
+  ],
+  ["that polls each hour", { ...ago(10), poll_seconds: 3600 }, /, in about 50 minutes$/],
+  ["that is a little late", ago(6), /, which is due$/],
+  ["that is silent", ago(17), /, whose time is not known: it last did 17 minutes ago$/],
+  ["that never reported", { last_seen_at: null }, /, whose time is not known: it never reported$/],
+];
+for (const [name, agent, want] of polls) {
+  Deno.test(`maybePollNote() of an agent ${name}: ${want}`, () => {
+    const all = { mqtt_online_at: null, mqtt_offline_at: null, mqtt_alive_at: null, ...row(), ...agent };
+    const note = maybePollNote(all as Parameters<typeof maybePollNote>[0], now);
+    if (want === undefined) assert.equal(note, undefined);
+    else assert.match(note ?? "", want);
+  });
+}

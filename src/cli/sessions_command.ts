@@ -223,8 +223,9 @@ function shortTime(iso: string): string {
 
 async function list(options: SessionsOptions, host: Host): Promise<void> {
   const place = await placeOf(options, host), { sessions } = place;
-  if (options.json === true) return await host.stdout.write(`${visibleJson(sessions, 2)}\n`);
-  const approvals = readApprovals(place).approvals.map((each) => `approved: ${approvalText(each)}\n`).join("");
+  const given = readApprovals(place).approvals;
+  if (options.json === true) return await host.stdout.write(`${visibleJson({ sessions, approvals: given }, 2)}\n`);
+  const approvals = given.map((each) => `approved: ${approvalText(each)}\n`).join("");
   if (sessions.length === 0) return await host.stdout.write(`there are no sessions\n${approvals}`);
   const width = host.stdout.isTerminal ? host.stdout.columns() : Infinity;
   const lines = sessions.map((each) => hanging(lineOf(each), { indent: 2, width }));

@@ -95,6 +95,14 @@ Deno.test("a standing approval lets waiting and later sessions open until it is 
     new RegExp(`\napproved: web pages of all devices until ${time}, by \\w+\n$`),
   );
 
+  const { sessions: listed, approvals } = JSON.parse((await sessions("--json")).out);
+  assert.deepEqual(listed.map(({ step }: { step: string }) => step), ["open", "open"]);
+  assert.deepEqual(approvals.map(({ raw, device }: { raw: boolean; device: unknown }) => [raw, device]), [[
+    false,
+    null,
+  ]]);
+  assert.ok(Math.abs(Date.parse(approvals[0].until) - Date.parse(shown!.endsAt)) < 2000);
+
   const raw = await scene.order({ scheme: WebAccessScheme.RAW }), printing = scene.run(raw);
   await until("the raw one waits", () => scene.access.sessions().some(({ step }) => step === "waiting"));
   assert.equal((await sessions("approve", "--until", new Date(Date.now() + 300_000).toISOString(), "--raw")).code, 0);

@@ -369,7 +369,7 @@ async function giveForbiddenOrders(contract: Contract, session: ShownSession): P
   const order = await orderOf(contract, session);
   const fourth = await orderOf(contract, await openAt(contract, swapped));
   await endSession(contract, fourth.sessionId);
-  const sessions = async () => JSON.parse((await opendca("sessions", "--json")).out).length;
+  const sessions = async () => JSON.parse((await opendca("sessions", "--json")).out).sessions.length;
   await until("the agent has one session", async () => await sessions() === 1);
   const before = await observer.sent();
   simulator.setObjects(swapped, objectsOf({ [serialOid]: "STOLEN99" }));

@@ -132,7 +132,7 @@ Deno.test("the page of a printer comes through the agent, which listens nowhere,
     line.includes(`pid=${agent.pid},`) && line.startsWith("tcp")
   );
   assert.deepEqual(own, []);
-  const listed = async () => JSON.parse((await scene.opendca("sessions", "--json")).out);
+  const listed = async () => JSON.parse((await scene.opendca("sessions", "--json")).out).sessions;
   // The agent writes it a moment after the gateway knows.
   await until("it is shown as open", async () => (await listed())[0]?.step === "open");
   const [session] = await listed();

@@ -24,6 +24,7 @@ import {
 import type { Page } from "../../store/page.ts";
 import { addPaging, oneMore, partAnswer, partFrom } from "./list_part.ts";
 import { type Column, minuteText, renderTable } from "./table.ts";
+import { pollNoteOf } from "./wait_for_task.ts";
 
 const columns: Column[] = [
   { heading: "SESSION" },
@@ -131,7 +132,9 @@ async function open(
   const hasPages = await showsPages(platform, by);
   const link = hasPages ? (await createLink(platform, by, { sessionId })).link : undefined;
   const then = opened.scheme === "raw" && link !== undefined ? `opendca-platform forward ${link}, on your machine` : "";
-  const asked = `the agent was asked; opendca-platform access show ${sessionId} says how far it is`;
+  const { agent_id } = await showSession(platform, by, { sessionId });
+  const way = await pollNoteOf(platform, by, agent_id) ?? "the agent was asked";
+  const asked = `${way}; opendca-platform access show ${sessionId} says how far it is`;
   const next = [flags.wait === true ? "" : asked, then].filter((text) => text !== "").join("; ");
   return {
     json: { ...json, ...(flags.wait === true ? { state: "open" } : {}), ...(link === undefined ? {} : { link }) },
@@ -148,11 +151,13 @@ async function waitForSession(
   by: TenantBy,
   { sessionId, show }: { sessionId: string; show(line: string): Promise<void> },
 ): Promise<ShownSession> {
+  const { agent_id } = await showSession(platform, by, { sessionId });
+  const asked = await pollNoteOf(platform, by, agent_id) ?? "the agent was asked";
   let shown = "";
   for (;;) {
     const row = await showSession(platform, by, { sessionId });
     if (row.state !== "waiting") return row;
-    const line = row.step === undefined ? "the agent was asked" : stateText(row);
+    const line = row.step === undefined ? asked : stateText(row);
     if (line !== shown) await show(shown = line);
     await new Promise<void>((resolve) => setTimeout(resolve, lookEveryMs));
   }

@@ -11,7 +11,7 @@ import type { Page } from "../../store/page.ts";
 import { addPaging, oneMore, partAnswer, partFrom } from "./list_part.ts";
 import { type Column, minuteText, renderTable } from "./table.ts";
 import { taskOutcome } from "./task_outcome.ts";
-import { exitCodeOfTask, progressLine, waitForTask } from "./wait_for_task.ts";
+import { exitCodeOfTask, pollNoteOf, progressLine, waitForTask } from "./wait_for_task.ts";
 
 const columns: Column[] = [
   { heading: "TASK" },
@@ -32,16 +32,20 @@ export function addTaskCommands(program: Command, context: CommandContext): void
     const { validMinutes, wait } = command.opts<{ validMinutes: number; wait?: boolean }>();
     await context.runForCustomer(command, async (platform, by) => {
       const { taskId, kind, expiresAt } = await createTask(platform, by, { agentId, payload, validMs: validMinutes });
-      if (wait) return await waited(platform, by, taskId);
-      const next =
-        "the agent gets it at once by MQTT, or with its next poll; opendca-platform task list shows its result";
+      const pollNote = await pollNoteOf(platform, by, agentId);
+      if (wait) return await waited(platform, by, { taskId, pollNote });
+      const next = `${pollNote ?? "the agent gets it at once by MQTT"}; opendca-platform task list shows its result`;
       return { json: { taskId, agentId, kind, expiresAt }, text: `${taskId}\n`, next };
     });
   }
 
-  async function waited(platform: OpenPlatform, by: TenantBy, taskId: string) {
+  async function waited(
+    platform: OpenPlatform,
+    by: TenantBy,
+    { taskId, pollNote }: { taskId: string; pollNote: string | undefined },
+  ) {
     const show = (line: string) => context.host.stderr(`${taskId}: ${line}\n`);
-    const row = await waitForTask(platform, by, { taskId, show });
+    const row = await waitForTask(platform, by, { taskId, pollNote, show });
     context.setExitCode(exitCodeOfTask(row.state));
     const result = resultOf(row);
     const outcome = result === undefined ? "" : taskOutcome(result);

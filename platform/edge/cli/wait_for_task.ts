@@ -1,5 +1,7 @@
 import { spanOf } from "../../../common/core/clock.ts";
 import { TaskResult } from "../../../proto/gen/opendca/v1/task.ts";
+import { maybePollNote } from "../../agents/agent_health.ts";
+import { showAgent } from "../../agents/manage_agents.ts";
 import type { OpenPlatform } from "../../agents/platform.ts";
 import type { TenantBy } from "../../audit/use_case.ts";
 import { showTask } from "../../tasks/manage_tasks.ts";
@@ -13,11 +15,14 @@ export function exitCodeOfTask(state: string): number {
   return state === "succeeded" ? 0 : state === "refused" ? 77 : 69;
 }
 
-/** The task's row after it has ended, or expired before the agent started it. `show` gets each new progress line. */
+/**
+ * The task's row after it has ended, or expired before the agent started it. `show` gets each new progress line.
+ * `pollNote` says how the task gets to the agent if no broker brings it.
+ */
 export async function waitForTask(
   platform: OpenPlatform,
   by: TenantBy,
-  { taskId, show }: { taskId: string; show(line: string): Promise<void> },
+  { taskId, pollNote, show }: { taskId: string; pollNote: string | undefined; show(line: string): Promise<void> },
 ): Promise<TaskRow> {
   let shown = "";
   for (;;) {
@@ -28,10 +33,18 @@ export async function waitForTask(
     if ((row.state === "waiting" || row.state === "delivered") && row.expires_at <= now) {
       return { ...row, state: "expired" };
     }
-    const line = progressLine(row);
+    const line = [progressLine(row), row.state === "waiting" ? pollNote : undefined].filter((text) =>
+      text !== undefined
+    ).join("; ");
     if (line !== shown) await show(shown = line);
     await new Promise<void>((resolve) => setTimeout(resolve, lookEveryMs));
   }
+}
+
+/** How a task gets to the agent, and when, if no broker brings it. */
+export async function pollNoteOf(platform: OpenPlatform, by: TenantBy, agentId: string): Promise<string | undefined> {
+  const { row } = await showAgent(platform, by, { agentId });
+  return maybePollNote(row, platform.clock.now().getTime());
 }
 
 /** Such as "running, 120 of 256". */

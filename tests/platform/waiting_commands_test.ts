@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import type { PlatformHost } from "../../platform/edge/cli/host.ts";
 import { runPlatform } from "../../platform/edge/cli/run_platform.ts";
-import { listSessions } from "../../platform/access/manage_sessions.ts";
+import { closeSession, listSessions, type ShownSession } from "../../platform/access/manage_sessions.ts";
+import { noteBroker, notePresence } from "../../platform/agents/presence.ts";
+import { cancelTask, listTasks } from "../../platform/tasks/manage_tasks.ts";
 import { TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { forward, type SessionBench, signIn, startSessionBench, webAccess } from "../fixtures/ssh_sessions.ts";
@@ -9,7 +11,11 @@ import { maybeOpenedSecret } from "../../common/protocol/sealed_secret.ts";
 import { until } from "../fixtures/until.ts";
 
 /** `opendca-platform access open 10.1.0.7 …` on a terminal. */
-function openCommand({ bench }: SessionBench, ...args: string[]) {
+function openCommand(scene: SessionBench, ...args: string[]) {
+  return command(scene, "access", "open", "10.1.0.7", ...args);
+}
+
+function command({ bench }: SessionBench, ...args: string[]) {
   const { platform } = bench.platform;
   const ran = { stdout: "", stderr: "" };
   const host: PlatformHost = {
@@ -25,11 +31,24 @@ function openCommand({ bench }: SessionBench, ...args: string[]) {
     openPlatform: () => Promise.resolve({ ...platform, [Symbol.asyncDispose]: () => Promise.resolve() }),
     serve: () => Promise.reject(new Error("not in this test")),
   };
-  return { ran, code: runPlatform(["access", "open", "10.1.0.7", ...args], host) };
+  return { ran, code: runPlatform(args, host) };
+}
+
+const byPoll = /^the agent is not connected by MQTT and gets the task with its next poll, in about 5 minutes$/;
+
+/** As the platform's own broker does when the agent connects. */
+function connectByMqtt({ bench, by, agent: { agentId } }: SessionBench): Promise<void> {
+  const { store, clock } = bench.platform.platform;
+  return store.transaction(async (tx) => {
+    const at = clock.now();
+    await noteBroker(tx, { brokerId: "b1", at });
+    await notePresence(tx.tenant(by.tenant), { agentId, isOnline: true, brokerId: "b1", at });
+  });
 }
 
 eachDatabase("access open says what is known: that the agent was asked, whatever its policy was", async () => {
   await using scene = await startSessionBench();
+  await connectByMqtt(scene);
   await scene.poll({ webAccess: { ...webAccess, needsApproval: true } });
   const { ran, code } = openCommand(scene);
   assert.equal(await code, 0, ran.stderr);
@@ -37,8 +56,38 @@ eachDatabase("access open says what is known: that the agent was asked, whatever
   assert.match(ran.stderr, /^next: the agent was asked; opendca-platform access show ses-\w+ says how far it is\n$/);
 });
 
+eachDatabase("access open says that an agent without MQTT gets the task with its next poll", async () => {
+  await using scene = await startSessionBench();
+  await scene.poll({ webAccess });
+  const { ran, code } = openCommand(scene);
+  assert.equal(await code, 0, ran.stderr);
+  assert.match(/^next: (.*); opendca-platform access show/.exec(ran.stderr)?.[1] ?? "", byPoll);
+  const waiting = openCommand(scene, "--wait");
+  await until("it says so", () => byPoll.test(/: (.*)\n$/.exec(waiting.ran.stderr)?.[1] ?? ""));
+  const [{ session_id: sessionId }] = await listSessions(scene.bench.platform.platform, scene.by) as [ShownSession];
+  await closeSession(scene.bench.platform.platform, scene.by, { sessionId, reason: "enough" });
+  assert.equal(await waiting.code, 69);
+});
+
+eachDatabase("task --wait says how the agent gets the task, and when", async () => {
+  await using scene = await startSessionBench();
+  const { bench: { platform: { platform } }, agent: { agentId }, by } = scene;
+  await scene.poll({});
+  const polled = command(scene, "task", "ping", agentId, "10.1.0.7", "--wait");
+  const said = ({ ran }: typeof polled) => /: waiting for the agent, at most 60 minutes(?:; (.*))?\n$/.exec(ran.stderr);
+  await until("it says so", () => byPoll.test(said(polled)?.[1] ?? ""));
+  await connectByMqtt(scene);
+  const pushed = command(scene, "task", "ping", agentId, "10.1.0.7", "--wait");
+  await until("it says nothing of it", () => said(pushed) !== null && said(pushed)![1] === undefined);
+  for (const { task_id: taskId } of await listTasks(platform, by, { limit: 10 })) {
+    await cancelTask(platform, by, { taskId }).catch(() => {});
+  }
+  assert.deepEqual([await polled.code, await pushed.code], [69, 69]);
+});
+
 eachDatabase("access open --wait follows what the agent says, until the session is open", async () => {
   await using scene = await startSessionBench();
+  await connectByMqtt(scene);
   const { ran, code } = openCommand(scene, "--wait");
   const { platform } = scene.bench.platform;
   await until("it was asked", () => /: the agent was asked\n$/.test(ran.stderr));
@@ -60,6 +109,7 @@ eachDatabase("access open --wait follows what the agent says, until the session 
 
 eachDatabase("access open --wait says why a session was refused", async () => {
   await using scene = await startSessionBench();
+  await connectByMqtt(scene);
   const { ran, code } = openCommand(scene, "--wait", "--json");
   await until("it was asked", () => /: the agent was asked\n$/.test(ran.stderr));
   await scene.poll();
