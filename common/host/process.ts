@@ -33,8 +33,13 @@ export function homeDirectory(): string | undefined {
   }
 }
 
-/** Name of the user that the process runs as, or its number without an entry. */
+/**
+ * Name of the person: who used sudo, else the user that the process runs as, or its number without an entry. Whoever may
+ * run it as another user can choose the variable.
+ */
 export function accountName(): string {
+  const person = environment("SUDO_USER");
+  if (person !== undefined && person !== "") return person;
   try {
     return userInfo().username || String(userId());
   } catch {

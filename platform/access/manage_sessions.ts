@@ -72,6 +72,8 @@ export interface ShownSession extends Omit<ListedSession, "state" | "task_result
   state: SessionState;
   /** What the agent does, of one that waits: "checking", "waiting" for approval, "opening"; undefined if not known. */
   step: string | undefined;
+  /** Who approved it at the agent, as the agent says; undefined if nobody had to. */
+  approvedBy: string | undefined;
   /** Why it is not open. */
   reason: string | null;
 }
@@ -184,13 +186,16 @@ const refusedStates = ["refused", "failed", "cancelled", "succeeded"];
 
 /** Completed by the task's result if no gateway has recorded one: an agent that refuses never connects. */
 export function shownSession({ task_result, ...row }: ListedSession, now: Date): ShownSession {
-  const step = row.state === "waiting" && task_result !== null
-    ? TaskResult.decode(task_result).progress?.step || undefined
-    : undefined;
-  return { ...judged(row, now), step };
+  const result = task_result === null ? undefined : TaskResult.decode(task_result), progress = result?.progress;
+  const output = result?.output?.$case === "webAccess" ? result.output.value : undefined;
+  return {
+    ...judged(row, now),
+    step: row.state === "waiting" ? progress?.step || undefined : undefined,
+    approvedBy: progress?.approvedBy || output?.approvedBy || undefined,
+  };
 }
 
-function judged(row: Omit<ListedSession, "task_result">, now: Date): Omit<ShownSession, "step"> {
+function judged(row: Omit<ListedSession, "task_result">, now: Date): Omit<ShownSession, "step" | "approvedBy"> {
   if (row.state === "waiting" && row.task_state !== null && refusedStates.includes(row.task_state)) {
     return { ...row, state: "refused", reason: row.task_message ?? "the agent did not open it" };
   }

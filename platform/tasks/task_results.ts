@@ -1,6 +1,6 @@
 import { RefusalReason, type TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
 import { appendAudit } from "../audit/audit_log.ts";
-import { validTime } from "../store/storable.ts";
+import { shortText, validTime } from "../store/storable.ts";
 import { noteTaskResult } from "./tasks.ts";
 import type { TenantAgent } from "../agents/caller.ts";
 import type { Platform } from "../agents/platform.ts";
@@ -18,6 +18,16 @@ export async function takeTaskResult(
   const at = platform.clock.now();
   const result = { ...told, at: validTime(told.at) };
   const noted = await noteTaskResult(tenant, { agentId, result, at });
+  if (noted === "taken" && result.output?.$case === "webAccess" && result.output.value.approvedBy !== "") {
+    await appendAudit(tenant.transaction, {
+      at,
+      customerId: tenant.customerId,
+      actor: { kind: "agent", name: agentId },
+      action: "accessSessionApproved",
+      subject: result.taskId,
+      detail: { agent: agentId, by: shortText(result.output.value.approvedBy, 64) },
+    });
+  }
   if (result.state !== TaskState.REFUSED || noted === "kept") return;
   await appendAudit(tenant.transaction, {
     at,

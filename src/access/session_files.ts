@@ -1,7 +1,7 @@
 /**
  * Communication between commands on this machine and the running agent about sessions, without a port: `sessions.json`
  * in the state directory lists the sessions, and an empty file in `session-orders/` is an order by its name
- * (`approve-ID`, `kill-ID`, `kill-all`, and standing approvals). Users who may write there may also change the
+ * (`approve-ID+WHO`, `kill-ID+WHO`, `kill-all+WHO`, and standing approvals). Users who may write there may also change the
  * configuration.
  */
 import type { Clock } from "../../common/core/clock.ts";
@@ -20,17 +20,17 @@ export interface SessionsFile {
 }
 
 export type SessionOrder =
-  | { kind: "approve" | "kill"; id: string }
-  | { kind: "killAll" }
+  /** Without `id`: all of them. */
+  | { kind: "approve"; id: string; by: string }
+  | { kind: "kill"; id: string | undefined; by: string }
   | { kind: "approveAll"; wish: ApprovalWish }
   /** Takes back one standing approval, or all. */
   | { kind: "withdraw"; id: string | undefined; by: string };
 
 /** Everything is in the name, as the agent's user could not read a file of root. */
 export function orderName(order: SessionOrder): string {
-  if (order.kind === "killAll") return "kill-all";
   if (order.kind === "withdraw") return ["withdraw", order.id ?? "all", safeName(order.by)].join("+");
-  if (order.kind !== "approveAll") return `${order.kind}-${order.id}`;
+  if (order.kind !== "approveAll") return `${order.kind}-${order.id ?? "all"}+${safeName(order.by)}`;
   const { id, lastsMs, raw, device, by } = order.wish;
   const what = [id, lastsMs, raw ? "raw" : "pages", device === undefined ? "all" : `=${encodeURIComponent(device)}`];
   return ["approve", ...what, safeName(by)].join("+");
@@ -43,9 +43,9 @@ function safeName(by: string): string {
 
 /** Undefined for other files. */
 export function maybeOrder(name: string): SessionOrder | undefined {
-  if (name === "kill-all") return { kind: "killAll" };
-  const [, kind, session] = /^(approve|kill)-([a-z0-9-]{4,64})$/.exec(name) ?? [];
-  if (kind !== undefined) return { kind: kind as "approve" | "kill", id: session! };
+  const [, kind, session, person] = /^(approve|kill)-(all|[a-z0-9-]{4,64})\+([\w.@-]{1,64})$/.exec(name) ?? [];
+  if (kind === "kill") return { kind, id: session === "all" ? undefined : session!, by: person! };
+  if (kind === "approve" && session !== "all") return { kind, id: session!, by: person! };
   const withdraw = /^withdraw\+(all|[0-9a-f]{16})\+([\w.@-]{1,64})$/.exec(name);
   if (withdraw !== null) {
     return { kind: "withdraw", id: withdraw[1] === "all" ? undefined : withdraw[1]!, by: withdraw[2]! };
@@ -193,14 +193,14 @@ function takeOrders(folder: string, { disk, access, approvals, log }: SessionFil
     }
     if (order === undefined) continue;
     if (order.kind === "approve") {
-      if (access.approve(order.id)) log("sessionApproved", { session: order.id });
+      if (access.approve(order.id, order.by)) log("sessionApproved", { session: order.id, by: order.by });
     } else if (order.kind === "approveAll") {
       approvals.give(order.wish);
     } else if (order.kind === "withdraw") {
       approvals.withdraw(order);
     } else {
-      const ended = access.kill(order.kind === "kill" ? order.id : undefined);
-      log("sessionsKilled", { session: order.kind === "kill" ? order.id : "all", ended });
+      const ended = access.kill(order.id, order.by);
+      log("sessionsKilled", { session: order.id ?? "all", ended, by: order.by });
     }
   }
 }

@@ -251,6 +251,12 @@ Deno.test("orders are read from their names as they were meant, and other names 
     const order = { kind: "withdraw", id, by: "root" } as const;
     assert.deepEqual(maybeOrder(orderName(order)), order);
   }
+  for (const id of [undefined, "ses-7d3k0q9x2mvb"]) {
+    const order = { kind: "kill", id, by: "eva" } as const;
+    assert.deepEqual(maybeOrder(orderName(order)), order);
+  }
+  const approval = { kind: "approve", id: "ses-7d3k0q9x2mvb", by: "eva" } as const;
+  assert.deepEqual(maybeOrder(orderName(approval)), approval);
   const by = orderName({ kind: "withdraw", id: undefined, by: "EXAMPLE\\eva/..\n" });
   assert.equal(by, "withdraw+all+EXAMPLE_eva_.._");
   for (
@@ -261,6 +267,10 @@ Deno.test("orders are read from their names as they were meant, and other names 
       "approve+00112233445566aa+7200000+pages+all+",
       "withdraw+some+root",
       "approve-",
+      "approve-all+root",
+      "approve-ses-7d3k0q9x2mvb",
+      "kill-all",
+      "kill-all+",
       "approve+",
     ]
   ) assert.equal(maybeOrder(name), undefined, name);

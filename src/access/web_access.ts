@@ -49,6 +49,9 @@ export interface WebAccessParts {
 
 export type SessionStep = "checking" | "waiting" | "opening" | "open";
 
+/** `approvedBy` is empty where nobody had to approve the session, or has not yet. */
+export type OnStep = (step: SessionStep, approvedBy: string) => void;
+
 /** A session as it is shown on this machine. */
 export interface LocalSession extends Carried {
   id: string;
@@ -65,12 +68,12 @@ export interface LocalSession extends Carried {
 
 export interface WebAccess extends AsyncDisposable {
   /** Runs the session until its end. Throws `TaskRefusal` if it is not allowed. */
-  run(order: OpenWebAccess, signal: AbortSignal, onStep?: (step: SessionStep) => void): Promise<WebAccessOutput>;
+  run(order: OpenWebAccess, signal: AbortSignal, onStep?: OnStep): Promise<WebAccessOutput>;
   sessions(): LocalSession[];
-  /** False if no session with this id waits for approval. */
-  approve(id: string): boolean;
+  /** False if no session with this id waits for approval. `by` is a user of this machine, also below. */
+  approve(id: string, by: string): boolean;
   /** Ends the session with this id, or all without an id; returns the number of ended sessions. */
-  kill(id?: string): number;
+  kill(id?: string, by?: string): number;
   /** Ends sessions that the configuration no longer allows. */
   configChanged(): void;
   /** Lets waiting sessions open that are covered now, and ends those whose standing approval is gone. */
@@ -88,6 +91,8 @@ interface Session {
   endsAtMs: number;
   stop: AbortController;
   approved: PromiseWithResolvers<void>;
+  /** Empty until somebody has. */
+  approvedBy: string;
   /** What it opens by; undefined without need, or when it was approved by itself. */
   standing: StandingApproval | undefined;
   carrier: SessionCarrier | undefined;
@@ -115,13 +120,16 @@ export function createWebAccess(parts: WebAccessParts): WebAccess {
       return run;
     },
     sessions: () => [...byId.values()].map((session) => shown(session)),
-    approve(id) {
+    approve(id, by) {
       const session = byId.get(id);
-      return session !== undefined && letGo(session);
+      if (session === undefined || !letGo(session)) return false;
+      session.approvedBy = by;
+      return true;
     },
-    kill(id) {
+    kill(id, by) {
       const ended = [...byId.values()].filter(({ order }) => id === undefined || order.sessionId === id);
-      for (const { stop } of ended) stop.abort(new SessionEnd("the administrator ended it"));
+      const reason = `the administrator${by === undefined ? "" : ` ${by}`} ended it`;
+      for (const { stop } of ended) stop.abort(new SessionEnd(reason));
       return ended.length;
     },
     configChanged,
@@ -155,7 +163,7 @@ export function createWebAccess(parts: WebAccessParts): WebAccess {
   async function begin(
     order: OpenWebAccess,
     signal: AbortSignal,
-    onStep: (step: SessionStep) => void = () => {},
+    onStep: OnStep = () => {},
   ): Promise<WebAccessOutput> {
     const session = await admitted(order, { parts, byId });
     const onAbort = () => session.stop.abort(signal.reason);
@@ -193,6 +201,7 @@ function tryStanding(session: Session, parts: WebAccessParts): boolean {
   const found = covering(session, parts);
   if (found === undefined) return false;
   session.standing = found.approval;
+  session.approvedBy = found.approval.by;
   const earlierMs = session.endsAtMs - (parts.clock.monotonicMs() + found.leftMs);
   if (earlierMs > 0) {
     const { allowed } = session, lastsMs = allowed.lastsMs - earlierMs;
@@ -222,6 +231,7 @@ async function admitted(
       endsAtMs: parts.clock.monotonicMs() + allowed.lastsMs,
       stop: new AbortController(),
       approved: Promise.withResolvers(),
+      approvedBy: "",
       standing: undefined,
       carrier: undefined,
     };
@@ -271,7 +281,7 @@ function noteRefusal(parts: WebAccessParts, { sessionId }: OpenWebAccess, error:
 }
 
 interface RunParts extends WebAccessParts {
-  onStep(step: SessionStep): void;
+  onStep: OnStep;
   /** Throws `TaskRefusal` if there is none. */
   takePlace(): void;
 }
@@ -281,7 +291,7 @@ async function runSession(session: Session, parts: RunParts): Promise<WebAccessO
   const step = (next: SessionStep) => {
     session.step = next;
     parts.changed();
-    parts.onStep(next);
+    parts.onStep(next, session.approvedBy);
   };
   try {
     if (allowed.needsApproval && !tryStanding(session, parts)) {
@@ -376,10 +386,12 @@ async function openAndCarry(
     const gateway = formatEndpoint(connection.gateway.host, connection.gateway.port);
     // Before the first byte: without a ledger entry there is no session.
     const { standing } = session;
-    const why = standing === undefined ? "" : `, as ${standing.by} approved sessions until ${standing.until}`;
+    const what = standing === undefined ? "it" : `sessions until ${standing.until}`;
+    const why = session.approvedBy === "" ? "" : `, as ${session.approvedBy} approved ${what}`;
     parts.note(`Opened session ${sessionId} to ${where} for ${order.openedBy} through ${gateway}${why}`, {
       ...details(session),
       gateway,
+      ...(session.approvedBy === "" ? {} : { approvedBy: session.approvedBy }),
       ...(standing === undefined ? {} : { approval: standing.id }),
     });
     parts.log("sessionOpened", { ...logged(session), gateway });
@@ -389,7 +401,7 @@ async function openAndCarry(
     noteEnd(session, { end, parts });
     // Cancelled by the platform, or the agent stops: the runner handles it.
     if (stop.signal.aborted && !(stop.signal.reason instanceof SessionEnd)) throw stop.signal.reason;
-    return outputOf(carrier.carried, end);
+    return outputOf(carrier.carried, { end, approvedBy: session.approvedBy });
   } finally {
     carrier.end("it was not opened");
   }
@@ -434,8 +446,11 @@ function noteEnd(session: Session, { end, parts }: { end: string; parts: WebAcce
   }
 }
 
-function outputOf({ toDevice, fromDevice, connections }: Carried, end: string): WebAccessOutput {
-  return { bytesToDevice: BigInt(toDevice), bytesFromDevice: BigInt(fromDevice), connections, end };
+function outputOf(
+  { toDevice, fromDevice, connections }: Carried,
+  how: Pick<WebAccessOutput, "end" | "approvedBy">,
+): WebAccessOutput {
+  return { bytesToDevice: BigInt(toDevice), bytesFromDevice: BigInt(fromDevice), connections, ...how };
 }
 
 function details({ order, device, allowed }: Session): { [name: string]: JsonValue } {

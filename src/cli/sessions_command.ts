@@ -108,8 +108,11 @@ export function addSessionsCommand(program: Command, host: Host): void {
       if (id === undefined && place.sessions.length === 0) return await host.stdout.write("there are no sessions\n");
       if (id !== undefined) known(place, id);
       const ids = id === undefined ? place.sessions.map((each) => each.id) : [id];
-      const wanted: SessionOrder = id === undefined ? { kind: "killAll" } : { kind: "kill", id };
-      await order(wanted, place, () => read(place).every((each) => !ids.includes(each.id)));
+      await order(
+        { kind: "kill", id, by: accountName() },
+        place,
+        () => read(place).every((each) => !ids.includes(each.id)),
+      );
       await host.stdout.write(ids.map((each) => `ended ${each}\n`).join(""));
     });
 }
@@ -172,7 +175,7 @@ async function approveOne(id: string, place: SessionsPlace): Promise<void> {
     );
   }
   const isDone = () => read(place).every((each) => each.id !== id || each.step !== "waiting");
-  await order({ kind: "approve", id }, place, isDone);
+  await order({ kind: "approve", id, by: accountName() }, place, isDone);
   await place.host.stdout.write(`approved ${id}\n`);
 }
 

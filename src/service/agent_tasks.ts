@@ -21,7 +21,11 @@ export interface AgentTaskParts extends Pick<TaskParts["ping"], "clock" | "resol
   ownFile: Pick<ConfigWatch, "reload">;
   polls: { wake(): void };
   access: {
-    run(order: OpenWebAccess, signal: AbortSignal, onStep: (step: string) => void): Promise<WebAccessOutput>;
+    run(
+      order: OpenWebAccess,
+      signal: AbortSignal,
+      onStep: (step: string, approvedBy: string) => void,
+    ): Promise<WebAccessOutput>;
   };
 }
 
@@ -61,8 +65,8 @@ export function createAgentTasks(parts: AgentTaskParts): TaskHandler {
       parts.polls.wake();
     },
     openWebAccess: (order, signal, tell) =>
-      parts.access.run(order, signal, (step) => {
-        tell?.(0, 0, step);
+      parts.access.run(order, signal, (step, approvedBy) => {
+        tell?.(0, 0, { step, approvedBy });
         // Who asked for the session learns at once that it is waited for an administrator.
         if (step === "waiting") parts.polls.wake();
       }),

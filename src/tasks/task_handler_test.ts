@@ -23,7 +23,13 @@ function handlerWith(features: Partial<PolicyConfig["features"]>): { handler: Ta
     refreshConfig: () => Promise.resolve(),
     openWebAccess: ({ sessionId }) => {
       done.push(`openWebAccess ${sessionId}`);
-      return Promise.resolve({ bytesToDevice: 0n, bytesFromDevice: 0n, connections: 0, end: "it was closed" });
+      return Promise.resolve({
+        bytesToDevice: 0n,
+        bytesFromDevice: 0n,
+        connections: 0,
+        end: "it was closed",
+        approvedBy: "",
+      });
     },
     policy: () => ({ features: { ...config.policy.features, ...features } }),
     scan: {

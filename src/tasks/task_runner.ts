@@ -15,7 +15,7 @@ import { TaskRefusal } from "./task_refusal.ts";
 export type TaskPayload = NonNullable<Task["payload"]>;
 export type TaskOutput = NonNullable<TaskResult["output"]>;
 /** Progress of a task; may be called at any rate. */
-export type TellProgress = (done: number, total: number, step?: string) => void;
+export type TellProgress = (done: number, total: number, session?: { step: string; approvedBy: string }) => void;
 /** Throws `TaskRefusal` to refuse the task. Undefined if the task has no output. */
 export type TaskHandler = (
   payload: TaskPayload,
@@ -330,12 +330,12 @@ function endCancelled(task: Task, context: TaskContext): void {
 /** Sends progress at most once a second, each new step at once, and with the next poll. */
 function progressTeller(taskId: string, context: TaskContext): TellProgress {
   let toldMs = -Infinity, toldStep = "";
-  return (done, total, step = "") => {
+  return (done, total, { step, approvedBy } = { step: "", approvedBy: "" }) => {
     const nowMs = context.clock.monotonicMs();
     if (nowMs - toldMs < progressEveryMs && step === toldStep) return;
     toldMs = nowMs;
     toldStep = step;
-    const result = resultOf(taskId, { state: TaskState.RUNNING, progress: { done, total, step } }, context);
+    const result = resultOf(taskId, { state: TaskState.RUNNING, progress: { done, total, step, approvedBy } }, context);
     context.keeper.trySave(taskId, () => context.memory.put(result, { owed: true }));
     context.onProgress?.(result);
   };

@@ -128,6 +128,28 @@ Deno.test("a standing approval lets waiting and later sessions open until it is 
   assert.equal((await late).end, "the administrator ended it");
 });
 
+Deno.test("the ledger names the person who approves and ends sessions by sudo", async () => {
+  await using command = await startCommandScene();
+  const { scene, sessions } = command, before = Deno.env.get("SUDO_USER");
+  using _ = {
+    [Symbol.dispose]: () => before === undefined ? Deno.env.delete("SUDO_USER") : Deno.env.set("SUDO_USER", before),
+  };
+  Deno.env.set("SUDO_USER", "eva.k");
+  const first = await scene.order(), run = scene.run(first);
+  await until("it waits", () => scene.access.sessions()[0]?.step === "waiting");
+  assert.equal((await sessions("approve", first.sessionId)).out, `approved ${first.sessionId}\n`);
+  await isOpen(scene, first.sessionId);
+  assert.equal((await sessions("kill", "--all")).out, `ended ${first.sessionId}\n`);
+  const { end, approvedBy } = await run;
+  assert.deepEqual([end, approvedBy], ["the administrator eva.k ended it", "eva.k"]);
+  assert.match((await sessions("approve", "--for", "5m")).out, /, by eva\.k\n$/);
+  const second = await scene.order(), other = scene.run(second);
+  await isOpen(scene, second.sessionId);
+  assert.match(scene.notes.at(-1)!, /^Opened session .*, as eva\.k approved sessions until /);
+  scene.access.kill();
+  assert.equal((await other).approvedBy, "eva.k");
+});
+
 Deno.test("an approval of one device is for that one, and an unknown device is said", async () => {
   await using command = await startCommandScene();
   const { scene, sessions } = command;

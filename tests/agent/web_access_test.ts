@@ -140,7 +140,7 @@ Deno.test("an agent has three sessions at a time, also when four are ordered at 
   assert.match(fourth.message, /3 sessions are open or waiting/);
   await until("they wait", () => scene.access.sessions().every(({ step }) => step === "waiting"));
   assert.equal(scene.access.sessions().length, 3);
-  assert.ok(!scene.access.approve("ses-9"));
+  assert.ok(!scene.access.approve("ses-9", "eva"));
   assert.equal(scene.access.kill(), 3);
   const outcomes = await Promise.allSettled(runs);
   assert.ok(outcomes.every(({ status }) => status === "rejected"));
@@ -234,14 +234,17 @@ Deno.test("a session that needs approval opens when it is approved, and not befo
   const run = scene.run(order);
   await until("it waits", () => scene.access.sessions()[0]?.step === "waiting");
   assert.equal(scene.bench.gateway.tunnels.of(sessionId), undefined);
-  assert.ok(scene.access.approve(sessionId));
-  assert.ok(!scene.access.approve(sessionId), "once");
+  assert.ok(scene.access.approve(sessionId, "eva"));
+  assert.ok(!scene.access.approve(sessionId, "eva"), "once");
   const tunnel = await tunnelOf(scene.bench, sessionId);
   assert.ok((await get(await tunnel.open())).endsWith(page));
-  assert.equal(scene.access.kill(sessionId), 1);
-  assert.equal((await run).end, "the administrator ended it");
+  assert.equal(scene.access.kill(sessionId, "max"), 1);
+  const { end, approvedBy } = await run;
+  assert.deepEqual([end, approvedBy], ["the administrator max ended it", "eva"]);
   assert.equal(await tunnel.closed, "the agent closed the connection");
   assert.deepEqual(scene.steps, ["waiting", "checking", "opening", "open"]);
+  assert.match(scene.notes.at(-2)!, /^Opened session .*, as eva approved it$/);
+  assert.match(scene.notes.at(-1)!, /^Closed session .*, as the administrator max ended it: /);
 });
 
 Deno.test("an agent ends a session at its byte limit, when nothing is sent, and when its time is over", async () => {
@@ -326,7 +329,7 @@ Deno.test("a device that refuses connections, or never answers, is told to whoev
   await using scene = await startScene({ policy: "approval: true" });
   const closed = await scene.order({ port: 9100, scheme: WebAccessScheme.RAW });
   const other = scene.run(closed);
-  await until("it waits", () => scene.access.approve(closed.sessionId));
+  await until("it waits", () => scene.access.approve(closed.sessionId, "eva"));
   const refused = await tunnelOf(scene.bench, closed.sessionId);
   await assert.rejects(refused.open(), /The agent cannot reach the device/);
   refused.close("done");

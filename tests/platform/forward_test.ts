@@ -105,7 +105,7 @@ Deno.test("a job goes to a raw printer through forward, whole, once the session 
   await until("it waits", () => scene.access.sessions()[0]?.step === "waiting");
   const { ended, listening } = at.forward({ link: await at.link() });
   await until("it says so", () => at.said.some((text) => text === "Waiting for the agent"));
-  assert.ok(scene.access.approve(sessionId));
+  assert.ok(scene.access.approve(sessionId, "eva"));
   await isOpen(scene, sessionId);
   const port = await listening;
   const large = 3_000_000;
@@ -165,7 +165,7 @@ Deno.test("the program forwards by a link alone, without a data directory, and s
   await using at = await startRaw();
   const { scene, sessionId } = at;
   await until("it waits", () => scene.access.sessions()[0]?.step === "waiting");
-  scene.access.approve(sessionId);
+  scene.access.approve(sessionId, "eva");
   await isOpen(scene, sessionId);
   const folder = await Deno.makeTempDir();
   try {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { PlatformHost } from "../../platform/edge/cli/host.ts";
 import { runPlatform } from "../../platform/edge/cli/run_platform.ts";
 import { closeSession, listSessions, type ShownSession } from "../../platform/access/manage_sessions.ts";
+import { listAudit } from "../../platform/audit/read_audit.ts";
 import { noteBroker, notePresence } from "../../platform/agents/presence.ts";
 import { cancelTask, listTasks } from "../../platform/tasks/manage_tasks.ts";
 import { TaskResult, TaskState } from "../../proto/gen/opendca/v1/task.ts";
@@ -105,6 +106,31 @@ eachDatabase("access open --wait follows what the agent says, until the session 
   assert.equal(await code, 0, ran.stderr);
   assert.equal(ran.stdout, `${sessionId}\n`);
   assert.deepEqual(ran.stderr.split("\n").filter((line) => line !== "" && !line.startsWith(`${sessionId}: `)), []);
+});
+
+eachDatabase("access show and the audit log name who approved a session at the agent", async () => {
+  await using scene = await startSessionBench();
+  const { platform } = scene.bench.platform;
+  await scene.poll({});
+  await openCommand(scene).code;
+  await scene.poll();
+  const [{ session_id: sessionId, task_id: taskId }] = await listSessions(platform, scene.by) as [ShownSession];
+  const approver = async () => {
+    const { ran, code } = command(scene, "access", "show", sessionId);
+    assert.equal(await code, 0, ran.stderr);
+    return /^approved +(.*)$/m.exec(ran.stdout)?.[1];
+  };
+  assert.equal(await approver(), undefined);
+  const progress = { step: "open", approvedBy: "eva" };
+  await scene.poll({}, { taskResults: [TaskResult.create({ taskId, state: TaskState.RUNNING, progress })] });
+  assert.equal(await approver(), "by eva");
+  const output = { $case: "webAccess", value: { end: "its time was over", approvedBy: "eva\u001b[1m" } } as const;
+  const ended = TaskResult.create({ taskId, state: TaskState.SUCCEEDED, output });
+  // The second time, as the first answer may have been lost.
+  for (const _ of [1, 2]) await scene.poll({}, { taskResults: [ended] });
+  assert.match(await approver() ?? "", /^by eva[^\u001b]*$/);
+  const entries = (await listAudit(platform, scene.by, {})).filter(({ action }) => action === "accessSessionApproved");
+  assert.deepEqual(entries.map(({ subject }) => subject), [taskId]);
 });
 
 eachDatabase("access open --wait says why a session was refused", async () => {

@@ -23,7 +23,7 @@ import {
 } from "./command_context.ts";
 import type { Page } from "../../store/page.ts";
 import { addPaging, oneMore, partAnswer, partFrom } from "./list_part.ts";
-import { type Column, minuteText, renderTable } from "./table.ts";
+import { type Column, minuteText, oneLine, renderTable } from "./table.ts";
 import { pollNoteOf } from "./wait_for_task.ts";
 
 const columns: Column[] = [
@@ -249,6 +249,7 @@ function jsonOf(row: ShownSession) {
     port: row.port,
     scheme: row.scheme,
     openedBy: row.opened_by,
+    approvedBy: row.approvedBy ?? null,
     createdAt: row.created_at,
     openedAt: row.opened_at,
     endsAt: row.ends_at,
@@ -273,6 +274,7 @@ function textOf(row: ShownSession): string {
     ["port", `${row.port} (${row.scheme})`],
     ["agent", row.agent_id],
     ["by", row.opened_by],
+    ["approved", row.approvedBy === undefined ? "" : `by ${oneLine(row.approvedBy)}`],
     ["created", time(row.created_at)],
     ["opened", time(row.opened_at)],
     ["ends", time(row.ends_at)],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { TaskResult } from "../../../proto/gen/opendca/v1/task.ts";
+import { TaskResult, WebAccessOutput } from "../../../proto/gen/opendca/v1/task.ts";
 import { taskOutcome } from "./task_outcome.ts";
 
 type Output = NonNullable<TaskResult["output"]>;
@@ -43,7 +43,12 @@ const cases: { output?: Output; message?: string; want: string }[] = [
   {
     output: {
       $case: "webAccess",
-      value: { end: "nothing was sent for 5m", connections: 3, bytesToDevice: 200n, bytesFromDevice: 5000n },
+      value: WebAccessOutput.create({
+        end: "nothing was sent for 5m",
+        connections: 3,
+        bytesToDevice: 200n,
+        bytesFromDevice: 5000n,
+      }),
     },
     want: "nothing was sent for 5m; 3 connections, 200 bytes to the device, 5000 from it",
   },

@@ -355,6 +355,8 @@ export interface TaskProgress {
   total: number;
   /** What a session of web access does now: "checking", "waiting" (for approval), "opening" or "open"; empty for others. */
   step: string;
+  /** Who on the agent's machine approved the session, by themselves or for some time; empty where nobody had to. */
+  approvedBy: string;
 }
 
 export interface ScanOutput {
@@ -394,6 +396,8 @@ export interface WebAccessOutput {
   connections: number;
   /** One sentence: why it ended. */
   end: string;
+  /** As in TaskProgress. */
+  approvedBy: string;
 }
 
 function createBaseSignedTask(): SignedTask {
@@ -1964,7 +1968,7 @@ export const TaskResult: MessageFns<TaskResult> = {
 };
 
 function createBaseTaskProgress(): TaskProgress {
-  return { done: 0, total: 0, step: "" };
+  return { done: 0, total: 0, step: "", approvedBy: "" };
 }
 
 export const TaskProgress: MessageFns<TaskProgress> = {
@@ -1977,6 +1981,9 @@ export const TaskProgress: MessageFns<TaskProgress> = {
     }
     if (message.step !== "") {
       writer.uint32(162).string(message.step);
+    }
+    if (message.approvedBy !== "") {
+      writer.uint32(170).string(message.approvedBy);
     }
     return writer;
   },
@@ -2018,6 +2025,14 @@ export const TaskProgress: MessageFns<TaskProgress> = {
             message.step = reader.string();
             continue;
           }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.approvedBy = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2035,6 +2050,11 @@ export const TaskProgress: MessageFns<TaskProgress> = {
       done: isSet(object.done) ? globalThis.Number(object.done) : 0,
       total: isSet(object.total) ? globalThis.Number(object.total) : 0,
       step: isSet(object.step) ? globalThis.String(object.step) : "",
+      approvedBy: isSet(object.approvedBy)
+        ? globalThis.String(object.approvedBy)
+        : isSet(object.approved_by)
+        ? globalThis.String(object.approved_by)
+        : "",
     };
   },
 
@@ -2049,6 +2069,9 @@ export const TaskProgress: MessageFns<TaskProgress> = {
     if (message.step !== "") {
       obj.step = message.step;
     }
+    if (message.approvedBy !== "") {
+      obj.approvedBy = message.approvedBy;
+    }
     return obj;
   },
 
@@ -2060,6 +2083,7 @@ export const TaskProgress: MessageFns<TaskProgress> = {
     message.done = object.done ?? 0;
     message.total = object.total ?? 0;
     message.step = object.step ?? "";
+    message.approvedBy = object.approvedBy ?? "";
     return message;
   },
 };
@@ -2493,7 +2517,7 @@ export const SetConfigOutput: MessageFns<SetConfigOutput> = {
 };
 
 function createBaseWebAccessOutput(): WebAccessOutput {
-  return { bytesToDevice: 0n, bytesFromDevice: 0n, connections: 0, end: "" };
+  return { bytesToDevice: 0n, bytesFromDevice: 0n, connections: 0, end: "", approvedBy: "" };
 }
 
 export const WebAccessOutput: MessageFns<WebAccessOutput> = {
@@ -2515,6 +2539,9 @@ export const WebAccessOutput: MessageFns<WebAccessOutput> = {
     }
     if (message.end !== "") {
       writer.uint32(34).string(message.end);
+    }
+    if (message.approvedBy !== "") {
+      writer.uint32(42).string(message.approvedBy);
     }
     return writer;
   },
@@ -2564,6 +2591,14 @@ export const WebAccessOutput: MessageFns<WebAccessOutput> = {
             message.end = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.approvedBy = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2590,6 +2625,11 @@ export const WebAccessOutput: MessageFns<WebAccessOutput> = {
         : 0n,
       connections: isSet(object.connections) ? globalThis.Number(object.connections) : 0,
       end: isSet(object.end) ? globalThis.String(object.end) : "",
+      approvedBy: isSet(object.approvedBy)
+        ? globalThis.String(object.approvedBy)
+        : isSet(object.approved_by)
+        ? globalThis.String(object.approved_by)
+        : "",
     };
   },
 
@@ -2607,6 +2647,9 @@ export const WebAccessOutput: MessageFns<WebAccessOutput> = {
     if (message.end !== "") {
       obj.end = message.end;
     }
+    if (message.approvedBy !== "") {
+      obj.approvedBy = message.approvedBy;
+    }
     return obj;
   },
 
@@ -2623,6 +2666,7 @@ export const WebAccessOutput: MessageFns<WebAccessOutput> = {
       : 0n;
     message.connections = object.connections ?? 0;
     message.end = object.end ?? "";
+    message.approvedBy = object.approvedBy ?? "";
     return message;
   },
 };
