@@ -167,7 +167,11 @@ pushTest("a task that runs tells how far it is, at most once a second", async (s
   await scene.clock.advance(1000);
   tell!(7, 10);
   assert.deepEqual(scene.progress.at(-1)!.progress, { done: 7, total: 10, step: "", approvedBy: "" });
-  assert.deepEqual(scene.memory.owed()[0]!.progress, { done: 7, total: 10, step: "", approvedBy: "" }, "and the next poll tells it");
+  assert.deepEqual(
+    scene.memory.owed()[0]!.progress,
+    { done: 7, total: 10, step: "", approvedBy: "" },
+    "and the next poll tells it",
+  );
   end.resolve();
   await scene.clock.advance(0);
   assert.deepEqual(scene.states(), [TaskState.SUCCEEDED]);
