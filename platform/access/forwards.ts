@@ -8,8 +8,8 @@ export interface ForwardRow {
   forward_key: Uint8Array;
 }
 
-/* By then, sshd has ended the connection of a session that is over. */
-const lingerMs = 120_000;
+/* By then, sshd has ended the connection of a session that is over: after `ChannelTimeout` and what follows. */
+const lingerMs = 12 * 60_000;
 
 /** A random free port, which is the session's from now on. Throws UsageError if all are in use. */
 export async function claimPort(

@@ -6,8 +6,8 @@ import type { Duplex } from "node:stream";
 import { createHello, forwardKeyOf } from "../../common/protocol/forward_hello.ts";
 import { greetedChannels } from "../../src/access/greeted_channels.ts";
 import { closeSession, openSession, showSession } from "../../platform/access/manage_sessions.ts";
-import type { SshGateway } from "../../platform/edge/ssh/ssh_gateway.ts";
-import { startSshdGateway } from "../../platform/edge/ssh/sshd_gateway.ts";
+import type { SshGateway } from "../../platform/edge/ssh/kept_sessions.ts";
+import { type SshdGatewayOptions, startSshdGateway } from "../../platform/edge/ssh/sshd_gateway.ts";
 import { maybeOpenedSecret } from "../../common/protocol/sealed_secret.ts";
 import type { OpenWebAccess } from "../../proto/gen/opendca/v1/task.ts";
 import { UsageError } from "../../common/core/errors.ts";
@@ -50,7 +50,11 @@ const refusals = ({ bench }: Scene) =>
 
 /** An agent's half, the platform's half, and sshd between them. */
 async function startSshdScene(
-  { change, ports = 4, ...options }: SceneOptions & { change?(configuration: string): string; ports?: number } = {},
+  { change, ports = 4, gatewayOptions, ...options }: SceneOptions & {
+    change?(configuration: string): string;
+    ports?: number;
+    gatewayOptions?: Partial<SshdGatewayOptions>;
+  } = {},
 ): Promise<SshdScene> {
   await using stack = new AsyncDisposableStack();
   const hostKey = stack.use(await createHostKeyFile());
@@ -60,7 +64,7 @@ async function startSshdScene(
   const at = { host: "127.0.0.1", port: keysPort, user, ...forwardPorts(ports) };
   const gateway: SceneOptions["gateway"] = {
     startGateway: (platform): Promise<SshGateway> =>
-      startSshdGateway(platform, { ...at, hosts, hostKey: hostKey.publicKey, lookMs: 50 }),
+      startSshdGateway(platform, { ...at, hosts, hostKey: hostKey.publicKey, lookMs: 50, ...gatewayOptions }),
   };
   const scene = stack.use(await startScene({ gateway, gatewayPort: sshd.port, ...options }));
   const moved = stack.move();
@@ -213,6 +217,46 @@ peerTest("sshd ends the connection of an agent that does not let go of a closed 
   assert.equal(await tunnel.closed, "done");
   await until("sshd has ended it", () => isGone);
 });
+
+peerTest(
+  "sshd ends the connection of an agent that keeps its half of the channels of a closed session",
+  programs,
+  async () => {
+    await using at = await startSshdScene({
+      change: (text) =>
+        text.replace("forwarded-tcpip=10m", "forwarded-tcpip=3").replace("ConnectionTimeout 20", "ConnectionTimeout 1")
+          // sshd looks at the other timers when one of them wakes it.
+          .replace("ClientAliveInterval 7", "ClientAliveInterval 1"),
+      gatewayOptions: { sayEveryMs: 500 },
+    });
+    const { scene } = at, { bench } = scene;
+    const order = await scene.order(), key = forwardKeyOf(privateKeyOf(scene, order));
+    const altered = await at.signIn(privateKeyOf(scene, order));
+    const kept: Duplex[] = [];
+    const take = greetedChannels({ key, take: ({ accept }) => void accept(), onEnd() {} });
+    altered.on("tcp connection", (_: unknown, accept: () => Duplex, reject: () => void) =>
+      take({
+        accept() {
+          const channel = accept().on("error", () => {});
+          kept.push(channel);
+          return channel;
+        },
+        reject,
+      }));
+    let isGone = false;
+    altered.once("close", () => isGone = true);
+    assert.ok(await listens(altered, order.forwardPort));
+    const tunnel = await tunnelOf(bench, order.sessionId);
+    // Longer than the time-out: the platform says by the session's connection that it is there.
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    await tunnel.open();
+    assert.equal(kept.length, 2);
+    assert.ok(!isGone);
+    await closeSession(bench.bench.platform.platform, bench.by, { sessionId: order.sessionId, reason: "done" });
+    assert.equal(await tunnel.closed, "done");
+    await until("sshd has ended it", () => isGone);
+  },
+);
 
 peerTest("a device that does not answer, and one that ends, are seen through sshd", programs, async () => {
   await using at = await startSshdScene({ onConnection: (socket) => void socket.end() });

@@ -297,6 +297,25 @@ const timed: { name: string; lines: RegExp; shorter(text: string): string; attem
       shorter: (text) => text.replace("UnusedConnectionTimeout 20", "UnusedConnectionTimeout 1"),
       attempt: () => Promise.resolve(),
     },
+    {
+      name: "ChannelTimeout: an agent that keeps its half of a channel",
+      lines: /^ *ChannelTimeout.*\n/m,
+      shorter: (text) =>
+        text.replace("forwarded-tcpip=10m", "forwarded-tcpip=1").replace("ConnectionTimeout 20", "ConnectionTimeout 1"),
+      async attempt({ client, port }) {
+        const taken = new Promise<void>((resolve) =>
+          client.on("tcp connection", (_: unknown, accept: () => Duplex) => {
+            accept().on("error", () => {});
+            resolve();
+          })
+        );
+        // sshd does not count the time of a channel that was never used.
+        const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+        await connection.write(new Uint8Array(1));
+        await taken;
+        connection.close();
+      },
+    },
   ];
 
 for (const { name, lines, shorter, attempt } of timed) {

@@ -20,7 +20,12 @@ export interface ForwardedTunnelParts extends ForwardedPort {
   mostChannels: number;
   /** How long the agent may take to reach the device. */
   openTimeoutMs: number;
+  /** How often to send an octet, which the agent ignores, by the connection of kind `session`. */
+  sayEveryMs?: number;
 }
+
+/** sshd closes a connection by which nothing was sent for some minutes (`ChannelTimeout`). */
+const sayEveryMs = 60_000;
 
 export interface ForwardedTunnel extends Tunnel {
   bytes(): CarriedBytes;
@@ -33,7 +38,12 @@ export function createForwardedTunnel(parts: ForwardedTunnelParts): ForwardedTun
   let end: string | undefined, pending = 0;
   // What is not read would hide that the connection has ended.
   session.resume();
+  const timer = setInterval(
+    () => session.writableLength === 0 && session.write("."),
+    parts.sayEveryMs ?? sayEveryMs,
+  );
   session.once("close", () => {
+    clearInterval(timer);
     close("the agent closed the connection");
     closed.resolve(end!);
   });

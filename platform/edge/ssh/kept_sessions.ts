@@ -2,7 +2,8 @@
 import { messageOf } from "../../../common/core/errors.ts";
 import { type AdmittedSession, closedAmong, closeLostSessions, noteEnd } from "../../access/gateway_sessions.ts";
 import { type Gateway, sayEveryMs, sayGone, sayHere } from "../../access/gateways.ts";
-import { createTunnels, type OwnTunnels } from "../../access/tunnels.ts";
+import type { Acceptor } from "../connections/accept_connections.ts";
+import { createTunnels, type OwnTunnels, type Tunnels } from "../../access/tunnels.ts";
 import type { Platform } from "../../agents/platform.ts";
 
 export interface KeptSessions {
@@ -25,8 +26,46 @@ export function keptSessions(platform: Platform, gatewayId: string): KeptSession
   return { platform, gatewayId, tunnels: createTunnels(), sessions: new Map(), ending: new Set() };
 }
 
+export interface SshGateway extends AsyncDisposable {
+  port: number;
+  gatewayId: string;
+  tunnels: Tunnels;
+}
+
+/** A gateway whose listener runs: stops the listener again if the gateway cannot be registered. */
+export async function runGateway(
+  sessions: KeptSessions,
+  { acceptor, gateway, lookMs, stopping = () => Promise.resolve() }: {
+    acceptor: Acceptor;
+    gateway: Gateway;
+    /** How often to check whether sessions were closed. */
+    lookMs?: number | undefined;
+    /** Ends what could still begin a session. */
+    stopping?: () => Promise<void>;
+  },
+): Promise<SshGateway> {
+  let stopLooking: () => void;
+  try {
+    stopLooking = await keepLooking(sessions, { gateway, lookMs });
+  } catch (error) {
+    acceptor.stop();
+    throw error;
+  }
+  return {
+    port: acceptor.port,
+    gatewayId: gateway.gatewayId,
+    tunnels: sessions.tunnels,
+    async [Symbol.asyncDispose]() {
+      stopLooking();
+      acceptor.stop();
+      await stopping();
+      await endAll(sessions, () => acceptor.cutOff());
+    },
+  };
+}
+
 /** Registers the gateway, now and regularly, and ends closed sessions. Returns a function that stops it. */
-export async function keepLooking(
+async function keepLooking(
   { platform, tunnels, sessions }: KeptSessions,
   { gateway, lookMs = 1000 }: { gateway: Gateway; lookMs?: number | undefined },
 ): Promise<() => void> {
@@ -78,7 +117,7 @@ export function noteEnded(
 }
 
 /** When the gateway stops. */
-export async function endAll(
+async function endAll(
   { platform, gatewayId, tunnels, ending }: KeptSessions,
   cutOff: () => void,
 ): Promise<void> {

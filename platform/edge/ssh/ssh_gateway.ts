@@ -23,7 +23,14 @@ import type { Platform } from "../../agents/platform.ts";
 import { acceptConnections } from "../connections/accept_connections.ts";
 import { ConnectionGate, type GateLimits } from "../connections/connection_gate.ts";
 import type { HostKey } from "./host_key.ts";
-import { type CarriedBytes, endAll, keepLooking, type KeptSessions, keptSessions, noteEnded } from "./kept_sessions.ts";
+import {
+  type CarriedBytes,
+  type KeptSessions,
+  keptSessions,
+  noteEnded,
+  runGateway,
+  type SshGateway,
+} from "./kept_sessions.ts";
 import { createTunnel } from "./tunnel.ts";
 
 export interface SshGatewayOptions {
@@ -43,12 +50,6 @@ export interface SshGatewayOptions {
   openTimeoutMs?: number;
   /** How often to check whether sessions were closed. */
   lookMs?: number;
-}
-
-export interface SshGateway extends AsyncDisposable {
-  port: number;
-  gatewayId: string;
-  tunnels: Tunnels;
 }
 
 /** Options of `serve`; without them, there is no gateway. */
@@ -88,7 +89,6 @@ export async function startSshGateway(platform: Platform, options: SshGatewayOpt
   const gate = new ConnectionGate({ ...gateLimits, ...options.connections }, () => performance.now());
   const gatewayId = crypto.randomUUID();
   const running: Running = { ...keptSessions(platform, gatewayId), options, gate, sockets: new Map() };
-  const { tunnels } = running;
   const server = new Server(
     { hostKeys: [options.hostKey.privateKey], ident: "OpenDCA", algorithms, ...keepAlive },
     (connection, info) => serveConnection(connection, `${info.ip}:${info.port}`, running),
@@ -107,23 +107,7 @@ export async function startSshGateway(platform: Platform, options: SshGatewayOpt
   });
   const hosts = options.hosts.map(({ host, port }) => ({ host, port: port === 0 ? acceptor.port : port }));
   const gateway: Gateway = { gatewayId, hosts, hostKey: options.hostKey.publicKey, web: options.web };
-  let stopLooking: () => void;
-  try {
-    stopLooking = await keepLooking(running, { gateway, lookMs: options.lookMs });
-  } catch (error) {
-    acceptor.stop();
-    throw error;
-  }
-  return {
-    port: acceptor.port,
-    gatewayId,
-    tunnels,
-    async [Symbol.asyncDispose]() {
-      stopLooking();
-      acceptor.stop();
-      await endAll(running, () => acceptor.cutOff());
-    },
-  };
+  return await runGateway(running, { acceptor, gateway, lookMs: options.lookMs });
 }
 
 function serveConnection(connection: ServerConnection, peer: string, running: Running): void {

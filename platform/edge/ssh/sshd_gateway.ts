@@ -13,8 +13,7 @@ import type { Platform } from "../../agents/platform.ts";
 import { acceptConnections, passTo } from "../connections/accept_connections.ts";
 import { ConnectionGate } from "../connections/connection_gate.ts";
 import { connectForwarded, createForwardedTunnel } from "./forwarded_tunnel.ts";
-import { endAll, keepLooking, type KeptSessions, keptSessions, noteEnded } from "./kept_sessions.ts";
-import type { SshGateway } from "./ssh_gateway.ts";
+import { type KeptSessions, keptSessions, noteEnded, runGateway, type SshGateway } from "./kept_sessions.ts";
 
 export interface SshdGatewayOptions extends SshdForwards {
   /** Where sshd asks for keys; port 0: any free port. */
@@ -31,6 +30,8 @@ export interface SshdGatewayOptions extends SshdForwards {
   openTimeoutMs?: number;
   /** Maximum time between the question for a key and the forward. */
   forwardWithinMs?: number;
+  /** See `ForwardedTunnelParts`. */
+  sayEveryMs?: number;
 }
 
 /** Options of `serve`; without them, sshd is not asked. */
@@ -72,25 +73,15 @@ export async function startSshdGateway(platform: Platform, options: SshdGatewayO
   });
   const { hosts, hostKey, web, user, firstPort, lastPort } = options;
   const gateway = { gatewayId, hosts, hostKey, web, sshd: { user, firstPort, lastPort } };
-  let stopLooking: () => void;
-  try {
-    stopLooking = await keepLooking(running, { gateway, lookMs: options.lookMs });
-  } catch (error) {
-    acceptor.stop();
-    throw error;
-  }
-  return {
-    port: acceptor.port,
-    gatewayId,
-    tunnels: running.tunnels,
-    async [Symbol.asyncDispose]() {
-      stopLooking();
+  return await runGateway(running, {
+    acceptor,
+    gateway,
+    lookMs: options.lookMs,
+    async stopping() {
       running.over.abort();
-      acceptor.stop();
       await Promise.all(running.awaited.values());
-      await endAll(running, () => acceptor.cutOff());
     },
-  };
+  });
 }
 
 /** The line of `authorized_keys` for this key, or nothing. sshd asks once or twice for each sign-in. */
@@ -170,6 +161,7 @@ async function beginTunnel(
     session,
     mostChannels,
     openTimeoutMs: options.openTimeoutMs ?? 15_000,
+    ...(options.sayEveryMs === undefined ? {} : { sayEveryMs: options.sayEveryMs }),
   });
   sessions.set(sessionId, admitted);
   tunnels.add(tunnel);
