@@ -414,7 +414,7 @@ runs_well() {
 }
 
 return_to_previous() {
-  journalctl --quiet --no-pager --unit "$unit" --lines 5 --output cat >&2 || true
+  journalctl --quiet --no-pager --unit "$unit" --lines 15 --output cat >&2 || true
   if [ -z "$previous" ] || [ "$previous" = "$version" ] || [ ! -x "$lib/$previous/$program" ]; then
     fail 70 "$program $version was installed, and does not run" "systemctl status $unit; journalctl -u $unit"
   fi

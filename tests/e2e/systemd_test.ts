@@ -7,6 +7,7 @@ import { type RunningProgram, startProgram } from "../fixtures/start_program.ts"
 import { toolOutput } from "../fixtures/started_peer.ts";
 import { until } from "../fixtures/until.ts";
 import { compiledTest } from "./compiled_file.ts";
+import { quickStart } from "./quick_start.ts";
 import { bootMachine, type Machine, NoMachineError, type Output } from "./systemd_machine.ts";
 
 const name = "agent and platform live as services of systemd";
@@ -51,11 +52,24 @@ compiledTest(name, async (compile) => {
   await uninstall(machine);
   assert.deepEqual(await files(machine), before);
 
+  await releases.make({
+    [`opendca-${version}-${target}`]: agentFile,
+    [`opendca-platform-${version}-${target}`]: platformFile,
+    [`opendca-${version}.throw-away.keys`]: releases.publicKey,
+  });
+  {
+    await using simulator = startSimulator(machine);
+    await simulator.line((line) => line.includes('"ready":true'));
+    await quickStart(machine, await Deno.readTextFile(`${repository}README.md`));
+  }
+  await uninstall(machine);
+
   await releases.make({ [`opendca-${version}-${target}`]: agentFile });
   await packageOfDebian(machine);
 }, ["debootstrap", "systemd-nspawn", "nsenter", "minisign"]);
 
 interface Releases extends AsyncDisposable {
+  publicKey: string;
   /** Replaces the release in /root/release of the machine by files: a path here, or a text. */
   make(files: Record<string, string>): Promise<void>;
 }
@@ -66,6 +80,7 @@ async function createReleases(machine: Machine): Promise<Releases> {
   const publicKey = (await Deno.readTextFile(`${keys}/release.pub`)).trim().split("\n").at(-1)!;
   const folder = `${machine.root}/root/release`;
   return {
+    publicKey,
     async make(files) {
       await Deno.remove(folder, { recursive: true }).catch(() => {});
       await Deno.mkdir(folder);
