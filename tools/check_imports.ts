@@ -156,6 +156,16 @@ export const allowed: Record<string, string[]> = {
     "platform/keys",
     "platform/customers",
   ],
+  "platform/releases": [
+    "common/core",
+    "common/host",
+    "common/release",
+    "proto",
+    "platform/store",
+    "platform/audit",
+    "platform/customers",
+    "platform/agents",
+  ],
   "platform/tasks": [
     "common/core",
     "common/protocol",
@@ -163,6 +173,7 @@ export const allowed: Record<string, string[]> = {
     "platform/store",
     "platform/audit",
     "platform/agents",
+    "platform/releases",
   ],
   "platform/devices": [
     ...shared,
@@ -172,6 +183,7 @@ export const allowed: Record<string, string[]> = {
     "platform/audit",
     "platform/customers",
     "platform/agents",
+    "platform/releases",
     "platform/tasks",
   ],
   "platform/access": [
@@ -192,6 +204,7 @@ export const allowed: Record<string, string[]> = {
     "proto",
     "platform/keys",
     "platform/agents",
+    "platform/releases",
     "platform/tasks",
     "platform/devices",
     "platform/edge/connections",
@@ -237,6 +250,7 @@ export const allowed: Record<string, string[]> = {
     "platform/keys",
     "platform/customers",
     "platform/agents",
+    "platform/releases",
     "platform/tasks",
     "platform/devices",
     "platform/access",

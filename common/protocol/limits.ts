@@ -24,7 +24,7 @@ export const maxBundleBytes = 2 * mib;
 
 /** Faults that an agent reports with a poll. */
 export const maxFaults = 20;
-/** Length to which an agent cuts the message of a fault or of a task result. */
+/** Length to which an agent cuts the message of a fault, a task result or an update. */
 export const maxMessageText = 500;
 /** Limits for refused settings that an agent reports with every poll, in the log and the status. */
 export const maxRefusals = { entries: 50, most: 300 };
@@ -56,6 +56,9 @@ export const fieldLimits: Record<string, Limit> = {
   "status.faults": { entries: maxFaults, cut: true },
   "faults.code": cut(100),
   "faults.message": cut(2 * maxMessageText),
+  updateTarget: cut(50),
+  "update.version": cut(50),
+  "update.message": cut(2 * maxMessageText),
   taskResults: { entries: 100 },
   "taskResults.message": cut(2 * maxMessageText),
   "taskResult.message": cut(2 * maxMessageText),

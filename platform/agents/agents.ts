@@ -32,6 +32,10 @@ export interface AgentRow {
   mqtt_broker: string | null;
   /** Bytes that it may store a day; null: the default. */
   quota_bytes: number | null;
+  /** Version that it is to have, or `hold`; null: as its site. */
+  update_pin: string | null;
+  update_offered: string | null;
+  update_told: string | null;
 }
 
 export interface NewAgent {
@@ -129,11 +133,40 @@ export interface PollNote {
   pollSeconds: number;
 }
 
-export interface Polled {
+export interface Polled extends UpdateFacts {
   /** As before the poll. */
   config_refusals: string;
   /** Whether the text of its configuration is not known: 1 or 0. */
   wants_config: number;
+}
+
+/** What decides which release an agent is offered. */
+export interface UpdateFacts {
+  installation_id: string;
+  site_id: string;
+  dealer_id: string;
+  /** A version, or `hold`; null: as the next larger group. */
+  agent_pin: string | null;
+  site_pin: string | null;
+  customer_pin: string | null;
+  /** The version that it was last offered. */
+  update_offered: string | null;
+  /** What it last said of an update. */
+  update_told: string | null;
+  /** Of the releases: see releases/catalogue.ts. */
+  revision: number;
+}
+
+/** Columns of UpdateFacts in a statement about one row of `agents`. */
+export function updateColumns({ engine }: Pick<Tenant["transaction"], "engine">): string {
+  const revision = engine === "postgres"
+    ? "opendca_release_revision()"
+    : "coalesce((SELECT revision FROM release_revision WHERE whose = 'all'), 0)";
+  const ofCustomer = "FROM customers c WHERE c.customer_id = agents.customer_id";
+  return `installation_id, site_id, update_pin AS agent_pin, update_offered, update_told,
+    (SELECT c.dealer_id ${ofCustomer}) AS dealer_id, (SELECT c.update_pin ${ofCustomer}) AS customer_pin,
+    (SELECT s.update_pin FROM sites s WHERE s.customer_id = agents.customer_id AND s.site_id = agents.site_id) AS site_pin,
+    ${revision} AS revision`;
 }
 
 /**
@@ -150,7 +183,8 @@ export function notePoll(tenant: Tenant, note: PollNote): Promise<Polled | undef
        effective_config_hash = :hash
      WHERE customer_id = :customer AND agent_id = :agent_id
      RETURNING config_refusals,
-       CASE WHEN effective_config IS NULL AND effective_config_hash <> '' THEN 1 ELSE 0 END AS wants_config`,
+       CASE WHEN effective_config IS NULL AND effective_config_hash <> '' THEN 1 ELSE 0 END AS wants_config,
+       ${updateColumns(tenant.transaction)}`,
     {
       agent_id: note.agentId,
       at: note.at.getTime(),

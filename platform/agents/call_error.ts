@@ -4,6 +4,7 @@ export type Reason =
   | "agent-revoked"
   | "certificate-replaced"
   | "invalid-request"
+  | "update-not-offered"
   | "too-many-requests"
   | "store-busy"
   | "internal";

@@ -21,6 +21,8 @@ export interface CustomerRow {
   closed_at: number | null;
   /** Bytes that its agents may store a day; null: the default. */
   quota_bytes: number | null;
+  /** Version that its agents are to have, or `hold`; null: as the roll-out says. */
+  update_pin: string | null;
 }
 
 export interface SiteRow {
@@ -30,6 +32,8 @@ export interface SiteRow {
   created_at: number;
   /** Null while it is open; it is closed as well while its customer is. */
   closed_at: number | null;
+  /** Version that its agents are to have, or `hold`; null: as its customer. */
+  update_pin: string | null;
 }
 
 /** Throws UsageError if the name is taken. */
@@ -46,7 +50,7 @@ export async function addCustomer(
   if (made === 0) {
     throw new UsageError(`Cannot create the customer "${options.name}" as the name is taken`, customersHint);
   }
-  return { ...row, closed_at: null, quota_bytes: null };
+  return { ...row, closed_at: null, quota_bytes: null, update_pin: null };
 }
 
 export interface ListedCustomer extends CustomerRow {
@@ -105,7 +109,7 @@ export async function addSite(tenant: Tenant, options: { name: string; at: Date 
   if (made === 0) {
     throw new UsageError(`Cannot create the site "${options.name}" as the name is taken`, sitesHint);
   }
-  return { customer_id: tenant.customerId, ...row, closed_at: null };
+  return { customer_id: tenant.customerId, ...row, closed_at: null, update_pin: null };
 }
 
 export function siteRows(tenant: Tenant): Promise<SiteRow[]> {

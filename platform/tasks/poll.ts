@@ -12,6 +12,7 @@ import { watchForClone } from "../agents/clone_watch.ts";
 import { isLedgerHead, watchLedger } from "../agents/ledger_heads.ts";
 import type { Platform } from "../agents/platform.ts";
 import { countedTransaction } from "../agents/quota.ts";
+import { offerUpdate } from "../releases/offer_update.ts";
 import { isShortId, isUuid } from "../agents/request_checks.ts";
 import { takeTaskResult } from "./task_results.ts";
 
@@ -55,7 +56,12 @@ export async function poll(platform: Platform, calling: Caller, request: PollReq
       // Including unknown ones: these will not become known later.
       acknowledgedTaskIds: request.taskResults.map(({ taskId }) => taskId),
       sendEffectiveConfig: polled.wants_config === 1,
-      update: undefined,
+      update: await offerUpdate(platform, caller, {
+        facts: polled,
+        version: status.agentVersion,
+        target: status.updateTarget,
+        told: status.update,
+      }),
     };
   });
 }
@@ -104,6 +110,7 @@ function keptStatus(status: AgentStatus): AgentStatus {
     oldestRecordAt: validTime(status.oldestRecordAt),
     lastSweepAt: validTime(status.lastSweepAt),
     certificateNotAfter: validTime(status.certificateNotAfter),
+    update: status.update && { ...status.update, since: validTime(status.update.since) },
     faults: status.faults.map((fault) => ({ ...fault, lastAt: validTime(fault.lastAt) })),
   };
 }

@@ -88,6 +88,11 @@ export async function customerWithEverything(platform: TestPlatform, name: strin
   const by = { actor: "platform" as const, tenant: agent.tenant.customerId };
   await legacyTls.setLegacyTls(platform.platform, by, { device: device!.device_id, isAllowed: true });
   await quota.addUsage(agent.tenant, { agentId: agent.agentId, at, bytes: 1 });
+  await agent.tenant.run(
+    `INSERT INTO agent_updates (customer_id, agent_id, version, offered_at, phase, message)
+     VALUES (:customer, :agent_id, '0.2.0', 0, 7, 'no poll')`,
+    { agent_id: agent.agentId },
+  );
   return agent;
 }
 
@@ -128,7 +133,7 @@ export async function tablesOf(tx: Transaction): Promise<Map<string, string[]>> 
   return new Map([...byTable].map(([table, columns]) => [table, columns.map(({ column }) => column)]));
 }
 
-/* Tables of failed activations before anybody knows whose, and of how much an agent has in the audit log. */
+/* Tables of failed activations before anybody knows whose, of how much an agent has in the audit log, and of releases. */
 export const ofNobody = [
   "access_forwards",
   "access_gateways",
@@ -139,6 +144,11 @@ export const ofNobody = [
   "guess_hours",
   "guess_sources",
   "mqtt_brokers",
+  "release_chunks",
+  "release_files",
+  "release_revision",
+  "release_rollouts",
+  "releases",
 ];
 
 /** Everything that a customer owns. */

@@ -6,6 +6,7 @@ import * as legacyTls from "../../platform/access/legacy_tls_permission.ts";
 import * as sessions from "../../platform/access/sessions.ts";
 import * as webSessions from "../../platform/access/web_sessions.ts";
 import * as listedDevices from "../../platform/devices/listed_devices.ts";
+import * as updatePins from "../../platform/releases/update_pins.ts";
 import * as tasks from "../../platform/tasks/tasks.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { activatedAgent, call, connect, pollOf, startTestPlatform } from "../fixtures/platform_fixture.ts";
@@ -32,6 +33,22 @@ eachDatabase("a session of another customer is as good as unknown, in every use 
     await assert.rejects(use, /Cannot (find|close) the (session|device)/, String(use));
   }
   assert.deepEqual(await manageSessions.listSessions(platform.platform, by), []);
+  assert.deepEqual(await dump(platform.queries, owner.tenant.customerId), before);
+});
+
+eachDatabase("an agent or site of another customer is as good as unknown where versions are pinned", async () => {
+  await using platform = await startTestPlatform();
+  const owner = await customerWithEverything(platform, "Owner");
+  const by = { actor: "platform" as const, tenant: (await platform.customer("Stranger")).tenant.customerId };
+  const site = (await owner.tenant.get<{ site_id: string }>(
+    "SELECT site_id FROM sites WHERE customer_id = :customer",
+  ))!.site_id;
+  const before = await dump(platform.queries, owner.tenant.customerId);
+  for (const whose of [{ agentId: owner.agentId }, { site }]) {
+    await assert.rejects(updatePins.showPin(platform.platform, by, whose), /Cannot find the (agent|site)/);
+    await assert.rejects(updatePins.setPin(platform.platform, by, { ...whose, pin: "hold" }), /Cannot find the/);
+  }
+  await updatePins.setPin(platform.platform, by, { pin: "hold" });
   assert.deepEqual(await dump(platform.queries, owner.tenant.customerId), before);
 });
 

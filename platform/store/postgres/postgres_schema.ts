@@ -51,6 +51,7 @@ CREATE TABLE device_places (
 CREATE INDEX device_places_by_device ON device_places (customer_id, device_id, scope);
 `,
   9: () => `${partitioned(translated(years))}\n${partitions}\nDROP TABLE readings;`,
+  22: (sqlite) => `${translated(sqlite!)}\n${revision}`,
 };
 
 /* What is dropped by time, partition by partition. */
@@ -116,6 +117,23 @@ REVOKE ALL ON FUNCTION opendca_keep_partitions(text, bigint, bigint, bigint, big
  * next VACUUM.
  */
 const room = `ALTER TABLE device_state SET (fillfactor = 50); ALTER TABLE devices SET (fillfactor = 80)`;
+
+/*
+ * A poll reads the number in the statement that it makes anyway, with the rights of a customer, who may see nothing else
+ * of releases. (`SET` of a function would need a superuser.)
+ */
+const revision = `
+ALTER TABLE release_chunks ALTER COLUMN bytes SET STORAGE EXTERNAL;
+CREATE FUNCTION opendca_release_revision() RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  scope text := coalesce(current_setting('opendca.scope', true), '');
+  found bigint;
+BEGIN
+  PERFORM set_config('opendca.scope', 'platform', true);
+  SELECT coalesce((SELECT revision FROM public.release_revision WHERE whose = 'all'), 0) INTO found;
+  PERFORM set_config('opendca.scope', scope, true);
+  RETURN found;
+END $$;`;
 
 /* Which row came first decides in these; SQLite counts the rows of every table. */
 const numbered = ["certificates", "device_history"];
