@@ -90,7 +90,7 @@ export function admission(platform: Platform, gate: ConnectionGate): ServerInter
 
 /**
  * Ends calls without a response after `timeoutMs`, regardless of the caller's deadline: otherwise a caller could open a
- * stream and keep it open without sending its message.
+ * stream and keep it open without sending its message. A stream of responses limits itself after the first one.
  */
 export function callTimeout(timeoutMs: number): ServerInterceptor {
   return (_, call) => {
@@ -106,6 +106,10 @@ export function callTimeout(timeoutMs: number): ServerInterceptor {
           onReceiveHalfClose: (next) => next(),
           onCancel: () => clearTimeout(timer),
         }),
+      sendMessage: (message, next) => {
+        clearTimeout(timer);
+        next(message);
+      },
       sendStatus: (answer, next) => {
         clearTimeout(timer);
         next(answer);

@@ -1,5 +1,5 @@
 /** The gRPC edge: identifies the caller and converts failures; the services are elsewhere. */
-import { type handleUnaryCall, type sendUnaryData, type ServerUnaryCall, status } from "@grpc/grpc-js";
+import type { handleUnaryCall, sendUnaryData, ServerUnaryCall } from "@grpc/grpc-js";
 import type { AgentServiceServer } from "../../../proto/gen/opendca/v1/agent_service.ts";
 import { limitMessage } from "../../devices/message_limits.ts";
 import { activationRate, activationWaitMs } from "../../agents/activation_calls.ts";
@@ -13,25 +13,27 @@ import { poll } from "../../tasks/poll.ts";
 import type { ConnectionGate } from "../connections/connection_gate.ts";
 import { rateLimit } from "../connections/rate_limit.ts";
 import { renew } from "../../agents/renew.ts";
+import { type StreamUpdate, type UpdateCall, type UpdateLimits, updateStreams } from "./stream_update.ts";
 import { upload } from "../../devices/upload.ts";
 
 /** Handlers for `server.addService(AgentServiceService, …)`. */
-export function agentService(platform: Platform, gate: ConnectionGate): AgentServiceServer {
+export function agentService(
+  platform: Platform,
+  gate: ConnectionGate,
+  updateLimits: Partial<UpdateLimits> = {},
+): AgentServiceServer {
   const { monotonicMs } = platform.clock;
   // Asked first, so that a flood costs nothing but memory of this process.
   const activations = rateLimit({ ...activationRate, monotonicMs });
   // An agent polls every few minutes; after an outage it uploads as fast as it gets responses.
   const polls = rateLimit({ burst: 20, perMinute: 20, monotonicMs });
   const renewals = rateLimit({ burst: 5, perMinute: 1 / 60, monotonicMs });
+  const streamUpdate = updateStreams(platform, updateLimits);
 
   function identified<Request, Response>(
     handle: (caller: Caller, request: Request) => Promise<Response>,
   ): handleUnaryCall<Request, Response> {
-    return unary(platform, async (call) => {
-      const caller = maybeAdmitted(platform, call.metadata) ??
-        await callerOf(platform, call.getAuthContext().sslPeerCertificate?.raw);
-      return await handle(caller, call.request);
-    });
+    return unary(platform, async (call) => await handle(await callerIn(platform, call), call.request));
   }
 
   return {
@@ -51,8 +53,24 @@ export function agentService(platform: Platform, gate: ConnectionGate): AgentSer
       return poll(platform, caller, request);
     }),
     upload: identified((caller, request) => upload(platform, caller, request)),
-    fetchUpdate: (call) => call.emit("error", { code: status.NOT_FOUND, details: "no release is offered" }),
+    fetchUpdate: (call) => void sendUpdate(platform, streamUpdate, call),
   };
+}
+
+async function callerIn(
+  platform: Platform,
+  call: Pick<UpdateCall, "metadata" | "getAuthContext">,
+): Promise<Caller> {
+  return maybeAdmitted(platform, call.metadata) ??
+    await callerOf(platform, call.getAuthContext().sslPeerCertificate?.raw);
+}
+
+async function sendUpdate(platform: Platform, streamUpdate: StreamUpdate, call: UpdateCall): Promise<void> {
+  try {
+    await streamUpdate(await callerIn(platform, call), call);
+  } catch (error) {
+    call.emit("error", callStatusOf(platform, error));
+  }
 }
 
 function unary<Request, Response>(

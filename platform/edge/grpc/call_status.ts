@@ -8,6 +8,7 @@ const codes: Record<Reason, status> = {
   "agent-revoked": status.PERMISSION_DENIED,
   "certificate-replaced": status.PERMISSION_DENIED,
   "invalid-request": status.INVALID_ARGUMENT,
+  "update-not-offered": status.NOT_FOUND,
   "too-many-requests": status.RESOURCE_EXHAUSTED,
   "store-busy": status.UNAVAILABLE,
   "internal": status.INTERNAL,

@@ -15,6 +15,7 @@ import { admission } from "./admission.ts";
 import { callTimeout } from "./admission.ts";
 import { ConnectionGate, type GateLimits, gateLimitsFor } from "../connections/connection_gate.ts";
 import { agentService } from "./agent_service.ts";
+import type { UpdateLimits } from "./stream_update.ts";
 import type { Retention } from "../../devices/retention.ts";
 import type { Platform } from "../../agents/platform.ts";
 
@@ -33,6 +34,8 @@ export interface ListenOptions {
   handshakeTimeoutMs?: number;
   /** Default: those of connection_gate.ts, or fewer if the process has fewer descriptors. */
   connections?: Partial<GateLimits>;
+  /** Default: those of stream_update.ts. */
+  updates?: Partial<UpdateLimits>;
   /** Milliseconds without connections before the listener is tested; default: 10,000. */
   tryListenerAfterMs?: number;
 }
@@ -75,7 +78,7 @@ export async function startServer(platform: Platform, options: ListenOptions): P
     "grpc.keepalive_time_ms": 120_000,
     "grpc.keepalive_timeout_ms": 20_000,
   });
-  server.addService(AgentServiceService, agentService(platform, gate));
+  server.addService(AgentServiceService, agentService(platform, gate, options.updates));
   const injector = server.createConnectionInjector(credentialsOf(platform, options));
   const acceptor = await acceptConnections({
     option: "--listen",

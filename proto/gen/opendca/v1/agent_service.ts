@@ -39,6 +39,7 @@ export const protobufFileName = "opendca/v1/agent_service.proto";
  *   agent-revoked         PERMISSION_DENIED  an administrator revoked the agent: stop, and say so
  *   certificate-replaced  PERMISSION_DENIED  a later certificate of this agent is in use
  *   invalid-request       INVALID_ARGUMENT   a field is missing or not what it must be
+ *   update-not-offered    NOT_FOUND          FetchUpdate: the platform does not offer this file, or not any more
  *   too-many-requests     RESOURCE_EXHAUSTED wait for `opendca-retry-after-ms` milliseconds
  *   store-busy            UNAVAILABLE        wait for `opendca-retry-after-ms` milliseconds
  *   internal              INTERNAL           a fault of the platform; retry with backoff
