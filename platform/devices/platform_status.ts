@@ -5,6 +5,7 @@ import { agentRows } from "../agents/agents.ts";
 import type { Platform } from "../agents/platform.ts";
 import { auditSince } from "../audit/audit_log.ts";
 import { type By, readPlatform } from "../audit/use_case.ts";
+import { pausedByThemselves, type PausedRelease } from "../releases/pause_failing.ts";
 import { customerRows } from "../customers/customers.ts";
 import type { Transaction } from "../store/store.ts";
 import { silentAfterMs } from "./device_view.ts";
@@ -28,6 +29,8 @@ export interface PlatformStatus {
   problems: AgentProblem[];
   /** Alarms of the last 24 hours; the numbers are from the latest one. */
   codeGuessing: { alarms: number; lastAt: string; attempts: number; sources: number } | null;
+  /** Releases whose roll-out has paused itself. */
+  pausedReleases: PausedRelease[];
 }
 
 export function platformStatus(platform: Platform, by: By): Promise<PlatformStatus> {
@@ -69,7 +72,14 @@ async function statusOf(tx: Transaction, now: number): Promise<PlatformStatus> {
       problems.push({ customer: name, site, agentId, hostname, silent, message: messages.join("; ") });
     }
   }
-  return { customers: customers.length, agents, devices, problems, codeGuessing: await guessingOf(tx, now) };
+  return {
+    customers: customers.length,
+    agents,
+    devices,
+    problems,
+    codeGuessing: await guessingOf(tx, now),
+    pausedReleases: await pausedByThemselves(tx),
+  };
 }
 
 /** What an agent says that this platform had acknowledged and does not have, as after a restore from a backup. */

@@ -11,6 +11,10 @@ import { readConfigFile } from "./config_file.ts";
 import type { Page } from "../../store/page.ts";
 import { addPaging, partAnswer, partOf } from "./list_part.ts";
 import { addQuotaCommand } from "./quota_command.ts";
+import { phaseName } from "./release_commands.ts";
+import { toldOf } from "../../releases/offer_update.ts";
+import { held } from "../../releases/release_for.ts";
+import { addUpdateCommand } from "./update_command.ts";
 import { ageText, type Column, hasRoom, renderFacts, renderTable, type Screen, timeText } from "./table.ts";
 
 const columns = (screen: Screen): Column[] => [
@@ -19,13 +23,14 @@ const columns = (screen: Screen): Column[] => [
   { heading: "SITE", shrink: 8 },
   { heading: "HOST", shrink: 8 },
   { heading: "VERSION", optional: true },
+  { heading: "UPDATE", optional: true },
   { heading: "DEVICES" },
   { heading: hasRoom(screen) ? "LAST SEEN" : "SEEN AGO" },
   { heading: "MQTT", optional: true },
   { heading: "NOTE", note: true },
 ];
 
-/** `agent list|show|ledger-heads|quota|revoke|configure`. */
+/** `agent list|show|ledger-heads|quota|update|revoke|configure`. */
 export function addAgentCommands(program: Command, context: CommandContext): void {
   const agent = program.command("agent").description("agents of a customer");
   addAgentLists(agent, context);
@@ -59,6 +64,7 @@ function addAgentLists(agent: Command, context: CommandContext): void {
               row.site_name,
               row.hostname,
               row.version,
+              updateCell(row),
               row.devices,
               hasRoom(screen) ? timeText(row.last_seen_at) : ageText(row.last_seen_at, now),
               row.mqtt_online_at === null ? null : isOnline(row, now) ? "connected" : "no",
@@ -112,6 +118,7 @@ function addAgentLists(agent: Command, context: CommandContext): void {
 
 function addAgentChanges(agent: Command, context: CommandContext): void {
   addQuotaCommand(agent, context, "agent");
+  addUpdateCommand(agent, context, "agent");
   agent.command("revoke <agent>").description("refuse the agent until it is activated again")
     .option(...customerOption)
     .requiredOption("--reason <text>", "why, for the audit log", checkedReason)
@@ -138,7 +145,7 @@ function addAgentChanges(agent: Command, context: CommandContext): void {
 }
 
 function shownAgent(row: AgentRow) {
-  const { status, effective_config: _, config_refusals: __, ...rest } = row;
+  const { status, effective_config: _, config_refusals: __, update_told: ___, ...rest } = row;
   const configRefusals = configRefusalsOf(row);
   return { ...rest, configRefusals, status: status === null ? null : AgentStatus.toJSON(AgentStatus.decode(status)) };
 }
@@ -162,6 +169,7 @@ function agentText(row: AgentRow & BrokerSeen, { screen, now }: { screen: Screen
     ["Revoked", row.revoked_reason],
     ["Host", row.hostname],
     ["Version", row.version],
+    ["Update", updateText(row, status)],
     ["Installation", row.installation_id],
     ["Last seen", timeText(row.last_seen_at)],
     ["MQTT", mqttText(row, now)],
@@ -174,6 +182,29 @@ function agentText(row: AgentRow & BrokerSeen, { screen, now }: { screen: Screen
     ...(status?.faults ?? []).map(({ code, message }): [string, string] => ["Fault", `${code}: ${message}`]),
   ];
   return renderFacts(lines, screen);
+}
+
+/** Short, for lists: `0.2.0 waiting`; null if there is nothing to say. */
+function updateCell(row: AgentRow): string | null {
+  const told = toldOf(row.update_told);
+  if (told !== undefined) return `${told.version} ${phaseName(told.phase)}`;
+  return row.update_offered === null ? null : `${row.update_offered} offered`;
+}
+
+/** What it said of its last update, and what it is to have; null where there is neither. */
+function updateText(row: AgentRow, status: AgentStatus | undefined): string | null {
+  const { update_pin: pin } = row, cell = updateCell(row), message = toldOf(row.update_told)?.message ?? "";
+  const since = status?.update?.since;
+  const parts = [
+    ...(cell === null ? [] : [
+      `${cell}${since === undefined ? "" : ` since ${timeText(since.getTime())}`}${
+        message === "" ? "" : `: ${message}`
+      }`,
+    ]),
+    ...(pin === null ? [] : [pin === held ? "offered none" : `pinned to ${pin}`]),
+    ...(status !== undefined && status.updateTarget === "" ? ["it cannot update itself"] : []),
+  ];
+  return parts.length === 0 ? null : parts.join("; ");
 }
 
 /** The broker connection in words; null if the agent was never connected. */

@@ -21,12 +21,13 @@ import { createDealer, listDealers, renameDealer } from "../../customers/dealers
 import type { Page } from "../../store/page.ts";
 import { addPaging, partAnswer, partOf } from "./list_part.ts";
 import { addQuotaCommand } from "./quota_command.ts";
+import { addUpdateCommand } from "./update_command.ts";
 import { checkedName, checkedReason, type CommandContext, customerOption } from "./command_context.ts";
 import { type Column, minuteText, renderTable, type Screen, timeText } from "./table.ts";
 
 const name: Column = { heading: "NAME", shrink: 16 };
 
-/** `dealer`, `customer` and `site`: create, rename, close, reopen and list; `customer quota`. */
+/** `dealer`, `customer` and `site`: create, rename, close, reopen and list; `customer quota`, `customer|site update`. */
 export function addCustomerCommands(program: Command, context: CommandContext): void {
   addDealerCommands(program, context);
   addCustomers(program, context);
@@ -115,6 +116,7 @@ function addCustomers(program: Command, context: CommandContext): void {
       })
     );
   addQuotaCommand(customer, context, "customer");
+  addUpdateCommand(customer, context, "customer");
   addPaging(
     customer.command("list").description("all customers").option("--dealer <dealer>", "only those of one dealer"),
   )
@@ -174,6 +176,7 @@ function addSiteCommands(program: Command, context: CommandContext): void {
         return { json: row, text: `${row.name} is open again\n`, next: reopenedNext };
       })
     );
+  addUpdateCommand(site, context, "site");
   addPaging(site.command("list").description("all sites").option(...customerOption))
     .action((page: Page, command: Command) =>
       context.runForCustomer(command, async (platform, by) => {

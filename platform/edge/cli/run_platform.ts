@@ -21,6 +21,7 @@ import { addForwardCommand } from "./forward_command.ts";
 import { addHelpExamples } from "./help_examples.ts";
 import type { PlatformHost, PlatformMachine } from "./host.ts";
 import { addReadingCommands } from "./reading_commands.ts";
+import { addReleaseCommands } from "./release_commands.ts";
 import { addServeCommand } from "./serve_command.ts";
 import { addStatusCommand } from "./status_command.ts";
 import { addTaskCommands } from "./task_commands.ts";
@@ -87,6 +88,7 @@ function createProgram(context: CommandContext, show: (text: string) => void): C
   addCodeCommands(program, context);
   addAgentFileCommand(program, context);
   addAgentCommands(program, context);
+  addReleaseCommands(program, context);
   addTaskCommands(program, context);
   addAccessCommands(program, context);
   addForwardCommand(program, context);

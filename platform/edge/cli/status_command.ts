@@ -14,9 +14,9 @@ export function addStatusCommand(program: Command, context: CommandContext): voi
       "after",
       `
 An agent that missed three polls is silent. With --check, WARNING means an agent
-that is silent or in doubt, or an alarm of the last 24 hours about guessed
-activation codes, and CRITICAL that all agents are silent, as when the server
-does not run. The store is read, not the server.`,
+that is silent or in doubt, an alarm of the last 24 hours about guessed
+activation codes, or a roll-out that paused itself, and CRITICAL that all agents
+are silent, as when the server does not run. The store is read, not the server.`,
     )
     .action(async (options: { check?: boolean }, command: Command) => {
       if (options.check !== true) {
@@ -50,7 +50,10 @@ function maybeGuessingSentence({ codeGuessing }: PlatformStatus): string | undef
 
 function sentencesOf(status: PlatformStatus): string[] {
   const guessing = maybeGuessingSentence(status);
-  return [...(guessing === undefined ? [] : [guessing]), ...status.problems.map(sentenceOf)];
+  const paused = status.pausedReleases.map(({ version, reason }) =>
+    `the roll-out of ${version} paused itself: ${reason}`
+  );
+  return [...(guessing === undefined ? [] : [guessing]), ...paused, ...status.problems.map(sentenceOf)];
 }
 
 function factsOf(status: PlatformStatus): [string, string | number][] {
@@ -65,6 +68,8 @@ function factsOf(status: PlatformStatus): [string, string | number][] {
     ? "opendca-platform customer create NAME"
     : agents.active + agents.revoked === 0
     ? "opendca-platform code create; then opendca activate on the agent's machine"
+    : status.pausedReleases.length > 0
+    ? `opendca-platform release show ${status.pausedReleases[0]!.version}`
     : problems.length > 0
     ? "opendca-platform agent show AGENT --customer CUSTOMER"
     : codeGuessing !== null
@@ -95,7 +100,10 @@ function checkOf(status: PlatformStatus): { exitCode: 0 | 1 | 2; line: string } 
     ? `${agents.active} agent${agents.active === 1 ? " reports" : "s report"}`
     : [...sentences.slice(0, mostNamed), ...more].join("; ");
   const numbers = `agents=${agents.active};;;0 silent=${agents.silent};0;;0 in_doubt=${agents.inDoubt};0;;0 ` +
-    `devices=${devices.known};;;0 silent_devices=${devices.silent};;;0 code_guessing=${codeGuessing?.alarms ?? 0};0;;0`;
+    `devices=${devices.known};;;0 silent_devices=${devices.silent};;;0 code_guessing=${
+      codeGuessing?.alarms ?? 0
+    };0;;0 ` +
+    `paused_rollouts=${status.pausedReleases.length};0;;0`;
   const word = ["OK", "WARNING", "CRITICAL"][exitCode];
   return { exitCode, line: `OPENDCA-PLATFORM ${word} - ${safeText(text, mostText).replaceAll("|", "/")} | ${numbers}` };
 }
