@@ -16,10 +16,10 @@ interface Released {
   files: string[];
 }
 
-/** The task's own command in a folder, with packages from the cache. */
+/** The task's own command in a folder, with libraries from the cache; .ci/run makes packages for systems as well. */
 async function release(folder: string, output: string, args: string[], env: Record<string, string>): Promise<Released> {
   const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [...words, "--offline", "--uncompressed", "--output", output, ...args],
+    args: [...words, "--offline", "--uncompressed", "--no-packages", "--output", output, ...args],
     cwd: folder,
     env: { NO_COLOR: "1", ...env },
   }).output();

@@ -152,17 +152,23 @@ export async function writeSums(output: string, names: readonly string[]): Promi
   await Deno.writeTextFile(`${output}/SHA256SUMS`, lines.join(""));
 }
 
-/**
- * Signs with new keys, whose private half is thrown away: two for each manifest. The holders of the release keys replace
- * these signatures by theirs (sign.ts).
- */
-export async function signWithThrowAwayKeys(output: string, manifests: readonly ReleaseManifest[]): Promise<void> {
+/** New keys, whose private half is thrown away. The holders of the release keys replace their signatures (sign.ts). */
+export function createThrowAwayKeys(): readonly string[] {
+  return [1, 2, 3].map(createSigningKeyPem);
+}
+
+/** Writes manifests with the signatures of two of these keys, and their public half beside them. */
+export async function writeManifests(
+  output: string,
+  manifests: readonly ReleaseManifest[],
+  pems: readonly string[],
+): Promise<void> {
   for (const { name } of await Array.fromAsync(Deno.readDir(output))) {
     const isOfRelease = manifests.some(({ product, version }) => name === `${product}-${version}.manifest`);
     // Of other files with the same names.
-    if (isOfRelease || /^SHA256SUMS\..*minisig$/.test(name)) await Deno.remove(`${output}/${name}`);
+    if (isOfRelease || isSignatureOfSums(name)) await Deno.remove(`${output}/${name}`);
   }
-  const pems = [1, 2, 3].map(createSigningKeyPem), keys = pems.map(loadSigningKey);
+  const keys = pems.map(loadSigningKey);
   const trusted = { threshold: 2, keys: new Map(keys.map(({ keyId, publicKey }) => [keyId, publicKey])) };
   for (const manifest of manifests) {
     const name = `${output}/${manifest.product}-${manifest.version}.throw-away`;
@@ -170,6 +176,14 @@ export async function signWithThrowAwayKeys(output: string, manifests: readonly 
     await Deno.writeTextFile(`${name}.manifest`, signed);
     await Deno.writeTextFile(`${name}.keys`, encodeReleaseKeys(trusted));
   }
+}
+
+export function isSignatureOfSums(name: string): boolean {
+  return /^SHA256SUMS\..*minisig$/.test(name);
+}
+
+/** Signs SHA256SUMS with the first of these keys. */
+export async function signSums(output: string, pems: readonly string[]): Promise<void> {
   const sums = await Deno.readFile(`${output}/SHA256SUMS`);
   const signature = minisignature(sums, pems[0]!, "throw-away key: proves nothing about who signed");
   await Deno.writeTextFile(`${output}/SHA256SUMS.throw-away.minisig`, signature);

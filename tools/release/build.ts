@@ -9,15 +9,18 @@ import { isVersion } from "../../common/release/version_order.ts";
 import { pinnedRuntime } from "../../common/core/pinned_runtime.ts";
 import {
   type Built,
+  createThrowAwayKeys,
   describe,
   manifestOf,
-  signWithThrowAwayKeys,
+  signSums,
   type Source,
   writeLinuxInstaller,
+  writeManifests,
   writeSums,
 } from "./artefacts.ts";
 import { authenticodeKey, signPe } from "./authenticode.ts";
 import { type Base, NoBaseError, prepareBase, readBase, sha256 } from "./base.ts";
+import { makePackages } from "./packages.ts";
 import { buildFacts, buildFile, compileArguments, type Program, programs, version } from "./programs.ts";
 import { ReleaseError } from "./release_error.ts";
 import { runTool } from "./run_tool.ts";
@@ -35,6 +38,7 @@ const options = {
   "allow-other-runtime": { type: "boolean", default: false },
   offline: { type: "boolean", default: false },
   uncompressed: { type: "boolean", default: false },
+  "no-packages": { type: "boolean", default: false },
   "minimum-version": { type: "string", default: "0.0.0" },
   "expires-days": { type: "string", default: "180" },
   rollout: { type: "string", default: "100" },
@@ -48,8 +52,10 @@ export interface ReleaseOptions {
   allowOtherRuntime: boolean;
   /** Copies the packages from the DENO_DIR of this user. */
   offline: boolean;
-  /** Leaves out the compressed files. */
+  /** Leaves out the compressed files, and compresses packages little. */
   uncompressed: boolean;
+  /** With packages of Debian and RPM and images, for Linux. */
+  packages: boolean;
   /** Of the manifest. */
   minimumVersion: string;
   expiresDays: number;
@@ -79,6 +85,7 @@ export function parseReleaseOptions(args: readonly string[]): ReleaseOptions {
     allowOtherRuntime: values["allow-other-runtime"],
     offline: values.offline,
     uncompressed: values.uncompressed,
+    packages: !values["no-packages"],
   };
 }
 
@@ -100,7 +107,7 @@ function chosen<T extends { name: string }>(
   return names === undefined ? all : all.filter(({ name }) => names.includes(name));
 }
 
-/** Makes the release, and returns the targets that were left out with the reason. */
+/** Makes the release, and returns the targets and packages that were left out with the reason. */
 export async function build(wanted: ReleaseOptions): Promise<string[]> {
   const source = await sourceOf();
   const folder = await Deno.makeTempDir({ prefix: "opendca-release-" });
@@ -122,8 +129,18 @@ export async function build(wanted: ReleaseOptions): Promise<string[]> {
       manifests.push(manifestOf(built, { source, now: new Date(), expiresDays, minimumVersion, percent }));
     }
     if (bases.some(({ target }) => target.system === "linux")) names.push(await writeLinuxInstaller(root, output));
+    const throwAway = createThrowAwayKeys();
+    await writeManifests(output, manifests, throwAway);
+    if (wanted.packages) {
+      const made = await makePackages({ root, output, version, quick: wanted.uncompressed, ...source }, {
+        programs: programs.map(({ name }) => name),
+        targets: bases.map(({ target }) => target),
+      });
+      names.push(...made.names);
+      left.push(...made.left);
+    }
     await writeSums(output, names);
-    await signWithThrowAwayKeys(output, manifests);
+    await signSums(output, throwAway);
     return left;
   } finally {
     await Deno.remove(folder, { recursive: true });

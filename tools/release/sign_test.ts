@@ -5,7 +5,7 @@ import { parseReleaseKeys, publicKeyText } from "../../common/release/release_ke
 import { encodeManifest, verifyManifest } from "../../common/release/release_manifest.ts";
 import { peerTest } from "../../tests/fixtures/peers.ts";
 import { sampleManifest, signedManifest, signingKeys, trusted } from "../../tests/fixtures/signed_release.ts";
-import { signWithThrowAwayKeys } from "./artefacts.ts";
+import { createThrowAwayKeys, signSums, writeManifests } from "./artefacts.ts";
 import { authenticodeKey, signPe } from "./authenticode.ts";
 import { ReleaseError } from "./release_error.ts";
 import { runTool } from "./run_tool.ts";
@@ -40,12 +40,14 @@ Deno.test("signFolder() replaces throw-away signatures by those of one holder af
     assert(Deno.statSync(`${folder}/SHA256SUMS.${keys[1]!.keyId}.minisig`).isFile);
   }));
 
-Deno.test("signWithThrowAwayKeys() removes the signatures of an earlier build, and leaves other versions alone", () =>
+Deno.test("throw-away keys: writeManifests() removes the signatures of an earlier build, and leaves other versions alone", () =>
   withFolder(async (folder) => {
     for (const name of ["opendca-0.2.0.manifest", "opendca-0.1.0.manifest", "SHA256SUMS.minisig"]) {
       await Deno.writeTextFile(`${folder}/${name}`, "old");
     }
-    await signWithThrowAwayKeys(folder, [sampleManifest]);
+    const throwAway = createThrowAwayKeys();
+    await writeManifests(folder, [sampleManifest], throwAway);
+    await signSums(folder, throwAway);
     assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), [
       "SHA256SUMS",
       "SHA256SUMS.throw-away.minisig",
