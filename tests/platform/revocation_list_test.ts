@@ -1,9 +1,10 @@
 /** The list of revoked certificates (CRL) that the platform keeps for another broker. */
 import assert from "node:assert/strict";
+import { decodePem, encodePem } from "../../common/core/pem.ts";
 import { revokeAgent } from "../../platform/agents/manage_agents.ts";
 import { keepRevocationList } from "../../platform/edge/mqtt/keep_revocation_list.ts";
 import { pemOf } from "../../platform/keys/authority.ts";
-import { issueRevocationList } from "../../platform/keys/revocation_list.ts";
+import { issueRevocationList, keptRevocationList } from "../../platform/keys/revocation_list.ts";
 import * as x509 from "../../platform/keys/x509.ts";
 import { eachDatabase } from "../fixtures/each_database.ts";
 import { maybeProgram, peerTest } from "../fixtures/peers.ts";
@@ -117,7 +118,14 @@ peerTest("openssl takes the list of revoked certificates, also an empty one and 
   const authority = `${platform.folder}/authority.pem`, file = `${platform.folder}/agents.crl`;
   await Deno.writeTextFile(authority, pemOf(agentAuthority.certificate));
   const serial = "4a".repeat(16);
-  for (const [at, serials] of [["2026-01-01", []], ["2040-01-01", [serial]]] as const) {
+  const high = `ff${"0".repeat(30)}`;
+  for (
+    const [at, serials] of [
+      ["2026-01-01", []],
+      ["2040-01-01", [serial]],
+      ["2051-01-01", [serial, high]],
+    ] as const
+  ) {
     const thisUpdate = new Date(at);
     const revoked = serials.map((serial) => ({ serial, at: thisUpdate }));
     const nextUpdate = new Date(thisUpdate.getTime() + dayMs);
@@ -127,6 +135,58 @@ peerTest("openssl takes the list of revoked certificates, also an empty one and 
     assert.match(new TextDecoder().decode(stderr), /verify OK/);
     const text = new TextDecoder().decode(stdout);
     assert.match(text, new RegExp(`CRL Number:\\s+${thisUpdate.getTime() / 1000}\\b`));
-    assert.match(text, serials.length === 0 ? /No Revoked Certificates/ : new RegExp(`Serial Number: ${serial}`, "i"));
+    const listed = [...text.matchAll(/Serial Number: (\w+)/g)].map(([, each]) => each!.toLowerCase());
+    assert.deepEqual(listed, serials);
+    assert.match(
+      text,
+      serials.length === 0 ? /No Revoked Certificates/ : new RegExp(`Date: Jan +1 .* ${at.slice(0, 4)}`),
+    );
+  }
+});
+
+peerTest(
+  "openssl takes a list of 10,000 revoked certificates, which is not written again as it is",
+  ["openssl"],
+  async () => {
+    await using platform = await startTestPlatform();
+    const { agentAuthority } = platform.platform;
+    const authority = `${platform.folder}/authority.pem`, file = `${platform.folder}/agents.crl`;
+    await Deno.writeTextFile(authority, pemOf(agentAuthority.certificate));
+    const now = new Date("2026-03-02T08:00:00.500Z");
+    const revoked = Array.from({ length: 10_000 }, (_, index) => ({
+      serial: `${index.toString(16).padStart(4, "0")}${"5a".repeat(14)}`,
+      at: new Date(now.getTime() - index * 1000),
+    }));
+    const keep = (which: typeof revoked, at = now) =>
+      keptRevocationList(file, { authority: agentAuthority, revoked: which, now: at });
+    assert.deepEqual([await keep(revoked), await keep(revoked)], [true, false]);
+    assert.deepEqual([await keep(revoked.slice(1)), await keep(revoked.slice(1))], [true, false]);
+    assert.equal(await keep(revoked.slice(1), new Date(now.getTime() + 25 * hourMs)), true);
+    const args = ["crl", "-in", file, "-CAfile", authority, "-noout", "-text"];
+    const { stdout, stderr } = await new Deno.Command(maybeProgram("openssl")!, { args }).output();
+    assert.match(new TextDecoder().decode(stderr), /verify OK/);
+    assert.equal(new TextDecoder().decode(stdout).match(/Serial Number/g)?.length, 9_999);
+  },
+);
+
+Deno.test("a list that is cut off or damaged anywhere is written again, and never taken for the one that is due", async () => {
+  await using platform = await startTestPlatform();
+  const { agentAuthority: authority } = platform.platform;
+  const file = `${platform.folder}/agents.crl`, now = new Date("2026-03-02T08:00:00Z");
+  const revoked = [{ serial: "4a".repeat(16), at: now }];
+  assert.ok(await keptRevocationList(file, { authority, revoked, now }));
+  const der = decodePem("X509 CRL", await Deno.readTextFile(file))[0]!;
+  for (let length = 0; length < der.length; length += 3) {
+    await Deno.writeTextFile(file, encodePem("X509 CRL", der.subarray(0, length)));
+    assert.ok(await keptRevocationList(file, { authority, revoked, now }), `${length} octets`);
+  }
+  for (const octet of [0, 0x7f, 0x84, 0xff]) {
+    for (let at = 1; at < der.length; at += 7) {
+      const damaged = der.slice();
+      damaged[at] = octet;
+      if (damaged[at] === der[at]) continue;
+      await Deno.writeTextFile(file, encodePem("X509 CRL", damaged));
+      assert.ok(await keptRevocationList(file, { authority, revoked, now }), `octet ${at} as ${octet}`);
+    }
   }
 });
