@@ -1,9 +1,9 @@
 #!/bin/sh
 # Prints install.sh as one file, with its parts and the public keys that a release may be signed with:
-# sh install/linux/assemble.sh KEY… >install.sh
+# sh install/linux/assemble.sh KEY… >install.sh; that of macOS: SYSTEM=macos sh install/linux/assemble.sh KEY…
 # shellcheck disable=SC2016
 set -eu
-cd -- "$(dirname -- "$0")"
+cd -- "$(dirname -- "$0")/../${SYSTEM:-linux}"
 for key in "$@"; do
   printf '%s\n' "$key" | grep -qxE 'RW[A-Za-z0-9+/]{54}' || {
     echo "error: Cannot use \"$key\" as it is no public key of minisign" >&2
@@ -14,7 +14,8 @@ done
 parts() {
   echo 'part() {'
   echo '  case $1 in'
-  for name in *.service *.sysusers *.tmpfiles *.sysctl serve.env agent.yaml; do
+  for name in *.plist *.service *.sysusers *.tmpfiles *.sysctl serve.env agent.yaml; do
+    [ -e "$name" ] || continue
     echo "  $name)"
     echo "    cat <<'END_OF_PART'"
     cat -- "$name"

@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
-# Part of install.sh: which file is it, and is it what was signed? Nothing of the release is run here.
+# Part of install.sh of Linux and macOS: which file is it, and is it what was signed? Nothing of the release is run here.
 
 # The program of this system that SHA256SUMS names. Copies first, so that what is checked is what is used.
 find_release() {
@@ -8,15 +8,15 @@ find_release() {
     given=$file
     [ "$file" = SHA256SUMS ] || [ -e "$from/$file" ] || [ ! -e "$from/SHA256SUMS.throw-away.minisig" ] || given=SHA256SUMS.throw-away.minisig
     [ -r "$from/$given" ] || fail 69 "Cannot install as there is no $file in \"$from\"" \
-      "download $program-VERSION-linux-$arch, SHA256SUMS and SHA256SUMS.minisig into one folder, or name it: --from FOLDER"
+      "download $program-VERSION-$target, SHA256SUMS and SHA256SUMS.minisig into one folder, or name it: --from FOLDER"
     cp -- "$from/$given" "$work/$file" || fail 73 "Cannot copy $file" "see whether the disk of ${TMPDIR:-/tmp} is full"
   done
-  names=$(sed -nE "s/^[0-9a-f]{64} [ *]($program-[0-9]+\.[0-9]+\.[0-9]+-linux-$arch)\$/\1/p" "$work/SHA256SUMS")
-  [ -n "$names" ] || fail 69 "Cannot install as SHA256SUMS has no $program for linux-$arch"
-  [ "$(printf '%s\n' "$names" | wc -l)" = 1 ] || fail 65 "Cannot install as SHA256SUMS has several files of $program for linux-$arch"
+  names=$(sed -nE "s/^[0-9a-f]{64} [ *]($program-[0-9]+\.[0-9]+\.[0-9]+-$target)\$/\1/p" "$work/SHA256SUMS")
+  [ -n "$names" ] || fail 69 "Cannot install as SHA256SUMS has no $program for $target"
+  [ "$(printf '%s\n' "$names" | wc -l)" -eq 1 ] || fail 65 "Cannot install as SHA256SUMS has several files of $program for $target"
   file=$names
   version=${file#"$program-"}
-  version=${version%"-linux-$arch"}
+  version=${version%"-$target"}
   packed=no
   if [ ! -r "$from/$file" ]; then
     if [ ! -r "$from/$file.zst" ]; then
@@ -87,10 +87,15 @@ ed25519() {
   openssl pkeyutl -verify -pubin -keyform DER -inkey "$work/key" -rawin -sigfile "$1" -in "$2" >/dev/null 2>&1
 }
 
+# Of standard input, in hexadecimal; macOS has only the other program.
+sha256() {
+  if have sha256sum; then sha256sum; else shasum -a 256; fi | cut -c 1-64
+}
+
 # check_hash PATH NAME
 check_hash() {
   want=$(sed -nE "s/^([0-9a-f]{64}) [ *]$2\$/\1/p" "$work/SHA256SUMS")
-  got=$(sha256sum <"$1" | cut -c 1-64)
+  got=$(sha256 <"$1")
   [ "$want" = "$got" ] || fail 65 "Cannot install $2 as its SHA-256 is not the one that was signed: it is $got" \
     "it was altered, or is incomplete: download it again"
 }

@@ -14,6 +14,7 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 
 # Units and settings, and parts of this script. assemble.sh puts them in here; in the sources they are beside it.
 part() { cat -- "$here/$1"; }
+. "$here/../steps.sh"
 . "$here/check_release.sh"
 . "$here/uninstall.sh"
 
@@ -41,26 +42,6 @@ script: opendca-VERSION-linux-ARCH, SHA256SUMS and SHA256SUMS.minisig. State, ac
 Exit codes: 0 done, 64 wrong usage, 65 a hash or signature is wrong or missing, 69 the system or a file that is needed
 is not there, 70 the new version does not run (the old one is restored), 73 a file cannot be written, 77 not root.
 END
-}
-
-say() { printf '%s\n' "$*"; }
-
-# fail CODE MESSAGE [HINT]
-fail() {
-  printf 'error: %s\n' "$2" >&2
-  [ $# -lt 3 ] || printf 'hint: %s\n' "$3" >&2
-  exit "$1"
-}
-
-have() { command -v "$1" >/dev/null 2>&1; }
-
-# Prints a command, and runs it unless this is a dry run.
-run() {
-  if [ "$dry_run" = yes ]; then
-    say "would run: $*"
-  else
-    "$@"
-  fi
 }
 
 main() {
@@ -121,18 +102,6 @@ read_options() {
   fi
 }
 
-# A key, or every key in a file: minisign.pub, or the file of keys of a release.
-add_keys() {
-  if printf '%s\n' "$1" | grep -qxE 'RW[A-Za-z0-9+/]{54}'; then
-    release_keys="$release_keys $1"
-    return
-  fi
-  [ -r "$1" ] || fail 64 "Cannot use the key \"$1\": it is neither a public key of minisign nor a file"
-  found=$(grep -oE 'RW[A-Za-z0-9+/]{54}' -- "$1" | tr '\n' ' ') ||
-    fail 64 "Cannot use the file of keys \"$1\" as no public key of minisign is in it"
-  release_keys="$release_keys $found"
-}
-
 name_things() {
   if [ "$product" = agent ]; then
     program=opendca user=opendca unit=opendca-agent.service
@@ -144,6 +113,7 @@ name_things() {
   settings=$program.conf sysctl=/etc/sysctl.d/60-opendca.conf
   etc=/etc/$program
   lib=/usr/local/lib/$program
+  written_folders="$lib /usr/local/bin $etc /etc/systemd/system /etc/sysusers.d /etc/tmpfiles.d"
   work='' staged=''
 }
 
@@ -165,6 +135,7 @@ check_system() {
   aarch64 | arm64) arch=arm64 ;;
   *) fail 69 "Cannot install as there is no release for this processor: $(uname -m)" ;;
   esac
+  target=linux-$arch
   if [ -z "$root" ]; then
     [ "$(id -u)" = 0 ] || fail 77 "Cannot install as this user is not root" "sudo sh $0"
     [ -d /run/systemd/system ] ||
@@ -202,66 +173,6 @@ install_release() {
   start_service
   remove_old_versions
   next_steps
-}
-
-# The newest version that was here; an older one is refused, as its mistakes are known.
-check_version() {
-  installed=$(readlink -- "$root$lib/current" 2>/dev/null || true)
-  [ -n "$installed" ] && [ "$installed" != "$version" ] && [ "$downgrade" = no ] || return 0
-  newest=$(printf '%s\n%s\n' "$installed" "$version" | sort -V | tail -n 1)
-  [ "$newest" = "$version" ] || fail 65 "Cannot install $program $version as it is older than $installed, which is installed" \
-    "get the newest release, or add --allow-downgrade"
-}
-
-# Before anything is changed: can all be written?
-check_writable() {
-  for folder in "$lib" /usr/local/bin "$etc" /etc/systemd/system /etc/sysusers.d /etc/tmpfiles.d; do
-    if ! { mkdir -p -- "$root$folder" && probe=$(mktemp "$root$folder/.opendca-XXXXXX") && rm -f -- "$probe"; } 2>"$work/said"; then
-      fail 73 "Cannot write to $root$folder: $(sed 's/.*: //' "$work/said")" \
-        "make it writable for the time of the installation, or free space on its disk"
-    fi
-  done
-}
-
-# copy_program FOLDER: the program and its manifest, checked.
-copy_program() {
-  if [ "$packed" = yes ]; then
-    zstd -dqf -o "$1/$program" -- "$from/$file.zst" 2>"$work/said" || full "$file"
-  else
-    cp -- "$from/$file" "$1/$program" 2>"$work/said" || full "$file"
-  fi
-  check_hash "$1/$program" "$file"
-  chmod 755 "$1/$program"
-  for manifest in "$program-$version.manifest" "$program-$version.throw-away.manifest"; do
-    [ -r "$from/$manifest" ] || continue
-    cp -- "$from/$manifest" "$1/$program.manifest" 2>"$work/said" || full "$manifest"
-    # Keys from beside a file only show that it is whole; a program with keys of its own does not look at them.
-    keys=${manifest%.manifest}.keys
-    [ ! -r "$from/$keys" ] || cp -- "$from/$keys" "$1/$program.keys" 2>"$work/said" || full "$keys"
-    return 0
-  done
-}
-
-full() { fail 73 "Cannot write $1: $(sed -n '1s/.*: //p' "$work/said")" "see whether the disk of $root/usr/local is full"; }
-
-# The program in a folder beside the one that is in use, and run once.
-stage_program() {
-  staged=$(mktemp -d "$root$lib/.new-XXXXXX") || fail 73 "Cannot write to $root$lib"
-  chmod 755 "$staged"
-  copy_program "$staged"
-  said=$("$staged/$program" --version 2>&1) || fail 70 "Cannot install $program $version as it does not run here: $said" \
-    "see docs/install.md for the systems that it is for"
-  # A runtime other than the tested one is named in brackets.
-  [ "${said%% (*}" = "$program $version" ] || fail 65 "Cannot install $file as it says that it is \"$said\""
-  # By two of the three release keys, which the program knows.
-  if [ -e "$staged/$program.manifest" ]; then
-    said=$("$staged/$program" verify 2>&1) || fail 65 "Cannot install $program $version as it finds that too few release keys have signed it" \
-      "$(printf '%s\n' "$said" | sed -n 's/^error: //p')"
-  fi
-  same=no
-  if [ -f "$root$lib/$version/$program" ]; then
-    [ "$(sha256sum <"$staged/$program")" != "$(sha256sum <"$root$lib/$version/$program")" ] || same=yes
-  fi
 }
 
 # Units and settings; and what the administrator edits, only where there is none.
@@ -325,50 +236,6 @@ put_unit() {
     mv -- "$work/unit" "$work/part"
   fi
   put_file "/etc/systemd/system/$unit" 644
-}
-
-# put PART PATH
-put() {
-  part "$1" >"$work/part" || fail 69 "Cannot install as $1 is missing beside this script" "take install.sh from a release"
-  put_file "$2" 644
-}
-
-# put_file PATH MODE: the file "part" at a path, unless it is there; all of it or nothing.
-put_file() {
-  target=$root$1
-  if cmp -s "$work/part" "$target"; then return 0; fi
-  new_files=yes
-  if [ "$dry_run" = yes ]; then
-    say "would write: $target"
-    return 0
-  fi
-  if mkdir -p -- "${target%/*}" && cp -- "$work/part" "$target.new" && chmod "$2" "$target.new" && mv -f -- "$target.new" "$target"; then
-    return 0
-  fi
-  rm -f -- "$target.new"
-  fail 73 "Cannot write $target" "see whether its disk is full or read-only"
-}
-
-# Puts the staged program in the place of the one that is in use. A program that runs keeps its own file.
-switch_version() {
-  if [ "$dry_run" = yes ]; then
-    say "would write: $root$lib/$version/$program, $root$lib/current, $root/usr/local/bin/$program"
-    return 0
-  fi
-  if [ "$same" = yes ]; then
-    # Manifests may differ, as a further key can have signed.
-    for each in "$staged"/*.manifest "$staged"/*.keys; do
-      [ ! -e "$each" ] || cmp -s "$each" "$root$lib/$version/${each##*/}" || mv -f -- "$each" "$root$lib/$version/"
-    done
-  else
-    rm -rf -- "$root$lib/.old"
-    [ ! -e "$root$lib/$version" ] || mv -- "$root$lib/$version" "$root$lib/.old"
-    mv -- "$staged" "$root$lib/$version"
-    staged=''
-    rm -rf -- "$root$lib/.old"
-  fi
-  link "$version" "$root$lib/current"
-  link "../lib/$program/current/$program" "$root/usr/local/bin/$program"
 }
 
 # link TEXT PATH: a symbolic link that is never absent.
