@@ -257,8 +257,9 @@ async function secureTables(client: pg.ClientBase, role: string): Promise<void> 
       steps.push(`GRANT SELECT ON ${name} TO ${grantee}`);
       continue;
     }
-    const isPlatform = "current_setting('opendca.scope', true) = 'platform'";
-    const isCustomers = "customer_id = current_setting('opendca.customer', true)";
+    // In subqueries, the variables are read once a statement instead of once a row.
+    const isPlatform = "(SELECT current_setting('opendca.scope', true) = 'platform')";
+    const isCustomers = "customer_id = (SELECT current_setting('opendca.customer', true))";
     steps.push(
       `ALTER TABLE ${name} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY`,
       `DROP POLICY IF EXISTS tenant ON ${name}`,

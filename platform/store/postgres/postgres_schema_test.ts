@@ -239,3 +239,16 @@ peerTest(
     assert(await size() <= before * 1.5, `from ${before} to ${await size()} bytes`);
   },
 );
+
+peerTest("row-level security reads its variables once a statement, not once a row", [postgresServer], async () => {
+  await using database = await (await sharedPostgres()).database();
+  const tables = [...(await tablesOf(database)).keys()];
+  await withClient(database.url, async (client) => {
+    for (const table of tables) {
+      const { rows } = await client.query(`EXPLAIN SELECT * FROM ${table}`);
+      const plan = rows.map((row) => row["QUERY PLAN"] as string);
+      assert(plan.some((line) => /InitPlan/.test(line)), `${table}: ${plan.join("\n")}`);
+      assert.deepEqual(plan.filter((line) => /Filter:.*current_setting/.test(line)), [], table);
+    }
+  });
+});
