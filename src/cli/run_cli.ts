@@ -6,6 +6,7 @@ import { ConfigMistakesError } from "../config/config_mistakes.ts";
 import { configPath } from "../config/config_path.ts";
 import { maybeActivationCode } from "../../common/core/activation_code.ts";
 import { exitCodeFor, messageOf, namedError, ReaderGoneError, UsageError } from "../../common/core/errors.ts";
+import { commandPath } from "../../common/cli/command_path.ts";
 import { parserSentence, parserSuggestion } from "../../common/core/parser_message.ts";
 import { safeText } from "../../common/core/safe_text.ts";
 import { versionJson, versionText } from "./build_facts.ts";
@@ -76,7 +77,7 @@ export async function runCli(given: readonly string[], machine: Host): Promise<n
     }
     if (error instanceof ReaderGoneError) return exitCodeFor(error);
     const failure = error instanceof CommanderError
-      ? await maybeLockedError(program, args, host) ?? usageErrorOf(error, args)
+      ? await maybeLockedError(program, args, host) ?? usageErrorOf(error, args, commandPath(program, args))
       : error;
     await host.stderr.write(renderError(namedError(failure)));
     return exitCodeFor(failure);
@@ -151,7 +152,11 @@ function nameOf(command: Command): string {
   return command.parent?.parent ? nameOf(command.parent) : command.name();
 }
 
-function usageErrorOf(error: CommanderError, [command = "", next]: readonly string[]): UsageError {
+function usageErrorOf(
+  error: CommanderError,
+  [command = "", next]: readonly string[],
+  path: readonly string[],
+): UsageError {
   // The parser's code if a command with subcommands was given none of them.
   const isHelp = error.code === "commander.help";
   const said = isHelp && command === "help"
@@ -160,8 +165,8 @@ function usageErrorOf(error: CommanderError, [command = "", next]: readonly stri
     ? `${command} is none by itself`
     : parserSentence(error.message);
   const suggestion = parserSuggestion(error.message);
-  const help = Object.hasOwn(commands, command)
-    ? `opendca ${command} --help lists its options`
+  const help = path.length > 0
+    ? `opendca ${path.join(" ")} --help lists its options`
     : "opendca --help lists the commands";
   const hint = suggestion === undefined ? help : `did you mean ${suggestion}?`;
   return new UsageError(`Cannot run the command: ${withoutSecrets(said)}`, hint, { cause: error });

@@ -48,6 +48,12 @@ globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive:
 const mistakes = [
   { args: [], code: 64, error: /no command/, hint: /opendca scan 192/ },
   { args: ["scna"], code: 64, error: /unknown command 'scna'/, hint: /did you mean scan\?/ },
+  {
+    args: ["sessions", "approve", "--nothing"],
+    code: 64,
+    error: /unknown option '--nothing'$/,
+    hint: /opendca sessions approve --help lists its options/,
+  },
   { args: ["help", "scna"], code: 64, error: /unknown command 'scna'$/, hint: /--help lists the commands/ },
   { args: ["config"], code: 64, error: /config is none by itself/, hint: /opendca config --help/ },
   { args: ["config", "chekc"], code: 64, error: /unknown command 'chekc'/, hint: /did you mean check\?/ },

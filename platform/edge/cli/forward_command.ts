@@ -1,10 +1,10 @@
 import type { Command } from "commander";
-import { ConfigError, messageOf, UsageError } from "../../../common/core/errors.ts";
+import { UsageError } from "../../../common/core/errors.ts";
 import { createLink } from "../../access/web_sessions.ts";
 import { findCustomer } from "../../customers/customers.ts";
 import { type CommandContext, customerOption, type GlobalOptions, storeOptions } from "./command_context.ts";
 import { jsonText } from "./json_text.ts";
-import { parseListen } from "./serve_command.ts";
+import { parseListen, readAuthorities } from "./serve_command.ts";
 
 interface ForwardFlags extends GlobalOptions {
   listen: string;
@@ -32,9 +32,9 @@ access link print, anywhere else. A session belongs to the user who opened it, a
 }
 
 async function runForward({ host, actor }: CommandContext, session: string, flags: ForwardFlags): Promise<void> {
-  const listen = parseListen("--listen", flags.listen);
-  const connect = flags.connect === undefined ? undefined : parseListen("--connect", flags.connect);
-  let ca = flags.ca === undefined ? undefined : await authorityOf(flags.ca, host.readTextFile);
+  const listen = parseListen("--listen", flags.listen, "127.0.0.1:9100");
+  const connect = flags.connect === undefined ? undefined : parseListen("--connect", flags.connect, "10.0.0.2:443");
+  let ca = flags.ca === undefined ? undefined : await readAuthorities(host, flags.ca);
   let link = session;
   if (!/^https?:/i.test(session)) {
     await using platform = await host.openPlatform({ ...storeOptions(host, flags), clock: host.clock, log() {} });
@@ -64,12 +64,4 @@ async function runForward({ host, actor }: CommandContext, session: string, flag
   // The program ends after this, so the line must have been written.
   await host.stderr(`the session has ended: ${reason}\n`).catch(() => {});
   void stopped;
-}
-
-async function authorityOf(path: string, read: (path: string) => Promise<string>): Promise<string> {
-  try {
-    return await read(path);
-  } catch (error) {
-    throw new ConfigError(`Cannot read "${path}": ${messageOf(error)}`, "check the path of --ca", { cause: error });
-  }
 }

@@ -1,6 +1,7 @@
 /** The command line: selects the command, parses options, and reports failures. */
 import { Command, CommanderError } from "commander";
 import { exitCodeFor, messageOf, namedError, ReaderGoneError, UsageError } from "../../../common/core/errors.ts";
+import { commandPath } from "../../../common/cli/command_path.ts";
 import { parserSentence, parserSuggestion } from "../../../common/core/parser_message.ts";
 import project from "../../../deno.json" with { type: "json" };
 import { addAccessCommands } from "./access_commands.ts";
@@ -113,19 +114,6 @@ function formatOption(text: string): string {
     `Cannot use --format as a format: current value is "${text}"`,
     `--format takes ${formats.join(", ")}`,
   );
-}
-
-/** `["customer", "create"]` of `customer create --json Acme`: the leading words that are known commands. */
-function commandPath(program: Command, args: readonly string[]): string[] {
-  const path: string[] = [];
-  let command = program;
-  for (const arg of args) {
-    const next = command.commands.find((child) => child.name() === arg);
-    if (next === undefined) continue;
-    path.push(arg);
-    command = next;
-  }
-  return path;
 }
 
 function usageErrorOf(error: CommanderError, path: readonly string[]): UsageError {

@@ -259,6 +259,35 @@ for (
     }, { "c.pem": certificate, "k.pem": key }));
 }
 
+for (
+  const args of [
+    ["serve", "--listen", "127.0.0.1:0", "--mqtt-broker", "mqtts://localhost:8883", "--mqtt-broker-ca", "ca.pem"],
+    ["forward", "https://a.example.com/.opendca/start?token=x", "--ca", "ca.pem"],
+  ]
+) {
+  Deno.test(`${args[0]} refuses authorities that are no certificates`, () =>
+    withPlatform(async (run) => {
+      const { code, stderr } = await run(...args);
+      assert.equal(code, 78);
+      assert.match(stderr, /Cannot read "ca\.pem" as PEM/);
+    }, { "ca.pem": "nonsense" }));
+}
+
+for (
+  const [args, example] of [
+    [["forward", "ses-000000000000", "--listen", "9100"], "127.0.0.1:9100"],
+    [["serve", "--sshd-keys", "8022", "--sshd-host-key", "k"], "127.0.0.1:8022"],
+    [["serve", "--mqtt-listen", "8883"], "0.0.0.0:8883"],
+    [["serve", "--listen", "8443"], "0.0.0.0:8443"],
+  ] as const
+) {
+  Deno.test(`${args.slice(0, 2).join(" ")} says with ${example} how a place is written`, () =>
+    withPlatform(async (run) => {
+      const { code, stderr } = await run(...args);
+      assert.deepEqual([code, stderr.split("\n")[1]], [64, `hint: such as ${example}`]);
+    }));
+}
+
 Deno.test("--help and --version are written to standard output", () =>
   withPlatform(async (run) => {
     assert.match((await run("--help")).stdout, /serve .*run the server/);

@@ -207,14 +207,24 @@ function checkedNames(names: string[]): string[] {
   );
 }
 
-export function parseListen(option: string, text: string): { host: string; port: number } {
+/** Where the examples of hints listen, if not at 0.0.0.0:8443. */
+const usualPlaces: Record<string, string> = {
+  "--ssh-listen": "0.0.0.0:22",
+  "--sshd-keys": "127.0.0.1:8022",
+  "--access-listen": "0.0.0.0:443",
+  "--mqtt-listen": "0.0.0.0:8883",
+  "--mqtt-wss-listen": "0.0.0.0:443",
+};
+
+export function parseListen(
+  option: string,
+  text: string,
+  example = usualPlaces[option] ?? "0.0.0.0:8443",
+): { host: string; port: number } {
   const match = /^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):(\d{1,5})$/.exec(text);
   const port = Number(match?.[2]);
   if (match !== null && port <= 65_535) return { host: match[1]!, port };
-  throw new UsageError(
-    `Cannot use ${option} as HOST:PORT: current value is "${text}"`,
-    `such as 0.0.0.0:${option === "--ssh-listen" ? 22 : 8443}`,
-  );
+  throw new UsageError(`Cannot use ${option} as HOST:PORT: current value is "${text}"`, `such as ${example}`);
 }
 
 function maybeSsh({ sshListen, sshHost, sshdKeys }: ServeFlags, names: string[]): SshServeOptions["ssh"] {
@@ -330,7 +340,7 @@ async function maybeExternalBroker(
       "such as mqtts://broker.example.com:8884",
     );
   }
-  const ca = mqttBrokerCa === undefined ? undefined : await readFile(host, mqttBrokerCa);
+  const ca = mqttBrokerCa === undefined ? undefined : await readAuthorities(host, mqttBrokerCa);
   return { urls: mqttBroker, ca, crl: mqttCrl };
 }
 
@@ -418,11 +428,19 @@ async function maybeCertificate(
   return { certificatePem, privateKeyPem };
 }
 
+/** The PEM of one or several authorities. Throws ConfigError. */
+export async function readAuthorities(host: PlatformHost, path: string): Promise<string> {
+  const pem = await readFile(host, path);
+  // TLS takes any text, and then trusts nobody.
+  parsed(path, () => new X509Certificate(pem));
+  return pem;
+}
+
 async function readFile(host: PlatformHost, path: string): Promise<string> {
   try {
     return await host.readTextFile(path);
   } catch (error) {
-    const hint = "check the path, and that the platform's user may read it";
+    const hint = "check the path, and that this user may read it";
     throw new ConfigError(`Cannot read "${path}": ${messageOf(error)}`, hint, { cause: error });
   }
 }
