@@ -114,7 +114,7 @@ async function accept(
     subject: agentId,
     detail: { code: row.code_id, installation: installationId },
   });
-  platform.log("agentActivated", { agentId, customerId: row.customer_id });
+  tx.afterCommit(() => platform.log("agentActivated", { agentId, customerId: row.customer_id }));
   return { customerId: row.customer_id, agentId };
 }
 
@@ -193,7 +193,7 @@ async function rejected(
       subject: row.code_id,
       detail: { hostname, source },
     });
-    platform.log("activationRejected", { installationId, burned });
+    tx.afterCommit(() => platform.log("activationRejected", { installationId, burned }));
   }
   return refusal(platform, failed, {
     reason: ActivationRefusalReason.REJECTED,

@@ -57,5 +57,5 @@ export async function reportClone(platform: Platform, { tenant, agentId }: Tenan
     subject: agentId,
     detail: { reason },
   });
-  platform.log("cloneSuspected", { agentId, reason });
+  tenant.transaction.afterCommit(() => platform.log("cloneSuspected", { agentId, reason }));
 }

@@ -72,12 +72,12 @@ export function guessWatch({ store, clock, log, most = 300, mostKnown = 10_000 }
       const place = await countSource(tx, { source, hour, mostKnown });
       if (place !== undefined && place <= mostSources) {
         await tell(tx, { at, actor, action: "activationRejected", subject: "no code", detail: { hostname, source } });
-        log("activationRejected", { source, burned: false });
+        tx.afterCommit(() => log("activationRejected", { source, burned: false }));
       }
       const { attempts, sources } = hour;
       if (attempts !== most) return;
       await tell(tx, { at, action: "codeGuessing", subject: "activation codes", detail: { attempts, sources } });
-      log("codeGuessing", { attempts, sources });
+      tx.afterCommit(() => log("codeGuessing", { attempts, sources }));
     },
   };
 }

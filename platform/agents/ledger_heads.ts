@@ -97,5 +97,5 @@ export async function watchLedger(
     subject: agentId,
     detail: { reason, number: Number(head.number), hash: head.hash },
   });
-  platform.log("ledgerRewound", { agentId, reason });
+  tenant.transaction.afterCommit(() => platform.log("ledgerRewound", { agentId, reason }));
 }

@@ -47,7 +47,7 @@ export async function quotaError(platform: Platform, { tenant, agentId }: Tenant
       subject: agentId,
       detail,
     });
-    platform.log("quotaReached", { agentId, ...detail });
+    tenant.transaction.afterCommit(() => platform.log("quotaReached", { agentId, ...detail }));
   }
   return new CallError(
     "too-many-requests",

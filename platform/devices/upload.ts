@@ -110,7 +110,8 @@ async function storeBatch(
     subject: key.agentId,
     detail: { sequence: key.sequence, message: rejection.message, records: rejection.recordIds.length },
   });
-  platform.log("batchRejected", { agentId: key.agentId, sequence: key.sequence, message: rejection.message });
+  const { agentId, sequence } = key, { message } = rejection;
+  tenant.transaction.afterCommit(() => platform.log("batchRejected", { agentId, sequence, message }));
   return rejection;
 }
 

@@ -27,6 +27,11 @@ export interface Transaction extends Queries {
    * is short, such as the id of a changed row. Equal notifications are sent once.
    */
   notify(channel: string, payload: string): void;
+  /**
+   * Calls `work` once the transaction is committed, and never if it is rolled back; a run that is repeated counts as
+   * rolled back. For lasting effects that are no queries, such as a line in the program's log. It must not throw.
+   */
+  afterCommit(work: () => void): void;
 }
 
 /** Without a payload: notifications may have been missed, so that any row may have changed. It must not throw. */
@@ -72,7 +77,7 @@ export interface Store extends AsyncDisposable {
   /**
    * All or nothing. Every query must be awaited before `work` settles. Transactions cannot be nested. If the database
    * has rolled it back because of another one (a deadlock, a serialization failure), `work` runs again, a few times at
-   * most: it must have no lasting effects but its queries. Throws UnavailableError for temporary failures, such as a full
+   * most: it must have no lasting effects but its queries and what it gives to afterCommit(). Throws UnavailableError for temporary failures, such as a full
    * disk.
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>;

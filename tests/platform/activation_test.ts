@@ -12,6 +12,7 @@ import {
   activatedAgent,
   call,
   connect,
+  guessAt,
   newKeyAndCsr,
   pollOf,
   reasonOf,
@@ -23,27 +24,6 @@ const { REJECTED, INSTALLATION_LOCKED, MALFORMED_CODE, BAD_CSR } = ActivationRef
 function refusalOf({ outcome }: ActivateResponse) {
   assert.equal(outcome?.$case, "refusal");
   return outcome.value;
-}
-
-/** Another code with the same locator: a guess that is aimed at the code. */
-function guessAt(code: string, shared = 8): string {
-  for (;;) {
-    const guess = `${code.slice(0, shared)}${
-      makeActivationCode((bytes) => crypto.getRandomValues(bytes)).slice(shared)
-    }`;
-    // The check symbol is of the whole: look for the one that fits.
-    for (const last of "0123456789ABCDEFGHJKMNPQRSTVWXYZ") {
-      const whole = guess.slice(0, -1) + last;
-      if (whole !== code && isWellFormed(whole)) return whole;
-    }
-  }
-}
-
-function isWellFormed(code: string): boolean {
-  const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-  const body = code.replaceAll("-", "");
-  const number = [...body.slice(0, -1)].reduce((sum, symbol) => sum * 32n + BigInt(digits.indexOf(symbol)), 0n);
-  return Number(number % 37n) === digits.indexOf(body.at(-1)!);
 }
 
 eachDatabase("Activate gives a certificate that every other call takes", async () => {

@@ -69,6 +69,7 @@ export class PostgresTransaction implements Transaction {
   readonly #shown: string;
   readonly #isReadOnly: boolean;
   readonly #notes = new Set<string>();
+  readonly #committed: (() => void)[] = [];
   readonly #locked = new Set<string>();
   #client: pg.PoolClient | undefined;
   #scope: string | undefined;
@@ -98,6 +99,10 @@ export class PostgresTransaction implements Transaction {
     this.#notes.add(noteOf(channel, payload));
   }
 
+  afterCommit(work: () => void): void {
+    this.#committed.push(work);
+  }
+
   /** Returns the connection. Throws if a COMMIT fails; a ROLLBACK never throws. */
   async end(how: "COMMIT" | "ROLLBACK"): Promise<void> {
     if (this.#isOver) return;
@@ -117,6 +122,7 @@ export class PostgresTransaction implements Transaction {
       this.#client?.release(this.#isLost);
       this.#endTurn();
     }
+    if (how === "COMMIT") { for (const work of this.#committed) work(); }
   }
 
   /** Whether the server has rolled it back because of another one, so that nothing of it is stored. */

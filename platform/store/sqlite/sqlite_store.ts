@@ -38,6 +38,7 @@ export function openSqliteStore(path: string): Store {
       tx.end();
       guarded(() => database.exec("COMMIT"));
       for (const note of tx.notes) listeners.tell(note);
+      for (const work of tx.committed) work();
       return result;
     } catch (error) {
       // After a full disk SQLite has already rolled back.
@@ -165,6 +166,7 @@ class SqliteTransaction implements Transaction {
   /** Number of queries that were not awaited. */
   waiting = 0;
   readonly notes = new Set<string>();
+  readonly committed: (() => void)[] = [];
   readonly #prepare: Prepare;
   readonly #selectMany: (sql: string) => SelectMany;
   readonly #isReadOnly: boolean;
@@ -219,6 +221,10 @@ class SqliteTransaction implements Transaction {
   notify(channel: string, payload: string): void {
     if (this.#isReadOnly) throw new TypeError(`Cannot notify "${channel}" in a transaction that is read-only`);
     this.notes.add(noteOf(channel, payload));
+  }
+
+  afterCommit(work: () => void): void {
+    this.committed.push(work);
   }
 
   #runMany(sql: string, rows: readonly object[], values: (row: object) => SqlValue[]): Promise<void> {
