@@ -2,13 +2,17 @@
 import type { Tenant, Transaction } from "../store/store.ts";
 import type { AgentRow } from "./agents.ts";
 
-/** The customer of an agent, unless it is revoked. */
-export async function customerOfAgent(tx: Transaction, agentId: string): Promise<string | undefined> {
-  const row = await tx.get<{ customer_id: string }>(
-    "SELECT customer_id FROM agents WHERE agent_id = :agent_id AND state = 'active'",
+/** The customer of an agent, unless it is revoked; with `orRevoked`, in any case. */
+export async function customerOfAgent(
+  tx: Transaction,
+  agentId: string,
+  { orRevoked = false } = {},
+): Promise<string | undefined> {
+  const row = await tx.get<{ customer_id: string; state: AgentRow["state"] }>(
+    "SELECT customer_id, state FROM agents WHERE agent_id = :agent_id",
     { agent_id: agentId },
   );
-  return row?.customer_id;
+  return orRevoked || row?.state === "active" ? row?.customer_id : undefined;
 }
 
 /** The id of a broker that is another program; one of the platform's own has a random id. */

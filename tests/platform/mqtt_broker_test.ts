@@ -202,13 +202,20 @@ eachDatabase("a broker takes no one without a certificate that the platform know
   assert.ok(platform.events.some(({ event }) => event === "mqttConnectionsRefused"));
 });
 
+async function isShownOnline({ platform, clock }: TestPlatform, agent: TestAgent): Promise<boolean> {
+  const { row } = await showAgent(platform, by(agent), { agentId: agent.agentId });
+  return isOnline(row, clock.now().getTime());
+}
+
 eachDatabase("an agent that is revoked loses its connection at once, and gets no other", async () => {
   await using platform = await startTestPlatform({ mqtt: both });
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   await using mqtt = await mqttClient(urlOf(platform, "wss"), optionsOf(platform, agent));
+  await until("it is shown", () => isShownOnline(platform, agent));
   const closed = new Promise<void>((resolve) => mqtt.client.on("close", () => resolve()));
   await revokeAgent(platform.platform, by(agent), { agentId: agent.agentId, reason: "test" });
   await soon("the connection ends", closed);
+  await until("it is shown as gone", async () => !await isShownOnline(platform, agent));
   await assert.rejects(mqttClient(urlOf(platform, "wss"), optionsOf(platform, agent)));
 });
 
@@ -311,10 +318,7 @@ eachDatabase("an agent is shown as connected while its broker says that it is th
   await using dead = await platform.another();
   const agent = await activatedAgent(platform, await platform.customer("Acme"));
   const { agentId } = agent;
-  const shown = async () => {
-    const { row } = await showAgent(platform.platform, by(agent), { agentId });
-    return isOnline(row, platform.clock.now().getTime());
-  };
+  const shown = () => isShownOnline(platform, agent);
   assert.equal(await shown(), false);
   {
     await using mqtt = await mqttClient(urlOf(platform, "tls"), optionsOf(platform, agent));

@@ -113,8 +113,9 @@ async function keep(platform: Platform, { presence, refused, progress }: Reports
       return tenants.get(agentId);
     };
     for (const [agentId, said] of presence) {
-      const tenant = await tenantOf(agentId);
-      if (tenant !== undefined) await notePresence(tenant, { agentId, brokerId, ...said });
+      // A revoked agent is gone as well.
+      const customerId = await customerOfAgent(tx, agentId, { orRevoked: !said.isOnline });
+      if (customerId !== undefined) await notePresence(tx.tenant(customerId), { agentId, brokerId, ...said });
     }
     for (const [agentId, why] of refused) {
       const tenant = await tenantOf(agentId);
