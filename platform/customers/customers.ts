@@ -208,8 +208,13 @@ export function createSite(platform: Base, by: TenantBy, { name }: { name: strin
   });
 }
 
+/** With `closed_at` of the customer or its dealer, if these are closed. */
 export function listSites(platform: Base, by: TenantBy): Promise<SiteRow[]> {
-  return readTenant(platform, by, siteRows);
+  return readTenant(platform, by, async (tenant) => {
+    const customer = await customerOf(tenant.transaction, tenant.customerId);
+    const whole = customer.closed_at ?? (await dealerNamed(tenant.transaction, customer.dealer_id)).closed_at;
+    return (await siteRows(tenant)).map((row) => ({ ...row, closed_at: row.closed_at ?? whole }));
+  });
 }
 
 /** Throws UsageError if there is no such customer, or another one has the name. */

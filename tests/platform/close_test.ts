@@ -13,7 +13,7 @@ import {
   reopenDealer,
   reopenSite,
 } from "../../platform/customers/close.ts";
-import { createCustomer, createSite, customerOf, findCustomer } from "../../platform/customers/customers.ts";
+import { createCustomer, createSite, customerOf, findCustomer, listSites } from "../../platform/customers/customers.ts";
 import { listDevices } from "../../platform/devices/list_devices.ts";
 import { meterPeriods } from "../../platform/devices/meter_periods.ts";
 import { platformStatus } from "../../platform/devices/platform_status.ts";
@@ -141,6 +141,7 @@ eachDatabase("a closed customer ends the work of all its sites, and is not the o
   assert.equal((await platformStatus(parts, { actor })).customers, 1);
   // It was named, so that its devices are shown.
   assert.equal((await listDevices(parts, by, {})).devices.length, 2);
+  assert.ok((await listSites(parts, by)).every(({ closed_at }) => closed_at !== null), "its sites are closed as well");
   const refused = /as the customer "Acme" is closed/;
   await assert.rejects(createSite(parts, by, { name: "New" }), refused);
   await assert.rejects(createCode(parts, by, { site: siteId, validMs: 3_600_000 }), refused);
@@ -166,7 +167,9 @@ eachDatabase("a dealer is closed with its customers, and reopened with those tha
   await assert.rejects(createCustomer(parts, by, { name: "New" }), refused);
   await assert.rejects(createSite(parts, by, { name: "New" }), refused);
   await assert.rejects(reopenCustomer(parts, by, { customer: gone }), refused);
+  assert.ok((await listSites(parts, by)).every(({ closed_at }) => closed_at !== null), "its sites are closed as well");
   await reopenDealer(parts, by, { dealer: name });
+  assert.ok((await listSites(parts, by)).every(({ closed_at }) => closed_at === null));
   await createSite(parts, by, { name: "New" });
   await assert.rejects(createSite(parts, { actor, tenant: gone }, { name: "New" }), /the customer "Gone" is closed/);
 });
