@@ -93,7 +93,6 @@ export const allowed: Record<string, string[]> = {
   "src/doctor": [
     "common/core",
     "common/host",
-    "proto",
     "src/snmp",
     "src/targets",
     "src/config",

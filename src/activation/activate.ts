@@ -20,7 +20,7 @@ import {
   takeBackAttempt,
 } from "./activation_state.ts";
 import { areCertificates, certificateFacts, makeCertificateRequest } from "../link/client_key.ts";
-import { identityFiles } from "../link/identity_files.ts";
+import { type ClientIdentity, identityFiles } from "../link/identity_files.ts";
 import { type HeldState, holdState, lockState, type StateStoreOptions } from "./state_store.ts";
 
 export interface ActivateOptions {
@@ -31,6 +31,8 @@ export interface ActivateOptions {
   /** Ed25519 public keys that unlock, 32 bytes in base64. */
   unlockKeys: readonly string[];
   now(): Date;
+  /** Whether the platform refuses this certificate; false if it cannot be asked. */
+  isRefused(identity: ClientIdentity): Promise<boolean>;
   signal?: AbortSignal;
 }
 
@@ -55,7 +57,7 @@ export async function activate(codeText: string, options: ActivateOptions): Prom
   const held = holdState(options.store);
   const files = identityFiles(options.store.disk, options.store.stateDirectory);
   if (isLocked(held.state)) throw lockedError(held.state);
-  await refuseWhenActive(held, files, options.now());
+  await refuseWhenActive(held, await files.read(), options);
   const keyPem = await files.key();
   const csr = await makeCertificateRequest(keyPem, held.state.installationId);
   const attempt = openAttempt(held, code, options.unlockKeys);
@@ -81,11 +83,15 @@ export async function activate(codeText: string, options: ActivateOptions): Prom
   };
 }
 
-async function refuseWhenActive(held: HeldState, files: ReturnType<typeof identityFiles>, now: Date): Promise<void> {
+async function refuseWhenActive(
+  held: HeldState,
+  identity: ClientIdentity | undefined,
+  { now, isRefused }: ActivateOptions,
+): Promise<void> {
   if (held.state.phase !== "activated") return;
-  const identity = await files.read();
-  // A second activation is allowed only if the certificate is lost or expired.
-  if (identity === undefined || identity.facts.notAfter <= now) return;
+  // A second activation is allowed only if the certificate is lost, expired, or refused: a platform that was restored
+  // from a backup may not know it.
+  if (identity === undefined || identity.facts.notAfter <= now() || await isRefused(identity)) return;
   throw new UsageError(
     `Cannot activate as this agent is active already: current id is ${held.state.agentId}`,
     "opendca status shows it; to move it to another customer, revoke it on the platform first",

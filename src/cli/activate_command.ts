@@ -55,12 +55,9 @@ async function runActivate(code: string, config: AgentConfig, host: Host): Promi
   const { activate } = await import("../activation/activate.ts");
   const { createGrpcAgentApi } = await import("../link/grpc_agent_api.ts");
   const { ledgeredApi } = await import("../link/ledgered_api.ts");
-  using grpc = createGrpcAgentApi({
-    ...config.platform,
-    trust: config.platform,
-    proxy: config.proxy,
-    clock: host.clock,
-  });
+  const { askPlatform, isRefusal } = await import("../link/ask_platform.ts");
+  const way = { ...config.platform, trust: config.platform, proxy: config.proxy, clock: host.clock };
+  using grpc = createGrpcAgentApi(way);
   let unwritten: unknown;
   const api = ledgeredApi(grpc, {
     // Opened at the first write: the attempt itself creates the state directory.
@@ -83,6 +80,7 @@ async function runActivate(code: string, config: AgentConfig, host: Host): Promi
       machine: { hostname, os, arch, fingerprint: machineFingerprint(store.machineIdentity) },
       unlockKeys,
       now: () => host.clock.now(),
+      isRefused: async (identity) => isRefusal(await askPlatform(identity, way)),
       signal: stop.signal,
     });
     // Removes the platform's configuration of an earlier agent: for a new agent without one, the platform sends

@@ -1,16 +1,13 @@
 /** Activation, lock and certificate of the agent: observation and verdict. */
-import { Batch } from "../../proto/gen/opendca/v1/batch.ts";
 import type { Clock } from "../../common/core/clock.ts";
-import { messageOf, RejectedError } from "../../common/core/errors.ts";
+import { messageOf } from "../../common/core/errors.ts";
 import { isDenied } from "../../common/core/system_error.ts";
 import { type ActivationState, isLocked, lockedError } from "../activation/activation_state.ts";
 import type { CopiesVerdict, CopyFault } from "../activation/judge_copies.ts";
 import { foreignError, judgeState, type StateStoreOptions } from "../activation/state_store.ts";
 import type { AgentConfig } from "../config/agent_config.ts";
-import { createGrpcAgentApi, type GrpcOptions } from "../link/grpc_agent_api.ts";
+import { askPlatform } from "../link/ask_platform.ts";
 import { type ClientIdentity, identityFiles } from "../link/identity_files.ts";
-import { encodeBatchMessage } from "../link/spool_reading.ts";
-import { RevokedError, TransportError } from "../link/transport_error.ts";
 import { copyFaults } from "../service/findings.ts";
 import { type DoctorFault, type DoctorStep, judgedStep } from "./doctor_step.ts";
 import { durationText } from "./diagnose_endpoint.ts";
@@ -89,27 +86,6 @@ async function observeAgent(found: ActivationFound, { config, open, clock }: Age
     certificate: found.identity?.facts ?? null,
     refusal: mayAsk ? await askPlatform(identity, { ...how, trust: config.platform, proxy: config.proxy }) : null,
   };
-}
-
-/**
- * Checks whether the platform accepts the agent's certificate. The request is a batch without an identity, which the
- * platform refuses before anything else, so that nothing is stored, no task is fetched and no state changes on either
- * side.
- */
-async function askPlatform(
-  identity: ClientIdentity,
-  options: GrpcOptions,
-): Promise<"accepted" | { name: string; message: string; advice: string }> {
-  using api = createGrpcAgentApi(options);
-  api.useCertificate({ ...identity, notAfter: identity.facts.notAfter });
-  try {
-    await api.upload(encodeBatchMessage(Batch.fromPartial({})));
-    return "accepted";
-  } catch (error) {
-    if (error instanceof RejectedError) return "accepted";
-    if (error instanceof RevokedError || error instanceof TransportError) return error.fault;
-    throw error;
-  }
 }
 
 /** Remaining share of a certificate's lifetime below which its renewal is overdue. */

@@ -164,7 +164,9 @@ function reportUplink(event: UplinkEvent, parts: ReportParts, contact: Contact):
       const { first, last } = event;
       faults.add(
         "batches-lost",
-        `The platform has lost batches ${first} to ${last}, which it had acknowledged: their readings are gone`,
+        `The platform has lost ${
+          first === last ? `batch ${first}` : `batches ${first} to ${last}`
+        }, acknowledged earlier: the readings in it are gone`,
       );
       return log.warn("batchesLost", { first, last });
     }

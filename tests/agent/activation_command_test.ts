@@ -100,6 +100,24 @@ withMachine(
 );
 
 withMachine(
+  "opendca activate on an active agent: only if the platform does not accept its certificate any more",
+  async ({ platform, run }) => {
+    const customer = await platform.customer("Acme");
+    assert.equal((await run("activate", await platform.code(customer))).code, 0);
+    const active = await run("activate", await platform.code(customer));
+    assert.equal(active.code, 64);
+    assert.match(active.err, /^error: Cannot activate as this agent is active already: current id is agt-/m);
+    // Revoked while it did not run, so that it does not know.
+    await customer.tenant.run("UPDATE agents SET state = 'revoked' WHERE customer_id = :customer");
+    assert.equal((await run("activate", await platform.code(customer))).code, 0);
+    // As by a platform that was restored from an older backup.
+    await customer.tenant.run("DELETE FROM certificates WHERE customer_id = :customer");
+    assert.equal((await run("activate", await platform.code(customer))).code, 0);
+    assert.equal((await run("activate", await platform.code(customer))).code, 64);
+  },
+);
+
+withMachine(
   "opendca is locked after five refused codes: exit code 77 for all but help, version and unlock",
   async (machine) => {
     const { run } = machine;

@@ -144,7 +144,14 @@ withMachine("two endpoints of one platform that are both busy take nothing from 
     proxy: null,
     clock: systemClock,
   });
-  const options = { store: store("own"), api, agentVersion: "0", unlockKeys: [], now: () => new Date() };
+  const options = {
+    store: store("own"),
+    api,
+    agentVersion: "0",
+    unlockKeys: [],
+    now: () => new Date(),
+    isRefused: () => Promise.resolve(false),
+  };
   const machineFacts = { hostname: "test", os: "linux", arch: "x86_64", fingerprint: "" };
   await assert.rejects(activate(goodCode, { ...options, machine: machineFacts }), UnavailableError);
   assert.deepEqual([platform.calls.activate.length, foreign.calls.activate.length], [1, 1]);
