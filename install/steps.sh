@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
-# Part of install.sh of each system but Windows: what they share. `link` is made by the one that takes it, as it differs.
+# Part of install.sh of each system but Windows: what they share. Each has a `link`, and a `before_run`, of its own.
 
 say() { printf '%s\n' "$*"; }
 
@@ -71,13 +71,14 @@ copy_program() {
   done
 }
 
-full() { fail 73 "Cannot write $1: $(sed -n '1s/.*: //p' "$work/said")" "see whether the disk of $root/usr/local is full"; }
+full() { fail 73 "Cannot write $1: $(sed -n '1s/.*: //p' "$work/said")" "see whether the disk of $root$lib is full"; }
 
 # The program in a folder beside the one that is in use, and run once.
 stage_program() {
   staged=$(mktemp -d "$root$lib/.new-XXXXXX") || fail 73 "Cannot write to $root$lib"
   chmod 755 "$staged"
   copy_program "$staged"
+  before_run "$staged"
   said=$("$staged/$program" --version 2>&1) || fail 70 "Cannot install $program $version as it does not run here: $said" \
     "see docs/install.md for the systems that it is for"
   # A runtime other than the tested one is named in brackets.
@@ -134,7 +135,7 @@ switch_version() {
     rm -rf -- "$root$lib/.old"
   fi
   link "$version" "$root$lib/current"
-  link "../lib/$program/current/$program" "$root/usr/local/bin/$program"
+  link "$command_target" "$root/usr/local/bin/$program"
 }
 
 kept_paths() {

@@ -35,7 +35,7 @@ make_release() {
   name=${2:-opendca}
   rm -rf "$from"
   mkdir "$from"
-  printf '#!/bin/sh\necho "%s %s"\n' "$name" "$1" >"$from/$name-$1-linux-$arch"
+  printf '#!/bin/sh\necho "%s %s"\n' "$name" "$1" >"$from/$name-$1-${system:-linux}-$arch"
   echo '{}' >"$from/$name-$1.manifest"
   sign
 }

@@ -113,6 +113,7 @@ name_things() {
   settings=$program.conf sysctl=/etc/sysctl.d/60-opendca.conf
   etc=/etc/$program
   lib=/usr/local/lib/$program
+  command_target=../lib/$program/current/$program
   written_folders="$lib /usr/local/bin $etc /etc/systemd/system /etc/sysusers.d /etc/tmpfiles.d"
   work='' staged=''
 }
@@ -237,6 +238,8 @@ put_unit() {
   fi
   put_file "/etc/systemd/system/$unit" 644
 }
+
+before_run() { :; }
 
 # link TEXT PATH: a symbolic link that is never absent.
 link() {

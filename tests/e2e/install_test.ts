@@ -12,6 +12,7 @@ const suites: Record<string, string[]> = {
     ...["minisign", "openssl", "zstd", "unshare", "setpriv", "script", "systemd-analyze", "shellcheck"],
     ...["lintian", "rpmbuild", "rpmlint"],
   ],
+  "install/macos": ["minisign", "openssl", "unshare", "python3", "shellcheck"],
   "install/oci": ["minisign", "buildah", "skopeo", "python3"],
 };
 for (const [folder, programs] of Object.entries(suites)) {

@@ -136,12 +136,22 @@ export function manifestOf(built: readonly Built[], options: ManifestOptions): R
   };
 }
 
-/** Writes the script that installs on Linux, as one file with the release keys; returns its name. */
-export async function writeLinuxInstaller(root: string, output: string): Promise<string> {
+/** Writes the scripts that install on these systems, each as one file with the release keys; returns the names. */
+export async function writeInstallers(
+  root: string,
+  output: string,
+  systems: ReadonlySet<Target["system"]>,
+): Promise<string[]> {
   const keys = [...builtInReleaseKeys()?.keys.values() ?? []].map(publicKeyText);
-  const script = await runTool(["sh", `${root}/install/linux/assemble.sh`, ...keys], { to: "make install.sh" });
-  await Deno.writeTextFile(`${output}/install.sh`, script, { mode: 0o755 });
-  return "install.sh";
+  const names: string[] = [];
+  for (const [system, name] of [["linux", "install.sh"], ["macos", "install-macos.sh"]] as const) {
+    if (!systems.has(system)) continue;
+    const command = ["sh", `${root}/install/linux/assemble.sh`, ...keys];
+    const script = await runTool(command, { env: { SYSTEM: system }, to: `make ${name}` });
+    await Deno.writeTextFile(`${output}/${name}`, script, { mode: 0o755 });
+    names.push(name);
+  }
+  return names;
 }
 
 /** Writes the hashes of these files, as `sha256sum --check` reads them. */

@@ -14,7 +14,7 @@ import {
   manifestOf,
   signSums,
   type Source,
-  writeLinuxInstaller,
+  writeInstallers,
   writeManifests,
   writeSums,
 } from "./artefacts.ts";
@@ -128,7 +128,7 @@ export async function build(wanted: ReleaseOptions): Promise<string[]> {
       const { expiresDays, minimumVersion, rollout: percent } = wanted;
       manifests.push(manifestOf(built, { source, now: new Date(), expiresDays, minimumVersion, percent }));
     }
-    if (bases.some(({ target }) => target.system === "linux")) names.push(await writeLinuxInstaller(root, output));
+    names.push(...await writeInstallers(root, output, new Set(bases.map(({ target }) => target.system))));
     const throwAway = createThrowAwayKeys();
     await writeManifests(output, manifests, throwAway);
     if (wanted.packages) {
