@@ -10,6 +10,7 @@
  */
 import { openDatabase } from "../common/host/sqlite.ts";
 import type { IdleMeasured } from "./idle_agent.ts";
+import { createGoals } from "./goals.ts";
 import { alignColumns } from "./measure.ts";
 import { startFleet } from "./programs.ts";
 import { type Service, startService } from "./service.ts";
@@ -89,7 +90,7 @@ log: { format: json }
 
 console.log("the first sweep …");
 const sweep = await measureAgent(service, { phase: "sweep" });
-console.log(`${countReadings(service)} of ${printers} printers known after it`);
+const known = countReadings(service);
 
 const table = [[
   "one hour",
@@ -104,7 +105,7 @@ const table = [[
 ]];
 const folder = await Deno.makeTempDir();
 const compiled = await maybeCompiled(folder);
-const hours: [name: string, measured: IdleMeasured][] = [];
+const hours: [name: string, measured: IdleMeasured, isFile: boolean][] = [];
 for (
   const [name, program, env] of [
     ["from source", fromSource, {}],
@@ -117,7 +118,7 @@ for (
   spreadMeters(service);
   const before = countReadings(service);
   const measured = await measureAgent(service, { program, phase: "hour", env });
-  hours.push([name, measured]);
+  hours.push([name, measured, program === compiled]);
   table.push([
     name,
     String(countReadings(service) - before),
@@ -138,17 +139,17 @@ for (let i = 0; i < starts; i++) startMs.push(await timeStart(service));
 startMs.sort((a, b) => a - b);
 
 console.log(`\n${alignColumns(table)}\n`);
-for (const [name, { cpuSeconds, residentMegabytes }] of hours) {
-  const share = (cpuSeconds / hourSeconds * 100).toFixed(2);
-  console.log(
-    `${name}: ${share} % of a core (wanted: under 1), ${residentMegabytes.toFixed(0)} MB (wanted: under 120)`,
-  );
-}
 console.log(
   `the first sweep: ${sweep.cpuSeconds.toFixed(1)} s CPU, peak ${sweep.peakMegabytes.toFixed(0)} MB; ` +
     `once a day, ${(sweep.cpuSeconds / 24 / hourSeconds * 100).toFixed(3)} % of a core`,
 );
-console.log(
-  `start to first poll: median ${startMs[Math.floor(starts / 2)]} ms, ${startMs[0]} to ${startMs.at(-1)} ms ` +
-    "(wanted: under 1000)",
-);
+console.log(`start to first poll, from source: ${startMs[0]} to ${startMs.at(-1)} ms\n`);
+const goals = createGoals();
+goals.atLeast("printers known after the first sweep", known, printers);
+// From source it is for comparison: what is installed is the executable.
+for (const [name, { cpuSeconds, residentMegabytes }] of hours.filter(([, , isFile]) => isFile)) {
+  goals.atMost(`${name}: share of a core`, cpuSeconds / hourSeconds * 100, 1, " %");
+  goals.atMost(`${name}: resident memory`, residentMegabytes, 110, " MB");
+}
+goals.atMost("start to first poll, median", startMs[Math.floor(starts / 2)]!, 1000, " ms");
+goals.print();
